@@ -1,0 +1,10 @@
+/**
+ * A failure of the world (a missing file, a corrupt image, a wrong option): one clear sentence
+ * saying what, where and what to do. The command line prints it and ends with a non-zero status.
+ */
+export class Problem extends Error {
+  constructor(sentence: string) {
+    super(sentence);
+    this.name = 'Problem';
+  }
+}

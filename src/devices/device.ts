@@ -1,0 +1,56 @@
+import type { MachineEvent } from '../events/vocabulary.ts';
+
+/** What a device may ask of the world outside the simulator. Performed by `host`, never by a device. */
+export type HostRequest =
+  | { readonly ask: 'serial-output'; readonly line: number; readonly byte: number }
+  | { readonly ask: 'debugcon-output'; readonly byte: number }
+  | { readonly ask: 'exit'; readonly status: number }
+  | { readonly ask: 'power-off' }
+  | { readonly ask: 'reset' };
+
+/** Where a device's consequences go. `now` is virtual nanoseconds since power-on. */
+export interface Effects {
+  readonly now: number;
+  raise(event: MachineEvent): void;
+  /** Move one of the device's own output pins (named in its `pins`). The machine knows the wiring. */
+  pin(name: string, high: boolean): void;
+  ask(request: HostRequest): void;
+  /** Guest-physical memory as the device's DMA sees it. */
+  dmaRead(gpa: number, length: number): Uint8Array;
+  dmaWrite(gpa: number, bytes: Uint8Array): void;
+}
+
+/** One range of registers a device answers: I/O ports or memory-mapped. */
+export interface Region {
+  readonly name: string;
+  readonly space: 'io' | 'memory';
+  /** Default base; `undefined` when a BAR places it. */
+  readonly base?: number;
+  readonly length: number;
+  /** Access widths the model itself handles; the bus splits or widens others. */
+  readonly minAccess: 1 | 2 | 4 | 8;
+  readonly maxAccess: 1 | 2 | 4 | 8;
+}
+
+/**
+ * A device model introduces itself in one value. It knows no bus, no neighbour and no machine.
+ * Its state `S` is a plain JSON-like object (numbers, strings, booleans, arrays, objects; no
+ * typed arrays, classes, functions, Map or Set): everything that can influence the future is in it.
+ * `read`, `write`, `receive` and `expire` may change the state they are given, and nothing else.
+ */
+export interface Device<S> {
+  readonly model: string;
+  readonly regions: readonly Region[];
+  readonly pins: readonly string[];
+  read(state: S, region: number, offset: number, size: number, effects: Effects): number;
+  write(state: S, region: number, offset: number, size: number, value: number, effects: Effects): void;
+  /** Virtual nanosecond at which `expire` must be called, or undefined when no timer is armed. */
+  deadline?(state: S): number | undefined;
+  expire?(state: S, effects: Effects): void;
+  /** Bytes from outside (serial input, keyboard scan codes). */
+  receive?(state: S, bytes: Uint8Array, effects: Effects): void;
+  /** System reset (not power-on: that is a fresh state). */
+  reset?(state: S, effects: Effects): void;
+  /** For a stopped person: labels and values. */
+  describe(state: S): Readonly<Record<string, string>>;
+}

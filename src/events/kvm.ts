@@ -1,0 +1,4 @@
+export {};
+
+export const KVM_EVENTS = {
+} as const;

@@ -1,0 +1,4 @@
+export {};
+
+export const MMU_EVENTS = {
+} as const;

@@ -1,0 +1,4 @@
+export {};
+
+export const QEMU_EVENTS = {
+} as const;

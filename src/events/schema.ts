@@ -1,0 +1,60 @@
+/**
+ * How an event family is written down: one row per event, its fields and their column types.
+ * Types, the trace codec and the text form all come from the row.
+ */
+
+/**
+ * Column types. `u`: integer 0..2^53-1 as number. `i`: signed integer as number. `u64`: 64-bit
+ * unsigned as bigint. `text`: string. `bytes`: Uint8Array. `bool`: boolean.
+ */
+export type FieldType = 'u' | 'i' | 'u64' | 'text' | 'bytes' | 'bool';
+
+type ValueOf<T extends FieldType> = T extends 'u' | 'i'
+  ? number
+  : T extends 'u64'
+    ? bigint
+    : T extends 'text'
+      ? string
+      : T extends 'bool'
+        ? boolean
+        : Uint8Array;
+
+export type Fields = Readonly<Record<string, FieldType>>;
+
+export type FieldsOf<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> };
+
+/** One row: the fields in order, whether the event is an input, and how it prints. */
+export interface EventRow<F extends Fields> {
+  readonly fields: F;
+  /** True when the guest cannot cause it: it must be recorded before it is used. */
+  readonly input: boolean;
+  /** The text after `name: `, as the kernel's TP_printk (or QEMU's -trace) prints it. */
+  readonly print: (event: FieldsOf<F>) => string;
+}
+
+/** A fact the machine or its world caused, derivable from the inputs. */
+export function fact<const F extends Fields>(
+  fields: F,
+  print: (event: FieldsOf<F>) => string,
+): EventRow<F> {
+  return { fields, input: false, print };
+}
+
+/** A fact from outside the machine. Inputs alone replay a run. */
+export function input<const F extends Fields>(
+  fields: F,
+  print: (event: FieldsOf<F>) => string,
+): EventRow<F> {
+  return { fields, input: true, print };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row of any fields, seen from outside
+export type AnyRow = EventRow<any>;
+
+/** The union of events a table of rows defines: `{ kind: name, ...fields }`. */
+export type EventsOf<T extends Readonly<Record<string, AnyRow>>> = {
+  [K in keyof T & string]: { readonly kind: K } & (T[K] extends EventRow<infer F> ? FieldsOf<F> : never);
+}[keyof T & string];
+
+/** Lower-case hexadecimal without prefix, of a number or bigint. */
+export const hex = (value: number | bigint): string => value.toString(16);

@@ -1,0 +1,148 @@
+/**
+ * The boundary between the hypervisor and the processor: what hardware gives KVM.
+ * Everything the guest tells the hypervisor goes through here, so that a trace which records these
+ * answers can rebuild hypervisor and device state without running the guest (`fold`).
+ */
+
+/** VM-execution controls of the current VMCS, as the processor needs them. SDM Vol. 3, 25.6. */
+export interface ExecutionControls {
+  readonly pin: number;
+  readonly primary: number;
+  readonly secondary: number;
+  readonly exceptionBitmap: number;
+  readonly pageFaultErrorCodeMask: number;
+  readonly pageFaultErrorCodeMatch: number;
+  readonly cr0Mask: bigint;
+  readonly cr0Shadow: bigint;
+  readonly cr4Mask: bigint;
+  readonly cr4Shadow: bigint;
+  /** 8 KiB: bitmap A then B. */
+  readonly ioBitmap: Uint8Array;
+  /** 4 KiB: read low, read high, write low, write high. SDM Vol. 3, 25.6.9. */
+  readonly msrBitmap: Uint8Array;
+  readonly tscOffset: bigint;
+  readonly eptPointer: bigint;
+  readonly tprThreshold: number;
+}
+
+/** VM-exit information fields. SDM Vol. 3, 25.9. */
+export interface VmExit {
+  /** Basic exit reason, SDM Vol. 3 Appendix C. Bit 31 set: VM-entry failure. */
+  readonly reason: number;
+  readonly qualification: bigint;
+  readonly instructionLength: number;
+  readonly instructionInfo: number;
+  readonly interruptionInfo: number;
+  readonly interruptionErrorCode: number;
+  readonly idtVectoringInfo: number;
+  readonly idtVectoringErrorCode: number;
+  readonly guestLinearAddress: bigint;
+  readonly guestPhysicalAddress: number;
+}
+
+/** Why the processor gave control back, with all that the hypervisor may look at. */
+export interface GuestStop {
+  /** 'exit': see `exit`. 'budget': the tick budget ended. 'break': a debugger's stop. */
+  readonly why: 'exit' | 'budget' | 'break';
+  readonly exit: VmExit;
+  /** Instructions retired in this run. */
+  readonly ticks: number;
+  readonly rip: bigint;
+  readonly rflags: number;
+  /** VMCS guest interruptibility state: b0 STI, b1 MOV SS, b3 NMI. */
+  readonly interruptibility: number;
+  /**
+   * Operands the exit's handler needs, by reason: CPUID eax,ecx · I/O out: the value (string I/O: rcx, address)
+   * · RDMSR/WRMSR ecx, edx:eax · CR/DR access: the source register's value · VMCALL rax,rbx,rcx,rdx,rsi and CPL as a5
+   * · INVPCID/INVEPT/INVVPID type, descriptor low, descriptor high · XSETBV ecx, edx:eax. Others: zeros.
+   */
+  readonly a0: bigint;
+  readonly a1: bigint;
+  readonly a2: bigint;
+  readonly a3: bigint;
+  readonly a4: bigint;
+  readonly a5: bigint;
+}
+
+/** One memory-mapped access KVM's emulator performed for the guest. `bytes` is 1..16 long. */
+export interface MmioAccess {
+  readonly gpa: number;
+  readonly bytes: Uint8Array;
+}
+
+/** What came of emulating the instruction at the guest's rip. */
+export type Emulated =
+  | { readonly then: 'done'; readonly writes: readonly MmioAccess[] }
+  | { readonly then: 'read'; readonly gpa: number; readonly length: number }
+  | { readonly then: 'exit'; readonly exit: VmExit }
+  | { readonly then: 'failed' };
+
+/** Segment register with its hidden part; `access` is the VMX access-rights format. SDM Vol. 3, Table 25-2. */
+export interface Segment {
+  selector: number;
+  base: bigint;
+  limit: number;
+  access: number;
+}
+
+/** Architectural registers by the name KVM's ioctls use. Not for exit handlers: those read GuestStop. */
+export interface Registers {
+  /** rax 0, rcx 1, rdx 2, rbx 3, rsp 4, rbp 5, rsi 6, rdi 7, r8..r15 (hardware encoding order). */
+  gpr(index: number): bigint;
+  setGpr(index: number, value: bigint): void;
+  rip: bigint;
+  rflags: bigint;
+  cr0: bigint;
+  cr2: bigint;
+  cr3: bigint;
+  cr4: bigint;
+  /** Task priority, bits 3:0 (vTPR[7:4]). */
+  cr8: number;
+  efer: bigint;
+  xcr0: bigint;
+  /** es 0, cs 1, ss 2, ds 3, fs 4, gs 5, ldtr 6, tr 7. */
+  segment(index: number): Segment;
+  setSegment(index: number, segment: Segment): void;
+  gdtr: { base: bigint; limit: number };
+  idtr: { base: bigint; limit: number };
+  dr(index: number): bigint;
+  setDr(index: number, value: bigint): void;
+  /** MSRs the processor itself keeps (SYSENTER, STAR, LSTAR, CSTAR, FMASK, FS/GS/KERNEL_GS_BASE, TSC_AUX, PAT, SPEC_CTRL, XSS). */
+  msr(index: number): bigint | undefined;
+  setMsr(index: number, value: bigint): boolean;
+  /** XSAVE area, standard format, legacy region + header (576 bytes). */
+  xsave(): Uint8Array;
+  setXsave(area: Uint8Array): void;
+  interruptibility: number;
+  /** 0 active, 1 HLT, 2 shutdown, 3 wait-for-SIPI. */
+  activity: number;
+}
+
+export interface Guest {
+  /** Registers of one vCPU. */
+  registers(vcpu: number): Registers;
+  /** Add a vCPU in its reset state (SDM Vol. 3, Table 10-1). Returns its index. */
+  addVcpu(): number;
+  /** Put a vCPU in its reset ('reset') or INIT ('init') state. */
+  resetVcpu(vcpu: number, kind: 'reset' | 'init'): void;
+  /** New values for the controls the processor obeys; called when KVM changed the VMCS. */
+  setControls(vcpu: number, controls: ExecutionControls): void;
+  /** VM entry with optional event injection (VM-entry interruption-information format; 0 = none), then run. */
+  run(vcpu: number, budget: number, inject: { info: number; errorCode: number; length: number }): GuestStop;
+  /** Emulate the instruction at rip. `reads`: MMIO data already obtained, in order. */
+  emulate(vcpu: number, reads: readonly MmioAccess[]): Emulated;
+  /** Effects on registers by exit handlers. */
+  setGpr(vcpu: number, index: number, value: bigint): void;
+  setRip(vcpu: number, rip: bigint): void;
+  /** Advance rip by the exit's instruction length, count the instruction as retired, clear STI/MOV SS shadow. */
+  skipInstruction(vcpu: number, length: number): void;
+  /** Host memory (the address space memslots' userspace_addr points into): guest RAM and ROM. */
+  readHost(hva: number, length: number): Uint8Array;
+  writeHost(hva: number, bytes: Uint8Array): void;
+  /** EPT pages the processor walks: 512 64-bit entries as lo,hi pairs. See memory/ept-pool.ts. */
+  readonly eptWords: Uint32Array;
+  /** A present EPT entry changed or went away: cached translations must go. */
+  invalidateEpt(): void;
+  /** A guest-virtual translation for debuggers and KVM_TRANSLATE; no side effects. */
+  translate(vcpu: number, linear: bigint): { gpa: number; entries: readonly bigint[] } | undefined;
+}
