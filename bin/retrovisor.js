@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+// Runs the built command line, or in a clone whose build is missing or older than its sources, the sources themselves.
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const built = join(root, 'dist/debugger/cli/main.js');
+const source = join(root, 'src/debugger/cli/main.ts');
+
+/** Newest modification time of the TypeScript files below a folder. */
+function newestIn(folder) {
+  let newest = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile() || !entry.name.endsWith('.ts')) continue;
+    newest = Math.max(newest, statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs);
+  }
+  return newest;
+}
+
+async function entryPoint() {
+  if (!existsSync(source)) return built;
+  if (existsSync(built) && statSync(built).mtimeMs >= newestIn(join(root, 'src'))) return built;
+  try {
+    const { register } = await import('tsx/esm/api');
+    register();
+    return source;
+  } catch {
+    if (existsSync(built)) return built;
+    console.error('retrovisor: its packages are not installed. Run `npm install` in this folder first.');
+    process.exit(1);
+  }
+}
+
+const { main } = await import(pathToFileURL(await entryPoint()).href);
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,68 @@
+// All set-up of a fresh clone, in plain JavaScript: it runs before any package is installed.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+const OLDEST_NODE = [20, 19];
+
+/** Run a program in the project's folder, its output shown. Returns its exit status. */
+export function run(program, args, environment = {}) {
+  const result = spawnSync(program, args, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...environment } });
+  if (result.error) {
+    console.error(`Cannot run ${program}: ${result.error.message}`);
+    return 127;
+  }
+  return result.status ?? 1;
+}
+
+/** Run `npm` itself: the one that started us when there is one. */
+function npm(args) {
+  const own = process.env.npm_execpath;
+  return own?.endsWith('.js') ? run(process.execPath, [own, ...args]) : run('npm', args);
+}
+
+/** Refuse a Node that is too old with one sentence. */
+export function requireNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) return;
+  console.error(`Retrovisor needs Node ${OLDEST_NODE.join('.')} or newer; this is ${process.versions.node}.`);
+  process.exit(1);
+}
+
+function isInstalled() {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  return Object.entries({ ...dependencies, ...devDependencies }).every(([name, version]) => {
+    const manifest = join(ROOT, 'node_modules', name, 'package.json');
+    return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === version;
+  });
+}
+
+function isBuilt() {
+  const built = join(ROOT, 'dist/debugger/cli/main.js');
+  if (!existsSync(built)) return false;
+  const builtAt = statSync(built).mtimeMs;
+  return readdirSync(join(ROOT, 'src'), { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .every((entry) => statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs <= builtAt);
+}
+
+/** Install the pinned packages and build, whatever of it is still to be done. Ends the process when it cannot. */
+export function ensureReady() {
+  requireNode();
+  if (!isInstalled()) {
+    console.log('Installing the pinned packages (npm ci) ...');
+    if (npm(['ci', '--no-audit', '--no-fund']) !== 0) {
+      console.error('Installing failed: see npm above. With a network this is `npm ci`; it needs the npm registry.');
+      process.exit(1);
+    }
+  }
+  if (!isBuilt()) {
+    console.log('Building (tsc) ...');
+    if (run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']) !== 0) {
+      console.error('The build failed: see the compiler above.');
+      process.exit(1);
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import { defineConfig } from 'vitest/config';
+
+const GUEST_TESTS = ['test/guests/**/*.test.ts'];
+const GOLDEN_TESTS = ['test/golden/**/*.test.ts'];
+const HOUSE_TESTS = ['test/house/**/*.test.ts'];
+const SIM_TESTS = ['test/sim/**/*.test.ts'];
+
+const project = (name: string, include: string[], exclude: string[], testTimeout: number) => ({
+  test: { name, include, exclude: ['**/node_modules/**', ...exclude], testTimeout, hookTimeout: testTimeout },
+});
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    reporters: ['default', './test/summary-reporter.ts'],
+    projects: [
+      project('house', HOUSE_TESTS, [], 60_000),
+      project('unit', ['test/**/*.test.ts'], [...GUEST_TESTS, ...GOLDEN_TESTS, ...HOUSE_TESTS, ...SIM_TESTS], 60_000),
+      project('golden', GOLDEN_TESTS, [], 600_000),
+      project('sim', SIM_TESTS, [], 600_000),
+      project('guests', GUEST_TESTS, [], 1_800_000),
+    ],
+  },
+});
