@@ -1,0 +1,94 @@
+/** Names that Linux's TP_printk formats print for numbers (`__print_symbolic`, `__print_flags`). */
+
+/** Basic VM-exit reasons by number, as Linux names them. SDM Vol. 3, Appendix C. */
+export const VMX_EXIT_REASONS: Readonly<Record<number, string>> = {
+  0: 'EXCEPTION_NMI', 1: 'EXTERNAL_INTERRUPT', 2: 'TRIPLE_FAULT', 3: 'INIT_SIGNAL', 4: 'SIPI_SIGNAL',
+  7: 'INTERRUPT_WINDOW', 8: 'NMI_WINDOW', 9: 'TASK_SWITCH', 10: 'CPUID', 12: 'HLT', 13: 'INVD', 14: 'INVLPG',
+  15: 'RDPMC', 16: 'RDTSC', 18: 'VMCALL', 19: 'VMCLEAR', 20: 'VMLAUNCH', 21: 'VMPTRLD', 22: 'VMPTRST', 23: 'VMREAD',
+  24: 'VMRESUME', 25: 'VMWRITE', 26: 'VMOFF', 27: 'VMON', 28: 'CR_ACCESS', 29: 'DR_ACCESS', 30: 'IO_INSTRUCTION',
+  31: 'MSR_READ', 32: 'MSR_WRITE', 33: 'INVALID_STATE', 34: 'MSR_LOAD_FAIL', 36: 'MWAIT_INSTRUCTION',
+  37: 'MONITOR_TRAP_FLAG', 39: 'MONITOR_INSTRUCTION', 40: 'PAUSE_INSTRUCTION', 41: 'MCE_DURING_VMENTRY',
+  43: 'TPR_BELOW_THRESHOLD', 44: 'APIC_ACCESS', 45: 'EOI_INDUCED', 46: 'GDTR_IDTR', 47: 'LDTR_TR',
+  48: 'EPT_VIOLATION', 49: 'EPT_MISCONFIG', 50: 'INVEPT', 51: 'RDTSCP', 52: 'PREEMPTION_TIMER', 53: 'INVVPID',
+  54: 'WBINVD', 55: 'XSETBV', 56: 'APIC_WRITE', 57: 'RDRAND', 58: 'INVPCID', 59: 'VMFUNC', 60: 'ENCLS', 61: 'RDSEED',
+  62: 'PML_FULL', 63: 'XSAVES', 64: 'XRSTORS', 67: 'UMWAIT', 68: 'TPAUSE', 74: 'BUS_LOCK', 75: 'NOTIFY',
+};
+
+/** KVM_EXIT_* reasons of `kvm_run` by number. Linux include/uapi/linux/kvm.h. */
+export const KVM_EXIT_REASONS: Readonly<Record<number, string>> = {
+  0: 'KVM_EXIT_UNKNOWN', 1: 'KVM_EXIT_EXCEPTION', 2: 'KVM_EXIT_IO', 3: 'KVM_EXIT_HYPERCALL', 4: 'KVM_EXIT_DEBUG',
+  5: 'KVM_EXIT_HLT', 6: 'KVM_EXIT_MMIO', 7: 'KVM_EXIT_IRQ_WINDOW_OPEN', 8: 'KVM_EXIT_SHUTDOWN',
+  9: 'KVM_EXIT_FAIL_ENTRY', 10: 'KVM_EXIT_INTR', 11: 'KVM_EXIT_SET_TPR', 12: 'KVM_EXIT_TPR_ACCESS',
+  16: 'KVM_EXIT_NMI', 17: 'KVM_EXIT_INTERNAL_ERROR', 18: 'KVM_EXIT_OSI', 24: 'KVM_EXIT_SYSTEM_EVENT',
+  26: 'KVM_EXIT_IOAPIC_EOI', 27: 'KVM_EXIT_HYPERV',
+};
+
+/** Exceptions by vector. SDM Vol. 3, Table 6-1. */
+export const EXCEPTIONS: Readonly<Record<number, string>> = {
+  0: '#DE', 1: '#DB', 3: '#BP', 4: '#OF', 5: '#BR', 6: '#UD', 7: '#NM', 8: '#DF', 10: '#TS', 11: '#NP', 12: '#SS',
+  13: '#GP', 14: '#PF', 16: '#MF', 17: '#AC', 18: '#MC',
+};
+
+/** Local APIC registers by offset in its page. SDM Vol. 3, Table 11-1. */
+export const APIC_REGISTERS: Readonly<Record<number, string>> = {
+  0x20: 'APIC_ID', 0x30: 'APIC_LVR', 0x80: 'APIC_TASKPRI', 0x90: 'APIC_ARBPRI', 0xa0: 'APIC_PROCPRI', 0xb0: 'APIC_EOI',
+  0xc0: 'APIC_RRR', 0xd0: 'APIC_LDR', 0xe0: 'APIC_DFR', 0xf0: 'APIC_SPIV', 0x100: 'APIC_ISR', 0x180: 'APIC_TMR',
+  0x200: 'APIC_IRR', 0x280: 'APIC_ESR', 0x300: 'APIC_ICR', 0x310: 'APIC_ICR2', 0x320: 'APIC_LVTT', 0x330: 'APIC_LVTTHMR',
+  0x340: 'APIC_LVTPC', 0x350: 'APIC_LVT0', 0x360: 'APIC_LVT1', 0x370: 'APIC_LVTERR', 0x380: 'APIC_TMICT',
+  0x390: 'APIC_TMCCT', 0x3e0: 'APIC_TDCR', 0x3f0: 'APIC_SELF_IPI', 0x400: 'APIC_EFEAT', 0x410: 'APIC_ECTRL',
+};
+
+/** Interrupt delivery modes. SDM Vol. 3, 11.6.1. */
+export const DELIVERY_MODES: Readonly<Record<number, string>> = {
+  0: 'Fixed', 1: 'LowPrio', 2: 'SMI', 3: 'Res3', 4: 'NMI', 5: 'INIT', 6: 'SIPI', 7: 'ExtINT',
+};
+
+/** Destination shorthands of the ICR. SDM Vol. 3, 11.6.1. */
+export const DESTINATION_SHORTHANDS: Readonly<Record<number, string>> = {
+  0: 'dst', 1: 'self', 2: 'all', 3: 'all-but-self',
+};
+
+/** KVM_IRQCHIP_* numbers. */
+export const IRQCHIPS: Readonly<Record<number, string>> = { 0: 'PIC master', 1: 'PIC slave', 2: 'IOAPIC' };
+
+/** Host clock sources of kvmclock's master clock. */
+export const HOST_CLOCKS: Readonly<Record<number, string>> = { 0: 'none', 1: 'tsc', 2: 'hvclock' };
+
+/** Decoding modes printed by kvm_emulate_insn: b0 CR0.PE, b1 EFLAGS.VM, b2 CS.D, b3 CS.L. */
+export const DECODE_MODES: Readonly<Record<number, string>> = {
+  0: 'real', 1: 'prot16', 3: 'vm16', 5: 'prot32', 9: 'prot64',
+};
+
+/** VM-instruction errors a failed nested VM entry prints. SDM Vol. 3, 31.4. */
+export const VM_ENTRY_ERRORS: Readonly<Record<number, string>> = {
+  4: 'VMLAUNCH_NONCLEAR_VMCS', 5: 'VMRESUME_NONLAUNCHED_VMCS', 6: 'VMRESUME_AFTER_VMXOFF',
+  7: 'ENTRY_INVALID_CONTROL_FIELD', 8: 'ENTRY_INVALID_HOST_STATE_FIELD', 26: 'ENTRY_EVENTS_BLOCKED_BY_MOV_SS',
+};
+
+const PAGE_FAULT_BITS: readonly (readonly [number, string])[] = [
+  [1, 'P'], [2, 'W'], [4, 'U'], [8, 'RSVD'], [16, 'F'],
+];
+
+/** The name of a number, or the number in hexadecimal, as `__print_symbolic` does. */
+export function symbol(names: Readonly<Record<number, string>>, value: number): string {
+  return names[value] ?? `0x${value.toString(16)}`;
+}
+
+/** Page-fault error code bits joined by `|`, as `__print_flags` does. */
+export function pageFaultBits(errorCode: number): string {
+  const named = PAGE_FAULT_BITS.filter(([bit]) => (errorCode & bit) !== 0).map(([, name]) => name);
+  const rest = errorCode - (errorCode & 31);
+  return (rest === 0 ? named : [...named, `0x${rest.toString(16)}`]).join('|');
+}
+
+/** `%0<digits>x` of printf. */
+export function padded(value: number | bigint, digits: number): string {
+  return value.toString(16).padStart(digits, '0');
+}
+
+/** Bytes as two-digit hexadecimal numbers with blanks between, as `%*ph` does. */
+export function hexBytes(bytes: Uint8Array, length: number = bytes.length): string {
+  let text = '';
+  for (let i = 0; i < length; i += 1) text += `${i === 0 ? '' : ' '}${padded(bytes[i], 2)}`;
+  return text;
+}
