@@ -14,6 +14,7 @@ export const SIM_EVENTS = {
   /** A person changed the past or the present of a fork: `what` names it, `value` is its JSON. */
   'sim:intervened': input({ what: 'text', value: 'text' }, (e) => `${e.what} ${e.value}`),
 
+  'sim:serial_tx': fact({ line: 'u', byte: 'u' }, (e) => `line ${e.line} byte 0x${hex(e.byte)}`),
   'sim:irq_line': fact({ dev: 'text', pin: 'text', level: 'u' }, (e) => `dev ${e.dev} pin ${e.pin} level ${e.level}`),
   'sim:serial_sent': fact({ line: 'u', byte: 'u' }, (e) => `line ${e.line} byte 0x${hex(e.byte)}`),
   'sim:debugcon_sent': fact({ byte: 'u' }, (e) => `byte 0x${hex(e.byte)}`),
@@ -95,4 +96,18 @@ export const SIM_EVENTS = {
 
   'sim:checkpoint': fact({ hash: 'text' }, (e) => `hash ${e.hash}`),
   'sim:digest': fact({ state: 'text', memory: 'text' }, (e) => `state ${e.state} memory ${e.memory}`),
+  'sim:ioctl': fact(
+    { fd: 'text', nr: 'u', name: 'text', ret: 'i' },
+    (e) => `${e.fd} ${e.name} (0x${hex(e.nr)}) ret=${e.ret}`,
+  ),
+  'sim:vmcs_write': fact(
+    { vcpu_id: 'u', field: 'text', enc: 'u', value: 'u64' },
+    (e) => `vcpu ${e.vcpu_id} ${e.field} (0x${hex(e.enc)}) = 0x${hex(e.value)}`,
+  ),
+  'sim:vmentry_check': fact(
+    { vcpu_id: 'u', group: 'text', failed: 'text' },
+    (e) => `vcpu ${e.vcpu_id} ${e.group}: ${e.failed === '' ? 'ok' : e.failed}`,
+  ),
+  'sim:eventfd_signal': fact({ fd: 'u', n: 'u' }, (e) => `fd ${e.fd} n ${e.n}`),
+  'sim:hypercall_ret': fact({ nr: 'u64', ret: 'u64' }, (e) => `nr 0x${hex(e.nr)} ret 0x${hex(e.ret)}`),
 } as const;
