@@ -23,6 +23,9 @@ export interface ExecutionControls {
   readonly tscOffset: bigint;
   readonly eptPointer: bigint;
   readonly tprThreshold: number;
+  /** Pause-loop exiting, TSC ticks. SDM Vol. 3, 26.1.3. */
+  readonly pleGap: number;
+  readonly pleWindow: number;
 }
 
 /** VM-exit information fields. SDM Vol. 3, 25.9. */
@@ -51,9 +54,11 @@ export interface GuestStop {
   readonly rflags: number;
   /** VMCS guest interruptibility state: b0 STI, b1 MOV SS, b3 NMI. */
   readonly interruptibility: number;
+  /** Task priority as the TPR shadow holds it after the run (vTPR[7:4]). */
+  readonly cr8: number;
   /**
    * Operands the exit's handler needs, by reason: CPUID eax,ecx · I/O out: the value (string I/O: rcx, address)
-   * · RDMSR/WRMSR ecx, edx:eax · CR/DR access: the source register's value · VMCALL rax,rbx,rcx,rdx,rsi and CPL as a5
+   * · RDMSR/WRMSR ecx, edx:eax · CR/DR access: the source register's value · VMCALL rax,rbx,rcx,rdx,rsi; a5: CPL in b1:0, 64-bit mode in b2
    * · INVPCID/INVEPT/INVVPID type, descriptor low, descriptor high · XSETBV ecx, edx:eax. Others: zeros.
    */
   readonly a0: bigint;
@@ -74,8 +79,18 @@ export interface MmioAccess {
 export type Emulated =
   | { readonly then: 'done'; readonly writes: readonly MmioAccess[] }
   | { readonly then: 'read'; readonly gpa: number; readonly length: number }
+  /** INS wants `count` elements (as many as rCX and the destination page allow; 1 when DF is set): give them as one read. */
+  | { readonly then: 'in'; readonly port: number; readonly size: number; readonly count: number }
+  /** OUTS was performed for `bytes` (one element), registers have moved on. */
+  | { readonly then: 'out'; readonly port: number; readonly size: number; readonly bytes: Uint8Array }
   | { readonly then: 'exit'; readonly exit: VmExit }
   | { readonly then: 'failed' };
+
+/**
+ * Where guest-physical memory lies for the emulator, which goes by memslots and not by EPT:
+ * the host-virtual address, or -1 when the access is MMIO (no slot, or a write to a read-only one).
+ */
+export type MemoryOfGuest = (gpa: number, write: boolean) => number;
 
 /** Segment register with its hidden part; `access` is the VMX access-rights format. SDM Vol. 3, Table 25-2. */
 export interface Segment {
@@ -129,8 +144,16 @@ export interface Guest {
   setControls(vcpu: number, controls: ExecutionControls): void;
   /** VM entry with optional event injection (VM-entry interruption-information format; 0 = none), then run. */
   run(vcpu: number, budget: number, inject: { info: number; errorCode: number; length: number }): GuestStop;
-  /** Emulate the instruction at rip. `reads`: MMIO data already obtained, in order. */
-  emulate(vcpu: number, reads: readonly MmioAccess[]): Emulated;
+  /**
+   * Emulate the instruction at rip (one iteration of a string instruction). `reads`: MMIO or port data already
+   * obtained, in order. 'done' has moved rip on; 'exit' is an exception (reason 0, to be injected) or an EPT violation.
+   */
+  emulate(vcpu: number, reads: readonly MmioAccess[], memory: MemoryOfGuest): Emulated;
+  /**
+   * Task switch on KVM's behalf (SDM Vol. 3, 8.3). `source`: exit qualification b31:30; `errorCode` is pushed when
+   * given. False: it could not be done (KVM reports an emulation failure).
+   */
+  taskSwitch(vcpu: number, selector: number, source: number, errorCode: number | undefined): boolean;
   /** Effects on registers by exit handlers. */
   setGpr(vcpu: number, index: number, value: bigint): void;
   setRip(vcpu: number, rip: bigint): void;
