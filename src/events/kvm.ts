@@ -1,4 +1,3 @@
-import { EXCEPTION_NAMES, KVM_EXIT_NAMES, VMX_EXIT_NAMES } from './kvm-names.ts';
 import { fact, hex } from './schema.ts';
 import {
   APIC_REGISTERS,
@@ -106,7 +105,7 @@ const EXIT_FIELDS = {
 
 /** The VMCS and register facts behind an exit that the kernel does not print: see `GuestStop` in kvm/guest.ts. */
 const EXIT_FACTS = {
-  ticks: 'u', rflags: 'u', interruptibility: 'u', insn_len: 'u', insn_info: 'u', idt_error_code: 'u', gla: 'u64',
+  ticks: 'u', rflags: 'u', interruptibility: 'u', cr8: 'u', insn_len: 'u', insn_info: 'u', idt_error_code: 'u', gla: 'u64',
   gpa: 'u', a0: 'u64', a1: 'u64', a2: 'u64', a3: 'u64', a4: 'u64', a5: 'u64',
 } as const;
 
@@ -115,111 +114,6 @@ const EXIT_FACTS = {
  * numbers are numbers (at most 52 bits); linear addresses, registers and MSRs are 64-bit.
  */
 export const KVM_EVENTS = {
-  kvm_entry: fact({ vcpu_id: 'u', rip: 'u64' }, (e) => `vcpu ${e.vcpu_id}, rip 0x${hex(e.rip)}`),
-  kvm_exit: fact(
-    {
-      vcpu_id: 'u', exit_reason: 'u', guest_rip: 'u64', isa: 'u', info1: 'u64', info2: 'u', intr_info: 'u',
-      error_code: 'u',
-    },
-    (e) =>
-      `vcpu ${e.vcpu_id} reason ${VMX_EXIT_NAMES[e.exit_reason & 0xffff] ?? `UNKNOWN-${e.exit_reason & 0xffff}`}` +
-      `${e.exit_reason >= 0x80000000 ? ' FAILED_VMENTRY' : ''} rip 0x${hex(e.guest_rip)}` +
-      ` info1 0x${hex(e.info1).padStart(16, '0')} info2 0x${hex(e.info2).padStart(16, '0')}` +
-      ` intr_info 0x${hex(e.intr_info).padStart(8, '0')} error_code 0x${hex(e.error_code).padStart(8, '0')}`,
-  ),
-  kvm_userspace_exit: fact({ reason: 'u', errno: 'i' }, (e) =>
-    e.errno < 0
-      ? `reason ${e.errno === -4 ? 'restart' : 'error'} (${-e.errno})`
-      : `reason ${KVM_EXIT_NAMES[e.reason] ?? `0x${hex(e.reason)}`} (${e.reason})`,
-  ),
-  kvm_pio: fact(
-    { rw: 'u', port: 'u', size: 'u', count: 'u', val: 'u' },
-    (e) =>
-      `pio_${e.rw === 1 ? 'write' : 'read'} at 0x${hex(e.port)} size ${e.size} count ${e.count} val 0x${hex(e.val)} ` +
-      `${e.count > 1 ? '(...)' : ''}`,
-  ),
-  kvm_mmio: fact(
-    { type: 'u', len: 'u', gpa: 'u', val: 'u64' },
-    (e) =>
-      `mmio ${['unsatisfied-read', 'read', 'write'][e.type]} len ${e.len} gpa 0x${hex(e.gpa)} val 0x${hex(e.val)}`,
-  ),
-  kvm_fast_mmio: fact({ gpa: 'u' }, (e) => `fast mmio at gpa 0x${hex(e.gpa)}`),
-  kvm_msr: fact(
-    { write: 'u', ecx: 'u', data: 'u64', exception: 'u' },
-    (e) => `msr_${e.write === 1 ? 'write' : 'read'} ${hex(e.ecx)} = 0x${hex(e.data)}${e.exception ? ' (#GP)' : ''}`,
-  ),
-  kvm_cr: fact(
-    { rw: 'u', cr: 'u', val: 'u64' },
-    (e) => `cr_${e.rw === 1 ? 'write' : 'read'} ${hex(e.cr)} = 0x${hex(e.val)}`,
-  ),
-  kvm_cpuid: fact(
-    {
-      function: 'u', index: 'u', rax: 'u', rbx: 'u', rcx: 'u', rdx: 'u', found: 'bool', used_max_basic: 'bool',
-    },
-    (e) =>
-      `func ${hex(e.function)} idx ${hex(e.index)} rax ${hex(e.rax)} rbx ${hex(e.rbx)} rcx ${hex(e.rcx)}` +
-      ` rdx ${hex(e.rdx)}, cpuid entry ${e.found ? 'found' : 'not found'}` +
-      `${e.used_max_basic ? ', used max basic' : ''}`,
-  ),
-  kvm_hypercall: fact(
-    { nr: 'u64', a0: 'u64', a1: 'u64', a2: 'u64', a3: 'u64' },
-    (e) => `nr 0x${hex(e.nr)} a0 0x${hex(e.a0)} a1 0x${hex(e.a1)} a2 0x${hex(e.a2)} a3 0x${hex(e.a3)}`,
-  ),
-  kvm_emulate_insn: fact(
-    { rip: 'u64', csbase: 'u', len: 'u', insn: 'bytes', flags: 'u', failed: 'u' },
-    (e) =>
-      `${hex(e.csbase)}:${hex(e.rip)}:${[...e.insn].map((b) => hex(b).padStart(2, '0')).join(' ')}` +
-      ` (${['prot16', 'real', '?', 'vm16', 'prot32', '', '', '', 'prot64'][e.flags] ?? '?'})` +
-      `${e.failed ? ' failed' : ''}`,
-  ),
-  kvm_inj_virq: fact(
-    { vector: 'u', soft: 'bool', reinjected: 'bool' },
-    (e) => `${e.soft ? 'Soft/INTn' : 'IRQ'} 0x${hex(e.vector)}${e.reinjected ? ' [reinjected]' : ''}`,
-  ),
-  kvm_inj_exception: fact(
-    { exception: 'u', has_error: 'u', error_code: 'u', reinjected: 'bool' },
-    (e) =>
-      `${EXCEPTION_NAMES[e.exception] ?? `#${e.exception}`}${e.has_error ? ` (0x${hex(e.error_code)})` : ''}` +
-      `${e.reinjected ? ' [reinjected]' : ''}`,
-  ),
-  kvm_page_fault: fact(
-    { vcpu_id: 'u', guest_rip: 'u64', fault_address: 'u', error_code: 'u' },
-    (e) =>
-      `vcpu ${e.vcpu_id} rip 0x${hex(e.guest_rip)} address 0x${hex(e.fault_address).padStart(16, '0')}` +
-      ` error_code 0x${hex(e.error_code)}`,
-  ),
-  kvm_pvclock_update: fact(
-    {
-      vcpu_id: 'u', version: 'u', tsc_timestamp: 'u64', system_time: 'u64', tsc_to_system_mul: 'u', tsc_shift: 'i',
-      flags: 'u',
-    },
-    (e) =>
-      `vcpu_id ${e.vcpu_id}, pvclock { version ${e.version}, tsc_timestamp 0x${hex(e.tsc_timestamp)}, system_time ` +
-      `0x${hex(e.system_time)}, tsc_to_system_mul 0x${hex(e.tsc_to_system_mul)}, tsc_shift ${e.tsc_shift}, ` +
-      `flags 0x${hex(e.flags)} }`,
-  ),
-  kvm_write_tsc_offset: fact(
-    { vcpu_id: 'u', previous_tsc_offset: 'u64', next_tsc_offset: 'u64' },
-    (e) => `vcpu=${e.vcpu_id} prev=${e.previous_tsc_offset} next=${e.next_tsc_offset}`,
-  ),
-  kvm_track_tsc: fact(
-    { vcpu_id: 'u', nr_vcpus_matched_tsc: 'u', online_vcpus: 'u', use_master_clock: 'bool' },
-    (e) =>
-      `vcpu_id ${e.vcpu_id} masterclock ${e.use_master_clock ? 1 : 0} offsetmatched ${e.nr_vcpus_matched_tsc}` +
-      ` nr_online ${e.online_vcpus} hostclock tsc`,
-  ),
-  kvm_update_master_clock: fact(
-    { use_master_clock: 'bool', offset_matched: 'bool' },
-    (e) => `masterclock ${e.use_master_clock ? 1 : 0} hostclock tsc offsetmatched ${e.offset_matched ? 1 : 0}`,
-  ),
-  kvm_vcpu_wakeup: fact(
-    { ns: 'u', waited: 'bool', valid: 'bool' },
-    (e) => `${e.waited ? 'wait' : 'poll'} time ${e.ns} ns, polling ${e.valid ? 'valid' : 'invalid'}`,
-  ),
-  kvm_ple_window_update: fact(
-    { vcpu_id: 'u', new: 'u', old: 'u' },
-    (e) => `vcpu ${e.vcpu_id} old ${e.old} new ${e.new} (${e.old < e.new ? 'growed' : 'shrinked'})`,
-  ),
   kvm_entry: fact(
     { vcpu_id: 'u', rip: 'u64', immediate_exit: 'bool', intr_info: 'u', error_code: 'u' },
     (e) =>

@@ -30,52 +30,7 @@ const RET_PF_FIXED = 5;
 const RET_PF_SPURIOUS = 6;
 
 /** The `kvmmmu` tracepoints of Linux 6.18 with their fields in order. Addresses of entries are host-physical. */
-/** The kernel's kvmmmu:* tracepoints of arch/x86/kvm/mmu/mmutrace.h. */
 export const MMU_EVENTS = {
-  kvm_mmu_spte_requested: fact(
-    { gfn: 'u', pfn: 'u64', level: 'u' },
-    (e) => `gfn ${hex(e.gfn)} pfn ${hex(e.pfn)} level ${e.level}`,
-  ),
-  kvm_mmu_set_spte: fact(
-    { gfn: 'u', spte: 'u64', sptep: 'u', level: 'u', r: 'bool', x: 'bool', u: 'i' },
-    (e) =>
-      `gfn ${hex(e.gfn)} spte ${hex(e.spte)} (${e.r ? 'r' : '-'}${(e.spte & 2n) !== 0n ? 'w' : '-'}` +
-      `${e.x ? 'x' : '-'}${e.u === -1 ? '' : e.u ? 'u' : '-'}) level ${e.level} at ${hex(e.sptep)}`,
-  ),
-  kvm_tdp_mmu_spte_changed: fact(
-    { gfn: 'u', old_spte: 'u64', new_spte: 'u64', level: 'u', as_id: 'u' },
-    (e) =>
-      `as id ${e.as_id} gfn ${hex(e.gfn)} level ${e.level} old_spte ${hex(e.old_spte)} new_spte ${hex(e.new_spte)}`,
-  ),
-  fast_page_fault: fact(
-    { vcpu_id: 'u', cr2_or_gpa: 'u', error_code: 'u', sptep: 'u', old_spte: 'u64', new_spte: 'u64', ret: 'u' },
-    (e) =>
-      `vcpu ${e.vcpu_id} gva ${hex(e.cr2_or_gpa)} error_code 0x${hex(e.error_code)} sptep ${hex(e.sptep)}` +
-      ` old 0x${hex(e.old_spte)} new ${hex(e.new_spte)} spurious ${e.ret === 5 ? 1 : 0} fixed ${e.ret === 4 ? 1 : 0}`,
-  ),
-  mark_mmio_spte: fact(
-    { sptep: 'u', gfn: 'u', access: 'u', gen: 'u' },
-    (e) => `sptep:${hex(e.sptep)} gfn ${hex(e.gfn)} access ${hex(e.access)} gen ${hex(e.gen)}`,
-  ),
-  handle_mmio_page_fault: fact(
-    { addr: 'u', gfn: 'u', access: 'u' },
-    (e) => `addr:${hex(e.addr)} gfn ${hex(e.gfn)} access ${hex(e.access)}`,
-  ),
-  check_mmio_spte: fact(
-    { kvm_gen: 'u', spte_gen: 'u', spte: 'u64' },
-    (e) =>
-      `spte ${hex(e.spte)} kvm_gen ${hex(e.kvm_gen)} spte-gen ${hex(e.spte_gen)} valid ${
-        e.kvm_gen === e.spte_gen ? 1 : 0
-      }`,
-  ),
-  kvm_mmu_zap_all_fast: fact(
-    { mmu_valid_gen: 'u', mmu_used_pages: 'u' },
-    (e) => `kvm-mmu-valid-gen ${e.mmu_valid_gen} used_pages ${hex(e.mmu_used_pages)}`,
-  ),
-  kvm_mmu_split_huge_page: fact(
-    { gfn: 'u', spte: 'u64', level: 'u', errno: 'i' },
-    (e) => `gfn ${hex(e.gfn)} spte ${hex(e.spte)} level ${e.level} errno ${e.errno}`,
-  ),
   kvm_mmu_pagetable_walk: fact(
     { addr: 'u64', pferr: 'u' },
     (e) => `addr ${hex(e.addr)} pferr ${hex(e.pferr)} ${pageFaultBits(e.pferr)}`,

@@ -96,18 +96,9 @@ export const SIM_EVENTS = {
 
   'sim:checkpoint': fact({ hash: 'text' }, (e) => `hash ${e.hash}`),
   'sim:digest': fact({ state: 'text', memory: 'text' }, (e) => `state ${e.state} memory ${e.memory}`),
-  'sim:ioctl': fact(
-    { fd: 'text', nr: 'u', name: 'text', ret: 'i' },
-    (e) => `${e.fd} ${e.name} (0x${hex(e.nr)}) ret=${e.ret}`,
-  ),
-  'sim:vmcs_write': fact(
-    { vcpu_id: 'u', field: 'text', enc: 'u', value: 'u64' },
-    (e) => `vcpu ${e.vcpu_id} ${e.field} (0x${hex(e.enc)}) = 0x${hex(e.value)}`,
-  ),
   'sim:vmentry_check': fact(
     { vcpu_id: 'u', group: 'text', failed: 'text' },
     (e) => `vcpu ${e.vcpu_id} ${e.group}: ${e.failed === '' ? 'ok' : e.failed}`,
   ),
-  'sim:eventfd_signal': fact({ fd: 'u', n: 'u' }, (e) => `fd ${e.fd} n ${e.n}`),
   'sim:hypercall_ret': fact({ nr: 'u64', ret: 'u64' }, (e) => `nr 0x${hex(e.nr)} ret 0x${hex(e.ret)}`),
 } as const;
