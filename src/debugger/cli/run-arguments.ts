@@ -1,0 +1,239 @@
+import { Command, CommanderError, Option } from 'commander';
+import { type Chardevs, characterBackend, chardevById, chardevs } from './character-backends.ts';
+import { QEMU_OPTIONS, withTwoDashes } from './qemu-spelling.ts';
+import { commaValue, refuseOthers, sizeInBytes, wholeNumber } from './qemu-values.ts';
+import type { CharacterBackend, RunOptions, TypedLine } from './run-options.ts';
+import { UsageProblem } from './usage.ts';
+
+const MIB = 2 ** 20;
+const CPUS_MAX = 4;
+const SERIAL_LINES_MAX = 4;
+/** 32-bit PCI hole and the address space the machine `pc` has below it. */
+const RAM_BYTES_MAX = 3 * 2 ** 30;
+
+/** What commander collects; every value still text. */
+interface RawOptions {
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly append?: string;
+  readonly bios?: string;
+  readonly m: string;
+  readonly smp: string;
+  readonly serial: string[];
+  readonly chardev: string[];
+  readonly debugcon?: string;
+  readonly device: string[];
+  readonly nodefaults?: boolean;
+  readonly reboot: boolean;
+  readonly seed: string;
+  readonly trace: string | false;
+  readonly ticks?: string;
+  readonly events: string[];
+  readonly nsPerTick: string;
+  readonly wallClock?: string;
+  readonly type: string[];
+  readonly cpu?: string;
+  readonly display?: string;
+  readonly machine?: string;
+}
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+/** The `run` command as commander knows it: QEMU's options and ours. */
+export function runCommand(name: string): Command {
+  const command = new Command(name);
+  command
+    .description('Boot a guest, recorded. Options are spelled as QEMU spells them.')
+    .usage('[options]')
+    .allowExcessArguments(true)
+    .addOption(new Option('-m <size>', 'guest memory, in MiB or with k, M, G').default('128'));
+  for (const [option, { argument, help }] of Object.entries(QEMU_OPTIONS)) {
+    const made = new Option(argument ? `--${option} <value>` : `--${option}`, help);
+    if (['serial', 'chardev', 'device', 'net', 'nic'].includes(option)) made.argParser(collect).default([], '');
+    if (option === 'smp') made.default('1');
+    command.addOption(made);
+  }
+  return command
+    .option('--seed <text>', 'the seed all chance is drawn from', '1')
+    .option('--trace <file>', 'where the recording goes', 'retrovisor.trace')
+    .option('--no-trace', 'do not record')
+    .option('--ticks <n>', 'stop after n instructions')
+    .addOption(new Option('--events <family>', 'record more: guest-pt').argParser(collect).default([], ''))
+    .option('--ns-per-tick <n>', 'virtual nanoseconds per instruction', '8')
+    .option('--wall-clock <time>', "time at power-on: ISO form or seconds since 1970 (default: the host's)")
+    .addOption(
+      new Option('--type <after:WAIT:TEXT>', 'type TEXT once the guest has printed WAIT; again for the next line')
+        .argParser(collect)
+        .default([], ''),
+    );
+}
+
+/** Understand the arguments of `retrovisor run`. Throws a UsageProblem naming the first thing wrong. */
+export function runOptions(argv: readonly string[]): RunOptions {
+  const command = runCommand('retrovisor run')
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+  try {
+    command.parse(withTwoDashes(argv), { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode !== 0) throw new UsageProblem(sentence(error.message));
+    throw error;
+  }
+  const [stray] = command.args;
+  if (stray !== undefined) {
+    throw new UsageProblem(`'${stray}': disk images are not supported yet. Load a guest with -kernel or -bios.`);
+  }
+  return understood(command.opts<RawOptions>());
+}
+
+const sentence = (message: string): string => {
+  const text = message
+    .replace(/^error: /, '')
+    .replace(/\n\(D/, ' (d')
+    .trim();
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
+};
+
+function understood(raw: RawOptions): RunOptions {
+  const byId = chardevs(raw.chardev);
+  const devices = devicesOf(raw.device, byId);
+  if (raw.debugcon !== undefined) {
+    if (devices.debugcon !== undefined) throw new UsageProblem('Give -debugcon or -device isa-debugcon, not both.');
+    devices.debugcon = { iobase: 0xe9, backend: characterBackend('-debugcon', raw.debugcon, byId) };
+  }
+  const serial = serialLines(raw, byId);
+  refuseTwoReaders([...serial, ...(devices.debugcon === undefined ? [] : [devices.debugcon.backend])]);
+  if (raw.initrd !== undefined && raw.kernel === undefined) throw new UsageProblem('-initrd needs a -kernel.');
+  return {
+    kernel: raw.kernel,
+    initrd: raw.initrd,
+    append: raw.append ?? '',
+    bios: raw.bios,
+    ramBytes: ramBytes(raw.m),
+    cpus: cpuCount(raw.smp),
+    serial,
+    ...devices,
+    reboot: raw.reboot,
+    seed: raw.seed,
+    trace: raw.trace === false ? undefined : raw.trace,
+    ticks: raw.ticks === undefined ? undefined : wholeNumber('--ticks', raw.ticks, 0, Number.MAX_SAFE_INTEGER),
+    guestPageTables: guestPageTables(raw.events),
+    nsPerTick: wholeNumber('--ns-per-tick', raw.nsPerTick, 1, 1_000_000),
+    wallClock: wallClock(raw.wallClock),
+    typed: raw.type.map(typedLine),
+    warnings: warningsOf(raw),
+  };
+}
+
+interface Devices {
+  debugcon: RunOptions['debugcon'];
+  debugExit: RunOptions['debugExit'];
+  testDevice: boolean;
+}
+
+function devicesOf(values: readonly string[], byId: Chardevs): Devices {
+  const devices: Devices = { debugcon: undefined, debugExit: undefined, testDevice: false };
+  for (const text of values) {
+    const value = commaValue(text);
+    const port = (key: string, usual: number): number =>
+      wholeNumber(`-device ${text}`, value.properties.get(key) ?? String(usual), 1, 0xffff);
+    switch (value.name) {
+      case 'isa-debug-exit':
+        refuseOthers('-device isa-debug-exit', value, ['iobase', 'iosize', 'id']);
+        devices.debugExit = { iobase: port('iobase', 0x501), iosize: port('iosize', 2) };
+        break;
+      case 'isa-debugcon': {
+        refuseOthers('-device isa-debugcon', value, ['iobase', 'chardev', 'id', 'readback']);
+        const chardev = value.properties.get('chardev');
+        if (chardev === undefined) throw new UsageProblem(`-device ${text}: name its -chardev with chardev=ID.`);
+        devices.debugcon = { iobase: port('iobase', 0xe9), backend: chardevById(`-device ${text}`, chardev, byId) };
+        break;
+      }
+      case 'pc-testdev':
+        refuseOthers('-device pc-testdev', value, ['id']);
+        devices.testDevice = true;
+        break;
+      default:
+        throw new UsageProblem(
+          `-device ${text}: there is no such device. There are isa-debug-exit, isa-debugcon and pc-testdev.`,
+        );
+    }
+  }
+  return devices;
+}
+
+function serialLines(raw: RawOptions, byId: Chardevs): CharacterBackend[] {
+  if (raw.serial.length > SERIAL_LINES_MAX)
+    throw new UsageProblem(`-serial: the machine has ${SERIAL_LINES_MAX} lines.`);
+  if (raw.serial.length > 0) return raw.serial.map((text) => characterBackend('-serial', text, byId));
+  return raw.nodefaults ? [] : [{ to: 'stdio', monitor: true }];
+}
+
+function refuseTwoReaders(backends: readonly CharacterBackend[]): void {
+  const readers = backends.filter(({ to }) => to === 'stdio');
+  if (readers.length > 1) throw new UsageProblem('Only one of -serial and -debugcon can have stdio.');
+}
+
+function ramBytes(text: string): number {
+  const value = commaValue(text);
+  refuseOthers('-m', value, ['size']);
+  const bytes = sizeInBytes('-m', value.properties.get('size') ?? value.name ?? '', 'm');
+  const rounded = Math.ceil(bytes / MIB) * MIB;
+  if (rounded < MIB || rounded > RAM_BYTES_MAX) {
+    throw new UsageProblem(`-m ${text}: guest memory must be between 1M and ${RAM_BYTES_MAX / MIB}M.`);
+  }
+  return rounded;
+}
+
+function cpuCount(text: string): number {
+  const value = commaValue(text);
+  refuseOthers('-smp', value, ['cpus', 'maxcpus', 'sockets', 'cores', 'threads', 'dies']);
+  const factor = (key: string): number => wholeNumber(`-smp ${text}`, value.properties.get(key) ?? '1', 1, 255);
+  const cpus = value.name ?? value.properties.get('cpus');
+  return wholeNumber('-smp', cpus ?? String(factor('sockets') * factor('cores') * factor('threads')), 1, CPUS_MAX);
+}
+
+function guestPageTables(families: readonly string[]): boolean {
+  const unknown = families.flatMap((list) => list.split(',')).find((family) => family !== 'guest-pt');
+  if (unknown !== undefined) throw new UsageProblem(`--events ${unknown}: the only further family is guest-pt.`);
+  return families.length > 0;
+}
+
+function wallClock(text: string | undefined): bigint | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d+$/.test(text)) return BigInt(text) * 1_000_000_000n;
+  const milliseconds = Date.parse(text);
+  if (Number.isNaN(milliseconds)) {
+    throw new UsageProblem(`--wall-clock ${text}: write seconds since 1970 or a time like 2026-11-23T12:00:00Z.`);
+  }
+  return BigInt(milliseconds) * 1_000_000n;
+}
+
+/** `after:WAIT:TEXT` or `TEXT`, which may say \n, \r, \t, \e, \:, \\ and \xHH. */
+export function typedLine(value: string): TypedLine {
+  const match = /^after:((?:[^:\\]|\\.)+):(.*)$/s.exec(value);
+  if (match !== null) return { after: unescaped(match[1] as string), text: unescaped(match[2] as string) };
+  if (!value.startsWith('after:')) return { after: '', text: unescaped(value) };
+  throw new UsageProblem(`--type ${value}: write after:WAIT:TEXT, like --type 'after:/ # :poweroff -f\\n'.`);
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', e: '\x1b' };
+
+const unescaped = (text: string): string =>
+  text.replace(/\\(x[0-9a-f]{2}|.)/gi, (_, code: string) =>
+    /^x../i.test(code) ? String.fromCharCode(Number.parseInt(code.slice(1), 16)) : (ESCAPES[code] ?? code),
+  );
+
+function warningsOf(raw: RawOptions): string[] {
+  const warnings: string[] = [];
+  const model = raw.cpu?.split(',')[0];
+  if (raw.cpu !== undefined && (raw.cpu.includes(',') || !['host', 'max', 'kvm64', 'qemu64'].includes(model ?? ''))) {
+    warnings.push(`-cpu ${raw.cpu} has no effect: the processor is always the one its CPUID announces.`);
+  }
+  if (raw.display !== undefined && raw.display !== 'none')
+    warnings.push('There is no display: -display has no effect.');
+  if (raw.machine !== undefined && !/^(type=)?pc(-i440fx-[\d.]+)?(,|$)/.test(raw.machine)) {
+    throw new UsageProblem(`-machine ${raw.machine}: the only machine is pc.`);
+  }
+  return warnings;
+}

@@ -1,0 +1,39 @@
+/** Where the bytes of a character device go and come from. */
+export type CharacterBackend =
+  | { readonly to: 'none' }
+  /** `monitor`: Ctrl-A leads to the monitor and out (QEMU's `mon:stdio`). */
+  | { readonly to: 'stdio'; readonly monitor: boolean }
+  | { readonly to: 'file'; readonly path: string };
+
+/** Wait until the guest printed `after`, then type `text`. */
+export interface TypedLine {
+  readonly after: string;
+  readonly text: string;
+}
+
+/** What `retrovisor run` was asked to do, after QEMU's spelling is understood. Paths are not opened yet. */
+export interface RunOptions {
+  readonly kernel: string | undefined;
+  readonly initrd: string | undefined;
+  readonly append: string;
+  readonly bios: string | undefined;
+  readonly ramBytes: number;
+  readonly cpus: number;
+  /** By line: COM1 first. */
+  readonly serial: readonly CharacterBackend[];
+  readonly debugcon: { readonly iobase: number; readonly backend: CharacterBackend } | undefined;
+  readonly debugExit: { readonly iobase: number; readonly iosize: number } | undefined;
+  readonly testDevice: boolean;
+  readonly reboot: boolean;
+  readonly seed: string;
+  /** `undefined`: do not record. */
+  readonly trace: string | undefined;
+  /** Stop after so many ticks. */
+  readonly ticks: number | undefined;
+  readonly guestPageTables: boolean;
+  readonly nsPerTick: number;
+  /** Nanoseconds since 1970 (UTC) at power-on; `undefined`: the host's clock, read once. */
+  readonly wallClock: bigint | undefined;
+  readonly typed: readonly TypedLine[];
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,96 @@
+import { writeSync } from 'node:fs';
+
+/** The terminal, pipe or file the command line is attached to. */
+export interface Terminal {
+  /** True when a person can type here. */
+  readonly interactive: boolean;
+  /** Bytes typed or piped since the last call. */
+  take(): Uint8Array[];
+  /** True once no further byte can come. */
+  ended(): boolean;
+  write(bytes: Uint8Array | string): void;
+  /** Resolves when bytes came, the input ended, a signal asked to end, or the time is over. */
+  wait(milliseconds: number): Promise<void>;
+  /** The signal that asked us to end, if one did. */
+  signal(): NodeJS.Signals | undefined;
+  /** Give the terminal back as it was. May be called more than once. */
+  close(): void;
+}
+
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** Open standard input and output as a guest's console: raw keys on a terminal, plain bytes on a pipe. */
+export function openTerminal(reads: boolean): Terminal {
+  const { stdin } = process;
+  const interactive = reads && stdin.isTTY === true && process.stdout.isTTY === true;
+  let taken: Uint8Array[] = [];
+  let over = !reads;
+  let asked: NodeJS.Signals | undefined;
+  let wake: (() => void) | undefined;
+  const rouse = (): void => wake?.();
+  const onBytes = (bytes: Uint8Array): void => {
+    taken.push(bytes);
+    rouse();
+  };
+  const onEnd = (): void => {
+    over = true;
+    rouse();
+  };
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (asked !== undefined) process.exit(130);
+    asked = signal;
+    rouse();
+  };
+  const restore = (): void => {
+    if (interactive && stdin.isRaw) stdin.setRawMode(false);
+  };
+  if (interactive) stdin.setRawMode(true);
+  if (reads) stdin.on('data', onBytes).on('end', onEnd).on('error', onEnd).resume();
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  process.on('exit', restore);
+  return {
+    interactive,
+    take() {
+      const bytes = taken;
+      taken = [];
+      return bytes;
+    },
+    ended: () => over,
+    write: (bytes) => writeAll(typeof bytes === 'string' ? Buffer.from(bytes) : bytes),
+    wait: (milliseconds) => {
+      const ready = taken.length > 0 || asked !== undefined;
+      return new Promise((resolve) => {
+        const timer = setTimeout(done, ready ? 0 : milliseconds);
+        function done(): void {
+          clearTimeout(timer);
+          wake = undefined;
+          resolve();
+        }
+        wake = done;
+      });
+    },
+    signal: () => asked,
+    close() {
+      restore();
+      stdin.off('data', onBytes).off('end', onEnd).off('error', onEnd);
+      if (reads) stdin.pause();
+      for (const signal of SIGNALS) process.off(signal, onSignal);
+      process.off('exit', restore);
+    },
+  };
+}
+
+/** Write to standard output at once and completely, also when it is a pipe that is full for a moment. */
+function writeAll(bytes: Uint8Array): void {
+  let at = 0;
+  while (at < bytes.length) {
+    try {
+      at += writeSync(1, bytes, at);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'EPIPE') process.exit(1);
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
