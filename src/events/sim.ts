@@ -14,7 +14,6 @@ export const SIM_EVENTS = {
   /** A person changed the past or the present of a fork: `what` names it, `value` is its JSON. */
   'sim:intervened': input({ what: 'text', value: 'text' }, (e) => `${e.what} ${e.value}`),
 
-  'sim:serial_tx': fact({ line: 'u', byte: 'u' }, (e) => `line ${e.line} byte 0x${hex(e.byte)}`),
   'sim:irq_line': fact({ dev: 'text', pin: 'text', level: 'u' }, (e) => `dev ${e.dev} pin ${e.pin} level ${e.level}`),
   'sim:serial_sent': fact({ line: 'u', byte: 'u' }, (e) => `line ${e.line} byte 0x${hex(e.byte)}`),
   'sim:debugcon_sent': fact({ byte: 'u' }, (e) => `byte 0x${hex(e.byte)}`),
@@ -94,6 +93,8 @@ export const SIM_EVENTS = {
     (e) => `vcpu ${e.vcpu_id} linear 0x${hex(e.linear)} ${e.mapped ? `gpa 0x${hex(e.gpa)}` : 'not mapped'}`,
   ),
 
+  /** An event of a kind this version does not know: read from another version's trace or imported from a log. */
+  'sim:unknown': fact({ name: 'text', value: 'text' }, (e) => `${e.name}: ${e.value}`),
   'sim:checkpoint': fact({ hash: 'text' }, (e) => `hash ${e.hash}`),
   'sim:digest': fact({ state: 'text', memory: 'text' }, (e) => `state ${e.state} memory ${e.memory}`),
   'sim:vmentry_check': fact(

@@ -1,0 +1,47 @@
+import type { MachineEvent } from './vocabulary.ts';
+
+/**
+ * Who caused an event, as a small number: 0 main loop, 1 timer, 2 user, 3 host network, 16 + n vCPU n,
+ * 272 + n I/O thread n, 528 + n vhost worker n.
+ */
+export type Source = number;
+
+/** The thread of user space that runs the devices. */
+export const MAIN_LOOP: Source = 0;
+/** An expired deadline of a kernel or device timer. */
+export const TIMER: Source = 1;
+/** A person or a script outside the machine. */
+export const USER: Source = 2;
+/** The network outside the machine. */
+export const HOST_NETWORK: Source = 3;
+
+const FIRST_VCPU = 16;
+const FIRST_IOTHREAD = 272;
+const FIRST_VHOST = 528;
+
+/** The source number of one vCPU's thread. */
+export const vcpuSource = (vcpu: number): Source => FIRST_VCPU + vcpu;
+
+const NAMED: Readonly<Record<number, string>> = {
+  [MAIN_LOOP]: 'main-loop', [TIMER]: 'timer', [USER]: 'user', [HOST_NETWORK]: 'host-net',
+};
+
+/** A source as a person reads it: `vcpu0`, `main-loop`, `timer`... */
+export function sourceName(source: Source): string {
+  if (source >= FIRST_VHOST) return `vhost-${source - FIRST_VHOST}`;
+  if (source >= FIRST_IOTHREAD) return `iothread${source - FIRST_IOTHREAD}`;
+  if (source >= FIRST_VCPU) return `vcpu${source - FIRST_VCPU}`;
+  return NAMED[source] ?? `source${source}`;
+}
+
+/** An event with its place in the run. Only the machine's one `raise` makes these. */
+export interface Stamped<E extends MachineEvent = MachineEvent> {
+  /** Total order, counted from 0. */
+  readonly seq: number;
+  /** Guest instructions retired by all vCPUs when it happened. */
+  readonly tick: number;
+  readonly source: Source;
+  /** Sequence number of the event that led to it. */
+  readonly cause: number | undefined;
+  readonly event: E;
+}

@@ -1,0 +1,60 @@
+import { Problem } from '../../base/problem.ts';
+import type { FieldType } from '../../events/schema.ts';
+import { VOCABULARY } from '../../events/vocabulary.ts';
+
+/** A file whose bytes the run depends on, named by content. */
+export interface ImageIdentity {
+  /** What it is used for: `bios`, `kernel`, `initrd`, `drive0`... */
+  readonly role: string;
+  readonly name: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** Fields of every kind of event when the trace was recorded, in column order. */
+export type RecordedVocabulary = Readonly<Record<string, Readonly<Record<string, FieldType>>>>;
+
+/** What a trace says about itself. Everything a replay needs besides the images' bytes. */
+export interface TraceHeader {
+  readonly formatVersion: number;
+  readonly engineVersion: string;
+  /** The machine's options as plain JSON; its meaning belongs to who builds the machine. */
+  readonly machine: Readonly<Record<string, unknown>>;
+  readonly images: readonly ImageIdentity[];
+  readonly seed: string;
+  readonly vocabulary: RecordedVocabulary;
+}
+
+/** Today's vocabulary as a trace records it. */
+export function currentVocabulary(): RecordedVocabulary {
+  return Object.fromEntries(Object.entries(VOCABULARY).map(([kind, row]) => [kind, row.fields]));
+}
+
+const FIELD_TYPES: readonly string[] = ['u', 'i', 'u64', 'text', 'bytes', 'bool'];
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Check a header that was read; `where` names the trace in the sentence. */
+export function checkedHeader(value: unknown, where: string): TraceHeader {
+  const wrong = (what: string): Problem => new Problem(`The header of ${where} is damaged: ${what}.`);
+  if (!isObject(value)) throw wrong('it is not an object');
+  const { formatVersion, engineVersion, machine, images, seed, vocabulary } = value;
+  if (typeof formatVersion !== 'number') throw wrong('it has no format version');
+  if (typeof engineVersion !== 'string') throw wrong('it has no engine version');
+  if (!isObject(machine)) throw wrong('it has no machine configuration');
+  if (typeof seed !== 'string') throw wrong('it has no seed');
+  if (!Array.isArray(images) || !images.every(isImage)) throw wrong('its list of images is not one');
+  if (!isObject(vocabulary) || !Object.values(vocabulary).every(areFields)) throw wrong('its event table is not one');
+  return value as unknown as TraceHeader;
+}
+
+function isImage(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { role, name, sha256, bytes } = value;
+  return [role, name, sha256].every((text) => typeof text === 'string') && typeof bytes === 'number';
+}
+
+function areFields(value: unknown): boolean {
+  return isObject(value) && Object.values(value).every((type) => FIELD_TYPES.includes(type as string));
+}

@@ -1,0 +1,38 @@
+import type { RecordedEvent } from './event-columns.ts';
+import type { TraceHeader } from './header.ts';
+
+/** Where a trace's bytes come from. */
+export interface ByteSource {
+  /** What a sentence about the trace calls it: the file's name. */
+  readonly name: string;
+  readonly size: number;
+  /** Up to `length` bytes at `offset`. */
+  read(offset: number, length: number): Uint8Array;
+}
+
+/** The inverse of the writer's compressor. */
+export type Inflate = (stored: Uint8Array, rawLength: number) => Uint8Array;
+
+/** One chunk and what it spans. */
+export interface ChunkPlace {
+  readonly ordinal: number;
+  readonly offset: number;
+  readonly kind: number;
+  readonly events: number;
+  readonly firstSeq: number;
+  readonly firstTick: number;
+  readonly lastTick: number;
+}
+
+/** A trace of any format version, opened. */
+export interface OpenTrace {
+  readonly header: TraceHeader;
+  /** The event chunks that stand in order, oldest first. */
+  readonly events: readonly ChunkPlace[];
+  readonly checkpoints: readonly ChunkPlace[];
+  /** Why the chunks end early, as a sentence; undefined when they do not. */
+  readonly damage: string | undefined;
+  /** Throws a Problem when the chunk is damaged. */
+  readEvents(chunk: ChunkPlace): RecordedEvent[];
+  readCheckpoint(chunk: ChunkPlace): Uint8Array;
+}

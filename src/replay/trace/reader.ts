@@ -1,0 +1,133 @@
+import { Problem } from '../../base/problem.ts';
+import type { FieldType } from '../../events/schema.ts';
+import type { Stamped } from '../../events/stamped.ts';
+import { type EventKind, type MachineEvent, VOCABULARY } from '../../events/vocabulary.ts';
+import { FILE_MAGIC, PREAMBLE_LENGTH } from './chunk.ts';
+import type { RecordedEvent } from './event-columns.ts';
+import type { RecordedVocabulary, TraceHeader } from './header.ts';
+import type { ByteSource, ChunkPlace, Inflate, OpenTrace } from './opened.ts';
+import { openV1 } from './versions/v1.ts';
+
+/** Every format version there has been, and how it is opened. A version is added, never taken away. */
+const LADDER: Readonly<Record<number, (source: ByteSource, inflate: Inflate) => OpenTrace>> = { 1: openV1 };
+
+const NEWEST = Math.max(...Object.keys(LADDER).map(Number));
+
+/** A trace as today's code sees it, whichever version wrote it. */
+export interface TraceReader {
+  readonly header: TraceHeader;
+  /** Events in the chunks that can be reached. */
+  readonly eventCount: number;
+  readonly chunks: readonly ChunkPlace[];
+  readonly checkpoints: readonly ChunkPlace[];
+  /** The first damage known so far, as a sentence. Reading may find more. */
+  readonly damage: string | undefined;
+  /** Events of one chunk. Throws a Problem when it is damaged. */
+  readChunk(chunk: ChunkPlace): readonly Stamped[];
+  readCheckpoint(chunk: ChunkPlace): Uint8Array;
+}
+
+/** Open a trace. Throws a Problem with one sentence when it is no trace, is newer than this code, or has no header. */
+export function openTrace(source: ByteSource, inflate: Inflate): TraceReader {
+  const version = versionOf(source);
+  const open = LADDER[version];
+  if (open === undefined) {
+    throw new Problem(
+      `${source.name} is in trace format ${version}; this version of Retrovisor reads up to ${NEWEST}: use a newer one.`,
+    );
+  }
+  const trace = open(source, inflate);
+  const adapt = adapter(trace.header.vocabulary);
+  return {
+    header: trace.header,
+    eventCount: trace.events.reduce((sum, { events }) => sum + events, 0),
+    chunks: trace.events,
+    checkpoints: trace.checkpoints,
+    damage: trace.damage,
+    readChunk: (chunk) => trace.readEvents(chunk).map(adapt),
+    readCheckpoint: trace.readCheckpoint,
+  };
+}
+
+function versionOf(source: ByteSource): number {
+  const bytes = source.read(0, PREAMBLE_LENGTH);
+  if (bytes.length < PREAMBLE_LENGTH || !FILE_MAGIC.every((byte, at) => bytes[at] === byte)) {
+    throw new Problem(`${source.name} is not a Retrovisor trace.`);
+  }
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true);
+}
+
+/** What reading a whole trace came to. */
+export interface ReadTrace {
+  readonly events: readonly Stamped[];
+  /** Why the events end early, as a sentence. */
+  readonly damage: string | undefined;
+}
+
+/** Every readable event, oldest first, with the damage that ended them. */
+export function readAll(trace: TraceReader): ReadTrace {
+  const events: Stamped[] = [];
+  for (const chunk of trace.chunks) {
+    try {
+      for (const stamped of trace.readChunk(chunk)) events.push(stamped);
+    } catch (problem) {
+      if (problem instanceof Problem) return { events, damage: problem.message };
+      throw problem;
+    }
+  }
+  return { events, damage: trace.damage };
+}
+
+/** Index of the chunk that holds `seq`, or of the last one before it. -1: all come later. */
+export function chunkOf(chunks: readonly ChunkPlace[], seq: number): number {
+  let low = 0;
+  let high = chunks.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (chunks[middle].firstSeq <= seq) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+const ABSENT: Readonly<Record<FieldType, unknown>> = {
+  u: 0, i: 0, u64: 0n, text: '', bytes: new Uint8Array(0), bool: false,
+};
+
+/** Give events recorded under another vocabulary today's fields; kinds unknown today become `sim:unknown`. */
+function adapter(recorded: RecordedVocabulary): (stamped: RecordedEvent) => Stamped {
+  const changed = new Set(Object.keys(recorded).filter((kind) => !sameFields(kind, recorded[kind])));
+  if (changed.size === 0) return (stamped) => stamped as unknown as Stamped;
+  return (stamped) =>
+    changed.has(stamped.event.kind)
+      ? { ...stamped, event: adapted(stamped.event) }
+      : (stamped as unknown as Stamped);
+}
+
+function sameFields(kind: string, fields: Readonly<Record<string, FieldType>>): boolean {
+  const today = VOCABULARY[kind as EventKind] as { readonly fields: Readonly<Record<string, FieldType>> } | undefined;
+  if (today === undefined) return false;
+  const names = Object.keys(today.fields);
+  return names.length === Object.keys(fields).length && names.every((name) => fields[name] === today.fields[name]);
+}
+
+function adapted(event: RecordedEvent['event']): MachineEvent {
+  const today = VOCABULARY[event.kind as EventKind] as
+    | { readonly fields: Readonly<Record<string, FieldType>> }
+    | undefined;
+  if (today === undefined) {
+    const { kind, ...fields } = event;
+    return { kind: 'sim:unknown', name: kind, value: JSON.stringify(fields, (_, value) => printable(value)) };
+  }
+  const fields = Object.entries(today.fields).map(([name, type]) => [name, converted(event[name], type)]);
+  return { kind: event.kind, ...Object.fromEntries(fields) } as MachineEvent;
+}
+
+const printable = (value: unknown): unknown => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value);
+
+function converted(value: unknown, type: FieldType): unknown {
+  if (value === undefined) return ABSENT[type];
+  if (type === 'u64' && typeof value === 'number') return BigInt(value);
+  if ((type === 'u' || type === 'i') && typeof value === 'bigint') return Number(value);
+  return typeof value === typeof ABSENT[type] ? value : ABSENT[type];
+}

@@ -1,0 +1,146 @@
+import { Problem } from '../../../base/problem.ts';
+import { byteReader, readVarint } from '../bytes.ts';
+import {
+  CHUNK,
+  CHUNK_HEADER_LENGTH,
+  type ChunkHeader,
+  decodeChunkHeader,
+  decodeTrailer,
+  headerCrc,
+  PREAMBLE_LENGTH,
+  TRAILER_LENGTH,
+} from '../chunk.ts';
+import { crc32 } from '../crc32.ts';
+import { kindTable, type RecordedEvent, readEvents } from '../event-columns.ts';
+import { checkedHeader } from '../header.ts';
+import type { ByteSource, ChunkPlace, Inflate, OpenTrace } from '../opened.ts';
+
+/** What walking the headers found: the chunks that stand where they should, and why it stopped early, if it did. */
+interface Walk {
+  readonly chunks: readonly ChunkPlace[];
+  readonly damage: string | undefined;
+}
+
+/** Format version 1: preamble, header chunk, event and checkpoint chunks, index chunk, trailer. */
+export function openV1(source: ByteSource, inflate: Inflate): OpenTrace {
+  const walk = indexed(source, inflate) ?? walked(source);
+  const [head] = walk.chunks;
+  if (head === undefined || head.kind !== CHUNK.header) {
+    throw new Problem(walk.damage ?? `${source.name} holds no header: nothing of it can be read.`);
+  }
+  const header = headerOf(source, inflate, head);
+  const kinds = kindTable(header.vocabulary);
+  const events = walk.chunks.filter(({ kind }) => kind === CHUNK.events);
+  const checkpoints = walk.chunks.filter(({ kind }) => kind === CHUNK.checkpoint);
+  return {
+    header,
+    events,
+    checkpoints,
+    damage: walk.damage,
+    readEvents: (chunk): RecordedEvent[] => readEvents(payloadOf(source, inflate, chunk), kinds),
+    readCheckpoint: (chunk) => payloadOf(source, inflate, chunk),
+  };
+}
+
+function headerOf(source: ByteSource, inflate: Inflate, head: ChunkPlace) {
+  const text = new TextDecoder().decode(payloadOf(source, inflate, head));
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new Problem(`The header of ${source.name} is damaged: it is not JSON.`);
+  }
+  return checkedHeader(json, source.name);
+}
+
+/** The chunks by the index of a trace that was closed. A trace without one is walked. */
+function indexed(source: ByteSource, inflate: Inflate): Walk | undefined {
+  const end = source.size - TRAILER_LENGTH;
+  if (end < PREAMBLE_LENGTH + CHUNK_HEADER_LENGTH) return undefined;
+  const offset = decodeTrailer(source.read(end, TRAILER_LENGTH));
+  if (offset === undefined || offset < PREAMBLE_LENGTH || offset + CHUNK_HEADER_LENGTH > end) return undefined;
+  const header = decodeChunkHeader(source.read(offset, CHUNK_HEADER_LENGTH));
+  if (header?.kind !== CHUNK.index || offset + CHUNK_HEADER_LENGTH + header.storedLength !== end) return undefined;
+  const place = { ...header, offset };
+  try {
+    return { chunks: readIndex(payloadOf(source, inflate, place)), damage: undefined };
+  } catch {
+    return undefined;
+  }
+}
+
+function readIndex(payload: Uint8Array): ChunkPlace[] {
+  const input = byteReader(payload);
+  return Array.from({ length: readVarint(input) }, (_, ordinal) => ({
+    ordinal,
+    offset: readVarint(input),
+    kind: readVarint(input),
+    events: readVarint(input),
+    firstSeq: readVarint(input),
+    firstTick: readVarint(input),
+    lastTick: readVarint(input),
+  }));
+}
+
+/** The chunks by their headers, from the start: what a crash or a cut left. */
+function walked(source: ByteSource): Walk {
+  const chunks: ChunkPlace[] = [];
+  let offset = PREAMBLE_LENGTH;
+  let previousCrc = 0;
+  while (offset < source.size) {
+    const left = source.size - offset;
+    if (left === TRAILER_LENGTH && decodeTrailer(source.read(offset, left)) !== undefined) break;
+    const damage = damageAt(source, offset, chunks.length, previousCrc);
+    if (damage !== undefined) return { chunks, damage };
+    const bytes = source.read(offset, CHUNK_HEADER_LENGTH);
+    const header = decodeChunkHeader(bytes) as ChunkHeader;
+    chunks.push({ ...header, offset });
+    previousCrc = headerCrc(bytes);
+    offset += CHUNK_HEADER_LENGTH + header.storedLength;
+  }
+  return { chunks, damage: undefined };
+}
+
+/** What is wrong with the chunk header at `offset`, as one sentence. */
+function damageAt(source: ByteSource, offset: number, ordinal: number, previousCrc: number): string | undefined {
+  const left = source.size - offset;
+  if (left < CHUNK_HEADER_LENGTH) {
+    return `${source.name} is cut off at byte ${source.size}: chunk ${ordinal} is incomplete and is left out.`;
+  }
+  const header = decodeChunkHeader(source.read(offset, CHUNK_HEADER_LENGTH));
+  if (header === undefined) {
+    return `${source.name} is damaged at byte ${offset}: the header of chunk ${ordinal} does not match its checksum.`;
+  }
+  if (header.ordinal !== ordinal || header.previousCrc !== previousCrc) {
+    return (
+      `${source.name} is out of order at byte ${offset}: chunk ${header.ordinal} stands where chunk ${ordinal} ` +
+      'belongs; what comes before is readable.'
+    );
+  }
+  if (left < CHUNK_HEADER_LENGTH + header.storedLength) {
+    return `${source.name} is cut off at byte ${source.size}: chunk ${ordinal} is incomplete and is left out.`;
+  }
+  return undefined;
+}
+
+/** The inflated payload of one chunk, checked. */
+function payloadOf(source: ByteSource, inflate: Inflate, chunk: ChunkPlace): Uint8Array {
+  const { ordinal, offset } = chunk;
+  const header = decodeChunkHeader(source.read(offset, CHUNK_HEADER_LENGTH));
+  if (header === undefined) {
+    throw new Problem(
+      `${source.name} is damaged at byte ${offset}: the header of chunk ${ordinal} does not match its checksum.`,
+    );
+  }
+  if (header.ordinal !== ordinal || header.firstSeq !== chunk.firstSeq) {
+    throw new Problem(
+      `${source.name} is out of order at byte ${offset}: chunk ${header.ordinal} stands where chunk ${ordinal} belongs.`,
+    );
+  }
+  const stored = source.read(offset + CHUNK_HEADER_LENGTH, header.storedLength);
+  if (stored.length < header.storedLength || crc32(stored) !== header.payloadCrc) {
+    const where = `${source.name} is damaged in chunk ${ordinal} (bytes ${offset} to ${offset + header.storedLength})`;
+    throw new Problem(`${where}: its content does not match its checksum.`);
+  }
+  return header.compression === 0 ? stored : inflate(stored, header.rawLength);
+}

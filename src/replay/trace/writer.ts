@@ -1,0 +1,151 @@
+import type { Stamped } from '../../events/stamped.ts';
+import { byteWriter, type ByteWriter, writeVarint } from './bytes.ts';
+import { CHUNK, encodeChunkHeader, encodeTrailer, FILE_MAGIC, headerCrc, PREAMBLE_LENGTH } from './chunk.ts';
+import { type Scratch, scratch } from './columns.ts';
+import { crc32 } from './crc32.ts';
+import { type KindTable, kindTable, writeEvents } from './event-columns.ts';
+import { currentVocabulary, type ImageIdentity, type TraceHeader } from './header.ts';
+
+/** The format version this code writes. */
+export const FORMAT_VERSION = 1;
+
+/** Events of one chunk: what a torn tail can lose at most. */
+export const EVENTS_PER_CHUNK = 4096;
+
+/** Where a trace's bytes go, in order. The writer never seeks. */
+export interface ByteSink {
+  append(bytes: Uint8Array): void;
+}
+
+/** The one thing the format needs from outside: deflate-raw, level 1 is enough. */
+export type Compress = (raw: Uint8Array) => Uint8Array;
+
+/** What a new trace says about itself; versions and vocabulary are added by the writer. */
+export interface TraceSubject {
+  readonly engineVersion: string;
+  readonly machine: Readonly<Record<string, unknown>>;
+  readonly images: readonly ImageIdentity[];
+  readonly seed: string;
+}
+
+/** A trace being written. */
+export interface TraceWriter {
+  append(stamped: Stamped): void;
+  /** Write the events held back; a crash after this loses nothing. */
+  flush(): void;
+  /** Keep bytes (a serialised machine) at a mark. */
+  checkpoint(seq: number, tick: number, bytes: Uint8Array): void;
+  /** Flush and write the index. The trace can be read without it. */
+  close(): void;
+}
+
+interface ChunkPlace {
+  readonly kind: number;
+  readonly offset: number;
+  readonly events: number;
+  readonly firstSeq: number;
+  readonly firstTick: number;
+  readonly lastTick: number;
+}
+
+interface WriterState {
+  readonly sink: ByteSink;
+  readonly compress: Compress;
+  readonly kinds: KindTable;
+  readonly room: Scratch;
+  readonly out: ByteWriter;
+  readonly chunks: ChunkPlace[];
+  batch: Stamped[];
+  offset: number;
+  previousCrc: number;
+  closed: boolean;
+}
+
+/** Start a trace: the preamble and the header chunk are written at once. */
+export function createTraceWriter(sink: ByteSink, compress: Compress, subject: TraceSubject): TraceWriter {
+  const header: TraceHeader = { formatVersion: FORMAT_VERSION, ...subject, vocabulary: currentVocabulary() };
+  const state: WriterState = {
+    sink,
+    compress,
+    kinds: kindTable(header.vocabulary),
+    room: scratch(EVENTS_PER_CHUNK),
+    out: byteWriter(1 << 20),
+    chunks: [],
+    batch: [],
+    offset: PREAMBLE_LENGTH,
+    previousCrc: 0,
+    closed: false,
+  };
+  sink.append(preamble());
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  writeChunk(state, { kind: CHUNK.header, events: 0, firstSeq: 0, firstTick: 0, lastTick: 0 }, json);
+  return {
+    append(stamped) {
+      state.batch.push(stamped);
+      if (state.batch.length === EVENTS_PER_CHUNK) flush(state);
+    },
+    flush: () => flush(state),
+    checkpoint(seq, tick, bytes) {
+      flush(state);
+      writeChunk(state, { kind: CHUNK.checkpoint, events: 0, firstSeq: seq, firstTick: tick, lastTick: tick }, bytes);
+    },
+    close: () => close(state),
+  };
+}
+
+function preamble(): Uint8Array {
+  const bytes = new Uint8Array(PREAMBLE_LENGTH);
+  bytes.set(FILE_MAGIC);
+  new DataView(bytes.buffer).setUint32(8, FORMAT_VERSION, true);
+  return bytes;
+}
+
+function flush(state: WriterState): void {
+  const { batch, out } = state;
+  if (batch.length === 0) return;
+  state.batch = [];
+  out.length = 0;
+  writeEvents(out, batch, state.kinds, state.room);
+  const [first] = batch;
+  const place = { events: batch.length, firstSeq: first.seq, firstTick: first.tick };
+  const lastTick = batch[batch.length - 1].tick;
+  writeChunk(state, { kind: CHUNK.events, ...place, lastTick }, out.bytes.subarray(0, out.length));
+}
+
+function writeChunk(state: WriterState, what: Omit<ChunkPlace, 'offset'>, raw: Uint8Array): void {
+  const deflated = state.compress(raw);
+  const smaller = deflated.length < raw.length;
+  const stored = smaller ? deflated : raw;
+  const header = encodeChunkHeader({
+    ...what,
+    compression: smaller ? 1 : 0,
+    ordinal: state.chunks.length,
+    storedLength: stored.length,
+    rawLength: raw.length,
+    payloadCrc: crc32(stored),
+    previousCrc: state.previousCrc,
+  });
+  const whole = new Uint8Array(header.length + stored.length);
+  whole.set(header);
+  whole.set(stored, header.length);
+  state.sink.append(whole);
+  state.chunks.push({ ...what, offset: state.offset });
+  state.offset += whole.length;
+  state.previousCrc = headerCrc(header);
+}
+
+/** The index repeats every chunk's place and extent; the trailer says where it starts. */
+function close(state: WriterState): void {
+  if (state.closed) return;
+  state.closed = true;
+  flush(state);
+  const out = byteWriter();
+  writeVarint(out, state.chunks.length);
+  for (const { offset, kind, events, firstSeq, firstTick, lastTick } of state.chunks) {
+    for (const value of [offset, kind, events, firstSeq, firstTick, lastTick]) writeVarint(out, value);
+  }
+  const index = { kind: CHUNK.index, events: 0, firstSeq: 0, firstTick: 0, lastTick: 0 };
+  const indexOffset = state.offset;
+  writeChunk(state, index, out.bytes.slice(0, out.length));
+  state.sink.append(encodeTrailer(indexOffset));
+}

@@ -1,0 +1,178 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { FieldType } from '../../../src/events/schema.ts';
+import { VOCABULARY } from '../../../src/events/vocabulary.ts';
+import { byteReader, byteWriter, readVarint, unzigzag, writeVarint, zigzag } from '../../../src/replay/trace/bytes.ts';
+import { readIntegers, scratch, writeIntegers } from '../../../src/replay/trace/columns.ts';
+import { crc32 } from '../../../src/replay/trace/crc32.ts';
+import { kindTable, readEvents, writeEvents } from '../../../src/replay/trace/event-columns.ts';
+import { currentVocabulary } from '../../../src/replay/trace/header.ts';
+import { chunkOf, openTrace, readAll } from '../../../src/replay/trace/reader.ts';
+import { createTraceWriter, EVENTS_PER_CHUNK } from '../../../src/replay/trace/writer.ts';
+import { deflate, inflate, isBeginningOf, memorySink, SUBJECT, sampleEvents, sourceOf, traceOf } from './sample.ts';
+
+const VALUES: Readonly<Record<FieldType, fc.Arbitrary<unknown>>> = {
+  u: fc.maxSafeNat(),
+  i: fc.integer({ min: -(2 ** 31), max: 2 ** 31 }),
+  u64: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+  text: fc.string(),
+  bytes: fc.uint8Array({ maxLength: 20 }),
+  bool: fc.boolean(),
+};
+
+const anyEvent = fc.oneof(
+  ...Object.entries(VOCABULARY).map(([kind, row]) =>
+    fc.record({
+      kind: fc.constant(kind),
+      ...Object.fromEntries(Object.entries(row.fields).map(([name, type]) => [name, VALUES[type as FieldType]])),
+    }),
+  ),
+);
+
+describe('columns', () => {
+  test('every integer of 53 bits survives as a varint', () => {
+    fc.assert(
+      fc.property(fc.maxSafeNat(), (value) => {
+        const out = byteWriter(1);
+        writeVarint(out, value);
+        expect(readVarint(byteReader(out.bytes.subarray(0, out.length)))).toBe(value);
+      }),
+    );
+    for (const value of [-3, -1, 0, 1, 2 ** 40, -(2 ** 40)]) expect(unzigzag(zigzag(value))).toBe(value);
+  });
+
+  test('a column of any integers reads back equal', () => {
+    const mixed = fc.oneof(fc.maxSafeNat(), fc.integer({ min: -(2 ** 51), max: 100 }), fc.nat(5));
+    fc.assert(
+      fc.property(fc.array(mixed, { minLength: 1, maxLength: 60 }), (numbers) => {
+        const spread = Math.max(...numbers) - Math.min(...numbers);
+        fc.pre(Number.isSafeInteger(spread));
+        const out = byteWriter(1);
+        writeIntegers(out, Float64Array.from(numbers), numbers.length);
+        const { values } = scratch(numbers.length);
+        readIntegers(byteReader(out.bytes.subarray(0, out.length)), values, numbers.length);
+        expect([...values]).toEqual(numbers);
+      }),
+    );
+  });
+
+  test('a batch of any events of the vocabulary reads back equal', () => {
+    const kinds = kindTable(currentVocabulary());
+    fc.assert(
+      fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => {
+        const batch = events.map((event, i) => ({ seq: i + 5, tick: i * 3, source: i % 4, cause: undefined, event }));
+        const out = byteWriter(1);
+        writeEvents(out, batch as never, kinds, scratch(40));
+        expect(readEvents(out.bytes.slice(0, out.length), kinds)).toEqual(batch);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('the checksum is the one of zip', () => {
+    expect(crc32(new TextEncoder().encode('123456789'))).toBe(0xcbf43926);
+  });
+});
+
+describe('a trace', () => {
+  const events = sampleEvents(EVENTS_PER_CHUNK * 3 + 100);
+  const bytes = traceOf(events);
+
+  test('gives back every event and its header', () => {
+    const trace = openTrace(sourceOf(bytes), inflate);
+    expect(trace.header).toMatchObject({ formatVersion: 1, ...SUBJECT });
+    expect(trace.eventCount).toBe(events.length);
+    const { events: read, damage } = readAll(trace);
+    expect(damage).toBeUndefined();
+    expect(read).toEqual(events);
+  });
+
+  test('stays under 16 bytes an event for a mix of exits', () => {
+    expect(bytes.length / events.length).toBeLessThan(16);
+  });
+
+  test('finds the chunk of a sequence number', () => {
+    const { chunks } = openTrace(sourceOf(bytes), inflate);
+    expect(chunkOf(chunks, 0)).toBe(0);
+    expect(chunkOf(chunks, EVENTS_PER_CHUNK)).toBe(1);
+    expect(chunkOf(chunks, EVENTS_PER_CHUNK * 9)).toBe(3);
+  });
+
+  test('keeps checkpoints beside its events', () => {
+    const sink = memorySink();
+    const writer = createTraceWriter(sink, deflate, SUBJECT);
+    for (const stamped of events.slice(0, 10)) writer.append(stamped);
+    writer.checkpoint(10, 370, Uint8Array.of(1, 2, 3));
+    writer.close();
+    const trace = openTrace(sourceOf(sink.bytes()), inflate);
+    expect(trace.checkpoints).toHaveLength(1);
+    expect([...trace.readCheckpoint(trace.checkpoints[0])]).toEqual([1, 2, 3]);
+    expect(trace.eventCount).toBe(10);
+  });
+
+  test('that nobody closed is readable up to its last flush', () => {
+    const sink = memorySink();
+    const writer = createTraceWriter(sink, deflate, SUBJECT);
+    for (const stamped of events.slice(0, EVENTS_PER_CHUNK + 7)) writer.append(stamped);
+    const { events: read, damage } = readAll(openTrace(sourceOf(sink.bytes()), inflate));
+    expect(read).toHaveLength(EVENTS_PER_CHUNK);
+    expect(damage).toBeUndefined();
+  });
+});
+
+describe('damage', () => {
+  const events = sampleEvents(EVENTS_PER_CHUNK * 3);
+  const bytes = traceOf(events);
+  const whole = openTrace(sourceOf(bytes), inflate);
+
+  test('a cut loses only what comes after it, and says where', () => {
+    for (const at of [whole.chunks[1].offset + 10, whole.chunks[1].offset + 500, whole.chunks[2].offset + 64]) {
+      const trace = openTrace(sourceOf(bytes.slice(0, at)), inflate);
+      const { events: read, damage } = readAll(trace);
+      expect(damage).toMatch(/^run\.trace is cut off at byte \d+: chunk \d is incomplete and is left out\.$/);
+      expect(isBeginningOf(read, events)).toBe(true);
+      expect(read.length).toBe(at > whole.chunks[2].offset ? EVENTS_PER_CHUNK * 2 : EVENTS_PER_CHUNK);
+    }
+  });
+
+  test('no flipped bit goes unnoticed, and what is before it stays readable', () => {
+    const steps = Math.floor(bytes.length / 100);
+    for (let at = 16; at < bytes.length - 40; at += steps) {
+      const flipped = bytes.slice();
+      flipped[at] ^= 1 << at % 8;
+      let read: { events: readonly unknown[]; damage: string | undefined };
+      try {
+        read = readAll(openTrace(sourceOf(flipped), inflate));
+      } catch (problem) {
+        expect((problem as Error).name).toBe('Problem');
+        continue;
+      }
+      expect(isBeginningOf(read.events, events)).toBe(true);
+      const inIndex = at > whole.chunks[2].offset + 64 && read.events.length === events.length;
+      if (!inIndex) expect(read.damage).toMatch(/damaged/);
+    }
+  });
+
+  test('swapped chunks are named', () => {
+    const [a, b] = [whole.chunks[0].offset, whole.chunks[1].offset];
+    const c = whole.chunks[2].offset;
+    const swapped = Buffer.concat([bytes.slice(0, a), bytes.slice(b, c), bytes.slice(a, b), bytes.slice(c, -16)]);
+    const trace = openTrace(sourceOf(new Uint8Array(swapped)), inflate);
+    expect(trace.damage).toMatch(/out of order at byte \d+: chunk 2 stands where chunk 1 belongs/);
+  });
+
+  test('a newer format is refused with one sentence', () => {
+    const newer = bytes.slice();
+    newer[8] = 9;
+    expect(() => openTrace(sourceOf(newer), inflate)).toThrow(
+      'run.trace is in trace format 9; this version of Retrovisor reads up to 1: use a newer one.',
+    );
+  });
+
+  test('a file that is no trace is refused with one sentence', () => {
+    expect(() => openTrace(sourceOf(Uint8Array.of(1, 2, 3), 'x.txt'), inflate)).toThrow(
+      'x.txt is not a Retrovisor trace.',
+    );
+    expect(() => openTrace(sourceOf(bytes.slice(0, 40)), inflate)).toThrow(/cut off at byte 40/);
+  });
+});
