@@ -12,13 +12,19 @@ export type HostRequest =
 export interface Effects {
   readonly now: number;
   raise(event: MachineEvent): void;
-  /** Move one of the device's own output pins (named in its `pins`). The machine knows the wiring. */
+  /**
+   * Drive one of the device's own output pins (named in its `pins`). The machine knows the wiring.
+   * As in QEMU the same level may be driven again: whether that goes further is the wiring's choice.
+   */
   pin(name: string, high: boolean): void;
   ask(request: HostRequest): void;
   /** Guest-physical memory as the device's DMA sees it. */
   dmaRead(gpa: number, length: number): Uint8Array;
   dmaWrite(gpa: number, bytes: Uint8Array): void;
 }
+
+/** Inside a state: a timer that is not armed. */
+export const UNARMED = -1;
 
 /** One range of registers a device answers: I/O ports or memory-mapped. */
 export interface Region {
@@ -27,6 +33,8 @@ export interface Region {
   /** Default base; `undefined` when a BAR places it. */
   readonly base?: number;
   readonly length: number;
+  /** Where two regions overlap the higher one answers. Default 0. An access goes whole to the region of its first byte. */
+  readonly priority?: number;
   /** Access widths the model itself handles; the bus splits or widens others. */
   readonly minAccess: 1 | 2 | 4 | 8;
   readonly maxAccess: 1 | 2 | 4 | 8;
@@ -35,15 +43,19 @@ export interface Region {
 /**
  * A device model introduces itself in one value. It knows no bus, no neighbour and no machine.
  * Its state `S` is a plain JSON-like object (numbers, strings, booleans, arrays, objects; no
- * typed arrays, classes, functions, Map or Set): everything that can influence the future is in it.
+ * typed arrays, classes, functions, Map or Set; bigint where 64 bits are needed): everything that can influence the future is in it.
  * `read`, `write`, `receive` and `expire` may change the state they are given, and nothing else.
  */
 export interface Device<S> {
   readonly model: string;
   readonly regions: readonly Region[];
   readonly pins: readonly string[];
+  /** Pins that others drive, for `input`. */
+  readonly inputs?: readonly string[];
   read(state: S, region: number, offset: number, size: number, effects: Effects): number;
   write(state: S, region: number, offset: number, size: number, value: number, effects: Effects): void;
+  /** One of `inputs` was driven. */
+  input?(state: S, name: string, high: boolean, effects: Effects): void;
   /** Virtual nanosecond at which `expire` must be called, or undefined when no timer is armed. */
   deadline?(state: S): number | undefined;
   expire?(state: S, effects: Effects): void;

@@ -1,0 +1,25 @@
+import type { Device } from '../device.ts';
+
+/** The debug console keeps nothing between accesses. */
+export interface DebugconState {
+  /** What a read answers: how a guest finds out that the port is there. */
+  readonly readback: number;
+}
+
+/** QEMU's isa-debugcon answers 0xe9 to reads unless told otherwise. */
+export function debugconAtReset(readback = 0xe9): DebugconState {
+  return { readback };
+}
+
+/** QEMU's isa-debugcon: every byte written is text for a person. SeaBIOS writes its log to 0x402. */
+export const debugcon: Device<DebugconState> = {
+  model: 'isa-debugcon',
+  regions: [{ name: 'isa-debugcon', space: 'io', base: 0x402, length: 1, minAccess: 1, maxAccess: 1 }],
+  pins: [],
+  read: (console) => console.readback,
+  write: (_console, _region, _offset, _size, value, effects) => {
+    effects.raise({ kind: 'sim:debugcon_sent', byte: value });
+    effects.ask({ ask: 'debugcon-output', byte: value });
+  },
+  describe: (console) => ({ readback: `0x${console.readback.toString(16)}` }),
+};
