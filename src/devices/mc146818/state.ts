@@ -52,7 +52,8 @@ export function rtcAtReset(options: RtcOptions): RtcState {
     phase: 0,
     periodicDue: UNARMED,
     updateDue: 1_000_000_000,
-    alarmAt: 0,
+    // The alarm registers are zero: midnight.
+    alarmAt: (86_400 - (options.wallClockSeconds % 86_400)) * 1_000_000_000,
   };
 }
 
