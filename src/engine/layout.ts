@@ -128,7 +128,7 @@ export const CODE_ARENA_SIZE = 96 << 20;
 export const HOST_MEMORY = CODE_ARENA + CODE_ARENA_SIZE;
 
 /** One micro-op record. */
-export const RECORD = 48;
+export const RECORD = 64;
 export const R_HANDLER = 0; // u16
 export const R_LENGTH = 2; // u8
 export const R_FLAGS = 3; // u8
@@ -146,6 +146,7 @@ export const R_WRAP = 36; // u8: shift that wraps the effective address (0, 32, 
 export const R_AUX = 37; // u8
 export const R_NEXT = 40; // u16, page offset of the next instruction (may be 4096 and more)
 export const R_PAGE = 44; // i32, code page number, for invalidation
+export const R_BYTES = 48; // the instruction itself, up to 15 bytes
 
 /** Reasons a handler returns 0. */
 export const STOP = {
@@ -158,3 +159,10 @@ export const STOP = {
   /** The memory access could not complete: the slow path knows (fault or exit). */
   memory: 3,
 } as const;
+
+/** Base that turns rip into a linear address: 0 in 64-bit code, the CS base else (i64). */
+export const CODE_BASE = SCRATCH + 0x130;
+/** Linear addresses outside 64-bit mode have 32 bits (i64 mask). */
+export const LINEAR_MASK = SCRATCH + 0x138;
+/** Retired-instruction bookkeeping of the current run is in the global `ticks`; STI/MOV SS shadow is valid at this value. */
+export const SHADOW_TICKS = SCRATCH + 0x140; // i32

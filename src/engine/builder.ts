@@ -1,0 +1,415 @@
+import { invariant } from '../base/invariant.ts';
+import * as L from './layout.ts';
+import { FunctionBuilder, type V, type Variable, type Width } from './wasm/function-builder.ts';
+
+/** Operand kinds of a handler: register, immediate, memory (flat base+disp, flat general, segmented), branch. */
+export type OperandKind = 'r' | 'i' | 'mA' | 'mB' | 'mC' | 'x';
+
+/** Indices of what every handler may call: imports first, then the shared functions (`shared.ts`). */
+export const FN = { translate: 0, commit: 1, resolve: 2, assist: 3, lookup: 4, branch: 5, segment: 6 } as const;
+export const GLOBAL = { ticks: 0, fault: 1, context: 2 } as const;
+
+/** What `translate` is asked for. */
+export const ACCESS = { read: 0, write: 1, readWrite: 2, execute: 3 } as const;
+
+export const SEGMENT = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const;
+
+/** The condition codes in encoding order. SDM Vol. 1, Appendix B. */
+export const CONDITIONS = ['o', 'no', 'b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'p', 'np', 'l', 'ge', 'le', 'g'] as const;
+export type Condition = (typeof CONDITIONS)[number];
+
+/** An operand as a meaning sees it. Memory is accessed when read or written, never before. */
+export interface Operand {
+  readonly kind: OperandKind;
+  readonly size: Size;
+  read(): V;
+  /** Write; a memory operand read before as `rw` is written through the same pointer. */
+  write(value: V): void;
+  /** Declare that the coming read will be followed by a write. */
+  readForWrite(): V;
+  /** Linear address of a memory operand; byte displacement added. */
+  address(displacement?: V): V;
+}
+
+export type Size = 1 | 2 | 4 | 8 | 10 | 16;
+
+const CIN_BITS = -0x7ffffffffffffff0n; // bit 63 and bit 4
+
+/** The verbs an instruction's meaning is written in: guest registers, memory and flags over WebAssembly. */
+export class MeaningBuilder extends FunctionBuilder {
+  readonly record: V;
+
+  constructor() {
+    super({ params: ['i32'], results: ['i32'] });
+    this.record = this.param(0);
+  }
+
+  // Fields of the record. The translated tier will answer these with constants.
+  field(offset: number, width: 1 | 2 | 4): V {
+    return this.load('i32', this.record, width, offset);
+  }
+  slot(index: 0 | 1 | 2): V {
+    return this.field(L.R_REG[index], 2);
+  }
+  immediate(size: Size): V {
+    if (size === 8) return this.load('i64', this.record, 8, L.R_IMM);
+    return this.load('i32', this.record, size === 1 ? 1 : size === 2 ? 2 : 4, L.R_IMM);
+  }
+
+  // Registers.
+  readSlot(slot: V, size: Size): V {
+    return size === 8 ? this.load('i64', slot, 8) : this.load('i32', slot, size as 1 | 2 | 4);
+  }
+  /** A 32-bit write clears the upper half. SDM Vol. 1, 3.4.1.1. */
+  writeSlot(slot: V, size: Size, value: V): void {
+    if (size === 4) this.store(slot, this.extendU(value), 8);
+    else this.store(slot, value, size as Width);
+  }
+  readRegister(index: number, size: Size): V {
+    return this.readSlot(this.i32(L.GPR + 8 * index), size);
+  }
+  writeRegister(index: number, size: Size, value: V): void {
+    this.writeSlot(this.i32(L.GPR + 8 * index), size, value);
+  }
+  state64(address: number): V {
+    return this.load('i64', this.i32(0), 8, address);
+  }
+  state32(address: number): V {
+    return this.load('i32', this.i32(0), 4, address);
+  }
+  setState64(address: number, value: V): void {
+    this.store(this.i32(0), value, 8, address);
+  }
+  setState32(address: number, value: V): void {
+    this.store(this.i32(0), value, 4, address);
+  }
+
+  // Integers of an operand's size: sizes 1, 2, 4 live zero-extended in i32, size 8 in i64.
+  num(size: Size, value: number | bigint): V {
+    return this.const(size === 8 ? 'i64' : 'i32', value);
+  }
+  /** Bring an i32/i64 value to the type of `size`, zero-extending or cutting. */
+  fit(value: V, size: Size): V {
+    if (size === 8) return this.extendU(value);
+    const low = this.wrap(value);
+    return size === 4 ? low : this.zeroExtend(low, size as Width);
+  }
+  /** Sign-extended to 64 bits. */
+  wide(value: V, size: Size): V {
+    return this.extendS(this.signExtend(value, size as Width));
+  }
+
+  // Ends of a handler.
+  next(): void {
+    this.result(this.add(this.record, this.i32(L.RECORD)));
+  }
+  returnNext(): void {
+    this.return(this.add(this.record, this.i32(L.RECORD)));
+  }
+  /** Take the near relative branch of the record. */
+  takeBranch(): void {
+    const target = this.field(L.R_TARGET, 4);
+    this.if(target, () => this.return(target));
+    this.return(this.call(FN.branch, [this.record], 'i32'));
+  }
+  /** Continue at `rip` (i64, already wrapped). */
+  jump(rip: V): void {
+    this.return(this.call(FN.lookup, [rip], 'i32'));
+  }
+  /** rip of the instruction after this one. */
+  nextRip(): V {
+    const sum = this.add(this.state64(L.RIP_PAGE), this.extendU(this.field(L.R_NEXT, 2)));
+    return this.and(sum, this.state64(L.RIP_MASK));
+  }
+  raise(vector: number, error = 0): void {
+    this.setState32(L.STOP_CODE, this.i32(L.STOP.fault));
+    this.setState32(L.FAULT_VECTOR, this.i32(vector));
+    this.setState32(L.FAULT_ERROR, this.i32(error));
+    this.return(this.i32(0));
+  }
+  /** Give a tick back: pseudo-instructions and restarted ones do not retire. */
+  refundTick(): void {
+    this.globalSet(GLOBAL.ticks, this.add(this.globalGet(GLOBAL.ticks, 'i32'), this.i32(1)));
+  }
+
+  // Memory.
+  /** Effective address of the record, wrapped to the address size (no segment). */
+  effectiveAddress(kind: OperandKind): V {
+    const base = this.load('i64', this.field(L.R_BASE, 2), 8);
+    const displacement = this.extendS(this.field(L.R_DISP, 4));
+    if (kind === 'mA') return this.add(base, displacement);
+    const index = this.load('i64', this.field(L.R_INDEX, 2), 8);
+    const scaled = this.shl(index, this.extendU(this.field(L.R_SCALE, 1)));
+    const sum = this.add(this.add(base, scaled), displacement);
+    const wrap = this.extendU(this.field(L.R_WRAP, 1));
+    return this.shrU(this.shl(sum, wrap), wrap);
+  }
+  /** Linear address of the record's memory operand, checked where segments count. */
+  linearAddress(kind: OperandKind, size: number, write: boolean, displacement?: V): V {
+    let offset = this.effectiveAddress(kind);
+    if (displacement !== undefined) {
+      const wrap = this.extendU(this.field(L.R_WRAP, 1));
+      offset = this.shrU(this.shl(this.add(offset, displacement), wrap), wrap);
+    }
+    if (kind === 'mA') return offset;
+    if (kind === 'mB') return this.add(offset, this.load('i64', this.field(L.R_SEGBASE, 2), 8));
+    return this.checkedLinear(this.field(L.R_SEGMENT, 1), offset, size, write);
+  }
+  /** Segment limit and type check (SDM Vol. 3, 5.3-5.5); returns the linear address. */
+  checkedLinear(segment: V, offset: V, size: number, write: boolean): V {
+    const linear = this.call(FN.segment, [segment, offset, this.i32(size | (write ? 0x100 : 0))], 'i64');
+    this.if(this.globalGet(GLOBAL.fault, 'i32'), () => this.return(this.i32(0)));
+    return linear;
+  }
+  /** Host pointer for an access of `size` bytes at `linear`; leaves the handler on a fault. */
+  pointer(linear: V, size: number, access: 'read' | 'write' | 'readWrite'): V {
+    const page = this.wrap(this.shrU(linear, this.i64(12)));
+    const hashed = this.and(this.xor(page, this.shrU(page, this.i32(L.TLB_BITS))), this.i32((1 << L.TLB_BITS) - 1));
+    const entry = this.shl(hashed, this.i32(5));
+    const last = size === 1 ? linear : this.add(linear, this.i64(size - 1));
+    const tag = this.or(this.and(last, this.i64(-4096)), this.globalGet(GLOBAL.context, 'i64'));
+    const stored = this.load('i64', entry, 8, L.TLB + (access === 'read' ? L.TAG_READ : L.TAG_WRITE));
+    const pointer = this.variable('i32');
+    this.if(
+      this.eq(stored, tag),
+      () => this.set(pointer, this.add(this.wrap(linear), this.load('i32', entry, 4, L.TLB + L.TLB_ADDEND))),
+      () => {
+        const high = this.wrap(this.shrU(linear, this.i64(32)));
+        const want = this.i32(size | (ACCESS[access] << 8));
+        this.set(pointer, this.call(FN.translate, [this.wrap(linear), high, want], 'i32'));
+        this.if(this.eqz(this.get(pointer)), () => this.return(this.i32(0)));
+      },
+    );
+    return this.get(pointer);
+  }
+  /** After a store through `pointer`: finish page-crossing and memory-mapped writes. */
+  commit(pointer: V): void {
+    this.if(this.eq(pointer, this.i32(L.BOUNCE)), () => this.call(FN.commit, []));
+  }
+  loadLinear(linear: V, size: Size): V {
+    const pointer = this.pointer(linear, size, 'read');
+    return this.loadAt(pointer, size);
+  }
+  storeLinear(linear: V, size: Size, value: V): void {
+    const pointer = this.pointer(linear, size, 'write');
+    this.storeAt(pointer, size, value);
+    this.commit(pointer);
+  }
+  loadAt(pointer: V, size: Size, offset = 0): V {
+    if (size === 16) return this.loadVector(pointer, offset);
+    return size === 8 ? this.load('i64', pointer, 8, offset) : this.load('i32', pointer, size as 1 | 2 | 4, offset);
+  }
+  storeAt(pointer: V, size: Size, value: V, offset = 0): void {
+    if (size === 16) this.storeVector(pointer, value, offset);
+    else this.store(pointer, value, size as Width, offset);
+  }
+
+  /** The `index`-th operand of the instruction. `slot`: which register field of the record it uses. */
+  operand(kind: OperandKind, size: Size, slot: 0 | 1 | 2): Operand {
+    if (kind === 'r') return this.registerOperand(size, slot);
+    if (kind === 'i') return this.immediateOperand(size);
+    return this.memoryOperand(kind, size);
+  }
+  private registerOperand(size: Size, slot: 0 | 1 | 2): Operand {
+    const read = (): V => (size === 16 ? this.loadVector(this.slot(slot)) : this.readSlot(this.slot(slot), size));
+    return {
+      kind: 'r',
+      size,
+      read,
+      readForWrite: read,
+      write: (value) => {
+        if (size === 16) this.storeVector(this.slot(slot), value);
+        else this.writeSlot(this.slot(slot), size, value);
+      },
+      address: () => this.slot(slot),
+    };
+  }
+  private immediateOperand(size: Size): Operand {
+    const read = (): V => this.immediate(size);
+    const refuse = (): never => {
+      invariant(false, 'an immediate is only read');
+    };
+    return { kind: 'i', size, read, readForWrite: refuse, write: refuse, address: refuse };
+  }
+  private memoryOperand(kind: OperandKind, size: Size): Operand {
+    let held: V | undefined;
+    return {
+      kind,
+      size,
+      read: () => this.loadLinear(this.linearAddress(kind, size, false), size),
+      readForWrite: () => {
+        held = this.pointer(this.linearAddress(kind, size, true), size, 'readWrite');
+        return this.loadAt(held, size);
+      },
+      write: (value) => {
+        if (held === undefined) {
+          this.storeLinear(this.linearAddress(kind, size, true), size, value);
+          return;
+        }
+        this.storeAt(held, size, value);
+        this.commit(held);
+      },
+      address: (displacement) => this.linearAddress(kind, size, false, displacement),
+    };
+  }
+
+  // Flags. See layout.ts for the lazy form.
+  carry(): V {
+    return this.state32(L.FLAG_CF);
+  }
+  setLazyFlags(result: V, cin: V, carry: V): void {
+    this.setState64(L.FLAG_RESULT, result);
+    this.setState64(L.FLAG_CIN, cin);
+    this.setState32(L.FLAG_CF, carry);
+  }
+  private carries(a: V, b: V, result: V, size: Size): V {
+    const vector = this.xor(this.xor(a, b), result);
+    return this.and(this.wide(vector, size), this.i64(CIN_BITS));
+  }
+  /** a + b (+ carry in): result and all status flags. */
+  addWithFlags(a: V, b: V, size: Size, carryIn?: V): V {
+    const { result, carry } = this.sumAndCarry(a, b, size, carryIn);
+    this.setLazyFlags(this.wide(result, size), this.carries(a, b, result, size), carry);
+    return result;
+  }
+  private sumAndCarry(a: V, b: V, size: Size, carryIn?: V): { result: V; carry: V } {
+    if (size < 4) {
+      let sum = this.add(a, b);
+      if (carryIn !== undefined) sum = this.add(sum, carryIn);
+      const carry = this.and(this.shrU(sum, this.i32(8 * size)), this.i32(1));
+      return { result: this.zeroExtend(sum, size as Width), carry };
+    }
+    const sum = this.add(a, b);
+    if (carryIn === undefined) return { result: sum, carry: this.ltU(sum, a) };
+    const result = this.add(sum, size === 8 ? this.extendU(carryIn) : carryIn);
+    return { result, carry: this.or(this.ltU(sum, a), this.ltU(result, sum)) };
+  }
+  /** a - b (- borrow in): result and all status flags. */
+  subWithFlags(a: V, b: V, size: Size, borrowIn?: V): V {
+    const first = this.sub(a, b);
+    let result = first;
+    let borrow = this.ltU(a, b);
+    if (borrowIn !== undefined) {
+      const typed = size === 8 ? this.extendU(borrowIn) : borrowIn;
+      result = this.sub(first, typed);
+      // The second subtraction borrows only from zero.
+      const low = size < 4 ? this.zeroExtend(first, size as Width) : first;
+      borrow = this.or(borrow, this.and(this.eqz(low), borrowIn));
+    }
+    if (size < 4) result = this.zeroExtend(result, size as Width);
+    this.setLazyFlags(this.wide(result, size), this.carries(a, b, result, size), borrow);
+    return result;
+  }
+  logicFlags(result: V, size: Size): void {
+    this.setLazyFlags(this.wide(result, size), this.i64(0), this.i32(0));
+  }
+  /** INC and DEC leave CF alone: `overflow` is an i32, `a` the operand. */
+  stepFlags(a: V, result: V, size: Size, overflow: V): void {
+    const half = this.and(this.xor(this.wide(a, size), this.wide(result, size)), this.i64(0x10));
+    const top = this.shl(this.extendU(this.xor(overflow, this.carry())), this.i64(63));
+    this.setState64(L.FLAG_RESULT, this.wide(result, size));
+    // a ^ 1 ^ result has the same bit 4 as a ^ result.
+    this.setState64(L.FLAG_CIN, this.or(half, top));
+  }
+  /** Result flags with given CF and OF (i32 0/1); AF cleared. */
+  resultFlags(result: V, size: Size, carry: V, overflow: V): void {
+    const top = this.shl(this.extendU(this.xor(carry, overflow)), this.i64(63));
+    this.setLazyFlags(this.wide(result, size), top, carry);
+  }
+  zero(): V {
+    return this.eqz(this.state64(L.FLAG_RESULT));
+  }
+  sign(): V {
+    const cin = this.state64(L.FLAG_CIN);
+    const natural = this.shrU(this.state64(L.FLAG_RESULT), this.i64(63));
+    return this.wrap(this.xor(natural, this.and(this.shrU(cin, this.i64(1)), this.i64(1))));
+  }
+  overflow(): V {
+    return this.xor(this.wrap(this.shrU(this.state64(L.FLAG_CIN), this.i64(63))), this.carry());
+  }
+  parity(): V {
+    const low = this.wrap(this.and(this.state64(L.FLAG_RESULT), this.i64(0xff)));
+    const toggle = this.and(this.wrap(this.state64(L.FLAG_CIN)), this.i32(1));
+    return this.xor(this.load('i32', low, 1, L.PARITY), toggle);
+  }
+  adjust(): V {
+    return this.and(this.shrU(this.wrap(this.state64(L.FLAG_CIN)), this.i32(4)), this.i32(1));
+  }
+  /** S != O in one go. */
+  private less(): V {
+    const cin = this.state64(L.FLAG_CIN);
+    const mixed = this.xor(this.state64(L.FLAG_RESULT), cin);
+    const signs = this.wrap(this.shrU(mixed, this.i64(63)));
+    const toggle = this.and(this.wrap(this.shrU(cin, this.i64(1))), this.i32(1));
+    return this.xor(this.xor(signs, toggle), this.carry());
+  }
+  /** i32 0/1. */
+  condition(condition: Condition): V {
+    const at = CONDITIONS.indexOf(condition);
+    const value = this.positiveCondition(at >> 1);
+    return (at & 1) === 1 ? this.eqz(value) : value;
+  }
+  private positiveCondition(pair: number): V {
+    switch (pair) {
+      case 0: return this.overflow();
+      case 1: return this.carry();
+      case 2: return this.zero();
+      case 3: return this.or(this.carry(), this.zero());
+      case 4: return this.sign();
+      case 5: return this.parity();
+      case 6: return this.less();
+      default: return this.or(this.zero(), this.less());
+    }
+  }
+  /** Set all six status flags from i32 0/1 values. */
+  setStatusFlags(f: { cf: V; pf: V; af: V; zf: V; sf: V; of: V }): void {
+    // result is 0 or 1: its own parity flag is 1 for 0, 0 for 1.
+    this.setState64(L.FLAG_RESULT, this.extendU(this.eqz(f.zf)));
+    const pfToggle = this.xor(f.pf, f.zf);
+    const low = this.or(this.or(pfToggle, this.shl(f.sf, this.i32(1))), this.shl(f.af, this.i32(4)));
+    const top = this.shl(this.extendU(this.xor(f.of, f.cf)), this.i64(63));
+    this.setState64(L.FLAG_CIN, this.or(this.extendU(low), top));
+    this.setState32(L.FLAG_CF, f.cf);
+  }
+
+  // Calls out.
+  /** Let a TypeScript routine do (the rest of) the instruction; it says where to go on. */
+  assist(id: number): void {
+    this.return(this.call(FN.assist, [this.i32(id), this.record], 'i32'));
+  }
+
+  // The stack. `flat`: 64-bit mode.
+  push64or(size: Size, value: V, flat: boolean): void {
+    if (flat) {
+      const top = this.sub(this.readRegister(4, 8), this.i64(size));
+      this.storeLinear(top, size, value);
+      this.writeRegister(4, 8, top);
+      return;
+    }
+    const mask = this.state64(L.STACK_MASK);
+    const old = this.readRegister(4, 8);
+    const top = this.and(this.sub(old, this.i64(size)), mask);
+    this.storeLinear(this.checkedLinear(this.i32(SEGMENT.ss), top, size, true), size, value);
+    this.writeRegister(4, 8, this.or(this.and(old, this.not(mask)), top));
+  }
+  /** Value at the top of the stack; the pointer is moved by `popped`. */
+  top(size: Size, flat: boolean, displacement = 0): V {
+    const rsp = this.readRegister(4, 8);
+    const at = this.add(rsp, this.i64(displacement));
+    if (flat) return this.loadLinear(at, size);
+    const offset = this.and(at, this.state64(L.STACK_MASK));
+    return this.loadLinear(this.checkedLinear(this.i32(SEGMENT.ss), offset, size, false), size);
+  }
+  popped(bytes: V, flat: boolean): void {
+    const old = this.readRegister(4, 8);
+    const moved = this.add(old, bytes);
+    if (flat) {
+      this.writeRegister(4, 8, moved);
+      return;
+    }
+    const mask = this.state64(L.STACK_MASK);
+    this.writeRegister(4, 8, this.or(this.and(old, this.not(mask)), this.and(moved, mask)));
+  }
+}
+
+export type { V, Variable };

@@ -1,0 +1,224 @@
+import { CONDITIONS, FN, GLOBAL, type MeaningBuilder, type Size } from '../builder.ts';
+import * as L from '../layout.ts';
+import type { Meaning } from './meaning.ts';
+
+const conditionalJumps: Meaning[] = CONDITIONS.map((condition) => ({
+  name: `j${condition}`,
+  operands: [],
+  sizes: [[]],
+  emit: (m) => {
+    m.if(m.condition(condition), () => m.takeBranch());
+    m.next();
+  },
+}));
+
+const jumpNear: Meaning = {
+  name: 'jmp.near',
+  operands: [],
+  sizes: [[]],
+  emit: (m) => {
+    m.takeBranch();
+    m.result(m.i32(0));
+  },
+};
+
+/** Indirect near JMP. */
+const jumpIndirect: Meaning = {
+  name: 'jmp',
+  operands: ['rm'],
+  sizes: [[2], [4], [8]],
+  emit: (m, [target]) => {
+    m.jump(m.extendU(target.read()));
+    m.result(m.i32(0));
+  },
+};
+
+function calls(flat: boolean): Meaning[] {
+  const stack = flat ? 'flat' : 'checked';
+  const sizes: readonly (readonly Size[])[] = flat ? [[2], [8]] : [[2], [4]];
+  return [
+    {
+      name: `call.near.${stack}`,
+      operands: ['i'],
+      sizes,
+      emit: (m, _, [size]) => {
+        m.push64or(size, m.fit(m.nextRip(), size), flat);
+        m.takeBranch();
+        m.result(m.i32(0));
+      },
+    },
+    {
+      name: `call.${stack}`,
+      operands: ['rm'],
+      sizes,
+      emit: (m, [target], [size]) => {
+        const to = m.extendU(target.read());
+        m.push64or(size, m.fit(m.nextRip(), size), flat);
+        m.jump(to);
+        m.result(m.i32(0));
+      },
+    },
+    {
+      name: `ret.${stack}`,
+      operands: ['i'],
+      sizes,
+      emit: (m, _, [size]) => {
+        const to = m.extendU(m.top(size, flat));
+        m.popped(m.add(m.i64(size), m.extendU(m.immediate(2))), flat);
+        m.jump(to);
+        m.result(m.i32(0));
+      },
+    },
+  ];
+}
+
+/** LOOP LOOPE LOOPNE and JCXZ: the size is the address size. */
+function loops(name: string, condition?: 'e' | 'ne'): Meaning {
+  return {
+    name,
+    operands: ['i'],
+    sizes: [[2], [4], [8]],
+    emit: (m, _, [size]) => {
+      const left = m.sub(m.readRegister(1, size), m.num(size, 1));
+      const count = size === 2 ? m.zeroExtend(left, 2) : left;
+      m.writeRegister(1, size, count);
+      let taken = m.ne(count, m.num(size, 0));
+      if (condition !== undefined) taken = m.and(taken, m.condition(condition));
+      m.if(taken, () => m.takeBranch());
+      m.next();
+    },
+  };
+}
+
+const jumpIfCountZero: Meaning = {
+  name: 'jcxz',
+  operands: ['i'],
+  sizes: [[2], [4], [8]],
+  emit: (m, _, [size]) => {
+    m.if(m.eqz(m.readRegister(1, size)), () => m.takeBranch());
+    m.next();
+  },
+};
+
+function resume(m: MeaningBuilder): void {
+  m.refundTick();
+  const sum = m.add(m.state64(L.RIP_PAGE), m.extendU(m.field(L.R_OFFSET, 2)));
+  m.result(m.call(FN.lookup, [m.and(sum, m.state64(L.RIP_MASK))], 'i32'));
+}
+
+/** Pseudo-instructions of the decoder: they retire nothing. */
+const pseudo: Meaning[] = [
+  // The end of a page, and what stands where code was overwritten: look rip up again.
+  { name: 'resume', operands: [], sizes: [[]], emit: resume },
+  {
+    name: 'goto',
+    operands: [],
+    sizes: [[]],
+    emit: (m) => {
+      m.refundTick();
+      m.result(m.field(L.R_TARGET, 4));
+    },
+  },
+  {
+    name: 'assist',
+    operands: [],
+    sizes: [[]],
+    emit: (m) => m.result(m.call(FN.assist, [m.field(L.R_TARGET, 4), m.record], 'i32')),
+  },
+  {
+    // Like `assist`, but a pseudo-instruction.
+    name: 'crossing',
+    operands: [],
+    sizes: [[]],
+    emit: (m) => {
+      m.refundTick();
+      m.result(m.call(FN.assist, [m.i32(ASSIST_CROSSING), m.record], 'i32'));
+    },
+  },
+];
+
+/** Fixed number of the assist that enters an instruction lying on two pages. */
+export const ASSIST_CROSSING = 1;
+
+const DF = 1 << 10;
+
+function simple(name: string, body: (m: MeaningBuilder) => void): Meaning {
+  return {
+    name,
+    operands: [],
+    sizes: [[]],
+    emit: (m) => {
+      body(m);
+      m.next();
+    },
+  };
+}
+
+function setCarryKeepingOverflow(m: MeaningBuilder, carry: ReturnType<MeaningBuilder['carry']>): void {
+  const flipped = m.extendU(m.xor(carry, m.carry()));
+  m.setState64(L.FLAG_CIN, m.xor(m.state64(L.FLAG_CIN), m.shl(flipped, m.i64(63))));
+  m.setState32(L.FLAG_CF, carry);
+}
+
+const flagInstructions: Meaning[] = [
+  simple('clc', (m) => setCarryKeepingOverflow(m, m.i32(0))),
+  simple('stc', (m) => setCarryKeepingOverflow(m, m.i32(1))),
+  simple('cmc', (m) => setCarryKeepingOverflow(m, m.eqz(m.carry()))),
+  simple('cld', (m) => m.setState32(L.FLAGS_REST, m.and(m.state32(L.FLAGS_REST), m.i32(~DF)))),
+  simple('std', (m) => m.setState32(L.FLAGS_REST, m.or(m.state32(L.FLAGS_REST), m.i32(DF)))),
+  simple('lahf', (m) => {
+    const at = (v: ReturnType<MeaningBuilder['carry']>, by: number) => m.shl(v, m.i32(by));
+    const ah = m.or(
+      m.or(m.or(m.carry(), m.i32(2)), at(m.parity(), 2)),
+      m.or(m.or(at(m.adjust(), 4), at(m.zero(), 6)), at(m.sign(), 7)),
+    );
+    m.store(m.i32(L.GPR + 1), ah, 1);
+  }),
+  simple('sahf', (m) => {
+    const ah = m.load('i32', m.i32(L.GPR + 1), 1);
+    const bit = (n: number) => m.and(m.shrU(ah, m.i32(n)), m.i32(1));
+    m.setStatusFlags({ cf: bit(0), pf: bit(2), af: bit(4), zf: bit(6), sf: bit(7), of: m.overflow() });
+  }),
+  {
+    // RDTSC without an exit: guest TSC from the retired-instruction counter.
+    name: 'rdtsc.fast',
+    operands: [],
+    sizes: [[]],
+    emit: (m) => {
+      emitTimeStamp(m);
+      m.next();
+    },
+  },
+  {
+    name: 'rdtscp.fast',
+    operands: [],
+    sizes: [[]],
+    emit: (m) => {
+      emitTimeStamp(m);
+      m.writeRegister(1, 4, m.wrap(m.state64(L.TSC_AUX)));
+      m.next();
+    },
+  },
+];
+
+function emitTimeStamp(m: MeaningBuilder): void {
+  const elapsed = m.sub(m.state32(L.TSC_TICKS), m.globalGet(GLOBAL.ticks, 'i32'));
+  const now = m.add(m.state64(L.TSC_BASE), m.mul(m.extendS(elapsed), m.extendU(m.state32(L.TSC_PER_TICK))));
+  m.writeRegister(0, 4, m.wrap(now));
+  m.writeRegister(2, 4, m.wrap(m.shrU(now, m.i64(32))));
+}
+
+export const CONTROL: readonly Meaning[] = [
+  ...conditionalJumps,
+  jumpNear,
+  jumpIndirect,
+  ...calls(true),
+  ...calls(false),
+  loops('loop'),
+  loops('loope', 'e'),
+  loops('loopne', 'ne'),
+  jumpIfCountZero,
+  ...pseudo,
+  ...flagInstructions,
+];
+

@@ -1,0 +1,49 @@
+import type { MeaningBuilder, Operand, OperandKind, Size } from '../builder.ts';
+
+/** Which places an operand of a row may be in: register, memory, register or memory, immediate. */
+export type Place = 'r' | 'm' | 'rm' | 'i' | 'ri' | 'rmi';
+
+/** One instruction: the manual's mnemonic, where its operands may be, their sizes, and what it means. */
+export interface Meaning {
+  /** iced-x86's mnemonic in lower case. */
+  readonly name: string;
+  readonly operands: readonly Place[];
+  /** Every combination of operand sizes, in bytes. */
+  readonly sizes: readonly (readonly Size[])[];
+  /** Emit the handler; it must end in `next()` or a branch. */
+  readonly emit: (m: MeaningBuilder, operands: readonly Operand[], sizes: readonly Size[]) => void;
+}
+
+/** Two operands of one size: 8, 16, 32 and 64 bits. */
+export const SAME_2: readonly (readonly Size[])[] = [[1, 1], [2, 2], [4, 4], [8, 8]];
+/** The same without bytes. */
+export const SAME_2_NO_BYTE: readonly (readonly Size[])[] = [[2, 2], [4, 4], [8, 8]];
+export const ONE: readonly (readonly Size[])[] = [[1], [2], [4], [8]];
+
+const MEMORY_KINDS: readonly OperandKind[] = ['mA', 'mB', 'mC'];
+
+/** The kinds a place stands for. */
+export function kindsOf(place: Place): readonly OperandKind[] {
+  switch (place) {
+    case 'r': return ['r'];
+    case 'm': return MEMORY_KINDS;
+    case 'rm': return ['r', ...MEMORY_KINDS];
+    case 'i': return ['i'];
+    case 'ri': return ['r', 'i'];
+    case 'rmi': return ['r', ...MEMORY_KINDS, 'i'];
+  }
+}
+
+/** The name of the handler for one instruction, its operand sizes and kinds. */
+export function handlerKey(name: string, sizes: readonly number[], kinds: readonly string[]): string {
+  return `${name}:${sizes.join('.')}:${kinds.join('.')}`;
+}
+
+/** Every combination of kinds with at most one memory operand. */
+export function kindCombinations(places: readonly Place[]): readonly (readonly OperandKind[])[] {
+  let all: OperandKind[][] = [[]];
+  for (const place of places) {
+    all = all.flatMap((head) => kindsOf(place).map((kind) => [...head, kind]));
+  }
+  return all.filter((kinds) => kinds.filter((kind) => MEMORY_KINDS.includes(kind)).length <= 1);
+}
