@@ -8,8 +8,7 @@ const NS_PER_SECOND = 1_000_000_000;
 /** KVM's min_timer_period_us: shorter periods are stretched. */
 const MIN_PERIOD_NS = 200_000;
 
-/** Read/write states of a counter port: LSB only, MSB only, LSB of two, MSB of two. */
-const LSB = 1;
+/** Read/write states of a counter port besides 1, LSB only: MSB only, LSB of two, MSB of two. */
 const MSB = 2;
 const WORD_LSB = 3;
 const WORD_MSB = 4;
@@ -182,10 +181,12 @@ function loadCount(pit: PitState, channel: number, value: number, now: number): 
     case 0:
     case 1:
     case 4:
-      return startTimer(pit, c.count, false, now);
+      startTimer(pit, c.count, false, now);
+      return;
     case 2:
     case 3:
-      return startTimer(pit, c.count, true, now);
+      startTimer(pit, c.count, true, now);
+      return;
     default:
       pit.armed = false;
       pit.workAt = undefined;
@@ -216,10 +217,13 @@ function readBack(pit: PitState, value: number, now: number): void {
 
 function writeControl(pit: PitState, value: number, now: number): void {
   const channel = value >> 6;
-  if (channel === 3) return readBack(pit, value, now);
   const access = (value >> 4) & 3;
-  if (access === 0) return latchCount(pit, channel, now);
-  const c = pit.channels[channel];
+  if (channel === 3) readBack(pit, value, now);
+  else if (access === 0) latchCount(pit, channel, now);
+  else programCounter(pit.channels[channel], access, value);
+}
+
+function programCounter(c: PitChannel, access: number, value: number): void {
   c.rwMode = access;
   c.readState = access;
   c.writeState = access;
@@ -231,11 +235,16 @@ function writeControl(pit: PitState, value: number, now: number): void {
 /** A write to port 40h + `offset`. */
 export function pitWrite(pit: PitState, offset: number, data: number, now: number): void {
   const value = data & 0xff;
-  if (offset === 3) return writeControl(pit, value, now);
+  if (offset === 3) writeControl(pit, value, now);
+  else writeCount(pit, offset, value, now);
+}
+
+function writeCount(pit: PitState, offset: number, value: number, now: number): void {
   const c = pit.channels[offset];
   switch (c.writeState) {
     case MSB:
-      return loadCount(pit, offset, value << 8, now);
+      loadCount(pit, offset, value << 8, now);
+      return;
     case WORD_LSB:
       c.writeLatch = value;
       c.writeState = WORD_MSB;
@@ -245,7 +254,7 @@ export function pitWrite(pit: PitState, offset: number, data: number, now: numbe
       c.writeState = WORD_LSB;
       return;
     default:
-      return loadCount(pit, offset, value, now);
+      loadCount(pit, offset, value, now);
   }
 }
 

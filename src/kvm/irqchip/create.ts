@@ -55,10 +55,11 @@ export function createKvmPit(chip: IrqchipState, speaker: boolean, fx: IrqEffect
 }
 
 /** KVM_CREATE_VCPU: the next vCPU's LAPIC in its power-on state. Returns the vCPU's index. */
-export function addLapic(chip: IrqchipState, fx: IrqEffects): number {
+export function addLapic(chip: IrqchipState): number {
   const vcpu = chip.lapics.length;
   chip.lapics.push(newLapic(vcpu));
-  resetLapic(chip, vcpu, false, fx);
+  chip.ioapic.rtc.vectors.push(0);
+  resetLapic(chip, vcpu, false);
   return vcpu;
 }
 

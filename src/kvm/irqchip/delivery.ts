@@ -90,8 +90,7 @@ function logicalMode(lapics: readonly LapicState[]): LogicalMode {
 
 function sharesLogicalId(lapics: readonly LapicState[], l: LapicState): boolean {
   return lapics.some(
-    (other) =>
-      other.vcpu < l.vcpu && isPresent(other) && isSoftwareEnabled(other) && other.ldr >>> 24 === l.ldr >>> 24,
+    (other) => other.vcpu < l.vcpu && isPresent(other) && isSoftwareEnabled(other) && other.ldr >>> 24 === l.ldr >>> 24,
   );
 }
 

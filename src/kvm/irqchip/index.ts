@@ -15,8 +15,14 @@ export {
   writeTaskPriority,
 } from './interrupt.ts';
 export { IOAPIC_BASE, IOAPIC_LENGTH, ioapicRead, ioapicWrite } from './ioapic.ts';
-export { lapicMmioBase, lapicMmioRead, lapicMmioWrite, lapicMsrRead, lapicMsrWrite } from './lapic-registers.ts';
-export { writeEoi } from './lapic-registers.ts';
+export {
+  lapicMmioBase,
+  lapicMmioRead,
+  lapicMmioWrite,
+  lapicMsrRead,
+  lapicMsrWrite,
+  writeEoi,
+} from './lapic-registers.ts';
 export { tscDeadlineRead, tscDeadlineWrite } from './lapic-timer.ts';
 export { apicBaseRead, apicBaseWrite, resetLapic, setLapicFeatures } from './lapic-reset.ts';
 export { picRead, picWrite } from './pic.ts';

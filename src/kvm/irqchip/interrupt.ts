@@ -2,8 +2,16 @@
 import { expirePit, pitDeadline } from '../pit.ts';
 import type { IrqEffects } from './effects.ts';
 import { expireIoapic } from './ioapic.ts';
-import { acceptsPic, DELIVER_NMI, deliverableVector, deliverLocal, LVT_LINT0, LVT_LINT1 } from './lapic.ts';
-import { setTaskPriority, takeIntoService } from './lapic.ts';
+import {
+  acceptsPic,
+  DELIVER_NMI,
+  deliverableVector,
+  deliverLocal,
+  LVT_LINT0,
+  LVT_LINT1,
+  setTaskPriority,
+  takeIntoService,
+} from './lapic.ts';
 import { expireLapicTimer } from './lapic-timer.ts';
 import { acknowledgePic, peekPic } from './pic.ts';
 import { setIrqLine } from './routing.ts';

@@ -5,7 +5,7 @@ import type { IrqEffects } from './effects.ts';
 import { awaitsEoi } from './lapic.ts';
 import { ackPin, hasAckNotifier, maskChanged, resampleOnUnmask } from './notifiers.ts';
 import type { IoapicState, IrqchipState, LapicState } from './state.ts';
-import { IOAPIC, IOAPIC_PINS, RTC_PIN } from './state.ts';
+import { IOAPIC, IOAPIC_PINS, RTC_PIN, zeros } from './state.ts';
 import { entryBits } from './trace.ts';
 import { setVector } from './vectors.ts';
 
@@ -233,7 +233,7 @@ export function restoreRtcTracking(chip: IrqchipState, l: LapicState): void {
 /** After the state was set from outside: deliver what `irr` says is asserted. */
 export function injectAsserted(chip: IrqchipState, irr: number, fx: IrqEffects): void {
   const io = chip.ioapic;
-  io.rtc = { pendingEoi: 0, vcpus: 0, vectors: [] };
+  io.rtc = { pendingEoi: 0, vcpus: 0, vectors: zeros(chip.lapics.length) };
   for (let pin = 0; pin < IOAPIC_PINS; pin++) {
     if ((irr & (1 << pin)) !== 0) setInput(chip, pin, true, true, fx);
   }

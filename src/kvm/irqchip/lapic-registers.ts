@@ -239,13 +239,7 @@ export function lapicMmioBase(chip: IrqchipState, vcpu: number): number {
 }
 
 /** A read of `size` bytes at `offset` in the register page. -1: all ones, however wide the access. */
-export function lapicMmioRead(
-  chip: IrqchipState,
-  vcpu: number,
-  offset: number,
-  size: number,
-  fx: IrqEffects,
-): number {
+export function lapicMmioRead(chip: IrqchipState, vcpu: number, offset: number, size: number, fx: IrqEffects): number {
   const l = chip.lapics[vcpu];
   if (isMmioHole(l)) return -1;
   const byte = offset & 0xf;
@@ -295,13 +289,7 @@ function writeX2apicIcr(chip: IrqchipState, l: LapicState, value: bigint, fx: Ir
 }
 
 /** WRMSR of 800h-8FFh. False: #GP. */
-export function lapicMsrWrite(
-  chip: IrqchipState,
-  vcpu: number,
-  msr: number,
-  value: bigint,
-  fx: IrqEffects,
-): boolean {
+export function lapicMsrWrite(chip: IrqchipState, vcpu: number, msr: number, value: bigint, fx: IrqEffects): boolean {
   const l = chip.lapics[vcpu];
   if (!isX2apic(l)) return false;
   const offset = (msr - 0x800) << 4;

@@ -26,7 +26,7 @@ function setBase(l: LapicState, value: number): void {
 }
 
 /** Put a LAPIC in its RESET or (`init`) INIT state. The BSP's LINT0 comes up as ExtINT, as KVM's quirk has it. */
-export function resetLapic(chip: IrqchipState, vcpu: number, init: boolean, _fx: IrqEffects): void {
+export function resetLapic(chip: IrqchipState, vcpu: number, init: boolean): void {
   const l = chip.lapics[vcpu];
   const isBsp = vcpu === 0;
   if (!init) setBase(l, DEFAULT_BASE + APIC_BASE_ENABLE + (isBsp ? APIC_BASE_BSP : 0));
@@ -63,13 +63,7 @@ function isIllegal(from: number, to: number): boolean {
 }
 
 /** Write IA32_APIC_BASE. False: #GP. `host`: user space, which may make any transition. */
-export function apicBaseWrite(
-  chip: IrqchipState,
-  vcpu: number,
-  value: bigint,
-  fx: IrqEffects,
-  host = false,
-): boolean {
+export function apicBaseWrite(chip: IrqchipState, vcpu: number, value: bigint, fx: IrqEffects, host = false): boolean {
   const l = chip.lapics[vcpu];
   const { x2apic, physicalBits } = l.features;
   if (value === BigInt(l.apicBase)) return true;

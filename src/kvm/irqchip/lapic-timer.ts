@@ -72,7 +72,10 @@ function startDeadline(l: LapicState, fx: IrqEffects): void {
   const t = l.timer;
   if (t.tscDeadline === 0n) return;
   const left = t.tscDeadline - fx.guestTsc(l.vcpu);
-  if (left <= 0n) return expired(l, fx);
+  if (left <= 0n) {
+    expired(l, fx);
+    return;
+  }
   const ns = Number((left + 1n) >> 1n);
   t.expiresAt = Math.min(fx.now() + ns, Number.MAX_SAFE_INTEGER);
 }

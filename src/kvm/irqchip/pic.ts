@@ -151,7 +151,8 @@ function writeOcw2(chip: IrqchipState, index: number, value: number, fx: IrqEffe
       return;
     case 6:
       c.priorityAdd = (irq + 1) & 7;
-      return updateOutput(chip, fx);
+      updateOutput(chip, fx);
+      return;
     case 1:
     case 5: {
       const best = priority(c, c.isr);
@@ -166,9 +167,13 @@ function writeOcw2(chip: IrqchipState, index: number, value: number, fx: IrqEffe
 }
 
 function writeCommand(chip: IrqchipState, index: number, value: number, fx: IrqEffects): void {
-  if ((value & 0x10) !== 0) return initialize(chip, index, value, fx);
-  if ((value & 0x08) === 0) return writeOcw2(chip, index, value, fx);
-  const c = chip.pic.chips[index];
+  if ((value & 0x10) !== 0) initialize(chip, index, value, fx);
+  else if ((value & 0x08) !== 0) writeOcw3(chip.pic.chips[index], value);
+  else writeOcw2(chip, index, value, fx);
+}
+
+/** KVM keeps the special mask bit but serves interrupts the same with it. */
+function writeOcw3(c: PicChip, value: number): void {
   if ((value & 0x04) !== 0) c.poll = 1;
   if ((value & 0x02) !== 0) c.readRegSelect = value & 1;
   if ((value & 0x40) !== 0) c.specialMask = (value >> 5) & 1;
@@ -200,7 +205,7 @@ function writeData(chip: IrqchipState, index: number, value: number, fx: IrqEffe
       c.initState = 0;
       return;
     default:
-      return writeMask(chip, index, value, fx);
+      writeMask(chip, index, value, fx);
   }
 }
 

@@ -14,15 +14,10 @@ const isPit = (chip: IrqchipState, port: number, size: number): boolean =>
   chip.pit !== undefined && port >= 0x40 && port + size <= 0x44;
 
 const isSpeaker = (chip: IrqchipState, port: number, size: number): boolean =>
-  chip.pit !== undefined && chip.pit.speaker && port === 0x61 && size <= 4;
+  chip.pit?.speaker === true && port === 0x61 && size <= 4;
 
 /** An IN the kernel answers itself; undefined: not ours, user space must. */
-export function irqchipPortRead(
-  chip: IrqchipState,
-  port: number,
-  size: number,
-  fx: IrqEffects,
-): number | undefined {
+export function irqchipPortRead(chip: IrqchipState, port: number, size: number, fx: IrqEffects): number | undefined {
   // The PIC takes byte accesses only: wider ones read zero.
   if (isPic(port, size)) return size === 1 ? picRead(chip, port, fx) : 0;
   if (isPit(chip, port, size)) return pitRead(chip.pit!, port - 0x40, fx.now());

@@ -21,9 +21,7 @@ function chipPin(route: GsiRoute & { type: 'irqchip' }): number {
 
 /** One GSI leads to one MSI, or to at most one pin of each chip. */
 function clashes(present: readonly GsiRoute[], route: GsiRoute): boolean {
-  return present.some(
-    (other) => other.type === 'msi' || route.type === 'msi' || other.irqchip === route.irqchip,
-  );
+  return present.some((other) => other.type === 'msi' || route.type === 'msi' || other.irqchip === route.irqchip);
 }
 
 /** Build the table of KVM_SET_GSI_ROUTING, or undefined when KVM answers EINVAL. */
