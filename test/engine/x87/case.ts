@@ -1,0 +1,175 @@
+import { FCW, FSW, FTW, X87_REGISTERS } from '../../../src/engine/layout.ts';
+import { blockUnit } from '../../../src/engine/x87/block.ts';
+import { executeX87 } from '../../../src/engine/x87/execute.ts';
+import { fullTags, takeEnvironment, takeStack } from '../../../src/engine/x87/image.ts';
+import type { X87Unit } from '../../../src/engine/x87/unit.ts';
+import {
+  CAUGHT, CODE, type Draw, IMAGE, MEMORY, type Oracle, RAX, RECORD, RFLAGS, draw32, drawBelow, drawOf,
+} from '../native/oracle.ts';
+import { drawDouble, drawExtended, drawSingle } from '../float/operands.ts';
+
+/** One x87 instruction under test: its two bytes, and what its memory operand is. */
+export interface X87Row {
+  name: string;
+  opcode: number;
+  modrm: number;
+  operand: 'none' | 'm32' | 'm64' | 'm80' | 'int' | 'bcd' | 'm16' | 'env' | 'image';
+  /** Bits of FSW that the manual leaves undefined. */
+  undefinedFsw?: number;
+  /** Low bits of the result's significand that may differ. */
+  loose?: boolean;
+}
+
+/** Everything around the unit: the state lies at the layout's addresses of a small memory. */
+export function createUnit(): { unit: X87Unit; operand: Uint8Array; out: { flags: number; ax: number } } {
+  const memory = new DataView(new ArrayBuffer(0x2000));
+  const buffer = new DataView(new ArrayBuffer(512));
+  const bytes = new Uint8Array(buffer.buffer);
+  const operand = new Uint8Array(256);
+  const out = { flags: 0, ax: 0 };
+  const unit = blockUnit(memory, {
+    buffer,
+    load: (size) => bytes.set(operand.subarray(0, size)),
+    store: (size) => operand.set(bytes.subarray(0, size)),
+    flags: () => out.flags,
+    setFlags: (zpc) => { out.flags = (out.flags & ~0x8d5) | zpc; },
+    setAx: (value) => { out.ax = value; },
+    operand16: false, realFormat: false, instructionPointer: 0n, codeSelector: 0, dataPointer: 0n, dataSelector: 0,
+  });
+  memory.setUint16(FCW, 0x37f, true);
+  memory.setUint16(FSW, 0, true);
+  memory.setUint16(FTW, 0xffff, true);
+  memory.setUint8(X87_REGISTERS, 0);
+  return { unit, operand, out };
+}
+
+function drawControl(draw: Draw): number {
+  const masks = drawBelow(draw, 3) === 0 ? draw32(draw) & 0x3f : 0x3f;
+  return masks | 0x40 | (drawOf(draw, [0, 2, 3, 3, 3]) << 8) | (drawOf(draw, [0, 0, 0, 1, 2, 3]) << 10);
+}
+
+function fillOperand(view: DataView, at: number, row: X87Row, draw: Draw): void {
+  for (let index = 0; index < 128; index += 4) view.setUint32(at + index, draw32(draw), true);
+  if (row.operand === 'm32') view.setUint32(at, drawSingle(draw), true);
+  if (row.operand === 'm64') view.setBigUint64(at, drawDouble(draw), true);
+  if (row.operand === 'm16') view.setUint16(at, drawControl(draw), true);
+  if (row.operand === 'm80') {
+    const [signExponent, significand] = drawExtended(draw);
+    view.setBigUint64(at, significand, true);
+    view.setUint16(at + 8, signExponent, true);
+  }
+  if (row.operand === 'bcd') {
+    for (let index = 0; index < 9; index++) view.setUint8(at + index, drawBelow(draw, 10) * 16 + drawBelow(draw, 10));
+    view.setUint8(at + 9, drawOf(draw, [0, 0x80]));
+  }
+  if (row.operand === 'env' || row.operand === 'image') fillImage(view, at, draw);
+}
+
+function fillImage(view: DataView, at: number, draw: Draw): void {
+  const fcw = drawControl(draw);
+  const flags = drawBelow(draw, 2) === 0 ? draw32(draw) & fcw & 0x3f : 0;
+  const mixed = drawBelow(draw, 4) === 0;
+  view.setUint32(at, fcw | 0xffff_0000, true);
+  view.setUint32(at + 4, flags | (draw32(draw) & 0x7f40), true);
+  view.setUint32(at + 8, mixed ? draw32(draw) & 0xffff : drawOf(draw, [0, 0, 0, 0xffff]), true);
+  for (let index = 12; index < 28; index += 4) view.setUint32(at + index, 0, true);
+  for (let i = 0; i < 8; i++) {
+    const [signExponent, significand] = drawExtended(draw);
+    view.setBigUint64(at + 28 + i * 10, significand, true);
+    view.setUint16(at + 36 + i * 10, signExponent, true);
+  }
+  if (drawBelow(draw, 4) === 0) nearOperands(view, at, draw);
+}
+
+/** Makes ST(1) close to ST(0), for cancellation and remainders; or a small integer, for FSCALE. */
+function nearOperands(view: DataView, at: number, draw: Draw): void {
+  const small = drawBelow(draw, 2) === 0;
+  const significand = small ? BigInt(draw32(draw) | 0x8000_0000) << 32n
+    : BigInt.asUintN(64, view.getBigUint64(at + 28, true) + BigInt(drawBelow(draw, 5)) - 2n);
+  const signExponent = small ? 0x3fff + drawBelow(draw, 18) : view.getUint16(at + 36, true);
+  view.setBigUint64(at + 38, significand, true);
+  view.setUint16(at + 46, (signExponent & 0x7fff) | (draw32(draw) & 0x8000), true);
+}
+
+/** Random records for one row. */
+export function drawRecords(row: X87Row, cases: number): Uint8Array {
+  const draw: Draw = { state: (row.opcode << 8) | row.modrm | 0x1234_0000 };
+  const records = new Uint8Array(cases * RECORD);
+  const view = new DataView(records.buffer);
+  for (let index = 0; index < cases; index++) {
+    const base = index * RECORD;
+    view.setUint8(base, 2);
+    view.setUint8(base + CODE, row.opcode);
+    view.setUint8(base + CODE + 1, row.modrm);
+    fillImage(view, base + IMAGE, draw);
+    fillOperand(view, base + MEMORY, row, draw);
+    view.setUint32(base + RAX, 0x1234_5678, true);
+    view.setUint32(base + RFLAGS, 0x202 | (draw32(draw) & 0x8d5), true);
+    view.setUint32(base + 40, 0x1f80, true);
+  }
+  return records;
+}
+
+/** The text of everything a case left behind, to be compared as a whole. */
+function describe(view: DataView, base: number, fswMask: number): string {
+  const hex = (value: number | bigint): string => value.toString(16);
+  const at = base + IMAGE;
+  const parts = [`fcw ${hex(view.getUint16(at, true))}`, `fsw ${hex(view.getUint16(at + 4, true) & fswMask)}`,
+    `ftw ${hex(view.getUint16(at + 8, true))}`];
+  for (let i = 0; i < 8; i++) {
+    parts.push(`st${i} ${hex(view.getUint16(at + 36 + i * 10, true))}:${hex(view.getBigUint64(at + 28 + i * 10, true))}`);
+  }
+  let memory = '';
+  for (let index = 0; index < 112; index++) {
+    const pointer = index >= 12 && index < 28 && view.getUint8(base + CODE + 1) >> 3 === 6;
+    memory += pointer ? '..' : view.getUint8(base + MEMORY + index).toString(16).padStart(2, '0');
+  }
+  parts.push(`flags ${hex(view.getUint32(base + RFLAGS, true) & 0x8d5)}`, `ax ${hex(view.getUint16(base + RAX, true))}`);
+  parts.push(`caught ${view.getUint32(base + CAUGHT, true)}`, `memory ${memory}`);
+  return parts.join(' ');
+}
+
+/** Runs one record through our unit, writing the outcome back as the oracle does. */
+function runOurs(view: DataView, base: number, row: X87Row): void {
+  const { unit, operand, out } = createUnit();
+  const image = new Uint8Array(view.buffer, view.byteOffset + base + IMAGE, 108);
+  new Uint8Array(unit.buffer.buffer).set(image);
+  takeEnvironment(unit);
+  takeStack(unit, 28);
+  operand.set(new Uint8Array(view.buffer, view.byteOffset + base + MEMORY, 256));
+  out.flags = view.getUint32(base + RFLAGS, true);
+  out.ax = view.getUint16(base + RAX, true);
+  const outcome = executeX87(unit, row.opcode, row.modrm);
+  view.setUint32(base + CAUGHT, outcome === 1 ? 4 : outcome === 2 ? 8 : 0, true);
+  view.setUint32(base + RFLAGS, out.flags, true);
+  view.setUint16(base + RAX, out.ax, true);
+  new Uint8Array(view.buffer, view.byteOffset + base + MEMORY, 256).set(operand);
+  const at = base + IMAGE;
+  view.setUint16(at, unit.fcw, true);
+  view.setUint16(at + 4, unit.fsw, true);
+  view.setUint16(at + 8, fullTags(unit), true);
+  for (let i = 0; i < 8; i++) {
+    const physical = ((unit.fsw >> 11) + i) & 7;
+    view.setBigUint64(at + 28 + i * 10, unit.significand(physical), true);
+    view.setUint16(at + 36 + i * 10, unit.signExponent(physical), true);
+  }
+}
+
+/** Differences between the host and us over so many random cases of one instruction. */
+export function mismatches(oracle: Oracle, row: X87Row, cases: number): string[] {
+  const ours = drawRecords(row, cases);
+  const input = new DataView(ours.slice().buffer);
+  const answers = oracle.run(ours);
+  const host = new DataView(answers.buffer, answers.byteOffset);
+  const mine = new DataView(ours.buffer);
+  const mask = 0xffff & ~(row.undefinedFsw ?? 0);
+  const found: string[] = [];
+  for (let index = 0; index < cases; index++) {
+    const base = index * RECORD;
+    runOurs(mine, base, row);
+    const want = describe(host, base, mask);
+    const have = describe(mine, base, mask);
+    if (want !== have) found.push(`${row.name}\n  in   ${describe(input, base, 0xffff)}\n  host ${want}\n  ours ${have}`);
+  }
+  return found;
+}
