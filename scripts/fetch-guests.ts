@@ -36,8 +36,8 @@ function requirePrograms(): void {
   for (const program of ['apt-get', 'apt-cache', 'dpkg-deb']) {
     if (spawnSync(program, ['--version']).status === 0) continue;
     throw new Missing(
-      `\`${program}\` is not here: \`npm run guests\` takes the guests from Debian's packages and needs Debian 12 or a container ` +
-        'of it (docker run -v "$PWD:/r" -w /r debian:12). Any bzImage, initrd and SeaBIOS of your own work as well: see docs/guide.md.',
+      `\`${program}\` is not here: the guests come from Debian's packages and need Debian 12 or a container of it. ` +
+        'Any bzImage, initrd and SeaBIOS of your own work as well: see docs/guide.md.',
     );
   }
 }
@@ -57,7 +57,7 @@ function useListsThatKnow(name: string): void {
   const updated = spawnSync('apt-get', [...aptOptions, 'update'], { encoding: 'utf8' });
   if (isKnown(name)) return;
   throw new Missing(
-    `apt offers no package ${name} here (Debian 12's "main" for amd64 has it): ${updated.stderr.trim().split('\n').pop() ?? ''}`,
+    `apt offers no package ${name} here; Debian 12's main for amd64 does. ${updated.stderr.trim().split('\n').pop()}`,
   );
 }
 

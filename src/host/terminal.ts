@@ -56,7 +56,7 @@ export function openTerminal(reads: boolean): Terminal {
       return bytes;
     },
     ended: () => over,
-    write: (bytes) => writeAll(typeof bytes === 'string' ? Buffer.from(bytes) : bytes),
+    write: (bytes) => writeOut(typeof bytes === 'string' ? Buffer.from(bytes) : bytes),
     wait: (milliseconds) => {
       const ready = taken.length > 0 || asked !== undefined;
       return new Promise((resolve) => {
@@ -81,14 +81,14 @@ export function openTerminal(reads: boolean): Terminal {
 }
 
 /** Write to standard output at once and completely, also when it is a pipe that is full for a moment. */
-function writeAll(bytes: Uint8Array): void {
+export function writeOut(bytes: Uint8Array): void {
   let at = 0;
   while (at < bytes.length) {
     try {
       at += writeSync(1, bytes, at);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
-      if (code === 'EPIPE') process.exit(1);
+      if (code === 'EPIPE') process.exit(0);
       if (code !== 'EAGAIN') throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }

@@ -9,7 +9,10 @@ const IMPURE: readonly Ban[] = [
   [/\bMath\.random\(|\bgetRandomValues\b|\brandomBytes\b/, 'draw from a named stream of the seed'],
   [/\bset(Timeout|Interval|Immediate)\(|\bqueueMicrotask\(/, 'schedule by a deadline in virtual time'],
   [/\btoLocale\w*\(|\bIntl\.|\blocaleCompare\(/, 'a locale differs between machines'],
-  [/\bprocess\.|\bconsole\./, 'only host and the command line talk to the process'],
+  [
+    /\bprocess\.(env|argv|exit|std|cwd|pid|platform|nextTick)|\bconsole\.(log|error|warn|info|debug)\(/,
+    'only host and the command line talk to the process',
+  ],
 ];
 
 /** Nowhere in TypeScript of ours. */

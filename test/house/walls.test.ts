@@ -22,7 +22,7 @@ const WALLS: Readonly<Record<string, Wall>> = {
   kvm: { folders: BELOW_DEVICES, packages: [] },
   devices: { folders: BELOW_DEVICES, packages: [] },
   net: { folders: BELOW_DEVICES, packages: [] },
-  vmm: { folders: [...BELOW_DEVICES, 'devices', 'kvm/api.ts'], packages: [] },
+  vmm: { folders: [...BELOW_DEVICES, 'devices', 'kvm/api.ts', 'kvm/ioctls.ts'], packages: [] },
   reducers: { folders: BELOW_REDUCERS, packages: ['immer'] },
   replay: { folders: BELOW_REPLAY, packages: ['rxjs'] },
   'replay/sources': { folders: BELOW_REPLAY, packages: ['rxjs', 'seedrandom'] },

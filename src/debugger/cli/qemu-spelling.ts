@@ -15,7 +15,7 @@ export const QEMU_OPTIONS: Readonly<Record<string, Spelling>> = {
   initrd: valued('initial RAM disk, or multiboot modules'),
   append: valued("the kernel's command line"),
   bios: valued('firmware image that starts at the reset vector'),
-  smp: valued('number of processors, 1 to 4 (default 1)'),
+  smp: valued('number of processors, 1 to 4'),
   serial: valued('none, stdio, mon:stdio, file:PATH or chardev:ID; again for the next line (default mon:stdio)'),
   chardev: valued('stdio,id=ID | file,id=ID,path=PATH | null,id=ID'),
   debugcon: valued('stdio, file:PATH or chardev:ID: the debug port 0xe9'),

@@ -19,25 +19,29 @@ interface RawOptions {
   readonly bios?: string;
   readonly m: string;
   readonly smp: string;
-  readonly serial: string[];
-  readonly chardev: string[];
+  readonly serial?: string[];
+  readonly chardev?: string[];
   readonly debugcon?: string;
-  readonly device: string[];
+  readonly device?: string[];
   readonly nodefaults?: boolean;
   readonly reboot: boolean;
   readonly seed: string;
   readonly trace: string | false;
   readonly ticks?: string;
-  readonly events: string[];
+  readonly events?: string[];
   readonly nsPerTick: string;
   readonly wallClock?: string;
-  readonly type: string[];
+  readonly type?: string[];
   readonly cpu?: string;
   readonly display?: string;
   readonly machine?: string;
 }
 
-const collect = (value: string, before: string[]): string[] => [...before, value];
+const collect = (value: string, before: string[] = []): string[] => [...before, value];
+
+/** An option as people type it: QEMU's with one dash. */
+const qemuTerm = ({ flags, long }: Option): string =>
+  long !== undefined && QEMU_OPTIONS[long.slice(2)] !== undefined ? flags.slice(1) : flags;
 
 /** The `run` command as commander knows it: QEMU's options and ours. */
 export function runCommand(name: string): Command {
@@ -46,11 +50,12 @@ export function runCommand(name: string): Command {
     .description('Boot a guest, recorded. Options are spelled as QEMU spells them.')
     .usage('[options]')
     .allowExcessArguments(true)
+    .configureHelp({ optionTerm: qemuTerm })
     .addOption(new Option('-m <size>', 'guest memory, in MiB or with k, M, G').default('128'));
   for (const [option, { argument, help }] of Object.entries(QEMU_OPTIONS)) {
     const made = new Option(argument ? `--${option} <value>` : `--${option}`, help);
-    if (['serial', 'chardev', 'device', 'net', 'nic'].includes(option)) made.argParser(collect).default([], '');
-    if (option === 'smp') made.default('1');
+    if (['serial', 'chardev', 'device', 'net', 'nic'].includes(option)) made.argParser(collect);
+    if (option === 'smp') made.default('1', '1');
     command.addOption(made);
   }
   return command
@@ -58,13 +63,14 @@ export function runCommand(name: string): Command {
     .option('--trace <file>', 'where the recording goes', 'retrovisor.trace')
     .option('--no-trace', 'do not record')
     .option('--ticks <n>', 'stop after n instructions')
-    .addOption(new Option('--events <family>', 'record more: guest-pt').argParser(collect).default([], ''))
+    .addOption(new Option('--events <family>', 'record more: guest-pt').argParser(collect))
     .option('--ns-per-tick <n>', 'virtual nanoseconds per instruction', '8')
     .option('--wall-clock <time>', "time at power-on: ISO form or seconds since 1970 (default: the host's)")
     .addOption(
-      new Option('--type <after:WAIT:TEXT>', 'type TEXT once the guest has printed WAIT; again for the next line')
-        .argParser(collect)
-        .default([], ''),
+      new Option(
+        '--type <after:WAIT:TEXT>',
+        'type TEXT once the guest has printed WAIT; again for the next line',
+      ).argParser(collect),
     );
 }
 
@@ -95,8 +101,8 @@ const sentence = (message: string): string => {
 };
 
 function understood(raw: RawOptions): RunOptions {
-  const byId = chardevs(raw.chardev);
-  const devices = devicesOf(raw.device, byId);
+  const byId = chardevs(raw.chardev ?? []);
+  const devices = devicesOf(raw.device ?? [], byId);
   if (raw.debugcon !== undefined) {
     if (devices.debugcon !== undefined) throw new UsageProblem('Give -debugcon or -device isa-debugcon, not both.');
     devices.debugcon = { iobase: 0xe9, backend: characterBackend('-debugcon', raw.debugcon, byId) };
@@ -117,10 +123,10 @@ function understood(raw: RawOptions): RunOptions {
     seed: raw.seed,
     trace: raw.trace === false ? undefined : raw.trace,
     ticks: raw.ticks === undefined ? undefined : wholeNumber('--ticks', raw.ticks, 0, Number.MAX_SAFE_INTEGER),
-    guestPageTables: guestPageTables(raw.events),
+    guestPageTables: guestPageTables(raw.events ?? []),
     nsPerTick: wholeNumber('--ns-per-tick', raw.nsPerTick, 1, 1_000_000),
     wallClock: wallClock(raw.wallClock),
-    typed: raw.type.map(typedLine),
+    typed: (raw.type ?? []).map(typedLine),
     warnings: warningsOf(raw),
   };
 }
@@ -163,9 +169,9 @@ function devicesOf(values: readonly string[], byId: Chardevs): Devices {
 }
 
 function serialLines(raw: RawOptions, byId: Chardevs): CharacterBackend[] {
-  if (raw.serial.length > SERIAL_LINES_MAX)
-    throw new UsageProblem(`-serial: the machine has ${SERIAL_LINES_MAX} lines.`);
-  if (raw.serial.length > 0) return raw.serial.map((text) => characterBackend('-serial', text, byId));
+  const { serial = [] } = raw;
+  if (serial.length > SERIAL_LINES_MAX) throw new UsageProblem(`-serial: the machine has ${SERIAL_LINES_MAX} lines.`);
+  if (serial.length > 0) return serial.map((text) => characterBackend('-serial', text, byId));
   return raw.nodefaults ? [] : [{ to: 'stdio', monitor: true }];
 }
 

@@ -1,0 +1,44 @@
+import type { MonitorSubject } from '../debugger/cli/monitor.ts';
+
+/** How a run came to its end: the process status, and what to tell a person. */
+export interface SessionEnd {
+  readonly status: number;
+  readonly sentence?: string;
+}
+
+/** Why a session gave control back. */
+export type SessionPause =
+  /** Its slice of the host's time is over. */
+  | { readonly pause: 'slice' }
+  /** Every vCPU waits. `untilNs`: virtual time of the next deadline, when there is one. */
+  | { readonly pause: 'idle'; readonly untilNs: number | undefined }
+  | { readonly pause: 'ended'; readonly end: SessionEnd };
+
+/** What a run amounted to. */
+export interface SessionFigures {
+  readonly ticks: number;
+  readonly events: number;
+  readonly exits: number;
+  readonly virtualNs: number;
+}
+
+/** One running machine, recorded, as its console drives it. */
+export interface Session extends MonitorSubject {
+  /**
+   * Run for about so many milliseconds of the host's time. `paced`: stop before virtual time would jump over idling,
+   * until `warp` is called; otherwise idle time is skipped at once.
+   */
+  run(milliseconds: number, paced: boolean): SessionPause;
+  /** Let virtual time jump to the next deadline. */
+  warp(): void;
+  /** Type bytes at a serial line: an input, recorded at this place. */
+  type(line: number, bytes: Uint8Array): void;
+  /** Whether the guest has opened a serial line for receiving. */
+  listens(line: number): boolean;
+  /** Virtual nanoseconds since power-on. */
+  now(): number;
+  setStopped(stopped: boolean): void;
+  figures(): SessionFigures;
+  /** Finish the trace. The machine cannot run on. */
+  close(): void;
+}

@@ -1,0 +1,83 @@
+import { closeSync, existsSync, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { Problem } from '../base/problem.ts';
+import { FILE_MAGIC } from '../replay/trace/chunk.ts';
+import type { ByteSource, Inflate } from '../replay/trace/opened.ts';
+import { openTrace, type TraceReader } from '../replay/trace/reader.ts';
+import type { ByteSink, Compress } from '../replay/trace/writer.ts';
+import { worldProblem } from './files.ts';
+
+/** Deflate for trace chunks: level 1 costs least and keeps nearly all of the gain. */
+export const compress: Compress = (raw) => deflateRawSync(raw, { level: 1 });
+
+/** The inverse of `compress`. */
+export const inflate: Inflate = (stored, rawLength) => inflateRawSync(stored, { maxOutputLength: rawLength });
+
+/** A trace being written to a file. */
+export interface TraceSink extends ByteSink {
+  readonly path: string;
+  close(): void;
+}
+
+/** Start a trace file. A file that is there and is not a trace stays as it is. */
+export function createTraceFile(path: string): TraceSink {
+  if (existsSync(path)) refuseOtherThanTrace(path);
+  const file = opened(path, 'w', 'write the trace');
+  return {
+    path,
+    append(bytes) {
+      let at = 0;
+      try {
+        while (at < bytes.length) at += writeSync(file, bytes, at);
+      } catch (error) {
+        throw worldProblem('write the trace', path, error);
+      }
+    },
+    close: () => closeSync(file),
+  };
+}
+
+/** Open a recorded trace. */
+export function openTraceFile(path: string): TraceReader {
+  return openTrace(fileSource(path), inflate);
+}
+
+function fileSource(path: string): ByteSource {
+  const file = opened(path, 'r', 'read the trace');
+  const stat = fstatSync(file);
+  if (!stat.isFile()) throw new Problem(`${path} is not a file: give the trace \`retrovisor run\` wrote.`);
+  return {
+    name: path,
+    size: stat.size,
+    read(offset, length) {
+      const bytes = new Uint8Array(Math.max(0, Math.min(length, stat.size - offset)));
+      let at = 0;
+      while (at < bytes.length) {
+        const got = readSync(file, bytes, at, bytes.length - at, offset + at);
+        if (got === 0) break;
+        at += got;
+      }
+      return bytes.subarray(0, at);
+    },
+  };
+}
+
+function refuseOtherThanTrace(path: string): void {
+  if (!statSync(path).isFile()) {
+    if (statSync(path).isDirectory()) throw new Problem(`Cannot write the trace: ${path} is a folder.`);
+    return;
+  }
+  const source = fileSource(path);
+  const start = source.read(0, FILE_MAGIC.length);
+  if (source.size > 0 && !FILE_MAGIC.every((byte, at) => start[at] === byte)) {
+    throw new Problem(`${path} exists and is not a trace: it was left as it is. Choose another name with --trace.`);
+  }
+}
+
+function opened(path: string, flags: 'r' | 'w', purpose: string): number {
+  try {
+    return openSync(path, flags);
+  } catch (error) {
+    throw worldProblem(purpose, path, error);
+  }
+}
