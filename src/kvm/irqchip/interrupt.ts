@@ -56,7 +56,7 @@ export function tprThreshold(chip: IrqchipState, vcpu: number): number {
   return request >> 4 > l.tpr >> 4 ? 0 : request >> 4;
 }
 
-/** The vector whose EOI may be left to the guest's PV EOI word: the one in service, with nothing else waiting. -1: none. */
+/** The vector whose EOI may be left to the PV EOI word: the one in service, with nothing else waiting; or -1. */
 export function pvEoiCandidate(chip: IrqchipState, vcpu: number): number {
   const l = chip.lapics[vcpu];
   if (l.isrCache < 0 || highestVector(l.irr) >= 0 || testVector(l.ioapicHandled, l.isrCache)) return -1;

@@ -1,4 +1,4 @@
-/** From a GSI, an MSI or a hypercall to the controllers: Linux Documentation/virt/kvm/api.rst, 4.24-4.26, 4.52, 4.70. */
+/** From a GSI, an MSI or a hypercall to the controllers. Linux Documentation/virt/kvm/api.rst, KVM_IRQ_LINE. */
 import { deliverToApic, physicalId, SHORTHAND_NONE } from './delivery.ts';
 import type { IrqEffects } from './effects.ts';
 import { scanIoapic, setIoapicIrq } from './ioapic.ts';
