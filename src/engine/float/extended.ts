@@ -41,7 +41,7 @@ export function extract(env: FloatEnvironment, a: Unpacked): { exponent: Unpacke
   return { exponent: unpackInteger(BigInt(a.exponent)), significand: finite(a.sign, 0, a.significand) };
 }
 
-/** What FPREM and FPREM1 give: the (partial) remainder, low bits of the quotient, whether more steps are needed. */
+/** What FPREM and FPREM1 give: the (partial) remainder, low bits of the quotient (-1: none), whether steps remain. */
 export interface Remainder {
   value: Unpacked;
   quotient: number;
@@ -51,8 +51,9 @@ export interface Remainder {
 /** FPREM (`rounding` ROUND_ZERO) and FPREM1 (ROUND_NEAREST) (SDM vol. 2, FPREM). */
 export function remainder(env: FloatEnvironment, a: Unpacked, b: Unpacked, rounding: number): Remainder {
   const whole = (value: Unpacked): Remainder => ({ value, quotient: 0, partial: false });
-  if (a.kind >= QUIET || b.kind >= QUIET) return whole(propagate(env, a, b));
-  if (a.kind === INFINITE || b.kind === ZERO) return whole(invalid(env));
+  const none = (value: Unpacked): Remainder => ({ value, quotient: -1, partial: false });
+  if (a.kind >= QUIET || b.kind >= QUIET) return none(propagate(env, a, b));
+  if (a.kind === INFINITE || b.kind === ZERO) return none(invalid(env));
   if (a.kind === DENORMAL || b.kind === DENORMAL) env.raised |= DE;
   env.format = EXTENDED;
   if (a.kind === ZERO) return whole(a);

@@ -14,19 +14,19 @@ function popTimes(unit: X87Unit, pops: number): void {
   for (let i = 0; i < pops; i++) pop(unit);
 }
 
-/** FCOM and its like: ST(0) with an operand already at hand, then so many pops. */
+/**
+ * FCOM and its like: ST(0) with an operand already at hand, then so many pops. The condition codes are set even when
+ * an unmasked exception keeps the stack as it is, as processors do (the SDM lets one expect them unchanged).
+ */
 export function compareWith(unit: X87Unit, b: Unpacked, pops: number, signalsQuiet: boolean): void {
   if (isEmpty(unit, 0)) {
-    if (!stackFault(unit, false)) return;
-    setConditions(unit, CODES[3]);
-    popTimes(unit, pops);
+    underflow(unit, pops);
     return;
   }
   const env = x87Environment(unit.fcw);
   const order = compare(env, readSt(unit, 0), b, signalsQuiet);
-  if (!settle(unit, env)) return;
   setConditions(unit, CODES[order + 1]);
-  popTimes(unit, pops);
+  if (settle(unit, env)) popTimes(unit, pops);
 }
 
 /** FCOM ST(i), FUCOM ST(i), with pops. */
@@ -35,9 +35,12 @@ export function compareRegister(unit: X87Unit, i: number, pops: number, signalsQ
     compareWith(unit, readSt(unit, i), pops, signalsQuiet);
     return;
   }
-  if (!stackFault(unit, false)) return;
+  underflow(unit, pops);
+}
+
+function underflow(unit: X87Unit, pops: number): void {
   setConditions(unit, CODES[3]);
-  popTimes(unit, pops);
+  if (stackFault(unit, false)) popTimes(unit, pops);
 }
 
 /** FTST: ST(0) with 0. */
@@ -47,16 +50,14 @@ export function test(unit: X87Unit): void {
 
 /** FCOMI, FUCOMI, with or without a pop: the result goes to RFLAGS. */
 export function compareToFlags(unit: X87Unit, i: number, pops: number, signalsQuiet: boolean): void {
-  let order = 2;
   if (isEmpty(unit, 0) || isEmpty(unit, i)) {
-    if (!stackFault(unit, false)) return;
-  } else {
-    const env = x87Environment(unit.fcw);
-    order = compare(env, readSt(unit, 0), readSt(unit, i), signalsQuiet);
-    if (!settle(unit, env)) return;
+    unit.setFlags(FLAGS[3]);
+    if (stackFault(unit, false)) popTimes(unit, pops);
+    return;
   }
-  unit.setFlags(FLAGS[order + 1]);
-  popTimes(unit, pops);
+  const env = x87Environment(unit.fcw);
+  unit.setFlags(FLAGS[compare(env, readSt(unit, 0), readSt(unit, i), signalsQuiet) + 1]);
+  if (settle(unit, env)) popTimes(unit, pops);
 }
 
 /** FXAM: the class of ST(0) in C3 C2 C0, its sign in C1 (SDM vol. 2, FXAM). */

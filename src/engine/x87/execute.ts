@@ -7,7 +7,7 @@ import { initialise } from './image.ts';
 import { transcendental } from './transcendental.ts';
 import {
   exchange, loadExtended, loadInteger, loadReal, loadRegister, moveIf, storeBcd, storeExtended, storeInteger, storeReal,
-  storeRegister,
+  storeQuietly, storeRegister,
 } from './transfer.ts';
 import { changeSign, loadConstant, partialRemainder, root, roundToInteger, scaleByPower, split } from './unary.ts';
 import { ES, X87_DONE, X87_ERROR, X87_UNDEFINED, type X87Unit, markEmpty, moveTop, pop, setC1 } from './unit.ts';
@@ -160,7 +160,7 @@ function executeD9Register(unit: X87Unit, modrm: number, reg: number, i: number)
     case 0: return loadRegister(unit, i);
     case 1: return exchange(unit, i);
     case 2: return undefined;
-    case 3: return storeRegister(unit, i, true);
+    case 3: return storeQuietly(unit, i);
     case 5: return loadConstant(unit, i);
     default: return executeD9Single(unit, modrm);
   }
@@ -190,6 +190,12 @@ function rotate(unit: X87Unit, by: number): void {
   setC1(unit, false);
 }
 
+/** FFREE. */
+function release(unit: X87Unit, i: number): void {
+  markEmpty(unit, i);
+  setC1(unit, false);
+}
+
 function executeDbRegister(unit: X87Unit, modrm: number, reg: number, i: number): void {
   if (reg < 4) return moveIf(unit, reg, true, i);
   if (reg > 4) return compareToFlags(unit, i, 0, reg === 6);
@@ -199,7 +205,7 @@ function executeDbRegister(unit: X87Unit, modrm: number, reg: number, i: number)
 
 function executeDdRegister(unit: X87Unit, reg: number, i: number): void {
   switch (reg) {
-    case 0: return markEmpty(unit, i);
+    case 0: return release(unit, i);
     case 1: return exchange(unit, i);
     case 2: return storeRegister(unit, i, false);
     case 3: return storeRegister(unit, i, true);
@@ -210,7 +216,7 @@ function executeDdRegister(unit: X87Unit, reg: number, i: number): void {
 function executeDfRegister(unit: X87Unit, reg: number, i: number): void {
   switch (reg) {
     case 0:
-      markEmpty(unit, i);
+      release(unit, i);
       return pop(unit);
     case 1: return exchange(unit, i);
     case 2:

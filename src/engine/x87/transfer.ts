@@ -1,6 +1,6 @@
 import { packBcd, unpackBcd } from '../float/bcd.ts';
 import { convert, toInteger } from '../float/convert.ts';
-import { DOUBLE, type FloatEnvironment, IE, OE, ROUND_ZERO, SINGLE, UE, x87Environment } from '../float/environment.ts';
+import { DOUBLE, type FloatEnvironment, IE, OE, PE, ROUND_ZERO, SINGLE, UE, x87Environment } from '../float/environment.ts';
 import { packDouble, packSingle, unpackDouble, unpackInteger, unpackSingle } from '../float/formats.ts';
 import { INDEFINITE, type Unpacked } from '../float/unpacked.ts';
 import {
@@ -14,7 +14,7 @@ function roomToPush(unit: X87Unit): boolean {
   return false;
 }
 
-/** FLD m32 or m64. */
+/** FLD m32 or m64. An unmasked DE does not keep the number from being pushed. */
 export function loadReal(unit: X87Unit, size: 4 | 8): void {
   unit.load(size);
   const source = size === 4
@@ -23,7 +23,8 @@ export function loadReal(unit: X87Unit, size: 4 | 8): void {
   if (!roomToPush(unit)) return;
   const env = x87Environment(unit.fcw | 0x300);
   const value = convert(env, source, true);
-  if (settle(unit, env)) push(unit, value);
+  settle(unit, env);
+  if ((env.raised & ~unit.fcw & IE) === 0) push(unit, value);
 }
 
 /** FLD m80: the bits as they are. */
@@ -102,7 +103,8 @@ export function storeBcd(unit: X87Unit): void {
 function deliver(unit: X87Unit, env: FloatEnvironment, empty: boolean, size: number, pops: boolean): void {
   const raised = empty ? IE : env.raised;
   const stops = (raised & ~unit.fcw & (IE | OE | UE)) !== 0;
-  if (!stops) unit.store(size);
+  if (stops) env.raised &= ~PE;
+  else unit.store(size);
   if (empty) stackFault(unit, false);
   else settle(unit, env);
   if (!stops && pops) pop(unit);
@@ -137,6 +139,16 @@ export function storeRegister(unit: X87Unit, i: number, pops: boolean): void {
   }
   markValid(unit, i);
   if (pops) pop(unit);
+}
+
+/** FSTPNCE, the alias D9 D8+i of FSTP: an empty ST(0) is popped without an exception and nothing is copied. */
+export function storeQuietly(unit: X87Unit, i: number): void {
+  if (!isEmpty(unit, 0)) {
+    storeRegister(unit, i, true);
+    return;
+  }
+  setC1(unit, false);
+  pop(unit);
 }
 
 /** FXCH ST(i). */

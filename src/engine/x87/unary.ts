@@ -1,8 +1,8 @@
 import { squareRoot } from '../float/arithmetic.ts';
 import { roundToIntegral } from '../float/convert.ts';
-import { ROUND_NEAREST, ROUND_ZERO, x87Environment } from '../float/environment.ts';
+import { DE, ROUND_NEAREST, ROUND_ZERO, x87Environment } from '../float/environment.ts';
 import { type Remainder, extract, remainder, scale } from '../float/extended.ts';
-import { INDEFINITE, finite, zero } from '../float/unpacked.ts';
+import { DENORMAL, INDEFINITE, finite, zero } from '../float/unpacked.ts';
 import { pushValue } from './transfer.ts';
 import {
   C0, C1, C2, C3, type X87Unit, isEmpty, markValid, physical, push, readSt, setC1, setConditions, settle, stackFault,
@@ -38,7 +38,9 @@ export function root(unit: X87Unit): void {
 export function roundToInteger(unit: X87Unit): void {
   if (!operandsThere(unit, 1)) return;
   const env = x87Environment(unit.fcw);
-  const result = roundToIntegral(env, readSt(unit, 0), env.rounding);
+  const operand = readSt(unit, 0);
+  if (operand.kind === DENORMAL) env.raised |= DE;
+  const result = roundToIntegral(env, operand, env.rounding);
   if (settle(unit, env)) writeSt(unit, 0, result);
 }
 
@@ -73,11 +75,16 @@ export function partialRemainder(unit: X87Unit, nearest: boolean): void {
   }
   const env = x87Environment(unit.fcw);
   const result: Remainder = remainder(env, readSt(unit, 0), readSt(unit, 1), nearest ? ROUND_NEAREST : ROUND_ZERO);
-  if (!settle(unit, env)) return;
   const { quotient } = result;
-  setConditions(unit, (result.partial ? C2 : 0) | ((quotient & 4) !== 0 ? C0 : 0) | ((quotient & 2) !== 0 ? C3 : 0));
-  unit.fsw = (quotient & 1) !== 0 ? unit.fsw | C1 : unit.fsw & ~C1;
+  if (quotient < 0) unit.fsw &= ~C2;
+  if (!settle(unit, env)) return;
+  if (quotient >= 0) setQuotient(unit, quotient, result.partial);
   writeSt(unit, 0, result.value);
+}
+
+function setQuotient(unit: X87Unit, quotient: number, partial: boolean): void {
+  setConditions(unit, (partial ? C2 : 0) | ((quotient & 4) !== 0 ? C0 : 0) | ((quotient & 2) !== 0 ? C3 : 0));
+  unit.fsw = (quotient & 1) !== 0 ? unit.fsw | C1 : unit.fsw & ~C1;
 }
 
 /** FLD1 FLDL2T FLDL2E FLDPI FLDLG2 FLDLN2: exponent, significand rounded down, and whether nearest is one more. */

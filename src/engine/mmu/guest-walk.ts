@@ -1,0 +1,253 @@
+import { EPT_ACCESS_KIND, type SecondLevel } from './second-level.ts';
+import { PAGE } from './page-flags.ts';
+import type { EngineMemory } from '../memory.ts';
+import * as L from '../layout.ts';
+
+/** Bits of a page-fault error code. SDM Vol. 3, 4.7. */
+export const PF = { present: 1, write: 2, user: 4, reserved: 8, fetch: 16 } as const;
+
+/** The control bits a walk depends on. */
+export interface PagingMode {
+  paging: boolean;
+  pae: boolean;
+  long: boolean;
+  pse: boolean;
+  writeProtect: boolean;
+  smep: boolean;
+  smap: boolean;
+  noExecute: boolean;
+  /** Physical-address width, bits (MAXPHYADDR). */
+  physicalBits: number;
+}
+
+export type WalkOutcome = 'ok' | 'fault' | 'exit' | 'unmapped';
+
+const ACCESSED = 0x20;
+const DIRTY = 0x40;
+const LARGE = 0x80;
+
+/**
+ * The guest's half of a translation: its own page tables, SDM Vol. 3 chapter 4. Results are left in
+ * fields, since a walk happens millions of times.
+ */
+export class GuestWalk {
+  // Results of the last walk.
+  gpa = 0;
+  /** Accumulated rights. */
+  writable = false;
+  user = false;
+  executable = false;
+  /** The leaf's dirty bit is set (or there is none): writes may be cached. */
+  dirty = false;
+  errorCode = 0;
+  /** Guest-physical address of the table access EPT refused, when the outcome is 'exit'. */
+  refusedGpa = 0;
+  refusedAccess = 0;
+  /** Every entry read, for people: filled only when `trail` is an array. */
+  trail: bigint[] | undefined;
+  /** A page that is write-cached became a table: the TLB must be flushed and the walk done again. */
+  conflict = false;
+  private readonly watched: number[] = [];
+  private reportsFetch = false;
+
+  private readonly memory: EngineMemory;
+  private readonly second: SecondLevel;
+  private readonly flags: Uint8Array;
+
+  constructor(memory: EngineMemory, second: SecondLevel, flags: Uint8Array) {
+    this.memory = memory;
+    this.second = second;
+    this.flags = flags;
+  }
+
+  /** `quiet`: change nothing (no accessed and dirty bits), for debuggers. */
+  walk(mode: PagingMode, low: number, high: number, want: Want): WalkOutcome {
+    this.errorCode = 0;
+    this.reportsFetch = mode.smep || (mode.pae && mode.noExecute);
+    if (!mode.paging) {
+      this.gpa = low >>> 0;
+      this.writable = this.user = this.executable = this.dirty = true;
+      return 'ok';
+    }
+    if (mode.long) return this.wide(mode, low, high, want, 4, this.root(mode));
+    if (mode.pae) return this.wide(mode, low, 0, want, 3, 0);
+    return this.narrow(mode, low, want);
+  }
+
+  private root(mode: PagingMode): number {
+    const low = this.memory.read32(L.CR3);
+    const high = this.memory.read32(L.CR3 + 4) & 0xfffff;
+    return mode.pae ? high * 0x1_0000_0000 + ((low & 0xfffff000) >>> 0) : (low & 0xfffff000) >>> 0;
+  }
+
+  /** PAE and 4-level paging: 64-bit entries. */
+  private wide(mode: PagingMode, low: number, high: number, want: Want, levels: number, root: number): WalkOutcome {
+    let table = root;
+    let writable = true;
+    let user = true;
+    let executable = true;
+    for (let level = levels; level >= 1; level--) {
+      const index = tableIndex(low, high, level);
+      let host: number;
+      let entryLow: number;
+      let entryHigh: number;
+      if (level === 3 && levels === 3) {
+        // PAE: the four PDPTEs were loaded with CR3. SDM Vol. 3, 4.4.1.
+        host = -1;
+        entryLow = this.memory.read32(L.PDPTE + 8 * index);
+        entryHigh = this.memory.read32(L.PDPTE + 8 * index + 4);
+      } else {
+        host = this.entryAddress(table + 8 * index, want);
+        if (host < 0) return this.tableRefused(table + 8 * index);
+        entryLow = this.memory.read32(host);
+        entryHigh = this.memory.read32(host + 4);
+      }
+      this.trail?.push((BigInt(entryHigh) << 32n) | BigInt(entryLow));
+      if ((entryLow & 1) === 0) return this.fault(want, 0);
+      const leaf = level === 1 || (level < 4 && (entryLow & LARGE) !== 0 && host >= 0);
+      if (this.reservedBits(mode, entryLow, entryHigh, level, levels, leaf)) return this.fault(want, PF.present | PF.reserved);
+      if (host >= 0) {
+        writable &&= (entryLow & 2) !== 0;
+        user &&= (entryLow & 4) !== 0;
+        executable &&= entryHigh >>> 31 === 0 || !mode.noExecute;
+      }
+      if (!leaf) {
+        if (host >= 0) this.mark(host, entryLow, ACCESSED, want);
+        table = (entryHigh & 0xfffff) * 0x1_0000_0000 + ((entryLow & 0xfffff000) >>> 0);
+        continue;
+      }
+      const span = level === 1 ? 0xfff : level === 2 ? 0x1fffff : 0x3fffffff;
+      if (!this.permitted(mode, writable, user, executable, want)) return this.fault(want, PF.present);
+      this.mark(host, entryLow, want.write ? ACCESSED | DIRTY : ACCESSED, want);
+      this.dirty = want.write || (entryLow & DIRTY) !== 0;
+      const frame = ((entryLow & 0xfffff000 & ~span) >>> 0) + ((low & span & ~0xfff) >>> 0);
+      this.gpa = (entryHigh & 0xfffff) * 0x1_0000_0000 + (frame >>> 0) + (low & 0xfff);
+      return this.found(writable, user, executable);
+    }
+    return 'fault';
+  }
+
+  /** 32-bit paging: 4-byte entries, optional 4 MiB pages with PSE-36. SDM Vol. 3, 4.3. */
+  private narrow(mode: PagingMode, low: number, want: Want): WalkOutcome {
+    const directory = ((this.memory.read32(L.CR3) & 0xfffff000) >>> 0) + ((low >>> 22) << 2);
+    const pde = this.entryAddress(directory, want);
+    if (pde < 0) return this.tableRefused(directory);
+    const top = this.memory.read32(pde);
+    this.trail?.push(BigInt(top));
+    if ((top & 1) === 0) return this.fault(want, 0);
+    let writable = (top & 2) !== 0;
+    let user = (top & 4) !== 0;
+    if (mode.pse && (top & LARGE) !== 0) {
+      if ((top & 0x200000) !== 0) return this.fault(want, PF.present | PF.reserved);
+      if (!this.permitted(mode, writable, user, true, want)) return this.fault(want, PF.present);
+      this.mark(pde, top, want.write ? ACCESSED | DIRTY : ACCESSED, want);
+      this.dirty = want.write || (top & DIRTY) !== 0;
+      const above = ((top >>> 13) & 0xff) * 0x1_0000_0000;
+      this.gpa = above + ((top & 0xffc00000) >>> 0) + (low & 0x3fffff);
+      return this.found(writable, user, true);
+    }
+    this.mark(pde, top, ACCESSED, want);
+    const address = ((top & 0xfffff000) >>> 0) + (((low >>> 12) & 0x3ff) << 2);
+    const pte = this.entryAddress(address, want);
+    if (pte < 0) return this.tableRefused(address);
+    const entry = this.memory.read32(pte);
+    this.trail?.push(BigInt(entry));
+    if ((entry & 1) === 0) return this.fault(want, 0);
+    writable &&= (entry & 2) !== 0;
+    user &&= (entry & 4) !== 0;
+    if (!this.permitted(mode, writable, user, true, want)) return this.fault(want, PF.present);
+    this.mark(pte, entry, want.write ? ACCESSED | DIRTY : ACCESSED, want);
+    this.dirty = want.write || (entry & DIRTY) !== 0;
+    this.gpa = ((entry & 0xfffff000) >>> 0) + (low & 0xfff);
+    return this.found(writable, user, true);
+  }
+
+  /** Engine address of a paging-structure entry; accesses to these count as writes for EPT's dirty flags. */
+  private entryAddress(gpa: number, want: Want): number {
+    const access = want.quiet ? EPT_ACCESS_KIND.read : EPT_ACCESS_KIND.read | EPT_ACCESS_KIND.write;
+    let page = this.second.page(gpa, access);
+    if (page < 0 && !want.quiet) page = this.second.page(gpa, EPT_ACCESS_KIND.read);
+    this.refusedAccess = EPT_ACCESS_KIND.read;
+    return page < 0 ? -1 : L.HOST_MEMORY + page + (gpa % 4096);
+  }
+
+  private tableRefused(gpa: number): WalkOutcome {
+    this.refusedGpa = gpa;
+    return 'exit';
+  }
+
+  private mark(host: number, entry: number, bits: number, want: Want): void {
+    if (want.quiet) return;
+    this.watch((host - L.HOST_MEMORY) >>> 12);
+    if ((entry & bits) === bits) return;
+    const page = (host - L.HOST_MEMORY) >>> 12;
+    this.memory.write32(host, entry | bits);
+    this.flags[page] = (this.flags[page] as number) | PAGE.dirty;
+  }
+
+  /** From now on a write to this page must be noticed: something cached depends on it. */
+  private watch(page: number): void {
+    const flags = this.flags[page] as number;
+    if ((flags & PAGE.table) !== 0) return;
+    this.flags[page] = flags | PAGE.table;
+    this.watched.push(page);
+    if ((flags & PAGE.writeCached) !== 0) this.conflict = true;
+  }
+
+  /** Nothing is cached any more: stop watching. */
+  unwatchAll(): void {
+    for (const page of this.watched) this.flags[page] = (this.flags[page] as number) & ~PAGE.table;
+    this.watched.length = 0;
+    this.conflict = false;
+  }
+
+  private found(writable: boolean, user: boolean, executable: boolean): WalkOutcome {
+    this.writable = writable;
+    this.user = user;
+    this.executable = executable;
+    return 'ok';
+  }
+
+  /** SDM Vol. 3, 4.6.1: what this access may do. */
+  private permitted(mode: PagingMode, writable: boolean, user: boolean, executable: boolean, want: Want): boolean {
+    if (want.user) {
+      if (!user) return false;
+      if (want.write && !writable) return false;
+      return !want.fetch || executable;
+    }
+    if (want.fetch) return executable && !(user && mode.smep);
+    if (user && mode.smap && (want.implicit || (this.memory.read32(L.FLAGS_REST) & 0x40000) === 0)) return false;
+    return !want.write || writable || !mode.writeProtect;
+  }
+
+  private reservedBits(mode: PagingMode, low: number, high: number, level: number, levels: number, leaf: boolean): boolean {
+    const above = mode.physicalBits - 32;
+    if ((high & 0xfffff & ~((1 << above) - 1)) !== 0) return true;
+    if (high >>> 31 !== 0 && !mode.noExecute) return true;
+    if (levels === 3) {
+      if ((high & 0x7ff00000) !== 0) return true;
+      if (level === 3) return false;
+    }
+    if (level === 4) return (low & LARGE) !== 0;
+    if (!leaf || level === 1) return false;
+    return (low & (level === 2 ? 0x1fe000 : 0x3fffe000)) !== 0;
+  }
+
+  private fault(want: Want, bits: number): WalkOutcome {
+    this.errorCode = bits | (want.write ? PF.write : 0) | (want.user ? PF.user : 0);
+    // The I/D bit exists only with SMEP or NXE. SDM Vol. 3, 4.7.
+    if (want.fetch && this.reportsFetch) this.errorCode |= PF.fetch;
+    return 'fault';
+  }
+}
+
+export type Want = { write: boolean; fetch: boolean; user: boolean; implicit: boolean; quiet: boolean };
+
+function tableIndex(low: number, high: number, level: number): number {
+  switch (level) {
+    case 1: return (low >>> 12) & 511;
+    case 2: return (low >>> 21) & 511;
+    case 3: return ((low >>> 30) | (high << 2)) & 511;
+    default: return (high >>> 7) & 511;
+  }
+}

@@ -1,0 +1,135 @@
+import {
+  EPT_ACCESSED,
+  EPT_DIRTY,
+  EPT_LARGE,
+  EPT_PAGE_WORDS,
+  EPT_POOL_BASE,
+  EPTP_ACCESSED_DIRTY,
+} from '../../memory/ept-pool.ts';
+import { HOST_PHYSICAL_BASE } from '../../memory/host-physical.ts';
+
+/** Kinds of access, as bits 2:0 of an EPT violation's qualification. SDM Vol. 3, Table 28-7. */
+export const EPT_ACCESS_KIND = { read: 1, write: 2, execute: 4 } as const;
+
+const CACHED = 8;
+/** Guest-physical pages the cache covers: 16 GiB. */
+const CACHE_PAGES = 1 << 22;
+
+/**
+ * The hypervisor's half of a translation: guest-physical to host memory through EPT.
+ * With EPT off (a bare engine in tests) guest-physical is host-virtual.
+ */
+export class SecondLevel {
+  /** EPT pages, see memory/ept-pool.ts. */
+  readonly words: Uint32Array;
+  /** EPTP of the current VMCS; 0n: EPT off. */
+  private root = 0;
+  private accessedDirty = false;
+  private readonly hostBytes: number;
+  /** Per gfn: host page << 4 | CACHED | allowed access; derived, dropped by `forget`. */
+  private readonly cache = new Int32Array(CACHE_PAGES);
+  private cachedUpTo = 0;
+
+  // What the last failed walk found.
+  misconfigured = false;
+  /** Bits 5:3 of the qualification: what the entries allowed. */
+  allowed = 0;
+
+  constructor(words: Uint32Array, hostBytes: number) {
+    this.words = words;
+    this.hostBytes = hostBytes;
+  }
+
+  setPointer(eptPointer: bigint): void {
+    const root = Number(eptPointer & 0xf_ffff_ffff_f000n);
+    const accessedDirty = (eptPointer & BigInt(EPTP_ACCESSED_DIRTY)) !== 0n;
+    if (root === this.root && accessedDirty === this.accessedDirty) return;
+    this.root = root;
+    this.accessedDirty = accessedDirty;
+    this.forget();
+  }
+
+  forget(): void {
+    this.cache.fill(0, 0, this.cachedUpTo);
+    this.cachedUpTo = 0;
+  }
+
+  /** Host-virtual address of the page holding `gpa`, or -1 when the access is not allowed. */
+  page(gpa: number, access: number): number {
+    const gfn = Math.floor(gpa / 4096);
+    const hit = gfn < CACHE_PAGES ? (this.cache[gfn] as number) : 0;
+    if ((hit & (CACHED | access)) === (CACHED | access)) return (hit >>> 4) * 4096;
+    return this.walk(gpa, gfn, access);
+  }
+
+  private walk(gpa: number, gfn: number, access: number): number {
+    this.misconfigured = false;
+    if (this.root === 0) {
+      this.allowed = 0;
+      const page = gfn * 4096;
+      return page < this.hostBytes ? page : -1;
+    }
+    let table = this.root;
+    let allowed = 7;
+    for (let level = 4; ; level--) {
+      const word =
+        ((table - EPT_POOL_BASE) / 4096) * EPT_PAGE_WORDS + (Math.floor(gpa / 2 ** (3 + 9 * level)) % 512) * 2;
+      const low = this.words[word] as number;
+      const high = this.words[word + 1] as number;
+      if ((low & 7) === 0) return this.refuse(0);
+      if (isMisconfigured(low, high, level)) {
+        this.misconfigured = true;
+        return -1;
+      }
+      allowed &= low & 7;
+      const leaf = level === 1 || (low & EPT_LARGE) !== 0;
+      if (!leaf) {
+        if (this.accessedDirty) this.words[word] = low | EPT_ACCESSED;
+        table = (high & 0xfffff) * 0x1_0000_0000 + ((low & 0xfffff000) >>> 0);
+        continue;
+      }
+      if ((allowed & access) !== access) return this.refuse(allowed);
+      return this.leaf({ word, low, high, level, allowed, access, gpa, gfn });
+    }
+  }
+
+  private refuse(allowed: number): number {
+    this.allowed = allowed;
+    return -1;
+  }
+
+  private leaf(at: {
+    word: number; low: number; high: number; level: number; allowed: number; access: number; gpa: number; gfn: number;
+  }): number {
+    let { low, allowed } = at;
+    if (this.accessedDirty) {
+      low |= EPT_ACCESSED | ((at.access & EPT_ACCESS_KIND.write) !== 0 ? EPT_DIRTY : 0);
+      if (low !== at.low) this.words[at.word] = low;
+      // Until the dirty bit is set a write must come here to set it.
+      if ((low & EPT_DIRTY) === 0) allowed &= ~EPT_ACCESS_KIND.write;
+    }
+    const span = at.level === 1 ? 4096 : 512 ** (at.level - 1) * 4096;
+    const base = (at.high & 0xfffff) * 0x1_0000_0000 + ((low & 0xfffff000) >>> 0);
+    const frame = base - (base % span) + (at.gpa % span);
+    const hostPage = Math.floor((frame - HOST_PHYSICAL_BASE) / 4096);
+    if (at.gfn < CACHE_PAGES) {
+      this.cache[at.gfn] = (hostPage << 4) | CACHED | allowed;
+      if (at.gfn >= this.cachedUpTo) this.cachedUpTo = at.gfn + 1;
+    }
+    return hostPage * 4096;
+  }
+}
+
+/** Reserved combinations: writable or executable-and-writable without read, reserved bits. SDM Vol. 3, 29.3.3.1. */
+function isMisconfigured(low: number, high: number, level: number): boolean {
+  const access = low & 7;
+  if (access === 2 || access === 6) return true;
+  if ((high & 0x000f_f000) !== 0 && (high & 0x000f_fff0) > 0x000f_fff0) return true;
+  if (level === 4) return (low & 0xf8) !== 0;
+  const leaf = level === 1 || (low & EPT_LARGE) !== 0;
+  if (!leaf) return (low & 0x78) !== 0;
+  const memoryType = (low >>> 3) & 7;
+  if (memoryType === 2 || memoryType === 3 || memoryType === 7) return true;
+  if (level === 3) return (low & 0x3ffff000) !== 0;
+  return level === 2 && (low & 0x001ff000) !== 0;
+}
