@@ -1,0 +1,85 @@
+import seedrandom from 'seedrandom';
+import type { Guest } from '../../../src/kvm/guest.ts';
+import { type Form, forms } from './catalog.ts';
+import { differences, report } from './compare.ts';
+import type { Chance } from './encode.ts';
+import { generate } from './generate.ts';
+import type { HostCpu } from './host.ts';
+import { ourCpu } from './ours.ts';
+import type { CaseRecord } from './record.ts';
+
+const BATCH = 4096;
+/** Tries without a case after which a form is taken for one the two processors do not share. */
+const HOPELESS = 40;
+
+/** What a campaign found. `reports` holds the first mismatch of each form. */
+export interface Findings {
+  readonly cases: number;
+  readonly mismatches: number;
+  readonly byForm: ReadonlyMap<string, number>;
+  readonly reports: readonly string[];
+  /** Forms without a single case. */
+  readonly untried: readonly string[];
+}
+
+export interface Plan {
+  readonly seed: string;
+  readonly cases: number;
+  readonly bitness: 32 | 64;
+  /** Only forms whose text matches. */
+  readonly only?: RegExp;
+}
+
+/** A seeded stream of integers. */
+export function chanceOf(seed: string): Chance {
+  const random = seedrandom.alea(seed);
+  return {
+    below: (limit) => Math.floor(random() * limit),
+    bits64: () => (BigInt(random.int32() >>> 0) << 32n) | BigInt(random.int32() >>> 0),
+  };
+}
+
+/** Random cases, every form in turn, on our processor and on the host's. */
+export function campaign(plan: Plan, guest: Guest, host: HostCpu): Findings {
+  const chance = chanceOf(plan.seed);
+  const wanted = forms(plan.bitness).filter((form) => plan.only?.test(form.text) ?? true);
+  const counts = new Map<Form, Count>(wanted.map((form) => [form, { tries: 0, cases: 0 }]));
+  const ours = ourCpu(guest);
+  const byForm = new Map<string, number>();
+  const reports: string[] = [];
+  let cases = 0;
+  while (cases < plan.cases) {
+    const batch = makeBatch(counts, plan, chance, Math.min(BATCH, plan.cases - cases));
+    if (batch.length === 0) break;
+    const expected = host.run(batch.map(([, record]) => record));
+    batch.forEach(([form, before], i) => {
+      const lines = differences(before, ours.run(before), expected[i]);
+      if (lines.length === 0) return;
+      if (!byForm.has(form.text)) reports.push(report(before, lines));
+      byForm.set(form.text, (byForm.get(form.text) ?? 0) + 1);
+    });
+    cases += batch.length;
+  }
+  const untried = [...counts].filter(([, count]) => count.cases === 0).map(([form]) => form.text);
+  return { cases, mismatches: [...byForm.values()].reduce((a, b) => a + b, 0), byForm, reports, untried };
+}
+
+interface Count {
+  tries: number;
+  cases: number;
+}
+
+function makeBatch(counts: Map<Form, Count>, plan: Plan, chance: Chance, size: number): [Form, CaseRecord][] {
+  const batch: [Form, CaseRecord][] = [];
+  let list = [...counts].filter(([, count]) => count.cases > 0 || count.tries < HOPELESS);
+  for (let attempts = 0; batch.length < size && list.length > 0; attempts++) {
+    if (attempts % size === size - 1) list = list.filter(([, count]) => count.cases > 0 || count.tries < HOPELESS);
+    const [form, count] = list[chance.below(list.length)];
+    count.tries++;
+    const record = generate(form, plan.bitness, chance);
+    if (record === undefined) continue;
+    count.cases++;
+    batch.push([form, record]);
+  }
+  return batch;
+}

@@ -1,0 +1,142 @@
+/*
+ * Runs single user-mode instructions on the host processor and reports what they did.
+ *
+ * stdin: records of 1216 bytes (see record.ts); stdout: the same records, changed in place.
+ * Each record is loaded into a signal frame; the kernel's sigreturn puts it into the registers,
+ * the instruction runs, and the INT3 behind it (or the fault it raised) brings the new state back.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define DATA 0x200000ul
+#define DATA_SIZE 0x2000ul
+#define WINDOW 0x200f00ul
+#define CODE 0x300000ul
+#define ENTRY 0x300800ul
+#define HUNG 255u
+
+struct record {
+  uint8_t length, mode, pad0[14];
+  uint8_t code[16];
+  uint64_t gpr[16]; /* hardware order: rax rcx rdx rbx rsp rbp rsi rdi r8.. */
+  uint64_t rflags, rip;
+  uint32_t vector, error;
+  uint64_t cr2;
+  uint8_t fx[512];
+  uint8_t window[512];
+};
+
+static const int ORDER[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                              REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+
+static struct record *records;
+static size_t count, at;
+static int started;
+static size_t alarmed; /* 1 + the case in which the last alarm rang */
+static gregset_t home;
+static uint8_t home_fx[512];
+
+static void load(ucontext_t *uc, const struct record *r) {
+  memset((void *)ENTRY, 0xcc, 16);
+  memcpy((void *)ENTRY, r->code, r->length);
+  memcpy((void *)WINDOW, r->window, sizeof r->window);
+  greg_t *g = uc->uc_mcontext.gregs;
+  for (int i = 0; i < 16; i++) g[ORDER[i]] = (greg_t)r->gpr[i];
+  g[REG_EFL] = (greg_t)r->rflags;
+  g[REG_RIP] = (greg_t)ENTRY;
+  uint64_t cs = r->mode == 0 ? 0x33 : 0x23;
+  g[REG_CSGSFS] = (greg_t)((home[REG_CSGSFS] & ~0xffffull) | cs);
+  uint8_t *fx = (uint8_t *)uc->uc_mcontext.fpregs;
+  memcpy(fx, r->fx, 464);
+  *(uint64_t *)(fx + 512) |= 3; /* XSTATE_BV: the x87 and SSE parts are present */
+}
+
+static void store(const ucontext_t *uc, struct record *r, unsigned vector) {
+  const greg_t *g = uc->uc_mcontext.gregs;
+  for (int i = 0; i < 16; i++) r->gpr[i] = (uint64_t)g[ORDER[i]];
+  r->rflags = (uint64_t)g[REG_EFL];
+  r->rip = (uint64_t)g[REG_RIP];
+  r->vector = vector;
+  r->error = (uint32_t)g[REG_ERR];
+  r->cr2 = (uint64_t)g[REG_CR2];
+  memcpy(r->fx, uc->uc_mcontext.fpregs, 464);
+  memcpy(r->window, (void *)WINDOW, sizeof r->window);
+}
+
+static void on_signal(int signal, siginfo_t *info, void *context) {
+  ucontext_t *uc = context;
+  (void)info;
+  if (signal == SIGALRM && (!started || alarmed != at + 1)) {
+    alarmed = at + 1;
+    return;
+  }
+  if (!started) {
+    memcpy(home, uc->uc_mcontext.gregs, sizeof home);
+    memcpy(home_fx, uc->uc_mcontext.fpregs, sizeof home_fx);
+    started = 1;
+  } else {
+    store(uc, &records[at], signal == SIGALRM ? HUNG : (unsigned)uc->uc_mcontext.gregs[REG_TRAPNO]);
+    memset((void *)DATA, 0, DATA_SIZE);
+    at++;
+  }
+  if (at < count) {
+    load(uc, &records[at]);
+  } else {
+    memcpy(uc->uc_mcontext.gregs, home, sizeof home);
+    memcpy(uc->uc_mcontext.fpregs, home_fx, 464);
+  }
+}
+
+static void *map(unsigned long address, size_t size, int protection) {
+  void *p = mmap((void *)address, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  if (p != (void *)address) {
+    fprintf(stderr, "host-cpu helper: cannot map %#lx: %s\n", address, strerror(errno));
+    exit(2);
+  }
+  return p;
+}
+
+static void read_records(void) {
+  size_t size = 0, room = 1 << 20;
+  uint8_t *bytes = malloc(room);
+  for (ssize_t n; (n = read(0, bytes + size, room - size)) > 0;) {
+    size += (size_t)n;
+    if (size == room) bytes = realloc(bytes, room *= 2);
+  }
+  records = (struct record *)bytes;
+  count = size / sizeof(struct record);
+}
+
+int main(void) {
+  _Static_assert(sizeof(struct record) == 1216, "record.ts relies on this layout");
+  read_records();
+  map(DATA, DATA_SIZE, PROT_READ | PROT_WRITE);
+  memset(map(CODE, 0x1000, PROT_READ | PROT_WRITE | PROT_EXEC), 0xcc, 0x1000);
+  stack_t stack = {.ss_sp = malloc(1 << 20), .ss_size = 1 << 20};
+  sigaltstack(&stack, NULL);
+  struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+  const int signals[] = {SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM};
+  for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++) sigfillset(&action.sa_mask), sigaction(signals[i], &action, NULL);
+  struct itimerval beat = {{0, 20000}, {0, 20000}};
+  setitimer(ITIMER_REAL, &beat, NULL);
+  /* 32-bit code needs usable data segments; 64-bit code ignores them. */
+  __asm__ volatile("mov %0, %%ds; mov %0, %%es" ::"r"(0x2b));
+  if (count > 0) __asm__ volatile("int3" ::: "memory");
+  memset(&beat, 0, sizeof beat);
+  setitimer(ITIMER_REAL, &beat, NULL);
+  for (size_t done = 0, size = count * sizeof(struct record); done < size;) {
+    ssize_t n = write(1, (uint8_t *)records + done, size - done);
+    if (n <= 0) return 3;
+    done += (size_t)n;
+  }
+  return 0;
+}
