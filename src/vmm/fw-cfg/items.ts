@@ -1,0 +1,91 @@
+import { encodeE820, machineE820 } from '../loaders/e820.ts';
+import type { MachineOptions, NamedImage } from '../options.ts';
+import { ramLayout } from '../pc/ram-layout.ts';
+import type { FwCfgItems } from './device.ts';
+import { FW_CFG } from './keys.ts';
+
+/** Every key QEMU 7.2's `pc` machine offers its firmware. */
+export function firmwareItems(options: MachineOptions): FwCfgItems {
+  const ram = ramLayout(options.memory * 2 ** 20);
+  const items = new Map<number, Uint8Array>([
+    [FW_CFG.signature, text('QEMU')],
+    [FW_CFG.id, number(TRADITIONAL_AND_DMA, 4)],
+    [FW_CFG.uuid, new Uint8Array(16)],
+    [FW_CFG.ramSize, number(ram.total, 8)],
+    [FW_CFG.noGraphic, number(0, 2)],
+    [FW_CFG.cpus, number(options.smp, 2)],
+    // One count per possible APIC ID and per node: no nodes.
+    [FW_CFG.numa, new Uint8Array(8 * (1 + options.smp))],
+    [FW_CFG.bootMenu, number(0, 2)],
+    [FW_CFG.maxCpus, number(options.smp, 2)],
+    [FW_CFG.irq0Override, number(1, 4)],
+    [FW_CFG.hpet, hpetConfiguration()],
+  ]);
+  const files = {
+    'bios-geometry': new Uint8Array(),
+    bootorder: bootOrder(options.optionRoms ?? []),
+    'etc/boot-fail-wait': number(0xffffffff, 4),
+    'etc/e820': encodeE820(machineE820(ram)),
+    'etc/system-states': SYSTEM_STATES,
+    'etc/tpm/log': new Uint8Array(),
+    ...romFiles(options),
+  };
+  addFiles(items, files);
+  return items;
+}
+
+/** Little-endian item of a given width. */
+export function number(value: number, width: number): Uint8Array {
+  const bytes = new Uint8Array(width);
+  let rest = value;
+  for (let at = 0; at < width; at++) {
+    bytes[at] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+  return bytes;
+}
+
+/** Files get keys in the order of their names; the directory is big-endian. */
+function addFiles(items: Map<number, Uint8Array>, files: Readonly<Record<string, Uint8Array>>): void {
+  const names = Object.keys(files).sort();
+  const directory = new Uint8Array(4 + names.length * DIRECTORY_ENTRY);
+  const view = new DataView(directory.buffer);
+  view.setUint32(0, names.length);
+  names.forEach((name, index) => {
+    const at = 4 + index * DIRECTORY_ENTRY;
+    const content = files[name]!;
+    view.setUint32(at, content.length);
+    view.setUint16(at + 4, FW_CFG.fileFirst + index);
+    directory.set(text(name).subarray(0, 55), at + 8);
+    items.set(FW_CFG.fileFirst + index, content);
+  });
+  items.set(FW_CFG.fileDirectory, directory);
+}
+
+function romFiles(options: MachineOptions): Record<string, Uint8Array> {
+  return Object.fromEntries((options.optionRoms ?? []).map((rom) => [`genroms/${rom.name}`, rom.bytes]));
+}
+
+/** Option ROMs with a boot index, lowest first, one path a line. */
+function bootOrder(roms: readonly (NamedImage & { readonly bootIndex: number })[]): Uint8Array {
+  const ordered = roms.filter((rom) => rom.bootIndex >= 0).sort((a, b) => a.bootIndex - b.bootIndex);
+  if (ordered.length === 0) return new Uint8Array();
+  return text(`${ordered.map((rom) => `/rom@genroms/${rom.name}`).join('\n')}\0`);
+}
+
+/** One HPET: event timer block 0x8086a201 at 0xfed00000. Padded to eight. */
+function hpetConfiguration(): Uint8Array {
+  const bytes = new Uint8Array(121);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, 1);
+  view.setUint32(1, 0x8086a201, true);
+  view.setUint32(5, 0xfed00000, true);
+  return bytes;
+}
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+const TRADITIONAL_AND_DMA = 3;
+const DIRECTORY_ENTRY = 64;
+/** S0 always, S3 enabled as type 1, S4 as type 2. */
+const SYSTEM_STATES = new Uint8Array([0x80, 0, 0, 0x81, 0x82, 0x80]);

@@ -1,0 +1,28 @@
+/** Bytes to be in guest memory before the first instruction; zeros follow up to `size`. */
+export interface Segment {
+  readonly gpa: number;
+  readonly bytes: Uint8Array;
+  readonly size: number;
+}
+
+/** Where a loaded kernel starts: flat 32-bit protected mode, paging off, interrupts off. */
+export interface KernelEntry {
+  readonly eip: number;
+  readonly eax: number;
+  readonly ebx: number;
+  readonly esi: number;
+  /** Selectors a boot protocol prescribes; code, then data. */
+  readonly codeSelector: number;
+  readonly dataSelector: number;
+  readonly gdtBase: number;
+  readonly gdtLimit: number;
+}
+
+/** What a loader decided, before anything is done. */
+export interface LoadPlan {
+  readonly segments: readonly Segment[];
+  readonly entry: KernelEntry;
+}
+
+/** A segment that is exactly its bytes. */
+export const segment = (gpa: number, bytes: Uint8Array): Segment => ({ gpa, bytes, size: bytes.length });

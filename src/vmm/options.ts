@@ -1,0 +1,35 @@
+/** A file's content with the name the guest may see (a multiboot kernel's argv[0]). */
+export interface NamedImage {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** One `-device driver,property=value...`. Numbers are already numbers. */
+export interface DeviceOption {
+  readonly driver: string;
+  readonly properties: Readonly<Record<string, string | number>>;
+}
+
+/** What QEMU's command line says of the machine, files already read. */
+export interface MachineOptions {
+  readonly machine: 'pc';
+  /** `-m`, MiB. */
+  readonly memory: number;
+  /** `-smp`. */
+  readonly smp: number;
+  /** `-bios`. Without it the kernel is loaded directly and no firmware runs. */
+  readonly bios?: NamedImage;
+  readonly kernel?: NamedImage;
+  readonly initrd?: NamedImage;
+  readonly append?: string;
+  /** `-device`, in order. */
+  readonly devices: readonly DeviceOption[];
+  /** How many `-serial` lines there are: COM1 up to COM4. */
+  readonly serialLines: number;
+  /** `-nodefaults`. */
+  readonly noDefaults: boolean;
+  /** Option ROMs handed to the firmware as fw_cfg files `genroms/NAME`, with their boot index or -1. */
+  readonly optionRoms?: readonly (NamedImage & { readonly bootIndex: number })[];
+  /** `-no-reboot`: a reset ends the run. */
+  readonly noReboot?: boolean;
+}

@@ -1,0 +1,53 @@
+import type { Machine } from '../machine.ts';
+import { planLinux } from '../loaders/direct-linux.ts';
+import { multibootHeader, planMultiboot } from '../loaders/multiboot.ts';
+import type { LoadPlan } from '../loaders/plan.ts';
+import { readBytes, writeBytes } from '../memory/address-space.ts';
+import { enterKernel, resetRegisters, setMemoryTypes } from '../vcpu-registers.ts';
+import { playFirmware, RSDP_ADDRESS } from './firmware-role.ts';
+
+/** Put memory and vCPUs where the first instruction finds them: at power-on and after every system reset. */
+export function powerOn(machine: Machine): void {
+  for (let vcpu = 0; vcpu < machine.options.smp; vcpu++) resetRegisters(machine, vcpu);
+  const plan = directPlan(machine);
+  if (plan === undefined) return;
+  playFirmware(machine);
+  place(machine, plan);
+  setMemoryTypes(machine, pciHole(machine));
+  enterKernel(machine, plan.entry);
+}
+
+/** The kernel that starts without firmware, if there is one. Multiboot kernels always do. */
+function directPlan(machine: Machine): LoadPlan | undefined {
+  const { kernel, initrd, bios, append } = machine.options;
+  if (kernel === undefined) return undefined;
+  const { ram } = machine;
+  if (multibootHeader(kernel.bytes) !== undefined) {
+    return planMultiboot({ kernel, modules: initrd === undefined ? [] : [initrd], append: append ?? '', ram });
+  }
+  if (bios !== undefined) return undefined;
+  return planLinux({ kernel, initrd, append: append ?? '', ram, rsdp: RSDP_ADDRESS });
+}
+
+/** Copy the plan into memory; zeros after a segment matter only where an earlier run left something. */
+function place(machine: Machine, plan: LoadPlan): void {
+  for (const { gpa, bytes, size } of plan.segments) {
+    writeBytes(machine.memory, gpa, bytes);
+    clear(machine, gpa + bytes.length, size - bytes.length);
+  }
+}
+
+function clear(machine: Machine, gpa: number, length: number): void {
+  for (let done = 0; done < length; done += CHUNK) {
+    const size = Math.min(CHUNK, length - done);
+    const there = readBytes(machine.memory, gpa + done, size);
+    if (there.some((byte) => byte !== 0)) writeBytes(machine.memory, gpa + done, new Uint8Array(size));
+  }
+}
+
+/** Start of the hole for PCI memory below 4 GiB, as SeaBIOS chooses it. */
+function pciHole(machine: Machine): number {
+  return machine.ram.below4g <= 0x80000000 ? 0x80000000 : 0xc0000000;
+}
+
+const CHUNK = 0x10000;

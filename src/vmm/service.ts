@@ -1,0 +1,94 @@
+import type { KvmRun } from '../kvm/api.ts';
+import type { Machine } from './machine.ts';
+import { readSpace, writeSpace } from './memory/address-space.ts';
+
+/** KVM_EXIT_* reasons that reach user space. Linux include/uapi/linux/kvm.h. */
+export const KVM_EXIT = {
+  unknown: 0,
+  exception: 1,
+  io: 2,
+  debug: 4,
+  hlt: 5,
+  mmio: 6,
+  irqWindowOpen: 7,
+  shutdown: 8,
+  failEntry: 9,
+  intr: 10,
+  internalError: 17,
+  systemEvent: 24,
+} as const;
+
+/** What QEMU's kvm_cpu_exec does with the exit a vCPU came back with. */
+export function serviceExit(machine: Machine, vcpu: number): void {
+  const run = machine.kvm.run(machine.fds.vcpus[vcpu]!);
+  machine.cpu = vcpu;
+  machine.host.raise({ kind: 'kvm_run_exit', cpu_index: vcpu, reason: run.exitReason });
+  switch (run.exitReason) {
+    case KVM_EXIT.io:
+      serviceIo(machine, run);
+      break;
+    case KVM_EXIT.mmio:
+      serviceMmio(machine, run);
+      break;
+    case KVM_EXIT.shutdown:
+      machine.state.resetBy ??= 'triple fault';
+      break;
+    case KVM_EXIT.systemEvent:
+      serviceSystemEvent(machine, run);
+      break;
+    case KVM_EXIT.intr:
+    case KVM_EXIT.irqWindowOpen:
+    case KVM_EXIT.hlt:
+    case KVM_EXIT.debug:
+      break;
+    default:
+      stop(machine, describeFailure(run));
+  }
+}
+
+/** One access, or a string instruction's `count` of them at the same port. */
+function serviceIo(machine: Machine, run: KvmRun): void {
+  const { direction, size, port, count, data } = run.io;
+  for (let index = 0; index < count; index++) {
+    const span = { bytes: data, at: index * size, length: size };
+    if (direction === 1) writeSpace(machine.io, port, span);
+    else readSpace(machine.io, port, span);
+  }
+}
+
+function serviceMmio(machine: Machine, run: KvmRun): void {
+  const { physAddr, data, length, isWrite } = run.mmio;
+  const span = { bytes: data, at: 0, length };
+  if (isWrite) writeSpace(machine.memory, physAddr, span);
+  else readSpace(machine.memory, physAddr, span);
+}
+
+function serviceSystemEvent(machine: Machine, run: KvmRun): void {
+  if (run.systemEvent.type === SYSTEM_EVENT.reset) machine.state.resetBy ??= 'system event';
+  else if (run.systemEvent.type === SYSTEM_EVENT.shutdown) {
+    machine.state.stopped = true;
+    machine.host.ask({ ask: 'power-off' });
+  } else stop(machine, 'the guest crashed');
+}
+
+/** QEMU pauses with "internal error"; nothing can go on, so the run ends. */
+function stop(machine: Machine, by: string): void {
+  machine.host.raise({ kind: 'sim:guest_panicked', by });
+  machine.state.stopped = true;
+  machine.host.ask({ ask: 'exit', status: FAILED });
+}
+
+function describeFailure(run: KvmRun): string {
+  if (run.exitReason === KVM_EXIT.failEntry) {
+    return `KVM: entry failed, hardware error 0x${run.failEntry.reason.toString(16)}`;
+  }
+  if (run.exitReason === KVM_EXIT.internalError) {
+    const name = SUBERRORS[run.internal.suberror] ?? 'unknown';
+    return `KVM internal error. Suberror: ${run.internal.suberror} (${name})`;
+  }
+  return `KVM: unknown exit reason ${run.exitReason}`;
+}
+
+const SYSTEM_EVENT = { shutdown: 1, reset: 2 } as const;
+const SUBERRORS: Readonly<Record<number, string>> = { 1: 'emulation', 2: 'simultaneous exceptions', 3: 'delivery of event' };
+const FAILED = 1;

@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { bench } from './bench.ts';
+
+describe('a pc machine', () => {
+  test('a byte sent to COM1 leaves the machine', () => {
+    const { out, asked } = bench();
+    out(0x3f8, 1, 0x41);
+    expect(asked).toContainEqual({ ask: 'serial-output', line: 0, byte: 0x41 });
+  });
+
+  test('isa-debug-exit ends the run with status v * 2 + 1', () => {
+    const machine = bench({ devices: [{ driver: 'isa-debug-exit', properties: { iobase: 0xf4, iosize: 4 } }] });
+    machine.out(0xf4, 4, 0x21);
+    expect(machine.asked).toContainEqual({ ask: 'exit', status: 0x43 });
+    expect(machine.vmm.state.stopped).toBe(true);
+  });
+
+  test('nobody at a port reads all ones', () => {
+    expect(bench().in(0x1234, 4)).toBe(0xffffffff);
+    expect(bench().in(0x1234, 1)).toBe(0xff);
+  });
+
+  test('the slots follow the PAM registers as QEMU sets them', () => {
+    const machine = bench();
+    const slots = () =>
+      [...machine.vmm.state.slots]
+        .sort((a, b) => a.gpa - b.gpa)
+        .map((slot) => `${slot.slot}:${slot.gpa.toString(16)}+${slot.size.toString(16)}${slot.flags ? ' ro' : ''}`);
+    expect(slots()).toEqual([
+      '0:0+c0000',
+      '2:c0000+20000 ro',
+      '3:e0000+20000 ro',
+      '4:100000+3f00000',
+      '1:fffc0000+40000 ro',
+    ]);
+    machine.out(0xcf8, 4, 0x80000058);
+    machine.out(0xcfd, 1, 0x30);
+    expect(slots()).toContain('0:0+c0000');
+    expect(slots().some((slot) => slot.endsWith(':f0000+3f10000'))).toBe(true);
+  });
+
+  test('configuration space answers for functions that are there and all ones for others', () => {
+    const machine = bench();
+    machine.out(0xcf8, 4, 0x80000000);
+    expect(machine.in(0xcfc, 4)).toBe(0x12378086);
+    machine.out(0xcf8, 4, 0x80000000 | (1 << 11));
+    expect(machine.in(0xcfc, 2)).toBe(0x8086);
+    machine.out(0xcf8, 4, 0x80000000 + (9 << 11));
+    expect(machine.in(0xcfc, 4)).toBe(0xffffffff);
+  });
+
+  test('a triple fault resets the machine', () => {
+    const machine = bench();
+    machine.exit({ exitReason: 8 });
+    expect(machine.events.some((event) => event.kind === 'sim:reset')).toBe(true);
+    expect(machine.regs?.rip).toBe(0xfff0n);
+  });
+});
