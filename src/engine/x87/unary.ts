@@ -76,8 +76,9 @@ export function partialRemainder(unit: X87Unit, nearest: boolean): void {
   const env = x87Environment(unit.fcw);
   const result: Remainder = remainder(env, readSt(unit, 0), readSt(unit, 1), nearest ? ROUND_NEAREST : ROUND_ZERO);
   const { quotient } = result;
-  if (quotient < 0) unit.fsw &= ~C2;
-  if (!settle(unit, env)) return;
+  const delivers = settle(unit, env);
+  if (quotient < 0 || !delivers) unit.fsw &= ~C2;
+  if (!delivers) return;
   if (quotient >= 0) setQuotient(unit, quotient, result.partial);
   writeSt(unit, 0, result.value);
 }

@@ -9,6 +9,8 @@ const ARITHMETIC = ['fadd', 'fmul', 'fcom', 'fcomp', 'fsub', 'fsubr', 'fdiv', 'f
 
 const row = (name: string, opcode: number, modrm: number, operand: X87Row['operand'] = 'none'): X87Row =>
   ({ name, opcode, modrm, operand });
+/** The manual clears C1 here; AMD's processors leave it. */
+const withoutC1 = (r: X87Row): X87Row => ({ ...r, undefinedFsw: 0x200 });
 /** ModRM of a memory form: [rdi]. */
 const memory = (reg: number): number => (reg << 3) | 7;
 
@@ -40,12 +42,12 @@ const ROWS: X87Row[] = [
   ...[0, 1, 2, 3].flatMap((cc) => [
     row(`fcmov ${cc}`, 0xda, 0xc1 | (cc << 3)), row(`fcmovn ${cc}`, 0xdb, 0xc1 | (cc << 3)),
   ]),
-  row('fucompp', 0xda, 0xe9), row('fucomi', 0xdb, 0xe9), row('fcomi', 0xdb, 0xf1),
+  row('fucompp', 0xda, 0xe9), withoutC1(row('fucomi', 0xdb, 0xe9)), withoutC1(row('fcomi', 0xdb, 0xf1)),
   row('fnclex', 0xdb, 0xe2), row('fninit', 0xdb, 0xe3), row('fnsetpm', 0xdb, 0xe4),
   row('ffree st1', 0xdd, 0xc1), row('fxch4', 0xdd, 0xc9), row('fst st1', 0xdd, 0xd1), row('fstp st1', 0xdd, 0xd9),
   row('fucom', 0xdd, 0xe1), row('fucomp', 0xdd, 0xe9),
   row('ffreep st1', 0xdf, 0xc1), row('fxch7', 0xdf, 0xc9), row('fstp8', 0xdf, 0xd1), row('fstp9', 0xdf, 0xd9),
-  row('fnstsw ax', 0xdf, 0xe0), row('fucomip', 0xdf, 0xe9), row('fcomip', 0xdf, 0xf1),
+  row('fnstsw ax', 0xdf, 0xe0), withoutC1(row('fucomip', 0xdf, 0xe9)), withoutC1(row('fcomip', 0xdf, 0xf1)),
   row('undefined d9 e2', 0xd9, 0xe2), row('undefined d9 /1', 0xd9, memory(1)), row('undefined da e8', 0xda, 0xe8),
   row('undefined db f8', 0xdb, 0xf8), row('undefined dd f1', 0xdd, 0xf1), row('undefined de d8', 0xde, 0xd8),
   row('undefined df e1', 0xdf, 0xe1), row('undefined df f8', 0xdf, 0xf8), row('undefined db /4', 0xdb, memory(4)),
