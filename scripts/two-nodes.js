@@ -1,5 +1,5 @@
 // Replays the same traces with two Nodes and compares the digests they come to:
-// node scripts/two-nodes.js NODE NODE [TRACE...]. Without traces: the golden ones and a fresh recording of our own guest.
+// node scripts/two-nodes.js NODE NODE [TRACE...]. Without traces: the golden ones and a new one of our own guest.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

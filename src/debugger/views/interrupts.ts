@@ -51,6 +51,7 @@ const TIMER_MODES = ['one-shot', 'periodic', 'tsc-deadline', 'reserved'] as cons
 export function describeLapic(vcpu: number, lapic: LapicState): string {
   const mode = (lapic.apicBase & 0x800) === 0 ? 'disabled' : (lapic.apicBase & 0x400) === 0 ? 'xAPIC' : 'x2APIC';
   const { timer } = lapic;
+  const enabled = (lapic.svr & 0x100) === 0 ? 'disabled' : 'enabled';
   const due = timer.expiresAt === undefined ? 'not running' : `due at ${timer.expiresAt} ns`;
   return [
     `dumping local APIC state for CPU ${vcpu}`,
@@ -58,7 +59,7 @@ export function describeLapic(vcpu: number, lapic: LapicState): string {
     `MODE  ${mode}, APIC base 0x${hex(lapic.apicBase, 8)}`,
     ...lapic.lvt.map((entry, index) => describeLvt(LVT_NAMES[index] ?? `LVT${index}`, entry, index === 0)),
     `Timer  DCR=0x${hex(lapic.divideConfig, 1)} initial_count=${lapic.initialCount} ${due}`,
-    `SPIV   0x${hex(lapic.svr, 8)} APIC ${(lapic.svr & 0x100) === 0 ? 'disabled' : 'enabled'}, spurious vec ${lapic.svr & 0xff}`,
+    `SPIV   0x${hex(lapic.svr, 8)} APIC ${enabled}, spurious vec ${lapic.svr & 0xff}`,
     `ICR    0x${hex(lapic.icrLow, 8)}  ICR2   0x${hex(lapic.icrHigh, 8)}`,
     `ID     0x${hex(lapic.id, 8)}  LDR 0x${hex(lapic.ldr, 8)}  DFR 0x${hex(lapic.dfr, 8)}  TPR 0x${hex(lapic.tpr, 2)}`,
     `ISR    ${vectors(lapic.isr)}`,
