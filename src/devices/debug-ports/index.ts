@@ -1,0 +1,29 @@
+import type { Device } from '../device.ts';
+
+/** Port 0x80 and port 0xf0. */
+export interface DebugPortsState {
+  /** Last POST code, for a person. */
+  postCode: number;
+}
+
+/** No code yet. */
+export function debugPortsAtReset(): DebugPortsState {
+  return { postCode: 0 };
+}
+
+const POST = 0;
+
+/** POST codes (port 0x80, also Linux's I/O delay) and the coprocessor error latch (port 0xf0). Both read all ones. */
+export const debugPorts: Device<DebugPortsState> = {
+  model: 'debug ports',
+  regions: [
+    { name: 'ioport80', space: 'io', base: 0x80, length: 1, minAccess: 1, maxAccess: 1 },
+    { name: 'ioportF0', space: 'io', base: 0xf0, length: 1, minAccess: 1, maxAccess: 1 },
+  ],
+  pins: [],
+  read: () => 0xff,
+  write: (ports, region, _offset, _size, value) => {
+    if (region === POST) ports.postCode = value;
+  },
+  describe: (ports) => ({ 'POST code': `0x${ports.postCode.toString(16).padStart(2, '0')}` }),
+};

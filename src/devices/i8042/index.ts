@@ -1,0 +1,31 @@
+import type { Device } from '../device.ts';
+import type { I8042State } from './state.ts';
+import { readData, receiveKeys, resetI8042, writeCommand, writeData } from './transition.ts';
+
+export { type I8042State, i8042AtReset } from './state.ts';
+
+const DATA = 0;
+
+/** PS/2 keyboard and mouse controller at ports 0x60 and 0x64. `receive` takes keys in scan code set 1. */
+export const i8042: Device<I8042State> = {
+  model: 'i8042',
+  regions: [
+    { name: 'i8042-data', space: 'io', base: 0x60, length: 1, minAccess: 1, maxAccess: 1 },
+    { name: 'i8042-cmd', space: 'io', base: 0x64, length: 1, minAccess: 1, maxAccess: 1 },
+  ],
+  pins: ['irq1', 'irq12', 'a20'],
+  read: (kbc, region, _offset, _size, effects) => (region === DATA ? readData(kbc, effects) : kbc.status),
+  write: (kbc, region, _offset, _size, value, effects) => {
+    if (region === DATA) writeData(kbc, value, effects);
+    else writeCommand(kbc, value, effects);
+  },
+  receive: receiveKeys,
+  reset: resetI8042,
+  describe: (kbc) => ({
+    status: `0x${kbc.status.toString(16)}`,
+    mode: `0x${kbc.mode.toString(16)}`,
+    'output port': `0x${kbc.outputPort.toString(16)}`,
+    keyboard: kbc.keyboard.enabled ? 'scanning' : 'off',
+    mouse: kbc.mouse.enabled ? 'reporting' : 'off',
+  }),
+};

@@ -1,0 +1,88 @@
+import { REPLY } from './registers.ts';
+import { mouseAtReset, type Ps2Mouse } from './state.ts';
+
+/** Commands to the mouse. IBM PS/2 Technical Reference, mouse. */
+const COMMAND = {
+  scale1: 0xe6,
+  scale2: 0xe7,
+  setResolution: 0xe8,
+  status: 0xe9,
+  stream: 0xea,
+  poll: 0xeb,
+  endWrap: 0xec,
+  wrap: 0xee,
+  remote: 0xf0,
+  identify: 0xf2,
+  setRate: 0xf3,
+  enable: 0xf4,
+  disable: 0xf5,
+  defaults: 0xf6,
+  reset: 0xff,
+} as const;
+
+const ACK = REPLY.acknowledge;
+
+/** A byte from the host. */
+export function commandMouse(mouse: Ps2Mouse, byte: number): void {
+  if (mouse.expecting >= 0) takeParameter(mouse, byte);
+  else if (mouse.wrap && byte !== COMMAND.endWrap && byte !== COMMAND.reset) mouse.replies = [byte];
+  else mouse.replies = replies(mouse, byte);
+}
+
+function replies(mouse: Ps2Mouse, byte: number): number[] {
+  switch (byte) {
+    case COMMAND.scale1:
+    case COMMAND.scale2:
+      mouse.doubled = byte === COMMAND.scale2;
+      return [ACK];
+    case COMMAND.stream:
+    case COMMAND.remote:
+      mouse.remote = byte === COMMAND.remote;
+      return [ACK];
+    case COMMAND.wrap:
+    case COMMAND.endWrap:
+      mouse.wrap = byte === COMMAND.wrap;
+      return [ACK];
+    case COMMAND.identify:
+      return [ACK, mouse.type];
+    case COMMAND.setResolution:
+    case COMMAND.setRate:
+      mouse.expecting = byte;
+      return [ACK];
+    case COMMAND.status:
+      return [ACK, statusByte(mouse), mouse.resolution, mouse.sampleRate];
+    case COMMAND.poll:
+      return [ACK, 0x08, 0, 0, ...(mouse.type === 0 ? [] : [0])];
+    case COMMAND.enable:
+    case COMMAND.disable:
+      mouse.enabled = byte === COMMAND.enable;
+      return [ACK];
+    case COMMAND.defaults:
+      Object.assign(mouse, mouseAtReset(), { type: mouse.type });
+      return [ACK];
+    case COMMAND.reset:
+      Object.assign(mouse, mouseAtReset());
+      return [ACK, REPLY.testPassed, mouse.type];
+    default:
+      return [];
+  }
+}
+
+const statusByte = (mouse: Ps2Mouse): number =>
+  (mouse.remote ? 0x40 : 0) | (mouse.enabled ? 0x20 : 0) | (mouse.doubled ? 0x10 : 0);
+
+/** The sample rates 200, 100, 80 turn on the wheel, 200, 200, 80 the fourth and fifth button. */
+function takeParameter(mouse: Ps2Mouse, byte: number): void {
+  const command = mouse.expecting;
+  mouse.expecting = -1;
+  mouse.replies = [ACK];
+  if (command === COMMAND.setResolution) {
+    mouse.resolution = byte;
+    return;
+  }
+  mouse.sampleRate = byte;
+  mouse.lastRates = [...mouse.lastRates.slice(-2), byte];
+  const knock = mouse.lastRates.join();
+  if (knock === '200,100,80') mouse.type = 3;
+  if (knock === '200,200,80') mouse.type = 4;
+}

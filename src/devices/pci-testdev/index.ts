@@ -1,0 +1,84 @@
+import { configAtReset, type PciBar, type PciFunction, type PciFunctionState, resetConfig } from '../pci/index.ts';
+
+/** QEMU's pci-testdev: counts writes to one address per test. */
+export interface PciTestdevState extends PciFunctionState {
+  /** Running test, 0-2 in memory and 3-5 in I/O space; -1 none. */
+  current: number;
+  counts: number[];
+}
+
+const NAMES = ['no-eventfd', 'wildcard-eventfd', 'datamatch-eventfd'] as const;
+const SPACES = ['mmio', 'portio'] as const;
+const TESTS = NAMES.length * SPACES.length;
+const SIZES = [2048, 128] as const;
+
+const BARS: readonly PciBar[] = [
+  { index: 0, region: 0, space: 'memory', size: 4096 },
+  { index: 1, region: 1, space: 'io', size: 256 },
+];
+
+/** No test chosen. */
+export function pciTestdevAtReset(): PciTestdevState {
+  const config = configAtReset({ vendorId: 0x1b36, deviceId: 0x0005, classCode: 0x00_ff_00 }, BARS);
+  return { config, current: -1, counts: new Array<number>(TESTS).fill(0) };
+}
+
+/** Writing a test's number to offset 0 starts it; reads show its header: QEMU docs/specs/pci-testdev.txt. */
+export const pciTestdev: PciFunction<PciTestdevState> = {
+  model: 'pci-testdev',
+  regions: [
+    { name: 'pci-testdev-mmio', space: 'memory', length: 4096, minAccess: 1, maxAccess: 1 },
+    { name: 'pci-testdev-portio', space: 'io', length: 256, minAccess: 1, maxAccess: 1 },
+  ],
+  pins: [],
+  bars: BARS,
+  read: (dev, _region, offset) => (dev.current < 0 ? 0 : (header(dev, dev.current)[offset] ?? 0)),
+  write: (dev, region, offset, _size, value) => {
+    if (offset === 0) start(dev, region, value);
+    else count(dev, offset, value);
+  },
+  reset: (dev) => {
+    resetConfig(pciTestdev, dev);
+    dev.current = -1;
+  },
+  describe: (dev) => ({ test: dev.current < 0 ? 'none' : nameOf(dev.current), counts: dev.counts.join(' ') }),
+};
+
+/** The write that a running eventfd test wants signalled to an eventfd instead of an exit, for the machine to arrange. */
+export function activeEventfd(
+  dev: PciTestdevState,
+):
+  | { readonly region: number; readonly offset: number; readonly size: 1; readonly match: number | undefined }
+  | undefined {
+  if (dev.current < 0 || dev.current % NAMES.length === 0) return undefined;
+  const match = matches(dev.current) ? MATCH : undefined;
+  return { region: spaceOf(dev.current), offset: offsetOf(dev.current), size: 1, match };
+}
+
+const MATCH = 0xfa;
+const ANY = 0xce;
+
+const spaceOf = (test: number): number => Math.floor(test / NAMES.length);
+const matches = (test: number): boolean => NAMES[test % NAMES.length] !== 'wildcard-eventfd';
+const offsetOf = (test: number): number => SIZES[spaceOf(test)]! + test;
+const nameOf = (test: number): string => `${SPACES[spaceOf(test)]}-${NAMES[test % NAMES.length]}`;
+
+function start(dev: PciTestdevState, region: number, test: number): void {
+  dev.current = test < NAMES.length ? region * NAMES.length + test : -1;
+  if (dev.current >= 0) dev.counts[dev.current] = 0;
+}
+
+function count(dev: PciTestdevState, offset: number, value: number): void {
+  const { current } = dev;
+  if (current < 0 || offset !== offsetOf(current)) return;
+  if (!matches(current) || value === MATCH) dev.counts[current]! += 1;
+}
+
+/** test, width, padding, offset, data, padding, count, name. */
+function header(dev: PciTestdevState, test: number): readonly number[] {
+  const name = [...nameOf(test)].map((letter) => letter.charCodeAt(0));
+  const data = matches(test) ? MATCH : ANY;
+  return [test, 1, 0, 0, ...word(offsetOf(test)), data, 0, 0, 0, ...word(dev.counts[test]!), ...name, 0];
+}
+
+const word = (value: number): readonly number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
