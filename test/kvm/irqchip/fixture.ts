@@ -62,8 +62,7 @@ export function printed(r: Rig): string[] {
 }
 
 /** Read a LAPIC register in xAPIC mode. */
-export const readApic = (r: Rig, vcpu: number, offset: number): number =>
-  lapicMmioRead(r.chip, vcpu, offset, 4, r.fx);
+export const readApic = (r: Rig, vcpu: number, offset: number): number => lapicMmioRead(r.chip, vcpu, offset, 4, r.fx);
 
 /** Write a LAPIC register in xAPIC mode. */
 export const writeApic = (r: Rig, vcpu: number, offset: number, value: number): void =>
