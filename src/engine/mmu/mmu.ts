@@ -171,7 +171,7 @@ export class Mmu {
     const page = this.page(low, high, size, access);
     if (page >= 0) {
       const address = L.HOST_MEMORY + page + (low & 0xfff);
-      if (access === ACCESS.read || (this.flags[page >>> 12] as number & (PAGE.code | PAGE.table)) === 0) return address;
+      if (access === ACCESS.read || ((this.flags[page >>> 12] as number) & (PAGE.code | PAGE.table)) === 0) return address;
       this.memory.u8.copyWithin(L.BOUNCE, address, address + size);
       this.pending = [{ host: address, gpa: 0, from: 0, length: size }];
       return L.BOUNCE;
@@ -362,9 +362,9 @@ export class Mmu {
     const page = host >>> 12;
     if (!want.fetch) {
       u64[at] = tag;
-      if (want.write && this.guest.dirty && (this.flags[page] as number & (PAGE.code | PAGE.table)) === 0) {
+      if (want.write && this.guest.dirty && ((this.flags[page] as number) & (PAGE.code | PAGE.table)) === 0) {
         u64[at + 1] = tag;
-        if ((this.flags[page] as number & PAGE.writeCached) === 0) {
+        if (((this.flags[page] as number) & PAGE.writeCached) === 0) {
           this.flags[page] = (this.flags[page] as number) | PAGE.writeCached;
           this.writeCachedPages.push(page);
         }
