@@ -59,9 +59,9 @@ export const SIM_EVENTS = {
   'sim:idle_warped': fact({ from: 'u', to: 'u' }, (e) => `from ${e.from} to ${e.to} ns`),
   'sim:guest_panicked': fact({ by: 'text' }, (e) => `by ${e.by}`),
 
-  /** The processor gave control back without a VM exit. why: 'budget' or 'break'. */
+  /** The processor gave control back without a VM exit of its own: its budget ended. */
   'sim:guest_stopped': fact(
-    { vcpu_id: 'u', why: 'text', ticks: 'u', rip: 'u64', rflags: 'u', interruptibility: 'u' },
+    { vcpu_id: 'u', why: 'text', ticks: 'u', rip: 'u64', rflags: 'u', interruptibility: 'u', cr8: 'u' },
     (e) => `vcpu ${e.vcpu_id} ${e.why} after ${e.ticks} ticks rip 0x${hex(e.rip)}`,
   ),
   /** What the processor answered when the hypervisor looked at a register by name. */
@@ -74,10 +74,13 @@ export const SIM_EVENTS = {
     (e) => `vcpu ${e.vcpu_id} segment ${e.index} = ${hex(e.selector)} base 0x${hex(e.base)} limit 0x${hex(e.limit)}`,
   ),
   'sim:xsave_read': fact({ vcpu_id: 'u', area: 'bytes' }, (e) => `vcpu ${e.vcpu_id} ${e.area.length} bytes`),
-  /** What emulating the instruction at rip came to; `writes` holds gpa (8), length (1) and bytes of each access. */
+  /**
+   * What emulating the instruction at rip came to. at: gpa or port; bytes: what OUTS gave, or for `done` of each
+   * write its gpa (8 bytes, little-endian), length (1) and bytes.
+   */
   'sim:emulated': fact(
-    { vcpu_id: 'u', then: 'text', gpa: 'u', length: 'u', writes: 'bytes' },
-    (e) => `vcpu ${e.vcpu_id} ${e.then} gpa 0x${hex(e.gpa)} length ${e.length}`,
+    { vcpu_id: 'u', then: 'text', at: 'u', size: 'u', count: 'u', bytes: 'bytes' },
+    (e) => `vcpu ${e.vcpu_id} ${e.then} at 0x${hex(e.at)} size ${e.size} count ${e.count} ${e.bytes.length} bytes`,
   ),
   /** The exit that emulating an instruction ended in. */
   'sim:emulation_exited': fact(
@@ -87,6 +90,7 @@ export const SIM_EVENTS = {
     },
     (e) => `vcpu ${e.vcpu_id} reason ${e.exit_reason} info1 0x${hex(e.info1)} gpa 0x${hex(e.gpa)}`,
   ),
+  'sim:task_switched': fact({ vcpu_id: 'u', done: 'bool' }, (e) => `vcpu ${e.vcpu_id} ${e.done ? 'done' : 'failed'}`),
   'sim:memory_read': fact({ hva: 'u', bytes: 'bytes' }, (e) => `hva 0x${hex(e.hva)} ${e.bytes.length} bytes`),
   'sim:translated': fact(
     { vcpu_id: 'u', linear: 'u64', mapped: 'bool', gpa: 'u', entries: 'bytes' },

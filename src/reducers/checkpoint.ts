@@ -1,0 +1,24 @@
+import type { Machine } from './machine.ts';
+import type { PageImage } from './pages.ts';
+import { seal, thaw } from './seal.ts';
+import type { MachineState } from './state.ts';
+
+/** A retained machine at a mark. Immutable; shares every unchanged page and part of the state with its neighbours. */
+export interface Checkpoint {
+  readonly seq: number;
+  readonly tick: number;
+  readonly state: MachineState;
+  readonly pages: PageImage;
+}
+
+/** Keep the machine as it is now. `before` is the checkpoint to share with, best the latest. */
+export function takeCheckpoint(machine: Machine, before?: Checkpoint): Checkpoint {
+  const state = seal(before?.state, machine.state);
+  return { seq: state.schedule.seq, tick: state.clock.ticks, state, pages: machine.pages.image() };
+}
+
+/** Make the machine what it was. It runs on to the same events and digests as it did then. */
+export function restoreCheckpoint(machine: Machine, checkpoint: Checkpoint): void {
+  machine.pages.restore(checkpoint.pages);
+  machine.replaceState(thaw(checkpoint.state));
+}

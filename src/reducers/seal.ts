@@ -1,0 +1,68 @@
+import { type Draft, freeze, produce } from 'immer';
+
+type Plain = Record<string, unknown>;
+
+const isContainer = (value: unknown): value is Plain => typeof value === 'object' && value !== null;
+
+/**
+ * An immutable value equal to `open`, sharing with `sealed` everything that did not change. `open` stays free to be
+ * changed in place. This is the one place where state becomes immutable.
+ */
+export function seal<S extends object>(sealed: S | undefined, open: S): S {
+  if (sealed === undefined) return freeze(thaw(open), true);
+  if (isSame(sealed, open)) return sealed;
+  return produce(sealed, (draft: Draft<S>) => reconcile(draft as Plain, sealed as Plain, open as Plain));
+}
+
+/** Deep freeze comes with `produce`; this makes the copy it freezes, and the open copy of a restored state. */
+export function thaw<S>(value: S): S {
+  if (!isContainer(value)) return value;
+  if (Array.isArray(value)) return value.map((item: unknown) => thaw(item)) as S;
+  const copy: Plain = {};
+  for (const key of Object.keys(value)) copy[key] = thaw(value[key]);
+  return copy as S;
+}
+
+/** Equal in everything a digest sees. */
+export function isSame(left: unknown, right: unknown): boolean {
+  if (Object.is(left, right)) return true;
+  if (!isContainer(left) || !isContainer(right) || Array.isArray(left) !== Array.isArray(right)) return false;
+  if (Array.isArray(left) && left.length !== (right as unknown as unknown[]).length) return false;
+  for (const key of Object.keys(right)) if (!isSame(left[key], right[key])) return false;
+  for (const key of Object.keys(left)) if (left[key] !== undefined && right[key] === undefined) return false;
+  return true;
+}
+
+/** Change `draft` (of `base`) into `open`, touching only what differs. */
+function reconcile(draft: Plain, base: Plain, open: Plain): void {
+  for (const key of Object.keys(open)) {
+    const old = base[key];
+    const value = open[key];
+    if (isSame(old, value)) continue;
+    if (isReconcilable(old, value)) reconcile(draft[key] as Plain, old as Plain, value as Plain);
+    else draft[key] = thaw(value);
+  }
+  for (const key of Object.keys(base)) {
+    if (base[key] !== undefined && open[key] === undefined) delete draft[key];
+  }
+}
+
+function isReconcilable(old: unknown, value: unknown): boolean {
+  if (!isContainer(old) || !isContainer(value)) return false;
+  if (Array.isArray(old) || Array.isArray(value)) {
+    return Array.isArray(old) && Array.isArray(value) && old.length === value.length;
+  }
+  return true;
+}
+
+/** The first place where two plain values differ, as a path; undefined when they do not. */
+export function differenceOf(left: unknown, right: unknown, path = ''): string | undefined {
+  if (isSame(left, right)) return undefined;
+  if (!isContainer(left) || !isContainer(right)) return path;
+  const keys = [...new Set([...Object.keys(left), ...Object.keys(right)])];
+  for (const key of keys) {
+    const found = differenceOf(left[key], right[key], path === '' ? key : `${path}.${key}`);
+    if (found !== undefined) return found;
+  }
+  return path;
+}
