@@ -1,5 +1,7 @@
+import { acpiFiles } from '../acpi/table-loader.ts';
 import { encodeE820, machineE820 } from '../loaders/e820.ts';
 import type { MachineOptions, NamedImage } from '../options.ts';
+import { machineAcpi } from '../pc/acpi.ts';
 import { ramLayout } from '../pc/ram-layout.ts';
 import type { FwCfgItems } from './device.ts';
 import { FW_CFG } from './keys.ts';
@@ -28,6 +30,7 @@ export function firmwareItems(options: MachineOptions): FwCfgItems {
     'etc/e820': encodeE820(machineE820(ram)),
     'etc/system-states': SYSTEM_STATES,
     'etc/tpm/log': new Uint8Array(),
+    ...acpiFiles(machineAcpi(options)),
     ...romFiles(options),
   };
   addFiles(items, files);

@@ -1,19 +1,32 @@
 import type { Machine } from '../machine.ts';
-import { writeSpace } from '../memory/address-space.ts';
+import { placeAcpi } from '../acpi/tables.ts';
+import { ACPI_AREA } from '../loaders/e820.ts';
+import { writeBytes, writeSpace } from '../memory/address-space.ts';
+import { machineAcpi } from './acpi.ts';
 
 /** Where the ACPI root pointer goes when no firmware places it. */
-export const RSDP_ADDRESS = 0xf5990;
+export const RSDP_ADDRESS = 0xf59d0;
 
 /**
  * What SeaBIOS would have done to the board before a kernel starts: memory shadowed, power management placed,
  * PCI interrupts routed. Done by the same configuration accesses.
  */
 export function playFirmware(machine: Machine): void {
-  for (let register = 0x59; register <= 0x5f; register++) writeConfigByte(machine, 0, register, register === 0x59 ? 0x30 : 0x33);
+  writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x30);
+  for (let register = PAM0 + 1; register <= 0x5f; register++) writeConfigByte(machine, HOST_BRIDGE, register, 0x33);
   for (const [index, irq] of PIRQ_ROUTES.entries()) writeConfigByte(machine, ISA_BRIDGE, 0x60 + index, irq);
   writeConfig(machine, POWER_MANAGEMENT, 0x40, 4, PM_BASE | 1);
   writeConfigByte(machine, POWER_MANAGEMENT, 0x80, 1);
-  outByte(machine, 0x4d1, 0x0c);
+  placeTables(machine);
+  writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x10);
+}
+
+/** ACPI tables at the end of low memory, their root pointer in the BIOS area. */
+function placeTables(machine: Machine): void {
+  const base = machine.ram.below4g - ACPI_AREA;
+  const { tables, rsdp } = placeAcpi(machineAcpi(machine.options), base);
+  writeBytes(machine.memory, base, tables);
+  writeBytes(machine.memory, RSDP_ADDRESS, rsdp);
 }
 
 function writeConfigByte(machine: Machine, devfn: number, register: number, value: number): void {
@@ -24,8 +37,6 @@ function writeConfig(machine: Machine, devfn: number, register: number, size: nu
   out(machine, 0xcf8, 4, 0x80000000 + devfn * 0x100 + (register & 0xfc));
   out(machine, 0xcfc + (register & 3), size, value);
 }
-
-const outByte = (machine: Machine, port: number, value: number): void => out(machine, port, 1, value);
 
 function out(machine: Machine, port: number, size: number, value: number): void {
   const bytes = new Uint8Array(size);
@@ -38,8 +49,11 @@ function out(machine: Machine, port: number, size: number, value: number): void 
 }
 
 /** Slot and function as configuration addresses carry them. */
+const HOST_BRIDGE = 0;
 const ISA_BRIDGE = 1 << 3;
 const POWER_MANAGEMENT = (1 << 3) | 3;
+/** Attributes of F0000-FFFFF in the high half; the registers after it hold 32 KiB each. */
+const PAM0 = 0x59;
 const PM_BASE = 0x600;
 /** SeaBIOS spreads PIRQA-D over these two. */
 const PIRQ_ROUTES = [10, 10, 11, 11] as const;

@@ -1,0 +1,14 @@
+import { type AcpiBlob, acpiBlob } from '../acpi/tables.ts';
+import type { MachineOptions } from '../options.ts';
+import { ramLayout } from './ram-layout.ts';
+
+/** The ACPI tables of a machine with these options. */
+export function machineAcpi(options: MachineOptions): AcpiBlob {
+  const ram = ramLayout(options.memory * 2 ** 20);
+  return acpiBlob({
+    cpus: options.smp,
+    serialLines: options.serialLines,
+    ramBelow4g: ram.below4g,
+    ramAbove4g: ram.above4g,
+  });
+}
