@@ -76,11 +76,11 @@ export function setIoapic(chip: IrqchipState, blob: IoapicBlob, fx: IrqEffects):
 }
 
 function putVectors(view: DataView, offset: number, words: readonly number[]): void {
-  for (let i = 0; i < 8; i++) view.setUint32(offset + i * 16, words[i], true);
+  for (let i = 0; i < 8; i++) view.setInt32(offset + i * 16, words[i], true);
 }
 
 function takeVectors(view: DataView, offset: number, words: number[]): void {
-  for (let i = 0; i < 8; i++) words[i] = view.getUint32(offset + i * 16, true);
+  for (let i = 0; i < 8; i++) words[i] = view.getInt32(offset + i * 16, true);
 }
 
 /** Registers of one word each, in both directions. */

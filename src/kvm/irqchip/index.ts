@@ -28,7 +28,6 @@ export { apicBaseRead, apicBaseWrite, resetLapic, setLapicFeatures } from './lap
 export { picRead, picWrite } from './pic.ts';
 export { irqchipPortRead, irqchipPortWrite } from './ports.ts';
 export type { GsiRoutingEntry } from './routes.ts';
-export { pcRoutes } from './routes.ts';
 export { kickCpu, sendMsi, sendPvIpi, setAckNotifier, setGsiRouting, setIrqLine } from './routing.ts';
 export type { GsiRoute, IrqchipState, LapicFeatures, LapicState } from './state.ts';
 export { PIC_MASTER, PIC_SLAVE, IOAPIC, PIT_SOURCE, RESAMPLE_SOURCE, USERSPACE_SOURCE } from './state.ts';

@@ -96,9 +96,9 @@ function sendIpi(chip: IrqchipState, l: LapicState, low: number, high: number, f
 /** The value of a register, or undefined where none can be read. */
 function readRegister(l: LapicState, offset: number, fx: IrqEffects): number | undefined {
   const word = (offset >> 4) & 7;
-  if (offset >= APIC_ISR && offset < APIC_TMR) return l.isr[word];
-  if (offset >= APIC_TMR && offset < APIC_IRR) return l.tmr[word];
-  if (offset >= APIC_IRR && offset < APIC_ESR) return l.irr[word];
+  if (offset >= APIC_ISR && offset < APIC_TMR) return l.isr[word] >>> 0;
+  if (offset >= APIC_TMR && offset < APIC_IRR) return l.tmr[word] >>> 0;
+  if (offset >= APIC_IRR && offset < APIC_ESR) return l.irr[word] >>> 0;
   if (offset >= APIC_LVT_TIMER && offset <= APIC_LVT_ERROR) return l.lvt[(offset - APIC_LVT_TIMER) >> 4];
   switch (offset) {
     case APIC_ID:

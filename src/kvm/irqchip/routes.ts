@@ -46,23 +46,11 @@ export function buildRouting(entries: readonly GsiRoutingEntry[]): GsiRouting | 
 }
 
 /** KVM's table before user space sets its own: GSI n is IOAPIC pin n, and below 16 PIC pin n too. */
-export function defaultRoutes(): GsiRoutingEntry[] {
+function defaultRoutes(): GsiRoutingEntry[] {
   const entries: GsiRoutingEntry[] = [];
   for (let gsi = 0; gsi < IOAPIC_PINS; gsi++) {
     entries.push({ gsi, type: 'irqchip', irqchip: IOAPIC, pin: gsi });
     if (gsi < PIC_PINS) entries.push({ gsi, type: 'irqchip', irqchip: gsi >> 3, pin: gsi & 7 });
-  }
-  return entries;
-}
-
-/** The table of a PC as QEMU's kvm_pc_setup_irq_routing sets it: GSI 0 is IOAPIC pin 2, GSI 2 leads nowhere. */
-export function pcRoutes(): GsiRoutingEntry[] {
-  const entries: GsiRoutingEntry[] = [];
-  for (let gsi = 0; gsi < PIC_PINS; gsi++) {
-    if (gsi !== 2) entries.push({ gsi, type: 'irqchip', irqchip: gsi >> 3, pin: gsi & 7 });
-  }
-  for (let gsi = 0; gsi < IOAPIC_PINS; gsi++) {
-    if (gsi !== 2) entries.push({ gsi, type: 'irqchip', irqchip: IOAPIC, pin: gsi === 0 ? 2 : gsi });
   }
   return entries;
 }

@@ -82,7 +82,7 @@ export interface LapicFeatures {
   physicalBits: number;
 }
 
-/** Local APIC of one vCPU. SDM Vol. 3, Table 11-1. Registers are u32; vectors are 8 words of 32 bits. */
+/** Local APIC of one vCPU. SDM Vol. 3, Table 11-1. Registers are u32; vectors are 8 int32 words. */
 export interface LapicState {
   vcpu: number;
   apicBase: number;

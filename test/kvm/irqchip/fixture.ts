@@ -7,7 +7,6 @@ import {
   createIrqchip,
   lapicMmioRead,
   lapicMmioWrite,
-  pcRoutes,
   setGsiRouting,
 } from '../../../src/kvm/irqchip/index.ts';
 
@@ -20,6 +19,17 @@ export interface Rig {
   readonly heard: string[];
   clock: number;
 }
+
+/** The table of a PC as QEMU sets it: GSI 0 is IOAPIC pin 2, GSI 2 leads nowhere. */
+function pcRoutes(): GsiRoutingEntry[] {
+  const gsis = [...Array(24).keys()].filter((gsi) => gsi !== 2);
+  return [
+    ...gsis.filter((gsi) => gsi < 16).map((gsi) => toPin(gsi, gsi >> 3, gsi & 7)),
+    ...gsis.map((gsi) => toPin(gsi, 2, gsi === 0 ? 2 : gsi)),
+  ];
+}
+
+const toPin = (gsi: number, irqchip: number, pin: number): GsiRoutingEntry => ({ gsi, type: 'irqchip', irqchip, pin });
 
 /** An irqchip with `vcpus` LAPICs, software-enabled as a kernel leaves them. */
 export function rig(vcpus = 1, routes: readonly GsiRoutingEntry[] = pcRoutes()): Rig {
