@@ -1,6 +1,17 @@
-import { Problem } from '../base/problem.ts';
+import { readFileSync } from 'node:fs';
 import type { RunOptions } from '../debugger/cli/run-options.ts';
-import type { Session } from './session.ts';
+import { describeInterruptControllers, describeLapic } from '../debugger/views/interrupts.ts';
+import { describeRegisters } from '../debugger/views/registers.ts';
+import type { HostRequest } from '../devices/device.ts';
+import type { Stamped } from '../events/stamped.ts';
+import type { IrqchipState } from '../kvm/irqchip/state.ts';
+import { createMachine, type Machine, type PendingInput } from '../reducers/machine.ts';
+import { createTraceWriter, type TraceWriter } from '../replay/trace/writer.ts';
+import { type Assembled, assemble } from './assemble.ts';
+import { identities, loadImages, OWN_GUEST_PATH } from './images.ts';
+import { describeMachine } from './machine-description.ts';
+import type { Session, SessionEnd, SessionPause } from './session.ts';
+import { compress, createTraceFile, refuseOtherThanTrace, type TraceSink } from './trace-file.ts';
 
 /** Where what the guest prints goes. */
 export interface OutputTo {
@@ -8,7 +19,223 @@ export interface OutputTo {
   debugcon(bytes: Uint8Array): void;
 }
 
+/** A guest's own failure. Even, so that no write to isa-debug-exit can mean the same. */
+export const GUEST_FAILED = 4;
+
+const MEASURED_MS = 8;
+const FIRST_CHUNK = 200_000;
+const LARGEST_CHUNK = 20_000_000;
+
+/** The version of the engine a trace names: the package's. */
+export const ENGINE_VERSION: string = (
+  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+).version;
+
+interface Running {
+  readonly machine: Machine;
+  readonly inputs: PendingInput[];
+  readonly flushOutput: () => void;
+  readonly tickLimit: number;
+  /** Ticks of one call of `advance`: what takes a few milliseconds. */
+  chunk: number;
+  /** Paced: virtual time up to which idling may be skipped. */
+  mayWarpTo: number;
+  panicked: string | undefined;
+  exits: number;
+  stopped: boolean;
+}
+
 /** Build the machine the options describe, recorded, ready to run. */
-export async function openSession(_options: RunOptions, _output: OutputTo): Promise<Session> {
-  throw new Problem('The machine is not assembled yet.');
+export function openSession(options: RunOptions, output: OutputTo): Session {
+  const own = options.kernel === undefined && options.bios === undefined;
+  const images = loadImages({
+    kernel: own ? OWN_GUEST_PATH : options.kernel,
+    initrd: options.initrd,
+    bios: options.bios,
+  });
+  const paths = Object.fromEntries([...images].map(([role, { path }]) => [role, path]));
+  const description = describeMachine(own ? withDebugExit(options) : options, paths);
+  const recording = options.trace === undefined ? undefined : startRecording(options.trace);
+  const writer =
+    recording === undefined
+      ? undefined
+      : createTraceWriter(recording.sink, compress, {
+          engineVersion: ENGINE_VERSION,
+          machine: description,
+          images: identities(images),
+          seed: options.seed,
+        });
+  const inputs: PendingInput[] = [];
+  const outputs = bufferedOutput(output);
+  const running: Omit<Running, 'machine'> = {
+    inputs,
+    flushOutput: outputs.flush,
+    tickLimit: options.ticks ?? Number.POSITIVE_INFINITY,
+    chunk: FIRST_CHUNK,
+    mayWarpTo: 0,
+    panicked: undefined,
+    exits: 0,
+    stopped: false,
+  };
+  const assembled = assemble({
+    description,
+    images,
+    seed: options.seed,
+    wallClockAtPowerOn: options.wallClock ?? BigInt(Date.now()) * 1_000_000n,
+    inputs: { peek: () => inputs[0], take: () => void inputs.shift() },
+    onEvent: (stamped) => hear(running, writer, stamped),
+    onRequest: outputs.take,
+  });
+  const machine = createMachine(assembled.parts);
+  recording?.begin();
+  return sessionOf(Object.assign(running, { machine }), assembled, () => {
+    writer?.close();
+    recording?.close();
+  });
+}
+
+/** Our own guest ends by isa-debug-exit, as it would under QEMU with that device given. */
+function withDebugExit(options: RunOptions): RunOptions {
+  if (options.devices.some(({ driver }) => driver === 'isa-debug-exit')) return options;
+  const debugExit = { driver: 'isa-debug-exit', properties: { iobase: 0xf4, iosize: 4 } };
+  return { ...options, devices: [...options.devices, debugExit] };
+}
+
+/** A trace that becomes a file only once the machine stands: a run that cannot start overwrites nothing. */
+function startRecording(path: string): { readonly sink: TraceSink; begin(): void; close(): void } {
+  refuseOtherThanTrace(path);
+  let held: Uint8Array[] | undefined = [];
+  let file: TraceSink | undefined;
+  return {
+    sink: {
+      append(bytes) {
+        if (held === undefined) file?.append(bytes);
+        else held.push(bytes);
+      },
+      close: () => file?.close(),
+    },
+    begin() {
+      file = createTraceFile(path);
+      for (const bytes of held ?? []) file.append(bytes);
+      held = undefined;
+    },
+    close: () => file?.close(),
+  };
+}
+
+function hear(running: Omit<Running, 'machine'>, writer: TraceWriter | undefined, stamped: Stamped): void {
+  writer?.append(stamped);
+  const { event } = stamped;
+  if (event.kind === 'kvm_exit') running.exits += 1;
+  else if (event.kind === 'sim:guest_panicked') running.panicked = event.by;
+}
+
+/** Bytes the guest prints, handed on in pieces as large as they come between two looks. */
+function bufferedOutput(output: OutputTo): { take(request: HostRequest): void; flush(): void } {
+  const lines: number[][] = [[], [], [], []];
+  let debugcon: number[] = [];
+  return {
+    take(request) {
+      if (request.ask === 'serial-output') lines[request.line]?.push(request.byte);
+      else if (request.ask === 'debugcon-output') debugcon.push(request.byte);
+    },
+    flush() {
+      for (const [line, bytes] of lines.entries()) {
+        if (bytes.length > 0) output.serial(line, Uint8Array.from(bytes.splice(0)));
+      }
+      if (debugcon.length > 0) output.debugcon(Uint8Array.from(debugcon.splice(0)));
+    },
+  };
+}
+
+function sessionOf(running: Running, { vmm, kvmState }: Assembled, close: () => void): Session {
+  const { machine } = running;
+  const irqchip = (): IrqchipState | undefined => kvmState().vm?.irqchip;
+  return {
+    run: (milliseconds, paced) => runFor(running, milliseconds, paced),
+    warp() {
+      running.mayWarpTo = Math.max(running.mayWarpTo, nextDeadline(machine) ?? 0);
+    },
+    type(line, bytes) {
+      running.inputs.push({ event: { kind: 'sim:serial_received', line, bytes: Uint8Array.from(bytes) } });
+    },
+    listens: (line) => (vmm().describeDevice(`serial${line}`)?.['ier'] ?? '0x00').endsWith('1'),
+    now: () => machine.now(),
+    setStopped(stopped) {
+      running.stopped = stopped;
+    },
+    figures: () => ({
+      ticks: machine.state.clock.ticks,
+      events: machine.state.schedule.seq,
+      exits: running.exits,
+      virtualNs: machine.now(),
+    }),
+    close,
+    registers: (vcpu) => describeRegisters(vcpu, machine.engine.registers(vcpu)),
+    memoryTree: () => vmm().describeMemory(),
+    interruptControllers: () => {
+      const chips = irqchip();
+      return chips === undefined ? 'There is no in-kernel interrupt controller.' : describeInterruptControllers(chips);
+    },
+    localApic: (vcpu) => {
+      const lapic = irqchip()?.lapics[vcpu];
+      return lapic === undefined ? 'There is no in-kernel local APIC.' : describeLapic(vcpu, lapic);
+    },
+    vcpuCount: () => machine.state.schedule.userspace.length,
+    status: () => `VM status: ${running.stopped ? 'paused' : 'running'}, tick ${machine.state.clock.ticks}`,
+  };
+}
+
+function nextDeadline({ kvm, vmm }: Machine): number | undefined {
+  const next = Math.min(kvm.deadline() ?? Number.POSITIVE_INFINITY, vmm.deadline() ?? Number.POSITIVE_INFINITY);
+  return next === Number.POSITIVE_INFINITY ? undefined : next;
+}
+
+function runFor(running: Running, milliseconds: number, paced: boolean): SessionPause {
+  const begun = performance.now();
+  try {
+    for (;;) {
+      const pause = runChunk(running, paced);
+      if (pause !== undefined) return pause;
+      if (performance.now() - begun >= milliseconds) return { pause: 'slice' };
+    }
+  } finally {
+    running.flushOutput();
+  }
+}
+
+function runChunk(running: Running, paced: boolean): SessionPause | undefined {
+  const { machine, tickLimit } = running;
+  const { clock } = machine.state;
+  const from = clock.ticks;
+  const tick = Math.min(from + running.chunk, tickLimit);
+  const ns = Math.max(machine.now() + running.chunk * clock.nsPerTick, running.mayWarpTo);
+  const begun = performance.now();
+  const reason = machine.advance(paced ? { tick, ns } : { tick });
+  adapt(running, clock.ticks - from, performance.now() - begun);
+  if (reason.why === 'ended') return { pause: 'ended', end: endOf(running, reason.ending.why, reason.ending.status) };
+  if (reason.why === 'idle') return { pause: 'idle', untilNs: undefined };
+  if (machine.state.clock.ticks >= tickLimit) {
+    return { pause: 'ended', end: { status: 0, sentence: `Stopped after ${tickLimit} ticks as asked.` } };
+  }
+  if (paced && machine.state.clock.ticks < tick && machine.now() < ns) {
+    return { pause: 'idle', untilNs: nextDeadline(machine) };
+  }
+  return undefined;
+}
+
+/** Keep a chunk near a few milliseconds of the host's time, whatever the guest does. */
+function adapt(running: Running, ticks: number, milliseconds: number): void {
+  if (milliseconds > 2 * MEASURED_MS) running.chunk = Math.max(10_000, Math.floor(running.chunk / 2));
+  else if (milliseconds < MEASURED_MS / 2 && ticks >= running.chunk) {
+    running.chunk = Math.min(LARGEST_CHUNK, running.chunk * 2);
+  }
+}
+
+function endOf({ panicked, machine }: Running, why: string, status: number): SessionEnd {
+  if (panicked !== undefined) {
+    const place = `at tick ${machine.state.clock.ticks}`;
+    return { status: GUEST_FAILED, sentence: `The guest cannot go on ${place}: ${panicked}.` };
+  }
+  return why === 'powered-off' ? { status: 0 } : { status };
 }

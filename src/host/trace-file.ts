@@ -15,16 +15,14 @@ export const inflate: Inflate = (stored, rawLength) => inflateRawSync(stored, { 
 
 /** A trace being written to a file. */
 export interface TraceSink extends ByteSink {
-  readonly path: string;
   close(): void;
 }
 
 /** Start a trace file. A file that is there and is not a trace stays as it is. */
 export function createTraceFile(path: string): TraceSink {
-  if (existsSync(path)) refuseOtherThanTrace(path);
+  refuseOtherThanTrace(path);
   const file = opened(path, 'w', 'write the trace');
   return {
-    path,
     append(bytes) {
       let at = 0;
       try {
@@ -62,7 +60,9 @@ function fileSource(path: string): ByteSource {
   };
 }
 
-function refuseOtherThanTrace(path: string): void {
+/** Throw unless a trace may be written here: over nothing or over a trace. */
+export function refuseOtherThanTrace(path: string): void {
+  if (!existsSync(path)) return;
   if (!statSync(path).isFile()) {
     if (statSync(path).isDirectory()) throw new Problem(`Cannot write the trace: ${path} is a folder.`);
     return;

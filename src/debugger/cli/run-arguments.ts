@@ -3,6 +3,7 @@ import { type Chardevs, characterBackend, chardevById, chardevs } from './charac
 import { QEMU_OPTIONS, withTwoDashes } from './qemu-spelling.ts';
 import { commaValue, refuseOthers, sizeInBytes, wholeNumber } from './qemu-values.ts';
 import type { CharacterBackend, RunOptions, TypedLine } from './run-options.ts';
+import type { DeviceOption } from '../../vmm/options.ts';
 import { UsageProblem } from './usage.ts';
 
 const MIB = 2 ** 20;
@@ -102,13 +103,14 @@ const sentence = (message: string): string => {
 
 function understood(raw: RawOptions): RunOptions {
   const byId = chardevs(raw.chardev ?? []);
-  const devices = devicesOf(raw.device ?? [], byId);
+  const found = devicesOf(raw.device ?? [], byId);
   if (raw.debugcon !== undefined) {
-    if (devices.debugcon !== undefined) throw new UsageProblem('Give -debugcon or -device isa-debugcon, not both.');
-    devices.debugcon = { iobase: 0xe9, backend: characterBackend('-debugcon', raw.debugcon, byId) };
+    if (found.debugcon !== undefined) throw new UsageProblem('Give -debugcon or -device isa-debugcon, not both.');
+    found.debugcon = characterBackend('-debugcon', raw.debugcon, byId);
+    found.devices.push({ driver: 'isa-debugcon', properties: {} });
   }
   const serial = serialLines(raw, byId);
-  refuseTwoReaders([...serial, ...(devices.debugcon === undefined ? [] : [devices.debugcon.backend])]);
+  refuseTwoReaders([...serial, ...(found.debugcon === undefined ? [] : [found.debugcon])]);
   if (raw.initrd !== undefined && raw.kernel === undefined) throw new UsageProblem('-initrd needs a -kernel.');
   return {
     kernel: raw.kernel,
@@ -118,7 +120,8 @@ function understood(raw: RawOptions): RunOptions {
     ramBytes: ramBytes(raw.m),
     cpus: cpuCount(raw.smp),
     serial,
-    ...devices,
+    ...found,
+    noDefaults: raw.nodefaults === true,
     reboot: raw.reboot,
     seed: raw.seed,
     trace: raw.trace === false ? undefined : raw.trace,
@@ -131,41 +134,40 @@ function understood(raw: RawOptions): RunOptions {
   };
 }
 
+/** The devices asked for, and where the debug port's bytes go when there is one. */
 interface Devices {
-  debugcon: RunOptions['debugcon'];
-  debugExit: RunOptions['debugExit'];
-  testDevice: boolean;
+  devices: DeviceOption[];
+  debugcon: CharacterBackend | undefined;
 }
 
+/** Numeric and other properties each driver takes, as QEMU names them. */
+const DRIVERS: Readonly<Record<string, { readonly ports: readonly string[]; readonly others: readonly string[] }>> = {
+  'isa-debug-exit': { ports: ['iobase', 'iosize'], others: ['id'] },
+  'isa-debugcon': { ports: ['iobase', 'readback'], others: ['chardev', 'id'] },
+  'pc-testdev': { ports: [], others: ['id'] },
+  'pci-testdev': { ports: [], others: ['id'] },
+};
+
 function devicesOf(values: readonly string[], byId: Chardevs): Devices {
-  const devices: Devices = { debugcon: undefined, debugExit: undefined, testDevice: false };
+  const found: Devices = { devices: [], debugcon: undefined };
   for (const text of values) {
+    const option = `-device ${text}`;
     const value = commaValue(text);
-    const port = (key: string, usual: number): number =>
-      wholeNumber(`-device ${text}`, value.properties.get(key) ?? String(usual), 1, 0xffff);
-    switch (value.name) {
-      case 'isa-debug-exit':
-        refuseOthers('-device isa-debug-exit', value, ['iobase', 'iosize', 'id']);
-        devices.debugExit = { iobase: port('iobase', 0x501), iosize: port('iosize', 2) };
-        break;
-      case 'isa-debugcon': {
-        refuseOthers('-device isa-debugcon', value, ['iobase', 'chardev', 'id', 'readback']);
-        const chardev = value.properties.get('chardev');
-        if (chardev === undefined) throw new UsageProblem(`-device ${text}: name its -chardev with chardev=ID.`);
-        devices.debugcon = { iobase: port('iobase', 0xe9), backend: chardevById(`-device ${text}`, chardev, byId) };
-        break;
-      }
-      case 'pc-testdev':
-        refuseOthers('-device pc-testdev', value, ['id']);
-        devices.testDevice = true;
-        break;
-      default:
-        throw new UsageProblem(
-          `-device ${text}: there is no such device. There are isa-debug-exit, isa-debugcon and pc-testdev.`,
-        );
+    const driver = DRIVERS[value.name ?? ''];
+    if (driver === undefined) {
+      throw new UsageProblem(`${option}: there is no such device. There are ${Object.keys(DRIVERS).join(', ')}.`);
     }
+    refuseOthers(`-device ${value.name}`, value, [...driver.ports, ...driver.others]);
+    const numbers = driver.ports.flatMap((name) => {
+      const number = value.properties.get(name);
+      return number === undefined ? [] : [[name, wholeNumber(option, number, 0, 0xffff)]];
+    });
+    found.devices.push({ driver: value.name as string, properties: Object.fromEntries(numbers) });
+    const chardev = value.properties.get('chardev');
+    if (chardev !== undefined) found.debugcon = chardevById(option, chardev, byId);
+    else if (value.name === 'isa-debugcon') throw new UsageProblem(`${option}: name its -chardev with chardev=ID.`);
   }
-  return devices;
+  return found;
 }
 
 function serialLines(raw: RawOptions, byId: Chardevs): CharacterBackend[] {

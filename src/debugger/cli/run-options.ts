@@ -1,3 +1,5 @@
+import type { DeviceOption } from '../../vmm/options.ts';
+
 /** Where the bytes of a character device go and come from. */
 export type CharacterBackend =
   | { readonly to: 'none' }
@@ -21,9 +23,11 @@ export interface RunOptions {
   readonly cpus: number;
   /** By line: COM1 first. */
   readonly serial: readonly CharacterBackend[];
-  readonly debugcon: { readonly iobase: number; readonly backend: CharacterBackend } | undefined;
-  readonly debugExit: { readonly iobase: number; readonly iosize: number } | undefined;
-  readonly testDevice: boolean;
+  /** `-device` and `-debugcon`, in order. */
+  readonly devices: readonly DeviceOption[];
+  /** Where the debug port's bytes go. */
+  readonly debugcon: CharacterBackend | undefined;
+  readonly noDefaults: boolean;
   readonly reboot: boolean;
   readonly seed: string;
   /** `undefined`: do not record. */

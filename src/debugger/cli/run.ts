@@ -56,7 +56,7 @@ function outputsOf(
     return (bytes) => void writeSync(file, bytes);
   };
   const lines = options.serial.map(writer);
-  const debugcon = options.debugcon === undefined ? undefined : writer(options.debugcon.backend);
+  const debugcon = options.debugcon === undefined ? undefined : writer(options.debugcon);
   return {
     to: {
       serial(line, bytes) {

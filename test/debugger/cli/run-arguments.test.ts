@@ -20,8 +20,10 @@ describe('QEMU spelling', () => {
   test('the command line of kvm-unit-tests is understood', () => {
     const devices = '-device pc-testdev -device isa-debug-exit,iobase=0xf4,iosize=0x4';
     expect(runOptions(`-nodefaults ${devices} -display none -serial stdio -kernel x.flat`.split(' '))).toMatchObject({
-      debugExit: { iobase: 0xf4, iosize: 4 },
-      testDevice: true,
+      devices: [
+        { driver: 'pc-testdev', properties: {} },
+        { driver: 'isa-debug-exit', properties: { iobase: 0xf4, iosize: 4 } },
+      ],
       serial: [{ to: 'stdio', monitor: false }],
       kernel: 'x.flat',
     });
@@ -32,7 +34,8 @@ describe('QEMU spelling', () => {
     expect(runOptions(words.split(' '))).toMatchObject({
       ramBytes: 64 * MIB,
       serial: [],
-      debugcon: { iobase: 0x402, backend: { to: 'stdio', monitor: false } },
+      devices: [{ driver: 'isa-debugcon', properties: { iobase: 0x402 } }],
+      debugcon: { to: 'stdio', monitor: false },
     });
   });
 

@@ -1,0 +1,99 @@
+import { invariant } from '../base/invariant.ts';
+import { Problem } from '../base/problem.ts';
+import type { HostRequest } from '../devices/device.ts';
+import type { Stamped } from '../events/stamped.ts';
+import type { KvmState } from '../kvm/state.ts';
+import type { InputEvent, InputSource, MachineParts, VmmPart } from '../reducers/machine.ts';
+import { CHANCE } from '../replay/sources/random.ts';
+import { createMachinePc, type Vmm, type VmmState } from '../vmm/index.ts';
+import type { Images } from './images.ts';
+import { type MachineDescription, machineOptions } from './machine-description.ts';
+
+/** What a machine is built from, besides the code: equal values give equal runs. */
+export interface Assembly {
+  readonly description: MachineDescription;
+  readonly images: Images;
+  readonly seed: string;
+  readonly wallClockAtPowerOn: bigint;
+  readonly inputs: InputSource;
+  onEvent(stamped: Stamped): void;
+  onRequest(request: HostRequest): void;
+}
+
+/** The parts of a machine, and what a monitor asks beside them. */
+export interface Assembled {
+  readonly parts: MachineParts;
+  /** QEMU's half, once the machine stands. */
+  vmm(): Vmm;
+  kvmState(): KvmState;
+}
+
+/** Engine, KVM and vmm put together as the loop wants them: the same for a recording and its replay. */
+export function assemble(assembly: Assembly): Assembled {
+  const { description, images } = assembly;
+  const options = machineOptions(description, images);
+  let vmm: Vmm | undefined;
+  let kvm: { readonly state: object } | undefined;
+  const parts: MachineParts = {
+    engine: () => {
+      throw new Problem('The machine is not assembled yet.');
+    },
+    kvm: () => {
+      throw new Problem('The machine is not assembled yet.');
+    },
+    vmm: (ioctls, host) => {
+      vmm = createMachinePc(ioctls, options, host);
+      return vmmPart(vmm);
+    },
+    chance: CHANCE,
+    inputs: assembly.inputs,
+    seed: assembly.seed,
+    wallClockAtPowerOn: assembly.wallClockAtPowerOn,
+    vcpus: description.smp,
+    nsPerTick: description.nsPerTick,
+    digestEvery: description.digestEvery,
+    onEvent: assembly.onEvent,
+    onRequest: assembly.onRequest,
+  };
+  return {
+    parts,
+    vmm() {
+      invariant(vmm !== undefined, 'the monitor is asked once the machine stands');
+      return vmm;
+    },
+    kvmState() {
+      invariant(kvm !== undefined, 'the monitor is asked once the machine stands');
+      return kvm.state as KvmState;
+    },
+  };
+}
+
+/** QEMU's half with its inputs by kind, as the loop delivers them. */
+function vmmPart(vmm: Vmm): VmmPart {
+  return {
+    get state() {
+      return vmm.state;
+    },
+    set state(state) {
+      vmm.state = state as VmmState;
+    },
+    service: (vcpu) => vmm.service(vcpu),
+    deadline: () => vmm.deadline(),
+    expire: () => vmm.expire(),
+    receive: (input) => receive(vmm, input),
+    restored: () => vmm.restore(vmm.state),
+  };
+}
+
+function receive(vmm: Vmm, input: InputEvent): void {
+  switch (input.kind) {
+    case 'sim:serial_received':
+      vmm.receiveSerial(input.line, input.bytes);
+      break;
+    case 'sim:reset_requested':
+      vmm.requestReset('a person');
+      break;
+    default:
+      break;
+  }
+}

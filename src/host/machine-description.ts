@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { Problem } from '../base/problem.ts';
+import type { RunOptions } from '../debugger/cli/run-options.ts';
+import type { MachineOptions } from '../vmm/options.ts';
+import type { Images } from './images.ts';
+
+const MIB = 2 ** 20;
+
+/** Everything about a machine but the bytes of its images: what the header of a trace keeps to build it again. */
+const MACHINE_DESCRIPTION = z.object({
+  memory: z.number(),
+  smp: z.number(),
+  append: z.string(),
+  devices: z.array(
+    z.object({ driver: z.string(), properties: z.record(z.string(), z.union([z.string(), z.number()])) }),
+  ),
+  serialLines: z.number(),
+  noDefaults: z.boolean(),
+  noReboot: z.boolean(),
+  nsPerTick: z.number(),
+  digestEvery: z.number(),
+  guestPageTables: z.boolean(),
+  /** Where each image was, by role. */
+  paths: z.record(z.string(), z.string()),
+});
+
+export type MachineDescription = z.infer<typeof MACHINE_DESCRIPTION>;
+
+/** Ticks between two digests in the stream of events. */
+export const DIGEST_EVERY = 50_000_000;
+
+/** What the command line asked for, as a trace keeps it. */
+export function describeMachine(options: RunOptions, paths: Readonly<Record<string, string>>): MachineDescription {
+  return {
+    memory: options.ramBytes / MIB,
+    smp: options.cpus,
+    append: options.append,
+    devices: options.devices.map(({ driver, properties }) => ({ driver, properties: { ...properties } })),
+    serialLines: options.serial.length,
+    noDefaults: options.noDefaults,
+    noReboot: !options.reboot,
+    nsPerTick: options.nsPerTick,
+    digestEvery: DIGEST_EVERY,
+    guestPageTables: options.guestPageTables,
+    paths: { ...paths },
+  };
+}
+
+/** The description in a trace's header. */
+export function readDescription(machine: unknown, where: string): MachineDescription {
+  const parsed = MACHINE_DESCRIPTION.safeParse(machine);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const place = issue?.path.join('.') ?? '';
+  throw new Problem(`The machine in the header of ${where} cannot be read: ${place}: ${issue?.message ?? ''}.`);
+}
+
+/** What the monitor is given: the description with the images' bytes. */
+export function machineOptions(description: MachineDescription, images: Images): MachineOptions {
+  const { memory, smp, append, devices, serialLines, noDefaults, noReboot } = description;
+  const named = Object.fromEntries([...images].map(([role, { name, bytes }]) => [role, { name, bytes }])) as Pick<
+    MachineOptions,
+    'kernel' | 'initrd' | 'bios'
+  >;
+  return { machine: 'pc', memory, smp, append, devices, serialLines, noDefaults, noReboot, ...named };
+}
