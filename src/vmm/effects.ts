@@ -1,6 +1,6 @@
 import type { Effects, HostRequest } from '../devices/device.ts';
 import { driveSlot, type Piix3State } from '../devices/piix3/index.ts';
-import { KVM_IRQ_LINE_STATUS } from '../kvm/ioctls.ts';
+import { KVM_GET_PIT2, KVM_IRQ_LINE_STATUS, KVM_SET_PIT2 } from '../kvm/ioctls.ts';
 import type { Machine, Part } from './machine.ts';
 import { readBytes, writeBytes } from './memory/address-space.ts';
 
@@ -44,7 +44,16 @@ function drivePin(machine: Machine, part: Part, name: string, high: boolean): vo
   if (wire === undefined) return;
   if (wire.to === 'gsi') driveGsi(machine, wire.gsi, high);
   else if (wire.to === 'intx') driveIntxLine(machine, { slot: wire.slot, pin: wire.pin, high });
+  else if (wire.to === 'pit') enablePit(machine, high);
   else driveInput(machine, wire.part, wire.name, high);
+}
+
+/** QEMU's kvm_pit_irq_control: the PIT loses its line while the HPET's timer 0 has it. */
+function enablePit(machine: Machine, enabled: boolean): void {
+  const pit = { channels: [], flags: 0 };
+  machine.kvm.ioctl(machine.fds.vm, KVM_GET_PIT2, pit);
+  pit.flags = enabled ? pit.flags & ~PIT_HPET_LEGACY : pit.flags | PIT_HPET_LEGACY;
+  machine.kvm.ioctl(machine.fds.vm, KVM_SET_PIT2, pit);
 }
 
 function driveIntxLine(machine: Machine, line: { slot: number; pin: number; high: boolean }): void {
@@ -78,3 +87,6 @@ function digestOf(bytes: Uint8Array): string {
   for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
   return (hash >>> 0).toString(16).padStart(8, '0');
 }
+
+/** KVM_PIT_FLAGS_HPET_LEGACY. */
+const PIT_HPET_LEGACY = 1;

@@ -15,6 +15,8 @@ export type Wire =
   | { readonly to: 'gsi'; readonly gsi: number }
   /** INTA# of a slot, routed by the ISA bridge. */
   | { readonly to: 'intx'; readonly slot: number; readonly pin: number }
+  /** The in-kernel PIT's channel 0: low takes its interrupt line away. */
+  | { readonly to: 'pit' }
   /** An input pin of another device. */
   | { readonly to: 'input'; readonly part: string; readonly name: string };
 

@@ -1,0 +1,60 @@
+import type { Device } from '../../devices/device.ts';
+
+/** CPU hot-plug registers at 0xaf00. All processors are there from the start and stay. */
+export interface CpuHotplugState {
+  /** The registers of today's interface; before the guest writes the selector it sees a bitmap. */
+  modern: boolean;
+  selector: number;
+  command: number;
+}
+
+/** The bitmap form, as QEMU starts. */
+export const cpuHotplugAtReset = (): CpuHotplugState => ({ modern: false, selector: 0, command: 0 });
+
+/** Block the DSDT's processor devices read their status from. QEMU docs/specs/acpi_cpu_hotplug.rst. */
+export function cpuHotplug(cpus: number): Device<CpuHotplugState> {
+  return {
+    model: 'ACPI CPU hotplug',
+    regions: [{ name: 'acpi-cpu-hotplug', space: 'io', base: 0xaf00, length: 0x20, minAccess: 1, maxAccess: 4 }],
+    pins: [],
+    read: (state, _region, offset) => {
+      if (!state.modern) return ((1 << cpus) - 1) >> (8 * offset) & 0xff;
+      if (offset === REGISTER.flags) return state.selector < cpus ? ENABLED : 0;
+      return offset === REGISTER.data && state.command === NEXT_WITH_EVENT ? state.selector : 0;
+    },
+    write: (state, _region, offset, _size, value) => {
+      if (!state.modern && offset !== REGISTER.selector) return;
+      state.modern = true;
+      if (offset === REGISTER.selector) state.selector = value;
+      else if (offset === REGISTER.command) state.command = value;
+    },
+    reset: (state) => Object.assign(state, cpuHotplugAtReset()),
+    describe: (state) => ({ selector: `${state.selector}`, command: `${state.command}` }),
+  };
+}
+
+/** PCI hot-plug registers at 0xae00. */
+export interface PciHotplugState {
+  bus: number;
+}
+
+/** Bus 0. */
+export const pciHotplugAtReset = (): PciHotplugState => ({ bus: 0 });
+
+/** Nothing is ever plugged or unplugged, and no device has a label index. QEMU docs/specs/acpi_pci_hotplug.rst. */
+export const pciHotplug: Device<PciHotplugState> = {
+  model: 'ACPI PCI hotplug',
+  regions: [{ name: 'acpi-pci-hotplug', space: 'io', base: 0xae00, length: 0x18, minAccess: 4, maxAccess: 4 }],
+  pins: [],
+  read: (state, _region, offset) => (offset === SELECT_BUS ? state.bus : 0),
+  write: (state, _region, offset, _size, value) => {
+    if (offset === SELECT_BUS) state.bus = value;
+  },
+  reset: (state) => Object.assign(state, pciHotplugAtReset()),
+  describe: (state) => ({ bus: `${state.bus}` }),
+};
+
+const REGISTER = { selector: 0, flags: 4, command: 5, data: 8 } as const;
+const ENABLED = 1;
+const NEXT_WITH_EVENT = 0;
+const SELECT_BUS = 0x10;
