@@ -57,7 +57,7 @@ export interface GuestStop {
   /** Task priority as the TPR shadow holds it after the run (vTPR[7:4]). */
   readonly cr8: number;
   /**
-   * Operands the exit's handler needs, by reason: CPUID eax,ecx · I/O out: the value (string I/O: rcx, address)
+   * Operands the exit's handler needs, by reason: CPUID eax,ecx · I/O: rax (string I/O: rcx, address)
    * · RDMSR/WRMSR ecx, edx:eax · CR/DR access: the source register's value · VMCALL rax,rbx,rcx,rdx,rsi; a5: CPL in b1:0, 64-bit mode in b2
    * · INVPCID/INVEPT/INVVPID type, descriptor low, descriptor high · XSETBV ecx, edx:eax. Others: zeros.
    */
