@@ -1,7 +1,8 @@
 import { invariant } from '../base/invariant.ts';
 import { MAIN_LOOP, TIMER, USER } from '../events/stamped.ts';
 import { digestOf } from './digest.ts';
-import { adoptStates, drawInt32, type MachineContext, type PendingInput } from './machine.ts';
+import { adoptStates, drawInt32, type MachineContext } from './context.ts';
+import type { PendingInput } from './parts.ts';
 import { onVcpu } from './stamp.ts';
 import { type Ending, nowNs, ticksUntil } from './state.ts';
 

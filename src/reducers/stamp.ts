@@ -1,6 +1,6 @@
 import { type Stamped, vcpuSource } from '../events/stamped.ts';
 import type { MachineEvent } from '../events/vocabulary.ts';
-import type { MachineContext } from './machine.ts';
+import type { MachineContext } from './context.ts';
 
 /**
  * The one place where events get their envelope. What follows a VM exit, an input or an expired timer names it as its

@@ -1,5 +1,5 @@
 import type { Guest, GuestStop } from '../kvm/guest.ts';
-import type { MachineContext } from './machine.ts';
+import type { MachineContext } from './context.ts';
 import { witnessed } from './witness.ts';
 
 /**

@@ -152,7 +152,11 @@ function witnessedRegisters(registers: Registers, vcpu: number, raise: Raise): R
       // Which MSRs the processor keeps is fixed: only their values are facts.
       return value === undefined ? undefined : seen(`msr${index.toString(16)}`, value);
     },
-    setMsr: (index: number, value: bigint) => registers.setMsr(index, value),
+    setMsr(index: number, value: bigint) {
+      const isKept = registers.setMsr(index, value);
+      seen(`set msr${index.toString(16)}`, isKept ? 1n : 0n);
+      return isKept;
+    },
     xsave() {
       const area = registers.xsave();
       raise({ kind: 'sim:xsave_read', vcpu_id: vcpu, area });

@@ -1,10 +1,10 @@
 import type { Stamped } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
 import type { Guest, GuestStop, VmExit } from '../../src/kvm/guest.ts';
-import {
-  type Chance, createMachine, type Engine, type GuestTime, type InputSource, type KvmPart, type Machine,
-  type MachineParts, type PendingInput, type VmmPart,
-} from '../../src/reducers/machine.ts';
+import { createMachine, type Machine } from '../../src/reducers/machine.ts';
+import type {
+  Chance, Engine, GuestTime, InputSource, KvmPart, MachineParts, PendingInput, VmmPart,
+} from '../../src/reducers/parts.ts';
 import { CHANCE } from '../../src/replay/sources/random.ts';
 
 const NO_EXIT: VmExit = {
