@@ -3,7 +3,7 @@ import { Problem } from '../base/problem.ts';
 import type { HostRequest } from '../devices/device.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { KvmState } from '../kvm/state.ts';
-import type { InputEvent, InputSource, MachineParts, VmmPart } from '../reducers/machine.ts';
+import type { InputEvent, InputSource, MachineParts, VmmPart } from '../reducers/parts.ts';
 import { CHANCE } from '../replay/sources/random.ts';
 import { createMachinePc, type Vmm, type VmmState } from '../vmm/index.ts';
 import type { Images } from './images.ts';

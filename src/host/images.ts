@@ -56,7 +56,7 @@ export function identities(images: Images): ImageIdentity[] {
 }
 
 /** Where to look for a recorded image, in order: where somebody says, where it was, beside the trace, in .guests. */
-function places(role: string, recorded: string, given: string | undefined, trace: string): string[] {
+function places(recorded: string, given: string | undefined, trace: string): string[] {
   if (given !== undefined) return [given];
   return [onDisk(recorded), join(dirname(trace), basename(recorded)), join(ROOT, '.guests', basename(recorded))];
 }
@@ -71,7 +71,7 @@ export function recordedImages(
   const images = new Map<ImageRole, Image>();
   for (const identity of recorded) {
     const role = identity.role as ImageRole;
-    const candidates = places(role, paths[role] ?? identity.name, given[role], trace);
+    const candidates = places(paths[role] ?? identity.name, given[role], trace);
     const found = candidates.filter((path) => existsSync(path));
     const right = found.map((path) => ({ path, bytes: readImage(PURPOSES[role], path) }));
     const image = right.find(({ bytes }) => sha256(bytes) === identity.sha256);

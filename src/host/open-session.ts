@@ -5,7 +5,8 @@ import { describeRegisters } from '../debugger/views/registers.ts';
 import type { HostRequest } from '../devices/device.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { IrqchipState } from '../kvm/irqchip/state.ts';
-import { createMachine, type Machine, type PendingInput } from '../reducers/machine.ts';
+import { createMachine, type Machine } from '../reducers/machine.ts';
+import type { PendingInput } from '../reducers/parts.ts';
 import { createTraceWriter, type TraceWriter } from '../replay/trace/writer.ts';
 import { type Assembled, assemble } from './assemble.ts';
 import { identities, loadImages, OWN_GUEST_PATH } from './images.ts';
@@ -133,7 +134,7 @@ function hear(running: Omit<Running, 'machine'>, writer: TraceWriter | undefined
 /** Bytes the guest prints, handed on in pieces as large as they come between two looks. */
 function bufferedOutput(output: OutputTo): { take(request: HostRequest): void; flush(): void } {
   const lines: number[][] = [[], [], [], []];
-  let debugcon: number[] = [];
+  const debugcon: number[] = [];
   return {
     take(request) {
       if (request.ask === 'serial-output') lines[request.line]?.push(request.byte);
