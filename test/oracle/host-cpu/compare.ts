@@ -1,4 +1,13 @@
-import { Formatter, FormatterSyntax, type Instruction, Mnemonic, OpKind, Register, RegisterExt, RflagsBits } from 'iced-x86';
+import {
+  Formatter,
+  FormatterSyntax,
+  type Instruction,
+  Mnemonic,
+  OpKind,
+  type Register,
+  RegisterExt,
+  RflagsBits,
+} from 'iced-x86';
 import { decode } from './encode.ts';
 import { type CaseRecord, FXSAVE, INT3, WINDOW_BASE } from './record.ts';
 
@@ -13,7 +22,12 @@ const COMPARED = CF | PF | AF | ZF | SF | DF | OF;
 const PAGE_FAULT = 14;
 
 const FROM_ICED: readonly (readonly [number, number])[] = [
-  [RflagsBits.OF, OF], [RflagsBits.SF, SF], [RflagsBits.ZF, ZF], [RflagsBits.AF, AF], [RflagsBits.CF, CF], [RflagsBits.PF, PF],
+  [RflagsBits.OF, OF],
+  [RflagsBits.SF, SF],
+  [RflagsBits.ZF, ZF],
+  [RflagsBits.AF, AF],
+  [RflagsBits.CF, CF],
+  [RflagsBits.PF, PF],
 ];
 
 const SHIFTS = new Set<Mnemonic>([Mnemonic.Shl, Mnemonic.Sal, Mnemonic.Shr, Mnemonic.Sar]);
@@ -59,12 +73,30 @@ export function format(instruction: Instruction): string {
 
 const hex = (value: number | bigint): string => '0x' + value.toString(16);
 const bytesHex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
-const GPR_NAMES = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'];
+const GPR_NAMES = [
+  'rax',
+  'rcx',
+  'rdx',
+  'rbx',
+  'rsp',
+  'rbp',
+  'rsi',
+  'rdi',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
+];
 
 /** Lines `field: before -> ours, host says ...` for everything that differs; empty when equal. */
 export function differences(before: CaseRecord, ours: CaseRecord, host: CaseRecord): string[] {
   const lines: string[] = [];
-  const differ = (name: string, was: string, got: string, want: string) => lines.push(`${name}: ${was} -> ${got}, host ${want}`);
+  const differ = (name: string, was: string, got: string, want: string) =>
+    lines.push(`${name}: ${was} -> ${got}, host ${want}`);
   const instruction = decode(before.code, before.bitness);
   const narrow = (value: bigint) => (before.bitness === 64 ? value : BigInt.asUintN(32, value));
   if (ours.vector !== host.vector) differ('exception', '-', String(ours.vector), String(host.vector));
@@ -93,7 +125,17 @@ function compareException(ours: CaseRecord, host: CaseRecord, differ: Differ): v
 }
 
 const flagNames = (flags: number): string =>
-  ([['o', OF], ['d', DF], ['s', SF], ['z', ZF], ['a', AF], ['p', PF], ['c', CF]] as const)
+  (
+    [
+      ['o', OF],
+      ['d', DF],
+      ['s', SF],
+      ['z', ZF],
+      ['a', AF],
+      ['p', PF],
+      ['c', CF],
+    ] as const
+  )
     .map(([name, bit]) => (flags & bit ? name : '-'))
     .join('');
 
@@ -140,7 +182,9 @@ function usedRegisters(instruction: Instruction, before: CaseRecord): string {
       parts.push(`${GPR_NAMES[index]}=${hex(before.gpr(index))}`);
       seen.add(number);
     } else if (RegisterExt.isXMM(register)) {
-      parts.push(`xmm${number}=${bytesHex(before.fx.slice(FXSAVE.xmm + 16 * number, FXSAVE.xmm + 16 * number + 16).reverse())}`);
+      parts.push(
+        `xmm${number}=${bytesHex(before.fx.slice(FXSAVE.xmm + 16 * number, FXSAVE.xmm + 16 * number + 16).reverse())}`,
+      );
     }
   }
   if (/\bf[a-z]/.test(format(instruction))) {

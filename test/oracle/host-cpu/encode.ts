@@ -9,14 +9,33 @@ export interface Chance {
   bits64(): bigint;
 }
 
-const OPCODE_REGISTER = new Set<Kind>([Kind.r8_opcode, Kind.r16_opcode, Kind.r32_opcode, Kind.r64_opcode, Kind.sti_opcode]);
+const OPCODE_REGISTER = new Set<Kind>([
+  Kind.r8_opcode,
+  Kind.r16_opcode,
+  Kind.r32_opcode,
+  Kind.r64_opcode,
+  Kind.sti_opcode,
+]);
 const MEMORY_ONLY = new Set<Kind>([Kind.mem, Kind.sibmem]);
 const REGISTER_ONLY = new Set<Kind>([Kind.r16_rm, Kind.r32_rm, Kind.r64_rm, Kind.mm_rm, Kind.xmm_rm, Kind.ymm_rm]);
 const EITHER = new Set<Kind>([
-  Kind.r8_or_mem, Kind.r16_or_mem, Kind.r32_or_mem, Kind.r64_or_mem, Kind.mm_or_mem, Kind.xmm_or_mem, Kind.ymm_or_mem,
+  Kind.r8_or_mem,
+  Kind.r16_or_mem,
+  Kind.r32_or_mem,
+  Kind.r64_or_mem,
+  Kind.mm_or_mem,
+  Kind.xmm_or_mem,
+  Kind.ymm_or_mem,
 ]);
 const IN_REG = new Set<Kind>([
-  Kind.r8_reg, Kind.r16_reg, Kind.r32_reg, Kind.r64_reg, Kind.mm_reg, Kind.xmm_reg, Kind.r32_reg_mem, Kind.r16_reg_mem,
+  Kind.r8_reg,
+  Kind.r16_reg,
+  Kind.r32_reg,
+  Kind.r64_reg,
+  Kind.mm_reg,
+  Kind.xmm_reg,
+  Kind.r32_reg_mem,
+  Kind.r16_reg_mem,
   Kind.r64_reg_mem,
 ]);
 
@@ -63,7 +82,11 @@ function vex(form: Form, bitness: 32 | 64, chance: Chance): number[] {
 }
 
 /** Bytes of one instruction of `form`, or undefined when the guesses did not come out as one. */
-export function encode(form: Form, bitness: 32 | 64, chance: Chance): { code: Uint8Array; instruction: Instruction } | undefined {
+export function encode(
+  form: Form,
+  bitness: 32 | 64,
+  chance: Chance,
+): { code: Uint8Array; instruction: Instruction } | undefined {
   for (let attempt = 0; attempt < 12; attempt++) {
     const bytes = [...head(form, bitness, chance), ...modRm(form, chance)];
     for (let i = 0; i < 13; i++) bytes.push(randomByte(chance));

@@ -23,9 +23,26 @@ const STATUS_FLAGS = 0x8d5;
 const DIRECTION = 0x400;
 const BIT_OPERATIONS = new Set<Mnemonic>([Mnemonic.Bt, Mnemonic.Bts, Mnemonic.Btr, Mnemonic.Btc]);
 const STRING_OPERATIONS = new Set<Mnemonic>([
-  Mnemonic.Movsb, Mnemonic.Movsw, Mnemonic.Movsd, Mnemonic.Movsq, Mnemonic.Stosb, Mnemonic.Stosw, Mnemonic.Stosd,
-  Mnemonic.Stosq, Mnemonic.Lodsb, Mnemonic.Lodsw, Mnemonic.Lodsd, Mnemonic.Lodsq, Mnemonic.Cmpsb, Mnemonic.Cmpsw,
-  Mnemonic.Cmpsd, Mnemonic.Cmpsq, Mnemonic.Scasb, Mnemonic.Scasw, Mnemonic.Scasd, Mnemonic.Scasq,
+  Mnemonic.Movsb,
+  Mnemonic.Movsw,
+  Mnemonic.Movsd,
+  Mnemonic.Movsq,
+  Mnemonic.Stosb,
+  Mnemonic.Stosw,
+  Mnemonic.Stosd,
+  Mnemonic.Stosq,
+  Mnemonic.Lodsb,
+  Mnemonic.Lodsw,
+  Mnemonic.Lodsd,
+  Mnemonic.Lodsq,
+  Mnemonic.Cmpsb,
+  Mnemonic.Cmpsw,
+  Mnemonic.Cmpsd,
+  Mnemonic.Cmpsq,
+  Mnemonic.Scasb,
+  Mnemonic.Scasw,
+  Mnemonic.Scasd,
+  Mnemonic.Scasq,
 ]);
 const infoFactory = new InstructionInfoFactory();
 
@@ -58,11 +75,13 @@ function randomState(record: CaseRecord, chance: Chance, bitness: 32 | 64): void
     record.setGpr(i, bitness === 64 ? value : BigInt.asUintN(32, value));
   }
   record.setGpr(4, BigInt(MIDDLE + 8 * (chance.below(9) - 4)));
-  record.rflags = 0x202 | (Number(chance.bits64() & 0xffffn) & (STATUS_FLAGS | (chance.below(4) === 0 ? DIRECTION : 0)));
+  record.rflags =
+    0x202 | (Number(chance.bits64() & 0xffffn) & (STATUS_FLAGS | (chance.below(4) === 0 ? DIRECTION : 0)));
   const fill = chance.below(3);
   const byte = chance.below(256);
   const window = record.window;
-  for (let i = 0; i < WINDOW_SIZE; i++) window[i] = fill === 0 ? byte : fill === 1 ? chance.below(256) : i & 7 ? byte : 0x3f;
+  for (let i = 0; i < WINDOW_SIZE; i++)
+    window[i] = fill === 0 ? byte : fill === 1 ? chance.below(256) : i & 7 ? byte : 0x3f;
   record.fx.set(randomFxImage(chance, window));
 }
 
@@ -86,13 +105,28 @@ function isUncommon(instruction: Instruction, code: Uint8Array, bitness: 32 | 64
 const isBranch = (i: Instruction): boolean => {
   const m = i.mnemonic;
   return (
-    i.isJccShortOrNear || i.isJmpShortOrNear || i.isJmpNearIndirect || i.isCallNear || i.isCallNearIndirect || m === Mnemonic.Ret ||
-    m === Mnemonic.Loop || m === Mnemonic.Loope || m === Mnemonic.Loopne || m === Mnemonic.Jrcxz || m === Mnemonic.Jecxz
+    i.isJccShortOrNear ||
+    i.isJmpShortOrNear ||
+    i.isJmpNearIndirect ||
+    i.isCallNear ||
+    i.isCallNearIndirect ||
+    m === Mnemonic.Ret ||
+    m === Mnemonic.Loop ||
+    m === Mnemonic.Loope ||
+    m === Mnemonic.Loopne ||
+    m === Mnemonic.Jrcxz ||
+    m === Mnemonic.Jecxz
   );
 };
 
 /** Point every memory operand into the window: by a register, or by the displacement. */
-function aim(record: CaseRecord, code: Uint8Array, instruction: Instruction, bitness: 32 | 64, chance: Chance): boolean {
+function aim(
+  record: CaseRecord,
+  code: Uint8Array,
+  instruction: Instruction,
+  bitness: 32 | 64,
+  chance: Chance,
+): boolean {
   const info = infoFactory.info(instruction);
   const operands = info.usedMemory() as UsedMemory[];
   let good = true;
@@ -103,26 +137,36 @@ function aim(record: CaseRecord, code: Uint8Array, instruction: Instruction, bit
 }
 
 function aimOne(
-  record: CaseRecord, code: Uint8Array, instruction: Instruction, memory: UsedMemory, bitness: 32 | 64, chance: Chance,
+  record: CaseRecord,
+  code: Uint8Array,
+  instruction: Instruction,
+  memory: UsedMemory,
+  bitness: 32 | 64,
+  chance: Chance,
 ): boolean {
   const size = Math.max(1, MemorySizeExt.size(memory.memorySize));
   let target = WINDOW_BASE + 128 + chance.below(WINDOW_SIZE - 256 - Math.min(size, 128));
   if (size >= 16 ? chance.below(8) !== 0 : chance.below(3) === 0) target -= target % Math.min(size, 16);
   const { base, index } = memory;
-  const width = base === Register.None && index === Register.None ? bitness : 8 * RegisterExt.size(base === Register.None ? index : base);
+  const width =
+    base === Register.None && index === Register.None
+      ? bitness
+      : 8 * RegisterExt.size(base === Register.None ? index : base);
   if (width === 16) return false;
   let offset = BigInt(target);
   let own = BigInt(memory.displacement);
   if (base === index && base !== Register.None) {
     const value = BigInt.asUintN(width, offset - own) / BigInt(1 + memory.scale);
-    return BigInt.asUintN(width, offset - own) < 1n << 33n && (set(record, base, value, bitness), true);
+    set(record, base, value, bitness);
+    return BigInt.asUintN(width, offset - own) < 1n << 33n;
   }
   if (index !== Register.None) {
     const step = RegisterExt.size(index) === 1 ? BigInt(chance.below(16)) : BigInt(chance.below(33) - 16);
     set(record, index, step, bitness);
     offset -= BigInt.asIntN(8, step) * BigInt(memory.scale);
   }
-  if (base === Register.RIP || base === Register.EIP || base === Register.None) return patch(code, instruction, offset, bitness);
+  if (base === Register.RIP || base === Register.EIP || base === Register.None)
+    return patch(code, instruction, offset, bitness);
   if (base === Register.RSP || base === Register.ESP) {
     // The stack pointer stays where pushes and pops fit; its explicit displacement may miss.
     own = BigInt.asIntN(64, own);
@@ -161,9 +205,14 @@ function tame(record: CaseRecord, instruction: Instruction, chance: Chance): voi
   if (instruction.hasRepPrefix || instruction.hasRepnePrefix || STRING_OPERATIONS.has(mnemonic)) {
     record.setGpr(1, BigInt(chance.below(12)));
   }
-  if (BIT_OPERATIONS.has(mnemonic) && instruction.op1Kind === OpKind.Register && instruction.op0Kind === OpKind.Memory) {
+  if (
+    BIT_OPERATIONS.has(mnemonic) &&
+    instruction.op1Kind === OpKind.Register &&
+    instruction.op0Kind === OpKind.Memory
+  ) {
     const bit = record.gpr(number(instruction.op1Register));
-    const used = instruction.memoryBase === instruction.op1Register || instruction.memoryIndex === instruction.op1Register;
+    const used =
+      instruction.memoryBase === instruction.op1Register || instruction.memoryIndex === instruction.op1Register;
     if (!used) record.setGpr(number(instruction.op1Register), BigInt.asUintN(record.bitness, BigInt.asIntN(9, bit)));
   }
   if (mnemonic === Mnemonic.Div || mnemonic === Mnemonic.Idiv) tameDivision(record, chance);
@@ -174,7 +223,8 @@ function tame(record: CaseRecord, instruction: Instruction, chance: Chance): voi
     record.window[stack + 1] &= 0x0e;
     record.window[stack + 2] &= 0x20;
   }
-  if (mnemonic === Mnemonic.Leave || mnemonic === Mnemonic.Enter) record.setGpr(5, BigInt(MIDDLE + 8 * chance.below(8)));
+  if (mnemonic === Mnemonic.Leave || mnemonic === Mnemonic.Enter)
+    record.setGpr(5, BigInt(MIDDLE + 8 * chance.below(8)));
 }
 
 function tameDivision(record: CaseRecord, chance: Chance): void {
@@ -190,16 +240,19 @@ function tameDirect(record: CaseRecord, chance: Chance): void {
   const first = code.findIndex((byte, i) => !(byte === 0x67 || (i < code.length - 2 && (byte & 0xf0) === 0x40)));
   const long = code[first] === 0xe8 || code[first] === 0xe9 || code[first] === 0x0f;
   if (!long) code[code.length - 1] = chance.below(2) === 0 ? chance.below(100) + 1 : 0x80 + chance.below(100);
-  else new DataView(code.buffer, code.byteOffset).setInt32(code.length - 4, Number(LANDING) - ENTRY - code.length, true);
+  else
+    new DataView(code.buffer, code.byteOffset).setInt32(code.length - 4, Number(LANDING) - ENTRY - code.length, true);
 }
 
 function tameBranch(record: CaseRecord, instruction: Instruction, chance: Chance): void {
   if (instruction.op0Kind === OpKind.NearBranch64 || instruction.op0Kind === OpKind.NearBranch32) {
-    return tameDirect(record, chance);
+    tameDirect(record, chance);
+    return;
   }
   const view = new DataView(record.window.buffer, record.window.byteOffset, WINDOW_SIZE);
   const put = (address: number) => {
-    if (address >= WINDOW_BASE && address <= WINDOW_BASE + WINDOW_SIZE - 8) view.setBigUint64(address - WINDOW_BASE, LANDING, true);
+    if (address >= WINDOW_BASE && address <= WINDOW_BASE + WINDOW_SIZE - 8)
+      view.setBigUint64(address - WINDOW_BASE, LANDING, true);
   };
   if (instruction.mnemonic === Mnemonic.Ret) put(Number(record.gpr(4)));
   if (instruction.op0Kind === OpKind.Register) record.setGpr(number(instruction.op0Register), LANDING);
@@ -209,7 +262,14 @@ function tameBranch(record: CaseRecord, instruction: Instruction, chance: Chance
 function effectiveAddress(record: CaseRecord, instruction: Instruction): number {
   if (instruction.isIpRelMemoryOperand) return Number(instruction.ipRelMemoryAddress);
   const { memoryBase, memoryIndex, memoryIndexScale, memoryDisplacement } = instruction;
-  const width = memoryBase === Register.None ? (memoryIndex === Register.None ? 64 : 8 * RegisterExt.size(memoryIndex)) : 8 * RegisterExt.size(memoryBase);
+  const width =
+    memoryBase === Register.None
+      ? memoryIndex === Register.None
+        ? 64
+        : 8 * RegisterExt.size(memoryIndex)
+      : 8 * RegisterExt.size(memoryBase);
   const part = (register: Register) => (register === Register.None ? 0n : record.gpr(number(register)));
-  return Number(BigInt.asUintN(width, part(memoryBase) + part(memoryIndex) * BigInt(memoryIndexScale) + memoryDisplacement));
+  return Number(
+    BigInt.asUintN(width, part(memoryBase) + part(memoryIndex) * BigInt(memoryIndexScale) + memoryDisplacement),
+  );
 }

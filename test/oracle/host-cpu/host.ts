@@ -15,7 +15,9 @@ export interface HostCpu {
 export function hostCpuMissing(): string | undefined {
   if (process.arch !== 'x64' || process.platform !== 'linux') return 'the host-CPU oracle needs x86-64 Linux';
   const gcc = spawnSync('gcc', ['--version']);
-  return gcc.status === 0 ? undefined : 'the host-CPU oracle needs gcc: install it (Debian: apt-get install gcc libc6-dev)';
+  return gcc.status === 0
+    ? undefined
+    : 'the host-CPU oracle needs gcc: install it (Debian: apt-get install gcc libc6-dev)';
 }
 
 /** Build the helper with gcc and run batches of cases through it. */

@@ -76,10 +76,23 @@ function buildPageTables(guest: Guest): void {
 
 function controls(): ExecutionControls {
   return {
-    pin: 0, primary: SECONDARY_ENABLED, secondary: ENABLE_EPT | UNRESTRICTED_GUEST, exceptionBitmap: 0xffffffff,
-    pageFaultErrorCodeMask: 0, pageFaultErrorCodeMatch: 0, cr0Mask: 0n, cr0Shadow: 0n, cr4Mask: 0n, cr4Shadow: 0n,
-    ioBitmap: new Uint8Array(8192), msrBitmap: new Uint8Array(4096), tscOffset: 0n, tprThreshold: 0,
-    eptPointer: BigInt(EPT_POOL_BASE) | BigInt(EPTP_FOUR_LEVELS | EPTP_WRITE_BACK), pleGap: 0, pleWindow: 0,
+    pin: 0,
+    primary: SECONDARY_ENABLED,
+    secondary: ENABLE_EPT | UNRESTRICTED_GUEST,
+    exceptionBitmap: 0xffffffff,
+    pageFaultErrorCodeMask: 0,
+    pageFaultErrorCodeMatch: 0,
+    cr0Mask: 0n,
+    cr0Shadow: 0n,
+    cr4Mask: 0n,
+    cr4Shadow: 0n,
+    ioBitmap: new Uint8Array(8192),
+    msrBitmap: new Uint8Array(4096),
+    tscOffset: 0n,
+    tprThreshold: 0,
+    eptPointer: BigInt(EPT_POOL_BASE) | BigInt(EPTP_FOUR_LEVELS | EPTP_WRITE_BACK),
+    pleGap: 0,
+    pleWindow: 0,
   };
 }
 
