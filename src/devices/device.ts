@@ -35,7 +35,7 @@ export interface Region {
   readonly length: number;
   /** Where two regions overlap the higher one answers. Default 0. An access goes whole to the region of its first byte. */
   readonly priority?: number;
-  /** Access widths the model itself handles; the bus splits or widens others. */
+  /** Access widths the model itself handles. Wider ones come in pieces; of a widened one the low part is kept. */
   readonly minAccess: 1 | 2 | 4 | 8;
   readonly maxAccess: 1 | 2 | 4 | 8;
 }

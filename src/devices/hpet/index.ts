@@ -6,12 +6,12 @@ export { type HpetState, hpetAtReset } from './state.ts';
 
 /**
  * High-precision event timer block at 0xfed00000, 100 MHz. The RTC's and (with a user-space PIT) the PIT's outputs
- * come in as inputs; `pit_enable` low tells the PIT that timer 0 has its line.
+ * come in as inputs, `gsi24` to `gsi31` lead nowhere; `pit_enable` low tells the PIT that timer 0 has its line.
  */
 export const hpet: Device<HpetState> = {
   model: 'HPET',
   regions: [{ name: 'hpet', space: 'memory', base: 0xfed0_0000, length: 0x400, minAccess: 4, maxAccess: 4 }],
-  pins: [...Array.from({ length: 24 }, (_, gsi) => `gsi${gsi}`), 'pit_enable'],
+  pins: [...Array.from({ length: 32 }, (_, gsi) => `gsi${gsi}`), 'pit_enable'],
   inputs: ['rtc', 'pit'],
   read: (state, _region, offset, _size, effects) => readHpet(state, offset, effects),
   write: (state, _region, offset, _size, value, effects) => writeHpet(state, offset, value, effects),

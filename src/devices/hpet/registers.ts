@@ -20,7 +20,7 @@ export const TN = {
   mode32: 0x0100,
   routeShift: 9,
   routeMask: 0x3e00,
-  writable: 0x3f4e,
+  writable: 0x7f4e,
 } as const;
 
 /** Three timers. */

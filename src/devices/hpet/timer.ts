@@ -81,7 +81,7 @@ export const isPeriodic = (timer: HpetTimer): boolean => (timer.configuration & 
 
 function routeOf(hpet: HpetState, index: number): number {
   if (index <= 1 && isLegacy(hpet)) return index === 0 ? 0 : RTC_IRQ;
-  return ((hpet.timers[index]!.configuration & TN.routeMask) >> TN.routeShift) % 24;
+  return (hpet.timers[index]!.configuration & TN.routeMask) >> TN.routeShift;
 }
 
 /** Ticks until the comparator is reached; one that was passed matches at the next tick. */

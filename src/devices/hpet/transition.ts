@@ -197,7 +197,6 @@ function writeComparatorHigh(timer: HpetTimer, value: number): void {
   if (!isPeriodic(timer) || timer.configuration & TN.setValue) timer.comparator = withHigh(timer.comparator, value);
   else timer.period = withHigh(timer.period, value);
   timer.configuration &= ~TN.setValue;
-  if (isMode32(timer)) timer.comparator &= LOW;
 }
 
 const low = (value: bigint): number => Number(value & LOW);

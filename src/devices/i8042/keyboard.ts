@@ -11,10 +11,8 @@ const COMMAND = {
   enable: 0xf4,
   disable: 0xf5,
   defaults: 0xf6,
-  setAllFirst: 0xf7,
-  setAllLast: 0xfa,
-  setKeyFirst: 0xfb,
-  setKeyLast: 0xfd,
+  setAllKeys: 0xfa,
+  setKeyMakeBreak: 0xfc,
   reset: 0xff,
 } as const;
 
@@ -40,10 +38,9 @@ function toSet2(code: number): number[] {
 
 function replies(keyboard: Ps2Keyboard, byte: number, translate: boolean): number[] {
   const { acknowledge, resend, testPassed } = REPLY;
-  if (byte >= COMMAND.setAllFirst && byte <= COMMAND.setAllLast) return [acknowledge];
-  if (byte >= COMMAND.setKeyFirst && byte <= COMMAND.setKeyLast) return expect(keyboard, byte);
   switch (byte) {
     case 0x00:
+    case COMMAND.setAllKeys:
       return [acknowledge];
     case COMMAND.identify:
       return [acknowledge, 0xab, translate ? 0x41 : 0x83];
@@ -55,6 +52,7 @@ function replies(keyboard: Ps2Keyboard, byte: number, translate: boolean): numbe
     case COMMAND.scanCodeSet:
     case COMMAND.setLeds:
     case COMMAND.setRate:
+    case COMMAND.setKeyMakeBreak:
       return expect(keyboard, byte);
     case COMMAND.disable:
     case COMMAND.defaults:
@@ -81,4 +79,5 @@ function takeParameter(keyboard: Ps2Keyboard, byte: number): void {
   if (command !== COMMAND.scanCodeSet) return;
   if (byte === 0) keyboard.replies.push(keyboard.scanCodeSet);
   else if (byte <= 3) keyboard.scanCodeSet = byte;
+  else keyboard.replies = [REPLY.resend];
 }

@@ -1,4 +1,4 @@
-import { REPLY } from './registers.ts';
+import { QUEUE_SIZE, REPLY } from './registers.ts';
 import { mouseAtReset, type Ps2Mouse } from './state.ts';
 
 /** Commands to the mouse. IBM PS/2 Technical Reference, mouse. */
@@ -22,11 +22,19 @@ const COMMAND = {
 
 const ACK = REPLY.acknowledge;
 
-/** A byte from the host. */
+/** A byte from the host. Replies queue behind what was not read yet; what finds no room is lost. */
 export function commandMouse(mouse: Ps2Mouse, byte: number): void {
-  if (mouse.expecting >= 0) takeParameter(mouse, byte);
-  else if (mouse.wrap && byte !== COMMAND.endWrap && byte !== COMMAND.reset) mouse.replies = [byte];
-  else mouse.replies = replies(mouse, byte);
+  const answer = answerTo(mouse, byte);
+  if (mouse.queue.length + answer.length <= QUEUE_SIZE) mouse.queue.push(...answer);
+}
+
+function answerTo(mouse: Ps2Mouse, byte: number): number[] {
+  if (mouse.expecting >= 0) return takeParameter(mouse, byte);
+  if (mouse.wrap && byte !== COMMAND.reset) {
+    mouse.wrap = byte !== COMMAND.endWrap;
+    return mouse.wrap ? [byte] : [ACK];
+  }
+  return replies(mouse, byte);
 }
 
 function replies(mouse: Ps2Mouse, byte: number): number[] {
@@ -40,8 +48,7 @@ function replies(mouse: Ps2Mouse, byte: number): number[] {
       mouse.remote = byte === COMMAND.remote;
       return [ACK];
     case COMMAND.wrap:
-    case COMMAND.endWrap:
-      mouse.wrap = byte === COMMAND.wrap;
+      mouse.wrap = true;
       return [ACK];
     case COMMAND.identify:
       return [ACK, mouse.type];
@@ -58,7 +65,7 @@ function replies(mouse: Ps2Mouse, byte: number): number[] {
       mouse.enabled = byte === COMMAND.enable;
       return [ACK];
     case COMMAND.defaults:
-      Object.assign(mouse, mouseAtReset(), { type: mouse.type });
+      Object.assign(mouse, mouseAtReset(), { type: mouse.type, queue: mouse.queue });
       return [ACK];
     case COMMAND.reset:
       Object.assign(mouse, mouseAtReset());
@@ -72,17 +79,17 @@ const statusByte = (mouse: Ps2Mouse): number =>
   (mouse.remote ? 0x40 : 0) | (mouse.enabled ? 0x20 : 0) | (mouse.doubled ? 0x10 : 0);
 
 /** The sample rates 200, 100, 80 turn on the wheel, 200, 200, 80 the fourth and fifth button. */
-function takeParameter(mouse: Ps2Mouse, byte: number): void {
+function takeParameter(mouse: Ps2Mouse, byte: number): number[] {
   const command = mouse.expecting;
   mouse.expecting = -1;
-  mouse.replies = [ACK];
   if (command === COMMAND.setResolution) {
     mouse.resolution = byte;
-    return;
+    return [ACK];
   }
   mouse.sampleRate = byte;
   mouse.lastRates = [...mouse.lastRates.slice(-2), byte];
   const knock = mouse.lastRates.join();
   if (knock === '200,100,80') mouse.type = 3;
   if (knock === '200,200,80') mouse.type = 4;
+  return [ACK];
 }

@@ -18,7 +18,7 @@ export function readData(kbc: I8042State, effects: Effects): number {
     const port = kbc[source];
     kbc.outputByte = port.replies.shift() ?? port.queue.shift() ?? kbc.outputByte;
   }
-  fillOutput(kbc, effects);
+  fillOutput(kbc, effects, source);
   return kbc.outputByte;
 }
 
@@ -126,22 +126,27 @@ function sayOwn(kbc: I8042State, byte: number, effects: Effects, auxiliary = fal
   fillOutput(kbc, effects);
 }
 
-/** Fill an empty output buffer: the controller first, then the keyboard, then the mouse, unless disabled. */
-function fillOutput(kbc: I8042State, effects: Effects): void {
+/**
+ * Fill an empty output buffer: the controller first, then the keyboard, then the mouse, unless disabled. Whoever
+ * was `served` last lets the others go first.
+ */
+function fillOutput(kbc: I8042State, effects: Effects, served?: I8042State['source']): void {
   if (kbc.status & STATUS.outputFull) return;
-  const source = nextSource(kbc);
+  const source = nextSource(kbc, served) ?? nextSource(kbc);
   if (source === undefined) return;
   kbc.source = source;
   const auxiliary = source === 'mouse' || (source === 'own' && kbc.own !== false && kbc.own.auxiliary);
   kbc.status |= STATUS.outputFull | (auxiliary ? STATUS.auxiliaryFull : 0);
+  kbc.outputPort &= ~OUTPUT_PORT.auxiliaryFull;
   kbc.outputPort |= OUTPUT_PORT.keyboardFull | (auxiliary ? OUTPUT_PORT.auxiliaryFull : 0);
   driveLines(kbc, effects);
 }
 
-function nextSource(kbc: I8042State): I8042State['source'] | undefined {
+function nextSource(kbc: I8042State, served?: I8042State['source']): I8042State['source'] | undefined {
+  const { mode } = kbc;
   if (kbc.own !== false) return 'own';
-  if (hasData(kbc.keyboard) && (kbc.mode & MODE.keyboardDisabled) === 0) return 'keyboard';
-  if (hasData(kbc.mouse) && (kbc.mode & MODE.auxiliaryDisabled) === 0) return 'mouse';
+  if (served !== 'keyboard' && hasData(kbc.keyboard) && (mode & MODE.keyboardDisabled) === 0) return 'keyboard';
+  if (served !== 'mouse' && hasData(kbc.mouse) && (mode & MODE.auxiliaryDisabled) === 0) return 'mouse';
   return undefined;
 }
 

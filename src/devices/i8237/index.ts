@@ -4,6 +4,8 @@ import type { Device } from '../device.ts';
 export interface DmaChannel {
   address: number;
   count: number;
+  /** Address the channel stands at: loaded when a register's high byte is written. */
+  current: number;
   mode: number;
   page: number;
 }
@@ -28,7 +30,7 @@ const controller = (): DmaController => ({
   status: 0,
   mask: 0xff,
   flipFlop: false,
-  channels: Array.from({ length: 4 }, () => ({ address: 0, count: 0, mode: 0, page: 0 })),
+  channels: Array.from({ length: 4 }, () => ({ address: 0, count: 0, current: 0, mode: 0, page: 0 })),
 });
 
 /** After reset every channel is masked. */
@@ -85,7 +87,7 @@ function flip(chip: DmaController): number {
 
 function readChannel(chip: DmaController, port: number): number {
   const channel = chip.channels[port >> 1]!;
-  return ((port & 1 ? channel.count : channel.address) >> flip(chip)) & 0xff;
+  return ((port & 1 ? channel.count : channel.current) >> flip(chip)) & 0xff;
 }
 
 function writeChannel(chip: DmaController, port: number, value: number): void {
@@ -94,6 +96,7 @@ function writeChannel(chip: DmaController, port: number, value: number): void {
   const merge = (old: number): number => (old & (0xff00 >> shift)) | (value << shift);
   if (port & 1) channel.count = merge(channel.count);
   else channel.address = merge(channel.address);
+  if (shift === 8) channel.current = channel.address;
 }
 
 /** Reading status clears the terminal-count bits; port 9 shows the mask, as QEMU does. */

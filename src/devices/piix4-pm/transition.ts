@@ -18,7 +18,8 @@ const NANOSECONDS = 1_000_000_000;
 export function readPm(pm: Piix4PmState, region: number, offset: number, effects: Effects): number {
   switch (region) {
     case REGION.event:
-      return offset === 0 ? eventStatus(pm, effects.now) : pm.enable;
+      if (offset === 0) return eventStatus(pm, effects.now);
+      return offset === 2 ? pm.enable : 0;
     case REGION.control:
       return pm.control;
     case REGION.timer:
@@ -37,7 +38,7 @@ export function writePm(pm: Piix4PmState, region: number, offset: number, value:
   switch (region) {
     case REGION.event:
       if (offset === 0) clearEvents(pm, value, effects);
-      else pm.enable = value;
+      else if (offset === 2) pm.enable = value;
       updateSci(pm, effects);
       break;
     case REGION.control:
