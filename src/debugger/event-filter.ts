@@ -1,6 +1,6 @@
 import { sourceName, type Stamped } from '../events/stamped.ts';
 import { VOCABULARY } from '../events/vocabulary.ts';
-import { fieldsText } from './event-text.ts';
+import { textOf } from '../replay/export/text.ts';
 
 /** Which events of a trace somebody wants to see. Absent: no limit. */
 export interface EventFilter {
@@ -23,7 +23,7 @@ export function matcher(filter: EventFilter): (stamped: Stamped) => boolean {
     stamped.tick >= fromTick &&
     stamped.tick <= toTick &&
     (source === undefined || sourceName(stamped.source) === source) &&
-    (containing === undefined || fieldsText(stamped).includes(containing));
+    (containing === undefined || textOf(stamped.event).includes(containing));
 }
 
 /** Patterns that name no kind of event there is. */

@@ -3,9 +3,9 @@ import { Problem } from '../base/problem.ts';
 import type { HostRequest } from '../devices/device.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { KvmState } from '../kvm/state.ts';
-import type { InputEvent, InputSource, MachineParts, VmmPart } from '../reducers/parts.ts';
+import type { InputSource, MachineParts } from '../reducers/parts.ts';
 import { CHANCE } from '../replay/sources/random.ts';
-import { createMachinePc, type Vmm, type VmmState } from '../vmm/index.ts';
+import { createMachinePc, type Vmm } from '../vmm/index.ts';
 import type { Images } from './images.ts';
 import { type MachineDescription, machineOptions } from './machine-description.ts';
 
@@ -43,7 +43,7 @@ export function assemble(assembly: Assembly): Assembled {
     },
     vmm: (ioctls, host) => {
       vmm = createMachinePc(ioctls, options, host);
-      return vmmPart(vmm);
+      return vmm;
     },
     chance: CHANCE,
     inputs: assembly.inputs,
@@ -66,34 +66,4 @@ export function assemble(assembly: Assembly): Assembled {
       return kvm.state as KvmState;
     },
   };
-}
-
-/** QEMU's half with its inputs by kind, as the loop delivers them. */
-function vmmPart(vmm: Vmm): VmmPart {
-  return {
-    get state() {
-      return vmm.state;
-    },
-    set state(state) {
-      vmm.state = state as VmmState;
-    },
-    service: (vcpu) => vmm.service(vcpu),
-    deadline: () => vmm.deadline(),
-    expire: () => vmm.expire(),
-    receive: (input) => receive(vmm, input),
-    restored: () => vmm.restore(vmm.state),
-  };
-}
-
-function receive(vmm: Vmm, input: InputEvent): void {
-  switch (input.kind) {
-    case 'sim:serial_received':
-      vmm.receiveSerial(input.line, input.bytes);
-      break;
-    case 'sim:reset_requested':
-      vmm.requestReset('a person');
-      break;
-    default:
-      break;
-  }
 }

@@ -4,7 +4,7 @@ import { writeOut } from '../../host/terminal.ts';
 import { fold, replay } from './replay-commands.ts';
 import { run } from './run.ts';
 import { tour } from './tour.ts';
-import { type Print, printEvents, printInfo, printStatistics } from './trace-commands.ts';
+import { type Print, printEvents, printExits, printInfo } from './trace-commands.ts';
 import { wholeNumber } from './qemu-values.ts';
 import { UsageProblem } from './usage.ts';
 
@@ -81,8 +81,8 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .option('--initrd <file>', 'the same for the initial RAM disk')
     .option('--bios <file>', 'the same for the firmware')
     .option('--console', "show the guest's console again")
-    .action(async (file, options) => {
-      status = await replay(file, options);
+    .action((file, options) => {
+      status = replay(file, options, print);
     });
   program
     .command('events <file>')
@@ -101,8 +101,10 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   program
     .command('stat <file>')
     .description('VM exits by reason: count, share, instructions')
-    .action((file) => {
-      status = printStatistics(file, print);
+    .option('--vcpu <n>', 'of one processor')
+    .action((file, options) => {
+      const vcpu = options.vcpu === undefined ? undefined : wholeNumber('--vcpu', options.vcpu, 0, FURTHEST);
+      status = printExits(file, vcpu, print);
     });
   program
     .command('info <file>')
@@ -113,8 +115,8 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   program
     .command('fold <file>')
     .description('rebuild hypervisor and device state from the recorded events alone')
-    .action(async (file) => {
-      status = await fold(file);
+    .action((file) => {
+      status = fold(file);
     });
   program
     .command('tour')
