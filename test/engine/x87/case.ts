@@ -13,13 +13,15 @@ export interface X87Row {
   name: string;
   opcode: number;
   modrm: number;
+  /** With an operand-size prefix. */
+  operand16?: boolean;
   operand: 'none' | 'm32' | 'm64' | 'm80' | 'int' | 'bcd' | 'm16' | 'env' | 'image';
   /** Bits of FSW that the manual leaves undefined. */
   undefinedFsw?: number;
 }
 
 /** Everything around the unit: the state lies at the layout's addresses of a small memory. */
-export function createUnit(): { unit: X87Unit; operand: Uint8Array; out: { flags: number; ax: number } } {
+export function createUnit(operand16 = false): { unit: X87Unit; operand: Uint8Array; out: { flags: number; ax: number } } {
   const memory = new DataView(new ArrayBuffer(0x2000));
   const buffer = new DataView(new ArrayBuffer(512));
   const bytes = new Uint8Array(buffer.buffer);
@@ -32,7 +34,7 @@ export function createUnit(): { unit: X87Unit; operand: Uint8Array; out: { flags
     flags: () => out.flags,
     setFlags: (zpc) => { out.flags = (out.flags & ~0x8d5) | zpc; },
     setAx: (value) => { out.ax = value; },
-    operand16: false, realFormat: false, instructionPointer: 0n, codeSelector: 0, dataPointer: 0n, dataSelector: 0,
+    operand16, realFormat: false, instructionPointer: 0n, codeSelector: 0, dataPointer: 0n, dataSelector: 0,
   });
   memory.setUint16(FCW, 0x37f, true);
   memory.setUint16(FSW, 0, true);
@@ -60,7 +62,11 @@ function fillOperand(view: DataView, at: number, row: X87Row, draw: Draw): void 
     for (let index = 0; index < 9; index++) view.setUint8(at + index, drawBelow(draw, 10) * 16 + drawBelow(draw, 10));
     view.setUint8(at + 9, drawOf(draw, [0, 0x80]));
   }
-  if (row.operand === 'env' || row.operand === 'image') fillImage(view, at, draw);
+  if (row.operand !== 'env' && row.operand !== 'image') return;
+  fillImage(view, at, draw);
+  if (row.operand16 !== true) return;
+  view.setUint16(at + 2, view.getUint16(at + 4, true), true);
+  view.setUint16(at + 4, view.getUint16(at + 8, true), true);
 }
 
 function fillImage(view: DataView, at: number, draw: Draw): void {
@@ -99,9 +105,9 @@ export function drawRecords(
   const view = new DataView(records.buffer);
   for (let index = 0; index < cases; index++) {
     const base = index * RECORD;
-    view.setUint8(base, 2);
-    view.setUint8(base + CODE, row.opcode);
-    view.setUint8(base + CODE + 1, row.modrm);
+    const code = [...(row.operand16 === true ? [0x66] : []), row.opcode, row.modrm];
+    view.setUint8(base, code.length);
+    code.forEach((byte, at) => view.setUint8(base + CODE + at, byte));
     fillImage(view, base + IMAGE, draw);
     fillOperand(view, base + MEMORY, row, draw);
     view.setUint32(base + RAX, 0x1234_5678, true);
@@ -122,8 +128,11 @@ export function describe(view: DataView, base: number, fswMask: number): string 
     parts.push(`st${i} ${hex(view.getUint16(at + 36 + i * 10, true))}:${hex(view.getBigUint64(at + 28 + i * 10, true))}`);
   }
   let memory = '';
+  const wide = view.getUint8(base + CODE) !== 0x66;
+  const stores = view.getUint8(base + view.getUint8(base)) >> 3 === 6;
+  const pointers = !stores ? [0, 0] : wide ? [12, 28] : [6, 14];
   for (let index = 0; index < 112; index++) {
-    const pointer = index >= 12 && index < 28 && view.getUint8(base + CODE + 1) >> 3 === 6;
+    const pointer = index >= pointers[0] && index < pointers[1];
     memory += pointer ? '..' : view.getUint8(base + MEMORY + index).toString(16).padStart(2, '0');
   }
   parts.push(`flags ${hex(view.getUint32(base + RFLAGS, true) & 0x8d5)}`, `ax ${hex(view.getUint16(base + RAX, true))}`);
@@ -133,9 +142,12 @@ export function describe(view: DataView, base: number, fswMask: number): string 
 
 /** Runs one record through our unit, writing the outcome back as the oracle does. */
 export function runOurs(view: DataView, base: number, row: X87Row): void {
-  const { unit, operand, out } = createUnit();
+  const { unit, operand, out } = createUnit(row.operand16);
   const image = new Uint8Array(view.buffer, view.byteOffset + base + IMAGE, 108);
   new Uint8Array(unit.buffer.buffer).set(image);
+  for (let word = 0; word < 3 && row.operand16 === true; word++) {
+    unit.buffer.setUint16(word * 2, unit.buffer.getUint16(word * 4, true), true);
+  }
   takeEnvironment(unit);
   takeStack(unit, 28);
   operand.set(new Uint8Array(view.buffer, view.byteOffset + base + MEMORY, 256));

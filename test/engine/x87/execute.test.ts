@@ -26,6 +26,9 @@ const ROWS: X87Row[] = [
   row('fld m32', 0xd9, memory(0), 'm32'), row('fst m32', 0xd9, memory(2)), row('fstp m32', 0xd9, memory(3)),
   row('fldenv', 0xd9, memory(4), 'env'), row('fldcw', 0xd9, memory(5), 'm16'),
   row('fnstenv', 0xd9, memory(6)), row('fnstcw', 0xd9, memory(7)),
+  ...([['fldenv', 0xd9, 4, 'env'], ['fnstenv', 0xd9, 6, 'none'], ['frstor', 0xdd, 4, 'image'],
+    ['fnsave', 0xdd, 6, 'none']] as const).map(([name, opcode, reg, operand]): X87Row =>
+    ({ ...row(`${name} 16-bit`, opcode, memory(reg), operand), operand16: true })),
   row('fild m32', 0xdb, memory(0)), row('fisttp m32', 0xdb, memory(1)), row('fist m32', 0xdb, memory(2)),
   row('fistp m32', 0xdb, memory(3)), row('fld m80', 0xdb, memory(5), 'm80'), row('fstp m80', 0xdb, memory(7)),
   row('fld m64', 0xdd, memory(0), 'm64'), row('fisttp m64', 0xdd, memory(1)), row('fst m64', 0xdd, memory(2)),
