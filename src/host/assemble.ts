@@ -16,6 +16,8 @@ export interface Assembly {
   readonly seed: string;
   readonly wallClockAtPowerOn: bigint;
   readonly inputs: InputSource;
+  /** What stands in for the processor: a fold's tape. */
+  readonly engine?: MachineParts['engine'];
   onEvent(stamped: Stamped): void;
   onRequest(request: HostRequest): void;
 }
@@ -35,9 +37,7 @@ export function assemble(assembly: Assembly): Assembled {
   let vmm: Vmm | undefined;
   let kvm: { readonly state: object } | undefined;
   const parts: MachineParts = {
-    engine: () => {
-      throw new Problem('The machine is not assembled yet.');
-    },
+    engine: assembly.engine ?? liveEngine,
     kvm: () => {
       throw new Problem('The machine is not assembled yet.');
     },
@@ -66,4 +66,8 @@ export function assemble(assembly: Assembly): Assembled {
       return kvm.state as KvmState;
     },
   };
+}
+
+function liveEngine(): never {
+  throw new Problem('The machine is not assembled yet.');
 }

@@ -115,8 +115,11 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   program
     .command('fold <file>')
     .description('rebuild hypervisor and device state from the recorded events alone')
-    .action((file) => {
-      status = fold(file);
+    .option('--kernel <file>', 'the kernel, when it is no longer where it was')
+    .option('--initrd <file>', 'the same for the initial RAM disk')
+    .option('--bios <file>', 'the same for the firmware')
+    .action((file, options) => {
+      status = fold(file, options, print);
     });
   program
     .command('tour')
