@@ -95,7 +95,7 @@ function ticksToMatch(timer: HpetTimer, counter: bigint): bigint {
 function advance(timer: HpetTimer, counter: bigint): void {
   const bits = isMode32(timer) ? 32 : 64;
   const behind = BigInt.asIntN(bits, counter - timer.comparator);
-  if (behind <= 0n) return;
-  const periods = (behind + timer.period - 1n) / timer.period;
+  if (behind < 0n) return;
+  const periods = behind / timer.period + 1n;
   timer.comparator = BigInt.asUintN(bits, timer.comparator + periods * timer.period);
 }

@@ -18,7 +18,7 @@ const COMMAND = {
 
 /** A byte from the host. `translate`: the controller converts to set 1, which shows in the identity. */
 export function commandKeyboard(keyboard: Ps2Keyboard, byte: number, translate: boolean): void {
-  if (keyboard.expecting >= 0) takeParameter(keyboard, byte);
+  if (keyboard.expecting >= 0) takeParameter(keyboard, byte, translate);
   else keyboard.replies = replies(keyboard, byte, translate);
 }
 
@@ -71,13 +71,17 @@ function expect(keyboard: Ps2Keyboard, command: number): number[] {
   return [REPLY.acknowledge];
 }
 
-function takeParameter(keyboard: Ps2Keyboard, byte: number): void {
+/** What a translating controller makes of the bytes 1, 2 and 3. */
+const TRANSLATED_SETS: Readonly<Record<number, number>> = { 1: 0x43, 2: 0x41, 3: 0x3f };
+
+function takeParameter(keyboard: Ps2Keyboard, byte: number, translate: boolean): void {
   const command = keyboard.expecting;
   keyboard.expecting = -1;
   keyboard.replies = [REPLY.acknowledge];
   if (command === COMMAND.setLeds) keyboard.leds = byte;
   if (command !== COMMAND.scanCodeSet) return;
-  if (byte === 0) keyboard.replies.push(keyboard.scanCodeSet);
+  const set = keyboard.scanCodeSet;
+  if (byte === 0) keyboard.replies.push(translate ? TRANSLATED_SETS[set]! : set);
   else if (byte <= 3) keyboard.scanCodeSet = byte;
   else keyboard.replies = [REPLY.resend];
 }

@@ -68,7 +68,8 @@ function replies(mouse: Ps2Mouse, byte: number): number[] {
       Object.assign(mouse, mouseAtReset(), { type: mouse.type, queue: mouse.queue });
       return [ACK];
     case COMMAND.reset:
-      Object.assign(mouse, mouseAtReset());
+      // QEMU's mouse stays in wrap mode.
+      Object.assign(mouse, mouseAtReset(), { wrap: mouse.wrap });
       return [ACK, REPLY.testPassed, mouse.type];
     default:
       return [];
