@@ -70,7 +70,7 @@ export function refuseOtherThanTrace(path: string): void {
   const source = fileSource(path);
   const start = source.read(0, FILE_MAGIC.length);
   if (source.size > 0 && !FILE_MAGIC.every((byte, at) => start[at] === byte)) {
-    throw new Problem(`${path} exists and is not a trace: it was left as it is. Choose another name with --trace.`);
+    throw new Problem(`${path} exists and is not a trace: it is left as it is. Choose another name with --trace.`);
   }
 }
 

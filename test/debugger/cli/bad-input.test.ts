@@ -18,7 +18,7 @@ describe('bad input is answered with one sentence and a status', () => {
     ['a folder instead of a trace', ['stat', folder], 1, 'is not a file'],
     ['a missing kernel', ['run', '-kernel', at('none'), '--no-trace'], 1, 'there is no such file'],
     ['a kernel that is none', ['run', '-kernel', at('text'), '--no-trace'], 1, 'text'],
-    ['a trace path that holds something else', ['run', '--trace', at('text')], 1, 'left as it was'],
+    ['a trace path that holds something else', ['run', '--trace', at('text')], 1, 'left as it is'],
     ['a kind of event nobody knows', ['events', at('text'), '--event', 'frob'], 2, 'frob'],
   ])('%s', (_, args, status, words) => {
     const ran = retrovisor(args, '', 1);
