@@ -20,7 +20,10 @@ const SELECTOR_ORDER = [1, 2, 3, 0, 4, 5];
 
 /** Bytes of a little-endian hexadecimal field, as a number. */
 function hex32(text: string, at: number): number {
-  return Number.parseInt(text.slice(at + 6, at + 8) + text.slice(at + 4, at + 6) + text.slice(at + 2, at + 4) + text.slice(at, at + 2), 16);
+  return Number.parseInt(
+    text.slice(at + 6, at + 8) + text.slice(at + 4, at + 6) + text.slice(at + 2, at + 4) + text.slice(at, at + 2),
+    16,
+  );
 }
 
 const hex64 = (text: string, at: number): bigint => (BigInt(hex32(text, at + 8)) << 32n) | BigInt(hex32(text, at));
@@ -79,7 +82,13 @@ export function readSystemRegisters(gdb: GdbRemote): SystemRegisters {
   };
   return {
     segments: ['ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'LDT', 'TR'].map(segment),
-    gdtr: table('GDT'), idtr: table('IDT'), cr0: number('CR0'), cr2: number('CR2'), cr3: number('CR3'),
-    cr4: number('CR4'), efer: number('EFER'), mxcsr: Number(number('MXCSR')),
+    gdtr: table('GDT'),
+    idtr: table('IDT'),
+    cr0: number('CR0'),
+    cr2: number('CR2'),
+    cr3: number('CR3'),
+    cr4: number('CR4'),
+    efer: number('EFER'),
+    mxcsr: Number(number('MXCSR')),
   };
 }

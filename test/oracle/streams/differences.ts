@@ -1,0 +1,52 @@
+/** Why an event may be in one recording and not in the other. `where`: which side has it. */
+export interface Explanation {
+  readonly where: 'reference' | 'ours' | 'either';
+  readonly token: RegExp;
+  readonly why: string;
+}
+
+/** The kinds of difference between our machine and the KVM-Intel recordings; docs/event-order.md says more. */
+export const EXPLANATIONS: readonly Explanation[] = [
+  {
+    where: 'reference',
+    token: /EXTERNAL_INTERRUPT/,
+    why: "the host's own interrupts: our host has none",
+  },
+  {
+    where: 'either',
+    token: /EXTERNAL_INTERRUPT|PREEMPTION_TIMER|INTERRUPT_WINDOW|PENDING_INTERRUPT|PAUSE_INSTRUCTION| HLT /,
+    why: 'timing: when a timer fires or another vCPU answers depends on the speed of the host',
+  },
+  {
+    where: 'either',
+    token:
+      /APIC_WRITE|APIC_ACCESS|EOI_INDUCED|TPR_BELOW|^apic_(read|write)|msr_(read|write) 8[0-9a-f]{2}$|MSR_(READ|WRITE)/,
+    why: 'APICv: with it the recording host wrote LAPIC registers without an MSR or EPT exit',
+  },
+  {
+    where: 'either',
+    token: /^cpuid |CPUID/,
+    why: 'CPUID: the recording passed its host processor through, so firmware and guest ask for other leaves',
+  },
+  {
+    where: 'either',
+    token: /^smm |0xb2|pio (read|write) b[23]|WBINVD|info1 b2|RSM|CR_ACCESS|^cr_(read|write)|^cr /,
+    why: 'SMM: the recording ran with smm=on, so the firmware installs its SMI handler',
+  },
+  {
+    where: 'either',
+    token: /pio \w+ (40|41|42|43|61|608|70|71|3fd|3f8|402|92) |IO_INSTRUCTION/,
+    why: 'polling of a clock or of the serial line, and debug output that names addresses of its run',
+  },
+  {
+    where: 'either',
+    token: /^inject |^accept |^ipi /,
+    why: 'interrupts come when their timer or peer is ready',
+  },
+];
+
+/** The first explanation that fits. */
+export function explain(token: string, side: 'reference' | 'ours'): string | undefined {
+  return EXPLANATIONS.find(({ where, token: pattern }) => (where === 'either' || where === side) && pattern.test(token))
+    ?.why;
+}

@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+
+/** One kvm tracepoint in text: from ftrace, `trace-cmd report` or our own `events`. */
+export interface TracedEvent {
+  readonly name: string;
+  readonly text: string;
+}
+
+const LINE = /\b(kvm_\w+): +(.*?)\s*$/;
+
+/** The kvm tracepoints of a text, in order. */
+export function parseEvents(text: string): TracedEvent[] {
+  const events: TracedEvent[] = [];
+  for (const line of text.split('\n')) {
+    const match = LINE.exec(line);
+    if (match !== null) events.push({ name: match[1], text: match[2] });
+  }
+  return events;
+}
+
+/** A gzip-compressed recording. */
+export const readRecording = (path: string): TracedEvent[] => parseEvents(gunzipSync(readFileSync(path)).toString());
+
+/** Ports whose value depends on when they are read. */
+const TIMED_PORTS = new Set([0x40, 0x41, 0x42, 0x43, 0x61, 0x71, 0x608]);
+
+type Token = (text: string) => string | undefined;
+
+/** The guest's code lies elsewhere in another build; the firmware's below 1 MB does not. */
+function place(rip: string): string {
+  const address = Number.parseInt(rip, 16);
+  return address < 0x100000 ? `0x${address.toString(16)}` : 'high';
+}
+
+const TOKENS: Readonly<Record<string, Token>> = {
+  kvm_exit: (text) => {
+    const match = /vcpu (\d+) reason (\w+) rip 0x([0-9a-f]+) info1 0x([0-9a-f]+)/.exec(text);
+    if (match === null) return undefined;
+    const [, vcpu, reason, rip, info] = match;
+    const qualification = reason === 'IO_INSTRUCTION' || reason === 'CR_ACCESS' ? ' ' + info.replace(/^0+/, '') : '';
+    return reason === 'EPT_VIOLATION' ? undefined : `exit ${vcpu} ${reason}${qualification} at ${place(rip)}`;
+  },
+  kvm_pio: (text) => {
+    const match = /pio_(\w+) at 0x([0-9a-f]+) size (\d) count (\d+) val (.*)/.exec(text);
+    if (match === null) return undefined;
+    const [, direction, port, size, count, value] = match;
+    const isTimed = direction === 'read' && TIMED_PORTS.has(Number.parseInt(port, 16));
+    return `pio ${direction} ${port} ${size} ${count} ${isTimed ? 'timed' : value.replace(/ .*/, '')}`;
+  },
+  kvm_cpuid: (text) => /func ([0-9a-f]+) idx/.exec(text)?.[1].replace(/^/, 'cpuid '),
+  kvm_msr: (text) => /(msr_\w+) ([0-9a-f]+)/.exec(text)?.slice(1).join(' '),
+  kvm_cr: (text) => 'cr ' + text,
+  kvm_apic: (text) => text.replace(/0x[0-9a-f]{5,}/, 'count'),
+  kvm_apic_ipi: (text) => 'ipi ' + text,
+  kvm_apic_accept_irq: (text) => 'accept ' + text,
+  kvm_inj_virq: (text) => 'inject ' + text.replace(/^[A-Za-z/]+n? ?0x/, '0x').replace(' [reinjected]', ''),
+  kvm_inj_exception: (text) => 'inject ' + text.replace(' [reinjected]', ''),
+  kvm_hypercall: (text) => 'hypercall ' + text,
+  kvm_smm_transition: (text) => 'smm ' + text.replace(/.*: /, ''),
+};
+
+/** What two recordings of the same guest can be expected to share, in order. */
+export function tokensOf(events: readonly TracedEvent[]): string[] {
+  const tokens: string[] = [];
+  for (const { name, text } of events) {
+    const token = TOKENS[name]?.(text);
+    if (token !== undefined) tokens.push(token);
+  }
+  return tokens;
+}
