@@ -1,10 +1,14 @@
 import { acpiFiles } from '../acpi/table-loader.ts';
+import { bootsThroughFirmware } from '../loaders/boot-path.ts';
 import { encodeE820, machineE820 } from '../loaders/e820.ts';
+import { firmwareLinuxItems } from '../loaders/firmware-linux.ts';
+import { LINUX_BOOT_ROM, linuxBootRom } from '../option-rom/linux-boot.ts';
 import type { MachineOptions, NamedImage } from '../options.ts';
 import { machineAcpi } from '../pc/acpi.ts';
-import { ramLayout } from '../pc/ram-layout.ts';
+import { type RamLayout, ramLayout } from '../pc/ram-layout.ts';
 import type { FwCfgItems } from './device.ts';
 import { FW_CFG } from './keys.ts';
+import { number } from './number.ts';
 
 /** Every key QEMU 7.2's `pc` machine offers its firmware. */
 export function firmwareItems(options: MachineOptions): FwCfgItems {
@@ -22,30 +26,21 @@ export function firmwareItems(options: MachineOptions): FwCfgItems {
     [FW_CFG.maxCpus, number(options.smp, 2)],
     [FW_CFG.irq0Override, number(1, 4)],
     [FW_CFG.hpet, hpetConfiguration()],
+    ...kernelItems(options, ram),
   ]);
+  const roms = optionRoms(options);
   const files = {
     'bios-geometry': new Uint8Array(),
-    bootorder: bootOrder(options.optionRoms ?? []),
+    bootorder: bootOrder(roms),
     'etc/boot-fail-wait': number(0xffffffff, 4),
     'etc/e820': encodeE820(machineE820(ram)),
     'etc/system-states': SYSTEM_STATES,
     'etc/tpm/log': new Uint8Array(),
     ...acpiFiles(machineAcpi(options)),
-    ...romFiles(options),
+    ...romFiles(roms),
   };
   addFiles(items, files);
   return items;
-}
-
-/** Little-endian item of a given width. */
-export function number(value: number, width: number): Uint8Array {
-  const bytes = new Uint8Array(width);
-  let rest = value;
-  for (let at = 0; at < width; at++) {
-    bytes[at] = rest % 256;
-    rest = Math.floor(rest / 256);
-  }
-  return bytes;
 }
 
 /** Files get keys in the order of their names; the directory is big-endian. */
@@ -65,12 +60,28 @@ function addFiles(items: Map<number, Uint8Array>, files: Readonly<Record<string,
   items.set(FW_CFG.fileDirectory, directory);
 }
 
-function romFiles(options: MachineOptions): Record<string, Uint8Array> {
-  return Object.fromEntries((options.optionRoms ?? []).map((rom) => [`genroms/${rom.name}`, rom.bytes]));
+interface OptionRom extends NamedImage {
+  readonly bootIndex: number;
+}
+
+/** The user's, then the one that boots the kernel when firmware does. */
+function optionRoms(options: MachineOptions): readonly OptionRom[] {
+  const given = options.optionRoms ?? [];
+  if (!bootsThroughFirmware(options)) return given;
+  return [...given, { name: LINUX_BOOT_ROM, bytes: linuxBootRom(), bootIndex: 0 }];
+}
+
+function kernelItems(options: MachineOptions, ram: RamLayout): ReadonlyMap<number, Uint8Array> {
+  if (!bootsThroughFirmware(options)) return new Map();
+  return firmwareLinuxItems(options.kernel!, options.initrd, options.append ?? '', ram);
+}
+
+function romFiles(roms: readonly OptionRom[]): Record<string, Uint8Array> {
+  return Object.fromEntries(roms.map((rom) => [`genroms/${rom.name}`, rom.bytes]));
 }
 
 /** Option ROMs with a boot index, lowest first, one path a line. */
-function bootOrder(roms: readonly (NamedImage & { readonly bootIndex: number })[]): Uint8Array {
+function bootOrder(roms: readonly OptionRom[]): Uint8Array {
   const ordered = roms.filter((rom) => rom.bootIndex >= 0).sort((a, b) => a.bootIndex - b.bootIndex);
   if (ordered.length === 0) return new Uint8Array();
   return text(`${ordered.map((rom) => `/rom@genroms/${rom.name}`).join('\n')}\0`);

@@ -1,4 +1,5 @@
 import type { Machine } from '../machine.ts';
+import { bootsThroughFirmware } from '../loaders/boot-path.ts';
 import { planLinux } from '../loaders/direct-linux.ts';
 import { multibootHeader, planMultiboot } from '../loaders/multiboot.ts';
 import type { LoadPlan } from '../loaders/plan.ts';
@@ -19,13 +20,12 @@ export function powerOn(machine: Machine): void {
 
 /** The kernel that starts without firmware, if there is one. Multiboot kernels always do. */
 function directPlan(machine: Machine): LoadPlan | undefined {
-  const { kernel, initrd, bios, append } = machine.options;
-  if (kernel === undefined) return undefined;
+  const { kernel, initrd, append } = machine.options;
+  if (kernel === undefined || bootsThroughFirmware(machine.options)) return undefined;
   const { ram } = machine;
   if (multibootHeader(kernel.bytes) !== undefined) {
     return planMultiboot({ kernel, modules: initrd === undefined ? [] : [initrd], append: append ?? '', ram });
   }
-  if (bios !== undefined) return undefined;
   return planLinux({ kernel, initrd, append: append ?? '', ram, rsdp: RSDP_ADDRESS });
 }
 
