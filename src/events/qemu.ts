@@ -6,6 +6,9 @@ const pointer = (value: number): string => (value === 0 ? '(nil)' : `0x${hex(val
 
 const PORT_SIZES: Readonly<Record<number, string>> = { 1: 'b', 2: 'w', 4: 'l' };
 
+const portAccess = (e: { readonly addr: number; readonly size: number; readonly val: number }): string =>
+  `addr 0x${hex(e.addr)}(${PORT_SIZES[e.size] ?? '?'}) value ${e.val}`;
+
 const PCI_CONFIG = { dev: 'text', bus: 'u', slot: 'u', func: 'u', offs: 'u', val: 'u' } as const;
 const PCI_MAPPING = { dev: 'text', bus: 'u', slot: 'u', func: 'u', bar: 'u', addr: 'u', size: 'u' } as const;
 
@@ -95,11 +98,8 @@ export const QEMU_EVENTS = {
   kvm_dirty_ring_flush: fact({ finished: 'i' }, (e) => `${e.finished}`),
   memory_region_ops_read: fact(MEMORY_REGION_OPS, memoryRegionOps),
   memory_region_ops_write: fact(MEMORY_REGION_OPS, memoryRegionOps),
-  cpu_in: fact({ addr: 'u', size: 'u', val: 'u' }, (e) => `addr 0x${hex(e.addr)}(${PORT_SIZES[e.size]}) value ${e.val}`),
-  cpu_out: fact(
-    { addr: 'u', size: 'u', val: 'u' },
-    (e) => `addr 0x${hex(e.addr)}(${PORT_SIZES[e.size]}) value ${e.val}`,
-  ),
+  cpu_in: fact({ addr: 'u', size: 'u', val: 'u' }, portAccess),
+  cpu_out: fact({ addr: 'u', size: 'u', val: 'u' }, portAccess),
   pci_cfg_read: fact(PCI_CONFIG, (e) => `${bdf(e)} @0x${hex(e.offs)} -> 0x${hex(e.val)}`),
   pci_cfg_write: fact(PCI_CONFIG, (e) => `${bdf(e)} @0x${hex(e.offs)} <- 0x${hex(e.val)}`),
   pci_update_mappings_add: fact(PCI_MAPPING, mapping),

@@ -156,7 +156,8 @@ function giveTurn(context: MachineContext, vcpu: number): number {
 /** Nobody can run: jump to the next deadline or input. */
 function idle(context: MachineContext, until: Until, input: PendingInput | undefined): Reason | undefined {
   const { clock } = context.state;
-  const inputNs = input === undefined || input.seq !== undefined ? Infinity : (input.ns ?? 0);
+  // An input that is due now but waits for its sequence number cannot end an idle time.
+  const inputNs = input?.ns === undefined || (input.seq !== undefined && input.ns <= nowNs(clock)) ? Infinity : input.ns;
   const next = Math.min(nextDeadline(context), inputNs);
   if (next === Infinity) return { why: 'idle' };
   if (next > (until.ns ?? Infinity)) return { why: 'until' };
@@ -184,7 +185,7 @@ function cutTick({ state }: MachineContext, until: Until, input: PendingInput | 
   if (until.ns !== undefined) cut = Math.min(cut, now + ticksUntil(clock, until.ns));
   // A replayed input whose tick has come waits for its sequence number: the exit before it is still to happen.
   if (input?.tick !== undefined) cut = Math.min(cut, Math.max(input.tick, now + 1));
-  if (input?.ns !== undefined) cut = Math.min(cut, now + ticksUntil(clock, input.ns));
+  if (input?.ns !== undefined && input.seq === undefined) cut = Math.min(cut, now + ticksUntil(clock, input.ns));
   return cut;
 }
 

@@ -62,7 +62,7 @@ export function followPages(regions: readonly BulkRegion[]): Pages {
     },
     image: () => followed.map(imageOf),
     restore(image) {
-      followed.forEach((each, index) => putBack(each, image[index]));
+      for (const [index, each] of followed.entries()) putBack(each, image[index]);
     },
   };
 }

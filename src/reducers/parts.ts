@@ -59,9 +59,9 @@ export interface InputSource {
 /** An input and the moment it is due. */
 export interface PendingInput {
   readonly event: InputEvent;
-  /** Virtual nanosecond from which it may be delivered. */
+  /** Virtual nanosecond from which it may be delivered; absent: at once. */
   readonly ns?: number;
-  /** Replay: the tick and sequence number at which it was delivered. */
+  /** Replay: the tick and sequence number at which it was delivered. They decide; `ns` then only ends idle times. */
   readonly tick?: number;
   readonly seq?: number;
 }

@@ -6,6 +6,7 @@ import type {
   Chance, Engine, GuestTime, InputSource, KvmPart, MachineParts, PendingInput, VmmPart,
 } from '../../src/reducers/parts.ts';
 import { CHANCE } from '../../src/replay/sources/random.ts';
+import { recordedInputs } from '../../src/replay/verify.ts';
 
 const NO_EXIT: VmExit = {
   reason: 0, qualification: 0n, instructionLength: 0, instructionInfo: 0, interruptionInfo: 0, interruptionErrorCode: 0,
@@ -46,7 +47,7 @@ export function fakeEngine(time: GuestTime): Engine {
       memory[at] += Number((tsc + BigInt(ticks * time.tscPerTick)) & 0xffn);
       dirty.add(at >> 12);
     }
-    const a0 = BigInt(memory[counts[vcpu] % 4096]);
+    const a0 = why === 'exit' ? BigInt(memory[counts[vcpu] % 4096]) : 0n;
     return {
       why, exit, ticks, rip: BigInt(counts[vcpu]), rflags: 2, interruptibility: 0, cr8: 0,
       a0, a1: 0n, a2: 0n, a3: 0n, a4: 0n, a5: 0n,
@@ -86,6 +87,7 @@ interface FakeKvmState {
   halted: boolean[];
   inGuest: boolean[];
   irq: boolean;
+  seen: number;
 }
 
 const PERIOD_NS = 50_000;
@@ -100,6 +102,7 @@ export function fakeKvm(guest: Guest, host: FakeHost, vcpus: number): KvmPart {
   const kvm = {
     state: {
       timer: PERIOD_NS, fired: 0, halted: new Array(vcpus).fill(false), inGuest: new Array(vcpus).fill(false), irq: false,
+      seen: 0,
     } as FakeKvmState,
     open: () => 0,
     ioctl(_fd: number, request: number) {
@@ -135,6 +138,8 @@ export function fakeKvm(guest: Guest, host: FakeHost, vcpus: number): KvmPart {
       if (stop.why === 'break') return 'entered';
       const reason = stop.why === 'budget' ? 1 : stop.exit.reason;
       host.raise(exitEvent(vcpu, stop, reason));
+      // Something only the processor knows, so that a fold has to have it recorded.
+      if (reason === 30) state.seen = Number(guest.readHost(stop.ticks % 4096, 1)[0] ?? 0);
       if (reason === 1) return 'entered';
       guest.skipInstruction(vcpu, 1);
       if (reason === 30) return 'userspace';
@@ -196,6 +201,12 @@ export interface FakeOptions {
   readonly engine?: MachineParts['engine'];
   readonly onEvent?: (stamped: Stamped) => void;
 }
+
+/** Options that make a machine run a recorded run again. */
+export const againOptions = (events: readonly Stamped[], verifier: { check(stamped: Stamped): void }): FakeOptions => ({
+  inputs: recordedInputs(events),
+  onEvent: verifier.check,
+});
 
 /** A machine of fakes and everything it raises. */
 export function fakeMachine(options: FakeOptions = {}): FakeRun {

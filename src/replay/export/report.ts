@@ -1,0 +1,43 @@
+import { sourceName, type Stamped } from '../../events/stamped.ts';
+import { textOf } from './text.ts';
+
+/** Virtual time of events, told from the events themselves. */
+export interface EventClock {
+  /** Virtual nanoseconds at which this event happened; call it for every event in order. */
+  ns(stamped: Stamped): number;
+}
+
+/** Ticks and the warps among the events give virtual time. */
+export function eventClock(nsPerTick: number): EventClock {
+  let warped = 0;
+  return {
+    ns({ tick, event }) {
+      if (event.kind === 'sim:idle_warped') warped += event.to - event.from;
+      return tick * nsPerTick + warped;
+    },
+  };
+}
+
+const FIRST_VCPU = 16;
+const FIRST_IOTHREAD = 272;
+
+/** Which CPU column a source gets: vCPU n runs on CPU n, everything else on CPU 0. */
+const cpuOf = (source: number): number =>
+  source >= FIRST_VCPU && source < FIRST_IOTHREAD ? source - FIRST_VCPU : 0;
+
+/** One line as `trace-cmd report` prints it: task-pid, CPU, seconds, event name, text. */
+export function reportLine(stamped: Stamped, ns: number): string {
+  const { source, event } = stamped;
+  const seconds = Math.floor(ns / 1e9);
+  const micros = Math.floor((ns % 1e9) / 1000);
+  const task = `${sourceName(source)}-${source}`.padStart(20);
+  const cpu = String(cpuOf(source)).padStart(3, '0');
+  const time = `${seconds}.${String(micros).padStart(6, '0')}`.padStart(12);
+  return `${task} [${cpu}] ${time}: ${`${event.kind}:`.padEnd(21)} ${textOf(event)}`;
+}
+
+/** Lines of a whole run. */
+export function* report(events: Iterable<Stamped>, nsPerTick: number): Generator<string> {
+  const clock = eventClock(nsPerTick);
+  for (const stamped of events) yield reportLine(stamped, clock.ns(stamped));
+}

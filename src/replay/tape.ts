@@ -1,0 +1,243 @@
+import { Problem } from '../base/problem.ts';
+import type { Stamped } from '../events/stamped.ts';
+import type { EventKind, MachineEvent } from '../events/vocabulary.ts';
+import type { Emulated, GuestStop, Registers, VmExit } from '../kvm/guest.ts';
+import type { Engine } from '../reducers/parts.ts';
+import { unpackWrites } from '../reducers/witness.ts';
+
+/** What the processor said, in the order it said it. */
+const ANSWERS: ReadonlySet<EventKind> = new Set<EventKind>([
+  'kvm_exit', 'sim:guest_stopped', 'sim:register_read', 'sim:segment_read', 'sim:xsave_read', 'sim:emulated',
+  'sim:emulation_exited', 'sim:task_switched', 'sim:memory_read', 'sim:translated',
+]);
+
+/** An exit the hypervisor made of an ended budget: the answer was the `sim:guest_stopped` before it. */
+const EXTERNAL_INTERRUPT = 1;
+
+type Of<K extends EventKind> = Extract<MachineEvent, { kind: K }>;
+
+/** A place in the answers. */
+interface Tape {
+  readonly recorded: readonly Stamped[];
+  at: number;
+  /** Ticks of the answer at hand that have been run already, because a caller stopped in the middle. */
+  played: number;
+  /**
+   * A run ended just where the recorded one did. Asked to run for no tick at all, it was cut there and ends now;
+   * asked for anything else, it had ended.
+   */
+  atStop: boolean;
+}
+
+function leaveStop(tape: Tape): void {
+  if (!tape.atStop) return;
+  tape.atStop = false;
+  tape.at += 1;
+  tape.played = 0;
+}
+
+/** The next answer, without taking it. */
+function peek(tape: Tape): MachineEvent | undefined {
+  for (; tape.at < tape.recorded.length; tape.at += 1) {
+    const { event } = tape.recorded[tape.at];
+    const isOurs = event.kind === 'kvm_exit' && (event.exit_reason & 0xffff) === EXTERNAL_INTERRUPT;
+    if (ANSWERS.has(event.kind) && !isOurs) return event;
+  }
+  return undefined;
+}
+
+function take<K extends EventKind>(tape: Tape, kind: K, what: string): Of<K> {
+  leaveStop(tape);
+  const event = peek(tape);
+  if (event === undefined) throw new TapeEnded();
+  if (event.kind !== kind) {
+    const { seq } = tape.recorded[tape.at];
+    throw new Problem(
+      `The trace cannot be folded: at event ${seq} the hypervisor asked for ${what} and the trace holds ${event.kind}. ` +
+        'It was recorded by another version, or without the processor’s answers.',
+    );
+  }
+  tape.at += 1;
+  return event as Of<K>;
+}
+
+/** The recorded answers are used up: where a trace was cut. */
+export class TapeEnded extends Error {
+  constructor() {
+    super('The trace holds no more of the processor’s answers.');
+    this.name = 'TapeEnded';
+  }
+}
+
+/**
+ * A processor that runs nothing: it answers what was recorded. With it the machine's loop folds the hypervisor's and
+ * devices' state from events alone; guest memory and registers stay unknown.
+ */
+export function tapeEngine(recorded: readonly Stamped[], eptWords = 1 << 20): Engine {
+  const tape: Tape = { recorded, at: 0, played: 0, atStop: false };
+  const words = new Uint32Array(eptWords);
+  const views: Registers[] = [];
+  let vcpus = 0;
+  return {
+    regions: [],
+    registers(vcpu) {
+      views[vcpu] ??= tapeRegisters(tape);
+      return views[vcpu];
+    },
+    addVcpu: () => vcpus++,
+    resetVcpu: () => undefined,
+    setControls: () => undefined,
+    run: (_vcpu, budget) => playRun(tape, budget),
+    emulate: () => emulatedFrom(tape, take(tape, 'sim:emulated', 'the emulation of an instruction')),
+    taskSwitch: () => take(tape, 'sim:task_switched', 'a task switch').done,
+    setGpr: () => undefined,
+    setRip: () => undefined,
+    skipInstruction: () => undefined,
+    readHost: () => take(tape, 'sim:memory_read', 'guest memory').bytes,
+    writeHost: () => undefined,
+    eptWords: words,
+    invalidateEpt: () => undefined,
+    translate() {
+      const { mapped, gpa, entries } = take(tape, 'sim:translated', 'a translation');
+      return mapped ? { gpa, entries: [...new BigUint64Array(entries.slice().buffer)] } : undefined;
+    },
+  };
+}
+
+function playRun(tape: Tape, budget: number): GuestStop {
+  if (budget > 0) leaveStop(tape);
+  const answer = peek(tape);
+  if (answer === undefined) throw new TapeEnded();
+  if (answer.kind !== 'kvm_exit' && answer.kind !== 'sim:guest_stopped') {
+    const exit = take(tape, 'kvm_exit', 'a VM exit');
+    return exitStop(exit, exit.ticks);
+  }
+  const left = answer.ticks - tape.played;
+  if (left > budget) {
+    tape.played += budget;
+    return { ...BLANK_STOP, ticks: budget };
+  }
+  if (answer.kind === 'kvm_exit') {
+    tape.at += 1;
+    tape.played = 0;
+    return exitStop(answer, left);
+  }
+  if (budget === 0) leaveStop(tape);
+  else {
+    tape.atStop = true;
+    tape.played = answer.ticks;
+  }
+  const { rip, rflags, interruptibility, cr8 } = answer;
+  return { ...BLANK_STOP, ticks: left, rip, rflags, interruptibility, cr8 };
+}
+
+const NO_EXIT: VmExit = {
+  reason: 0,
+  qualification: 0n,
+  instructionLength: 0,
+  instructionInfo: 0,
+  interruptionInfo: 0,
+  interruptionErrorCode: 0,
+  idtVectoringInfo: 0,
+  idtVectoringErrorCode: 0,
+  guestLinearAddress: 0n,
+  guestPhysicalAddress: 0,
+};
+
+const BLANK_STOP: GuestStop = {
+  why: 'budget',
+  exit: NO_EXIT,
+  ticks: 0,
+  rip: 0n,
+  rflags: 2,
+  interruptibility: 0,
+  cr8: 0,
+  a0: 0n,
+  a1: 0n,
+  a2: 0n,
+  a3: 0n,
+  a4: 0n,
+  a5: 0n,
+};
+
+function exitStop(event: Of<'kvm_exit'>, ticks: number): GuestStop {
+  const { guest_rip: rip, rflags, interruptibility, cr8, a0, a1, a2, a3, a4, a5 } = event;
+  return { why: 'exit', exit: exitOf(event), ticks, rip, rflags, interruptibility, cr8, a0, a1, a2, a3, a4, a5 };
+}
+
+function exitOf(event: Of<'kvm_exit'> | Of<'sim:emulation_exited'>): VmExit {
+  return {
+    reason: event.exit_reason,
+    qualification: event.info1,
+    instructionLength: event.insn_len,
+    instructionInfo: event.insn_info,
+    interruptionInfo: event.intr_info,
+    interruptionErrorCode: event.error_code,
+    idtVectoringInfo: event.info2,
+    idtVectoringErrorCode: event.idt_error_code,
+    guestLinearAddress: event.gla,
+    guestPhysicalAddress: event.gpa,
+  };
+}
+
+function emulatedFrom(tape: Tape, { then, at, size, count, bytes }: Of<'sim:emulated'>): Emulated {
+  switch (then) {
+    case 'done':
+      return { then, writes: unpackWrites(bytes) };
+    case 'read':
+      return { then, gpa: at, length: size };
+    case 'in':
+      return { then, port: at, size, count };
+    case 'out':
+      return { then, port: at, size, bytes };
+    case 'exit':
+      return { then, exit: exitOf(take(tape, 'sim:emulation_exited', 'the exit of an emulation')) };
+    default:
+      return { then: 'failed' };
+  }
+}
+
+/** Registers that answer what was read; what is written is not kept. */
+function tapeRegisters(tape: Tape): Registers {
+  const word = (name: string): bigint => {
+    const answer = take(tape, 'sim:register_read', `register ${name}`);
+    if (answer.name === name) return answer.value;
+    const { seq } = tape.recorded[tape.at - 1];
+    throw new Problem(
+      `The trace cannot be folded: at event ${seq} the hypervisor asked for ${name} and the trace holds ${answer.name}.`,
+    );
+  };
+  const isNext = (name: string): boolean => {
+    leaveStop(tape);
+    const event = peek(tape);
+    return event?.kind === 'sim:register_read' && event.name === name;
+  };
+  const view: Registers = Object.create(null);
+  Object.assign(view, {
+    gpr: (index: number) => word(`gpr${index}`),
+    setGpr: () => undefined,
+    segment() {
+      const { selector, base, limit, access } = take(tape, 'sim:segment_read', 'a segment');
+      return { selector, base, limit, access };
+    },
+    setSegment: () => undefined,
+    dr: (index: number) => word(`dr${index}`),
+    setDr: () => undefined,
+    // The processor does not say which MSRs it does not keep: no answer is that answer.
+    msr: (index: number) => (isNext(`msr${index.toString(16)}`) ? word(`msr${index.toString(16)}`) : undefined),
+    setMsr: (index: number) => word(`set msr${index.toString(16)}`) === 1n,
+    xsave: () => take(tape, 'sim:xsave_read', 'the XSAVE area').area,
+    setXsave: () => undefined,
+  } satisfies Partial<Registers>);
+  for (const name of ['rip', 'rflags', 'cr0', 'cr2', 'cr3', 'cr4', 'efer', 'xcr0'] as const) {
+    Object.defineProperty(view, name, { get: () => word(name), set: () => undefined });
+  }
+  for (const name of ['cr8', 'interruptibility', 'activity'] as const) {
+    Object.defineProperty(view, name, { get: () => Number(word(name)), set: () => undefined });
+  }
+  for (const name of ['gdtr', 'idtr'] as const) {
+    const get = () => ({ base: word(`${name}.base`), limit: Number(word(`${name}.limit`)) });
+    Object.defineProperty(view, name, { get, set: () => undefined });
+  }
+  return view;
+}

@@ -1,0 +1,103 @@
+import type { Stamped } from '../events/stamped.ts';
+import { type EventKind, VOCABULARY } from '../events/vocabulary.ts';
+import type { Machine } from '../reducers/machine.ts';
+import type { InputEvent, InputSource, PendingInput } from '../reducers/parts.ts';
+import { eventClock } from './export/report.ts';
+import { type Divergence, differingField, fieldOf, type Ignored } from './divergence.ts';
+
+/** Compares a run with a recorded one, event by event, as it happens. */
+export interface Verifier {
+  /** What the replaying machine's `onEvent` is. */
+  check(stamped: Stamped): void;
+  readonly divergence: Divergence | undefined;
+  /** Events that agreed. */
+  readonly agreed: number;
+}
+
+const CONTEXT = 5;
+const NOTHING: Ignored = new Set();
+
+/** Compare with recorded events, oldest first. What the run raises after they end is not compared. */
+export function createVerifier(recorded: readonly Stamped[], ignored: Ignored = NOTHING): Verifier {
+  let agreed = 0;
+  let divergence: Divergence | undefined;
+  return {
+    check(stamped) {
+      if (divergence !== undefined || agreed >= recorded.length) return;
+      const expected = recorded[agreed];
+      const field = differingField(expected, stamped, ignored);
+      if (field === undefined) agreed += 1;
+      else divergence = divergenceAt(recorded, agreed, field, stamped);
+    },
+    get divergence() {
+      return divergence;
+    },
+    get agreed() {
+      return agreed;
+    },
+  };
+}
+
+function divergenceAt(
+  recorded: readonly Stamped[],
+  at: number,
+  field: string,
+  replayed: Stamped | undefined,
+): Divergence {
+  const expected = recorded[at];
+  return {
+    seq: expected.seq,
+    tick: expected.tick,
+    field,
+    recorded: fieldOf(expected, field),
+    replayed: fieldOf(replayed, field),
+    before: recorded.slice(Math.max(0, at - CONTEXT), at),
+    recordedEvent: expected,
+    replayedEvent: replayed,
+  };
+}
+
+/** The inputs among recorded events, each due before the sequence number it had. */
+export function recordedInputs(recorded: Iterable<Stamped>, nsPerTick = 8): InputSource {
+  const inputs: PendingInput[] = [];
+  const clock = eventClock(nsPerTick);
+  for (const stamped of recorded) {
+    const ns = clock.ns(stamped);
+    const { seq, tick, event } = stamped;
+    const isInput = VOCABULARY[event.kind as EventKind].input && event.kind !== 'sim:powered_on';
+    if (isInput) inputs.push({ seq, tick, ns, event: event as InputEvent });
+  }
+  let next = 0;
+  return {
+    peek: () => inputs[next],
+    take() {
+      next += 1;
+    },
+  };
+}
+
+/** What a replay came to. */
+export interface Replayed {
+  /** Events that agreed with the trace. */
+  readonly agreed: number;
+  readonly divergence: Divergence | undefined;
+}
+
+/** Events between two looks at whether the replay has diverged. */
+const STRIDE = 4096;
+
+/**
+ * Run a machine whose inputs are `recordedInputs(recorded)` and whose `onEvent` is the verifier's `check` up to the last
+ * recorded event, or to the first divergence.
+ */
+export function replayTo(machine: Machine, recorded: readonly Stamped[], verifier: Verifier): Replayed {
+  const last = recorded.length === 0 ? -1 : recorded[recorded.length - 1].seq;
+  while (verifier.divergence === undefined && machine.state.schedule.seq <= last) {
+    const seq = Math.min(last + 1, machine.state.schedule.seq + STRIDE);
+    const reason = machine.advance({ seq });
+    if (reason.why === 'idle' || reason.why === 'ended') break;
+  }
+  const { agreed, divergence } = verifier;
+  if (divergence !== undefined || agreed === recorded.length) return { agreed, divergence };
+  return { agreed, divergence: divergenceAt(recorded, agreed, 'events', undefined) };
+}
