@@ -3,6 +3,7 @@ import type { RunOptions } from '../debugger/cli/run-options.ts';
 import { describeInterruptControllers, describeLapic } from '../debugger/views/interrupts.ts';
 import { describeRegisters } from '../debugger/views/registers.ts';
 import type { HostRequest } from '../devices/device.ts';
+import { hex } from '../events/schema.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { IrqchipState } from '../kvm/irqchip/state.ts';
 import { createMachine, type Machine } from '../reducers/machine.ts';
@@ -11,7 +12,7 @@ import { createTraceWriter, type TraceWriter } from '../replay/trace/writer.ts';
 import { type Assembled, assemble } from './assemble.ts';
 import { identities, loadImages, OWN_GUEST_PATH } from './images.ts';
 import { describeMachine } from './machine-description.ts';
-import type { Session, SessionEnd, SessionPause } from './session.ts';
+import { GUEST_FAILED, type Session, type SessionEnd, type SessionPause } from './session.ts';
 import { compress, createTraceFile, refuseOtherThanTrace, type TraceSink } from './trace-file.ts';
 
 /** Where what the guest prints goes. */
@@ -20,8 +21,8 @@ export interface OutputTo {
   debugcon(bytes: Uint8Array): void;
 }
 
-/** A guest's own failure. Even, so that no write to isa-debug-exit can mean the same. */
-export const GUEST_FAILED = 4;
+/** Basic exit reason. SDM Vol. 3, Appendix C. */
+const TRIPLE_FAULT = 2;
 
 const MEASURED_MS = 8;
 const FIRST_CHUNK = 200_000;
@@ -42,6 +43,8 @@ interface Running {
   /** Paced: virtual time up to which idling may be skipped. */
   mayWarpTo: number;
   panicked: string | undefined;
+  /** Where a processor shut down because it could not deliver an exception. */
+  tripleFault: string | undefined;
   exits: number;
   stopped: boolean;
 }
@@ -75,6 +78,7 @@ export function openSession(options: RunOptions, output: OutputTo): Session {
     chunk: FIRST_CHUNK,
     mayWarpTo: 0,
     panicked: undefined,
+    tripleFault: undefined,
     exits: 0,
     stopped: false,
   };
@@ -126,9 +130,13 @@ function startRecording(path: string): { readonly sink: TraceSink; begin(): void
 
 function hear(running: Omit<Running, 'machine'>, writer: TraceWriter | undefined, stamped: Stamped): void {
   writer?.append(stamped);
-  const { event } = stamped;
-  if (event.kind === 'kvm_exit') running.exits += 1;
-  else if (event.kind === 'sim:guest_panicked') running.panicked = event.by;
+  const { event, tick } = stamped;
+  if (event.kind === 'kvm_exit') {
+    running.exits += 1;
+    if ((event.exit_reason & 0xffff) === TRIPLE_FAULT) {
+      running.tripleFault = `vCPU ${event.vcpu_id} met a triple fault at rip 0x${hex(event.guest_rip)}, tick ${tick}`;
+    }
+  } else if (event.kind === 'sim:guest_panicked') running.panicked = event.by;
 }
 
 /** Bytes the guest prints, handed on in pieces as large as they come between two looks. */
@@ -214,6 +222,10 @@ function runChunk(running: Running, paced: boolean): SessionPause | undefined {
   const begun = performance.now();
   const reason = machine.advance(paced ? { tick, ns } : { tick });
   adapt(running, clock.ticks - from, performance.now() - begun);
+  if (running.tripleFault !== undefined) {
+    const sentence = `${running.tripleFault}: an exception whose handler could not be entered.`;
+    return { pause: 'ended', end: { status: GUEST_FAILED, sentence } };
+  }
   if (reason.why === 'ended') return { pause: 'ended', end: endOf(running, reason.ending.why, reason.ending.status) };
   if (reason.why === 'idle') return { pause: 'idle', untilNs: undefined };
   if (machine.state.clock.ticks >= tickLimit) {

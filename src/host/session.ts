@@ -1,5 +1,8 @@
 import type { MonitorSubject } from '../debugger/cli/monitor.ts';
 
+/** The status of a guest's own failure. Even, so that no write to isa-debug-exit can mean the same. */
+export const GUEST_FAILED = 4;
+
 /** How a run came to its end: the process status, and what to tell a person. */
 export interface SessionEnd {
   readonly status: number;

@@ -1,4 +1,4 @@
-import type { Session, SessionEnd, SessionPause } from '../../host/session.ts';
+import { GUEST_FAILED, type Session, type SessionEnd, type SessionPause } from '../../host/session.ts';
 import type { Terminal } from '../../host/terminal.ts';
 import { ESCAPE_HELP, escapeAtStart, keyMeanings } from './escape.ts';
 import { answerMonitor, MONITOR_PROMPT } from './monitor.ts';
@@ -154,5 +154,5 @@ async function rest(state: ConsoleState, pause: SessionPause): Promise<void> {
 function haltedForGood(options: ConsoleOptions): SessionEnd {
   const waiting = options.typist.waitingFor();
   const script = waiting === undefined ? '' : ` The script still waits for ${JSON.stringify(waiting)}.`;
-  return { status: 1, sentence: `The guest halted and nothing is left that could wake it.${script}` };
+  return { status: GUEST_FAILED, sentence: `The guest halted and nothing is left that could wake it.${script}` };
 }
