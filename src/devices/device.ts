@@ -33,7 +33,7 @@ export interface Region {
   /** Default base; `undefined` when a BAR places it. */
   readonly base?: number;
   readonly length: number;
-  /** Where two regions overlap the higher one answers. Default 0. An access goes whole to the region of its first byte. */
+  /** Where two regions overlap the higher one answers; default 0. An access goes whole to its first byte's region. */
   readonly priority?: number;
   /** Access widths the model itself handles. Wider ones come in pieces; of a widened one the low part is kept. */
   readonly minAccess: 1 | 2 | 4 | 8;
@@ -43,7 +43,8 @@ export interface Region {
 /**
  * A device model introduces itself in one value. It knows no bus, no neighbour and no machine.
  * Its state `S` is a plain JSON-like object (numbers, strings, booleans, arrays, objects; no
- * typed arrays, classes, functions, Map or Set; bigint where 64 bits are needed): everything that can influence the future is in it.
+ * typed arrays, classes, functions, Map or Set; bigint where 64 bits are needed): everything that can
+ * influence the future is in it.
  * `read`, `write`, `receive` and `expire` may change the state they are given, and nothing else.
  */
 export interface Device<S> {

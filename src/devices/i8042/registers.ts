@@ -1,4 +1,4 @@
-/** i8042 keyboard controller. IBM PS/2 Hardware Interface Technical Reference, keyboard and auxiliary device controller. */
+/** i8042. IBM PS/2 Hardware Interface Technical Reference, keyboard and auxiliary device controller. */
 
 /** Status register, port 0x64. */
 export const STATUS = { outputFull: 0x01, selfTest: 0x04, command: 0x08, unlocked: 0x10, auxiliaryFull: 0x20 } as const;

@@ -44,7 +44,7 @@ export const pciTestdev: PciFunction<PciTestdevState> = {
   describe: (dev) => ({ test: dev.current < 0 ? 'none' : nameOf(dev.current), counts: dev.counts.join(' ') }),
 };
 
-/** The write that a running eventfd test wants signalled to an eventfd instead of an exit, for the machine to arrange. */
+/** The write that a running eventfd test wants signalled to an eventfd instead of an exit: the machine's to arrange. */
 export function activeEventfd(
   dev: PciTestdevState,
 ):

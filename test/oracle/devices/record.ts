@@ -1,6 +1,6 @@
 /**
  * Records random accesses to the devices of a real QEMU 7.2 through its qtest port, for replay.test.ts:
- * `npx tsx test/devices/qemu/record.ts` writes test/devices/qemu/recorded/*.txt. Needs qemu-system-x86_64.
+ * `npx tsx test/oracle/devices/record.ts` writes test/oracle/devices/recorded/*.txt. Needs qemu-system-x86_64.
  */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

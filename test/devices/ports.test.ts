@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { debugExitAt, debugExitAtReset } from '../../../src/devices/debug-exit/index.ts';
-import { debugPorts, debugPortsAtReset } from '../../../src/devices/debug-ports/index.ts';
-import { debugcon, debugconAtReset } from '../../../src/devices/debugcon/index.ts';
-import { i8237, i8237AtReset } from '../../../src/devices/i8237/index.ts';
-import { pcTestdev, pcTestdevAtReset } from '../../../src/devices/pc-testdev/index.ts';
-import { regionBase, writeConfig } from '../../../src/devices/pci/index.ts';
-import { activeEventfd, pciTestdev, pciTestdevAtReset } from '../../../src/devices/pci-testdev/index.ts';
-import { piix3Ide, piix3IdeAtReset } from '../../../src/devices/piix3-ide/index.ts';
-import { port92, port92AtReset } from '../../../src/devices/port92/index.ts';
-import { Bench } from '../recorder.ts';
+import { debugExitAt, debugExitAtReset } from '../../src/devices/debug-exit/index.ts';
+import { debugPorts, debugPortsAtReset } from '../../src/devices/debug-ports/index.ts';
+import { debugcon, debugconAtReset } from '../../src/devices/debugcon/index.ts';
+import { i8237, i8237AtReset } from '../../src/devices/i8237/index.ts';
+import { pcTestdev, pcTestdevAtReset } from '../../src/devices/pc-testdev/index.ts';
+import { regionBase, writeConfig } from '../../src/devices/pci/index.ts';
+import { activeEventfd, pciTestdev, pciTestdevAtReset } from '../../src/devices/pci-testdev/index.ts';
+import { piix3Ide, piix3IdeAtReset } from '../../src/devices/piix3-ide/index.ts';
+import { port92, port92AtReset } from '../../src/devices/port92/index.ts';
+import { Bench } from './recorder.ts';
 
 describe('debug console', () => {
   it('says it is there and passes bytes on', () => {
