@@ -47,79 +47,80 @@ function exactly(env: FloatEnvironment, operation: Exact, a: bigint, b: bigint):
   return packDouble(operation(env, unpackDouble(a, daz), unpackDouble(b, daz)));
 }
 
-function fastSum(env: FloatEnvironment, x: number, y: number): boolean {
+/** x + y with PE noted, or NaN where only exact arithmetic will do. */
+export function fastSum(env: FloatEnvironment, x: number, y: number): number {
   const sum = x + y;
-  if (!between(x, SUM_LOW, SUM_HIGH) || !between(y, SUM_LOW, SUM_HIGH) || !between(sum, SUM_LOW, SUM_HIGH)) return false;
-  if ((env.known & PE) !== 0) return true;
+  if (env.rounding !== ROUND_NEAREST || !between(sum, SUM_LOW, SUM_HIGH)) return NaN;
+  if (!between(x, SUM_LOW, SUM_HIGH) || !between(y, SUM_LOW, SUM_HIGH)) return NaN;
+  if ((env.known & PE) !== 0) return sum;
   const part = sum - x;
   if (x - (sum - part) + (y - part) !== 0) env.raised |= PE;
-  return true;
+  return sum;
+}
+
+/** x - y likewise. */
+export function fastDifference(env: FloatEnvironment, x: number, y: number): number {
+  return fastSum(env, x, -y);
+}
+
+/** x * y likewise. */
+export function fastProduct(env: FloatEnvironment, x: number, y: number): number {
+  if (env.rounding !== ROUND_NEAREST) return NaN;
+  if (!between(x, PRODUCT_LOW, PRODUCT_HIGH) || !between(y, PRODUCT_LOW, PRODUCT_HIGH)) return NaN;
+  const product = x * y;
+  if ((env.known & PE) === 0 && productError(x, y, product) !== 0) env.raised |= PE;
+  return product;
+}
+
+/** x / y likewise. */
+export function fastQuotient(env: FloatEnvironment, x: number, y: number): number {
+  if (env.rounding !== ROUND_NEAREST || y === 0) return NaN;
+  if (!between(x, PRODUCT_LOW, PRODUCT_HIGH) || !between(y, PRODUCT_LOW, PRODUCT_HIGH)) return NaN;
+  const quotient = x / y;
+  if ((env.known & PE) !== 0) return quotient;
+  const back = quotient * y;
+  if (back !== x || productError(quotient, y, back) !== 0) env.raised |= PE;
+  return quotient;
+}
+
+/** The square root of y likewise (the first operand is not used). */
+export function fastRoot(env: FloatEnvironment, _x: number, y: number): number {
+  if (env.rounding !== ROUND_NEAREST || !(y > 0) || !between(y, PRODUCT_LOW, PRODUCT_HIGH)) return NaN;
+  const root = Math.sqrt(y);
+  if ((env.known & PE) !== 0) return root;
+  const back = root * root;
+  if (back !== y || productError(root, root, back) !== 0) env.raised |= PE;
+  return root;
 }
 
 /** ADDSD on bit patterns. */
 export function doubleAdd(env: FloatEnvironment, a: bigint, b: bigint): bigint {
-  if (env.rounding === ROUND_NEAREST) {
-    const x = numberOf(a);
-    const y = numberOf(b);
-    if (fastSum(env, x, y)) return bitsOf(x + y);
-  }
-  return exactly(env, add, a, b);
+  const fast = fastSum(env, numberOf(a), numberOf(b));
+  return Number.isNaN(fast) ? exactly(env, add, a, b) : bitsOf(fast);
 }
 
 /** SUBSD on bit patterns. */
 export function doubleSubtract(env: FloatEnvironment, a: bigint, b: bigint): bigint {
-  if (env.rounding === ROUND_NEAREST) {
-    const x = numberOf(a);
-    const y = numberOf(b);
-    if (fastSum(env, x, -y)) return bitsOf(x - y);
-  }
-  return exactly(env, subtract, a, b);
+  const fast = fastDifference(env, numberOf(a), numberOf(b));
+  return Number.isNaN(fast) ? exactly(env, subtract, a, b) : bitsOf(fast);
 }
 
 /** MULSD on bit patterns. */
 export function doubleMultiply(env: FloatEnvironment, a: bigint, b: bigint): bigint {
-  if (env.rounding === ROUND_NEAREST) {
-    const x = numberOf(a);
-    const y = numberOf(b);
-    if (between(x, PRODUCT_LOW, PRODUCT_HIGH) && between(y, PRODUCT_LOW, PRODUCT_HIGH)) {
-      const product = x * y;
-      if ((env.known & PE) === 0 && productError(x, y, product) !== 0) env.raised |= PE;
-      return bitsOf(product);
-    }
-  }
-  return exactly(env, multiply, a, b);
+  const fast = fastProduct(env, numberOf(a), numberOf(b));
+  return Number.isNaN(fast) ? exactly(env, multiply, a, b) : bitsOf(fast);
 }
 
 /** DIVSD on bit patterns. */
 export function doubleDivide(env: FloatEnvironment, a: bigint, b: bigint): bigint {
-  if (env.rounding === ROUND_NEAREST) {
-    const x = numberOf(a);
-    const y = numberOf(b);
-    if (y !== 0 && between(x, PRODUCT_LOW, PRODUCT_HIGH) && between(y, PRODUCT_LOW, PRODUCT_HIGH)) {
-      const quotient = x / y;
-      if ((env.known & PE) === 0) {
-        const back = quotient * y;
-        if (back !== x || productError(quotient, y, back) !== 0) env.raised |= PE;
-      }
-      return bitsOf(quotient);
-    }
-  }
-  return exactly(env, divide, a, b);
+  const fast = fastQuotient(env, numberOf(a), numberOf(b));
+  return Number.isNaN(fast) ? exactly(env, divide, a, b) : bitsOf(fast);
 }
 
 /** SQRTSD on bit patterns. */
 export function doubleSquareRoot(env: FloatEnvironment, a: bigint): bigint {
-  if (env.rounding === ROUND_NEAREST) {
-    const x = numberOf(a);
-    if (x > 0 && between(x, PRODUCT_LOW, PRODUCT_HIGH)) {
-      const root = Math.sqrt(x);
-      if ((env.known & PE) === 0) {
-        const back = root * root;
-        if (back !== x || productError(root, root, back) !== 0) env.raised |= PE;
-      }
-      return bitsOf(root);
-    }
-  }
+  const fast = fastRoot(env, 0, numberOf(a));
+  if (!Number.isNaN(fast)) return bitsOf(fast);
   env.format = DOUBLE;
   return packDouble(squareRoot(env, unpackDouble(a, env.denormalsAreZero)));
 }

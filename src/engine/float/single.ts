@@ -34,74 +34,78 @@ function exactly(env: FloatEnvironment, operation: Exact, a: number, b: number):
   return packSingle(operation(env, unpackSingle(a, daz), unpackSingle(b, daz)));
 }
 
-/** Rounding a sum first to binary64 does not change it; whether it is inexact needs the error of that first rounding. */
-function fastSum(env: FloatEnvironment, x: number, y: number): boolean {
+/**
+ * x + y as binary32 with PE noted, or NaN where only exact arithmetic will do. Rounding first to binary64 does not change
+ * the result; whether it is inexact needs the error of that first rounding.
+ */
+export function fastSingleSum(env: FloatEnvironment, x: number, y: number): number {
   const sum = x + y;
-  if (!plain(x) || !plain(y) || !plain(sum)) return false;
+  if (env.rounding !== ROUND_NEAREST || !plain(x) || !plain(y) || !plain(sum)) return NaN;
   const part = sum - x;
-  if (Math.fround(sum) !== sum || x - (sum - part) + (y - part) !== 0) env.raised |= PE;
-  return true;
+  const rounded = Math.fround(sum);
+  if (rounded !== sum || x - (sum - part) + (y - part) !== 0) env.raised |= PE;
+  return rounded;
+}
+
+/** x - y likewise. */
+export function fastSingleDifference(env: FloatEnvironment, x: number, y: number): number {
+  return fastSingleSum(env, x, -y);
+}
+
+/** x * y likewise. */
+export function fastSingleProduct(env: FloatEnvironment, x: number, y: number): number {
+  const product = x * y;
+  if (env.rounding !== ROUND_NEAREST || !plain(x) || !plain(y) || !plain(product)) return NaN;
+  const rounded = Math.fround(product);
+  if (rounded !== product) env.raised |= PE;
+  return rounded;
+}
+
+/** x / y likewise. */
+export function fastSingleQuotient(env: FloatEnvironment, x: number, y: number): number {
+  const quotient = x / y;
+  if (env.rounding !== ROUND_NEAREST || y === 0 || !plain(x) || !plain(y) || !plain(quotient)) return NaN;
+  const rounded = Math.fround(quotient);
+  if (rounded * y !== x) env.raised |= PE;
+  return rounded;
+}
+
+/** The square root of y likewise (the first operand is not used). */
+export function fastSingleRoot(env: FloatEnvironment, _x: number, y: number): number {
+  if (env.rounding !== ROUND_NEAREST || !(y > 0) || !plain(y)) return NaN;
+  const root = Math.fround(Math.sqrt(y));
+  if (root * root !== y) env.raised |= PE;
+  return root;
 }
 
 /** ADDSS on bit patterns (unsigned numbers). */
 export function singleAdd(env: FloatEnvironment, a: number, b: number): number {
-  if (env.rounding === ROUND_NEAREST) {
-    const x = numberOf(a);
-    const y = numberOf(b);
-    if (fastSum(env, x, y)) return bitsOf(x + y);
-  }
-  return exactly(env, add, a, b);
+  const fast = fastSingleSum(env, numberOf(a), numberOf(b));
+  return Number.isNaN(fast) ? exactly(env, add, a, b) : bitsOf(fast);
 }
 
 /** SUBSS on bit patterns. */
 export function singleSubtract(env: FloatEnvironment, a: number, b: number): number {
-  if (env.rounding === ROUND_NEAREST) {
-    const x = numberOf(a);
-    const y = numberOf(b);
-    if (fastSum(env, x, -y)) return bitsOf(x - y);
-  }
-  return exactly(env, subtract, a, b);
+  const fast = fastSingleDifference(env, numberOf(a), numberOf(b));
+  return Number.isNaN(fast) ? exactly(env, subtract, a, b) : bitsOf(fast);
 }
 
 /** MULSS on bit patterns. */
 export function singleMultiply(env: FloatEnvironment, a: number, b: number): number {
-  if (env.rounding === ROUND_NEAREST) {
-    const x = numberOf(a);
-    const y = numberOf(b);
-    const product = x * y;
-    if (plain(x) && plain(y) && plain(product)) {
-      if (Math.fround(product) !== product) env.raised |= PE;
-      return bitsOf(product);
-    }
-  }
-  return exactly(env, multiply, a, b);
+  const fast = fastSingleProduct(env, numberOf(a), numberOf(b));
+  return Number.isNaN(fast) ? exactly(env, multiply, a, b) : bitsOf(fast);
 }
 
 /** DIVSS on bit patterns. */
 export function singleDivide(env: FloatEnvironment, a: number, b: number): number {
-  if (env.rounding === ROUND_NEAREST) {
-    const x = numberOf(a);
-    const y = numberOf(b);
-    const quotient = x / y;
-    if (y !== 0 && plain(x) && plain(y) && plain(quotient)) {
-      const rounded = Math.fround(quotient);
-      if (rounded * y !== x) env.raised |= PE;
-      return bitsOf(rounded);
-    }
-  }
-  return exactly(env, divide, a, b);
+  const fast = fastSingleQuotient(env, numberOf(a), numberOf(b));
+  return Number.isNaN(fast) ? exactly(env, divide, a, b) : bitsOf(fast);
 }
 
 /** SQRTSS on bit patterns. */
 export function singleSquareRoot(env: FloatEnvironment, a: number): number {
-  if (env.rounding === ROUND_NEAREST) {
-    const x = numberOf(a);
-    if (x > 0 && plain(x)) {
-      const root = Math.fround(Math.sqrt(x));
-      if (root * root !== x) env.raised |= PE;
-      return bitsOf(root);
-    }
-  }
+  const fast = fastSingleRoot(env, 0, numberOf(a));
+  if (!Number.isNaN(fast)) return bitsOf(fast);
   env.format = SINGLE;
   return packSingle(squareRoot(env, unpackSingle(a, env.denormalsAreZero)));
 }
