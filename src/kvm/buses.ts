@@ -1,0 +1,74 @@
+/** KVM_PIO_BUS and KVM_MMIO_BUS: what the kernel answers without user space. Linux virt/kvm/kvm_main.c. */
+import { type KvmContext, vmOf } from './context.ts';
+import { ioeventfdWrite } from './eventfd.ts';
+import {
+  IOAPIC_BASE, IOAPIC_LENGTH, ioapicRead, ioapicWrite, irqchipPortRead, irqchipPortWrite, lapicMmioBase, lapicMmioRead,
+  lapicMmioWrite,
+} from './irqchip/index.ts';
+import type { VcpuState } from './state.ts';
+
+/** A little-endian number of up to 6 bytes. */
+export function numberOf(bytes: Uint8Array | readonly number[]): number {
+  let value = 0;
+  for (let i = Math.min(bytes.length, 6) - 1; i >= 0; i -= 1) value = value * 256 + bytes[i];
+  return value;
+}
+
+/** A little-endian number of up to 8 bytes. */
+export function bigintOf(bytes: Uint8Array | readonly number[]): bigint {
+  let value = 0n;
+  for (let i = Math.min(bytes.length, 8) - 1; i >= 0; i -= 1) value = (value << 8n) | BigInt(bytes[i]);
+  return value;
+}
+
+/** IN from a port of the kernel; undefined: user space must answer. */
+export function portRead(kvm: KvmContext, port: number, size: number): number | undefined {
+  const { irqchip } = vmOf(kvm);
+  return irqchip === undefined ? undefined : irqchipPortRead(irqchip, port, size, kvm.irq);
+}
+
+/** OUT to a port of the kernel. False: user space must act. */
+export function portWrite(kvm: KvmContext, port: number, size: number, value: number): boolean {
+  const { irqchip, ioeventfds } = vmOf(kvm);
+  if (irqchip !== undefined && irqchipPortWrite(irqchip, port, size, value, kvm.irq)) return true;
+  return ioeventfds.length > 0 && ioeventfdWrite(kvm, true, port, size, BigInt(value));
+}
+
+/** A read of the LAPIC page or the IOAPIC; undefined: user space must answer. */
+export function mmioRead(kvm: KvmContext, vcpu: VcpuState, gpa: number, length: number): Uint8Array | undefined {
+  const { irqchip } = vmOf(kvm);
+  if (irqchip === undefined) return undefined;
+  const base = lapicMmioBase(irqchip, vcpu.index);
+  if (gpa >= base && gpa < base + 4096) {
+    return littleEndian(lapicMmioRead(irqchip, vcpu.index, gpa - base, length, kvm.irq), length);
+  }
+  if (gpa >= IOAPIC_BASE && gpa < IOAPIC_BASE + IOAPIC_LENGTH) {
+    return littleEndian(ioapicRead(irqchip, gpa - IOAPIC_BASE), length);
+  }
+  return undefined;
+}
+
+/** A write to the LAPIC page, the IOAPIC or an ioeventfd. False: user space must act. */
+export function mmioWrite(kvm: KvmContext, vcpu: VcpuState, gpa: number, bytes: readonly number[]): boolean {
+  const { irqchip, ioeventfds } = vmOf(kvm);
+  if (irqchip !== undefined) {
+    const base = lapicMmioBase(irqchip, vcpu.index);
+    if (gpa >= base && gpa < base + 4096) {
+      lapicMmioWrite(irqchip, vcpu.index, gpa - base, bytes.length, numberOf(bytes), kvm.irq);
+      return true;
+    }
+    if (gpa >= IOAPIC_BASE && gpa < IOAPIC_BASE + IOAPIC_LENGTH) {
+      ioapicWrite(irqchip, gpa - IOAPIC_BASE, numberOf(bytes), kvm.irq);
+      return true;
+    }
+  }
+  return ioeventfds.length > 0 && ioeventfdWrite(kvm, false, gpa, bytes.length, bigintOf(bytes));
+}
+
+/** A value's bytes; beyond four they are zero, and -1 gives ones throughout. */
+function littleEndian(value: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  if (value === -1) return bytes.fill(0xff);
+  for (let i = 0; i < Math.min(length, 4); i += 1) bytes[i] = (value >>> (8 * i)) & 0xff;
+  return bytes;
+}

@@ -1,0 +1,47 @@
+/** CPUID. SDM Vol. 2A; Linux kvm_emulate_cpuid. */
+import { type KvmContext, vmOf } from '../context.ts';
+import { type CpuidAnswer, lookUpCpuid } from '../cpuid.ts';
+import type { GuestStop } from '../guest.ts';
+import { apicBaseRead } from '../irqchip/index.ts';
+import { currentCr4 } from '../mode.ts';
+import type { VcpuState } from '../state.ts';
+import { type Handled, skipExit } from './handled.ts';
+
+const APIC = 0x200;
+const OSXSAVE = 0x8000000;
+const CR4_OSXSAVE = 1n << 18n;
+const APIC_ENABLED = 0x800n;
+
+/** Exit 10. */
+export function handleCpuid(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
+  const leaf = Number(BigInt.asUintN(32, stop.a0));
+  const index = Number(BigInt.asUintN(32, stop.a1));
+  const answer = answerCpuid(kvm, vcpu, leaf, index);
+  kvm.host.raise({
+    kind: 'kvm_cpuid', function: leaf, index, rax: answer.eax, rbx: answer.ebx, rcx: answer.ecx, rdx: answer.edx,
+    found: answer.found, used_max_basic: answer.usedMaxBasic,
+  });
+  const { guest } = kvm;
+  guest.setGpr(vcpu.index, 0, BigInt(answer.eax));
+  guest.setGpr(vcpu.index, 3, BigInt(answer.ebx));
+  guest.setGpr(vcpu.index, 1, BigInt(answer.ecx));
+  guest.setGpr(vcpu.index, 2, BigInt(answer.edx));
+  return skipExit(kvm, vcpu, stop);
+}
+
+/** kvm_cpuid with the bits that follow CR4, XCR0 and the APIC base. */
+export function answerCpuid(kvm: KvmContext, vcpu: VcpuState, leaf: number, index: number): CpuidAnswer {
+  const answer = lookUpCpuid(vcpu.cpuid, leaf, index);
+  if (leaf === 1) {
+    const osxsave = (currentCr4(kvm, vcpu) & CR4_OSXSAVE) !== 0n;
+    answer.ecx = (osxsave ? answer.ecx | OSXSAVE : answer.ecx & ~OSXSAVE) >>> 0;
+    answer.edx = (apicEnabled(kvm, vcpu) ? answer.edx | APIC : answer.edx & ~APIC) >>> 0;
+  }
+  if (leaf === 0xd && index === 0 && answer.found) answer.ebx = 576;
+  return answer;
+}
+
+function apicEnabled(kvm: KvmContext, vcpu: VcpuState): boolean {
+  const { irqchip } = vmOf(kvm);
+  return irqchip === undefined || (apicBaseRead(irqchip, vcpu.index) & APIC_ENABLED) !== 0n;
+}

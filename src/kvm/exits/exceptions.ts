@@ -1,0 +1,77 @@
+/** Exit 0: an exception KVM intercepts, or an NMI. SDM Vol. 3, 28.2; Linux handle_exception_nmi. */
+import type { KvmContext } from '../context.ts';
+import type { GuestStop } from '../guest.ts';
+import { writeGuest } from '../mmu/memslots.ts';
+import type { VcpuState } from '../state.ts';
+import { KVM_EXIT_DEBUG, KVM_EXIT_EXCEPTION } from '../userspace.ts';
+import { AC, BP, DB, injectUd, MC, PF, queueException, UD } from '../vcpu/exceptions.ts';
+import { fetchInstruction, type FetchedInstruction, traceEmulation } from './fetch.ts';
+import { type Handled, skip } from './handled.ts';
+
+const NMI = 2;
+const TYPE_ICEBP = 5;
+const GUEST_DEBUG_DB = 0x20002;
+const GUEST_DEBUG_BP = 0x10000;
+
+/** Exit 0. */
+export function handleException(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
+  const info = stop.exit.interruptionInfo;
+  const vector = info & 0xff;
+  const type = (info >>> 8) & 7;
+  if (type === 2 && vector === NMI) return 'resume';
+  switch (vector) {
+    case UD:
+      return handleUd(kvm, vcpu);
+    case DB:
+      return handleDb(kvm, vcpu, stop, type);
+    case BP:
+      if ((vcpu.guestDebug.control & GUEST_DEBUG_BP) !== 0) return debugExit(vcpu);
+      queueException(vcpu, { vector: BP });
+      return 'resume';
+    case AC:
+      queueException(vcpu, { vector: AC, errorCode: stop.exit.interruptionErrorCode });
+      return 'resume';
+    case PF:
+      queueException(vcpu, { vector: PF, errorCode: stop.exit.interruptionErrorCode, payload: stop.exit.qualification });
+      return 'resume';
+    case MC:
+      return 'resume';
+    default:
+      vcpu.run.exitReason = KVM_EXIT_EXCEPTION;
+      return 'userspace';
+  }
+}
+
+function handleDb(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop, type: number): Handled {
+  if ((vcpu.guestDebug.control & GUEST_DEBUG_DB) !== 0) return debugExit(vcpu);
+  if (type === TYPE_ICEBP) skip(kvm, vcpu, stop.exit.instructionLength);
+  queueException(vcpu, { vector: DB, payload: stop.exit.qualification });
+  return 'resume';
+}
+
+function debugExit(vcpu: VcpuState): Handled {
+  vcpu.run.exitReason = KVM_EXIT_DEBUG;
+  return 'userspace';
+}
+
+const VMCALL = Uint8Array.of(0x0f, 0x01, 0xc1);
+
+/** handle_ud: a hypercall in the other vendor's spelling is patched in guest memory; all else is the guest's #UD. */
+function handleUd(kvm: KvmContext, vcpu: VcpuState): Handled {
+  const fetched = fetchInstruction(kvm, vcpu);
+  if (fetched !== undefined) {
+    const { bytes } = fetched;
+    const isVmmcall = bytes[0] === 0x0f && bytes[1] === 0x01 && bytes[2] === 0xd9;
+    traceEmulation(kvm, fetched, isVmmcall ? 3 : udLength(bytes));
+    if (isVmmcall && patch(kvm, fetched)) return 'resume';
+  }
+  injectUd(vcpu);
+  return 'resume';
+}
+
+/** How much of an undefined instruction KVM's decoder looks at: its opcode. */
+const udLength = (bytes: Uint8Array): number => (bytes[0] === 0x0f ? 2 : 1);
+
+function patch(kvm: KvmContext, fetched: FetchedInstruction): boolean {
+  return fetched.bytes.length >= 3 && writeGuest(kvm, fetched.gpa, VMCALL);
+}

@@ -1,0 +1,42 @@
+import type { KvmContext } from '../context.ts';
+import { readGuest } from '../mmu/memslots.ts';
+import { CR0_PE, isLongMode } from '../mode.ts';
+import type { VcpuState } from '../state.ts';
+
+/** The bytes at the guest's rip, up to the end of their page. */
+export interface FetchedInstruction {
+  readonly bytes: Uint8Array;
+  readonly gpa: number;
+  readonly csBase: bigint;
+  readonly rip: bigint;
+  /** kvm_emulate_insn flags: b0 CR0.PE, b1 EFLAGS.VM, b2 CS.D, b3 CS.L. */
+  readonly flags: number;
+}
+
+const CS = 1;
+const MAX_LENGTH = 15;
+const VM = 0x20000;
+
+/** Read the instruction at rip as KVM's emulator does; undefined when it is not mapped. */
+export function fetchInstruction(kvm: KvmContext, vcpu: VcpuState): FetchedInstruction | undefined {
+  const cs = kvm.guest.registers(vcpu.index).segment(CS);
+  const long = isLongMode(vcpu) && (cs.access & 0x2000) !== 0;
+  const { rip, rflags } = vcpu.at;
+  const linear = long ? rip : (cs.base + rip) & 0xffff_ffffn;
+  const translated = kvm.guest.translate(vcpu.index, linear);
+  if (translated === undefined) return undefined;
+  const { gpa } = translated;
+  const bytes = readGuest(kvm, gpa, Math.min(MAX_LENGTH, 4096 - (gpa % 4096)));
+  if (bytes === undefined) return undefined;
+  const protectedMode = (vcpu.control.cr0 & CR0_PE) !== 0n ? 1 : 0;
+  const flags = protectedMode | ((rflags & VM) !== 0 ? 2 : 0) | (long ? 8 : (cs.access & 0x4000) !== 0 ? 4 : 0);
+  return { bytes: bytes.slice(), gpa, csBase: long ? 0n : cs.base, rip, flags: protectedMode === 0 ? 0 : flags };
+}
+
+/** kvm_emulate_insn. */
+export function traceEmulation(kvm: KvmContext, fetched: FetchedInstruction, length: number): void {
+  kvm.host.raise({
+    kind: 'kvm_emulate_insn', rip: fetched.rip, csbase: Number(BigInt.asUintN(32, fetched.csBase)), len: length,
+    insn: fetched.bytes.slice(0, length), flags: fetched.flags, failed: 0,
+  });
+}

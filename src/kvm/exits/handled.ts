@@ -1,0 +1,28 @@
+import type { KvmContext } from '../context.ts';
+import type { GuestStop } from '../guest.ts';
+import type { VcpuState } from '../state.ts';
+import { DB, queueException } from '../vcpu/exceptions.ts';
+
+const TRAP_FLAG = 0x100;
+/** DR6.BS. */
+const SINGLE_STEP = 0x4000n;
+
+/** What a handler decided: enter the guest again, give up the turn first, or return to user space. */
+export type Handled = 'resume' | 'yield' | 'userspace';
+
+/** Handles one basic exit reason. Linux kvm_vmx_exit_handlers. */
+export type ExitHandler = (kvm: KvmContext, vcpu: VcpuState, stop: GuestStop) => Handled;
+
+/** kvm_skip_emulated_instruction. */
+export function skip(kvm: KvmContext, vcpu: VcpuState, length: number): Handled {
+  kvm.guest.skipInstruction(vcpu.index, length);
+  const { at } = vcpu;
+  const next = at.rip + BigInt(length);
+  at.rip = (vcpu.control.efer & 0x400n) !== 0n ? BigInt.asUintN(64, next) : next & 0xffff_ffffn;
+  at.interruptibility &= ~3;
+  if ((at.rflags & TRAP_FLAG) !== 0) queueException(vcpu, { vector: DB, payload: SINGLE_STEP });
+  return 'resume';
+}
+
+/** Skip the instruction that exited. */
+export const skipExit: ExitHandler = (kvm, vcpu, stop) => skip(kvm, vcpu, stop.exit.instructionLength);

@@ -1,0 +1,46 @@
+/** EPT violations and misconfigurations. SDM Vol. 3, Table 28-7; Linux handle_ept_violation, handle_ept_misconfig. */
+import type { KvmContext } from '../context.ts';
+import { emulateInstruction, violationErrorCode } from '../emulation.ts';
+import { ioeventfdWrite } from '../eventfd.ts';
+import type { GuestStop } from '../guest.ts';
+import { handleMmioFault, handleTdpFault } from '../mmu/tdp-mmu.ts';
+import type { VcpuState } from '../state.ts';
+import { fetchInstruction, traceEmulation } from './fetch.ts';
+import { type Handled, skipExit } from './handled.ts';
+
+const NMI_UNBLOCKED_BY_IRET = 0x1000;
+const BLOCKED_BY_NMI = 8;
+
+/** Exit 48. */
+export function handleEptViolation(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
+  const { exit } = stop;
+  const qualification = Number(exit.qualification);
+  if ((qualification & NMI_UNBLOCKED_BY_IRET) !== 0 && exit.idtVectoringInfo < 0x80000000) {
+    kvm.guest.registers(vcpu.index).interruptibility |= BLOCKED_BY_NMI;
+    vcpu.at.interruptibility |= BLOCKED_BY_NMI;
+  }
+  kvm.host.raise({
+    kind: 'kvm_page_fault', vcpu_id: vcpu.index, guest_rip: stop.rip, fault_address: BigInt(exit.guestPhysicalAddress),
+    error_code: qualification,
+  });
+  const fault = handleTdpFault(kvm, vcpu, exit.guestPhysicalAddress, violationErrorCode(qualification));
+  return fault === 'emulate' ? emulate(kvm, vcpu, stop) : 'resume';
+}
+
+/** Exit 49: an MMIO entry. */
+export function handleEptMisconfig(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
+  const gpa = stop.exit.guestPhysicalAddress;
+  if (kvm.state.vm!.ioeventfds.length > 0 && ioeventfdWrite(kvm, false, gpa, 0, 0n)) {
+    kvm.host.raise({ kind: 'kvm_fast_mmio', gpa });
+    return skipExit(kvm, vcpu, stop);
+  }
+  if (handleMmioFault(kvm, gpa) === 'emulate') return emulate(kvm, vcpu, stop);
+  return handleTdpFault(kvm, vcpu, gpa, 0) === 'emulate' ? emulate(kvm, vcpu, stop) : 'resume';
+}
+
+function emulate(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
+  const length = stop.exit.instructionLength;
+  const fetched = length === 0 ? undefined : fetchInstruction(kvm, vcpu);
+  if (fetched !== undefined) traceEmulation(kvm, fetched, length);
+  return emulateInstruction(kvm, vcpu);
+}

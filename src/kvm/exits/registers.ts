@@ -1,0 +1,152 @@
+/** MSRs, control registers, debug registers, XCR0. SDM Vol. 3, Tables 28-3 and 28-4; Linux handle_cr, handle_dr. */
+import { type KvmContext, REQ_EVENT, request, vmOf } from '../context.ts';
+import type { GuestStop } from '../guest.ts';
+import { writeTaskPriority } from '../irqchip/index.ts';
+import { clearTaskSwitched, currentCr0, currentCr4, setCr0, setCr4 } from '../mode.ts';
+import { readMsr, writeMsr } from '../msrs.ts';
+import type { VcpuState } from '../state.ts';
+import { exitInternal, KVM_EXIT_SET_TPR, SUBERROR_UNEXPECTED_EXIT } from '../userspace.ts';
+import { DB, injectGp, injectUd, queueException } from '../vcpu/exceptions.ts';
+import { MOV_DR_EXITING, primaryBits } from '../vmcs/controls.ts';
+import { type Handled, skipExit } from './handled.ts';
+
+const LOW = 0xffff_ffffn;
+const RAX = 0;
+const RDX = 2;
+
+/** Exit 31. */
+export function handleRdmsr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
+  const index = Number(BigInt.asUintN(32, stop.a0));
+  const value = readMsr(kvm, vcpu, index, false);
+  kvm.host.raise({ kind: 'kvm_msr', write: 0, ecx: index, data: value ?? 0n, exception: value === undefined ? 1 : 0 });
+  if (value === undefined) return fault(vcpu);
+  kvm.guest.setGpr(vcpu.index, RAX, value & LOW);
+  kvm.guest.setGpr(vcpu.index, RDX, value >> 32n);
+  return skipExit(kvm, vcpu, stop);
+}
+
+/** Exit 32. */
+export function handleWrmsr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
+  const index = Number(BigInt.asUintN(32, stop.a0));
+  const data = BigInt.asUintN(64, stop.a1);
+  const taken = writeMsr(kvm, vcpu, index, data, false);
+  kvm.host.raise({ kind: 'kvm_msr', write: 1, ecx: index, data, exception: taken ? 0 : 1 });
+  return taken ? skipExit(kvm, vcpu, stop) : fault(vcpu);
+}
+
+function fault(vcpu: VcpuState): Handled {
+  injectGp(vcpu);
+  return 'resume';
+}
+
+/** Exit 28. */
+export function handleCr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
+  const qualification = Number(stop.exit.qualification);
+  const cr = qualification & 15;
+  switch ((qualification >>> 4) & 3) {
+    case 0: {
+      kvm.host.raise({ kind: 'kvm_cr', rw: 1, cr, val: stop.a0 });
+      if (!moveToCr(kvm, vcpu, cr, stop.a0)) return fault(vcpu);
+      skipExit(kvm, vcpu, stop);
+      return cr === 8 && leavesForTpr(kvm, vcpu) ? 'userspace' : 'resume';
+    }
+    case 1:
+      return moveFromCr(kvm, vcpu, cr, (qualification >>> 8) & 15, stop);
+    case 2:
+      kvm.host.raise({ kind: 'kvm_cr', rw: 1, cr: 0, val: clearTaskSwitched(kvm, vcpu) });
+      return skipExit(kvm, vcpu, stop);
+    default: {
+      const cr0 = currentCr0(kvm, vcpu);
+      const source = BigInt((qualification >>> 16) & 15);
+      kvm.host.raise({ kind: 'kvm_cr', rw: 1, cr: 0, val: (cr0 & ~15n) | source });
+      // LMSW cannot clear PE.
+      if (!setCr0(kvm, vcpu, (cr0 & ~14n) | source)) return fault(vcpu);
+      return skipExit(kvm, vcpu, stop);
+    }
+  }
+}
+
+function moveToCr(kvm: KvmContext, vcpu: VcpuState, cr: number, value: bigint): boolean {
+  switch (cr) {
+    case 0:
+      return setCr0(kvm, vcpu, value);
+    case 3:
+      kvm.guest.registers(vcpu.index).cr3 = value & ~(1n << 63n);
+      return true;
+    case 4:
+      return setCr4(kvm, vcpu, value);
+    case 8:
+      return setCr8(kvm, vcpu, value);
+    default:
+      return false;
+  }
+}
+
+function setCr8(kvm: KvmContext, vcpu: VcpuState, value: bigint): boolean {
+  if (value > 15n) return false;
+  const { irqchip } = vmOf(kvm);
+  if (irqchip !== undefined) writeTaskPriority(irqchip, vcpu.index, Number(value), kvm.irq);
+  vcpu.run.cr8 = Number(value);
+  request(vcpu, REQ_EVENT);
+  return true;
+}
+
+/** Without an in-kernel controller user space must see a new task priority. */
+function leavesForTpr(kvm: KvmContext, vcpu: VcpuState): boolean {
+  if (vmOf(kvm).irqchip !== undefined) return false;
+  vcpu.run.exitReason = KVM_EXIT_SET_TPR;
+  return true;
+}
+
+function moveFromCr(kvm: KvmContext, vcpu: VcpuState, cr: number, register: number, stop: GuestStop): Handled {
+  const value = cr === 3 ? kvm.guest.registers(vcpu.index).cr3 : BigInt(vcpu.run.cr8);
+  kvm.guest.setGpr(vcpu.index, register, value);
+  kvm.host.raise({ kind: 'kvm_cr', rw: 0, cr, val: value });
+  return skipExit(kvm, vcpu, stop);
+}
+
+const CR4_DE = 8n;
+const DR7_GD = 0x2000n;
+const DR6_BD = 0x2000n;
+
+/**
+ * Exit 29. The first use of a debug register hands all of them to the guest: the instruction runs again, and the
+ * exit after that takes them back.
+ */
+export function handleDr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
+  const dr = Number(stop.exit.qualification) & 7;
+  if ((dr === 4 || dr === 5) && (currentCr4(kvm, vcpu) & CR4_DE) !== 0n) {
+    injectUd(vcpu);
+    return 'resume';
+  }
+  if ((kvm.guest.registers(vcpu.index).dr(7) & DR7_GD) !== 0n) {
+    queueException(vcpu, { vector: DB, payload: DR6_BD });
+    return 'resume';
+  }
+  primaryBits(kvm, vcpu, MOV_DR_EXITING, false);
+  return 'resume';
+}
+
+const XCR0_X87 = 1n;
+const XCR0_KNOWN = 3n;
+
+/** Exit 55. */
+export function handleXsetbv(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
+  const value = BigInt.asUintN(64, stop.a1);
+  if (BigInt.asUintN(32, stop.a0) !== 0n || !setXcr0(kvm, vcpu, value)) return fault(vcpu);
+  return skipExit(kvm, vcpu, stop);
+}
+
+/** __kvm_set_xcr: x87 always, nothing beyond SSE. */
+export function setXcr0(kvm: KvmContext, vcpu: VcpuState, value: bigint): boolean {
+  if ((value & XCR0_X87) === 0n || (value & ~XCR0_KNOWN) !== 0n) return false;
+  vcpu.control.xcr0 = value;
+  kvm.guest.registers(vcpu.index).xcr0 = value;
+  return true;
+}
+
+/** An exit nobody expects: user space is told all there is to tell. */
+export function unexpected(_kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
+  exitInternal(vcpu, SUBERROR_UNEXPECTED_EXIT, [BigInt(stop.exit.reason), 0n]);
+  return 'userspace';
+}

@@ -1,0 +1,157 @@
+/** Every exit a guest without nested virtualization can cause, and who handles it. SDM Vol. 3, Appendix C. */
+import { type KvmContext, REQ_EVENT, REQ_TRIPLE_FAULT, request, vmOf } from '../context.ts';
+import type { GuestStop } from '../guest.ts';
+import { handleVmcall } from '../hypercalls.ts';
+import type { VcpuState } from '../state.ts';
+import { exitInternal, KVM_EXIT_HLT, KVM_EXIT_IRQ_WINDOW_OPEN, KVM_EXIT_SHUTDOWN, SUBERROR_EMULATION } from '../userspace.ts';
+import { injectGp, injectUd } from '../vcpu/exceptions.ts';
+import { INTERRUPT_WINDOW, NMI_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
+import { handleCpuid } from './cpuid.ts';
+import { handleException } from './exceptions.ts';
+import { type ExitHandler, type Handled, skip, skipExit } from './handled.ts';
+import { handleIo } from './io.ts';
+import { handleEptMisconfig, handleEptViolation } from './memory.ts';
+import { handleCr, handleDr, handleRdmsr, handleWrmsr, handleXsetbv } from './registers.ts';
+
+export const EXIT_EXTERNAL_INTERRUPT = 1;
+export const EXIT_PREEMPTION_TIMER = 52;
+
+const MP_STATE_HALTED = 3;
+
+const resume: ExitHandler = () => 'resume';
+
+const refuse: ExitHandler = (_kvm, vcpu) => {
+  injectGp(vcpu);
+  return 'resume';
+};
+
+const undefinedOpcode: ExitHandler = (_kvm, vcpu) => {
+  injectUd(vcpu);
+  return 'resume';
+};
+
+const tripleFault: ExitHandler = (_kvm, vcpu) => {
+  vcpu.run.exitReason = KVM_EXIT_SHUTDOWN;
+  return 'userspace';
+};
+
+const window = (bit: number): ExitHandler => (kvm, vcpu) => {
+  primaryBits(kvm, vcpu, bit, false);
+  request(vcpu, REQ_EVENT);
+  if (bit === INTERRUPT_WINDOW && vmOf(kvm).irqchip === undefined && vcpu.run.requestInterruptWindow) {
+    vcpu.run.exitReason = KVM_EXIT_IRQ_WINDOW_OPEN;
+    return 'userspace';
+  }
+  return 'resume';
+};
+
+const halt: ExitHandler = (kvm, vcpu, stop) => {
+  skipExit(kvm, vcpu, stop);
+  if (vmOf(kvm).irqchip !== undefined) {
+    vcpu.mpState = MP_STATE_HALTED;
+    return 'resume';
+  }
+  vcpu.run.exitReason = KVM_EXIT_HLT;
+  return 'userspace';
+};
+
+const PLE_WINDOW_MAX = 0xffff_ffff;
+
+/** handle_pause: a spinning vCPU gives up its turn, and next time spins longer before it exits. */
+const pause: ExitHandler = (kvm, vcpu, stop) => {
+  const old = vcpu.pleWindow;
+  const grown = Math.min(old * 2, PLE_WINDOW_MAX);
+  if (grown !== old) {
+    vcpu.pleWindow = grown;
+    kvm.host.raise({ kind: 'kvm_ple_window_update', vcpu_id: vcpu.index, new: grown, old });
+    writeControl(kvm, vcpu, 'pleWindow', grown);
+  }
+  skipExit(kvm, vcpu, stop);
+  return 'yield';
+};
+
+const IDT_NMI = 2;
+const IDT_HARDWARE_EXCEPTION = 3;
+const TASK_GATE = 3;
+
+/** handle_task_switch. SDM Vol. 3, Table 28-2. */
+function taskSwitch(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
+  const qualification = Number(stop.exit.qualification);
+  const source = qualification >>> 30;
+  const info = stop.exit.idtVectoringInfo;
+  const vectoring = info >= 0x80000000;
+  const type = (info >>> 8) & 7;
+  const { exception, interrupt, nmi } = vcpu.events;
+  let errorCode: number | undefined;
+  if (source === TASK_GATE && vectoring) {
+    if (type === IDT_HARDWARE_EXCEPTION && (info & 0x800) !== 0) errorCode = stop.exit.idtVectoringErrorCode;
+    exception.injected = false;
+    interrupt.injected = false;
+    nmi.injected = false;
+  }
+  const asynchronous = type === 0 || type === IDT_NMI || type === IDT_HARDWARE_EXCEPTION;
+  if (!vectoring || !asynchronous) skip(kvm, vcpu, stop.exit.instructionLength);
+  vcpu.at.stale = true;
+  if (kvm.guest.taskSwitch(vcpu.index, qualification & 0xffff, source, errorCode)) return 'resume';
+  exitInternal(vcpu, SUBERROR_EMULATION, []);
+  return 'userspace';
+}
+
+/** By basic exit reason. */
+export const EXIT_HANDLERS: Readonly<Record<number, ExitHandler>> = {
+  0: handleException,
+  [EXIT_EXTERNAL_INTERRUPT]: resume,
+  2: tripleFault,
+  7: window(INTERRUPT_WINDOW),
+  8: window(NMI_WINDOW),
+  9: taskSwitch,
+  10: handleCpuid,
+  12: halt,
+  13: skipExit,
+  14: skipExit,
+  15: refuse,
+  18: handleVmcall,
+  19: undefinedOpcode,
+  20: undefinedOpcode,
+  21: undefinedOpcode,
+  22: undefinedOpcode,
+  23: undefinedOpcode,
+  24: undefinedOpcode,
+  25: undefinedOpcode,
+  26: undefinedOpcode,
+  27: undefinedOpcode,
+  28: handleCr,
+  29: handleDr,
+  30: handleIo,
+  31: handleRdmsr,
+  32: handleWrmsr,
+  36: skipExit,
+  37: resume,
+  39: skipExit,
+  40: pause,
+  43: (_kvm, vcpu) => {
+    request(vcpu, REQ_EVENT);
+    return 'resume';
+  },
+  46: undefinedOpcode,
+  47: undefinedOpcode,
+  48: handleEptViolation,
+  49: handleEptMisconfig,
+  50: undefinedOpcode,
+  [EXIT_PREEMPTION_TIMER]: resume,
+  53: undefinedOpcode,
+  54: skipExit,
+  55: handleXsetbv,
+  57: undefinedOpcode,
+  58: skipExit,
+  59: undefinedOpcode,
+  60: undefinedOpcode,
+  61: undefinedOpcode,
+};
+
+/** KVM_REQ_TRIPLE_FAULT served: the machine must be reset. */
+export function serveTripleFault(vcpu: VcpuState): Handled {
+  vcpu.requests &= ~REQ_TRIPLE_FAULT;
+  vcpu.run.exitReason = KVM_EXIT_SHUTDOWN;
+  return 'userspace';
+}

@@ -1,0 +1,58 @@
+import type { MsrRow, MsrRows } from './msrs.ts';
+
+/** Variable ranges: KVM_NR_VAR_MTRR. */
+const VARIABLE = 8;
+const FIXED = [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f];
+/** MTRRcap: 8 variable ranges, fixed ranges, write combining. SDM Vol. 3, 12.11.1. */
+const CAPABILITIES = 0x508n;
+
+const isType = (value: bigint): boolean => value <= 1n || (value >= 4n && value <= 6n);
+
+function bytesAreTypes(value: bigint): boolean {
+  for (let at = 0n; at < 64n; at += 8n) if (!isType((value >> at) & 0xffn)) return false;
+  return true;
+}
+
+const defaultType: MsrRow = {
+  read: (_kvm, vcpu) => vcpu.msrs.mtrrDefType,
+  write: (_kvm, vcpu, value) => {
+    if ((value & ~0xcffn) !== 0n || !isType(value & 0xffn)) return false;
+    vcpu.msrs.mtrrDefType = value;
+    return true;
+  },
+  listed: true,
+};
+
+const fixedRange = (at: number): MsrRow => ({
+  read: (_kvm, vcpu) => vcpu.msrs.mtrrFixed[at],
+  write: (_kvm, vcpu, value) => {
+    if (!bytesAreTypes(value)) return false;
+    vcpu.msrs.mtrrFixed[at] = value;
+    return true;
+  },
+  listed: true,
+});
+
+/** Even registers are bases (a type in bits 7:0), odd ones masks (valid in bit 11). SDM Vol. 3, 12.11.2.3. */
+const variableRange = (at: number): MsrRow => ({
+  read: (_kvm, vcpu) => vcpu.msrs.mtrrVariable[at],
+  write: (kvm, vcpu, value) => {
+    const isBase = at % 2 === 0;
+    if (value >> BigInt(kvm.features.physicalBits) !== 0n) return false;
+    if (isBase ? !isType(value & 0xffn) || (value & 0xf00n) !== 0n : (value & 0x7ffn) !== 0n) return false;
+    vcpu.msrs.mtrrVariable[at] = value;
+    return true;
+  },
+  listed: true,
+});
+
+/** Memory type range registers. They change nothing here: EPT makes all memory write-back. SDM Vol. 3, 12.11. */
+export function mtrrRows(): MsrRows {
+  const capabilities: MsrRow = { read: () => CAPABILITIES, write: () => false, listed: false };
+  return [
+    [0xfe, capabilities],
+    [0x2ff, defaultType],
+    ...FIXED.map((index, at) => [index, fixedRange(at)] as const),
+    ...Array.from({ length: 2 * VARIABLE }, (_, at) => [0x200 + at, variableRange(at)] as const),
+  ];
+}

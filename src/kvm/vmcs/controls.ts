@@ -1,0 +1,138 @@
+import type { KvmContext } from '../context.ts';
+import type { ExecutionControls } from '../guest.ts';
+import type { VcpuState } from '../state.ts';
+import { type ControlField, ENCODINGS } from './fields.ts';
+
+/** Control fields of a vCPU's VMCS that KVM changes while the guest lives. SDM Vol. 3, 26.6 to 26.8. */
+export interface VmcsControls {
+  pin: number;
+  primary: number;
+  secondary: number;
+  exit: number;
+  entry: number;
+  exceptionBitmap: number;
+  pageFaultErrorCodeMask: number;
+  pageFaultErrorCodeMatch: number;
+  cr0Mask: bigint;
+  cr0Shadow: bigint;
+  cr4Mask: bigint;
+  cr4Shadow: bigint;
+  tscOffset: bigint;
+  eptPointer: bigint;
+  tprThreshold: number;
+  pleGap: number;
+  pleWindow: number;
+  vpid: number;
+  /** MSRs in the bitmap the guest may read or write without an exit. */
+  readPassthrough: number[];
+  writePassthrough: number[];
+  /** The processor has not been told of the newest values. */
+  changed: boolean;
+}
+
+/** Primary controls KVM switches at run time. */
+export const INTERRUPT_WINDOW = 1 << 2;
+export const HLT_EXITING = 1 << 7;
+export const NMI_WINDOW = 1 << 22;
+export const MOV_DR_EXITING = 1 << 23;
+export const MONITOR_TRAP = 1 << 27;
+/** VM-entry control: the guest is in IA-32e mode. */
+export const ENTRY_IA32E = 1 << 9;
+export const SECONDARY_RDTSCP = 1 << 3;
+export const SECONDARY_INVPCID = 1 << 12;
+
+/** External interrupts, NMIs, virtual NMIs and the preemption timer, with the reserved ones: SDM Vol. 3, A.3.1. */
+const PIN = 0x7f;
+/**
+ * TSC offsetting, HLT, MWAIT, RDPMC, TPR shadow, MOV DR, unconditional I/O, MSR bitmaps, MONITOR, secondary,
+ * with the reserved ones of IA32_VMX_TRUE_PROCBASED_CTLS.
+ */
+const PRIMARY = 0xb5a06dfa;
+/** EPT, RDTSCP, VPID, WBINVD, unrestricted guest, pause-loop, INVPCID. */
+const SECONDARY = 0x14ea;
+const EXIT = 0x2befff;
+const ENTRY = 0xd1ff;
+/** #DB, #UD, #AC, #MC. Page faults are the guest's own affair under EPT. */
+const EXCEPTIONS = 0x60042;
+
+/** CR0 bits the guest may change without an exit: TS and WP. */
+export const CR0_GUEST_OWNED = 0x10008n;
+/** CR4: PVI, TSD, DE, PGE, PCE, OSFXSR, OSXMMEXCPT, FSGSBASE. */
+export const CR4_GUEST_OWNED = 0x1078en;
+const ALL_64 = 0xffff_ffff_ffff_ffffn;
+
+const PLE_GAP = 128;
+/** Linux KVM_VMX_DEFAULT_PLE_WINDOW. */
+export const PLE_WINDOW = 4096;
+
+/** SYSENTER_CS/ESP/EIP, FS and GS bases: the guest's own; TSC may be read. Linux vmx_create_vcpu. */
+const OWN_MSRS = [0x174, 0x175, 0x176, 0xc0000100, 0xc0000101, 0xc0000102];
+
+/** A new vCPU's controls: Linux init_vmcs. */
+export function createControls(index: number): VmcsControls {
+  return {
+    pin: PIN,
+    primary: PRIMARY,
+    secondary: SECONDARY,
+    exit: EXIT,
+    entry: ENTRY,
+    exceptionBitmap: EXCEPTIONS,
+    pageFaultErrorCodeMask: 0,
+    pageFaultErrorCodeMatch: 0,
+    cr0Mask: ALL_64 & ~CR0_GUEST_OWNED,
+    cr0Shadow: 0x6000_0010n,
+    cr4Mask: ALL_64 & ~CR4_GUEST_OWNED,
+    cr4Shadow: 0n,
+    tscOffset: 0n,
+    eptPointer: 0n,
+    tprThreshold: 0,
+    pleGap: PLE_GAP,
+    pleWindow: PLE_WINDOW,
+    vpid: index + 1,
+    readPassthrough: [0x10, ...OWN_MSRS],
+    writePassthrough: [...OWN_MSRS],
+    changed: true,
+  };
+}
+
+/** Change one control field: the fact is raised, the processor told before the next entry. */
+export function writeControl<K extends ControlField>(
+  kvm: KvmContext,
+  vcpu: VcpuState,
+  field: K,
+  value: VmcsControls[K],
+): void {
+  const controls = vcpu.vmcs;
+  if (controls[field] === value) return;
+  controls[field] = value;
+  controls.changed = true;
+  const { name, encoding } = ENCODINGS[field];
+  kvm.host.raise({
+    kind: 'sim:vmcs_write', vcpu_id: vcpu.index, vmcs: 'vmcs01', field: name, enc: encoding,
+    value: typeof value === 'bigint' ? value : BigInt(value),
+  });
+}
+
+/** Set or clear bits of the primary processor-based controls (exec_controls_setbit, clearbit). */
+export function primaryBits(kvm: KvmContext, vcpu: VcpuState, bits: number, on: boolean): void {
+  const { primary } = vcpu.vmcs;
+  const value = (on ? primary | bits : primary & ~bits) >>> 0;
+  if (value !== primary) writeControl(kvm, vcpu, 'primary', value);
+}
+
+/** The MSR bitmap page of a vCPU. SDM Vol. 3, 26.6.9: a set bit exits. */
+function msrBitmap(controls: VmcsControls): Uint8Array {
+  const page = new Uint8Array(4096).fill(0xff);
+  const allow = (msr: number, offset: number): void => {
+    const at = offset + (msr >= 0xc0000000 ? 1024 : 0);
+    page[at + ((msr & 0x1fff) >> 3)] &= ~(1 << (msr & 7));
+  };
+  for (const msr of controls.readPassthrough) allow(msr, 0);
+  for (const msr of controls.writePassthrough) allow(msr, 2048);
+  return page;
+}
+
+/** The processor's copy of the controls. */
+export function executionControls(controls: VmcsControls): ExecutionControls {
+  return { ...controls, ioBitmap: new Uint8Array(8192), msrBitmap: msrBitmap(controls) };
+}

@@ -1,0 +1,71 @@
+/**
+ * VM-entry checks in the SDM's order: controls, host state, guest state. SDM Vol. 3, 27.2 and 27.3.
+ * They run when software changed something they look at, which hardware checks at every entry.
+ */
+import type { KvmContext } from '../context.ts';
+import type { Segment } from '../guest.ts';
+import type { VcpuState } from '../state.ts';
+import { ENTRY_IA32E, type VmcsControls } from './controls.ts';
+
+/** What a failed check leads to. */
+export type EntryFailure =
+  | { readonly kind: 'fail'; readonly error: 7 | 8; readonly what: string }
+  | { readonly kind: 'exit'; readonly reason: number; readonly what: string };
+
+const INVALID_GUEST_STATE = 0x8000_0021;
+const PIN_FIXED = 0x16;
+const PRIMARY_FIXED = 0x04006172;
+const SECONDARY_EPT = 2;
+const SECONDARY_UNRESTRICTED = 0x80;
+const CR0_PE = 1n;
+const CR0_PG = 1n << 31n;
+const CR4_PAE = 0x20n;
+const CR4_PCIDE = 1n << 17n;
+const CR4_VMXE = 0x2000n;
+const EFER_LME = 0x100n;
+const EFER_LMA = 0x400n;
+const VM = 0x20000n;
+
+/** Undefined when the entry may go ahead. */
+export function checkEntry(kvm: KvmContext, vcpu: VcpuState): EntryFailure | undefined {
+  const controls = checkControls(vcpu.vmcs);
+  if (controls !== undefined) return { kind: 'fail', error: 7, what: controls };
+  const guest = checkGuest(kvm, vcpu);
+  return guest === undefined ? undefined : { kind: 'exit', reason: INVALID_GUEST_STATE, what: guest };
+}
+
+/** 27.2.1: reserved bits, and controls that need others. */
+function checkControls(c: VmcsControls): string | undefined {
+  if ((c.pin & PIN_FIXED) !== PIN_FIXED) return 'pin-based reserved bits';
+  if ((c.primary & PRIMARY_FIXED) !== PRIMARY_FIXED) return 'processor-based reserved bits';
+  if ((c.secondary & SECONDARY_UNRESTRICTED) !== 0 && (c.secondary & SECONDARY_EPT) === 0) {
+    return 'unrestricted guest without EPT';
+  }
+  if (c.vpid === 0) return 'VPID 0';
+  if ((c.eptPointer & 7n) !== 6n || ((c.eptPointer >> 3n) & 7n) !== 3n) return 'EPT pointer';
+  return c.tprThreshold > 15 ? 'TPR threshold' : undefined;
+}
+
+/** 27.3.1: control registers and EFER, RFLAGS, segments, tables. */
+function checkGuest(kvm: KvmContext, vcpu: VcpuState): string | undefined {
+  const r = kvm.guest.registers(vcpu.index);
+  const { cr0, cr4, efer } = r;
+  const ia32e = (vcpu.vmcs.entry & ENTRY_IA32E) !== 0;
+  if ((cr0 & CR0_PG) !== 0n && (cr0 & CR0_PE) === 0n) return 'CR0: PG without PE';
+  if ((cr4 & CR4_VMXE) === 0n) return 'CR4: VMXE clear';
+  if (ia32e && ((cr0 & CR0_PG) === 0n || (cr4 & CR4_PAE) === 0n)) return 'IA-32e mode without paging or PAE';
+  if (!ia32e && (cr4 & CR4_PCIDE) !== 0n) return 'CR4: PCIDE outside IA-32e mode';
+  if (((efer & EFER_LMA) !== 0n) !== ia32e) return 'EFER: LMA is not the entry control';
+  if ((cr0 & CR0_PG) !== 0n && ((efer & EFER_LMA) !== 0n) !== ((efer & EFER_LME) !== 0n)) return 'EFER: LMA is not LME';
+  if ((r.rflags & 2n) === 0n || (r.rflags & ~0x3f7fd7n) !== 0n) return 'RFLAGS reserved bits';
+  if ((r.rflags & VM) !== 0n && (ia32e || (cr0 & CR0_PE) === 0n)) return 'RFLAGS: VM';
+  if (!isBusyTss(r.segment(7), ia32e)) return 'TR';
+  if ((r.gdtr.limit | r.idtr.limit) > 0xffff) return 'descriptor table limit';
+  return undefined;
+}
+
+/** TR: usable, busy TSS (in IA-32e mode the 64-bit one). 27.3.1.2. */
+function isBusyTss(tr: Segment, ia32e: boolean): boolean {
+  const type = tr.access & 0xf;
+  return (type === 11 || (type === 3 && !ia32e)) && (tr.access & 0x90) === 0x80 && (tr.access & 0x10000) === 0;
+}

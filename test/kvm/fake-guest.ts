@@ -1,0 +1,100 @@
+import type { Emulated, ExecutionControls, Guest, GuestStop, Registers, Segment, VmExit } from '../../src/kvm/guest.ts';
+
+/** An exit with only what a test names. */
+export function exitOf(reason: number, fields: Partial<VmExit> = {}): VmExit {
+  return {
+    reason, qualification: 0n, instructionLength: 2, instructionInfo: 0, interruptionInfo: 0, interruptionErrorCode: 0,
+    idtVectoringInfo: 0, idtVectoringErrorCode: 0, guestLinearAddress: 0n, guestPhysicalAddress: 0, ...fields,
+  };
+}
+
+export type Scripted = (guest: FakeGuest, vcpu: number) => Partial<GuestStop>;
+
+/** A processor that does what the test's script says. */
+export interface FakeGuest extends Guest {
+  script: Scripted[];
+  emulations: Emulated[];
+  controls: ExecutionControls[];
+  injected: number[];
+  memory: Uint8Array;
+  gprs: bigint[][];
+  ticks: number;
+}
+
+function fakeRegisters(gprs: bigint[]): Registers {
+  const segments: Segment[] = Array.from({ length: 8 }, () => ({ selector: 0, base: 0n, limit: 0xffff, access: 0x93 }));
+  segments[1] = { selector: 0xf000, base: 0xffff0000n, limit: 0xffff, access: 0x9b };
+  segments[7] = { selector: 0, base: 0n, limit: 0xffff, access: 0x8b };
+  const drs = new Map<number, bigint>();
+  const msrs = new Map<number, bigint>();
+  let area = new Uint8Array(576);
+  return {
+    gpr: (index) => gprs[index],
+    setGpr: (index, value) => {
+      gprs[index] = value;
+    },
+    rip: 0xfff0n, rflags: 2n, cr0: 0x60000010n, cr2: 0n, cr3: 0n, cr4: 0n, cr8: 0, efer: 0n, xcr0: 1n,
+    segment: (index) => segments[index],
+    setSegment: (index, segment) => {
+      segments[index] = segment;
+    },
+    gdtr: { base: 0n, limit: 0xffff }, idtr: { base: 0n, limit: 0xffff },
+    dr: (index) => drs.get(index) ?? 0n,
+    setDr: (index, value) => void drs.set(index, value),
+    msr: (index) => msrs.get(index) ?? 0n,
+    setMsr: (index, value) => {
+      msrs.set(index, value);
+      return true;
+    },
+    xsave: () => area,
+    setXsave: (value) => {
+      area = value.slice();
+    },
+    interruptibility: 0, activity: 0,
+  };
+}
+
+const BLANK: GuestStop = {
+  why: 'exit', exit: exitOf(0), ticks: 1, rip: 0xfff0n, rflags: 2, interruptibility: 0, cr8: 0,
+  a0: 0n, a1: 0n, a2: 0n, a3: 0n, a4: 0n, a5: 0n,
+};
+
+export function createFakeGuest(script: Scripted[] = [], emulations: Emulated[] = []): FakeGuest {
+  const registers: Registers[] = [];
+  const memory = new Uint8Array(1 << 20);
+  const guest: FakeGuest = {
+    script, emulations, controls: [], injected: [], memory, gprs: [], ticks: 0,
+    registers: (vcpu) => registers[vcpu],
+    addVcpu: () => {
+      guest.gprs.push(new Array<bigint>(16).fill(0n));
+      registers.push(fakeRegisters(guest.gprs.at(-1)!));
+      return registers.length - 1;
+    },
+    resetVcpu: () => undefined,
+    setControls: (_vcpu, controls) => void guest.controls.push(controls),
+    run: (vcpu, _budget, inject) => {
+      guest.injected.push(inject.info);
+      guest.ticks += 1;
+      const next = script.shift();
+      if (next === undefined) throw new Error('the script is over');
+      const r = registers[vcpu];
+      const stop = { ...BLANK, rip: r.rip, rflags: Number(r.rflags), interruptibility: r.interruptibility, cr8: r.cr8 };
+      return { ...stop, ...next(guest, vcpu) };
+    },
+    emulate: () => emulations.shift() ?? { then: 'failed' },
+    taskSwitch: () => false,
+    setGpr: (vcpu, index, value) => registers[vcpu].setGpr(index, value),
+    setRip: (vcpu, rip) => {
+      registers[vcpu].rip = rip;
+    },
+    skipInstruction: (vcpu, length) => {
+      registers[vcpu].rip += BigInt(length);
+    },
+    readHost: (hva, length) => memory.subarray(hva, hva + length),
+    writeHost: (hva, bytes) => memory.set(bytes, hva),
+    eptWords: new Uint32Array(64 * 1024),
+    invalidateEpt: () => undefined,
+    translate: () => undefined,
+  };
+  return guest;
+}
