@@ -74,7 +74,7 @@ export class GdbRemote {
       }
       const got = readSync(this.#fromStub, this.#buffer);
       if (got === 0) throw new Error('QEMU closed its gdb stub');
-      this.#text += this.#buffer.latin1Slice(0, got);
+      this.#text += this.#buffer.toString('latin1', 0, got);
     }
   }
 }

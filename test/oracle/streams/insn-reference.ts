@@ -11,7 +11,7 @@ export function readInstructions(path: string, table: Interned, limit = Infinity
   for (let at = 0; at < bytes.length && count < limit; ) {
     const end = bytes.indexOf(10, at);
     const stop = end < 0 ? bytes.length : end;
-    ids[count++] = table.id(bytes.latin1Slice(at, stop));
+    ids[count++] = table.id(bytes.toString('latin1', at, stop));
     at = stop + 1;
   }
   return ids.slice(0, count);
