@@ -1,5 +1,5 @@
 import { type Stamped, vcpuSource } from '../events/stamped.ts';
-import type { MachineEvent } from '../events/vocabulary.ts';
+import { type MachineEvent, VOCABULARY } from '../events/vocabulary.ts';
 import type { MachineContext } from './context.ts';
 
 /**
@@ -16,11 +16,29 @@ export function stamper(context: MachineContext): (event: MachineEvent) => void 
       tick: clock.ticks,
       source: context.source,
       cause: causeOf(context, event),
-      event,
+      event: owned(event),
     };
     leadOn(context, event, seq);
     context.parts.onEvent(stamped);
   };
+}
+
+/** Fields of bytes by kind: whoever raises an event may go on to use them. */
+const BYTES: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries(VOCABULARY)
+    .map(([kind, { fields }]): [string, string[]] => [
+      kind,
+      Object.entries(fields).flatMap(([name, type]) => (type === 'bytes' ? [name] : [])),
+    ])
+    .filter(([, names]) => names.length > 0),
+);
+
+function owned(event: MachineEvent): MachineEvent {
+  const names = BYTES.get(event.kind);
+  if (names === undefined) return event;
+  const copy = { ...event } as Record<string, unknown>;
+  for (const name of names) copy[name] = Uint8Array.from(copy[name] as Uint8Array);
+  return copy as unknown as MachineEvent;
 }
 
 function causeOf(context: MachineContext, event: MachineEvent): number | undefined {

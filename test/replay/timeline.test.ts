@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest';
+import type { Stamped } from '../../src/events/stamped.ts';
+import { digestOf } from '../../src/reducers/digest.ts';
+import { createTimeline, thinned } from '../../src/replay/timeline.ts';
+import { fakeMachine, inputQueue, typed } from '../reducers/fakes.ts';
+
+const END = 80_000;
+
+function timelineOfTyping(every = 5000) {
+  const events: Stamped[] = [];
+  const requests: unknown[] = [];
+  const inputs = inputQueue();
+  const timeline = createTimeline({
+    build: (parts) => fakeMachine({ vcpus: 2, ...parts }).machine,
+    inputs,
+    onEvent: (stamped) => void events.push(stamped),
+    onRequest: (request) => void requests.push(request),
+    every,
+  });
+  for (let tick = 0; tick < END; tick += 7001) {
+    timeline.advance({ tick: Math.min(END, tick) });
+    inputs.push(typed(`${tick}`));
+  }
+  timeline.advance({ tick: END });
+  return { timeline, events, requests, inputs };
+}
+
+const fingerprint = ({ machine }: { machine: { state: object; pages: { digest(): string } } }): string =>
+  `${digestOf(machine.state)} ${machine.pages.digest()}`;
+
+describe('a timeline', () => {
+  test('stands at the same state whichever way it came to a tick', () => {
+    const { timeline } = timelineOfTyping();
+    const there = new Map<number, string>();
+    for (const tick of [END, 71_234, 3, 40_000, 39_999, 0, 12_345, END]) {
+      timeline.seek(tick);
+      expect(timeline.now.tick).toBe(tick);
+      const mark = fingerprint(timeline);
+      expect(there.get(tick) ?? mark).toBe(mark);
+      there.set(tick, mark);
+    }
+    for (const [tick, mark] of there) {
+      timeline.seek(tick);
+      expect(fingerprint(timeline)).toBe(mark);
+    }
+  });
+
+  test('records nothing twice, and what is run again comes out as it did', () => {
+    const { timeline, events } = timelineOfTyping();
+    const recorded = events.slice();
+    timeline.seek(1000);
+    const again: Stamped[] = [];
+    timeline.watching((stamped) => void again.push(stamped), () => timeline.advance({ tick: END }));
+    expect(events).toEqual(recorded);
+    expect(again.length).toBeGreaterThan(1000);
+    expect(again).toEqual(recorded.slice(-again.length));
+  });
+
+  test('goes on beyond its end after a visit to the past as if there had been none', () => {
+    const straight = timelineOfTyping();
+    straight.timeline.advance({ tick: END + 20_000 });
+    const visited = timelineOfTyping();
+    visited.timeline.seek(100);
+    visited.timeline.seek(END);
+    visited.timeline.advance({ tick: END + 20_000 });
+    expect(visited.events).toEqual(straight.events);
+    expect(fingerprint(visited.timeline)).toBe(fingerprint(straight.timeline));
+  });
+
+  test('steps back to the very states it stepped forward through', () => {
+    const { timeline } = timelineOfTyping();
+    timeline.seek(60_000);
+    const forward: string[] = [];
+    for (let i = 0; i < 200; i += 1) {
+      forward.push(fingerprint(timeline));
+      timeline.advance({ tick: timeline.now.tick + 1 });
+    }
+    for (let i = 199; i >= 0; i -= 1) {
+      timeline.seek(60_000 + i);
+      expect(fingerprint(timeline)).toBe(forward[i]);
+    }
+  });
+
+  test('finds the last event of a kind before now by running windows again', () => {
+    const { timeline, events } = timelineOfTyping();
+    timeline.seek(50_000);
+    const expected = events.filter(({ tick, event }) => tick < 50_000 && event.kind === 'sim:serial_received').at(-1);
+    const found = timeline.searchBack((machine, endTick) => {
+      let last: Stamped | undefined;
+      const watch = (stamped: Stamped) => {
+        if (stamped.event.kind === 'sim:serial_received') last = stamped;
+      };
+      timeline.watching(watch, () => machine.advance({ tick: endTick }));
+      return last;
+    });
+    expect(found).toEqual(expected);
+  });
+
+  test('forgets what came after and takes another future', () => {
+    const { timeline, inputs, events } = timelineOfTyping();
+    timeline.seek(30_000);
+    timeline.forget();
+    inputs.push(typed('another'));
+    const before = events.length;
+    timeline.advance({ tick: 40_000 });
+    const fresh = events.slice(before).filter(({ event }) => event.kind === 'sim:serial_received');
+    expect(fresh.length).toBeGreaterThan(0);
+    expect(fresh[0].tick).toBe(30_000);
+  });
+
+  test('keeps a number of checkpoints that grows with the logarithm of the run', () => {
+    let kept: { tick: number }[] = [{ tick: 0 }];
+    const sizes: number[] = [];
+    for (let tick = 1; tick <= 16_384; tick += 1) {
+      kept = thinned([...kept, { tick }], 1);
+      if (Math.log2(tick) % 1 === 0) sizes.push(kept.length);
+    }
+    expect(kept[0].tick).toBe(0);
+    expect(sizes.at(-1)).toBeLessThan(120);
+    expect(kept.at(-1)!.tick - kept.at(-2)!.tick).toBe(1);
+  });
+});
