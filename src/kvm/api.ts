@@ -3,6 +3,9 @@
  * Linux Documentation/virt/kvm/api.rst.
  */
 
+/** Bytes of a kvm_run page, changed in place. KVM keeps plain arrays, for the page is state. */
+export type RunBytes = number[] | Uint8Array;
+
 /** The shared page of one vCPU. Only the member named by `exitReason` is meaningful. */
 export interface KvmRun {
   exitReason: number;
@@ -13,8 +16,8 @@ export interface KvmRun {
   cr8: number;
   apicBase: number;
   /** direction: 0 in, 1 out. `data`: size*count bytes, in place. */
-  io: { direction: 0 | 1; size: number; port: number; count: number; data: Uint8Array };
-  mmio: { physAddr: number; data: Uint8Array; length: number; isWrite: boolean };
+  io: { direction: 0 | 1; size: number; port: number; count: number; data: RunBytes };
+  mmio: { physAddr: number; data: RunBytes; length: number; isWrite: boolean };
   internal: { suberror: number; data: bigint[] };
   failEntry: { reason: bigint; cpu: number };
   systemEvent: { type: number };

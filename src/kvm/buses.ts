@@ -8,14 +8,14 @@ import {
 import type { VcpuState } from './state.ts';
 
 /** A little-endian number of up to 6 bytes. */
-export function numberOf(bytes: Uint8Array | readonly number[]): number {
+export function numberOf(bytes: ArrayLike<number>): number {
   let value = 0;
   for (let i = Math.min(bytes.length, 6) - 1; i >= 0; i -= 1) value = value * 256 + bytes[i];
   return value;
 }
 
 /** A little-endian number of up to 8 bytes. */
-export function bigintOf(bytes: Uint8Array | readonly number[]): bigint {
+export function bigintOf(bytes: ArrayLike<number>): bigint {
   let value = 0n;
   for (let i = Math.min(bytes.length, 8) - 1; i >= 0; i -= 1) value = (value << 8n) | BigInt(bytes[i]);
   return value;

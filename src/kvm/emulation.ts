@@ -7,7 +7,7 @@ import { guestHva, markDirty, slotOf } from './mmu/memslots.ts';
 import { handleTdpFault, PFERR_FETCH, PFERR_PRESENT, PFERR_WRITE } from './mmu/tdp-mmu.ts';
 import type { Handled } from './exits/handled.ts';
 import type { VcpuState } from './state.ts';
-import { exitInternal, exitIo, exitMmio, SUBERROR_EMULATION } from './userspace.ts';
+import { exitInternal, exitIo, exitMmio, SUBERROR_EMULATION, zeroBytes } from './userspace.ts';
 import { PF, queueException } from './vcpu/exceptions.ts';
 
 /** Steps one instruction may take before it must end or reach user space. */
@@ -70,7 +70,7 @@ export function performWrites(kvm: KvmContext, vcpu: VcpuState): Handled {
     if (bytes.length > FRAGMENT) writes.unshift({ gpa: gpa + FRAGMENT, bytes: bytes.splice(FRAGMENT) });
     kvm.host.raise({ kind: 'kvm_mmio', type: 2, len: bytes.length, gpa, val: bigintOf(bytes) });
     if (mmioWrite(kvm, vcpu, gpa, bytes)) continue;
-    exitMmio(vcpu, gpa, Uint8Array.from(bytes), true);
+    exitMmio(vcpu, gpa, [...bytes], true);
     vcpu.pending = { kind: 'mmio-write' };
     return 'userspace';
   }
@@ -99,7 +99,7 @@ interface MmioReadRequest {
 function requestRead(kvm: KvmContext, vcpu: VcpuState, read: MmioReadRequest): Handled {
   const length = Math.min(FRAGMENT, read.length - read.done);
   kvm.host.raise({ kind: 'kvm_mmio', type: 0, len: length, gpa: read.gpa + read.done, val: 0n });
-  exitMmio(vcpu, read.gpa + read.done, new Uint8Array(length), false);
+  exitMmio(vcpu, read.gpa + read.done, zeroBytes(length), false);
   vcpu.pending = read;
   return 'userspace';
 }
@@ -117,7 +117,7 @@ export function completeRead(kvm: KvmContext, vcpu: VcpuState, read: MmioReadReq
 function stringIn(kvm: KvmContext, vcpu: VcpuState, port: number, size: number, count: number): Handled | undefined {
   const first = portRead(kvm, port, size);
   if (first === undefined) {
-    exitIo(vcpu, 0, port, size, count, new Uint8Array(size * count));
+    exitIo(vcpu, 0, port, size, count, zeroBytes(size * count));
     vcpu.pending = { kind: 'string-in', port, size, count };
     return 'userspace';
   }
@@ -148,7 +148,7 @@ function stringOut(kvm: KvmContext, vcpu: VcpuState, port: number, size: number,
   const count = bytes.length / size;
   kvm.host.raise({ kind: 'kvm_pio', rw: 1, port, size, count, val: numberOf(bytes.subarray(0, size)) });
   if (portWrite(kvm, port, size, numberOf(bytes.subarray(0, size)))) return 'resume';
-  exitIo(vcpu, 1, port, size, count, bytes.slice());
+  exitIo(vcpu, 1, port, size, count, [...bytes]);
   vcpu.pending = { kind: 'string-out' };
   return 'userspace';
 }

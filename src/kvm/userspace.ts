@@ -28,8 +28,8 @@ export function createRun(): KvmRun {
     requestInterruptWindow: false,
     cr8: 0,
     apicBase: 0xfee00000,
-    io: { direction: 0, size: 0, port: 0, count: 0, data: new Uint8Array(0) },
-    mmio: { physAddr: 0, data: new Uint8Array(0), length: 0, isWrite: false },
+    io: { direction: 0, size: 0, port: 0, count: 0, data: [] },
+    mmio: { physAddr: 0, data: [], length: 0, isWrite: false },
     internal: { suberror: 0, data: [] },
     failEntry: { reason: 0n, cpu: 0 },
     systemEvent: { type: 0 },
@@ -37,13 +37,13 @@ export function createRun(): KvmRun {
 }
 
 /** KVM_EXIT_IO. */
-export function exitIo(vcpu: VcpuState, direction: 0 | 1, port: number, size: number, count: number, data: Uint8Array): void {
+export function exitIo(vcpu: VcpuState, direction: 0 | 1, port: number, size: number, count: number, data: number[]): void {
   vcpu.run.exitReason = KVM_EXIT_IO;
   vcpu.run.io = { direction, size, port, count, data };
 }
 
 /** KVM_EXIT_MMIO. */
-export function exitMmio(vcpu: VcpuState, physAddr: number, data: Uint8Array, isWrite: boolean): void {
+export function exitMmio(vcpu: VcpuState, physAddr: number, data: number[], isWrite: boolean): void {
   vcpu.run.exitReason = KVM_EXIT_MMIO;
   vcpu.run.mmio = { physAddr, data, length: data.length, isWrite };
 }
@@ -53,3 +53,6 @@ export function exitInternal(vcpu: VcpuState, suberror: number, data: bigint[]):
   vcpu.run.exitReason = KVM_EXIT_INTERNAL_ERROR;
   vcpu.run.internal = { suberror, data };
 }
+
+/** `length` zero bytes for user space to fill. */
+export const zeroBytes = (length: number): number[] => new Array<number>(length).fill(0);

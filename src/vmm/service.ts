@@ -1,4 +1,4 @@
-import type { KvmRun } from '../kvm/api.ts';
+import type { KvmRun, RunBytes } from '../kvm/api.ts';
 import type { Machine } from './machine.ts';
 import { readSpace, writeSpace } from './memory/address-space.ts';
 
@@ -49,18 +49,29 @@ export function serviceExit(machine: Machine, vcpu: number): void {
 /** One access, or a string instruction's `count` of them at the same port. */
 function serviceIo(machine: Machine, run: KvmRun): void {
   const { direction, size, port, count, data } = run.io;
+  const bytes = Uint8Array.from(data);
   for (let index = 0; index < count; index++) {
-    const span = { bytes: data, at: index * size, length: size };
+    const span = { bytes, at: index * size, length: size };
     if (direction === 1) writeSpace(machine.io, port, span);
     else readSpace(machine.io, port, span);
   }
+  if (direction === 0) putBack(data, bytes);
+}
+
+/** What was read goes into the page KVM shares with us. */
+function putBack(data: RunBytes, bytes: Uint8Array): void {
+  for (let index = 0; index < data.length; index++) data[index] = bytes[index]!;
 }
 
 function serviceMmio(machine: Machine, run: KvmRun): void {
   const { physAddr, data, length, isWrite } = run.mmio;
-  const span = { bytes: data, at: 0, length };
+  const bytes = Uint8Array.from(data);
+  const span = { bytes, at: 0, length };
   if (isWrite) writeSpace(machine.memory, physAddr, span);
-  else readSpace(machine.memory, physAddr, span);
+  else {
+    readSpace(machine.memory, physAddr, span);
+    putBack(data, bytes);
+  }
 }
 
 function serviceSystemEvent(machine: Machine, run: KvmRun): void {

@@ -52,7 +52,7 @@ describe('KVM', () => {
     ]);
     expect(kvm.advance(0, 100)).toBe('userspace');
     expect(kvm.run(kvm.state.vcpus[0].fd).io).toEqual({
-      direction: 1, size: 1, port: 0x402, count: 1, data: Uint8Array.of(0x34),
+      direction: 1, size: 1, port: 0x402, count: 1, data: [0x34],
     });
     expect(guest.registers(0).rip).toBe(0xfff0n);
     expect(kvm.advance(0, 100)).toBe('entered');

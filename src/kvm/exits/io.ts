@@ -4,7 +4,7 @@ import type { KvmContext } from '../context.ts';
 import { emulateInstruction } from '../emulation.ts';
 import type { GuestStop } from '../guest.ts';
 import type { VcpuState } from '../state.ts';
-import { exitIo } from '../userspace.ts';
+import { exitIo, zeroBytes } from '../userspace.ts';
 import { type Handled, skip } from './handled.ts';
 
 const RAX = 0;
@@ -29,8 +29,8 @@ function portOut(kvm: KvmContext, vcpu: VcpuState, port: number, size: number, r
   const value = Number(BigInt.asUintN(size * 8, rax));
   kvm.host.raise({ kind: 'kvm_pio', rw: 1, port, size, count: 1, val: value });
   if (portWrite(kvm, port, size, value)) return skip(kvm, vcpu, length);
-  const data = new Uint8Array(size);
-  for (let i = 0; i < size; i += 1) data[i] = (value >>> (8 * i)) & 0xff;
+  const data: number[] = [];
+  for (let i = 0; i < size; i += 1) data.push((value >>> (8 * i)) & 0xff);
   exitIo(vcpu, 1, port, size, 1, data);
   if (port === PORT_7E) skip(kvm, vcpu, length);
   vcpu.pending = { kind: 'pio-out', instructionLength: port === PORT_7E ? 0 : length };
@@ -40,7 +40,7 @@ function portOut(kvm: KvmContext, vcpu: VcpuState, port: number, size: number, r
 function portIn(kvm: KvmContext, vcpu: VcpuState, port: number, size: number, rax: bigint, length: number): Handled {
   const value = portRead(kvm, port, size);
   if (value !== undefined) return finishIn(kvm, vcpu, port, size, rax, value, length);
-  exitIo(vcpu, 0, port, size, 1, new Uint8Array(size));
+  exitIo(vcpu, 0, port, size, 1, zeroBytes(size));
   vcpu.pending = { kind: 'pio-in', size, port, rax, instructionLength: length };
   return 'userspace';
 }
