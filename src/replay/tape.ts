@@ -11,8 +11,8 @@ const ANSWERS: ReadonlySet<EventKind> = new Set<EventKind>([
   'sim:emulation_exited', 'sim:task_switched', 'sim:memory_read', 'sim:translated',
 ]);
 
-/** An exit the hypervisor made of an ended budget: the answer was the `sim:guest_stopped` before it. */
-const EXTERNAL_INTERRUPT = 1;
+/** Exits the hypervisor makes of an ended budget (external interrupt, its timer): `sim:guest_stopped` was the answer. */
+const MADE_OF_A_STOP: ReadonlySet<number> = new Set([1, 52]);
 
 type Of<K extends EventKind> = Extract<MachineEvent, { kind: K }>;
 
@@ -40,7 +40,7 @@ function leaveStop(tape: Tape): void {
 function peek(tape: Tape): MachineEvent | undefined {
   for (; tape.at < tape.recorded.length; tape.at += 1) {
     const { event } = tape.recorded[tape.at];
-    const isOurs = event.kind === 'kvm_exit' && (event.exit_reason & 0xffff) === EXTERNAL_INTERRUPT;
+    const isOurs = event.kind === 'kvm_exit' && MADE_OF_A_STOP.has(event.exit_reason & 0xffff);
     if (ANSWERS.has(event.kind) && !isOurs) return event;
   }
   return undefined;
