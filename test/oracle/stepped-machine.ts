@@ -20,9 +20,13 @@ export interface SteppedMachine {
   /** Guest memory by its memslots; does not cross a page. */
   readPhysical(gpa: number, length: number): Uint8Array | undefined;
   writePhysical(gpa: number, bytes: Uint8Array): void;
+  /** An ioctl on the vCPU's descriptor. */
+  vcpuIoctl(request: number, arg: unknown): number;
 }
 
 const PAGING = 1n << 31n;
+/** KVM numbers its descriptors from here: src/kvm/files.ts. */
+const FIRST_FD = 3;
 
 /** Build the machine `retrovisor run ARGS` would, without recording. One vCPU. */
 export function steppedMachine(args: readonly string[]): SteppedMachine {
@@ -57,6 +61,10 @@ export function steppedMachine(args: readonly string[]): SteppedMachine {
     events,
     physical(linear) {
       return (registers.cr0 & PAGING) === 0n ? Number(linear & 0xffffffffn) : engine.translate(0, linear)?.gpa;
+    },
+    vcpuIoctl(request, arg) {
+      const index = assembled.kvmState().files.findIndex((file) => file?.kind === 'vcpu');
+      return machine.kvm.ioctl(FIRST_FD + index, request, arg);
     },
     readPhysical(gpa, length) {
       const at = hva(gpa);

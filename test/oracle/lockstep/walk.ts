@@ -1,0 +1,226 @@
+import { Mnemonic } from 'iced-x86';
+import type { Registers } from '../../../src/kvm/guest.ts';
+import type { StoppedQemu } from '../qemu/qemu.ts';
+import { readRegisters, type StepRegisters } from '../qemu/registers.ts';
+import { bytesAt, is64Bit, linearIp, modeName, type SteppedMachine } from '../stepped-machine.ts';
+import { type StaticInfo, staticInfo } from './static-info.ts';
+
+/** How a walk went. */
+export interface Walk {
+  readonly steps: number;
+  readonly compared: number;
+  /** Results taken over from QEMU, by kind: how often, and how often they differed. */
+  readonly taken: ReadonlyMap<string, { readonly times: number; readonly differed: number }>;
+  /** Set when registers differed where nothing allows it. */
+  readonly mismatch: string | undefined;
+  /** Why it ended before the number of steps asked for. */
+  readonly ended: string | undefined;
+}
+
+const FLAGS = 0x8d5 | 0x400 | 0x200 | 0x100; // status, DF, IF, TF
+const NAMES = [
+  'rax',
+  'rcx',
+  'rdx',
+  'rbx',
+  'rsp',
+  'rbp',
+  'rsi',
+  'rdi',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
+];
+const FW_CFG_DMA_LOW = 0x518;
+const HISTORY = 24;
+
+/** One walk of both machines, from equal states. */
+export class Lockstep {
+  readonly #qemu: StoppedQemu;
+  readonly #stepped: SteppedMachine;
+  readonly #registers: Registers;
+  readonly #known = new Map<string, StaticInfo>();
+  readonly #taken = new Map<string, { times: number; differed: number }>();
+  readonly #history: string[] = [];
+  /** Flags the SDM leaves undefined since they were last written. */
+  #loose = 0;
+
+  constructor(qemu: StoppedQemu, stepped: SteppedMachine) {
+    this.#qemu = qemu;
+    this.#stepped = stepped;
+    this.#registers = stepped.registers;
+  }
+
+  /** Walk `steps` instructions; compare after every `stride` and after everything out of the ordinary. */
+  walk(steps: number, stride: number): Walk {
+    let compared = 0;
+    for (let step = 1; step <= steps; step++) {
+      const info = this.#next();
+      if (info.mnemonic === Mnemonic.Hlt) return this.#result(step - 1, compared, undefined, 'HLT');
+      const mustLook = this.#stepBoth(info);
+      if (!mustLook && step % stride !== 0 && step !== steps) continue;
+      compared++;
+      const qemu = readRegisters(this.#qemu.gdb);
+      const taken = mustLook === undefined ? undefined : this.#take(mustLook, qemu);
+      if (taken === undefined || taken) {
+        const mismatch = this.#compare(qemu);
+        if (mismatch !== undefined) return this.#result(step, compared, this.#describe(mismatch), undefined);
+      }
+    }
+    return this.#result(steps, compared, undefined, undefined);
+  }
+
+  #result(steps: number, compared: number, mismatch: string | undefined, ended: string | undefined): Walk {
+    return { steps, compared, taken: this.#taken, mismatch, ended };
+  }
+
+  #next(): StaticInfo {
+    const mode = modeName(this.#registers);
+    const linear = linearIp(this.#registers);
+    const bytes = bytesAt(this.#stepped, linear);
+    const key = `${mode}${linear.toString(16)}`;
+    const known = this.#known.get(key);
+    if (known?.bytes.every((byte, i) => byte === bytes[i])) return known;
+    const info = staticInfo(bytes, mode === 'prot64' ? 64 : mode === 'prot32' ? 32 : 16);
+    this.#known.set(key, info);
+    return info;
+  }
+
+  /** Run the instruction on both sides. Returns what makes its result QEMU's to give. */
+  #stepBoth(info: StaticInfo): string | undefined {
+    this.#history.push(`${linearIp(this.#registers).toString(16)} ${info.text}`);
+    if (this.#history.length > HISTORY) this.#history.shift();
+    this.#loose = (this.#loose & ~info.modified) | info.undefined;
+    const before = this.#registers.rip;
+    const target = this.#string(info);
+    const isDma = this.#dma(info);
+    const foreign = this.#stepOurs(before, info);
+    if (info.repeats) this.#repeatQemu(before, info);
+    else this.#qemu.gdb.step();
+    if (target !== undefined) this.#copyMemory(target.at, target.length);
+    if (isDma !== undefined) this.#copyDma(isDma);
+    return info.foreign ?? foreign;
+  }
+
+  /** Our side: one instruction, with whatever visits to KVM and user space it takes. */
+  #stepOurs(before: bigint, info: StaticInfo): string | undefined {
+    const { machine, events } = this.#stepped;
+    events.length = 0;
+    let foreign: string | undefined;
+    const start = machine.state.clock.ticks;
+    for (let turns = 0; turns < 1 << 20; turns++) {
+      if (machine.state.schedule.userspace[0]) {
+        machine.vmm.service(0);
+        machine.state.schedule.userspace[0] = false;
+      } else {
+        machine.state.schedule.userspace[0] = machine.kvm.advance(0, 1) === 'userspace';
+      }
+      const isDone = machine.state.clock.ticks > start && !machine.state.schedule.userspace[0];
+      if (isDone && !(info.repeats && this.#registers.rip === before)) break;
+    }
+    for (const { event } of events) if (event.kind === 'kvm_mmio' && event.type === 1) foreign = 'MMIO';
+    return foreign;
+  }
+
+  /** QEMU takes a REP instruction one iteration a step, and one more to leave it. */
+  #repeatQemu(before: bigint, info: StaticInfo): void {
+    const { gdb } = this.#qemu;
+    const { rip, gpr } = readRegisters(gdb);
+    if (Number(gpr[1] & 0xffffffffn) > 8) {
+      const next =
+        (linearIp(this.#registers) - this.#registers.rip + rip + BigInt(info.bytes.length)) & 0xffffffffffffffffn;
+      gdb.ask(`Z0,${next.toString(16)},1`);
+      gdb.ask('c');
+      gdb.ask(`z0,${next.toString(16)},1`);
+      return;
+    }
+    do gdb.step();
+    while (readRegisters(gdb).rip === before);
+  }
+
+  /** Where INS is going to store, before it runs. */
+  #string(info: StaticInfo): { at: number; length: number } | undefined {
+    if (info.foreign !== 'INS') return undefined;
+    const r = this.#registers;
+    const size = info.mnemonic === Mnemonic.Insb ? 1 : info.mnemonic === Mnemonic.Insw ? 2 : 4;
+    const wide = is64Bit(r) || (r.segment(1).access & (1 << 14)) !== 0;
+    const mask = wide ? 0xffffffffn : 0xffffn;
+    const length = (info.repeats ? Number(r.gpr(1) & mask) : 1) * size;
+    const base = is64Bit(r) ? 0n : r.segment(0).base;
+    return { at: Number(base + (r.gpr(7) & mask)), length };
+  }
+
+  /** The physical address of a fw_cfg DMA command that this OUT starts. */
+  #dma(info: StaticInfo): number | undefined {
+    const r = this.#registers;
+    if (info.mnemonic !== Mnemonic.Out || Number(r.gpr(2) & 0xffffn) !== FW_CFG_DMA_LOW) return undefined;
+    const value = Number(r.gpr(0) & 0xffffffffn);
+    return new DataView(Uint32Array.of(value).buffer).getUint32(0, false);
+  }
+
+  /** What QEMU's fw_cfg stored: the command's control word and the data. */
+  #copyDma(at: number): void {
+    const command = this.#qemu.gdb.readMemory(at, 16);
+    const view = new DataView(command.buffer);
+    this.#copyMemory(at, 16);
+    const [length, address] = [view.getUint32(4, false), view.getUint32(12, false)];
+    if (length > 0 && address > 0) this.#copyMemory(address, length);
+  }
+
+  #copyMemory(at: number, length: number): void {
+    const bytes = this.#qemu.gdb.readMemory(at, length);
+    for (let done = 0; done < length; ) {
+      const gpa = at + done;
+      const size = Math.min(length - done, 4096 - (gpa % 4096));
+      this.#stepped.writePhysical(gpa, bytes.subarray(done, done + size));
+      done += size;
+    }
+  }
+
+  /** Take QEMU's results over. False: the instruction pointers already part. */
+  #take(kind: string, qemu: StepRegisters): boolean {
+    const entry = this.#taken.get(kind) ?? { times: 0, differed: 0 };
+    this.#taken.set(kind, entry);
+    entry.times++;
+    let differs = false;
+    for (const index of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]) {
+      if (this.#narrow(this.#registers.gpr(index)) === this.#narrow(qemu.gpr[index])) continue;
+      differs = true;
+      this.#registers.setGpr(index, qemu.gpr[index]);
+    }
+    if (differs) entry.differed++;
+    if (kind === 'MMIO') this.#registers.rflags = BigInt(qemu.eflags);
+    return true;
+  }
+
+  #narrow(value: bigint): bigint {
+    return is64Bit(this.#registers) ? value : value & 0xffffffffn;
+  }
+
+  #compare(qemu: StepRegisters): string | undefined {
+    const r = this.#registers;
+    const lines: string[] = [];
+    for (const [i, name] of NAMES.entries()) {
+      if (i >= 8 && !is64Bit(r)) break;
+      const [ours, theirs] = [this.#narrow(r.gpr(i)), this.#narrow(qemu.gpr[i])];
+      if (ours !== theirs) lines.push(`${name}: ours ${ours.toString(16)}, QEMU ${theirs.toString(16)}`);
+    }
+    if (r.rip !== qemu.rip) lines.push(`rip: ours ${r.rip.toString(16)}, QEMU ${qemu.rip.toString(16)}`);
+    const flags = (Number(r.rflags) ^ qemu.eflags) & FLAGS & ~this.#loose;
+    if (flags) lines.push(`eflags: ours ${Number(r.rflags).toString(16)}, QEMU ${qemu.eflags.toString(16)}`);
+    for (let i = 0; i < 6; i++) {
+      const { selector } = r.segment(i);
+      if (selector !== qemu.selectors[i]) lines.push(`selector ${i}: ours ${selector}, QEMU ${qemu.selectors[i]}`);
+    }
+    return lines.length === 0 ? undefined : lines.join('\n');
+  }
+
+  #describe(mismatch: string): string {
+    return `${mismatch}\nthe last instructions:\n${this.#history.map((line) => '  ' + line).join('\n')}`;
+  }
+}
