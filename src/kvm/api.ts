@@ -33,7 +33,7 @@ export type VcpuProgress =
 export interface Kvm {
   /** open("/dev/kvm"). Returns a file descriptor. */
   open(): number;
-  /** Returns >= 0, or a negative errno. `arg` is the ioctl's struct as a plain object, changed in place for out-parameters. */
+  /** Returns >= 0, or a negative errno. `arg`: the ioctl's struct, plain; out-parameters are changed in place. */
   ioctl(fd: number, request: number, arg?: unknown): number;
   /** The mmap of a vCPU descriptor. */
   run(vcpuFd: number): KvmRun;

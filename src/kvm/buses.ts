@@ -2,7 +2,14 @@
 import { type KvmContext, vmOf } from './context.ts';
 import { ioeventfdWrite } from './eventfd.ts';
 import {
-  IOAPIC_BASE, IOAPIC_LENGTH, ioapicRead, ioapicWrite, irqchipPortRead, irqchipPortWrite, lapicMmioBase, lapicMmioRead,
+  IOAPIC_BASE,
+  IOAPIC_LENGTH,
+  ioapicRead,
+  ioapicWrite,
+  irqchipPortRead,
+  irqchipPortWrite,
+  lapicMmioBase,
+  lapicMmioRead,
   lapicMmioWrite,
 } from './irqchip/index.ts';
 import type { VcpuState } from './state.ts';

@@ -51,7 +51,7 @@ const QUANTITIES: Readonly<Record<number, number>> = {
   128: 1024, // MAX_VCPU_ID
 };
 
-/** Capabilities KVM_ENABLE_CAP takes: quirks off, split irqchip, X2APIC_API, HLT exits, exception payload and the like. */
+/** Capabilities KVM_ENABLE_CAP takes: quirks off, X2APIC_API, exits of HLT, exception payload and the like. */
 const ENABLEABLE: readonly number[] = [116, 121, 129, 143, 164, 168, 188, 203, 218];
 
 /** The answer to KVM_CHECK_EXTENSION; 0: not there. */

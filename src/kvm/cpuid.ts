@@ -20,8 +20,19 @@ export interface CpuFeatures {
 
 /** An engine at the x86-64-v2 level and nothing more. */
 export const BASELINE_FEATURES: CpuFeatures = {
-  movbe: false, bmi1: false, bmi2: false, lzcnt: false, adx: false, aes: false, pclmulqdq: false, sha: false,
-  gigabytePages: false, vme: false, xsaveopt: false, xsavec: false, physicalBits: 40,
+  movbe: false,
+  bmi1: false,
+  bmi2: false,
+  lzcnt: false,
+  adx: false,
+  aes: false,
+  pclmulqdq: false,
+  sha: false,
+  gigabytePages: false,
+  vme: false,
+  xsaveopt: false,
+  xsavec: false,
+  physicalBits: 40,
 };
 
 const INDEX_SIGNIFICANT = 1;
@@ -34,9 +45,11 @@ const BRAND = 'Intel(R) Xeon(R) Processor @ 2.00GHz (Retrovisor)';
 const bits = (...positions: readonly number[]): number => positions.reduce((sum, at) => sum + 2 ** at, 0);
 const when = (present: boolean, at: number): number => (present ? 2 ** at : 0);
 
-/** CPUID.1:ECX. SDM Vol. 2A, CPUID: SSE3, SSSE3, CX16, PCID, SSE4.1/2, x2APIC, POPCNT, deadline, XSAVE, RDRAND, hypervisor. */
+/** CPUID.1:ECX: SSE3, SSSE3, CX16, PCID, SSE4.1/2, x2APIC, POPCNT, deadline, XSAVE, RDRAND, hypervisor. */
 function featureEcx(f: CpuFeatures): number {
-  return bits(0, 9, 13, 17, 19, 20, 21, 23, 24, 26, 30, 31) + when(f.movbe, 22) + when(f.pclmulqdq, 1) + when(f.aes, 25);
+  return (
+    bits(0, 9, 13, 17, 19, 20, 21, 23, 24, 26, 30, 31) + when(f.movbe, 22) + when(f.pclmulqdq, 1) + when(f.aes, 25)
+  );
 }
 
 /** CPUID.1:EDX: FPU, DE to CX8, APIC, SEP to PSE36, CLFLUSH, MMX to SSE2. */
@@ -75,7 +88,7 @@ function supportedRows(f: CpuFeatures): readonly Row[] {
     [4, 3, 0, 0, 0, 0],
     [5, 0, 0, 0, 0, 0],
     [6, 0, 4, 0, 0, 0],
-    [7, 0, 0, structuredEbx(f), bits(2), bits(29)],
+    [7, 0, 0, structuredEbx(f), bits(2), bits(26, 27, 29, 31)],
     [0xa, 0, 0, 0, 0, 0],
     [0xb, 0, 0, 0, 0, 0],
     [0xd, 0, 3, 576, 576, 0],
@@ -98,7 +111,13 @@ const INDEXED = [4, 7, 0xb, 0xd];
 /** KVM_GET_SUPPORTED_CPUID. */
 export function supportedCpuid(features: CpuFeatures): CpuidEntry[] {
   return supportedRows(features).map(([leaf, index, eax, ebx, ecx, edx]) => ({
-    function: leaf, index, flags: INDEXED.includes(leaf) ? INDEX_SIGNIFICANT : 0, eax, ebx, ecx, edx,
+    function: leaf,
+    index,
+    flags: INDEXED.includes(leaf) ? INDEX_SIGNIFICANT : 0,
+    eax,
+    ebx,
+    ecx,
+    edx,
   }));
 }
 
@@ -125,7 +144,14 @@ export function lookUpCpuid(entries: readonly CpuidEntry[], leaf: number, index:
   const exact = findCpuid(entries, leaf, index);
   const fallback = exact === undefined ? outOfRange(entries, leaf, index) : undefined;
   const entry = exact ?? fallback?.entry;
-  const answer = { eax: 0, ebx: 0, ecx: 0, edx: 0, found: exact !== undefined, usedMaxBasic: fallback?.entry !== undefined };
+  const answer = {
+    eax: 0,
+    ebx: 0,
+    ecx: 0,
+    edx: 0,
+    found: exact !== undefined,
+    usedMaxBasic: fallback?.entry !== undefined,
+  };
   if (entry !== undefined) {
     answer.eax = entry.eax;
     answer.ebx = entry.ebx;

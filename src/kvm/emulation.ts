@@ -1,9 +1,9 @@
-/** Emulating the instruction at rip: MMIO, string I/O and what hardware leaves to KVM. Linux x86_emulate_instruction. */
+/** Emulating the instruction at rip: MMIO, string I/O, what hardware leaves to KVM. Linux x86_emulate_instruction. */
 import { invariant } from '../base/invariant.ts';
 import { bigintOf, mmioRead, mmioWrite, numberOf, portRead, portWrite } from './buses.ts';
 import type { KvmContext } from './context.ts';
 import type { Emulated, MmioAccess, VmExit } from './guest.ts';
-import { guestHva, markDirty, slotOf } from './mmu/memslots.ts';
+import { guestHva, markDirty, slotOf } from './mmu/guest-memory.ts';
 import { handleTdpFault, PFERR_FETCH, PFERR_PRESENT, PFERR_WRITE } from './mmu/tdp-mmu.ts';
 import type { Handled } from './exits/handled.ts';
 import type { VcpuState } from './state.ts';
@@ -34,7 +34,10 @@ export function continueEmulation(kvm: KvmContext, vcpu: VcpuState): Handled {
     return hva;
   };
   for (let step = 0; step < STEP_LIMIT; step += 1) {
-    const reads: readonly MmioAccess[] = vcpu.emulation.reads.map((r) => ({ gpa: r.gpa, bytes: Uint8Array.from(r.bytes) }));
+    const reads: readonly MmioAccess[] = vcpu.emulation.reads.map((r) => ({
+      gpa: r.gpa,
+      bytes: Uint8Array.from(r.bytes),
+    }));
     const handled = act(kvm, vcpu, kvm.guest.emulate(vcpu.index, reads, memory));
     if (handled !== undefined) return handled;
   }
@@ -131,7 +134,12 @@ function stringIn(kvm: KvmContext, vcpu: VcpuState, port: number, size: number, 
 }
 
 function gotString(
-  kvm: KvmContext, vcpu: VcpuState, port: number, size: number, count: number, bytes: readonly number[],
+  kvm: KvmContext,
+  vcpu: VcpuState,
+  port: number,
+  size: number,
+  count: number,
+  bytes: readonly number[],
 ): void {
   kvm.host.raise({ kind: 'kvm_pio', rw: 0, port, size, count, val: numberOf(bytes.slice(0, size)) });
   vcpu.emulation.reads.push({ gpa: port, bytes: [...bytes] });

@@ -79,7 +79,7 @@ export interface MmioAccess {
 export type Emulated =
   | { readonly then: 'done'; readonly writes: readonly MmioAccess[] }
   | { readonly then: 'read'; readonly gpa: number; readonly length: number }
-  /** INS wants `count` elements (as many as rCX and the destination page allow; 1 when DF is set): give them as one read. */
+  /** INS wants `count` elements (what rCX and the destination page allow; 1 when DF is set): give them as one read. */
   | { readonly then: 'in'; readonly port: number; readonly size: number; readonly count: number }
   /** OUTS was performed for `bytes` (one element), registers have moved on. */
   | { readonly then: 'out'; readonly port: number; readonly size: number; readonly bytes: Uint8Array }

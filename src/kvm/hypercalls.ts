@@ -5,7 +5,7 @@ import type { Handled } from './exits/handled.ts';
 import { skip } from './exits/handled.ts';
 import type { GuestStop } from './guest.ts';
 import { kickCpu, sendPvIpi } from './irqchip/index.ts';
-import { writeGuest } from './mmu/memslots.ts';
+import { writeGuest } from './mmu/guest-memory.ts';
 import { isLongMode } from './mode.ts';
 import type { VcpuState } from './state.ts';
 
@@ -54,14 +54,18 @@ export function handleVmcall(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop):
   kvm.host.raise({ kind: 'kvm_hypercall', nr, a0: rbx, a1: rcx, a2: rdx, a3: rsi });
   const number = BigInt.asUintN(width, nr);
   const hypercall = HYPERCALLS[number.toString()];
-  const ret = (stop.a5 & CPL) !== 0n
-    ? -KVM_EPERM
-    : hypercall === undefined
-      ? -KVM_ENOSYS
-      : hypercall(kvm, vcpu, {
-          a0: BigInt.asUintN(width, rbx), a1: BigInt.asUintN(width, rcx), a2: BigInt.asUintN(width, rdx),
-          a3: BigInt.asUintN(width, rsi), long,
-        });
+  const ret =
+    (stop.a5 & CPL) !== 0n
+      ? -KVM_EPERM
+      : hypercall === undefined
+        ? -KVM_ENOSYS
+        : hypercall(kvm, vcpu, {
+            a0: BigInt.asUintN(width, rbx),
+            a1: BigInt.asUintN(width, rcx),
+            a2: BigInt.asUintN(width, rdx),
+            a3: BigInt.asUintN(width, rsi),
+            long,
+          });
   const result = BigInt.asUintN(width, ret);
   kvm.host.raise({ kind: 'sim:hypercall_ret', nr, ret: result });
   kvm.guest.setGpr(vcpu.index, 0, result);

@@ -173,7 +173,8 @@ function setCpuid(kvm: KvmContext, vcpu: VcpuState, table: io.CpuidTable): numbe
   const { irqchip } = vmOf(kvm);
   if (irqchip !== undefined) {
     setLapicFeatures(irqchip, vcpu.index, {
-      x2apic: guestHas(vcpu, 1, 'ecx', 21), tscDeadline: guestHas(vcpu, 1, 'ecx', 24),
+      x2apic: guestHas(vcpu, 1, 'ecx', 21),
+      tscDeadline: guestHas(vcpu, 1, 'ecx', 24),
       physicalBits: kvm.features.physicalBits,
     });
   }
@@ -197,14 +198,24 @@ function setMpState(kvm: KvmContext, vcpu: VcpuState, { mpState }: io.MpState): 
 function getEvents(vcpu: VcpuState, out: io.VcpuEvents): number {
   const { exception, interrupt, nmi } = vcpu.events;
   out.exception = {
-    injected: exception.injected, pending: exception.pending, nr: exception.vector, hasErrorCode: exception.hasError,
-    errorCode: exception.errorCode, payload: exception.payload,
+    injected: exception.injected,
+    pending: exception.pending,
+    nr: exception.vector,
+    hasErrorCode: exception.hasError,
+    errorCode: exception.errorCode,
+    payload: exception.payload,
   };
   out.interrupt = {
-    injected: interrupt.injected && !interrupt.soft, nr: interrupt.vector, soft: false,
+    injected: interrupt.injected && !interrupt.soft,
+    nr: interrupt.vector,
+    soft: false,
     shadow: vcpu.at.interruptibility & SHADOW_BITS,
   };
-  out.nmi = { injected: nmi.injected, pending: nmi.pending > 0, masked: (vcpu.at.interruptibility & NMI_BLOCKED) !== 0 };
+  out.nmi = {
+    injected: nmi.injected,
+    pending: nmi.pending > 0,
+    masked: (vcpu.at.interruptibility & NMI_BLOCKED) !== 0,
+  };
   out.sipiVector = 0;
   out.tripleFault = (vcpu.requests & REQ_TRIPLE_FAULT) !== 0;
   out.flags = VALID_NMI_PENDING | VALID_SHADOW;
@@ -214,8 +225,12 @@ function getEvents(vcpu: VcpuState, out: io.VcpuEvents): number {
 function setEvents(kvm: KvmContext, vcpu: VcpuState, e: io.VcpuEvents): number {
   const { events } = vcpu;
   events.exception = {
-    injected: e.exception.injected, pending: e.exception.pending, vector: e.exception.nr,
-    hasError: e.exception.hasErrorCode, errorCode: e.exception.errorCode, payload: e.exception.payload,
+    injected: e.exception.injected,
+    pending: e.exception.pending,
+    vector: e.exception.nr,
+    hasError: e.exception.hasErrorCode,
+    errorCode: e.exception.errorCode,
+    payload: e.exception.payload,
   };
   events.interrupt = { injected: e.interrupt.injected, vector: e.interrupt.nr, soft: e.interrupt.soft };
   const registers = kvm.guest.registers(vcpu.index);

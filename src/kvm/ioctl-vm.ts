@@ -8,8 +8,20 @@ import { assignIoeventfd, assignIrqfd } from './eventfd.ts';
 import { openFile } from './files.ts';
 import * as io from './ioctls.ts';
 import {
-  createIrqchip, createKvmPit, getIoapic, getPic, getPit2, type GsiRoutingEntry, sendMsi, setGsiRouting, setIoapic,
-  setIrqLine, setPic, setPit2, setPitReinject, USERSPACE_SOURCE,
+  createIrqchip,
+  createKvmPit,
+  getIoapic,
+  getPic,
+  getPit2,
+  type GsiRoutingEntry,
+  sendMsi,
+  setGsiRouting,
+  setIoapic,
+  setIrqLine,
+  setPic,
+  setPit2,
+  setPitReinject,
+  USERSPACE_SOURCE,
 } from './irqchip/index.ts';
 import { getDirtyLog, setMemoryRegion } from './mmu/memslots.ts';
 import { createVcpu } from './vcpu/create.ts';

@@ -115,8 +115,12 @@ function ioctl(kvm: KvmContext, fd: number, requestNumber: number, arg: unknown)
   const ret = dispatch(kvm, file, requestNumber, arg);
   if (requestNumber === io.KVM_RUN) return ret;
   kvm.host.raise({
-    kind: 'sim:ioctl', fd: nameOf(file), nr: requestNumber, name: io.IOCTLS[requestNumber]?.name ?? 'unknown',
-    argDigest: describe(arg), ret,
+    kind: 'sim:ioctl',
+    fd: nameOf(file),
+    nr: requestNumber,
+    name: io.IOCTLS[requestNumber]?.name ?? 'unknown',
+    argDigest: describe(arg),
+    ret,
   });
   return ret;
 }
@@ -195,13 +199,25 @@ function fillIndices(list: io.MsrIndexList, indices: number[]): number {
 function createVm(kvm: KvmContext): number {
   if (kvm.state.vm !== undefined) return -EBUSY;
   kvm.state.vm = {
-    slots: [], generation: 0, validGen: 0, irqchip: undefined, irqfds: [], ioeventfds: [], coalesced: [],
+    slots: [],
+    generation: 0,
+    validGen: 0,
+    irqchip: undefined,
+    irqfds: [],
+    ioeventfds: [],
+    coalesced: [],
     clock: {
-      kvmclockOffset: 0 - kvm.host.now(), useMasterClock: true, masterKernelNs: kvm.host.now(),
-      masterTsc: kvm.host.hostTsc(), wallClockMsr: 0n,
+      kvmclockOffset: 0 - kvm.host.now(),
+      useMasterClock: true,
+      masterKernelNs: kvm.host.now(),
+      masterTsc: kvm.host.hostTsc(),
+      wallClockMsr: 0n,
     },
-    caps: {}, tssAddr: 0, identityMapAddr: 0xfffbc000, bootCpu: 0, tscKhz: TSC_KHZ,
+    caps: {},
+    tssAddr: 0,
+    identityMapAddr: 0xfffbc000,
+    bootCpu: 0,
+    tscKhz: TSC_KHZ,
   };
   return openFile(kvm, { kind: 'vm' });
 }
-

@@ -1,7 +1,7 @@
-/** Control registers and EFER: what the guest may set, and what follows for the VMCS. SDM Vol. 3, 2.5; Linux kvm_set_cr0/4. */
+/** Control registers and EFER: what the guest may set, what follows for the VMCS. SDM Vol. 3, 2.5; Linux kvm_set_cr0. */
 import { type KvmContext, REQ_TLB_FLUSH, request } from './context.ts';
 import { guestHas } from './features.ts';
-import { readGuest } from './mmu/memslots.ts';
+import { readGuest } from './mmu/guest-memory.ts';
 import type { VcpuState } from './state.ts';
 import { CR0_GUEST_OWNED, CR4_GUEST_OWNED, ENTRY_IA32E, writeControl } from './vmcs/controls.ts';
 
@@ -29,7 +29,11 @@ const CR4_PLAIN = 0x7ffn;
 
 /** CR4 bits CPUID must offer first. */
 const CR4_OFFERED = [
-  [11n, 7, 'ecx', 2], [16n, 7, 'ebx', 0], [17n, 1, 'ecx', 17], [18n, 1, 'ecx', 26], [20n, 7, 'ebx', 7],
+  [11n, 7, 'ecx', 2],
+  [16n, 7, 'ebx', 0],
+  [17n, 1, 'ecx', 17],
+  [18n, 1, 'ecx', 26],
+  [20n, 7, 'ebx', 7],
   [21n, 7, 'ebx', 20],
 ] as const;
 

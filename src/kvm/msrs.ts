@@ -5,7 +5,12 @@ import type { KvmContext } from './context.ts';
 import { vmOf } from './context.ts';
 import { guestHas } from './features.ts';
 import {
-  apicBaseRead, apicBaseWrite, lapicMsrRead, lapicMsrWrite, tscDeadlineRead, tscDeadlineWrite,
+  apicBaseRead,
+  apicBaseWrite,
+  lapicMsrRead,
+  lapicMsrWrite,
+  tscDeadlineRead,
+  tscDeadlineWrite,
 } from './irqchip/index.ts';
 import { writeEfer } from './mode.ts';
 import { mtrrRows } from './mtrr.ts';
@@ -156,8 +161,7 @@ const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 const MCG_CTL_PRESENT = 1n << 8n;
 
 const mcgCtl: MsrRow = {
-  read: (_kvm, vcpu, byHost) =>
-    (vcpu.msrs.mcgCap & MCG_CTL_PRESENT) === 0n && !byHost ? undefined : vcpu.msrs.mcgCtl,
+  read: (_kvm, vcpu, byHost) => ((vcpu.msrs.mcgCap & MCG_CTL_PRESENT) === 0n && !byHost ? undefined : vcpu.msrs.mcgCtl),
   write: (_kvm, vcpu, value, byHost) => {
     if ((vcpu.msrs.mcgCap & MCG_CTL_PRESENT) === 0n && (value !== 0n || !byHost)) return false;
     if (value !== 0n && value !== ALL_ONES) return false;
@@ -195,7 +199,8 @@ const efer: MsrRow = { read: (_kvm, vcpu) => vcpu.control.efer, write: writeEfer
 
 /** IA32_ARCH_CAPABILITIES: a processor that does not speculate has none of the holes. SDM Vol. 4, Table 2-2. */
 export const ARCH_CAPABILITIES = [0, 1, 3, 4, 5, 6, 8, 13, 14, 15, 20, 24, 26, 27, 62].reduce(
-  (sum, bit) => sum | (1n << BigInt(bit)), 0n,
+  (sum, bit) => sum | (1n << BigInt(bit)),
+  0n,
 );
 
 const archCapabilities: MsrRow = {
@@ -225,21 +230,41 @@ const KVM_MSRS: MsrRows = [
   [0x48, offered(7, 'edx', 26, stored('specCtrl', 7n))],
   [0x49, offered(7, 'edx', 26, command(1n))],
   [0x79, { read: () => undefined, write: ignore, listed: false }],
-  [0x8b, { read: (_kvm, vcpu) => vcpu.msrs.ucodeRev, write: (_kvm, vcpu, value, byHost) => {
-    if (byHost) vcpu.msrs.ucodeRev = value;
-    return true;
-  }, listed: false }],
-  [0x9e, hostOnly({ read: (_kvm, vcpu) => BigInt(vcpu.msrs.smbase), write: (_kvm, vcpu, value) => {
-    vcpu.msrs.smbase = Number(value);
-    return true;
-  }, listed: true })],
+  [
+    0x8b,
+    {
+      read: (_kvm, vcpu) => vcpu.msrs.ucodeRev,
+      write: (_kvm, vcpu, value, byHost) => {
+        if (byHost) vcpu.msrs.ucodeRev = value;
+        return true;
+      },
+      listed: false,
+    },
+  ],
+  [
+    0x9e,
+    hostOnly({
+      read: (_kvm, vcpu) => BigInt(vcpu.msrs.smbase),
+      write: (_kvm, vcpu, value) => {
+        vcpu.msrs.smbase = Number(value);
+        return true;
+      },
+      listed: true,
+    }),
+  ],
   [0xc1, zero],
   [0xc2, zero],
   [0xcd, readOnly(3n)],
-  [0xce, { ...stored('platformInfo', 1n << 31n), write: (_kvm, vcpu, value, byHost) => {
-    if (byHost) vcpu.msrs.platformInfo = value;
-    return byHost;
-  } }],
+  [
+    0xce,
+    {
+      ...stored('platformInfo', 1n << 31n),
+      write: (_kvm, vcpu, value, byHost) => {
+        if (byHost) vcpu.msrs.platformInfo = value;
+        return byHost;
+      },
+    },
+  ],
   [0x10a, offered(7, 'edx', 29, archCapabilities)],
   [0x10b, offered(7, 'edx', 28, command(1n))],
   [0x140, stored('miscFeatures', 0n)],
@@ -275,9 +300,7 @@ const KVM_MSRS: MsrRows = [
   [0xc0010117, zero],
 ];
 
-const ROWS: ReadonlyMap<number, MsrRow> = new Map([
-  ...PROCESSOR_MSRS, ...KVM_MSRS, ...mtrrRows(), ...kvmclockMsrs(),
-]);
+const ROWS: ReadonlyMap<number, MsrRow> = new Map([...PROCESSOR_MSRS, ...KVM_MSRS, ...mtrrRows(), ...kvmclockMsrs()]);
 
 /** All MSRs KVM_GET_MSR_INDEX_LIST names. */
 export function listedMsrs(): number[] {

@@ -37,7 +37,14 @@ export function createRun(): KvmRun {
 }
 
 /** KVM_EXIT_IO. */
-export function exitIo(vcpu: VcpuState, direction: 0 | 1, port: number, size: number, count: number, data: number[]): void {
+export function exitIo(
+  vcpu: VcpuState,
+  direction: 0 | 1,
+  port: number,
+  size: number,
+  count: number,
+  data: number[],
+): void {
   vcpu.run.exitReason = KVM_EXIT_IO;
   vcpu.run.io = { direction, size, port, count, data };
 }

@@ -1,6 +1,6 @@
 /**
  * The pages extended page tables are made of. KVM writes them, the processor walks them: both see the same 64-bit
- * entries, kept as (low, high) pairs of 32-bit words. Page `i` of the pool lies at host-physical EPT_POOL_BASE + i * 4096.
+ * entries, kept as (low, high) pairs of 32-bit words. Page `i` lies at host-physical EPT_POOL_BASE + i * 4096.
  */
 export const EPT_POOL_BASE = 0x10_0000_0000;
 

@@ -3,8 +3,17 @@ import type { Emulated, ExecutionControls, Guest, GuestStop, Registers, Segment,
 /** An exit with only what a test names. */
 export function exitOf(reason: number, fields: Partial<VmExit> = {}): VmExit {
   return {
-    reason, qualification: 0n, instructionLength: 2, instructionInfo: 0, interruptionInfo: 0, interruptionErrorCode: 0,
-    idtVectoringInfo: 0, idtVectoringErrorCode: 0, guestLinearAddress: 0n, guestPhysicalAddress: 0, ...fields,
+    reason,
+    qualification: 0n,
+    instructionLength: 2,
+    instructionInfo: 0,
+    interruptionInfo: 0,
+    interruptionErrorCode: 0,
+    idtVectoringInfo: 0,
+    idtVectoringErrorCode: 0,
+    guestLinearAddress: 0n,
+    guestPhysicalAddress: 0,
+    ...fields,
   };
 }
 
@@ -33,12 +42,21 @@ function fakeRegisters(gprs: bigint[]): Registers {
     setGpr: (index, value) => {
       gprs[index] = value;
     },
-    rip: 0xfff0n, rflags: 2n, cr0: 0x60000010n, cr2: 0n, cr3: 0n, cr4: 0n, cr8: 0, efer: 0n, xcr0: 1n,
+    rip: 0xfff0n,
+    rflags: 2n,
+    cr0: 0x60000010n,
+    cr2: 0n,
+    cr3: 0n,
+    cr4: 0n,
+    cr8: 0,
+    efer: 0n,
+    xcr0: 1n,
     segment: (index) => segments[index],
     setSegment: (index, segment) => {
       segments[index] = segment;
     },
-    gdtr: { base: 0n, limit: 0xffff }, idtr: { base: 0n, limit: 0xffff },
+    gdtr: { base: 0n, limit: 0xffff },
+    idtr: { base: 0n, limit: 0xffff },
     dr: (index) => drs.get(index) ?? 0n,
     setDr: (index, value) => void drs.set(index, value),
     msr: (index) => msrs.get(index) ?? 0n,
@@ -50,20 +68,38 @@ function fakeRegisters(gprs: bigint[]): Registers {
     setXsave: (value) => {
       area = value.slice();
     },
-    interruptibility: 0, activity: 0,
+    interruptibility: 0,
+    activity: 0,
   };
 }
 
 const BLANK: GuestStop = {
-  why: 'exit', exit: exitOf(0), ticks: 1, rip: 0xfff0n, rflags: 2, interruptibility: 0, cr8: 0,
-  a0: 0n, a1: 0n, a2: 0n, a3: 0n, a4: 0n, a5: 0n,
+  why: 'exit',
+  exit: exitOf(0),
+  ticks: 1,
+  rip: 0xfff0n,
+  rflags: 2,
+  interruptibility: 0,
+  cr8: 0,
+  a0: 0n,
+  a1: 0n,
+  a2: 0n,
+  a3: 0n,
+  a4: 0n,
+  a5: 0n,
 };
 
 export function createFakeGuest(script: Scripted[] = [], emulations: Emulated[] = []): FakeGuest {
   const registers: Registers[] = [];
   const memory = new Uint8Array(1 << 20);
   const guest: FakeGuest = {
-    script, emulations, controls: [], injected: [], memory, gprs: [], ticks: 0,
+    script,
+    emulations,
+    controls: [],
+    injected: [],
+    memory,
+    gprs: [],
+    ticks: 0,
     registers: (vcpu) => registers[vcpu],
     addVcpu: () => {
       guest.gprs.push(new Array<bigint>(16).fill(0n));

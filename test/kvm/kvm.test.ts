@@ -19,7 +19,9 @@ function bench(script: Scripted[], emulations: Emulated[] = [], irqchip = true):
   const guest = createFakeGuest(script, emulations);
   const events: MachineEvent[] = [];
   const kvm = createKvm(guest, {
-    now: () => guest.ticks * 8, hostTsc: () => BigInt(guest.ticks * 16), raise: (event) => void events.push(event),
+    now: () => guest.ticks * 8,
+    hostTsc: () => BigInt(guest.ticks * 16),
+    raise: (event) => void events.push(event),
     wallClockAtPowerOn: 0n,
   });
   const fd = kvm.open();
@@ -30,7 +32,11 @@ function bench(script: Scripted[], emulations: Emulated[] = [], irqchip = true):
   kvm.ioctl(fd, io.KVM_GET_SUPPORTED_CPUID, supported);
   kvm.ioctl(vcpu, io.KVM_SET_CPUID2, supported);
   kvm.ioctl(vm, io.KVM_SET_USER_MEMORY_REGION, {
-    slot: 0, flags: 0, guestPhysAddr: 0, memorySize: 0x100000, userspaceAddr: 0,
+    slot: 0,
+    flags: 0,
+    guestPhysAddr: 0,
+    memorySize: 0x100000,
+    userspaceAddr: 0,
   });
   events.length = 0;
   return { kvm, guest, events, vm, vcpu };
@@ -52,7 +58,11 @@ describe('KVM', () => {
     ]);
     expect(kvm.advance(0, 100)).toBe('userspace');
     expect(kvm.run(kvm.state.vcpus[0].fd).io).toEqual({
-      direction: 1, size: 1, port: 0x402, count: 1, data: [0x34],
+      direction: 1,
+      size: 1,
+      port: 0x402,
+      count: 1,
+      data: [0x34],
     });
     expect(guest.registers(0).rip).toBe(0xfff0n);
     expect(kvm.advance(0, 100)).toBe('entered');
@@ -77,8 +87,13 @@ describe('KVM', () => {
     const { kvm, guest, events } = bench([() => ({ exit: violation })]);
     expect(kvm.advance(0, 100)).toBe('entered');
     expect(kinds(events).slice(-7)).toEqual([
-      'kvm_page_fault', 'kvm_mmu_spte_requested', 'kvm_tdp_mmu_spte_changed', 'kvm_tdp_mmu_spte_changed',
-      'kvm_tdp_mmu_spte_changed', 'kvm_tdp_mmu_spte_changed', 'kvm_mmu_set_spte',
+      'kvm_page_fault',
+      'kvm_mmu_spte_requested',
+      'kvm_tdp_mmu_spte_changed',
+      'kvm_tdp_mmu_spte_changed',
+      'kvm_tdp_mmu_spte_changed',
+      'kvm_tdp_mmu_spte_changed',
+      'kvm_mmu_set_spte',
     ]);
     expect(guest.controls[0].eptPointer).toBe(0x10_0000_005en);
   });
@@ -87,7 +102,10 @@ describe('KVM', () => {
     const violation = exitOf(48, { qualification: 0x781n, guestPhysicalAddress: 0xfed00000 });
     const { kvm, events } = bench(
       [() => ({ exit: violation }), () => ({ why: 'budget', exit: exitOf(0) })],
-      [{ then: 'read', gpa: 0xfed00000, length: 4 }, { then: 'done', writes: [] }],
+      [
+        { then: 'read', gpa: 0xfed00000, length: 4 },
+        { then: 'done', writes: [] },
+      ],
     );
     expect(kvm.advance(0, 100)).toBe('userspace');
     expect(kinds(events)).toContain('mark_mmio_spte');

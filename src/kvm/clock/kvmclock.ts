@@ -1,5 +1,5 @@
 import { type KvmContext, REQ_CLOCK_UPDATE, REQ_GLOBAL_CLOCK_UPDATE, request, requestAll, vmOf } from '../context.ts';
-import { readGuest, writeGuest } from '../mmu/memslots.ts';
+import { readGuest, writeGuest } from '../mmu/guest-memory.ts';
 import type { VcpuState } from '../state.ts';
 
 /** struct pvclock_vcpu_time_info, 32 bytes. Linux arch/x86/include/asm/pvclock-abi.h. */
@@ -25,12 +25,17 @@ export function updateMasterClock(kvm: KvmContext): void {
   clock.useMasterClock = matched;
   clock.masterKernelNs = kvm.host.now();
   clock.masterTsc = kvm.host.hostTsc();
-  kvm.host.raise({ kind: 'kvm_update_master_clock', use_master_clock: matched, host_clock: 1, offset_matched: matched });
+  kvm.host.raise({
+    kind: 'kvm_update_master_clock',
+    use_master_clock: matched,
+    host_clock: 1,
+    offset_matched: matched,
+  });
   requestAll(kvm, REQ_CLOCK_UPDATE);
 }
 
 /** WRMSR KVM_SYSTEM_TIME(_NEW): bit 0 enables, the rest is the guest-physical address. */
-export function writeSystemTime(kvm: KvmContext, vcpu: VcpuState, data: bigint): void {
+export function writeSystemTime(vcpu: VcpuState, data: bigint): void {
   vcpu.pv.systemTimeMsr = data;
   request(vcpu, REQ_GLOBAL_CLOCK_UPDATE);
 }
@@ -56,8 +61,14 @@ export function updateGuestTime(kvm: KvmContext, vcpu: VcpuState): void {
   record.setUint8(29, flags);
   writeGuest(kvm, Number(msr & ~ENABLED), new Uint8Array(record.buffer));
   kvm.host.raise({
-    kind: 'kvm_pvclock_update', vcpu_id: vcpu.id, version: vcpu.pv.clockVersion, tsc_timestamp: tscTimestamp,
-    system_time: BigInt.asUintN(64, systemTime), tsc_to_system_mul: MULTIPLIER, tsc_shift: SHIFT, flags,
+    kind: 'kvm_pvclock_update',
+    vcpu_id: vcpu.id,
+    version: vcpu.pv.clockVersion,
+    tsc_timestamp: tscTimestamp,
+    system_time: BigInt.asUintN(64, systemTime),
+    tsc_to_system_mul: MULTIPLIER,
+    tsc_shift: SHIFT,
+    flags,
   });
 }
 

@@ -13,8 +13,8 @@ const wallClock: MsrRow = {
 
 const systemTime: MsrRow = {
   read: (_kvm, vcpu) => vcpu.pv.systemTimeMsr,
-  write: (kvm, vcpu, value) => {
-    writeSystemTime(kvm, vcpu, value);
+  write: (_kvm, vcpu, value) => {
+    writeSystemTime(vcpu, value);
     return true;
   },
   listed: true,

@@ -1,5 +1,5 @@
 import type { KvmContext } from '../context.ts';
-import { readGuest, writeGuest } from '../mmu/memslots.ts';
+import { readGuest, writeGuest } from '../mmu/guest-memory.ts';
 import type { VcpuState } from '../state.ts';
 
 /** struct kvm_steal_time: steal u64, version u32, flags u32, preempted u8. Linux kvm_para.h. */

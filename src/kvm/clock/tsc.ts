@@ -17,7 +17,10 @@ export function guestTsc(kvm: KvmContext, vcpu: VcpuState): bigint {
 export function setTscOffset(kvm: KvmContext, vcpu: VcpuState, offset: bigint): void {
   const next = BigInt.asUintN(64, offset);
   kvm.host.raise({
-    kind: 'kvm_write_tsc_offset', vcpu_id: vcpu.id, previous_tsc_offset: vcpu.tsc.offset, next_tsc_offset: next,
+    kind: 'kvm_write_tsc_offset',
+    vcpu_id: vcpu.id,
+    previous_tsc_offset: vcpu.tsc.offset,
+    next_tsc_offset: next,
   });
   vcpu.tsc.offset = next;
   writeControl(kvm, vcpu, 'tscOffset', next);
@@ -61,7 +64,11 @@ function trackTsc(kvm: KvmContext, vcpu: VcpuState): void {
   const { clock } = vmOf(kvm);
   if ((matched === vcpus.length) !== clock.useMasterClock) updateMasterClock(kvm);
   kvm.host.raise({
-    kind: 'kvm_track_tsc', vcpu_id: vcpu.id, nr_vcpus_matched_tsc: Math.max(0, matched - 1), online_vcpus: vcpus.length,
-    use_master_clock: clock.useMasterClock, host_clock: HOST_CLOCK_TSC,
+    kind: 'kvm_track_tsc',
+    vcpu_id: vcpu.id,
+    nr_vcpus_matched_tsc: Math.max(0, matched - 1),
+    online_vcpus: vcpus.length,
+    use_master_clock: clock.useMasterClock,
+    host_clock: HOST_CLOCK_TSC,
   });
 }

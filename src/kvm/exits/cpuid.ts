@@ -18,8 +18,15 @@ export function handleCpuid(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): 
   const index = Number(BigInt.asUintN(32, stop.a1));
   const answer = answerCpuid(kvm, vcpu, leaf, index);
   kvm.host.raise({
-    kind: 'kvm_cpuid', function: leaf, index, rax: answer.eax, rbx: answer.ebx, rcx: answer.ecx, rdx: answer.edx,
-    found: answer.found, used_max_basic: answer.usedMaxBasic,
+    kind: 'kvm_cpuid',
+    function: leaf,
+    index,
+    rax: answer.eax,
+    rbx: answer.ebx,
+    rcx: answer.ecx,
+    rdx: answer.edx,
+    found: answer.found,
+    used_max_basic: answer.usedMaxBasic,
   });
   const { guest } = kvm;
   guest.setGpr(vcpu.index, 0, BigInt(answer.eax));

@@ -1,7 +1,7 @@
 /** Exit 0: an exception KVM intercepts, or an NMI. SDM Vol. 3, 28.2; Linux handle_exception_nmi. */
 import type { KvmContext } from '../context.ts';
 import type { GuestStop } from '../guest.ts';
-import { writeGuest } from '../mmu/memslots.ts';
+import { writeGuest } from '../mmu/guest-memory.ts';
 import type { VcpuState } from '../state.ts';
 import { KVM_EXIT_DEBUG, KVM_EXIT_EXCEPTION } from '../userspace.ts';
 import { AC, BP, DB, injectUd, MC, PF, queueException, UD } from '../vcpu/exceptions.ts';
@@ -32,7 +32,11 @@ export function handleException(kvm: KvmContext, vcpu: VcpuState, stop: GuestSto
       queueException(vcpu, { vector: AC, errorCode: stop.exit.interruptionErrorCode });
       return 'resume';
     case PF:
-      queueException(vcpu, { vector: PF, errorCode: stop.exit.interruptionErrorCode, payload: stop.exit.qualification });
+      queueException(vcpu, {
+        vector: PF,
+        errorCode: stop.exit.interruptionErrorCode,
+        payload: stop.exit.qualification,
+      });
       return 'resume';
     case MC:
       return 'resume';

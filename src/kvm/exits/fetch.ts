@@ -1,5 +1,5 @@
 import type { KvmContext } from '../context.ts';
-import { readGuest } from '../mmu/memslots.ts';
+import { readGuest } from '../mmu/guest-memory.ts';
 import { CR0_PE, isLongMode } from '../mode.ts';
 import type { VcpuState } from '../state.ts';
 
@@ -36,7 +36,12 @@ export function fetchInstruction(kvm: KvmContext, vcpu: VcpuState): FetchedInstr
 /** kvm_emulate_insn. */
 export function traceEmulation(kvm: KvmContext, fetched: FetchedInstruction, length: number): void {
   kvm.host.raise({
-    kind: 'kvm_emulate_insn', rip: fetched.rip, csbase: Number(BigInt.asUintN(32, fetched.csBase)), len: length,
-    insn: fetched.bytes.slice(0, length), flags: fetched.flags, failed: 0,
+    kind: 'kvm_emulate_insn',
+    rip: fetched.rip,
+    csbase: Number(BigInt.asUintN(32, fetched.csBase)),
+    len: length,
+    insn: fetched.bytes.slice(0, length),
+    flags: fetched.flags,
+    failed: 0,
   });
 }

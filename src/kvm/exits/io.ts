@@ -47,13 +47,24 @@ function portIn(kvm: KvmContext, vcpu: VcpuState, port: number, size: number, ra
 
 /** complete_fast_pio_in: the value goes to AL, AX or EAX. */
 export function completeIn(
-  kvm: KvmContext, vcpu: VcpuState, port: number, size: number, rax: bigint, length: number,
+  kvm: KvmContext,
+  vcpu: VcpuState,
+  port: number,
+  size: number,
+  rax: bigint,
+  length: number,
 ): Handled {
   return finishIn(kvm, vcpu, port, size, rax, numberOf(vcpu.run.io.data), length);
 }
 
 function finishIn(
-  kvm: KvmContext, vcpu: VcpuState, port: number, size: number, rax: bigint, value: number, length: number,
+  kvm: KvmContext,
+  vcpu: VcpuState,
+  port: number,
+  size: number,
+  rax: bigint,
+  value: number,
+  length: number,
 ): Handled {
   kvm.host.raise({ kind: 'kvm_pio', rw: 0, port, size, count: 1, val: value });
   const width = size * 8;

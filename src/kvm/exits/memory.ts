@@ -20,7 +20,10 @@ export function handleEptViolation(kvm: KvmContext, vcpu: VcpuState, stop: Guest
     vcpu.at.interruptibility |= BLOCKED_BY_NMI;
   }
   kvm.host.raise({
-    kind: 'kvm_page_fault', vcpu_id: vcpu.index, guest_rip: stop.rip, fault_address: BigInt(exit.guestPhysicalAddress),
+    kind: 'kvm_page_fault',
+    vcpu_id: vcpu.index,
+    guest_rip: stop.rip,
+    fault_address: BigInt(exit.guestPhysicalAddress),
     error_code: qualification,
   });
   const fault = handleTdpFault(kvm, vcpu, exit.guestPhysicalAddress, violationErrorCode(qualification));

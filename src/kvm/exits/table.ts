@@ -3,7 +3,13 @@ import { type KvmContext, REQ_EVENT, REQ_TRIPLE_FAULT, request, vmOf } from '../
 import type { GuestStop } from '../guest.ts';
 import { handleVmcall } from '../hypercalls.ts';
 import type { VcpuState } from '../state.ts';
-import { exitInternal, KVM_EXIT_HLT, KVM_EXIT_IRQ_WINDOW_OPEN, KVM_EXIT_SHUTDOWN, SUBERROR_EMULATION } from '../userspace.ts';
+import {
+  exitInternal,
+  KVM_EXIT_HLT,
+  KVM_EXIT_IRQ_WINDOW_OPEN,
+  KVM_EXIT_SHUTDOWN,
+  SUBERROR_EMULATION,
+} from '../userspace.ts';
 import { injectGp, injectUd } from '../vcpu/exceptions.ts';
 import { INTERRUPT_WINDOW, NMI_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
 import { handleCpuid } from './cpuid.ts';
@@ -35,15 +41,17 @@ const tripleFault: ExitHandler = (_kvm, vcpu) => {
   return 'userspace';
 };
 
-const window = (bit: number): ExitHandler => (kvm, vcpu) => {
-  primaryBits(kvm, vcpu, bit, false);
-  request(vcpu, REQ_EVENT);
-  if (bit === INTERRUPT_WINDOW && vmOf(kvm).irqchip === undefined && vcpu.run.requestInterruptWindow) {
-    vcpu.run.exitReason = KVM_EXIT_IRQ_WINDOW_OPEN;
-    return 'userspace';
-  }
-  return 'resume';
-};
+const window =
+  (bit: number): ExitHandler =>
+  (kvm, vcpu) => {
+    primaryBits(kvm, vcpu, bit, false);
+    request(vcpu, REQ_EVENT);
+    if (bit === INTERRUPT_WINDOW && vmOf(kvm).irqchip === undefined && vcpu.run.requestInterruptWindow) {
+      vcpu.run.exitReason = KVM_EXIT_IRQ_WINDOW_OPEN;
+      return 'userspace';
+    }
+    return 'resume';
+  };
 
 const halt: ExitHandler = (kvm, vcpu, stop) => {
   skipExit(kvm, vcpu, stop);

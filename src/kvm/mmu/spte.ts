@@ -1,5 +1,12 @@
 import {
-  EPT_ACCESSED, EPT_DIRTY, EPT_EXECUTE, EPT_IGNORE_PAT, EPT_LARGE, EPT_MEMORY_TYPE_SHIFT, EPT_READ, EPT_WRITE,
+  EPT_ACCESSED,
+  EPT_DIRTY,
+  EPT_EXECUTE,
+  EPT_IGNORE_PAT,
+  EPT_LARGE,
+  EPT_MEMORY_TYPE_SHIFT,
+  EPT_READ,
+  EPT_WRITE,
 } from '../../memory/ept-pool.ts';
 
 /** An EPT entry as two 32-bit words. */

@@ -1,15 +1,31 @@
 import { invariant } from '../../base/invariant.ts';
 import {
-  EPT_DIRTY, EPT_LARGE, EPT_WRITE, EPTP_ACCESSED_DIRTY, EPTP_FOUR_LEVELS, EPTP_WRITE_BACK, EPT_POOL_BASE,
-  eptAddress, eptEntry, eptIndex, eptWord,
+  EPT_DIRTY,
+  EPT_LARGE,
+  EPT_WRITE,
+  EPTP_ACCESSED_DIRTY,
+  EPTP_FOUR_LEVELS,
+  EPTP_WRITE_BACK,
+  EPT_POOL_BASE,
+  eptAddress,
+  eptEntry,
+  eptIndex,
+  eptWord,
 } from '../../memory/ept-pool.ts';
 import { hostPhysical } from '../../memory/host-physical.ts';
 import { type KvmContext, REQ_LOAD_MMU_PGD, REQ_TLB_FLUSH, requestAll, vmOf } from '../context.ts';
 import { KVM_MEM_READONLY } from '../ioctls.ts';
 import type { MemslotState, VcpuState } from '../state.ts';
-import { markDirty, slotOf } from './memslots.ts';
+import { markDirty, slotOf } from './guest-memory.ts';
 import {
-  isMmioSpte, leafSpte, mmioGeneration, mmioSpte, type Spte, SPTE_MMU_PRESENT, SPTE_MMU_WRITABLE, tableSpte,
+  isMmioSpte,
+  leafSpte,
+  mmioGeneration,
+  mmioSpte,
+  type Spte,
+  SPTE_MMU_PRESENT,
+  SPTE_MMU_WRITABLE,
+  tableSpte,
 } from './spte.ts';
 
 /** The outcome of a fault: enter the guest again, emulate the access, or give up. Linux RET_PF_*. */
@@ -53,7 +69,10 @@ export function handleMmioFault(kvm: KvmContext, gpa: number): PageFault {
   const generation = mmioGeneration(words[word], words[word + 1]);
   const current = vmOf(kvm).generation;
   kvm.host.raise({
-    kind: 'check_mmio_spte', kvm_gen: current, spte_gen: generation, spte: eptEntry(words[word], words[word + 1]),
+    kind: 'check_mmio_spte',
+    kvm_gen: current,
+    spte_gen: generation,
+    spte: eptEntry(words[word], words[word + 1]),
   });
   if (generation !== current) return 'retry';
   kvm.host.raise({ kind: 'handle_mmio_page_fault', addr: BigInt(gpa), gfn: Math.floor(gpa / 4096), access: 7 });
@@ -131,8 +150,13 @@ function fastPageFault(kvm: KvmContext, vcpu: VcpuState, gpa: number, errorCode:
   words[word] = (low | EPT_WRITE | EPT_DIRTY) >>> 0;
   markDirty(slot, gfn);
   kvm.host.raise({
-    kind: 'fast_page_fault', vcpu_id: vcpu.index, cr2_or_gpa: BigInt(gpa), error_code: errorCode,
-    sptep: entryAddress(word), old_spte: eptEntry(low, high), new_spte: eptEntry(words[word], high),
+    kind: 'fast_page_fault',
+    vcpu_id: vcpu.index,
+    cr2_or_gpa: BigInt(gpa),
+    error_code: errorCode,
+    sptep: entryAddress(word),
+    old_spte: eptEntry(low, high),
+    new_spte: eptEntry(words[word], high),
     ret: RET_PF_FIXED,
   });
   kvm.guest.invalidateEpt();
@@ -152,7 +176,12 @@ function mapSlot(kvm: KvmContext, slot: MemslotState, gfn: number, write: boolea
   const level = mappingLevel(slot, gfn);
   const base = level === 1 ? gfn : gfn - (gfn % 512);
   const hpa = hostPhysical(slot.hva + (base - slot.baseGfn) * 4096);
-  kvm.host.raise({ kind: 'kvm_mmu_spte_requested', gfn, pfn: hostPhysical(slot.hva) / 4096 + gfn - slot.baseGfn, level });
+  kvm.host.raise({
+    kind: 'kvm_mmu_spte_requested',
+    gfn,
+    pfn: hostPhysical(slot.hva) / 4096 + gfn - slot.baseGfn,
+    level,
+  });
   const word = linkTables(kvm, gfn, level);
   // With dirty logging a page read first is mapped read-only, so that its first write is noticed.
   const writable = !readonly && (slot.dirty === undefined || write);
@@ -162,8 +191,14 @@ function mapSlot(kvm: KvmContext, slot: MemslotState, gfn: number, write: boolea
   if (writable) markDirty(slot, gfn);
   setEntry(kvm, word, base, level, spte);
   kvm.host.raise({
-    kind: 'kvm_mmu_set_spte', gfn: base, spte: eptEntry(spte.low, spte.high), sptep: entryAddress(word), level,
-    r: true, x: true, u: -1,
+    kind: 'kvm_mmu_set_spte',
+    gfn: base,
+    spte: eptEntry(spte.low, spte.high),
+    sptep: entryAddress(word),
+    level,
+    r: true,
+    x: true,
+    u: -1,
   });
   return 'fixed';
 }
@@ -182,7 +217,8 @@ function linkTables(kvm: KvmContext, gfn: number, goal: number): number {
   for (let level = ROOT_LEVEL; ; level -= 1) {
     const word = eptWord(table, eptIndex(gfn * 4096, level));
     if (level === goal) {
-      if ((words[word] & SPTE_MMU_PRESENT) !== 0 && goal > 1 && (words[word] & EPT_LARGE) === 0) dropTable(kvm, word, goal);
+      if ((words[word] & SPTE_MMU_PRESENT) !== 0 && goal > 1 && (words[word] & EPT_LARGE) === 0)
+        dropTable(kvm, word, goal);
       return word;
     }
     if ((words[word] & SPTE_MMU_PRESENT) === 0) {
@@ -211,7 +247,11 @@ function splitLarge(kvm: KvmContext, word: number, gfn: number): void {
     words[at + 1] = high;
   }
   kvm.host.raise({
-    kind: 'kvm_mmu_split_huge_page', gfn, spte: eptEntry(low, high), level: LARGE_LEVEL, errno: 0,
+    kind: 'kvm_mmu_split_huge_page',
+    gfn,
+    spte: eptEntry(low, high),
+    level: LARGE_LEVEL,
+    errno: 0,
   });
   setEntry(kvm, word, gfn - (gfn % 512), LARGE_LEVEL, tableSpte(child));
 }
@@ -230,8 +270,12 @@ function setEntry(kvm: KvmContext, word: number, gfn: number, level: number, spt
   words[word] = spte.low;
   words[word + 1] = spte.high;
   kvm.host.raise({
-    kind: 'kvm_tdp_mmu_spte_changed', gfn, old_spte: eptEntry(oldLow, oldHigh), new_spte: eptEntry(spte.low, spte.high),
-    level, as_id: 0,
+    kind: 'kvm_tdp_mmu_spte_changed',
+    gfn,
+    old_spte: eptEntry(oldLow, oldHigh),
+    new_spte: eptEntry(spte.low, spte.high),
+    level,
+    as_id: 0,
   });
   if ((oldLow & 7) !== 0) kvm.guest.invalidateEpt();
 }
@@ -268,7 +312,8 @@ function freeTable(kvm: KvmContext, table: number, level: number): void {
   const first = eptWord(table, 0);
   for (let word = first; level > 1 && word < first + 1024; word += 2) {
     const low = words[word];
-    if ((low & SPTE_MMU_PRESENT) !== 0 && (low & EPT_LARGE) === 0) freeTable(kvm, eptAddress(low, words[word + 1]), level - 1);
+    if ((low & SPTE_MMU_PRESENT) !== 0 && (low & EPT_LARGE) === 0)
+      freeTable(kvm, eptAddress(low, words[word + 1]), level - 1);
   }
   words.fill(0, first, first + 1024);
   kvm.state.ept.free.push(table);

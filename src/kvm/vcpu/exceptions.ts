@@ -48,8 +48,8 @@ export function queueException(vcpu: VcpuState, thrown: NewException): void {
   }
   const first = exceptionClass(queued.vector);
   const second = exceptionClass(thrown.vector);
-  const double = (first === 'contributory' && second === 'contributory') ||
-    (first === 'page fault' && second !== 'benign');
+  const double =
+    (first === 'contributory' && second === 'contributory') || (first === 'page fault' && second !== 'benign');
   fill(vcpu, double ? { vector: DF, errorCode: 0 } : thrown);
 }
 

@@ -103,12 +103,18 @@ function deliverPayload(kvm: KvmContext, vcpu: VcpuState): void {
 function injectException(kvm: KvmContext, vcpu: VcpuState, injection: Injection, again: boolean): void {
   const { exception, instructionLength } = vcpu.events;
   kvm.host.raise({
-    kind: 'kvm_inj_exception', exception: exception.vector, has_error: exception.hasError ? 1 : 0,
-    error_code: exception.errorCode, reinjected: again,
+    kind: 'kvm_inj_exception',
+    exception: exception.vector,
+    has_error: exception.hasError ? 1 : 0,
+    error_code: exception.errorCode,
+    reinjected: again,
   });
   const software = exception.vector === BP || exception.vector === OF;
   setInjection(
-    injection, exception.vector, software ? TYPE_SOFTWARE_EXCEPTION : TYPE_HARDWARE, software ? instructionLength : 0,
+    injection,
+    exception.vector,
+    software ? TYPE_SOFTWARE_EXCEPTION : TYPE_HARDWARE,
+    software ? instructionLength : 0,
   );
   if (exception.hasError) {
     injection.info = (injection.info | DELIVER_ERROR_CODE) >>> 0;
@@ -139,7 +145,10 @@ function injectNmi(kvm: KvmContext, vcpu: VcpuState, injection: Injection, busy:
 
 function injectIrq(kvm: KvmContext, vcpu: VcpuState, injection: Injection, busy: boolean): void {
   const { irqchip } = vmOf(kvm);
-  if (irqchip === undefined) return userIrq(kvm, vcpu, injection, busy);
+  if (irqchip === undefined) {
+    userIrq(kvm, vcpu, busy);
+    return;
+  }
   if (pendingInterrupt(irqchip, vcpu.index) < 0) return;
   if (!busy && interruptAllowed(vcpu)) {
     const { interrupt } = vcpu.events;
@@ -153,7 +162,7 @@ function injectIrq(kvm: KvmContext, vcpu: VcpuState, injection: Injection, busy:
 }
 
 /** Without an in-kernel controller user space queues the vector by KVM_INTERRUPT, or asks for a window. */
-function userIrq(kvm: KvmContext, vcpu: VcpuState, _injection: Injection, busy: boolean): void {
+function userIrq(kvm: KvmContext, vcpu: VcpuState, busy: boolean): void {
   if (vcpu.run.requestInterruptWindow && (busy || !interruptAllowed(vcpu))) {
     primaryBits(kvm, vcpu, INTERRUPT_WINDOW, true);
   }

@@ -1,7 +1,7 @@
 /** Paravirtual end of interrupt: the guest clears a word in memory instead of exiting. Linux apic_sync_pv_eoi_*. */
 import { type KvmContext, vmOf } from '../context.ts';
 import { pvEoiCandidate, writeEoi } from '../irqchip/index.ts';
-import { readGuest, writeGuest } from '../mmu/memslots.ts';
+import { readGuest, writeGuest } from '../mmu/guest-memory.ts';
 import type { VcpuState } from '../state.ts';
 
 const ENABLED = 1n;

@@ -3,8 +3,17 @@ import type { VcpuProgress } from '../api.ts';
 import { updateGuestTime, updateMasterClock } from '../clock/kvmclock.ts';
 import { recordStealTime } from '../clock/steal-time.ts';
 import {
-  type KvmContext, REQ_CLOCK_UPDATE, REQ_EVENT, REQ_GLOBAL_CLOCK_UPDATE, REQ_MASTERCLOCK_UPDATE, REQ_STEAL_UPDATE,
-  REQ_TLB_FLUSH, REQ_LOAD_MMU_PGD, REQ_TRIPLE_FAULT, requestAll, vmOf,
+  type KvmContext,
+  REQ_CLOCK_UPDATE,
+  REQ_EVENT,
+  REQ_GLOBAL_CLOCK_UPDATE,
+  REQ_MASTERCLOCK_UPDATE,
+  REQ_STEAL_UPDATE,
+  REQ_TLB_FLUSH,
+  REQ_LOAD_MMU_PGD,
+  REQ_TRIPLE_FAULT,
+  requestAll,
+  vmOf,
 } from '../context.ts';
 import { completeRead, completeStringIn, performWrites } from '../emulation.ts';
 import { EINTR } from '../errno.ts';
@@ -128,13 +137,18 @@ function enter(kvm: KvmContext, vcpu: VcpuState, budget: number): VcpuProgress {
     kvm.guest.setControls(vcpu.index, executionControls(vcpu.vmcs));
   }
   kvm.host.raise({
-    kind: 'kvm_entry', vcpu_id: vcpu.index, rip: vcpu.at.rip, immediate_exit: false, intr_info: injection.info,
+    kind: 'kvm_entry',
+    vcpu_id: vcpu.index,
+    rip: vcpu.at.rip,
+    immediate_exit: false,
+    intr_info: injection.info,
     error_code: injection.errorCode,
   });
   if (vcpu.checkEntry) {
     vcpu.checkEntry = false;
     const failure = checkEntry(kvm, vcpu);
-    if (failure !== undefined) return failEntry(kvm, vcpu, failure.kind === 'fail' ? failure.error : failure.reason, failure.what);
+    if (failure !== undefined)
+      return failEntry(kvm, vcpu, failure.kind === 'fail' ? failure.error : failure.reason, failure.what);
   }
   return runGuest(kvm, vcpu, budget, injection);
 }
@@ -155,7 +169,12 @@ function syncTaskPriority(kvm: KvmContext, vcpu: VcpuState): void {
 }
 
 function failEntry(kvm: KvmContext, vcpu: VcpuState, reason: number, what: string): VcpuProgress {
-  kvm.host.raise({ kind: 'sim:vmentry_check', vcpu_id: vcpu.index, group: reason === 7 ? 'controls' : 'guest', failed: what });
+  kvm.host.raise({
+    kind: 'sim:vmentry_check',
+    vcpu_id: vcpu.index,
+    group: reason === 7 ? 'controls' : 'guest',
+    failed: what,
+  });
   vcpu.run.exitReason = KVM_EXIT_FAIL_ENTRY;
   vcpu.run.failEntry = { reason: BigInt(reason), cpu: 0 };
   return leave(kvm, vcpu, 0);
@@ -212,12 +231,31 @@ function timerExit(kvm: KvmContext, vcpu: VcpuState, blank: VmExit): VmExit {
 
 function raiseExit(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop, exit: VmExit): void {
   kvm.host.raise({
-    kind: 'kvm_exit', exit_reason: exit.reason, guest_rip: stop.rip, isa: VMX_ISA, info1: exit.qualification,
-    info2: exit.idtVectoringInfo, intr_info: exit.interruptionInfo, error_code: exit.interruptionErrorCode,
-    vcpu_id: vcpu.index, requests: vcpu.requests, ticks: stop.ticks, rflags: stop.rflags,
-    interruptibility: stop.interruptibility, cr8: stop.cr8, insn_len: exit.instructionLength,
-    insn_info: exit.instructionInfo, idt_error_code: exit.idtVectoringErrorCode, gla: exit.guestLinearAddress,
-    gpa: exit.guestPhysicalAddress, a0: stop.a0, a1: stop.a1, a2: stop.a2, a3: stop.a3, a4: stop.a4, a5: stop.a5,
+    kind: 'kvm_exit',
+    exit_reason: exit.reason,
+    guest_rip: stop.rip,
+    isa: VMX_ISA,
+    info1: exit.qualification,
+    info2: exit.idtVectoringInfo,
+    intr_info: exit.interruptionInfo,
+    error_code: exit.interruptionErrorCode,
+    vcpu_id: vcpu.index,
+    requests: vcpu.requests,
+    ticks: stop.ticks,
+    rflags: stop.rflags,
+    interruptibility: stop.interruptibility,
+    cr8: stop.cr8,
+    insn_len: exit.instructionLength,
+    insn_info: exit.instructionInfo,
+    idt_error_code: exit.idtVectoringErrorCode,
+    gla: exit.guestLinearAddress,
+    gpa: exit.guestPhysicalAddress,
+    a0: stop.a0,
+    a1: stop.a1,
+    a2: stop.a2,
+    a3: stop.a3,
+    a4: stop.a4,
+    a5: stop.a5,
   });
 }
 
@@ -233,7 +271,11 @@ function handleExit(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop, exit: VmE
     return 'userspace';
   }
   if (exit.idtVectoringInfo >= FAILED_ENTRY && !DURING_DELIVERY.includes(exit.reason)) {
-    exitInternal(vcpu, SUBERROR_DELIVERY_EVENT, [BigInt(exit.idtVectoringInfo), BigInt(exit.reason), exit.qualification]);
+    exitInternal(vcpu, SUBERROR_DELIVERY_EVENT, [
+      BigInt(exit.idtVectoringInfo),
+      BigInt(exit.reason),
+      exit.qualification,
+    ]);
     return 'userspace';
   }
   const handler = EXIT_HANDLERS[exit.reason] ?? unexpected;
@@ -246,7 +288,8 @@ function leave(kvm: KvmContext, vcpu: VcpuState, errno: number): VcpuProgress {
   vcpu.runResult = errno;
   const { run } = vcpu;
   run.ifFlag = (vcpu.at.rflags & IF) !== 0;
-  run.readyForInterruptInjection = run.ifFlag && (vcpu.at.interruptibility & 3) === 0 && !vcpu.events.interrupt.injected;
+  run.readyForInterruptInjection =
+    run.ifFlag && (vcpu.at.interruptibility & 3) === 0 && !vcpu.events.interrupt.injected;
   const { irqchip } = vmOf(kvm);
   if (irqchip !== undefined) run.cr8 = vcpu.at.cr8;
   kvm.host.raise({ kind: 'kvm_userspace_exit', reason: run.exitReason, errno });

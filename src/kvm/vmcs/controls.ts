@@ -108,7 +108,11 @@ export function writeControl<K extends ControlField>(
   controls.changed = true;
   const { name, encoding } = ENCODINGS[field];
   kvm.host.raise({
-    kind: 'sim:vmcs_write', vcpu_id: vcpu.index, vmcs: 'vmcs01', field: name, enc: encoding,
+    kind: 'sim:vmcs_write',
+    vcpu_id: vcpu.index,
+    vmcs: 'vmcs01',
+    field: name,
+    enc: encoding,
     value: typeof value === 'bigint' ? value : BigInt(value),
   });
 }
