@@ -31,7 +31,7 @@ export function armTimer(hpet: HpetState, timer: HpetTimer, now: number): void {
       timer.wraps = true;
     }
   }
-  timer.due = now + Number(ticks) * TICK;
+  timer.due = dueIn(now, ticks);
 }
 
 /** No further match, and the interrupt withdrawn. */
@@ -47,9 +47,9 @@ export function matchTimer(hpet: HpetState, index: number, effects: Effects): vo
   timer.due = UNARMED;
   if (isPeriodic(timer) && timer.period !== 0n) {
     advance(timer, counter);
-    timer.due = effects.now + Number(ticksToMatch(timer, counter)) * TICK;
+    timer.due = dueIn(effects.now, ticksToMatch(timer, counter));
   } else if (timer.wraps && isMode32(timer) && !isPeriodic(timer)) {
-    timer.due = effects.now + Number(ticksToMatch(timer, counter)) * TICK;
+    timer.due = dueIn(effects.now, ticksToMatch(timer, counter));
     timer.wraps = false;
   }
   driveTimer(hpet, index, true, effects);
@@ -82,6 +82,12 @@ export const isPeriodic = (timer: HpetTimer): boolean => (timer.configuration & 
 function routeOf(hpet: HpetState, index: number): number {
   if (index <= 1 && isLegacy(hpet)) return index === 0 ? 0 : RTC_IRQ;
   return (hpet.timers[index]!.configuration & TN.routeMask) >> TN.routeShift;
+}
+
+/** A match more than a hundred days away is none. */
+function dueIn(now: number, ticks: bigint): number {
+  const due = now + Number(ticks) * TICK;
+  return due > Number.MAX_SAFE_INTEGER ? UNARMED : due;
 }
 
 /** Ticks until the comparator is reached; one that was passed matches at the next tick. */

@@ -97,7 +97,11 @@ export function driveLegacy(hpet: HpetState, name: string, asserted: boolean, ef
 /** System reset: everything stops and the PIT has its line back. */
 export function resetHpet(hpet: HpetState, effects: Effects): void {
   for (let index = 0; index < TIMERS; index++) disarmTimer(hpet, index, effects);
+  const routes = hpet.timers.map((timer) => timer.fsbRoute);
   Object.assign(hpet, hpetAtReset());
+  routes.forEach((route, index) => {
+    hpet.timers[index]!.fsbRoute = route;
+  });
   effects.pin('pit_enable', true);
 }
 

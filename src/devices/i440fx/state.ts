@@ -14,7 +14,10 @@ export function i440fxAtReset(options: { readonly ramBytes: number }): I440fxSta
     deviceId: 0x1237,
     revision: 0x02,
     classCode: 0x06_00_00,
-    bytes: { [0x57]: rowBoundary, [0x72]: 0x02 },
+    bytes: [
+      [0x57, rowBoundary],
+      [0x72, 0x02],
+    ],
   });
   return { config, configAddress: 0 };
 }

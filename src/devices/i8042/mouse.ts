@@ -22,6 +22,9 @@ const COMMAND = {
 
 const ACK = REPLY.acknowledge;
 
+/** 4 counts a millimetre, 100 reports a second. */
+const DEFAULTS = { resolution: 2, sampleRate: 100 } as const;
+
 /** A byte from the host. Replies queue behind what was not read yet; what finds no room is lost. */
 export function commandMouse(mouse: Ps2Mouse, byte: number): void {
   const answer = answerTo(mouse, byte);
@@ -65,11 +68,11 @@ function replies(mouse: Ps2Mouse, byte: number): number[] {
       mouse.enabled = byte === COMMAND.enable;
       return [ACK];
     case COMMAND.defaults:
-      Object.assign(mouse, mouseAtReset(), { type: mouse.type, queue: mouse.queue });
+      Object.assign(mouse, mouseAtReset(), DEFAULTS, { type: mouse.type, queue: mouse.queue });
       return [ACK];
     case COMMAND.reset:
       // QEMU's mouse stays in wrap mode.
-      Object.assign(mouse, mouseAtReset(), { wrap: mouse.wrap });
+      Object.assign(mouse, mouseAtReset(), DEFAULTS, { wrap: mouse.wrap });
       return [ACK, REPLY.testPassed, mouse.type];
     default:
       return [];

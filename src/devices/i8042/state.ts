@@ -49,7 +49,7 @@ export function keyboardAtReset(): Ps2Keyboard {
   return { replies: [], queue: [], expecting: -1, enabled: true, scanCodeSet: 2, leds: 0 };
 }
 
-/** Mouse at power-on: 100 reports a second, 4 counts a millimetre, not reporting. */
+/** Mouse at power-on, not reporting; QEMU's has no rate and resolution until it is told to reset. */
 export function mouseAtReset(): Ps2Mouse {
   return {
     replies: [],
@@ -57,8 +57,8 @@ export function mouseAtReset(): Ps2Mouse {
     expecting: -1,
     enabled: false,
     type: 0,
-    resolution: 2,
-    sampleRate: 100,
+    resolution: 0,
+    sampleRate: 0,
     lastRates: [],
     remote: false,
     wrap: false,

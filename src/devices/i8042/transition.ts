@@ -100,7 +100,7 @@ export function receiveKeys(kbc: I8042State, codes: Uint8Array, effects: Effects
 
 /** System reset. */
 export function resetI8042(kbc: I8042State, effects: Effects): void {
-  Object.assign(kbc, i8042AtReset());
+  Object.assign(kbc, i8042AtReset(), { outputByte: kbc.outputByte });
   driveLines(kbc, effects);
 }
 

@@ -41,6 +41,9 @@ export interface PciBar {
   readonly prefetchable?: boolean;
 }
 
+/** One byte of configuration space. */
+export type ConfigByte = readonly [offset: number, value: number];
+
 /** First and last configuration byte of a range. */
 export type ConfigRange = readonly [first: number, last: number];
 
@@ -69,8 +72,8 @@ export interface PciIdentity {
   readonly multifunction?: boolean;
   /** 1 = INTA#. 0 or absent: none. */
   readonly interruptPin?: number;
-  /** Further bytes by offset. */
-  readonly bytes?: Readonly<Record<number, number>>;
+  /** Further bytes. */
+  readonly bytes?: readonly ConfigByte[];
 }
 
 /** QEMU's subsystem ids, for functions that do not say otherwise. */
@@ -89,7 +92,7 @@ export function configAtReset(identity: PciIdentity, bars: readonly PciBar[] = [
   putConfig(config, PCI.subsystemId, 2, identity.subsystemId ?? SUBSYSTEM.id);
   config[PCI.interruptPin] = identity.interruptPin ?? 0;
   for (const bar of bars) config[PCI.bar0 + 4 * bar.index] = barFlags(bar);
-  for (const [offset, byte] of Object.entries(identity.bytes ?? {})) config[Number(offset)] = byte;
+  for (const [offset, byte] of identity.bytes ?? []) config[offset] = byte;
   return config;
 }
 

@@ -1,5 +1,6 @@
 export {
   COMMAND,
+  type ConfigByte,
   type ConfigRange,
   configAtReset,
   driveIntx,

@@ -20,7 +20,7 @@ export const piix3: PciFunction<Piix3State> = {
   },
   reset: (bridge) => {
     resetConfig(piix3, bridge);
-    for (let at = 0x40; at < 0x100; at++) bridge.config[at] = PIIX3_REGISTERS[at] ?? 0;
+    for (const [offset, value] of PIIX3_REGISTERS) bridge.config[offset] = value;
     bridge.asserted = [0, 0, 0, 0];
     bridge.resetControl = 0;
   },

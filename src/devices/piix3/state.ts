@@ -1,4 +1,4 @@
-import { configAtReset, type PciFunctionState } from '../pci/index.ts';
+import { type ConfigByte, configAtReset, type PciFunctionState } from '../pci/index.ts';
 
 /** The ISA bridge: interrupt routing and the reset control register. */
 export interface Piix3State extends PciFunctionState {
@@ -11,22 +11,36 @@ export interface Piix3State extends PciFunctionState {
 /** PIRQ route control, one register for each of PIRQA-PIRQD. */
 export const PIRQ_ROUTE = 0x60;
 
-/** Device-specific registers after reset. 82371SB data sheet, 2.2; values as QEMU sets them. */
-export const PIIX3_REGISTERS: Readonly<Record<number, number>> = {
-  76: 0x4d,
-  78: 0x03,
-  96: 0x80,
-  97: 0x80,
-  98: 0x80,
-  99: 0x80,
-  105: 0x02,
-  112: 0x80,
-  118: 0x0c,
-  119: 0x0c,
-  120: 0x02,
-  160: 0x08,
-  168: 0x0f,
-};
+/** Device-specific registers a reset sets. 82371SB data sheet, 2.2; which ones and to what, as QEMU does. */
+export const PIIX3_REGISTERS: readonly ConfigByte[] = [
+  [0x4c, 0x4d],
+  [0x4e, 0x03],
+  [0x4f, 0],
+  [0x60, 0x80],
+  [0x61, 0x80],
+  [0x62, 0x80],
+  [0x63, 0x80],
+  [0x69, 0x02],
+  [0x70, 0x80],
+  [0x76, 0x0c],
+  [0x77, 0x0c],
+  [0x78, 0x02],
+  [0x79, 0],
+  [0x80, 0],
+  [0x82, 0],
+  [0xa0, 0x08],
+  [0xa2, 0],
+  [0xa3, 0],
+  [0xa4, 0],
+  [0xa5, 0],
+  [0xa6, 0],
+  [0xa7, 0],
+  [0xa8, 0x0f],
+  [0xaa, 0],
+  [0xab, 0],
+  [0xac, 0],
+  [0xae, 0],
+];
 
 /** 82371SB function 0 at power-on. */
 export function piix3AtReset(): Piix3State {

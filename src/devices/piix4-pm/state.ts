@@ -38,16 +38,16 @@ export function piix4PmAtReset(options: Piix4PmOptions): Piix4PmState {
     classCode: 0x06_80_00,
     status: 0x0280,
     interruptPin: 1,
-    bytes: {
-      64: 0x01,
-      91: options.smm ? 0 : 0x02,
-      95: 0x10,
-      99: 0x60,
-      103: serial,
-      144: 0x01,
-      145: 0xb1,
-      210: 0x09,
-    },
+    bytes: [
+      [0x40, 0x01],
+      [0x5b, options.smm ? 0 : 0x02],
+      [0x5f, 0x10],
+      [0x63, 0x60],
+      [0x67, serial],
+      [0x90, 0x01],
+      [0x91, 0xb1],
+      [0xd2, 0x09],
+    ],
   });
   return {
     config,

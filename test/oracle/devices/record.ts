@@ -5,7 +5,8 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { type Access, type Bus, Chance, WORKLOADS } from './workloads.ts';
+import { setTimeout } from 'node:timers/promises';
+import { type Access, type Bus, Chance, lookAround, placePm, WORKLOADS } from './workloads.ts';
 
 const STEPS = 600;
 const SEED = 20240229;
@@ -49,6 +50,12 @@ class Qtest implements Bus {
     this.accesses.push({ op: 'write', address, size: 4, value });
   }
 
+  async reset(): Promise<void> {
+    await this.#ask('outb 0xcf9 6');
+    await setTimeout(500);
+    this.accesses.push({ op: 'reset', address: 0, size: 1, value: 0 });
+  }
+
   end(): void {
     this.#process.kill();
   }
@@ -63,17 +70,23 @@ class Qtest implements Bus {
   }
 }
 
-for (const [name, step] of Object.entries(WORKLOADS)) {
+async function record(name: string, work: (qemu: Qtest, chance: Chance) => Promise<void>): Promise<void> {
   const qemu = new Qtest();
-  const chance = new Chance(SEED);
-  if (name === 'piix4Pm') {
-    await qemu.out(0xcf8, 0x80000b40, 4);
-    await qemu.out(0xcfc, 0x601, 4);
-    await qemu.out(0xcf8, 0x80000b80, 4);
-    await qemu.out(0xcfc, 1);
-  }
-  for (let count = 0; count < STEPS; count++) await step(qemu, chance);
+  if (name === 'piix4Pm' || name === 'reset') await placePm(qemu);
+  await work(qemu, new Chance(SEED));
   qemu.end();
   const text = qemu.accesses.map((a) => `${a.op} ${a.address.toString(16)} ${a.size} ${a.value.toString(16)}\n`);
   writeFileSync(new URL(`recorded/${name}.txt`, import.meta.url), text.join(''));
 }
+
+for (const [name, step] of Object.entries(WORKLOADS)) {
+  await record(name, async (qemu, chance) => {
+    for (let count = 0; count < STEPS; count++) await step(qemu, chance);
+  });
+}
+await record('reset', async (qemu, chance) => {
+  const steps = Object.values(WORKLOADS);
+  for (let count = 0; count < STEPS; count++) await chance.of(steps)(qemu, chance);
+  await qemu.reset();
+  await lookAround(qemu);
+});

@@ -77,6 +77,10 @@ class Board {
     return read % 2 ** (8 * size);
   }
 
+  reset(): void {
+    for (const { device, state } of this.seats) device.reset?.(state, QUIET);
+  }
+
   #config(offset: number, size: number, value?: number): number {
     const target = configTarget(this.bridge.configAddress, offset)!;
     const found = this.seats.find((s) => s.devfn === target.slot * 8 + target.function)!;
@@ -102,7 +106,7 @@ class Board {
 const priority = (region: Region): number => region.priority ?? 0;
 
 describe('random accesses recorded from QEMU 7.2', () => {
-  it.each(Object.keys(WORKLOADS))('read the same from our devices: %s', (name) => {
+  it.each([...Object.keys(WORKLOADS), 'reset'])('read the same from our devices: %s', (name) => {
     const board = new Board();
     const lines = readFileSync(new URL(`recorded/${name}.txt`, import.meta.url), 'utf8')
       .trimEnd()
@@ -110,6 +114,10 @@ describe('random accesses recorded from QEMU 7.2', () => {
     expect(lines.length).toBeGreaterThan(500);
     for (const [index, line] of lines.entries()) {
       const [op, address, size, value] = line.split(' ') as [string, string, string, string];
+      if (op === 'reset') {
+        board.reset();
+        continue;
+      }
       const space = op === 'in' || op === 'out' ? 'io' : 'memory';
       const written = op === 'out' || op === 'write' ? Number.parseInt(value, 16) : undefined;
       const got = board.access(space, Number.parseInt(address, 16), Number(size), written);

@@ -1,6 +1,6 @@
 /** One access to a machine's I/O ports or memory, as the recordings write it. */
 export interface Access {
-  readonly op: 'in' | 'out' | 'read' | 'write';
+  readonly op: 'in' | 'out' | 'read' | 'write' | 'reset';
   readonly address: number;
   readonly size: 1 | 2 | 4;
   readonly value: number;
@@ -130,6 +130,38 @@ async function testdev(bus: Bus, chance: Chance): Promise<void> {
   const size = chance.of([1, 2, 4] as const);
   const port = chance.of([0xe0, 0xe8]) + chance.below(4 / size) * size;
   await (chance.coin ? bus.in(port, size) : bus.out(port, chance.below(2 ** (8 * size)), size));
+}
+
+/** Every register that a system reset could have changed, looked at once. */
+export async function lookAround(bus: Bus): Promise<void> {
+  for (const register of [0, 8, 9, 11].flatMap((devfn) => range(0x80000000 + devfn * 256, 64, 4))) {
+    await bus.out(0xcf8, register, 4);
+    await bus.in(0xcfc, 4);
+  }
+  for (const port of [...range(0x3f8, 8), 0x64, 0x60, 0xcf9, ...DMA_PORTS, 0xb2, 0xb3, ...range(0xafe0, 4)]) {
+    await bus.in(port);
+  }
+  for (const index of CMOS_INDEXES) {
+    await bus.out(0x70, index);
+    await bus.in(0x71);
+  }
+  for (const register of HPET_REGISTERS) await bus.read(HPET + register);
+  await placePm(bus);
+  for (const port of [0x600, 0x602, 0x604]) await bus.in(port, 2);
+  for (const command of [0xd0, 0x20, 0xd4]) {
+    await bus.out(0x64, command);
+    await bus.in(0x60);
+  }
+  await bus.out(0x60, 0xe9);
+  for (let reply = 0; reply < 5; reply++) await bus.in(0x60);
+}
+
+/** What SeaBIOS does first of all with the PIIX4: PM registers at 0x600. */
+export async function placePm(bus: Bus): Promise<void> {
+  await bus.out(0xcf8, 0x80000b40, 4);
+  await bus.out(0xcfc, 0x601, 4);
+  await bus.out(0xcf8, 0x80000b80, 4);
+  await bus.out(0xcfc, 1);
 }
 
 /** Steps of every workload; each is one or a few accesses. */
