@@ -105,7 +105,8 @@ const EXIT_FIELDS = {
 
 /** The VMCS and register facts behind an exit that the kernel does not print: see `GuestStop` in kvm/guest.ts. */
 const EXIT_FACTS = {
-  ticks: 'u', rflags: 'u', interruptibility: 'u', cr8: 'u', insn_len: 'u', insn_info: 'u', idt_error_code: 'u', gla: 'u64',
+  ticks: 'u', rflags: 'u', interruptibility: 'u', cr8: 'u', insn_len: 'u', insn_info: 'u', idt_error_code: 'u',
+  gla: 'u64',
   gpa: 'u', a0: 'u64', a1: 'u64', a2: 'u64', a3: 'u64', a4: 'u64', a5: 'u64',
 } as const;
 

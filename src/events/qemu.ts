@@ -41,7 +41,8 @@ interface MemoryRegionOps {
 }
 
 const memoryRegionOps = (e: MemoryRegionOps): string =>
-  `cpu ${e.cpu_index} mr ${pointer(e.mr)} addr 0x${hex(e.addr)} value 0x${hex(e.value)} size ${e.size} name '${e.name}'`;
+  `cpu ${e.cpu_index} mr ${pointer(e.mr)} addr 0x${hex(e.addr)} value 0x${hex(e.value)} ` +
+  `size ${e.size} name '${e.name}'`;
 
 const IOEVENTFD = { fd: 'i', addr: 'u', val: 'u', assign: 'bool', size: 'u', datamatch: 'bool' } as const;
 

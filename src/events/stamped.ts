@@ -23,7 +23,10 @@ const FIRST_VHOST = 528;
 export const vcpuSource = (vcpu: number): Source => FIRST_VCPU + vcpu;
 
 const NAMED: Readonly<Record<number, string>> = {
-  [MAIN_LOOP]: 'main-loop', [TIMER]: 'timer', [USER]: 'user', [HOST_NETWORK]: 'host-net',
+  [MAIN_LOOP]: 'main-loop',
+  [TIMER]: 'timer',
+  [USER]: 'user',
+  [HOST_NETWORK]: 'host-net',
 };
 
 /** A source as a person reads it: `vcpu0`, `main-loop`, `timer`... */

@@ -30,13 +30,14 @@ export const EXCEPTIONS: Readonly<Record<number, string>> = {
 };
 
 /** Local APIC registers by offset in its page. SDM Vol. 3, Table 11-1. */
-export const APIC_REGISTERS: Readonly<Record<number, string>> = {
-  0x20: 'APIC_ID', 0x30: 'APIC_LVR', 0x80: 'APIC_TASKPRI', 0x90: 'APIC_ARBPRI', 0xa0: 'APIC_PROCPRI', 0xb0: 'APIC_EOI',
-  0xc0: 'APIC_RRR', 0xd0: 'APIC_LDR', 0xe0: 'APIC_DFR', 0xf0: 'APIC_SPIV', 0x100: 'APIC_ISR', 0x180: 'APIC_TMR',
-  0x200: 'APIC_IRR', 0x280: 'APIC_ESR', 0x300: 'APIC_ICR', 0x310: 'APIC_ICR2', 0x320: 'APIC_LVTT', 0x330: 'APIC_LVTTHMR',
-  0x340: 'APIC_LVTPC', 0x350: 'APIC_LVT0', 0x360: 'APIC_LVT1', 0x370: 'APIC_LVTERR', 0x380: 'APIC_TMICT',
-  0x390: 'APIC_TMCCT', 0x3e0: 'APIC_TDCR', 0x3f0: 'APIC_SELF_IPI', 0x400: 'APIC_EFEAT', 0x410: 'APIC_ECTRL',
-};
+export const APIC_REGISTERS: Readonly<Record<number, string>> = Object.fromEntries([
+  [0x20, 'APIC_ID'], [0x30, 'APIC_LVR'], [0x80, 'APIC_TASKPRI'], [0x90, 'APIC_ARBPRI'], [0xa0, 'APIC_PROCPRI'],
+  [0xb0, 'APIC_EOI'], [0xc0, 'APIC_RRR'], [0xd0, 'APIC_LDR'], [0xe0, 'APIC_DFR'], [0xf0, 'APIC_SPIV'],
+  [0x100, 'APIC_ISR'], [0x180, 'APIC_TMR'], [0x200, 'APIC_IRR'], [0x280, 'APIC_ESR'], [0x300, 'APIC_ICR'],
+  [0x310, 'APIC_ICR2'], [0x320, 'APIC_LVTT'], [0x330, 'APIC_LVTTHMR'], [0x340, 'APIC_LVTPC'], [0x350, 'APIC_LVT0'],
+  [0x360, 'APIC_LVT1'], [0x370, 'APIC_LVTERR'], [0x380, 'APIC_TMICT'], [0x390, 'APIC_TMCCT'], [0x3e0, 'APIC_TDCR'],
+  [0x3f0, 'APIC_SELF_IPI'], [0x400, 'APIC_EFEAT'], [0x410, 'APIC_ECTRL'],
+]);
 
 /** Interrupt delivery modes. SDM Vol. 3, 11.6.1. */
 export const DELIVERY_MODES: Readonly<Record<number, string>> = {

@@ -157,7 +157,8 @@ function giveTurn(context: MachineContext, vcpu: number): number {
 function idle(context: MachineContext, until: Until, input: PendingInput | undefined): Reason | undefined {
   const { clock } = context.state;
   // An input that is due now but waits for its sequence number cannot end an idle time.
-  const inputNs = input?.ns === undefined || (input.seq !== undefined && input.ns <= nowNs(clock)) ? Infinity : input.ns;
+  const inputNs =
+    input?.ns === undefined || (input.seq !== undefined && input.ns <= nowNs(clock)) ? Infinity : input.ns;
   const next = Math.min(nextDeadline(context), inputNs);
   if (next === Infinity) return { why: 'idle' };
   if (next > (until.ns ?? Infinity)) return { why: 'until' };

@@ -53,7 +53,9 @@ export function describeDivergence(divergence: Divergence): string {
   const lines = [`The replay differs from the trace at event ${seq}, tick ${tick}, in ${field}: ${values}.`];
   for (const stamped of before) lines.push(`    ${describeStamped(stamped)}`);
   lines.push(`  - ${recordedEvent === undefined ? '(the trace has no more events)' : describeStamped(recordedEvent)}`);
-  lines.push(`  + ${replayedEvent === undefined ? '(the replay raised no more events)' : describeStamped(replayedEvent)}`);
+  lines.push(
+    `  + ${replayedEvent === undefined ? '(the replay raised no more events)' : describeStamped(replayedEvent)}`,
+  );
   return lines.join('\n');
 }
 

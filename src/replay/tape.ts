@@ -7,11 +7,19 @@ import { unpackWrites } from '../reducers/witness.ts';
 
 /** What the processor said, in the order it said it. */
 const ANSWERS: ReadonlySet<EventKind> = new Set<EventKind>([
-  'kvm_exit', 'sim:guest_stopped', 'sim:register_read', 'sim:segment_read', 'sim:xsave_read', 'sim:emulated',
-  'sim:emulation_exited', 'sim:task_switched', 'sim:memory_read', 'sim:translated',
+  'kvm_exit',
+  'sim:guest_stopped',
+  'sim:register_read',
+  'sim:segment_read',
+  'sim:xsave_read',
+  'sim:emulated',
+  'sim:emulation_exited',
+  'sim:task_switched',
+  'sim:memory_read',
+  'sim:translated',
 ]);
 
-/** Exits the hypervisor makes of an ended budget (external interrupt, its timer): `sim:guest_stopped` was the answer. */
+/** Exits the hypervisor makes of an ended budget (host interrupt, own timer): `sim:guest_stopped` was the answer. */
 const MADE_OF_A_STOP: ReadonlySet<number> = new Set([1, 52]);
 
 type Of<K extends EventKind> = Extract<MachineEvent, { kind: K }>;
@@ -53,7 +61,8 @@ function take<K extends EventKind>(tape: Tape, kind: K, what: string): Of<K> {
   if (event.kind !== kind) {
     const { seq } = tape.recorded[tape.at];
     throw new Problem(
-      `The trace cannot be folded: at event ${seq} the hypervisor asked for ${what} and the trace holds ${event.kind}. ` +
+      `The trace cannot be folded: at event ${seq} the hypervisor asked for ${what} and the trace holds ` +
+        `${event.kind}. ` +
         'It was recorded by another version, or without the processor’s answers.',
     );
   }
@@ -204,7 +213,8 @@ function tapeRegisters(tape: Tape): Registers {
     if (answer.name === name) return answer.value;
     const { seq } = tape.recorded[tape.at - 1];
     throw new Problem(
-      `The trace cannot be folded: at event ${seq} the hypervisor asked for ${name} and the trace holds ${answer.name}.`,
+      `The trace cannot be folded: at event ${seq} the hypervisor asked for ${name} and the trace holds ` +
+        `${answer.name}.`,
     );
   };
   const isNext = (name: string): boolean => {

@@ -72,7 +72,14 @@ interface TimelineState {
 export function createTimeline(options: TimelineOptions): Timeline {
   const every = options.every ?? TICKS_BETWEEN;
   const state = {
-    options, every, journal: [], kept: [], near: [], end: { seq: 0, tick: 0 }, isLive: true, watch: undefined,
+    options,
+    every,
+    journal: [],
+    kept: [],
+    near: [],
+    end: { seq: 0, tick: 0 },
+    isLive: true,
+    watch: undefined,
   } as unknown as TimelineState;
   state.machine = options.build({
     inputs: journaledInputs(state),
@@ -211,7 +218,10 @@ function nearestBefore(checkpoints: readonly Checkpoint[], tick: number): Checkp
   return nearest;
 }
 
-function searchBack<T>(state: TimelineState, look: (machine: Machine, endTick: number) => T | undefined): T | undefined {
+function searchBack<T>(
+  state: TimelineState,
+  look: (machine: Machine, endTick: number) => T | undefined,
+): T | undefined {
   const { machine } = state;
   let end = machine.state.clock.ticks;
   const starts = [...state.kept, ...state.near]

@@ -87,8 +87,8 @@ export interface Replayed {
 const STRIDE = 4096;
 
 /**
- * Run a machine whose inputs are `recordedInputs(recorded)` and whose `onEvent` is the verifier's `check` up to the last
- * recorded event, or to the first divergence.
+ * Run a machine whose inputs are `recordedInputs(recorded)` and whose `onEvent` is the verifier's `check` up to the
+ * last recorded event, or to the first divergence.
  */
 export function replayTo(machine: Machine, recorded: readonly Stamped[], verifier: Verifier): Replayed {
   const last = recorded.length === 0 ? -1 : recorded[recorded.length - 1].seq;

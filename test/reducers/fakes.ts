@@ -3,14 +3,29 @@ import type { MachineEvent } from '../../src/events/vocabulary.ts';
 import type { Guest, GuestStop, VmExit } from '../../src/kvm/guest.ts';
 import { createMachine, type Machine } from '../../src/reducers/machine.ts';
 import type {
-  Chance, Engine, GuestTime, InputSource, KvmPart, MachineParts, PendingInput, VmmPart,
+  Chance,
+  Engine,
+  GuestTime,
+  InputSource,
+  KvmPart,
+  MachineParts,
+  PendingInput,
+  VmmPart,
 } from '../../src/reducers/parts.ts';
 import { CHANCE } from '../../src/replay/sources/random.ts';
 import { recordedInputs } from '../../src/replay/verify.ts';
 
 const NO_EXIT: VmExit = {
-  reason: 0, qualification: 0n, instructionLength: 0, instructionInfo: 0, interruptionInfo: 0, interruptionErrorCode: 0,
-  idtVectoringInfo: 0, idtVectoringErrorCode: 0, guestLinearAddress: 0n, guestPhysicalAddress: 0,
+  reason: 0,
+  qualification: 0n,
+  instructionLength: 0,
+  instructionInfo: 0,
+  interruptionInfo: 0,
+  interruptionErrorCode: 0,
+  idtVectoringInfo: 0,
+  idtVectoringErrorCode: 0,
+  guestLinearAddress: 0n,
+  guestPhysicalAddress: 0,
 };
 
 const OUT_EVERY = 97;
@@ -38,7 +53,12 @@ export function fakeEngine(time: GuestTime): Engine {
       const next = counts[vcpu] + 1;
       if (next % OUT_EVERY === 0 || next % HALT_EVERY === 0) {
         why = 'exit';
-        exit = { ...NO_EXIT, reason: next % OUT_EVERY === 0 ? 30 : 12, qualification: 0x3f80000n, instructionLength: 1 };
+        exit = {
+          ...NO_EXIT,
+          reason: next % OUT_EVERY === 0 ? 30 : 12,
+          qualification: 0x3f80000n,
+          instructionLength: 1,
+        };
         break;
       }
       counts[vcpu] = next;
@@ -49,13 +69,31 @@ export function fakeEngine(time: GuestTime): Engine {
     }
     const a0 = why === 'exit' ? BigInt(memory[counts[vcpu] % 4096]) : 0n;
     return {
-      why, exit, ticks, rip: BigInt(counts[vcpu]), rflags: 2, interruptibility: 0, cr8: 0,
-      a0, a1: 0n, a2: 0n, a3: 0n, a4: 0n, a5: 0n,
+      why,
+      exit,
+      ticks,
+      rip: BigInt(counts[vcpu]),
+      rflags: 2,
+      interruptibility: 0,
+      cr8: 0,
+      a0,
+      a1: 0n,
+      a2: 0n,
+      a3: 0n,
+      a4: 0n,
+      a5: 0n,
     };
   };
   return {
-    registers: missing, addVcpu: () => 0, resetVcpu: missing, setControls: missing, run, emulate: missing,
-    taskSwitch: missing, setGpr: missing, setRip: missing,
+    registers: missing,
+    addVcpu: () => 0,
+    resetVcpu: missing,
+    setControls: missing,
+    run,
+    emulate: missing,
+    taskSwitch: missing,
+    setGpr: missing,
+    setRip: missing,
     skipInstruction(vcpu) {
       counts[vcpu] += 1;
     },
@@ -64,7 +102,9 @@ export function fakeEngine(time: GuestTime): Engine {
       memory.set(bytes, hva);
       dirty.add(hva >> 12);
     },
-    eptWords: new Uint32Array(0), invalidateEpt: missing, translate: missing,
+    eptWords: new Uint32Array(0),
+    invalidateEpt: missing,
+    translate: missing,
     regions: [
       {
         name: 'ram',
@@ -101,7 +141,11 @@ export interface FakeHost {
 export function fakeKvm(guest: Guest, host: FakeHost, vcpus: number): KvmPart {
   const kvm = {
     state: {
-      timer: PERIOD_NS, fired: 0, halted: new Array(vcpus).fill(false), inGuest: new Array(vcpus).fill(false), irq: false,
+      timer: PERIOD_NS,
+      fired: 0,
+      halted: new Array(vcpus).fill(false),
+      inGuest: new Array(vcpus).fill(false),
+      irq: false,
       seen: 0,
     } as FakeKvmState,
     open: () => 0,
@@ -129,7 +173,12 @@ export function fakeKvm(guest: Guest, host: FakeHost, vcpus: number): KvmPart {
       const { state } = kvm;
       if (!state.inGuest[vcpu]) {
         host.raise({
-          kind: 'kvm_entry', vcpu_id: vcpu, rip: 0n, immediate_exit: false, intr_info: state.irq ? 1 : 0, error_code: 0,
+          kind: 'kvm_entry',
+          vcpu_id: vcpu,
+          rip: 0n,
+          immediate_exit: false,
+          intr_info: state.irq ? 1 : 0,
+          error_code: 0,
         });
         state.irq = false;
       }
@@ -153,9 +202,31 @@ export function fakeKvm(guest: Guest, host: FakeHost, vcpus: number): KvmPart {
 function exitEvent(vcpu: number, stop: GuestStop, reason: number): MachineEvent {
   const { exit, ticks, rip, rflags, interruptibility, cr8, a0, a1, a2, a3, a4, a5 } = stop;
   return {
-    kind: 'kvm_exit', exit_reason: reason, guest_rip: rip, isa: 1, info1: exit.qualification, info2: 0, intr_info: 0,
-    error_code: 0, vcpu_id: vcpu, requests: 0, ticks, rflags, interruptibility, cr8, insn_len: exit.instructionLength,
-    insn_info: 0, idt_error_code: 0, gla: 0n, gpa: 0, a0, a1, a2, a3, a4, a5,
+    kind: 'kvm_exit',
+    exit_reason: reason,
+    guest_rip: rip,
+    isa: 1,
+    info1: exit.qualification,
+    info2: 0,
+    intr_info: 0,
+    error_code: 0,
+    vcpu_id: vcpu,
+    requests: 0,
+    ticks,
+    rflags,
+    interruptibility,
+    cr8,
+    insn_len: exit.instructionLength,
+    insn_info: 0,
+    idt_error_code: 0,
+    gla: 0n,
+    gpa: 0,
+    a0,
+    a1,
+    a2,
+    a3,
+    a4,
+    a5,
   };
 }
 

@@ -3,8 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../src/reducers/digest.ts';
 import { differenceOf, isSame, seal, thaw } from '../../src/reducers/seal.ts';
 
-const leaf = fc.oneof(fc.integer(), fc.bigInt({ min: 0n, max: 2n ** 64n }), fc.string({ maxLength: 3 }), fc.boolean(),
-  fc.constant(undefined));
+const leaf = fc.oneof(
+  fc.integer(),
+  fc.bigInt({ min: 0n, max: 2n ** 64n }),
+  fc.string({ maxLength: 3 }),
+  fc.boolean(),
+  fc.constant(undefined),
+);
 const { state } = fc.letrec((tie) => ({
   state: fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), tie('value'), { maxKeys: 4, noNullPrototype: true }),
   value: fc.oneof({ depthSize: 'small' }, leaf, fc.array(tie('value'), { maxLength: 3 }), tie('state')),

@@ -6,13 +6,26 @@ import { packWrites, unpackWrites, witnessed } from '../../src/reducers/witness.
 import { tapeEngine } from '../../src/replay/tape.ts';
 
 const EXIT = {
-  reason: 48, qualification: 0x81n, instructionLength: 3, instructionInfo: 7, interruptionInfo: 0,
-  interruptionErrorCode: 0, idtVectoringInfo: 0x80000b0e, idtVectoringErrorCode: 2, guestLinearAddress: 0xffff800000000000n,
+  reason: 48,
+  qualification: 0x81n,
+  instructionLength: 3,
+  instructionInfo: 7,
+  interruptionInfo: 0,
+  interruptionErrorCode: 0,
+  idtVectoringInfo: 0x80000b0e,
+  idtVectoringErrorCode: 2,
+  guestLinearAddress: 0xffff800000000000n,
   guestPhysicalAddress: 0x12345000,
 };
 
 const EMULATED: readonly Emulated[] = [
-  { then: 'done', writes: [{ gpa: 0xfee000b0, bytes: Uint8Array.of(1, 2, 3, 4) }, { gpa: 2 ** 40, bytes: Uint8Array.of(9) }] },
+  {
+    then: 'done',
+    writes: [
+      { gpa: 0xfee000b0, bytes: Uint8Array.of(1, 2, 3, 4) },
+      { gpa: 2 ** 40, bytes: Uint8Array.of(9) },
+    ],
+  },
   { then: 'read', gpa: 0xfec00010, length: 4 },
   { then: 'in', port: 0x1f0, size: 2, count: 256 },
   { then: 'out', port: 0x3f8, size: 1, bytes: Uint8Array.of(65) },
@@ -23,12 +36,29 @@ const EMULATED: readonly Emulated[] = [
 function guestOf(): Guest {
   const kept = new Map<number, bigint>([[0xc0000081, 5n]]);
   const registers = {
-    gpr: (index: number) => BigInt(index) << 60n, setGpr: () => undefined, rip: 0xfff0n, rflags: 2n, cr0: 0x60000010n,
-    cr2: 0n, cr3: 0x1000n, cr4: 0n, cr8: 3, efer: 0x500n, xcr0: 1n,
-    segment: () => ({ selector: 0xf000, base: 0xffff0000n, limit: 0xffff, access: 0x9b }), setSegment: () => undefined,
-    gdtr: { base: 0x1000n, limit: 0x7f }, idtr: { base: 0n, limit: 0x3ff }, dr: () => 0xffff0ff0n, setDr: () => undefined,
-    msr: (index: number) => kept.get(index), setMsr: (index: number) => kept.has(index),
-    xsave: () => Uint8Array.of(1, 2, 3), setXsave: () => undefined, interruptibility: 8, activity: 1,
+    gpr: (index: number) => BigInt(index) << 60n,
+    setGpr: () => undefined,
+    rip: 0xfff0n,
+    rflags: 2n,
+    cr0: 0x60000010n,
+    cr2: 0n,
+    cr3: 0x1000n,
+    cr4: 0n,
+    cr8: 3,
+    efer: 0x500n,
+    xcr0: 1n,
+    segment: () => ({ selector: 0xf000, base: 0xffff0000n, limit: 0xffff, access: 0x9b }),
+    setSegment: () => undefined,
+    gdtr: { base: 0x1000n, limit: 0x7f },
+    idtr: { base: 0n, limit: 0x3ff },
+    dr: () => 0xffff0ff0n,
+    setDr: () => undefined,
+    msr: (index: number) => kept.get(index),
+    setMsr: (index: number) => kept.has(index),
+    xsave: () => Uint8Array.of(1, 2, 3),
+    setXsave: () => undefined,
+    interruptibility: 8,
+    activity: 1,
   } as unknown as Registers;
   let next = 0;
   return {
@@ -44,10 +74,32 @@ function guestOf(): Guest {
 function askEverything(guest: Guest): unknown[] {
   const r = guest.registers(0);
   return [
-    r.gpr(15), r.rip, r.rflags, r.cr0, r.cr2, r.cr3, r.cr4, r.cr8, r.efer, r.xcr0, r.segment(1), r.gdtr, r.idtr, r.dr(6),
-    r.msr(0xc0000081), r.msr(0x10), r.setMsr(0xc0000081, 1n), r.setMsr(0x10, 1n), r.xsave(), r.interruptibility, r.activity,
+    r.gpr(15),
+    r.rip,
+    r.rflags,
+    r.cr0,
+    r.cr2,
+    r.cr3,
+    r.cr4,
+    r.cr8,
+    r.efer,
+    r.xcr0,
+    r.segment(1),
+    r.gdtr,
+    r.idtr,
+    r.dr(6),
+    r.msr(0xc0000081),
+    r.msr(0x10),
+    r.setMsr(0xc0000081, 1n),
+    r.setMsr(0x10, 1n),
+    r.xsave(),
+    r.interruptibility,
+    r.activity,
     ...EMULATED.map(() => guest.emulate(0, [], () => -1)),
-    guest.taskSwitch(0, 8, 0, undefined), guest.readHost(0, 2), guest.translate(0, 0n), guest.translate(0, 5n),
+    guest.taskSwitch(0, 8, 0, undefined),
+    guest.readHost(0, 2),
+    guest.translate(0, 0n),
+    guest.translate(0, 5n),
   ];
 }
 

@@ -50,7 +50,10 @@ describe('a timeline', () => {
     const recorded = events.slice();
     timeline.seek(1000);
     const again: Stamped[] = [];
-    timeline.watching((stamped) => void again.push(stamped), () => timeline.advance({ tick: END }));
+    timeline.watching(
+      (stamped) => void again.push(stamped),
+      () => timeline.advance({ tick: END }),
+    );
     expect(events).toEqual(recorded);
     expect(again.length).toBeGreaterThan(1000);
     expect(again).toEqual(recorded.slice(-again.length));

@@ -22,8 +22,7 @@ const FIRST_VCPU = 16;
 const FIRST_IOTHREAD = 272;
 
 /** Which CPU column a source gets: vCPU n runs on CPU n, everything else on CPU 0. */
-const cpuOf = (source: number): number =>
-  source >= FIRST_VCPU && source < FIRST_IOTHREAD ? source - FIRST_VCPU : 0;
+const cpuOf = (source: number): number => (source >= FIRST_VCPU && source < FIRST_IOTHREAD ? source - FIRST_VCPU : 0);
 
 /** One line as `trace-cmd report` prints it: task-pid, CPU, seconds, event name, text. */
 export function reportLine(stamped: Stamped, ns: number): string {

@@ -187,7 +187,13 @@ function writeBlobs(out: ByteWriter, rows: readonly Readonly<Row>[], name: strin
 }
 
 /** Unpack one column into field `name` of `rows`. */
-export function readColumn(input: ByteReader, type: FieldType, rows: readonly Row[], name: string, room: Scratch): void {
+export function readColumn(
+  input: ByteReader,
+  type: FieldType,
+  rows: readonly Row[],
+  name: string,
+  room: Scratch,
+): void {
   const count = rows.length;
   const { values } = room;
   if (type === 'u64') {

@@ -33,7 +33,8 @@ export function openTrace(source: ByteSource, inflate: Inflate): TraceReader {
   const open = LADDER[version];
   if (open === undefined) {
     throw new Problem(
-      `${source.name} is in trace format ${version}; this version of Retrovisor reads up to ${NEWEST}: use a newer one.`,
+      `${source.name} is in trace format ${version}; this version of Retrovisor reads up to ${NEWEST}: ` +
+        'use a newer one.',
     );
   }
   const trace = open(source, inflate);
@@ -91,7 +92,12 @@ export function chunkOf(chunks: readonly ChunkPlace[], seq: number): number {
 }
 
 const ABSENT: Readonly<Record<FieldType, unknown>> = {
-  u: 0, i: 0, u64: 0n, text: '', bytes: new Uint8Array(0), bool: false,
+  u: 0,
+  i: 0,
+  u64: 0n,
+  text: '',
+  bytes: new Uint8Array(0),
+  bool: false,
 };
 
 /** Give events recorded under another vocabulary today's fields; kinds unknown today become `sim:unknown`. */
@@ -99,9 +105,7 @@ function adapter(recorded: RecordedVocabulary): (stamped: RecordedEvent) => Stam
   const changed = new Set(Object.keys(recorded).filter((kind) => !sameFields(kind, recorded[kind])));
   if (changed.size === 0) return (stamped) => stamped as unknown as Stamped;
   return (stamped) =>
-    changed.has(stamped.event.kind)
-      ? { ...stamped, event: adapted(stamped.event) }
-      : (stamped as unknown as Stamped);
+    changed.has(stamped.event.kind) ? { ...stamped, event: adapted(stamped.event) } : (stamped as unknown as Stamped);
 }
 
 function sameFields(kind: string, fields: Readonly<Record<string, FieldType>>): boolean {

@@ -28,7 +28,9 @@ describe('statistics', () => {
     expect(rows.reduce((sum, { count }) => sum + count, 0)).toBe(2000);
     expect(rows.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1);
     expect(rows.map(({ count }) => count)).toEqual([...rows.map(({ count }) => count)].sort((a, b) => b - a));
-    expect(printStatistics(rows)).toMatch(/^ +VM-EXIT +Samples +Samples% [\s\S]*Total samples: 2000, guest ticks: \d+\.$/);
+    expect(printStatistics(rows)).toMatch(
+      /^ +VM-EXIT +Samples +Samples% [\s\S]*Total samples: 2000, guest ticks: \d+\.$/,
+    );
   });
 
   test('can be asked about one vCPU', () => {

@@ -60,8 +60,14 @@ const exit = (i: number): MachineEvent => ({
 const KINDS: readonly ((i: number) => MachineEvent)[] = [
   exit,
   (i) => ({ kind: 'kvm_pio', rw: i & 1, port: 0x3f8 + (i % 8), size: 1, count: 1, val: i % 256 }),
-  (i) => ({ kind: 'kvm_entry', vcpu_id: i % 2, rip: 0xffffffff81000000n + BigInt(i % 65536), immediate_exit: false,
-    intr_info: 0, error_code: 0 }),
+  (i) => ({
+    kind: 'kvm_entry',
+    vcpu_id: i % 2,
+    rip: 0xffffffff81000000n + BigInt(i % 65536),
+    immediate_exit: false,
+    intr_info: 0,
+    error_code: 0,
+  }),
   exit,
   (i) => ({ kind: 'kvm_msr', write: 1, ecx: 0x6e0, data: BigInt(i) * 0x1_0000_0001n, exception: 0 }),
   (i) => ({ kind: 'kvm_eoi', apicid: i % 2, vector: i % 3 === 0 ? -1 : 32 + (i % 200) }),

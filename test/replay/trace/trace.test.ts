@@ -139,7 +139,7 @@ describe('damage', () => {
     const steps = Math.floor(bytes.length / 100);
     for (let at = 16; at < bytes.length - 40; at += steps) {
       const flipped = bytes.slice();
-      flipped[at] ^= 1 << at % 8;
+      flipped[at] ^= 1 << (at % 8);
       let read: { events: readonly unknown[]; damage: string | undefined };
       try {
         read = readAll(openTrace(sourceOf(flipped), inflate));

@@ -134,7 +134,8 @@ function payloadOf(source: ByteSource, inflate: Inflate, chunk: ChunkPlace): Uin
   }
   if (header.ordinal !== ordinal || header.firstSeq !== chunk.firstSeq) {
     throw new Problem(
-      `${source.name} is out of order at byte ${offset}: chunk ${header.ordinal} stands where chunk ${ordinal} belongs.`,
+      `${source.name} is out of order at byte ${offset}: chunk ${header.ordinal} stands where chunk ${ordinal} ` +
+        'belongs.',
     );
   }
   const stored = source.read(offset + CHUNK_HEADER_LENGTH, header.storedLength);
