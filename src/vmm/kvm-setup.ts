@@ -17,9 +17,16 @@ import {
 import { cpuidOf } from './cpuid.ts';
 import type { VmmHost } from './host.ts';
 import type { VmFds } from './machine.ts';
+import type { ProcessorId } from './pc/machine-tables.ts';
+
+/** A virtual machine and what its processors call themselves. */
+export interface CreatedVm {
+  readonly fds: VmFds;
+  readonly processorId: ProcessorId;
+}
 
 /** Make a virtual machine with in-kernel interrupt controllers, in the order QEMU 7.2 makes its ioctls. */
-export function createVm(kvm: Kvm, host: VmmHost, cpus: number): VmFds {
+export function createVm(kvm: Kvm, host: VmmHost, cpus: number): CreatedVm {
   const kvmFd = kvm.open();
   const demand = (fd: number, request: number, arg?: unknown): number => {
     const ret = kvm.ioctl(fd, request, arg);
@@ -40,7 +47,8 @@ export function createVm(kvm: Kvm, host: VmmHost, cpus: number): VmFds {
     demand(kvmFd, KVM_GET_VCPU_MMAP_SIZE);
     demand(vcpus[id]!, KVM_SET_CPUID2, { entries: cpuidOf(supported.entries, id, cpus) });
   }
-  return { kvm: kvmFd, vm, vcpus };
+  const version = supported.entries.find((entry) => entry.function === 1);
+  return { fds: { kvm: kvmFd, vm, vcpus }, processorId: [version?.eax ?? 0, version?.edx ?? 0] };
 }
 
 /** The routes of a PC, then the timer chip: what QEMU does once the board is there. */

@@ -4,6 +4,7 @@ import type { VmmHost } from './host.ts';
 import type { AddressSpace } from './memory/address-space.ts';
 import type { MemorySlot } from './memory/slots.ts';
 import type { MachineOptions } from './options.ts';
+import type { ProcessorId } from './pc/machine-tables.ts';
 import type { RamLayout } from './pc/ram-layout.ts';
 
 /** A device model of whatever state; only the machine's own tables pair models with their states. */
@@ -72,6 +73,7 @@ export interface Machine {
   readonly effects: readonly Effects[];
   readonly hva: HostRanges;
   readonly fds: VmFds;
+  readonly processorId: ProcessorId;
   state: VmmState;
   /** Derived: the guest-physical address space. */
   memory: AddressSpace;

@@ -1,3 +1,4 @@
+import { leaveKvmRun, resetInterruptControllers, resetVcpuExtras } from './kvm-reset.ts';
 import type { Machine } from './machine.ts';
 import { powerOn } from './pc/power-on.ts';
 import { remap } from './pc/remap.ts';
@@ -14,9 +15,12 @@ export function resetIfAsked(machine: Machine): void {
   }
   machine.host.raise({ kind: 'sim:reset', by });
   machine.cpu = -1;
+  leaveKvmRun(machine);
   machine.parts.forEach((part, index) => {
     part.device.reset?.(machine.state.devices[part.name]!, machine.effects[index]!);
   });
   remap(machine);
+  resetInterruptControllers(machine);
+  for (let vcpu = 0; vcpu < machine.options.smp; vcpu++) resetVcpuExtras(machine, vcpu);
   powerOn(machine);
 }

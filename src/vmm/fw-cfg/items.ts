@@ -4,14 +4,14 @@ import { encodeE820, machineE820 } from '../loaders/e820.ts';
 import { firmwareLinuxItems } from '../loaders/firmware-linux.ts';
 import { LINUX_BOOT_ROM, linuxBootRom } from '../option-rom/linux-boot.ts';
 import type { MachineOptions, NamedImage } from '../options.ts';
-import { machineAcpi } from '../pc/acpi.ts';
+import { machineAcpi, machineSmbios, type ProcessorId } from '../pc/machine-tables.ts';
 import { type RamLayout, ramLayout } from '../pc/ram-layout.ts';
 import type { FwCfgItems } from './device.ts';
 import { FW_CFG } from './keys.ts';
 import { number } from './number.ts';
 
 /** Every key QEMU 7.2's `pc` machine offers its firmware. */
-export function firmwareItems(options: MachineOptions): FwCfgItems {
+export function firmwareItems(options: MachineOptions, processorId: ProcessorId): FwCfgItems {
   const ram = ramLayout(options.memory * 2 ** 20);
   const items = new Map<number, Uint8Array>([
     [FW_CFG.signature, text('QEMU')],
@@ -29,11 +29,14 @@ export function firmwareItems(options: MachineOptions): FwCfgItems {
     ...kernelItems(options, ram),
   ]);
   const roms = optionRoms(options);
+  const { anchor, tables } = machineSmbios(options, processorId);
   const files = {
     'bios-geometry': new Uint8Array(),
     bootorder: bootOrder(roms),
     'etc/boot-fail-wait': number(0xffffffff, 4),
     'etc/e820': encodeE820(machineE820(ram)),
+    'etc/smbios/smbios-anchor': anchor,
+    'etc/smbios/smbios-tables': tables,
     'etc/system-states': SYSTEM_STATES,
     'etc/tpm/log': new Uint8Array(),
     ...acpiFiles(machineAcpi(options)),

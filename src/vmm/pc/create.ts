@@ -17,8 +17,8 @@ import { remap } from './remap.ts';
 export function buildMachine(kvm: Kvm, options: MachineOptions, host: VmmHost): Machine {
   checkOptions(options);
   const ram = ramLayout(options.memory * 2 ** 20);
-  const parts = pcParts(options, host.wallClockAtPowerOn);
-  const fds = createVm(kvm, host, options.smp);
+  const { fds, processorId } = createVm(kvm, host, options.smp);
+  const parts = pcParts(options, host.wallClockAtPowerOn, processorId);
   const hva = hostRanges(host, options, ram.total);
   const here = (): Machine => machine;
   const nowhere: AddressSpace = { view: [], memory: host.memory, bus: registerBus(here) };
@@ -38,6 +38,7 @@ export function buildMachine(kvm: Kvm, options: MachineOptions, host: VmmHost): 
     effects: parts.map((part) => effectsOf(here, part)),
     hva,
     fds,
+    processorId,
     state,
     memory: nowhere,
     io: nowhere,

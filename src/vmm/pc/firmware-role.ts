@@ -2,7 +2,8 @@ import type { Machine } from '../machine.ts';
 import { placeAcpi } from '../acpi/tables.ts';
 import { ACPI_AREA } from '../loaders/e820.ts';
 import { writeBytes, writeSpace } from '../memory/address-space.ts';
-import { machineAcpi } from './acpi.ts';
+import { placeSmbios } from '../smbios/tables.ts';
+import { machineAcpi, machineSmbios } from './machine-tables.ts';
 
 /** Where the ACPI root pointer goes when no firmware places it. */
 export const RSDP_ADDRESS = 0xf59d0;
@@ -21,12 +22,15 @@ export function playFirmware(machine: Machine): void {
   writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x10);
 }
 
-/** ACPI tables at the end of low memory, their root pointer in the BIOS area. */
+/** ACPI and SMBIOS tables at the end of low memory, what leads to them in the BIOS area. */
 function placeTables(machine: Machine): void {
   const base = machine.ram.below4g - ACPI_AREA;
   const { tables, rsdp } = placeAcpi(machineAcpi(machine.options), base);
   writeBytes(machine.memory, base, tables);
   writeBytes(machine.memory, RSDP_ADDRESS, rsdp);
+  const smbios = placeSmbios(machineSmbios(machine.options, machine.processorId), base + SMBIOS_OFFSET);
+  writeBytes(machine.memory, base + SMBIOS_OFFSET, smbios.tables);
+  writeBytes(machine.memory, SMBIOS_ANCHOR, smbios.anchor);
 }
 
 function writeConfigByte(machine: Machine, devfn: number, register: number, value: number): void {
@@ -48,6 +52,9 @@ function out(machine: Machine, port: number, size: number, value: number): void 
   writeSpace(machine.io, port, { bytes, at: 0, length: size });
 }
 
+/** Where SeaBIOS puts the SMBIOS entry point; the tables go behind the ACPI ones. */
+const SMBIOS_ANCHOR = 0xf59f0;
+const SMBIOS_OFFSET = 0x10000;
 /** Slot and function as configuration addresses carry them. */
 const HOST_BRIDGE = 0;
 const ISA_BRIDGE = 1 << 3;

@@ -19,11 +19,12 @@ import { fwCfg, fwCfgAtReset } from '../fw-cfg/device.ts';
 import { firmwareItems } from '../fw-cfg/items.ts';
 import type { Part, Wire } from '../machine.ts';
 import type { DeviceOption, MachineOptions } from '../options.ts';
+import type { ProcessorId } from './machine-tables.ts';
 import { ramLayout } from './ram-layout.ts';
 
 /** The devices of a `pc` machine, on the board first, then those of `-device` in order. */
-export function pcParts(options: MachineOptions, wallClockAtPowerOn: bigint): Part[] {
-  const parts = [...boardParts(options, wallClockAtPowerOn), ...serialParts(options), fwCfgPart(options)];
+export function pcParts(options: MachineOptions, wallClockAtPowerOn: bigint, processorId: ProcessorId): Part[] {
+  const parts = [...boardParts(options, wallClockAtPowerOn), ...serialParts(options), fwCfgPart(options, processorId)];
   for (const [index, option] of options.devices.entries()) parts.push(optionPart(option, index, freeSlot(parts)));
   return parts;
 }
@@ -78,8 +79,8 @@ function serialParts(options: MachineOptions): Part[] {
   }));
 }
 
-function fwCfgPart(options: MachineOptions): Part {
-  return { name: 'fw_cfg', device: fwCfg(firmwareItems(options)), atReset: fwCfgAtReset, wires: {} };
+function fwCfgPart(options: MachineOptions, processorId: ProcessorId): Part {
+  return { name: 'fw_cfg', device: fwCfg(firmwareItems(options, processorId)), atReset: fwCfgAtReset, wires: {} };
 }
 
 /** The lowest PCI slot nobody has. */

@@ -1,5 +1,6 @@
 import { type AcpiBlob, acpiBlob } from '../acpi/tables.ts';
 import type { MachineOptions } from '../options.ts';
+import { type Smbios, smbios } from '../smbios/tables.ts';
 import { ramLayout } from './ram-layout.ts';
 
 /** The ACPI tables of a machine with these options. */
@@ -11,4 +12,12 @@ export function machineAcpi(options: MachineOptions): AcpiBlob {
     ramBelow4g: ram.below4g,
     ramAbove4g: ram.above4g,
   });
+}
+
+/** EAX and EDX of CPUID leaf 1: what SMBIOS calls the processor's ID. */
+export type ProcessorId = readonly [eax: number, edx: number];
+
+/** The SMBIOS tables of a machine with these options. */
+export function machineSmbios(options: MachineOptions, processorId: ProcessorId): Smbios {
+  return smbios({ cpus: options.smp, ram: ramLayout(options.memory * 2 ** 20), processorId });
 }

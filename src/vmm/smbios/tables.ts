@@ -1,0 +1,123 @@
+import type { RamLayout } from '../pc/ram-layout.ts';
+
+/** What the tables tell of the machine. */
+export interface SmbiosOptions {
+  readonly cpus: number;
+  readonly ram: RamLayout;
+  /** EAX and EDX of CPUID leaf 1. */
+  readonly processorId: readonly [eax: number, edx: number];
+}
+
+/** The entry point and the structures it leads to. SMBIOS 2.8 reference specification, 5.2 and 6. */
+export interface Smbios {
+  readonly anchor: Uint8Array;
+  readonly tables: Uint8Array;
+}
+
+/** What QEMU 7.2's `pc` machine says of itself; firmware fills in the address and both checksums. */
+export function smbios(options: SmbiosOptions): Smbios {
+  const structures = [
+    system(),
+    chassis(),
+    processor(options),
+    ...memory(options.ram),
+    structure(32, 0x2000, zeros(7)),
+    structure(127, 0x7f00, []),
+  ];
+  const tables = Uint8Array.from(structures.flat());
+  const longest = Math.max(...structures.map((bytes) => bytes.length));
+  const anchor = Uint8Array.from([
+    ...ascii('_SM_'), 0, ANCHOR_LENGTH, 2, 8, ...word(longest), 0, ...zeros(5),
+    ...ascii('_DMI_'), 0, ...word(tables.length), ...dword(0), ...word(structures.length), 0x28,
+  ]);
+  return { anchor, tables };
+}
+
+/** The entry point with address and checksums for tables at `base`. */
+export function placeSmbios({ anchor, tables }: Smbios, base: number): Smbios {
+  const placed = anchor.slice();
+  new DataView(placed.buffer).setUint32(0x18, base, true);
+  placed[0x15] = complement(placed.subarray(0x10));
+  placed[4] = complement(placed);
+  return { anchor: placed, tables };
+}
+
+function complement(bytes: Uint8Array): number {
+  let sum = 0;
+  for (const byte of bytes) sum += byte;
+  return -sum & 0xff;
+}
+
+function system(): number[] {
+  const fields = [1, 2, 3, 0, ...zeros(16), WAKE_BY_POWER_SWITCH, 0, 0];
+  return structure(1, 0x100, fields, MAKER, 'Standard PC (i440FX + PIIX, 1996)', MACHINE);
+}
+
+function chassis(): number[] {
+  const [other, safe] = [1, 3];
+  const fields = [1, other, 2, 0, 0, safe, safe, safe, 2, ...dword(0), 0, 0, 0, 0, 0];
+  return structure(3, 0x300, fields, MAKER, MACHINE);
+}
+
+/** One socket; every processor is a core of it. 7.5. */
+function processor({ cpus, processorId }: SmbiosOptions): number[] {
+  const [eax, edx] = processorId;
+  return structure(
+    4,
+    0x400,
+    [
+      1, 3, 1, 2, ...dword(eax), ...dword(edx), 3, 0, ...word(0), ...word(2000), ...word(2000), 0x41, 1,
+      ...word(0xffff), ...word(0xffff), ...word(0xffff), 0, 0, 0, cpus, cpus, cpus, ...word(2), ...word(1),
+    ],
+    'CPU 0',
+    MAKER,
+    MACHINE,
+  );
+}
+
+/** The array, its modules of at most 16 GiB, and where it shows in the address space. 7.17, 7.18, 7.20. */
+function memory(ram: RamLayout): number[][] {
+  const modules = Math.ceil(ram.total / LARGEST_MODULE);
+  const array = structure(16, ARRAY, [
+    1, 3, 6, ...dword(ram.total / 1024), ...word(NO_HANDLE), ...word(modules), ...zeros(8),
+  ]);
+  const devices = Array.from({ length: modules }, (_, index) => {
+    const size = Math.min(LARGEST_MODULE, ram.total - index * LARGEST_MODULE) / 2 ** 20;
+    return structure(
+      17,
+      0x1100 + index,
+      [
+        ...word(ARRAY), ...word(NO_HANDLE), ...word(0xffff), ...word(0xffff), ...word(size), 9, 0, 1, 0, 7, ...word(2),
+        ...word(0), 2, 0, 0, 0, 0, ...dword(0), ...word(0), ...word(0), ...word(0), ...word(0),
+      ],
+      `DIMM ${index}`,
+      MAKER,
+    );
+  });
+  const ranges = [[0, ram.below4g], ...(ram.above4g > 0 ? [[2 ** 32, 2 ** 32 + ram.above4g]] : [])];
+  const mapped = ranges.map(([start, end], index) =>
+    structure(19, 0x1300 + index, [
+      ...dword(start! / 1024), ...dword(end! / 1024 - 1), ...word(ARRAY), modules, ...zeros(16),
+    ]),
+  );
+  return [array, ...devices, ...mapped];
+}
+
+/** Header, fields, then strings by number from 1; no strings is two zeros. 6.1. */
+function structure(type: number, handle: number, fields: readonly number[], ...strings: readonly string[]): number[] {
+  const text = strings.flatMap((string) => [...ascii(string), 0]);
+  return [type, 4 + fields.length, ...word(handle), ...fields, ...(text.length === 0 ? [0] : text), 0];
+}
+
+const ascii = (text: string): number[] => Array.from(text, (character) => character.charCodeAt(0));
+const zeros = (count: number): number[] => new Array<number>(count).fill(0);
+const word = (value: number): number[] => [value & 0xff, (value >> 8) & 0xff];
+const dword = (value: number): number[] => [...word(value), ...word(value >>> 16)];
+
+const MAKER = 'QEMU';
+const MACHINE = 'pc-i440fx-7.2';
+const WAKE_BY_POWER_SWITCH = 6;
+const ARRAY = 0x1000;
+const NO_HANDLE = 0xfffe;
+const LARGEST_MODULE = 16 * 2 ** 30;
+const ANCHOR_LENGTH = 0x1f;

@@ -1,0 +1,37 @@
+/** A bzImage with the header fields that matter and `bytes` of kernel behind `setupSects` sectors of setup. */
+export function fakeBzImage(change: { initSize?: number; protocol?: number; setupSects?: number } = {}): Uint8Array {
+  const sects = change.setupSects ?? 1;
+  const bytes = new Uint8Array((sects + 1) * 512 + 4096);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0x1f1, sects);
+  view.setUint16(0x1fe, 0xaa55, true);
+  view.setUint8(0x201, 0x6a);
+  view.setUint32(0x202, 0x53726448, true);
+  view.setUint16(0x206, change.protocol ?? 0x20f, true);
+  view.setUint8(0x211, 1);
+  view.setUint32(0x22c, 0x7fffffff, true);
+  view.setUint16(0x236, 0, true);
+  view.setUint32(0x238, 2047, true);
+  view.setUint32(0x260, change.initSize ?? 0x800000, true);
+  bytes.fill(0x90, (sects + 1) * 512);
+  return bytes;
+}
+
+/** A 32-bit ELF with one part at 4 MiB that begins with a multiboot header. */
+export function fakeMultiboot(fileSize = 64, memorySize = 0x1000): Uint8Array {
+  const bytes = new Uint8Array(0x100 + fileSize);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]);
+  view.setUint16(16, 2, true);
+  view.setUint16(18, 3, true);
+  view.setUint32(24, 0x400010, true);
+  view.setUint32(28, 52, true);
+  view.setUint16(42, 32, true);
+  view.setUint16(44, 1, true);
+  [1, 0x100, 0x400000, 0x400000, fileSize, memorySize, 7, 16].forEach((word, index) => {
+    view.setUint32(52 + 4 * index, word, true);
+  });
+  view.setUint32(0x100, 0x1badb002, true);
+  view.setUint32(0x108, -0x1badb002 >>> 0, true);
+  return bytes;
+}
