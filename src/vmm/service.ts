@@ -101,5 +101,9 @@ function describeFailure(run: KvmRun): string {
 }
 
 const SYSTEM_EVENT = { shutdown: 1, reset: 2 } as const;
-const SUBERRORS: Readonly<Record<number, string>> = { 1: 'emulation', 2: 'simultaneous exceptions', 3: 'delivery of event' };
+const SUBERRORS: Readonly<Record<number, string>> = {
+  1: 'emulation',
+  2: 'simultaneous exceptions',
+  3: 'delivery of event',
+};
 const FAILED = 1;

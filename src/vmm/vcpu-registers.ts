@@ -1,4 +1,3 @@
-import type { Segment } from '../kvm/guest.ts';
 import {
   KVM_GET_CPUID2,
   KVM_SET_MP_STATE,
@@ -11,6 +10,8 @@ import {
 } from '../kvm/ioctls.ts';
 import type { KernelEntry } from './loaders/plan.ts';
 import type { Machine } from './machine.ts';
+
+type Segment = Sregs['cs'];
 
 /** Put a vCPU where hardware reset puts it; those after the first wait for a start-up IPI. SDM Vol. 3, Table 10-1. */
 export function resetRegisters(machine: Machine, vcpu: number): void {
@@ -87,9 +88,24 @@ function resetSregs(vcpu: number): Sregs {
 
 function zeroRegs(): Regs {
   return {
-    rax: 0n, rbx: 0n, rcx: 0n, rdx: 0n, rsi: 0n, rdi: 0n, rsp: 0n, rbp: 0n,
-    r8: 0n, r9: 0n, r10: 0n, r11: 0n, r12: 0n, r13: 0n, r14: 0n, r15: 0n,
-    rip: 0n, rflags: 2n,
+    rax: 0n,
+    rbx: 0n,
+    rcx: 0n,
+    rdx: 0n,
+    rsi: 0n,
+    rdi: 0n,
+    rsp: 0n,
+    rbp: 0n,
+    r8: 0n,
+    r9: 0n,
+    r10: 0n,
+    r11: 0n,
+    r12: 0n,
+    r13: 0n,
+    r14: 0n,
+    r15: 0n,
+    rip: 0n,
+    rflags: 2n,
   };
 }
 

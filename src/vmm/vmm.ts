@@ -69,13 +69,17 @@ export function createMachinePc(kvm: Kvm, options: MachineOptions, host: VmmHost
       return part?.device.describe(machine.state.devices[name]!);
     },
     describeMemory: () => describeMemory(machine),
-    describeFlat: () =>
-      `${describeFlatView('memory', 'system', machine.memory.view)}\n\n${describeFlatView('I/O', 'io', machine.io.view)}`,
+    describeFlat: () => describeFlat(machine),
   };
 }
 
 function describeMemory(machine: Machine): string {
   return `${describeTree('memory', systemMemory(machine))}\n\n${describeTree('I/O', systemIo(machine))}`;
+}
+
+function describeFlat(machine: Machine): string {
+  const memory = describeFlatView('memory', 'system', machine.memory.view);
+  return `${memory}\n\n${describeFlatView('I/O', 'io', machine.io.view)}`;
 }
 
 function earliestDeadline(machine: Machine): number | undefined {

@@ -109,7 +109,10 @@ function recordedKvm(
       if (request === KVM_SET_SREGS) registers.sregs = arg as Sregs;
       if (request === KVM_GET_SUPPORTED_CPUID || request === KVM_GET_CPUID2) {
         const zero = { index: 0, flags: 0, ebx: 0, ecx: 0, edx: 0 };
-        (arg as CpuidTable).entries = [{ function: 1, eax: 0x663, ...zero }, { function: 0xb, eax: 0, ...zero }];
+        (arg as CpuidTable).entries = [
+          { function: 1, eax: 0x663, ...zero },
+          { function: 0xb, eax: 0, ...zero },
+        ];
       }
       return 0;
     },

@@ -25,7 +25,10 @@ export const dword = (value: number): Aml => [0x0c, ...little(value, 4)];
 /** Names are four characters, dots separate them, a backslash starts at the root. 20.2.2. */
 export function path(text: string): Aml {
   const root = text.startsWith('\\') ? [0x5c] : [];
-  const names = text.slice(root.length).split('.').filter((name) => name !== '');
+  const names = text
+    .slice(root.length)
+    .split('.')
+    .filter((name) => name !== '');
   const bytes = names.flatMap((name) => ascii(name.padEnd(4, '_')));
   if (names.length === 0) return [...root, 0x00];
   if (names.length === 1) return [...root, ...bytes];
@@ -54,7 +57,8 @@ export const packageOf = (elements: readonly Term[], count = elements.length): A
 export const name = (named: string, value: Term): Aml => [0x08, ...path(named), ...encode(value)];
 
 /** Scope(NAME) { ... } */
-export const scope = (named: string, ...terms: readonly Term[]): Aml => packaged([0x10], [...path(named), ...all(terms)]);
+export const scope = (named: string, ...terms: readonly Term[]): Aml =>
+  packaged([0x10], [...path(named), ...all(terms)]);
 
 /** Device(NAME) { ... } */
 export const device = (named: string, ...terms: readonly Term[]): Aml =>
@@ -80,7 +84,12 @@ export const SPACE = { memory: 0, io: 1, pciConfig: 2 } as const;
 
 /** OperationRegion(NAME, space, offset, length). */
 export const region = (named: string, space: number, offset: Term, length: Term): Aml => [
-  0x5b, 0x80, ...path(named), space, ...encode(offset), ...encode(length),
+  0x5b,
+  0x80,
+  ...path(named),
+  space,
+  ...encode(offset),
+  ...encode(length),
 ];
 
 /** Field flags: access width, lock, and what happens to bits not written. ACPI 20.2.5.2. */

@@ -81,9 +81,7 @@ function deviceLabel(): Aml {
 }
 
 /** e5c937d0-3553-4d7a-9117-ea4d19c3434d. */
-const LABEL_UUID = [
-  0xd0, 0x37, 0xc9, 0xe5, 0x53, 0x35, 0x7a, 0x4d, 0x91, 0x17, 0xea, 0x4d, 0x19, 0xc3, 0x43, 0x4d,
-];
+const LABEL_UUID = [0xd0, 0x37, 0xc9, 0xe5, 0x53, 0x35, 0x7a, 0x4d, 0x91, 0x17, 0xea, 0x4d, 0x19, 0xc3, 0x43, 0x4d];
 
 /** The PCI interrupt routing table and the five links it names. ACPI 6.2.13. */
 export function interruptLinks(): Aml {
@@ -117,11 +115,7 @@ function routingTable(): Aml {
       aml.store(aml.shiftRight(LOCAL1, 2), LOCAL2),
       aml.store(aml.and(aml.add(LOCAL1, LOCAL2), 3), LOCAL3),
       aml.when(aml.equal(LOCAL3, 0), entry('LNKD')),
-      aml.when(
-        aml.equal(LOCAL3, 1),
-        aml.when(aml.equal(LOCAL1, 4), entry('LNKS')),
-        aml.otherwise(entry('LNKA')),
-      ),
+      aml.when(aml.equal(LOCAL3, 1), aml.when(aml.equal(LOCAL1, 4), entry('LNKS')), aml.otherwise(entry('LNKA'))),
       aml.when(aml.equal(LOCAL3, 2), entry('LNKB')),
       aml.when(aml.equal(LOCAL3, 3), entry('LNKC')),
       aml.store(aml.or(aml.shiftLeft(LOCAL2, 0x10), 0xffff), aml.index(LOCAL4, 0)),
@@ -170,7 +164,11 @@ export function hotplugSlots(isaChildren: Aml): Aml {
       'PCI0',
       aml.name('BSEL', 0),
       ...slots.map((slot) => slotDevice(slot, slot === 1 ? isaChildren : [])),
-      aml.method('DVNT', 2, ...pluggable.map((slot) => aml.when(aml.and(ARG0, 2 ** slot), aml.notify(slotName(slot), ARG1)))),
+      aml.method(
+        'DVNT',
+        2,
+        ...pluggable.map((slot) => aml.when(aml.and(ARG0, 2 ** slot), aml.notify(slotName(slot), ARG1))),
+      ),
       aml.method('PCNT', 0, aml.store(0, 'BNUM'), aml.call('DVNT', 'PCIU', 1), aml.call('DVNT', 'PCID', 3)),
     ),
   );
@@ -185,14 +183,7 @@ function slotDevice(slot: number, children: Aml): Aml {
   );
   const eject = aml.method('_EJ0', 1, aml.call('PCEJ', 'BSEL', '_SUN'));
   const plug = slot >= FIRST_PLUGGABLE ? [aml.name('_SUN', slot), eject] : [];
-  return aml.device(
-    slotName(slot),
-    aml.name('_ADR', slot * 0x10000),
-    aml.name('ASUN', slot),
-    label,
-    children,
-    ...plug,
-  );
+  return aml.device(slotName(slot), aml.name('_ADR', slot * 0x10000), aml.name('ASUN', slot), label, children, ...plug);
 }
 
 /** Named after slot and function as one byte. */

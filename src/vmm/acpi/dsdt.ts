@@ -18,7 +18,10 @@ export interface DsdtOptions {
 export function dsdtBody(options: DsdtOptions): Aml {
   return [
     debugScope(),
-    aml.scope('_SB', aml.device('PCI0', aml.name('_HID', aml.eisaId('PNP0A03')), aml.name('_ADR', 0), aml.name('_UID', 0))),
+    aml.scope(
+      '_SB',
+      aml.device('PCI0', aml.name('_HID', aml.eisaId('PNP0A03')), aml.name('_ADR', 0), aml.name('_UID', 0)),
+    ),
     pciHotplug(),
     interruptLinks(),
     aml.scope('_SB', hpet()),

@@ -18,7 +18,7 @@ export function cpuHotplug(cpus: number): Device<CpuHotplugState> {
     regions: [{ name: 'acpi-cpu-hotplug', space: 'io', base: 0xaf00, length: 0x20, minAccess: 1, maxAccess: 4 }],
     pins: [],
     read: (state, _region, offset) => {
-      if (!state.modern) return ((1 << cpus) - 1) >> (8 * offset) & 0xff;
+      if (!state.modern) return (((1 << cpus) - 1) >> (8 * offset)) & 0xff;
       if (offset === REGISTER.flags) return state.selector < cpus ? ENABLED : 0;
       return offset === REGISTER.data && state.command === NEXT_WITH_EVENT ? state.selector : 0;
     },

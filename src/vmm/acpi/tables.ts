@@ -42,7 +42,10 @@ export function acpiBlob(options: DsdtOptions): AcpiBlob {
   const fadtAt = append('FACP', fadt());
   pointers.push({ at: fadtAt + FADT_FIRMWARE_CTRL, to: 0 }, { at: fadtAt + FADT_DSDT, to: dsdt });
   const listed = [fadtAt, append('APIC', madt(options.cpus)), append('HPET', hpet()), append('WAET', little(2, 4))];
-  const rsdt = append('RSDT', listed.flatMap(() => little(0, 4)));
+  const rsdt = append(
+    'RSDT',
+    listed.flatMap(() => little(0, 4)),
+  );
   listed.forEach((to, index) => {
     pointers.push({ at: rsdt + HEADER_LENGTH + 4 * index, to });
   });
@@ -150,16 +153,30 @@ function fadt(): number[] {
 function madt(cpus: number): number[] {
   const ids = Array.from({ length: cpus }, (_, id) => id);
   const override = (source: number, gsi: number, flags: number): number[] => [
-    2, 10, 0, source, ...little(gsi, 4), ...little(flags, 2),
+    2,
+    10,
+    0,
+    source,
+    ...little(gsi, 4),
+    ...little(flags, 2),
   ];
   return [
     ...little(0xfee00000, 4),
     ...little(1, 4), // a PC-AT with two 8259s
     ...ids.flatMap((id) => [0, 8, id, id, ...little(1, 4)]),
-    1, 12, 0, 0, ...little(0xfec00000, 4), ...little(0, 4),
+    1,
+    12,
+    0,
+    0,
+    ...little(0xfec00000, 4),
+    ...little(0, 4),
     ...override(0, 2, 0),
     ...[5, 9, 10, 11].flatMap((irq) => override(irq, irq, LEVEL_ACTIVE_HIGH)),
-    4, 6, 0xff, ...little(0, 2), 1,
+    4,
+    6,
+    0xff,
+    ...little(0, 2),
+    1,
   ];
 }
 

@@ -166,7 +166,9 @@ function checkFits(request: MultibootRequest, end: number): void {
   if (end <= request.ram.below4g) return;
   const needed = Math.ceil(end / 2 ** 20);
   const have = Math.floor(request.ram.total / 2 ** 20);
-  throw new Problem(`${request.kernel.name} needs ${needed} MiB of memory and the machine has ${have}; give it more with -m.`);
+  throw new Problem(
+    `${request.kernel.name} needs ${needed} MiB of memory and the machine has ${have}; give it more with -m.`,
+  );
 }
 
 const PAGE = 4096;

@@ -65,7 +65,8 @@ function render(view: FlatRange[], visit: Visit): void {
     return;
   }
   for (const child of inRenderOrder(region.children)) render(view, { region: child, base, from, to, readonly });
-  if (region.kind !== 'container') fillGaps(view, { start: from, size: to - from, leaf: region, offset: from - base, readonly });
+  if (region.kind !== 'container')
+    fillGaps(view, { start: from, size: to - from, leaf: region, offset: from - base, readonly });
 }
 
 function fillGaps(view: FlatRange[], range: FlatRange): void {
@@ -102,7 +103,10 @@ function merged(view: readonly FlatRange[]): readonly FlatRange[] {
 
 function continues(a: FlatRange, b: FlatRange): boolean {
   return (
-    a.start + a.size === b.start && a.offset + a.size === b.offset && a.readonly === b.readonly && sameLeaf(a.leaf, b.leaf)
+    a.start + a.size === b.start &&
+    a.offset + a.size === b.offset &&
+    a.readonly === b.readonly &&
+    sameLeaf(a.leaf, b.leaf)
   );
 }
 

@@ -11,7 +11,12 @@ export type Reference = 'short' | 'near' | 'offset';
 export const op = (text: string, ...bytes: readonly number[]): Line => ({ text, bytes });
 
 /** An instruction that ends in a reference to a label. */
-export const ref = (text: string, bytes: readonly number[], to: string, as: Reference): Line => ({ text, bytes, to, as });
+export const ref = (text: string, bytes: readonly number[], to: string, as: Reference): Line => ({
+  text,
+  bytes,
+  to,
+  as,
+});
 
 /** A place in the listing. */
 export const label = (name: string): Line => ({ label: name });

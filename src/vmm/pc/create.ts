@@ -62,7 +62,8 @@ function hostRanges(host: VmmHost, options: MachineOptions, ramSize: number): Ho
 
 function checkOptions(options: MachineOptions): void {
   const { memory, smp, bios, kernel, initrd } = options;
-  if (!Number.isInteger(memory) || memory < 2) throw new Problem(`-m ${memory}: a machine needs 2 MiB of memory or more.`);
+  if (!Number.isInteger(memory) || memory < 2)
+    throw new Problem(`-m ${memory}: a machine needs 2 MiB of memory or more.`);
   if (!Number.isInteger(smp) || smp < 1 || smp > CPUS_LIMIT) {
     throw new Problem(`-smp ${smp}: this machine has 1 to ${CPUS_LIMIT} processors.`);
   }

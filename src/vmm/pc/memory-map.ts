@@ -73,7 +73,8 @@ function legacyWindows(machine: Machine, pcRam: MemoryRegion, pci: MemoryRegion)
   }
   for (const { base, length, readsRam, writesRam } of pamSegments(bridge)) {
     const place = { base, priority: 1 };
-    if (readsRam) windows.push(alias(writesRam ? 'pam-ram' : 'pam-rom', pcRam, base, length, { ...place, readonly: !writesRam }));
+    if (readsRam)
+      windows.push(alias(writesRam ? 'pam-ram' : 'pam-rom', pcRam, base, length, { ...place, readonly: !writesRam }));
     // Deviation: reads from PCI with writes to RAM is memory both ways, as in QEMU; KVM cannot split them.
     else windows.push(alias('pam-pci', writesRam ? pcRam : pci, base, length, place));
   }
@@ -90,7 +91,12 @@ function placedRegions(
       ? part.device.regions.flatMap((region, at) => {
           const base = region.space === space ? baseOf(machine, index, at) : undefined;
           if (base === undefined) return [];
-          const handler: IoHandler = { part: index, region: at, minAccess: region.minAccess, maxAccess: region.maxAccess };
+          const handler: IoHandler = {
+            part: index,
+            region: at,
+            minAccess: region.minAccess,
+            maxAccess: region.maxAccess,
+          };
           return [io(region.name, region.length, handler, { base, priority: region.priority ?? 0 })];
         })
       : [],

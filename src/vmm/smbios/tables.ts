@@ -27,8 +27,20 @@ export function smbios(options: SmbiosOptions): Smbios {
   const tables = Uint8Array.from(structures.flat());
   const longest = Math.max(...structures.map((bytes) => bytes.length));
   const anchor = Uint8Array.from([
-    ...ascii('_SM_'), 0, ANCHOR_LENGTH, 2, 8, ...word(longest), 0, ...zeros(5),
-    ...ascii('_DMI_'), 0, ...word(tables.length), ...dword(0), ...word(structures.length), 0x28,
+    ...ascii('_SM_'),
+    0,
+    ANCHOR_LENGTH,
+    2,
+    8,
+    ...word(longest),
+    0,
+    ...zeros(5),
+    ...ascii('_DMI_'),
+    0,
+    ...word(tables.length),
+    ...dword(0),
+    ...word(structures.length),
+    0x28,
   ]);
   return { anchor, tables };
 }
@@ -66,8 +78,30 @@ function processor({ cpus, processorId }: SmbiosOptions): number[] {
     4,
     0x400,
     [
-      1, 3, 1, 2, ...dword(eax), ...dword(edx), 3, 0, ...word(0), ...word(2000), ...word(2000), 0x41, 1,
-      ...word(0xffff), ...word(0xffff), ...word(0xffff), 0, 0, 0, cpus, cpus, cpus, ...word(2), ...word(1),
+      1,
+      3,
+      1,
+      2,
+      ...dword(eax),
+      ...dword(edx),
+      3,
+      0,
+      ...word(0),
+      ...word(2000),
+      ...word(2000),
+      0x41,
+      1,
+      ...word(0xffff),
+      ...word(0xffff),
+      ...word(0xffff),
+      0,
+      0,
+      0,
+      cpus,
+      cpus,
+      cpus,
+      ...word(2),
+      ...word(1),
     ],
     'CPU 0',
     MAKER,
@@ -79,7 +113,13 @@ function processor({ cpus, processorId }: SmbiosOptions): number[] {
 function memory(ram: RamLayout): number[][] {
   const modules = Math.ceil(ram.total / LARGEST_MODULE);
   const array = structure(16, ARRAY, [
-    1, 3, 6, ...dword(ram.total / 1024), ...word(NO_HANDLE), ...word(modules), ...zeros(8),
+    1,
+    3,
+    6,
+    ...dword(ram.total / 1024),
+    ...word(NO_HANDLE),
+    ...word(modules),
+    ...zeros(8),
   ]);
   const devices = Array.from({ length: modules }, (_, index) => {
     const size = Math.min(LARGEST_MODULE, ram.total - index * LARGEST_MODULE) / 2 ** 20;
@@ -87,8 +127,28 @@ function memory(ram: RamLayout): number[][] {
       17,
       0x1100 + index,
       [
-        ...word(ARRAY), ...word(NO_HANDLE), ...word(0xffff), ...word(0xffff), ...word(size), 9, 0, 1, 0, 7, ...word(2),
-        ...word(0), 2, 0, 0, 0, 0, ...dword(0), ...word(0), ...word(0), ...word(0), ...word(0),
+        ...word(ARRAY),
+        ...word(NO_HANDLE),
+        ...word(0xffff),
+        ...word(0xffff),
+        ...word(size),
+        9,
+        0,
+        1,
+        0,
+        7,
+        ...word(2),
+        ...word(0),
+        2,
+        0,
+        0,
+        0,
+        0,
+        ...dword(0),
+        ...word(0),
+        ...word(0),
+        ...word(0),
+        ...word(0),
       ],
       `DIMM ${index}`,
       MAKER,
@@ -97,7 +157,11 @@ function memory(ram: RamLayout): number[][] {
   const ranges = [[0, ram.below4g], ...(ram.above4g > 0 ? [[2 ** 32, 2 ** 32 + ram.above4g]] : [])];
   const mapped = ranges.map(([start, end], index) =>
     structure(19, 0x1300 + index, [
-      ...dword(start! / 1024), ...dword(end! / 1024 - 1), ...word(ARRAY), modules, ...zeros(16),
+      ...dword(start! / 1024),
+      ...dword(end! / 1024 - 1),
+      ...word(ARRAY),
+      modules,
+      ...zeros(16),
     ]),
   );
   return [array, ...devices, ...mapped];

@@ -29,7 +29,7 @@ test('the root pointer leads to the RSDT, and that to tables of the right names'
   expect(name(view.getUint32(listed[0]! - BASE + 40, true))).toBe('DSDT');
 });
 
-test("firmware that follows the loader script gets what placing the tables directly gives", () => {
+test('firmware that follows the loader script gets what placing the tables directly gives', () => {
   const blob = acpiBlob(OPTIONS);
   const files = acpiFiles(blob);
   const at: Record<string, number> = { 'etc/acpi/tables': BASE, 'etc/acpi/rsdp': 0xf59d0 };
