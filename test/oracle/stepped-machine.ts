@@ -26,7 +26,7 @@ export interface SteppedMachine {
 
 const PAGING = 1n << 31n;
 /** KVM numbers its descriptors from here: src/kvm/files.ts. */
-const FIRST_FD = 3;
+const FIRST_FD = 10;
 
 /** Build the machine `retrovisor run ARGS` would, without recording. One vCPU. */
 export function steppedMachine(args: readonly string[]): SteppedMachine {
