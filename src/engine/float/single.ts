@@ -35,8 +35,8 @@ function exactly(env: FloatEnvironment, operation: Exact, a: number, b: number):
 }
 
 /**
- * x + y as binary32 with PE noted, or NaN where only exact arithmetic will do. Rounding first to binary64 does not change
- * the result; whether it is inexact needs the error of that first rounding.
+ * x + y as binary32 with PE noted, or NaN where only exact arithmetic will do. Rounding first to binary64 does not
+ * change the result; whether it is inexact needs the error of that first rounding.
  */
 export function fastSingleSum(env: FloatEnvironment, x: number, y: number): number {
   const sum = x + y;

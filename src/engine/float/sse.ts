@@ -35,6 +35,19 @@ type OnSingle = (env: FloatEnvironment, a: number, b: number) => number;
 
 const NEVER: Fast = () => NaN;
 
+/** Whether neither operand is a NaN or a denormal: those need the exact routines. */
+function arePlain(x: number, y: number, least: number): boolean {
+  const a = Math.abs(x);
+  const b = Math.abs(y);
+  return (a >= least || a === 0) && (b >= least || b === 0);
+}
+
+const LEAST_DOUBLE = 2 ** -1022;
+const LEAST_SINGLE = 2 ** -126;
+
+const fastMinimum = (least: number): Fast => (_env, x, y) => (!arePlain(x, y, least) ? NaN : x < y ? x : y);
+const fastMaximum = (least: number): Fast => (_env, x, y) => (!arePlain(x, y, least) ? NaN : x > y ? x : y);
+
 function doubleLane(o: SseOperands, at: number, fast: Fast, exact: OnDouble): void {
   const { memory, destination, source, env } = o;
   const quick = fast(env, memory.getFloat64(destination + at, true), memory.getFloat64(source + at, true));
@@ -101,13 +114,23 @@ const FLAGS = [0x01, 0x40, 0x00, 0x45] as const;
 function orderForms(): Row[] {
   const ofDouble = (signals: boolean): SseOperation => ({
     bytes: 0,
-    compute: ({ env, memory, destination, source }) => FLAGS[1 + doubleOrder(
-      env, memory.getBigUint64(destination, true), memory.getBigUint64(source, true), signals)],
+    compute: ({ env, memory, destination, source }) => {
+      const x = memory.getFloat64(destination, true);
+      const y = memory.getFloat64(source, true);
+      if (arePlain(x, y, LEAST_DOUBLE)) return FLAGS[x < y ? 0 : x === y ? 1 : 2];
+      const a = memory.getBigUint64(destination, true);
+      return FLAGS[1 + doubleOrder(env, a, memory.getBigUint64(source, true), signals)];
+    },
   });
   const ofSingle = (signals: boolean): SseOperation => ({
     bytes: 0,
-    compute: ({ env, memory, destination, source }) => FLAGS[1 + singleOrder(
-      env, memory.getUint32(destination, true), memory.getUint32(source, true), signals)],
+    compute: ({ env, memory, destination, source }) => {
+      const x = memory.getFloat32(destination, true);
+      const y = memory.getFloat32(source, true);
+      if (arePlain(x, y, LEAST_SINGLE)) return FLAGS[x < y ? 0 : x === y ? 1 : 2];
+      const a = memory.getUint32(destination, true);
+      return FLAGS[1 + singleOrder(env, a, memory.getUint32(source, true), signals)];
+    },
   });
   return [
     ['comisd', ofDouble(true)], ['ucomisd', ofDouble(false)], ['comiss', ofSingle(true)], ['ucomiss', ofSingle(false)],
@@ -115,7 +138,9 @@ function orderForms(): Row[] {
 }
 
 /** ADDSUB, HADD, HSUB: lane i of the result from two lanes of destination or source. */
-function crosswise(name: string, size: 4 | 8, lanes: (lane: number) => [number, number], adds: (lane: number) => boolean) {
+function crosswise(
+  name: string, size: 4 | 8, lanes: (lane: number) => [number, number], adds: (lane: number) => boolean,
+): Row {
   const compute = (o: SseOperands): number => {
     const { env, memory } = o;
     for (let at = 0; at < 16; at += size) {
@@ -133,7 +158,7 @@ function crosswise(name: string, size: 4 | 8, lanes: (lane: number) => [number, 
     }
     return 0;
   };
-  return [name, { bytes: 16, compute }] as const;
+  return [name, { bytes: 16, compute }];
 }
 
 const CROSSWISE: Row[] = ([8, 4] as const).flatMap((size): Row[] => {
@@ -190,10 +215,10 @@ export const SSE_OPERATIONS: ReadonlyMap<string, SseOperation> = new Map<string,
   ...forms('div', fastQuotient, doubleDivide, fastSingleQuotient, singleDivide),
   ...forms('sqrt', fastRoot, (env, _a, b) => doubleSquareRoot(env, b),
     fastSingleRoot, (env, _a, b) => singleSquareRoot(env, b)),
-  ...forms('min', NEVER, (env, a, b) => doubleSelect(env, a, b, false),
-    NEVER, (env, a, b) => singleSelect(env, a, b, false)),
-  ...forms('max', NEVER, (env, a, b) => doubleSelect(env, a, b, true),
-    NEVER, (env, a, b) => singleSelect(env, a, b, true)),
+  ...forms('min', fastMinimum(LEAST_DOUBLE), (env, a, b) => doubleSelect(env, a, b, false),
+    fastMinimum(LEAST_SINGLE), (env, a, b) => singleSelect(env, a, b, false)),
+  ...forms('max', fastMaximum(LEAST_DOUBLE), (env, a, b) => doubleSelect(env, a, b, true),
+    fastMaximum(LEAST_SINGLE), (env, a, b) => singleSelect(env, a, b, true)),
   ...compareForms(),
   ...orderForms(),
   ...CROSSWISE,

@@ -1,4 +1,6 @@
-import { environmentSize, initialise, putEnvironment, putStack, takeEnvironment, takeStack, writeControl } from './image.ts';
+import {
+  environmentSize, initialise, putEnvironment, putStack, takeEnvironment, takeStack, writeControl,
+} from './image.ts';
 import { type X87Unit, updateSummary } from './unit.ts';
 
 /** FLDCW. */

@@ -6,11 +6,136 @@ import {
 import { initialise } from './image.ts';
 import { transcendental } from './transcendental.ts';
 import {
-  exchange, loadExtended, loadInteger, loadReal, loadRegister, moveIf, storeBcd, storeExtended, storeInteger, storeReal,
-  storeQuietly, storeRegister,
+  exchange, loadExtended, loadInteger, loadReal, loadRegister, moveIf, storeBcd, storeExtended, storeInteger,
+  storeQuietly, storeReal, storeRegister,
 } from './transfer.ts';
 import { changeSign, loadConstant, partialRemainder, root, roundToInteger, scaleByPower, split } from './unary.ts';
 import { ES, X87_DONE, X87_ERROR, X87_UNDEFINED, type X87Unit, markEmpty, moveTop, pop, setC1 } from './unit.ts';
+
+/** What an instruction does; `i` is the low three bits of ModRM. */
+type Action = (unit: X87Unit, i: number) => void;
+type Row = readonly (Action | undefined)[];
+
+/** The eight memory forms D8, DA, DC and DE share, with the operand of that opcode. */
+const arithmetic = (opcode: number): Row =>
+  [0, 1, 2, 3, 4, 5, 6, 7].map((operation): Action => (unit) => memoryArithmetic(unit, opcode, operation));
+
+/** Memory forms by opcode - D8 and reg (SDM vol. 2, tables A-7 to A-22); undefined: #UD. */
+const MEMORY: readonly Row[] = [
+  arithmetic(0xd8),
+  [
+    (u) => loadReal(u, 4), undefined, (u) => storeReal(u, 4, false), (u) => storeReal(u, 4, true),
+    loadEnvironment, loadControl, storeEnvironment, (u) => storeWord(u, u.fcw),
+  ],
+  arithmetic(0xda),
+  [
+    (u) => loadInteger(u, 4), (u) => storeInteger(u, 4, true, true), (u) => storeInteger(u, 4, false, false),
+    (u) => storeInteger(u, 4, true, false), undefined, loadExtended, undefined, storeExtended,
+  ],
+  arithmetic(0xdc),
+  [
+    (u) => loadReal(u, 8), (u) => storeInteger(u, 8, true, true), (u) => storeReal(u, 8, false),
+    (u) => storeReal(u, 8, true), restore, undefined, save, (u) => storeWord(u, u.fsw),
+  ],
+  arithmetic(0xde),
+  [
+    (u) => loadInteger(u, 2), (u) => storeInteger(u, 2, true, true), (u) => storeInteger(u, 2, false, false),
+    (u) => storeInteger(u, 2, true, false), (u) => loadInteger(u, 10), (u) => loadInteger(u, 8), storeBcd,
+    (u) => storeInteger(u, 8, true, false),
+  ],
+];
+
+/** One of a group of eight encodings told apart by the low bits of ModRM. */
+const one = (actions: Row): Action => (unit, i) => actions[i]?.(unit, i);
+
+const combine = (operation: number, toSti: boolean, pops: boolean): Action =>
+  (unit, i) => registerArithmetic(unit, operation, i, toSti, pops);
+const compare = (pops: number, signalsQuiet: boolean): Action =>
+  (unit, i) => compareRegister(unit, i, pops, signalsQuiet);
+const move = (row: number, negated: boolean): Action => (unit, i) => moveIf(unit, row, negated, i);
+const nothing: Action = () => undefined;
+const store = (pops: boolean): Action => (unit, i) => storeRegister(unit, i, pops);
+
+/** FFREE. */
+function release(unit: X87Unit, i: number): void {
+  markEmpty(unit, i);
+  setC1(unit, false);
+}
+
+/** FFREEP, undocumented. */
+function releaseAndPop(unit: X87Unit, i: number): void {
+  release(unit, i);
+  pop(unit);
+}
+
+/** FDECSTP (-1) and FINCSTP (1). */
+const rotate = (by: number): Action => (unit) => {
+  moveTop(unit, by);
+  setC1(unit, false);
+};
+
+const SIGNS: Row = [
+  (u) => changeSign(u, true), (u) => changeSign(u, false), undefined, undefined, test, examine, undefined, undefined,
+];
+const CONSTANTS: Row = [...Array.from({ length: 7 }, (): Action => loadConstant), undefined];
+const F0: Row = [
+  (u) => transcendental(u, 0xf0), (u) => transcendental(u, 0xf1), (u) => transcendental(u, 0xf2),
+  (u) => transcendental(u, 0xf3), split, (u) => partialRemainder(u, true), rotate(-1), rotate(1),
+];
+const F8: Row = [
+  (u) => partialRemainder(u, false), (u) => transcendental(u, 0xf9), root, (u) => transcendental(u, 0xfb),
+  roundToInteger, scaleByPower, (u) => transcendental(u, 0xfe), (u) => transcendental(u, 0xff),
+];
+/** FENI and FDISI of the 8087 and FSETPM of the 80287 do nothing. */
+const DB_E0: Row = [nothing, nothing, clearExceptions, initialise, nothing, undefined, undefined, undefined];
+const only = (i: number, action: Action): Row => Array.from({ length: 8 }, (_, at) => (at === i ? action : undefined));
+const FUCOMPP = only(1, (u) => compareRegister(u, 1, 2, false));
+const FCOMPP = only(1, (u) => compareRegister(u, 1, 2, true));
+const FNOP = only(0, nothing);
+const FNSTSW = only(0, (u) => u.setAx(u.fsw));
+
+/** Groups of which some encodings do not exist, by opcode and reg: consulted before REGISTER. */
+const PARTIAL: ReadonlyMap<number, Row> = new Map([
+  [0xd902, FNOP], [0xd904, SIGNS], [0xd905, CONSTANTS], [0xda05, FUCOMPP], [0xdb04, DB_E0], [0xde03, FCOMPP],
+  [0xdf04, FNSTSW],
+]);
+
+/** Register forms by opcode - D8 and reg (SDM vol. 2, tables A-8 to A-22); undefined: #UD. */
+const REGISTER: readonly Row[] = [
+  [
+    combine(0, false, false), combine(1, false, false), compare(0, true), compare(1, true),
+    combine(4, false, false), combine(5, false, false), combine(6, false, false), combine(7, false, false),
+  ],
+  [loadRegister, exchange, one(FNOP), storeQuietly, one(SIGNS), one(CONSTANTS), one(F0), one(F8)],
+  [
+    move(0, false), move(1, false), move(2, false), move(3, false),
+    undefined, one(FUCOMPP), undefined, undefined,
+  ],
+  [
+    move(0, true), move(1, true), move(2, true), move(3, true), one(DB_E0),
+    (u, i) => compareToFlags(u, i, 0, false), (u, i) => compareToFlags(u, i, 0, true), undefined,
+  ],
+  [
+    combine(0, true, false), combine(1, true, false), compare(0, true), compare(1, true),
+    combine(4, true, false), combine(5, true, false), combine(6, true, false), combine(7, true, false),
+  ],
+  [release, exchange, store(false), store(true), compare(0, false), compare(1, false), undefined, undefined],
+  [
+    combine(0, true, true), combine(1, true, true), compare(1, true), one(FCOMPP),
+    combine(4, true, true), combine(5, true, true), combine(6, true, true), combine(7, true, true),
+  ],
+  [
+    releaseAndPop, exchange, store(true), store(true), one(FNSTSW),
+    (u, i) => compareToFlags(u, i, 1, false), (u, i) => compareToFlags(u, i, 1, true), undefined,
+  ],
+];
+
+function actionOf(opcode: number, modrm: number): Action | undefined {
+  const reg = (modrm >> 3) & 7;
+  if (modrm < 0xc0) return MEMORY[opcode - 0xd8][reg];
+  const partial = PARTIAL.get((opcode << 8) | reg);
+  return partial === undefined ? REGISTER[opcode - 0xd8][reg] : partial[modrm & 7];
+}
 
 /** Whether the instruction does not wait for a pending exception: FNINIT FNCLEX FNSTSW FNSTCW FNSTENV FNSAVE. */
 function isNonWaiting(opcode: number, modrm: number): boolean {
@@ -36,11 +161,11 @@ export function x87Pending(unit: X87Unit): boolean {
  * already dealt with CR0.EM and CR0.TS (#NM); nothing but memory has changed when `store` or `load` throws.
  */
 export function executeX87(unit: X87Unit, opcode: number, modrm: number): number {
-  if (modrm >= 0xc0 ? !isDefined(opcode, modrm) : isReservedMemory(opcode, modrm)) return X87_UNDEFINED;
-  if (x87Pending(unit) && !isNonWaiting(opcode, modrm)) return X87_ERROR;
+  const action = actionOf(opcode, modrm);
+  if (action === undefined) return X87_UNDEFINED;
   const summary = unit.fsw & ES;
-  if (modrm >= 0xc0) executeRegister(unit, opcode, modrm);
-  else executeMemory(unit, opcode, (modrm >> 3) & 7);
+  if (summary !== 0 && !isNonWaiting(opcode, modrm)) return X87_ERROR;
+  action(unit, modrm & 7);
   if (!isControl(opcode, modrm)) record(unit, opcode, modrm, summary);
   return X87_DONE;
 }
@@ -54,174 +179,4 @@ function record(unit: X87Unit, opcode: number, modrm: number, summary: number): 
     unit.fds = unit.dataSelector;
   }
   if (summary === 0 && (unit.fsw & ES) !== 0) unit.fop = ((opcode & 7) << 8) | modrm;
-}
-
-/** Memory forms that do not exist: D9 /1, DB /4, DB /6, DD /5. */
-function isReservedMemory(opcode: number, modrm: number): boolean {
-  const reg = (modrm >> 3) & 7;
-  return (opcode === 0xd9 && reg === 1) || (opcode === 0xdb && (reg === 4 || reg === 6)) || (opcode === 0xdd && reg === 5);
-}
-
-/** Register forms that exist: a row of 64 bits per opcode, by ModRM - C0 in groups of eight, or single encodings. */
-function isDefined(opcode: number, modrm: number): boolean {
-  const reg = (modrm >> 3) & 7;
-  switch (opcode) {
-    case 0xd9: return reg === 2 ? modrm === 0xd0 : reg !== 4 && reg !== 5 ? true : D9_SINGLES.has(modrm);
-    case 0xda: return reg < 4 || modrm === 0xe9;
-    case 0xdb: return reg === 4 ? modrm <= 0xe4 : reg !== 7;
-    case 0xdd: return reg < 6;
-    case 0xde: return reg !== 3 || modrm === 0xd9;
-    case 0xdf: return reg < 4 || modrm === 0xe0 || reg === 5 || reg === 6;
-    default: return true;
-  }
-}
-
-const D9_SINGLES: ReadonlySet<number> = new Set([0xe0, 0xe1, 0xe4, 0xe5, 0xe8, 0xe9, 0xea, 0xeb, 0xec, 0xed, 0xee]);
-
-function executeMemory(unit: X87Unit, opcode: number, reg: number): void {
-  switch (opcode) {
-    case 0xd9: return executeD9Memory(unit, reg);
-    case 0xdb: return executeDbMemory(unit, reg);
-    case 0xdd: return executeDdMemory(unit, reg);
-    case 0xdf: return executeDfMemory(unit, reg);
-    default: return memoryArithmetic(unit, opcode, reg);
-  }
-}
-
-function executeD9Memory(unit: X87Unit, reg: number): void {
-  switch (reg) {
-    case 0: return loadReal(unit, 4);
-    case 2: return storeReal(unit, 4, false);
-    case 3: return storeReal(unit, 4, true);
-    case 4: return loadEnvironment(unit);
-    case 5: return loadControl(unit);
-    case 6: return storeEnvironment(unit);
-    default: return storeWord(unit, unit.fcw);
-  }
-}
-
-function executeDbMemory(unit: X87Unit, reg: number): void {
-  switch (reg) {
-    case 0: return loadInteger(unit, 4);
-    case 1: return storeInteger(unit, 4, true, true);
-    case 2: return storeInteger(unit, 4, false, false);
-    case 3: return storeInteger(unit, 4, true, false);
-    case 5: return loadExtended(unit);
-    default: return storeExtended(unit);
-  }
-}
-
-function executeDdMemory(unit: X87Unit, reg: number): void {
-  switch (reg) {
-    case 0: return loadReal(unit, 8);
-    case 1: return storeInteger(unit, 8, true, true);
-    case 2: return storeReal(unit, 8, false);
-    case 3: return storeReal(unit, 8, true);
-    case 4: return restore(unit);
-    case 6: return save(unit);
-    default: return storeWord(unit, unit.fsw);
-  }
-}
-
-function executeDfMemory(unit: X87Unit, reg: number): void {
-  switch (reg) {
-    case 0: return loadInteger(unit, 2);
-    case 1: return storeInteger(unit, 2, true, true);
-    case 2: return storeInteger(unit, 2, false, false);
-    case 3: return storeInteger(unit, 2, true, false);
-    case 4: return loadInteger(unit, 10);
-    case 5: return loadInteger(unit, 8);
-    case 6: return storeBcd(unit);
-    default: return storeInteger(unit, 8, true, false);
-  }
-}
-
-function executeRegister(unit: X87Unit, opcode: number, modrm: number): void {
-  const reg = (modrm >> 3) & 7;
-  const i = modrm & 7;
-  switch (opcode) {
-    case 0xd8:
-    case 0xdc:
-      if (reg === 2 || reg === 3) return compareRegister(unit, i, reg - 2, true);
-      return registerArithmetic(unit, reg, i, opcode === 0xdc, false);
-    case 0xd9: return executeD9Register(unit, modrm, reg, i);
-    case 0xda: return reg === 5 ? compareRegister(unit, 1, 2, false) : moveIf(unit, reg, false, i);
-    case 0xdb: return executeDbRegister(unit, modrm, reg, i);
-    case 0xdd: return executeDdRegister(unit, reg, i);
-    case 0xde:
-      if (reg === 2 || reg === 3) return compareRegister(unit, i, reg - 1, true);
-      return registerArithmetic(unit, reg, i, true, true);
-    default: return executeDfRegister(unit, reg, i);
-  }
-}
-
-function executeD9Register(unit: X87Unit, modrm: number, reg: number, i: number): void {
-  switch (reg) {
-    case 0: return loadRegister(unit, i);
-    case 1: return exchange(unit, i);
-    case 2: return undefined;
-    case 3: return storeQuietly(unit, i);
-    case 5: return loadConstant(unit, i);
-    default: return executeD9Single(unit, modrm);
-  }
-}
-
-function executeD9Single(unit: X87Unit, modrm: number): void {
-  switch (modrm) {
-    case 0xe0: return changeSign(unit, true);
-    case 0xe1: return changeSign(unit, false);
-    case 0xe4: return test(unit);
-    case 0xe5: return examine(unit);
-    case 0xf4: return split(unit);
-    case 0xf5: return partialRemainder(unit, true);
-    case 0xf6: return rotate(unit, -1);
-    case 0xf7: return rotate(unit, 1);
-    case 0xf8: return partialRemainder(unit, false);
-    case 0xfa: return root(unit);
-    case 0xfc: return roundToInteger(unit);
-    case 0xfd: return scaleByPower(unit);
-    default: return transcendental(unit, modrm);
-  }
-}
-
-/** FDECSTP and FINCSTP. */
-function rotate(unit: X87Unit, by: number): void {
-  moveTop(unit, by);
-  setC1(unit, false);
-}
-
-/** FFREE. */
-function release(unit: X87Unit, i: number): void {
-  markEmpty(unit, i);
-  setC1(unit, false);
-}
-
-function executeDbRegister(unit: X87Unit, modrm: number, reg: number, i: number): void {
-  if (reg < 4) return moveIf(unit, reg, true, i);
-  if (reg > 4) return compareToFlags(unit, i, 0, reg === 6);
-  if (modrm === 0xe2) return clearExceptions(unit);
-  return modrm === 0xe3 ? initialise(unit) : undefined;
-}
-
-function executeDdRegister(unit: X87Unit, reg: number, i: number): void {
-  switch (reg) {
-    case 0: return release(unit, i);
-    case 1: return exchange(unit, i);
-    case 2: return storeRegister(unit, i, false);
-    case 3: return storeRegister(unit, i, true);
-    default: return compareRegister(unit, i, reg - 4, false);
-  }
-}
-
-function executeDfRegister(unit: X87Unit, reg: number, i: number): void {
-  switch (reg) {
-    case 0:
-      release(unit, i);
-      return pop(unit);
-    case 1: return exchange(unit, i);
-    case 2:
-    case 3: return storeRegister(unit, i, true);
-    case 4: return unit.setAx(unit.fsw);
-    default: return compareToFlags(unit, i, 1, reg === 6);
-  }
 }

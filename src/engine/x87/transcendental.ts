@@ -11,16 +11,13 @@ const PLUS_ONE = finite(0, 0, 1n << 63n);
 
 /** D9 F0 F1 F2 F3 F9 FB FE FF: the transcendental instructions (SDM vol. 1 §8.3.7). */
 export function transcendental(unit: X87Unit, modrm: number): void {
-  switch (modrm) {
-    case 0xf0: return replace(unit, powerMinusOne);
-    case 0xf1: return combine(unit, logarithm);
-    case 0xf2: return withPush(unit, tangent, () => PLUS_ONE);
-    case 0xf3: return combine(unit, (env, x, y) => arctangent(env, y, x));
-    case 0xf9: return combine(unit, logarithmPlusOne);
-    case 0xfb: return withPush(unit, sine, cosine);
-    case 0xfe: return reduceAndReplace(unit, sine);
-    default: return reduceAndReplace(unit, cosine);
-  }
+  if (modrm === 0xf0) replace(unit, powerMinusOne);
+  else if (modrm === 0xf1) combine(unit, logarithm);
+  else if (modrm === 0xf2) withPush(unit, tangent, () => PLUS_ONE);
+  else if (modrm === 0xf3) combine(unit, (env, x, y) => arctangent(env, y, x));
+  else if (modrm === 0xf9) combine(unit, logarithmPlusOne);
+  else if (modrm === 0xfb) withPush(unit, sine, cosine);
+  else reduceAndReplace(unit, modrm === 0xfe ? sine : cosine);
 }
 
 type Unary = (env: FloatEnvironment, a: Unpacked) => Unpacked;

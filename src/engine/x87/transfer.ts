@@ -1,6 +1,8 @@
 import { packBcd, unpackBcd } from '../float/bcd.ts';
 import { convert, toInteger } from '../float/convert.ts';
-import { DOUBLE, type FloatEnvironment, IE, OE, PE, ROUND_ZERO, SINGLE, UE, x87Environment } from '../float/environment.ts';
+import {
+  DOUBLE, type FloatEnvironment, IE, OE, PE, ROUND_ZERO, SINGLE, UE, x87Environment,
+} from '../float/environment.ts';
 import { packDouble, packSingle, unpackDouble, unpackInteger, unpackSingle } from '../float/formats.ts';
 import { INDEFINITE, type Unpacked } from '../float/unpacked.ts';
 import {

@@ -8,7 +8,8 @@ export function drawDouble(draw: Draw): bigint {
   const pick = drawBelow(draw, 8);
   if (pick === 0) return draw64(draw);
   const sign = BigInt(drawBelow(draw, 2)) << 63n;
-  const fraction = pick < 3 ? drawOf(draw, EDGE_FRACTIONS) : draw64(draw) >> BigInt(12 + drawBelow(draw, 20) * (pick & 1));
+  const fraction = pick < 3 ? drawOf(draw, EDGE_FRACTIONS)
+    : draw64(draw) >> BigInt(12 + drawBelow(draw, 20) * (pick & 1));
   const sparse = pick === 5 ? fraction & 0xf_ffff_e000_0000n : fraction;
   const exponent = pick === 1 || pick === 6 ? drawOf(draw, EDGE_EXPONENTS)
     : pick === 2 ? drawBelow(draw, 2048) : 1000 + drawBelow(draw, 60);
@@ -30,8 +31,10 @@ export function drawSingle(draw: Draw): number {
 
 const EDGE_SIGNIFICANDS = [
   0n, 1n, 2n, 1n << 63n, (1n << 63n) + 1n, (1n << 64n) - 1n, (1n << 64n) - 2n, 0xc000_0000_0000_0000n,
-  0xc000_0000_0000_0001n, 0xbfff_ffff_ffff_ffffn, 0x8000_0000_0000_0400n, 0x8000_0000_0000_0800n, 0x8000_0080_0000_0000n,
-  0x8000_0100_0000_0000n, 0xffff_ffff_ffff_f800n, 0xffff_ffff_ffff_fc00n, 0xffff_ff80_0000_0000n, 0x7fff_ffff_ffff_ffffn,
+  0xc000_0000_0000_0001n, 0xbfff_ffff_ffff_ffffn, 0x8000_0000_0000_0400n, 0x8000_0000_0000_0800n,
+  0x8000_0080_0000_0000n,
+  0x8000_0100_0000_0000n, 0xffff_ffff_ffff_f800n, 0xffff_ffff_ffff_fc00n, 0xffff_ff80_0000_0000n,
+  0x7fff_ffff_ffff_ffffn,
   1n << 62n, 0xa000_0000_0000_0000n,
 ];
 const EDGE_EXTENDED = [

@@ -80,7 +80,8 @@ function ours(view: DataView, base: number, row: Row): string {
   const operands = { env, memory, destination: XMM, source: XMM_SCRATCH, immediate: row[3] ?? 0, width: 8, out };
   const answer = executeSse(operation, operands);
   const flags = operation.bytes > 0 || answer < 0 ? 0 : answer;
-  return `${pair(memory, XMM)} mxcsr ${hex(memory.getUint32(MXCSR_SLOT, true))} flags ${hex(flags)} fault ${answer < 0}`;
+  const mxcsr = hex(memory.getUint32(MXCSR_SLOT, true));
+  return `${pair(memory, XMM)} mxcsr ${mxcsr} flags ${hex(flags)} fault ${answer < 0}`;
 }
 
 function mismatches(row: Row, cases: number): string[] {

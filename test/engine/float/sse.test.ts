@@ -70,10 +70,10 @@ const ROWS: Row[] = [
     of: (env, o) => BigInt(integerToSingle(env, BigInt.asIntN(64, o.rax))) },
   ...([[32, 'rax32', []], [64, 'rax64', [0x48]]] as const).flatMap(([width, result, rex]): Row[] =>
     [0x2c, 0x2d].flatMap((opcode): Row[] => [
-      { name: `cvt${opcode === 0x2c ? 't' : ''}sd2si ${width}`, code: [0xf2, ...rex, 0x0f, opcode, 0xc1], width: 64, result,
-        of: (env, o) => doubleToInteger(env, o.b, width, opcode === 0x2c) },
-      { name: `cvt${opcode === 0x2c ? 't' : ''}ss2si ${width}`, code: [0xf3, ...rex, 0x0f, opcode, 0xc1], width: 32, result,
-        of: (env, o) => singleToInteger(env, single(o.b), width, opcode === 0x2c) },
+      { name: `cvt${opcode === 0x2c ? 't' : ''}sd2si ${width}`, code: [0xf2, ...rex, 0x0f, opcode, 0xc1],
+        width: 64, result, of: (env, o) => doubleToInteger(env, o.b, width, opcode === 0x2c) },
+      { name: `cvt${opcode === 0x2c ? 't' : ''}ss2si ${width}`, code: [0xf3, ...rex, 0x0f, opcode, 0xc1],
+        width: 32, result, of: (env, o) => singleToInteger(env, single(o.b), width, opcode === 0x2c) },
     ])),
   ...[0, 1, 2, 3, 4, 8, 11, 12].flatMap((immediate): Row[] => [
     { name: `roundsd ${immediate}`, code: [0x66, 0x0f, 0x3a, 0x0b, 0xc1, immediate], width: 64, result: 64,
@@ -157,7 +157,8 @@ function mismatches(row: Row, cases: number): string[] {
     if (want.result === have.result && want.mxcsr === have.mxcsr && want.faulted === have.faulted) continue;
     const text = (o: Outcome): string => `${o.result.toString(16)} mxcsr ${o.mxcsr.toString(16)} fault ${o.faulted}`;
     found.push(`${row.name} a=${view.getBigUint64(base + XMM0, true).toString(16)} b=${
-      view.getBigUint64(base + XMM1, true).toString(16)} rax=${view.getBigUint64(base + RAX, true).toString(16)} mxcsr=${
+      view.getBigUint64(base + XMM1, true).toString(16)} rax=${
+      view.getBigUint64(base + RAX, true).toString(16)} mxcsr=${
       view.getUint32(base + MXCSR, true).toString(16)}: host ${text(want)}, ours ${text(have)}`);
   }
   return found;

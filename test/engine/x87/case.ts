@@ -21,7 +21,9 @@ export interface X87Row {
 }
 
 /** Everything around the unit: the state lies at the layout's addresses of a small memory. */
-export function createUnit(operand16 = false): { unit: X87Unit; operand: Uint8Array; out: { flags: number; ax: number } } {
+export function createUnit(
+  operand16 = false,
+): { unit: X87Unit; operand: Uint8Array; out: { flags: number; ax: number } } {
   const memory = new DataView(new ArrayBuffer(0x2000));
   const buffer = new DataView(new ArrayBuffer(512));
   const bytes = new Uint8Array(buffer.buffer);
@@ -125,7 +127,8 @@ export function describe(view: DataView, base: number, fswMask: number): string 
   const parts = [`fcw ${hex(view.getUint16(at, true))}`, `fsw ${hex(view.getUint16(at + 4, true) & fswMask)}`,
     `ftw ${hex(view.getUint16(at + 8, true))}`];
   for (let i = 0; i < 8; i++) {
-    parts.push(`st${i} ${hex(view.getUint16(at + 36 + i * 10, true))}:${hex(view.getBigUint64(at + 28 + i * 10, true))}`);
+    const significand = hex(view.getBigUint64(at + 28 + i * 10, true));
+    parts.push(`st${i} ${hex(view.getUint16(at + 36 + i * 10, true))}:${significand}`);
   }
   let memory = '';
   const wide = view.getUint8(base + CODE) !== 0x66;
@@ -135,7 +138,8 @@ export function describe(view: DataView, base: number, fswMask: number): string 
     const pointer = index >= pointers[0] && index < pointers[1];
     memory += pointer ? '..' : view.getUint8(base + MEMORY + index).toString(16).padStart(2, '0');
   }
-  parts.push(`flags ${hex(view.getUint32(base + RFLAGS, true) & 0x8d5)}`, `ax ${hex(view.getUint16(base + RAX, true))}`);
+  parts.push(`flags ${hex(view.getUint32(base + RFLAGS, true) & 0x8d5)}`);
+  parts.push(`ax ${hex(view.getUint16(base + RAX, true))}`);
   parts.push(`caught ${view.getUint32(base + CAUGHT, true)}`, `memory ${memory}`);
   return parts.join(' ');
 }
@@ -183,7 +187,8 @@ export function mismatches(oracle: Oracle, row: X87Row, cases: number): string[]
     runOurs(mine, base, row);
     const want = describe(host, base, mask);
     const have = describe(mine, base, mask);
-    if (want !== have) found.push(`${row.name}\n  in   ${describe(input, base, 0xffff)}\n  host ${want}\n  ours ${have}`);
+    if (want === have) continue;
+    found.push(`${row.name}\n  in   ${describe(input, base, 0xffff)}\n  host ${want}\n  ours ${have}`);
   }
   return found;
 }
