@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chanceOf } from './campaign.ts';
+import { forms } from './catalog.ts';
+import { undefinedFlags } from './compare.ts';
+import { decode } from './encode.ts';
+import { generate } from './generate.ts';
+import { type HostCpu, hostCpuMissing, openHostCpu } from './host.ts';
+import { CaseRecord, INT3 } from './record.ts';
+
+const missing = hostCpuMissing();
+if (missing !== undefined && process.env['RETROVISOR_NO_SKIP'] === '1') throw new Error(missing);
+if (missing !== undefined) console.warn(`skipped: ${missing}`);
+
+describe.skipIf(missing !== undefined)('the host-CPU oracle', () => {
+  let host: HostCpu;
+  beforeAll(() => {
+    host = openHostCpu();
+  });
+  afterAll(() => host.close());
+
+  const caseOf = (code: readonly number[], prepare?: (record: CaseRecord) => void): CaseRecord => {
+    const record = new CaseRecord();
+    record.setCode(Uint8Array.from(code), 64);
+    record.rflags = 0x202;
+    record.setGpr(4, 0x201000n);
+    new DataView(record.fx.buffer, record.fx.byteOffset).setUint16(0, 0x37f, true);
+    new DataView(record.fx.buffer, record.fx.byteOffset).setUint32(24, 0x1f80, true);
+    prepare?.(record);
+    return record;
+  };
+
+  test('runs one instruction and brings registers, flags and memory back', () => {
+    const add = caseOf([0x48, 0x01, 0xd8], (r) => {
+      r.setGpr(0, 0xffffffffffffffffn);
+      r.setGpr(3, 1n);
+    });
+    const [after] = host.run([add]);
+    expect(after.vector).toBe(INT3);
+    expect(after.gpr(0)).toBe(0n);
+    expect(after.rflags & 0x8d5).toBe(0x55);
+    expect(after.rip).toBe(0x300803n);
+  });
+
+  test('reports a fault with its vector, error code and address', () => {
+    const store = caseOf([0x88, 0x03], (r) => r.setGpr(3, 0x400000n));
+    const [after] = host.run([store]);
+    expect([after.vector, after.errorCode, after.cr2]).toEqual([14, 6, 0x400000n]);
+  });
+
+  test('ends a case that would never end', () => {
+    const [after] = host.run([caseOf([0xeb, 0xfe])]);
+    expect(after.vector).toBe(255);
+  });
+
+  test.each([64, 32] as const)('makes cases of more than a thousand forms in %d-bit mode, and equal seeds equal cases', (bitness) => {
+    const make = () => {
+      const chance = chanceOf('forms');
+      return forms(bitness).flatMap((form) => generate(form, bitness, chance) ?? []);
+    };
+    const cases = make();
+    expect(cases.length).toBeGreaterThan(850);
+    expect(Buffer.from(make()[500].bytes)).toEqual(Buffer.from(cases[500].bytes));
+    const vectors = host.run(cases).map(({ vector }) => vector);
+    expect(vectors.filter((vector) => vector === INT3).length / cases.length).toBeGreaterThan(0.9);
+    expect(new Set(vectors)).not.toContain(255);
+  });
+
+  test('knows that a shift by zero leaves every flag defined, and one by two leaves OF and AF open', () => {
+    const shift = decode(Uint8Array.of(0xd3, 0xe0), 64);
+    expect(undefinedFlags(shift, caseOf([0xd3, 0xe0]))).toBe(0);
+    expect(undefinedFlags(shift, caseOf([0xd3, 0xe0], (r) => r.setGpr(1, 2n)))).toBe(0x810);
+  });
+});
