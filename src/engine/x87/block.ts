@@ -8,56 +8,54 @@ export type X87Surroundings = Omit<
 >;
 
 /** X87Unit over the engine's register block (layout.ts); `around` is asked anew at every use. */
-export function blockUnit(memory: DataView, around: X87Surroundings): X87Unit {
-  const state = blockState(memory);
-  return Object.defineProperties({} as X87Unit, {
-    ...Object.getOwnPropertyDescriptors(state),
-    ...Object.getOwnPropertyDescriptors(forward(around)),
-  });
-}
+export class BlockUnit implements X87Unit {
+  private readonly memory: DataView;
+  private readonly around: X87Surroundings;
+  readonly buffer: DataView;
 
-type X87State = Omit<X87Unit, keyof X87Surroundings>;
+  constructor(memory: DataView, around: X87Surroundings) {
+    this.memory = memory;
+    this.around = around;
+    this.buffer = around.buffer;
+  }
 
-function blockState(memory: DataView): X87State {
-  return {
-    get fcw() { return memory.getUint16(FCW, true); },
-    set fcw(value) { memory.setUint16(FCW, value, true); },
-    get fsw() { return memory.getUint16(FSW, true); },
-    set fsw(value) { memory.setUint16(FSW, value, true); },
-    get ftw() { return memory.getUint16(FTW, true); },
-    set ftw(value) { memory.setUint16(FTW, value, true); },
-    get fop() { return memory.getUint16(FOP, true); },
-    set fop(value) { memory.setUint16(FOP, value, true); },
-    get fip() { return memory.getBigUint64(FIP, true); },
-    set fip(value) { memory.setBigUint64(FIP, value, true); },
-    get fdp() { return memory.getBigUint64(FDP, true); },
-    set fdp(value) { memory.setBigUint64(FDP, value, true); },
-    get fcs() { return memory.getUint16(FCS, true); },
-    set fcs(value) { memory.setUint16(FCS, value, true); },
-    get fds() { return memory.getUint16(FDS, true); },
-    set fds(value) { memory.setUint16(FDS, value, true); },
-    signExponent: (at) => memory.getUint16(X87_REGISTERS + at * 16 + 8, true),
-    significand: (at) => memory.getBigUint64(X87_REGISTERS + at * 16, true),
-    setRegister: (at, signExponent, significand) => {
-      memory.setBigUint64(X87_REGISTERS + at * 16, significand, true);
-      memory.setUint16(X87_REGISTERS + at * 16 + 8, signExponent, true);
-    },
-  };
-}
+  get fcw(): number { return this.memory.getUint16(FCW, true); }
+  set fcw(value: number) { this.memory.setUint16(FCW, value, true); }
+  get fsw(): number { return this.memory.getUint16(FSW, true); }
+  set fsw(value: number) { this.memory.setUint16(FSW, value, true); }
+  get ftw(): number { return this.memory.getUint16(FTW, true); }
+  set ftw(value: number) { this.memory.setUint16(FTW, value, true); }
+  get fop(): number { return this.memory.getUint16(FOP, true); }
+  set fop(value: number) { this.memory.setUint16(FOP, value, true); }
+  get fip(): bigint { return this.memory.getBigUint64(FIP, true); }
+  set fip(value: bigint) { this.memory.setBigUint64(FIP, value, true); }
+  get fdp(): bigint { return this.memory.getBigUint64(FDP, true); }
+  set fdp(value: bigint) { this.memory.setBigUint64(FDP, value, true); }
+  get fcs(): number { return this.memory.getUint16(FCS, true); }
+  set fcs(value: number) { this.memory.setUint16(FCS, value, true); }
+  get fds(): number { return this.memory.getUint16(FDS, true); }
+  set fds(value: number) { this.memory.setUint16(FDS, value, true); }
 
-function forward(around: X87Surroundings): X87Surroundings {
-  return {
-    buffer: around.buffer,
-    load: (size) => around.load(size),
-    store: (size) => around.store(size),
-    flags: () => around.flags(),
-    setFlags: (zpc) => around.setFlags(zpc),
-    setAx: (value) => around.setAx(value),
-    get operand16() { return around.operand16; },
-    get realFormat() { return around.realFormat; },
-    get instructionPointer() { return around.instructionPointer; },
-    get codeSelector() { return around.codeSelector; },
-    get dataPointer() { return around.dataPointer; },
-    get dataSelector() { return around.dataSelector; },
-  };
+  signExponent(physical: number): number {
+    return this.memory.getUint16(X87_REGISTERS + physical * 16 + 8, true);
+  }
+  significand(physical: number): bigint {
+    return this.memory.getBigUint64(X87_REGISTERS + physical * 16, true);
+  }
+  setRegister(physical: number, signExponent: number, significand: bigint): void {
+    this.memory.setBigUint64(X87_REGISTERS + physical * 16, significand, true);
+    this.memory.setUint16(X87_REGISTERS + physical * 16 + 8, signExponent, true);
+  }
+
+  load(size: number): void { this.around.load(size); }
+  store(size: number): void { this.around.store(size); }
+  flags(): number { return this.around.flags(); }
+  setFlags(zpc: number): void { this.around.setFlags(zpc); }
+  setAx(value: number): void { this.around.setAx(value); }
+  get operand16(): boolean { return this.around.operand16; }
+  get realFormat(): boolean { return this.around.realFormat; }
+  get instructionPointer(): bigint { return this.around.instructionPointer; }
+  get codeSelector(): number { return this.around.codeSelector; }
+  get dataPointer(): bigint { return this.around.dataPointer; }
+  get dataSelector(): number { return this.around.dataSelector; }
 }

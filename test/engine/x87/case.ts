@@ -1,5 +1,5 @@
 import { FCW, FSW, FTW, X87_REGISTERS } from '../../../src/engine/layout.ts';
-import { blockUnit } from '../../../src/engine/x87/block.ts';
+import { BlockUnit } from '../../../src/engine/x87/block.ts';
 import { executeX87 } from '../../../src/engine/x87/execute.ts';
 import { fullTags, takeEnvironment, takeStack } from '../../../src/engine/x87/image.ts';
 import type { X87Unit } from '../../../src/engine/x87/unit.ts';
@@ -22,21 +22,21 @@ export interface X87Row {
 
 /** Everything around the unit: the state lies at the layout's addresses of a small memory. */
 export function createUnit(
-  operand16 = false,
+  operand16 = false, realFormat = false,
 ): { unit: X87Unit; operand: Uint8Array; out: { flags: number; ax: number } } {
   const memory = new DataView(new ArrayBuffer(0x2000));
   const buffer = new DataView(new ArrayBuffer(512));
   const bytes = new Uint8Array(buffer.buffer);
   const operand = new Uint8Array(256);
   const out = { flags: 0, ax: 0 };
-  const unit = blockUnit(memory, {
+  const unit = new BlockUnit(memory, {
     buffer,
     load: (size) => bytes.set(operand.subarray(0, size)),
     store: (size) => operand.set(bytes.subarray(0, size)),
     flags: () => out.flags,
     setFlags: (zpc) => { out.flags = (out.flags & ~0x8d5) | zpc; },
     setAx: (value) => { out.ax = value; },
-    operand16, realFormat: false, instructionPointer: 0n, codeSelector: 0, dataPointer: 0n, dataSelector: 0,
+    operand16, realFormat, instructionPointer: 0x1_2345n, codeSelector: 0x1000, dataPointer: 0x6789n, dataSelector: 0x2000,
   });
   memory.setUint16(FCW, 0x37f, true);
   memory.setUint16(FSW, 0, true);

@@ -60,7 +60,7 @@ const ROWS: X87Row[] = [
 describe.skipIf(oracle.missing !== undefined)(`x87 instructions ${oracle.missing ?? ''}`, () => {
   const rows = ROWS.map((r) => [r.name, r] as const);
   it.each(rows)('%s leaves registers, flags and memory as the host does', (_name, r) => {
-    const found = mismatches(oracle, r, Number(process.env['FLOAT_CASES'] ?? 1000));
+    const found = mismatches(oracle, r, Number(process.env['FLOAT_CASES'] ?? 700));
     expect(found.slice(0, 3).join('\n'), `${found.length} mismatches`).toEqual('');
   });
 });
