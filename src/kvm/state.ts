@@ -159,7 +159,6 @@ export interface ParavirtState {
   clockVersion: number;
   guestStoppedRequest: boolean;
   stealMsr: bigint;
-  stealVersion: number;
   stealNs: number;
   eoiMsr: bigint;
   eoiPending: boolean;
@@ -207,8 +206,10 @@ export interface VcpuState {
   run: KvmRun;
   /** KVM_MP_STATE_*. */
   mpState: number;
-  /** Virtual nanosecond at which the vCPU blocked. */
+  /** Virtual nanosecond at which the vCPU blocked; -1: it did not. */
   blockedAt: number;
+  /** Virtual nanosecond up to which the vCPU had its turn; -1: not yet started. */
+  ranUntil: number;
   requests: number;
   events: PendingEvents;
   control: ControlRegisters;

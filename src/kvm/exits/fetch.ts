@@ -1,7 +1,10 @@
 import type { KvmContext } from '../context.ts';
+import { emulateInstruction } from '../emulation.ts';
+import type { GuestStop } from '../guest.ts';
 import { readGuest } from '../mmu/guest-memory.ts';
 import { CR0_PE, isLongMode } from '../mode.ts';
 import type { VcpuState } from '../state.ts';
+import type { Handled } from './handled.ts';
 
 /** The bytes at the guest's rip, up to the end of their page. */
 export interface FetchedInstruction {
@@ -44,4 +47,12 @@ export function traceEmulation(kvm: KvmContext, fetched: FetchedInstruction, len
     flags: fetched.flags,
     failed: 0,
   });
+}
+
+/** Emulate the instruction that exited, and say so when its length is known. */
+export function emulateExit(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
+  const length = stop.exit.instructionLength;
+  const fetched = length === 0 ? undefined : fetchInstruction(kvm, vcpu);
+  if (fetched !== undefined) traceEmulation(kvm, fetched, length);
+  return emulateInstruction(kvm, vcpu);
 }

@@ -1,10 +1,10 @@
 /** I/O instructions. SDM Vol. 3, Table 28-5; Linux handle_io, kvm_fast_pio. */
 import { numberOf, portRead, portWrite } from '../buses.ts';
 import type { KvmContext } from '../context.ts';
-import { emulateInstruction } from '../emulation.ts';
 import type { GuestStop } from '../guest.ts';
 import type { VcpuState } from '../state.ts';
 import { exitIo, zeroBytes } from '../userspace.ts';
+import { emulateExit } from './fetch.ts';
 import { type Handled, skip } from './handled.ts';
 
 const RAX = 0;
@@ -16,7 +16,7 @@ const PORT_7E = 0x7e;
 /** Exit 30. */
 export function handleIo(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const qualification = Number(stop.exit.qualification);
-  if ((qualification & STRING) !== 0) return emulateInstruction(kvm, vcpu);
+  if ((qualification & STRING) !== 0) return emulateExit(kvm, vcpu, stop);
   const port = qualification >>> 16;
   const size = (qualification & 7) + 1;
   const length = stop.exit.instructionLength;

@@ -1,11 +1,11 @@
 /** EPT violations and misconfigurations. SDM Vol. 3, Table 28-7; Linux handle_ept_violation, handle_ept_misconfig. */
 import type { KvmContext } from '../context.ts';
-import { emulateInstruction, violationErrorCode } from '../emulation.ts';
+import { violationErrorCode } from '../emulation.ts';
 import { ioeventfdWrite } from '../eventfd.ts';
 import type { GuestStop } from '../guest.ts';
 import { handleMmioFault, handleTdpFault } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
-import { fetchInstruction, traceEmulation } from './fetch.ts';
+import { emulateExit } from './fetch.ts';
 import { type Handled, skipExit } from './handled.ts';
 
 const NMI_UNBLOCKED_BY_IRET = 0x1000;
@@ -27,7 +27,7 @@ export function handleEptViolation(kvm: KvmContext, vcpu: VcpuState, stop: Guest
     error_code: qualification,
   });
   const fault = handleTdpFault(kvm, vcpu, exit.guestPhysicalAddress, violationErrorCode(qualification));
-  return fault === 'emulate' ? emulate(kvm, vcpu, stop) : 'resume';
+  return fault === 'emulate' ? emulateExit(kvm, vcpu, stop) : 'resume';
 }
 
 /** Exit 49: an MMIO entry. */
@@ -37,13 +37,6 @@ export function handleEptMisconfig(kvm: KvmContext, vcpu: VcpuState, stop: Guest
     kvm.host.raise({ kind: 'kvm_fast_mmio', gpa });
     return skipExit(kvm, vcpu, stop);
   }
-  if (handleMmioFault(kvm, gpa) === 'emulate') return emulate(kvm, vcpu, stop);
-  return handleTdpFault(kvm, vcpu, gpa, 0) === 'emulate' ? emulate(kvm, vcpu, stop) : 'resume';
-}
-
-function emulate(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
-  const length = stop.exit.instructionLength;
-  const fetched = length === 0 ? undefined : fetchInstruction(kvm, vcpu);
-  if (fetched !== undefined) traceEmulation(kvm, fetched, length);
-  return emulateInstruction(kvm, vcpu);
+  if (handleMmioFault(kvm, gpa) === 'emulate') return emulateExit(kvm, vcpu, stop);
+  return handleTdpFault(kvm, vcpu, gpa, 0) === 'emulate' ? emulateExit(kvm, vcpu, stop) : 'resume';
 }

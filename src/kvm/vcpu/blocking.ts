@@ -33,6 +33,7 @@ export function tryWake(kvm: KvmContext, vcpu: VcpuState): boolean {
     const ns = kvm.host.now() - vcpu.blockedAt;
     kvm.host.raise({ kind: 'kvm_vcpu_wakeup', ns, waited: true, valid: true });
     vcpu.blockedAt = -1;
+    vcpu.ranUntil = kvm.host.now();
     request(vcpu, REQ_STEAL_UPDATE);
   }
   acceptApicEvents(kvm, vcpu);

@@ -3,7 +3,7 @@ import { type KvmContext, REQ_EVENT, request, vmOf } from '../context.ts';
 import { acknowledgeInterrupt, pendingInterrupt, tprThreshold } from '../irqchip/index.ts';
 import type { VcpuState } from '../state.ts';
 import { INTERRUPT_WINDOW, NMI_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
-import { BP, DB, OF } from './exceptions.ts';
+import { BP, DB, DF, MC, OF } from './exceptions.ts';
 
 /** VM-entry interruption-information types. SDM Vol. 3, Table 25-17. */
 const TYPE_EXTERNAL = 0;
@@ -14,6 +14,9 @@ const TYPE_SOFTWARE_EXCEPTION = 6;
 const DELIVER_ERROR_CODE = 0x800;
 const VALID = 0x8000_0000;
 const NMI_VECTOR = 2;
+
+/** Traps and aborts: RF stays as it is. Linux exception_type. */
+const NOT_FAULTS = [BP, OF, DF, MC];
 
 const IF = 0x200;
 const RF = 0x10000n;
@@ -81,7 +84,7 @@ function deliver(kvm: KvmContext, vcpu: VcpuState): void {
   const registers = kvm.guest.registers(vcpu.index);
   if (exception.vector === DB) {
     registers.setDr(7, registers.dr(7) & ~0x2000n);
-  } else if (exception.vector !== BP && exception.vector !== OF) {
+  } else if (!NOT_FAULTS.includes(exception.vector)) {
     registers.rflags |= RF;
   }
   if (exception.payload !== undefined) deliverPayload(kvm, vcpu);

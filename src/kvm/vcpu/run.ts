@@ -12,6 +12,7 @@ import {
   REQ_TLB_FLUSH,
   REQ_LOAD_MMU_PGD,
   REQ_TRIPLE_FAULT,
+  request,
   requestAll,
   vmOf,
 } from '../context.ts';
@@ -50,6 +51,7 @@ export function beginRun(vcpu: VcpuState): void {
 export function advanceVcpu(kvm: KvmContext, vcpu: VcpuState, budget: number): VcpuProgress {
   if (vcpu.inGuest) return runGuest(kvm, vcpu, budget, NOTHING);
   if (!vcpu.running) beginRun(vcpu);
+  if (vcpu.mpState === 0) noteWaiting(kvm, vcpu);
   if (vcpu.pending !== undefined && complete(kvm, vcpu) === 'userspace') return leave(kvm, vcpu, 0);
   if (vcpu.run.immediateExit) {
     vcpu.run.exitReason = KVM_EXIT_INTR;
@@ -60,6 +62,16 @@ export function advanceVcpu(kvm: KvmContext, vcpu: VcpuState, budget: number): V
   if (vcpu.requests !== 0 && serveRequests(kvm, vcpu) === 'userspace') return leave(kvm, vcpu, 0);
   if (vcpu.mpState !== 0) return 'blocked';
   return enter(kvm, vcpu, budget);
+}
+
+/** Time that passed while others had their turn is stolen; published before the entry. */
+function noteWaiting(kvm: KvmContext, vcpu: VcpuState): void {
+  const now = kvm.host.now();
+  const waited = vcpu.ranUntil < 0 ? 0 : now - vcpu.ranUntil;
+  vcpu.ranUntil = now;
+  if (waited === 0) return;
+  vcpu.pv.stealNs += waited;
+  request(vcpu, REQ_STEAL_UPDATE);
 }
 
 /** vcpu->arch.complete_userspace_io: finish what user space was asked for. */
@@ -198,6 +210,7 @@ function runGuest(kvm: KvmContext, vcpu: VcpuState, budget: number, injection: I
   if (vcpu.pv.eoiPending) takePvEoi(kvm, vcpu);
   if ((vcpu.vmcs.primary & MOV_DR_EXITING) === 0) primaryBits(kvm, vcpu, MOV_DR_EXITING, true);
   const handled = handleExit(kvm, vcpu, stop, exit);
+  vcpu.ranUntil = kvm.host.now();
   if (handled === 'userspace') return leave(kvm, vcpu, 0);
   return handled === 'yield' ? 'yielded' : 'entered';
 }
