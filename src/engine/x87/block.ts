@@ -7,8 +7,7 @@ export type X87Surroundings = Omit<
   'fcw' | 'fsw' | 'ftw' | 'fop' | 'fip' | 'fdp' | 'fcs' | 'fds' | 'signExponent' | 'significand' | 'setRegister'
 >;
 
-/** X87Unit over the engine's register block (layout.ts); `around` is asked anew at every use. */
-export class BlockUnit implements X87Unit {
+class BlockUnit implements X87Unit {
   private readonly memory: DataView;
   private readonly around: X87Surroundings;
   readonly buffer: DataView;
@@ -58,4 +57,9 @@ export class BlockUnit implements X87Unit {
   get codeSelector(): number { return this.around.codeSelector; }
   get dataPointer(): bigint { return this.around.dataPointer; }
   get dataSelector(): number { return this.around.dataSelector; }
+}
+
+/** X87Unit over the engine's register block (layout.ts); `around` is asked anew at every use. */
+export function blockUnit(memory: DataView, around: X87Surroundings): X87Unit {
+  return new BlockUnit(memory, around);
 }

@@ -1,5 +1,5 @@
 import { FCW, FSW, FTW, X87_REGISTERS } from '../../../src/engine/layout.ts';
-import { BlockUnit } from '../../../src/engine/x87/block.ts';
+import { blockUnit } from '../../../src/engine/x87/block.ts';
 import { executeX87 } from '../../../src/engine/x87/execute.ts';
 import { fullTags, takeEnvironment, takeStack } from '../../../src/engine/x87/image.ts';
 import type { X87Unit } from '../../../src/engine/x87/unit.ts';
@@ -29,7 +29,7 @@ export function createUnit(
   const bytes = new Uint8Array(buffer.buffer);
   const operand = new Uint8Array(256);
   const out = { flags: 0, ax: 0 };
-  const unit = new BlockUnit(memory, {
+  const unit = blockUnit(memory, {
     buffer,
     load: (size) => bytes.set(operand.subarray(0, size)),
     store: (size) => operand.set(bytes.subarray(0, size)),
