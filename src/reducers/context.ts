@@ -1,5 +1,6 @@
 import type { Source } from '../events/stamped.ts';
 import type { MachineEvent } from '../events/vocabulary.ts';
+import type { ExecutionControls } from '../kvm/guest.ts';
 import type { Pages } from './pages.ts';
 import type { Engine, KvmPart, MachineParts, VmmPart } from './parts.ts';
 import type { MachineState } from './state.ts';
@@ -17,6 +18,8 @@ export interface MachineContext {
   cause: number;
   /** Tick at which a run is cut without the guest noticing. */
   cutAt: number;
+  /** The controls each vCPU's processor obeys now; each value is never changed. */
+  controls: ExecutionControls[];
   /** A debugger stopped the last run. */
   hasBroken: boolean;
   raise(event: MachineEvent): void;

@@ -1,7 +1,7 @@
 import type { HostRequest } from '../devices/device.ts';
 import { MAIN_LOOP } from '../events/stamped.ts';
 import type { KvmHost } from '../kvm/api.ts';
-import type { Guest } from '../kvm/guest.ts';
+import type { ExecutionControls, Guest } from '../kvm/guest.ts';
 import type { HostMemory, VmmHost } from '../vmm/host.ts';
 import { adoptStates, draw64, type MachineContext } from './context.ts';
 import { advance, type Reason, type Until } from './loop.ts';
@@ -21,8 +21,10 @@ export interface Machine {
   readonly pages: Pages;
   now(): number;
   advance(until: Until): Reason;
+  /** What the processors obey: part of a checkpoint, not plain. */
+  readonly controls: readonly ExecutionControls[];
   /** Put another state in; memory has been put back by `pages`. */
-  replaceState(state: MachineState): void;
+  replaceState(state: MachineState, controls: readonly ExecutionControls[]): void;
 }
 
 const TSC_PER_NS = 2;
@@ -33,8 +35,15 @@ export function createMachine(parts: MachineParts): Machine {
   const state = stateAtPowerOn(nsPerTick, parts.vcpus, {}, {});
   state.schedule.nextDigest = parts.digestEvery ?? 0;
   // The parts refer to the context and are in it: they are put in below, before anything runs.
-  const bare = { parts, state, source: MAIN_LOOP, cause: -1, cutAt: Number.POSITIVE_INFINITY, hasBroken: false };
-  const context = bare as MachineContext;
+  const context = {
+    parts,
+    state,
+    source: MAIN_LOOP,
+    cause: -1,
+    cutAt: Number.POSITIVE_INFINITY,
+    hasBroken: false,
+    controls: [] as ExecutionControls[],
+  } as MachineContext;
   context.raise = stamper(context);
   context.raise({ kind: 'sim:powered_on', seed: parts.seed, wall_clock: parts.wallClockAtPowerOn });
   context.engine = parts.engine({
@@ -65,10 +74,15 @@ export function createMachine(parts: MachineParts): Machine {
     },
     now: () => nowNs(context.state.clock),
     advance: (until) => advance(context, until),
-    replaceState(next) {
+    get controls() {
+      return context.controls.slice();
+    },
+    replaceState(next, controls) {
       context.state = next;
       context.kvm.state = next.kvm;
       context.vmm.restore(next.vmm);
+      context.controls = controls.slice();
+      for (const [vcpu, each] of controls.entries()) context.engine.setControls(vcpu, each);
     },
   };
 }

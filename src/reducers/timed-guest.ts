@@ -16,6 +16,10 @@ export function timedGuest(context: MachineContext): Guest {
       if (stop.why === 'budget') raise(stoppedFact(vcpu, stop));
       return stop;
     },
+    setControls(vcpu, controls) {
+      context.controls[vcpu] = controls;
+      context.engine.setControls(vcpu, controls);
+    },
     retired() {
       context.state.clock.ticks += 1;
       context.state.schedule.quantumLeft -= 1;

@@ -1,11 +1,13 @@
 import type { MachineEvent } from '../events/vocabulary.ts';
-import type { Emulated, Guest, GuestStop, MmioAccess, Registers, VmExit } from '../kvm/guest.ts';
+import type { Emulated, ExecutionControls, Guest, GuestStop, MmioAccess, Registers, VmExit } from '../kvm/guest.ts';
 
 /** What the machine does around the processor's answers. */
 export interface Witness {
   raise(event: MachineEvent): void;
   /** VM entry and run: the machine cuts the budget, moves the clock and raises how it ended. */
   run(vcpu: number, budget: number, inject: Parameters<Guest['run']>[2]): GuestStop;
+  /** The controls are kept too: a checkpoint puts them back. */
+  setControls(vcpu: number, controls: ExecutionControls): void;
   /** An instruction was retired outside a run. */
   retired(): void;
 }
@@ -24,7 +26,7 @@ export function witnessed(guest: Guest, witness: Witness): Guest {
     },
     addVcpu: () => guest.addVcpu(),
     resetVcpu: (vcpu, kind) => guest.resetVcpu(vcpu, kind),
-    setControls: (vcpu, controls) => guest.setControls(vcpu, controls),
+    setControls: witness.setControls,
     run: witness.run,
     emulate(vcpu, reads, memory) {
       const emulated = guest.emulate(vcpu, reads, memory);

@@ -109,7 +109,12 @@ describe('a witnessed guest', () => {
     let retired = 0;
     const raise = (event: MachineEvent) =>
       void events.push({ seq: events.length, tick: 0, source: 16, cause: undefined, event });
-    const live = witnessed(guestOf(), { raise, run: () => ({}) as never, retired: () => void (retired += 1) });
+    const live = witnessed(guestOf(), {
+      raise,
+      run: () => ({}) as never,
+      setControls: () => undefined,
+      retired: () => void (retired += 1),
+    });
     const answers = askEverything(live);
     expect(askEverything(tapeEngine(events, 4))).toEqual(answers);
     expect(retired).toBe(2);
