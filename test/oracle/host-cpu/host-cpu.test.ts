@@ -52,22 +52,30 @@ describe.skipIf(missing !== undefined)('the host-CPU oracle', () => {
     expect(after.vector).toBe(255);
   });
 
-  test.each([64, 32] as const)('makes cases of more than a thousand forms in %d-bit mode, and equal seeds equal cases', (bitness) => {
-    const make = () => {
-      const chance = chanceOf('forms');
-      return forms(bitness).flatMap((form) => generate(form, bitness, chance) ?? []);
-    };
-    const cases = make();
-    expect(cases.length).toBeGreaterThan(850);
-    expect(Buffer.from(make()[500].bytes)).toEqual(Buffer.from(cases[500].bytes));
-    const vectors = host.run(cases).map(({ vector }) => vector);
-    expect(vectors.filter((vector) => vector === INT3).length / cases.length).toBeGreaterThan(0.9);
-    expect(new Set(vectors)).not.toContain(255);
-  });
+  test.each([64, 32] as const)(
+    'makes cases of more than a thousand forms in %d-bit mode, and equal seeds equal cases',
+    (bitness) => {
+      const make = () => {
+        const chance = chanceOf('forms');
+        return forms(bitness).flatMap((form) => generate(form, bitness, chance) ?? []);
+      };
+      const cases = make();
+      expect(cases.length).toBeGreaterThan(850);
+      expect(Buffer.from(make()[500].bytes)).toEqual(Buffer.from(cases[500].bytes));
+      const vectors = host.run(cases).map(({ vector }) => vector);
+      expect(vectors.filter((vector) => vector === INT3).length / cases.length).toBeGreaterThan(0.9);
+      expect(new Set(vectors)).not.toContain(255);
+    },
+  );
 
   test('knows that a shift by zero leaves every flag defined, and one by two leaves OF and AF open', () => {
     const shift = decode(Uint8Array.of(0xd3, 0xe0), 64);
     expect(undefinedFlags(shift, caseOf([0xd3, 0xe0]))).toBe(0);
-    expect(undefinedFlags(shift, caseOf([0xd3, 0xe0], (r) => r.setGpr(1, 2n)))).toBe(0x810);
+    expect(
+      undefinedFlags(
+        shift,
+        caseOf([0xd3, 0xe0], (r) => r.setGpr(1, 2n)),
+      ),
+    ).toBe(0x810);
   });
 });

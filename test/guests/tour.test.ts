@@ -1,0 +1,57 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { retrovisor, scratchFolder } from './command-line.ts';
+
+const folder = scratchFolder();
+const IMAGE = fileURLToPath(new URL('../../guests/tour/tour.elf', import.meta.url));
+const hasQemu = spawnSync('qemu-system-x86_64', ['--version']).status === 0;
+
+/** Lines that name the processor, the form of its LAPIC, or KVM. */
+const DEPENDS_ON_HOST = /^ +(1 {2}processor|10 {2}local APIC|13 {2}KVM) /;
+
+const sameText = (text: string): string[] =>
+  text
+    .replaceAll('\r', '')
+    .split('\n')
+    .filter((line) => line !== '' && !DEPENDS_ON_HOST.test(line));
+
+describe('our own guest', () => {
+  test.each([1, 2, 4])('sees everything it expects on %d processors, ends with status 1, and replays', (cpus) => {
+    const trace = join(folder, `tour-${cpus}.trace`);
+    const { status, out } = retrovisor(['run', '-smp', String(cpus), '--trace', trace]);
+    expect(out).toContain('kvmclock runs; hypercalls: VAPIC_POLL_IRQ 0, an unknown one -1000');
+    expect(out).toContain(`${cpus} online; LOCK XADD counted ${cpus * 1000}`);
+    expect(out).not.toMatch(/wrong|lost|stands still|no #|\*\*\*/);
+    expect(status).toBe(1);
+    const replayed = retrovisor(['replay', trace]);
+    expect(replayed.out + replayed.err).toContain('0 divergences');
+    expect(replayed.status).toBe(0);
+  });
+
+  test.skipIf(!hasQemu)('prints on QEMU what it prints on ours', () => {
+    const args = '-accel tcg -nodefaults -no-reboot -display none -serial stdio -smp 2'.split(' ');
+    const debugExit = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x4'];
+    const qemu = spawnSync('qemu-system-x86_64', [...args, ...debugExit, '-kernel', IMAGE], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    expect(qemu.status).toBe(1);
+    const { out } = retrovisor(['run', '-smp', '2', '-kernel', IMAGE, ...debugExit, '--no-trace']);
+    expect(sameText(out)).toEqual(sameText(qemu.stdout));
+  });
+
+  test('powers off by ACPI where there is no isa-debug-exit', () => {
+    const { status, out } = retrovisor(['run', '-nodefaults', '-serial', 'stdio', '-kernel', IMAGE, '--no-trace']);
+    expect(out).toContain('Goodbye');
+    expect(status).toBe(0);
+  });
+
+  test('waits for a key when asked to', () => {
+    const options = ['-nodefaults', '-serial', 'stdio', '-kernel', IMAGE, '-append', 'interactive', '--no-trace'];
+    const { status, out } = retrovisor(['run', ...options, '--type', 'after:Press a key:x']);
+    expect(out).toContain('You pressed 78h.');
+    expect(status).toBe(0);
+  });
+});
