@@ -3,6 +3,7 @@ import type { KvmRun } from './api.ts';
 import type { CpuidEntry } from './ioctls.ts';
 import type { IrqchipState } from './irqchip/state.ts';
 import type { VmcsControls } from './vmcs/controls.ts';
+import type { HostState } from './vmcs/host-state.ts';
 
 /** A file descriptor's object. */
 export type FileState =
@@ -219,6 +220,7 @@ export interface VcpuState {
   pv: ParavirtState;
   cpuid: CpuidEntry[];
   vmcs: VmcsControls;
+  hostState: HostState;
   /** Segments, control registers or controls changed by software: run the VM-entry checks. */
   checkEntry: boolean;
   guestDebug: { control: number; debugreg: bigint[] };

@@ -7,6 +7,7 @@ import { applyCr0, applyCr4, applyEfer } from '../mode.ts';
 import { ARCH_CAPABILITIES } from '../msrs.ts';
 import type { MsrState, PendingEvents, VcpuState } from '../state.ts';
 import { createRun } from '../userspace.ts';
+import { createHostState } from '../vmcs/host-state.ts';
 import { createControls, PLE_WINDOW, primaryBits } from '../vmcs/controls.ts';
 
 export const MP_RUNNABLE = 0;
@@ -58,6 +59,7 @@ export function createVcpu(kvm: KvmContext, id: number, fd: number): VcpuState {
     },
     cpuid: [],
     vmcs: createControls(index),
+    hostState: createHostState(),
     checkEntry: true,
     guestDebug: { control: 0, debugreg: [] },
     pleWindow: PLE_WINDOW,

@@ -29,7 +29,7 @@ import { loadRoot } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
 import { exitInternal, KVM_EXIT_FAIL_ENTRY, KVM_EXIT_INTR, SUBERROR_DELIVERY_EVENT } from '../userspace.ts';
 import { executionControls, MOV_DR_EXITING, primaryBits, writeControl } from '../vmcs/controls.ts';
-import { checkEntry } from '../vmcs/entry-checks.ts';
+import { checkEntry, type EntryFailure } from '../vmcs/entry-checks.ts';
 import { tryWake } from './blocking.ts';
 import { acceptApicEvents } from './create.ts';
 import { checkAndInject, completeInterrupts, type Injection } from './injection.ts';
@@ -159,8 +159,7 @@ function enter(kvm: KvmContext, vcpu: VcpuState, budget: number): VcpuProgress {
   if (vcpu.checkEntry) {
     vcpu.checkEntry = false;
     const failure = checkEntry(kvm, vcpu);
-    if (failure !== undefined)
-      return failEntry(kvm, vcpu, failure.kind === 'fail' ? failure.error : failure.reason, failure.what);
+    if (failure !== undefined) return failEntry(kvm, vcpu, failure);
   }
   return runGuest(kvm, vcpu, budget, injection);
 }
@@ -180,13 +179,11 @@ function syncTaskPriority(kvm: KvmContext, vcpu: VcpuState): void {
   vcpu.at.cr8 = wanted;
 }
 
-function failEntry(kvm: KvmContext, vcpu: VcpuState, reason: number, what: string): VcpuProgress {
-  kvm.host.raise({
-    kind: 'sim:vmentry_check',
-    vcpu_id: vcpu.index,
-    group: reason === 7 ? 'controls' : 'guest',
-    failed: what,
-  });
+/** VMfail (error 7 or 8) or the exit hardware makes of invalid guest state: user space learns that entry failed. */
+function failEntry(kvm: KvmContext, vcpu: VcpuState, failure: EntryFailure): VcpuProgress {
+  const reason = failure.kind === 'fail' ? failure.error : failure.reason;
+  const group = reason === 7 ? 'controls' : reason === 8 ? 'host' : 'guest';
+  kvm.host.raise({ kind: 'sim:vmentry_check', vcpu_id: vcpu.index, group, failed: failure.what });
   vcpu.run.exitReason = KVM_EXIT_FAIL_ENTRY;
   vcpu.run.failEntry = { reason: BigInt(reason), cpu: 0 };
   return leave(kvm, vcpu, 0);

@@ -23,9 +23,6 @@ export interface VmcsControls {
   pleGap: number;
   pleWindow: number;
   vpid: number;
-  /** MSRs in the bitmap the guest may read or write without an exit. */
-  readPassthrough: number[];
-  writePassthrough: number[];
   /** The processor has not been told of the newest values. */
   changed: boolean;
 }
@@ -65,7 +62,9 @@ const PLE_GAP = 128;
 /** Linux KVM_VMX_DEFAULT_PLE_WINDOW. */
 export const PLE_WINDOW = 4096;
 
-/** SYSENTER_CS/ESP/EIP, FS and GS bases: the guest's own; TSC may be read. Linux vmx_create_vcpu. */
+/** May be read, not written. */
+const TSC = 0x10;
+/** SYSENTER_CS/ESP/EIP, FS and GS bases: the guest's own. Linux vmx_create_vcpu. */
 const OWN_MSRS = [0x174, 0x175, 0x176, 0xc0000100, 0xc0000101, 0xc0000102];
 
 /** A new vCPU's controls: Linux init_vmcs. */
@@ -89,8 +88,6 @@ export function createControls(index: number): VmcsControls {
     pleGap: PLE_GAP,
     pleWindow: PLE_WINDOW,
     vpid: index + 1,
-    readPassthrough: [0x10, ...OWN_MSRS],
-    writePassthrough: [...OWN_MSRS],
     changed: true,
   };
 }
@@ -124,19 +121,23 @@ export function primaryBits(kvm: KvmContext, vcpu: VcpuState, bits: number, on: 
   if (value !== primary) writeControl(kvm, vcpu, 'primary', value);
 }
 
-/** The MSR bitmap page of a vCPU. SDM Vol. 3, 26.6.9: a set bit exits. */
-function msrBitmap(controls: VmcsControls): Uint8Array {
+/** The MSR bitmap page, the same for every vCPU. SDM Vol. 3, 26.6.9: a set bit exits. */
+function msrBitmap(): Uint8Array {
   const page = new Uint8Array(4096).fill(0xff);
   const allow = (msr: number, offset: number): void => {
     const at = offset + (msr >= 0xc0000000 ? 1024 : 0);
     page[at + ((msr & 0x1fff) >> 3)] &= ~(1 << (msr & 7));
   };
-  for (const msr of controls.readPassthrough) allow(msr, 0);
-  for (const msr of controls.writePassthrough) allow(msr, 2048);
+  for (const msr of [TSC, ...OWN_MSRS]) allow(msr, 0);
+  for (const msr of OWN_MSRS) allow(msr, 2048);
   return page;
 }
 
+const MSR_BITMAP = msrBitmap();
+/** KVM lets every port exit; the bitmaps are not used. */
+const IO_BITMAP = new Uint8Array(8192);
+
 /** The processor's copy of the controls. */
 export function executionControls(controls: VmcsControls): ExecutionControls {
-  return { ...controls, ioBitmap: new Uint8Array(8192), msrBitmap: msrBitmap(controls) };
+  return { ...controls, ioBitmap: IO_BITMAP, msrBitmap: MSR_BITMAP };
 }

@@ -7,7 +7,7 @@ export interface VmcsField {
 }
 
 /** Control fields KVM keeps as plain numbers. */
-export type ControlField = Exclude<keyof VmcsControls, 'changed' | 'readPassthrough' | 'writePassthrough'>;
+export type ControlField = Exclude<keyof VmcsControls, 'changed'>;
 
 const field = (name: string, encoding: number): VmcsField => ({ name, encoding });
 
