@@ -2,6 +2,7 @@ import { invariant } from '../base/invariant.ts';
 import { Problem } from '../base/problem.ts';
 import type { HostRequest } from '../devices/device.ts';
 import type { Stamped } from '../events/stamped.ts';
+import { createKvm, type KvmKernel } from '../kvm/kvm.ts';
 import type { KvmState } from '../kvm/state.ts';
 import type { InputSource, MachineParts } from '../reducers/parts.ts';
 import { CHANCE } from '../replay/sources/random.ts';
@@ -35,11 +36,12 @@ export function assemble(assembly: Assembly): Assembled {
   const { description, images } = assembly;
   const options = machineOptions(description, images);
   let vmm: Vmm | undefined;
-  let kvm: { readonly state: object } | undefined;
+  let kvm: KvmKernel | undefined;
   const parts: MachineParts = {
     engine: assembly.engine ?? liveEngine,
-    kvm: () => {
-      throw new Problem('The machine is not assembled yet.');
+    kvm: (guest, host) => {
+      kvm = createKvm(guest, host);
+      return kvm;
     },
     vmm: (ioctls, host) => {
       vmm = createMachinePc(ioctls, options, host);
@@ -63,7 +65,7 @@ export function assemble(assembly: Assembly): Assembled {
     },
     kvmState() {
       invariant(kvm !== undefined, 'the monitor is asked once the machine stands');
-      return kvm.state as KvmState;
+      return kvm.state;
     },
   };
 }
