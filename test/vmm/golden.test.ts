@@ -14,6 +14,11 @@ const recorded = readFileSync(new URL('./golden/seabios-pio.txt', import.meta.ur
   .split('\n')
   .map((line) => line.split(' '));
 
+/** The memory slots of such a run up to the first PCI ROM: text of QEMU's kvm_set_user_memory. */
+const slots = readFileSync(new URL('./golden/seabios-slots.txt', import.meta.url), 'utf8')
+  .trim()
+  .split('\n');
+
 test('every port SeaBIOS reads answers as under QEMU 7.2', () => {
   const machine = bench({ serialLines: 0, devices: [{ driver: 'isa-debugcon', properties: { iobase: 0x402 } }] });
   const differences: string[] = [];
@@ -34,4 +39,22 @@ test('every port SeaBIOS reads answers as under QEMU 7.2', () => {
     }
   });
   expect(differences).toEqual([]);
+});
+
+test('memory slots come and go as under QEMU 7.2 while SeaBIOS moves the PAM registers', () => {
+  const machine = bench({ serialLines: 0 });
+  for (const [direction, portText, sizeText, valueText] of recorded) {
+    const port = Number.parseInt(portText!, 16);
+    if (direction === 'w' && (port & ~7) === 0xcf8)
+      machine.out(port, Number(sizeText), Number.parseInt(valueText!, 16));
+  }
+  const hex = (value: number) => `0x${value.toString(16)}`;
+  const raised = machine.events.flatMap((event) =>
+    event.kind === 'kvm_set_user_memory'
+      ? [
+          `Slot#${event.slot} flags=${hex(event.flags)} gpa=${hex(event.guest_phys_addr)} size=${hex(event.memory_size)}`,
+        ]
+      : [],
+  );
+  expect(raised.slice(0, slots.length)).toEqual(slots);
 });

@@ -37,6 +37,9 @@ describe('a pc machine', () => {
     machine.out(0xcfd, 1, 0x30);
     expect(slots()).toContain('0:0+c0000');
     expect(slots().some((slot) => slot.endsWith(':f0000+3f10000'))).toBe(true);
+    // Write protection of RAM makes a range of its own, but not a read-only slot.
+    machine.out(0xcfd, 1, 0x10);
+    expect(slots().some((slot) => slot.endsWith(':f0000+10000'))).toBe(true);
   });
 
   test('configuration space answers for functions that are there and all ones for others', () => {

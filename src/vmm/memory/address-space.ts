@@ -63,7 +63,7 @@ export function writeSpace(space: AddressSpace, address: number, from: Span): vo
     const offset = range.offset + (here - range.start);
     if (range.leaf.hva !== undefined) {
       const reach = Math.min(left, range.start + range.size - here);
-      if (!range.readonly) space.memory.writeHost(range.leaf.hva + offset, from.bytes.subarray(at, at + reach));
+      if (!range.leaf.readonly) space.memory.writeHost(range.leaf.hva + offset, from.bytes.subarray(at, at + reach));
       done += reach;
     } else {
       const piece = pieceLength(offset, left, widthOf(range));

@@ -45,13 +45,14 @@ function removeSlot(owner: SlotOwner, range: FlatRange): void {
   const index = owner.slots.findIndex((slot) => slot.gpa === range.start && slot.size === range.size);
   invariant(index >= 0, 'a mapped range has a slot', { start: range.start, size: range.size });
   const [slot] = owner.slots.splice(index, 1);
-  setSlot(owner, { ...slot!, size: 0 });
+  setSlot(owner, { ...slot!, size: 0, flags: 0 });
 }
 
 function addSlot(owner: SlotOwner, range: FlatRange): void {
   let free = 0;
   while (owner.slots.some((slot) => slot.slot === free)) free++;
-  const flags = range.readonly ? KVM_MEM_READONLY : 0;
+  // Only ROM is: QEMU lets the guest write RAM that PAM protects, since its slot's flags follow the leaf.
+  const flags = range.leaf.readonly ? KVM_MEM_READONLY : 0;
   const slot = { slot: free, flags, gpa: range.start, size: range.size, hva: hvaOf(range) };
   owner.slots.push(slot);
   setSlot(owner, slot);
