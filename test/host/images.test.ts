@@ -29,7 +29,8 @@ describe('the images of a trace', () => {
   });
 
   test('are looked for only where somebody says', () => {
-    expect(() => find(at('x.trace'), at('kernel'), { kernel: at('gone') })).toThrow('Name the right file with --kernel');
+    const elsewhere = { kernel: at('gone') };
+    expect(() => find(at('x.trace'), at('kernel'), elsewhere)).toThrow('Name the right file with --kernel');
   });
 
   test('keep the name the guest saw', () => {

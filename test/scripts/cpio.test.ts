@@ -17,7 +17,9 @@ describe('a newc archive', () => {
     const up = (at: number): number => Math.ceil(at / 4) * 4;
     for (let at = 0; at < bytes.length; ) {
       expect(text(bytes, at, at + 6)).toBe('070701');
-      const field = (index: number): number => Number.parseInt(text(bytes, at + 6 + index * 8, at + 14 + index * 8), 16);
+      const start = at + 6;
+      const field = (index: number): number =>
+        Number.parseInt(text(bytes, start + index * 8, start + index * 8 + 8), 16);
       const nameAt = at + 110;
       const contentAt = up(nameAt + field(11));
       const name = text(bytes, nameAt, nameAt + field(11) - 1);
