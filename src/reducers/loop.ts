@@ -49,7 +49,7 @@ export function advance(context: MachineContext, until: Until): Reason {
 function step(context: MachineContext, until: Until): Reason | undefined {
   const { schedule, clock } = context.state;
   if (schedule.ended !== undefined) return { why: 'ended', ending: schedule.ended };
-  const input = context.parts.inputs.peek();
+  const input = context.parts.inputs.peek(schedule.seq);
   if (input !== undefined && isDue(context, input)) {
     deliver(context, input);
     return undefined;

@@ -52,7 +52,8 @@ export interface Chance {
 
 /** Inputs in order. A live queue says when; a replay also says before which sequence number. */
 export interface InputSource {
-  peek(): PendingInput | undefined;
+  /** The next input; `seq` is the sequence number the machine has come to. */
+  peek(seq: number): PendingInput | undefined;
   take(): void;
 }
 

@@ -6,6 +6,7 @@ import type { Reason, Until } from '../reducers/loop.ts';
 import type { Machine } from '../reducers/machine.ts';
 import type { InputEvent, InputSource, MachineParts, PendingInput } from '../reducers/parts.ts';
 import { nowNs } from '../reducers/state.ts';
+import { firstInputFrom } from './verify.ts';
 
 /** A comparable place in a run. */
 export interface Mark {
@@ -119,28 +120,13 @@ const markOf = ({ state }: Machine): Mark => ({ seq: state.schedule.seq, tick: s
 
 /** Recorded inputs while the past is run again; whatever waits outside once the end is reached. */
 function journaledInputs(state: TimelineState): InputSource {
-  const isPast = (): boolean => state.machine !== undefined && state.machine.state.schedule.seq < state.end.seq;
   return {
-    peek() {
-      if (!isPast()) return state.options.inputs.peek();
-      return firstFrom(state.journal, state.machine.state.schedule.seq);
-    },
+    peek: (seq) => (seq < state.end.seq ? firstInputFrom(state.journal, seq) : state.options.inputs.peek(seq)),
     take() {
-      if (!isPast()) state.options.inputs.take();
+      // An input of the past was taken when it happened.
+      if (state.machine.state.schedule.seq >= state.end.seq) state.options.inputs.take();
     },
   };
-}
-
-/** The first recorded input at or after a sequence number. */
-function firstFrom(journal: readonly PendingInput[], seq: number): PendingInput | undefined {
-  let low = 0;
-  let high = journal.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((journal[middle].seq as number) < seq) low = middle + 1;
-    else high = middle;
-  }
-  return journal[low];
 }
 
 function note(state: TimelineState, stamped: Stamped): void {

@@ -67,13 +67,19 @@ export function recordedInputs(recorded: Iterable<Stamped>, nsPerTick = 8): Inpu
     const isInput = VOCABULARY[event.kind as EventKind].input && event.kind !== 'sim:powered_on';
     if (isInput) inputs.push({ seq, tick, ns, event: event as InputEvent });
   }
-  let next = 0;
-  return {
-    peek: () => inputs[next],
-    take() {
-      next += 1;
-    },
-  };
+  return { peek: (seq) => firstInputFrom(inputs, seq), take: () => undefined };
+}
+
+/** The first recorded input at or after a sequence number. */
+export function firstInputFrom(inputs: readonly PendingInput[], seq: number): PendingInput | undefined {
+  let low = 0;
+  let high = inputs.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((inputs[middle].seq as number) < seq) low = middle + 1;
+    else high = middle;
+  }
+  return inputs[low];
 }
 
 /** What a replay came to. */
