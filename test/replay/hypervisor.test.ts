@@ -17,7 +17,6 @@ import { scriptedEngine } from './scripted-engine.ts';
 const OPTIONS = {
   machine: 'pc',
   memory: 16,
-  smp: 1,
   bios: { name: 'bios.bin', bytes: new Uint8Array(65536).fill(0x90) },
   devices: [],
   serialLines: 1,
@@ -27,15 +26,15 @@ const OPTIONS = {
 type Outside = Pick<MachineParts, 'inputs' | 'onEvent'> & Partial<Pick<MachineParts, 'engine'>>;
 
 /** The real hypervisor and devices over a processor that follows a script. */
-function machineOf(outside: Outside): Machine {
+function machineOf(smp: number, outside: Outside): Machine {
   return createMachine({
     engine: scriptedEngine,
     kvm: (guest, host) => createKvm(guest, host) as KvmKernel,
-    vmm: (kvm, host) => createMachinePc(kvm, OPTIONS, host),
+    vmm: (kvm, host) => createMachinePc(kvm, { ...OPTIONS, smp }, host),
     chance: CHANCE,
     seed: '3',
     wallClockAtPowerOn: 1_700_000_000_000_000_000n,
-    vcpus: 1,
+    vcpus: smp,
     digestEvery: 10_000,
     onRequest: () => undefined,
     ...outside,
@@ -44,16 +43,19 @@ function machineOf(outside: Outside): Machine {
 
 const END = 120_000;
 
-function recorded(pending: PendingInput[] = [typed('ls\n', { ns: 300_000 }), typed('x', { ns: 700_001 })]) {
+function recorded(
+  smp: number,
+  pending: PendingInput[] = [typed('ls\n', { ns: 300_000 }), typed('x', { ns: 700_001 })],
+) {
   const events: Stamped[] = [];
-  const machine = machineOf({ inputs: inputQueue(pending), onEvent: (stamped) => void events.push(stamped) });
+  const machine = machineOf(smp, { inputs: inputQueue(pending), onEvent: (stamped) => void events.push(stamped) });
   for (let tick = 0; tick <= END; tick += 3137) machine.advance({ tick });
   machine.advance({ seq: machine.state.schedule.seq + 20 });
   return { machine, events };
 }
 
-describe('the hypervisor and the devices of a pc', () => {
-  const live = recorded();
+describe.each([1, 3])('the hypervisor and the devices of a pc with %i vCPUs', (smp) => {
+  const live = recorded(smp);
 
   test('are exercised by the script: many kinds of events are raised', () => {
     const kinds = new Set(live.events.map(({ event }) => event.kind));
@@ -63,14 +65,14 @@ describe('the hypervisor and the devices of a pc', () => {
 
   test('replay to the same events and digests', () => {
     const verifier = createVerifier(live.events);
-    const machine = machineOf({ inputs: recordedInputs(live.events), onEvent: verifier.check });
+    const machine = machineOf(smp, { inputs: recordedInputs(live.events), onEvent: verifier.check });
     const { divergence, agreed } = replayTo(machine, live.events, verifier);
     expect(divergence === undefined ? '' : describeDivergence(divergence)).toBe('');
     expect(agreed).toBe(live.events.length);
   });
 
   test('fold from recorded events alone to the same state', () => {
-    const { machine, divergence } = fold(live.events, (parts) => machineOf(parts));
+    const { machine, divergence } = fold(live.events, (parts) => machineOf(smp, parts));
     expect(divergence === undefined ? '' : describeDivergence(divergence)).toBe('');
     expect(differenceOf(machine.state, live.machine.state)).toBeUndefined();
     expect(digestOf(machine.state)).toBe(digestOf(live.machine.state));
@@ -78,7 +80,10 @@ describe('the hypervisor and the devices of a pc', () => {
 
   test('restored from a checkpoint anywhere, run on to the same events', () => {
     const again: Stamped[] = [];
-    const machine = machineOf({ inputs: recordedInputs(live.events), onEvent: (stamped) => void again.push(stamped) });
+    const machine = machineOf(smp, {
+      inputs: recordedInputs(live.events),
+      onEvent: (stamped) => void again.push(stamped),
+    });
     for (const tick of [10_000, 33_333, 60_007, 99_999]) {
       machine.advance({ tick });
       const kept = takeCheckpoint(machine);

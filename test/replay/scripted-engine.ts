@@ -85,6 +85,7 @@ const SCRIPT: readonly ((draw: number) => Scripted)[] = [
   (draw) => touch((draw % 2048) * 4096, 0x181n),
   (draw) => touch((draw % 2048) * 4096, 0x182n),
   (draw) => touch(0xfee00000 + (draw % 64) * 16, 0x182n),
+  () => wrmsr(0x838, 0x1000n),
   () => ({ reason: 40, instructionLength: 2 }),
 ];
 
