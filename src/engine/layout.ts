@@ -45,6 +45,9 @@ export const ACTIVITY = BLOCK + 0x2a4; // i32
 export const CPL = BLOCK + 0x2a8; // i32
 /** Pending debug exceptions (DR6 bits) to be delivered after the current instruction. */
 export const PENDING_DEBUG = BLOCK + 0x2ac; // i32
+/** PAUSE-loop exiting: guest TSC at the first and the last PAUSE of the loop. */
+export const PLE_FIRST = BLOCK + 0x2b0;
+export const PLE_LAST = BLOCK + 0x2b8;
 export const X87_REGISTERS = BLOCK + 0x300; // 8 x 16, physical order, 10 bytes used
 export const FCW = BLOCK + 0x380; // u16
 export const FSW = BLOCK + 0x382; // u16, TOP inside
@@ -109,6 +112,10 @@ export const BOUNCE = SCRATCH + 0x180; // 64 bytes
 export const XMM_SCRATCH = SCRATCH + 0x200; // 4 x 16
 /** 256 bytes: parity of each byte. */
 export const PARITY = SCRATCH + 0x300;
+
+/** Blocks of the vCPUs that are not running, BLOCK_SIZE each. */
+export const VCPU_BLOCKS = 0x4000;
+export const VCPUS_MAX = 16;
 
 /** Soft TLB: hashed, direct-mapped. Entry: read tag, write tag, execute tag (i64), addend, code table (i32). */
 export const TLB = 0x10000;

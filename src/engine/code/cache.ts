@@ -104,6 +104,11 @@ export class CodeCache {
     this.onFlush();
   }
 
+  /** Memory changed wholesale. */
+  reset(): void {
+    this.flush();
+  }
+
   /** The record at `offset`, decoding a block from there when there is none. */
   record(page: CodePage, offset: number): number {
     const known = this.memory.u32[(page.table >>> 2) + offset] as number;

@@ -314,7 +314,7 @@ export class Mmu {
       return this.refuse(low, high, this.guest.gpa, asked, 'final', size);
     }
     if (want.write) this.flags[host >>> 12] = (this.flags[host >>> 12] as number) | PAGE.dirty;
-    if (!this.system && this.watchedPages === undefined) this.fill(low, high, host, want);
+    if (!this.system && this.watchedPages === undefined && this.mmioReads === undefined) this.fill(low, high, host, want);
     return host;
   }
 

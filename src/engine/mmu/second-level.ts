@@ -30,6 +30,9 @@ export class SecondLevel {
   private readonly cache = new Int32Array(CACHE_PAGES);
   private cachedUpTo = 0;
 
+  /** While KVM emulates, memory goes by its slots: host-virtual address, or -1 for memory-mapped. */
+  slots: ((gpa: number, write: boolean) => number) | undefined;
+
   // What the last failed walk found.
   misconfigured = false;
   /** Bits 5:3 of the qualification: what the entries allowed. */
@@ -56,10 +59,18 @@ export class SecondLevel {
 
   /** Host-virtual address of the page holding `gpa`, or -1 when the access is not allowed. */
   page(gpa: number, access: number): number {
+    if (this.slots !== undefined) return this.bySlot(gpa, access);
     const gfn = Math.floor(gpa / 4096);
     const hit = gfn < CACHE_PAGES ? (this.cache[gfn] as number) : 0;
     if ((hit & (CACHED | access)) === (CACHED | access)) return (hit >>> 4) * 4096;
     return this.walk(gpa, gfn, access);
+  }
+
+  private bySlot(gpa: number, access: number): number {
+    this.misconfigured = false;
+    this.allowed = 0;
+    const hva = this.slots?.(gpa, (access & EPT_ACCESS_KIND.write) !== 0) ?? -1;
+    return hva < 0 ? -1 : hva - (hva % 4096);
   }
 
   private walk(gpa: number, gfn: number, access: number): number {

@@ -1,0 +1,154 @@
+import { GuestFault, VECTOR } from '../fault.ts';
+import * as L from '../layout.ts';
+import type { Processor } from '../processor.ts';
+
+/** A segment or gate descriptor in memory. SDM Vol. 3, 3.4.5 and 5.8.3. */
+export interface Descriptor {
+  readonly address: bigint;
+  readonly low: number;
+  readonly high: number;
+  /** Type field, 4 bits. */
+  readonly type: number;
+  /** S: code or data. */
+  readonly isSegment: boolean;
+  readonly dpl: number;
+  readonly present: boolean;
+}
+
+/** Linear address of the descriptor a selector names, or undefined outside its table. */
+function descriptorAddress(p: Processor, selector: number, bytes: number): bigint | undefined {
+  const offset = selector & 0xfff8;
+  const { state, memory } = p;
+  if ((selector & 4) !== 0) {
+    if ((state.access(6) & 0x10080) !== 0x80) return undefined;
+    if (offset + bytes - 1 > state.limit(6)) return undefined;
+    return state.base(6) + BigInt(offset);
+  }
+  if (offset + bytes - 1 > memory.read32(L.GDTR_LIMIT)) return undefined;
+  return memory.read64(L.GDTR_BASE) + BigInt(offset);
+}
+
+/** Read a descriptor; `vector` with the selector is raised when it lies outside its table. */
+export function readDescriptor(p: Processor, selector: number, vector: number = VECTOR.GP, external = 0): Descriptor {
+  const address = descriptorAddress(p, selector, 8);
+  if (address === undefined) throw new GuestFault(vector, (selector & 0xfffc) | external);
+  return p.asSystem(() => {
+    const low = p.read(address, 4);
+    const high = p.read(address + 4n, 4);
+    return {
+      address, low, high,
+      type: (high >>> 8) & 15,
+      isSegment: (high & 0x1000) !== 0,
+      dpl: (high >>> 13) & 3,
+      present: (high & 0x8000) !== 0,
+    };
+  });
+}
+
+/** The upper 8 bytes of a 16-byte system descriptor in long mode. */
+export function readUpperHalf(p: Processor, selector: number, d: Descriptor): { low: number; high: number } {
+  if (descriptorAddress(p, selector, 16) === undefined) throw new GuestFault(VECTOR.GP, selector & 0xfffc);
+  return p.asSystem(() => ({ low: p.read(d.address + 8n, 4), high: p.read(d.address + 12n, 4) }));
+}
+
+export function baseOf(d: Descriptor): bigint {
+  return BigInt((((d.low >>> 16) | ((d.high & 0xff) << 16) | (d.high & 0xff000000)) >>> 0));
+}
+
+/** Byte limit with granularity applied. */
+export function limitOf(d: Descriptor): number {
+  const raw = (d.low & 0xffff) | (d.high & 0xf0000);
+  return ((d.high & 0x800000) !== 0 ? (raw << 12) | 0xfff : raw) >>> 0;
+}
+
+/** VMX access rights of a descriptor. SDM Vol. 3, Table 25-2. */
+export function accessOf(d: Descriptor): number {
+  return (d.high >>> 8) & 0xf0ff;
+}
+
+/** Set the accessed bit of a code or data descriptor in memory. */
+export function markAccessed(p: Processor, d: Descriptor): void {
+  if ((d.high & 0x100) !== 0) return;
+  p.asSystem(() => p.writeValue(d.address + 5n, 1, BigInt(((d.high >>> 8) & 0xff) | 1)));
+}
+
+/** Set or clear the busy bit of a TSS descriptor in memory. */
+export function setBusy(p: Processor, d: Descriptor, busy: boolean): void {
+  const byte = (d.high >>> 8) & 0xff;
+  p.asSystem(() => p.writeValue(d.address + 5n, 1, BigInt(busy ? byte | 2 : byte & ~2)));
+}
+
+const NULL_ACCESS = 0x10000;
+
+/** Load a data segment register or SS in the current mode. SDM Vol. 2B, MOV. */
+export function loadSegment(p: Processor, segment: number, selector: number): void {
+  const { state } = p;
+  if (!state.protectedMode || state.virtual8086) {
+    loadRealSegment(p, segment, selector);
+    return;
+  }
+  const loaded = checkSegment(p, segment, selector, state.cpl);
+  state.setSegment(segment, selector, loaded.base, loaded.limit, loaded.access);
+}
+
+export function loadRealSegment(p: Processor, segment: number, selector: number): void {
+  const { state } = p;
+  if (state.virtual8086) {
+    state.setSegment(segment, selector, BigInt(selector << 4), 0xffff, 0xf3);
+    return;
+  }
+  // Real mode changes selector and base only; limit and rights stay (unreal mode).
+  const access = segment === 1 ? state.access(1) : state.access(segment) & ~NULL_ACCESS;
+  state.setSegment(segment, selector, BigInt(selector << 4), state.limit(segment), access);
+}
+
+export interface LoadedSegment {
+  readonly base: bigint;
+  readonly limit: number;
+  readonly access: number;
+}
+
+/** Protection checks for loading ES SS DS FS GS; returns what goes into the hidden part. */
+export function checkSegment(
+  p: Processor,
+  segment: number,
+  selector: number,
+  cpl: number,
+  vector: number = VECTOR.GP,
+): LoadedSegment {
+  const { state } = p;
+  const error = selector & 0xfffc;
+  const rpl = selector & 3;
+  if (error === 0) {
+    if (segment === 2) {
+      // SS may be null only in 64-bit mode below CPL 3 with RPL = CPL.
+      if (!(state.code64 && cpl !== 3 && rpl === cpl)) throw new GuestFault(vector, 0);
+    }
+    // The base stays with FS and GS on processors of this kind: Intel clears it.
+    return { base: 0n, limit: 0, access: NULL_ACCESS | (segment === 2 ? cpl << 5 : 0) };
+  }
+  const d = readDescriptor(p, selector, vector);
+  const isCode = (d.type & 8) !== 0;
+  if (!d.isSegment) throw new GuestFault(vector, error);
+  if (segment === 2) {
+    if (isCode || (d.type & 2) === 0 || rpl !== cpl || d.dpl !== cpl) throw new GuestFault(vector, error);
+    if (!d.present) throw new GuestFault(VECTOR.SS, error);
+  } else {
+    if (isCode && (d.type & 2) === 0) throw new GuestFault(vector, error);
+    const conforming = isCode && (d.type & 4) !== 0;
+    if (!conforming && (rpl > d.dpl || cpl > d.dpl)) throw new GuestFault(vector, error);
+    if (!d.present) throw new GuestFault(VECTOR.NP, error);
+  }
+  markAccessed(p, d);
+  return { base: baseOf(d), limit: limitOf(d), access: accessOf(d) | 1 };
+}
+
+/** Put a checked code segment into CS with privilege `cpl`. */
+export function enterCode(p: Processor, selector: number, d: Descriptor, cpl: number): void {
+  markAccessed(p, d);
+  p.state.setSegment(1, (selector & 0xfffc) | cpl, baseOf(d), limitOf(d), accessOf(d) | 1);
+  p.state.cpl = cpl;
+}
+
+/** A code descriptor is 64-bit in long mode: L set, D clear. */
+export const isLongCode = (d: Descriptor): boolean => (d.high & 0x200000) !== 0;

@@ -1,0 +1,18 @@
+import { GuestFault, VECTOR } from '../fault.ts';
+import * as L from '../layout.ts';
+import type { Processor } from '../processor.ts';
+
+/** DIV and IDIV of rdx:rax by the 64-bit divisor the handler left in scratch. */
+export function divide128(p: Processor): boolean {
+  const { memory, state } = p;
+  const signed = memory.read32(L.XMM_SCRATCH + 8) !== 0;
+  const raw = (state.gpr(2) << 64n) | state.gpr(0);
+  const dividend = signed ? BigInt.asIntN(128, raw) : raw;
+  const divisor = signed ? BigInt.asIntN(64, memory.read64(L.XMM_SCRATCH)) : memory.read64(L.XMM_SCRATCH);
+  const quotient = dividend / divisor;
+  const fits = signed ? BigInt.asIntN(64, quotient) === quotient : quotient >> 64n === 0n;
+  if (!fits) throw new GuestFault(VECTOR.DE);
+  state.setGpr(0, BigInt.asUintN(64, quotient));
+  state.setGpr(2, BigInt.asUintN(64, dividend % divisor));
+  return true;
+}

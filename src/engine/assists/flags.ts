@@ -1,0 +1,96 @@
+import { GuestFault, VECTOR } from '../fault.ts';
+import * as L from '../layout.ts';
+import type { Processor } from '../processor.ts';
+import { type Assist, type Outcome, peekStack, popBytes, push, stackOperandSize } from './operand.ts';
+
+const IF = 0x200;
+const IOPL = 0x3000;
+const RF = 0x10000;
+const VM = 0x20000;
+const VIF = 0x80000;
+const VIP = 0x100000;
+/** Everything POPF may change at CPL 0: status, TF IF DF IOPL NT AC ID. */
+const POPPABLE = 0x247fd5;
+
+const pushFlags: Assist = (p, d) => {
+  const { state } = p;
+  if (state.virtual8086 && state.iopl < 3) throw new GuestFault(VECTOR.GP, 0);
+  push(p, BigInt(state.rflags & ~(RF | VM)), stackOperandSize(p, d));
+  return 'next';
+};
+
+const popFlags: Assist = (p, d) => {
+  const { state } = p;
+  if (state.virtual8086 && state.iopl < 3) throw new GuestFault(VECTOR.GP, 0);
+  const size = stackOperandSize(p, d);
+  const value = Number(peekStack(p, size) & 0xffff_ffffn);
+  popBytes(p, size);
+  let mask = size === 2 ? POPPABLE & 0xffff : POPPABLE;
+  if (state.protectedMode) {
+    if (state.cpl > 0 || state.virtual8086) mask &= ~IOPL;
+    if (!state.virtual8086 && state.cpl > state.iopl) mask &= ~IF;
+  }
+  const cleared = size === 2 ? 0 : RF;
+  const before = state.rflags;
+  state.rflags = (before & ~mask & ~cleared) | (value & mask);
+  return afterFlags(p, before);
+};
+
+/** RFLAGS changed as a whole: AC and traps may matter now. */
+export function afterFlags(p: Processor, before: number): Outcome {
+  p.flagsLoaded();
+  if (((before ^ p.state.rflags) & 0x40000) === 0) return 'next';
+  p.mmu.select();
+  return 'serialize';
+}
+
+const clearInterrupt: Assist = (p) => {
+  const { state, memory } = p;
+  if (!state.protectedMode || state.cpl <= state.iopl) {
+    memory.write32(L.FLAGS_REST, memory.read32(L.FLAGS_REST) & ~IF);
+    return 'next';
+  }
+  if (state.cpl === 3 && !state.virtual8086 && (state.cr4 & 2) !== 0) {
+    memory.write32(L.FLAGS_REST, memory.read32(L.FLAGS_REST) & ~VIF);
+    return 'next';
+  }
+  throw new GuestFault(VECTOR.GP, 0);
+};
+
+const setInterrupt: Assist = (p) => {
+  const { state, memory } = p;
+  if (!state.protectedMode || state.cpl <= state.iopl) {
+    if (!state.flag(IF)) p.shadow(1);
+    memory.write32(L.FLAGS_REST, memory.read32(L.FLAGS_REST) | IF);
+    return 'next';
+  }
+  if (state.cpl === 3 && !state.virtual8086 && (state.cr4 & 2) !== 0 && !state.flag(VIP)) {
+    memory.write32(L.FLAGS_REST, memory.read32(L.FLAGS_REST) | VIF);
+    return 'next';
+  }
+  throw new GuestFault(VECTOR.GP, 0);
+};
+
+/** STAC and CLAC. */
+const alignmentCheck =
+  (set: boolean): Assist =>
+  (p) => {
+    if (p.state.cpl !== 0 || (p.state.cr4 & 0x200000) === 0) throw new GuestFault(VECTOR.UD);
+    const rest = p.memory.read32(L.FLAGS_REST);
+    p.memory.write32(L.FLAGS_REST, set ? rest | 0x40000 : rest & ~0x40000);
+    p.mmu.select();
+    return 'next';
+  };
+
+export const FLAG_ASSISTS: Readonly<Record<string, Assist>> = {
+  pushf: pushFlags,
+  pushfd: pushFlags,
+  pushfq: pushFlags,
+  popf: popFlags,
+  popfd: popFlags,
+  popfq: popFlags,
+  cli: clearInterrupt,
+  sti: setInterrupt,
+  stac: alignmentCheck(true),
+  clac: alignmentCheck(false),
+};

@@ -1,0 +1,1 @@
+export function runSlow(p: unknown): void { void p; }

@@ -1,0 +1,438 @@
+import { invariant } from '../base/invariant.ts';
+import type {
+  Emulated, ExecutionControls, Guest, GuestStop, MemoryOfGuest, MmioAccess, Registers, VmExit,
+} from '../kvm/guest.ts';
+import { EPT_PAGE_WORDS } from '../memory/ept-pool.ts';
+import { advanceString, portAccess, stringAddress } from './assists/io.ts';
+import { switchTask } from './assists/task.ts';
+import { decodeInstruction } from './code/instruction.ts';
+import { GuestExit, GuestFault, hasErrorCode, MmioNeeded, vmExit } from './fault.ts';
+import * as L from './layout.ts';
+import { EngineMemory } from './memory.ts';
+import { PAGE } from './mmu/page-flags.ts';
+import { EVENT_TYPE, type GuestEvent, type Instantiate, interruptionInfo, MMIO_NEEDED, Processor } from './processor.ts';
+import { registersOf } from './registers.ts';
+import { resetBlock } from './reset.ts';
+
+/** What an engine is made for. */
+export interface EngineOptions {
+  /** Host memory for guest RAM and ROM, bytes; rounded up to 64 KiB. */
+  readonly hostBytes: number;
+  readonly instantiate: Instantiate;
+  /** Host TSC as of the last tick the machine counted. */
+  hostTsc(): bigint;
+  readonly tscPerTick: number;
+  /** 64 bits of recorded entropy for RDRAND and RDSEED. */
+  random(): bigint;
+}
+
+/** A range of bytes that is state. */
+export interface EngineRegion {
+  readonly name: string;
+  bytes(): Uint8Array;
+  takeDirty(): readonly number[] | undefined;
+  restored(): void;
+}
+
+/** The processors of one machine, and its host memory. */
+export interface GuestEngine extends Guest {
+  readonly processor: Processor;
+  readonly regions: readonly EngineRegion[];
+  /** Bring a vCPU's block in, so that `processor` shows it. */
+  select(vcpu: number): void;
+}
+
+const MIB2 = 2 << 20;
+const SPARE_EPT_PAGES = 512;
+const EVENT_NAMES = Object.fromEntries(Object.entries(EVENT_TYPE).map(([name, type]) => [type, name])) as Readonly<
+  Record<number, GuestEvent['type']>
+>;
+
+/** Make the engine. */
+export function createEngine(options: EngineOptions): GuestEngine {
+  return new Engine(options);
+}
+
+class Engine implements GuestEngine {
+  readonly eptWords: Uint32Array;
+  readonly processor: Processor;
+  readonly regions: readonly EngineRegion[];
+  private readonly memory: EngineMemory;
+  private readonly options: EngineOptions;
+  private readonly controls: ExecutionControls[] = [];
+  private readonly views: Registers[] = [];
+  private selected = 0;
+  /** The selected block's modes changed behind the processor's back. */
+  private stale = true;
+
+  constructor(options: EngineOptions) {
+    this.options = options;
+    const hostBytes = Math.ceil(options.hostBytes / 65536) * 65536;
+    this.memory = new EngineMemory(hostBytes);
+    this.eptWords = new Uint32Array((Math.ceil(hostBytes / MIB2) + SPARE_EPT_PAGES) * EPT_PAGE_WORDS);
+    this.processor = new Processor(this.memory, this.eptWords, options.instantiate);
+    this.processor.seed = () => options.random();
+    this.memory.write32(L.TSC_PER_TICK, options.tscPerTick);
+    this.regions = [this.hostRegion(), this.eptRegion(), this.blockRegion()];
+  }
+
+  // Bytes that are state.
+
+  private hostRegion(): EngineRegion {
+    const bytes = this.memory.u8.subarray(L.HOST_MEMORY, L.HOST_MEMORY + this.memory.hostBytes);
+    const { mmu } = this.processor;
+    return {
+      name: 'host memory',
+      bytes: () => bytes,
+      takeDirty: () => {
+        const dirty: number[] = [];
+        const { flags } = mmu;
+        for (let page = 0; page < flags.length; page++) {
+          if (((flags[page] as number) & PAGE.dirty) === 0) continue;
+          dirty.push(page);
+          flags[page] = (flags[page] as number) & ~PAGE.dirty;
+        }
+        // Cached writes would set no flag.
+        mmu.flush();
+        return dirty;
+      },
+      restored: () => this.processor.code.reset(),
+    };
+  }
+  private eptRegion(): EngineRegion {
+    const bytes = new Uint8Array(this.eptWords.buffer);
+    return {
+      name: 'EPT pages',
+      bytes: () => bytes,
+      takeDirty: () => undefined,
+      restored: () => this.invalidateEpt(),
+    };
+  }
+  private blockRegion(): EngineRegion {
+    return {
+      name: 'register blocks',
+      bytes: () => {
+        this.save();
+        const count = Math.max(1, this.controls.length);
+        return this.memory.u8.subarray(L.VCPU_BLOCKS, L.VCPU_BLOCKS + count * L.BLOCK_SIZE);
+      },
+      takeDirty: () => undefined,
+      restored: () => {
+        this.memory.u8.copyWithin(L.BLOCK, this.blockOf(this.selected), this.blockOf(this.selected) + L.BLOCK_SIZE);
+        this.stale = true;
+      },
+    };
+  }
+
+  private blockOf(vcpu: number): number {
+    return L.VCPU_BLOCKS + vcpu * L.BLOCK_SIZE;
+  }
+  /** Copy the running block to its place, with derived and lazy parts in their one canonical form. */
+  private save(): void {
+    const { memory, processor } = this;
+    const { state } = processor;
+    const at = this.blockOf(this.selected);
+    state.rflags = state.rflags;
+    memory.write64(L.RIP_PAGE, 0n);
+    memory.u8.copyWithin(at, L.BLOCK, L.BLOCK + L.BLOCK_SIZE);
+  }
+
+  select(vcpu: number): void {
+    if (vcpu === this.selected) return;
+    invariant(vcpu < this.controls.length, 'the vCPU exists', { vcpu });
+    this.save();
+    this.selected = vcpu;
+    this.memory.u8.copyWithin(L.BLOCK, this.blockOf(vcpu), this.blockOf(vcpu) + L.BLOCK_SIZE);
+    this.processor.controls = this.controls[vcpu] as ExecutionControls;
+    this.stale = true;
+  }
+
+  // Guest: vCPUs and registers.
+
+  addVcpu(): number {
+    const vcpu = this.controls.length;
+    invariant(vcpu < L.VCPUS_MAX, 'there is room for the vCPU', { vcpu });
+    this.controls.push(this.processor.controls);
+    if (vcpu > 0) {
+      const before = this.selected;
+      this.save();
+      this.selected = vcpu;
+      resetBlock(this.processor, 'reset');
+      this.select(before);
+    } else resetBlock(this.processor, 'reset');
+    this.stale = true;
+    const select = (): void => this.select(vcpu);
+    const changed = (): void => {
+      this.stale = true;
+    };
+    this.views.push(registersOf(this.processor, select, changed));
+    return vcpu;
+  }
+  registers(vcpu: number): Registers {
+    const view = this.views[vcpu];
+    invariant(view !== undefined, 'the vCPU exists', { vcpu });
+    return view;
+  }
+  resetVcpu(vcpu: number, kind: 'reset' | 'init'): void {
+    this.select(vcpu);
+    resetBlock(this.processor, kind);
+    this.stale = true;
+  }
+  setControls(vcpu: number, controls: ExecutionControls): void {
+    this.controls[vcpu] = controls;
+    if (vcpu !== this.selected) return;
+    const old = this.processor.controls;
+    this.processor.controls = controls;
+    const tsc = ((old.primary ^ controls.primary) & (1 << 12)) !== 0;
+    if (tsc || old.eptPointer !== controls.eptPointer || old.secondary !== controls.secondary) this.stale = true;
+  }
+  setGpr(vcpu: number, index: number, value: bigint): void {
+    this.select(vcpu);
+    this.processor.state.setGpr(index, value);
+  }
+  setRip(vcpu: number, rip: bigint): void {
+    this.select(vcpu);
+    this.processor.state.rip = rip;
+  }
+  skipInstruction(vcpu: number, length: number): void {
+    this.select(vcpu);
+    const { processor } = this;
+    this.refresh();
+    const { state } = processor;
+    state.rip = BigInt.asUintN(64, state.rip + BigInt(length)) & this.memory.read64(L.RIP_MASK);
+    processor.endShadow();
+  }
+
+  private refresh(): void {
+    if (!this.stale) return;
+    this.stale = false;
+    const { processor, memory } = this;
+    const { mode } = processor.mmu;
+    processor.refresh();
+    // Hardware loads PAE's pointers on VM entry. SDM Vol. 3, 27.3.2.4.
+    if (mode.paging && mode.pae && !mode.long) this.loadPaePointers();
+    void memory;
+  }
+  private loadPaePointers(): void {
+    const { processor, memory } = this;
+    const base = memory.read64(L.CR3) & 0xffff_ffe0n;
+    processor.physicalRead64(base, 4).forEach((entry, i) => {
+      memory.write64(L.PDPTE + 8 * i, entry);
+    });
+    processor.mmu.refresh();
+  }
+
+  // Guest: running.
+
+  run(vcpu: number, budget: number, inject: { info: number; errorCode: number; length: number }): GuestStop {
+    this.select(vcpu);
+    this.refresh();
+    const { processor } = this;
+    processor.tscAtStart = BigInt.asUintN(64, this.options.hostTsc() + processor.controls.tscOffset);
+    processor.executed = 0;
+    let exit: VmExit | undefined;
+    if (inject.info >>> 31 === 1) exit = this.inject(inject);
+    if (exit === undefined) exit = processor.run(budget);
+    return this.stopped(exit);
+  }
+
+  private inject(how: { info: number; errorCode: number; length: number }): VmExit | undefined {
+    const type = EVENT_NAMES[(how.info >>> 8) & 7];
+    invariant(type !== undefined, 'the injected event has a known type', { info: how.info });
+    const error = (how.info & 0x800) !== 0 ? { error: how.errorCode } : {};
+    this.memory.write32(L.ACTIVITY, 0);
+    return this.processor.injectEvent({ type, vector: how.info & 0xff, length: how.length, ...error });
+  }
+
+  private stopped(exit: VmExit | undefined): GuestStop {
+    const { state } = this.processor;
+    const { memory } = this;
+    const operands = exit === undefined ? NO_OPERANDS : this.operandsOf(exit);
+    return {
+      why: exit === undefined ? 'budget' : 'exit',
+      exit: exit ?? NO_EXIT,
+      ticks: this.processor.executed,
+      rip: state.rip,
+      rflags: state.rflags,
+      interruptibility: memory.read32(L.INTERRUPTIBILITY),
+      cr8: memory.read32(L.CR8),
+      ...operands,
+    };
+  }
+
+  /** What the exit's handler may look at; see GuestStop. */
+  private operandsOf(exit: VmExit): Operands {
+    const { state } = this.processor;
+    const g = (index: number): bigint => state.gpr(index);
+    const low = (index: number): bigint => BigInt(state.gpr32(index));
+    const pair = (): bigint => (low(2) << 32n) | low(0);
+    const q = exit.qualification;
+    switch (exit.reason) {
+      case 10: return { ...NO_OPERANDS, a0: low(0), a1: low(1) };
+      case 18: return { a0: g(0), a1: g(3), a2: g(1), a3: g(2), a4: g(6), a5: BigInt(state.cpl | (state.code64 ? 4 : 0)) };
+      case 28:
+      case 29: return { ...NO_OPERANDS, a0: this.sourceRegister(Number((q >> 8n) & 15n)) };
+      case 30: {
+        if ((q & 16n) !== 0n) return { ...NO_OPERANDS, a0: g(1), a1: exit.guestLinearAddress };
+        const bits = 8 * (Number(q & 7n) + 1);
+        return { ...NO_OPERANDS, a0: BigInt.asUintN(bits, g(0)) };
+      }
+      case 31:
+      case 32:
+      case 55: return { ...NO_OPERANDS, a0: low(1), a1: pair() };
+      default: return NO_OPERANDS;
+    }
+  }
+  private sourceRegister(index: number): bigint {
+    const value = this.processor.state.gpr(index);
+    return this.processor.state.code64 ? value : value & 0xffff_ffffn;
+  }
+
+  emulate(vcpu: number, reads: readonly MmioAccess[], memory: MemoryOfGuest): Emulated {
+    this.select(vcpu);
+    this.refresh();
+    const { processor } = this;
+    processor.emulating = true;
+    processor.mmu.startEmulation(reads);
+    processor.mmu.second.slots = memory;
+    processor.tscAtStart = BigInt.asUintN(64, this.options.hostTsc() + processor.controls.tscOffset);
+    try {
+      return this.emulateStringPort(reads) ?? this.emulateOne();
+    } finally {
+      processor.emulating = false;
+      processor.mmu.endEmulation();
+      processor.mmu.second.slots = undefined;
+    }
+  }
+
+  private emulateOne(): Emulated {
+    const { processor } = this;
+    processor.executed = 0;
+    const exit = processor.emulateOne();
+    if (exit?.reason === MMIO_NEEDED) return { then: 'read', ...processor.needed };
+    if (exit !== undefined && processor.executed === 0) {
+      return exit.reason === 0 || exit.reason === 48 || exit.reason === 49 ? { then: 'exit', exit } : { then: 'failed' };
+    }
+    return { then: 'done', writes: processor.mmu.mmioWrites };
+  }
+
+  /** INS and OUTS: KVM moves the data, the processor the registers. */
+  private emulateStringPort(reads: readonly MmioAccess[]): Emulated | undefined {
+    const { processor } = this;
+    const { state } = processor;
+    try {
+      const linear = (state.rip + this.memory.read64(L.CODE_BASE)) & this.memory.read64(L.LINEAR_MASK);
+      const bytes = this.fetch(linear);
+      const d = bytes === undefined ? 'invalid' : decodeInstruction(bytes, state.codeBits, 0n);
+      if (typeof d === 'string' || !/^(ins|outs)[bwd]$/.test(d.mnemonic)) return undefined;
+      if (d.operands.every((o) => o.kind !== 'string')) return undefined;
+      const access = portAccess(processor, d);
+      const address = stringAddress(processor, d, access);
+      if (!access.input) {
+        const data = processor.readBytes(address, access.size);
+        advanceString(processor, d, access, 1);
+        this.finishString(d.length, access.repeated, d.addressSize);
+        return { then: 'out', port: access.port, size: access.size, bytes: data };
+      }
+      const count = this.stringRoom(address, access.size, access.repeated ? processor.counter(d.addressSize) : 1n);
+      const data = reads[0]?.bytes;
+      if (data === undefined) return { then: 'in', port: access.port, size: access.size, count };
+      const elements = data.length / access.size;
+      for (let at = 0; at < data.length; at += access.size) {
+        processor.writeBytes(address + BigInt(at), data.subarray(at, at + access.size));
+      }
+      advanceString(processor, d, access, elements);
+      this.finishString(d.length, access.repeated, d.addressSize);
+      return { then: 'done', writes: processor.mmu.mmioWrites };
+    } catch (thrown) {
+      return this.emulatedProblem(thrown);
+    }
+  }
+  private emulatedProblem(thrown: unknown): Emulated {
+    if (thrown instanceof GuestExit) return { then: 'exit', exit: thrown.exit };
+    if (thrown instanceof MmioNeeded) return { then: 'read', gpa: thrown.gpa, length: thrown.length };
+    if (!(thrown instanceof GuestFault)) throw thrown;
+    const error = hasErrorCode(thrown.vector) ? { error: thrown.error } : {};
+    const event: GuestEvent = { type: 'exception', vector: thrown.vector, length: 0, ...error };
+    const qualification = thrown.vector === 14 ? this.processor.faultAddress : 0n;
+    const exit = vmExit({ reason: 0, qualification, interruptionInfo: interruptionInfo(event), interruptionErrorCode: thrown.error });
+    return { then: 'exit', exit };
+  }
+  private stringRoom(address: bigint, size: number, wanted: bigint): number {
+    if ((this.memory.read32(L.FLAGS_REST) & 0x400) !== 0) return 1;
+    const room = Math.max(1, Math.floor((4096 - Number(address & 0xfffn)) / size));
+    return wanted < BigInt(room) ? Number(wanted) : room;
+  }
+  private finishString(length: number, repeated: boolean, addressSize: number): void {
+    const { processor } = this;
+    if (repeated && processor.counter(addressSize) !== 0n) return;
+    const { state } = processor;
+    state.rip = (state.rip + BigInt(length)) & this.memory.read64(L.RIP_MASK);
+    processor.endShadow();
+  }
+  /** Up to 15 instruction bytes at a linear address, as far as they are mapped. */
+  private fetch(linear: bigint): Uint8Array | undefined {
+    const out = new Uint8Array(15);
+    for (let i = 0; i < 15; i++) {
+      const at = this.peekHost(linear + BigInt(i));
+      if (at === undefined) return i === 0 ? undefined : out.slice(0, i);
+      out[i] = this.memory.u8[L.HOST_MEMORY + at] as number;
+    }
+    return out;
+  }
+  private peekHost(linear: bigint): number | undefined {
+    const found = this.processor.mmu.peek(Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n)));
+    return found === undefined || found.host < 0 ? undefined : found.host + (found.gpa % 4096);
+  }
+
+  taskSwitch(vcpu: number, selector: number, source: number, errorCode: number | undefined): boolean {
+    this.select(vcpu);
+    this.refresh();
+    try {
+      switchTask(this.processor, selector, source, errorCode);
+      this.stale = true;
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof GuestFault || thrown instanceof GuestExit || thrown instanceof MmioNeeded) return false;
+      throw thrown;
+    }
+  }
+
+  // Guest: memory.
+
+  readHost(hva: number, length: number): Uint8Array {
+    invariant(hva >= 0 && hva + length <= this.memory.hostBytes, 'host memory reads stay inside it', { hva, length });
+    return this.memory.u8.slice(L.HOST_MEMORY + hva, L.HOST_MEMORY + hva + length);
+  }
+  writeHost(hva: number, bytes: Uint8Array): void {
+    const { hostBytes } = this.memory;
+    invariant(hva >= 0 && hva + bytes.length <= hostBytes, 'host memory writes stay inside it', { hva, length: bytes.length });
+    for (let at = 0; at < bytes.length; ) {
+      const length = Math.min(bytes.length - at, 4096 - ((hva + at) % 4096));
+      this.processor.mmu.writeWatched(L.HOST_MEMORY + hva + at, bytes.subarray(at, at + length));
+      at += length;
+    }
+  }
+  invalidateEpt(): void {
+    this.processor.mmu.second.forget();
+    this.processor.mmu.flush();
+  }
+  translate(vcpu: number, linear: bigint): { gpa: number; entries: readonly bigint[] } | undefined {
+    this.select(vcpu);
+    this.refresh();
+    const found = this.processor.mmu.peek(Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n)));
+    return found === undefined ? undefined : { gpa: found.gpa, entries: found.entries };
+  }
+}
+
+interface Operands {
+  readonly a0: bigint;
+  readonly a1: bigint;
+  readonly a2: bigint;
+  readonly a3: bigint;
+  readonly a4: bigint;
+  readonly a5: bigint;
+}
+
+const NO_OPERANDS: Operands = { a0: 0n, a1: 0n, a2: 0n, a3: 0n, a4: 0n, a5: 0n };
+const NO_EXIT: VmExit = vmExit({});

@@ -1,0 +1,50 @@
+import type { VmExit } from '../kvm/guest.ts';
+
+/** Exception vectors. SDM Vol. 3, Table 6-1. */
+export const VECTOR = {
+  DE: 0, DB: 1, NMI: 2, BP: 3, OF: 4, BR: 5, UD: 6, NM: 7, DF: 8, TS: 10, NP: 11, SS: 12, GP: 13, PF: 14, MF: 16, AC: 17, XM: 19,
+} as const;
+
+/** Thrown inside the engine's TypeScript when the instruction at hand raises an exception. Never leaves the engine. */
+export class GuestFault {
+  readonly vector: number;
+  readonly error: number;
+  constructor(vector: number, error = 0) {
+    this.vector = vector;
+    this.error = error;
+  }
+}
+
+/** Thrown when the instruction at hand causes a VM exit. Never leaves the engine. */
+export class GuestExit {
+  readonly exit: VmExit;
+  constructor(exit: VmExit) {
+    this.exit = exit;
+  }
+}
+
+/** Thrown when a memory access met memory-mapped data KVM must fetch first. Never leaves the engine. */
+export class MmioNeeded {
+  readonly gpa: number;
+  readonly length: number;
+  constructor(gpa: number, length: number) {
+    this.gpa = gpa;
+    this.length = length;
+  }
+}
+
+/** Which vectors push an error code. */
+export const hasErrorCode = (vector: number): boolean =>
+  vector === VECTOR.DF || (vector >= VECTOR.TS && vector <= VECTOR.PF) || vector === VECTOR.AC;
+
+/** Contributory exceptions make a double fault of another. SDM Vol. 3, Table 6-5. */
+export const isContributory = (vector: number): boolean =>
+  vector === VECTOR.DE || (vector >= VECTOR.TS && vector <= VECTOR.GP);
+
+const NO_EXIT: VmExit = {
+  reason: 0, qualification: 0n, instructionLength: 0, instructionInfo: 0, interruptionInfo: 0, interruptionErrorCode: 0,
+  idtVectoringInfo: 0, idtVectoringErrorCode: 0, guestLinearAddress: 0n, guestPhysicalAddress: 0,
+};
+
+/** A VM exit with the given fields, the others zero. */
+export const vmExit = (fields: Partial<VmExit>): VmExit => ({ ...NO_EXIT, ...fields });

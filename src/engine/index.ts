@@ -1,0 +1,2 @@
+export { createEngine, type EngineOptions, type EngineRegion, type GuestEngine } from './engine.ts';
+export type { HandlerInstance, Instantiate } from './processor.ts';
