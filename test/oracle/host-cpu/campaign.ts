@@ -6,7 +6,7 @@ import type { Chance } from './encode.ts';
 import { generate } from './generate.ts';
 import type { HostCpu } from './host.ts';
 import { ourCpu } from './ours.ts';
-import type { CaseRecord } from './record.ts';
+import type { Bitness, CaseRecord } from './record.ts';
 
 const BATCH = 4096;
 /** Tries without a case after which a form is taken for one the two processors do not share. */
@@ -25,7 +25,7 @@ export interface Findings {
 export interface Plan {
   readonly seed: string;
   readonly cases: number;
-  readonly bitness: 32 | 64;
+  readonly bitness: Bitness;
   /** Only forms whose text matches. */
   readonly only?: RegExp;
 }

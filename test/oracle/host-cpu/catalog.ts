@@ -6,9 +6,12 @@ import {
   DecoderOptions,
   EncodingKind,
   Mnemonic,
+  type OpCodeInfo,
   OpCodeOperandKind as Kind,
   OpCodeTableKind,
 } from 'iced-x86';
+
+import type { Bitness } from './record.ts';
 
 /** One encodable form of an instruction, in what the generator needs to write its bytes. */
 export interface Form {
@@ -187,14 +190,19 @@ const ESCAPES = new Map<OpCodeTableKind, readonly number[]>([
 ]);
 const MANDATORY = [0, 0, 0x66, 0xf3, 0xf2];
 
-function formOf(code: Code, bitness: 32 | 64): Form | undefined {
+function existsIn(op: OpCodeInfo, bitness: Bitness): boolean {
+  if (bitness === 64) return op.mode64 && op.intelDecoder64;
+  return bitness === 32 ? op.mode32 && op.intelDecoder32 : op.mode16 && op.intelDecoder16;
+}
+
+function formOf(code: Code, bitness: Bitness): Form | undefined {
   const op = CodeExt.opCode(code);
   try {
     const leading = ESCAPES.get(op.table);
     const legacy = op.encoding === EncodingKind.Legacy;
     if (leading === undefined || !(legacy || op.encoding === EncodingKind.VEX)) return undefined;
     if (!op.isInstruction || op.isPrivileged || op.mustBeCpl0 || LEFT_OUT.has(op.mnemonic)) return undefined;
-    if (!(bitness === 64 ? op.mode64 && op.intelDecoder64 : op.mode32 && op.intelDecoder32)) return undefined;
+    if (!existsIn(op, bitness)) return undefined;
     if (op.isReservedNop || op.decoderOption !== 0 || LEFT_OUT_TEXT.test(op.instructionString)) return undefined;
     const kinds = Array.from({ length: op.opCount }, (_, i) => op.opKind(i));
     if (kinds.some((kind) => FAR.has(kind) || SPECIAL.has(kind) || FIXED_SEGMENTS.has(kind))) return undefined;
@@ -225,7 +233,7 @@ function formOf(code: Code, bitness: 32 | 64): Form | undefined {
 }
 
 /** Whether every CPUID feature the instruction needs is one the host and our processor share. */
-export function isShared(code: Uint8Array, bitness: 32 | 64): boolean {
+export function isShared(code: Uint8Array, bitness: Bitness): boolean {
   const decoder = new Decoder(bitness, code, DecoderOptions.None);
   const instruction = decoder.decode();
   const features = [...(instruction.cpuidFeatures() as Iterable<CpuidFeature>)];
@@ -235,7 +243,7 @@ export function isShared(code: Uint8Array, bitness: 32 | 64): boolean {
 }
 
 /** Every form a user-mode case can be made of, in iced's order. */
-export function forms(bitness: 32 | 64): readonly Form[] {
+export function forms(bitness: Bitness): readonly Form[] {
   const list: Form[] = [];
   for (const name of Object.keys(Code)) {
     const code = (Code as unknown as Record<string, unknown>)[name];

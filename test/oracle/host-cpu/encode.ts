@@ -1,6 +1,6 @@
 import { Decoder, DecoderOptions, type Instruction, OpCodeOperandKind as Kind } from 'iced-x86';
 import type { Form } from './catalog.ts';
-import { ENTRY } from './record.ts';
+import { type Bitness, codeOffset, ENTRY } from './record.ts';
 
 /** The only chance a case has: integers from a seeded stream. */
 export interface Chance {
@@ -55,7 +55,7 @@ function modRm(form: Form, chance: Chance): number[] {
 }
 
 /** Opcode and what precedes it; a guess that `encode` lets the decoder judge. */
-function head(form: Form, bitness: 32 | 64, chance: Chance): number[] {
+function head(form: Form, bitness: Bitness, chance: Chance): number[] {
   const wide = form.operandSize === 64;
   const opcode = form.opCodeLength === 2 ? [form.opCode >> 8, form.opCode & 0xff] : [form.opCode & 0xff];
   if (form.kinds.some((kind) => OPCODE_REGISTER.has(kind))) opcode[opcode.length - 1] += chance.below(8);
@@ -63,8 +63,8 @@ function head(form: Form, bitness: 32 | 64, chance: Chance): number[] {
   const bytes: number[] = form.fwait ? [0x9b] : [];
   if (form.canLock && chance.below(10) === 0) bytes.push(0xf0);
   if (form.canRep && chance.below(2) === 0) bytes.push(chance.below(3) === 0 && form.canRepne ? 0xf2 : 0xf3);
-  if (bitness === 64 && chance.below(12) === 0) bytes.push(0x67);
-  if (form.operandSize === 16 ? bitness !== (16 as number) : chance.below(40) === 0) bytes.push(0x66);
+  if (bitness !== 32 && chance.below(12) === 0) bytes.push(0x67);
+  if (needsOperandPrefix(form, bitness) || chance.below(40) === 0) bytes.push(0x66);
   if (form.mandatoryPrefix !== 0) bytes.push(form.mandatoryPrefix);
   if (bitness === 64 && (wide || chance.below(2) === 0)) {
     bytes.push(0x40 | (wide || form.w === 1 || chance.below(20) === 0 ? 8 : 0) | chance.below(8));
@@ -72,7 +72,10 @@ function head(form: Form, bitness: 32 | 64, chance: Chance): number[] {
   return [...bytes, ...form.escape, ...opcode];
 }
 
-function vex(form: Form, bitness: 32 | 64, chance: Chance): number[] {
+const needsOperandPrefix = ({ operandSize }: Form, bitness: Bitness): boolean =>
+  operandSize === 16 ? bitness !== 16 : operandSize === 32 && bitness === 16;
+
+function vex(form: Form, bitness: Bitness, chance: Chance): number[] {
   const pp = [0, 0x66, 0xf3, 0xf2].indexOf(form.mandatoryPrefix);
   const map = form.escape.length === 1 ? 1 : form.escape[1] === 0x38 ? 2 : 3;
   const inverted = bitness === 64 ? chance.below(8) << 5 : 0xe0;
@@ -84,7 +87,7 @@ function vex(form: Form, bitness: 32 | 64, chance: Chance): number[] {
 /** Bytes of one instruction of `form`, or undefined when the guesses did not come out as one. */
 export function encode(
   form: Form,
-  bitness: 32 | 64,
+  bitness: Bitness,
   chance: Chance,
 ): { code: Uint8Array; instruction: Instruction } | undefined {
   for (let attempt = 0; attempt < 12; attempt++) {
@@ -101,9 +104,9 @@ export function encode(
 }
 
 /** The instruction at the case's entry point. */
-export function decode(code: Uint8Array, bitness: 32 | 64): Instruction {
+export function decode(code: Uint8Array, bitness: Bitness): Instruction {
   const decoder = new Decoder(bitness, code, DecoderOptions.None);
-  decoder.ip = BigInt(ENTRY);
+  decoder.ip = BigInt(codeOffset(ENTRY, bitness));
   const instruction = decoder.decode();
   decoder.free();
   return instruction;

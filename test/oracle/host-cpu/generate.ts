@@ -14,10 +14,19 @@ import type { Form } from './catalog.ts';
 import { isShared } from './catalog.ts';
 import { type Chance, decode, encode } from './encode.ts';
 import { randomFxImage, randomGpr } from './values.ts';
-import { CaseRecord, CODE_BASE, ENTRY, WINDOW_BASE, WINDOW_SIZE } from './record.ts';
+import {
+  type Bitness,
+  CaseRecord,
+  CODE_BASE,
+  codeOffset,
+  dataOffset,
+  ENTRY,
+  WINDOW_BASE,
+  WINDOW_SIZE,
+} from './record.ts';
 
 /** Branches land here: INT3 as far as the eye reaches. */
-const LANDING = BigInt(CODE_BASE + 0x900);
+const LANDING = CODE_BASE + 0x900;
 const MIDDLE = WINDOW_BASE + WINDOW_SIZE / 2;
 const STATUS_FLAGS = 0x8d5;
 const DIRECTION = 0x400;
@@ -49,7 +58,7 @@ const infoFactory = new InstructionInfoFactory();
 const number = (register: Register): number => RegisterExt.number(RegisterExt.fullRegister(register));
 
 /** A random case of `form`; undefined when this attempt came to nothing. */
-export function generate(form: Form, bitness: 32 | 64, chance: Chance): CaseRecord | undefined {
+export function generate(form: Form, bitness: Bitness, chance: Chance): CaseRecord | undefined {
   const encoded = encode(form, bitness, chance);
   if (encoded === undefined) return undefined;
   const { code, instruction } = encoded;
@@ -69,12 +78,12 @@ export function generate(form: Form, bitness: 32 | 64, chance: Chance): CaseReco
   return record;
 }
 
-function randomState(record: CaseRecord, chance: Chance, bitness: 32 | 64): void {
+function randomState(record: CaseRecord, chance: Chance, bitness: Bitness): void {
   for (let i = 0; i < (bitness === 64 ? 16 : 8); i++) {
     const value = randomGpr(chance);
     record.setGpr(i, bitness === 64 ? value : BigInt.asUintN(32, value));
   }
-  record.setGpr(4, BigInt(MIDDLE + 8 * (chance.below(9) - 4)));
+  record.setGpr(4, BigInt(dataOffset(MIDDLE, bitness) + 8 * (chance.below(9) - 4)));
   record.rflags =
     0x202 | (Number(chance.bits64() & 0xffffn) & (STATUS_FLAGS | (chance.below(4) === 0 ? DIRECTION : 0)));
   const fill = chance.below(3);
@@ -86,17 +95,15 @@ function randomState(record: CaseRecord, chance: Chance, bitness: 32 | 64): void
 }
 
 /** Forms that two makers of processors read differently, or that would not end. */
-function isUncommon(instruction: Instruction, code: Uint8Array, bitness: 32 | 64): boolean {
+function isUncommon(instruction: Instruction, code: Uint8Array, bitness: Bitness): boolean {
   const prefixed = code.subarray(0, 4).includes(0x66);
-  if (instruction.op0Kind === OpKind.NearBranch16 || (isBranch(instruction) && prefixed)) return true;
+  const is16 = prefixed !== (bitness === 16);
+  if (isBranch(instruction) && prefixed) return true;
   const segment = instruction.segmentPrefix;
   if (segment === Register.FS || segment === Register.GS || segment === Register.CS) return true;
   const mnemonic = instruction.mnemonic;
-  if ((mnemonic === Mnemonic.Shld || mnemonic === Mnemonic.Shrd) && instruction.op0Kind !== OpKind.Memory) {
-    // With 16-bit operands a count above 16 has no defined result.
-    if (RegisterExt.fullRegister32(instruction.op0Register) !== instruction.op0Register && prefixed) return true;
-  }
-  if ((mnemonic === Mnemonic.Shld || mnemonic === Mnemonic.Shrd) && prefixed) return true;
+  // With 16-bit operands a count above 16 has no defined result.
+  if ((mnemonic === Mnemonic.Shld || mnemonic === Mnemonic.Shrd) && is16) return true;
   if (mnemonic === Mnemonic.Enter && code[code.length - 2] > 0x40) return true;
   if (mnemonic === Mnemonic.Movsxd && prefixed) return true;
   return bitness === 32 && instruction.hasLockPrefix && mnemonic === Mnemonic.Mov;
@@ -124,7 +131,7 @@ function aim(
   record: CaseRecord,
   code: Uint8Array,
   instruction: Instruction,
-  bitness: 32 | 64,
+  bitness: Bitness,
   chance: Chance,
 ): boolean {
   const info = infoFactory.info(instruction);
@@ -141,7 +148,7 @@ function aimOne(
   code: Uint8Array,
   instruction: Instruction,
   memory: UsedMemory,
-  bitness: 32 | 64,
+  bitness: Bitness,
   chance: Chance,
 ): boolean {
   const size = Math.max(1, MemorySizeExt.size(memory.memorySize));
@@ -152,8 +159,8 @@ function aimOne(
     base === Register.None && index === Register.None
       ? bitness
       : 8 * RegisterExt.size(base === Register.None ? index : base);
-  if (width === 16) return false;
-  let offset = BigInt(target);
+  if (width === 16 && bitness !== 16) return false;
+  let offset = BigInt(dataOffset(target, bitness));
   let own = BigInt(memory.displacement);
   if (base === index && base !== Register.None) {
     const value = BigInt.asUintN(width, offset - own) / BigInt(1 + memory.scale);
@@ -176,14 +183,14 @@ function aimOne(
   return true;
 }
 
-function set(record: CaseRecord, register: Register, value: bigint, bitness: 32 | 64): void {
+function set(record: CaseRecord, register: Register, value: bigint, bitness: Bitness): void {
   const keep = RegisterExt.size(register) === 1 ? record.gpr(number(register)) & ~0xffn : 0n;
   const wide = RegisterExt.size(register) === 1 ? value & 0xffn : value;
   record.setGpr(number(register), bitness === 64 ? keep | wide : BigInt.asUintN(32, keep | wide));
 }
 
 /** Change the displacement in the code bytes so that the operand lies at `target`. */
-function patch(code: Uint8Array, instruction: Instruction, target: bigint, bitness: 32 | 64): boolean {
+function patch(code: Uint8Array, instruction: Instruction, target: bigint, bitness: Bitness): boolean {
   const decoder = new Decoder(bitness, code, DecoderOptions.None);
   const probe = decoder.decode();
   const at = decoder.getConstantOffsets(probe);
@@ -191,10 +198,11 @@ function patch(code: Uint8Array, instruction: Instruction, target: bigint, bitne
   at.free();
   probe.free();
   decoder.free();
-  if (displacementSize < 4) return false;
+  if (displacementSize < (bitness === 16 ? 2 : 4)) return false;
   const value = instruction.isIpRelMemoryOperand ? target - BigInt(ENTRY + code.length) : target;
   const view = new DataView(code.buffer, code.byteOffset, code.length);
   if (displacementSize === 8) view.setBigInt64(displacementOffset, value, true);
+  else if (displacementSize === 2) view.setInt16(displacementOffset, Number(BigInt.asIntN(16, value)), true);
   else view.setInt32(displacementOffset, Number(BigInt.asIntN(32, value)), true);
   return true;
 }
@@ -217,14 +225,14 @@ function tame(record: CaseRecord, instruction: Instruction, chance: Chance): voi
   }
   if (mnemonic === Mnemonic.Div || mnemonic === Mnemonic.Idiv) tameDivision(record, chance);
   if (isBranch(instruction)) tameBranch(record, instruction, chance);
-  const stack = Number(record.gpr(4)) - WINDOW_BASE;
+  const stack = Number(record.gpr(4)) - dataOffset(WINDOW_BASE, record.bitness);
   if (mnemonic === Mnemonic.Popf || mnemonic === Mnemonic.Popfd || mnemonic === Mnemonic.Popfq) {
     // Neither the trap flag nor alignment checks, which belong to the helper's surroundings.
     record.window[stack + 1] &= 0x0e;
     record.window[stack + 2] &= 0x20;
   }
   if (mnemonic === Mnemonic.Leave || mnemonic === Mnemonic.Enter)
-    record.setGpr(5, BigInt(MIDDLE + 8 * chance.below(8)));
+    record.setGpr(5, BigInt(dataOffset(MIDDLE, record.bitness) + 8 * chance.below(8)));
 }
 
 function tameDivision(record: CaseRecord, chance: Chance): void {
@@ -234,28 +242,31 @@ function tameDivision(record: CaseRecord, chance: Chance): void {
   if (kind === 3) record.setGpr(0, record.gpr(0) & 0x7fn);
 }
 
-/** Direct branches: one byte of displacement stays ahead within the page, four lead to the landing. */
+/** Direct branches: one byte of displacement stays ahead within the page, more lead to the landing. */
 function tameDirect(record: CaseRecord, chance: Chance): void {
   const code = record.code;
-  const first = code.findIndex((byte, i) => !(byte === 0x67 || (i < code.length - 2 && (byte & 0xf0) === 0x40)));
-  const long = code[first] === 0xe8 || code[first] === 0xe9 || code[first] === 0x0f;
-  if (!long) code[code.length - 1] = chance.below(2) === 0 ? chance.below(100) + 1 : 0x80 + chance.below(100);
-  else
-    new DataView(code.buffer, code.byteOffset).setInt32(code.length - 4, Number(LANDING) - ENTRY - code.length, true);
+  const isRex = (byte: number): boolean => record.bitness === 64 && (byte & 0xf0) === 0x40;
+  const first = code.findIndex((byte) => byte !== 0x67 && !isRex(byte));
+  const size = code.length - first - (code[first] === 0x0f ? 2 : 1);
+  const view = new DataView(code.buffer, code.byteOffset);
+  if (size === 4) view.setInt32(code.length - 4, LANDING - ENTRY - code.length, true);
+  else if (size === 2) view.setInt16(code.length - 2, LANDING - ENTRY - code.length, true);
+  else code[code.length - 1] = chance.below(2) === 0 ? chance.below(100) + 1 : 0x80 + chance.below(100);
 }
 
 function tameBranch(record: CaseRecord, instruction: Instruction, chance: Chance): void {
-  if (instruction.op0Kind === OpKind.NearBranch64 || instruction.op0Kind === OpKind.NearBranch32) {
+  if ([OpKind.NearBranch16, OpKind.NearBranch32, OpKind.NearBranch64].includes(instruction.op0Kind)) {
     tameDirect(record, chance);
     return;
   }
   const view = new DataView(record.window.buffer, record.window.byteOffset, WINDOW_SIZE);
+  const landing = BigInt(codeOffset(LANDING, record.bitness));
   const put = (address: number) => {
-    if (address >= WINDOW_BASE && address <= WINDOW_BASE + WINDOW_SIZE - 8)
-      view.setBigUint64(address - WINDOW_BASE, LANDING, true);
+    const at = address - dataOffset(WINDOW_BASE, record.bitness);
+    if (at >= 0 && at <= WINDOW_SIZE - 8) view.setBigUint64(at, landing, true);
   };
   if (instruction.mnemonic === Mnemonic.Ret) put(Number(record.gpr(4)));
-  if (instruction.op0Kind === OpKind.Register) record.setGpr(number(instruction.op0Register), LANDING);
+  if (instruction.op0Kind === OpKind.Register) record.setGpr(number(instruction.op0Register), landing);
   else if (instruction.op0Kind === OpKind.Memory) put(effectiveAddress(record, instruction));
 }
 

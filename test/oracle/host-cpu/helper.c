@@ -6,6 +6,7 @@
  * the instruction runs, and the INT3 behind it (or the fault it raised) brings the new state back.
  */
 #define _GNU_SOURCE
+#include <asm/ldt.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -23,6 +25,10 @@
 #define CODE 0x300000ul
 #define ENTRY 0x300800ul
 #define HUNG 255u
+/* 16-bit segments of the local descriptor table. */
+#define CODE16 0x7ul
+#define DATA16 0xful
+#define DATA16_BASE 0x1f8000ul
 
 struct record {
   uint8_t length, mode, pad0[14];
@@ -45,6 +51,10 @@ static size_t alarmed; /* 1 + the case in which the last alarm rang */
 static gregset_t home;
 static uint8_t home_fx[512];
 
+static void use_data_segments(uint64_t selector) {
+  __asm__ volatile("mov %0, %%ds; mov %0, %%es" ::"r"(selector));
+}
+
 static void load(ucontext_t *uc, const struct record *r) {
   memset((void *)ENTRY, 0xcc, 16);
   memcpy((void *)ENTRY, r->code, r->length);
@@ -52,9 +62,11 @@ static void load(ucontext_t *uc, const struct record *r) {
   greg_t *g = uc->uc_mcontext.gregs;
   for (int i = 0; i < 16; i++) g[ORDER[i]] = (greg_t)r->gpr[i];
   g[REG_EFL] = (greg_t)r->rflags;
-  g[REG_RIP] = (greg_t)ENTRY;
-  uint64_t cs = r->mode == 0 ? 0x33 : 0x23;
-  g[REG_CSGSFS] = (greg_t)((home[REG_CSGSFS] & ~0xffffull) | cs);
+  const uint64_t cs = r->mode == 0 ? 0x33 : r->mode == 1 ? 0x23 : CODE16;
+  const uint64_t ss = r->mode == 2 ? DATA16 : 0x2b;
+  g[REG_RIP] = (greg_t)(r->mode == 2 ? ENTRY - CODE : ENTRY);
+  g[REG_CSGSFS] = (greg_t)((home[REG_CSGSFS] & 0x0000ffffffff0000ull) | cs | (ss << 48));
+  use_data_segments(ss);
   uint8_t *fx = (uint8_t *)uc->uc_mcontext.fpregs;
   memcpy(fx, r->fx, 464);
   *(uint64_t *)(fx + 512) |= 3; /* XSTATE_BV: the x87 and SSE parts are present */
@@ -105,6 +117,15 @@ static void *map(unsigned long address, size_t size, int protection) {
   return p;
 }
 
+static void make_segments(void) {
+  struct user_desc code = {.entry_number = 0, .base_addr = CODE, .limit = 0xffff, .contents = 2};
+  struct user_desc data = {.entry_number = 1, .base_addr = DATA16_BASE, .limit = 0xffff, .contents = 0};
+  if (syscall(SYS_modify_ldt, 1, &code, sizeof code) || syscall(SYS_modify_ldt, 1, &data, sizeof data)) {
+    fprintf(stderr, "host-cpu helper: no 16-bit segments here: %s\n", strerror(errno));
+    exit(4);
+  }
+}
+
 static void read_records(void) {
   size_t size = 0, room = 1 << 20;
   uint8_t *bytes = malloc(room);
@@ -121,6 +142,7 @@ int main(void) {
   read_records();
   map(DATA, DATA_SIZE, PROT_READ | PROT_WRITE);
   memset(map(CODE, 0x1000, PROT_READ | PROT_WRITE | PROT_EXEC), 0xcc, 0x1000);
+  make_segments();
   stack_t stack = {.ss_sp = malloc(1 << 20), .ss_size = 1 << 20};
   sigaltstack(&stack, NULL);
   struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
@@ -129,7 +151,7 @@ int main(void) {
   struct itimerval beat = {{0, 20000}, {0, 20000}};
   setitimer(ITIMER_REAL, &beat, NULL);
   /* 32-bit code needs usable data segments; 64-bit code ignores them. */
-  __asm__ volatile("mov %0, %%ds; mov %0, %%es" ::"r"(0x2b));
+  use_data_segments(0x2b);
   if (count > 0) __asm__ volatile("int3" ::: "memory");
   memset(&beat, 0, sizeof beat);
   setitimer(ITIMER_REAL, &beat, NULL);

@@ -52,8 +52,8 @@ describe.skipIf(missing !== undefined)('the host-CPU oracle', () => {
     expect(after.vector).toBe(255);
   });
 
-  test.each([64, 32] as const)(
-    'makes cases of more than a thousand forms in %d-bit mode, and equal seeds equal cases',
+  test.each([64, 32, 16] as const)(
+    'makes cases of hundreds of forms in %d-bit mode, and equal seeds equal cases',
     (bitness) => {
       const make = () => {
         const chance = chanceOf('forms');

@@ -9,7 +9,17 @@ import {
   EPTP_WRITE_BACK,
   eptWord,
 } from '../../../src/memory/ept-pool.ts';
-import { type CaseRecord, CODE_BASE, DATA_BASE, DATA_SIZE, ENTRY, WINDOW_BASE } from './record.ts';
+import {
+  type CaseRecord,
+  CODE_BASE,
+  CODE_BASE_16,
+  codeOffset,
+  DATA_BASE_16,
+  DATA_BASE,
+  DATA_SIZE,
+  ENTRY,
+  WINDOW_BASE,
+} from './record.ts';
 
 const PML4 = 0x10000;
 const PDPT = 0x11000;
@@ -22,6 +32,8 @@ const UNRESTRICTED_GUEST = 1 << 7;
 const EXCEPTION_OR_NMI = 0;
 const CODE_64 = { selector: 0x33, base: 0n, limit: 0xffffffff, access: 0xa0fb };
 const CODE_32 = { selector: 0x23, base: 0n, limit: 0xffffffff, access: 0xc0fb };
+const CODE_16 = { selector: 0x7, base: BigInt(CODE_BASE_16), limit: 0xffff, access: 0x00fb };
+const DATA_16 = { selector: 0xf, base: BigInt(DATA_BASE_16), limit: 0xffff, access: 0x00f3 };
 const DATA = { selector: 0x2b, base: 0n, limit: 0xffffffff, access: 0xc0f3 };
 /** More than any REP count the generator gives. */
 const BUDGET = 2000;
@@ -115,9 +127,10 @@ function run(guest: Guest, vcpu: number, registers: Registers, before: CaseRecor
   code.set(before.code);
   guest.writeHost(ENTRY, code);
   for (let i = 0; i < 16; i++) registers.setGpr(i, before.gpr(i));
-  registers.setSegment(1, before.bitness === 64 ? CODE_64 : CODE_32);
+  registers.setSegment(1, before.bitness === 64 ? CODE_64 : before.bitness === 32 ? CODE_32 : CODE_16);
+  for (const index of [0, 2, 3]) registers.setSegment(index, before.bitness === 16 ? DATA_16 : DATA);
   registers.rflags = BigInt(before.rflags);
-  registers.rip = BigInt(ENTRY);
+  registers.rip = BigInt(codeOffset(ENTRY, before.bitness));
   registers.interruptibility = 0;
   const area = new Uint8Array(576);
   area.set(before.fx.subarray(0, 464));

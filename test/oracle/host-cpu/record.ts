@@ -3,6 +3,12 @@
  * helper.c has the same layout as a C struct.
  */
 
+/** Operand and address size of the code segment: protected mode 16 and 32 bits, long mode. */
+export type Bitness = 16 | 32 | 64;
+
+/** What the mode byte says, in order. */
+const MODES: readonly Bitness[] = [64, 32, 16];
+
 export const RECORD_SIZE = 1216;
 export const DATA_BASE = 0x200000;
 export const DATA_SIZE = 0x2000;
@@ -13,6 +19,17 @@ export const CODE_BASE = 0x300000;
 /** Where the instruction lies; the rest of its page is INT3. */
 export const ENTRY = 0x300800;
 export const INT3 = 3;
+/** Bases of the 16-bit segments: everything else is flat. */
+export const CODE_BASE_16 = 0x300000;
+export const DATA_BASE_16 = 0x1f8000;
+
+/** A linear data address as an offset of the mode's data segments. */
+export const dataOffset = (linear: number, bitness: Bitness): number =>
+  bitness === 16 ? linear - DATA_BASE_16 : linear;
+
+/** A linear code address as an offset of the mode's code segment. */
+export const codeOffset = (linear: number, bitness: Bitness): number =>
+  bitness === 16 ? linear - CODE_BASE_16 : linear;
 
 const GPR = 32;
 const RFLAGS = 160;
@@ -36,17 +53,17 @@ export class CaseRecord {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, RECORD_SIZE);
   }
 
-  get bitness(): 32 | 64 {
-    return this.bytes[1] === 0 ? 64 : 32;
+  get bitness(): Bitness {
+    return MODES[this.bytes[1]];
   }
 
   get code(): Uint8Array {
     return this.bytes.subarray(16, 16 + this.bytes[0]);
   }
 
-  setCode(code: Uint8Array, bitness: 32 | 64): void {
+  setCode(code: Uint8Array, bitness: Bitness): void {
     this.bytes[0] = code.length;
-    this.bytes[1] = bitness === 64 ? 0 : 1;
+    this.bytes[1] = MODES.indexOf(bitness);
     this.bytes.set(code, 16);
   }
 

@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { campaign, type Findings, type Plan } from './campaign.ts';
 import type { Guest } from '../../../src/kvm/guest.ts';
 import { hostCpuMissing, openHostCpu } from './host.ts';
@@ -7,8 +6,8 @@ import { hostCpuMissing, openHostCpu } from './host.ts';
 export function runCampaigns(newGuest: () => Guest, plan: Omit<Plan, 'bitness'>): Findings[] {
   const host = openHostCpu();
   try {
-    return ([64, 32] as const).map((bitness) => {
-      const cases = Math.ceil((plan.cases * (bitness === 64 ? 3 : 1)) / 4);
+    return ([64, 32, 16] as const).map((bitness) => {
+      const cases = Math.ceil((plan.cases * (bitness === 64 ? 2 : 1)) / 4);
       return campaign({ ...plan, cases, bitness }, newGuest(), host);
     });
   } finally {
