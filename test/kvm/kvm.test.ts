@@ -1,46 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { MachineEvent } from '../../src/events/vocabulary.ts';
-import type { Emulated } from '../../src/kvm/guest.ts';
 import * as io from '../../src/kvm/ioctls.ts';
-import { createKvm, type KvmKernel } from '../../src/kvm/kvm.ts';
-import { createFakeGuest, exitOf, type FakeGuest, type Scripted } from './fake-guest.ts';
-
-interface Bench {
-  kvm: KvmKernel;
-  guest: FakeGuest;
-  events: MachineEvent[];
-  vm: number;
-  vcpu: number;
-}
-
-const kinds = (events: readonly MachineEvent[]): string[] => events.map((event) => event.kind);
-
-function bench(script: Scripted[], emulations: Emulated[] = [], irqchip = true): Bench {
-  const guest = createFakeGuest(script, emulations);
-  const events: MachineEvent[] = [];
-  const kvm = createKvm(guest, {
-    now: () => guest.ticks * 8,
-    hostTsc: () => BigInt(guest.ticks * 16),
-    raise: (event) => void events.push(event),
-    wallClockAtPowerOn: 0n,
-  });
-  const fd = kvm.open();
-  const vm = kvm.ioctl(fd, io.KVM_CREATE_VM);
-  if (irqchip) kvm.ioctl(vm, io.KVM_CREATE_IRQCHIP);
-  const vcpu = kvm.ioctl(vm, io.KVM_CREATE_VCPU, 0);
-  const supported: io.CpuidTable = { entries: [] };
-  kvm.ioctl(fd, io.KVM_GET_SUPPORTED_CPUID, supported);
-  kvm.ioctl(vcpu, io.KVM_SET_CPUID2, supported);
-  kvm.ioctl(vm, io.KVM_SET_USER_MEMORY_REGION, {
-    slot: 0,
-    flags: 0,
-    guestPhysAddr: 0,
-    memorySize: 0x100000,
-    userspaceAddr: 0,
-  });
-  events.length = 0;
-  return { kvm, guest, events, vm, vcpu };
-}
+import { bench, kinds } from './bench.ts';
+import { exitOf } from './fake-guest.ts';
 
 describe('KVM', () => {
   it('answers CPUID in the kernel and goes on after the instruction', () => {
