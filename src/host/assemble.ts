@@ -1,6 +1,6 @@
 import { invariant } from '../base/invariant.ts';
-import { Problem } from '../base/problem.ts';
 import type { HostRequest } from '../devices/device.ts';
+import { createEngine } from '../engine/index.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { createKvm, type KvmKernel } from '../kvm/kvm.ts';
 import type { KvmState } from '../kvm/state.ts';
@@ -9,6 +9,7 @@ import { CHANCE } from '../replay/sources/random.ts';
 import { createMachinePc, type Vmm } from '../vmm/index.ts';
 import type { Images } from './images.ts';
 import { type MachineDescription, machineOptions } from './machine-description.ts';
+import { instantiate } from './wasm.ts';
 
 /** What a machine is built from, besides the code: equal values give equal runs. */
 export interface Assembly {
@@ -38,7 +39,7 @@ export function assemble(assembly: Assembly): Assembled {
   let vmm: Vmm | undefined;
   let kvm: KvmKernel | undefined;
   const parts: MachineParts = {
-    engine: assembly.engine ?? liveEngine,
+    engine: assembly.engine ?? liveEngine(description),
     kvm: (guest, host) => {
       kvm = createKvm(guest, host);
       return kvm;
@@ -70,6 +71,17 @@ export function assemble(assembly: Assembly): Assembled {
   };
 }
 
-function liveEngine(): never {
-  throw new Problem('The machine is not assembled yet.');
-}
+/** Host memory beside guest RAM: firmware, option ROM, and room for what rounding takes. */
+const ROM_BYTES = 8 << 20;
+
+/** The processor itself, with host memory for this machine. */
+const liveEngine =
+  ({ memory }: MachineDescription): MachineParts['engine'] =>
+  (time) =>
+    createEngine({
+      hostBytes: memory * 2 ** 20 + ROM_BYTES,
+      instantiate,
+      hostTsc: () => time.hostTsc(),
+      tscPerTick: time.tscPerTick,
+      random: () => time.random(),
+    });
