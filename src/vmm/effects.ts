@@ -3,6 +3,7 @@ import { driveSlot, type Piix3State } from '../devices/piix3/index.ts';
 import { KVM_GET_PIT2, KVM_IRQ_LINE_STATUS, KVM_SET_PIT2 } from '../kvm/ioctls.ts';
 import type { Machine, Part } from './machine.ts';
 import { readBytes, writeBytes } from './memory/address-space.ts';
+import { vmIoctl } from './traced-kvm.ts';
 
 /** The part that routes PCI interrupts to ISA lines. */
 export const ISA_BRIDGE = 'piix3';
@@ -28,7 +29,10 @@ export function effectsOf(machine: () => Machine, part: Part): Effects {
   };
 }
 
-/** Raise or lower a global system interrupt of the in-kernel controllers. */
+/**
+ * Raise or lower a global system interrupt of the in-kernel controllers.
+ * Deviation: without QEMU's kvm_vm_ioctl event; KVM's own kvm_set_irq says all of it.
+ */
 export function driveGsi(machine: Machine, gsi: number, high: boolean): void {
   machine.kvm.ioctl(machine.fds.vm, KVM_IRQ_LINE_STATUS, { irq: gsi, level: high ? 1 : 0, status: 0 });
 }
@@ -51,9 +55,9 @@ function drivePin(machine: Machine, part: Part, name: string, high: boolean): vo
 /** QEMU's kvm_pit_irq_control: the PIT loses its line while the HPET's timer 0 has it. */
 function enablePit(machine: Machine, enabled: boolean): void {
   const pit = { channels: [], flags: 0 };
-  machine.kvm.ioctl(machine.fds.vm, KVM_GET_PIT2, pit);
+  vmIoctl(machine, machine.fds.vm, KVM_GET_PIT2, pit);
   pit.flags = enabled ? pit.flags & ~PIT_HPET_LEGACY : pit.flags | PIT_HPET_LEGACY;
-  machine.kvm.ioctl(machine.fds.vm, KVM_SET_PIT2, pit);
+  vmIoctl(machine, machine.fds.vm, KVM_SET_PIT2, pit);
 }
 
 function driveIntxLine(machine: Machine, line: { slot: number; pin: number; high: boolean }): void {

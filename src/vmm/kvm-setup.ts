@@ -1,23 +1,29 @@
-import { invariant } from '../base/invariant.ts';
-import type { Kvm } from '../kvm/api.ts';
 import {
   type CpuidTable,
+  KVM_CHECK_EXTENSION,
   KVM_CREATE_IRQCHIP,
   KVM_CREATE_PIT2,
   KVM_CREATE_VCPU,
   KVM_CREATE_VM,
+  KVM_ENABLE_CAP,
   KVM_GET_API_VERSION,
+  KVM_GET_CLOCK,
+  KVM_GET_MSR_FEATURE_INDEX_LIST,
+  KVM_GET_MSR_INDEX_LIST,
   KVM_GET_SUPPORTED_CPUID,
   KVM_GET_VCPU_MMAP_SIZE,
   KVM_SET_CPUID2,
   KVM_SET_GSI_ROUTING,
   KVM_SET_IDENTITY_MAP_ADDR,
   KVM_SET_TSS_ADDR,
+  KVM_X86_GET_MCE_CAP_SUPPORTED,
+  KVM_X86_SET_MSR_FILTER,
+  KVM_X86_SETUP_MCE,
 } from '../kvm/ioctls.ts';
 import { cpuidOf } from './cpuid.ts';
-import type { VmmHost } from './host.ts';
 import type { VmFds } from './machine.ts';
 import type { ProcessorId } from './pc/machine-tables.ts';
+import { kvmIoctl, type TracedKvm, vcpuIoctl, vmIoctl } from './traced-kvm.ts';
 
 /** A virtual machine and what its processors call themselves. */
 export interface CreatedVm {
@@ -25,37 +31,64 @@ export interface CreatedVm {
   readonly processorId: ProcessorId;
 }
 
-/** Make a virtual machine with in-kernel interrupt controllers, in the order QEMU 7.2 makes its ioctls. */
-export function createVm(kvm: Kvm, host: VmmHost, cpus: number): CreatedVm {
-  const kvmFd = kvm.open();
-  const demand = (fd: number, request: number, arg?: unknown): number => {
-    const ret = kvm.ioctl(fd, request, arg);
-    invariant(ret >= 0, 'KVM makes what QEMU asks for', { request, ret });
-    return ret;
-  };
-  demand(kvmFd, KVM_GET_API_VERSION);
-  const vm = demand(kvmFd, KVM_CREATE_VM, 0);
-  demand(vm, KVM_SET_IDENTITY_MAP_ADDR, IDENTITY_MAP);
-  demand(vm, KVM_SET_TSS_ADDR, IDENTITY_MAP + 0x1000);
-  demand(vm, KVM_CREATE_IRQCHIP);
-  const supported: CpuidTable = { entries: [] };
-  demand(kvmFd, KVM_GET_SUPPORTED_CPUID, supported);
-  const vcpus: number[] = [];
-  for (let id = 0; id < cpus; id++) {
-    host.raise({ kind: 'kvm_init_vcpu', index: id, id });
-    vcpus.push(demand(vm, KVM_CREATE_VCPU, id));
-    demand(kvmFd, KVM_GET_VCPU_MMAP_SIZE);
-    demand(vcpus[id]!, KVM_SET_CPUID2, { entries: cpuidOf(supported.entries, id, cpus) });
+/** Make a virtual machine with in-kernel interrupt controllers by the ioctls QEMU 7.2 makes, in its order. */
+export function createVm(traced: TracedKvm, cpus: number): CreatedVm {
+  const kvm = traced.kvm.open();
+  kvmIoctl(traced, kvm, KVM_GET_API_VERSION);
+  check(traced, kvm, ['IMMEDIATE_EXIT', 'NR_MEMSLOTS', 'MULTI_ADDRESS_SPACE']);
+  const vm = kvmIoctl(traced, kvm, KVM_CREATE_VM, 0);
+  vmIoctl(traced, vm, KVM_CHECK_EXTENSION, CAP.NR_VCPUS);
+  check(traced, kvm, REQUIRED);
+  enable(traced, vm, CAP.MANUAL_DIRTY_LOG_PROTECT2, DIRTY_LOG_MANUAL_AND_INITIALLY_SET);
+  check(traced, kvm, OPTIONAL);
+  enable(traced, vm, CAP.EXCEPTION_PAYLOAD, 1n);
+  check(traced, kvm, ['X86_TRIPLE_FAULT_EVENT']);
+  enable(traced, vm, CAP.X86_TRIPLE_FAULT_EVENT, 1n);
+  for (const request of [KVM_GET_MSR_INDEX_LIST, KVM_GET_MSR_FEATURE_INDEX_LIST]) {
+    kvmIoctl(traced, kvm, request, { indices: [] });
   }
+  vmIoctl(traced, vm, KVM_SET_IDENTITY_MAP_ADDR, IDENTITY_MAP);
+  vmIoctl(traced, vm, KVM_SET_TSS_ADDR, IDENTITY_MAP + 0x1000);
+  enable(traced, vm, CAP.X86_USER_SPACE_MSR, MSR_EXIT_REASON_FILTER);
+  vmIoctl(traced, vm, KVM_X86_SET_MSR_FILTER, { flags: 0, ranges: [] });
+  vmIoctl(traced, vm, KVM_CREATE_IRQCHIP);
+  const supported: CpuidTable = { entries: [] };
+  kvmIoctl(traced, kvm, KVM_GET_SUPPORTED_CPUID, supported);
+  const fds = { kvm, vm, vcpus: [] as number[] };
+  for (let id = 0; id < cpus; id++) createVcpu({ ...traced, fds }, supported, id, cpus);
+  vmIoctl(traced, vm, KVM_GET_CLOCK, { clock: 0n, flags: 0 });
   const version = supported.entries.find((entry) => entry.function === 1);
-  return { fds: { kvm: kvmFd, vm, vcpus }, processorId: [version?.eax ?? 0, version?.edx ?? 0] };
+  return { fds, processorId: [version?.eax ?? 0, version?.edx ?? 0] };
 }
 
 /** The routes of a PC, then the timer chip: what QEMU does once the board is there. */
-export function createInterruptRoutes(kvm: Kvm, host: VmmHost, vm: number): void {
-  host.raise({ kind: 'kvm_irqchip_commit_routes' });
-  kvm.ioctl(vm, KVM_SET_GSI_ROUTING, { entries: pcRoutes() });
-  kvm.ioctl(vm, KVM_CREATE_PIT2, { flags: PIT_SPEAKER_DUMMY });
+export function createInterruptRoutes(traced: TracedKvm, vm: number): void {
+  traced.host.raise({ kind: 'kvm_irqchip_commit_routes' });
+  vmIoctl(traced, vm, KVM_SET_GSI_ROUTING, { entries: pcRoutes() });
+  vmIoctl(traced, vm, KVM_CREATE_PIT2, { flags: PIT_SPEAKER_DUMMY });
+}
+
+function createVcpu(
+  traced: TracedKvm & { readonly fds: { readonly kvm: number; readonly vm: number; readonly vcpus: number[] } },
+  supported: CpuidTable,
+  id: number,
+  cpus: number,
+): void {
+  const { fds, host } = traced;
+  host.raise({ kind: 'kvm_init_vcpu', index: id, id });
+  fds.vcpus.push(vmIoctl(traced, fds.vm, KVM_CREATE_VCPU, id));
+  kvmIoctl(traced, fds.kvm, KVM_GET_VCPU_MMAP_SIZE);
+  kvmIoctl(traced, fds.kvm, KVM_X86_GET_MCE_CAP_SUPPORTED, { cap: 0n });
+  vcpuIoctl(traced, id, KVM_X86_SETUP_MCE, MCE_TEN_BANKS);
+  vcpuIoctl(traced, id, KVM_SET_CPUID2, { entries: cpuidOf(supported.entries, id, cpus) });
+}
+
+function check(traced: TracedKvm, fd: number, capabilities: readonly (keyof typeof CAP)[]): void {
+  for (const name of capabilities) kvmIoctl(traced, fd, KVM_CHECK_EXTENSION, CAP[name]);
+}
+
+function enable(traced: TracedKvm, vm: number, cap: number, arg: bigint): void {
+  vmIoctl(traced, vm, KVM_ENABLE_CAP, { cap, args: [arg] });
 }
 
 interface Route {
@@ -77,6 +110,72 @@ function pcRoutes(): Route[] {
   return routes;
 }
 
+/** Capability numbers. Linux include/uapi/linux/kvm.h. */
+const CAP = {
+  USER_MEMORY: 3,
+  SET_TSS_ADDR: 4,
+  EXT_CPUID: 7,
+  NR_VCPUS: 9,
+  NR_MEMSLOTS: 10,
+  MP_STATE: 14,
+  COALESCED_MMIO: 15,
+  DESTROY_MEMORY_REGION_WORKS: 21,
+  JOIN_MEMORY_REGIONS_WORKS: 30,
+  IRQFD: 32,
+  PIT_STATE2: 35,
+  IOEVENTFD: 36,
+  VCPU_EVENTS: 41,
+  DEBUGREGS: 50,
+  X86_ROBUST_SINGLESTEP: 51,
+  XSAVE: 55,
+  XCRS: 56,
+  MAX_VCPUS: 66,
+  SIGNAL_MSI: 77,
+  READONLY_MEM: 81,
+  IRQFD_RESAMPLE: 82,
+  IOEVENTFD_ANY_LENGTH: 122,
+  MULTI_ADDRESS_SPACE: 118,
+  IMMEDIATE_EXIT: 136,
+  COALESCED_PIO: 162,
+  EXCEPTION_PAYLOAD: 164,
+  MANUAL_DIRTY_LOG_PROTECT2: 168,
+  X86_USER_SPACE_MSR: 188,
+  X86_TRIPLE_FAULT_EVENT: 218,
+} as const;
+
+const REQUIRED = [
+  'MAX_VCPUS',
+  'USER_MEMORY',
+  'DESTROY_MEMORY_REGION_WORKS',
+  'JOIN_MEMORY_REGIONS_WORKS',
+  'SET_TSS_ADDR',
+  'EXT_CPUID',
+  'MP_STATE',
+  'COALESCED_MMIO',
+  'COALESCED_PIO',
+  'MANUAL_DIRTY_LOG_PROTECT2',
+] as const;
+
+const OPTIONAL = [
+  'VCPU_EVENTS',
+  'X86_ROBUST_SINGLESTEP',
+  'DEBUGREGS',
+  'SIGNAL_MSI',
+  'IOEVENTFD',
+  'IRQFD',
+  'READONLY_MEM',
+  'IOEVENTFD_ANY_LENGTH',
+  'XCRS',
+  'XSAVE',
+  'PIT_STATE2',
+  'IRQFD_RESAMPLE',
+] as const;
+
+/** KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE and KVM_DIRTY_LOG_INITIALLY_SET. */
+const DIRTY_LOG_MANUAL_AND_INITIALLY_SET = 3n;
+const MSR_EXIT_REASON_FILTER = 4n;
+/** MCG_CTL, software error recovery and ten banks: QEMU's MCE_CAP_DEF and MCE_BANKS_DEF. */
+const MCE_TEN_BANKS = 0x100010an;
 /** Pages KVM needs below 4 GiB on Intel hosts. */
 const IDENTITY_MAP = 0xfeffc000;
 const PIT_SPEAKER_DUMMY = 1;

@@ -1,4 +1,4 @@
-import { leaveKvmRun, resetInterruptControllers, resetVcpuExtras } from './kvm-reset.ts';
+import { leaveKvmRun, resetInterruptControllers } from './kvm-reset.ts';
 import type { Machine } from './machine.ts';
 import { powerOn } from './pc/power-on.ts';
 import { remap } from './pc/remap.ts';
@@ -21,6 +21,5 @@ export function resetIfAsked(machine: Machine): void {
   });
   remap(machine);
   resetInterruptControllers(machine);
-  for (let vcpu = 0; vcpu < machine.options.smp; vcpu++) resetVcpuExtras(machine, vcpu);
   powerOn(machine);
 }

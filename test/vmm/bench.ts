@@ -8,7 +8,7 @@ import {
   KVM_GET_CPUID2,
   KVM_GET_SUPPORTED_CPUID,
   KVM_SET_REGS,
-  KVM_SET_SREGS,
+  KVM_SET_SREGS2,
   type Regs,
   type Sregs,
 } from '../../src/kvm/ioctls.ts';
@@ -106,7 +106,7 @@ function recordedKvm(
       ioctls.push({ request, arg });
       if (request === KVM_CREATE_VM || request === KVM_CREATE_VCPU) return next++;
       if (request === KVM_SET_REGS) registers.regs = arg as Regs;
-      if (request === KVM_SET_SREGS) registers.sregs = arg as Sregs;
+      if (request === KVM_SET_SREGS2) registers.sregs = arg as Sregs;
       if (request === KVM_GET_SUPPORTED_CPUID || request === KVM_GET_CPUID2) {
         const zero = { index: 0, flags: 0, ebx: 0, ecx: 0, edx: 0 };
         (arg as CpuidTable).entries = [

@@ -49,6 +49,14 @@ test.each([1, 2, 4])('KVM takes every ioctl of a machine with %i processors', (s
   expect(failedIoctls(machineOn(createFakeGuest(), { smp }).events)).toEqual([]);
 });
 
+test('KVM has every register that reset and a direct boot set', () => {
+  const { events } = machineOn(createFakeGuest(), { kernel: { name: 'x.flat', bytes: fakeMultiboot() } });
+  const taken = events.flatMap((event) =>
+    event.kind === 'sim:ioctl' && event.name === 'KVM_SET_MSRS' ? [event.ret] : [],
+  );
+  expect(taken).toEqual([17, 14]);
+});
+
 test('KVM takes every ioctl of a reset, and the first vCPU is back at the reset vector', () => {
   const guest = createFakeGuest();
   const { vmm, events } = machineOn(guest, { smp: 2 });

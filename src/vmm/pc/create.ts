@@ -17,7 +17,7 @@ import { remap } from './remap.ts';
 export function buildMachine(kvm: Kvm, options: MachineOptions, host: VmmHost): Machine {
   checkOptions(options);
   const ram = ramLayout(options.memory * 2 ** 20);
-  const { fds, processorId } = createVm(kvm, host, options.smp);
+  const { fds, processorId } = createVm({ kvm, host }, options.smp);
   const parts = pcParts(options, host.wallClockAtPowerOn, processorId);
   const hva = hostRanges(host, options, ram.total);
   const here = (): Machine => machine;
@@ -47,7 +47,7 @@ export function buildMachine(kvm: Kvm, options: MachineOptions, host: VmmHost): 
   remap(machine, 'ram');
   remap(machine, 'firmware');
   remap(machine);
-  createInterruptRoutes(kvm, host, fds.vm);
+  createInterruptRoutes({ kvm, host }, fds.vm);
   powerOn(machine);
   return machine;
 }

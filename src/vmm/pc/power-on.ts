@@ -4,12 +4,12 @@ import { planLinux } from '../loaders/direct-linux.ts';
 import { multibootHeader, planMultiboot } from '../loaders/multiboot.ts';
 import type { LoadPlan } from '../loaders/plan.ts';
 import { readBytes, writeBytes } from '../memory/address-space.ts';
-import { enterKernel, resetRegisters, setMemoryTypes } from '../vcpu-registers.ts';
+import { enterKernel, resetVcpu, setMemoryTypes } from '../vcpu-registers.ts';
 import { playFirmware, RSDP_ADDRESS } from './firmware-role.ts';
 
 /** Put memory and vCPUs where the first instruction finds them: at power-on and after every system reset. */
 export function powerOn(machine: Machine): void {
-  for (let vcpu = 0; vcpu < machine.options.smp; vcpu++) resetRegisters(machine, vcpu);
+  for (let vcpu = 0; vcpu < machine.options.smp; vcpu++) resetVcpu(machine, vcpu);
   const plan = directPlan(machine);
   if (plan === undefined) return;
   playFirmware(machine);
