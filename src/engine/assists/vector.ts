@@ -1,1 +1,97 @@
-export function runSlow(p: unknown): void { void p; }
+import type { DecodedInstruction } from '../code/instruction.ts';
+import { registerSlot } from '../code/record.ts';
+import { GuestFault, VECTOR } from '../fault.ts';
+import * as L from '../layout.ts';
+import { SLOW, SLOW_OPERATIONS } from '../meanings/vector/slow.ts';
+import type { EngineMemory } from '../memory.ts';
+import type { Processor } from '../processor.ts';
+import { type Assist, segmentOf } from './operand.ts';
+import { FLOAT_ROUTINES } from './vector-float.ts';
+import { INTEGER_ROUTINES } from './vector-integer.ts';
+
+/** What a slow vector operation works on: the operands a handler left in scratch. */
+export interface SlowContext {
+  readonly view: DataView;
+  /** MXCSR before, and with the new flags after. */
+  mxcsr: number;
+  readonly immediate: number;
+  /** An unmasked exception was found: the destination stays. */
+  faults: boolean;
+}
+
+export type SlowRoutine = (context: SlowContext) => void;
+
+const ROUTINES: readonly (SlowRoutine | undefined)[] = SLOW_OPERATIONS.map(
+  (name) => FLOAT_ROUTINES[name] ?? INTEGER_ROUTINES[name],
+);
+
+const OSFXSR = 0x200;
+const OSXMMEXCPT = 0x400;
+const EM = 4;
+const TOP = 0x3800;
+const ERROR_SUMMARY = 0x80;
+
+/** Run the operation a vector handler left in scratch. SDM Vol. 1, 11.5. */
+export function runSlow(p: { readonly memory: EngineMemory }): void {
+  const { memory } = p;
+  const context: SlowContext = {
+    view: memory.view,
+    mxcsr: memory.read32(L.MXCSR),
+    immediate: memory.read32(SLOW.immediate) & 0xff,
+    faults: false,
+  };
+  const routine = ROUTINES[memory.read32(SLOW.operation)];
+  if (routine === undefined) throw new GuestFault(VECTOR.UD);
+  routine(context);
+  memory.write32(L.MXCSR, context.mxcsr);
+  if (context.faults) throw new GuestFault((memory.read32(L.CR4) & OSXMMEXCPT) !== 0 ? VECTOR.XM : VECTOR.UD);
+}
+
+/** CR0.EM or CR4.OSFXSR clear is #UD, else CR0.TS is #NM. SDM Vol. 3, Table 13-1. */
+const vectorUnavailable: Assist = (p) => {
+  const emulates = (p.memory.read32(L.CR0) & EM) !== 0;
+  const enabled = (p.memory.read32(L.CR4) & OSFXSR) !== 0;
+  throw new GuestFault(emulates || !enabled ? VECTOR.UD : VECTOR.NM);
+};
+
+/** CR0.EM is #UD, else CR0.TS is #NM. SDM Vol. 3, Table 12-1. */
+const mmxUnavailable: Assist = (p) => {
+  throw new GuestFault((p.memory.read32(L.CR0) & EM) !== 0 ? VECTOR.UD : VECTOR.NM);
+};
+
+/** Store the bytes whose mask byte has its sign set at DS:rDI. SDM Vol. 2B, MASKMOVDQU. */
+function maskedMove(p: Processor, d: DecodedInstruction, size: 8 | 16): void {
+  const [source, mask] = d.operands.flatMap((o) => (o.kind === 'register' ? [registerSlot(o.register)] : []));
+  if (source === undefined || mask === undefined) throw new GuestFault(VECTOR.UD);
+  const { u8 } = p.memory;
+  const chosen = Array.from({ length: size }, (_, i) => i).filter((i) => (u8[mask + i] as number) >= 0x80);
+  const bits = d.addressSize * 8;
+  const addresses = chosen.map((i) =>
+    p.linear(segmentOf(d), BigInt.asUintN(bits, p.state.gpr(7) + BigInt(i)), 1, true),
+  );
+  for (const address of [addresses[0], addresses.at(-1)]) if (address !== undefined) p.probeWrite(address, 1);
+  chosen.forEach((i, k) => p.writeBytes(addresses[k] as bigint, u8.slice(source + i, source + i + 1)));
+}
+
+const maskMoveMmx: Assist = (p, d) => {
+  const { view } = p.memory;
+  const status = view.getUint16(L.FSW, true);
+  if ((status & ERROR_SUMMARY) !== 0) throw new GuestFault(VECTOR.MF);
+  maskedMove(p, d, 8);
+  view.setUint16(L.FSW, status & ~TOP, true);
+  view.setUint16(L.FTW, 0, true);
+  return 'next';
+};
+
+const maskMoveXmm: Assist = (p, d) => {
+  maskedMove(p, d, 16);
+  return 'next';
+};
+
+/** Vector instructions that have no handler of their own, and those that are switched off. */
+export const VECTOR_ASSISTS: Readonly<Record<string, Assist>> = {
+  'vector.unavailable': vectorUnavailable,
+  'mmx.unavailable': mmxUnavailable,
+  maskmovq: maskMoveMmx,
+  maskmovdqu: maskMoveXmm,
+};
