@@ -1,3 +1,4 @@
+import { HOST_PHYSICAL_BASE } from '../../../src/memory/host-physical.ts';
 import type { ExecutionControls, Guest, GuestStop, Registers } from '../../../src/kvm/guest.ts';
 import {
   EPT_ACCESS,
@@ -66,7 +67,7 @@ function buildEpt(guest: Guest): void {
   write(EPT_POOL_BASE + 0x1000, 0, 0x2000 | EPT_ACCESS, high);
   for (let i = 0; i < 4; i++) {
     const leaf = (i * 0x200000) | EPT_ACCESS | EPT_LARGE | EPT_IGNORE_PAT | (6 << EPT_MEMORY_TYPE_SHIFT);
-    write(EPT_POOL_BASE + 0x2000, i, leaf, 0);
+    write(EPT_POOL_BASE + 0x2000, i, leaf, HOST_PHYSICAL_BASE / 0x1_0000_0000);
   }
   guest.invalidateEpt();
 }

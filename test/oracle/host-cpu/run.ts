@@ -1,3 +1,6 @@
+import { parseArgs } from 'node:util';
+import { createEngine } from '../../../src/engine/index.ts';
+import { instantiate } from '../../../src/host/wasm.ts';
 import { campaign, type Findings, type Plan } from './campaign.ts';
 import type { Guest } from '../../../src/kvm/guest.ts';
 import { hostCpuMissing, openHostCpu } from './host.ts';
@@ -13,4 +16,35 @@ export function runCampaigns(newGuest: () => Guest, plan: Omit<Plan, 'bitness'>)
   } finally {
     host.close();
   }
+}
+
+/** An engine on its own, with 16 MB of memory. */
+export function freshEngine(): Guest {
+  return createEngine({ hostBytes: 16 << 20, instantiate, hostTsc: () => 0n, tscPerTick: 16, random: () => 0n });
+}
+
+/** What a campaign found, for a person. */
+export function showFindings(name: string, { cases, mismatches, byForm, reports, untried }: Findings): string {
+  const lines = [`${name}: ${cases} cases, ${mismatches} mismatches in ${byForm.size} forms, ${untried.length} forms untried`];
+  lines.push(...reports);
+  return lines.join('\n');
+}
+
+if (process.argv[1]?.endsWith('host-cpu/run.ts')) {
+  const { values } = parseArgs({
+    options: {
+      cases: { type: 'string', default: '100000' },
+      seed: { type: 'string', default: '1' },
+      only: { type: 'string' },
+    },
+  });
+  const missing = hostCpuMissing();
+  if (missing !== undefined) {
+    console.error(missing);
+    process.exit(2);
+  }
+  const only = values.only === undefined ? {} : { only: new RegExp(values.only) };
+  const findings = runCampaigns(freshEngine, { seed: values.seed, cases: Number(values.cases), ...only });
+  for (const [i, name] of ['64-bit', '32-bit', '16-bit'].entries()) console.log(showFindings(name, findings[i]));
+  process.exit(findings.some(({ mismatches }) => mismatches > 0) ? 1 : 0);
 }
