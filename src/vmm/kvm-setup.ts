@@ -15,6 +15,7 @@ import {
   KVM_SET_CPUID2,
   KVM_SET_GSI_ROUTING,
   KVM_SET_IDENTITY_MAP_ADDR,
+  KVM_SET_MSRS,
   KVM_SET_TSS_ADDR,
   KVM_X86_GET_MCE_CAP_SUPPORTED,
   KVM_X86_SET_MSR_FILTER,
@@ -61,10 +62,14 @@ export function createVm(traced: TracedKvm, cpus: number): CreatedVm {
   return { fds, processorId: [version?.eax ?? 0, version?.edx ?? 0] };
 }
 
-/** The routes of a PC, then the timer chip: what QEMU does once the board is there. */
+/** Lead the global system interrupts where a PC has them. */
 export function createInterruptRoutes(traced: TracedKvm, vm: number): void {
   traced.host.raise({ kind: 'kvm_irqchip_commit_routes' });
   vmIoctl(traced, vm, KVM_SET_GSI_ROUTING, { entries: pcRoutes() });
+}
+
+/** The timer chip, with the speaker's gate at port 0x61. */
+export function createTimer(traced: TracedKvm, vm: number): void {
   vmIoctl(traced, vm, KVM_CREATE_PIT2, { flags: PIT_SPEAKER_DUMMY });
 }
 
@@ -81,6 +86,7 @@ function createVcpu(
   kvmIoctl(traced, fds.kvm, KVM_X86_GET_MCE_CAP_SUPPORTED, { cap: 0n });
   vcpuIoctl(traced, id, KVM_X86_SETUP_MCE, MCE_TEN_BANKS);
   vcpuIoctl(traced, id, KVM_SET_CPUID2, { entries: cpuidOf(supported.entries, id, cpus) });
+  vcpuIoctl(traced, id, KVM_SET_MSRS, { entries: [{ index: IA32_BIOS_SIGN_ID, data: MICROCODE }] });
 }
 
 function check(traced: TracedKvm, fd: number, capabilities: readonly (keyof typeof CAP)[]): void {
@@ -176,6 +182,9 @@ const DIRTY_LOG_MANUAL_AND_INITIALLY_SET = 3n;
 const MSR_EXIT_REASON_FILTER = 4n;
 /** MCG_CTL, software error recovery and ten banks: QEMU's MCE_CAP_DEF and MCE_BANKS_DEF. */
 const MCE_TEN_BANKS = 0x100010an;
+const IA32_BIOS_SIGN_ID = 0x8b;
+/** QEMU's microcode revision for Intel processors. */
+const MICROCODE = 0x100000000n;
 /** Pages KVM needs below 4 GiB on Intel hosts. */
 const IDENTITY_MAP = 0xfeffc000;
 const PIT_SPEAKER_DUMMY = 1;

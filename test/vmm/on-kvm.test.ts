@@ -54,7 +54,7 @@ test('KVM has every register that reset and a direct boot set', () => {
   const taken = events.flatMap((event) =>
     event.kind === 'sim:ioctl' && event.name === 'KVM_SET_MSRS' ? [event.ret] : [],
   );
-  expect(taken).toEqual([17, 14]);
+  expect(taken).toEqual([1, 17, 14]);
 });
 
 test('KVM takes every ioctl of a reset, and the first vCPU is back at the reset vector', () => {

@@ -3,7 +3,7 @@ import type { Kvm } from '../../kvm/api.ts';
 import { registerBus } from '../bus.ts';
 import { effectsOf } from '../effects.ts';
 import type { VmmHost } from '../host.ts';
-import { createInterruptRoutes, createVm } from '../kvm-setup.ts';
+import { createInterruptRoutes, createTimer, createVm } from '../kvm-setup.ts';
 import type { HostRanges, Machine, VmmState } from '../machine.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
 import type { MachineOptions } from '../options.ts';
@@ -45,9 +45,10 @@ export function buildMachine(kvm: Kvm, options: MachineOptions, host: VmmHost): 
     cpu: -1,
   };
   remap(machine, 'ram');
+  createInterruptRoutes({ kvm, host }, fds.vm);
   remap(machine, 'firmware');
   remap(machine);
-  createInterruptRoutes({ kvm, host }, fds.vm);
+  createTimer({ kvm, host }, fds.vm);
   powerOn(machine);
   return machine;
 }
