@@ -163,8 +163,9 @@ const CR4_KNOWN = 0x372fffn & ~0x2000n & ~0x4000n;
 
 export function loadCr4(p: Processor, value: bigint): void {
   const { memory, state } = p;
-  if ((value & ~CR4_KNOWN) !== 0n) throw new GuestFault(VECTOR.GP, 0);
   const old = memory.read64(L.CR4);
+  // VMXE is the host's while a guest runs: it stays as it is.
+  if ((value & ~(CR4_KNOWN | (old & 0x2000n))) !== 0n) throw new GuestFault(VECTOR.GP, 0);
   if (state.longMode && (value & 0x20n) === 0n) throw new GuestFault(VECTOR.GP, 0);
   const setsPcid = (value & ~old & 0x20000n) !== 0n;
   if (setsPcid && (!state.longMode || (memory.read64(L.CR3) & 0xfffn) !== 0n)) throw new GuestFault(VECTOR.GP, 0);
