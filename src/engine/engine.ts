@@ -10,7 +10,8 @@ import { GuestExit, GuestFault, hasErrorCode, MmioNeeded, vmExit } from './fault
 import * as L from './layout.ts';
 import { EngineMemory } from './memory.ts';
 import { PAGE } from './mmu/page-flags.ts';
-import { EVENT_TYPE, type GuestEvent, type Instantiate, interruptionInfo, MMIO_NEEDED, Processor } from './processor.ts';
+import { EVENT_TYPE, type GuestEvent, interruptionInfo } from './event.ts';
+import { type Instantiate, MMIO_NEEDED, Processor } from './processor.ts';
 import { registersOf } from './registers.ts';
 import { resetBlock } from './reset.ts';
 
@@ -275,7 +276,7 @@ class Engine implements GuestEngine {
       case 30: {
         if ((q & 16n) !== 0n) return { ...NO_OPERANDS, a0: g(1), a1: exit.guestLinearAddress };
         const bits = 8 * (Number(q & 7n) + 1);
-        return { ...NO_OPERANDS, a0: BigInt.asUintN(bits, g(0)) };
+        return { ...NO_OPERANDS, a0: (q & 8n) !== 0n ? g(0) : BigInt.asUintN(bits, g(0)) };
       }
       case 31:
       case 32:

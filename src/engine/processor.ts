@@ -1,30 +1,20 @@
 import type { ExecutionControls, VmExit } from '../kvm/guest.ts';
 import { ACCESS } from './builder.ts';
 import { ASSIST_BY_SITE, CodeCache } from './code/cache.ts';
+import { type GuestEvent, interruptionInfo } from './event.ts';
 import { GuestExit, GuestFault, hasErrorCode, isContributory, MmioNeeded, VECTOR, vmExit } from './fault.ts';
 import { buildHandlers } from './handlers.ts';
 import { ASSISTS } from './assists/index.ts';
 import { deliver } from './assists/deliver.ts';
 import { divide128 } from './assists/divide.ts';
+import { runSlow } from './assists/vector.ts';
 import * as L from './layout.ts';
 import { ASSIST_DIVIDE_128 } from './meanings/arithmetic.ts';
 import { ASSIST_CROSSING } from './meanings/control.ts';
+import { ASSIST_VECTOR } from './meanings/vector/slow.ts';
 import type { EngineMemory } from './memory.ts';
 import { FAILED, Mmu, MMIO } from './mmu/mmu.ts';
 import { CpuState } from './state.ts';
-
-/** An event to deliver through the IDT. `type` as in VM-entry interruption information. */
-export interface GuestEvent {
-  readonly type: 'external' | 'nmi' | 'exception' | 'soft-interrupt' | 'soft-exception' | 'privileged-exception';
-  readonly vector: number;
-  readonly error?: number;
-  /** Instruction length, for software events: the pushed rip is after the instruction. */
-  readonly length: number;
-}
-
-export const EVENT_TYPE = {
-  external: 0, nmi: 2, exception: 3, 'soft-interrupt': 4, 'privileged-exception': 5, 'soft-exception': 6,
-} as const;
 
 /** Compiled handlers are the same for every engine of one memory size: instantiated by `host`'s hook. */
 export interface HandlerInstance {
@@ -233,6 +223,10 @@ export class Processor {
       if (id === ASSIST_BY_SITE) return this.assistBySite(record);
       if (id === ASSIST_DIVIDE_128) return divide128(this) ? record + L.RECORD : 0;
       if (id === ASSIST_CROSSING) return this.crossing(record);
+      if (id === ASSIST_VECTOR) {
+        runSlow(this);
+        return record + L.RECORD;
+      }
       return 0;
     } catch (thrown) {
       this.stop = stopOf(thrown);
@@ -641,12 +635,6 @@ export class Processor {
 
 /** Internal reason: KVM's emulator needs memory-mapped data. Never seen outside the engine. */
 export const MMIO_NEEDED = 0x7fff;
-
-/** Interruption information of an event. SDM Vol. 3, Table 25-18. */
-export function interruptionInfo(event: GuestEvent): number {
-  const error = event.error === undefined ? 0 : 0x800;
-  return (0x80000000 | error | (EVENT_TYPE[event.type] << 8) | event.vector) >>> 0;
-}
 
 function vectored(exit: VmExit, event: GuestEvent): VmExit {
   return {

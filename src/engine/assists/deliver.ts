@@ -1,6 +1,7 @@
 import { GuestFault, VECTOR, vmExit, GuestExit } from '../fault.ts';
 import * as L from '../layout.ts';
-import { EVENT_TYPE, type GuestEvent, type Processor } from '../processor.ts';
+import { EVENT_TYPE, type GuestEvent } from '../event.ts';
+import type { Processor } from '../processor.ts';
 import {
   accessOf, baseOf, type Descriptor, enterCode, isLongCode, limitOf, markAccessed, readDescriptor,
 } from './descriptor.ts';

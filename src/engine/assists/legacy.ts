@@ -1,7 +1,7 @@
 import { GuestFault, VECTOR } from '../fault.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
-import { type Assist, operandAddress, readOperand } from './operand.ts';
+import { type Assist, operandAddress, peekStack, popBytes, push, readOperand } from './operand.ts';
 
 /** Status flags of an 8-bit result: SF ZF PF. */
 function resultFlags(p: Processor, value: number): number {
@@ -128,6 +128,32 @@ const bound: Assist = (p, d) => {
   return 'next';
 };
 
+/** PUSHA and PUSHAD: eax ecx edx ebx, the old esp, ebp esi edi. */
+const pushAll: Assist = (p, d) => {
+  const old = p.state.gpr(4);
+  try {
+    for (let i = 0; i < 8; i++) push(p, i === 4 ? old : p.state.gpr(i), d.operandSize);
+  } catch (thrown) {
+    p.state.setGpr(4, old);
+    throw thrown;
+  }
+  return 'next';
+};
+
+/** POPA and POPAD: the saved esp is skipped. */
+const popAll: Assist = (p, d) => {
+  const size = d.operandSize;
+  const values = Array.from({ length: 8 }, (_, i) => peekStack(p, size, i * size));
+  popBytes(p, 8 * size);
+  values.forEach((value, i) => {
+    const index = 7 - i;
+    if (index === 4) return;
+    const old = p.state.gpr(index);
+    p.state.setGpr(index, size === 2 ? (old & ~0xffffn) | value : value);
+  });
+  return 'next';
+};
+
 export const LEGACY_ASSISTS: Readonly<Record<string, Assist>> = {
   daa: decimalAdjust(1),
   das: decimalAdjust(-1),
@@ -140,4 +166,8 @@ export const LEGACY_ASSISTS: Readonly<Record<string, Assist>> = {
   cmpxchg8b: compareExchangeWide(8),
   cmpxchg16b: compareExchangeWide(16),
   bound,
+  pusha: pushAll,
+  pushad: pushAll,
+  popa: popAll,
+  popad: popAll,
 };

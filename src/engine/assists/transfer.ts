@@ -1,7 +1,8 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
 import { GuestExit, GuestFault, VECTOR, vmExit } from '../fault.ts';
 import * as L from '../layout.ts';
-import type { GuestEvent, Processor } from '../processor.ts';
+import type { GuestEvent } from '../event.ts';
+import type { Processor } from '../processor.ts';
 import { checkInnerStack, deliver, isCanonical, tssStack } from './deliver.ts';
 import {
   checkSegment, type Descriptor, enterCode, isLongCode, limitOf, readDescriptor, readUpperHalf,
@@ -523,7 +524,10 @@ const enterFrame: Assist = (p, d) => {
       push(p, p.readValue(p.linear(2, base & p.memory.read64(L.STACK_MASK), size, false), size), size);
     }
     if (level > 0) push(p, frame, size);
-    setStack(p, state.gpr(4) - BigInt(space ?? 0));
+    // The final stack pointer must be writable, or ENTER faults as a whole.
+    const final = (state.gpr(4) - BigInt(space ?? 0)) & p.memory.read64(L.STACK_MASK);
+    p.probeWrite(p.linear(2, final, size, true), size);
+    setStack(p, final);
     const mask = (1n << BigInt(8 * size)) - 1n;
     state.setGpr(5, size === 2 ? (state.gpr(5) & ~mask) | (frame & mask) : frame & mask);
   } catch (thrown) {

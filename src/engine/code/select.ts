@@ -19,7 +19,7 @@ export function select(d: DecodedInstruction, mode: number): Selection {
   const string = STRING.exec(mnemonic);
   if (string !== null && d.operands.some((o) => o.kind === 'string')) return selectString(d, string, mode);
   if (usesVector(d) && (mode & MODE.sseOff) !== 0) return { assist: 'vector.unavailable' };
-  if (WAITING_X87.test(mnemonic) && mnemonic !== 'fnop') return { assist: mnemonic === 'wait' ? 'wait' : 'x87' };
+  if (WAITING_X87.test(mnemonic)) return { assist: mnemonic === 'wait' ? 'wait' : 'x87' };
   if (usesMmx(d) && (mode & MODE.x87Off) !== 0) return { assist: 'mmx.unavailable' };
   const special = SPECIAL[mnemonic];
   if (special !== undefined) return special(d, is64, mode);

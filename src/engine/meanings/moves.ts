@@ -73,9 +73,10 @@ function reverseBytes(m: MeaningBuilder, value: V, size: Size): V {
 const byteSwap: Meaning = {
   name: 'bswap',
   operands: ['r'],
-  sizes: [[4], [8]],
+  sizes: [[2], [4], [8]],
   emit: (m, [target], [size]) => {
-    target.write(reverseBytes(m, target.read(), size));
+    // The 16-bit form is undefined; processors give zero.
+    target.write(size === 2 ? m.i32(0) : reverseBytes(m, target.read(), size));
     m.next();
   },
 };
