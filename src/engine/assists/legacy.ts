@@ -1,7 +1,7 @@
 import { GuestFault, VECTOR } from '../fault.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
-import { type Assist, operandAddress, peekStack, popBytes, push, readOperand } from './operand.ts';
+import { type Assist, operandAddress, peekStack, popBytes, push, readOperand, writeOperand } from './operand.ts';
 
 /** Status flags of an 8-bit result: SF ZF PF. */
 function resultFlags(p: Processor, value: number): number {
@@ -154,7 +154,14 @@ const popAll: Assist = (p, d) => {
   return 'next';
 };
 
+/** MOV between the accumulator and a 64-bit absolute address: a record holds 32 bits of displacement. */
+const moveAbsolute: Assist = (p, d) => {
+  writeOperand(p, d, 0, readOperand(p, d, 1));
+  return 'next';
+};
+
 export const LEGACY_ASSISTS: Readonly<Record<string, Assist>> = {
+  'mov.moffs': moveAbsolute,
   daa: decimalAdjust(1),
   das: decimalAdjust(-1),
   aaa: asciiAdjust(1),

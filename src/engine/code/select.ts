@@ -18,6 +18,7 @@ export function select(d: DecodedInstruction, mode: number): Selection {
   const is64 = (mode & MODE.size) === 2;
   const string = STRING.exec(mnemonic);
   if (string !== null && d.operands.some((o) => o.kind === 'string')) return selectString(d, string, mode);
+  if (mnemonic === 'mov' && BigInt.asIntN(32, d.displacement) !== d.displacement) return { assist: 'mov.moffs' };
   if (usesVector(d) && (mode & MODE.sseOff) !== 0) return { assist: 'vector.unavailable' };
   if (WAITING_X87.test(mnemonic)) return { assist: mnemonic === 'wait' ? 'wait' : 'x87' };
   if (usesMmx(d) && (mode & MODE.x87Off) !== 0) return { assist: 'mmx.unavailable' };
@@ -27,6 +28,8 @@ export function select(d: DecodedInstruction, mode: number): Selection {
 }
 
 function generic(d: DecodedInstruction, mode: number): Selection {
+  // MOV with a 64-bit offset: a record holds 32 bits of displacement.
+  if (BigInt.asIntN(32, d.displacement) !== d.displacement && d.addressSize === 8) return { assist: 'mov.absolute' };
   const kinds: string[] = [];
   const sizes: number[] = [];
   for (const operand of d.operands) {
