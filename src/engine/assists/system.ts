@@ -46,6 +46,12 @@ const registerNumber = (d: DecodedInstruction, k: number): number => {
   return operand?.kind === 'register' ? (ICED.general(operand.register)?.index ?? 0) : 0;
 };
 
+/** MOV between the accumulator and an absolute 64-bit address. */
+const moveAbsolute: Assist = (p, d) => {
+  writeOperand(p, d, 0, readOperand(p, d, 1));
+  return 'next';
+};
+
 function readControl(p: Processor, d: DecodedInstruction, number: number): Outcome {
   privileged(p);
   const { memory, controls } = p;
@@ -382,6 +388,7 @@ const VMX: Readonly<Record<string, number>> = {
 
 export const SYSTEM_ASSISTS: Readonly<Record<string, Assist>> = {
   mov: moveSpecial,
+  'mov.absolute': moveAbsolute,
   clts: clearTaskSwitched,
   lmsw: loadMachineStatus,
   smsw: storeMachineStatus,
