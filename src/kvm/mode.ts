@@ -106,7 +106,6 @@ export function applyCr0(kvm: KvmContext, vcpu: VcpuState, cr0: bigint): void {
   kvm.guest.registers(vcpu.index).cr0 = cr0 | CR0_NE;
   writeControl(kvm, vcpu, 'cr0Shadow', cr0);
   if (turned) request(vcpu, REQ_TLB_FLUSH);
-  vcpu.checkEntry = true;
 }
 
 /** CLTS that exited: only where TS is not the guest's own. */
@@ -138,7 +137,6 @@ export function applyCr4(kvm: KvmContext, vcpu: VcpuState, cr4: bigint): void {
   kvm.guest.registers(vcpu.index).cr4 = cr4 | CR4_VMXE | CR4_MCE;
   writeControl(kvm, vcpu, 'cr4Shadow', cr4);
   request(vcpu, REQ_TLB_FLUSH);
-  vcpu.checkEntry = true;
 }
 
 /** vmx_set_efer. */
@@ -147,7 +145,6 @@ export function applyEfer(kvm: KvmContext, vcpu: VcpuState, efer: bigint): void 
   kvm.guest.registers(vcpu.index).efer = efer;
   const { entry } = vcpu.vmcs;
   writeControl(kvm, vcpu, 'entry', (efer & EFER_LMA) !== 0n ? entry | ENTRY_IA32E : entry & ~ENTRY_IA32E);
-  vcpu.checkEntry = true;
 }
 
 /** WRMSR EFER. LMA follows paging, not the write. */

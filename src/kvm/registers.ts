@@ -92,6 +92,7 @@ export function setSregs(kvm: KvmContext, vcpu: VcpuState, sregs: Sregs): number
   applyEfer(kvm, vcpu, sregs.efer);
   SEGMENTS.forEach((name, index) => registers.setSegment(index, sregs[name]));
   vcpu.at.stale = true;
+  vcpu.checkEntry = true;
   request(vcpu, REQ_EVENT);
   return 0;
 }

@@ -221,7 +221,7 @@ export interface VcpuState {
   cpuid: CpuidEntry[];
   vmcs: VmcsControls;
   hostState: HostState;
-  /** Segments, control registers or controls changed by software: run the VM-entry checks. */
+  /** User space set registers: run the VM-entry checks. What the guest sets KVM has judged already. */
   checkEntry: boolean;
   guestDebug: { control: number; debugreg: bigint[] };
   pleWindow: number;
