@@ -8,6 +8,7 @@ import type { Stamped } from '../events/stamped.ts';
 import type { IrqchipState } from '../kvm/irqchip/state.ts';
 import { createMachine, type Machine } from '../reducers/machine.ts';
 import type { PendingInput } from '../reducers/parts.ts';
+import type { Ending } from '../reducers/state.ts';
 import { createTraceWriter, type TraceWriter } from '../replay/trace/writer.ts';
 import { type Assembled, assemble } from './assemble.ts';
 import { identities, loadImages, OWN_GUEST_PATH } from './images.ts';
@@ -23,6 +24,8 @@ export interface OutputTo {
 
 /** Basic exit reason. SDM Vol. 3, Appendix C. */
 const TRIPLE_FAULT = 2;
+
+const PANICKED: Ending = { why: 'panicked', status: GUEST_FAILED };
 
 const MEASURED_MS = 8;
 const FIRST_CHUNK = 200_000;
@@ -49,6 +52,9 @@ interface Running {
   stopped: boolean;
 }
 
+/** A run whose machine is being built: events are raised already. */
+type Starting = Omit<Running, 'machine'> & { machine?: Machine };
+
 /** Build the machine the options describe, recorded, ready to run. */
 export function openSession(options: RunOptions, output: OutputTo): Session {
   const own = options.kernel === undefined && options.bios === undefined;
@@ -71,7 +77,7 @@ export function openSession(options: RunOptions, output: OutputTo): Session {
         });
   const inputs: PendingInput[] = [];
   const outputs = bufferedOutput(output);
-  const running: Omit<Running, 'machine'> = {
+  const running: Starting = {
     inputs,
     flushOutput: outputs.flush,
     tickLimit: options.ticks ?? Number.POSITIVE_INFINITY,
@@ -128,13 +134,15 @@ function startRecording(path: string): { readonly sink: TraceSink; begin(): void
   };
 }
 
-function hear(running: Omit<Running, 'machine'>, writer: TraceWriter | undefined, stamped: Stamped): void {
+function hear(running: Starting, writer: TraceWriter | undefined, stamped: Stamped): void {
   writer?.append(stamped);
   const { event, tick } = stamped;
   if (event.kind === 'kvm_exit') {
     running.exits += 1;
     if ((event.exit_reason & 0xffff) === TRIPLE_FAULT) {
       running.tripleFault = `vCPU ${event.vcpu_id} met a triple fault at rip 0x${hex(event.guest_rip)}, tick ${tick}`;
+      // Deviation: QEMU resets here, and a kernel that cannot start would start again for ever.
+      if (running.machine !== undefined) running.machine.state.schedule.ended ??= PANICKED;
     }
   } else if (event.kind === 'sim:guest_panicked') running.panicked = event.by;
 }
