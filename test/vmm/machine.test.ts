@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { bench } from './bench.ts';
+import { bench, LEAST } from './bench.ts';
+import { fakeMultiboot } from './loaders/kernels.ts';
 
 describe('a pc machine', () => {
   test('a byte sent to COM1 leaves the machine', () => {
@@ -58,4 +59,19 @@ describe('a pc machine', () => {
     expect(machine.events.some((event) => event.kind === 'sim:reset')).toBe(true);
     expect(machine.regs?.rip).toBe(0xfff0n);
   });
+});
+
+test('a kernel that starts without firmware finds the board as SeaBIOS leaves it', () => {
+  const { bios: _, ...rest } = LEAST;
+  const machine = bench({ ...rest, bios: undefined as never, kernel: { name: 'x.flat', bytes: fakeMultiboot() } });
+  const config = (devfn: number, register: number) => {
+    machine.out(0xcf8, 4, 0x80000000 + devfn * 0x100 + register);
+    return machine.in(0xcfc, 4);
+  };
+  expect(config(0x09, 0x20)).toBe(0xc001);
+  expect(config(0x0b, 0x40)).toBe(0x601);
+  expect(config(0x08, 0x60)).toBe(0x0b0b0a0a);
+  expect(machine.in(0x608, 4)).toBe(0);
+  expect(String.fromCharCode(...machine.read(0xf59d0, 8))).toBe('RSD PTR ');
+  expect(String.fromCharCode(...machine.read(0xf59f0, 4))).toBe('_SM_');
 });

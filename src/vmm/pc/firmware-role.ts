@@ -1,7 +1,9 @@
-import type { Machine } from '../machine.ts';
+import { COMMAND, PCI, pirqOf } from '../../devices/pci/index.ts';
 import { placeAcpi } from '../acpi/tables.ts';
 import { ACPI_AREA } from '../loaders/e820.ts';
+import type { Machine } from '../machine.ts';
 import { writeBytes, writeSpace } from '../memory/address-space.ts';
+import { pciParts } from '../pci-parts.ts';
 import { placeSmbios } from '../smbios/tables.ts';
 import { machineAcpi, machineSmbios } from './machine-tables.ts';
 
@@ -9,8 +11,8 @@ import { machineAcpi, machineSmbios } from './machine-tables.ts';
 export const RSDP_ADDRESS = 0xf59d0;
 
 /**
- * What SeaBIOS would have done to the board before a kernel starts: memory shadowed, power management placed,
- * PCI interrupts routed. Done by the same configuration accesses.
+ * What SeaBIOS would have done to the board before a kernel starts: memory shadowed, power management and BARs
+ * placed, PCI interrupts routed, keyboard translated. Done by the same accesses.
  */
 export function playFirmware(machine: Machine): void {
   writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x30);
@@ -18,8 +20,32 @@ export function playFirmware(machine: Machine): void {
   for (const [index, irq] of PIRQ_ROUTES.entries()) writeConfigByte(machine, ISA_BRIDGE, 0x60 + index, irq);
   writeConfig(machine, POWER_MANAGEMENT, 0x40, 4, PM_BASE | 1);
   writeConfigByte(machine, POWER_MANAGEMENT, 0x80, 1);
+  setUpFunctions(machine);
+  out(machine, KEYBOARD_COMMAND, 1, WRITE_COMMAND_BYTE);
+  out(machine, KEYBOARD_DATA, 1, INTERRUPT_AND_TRANSLATE);
   placeTables(machine);
   writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x10);
+}
+
+/** Place every BAR, ports upwards and memory downwards; name the interrupt line; let the function decode. */
+function setUpFunctions(machine: Machine): void {
+  let io = FIRST_BAR_PORT;
+  let memory = END_OF_PCI_MEMORY;
+  for (const { part, function: fn, state } of pciParts(machine)) {
+    const { slot, function: number } = part.pci!;
+    const devfn = (slot << 3) | number;
+    for (const bar of fn.bars) {
+      if (bar.space === 'io') io = Math.ceil(io / bar.size) * bar.size;
+      else memory = Math.floor((memory - bar.size) / bar.size) * bar.size;
+      writeConfig(machine, devfn, PCI.bar0 + 4 * bar.index, 4, bar.space === 'io' ? io : memory);
+      if (bar.width === 64) writeConfig(machine, devfn, PCI.bar0 + 4 * bar.index + 4, 4, 0);
+      if (bar.space === 'io') io += bar.size;
+    }
+    const pin = state.config[PCI.interruptPin]!;
+    const line = devfn === POWER_MANAGEMENT ? SCI : PIRQ_ROUTES[pirqOf(slot, pin)]!;
+    if (pin !== 0) writeConfigByte(machine, devfn, PCI.interruptLine, line);
+    writeConfig(machine, devfn, PCI.command, 2, COMMAND.io | COMMAND.memory | COMMAND.serr);
+  }
 }
 
 /** ACPI and SMBIOS tables at the end of low memory, what leads to them in the BIOS area. */
@@ -52,6 +78,14 @@ function out(machine: Machine, port: number, size: number, value: number): void 
   writeSpace(machine.io, port, { bytes, at: 0, length: size });
 }
 
+const FIRST_BAR_PORT = 0xc000;
+const END_OF_PCI_MEMORY = 0xfec00000;
+const SCI = 9;
+const KEYBOARD_DATA = 0x60;
+const KEYBOARD_COMMAND = 0x64;
+/** 8042 command 0x60, and the byte SeaBIOS leaves: keyboard interrupt, scan codes translated, mouse off. */
+const WRITE_COMMAND_BYTE = 0x60;
+const INTERRUPT_AND_TRANSLATE = 0x61;
 /** Where SeaBIOS puts the SMBIOS entry point; the tables go behind the ACPI ones. */
 const SMBIOS_ANCHOR = 0xf59f0;
 const SMBIOS_OFFSET = 0x10000;
