@@ -82,7 +82,22 @@ const alignmentCheck =
     return 'next';
   };
 
+const AC = 0x40000;
+
+/** CLAC and STAC: supervisor code closes and opens user pages. CPL 0 only. SDM Vol. 2, CLAC. */
+const alignmentCheck =
+  (on: boolean): Assist =>
+  (p) => {
+    const { state } = p;
+    if (state.cpl > 0 || state.virtual8086) throw new GuestFault(VECTOR.UD);
+    const before = state.rflags;
+    state.rflags = on ? before | AC : before & ~AC;
+    return afterFlags(p, before);
+  };
+
 export const FLAG_ASSISTS: Readonly<Record<string, Assist>> = {
+  clac: alignmentCheck(false),
+  stac: alignmentCheck(true),
   pushf: pushFlags,
   pushfd: pushFlags,
   pushfq: pushFlags,
