@@ -59,6 +59,8 @@ export const SIM_EVENTS = {
   'sim:idle_warped': fact({ from: 'u', to: 'u' }, (e) => `from ${e.from} to ${e.to} ns`),
   'sim:guest_panicked': fact({ by: 'text' }, (e) => `by ${e.by}`),
 
+  /** Chance the guest saw. Its tick is that of the VM entry in which it was drawn. */
+  'sim:random_drawn': fact({ stream: 'text', value: 'u64' }, (e) => `${e.stream} 0x${hex(e.value)}`),
   /** The processor gave control back without a VM exit of its own: its budget ended. */
   'sim:guest_stopped': fact(
     { vcpu_id: 'u', why: 'text', ticks: 'u', rip: 'u64', rflags: 'u', interruptibility: 'u', cr8: 'u' },

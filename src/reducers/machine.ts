@@ -49,7 +49,7 @@ export function createMachine(parts: MachineParts): Machine {
   context.engine = parts.engine({
     hostTsc: () => BigInt(nowNs(context.state.clock)) * BigInt(TSC_PER_NS),
     tscPerTick: nsPerTick * TSC_PER_NS,
-    random: () => draw64(context, 'rdrand'),
+    random: () => drawForGuest(context),
   });
   const guest = timedGuest(context);
   context.kvm = parts.kvm(guest, kvmHost(context));
@@ -85,6 +85,17 @@ export function createMachine(parts: MachineParts): Machine {
       for (const [vcpu, each] of controls.entries()) context.engine.setControls(vcpu, each);
     },
   };
+}
+
+/** 64 bits for an instruction: a fact, stamped with its VM entry's tick, since where a run is cut must not be seen. */
+function drawForGuest(context: MachineContext): bigint {
+  const { clock, schedule } = context.state;
+  const value = draw64(context, 'rdrand');
+  const { ticks } = clock;
+  clock.ticks = ticks - schedule.carriedTicks[schedule.turn];
+  context.raise({ kind: 'sim:random_drawn', stream: 'rdrand', value });
+  clock.ticks = ticks;
+  return value;
 }
 
 function kvmHost(context: MachineContext): KvmHost {

@@ -22,7 +22,7 @@ export type TapeParts = Pick<MachineParts, 'engine' | 'onEvent'> & { readonly in
 export function fold(recorded: readonly Stamped[], build: (parts: TapeParts) => Machine): Folded {
   const verifier = createVerifier(recorded, UNKNOWN_TO_A_FOLD);
   const machine = build({
-    engine: () => tapeEngine(recorded),
+    engine: (time) => tapeEngine(recorded, () => time.random()),
     inputs: recordedInputs(recorded),
     onEvent: verifier.check,
   });

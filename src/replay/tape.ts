@@ -7,6 +7,7 @@ import { unpackWrites } from '../reducers/witness.ts';
 
 /** What the processor said, in the order it said it. */
 const ANSWERS: ReadonlySet<EventKind> = new Set<EventKind>([
+  'sim:random_drawn',
   'kvm_exit',
   'sim:guest_stopped',
   'sim:register_read',
@@ -82,7 +83,7 @@ export class TapeEnded extends Error {
  * A processor that runs nothing: it answers what was recorded. With it the machine's loop folds the hypervisor's and
  * devices' state from events alone; guest memory and registers stay unknown.
  */
-export function tapeEngine(recorded: readonly Stamped[], eptWords = 1 << 20): Engine {
+export function tapeEngine(recorded: readonly Stamped[], random: () => bigint, eptWords = 1 << 20): Engine {
   const tape: Tape = { recorded, at: 0, played: 0, atStop: false };
   const words = new Uint32Array(eptWords);
   const views: Registers[] = [];
@@ -96,7 +97,11 @@ export function tapeEngine(recorded: readonly Stamped[], eptWords = 1 << 20): En
     addVcpu: () => vcpus++,
     resetVcpu: () => undefined,
     setControls: () => undefined,
-    run: (_vcpu, budget) => playRun(tape, budget),
+    run(_vcpu, budget) {
+      if (budget > 0) leaveStop(tape);
+      for (; peek(tape)?.kind === 'sim:random_drawn'; tape.at += 1) random();
+      return playRun(tape, budget);
+    },
     emulate: () => emulatedFrom(tape, take(tape, 'sim:emulated', 'the emulation of an instruction')),
     taskSwitch: () => take(tape, 'sim:task_switched', 'a task switch').done,
     setGpr: () => undefined,
@@ -114,7 +119,6 @@ export function tapeEngine(recorded: readonly Stamped[], eptWords = 1 << 20): En
 }
 
 function playRun(tape: Tape, budget: number): GuestStop {
-  if (budget > 0) leaveStop(tape);
   const answer = peek(tape);
   if (answer === undefined) throw new TapeEnded();
   if (answer.kind !== 'kvm_exit' && answer.kind !== 'sim:guest_stopped') {

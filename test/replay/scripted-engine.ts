@@ -146,6 +146,7 @@ export function scriptedEngine(time: GuestTime): Engine {
       dirty.add(at >> 12);
       block[base + 102] = BigInt(1 + (draw(vcpu) % 600));
       const value = draw(vcpu);
+      if (value % 7 === 0) memory[at] ^= Number(time.random() & 0xffn);
       return stopOf(vcpu, 'exit', ticks, SCRIPT[draw(vcpu) % SCRIPT.length](value));
     },
     emulate(vcpu): Emulated {
