@@ -19,11 +19,11 @@ export type TapeParts = Pick<MachineParts, 'engine' | 'onEvent'> & { readonly in
  * Rebuild hypervisor and device state from recorded events alone: the same machine, with a tape in place of the
  * processor. `build` composes it from the parts given and whatever the run was configured with.
  */
-export function fold(recorded: readonly Stamped[], build: (parts: TapeParts) => Machine): Folded {
+export function fold(recorded: readonly Stamped[], build: (parts: TapeParts) => Machine, nsPerTick = 8): Folded {
   const verifier = createVerifier(recorded, UNKNOWN_TO_A_FOLD);
   const machine = build({
     engine: (time) => tapeEngine(recorded, () => time.random()),
-    inputs: recordedInputs(recorded),
+    inputs: recordedInputs(recorded, nsPerTick),
     onEvent: verifier.check,
   });
   try {

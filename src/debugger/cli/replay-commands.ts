@@ -9,7 +9,8 @@ import { digestOf } from '../../reducers/digest.ts';
 import { createMachine } from '../../reducers/machine.ts';
 import { describeDivergence } from '../../replay/divergence.ts';
 import { fold as foldEvents } from '../../replay/fold.ts';
-import { type ReadTrace, readAll, type TraceReader } from '../../replay/trace/reader.ts';
+import { lazyEvents } from '../../replay/trace/lazy-events.ts';
+import type { ReadTrace, TraceReader } from '../../replay/trace/reader.ts';
 import { createVerifier, type Replayed, recordedInputs, replayTo } from '../../replay/verify.ts';
 import type { Print } from './trace-commands.ts';
 
@@ -38,7 +39,7 @@ interface Recorded {
 
 function recordedRun(path: string, options: ReplayOptions): Recorded {
   const trace = openTraceFile(path);
-  const read = readAll(trace);
+  const read = lazyEvents(trace);
   const first = read.events[0]?.event;
   if (first?.kind !== 'sim:powered_on') {
     throw new Problem(read.damage ?? `${path} holds no event: there is nothing to replay.`);
@@ -56,7 +57,7 @@ export function replay(path: string, options: ReplayOptions, print: Print): numb
   const progress = progressOf('Replaying');
   const { parts } = assemble({
     ...recorded,
-    inputs: recordedInputs(events),
+    inputs: recordedInputs(events, recorded.description.nsPerTick),
     onEvent(stamped) {
       verifier.check(stamped);
       if (stamped.seq % STRIDE === 0) progress.at(stamped.seq / events.length);
@@ -75,8 +76,10 @@ export function replay(path: string, options: ReplayOptions, print: Print): numb
 /** `retrovisor fold`: rebuild the state of hypervisor and devices from the events alone. Returns the process status. */
 export function fold(path: string, options: ReplayOptions, print: Print): number {
   const recorded = recordedRun(path, options);
-  const folded = foldEvents(recorded.read.events, (tape) =>
-    createMachine(assemble({ ...recorded, ...tape, onRequest: () => undefined }).parts),
+  const folded = foldEvents(
+    recorded.read.events,
+    (tape) => createMachine(assemble({ ...recorded, ...tape, onRequest: () => undefined }).parts),
+    recorded.description.nsPerTick,
   );
   return verdict(recorded.read, folded, print, () => digestOf(folded.machine.state));
 }
