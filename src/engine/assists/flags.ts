@@ -71,33 +71,18 @@ const setInterrupt: Assist = (p) => {
   throw new GuestFault(VECTOR.GP, 0);
 };
 
-/** STAC and CLAC. */
+/** STAC and CLAC: CPL 0 only, whether or not CR4.SMAP is set. SDM Vol. 2, CLAC. */
 const alignmentCheck =
   (set: boolean): Assist =>
   (p) => {
-    if (p.state.cpl !== 0 || (p.state.cr4 & 0x200000) === 0) throw new GuestFault(VECTOR.UD);
+    if (p.state.cpl !== 0) throw new GuestFault(VECTOR.UD);
     const rest = p.memory.read32(L.FLAGS_REST);
     p.memory.write32(L.FLAGS_REST, set ? rest | 0x40000 : rest & ~0x40000);
     p.mmu.select();
     return 'next';
   };
 
-const AC = 0x40000;
-
-/** CLAC and STAC: supervisor code closes and opens user pages. CPL 0 only. SDM Vol. 2, CLAC. */
-const alignmentCheck =
-  (on: boolean): Assist =>
-  (p) => {
-    const { state } = p;
-    if (state.cpl > 0 || state.virtual8086) throw new GuestFault(VECTOR.UD);
-    const before = state.rflags;
-    state.rflags = on ? before | AC : before & ~AC;
-    return afterFlags(p, before);
-  };
-
 export const FLAG_ASSISTS: Readonly<Record<string, Assist>> = {
-  clac: alignmentCheck(false),
-  stac: alignmentCheck(true),
   pushf: pushFlags,
   pushfd: pushFlags,
   pushfq: pushFlags,
