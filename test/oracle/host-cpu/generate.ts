@@ -31,28 +31,6 @@ const MIDDLE = WINDOW_BASE + WINDOW_SIZE / 2;
 const STATUS_FLAGS = 0x8d5;
 const DIRECTION = 0x400;
 const BIT_OPERATIONS = new Set<Mnemonic>([Mnemonic.Bt, Mnemonic.Bts, Mnemonic.Btr, Mnemonic.Btc]);
-const STRING_OPERATIONS = new Set<Mnemonic>([
-  Mnemonic.Movsb,
-  Mnemonic.Movsw,
-  Mnemonic.Movsd,
-  Mnemonic.Movsq,
-  Mnemonic.Stosb,
-  Mnemonic.Stosw,
-  Mnemonic.Stosd,
-  Mnemonic.Stosq,
-  Mnemonic.Lodsb,
-  Mnemonic.Lodsw,
-  Mnemonic.Lodsd,
-  Mnemonic.Lodsq,
-  Mnemonic.Cmpsb,
-  Mnemonic.Cmpsw,
-  Mnemonic.Cmpsd,
-  Mnemonic.Cmpsq,
-  Mnemonic.Scasb,
-  Mnemonic.Scasw,
-  Mnemonic.Scasd,
-  Mnemonic.Scasq,
-]);
 const infoFactory = new InstructionInfoFactory();
 
 const number = (register: Register): number => RegisterExt.number(RegisterExt.fullRegister(register));
@@ -106,6 +84,8 @@ function isUncommon(instruction: Instruction, code: Uint8Array, bitness: Bitness
   if ((mnemonic === Mnemonic.Shld || mnemonic === Mnemonic.Shrd) && is16) return true;
   if (mnemonic === Mnemonic.Enter && code[code.length - 2] > 0x40) return true;
   if (mnemonic === Mnemonic.Movsxd && prefixed) return true;
+  // Undefined result, and an alias of XCHG on some processors.
+  if ((mnemonic === Mnemonic.Bswap && is16) || (mnemonic === Mnemonic.Pause && code.length > 2)) return true;
   return bitness === 32 && instruction.hasLockPrefix && mnemonic === Mnemonic.Mov;
 }
 
@@ -210,7 +190,7 @@ function patch(code: Uint8Array, instruction: Instruction, target: bigint, bitne
 /** Values that keep a case inside its pages and make its interesting paths likely. */
 function tame(record: CaseRecord, instruction: Instruction, chance: Chance): void {
   const mnemonic = instruction.mnemonic;
-  if (instruction.hasRepPrefix || instruction.hasRepnePrefix || STRING_OPERATIONS.has(mnemonic)) {
+  if (instruction.isStringInstruction) {
     record.setGpr(1, BigInt(chance.below(12)));
   }
   if (
@@ -219,20 +199,26 @@ function tame(record: CaseRecord, instruction: Instruction, chance: Chance): voi
     instruction.op0Kind === OpKind.Memory
   ) {
     const bit = record.gpr(number(instruction.op1Register));
-    const used =
-      instruction.memoryBase === instruction.op1Register || instruction.memoryIndex === instruction.op1Register;
+    const used = addresses(instruction, RegisterExt.fullRegister(instruction.op1Register));
     if (!used) record.setGpr(number(instruction.op1Register), BigInt.asUintN(record.bitness, BigInt.asIntN(9, bit)));
   }
-  if (mnemonic === Mnemonic.Div || mnemonic === Mnemonic.Idiv) tameDivision(record, chance);
+  const isDivision = mnemonic === Mnemonic.Div || mnemonic === Mnemonic.Idiv;
+  if (isDivision && !addresses(instruction, Register.RAX, Register.RDX)) tameDivision(record, chance);
   if (isBranch(instruction)) tameBranch(record, instruction, chance);
   const stack = Number(record.gpr(4)) - dataOffset(WINDOW_BASE, record.bitness);
   if (mnemonic === Mnemonic.Popf || mnemonic === Mnemonic.Popfd || mnemonic === Mnemonic.Popfq) {
-    // Neither the trap flag nor alignment checks, which belong to the helper's surroundings.
+    // Neither the trap flag, alignment checks nor ID, which belong to the helper's surroundings.
     record.window[stack + 1] &= 0x0e;
-    record.window[stack + 2] &= 0x20;
+    record.window[stack + 2] = 0;
   }
   if (mnemonic === Mnemonic.Leave || mnemonic === Mnemonic.Enter)
     record.setGpr(5, BigInt(dataOffset(MIDDLE, record.bitness) + 8 * chance.below(8)));
+}
+
+/** Whether one of the full registers is part of the memory operand's address. */
+function addresses(instruction: Instruction, ...registers: readonly Register[]): boolean {
+  const parts = [instruction.memoryBase, instruction.memoryIndex].map((part) => RegisterExt.fullRegister(part));
+  return parts.some((part) => registers.includes(part));
 }
 
 function tameDivision(record: CaseRecord, chance: Chance): void {

@@ -25,7 +25,9 @@ export function freshEngine(): Guest {
 
 /** What a campaign found, for a person. */
 export function showFindings(name: string, { cases, mismatches, byForm, reports, untried }: Findings): string {
-  const lines = [`${name}: ${cases} cases, ${mismatches} mismatches in ${byForm.size} forms, ${untried.length} forms untried`];
+  const lines = [
+    `${name}: ${cases} cases, ${mismatches} mismatches in ${byForm.size} forms, ${untried.length} forms untried`,
+  ];
   lines.push(...reports);
   return lines.join('\n');
 }
