@@ -18,7 +18,7 @@ export interface Until {
 /** Why `advance` returned. */
 export type Reason =
   | { readonly why: 'until' }
-  /** Every vCPU is halted, no timer is armed and no input is due: only an input can go on. */
+  /** Every vCPU is halted and no timer is armed, or none that wakes one: only an input can go on. */
   | { readonly why: 'idle' }
   | { readonly why: 'break' }
   | { readonly why: 'ended'; readonly ending: Ending };
@@ -32,16 +32,29 @@ const LONGEST_BUDGET = 1_000_000_000;
 const SHORTEST_QUANTUM = 4096;
 const QUANTUM_SPREAD = 28_672;
 
+/** Jumps over idle time in a row after which nobody is going to wake: the timers that fire are masked. */
+const IDLE_LIMIT = 20_000;
+
 /** Run the machine until a reason to return it. */
 export function advance(context: MachineContext, until: Until): Reason {
   let stuck = 0;
-  let lastTick = context.state.clock.ticks;
+  let warps = 0;
+  const { clock } = context.state;
   for (;;) {
+    const { ticks, warpedNs } = clock;
     const reason = step(context, until);
     if (reason !== undefined) return reason;
-    stuck = context.state.clock.ticks === lastTick ? stuck + 1 : 0;
-    lastTick = context.state.clock.ticks;
-    invariant(stuck < STUCK_LIMIT, 'the machine gets on', { tick: lastTick, seq: context.state.schedule.seq });
+    if (clock.ticks !== ticks) {
+      stuck = 0;
+      warps = 0;
+    } else if (clock.warpedNs !== warpedNs) {
+      stuck = 0;
+      warps += 1;
+      if (warps >= IDLE_LIMIT) return { why: 'idle' };
+    } else {
+      stuck += 1;
+      invariant(stuck < STUCK_LIMIT, 'the machine gets on', { tick: ticks, seq: context.state.schedule.seq });
+    }
   }
 }
 

@@ -100,8 +100,9 @@ export function replayTo(machine: Machine, recorded: readonly Stamped[], verifie
   const last = recorded.length === 0 ? -1 : recorded[recorded.length - 1].seq;
   while (verifier.divergence === undefined && machine.state.schedule.seq <= last) {
     const seq = Math.min(last + 1, machine.state.schedule.seq + STRIDE);
+    const before = machine.state.schedule.seq;
     const reason = machine.advance({ seq });
-    if (reason.why === 'idle' || reason.why === 'ended') break;
+    if (reason.why === 'ended' || (reason.why === 'idle' && machine.state.schedule.seq === before)) break;
   }
   const { agreed, divergence } = verifier;
   if (divergence !== undefined || agreed === recorded.length) return { agreed, divergence };
