@@ -13,6 +13,8 @@ export interface StreamComparison {
   /** The first difference that is not one of count; undefined when there is none. */
   readonly first: string | undefined;
   readonly others: number;
+  /** Every such difference on one line. */
+  readonly list: readonly string[];
 }
 
 const hexByte = (byte: number): string => byte.toString(16).padStart(2, '0');
@@ -94,7 +96,7 @@ export function compareStreams(reference: Int32Array, ours: Int32Array, table: I
   const inOurs = new Set(ours);
   const polls = new Map<string, { places: number; reference: number; ours: number }>();
   let first: string | undefined;
-  let others = 0;
+  const list: string[] = [];
   for (const [n, gap] of gaps.entries()) {
     const isEnd = lost && n === gaps.length - 1;
     const skipped = [
@@ -111,10 +113,16 @@ export function compareStreams(reference: Int32Array, ours: Int32Array, table: I
       polls.set(table.text(poll), entry);
       continue;
     }
-    others++;
+    list.push(shortGap(gap, reference, ours, table));
     first ??= describeGap(gap, reference, ours, table);
   }
-  return { equal, reference: reference.length, ours: ours.length, polls, first, others };
+  return { equal, reference: reference.length, ours: ours.length, polls, first, others: list.length, list };
+}
+
+function shortGap(gap: Gap, reference: Int32Array, ours: Int32Array, table: Interned): string {
+  const text = (stream: Int32Array, at: number) => (at < stream.length ? table.text(stream[at]) : 'end');
+  const recorded = `${gap.referenceLength} recorded from #${gap.reference} ${text(reference, gap.reference)}`;
+  return `${recorded} | ${gap.oursLength} ours from #${gap.ours} ${text(ours, gap.ours)}`;
 }
 
 function describeGap(gap: Gap, reference: Int32Array, ours: Int32Array, table: Interned): string {
@@ -156,5 +164,6 @@ if (process.argv[1]?.endsWith('insn-stream.ts')) {
   const ours = ourInstructions(steppedMachine(args), table, limit);
   const comparison = compareStreams(reference, ours, table);
   console.log(showComparison(comparison));
+  if (process.env['RETROVISOR_ALL'] === '1') console.log(comparison.list.join('\n'));
   process.exit(comparison.first === undefined ? 0 : 1);
 }

@@ -21,7 +21,7 @@ export function walkFirmware(bios: string, steps: number, stride: number): Walk 
   const debug = ['-chardev', 'null,id=d', '-device', 'isa-debugcon,iobase=0x402,chardev=d'];
   const qemu = startStopped(['-M', 'pc,smm=off', ...machine, ...debug]);
   try {
-    return new Lockstep(qemu, steppedMachine([...machine, '-device', 'isa-debugcon,iobase=0x402'])).walk(steps, stride);
+    return new Lockstep(qemu, steppedMachine([...machine, ...debug])).walk(steps, stride);
   } finally {
     qemu.close();
   }
