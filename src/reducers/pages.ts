@@ -136,7 +136,7 @@ function imageOf(each: Followed): readonly Page[] {
     const isWholeZero = content.length === PAGE_SIZE && isZero(content);
     // A region without a dirty list is compared, so that its checkpoints share pages too.
     if (isWholeZero) each.copies[page] = ZERO_PAGE;
-    else if (!isEqual(each.copies[page], content)) each.copies[page] = Uint8Array.from(content);
+    else if (!isEqual(each.copies[page], content)) each.copies[page] = new Uint8Array(content);
   }
   each.staleCopies.clear();
   return each.copies.slice();

@@ -37,7 +37,7 @@ function owned(event: MachineEvent): MachineEvent {
   const names = BYTES.get(event.kind);
   if (names === undefined) return event;
   const copy = { ...event } as Record<string, unknown>;
-  for (const name of names) copy[name] = Uint8Array.from(copy[name] as Uint8Array);
+  for (const name of names) copy[name] = new Uint8Array(copy[name] as Uint8Array);
   return copy as unknown as MachineEvent;
 }
 
