@@ -5,6 +5,7 @@ import type { Machine } from '../machine.ts';
 import { writeBytes, writeSpace } from '../memory/address-space.ts';
 import { pciParts } from '../pci-parts.ts';
 import { placeSmbios } from '../smbios/tables.ts';
+import { leaveRealModeInterrupts } from './firmware-interrupts.ts';
 import { machineAcpi, machineSmbios } from './machine-tables.ts';
 
 /** Where the ACPI root pointer goes when no firmware places it. */
@@ -24,6 +25,7 @@ export function playFirmware(machine: Machine): void {
   out(machine, KEYBOARD_COMMAND, 1, WRITE_COMMAND_BYTE);
   out(machine, KEYBOARD_DATA, 1, INTERRUPT_AND_TRANSLATE);
   placeTables(machine);
+  leaveRealModeInterrupts(machine);
   writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x10);
 }
 
