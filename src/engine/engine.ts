@@ -324,7 +324,8 @@ class Engine implements GuestEngine {
     try {
       const linear = (state.rip + this.memory.read64(L.CODE_BASE)) & this.memory.read64(L.LINEAR_MASK);
       const bytes = this.fetch(linear);
-      const d = bytes === undefined ? 'invalid' : decodeInstruction(bytes, state.codeBits, 0n);
+      if (bytes === undefined || !mayBeStringPort(bytes)) return undefined;
+      const d = decodeInstruction(bytes, state.codeBits, 0n);
       if (typeof d === 'string' || !/^(ins|outs)[bwd]$/.test(d.mnemonic)) return undefined;
       if (d.operands.every((o) => o.kind !== 'string')) return undefined;
       const access = portAccess(processor, d);
@@ -373,13 +374,15 @@ class Engine implements GuestEngine {
   }
   /** Up to 15 instruction bytes at a linear address, as far as they are mapped. */
   private fetch(linear: bigint): Uint8Array | undefined {
-    const out = new Uint8Array(15);
-    for (let i = 0; i < 15; i++) {
-      const at = this.peekHost(linear + BigInt(i));
-      if (at === undefined) return i === 0 ? undefined : out.slice(0, i);
-      out[i] = this.memory.u8[L.HOST_MEMORY + at] as number;
-    }
-    return out;
+    const first = this.peekHost(linear);
+    if (first === undefined) return undefined;
+    const inPage = Math.min(15, 4096 - (first % 4096));
+    const bytes = this.memory.u8.slice(L.HOST_MEMORY + first, L.HOST_MEMORY + first + 15);
+    if (inPage === 15) return bytes;
+    const second = this.peekHost(linear + BigInt(inPage));
+    if (second === undefined) return bytes.slice(0, inPage);
+    bytes.set(this.memory.u8.subarray(L.HOST_MEMORY + second, L.HOST_MEMORY + second + 15 - inPage), inPage);
+    return bytes;
   }
   private peekHost(linear: bigint): number | undefined {
     const found = this.processor.mmu.peek(Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n)));
@@ -424,6 +427,11 @@ class Engine implements GuestEngine {
     const found = this.processor.mmu.peek(Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n)));
     return found === undefined ? undefined : { gpa: found.gpa, entries: found.entries };
   }
+}
+
+/** Whether an opcode 6C..6F (INS, OUTS) follows at most four prefixes. */
+function mayBeStringPort(bytes: Uint8Array): boolean {
+  return bytes.subarray(0, 5).some((byte) => byte >= 0x6c && byte <= 0x6f);
 }
 
 interface Operands {

@@ -173,3 +173,5 @@ export const CODE_BASE = SCRATCH + 0x130;
 export const LINEAR_MASK = SCRATCH + 0x138;
 /** Retired-instruction bookkeeping of the current run is in the global `ticks`; STI/MOV SS shadow is valid at this value. */
 export const SHADOW_TICKS = SCRATCH + 0x140; // i32
+/** Nonzero: KVM asked for an interrupt-window exit. */
+export const WINDOW_WANTED = SCRATCH + 0x144; // i32

@@ -1,6 +1,6 @@
 import type { ExecutionControls, VmExit } from '../kvm/guest.ts';
 import { ACCESS } from './builder.ts';
-import { ASSIST_BY_SITE, CodeCache } from './code/cache.ts';
+import { CodeCache } from './code/cache.ts';
 import { type GuestEvent, interruptionInfo } from './event.ts';
 import { GuestExit, GuestFault, hasErrorCode, isContributory, MmioNeeded, VECTOR, vmExit } from './fault.ts';
 import { buildHandlers } from './handlers.ts';
@@ -10,7 +10,7 @@ import { divide128 } from './assists/divide.ts';
 import { runSlow } from './assists/vector.ts';
 import * as L from './layout.ts';
 import { ASSIST_DIVIDE_128 } from './meanings/arithmetic.ts';
-import { ASSIST_CROSSING } from './meanings/control.ts';
+import { ASSIST_BY_SITE, ASSIST_CROSSING } from './meanings/control.ts';
 import { ASSIST_VECTOR } from './meanings/vector/slow.ts';
 import type { EngineMemory } from './memory.ts';
 import { FAILED, Mmu, MMIO } from './mmu/mmu.ts';
@@ -478,6 +478,8 @@ export class Processor {
     this.fetching = false;
     this.reserve = 0;
     this.shadowFresh = false;
+    memory.write32(L.SHADOW_TICKS, 0xffffffff);
+    memory.write32(L.WINDOW_WANTED, this.controls.primary & 4);
     this.startTime(take);
     wasm.ticks.value = take;
     wasm.fault.value = 0;
@@ -492,7 +494,10 @@ export class Processor {
     this.settleStop();
     const used = take - wasm.ticks.value - this.reserve;
     this.advanceTime(used);
+    // STI's shadow is still on when nothing retired after it.
+    const freshSti = memory.read32(L.SHADOW_TICKS) === wasm.ticks.value + this.reserve;
     if (used > 0 && wasShadowed && !this.shadowFresh) this.endShadow();
+    if (freshSti) memory.write32(L.INTERRUPTIBILITY, memory.read32(L.INTERRUPTIBILITY) | 1);
     this.steppedOver = stepping && used > 0;
     return used;
   }

@@ -1,5 +1,6 @@
 import { invariant } from '../../base/invariant.ts';
 import * as L from '../layout.ts';
+import { ASSIST_BY_SITE } from '../meanings/control.ts';
 import type { EngineMemory } from '../memory.ts';
 import { type DecodedInstruction, decodeInstruction } from './instruction.ts';
 import { MODE } from './mode.ts';
@@ -30,6 +31,9 @@ export interface AssistSite {
   readonly name: string;
   readonly instruction: DecodedInstruction | undefined;
 }
+
+/** Handlers that leave their rare cases to the assist of the same name. */
+const FALLS_BACK = new Set(['cli', 'sti']);
 
 const TERMINATORS = new Set(['jmp', 'ret', 'retf', 'iret', 'iretd', 'iretq', 'ud2', 'sysret', 'sysretq', 'sysexit', 'sysexitq']);
 
@@ -208,6 +212,7 @@ export class CodeCache {
       return;
     }
     writeRecord(this.memory, at, d, offset, slot);
+    if (FALLS_BACK.has(d.mnemonic)) this.sites.set(at, { name: d.mnemonic, instruction: d });
     this.memory.view.setUint32(at + L.R_PAGE, page.hostPage, true);
     const target = d.operands[0];
     if (target?.kind === 'near') this.link(page, at, offset);
@@ -319,6 +324,3 @@ export class CodeCache {
     page.crossings.clear();
   }
 }
-
-/** Assist number that means: the routine is named by the record's site. */
-export const ASSIST_BY_SITE = 2;

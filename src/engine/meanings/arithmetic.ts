@@ -121,6 +121,33 @@ const compareExchange: Meaning = {
   },
 };
 
+/** CMPXCHG8B and CMPXCHG16B inside one page; the others are the assist's. SDM Vol. 2A. */
+function compareExchangePair(name: string, half: 4 | 8): Meaning {
+  return {
+    name,
+    operands: ['m'],
+    sizes: [[(2 * half) as Size]],
+    emit: (m, [target]) => {
+      const linear = m.linearAddress(target.kind, 2 * half, true);
+      if (half === 8) m.if(m.ne(m.and(linear, m.i64(15)), m.i64(0)), () => m.raise(13));
+      const pointer = m.pointer(linear, 2 * half, 'readWrite');
+      const [low, high] = [m.loadAt(pointer, half), m.loadAt(pointer, half, half)];
+      const equal = m.and(m.eq(low, m.readRegister(0, half)), m.eq(high, m.readRegister(2, half)));
+      m.storeAt(pointer, half, m.select(equal, m.readRegister(3, half), low));
+      m.storeAt(pointer, half, m.select(equal, m.readRegister(1, half), high), half);
+      m.commit(pointer);
+      m.if(m.eqz(equal), () => {
+        m.writeRegister(0, half, low);
+        m.writeRegister(2, half, high);
+      });
+      m.setStatusFlags({
+        cf: m.carry(), pf: m.parity(), af: m.adjust(), zf: equal, sf: m.sign(), of: m.overflow(),
+      });
+      m.next();
+    },
+  };
+}
+
 /** High half of an unsigned 64 x 64 multiplication. */
 export function multiplyHighUnsigned(m: MeaningBuilder, a: V, b: V): V {
   const low = (v: V): V => m.and(v, m.i64(0xffffffffn));
@@ -312,6 +339,8 @@ export const ARITHMETIC: readonly Meaning[] = [
   not,
   exchangeAdd,
   compareExchange,
+  compareExchangePair('cmpxchg8b', 4),
+  compareExchangePair('cmpxchg16b', 8),
   multiply('mul', false),
   multiply('imul', true),
   imul2,

@@ -137,6 +137,8 @@ const pseudo: Meaning[] = [
   },
 ];
 
+/** Assist number that means: the routine is named by the record's site. */
+export const ASSIST_BY_SITE = 2;
 /** Fixed number of the assist that enters an instruction lying on two pages. */
 export const ASSIST_CROSSING = 1;
 
@@ -201,6 +203,63 @@ const flagInstructions: Meaning[] = [
   },
 ];
 
+const IF = 1 << 9;
+const VM = 1 << 17;
+
+/** CPL <= IOPL outside virtual-8086 mode, or real mode (CPL and IOPL then do not count). */
+function mayMaskInterrupts(m: MeaningBuilder): ReturnType<MeaningBuilder['carry']> {
+  const rest = m.state32(L.FLAGS_REST);
+  const iopl = m.and(m.shrU(rest, m.i32(12)), m.i32(3));
+  const isReal = m.eqz(m.and(m.state32(L.CR0), m.i32(1)));
+  const enough = m.and(m.leU(m.state32(L.CPL), iopl), m.eqz(m.and(rest, m.i32(VM))));
+  return m.or(isReal, enough);
+}
+
+/** CLI and STI where they are simply allowed; the rest is the assist's. SDM Vol. 2. */
+const interruptFlag: Meaning[] = [
+  {
+    name: 'cli',
+    operands: [],
+    sizes: [[]],
+    emit: (m) => {
+      m.if(m.eqz(mayMaskInterrupts(m)), () => m.assist(ASSIST_BY_SITE));
+      m.setState32(L.FLAGS_REST, m.and(m.state32(L.FLAGS_REST), m.i32(~IF)));
+      m.next();
+    },
+  },
+  {
+    name: 'sti',
+    operands: [],
+    sizes: [[]],
+    emit: (m) => {
+      const windowed = m.state32(L.WINDOW_WANTED);
+      m.if(m.or(m.eqz(mayMaskInterrupts(m)), windowed), () => m.assist(ASSIST_BY_SITE));
+      const rest = m.state32(L.FLAGS_REST);
+      m.if(m.eqz(m.and(rest, m.i32(IF))), () => {
+        m.setState32(L.SHADOW_TICKS, m.globalGet(GLOBAL.ticks, 'i32'));
+      });
+      m.setState32(L.FLAGS_REST, m.or(rest, m.i32(IF)));
+      m.next();
+    },
+  },
+  {
+    // PUSHFQ in 64-bit mode.
+    name: 'pushfq',
+    operands: [],
+    sizes: [[]],
+    emit: (m) => {
+      const at = (v: ReturnType<MeaningBuilder['carry']>, by: number) => m.shl(v, m.i32(by));
+      const status = m.or(
+        m.or(m.or(m.carry(), at(m.parity(), 2)), m.or(at(m.adjust(), 4), at(m.zero(), 6))),
+        m.or(at(m.sign(), 7), at(m.overflow(), 11)),
+      );
+      const rest = m.and(m.state32(L.FLAGS_REST), m.i32(~((1 << 16) | VM)));
+      m.push64or(8, m.extendU(m.or(m.or(status, rest), m.i32(2))), true);
+      m.next();
+    },
+  },
+];
+
 function emitTimeStamp(m: MeaningBuilder): void {
   const elapsed = m.sub(m.state32(L.TSC_TICKS), m.globalGet(GLOBAL.ticks, 'i32'));
   const now = m.add(m.state64(L.TSC_BASE), m.mul(m.extendS(elapsed), m.extendU(m.state32(L.TSC_PER_TICK))));
@@ -220,5 +279,6 @@ export const CONTROL: readonly Meaning[] = [
   jumpIfCountZero,
   ...pseudo,
   ...flagInstructions,
+  ...interruptFlag,
 ];
 

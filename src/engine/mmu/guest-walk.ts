@@ -45,8 +45,8 @@ export class GuestWalk {
   refusedAccess = 0;
   /** Every entry read, for people: filled only when `trail` is an array. */
   trail: bigint[] | undefined;
-  /** A page that is write-cached became a table: the TLB must be flushed and the walk done again. */
-  conflict = false;
+  /** Write-cached pages that became tables in this walk. */
+  readonly conflicts: number[] = [];
   private readonly watched: number[] = [];
   private reportsFetch = false;
 
@@ -191,14 +191,14 @@ export class GuestWalk {
     if ((flags & PAGE.table) !== 0) return;
     this.flags[page] = flags | PAGE.table;
     this.watched.push(page);
-    if ((flags & PAGE.writeCached) !== 0) this.conflict = true;
+    if ((flags & PAGE.writeCached) !== 0) this.conflicts.push(page);
   }
 
   /** Nothing is cached any more: stop watching. */
   unwatchAll(): void {
     for (const page of this.watched) this.flags[page] = (this.flags[page] as number) & ~PAGE.table;
     this.watched.length = 0;
-    this.conflict = false;
+    this.conflicts.length = 0;
   }
 
   private found(writable: boolean, user: boolean, executable: boolean): WalkOutcome {

@@ -27,7 +27,8 @@ interface Piece {
   length: number;
 }
 
-const NO_TAG = -1n;
+/** More than one TLB entry lets writes to the page through. */
+const SEVERAL = -1;
 const CONTEXT_LAST = 4094;
 
 /** The soft MMU: TLB, two-dimensional walks, write watching, page-crossing and memory-mapped accesses. */
@@ -54,7 +55,8 @@ export class Mmu {
   private readonly contexts = new Map<string, number>();
   private readonly contextCache = new Map<number, number>();
   private nextContext = 1;
-  context = 0n;
+  /** The context of cached translations, in the low 12 bits of their tags. */
+  private contextNumber = -1;
   private pending: Piece[] = [];
   private readonly want: Want = { write: false, fetch: false, user: false, implicit: false, quiet: false };
   /** Set by a debugger: linear pages whose accesses must always come here. */
@@ -66,6 +68,7 @@ export class Mmu {
     this.memory = memory;
     this.client = client;
     this.flags = new Uint8Array(memory.hostBytes >>> 12);
+    this.writeEntry = new Int32Array(memory.hostBytes >>> 12);
     this.second = new SecondLevel(eptWords, memory.hostBytes);
     this.guest = new GuestWalk(memory, this.second, this.flags);
     this.wipe();
@@ -99,9 +102,9 @@ export class Mmu {
       id = this.contextFor(key);
       this.contextCache.set(key, id);
     }
-    if (this.context !== BigInt(id)) {
-      this.context = BigInt(id);
-      this.client.setContext(this.context);
+    if (this.contextNumber !== id) {
+      this.contextNumber = id;
+      this.client.setContext(BigInt(id));
     }
   }
 
@@ -136,6 +139,19 @@ export class Mmu {
   }
 
   private readonly writeCachedPages: number[] = [];
+  /** The one TLB entry that lets writes to a page through, or SEVERAL. */
+  private readonly writeEntry: Int32Array;
+
+  /** Pages that have just become page tables must no longer be written unseen. True: all was flushed, walk again. */
+  private settleConflicts(): boolean {
+    const pages = this.guest.conflicts.splice(0);
+    if (pages.some((page) => this.writeEntry[page] === SEVERAL)) {
+      this.flush();
+      return true;
+    }
+    for (const page of pages) this.dropWriteCached(page);
+    return false;
+  }
 
   private clearWriteCached(): void {
     for (const page of this.writeCachedPages) this.flags[page] = (this.flags[page] as number) & ~PAGE.writeCached;
@@ -147,7 +163,7 @@ export class Mmu {
     this.contexts.clear();
     this.contextCache.clear();
     this.nextContext = 1;
-    this.context = -1n;
+    this.contextNumber = -1;
     const words = L.TLB_SIZE / 8;
     const start = L.TLB / 8;
     for (let at = start; at < start + words; at += 4) {
@@ -303,10 +319,7 @@ export class Mmu {
       return FAILED;
     }
     if (outcome === 'exit') return this.refuse(low, high, this.guest.refusedGpa, EPT_ACCESS_KIND.read, 'table', 8);
-    if (this.guest.conflict) {
-      this.flush();
-      return this.page(low, high, size, access);
-    }
+    if (this.guest.conflicts.length > 0 && this.settleConflicts()) return this.page(low, high, size, access);
     const kind = want.fetch ? EPT_ACCESS_KIND.execute : want.write ? EPT_ACCESS_KIND.read | EPT_ACCESS_KIND.write : EPT_ACCESS_KIND.read;
     const host = this.second.page(this.guest.gpa, kind);
     if (host < 0) {
@@ -353,24 +366,66 @@ export class Mmu {
 
   private fill(low: number, high: number, host: number, want: Want): void {
     const entry = this.entryFor(low, high);
-    const { u64, i32 } = this.memory;
-    const at = entry >>> 3;
-    const tag = BigInt.asUintN(64, ((BigInt(high >>> 0) << 32n) | BigInt((low & 0xfffff000) >>> 0)) | this.context);
-    if (u64[at] !== tag && u64[at + 1] !== tag && u64[at + 2] !== tag) {
-      u64[at] = u64[at + 1] = u64[at + 2] = BigInt.asUintN(64, NO_TAG);
-    }
     const page = host >>> 12;
+    this.claim(entry, low, high);
     if (!want.fetch) {
-      u64[at] = tag;
-      if (want.write && this.guest.dirty && ((this.flags[page] as number) & (PAGE.code | PAGE.table)) === 0) {
-        u64[at + 1] = tag;
-        if (((this.flags[page] as number) & PAGE.writeCached) === 0) {
-          this.flags[page] = (this.flags[page] as number) | PAGE.writeCached;
-          this.writeCachedPages.push(page);
-        }
+      this.tag(entry + L.TAG_READ, low, high);
+      if (this.mayCacheWrite(page, want)) {
+        this.tag(entry + L.TAG_WRITE, low, high);
+        this.noteWriteCached(page, entry);
       }
     }
-    i32[(entry + L.TLB_ADDEND) >>> 2] = (L.HOST_MEMORY + host - (low & 0xfffff000)) | 0;
+    this.memory.i32[(entry + L.TLB_ADDEND) >>> 2] = (L.HOST_MEMORY + host - (low & 0xfffff000)) | 0;
+  }
+
+  /** Writes may go through unseen: nothing about the page or its entries is left to be noticed. */
+  private mayCacheWrite(page: number, want: Want): boolean {
+    const { guest, mode } = this;
+    const flags = this.flags[page] as number;
+    if (!guest.dirty || (flags & (PAGE.code | PAGE.table)) !== 0) return false;
+    if (want.write) return true;
+    // A read found a page whose next write would change nothing but its bytes.
+    if ((flags & PAGE.dirty) === 0) return false;
+    if (!guest.writable && (want.user || mode.writeProtect)) return false;
+    return this.second.writable;
+  }
+
+  private noteWriteCached(page: number, entry: number): void {
+    const flags = this.flags[page] as number;
+    if ((flags & PAGE.writeCached) === 0) {
+      this.flags[page] = flags | PAGE.writeCached;
+      this.writeCachedPages.push(page);
+      this.writeEntry[page] = entry;
+    } else if (this.writeEntry[page] !== entry) this.writeEntry[page] = SEVERAL;
+  }
+
+  /** Stop letting writes to a page through unseen. */
+  private dropWriteCached(page: number): void {
+    const entry = this.writeEntry[page] as number;
+    if (entry === SEVERAL) {
+      this.flush();
+      return;
+    }
+    this.memory.u32[(entry + L.TAG_WRITE) >>> 2] = 0xffffffff;
+    this.flags[page] = (this.flags[page] as number) & ~PAGE.writeCached;
+  }
+
+  private tag(at: number, low: number, high: number): void {
+    const { u32 } = this.memory;
+    u32[at >>> 2] = (low & 0xfffff000) | this.contextNumber;
+    u32[(at >>> 2) + 1] = high;
+  }
+  private holds(at: number, low: number, high: number): boolean {
+    const { i32 } = this.memory;
+    return i32[at >>> 2] === ((low & 0xfffff000) | this.contextNumber) && i32[(at >>> 2) + 1] === (high | 0);
+  }
+  /** Empty an entry that belongs to another page or context. */
+  private claim(entry: number, low: number, high: number): void {
+    for (const tag of [L.TAG_READ, L.TAG_WRITE, L.TAG_EXECUTE]) if (this.holds(entry + tag, low, high)) return;
+    const { u32 } = this.memory;
+    u32[(entry + L.TAG_READ) >>> 2] = 0xffffffff;
+    u32[(entry + L.TAG_WRITE) >>> 2] = 0xffffffff;
+    u32[(entry + L.TAG_EXECUTE) >>> 2] = 0xffffffff;
   }
 
   /** Engine address of the TLB entry for a linear address. */
@@ -383,13 +438,9 @@ export class Mmu {
   /** Let instruction fetches from this page go straight to its code table. */
   fillExecute(low: number, high: number, host: number, codeTable: number): void {
     const entry = this.entryFor(low, high);
-    const { u64, i32 } = this.memory;
-    const at = entry >>> 3;
-    const tag = BigInt.asUintN(64, ((BigInt(high >>> 0) << 32n) | BigInt((low & 0xfffff000) >>> 0)) | this.context);
-    if (u64[at] !== tag && u64[at + 1] !== tag && u64[at + 2] !== tag) {
-      u64[at] = u64[at + 1] = BigInt.asUintN(64, NO_TAG);
-    }
-    u64[at + 2] = tag;
+    const { i32 } = this.memory;
+    this.claim(entry, low, high);
+    this.tag(entry + L.TAG_EXECUTE, low, high);
     i32[(entry + L.TLB_ADDEND) >>> 2] = (L.HOST_MEMORY + host - (low & 0xfffff000)) | 0;
     i32[(entry + L.TLB_CODE) >>> 2] = codeTable;
   }
@@ -399,7 +450,7 @@ export class Mmu {
     const flags = this.flags[hostPage] as number;
     if ((flags & PAGE.code) !== 0) return;
     this.flags[hostPage] = flags | PAGE.code;
-    if ((flags & PAGE.writeCached) !== 0) this.flush();
+    if ((flags & PAGE.writeCached) !== 0) this.dropWriteCached(hostPage);
   }
 
   private noticeWatched(low: number, high: number, size: number, access: number): void {

@@ -33,6 +33,9 @@ export class SecondLevel {
   /** While KVM emulates, memory goes by its slots: host-virtual address, or -1 for memory-mapped. */
   slots: ((gpa: number, write: boolean) => number) | undefined;
 
+  /** The last page found may be written without setting a dirty flag. */
+  writable = false;
+
   // What the last failed walk found.
   misconfigured = false;
   /** Bits 5:3 of the qualification: what the entries allowed. */
@@ -62,7 +65,10 @@ export class SecondLevel {
     if (this.slots !== undefined) return this.bySlot(gpa, access);
     const gfn = Math.floor(gpa / 4096);
     const hit = gfn < CACHE_PAGES ? (this.cache[gfn] as number) : 0;
-    if ((hit & (CACHED | access)) === (CACHED | access)) return (hit >>> 4) * 4096;
+    if ((hit & (CACHED | access)) === (CACHED | access)) {
+      this.writable = (hit & EPT_ACCESS_KIND.write) !== 0;
+      return (hit >>> 4) * 4096;
+    }
     return this.walk(gpa, gfn, access);
   }
 
@@ -77,6 +83,7 @@ export class SecondLevel {
     this.misconfigured = false;
     if (this.root === 0) {
       this.allowed = 0;
+      this.writable = true;
       const page = gfn * 4096;
       return page < this.hostBytes ? page : -1;
     }
@@ -119,6 +126,7 @@ export class SecondLevel {
       // Until the dirty bit is set a write must come here to set it.
       if ((low & EPT_DIRTY) === 0) allowed &= ~EPT_ACCESS_KIND.write;
     }
+    this.writable = (allowed & EPT_ACCESS_KIND.write) !== 0;
     const span = at.level === 1 ? 4096 : 512 ** (at.level - 1) * 4096;
     const base = (at.high & 0xfffff) * 0x1_0000_0000 + ((low & 0xfffff000) >>> 0);
     const frame = base - (base % span) + (at.gpa % span);
