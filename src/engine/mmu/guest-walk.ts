@@ -22,6 +22,12 @@ export interface PagingMode {
 
 export type WalkOutcome = 'ok' | 'fault' | 'exit' | 'unmapped';
 
+/** The table is used at another level, in 32-bit paging, or for several regions. */
+export const NOT_LEAF = -1;
+
+/** Linear address divided by 2 MiB, as an exact number. */
+const regionOf = (low: number, high: number): number => (high >>> 0) * 2048 + (low >>> 21);
+
 const ACCESSED = 0x20;
 const DIRTY = 0x40;
 const LARGE = 0x80;
@@ -48,6 +54,8 @@ export class GuestWalk {
   /** Write-cached pages that became tables in this walk. */
   readonly conflicts: number[] = [];
   private readonly watched: number[] = [];
+  /** Per watched page: the 2 MiB of linear addresses whose last-level table it is, or NOT_LEAF. */
+  readonly regions: Float64Array;
   private reportsFetch = false;
 
   private readonly memory: EngineMemory;
@@ -58,6 +66,7 @@ export class GuestWalk {
     this.memory = memory;
     this.second = second;
     this.flags = flags;
+    this.regions = new Float64Array(flags.length);
   }
 
   /** `quiet`: change nothing (no accessed and dirty bits), for debuggers. */
@@ -112,13 +121,14 @@ export class GuestWalk {
         executable &&= entryHigh >>> 31 === 0 || !mode.noExecute;
       }
       if (!leaf) {
-        if (host >= 0) this.mark(host, entryLow, ACCESSED, want);
+        if (host >= 0) this.mark(host, entryLow, ACCESSED, want, NOT_LEAF);
         table = (entryHigh & 0xfffff) * 0x1_0000_0000 + ((entryLow & 0xfffff000) >>> 0);
         continue;
       }
       const span = level === 1 ? 0xfff : level === 2 ? 0x1fffff : 0x3fffffff;
       if (!this.permitted(mode, writable, user, executable, want)) return this.fault(want, PF.present);
-      this.mark(host, entryLow, want.write ? ACCESSED | DIRTY : ACCESSED, want);
+      const region = level === 1 ? regionOf(low, high) : NOT_LEAF;
+      this.mark(host, entryLow, want.write ? ACCESSED | DIRTY : ACCESSED, want, region);
       this.dirty = want.write || (entryLow & DIRTY) !== 0;
       const frame = ((entryLow & 0xfffff000 & ~span) >>> 0) + ((low & span & ~0xfff) >>> 0);
       this.gpa = (entryHigh & 0xfffff) * 0x1_0000_0000 + (frame >>> 0) + (low & 0xfff);
@@ -140,13 +150,13 @@ export class GuestWalk {
     if (mode.pse && (top & LARGE) !== 0) {
       if ((top & 0x200000) !== 0) return this.fault(want, PF.present | PF.reserved);
       if (!this.permitted(mode, writable, user, true, want)) return this.fault(want, PF.present);
-      this.mark(pde, top, want.write ? ACCESSED | DIRTY : ACCESSED, want);
+      this.mark(pde, top, want.write ? ACCESSED | DIRTY : ACCESSED, want, NOT_LEAF);
       this.dirty = want.write || (top & DIRTY) !== 0;
       const above = ((top >>> 13) & 0xff) * 0x1_0000_0000;
       this.gpa = above + ((top & 0xffc00000) >>> 0) + (low & 0x3fffff);
       return this.found(writable, user, true);
     }
-    this.mark(pde, top, ACCESSED, want);
+    this.mark(pde, top, ACCESSED, want, NOT_LEAF);
     const address = ((top & 0xfffff000) >>> 0) + (((low >>> 12) & 0x3ff) << 2);
     const pte = this.entryAddress(address, want);
     if (pte < 0) return this.tableRefused(address);
@@ -156,7 +166,7 @@ export class GuestWalk {
     writable &&= (entry & 2) !== 0;
     user &&= (entry & 4) !== 0;
     if (!this.permitted(mode, writable, user, true, want)) return this.fault(want, PF.present);
-    this.mark(pte, entry, want.write ? ACCESSED | DIRTY : ACCESSED, want);
+    this.mark(pte, entry, want.write ? ACCESSED | DIRTY : ACCESSED, want, NOT_LEAF);
     this.dirty = want.write || (entry & DIRTY) !== 0;
     this.gpa = ((entry & 0xfffff000) >>> 0) + (low & 0xfff);
     return this.found(writable, user, true);
@@ -176,9 +186,9 @@ export class GuestWalk {
     return 'exit';
   }
 
-  private mark(host: number, entry: number, bits: number, want: Want): void {
+  private mark(host: number, entry: number, bits: number, want: Want, region: number): void {
     if (want.quiet) return;
-    this.watch((host - L.HOST_MEMORY) >>> 12);
+    this.watch((host - L.HOST_MEMORY) >>> 12, region);
     if ((entry & bits) === bits) return;
     const page = (host - L.HOST_MEMORY) >>> 12;
     this.memory.write32(host, entry | bits);
@@ -186,9 +196,13 @@ export class GuestWalk {
   }
 
   /** From now on a write to this page must be noticed: something cached depends on it. */
-  private watch(page: number): void {
+  private watch(page: number, region: number): void {
     const flags = this.flags[page] as number;
-    if ((flags & PAGE.table) !== 0) return;
+    if ((flags & PAGE.table) !== 0) {
+      if (this.regions[page] !== region) this.regions[page] = NOT_LEAF;
+      return;
+    }
+    this.regions[page] = region;
     this.flags[page] = flags | PAGE.table;
     this.watched.push(page);
     if ((flags & PAGE.writeCached) !== 0) this.conflicts.push(page);

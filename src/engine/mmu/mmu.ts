@@ -2,7 +2,7 @@ import type { VmExit } from '../../kvm/guest.ts';
 import { ACCESS } from '../builder.ts';
 import * as L from '../layout.ts';
 import type { EngineMemory } from '../memory.ts';
-import { GuestWalk, type PagingMode, type Want } from './guest-walk.ts';
+import { GuestWalk, NOT_LEAF, type PagingMode, type Want } from './guest-walk.ts';
 import { PAGE } from './page-flags.ts';
 import { EPT_ACCESS_KIND, SecondLevel } from './second-level.ts';
 
@@ -266,34 +266,49 @@ export class Mmu {
     const page = (host - L.HOST_MEMORY) >>> 12;
     const flags = this.flags[page] as number;
     this.flags[page] = flags | PAGE.dirty;
-    let stale = false;
-    if ((flags & PAGE.table) !== 0) stale = this.changesPresentEntry(host, bytes);
+    if ((flags & PAGE.table) !== 0) this.tableWritten(host, page, bytes);
     if ((flags & PAGE.code) !== 0) this.client.codeWritten(page, host & 0xfff, bytes.length);
     this.memory.u8.set(bytes, host);
-    if (stale) this.flush();
   }
 
-  /** Whether an entry that may be cached (present and accessed) would change beyond accessed and dirty. */
-  private changesPresentEntry(host: number, bytes: Uint8Array): boolean {
-    const { u8, u32 } = this.memory;
+  /** Drop what is cached from the entries that are about to change. */
+  private tableWritten(host: number, page: number, bytes: Uint8Array): void {
+    const region = this.guest.regions[page] as number;
     for (let at = host & ~7; at < host + bytes.length; at += 8) {
-      const low = u32[at >>> 2] as number;
-      const high = u32[(at >>> 2) + 1] as number;
-      const held = (low & 0x21) === 0x21 || (high & 0x21) === 0x21;
-      if (!held) continue;
-      for (let i = 0; i < 8; i++) {
-        const index = at + i - host;
-        if (index < 0 || index >= bytes.length) continue;
-        const ignore = (i & 3) === 0 ? 0x60 : 0;
-        if ((((u8[at + i] as number) ^ (bytes[index] as number)) & ~ignore) !== 0) return true;
+      if (!this.changesHeldEntry(at, host, bytes)) continue;
+      if (region === NOT_LEAF) {
+        this.flush();
+        return;
       }
-      // Clearing accessed or dirty must be noticed too.
-      const index = at - host;
-      for (const i of [index, index + 4]) {
-        if (i < 0 || i >= bytes.length) continue;
-        const old = u8[host + i] as number;
-        if ((old & 0x60 & ~(bytes[i] as number)) !== 0) return true;
-      }
+      this.dropLinear(region, (at & 0xfff) >>> 3);
+    }
+  }
+
+  /** Forget one page of a 2 MiB region, whatever the context: its TLB entry does not depend on it. */
+  private dropLinear(region: number, index: number): void {
+    const low = ((region % 2048) * 0x200000 + index * 4096) | 0;
+    const high = Math.floor(region / 2048) | 0;
+    const entry = this.entryFor(low, high);
+    const { u32 } = this.memory;
+    u32[(entry + L.TAG_READ) >>> 2] = 0xffffffff;
+    u32[(entry + L.TAG_WRITE) >>> 2] = 0xffffffff;
+    u32[(entry + L.TAG_EXECUTE) >>> 2] = 0xffffffff;
+  }
+
+  /** Whether the 8 bytes at `at` hold an entry that may be cached (present and accessed) and would change. */
+  private changesHeldEntry(at: number, host: number, bytes: Uint8Array): boolean {
+    const { u8, u32 } = this.memory;
+    const low = u32[at >>> 2] as number;
+    const high = u32[(at >>> 2) + 1] as number;
+    if ((low & 0x21) !== 0x21 && (high & 0x21) !== 0x21) return false;
+    for (let i = 0; i < 8; i++) {
+      const index = at + i - host;
+      if (index < 0 || index >= bytes.length) continue;
+      const old = u8[at + i] as number;
+      const now = bytes[index] as number;
+      // Setting accessed or dirty changes nothing that is cached; clearing them does.
+      const ignored = (i & 3) === 0 ? 0x60 & ~old : 0;
+      if (((old ^ now) & ~ignored) !== 0) return true;
     }
     return false;
   }

@@ -209,14 +209,14 @@ function toMmx(name: string, conversion: Conversion, slow: string, memory: 8 | 1
   ];
 }
 
-/** CVTPI2PS: two integers into the low half. */
+/** CVTPI2PS: two integers into the low half. A memory source touches no MM register, as the host processor has it. */
 function mmxToSingles(place: 'r' | 'm'): Meaning {
   return {
     name: 'cvtpi2ps',
     operands: ['r', place],
     sizes: [[16, 8]],
     emit: (m, [to, from]) => {
-      checkX87(m);
+      if (place === 'r') checkX87(m);
       const value = lowVector(m, from.read());
       if (place === 'r') enterMmx(m);
       const { plain, fast } = integersToSingles(m, value);
