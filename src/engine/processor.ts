@@ -379,9 +379,10 @@ export class Processor {
       if (exit !== undefined) return exit;
       const slice = this.singleStepping() ? 1 : left;
       const used = this.slice(slice);
-      left -= used;
       this.executed += used;
       const after = this.afterSlice();
+      // Delivering a fault took a tick too.
+      left = budget - this.executed;
       if (after !== undefined) return after;
       if (this.ended) {
         this.ended = false;

@@ -41,6 +41,8 @@ export function createMachine(parts: MachineParts): Machine {
     source: MAIN_LOOP,
     cause: -1,
     cutAt: Number.POSITIVE_INFINITY,
+    budgetEnd: 0,
+    endAt: 0,
     hasBroken: false,
     controls: [] as ExecutionControls[],
   } as MachineContext;
@@ -127,23 +129,16 @@ function vmmHost(context: MachineContext, guest: Guest): VmmHost {
   };
 }
 
-/** A request of a device: what ends the run is state, the rest leaves at once. */
+/** A request of a device, which told the event itself: what ends the run is state, the rest leaves at once. */
 function ask(context: MachineContext, request: HostRequest): void {
   const { schedule } = context.state;
   switch (request.ask) {
     case 'exit':
       schedule.ended ??= { why: 'exit', status: request.status };
-      context.raise({ kind: 'sim:exit_requested', status: request.status });
       break;
     case 'power-off':
       schedule.ended ??= { why: 'powered-off', status: 0 };
       context.raise({ kind: 'sim:powered_off' });
-      break;
-    case 'serial-output':
-      context.raise({ kind: 'sim:serial_sent', line: request.line, byte: request.byte });
-      break;
-    case 'debugcon-output':
-      context.raise({ kind: 'sim:debugcon_sent', byte: request.byte });
       break;
     default:
       break;

@@ -29,12 +29,13 @@ export function timedGuest(context: MachineContext): Guest {
 
 function cutRun(context: MachineContext, vcpu: number, budget: number, inject: Parameters<Guest['run']>[2]): GuestStop {
   const { clock, schedule } = context.state;
-  const allowed = Math.min(budget, context.cutAt - clock.ticks);
+  const whole = Math.max(0, Math.min(budget, context.endAt - clock.ticks));
+  const allowed = Math.min(whole, context.cutAt - clock.ticks);
   const stop = context.engine.run(vcpu, allowed, inject);
   clock.ticks += stop.ticks;
   schedule.quantumLeft -= stop.ticks;
   const carried = schedule.carriedTicks[vcpu] + stop.ticks;
-  const isCut = stop.why === 'budget' && allowed < budget;
+  const isCut = stop.why === 'budget' && allowed < whole;
   if (isCut || stop.why === 'break') {
     schedule.carriedTicks[vcpu] = carried;
     schedule.inGuest[vcpu] = true;
