@@ -86,6 +86,7 @@ function serviceSystemEvent(machine: Machine, run: KvmRun): void {
 function stop(machine: Machine, by: string): void {
   machine.host.raise({ kind: 'sim:guest_panicked', by });
   machine.state.stopped = true;
+  machine.host.raise({ kind: 'sim:exit_requested', status: FAILED });
   machine.host.ask({ ask: 'exit', status: FAILED });
 }
 

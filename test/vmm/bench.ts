@@ -6,6 +6,7 @@ import {
   KVM_CREATE_VCPU,
   KVM_CREATE_VM,
   KVM_GET_CPUID2,
+  KVM_GET_PIT2,
   KVM_GET_SUPPORTED_CPUID,
   KVM_SET_REGS,
   KVM_SET_SREGS2,
@@ -105,6 +106,7 @@ function recordedKvm(
     ioctl: (_fd, request, arg) => {
       ioctls.push({ request, arg });
       if (request === KVM_CREATE_VM || request === KVM_CREATE_VCPU) return next++;
+      if (request === KVM_GET_PIT2) (arg as { channels: object[] }).channels = [{}, {}, {}];
       if (request === KVM_SET_REGS) registers.regs = arg as Regs;
       if (request === KVM_SET_SREGS2) registers.sregs = arg as Sregs;
       if (request === KVM_GET_SUPPORTED_CPUID || request === KVM_GET_CPUID2) {
