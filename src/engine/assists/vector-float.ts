@@ -4,7 +4,9 @@ import {
 } from '../float/convert-sse.ts';
 import { doubleAdd, doubleDivide, doubleMultiply, doubleSquareRoot, doubleSubtract } from '../float/double.ts';
 import { type FloatEnvironment, sseEnvironment, sseFaults, sseFlags, startSse } from '../float/environment.ts';
-import { doubleOrder, doublePredicate, doubleSelect, singleOrder, singlePredicate, singleSelect } from '../float/select.ts';
+import {
+  doubleOrder, doublePredicate, doubleSelect, singleOrder, singlePredicate, singleSelect,
+} from '../float/select.ts';
 import { singleAdd, singleDivide, singleMultiply, singleSquareRoot, singleSubtract } from '../float/single.ts';
 import { SLOW } from '../meanings/vector/slow.ts';
 import type { SlowContext, SlowRoutine } from './vector.ts';
@@ -173,8 +175,8 @@ const CONVERSIONS: Readonly<Record<string, SlowRoutine>> = {
   cvtpd2dq: doublesToIntegers(false),
   cvttpd2dq: doublesToIntegers(true),
   cvtsi2ss32: conversion((c, env) => setSingle(c, 0, integerToSingle(env, BigInt(single(c, SLOW.first, 0) | 0)))),
-  cvtsi2ss64: conversion((c, env) => setSingle(c, 0, integerToSingle(env, BigInt.asIntN(64, double(c, SLOW.first, 0))))),
-  cvtsi2sd64: conversion((c, env) => setDouble(c, 0, integerToDouble(env, BigInt.asIntN(64, double(c, SLOW.first, 0))))),
+  cvtsi2ss64: conversion((c, env) => setSingle(c, 0, integerToSingle(env, c.view.getBigInt64(SLOW.first, true)))),
+  cvtsi2sd64: conversion((c, env) => setDouble(c, 0, integerToDouble(env, c.view.getBigInt64(SLOW.first, true)))),
   ...Object.fromEntries(
     (['ss', 'sd'] as const).flatMap((name) =>
       ([32, 64] as const).flatMap((width) => [

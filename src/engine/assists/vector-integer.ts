@@ -24,7 +24,8 @@ function elementsAt(view: DataView, at: number, immediate: number): number[] {
   if ((immediate & 1) === 0) {
     return Array.from({ length: 16 }, (_, i) => (signed ? view.getInt8(at + i) : view.getUint8(at + i)));
   }
-  return Array.from({ length: 8 }, (_, i) => (signed ? view.getInt16(at + 2 * i, true) : view.getUint16(at + 2 * i, true)));
+  const word = (place: number): number => (signed ? view.getInt16(place, true) : view.getUint16(place, true));
+  return Array.from({ length: 8 }, (_, i) => word(at + 2 * i));
 }
 
 function textAt(view: DataView, at: number, immediate: number, explicit: number | undefined): Text {

@@ -69,7 +69,7 @@ function maskedMove(p: Processor, d: DecodedInstruction, size: 8 | 16): void {
   const addresses = chosen.map((i) =>
     p.linear(segmentOf(d), BigInt.asUintN(bits, p.state.gpr(7) + BigInt(i)), 1, true),
   );
-  // A fault names the first byte of the operand on the page, chosen or not; nothing is stored before both pages are seen.
+  // A fault names the operand's first byte on the page, chosen or not; nothing is stored before both pages are seen.
   const start = (addresses[0] ?? 0n) - BigInt(chosen[0] ?? 0);
   for (const address of [addresses[0], addresses.at(-1)]) {
     if (address !== undefined) p.probeWrite(address >> 12n === start >> 12n ? start : address & ~0xfffn, 1);

@@ -3,7 +3,7 @@ import type { Meaning } from '../meaning.ts';
 import { scalarForms, writeSlowLow } from './float.ts';
 import {
   aboveTinyLanes, bitsOf, bothMasks, DOUBLE_TYPE, eitherMask, everyLane, finiteLanes, FLOAT_TYPES, floatConstant,
-  type FloatType, isAboveTiny, isFinite, isOrdinary, isZero, ordinaryLanes, plainEnvironment, precisionMasked,
+  type FloatType, isAboveTiny, isBounded, isOrdinary, isZero, ordinaryLanes, plainEnvironment, precisionMasked,
   reportPrecision, roundingControl, roundsToNearest, SINGLE_TYPE, zeroLanes,
 } from './float-values.ts';
 import {
@@ -61,7 +61,7 @@ function toInteger(t: FloatType, size: 4 | 8, truncate: boolean): Meaning[] {
     const value = m.raw(t.fromBits, [bits], t.type);
     const rounded = m.raw(truncate ? t.scalar.trunc : t.scalar.nearest, [value], t.type);
     const limit = floatConstant(m, t, LIMITS[t.type][size]);
-    const low = m.raw(t.type === 'f32' ? 0x8c : 0x9a, [limit], t.type);
+    const low = m.raw(t.scalar.neg, [limit], t.type);
     const fits = m.and(m.raw(t.compare.ge, [rounded, low], 'i32'), m.raw(t.compare.lt, [rounded, limit], 'i32'));
     const inexact = m.raw(t.compare.eq + 1, [rounded, value], 'i32');
     const mode = truncate ? m.i32(1) : roundsToNearest(m);
@@ -97,7 +97,7 @@ const narrowScalar: Meaning['emit'] = (m, [to, from]) => {
   const bits = readLow(m, from, 8);
   const value = m.raw(DOUBLE_TYPE.fromBits, [bits], 'f64');
   const result = m.raw(DEMOTE, [value], 'f32');
-  const normal = m.and(isFinite(m, SINGLE_TYPE, result), isAboveTiny(m, SINGLE_TYPE, result));
+  const normal = m.and(isBounded(m, SINGLE_TYPE, result), isAboveTiny(m, SINGLE_TYPE, result));
   const good = m.or(normal, isZero(m, DOUBLE_TYPE, value));
   m.if(m.and(good, plainEnvironment(m)), () => {
     m.store(to.address(), bitsOf(m, SINGLE_TYPE, result), 4);

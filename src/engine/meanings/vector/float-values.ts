@@ -1,7 +1,10 @@
-import type { MeaningBuilder, Operand, V } from '../../builder.ts';
+import type { MeaningBuilder, V } from '../../builder.ts';
 import * as L from '../../layout.ts';
-import { readAligned, readLow, vector32, vector64, zeroVector } from './operands.ts';
+import { vector32, vector64, zeroVector } from './operands.ts';
 import { SIMD } from './simd.ts';
+
+type Opcodes<Names extends string> = Readonly<Record<Names, number>>;
+type Operator = 'add' | 'sub' | 'mul' | 'div' | 'sqrt';
 
 /** Opcodes and constants of one floating-point type. WebAssembly Core Specification 2.0, 5.4.8. */
 export interface FloatType {
@@ -11,9 +14,9 @@ export interface FloatType {
   readonly suffix: 's' | 'd';
   readonly fromBits: number;
   readonly toBits: number;
-  readonly compare: { readonly eq: number; readonly lt: number; readonly gt: number; readonly le: number; readonly ge: number };
-  readonly scalar: Readonly<Record<'abs' | 'ceil' | 'floor' | 'trunc' | 'nearest' | 'sqrt' | 'add' | 'sub' | 'mul' | 'div', number>>;
-  readonly packed: Readonly<Record<'add' | 'sub' | 'mul' | 'div' | 'sqrt' | 'pmin' | 'pmax' | 'eq' | 'lt' | 'gt' | 'ge', number>>;
+  readonly compare: Opcodes<'eq' | 'lt' | 'gt' | 'le' | 'ge'>;
+  readonly scalar: Opcodes<Operator | 'abs' | 'neg' | 'ceil' | 'floor' | 'trunc' | 'nearest'>;
+  readonly packed: Opcodes<Operator | 'pmin' | 'pmax' | 'eq' | 'lt' | 'gt' | 'ge'>;
   readonly rounding: readonly [nearest: number, down: number, up: number, zero: number];
   readonly leastNormal: bigint;
   readonly infinity: bigint;
@@ -23,7 +26,8 @@ export const SINGLE_TYPE: FloatType = {
   bytes: 4, type: 'f32', integer: 'i32', suffix: 's', fromBits: 0xbe, toBits: 0xbc,
   compare: { eq: 0x5b, lt: 0x5d, gt: 0x5e, le: 0x5f, ge: 0x60 },
   scalar: {
-    abs: 0x8b, ceil: 0x8d, floor: 0x8e, trunc: 0x8f, nearest: 0x90, sqrt: 0x91, add: 0x92, sub: 0x93, mul: 0x94, div: 0x95,
+    abs: 0x8b, neg: 0x8c, ceil: 0x8d, floor: 0x8e, trunc: 0x8f, nearest: 0x90,
+    sqrt: 0x91, add: 0x92, sub: 0x93, mul: 0x94, div: 0x95,
   },
   packed: {
     add: SIMD.f32x4Add, sub: SIMD.f32x4Sub, mul: SIMD.f32x4Mul, div: SIMD.f32x4Div, sqrt: SIMD.f32x4Sqrt,
@@ -38,7 +42,8 @@ export const DOUBLE_TYPE: FloatType = {
   bytes: 8, type: 'f64', integer: 'i64', suffix: 'd', fromBits: 0xbf, toBits: 0xbd,
   compare: { eq: 0x61, lt: 0x63, gt: 0x64, le: 0x65, ge: 0x66 },
   scalar: {
-    abs: 0x99, ceil: 0x9b, floor: 0x9c, trunc: 0x9d, nearest: 0x9e, sqrt: 0x9f, add: 0xa0, sub: 0xa1, mul: 0xa2, div: 0xa3,
+    abs: 0x99, neg: 0x9a, ceil: 0x9b, floor: 0x9c, trunc: 0x9d, nearest: 0x9e,
+    sqrt: 0x9f, add: 0xa0, sub: 0xa1, mul: 0xa2, div: 0xa3,
   },
   packed: {
     add: SIMD.f64x2Add, sub: SIMD.f64x2Sub, mul: SIMD.f64x2Mul, div: SIMD.f64x2Div, sqrt: SIMD.f64x2Sqrt,
@@ -72,11 +77,6 @@ export function reportPrecision(m: MeaningBuilder, inexact: V): void {
   m.if(inexact, () => m.setState32(L.MXCSR, m.or(m.state32(L.MXCSR), m.i32(PE))));
 }
 
-/** The low element of an operand as a float. */
-export function readFloat(m: MeaningBuilder, t: FloatType, operand: Operand): V {
-  return m.raw(t.fromBits, [readLow(m, operand, t.bytes)], t.type);
-}
-
 export const bitsOf = (m: MeaningBuilder, t: FloatType, value: V): V => m.raw(t.toBits, [value], t.integer);
 
 /** A float constant. */
@@ -95,7 +95,7 @@ export function isOrdinary(m: MeaningBuilder, t: FloatType, value: V): V {
   return m.or(normal, compare(m, t, 'eq', value, floatConstant(m, t, 0n)));
 }
 
-export function isFinite(m: MeaningBuilder, t: FloatType, value: V): V {
+export function isBounded(m: MeaningBuilder, t: FloatType, value: V): V {
   return compare(m, t, 'lt', magnitude(m, t, value), floatConstant(m, t, t.infinity));
 }
 
@@ -134,6 +134,3 @@ export const zeroLanes = (m: MeaningBuilder, t: FloatType, value: V): V =>
 export const bothMasks = (m: MeaningBuilder, a: V, b: V): V => m.simd(SIMD.and, [a, b]);
 export const eitherMask = (m: MeaningBuilder, a: V, b: V): V => m.simd(SIMD.or, [a, b]);
 export const everyLane = (m: MeaningBuilder, mask: V): V => m.simd(SIMD.i32x4AllTrue, [mask], 'i32');
-
-/** A packed operand. */
-export const readPacked = readAligned;

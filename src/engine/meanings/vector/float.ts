@@ -2,7 +2,7 @@ import type { MeaningBuilder, Operand, V } from '../../builder.ts';
 import type { Meaning } from '../meaning.ts';
 import {
   aboveTinyLanes, bitsOf, bothMasks, eitherMask, everyLane, finiteLanes, FLOAT_TYPES, type FloatType,
-  isAboveTiny, isFinite, isOrdinary, isZero, ordinaryLanes, plainEnvironment, SINGLE_TYPE, zeroLanes,
+  isAboveTiny, isBounded, isOrdinary, isZero, ordinaryLanes, plainEnvironment, SINGLE_TYPE, zeroLanes,
 } from './float-values.ts';
 import { readAligned, readLow, vector32, vector64 } from './operands.ts';
 import { SIMD } from './simd.ts';
@@ -25,7 +25,7 @@ export function writeSlowLow(m: MeaningBuilder, to: Operand, bytes: 4 | 8): void
 /** Both operands ordinary, and the result as good as exact in everything but its last bit. */
 function scalarIsPlain(m: MeaningBuilder, t: FloatType, operation: Arithmetic, a: V, b: V, result: V): V {
   const operands = m.and(isOrdinary(m, t, a), isOrdinary(m, t, b));
-  const finite = m.and(m.and(isFinite(m, t, a), isFinite(m, t, b)), isFinite(m, t, result));
+  const finite = m.and(m.and(isBounded(m, t, a), isBounded(m, t, b)), isBounded(m, t, result));
   const ready = m.and(m.and(operands, finite), plainEnvironment(m));
   if (operation === 'add' || operation === 'sub') return ready;
   const exactZero = operation === 'mul' ? m.or(isZero(m, t, a), isZero(m, t, b)) : isZero(m, t, a);
@@ -126,7 +126,7 @@ function squareRoot(t: FloatType): Meaning[] {
     const bits = readLow(m, from, t.bytes);
     const value = m.raw(t.fromBits, [bits], t.type);
     const notNegative = m.raw(t.compare.ge, [value, m.raw(t.fromBits, [m.const(t.integer, 0)], t.type)], 'i32');
-    const good = m.and(m.and(isOrdinary(m, t, value), isFinite(m, t, value)), m.and(notNegative, plainEnvironment(m)));
+    const good = m.and(m.and(isOrdinary(m, t, value), isBounded(m, t, value)), m.and(notNegative, plainEnvironment(m)));
     m.if(good, () => {
       m.store(to.address(), bitsOf(m, t, m.raw(t.scalar.sqrt, [value], t.type)), t.bytes);
       m.returnNext();

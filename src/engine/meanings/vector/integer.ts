@@ -23,7 +23,8 @@ const BOTH: readonly Row[] = [
 
 /** XMM registers only. */
 const XMM: readonly Row[] = [
-  ['andps', SIMD.and], ['andpd', SIMD.and], ['orps', SIMD.or], ['orpd', SIMD.or], ['xorps', SIMD.xor], ['xorpd', SIMD.xor],
+  ['andps', SIMD.and], ['andpd', SIMD.and], ['orps', SIMD.or], ['orpd', SIMD.or],
+  ['xorps', SIMD.xor], ['xorpd', SIMD.xor],
   ['pcmpeqq', SIMD.i64x2Eq], ['pcmpgtq', SIMD.i64x2GtS], ['pmulld', SIMD.i32x4Mul],
   ['pminsb', SIMD.i8x16MinS], ['pmaxsb', SIMD.i8x16MaxS], ['pminuw', SIMD.i16x8MinU], ['pmaxuw', SIMD.i16x8MaxU],
   ['pminsd', SIMD.i32x4MinS], ['pmaxsd', SIMD.i32x4MaxS], ['pminud', SIMD.i32x4MinU], ['pmaxud', SIMD.i32x4MaxU],
@@ -110,15 +111,18 @@ const test: Meaning = {
   },
 };
 
+const HALVES_EXCHANGED = [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7];
+const LOW_PAIR_EXCHANGED = [4, 5, 6, 7, 0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15];
+
 /** PHMINPOSUW: the smallest word and where it first is. */
 const minimumPosition: VectorOperation = (m, _, b) => {
-  const high = m.simd(SIMD.shuffle, [b, b], 'v128', [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7]);
+  const high = m.simd(SIMD.shuffle, [b, b], 'v128', HALVES_EXCHANGED);
   const keyed = (v: V, first: number): V => {
     const places = vector16(m, [first, 0, first + 1, 0, first + 2, 0, first + 3, 0]);
     return m.simd(SIMD.or, [shift(m, SIMD.i32x4Shl, m.simd(SIMD.i32x4ExtendLowU, [v]), 3), places]);
   };
   let least = m.simd(SIMD.i32x4MinU, [keyed(b, 0), keyed(high, 4)]);
-  for (const order of [[8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7], [4, 5, 6, 7, 0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15]]) {
+  for (const order of [HALVES_EXCHANGED, LOW_PAIR_EXCHANGED]) {
     least = m.simd(SIMD.i32x4MinU, [least, m.simd(SIMD.shuffle, [least, least], 'v128', order)]);
   }
   const key = m.simd(SIMD.i32x4Lane, [least], 'i32', [0]);

@@ -19,7 +19,7 @@ export const plain =
 
 /** A vector of 32-bit numbers. */
 export function vector32(m: MeaningBuilder, lanes: readonly number[]): V {
-  return m.vectorConstant(lanes.flatMap((lane) => [lane & 0xff, (lane >>> 8) & 0xff, (lane >>> 16) & 0xff, lane >>> 24]));
+  return m.vectorConstant(lanes.flatMap((lane) => [0, 8, 16, 24].map((at) => (lane >>> at) & 0xff)));
 }
 
 /** A vector of 16-bit numbers. */

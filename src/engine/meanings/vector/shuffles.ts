@@ -292,7 +292,7 @@ const lanesInAndOut: Meaning[] = [
   signs('movmskps', SIMD.i32x4Bitmask, 16), signs('movmskpd', SIMD.i64x2Bitmask, 16),
 ];
 
-/** Packing, unpacking, shuffling, blending, inserting and extracting. SDM Vol. 1, 9.4.4, 10.4.4, 11.4.2, 12.7, 12.10. */
+/** Packing, shuffling, blending, inserting and extracting. SDM Vol. 1, 9.4.4, 10.4.4, 11.4.2, 12.7, 12.10. */
 export const VECTOR_SHUFFLES: readonly Meaning[] = [
   ...packs,
   ...lanesInAndOut,
