@@ -18,8 +18,6 @@ export interface MachineContext {
   cause: number;
   /** Tick at which a run is cut without the guest noticing. */
   cutAt: number;
-  /** Tick at which the run's budget is used up: instructions KVM emulates on the way to the entry use it too. */
-  budgetEnd: number;
   /** Tick at which the budget of the entry under way ends. Completing what user space was asked takes of it. */
   endAt: number;
   /** The controls each vCPU's processor obeys now; each value is never changed. */

@@ -205,7 +205,7 @@ function cutTick({ state }: MachineContext, until: Until, input: PendingInput | 
 
 /** One VM entry and exit, or user space until it is inside KVM_RUN again. */
 function runVcpu(context: MachineContext, vcpu: number, budget: number): void {
-  const { schedule, clock } = context.state;
+  const { schedule } = context.state;
   onVcpu(context, vcpu);
   if (schedule.userspace[vcpu]) {
     schedule.userspace[vcpu] = false;
@@ -213,7 +213,6 @@ function runVcpu(context: MachineContext, vcpu: number, budget: number): void {
     return;
   }
   context.endAt = context.state.clock.ticks + budget;
-  context.budgetEnd = clock.ticks + budget;
   const progress = context.kvm.advance(vcpu, budget);
   if (progress === 'userspace') schedule.userspace[vcpu] = true;
   else if (progress === 'yielded') schedule.quantumLeft = 0;

@@ -41,7 +41,6 @@ export function createMachine(parts: MachineParts): Machine {
     source: MAIN_LOOP,
     cause: -1,
     cutAt: Number.POSITIVE_INFINITY,
-    budgetEnd: 0,
     endAt: 0,
     hasBroken: false,
     controls: [] as ExecutionControls[],
