@@ -40,7 +40,7 @@ const MAX_BASIC = 0xd;
 const MAX_EXTENDED = 0x80000008;
 /** Family 6, model 106, stepping 6. */
 const SIGNATURE = 0x606a6;
-const BRAND = 'Intel(R) Xeon(R) Processor @ 2.00GHz (Retrovisor)';
+const BRAND = 'Intel Xeon Processor (Retrovisor) @ 2.00GHz';
 
 const bits = (...positions: readonly number[]): number => positions.reduce((sum, at) => sum + 2 ** at, 0);
 const when = (present: boolean, at: number): number => (present ? 2 ** at : 0);

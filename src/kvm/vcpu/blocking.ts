@@ -20,13 +20,17 @@ export function isVcpuRunnable(kvm: KvmContext, vcpu: VcpuState): boolean {
   );
 }
 
+/** kvm_vcpu_halt begins: unless something is pending already, the vCPU's thread sleeps from now on. */
+export function block(kvm: KvmContext, vcpu: VcpuState): void {
+  if (vcpu.blockedAt >= 0 || isVcpuRunnable(kvm, vcpu)) return;
+  vcpu.blockedAt = kvm.host.now();
+  markPreempted(kvm, vcpu);
+}
+
 /** One look at a vCPU that does not run. True: it runs now. */
 export function tryWake(kvm: KvmContext, vcpu: VcpuState): boolean {
   if (!isVcpuRunnable(kvm, vcpu)) {
-    if (vcpu.blockedAt < 0) {
-      vcpu.blockedAt = kvm.host.now();
-      markPreempted(kvm, vcpu);
-    }
+    block(kvm, vcpu);
     return false;
   }
   if (vcpu.blockedAt >= 0) {

@@ -28,9 +28,9 @@ import { taskPriority, writeTaskPriority } from '../irqchip/index.ts';
 import { loadRoot } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
 import { exitInternal, KVM_EXIT_FAIL_ENTRY, KVM_EXIT_INTR, SUBERROR_DELIVERY_EVENT } from '../userspace.ts';
-import { executionControls, MOV_DR_EXITING, primaryBits, writeControl } from '../vmcs/controls.ts';
+import { executionControls, MOV_DR_EXITING, PLE_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
 import { checkEntry, type EntryFailure } from '../vmcs/entry-checks.ts';
-import { tryWake } from './blocking.ts';
+import { block, tryWake } from './blocking.ts';
 import { acceptApicEvents } from './create.ts';
 import { checkAndInject, completeInterrupts, type Injection } from './injection.ts';
 import { offerPvEoi, takePvEoi } from './pv-eoi.ts';
@@ -72,6 +72,16 @@ function noteWaiting(kvm: KvmContext, vcpu: VcpuState): void {
   if (waited === 0) return;
   vcpu.pv.stealNs += waited;
   request(vcpu, REQ_STEAL_UPDATE);
+  shrinkPleWindow(kvm, vcpu);
+}
+
+/** vmx_sched_in: a vCPU that gave way spins no longer than at first before it exits again. */
+function shrinkPleWindow(kvm: KvmContext, vcpu: VcpuState): void {
+  const old = vcpu.pleWindow;
+  if (old === PLE_WINDOW) return;
+  vcpu.pleWindow = PLE_WINDOW;
+  kvm.host.raise({ kind: 'kvm_ple_window_update', vcpu_id: vcpu.index, new: PLE_WINDOW, old });
+  writeControl(kvm, vcpu, 'pleWindow', PLE_WINDOW);
 }
 
 /** vcpu->arch.complete_userspace_io: finish what user space was asked for. */
@@ -208,6 +218,7 @@ function runGuest(kvm: KvmContext, vcpu: VcpuState, budget: number, injection: I
   if ((vcpu.vmcs.primary & MOV_DR_EXITING) === 0) primaryBits(kvm, vcpu, MOV_DR_EXITING, true);
   const handled = handleExit(kvm, vcpu, stop, exit);
   vcpu.ranUntil = kvm.host.now();
+  if (vcpu.mpState !== 0) block(kvm, vcpu);
   if (handled === 'userspace') return leave(kvm, vcpu, 0);
   return handled === 'yield' ? 'yielded' : 'entered';
 }
