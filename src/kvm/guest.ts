@@ -58,7 +58,8 @@ export interface GuestStop {
   readonly cr8: number;
   /**
    * Operands the exit's handler needs, by reason: CPUID eax,ecx · I/O: rax (string I/O: rcx, address)
-   * · RDMSR/WRMSR ecx, edx:eax · CR/DR access: the source register's value · VMCALL rax,rbx,rcx,rdx,rsi; a5: CPL in b1:0, 64-bit mode in b2
+   * · RDMSR/WRMSR ecx, edx:eax · CR/DR access: the source register's value
+   * · VMCALL rax,rbx,rcx,rdx,rsi; a5: CPL in b1:0, 64-bit mode in b2
    * · INVPCID/INVEPT/INVVPID type, descriptor low, descriptor high · XSETBV ecx, edx:eax. Others: zeros.
    */
   readonly a0: bigint;
@@ -122,7 +123,7 @@ export interface Registers {
   idtr: { base: bigint; limit: number };
   dr(index: number): bigint;
   setDr(index: number, value: bigint): void;
-  /** MSRs the processor itself keeps (SYSENTER, STAR, LSTAR, CSTAR, FMASK, FS/GS/KERNEL_GS_BASE, TSC_AUX, PAT, SPEC_CTRL, XSS). */
+  /** MSRs the processor itself keeps: SYSENTER, STAR to FMASK, FS/GS/KERNEL_GS_BASE, TSC_AUX, PAT. */
   msr(index: number): bigint | undefined;
   setMsr(index: number, value: bigint): boolean;
   /** XSAVE area, standard format, legacy region + header (576 bytes). */

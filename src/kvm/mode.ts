@@ -1,4 +1,4 @@
-/** Control registers and EFER: what the guest may set, what follows for the VMCS. SDM Vol. 3, 2.5; Linux kvm_set_cr0. */
+/** Control registers and EFER: what the guest may set, and what follows for the VMCS. SDM Vol. 3, 2.5. */
 import { type KvmContext, REQ_TLB_FLUSH, request } from './context.ts';
 import { guestHas } from './features.ts';
 import { readGuest } from './mmu/guest-memory.ts';
