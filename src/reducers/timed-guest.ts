@@ -29,7 +29,8 @@ export function timedGuest(context: MachineContext): Guest {
 
 function cutRun(context: MachineContext, vcpu: number, budget: number, inject: Parameters<Guest['run']>[2]): GuestStop {
   const { clock, schedule } = context.state;
-  const whole = Math.max(0, Math.min(budget, context.endAt - clock.ticks));
+  // An entry runs at least one tick: only a cut or an input leaves none, which is how a fold tells them apart.
+  const whole = Math.min(budget, Math.max(1, context.endAt - clock.ticks));
   const allowed = Math.min(whole, context.cutAt - clock.ticks);
   const stop = context.engine.run(vcpu, allowed, inject);
   clock.ticks += stop.ticks;

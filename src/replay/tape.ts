@@ -135,7 +135,7 @@ function playRun(tape: Tape, budget: number): GuestStop {
     tape.played = 0;
     return exitStop(answer, left);
   }
-  if (budget === 0) leaveStop(tape);
+  if (budget === 0 && tape.atStop) leaveStop(tape);
   else {
     tape.atStop = true;
     tape.played = answer.ticks;
