@@ -92,7 +92,9 @@ export class Processor {
 
   /** Everything derived from registers: call after loading a block or changing control registers. */
   refresh(): void {
-    this.state.tscExits = (this.controls.primary & (1 << 12)) !== 0;
+    const { primary, secondary } = this.controls;
+    // RDTSC exits, or RDTSCP is not enabled.
+    this.state.tscExits = (primary & (1 << 12)) !== 0 || (primary >>> 31 === 1 && (secondary & 8) === 0);
     this.codeMode = this.state.derive();
     this.mmu.codeMode = this.codeMode;
     this.mmu.second.setPointer((this.controls.secondary & 2) !== 0 ? this.controls.eptPointer : 0n);
@@ -364,30 +366,19 @@ export class Processor {
     return true;
   }
 
-  /** Give up the rest of the budget: a VM exit that retires its instruction would. */
-  private ended = false;
-
   /**
    * Run from RIP for at most `budget` ticks. Returns the exit, or undefined when the budget ended;
    * `executed` tells how many ticks were used.
    */
   run(budget: number): VmExit | undefined {
     this.executed = 0;
-    let left = budget;
-    while (left > 0) {
+    while (this.executed < budget) {
       const exit = this.boundary();
       if (exit !== undefined) return exit;
-      const slice = this.singleStepping() ? 1 : left;
-      const used = this.slice(slice);
-      this.executed += used;
+      const left = budget - this.executed;
+      this.executed += this.slice(this.singleStepping() ? 1 : left);
       const after = this.afterSlice();
-      // Delivering a fault took a tick too.
-      left = budget - this.executed;
       if (after !== undefined) return after;
-      if (this.ended) {
-        this.ended = false;
-        break;
-      }
     }
     return this.boundary();
   }

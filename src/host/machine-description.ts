@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { z } from 'zod';
 import { Problem } from '../base/problem.ts';
 import type { RunOptions } from '../debugger/cli/run-options.ts';
@@ -11,6 +12,7 @@ const MACHINE_DESCRIPTION = z.object({
   memory: z.number(),
   smp: z.number(),
   append: z.string(),
+  cpu: z.string().optional(),
   devices: z.array(
     z.object({ driver: z.string(), properties: z.record(z.string(), z.union([z.string(), z.number()])) }),
   ),
@@ -35,6 +37,7 @@ export function describeMachine(options: RunOptions, paths: Readonly<Record<stri
     memory: options.ramBytes / MIB,
     smp: options.cpus,
     append: options.append,
+    ...(options.cpu === undefined ? {} : { cpu: options.cpu }),
     devices: options.devices.map(({ driver, properties }) => ({ driver, properties: { ...properties } })),
     serialLines: options.serial.length,
     noDefaults: options.noDefaults,
@@ -57,10 +60,15 @@ export function readDescription(machine: unknown, where: string): MachineDescrip
 
 /** What the monitor is given: the description with the images' bytes. */
 export function machineOptions(description: MachineDescription, images: Images): MachineOptions {
-  const { memory, smp, append, devices, serialLines, noDefaults, noReboot } = description;
-  const named = Object.fromEntries([...images].map(([role, { name, bytes }]) => [role, { name, bytes }])) as Pick<
-    MachineOptions,
-    'kernel' | 'initrd' | 'bios'
-  >;
-  return { machine: 'pc', memory, smp, append, devices, serialLines, noDefaults, noReboot, ...named };
+  const { memory, smp, append, cpu, devices, serialLines, noDefaults, noReboot } = description;
+  const rom = images.get('option-rom');
+  const optionRoms = rom === undefined ? [] : [{ name: basename(rom.name), bytes: rom.bytes, bootIndex: -1 }];
+  const roles = ['kernel', 'initrd', 'bios'] as const;
+  const named = Object.fromEntries(
+    roles.flatMap((role) => {
+      const image = images.get(role);
+      return image === undefined ? [] : [[role, { name: image.name, bytes: image.bytes }]];
+    }),
+  ) as Pick<MachineOptions, (typeof roles)[number]>;
+  return { machine: 'pc', memory, smp, append, cpu, devices, serialLines, noDefaults, noReboot, optionRoms, ...named };
 }

@@ -10,6 +10,7 @@ import { updateCr4Owner } from './mode.ts';
 import { readMsr, writeMsr } from './msrs.ts';
 import { getRegs, getSregs, setRegs, setSregs } from './registers.ts';
 import type { VcpuState } from './state.ts';
+import { SECONDARY_INVPCID, SECONDARY_RDTSCP, writeControl } from './vmcs/controls.ts';
 import { beginRun } from './vcpu/run.ts';
 import { injectNmi } from './vcpu/exceptions.ts';
 
@@ -179,6 +180,11 @@ function setCpuid(kvm: KvmContext, vcpu: VcpuState, table: io.CpuidTable): numbe
     });
   }
   updateCr4Owner(kvm, vcpu);
+  const { secondary } = vcpu.vmcs;
+  const instructions = SECONDARY_RDTSCP | SECONDARY_INVPCID;
+  const rdtscp = guestHas(vcpu, 0x80000001, 'edx', 27) ? SECONDARY_RDTSCP : 0;
+  const invpcid = guestHas(vcpu, 7, 'ebx', 10) ? SECONDARY_INVPCID : 0;
+  writeControl(kvm, vcpu, 'secondary', (secondary & ~instructions) | rdtscp | invpcid);
   return 0;
 }
 

@@ -21,6 +21,7 @@ import {
   KVM_X86_SET_MSR_FILTER,
   KVM_X86_SETUP_MCE,
 } from '../kvm/ioctls.ts';
+import { type CpuModel, modelCpuid } from './cpu-model.ts';
 import { cpuidOf } from './cpuid.ts';
 import type { VmFds } from './machine.ts';
 import type { ProcessorId } from './pc/machine-tables.ts';
@@ -33,7 +34,7 @@ export interface CreatedVm {
 }
 
 /** Make a virtual machine with in-kernel interrupt controllers by the ioctls QEMU 7.2 makes, in its order. */
-export function createVm(traced: TracedKvm, cpus: number): CreatedVm {
+export function createVm(traced: TracedKvm, cpus: number, model?: CpuModel): CreatedVm {
   const kvm = traced.kvm.open();
   kvmIoctl(traced, kvm, KVM_GET_API_VERSION);
   check(traced, kvm, ['IMMEDIATE_EXIT', 'NR_MEMSLOTS', 'MULTI_ADDRESS_SPACE']);
@@ -55,6 +56,7 @@ export function createVm(traced: TracedKvm, cpus: number): CreatedVm {
   vmIoctl(traced, vm, KVM_CREATE_IRQCHIP);
   const supported: CpuidTable = { entries: [] };
   kvmIoctl(traced, kvm, KVM_GET_SUPPORTED_CPUID, supported);
+  supported.entries = modelCpuid(supported.entries, model);
   const fds = { kvm, vm, vcpus: [] as number[] };
   for (let id = 0; id < cpus; id++) createVcpu({ ...traced, fds }, supported, id, cpus);
   vmIoctl(traced, vm, KVM_GET_CLOCK, { clock: 0n, flags: 0 });

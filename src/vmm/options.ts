@@ -22,6 +22,8 @@ export interface MachineOptions {
   readonly kernel?: NamedImage;
   readonly initrd?: NamedImage;
   readonly append?: string;
+  /** `-cpu`, as QEMU spells it. Without it the guest sees all KVM supports. */
+  readonly cpu?: string | undefined;
   /** `-device`, in order. */
   readonly devices: readonly DeviceOption[];
   /** How many `-serial` lines there are: COM1 up to COM4. */

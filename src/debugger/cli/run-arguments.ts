@@ -1,8 +1,10 @@
+import { Problem } from '../../base/problem.ts';
 import { Command, CommanderError, Option } from 'commander';
 import { type Chardevs, characterBackend, chardevById, chardevs } from './character-backends.ts';
 import { QEMU_OPTIONS, withTwoDashes } from './qemu-spelling.ts';
 import { commaValue, refuseOthers, sizeInBytes, wholeNumber } from './qemu-values.ts';
 import type { CharacterBackend, RunOptions, TypedLine } from './run-options.ts';
+import { parseCpuModel } from '../../vmm/cpu-model.ts';
 import type { DeviceOption } from '../../vmm/options.ts';
 import { UsageProblem } from './usage.ts';
 
@@ -18,6 +20,7 @@ interface RawOptions {
   readonly initrd?: string;
   readonly append?: string;
   readonly bios?: string;
+  readonly optionRom?: string;
   readonly m: string;
   readonly smp: string;
   readonly serial?: string[];
@@ -111,14 +114,17 @@ function understood(raw: RawOptions): RunOptions {
   }
   const serial = serialLines(raw, byId);
   refuseTwoReaders([...serial, ...(found.debugcon === undefined ? [] : [found.debugcon])]);
+  if (raw.optionRom !== undefined && raw.bios === undefined) throw new UsageProblem('-option-rom needs a -bios.');
   if (raw.initrd !== undefined && raw.kernel === undefined) throw new UsageProblem('-initrd needs a -kernel.');
   return {
     kernel: raw.kernel,
     initrd: raw.initrd,
     append: raw.append ?? '',
     bios: raw.bios,
+    optionRom: raw.optionRom,
     ramBytes: ramBytes(raw.m),
     cpus: cpuCount(raw.smp),
+    cpu: cpuModel(raw.cpu),
     serial,
     ...found,
     noDefaults: raw.nodefaults === true,
@@ -173,7 +179,9 @@ function devicesOf(values: readonly string[], byId: Chardevs): Devices {
 function serialLines(raw: RawOptions, byId: Chardevs): CharacterBackend[] {
   const { serial = [] } = raw;
   if (serial.length > SERIAL_LINES_MAX) throw new UsageProblem(`-serial: the machine has ${SERIAL_LINES_MAX} lines.`);
-  if (serial.length > 0) return serial.map((text) => characterBackend('-serial', text, byId));
+  // A line of `none` is no line: QEMU 7.2 does not even count it.
+  const asked = serial.filter((text) => text !== 'none');
+  if (serial.length > 0) return asked.map((text) => characterBackend('-serial', text, byId));
   return raw.nodefaults ? [] : [{ to: 'stdio', monitor: true }];
 }
 
@@ -199,6 +207,15 @@ function cpuCount(text: string): number {
   const factor = (key: string): number => wholeNumber(`-smp ${text}`, value.properties.get(key) ?? '1', 1, 255);
   const cpus = value.name ?? value.properties.get('cpus');
   return wholeNumber('-smp', cpus ?? String(factor('sockets') * factor('cores') * factor('threads')), 1, CPUS_MAX);
+}
+
+function cpuModel(text: string | undefined): string | undefined {
+  try {
+    if (text !== undefined) parseCpuModel(text);
+    return text;
+  } catch (error) {
+    throw error instanceof Problem ? new UsageProblem(error.message) : error;
+  }
 }
 
 function guestPageTables(families: readonly string[]): boolean {
@@ -234,10 +251,6 @@ const unescaped = (text: string): string =>
 
 function warningsOf(raw: RawOptions): string[] {
   const warnings: string[] = [];
-  const model = raw.cpu?.split(',')[0];
-  if (raw.cpu !== undefined && (raw.cpu.includes(',') || !['host', 'max', 'kvm64', 'qemu64'].includes(model ?? ''))) {
-    warnings.push(`-cpu ${raw.cpu} has no effect: the processor is always the one its CPUID announces.`);
-  }
   if (raw.display !== undefined && raw.display !== 'none')
     warnings.push('There is no display: -display has no effect.');
   if (raw.machine !== undefined && !/^(type=)?pc(-i440fx-[\d.]+)?(,|$)/.test(raw.machine)) {

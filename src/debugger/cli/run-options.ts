@@ -19,8 +19,11 @@ export interface RunOptions {
   readonly initrd: string | undefined;
   readonly append: string;
   readonly bios: string | undefined;
+  readonly optionRom: string | undefined;
   readonly ramBytes: number;
   readonly cpus: number;
+  /** `-cpu`, understood by the machine. */
+  readonly cpu: string | undefined;
   /** By line: COM1 first. */
   readonly serial: readonly CharacterBackend[];
   /** `-device` and `-debugcon`, in order. */

@@ -23,6 +23,10 @@ const primary = (p: Processor, bit: number): boolean => ((p.controls.primary >>>
 const secondary = (p: Processor, bit: number): boolean =>
   p.controls.primary >>> 31 === 1 && ((p.controls.secondary >>> bit) & 1) !== 0;
 
+/** A VMX guest does not have this instruction: its "enable" control is off. SDM Vol. 3, 26.3. */
+const withheld = (p: Processor, bit: number): boolean =>
+  p.controls.primary >>> 31 === 1 && ((p.controls.secondary >>> bit) & 1) === 0;
+
 function privileged(p: Processor): void {
   if (p.state.cpl !== 0) throw new GuestFault(VECTOR.GP, 0);
 }
@@ -263,8 +267,9 @@ const invalidatePage: Assist = (p, d) => {
 };
 
 const invalidatePcid: Assist = (p, d) => {
+  if (withheld(p, SECONDARY.invpcid)) throw new GuestFault(VECTOR.UD);
   privileged(p);
-  if (secondary(p, SECONDARY.invpcid) && primary(p, PRIMARY.invlpg)) leave(d, EXIT.invpcid);
+  if (primary(p, PRIMARY.invlpg)) leave(d, EXIT.invpcid);
   const bytes = p.readBytes(operandAddress(p, d, 16, false), 16);
   const type = readOperand(p, d, 0);
   const view = new DataView(bytes.buffer);
@@ -337,6 +342,7 @@ const writeMsr: Assist = (p, d) => {
 const readTimeStamp =
   (withAux: boolean): Assist =>
   (p, d) => {
+    if (withAux && withheld(p, SECONDARY.rdtscp)) throw new GuestFault(VECTOR.UD);
     if ((p.state.cr4 & 4) !== 0 && p.state.cpl > 0) throw new GuestFault(VECTOR.GP, 0);
     if (primary(p, 12)) leave(d, withAux ? EXIT.rdtscp : EXIT.rdtsc);
     const now = p.timeStamp();

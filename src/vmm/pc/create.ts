@@ -1,6 +1,8 @@
 import { Problem } from '../../base/problem.ts';
 import type { Kvm } from '../../kvm/api.ts';
 import { registerBus } from '../bus.ts';
+import { parseCpuModel } from '../cpu-model.ts';
+import { resetCode } from '../direct/reset-code.ts';
 import { effectsOf } from '../effects.ts';
 import type { VmmHost } from '../host.ts';
 import { createInterruptRoutes, createTimer, createVm } from '../kvm-setup.ts';
@@ -17,7 +19,8 @@ import { remap } from './remap.ts';
 export function buildMachine(kvm: Kvm, options: MachineOptions, host: VmmHost): Machine {
   checkOptions(options);
   const ram = ramLayout(options.memory * 2 ** 20);
-  const { fds, processorId } = createVm({ kvm, host }, options.smp);
+  const model = options.cpu === undefined ? undefined : parseCpuModel(options.cpu);
+  const { fds, processorId } = createVm({ kvm, host }, options.smp, model);
   const parts = pcParts(options, host.wallClockAtPowerOn, processorId);
   const hva = hostRanges(host, options, ram.total);
   const here = (): Machine => machine;
@@ -55,9 +58,10 @@ export function buildMachine(kvm: Kvm, options: MachineOptions, host: VmmHost): 
 
 function hostRanges(host: VmmHost, options: MachineOptions, ramSize: number): HostRanges {
   const ram = host.memory.allocate('pc.ram', ramSize);
-  const bios = host.memory.allocate('pc.bios', options.bios?.bytes.length ?? 0x1000);
+  const firmware = options.bios?.bytes ?? resetCode();
+  const bios = host.memory.allocate('pc.bios', firmware.length);
   const optionRom = host.memory.allocate('pc.rom', OPTION_ROM_SIZE);
-  if (options.bios !== undefined) host.memory.writeHost(bios, options.bios.bytes);
+  host.memory.writeHost(bios, firmware);
   return { ram, bios, optionRom };
 }
 
