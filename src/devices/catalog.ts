@@ -5,6 +5,7 @@ import { hpet } from './hpet/index.ts';
 import { i440fx } from './i440fx/index.ts';
 import { i8042 } from './i8042/index.ts';
 import { i8237 } from './i8237/index.ts';
+import { kvmvapic } from './kvmvapic/index.ts';
 import { mc146818 } from './mc146818/index.ts';
 import { pcTestdev } from './pc-testdev/index.ts';
 import { pciTestdev } from './pci-testdev/index.ts';
@@ -29,6 +30,7 @@ export const CATALOG = {
   debugcon,
   debugExit,
   debugPorts,
+  kvmvapic,
   pcTestdev,
   pciTestdev,
 } as const;

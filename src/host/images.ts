@@ -7,7 +7,7 @@ import type { ImageIdentity } from '../replay/trace/header.ts';
 import { readImage } from './files.ts';
 
 /** The parts an image can play in a machine. */
-export type ImageRole = 'kernel' | 'initrd' | 'bios';
+export type ImageRole = 'kernel' | 'initrd' | 'bios' | 'option-rom';
 
 /** An image read from a file. */
 export interface Image {
@@ -28,6 +28,7 @@ const PURPOSES: Readonly<Record<ImageRole, string>> = {
   kernel: 'read the kernel',
   initrd: 'read the initrd',
   bios: 'read the firmware',
+  'option-rom': 'read the option ROM',
 };
 
 /** The kernel a run starts when it is given nothing: our own guest. */
@@ -38,7 +39,7 @@ const onDisk = (path: string): string => (path.startsWith(OWN_GUEST) ? join(ROOT
 /** Read the images a run names, by role. */
 export function loadImages(paths: Readonly<Partial<Record<ImageRole, string | undefined>>>): Images {
   const images = new Map<ImageRole, Image>();
-  for (const role of ['bios', 'kernel', 'initrd'] as const) {
+  for (const role of ['bios', 'option-rom', 'kernel', 'initrd'] as const) {
     const path = paths[role];
     if (path === undefined) continue;
     const bytes = readImage(PURPOSES[role], onDisk(path));

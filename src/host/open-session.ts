@@ -62,6 +62,7 @@ export function openSession(options: RunOptions, output: OutputTo): Session {
     kernel: own ? OWN_GUEST_PATH : options.kernel,
     initrd: options.initrd,
     bios: options.bios,
+    'option-rom': options.optionRom,
   });
   const paths = Object.fromEntries([...images].map(([role, { path }]) => [role, path]));
   const description = describeMachine(own ? withDebugExit(options) : options, paths);

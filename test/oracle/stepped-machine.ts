@@ -31,7 +31,8 @@ const FIRST_FD = 10;
 /** Build the machine `retrovisor run ARGS` would, without recording. One vCPU. */
 export function steppedMachine(args: readonly string[]): SteppedMachine {
   const options = runOptions([...args, '--no-trace', '--wall-clock', '1700000000']);
-  const images = loadImages({ kernel: options.kernel, initrd: options.initrd, bios: options.bios });
+  const { kernel, initrd, bios, optionRom } = options;
+  const images = loadImages({ kernel, initrd, bios, 'option-rom': optionRom });
   const debugcon: number[] = [];
   const events: Stamped[] = [];
   const assembled = assemble({

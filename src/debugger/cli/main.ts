@@ -80,6 +80,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .option('--kernel <file>', 'the kernel, when it is no longer where it was')
     .option('--initrd <file>', 'the same for the initial RAM disk')
     .option('--bios <file>', 'the same for the firmware')
+    .option('--option-rom <file>', 'the same for the option ROM')
     .option('--console', "show the guest's console again")
     .action((file, options) => {
       status = replay(file, options, print);
@@ -118,6 +119,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .option('--kernel <file>', 'the kernel, when it is no longer where it was')
     .option('--initrd <file>', 'the same for the initial RAM disk')
     .option('--bios <file>', 'the same for the firmware')
+    .option('--option-rom <file>', 'the same for the option ROM')
     .action((file, options) => {
       status = fold(file, options, print);
     });

@@ -19,6 +19,7 @@ export interface ReplayOptions {
   readonly kernel?: string;
   readonly initrd?: string;
   readonly bios?: string;
+  readonly optionRom?: string;
   readonly console?: boolean;
 }
 
@@ -45,7 +46,10 @@ function recordedRun(path: string, options: ReplayOptions): Recorded {
     throw new Problem(read.damage ?? `${path} holds no event: there is nothing to replay.`);
   }
   const description = readDescription(trace.header.machine, path);
-  const images = recordedImages(path, trace.header.images, description.paths, options);
+  const images = recordedImages(path, trace.header.images, description.paths, {
+    ...options,
+    'option-rom': options.optionRom,
+  });
   return { trace, read, description, images, seed: first.seed, wallClockAtPowerOn: first.wall_clock };
 }
 

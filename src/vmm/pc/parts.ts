@@ -6,6 +6,7 @@ import { hpet, hpetAtReset } from '../../devices/hpet/index.ts';
 import { i440fx, i440fxAtReset } from '../../devices/i440fx/index.ts';
 import { i8042, i8042AtReset } from '../../devices/i8042/index.ts';
 import { i8237, i8237AtReset } from '../../devices/i8237/index.ts';
+import { kvmvapic, kvmvapicAtReset } from '../../devices/kvmvapic/index.ts';
 import { mc146818, rtcAtReset } from '../../devices/mc146818/index.ts';
 import { pcTestdev, pcTestdevAtReset } from '../../devices/pc-testdev/index.ts';
 import { pciTestdev, pciTestdevAtReset } from '../../devices/pci-testdev/index.ts';
@@ -52,6 +53,7 @@ function boardParts(options: MachineOptions, wallClockAtPowerOn: bigint): Part[]
     { name: 'pci-hotplug', device: pciHotplug, atReset: pciHotplugAtReset, wires: {} },
   ];
 }
+    { name: 'kvmvapic', device: kvmvapic, atReset: kvmvapicAtReset, wires: {} },
 
 function pciBoardParts(options: MachineOptions, ramBytes: number): Part[] {
   const pm = { smm: false, com1: options.serialLines > 0, com2: options.serialLines > 1 };
