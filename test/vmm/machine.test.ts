@@ -61,6 +61,30 @@ describe('a pc machine', () => {
   });
 });
 
+test('without firmware port 0x92 initialises the processors alone; the code at the reset vector starts the kernel', () => {
+  const machine = bench({ bios: undefined as never, kernel: { name: 'x.flat', bytes: fakeMultiboot() } });
+  const byte = (gpa: number) => machine.read(gpa, 1)[0];
+  expect(machine.regs?.rip).toBe(0x400010n);
+  machine.out(0x21, 1, 0x5a);
+  machine.out(0x92, 1, 3);
+  expect(machine.regs?.rip).toBe(0xfff0n);
+  expect(machine.in(0x92, 1) & 1).toBe(1);
+  expect([byte(0xfffffff0), byte(0xffff0)]).toEqual([0xea, 0xea]);
+  machine.out(0x4f4, 1, 0);
+  expect(machine.regs?.rip).toBe(0x400010n);
+  expect(machine.in(0x92, 1) & 1).toBe(1);
+  machine.out(0xcf9, 1, 2);
+  machine.out(0xcf9, 1, 6);
+  expect(machine.in(0x92, 1) & 1).toBe(0);
+});
+
+test('with firmware port 0x92 resets the system, as QEMU does', () => {
+  const machine = bench();
+  machine.out(0x92, 1, 3);
+  expect(machine.events.filter((event) => event.kind === 'sim:reset')).toEqual([{ kind: 'sim:reset', by: 'port92' }]);
+  expect(machine.in(0x92, 1) & 1).toBe(0);
+});
+
 test('a kernel that starts without firmware finds the board as SeaBIOS leaves it', () => {
   const { bios: _, ...rest } = LEAST;
   const machine = bench({ ...rest, bios: undefined as never, kernel: { name: 'x.flat', bytes: fakeMultiboot() } });

@@ -1,5 +1,6 @@
 import { COMMAND, PCI, pirqOf } from '../../devices/pci/index.ts';
 import { placeAcpi } from '../acpi/tables.ts';
+import { RESET_CODE_START, resetCode } from '../direct/reset-code.ts';
 import { ACPI_AREA } from '../loaders/e820.ts';
 import type { Machine } from '../machine.ts';
 import { writeBytes, writeSpace } from '../memory/address-space.ts';
@@ -26,6 +27,7 @@ export function playFirmware(machine: Machine): void {
   out(machine, KEYBOARD_DATA, 1, INTERRUPT_AND_TRANSLATE);
   placeTables(machine);
   leaveRealModeInterrupts(machine);
+  writeBytes(machine.memory, BIOS_SEGMENT + RESET_CODE_START, resetCode().subarray(RESET_CODE_START));
   writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x10);
 }
 
@@ -80,6 +82,7 @@ function out(machine: Machine, port: number, size: number, value: number): void 
   writeSpace(machine.io, port, { bytes, at: 0, length: size });
 }
 
+const BIOS_SEGMENT = 0xf0000;
 const FIRST_BAR_PORT = 0xc000;
 const END_OF_PCI_MEMORY = 0xfec00000;
 const SCI = 9;

@@ -56,8 +56,7 @@ function pciChildren(machine: Machine, assembly: Assembly): MemoryRegion[] {
 }
 
 function biosRegions(machine: Machine): MemoryRegion[] {
-  const size = machine.options.bios?.bytes.length;
-  if (size === undefined) return [];
+  const size = machine.options.bios?.bytes.length ?? RESET_CODE_SIZE;
   const bios = rom('pc.bios', size, machine.hva.bios, { base: 2 ** 32 - size });
   const shown = Math.min(size, ISA_BIOS_SIZE);
   const place = { base: 0x100000 - shown, priority: 1, readonly: true };
@@ -112,6 +111,8 @@ function baseOf(machine: Machine, index: number, region: number): number | undef
   return part.bases?.[region] ?? part.device.regions[region]!.base;
 }
 
+/** Size of what lies at the reset vector when there is no firmware. */
+const RESET_CODE_SIZE = 0x10000;
 /** C0000-DFFFF: where option ROMs lie before firmware copies them. */
 export const OPTION_ROM_SIZE = 0x20000;
 /** As much of the firmware as shows below 1 MiB. */

@@ -16,6 +16,7 @@ import { piix4Pm, piix4PmAtReset } from '../../devices/piix4-pm/index.ts';
 import { port92, port92AtReset } from '../../devices/port92/index.ts';
 import { uart16550, uartAtReset } from '../../devices/uart16550/index.ts';
 import { cpuHotplug, cpuHotplugAtReset, pciHotplug, pciHotplugAtReset } from '../acpi/hotplug.ts';
+import { DIRECT_BOOT, directBoot, directBootAtReset } from '../direct/reset-code.ts';
 import { fwCfg, fwCfgAtReset } from '../fw-cfg/device.ts';
 import { firmwareItems } from '../fw-cfg/items.ts';
 import type { Part, Wire } from '../machine.ts';
@@ -26,6 +27,9 @@ import { ramLayout } from './ram-layout.ts';
 /** The devices of a `pc` machine, on the board first, then those of `-device` in order. */
 export function pcParts(options: MachineOptions, wallClockAtPowerOn: bigint, processorId: ProcessorId): Part[] {
   const parts = [...boardParts(options, wallClockAtPowerOn), ...serialParts(options), fwCfgPart(options, processorId)];
+  if (options.bios === undefined) {
+    parts.push({ name: DIRECT_BOOT, device: directBoot, atReset: directBootAtReset, wires: {} });
+  }
   for (const [index, option] of options.devices.entries()) parts.push(optionPart(option, index, freeSlot(parts)));
   return parts;
 }
@@ -49,11 +53,11 @@ function boardParts(options: MachineOptions, wallClockAtPowerOn: bigint): Part[]
     { name: 'port92', device: port92, atReset: port92AtReset, wires: {} },
     { name: 'i8237', device: i8237, atReset: i8237AtReset, wires: {} },
     { name: 'debug-ports', device: debugPorts, atReset: debugPortsAtReset, wires: {} },
+    { name: 'kvmvapic', device: kvmvapic, atReset: kvmvapicAtReset, wires: {} },
     { name: 'cpu-hotplug', device: cpuHotplug(options.smp), atReset: cpuHotplugAtReset, wires: {} },
     { name: 'pci-hotplug', device: pciHotplug, atReset: pciHotplugAtReset, wires: {} },
   ];
 }
-    { name: 'kvmvapic', device: kvmvapic, atReset: kvmvapicAtReset, wires: {} },
 
 function pciBoardParts(options: MachineOptions, ramBytes: number): Part[] {
   const pm = { smm: false, com1: options.serialLines > 0, com2: options.serialLines > 1 };
