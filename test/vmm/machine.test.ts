@@ -61,7 +61,7 @@ describe('a pc machine', () => {
   });
 });
 
-test('without firmware port 0x92 initialises the processors alone; the code at the reset vector starts the kernel', () => {
+test('without firmware port 0x92 is INIT, and the code at the reset vector starts the kernel', () => {
   const machine = bench({ bios: undefined as never, kernel: { name: 'x.flat', bytes: fakeMultiboot() } });
   const byte = (gpa: number) => machine.read(gpa, 1)[0];
   expect(machine.regs?.rip).toBe(0x400010n);
