@@ -490,7 +490,8 @@ export class Processor {
     const freshSti = memory.read32(L.SHADOW_TICKS) === wasm.ticks.value + this.reserve;
     if (used > 0 && wasShadowed && !this.shadowFresh) this.endShadow();
     if (freshSti) memory.write32(L.INTERRUPTIBILITY, memory.read32(L.INTERRUPTIBILITY) | 1);
-    this.steppedOver = stepping && used > 0;
+    this.steppedOver = (this.trapsNow ?? stepping) && used > 0;
+    this.trapsNow = undefined;
     return used;
   }
   /** The STI/MOV SS shadow is over. */
@@ -499,6 +500,13 @@ export class Processor {
   }
   private lastRecord = 0;
   private steppedOver = false;
+  /** Whether a single-step trap follows the instruction at hand whatever TF was before it. */
+  private trapsNow: boolean | undefined;
+  /** TF counts as it is after SYSCALL and SYSRET; delivering an event leaves no trap behind. SDM Vol. 3, 18.3.1.4. */
+  trapByFlagNow(): void {
+    this.trapsNow = this.state.flag(0x100);
+    if (this.trapsNow) this.stopSoon();
+  }
 
   /** Guest TSC at the start of the run; set by the engine. */
   tscAtStart = 0n;
@@ -558,6 +566,11 @@ export class Processor {
         }
         return exit;
       }
+    }
+    // MOV SS holds debug exceptions back for one instruction; its own single-step trap is lost. SDM Vol. 3, 6.8.3.
+    if (this.shadowFresh && (this.memory.read32(L.INTERRUPTIBILITY) & 2) !== 0) {
+      this.steppedOver = false;
+      return undefined;
     }
     const hits = (this.steppedOver ? 0x4000 : 0) | this.dataHits;
     this.steppedOver = false;

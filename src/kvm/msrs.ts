@@ -34,6 +34,9 @@ const readOnly = (value: bigint): MsrRow => ({ read: () => value, write: refuse,
 /** Reads as zero, writes of zero are taken: registers of processors this one is not. */
 const zero: MsrRow = { read: () => 0n, write: (_kvm, _vcpu, value) => value === 0n, listed: false };
 
+/** Counters and event selects of processors without a PMU: reads as zero, takes anything. */
+const forgotten: MsrRow = { read: () => 0n, write: ignore, listed: false };
+
 type StoredMsr = { [K in keyof MsrState]: MsrState[K] extends bigint ? K : never }[keyof MsrState];
 
 /** A register KVM merely keeps; a write with other bits than `valid` is refused. */
@@ -291,6 +294,7 @@ const KVM_MSRS: MsrRows = [
   [0x6e0, offered(1, 'ecx', 24, tscDeadline)],
   [0xda0, hostOnly(zero)],
   [0xc0000080, efer],
+  ...[0, 1, 2, 3, 4, 5, 6, 7].map((at) => [0xc0010000 + at, forgotten] as const),
   [0xc0010010, zero],
   [0xc0010015, zero],
   [0xc001001f, zero],

@@ -7,6 +7,7 @@ import { KVM_EXIT_DEBUG, KVM_EXIT_EXCEPTION } from '../userspace.ts';
 import { AC, BP, DB, injectUd, MC, PF, queueException, UD } from '../vcpu/exceptions.ts';
 import { fetchInstruction, type FetchedInstruction, traceEmulation } from './fetch.ts';
 import { type Handled, skip } from './handled.ts';
+import { emulateSyscall } from './syscall.ts';
 
 const NMI = 2;
 const TYPE_ICEBP = 5;
@@ -60,7 +61,10 @@ function debugExit(vcpu: VcpuState): Handled {
 
 const VMCALL = Uint8Array.of(0x0f, 0x01, 0xc1);
 
-/** handle_ud: a hypercall in the other vendor's spelling is patched in guest memory; all else is the guest's #UD. */
+/**
+ * handle_ud: a hypercall in the other vendor's spelling is patched in guest memory, SYSCALL performed for a guest of the
+ * other vendor; all else is the guest's #UD.
+ */
 function handleUd(kvm: KvmContext, vcpu: VcpuState): Handled {
   const fetched = fetchInstruction(kvm, vcpu);
   if (fetched !== undefined) {
@@ -68,6 +72,7 @@ function handleUd(kvm: KvmContext, vcpu: VcpuState): Handled {
     const isVmmcall = bytes[0] === 0x0f && bytes[1] === 0x01 && bytes[2] === 0xd9;
     traceEmulation(kvm, fetched, isVmmcall ? 3 : udLength(bytes));
     if (isVmmcall && patch(kvm, fetched)) return 'resume';
+    if (bytes[0] === 0x0f && bytes[1] === 0x05 && emulateSyscall(kvm, vcpu)) return 'resume';
   }
   injectUd(vcpu);
   return 'resume';
