@@ -29,6 +29,9 @@ const STUCK_LIMIT = 200_000;
 /** Longest run of one VM entry: 32-bit counters hold it. */
 const LONGEST_BUDGET = 1_000_000_000;
 
+/** No digest is due any more. */
+const NEVER = Number.MAX_SAFE_INTEGER;
+
 const SHORTEST_QUANTUM = 4096;
 const QUANTUM_SPREAD = 28_672;
 
@@ -61,7 +64,10 @@ export function advance(context: MachineContext, until: Until): Reason {
 /** One turn of the loop: an input, or the due timers and then one VM entry, visit to user space or warp. */
 function step(context: MachineContext, until: Until): Reason | undefined {
   const { schedule, clock } = context.state;
-  if (schedule.ended !== undefined) return { why: 'ended', ending: schedule.ended };
+  if (schedule.ended !== undefined) {
+    raiseLastDigest(context, schedule.ended);
+    return { why: 'ended', ending: schedule.ended };
+  }
   const input = context.parts.inputs.peek(schedule.seq);
   if (input !== undefined && isDue(context, input)) {
     deliver(context, input);
@@ -110,6 +116,14 @@ function raiseDigestWhenDue(context: MachineContext): void {
   const every = context.parts.digestEvery ?? 0;
   if (every === 0 || clock.ticks < schedule.nextDigest) return;
   schedule.nextDigest = clock.ticks - (clock.ticks % every) + every;
+  raiseDigest(context);
+}
+
+/** A run the guest ended closes with a digest, so that the shortest one has something to compare beside its events. */
+function raiseLastDigest(context: MachineContext, { why }: Ending): void {
+  const { schedule } = context.state;
+  if ((context.parts.digestEvery ?? 0) === 0 || why === 'panicked' || schedule.nextDigest === NEVER) return;
+  schedule.nextDigest = NEVER;
   raiseDigest(context);
 }
 
