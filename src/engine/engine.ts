@@ -133,7 +133,8 @@ class Engine implements GuestEngine {
     const { memory, processor } = this;
     const { state } = processor;
     const at = this.blockOf(this.selected);
-    state.rflags = state.rflags;
+    const flags = state.rflags;
+    state.rflags = flags;
     memory.write64(L.RIP_PAGE, 0n);
     memory.u8.copyWithin(at, L.BLOCK, L.BLOCK + L.BLOCK_SIZE);
   }

@@ -3,7 +3,7 @@ import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import { accessOf, baseOf, checkSegment, type Descriptor, limitOf, readDescriptor, setBusy } from './descriptor.ts';
 import { push } from './operand.ts';
-import { loadPointers } from './system.ts';
+import { loadPointers } from './control-registers.ts';
 
 /** Who asks for the switch: exit qualification bits 31:30. SDM Vol. 3, Table 28-2. */
 export const TASK_SOURCE = { call: 0, iret: 1, jump: 2, gate: 3 } as const;

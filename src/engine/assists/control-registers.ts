@@ -1,0 +1,241 @@
+import { type DecodedInstruction, ICED } from '../code/instruction.ts';
+import { GuestExit, GuestFault, VECTOR, vmExit } from '../fault.ts';
+import * as L from '../layout.ts';
+import type { Processor } from '../processor.ts';
+import { type Assist, type Outcome, readOperand, writeOperand } from './operand.ts';
+import { moveSegment, umip } from './segments.ts';
+import { EXIT, leave, PRIMARY, primary, privileged, } from './exits.ts';
+
+/** MOV whose operand is a segment, control or debug register. */
+const moveSpecial: Assist = (p, d) => {
+  const [to, from] = d.operands;
+  const control = to?.kind === 'register' ? ICED.control(to.register) : undefined;
+  if (control !== undefined) return writeControl(p, d, control);
+  const fromControl = from?.kind === 'register' ? ICED.control(from.register) : undefined;
+  if (fromControl !== undefined) return readControl(p, d, fromControl);
+  const debug = to?.kind === 'register' ? ICED.debug(to.register) : undefined;
+  if (debug !== undefined) return writeDebug(p, d, debug);
+  const fromDebug = from?.kind === 'register' ? ICED.debug(from.register) : undefined;
+  if (fromDebug !== undefined) return readDebug(p, d, fromDebug);
+  return moveSegment(p, d);
+};
+
+const registerNumber = (d: DecodedInstruction, k: number): number => {
+  const operand = d.operands[k];
+  return operand?.kind === 'register' ? (ICED.general(operand.register)?.index ?? 0) : 0;
+};
+
+/** MOV between the accumulator and an absolute 64-bit address. */
+const moveAbsolute: Assist = (p, d) => {
+  writeOperand(p, d, 0, readOperand(p, d, 1));
+  return 'next';
+};
+
+function readControl(p: Processor, d: DecodedInstruction, number: number): Outcome {
+  privileged(p);
+  const { memory, controls } = p;
+  const exits = (bit: number): void => {
+    if (primary(p, bit)) leave(d, EXIT.cr, BigInt(number | (1 << 4) | (registerNumber(d, 0) << 8)));
+  };
+  let value: bigint;
+  switch (number) {
+    case 0: value = (memory.read64(L.CR0) & ~controls.cr0Mask) | (controls.cr0Shadow & controls.cr0Mask); break;
+    case 2: value = memory.read64(L.CR2); break;
+    case 3: exits(PRIMARY.cr3Store); value = memory.read64(L.CR3); break;
+    case 4: value = (memory.read64(L.CR4) & ~controls.cr4Mask) | (controls.cr4Shadow & controls.cr4Mask); break;
+    case 8: exits(PRIMARY.cr8Store); value = memory.read64(L.CR8); break;
+    default: throw new GuestFault(VECTOR.UD);
+  }
+  writeOperand(p, d, 0, value);
+  return 'next';
+}
+
+function writeControl(p: Processor, d: DecodedInstruction, number: number): Outcome {
+  privileged(p);
+  const { controls } = p;
+  const value = readOperand(p, d, 1);
+  const exit = (): never => leave(d, EXIT.cr, BigInt(number | (registerNumber(d, 1) << 8)));
+  switch (number) {
+    case 0:
+      if (((value ^ controls.cr0Shadow) & controls.cr0Mask) !== 0n) exit();
+      loadCr0(p, (value & ~controls.cr0Mask) | (p.memory.read64(L.CR0) & controls.cr0Mask));
+      break;
+    case 2: p.memory.write64(L.CR2, value); return 'next';
+    case 3:
+      if (primary(p, PRIMARY.cr3Load)) exit();
+      loadCr3(p, value);
+      break;
+    case 4:
+      if (((value ^ controls.cr4Shadow) & controls.cr4Mask) !== 0n) exit();
+      loadCr4(p, (value & ~controls.cr4Mask) | (p.memory.read64(L.CR4) & controls.cr4Mask));
+      break;
+    case 8:
+      if (primary(p, PRIMARY.cr8Load)) exit();
+      if (value > 15n) throw new GuestFault(VECTOR.GP, 0);
+      p.memory.write64(L.CR8, value);
+      if (primary(p, PRIMARY.tpr) && Number(value) < controls.tprThreshold) return belowThreshold(p, d);
+      return 'next';
+    default: throw new GuestFault(VECTOR.UD);
+  }
+  return 'serialize';
+}
+
+/** The TPR-threshold exit comes after the instruction. SDM Vol. 3, 30.1.2. */
+function belowThreshold(p: Processor, d: DecodedInstruction): never {
+  p.state.rip = (p.state.rip + BigInt(d.length)) & p.memory.read64(L.RIP_MASK);
+  p.retireBeforeExit();
+  throw new GuestExit(vmExit({ reason: EXIT.tprThreshold }));
+}
+
+/** MOV to CR0: consistency and the activation of long mode. SDM Vol. 3, 2.5 and 4.1.2. */
+export function loadCr0(p: Processor, wanted: bigint): void {
+  const { memory } = p;
+  if (wanted >> 32n !== 0n) throw new GuestFault(VECTOR.GP, 0);
+  const value = Number(wanted) | 0x10;
+  const old = memory.read32(L.CR0);
+  const paging = value >>> 31 === 1;
+  if (paging && (value & 1) === 0) throw new GuestFault(VECTOR.GP, 0);
+  if ((value & 0x20000000) !== 0 && (value & 0x40000000) === 0) throw new GuestFault(VECTOR.GP, 0);
+  let efer = memory.read32(L.EFER);
+  const turnsOn = paging && old >>> 31 === 0;
+  if (turnsOn && (efer & 0x100) !== 0) {
+    const longCode = (p.state.access(1) & 0x2000) !== 0;
+    if ((memory.read32(L.CR4) & 0x20) === 0 || longCode) throw new GuestFault(VECTOR.GP, 0);
+    efer |= 0x400;
+  }
+  if (!paging && old >>> 31 === 1) {
+    if (p.state.code64) throw new GuestFault(VECTOR.GP, 0);
+    efer &= ~0x400;
+  }
+  const usesPae = paging && (memory.read32(L.CR4) & 0x20) !== 0 && (efer & 0x400) === 0;
+  if (usesPae && ((value ^ old) & 0xe0000000) !== 0) loadPointers(p, memory.read64(L.CR3));
+  memory.write32(L.EFER, efer);
+  memory.write64(L.CR0, BigInt(value >>> 0));
+  p.refresh();
+}
+
+/** Read the four PAE page-directory-pointer entries; reserved bits are a #GP. SDM Vol. 3, 4.4.1. */
+export function loadPointers(p: Processor, cr3: bigint): void {
+  const base = cr3 & 0xffff_ffe0n;
+  const entries = p.physicalRead64(base, 4);
+  for (const entry of entries) {
+    if ((entry & 1n) !== 0n && (entry & 0xffff_ff80_0000_01e6n) !== 0n) throw new GuestFault(VECTOR.GP, 0);
+  }
+  entries.forEach((entry, i) => {
+    p.memory.write64(L.PDPTE + 8 * i, entry);
+  });
+}
+
+const PHYSICAL_LIMIT = 1n << 39n;
+
+function loadCr3(p: Processor, value: bigint): void {
+  const { state, memory } = p;
+  if (!state.longMode) {
+    const low = value & 0xffff_ffffn;
+    if (p.mmu.mode.paging && p.mmu.mode.pae) loadPointers(p, low);
+    memory.write64(L.CR3, low);
+  } else {
+    const pcid = (state.cr4 & 0x20000) !== 0;
+    const address = pcid ? value & ~(1n << 63n) : value;
+    if (address >= PHYSICAL_LIMIT) throw new GuestFault(VECTOR.GP, 0);
+    memory.write64(L.CR3, address);
+  }
+  p.mmu.refresh();
+}
+
+/** Bits of CR4 this processor has. */
+const CR4_KNOWN = 0x372fffn & ~0x2000n & ~0x4000n;
+
+export function loadCr4(p: Processor, value: bigint): void {
+  const { memory, state } = p;
+  const old = memory.read64(L.CR4);
+  // VMXE is the host's while a guest runs: it stays as it is.
+  if ((value & ~(CR4_KNOWN | (old & 0x2000n))) !== 0n) throw new GuestFault(VECTOR.GP, 0);
+  if (state.longMode && (value & 0x20n) === 0n) throw new GuestFault(VECTOR.GP, 0);
+  const setsPcid = (value & ~old & 0x20000n) !== 0n;
+  if (setsPcid && (!state.longMode || (memory.read64(L.CR3) & 0xfffn) !== 0n)) throw new GuestFault(VECTOR.GP, 0);
+  const pae = (value & 0x20n) !== 0n;
+  const pagingBits = (value ^ old) & 0x1000b0n;
+  if (p.mmu.mode.paging && pae && !state.longMode && pagingBits !== 0n) loadPointers(p, memory.read64(L.CR3));
+  memory.write64(L.CR4, value);
+  p.refresh();
+}
+
+function checkDebugAccess(p: Processor, d: DecodedInstruction, number: number, read: boolean, k: number): number {
+  privileged(p);
+  if (primary(p, PRIMARY.dr)) {
+    leave(d, EXIT.dr, BigInt(number | (read ? 0x10 : 0) | (registerNumber(d, k) << 8)));
+  }
+  let real = number;
+  if (number === 4 || number === 5) {
+    if ((p.state.cr4 & 8) !== 0) throw new GuestFault(VECTOR.UD);
+    real += 2;
+  }
+  if (number > 7) throw new GuestFault(VECTOR.UD);
+  if ((p.memory.read32(L.DR + 56) & 0x2000) !== 0) {
+    p.pendingDebug = 0x2000;
+    throw new GuestFault(VECTOR.DB);
+  }
+  return real;
+}
+
+function readDebug(p: Processor, d: DecodedInstruction, number: number): Outcome {
+  const real = checkDebugAccess(p, d, number, true, 0);
+  writeOperand(p, d, 0, p.memory.read64(L.DR + 8 * real));
+  return 'next';
+}
+
+function writeDebug(p: Processor, d: DecodedInstruction, number: number): Outcome {
+  const real = checkDebugAccess(p, d, number, false, 1);
+  let value = readOperand(p, d, 1);
+  if (real >= 6 && value >> 32n !== 0n) throw new GuestFault(VECTOR.GP, 0);
+  if (real === 6) value = (value & 0x1e00fn) | 0xffff0ff0n;
+  if (real === 7) value = (value & 0xffff_2bffn) | 0x400n;
+  p.memory.write64(L.DR + 8 * real, value);
+  p.debugChanged();
+  p.stopSoon();
+  return 'serialize';
+}
+
+const clearTaskSwitched: Assist = (p, d) => {
+  privileged(p);
+  const { cr0Mask, cr0Shadow } = p.controls;
+  if ((cr0Mask & 8n) !== 0n) {
+    if ((cr0Shadow & 8n) !== 0n) leave(d, EXIT.cr, 0x20n);
+    return 'next';
+  }
+  p.memory.write64(L.CR0, p.memory.read64(L.CR0) & ~8n);
+  p.refresh();
+  return 'serialize';
+};
+
+const loadMachineStatus: Assist = (p, d) => {
+  privileged(p);
+  const value = readOperand(p, d, 0, 2) & 0xffffn;
+  const { cr0Mask, cr0Shadow } = p.controls;
+  const old = p.memory.read64(L.CR0);
+  const next = (old & ~0xen) | (value & 0xfn);
+  if (((next ^ cr0Shadow) & cr0Mask & 0xfn) !== 0n) {
+    const inMemory = d.operands[0]?.kind === 'memory' ? 0x40n : 0n;
+    leave(d, EXIT.cr, 0x30n | inMemory | (value << 16n));
+  }
+  loadCr0(p, next);
+  return 'serialize';
+};
+
+const storeMachineStatus: Assist = (p, d) => {
+  umip(p);
+  const { cr0Mask, cr0Shadow } = p.controls;
+  const value = (p.memory.read64(L.CR0) & ~cr0Mask) | (cr0Shadow & cr0Mask);
+  writeOperand(p, d, 0, value, d.operands[0]?.kind === 'memory' ? 2 : undefined);
+  return 'next';
+};
+
+/** MOV of special registers, CLTS, LMSW, SMSW. */
+export const CONTROL_REGISTER_ASSISTS: Readonly<Record<string, Assist>> = {
+  mov: moveSpecial,
+  'mov.absolute': moveAbsolute,
+  clts: clearTaskSwitched,
+  lmsw: loadMachineStatus,
+  smsw: storeMachineStatus,
+};

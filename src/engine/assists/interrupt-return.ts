@@ -1,0 +1,137 @@
+import type { DecodedInstruction } from '../code/instruction.ts';
+import { GuestFault, VECTOR, } from '../fault.ts';
+import * as L from '../layout.ts';
+import type { Processor } from '../processor.ts';
+import {enterCode, 
+} from './descriptor.ts';
+import {
+  type Assist, peekStack, popBytes, 
+} from './operand.ts';
+import { checkOffset, checkReturnCode, isReal, leaveTo, loadRealCode, taskSwitchExit } from './far-checks.ts';
+
+const RF = 0x10000;
+const VM = 0x20000;
+const NT = 0x4000;
+const IF = 0x200;
+const IOPL = 0x3000;
+
+const interruptReturn: Assist = (p, d) => {
+  const before = p.state.rflags;
+  const size = stackIretSize(d);
+  if (isReal(p)) iretReal(p, size);
+  else if (p.state.longMode) iretLong(p, size);
+  else iretProtected(p, d, size);
+  // NMIs are taken again after IRET. SDM Vol. 3, 6.7.1.
+  p.memory.write32(L.INTERRUPTIBILITY, p.memory.read32(L.INTERRUPTIBILITY) & ~8);
+  p.modeChanged();
+  void before;
+  p.flagsLoaded();
+  return 'jump';
+};
+
+function stackIretSize(d: DecodedInstruction): 2 | 4 | 8 {
+  return d.mnemonic === 'iretq' ? 8 : d.mnemonic === 'iretd' ? 4 : 2;
+}
+
+function iretReal(p: Processor, size: number): void {
+  const { state } = p;
+  if (state.virtual8086 && state.iopl < 3) throw new GuestFault(VECTOR.GP, 0);
+  const offset = peekStack(p, size);
+  const selector = Number(peekStack(p, size, size) & 0xffffn);
+  const flags = Number(peekStack(p, size, 2 * size) & 0xffff_ffffn);
+  loadRealCode(p, selector, offset, size);
+  popBytes(p, 3 * size);
+  const keep = state.virtual8086 ? IOPL | VM | 0x180000 : VM | 0x180000;
+  const mask = size === 2 ? 0xffff & ~keep : 0x3f7fd5 & ~keep;
+  state.rflags = (state.rflags & ~mask) | (flags & mask);
+}
+
+/** Flags IRET may change at the current (old) privilege. */
+function loadReturnFlags(p: Processor, flags: number, size: number, oldCpl: number): void {
+  const { state } = p;
+  let mask = 0x255dd5 & ~VM & ~0x180000;
+  mask |= RF | NT | 0x100 | 0x40000 | 0x200000;
+  if (oldCpl === 0) mask |= IOPL | 0x180000;
+  if (oldCpl <= state.iopl) mask |= IF;
+  else mask &= ~IF;
+  if (oldCpl !== 0) mask &= ~IOPL;
+  if (size === 2) mask &= 0xffff;
+  state.rflags = (state.rflags & ~mask) | (flags & mask);
+}
+
+function iretLong(p: Processor, size: 2 | 4 | 8): void {
+  const { state } = p;
+  if (state.flag(NT)) throw new GuestFault(VECTOR.GP, 0);
+  const offset = peekStack(p, size);
+  const selector = Number(peekStack(p, size, size) & 0xffffn);
+  const flags = Number(peekStack(p, size, 2 * size) & 0xffff_ffffn);
+  const code = checkReturnCode(p, selector);
+  const oldCpl = state.cpl;
+  const outer = (selector & 3) > oldCpl || state.code64;
+  if (!outer) {
+    checkOffset(p, code, offset);
+    enterCode(p, selector, code, oldCpl);
+    popBytes(p, 3 * size);
+  } else {
+    const sp = peekStack(p, size, 3 * size);
+    const ss = Number(peekStack(p, size, 4 * size) & 0xffffn);
+    checkOffset(p, code, offset);
+    leaveTo(p, { selector, code, ss, sp, parameter: 0, size });
+  }
+  state.rip = offset;
+  loadReturnFlags(p, flags, size, oldCpl);
+}
+
+function iretProtected(p: Processor, d: DecodedInstruction, size: 2 | 4 | 8): void {
+  const { state } = p;
+  if (state.flag(NT)) {
+    const link = p.asSystem(() => p.read(state.base(7), 2));
+    throw taskSwitchExit(link, 1, d.length);
+  }
+  const offset = peekStack(p, size);
+  const selector = Number(peekStack(p, size, size) & 0xffffn);
+  const flags = Number(peekStack(p, size, 2 * size) & 0xffff_ffffn);
+  const oldCpl = state.cpl;
+  if (size === 4 && (flags & VM) !== 0 && oldCpl === 0) {
+    iretToVirtual8086(p, offset, selector, flags);
+    return;
+  }
+  const code = checkReturnCode(p, selector);
+  if ((selector & 3) > oldCpl) {
+    const sp = peekStack(p, size, 3 * size);
+    const ss = Number(peekStack(p, size, 4 * size) & 0xffffn);
+    checkOffset(p, code, offset);
+    leaveTo(p, { selector, code, ss, sp, parameter: 0, size });
+  } else {
+    checkOffset(p, code, offset);
+    enterCode(p, selector, code, oldCpl);
+    popBytes(p, 3 * size);
+  }
+  state.rip = offset;
+  loadReturnFlags(p, flags, size, oldCpl);
+}
+
+function iretToVirtual8086(p: Processor, offset: bigint, selector: number, flags: number): void {
+  const { state } = p;
+  const words = [3, 4, 5, 6, 7, 8].map((i) => peekStack(p, 4, 4 * i));
+  state.rflags = (flags & 0x3f7fd5) | VM | 2;
+  state.cpl = 3;
+  const load = (segment: number, value: bigint): void => {
+    const s = Number(value & 0xffffn);
+    state.setSegment(segment, s, BigInt(s << 4), 0xffff, segment === 1 ? 0xfb : 0xf3);
+  };
+  load(1, BigInt(selector));
+  state.setSegment(1, selector, BigInt(selector << 4), 0xffff, 0xf3);
+  [2, 0, 3, 4, 5].forEach((segment, i) => {
+    load(segment, words[i + 1] as bigint);
+  });
+  state.setGpr(4, words[0] as bigint);
+  state.rip = offset & 0xffffn;
+}
+
+/** IRET in its three sizes. */
+export const INTERRUPT_RETURN_ASSISTS: Readonly<Record<string, Assist>> = {
+  iret: interruptReturn,
+  iretd: interruptReturn,
+  iretq: interruptReturn,
+};

@@ -1,0 +1,80 @@
+
+import { GuestExit, VECTOR, vmExit } from '../fault.ts';
+import * as L from '../layout.ts';
+import type { GuestEvent } from '../event.ts';
+import type { Processor } from '../processor.ts';
+import { deliver, } from './deliver.ts';
+import {
+  type Assist, type Outcome, push, setStack, stackOperandSize,
+} from './operand.ts';
+
+/** INT n, INT3, INTO, INT1: the event goes through the IDT as software's. */
+function softwareEvent(p: Processor, event: GuestEvent): Outcome {
+  const exit = interceptSoftware(p, event);
+  if (exit !== undefined) throw exit;
+  deliver(p, event);
+  p.modeChanged();
+  p.trapByFlagNow();
+  return 'jump';
+}
+
+function interceptSoftware(p: Processor, event: GuestEvent): GuestExit | undefined {
+  const isException = event.type !== 'soft-interrupt';
+  if (!isException || ((p.controls.exceptionBitmap >>> event.vector) & 1) === 0) return undefined;
+  const type = event.type === 'soft-exception' ? 6 : 5;
+  const interruptionInfo = (0x80000000 | (type << 8) | event.vector) >>> 0;
+  return new GuestExit(vmExit({ reason: 0, interruptionInfo, instructionLength: event.length }));
+}
+
+const interrupt: Assist = (p, d) => {
+  const operand = d.operands[0];
+  const vector = operand?.kind === 'immediate' ? Number(operand.value & 0xffn) : 3;
+  return softwareEvent(p, { type: 'soft-interrupt', vector, length: d.length });
+};
+
+const overflow: Assist = (p, d) => {
+  if ((p.state.rflags & 0x800) === 0) return 'next';
+  return softwareEvent(p, { type: 'soft-exception', vector: VECTOR.OF, length: d.length });
+};
+
+const breakpoint: Assist = (p, d) => softwareEvent(p, { type: 'soft-exception', vector: VECTOR.BP, length: d.length });
+
+const icebp: Assist = (p, d) => softwareEvent(p, { type: 'privileged-exception', vector: VECTOR.DB, length: d.length });
+
+/** ENTER with nesting. SDM Vol. 2A. */
+const enterFrame: Assist = (p, d) => {
+  const { state } = p;
+  const size = stackOperandSize(p, d);
+  const [space, nesting] = d.operands.map((o) => (o.kind === 'immediate' ? Number(o.value) : 0));
+  const level = (nesting ?? 0) & 31;
+  const saved = state.gpr(4);
+  try {
+    push(p, state.gpr(5) & ((1n << BigInt(8 * size)) - 1n), size);
+    const frame = state.gpr(4);
+    let base = state.gpr(5);
+    for (let i = 1; i < level; i++) {
+      base -= BigInt(size);
+      push(p, p.readValue(p.linear(2, base & p.memory.read64(L.STACK_MASK), size, false), size), size);
+    }
+    if (level > 0) push(p, frame, size);
+    // The final stack pointer must be writable, or ENTER faults as a whole.
+    const final = (state.gpr(4) - BigInt(space ?? 0)) & p.memory.read64(L.STACK_MASK);
+    p.probeWrite(p.linear(2, final, size, true), size);
+    setStack(p, final);
+    const mask = (1n << BigInt(8 * size)) - 1n;
+    state.setGpr(5, size === 2 ? (state.gpr(5) & ~mask) | (frame & mask) : frame & mask);
+  } catch (thrown) {
+    state.setGpr(4, saved);
+    throw thrown;
+  }
+  return 'next';
+};
+
+/** INT n and its relatives, and ENTER. */
+export const SOFTWARE_EVENT_ASSISTS: Readonly<Record<string, Assist>> = {
+  int: interrupt,
+  int3: breakpoint,
+  int1: icebp,
+  into: overflow,
+  enter: enterFrame,
+};
