@@ -11,7 +11,8 @@ import * as L from './layout.ts';
 import { EngineMemory } from './memory.ts';
 import { PAGE } from './mmu/page-flags.ts';
 import { EVENT_TYPE, type GuestEvent, interruptionInfo } from './event.ts';
-import { type Instantiate, MMIO_NEEDED, Processor } from './processor.ts';
+import { type Instantiate, Processor } from './processor.ts';
+import { MMIO_NEEDED } from './stop.ts';
 import { registersOf } from './registers.ts';
 import { resetBlock } from './reset.ts';
 

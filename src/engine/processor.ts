@@ -1,8 +1,8 @@
 import type { ExecutionControls, VmExit } from '../kvm/guest.ts';
 import { ACCESS } from './builder.ts';
 import { CodeCache } from './code/cache.ts';
-import { type GuestEvent, interruptionInfo } from './event.ts';
-import { GuestExit, GuestFault, hasErrorCode, isContributory, MmioNeeded, VECTOR, vmExit } from './fault.ts';
+import { type GuestEvent, } from './event.ts';
+import { GuestFault, hasErrorCode, VECTOR, vmExit } from './fault.ts';
 import { buildHandlers } from './handlers.ts';
 import { ASSISTS } from './assists/index.ts';
 import { deliver } from './assists/deliver.ts';
@@ -12,6 +12,8 @@ import * as L from './layout.ts';
 import { ASSIST_DIVIDE_128 } from './meanings/arithmetic.ts';
 import { ASSIST_BY_SITE, ASSIST_CROSSING } from './meanings/control.ts';
 import { ASSIST_VECTOR } from './meanings/vector/slow.ts';
+import { DebugRegisters } from './debug-registers.ts';
+import { MMIO_NEEDED, NOTHING, stopOf, type Stop } from './stop.ts';
 import type { EngineMemory } from './memory.ts';
 import { FAILED, Mmu, MMIO } from './mmu/mmu.ts';
 import { CpuState } from './state.ts';
@@ -26,14 +28,6 @@ export interface HandlerInstance {
 
 export type Instantiate = (bytes: Uint8Array, env: WebAssembly.ModuleImports) => HandlerInstance;
 
-/** What stopped the dispatch loop. */
-type Stop =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'fault'; readonly vector: number; readonly error: number }
-  | { readonly kind: 'exit'; readonly exit: VmExit }
-  | { readonly kind: 'mmio'; readonly gpa: number; readonly length: number };
-
-const NOTHING: Stop = { kind: 'none' };
 const EMPTY_CONTROLS: ExecutionControls = {
   pin: 0, primary: 0, secondary: 0, exceptionBitmap: 0, pageFaultErrorCodeMask: 0, pageFaultErrorCodeMatch: 0,
   cr0Mask: 0n, cr0Shadow: 0n, cr4Mask: 0n, cr4Shadow: 0n,
@@ -42,16 +36,13 @@ const EMPTY_CONTROLS: ExecutionControls = {
 };
 
 /** One processor core: runs the architectural block that is in memory now. */
-export class Processor {
-  readonly memory: EngineMemory;
-  readonly state: CpuState;
+export class Processor extends DebugRegisters {
   readonly mmu: Mmu;
   readonly code: CodeCache;
   controls: ExecutionControls = EMPTY_CONTROLS;
   /** What INS and OUTS use instead of an exit while KVM emulates. */
   emulating = false;
   private readonly wasm: HandlerInstance;
-  private stop: Stop = NOTHING;
   /** The stop happened while fetching: RIP is already right and no tick was taken for it. */
   private fetching = false;
   private codeMode = 0;
@@ -61,8 +52,7 @@ export class Processor {
   seed: () => bigint = () => 0n;
 
   constructor(memory: EngineMemory, eptWords: Uint32Array, instantiate: Instantiate) {
-    this.memory = memory;
-    this.state = new CpuState(memory);
+    super(memory, new CpuState(memory));
     const { bytes, slots } = buildHandlers(memory.pages);
     this.wasm = instantiate(bytes, {
       memory: memory.memory,
@@ -99,12 +89,17 @@ export class Processor {
     this.mmu.codeMode = this.codeMode;
     this.mmu.second.setPointer((this.controls.secondary & 2) !== 0 ? this.controls.eptPointer : 0n);
     this.mmu.refresh();
+    this.debugChanged();
   }
   /** Segments, CPL or AC changed. */
   modeChanged(): void {
     this.codeMode = this.state.derive();
     this.mmu.codeMode = this.codeMode;
     this.mmu.select();
+  }
+
+  protected deliverEvent(event: GuestEvent): void {
+    deliver(this, event);
   }
 
   // Stops.
@@ -117,78 +112,6 @@ export class Processor {
     // CR2 is written only when the fault is delivered; until then it waits here.
     this.faultAddress = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
     this.stopWith({ kind: 'fault', vector: VECTOR.PF, error });
-  }
-  faultAddress = 0n;
-
-  /** The reason of the last failed memory access, thrown. */
-  private throwStop(): never {
-    const { stop } = this;
-    this.stop = NOTHING;
-    switch (stop.kind) {
-      case 'fault': throw new GuestFault(stop.vector, stop.error);
-      case 'exit': throw new GuestExit(stop.exit);
-      case 'mmio': throw new MmioNeeded(stop.gpa, stop.length);
-      case 'none': throw new GuestFault(VECTOR.GP, 0);
-    }
-  }
-
-  // Memory for assists. Addresses are linear.
-
-  private pointer(linear: bigint, size: number, access: number): number {
-    const low = Number(BigInt.asIntN(32, linear));
-    const high = Number(BigInt.asIntN(32, linear >> 32n));
-    const address = this.mmu.translate(low, high, size | (access << 8));
-    if (address === 0) this.throwStop();
-    return address;
-  }
-  read(linear: bigint, size: 1 | 2 | 4): number {
-    const at = this.pointer(linear, size, ACCESS.read);
-    const { view } = this.memory;
-    return size === 1 ? view.getUint8(at) : size === 2 ? view.getUint16(at, true) : view.getUint32(at, true);
-  }
-  read64(linear: bigint): bigint {
-    return this.memory.view.getBigUint64(this.pointer(linear, 8, ACCESS.read), true);
-  }
-  readValue(linear: bigint, size: number): bigint {
-    return size === 8 ? this.read64(linear) : BigInt(this.read(linear, size as 1 | 2 | 4));
-  }
-  readBytes(linear: bigint, size: number): Uint8Array {
-    const at = this.pointer(linear, size, ACCESS.read);
-    return this.memory.u8.slice(at, at + size);
-  }
-  writeValue(linear: bigint, size: number, value: bigint): void {
-    const bytes = new Uint8Array(8);
-    new DataView(bytes.buffer).setBigUint64(0, BigInt.asUintN(64, value), true);
-    this.writeBytes(linear, bytes.subarray(0, size));
-  }
-  writeBytes(linear: bigint, bytes: Uint8Array): void {
-    const at = this.pointer(linear, bytes.length, ACCESS.write);
-    this.memory.u8.set(bytes, at);
-    if (at === L.BOUNCE) this.mmu.commit();
-  }
-  /** Fault now rather than later: the range must be writable. */
-  probeWrite(linear: bigint, size: number): void {
-    this.pointer(linear, size, ACCESS.readWrite);
-  }
-  /** Run `body` with supervisor rights, as the processor does for descriptor tables and the TSS. */
-  asSystem<T>(body: () => T): T {
-    const before = this.mmu.system;
-    this.mmu.system = true;
-    try {
-      return body();
-    } finally {
-      this.mmu.system = before;
-    }
-  }
-  /** Linear address of `offset` in a segment, checked. SDM Vol. 3, 5.3. */
-  linear(segment: number, offset: bigint, size: number, write: boolean): bigint {
-    if (this.state.code64) return BigInt.asUintN(64, offset + (segment >= 4 ? this.state.base(segment) : 0n));
-    const range = L.SEG_RANGE + 32 * segment + (write ? 16 : 0);
-    const last = offset + BigInt(size) - 1n;
-    if (offset < this.memory.read64(range) || last > this.memory.read64(range + 8)) {
-      throw new GuestFault(segment === 2 ? VECTOR.SS : VECTOR.GP, 0);
-    }
-    return (offset + this.state.base(segment)) & 0xffff_ffffn;
   }
 
   // Calls from the handlers.
@@ -300,59 +223,6 @@ export class Processor {
     this.trapLike = true;
   }
   private trapLike = false;
-  /** RCX by address size, for REP. */
-  counter(addressSize: number): bigint {
-    return BigInt.asUintN(8 * addressSize, this.state.gpr(1));
-  }
-  setAccumulator(size: number, value: bigint): void {
-    const { view } = this.memory;
-    if (size === 1) view.setUint8(L.GPR, Number(value & 0xffn));
-    else if (size === 2) view.setUint16(L.GPR, Number(value & 0xffffn), true);
-    else view.setBigUint64(L.GPR, value & 0xffff_ffffn, true);
-  }
-  /** `count` 64-bit words of guest-physical memory, read as the processor reads paging structures. */
-  physicalRead64(gpa: bigint, count: number): bigint[] {
-    const words: bigint[] = [];
-    for (let i = 0; i < count; i++) {
-      const at = Number(gpa) + 8 * i;
-      const page = this.mmu.second.page(at, 1);
-      words.push(page < 0 ? 0n : this.memory.read64(L.HOST_MEMORY + page + (at % 4096)));
-    }
-    return words;
-  }
-  /** DR7 or the address registers changed. */
-  debugChanged(): void {
-    this.watchData();
-  }
-  private watchData(): void {
-    const dr7 = this.memory.read32(L.DR + 56);
-    const pages = new Set<string>();
-    for (let i = 0; i < 4; i++) {
-      if (((dr7 >>> (2 * i)) & 3) === 0 || ((dr7 >>> (16 + 4 * i)) & 3) === 0) continue;
-      pages.add(`${i}`);
-    }
-    const watched = pages.size > 0;
-    if (watched === (this.mmu.watchedPages !== undefined)) return;
-    this.mmu.watchedPages = watched ? pages : undefined;
-    this.mmu.onWatched = watched ? (low, high, size, access) => this.noticeData(low, high, size, access) : undefined;
-    this.mmu.flush();
-  }
-  /** Data breakpoints: #DB after the instruction. SDM Vol. 3, 18.2.4. */
-  private noticeData(low: number, high: number, size: number, access: number): void {
-    if (access === ACCESS.execute) return;
-    const linear = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
-    const dr7 = this.memory.read32(L.DR + 56);
-    for (let i = 0; i < 4; i++) {
-      const kind = (dr7 >>> (16 + 4 * i)) & 3;
-      if (((dr7 >>> (2 * i)) & 3) === 0 || kind === 0 || kind === 2) continue;
-      if (kind === 1 && access === ACCESS.read) continue;
-      const length = BigInt([1, 2, 8, 4][(dr7 >>> (18 + 4 * i)) & 3] as number);
-      const start = this.memory.read64(L.DR + 8 * i) & ~(length - 1n);
-      if (linear < start + length && start < linear + BigInt(size)) this.dataHits |= 1 << i;
-    }
-    if (this.dataHits !== 0) this.stopSoon();
-  }
-  private dataHits = 0;
   /** PAUSE-loop exiting: whether this PAUSE is one too many. SDM Vol. 3, 26.1.3. */
   pauseLoop(): boolean {
     const { memory } = this;
@@ -387,19 +257,7 @@ export class Processor {
   private singleStepping(): boolean {
     return this.state.flag(0x100) || this.watchesCode();
   }
-  private watchesCode(): boolean {
-    return (this.memory.read32(L.DR + 56) & 0xff) !== 0 && this.hasCodeBreakpoint();
-  }
-  private hasCodeBreakpoint(): boolean {
-    const dr7 = this.memory.read32(L.DR + 56);
-    for (let i = 0; i < 4; i++) if (((dr7 >>> (2 * i)) & 3) !== 0 && ((dr7 >>> (16 + 4 * i)) & 3) === 0) return true;
-    return false;
-  }
 
-  /** Deliver an event on VM entry. It is not subject to the exception bitmap. SDM Vol. 3, 27.6. */
-  injectEvent(event: GuestEvent): VmExit | undefined {
-    return this.raise(event, true);
-  }
   /** Run the one instruction at RIP for KVM's emulator: windows and traps are KVM's business. */
   emulateOne(): VmExit | undefined {
     const used = this.slice(1);
@@ -416,29 +274,6 @@ export class Processor {
     if (this.watchesCode()) return this.codeBreakpoint();
     return undefined;
   }
-
-  private codeBreakpoint(): VmExit | undefined {
-    if (this.state.flag(0x10000)) {
-      // RF suppresses instruction breakpoints for one instruction. SDM Vol. 3, 18.3.1.1.
-      this.memory.write32(L.FLAGS_REST, this.memory.read32(L.FLAGS_REST) & ~0x10000);
-      return undefined;
-    }
-    const linear = (this.state.rip + this.memory.read64(L.CODE_BASE)) & this.memory.read64(L.LINEAR_MASK);
-    const dr7 = this.memory.read32(L.DR + 56);
-    let hits = 0;
-    for (let i = 0; i < 4; i++) {
-      const enabled = ((dr7 >>> (2 * i)) & 3) !== 0 && ((dr7 >>> (16 + 4 * i)) & 3) === 0;
-      if (enabled && this.memory.read64(L.DR + 8 * i) === linear) hits |= 1 << i;
-    }
-    return hits === 0 ? undefined : this.debugException(hits);
-  }
-
-  /** #DB with DR6 bits `hits`. */
-  debugException(hits: number): VmExit | undefined {
-    this.pendingDebug = hits;
-    return this.raise({ type: 'exception', vector: VECTOR.DB, length: 0 });
-  }
-  pendingDebug = 0;
 
   /** STI or MOV SS shadow covers the next instruction. */
   shadowed(): boolean {
@@ -579,106 +414,6 @@ export class Processor {
   }
   needed = { gpa: 0, length: 0 };
 
-  // Events.
-
-  /** Deliver an event, and the faults its delivery raises, in order. Returns the VM exit it came to, if any. */
-  raise(first: GuestEvent, injected = false): VmExit | undefined {
-    let event = first;
-    let previous: GuestEvent | undefined;
-    for (;;) {
-      const interceptable = event.type === 'exception' && !(injected && event === first);
-      if (interceptable && this.intercepts(event)) return this.exceptionExit(event, previous);
-      try {
-        if (interceptable) this.noteException(event);
-        deliver(this, event);
-        this.modeChanged();
-        return undefined;
-      } catch (thrown) {
-        this.modeChanged();
-        const stop = stopOf(thrown);
-        if (stop.kind === 'exit') return vectored(stop.exit, event);
-        if (stop.kind !== 'fault') return vmExit({ reason: MMIO_NEEDED });
-        const next = combine(event, stop);
-        if (next === undefined) return vmExit({ reason: 2 });
-        previous = event;
-        event = next;
-      }
-    }
-  }
-
-  /** KVM's emulator met an exception: it will be injected. */
-  private emulatedFault(vector: number, error: number): VmExit {
-    const withError = hasErrorCode(vector) ? { error } : {};
-    return this.exceptionExit({ type: 'exception', vector, length: 0, ...withError }, undefined);
-  }
-
-  private noteException(event: GuestEvent): void {
-    if (event.vector === VECTOR.PF) this.memory.write64(L.CR2, this.faultAddress);
-    if (event.vector === VECTOR.DB) {
-      const dr6 = this.memory.read32(L.DR + 48);
-      this.memory.write32(L.DR + 48, (dr6 & ~0xf) | this.pendingDebug | 0xffff0ff0);
-      this.memory.write32(L.DR + 56, this.memory.read32(L.DR + 56) & ~0x2000);
-    }
-  }
-
-  private intercepts(event: GuestEvent): boolean {
-    const { exceptionBitmap, pageFaultErrorCodeMask, pageFaultErrorCodeMatch } = this.controls;
-    const wanted = ((exceptionBitmap >>> event.vector) & 1) !== 0;
-    if (event.vector !== VECTOR.PF) return wanted;
-    const matches = ((event.error ?? 0) & pageFaultErrorCodeMask) === pageFaultErrorCodeMatch;
-    return matches ? wanted : !wanted;
-  }
-
-  private exceptionExit(event: GuestEvent, previous: GuestEvent | undefined): VmExit {
-    const qualification =
-      event.vector === VECTOR.PF ? this.faultAddress : event.vector === VECTOR.DB ? BigInt(this.pendingDebug) : 0n;
-    const exit = vmExit({
-      reason: 0,
-      qualification,
-      interruptionInfo: interruptionInfo(event),
-      interruptionErrorCode: event.error ?? 0,
-      instructionLength: event.length,
-    });
-    return previous === undefined ? exit : vectored(exit, previous);
-  }
-}
-
-/** Internal reason: KVM's emulator needs memory-mapped data. Never seen outside the engine. */
-export const MMIO_NEEDED = 0x7fff;
-
-function vectored(exit: VmExit, event: GuestEvent): VmExit {
-  return {
-    ...exit,
-    idtVectoringInfo: interruptionInfo(event),
-    idtVectoringErrorCode: event.error ?? 0,
-    instructionLength: exit.instructionLength || event.length,
-  };
-}
-
-/** What a fault during the delivery of `event` becomes. SDM Vol. 3, Table 6-5. Undefined: triple fault. */
-function combine(event: GuestEvent, fault: { vector: number; error: number }): GuestEvent | undefined {
-  const serial: GuestEvent = {
-    type: 'exception',
-    vector: fault.vector,
-    length: 0,
-    ...(hasErrorCode(fault.vector) ? { error: fault.error } : {}),
-  };
-  if (event.type !== 'exception') return serial;
-  const second = isContributory(fault.vector);
-  if (event.vector === VECTOR.DF) {
-    return second || fault.vector === VECTOR.PF ? undefined : serial;
-  }
-  const double =
-    (isContributory(event.vector) && second) ||
-    (event.vector === VECTOR.PF && (second || fault.vector === VECTOR.PF));
-  return double ? { type: 'exception', vector: VECTOR.DF, error: 0, length: 0 } : serial;
-}
-
-function stopOf(thrown: unknown): Stop {
-  if (thrown instanceof GuestFault) return { kind: 'fault', vector: thrown.vector, error: thrown.error };
-  if (thrown instanceof GuestExit) return { kind: 'exit', exit: thrown.exit };
-  if (thrown instanceof MmioNeeded) return { kind: 'mmio', gpa: thrown.gpa, length: thrown.length };
-  throw thrown;
 }
 
 export { FAILED };

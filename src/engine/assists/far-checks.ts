@@ -69,7 +69,8 @@ export function leaveTo(
     const access = state.access(segment);
     const isNonConforming = (access & 0xc) !== 0xc;
     if ((access & 0x10000) === 0 && isNonConforming && ((access >>> 5) & 3) < cpl) {
-      state.setSegment(segment, 0, 0n, 0, 0x10000);
+      // FS and GS keep the base that 64-bit code uses.
+      state.setSegment(segment, 0, segment >= 4 ? state.base(segment) : 0n, 0, 0x10000);
     }
   }
 }

@@ -16,7 +16,6 @@ const IF = 0x200;
 const IOPL = 0x3000;
 
 const interruptReturn: Assist = (p, d) => {
-  const before = p.state.rflags;
   const size = stackIretSize(d);
   if (isReal(p)) iretReal(p, size);
   else if (p.state.longMode) iretLong(p, size);
@@ -24,7 +23,7 @@ const interruptReturn: Assist = (p, d) => {
   // NMIs are taken again after IRET. SDM Vol. 3, 6.7.1.
   p.memory.write32(L.INTERRUPTIBILITY, p.memory.read32(L.INTERRUPTIBILITY) & ~8);
   p.modeChanged();
-  void before;
+  p.resumeLoaded();
   p.flagsLoaded();
   return 'jump';
 };

@@ -1,0 +1,72 @@
+import type { VmExit } from '../kvm/guest.ts';
+import { ACCESS } from './builder.ts';
+import { EventDelivery } from './event-delivery.ts';
+import * as L from './layout.ts';
+
+/** The debug registers at work: instruction and data breakpoints. SDM Vol. 3, 18.2. */
+export abstract class DebugRegisters extends EventDelivery {
+  protected dataHits = 0;
+
+  abstract stopSoon(): void;
+
+  /** DR7 or the address registers changed. */
+  debugChanged(): void {
+    this.watchData();
+  }
+
+  protected watchData(): void {
+    const dr7 = this.memory.read32(L.DR + 56);
+    const pages = new Set<string>();
+    for (let i = 0; i < 4; i++) {
+      if (((dr7 >>> (2 * i)) & 3) === 0 || ((dr7 >>> (16 + 4 * i)) & 3) === 0) continue;
+      pages.add(`${i}`);
+    }
+    const watched = pages.size > 0;
+    if (watched === (this.mmu.watchedPages !== undefined)) return;
+    this.mmu.watchedPages = watched ? pages : undefined;
+    this.mmu.onWatched = watched ? (low, high, size, access) => this.noticeData(low, high, size, access) : undefined;
+    this.mmu.flush();
+  }
+
+  /** Data breakpoints: #DB after the instruction. SDM Vol. 3, 18.2.4. */
+  private noticeData(low: number, high: number, size: number, access: number): void {
+    if (access === ACCESS.execute) return;
+    const linear = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+    const dr7 = this.memory.read32(L.DR + 56);
+    for (let i = 0; i < 4; i++) {
+      const kind = (dr7 >>> (16 + 4 * i)) & 3;
+      if (((dr7 >>> (2 * i)) & 3) === 0 || kind === 0 || kind === 2) continue;
+      if (kind === 1 && access === ACCESS.read) continue;
+      const length = BigInt([1, 2, 8, 4][(dr7 >>> (18 + 4 * i)) & 3] as number);
+      const start = this.memory.read64(L.DR + 8 * i) & ~(length - 1n);
+      if (linear < start + length && start < linear + BigInt(size)) this.dataHits |= 1 << i;
+    }
+    if (this.dataHits !== 0) this.stopSoon();
+  }
+
+  protected watchesCode(): boolean {
+    return (this.memory.read32(L.DR + 56) & 0xff) !== 0 && this.hasCodeBreakpoint();
+  }
+
+  private hasCodeBreakpoint(): boolean {
+    const dr7 = this.memory.read32(L.DR + 56);
+    for (let i = 0; i < 4; i++) if (((dr7 >>> (2 * i)) & 3) !== 0 && ((dr7 >>> (16 + 4 * i)) & 3) === 0) return true;
+    return false;
+  }
+
+  protected codeBreakpoint(): VmExit | undefined {
+    if (this.state.flag(0x10000)) {
+      // RF suppresses instruction breakpoints for one instruction. SDM Vol. 3, 18.3.1.1.
+      this.memory.write32(L.FLAGS_REST, this.memory.read32(L.FLAGS_REST) & ~0x10000);
+      return undefined;
+    }
+    const linear = (this.state.rip + this.memory.read64(L.CODE_BASE)) & this.memory.read64(L.LINEAR_MASK);
+    const dr7 = this.memory.read32(L.DR + 56);
+    let hits = 0;
+    for (let i = 0; i < 4; i++) {
+      const enabled = ((dr7 >>> (2 * i)) & 3) !== 0 && ((dr7 >>> (16 + 4 * i)) & 3) === 0;
+      if (enabled && this.memory.read64(L.DR + 8 * i) === linear) hits |= 1 << i;
+    }
+    return hits === 0 ? undefined : this.debugException(hits);
+  }
+}
