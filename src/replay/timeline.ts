@@ -6,6 +6,7 @@ import type { Reason, Until } from '../reducers/loop.ts';
 import type { Machine } from '../reducers/machine.ts';
 import type { InputEvent, InputSource, MachineParts, PendingInput } from '../reducers/parts.ts';
 import { nowNs } from '../reducers/state.ts';
+import { type CheckpointStore, checkpointStore } from './checkpoint-store.ts';
 import { firstInputFrom } from './verify.ts';
 
 /** A comparable place in a run. */
@@ -28,6 +29,8 @@ export interface TimelineOptions {
   onRequest(request: HostRequest): void;
   /** Ticks between checkpoints. */
   readonly every?: number;
+  /** Most bytes all checkpoints may hold. */
+  readonly heldBytes?: number;
 }
 
 /** A run one can go back in. Where it stands and how it got there cannot be seen in what it does next. */
@@ -37,10 +40,15 @@ export interface Timeline {
   /** The furthest it has been. */
   readonly end: Mark;
   readonly checkpoints: readonly Checkpoint[];
+  /** Bytes the checkpoints hold. */
+  readonly heldBytes: number;
   /** Go on: again through what has been, and beyond the end into what has not. */
   advance(until: Until): Reason;
-  /** Be at a tick that has been; nearer checkpoints are left on the way so that the next step back is short. */
-  seek(tick: number): Mark;
+  /**
+   * Be at a tick, or at a mark: where so many events have been raised, too. Nearer checkpoints are left on the way so
+   * that the next step back is short.
+   */
+  seek(place: number | Mark): Mark;
   /**
    * Look at the past in windows, latest first: `look` gets the machine at a window's start and runs it to its end.
    * The first answer other than undefined is returned; the machine stays where `look` left it.
@@ -54,16 +62,19 @@ export interface Timeline {
 
 const TICKS_BETWEEN = 16_000_000;
 
+const HELD_BYTES = 2 ** 30;
+
 /** Distances before a sought tick at which checkpoints are left. */
-const NEAR = [1 << 20, 1 << 16, 1 << 12, 1 << 8];
+const NEAR = [1 << 24, 1 << 20, 1 << 16, 1 << 12, 1 << 8];
 
 interface TimelineState {
   readonly options: TimelineOptions;
   readonly every: number;
   readonly journal: PendingInput[];
   machine: Machine;
-  kept: Checkpoint[];
-  near: Checkpoint[];
+  store: CheckpointStore;
+  /** The latest checkpoint left by work done. */
+  latest: Checkpoint;
   end: Mark;
   isLive: boolean;
   watch: ((stamped: Stamped) => void) | undefined;
@@ -76,8 +87,6 @@ export function createTimeline(options: TimelineOptions): Timeline {
     options,
     every,
     journal: [],
-    kept: [],
-    near: [],
     end: { seq: 0, tick: 0 },
     isLive: true,
     watch: undefined,
@@ -89,7 +98,8 @@ export function createTimeline(options: TimelineOptions): Timeline {
       if (state.isLive) options.onRequest(request);
     },
   });
-  state.kept.push(takeCheckpoint(state.machine));
+  state.latest = takeCheckpoint(state.machine);
+  state.store = checkpointStore(state.latest, { every, bytes: options.heldBytes ?? HELD_BYTES });
   return {
     machine: state.machine,
     get now() {
@@ -99,10 +109,13 @@ export function createTimeline(options: TimelineOptions): Timeline {
       return state.end;
     },
     get checkpoints() {
-      return state.kept;
+      return state.store.kept;
+    },
+    get heldBytes() {
+      return state.store.bytes;
     },
     advance: (until) => advanceKeeping(state, until),
-    seek: (tick) => seek(state, tick),
+    seek: (place) => (typeof place === 'number' ? seek(state, place) : seekMark(state, place)),
     searchBack: (look) => searchBack(state, look),
     forget: () => forget(state),
     watching(watch, look) {
@@ -144,8 +157,7 @@ function note(state: TimelineState, stamped: Stamped): void {
 function advanceKeeping(state: TimelineState, until: Until): Reason {
   const { machine, every } = state;
   for (;;) {
-    const last = state.kept[state.kept.length - 1];
-    const stop = last.tick + every;
+    const stop = state.latest.tick + every;
     const now = machine.state.clock.ticks;
     const isOwnStop = now < stop && stop < (until.tick ?? Number.POSITIVE_INFINITY);
     const reason = machine.advance(isOwnStop ? { ...until, tick: stop } : until);
@@ -157,51 +169,36 @@ function advanceKeeping(state: TimelineState, until: Until): Reason {
 }
 
 function keep(state: TimelineState): void {
-  const last = state.kept[state.kept.length - 1];
-  state.kept.push(takeCheckpoint(state.machine, last));
-  state.kept = thinned(state.kept, state.every);
-}
-
-/** Keep the first and ever fewer with age: their number grows with the logarithm of the run. */
-export function thinned<C extends { readonly tick: number }>(checkpoints: readonly C[], every: number): C[] {
-  const newest = checkpoints[checkpoints.length - 1].tick;
-  const kept: C[] = [];
-  let after = Number.POSITIVE_INFINITY;
-  for (let at = checkpoints.length - 1; at >= 0; at -= 1) {
-    const { tick } = checkpoints[at];
-    const gap = Math.max(every, 2 ** Math.floor(Math.log2(Math.max(1, (newest - tick) / 8))));
-    if (at > 0 && after - tick < gap) continue;
-    kept.push(checkpoints[at]);
-    after = tick;
-  }
-  return kept.reverse();
+  state.latest = takeCheckpoint(state.machine, state.latest);
+  state.store.keep(state.latest);
 }
 
 function seek(state: TimelineState, tick: number): Mark {
-  const { machine } = state;
+  const { machine, store } = state;
   const now = machine.state.clock.ticks;
-  const from = nearestBefore([...state.kept, ...state.near], tick);
-  if (tick < now || from.tick > now) restoreCheckpoint(machine, from);
-  const near = state.near.filter((checkpoint) => checkpoint.tick <= tick);
-  let before = from;
+  let before = store.before(tick);
+  if (tick < now || before.tick > now) restoreCheckpoint(machine, before);
   for (const distance of NEAR) {
     const stop = tick - distance;
-    if (stop <= machine.state.clock.ticks) continue;
+    // New ground is covered in strides of its own.
+    if (stop <= machine.state.clock.ticks || stop - state.latest.tick > state.every) continue;
     machine.advance({ tick: stop });
     before = takeCheckpoint(machine, before);
-    near.push(before);
+    store.leave(before, tick);
   }
-  state.near = near.slice(-NEAR.length * 2);
-  machine.advance({ tick });
+  advanceKeeping(state, { tick });
   return markOf(machine);
 }
 
-function nearestBefore(checkpoints: readonly Checkpoint[], tick: number): Checkpoint {
-  let nearest = checkpoints[0];
-  for (const checkpoint of checkpoints) {
-    if (checkpoint.tick <= tick && checkpoint.tick >= nearest.tick) nearest = checkpoint;
-  }
-  return nearest;
+/** Events of a tick come after the moment its count is reached: that of the tick before lies before all of them. */
+function seekMark(state: TimelineState, { seq, tick }: Mark): Mark {
+  const { machine } = state;
+  const { clock, schedule } = machine.state;
+  const isBehind = clock.ticks < tick && schedule.seq <= seq;
+  if (!isBehind || tick - clock.ticks > 1) seek(state, Math.max(0, tick - 1));
+  if (machine.state.schedule.seq < seq) advanceKeeping(state, { seq });
+  if (machine.state.clock.ticks < tick) advanceKeeping(state, { tick });
+  return markOf(machine);
 }
 
 function searchBack<T>(
@@ -210,7 +207,7 @@ function searchBack<T>(
 ): T | undefined {
   const { machine } = state;
   let end = machine.state.clock.ticks;
-  const starts = [...state.kept, ...state.near]
+  const starts = [...state.store.kept, ...state.store.near]
     .filter((checkpoint) => checkpoint.tick < end)
     .sort((left, right) => right.tick - left.tick);
   for (const start of starts) {
@@ -225,8 +222,8 @@ function searchBack<T>(
 
 function forget(state: TimelineState): void {
   const now = markOf(state.machine);
-  state.kept = state.kept.filter((checkpoint) => checkpoint.seq <= now.seq && checkpoint.tick <= now.tick);
-  state.near = [];
+  state.store.dropAfter(now.seq, now.tick);
+  state.latest = state.store.before(now.tick);
   const left = state.journal.filter((input) => (input.seq as number) < now.seq);
   state.journal.splice(0, state.journal.length, ...left);
   state.end = now;

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Stamped } from '../../src/events/stamped.ts';
 import { digestOf } from '../../src/reducers/digest.ts';
-import { createTimeline, thinned } from '../../src/replay/timeline.ts';
+import { thinned } from '../../src/replay/checkpoint-store.ts';
+import { createTimeline } from '../../src/replay/timeline.ts';
 import { fakeMachine, inputQueue, typed } from '../reducers/fakes.ts';
 
 const END = 80_000;
 
-function timelineOfTyping(every = 5000) {
+function timelineOfTyping(every = 5000, heldBytes?: number) {
   const events: Stamped[] = [];
   const requests: unknown[] = [];
   const inputs = inputQueue();
@@ -16,6 +17,7 @@ function timelineOfTyping(every = 5000) {
     onEvent: (stamped) => void events.push(stamped),
     onRequest: (request) => void requests.push(request),
     every,
+    ...(heldBytes === undefined ? {} : { heldBytes }),
   });
   for (let tick = 0; tick < END; tick += 7001) {
     timeline.advance({ tick: Math.min(END, tick) });
@@ -97,6 +99,36 @@ describe('a timeline', () => {
       return last;
     });
     expect(found).toEqual(expected);
+  });
+
+  test('stands just after any event it is asked for, in the state it had then', () => {
+    const { timeline, events } = timelineOfTyping();
+    const there = new Map<number, string>();
+    for (let i = 0; i < 60; i += 1) {
+      const { seq, tick } = events[(i * 7919) % events.length];
+      const now = timeline.seek({ seq: seq + 1, tick });
+      expect(now.seq).toBeGreaterThan(seq);
+      expect(timeline.seek(now)).toEqual(now);
+      there.set(seq, fingerprint(timeline));
+    }
+    for (const [seq, mark] of there) {
+      timeline.seek({ seq: seq + 1, tick: events[seq].tick });
+      expect(fingerprint(timeline)).toBe(mark);
+    }
+  });
+
+  test('holds no more memory than it may, and still finds its way', () => {
+    const free = timelineOfTyping(500).timeline;
+    const tight = timelineOfTyping(500, 700_000).timeline;
+    expect(free.heldBytes).toBeGreaterThan(700_000);
+    expect(tight.heldBytes).toBeLessThanOrEqual(700_000);
+    for (const tick of [100, 70_000, 33_333]) {
+      free.seek(tick);
+      tight.seek(tick);
+      expect(fingerprint(tight)).toBe(fingerprint(free));
+      expect(tight.heldBytes).toBeLessThanOrEqual(700_000);
+    }
+    expect(tight.checkpoints[0].tick).toBe(0);
   });
 
   test('forgets what came after and takes another future', () => {
