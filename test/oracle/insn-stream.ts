@@ -1,74 +1,27 @@
-import { Decoder, DecoderOptions } from 'iced-x86';
-import { align, type Gap, Interned } from './streams/align.ts';
+import { agrees, align, type Gap, Interned } from './streams/align.ts';
 import { readInstructions } from './streams/insn-reference.ts';
-import { bytesAt, linearIp, modeName, type SteppedMachine, steppedMachine } from './stepped-machine.ts';
+import { ourInstructions, type OurStream } from './streams/scribe.ts';
+import { steppedMachine } from './stepped-machine.ts';
+
+/** How often streams parted, and how many instructions only one of them has. */
+interface GapCount {
+  places: number;
+  reference: number;
+  ours: number;
+}
 
 /** What laying our instruction stream beside a recording came to. */
 export interface StreamComparison {
   readonly equal: number;
   readonly reference: number;
   readonly ours: number;
-  /** Gaps that are only another number of turns of a polling loop, by the loop. */
-  readonly polls: ReadonlyMap<string, { readonly places: number; readonly reference: number; readonly ours: number }>;
+  /** Differences that are understood, by what they are: polling loops, interrupts, the recording's machine. */
+  readonly kinds: ReadonlyMap<string, Readonly<GapCount>>;
   /** The first difference that is not one of count; undefined when there is none. */
   readonly first: string | undefined;
   readonly others: number;
   /** Every such difference on one line. */
   readonly list: readonly string[];
-}
-
-const hexByte = (byte: number): string => byte.toString(16).padStart(2, '0');
-
-/** Writes down one instruction as the recording does: `CSBASE:RIP:BYTES (MODE)`. */
-class Scribe {
-  readonly #stepped: SteppedMachine;
-  readonly #table: Interned;
-  readonly #known = new Map<string, { readonly bytes: Uint8Array; readonly id: number; readonly repeats: boolean }>();
-
-  constructor(stepped: SteppedMachine, table: Interned) {
-    this.#stepped = stepped;
-    this.#table = table;
-  }
-
-  next(): { readonly id: number; readonly repeats: boolean } {
-    const { registers } = this.#stepped;
-    const mode = modeName(registers);
-    const base = mode === 'prot64' ? 0n : registers.segment(1).base;
-    const place = `${base.toString(16)}:${registers.rip.toString(16)}`;
-    const bytes = bytesAt(this.#stepped, linearIp(registers));
-    const key = place + mode;
-    const known = this.#known.get(key);
-    if (known !== undefined && known.bytes.every((byte, i) => byte === bytes[i])) return known;
-    const bitness = mode === 'prot64' ? 64 : mode === 'prot32' ? 32 : 16;
-    const decoder = new Decoder(bitness, bytes, DecoderOptions.None);
-    const instruction = decoder.decode();
-    const own = bytes.slice(0, instruction.length);
-    const repeats = instruction.hasRepPrefix || instruction.hasRepnePrefix;
-    const id = this.#table.id(`${place}:${Array.from(own, hexByte).join(' ')} (${mode})`);
-    instruction.free();
-    decoder.free();
-    const entry = { bytes: own, id, repeats };
-    this.#known.set(key, entry);
-    return entry;
-  }
-}
-
-/** Run `limit` instructions of ours and write each down once, iterations of a REP as one. */
-export function ourInstructions(stepped: SteppedMachine, table: Interned, limit: number): Int32Array {
-  const ids = new Int32Array(limit);
-  const scribe = new Scribe(stepped, table);
-  const { machine } = stepped;
-  let count = 0;
-  let last = -1;
-  while (count < limit) {
-    const { id, repeats } = scribe.next();
-    if (!(repeats && id === last)) ids[count++] = id;
-    last = id;
-    stepped.events.length = 0;
-    const reason = machine.advance({ tick: machine.state.clock.ticks + 1 });
-    if (reason.why !== 'until') break;
-  }
-  return ids.slice(0, count);
 }
 
 /** The same rule for a recording: one line per REP instruction, and no notes of the emulator. */
@@ -88,35 +41,83 @@ export function withoutRepeats(ids: Int32Array, table: Interned): Int32Array {
 const LONGEST_GAP = 1 << 21;
 /** IN, RDTSC, PAUSE, HLT: what a loop that waits for time contains. */
 const POLLS = /:(66 )?(ec|ed|e4 ..|e5 ..|0f 31|f3 90|f4) \(/;
+const IRET = /:(66 |48 )?cf \(/;
+
+/** A difference that comes from the machine the recording was made on. */
+export interface Explanation {
+  /** Text of an instruction that was skipped. */
+  readonly at: string;
+  readonly why: string;
+}
 
 /** Compare our stream with a recording; differences of count in polling loops are listed, any other is named. */
-export function compareStreams(reference: Int32Array, ours: Int32Array, table: Interned): StreamComparison {
-  const { equal, gaps, lost } = align(reference, ours, LONGEST_GAP);
+export function compareStreams(
+  reference: Int32Array,
+  { ids: ours, handlers }: OurStream,
+  table: Interned,
+  explanations: readonly Explanation[] = [],
+): StreamComparison {
+  const { equal, gaps, lost } = align(reference, ours, LONGEST_GAP, (i, j) => {
+    const referenceLength = interruptLength(reference, i, ours, j, handlers, table);
+    if (referenceLength > 0) return { reference: i, referenceLength, ours: j, oursLength: 0 };
+    const oursLength = interruptLength(ours, j, reference, i, handlers, table);
+    return oursLength > 0 ? { reference: i, referenceLength: 0, ours: j, oursLength } : undefined;
+  });
   const inReference = new Set(reference);
   const inOurs = new Set(ours);
-  const polls = new Map<string, { places: number; reference: number; ours: number }>();
+  const kinds = new Map<string, GapCount>();
   let first: string | undefined;
   const list: string[] = [];
-  for (const [n, gap] of gaps.entries()) {
-    const isEnd = lost && n === gaps.length - 1;
-    const skipped = [
-      ...reference.subarray(gap.reference, gap.reference + gap.referenceLength),
-      ...ours.subarray(gap.ours, gap.ours + gap.oursLength),
+  const whyOf = (gap: Gap): string | undefined => {
+    const sides = [
+      reference.subarray(gap.reference, gap.reference + gap.referenceLength),
+      ours.subarray(gap.ours, gap.ours + gap.oursLength),
     ];
+    const skipped = sides.flatMap((side) => [...side]);
+    if (sides.every((side) => side.length === 0 || isInterrupt(side, handlers, table))) return 'an interrupt';
+    const told = explanations.find(({ at }) => skipped.some((id) => table.text(id) === at));
+    if (told !== undefined) return told.why;
     const shared = skipped.every((id) => inReference.has(id) && inOurs.has(id));
     const poll = skipped.find((id) => POLLS.test(table.text(id)));
-    if (!isEnd && shared && poll !== undefined) {
-      const entry = polls.get(table.text(poll)) ?? { places: 0, reference: 0, ours: 0 };
+    return shared && poll !== undefined ? `polling at ${table.text(poll)}` : undefined;
+  };
+  for (const [n, gap] of gaps.entries()) {
+    const why = lost && n === gaps.length - 1 ? undefined : whyOf(gap);
+    if (why === undefined) {
+      list.push(shortGap(gap, reference, ours, table));
+      first ??= describeGap(gap, reference, ours, table);
+    } else {
+      const entry = kinds.get(why) ?? { places: 0, reference: 0, ours: 0 };
       entry.places++;
       entry.reference += gap.referenceLength;
       entry.ours += gap.oursLength;
-      polls.set(table.text(poll), entry);
-      continue;
+      kinds.set(why, entry);
     }
-    list.push(shortGap(gap, reference, ours, table));
-    first ??= describeGap(gap, reference, ours, table);
   }
-  return { equal, reference: reference.length, ours: ours.length, polls, first, others: list.length, list };
+  return { equal, reference: reference.length, ours: ours.length, kinds, first, others: list.length, list };
+}
+
+const LONGEST_INTERRUPT = 1 << 16;
+
+/** Instructions of an interrupt that only this side took here: up to the IRET after which both agree. 0: none. */
+function interruptLength(
+  side: Int32Array,
+  at: number,
+  other: Int32Array,
+  otherAt: number,
+  handlers: ReadonlySet<number>,
+  table: Interned,
+): number {
+  if (!handlers.has(side[at])) return 0;
+  for (let end = at; end < Math.min(side.length, at + LONGEST_INTERRUPT); end++) {
+    if (IRET.test(table.text(side[end])) && agrees(side, end + 1, other, otherAt)) return end + 1 - at;
+  }
+  return 0;
+}
+
+/** From a handler's first instruction to an IRET. */
+function isInterrupt(side: Int32Array, handlers: ReadonlySet<number>, table: Interned): boolean {
+  return handlers.has(side[0]) && IRET.test(table.text(side[side.length - 1]));
 }
 
 function shortGap(gap: Gap, reference: Int32Array, ours: Int32Array, table: Interned): string {
@@ -141,14 +142,12 @@ function describeGap(gap: Gap, reference: Int32Array, ours: Int32Array, table: I
 
 /** Print a comparison for a person. */
 export function showComparison(comparison: StreamComparison): string {
-  const { equal, reference, ours, polls, first, others } = comparison;
+  const { equal, reference, ours, kinds, first, others } = comparison;
   const lines = [`${equal} instructions equal; recorded ${reference}, ours ${ours}`];
-  for (const [text, { places, reference: r, ours: o }] of polls) {
-    lines.push(`  polling at ${text}: ${places} places, ${r} instructions only recorded, ${o} only ours`);
+  for (const [why, { places, reference: r, ours: o }] of kinds) {
+    lines.push(`  ${why}: ${places} places, ${r} instructions only recorded, ${o} only ours`);
   }
-  lines.push(
-    first === undefined ? 'no difference but counts of polling loops' : `${others} differences, the first:\n${first}`,
-  );
+  lines.push(first === undefined ? 'no other difference' : `${others} other differences, the first:\n${first}`);
   return lines.join('\n');
 }
 
@@ -159,9 +158,8 @@ if (process.argv[1]?.endsWith('insn-stream.ts')) {
     process.exit(2);
   }
   const table = new Interned();
-  const limit = Number(count);
-  const reference = withoutRepeats(readInstructions(recording, table, limit), table);
-  const ours = ourInstructions(steppedMachine(args), table, limit);
+  const reference = withoutRepeats(readInstructions(recording, table, Number(count)), table);
+  const ours = ourInstructions(steppedMachine(args), table, Number(count));
   const comparison = compareStreams(reference, ours, table);
   console.log(showComparison(comparison));
   if (process.env['RETROVISOR_ALL'] === '1') console.log(comparison.list.join('\n'));

@@ -21,7 +21,7 @@ export function walkFirmware(bios: string, steps: number, stride: number): Walk 
   const debug = ['-chardev', 'null,id=d', '-device', 'isa-debugcon,iobase=0x402,chardev=d'];
   const qemu = startStopped(['-M', 'pc,smm=off', ...machine, ...debug]);
   try {
-    return new Lockstep(qemu, steppedMachine([...machine, ...debug])).walk(steps, stride);
+    return new Lockstep(qemu, steppedMachine([...machine, ...debug], false)).walk(steps, stride);
   } finally {
     qemu.close();
   }
@@ -40,7 +40,10 @@ export function walkKernel(kernel: string, steps: number, stride: number): Walk[
   try {
     return [KERNEL_ENTRY, DECOMPRESSED].map((entry) => {
       runTo(qemu, entry);
-      const stepped = steppedMachine(['-m', String(memory), '-kernel', kernel, '-append', ARGUMENTS, '-nodefaults']);
+      const stepped = steppedMachine(
+        ['-m', String(memory), '-kernel', kernel, '-append', ARGUMENTS, '-nodefaults'],
+        false,
+      );
       transplant(qemu, stepped, memory * MIB);
       return new Lockstep(qemu, stepped).walk(steps, stride);
     });
@@ -55,6 +58,7 @@ export function showWalk(name: string, walk: Walk): string {
   for (const [kind, { times, differed }] of walk.taken) {
     lines.push(`  ${kind}: result taken over from QEMU ${times} times, differed ${differed} times`);
   }
+  if (walk.emptySteps > 0) lines.push(`  steps in which QEMU only polled its APIC: ${walk.emptySteps}`);
   if (walk.ended !== undefined) lines.push(`  ended at ${walk.ended}`);
   lines.push(walk.mismatch === undefined ? '  no mismatch' : `  MISMATCH\n${walk.mismatch}`);
   return lines.join('\n');

@@ -5,6 +5,7 @@ import { runOptions } from '../../src/debugger/cli/run-arguments.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
 import type { Guest, Registers } from '../../src/kvm/guest.ts';
 import { createMachine, type Machine } from '../../src/reducers/machine.ts';
+import type { KvmPart, MachineParts, VmmPart } from '../../src/reducers/parts.ts';
 
 /** A machine of ours that an oracle leads instruction by instruction. */
 export interface SteppedMachine {
@@ -28,8 +29,20 @@ const PAGING = 1n << 31n;
 /** KVM numbers its descriptors from here: src/kvm/files.ts. */
 const FIRST_FD = 10;
 
-/** Build the machine `retrovisor run ARGS` would, without recording. One vCPU. */
-export function steppedMachine(args: readonly string[]): SteppedMachine {
+/** A part whose timers never expire. */
+function withoutTimers<T extends KvmPart | VmmPart>(part: T): T {
+  return new Proxy(part, {
+    get(target, key) {
+      if (key === 'deadline' || key === 'expire') return () => undefined;
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+    set: (target, key, value) => Reflect.set(target, key, value),
+  });
+}
+
+/** Build the machine `retrovisor run ARGS` would, without recording. One vCPU. `timers`: whether they ever expire. */
+export function steppedMachine(args: readonly string[], timers = true): SteppedMachine {
   const options = runOptions([...args, '--no-trace', '--wall-clock', '1700000000']);
   const { kernel, initrd, bios, optionRom } = options;
   const images = loadImages({ kernel, initrd, bios, 'option-rom': optionRom });
@@ -46,7 +59,12 @@ export function steppedMachine(args: readonly string[]): SteppedMachine {
       if (request.ask === 'debugcon-output') debugcon.push(request.byte);
     },
   });
-  const machine = createMachine({ ...assembled.parts, witness: false });
+  const { parts } = assembled;
+  const stopped: Partial<MachineParts> = {
+    kvm: (guest, host) => withoutTimers(parts.kvm(guest, host)),
+    vmm: (kvm, host) => withoutTimers(parts.vmm(kvm, host)),
+  };
+  const machine = createMachine({ ...parts, ...(timers ? {} : stopped), witness: false });
   const { engine } = machine;
   const registers = engine.registers(0);
   const hva = (gpa: number): number | undefined => {

@@ -11,6 +11,8 @@ export interface Walk {
   readonly compared: number;
   /** Results taken over from QEMU, by kind: how often, and how often they differed. */
   readonly taken: ReadonlyMap<string, { readonly times: number; readonly differed: number }>;
+  /** Steps of QEMU's that ran nothing. */
+  readonly emptySteps: number;
   /** Set when registers differed where nothing allows it. */
   readonly mismatch: string | undefined;
   /** Why it ended before the number of steps asked for. */
@@ -37,7 +39,10 @@ const NAMES = [
   'r15',
 ];
 const FW_CFG_DMA_LOW = 0x518;
+const OUT_DX_EAX = 0xef;
 const HISTORY = 24;
+/** Steps QEMU may lag behind before it counts as a mismatch. */
+const RECENT = 3;
 
 /** One walk of both machines, from equal states. */
 export class Lockstep {
@@ -49,6 +54,10 @@ export class Lockstep {
   readonly #history: string[] = [];
   /** Flags the SDM leaves undefined since they were last written. */
   #loose = 0;
+  /** QEMU's step over PAUSE often goes on through the next instruction: that one is then stepped on our side only. */
+  #isAhead = false;
+  readonly #recent: bigint[] = [];
+  #emptySteps = 0;
 
   constructor(qemu: StoppedQemu, stepped: SteppedMachine) {
     this.#qemu = qemu;
@@ -61,11 +70,12 @@ export class Lockstep {
     let compared = 0;
     for (let step = 1; step <= steps; step++) {
       const info = this.#next();
+      if (step === 1) this.#adopt();
       if (info.mnemonic === Mnemonic.Hlt) return this.#result(step - 1, compared, undefined, 'HLT');
       const mustLook = this.#stepBoth(info);
-      if (!mustLook && step % stride !== 0 && step !== steps) continue;
+      if (this.#isAhead || (!mustLook && step % stride !== 0 && step !== steps)) continue;
       compared++;
-      const qemu = readRegisters(this.#qemu.gdb);
+      const qemu = this.#meet();
       const taken = mustLook === undefined ? undefined : this.#take(mustLook, qemu);
       if (taken === undefined || taken) {
         const mismatch = this.#compare(qemu);
@@ -75,8 +85,13 @@ export class Lockstep {
     return this.#result(steps, compared, undefined, undefined);
   }
 
+  /** General registers as QEMU has them: at reset, EDX holds its processor's signature. */
+  #adopt(): void {
+    for (const [i, value] of readRegisters(this.#qemu.gdb).gpr.entries()) this.#registers.setGpr(i, value);
+  }
+
   #result(steps: number, compared: number, mismatch: string | undefined, ended: string | undefined): Walk {
-    return { steps, compared, taken: this.#taken, mismatch, ended };
+    return { steps, compared, taken: this.#taken, emptySteps: this.#emptySteps, mismatch, ended };
   }
 
   #next(): StaticInfo {
@@ -97,11 +112,20 @@ export class Lockstep {
     if (this.#history.length > HISTORY) this.#history.shift();
     this.#loose = (this.#loose & ~info.modified) | info.undefined;
     const before = this.#registers.rip;
+    this.#recent.push(before);
+    if (this.#recent.length > RECENT) this.#recent.shift();
+    const behind = linearIp(this.#registers) + BigInt(info.bytes.length);
+    const count = Number(this.#registers.gpr(1) & 0xffffffffn);
     const target = this.#string(info);
     const isDma = this.#dma(info);
     const foreign = this.#stepOurs(before, info);
-    if (info.repeats) this.#repeatQemu(before, info);
+    const wasAhead = this.#isAhead;
+    this.#isAhead = false;
+    if (wasAhead) return info.foreign ?? foreign;
+    if (info.repeats) this.#repeatQemu(before, behind, count);
     else this.#qemu.gdb.step();
+    if (info.mnemonic === Mnemonic.Pause) this.#isAhead = readRegisters(this.#qemu.gdb).rip !== this.#registers.rip;
+    if (target !== undefined || isDma !== undefined) this.#meet();
     if (target !== undefined) this.#copyMemory(target.at, target.length);
     if (isDma !== undefined) this.#copyDma(isDma);
     return info.foreign ?? foreign;
@@ -112,35 +136,40 @@ export class Lockstep {
     const { machine, events } = this.#stepped;
     events.length = 0;
     let foreign: string | undefined;
-    const start = machine.state.clock.ticks;
-    for (let turns = 0; turns < 1 << 20; turns++) {
-      if (machine.state.schedule.userspace[0]) {
-        machine.vmm.service(0);
-        machine.state.schedule.userspace[0] = false;
-      } else {
-        machine.state.schedule.userspace[0] = machine.kvm.advance(0, 1) === 'userspace';
-      }
-      const isDone = machine.state.clock.ticks > start && !machine.state.schedule.userspace[0];
-      if (isDone && !(info.repeats && this.#registers.rip === before)) break;
-    }
+    do machine.advance({ tick: machine.state.clock.ticks + 1 });
+    while (info.repeats && this.#registers.rip === before);
     for (const { event } of events) if (event.kind === 'kvm_mmio' && event.type === 1) foreign = 'MMIO';
     return foreign;
   }
 
   /** QEMU takes a REP instruction one iteration a step, and one more to leave it. */
-  #repeatQemu(before: bigint, info: StaticInfo): void {
+  #repeatQemu(before: bigint, behind: bigint, count: number): void {
     const { gdb } = this.#qemu;
-    const { rip, gpr } = readRegisters(gdb);
-    if (Number(gpr[1] & 0xffffffffn) > 8) {
-      const next =
-        (linearIp(this.#registers) - this.#registers.rip + rip + BigInt(info.bytes.length)) & 0xffffffffffffffffn;
-      gdb.ask(`Z0,${next.toString(16)},1`);
+    this.#stepTo(before);
+    if (count > 8) {
+      const next = (behind & 0xffffffffffffffffn).toString(16);
+      gdb.ask(`Z0,${next},1`);
       gdb.ask('c');
-      gdb.ask(`z0,${next.toString(16)},1`);
+      gdb.ask(`z0,${next},1`);
       return;
     }
     do gdb.step();
     while (readRegisters(gdb).rip === before);
+  }
+
+  /** QEMU's registers, once it has caught up: a step in which only its APIC was polled runs no instruction. */
+  #meet(): StepRegisters {
+    return this.#stepTo(this.#registers.rip);
+  }
+
+  #stepTo(rip: bigint): StepRegisters {
+    let qemu = readRegisters(this.#qemu.gdb);
+    for (let n = 0; n < RECENT && qemu.rip !== rip && this.#recent.includes(qemu.rip); n++) {
+      this.#emptySteps++;
+      this.#qemu.gdb.step();
+      qemu = readRegisters(this.#qemu.gdb);
+    }
+    return qemu;
   }
 
   /** Where INS is going to store, before it runs. */
@@ -158,7 +187,12 @@ export class Lockstep {
   /** The physical address of a fw_cfg DMA command that this OUT starts. */
   #dma(info: StaticInfo): number | undefined {
     const r = this.#registers;
-    if (info.mnemonic !== Mnemonic.Out || Number(r.gpr(2) & 0xffffn) !== FW_CFG_DMA_LOW) return undefined;
+    if (
+      info.bytes.at(-1) !== OUT_DX_EAX ||
+      info.mnemonic !== Mnemonic.Out ||
+      Number(r.gpr(2) & 0xffffn) !== FW_CFG_DMA_LOW
+    )
+      return undefined;
     const value = Number(r.gpr(0) & 0xffffffffn);
     return new DataView(Uint32Array.of(value).buffer).getUint32(0, false);
   }

@@ -17,8 +17,16 @@ export interface Alignment {
 const ANCHOR = 12;
 const FIRST_WINDOW = 1 << 10;
 
+/** Says which gap is here, for whoever knows better than the shortest one. */
+export type KnownGap = (i: number, j: number) => Gap | undefined;
+
 /** Lay `ours` beside `reference`: equal runs, and between them the shortest gaps that end in an equal run. */
-export function align(reference: Int32Array, ours: Int32Array, longestGap: number): Alignment {
+export function align(
+  reference: Int32Array,
+  ours: Int32Array,
+  longestGap: number,
+  known: KnownGap = () => undefined,
+): Alignment {
   const gaps: Gap[] = [];
   let [i, j, equal] = [0, 0, 0];
   for (;;) {
@@ -27,7 +35,7 @@ export function align(reference: Int32Array, ours: Int32Array, longestGap: numbe
     while (run < limit && reference[i + run] === ours[j + run]) run++;
     [i, j, equal] = [i + run, j + run, equal + run];
     if (i >= reference.length || j >= ours.length) return { equal, gaps, lost: false };
-    const gap = nextMeeting(reference, i, ours, j, longestGap);
+    const gap = known(i, j) ?? nextMeeting(reference, i, ours, j, longestGap);
     if (gap === undefined) {
       const rest = { reference: i, referenceLength: reference.length - i, ours: j, oursLength: ours.length - j };
       return { equal, gaps: [...gaps, rest], lost: true };
@@ -77,7 +85,8 @@ function anchorKey(stream: Int32Array, at: number): number {
   return key;
 }
 
-function agrees(reference: Int32Array, a: number, ours: Int32Array, b: number): boolean {
+/** Whether the streams have met again here. */
+export function agrees(reference: Int32Array, a: number, ours: Int32Array, b: number): boolean {
   for (let k = 0; k < ANCHOR; k++) if (reference[a + k] !== ours[b + k]) return false;
   return true;
 }
