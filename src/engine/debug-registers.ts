@@ -55,11 +55,8 @@ export abstract class DebugRegisters extends EventDelivery {
   }
 
   protected codeBreakpoint(): VmExit | undefined {
-    if (this.state.flag(0x10000)) {
-      // RF suppresses instruction breakpoints for one instruction. SDM Vol. 3, 18.3.1.1.
-      this.memory.write32(L.FLAGS_REST, this.memory.read32(L.FLAGS_REST) & ~0x10000);
-      return undefined;
-    }
+    // RF suppresses instruction breakpoints for one instruction. SDM Vol. 3, 18.3.1.1.
+    if (this.state.flag(0x10000)) return undefined;
     const linear = (this.state.rip + this.memory.read64(L.CODE_BASE)) & this.memory.read64(L.LINEAR_MASK);
     const dr7 = this.memory.read32(L.DR + 56);
     let hits = 0;

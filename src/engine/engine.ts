@@ -3,16 +3,14 @@ import type {
   Emulated, ExecutionControls, Guest, GuestStop, MemoryOfGuest, MmioAccess, Registers, VmExit,
 } from '../kvm/guest.ts';
 import { EPT_PAGE_WORDS } from '../memory/ept-pool.ts';
-import { advanceString, portAccess, stringAddress } from './assists/io.ts';
 import { switchTask } from './assists/task.ts';
-import { decodeInstruction } from './code/instruction.ts';
-import { GuestExit, GuestFault, hasErrorCode, MmioNeeded, vmExit } from './fault.ts';
+import { emulateOne, emulateStringPort } from './emulation.ts';
+import { GuestExit, GuestFault, MmioNeeded, vmExit } from './fault.ts';
 import * as L from './layout.ts';
 import { EngineMemory } from './memory.ts';
 import { PAGE } from './mmu/page-flags.ts';
-import { EVENT_TYPE, type GuestEvent, interruptionInfo } from './event.ts';
+import { EVENT_TYPE, type GuestEvent, } from './event.ts';
 import { type Instantiate, Processor } from './processor.ts';
-import { MMIO_NEEDED } from './stop.ts';
 import { registersOf } from './registers.ts';
 import { resetBlock } from './reset.ts';
 
@@ -300,95 +298,12 @@ class Engine implements GuestEngine {
     processor.mmu.second.slots = memory;
     processor.tscAtStart = BigInt.asUintN(64, this.options.hostTsc() + processor.controls.tscOffset);
     try {
-      return this.emulateStringPort(reads) ?? this.emulateOne();
+      return emulateStringPort(processor, reads) ?? emulateOne(processor);
     } finally {
       processor.emulating = false;
       processor.mmu.endEmulation();
       processor.mmu.second.slots = undefined;
     }
-  }
-
-  private emulateOne(): Emulated {
-    const { processor } = this;
-    processor.executed = 0;
-    const exit = processor.emulateOne();
-    if (exit?.reason === MMIO_NEEDED) return { then: 'read', ...processor.needed };
-    if (exit !== undefined && processor.executed === 0) {
-      return exit.reason === 0 || exit.reason === 48 || exit.reason === 49 ? { then: 'exit', exit } : { then: 'failed' };
-    }
-    return { then: 'done', writes: processor.mmu.mmioWrites };
-  }
-
-  /** INS and OUTS: KVM moves the data, the processor the registers. */
-  private emulateStringPort(reads: readonly MmioAccess[]): Emulated | undefined {
-    const { processor } = this;
-    const { state } = processor;
-    try {
-      const linear = (state.rip + this.memory.read64(L.CODE_BASE)) & this.memory.read64(L.LINEAR_MASK);
-      const bytes = this.fetch(linear);
-      if (bytes === undefined || !mayBeStringPort(bytes)) return undefined;
-      const d = decodeInstruction(bytes, state.codeBits, 0n);
-      if (typeof d === 'string' || !/^(ins|outs)[bwd]$/.test(d.mnemonic)) return undefined;
-      if (d.operands.every((o) => o.kind !== 'string')) return undefined;
-      const access = portAccess(processor, d);
-      const address = stringAddress(processor, d, access);
-      if (!access.input) {
-        const data = processor.readBytes(address, access.size);
-        advanceString(processor, d, access, 1);
-        this.finishString(d.length, access.repeated, d.addressSize);
-        return { then: 'out', port: access.port, size: access.size, bytes: data };
-      }
-      const count = this.stringRoom(address, access.size, access.repeated ? processor.counter(d.addressSize) : 1n);
-      const data = reads[0]?.bytes;
-      if (data === undefined) return { then: 'in', port: access.port, size: access.size, count };
-      const elements = data.length / access.size;
-      for (let at = 0; at < data.length; at += access.size) {
-        processor.writeBytes(address + BigInt(at), data.subarray(at, at + access.size));
-      }
-      advanceString(processor, d, access, elements);
-      this.finishString(d.length, access.repeated, d.addressSize);
-      return { then: 'done', writes: processor.mmu.mmioWrites };
-    } catch (thrown) {
-      return this.emulatedProblem(thrown);
-    }
-  }
-  private emulatedProblem(thrown: unknown): Emulated {
-    if (thrown instanceof GuestExit) return { then: 'exit', exit: thrown.exit };
-    if (thrown instanceof MmioNeeded) return { then: 'read', gpa: thrown.gpa, length: thrown.length };
-    if (!(thrown instanceof GuestFault)) throw thrown;
-    const error = hasErrorCode(thrown.vector) ? { error: thrown.error } : {};
-    const event: GuestEvent = { type: 'exception', vector: thrown.vector, length: 0, ...error };
-    const qualification = thrown.vector === 14 ? this.processor.faultAddress : 0n;
-    const exit = vmExit({ reason: 0, qualification, interruptionInfo: interruptionInfo(event), interruptionErrorCode: thrown.error });
-    return { then: 'exit', exit };
-  }
-  private stringRoom(address: bigint, size: number, wanted: bigint): number {
-    if ((this.memory.read32(L.FLAGS_REST) & 0x400) !== 0) return 1;
-    const room = Math.max(1, Math.floor((4096 - Number(address & 0xfffn)) / size));
-    return wanted < BigInt(room) ? Number(wanted) : room;
-  }
-  private finishString(length: number, repeated: boolean, addressSize: number): void {
-    const { processor } = this;
-    if (repeated && processor.counter(addressSize) !== 0n) return;
-    const { state } = processor;
-    state.rip = (state.rip + BigInt(length)) & this.memory.read64(L.RIP_MASK);
-    processor.endShadow();
-  }
-  /** Up to 15 instruction bytes at a linear address, as far as they are mapped. */
-  private fetch(linear: bigint): Uint8Array | undefined {
-    const first = this.peekHost(linear);
-    if (first === undefined) return undefined;
-    const inPage = Math.min(15, 4096 - (first % 4096));
-    const bytes = this.memory.u8.slice(L.HOST_MEMORY + first, L.HOST_MEMORY + first + 15);
-    if (inPage === 15) return bytes;
-    const second = this.peekHost(linear + BigInt(inPage));
-    if (second === undefined) return bytes.slice(0, inPage);
-    bytes.set(this.memory.u8.subarray(L.HOST_MEMORY + second, L.HOST_MEMORY + second + 15 - inPage), inPage);
-    return bytes;
-  }
-  private peekHost(linear: bigint): number | undefined {
-    const found = this.processor.mmu.peek(Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n)));
-    return found === undefined || found.host < 0 ? undefined : found.host + (found.gpa % 4096);
   }
 
   taskSwitch(vcpu: number, selector: number, source: number, errorCode: number | undefined): boolean {
@@ -429,11 +344,6 @@ class Engine implements GuestEngine {
     const found = this.processor.mmu.peek(Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n)));
     return found === undefined ? undefined : { gpa: found.gpa, entries: found.entries };
   }
-}
-
-/** Whether an opcode 6C..6F (INS, OUTS) follows at most four prefixes. */
-function mayBeStringPort(bytes: Uint8Array): boolean {
-  return bytes.subarray(0, 5).some((byte) => byte >= 0x6c && byte <= 0x6f);
 }
 
 interface Operands {

@@ -16,6 +16,7 @@ import { DebugRegisters } from './debug-registers.ts';
 import { MMIO_NEEDED, NOTHING, stopOf, type Stop } from './stop.ts';
 import type { EngineMemory } from './memory.ts';
 import { FAILED, Mmu, MMIO } from './mmu/mmu.ts';
+import { refusedByStack } from './stack-access.ts';
 import { CpuState } from './state.ts';
 
 /** Compiled handlers are the same for every engine of one memory size: instantiated by `host`'s hook. */
@@ -63,7 +64,10 @@ export class Processor extends DebugRegisters {
     });
     this.mmu = new Mmu(memory, eptWords, {
       pageFault: (low, high, error) => this.stopWithPageFault(low, high, error),
-      nonCanonical: () => this.stopWith({ kind: 'fault', vector: VECTOR.GP, error: 0 }),
+      nonCanonical: () => {
+        this.refused = true;
+        this.stopWith({ kind: 'fault', vector: VECTOR.GP, error: 0 });
+      },
       exit: (exit) => this.stopWith({ kind: 'exit', exit }),
       needsMmio: (gpa, length) => this.stopWith({ kind: 'mmio', gpa, length }),
       codeWritten: (page, offset, length) => this.code.written(page, offset, length),
@@ -300,11 +304,14 @@ export class Processor extends DebugRegisters {
     const { memory, wasm } = this;
     const stepping = this.state.flag(0x100);
     const wasShadowed = this.shadowed();
-    const take = wasShadowed ? 1 : ticks;
+    const resumes = this.state.flag(0x10000);
+    const take = wasShadowed || resumes ? 1 : ticks;
     this.stop = NOTHING;
     this.fetching = false;
     this.reserve = 0;
     this.shadowFresh = false;
+    this.resumeFresh = false;
+    this.refused = false;
     memory.write32(L.SHADOW_TICKS, 0xffffffff);
     memory.write32(L.WINDOW_WANTED, this.controls.primary & 4);
     this.startTime(take);
@@ -324,11 +331,21 @@ export class Processor extends DebugRegisters {
     // STI's shadow is still on when nothing retired after it.
     const freshSti = memory.read32(L.SHADOW_TICKS) === wasm.ticks.value + this.reserve;
     if (used > 0 && wasShadowed && !this.shadowFresh) this.endShadow();
+    if (used > 0 && resumes && !this.resumeFresh) memory.write32(L.FLAGS_REST, memory.read32(L.FLAGS_REST) & ~0x10000);
     if (freshSti) memory.write32(L.INTERRUPTIBILITY, memory.read32(L.INTERRUPTIBILITY) | 1);
     this.steppedOver = (this.trapsNow ?? stepping) && used > 0;
     this.trapsNow = undefined;
     return used;
   }
+  /** IRET loaded RF: it holds for the next instruction and is cleared after it. SDM Vol. 3, 18.3.1.1. */
+  resumeLoaded(): void {
+    if (!this.state.flag(0x10000)) return;
+    this.resumeFresh = true;
+    this.stopSoon();
+  }
+  private resumeFresh = false;
+  /** A memory access met a non-canonical address. */
+  private refused = false;
   /** The STI/MOV SS shadow is over. */
   endShadow(): void {
     this.memory.write32(L.INTERRUPTIBILITY, this.memory.read32(L.INTERRUPTIBILITY) & ~3);
@@ -391,9 +408,10 @@ export class Processor extends DebugRegisters {
         this.needed = { gpa: stop.gpa, length: stop.length };
         return vmExit({ reason: MMIO_NEEDED });
       case 'fault': {
-        if (this.emulating) return this.emulatedFault(stop.vector, stop.error);
-        const error = hasErrorCode(stop.vector) ? { error: stop.error } : {};
-        const exit = this.raise({ type: 'exception', vector: stop.vector, length: 0, ...error });
+        const vector = stop.vector === VECTOR.GP && this.refused && refusedByStack(this) ? VECTOR.SS : stop.vector;
+        if (this.emulating) return this.emulatedFault(vector, stop.error);
+        const error = hasErrorCode(vector) ? { error: stop.error } : {};
+        const exit = this.raise({ type: 'exception', vector, length: 0, ...error });
         // A delivery counts as a tick, so that a guest that only faults still uses up its budget.
         if (exit === undefined) {
           this.executed += 1;

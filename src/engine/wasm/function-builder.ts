@@ -193,7 +193,7 @@ export class FunctionBuilder {
     else this.code.push(...opcode);
     return this.pop(result);
   }
-  /** Any other opcode without a result. */
+  /** Without a result. */
   effect(opcode: readonly number[], operands: readonly V[]): void {
     for (const operand of operands) this.push(operand);
     this.code.push(...opcode);
@@ -310,7 +310,6 @@ export class FunctionBuilder {
   trap(): void {
     this.code.push(0x00);
   }
-
   push(value: V): void {
     if (value.constant !== undefined) {
       if (value.type === 'i32') {
