@@ -3,6 +3,7 @@ import { Problem } from '../../base/problem.ts';
 import { writeOut } from '../../host/terminal.ts';
 import { fold, replay } from './replay-commands.ts';
 import { run } from './run.ts';
+import { addTimeTravel } from './time-travel.ts';
 import { tour } from './tour.ts';
 import { type Print, printEvents, printExits, printInfo } from './trace-commands.ts';
 import { wholeNumber } from './qemu-values.ts';
@@ -123,6 +124,12 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .action((file, options) => {
       status = fold(file, options, print);
     });
+  addTimeTravel(program, {
+    print,
+    done: (reached) => {
+      status = reached;
+    },
+  });
   program
     .command('tour')
     .description('our own guest: recorded, shown, replayed in a second process')

@@ -1,25 +1,17 @@
-import { Problem } from '../../base/problem.ts';
 import { assemble } from '../../host/assemble.ts';
-import { type Images, recordedImages } from '../../host/images.ts';
-import { type MachineDescription, readDescription } from '../../host/machine-description.ts';
 import { progressOf } from '../../host/progress.ts';
+import { type ImagePaths, openRecordedRun } from '../../host/recorded-run.ts';
 import { writeOut } from '../../host/terminal.ts';
-import { openTraceFile } from '../../host/trace-file.ts';
 import { digestOf } from '../../reducers/digest.ts';
 import { createMachine } from '../../reducers/machine.ts';
 import { describeDivergence } from '../../replay/divergence.ts';
 import { fold as foldEvents } from '../../replay/fold.ts';
-import { lazyEvents } from '../../replay/trace/lazy-events.ts';
-import type { ReadTrace, TraceReader } from '../../replay/trace/reader.ts';
+import type { ReadTrace } from '../../replay/trace/reader.ts';
 import { createVerifier, type Replayed, recordedInputs, replayTo } from '../../replay/verify.ts';
 import type { Print } from './trace-commands.ts';
 
 /** What may differ from the recorded run: where the images lie now, and whether its console is shown. */
-export interface ReplayOptions {
-  readonly kernel?: string;
-  readonly initrd?: string;
-  readonly bios?: string;
-  readonly optionRom?: string;
+export interface ReplayOptions extends ImagePaths {
   readonly console?: boolean;
 }
 
@@ -28,34 +20,9 @@ const DAMAGED = 1;
 /** Events between two looks at the progress. */
 const STRIDE = 1 << 14;
 
-/** What a replay and a fold start from. */
-interface Recorded {
-  readonly trace: TraceReader;
-  readonly read: ReadTrace;
-  readonly description: MachineDescription;
-  readonly images: Images;
-  readonly seed: string;
-  readonly wallClockAtPowerOn: bigint;
-}
-
-function recordedRun(path: string, options: ReplayOptions): Recorded {
-  const trace = openTraceFile(path);
-  const read = lazyEvents(trace);
-  const first = read.events[0]?.event;
-  if (first?.kind !== 'sim:powered_on') {
-    throw new Problem(read.damage ?? `${path} holds no event: there is nothing to replay.`);
-  }
-  const description = readDescription(trace.header.machine, path);
-  const images = recordedImages(path, trace.header.images, description.paths, {
-    ...options,
-    'option-rom': options.optionRom,
-  });
-  return { trace, read, description, images, seed: first.seed, wallClockAtPowerOn: first.wall_clock };
-}
-
 /** `retrovisor replay`: run a trace again and compare every event. Returns the process status. */
 export function replay(path: string, options: ReplayOptions, print: Print): number {
-  const recorded = recordedRun(path, options);
+  const recorded = openRecordedRun(path, options);
   const { events } = recorded.read;
   const verifier = createVerifier(events);
   const progress = progressOf('Replaying');
@@ -79,7 +46,7 @@ export function replay(path: string, options: ReplayOptions, print: Print): numb
 
 /** `retrovisor fold`: rebuild the state of hypervisor and devices from the events alone. Returns the process status. */
 export function fold(path: string, options: ReplayOptions, print: Print): number {
-  const recorded = recordedRun(path, options);
+  const recorded = openRecordedRun(path, options);
   const folded = foldEvents(
     recorded.read.events,
     (tape) => createMachine(assemble({ ...recorded, ...tape, onRequest: () => undefined }).parts),

@@ -14,6 +14,16 @@ export interface ImageIdentity {
 /** Fields of every kind of event when the trace was recorded, in column order. */
 export type RecordedVocabulary = Readonly<Record<string, Readonly<Record<string, FieldType>>>>;
 
+/** Where a forked run left the one it was made from. */
+export interface Parent {
+  /** The parent's file as it was named. */
+  readonly trace: string;
+  /** Event and tick up to which both are the same. */
+  readonly at: string;
+  /** What was changed there. */
+  readonly set: string;
+}
+
 /** What a trace says about itself. Everything a replay needs besides the images' bytes. */
 export interface TraceHeader {
   readonly formatVersion: number;
@@ -22,6 +32,7 @@ export interface TraceHeader {
   readonly machine: Readonly<Record<string, unknown>>;
   readonly images: readonly ImageIdentity[];
   readonly seed: string;
+  readonly parent?: Parent;
   readonly vocabulary: RecordedVocabulary;
 }
 

@@ -4,7 +4,7 @@ import { CHUNK, encodeChunkHeader, encodeTrailer, FILE_MAGIC, headerCrc, PREAMBL
 import { type Scratch, scratch } from './columns.ts';
 import { crc32 } from './crc32.ts';
 import { type KindTable, kindTable, writeEvents } from './event-columns.ts';
-import { currentVocabulary, type ImageIdentity, type TraceHeader } from './header.ts';
+import { currentVocabulary, type ImageIdentity, type Parent, type TraceHeader } from './header.ts';
 
 /** The format version this code writes. */
 export const FORMAT_VERSION = 1;
@@ -26,6 +26,7 @@ export interface TraceSubject {
   readonly machine: Readonly<Record<string, unknown>>;
   readonly images: readonly ImageIdentity[];
   readonly seed: string;
+  readonly parent?: Parent;
 }
 
 /** A trace being written. */

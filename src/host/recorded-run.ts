@@ -1,0 +1,85 @@
+import { Problem } from '../base/problem.ts';
+import type { Stamped } from '../events/stamped.ts';
+import type { KvmState } from '../kvm/state.ts';
+import { createMachine } from '../reducers/machine.ts';
+import { createTimeline, type Timeline } from '../replay/timeline.ts';
+import { lazyEvents } from '../replay/trace/lazy-events.ts';
+import type { ReadTrace, TraceReader } from '../replay/trace/reader.ts';
+import { createVerifier, recordedInputs, type Verifier } from '../replay/verify.ts';
+import type { Vmm } from '../vmm/index.ts';
+import { type Assembled, assemble } from './assemble.ts';
+import { type Images, recordedImages } from './images.ts';
+import { type MachineDescription, readDescription } from './machine-description.ts';
+import { openTraceFile } from './trace-file.ts';
+
+/** Where the images of a trace lie now, when they are no longer where they were. */
+export interface ImagePaths {
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly bios?: string;
+  readonly optionRom?: string;
+}
+
+/** Everything a trace says about its run, and the bytes it was made from. */
+export interface RecordedRun {
+  readonly path: string;
+  readonly trace: TraceReader;
+  readonly read: ReadTrace;
+  readonly description: MachineDescription;
+  readonly images: Images;
+  readonly seed: string;
+  readonly wallClockAtPowerOn: bigint;
+}
+
+/** Open a trace with its images, ready to be built again. */
+export function openRecordedRun(path: string, given: ImagePaths): RecordedRun {
+  const trace = openTraceFile(path);
+  const read = lazyEvents(trace);
+  const first = read.events[0]?.event;
+  if (first?.kind !== 'sim:powered_on') {
+    throw new Problem(read.damage ?? `${path} holds no event: there is nothing to replay.`);
+  }
+  const description = readDescription(trace.header.machine, path);
+  const images = recordedImages(path, trace.header.images, description.paths, {
+    ...given,
+    'option-rom': given.optionRom,
+  });
+  return { path, trace, read, description, images, seed: first.seed, wallClockAtPowerOn: first.wall_clock };
+}
+
+/** A recorded run one can stand in, with every event compared as it is run again. */
+export interface RecordedTimeline {
+  readonly run: RecordedRun;
+  readonly events: readonly Stamped[];
+  readonly timeline: Timeline;
+  readonly verifier: Verifier;
+  vmm(): Vmm;
+  kvmState(): KvmState;
+}
+
+/** How a recorded run is opened to be stood in. */
+export interface TimelineSetting {
+  /** Most bytes the checkpoints may hold. */
+  readonly heldBytes?: number;
+  /** Ticks between checkpoints. */
+  readonly every?: number;
+}
+
+/** Stand at the beginning of a recorded run. */
+export function openTimeline(run: RecordedRun, setting: TimelineSetting = {}): RecordedTimeline {
+  const { events } = run.read;
+  const verifier = createVerifier(events);
+  let assembled: Assembled | undefined;
+  const timeline = createTimeline({
+    ...setting,
+    build(parts) {
+      assembled = assemble({ ...run, ...parts });
+      return createMachine(assembled.parts);
+    },
+    inputs: recordedInputs(events, run.description.nsPerTick),
+    onEvent: verifier.check,
+    onRequest: () => undefined,
+  });
+  const { vmm, kvmState } = assembled as unknown as Assembled;
+  return { run, events, timeline, verifier, vmm, kvmState };
+}
