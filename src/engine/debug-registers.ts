@@ -6,6 +6,12 @@ import * as L from './layout.ts';
 /** The debug registers at work: instruction and data breakpoints. SDM Vol. 3, 18.2. */
 export abstract class DebugRegisters extends EventDelivery {
   protected dataHits = 0;
+  /** Data breakpoints MOV SS held back: the #DB at hand reports them. */
+  takeHeldHits(): number {
+    const hits = this.dataHits;
+    this.dataHits = 0;
+    return hits;
+  }
 
   abstract stopSoon(): void;
 

@@ -9,8 +9,8 @@ import {
 } from './operand.ts';
 
 /** INT n, INT3, INTO, INT1: the event goes through the IDT as software's. */
-function softwareEvent(p: Processor, event: GuestEvent): Outcome {
-  const exit = interceptSoftware(p, event);
+function softwareEvent(p: Processor, event: GuestEvent, hits = 0): Outcome {
+  const exit = interceptSoftware(p, event, hits);
   if (exit !== undefined) throw exit;
   deliver(p, event);
   p.modeChanged();
@@ -18,12 +18,12 @@ function softwareEvent(p: Processor, event: GuestEvent): Outcome {
   return 'jump';
 }
 
-function interceptSoftware(p: Processor, event: GuestEvent): GuestExit | undefined {
+function interceptSoftware(p: Processor, event: GuestEvent, hits: number): GuestExit | undefined {
   const isException = event.type !== 'soft-interrupt';
   if (!isException || ((p.controls.exceptionBitmap >>> event.vector) & 1) === 0) return undefined;
   const type = event.type === 'soft-exception' ? 6 : 5;
   const interruptionInfo = (0x80000000 | (type << 8) | event.vector) >>> 0;
-  return new GuestExit(vmExit({ reason: 0, interruptionInfo, instructionLength: event.length }));
+  return new GuestExit(vmExit({ reason: 0, qualification: BigInt(hits), interruptionInfo, instructionLength: event.length }));
 }
 
 const interrupt: Assist = (p, d) => {
@@ -39,7 +39,8 @@ const overflow: Assist = (p, d) => {
 
 const breakpoint: Assist = (p, d) => softwareEvent(p, { type: 'soft-exception', vector: VECTOR.BP, length: d.length });
 
-const icebp: Assist = (p, d) => softwareEvent(p, { type: 'privileged-exception', vector: VECTOR.DB, length: d.length });
+const icebp: Assist = (p, d) =>
+  softwareEvent(p, { type: 'privileged-exception', vector: VECTOR.DB, length: d.length }, p.takeHeldHits());
 
 /** ENTER with nesting. SDM Vol. 2A. */
 const enterFrame: Assist = (p, d) => {
