@@ -1,4 +1,4 @@
-// `npm run guests`: Debian's cloud kernel, busybox in an initramfs, and SeaBIOS, into .guests/ (never committed).
+// `npm run guests`: Debian's cloud kernel, busybox in an initramfs, SeaBIOS and QEMU's kvmvapic ROM, into .guests/ (never committed).
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -111,16 +111,17 @@ function fetchGuests(): void {
   useListsThatKnow('linux-image-cloud-amd64');
   const kernel = kernelPackage();
   const versions: Record<string, string> = {};
-  for (const name of [kernel, 'busybox-static', 'seabios']) {
+  for (const name of [kernel, 'busybox-static', 'seabios', 'qemu-system-data']) {
     console.log(`Fetching ${name} ...`);
     versions[name] = unpack(name);
   }
   take(`boot/vmlinuz-${kernel.replace('linux-image-', '')}`, 'vmlinuz');
   take('usr/share/seabios/bios-256k.bin', 'bios-256k.bin');
+  take('usr/share/qemu/kvmvapic.bin', 'kvmvapic.bin');
   const busybox = ['bin/busybox', 'usr/bin/busybox'].map((path) => join(TREE, path)).find((path) => existsSync(path));
   if (busybox === undefined) throw new Missing('The package busybox-static holds no busybox.');
   writeFileSync(join(FOLDER, 'initramfs.gz'), initramfs(busybox));
-  const files = ['vmlinuz', 'initramfs.gz', 'bios-256k.bin'].map((file) => ({
+  const files = ['vmlinuz', 'initramfs.gz', 'bios-256k.bin', 'kvmvapic.bin'].map((file) => ({
     file,
     sha256: createHash('sha256')
       .update(readFileSync(join(FOLDER, file)))
@@ -128,7 +129,7 @@ function fetchGuests(): void {
   }));
   writeFileSync(join(FOLDER, 'guests.json'), `${JSON.stringify({ versions, files }, undefined, 2)}\n`);
   rmSync(TREE, { recursive: true, force: true });
-  console.log('In .guests/: vmlinuz, initramfs.gz, bios-256k.bin. Try:');
+  console.log('In .guests/: vmlinuz, initramfs.gz, bios-256k.bin, kvmvapic.bin. Try:');
   console.log(
     '  npx retrovisor run -kernel .guests/vmlinuz -initrd .guests/initramfs.gz -append "console=ttyS0" -m 256',
   );

@@ -15,7 +15,7 @@ export function cpuidOf(supported: readonly CpuidEntry[], id: number, cpus: numb
 function placed(entry: CpuidEntry, id: number, cpus: number, shift: number): CpuidEntry {
   switch (entry.function) {
     case 0x01: {
-      const siblings = cpus > 1 ? cpus << 16 : 1 << 16;
+      const siblings = cpus > 1 ? cpus << 16 : 0;
       const edx = cpus > 1 ? entry.edx | HTT : entry.edx & ~HTT;
       return { ...entry, ebx: ((entry.ebx & 0xffff) | siblings | (id << 24)) >>> 0, edx: edx >>> 0 };
     }
