@@ -13,7 +13,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   const options = runOptions(argv);
   for (const warning of options.warnings) process.stderr.write(`retrovisor: ${warning}\n`);
   const { status, sentence } = await runWith(options);
-  if (sentence !== undefined) process.stderr.write(`retrovisor: ${sentence}\n`);
+  if (sentence !== undefined)
+    process.stderr.write(`${process.stdout.isTTY === true ? '\n' : ''}retrovisor: ${sentence}\n`);
   return status;
 }
 

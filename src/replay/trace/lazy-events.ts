@@ -6,8 +6,9 @@ import { chunkOf, type ReadTrace, type TraceReader } from './reader.ts';
 const CHUNKS_KEPT = 4;
 
 /**
- * Every readable event of a trace as an array that decodes its chunks when they are looked at, so that a run of millions
- * of events needs no more memory than a few chunks. Each chunk is read once beforehand: what is there is readable.
+ * Every readable event of a trace as an array that decodes its chunks when they are looked at, so that a run of
+ * millions of events needs no more memory than a few chunks. Each chunk is read once beforehand: what is there is
+ * readable.
  */
 export function lazyEvents(trace: TraceReader): ReadTrace {
   const { length, damage } = readableLength(trace);
