@@ -39,7 +39,8 @@ export const ENGINE_VERSION: string = (
 interface Running {
   readonly machine: Machine;
   readonly inputs: PendingInput[];
-  readonly flushOutput: () => void;
+  /** Hand on what was printed; whether anything was. */
+  readonly flushOutput: () => boolean;
   readonly tickLimit: number;
   /** Ticks of one call of `advance`: what takes a few milliseconds. */
   chunk: number;
@@ -50,6 +51,8 @@ interface Running {
   tripleFault: string | undefined;
   exits: number;
   stopped: boolean;
+  /** Virtual time of the look that last found something printed. */
+  printedAt: number;
 }
 
 /** A run whose machine is being built: events are raised already. */
@@ -88,6 +91,7 @@ export function openSession(options: RunOptions, output: OutputTo): Session {
     tripleFault: undefined,
     exits: 0,
     stopped: false,
+    printedAt: 0,
   };
   const assembled = assemble({
     description,
@@ -149,7 +153,7 @@ function hear(running: Starting, writer: TraceWriter | undefined, stamped: Stamp
 }
 
 /** Bytes the guest prints, handed on in pieces as large as they come between two looks. */
-function bufferedOutput(output: OutputTo): { take(request: HostRequest): void; flush(): void } {
+function bufferedOutput(output: OutputTo): { take(request: HostRequest): void; flush(): boolean } {
   const lines: number[][] = [[], [], [], []];
   const debugcon: number[] = [];
   return {
@@ -158,10 +162,12 @@ function bufferedOutput(output: OutputTo): { take(request: HostRequest): void; f
       else if (request.ask === 'debugcon-output') debugcon.push(request.byte);
     },
     flush() {
+      const hasPrinted = debugcon.length > 0 || lines.some((bytes) => bytes.length > 0);
       for (const [line, bytes] of lines.entries()) {
         if (bytes.length > 0) output.serial(line, Uint8Array.from(bytes.splice(0)));
       }
       if (debugcon.length > 0) output.debugcon(Uint8Array.from(debugcon.splice(0)));
+      return hasPrinted;
     },
   };
 }
@@ -179,6 +185,7 @@ function sessionOf(running: Running, { vmm, kvmState }: Assembled, close: () => 
     },
     listens: (line) => (vmm().describeDevice(`serial${line}`)?.['ier'] ?? '0x00').endsWith('1'),
     now: () => machine.now(),
+    silence: () => machine.now() - running.printedAt,
     setStopped(stopped) {
       running.stopped = stopped;
     },
@@ -218,7 +225,7 @@ function runFor(running: Running, milliseconds: number, paced: boolean): Session
       if (performance.now() - begun >= milliseconds) return { pause: 'slice' };
     }
   } finally {
-    running.flushOutput();
+    if (running.flushOutput()) running.printedAt = running.machine.now();
   }
 }
 

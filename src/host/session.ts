@@ -40,6 +40,8 @@ export interface Session extends MonitorSubject {
   listens(line: number): boolean;
   /** Virtual nanoseconds since power-on. */
   now(): number;
+  /** Virtual nanoseconds since the guest last printed. */
+  silence(): number;
   setStopped(stopped: boolean): void;
   figures(): SessionFigures;
   /** Finish the trace. The machine cannot run on. */

@@ -30,6 +30,8 @@ interface ConsoleState {
 /** How long the guest runs between two looks at the outside. */
 const SLICE_MS = 15;
 const LONGEST_WAIT_MS = 250;
+/** Idle time is not skipped for ever: a guest that says nothing for so long has nothing left to do. */
+const SILENCE_SKIPPED_NS = 60e9;
 const QUIT: SessionEnd = { status: 0, sentence: 'Ended by Ctrl-A x.' };
 
 /** Run a guest with its console joined to the terminal until it ends or the person ends it. */
@@ -130,9 +132,13 @@ function performMonitorLine(state: ConsoleState, line: string): void {
 const nothingMoreCanCome = ({ terminal, options, held }: ConsoleState): boolean =>
   (terminal.ended() || options.line === undefined) && held.length === 0;
 
-/** A guest that idles before a person waits in real time; when nobody can type, idle time is skipped at once. */
+/**
+ * A guest that idles before a person waits in real time. Before a script its idle time is skipped at once, and when
+ * nobody can type any more too, as long as it still prints now and then.
+ */
 const isPaced = (state: ConsoleState): boolean =>
-  !nothingMoreCanCome(state) && state.options.typist.waitingFor() === undefined;
+  state.options.typist.waitingFor() === undefined &&
+  (!nothingMoreCanCome(state) || state.session.silence() >= SILENCE_SKIPPED_NS);
 
 /** Let the outside have its turn. */
 async function rest(state: ConsoleState, pause: SessionPause): Promise<void> {

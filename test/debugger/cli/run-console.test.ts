@@ -21,6 +21,7 @@ function echoGuest(script: Typist, listensFrom = 0) {
     type: (_line, bytes) => void typed.push(Buffer.from(bytes).toString()),
     listens: () => runs >= listensFrom,
     now: () => 0,
+    silence: () => 0,
     setStopped: (now) => {
       stopped = now;
     },
