@@ -16,12 +16,12 @@ const DECOMPRESSED = 0x1000000;
 const ARGUMENTS = 'console=ttyS0 nokaslr panic=-1';
 
 /** SeaBIOS from the reset vector. */
-export function walkFirmware(bios: string, steps: number, stride: number): Walk {
+export function walkFirmware(bios: string, steps: number, single: boolean): Walk {
   const machine = ['-m', '64', '-bios', bios, '-nodefaults'];
   const debug = ['-chardev', 'null,id=d', '-device', 'isa-debugcon,iobase=0x402,chardev=d'];
   const qemu = startStopped(['-M', 'pc,smm=off', ...machine, ...debug]);
   try {
-    return new Lockstep(qemu, steppedMachine([...machine, ...debug], false)).walk(steps, stride);
+    return new Lockstep(qemu, steppedMachine([...machine, ...debug], false)).walk(steps, single);
   } finally {
     qemu.close();
   }
@@ -34,7 +34,7 @@ function runTo(qemu: StoppedQemu, address: number): void {
 }
 
 /** The kernel: its decompressor from the entry point, then the decompressed kernel from its own. */
-export function walkKernel(kernel: string, steps: number, stride: number): Walk[] {
+export function walkKernel(kernel: string, steps: number, single: boolean): Walk[] {
   const memory = 128;
   const qemu = startStopped(['-M', 'pc,smm=off', '-m', String(memory), '-kernel', kernel, '-append', ARGUMENTS]);
   try {
@@ -45,7 +45,7 @@ export function walkKernel(kernel: string, steps: number, stride: number): Walk[
         false,
       );
       transplant(qemu, stepped, memory * MIB);
-      return new Lockstep(qemu, stepped).walk(steps, stride);
+      return new Lockstep(qemu, stepped).walk(steps, single);
     });
   } finally {
     qemu.close();
@@ -71,7 +71,7 @@ function main(): number {
       kernel: { type: 'string' },
       steps: { type: 'string', default: '5000000' },
       'kernel-steps': { type: 'string', default: '1000000' },
-      stride: { type: 'string', default: '16' },
+      single: { type: 'boolean', default: false },
     },
   });
   const missing = qemuMissing();
@@ -79,11 +79,11 @@ function main(): number {
     console.error(`lockstep ${missing}`);
     return 2;
   }
-  const stride = Number(values.stride);
+  const { single } = values;
   const walks: [string, Walk][] = [];
-  if (Number(values.steps) > 0) walks.push(['SeaBIOS', walkFirmware(values.bios, Number(values.steps), stride)]);
+  if (Number(values.steps) > 0) walks.push(['SeaBIOS', walkFirmware(values.bios, Number(values.steps), single)]);
   if (values.kernel !== undefined) {
-    const [decompressor, early] = walkKernel(values.kernel, Number(values['kernel-steps']), stride);
+    const [decompressor, early] = walkKernel(values.kernel, Number(values['kernel-steps']), single);
     walks.push(['Linux decompressor', decompressor], ['Linux early boot', early]);
   }
   for (const [name, walk] of walks) console.log(showWalk(name, walk));

@@ -43,6 +43,19 @@ const OUT_DX_EAX = 0xef;
 const HISTORY = 24;
 /** Steps QEMU may lag behind before it counts as a mismatch. */
 const RECENT = 3;
+const SHORTEST_STRETCH = 64;
+const LONGEST_STRETCH = 20_000_000;
+const INTERRUPT_FLAG = 0x200n;
+/** Looked at one by one: they start DMA, open an interrupt window or step oddly in QEMU. */
+const SPECIAL = new Set<Mnemonic>([
+  Mnemonic.Out,
+  Mnemonic.Sti,
+  Mnemonic.Cli,
+  Mnemonic.Pause,
+  Mnemonic.Iret,
+  Mnemonic.Iretd,
+  Mnemonic.Iretq,
+]);
 
 /** One walk of both machines, from equal states. */
 export class Lockstep {
@@ -58,6 +71,11 @@ export class Lockstep {
   #isAhead = false;
   readonly #recent: bigint[] = [];
   #emptySteps = 0;
+  #compared = 0;
+  /** Instructions of the last stretch. */
+  #stretched = 0;
+  /** Places whose instruction read mapped registers. */
+  readonly #mapped = new Set<string>();
 
   constructor(qemu: StoppedQemu, stepped: SteppedMachine) {
     this.#qemu = qemu;
@@ -65,24 +83,82 @@ export class Lockstep {
     this.#registers = stepped.registers;
   }
 
-  /** Walk `steps` instructions; compare after every `stride` and after everything out of the ordinary. */
-  walk(steps: number, stride: number): Walk {
-    let compared = 0;
-    for (let step = 1; step <= steps; step++) {
+  /**
+   * Walk `steps` instructions. Where interrupts are off and nothing foreign happens, QEMU runs to a breakpoint at a place
+   * our side reached for the first time since the last comparison; elsewhere, and with `single`, it is stepped.
+   */
+  walk(steps: number, single = false): Walk {
+    this.#adopt();
+    let done = 0;
+    while (done < steps) {
       const info = this.#next();
-      if (step === 1) this.#adopt();
-      if (info.mnemonic === Mnemonic.Hlt) return this.#result(step - 1, compared, undefined, 'HLT');
-      const mustLook = this.#stepBoth(info);
-      if (this.#isAhead || (!mustLook && step % stride !== 0 && step !== steps)) continue;
-      compared++;
-      const qemu = this.#meet();
-      const taken = mustLook === undefined ? undefined : this.#take(mustLook, qemu);
-      if (taken === undefined || taken) {
-        const mismatch = this.#compare(qemu);
-        if (mismatch !== undefined) return this.#result(step, compared, this.#describe(mismatch), undefined);
-      }
+      if (info.mnemonic === Mnemonic.Hlt) return this.#result(done, undefined, 'HLT');
+      const mustStep = single || this.#isAhead || this.#isSpecial(info);
+      const mismatch = mustStep ? this.#oneStep(info) : this.#stretch();
+      done += mustStep ? 1 : this.#stretched;
+      if (mismatch !== undefined) return this.#result(done, this.#describe(mismatch), undefined);
     }
-    return this.#result(steps, compared, undefined, undefined);
+    return this.#result(done, undefined, undefined);
+  }
+
+  /** One instruction on both sides, and a comparison. */
+  #oneStep(info: StaticInfo): string | undefined {
+    const kind = this.#stepBoth(info);
+    if (this.#isAhead) return undefined;
+    const qemu = this.#meet();
+    if (kind !== undefined) this.#take(kind, qemu);
+    return this.#compare(qemu);
+  }
+
+  #isSpecial(info: StaticInfo): boolean {
+    const interruptsOn = (this.#registers.rflags & INTERRUPT_FLAG) !== 0n;
+    return interruptsOn || SPECIAL.has(info.mnemonic) || info.foreign !== undefined || this.#mapped.has(this.#place());
+  }
+
+  #place(): string {
+    return linearIp(this.#registers).toString(16);
+  }
+
+  /** Our side runs to a place not yet met in this stretch; QEMU follows by a breakpoint there. */
+  #stretch(): string | undefined {
+    const met = new Set<string>();
+    let kind: string | undefined;
+    this.#stretched = 0;
+    for (;;) {
+      const info = this.#next();
+      const place = this.#place();
+      const isNew = !met.has(place);
+      const isFull = this.#stretched >= SHORTEST_STRETCH || kind !== undefined || this.#isSpecial(info);
+      if (
+        this.#stretched > 0 &&
+        ((isNew && isFull) || this.#stretched >= LONGEST_STRETCH || info.mnemonic === Mnemonic.Hlt)
+      )
+        break;
+      met.add(place);
+      this.#remember(info);
+      const mapped = this.#stepOurs(this.#registers.rip, info);
+      if (mapped !== undefined) this.#mapped.add(place);
+      kind ??= mapped;
+      this.#stretched++;
+    }
+    this.#runQemuTo(linearIp(this.#registers));
+    const qemu = readRegisters(this.#qemu.gdb);
+    if (kind !== undefined) this.#take(kind, qemu);
+    return this.#compare(qemu);
+  }
+
+  #runQemuTo(linear: bigint): void {
+    const { gdb } = this.#qemu;
+    const place = (linear & 0xffffffffffffffffn).toString(16);
+    gdb.ask(`Z0,${place},1`);
+    gdb.ask('c');
+    gdb.ask(`z0,${place},1`);
+  }
+
+  #remember(info: StaticInfo): void {
+    this.#history.push(`${this.#place()} ${info.text}`);
+    if (this.#history.length > HISTORY) this.#history.shift();
+    this.#loose = (this.#loose & ~info.modified) | info.undefined;
   }
 
   /** General registers as QEMU has them: at reset, EDX holds its processor's signature. */
@@ -90,8 +166,8 @@ export class Lockstep {
     for (const [i, value] of readRegisters(this.#qemu.gdb).gpr.entries()) this.#registers.setGpr(i, value);
   }
 
-  #result(steps: number, compared: number, mismatch: string | undefined, ended: string | undefined): Walk {
-    return { steps, compared, taken: this.#taken, emptySteps: this.#emptySteps, mismatch, ended };
+  #result(steps: number, mismatch: string | undefined, ended: string | undefined): Walk {
+    return { steps, compared: this.#compared, taken: this.#taken, emptySteps: this.#emptySteps, mismatch, ended };
   }
 
   #next(): StaticInfo {
@@ -108,9 +184,7 @@ export class Lockstep {
 
   /** Run the instruction on both sides. Returns what makes its result QEMU's to give. */
   #stepBoth(info: StaticInfo): string | undefined {
-    this.#history.push(`${linearIp(this.#registers).toString(16)} ${info.text}`);
-    if (this.#history.length > HISTORY) this.#history.shift();
-    this.#loose = (this.#loose & ~info.modified) | info.undefined;
+    this.#remember(info);
     const before = this.#registers.rip;
     this.#recent.push(before);
     if (this.#recent.length > RECENT) this.#recent.shift();
@@ -147,10 +221,7 @@ export class Lockstep {
     const { gdb } = this.#qemu;
     this.#stepTo(before);
     if (count > 8) {
-      const next = (behind & 0xffffffffffffffffn).toString(16);
-      gdb.ask(`Z0,${next},1`);
-      gdb.ask('c');
-      gdb.ask(`z0,${next},1`);
+      this.#runQemuTo(behind);
       return;
     }
     do gdb.step();
@@ -216,8 +287,8 @@ export class Lockstep {
     }
   }
 
-  /** Take QEMU's results over. False: the instruction pointers already part. */
-  #take(kind: string, qemu: StepRegisters): boolean {
+  /** Take QEMU's results over. */
+  #take(kind: string, qemu: StepRegisters): void {
     const entry = this.#taken.get(kind) ?? { times: 0, differed: 0 };
     this.#taken.set(kind, entry);
     entry.times++;
@@ -229,7 +300,6 @@ export class Lockstep {
     }
     if (differs) entry.differed++;
     if (kind === 'MMIO') this.#registers.rflags = BigInt(qemu.eflags);
-    return true;
   }
 
   #narrow(value: bigint): bigint {
@@ -237,6 +307,7 @@ export class Lockstep {
   }
 
   #compare(qemu: StepRegisters): string | undefined {
+    this.#compared++;
     const r = this.#registers;
     const lines: string[] = [];
     for (const [i, name] of NAMES.entries()) {
