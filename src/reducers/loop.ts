@@ -13,6 +13,11 @@ export interface Until {
   readonly ns?: number;
   /** Stop between events once this many have been raised. */
   readonly seq?: number;
+  /**
+   * At the tick, go on until a vCPU is in the guest and about to execute: what happens between its last instruction and
+   * its next is over, be it a VM exit, an injected event or idling.
+   */
+  readonly inGuest?: boolean;
 }
 
 /** Why `advance` returned. */
@@ -75,7 +80,8 @@ function step(context: MachineContext, until: Until): Reason | undefined {
   }
   const isOpen = schedule.inGuest.includes(true);
   if (!isOpen) raiseDigestWhenDue(context);
-  if (clock.ticks >= (until.tick ?? Infinity) || schedule.seq >= (until.seq ?? Infinity)) return { why: 'until' };
+  const isThere = clock.ticks >= (until.tick ?? Infinity) && (isOpen || until.inGuest !== true);
+  if (isThere || schedule.seq >= (until.seq ?? Infinity)) return { why: 'until' };
   if (nowNs(clock) >= (until.ns ?? Infinity)) return { why: 'until' };
   if (!isOpen) expireDue(context);
   const vcpu = pick(context);
@@ -209,7 +215,8 @@ const untilDeadline = (context: MachineContext): number => {
 function cutTick({ state }: MachineContext, until: Until, input: PendingInput | undefined): number {
   const { clock } = state;
   const now = clock.ticks;
-  let cut = until.tick ?? Infinity;
+  // Beyond the tick asked for, a vCPU is only let into the guest.
+  let cut = Math.max(now, until.tick ?? Infinity);
   if (until.ns !== undefined) cut = Math.min(cut, now + ticksUntil(clock, until.ns));
   // A replayed input whose tick has come waits for its sequence number: the exit before it is still to happen.
   if (input?.tick !== undefined) cut = Math.min(cut, Math.max(input.tick, now + 1));

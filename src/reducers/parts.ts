@@ -1,4 +1,5 @@
 import type { HostRequest } from '../devices/device.ts';
+import type { DebuggerStops } from '../engine/index.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { MachineEvent } from '../events/vocabulary.ts';
 import type { Kvm, KvmHost } from '../kvm/api.ts';
@@ -20,6 +21,8 @@ export interface GuestTime {
 export interface Engine extends Guest {
   /** All bytes that are state: host memory, EPT pages, register blocks. */
   readonly regions: readonly BulkRegion[];
+  /** What a debugger waits for. A tape has none. */
+  readonly stops?: DebuggerStops;
 }
 
 /** KVM's half with its state in one replaceable value. */
