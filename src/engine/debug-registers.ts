@@ -1,11 +1,14 @@
 import type { VmExit } from '../kvm/guest.ts';
 import { ACCESS } from './builder.ts';
+import type { DebuggerStops } from './debugger-stops.ts';
 import { EventDelivery } from './event-delivery.ts';
 import * as L from './layout.ts';
 
 /** The debug registers at work: instruction and data breakpoints. SDM Vol. 3, 18.2. */
 export abstract class DebugRegisters extends EventDelivery {
   protected dataHits = 0;
+  /** What a debugger outside the guest waits for, beside the guest's own debug registers. */
+  abstract readonly stops: DebuggerStops;
   /** Data breakpoints MOV SS held back: the #DB at hand reports them. */
   takeHeldHits(): number {
     const hits = this.dataHits;
@@ -22,22 +25,28 @@ export abstract class DebugRegisters extends EventDelivery {
 
   protected watchData(): void {
     const dr7 = this.memory.read32(L.DR + 56);
-    const pages = new Set<string>();
+    const { watchedPages } = this.mmu;
+    if ((dr7 & 0xff) === 0 && this.stops.watchpoints.length === 0 && watchedPages === undefined) return;
+    const pages = new Set(this.stops.pages());
     for (let i = 0; i < 4; i++) {
       if (((dr7 >>> (2 * i)) & 3) === 0 || ((dr7 >>> (16 + 4 * i)) & 3) === 0) continue;
-      pages.add(`${i}`);
+      pages.add(Number((this.memory.read64(L.DR + 8 * i) >> 12n) & 0xffff_ffffn));
     }
-    const watched = pages.size > 0;
-    if (watched === (this.mmu.watchedPages !== undefined)) return;
-    this.mmu.watchedPages = watched ? pages : undefined;
-    this.mmu.onWatched = watched ? (low, high, size, access) => this.noticeData(low, high, size, access) : undefined;
+    if (pages.size === (watchedPages?.size ?? 0) && [...pages].every((page) => watchedPages?.has(page))) return;
+    this.mmu.watchedPages = pages.size > 0 ? pages : undefined;
+    this.mmu.onWatched = (low, high, size, access) => this.noticeAccess(low, high, size, access);
     this.mmu.flush();
   }
 
-  /** Data breakpoints: #DB after the instruction. SDM Vol. 3, 18.2.4. */
-  private noticeData(low: number, high: number, size: number, access: number): void {
-    if (access === ACCESS.execute) return;
+  private noticeAccess(low: number, high: number, size: number, access: number): void {
     const linear = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+    if (this.stops.notice(linear, size, access)) this.stopSoon();
+    this.noticeData(linear, size, access);
+  }
+
+  /** Data breakpoints: #DB after the instruction. SDM Vol. 3, 18.2.4. */
+  private noticeData(linear: bigint, size: number, access: number): void {
+    if (access === ACCESS.execute) return;
     const dr7 = this.memory.read32(L.DR + 56);
     for (let i = 0; i < 4; i++) {
       const kind = (dr7 >>> (16 + 4 * i)) & 3;

@@ -58,7 +58,12 @@ function emulatedProblem(processor: Processor, thrown: unknown): Emulated {
   const error = hasErrorCode(thrown.vector) ? { error: thrown.error } : {};
   const event: GuestEvent = { type: 'exception', vector: thrown.vector, length: 0, ...error };
   const qualification = thrown.vector === 14 ? processor.faultAddress : 0n;
-  const exit = vmExit({ reason: 0, qualification, interruptionInfo: interruptionInfo(event), interruptionErrorCode: thrown.error });
+  const exit = vmExit({
+    reason: 0,
+    qualification,
+    interruptionInfo: interruptionInfo(event),
+    interruptionErrorCode: thrown.error,
+  });
   return { then: 'exit', exit };
 }
 

@@ -1,15 +1,23 @@
 import { invariant } from '../base/invariant.ts';
 import type {
-  Emulated, ExecutionControls, Guest, GuestStop, MemoryOfGuest, MmioAccess, Registers, VmExit,
+  Emulated,
+  ExecutionControls,
+  Guest,
+  GuestStop,
+  MemoryOfGuest,
+  MmioAccess,
+  Registers,
+  VmExit,
 } from '../kvm/guest.ts';
 import { EPT_PAGE_WORDS } from '../memory/ept-pool.ts';
 import { switchTask } from './assists/task.ts';
+import type { DebuggerStops } from './debugger-stops.ts';
 import { emulateOne, emulateStringPort } from './emulation.ts';
 import { GuestExit, GuestFault, MmioNeeded, vmExit } from './fault.ts';
 import * as L from './layout.ts';
 import { EngineMemory } from './memory.ts';
 import { PAGE } from './mmu/page-flags.ts';
-import { EVENT_TYPE, type GuestEvent, } from './event.ts';
+import { EVENT_TYPE, type GuestEvent } from './event.ts';
 import { type Instantiate, Processor } from './processor.ts';
 import { registersOf } from './registers.ts';
 import { resetBlock } from './reset.ts';
@@ -78,6 +86,10 @@ class Engine implements GuestEngine {
 
   // Bytes that are state.
 
+  get stops(): DebuggerStops {
+    return this.processor.stops;
+  }
+
   private hostRegion(): EngineRegion {
     const bytes = this.memory.u8.subarray(L.HOST_MEMORY, L.HOST_MEMORY + this.memory.hostBytes);
     const { mmu } = this.processor;
@@ -145,6 +157,7 @@ class Engine implements GuestEngine {
     this.selected = vcpu;
     this.memory.u8.copyWithin(L.BLOCK, this.blockOf(vcpu), this.blockOf(vcpu) + L.BLOCK_SIZE);
     this.processor.controls = this.controls[vcpu] as ExecutionControls;
+    this.stops.vcpu = vcpu;
     this.stale = true;
   }
 
@@ -234,7 +247,8 @@ class Engine implements GuestEngine {
     let exit: VmExit | undefined;
     if (inject.info >>> 31 === 1) exit = this.inject(inject);
     if (exit === undefined) exit = processor.run(budget);
-    return this.stopped(exit);
+    const isBroken = exit === undefined && processor.executed < budget && this.stops.isHit;
+    return isBroken ? { ...this.stopped(exit), why: 'break' } : this.stopped(exit);
   }
 
   private inject(how: { info: number; errorCode: number; length: number }): VmExit | undefined {
@@ -269,10 +283,13 @@ class Engine implements GuestEngine {
     const pair = (): bigint => (low(2) << 32n) | low(0);
     const q = exit.qualification;
     switch (exit.reason) {
-      case 10: return { ...NO_OPERANDS, a0: low(0), a1: low(1) };
-      case 18: return { a0: g(0), a1: g(3), a2: g(1), a3: g(2), a4: g(6), a5: BigInt(state.cpl | (state.code64 ? 4 : 0)) };
+      case 10:
+        return { ...NO_OPERANDS, a0: low(0), a1: low(1) };
+      case 18:
+        return { a0: g(0), a1: g(3), a2: g(1), a3: g(2), a4: g(6), a5: BigInt(state.cpl | (state.code64 ? 4 : 0)) };
       case 28:
-      case 29: return { ...NO_OPERANDS, a0: this.sourceRegister(Number((q >> 8n) & 15n)) };
+      case 29:
+        return { ...NO_OPERANDS, a0: this.sourceRegister(Number((q >> 8n) & 15n)) };
       case 30: {
         if ((q & 16n) !== 0n) return { ...NO_OPERANDS, a0: g(1), a1: exit.guestLinearAddress };
         const bits = 8 * (Number(q & 7n) + 1);
@@ -280,8 +297,10 @@ class Engine implements GuestEngine {
       }
       case 31:
       case 32:
-      case 55: return { ...NO_OPERANDS, a0: low(1), a1: pair() };
-      default: return NO_OPERANDS;
+      case 55:
+        return { ...NO_OPERANDS, a0: low(1), a1: pair() };
+      default:
+        return NO_OPERANDS;
     }
   }
   private sourceRegister(index: number): bigint {
@@ -327,7 +346,10 @@ class Engine implements GuestEngine {
   }
   writeHost(hva: number, bytes: Uint8Array): void {
     const { hostBytes } = this.memory;
-    invariant(hva >= 0 && hva + bytes.length <= hostBytes, 'host memory writes stay inside it', { hva, length: bytes.length });
+    invariant(hva >= 0 && hva + bytes.length <= hostBytes, 'host memory writes stay inside it', {
+      hva,
+      length: bytes.length,
+    });
     for (let at = 0; at < bytes.length; ) {
       const length = Math.min(bytes.length - at, 4096 - ((hva + at) % 4096));
       this.processor.mmu.writeWatched(L.HOST_MEMORY + hva + at, bytes.subarray(at, at + length));

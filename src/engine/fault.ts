@@ -2,7 +2,23 @@ import type { VmExit } from '../kvm/guest.ts';
 
 /** Exception vectors. SDM Vol. 3, Table 6-1. */
 export const VECTOR = {
-  DE: 0, DB: 1, NMI: 2, BP: 3, OF: 4, BR: 5, UD: 6, NM: 7, DF: 8, TS: 10, NP: 11, SS: 12, GP: 13, PF: 14, MF: 16, AC: 17, XM: 19,
+  DE: 0,
+  DB: 1,
+  NMI: 2,
+  BP: 3,
+  OF: 4,
+  BR: 5,
+  UD: 6,
+  NM: 7,
+  DF: 8,
+  TS: 10,
+  NP: 11,
+  SS: 12,
+  GP: 13,
+  PF: 14,
+  MF: 16,
+  AC: 17,
+  XM: 19,
 } as const;
 
 /** Thrown inside the engine's TypeScript when the instruction at hand raises an exception. Never leaves the engine. */
@@ -42,8 +58,16 @@ export const isContributory = (vector: number): boolean =>
   vector === VECTOR.DE || (vector >= VECTOR.TS && vector <= VECTOR.GP);
 
 const NO_EXIT: VmExit = {
-  reason: 0, qualification: 0n, instructionLength: 0, instructionInfo: 0, interruptionInfo: 0, interruptionErrorCode: 0,
-  idtVectoringInfo: 0, idtVectoringErrorCode: 0, guestLinearAddress: 0n, guestPhysicalAddress: 0,
+  reason: 0,
+  qualification: 0n,
+  instructionLength: 0,
+  instructionInfo: 0,
+  interruptionInfo: 0,
+  interruptionErrorCode: 0,
+  idtVectoringInfo: 0,
+  idtVectoringErrorCode: 0,
+  guestLinearAddress: 0n,
+  guestPhysicalAddress: 0,
 };
 
 /** A VM exit with the given fields, the others zero. */

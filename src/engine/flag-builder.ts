@@ -2,7 +2,24 @@ import * as L from './layout.ts';
 import { FunctionBuilder, type V, type Width } from './wasm/function-builder.ts';
 
 /** The condition codes in encoding order. SDM Vol. 1, Appendix B. */
-export const CONDITIONS = ['o', 'no', 'b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'p', 'np', 'l', 'ge', 'le', 'g'] as const;
+export const CONDITIONS = [
+  'o',
+  'no',
+  'b',
+  'ae',
+  'e',
+  'ne',
+  'be',
+  'a',
+  's',
+  'ns',
+  'p',
+  'np',
+  'l',
+  'ge',
+  'le',
+  'g',
+] as const;
 export type Condition = (typeof CONDITIONS)[number];
 
 /** Operand sizes in bytes. */
@@ -24,7 +41,6 @@ export class FlagBuilder extends FunctionBuilder {
   setState32(address: number, value: V): void {
     this.store(this.i32(0), value, 4, address);
   }
-
 
   /** Sign-extended to 64 bits. */
   wide(value: V, size: Size): V {
@@ -128,14 +144,22 @@ export class FlagBuilder extends FunctionBuilder {
   }
   private positiveCondition(pair: number): V {
     switch (pair) {
-      case 0: return this.overflow();
-      case 1: return this.carry();
-      case 2: return this.zero();
-      case 3: return this.or(this.carry(), this.zero());
-      case 4: return this.sign();
-      case 5: return this.parity();
-      case 6: return this.less();
-      default: return this.or(this.zero(), this.less());
+      case 0:
+        return this.overflow();
+      case 1:
+        return this.carry();
+      case 2:
+        return this.zero();
+      case 3:
+        return this.or(this.carry(), this.zero());
+      case 4:
+        return this.sign();
+      case 5:
+        return this.parity();
+      case 6:
+        return this.less();
+      default:
+        return this.or(this.zero(), this.less());
     }
   }
   /** Set all six status flags from i32 0/1 values. */

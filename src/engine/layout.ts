@@ -171,7 +171,7 @@ export const STOP = {
 export const CODE_BASE = SCRATCH + 0x130;
 /** Linear addresses outside 64-bit mode have 32 bits (i64 mask). */
 export const LINEAR_MASK = SCRATCH + 0x138;
-/** Retired-instruction bookkeeping of the current run is in the global `ticks`; STI/MOV SS shadow is valid at this value. */
+/** Value of the global `ticks` right after STI: its shadow is on while they are equal. */
 export const SHADOW_TICKS = SCRATCH + 0x140; // i32
 /** Nonzero: KVM asked for an interrupt-window exit. */
 export const WINDOW_WANTED = SCRATCH + 0x144; // i32

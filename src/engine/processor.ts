@@ -1,21 +1,15 @@
 import type { ExecutionControls, VmExit } from '../kvm/guest.ts';
-import { ACCESS } from './builder.ts';
 import { CodeCache } from './code/cache.ts';
-import { type GuestEvent, } from './event.ts';
-import { GuestFault, hasErrorCode, VECTOR, vmExit } from './fault.ts';
+import type { GuestEvent } from './event.ts';
+import { hasErrorCode, VECTOR, vmExit } from './fault.ts';
 import { buildHandlers } from './handlers.ts';
-import { ASSISTS } from './assists/index.ts';
 import { deliver } from './assists/deliver.ts';
-import { divide128 } from './assists/divide.ts';
-import { runSlow } from './assists/vector.ts';
 import * as L from './layout.ts';
-import { ASSIST_DIVIDE_128 } from './meanings/arithmetic.ts';
-import { ASSIST_BY_SITE, ASSIST_CROSSING } from './meanings/control.ts';
-import { ASSIST_VECTOR } from './meanings/vector/slow.ts';
-import { DebugRegisters } from './debug-registers.ts';
-import { MMIO_NEEDED, NOTHING, stopOf, type Stop } from './stop.ts';
+import { DebuggerStops } from './debugger-stops.ts';
+import { InstructionFlow } from './instruction-flow.ts';
+import { MMIO_NEEDED, NOTHING, type Stop } from './stop.ts';
 import type { EngineMemory } from './memory.ts';
-import { FAILED, Mmu, MMIO } from './mmu/mmu.ts';
+import { FAILED, Mmu, } from './mmu/mmu.ts';
 import { refusedByStack } from './stack-access.ts';
 import { CpuState } from './state.ts';
 
@@ -30,23 +24,38 @@ export interface HandlerInstance {
 export type Instantiate = (bytes: Uint8Array, env: WebAssembly.ModuleImports) => HandlerInstance;
 
 const EMPTY_CONTROLS: ExecutionControls = {
-  pin: 0, primary: 0, secondary: 0, exceptionBitmap: 0, pageFaultErrorCodeMask: 0, pageFaultErrorCodeMatch: 0,
-  cr0Mask: 0n, cr0Shadow: 0n, cr4Mask: 0n, cr4Shadow: 0n,
-  ioBitmap: new Uint8Array(8192), msrBitmap: new Uint8Array(4096), tscOffset: 0n, eptPointer: 0n, tprThreshold: 0,
-  pleGap: 0, pleWindow: 0,
+  pin: 0,
+  primary: 0,
+  secondary: 0,
+  exceptionBitmap: 0,
+  pageFaultErrorCodeMask: 0,
+  pageFaultErrorCodeMatch: 0,
+  cr0Mask: 0n,
+  cr0Shadow: 0n,
+  cr4Mask: 0n,
+  cr4Shadow: 0n,
+  ioBitmap: new Uint8Array(8192),
+  msrBitmap: new Uint8Array(4096),
+  tscOffset: 0n,
+  eptPointer: 0n,
+  tprThreshold: 0,
+  pleGap: 0,
+  pleWindow: 0,
 };
 
 /** One processor core: runs the architectural block that is in memory now. */
-export class Processor extends DebugRegisters {
-  readonly mmu: Mmu;
+export class Processor extends InstructionFlow {
+  protected readonly self = this;
   readonly code: CodeCache;
+  readonly mmu: Mmu;
+  readonly stops = new DebuggerStops((offsets) => {
+    this.code.check(offsets);
+    this.debugChanged();
+  });
   controls: ExecutionControls = EMPTY_CONTROLS;
   /** What INS and OUTS use instead of an exit while KVM emulates. */
   emulating = false;
   private readonly wasm: HandlerInstance;
-  /** The stop happened while fetching: RIP is already right and no tick was taken for it. */
-  private fetching = false;
-  private codeMode = 0;
   /** Ticks held back so that the loop stops early at the next boundary. */
   private reserve = 0;
   /** Next 64 bits of the recorded entropy stream, for RDRAND and RDSEED. */
@@ -108,7 +117,7 @@ export class Processor extends DebugRegisters {
 
   // Stops.
 
-  private stopWith(stop: Stop): void {
+  protected stopWith(stop: Stop): void {
     this.stop = stop;
     this.memory.write32(L.STOP_CODE, L.STOP.memory);
   }
@@ -119,97 +128,6 @@ export class Processor extends DebugRegisters {
   }
 
   // Calls from the handlers.
-
-  /** Find the record at RIP, decoding if need be. 0: a stop is described. */
-  private resolve(): number {
-    const { memory, state } = this;
-    const rip = memory.read64(L.RIP);
-    if (!state.code64 && rip > BigInt(state.limit(1))) {
-      this.fetching = true;
-      this.stopWith({ kind: 'fault', vector: VECTOR.GP, error: 0 });
-      return 0;
-    }
-    const linear = (rip + memory.read64(L.CODE_BASE)) & memory.read64(L.LINEAR_MASK);
-    const low = Number(BigInt.asIntN(32, linear));
-    const high = Number(BigInt.asIntN(32, linear >> 32n));
-    const host = this.mmu.page(low, high, 1, ACCESS.execute);
-    if (host < 0) {
-      this.fetching = true;
-      if (host === MMIO) this.stopWith({ kind: 'fault', vector: VECTOR.GP, error: 0 });
-      return 0;
-    }
-    if (!this.code.hasRoom()) this.code.flush();
-    const offset = low & 0xfff;
-    const page = this.code.page(host >>> 12, this.codeMode);
-    const record = this.code.record(page, offset);
-    this.mmu.fillExecute(low, high, host, page.table);
-    memory.write64(L.RIP_PAGE, rip - BigInt(offset));
-    return record;
-  }
-
-  private assist(id: number, record: number): number {
-    try {
-      if (id === ASSIST_BY_SITE) return this.assistBySite(record);
-      if (id === ASSIST_DIVIDE_128) return divide128(this) ? record + L.RECORD : 0;
-      if (id === ASSIST_CROSSING) return this.crossing(record);
-      if (id === ASSIST_VECTOR) {
-        runSlow(this);
-        return record + L.RECORD;
-      }
-      return 0;
-    } catch (thrown) {
-      this.stop = stopOf(thrown);
-      return 0;
-    }
-  }
-
-  private assistBySite(record: number): number {
-    const site = this.code.site(record);
-    const routine = ASSISTS.get(site.name);
-    if (routine === undefined || site.instruction === undefined) throw new GuestFault(VECTOR.UD);
-    // Routines see rip of the instruction; those that go elsewhere set it and return 'jump'.
-    this.state.rip = this.ripOf(record);
-    const outcome = routine(this, site.instruction);
-    if (outcome === 'next') return record + L.RECORD;
-    if (outcome === 'serialize') return this.advance(record);
-    return this.resolve();
-  }
-  /** Go on after `record` through a fresh lookup: modes or mappings may have changed. */
-  private advance(record: number): number {
-    const { view } = this.memory;
-    const rip = this.memory.read64(L.RIP_PAGE) + BigInt(view.getUint16(record + L.R_NEXT, true));
-    this.state.rip = BigInt.asUintN(64, rip) & this.memory.read64(L.RIP_MASK);
-    return this.resolve();
-  }
-
-  private crossing(record: number): number {
-    const { view } = this.memory;
-    const rip = this.ripOf(record);
-    const offset = view.getUint16(record + L.R_OFFSET, true);
-    const linear = (rip + this.memory.read64(L.CODE_BASE)) & this.memory.read64(L.LINEAR_MASK);
-    const next = (linear - BigInt(offset) + 4096n) & this.memory.read64(L.LINEAR_MASK);
-    const low = Number(BigInt.asIntN(32, next));
-    const high = Number(BigInt.asIntN(32, next >> 32n));
-    const host = this.mmu.page(low, high, 1, ACCESS.execute);
-    if (host < 0) {
-      this.state.rip = rip;
-      this.fetching = true;
-      return 0;
-    }
-    const hostPage = view.getUint32(record + L.R_PAGE, true);
-    if (!this.code.hasRoom()) {
-      this.code.flush();
-      this.state.rip = rip;
-      return this.resolve();
-    }
-    return this.code.crossing(this.code.page(hostPage, this.codeMode), offset, host >>> 12);
-  }
-
-  /** rip of a record on the current code page. */
-  private ripOf(record: number): bigint {
-    const rip = this.memory.read64(L.RIP_PAGE) + BigInt(this.memory.view.getUint16(record + L.R_OFFSET, true));
-    return BigInt.asUintN(64, rip) & this.memory.read64(L.RIP_MASK);
-  }
 
   // Running.
 
@@ -247,6 +165,7 @@ export class Processor extends DebugRegisters {
   run(budget: number): VmExit | undefined {
     this.executed = 0;
     while (this.executed < budget) {
+      if (this.stops.isHit) return undefined;
       const exit = this.boundary();
       if (exit !== undefined) return exit;
       const left = budget - this.executed;
@@ -257,6 +176,10 @@ export class Processor extends DebugRegisters {
     return this.boundary();
   }
   executed = 0;
+  /** Ticks used since the run began, from inside an assist. */
+  get ticksUsed(): number {
+    return this.executed + this.memory.read32(L.TSC_TICKS) - this.ticksLeft;
+  }
 
   private singleStepping(): boolean {
     return this.state.flag(0x100) || this.watchesCode();
@@ -396,14 +319,17 @@ export class Processor extends DebugRegisters {
     }
     this.state.rip = this.ripOf(this.lastRecord);
     this.wasm.ticks.value += 1;
+    this.stops.drop();
   }
 
   private afterSlice(): VmExit | undefined {
     const { stop } = this;
     this.stop = NOTHING;
     switch (stop.kind) {
-      case 'none': break;
-      case 'exit': return stop.exit;
+      case 'none':
+        break;
+      case 'exit':
+        return stop.exit;
       case 'mmio':
         this.needed = { gpa: stop.gpa, length: stop.length };
         return vmExit({ reason: MMIO_NEEDED });
@@ -431,7 +357,6 @@ export class Processor extends DebugRegisters {
     return hits === 0 ? undefined : this.debugException(hits);
   }
   needed = { gpa: 0, length: 0 };
-
 }
 
 export { FAILED };

@@ -9,105 +9,155 @@ export const XSAVE_SIZE = 576;
 
 /** Registers of one vCPU over its block: `select` brings the block in, `changed` is called when modes may have. */
 export function registersOf(p: Processor, select: () => void, changed: () => void): Registers {
+  const access = { p, select, changed };
+  const methods = { ...generalMethods(access), ...areaMethods(access) };
+  return Object.defineProperties(methods, { ...properties(access) }) as unknown as Registers;
+}
+
+interface Access {
+  readonly p: Processor;
+  select(): void;
+  changed(): void;
+}
+
+function generalMethods({ p, select, changed }: Access) {
   const { memory, state } = p;
-  const slot = (address: number, mode: boolean) => ({
-    get(): bigint {
+  return {
+    gpr(index: number): bigint {
       select();
-      return memory.read64(address);
+      return state.gpr(index);
     },
-    set(value: bigint): void {
+    setGpr(index: number, value: bigint): void {
       select();
-      memory.write64(address, BigInt.asUintN(64, value));
-      if (mode) changed();
+      state.setGpr(index, BigInt.asUintN(64, value));
     },
-    enumerable: true,
-  });
-  const number = (address: number) => ({
-    get(): number {
+    segment(index: number): Segment {
       select();
-      return memory.read32(address);
+      return {
+        selector: state.selector(index),
+        base: state.base(index),
+        limit: state.limit(index),
+        access: state.access(index),
+      };
     },
-    set(value: number): void {
-      select();
-      memory.write32(address, value);
-    },
-    enumerable: true,
-  });
-  const table = (base: number, limit: number) => ({
-    get(): { base: bigint; limit: number } {
-      select();
-      return { base: memory.read64(base), limit: memory.read32(limit) };
-    },
-    set(value: { base: bigint; limit: number }): void {
-      select();
-      memory.write64(base, value.base);
-      memory.write32(limit, value.limit);
-    },
-    enumerable: true,
-  });
-  const methods = {
-    gpr: (index: number): bigint => (select(), state.gpr(index)),
-    setGpr: (index: number, value: bigint): void => (select(), state.setGpr(index, BigInt.asUintN(64, value))),
-    segment: (index: number): Segment => {
-      select();
-      return { selector: state.selector(index), base: state.base(index), limit: state.limit(index), access: state.access(index) };
-    },
-    setSegment: (index: number, s: Segment): void => {
+    setSegment(index: number, s: Segment): void {
       select();
       state.setSegment(index, s.selector, s.base, s.limit, s.access);
       // CPL is SS.DPL in VMX. SDM Vol. 3, 25.4.1.
       if (index === 2) state.cpl = (s.access >>> 5) & 3;
       changed();
     },
-    dr: (index: number): bigint => (select(), memory.read64(L.DR + 8 * index)),
-    setDr: (index: number, value: bigint): void => {
+    dr(index: number): bigint {
+      select();
+      return memory.read64(L.DR + 8 * index);
+    },
+    setDr(index: number, value: bigint): void {
       select();
       memory.write64(L.DR + 8 * index, value);
       p.debugChanged();
     },
-    msr: (index: number): bigint | undefined => {
+  };
+}
+
+function areaMethods({ p, select }: Access) {
+  return {
+    msr(index: number): bigint | undefined {
       select();
       const at = L.MSR_SLOTS[index];
-      return at === undefined ? undefined : memory.read64(at);
+      return at === undefined ? undefined : p.memory.read64(at);
     },
-    setMsr: (index: number, value: bigint): boolean => {
+    setMsr(index: number, value: bigint): boolean {
       select();
       const at = L.MSR_SLOTS[index];
-      if (at !== undefined) memory.write64(at, value);
+      if (at !== undefined) p.memory.write64(at, value);
       return at !== undefined;
     },
-    xsave: (): Uint8Array => {
+    xsave(): Uint8Array {
       select();
       return saveArea(p);
     },
-    setXsave: (area: Uint8Array): void => {
+    setXsave(area: Uint8Array): void {
       select();
       restoreArea(p, area);
     },
   };
-  return Object.defineProperties(methods, {
-    rip: slot(L.RIP, false),
-    rflags: {
-      get: () => (select(), BigInt(state.rflags)),
-      set: (value: bigint) => {
-        select();
-        state.rflags = Number(value & 0xffff_ffffn);
-        changed();
-      },
-      enumerable: true,
+}
+
+function properties(access: Access): PropertyDescriptorMap {
+  return {
+    rip: slot(access, L.RIP, false),
+    rflags: flags(access),
+    cr0: slot(access, L.CR0, true),
+    cr2: slot(access, L.CR2, false),
+    cr3: slot(access, L.CR3, true),
+    cr4: slot(access, L.CR4, true),
+    efer: slot(access, L.EFER, true),
+    xcr0: slot(access, L.XCR0, false),
+    cr8: word(access, L.CR8),
+    interruptibility: word(access, L.INTERRUPTIBILITY),
+    activity: word(access, L.ACTIVITY),
+    gdtr: table(access, L.GDTR_BASE, L.GDTR_LIMIT),
+    idtr: table(access, L.IDTR_BASE, L.IDTR_LIMIT),
+  };
+}
+
+function slot({ p, select, changed }: Access, address: number, mode: boolean): PropertyDescriptor {
+  return {
+    get(): bigint {
+      select();
+      return p.memory.read64(address);
     },
-    cr0: slot(L.CR0, true),
-    cr2: slot(L.CR2, false),
-    cr3: slot(L.CR3, true),
-    cr4: slot(L.CR4, true),
-    efer: slot(L.EFER, true),
-    xcr0: slot(L.XCR0, false),
-    cr8: number(L.CR8),
-    interruptibility: number(L.INTERRUPTIBILITY),
-    activity: number(L.ACTIVITY),
-    gdtr: table(L.GDTR_BASE, L.GDTR_LIMIT),
-    idtr: table(L.IDTR_BASE, L.IDTR_LIMIT),
-  }) as unknown as Registers;
+    set(value: bigint): void {
+      select();
+      p.memory.write64(address, BigInt.asUintN(64, value));
+      if (mode) changed();
+    },
+    enumerable: true,
+  };
+}
+
+function word({ p, select }: Access, address: number): PropertyDescriptor {
+  return {
+    get(): number {
+      select();
+      return p.memory.read32(address);
+    },
+    set(value: number): void {
+      select();
+      p.memory.write32(address, value);
+    },
+    enumerable: true,
+  };
+}
+
+function flags({ p, select, changed }: Access): PropertyDescriptor {
+  return {
+    get(): bigint {
+      select();
+      return BigInt(p.state.rflags);
+    },
+    set(value: bigint): void {
+      select();
+      p.state.rflags = Number(value & 0xffff_ffffn);
+      changed();
+    },
+    enumerable: true,
+  };
+}
+
+function table({ p, select }: Access, base: number, limit: number): PropertyDescriptor {
+  return {
+    get(): { base: bigint; limit: number } {
+      select();
+      return { base: p.memory.read64(base), limit: p.memory.read32(limit) };
+    },
+    set(value: { base: bigint; limit: number }): void {
+      select();
+      p.memory.write64(base, value.base);
+      p.memory.write32(limit, value.limit);
+    },
+    enumerable: true,
+  };
 }
 
 function saveArea(p: Processor): Uint8Array {

@@ -3,7 +3,14 @@ import * as L from '../layout.ts';
 import { EVENT_TYPE, type GuestEvent } from '../event.ts';
 import type { Processor } from '../processor.ts';
 import {
-  accessOf, baseOf, type Descriptor, enterCode, isLongCode, limitOf, markAccessed, readDescriptor,
+  accessOf,
+  baseOf,
+  type Descriptor,
+  enterCode,
+  isLongCode,
+  limitOf,
+  markAccessed,
+  readDescriptor,
 } from './descriptor.ts';
 
 const VM = 0x20000;
@@ -13,10 +20,11 @@ const IF = 0x200;
 const TF = 0x100;
 const AC = 0x40000;
 
-/** Deliver one event through the IDT. SDM Vol. 3, 6.12 and 6.14. Throws GuestFault or GuestExit with nothing changed. */
+/** Deliver one event through the IDT, SDM Vol. 3, 6.12 and 6.14. Throws with nothing changed. */
 export function deliver(p: Processor, event: GuestEvent): void {
   const { state } = p;
-  const isSoftware = event.type === 'soft-interrupt' || event.type === 'soft-exception' || event.type === 'privileged-exception';
+  const isSoftware =
+    event.type === 'soft-interrupt' || event.type === 'soft-exception' || event.type === 'privileged-exception';
   const returnRip = isSoftware ? state.rip + BigInt(event.length) : state.rip;
   if (!state.protectedMode) deliverReal(p, event.vector, returnRip);
   else if (state.longMode) deliverLong(p, event, isSoftware, returnRip);
@@ -70,7 +78,8 @@ function readGate(p: Processor, event: GuestEvent, isSoftware: boolean, size: 8 
     const high = p.read(at + 4n, 4);
     const type = (high >>> 8) & 31;
     const dpl = (high >>> 13) & 3;
-    const allowed = size === 16 ? type === 14 || type === 15 : type === 5 || type === 6 || type === 7 || type === 14 || type === 15;
+    const allowed =
+      size === 16 ? type === 14 || type === 15 : type === 5 || type === 6 || type === 7 || type === 14 || type === 15;
     if (!allowed) throw new GuestFault(VECTOR.GP, error);
     if (isSoftware && event.type !== 'privileged-exception' && dpl < state.cpl) throw new GuestFault(VECTOR.GP, error);
     if ((high & 0x8000) === 0) throw new GuestFault(VECTOR.NP, error);
@@ -138,7 +147,13 @@ function tssStack64(p: Processor, offset: number, external: number): bigint {
 }
 
 /** Write 64-bit words upwards from `bottom` with the rights of the new privilege level. */
-function pushFrame(p: Processor, bottom: bigint, words: readonly bigint[], cpl: number, refused: number | undefined): void {
+function pushFrame(
+  p: Processor,
+  bottom: bigint,
+  words: readonly bigint[],
+  cpl: number,
+  refused: number | undefined,
+): void {
   if (refused !== undefined) throw new GuestFault(VECTOR.SS, refused);
   const write = (): void => {
     p.probeWrite(bottom, 8);
@@ -202,7 +217,13 @@ function setStackPointer(p: Processor, top: bigint): void {
 
 /** Push `words` (first pushed first) so that the last lies at `top`. */
 function writeStack(
-  p: Processor, base: bigint, top: bigint, words: readonly bigint[], size: number, cpl: number, how: { limitCheck: boolean },
+  p: Processor,
+  base: bigint,
+  top: bigint,
+  words: readonly bigint[],
+  size: number,
+  cpl: number,
+  how: { limitCheck: boolean },
 ): void {
   const addressOf = (i: number): bigint => {
     const offset = top + BigInt(size * (words.length - 1 - i));
@@ -261,7 +282,10 @@ export function tssStack(p: Processor, cpl: number, external: number): { selecto
 }
 
 export function checkInnerStack(
-  p: Processor, selector: number, cpl: number, external: number,
+  p: Processor,
+  selector: number,
+  cpl: number,
+  external: number,
 ): { base: bigint; limit: number; access: number } {
   const error = (selector & 0xfffc) | external;
   if ((selector & 0xfffc) === 0) throw new GuestFault(VECTOR.TS, external);
@@ -276,7 +300,8 @@ export function checkInnerStack(
 /** A task gate always exits in VMX non-root operation; source 3 is the IDT. SDM Vol. 3, Table 28-2. */
 function taskGateExit(p: Processor, selector: number, event: GuestEvent): GuestExit {
   void p;
-  const info = (0x80000000 | (EVENT_TYPE[event.type] << 8) | event.vector | (event.error === undefined ? 0 : 0x800)) >>> 0;
+  const info =
+    (0x80000000 | (EVENT_TYPE[event.type] << 8) | event.vector | (event.error === undefined ? 0 : 0x800)) >>> 0;
   return new GuestExit(
     vmExit({
       reason: 9,

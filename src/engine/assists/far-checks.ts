@@ -1,10 +1,7 @@
-
 import { GuestExit, GuestFault, VECTOR, vmExit } from '../fault.ts';
 import type { Processor } from '../processor.ts';
-import { isCanonical, } from './deliver.ts';
-import {
-  checkSegment, type Descriptor, enterCode, isLongCode, limitOf, readDescriptor, 
-} from './descriptor.ts';
+import { isCanonical } from './deliver.ts';
+import { checkSegment, type Descriptor, enterCode, isLongCode, limitOf, readDescriptor } from './descriptor.ts';
 
 /** Real-address or virtual-8086 mode: selectors are not checked. */
 export function isReal(p: Processor): boolean {
@@ -57,9 +54,7 @@ export function leaveTo(
   const cpl = to.selector & 3;
   const code64 = state.longMode && isLongCode(to.code);
   const nullStack = (to.ss & 0xfffc) === 0 && code64 && cpl !== 3 && (to.ss & 3) === cpl;
-  const ss = nullStack
-    ? { base: 0n, limit: 0, access: 0x10000 | (cpl << 5) }
-    : checkSegment(p, 2, to.ss, cpl);
+  const ss = nullStack ? { base: 0n, limit: 0, access: 0x10000 | (cpl << 5) } : checkSegment(p, 2, to.ss, cpl);
   enterCode(p, to.selector, to.code, cpl);
   state.setSegment(2, to.ss, ss.base, ss.limit, ss.access);
   const mask = code64 ? 0xffff_ffff_ffff_ffffn : (ss.access & 0x4000) !== 0 ? 0xffff_ffffn : 0xffffn;
@@ -74,4 +69,3 @@ export function leaveTo(
     }
   }
 }
-

@@ -1,12 +1,9 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
-import { GuestFault, VECTOR, } from '../fault.ts';
+import { GuestFault, VECTOR } from '../fault.ts';
 import type { Processor } from '../processor.ts';
 import { checkInnerStack, tssStack } from './deliver.ts';
-import {type Descriptor, enterCode, isLongCode, readDescriptor, readUpperHalf,
-} from './descriptor.ts';
-import {
-  type Assist, operandAddress, peekStack, popBytes, push, ripAfter, 
-} from './operand.ts';
+import { type Descriptor, enterCode, isLongCode, readDescriptor, readUpperHalf } from './descriptor.ts';
+import { type Assist, operandAddress, peekStack, popBytes, push, ripAfter } from './operand.ts';
 import { checkOffset, checkReturnCode, isReal, leaveTo, loadRealCode, taskSwitchExit } from './far-checks.ts';
 
 interface FarTarget {
@@ -22,7 +19,8 @@ function farTarget(p: Processor, d: DecodedInstruction): FarTarget {
   if (operand?.kind === 'far') return { selector: operand.selector, offset: BigInt(operand.offset), size };
   const bytes = p.readBytes(operandAddress(p, d, size + 2, false), size + 2);
   const view = new DataView(bytes.buffer);
-  const offset = size === 8 ? view.getBigUint64(0, true) : BigInt(size === 4 ? view.getUint32(0, true) : view.getUint16(0, true));
+  const offset =
+    size === 8 ? view.getBigUint64(0, true) : BigInt(size === 4 ? view.getUint32(0, true) : view.getUint16(0, true));
   return { selector: view.getUint16(size, true), offset, size };
 }
 
@@ -81,14 +79,17 @@ function farToProtected(p: Processor, d: DecodedInstruction, to: FarTarget, call
   if (descriptor.dpl < state.cpl || descriptor.dpl < rpl) throw new GuestFault(VECTOR.GP, error);
   switch (descriptor.type) {
     case 4:
-    case 12: throughGate(p, d, to.selector, descriptor, call); return;
+    case 12:
+      throughGate(p, d, to.selector, descriptor, call);
+      return;
     case 5:
     case 1:
     case 9:
       if (state.longMode) break;
       if (!descriptor.present) throw new GuestFault(VECTOR.NP, error);
       throw taskSwitchExit(to.selector, call ? 0 : 2, d.length, descriptor);
-    default: break;
+    default:
+      break;
   }
   throw new GuestFault(VECTOR.GP, error);
 }
@@ -169,7 +170,13 @@ function callInner(
 }
 
 function writeWords(
-  p: Processor, base: bigint, top: bigint, mask: bigint, words: readonly bigint[], size: number, cpl: number,
+  p: Processor,
+  base: bigint,
+  top: bigint,
+  mask: bigint,
+  words: readonly bigint[],
+  size: number,
+  cpl: number,
 ): void {
   const old = p.state.cpl;
   p.state.cpl = cpl;

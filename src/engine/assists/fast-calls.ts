@@ -1,11 +1,8 @@
-
-import { GuestFault, VECTOR, } from '../fault.ts';
+import { GuestFault, VECTOR } from '../fault.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
-import { isCanonical, } from './deliver.ts';
-import {
-  type Assist, ripAfter, 
-} from './operand.ts';
+import { isCanonical } from './deliver.ts';
+import { type Assist, ripAfter } from './operand.ts';
 
 const RF = 0x10000;
 const VM = 0x20000;

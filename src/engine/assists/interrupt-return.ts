@@ -1,12 +1,9 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
-import { GuestFault, VECTOR, } from '../fault.ts';
+import { GuestFault, VECTOR } from '../fault.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
-import {enterCode, 
-} from './descriptor.ts';
-import {
-  type Assist, peekStack, popBytes, 
-} from './operand.ts';
+import { enterCode } from './descriptor.ts';
+import { type Assist, peekStack, popBytes } from './operand.ts';
 import { checkOffset, checkReturnCode, isReal, leaveTo, loadRealCode, taskSwitchExit } from './far-checks.ts';
 
 const RF = 0x10000;

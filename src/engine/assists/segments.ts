@@ -3,9 +3,26 @@ import { GuestFault, VECTOR } from '../fault.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import { isCanonical } from './deliver.ts';
-import { accessOf, baseOf, type Descriptor, limitOf, loadSegment, readDescriptor, readUpperHalf, setBusy } from './descriptor.ts';
 import {
-  type Assist, operandAddress, type Outcome, peekStack, popBytes, push, readOperand, stackOperandSize, writeOperand,
+  accessOf,
+  baseOf,
+  type Descriptor,
+  limitOf,
+  loadSegment,
+  readDescriptor,
+  readUpperHalf,
+  setBusy,
+} from './descriptor.ts';
+import {
+  type Assist,
+  operandAddress,
+  type Outcome,
+  peekStack,
+  popBytes,
+  push,
+  readOperand,
+  stackOperandSize,
+  writeOperand,
 } from './operand.ts';
 
 /** The segment register an operand names. */
@@ -63,7 +80,8 @@ const loadFarPointer =
     const bytes = p.readBytes(operandAddress(p, d, size + 2, false), size + 2);
     const view = new DataView(bytes.buffer);
     const selector = view.getUint16(size, true);
-    const offset = size === 8 ? view.getBigUint64(0, true) : BigInt(size === 4 ? view.getUint32(0, true) : view.getUint16(0, true));
+    const offset =
+      size === 8 ? view.getBigUint64(0, true) : BigInt(size === 4 ? view.getUint32(0, true) : view.getUint16(0, true));
     loadSegment(p, segment, selector);
     writeOperand(p, d, 0, offset);
     p.modeChanged();
@@ -192,7 +210,10 @@ const askDescriptor =
     const descriptor = visibleDescriptor(p, selector);
     const long = p.state.longMode;
     const types = name === 'lar' ? (long ? LAR_TYPES_LONG : LAR_TYPES) : long ? LSL_TYPES_LONG : LSL_TYPES;
-    const ok = descriptor !== undefined && (descriptor.isSegment || types.has(descriptor.type)) && reachable(p, selector, descriptor);
+    const ok =
+      descriptor !== undefined &&
+      (descriptor.isSegment || types.has(descriptor.type)) &&
+      reachable(p, selector, descriptor);
     if (ok) writeOperand(p, d, 0, BigInt(name === 'lar' ? (descriptor.high & 0xffff00) >>> 0 : limitOf(descriptor)));
     p.state.setStatus(ok ? 0x40 : 0, 0x40);
     return 'next';

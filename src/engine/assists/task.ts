@@ -24,16 +24,26 @@ interface TaskLayout {
   readonly length: number;
 }
 
-const TSS32: TaskLayout = { word: 4, ip: 0x20, flags: 0x24, registers: 0x28, segments: 0x48, ldt: 0x60, cr3: 0x1c, length: 104 };
+const TSS32: TaskLayout = {
+  word: 4,
+  ip: 0x20,
+  flags: 0x24,
+  registers: 0x28,
+  segments: 0x48,
+  ldt: 0x60,
+  cr3: 0x1c,
+  length: 104,
+};
 const TSS16: TaskLayout = { word: 2, ip: 14, flags: 16, registers: 18, segments: 34, ldt: 42, length: 44 };
 
-/** Task switch, SDM Vol. 3, 8.3; what KVM does for the guest on a task-switch exit. rip is already past the instruction. */
+/** Task switch, SDM Vol. 3, 8.3, as KVM does it on a task-switch exit. rip is already past the instruction. */
 export function switchTask(p: Processor, selector: number, source: number, errorCode: number | undefined): void {
   const error = selector & 0xfffc;
   const target = readDescriptor(p, selector, source === TASK_SOURCE.iret ? VECTOR.TS : VECTOR.GP);
   const busy = (target.type & 2) !== 0;
   const isTask = !target.isSegment && (target.type & ~0xa) === 1;
-  if (!isTask || busy !== (source === TASK_SOURCE.iret)) throw new GuestFault(source === TASK_SOURCE.iret ? VECTOR.TS : VECTOR.GP, error);
+  if (!isTask || busy !== (source === TASK_SOURCE.iret))
+    throw new GuestFault(source === TASK_SOURCE.iret ? VECTOR.TS : VECTOR.GP, error);
   if (!target.present) throw new GuestFault(VECTOR.NP, error);
   const to = (target.type & 8) !== 0 ? TSS32 : TSS16;
   if (limitOf(target) < to.length - 1) throw new GuestFault(VECTOR.TS, error);
@@ -70,7 +80,9 @@ function loadTask(
   const get = (offset: number): bigint => p.readValue(base + BigInt(offset), to.word);
   if (how.nested) p.writeValue(base, 2, BigInt(how.oldSelector));
   const registers = Array.from({ length: 8 }, (_, i) => get(to.registers + i * to.word));
-  const selectors = SEGMENT_ORDER.map((i) => (to.word === 2 && i > 3 ? 0 : Number(p.readValue(base + BigInt(to.segments + i * to.word), 2))));
+  const selectors = SEGMENT_ORDER.map((i) =>
+    to.word === 2 && i > 3 ? 0 : Number(p.readValue(base + BigInt(to.segments + i * to.word), 2)),
+  );
   const ldt = Number(p.readValue(base + BigInt(to.ldt), 2));
   const ip = get(to.ip);
   const flags = Number(get(to.flags));

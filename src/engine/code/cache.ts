@@ -35,7 +35,19 @@ export interface AssistSite {
 /** Handlers that leave their rare cases to the assist of the same name. */
 const FALLS_BACK = new Set(['cli', 'sti']);
 
-const TERMINATORS = new Set(['jmp', 'ret', 'retf', 'iret', 'iretd', 'iretq', 'ud2', 'sysret', 'sysretq', 'sysexit', 'sysexitq']);
+const TERMINATORS = new Set([
+  'jmp',
+  'ret',
+  'retf',
+  'iret',
+  'iretd',
+  'iretq',
+  'ud2',
+  'sysret',
+  'sysretq',
+  'sysexit',
+  'sysexitq',
+]);
 
 /** Keeps decoded code by host page and mode, and forgets it when its bytes change. */
 export class CodeCache {
@@ -52,6 +64,9 @@ export class CodeCache {
   private readonly gotoSlot: number;
   private readonly assistSlot: number;
   private readonly crossingSlot: number;
+  private readonly checkSlot: number;
+  /** Page offsets at which instructions are decoded behind a check for a debugger's breakpoint. */
+  private readonly checked = new Uint8Array(4096);
   /** Instructions decoded since the start, for statistics. */
   decoded = 0;
 
@@ -68,6 +83,7 @@ export class CodeCache {
     this.gotoSlot = this.slotOf('goto::');
     this.assistSlot = this.slotOf('assist::');
     this.crossingSlot = this.slotOf('crossing::');
+    this.checkSlot = this.slotOf('check::');
   }
 
   private slotOf(key: string): number {
@@ -93,7 +109,13 @@ export class CodeCache {
     this.free += TABLE_BYTES;
     this.memory.u32.fill(0, table >>> 2, (table + TABLE_BYTES) >>> 2);
     const page = {
-      hostPage, mode, table, records: [], chunks: new Uint8Array(4096 >>> CHUNK_SHIFT), pending: new Map(), crossings: new Map(),
+      hostPage,
+      mode,
+      table,
+      records: [],
+      chunks: new Uint8Array(4096 >>> CHUNK_SHIFT),
+      pending: new Map(),
+      crossings: new Map(),
     };
     list.push(page);
     return page;
@@ -106,6 +128,13 @@ export class CodeCache {
     this.sites.clear();
     this.free = L.CODE_ARENA;
     this.onFlush();
+  }
+
+  /** Check for breakpoints at these page offsets too. */
+  check(offsets: readonly number[]): void {
+    if (offsets.every((offset) => this.checked[offset] === 1)) return;
+    for (const offset of offsets) this.checked[offset] = 1;
+    this.flush();
   }
 
   /** Memory changed wholesale. */
@@ -121,7 +150,7 @@ export class CodeCache {
 
   /** Room for a whole block must exist before decoding starts; otherwise the caller flushes. */
   hasRoom(): boolean {
-    return this.free + (BLOCK_LIMIT + 4) * L.RECORD <= L.CODE_ARENA + L.CODE_ARENA_SIZE;
+    return this.free + (2 * BLOCK_LIMIT + 4) * L.RECORD <= L.CODE_ARENA + L.CODE_ARENA_SIZE;
   }
 
   site(record: number): AssistSite {
@@ -147,16 +176,18 @@ export class CodeCache {
         this.memory.view.setUint32(at + L.R_TARGET, known, true);
         return first;
       }
+      const isChecked = this.checked[offset] === 1;
+      if (isChecked) this.enter(page, offset, this.pseudo(page, offset, this.checkSlot));
       const window = this.memory.u8.subarray(base + offset, Math.min(base + offset + 15, base + 4096));
       const d = decodeInstruction(window, bits, BigInt(offset));
       if (d === 'more') {
         const at = this.pseudo(page, offset, this.crossingSlot);
-        this.enter(page, offset, at);
+        if (!isChecked) this.enter(page, offset, at);
         this.mark(page, offset, 4096 - offset);
         return first;
       }
       const at = this.allocate(page);
-      this.enter(page, offset, at);
+      if (!isChecked) this.enter(page, offset, at);
       this.decoded++;
       if (d === 'invalid') {
         this.writeAssist(at, offset, 'undefined', undefined);

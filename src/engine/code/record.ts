@@ -22,7 +22,13 @@ function addressSlot(register: number): number {
 }
 
 /** Write the record at `at` for instruction `d` at page offset `offset` (decoded with rip = offset). */
-export function writeRecord(memory: EngineMemory, at: number, d: DecodedInstruction, offset: number, handler: number): void {
+export function writeRecord(
+  memory: EngineMemory,
+  at: number,
+  d: DecodedInstruction,
+  offset: number,
+  handler: number,
+): void {
   const { view, u8 } = memory;
   u8.fill(0, at, at + L.RECORD);
   view.setUint16(at + L.R_HANDLER, handler, true);

@@ -27,15 +27,22 @@ function bitTest(name: BitChange): Meaning[] {
     const low = m.and(position, m.num(size, bits - 1));
     const mask = m.shl(m.num(size, 1), low);
     const farIndex = target.kind !== 'r' && index.kind === 'r';
-    const result = farIndex
-      ? testInMemory(m, name, target, position, mask, size)
-      : testInPlace(m, name, target, mask);
+    const result = farIndex ? testInMemory(m, name, target, position, mask, size) : testInPlace(m, name, target, mask);
     setCarry(m, m.eqz(m.eqz(m.and(result, mask))));
     m.next();
   };
   return [
     { name, operands: ['rm', 'r'], sizes: SAME_2_NO_BYTE, emit },
-    { name, operands: ['rm', 'i'], sizes: [[2, 1], [4, 1], [8, 1]], emit },
+    {
+      name,
+      operands: ['rm', 'i'],
+      sizes: [
+        [2, 1],
+        [4, 1],
+        [8, 1],
+      ],
+      emit,
+    },
   ];
 }
 
@@ -98,7 +105,7 @@ const populationCount: Meaning = {
   name: 'popcnt',
   operands: ['r', 'rm'],
   sizes: SAME_2_NO_BYTE,
-  emit: (m, [to, from], [size]) => {
+  emit: (m, [to, from], [_size]) => {
     const value = from.read();
     to.write(m.popcnt(value));
     const no = m.i32(0);
@@ -107,8 +114,14 @@ const populationCount: Meaning = {
   },
 };
 
-const BMI: readonly (readonly Size[])[] = [[4, 4], [8, 8]];
-const BMI_3: readonly (readonly Size[])[] = [[4, 4, 4], [8, 8, 8]];
+const BMI: readonly (readonly Size[])[] = [
+  [4, 4],
+  [8, 8],
+];
+const BMI_3: readonly (readonly Size[])[] = [
+  [4, 4, 4],
+  [8, 8, 8],
+];
 
 const andNot: Meaning = {
   name: 'andn',
@@ -130,7 +143,11 @@ function lowestBit(name: 'blsi' | 'blsr' | 'blsmsk'): Meaning {
     emit: (m, [to, from], [size]) => {
       const value = from.read();
       const less = m.sub(value, m.num(size, 1));
-      const result = { blsi: () => m.and(m.neg(value), value), blsr: () => m.and(less, value), blsmsk: () => m.xor(less, value) }[name]();
+      const result = {
+        blsi: () => m.and(m.neg(value), value),
+        blsr: () => m.and(less, value),
+        blsmsk: () => m.xor(less, value),
+      }[name]();
       to.write(result);
       const carry = name === 'blsi' ? m.eqz(m.eqz(value)) : m.eqz(value);
       m.resultFlags(result, size, carry, m.i32(0));
@@ -261,7 +278,13 @@ function addWithOneFlag(name: 'adcx' | 'adox'): Meaning {
 const crc32: Meaning = {
   name: 'crc32',
   operands: ['r', 'rm'],
-  sizes: [[4, 1], [4, 2], [4, 4], [8, 1], [8, 8]],
+  sizes: [
+    [4, 1],
+    [4, 2],
+    [4, 4],
+    [8, 1],
+    [8, 8],
+  ],
   emit: (m, [to, from], [, fromSize]) => {
     const value = m.extendU(from.read());
     const state = m.variable('i64', m.xor(m.and(m.extendU(to.read()), m.i64(0xffffffffn)), value));

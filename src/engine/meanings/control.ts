@@ -126,6 +126,16 @@ const pseudo: Meaning[] = [
     emit: (m) => m.result(m.call(FN.assist, [m.field(L.R_TARGET, 4), m.record], 'i32')),
   },
   {
+    // Stands before an instruction that may have a debugger's breakpoint.
+    name: 'check',
+    operands: [],
+    sizes: [[]],
+    emit: (m) => {
+      m.refundTick();
+      m.result(m.call(FN.assist, [m.i32(ASSIST_CHECK), m.record], 'i32'));
+    },
+  },
+  {
     // Like `assist`, but a pseudo-instruction.
     name: 'crossing',
     operands: [],
@@ -137,6 +147,8 @@ const pseudo: Meaning[] = [
   },
 ];
 
+/** Assist number of the check for a debugger's breakpoint. */
+export const ASSIST_CHECK = 4;
 /** Assist number that means: the routine is named by the record's site. */
 export const ASSIST_BY_SITE = 2;
 /** Fixed number of the assist that enters an instruction lying on two pages. */

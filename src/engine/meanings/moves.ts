@@ -29,7 +29,11 @@ function extend(name: string, sizes: readonly (readonly Size[])[], signed: boole
 const loadAddress: Meaning = {
   name: 'lea',
   operands: ['r', 'm'],
-  sizes: [[2, 0 as Size], [4, 0 as Size], [8, 0 as Size]],
+  sizes: [
+    [2, 0 as Size],
+    [4, 0 as Size],
+    [8, 0 as Size],
+  ],
   emit: (m, [to, from], [size]) => {
     to.write(m.fit(m.effectiveAddress(from.kind), size));
     m.next();
@@ -211,9 +215,40 @@ const translateByte: Meaning = {
 
 export const MOVES: readonly Meaning[] = [
   ...move,
-  extend('movzx', [[2, 1], [4, 1], [8, 1], [4, 2], [8, 2], [2, 2]], false),
-  extend('movsx', [[2, 1], [4, 1], [8, 1], [4, 2], [8, 2], [2, 2]], true),
-  extend('movsxd', [[8, 4], [4, 4], [2, 4], [2, 2]], true),
+  extend(
+    'movzx',
+    [
+      [2, 1],
+      [4, 1],
+      [8, 1],
+      [4, 2],
+      [8, 2],
+      [2, 2],
+    ],
+    false,
+  ),
+  extend(
+    'movsx',
+    [
+      [2, 1],
+      [4, 1],
+      [8, 1],
+      [4, 2],
+      [8, 2],
+      [2, 2],
+    ],
+    true,
+  ),
+  extend(
+    'movsxd',
+    [
+      [8, 4],
+      [4, 4],
+      [2, 4],
+      [2, 2],
+    ],
+    true,
+  ),
   loadAddress,
   exchange,
   byteSwap,
@@ -231,5 +266,25 @@ export const MOVES: readonly Meaning[] = [
   leave(true),
   leave(false),
   translateByte,
-  ...['nop', 'fnop', 'endbr64', 'endbr32', 'lfence', 'mfence', 'sfence', 'prefetcht0', 'prefetcht1', 'prefetcht2', 'prefetchnta', 'prefetchw', 'prefetch', 'prefetchwt1', 'reservednop', 'clflush', 'clflushopt', 'clwb', 'cldemote'].flatMap(nothing),
+  ...[
+    'nop',
+    'fnop',
+    'endbr64',
+    'endbr32',
+    'lfence',
+    'mfence',
+    'sfence',
+    'prefetcht0',
+    'prefetcht1',
+    'prefetcht2',
+    'prefetchnta',
+    'prefetchw',
+    'prefetch',
+    'prefetchwt1',
+    'reservednop',
+    'clflush',
+    'clflushopt',
+    'clwb',
+    'cldemote',
+  ].flatMap(nothing),
 ];

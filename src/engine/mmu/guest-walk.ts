@@ -114,7 +114,8 @@ export class GuestWalk {
       this.trail?.push((BigInt(entryHigh) << 32n) | BigInt(entryLow));
       if ((entryLow & 1) === 0) return this.fault(want, 0);
       const leaf = level === 1 || (level < 4 && (entryLow & LARGE) !== 0 && host >= 0);
-      if (this.reservedBits(mode, entryLow, entryHigh, level, levels, leaf)) return this.fault(want, PF.present | PF.reserved);
+      if (this.reservedBits(mode, entryLow, entryHigh, level, levels, leaf))
+        return this.fault(want, PF.present | PF.reserved);
       if (host >= 0) {
         writable &&= (entryLow & 2) !== 0;
         user &&= (entryLow & 4) !== 0;
@@ -234,7 +235,14 @@ export class GuestWalk {
     return !want.write || writable || !mode.writeProtect;
   }
 
-  private reservedBits(mode: PagingMode, low: number, high: number, level: number, levels: number, leaf: boolean): boolean {
+  private reservedBits(
+    mode: PagingMode,
+    low: number,
+    high: number,
+    level: number,
+    levels: number,
+    leaf: boolean,
+  ): boolean {
     const above = mode.physicalBits - 32;
     if ((high & 0xfffff & ~((1 << above) - 1)) !== 0) return true;
     if (high >>> 31 !== 0 && !mode.noExecute) return true;
@@ -259,9 +267,13 @@ export type Want = { write: boolean; fetch: boolean; user: boolean; implicit: bo
 
 function tableIndex(low: number, high: number, level: number): number {
   switch (level) {
-    case 1: return (low >>> 12) & 511;
-    case 2: return (low >>> 21) & 511;
-    case 3: return ((low >>> 30) | (high << 2)) & 511;
-    default: return (high >>> 7) & 511;
+    case 1:
+      return (low >>> 12) & 511;
+    case 2:
+      return (low >>> 21) & 511;
+    case 3:
+      return ((low >>> 30) | (high << 2)) & 511;
+    default:
+      return (high >>> 7) & 511;
   }
 }

@@ -20,6 +20,9 @@ export interface MmuClient {
   setContext(context: bigint): void;
 }
 
+/** Room in the bounce buffer. */
+const BOUNCE_BYTES = 64;
+
 interface Piece {
   /** Engine address, or -1 for memory-mapped. */
   host: number;
@@ -38,9 +41,9 @@ export class Mmu extends Tlb {
   private readonly client: MmuClient;
   private pending: Piece[] = [];
   private readonly want: Want = { write: false, fetch: false, user: false, implicit: false, quiet: false };
-  /** Set by a debugger: linear pages whose accesses must always come here. */
-  watchedPages: ReadonlySet<string> | undefined;
-  /** Set by a debugger: called for every access on a watched page. */
+  /** Linear pages (number modulo 2^32) with data breakpoints or watchpoints: never in the TLB. */
+  watchedPages: ReadonlySet<number> | undefined;
+  /** Called for every access to a watched page, before it is known to succeed. */
   onWatched: ((low: number, high: number, size: number, access: number) => void) | undefined;
 
   constructor(memory: EngineMemory, eptWords: Uint32Array, client: MmuClient) {
@@ -57,7 +60,10 @@ export class Mmu extends Tlb {
     const size = wanted & 0xff;
     const access = wanted >>> 8;
     const offset = low & 0xfff;
-    if (this.watchedPages !== undefined) this.noticeWatched(low, high, size, access);
+    if (this.watchedPages !== undefined && this.isWatched(low, high, size)) {
+      this.onWatched?.(low, high, size, access);
+      if (offset + size <= 4096) return this.onWatchedPage(low, high, size, access);
+    }
     if (offset + size <= 4096) return this.inOnePage(low, high, size, access);
     return this.acrossPages(low, high, size, access);
   }
@@ -66,7 +72,8 @@ export class Mmu extends Tlb {
     const page = this.page(low, high, size, access);
     if (page >= 0) {
       const address = L.HOST_MEMORY + page + (low & 0xfff);
-      if (access === ACCESS.read || ((this.flags[page >>> 12] as number) & (PAGE.code | PAGE.table)) === 0) return address;
+      if (access === ACCESS.read || ((this.flags[page >>> 12] as number) & (PAGE.code | PAGE.table)) === 0)
+        return address;
       this.memory.u8.copyWithin(L.BOUNCE, address, address + size);
       this.pending = [{ host: address, gpa: 0, from: 0, length: size }];
       return L.BOUNCE;
@@ -75,10 +82,26 @@ export class Mmu extends Tlb {
     return 0;
   }
 
+  private isWatched(low: number, high: number, size: number): boolean {
+    if (this.watchedPages === undefined) return false;
+    const page = ((low >>> 12) | (high << 20)) >>> 0;
+    if (this.watchedPages.has(page)) return true;
+    return (low & 0xfff) + size > 4096 && this.watchedPages.has((page + 1) >>> 0);
+  }
+
+  /** By the bounce buffer, so that string instructions go element by element and each is noticed. */
+  private onWatchedPage(low: number, high: number, size: number, access: number): number {
+    const address = this.inOnePage(low, high, size, access);
+    if (address === 0 || address === L.BOUNCE || size > BOUNCE_BYTES) return address;
+    this.memory.u8.copyWithin(L.BOUNCE, address, address + size);
+    if (access !== ACCESS.read) this.pending = [{ host: address, gpa: 0, from: 0, length: size }];
+    return L.BOUNCE;
+  }
+
   private acrossPages(low: number, high: number, size: number, access: number): number {
     const first = 4096 - (low & 0xfff);
     const nextLow = (low + first) >>> 0;
-    const nextHigh = nextLow < (low >>> 0) && this.mode.long ? (high + 1) >>> 0 : high;
+    const nextHigh = nextLow < low >>> 0 && this.mode.long ? (high + 1) >>> 0 : high;
     const pageA = this.page(low, high, first, access);
     const gpaA = this.guest.gpa;
     if (pageA < 0 && pageA !== MMIO) return 0;
@@ -203,14 +226,24 @@ export class Mmu extends Tlb {
     }
     if (outcome === 'exit') return this.refuse(low, high, this.guest.refusedGpa, EPT_ACCESS_KIND.read, 'table', 8);
     if (this.guest.conflicts.length > 0 && this.settleConflicts()) return this.page(low, high, size, access);
-    const kind = want.fetch ? EPT_ACCESS_KIND.execute : want.write ? EPT_ACCESS_KIND.read | EPT_ACCESS_KIND.write : EPT_ACCESS_KIND.read;
+    const kind = want.fetch
+      ? EPT_ACCESS_KIND.execute
+      : want.write
+        ? EPT_ACCESS_KIND.read | EPT_ACCESS_KIND.write
+        : EPT_ACCESS_KIND.read;
     const host = this.second.page(this.guest.gpa, kind);
     if (host < 0) {
-      const asked = want.fetch ? EPT_ACCESS_KIND.execute : want.write ? (access === ACCESS.write ? 2 : 3) : EPT_ACCESS_KIND.read;
+      const asked = want.fetch
+        ? EPT_ACCESS_KIND.execute
+        : want.write
+          ? access === ACCESS.write
+            ? 2
+            : 3
+          : EPT_ACCESS_KIND.read;
       return this.refuse(low, high, this.guest.gpa, asked, 'final', size);
     }
     if (want.write) this.flags[host >>> 12] = (this.flags[host >>> 12] as number) | PAGE.dirty;
-    if (!this.system && this.watchedPages === undefined && this.mmioReads === undefined) this.fill(low, high, host, want);
+    if (!this.system && this.mmioReads === undefined && !this.isWatched(low, high, 1)) this.fill(low, high, host, want);
     return host;
   }
 
@@ -223,7 +256,14 @@ export class Mmu extends Tlb {
     return top !== 0 && top !== -1;
   }
 
-  private refuse(low: number, high: number, gpa: number, asked: number, where: 'table' | 'final', size: number): number {
+  private refuse(
+    low: number,
+    high: number,
+    gpa: number,
+    asked: number,
+    where: 'table' | 'final',
+    size: number,
+  ): number {
     const { second } = this;
     if (this.mmioReads !== undefined && where === 'final') return MMIO;
     const linear = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
@@ -245,10 +285,6 @@ export class Mmu extends Tlb {
       guestPhysicalAddress: gpa,
     });
     return FAILED;
-  }
-
-  private noticeWatched(low: number, high: number, size: number, access: number): void {
-    this.onWatched?.(low, high, size, access);
   }
 
   /** Translation for people: no side effects. */
