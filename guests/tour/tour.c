@@ -208,7 +208,7 @@ static void wait_pm(uint32_t pulses) { /* 3.579545 MHz */
 static void see_clocks(void) {
   stop("clocks");
   const uint32_t before = pm_timer();
-  wait_pm(3580);
+  wait_pm(36);
   put(pm_timer() != before ? "PM timer, " : "no PM timer, ");
   /* PIT channel 2, mode 0, gated through port 61: its output rises after 1000 pulses. */
   out8(SYSTEM_B, (uint8_t)((in8(SYSTEM_B) & ~2) | 1));
@@ -225,7 +225,7 @@ static void see_clocks(void) {
   put(format & 2 ? "RTC (24 h), " : "RTC (12 h), ");
   (void)century;
   const uint64_t tsc = rdtsc();
-  wait_pm(358);
+  wait_pm(36);
   done(rdtsc() > tsc ? "TSC: all run" : "TSC stands still!");
 }
 
@@ -239,6 +239,18 @@ static void see_pic(void) {
   done(in8(PIC1 + 1) == 0xff ? "remapped to 20h and 28h, all lines masked" : "mask lost!");
 }
 
+/* Timer pulses in a millisecond. */
+static uint32_t millisecond;
+
+/* Halt until a one-shot timer interrupt. */
+static void sleep(uint32_t milliseconds) {
+  const uint32_t before = seen[VECTOR_TIMER];
+  apic_write(0x320, VECTOR_TIMER);
+  apic_write(0x380, millisecond * milliseconds);
+  while (seen[VECTOR_TIMER] == before) enable_and_halt();
+  apic_write(0x320, 0x10000 | VECTOR_TIMER);
+}
+
 static void see_lapic(void) {
   stop("local APIC");
   x2apic = (cpuid(1).c >> 21) & 1;
@@ -247,17 +259,12 @@ static void see_lapic(void) {
   apic_write(0x3e0, 0xb); /* divide by 1 */
   apic_write(0x320, 0x10000 | VECTOR_TIMER);
   apic_write(0x380, 0xffffffff);
-  wait_pm(3580);
-  const uint32_t millisecond = 0xffffffff - apic_read(0x390);
+  wait_pm(358);
+  millisecond = (0xffffffff - apic_read(0x390)) * 10;
   apic_write(0x320, VECTOR_TIMER | 0x20000); /* periodic */
   apic_write(0x380, millisecond);
   while (seen[VECTOR_TIMER] < 10) enable_and_halt();
-  apic_write(0x320, VECTOR_TIMER); /* one-shot */
-  const uint32_t periodic = seen[VECTOR_TIMER];
-  apic_write(0x380, millisecond);
-  while (seen[VECTOR_TIMER] == periodic) enable_and_halt();
-  apic_write(0x320, 0x10000 | VECTOR_TIMER);
-  apic_write(0x380, 0);
+  sleep(1);
   done("10 periodic interrupts, 1 one-shot");
 }
 
@@ -303,7 +310,7 @@ static void see_hpet(void) {
   }
   write32(HPET + 0x10, 1);
   const uint32_t first = read32(HPET + 0xf0);
-  wait_pm(358);
+  wait_pm(36);
   const uint32_t second = read32(HPET + 0xf0);
   write32(HPET + 0x10, 0);
   put_decimal(((id >> 8) & 31) + 1);
@@ -316,14 +323,23 @@ static uint64_t hypercall(uint64_t number) {
   return result;
 }
 
+static volatile struct {
+  uint32_t version, pad0;
+  uint64_t tsc, time;
+  uint32_t multiplier;
+  int8_t shift;
+  uint8_t flags, pad[2];
+} clock __attribute__((aligned(64)));
+
+/* Nanoseconds, as Linux computes them from the shared page. */
+static uint64_t kvmclock(void) {
+  uint64_t delta = rdtsc() - clock.tsc;
+  if (clock.shift >= 0) delta <<= clock.shift;
+  else delta >>= -clock.shift;
+  return clock.time + (uint64_t)(((unsigned __int128)delta * clock.multiplier) >> 32);
+}
+
 static void see_kvm(void) {
-  static volatile struct {
-    uint32_t version, pad0;
-    uint64_t tsc, time;
-    uint32_t multiplier;
-    int8_t shift;
-    uint8_t flags, pad[2];
-  } clock __attribute__((aligned(64)));
   const struct cpuid id = cpuid(0x40000000);
   stop("KVM");
   if (id.b != 0x4b4d564b || id.c != 0x564b4d56 || id.d != 0x4d) { /* "KVMKVMKVM" */
@@ -331,9 +347,11 @@ static void see_kvm(void) {
     return;
   }
   wrmsr(0x4b564d01, (uint64_t)&clock | 1);
-  const uint64_t before = clock.time;
   const int sane = clock.version != 0 && clock.version % 2 == 0 && clock.multiplier != 0;
-  put(sane && before > 0 ? "kvmclock runs; " : "kvmclock is wrong! ");
+  const uint64_t before = kvmclock();
+  sleep(1);
+  const uint64_t passed = kvmclock() - before;
+  put(sane && passed > 900000 && passed < 1200000 ? "kvmclock runs; " : "kvmclock is wrong! ");
   wrmsr(0x4b564d01, 0);
   put("hypercalls: VAPIC_POLL_IRQ ");
   put_decimal(hypercall(1));
@@ -375,7 +393,7 @@ static uint32_t count_processors(void) {
 static void start_processors(void) {
   for (uint64_t i = 0; i < (uint64_t)(ap_end - ap_start); i++) ((volatile char *)0x8000)[i] = ap_start[i];
   send_ipi(0, 0xc4500); /* INIT to all but us */
-  wait_pm(36000);
+  sleep(10);
   send_ipi(0, 0xc4608); /* SIPI: start at 0x8000 */
   while (finished != processors - 1) pause();
 }

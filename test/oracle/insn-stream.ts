@@ -24,14 +24,16 @@ export interface StreamComparison {
   readonly list: readonly string[];
 }
 
-/** The same rule for a recording: one line per REP instruction, and no notes of the emulator. */
+/** The same rule for a recording: one line per REP and per failed instruction, and no notes of the emulator. */
 export function withoutRepeats(ids: Int32Array, table: Interned): Int32Array {
   const kept = new Int32Array(ids.length);
   let count = 0;
   for (const [i, id] of ids.entries()) {
     const text = table.text(id);
-    const own = text.endsWith(' failed') ? table.id(text.slice(0, -' failed'.length)) : id;
-    if (!text.includes(':')) continue;
+    const failed = text.endsWith(' failed');
+    const own = failed ? table.id(text.slice(0, -' failed'.length)) : id;
+    if (!text.endsWith(')') && !failed) continue;
+    if (failed && own === kept[count - 1]) continue;
     if (i > 0 && own === kept[count - 1] && /:(66 |67 )*f[23] /.test(text)) continue;
     kept[count++] = own;
   }
@@ -140,6 +142,12 @@ function describeGap(gap: Gap, reference: Int32Array, ours: Int32Array, table: I
   ].join('\n');
 }
 
+/** What comes from an instruction on, like `0:4000bc`: a kernel, whatever loaded it. */
+export function since(stream: Int32Array, place: string | undefined, table: Interned): Int32Array {
+  if (place === undefined) return stream;
+  return stream.subarray(stream.findIndex((id) => table.text(id).startsWith(`${place}:`)));
+}
+
 /** Print a comparison for a person. */
 export function showComparison(comparison: StreamComparison): string {
   const { equal, reference, ours, kinds, first, others } = comparison;
@@ -158,7 +166,8 @@ if (process.argv[1]?.endsWith('insn-stream.ts')) {
     process.exit(2);
   }
   const table = new Interned();
-  const reference = withoutRepeats(readInstructions(recording, table, Number(count)), table);
+  const from = process.env['RETROVISOR_FROM'];
+  const reference = since(withoutRepeats(readInstructions(recording, table), table), from, table);
   const ours = ourInstructions(steppedMachine(args), table, Number(count));
   const comparison = compareStreams(reference, ours, table);
   console.log(showComparison(comparison));

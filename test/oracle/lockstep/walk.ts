@@ -220,7 +220,8 @@ export class Lockstep {
   #repeatQemu(before: bigint, behind: bigint, count: number): void {
     const { gdb } = this.#qemu;
     this.#stepTo(before);
-    if (count > 8) {
+    const interruptsOn = (this.#registers.rflags & INTERRUPT_FLAG) !== 0n;
+    if (count > (interruptsOn ? 4096 : 8)) {
       this.#runQemuTo(behind);
       return;
     }

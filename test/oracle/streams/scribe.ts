@@ -1,4 +1,4 @@
-import { Decoder, DecoderOptions } from 'iced-x86';
+import { Decoder, DecoderOptions, FlowControl } from 'iced-x86';
 import { bytesAt, linearIp, modeName, type SteppedMachine } from '../stepped-machine.ts';
 import type { Interned } from './align.ts';
 
@@ -6,6 +6,10 @@ import type { Interned } from './align.ts';
 interface Written {
   readonly id: number;
   readonly repeats: boolean;
+  readonly rip: bigint;
+  readonly length: number;
+  /** Goes on to the next instruction unless it faults. */
+  readonly isStraight: boolean;
 }
 
 /** Our stream, and which of its instructions an interrupt led to. */
@@ -51,6 +55,17 @@ class Scribe {
     return this.#at(base, rip, base + rip);
   }
 
+  /** The handler whose first instruction has just run, after an instruction that could only fault to get here. */
+  faulted(written: Written): Written | undefined {
+    const { rip } = this.#stepped.registers;
+    if (!written.isStraight || rip === written.rip || rip === written.rip + BigInt(written.length)) return undefined;
+    for (let vector = 0; vector < EXCEPTIONS; vector++) {
+      const first = this.handler(vector);
+      if (first.rip + BigInt(first.length) === rip) return first;
+    }
+    return undefined;
+  }
+
   #at(base: bigint, rip: bigint, linear: bigint): Written {
     const mode = modeName(this.#stepped.registers);
     const place = `${(mode === 'prot64' ? 0n : base).toString(16)}:${rip.toString(16)}`;
@@ -62,10 +77,11 @@ class Scribe {
     const instruction = decoder.decode();
     const own = bytes.slice(0, instruction.length);
     const repeats = instruction.hasRepPrefix || instruction.hasRepnePrefix;
+    const isStraight = instruction.flowControl === FlowControl.Next;
     const id = this.#table.id(`${place}:${Array.from(own, hexByte).join(' ')} (${mode})`);
     instruction.free();
     decoder.free();
-    const entry = { bytes: own, id, repeats };
+    const entry = { bytes: own, id, repeats, rip, length: own.length, isStraight };
     this.#known.set(key, entry);
     return entry;
   }
@@ -84,15 +100,19 @@ export function ourInstructions(stepped: SteppedMachine, table: Interned, limit:
     events.length = 0;
     const reason = machine.advance({ tick: machine.state.clock.ticks + 1 });
     if (reason.why !== 'until') break;
+    let fault = scribe.faulted(written);
     for (const { event } of events) {
+      if (event.kind === 'kvm_inj_exception') fault = scribe.handler(event.exception);
       if (event.kind !== 'kvm_inj_virq') continue;
       written = scribe.handler(event.vector);
       handlers.add(written.id);
     }
     if (!(written.repeats && written.id === last)) ids[count++] = written.id;
-    last = written.id;
+    if (fault !== undefined && count < limit) ids[count++] = fault.id;
+    last = (fault ?? written).id;
   }
   return { ids: ids.slice(0, count), handlers };
 }
 
 const CS = 1;
+const EXCEPTIONS = 32;
