@@ -1,0 +1,107 @@
+/**
+ * `npm run bless`: record the golden traces anew and say what moved. Only when events or digests change on purpose:
+ * a commit of its own, with the old and new digests in its body.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '..');
+const TABLE = join(ROOT, 'traces/golden.json');
+
+/** One recording: what it proves, and how it is made. `guests`: needs the images `npm run guests` fetches. */
+export interface Golden {
+  readonly name: string;
+  readonly proves: string;
+  readonly guests: boolean;
+  readonly run: readonly string[];
+}
+
+const TOUR = ['-kernel', 'guests/tour/tour.elf', '-m', '64', '-nodefaults', '-display', 'none'];
+const EXIT = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4'];
+const SEABIOS = '.guests/bios-256k.bin';
+const KERNEL = ['-kernel', '.guests/vmlinuz', '-initrd', '.guests/initramfs.gz', '-append', 'console=ttyS0 panic=-1'];
+
+/** The golden traces. */
+export const GOLDEN: readonly Golden[] = [
+  { name: 'tour', proves: 'our guest on one vCPU, every station', guests: false, run: [...TOUR, ...EXIT] },
+  { name: 'tour-smp2', proves: 'two vCPUs taking turns by the seed', guests: false, run: [...TOUR, ...EXIT, '-smp', '2'] },
+  {
+    name: 'tour-smp4',
+    proves: 'four vCPUs, another seed, power-off by ACPI',
+    guests: false,
+    run: [...TOUR, '-smp', '4', '--seed', 'four'],
+  },
+  {
+    name: 'seabios',
+    proves: 'firmware from the reset vector, real mode, PCI, fw_cfg',
+    guests: true,
+    run: ['-bios', SEABIOS, '-m', '64', '-nodefaults', '-display', 'none', '-serial', 'none', '--ticks', '6000000'],
+  },
+  {
+    name: 'linux',
+    proves: "Debian's kernel unpacks itself and starts up",
+    guests: true,
+    run: [...KERNEL, '-m', '256', '-nodefaults', '-display', 'none', '--ticks', '300000000'],
+  },
+];
+
+/** What `npm run bless` wrote down of each trace. */
+export interface Blessed {
+  readonly digest: string;
+  readonly events: number;
+  readonly bytes: number;
+}
+
+const cli = (...args: readonly string[]) =>
+  spawnSync(process.execPath, [join(ROOT, 'bin/retrovisor.js'), ...args], {
+    cwd: ROOT, input: '', encoding: 'utf8', maxBuffer: 1 << 28,
+  });
+
+function verdict(trace: string): { digest: string; events: number } {
+  const { stdout, stderr, status } = cli('replay', trace);
+  const digest = /digest ([0-9a-f]+)/.exec(stdout)?.[1];
+  const events = /(\d+) events/.exec(stdout)?.[1];
+  if (status !== 0 || digest === undefined || events === undefined) throw new Error(`${trace}: ${stdout}${stderr}`);
+  return { digest, events: Number(events) };
+}
+
+function bless(): void {
+  const before: Record<string, Blessed> = existsSync(TABLE) ? JSON.parse(readFileSync(TABLE, 'utf8')) : {};
+  const after: Record<string, Blessed> = {};
+  for (const { name, run, guests } of GOLDEN) {
+    if (guests && !existsSync(join(ROOT, '.guests'))) {
+      console.log(`${name}: needs the real guests; run \`npm run guests\` first. Kept as it was.`);
+      if (before[name] !== undefined) after[name] = before[name];
+      continue;
+    }
+    const file = `traces/${name}.trace`;
+    const { stderr } = cli('run', ...run, '--wall-clock', '1700000000', '--trace', file);
+    if (!existsSync(join(ROOT, file))) throw new Error(`${name}: ${stderr}`);
+    after[name] = { ...verdict(file), bytes: statSync(join(ROOT, file)).size };
+    const old = before[name]?.digest;
+    console.log(`${name}: ${old === after[name].digest ? 'unchanged' : `${old ?? 'new'} -> ${after[name].digest}`}`);
+  }
+  writeFileSync(TABLE, `${JSON.stringify(after, undefined, 2)}\n`);
+  writeFileSync(join(ROOT, 'traces/README.md'), table(after));
+}
+
+function table(blessed: Readonly<Record<string, Blessed>>): string {
+  const rows = GOLDEN.filter(({ name }) => blessed[name] !== undefined).map(({ name, proves }) => {
+    const { digest, events, bytes } = blessed[name] as Blessed;
+    return `| ${name}.trace | ${proves} | ${events} | ${bytes} | 1 | \`${digest}\` |`;
+  });
+  return `# Golden traces
+
+Recordings of real runs that must replay for ever, made by \`npm run bless\`; \`npm run golden\` replays them. The last two
+need the images \`npm run guests\` fetches to be replayed; folding them needs none.
+
+| trace | what it proves | events | bytes | format | final digest |
+|---|---|---:|---:|---:|---|
+${rows.join('\n')}
+`;
+}
+
+if (process.argv[1]?.endsWith('bless.ts')) {
+  bless();
+}
