@@ -28,7 +28,7 @@ export function multibootHeader(bytes: Uint8Array): number | undefined {
 export function planMultiboot(request: MultibootRequest): LoadPlan {
   const image = kernelImage(request.kernel);
   const end = Math.ceil(image.high / PAGE) * PAGE;
-  const texts = [commandLine(request.kernel.name, request.append), LOADER_NAME, ...request.modules.map((m) => m.name)];
+  const texts = [`${request.kernel.name} ${request.append}`, LOADER_NAME, ...request.modules.map((m) => m.name)];
   const tableSize = request.modules.length * MODULE_ENTRY;
   const placed = placeTexts(end + tableSize, texts);
   let at = Math.ceil(placed.end / PAGE) * PAGE;
@@ -117,10 +117,6 @@ function placeTexts(start: number, texts: readonly string[]): PlacedTexts {
     return here;
   });
   return { addresses, segments, end: at };
-}
-
-function commandLine(name: string, append: string): string {
-  return append === '' ? name : `${name} ${append}`;
 }
 
 /** Entries of 24 bytes: their own size (20), then the E820 entry. Multiboot specification 3.3, `mmap_addr`. */
