@@ -11,6 +11,7 @@ import { MMIO_NEEDED, NOTHING, type Stop } from './stop.ts';
 import type { EngineMemory } from './memory.ts';
 import { FAILED, Mmu, } from './mmu/mmu.ts';
 import { refusedByStack } from './stack-access.ts';
+import { undoStrayBranch } from './stray-branch.ts';
 import { CpuState } from './state.ts';
 
 /** Compiled handlers are the same for every engine of one memory size: instantiated by `host`'s hook. */
@@ -311,7 +312,14 @@ export class Processor extends InstructionFlow {
       this.wasm.fault.value = 0;
     }
     this.memory.write32(L.STOP_CODE, L.STOP.resume);
-    if (this.stop.kind === 'none' || this.fetching) return;
+    if (this.stop.kind === 'none') return;
+    if (this.fetching) {
+      if (this.refused && this.lastRecord !== 0 && undoStrayBranch(this, this.ripOf(this.lastRecord))) {
+        this.wasm.ticks.value += 1;
+      }
+      this.refused = false;
+      return;
+    }
     if (this.lastRecord === 0) return;
     if (this.trapLike) {
       this.trapLike = false;

@@ -10,7 +10,7 @@ const SS = 2;
  * #GP(0). SDM Vol. 3, 6.15.
  */
 export function refusedByStack(p: Processor): boolean {
-  const bytes = codeBytes(p);
+  const bytes = codeBytes(p, p.state.rip);
   const d = bytes === undefined ? 'invalid' : decodeInstruction(bytes, 64, 0n);
   if (typeof d === 'string') return false;
   const accessesMemory = d.operands.some((operand) => operand.kind === 'memory');
@@ -19,8 +19,8 @@ export function refusedByStack(p: Processor): boolean {
   return STACK.test(d.mnemonic) && BigInt.asUintN(64, BigInt.asIntN(48, pointer)) !== pointer;
 }
 
-function codeBytes(p: Processor): Uint8Array | undefined {
-  const { rip } = p.state;
+/** The bytes at `rip` of 64-bit code, as far as they lie in one page and are mapped. */
+export function codeBytes(p: Processor, rip: bigint): Uint8Array | undefined {
   const found = p.mmu.peek(Number(BigInt.asIntN(32, rip)), Number(BigInt.asIntN(32, rip >> 32n)));
   if (found === undefined || found.host < 0) return undefined;
   const at = L.HOST_MEMORY + found.host + (found.gpa % 4096);

@@ -134,3 +134,17 @@ test.each([
   const ran = at64(code, (guest) => guest.registers(0).setGpr(0, NON_CANONICAL));
   expect(vectorOf(ran)).toBe(vector);
 });
+
+test.each([
+  ['jmp rax', [0xff, 0xe0]],
+  ['call rax', [0xff, 0xd0]],
+  ['ret 16', [0xc2, 0x10, 0x00]],
+])('%s to a non-canonical address faults before it is taken', (_, code) => {
+  const ran = at64(code, (guest) => {
+    guest.registers(0).setGpr(0, NON_CANONICAL);
+    quad(guest, 0x7f00, NON_CANONICAL);
+  });
+  expect(vectorOf(ran)).toBe(GP_GATE);
+  expect(framed(ran, 1)).toBe(BigInt(CODE));
+  expect(framed(ran, 4)).toBe(0x7f00n);
+});
