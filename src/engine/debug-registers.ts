@@ -70,8 +70,8 @@ export abstract class DebugRegisters extends EventDelivery {
   }
 
   protected codeBreakpoint(): VmExit | undefined {
-    // RF suppresses instruction breakpoints for one instruction. SDM Vol. 3, 18.3.1.1.
-    if (this.state.flag(0x10000)) return undefined;
+    // RF suppresses instruction breakpoints for one instruction, and so does MOV SS. SDM Vol. 3, 18.3.1.1 and 6.8.3.
+    if (this.state.flag(0x10000) || (this.memory.read32(L.INTERRUPTIBILITY) & 2) !== 0) return undefined;
     const linear = (this.state.rip + this.memory.read64(L.CODE_BASE)) & this.memory.read64(L.LINEAR_MASK);
     const dr7 = this.memory.read32(L.DR + 56);
     let hits = 0;
