@@ -17,7 +17,7 @@ export interface Golden {
   readonly run: readonly string[];
 }
 
-const TOUR = ['-kernel', 'guests/tour/tour.elf', '-m', '64', '-nodefaults', '-display', 'none'];
+const TOUR = ['-kernel', 'guests/tour/tour.elf', '-m', '64', '-nodefaults', '-display', 'none', '-serial', 'stdio'];
 const EXIT = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4'];
 const SEABIOS = '.guests/bios-256k.bin';
 const KERNEL = ['-kernel', '.guests/vmlinuz', '-initrd', '.guests/initramfs.gz', '-append', 'console=ttyS0 panic=-1'];
@@ -25,7 +25,12 @@ const KERNEL = ['-kernel', '.guests/vmlinuz', '-initrd', '.guests/initramfs.gz',
 /** The golden traces. */
 export const GOLDEN: readonly Golden[] = [
   { name: 'tour', proves: 'our guest on one vCPU, every station', guests: false, run: [...TOUR, ...EXIT] },
-  { name: 'tour-smp2', proves: 'two vCPUs taking turns by the seed', guests: false, run: [...TOUR, ...EXIT, '-smp', '2'] },
+  {
+    name: 'tour-smp2',
+    proves: 'two vCPUs taking turns by the seed',
+    guests: false,
+    run: [...TOUR, ...EXIT, '-smp', '2'],
+  },
   {
     name: 'tour-smp4',
     proves: 'four vCPUs, another seed, power-off by ACPI',
@@ -42,7 +47,7 @@ export const GOLDEN: readonly Golden[] = [
     name: 'linux',
     proves: "Debian's kernel unpacks itself and starts up",
     guests: true,
-    run: [...KERNEL, '-m', '256', '-nodefaults', '-display', 'none', '--ticks', '300000000'],
+    run: [...KERNEL, '-m', '256', '-nodefaults', '-display', 'none', '-serial', 'stdio', '--ticks', '300000000'],
   },
 ];
 
@@ -55,7 +60,10 @@ export interface Blessed {
 
 const cli = (...args: readonly string[]) =>
   spawnSync(process.execPath, [join(ROOT, 'bin/retrovisor.js'), ...args], {
-    cwd: ROOT, input: '', encoding: 'utf8', maxBuffer: 1 << 28,
+    cwd: ROOT,
+    input: '',
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
   });
 
 function verdict(trace: string): { digest: string; events: number } {

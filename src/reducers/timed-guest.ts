@@ -1,5 +1,6 @@
 import type { Guest, GuestStop } from '../kvm/guest.ts';
 import type { MachineContext } from './context.ts';
+import { VM_EXIT_NS } from './state.ts';
 import { witnessed } from './witness.ts';
 
 /**
@@ -26,12 +27,6 @@ export function timedGuest(context: MachineContext): Guest {
     },
   });
 }
-
-/**
- * What a VM exit and the host's work on it cost the guest, in virtual ns: about what hardware takes for a light exit
- * (kvm-unit-tests `vmexit` cpuid: 1200 to 2000 cycles). Were it nothing, guests that time exits would wait for ever.
- */
-const VM_EXIT_NS = 600;
 
 function cutRun(context: MachineContext, vcpu: number, budget: number, inject: Parameters<Guest['run']>[2]): GuestStop {
   const { clock, schedule } = context.state;

@@ -12,7 +12,10 @@ const noSkip = process.env.RETROVISOR_NO_SKIP === '1';
 /** A fresh process, as anybody who was sent the trace would start one. */
 function cli(...args: readonly string[]): { status: number | null; stdout: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'bin/retrovisor.js'), ...args], {
-    cwd: ROOT, input: '', encoding: 'utf8', maxBuffer: 1 << 28,
+    cwd: ROOT,
+    input: '',
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
   });
   return { status, stdout: stdout + stderr };
 }

@@ -1,4 +1,5 @@
 import { sourceName, type Stamped } from '../../events/stamped.ts';
+import { VM_EXIT_NS } from '../../reducers/state.ts';
 import { textOf } from './text.ts';
 
 /** Virtual time of events, told from the events themselves. */
@@ -7,12 +8,13 @@ export interface EventClock {
   ns(stamped: Stamped): number;
 }
 
-/** Ticks and the warps among the events give virtual time. */
+/** Ticks, the warps among the events and what each exit takes give virtual time. */
 export function eventClock(nsPerTick: number): EventClock {
   let warped = 0;
   return {
     ns({ tick, event }) {
-      if (event.kind === 'sim:idle_warped') warped += event.to - event.from;
+      if (event.kind === 'kvm_exit') warped += VM_EXIT_NS;
+      else if (event.kind === 'sim:idle_warped') warped = event.to - tick * nsPerTick;
       return tick * nsPerTick + warped;
     },
   };
