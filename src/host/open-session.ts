@@ -183,7 +183,7 @@ function sessionOf(running: Running, { vmm, kvmState }: Assembled, close: () => 
     type(line, bytes) {
       running.inputs.push({ event: { kind: 'sim:serial_received', line, bytes: Uint8Array.from(bytes) } });
     },
-    listens: (line) => (vmm().describeDevice(`serial${line}`)?.['ier'] ?? '0x00').endsWith('1'),
+    listens: (line) => isOpen(vmm().describeDevice(`serial${line}`)),
     now: () => machine.now(),
     silence: () => machine.now() - running.printedAt,
     setStopped(stopped) {
@@ -210,6 +210,10 @@ function sessionOf(running: Running, { vmm, kvmState }: Assembled, close: () => 
     status: () => `VM status: ${running.stopped ? 'paused' : 'running'}, tick ${machine.state.clock.ticks}`,
   };
 }
+
+/** Whether a driver has opened a serial line: interrupts for received data, and DTR and RTS up. A probe sets no RTS. */
+const isOpen = (uart: Readonly<Record<string, string>> = {}): boolean =>
+  (Number(uart['ier'] ?? 0) & 1) === 1 && (Number(uart['mcr'] ?? 0) & 3) === 3;
 
 function nextDeadline({ kvm, vmm }: Machine): number | undefined {
   const next = Math.min(kvm.deadline() ?? Number.POSITIVE_INFINITY, vmm.deadline() ?? Number.POSITIVE_INFINITY);
