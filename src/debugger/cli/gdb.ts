@@ -1,0 +1,30 @@
+import { Problem } from '../../base/problem.ts';
+import { type ImagePaths, openRecordedRun, openTimeline } from '../../host/recorded-run.ts';
+import { serveGdb } from '../gdb/server.ts';
+import { subjectOf } from '../gdb/subject.ts';
+
+/** How `retrovisor gdb` is asked to serve. */
+export interface GdbOptions extends ImagePaths {
+  readonly port: number;
+  readonly once: boolean;
+}
+
+const MIB = 2 ** 20;
+const HELD_MIB = 1024;
+
+/** `retrovisor gdb`: let a stock gdb stand in a recorded run. Resolves to the process status. */
+export async function gdb(path: string, options: GdbOptions): Promise<number> {
+  const recorded = openTimeline(openRecordedRun(path, options), { heldBytes: HELD_MIB * MIB });
+  const { damage } = recorded.run.read;
+  const say = (sentence: string): void => void process.stderr.write(`retrovisor: ${sentence}\n`);
+  if (damage !== undefined) say(damage);
+  const server = await serveGdb(subjectOf(recorded), { ...options, say }).catch((error: unknown) => {
+    const why =
+      error instanceof Error && 'code' in error && error.code === 'EADDRINUSE' ? 'it is taken' : String(error);
+    throw new Problem(`Cannot listen on port ${options.port}: ${why}. Choose another with --port.`);
+  });
+  process.stdout.write(`Waiting for gdb: target remote 127.0.0.1:${server.port}\n`);
+  process.once('SIGINT', () => server.close());
+  await server.closed;
+  return 0;
+}

@@ -1,0 +1,175 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { idleLine, packetOf, hexText, receive } from './packet.ts';
+import { answerPacket, arriveWith, freshStub, type StubState, type StubSubject, stopReply } from './stub.ts';
+
+/** A gdb server on the loopback interface. */
+export interface GdbServer {
+  readonly port: number;
+  /** Resolves once it listens to nobody any more. */
+  readonly closed: Promise<void>;
+  close(): void;
+}
+
+/** How a server is set up. */
+export interface GdbServerOptions {
+  readonly port: number;
+  /** Leave after the first gdb has left. */
+  readonly once: boolean;
+  /** What a person at the terminal is told. */
+  say(sentence: string): void;
+}
+
+/** Packets that may wait while the run is under way; gdb sends one at a time. */
+const MOST_WAITING = 64;
+
+interface Client {
+  readonly socket: Socket;
+  readonly stub: StubState;
+  readonly waiting: string[];
+  isBusy: boolean;
+  isInterrupted: boolean;
+  isGone: boolean;
+  lastSent: string;
+}
+
+/** Listen for one gdb at a time. */
+export async function serveGdb(subject: StubSubject, options: GdbServerOptions): Promise<GdbServer> {
+  let current: Client | undefined;
+  const server = createServer((socket) => {
+    if (current !== undefined) {
+      options.say('A second gdb was refused: one at a time can stand in a run.');
+      socket.destroy();
+      return;
+    }
+    const client = welcome(subject, socket, options.say);
+    current = client;
+    socket.on('close', () => {
+      client.isGone = true;
+      current = undefined;
+      options.say('gdb has left.');
+      if (options.once) server.close();
+    });
+  });
+  await listening(server, options.port);
+  const address = server.address();
+  const closed = new Promise<void>((resolve) => server.on('close', () => resolve()));
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : options.port,
+    closed,
+    close() {
+      current?.socket.destroy();
+      server.close();
+    },
+  };
+}
+
+function listening(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function welcome(subject: StubSubject, socket: Socket, say: (sentence: string) => void): Client {
+  const client: Client = {
+    socket,
+    stub: freshStub(),
+    waiting: [],
+    isBusy: false,
+    isInterrupted: false,
+    isGone: false,
+    lastSent: '',
+  };
+  client.stub.stopped.last = { why: 'step', vcpu: subject.traveller.vcpu };
+  const line = idleLine();
+  socket.setNoDelay(true);
+  // A client that vanishes is noticed by 'close'.
+  socket.on('error', () => undefined);
+  socket.on('data', (bytes: Buffer) => {
+    for (const arrival of receive(line, bytes)) {
+      if (arrival.kind === 'packet') takePacket(client, subject, arrival.body, say);
+      else if (arrival.kind === 'interrupt') client.isInterrupted = client.isBusy;
+      else if (arrival.kind === 'nack') client.socket.write(client.lastSent, 'latin1');
+      else {
+        say(`A packet from gdb was not understood: ${arrival.why}.`);
+        client.socket.write(client.stub.acknowledges ? '-' : packetOf('E22'), 'latin1');
+      }
+    }
+  });
+  return client;
+}
+
+function takePacket(client: Client, subject: StubSubject, body: string, say: (sentence: string) => void): void {
+  if (client.stub.acknowledges) client.socket.write('+');
+  if (client.waiting.length >= MOST_WAITING) {
+    say(`gdb sent more than ${MOST_WAITING} packets without waiting for an answer: it was disconnected.`);
+    client.socket.destroy();
+    return;
+  }
+  client.waiting.push(body);
+  if (!client.isBusy) serveWaiting(client, subject);
+}
+
+function send(client: Client, body: string): void {
+  if (client.isGone) return;
+  client.lastSent = packetOf(body);
+  client.socket.write(client.lastSent, 'latin1');
+}
+
+function serveWaiting(client: Client, subject: StubSubject): void {
+  while (!client.isBusy && !client.isGone) {
+    const body = client.waiting.shift();
+    if (body === undefined) return;
+    const answer = answerPacket(client.stub, subject, body);
+    switch (answer.kind) {
+      case 'reply':
+        send(client, answer.body);
+        if (answer.then === 'detach') client.socket.end();
+        break;
+      case 'journey':
+        travelOn(client, subject, answer.journey, (stop) => send(client, arriveWith(client.stub, subject, stop)));
+        break;
+      case 'sentences':
+        travelOn(client, subject, answer.sentences, (text) => {
+          client.stub.stopped.last = { why: 'step', vcpu: client.stub.stopped.last.vcpu };
+          send(client, hexText(`${text}\n`));
+        });
+        break;
+    }
+  }
+}
+
+/** Drive a journey piece by piece, and look at the line between two. */
+function travelOn<T>(client: Client, subject: StubSubject, way: Generator<void, T, void>, end: (at: T) => void): void {
+  client.isBusy = true;
+  client.isInterrupted = false;
+  const goOn = (): void => {
+    if (client.isGone) {
+      way.return(undefined as never);
+      client.isBusy = false;
+      return;
+    }
+    if (client.isInterrupted) {
+      way.return(undefined as never);
+      client.isBusy = false;
+      const stop = { why: 'step', vcpu: subject.traveller.vcpu } as const;
+      client.stub.stopped.last = stop;
+      client.stub.general = stop.vcpu;
+      send(client, stopReply(subject, stop, '02'));
+      serveWaiting(client, subject);
+      return;
+    }
+    const { done, value } = way.next();
+    if (done !== true) {
+      setImmediate(goOn);
+      return;
+    }
+    client.isBusy = false;
+    end(value);
+    serveWaiting(client, subject);
+  };
+  goOn();
+}

@@ -1,0 +1,314 @@
+import type { DebuggerStops, StopHit, Watchpoint } from '../../engine/index.ts';
+import type { Reason } from '../../reducers/loop.ts';
+import type { Machine } from '../../reducers/machine.ts';
+import type { Timeline } from '../../replay/timeline.ts';
+import { linearPc } from './registers.ts';
+
+/** Why a journey ended, and the vCPU it is about. */
+export interface Arrived {
+  readonly why: 'step' | 'break' | 'watch' | 'begin' | 'end';
+  readonly vcpu: number;
+  readonly watchpoint?: Watchpoint;
+}
+
+/** A way through the run, in pieces of a few milliseconds so that somebody can interrupt it. */
+export type Journey = Generator<void, Arrived, void>;
+
+/** What a journey stops at. A condition is asked where the breakpoint is hit. */
+export interface StopsWanted {
+  readonly breakpoints: readonly bigint[];
+  readonly watchpoints: readonly Watchpoint[];
+  isWanted(address: bigint, vcpu: number): boolean;
+}
+
+/** The run that is travelled, and where its recording ends. */
+export interface Road {
+  readonly timeline: Timeline;
+  /** Sequence number and tick of the last recorded event. */
+  readonly lastSeq: number;
+  readonly lastTick: number;
+}
+
+/** Where the traveller stands; all else is the machine's. */
+interface Travel {
+  readonly road: Road;
+  readonly machine: Machine;
+  readonly stops: DebuggerStops;
+  /** The machine stands where its tick is first reached, not at a later moment of the same tick. */
+  isPlain: boolean;
+}
+
+/**
+ * Goes through a recorded run by instructions. A place is a tick: the moment a vCPU is in the guest and about to execute
+ * the instruction that will be the tick's next, everything before it done. Two such moments of one tick (an exception
+ * that KVM injected again) differ by what is about to be executed; steps know the first, breakpoints both.
+ */
+export interface Traveller {
+  readonly machine: Machine;
+  /** vCPU about to execute. */
+  readonly vcpu: number;
+  readonly isAtEnd: boolean;
+  step(vcpu: number, wanted: StopsWanted): Journey;
+  stepBack(vcpu: number): Journey;
+  run(wanted: StopsWanted): Journey;
+  runBack(wanted: StopsWanted): Journey;
+  /** Be at a tick; beyond the last is the end of the recording. */
+  go(tick: number): Journey;
+}
+
+/** Ticks of one piece of a journey. */
+const PIECE = 2_000_000;
+/** First window looked at when going back. */
+const NEAREST = 1 << 12;
+const LARGEST = 1 << 24;
+/** Most ticks that may lie between two places: an exit's completion counts one, rarely two. */
+const WIDEST = 16;
+
+/** Stand at the beginning of a run. */
+export function createTraveller(road: Road): Traveller {
+  const { machine } = road.timeline;
+  const { stops } = machine.engine;
+  if (stops === undefined) throw new Error('a run without a processor cannot be travelled');
+  const travel: Travel = { road, machine, stops, isPlain: true };
+  settle(travel, 0);
+  return {
+    machine,
+    get vcpu() {
+      return machine.state.schedule.turn;
+    },
+    get isAtEnd() {
+      return isAtEnd(travel);
+    },
+    step: (vcpu, wanted) => step(travel, vcpu, wanted),
+    stepBack: (vcpu) => stepBack(travel, vcpu),
+    run: (wanted) => run(travel, wanted),
+    runBack: (wanted) => runBack(travel, wanted),
+    go: (tick) => goTo(travel, tick),
+  };
+}
+
+const tickOf = ({ machine }: Travel): number => machine.state.clock.ticks;
+const turnOf = ({ machine }: Travel): number => machine.state.schedule.turn;
+const pcOf = ({ machine }: Travel): bigint => linearPc(machine.engine.registers(machine.state.schedule.turn));
+
+function isAtEnd({ machine, road }: Travel): boolean {
+  const { schedule, clock } = machine.state;
+  if (schedule.ended !== undefined || schedule.seq > road.lastSeq) return true;
+  return clock.ticks >= road.lastTick && !schedule.inGuest.includes(true);
+}
+
+/** Go on to a tick, to where a vCPU is about to execute; no further than the recording. */
+function settle(travel: Travel, tick: number): Reason {
+  const { timeline, lastSeq } = travel.road;
+  travel.isPlain = true;
+  return timeline.advance({ tick, inGuest: true, seq: lastSeq + 1 });
+}
+
+const arrived = (travel: Travel, why: Arrived['why']): Arrived => ({ why, vcpu: turnOf(travel) });
+
+/** To a tick in either direction. */
+function* goTo(travel: Travel, tick: number): Journey {
+  const { timeline } = travel.road;
+  const wanted = Math.min(tick, travel.road.lastTick);
+  travel.stops.disarm();
+  // New ground in pieces: there is no checkpoint beyond it.
+  while (wanted - timeline.end.tick > PIECE && !isAtEnd(travel)) {
+    if (tickOf(travel) < timeline.end.tick) timeline.seek(timeline.end.tick);
+    settle(travel, timeline.end.tick + PIECE);
+    yield;
+  }
+  const now = tickOf(travel);
+  const isThere = now === wanted && travel.isPlain && !isAtEnd(travel);
+  if (isThere) return arrived(travel, 'step');
+  if (now >= wanted) timeline.seek(Math.max(0, wanted - (now === wanted ? 1 : 0)));
+  else if (wanted <= timeline.end.tick) timeline.seek(wanted);
+  settle(travel, wanted);
+  if (tick > travel.road.lastTick) settle(travel, Number.MAX_SAFE_INTEGER);
+  return arrived(travel, 'step');
+}
+
+/** One instruction of a vCPU; the others run on until it has its turn. */
+function* step(travel: Travel, vcpu: number, wanted: StopsWanted): Journey {
+  if (isAtEnd(travel)) return arrived(travel, 'end');
+  if (turnOf(travel) !== vcpu) {
+    const turned = yield* toTurn(travel, vcpu);
+    if (turned !== undefined) return turned;
+  }
+  travel.stops.arm([], wanted.watchpoints);
+  settle(travel, tickOf(travel) + 1);
+  const hit = travel.stops.take();
+  travel.stops.disarm();
+  if (hit?.kind === 'watch') return watched(hit);
+  return { why: isAtEnd(travel) ? 'end' : 'step', vcpu };
+}
+
+/** Run on to where another vCPU is about to execute. */
+function* toTurn(travel: Travel, vcpu: number): Generator<void, Arrived | undefined, void> {
+  travel.stops.disarm();
+  while (turnOf(travel) !== vcpu) {
+    if (isAtEnd(travel)) return arrived(travel, 'end');
+    const from = tickOf(travel);
+    const turns = turnsUntil(travel, from + PIECE);
+    const next = turns.find((turn) => turn.vcpu === vcpu && turn.from > from);
+    if (next !== undefined) yield* goTo(travel, next.from);
+    else yield;
+  }
+  return undefined;
+}
+
+interface Turn {
+  readonly vcpu: number;
+  readonly from: number;
+}
+
+/** Run to a tick and say from when on it was whose turn. */
+function turnsUntil(travel: Travel, tick: number): Turn[] {
+  const turns: Turn[] = [{ vcpu: turnOf(travel), from: tickOf(travel) }];
+  travel.road.timeline.watching(
+    ({ event, tick: from }) => {
+      if (event.kind === 'sim:thread_switch') turns.push({ vcpu: Number(event.to.slice(4)), from });
+    },
+    () => settle(travel, tick),
+  );
+  return turns;
+}
+
+function watched({ vcpu, watchpoint }: Extract<StopHit, { kind: 'watch' }>): Arrived {
+  return { why: 'watch', vcpu, watchpoint };
+}
+
+/** Un-execute one instruction of a vCPU. */
+function* stepBack(travel: Travel, vcpu: number): Journey {
+  const isFromEnd = isAtEnd(travel);
+  const from = tickOf(travel);
+  if (!isFromEnd && turnOf(travel) === vcpu) {
+    const was = yield* before(travel, from, false);
+    if (was?.vcpu === vcpu) return was;
+    if (was === undefined) return { why: 'begin', vcpu };
+  } else if (isFromEnd) {
+    const was = yield* before(travel, from, true);
+    if (was === undefined || was.vcpu === vcpu) return was ?? { why: 'begin', vcpu };
+  }
+  return yield* backToTurn(travel, vcpu, from);
+}
+
+/** The last place before a tick, or before the end of the run at it. */
+function* before(travel: Travel, from: number, isFromEnd: boolean): Generator<void, Arrived | undefined, void> {
+  for (let back = isFromEnd ? 0 : 1; back <= WIDEST && back <= from; back += 1) {
+    yield* goTo(travel, from - back);
+    if (!isAtEnd(travel) && (tickOf(travel) < from || isFromEnd)) return arrived(travel, 'step');
+  }
+  yield* goTo(travel, 0);
+  return undefined;
+}
+
+/** The last place before a tick where a vCPU was about to execute. */
+function* backToTurn(travel: Travel, vcpu: number, from: number): Journey {
+  for (let end = from, size = NEAREST; end > 0; size = Math.min(LARGEST, 8 * size)) {
+    const start = Math.max(0, end - size);
+    yield* goTo(travel, start);
+    const turns = turnsUntil(travel, end - 1);
+    const last = turns.findLastIndex((turn, at) => turn.vcpu === vcpu && (turns[at + 1]?.from ?? end) > turn.from);
+    if (last >= 0) {
+      yield* goTo(travel, Math.min(turns[last + 1]?.from ?? end, end) - 1);
+      if (turnOf(travel) === vcpu && tickOf(travel) < from) return { why: 'step', vcpu };
+    }
+    end = start;
+  }
+  yield* goTo(travel, 0);
+  return { why: 'begin', vcpu };
+}
+
+/** On to the next stop. What stands at the place one leaves does not count. */
+function* run(travel: Travel, wanted: StopsWanted): Journey {
+  const { stops } = travel;
+  stops.arm(wanted.breakpoints, wanted.watchpoints);
+  let passed = { tick: tickOf(travel), address: pcOf(travel) };
+  stops.passes = true;
+  try {
+    while (!isAtEnd(travel)) {
+      const { why } = settle(travel, tickOf(travel) + PIECE);
+      const hit = stops.take();
+      stops.passes = false;
+      if (hit?.kind === 'watch') return watched(hit);
+      if (hit === undefined) {
+        if (why === 'idle') break;
+        yield;
+        continue;
+      }
+      const isPassed = passed.tick === tickOf(travel) && passed.address === hit.address;
+      if (!isPassed && wanted.isWanted(hit.address, hit.vcpu)) {
+        travel.isPlain = false;
+        return { why: 'break', vcpu: hit.vcpu };
+      }
+      passed = { tick: tickOf(travel), address: hit.address };
+      stops.passes = true;
+    }
+  } finally {
+    stops.disarm();
+  }
+  return arrived(travel, 'end');
+}
+
+/** A stop met while running through a window. */
+interface Met {
+  /** The place before the stop: of the instruction at the breakpoint, or of the one that touched the range. */
+  readonly tick: number;
+  readonly hit: StopHit;
+}
+
+/** Back to the last stop before here, window by window. */
+function* runBack(travel: Travel, wanted: StopsWanted): Journey {
+  const from = tickOf(travel) + (isAtEnd(travel) ? 1 : 0);
+  for (let end = from, size = NEAREST; end > 0; size = Math.min(LARGEST, 8 * size)) {
+    const start = windowStart(travel, end, size);
+    yield* goTo(travel, start);
+    const met = yield* lastIn(travel, end, wanted);
+    if (met !== undefined) return yield* arriveAt(travel, met, wanted);
+    end = start;
+  }
+  yield* goTo(travel, 0);
+  return arrived(travel, 'begin');
+}
+
+/** Near windows are small; far ones begin at a checkpoint, so that nothing is run twice. */
+function windowStart({ road }: Travel, end: number, size: number): number {
+  if (size < LARGEST) return Math.max(0, end - size);
+  return road.timeline.checkpoints.findLast(({ tick }) => tick < end)?.tick ?? 0;
+}
+
+function* lastIn(travel: Travel, end: number, wanted: StopsWanted): Generator<void, Met | undefined, void> {
+  const { stops } = travel;
+  let met: Met | undefined;
+  stops.arm(wanted.breakpoints, wanted.watchpoints);
+  try {
+    while (tickOf(travel) < end && !isAtEnd(travel)) {
+      const { why } = settle(travel, Math.min(end, tickOf(travel) + PIECE));
+      const hit = stops.take();
+      stops.passes = hit?.kind === 'break';
+      if (hit === undefined) {
+        if (why === 'idle') break;
+        yield;
+        continue;
+      }
+      const tick = tickOf(travel) - (hit.kind === 'watch' ? 1 : 0);
+      if (tick < end && (hit.kind === 'watch' || wanted.isWanted(hit.address, hit.vcpu))) met = { tick, hit };
+    }
+  } finally {
+    stops.disarm();
+  }
+  return met;
+}
+
+function* arriveAt(travel: Travel, { tick, hit }: Met, wanted: StopsWanted): Journey {
+  yield* goTo(travel, tick);
+  if (hit.kind === 'watch') return watched(hit);
+  if (pcOf(travel) !== hit.address) {
+    // A later moment of the same tick: an exception injected before the instruction.
+    travel.stops.arm(wanted.breakpoints, []);
+    travel.road.timeline.advance({ tick: tick + 1, inGuest: true, seq: travel.road.lastSeq + 1 });
+    travel.stops.disarm();
+    travel.isPlain = false;
+  }
+  return { why: 'break', vcpu: hit.vcpu };
+}
