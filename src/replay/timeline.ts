@@ -177,7 +177,8 @@ function seek(state: TimelineState, tick: number): Mark {
   const { machine, store } = state;
   const now = machine.state.clock.ticks;
   let before = store.before(tick);
-  if (tick < now || before.tick > now) restoreCheckpoint(machine, before);
+  // At the very tick, events of it may have been raised that a plain tick lies before.
+  if (tick <= now || before.tick > now) restoreCheckpoint(machine, before);
   for (const distance of NEAR) {
     const stop = tick - distance;
     // New ground is covered in strides of its own.
@@ -196,9 +197,22 @@ function seekMark(state: TimelineState, { seq, tick }: Mark): Mark {
   const { clock, schedule } = machine.state;
   const isBehind = clock.ticks < tick && schedule.seq <= seq;
   if (!isBehind || tick - clock.ticks > 1) seek(state, Math.max(0, tick - 1));
-  if (machine.state.schedule.seq < seq) advanceKeeping(state, { seq });
+  if (machine.state.schedule.seq < seq) advanceKeeping(state, { seq, tick });
+  reachEvent(machine, seq, tick);
   if (machine.state.clock.ticks < tick) advanceKeeping(state, { tick });
   return markOf(machine);
+}
+
+/** At the tick of an event, go on until it has been raised, but no instruction further: a VM entry is left open. */
+function reachEvent(machine: Machine, seq: number, tick: number): void {
+  const { clock, schedule } = machine.state;
+  while (schedule.seq < seq && clock.ticks === tick) {
+    const before = schedule.seq;
+    if (!schedule.inGuest.includes(true)) machine.advance({ seq, tick, inGuest: true });
+    if (schedule.seq >= seq) return;
+    const reason = machine.advance({ seq, tick: tick + 1 });
+    if (reason.why !== 'until' && schedule.seq === before) return;
+  }
 }
 
 function searchBack<T>(

@@ -118,7 +118,9 @@ const fieldApart = (a: Stamped, b: Stamped, ignored: Ignored): string | undefine
   differingField(a, { ...b, cause: a.cause }, ignored);
 
 function earliest(walk: Walk): TraceDifference | undefined {
-  let first: { readonly source: number; readonly queue: Queue; readonly tick: number; readonly seq: number } | undefined;
+  let first:
+    | { readonly source: number; readonly queue: Queue; readonly tick: number; readonly seq: number }
+    | undefined;
   for (const [source, queue] of walk.queues) {
     if (!queue.parted) continue;
     const heads = [queue.a[0], queue.b[0]].filter((head): head is Stamped => head !== undefined);
@@ -199,7 +201,8 @@ export function describeDifference(difference: TraceDifference): string {
     lines.push(`  + ${b === undefined ? '(no more events)' : describeStamped(b)}`);
   }
   lines.push(...causeLines('A', difference.causesOfA), ...causeLines('B', difference.causesOfB));
-  if (source === 0) lines.push('The main loop decides whose turn it is: what follows on the processors follows from it.');
+  if (source === 0)
+    lines.push('The main loop decides whose turn it is: what follows on the processors follows from it.');
   return lines.join('\n');
 }
 

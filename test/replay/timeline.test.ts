@@ -108,6 +108,8 @@ describe('a timeline', () => {
       const { seq, tick } = events[(i * 7919) % events.length];
       const now = timeline.seek({ seq: seq + 1, tick });
       expect(now.seq).toBeGreaterThan(seq);
+      expect(now.tick - tick).toBeLessThanOrEqual(1);
+      if (events[seq].event.kind === 'kvm_entry') expect(now).toEqual({ seq: seq + 1, tick });
       expect(timeline.seek(now)).toEqual(now);
       there.set(seq, fingerprint(timeline));
     }

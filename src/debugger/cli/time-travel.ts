@@ -1,10 +1,13 @@
 import type { Command } from 'commander';
+import { debug } from './debug.ts';
 import { diff } from './diff.ts';
+import { gdb } from './gdb.ts';
 import { wholeNumber } from './qemu-values.ts';
 import type { Print } from './trace-commands.ts';
 import { verify } from './verify.ts';
 
 const MOST_JOBS = 256;
+const MOST_PORTS = 65_535;
 
 /** Where a command's answer and status go. */
 export interface CommandEnd {
@@ -14,6 +17,22 @@ export interface CommandEnd {
 
 /** Add the commands that compare, question and change recorded runs. */
 export function addTimeTravel(program: Command, { print, done }: CommandEnd): void {
+  withImages(program.command('debug <file>'))
+    .description('stand in a recorded run: step back, search, ask; `help` at its prompt')
+    .option('--symbols <file...>', 'names of addresses: an ELF file with .symtab, or a System.map')
+    .option('--ex <command...>', 'answer these first')
+    .option('--batch', 'and then end')
+    .action(async (file, options) => {
+      done(await debug(file, options, print));
+    });
+  withImages(program.command('gdb <file>'))
+    .description('let a stock gdb stand in a recorded run: target remote, forwards and backwards')
+    .option('--port <n>', 'of the loopback interface; 0 takes a free one', '1234')
+    .option('--once', 'end when the first gdb has left')
+    .action(async (file, options) => {
+      const port = wholeNumber('--port', options.port, 0, MOST_PORTS);
+      done(await gdb(file, { ...options, port, once: options.once === true }));
+    });
   program
     .command('diff <a> <b>')
     .description('where two traces first differ, down to the field, and what led there')
@@ -29,3 +48,10 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
       done(await verify(files, jobs, print));
     });
 }
+
+const withImages = (command: Command): Command =>
+  command
+    .option('--kernel <file>', 'the kernel, when it is no longer where it was')
+    .option('--initrd <file>', 'the same for the initial RAM disk')
+    .option('--bios <file>', 'the same for the firmware')
+    .option('--option-rom <file>', 'the same for the option ROM');

@@ -48,6 +48,8 @@ function replayed(path: string): Promise<Verdict> {
     child.stdout.on('data', (bytes: Buffer) => pieces.push(bytes));
     child.stderr.on('data', (bytes: Buffer) => pieces.push(bytes));
     child.on('error', (error) => resolve({ path, status: 1, text: error.message }));
-    child.on('close', (status) => resolve({ path, status: status ?? 1, text: Buffer.concat(pieces).toString().trim() }));
+    child.on('close', (status) =>
+      resolve({ path, status: status ?? 1, text: Buffer.concat(pieces).toString().trim() }),
+    );
   });
 }

@@ -1,0 +1,149 @@
+import { Problem } from '../base/problem.ts';
+import type { Stamped } from '../events/stamped.ts';
+import { disassemble } from '../engine/code/disassemble.ts';
+import { describeDivergence } from '../replay/divergence.ts';
+import type { Mark, Timeline } from '../replay/timeline.ts';
+import type { Verifier } from '../replay/verify.ts';
+import type { KvmState } from '../kvm/state.ts';
+import { bitsOf, type GuestView, linearRip, readLinear, registersOf, vcpuCount } from './guest-view.ts';
+import { endOf, markOf } from './places.ts';
+import { NO_SYMBOLS, type SymbolTable } from './symbols.ts';
+
+/** What a session stands on: a timeline of a recorded run, and its events. */
+export interface DebuggedRun {
+  readonly timeline: Timeline;
+  readonly events: readonly Stamped[];
+  readonly verifier: Verifier;
+  kvmState(): KvmState;
+}
+
+/** A place in a recorded run, and what is asked there. */
+export interface DebugSession {
+  readonly run: DebuggedRun;
+  readonly view: GuestView;
+  /** The processor questions are about. */
+  vcpu: number;
+  symbols: SymbolTable;
+  readonly now: Mark;
+  /** Events raised up to the one last gone to: others of the same step may have been raised with it. */
+  readonly seq: number;
+  /** Go to a place as `markOf` reads it. */
+  at(place: string): Mark;
+  goTo(place: Mark | number): Mark;
+  /** `ticks` on, or back when negative; not beyond either end. */
+  step(ticks: number): Mark;
+  /** The sentence of the first divergence, once. */
+  divergence(): string | undefined;
+}
+
+/** Start at the beginning of a run. */
+export function openDebugSession(run: DebuggedRun): DebugSession {
+  const { timeline, events } = run;
+  const end = endOf(events);
+  let hasTold = false;
+  let asked: number | undefined;
+  const follow = (seq?: number): Mark => {
+    asked = seq;
+    session.vcpu = timeline.machine.state.schedule.turn;
+    return timeline.now;
+  };
+  const session: DebugSession = {
+    run,
+    view: { machine: timeline.machine, kvmState: run.kvmState },
+    vcpu: 0,
+    symbols: NO_SYMBOLS,
+    get now() {
+      return timeline.now;
+    },
+    get seq() {
+      return asked ?? timeline.now.seq;
+    },
+    at: (place) => session.goTo(markOf(place, events, timeline.now)),
+    goTo(place) {
+      timeline.seek(place);
+      return follow(typeof place === 'number' ? undefined : place.seq);
+    },
+    step(ticks) {
+      const { tick } = timeline.now;
+      timeline.seek(Math.min(end.tick, Math.max(0, tick + ticks)));
+      return follow();
+    },
+    divergence() {
+      const { divergence } = run.verifier;
+      if (divergence === undefined || hasTold) return undefined;
+      hasTold = true;
+      return describeDivergence(divergence);
+    },
+  };
+  return session;
+}
+
+/** `name+0x12 (0x...)`, or the address alone. */
+export function named({ symbols }: DebugSession, address: bigint): string {
+  const name = symbols.nameOf(address);
+  const digits = `0x${address.toString(16)}`;
+  return name === undefined ? digits : `${digits} <${name}>`;
+}
+
+const LONGEST_INSTRUCTION = 15;
+
+/** Instructions from a linear address on, a line each. */
+export function disassembly(session: DebugSession, linear: bigint, count: number): string[] {
+  const { view, vcpu } = session;
+  const bytes = readLinear(view, vcpu, linear, count * LONGEST_INSTRUCTION);
+  if (bytes.length === 0) throw new Problem(`There is no memory at 0x${linear.toString(16)}.`);
+  const here = linearRip(view, vcpu);
+  return disassemble(bytes, bitsOf(view, vcpu), linear, count).map(({ rip, bytes: code, text, target }) => {
+    const digits = Array.from(code, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+    const name = target === undefined ? undefined : session.symbols.nameOf(target);
+    const comment = name === undefined ? '' : `  <${name}>`;
+    return `${rip === here ? '=> ' : '   '}${named(session, rip)}: ${digits.padEnd(24)} ${text}${comment}`;
+  });
+}
+
+/** Where the session stands, in a line or two. */
+export function describePlace(session: DebugSession): string {
+  const { view, vcpu, now } = session;
+  const registers = registersOf(view, vcpu);
+  const halted = registers.activity === 0 ? '' : ' (halted)';
+  const others = vcpuCount(view) > 1 ? ` vcpu${vcpu}` : '';
+  const place = `tick ${now.tick} event ${now.seq}${others}${halted}`;
+  try {
+    return `${place}\n${disassembly(session, linearRip(view, vcpu), 1)[0]}`;
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    return `${place}\n   ${named(session, linearRip(view, vcpu))}: ${problem.message}`;
+  }
+}
+
+const GPRS = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
+
+/** A number from what somebody types: digits, `$rax`, a symbol, and sums and differences of these. */
+export function evaluate(session: DebugSession, text: string): bigint {
+  const terms = text.replace(/\s+/g, '').match(/[+-]?[^+-]+/g);
+  if (terms === null) throw new Problem('An address is missing: a number, a symbol or $register.');
+  return terms.reduce((sum, term) => {
+    const value = termOf(session, term.replace(/^[+-]/, ''));
+    return BigInt.asUintN(64, term.startsWith('-') ? sum - value : sum + value);
+  }, 0n);
+}
+
+function termOf(session: DebugSession, term: string): bigint {
+  if (/^(0x[0-9a-f]+|\d+)$/i.test(term)) return BigInt(term);
+  if (term.startsWith('$')) return registerNamed(session, term.slice(1).toLowerCase());
+  const address = session.symbols.addressOf(term);
+  if (address === undefined) throw new Problem(`No symbol is named ${term}.`);
+  return address;
+}
+
+function registerNamed({ view, vcpu }: DebugSession, name: string): bigint {
+  const registers = registersOf(view, vcpu);
+  const index = GPRS.indexOf(name);
+  if (index >= 0) return registers.gpr(index);
+  if (name === 'pc') return linearRip(view, vcpu);
+  if (name === 'sp') return registers.gpr(4);
+  const others = ['rip', 'rflags', 'cr0', 'cr2', 'cr3', 'cr4', 'efer'] as const;
+  const other = others.find((each) => each === name);
+  if (other !== undefined) return registers[other];
+  throw new Problem(`No register is named ${name}.`);
+}

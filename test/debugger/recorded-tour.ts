@@ -1,0 +1,35 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll } from 'vitest';
+import { runOptions } from '../../src/debugger/cli/run-arguments.ts';
+import { openSession } from '../../src/host/open-session.ts';
+import { openRecordedRun, openTimeline } from '../../src/host/recorded-run.ts';
+import { type DebugSession, openDebugSession } from '../../src/debugger/session.ts';
+
+const TOUR = fileURLToPath(new URL('../../guests/tour/tour.elf', import.meta.url));
+const SLICE_MS = 1000;
+
+/** A folder for one test file's traces, gone afterwards. */
+export function traceFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'retrovisor-debug-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Record our own guest for so many ticks. */
+export function recordTour(trace: string, more: readonly string[] = [], ticks = 60_000): void {
+  const machine = ['-m', '4', '-nodefaults', '-serial', 'stdio', '-kernel', TOUR];
+  const run = ['--trace', trace, '--ticks', String(ticks), '--wall-clock', '1700000000'];
+  const session = openSession(runOptions([...machine, ...run, ...more]), {
+    serial: () => undefined,
+    debugcon: () => undefined,
+  });
+  while (session.run(SLICE_MS, false).pause === 'slice');
+  session.close();
+}
+
+/** Stand at the beginning of a recorded run. */
+export const debugTour = (trace: string): DebugSession =>
+  openDebugSession(openTimeline(openRecordedRun(trace, {}), { every: 20_000 }));
