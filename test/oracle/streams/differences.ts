@@ -20,7 +20,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
   {
     where: 'either',
     token:
-      /APIC_WRITE|APIC_ACCESS|EOI_INDUCED|TPR_BELOW|^apic_(read|write)|msr_(read|write) 8[0-9a-f]{2}$|MSR_(READ|WRITE)/,
+      /APIC_WRITE|APIC_ACCESS|EPT_MISCONFIG|EOI_INDUCED|TPR_BELOW|^apic_(read|write)|msr_(read|write) 8[0-9a-f]{2}$|MSR_(READ|WRITE)/,
     why: 'APICv: with it the recording host wrote LAPIC registers without an MSR or EPT exit',
   },
   {
@@ -30,7 +30,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
   },
   {
     where: 'either',
-    token: /^smm |0xb2|pio (read|write) b[23]|WBINVD|info1 b2|RSM|CR_ACCESS|^cr_(read|write)|^cr /,
+    token: /^smm |0xb2|pio (read|write) b[23]|WBINVD|info1 b2|RSM/,
     why: 'SMM: the recording ran with smm=on, so the firmware installs its SMI handler',
   },
   {
@@ -41,7 +41,12 @@ export const EXPLANATIONS: readonly Explanation[] = [
   {
     where: 'either',
     token: /^inject |^accept |^ipi /,
-    why: 'interrupts come when their timer or peer is ready',
+    why: 'interrupts: APICv delivers them without an injection event, and they come when their timer or peer is ready',
+  },
+  {
+    where: 'either',
+    token: /^cr cr_write 0 = 0x[8e]0000011$/,
+    why: "CR0.CD and NW survive INIT: the recording's firmware had cleared them on every processor, direct boot runs none",
   },
 ];
 

@@ -3,18 +3,20 @@ import { gunzipSync } from 'node:zlib';
 
 /** One kvm tracepoint in text: from ftrace, `trace-cmd report` or our own `events`. */
 export interface TracedEvent {
+  /** The thread that raised it, as the line's prefix names it. */
+  readonly thread: string;
   readonly name: string;
   readonly text: string;
 }
 
-const LINE = /\b(kvm_\w+): +(.*?)\s*$/;
+const LINE = /^\s*(\S+-\d+)\s.*?\b(kvm_\w+): +(.*?)\s*$/;
 
 /** The kvm tracepoints of a text, in order. */
 export function parseEvents(text: string): TracedEvent[] {
   const events: TracedEvent[] = [];
   for (const line of text.split('\n')) {
     const match = LINE.exec(line);
-    if (match !== null) events.push({ name: match[1], text: match[2] });
+    if (match !== null) events.push({ thread: match[1], name: match[2], text: match[3] });
   }
   return events;
 }
@@ -68,4 +70,16 @@ export function tokensOf(events: readonly TracedEvent[]): string[] {
     if (token !== undefined) tokens.push(token);
   }
   return tokens;
+}
+
+/** The tokens of each vCPU's thread, in order of vCPU numbers. */
+export function tokensByVcpu(events: readonly TracedEvent[]): string[][] {
+  const vcpus = new Map<string, number>();
+  for (const { thread, name, text } of events) {
+    const match = name === 'kvm_entry' ? /vcpu (\d+)/.exec(text) : null;
+    if (match !== null) vcpus.set(thread, Number(match[1]));
+  }
+  return Array.from({ length: vcpus.size }, (_, vcpu) =>
+    tokensOf(events.filter(({ thread }) => vcpus.get(thread) === vcpu)),
+  );
 }
