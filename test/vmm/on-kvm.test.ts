@@ -95,3 +95,19 @@ test('a restored state leads accesses where they led when it was taken', () => {
   expect(vmm.describeFlat()).toBe(flat);
   expect(vmm.state).toBe(before);
 });
+
+test("a kernel that starts without firmware finds the PC/AT's vectors, controllers and timer", () => {
+  const { kvm, memory } = machineOn(createFakeGuest(), { kernel: { name: 'x.flat', bytes: fakeMultiboot() } });
+  const { pic, pit } = kvm.state.vm!.irqchip!;
+  const [first, second] = pic.chips;
+  expect([first!.irqBase, first!.imr, second!.irqBase, second!.imr, second!.elcr]).toEqual([8, 0xb8, 0x70, 0x8e, 0x0c]);
+  expect([pit!.armed, pit!.periodic, pit!.channels[0]!.mode]).toEqual([true, true, 2]);
+  const ram = 0x1000;
+  const handler = (vector: number): number[] => {
+    const at = new DataView(memory.buffer, ram + 4 * vector, 4);
+    return [...memory.subarray(ram + at.getUint16(2, true) * 16 + at.getUint16(0, true)).subarray(0, 4)];
+  };
+  const IRET = 0xcf;
+  expect(handler(0x11)[0]).toBe(IRET);
+  expect(handler(8)).toEqual([0x50, 0xb0, 0x20, 0xe6]);
+});
