@@ -22,9 +22,6 @@ export interface OutputTo {
   debugcon(bytes: Uint8Array): void;
 }
 
-/** Interrupt enable register of a 16550A: somebody wants to hear of received bytes. */
-const RECEIVED_DATA = 1;
-
 /** Basic exit reason. SDM Vol. 3, Appendix C. */
 const TRIPLE_FAULT = 2;
 
@@ -186,7 +183,7 @@ function sessionOf(running: Running, { vmm, kvmState }: Assembled, close: () => 
     type(line, bytes) {
       running.inputs.push({ event: { kind: 'sim:serial_received', line, bytes: Uint8Array.from(bytes) } });
     },
-    listens: (line) => (Number(vmm().describeDevice(`serial${line}`)?.['ier'] ?? 0) & RECEIVED_DATA) !== 0,
+    listens: (line) => isOpen(vmm().describeDevice(`serial${line}`)),
     now: () => machine.now(),
     silence: () => machine.now() - running.printedAt,
     setStopped(stopped) {
