@@ -51,11 +51,8 @@ function qemu(guest: Guest, record: string | undefined): Cost {
 /** Figures of a recorded run, from its own trace. */
 function traceFigures(trace: string): { ticks: number; events: number } {
   const info = spawnSync(process.execPath, [BIN, 'info', trace], { encoding: 'utf8', maxBuffer: 1 << 28 }).stdout;
-  const figure = (name: string): number => {
-    const match = new RegExp(`${name}[^\\d\\n]*([\\d,._ ]+)`, 'i').exec(info);
-    return match === null ? Number.NaN : Number(match[1].replace(/[^\d]/g, ''));
-  };
-  return { ticks: figure('ticks'), events: figure('events') };
+  const figure = (pattern: RegExp): number => Number(pattern.exec(info)?.[1] ?? Number.NaN);
+  return { ticks: figure(/^ends at .* tick (\d+)/m), events: figure(/^(\d+) events in/m) };
 }
 
 function main(): number {
