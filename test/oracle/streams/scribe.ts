@@ -72,7 +72,7 @@ class Scribe {
     const bytes = bytesAt(this.#stepped, linear);
     const key = place + mode;
     const known = this.#known.get(key);
-    if (known !== undefined && known.bytes.every((byte, i) => byte === bytes[i])) return known;
+    if (known?.bytes.every((byte, i) => byte === bytes[i])) return known;
     const decoder = new Decoder(mode === 'prot64' ? 64 : mode === 'prot32' ? 32 : 16, bytes, DecoderOptions.None);
     const instruction = decoder.decode();
     const own = bytes.slice(0, instruction.length);
@@ -96,7 +96,7 @@ export function ourInstructions(stepped: SteppedMachine, table: Interned, limit:
   let count = 0;
   let last = -1;
   while (count < limit) {
-    let written = scribe.next();
+    let written: Written | undefined = scribe.next();
     events.length = 0;
     const reason = machine.advance({ tick: machine.state.clock.ticks + 1 });
     if (reason.why !== 'until') break;
@@ -104,9 +104,13 @@ export function ourInstructions(stepped: SteppedMachine, table: Interned, limit:
     for (const { event } of events) {
       if (event.kind === 'kvm_inj_exception') fault = scribe.handler(event.exception);
       if (event.kind !== 'kvm_inj_virq') continue;
-      written = scribe.handler(event.vector);
-      handlers.add(written.id);
+      const handler = scribe.handler(event.vector);
+      handlers.add(handler.id);
+      fault = undefined;
+      // Delivered, and the run cut before the handler began: it is next.
+      written = stepped.registers.rip === handler.rip ? undefined : handler;
     }
+    if (written === undefined) continue;
     if (!(written.repeats && written.id === last)) ids[count++] = written.id;
     if (fault !== undefined && count < limit) ids[count++] = fault.id;
     last = (fault ?? written).id;
