@@ -2,6 +2,7 @@ import { invariant } from '../base/invariant.ts';
 import { MAIN_LOOP, TIMER, USER } from '../events/stamped.ts';
 import { digestOf } from './digest.ts';
 import { adoptStates, drawInt32, type MachineContext } from './context.ts';
+import { intervene } from './intervene.ts';
 import type { PendingInput } from './parts.ts';
 import { onVcpu } from './stamp.ts';
 import { type Ending, nowNs, ticksUntil } from './state.ts';
@@ -83,7 +84,11 @@ function step(context: MachineContext, until: Until): Reason | undefined {
   const isThere = clock.ticks >= (until.tick ?? Infinity) && (isOpen || until.inGuest !== true);
   if (isThere || schedule.seq >= (until.seq ?? Infinity)) return { why: 'until' };
   if (nowNs(clock) >= (until.ns ?? Infinity)) return { why: 'until' };
-  if (!isOpen) expireDue(context);
+  if (!isOpen && schedule.hasExpired === undefined) {
+    expireDue(context);
+    if (isStopAfterTimers(context, until)) return undefined;
+  }
+  schedule.hasExpired = undefined;
   const vcpu = pick(context);
   if (vcpu === undefined) return idle(context, until, input);
   context.cutAt = cutTick(context, until, input);
@@ -114,6 +119,7 @@ function deliver(context: MachineContext, { event }: PendingInput): void {
   context.source = MAIN_LOOP;
   context.cause = seq;
   if (event.kind === 'sim:serial_received') context.vmm.receiveSerial(event.line, event.bytes);
+  else if (event.kind === 'sim:intervened') intervene(context, event.what, event.value);
   else context.vmm.requestReset('user');
 }
 
@@ -139,6 +145,15 @@ export function raiseDigest(context: MachineContext): void {
   context.source = MAIN_LOOP;
   context.cause = -1;
   context.raise({ kind: 'sim:digest', state: digestOf(context.state), memory: context.pages.digest() });
+}
+
+/** Somebody wants to stand, or change something, between what the timers did and the VM entry that tells the guest. */
+function isStopAfterTimers(context: MachineContext, until: Until): boolean {
+  const { schedule } = context.state;
+  const input = context.parts.inputs.peek(schedule.seq);
+  if (schedule.seq < (until.seq ?? Infinity) && input?.seq !== schedule.seq) return false;
+  schedule.hasExpired = true;
+  return true;
 }
 
 function expireDue(context: MachineContext): void {

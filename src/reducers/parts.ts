@@ -31,7 +31,10 @@ export interface KvmPart extends Kvm {
 }
 
 /** An input the machine delivers. */
-export type InputEvent = Extract<MachineEvent, { kind: 'sim:serial_received' | 'sim:reset_requested' }>;
+export type InputEvent = Extract<
+  MachineEvent,
+  { kind: 'sim:serial_received' | 'sim:reset_requested' | 'sim:intervened' }
+>;
 
 /** QEMU's half: what `createMachinePc` makes. */
 export interface VmmPart {

@@ -32,6 +32,8 @@ export interface ScheduleState {
   exitSeq: number[];
   /** Tick from which the next digest is due. */
   nextDigest: number;
+  /** The due timers of this turn have expired already: the machine was stopped between them and the VM entry. */
+  hasExpired: true | undefined;
   ended: Ending | undefined;
 }
 
@@ -77,6 +79,7 @@ export function stateAtPowerOn(nsPerTick: number, vcpus: number, kvm: object, vm
       entrySeq: each(-1),
       exitSeq: each(-1),
       nextDigest: 0,
+      hasExpired: undefined,
       ended: undefined,
     },
     random: {},

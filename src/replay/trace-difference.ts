@@ -109,8 +109,16 @@ function match(walk: Walk): void {
     queue.before.splice(0, Math.max(0, queue.before.length - CONTEXT));
     queue.a.splice(0, at);
     queue.b.splice(0, at);
-    queue.parted = at < shared;
+    queue.parted = at < shared || isLeftAlone(walk, queue);
   }
+}
+
+/** One side has an event at a tick the other has read past without it. */
+function isLeftAlone({ compared, atA, atB }: Walk, { a, b }: Queue): boolean {
+  const readA = compared.a[atA - 1]?.tick ?? 0;
+  const readB = compared.b[atB - 1]?.tick ?? 0;
+  if (a.length === 0) return b.length > 0 && (b[0] as Stamped).tick < readA;
+  return b.length === 0 && (a[0] as Stamped).tick < readB;
 }
 
 /** Sequence numbers of causes differ as soon as anybody raised one event more: they are followed, not compared. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { debug } from './debug.ts';
 import { diff } from './diff.ts';
+import { fork } from './fork.ts';
 import { gdb } from './gdb.ts';
 import { wholeNumber } from './qemu-values.ts';
 import type { Print } from './trace-commands.ts';
@@ -8,6 +9,7 @@ import { verify } from './verify.ts';
 
 const MOST_JOBS = 256;
 const MOST_PORTS = 65_535;
+const MOST_TICKS = Number.MAX_SAFE_INTEGER;
 
 /** Where a command's answer and status go. */
 export interface CommandEnd {
@@ -38,6 +40,17 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
     .description('where two traces first differ, down to the field, and what led there')
     .action((a, b) => {
       done(diff(a, b, print));
+    });
+  withImages(program.command('fork <file>'))
+    .description('run on from a mark with something changed, into a trace of its own')
+    .option('--at <place>', 'start, a tick, #EVENT, 25%, or the first event of a KIND [TEXT]')
+    .option('--set <change...>', 'like rax=5, mem:0x1000=c3, "drop irq 0x40", "type ls\\n"; --set help lists them')
+    .option('--trace <file>', 'where the new run is recorded', 'fork.trace')
+    .option('--ticks <n>', "stop after n instructions in all; the parent's number when absent")
+    .option('--console', "show the guest's console from there on")
+    .action((file, options) => {
+      const ticks = options.ticks === undefined ? undefined : wholeNumber('--ticks', options.ticks, 1, MOST_TICKS);
+      done(fork(file, { ...options, ...(ticks === undefined ? {} : { ticks }) }, print));
     });
   program
     .command('verify <files...>')

@@ -95,6 +95,8 @@ export function printInfo(path: string, print: Print): number {
   print(
     `${path}: Retrovisor trace, format ${header.formatVersion}, engine ${header.engineVersion}, seed ${header.seed}`,
   );
+  const { parent } = header;
+  if (parent !== undefined) print(`fork of ${parent.trace} at ${parent.at}: ${parent.set}`);
   print(`machine: ${JSON.stringify(header.machine)}`);
   for (const image of header.images) {
     print(`${image.role}: ${image.name}, ${image.bytes} bytes, sha256 ${image.sha256}`);

@@ -1,0 +1,132 @@
+import { unlinkSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Problem } from '../base/problem.ts';
+import type { Change } from '../debugger/interventions.ts';
+import { endOf, markOf } from '../debugger/places.ts';
+import { interventionEvent } from '../reducers/intervene.ts';
+import { createMachine } from '../reducers/machine.ts';
+import type { PendingInput } from '../reducers/parts.ts';
+import { createTimeline, type Mark, type Timeline } from '../replay/timeline.ts';
+import { createTraceWriter } from '../replay/trace/writer.ts';
+import { recordedInputs } from '../replay/verify.ts';
+import { assemble } from './assemble.ts';
+import { ENGINE_VERSION } from './open-session.ts';
+import type { RecordedRun } from './recorded-run.ts';
+import { compress, createTraceFile } from './trace-file.ts';
+
+/** What is forked, where, into what. */
+export interface Fork {
+  readonly run: RecordedRun;
+  /** As the debugger reads places. */
+  readonly place: string;
+  readonly changes: readonly Change[];
+  /** The changes as they were typed, for the new trace's header. */
+  readonly said: string;
+  readonly trace: string;
+  /** Ticks to run in all; the parent's, when absent. */
+  readonly ticks: number | undefined;
+  /** Bytes the guest sends over COM1 after the mark. */
+  onSerial(byte: number): void;
+}
+
+/** How a fork went. */
+export interface Forked {
+  readonly at: Mark;
+  readonly end: Mark;
+  readonly why: 'ended' | 'idle' | 'ticks';
+}
+
+/** Run a recorded run again up to a mark, change something, and run on from there into a trace of its own. */
+export function forkRun(fork: Fork): Forked {
+  const { run, trace } = fork;
+  if (resolve(trace) === resolve(run.path)) throw new Problem(`${trace} is the parent: give the fork another name.`);
+  const { events } = run.read;
+  const end = endOf(events);
+  const place = markOf(fork.place, events, { seq: 0, tick: 0 });
+  const recorded = recordedInputs(events, run.description.nsPerTick);
+  let future: PendingInput[] | undefined;
+  let file: ReturnType<typeof startTrace> | undefined;
+  const timeline = createTimeline({
+    build: (parts) => createMachine(assemble({ ...run, ...parts }).parts),
+    inputs: {
+      peek: (seq) => (future === undefined ? recorded.peek(seq) : future[0]),
+      take: () => void future?.shift(),
+    },
+    onEvent(stamped) {
+      file ??= startTrace(fork);
+      file.writer.append(stamped);
+    },
+    onRequest(request) {
+      if (future !== undefined && request.ask === 'serial-output' && request.line === 0) fork.onSerial(request.byte);
+    },
+    // Nobody goes back in it.
+    every: Number.MAX_SAFE_INTEGER,
+  });
+  try {
+    const at = timeline.seek(place);
+    future = futureInputs(fork, timeline, at, recorded.peek);
+    const why = runOn(timeline, fork.ticks ?? Math.max(end.tick, at.tick + 1));
+    file?.close();
+    return { at, end: timeline.now, why };
+  } catch (error) {
+    file?.close();
+    // Half a fork would look like a run that was cut.
+    if (file !== undefined) unlinkSync(trace);
+    throw error;
+  }
+}
+
+/** A new trace that says whose fork it is. */
+function startTrace({ run, place, said, trace }: Fork) {
+  const sink = createTraceFile(trace);
+  const { machine, images, seed } = run.trace.header;
+  const parent = { trace: run.path, at: place, set: said };
+  const writer = createTraceWriter(sink, compress, { engineVersion: ENGINE_VERSION, machine, images, seed, parent });
+  return {
+    writer,
+    close() {
+      writer.close();
+      sink.close();
+    },
+  };
+}
+
+/** The changes, and the parent's later inputs at the time they had. */
+function futureInputs(
+  { changes }: Fork,
+  { machine }: Timeline,
+  at: Mark,
+  peek: (seq: number) => PendingInput | undefined,
+): PendingInput[] {
+  const rest: PendingInput[] = [];
+  for (let input = peek(at.seq); input !== undefined; input = peek((input.seq as number) + 1)) {
+    rest.push({ event: input.event, ns: input.ns as number });
+  }
+  const own: PendingInput[] = [];
+  const { nsPerTick } = machine.state.clock;
+  for (const change of changes) {
+    if (change.change === 'intervene') {
+      const ns = machine.now() + change.after * nsPerTick;
+      own.push({ event: interventionEvent(change.intervention), ...(change.after === 0 ? {} : { ns }) });
+    } else if (change.change === 'type') {
+      own.push({ event: serial(change.text), ns: machine.now() });
+    } else {
+      const next = rest.findIndex(({ event }) => event.kind === 'sim:serial_received');
+      if (next < 0) throw new Problem('Nothing was typed after that mark: there is nothing to change.');
+      const { ns = 0 } = rest[next] as PendingInput;
+      rest.splice(next, 1, ...(change.text === '' ? [] : [{ event: serial(change.text), ns }]));
+    }
+  }
+  return [...own, ...rest].sort((a, b) => (a.ns ?? 0) - (b.ns ?? 0));
+}
+
+const serial = (text: string) =>
+  ({ kind: 'sim:serial_received', line: 0, bytes: new TextEncoder().encode(text) }) as const;
+
+function runOn(timeline: Timeline, ticks: number): Forked['why'] {
+  for (;;) {
+    const { why } = timeline.advance({ tick: ticks });
+    if (why === 'ended' || why === 'idle') return why;
+    if (timeline.now.tick >= ticks) return 'ticks';
+  }
+}
