@@ -13,10 +13,23 @@ const TF = 0x100n;
 const RF = 0x10000n;
 
 const CONTROLS: ExecutionControls = {
-  pin: 0, primary: 1 << 7, secondary: 0, exceptionBitmap: 0, pageFaultErrorCodeMask: 0, pageFaultErrorCodeMatch: 0,
-  cr0Mask: 0n, cr0Shadow: 0n, cr4Mask: 0n, cr4Shadow: 0n,
-  ioBitmap: new Uint8Array(8192), msrBitmap: new Uint8Array(4096), tscOffset: 0n, eptPointer: 0n, tprThreshold: 0,
-  pleGap: 0, pleWindow: 0,
+  pin: 0,
+  primary: 1 << 7,
+  secondary: 0,
+  exceptionBitmap: 0,
+  pageFaultErrorCodeMask: 0,
+  pageFaultErrorCodeMatch: 0,
+  cr0Mask: 0n,
+  cr0Shadow: 0n,
+  cr4Mask: 0n,
+  cr4Shadow: 0n,
+  ioBitmap: new Uint8Array(8192),
+  msrBitmap: new Uint8Array(4096),
+  tscOffset: 0n,
+  eptPointer: 0n,
+  tprThreshold: 0,
+  pleGap: 0,
+  pleWindow: 0,
 };
 
 function quad(guest: Guest, at: number, value: bigint): void {
@@ -26,9 +39,16 @@ function quad(guest: Guest, at: number, value: bigint): void {
 }
 
 /** A processor in 64-bit mode at `code`, where every exception comes to a HLT of its own at HANDLER + vector. */
-function at64(code: readonly number[], change: (guest: Guest) => void = () => undefined): { guest: Guest; stop: GuestStop } {
+function at64(
+  code: readonly number[],
+  change: (guest: Guest) => void = () => undefined,
+): { guest: Guest; stop: GuestStop } {
   const guest = createEngine({
-    hostBytes: 2 << 20, instantiate: instantiateHandlers, hostTsc: () => 0n, tscPerTick: 16, random: () => 7n,
+    hostBytes: 2 << 20,
+    instantiate: instantiateHandlers,
+    hostTsc: () => 0n,
+    tscPerTick: 16,
+    random: () => 7n,
   });
   const vcpu = guest.addVcpu();
   guest.setControls(vcpu, CONTROLS);
