@@ -23,7 +23,8 @@ function interceptSoftware(p: Processor, event: GuestEvent, hits: number): Guest
   if (!isException || ((p.controls.exceptionBitmap >>> event.vector) & 1) === 0) return undefined;
   const type = event.type === 'soft-exception' ? 6 : 5;
   const interruptionInfo = (0x80000000 | (type << 8) | event.vector) >>> 0;
-  return new GuestExit(vmExit({ reason: 0, qualification: BigInt(hits), interruptionInfo, instructionLength: event.length }));
+  const qualification = BigInt(hits);
+  return new GuestExit(vmExit({ reason: 0, qualification, interruptionInfo, instructionLength: event.length }));
 }
 
 const interrupt: Assist = (p, d) => {

@@ -62,8 +62,8 @@ function debugExit(vcpu: VcpuState): Handled {
 const VMCALL = Uint8Array.of(0x0f, 0x01, 0xc1);
 
 /**
- * handle_ud: a hypercall in the other vendor's spelling is patched in guest memory, SYSCALL performed for a guest of the
- * other vendor; all else is the guest's #UD.
+ * handle_ud: a hypercall in the other vendor's spelling is patched in guest memory, SYSCALL performed for a guest of
+ * the other vendor; all else is the guest's #UD.
  */
 function handleUd(kvm: KvmContext, vcpu: VcpuState): Handled {
   const fetched = fetchInstruction(kvm, vcpu);
