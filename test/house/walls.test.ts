@@ -30,6 +30,7 @@ const WALLS: Readonly<Record<string, Wall>> = {
   'debugger/cli': { folders: [...BELOW_DEBUGGER, 'debugger', 'host'], packages: ANY_PACKAGE },
   'debugger/gdb': { folders: [...BELOW_DEBUGGER, 'debugger', 'host'], packages: ANY_PACKAGE },
   host: { folders: [...BELOW_DEBUGGER, 'debugger'], packages: ANY_PACKAGE },
+  'host/regression': { folders: [...BELOW_DEBUGGER, 'debugger'], packages: [...ANY_PACKAGE, 'vitest'] },
 };
 
 const roomOf = (path: string): string | undefined =>
