@@ -16,6 +16,7 @@ import { emulateOne, emulateStringPort } from './emulation.ts';
 import { GuestExit, GuestFault, MmioNeeded, vmExit } from './fault.ts';
 import * as L from './layout.ts';
 import { EngineMemory } from './memory.ts';
+import { FollowedTables, type TableWrite } from './mmu/followed-tables.ts';
 import { PAGE } from './mmu/page-flags.ts';
 import { EVENT_TYPE, type GuestEvent } from './event.ts';
 import { type Instantiate, Processor } from './processor.ts';
@@ -32,6 +33,8 @@ export interface EngineOptions {
   readonly tscPerTick: number;
   /** 64 bits of recorded entropy for RDRAND and RDSEED. */
   random(): bigint;
+  /** Given: the guest's writes to its own page tables are told, with the ticks of the run up to each. */
+  readonly onTableWrite?: (write: TableWrite, vcpu: number, ticks: number) => void;
 }
 
 /** A range of bytes that is state. */
@@ -81,13 +84,28 @@ class Engine implements GuestEngine {
     this.processor = new Processor(this.memory, this.eptWords, options.instantiate);
     this.processor.seed = () => options.random();
     this.memory.write32(L.TSC_PER_TICK, options.tscPerTick);
-    this.regions = [this.hostRegion(), this.eptRegion(), this.blockRegion()];
+    this.regions = [this.hostRegion(), this.eptRegion(), this.blockRegion(), ...this.followTables()];
   }
 
   // Bytes that are state.
 
   get stops(): DebuggerStops {
     return this.processor.stops;
+  }
+
+  /** Report the guest's page-table writes, when asked to; which pages are tables is state. */
+  private followTables(): EngineRegion[] {
+    const { onTableWrite } = this.options;
+    if (onTableWrite === undefined) return [];
+    const { mmu } = this.processor;
+    const followed = new FollowedTables(this.memory, mmu.flags, (write) => {
+      onTableWrite(write, this.selected, this.processor.ticksSoFar());
+    });
+    mmu.guest.followed = followed;
+    const bytes = new Uint8Array(followed.frames.buffer);
+    return [
+      { name: 'page-table pages', bytes: () => bytes, takeDirty: () => undefined, restored: () => followed.restored() },
+    ];
   }
 
   private hostRegion(): EngineRegion {

@@ -293,6 +293,10 @@ export class Processor extends InstructionFlow {
   private advanceTime(used: number): void {
     this.tscAtStart += BigInt(used) * BigInt(this.memory.read32(L.TSC_PER_TICK));
   }
+  /** Ticks of this run up to and with the instruction at hand. */
+  ticksSoFar(): number {
+    return this.executed + this.memory.read32(L.TSC_TICKS) - this.ticksLeft;
+  }
   /** Guest TSC now, from inside an assist. */
   timeStamp(): bigint {
     const elapsed = this.memory.read32(L.TSC_TICKS) - this.ticksLeft;

@@ -76,7 +76,7 @@ const ROM_BYTES = 8 << 20;
 
 /** The processor itself, with host memory for this machine. */
 const liveEngine =
-  ({ memory }: MachineDescription): MachineParts['engine'] =>
+  ({ memory, guestPageTables }: MachineDescription): MachineParts['engine'] =>
   (time) =>
     createEngine({
       hostBytes: memory * 2 ** 20 + ROM_BYTES,
@@ -84,4 +84,7 @@ const liveEngine =
       hostTsc: () => time.hostTsc(),
       tscPerTick: time.tscPerTick,
       random: () => time.random(),
+      ...(guestPageTables
+        ? { onTableWrite: (write, vcpu, ticks) => time.tableWritten({ ...write, vcpu, ticks }) }
+        : {}),
     });

@@ -6,7 +6,7 @@ import type { HostMemory, VmmHost } from '../vmm/host.ts';
 import { adoptStates, draw64, type MachineContext } from './context.ts';
 import { advance, type Reason, type Until } from './loop.ts';
 import { followPages, type Pages } from './pages.ts';
-import type { Engine, KvmPart, MachineParts, VmmPart } from './parts.ts';
+import type { Engine, KvmPart, MachineParts, VmmPart, TableWrite } from './parts.ts';
 import { stamper } from './stamp.ts';
 import { type MachineState, nowNs, stateAtPowerOn } from './state.ts';
 import { timedGuest } from './timed-guest.ts';
@@ -51,6 +51,8 @@ export function createMachine(parts: MachineParts): Machine {
     hostTsc: () => BigInt(nowNs(context.state.clock)) * BigInt(TSC_PER_NS),
     tscPerTick: nsPerTick * TSC_PER_NS,
     random: () => drawForGuest(context),
+    ticks: () => context.state.clock.ticks,
+    tableWritten: (write) => noteTableWrite(context, write),
   });
   const guest = timedGuest(context);
   context.kvm = parts.kvm(guest, kvmHost(context));
@@ -97,6 +99,15 @@ function drawForGuest(context: MachineContext): bigint {
   context.raise({ kind: 'sim:random_drawn', stream: 'rdrand', value });
   clock.ticks = ticks;
   return value;
+}
+
+/** Stamped with the tick of the instruction that wrote, which is the same wherever the run is cut. */
+function noteTableWrite(context: MachineContext, write: TableWrite): void {
+  const { clock } = context.state;
+  const { ticks } = clock;
+  clock.ticks = ticks + write.ticks;
+  context.raise({ kind: 'sim:guest_pt_write', vcpu_id: write.vcpu, gpa: write.gpa, old: write.old, new: write.new });
+  clock.ticks = ticks;
 }
 
 function kvmHost(context: MachineContext): KvmHost {

@@ -15,6 +15,19 @@ export interface GuestTime {
   readonly tscPerTick: number;
   /** 64 bits for RDRAND and RDSEED. */
   random(): bigint;
+  /** Ticks the machine has counted: up to the start of the run under way. */
+  ticks(): number;
+  /** The guest wrote to its own page tables, `ticks` into the run under way. */
+  tableWritten(write: TableWrite): void;
+}
+
+/** A guest's write to an entry of its own page tables. */
+export interface TableWrite {
+  readonly vcpu: number;
+  readonly ticks: number;
+  readonly gpa: number;
+  readonly old: bigint;
+  readonly new: bigint;
 }
 
 /** The processor as the machine composes it: KVM's boundary, and its bytes. */

@@ -22,7 +22,7 @@ export type TapeParts = Pick<MachineParts, 'engine' | 'onEvent'> & { readonly in
 export function fold(recorded: readonly Stamped[], build: (parts: TapeParts) => Machine, nsPerTick = 8): Folded {
   const verifier = createVerifier(recorded, UNKNOWN_TO_A_FOLD);
   const machine = build({
-    engine: (time) => tapeEngine(recorded, () => time.random()),
+    engine: (time) => tapeEngine(recorded, time),
     inputs: recordedInputs(recorded, nsPerTick),
     onEvent: verifier.check,
   });

@@ -2,12 +2,13 @@ import { Problem } from '../base/problem.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { EventKind, MachineEvent } from '../events/vocabulary.ts';
 import type { Emulated, GuestStop, Registers, VmExit } from '../kvm/guest.ts';
-import type { Engine } from '../reducers/parts.ts';
+import type { Engine, GuestTime } from '../reducers/parts.ts';
 import { unpackWrites } from '../reducers/witness.ts';
 
 /** What the processor said, in the order it said it. */
 const ANSWERS: ReadonlySet<EventKind> = new Set<EventKind>([
   'sim:random_drawn',
+  'sim:guest_pt_write',
   'kvm_exit',
   'sim:guest_stopped',
   'sim:register_read',
@@ -83,7 +84,7 @@ export class TapeEnded extends Error {
  * A processor that runs nothing: it answers what was recorded. With it the machine's loop folds the hypervisor's and
  * devices' state from events alone; guest memory and registers stay unknown.
  */
-export function tapeEngine(recorded: readonly Stamped[], random: () => bigint, eptWords = 1 << 20): Engine {
+export function tapeEngine(recorded: readonly Stamped[], time: GuestTime, eptWords = 1 << 20): Engine {
   const tape: Tape = { recorded, at: 0, played: 0, atStop: false };
   const words = new Uint32Array(eptWords);
   const views: Registers[] = [];
@@ -99,7 +100,7 @@ export function tapeEngine(recorded: readonly Stamped[], random: () => bigint, e
     setControls: () => undefined,
     run(_vcpu, budget) {
       if (budget > 0) leaveStop(tape);
-      for (; peek(tape)?.kind === 'sim:random_drawn'; tape.at += 1) random();
+      playAsides(tape, time, budget);
       return playRun(tape, budget);
     },
     emulate: () => emulatedFrom(tape, take(tape, 'sim:emulated', 'the emulation of an instruction')),
@@ -116,6 +117,20 @@ export function tapeEngine(recorded: readonly Stamped[], random: () => bigint, e
       return mapped ? { gpa, entries: [...new BigUint64Array(entries.slice().buffer)] } : undefined;
     },
   };
+}
+
+/** What the guest told or asked in the middle of a run, as far as this part of it goes. */
+function playAsides(tape: Tape, time: GuestTime, budget: number): void {
+  for (;;) {
+    const event = peek(tape);
+    if (event?.kind === 'sim:random_drawn') time.random();
+    else if (event?.kind === 'sim:guest_pt_write') {
+      const ticks = tape.recorded[tape.at].tick - time.ticks();
+      if (ticks > budget) return;
+      time.tableWritten({ vcpu: event.vcpu_id, ticks, gpa: event.gpa, old: event.old, new: event.new });
+    } else return;
+    tape.at += 1;
+  }
 }
 
 function playRun(tape: Tape, budget: number): GuestStop {

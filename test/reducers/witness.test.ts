@@ -103,6 +103,14 @@ function askEverything(guest: Guest): unknown[] {
   ];
 }
 
+const NO_TIME = {
+  hostTsc: () => 0n,
+  tscPerTick: 16,
+  random: () => 0n,
+  ticks: () => 0,
+  tableWritten: () => undefined,
+};
+
 describe('a witnessed guest', () => {
   test('lets a tape answer everything the processor answered', () => {
     const events: Stamped[] = [];
@@ -116,13 +124,13 @@ describe('a witnessed guest', () => {
       retired: () => void (retired += 1),
     });
     const answers = askEverything(live);
-    expect(askEverything(tapeEngine(events, () => 0n, 4))).toEqual(answers);
+    expect(askEverything(tapeEngine(events, NO_TIME, 4))).toEqual(answers);
     expect(retired).toBe(2);
   });
 
   test('a tape says when it is asked for what was not recorded', () => {
     const event = { kind: 'sim:memory_read', hva: 0, bytes: Uint8Array.of(1) } as const;
-    const tape = tapeEngine([{ seq: 12, tick: 0, source: 16, cause: undefined, event }], () => 0n, 4);
+    const tape = tapeEngine([{ seq: 12, tick: 0, source: 16, cause: undefined, event }], NO_TIME, 4);
     expect(() => tape.registers(0).cr3).toThrow(
       /cannot be folded: at event 12 the hypervisor asked for register cr3 and the trace holds sim:memory_read/,
     );

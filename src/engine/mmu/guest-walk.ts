@@ -1,4 +1,5 @@
 import { EPT_ACCESS_KIND, type SecondLevel } from './second-level.ts';
+import type { FollowedTables } from './followed-tables.ts';
 import { PAGE } from './page-flags.ts';
 import type { EngineMemory } from '../memory.ts';
 import * as L from '../layout.ts';
@@ -51,6 +52,8 @@ export class GuestWalk {
   refusedAccess = 0;
   /** Every entry read, for people: filled only when `trail` is an array. */
   trail: bigint[] | undefined;
+  /** Set when the guest's writes to its tables are reported. */
+  followed: FollowedTables | undefined;
   /** Write-cached pages that became tables in this walk. */
   readonly conflicts: number[] = [];
   private readonly watched: number[] = [];
@@ -179,7 +182,13 @@ export class GuestWalk {
     let page = this.second.page(gpa, access);
     if (page < 0 && !want.quiet) page = this.second.page(gpa, EPT_ACCESS_KIND.read);
     this.refusedAccess = EPT_ACCESS_KIND.read;
+    if (page >= 0 && this.followed !== undefined && !want.quiet) this.follow(page >>> 12, gpa);
     return page < 0 ? -1 : L.HOST_MEMORY + page + (gpa % 4096);
+  }
+
+  private follow(page: number, gpa: number): void {
+    const isNew = this.followed?.used(page, gpa) === true;
+    if (isNew && ((this.flags[page] as number) & PAGE.writeCached) !== 0) this.conflicts.push(page);
   }
 
   private tableRefused(gpa: number): WalkOutcome {

@@ -3,7 +3,7 @@ import { ACCESS } from '../builder.ts';
 import * as L from '../layout.ts';
 import type { EngineMemory } from '../memory.ts';
 import { NOT_LEAF, type Want } from './guest-walk.ts';
-import { PAGE } from './page-flags.ts';
+import { NOTICED, PAGE } from './page-flags.ts';
 import { EPT_ACCESS_KIND } from './second-level.ts';
 import { Tlb } from './tlb.ts';
 
@@ -72,7 +72,7 @@ export class Mmu extends Tlb {
     const page = this.page(low, high, size, access);
     if (page >= 0) {
       const address = L.HOST_MEMORY + page + (low & 0xfff);
-      if (access === ACCESS.read || ((this.flags[page >>> 12] as number) & (PAGE.code | PAGE.table)) === 0)
+      if (access === ACCESS.read || ((this.flags[page >>> 12] as number) & NOTICED) === 0)
         return address;
       this.memory.u8.copyWithin(L.BOUNCE, address, address + size);
       this.pending = [{ host: address, gpa: 0, from: 0, length: size }];
@@ -159,8 +159,16 @@ export class Mmu extends Tlb {
     for (const { host, gpa, from, length } of pieces) {
       const bytes = this.memory.u8.slice(L.BOUNCE + from, L.BOUNCE + from + length);
       if (host < 0) this.mmioWrites.push({ gpa, bytes });
-      else this.writeWatched(host, bytes);
+      else this.guestWrite(host, bytes);
     }
+  }
+
+  private guestWrite(host: number, bytes: Uint8Array): void {
+    const { followed } = this.guest;
+    const isFollowed = ((this.flags[(host - L.HOST_MEMORY) >>> 12] as number) & PAGE.followed) !== 0;
+    if (followed !== undefined && isFollowed) {
+      followed.write(host, bytes.length, () => this.writeWatched(host, bytes));
+    } else this.writeWatched(host, bytes);
   }
 
   /** Write bytes within one page of host memory, noticing changed code and page tables. */

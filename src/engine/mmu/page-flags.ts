@@ -8,4 +8,9 @@ export const PAGE = {
   dirty: 4,
   /** A TLB entry lets writes to it through unseen. */
   writeCached: 8,
+  /** The guest's page tables, when their writes are reported. */
+  followed: 16,
 } as const;
+
+/** Flags that keep writes from going through unseen. */
+export const NOTICED = PAGE.code | PAGE.table | PAGE.followed;

@@ -1,7 +1,7 @@
 import * as L from '../layout.ts';
 import type { EngineMemory } from '../memory.ts';
 import { GuestWalk, type PagingMode, type Want } from './guest-walk.ts';
-import { PAGE } from './page-flags.ts';
+import { NOTICED, PAGE } from './page-flags.ts';
 import { SecondLevel } from './second-level.ts';
 
 /** More than one TLB entry lets writes to the page through. */
@@ -171,7 +171,7 @@ export abstract class Tlb {
   private mayCacheWrite(page: number, want: Want): boolean {
     const { guest, mode } = this;
     const flags = this.flags[page] as number;
-    if (!guest.dirty || (flags & (PAGE.code | PAGE.table)) !== 0) return false;
+    if (!guest.dirty || (flags & NOTICED) !== 0) return false;
     if (want.write) return true;
     // A read found a page whose next write would change nothing but its bytes.
     if ((flags & PAGE.dirty) === 0) return false;
