@@ -18,7 +18,9 @@ export interface Findings {
   readonly mismatches: number;
   readonly byForm: ReadonlyMap<string, number>;
   readonly reports: readonly string[];
-  /** Forms without a single case. */
+  /** Forms with a case. */
+  readonly tried: number;
+  /** Forms without one: features the two processors do not share. */
   readonly untried: readonly string[];
 }
 
@@ -61,7 +63,8 @@ export function campaign(plan: Plan, guest: Guest, host: HostCpu): Findings {
     cases += batch.length;
   }
   const untried = [...counts].filter(([, count]) => count.cases === 0).map(([form]) => form.text);
-  return { cases, mismatches: [...byForm.values()].reduce((a, b) => a + b, 0), byForm, reports, untried };
+  const mismatches = [...byForm.values()].reduce((a, b) => a + b, 0);
+  return { cases, mismatches, byForm, reports, tried: counts.size - untried.length, untried };
 }
 
 interface Count {

@@ -5,7 +5,7 @@ import { campaign, type Findings, type Plan } from './campaign.ts';
 import type { Guest } from '../../../src/kvm/guest.ts';
 import { hostCpuMissing, openHostCpu } from './host.ts';
 
-/** Random cases in both modes on a fresh processor each. */
+/** Random cases in all three modes on a fresh processor each. */
 export function runCampaigns(newGuest: () => Guest, plan: Omit<Plan, 'bitness'>): Findings[] {
   const host = openHostCpu();
   try {
@@ -24,10 +24,8 @@ export function freshEngine(): Guest {
 }
 
 /** What a campaign found, for a person. */
-export function showFindings(name: string, { cases, mismatches, byForm, reports, untried }: Findings): string {
-  const lines = [
-    `${name}: ${cases} cases, ${mismatches} mismatches in ${byForm.size} forms, ${untried.length} forms untried`,
-  ];
+export function showFindings(name: string, { cases, mismatches, byForm, reports, tried }: Findings): string {
+  const lines = [`${name}: ${cases} cases of ${tried} forms, ${mismatches} mismatches in ${byForm.size} forms`];
   lines.push(...reports);
   return lines.join('\n');
 }
