@@ -24,9 +24,11 @@ const FRAME = 0xf_ffff_ffff_f000n;
  */
 export function walkPageTables(registers: Registers, linear: bigint, read: ReadEntry): Walked | undefined {
   const { cr0, cr3, cr4, efer } = registers;
-  if ((cr0 & CR0_PG) === 0n) return { gpa: Number(linear & 0xffff_ffffn), entries: [] };
   if ((efer & EFER_LMA) !== 0n) return descend(cr3 & FRAME, linear, (cr4 & CR4_LA57) !== 0n ? 5 : 4, read);
-  if ((cr4 & CR4_PAE) === 0n) return twoLevels(cr3, cr4, linear & 0xffff_ffffn, read);
+  // Linear addresses have 32 bits outside IA-32e mode.
+  if (linear >> 32n !== 0n) return undefined;
+  if ((cr0 & CR0_PG) === 0n) return { gpa: Number(linear), entries: [] };
+  if ((cr4 & CR4_PAE) === 0n) return twoLevels(cr3, cr4, linear, read);
   const pointer = read(Number((cr3 & 0xffff_ffe0n) + 8n * ((linear >> 30n) & 3n)), 8);
   if (pointer === undefined || (pointer & PRESENT) === 0n) return undefined;
   const rest = descend(pointer & FRAME, linear & 0x3fff_ffffn, 2, read);

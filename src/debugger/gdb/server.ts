@@ -92,8 +92,10 @@ function welcome(subject: StubSubject, socket: Socket, say: (sentence: string) =
     for (const arrival of receive(line, bytes)) {
       if (arrival.kind === 'packet') takePacket(client, subject, arrival.body, say);
       else if (arrival.kind === 'interrupt') client.isInterrupted = client.isBusy;
-      else if (arrival.kind === 'nack') client.socket.write(client.lastSent, 'latin1');
-      else {
+      else if (arrival.kind === 'nack') {
+        // gdb also says so when it has waited for two seconds: the answer is on its way then.
+        if (client.stub.acknowledges && !client.isBusy) client.socket.write(client.lastSent, 'latin1');
+      } else {
         say(`A packet from gdb was not understood: ${arrival.why}.`);
         client.socket.write(client.stub.acknowledges ? '-' : packetOf('E22'), 'latin1');
       }
