@@ -31,10 +31,13 @@ export function effectsOf(machine: () => Machine, part: Part): Effects {
 
 /**
  * Raise or lower a global system interrupt of the in-kernel controllers.
+ * QEMU's gsi_handler drives an ISA line's PIC input and its I/O APIC input; under KVM both are this ioctl.
  * Deviation: without QEMU's kvm_vm_ioctl event; KVM's own kvm_set_irq says all of it.
  */
 export function driveGsi(machine: Machine, gsi: number, high: boolean): void {
-  machine.kvm.ioctl(machine.fds.vm, KVM_IRQ_LINE_STATUS, { irq: gsi, level: high ? 1 : 0, status: 0 });
+  for (let inputs = gsi < ISA_LINES ? 2 : 1; inputs > 0; inputs--) {
+    machine.kvm.ioctl(machine.fds.vm, KVM_IRQ_LINE_STATUS, { irq: gsi, level: high ? 1 : 0, status: 0 });
+  }
 }
 
 /** The trace holds edges; the wire behind the pin gets every drive, as QEMU's qemu_set_irq does. */
@@ -92,5 +95,6 @@ function digestOf(bytes: Uint8Array): string {
   return (hash >>> 0).toString(16).padStart(8, '0');
 }
 
+const ISA_LINES = 16;
 /** KVM_PIT_FLAGS_HPET_LEGACY. */
 const PIT_HPET_LEGACY = 1;

@@ -14,7 +14,7 @@ describe.skipIf(!haveGuests('bios-256k.bin', 'kvmvapic.bin'))('SeaBIOS', () => {
     const log = join(folder, 'seabios.log');
     const firmware = `-bios ${guestFile('bios-256k.bin')} -option-rom ${guestFile('kvmvapic.bin')}`;
     const debugPort = `-nodefaults -net none -chardev file,id=d,path=${log} -device isa-debugcon,iobase=0x402,chardev=d`;
-    const options = `${firmware} -m 64 ${debugPort} --ticks 8000000 --trace ${trace}`;
+    const options = `${firmware} -m 64 ${debugPort} --ticks 5660000 --trace ${trace}`;
     expect(retrovisor(['run', ...options.split(' ')]).status).toBe(0);
     const told = readFileSync(log, 'utf8').replaceAll(/\b2000\b/g, '2600');
     expect(told).toBe(readFileSync(RECORDED, 'utf8'));

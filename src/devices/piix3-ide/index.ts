@@ -7,7 +7,11 @@ export interface Piix3IdeState extends PciFunctionState {
 }
 
 const BARS: readonly PciBar[] = [{ index: 4, region: 4, space: 'io', size: 16 }];
+const PRIMARY = 0;
+const SECONDARY = 2;
 const BUS_MASTER = 4;
+/** Status register of a channel's command block. */
+const STATUS = 7;
 
 /** 82371SB function 1 at power-on. */
 export function piix3IdeAtReset(): Piix3IdeState {
@@ -27,7 +31,13 @@ export const piix3Ide: PciFunction<Piix3IdeState> = {
   ],
   pins: ['irq14', 'irq15'],
   bars: BARS,
-  read: (ide, region, offset) => (region === BUS_MASTER ? readBusMaster(ide, offset) : 0),
+  read: (ide, region, offset, _size, effects) => {
+    if (region === BUS_MASTER) return readBusMaster(ide, offset);
+    // ATA-6, 7.15: reading the status register ends the interrupt, drive or not.
+    if (region === PRIMARY && offset === STATUS) effects.pin('irq14', false);
+    if (region === SECONDARY && offset === STATUS) effects.pin('irq15', false);
+    return 0;
+  },
   write: (ide, region, offset, _size, value) => {
     if (region === BUS_MASTER) writeBusMaster(ide, offset, value);
   },
