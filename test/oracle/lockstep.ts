@@ -11,11 +11,12 @@ import { steppedMachine } from './stepped-machine.ts';
  */
 
 const MIB = 2 ** 20;
-const KERNEL_ENTRY = 0x100000;
+/** Where QEMU puts the decompressor: the protected-mode kernel's load address, Linux's boot protocol. */
+export const KERNEL_ENTRY = 0x100000;
 const DECOMPRESSED = 0x1000000;
 const ARGUMENTS = 'console=ttyS0 nokaslr panic=-1';
 
-/** SeaBIOS from the reset vector. */
+/** SeaBIOS from the reset vector, to its HLT at the most. */
 export function walkFirmware(bios: string, steps: number, single: boolean): Walk {
   const machine = ['-m', '64', '-bios', bios, '-nodefaults'];
   const debug = ['-chardev', 'null,id=d', '-device', 'isa-debugcon,iobase=0x402,chardev=d'];
@@ -33,12 +34,17 @@ function runTo(qemu: StoppedQemu, address: number): void {
   qemu.gdb.ask(`z1,${address.toString(16)},1`);
 }
 
-/** The kernel: its decompressor from the entry point, then the decompressed kernel from its own. */
-export function walkKernel(kernel: string, steps: number, single: boolean): Walk[] {
+/** The kernel from each of its entry points: its decompressor's, then the decompressed kernel's. */
+export function walkKernel(
+  kernel: string,
+  steps: number,
+  single: boolean,
+  entries: readonly number[] = [KERNEL_ENTRY, DECOMPRESSED],
+): Walk[] {
   const memory = 128;
   const qemu = startStopped(['-M', 'pc,smm=off', '-m', String(memory), '-kernel', kernel, '-append', ARGUMENTS]);
   try {
-    return [KERNEL_ENTRY, DECOMPRESSED].map((entry) => {
+    return entries.map((entry) => {
       runTo(qemu, entry);
       const stepped = steppedMachine(
         ['-m', String(memory), '-kernel', kernel, '-append', ARGUMENTS, '-nodefaults'],

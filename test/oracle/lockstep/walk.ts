@@ -1,7 +1,7 @@
 import { Mnemonic } from 'iced-x86';
 import type { Registers } from '../../../src/kvm/guest.ts';
 import type { StoppedQemu } from '../qemu/qemu.ts';
-import { readRegisters, type StepRegisters } from '../qemu/registers.ts';
+import { readRegisters, type StepRegisters, writeEflags } from '../qemu/registers.ts';
 import { bytesAt, is64Bit, linearIp, modeName, type SteppedMachine } from '../stepped-machine.ts';
 import { type StaticInfo, staticInfo } from './static-info.ts';
 
@@ -46,6 +46,8 @@ const RECENT = 3;
 const SHORTEST_STRETCH = 64;
 const LONGEST_STRETCH = 20_000_000;
 const INTERRUPT_FLAG = 0x200n;
+/** Iterations up to which a REP instruction is stepped; longer ones run to a breakpoint behind them. */
+const LONGEST_STEPPED_REPEAT = 8;
 /** Looked at one by one: they start DMA, open an interrupt window or step oddly in QEMU. */
 const SPECIAL = new Set<Mnemonic>([
   Mnemonic.Out,
@@ -155,6 +157,16 @@ export class Lockstep {
     gdb.ask(`z0,${place},1`);
   }
 
+  /** QEMU's stub masks interrupts while it steps only: IF is off on its side while it runs, and as it was afterwards. */
+  #withoutInterrupts(run: () => void): void {
+    const { gdb } = this.#qemu;
+    const { eflags } = readRegisters(gdb);
+    const interruptFlag = eflags & Number(INTERRUPT_FLAG);
+    if (interruptFlag !== 0) writeEflags(gdb, eflags & ~interruptFlag);
+    run();
+    if (interruptFlag !== 0) writeEflags(gdb, readRegisters(gdb).eflags | interruptFlag);
+  }
+
   #remember(info: StaticInfo): void {
     this.#history.push(`${this.#place()} ${info.text}`);
     if (this.#history.length > HISTORY) this.#history.shift();
@@ -220,9 +232,8 @@ export class Lockstep {
   #repeatQemu(before: bigint, behind: bigint, count: number): void {
     const { gdb } = this.#qemu;
     this.#stepTo(before);
-    const interruptsOn = (this.#registers.rflags & INTERRUPT_FLAG) !== 0n;
-    if (count > (interruptsOn ? 4096 : 8)) {
-      this.#runQemuTo(behind);
+    if (count > LONGEST_STEPPED_REPEAT) {
+      this.#withoutInterrupts(() => this.#runQemuTo(behind));
       return;
     }
     do gdb.step();

@@ -14,6 +14,8 @@ export interface StepRegisters {
 const FROM_GDB = [0, 3, 1, 2, 6, 7, 5, 4, 8, 9, 10, 11, 12, 13, 14, 15];
 const RIP = 16 * 16;
 const EFLAGS = RIP + 16;
+/** Its number in the stub, in hexadecimal. */
+const EFLAGS_NUMBER = '11';
 const SELECTORS = EFLAGS + 8;
 /** gdb's order: cs ss ds es fs gs. */
 const SELECTOR_ORDER = [1, 2, 3, 0, 4, 5];
@@ -36,6 +38,14 @@ export function readRegisters(gdb: GdbRemote): StepRegisters {
   const selectors: number[] = new Array(6);
   for (let i = 0; i < 6; i++) selectors[SELECTOR_ORDER[i]] = hex32(text, SELECTORS + i * 8);
   return { gpr, rip: hex64(text, RIP), eflags: hex32(text, EFLAGS), selectors };
+}
+
+/** Write EFLAGS of the stopped vCPU. */
+export function writeEflags(gdb: GdbRemote, eflags: number): void {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(eflags >>> 0);
+  const reply = gdb.ask(`P${EFLAGS_NUMBER}=${bytes.toString('hex')}`);
+  if (reply !== 'OK') throw new Error(`the stub does not write EFLAGS: ${reply}`);
 }
 
 /** A segment register as QEMU's monitor prints it. */
