@@ -1,3 +1,4 @@
+import { createHistory, type History } from '../replay/sources/history.ts';
 import { readFileSync } from 'node:fs';
 import type { RunOptions } from '../debugger/cli/run-options.ts';
 import { describeInterruptControllers, describeLapic } from '../debugger/views/interrupts.ts';
@@ -38,6 +39,8 @@ export const ENGINE_VERSION: string = (
 
 interface Running {
   readonly machine: Machine;
+  /** The run as streams, for whoever watches. */
+  readonly history: History;
   readonly inputs: PendingInput[];
   /** Hand on what was printed; whether anything was. */
   readonly flushOutput: () => boolean;
@@ -82,6 +85,7 @@ export function openSession(options: RunOptions, output: OutputTo): Session {
   const inputs: PendingInput[] = [];
   const outputs = bufferedOutput(output);
   const running: Starting = {
+    history: createHistory(),
     inputs,
     flushOutput: outputs.flush,
     tickLimit: options.ticks ?? Number.POSITIVE_INFINITY,
@@ -141,6 +145,7 @@ function startRecording(path: string): { readonly sink: TraceSink; begin(): void
 
 function hear(running: Starting, writer: TraceWriter | undefined, stamped: Stamped): void {
   writer?.append(stamped);
+  running.history.publish(stamped);
   const { event, tick } = stamped;
   if (event.kind === 'kvm_exit') {
     running.exits += 1;
@@ -176,7 +181,14 @@ function sessionOf(running: Running, { vmm, kvmState }: Assembled, close: () => 
   const { machine } = running;
   const irqchip = (): IrqchipState | undefined => kvmState().vm?.irqchip;
   return {
-    run: (milliseconds, paced) => runFor(running, milliseconds, paced),
+    events: running.history.events,
+    states: running.history.states,
+    run(milliseconds, paced) {
+      const pause = runFor(running, milliseconds, paced);
+      running.history.rest(machine);
+      if (pause.pause === 'ended') running.history.end();
+      return pause;
+    },
     warp() {
       running.mayWarpTo = Math.max(running.mayWarpTo, nextDeadline(machine) ?? 0);
     },

@@ -1,3 +1,6 @@
+import type { Observable } from 'rxjs';
+import type { Stamped } from '../events/stamped.ts';
+import type { MachineState } from '../reducers/state.ts';
 import type { MonitorSubject } from '../debugger/cli/monitor.ts';
 
 /** The status of a guest's own failure. Even, so that no write to isa-debug-exit can mean the same. */
@@ -27,6 +30,10 @@ export interface SessionFigures {
 
 /** One running machine, recorded, as its console drives it. */
 export interface Session extends MonitorSubject {
+  /** Every event as it is recorded. The read side only. */
+  readonly events: Observable<Stamped>;
+  /** Immutable states, one for each time `run` returned while somebody watched. */
+  readonly states: Observable<MachineState>;
   /**
    * Run for about so many milliseconds of the host's time. `paced`: stop before virtual time would jump over idling,
    * until `warp` is called; otherwise idle time is skipped at once.

@@ -1,3 +1,4 @@
+import { NEVER } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { type ConsoleOptions, runConsole } from '../../../src/debugger/cli/console.ts';
 import type { TypedLine } from '../../../src/debugger/cli/run-options.ts';
@@ -11,6 +12,8 @@ function echoGuest(script: Typist, listensFrom = 0) {
   let runs = 0;
   let stopped = false;
   const session: Session = {
+    events: NEVER,
+    states: NEVER,
     run(): SessionPause {
       runs += 1;
       if (runs === 1) script.hear(Buffer.from('/ # '));
