@@ -22,7 +22,10 @@ test('fixed port ranges meet only where one model lies over another on purpose',
       .map(({ base, length }) => ({ name, from: base as number, to: (base as number) + length })),
   );
   const clashes = fixed.flatMap((a, i) =>
-    fixed.slice(i + 1).filter((b) => a.name !== b.name && a.from < b.to && b.from < a.to).map((b) => `${a.name}/${b.name}`),
+    fixed
+      .slice(i + 1)
+      .filter((b) => a.name !== b.name && a.from < b.to && b.from < a.to)
+      .map((b) => `${a.name}/${b.name}`),
   );
   // pc-testdev is given by an option and lies over the PCI hot-plug ports' neighbours nowhere.
   expect(clashes).toEqual([]);

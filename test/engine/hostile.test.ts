@@ -19,11 +19,23 @@ type Mode = 'real' | 'protected' | 'long';
 /** HLT, INVLPG, CR3, DR and port exits on; exceptions either leave or are the guest's own. */
 function controls(exceptionsExit: boolean): ExecutionControls {
   return {
-    pin: 0, primary: (1 << 7) | (1 << 9) | (1 << 15) | (1 << 16) | (1 << 23) | (1 << 24), secondary: 0,
-    exceptionBitmap: exceptionsExit ? 0xffffffff : 0, pageFaultErrorCodeMask: 0, pageFaultErrorCodeMatch: 0,
-    cr0Mask: 0n, cr0Shadow: 0n, cr4Mask: 0n, cr4Shadow: 0n,
-    ioBitmap: new Uint8Array(8192), msrBitmap: new Uint8Array(4096), tscOffset: 0n, eptPointer: 0n, tprThreshold: 0,
-    pleGap: 0, pleWindow: 0,
+    pin: 0,
+    primary: (1 << 7) | (1 << 9) | (1 << 15) | (1 << 16) | (1 << 23) | (1 << 24),
+    secondary: 0,
+    exceptionBitmap: exceptionsExit ? 0xffffffff : 0,
+    pageFaultErrorCodeMask: 0,
+    pageFaultErrorCodeMatch: 0,
+    cr0Mask: 0n,
+    cr0Shadow: 0n,
+    cr4Mask: 0n,
+    cr4Shadow: 0n,
+    ioBitmap: new Uint8Array(8192),
+    msrBitmap: new Uint8Array(4096),
+    tscOffset: 0n,
+    eptPointer: 0n,
+    tprThreshold: 0,
+    pleGap: 0,
+    pleWindow: 0,
   };
 }
 
@@ -54,7 +66,11 @@ function prepare(guest: Guest, mode: Mode): void {
     } else if (mode === 'protected') quad(guest, 0x2000 + vector * 8, low);
   }
   // Real mode's vectors lead into the code too.
-  if (mode === 'real') guest.writeHost(0, Uint8Array.from({ length: 1024 }, (_, i) => [0x00, 0x80, 0, 0][i & 3] as number));
+  if (mode === 'real')
+    guest.writeHost(
+      0,
+      Uint8Array.from({ length: 1024 }, (_, i) => [0x00, 0x80, 0, 0][i & 3] as number),
+    );
   quad(guest, TABLES, BigInt(TABLES + 0x1000) | 7n);
   quad(guest, TABLES + 0x1000, BigInt(TABLES + 0x2000) | 7n);
   quad(guest, TABLES + 0x2000, 0x87n);

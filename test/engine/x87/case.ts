@@ -4,7 +4,18 @@ import { executeX87 } from '../../../src/engine/x87/execute.ts';
 import { fullTags, takeEnvironment, takeStack } from '../../../src/engine/x87/image.ts';
 import type { X87Unit } from '../../../src/engine/x87/unit.ts';
 import {
-  CAUGHT, CODE, type Draw, IMAGE, MEMORY, type Oracle, RAX, RECORD, RFLAGS, draw32, drawBelow, drawOf,
+  CAUGHT,
+  CODE,
+  type Draw,
+  IMAGE,
+  MEMORY,
+  type Oracle,
+  RAX,
+  RECORD,
+  RFLAGS,
+  draw32,
+  drawBelow,
+  drawOf,
 } from '../native/oracle.ts';
 import { drawDouble, drawExtended, drawSingle } from '../float/operands.ts';
 
@@ -22,7 +33,8 @@ export interface X87Row {
 
 /** Everything around the unit: the state lies at the layout's addresses of a small memory. */
 export function createUnit(
-  operand16 = false, realFormat = false,
+  operand16 = false,
+  realFormat = false,
 ): { unit: X87Unit; operand: Uint8Array; out: { flags: number; ax: number } } {
   const memory = new DataView(new ArrayBuffer(0x2000));
   const buffer = new DataView(new ArrayBuffer(512));
@@ -34,9 +46,18 @@ export function createUnit(
     load: (size) => bytes.set(operand.subarray(0, size)),
     store: (size) => operand.set(bytes.subarray(0, size)),
     flags: () => out.flags,
-    setFlags: (zpc) => { out.flags = (out.flags & ~0x8d5) | zpc; },
-    setAx: (value) => { out.ax = value; },
-    operand16, realFormat, instructionPointer: 0x1_2345n, codeSelector: 0x1000, dataPointer: 0x6789n, dataSelector: 0x2000,
+    setFlags: (zpc) => {
+      out.flags = (out.flags & ~0x8d5) | zpc;
+    },
+    setAx: (value) => {
+      out.ax = value;
+    },
+    operand16,
+    realFormat,
+    instructionPointer: 0x1_2345n,
+    codeSelector: 0x1000,
+    dataPointer: 0x6789n,
+    dataSelector: 0x2000,
   });
   memory.setUint16(FCW, 0x37f, true);
   memory.setUint16(FSW, 0, true);
@@ -91,7 +112,8 @@ function fillImage(view: DataView, at: number, draw: Draw): void {
 /** Makes ST(1) close to ST(0), for cancellation and remainders; or a small integer, for FSCALE. */
 function nearOperands(view: DataView, at: number, draw: Draw): void {
   const small = drawBelow(draw, 2) === 0;
-  const significand = small ? BigInt(draw32(draw) | 0x8000_0000) << 32n
+  const significand = small
+    ? BigInt(draw32(draw) | 0x8000_0000) << 32n
     : BigInt.asUintN(64, view.getBigUint64(at + 28, true) + BigInt(drawBelow(draw, 5)) - 2n);
   const signExponent = small ? 0x3fff + drawBelow(draw, 18) : view.getUint16(at + 36, true);
   view.setBigUint64(at + 38, significand, true);
@@ -100,7 +122,9 @@ function nearOperands(view: DataView, at: number, draw: Draw): void {
 
 /** Random records for one row. */
 export function drawRecords(
-  row: X87Row, cases: number, adjust?: (view: DataView, base: number, draw: Draw) => void,
+  row: X87Row,
+  cases: number,
+  adjust?: (view: DataView, base: number, draw: Draw) => void,
 ): Uint8Array {
   const draw: Draw = { state: (row.opcode << 8) | row.modrm | 0x1234_0000 };
   const records = new Uint8Array(cases * RECORD);
@@ -124,8 +148,11 @@ export function drawRecords(
 export function describe(view: DataView, base: number, fswMask: number): string {
   const hex = (value: number | bigint): string => value.toString(16);
   const at = base + IMAGE;
-  const parts = [`fcw ${hex(view.getUint16(at, true))}`, `fsw ${hex(view.getUint16(at + 4, true) & fswMask)}`,
-    `ftw ${hex(view.getUint16(at + 8, true))}`];
+  const parts = [
+    `fcw ${hex(view.getUint16(at, true))}`,
+    `fsw ${hex(view.getUint16(at + 4, true) & fswMask)}`,
+    `ftw ${hex(view.getUint16(at + 8, true))}`,
+  ];
   for (let i = 0; i < 8; i++) {
     const significand = hex(view.getBigUint64(at + 28 + i * 10, true));
     parts.push(`st${i} ${hex(view.getUint16(at + 36 + i * 10, true))}:${significand}`);
@@ -136,7 +163,12 @@ export function describe(view: DataView, base: number, fswMask: number): string 
   const pointers = !stores ? [0, 0] : wide ? [12, 28] : [6, 14];
   for (let index = 0; index < 112; index++) {
     const pointer = index >= pointers[0] && index < pointers[1];
-    memory += pointer ? '..' : view.getUint8(base + MEMORY + index).toString(16).padStart(2, '0');
+    memory += pointer
+      ? '..'
+      : view
+          .getUint8(base + MEMORY + index)
+          .toString(16)
+          .padStart(2, '0');
   }
   parts.push(`flags ${hex(view.getUint32(base + RFLAGS, true) & 0x8d5)}`);
   parts.push(`ax ${hex(view.getUint16(base + RAX, true))}`);

@@ -1,4 +1,0 @@
-/** The package's own door: open a machine, watch it as streams, read traces. */
-export { openSession } from './host/open-session.ts';
-export type { Session, SessionEnd, SessionFigures, SessionPause } from './host/session.ts';
-export { runOptions } from './debugger/cli/run-arguments.ts';
