@@ -1,3 +1,4 @@
+import { guestPhysicalBits } from './features.ts';
 import type { MsrRow, MsrRows } from './msrs.ts';
 
 /** Variable ranges: KVM_NR_VAR_MTRR. */
@@ -36,9 +37,9 @@ const fixedRange = (at: number): MsrRow => ({
 /** Even registers are bases (a type in bits 7:0), odd ones masks (valid in bit 11). SDM Vol. 3, 12.11.2.3. */
 const variableRange = (at: number): MsrRow => ({
   read: (_kvm, vcpu) => vcpu.msrs.mtrrVariable[at],
-  write: (kvm, vcpu, value) => {
+  write: (_kvm, vcpu, value) => {
     const isBase = at % 2 === 0;
-    if (value >> BigInt(kvm.features.physicalBits) !== 0n) return false;
+    if (value >> BigInt(guestPhysicalBits(vcpu)) !== 0n) return false;
     if (isBase ? !isType(value & 0xffn) || (value & 0xf00n) !== 0n : (value & 0x7ffn) !== 0n) return false;
     vcpu.msrs.mtrrVariable[at] = value;
     return true;
