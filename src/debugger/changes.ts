@@ -34,22 +34,22 @@ function samples(timeline: Timeline, from: number, to: number, read: Reading): S
 
 /**
  * The last change of a value before where the timeline stands; it stands there again afterwards. A value that came back
- * between two looks (1/64 of a span that grows with the distance) is taken as unchanged.
+ * between two looks (1/64 of a span that grows with the distance) is taken as unchanged. Nothing before `from` counts.
  */
-export function lastChange(timeline: Timeline, read: Reading): Change | undefined {
+export function lastChange(timeline: Timeline, read: Reading, from = 0): Change | undefined {
   const { now } = timeline;
   try {
-    return changeBefore(timeline, now.tick, read);
+    return changeBefore(timeline, from, now.tick, read);
   } finally {
     timeline.seek(now);
   }
 }
 
-function changeBefore(timeline: Timeline, end: number, read: Reading): Change | undefined {
+function changeBefore(timeline: Timeline, from: number, end: number, read: Reading): Change | undefined {
   let high = end;
   let span = FIRST_SPAN;
-  while (high > 0) {
-    const low = Math.max(0, high - span);
+  while (high > from) {
+    const low = Math.max(from, high - span);
     const found = narrowed(timeline, low, high, read);
     if (found !== undefined) return found;
     high = low;

@@ -1,6 +1,7 @@
 import type { Registers } from '../kvm/guest.ts';
 import type { KvmState, MemslotState } from '../kvm/state.ts';
 import type { Machine } from '../reducers/machine.ts';
+import { walkPageTables, type Walked } from './page-tables.ts';
 
 const PAGE = 4096;
 
@@ -76,10 +77,21 @@ function inPages(
   return bytes.subarray(0, done);
 }
 
-/** Guest-physical address of a linear one; undefined when it is not mapped. */
-export function physicalOf(view: GuestView, vcpu: number, linear: bigint): number | undefined {
-  return view.machine.engine.translate(vcpu, BigInt.asUintN(64, linear))?.gpa;
+/** The guest's own page tables' way from a linear address; undefined when it is not mapped. */
+export function walkLinear(view: GuestView, vcpu: number, linear: bigint): Walked | undefined {
+  const { engine } = view.machine;
+  return walkPageTables(registersOf(view, vcpu), BigInt.asUintN(64, linear), (gpa, size) => {
+    const hva = hvaOf(view, gpa);
+    if (hva === undefined) return undefined;
+    const bytes = engine.readHost(hva, size);
+    const data = new DataView(bytes.buffer, bytes.byteOffset, size);
+    return size === 8 ? data.getBigUint64(0, true) : BigInt(data.getUint32(0, true));
+  });
 }
+
+/** Guest-physical address of a linear one; undefined when it is not mapped. */
+export const physicalOf = (view: GuestView, vcpu: number, linear: bigint): number | undefined =>
+  walkLinear(view, vcpu, linear)?.gpa;
 
 /** Width of the code a processor runs. SDM Vol. 3, 3.4.5. */
 export function bitsOf(view: GuestView, vcpu: number): 16 | 32 | 64 {

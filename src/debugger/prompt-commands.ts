@@ -1,15 +1,15 @@
 import { Problem } from '../base/problem.ts';
-import { sourceName, type Stamped } from '../events/stamped.ts';
+import type { Stamped } from '../events/stamped.ts';
 import { describeStamped } from '../replay/divergence.ts';
-import type { Mark } from '../replay/timeline.ts';
 import { backtrace } from './backtrace.ts';
-import { changesBetween, eventsOfTick, lastChange, type Reading } from './changes.ts';
 import { matcher } from './event-filter.ts';
 import { examine, type ExamineForm } from './examine.ts';
-import { linearRip, readLinear, readPhysical, registersOf, vcpuCount } from './guest-view.ts';
-import { afterEvent, endOf, filterOf, nextEvent, previousEvent } from './places.ts';
+import { registersOf, vcpuCount } from './guest-view.ts';
+import { filterOf, nextEvent, previousEvent } from './places.ts';
+import { clearStops, describeStops, setBreak, setWatch, towards } from './prompt-stops.ts';
 import { type DebugSession, describePlace, disassembly, evaluate, named } from './session.ts';
 import { fieldDifferences, pageDifferences, printed, snapshotOf } from './state-difference.ts';
+import { history, why } from './writes.ts';
 import { describeInterruptControllers, describeLapic } from './views/interrupts.ts';
 import { describeRegisters } from './views/registers.ts';
 import { describeEptWalk, describeTranslation } from './views/translation.ts';
@@ -23,7 +23,6 @@ export interface PromptCommand {
 }
 
 const EVENTS_SHOWN = 20;
-const CHANGES_SHOWN = 40;
 const FIELDS_SHOWN = 60;
 const DISASSEMBLED = 8;
 
@@ -33,104 +32,6 @@ const countOf = (words: string, usual: number): number => {
   if (Number.isSafeInteger(count) && count > 0) return count;
   throw new Problem(`${words} is not a count.`);
 };
-
-const moved = (session: DebugSession, place: Mark | number): string => {
-  session.goTo(place);
-  return describePlace(session);
-};
-
-function towards(session: DebugSession, words: string, isBack: boolean): string {
-  const { events } = session.run;
-  if (words === '') {
-    moved(session, isBack ? 0 : endOf(events));
-    return `${isBack ? 'The beginning' : 'The end'} of the run.\n${describePlace(session)}`;
-  }
-  const isWanted = matcher(filterOf(words));
-  const { seq } = session;
-  const found = isBack ? previousEvent(events, seq - 1, isWanted) : nextEvent(events, seq, isWanted);
-  if (found === undefined) return `No ${isBack ? 'earlier' : 'further'} event is ${words}.`;
-  session.goTo(afterEvent(found));
-  return `${describeStamped(found)}\n${describePlace(session)}`;
-}
-
-const DIGITS = 2;
-const hexOf = (bytes: Uint8Array): string =>
-  `0x${Array.from(bytes, (byte) => byte.toString(16).padStart(DIGITS, '0'))
-    .reverse()
-    .join('')}`;
-
-interface Watched {
-  readonly name: string;
-  readonly read: Reading;
-}
-
-const LONGEST_WATCHED = 64;
-
-/** `ADDR[/BYTES]` linear, `phys:ADDR[/BYTES]`, `$register`, or a path of the state such as `kvm.vcpus.0.mpState`. */
-function watchedOf(session: DebugSession, words: string): Watched {
-  const { view, vcpu } = session;
-  if (/^(clock|schedule|kvm|vmm|random)\./.test(words))
-    return { name: words, read: () => printed(stateAt(session, words)) };
-  if (words.startsWith('$')) return { name: words, read: () => `0x${evaluate(session, words).toString(16)}` };
-  const match = /^(phys:)?([^/]+)(?:\/(\d+))?$/.exec(words);
-  if (match === null) throw new Problem('Say which address: `why ADDR[/BYTES]`.');
-  const length = Number(match[3] ?? 8);
-  if (length < 1 || length > LONGEST_WATCHED) throw new Problem(`At most ${LONGEST_WATCHED} bytes can be looked at.`);
-  const address = evaluate(session, match[2] as string);
-  const read = (): string => {
-    const bytes =
-      match[1] === undefined ? readLinear(view, vcpu, address, length) : readPhysical(view, Number(address), length);
-    return bytes.length < length ? 'not mapped' : hexOf(bytes);
-  };
-  return { name: `${named(session, address)}/${length}`, read };
-}
-
-function stateAt(session: DebugSession, path: string): unknown {
-  return path
-    .split('.')
-    .reduce<unknown>(
-      (value, key) =>
-        typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined,
-      session.view.machine.state,
-    );
-}
-
-/** Kinds whose subject writes guest memory or registers besides instructions. */
-const WRITERS =
-  /^(sim:dma|sim:emulated|kvm_pvclock_update|sim:task_switched|kvm_pv_eoi|sim:serial_received|sim:intervened)$/;
-
-function why(session: DebugSession, words: string): string {
-  const { name, read } = watchedOf(session, words);
-  const { timeline } = session.run;
-  const here = session.now;
-  const change = lastChange(timeline, read);
-  if (change === undefined) return `${name} has not changed since power-on: ${read()}.`;
-  const { events } = eventsOfTick(timeline, change.tick);
-  timeline.seek(change.tick);
-  const turn = timeline.machine.state.schedule.turn;
-  session.vcpu = turn;
-  const [instruction] = disassembly(session, linearRip(session.view, turn), 1);
-  const others = events.filter(({ event }) => WRITERS.test(event.kind));
-  session.goTo(here);
-  return [
-    `${name}: ${change.before} -> ${change.after}`,
-    `at tick ${change.tick} by vcpu${turn}: ${(instruction as string).trim().replace(/^=> /, '')}`,
-    ...others.map((stamped) => `  with ${sourceName(stamped.source)} ${describeStamped(stamped)}`),
-    `\`at ${change.tick}\` stands before it.`,
-  ].join('\n');
-}
-
-function history(session: DebugSession, words: string): string {
-  const { name, read } = watchedOf(session, words);
-  const changes = changesBetween(session.run.timeline, 0, endOf(session.run.events).tick, read, CHANGES_SHOWN);
-  const lines = changes.map(({ tick, before, after }) => `  tick ${tick}: ${before} -> ${after}`);
-  const more = changes.length === CHANGES_SHOWN ? [`the first ${CHANGES_SHOWN}`] : [];
-  return [
-    `${name}: ${changes.length === 0 ? `always ${read()}` : `${changes.length} changes`}`,
-    ...lines,
-    ...more,
-  ].join('\n');
-}
 
 function difference(session: DebugSession, words: string): string {
   const places = words.split(/\s+/).filter((word) => word !== '');
@@ -238,14 +139,22 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   },
   continue: {
     usage: 'continue [KIND [TEXT]]',
-    help: 'on to the next event of a kind, or to the end',
+    help: 'on to the next stop or to the end; with a kind, to its next event',
     answer: (session, words) => towards(session, words, false),
   },
   rcontinue: {
     usage: 'rcontinue [KIND [TEXT]]',
-    help: 'back to the last event of a kind, or to the beginning',
+    help: 'back to the last stop or to the beginning; with a kind, to its last event',
     answer: (session, words) => towards(session, words, true),
   },
+  break: { usage: 'break ADDR', help: 'stop before the instruction at a linear address', answer: setBreak },
+  watch: {
+    usage: 'watch ADDR[/BYTES] [read|access]',
+    help: 'stop at an instruction that writes there',
+    answer: setWatch,
+  },
+  delete: { usage: 'delete [N]', help: 'forget one stop, or all', answer: clearStops },
+  stops: { usage: 'stops', help: 'where to stop', answer: describeStops },
   x: {
     usage: 'x[/NFU] ADDR',
     help: 'memory, as gdb prints it',
@@ -291,8 +200,12 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
     help: 'PIC pair and IOAPIC',
     answer: (session) => describeInterruptControllers(irqchipOf(session)),
   },
-  why: { usage: 'why WHAT', help: 'last change of ADDR[/BYTES], phys:ADDR, $register or a state path', answer: why },
-  history: { usage: 'history WHAT', help: 'its changes over the whole run', answer: history },
+  why: {
+    usage: 'why WHAT',
+    help: 'last write to ADDR[/BYTES]; last change of phys:ADDR, $register or a state path',
+    answer: why,
+  },
+  history: { usage: 'history WHAT', help: 'all writes or changes over the run', answer: history },
   diff: { usage: 'diff MARK [MARK]', help: 'fields and pages that differ between two marks', answer: difference },
   events: { usage: 'events [N] [KIND [TEXT]]', help: 'events around here', answer: eventsAround },
   help: { usage: 'help', help: 'this list', answer: () => helpText() },

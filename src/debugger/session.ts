@@ -5,6 +5,8 @@ import { describeDivergence } from '../replay/divergence.ts';
 import type { Mark, Timeline } from '../replay/timeline.ts';
 import type { Verifier } from '../replay/verify.ts';
 import type { KvmState } from '../kvm/state.ts';
+import type { Watchpoint } from '../engine/index.ts';
+import { type Arrived, createTraveller, type Journey, type Traveller } from './gdb/travel.ts';
 import { bitsOf, type GuestView, linearRip, readLinear, registersOf, vcpuCount } from './guest-view.ts';
 import { endOf, markOf } from './places.ts';
 import { NO_SYMBOLS, type SymbolTable } from './symbols.ts';
@@ -24,6 +26,12 @@ export interface DebugSession {
   /** The processor questions are about. */
   vcpu: number;
   symbols: SymbolTable;
+  /** Goes by instructions, and stops where it is told. */
+  readonly traveller: Traveller;
+  readonly breakpoints: bigint[];
+  readonly watchpoints: Watchpoint[];
+  /** Let a journey come to its end. */
+  follow(journey: Journey): Arrived;
   readonly now: Mark;
   /** Events raised up to the one last gone to: others of the same step may have been raised with it. */
   readonly seq: number;
@@ -47,8 +55,24 @@ export function openDebugSession(run: DebuggedRun): DebugSession {
     session.vcpu = timeline.machine.state.schedule.turn;
     return timeline.now;
   };
+  const last = events[events.length - 1];
+  let traveller: Traveller | undefined;
   const session: DebugSession = {
     run,
+    get traveller() {
+      traveller ??= createTraveller({ timeline, lastSeq: last?.seq ?? 0, lastTick: end.tick });
+      return traveller;
+    },
+    breakpoints: [],
+    watchpoints: [],
+    follow(journey) {
+      for (;;) {
+        const { done, value } = journey.next();
+        if (done !== true) continue;
+        follow();
+        return value;
+      }
+    },
     view: { machine: timeline.machine, kvmState: run.kvmState },
     vcpu: 0,
     symbols: NO_SYMBOLS,
@@ -65,8 +89,8 @@ export function openDebugSession(run: DebuggedRun): DebugSession {
     },
     step(ticks) {
       const { tick } = timeline.now;
-      timeline.seek(Math.min(end.tick, Math.max(0, tick + ticks)));
-      return follow();
+      session.follow(session.traveller.go(Math.min(end.tick, Math.max(0, tick + ticks))));
+      return timeline.now;
     },
     divergence() {
       const { divergence } = run.verifier;

@@ -265,6 +265,7 @@ class Engine implements GuestEngine {
     let exit: VmExit | undefined;
     if (inject.info >>> 31 === 1) exit = this.inject(inject);
     if (exit === undefined) exit = processor.run(budget);
+    if (budget > 0) this.stops.passes = false;
     const isBroken = exit === undefined && processor.executed < budget && this.stops.isHit;
     return isBroken ? { ...this.stopped(exit), why: 'break' } : this.stopped(exit);
   }

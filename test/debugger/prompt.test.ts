@@ -81,6 +81,48 @@ describe('the prompt', () => {
     expect(value()).toBe(after);
   });
 
+  test('stops at every VM entry that begins at a breakpoint, and comes back to each', () => {
+    ask('at 1000');
+    // What follows an OUT is only ever reached by an entry.
+    ask('continue kvm_pio pio_write at 0x3f8');
+    const rip = /rip (0x[0-9a-f]+)/.exec(ask('continue kvm_entry'))?.[1] as string;
+    ask('at 1000');
+    const entries: number[] = [];
+    for (let i = 0; i < 4; i += 1) {
+      ask(`continue kvm_entry ${rip}`);
+      entries.push(session.now.tick);
+    }
+    ask(`break ${rip}`);
+    ask('at 1000');
+    const stops = entries.map(() => {
+      expect(ask('continue')).toContain('A breakpoint.');
+      return session.now.tick;
+    });
+    expect(stops).toEqual(entries);
+    for (const tick of entries.slice(0, -1).reverse()) {
+      ask('rcontinue');
+      expect(session.now.tick).toBe(tick);
+    }
+    expect(ask('delete')).toBe('Nothing to stop at.');
+  });
+
+  test('stops before a watched write when going back, after it when going on', () => {
+    ask('at 40000');
+    ask('watch $rsp-8/8');
+    const address = `0x${session.watchpoints[0].address.toString(16)}`;
+    const value = (): string => ask(`x/1xg ${address}`).split(': ')[1];
+    expect(ask('rcontinue')).toContain('Before a write');
+    const { tick } = session.now;
+    const before = value();
+    expect(ask('continue')).toContain('After a write');
+    expect(session.now.tick).toBe(tick + 1);
+    ask('delete');
+    const all = ask(`history ${address}`);
+    expect(all).toMatch(/: \d+ writes/);
+    ask('at 40000');
+    expect(ask(`why ${address}`)).toContain(`${before} -> `);
+  });
+
   test('tells the fields in which two marks differ', () => {
     const answer = ask('diff 20000 20001');
     expect(answer).toContain('clock.ticks: 20000 -> 20001');

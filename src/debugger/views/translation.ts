@@ -9,7 +9,7 @@ import {
   eptWord,
 } from '../../memory/ept-pool.ts';
 import { hostVirtual } from '../../memory/host-physical.ts';
-import { type GuestView, hvaOf, isPaging, registersOf } from '../guest-view.ts';
+import { type GuestView, hvaOf, isPaging, registersOf, walkLinear } from '../guest-view.ts';
 
 /** One entry of extended page tables that took part in a translation. SDM Vol. 3, 29.3.2. */
 export interface EptStep {
@@ -55,7 +55,7 @@ const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 /** Every entry that leads from a linear address to host memory, a line each. */
 export function describeTranslation(view: GuestView, vcpu: number, linear: bigint): string {
   const registers = registersOf(view, vcpu);
-  const translated = view.machine.engine.translate(vcpu, BigInt.asUintN(64, linear));
+  const translated = walkLinear(view, vcpu, linear);
   const lines = [`linear ${hex(BigInt.asUintN(64, linear))}`];
   if (!isPaging(registers)) lines.push('  paging is off: CR0.PG = 0');
   else lines.push(`  CR3 ${hex(registers.cr3)}`, ...guestEntries(translated?.entries ?? []));
