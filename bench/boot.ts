@@ -117,11 +117,13 @@ function report(costs: Record<string, Cost[]>, trace: string, hasQemu: boolean):
   console.log(`guest instructions ${ticks}, events ${events}, trace ${bytes} bytes`);
   console.log(`recording overhead ${(100 * (cpu('recorded') / cpu('unrecorded') - 1)).toFixed(1)} % of CPU time`);
   console.log(
-    `trace: ${((1000 * bytes) / ticks).toFixed(3)} bytes per 1000 instructions, ${(bytes / events).toFixed(2)} per event`,
+    `trace: ${((1000 * bytes) / ticks).toFixed(3)} bytes per 1000 instructions, ` +
+      `${(bytes / events).toFixed(2)} per event`,
   );
   if (!hasQemu) return;
   console.log(
-    `CPU time is ${(cpu('recorded') / cpu('qemu')).toFixed(1)}x QEMU TCG's, ${(cpu('recorded') / cpu('rr')).toFixed(1)}x rr=record's`,
+    `CPU time is ${(cpu('recorded') / cpu('qemu')).toFixed(1)}x QEMU TCG's, ` +
+      `${(cpu('recorded') / cpu('rr')).toFixed(1)}x rr=record's`,
   );
 }
 

@@ -13,7 +13,8 @@ describe.skipIf(!haveGuests('bios-256k.bin', 'kvmvapic.bin'))('SeaBIOS', () => {
     const trace = join(folder, 'seabios.trace');
     const log = join(folder, 'seabios.log');
     const firmware = `-bios ${guestFile('bios-256k.bin')} -option-rom ${guestFile('kvmvapic.bin')}`;
-    const debugPort = `-nodefaults -net none -chardev file,id=d,path=${log} -device isa-debugcon,iobase=0x402,chardev=d`;
+    const chardev = `-chardev file,id=d,path=${log}`;
+    const debugPort = `-nodefaults -net none ${chardev} -device isa-debugcon,iobase=0x402,chardev=d`;
     const options = `${firmware} -m 64 ${debugPort} --ticks 5660000 --trace ${trace}`;
     expect(retrovisor(['run', ...options.split(' ')]).status).toBe(0);
     const told = readFileSync(log, 'utf8').replaceAll(/\b2000\b/g, '2600');

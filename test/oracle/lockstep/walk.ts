@@ -86,7 +86,7 @@ export class Lockstep {
   }
 
   /**
-   * Walk `steps` instructions. Where interrupts are off and nothing foreign happens, QEMU runs to a breakpoint at a place
+   * Walk `steps` instructions. With interrupts off and nothing foreign about, QEMU runs to a breakpoint at a place
    * our side reached for the first time since the last comparison; elsewhere, and with `single`, it is stepped.
    */
   walk(steps: number, single = false): Walk {
@@ -157,7 +157,7 @@ export class Lockstep {
     gdb.ask(`z0,${place},1`);
   }
 
-  /** QEMU's stub masks interrupts while it steps only: IF is off on its side while it runs, and as it was afterwards. */
+  /** QEMU's stub masks interrupts while it steps only: IF is off there while it runs, and as it was afterwards. */
   #withoutInterrupts(run: () => void): void {
     const { gdb } = this.#qemu;
     const { eflags } = readRegisters(gdb);

@@ -20,7 +20,8 @@ export const EXPLANATIONS: readonly Explanation[] = [
   {
     where: 'either',
     token:
-      /APIC_WRITE|APIC_ACCESS|EPT_MISCONFIG|EOI_INDUCED|TPR_BELOW|^apic_(read|write)|msr_(read|write) 8[0-9a-f]{2}$|MSR_(READ|WRITE)/,
+      // biome-ignore format: one pattern
+      /APIC_WRITE|APIC_ACCESS|EPT_MISCONFIG|EOI_INDUCED|TPR_BELOW|^apic_(read|write)|msr_(read|write) 8..$|MSR_(READ|WRITE)/,
     why: 'APICv: with it the recording host wrote LAPIC registers without an MSR or EPT exit',
   },
   {
@@ -46,7 +47,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
   {
     where: 'either',
     token: /^cr cr_write 0 = 0x[8e]0000011$/,
-    why: "CR0.CD and NW survive INIT: the recording's firmware had cleared them on every processor, direct boot runs none",
+    why: "CR0.CD and NW survive INIT: the recording's firmware had cleared them everywhere, direct boot runs none",
   },
 ];
 
