@@ -12,6 +12,8 @@ export interface EventOrder {
   readonly equal: number;
   readonly referenceOnly: number;
   readonly oursOnly: number;
+  /** Recorded after ours had ended: not compared. */
+  readonly behind: number;
   /** Why events differ, with counts. */
   readonly explained: ReadonlyMap<string, number>;
   /** Events of either side that nothing explains, with where they are. */
@@ -53,7 +55,8 @@ export function compareOrder(reference: readonly string[], ours: readonly string
     referenceOnly += gap.referenceLength - common.reference.size;
     oursOnly += gap.oursLength - common.reference.size;
   }
-  return { equal: equal + matched, referenceOnly, oursOnly, explained, unknown };
+  const behind = reference.length - equal - matched - referenceOnly;
+  return { equal: equal + matched, referenceOnly, oursOnly, behind, explained, unknown };
 }
 
 /** Indices of a longest common subsequence. Gaps too long for the square table have none. */
@@ -101,6 +104,7 @@ export function showOrder(order: EventOrder, limit = 40): string {
   const lines = [
     `${order.equal} events equal and in order, ${order.referenceOnly} only recorded, ${order.oursOnly} only ours`,
   ];
+  if (order.behind > 0) lines.push(`${String(order.behind).padStart(7)}  recorded after ours had ended: not compared`);
   for (const [why, n] of order.explained) lines.push(`${String(n).padStart(7)}  ${why}`);
   for (const line of order.unknown.slice(0, limit)) lines.push(`  unknown: ${line}`);
   return lines.join('\n');

@@ -72,9 +72,12 @@ function randomState(record: CaseRecord, chance: Chance, bitness: Bitness): void
   record.fx.set(randomFxImage(chance, window));
 }
 
+const PREFIXES: ReadonlySet<number> = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
+
 /** Forms that two makers of processors read differently, or that would not end. */
 function isUncommon(instruction: Instruction, code: Uint8Array, bitness: Bitness): boolean {
-  const prefixed = code.subarray(0, 4).includes(0x66);
+  const opcode = code.findIndex((byte) => !PREFIXES.has(byte));
+  const prefixed = code.subarray(0, opcode).includes(0x66);
   const is16 = prefixed !== (bitness === 16);
   if (isBranch(instruction) && prefixed) return true;
   const segment = instruction.segmentPrefix;
