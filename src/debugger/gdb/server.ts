@@ -29,7 +29,9 @@ interface Client {
   isBusy: boolean;
   isInterrupted: boolean;
   isGone: boolean;
+  isWarned: boolean;
   lastSent: string;
+  say(sentence: string): void;
 }
 
 /** Listen for one gdb at a time. */
@@ -81,7 +83,9 @@ function welcome(subject: StubSubject, socket: Socket, say: (sentence: string) =
     isBusy: false,
     isInterrupted: false,
     isGone: false,
+    isWarned: false,
     lastSent: '',
+    say,
   };
   client.stub.stopped.last = { why: 'step', vcpu: subject.traveller.vcpu };
   const line = idleLine();
@@ -90,7 +94,7 @@ function welcome(subject: StubSubject, socket: Socket, say: (sentence: string) =
   socket.on('error', () => undefined);
   socket.on('data', (bytes: Buffer) => {
     for (const arrival of receive(line, bytes)) {
-      if (arrival.kind === 'packet') takePacket(client, subject, arrival.body, say);
+      if (arrival.kind === 'packet') takePacket(client, subject, arrival.body);
       else if (arrival.kind === 'interrupt') client.isInterrupted = client.isBusy;
       else if (arrival.kind === 'nack') {
         // gdb also says so when it has waited for two seconds: the answer is on its way then.
@@ -104,10 +108,10 @@ function welcome(subject: StubSubject, socket: Socket, say: (sentence: string) =
   return client;
 }
 
-function takePacket(client: Client, subject: StubSubject, body: string, say: (sentence: string) => void): void {
+function takePacket(client: Client, subject: StubSubject, body: string): void {
   if (client.stub.acknowledges) client.socket.write('+');
   if (client.waiting.length >= MOST_WAITING) {
-    say(`gdb sent more than ${MOST_WAITING} packets without waiting for an answer: it was disconnected.`);
+    client.say(`gdb sent more than ${MOST_WAITING} packets without waiting for an answer: it was disconnected.`);
     client.socket.destroy();
     return;
   }
@@ -144,6 +148,14 @@ function serveWaiting(client: Client, subject: StubSubject): void {
   }
 }
 
+/** Said once: what is shown from there on is not what was recorded. */
+function warnOfDivergence(client: Client, subject: StubSubject): void {
+  const problem = subject.problem();
+  if (problem === undefined || client.isWarned) return;
+  client.isWarned = true;
+  client.say(problem);
+}
+
 /** Drive a journey piece by piece, and look at the line between two. */
 function travelOn<T>(client: Client, subject: StubSubject, way: Generator<void, T, void>, end: (at: T) => void): void {
   client.isBusy = true;
@@ -170,6 +182,7 @@ function travelOn<T>(client: Client, subject: StubSubject, way: Generator<void, 
       return;
     }
     client.isBusy = false;
+    warnOfDivergence(client, subject);
     end(value);
     serveWaiting(client, subject);
   };
