@@ -1,4 +1,5 @@
-// `npm run guests`: Debian's cloud kernel, busybox in an initramfs, SeaBIOS and QEMU's kvmvapic ROM, into .guests/ (never committed).
+// `npm run guests`: Debian's cloud kernel, busybox in an initramfs, SeaBIOS and QEMU's kvmvapic ROM, into .guests/
+// (never committed).
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -77,16 +77,19 @@ function unitTest(name: string): string[] {
   return [...test, ...devices, ...processor, '-chardev', 'null,id=s', '-serial', 'chardev:s'];
 }
 
-describe('kvm-unit-tests', () => {
-  test.skipIf(!isRecordedBuild('setjmp'))('setjmp takes the path recorded on KVM from its entry to its exit', () => {
+// Only with RETROVISOR_KUT at the very build that was recorded are there such tests: a plain run has nothing to skip.
+if (isRecordedBuild('setjmp')) {
+  test('setjmp takes the path recorded on KVM from its entry to its exit', () => {
     const path = 'the path in argv[0] has another length';
     const argv = { at: '0:400477:48 83 c0 01 (prot64)', why: path };
     const comparison = besideRecorded('setjmp', unitTest('setjmp'), [argv]);
     expect(comparison.equal).toBeGreaterThan(82_300);
     expect(Object.keys(placesOf(comparison)).filter((why) => why !== path)).toEqual([]);
   });
+}
 
-  test.skipIf(!isRecordedBuild('realmode'))(
+if (isRecordedBuild('realmode')) {
+  test(
     'realmode takes the path recorded on KVM, 11.5 million instructions',
     () => {
       const digits = 'cycles per instruction: the recording has two digits more';
@@ -103,4 +106,4 @@ describe('kvm-unit-tests', () => {
       expect(Object.keys(polls)).toEqual(['polling at 0:8105:ec (real)']);
     },
   );
-});
+}
