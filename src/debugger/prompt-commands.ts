@@ -5,10 +5,12 @@ import { backtrace } from './backtrace.ts';
 import { matcher } from './event-filter.ts';
 import { examine, type ExamineForm } from './examine.ts';
 import { registersOf, vcpuCount } from './guest-view.ts';
+import { kernelSymbols } from './kallsyms.ts';
 import { filterOf, nextEvent, previousEvent } from './places.ts';
 import { clearStops, describeStops, setBreak, setWatch, towards } from './prompt-stops.ts';
 import { type DebugSession, describePlace, disassembly, evaluate, named } from './session.ts';
 import { fieldDifferences, pageDifferences, printed, snapshotOf } from './state-difference.ts';
+import { symbolTable } from './symbols.ts';
 import { history, why } from './writes.ts';
 import { describeInterruptControllers, describeLapic } from './views/interrupts.ts';
 import { describeRegisters } from './views/registers.ts';
@@ -208,6 +210,16 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   history: { usage: 'history WHAT', help: 'all writes or changes over the run', answer: history },
   diff: { usage: 'diff MARK [MARK]', help: 'fields and pages that differ between two marks', answer: difference },
   events: { usage: 'events [N] [KIND [TEXT]]', help: 'events around here', answer: eventsAround },
+  kallsyms: {
+    usage: 'kallsyms',
+    help: "names from the running Linux kernel's own table in guest memory",
+    answer: (session) => {
+      const symbols = kernelSymbols(session.view);
+      if (symbols.length === 0) return 'No kallsyms of a Linux kernel lies in guest memory here.';
+      session.symbols = symbolTable(symbols);
+      return `${symbols.length} symbols.\n${describePlace(session)}`;
+    },
+  },
   help: { usage: 'help', help: 'this list', answer: () => helpText() },
 };
 

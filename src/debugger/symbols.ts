@@ -1,7 +1,7 @@
 import { Problem } from '../base/problem.ts';
 
 /** A name of an address. */
-export interface Symbol {
+export interface NamedAddress {
   readonly name: string;
   readonly address: bigint;
   /** 0: up to the next symbol. */
@@ -22,7 +22,7 @@ export interface SymbolTable {
 const REACH = 0x10_0000n;
 
 /** A table of these symbols. */
-export function symbolTable(symbols: readonly Symbol[]): SymbolTable {
+export function symbolTable(symbols: readonly NamedAddress[]): SymbolTable {
   const sorted = [...symbols].sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
   const byName = new Map<string, bigint>();
   for (const { name, address } of sorted) if (!byName.has(name)) byName.set(name, address);
@@ -34,7 +34,7 @@ export function symbolTable(symbols: readonly Symbol[]): SymbolTable {
       let high = sorted.length;
       while (low < high) {
         const middle = (low + high) >>> 1;
-        if ((sorted[middle] as Symbol).address <= address) low = middle + 1;
+        if ((sorted[middle] as NamedAddress).address <= address) low = middle + 1;
         else high = middle;
       }
       const found = sorted[low - 1];
@@ -59,8 +59,8 @@ export function readSymbols(name: string, bytes: Uint8Array, base = 0n): SymbolT
   return symbolTable(symbols.map((symbol) => ({ ...symbol, address: BigInt.asUintN(64, symbol.address + base) })));
 }
 
-function mapSymbols(bytes: Uint8Array): Symbol[] {
-  const symbols: Symbol[] = [];
+function mapSymbols(bytes: Uint8Array): NamedAddress[] {
+  const symbols: NamedAddress[] = [];
   for (const line of new TextDecoder().decode(bytes).split('\n')) {
     const match = /^([0-9a-f]{8,16}) ([A-Za-z]) (\S+)/.exec(line);
     if (match !== null) symbols.push({ name: match[3] as string, address: BigInt(`0x${match[1]}`), size: 0n });
@@ -69,10 +69,10 @@ function mapSymbols(bytes: Uint8Array): Symbol[] {
 }
 
 const SHT_SYMTAB = 2;
-/** Symbol types with an address in the guest: none, object, function. System V ABI, chapter 4. */
+/** NamedAddress types with an address in the guest: none, object, function. System V ABI, chapter 4. */
 const ADDRESSED = new Set([0, 1, 2]);
 
-function elfSymbols(name: string, bytes: Uint8Array): Symbol[] {
+function elfSymbols(name: string, bytes: Uint8Array): NamedAddress[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const is64 = bytes[4] === 2;
   try {
@@ -112,9 +112,9 @@ function symbolsOf(
   is64: boolean,
   { offset, size }: Section,
   names: Section | undefined,
-): Symbol[] {
+): NamedAddress[] {
   const each = is64 ? 24 : 16;
-  const symbols: Symbol[] = [];
+  const symbols: NamedAddress[] = [];
   for (let at = offset; at + each <= offset + size; at += each) {
     const info = view.getUint8(at + (is64 ? 4 : 12));
     const index = view.getUint16(at + (is64 ? 6 : 14), true);
