@@ -53,7 +53,7 @@ interface Run {
   at: number;
 }
 
-/** The value of an expression; undefined when it cannot be told (unmapped memory, an unknown opcode, an endless loop). */
+/** The value of an expression; undefined when it cannot be told: unmapped memory, an unknown opcode, no end. */
 export function evaluateAgent(code: Uint8Array, view: AgentView): bigint | undefined {
   const run: Run = { code, view, stack: [], at: 0 };
   for (let count = 0; count < LONGEST; count += 1) {

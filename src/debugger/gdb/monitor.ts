@@ -75,8 +75,9 @@ function helpText(): string {
 function describeWhen(view: MonitorView): string {
   const { seq, tick, ns } = view.moment();
   const share = ((100 * tick) / Math.max(1, view.lastTick)).toFixed(2);
-  const at = view.traveller.isAtEnd ? ', the end of the recording' : '';
-  return `event ${seq}, instruction ${tick} of ${view.lastTick} (${share} %), ${ns} ns, vCPU ${view.traveller.vcpu}${at}`;
+  const { vcpu, isAtEnd } = view.traveller;
+  const at = isAtEnd ? ', the end of the recording' : '';
+  return `event ${seq}, instruction ${tick} of ${view.lastTick} (${share} %), ${ns} ns, vCPU ${vcpu}${at}`;
 }
 
 function describeEvents(view: MonitorView, _vcpu: number, words: readonly string[]): string {

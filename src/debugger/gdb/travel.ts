@@ -39,9 +39,9 @@ interface Travel {
 }
 
 /**
- * Goes through a recorded run by instructions. A place is a tick: the moment a vCPU is in the guest and about to execute
- * the instruction that will be the tick's next, everything before it done. Two such moments of one tick (an exception
- * that KVM injected again) differ by what is about to be executed; steps know the first, breakpoints both.
+ * Goes through a recorded run by instructions. A place is a tick: the moment a vCPU is in the guest and about to
+ * execute the next instruction, everything before it done. Two such moments of one tick (an exception that KVM
+ * injected again) differ by what is about to be executed; steps know the first, breakpoints both.
  */
 export interface Traveller {
   readonly machine: Machine;
