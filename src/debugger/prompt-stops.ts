@@ -26,7 +26,8 @@ function untilStop(session: DebugSession, isBack: boolean): string {
   if (stop?.why === 'break') return `A breakpoint.\n${place}`;
   if (stop?.why !== 'watch') return `${isBack ? 'The beginning' : 'The end'} of the run.\n${place}`;
   const { address = 0n, on = 'write' } = stop.watchpoint ?? {};
-  return `${isBack ? 'Before' : 'After'} ${on === 'write' ? 'a write to' : 'an access of'} ${named(session, address)}.\n${place}`;
+  const act = on === 'write' ? 'a write to' : 'an access of';
+  return `${isBack ? 'Before' : 'After'} ${act} ${named(session, address)}.\n${place}`;
 }
 
 /** `break ADDR`. */

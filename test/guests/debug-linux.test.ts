@@ -16,6 +16,6 @@ test.skipIf(!haveGuests(...GUESTS))("Debian's kernel is debugged with the symbol
   expect(answers.status).toBe(0);
   expect(answers.out).toMatch(/\d{5,} symbols/);
   expect(answers.out).toContain(banner.slice(0, 60));
-  expect(answers.out).toMatch(/<ret_from_fork\+0x[0-9a-f]+>/);
+  expect(answers.out).toMatch(/^#0 {2}0x[0-9a-f]+ <\w+/m);
   expect(answers.out).toMatch(/at tick \d+ by vcpu0: 0x[0-9a-f]+ <do_timer\+0x[0-9a-f]+>/);
 });
