@@ -171,6 +171,8 @@ export class Processor extends InstructionFlow {
       if (exit !== undefined) return exit;
       const left = budget - this.executed;
       this.executed += this.slice(this.singleStepping() ? 1 : left);
+      // A branch that used the last tick has been taken; that its target cannot be fetched is the next run's fault.
+      if (this.executed >= budget && this.fetching && this.stop.kind === 'fault') this.stop = NOTHING;
       const after = this.afterSlice();
       if (after !== undefined) return after;
     }
