@@ -95,6 +95,9 @@ function latestAtOrBefore(entries: readonly Entry[], tick: number): Checkpoint {
   return (entries[low - 1] as Entry).checkpoint;
 }
 
+/** Checkpoints kept each time the distance from the newest doubles, at least half as many. */
+const PER_DOUBLING = 32;
+
 /** Keep the first and ever fewer with age: their number grows with the logarithm of the run. */
 export function thinned<C extends { readonly tick: number }>(checkpoints: readonly C[], every: number): C[] {
   const newest = checkpoints[checkpoints.length - 1].tick;
@@ -102,7 +105,7 @@ export function thinned<C extends { readonly tick: number }>(checkpoints: readon
   let after = Number.POSITIVE_INFINITY;
   for (let at = checkpoints.length - 1; at >= 0; at -= 1) {
     const { tick } = checkpoints[at];
-    const gap = Math.max(every, 2 ** Math.floor(Math.log2(Math.max(1, (newest - tick) / 8))));
+    const gap = Math.max(every, 2 ** Math.floor(Math.log2(Math.max(1, (newest - tick) / PER_DOUBLING))));
     if (at > 0 && after - tick < gap) continue;
     kept.push(checkpoints[at]);
     after = tick;
