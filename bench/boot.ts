@@ -96,7 +96,9 @@ function report(costs: Record<string, Cost[]>, trace: string, hasQemu: boolean):
   const cpu = (name: string): number => median(costs[name].map(({ cpuSeconds }) => cpuSeconds));
   const wall = (name: string): number => median(costs[name].map(({ wallSeconds }) => wallSeconds));
   const peak = (name: string): number => Math.max(...costs[name].map(({ peakMiB }) => peakMiB));
-  const table = new Table({ head: ['boot to power-off', 'wall s', 'CPU s', 'MIPS (CPU)', 'MIPS (wall)', 'peak MiB'] });
+  const table = new Table({
+    head: ['boot to power-off', 'wall s', 'CPU s', 'MIPS (CPU)', 'MIPS (wall)', 'resident MiB'],
+  });
   const row = (label: string, name: string, instructions: number): void => {
     const rate = (seconds: number): string => (instructions / seconds / MILLION).toFixed(1);
     const cells = [
@@ -115,6 +117,11 @@ function report(costs: Record<string, Cost[]>, trace: string, hasQemu: boolean):
   console.log(`${cpus()[0].model}, Node ${process.versions.node}, ${costs['recorded'].length} runs, medians`);
   console.log(table.toString());
   console.log(`guest instructions ${ticks}, events ${events}, trace ${bytes} bytes`);
+  const rates = [cpu('recorded'), wall('recorded')].map((seconds) => Math.round(events / seconds / 1000));
+  console.log(
+    `through the whole pipeline, guest to file: ${rates[0]} thousand events/s of CPU time, ${rates[1]} of the clock; ` +
+      `resident ${peak('recorded').toFixed(0)} MiB at most`,
+  );
   console.log(`recording overhead ${(100 * (cpu('recorded') / cpu('unrecorded') - 1)).toFixed(1)} % of CPU time`);
   console.log(
     `trace: ${((1000 * bytes) / ticks).toFixed(3)} bytes per 1000 instructions, ` +

@@ -1,5 +1,6 @@
 /**
  * What one exit costs, by kind: kvm-unit-tests' vmexit where its flats are, else our own guest's mixture.
+ * Two runs of different lengths each: their difference has no start-up in it, neither the program's nor the guest's.
  * `npx tsx bench/exits.ts [--kut FOLDER]`.
  */
 import { spawnSync } from 'node:child_process';
@@ -24,6 +25,32 @@ const TESTS = [
 ];
 const DEVICES = ['-device', 'pc-testdev', '-device', 'isa-debug-exit,iobase=0xf4,iosize=0x4', '-serial', 'stdio'];
 
+/** Lengths in instructions. */
+const LENGTHS = { vmexit: [1_000_000, 6_000_000], tour: [50_000, 600_000] } as const;
+/** A guest with fewer exits between its two lengths tells nothing of them. */
+const FEWEST = 1000;
+
+/** What a run came to, or the difference of two. */
+interface Spent {
+  readonly exits: number;
+  readonly cpuSeconds: number;
+  readonly bytes: number;
+}
+
+function spent(args: readonly string[], ticks: number, trace: string): Spent {
+  const { cpuSeconds } = measured(process.execPath, [BIN, 'run', ...args, '--ticks', `${ticks}`, '--trace', trace]);
+  return { exits: exitsOf(trace), cpuSeconds, bytes: statSync(trace).size };
+}
+
+function rowOf(name: string, short: Spent, long: Spent): (string | number)[] {
+  const exits = long.exits - short.exits;
+  if (!(exits >= FEWEST)) return [name, exits, short.cpuSeconds.toFixed(2), '-', '-', '-', '-'];
+  const seconds = long.cpuSeconds - short.cpuSeconds;
+  const each = ((seconds / exits) * 1e6).toFixed(2);
+  const bytes = ((long.bytes - short.bytes) / exits).toFixed(1);
+  return [name, exits, short.cpuSeconds.toFixed(2), seconds.toFixed(2), each, Math.round(exits / seconds), bytes];
+}
+
 function exitsOf(trace: string): number {
   const { stdout } = spawnSync(process.execPath, [BIN, 'stat', trace], { encoding: 'utf8', maxBuffer: 1 << 26 });
   return Number(/^Total samples: (\d+)/m.exec(stdout)?.[1] ?? Number.NaN);
@@ -37,27 +64,24 @@ function main(): number {
     return 2;
   }
   const folder = mkdtempSync(join(tmpdir(), 'retrovisor-bench-'));
-  const table = new Table({ head: ['guest', 'exits', 'CPU s', 'us per exit', 'exits/s', 'trace bytes per exit'] });
+  const head = [
+    'guest',
+    'exits between',
+    'shorter run, CPU s',
+    'CPU s between',
+    'us per exit',
+    'exits/s',
+    'trace bytes per exit',
+  ];
+  const table = new Table({ head });
   try {
     const runs: readonly [string, readonly string[]][] =
       flat === undefined
         ? [['our own guest', []]]
         : TESTS.map((test) => [`vmexit ${test}`, [...DEVICES, '-nodefaults', '-kernel', flat, '-append', test]]);
-    for (const [name, args] of runs) {
-      const trace = join(folder, 'exits.trace');
-      const { cpuSeconds } = measured(process.execPath, [BIN, 'run', ...args, '--trace', trace]);
-      const exits = exitsOf(trace);
-      const each = (cpuSeconds / exits) * 1e6;
-      const bytes = statSync(trace).size / exits;
-      table.push([
-        name,
-        exits,
-        cpuSeconds.toFixed(2),
-        each.toFixed(2),
-        Math.round(exits / cpuSeconds),
-        bytes.toFixed(1),
-      ]);
-    }
+    const [less, more] = flat === undefined ? LENGTHS.tour : LENGTHS.vmexit;
+    const trace = join(folder, 'exits.trace');
+    for (const [name, args] of runs) table.push(rowOf(name, spent(args, less, trace), spent(args, more, trace)));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
