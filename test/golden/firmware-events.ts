@@ -7,7 +7,7 @@ const DEBUG_PORT = ' at 0x402 ';
 /** The last access before the first timer interrupt: kvmvapic's ROM reports to its port. */
 const LAST = 'pio_write at 0x7e ';
 
-/** What firmware did to ports, MSRs and interrupt lines, with every value, from its first port access to the option ROM. */
+/** What firmware did to ports, MSRs and interrupt lines, with every value, from its first port access on. */
 function firmwareEvents(events: readonly TracedEvent[]): string[] {
   const lines = events
     .filter(({ name, text }) => COMPARED.test(name) && !text.includes(DEBUG_PORT))

@@ -23,7 +23,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
     where: 'either',
     token:
       // biome-ignore format: one pattern
-      /APIC_WRITE|APIC_ACCESS|EPT_MISCONFIG|EOI_INDUCED|TPR_BELOW|^apic_(read|write)|msr_(read|write) 8|MSR_(READ|WRITE)/,
+      /APIC_(WRITE|ACCESS)|EPT_MISCONFIG|EOI_INDUCED|TPR_BELOW|^apic_(read|write)|msr_(read|write) 8|MSR_(READ|WRITE)/,
     why: 'APICv: with it the recording host wrote LAPIC registers without an MSR or EPT exit',
   },
   {
@@ -37,7 +37,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
     why: SMM,
   },
   {
-    // PIIX4 PM's DEVACTB (58h) and GLBCTL (PMBASE + 28h), the host bridge's SMRAM (72h); RSM, which faults outside of SMM.
+    // PIIX4 PM's DEVACTB (58h) and GLBCTL (PMBASE + 28h), the host bridge's SMRAM (72h); RSM, which faults outside SMM.
     where: 'reference',
     token: /cf8 4 1 0x80000(b58|070)|cfc 4 1 0x(0|2000000)$|cfe 1 1 0x4?a$| 628 4 1 |EXCEPTION_NMI at 0xfe2c1/,
     why: SMM,
