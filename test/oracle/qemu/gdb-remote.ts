@@ -16,6 +16,8 @@ export class GdbRemote {
     this.#send('QStartNoAckMode');
     writeSync(this.#toStub, '+');
     this.#receive();
+    // Before it was asked for its description, QEMU's stub writes no single register.
+    this.ask('qXfer:features:read:target.xml:0,400');
   }
 
   /** Send a packet and return the reply's payload. */
