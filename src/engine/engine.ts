@@ -1,19 +1,20 @@
 import { invariant } from '../base/invariant.ts';
-import type {
-  Emulated,
-  ExecutionControls,
-  Guest,
-  GuestStop,
-  MemoryOfGuest,
-  MmioAccess,
-  Registers,
-  VmExit,
+import {
+  NO_EXIT,
+  type Emulated,
+  type ExecutionControls,
+  type Guest,
+  type GuestStop,
+  type MemoryOfGuest,
+  type MmioAccess,
+  type Registers,
+  type VmExit,
 } from '../kvm/guest.ts';
 import { EPT_PAGE_WORDS } from '../memory/ept-pool.ts';
 import { switchTask } from './assists/task.ts';
 import type { DebuggerStops } from './debugger-stops.ts';
 import { emulateOne, emulateStringPort } from './emulation.ts';
-import { GuestExit, GuestFault, MmioNeeded, vmExit } from './fault.ts';
+import { GuestExit, GuestFault, MmioNeeded, } from './fault.ts';
 import * as L from './layout.ts';
 import { EngineMemory } from './memory.ts';
 import { FollowedTables, type TableWrite } from './mmu/followed-tables.ts';
@@ -397,4 +398,3 @@ interface Operands {
 }
 
 const NO_OPERANDS: Operands = { a0: 0n, a1: 0n, a2: 0n, a3: 0n, a4: 0n, a5: 0n };
-const NO_EXIT: VmExit = vmExit({});

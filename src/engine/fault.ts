@@ -1,4 +1,4 @@
-import type { VmExit } from '../kvm/guest.ts';
+import { NO_EXIT, type VmExit } from '../kvm/guest.ts';
 
 /** Exception vectors. SDM Vol. 3, Table 6-1. */
 export const VECTOR = {
@@ -56,19 +56,6 @@ export const hasErrorCode = (vector: number): boolean =>
 /** Contributory exceptions make a double fault of another. SDM Vol. 3, Table 6-5. */
 export const isContributory = (vector: number): boolean =>
   vector === VECTOR.DE || (vector >= VECTOR.TS && vector <= VECTOR.GP);
-
-const NO_EXIT: VmExit = {
-  reason: 0,
-  qualification: 0n,
-  instructionLength: 0,
-  instructionInfo: 0,
-  interruptionInfo: 0,
-  interruptionErrorCode: 0,
-  idtVectoringInfo: 0,
-  idtVectoringErrorCode: 0,
-  guestLinearAddress: 0n,
-  guestPhysicalAddress: 0,
-};
 
 /** A VM exit with the given fields, the others zero. */
 export const vmExit = (fields: Partial<VmExit>): VmExit => ({ ...NO_EXIT, ...fields });

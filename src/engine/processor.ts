@@ -1,4 +1,4 @@
-import type { ExecutionControls, VmExit } from '../kvm/guest.ts';
+import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../kvm/guest.ts';
 import { CodeCache } from './code/cache.ts';
 import type { GuestEvent } from './event.ts';
 import { hasErrorCode, VECTOR, vmExit } from './fault.ts';
@@ -9,7 +9,7 @@ import { DebuggerStops } from './debugger-stops.ts';
 import { InstructionFlow } from './instruction-flow.ts';
 import { MMIO_NEEDED, NOTHING, type Stop } from './stop.ts';
 import type { EngineMemory } from './memory.ts';
-import { FAILED, Mmu, } from './mmu/mmu.ts';
+import { FAILED, Mmu } from './mmu/mmu.ts';
 import { refusedByStack } from './stack-access.ts';
 import { undoStrayBranch } from './stray-branch.ts';
 import { CpuState } from './state.ts';
@@ -24,26 +24,6 @@ export interface HandlerInstance {
 
 export type Instantiate = (bytes: Uint8Array, env: WebAssembly.ModuleImports) => HandlerInstance;
 
-const EMPTY_CONTROLS: ExecutionControls = {
-  pin: 0,
-  primary: 0,
-  secondary: 0,
-  exceptionBitmap: 0,
-  pageFaultErrorCodeMask: 0,
-  pageFaultErrorCodeMatch: 0,
-  cr0Mask: 0n,
-  cr0Shadow: 0n,
-  cr4Mask: 0n,
-  cr4Shadow: 0n,
-  ioBitmap: new Uint8Array(8192),
-  msrBitmap: new Uint8Array(4096),
-  tscOffset: 0n,
-  eptPointer: 0n,
-  tprThreshold: 0,
-  pleGap: 0,
-  pleWindow: 0,
-};
-
 /** One processor core: runs the architectural block that is in memory now. */
 export class Processor extends InstructionFlow {
   protected readonly self = this;
@@ -53,7 +33,7 @@ export class Processor extends InstructionFlow {
     this.code.check(offsets);
     this.debugChanged();
   });
-  controls: ExecutionControls = EMPTY_CONTROLS;
+  controls: ExecutionControls = NO_CONTROLS;
   /** What INS and OUTS use instead of an exit while KVM emulates. */
   emulating = false;
   private readonly wasm: HandlerInstance;

@@ -170,3 +170,38 @@ export interface Guest {
   /** A guest-virtual translation for debuggers and KVM_TRANSLATE; no side effects. */
   translate(vcpu: number, linear: bigint): { gpa: number; entries: readonly bigint[] } | undefined;
 }
+
+/** All exit-information fields zero: no exit, or what an exit does not use. */
+export const NO_EXIT: VmExit = {
+  reason: 0,
+  qualification: 0n,
+  instructionLength: 0,
+  instructionInfo: 0,
+  interruptionInfo: 0,
+  interruptionErrorCode: 0,
+  idtVectoringInfo: 0,
+  idtVectoringErrorCode: 0,
+  guestLinearAddress: 0n,
+  guestPhysicalAddress: 0,
+};
+
+/** Controls under which nothing exits that need not, and EPT is off. */
+export const NO_CONTROLS: ExecutionControls = {
+  pin: 0,
+  primary: 0,
+  secondary: 0,
+  exceptionBitmap: 0,
+  pageFaultErrorCodeMask: 0,
+  pageFaultErrorCodeMatch: 0,
+  cr0Mask: 0n,
+  cr0Shadow: 0n,
+  cr4Mask: 0n,
+  cr4Shadow: 0n,
+  ioBitmap: new Uint8Array(8192),
+  msrBitmap: new Uint8Array(4096),
+  tscOffset: 0n,
+  eptPointer: 0n,
+  tprThreshold: 0,
+  pleGap: 0,
+  pleWindow: 0,
+};

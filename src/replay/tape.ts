@@ -1,7 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { EventKind, MachineEvent } from '../events/vocabulary.ts';
-import type { Emulated, GuestStop, Registers, VmExit } from '../kvm/guest.ts';
+import { NO_EXIT, type Emulated, type GuestStop, type Registers, type VmExit } from '../kvm/guest.ts';
 import type { Engine, GuestTime } from '../reducers/parts.ts';
 import { unpackWrites } from '../reducers/witness.ts';
 
@@ -158,19 +158,6 @@ function playRun(tape: Tape, budget: number): GuestStop {
   const { rip, rflags, interruptibility, cr8 } = answer;
   return { ...BLANK_STOP, ticks: left, rip, rflags, interruptibility, cr8 };
 }
-
-const NO_EXIT: VmExit = {
-  reason: 0,
-  qualification: 0n,
-  instructionLength: 0,
-  instructionInfo: 0,
-  interruptionInfo: 0,
-  interruptionErrorCode: 0,
-  idtVectoringInfo: 0,
-  idtVectoringErrorCode: 0,
-  guestLinearAddress: 0n,
-  guestPhysicalAddress: 0,
-};
 
 const BLANK_STOP: GuestStop = {
   why: 'budget',

@@ -2,7 +2,7 @@ import seedrandom from 'seedrandom';
 import { describe, expect, test } from 'vitest';
 import { createEngine } from '../../src/engine/index.ts';
 import { instantiateHandlers } from '../../src/host/instantiate.ts';
-import type { ExecutionControls, Guest } from '../../src/kvm/guest.ts';
+import { type ExecutionControls, type Guest, NO_CONTROLS } from '../../src/kvm/guest.ts';
 
 /** Streams per mode; RETROVISOR_STREAMS=3334 makes the 10,000 of a release. */
 const STREAMS = Number(process.env.RETROVISOR_STREAMS ?? 400);
@@ -19,23 +19,9 @@ type Mode = 'real' | 'protected' | 'long';
 /** HLT, INVLPG, CR3, DR and port exits on; exceptions either leave or are the guest's own. */
 function controls(exceptionsExit: boolean): ExecutionControls {
   return {
-    pin: 0,
+    ...NO_CONTROLS,
     primary: (1 << 7) | (1 << 9) | (1 << 15) | (1 << 16) | (1 << 23) | (1 << 24),
-    secondary: 0,
     exceptionBitmap: exceptionsExit ? 0xffffffff : 0,
-    pageFaultErrorCodeMask: 0,
-    pageFaultErrorCodeMatch: 0,
-    cr0Mask: 0n,
-    cr0Shadow: 0n,
-    cr4Mask: 0n,
-    cr4Shadow: 0n,
-    ioBitmap: new Uint8Array(8192),
-    msrBitmap: new Uint8Array(4096),
-    tscOffset: 0n,
-    eptPointer: 0n,
-    tprThreshold: 0,
-    pleGap: 0,
-    pleWindow: 0,
   };
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createEngine } from '../../src/engine/index.ts';
 import { instantiateHandlers } from '../../src/host/instantiate.ts';
-import type { ExecutionControls, Guest, GuestStop } from '../../src/kvm/guest.ts';
+import { type ExecutionControls, type Guest, type GuestStop, NO_CONTROLS } from '../../src/kvm/guest.ts';
 
 const CODE = 0x8000;
 const TABLES = 0x20000;
@@ -13,23 +13,8 @@ const TF = 0x100n;
 const RF = 0x10000n;
 
 const CONTROLS: ExecutionControls = {
-  pin: 0,
+  ...NO_CONTROLS,
   primary: 1 << 7,
-  secondary: 0,
-  exceptionBitmap: 0,
-  pageFaultErrorCodeMask: 0,
-  pageFaultErrorCodeMatch: 0,
-  cr0Mask: 0n,
-  cr0Shadow: 0n,
-  cr4Mask: 0n,
-  cr4Shadow: 0n,
-  ioBitmap: new Uint8Array(8192),
-  msrBitmap: new Uint8Array(4096),
-  tscOffset: 0n,
-  eptPointer: 0n,
-  tprThreshold: 0,
-  pleGap: 0,
-  pleWindow: 0,
 };
 
 function quad(guest: Guest, at: number, value: bigint): void {

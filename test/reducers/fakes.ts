@@ -1,6 +1,6 @@
 import type { Stamped } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
-import type { Guest, GuestStop, VmExit } from '../../src/kvm/guest.ts';
+import { NO_EXIT, type Guest, type GuestStop, } from '../../src/kvm/guest.ts';
 import { createMachine, type Machine } from '../../src/reducers/machine.ts';
 import type {
   Chance,
@@ -14,19 +14,6 @@ import type {
 } from '../../src/reducers/parts.ts';
 import { CHANCE } from '../../src/replay/sources/random.ts';
 import { recordedInputs } from '../../src/replay/verify.ts';
-
-const NO_EXIT: VmExit = {
-  reason: 0,
-  qualification: 0n,
-  instructionLength: 0,
-  instructionInfo: 0,
-  interruptionInfo: 0,
-  interruptionErrorCode: 0,
-  idtVectoringInfo: 0,
-  idtVectoringErrorCode: 0,
-  guestLinearAddress: 0n,
-  guestPhysicalAddress: 0,
-};
 
 const OUT_EVERY = 97;
 const HALT_EVERY = 1009;

@@ -1,4 +1,11 @@
-import type { Emulated, GuestStop, Registers, Segment, VmExit } from '../../src/kvm/guest.ts';
+import {
+  NO_EXIT,
+  type Emulated,
+  type GuestStop,
+  type Registers,
+  type Segment,
+  type VmExit,
+} from '../../src/kvm/guest.ts';
 import type { Engine, GuestTime } from '../../src/reducers/parts.ts';
 
 const MEMORY = 32 << 20;
@@ -27,19 +34,6 @@ const MSRS: Readonly<Record<number, number>> = {
   0xc0000101: 93,
 };
 const CHANCE = 100;
-
-const BLANK: VmExit = {
-  reason: 0,
-  qualification: 0n,
-  instructionLength: 0,
-  instructionInfo: 0,
-  interruptionInfo: 0,
-  interruptionErrorCode: 0,
-  idtVectoringInfo: 0,
-  idtVectoringErrorCode: 0,
-  guestLinearAddress: 0n,
-  guestPhysicalAddress: 0,
-};
 
 type Scripted = Partial<VmExit> & { readonly a0?: bigint; readonly a1?: bigint };
 
@@ -110,7 +104,7 @@ export function scriptedEngine(time: GuestTime): Engine {
     return {
       why,
       ticks,
-      exit: { ...BLANK, ...exit },
+      exit: { ...NO_EXIT, ...exit },
       rip: block[base + RIP],
       rflags: Number(block[base + RFLAGS]),
       interruptibility: Number(block[base + SMALL.interruptibility]),
