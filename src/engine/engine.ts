@@ -239,12 +239,11 @@ class Engine implements GuestEngine {
   private refresh(): void {
     if (!this.stale) return;
     this.stale = false;
-    const { processor, memory } = this;
+    const { processor } = this;
     const { mode } = processor.mmu;
     processor.refresh();
     // Hardware loads PAE's pointers on VM entry. SDM Vol. 3, 27.3.2.4.
     if (mode.paging && mode.pae && !mode.long) this.loadPaePointers();
-    void memory;
   }
   private loadPaePointers(): void {
     const { processor, memory } = this;

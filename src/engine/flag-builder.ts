@@ -50,6 +50,13 @@ export class FlagBuilder extends FunctionBuilder {
   carry(): V {
     return this.state32(L.FLAG_CF);
   }
+  /** Change CF and nothing else. */
+  replaceCarry(carry: V): void {
+    // OF = CF ^ cin.63 must stay: flip cin.63 when CF flips.
+    const flipped = this.extendU(this.xor(carry, this.carry()));
+    this.setState64(L.FLAG_CIN, this.xor(this.state64(L.FLAG_CIN), this.shl(flipped, this.i64(63))));
+    this.setState32(L.FLAG_CF, carry);
+  }
   setLazyFlags(result: V, cin: V, carry: V): void {
     this.setState64(L.FLAG_RESULT, result);
     this.setState64(L.FLAG_CIN, cin);

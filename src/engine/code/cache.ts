@@ -315,11 +315,6 @@ export class CodeCache {
     }
   }
 
-  /** Find the page a record belongs to, by its table. */
-  pageOf(hostPage: number, mode: number): CodePage {
-    return this.page(hostPage, mode);
-  }
-
   /** Bytes of a page change: forget what was decoded from them. Returns whether code is left on the page. */
   written(hostPage: number, offset: number, length: number): boolean {
     const list = this.pages.get(hostPage) ?? [];

@@ -1,5 +1,4 @@
 import type { MeaningBuilder, Operand, Size, V } from '../builder.ts';
-import * as L from '../layout.ts';
 import { multiplyHighUnsigned } from './arithmetic.ts';
 import { type Meaning, SAME_2_NO_BYTE } from './meaning.ts';
 
@@ -11,14 +10,6 @@ function changed(m: MeaningBuilder, name: BitChange, value: V, mask: V): V {
   return m.xor(value, mask);
 }
 
-/** Only CF changes. ZF is unchanged; the others are undefined and kept. */
-function setCarry(m: MeaningBuilder, carry: V): void {
-  // OF = CF ^ cin.63 must stay: flip cin.63 when CF flips.
-  const flipped = m.extendU(m.xor(carry, m.carry()));
-  m.setState64(L.FLAG_CIN, m.xor(m.state64(L.FLAG_CIN), m.shl(flipped, m.i64(63))));
-  m.setState32(L.FLAG_CF, carry);
-}
-
 /** BT BTS BTR BTC: a register index reaches outside a memory operand. SDM Vol. 2A, BT. */
 function bitTest(name: BitChange): Meaning[] {
   const emit = (m: MeaningBuilder, [target, index]: readonly Operand[], [size]: readonly Size[]): void => {
@@ -28,7 +19,7 @@ function bitTest(name: BitChange): Meaning[] {
     const mask = m.shl(m.num(size, 1), low);
     const farIndex = target.kind !== 'r' && index.kind === 'r';
     const result = farIndex ? testInMemory(m, name, target, position, mask, size) : testInPlace(m, name, target, mask);
-    setCarry(m, m.eqz(m.eqz(m.and(result, mask))));
+    m.replaceCarry(m.eqz(m.eqz(m.and(result, mask))));
     m.next();
   };
   return [

@@ -168,16 +168,10 @@ function simple(name: string, body: (m: MeaningBuilder) => void): Meaning {
   };
 }
 
-function setCarryKeepingOverflow(m: MeaningBuilder, carry: ReturnType<MeaningBuilder['carry']>): void {
-  const flipped = m.extendU(m.xor(carry, m.carry()));
-  m.setState64(L.FLAG_CIN, m.xor(m.state64(L.FLAG_CIN), m.shl(flipped, m.i64(63))));
-  m.setState32(L.FLAG_CF, carry);
-}
-
 const flagInstructions: Meaning[] = [
-  simple('clc', (m) => setCarryKeepingOverflow(m, m.i32(0))),
-  simple('stc', (m) => setCarryKeepingOverflow(m, m.i32(1))),
-  simple('cmc', (m) => setCarryKeepingOverflow(m, m.eqz(m.carry()))),
+  simple('clc', (m) => m.replaceCarry(m.i32(0))),
+  simple('stc', (m) => m.replaceCarry(m.i32(1))),
+  simple('cmc', (m) => m.replaceCarry(m.eqz(m.carry()))),
   simple('cld', (m) => m.setState32(L.FLAGS_REST, m.and(m.state32(L.FLAGS_REST), m.i32(~DF)))),
   simple('std', (m) => m.setState32(L.FLAGS_REST, m.or(m.state32(L.FLAGS_REST), m.i32(DF)))),
   simple('lahf', (m) => {

@@ -49,7 +49,6 @@ export class GuestWalk {
   errorCode = 0;
   /** Guest-physical address of the table access EPT refused, when the outcome is 'exit'. */
   refusedGpa = 0;
-  refusedAccess = 0;
   /** Every entry read, for people: filled only when `trail` is an array. */
   trail: bigint[] | undefined;
   /** Set when the guest's writes to its tables are reported. */
@@ -181,7 +180,6 @@ export class GuestWalk {
     const access = want.quiet ? EPT_ACCESS_KIND.read : EPT_ACCESS_KIND.read | EPT_ACCESS_KIND.write;
     let page = this.second.page(gpa, access);
     if (page < 0 && !want.quiet) page = this.second.page(gpa, EPT_ACCESS_KIND.read);
-    this.refusedAccess = EPT_ACCESS_KIND.read;
     if (page >= 0 && this.followed !== undefined && !want.quiet) this.follow(page >>> 12, gpa);
     return page < 0 ? -1 : L.HOST_MEMORY + page + (gpa % 4096);
   }
