@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Problem } from '../base/problem.ts';
 import type { ImageIdentity } from '../replay/trace/header.ts';
+import { type ImagePart, loaderParts } from '../vmm/index.ts';
 import { readImage } from './files.ts';
 
 /** The parts an image can play in a machine. */
@@ -53,7 +54,34 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 
 /** What a trace's header keeps of the images. */
 export function identities(images: Images): ImageIdentity[] {
-  return [...images].map(([role, { name, bytes }]) => ({ role, name, sha256: sha256(bytes), bytes: bytes.length }));
+  return [...images].map(([role, image]) => ({
+    role,
+    name: image.name,
+    sha256: sha256(image.bytes),
+    bytes: image.bytes.length,
+    parts: partsOf(role, image).map(({ at, bytes }) => ({ at, bytes: Buffer.from(bytes).toString('base64') })),
+  }));
+}
+
+/** A loader looks into a kernel, the firmware reads an option ROM; of the others only the size counts. */
+function partsOf(role: ImageRole, image: Image): readonly ImagePart[] {
+  if (role === 'kernel') return loaderParts(image);
+  return role === 'option-rom' ? [{ at: 0, bytes: image.bytes }] : [];
+}
+
+/**
+ * Images of the recorded sizes with the bytes the trace itself keeps and zeros elsewhere: enough for a fold, which
+ * knows nothing of guest memory. `undefined`: the trace is older and keeps none.
+ */
+export function outlinedImages(recorded: readonly ImageIdentity[]): Images | undefined {
+  const images = new Map<ImageRole, Image>();
+  for (const { role, name, bytes: size, parts } of recorded) {
+    if (parts === undefined) return undefined;
+    const bytes = new Uint8Array(size);
+    for (const part of parts) bytes.set(Buffer.from(part.bytes, 'base64'), part.at);
+    images.set(role as ImageRole, { name, path: name, bytes });
+  }
+  return images;
 }
 
 /** Where to look for a recorded image, in order: where somebody says, where it was, beside the trace, in .guests. */

@@ -8,7 +8,7 @@ import type { ReadTrace, TraceReader } from '../replay/trace/reader.ts';
 import { createVerifier, recordedInputs, type Verifier } from '../replay/verify.ts';
 import type { Vmm } from '../vmm/index.ts';
 import { type Assembled, assemble } from './assemble.ts';
-import { type Images, recordedImages } from './images.ts';
+import { type Images, outlinedImages, recordedImages } from './images.ts';
 import { type MachineDescription, readDescription } from './machine-description.ts';
 import { openTraceFile } from './trace-file.ts';
 
@@ -33,6 +33,21 @@ export interface RecordedRun {
 
 /** Open a trace with its images, ready to be built again. */
 export function openRecordedRun(path: string, given: ImagePaths): RecordedRun {
+  return opened(path, ({ header }, { paths }) =>
+    recordedImages(path, header.images, paths, { ...given, 'option-rom': given.optionRom }),
+  );
+}
+
+/** Open a trace for a fold, which needs no image unless one is given or the trace is too old to keep their headers. */
+export function openFoldedRun(path: string, given: ImagePaths): RecordedRun {
+  return opened(path, ({ header }, { paths }) => {
+    const names = [given.kernel, given.initrd, given.bios, given.optionRom];
+    const outlined = names.every((name) => name === undefined) ? outlinedImages(header.images) : undefined;
+    return outlined ?? recordedImages(path, header.images, paths, { ...given, 'option-rom': given.optionRom });
+  });
+}
+
+function opened(path: string, find: (trace: TraceReader, description: MachineDescription) => Images): RecordedRun {
   const trace = openTraceFile(path);
   const read = lazyEvents(trace);
   const first = read.events[0]?.event;
@@ -40,10 +55,7 @@ export function openRecordedRun(path: string, given: ImagePaths): RecordedRun {
     throw new Problem(read.damage ?? `${path} holds no event: there is nothing to replay.`);
   }
   const description = readDescription(trace.header.machine, path);
-  const images = recordedImages(path, trace.header.images, description.paths, {
-    ...given,
-    'option-rom': given.optionRom,
-  });
+  const images = find(trace, description);
   return { path, trace, read, description, images, seed: first.seed, wallClockAtPowerOn: first.wall_clock };
 }
 

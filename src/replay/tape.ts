@@ -1,4 +1,3 @@
-import { Problem } from '../base/problem.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { EventKind, MachineEvent } from '../events/vocabulary.ts';
 import { NO_EXIT, type Emulated, type GuestStop, type Registers, type VmExit } from '../kvm/guest.ts';
@@ -60,16 +59,23 @@ function take<K extends EventKind>(tape: Tape, kind: K, what: string): Of<K> {
   leaveStop(tape);
   const event = peek(tape);
   if (event === undefined) throw new TapeEnded();
-  if (event.kind !== kind) {
-    const { seq } = tape.recorded[tape.at];
-    throw new Problem(
-      `The trace cannot be folded: at event ${seq} the hypervisor asked for ${what} and the trace holds ` +
-        `${event.kind}. ` +
-        'It was recorded by another version, or without the processor’s answers.',
-    );
-  }
+  if (event.kind !== kind) throw new TapeMismatch(tape.at, what);
   tape.at += 1;
   return event as Of<K>;
+}
+
+/** The hypervisor asked for something else than the processor answered next in the trace. */
+export class TapeMismatch extends Error {
+  /** Index of the recorded answer. */
+  readonly at: number;
+  readonly asked: string;
+
+  constructor(at: number, asked: string) {
+    super(`The processor was asked for ${asked} and answered something else in the trace.`);
+    this.name = 'TapeMismatch';
+    this.at = at;
+    this.asked = asked;
+  }
 }
 
 /** The recorded answers are used up: where a trace was cut. */
@@ -217,11 +223,7 @@ function tapeRegisters(tape: Tape): Registers {
   const word = (name: string): bigint => {
     const answer = take(tape, 'sim:register_read', `register ${name}`);
     if (answer.name === name) return answer.value;
-    const { seq } = tape.recorded[tape.at - 1];
-    throw new Problem(
-      `The trace cannot be folded: at event ${seq} the hypervisor asked for ${name} and the trace holds ` +
-        `${answer.name}.`,
-    );
+    throw new TapeMismatch(tape.at - 1, `register ${name}`);
   };
   const isNext = (name: string): boolean => {
     leaveStop(tape);

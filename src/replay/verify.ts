@@ -38,7 +38,8 @@ export function createVerifier(recorded: readonly Stamped[], ignored: Ignored = 
   };
 }
 
-function divergenceAt(
+/** A recorded event and what stands in its place, with the events before it. */
+export function divergenceAt(
   recorded: readonly Stamped[],
   at: number,
   field: string,

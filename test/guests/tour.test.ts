@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -46,6 +47,18 @@ describe('our own guest', () => {
     const { status, out } = retrovisor(['run', '-nodefaults', '-serial', 'stdio', '-kernel', IMAGE, '--no-trace']);
     expect(out).toContain('Goodbye');
     expect(status).toBe(0);
+  });
+
+  test('folds from the trace alone, its image gone, to the digest of the replay', () => {
+    const [image, trace] = [join(folder, 'copy.elf'), join(folder, 'copy.trace')];
+    copyFileSync(IMAGE, image);
+    retrovisor(['run', '-nodefaults', '-serial', 'stdio', '-kernel', image, '--trace', trace]);
+    const replayed = retrovisor(['replay', trace]);
+    rmSync(image);
+    expect(retrovisor(['replay', trace]).err).toContain('The kernel of this trace is not at');
+    const folded = retrovisor(['fold', trace]);
+    expect(folded.out).toContain('0 divergences');
+    expect(/digest (\w{16})/.exec(folded.out)?.[1]).toBe(/digest (\w{16})/.exec(replayed.out)?.[1]);
   });
 
   test('waits for a key when asked to', () => {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { identities, loadImages, recordedImages } from '../../src/host/images.ts';
+import { identities, loadImages, outlinedImages, recordedImages } from '../../src/host/images.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-images-'));
 const at = (name: string): string => join(folder, name);
@@ -36,6 +36,21 @@ describe('the images of a trace', () => {
   test('keep the name the guest saw', () => {
     const elsewhere = find(at('x.trace'), at('gone'), { kernel: at('kernel') });
     expect(elsewhere.get('kernel')?.name).toBe(at('kernel'));
+  });
+});
+
+describe('images outlined from a trace alone', () => {
+  test('have the size of the whole and the bytes a loader looks at', () => {
+    const bytes = new Uint8Array(100_000).fill(7);
+    writeFileSync(at('flat'), bytes);
+    const image = outlinedImages(identities(loadImages({ kernel: at('flat'), initrd: at('flat') })));
+    expect(image?.get('kernel')?.bytes.subarray(0, 8192)).toEqual(bytes.subarray(0, 8192));
+    expect(image?.get('kernel')?.bytes[50_000]).toBe(0);
+    expect(image?.get('initrd')?.bytes).toEqual(new Uint8Array(100_000));
+  });
+
+  test('are not there in a trace that kept none', () => {
+    expect(outlinedImages(recorded.map(({ parts: _, ...older }) => older))).toBeUndefined();
   });
 });
 

@@ -74,8 +74,8 @@ describe.each([1, 3])('the hypervisor and the devices of a pc with %i vCPUs', (s
   test('fold from recorded events alone to the same state', () => {
     const { machine, divergence } = fold(live.events, (parts) => machineOf(smp, parts));
     expect(divergence === undefined ? '' : describeDivergence(divergence)).toBe('');
-    expect(differenceOf(machine.state, live.machine.state)).toBeUndefined();
-    expect(digestOf(machine.state)).toBe(digestOf(live.machine.state));
+    expect(differenceOf(machine!.state, live.machine.state)).toBeUndefined();
+    expect(digestOf(machine!.state)).toBe(digestOf(live.machine.state));
   });
 
   test('restored from a checkpoint anywhere, run on to the same events', () => {

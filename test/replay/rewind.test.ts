@@ -84,7 +84,7 @@ describe('a real guest', () => {
   test('folds from its events alone', () => {
     const { machine, divergence } = fold(events, (parts) => tour(parts));
     expect(divergence === undefined ? '' : describeDivergence(divergence)).toBe('');
-    expect(differenceOf(machine.state, live.state)).toBeUndefined();
+    expect(differenceOf(machine!.state, live.state)).toBeUndefined();
   });
 
   test('stands at the same state each time one goes back to a tick', () => {

@@ -78,14 +78,24 @@ describe('fold', () => {
     const { machine, divergence, agreed } = fold(live.events, build);
     expect(divergence === undefined ? '' : describeDivergence(divergence)).toBe('');
     expect(agreed).toBe(live.events.length);
-    expect(machine.engine).not.toHaveProperty('run', fakeEngine);
-    expect(digestOf(machine.state.kvm)).toBe(digestOf(live.machine.state.kvm));
-    expect(digestOf(machine.state.vmm)).toBe(digestOf(live.machine.state.vmm));
-    expect(machine.state.schedule.seq).toBe(live.machine.state.schedule.seq);
+    expect(machine!.engine).not.toHaveProperty('run', fakeEngine);
+    expect(digestOf(machine!.state.kvm)).toBe(digestOf(live.machine.state.kvm));
+    expect(digestOf(machine!.state.vmm)).toBe(digestOf(live.machine.state.vmm));
+    expect(machine!.state.schedule.seq).toBe(live.machine.state.schedule.seq);
   });
 
   test('stops where a cut trace ends', () => {
     const part = live.events.slice(0, 700);
     expect(fold(part, build)).toMatchObject({ agreed: 700, divergence: undefined });
+  });
+
+  test('names the event where the hypervisor asks for what the processor did not answer', () => {
+    const at = live.events.findIndex(({ event }) => event.kind === 'sim:guest_stopped' || event.kind === 'kvm_exit');
+    const wrong = live.events.toSpliced(at, 1, {
+      ...live.events[at],
+      event: { kind: 'sim:task_switched', vcpu_id: 0, done: true },
+    });
+    const { divergence } = fold(wrong, build);
+    expect(divergence).toMatchObject({ seq: live.events[at].seq, recorded: 'sim:task_switched' });
   });
 });

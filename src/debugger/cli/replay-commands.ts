@@ -1,6 +1,6 @@
 import { assemble } from '../../host/assemble.ts';
 import { progressOf } from '../../host/progress.ts';
-import { type ImagePaths, openRecordedRun } from '../../host/recorded-run.ts';
+import { type ImagePaths, openFoldedRun, openRecordedRun } from '../../host/recorded-run.ts';
 import { writeOut } from '../../host/terminal.ts';
 import { digestOf } from '../../reducers/digest.ts';
 import { createMachine } from '../../reducers/machine.ts';
@@ -46,13 +46,14 @@ export function replay(path: string, options: ReplayOptions, print: Print): numb
 
 /** `retrovisor fold`: rebuild the state of hypervisor and devices from the events alone. Returns the process status. */
 export function fold(path: string, options: ReplayOptions, print: Print): number {
-  const recorded = openRecordedRun(path, options);
+  const recorded = openFoldedRun(path, options);
   const folded = foldEvents(
     recorded.read.events,
     (tape) => createMachine(assemble({ ...recorded, ...tape, onRequest: () => undefined }).parts),
     recorded.description.nsPerTick,
   );
-  return verdict(recorded.read, folded, print, () => digestOf(folded.machine.state));
+  const { machine } = folded;
+  return verdict(recorded.read, folded, print, () => (machine === undefined ? '' : digestOf(machine.state)));
 }
 
 function verdict({ events, damage }: ReadTrace, replayed: Replayed, print: Print, digest: () => string): number {

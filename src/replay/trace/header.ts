@@ -9,6 +9,15 @@ export interface ImageIdentity {
   readonly name: string;
   readonly sha256: string;
   readonly bytes: number;
+  /** What of it decides anything but the content of guest memory: a fold needs no more. Absent in older traces. */
+  readonly parts?: readonly RecordedPart[];
+}
+
+/** Bytes of an image kept in the header. */
+export interface RecordedPart {
+  readonly at: number;
+  /** Base64. */
+  readonly bytes: string;
 }
 
 /** Fields of every kind of event when the trace was recorded, in column order. */
@@ -62,8 +71,15 @@ export function checkedHeader(value: unknown, where: string): TraceHeader {
 
 function isImage(value: unknown): boolean {
   if (!isObject(value)) return false;
-  const { role, name, sha256, bytes } = value;
-  return [role, name, sha256].every((text) => typeof text === 'string') && typeof bytes === 'number';
+  const { role, name, sha256, bytes, parts = [] } = value;
+  if (![role, name, sha256].every((text) => typeof text === 'string') || typeof bytes !== 'number') return false;
+  return Array.isArray(parts) && parts.every((part) => isPartWithin(part, bytes));
+}
+
+/** A part lies inside its image: base64 holds three bytes in four letters. */
+function isPartWithin(part: unknown, size: number): boolean {
+  if (!isObject(part) || typeof part['at'] !== 'number' || typeof part['bytes'] !== 'string') return false;
+  return part['at'] >= 0 && part['at'] + Math.floor((part['bytes'].replaceAll('=', '').length * 3) / 4) <= size;
 }
 
 function areFields(value: unknown): boolean {

@@ -45,10 +45,22 @@ interface ProgramHeader {
   readonly memorySize: number;
 }
 
+/** Where the program headers lie in an ELF file that is long enough for its own header. */
+export function programHeaderTable(bytes: Uint8Array): { readonly start: number; readonly end: number } {
+  if (bytes.length < ELF64_HEADER) return { start: 0, end: 0 };
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const { start, entrySize, count } = tableOf(view, bytes[4] === ELFCLASS64);
+  return { start, end: start + entrySize * count };
+}
+
+const tableOf = (view: DataView, is64: boolean) => ({
+  start: is64 ? Number(view.getBigUint64(32, true)) : view.getUint32(28, true),
+  entrySize: view.getUint16(is64 ? 54 : 42, true),
+  count: view.getUint16(is64 ? 56 : 44, true),
+});
+
 function programHeaders(view: DataView, is64: boolean): ProgramHeader[] {
-  const start = is64 ? Number(view.getBigUint64(32, true)) : view.getUint32(28, true);
-  const entrySize = view.getUint16(is64 ? 54 : 42, true);
-  const count = view.getUint16(is64 ? 56 : 44, true);
+  const { start, entrySize, count } = tableOf(view, is64);
   const headers: ProgramHeader[] = [];
   for (let index = 0; index < count; index++) {
     const at = start + index * entrySize;
