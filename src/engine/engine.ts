@@ -371,7 +371,7 @@ class Engine implements GuestEngine {
     });
     for (let at = 0; at < bytes.length; ) {
       const length = Math.min(bytes.length - at, 4096 - ((hva + at) % 4096));
-      this.processor.mmu.writeWatched(L.HOST_MEMORY + hva + at, bytes.subarray(at, at + length));
+      this.processor.mmu.writeWatched(L.HOST_MEMORY + hva + at, bytes.subarray(at, at + length), 'outside');
       at += length;
     }
   }

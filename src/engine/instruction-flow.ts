@@ -94,7 +94,9 @@ export abstract class InstructionFlow extends DebugRegisters {
     if (self.emulating || (stops.passes && self.ticksUsed === 0)) return record + L.RECORD;
     const rip = this.ripOf(record);
     const linear = (rip + this.memory.read64(L.CODE_BASE)) & this.memory.read64(L.LINEAR_MASK);
-    if (!stops.breaksAt(linear)) return record + L.RECORD;
+    const { view } = this.memory;
+    const host = view.getUint32(record + L.R_PAGE, true) * 4096 + view.getUint16(record + L.R_OFFSET, true);
+    if (!stops.breaksAt(linear, host)) return record + L.RECORD;
     this.state.rip = rip;
     this.fetching = true;
     return 0;

@@ -29,9 +29,14 @@ export class Processor extends InstructionFlow {
   protected readonly self = this;
   readonly code: CodeCache;
   readonly mmu: Mmu;
-  readonly stops = new DebuggerStops((offsets) => {
-    this.code.check(offsets);
-    this.debugChanged();
+  readonly stops = new DebuggerStops({
+    changed: (offsets) => {
+      const { read, written } = this.stops.hostPages();
+      this.mmu.tap(read, written);
+      this.code.check(offsets);
+      this.debugChanged();
+    },
+    cr3: () => this.memory.read64(L.CR3),
   });
   controls: ExecutionControls = NO_CONTROLS;
   /** What INS and OUTS use instead of an exit while KVM emulates. */
@@ -61,6 +66,12 @@ export class Processor extends InstructionFlow {
       exit: (exit) => this.stopWith({ kind: 'exit', exit }),
       needsMmio: (gpa, length) => this.stopWith({ kind: 'mmio', gpa, length }),
       codeWritten: (page, offset, length) => this.code.written(page, offset, length),
+      tappedWritten: (host, bytes, by) => {
+        if (this.stops.noticeWrite(host, bytes, by)) this.stopSoon();
+      },
+      tappedRead: (host, size, access) => {
+        if (this.stops.noticeRead(host, size, access)) this.stopSoon();
+      },
       setContext: (context) => {
         this.wasm.context.value = context;
       },
@@ -146,6 +157,7 @@ export class Processor extends InstructionFlow {
   run(budget: number): VmExit | undefined {
     this.executed = 0;
     while (this.executed < budget) {
+      if (this.stops.values !== undefined) this.stops.compareValues();
       if (this.stops.isHit) return undefined;
       const exit = this.boundary();
       if (exit !== undefined) return exit;
@@ -165,7 +177,7 @@ export class Processor extends InstructionFlow {
   }
 
   private singleStepping(): boolean {
-    return this.state.flag(0x100) || this.watchesCode();
+    return this.state.flag(0x100) || this.watchesCode() || this.stops.values !== undefined;
   }
 
   /** Run the one instruction at RIP for KVM's emulator: windows and traps are KVM's business. */

@@ -72,6 +72,7 @@ const readMsr: Assist = (p, d) => {
   const slot = L.MSR_SLOTS[index];
   if (index !== 0x10 && slot === undefined) leave(d, EXIT.rdmsr);
   const value = slot === undefined ? p.timeStamp() : p.memory.read64(slot);
+  if (p.stops.msrs !== undefined && p.stops.noticeMsr(index, false)) p.stopSoon();
   p.state.setGpr32(0, Number(value & 0xffff_ffffn));
   p.state.setGpr32(2, Number(value >> 32n));
   return 'next';
@@ -84,6 +85,7 @@ const writeMsr: Assist = (p, d) => {
   if (slot === undefined || msrExits(p, index, true)) leave(d, EXIT.wrmsr);
   const value = (BigInt(p.state.gpr32(2)) << 32n) | BigInt(p.state.gpr32(0));
   if (CANONICAL_MSRS.has(index) && !isCanonical(value)) throw new GuestFault(VECTOR.GP, 0);
+  if (p.stops.msrs !== undefined && p.stops.noticeMsr(index, true)) p.stopSoon();
   p.memory.write64(slot, index === 0x174 ? value & 0xffff_ffffn : value);
   return 'next';
 };

@@ -59,6 +59,8 @@ export class GuestWalk {
   /** Per watched page: the 2 MiB of linear addresses whose last-level table it is, or NOT_LEAF. */
   readonly regions: Float64Array;
   private reportsFetch = false;
+  /** Told of accessed and dirty bits before they are set in a page a debugger has tapped. */
+  onMark: ((host: number, bytes: Uint8Array) => void) | undefined;
 
   private readonly memory: EngineMemory;
   private readonly second: SecondLevel;
@@ -199,6 +201,8 @@ export class GuestWalk {
     this.watch((host - L.HOST_MEMORY) >>> 12, region);
     if ((entry & bits) === bits) return;
     const page = (host - L.HOST_MEMORY) >>> 12;
+    if (this.onMark !== undefined && ((this.flags[page] as number) & PAGE.tapped) !== 0)
+      this.onMark(host, wordBytes(entry | bits));
     this.memory.write32(host, entry | bits);
     this.flags[page] = (this.flags[page] as number) | PAGE.dirty;
   }
@@ -271,6 +275,8 @@ export class GuestWalk {
 }
 
 export type Want = { write: boolean; fetch: boolean; user: boolean; implicit: boolean; quiet: boolean };
+
+const wordBytes = (word: number): Uint8Array => new Uint8Array(Uint32Array.of(word).buffer);
 
 function tableIndex(low: number, high: number, level: number): number {
   switch (level) {

@@ -1,6 +1,7 @@
 import type { VmExit } from '../../kvm/guest.ts';
 import { ACCESS } from '../builder.ts';
 import * as L from '../layout.ts';
+import type { OnWrite, Writer } from '../debugger-stops.ts';
 import type { EngineMemory } from '../memory.ts';
 import { NOT_LEAF, type Want } from './guest-walk.ts';
 import { NOTICED, PAGE } from './page-flags.ts';
@@ -17,6 +18,10 @@ export interface MmuClient {
   needsMmio(gpa: number, length: number): void;
   /** A write is about to change bytes of a page that holds decoded code. */
   codeWritten(hostPage: number, offset: number, length: number): void;
+  /** Bytes of a page a debugger has tapped are about to be written. */
+  tappedWritten: OnWrite;
+  /** Bytes of a page a debugger watches are being read; `access` tells whether they are to be written, too. */
+  tappedRead(host: number, size: number, access: number): void;
   setContext(context: bigint): void;
 }
 
@@ -51,6 +56,26 @@ export class Mmu extends Tlb {
     this.client = client;
   }
 
+  private tappedPages: readonly number[] = [];
+  /** Pages of host memory whose reads are noticed too: never in the TLB. */
+  private watchedFrames: ReadonlySet<number> | undefined;
+
+  /** Let the debugger hear of reads and writes of these pages of host memory, and of no others. */
+  tap(read: readonly number[], written: readonly number[]): void {
+    const same = (a: readonly number[], b: Iterable<number>): boolean => a.join() === [...b].join();
+    if (same(written, this.tappedPages) && same(read, this.watchedFrames ?? [])) return;
+    for (const page of this.tappedPages) this.flags[page] = (this.flags[page] as number) & ~PAGE.tapped;
+    for (const page of written) this.flags[page] = (this.flags[page] as number) | PAGE.tapped;
+    this.tappedPages = written;
+    this.watchedFrames = read.length === 0 ? undefined : new Set(read);
+    this.guest.onMark = written.length === 0 ? undefined : (host, bytes) => this.tapped(host, bytes, 'walk');
+    this.flush();
+  }
+
+  private tapped(host: number, bytes: Uint8Array, by: Writer): void {
+    this.client.tappedWritten(host - L.HOST_MEMORY, bytes, by);
+  }
+
   protected useContext(context: bigint): void {
     this.client.setContext(context);
   }
@@ -72,6 +97,7 @@ export class Mmu extends Tlb {
     const page = this.page(low, high, size, access);
     if (page >= 0) {
       const address = L.HOST_MEMORY + page + (low & 0xfff);
+      if (this.watchedFrames?.has(page >>> 12) === true) return this.onWatchedFrame(address, size, access);
       if (access === ACCESS.read || ((this.flags[page >>> 12] as number) & NOTICED) === 0)
         return address;
       this.memory.u8.copyWithin(L.BOUNCE, address, address + size);
@@ -89,10 +115,22 @@ export class Mmu extends Tlb {
     return (low & 0xfff) + size > 4096 && this.watchedPages.has((page + 1) >>> 0);
   }
 
+  private isWatchedFrame(host: number): boolean {
+    return this.watchedFrames?.has(host >>> 12) === true;
+  }
+
   /** By the bounce buffer, so that string instructions go element by element and each is noticed. */
   private onWatchedPage(low: number, high: number, size: number, access: number): number {
     const address = this.inOnePage(low, high, size, access);
     if (address === 0 || address === L.BOUNCE || size > BOUNCE_BYTES) return address;
+    this.memory.u8.copyWithin(L.BOUNCE, address, address + size);
+    if (access !== ACCESS.read) this.pending = [{ host: address, gpa: 0, from: 0, length: size }];
+    return L.BOUNCE;
+  }
+
+  private onWatchedFrame(address: number, size: number, access: number): number {
+    this.client.tappedRead(address - L.HOST_MEMORY, size, access);
+    if (size > BOUNCE_BYTES) return address;
     this.memory.u8.copyWithin(L.BOUNCE, address, address + size);
     if (access !== ACCESS.read) this.pending = [{ host: address, gpa: 0, from: 0, length: size }];
     return L.BOUNCE;
@@ -119,6 +157,8 @@ export class Mmu extends Tlb {
         continue;
       }
       const host = L.HOST_MEMORY + part.page + part.offset;
+      if (this.watchedFrames?.has(part.page >>> 12) === true)
+        this.client.tappedRead(part.page + part.offset, part.length, access);
       this.memory.u8.copyWithin(L.BOUNCE + part.from, host, host + part.length);
       if (access !== ACCESS.read) this.pending.push({ host, gpa: 0, from: part.from, length: part.length });
     }
@@ -172,9 +212,10 @@ export class Mmu extends Tlb {
   }
 
   /** Write bytes within one page of host memory, noticing changed code and page tables. */
-  writeWatched(host: number, bytes: Uint8Array): void {
+  writeWatched(host: number, bytes: Uint8Array, by: Writer = 'instruction'): void {
     const page = (host - L.HOST_MEMORY) >>> 12;
     const flags = this.flags[page] as number;
+    if ((flags & PAGE.tapped) !== 0) this.tapped(host, bytes, by);
     this.flags[page] = flags | PAGE.dirty;
     if ((flags & PAGE.table) !== 0) this.tableWritten(host, page, bytes);
     if ((flags & PAGE.code) !== 0) this.client.codeWritten(page, host & 0xfff, bytes.length);
@@ -251,7 +292,8 @@ export class Mmu extends Tlb {
       return this.refuse(low, high, this.guest.gpa, asked, 'final', size);
     }
     if (want.write) this.flags[host >>> 12] = (this.flags[host >>> 12] as number) | PAGE.dirty;
-    if (!this.system && this.mmioReads === undefined && !this.isWatched(low, high, 1)) this.fill(low, high, host, want);
+    if (!this.system && this.mmioReads === undefined && !this.isWatched(low, high, 1) && !this.isWatchedFrame(host))
+      this.fill(low, high, host, want);
     return host;
   }
 

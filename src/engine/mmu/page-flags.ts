@@ -10,7 +10,9 @@ export const PAGE = {
   writeCached: 8,
   /** The guest's page tables, when their writes are reported. */
   followed: 16,
+  /** A debugger hears of every write to it. */
+  tapped: 32,
 } as const;
 
 /** Flags that keep writes from going through unseen. */
-export const NOTICED = PAGE.code | PAGE.table | PAGE.followed;
+export const NOTICED = PAGE.code | PAGE.table | PAGE.followed | PAGE.tapped;
