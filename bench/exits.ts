@@ -33,22 +33,29 @@ const FEWEST = 1000;
 /** What a run came to, or the difference of two. */
 interface Spent {
   readonly exits: number;
+  readonly events: number;
   readonly cpuSeconds: number;
   readonly bytes: number;
 }
 
 function spent(args: readonly string[], ticks: number, trace: string): Spent {
   const { cpuSeconds } = measured(process.execPath, [BIN, 'run', ...args, '--ticks', `${ticks}`, '--trace', trace]);
-  return { exits: exitsOf(trace), cpuSeconds, bytes: statSync(trace).size };
+  return { exits: exitsOf(trace), events: eventsOf(trace), cpuSeconds, bytes: statSync(trace).size };
 }
 
 function rowOf(name: string, short: Spent, long: Spent): (string | number)[] {
   const exits = long.exits - short.exits;
-  if (!(exits >= FEWEST)) return [name, exits, short.cpuSeconds.toFixed(2), '-', '-', '-', '-'];
+  if (!(exits >= FEWEST)) return [name, exits, short.cpuSeconds.toFixed(2), '-', '-', '-', '-', '-'];
   const seconds = long.cpuSeconds - short.cpuSeconds;
   const each = ((seconds / exits) * 1e6).toFixed(2);
   const bytes = ((long.bytes - short.bytes) / exits).toFixed(1);
-  return [name, exits, short.cpuSeconds.toFixed(2), seconds.toFixed(2), each, Math.round(exits / seconds), bytes];
+  const rates = [Math.round(exits / seconds), Math.round((long.events - short.events) / seconds)];
+  return [name, exits, short.cpuSeconds.toFixed(2), seconds.toFixed(2), each, ...rates, bytes];
+}
+
+function eventsOf(trace: string): number {
+  const { stdout } = spawnSync(process.execPath, [BIN, 'info', trace], { encoding: 'utf8', maxBuffer: 1 << 26 });
+  return Number(/^(\d+) events in /m.exec(stdout)?.[1] ?? Number.NaN);
 }
 
 function exitsOf(trace: string): number {
@@ -71,6 +78,7 @@ function main(): number {
     'CPU s between',
     'us per exit',
     'exits/s',
+    'events/s (aim 300000)',
     'trace bytes per exit',
   ];
   const table = new Table({ head });

@@ -290,7 +290,12 @@ class Engine implements GuestEngine {
       rflags: state.rflags,
       interruptibility: memory.read32(L.INTERRUPTIBILITY),
       cr8: memory.read32(L.CR8),
-      ...operands,
+      a0: operands.a0,
+      a1: operands.a1,
+      a2: operands.a2,
+      a3: operands.a3,
+      a4: operands.a4,
+      a5: operands.a5,
     };
   }
 

@@ -1,3 +1,4 @@
+import type { VmExit } from '../kvm/guest.ts';
 import { ASSISTS } from './assists/index.ts';
 import { divide128 } from './assists/divide.ts';
 import { runSlow } from './assists/vector.ts';
@@ -51,6 +52,12 @@ export abstract class InstructionFlow extends DebugRegisters {
     return record;
   }
 
+  /** The instruction at hand ends in this VM exit: what a routine returns. */
+  exitWith(exit: VmExit): 'exit' {
+    this.stop = { kind: 'exit', exit };
+    return 'exit';
+  }
+
   protected assist(id: number, record: number): number {
     try {
       if (id === ASSIST_BY_SITE) return this.assistBySite(record);
@@ -75,6 +82,7 @@ export abstract class InstructionFlow extends DebugRegisters {
     // Routines see rip of the instruction; those that go elsewhere set it and return 'jump'.
     this.state.rip = this.ripOf(record);
     const outcome = routine(this.self, site.instruction);
+    if (outcome === 'exit') return 0;
     if (outcome === 'next') return record + L.RECORD;
     if (outcome === 'serialize') return this.advance(record);
     return this.resolve();

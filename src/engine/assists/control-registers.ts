@@ -1,5 +1,5 @@
 import { type DecodedInstruction, ICED } from '../code/instruction.ts';
-import { GuestExit, GuestFault, VECTOR, vmExit } from '../fault.ts';
+import { GuestFault, VECTOR, vmExit } from '../fault.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import { type Assist, type Outcome, readOperand, writeOperand } from './operand.ts';
@@ -34,16 +34,15 @@ const moveAbsolute: Assist = (p, d) => {
 function readControl(p: Processor, d: DecodedInstruction, number: number): Outcome {
   privileged(p);
   const { memory, controls } = p;
-  const exits = (bit: number): void => {
-    if (primary(p, bit)) leave(d, EXIT.cr, BigInt(number | (1 << 4) | (registerNumber(d, 0) << 8)));
-  };
+  const exits = (number === 3 && primary(p, PRIMARY.cr3Store)) || (number === 8 && primary(p, PRIMARY.cr8Store));
+  if (exits) return leave(p, d, EXIT.cr, BigInt(number | (1 << 4) | (registerNumber(d, 0) << 8)));
   let value: bigint;
   switch (number) {
     case 0: value = (memory.read64(L.CR0) & ~controls.cr0Mask) | (controls.cr0Shadow & controls.cr0Mask); break;
     case 2: value = memory.read64(L.CR2); break;
-    case 3: exits(PRIMARY.cr3Store); value = memory.read64(L.CR3); break;
+    case 3: value = memory.read64(L.CR3); break;
     case 4: value = (memory.read64(L.CR4) & ~controls.cr4Mask) | (controls.cr4Shadow & controls.cr4Mask); break;
-    case 8: exits(PRIMARY.cr8Store); value = memory.read64(L.CR8); break;
+    case 8: value = memory.read64(L.CR8); break;
     default: throw new GuestFault(VECTOR.UD);
   }
   writeOperand(p, d, 0, value);
@@ -54,23 +53,23 @@ function writeControl(p: Processor, d: DecodedInstruction, number: number): Outc
   privileged(p);
   const { controls } = p;
   const value = readOperand(p, d, 1);
-  const exit = (): never => leave(d, EXIT.cr, BigInt(number | (registerNumber(d, 1) << 8)));
+  const exit = (): Outcome => leave(p, d, EXIT.cr, BigInt(number | (registerNumber(d, 1) << 8)));
   switch (number) {
     case 0:
-      if (((value ^ controls.cr0Shadow) & controls.cr0Mask) !== 0n) exit();
+      if (((value ^ controls.cr0Shadow) & controls.cr0Mask) !== 0n) return exit();
       loadCr0(p, (value & ~controls.cr0Mask) | (p.memory.read64(L.CR0) & controls.cr0Mask));
       break;
     case 2: p.memory.write64(L.CR2, value); return 'next';
     case 3:
-      if (primary(p, PRIMARY.cr3Load)) exit();
+      if (primary(p, PRIMARY.cr3Load)) return exit();
       loadCr3(p, value);
       break;
     case 4:
-      if (((value ^ controls.cr4Shadow) & controls.cr4Mask) !== 0n) exit();
+      if (((value ^ controls.cr4Shadow) & controls.cr4Mask) !== 0n) return exit();
       loadCr4(p, (value & ~controls.cr4Mask) | (p.memory.read64(L.CR4) & controls.cr4Mask));
       break;
     case 8:
-      if (primary(p, PRIMARY.cr8Load)) exit();
+      if (primary(p, PRIMARY.cr8Load)) return exit();
       if (value > 15n) throw new GuestFault(VECTOR.GP, 0);
       p.memory.write64(L.CR8, value);
       if (primary(p, PRIMARY.tpr) && Number(value) < controls.tprThreshold) return belowThreshold(p, d);
@@ -81,10 +80,10 @@ function writeControl(p: Processor, d: DecodedInstruction, number: number): Outc
 }
 
 /** The TPR-threshold exit comes after the instruction. SDM Vol. 3, 30.1.2. */
-function belowThreshold(p: Processor, d: DecodedInstruction): never {
+function belowThreshold(p: Processor, d: DecodedInstruction): Outcome {
   p.state.rip = (p.state.rip + BigInt(d.length)) & p.memory.read64(L.RIP_MASK);
   p.retireBeforeExit();
-  throw new GuestExit(vmExit({ reason: EXIT.tprThreshold }));
+  return p.exitWith(vmExit({ reason: EXIT.tprThreshold }));
 }
 
 /** MOV to CR0: consistency and the activation of long mode. SDM Vol. 3, 2.5 and 4.1.2. */
@@ -161,11 +160,13 @@ export function loadCr4(p: Processor, value: bigint): void {
   p.refresh();
 }
 
-function checkDebugAccess(p: Processor, d: DecodedInstruction, number: number, read: boolean, k: number): number {
-  privileged(p);
-  if (primary(p, PRIMARY.dr)) {
-    leave(d, EXIT.dr, BigInt(number | (read ? 0x10 : 0) | (registerNumber(d, k) << 8)));
-  }
+/** MOV from (`read`) or to a debug register exits with operand `k` as its source or destination. */
+function exitByDebug(p: Processor, d: DecodedInstruction, number: number, read: boolean, k: number): Outcome {
+  return leave(p, d, EXIT.dr, BigInt(number | (read ? 0x10 : 0) | (registerNumber(d, k) << 8)));
+}
+
+/** The register a debug access that did not exit is for. */
+function debugRegister(p: Processor, number: number): number {
   let real = number;
   if (number === 4 || number === 5) {
     if ((p.state.cr4 & 8) !== 0) throw new GuestFault(VECTOR.UD);
@@ -180,13 +181,17 @@ function checkDebugAccess(p: Processor, d: DecodedInstruction, number: number, r
 }
 
 function readDebug(p: Processor, d: DecodedInstruction, number: number): Outcome {
-  const real = checkDebugAccess(p, d, number, true, 0);
+  privileged(p);
+  if (primary(p, PRIMARY.dr)) return exitByDebug(p, d, number, true, 0);
+  const real = debugRegister(p, number);
   writeOperand(p, d, 0, p.memory.read64(L.DR + 8 * real));
   return 'next';
 }
 
 function writeDebug(p: Processor, d: DecodedInstruction, number: number): Outcome {
-  const real = checkDebugAccess(p, d, number, false, 1);
+  privileged(p);
+  if (primary(p, PRIMARY.dr)) return exitByDebug(p, d, number, false, 1);
+  const real = debugRegister(p, number);
   let value = readOperand(p, d, 1);
   if (real >= 6 && value >> 32n !== 0n) throw new GuestFault(VECTOR.GP, 0);
   if (real === 6) value = (value & 0x1e00fn) | 0xffff0ff0n;
@@ -201,7 +206,7 @@ const clearTaskSwitched: Assist = (p, d) => {
   privileged(p);
   const { cr0Mask, cr0Shadow } = p.controls;
   if ((cr0Mask & 8n) !== 0n) {
-    if ((cr0Shadow & 8n) !== 0n) leave(d, EXIT.cr, 0x20n);
+    if ((cr0Shadow & 8n) !== 0n) return leave(p, d, EXIT.cr, 0x20n);
     return 'next';
   }
   p.memory.write64(L.CR0, p.memory.read64(L.CR0) & ~8n);
@@ -217,7 +222,7 @@ const loadMachineStatus: Assist = (p, d) => {
   const next = (old & ~0xen) | (value & 0xfn);
   if (((next ^ cr0Shadow) & cr0Mask & 0xfn) !== 0n) {
     const inMemory = d.operands[0]?.kind === 'memory' ? 0x40n : 0n;
-    leave(d, EXIT.cr, 0x30n | inMemory | (value << 16n));
+    return leave(p, d, EXIT.cr, 0x30n | inMemory | (value << 16n));
   }
   loadCr0(p, next);
   return 'serialize';

@@ -1,6 +1,7 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
-import { GuestExit, GuestFault, VECTOR, vmExit } from '../fault.ts';
+import { GuestFault, VECTOR } from '../fault.ts';
 import type { Processor } from '../processor.ts';
+import type { Outcome } from './operand.ts';
 
 /** Basic exit reasons these instructions can cause. SDM Vol. 3 Appendix C. */
 export const EXIT = {
@@ -53,9 +54,20 @@ export const SECONDARY = {
   xsaves: 20,
 } as const;
 
-/** The instruction at hand exits. */
-export function leave(d: DecodedInstruction, reason: number, qualification = 0n): never {
-  throw new GuestExit(vmExit({ reason, qualification, instructionLength: d.length }));
+/** The instruction at hand exits: what its routine returns. Nothing is thrown, as throwing is what costs most. */
+export function leave(p: Processor, d: DecodedInstruction, reason: number, qualification = 0n): Outcome {
+  return p.exitWith({
+    reason,
+    qualification,
+    instructionLength: d.length,
+    instructionInfo: 0,
+    interruptionInfo: 0,
+    interruptionErrorCode: 0,
+    idtVectoringInfo: 0,
+    idtVectoringErrorCode: 0,
+    guestLinearAddress: 0n,
+    guestPhysicalAddress: 0,
+  });
 }
 
 /** Whether a primary control is set. */

@@ -1,5 +1,5 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
-import { GuestExit, GuestFault, VECTOR, vmExit } from '../fault.ts';
+import { GuestFault, VECTOR } from '../fault.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import { type Assist, segmentOf } from './operand.ts';
@@ -79,15 +79,18 @@ const portInstruction: Assist = (p, d) => {
     return 'next';
   }
   const linear = access.string ? stringAddress(p, d, access) : 0n;
-  throw new GuestExit(
-    vmExit({
-      reason: EXIT_IO,
-      qualification: qualification(access),
-      instructionLength: d.length,
-      guestLinearAddress: linear,
-      instructionInfo: access.string ? stringInfo(d) : 0,
-    }),
-  );
+  return p.exitWith({
+    reason: EXIT_IO,
+    qualification: qualification(access),
+    instructionLength: d.length,
+    instructionInfo: access.string ? stringInfo(d) : 0,
+    interruptionInfo: 0,
+    interruptionErrorCode: 0,
+    idtVectoringInfo: 0,
+    idtVectoringErrorCode: 0,
+    guestLinearAddress: linear,
+    guestPhysicalAddress: 0,
+  });
 };
 
 /** VM-exit instruction information of INS and OUTS. SDM Vol. 3, Table 28-8. */

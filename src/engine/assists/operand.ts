@@ -4,8 +4,11 @@ import { GuestFault, VECTOR } from '../fault.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 
-/** What an assist did: 'next' goes on after it, 'serialize' too but looks everything up again, 'jump' set rip. */
-export type Outcome = 'next' | 'serialize' | 'jump';
+/**
+ * What an assist did: 'next' goes on after it, 'serialize' too but looks everything up again, 'jump' set rip, 'exit'
+ * left the VM exit with the processor.
+ */
+export type Outcome = 'next' | 'serialize' | 'jump' | 'exit';
 export type Assist = (p: Processor, d: DecodedInstruction) => Outcome;
 
 function registerValue(p: Processor, register: number): bigint {

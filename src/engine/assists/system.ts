@@ -11,7 +11,7 @@ const invalidatePage: Assist = (p, d) => {
   const segment = segmentOf(d);
   const offset = effectiveOffset(p, d);
   const linear = p.state.code64 ? offset + (segment >= 4 ? p.state.base(segment) : 0n) : offset + p.state.base(segment);
-  if (primary(p, PRIMARY.invlpg)) leave(d, EXIT.invlpg, BigInt.asUintN(64, linear));
+  if (primary(p, PRIMARY.invlpg)) return leave(p, d, EXIT.invlpg, BigInt.asUintN(64, linear));
   // The TLB is coherent with the page tables: nothing stale is ever held.
   return 'next';
 };
@@ -19,7 +19,7 @@ const invalidatePage: Assist = (p, d) => {
 const invalidatePcid: Assist = (p, d) => {
   if (withheld(p, SECONDARY.invpcid)) throw new GuestFault(VECTOR.UD);
   privileged(p);
-  if (primary(p, PRIMARY.invlpg)) leave(d, EXIT.invpcid);
+  if (primary(p, PRIMARY.invlpg)) return leave(p, d, EXIT.invpcid);
   const bytes = p.readBytes(operandAddress(p, d, 16, false), 16);
   const type = readOperand(p, d, 0);
   const view = new DataView(bytes.buffer);
@@ -35,21 +35,21 @@ const exiting =
   (reason: number, when: (p: Processor) => boolean, cpl0 = true): Assist =>
   (p, d) => {
     if (cpl0) privileged(p);
-    if (when(p)) leave(d, reason);
+    if (when(p)) return leave(p, d, reason);
     return 'next';
   };
 
 const halt: Assist = (p, d) => {
   privileged(p);
-  if (primary(p, PRIMARY.hlt)) leave(d, EXIT.hlt);
+  if (primary(p, PRIMARY.hlt)) return leave(p, d, EXIT.hlt);
   p.memory.write32(L.ACTIVITY, 1);
   p.stopSoon();
   return 'next';
 };
 
 const pause: Assist = (p, d) => {
-  if (primary(p, PRIMARY.pause)) leave(d, EXIT.pause);
-  if (p.state.cpl === 0 && secondary(p, SECONDARY.pauseLoop) && p.pauseLoop()) leave(d, EXIT.pause);
+  if (primary(p, PRIMARY.pause)) return leave(p, d, EXIT.pause);
+  if (p.state.cpl === 0 && secondary(p, SECONDARY.pauseLoop) && p.pauseLoop()) return leave(p, d, EXIT.pause);
   return 'next';
 };
 
@@ -68,9 +68,9 @@ const CANONICAL_MSRS = new Set([0xc0000082, 0xc0000083, 0xc0000100, 0xc0000101, 
 const readMsr: Assist = (p, d) => {
   privileged(p);
   const index = p.state.gpr32(1);
-  if (msrExits(p, index, false)) leave(d, EXIT.rdmsr);
+  if (msrExits(p, index, false)) return leave(p, d, EXIT.rdmsr);
   const slot = L.MSR_SLOTS[index];
-  if (index !== 0x10 && slot === undefined) leave(d, EXIT.rdmsr);
+  if (index !== 0x10 && slot === undefined) return leave(p, d, EXIT.rdmsr);
   const value = slot === undefined ? p.timeStamp() : p.memory.read64(slot);
   if (p.stops.msrs !== undefined && p.stops.noticeMsr(index, false)) p.stopSoon();
   p.state.setGpr32(0, Number(value & 0xffff_ffffn));
@@ -82,7 +82,7 @@ const writeMsr: Assist = (p, d) => {
   privileged(p);
   const index = p.state.gpr32(1);
   const slot = L.MSR_SLOTS[index];
-  if (slot === undefined || msrExits(p, index, true)) leave(d, EXIT.wrmsr);
+  if (slot === undefined || msrExits(p, index, true)) return leave(p, d, EXIT.wrmsr);
   const value = (BigInt(p.state.gpr32(2)) << 32n) | BigInt(p.state.gpr32(0));
   if (CANONICAL_MSRS.has(index) && !isCanonical(value)) throw new GuestFault(VECTOR.GP, 0);
   if (p.stops.msrs !== undefined && p.stops.noticeMsr(index, true)) p.stopSoon();
@@ -96,7 +96,7 @@ const readTimeStamp =
   (p, d) => {
     if (withAux && withheld(p, SECONDARY.rdtscp)) throw new GuestFault(VECTOR.UD);
     if ((p.state.cr4 & 4) !== 0 && p.state.cpl > 0) throw new GuestFault(VECTOR.GP, 0);
-    if (primary(p, 12)) leave(d, withAux ? EXIT.rdtscp : EXIT.rdtsc);
+    if (primary(p, 12)) return leave(p, d, withAux ? EXIT.rdtscp : EXIT.rdtsc);
     const now = p.timeStamp();
     p.state.setGpr32(0, Number(now & 0xffff_ffffn));
     p.state.setGpr32(2, Number(now >> 32n));
@@ -108,7 +108,7 @@ const readTimeStamp =
 const random =
   (reason: number, control: number): Assist =>
   (p, d) => {
-    if (secondary(p, control)) leave(d, reason);
+    if (secondary(p, control)) return leave(p, d, reason);
     writeOperand(p, d, 0, p.seed());
     p.state.setStatus(1);
     return 'next';
@@ -131,7 +131,7 @@ const readExtended: Assist = (p) => {
 const writeExtended: Assist = (p, d) => {
   if ((p.state.cr4 & 0x40000) === 0) throw new GuestFault(VECTOR.UD);
   privileged(p);
-  return leave(d, EXIT.xsetbv);
+  return leave(p, d, EXIT.xsetbv);
 };
 
 const undefinedInstruction: Assist = () => {
@@ -151,14 +151,14 @@ export const SYSTEM_ASSISTS: Readonly<Record<string, Assist>> = {
   wbnoinvd: exiting(EXIT.wbinvd, (p) => secondary(p, SECONDARY.wbinvd)),
   invd: exiting(EXIT.invd, () => true),
   hlt: halt,
-  cpuid: (_, d) => leave(d, EXIT.cpuid),
+  cpuid: (p, d) => leave(p, d, EXIT.cpuid),
   rdmsr: readMsr,
   wrmsr: writeMsr,
   rdtsc: readTimeStamp(false),
   rdtscp: readTimeStamp(true),
   rdpmc: (p, d) => {
     if (p.state.cpl > 0 && (p.state.cr4 & 0x100) === 0) throw new GuestFault(VECTOR.GP, 0);
-    if (primary(p, PRIMARY.rdpmc)) leave(d, EXIT.rdpmc);
+    if (primary(p, PRIMARY.rdpmc)) return leave(p, d, EXIT.rdpmc);
     throw new GuestFault(VECTOR.GP, 0);
   },
   rdrand: random(EXIT.rdrand, SECONDARY.rdrand),
@@ -169,7 +169,7 @@ export const SYSTEM_ASSISTS: Readonly<Record<string, Assist>> = {
   pause,
   monitor: exiting(EXIT.monitor, (p) => primary(p, 29)),
   mwait: exiting(EXIT.mwait, (p) => primary(p, PRIMARY.mwait)),
-  vmcall: (_, d) => leave(d, EXIT.vmcall),
+  vmcall: (p, d) => leave(p, d, EXIT.vmcall),
   vmmcall: undefinedInstruction,
   vmfunc: undefinedInstruction,
   rsm: undefinedInstruction,
@@ -177,6 +177,6 @@ export const SYSTEM_ASSISTS: Readonly<Record<string, Assist>> = {
   ud1: undefinedInstruction,
   ud2: undefinedInstruction,
   ...Object.fromEntries(
-    Object.entries(VMX).map(([name, reason]) => [name, ((_, d) => leave(d, reason)) satisfies Assist]),
+    Object.entries(VMX).map(([name, reason]) => [name, ((p, d) => leave(p, d, reason)) satisfies Assist]),
   ),
 };
