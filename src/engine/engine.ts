@@ -392,13 +392,6 @@ class Engine implements GuestEngine {
   }
 }
 
-interface Operands {
-  readonly a0: bigint;
-  readonly a1: bigint;
-  readonly a2: bigint;
-  readonly a3: bigint;
-  readonly a4: bigint;
-  readonly a5: bigint;
-}
+type Operands = Pick<GuestStop, 'a0' | 'a1' | 'a2' | 'a3' | 'a4' | 'a5'>;
 
 const NO_OPERANDS: Operands = { a0: 0n, a1: 0n, a2: 0n, a3: 0n, a4: 0n, a5: 0n };
