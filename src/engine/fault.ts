@@ -59,3 +59,11 @@ export const isContributory = (vector: number): boolean =>
 
 /** A VM exit with the given fields, the others zero. */
 export const vmExit = (fields: Partial<VmExit>): VmExit => ({ ...NO_EXIT, ...fields });
+
+/** The exit of an instruction of `instructionLength` bytes that carries nothing but its qualification. */
+export const instructionExit = (reason: number, qualification: bigint, instructionLength: number): VmExit => ({
+  ...NO_EXIT,
+  reason,
+  qualification,
+  instructionLength,
+});

@@ -101,6 +101,12 @@ export interface Segment {
   access: number;
 }
 
+/** General registers in hardware encoding order. */
+export const GPR_NAMES = [
+  ...(['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi'] as const),
+  ...(['r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'] as const),
+] as const;
+
 /** Architectural registers by the name KVM's ioctls use. Not for exit handlers: those read GuestStop. */
 export interface Registers {
   /** rax 0, rcx 1, rdx 2, rbx 3, rsp 4, rbp 5, rsi 6, rdi 7, r8..r15 (hardware encoding order). */

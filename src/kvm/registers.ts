@@ -1,29 +1,12 @@
 /** KVM_GET/SET_REGS and SREGS. Linux __set_regs, __set_sregs. */
 import { type KvmContext, REQ_EVENT, request, vmOf } from './context.ts';
 import { EINVAL } from './errno.ts';
+import { GPR_NAMES } from './guest.ts';
 import type { Regs, Sregs } from './ioctls.ts';
 import { apicBaseRead, apicBaseWrite, taskPriority, writeTaskPriority } from './irqchip/index.ts';
 import { applyCr0, applyCr4, applyEfer, currentCr0, currentCr4 } from './mode.ts';
 import type { VcpuState } from './state.ts';
 
-const GPRS = [
-  'rax',
-  'rcx',
-  'rdx',
-  'rbx',
-  'rsp',
-  'rbp',
-  'rsi',
-  'rdi',
-  'r8',
-  'r9',
-  'r10',
-  'r11',
-  'r12',
-  'r13',
-  'r14',
-  'r15',
-] as const;
 const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldt', 'tr'] as const;
 const CR0_PG = 1n << 31n;
 const CR0_PE = 1n;
@@ -31,7 +14,7 @@ const CR0_PE = 1n;
 /** KVM_GET_REGS. */
 export function getRegs(kvm: KvmContext, vcpu: VcpuState, out: Regs): number {
   const registers = kvm.guest.registers(vcpu.index);
-  GPRS.forEach((name, index) => {
+  GPR_NAMES.forEach((name, index) => {
     out[name] = registers.gpr(index);
   });
   out.rip = registers.rip;
@@ -42,7 +25,7 @@ export function getRegs(kvm: KvmContext, vcpu: VcpuState, out: Regs): number {
 /** KVM_SET_REGS. */
 export function setRegs(kvm: KvmContext, vcpu: VcpuState, regs: Regs): number {
   const registers = kvm.guest.registers(vcpu.index);
-  GPRS.forEach((name, index) => registers.setGpr(index, regs[name]));
+  GPR_NAMES.forEach((name, index) => registers.setGpr(index, regs[name]));
   registers.rip = regs.rip;
   registers.rflags = regs.rflags | 2n;
   vcpu.events.exception.pending = false;

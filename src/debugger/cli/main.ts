@@ -67,6 +67,13 @@ function events(path: string, options: EventsOptions, print: Print): number {
   return printEvents(path, filter, { json: options.json === true, limit }, print);
 }
 
+const withImages = (command: Command): Command =>
+  command
+    .option('--kernel <file>', 'the kernel, when it is no longer where it was')
+    .option('--initrd <file>', 'the same for the initial RAM disk')
+    .option('--bios <file>', 'the same for the firmware')
+    .option('--option-rom <file>', 'the same for the option ROM');
+
 async function dispatch(argv: readonly string[]): Promise<number> {
   let status = 0;
   const { print, flush } = printer();
@@ -75,13 +82,8 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });
   program.command('run').description('boot a guest, recorded (QEMU spelling; `run --help`)').argument('[options...]');
-  program
-    .command('replay <file>')
+  withImages(program.command('replay <file>'))
     .description('run a trace again and compare every event; names the first divergence')
-    .option('--kernel <file>', 'the kernel, when it is no longer where it was')
-    .option('--initrd <file>', 'the same for the initial RAM disk')
-    .option('--bios <file>', 'the same for the firmware')
-    .option('--option-rom <file>', 'the same for the option ROM')
     .option('--console', "show the guest's console again")
     .action((file, options) => {
       status = replay(file, options, print);
@@ -114,13 +116,8 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .action((file) => {
       status = printInfo(file, print);
     });
-  program
-    .command('fold <file>')
+  withImages(program.command('fold <file>'))
     .description('rebuild hypervisor and device state from the recorded events alone')
-    .option('--kernel <file>', 'the kernel, when it is no longer where it was')
-    .option('--initrd <file>', 'the same for the initial RAM disk')
-    .option('--bios <file>', 'the same for the firmware')
-    .option('--option-rom <file>', 'the same for the option ROM')
     .action((file, options) => {
       status = fold(file, options, print);
     });

@@ -1,5 +1,5 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
-import { GuestFault, VECTOR } from '../fault.ts';
+import { GuestFault, instructionExit, VECTOR } from '../fault.ts';
 import type { Processor } from '../processor.ts';
 import type { Outcome } from './operand.ts';
 
@@ -56,18 +56,7 @@ export const SECONDARY = {
 
 /** The instruction at hand exits: what its routine returns. Nothing is thrown, as throwing is what costs most. */
 export function leave(p: Processor, d: DecodedInstruction, reason: number, qualification = 0n): Outcome {
-  return p.exitWith({
-    reason,
-    qualification,
-    instructionLength: d.length,
-    instructionInfo: 0,
-    interruptionInfo: 0,
-    interruptionErrorCode: 0,
-    idtVectoringInfo: 0,
-    idtVectoringErrorCode: 0,
-    guestLinearAddress: 0n,
-    guestPhysicalAddress: 0,
-  });
+  return p.exitWith(instructionExit(reason, qualification, d.length));
 }
 
 /** Whether a primary control is set. */

@@ -1,5 +1,5 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
-import { GuestFault, VECTOR } from '../fault.ts';
+import { GuestFault, instructionExit, VECTOR } from '../fault.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import { type Assist, segmentOf } from './operand.ts';
@@ -78,19 +78,10 @@ const portInstruction: Assist = (p, d) => {
     if (access.input && !access.string) p.setAccumulator(access.size, 0xffff_ffffn);
     return 'next';
   }
-  const linear = access.string ? stringAddress(p, d, access) : 0n;
-  return p.exitWith({
-    reason: EXIT_IO,
-    qualification: qualification(access),
-    instructionLength: d.length,
-    instructionInfo: access.string ? stringInfo(d) : 0,
-    interruptionInfo: 0,
-    interruptionErrorCode: 0,
-    idtVectoringInfo: 0,
-    idtVectoringErrorCode: 0,
-    guestLinearAddress: linear,
-    guestPhysicalAddress: 0,
-  });
+  const exit = instructionExit(EXIT_IO, qualification(access), d.length);
+  if (!access.string) return p.exitWith(exit);
+  const guestLinearAddress = stringAddress(p, d, access);
+  return p.exitWith({ ...exit, guestLinearAddress, instructionInfo: stringInfo(d) });
 };
 
 /** VM-exit instruction information of INS and OUTS. SDM Vol. 3, Table 28-8. */

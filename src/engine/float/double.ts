@@ -1,7 +1,7 @@
 import { add, divide, multiply, squareRoot, subtract } from './arithmetic.ts';
 import { DOUBLE, type FloatEnvironment, PE, ROUND_NEAREST } from './environment.ts';
 import { packDouble, unpackDouble } from './formats.ts';
-import type { Unpacked } from './unpacked.ts';
+import { type Encoding, onBits } from './on-bits.ts';
 
 // Reinterprets bits; holds nothing between two calls.
 const numbers = new Float64Array(1);
@@ -39,13 +39,7 @@ function productError(x: number, y: number, product: number): number {
   return xHigh * yHigh - product + xHigh * yLow + xLow * yHigh + xLow * yLow;
 }
 
-type Exact = (env: FloatEnvironment, a: Unpacked, b: Unpacked) => Unpacked;
-
-function exactly(env: FloatEnvironment, operation: Exact, a: bigint, b: bigint): bigint {
-  env.format = DOUBLE;
-  const daz = env.denormalsAreZero;
-  return packDouble(operation(env, unpackDouble(a, daz), unpackDouble(b, daz)));
-}
+const ENCODING: Encoding<bigint> = { format: DOUBLE, numberOf, bitsOf, unpack: unpackDouble, pack: packDouble };
 
 /** x + y with PE noted, or NaN where only exact arithmetic will do. */
 export function fastSum(env: FloatEnvironment, x: number, y: number): number {
@@ -93,34 +87,12 @@ export function fastRoot(env: FloatEnvironment, _x: number, y: number): number {
   return root;
 }
 
-/** ADDSD on bit patterns. */
-export function doubleAdd(env: FloatEnvironment, a: bigint, b: bigint): bigint {
-  const fast = fastSum(env, numberOf(a), numberOf(b));
-  return Number.isNaN(fast) ? exactly(env, add, a, b) : bitsOf(fast);
-}
-
-/** SUBSD on bit patterns. */
-export function doubleSubtract(env: FloatEnvironment, a: bigint, b: bigint): bigint {
-  const fast = fastDifference(env, numberOf(a), numberOf(b));
-  return Number.isNaN(fast) ? exactly(env, subtract, a, b) : bitsOf(fast);
-}
-
-/** MULSD on bit patterns. */
-export function doubleMultiply(env: FloatEnvironment, a: bigint, b: bigint): bigint {
-  const fast = fastProduct(env, numberOf(a), numberOf(b));
-  return Number.isNaN(fast) ? exactly(env, multiply, a, b) : bitsOf(fast);
-}
-
-/** DIVSD on bit patterns. */
-export function doubleDivide(env: FloatEnvironment, a: bigint, b: bigint): bigint {
-  const fast = fastQuotient(env, numberOf(a), numberOf(b));
-  return Number.isNaN(fast) ? exactly(env, divide, a, b) : bitsOf(fast);
-}
+/** ADDSD, SUBSD, MULSD and DIVSD on bit patterns. */
+export const doubleAdd = onBits(ENCODING, fastSum, add);
+export const doubleSubtract = onBits(ENCODING, fastDifference, subtract);
+export const doubleMultiply = onBits(ENCODING, fastProduct, multiply);
+export const doubleDivide = onBits(ENCODING, fastQuotient, divide);
+const root = onBits(ENCODING, fastRoot, (env, _, y) => squareRoot(env, y));
 
 /** SQRTSD on bit patterns. */
-export function doubleSquareRoot(env: FloatEnvironment, a: bigint): bigint {
-  const fast = fastRoot(env, 0, numberOf(a));
-  if (!Number.isNaN(fast)) return bitsOf(fast);
-  env.format = DOUBLE;
-  return packDouble(squareRoot(env, unpackDouble(a, env.denormalsAreZero)));
-}
+export const doubleSquareRoot = (env: FloatEnvironment, a: bigint): bigint => root(env, a, a);

@@ -1,7 +1,7 @@
 import { add, divide, multiply, squareRoot, subtract } from './arithmetic.ts';
 import { type FloatEnvironment, PE, ROUND_NEAREST, SINGLE } from './environment.ts';
 import { packSingle, unpackSingle } from './formats.ts';
-import type { Unpacked } from './unpacked.ts';
+import { type Encoding, onBits } from './on-bits.ts';
 
 // Reinterprets bits; holds nothing between two calls.
 const numbers = new Float32Array(1);
@@ -26,13 +26,7 @@ function plain(value: number): boolean {
   return (magnitude >= LOW && magnitude <= HIGH) || value === 0;
 }
 
-type Exact = (env: FloatEnvironment, a: Unpacked, b: Unpacked) => Unpacked;
-
-function exactly(env: FloatEnvironment, operation: Exact, a: number, b: number): number {
-  env.format = SINGLE;
-  const daz = env.denormalsAreZero;
-  return packSingle(operation(env, unpackSingle(a, daz), unpackSingle(b, daz)));
-}
+const ENCODING: Encoding<number> = { format: SINGLE, numberOf, bitsOf, unpack: unpackSingle, pack: packSingle };
 
 /**
  * x + y as binary32 with PE noted, or NaN where only exact arithmetic will do. Rounding first to binary64 does not
@@ -78,34 +72,12 @@ export function fastSingleRoot(env: FloatEnvironment, _x: number, y: number): nu
   return root;
 }
 
-/** ADDSS on bit patterns (unsigned numbers). */
-export function singleAdd(env: FloatEnvironment, a: number, b: number): number {
-  const fast = fastSingleSum(env, numberOf(a), numberOf(b));
-  return Number.isNaN(fast) ? exactly(env, add, a, b) : bitsOf(fast);
-}
-
-/** SUBSS on bit patterns. */
-export function singleSubtract(env: FloatEnvironment, a: number, b: number): number {
-  const fast = fastSingleDifference(env, numberOf(a), numberOf(b));
-  return Number.isNaN(fast) ? exactly(env, subtract, a, b) : bitsOf(fast);
-}
-
-/** MULSS on bit patterns. */
-export function singleMultiply(env: FloatEnvironment, a: number, b: number): number {
-  const fast = fastSingleProduct(env, numberOf(a), numberOf(b));
-  return Number.isNaN(fast) ? exactly(env, multiply, a, b) : bitsOf(fast);
-}
-
-/** DIVSS on bit patterns. */
-export function singleDivide(env: FloatEnvironment, a: number, b: number): number {
-  const fast = fastSingleQuotient(env, numberOf(a), numberOf(b));
-  return Number.isNaN(fast) ? exactly(env, divide, a, b) : bitsOf(fast);
-}
+/** ADDSS, SUBSS, MULSS and DIVSS on bit patterns (unsigned numbers). */
+export const singleAdd = onBits(ENCODING, fastSingleSum, add);
+export const singleSubtract = onBits(ENCODING, fastSingleDifference, subtract);
+export const singleMultiply = onBits(ENCODING, fastSingleProduct, multiply);
+export const singleDivide = onBits(ENCODING, fastSingleQuotient, divide);
+const root = onBits(ENCODING, fastSingleRoot, (env, _, y) => squareRoot(env, y));
 
 /** SQRTSS on bit patterns. */
-export function singleSquareRoot(env: FloatEnvironment, a: number): number {
-  const fast = fastSingleRoot(env, 0, numberOf(a));
-  if (!Number.isNaN(fast)) return bitsOf(fast);
-  env.format = SINGLE;
-  return packSingle(squareRoot(env, unpackSingle(a, env.denormalsAreZero)));
-}
+export const singleSquareRoot = (env: FloatEnvironment, a: number): number => root(env, a, a);

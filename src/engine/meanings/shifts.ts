@@ -64,6 +64,16 @@ const shiftArithmetic: Shift = (m, value, count, size) => {
   return { result, carry, overflow: m.i32(0) };
 };
 
+/** The value to rotate; by nothing, the instruction is done. The target counts as written even then. */
+function readUnlessZero(m: MeaningBuilder, target: Operand, count: V): V {
+  const value = target.readForWrite();
+  m.if(m.eqz(count), () => {
+    target.write(value);
+    m.returnNext();
+  });
+  return value;
+}
+
 /** ROL and ROR change only CF and OF. */
 function rotate(name: 'rol' | 'ror'): Meaning {
   return {
@@ -73,11 +83,7 @@ function rotate(name: 'rol' | 'ror'): Meaning {
     emit: (m, [target, by], [size]) => {
       const bits = 8 * size;
       const count = maskedCount(m, by, size);
-      const value = target.readForWrite();
-      m.if(m.eqz(count), () => {
-        target.write(value);
-        m.returnNext();
-      });
+      const value = readUnlessZero(m, target, count);
       const result = rotated(m, m.extendU(value), count, size, name);
       target.write(m.fit(result, size));
       const top = bit(m, result, bits - 1);
@@ -113,11 +119,7 @@ function rotateThroughCarry(name: 'rcl' | 'rcr'): Meaning {
       const bits = 8 * size;
       const masked = maskedCount(m, by, size);
       const count = size < 4 ? m.remU(masked, m.i64(bits + 1)) : masked;
-      const value = target.readForWrite();
-      m.if(m.eqz(count), () => {
-        target.write(value);
-        m.returnNext();
-      });
+      const value = readUnlessZero(m, target, count);
       const operand = m.extendU(value);
       const carryIn = m.extendU(m.carry());
       const { result, carry } = throughCarry(m, operand, carryIn, count, size, name);
@@ -164,11 +166,7 @@ function doubleShift(name: 'shld' | 'shrd'): Meaning {
     sizes: [[2, 2, 1], [4, 4, 1], [8, 8, 1]],
     emit: (m, [target, filler, by], [size]) => {
       const count = maskedCount(m, by, size);
-      const value = target.readForWrite();
-      m.if(m.eqz(count), () => {
-        target.write(value);
-        m.returnNext();
-      });
+      const value = readUnlessZero(m, target, count);
       const a = m.extendU(value);
       const b = m.extendU(filler.read());
       const { result, carry } = name === 'shld' ? joinedLeft(m, a, b, count, size) : joinedRight(m, a, b, count, size);

@@ -9,6 +9,7 @@ import {
   RegisterExt,
   RflagsBits,
 } from 'iced-x86';
+import { GPR_NAMES } from '../../../src/kvm/guest.ts';
 import { decode } from './encode.ts';
 import { type CaseRecord, FXSAVE, INT3, WINDOW_BASE } from './record.ts';
 
@@ -84,24 +85,6 @@ export function format(instruction: Instruction): string {
 
 const hex = (value: number | bigint): string => '0x' + value.toString(16);
 const bytesHex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
-const GPR_NAMES = [
-  'rax',
-  'rcx',
-  'rdx',
-  'rbx',
-  'rsp',
-  'rbp',
-  'rsi',
-  'rdi',
-  'r8',
-  'r9',
-  'r10',
-  'r11',
-  'r12',
-  'r13',
-  'r14',
-  'r15',
-];
 
 /** Lines `field: before -> ours, host says ...` for everything that differs; empty when equal. */
 export function differences(before: CaseRecord, ours: CaseRecord, host: CaseRecord): string[] {

@@ -1,5 +1,5 @@
 import { Mnemonic } from 'iced-x86';
-import type { Registers } from '../../../src/kvm/guest.ts';
+import { GPR_NAMES, type Registers } from '../../../src/kvm/guest.ts';
 import type { StoppedQemu } from '../qemu/qemu.ts';
 import { readRegisters, type StepRegisters, writeEflags } from '../qemu/registers.ts';
 import { bytesAt, is64Bit, linearIp, modeName, type SteppedMachine } from '../stepped-machine.ts';
@@ -20,24 +20,6 @@ export interface Walk {
 }
 
 const FLAGS = 0x8d5 | 0x400 | 0x200 | 0x100; // status, DF, IF, TF
-const NAMES = [
-  'rax',
-  'rcx',
-  'rdx',
-  'rbx',
-  'rsp',
-  'rbp',
-  'rsi',
-  'rdi',
-  'r8',
-  'r9',
-  'r10',
-  'r11',
-  'r12',
-  'r13',
-  'r14',
-  'r15',
-];
 const FW_CFG_DMA_LOW = 0x518;
 const OUT_DX_EAX = 0xef;
 const HISTORY = 24;
@@ -322,7 +304,7 @@ export class Lockstep {
     this.#compared++;
     const r = this.#registers;
     const lines: string[] = [];
-    for (const [i, name] of NAMES.entries()) {
+    for (const [i, name] of GPR_NAMES.entries()) {
       if (i >= 8 && !is64Bit(r)) break;
       const [ours, theirs] = [this.#narrow(r.gpr(i)), this.#narrow(qemu.gpr[i])];
       if (ours !== theirs) lines.push(`${name}: ours ${ours.toString(16)}, QEMU ${theirs.toString(16)}`);

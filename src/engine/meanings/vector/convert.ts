@@ -209,6 +209,14 @@ function toMmx(name: string, conversion: Conversion, slow: string, memory: 8 | 1
   ];
 }
 
+/** Two integers from an MM register, which MMX state begins with, or from memory. */
+function readIntegers(m: MeaningBuilder, place: 'r' | 'm', from: Operand): V {
+  if (place === 'r') checkX87(m);
+  const value = lowVector(m, from.read());
+  if (place === 'r') enterMmx(m);
+  return value;
+}
+
 /** CVTPI2PS: two integers into the low half. A memory source touches no MM register, as the host processor has it. */
 function mmxToSingles(place: 'r' | 'm'): Meaning {
   return {
@@ -216,9 +224,7 @@ function mmxToSingles(place: 'r' | 'm'): Meaning {
     operands: ['r', place],
     sizes: [[16, 8]],
     emit: (m, [to, from]) => {
-      if (place === 'r') checkX87(m);
-      const value = lowVector(m, from.read());
-      if (place === 'r') enterMmx(m);
+      const value = readIntegers(m, place, from);
       const { plain, fast } = integersToSingles(m, value);
       const result = m.variable('v128', fast);
       m.if(m.eqz(plain), () => {
@@ -238,9 +244,7 @@ function mmxToDoubles(place: 'r' | 'm'): Meaning {
     operands: ['r', place],
     sizes: [[16, 8]],
     emit: (m, [to, from]) => {
-      if (place === 'r') checkX87(m);
-      const value = lowVector(m, from.read());
-      if (place === 'r') enterMmx(m);
+      const value = readIntegers(m, place, from);
       to.write(m.simd(SIMD.f64x2ConvertI32, [value]));
       m.next();
     },
