@@ -94,8 +94,9 @@ export const physicalOf = (view: GuestView, vcpu: number, linear: bigint): numbe
   walkLinear(view, vcpu, linear)?.gpa;
 
 /** Width of the code a processor runs. SDM Vol. 3, 3.4.5. */
-export function bitsOf(view: GuestView, vcpu: number): 16 | 32 | 64 {
-  const registers = registersOf(view, vcpu);
+export const bitsOf = (view: GuestView, vcpu: number): 16 | 32 | 64 => codeBits(registersOf(view, vcpu));
+
+function codeBits(registers: Registers): 16 | 32 | 64 {
   const { access } = registers.segment(1);
   if ((registers.cr0 & 1n) === 0n || (registers.rflags & RFLAGS_VM) !== 0n) return 16;
   if ((registers.efer & EFER_LMA) !== 0n && (access & ACCESS_LONG) !== 0) return 64;
@@ -103,10 +104,12 @@ export function bitsOf(view: GuestView, vcpu: number): 16 | 32 | 64 {
 }
 
 /** Linear address of the next instruction. */
-export function linearRip(view: GuestView, vcpu: number): bigint {
-  const registers = registersOf(view, vcpu);
+export const linearRip = (view: GuestView, vcpu: number): bigint => linearRipOf(registersOf(view, vcpu));
+
+/** Linear address of the next instruction by its processor's registers. */
+export function linearRipOf(registers: Registers): bigint {
   const { rip } = registers;
-  return bitsOf(view, vcpu) === 64 ? rip : BigInt.asUintN(32, registers.segment(1).base + rip);
+  return codeBits(registers) === 64 ? rip : BigInt.asUintN(32, registers.segment(1).base + rip);
 }
 
 /** Whether linear addresses go through page tables. */

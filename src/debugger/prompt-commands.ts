@@ -149,10 +149,14 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
     help: 'back to the last stop or to the beginning; with a kind, to its last event',
     answer: (session, words) => towards(session, words, true),
   },
-  break: { usage: 'break ADDR', help: 'stop before the instruction at a linear address', answer: setBreak },
+  break: {
+    usage: 'break WHAT [if COND]',
+    help: 'stop at ADDR or phys:ADDR [cr3 N], event KIND [TEXT], exit REASON, port N [in|out], msr N [read|write]',
+    answer: setBreak,
+  },
   watch: {
-    usage: 'watch ADDR[/BYTES] [read|access]',
-    help: 'stop at an instruction that writes there',
+    usage: 'watch WHAT [if COND]',
+    help: 'stop when ADDR or phys:ADDR[/BYTES] is written [read|access], or when $REGISTER changes',
     answer: setWatch,
   },
   delete: { usage: 'delete [N]', help: 'forget one stop, or all', answer: clearStops },

@@ -1,8 +1,10 @@
 import { Problem } from '../base/problem.ts';
 import { describeStamped } from '../replay/divergence.ts';
 import { matcher } from './event-filter.ts';
-import { afterEvent, endOf, filterOf, nextEvent, previousEvent } from './places.ts';
+import { afterEvent, filterOf, nextEvent, previousEvent } from './places.ts';
 import { type DebugSession, describePlace, evaluate, named } from './session.ts';
+import { findNext, findPrevious, type Met } from './stop-search.ts';
+import { parseBreak, parseWatch, type Stop } from './stops.ts';
 
 /** On or back: to an event of a kind, or without one to the next stop or the end of the run. */
 export function towards(session: DebugSession, words: string, isBack: boolean): string {
@@ -17,63 +19,55 @@ export function towards(session: DebugSession, words: string, isBack: boolean): 
 }
 
 function untilStop(session: DebugSession, isBack: boolean): string {
-  const { breakpoints, watchpoints, traveller } = session;
-  const isFree = breakpoints.length === 0 && watchpoints.length === 0;
-  const wanted = { breakpoints, watchpoints, isWanted: () => true };
-  if (isFree) session.goTo(isBack ? 0 : endOf(session.run.events));
-  const stop = isFree ? undefined : session.follow(isBack ? traveller.runBack(wanted) : traveller.run(wanted));
+  const { stops } = session;
+  const met = isBack ? findPrevious(session, stops) : findNext(session, stops);
   const place = describePlace(session);
-  if (stop?.why === 'break') return `A breakpoint.\n${place}`;
-  if (stop?.why !== 'watch') return `${isBack ? 'The beginning' : 'The end'} of the run.\n${place}`;
-  const { address = 0n, on = 'write' } = stop.watchpoint ?? {};
-  const act = on === 'write' ? 'a write to' : 'an access of';
-  return `${isBack ? 'Before' : 'After'} ${act} ${named(session, address)}.\n${place}`;
+  if (met === undefined) return `${isBack ? 'The beginning' : 'The end'} of the run.\n${place}`;
+  return `${describeMet(met, isBack)}\n${place}`;
 }
 
-/** `break ADDR`. */
-export function setBreak(session: DebugSession, words: string): string {
-  const address = evaluate(session, words);
-  session.breakpoints.push(address);
-  return `Stops before ${named(session, address)}.`;
+const WRITERS = { instruction: '', walk: ' by a page walk', outside: ' from outside the guest' } as const;
+
+function describeMet({ stop, event, by }: Met, isBack: boolean): string {
+  if (event !== undefined) return `${stop.said}: ${describeStamped(event)}`;
+  if (stop.what === 'execute') return `A breakpoint: ${stop.said}.`;
+  return `${isBack ? 'Before' : 'After'} a hit of ${stop.said}${WRITERS[by ?? 'instruction']}.`;
 }
 
-const LONGEST = 4096;
+const wordsIn = (session: DebugSession) => ({
+  vcpu: session.vcpu,
+  evaluate: (text: string) => evaluate(session, text),
+});
 
-/** `watch ADDR[/BYTES] [read|access]`. */
-export function setWatch(session: DebugSession, words: string): string {
-  const match = /^(\S+?)(?:\/(\d+))?(?:\s+(read|access|write))?$/.exec(words);
-  if (match === null) throw new Problem('Say which address: `watch ADDR[/BYTES] [read|access]`.');
-  const length = Number(match[2] ?? 8);
-  if (length < 1 || length > LONGEST) throw new Problem(`${length} is not a length from 1 to ${LONGEST}.`);
-  const address = evaluate(session, match[1] as string);
-  const on = (match[3] ?? 'write') as 'read' | 'access' | 'write';
-  session.watchpoints.push({ address, length, on });
-  return `Stops at a ${on} of ${length} bytes at ${named(session, address)}.`;
+/** `break ...`: see `parseBreak`. */
+export const setBreak = (session: DebugSession, words: string): string => added(session, parseBreak(words, wordsIn(session)));
+
+/** `watch ...`: see `parseWatch`. */
+export const setWatch = (session: DebugSession, words: string): string => added(session, parseWatch(words, wordsIn(session)));
+
+function added(session: DebugSession, stop: Stop): string {
+  session.stops.push(stop);
+  return describeStop(session, stop, session.stops.length);
 }
 
-/** Everything to stop at, numbered: breakpoints first. */
+function describeStop(session: DebugSession, stop: Stop, number: number): string {
+  const isPlaced = stop.what === 'execute' || stop.what === 'access';
+  const where = isPlaced && stop.space === 'linear' ? `  ${named(session, stop.address)}` : '';
+  return `${number}: ${stop.said}${where}`;
+}
+
+/** Everything to stop at, numbered. */
 export function describeStops(session: DebugSession): string {
-  const { breakpoints, watchpoints } = session;
-  const lines = [
-    ...breakpoints.map((address) => `break ${named(session, address)}`),
-    ...watchpoints.map(({ address, length, on }) => `watch ${named(session, address)}/${length} ${on}`),
-  ];
-  return lines.length === 0 ? 'Nothing to stop at.' : lines.map((line, at) => `${at + 1}: ${line}`).join('\n');
+  const { stops } = session;
+  if (stops.length === 0) return 'Nothing to stop at.';
+  return stops.map((stop, at) => describeStop(session, stop, at + 1)).join('\n');
 }
 
 /** `delete [N]`. */
 export function clearStops(session: DebugSession, words: string): string {
-  const { breakpoints, watchpoints } = session;
-  if (words === '') {
-    breakpoints.length = 0;
-    watchpoints.length = 0;
-    return describeStops(session);
-  }
   const at = Number(words) - 1;
-  if (!Number.isInteger(at) || at < 0 || at >= breakpoints.length + watchpoints.length) {
-    throw new Problem(`There is no stop ${words}.`);
-  }
-  if (at < breakpoints.length) breakpoints.splice(at, 1);
-  else watchpoints.splice(at - breakpoints.length, 1);
+  if (words === '') session.stops.length = 0;
+  else if (Number.isInteger(at) && at >= 0 && at < session.stops.length) session.stops.splice(at, 1);
+  else throw new Problem(`There is no stop ${words}.`);
   return describeStops(session);
 }

@@ -5,10 +5,20 @@ import { describeDivergence } from '../replay/divergence.ts';
 import type { Mark, Timeline } from '../replay/timeline.ts';
 import type { Verifier } from '../replay/verify.ts';
 import type { KvmState } from '../kvm/state.ts';
-import type { Watchpoint } from '../engine/index.ts';
 import { type Arrived, createTraveller, type Journey, type Traveller } from './gdb/travel.ts';
-import { bitsOf, type GuestView, linearRip, readLinear, registersOf, vcpuCount } from './guest-view.ts';
+import { numberIn, parseExpression, type Scope } from './expression.ts';
+import {
+  bitsOf,
+  type GuestView,
+  linearRip,
+  readLinear,
+  readPhysical,
+  registersOf,
+  vcpuCount,
+} from './guest-view.ts';
+import { registerReader } from './named-registers.ts';
 import { endOf, markOf } from './places.ts';
+import type { Stop } from './stops.ts';
 import { NO_SYMBOLS, type SymbolTable } from './symbols.ts';
 
 /** What a session stands on: a timeline of a recorded run, and its events. */
@@ -28,8 +38,8 @@ export interface DebugSession {
   symbols: SymbolTable;
   /** Goes by instructions, and stops where it is told. */
   readonly traveller: Traveller;
-  readonly breakpoints: bigint[];
-  readonly watchpoints: Watchpoint[];
+  /** Where `continue` and `rcontinue` of the prompt stop. */
+  readonly stops: Stop[];
   /** Let a journey come to its end. */
   follow(journey: Journey): Arrived;
   readonly now: Mark;
@@ -38,6 +48,8 @@ export interface DebugSession {
   /** Go to a place as `markOf` reads it. */
   at(place: string): Mark;
   goTo(place: Mark | number): Mark;
+  /** The timeline was moved: the session stands where it is now, with this processor. */
+  stood(vcpu: number): void;
   /** `ticks` on, or back when negative; not beyond either end. */
   step(ticks: number): Mark;
   /** The sentence of the first divergence, once. */
@@ -63,8 +75,7 @@ export function openDebugSession(run: DebuggedRun): DebugSession {
       traveller ??= createTraveller({ timeline, lastSeq: last?.seq ?? 0, lastTick: end.tick });
       return traveller;
     },
-    breakpoints: [],
-    watchpoints: [],
+    stops: [],
     follow(journey) {
       for (;;) {
         const { done, value } = journey.next();
@@ -86,6 +97,10 @@ export function openDebugSession(run: DebuggedRun): DebugSession {
     goTo(place) {
       timeline.seek(place);
       return follow(typeof place === 'number' ? undefined : place.seq);
+    },
+    stood(vcpu) {
+      asked = undefined;
+      session.vcpu = vcpu;
     },
     step(ticks) {
       const { tick } = timeline.now;
@@ -140,34 +155,27 @@ export function describePlace(session: DebugSession): string {
   }
 }
 
-const GPRS = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
+/** A number from what somebody types: digits, `$rax`, a symbol, `u64[ADDR]`, and C's operators over these. */
+export const evaluate = (session: DebugSession, text: string): bigint =>
+  numberIn(parseExpression(text), scopeOf(session));
 
-/** A number from what somebody types: digits, `$rax`, a symbol, and sums and differences of these. */
-export function evaluate(session: DebugSession, text: string): bigint {
-  const terms = text.replace(/\s+/g, '').match(/[+-]?[^+-]+/g);
-  if (terms === null) throw new Problem('An address is missing: a number, a symbol or $register.');
-  return terms.reduce((sum, term) => {
-    const value = termOf(session, term.replace(/^[+-]/, ''));
-    return BigInt.asUintN(64, term.startsWith('-') ? sum - value : sum + value);
-  }, 0n);
-}
-
-function termOf(session: DebugSession, term: string): bigint {
-  if (/^(0x[0-9a-f]+|\d+)$/i.test(term)) return BigInt(term);
-  if (term.startsWith('$')) return registerNamed(session, term.slice(1).toLowerCase());
-  const address = session.symbols.addressOf(term);
-  if (address === undefined) throw new Problem(`No symbol is named ${term}.`);
-  return address;
-}
-
-function registerNamed({ view, vcpu }: DebugSession, name: string): bigint {
-  const registers = registersOf(view, vcpu);
-  const index = GPRS.indexOf(name);
-  if (index >= 0) return registers.gpr(index);
-  if (name === 'pc') return linearRip(view, vcpu);
-  if (name === 'sp') return registers.gpr(4);
-  const others = ['rip', 'rflags', 'cr0', 'cr2', 'cr3', 'cr4', 'efer'] as const;
-  const other = others.find((each) => each === name);
-  if (other !== undefined) return registers[other];
-  throw new Problem(`No register is named ${name}.`);
+/** What names mean where a session stands. */
+export function scopeOf(session: DebugSession): Scope {
+  const { view } = session;
+  return {
+    register: (name) => registerReader(name)(registersOf(view, session.vcpu)),
+    named(name) {
+      const address = session.symbols.addressOf(name);
+      if (address === undefined) throw new Problem(`No symbol is named ${name}.`);
+      return address;
+    },
+    memory(address, size, space) {
+      const bytes =
+        space === 'linear'
+          ? readLinear(view, session.vcpu, address, size)
+          : readPhysical(view, Number(address), size);
+      if (bytes.length < size) throw new Problem(`There is no memory at 0x${address.toString(16)}.`);
+      return bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+    },
+  };
 }

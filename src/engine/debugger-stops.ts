@@ -92,7 +92,8 @@ export class DebuggerStops {
   private breakpoints: ReadonlyMap<bigint, readonly Breakpoint[]> = new Map();
   private hostBreakpoints: readonly Breakpoint[] = [];
   private last: (bigint | undefined)[] = [];
-  private found: AnyHit | undefined;
+  /** Hits nobody has taken yet, in order. */
+  private found: AnyHit[] = [];
   private readonly client: StopsClient;
 
   constructor(client: StopsClient) {
@@ -113,7 +114,7 @@ export class DebuggerStops {
     this.values = values.length === 0 ? undefined : values;
     this.msrs = msrs.length === 0 ? undefined : msrs;
     this.last = values.map(() => undefined);
-    this.found = undefined;
+    this.found = [];
     this.passes = false;
     this.client.changed(all.map(({ address }) => Number(address & 0xfffn)));
     // What is there now is what changes are changes of.
@@ -133,20 +134,20 @@ export class DebuggerStops {
 
   /** What was hit since the last call, of what `arm` waits for. */
   take(): StopHit | undefined {
-    const found = this.takeAny();
-    return found?.kind === 'break' || found?.kind === 'watch' ? found : undefined;
+    const [first] = this.takeAll();
+    return first?.kind === 'break' || first?.kind === 'watch' ? first : undefined;
   }
 
-  /** What was hit since the last call. */
-  takeAny(): AnyHit | undefined {
+  /** Everything that was hit since the last call: one instruction can do several things that are waited for. */
+  takeAll(): readonly AnyHit[] {
     const { found } = this;
-    this.found = undefined;
+    if (found.length > 0) this.found = [];
     return found;
   }
 
   /** A hit waits for its run to be left. */
   get isHit(): boolean {
-    return this.found !== undefined;
+    return this.found.length > 0;
   }
 
   /** Whether to stop before the instruction at a linear address, whose first byte lies at `host`. */
@@ -157,7 +158,7 @@ export class DebuggerStops {
       breakpoint = this.hostBreakpoints.find((each) => each.address === BigInt(host) && isHere(each));
     }
     if (breakpoint === undefined) return false;
-    this.found = { kind: 'break', vcpu: this.vcpu, address, breakpoint };
+    this.found.push({ kind: 'break', vcpu: this.vcpu, address, breakpoint });
     return true;
   }
 
@@ -184,15 +185,17 @@ export class DebuggerStops {
   }
 
   private noticeIn(where: AddressSpace, at: bigint, size: number, access: number, by: Writer): boolean {
+    let isHit = false;
     for (const watchpoint of this.watchpoints) {
       const { address, length, on, space = 'linear', cr3 } = watchpoint;
       const isMeant = on === 'access' || (on === 'read' ? access !== ACCESS.write : access !== ACCESS.read);
       if (!isMeant || space !== where || at >= address + BigInt(length) || address >= at + BigInt(size)) continue;
       if (!this.isInSpace(cr3)) continue;
-      this.found ??= { kind: 'watch', vcpu: this.vcpu, watchpoint, by };
-      return true;
+      isHit = true;
+      const isKnown = this.found.some((hit) => hit.kind === 'watch' && hit.watchpoint === watchpoint);
+      if (!isKnown) this.found.push({ kind: 'watch', vcpu: this.vcpu, watchpoint, by });
     }
-    return false;
+    return isHit;
   }
 
   /** An MSR is read or written without a VM exit. True: the run is to end after this instruction. */
@@ -201,7 +204,7 @@ export class DebuggerStops {
       (each) => each.index === index && (each.on === 'access' || (each.on === 'write') === write),
     );
     if (msr === undefined) return false;
-    this.found ??= { kind: 'msr', vcpu: this.vcpu, msr, write };
+    this.found.push({ kind: 'msr', vcpu: this.vcpu, msr, write });
     return true;
   }
 
@@ -212,14 +215,14 @@ export class DebuggerStops {
       const now = value.read();
       if (now === this.last[at]) continue;
       this.last[at] = now;
-      this.found ??= { kind: 'value', vcpu: this.vcpu, value };
+      this.found.push({ kind: 'value', vcpu: this.vcpu, value });
     }
   }
 
   /** The instruction at hand did not retire: what it touched counts when it is executed again. */
   drop(): void {
-    if (this.found?.kind === 'watch' && this.found.by !== 'instruction') return;
-    this.found = undefined;
+    if (this.found.length === 0) return;
+    this.found = this.found.filter((hit) => hit.kind === 'watch' && hit.by !== 'instruction');
   }
 
   /** Linear pages of the watched ranges, as the MMU numbers them. */

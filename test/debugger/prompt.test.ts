@@ -95,7 +95,7 @@ describe('the prompt', () => {
     ask(`break ${rip}`);
     ask('at 1000');
     const stops = entries.map(() => {
-      expect(ask('continue')).toContain('A breakpoint.');
+      expect(ask('continue')).toContain('A breakpoint: ');
       return session.now.tick;
     });
     expect(stops).toEqual(entries);
@@ -109,12 +109,13 @@ describe('the prompt', () => {
   test('stops before a watched write when going back, after it when going on', () => {
     ask('at 40000');
     ask('watch $rsp-8/8');
-    const address = `0x${session.watchpoints[0].address.toString(16)}`;
+    const [stop] = session.stops;
+    const address = `0x${(stop.what === 'access' ? stop.address : 0n).toString(16)}`;
     const value = (): string => ask(`x/1xg ${address}`).split(': ')[1];
-    expect(ask('rcontinue')).toContain('Before a write');
+    expect(ask('rcontinue')).toContain('Before a hit of watch $rsp-8/8');
     const { tick } = session.now;
     const before = value();
-    expect(ask('continue')).toContain('After a write');
+    expect(ask('continue')).toContain('After a hit of watch $rsp-8/8');
     expect(session.now.tick).toBe(tick + 1);
     ask('delete');
     const all = ask(`history ${address}`);

@@ -1,0 +1,295 @@
+import type { AnyHit, Breakpoint, WantedStops, WatchedMsr, WatchedValue, Watchpoint, Writer } from '../engine/index.ts';
+import type { Stamped } from '../events/stamped.ts';
+import { isTrue } from './expression.ts';
+import { hvaOf, linearRip, registersOf } from './guest-view.ts';
+import { registerReader } from './named-registers.ts';
+import { afterEvent, endOf, nextEvent, previousEvent } from './places.ts';
+import { type DebugSession, scopeOf } from './session.ts';
+import { isMeantBy, type Stop } from './stops.ts';
+
+/** A stop that was met, and where: the session stands there. */
+export interface Met {
+  readonly stop: Stop;
+  readonly vcpu: number;
+  /** The event, when the stop waits for one. */
+  readonly event?: Stamped;
+  /** Who touched memory. */
+  readonly by?: Writer;
+}
+
+/** What the engine heard, where. */
+interface Heard {
+  readonly met: Met;
+  readonly tick: number;
+  readonly seq: number;
+  /** Where the instruction at a breakpoint lies; undefined: data, a register or an MSR was touched before here. */
+  readonly address: bigint | undefined;
+}
+
+const PIECE = 4_000_000;
+const NEAREST = 1 << 12;
+const LARGEST = 1 << 24;
+
+const lastSeq = ({ run }: DebugSession): number => run.events[run.events.length - 1]?.seq ?? 0;
+
+/**
+ * On to whatever comes first of these stops: before an instruction, after one that touches what is watched, or just
+ * after an event. Undefined: none comes, and the session stands at the end of the run.
+ */
+export function findNext(session: DebugSession, stops: readonly Stop[]): Met | undefined {
+  const here = session.now;
+  const ahead = nextMeant(session, stops, session.seq);
+  if (hasEngineStops(stops)) {
+    // A condition may have been asked elsewhere.
+    if (session.now.seq !== here.seq || session.now.tick !== here.tick) session.goTo(here);
+    const heard = heardUpTo(session, stops, ahead?.event?.seq);
+    if (heard !== undefined) return heard.met;
+  }
+  session.goTo(ahead?.event === undefined ? endOf(session.run.events) : afterEvent(ahead.event));
+  return ahead;
+}
+
+/** Back to whatever came last of these stops; before the instruction that touched something. */
+export function findPrevious(session: DebugSession, stops: readonly Stop[]): Met | undefined {
+  const here = { ...session.now, isRunning: isRunning(session) };
+  const behind = previousMeant(session, stops, session.seq - 1);
+  if (hasEngineStops(stops)) {
+    const heard = lastHeard(session, stops, here, behind?.event);
+    if (heard !== undefined) {
+      arrive(session, stops, heard);
+      return heard.met;
+    }
+  }
+  session.goTo(behind?.event === undefined ? 0 : afterEvent(behind.event));
+  return behind;
+}
+
+const isRunning = ({ run }: DebugSession): boolean => run.timeline.machine.state.schedule.inGuest.includes(true);
+
+// Events: those of the recording.
+
+function nextMeant(session: DebugSession, stops: readonly Stop[], from: number): Met | undefined {
+  let met: Met | undefined;
+  nextEvent(session.run.events, from, (stamped) => {
+    met = metBy(session, stops, stamped);
+    return met !== undefined;
+  });
+  return met;
+}
+
+function previousMeant(session: DebugSession, stops: readonly Stop[], before: number): Met | undefined {
+  let met: Met | undefined;
+  previousEvent(session.run.events, before, (stamped) => {
+    met = metBy(session, stops, stamped);
+    return met !== undefined;
+  });
+  return met;
+}
+
+/** A condition that looks at registers or memory is asked where the event has just happened. */
+function metBy(session: DebugSession, stops: readonly Stop[], stamped: Stamped): Met | undefined {
+  for (const stop of stops) {
+    if (!isMeantBy(stop, stamped)) continue;
+    const { condition } = stop;
+    if (condition?.looks === true) session.goTo(afterEvent(stamped));
+    if (condition !== undefined && !isTrue(condition.value(scopeAt(session, stamped)))) continue;
+    return { stop, vcpu: Math.max(0, stamped.source - 16), event: stamped };
+  }
+  return undefined;
+}
+
+function scopeAt(session: DebugSession, { event, tick, seq }: Stamped) {
+  const scope = scopeOf(session);
+  return {
+    ...scope,
+    named(name: string): bigint | string {
+      if (name === 'tick') return BigInt(tick);
+      if (name === 'seq') return BigInt(seq);
+      const value = (event as unknown as Readonly<Record<string, unknown>>)[name];
+      if (typeof value === 'bigint' || typeof value === 'string') return value;
+      if (typeof value === 'number' || typeof value === 'boolean') return BigInt.asUintN(64, BigInt(value));
+      return scope.named(name);
+    },
+  };
+}
+
+// Instructions and what they touch: heard while the run is run again.
+
+const hasEngineStops = (stops: readonly Stop[]): boolean => stops.some(({ what }) => what !== 'event');
+
+/** The stops as the processor waits for them, where the session stands. */
+interface Armed {
+  readonly wanted: WantedStops;
+  readonly stopOf: ReadonlyMap<unknown, Stop>;
+}
+
+function armed({ view }: DebugSession, stops: readonly Stop[]): Armed {
+  const stopOf = new Map<unknown, Stop>();
+  const breakpoints: Breakpoint[] = [];
+  const watchpoints: Watchpoint[] = [];
+  const values: WatchedValue[] = [];
+  const msrs: WatchedMsr[] = [];
+  const wait = <T>(list: T[], stop: Stop, wanted: T): void => {
+    list.push(wanted);
+    stopOf.set(wanted, stop);
+  };
+  for (const stop of stops) {
+    if (stop.what === 'execute' || stop.what === 'access') {
+      const host = stop.space === 'linear' ? undefined : hvaOf(view, Number(stop.address));
+      // Where there is no memory nothing is executed, and accesses are MMIO exits: events.
+      if (stop.space === 'physical' && host === undefined) continue;
+      const place = host === undefined ? { address: stop.address } : { address: BigInt(host), space: 'host' as const };
+      const where = stop.cr3 === undefined ? place : { ...place, cr3: stop.cr3 };
+      if (stop.what === 'execute') wait(breakpoints, stop, where);
+      else wait(watchpoints, stop, { ...where, length: stop.length, on: stop.on });
+    } else if (stop.what === 'register') {
+      const { vcpu } = stop;
+      const read = registerReader(stop.name);
+      wait(values, stop, { vcpu, read: () => read(registersOf(view, vcpu)) });
+    } else if (stop.what === 'msr') wait(msrs, stop, { index: stop.index, on: stop.on });
+  }
+  return { wanted: { breakpoints, watchpoints, values, msrs }, stopOf };
+}
+
+/** Where a journey ends and what does not count on it. */
+interface Leg {
+  readonly tick: number;
+  readonly seq: number;
+  /** Standing here, the breakpoint one stands at does not count. */
+  readonly passed: { readonly tick: number; readonly address: bigint } | undefined;
+}
+
+/** Run on, hearing every stop that is met with its condition true; `hear` says whether to stop there. */
+function listen(session: DebugSession, stops: readonly Stop[], leg: Leg, hear: (heard: Heard) => boolean): void {
+  const { timeline } = session.run;
+  const { machine } = timeline;
+  const engine = machine.engine.stops;
+  if (engine === undefined) return;
+  const { wanted, stopOf } = armed(session, stops);
+  const end = Math.min(leg.seq, lastSeq(session) + 1);
+  engine.waitFor(wanted);
+  engine.passes = leg.passed !== undefined;
+  try {
+    for (;;) {
+      const { clock, schedule } = machine.state;
+      if (schedule.seq >= end || (clock.ticks >= leg.tick && isRunning(session))) return;
+      const before = { ticks: clock.ticks, seq: schedule.seq };
+      const tick = Math.min(leg.tick, clock.ticks + PIECE);
+      const { why } = timeline.advance({ tick, inGuest: true, seq: end });
+      const hits = engine.takeAll();
+      engine.passes = hits.some(({ kind }) => kind === 'break');
+      for (const hit of hits) {
+        const heard = judged(session, hit, stopOf, leg);
+        if (heard !== undefined && hear(heard)) return;
+      }
+      if (hits.length > 0) continue;
+      const now = machine.state;
+      if (why === 'idle' || why === 'ended') return;
+      if (now.clock.ticks === before.ticks && now.schedule.seq === before.seq) return;
+    }
+  } finally {
+    engine.disarm();
+  }
+}
+
+function wantedBy(hit: AnyHit): unknown {
+  switch (hit.kind) {
+    case 'break':
+      return hit.breakpoint;
+    case 'watch':
+      return hit.watchpoint;
+    case 'value':
+      return hit.value;
+    case 'msr':
+      return hit.msr;
+  }
+}
+
+function judged(session: DebugSession, hit: AnyHit, stopOf: Armed['stopOf'], leg: Leg): Heard | undefined {
+  const { clock, schedule } = session.run.timeline.machine.state;
+  const address = hit.kind === 'break' ? hit.address : undefined;
+  const isPassed = leg.passed?.tick === clock.ticks && leg.passed.address === address;
+  const stop = stopOf.get(wantedBy(hit));
+  if (stop === undefined || isPassed) return undefined;
+  const { vcpu } = session;
+  session.vcpu = hit.vcpu;
+  const holds = stop.condition === undefined || isTrue(stop.condition.value(scopeOf(session)));
+  session.vcpu = vcpu;
+  if (!holds) return undefined;
+  const by = hit.kind === 'watch' ? { by: hit.by } : {};
+  return { met: { stop, vcpu: hit.vcpu, ...by }, tick: clock.ticks, seq: schedule.seq, address };
+}
+
+/** The first hit from here on, if it comes before an event. The session stands at it. */
+function heardUpTo(session: DebugSession, stops: readonly Stop[], event: number | undefined): Heard | undefined {
+  const { view, now } = session;
+  const { turn } = session.run.timeline.machine.state.schedule;
+  const passed = { tick: now.tick, address: linearRip(view, turn) };
+  const seq = event === undefined ? Number.POSITIVE_INFINITY : event + 1;
+  let first: Heard | undefined;
+  listen(session, stops, { tick: Number.POSITIVE_INFINITY, seq, passed }, (heard) => {
+    first = heard;
+    return true;
+  });
+  if (first === undefined || (event !== undefined && first.seq > event)) return undefined;
+  session.stood(first.met.vcpu);
+  return first;
+}
+
+interface Here {
+  readonly tick: number;
+  readonly seq: number;
+  readonly isRunning: boolean;
+}
+
+/** The last hit before here and after an event, window by window. */
+function lastHeard(
+  session: DebugSession,
+  stops: readonly Stop[],
+  here: Here,
+  event: Stamped | undefined,
+): Heard | undefined {
+  const { timeline } = session.run;
+  const isBefore = ({ address, tick, seq }: Heard): boolean => {
+    if (address === undefined) return tick < here.tick || (tick === here.tick && seq <= here.seq);
+    return tick < here.tick || (tick === here.tick && seq < here.seq);
+  };
+  let end = here.tick + (here.isRunning ? 0 : 1);
+  for (let size = NEAREST; end > 0; size = Math.min(LARGEST, 8 * size)) {
+    const start = startOf(timeline.checkpoints, end, size);
+    stand(session, start);
+    let last: Heard | undefined;
+    listen(session, stops, { tick: end, seq: here.seq + 1, passed: undefined }, (heard) => {
+      if (isBefore(heard)) last = heard;
+      return false;
+    });
+    if (last !== undefined && (event === undefined || last.seq > event.seq)) return last;
+    if (last !== undefined || (event !== undefined && event.tick >= start)) return undefined;
+    end = start;
+  }
+  return undefined;
+}
+
+/** Near windows are small; far ones begin at a checkpoint, so that nothing is run twice. */
+function startOf(checkpoints: readonly { readonly tick: number }[], end: number, size: number): number {
+  if (size < LARGEST) return Math.max(0, end - size);
+  return checkpoints.findLast(({ tick }) => tick < end)?.tick ?? 0;
+}
+
+/** Be where a tick is first reached and a processor is about to execute. */
+function stand(session: DebugSession, tick: number): void {
+  const { timeline } = session.run;
+  const isBehind = timeline.machine.state.clock.ticks < tick;
+  timeline.seek(isBehind ? tick : Math.max(0, tick - 1));
+  timeline.advance({ tick, inGuest: true, seq: lastSeq(session) + 1 });
+}
+
+function arrive(session: DebugSession, stops: readonly Stop[], { met, tick, address }: Heard): void {
+  const { view } = session;
+  stand(session, address === undefined ? Math.max(0, tick - 1) : tick);
+  if (address !== undefined && linearRip(view, met.vcpu) !== address) {
+    // A later moment of the same tick: an exception injected before the instruction.
+    listen(session, stops, { tick: tick + 1, seq: Number.POSITIVE_INFINITY, passed: undefined }, () => true);
+  }
+  session.stood(met.vcpu);
+}
