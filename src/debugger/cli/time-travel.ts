@@ -4,6 +4,7 @@ import { diff } from './diff.ts';
 import { fork } from './fork.ts';
 import { gdb } from './gdb.ts';
 import { wholeNumber } from './qemu-values.ts';
+import { symbols } from './symbols.ts';
 import type { Print } from './trace-commands.ts';
 import { verify } from './verify.ts';
 
@@ -34,6 +35,13 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
     .action(async (file, options) => {
       const port = wholeNumber('--port', options.port, 0, MOST_PORTS);
       done(await gdb(file, { ...options, port, once: options.once === true }));
+    });
+  withImages(program.command('symbols <file>'))
+    .description("write the recorded Linux kernel's own names, and how to unwind its stack, to a file for gdb")
+    .option('--at <place>', 'where they are read: start, end, a tick, #EVENT, 25%', 'end')
+    .option('-o, --output <file>', 'the ELF file', 'kernel.sym')
+    .action((file, options) => {
+      done(symbols(file, options, print));
     });
   program
     .command('diff <a> <b>')

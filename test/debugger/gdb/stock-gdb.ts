@@ -37,11 +37,16 @@ export async function serve(trace: string, ...options: string[]): Promise<Served
 }
 
 /** What stock gdb prints for a list of commands, standing at the beginning of a served trace. */
-export async function gdbOn({ port }: Served, folder: string, commands: readonly string[]): Promise<string> {
+export async function gdbOn(
+  { port }: Served,
+  folder: string,
+  commands: readonly string[],
+  file: readonly string[] = [],
+): Promise<string> {
   const script = join(folder, `${port}.gdb`);
   const before = ['set pagination off', 'set confirm off', 'set remotetimeout 60', `target remote 127.0.0.1:${port}`];
   writeFileSync(script, [...before, ...commands, 'detach', ''].join('\n'));
-  const gdb = spawn('gdb', ['-nx', '-batch', '-x', script]);
+  const gdb = spawn('gdb', ['-nx', '-batch', ...file, '-x', script]);
   let out = '';
   for (const stream of [gdb.stdout, gdb.stderr]) stream.on('data', (bytes) => void (out += String(bytes)));
   await new Promise((resolve) => gdb.on('close', resolve));
@@ -54,3 +59,37 @@ export const seek = (place: string): string[] => [`monitor seek ${place}`, 'main
 /** Values `echo` and `printf` put into the output as `name=value`. */
 export const valuesIn = (out: string, name: string): string[] =>
   [...out.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value]) => value as string);
+
+/** A command of a session in a document, and what the document says gdb prints. */
+export interface Exchange {
+  readonly command: string;
+  readonly printed: string;
+}
+
+/** The commands of the first ```gdb block of a document, but for the connection. */
+export function sessionIn(document: string): Exchange[] {
+  const session = /```gdb\n(\(gdb\)[\s\S]*?)```/.exec(document)?.[1] ?? '';
+  return session
+    .split(/^\(gdb\) /m)
+    .slice(1)
+    .map((part) => {
+      const [command, ...printed] = part.split('\n');
+      return { command: command as string, printed: printed.join('\n').trim() };
+    })
+    .filter(({ command }) => !command.startsWith('target'));
+}
+
+/** What gdb prints for each command of a session. */
+export async function answersTo(
+  served: Served,
+  folder: string,
+  session: readonly Exchange[],
+  file: readonly string[] = [],
+): Promise<string[]> {
+  const commands = session.flatMap(({ command }, at) => [`echo @${at}@\\n`, command]);
+  const out = await gdbOn(served, folder, [...commands, 'echo @end@\\n'], file);
+  return session.map((_, at) => {
+    const next = at + 1 === session.length ? 'end' : at + 1;
+    return (out.split(new RegExp(`^@${at}@$|^@${next}@$`, 'm'))[1] ?? '').trim();
+  });
+}
