@@ -1,5 +1,5 @@
 import { takeCheckpoint } from '../reducers/checkpoint.ts';
-import { PAGE_SIZE, type PageImage } from '../reducers/pages.ts';
+import { eachDifference, PAGE_SIZE, type PageImage } from '../reducers/pages.ts';
 import { type GuestView, gpasOf, registersOf, vcpuCount } from './guest-view.ts';
 
 /** Everything that can be compared of a machine at a mark. */
@@ -62,18 +62,12 @@ function collect(left: unknown, right: unknown, path: string, found: FieldDiffer
 
 /** Guest-physical pages whose bytes differ. Host memory is the first region. */
 export function pageDifferences(view: GuestView, left: Snapshot, right: Snapshot): number[] {
-  const [before = [], after = []] = [left.pages[0], right.pages[0]];
   const found: number[] = [];
-  for (let page = 0; page < Math.max(before.length, after.length); page += 1) {
-    if (isSameBytes(before[page], after[page])) continue;
-    found.push(...gpasOf(view, page * PAGE_SIZE));
-  }
+  eachDifference(left.pages[0] ?? [], right.pages[0], (page, before, after) => {
+    const isSame = after !== undefined && before.every((byte, at) => byte === after[at]);
+    if (!isSame) found.push(...gpasOf(view, page * PAGE_SIZE));
+  });
   return [...new Set(found)].sort((a, b) => a - b);
-}
-
-function isSameBytes(left: Uint8Array | undefined, right: Uint8Array | undefined): boolean {
-  if (left === right) return true;
-  return left !== undefined && right !== undefined && left.every((byte, at) => byte === right[at]);
 }
 
 /** A field's value as a person reads it. */

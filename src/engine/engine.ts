@@ -43,7 +43,7 @@ export interface EngineRegion {
   readonly name: string;
   bytes(): Uint8Array;
   takeDirty(): readonly number[] | undefined;
-  restored(): void;
+  restored(pages: readonly number[]): void;
 }
 
 /** The processors of one machine, and its host memory. */
@@ -127,7 +127,8 @@ class Engine implements GuestEngine {
         mmu.flush();
         return dirty;
       },
-      restored: () => this.processor.code.reset(),
+      // Translations went with the dirty flags, which were taken before.
+      restored: (pages) => this.processor.code.replaced(pages),
     };
   }
   private eptRegion(): EngineRegion {

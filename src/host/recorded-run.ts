@@ -5,11 +5,13 @@ import { createMachine } from '../reducers/machine.ts';
 import { createTimeline, type Timeline } from '../replay/timeline.ts';
 import { lazyEvents } from '../replay/trace/lazy-events.ts';
 import type { ReadTrace, TraceReader } from '../replay/trace/reader.ts';
-import { createVerifier, recordedInputs, type Verifier } from '../replay/verify.ts';
+import { traceInputs } from '../replay/trace/trace-inputs.ts';
+import { createVerifier, inputsAgain, type Verifier } from '../replay/verify.ts';
 import type { Vmm } from '../vmm/index.ts';
 import { type Assembled, assemble } from './assemble.ts';
 import { type Images, outlinedImages, recordedImages } from './images.ts';
 import { type MachineDescription, readDescription } from './machine-description.ts';
+import { openStoredCheckpoints } from './stored-checkpoints.ts';
 import { openTraceFile } from './trace-file.ts';
 
 /** Where the images of a trace lie now, when they are no longer where they were. */
@@ -75,20 +77,27 @@ export interface TimelineSetting {
   readonly heldBytes?: number;
   /** Ticks between checkpoints. */
   readonly every?: number;
+  /** Use the checkpoints beside the trace, and hear why they cannot be used, if they cannot. */
+  readonly onStoredProblem?: (sentence: string) => void;
 }
 
 /** Stand at the beginning of a recorded run. */
 export function openTimeline(run: RecordedRun, setting: TimelineSetting = {}): RecordedTimeline {
   const { events } = run.read;
+  const { every, heldBytes, onStoredProblem } = setting;
   const verifier = createVerifier(events);
+  const stored = onStoredProblem === undefined ? undefined : openStoredCheckpoints(run.path, onStoredProblem);
+  const inputs = stored?.inputs ?? traceInputs(run.trace, events.length, run.description.nsPerTick);
   let assembled: Assembled | undefined;
   const timeline = createTimeline({
-    ...setting,
+    ...(every === undefined ? {} : { every }),
+    ...(heldBytes === undefined ? {} : { heldBytes }),
+    ...(stored === undefined ? {} : { stored }),
     build(parts) {
       assembled = assemble({ ...run, ...parts });
       return createMachine(assembled.parts);
     },
-    inputs: recordedInputs(events, run.description.nsPerTick),
+    inputs: inputsAgain(inputs),
     onEvent: verifier.check,
     onRequest: () => undefined,
   });

@@ -40,7 +40,8 @@ export function openTraceFile(path: string): TraceReader {
   return openTrace(fileSource(path), inflate);
 }
 
-function fileSource(path: string): ByteSource {
+/** A file's bytes, read where they are asked for. */
+export function fileSource(path: string): ByteSource {
   const file = opened(path, 'r', 'read the trace');
   const stat = fstatSync(file);
   if (!stat.isFile()) throw new Problem(`${path} is not a file: give the trace \`retrovisor run\` wrote.`);

@@ -8,17 +8,42 @@ export interface BulkRegion {
   readonly name: string;
   /** The bytes as they are now: a fresh view, since memory may have moved. 4-aligned, whole words. */
   bytes(): Uint8Array;
-  /** Pages written since the last call; undefined: any may have been. */
+  /** Pages written since the last call, or since all was zero; undefined: any may have been. */
   takeDirty(): readonly number[] | undefined;
-  /** Bytes were put back: what was derived from them must go. */
-  restored(): void;
+  /** Bytes of these pages were put back: what was derived from them must go, and from what else may have changed. */
+  restored(pages: readonly number[]): void;
 }
 
 /** A page that will never change. Checkpoints share it. */
 export type Page = Uint8Array;
 
-/** Pages of every region at one moment, by region and page number. */
-export type PageImage = readonly (readonly Page[])[];
+/** Pages of a region in blocks of `BLOCK_PAGES`. Images share the blocks in which nothing changed. */
+export type RegionImage = readonly (readonly Page[])[];
+
+/** Pages of every region at one moment. */
+export type PageImage = readonly RegionImage[];
+
+/** Pages of a block of an image. */
+export const BLOCK_PAGES = 256;
+
+/** The page nothing was ever written to. */
+export const ZERO_PAGE: Page = new Uint8Array(PAGE_SIZE);
+
+/** Visit every page in which a region differs from another image's. Shared blocks are not looked into. */
+export function eachDifference(
+  wanted: RegionImage,
+  have: RegionImage | undefined,
+  visit: (page: number, wanted: Page, have: Page | undefined) => void,
+): void {
+  for (let block = 0; block < wanted.length; block += 1) {
+    const left = wanted[block];
+    const right = have?.[block];
+    if (left === right) continue;
+    for (let at = 0; at < left.length; at += 1) {
+      if (left[at] !== right?.[at]) visit(block * BLOCK_PAGES + at, left[at], right?.[at]);
+    }
+  }
+}
 
 /** Follows a region's pages: their hashes, and copies of those that changed. */
 interface Followed {
@@ -27,8 +52,8 @@ interface Followed {
   hashes: Int32Array;
   sumA: number;
   sumB: number;
-  /** Copies as of the last image. */
-  copies: Page[];
+  /** Copies as of the last image. A block that was handed out is not changed any more. */
+  copies: (readonly Page[])[];
   /** Pages whose hash or copy is older than their bytes. */
   readonly staleHashes: Set<number>;
   readonly staleCopies: Set<number>;
@@ -67,34 +92,45 @@ export function followPages(regions: readonly BulkRegion[]): Pages {
   };
 }
 
+/** A region begins zero; what was written since is told as dirty, or all of it is looked at. */
 function follow(region: BulkRegion): Followed {
-  const count = pageCount(region.bytes());
-  const all = Array.from({ length: count }, (_, page) => page);
-  region.takeDirty();
+  const dirty = dirtyPages(region);
   return {
     region,
-    hashes: new Int32Array(count * 2),
+    hashes: new Int32Array(pageCount(region.bytes()) * 2),
     sumA: 0,
     sumB: 0,
-    copies: new Array<Page>(count),
-    staleHashes: new Set(all),
-    staleCopies: new Set(all),
+    copies: zeroBlocks(region.bytes()),
+    staleHashes: new Set(dirty),
+    staleCopies: new Set(dirty),
   };
+}
+
+function zeroBlocks(bytes: Uint8Array): (readonly Page[])[] {
+  const count = pageCount(bytes);
+  const shared = new Array<Page>(BLOCK_PAGES).fill(ZERO_PAGE);
+  const blocks: (readonly Page[])[] = [];
+  for (let first = 0; first < count; first += BLOCK_PAGES) {
+    blocks.push(first + BLOCK_PAGES <= count ? shared : shared.slice(0, count - first));
+  }
+  return blocks;
+}
+
+function dirtyPages(region: BulkRegion): readonly number[] {
+  return region.takeDirty() ?? Array.from({ length: pageCount(region.bytes()) }, (_, page) => page);
 }
 
 /** Hear of new writes. */
 function refresh(each: Followed): void {
   const count = pageCount(each.region.bytes());
-  const dirty = each.region.takeDirty() ?? Array.from({ length: count }, (_, page) => page);
-  for (const page of dirty) {
+  for (const page of dirtyPages(each.region)) {
     each.staleHashes.add(page);
     each.staleCopies.add(page);
   }
-  if (each.hashes.length < count * 2) {
-    const grown = new Int32Array(count * 2);
-    grown.set(each.hashes);
-    each.hashes = grown;
-  }
+  if (each.hashes.length >= count * 2) return;
+  const grown = new Int32Array(count * 2);
+  grown.set(each.hashes);
+  each.hashes = grown;
 }
 
 function refreshHashes(each: Followed): void {
@@ -126,20 +162,27 @@ function isZero(bytes: Uint8Array): boolean {
   return true;
 }
 
-const ZERO_PAGE: Page = new Uint8Array(PAGE_SIZE);
-
-function imageOf(each: Followed): readonly Page[] {
+function imageOf(each: Followed): RegionImage {
   refresh(each);
   const bytes = each.region.bytes();
+  const { copies } = each;
+  const opened = new Map<number, Page[]>();
   for (const page of each.staleCopies) {
     const content = pageOf(bytes, page);
-    const isWholeZero = content.length === PAGE_SIZE && isZero(content);
+    const block = Math.floor(page / BLOCK_PAGES);
+    const old = (opened.get(block) ?? copies[block])?.[page % BLOCK_PAGES];
     // A region without a dirty list is compared, so that its checkpoints share pages too.
-    if (isWholeZero) each.copies[page] = ZERO_PAGE;
-    else if (!isEqual(each.copies[page], content)) each.copies[page] = new Uint8Array(content);
+    if (isEqual(old, content)) continue;
+    let fresh = opened.get(block);
+    if (fresh === undefined) {
+      fresh = (copies[block] ?? []).slice();
+      opened.set(block, fresh);
+    }
+    fresh[page % BLOCK_PAGES] = content.length === PAGE_SIZE && isZero(content) ? ZERO_PAGE : new Uint8Array(content);
   }
+  for (const [block, fresh] of opened) copies[block] = fresh;
   each.staleCopies.clear();
-  return each.copies.slice();
+  return copies.slice();
 }
 
 function isEqual(copy: Page | undefined, content: Uint8Array): boolean {
@@ -151,17 +194,25 @@ function isEqual(copy: Page | undefined, content: Uint8Array): boolean {
 }
 
 /** Write back the pages that differ from the bytes of now. */
-function putBack(each: Followed, image: readonly Page[]): void {
+function putBack(each: Followed, image: RegionImage): void {
   refresh(each);
-  const bytes = each.region.bytes();
-  for (let page = 0; page < image.length; page += 1) {
-    const wanted = image[page];
-    if (each.copies[page] === wanted && !each.staleCopies.has(page)) continue;
+  const { region, copies, staleCopies, staleHashes } = each;
+  const bytes = region.bytes();
+  const put: number[] = [];
+  const write = (page: number, wanted: Page): void => {
     bytes.set(wanted, page * PAGE_SIZE);
-    each.copies[page] = wanted;
-    each.staleHashes.add(page);
+    put.push(page);
+    staleHashes.add(page);
+  };
+  for (const page of staleCopies) {
+    const wanted = image[Math.floor(page / BLOCK_PAGES)]?.[page % BLOCK_PAGES];
+    if (wanted !== undefined && !isEqual(wanted, pageOf(bytes, page))) write(page, wanted);
   }
-  each.staleCopies.clear();
-  each.region.takeDirty();
-  each.region.restored();
+  eachDifference(image, copies, (page, wanted) => {
+    if (!staleCopies.has(page)) write(page, wanted);
+  });
+  each.copies = image.slice();
+  staleCopies.clear();
+  region.takeDirty();
+  region.restored(put);
 }

@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../reducers/checkpoint.ts';
-import { PAGE_SIZE, type PageImage } from '../reducers/pages.ts';
+import { eachDifference, type PageImage, ZERO_PAGE } from '../reducers/pages.ts';
 
 /** Checkpoints of one run in order of tick, and the memory they hold. */
 export interface CheckpointStore {
@@ -7,7 +7,7 @@ export interface CheckpointStore {
   readonly kept: readonly Checkpoint[];
   /** Left on the way to where somebody stood. */
   readonly near: readonly Checkpoint[];
-  /** Bytes of pages no other checkpoint shares, and of the lists that name them. */
+  /** Bytes of all pages, each counted once or more, and of the lists that name them: never less than what is held. */
   readonly bytes: number;
   /** Keep one more by work done; the older ones are thinned. */
   keep(checkpoint: Checkpoint): void;
@@ -162,14 +162,15 @@ function weigh(entries: readonly Entry[], at: number): void {
   entry.own = STATE_BYTES + ownBytes(entry.checkpoint.pages, entries[at - 1]?.checkpoint.pages);
 }
 
-/** Bytes of the pages another image does not share, and of the list. */
+/** Bytes of the pages and blocks another image does not share. */
 function ownBytes(pages: PageImage, before: PageImage | undefined): number {
   let bytes = 0;
   for (const [index, region] of pages.entries()) {
     const shared = before?.[index];
-    bytes += region.length * POINTER_BYTES;
-    if (shared === undefined) bytes += new Set(region).size * PAGE_SIZE;
-    else for (let page = 0; page < region.length; page += 1) if (region[page] !== shared[page]) bytes += PAGE_SIZE;
+    for (const [at, block] of region.entries()) if (block !== shared?.[at]) bytes += block.length * POINTER_BYTES;
+    eachDifference(region, shared, (_, page) => {
+      if (page !== ZERO_PAGE) bytes += page.length;
+    });
   }
   return bytes;
 }

@@ -1,12 +1,12 @@
 import type { HostRequest } from '../devices/device.ts';
 import type { Stamped } from '../events/stamped.ts';
-import { VOCABULARY } from '../events/vocabulary.ts';
 import { type Checkpoint, restoreCheckpoint, takeCheckpoint } from '../reducers/checkpoint.ts';
 import type { Reason, Until } from '../reducers/loop.ts';
 import type { Machine } from '../reducers/machine.ts';
 import type { InputEvent, InputSource, MachineParts, PendingInput } from '../reducers/parts.ts';
 import { nowNs } from '../reducers/state.ts';
 import { type CheckpointStore, checkpointStore } from './checkpoint-store.ts';
+import { isDelivered } from './trace/trace-inputs.ts';
 import { firstInputFrom } from './verify.ts';
 
 /** A comparable place in a run. */
@@ -18,12 +18,22 @@ export interface Mark {
 /** What a timeline puts around a machine's parts: its inputs and where events and requests go. */
 export type TimelineParts = Pick<MachineParts, 'inputs' | 'onEvent' | 'onRequest'>;
 
+/** Checkpoints somebody left when the same run was run before. */
+export interface StoredCheckpoints {
+  /** Where they stand, oldest first; each lies where its tick is first reached. */
+  readonly places: readonly Mark[];
+  /** Inputs of the run up to the last of them. */
+  readonly inputs: readonly PendingInput[];
+  /** One of them; undefined when it turns out unreadable. `first` is the run's first moment, which they build on. */
+  load(place: number, first: Checkpoint): Checkpoint | undefined;
+}
+
 /** How a timeline is set up. */
 export interface TimelineOptions {
   build(parts: TimelineParts): Machine;
   /** Inputs that are not recorded yet, or of an opened trace. */
   readonly inputs: InputSource;
-  /** Events that happen for the first time: the recorder. */
+  /** Events that this timeline sees for the first time: the recorder, or the verifier. */
   onEvent(stamped: Stamped): void;
   /** Requests of events that happen for the first time. What is run again asks nothing of the world. */
   onRequest(request: HostRequest): void;
@@ -31,15 +41,17 @@ export interface TimelineOptions {
   readonly every?: number;
   /** Most bytes all checkpoints may hold. */
   readonly heldBytes?: number;
+  readonly stored?: StoredCheckpoints;
 }
 
 /** A run one can go back in. Where it stands and how it got there cannot be seen in what it does next. */
 export interface Timeline {
   readonly machine: Machine;
   readonly now: Mark;
-  /** The furthest it has been. */
+  /** The furthest it has been, or its stored checkpoints reach. */
   readonly end: Mark;
-  readonly checkpoints: readonly Checkpoint[];
+  /** Where checkpoints stand, held or stored, oldest first; not those that lie near where somebody stood. */
+  readonly checkpoints: readonly Mark[];
   /** Bytes the checkpoints hold. */
   readonly heldBytes: number;
   /** Go on: again through what has been, and beyond the end into what has not. */
@@ -60,7 +72,8 @@ export interface Timeline {
   watching<T>(watch: (stamped: Stamped) => void, look: () => T): T;
 }
 
-const TICKS_BETWEEN = 16_000_000;
+/** Ticks between checkpoints: about a tenth of a second of running. */
+export const TICKS_BETWEEN = 1 << 24;
 
 const HELD_BYTES = 2 ** 30;
 
@@ -73,22 +86,38 @@ interface TimelineState {
   readonly journal: PendingInput[];
   machine: Machine;
   store: CheckpointStore;
-  /** The latest checkpoint left by work done. */
-  latest: Checkpoint;
+  first: Checkpoint;
+  /** Tick up to which checkpoints have been left by work done. */
+  keptTo: number;
   end: Mark;
   isLive: boolean;
+  /** What has been run in this timeline, as stretches of sequence numbers in order. */
+  seen: Stretch[];
+  /** From here on the stored checkpoints belong to a future that was forgotten. */
+  forgotFrom: number;
   watch: ((stamped: Stamped) => void) | undefined;
+}
+
+/** Events from one sequence number to before another. */
+interface Stretch {
+  readonly from: number;
+  to: number;
 }
 
 /** Build the machine and keep its first moment. */
 export function createTimeline(options: TimelineOptions): Timeline {
   const every = options.every ?? TICKS_BETWEEN;
+  const { stored } = options;
+  const reached = stored?.places[stored.places.length - 1] ?? { seq: 0, tick: 0 };
   const state = {
     options,
     every,
-    journal: [],
-    end: { seq: 0, tick: 0 },
+    journal: stored?.inputs.filter(({ seq = 0 }) => seq < reached.seq) ?? [],
+    keptTo: reached.tick,
+    end: reached,
     isLive: true,
+    seen: [{ from: 0, to: 0 }],
+    forgotFrom: Number.POSITIVE_INFINITY,
     watch: undefined,
   } as unknown as TimelineState;
   state.machine = options.build({
@@ -98,8 +127,8 @@ export function createTimeline(options: TimelineOptions): Timeline {
       if (state.isLive) options.onRequest(request);
     },
   });
-  state.latest = takeCheckpoint(state.machine);
-  state.store = checkpointStore(state.latest, { every, bytes: options.heldBytes ?? HELD_BYTES });
+  state.first = takeCheckpoint(state.machine);
+  state.store = checkpointStore(state.first, { every, bytes: options.heldBytes ?? HELD_BYTES });
   return {
     machine: state.machine,
     get now() {
@@ -109,7 +138,7 @@ export function createTimeline(options: TimelineOptions): Timeline {
       return state.end;
     },
     get checkpoints() {
-      return state.store.kept;
+      return allPlaces(state);
     },
     get heldBytes() {
       return state.store.bytes;
@@ -146,18 +175,37 @@ function note(state: TimelineState, stamped: Stamped): void {
   const { seq, tick, event } = stamped;
   state.isLive = seq >= state.end.seq;
   state.watch?.(stamped);
+  if (see(state.seen, seq)) state.options.onEvent(stamped);
   if (!state.isLive) return;
   state.end = { seq: seq + 1, tick };
-  const isInput = VOCABULARY[event.kind].input && event.kind !== 'sim:powered_on';
-  if (isInput) state.journal.push({ seq, tick, ns: nowNs(state.machine.state.clock), event: event as InputEvent });
-  state.options.onEvent(stamped);
+  if (!isDelivered(event.kind)) return;
+  state.journal.push({ seq, tick, ns: nowNs(state.machine.state.clock), event: event as InputEvent });
+}
+
+/** Whether an event is seen for the first time. */
+function see(seen: Stretch[], seq: number): boolean {
+  let at = seen.length - 1;
+  while (at > 0 && seen[at].from > seq) at -= 1;
+  const stretch = seen[at];
+  if (seq < stretch.to) return false;
+  if (seq > stretch.to) {
+    seen.splice(at + 1, 0, { from: seq, to: seq + 1 });
+    return true;
+  }
+  stretch.to += 1;
+  const next = seen[at + 1];
+  if (next?.from === stretch.to) {
+    stretch.to = next.to;
+    seen.splice(at + 1, 1);
+  }
+  return true;
 }
 
 /** Advance in strides, leaving a checkpoint after each that reaches new ground. */
 function advanceKeeping(state: TimelineState, until: Until): Reason {
   const { machine, every } = state;
   for (;;) {
-    const stop = state.latest.tick + every;
+    const stop = state.keptTo + every;
     const now = machine.state.clock.ticks;
     const isOwnStop = now < stop && stop < (until.tick ?? Number.POSITIVE_INFINITY);
     const reason = machine.advance(isOwnStop ? { ...until, tick: stop } : until);
@@ -169,20 +217,57 @@ function advanceKeeping(state: TimelineState, until: Until): Reason {
 }
 
 function keep(state: TimelineState): void {
-  state.latest = takeCheckpoint(state.machine, state.latest);
-  state.store.keep(state.latest);
+  const { machine, store } = state;
+  const now = machine.state.clock.ticks;
+  store.keep(takeCheckpoint(machine, store.before(now)));
+  state.keptTo = now;
+}
+
+const storedPlaces = ({ options, forgotFrom }: TimelineState): readonly Mark[] =>
+  options.stored?.places.filter(({ tick }) => tick < forgotFrom) ?? [];
+
+/** Held by work done, and stored, in order of tick. */
+function allPlaces(state: TimelineState): Mark[] {
+  const held = state.store.kept.map(({ seq, tick }) => ({ seq, tick }));
+  const ticks = new Set(held.map(({ tick }) => tick));
+  const stored = storedPlaces(state).filter(({ tick }) => !ticks.has(tick));
+  return [...held, ...stored].sort((left, right) => left.tick - right.tick);
+}
+
+/** Bring the machine to the best place to reach a later tick from. What is at the very tick may lie behind it. */
+function startFor(state: TimelineState, tick: number): Checkpoint {
+  const { machine, store } = state;
+  const held = store.before(tick);
+  const now = machine.state.clock.ticks;
+  const isAhead = now < tick && held.tick <= now;
+  const free = isAhead ? now : held.tick;
+  // Running on that far costs no more than reading a stored one.
+  const loaded = loadedBefore(state, tick, free + state.every);
+  if (loaded !== undefined) store.leave(loaded, tick);
+  const start = loaded ?? held;
+  if (loaded !== undefined || !isAhead) restoreCheckpoint(machine, start);
+  return start;
+}
+
+/** The last stored checkpoint before a tick that stands at `least` or later. What cannot be read is passed by. */
+function loadedBefore(state: TimelineState, tick: number, least: number): Checkpoint | undefined {
+  const places = storedPlaces(state);
+  for (let at = places.length - 1; at >= 0; at -= 1) {
+    const place = places[at];
+    if (place.tick < least) return undefined;
+    const loaded = place.tick < tick ? state.options.stored?.load(at, state.first) : undefined;
+    if (loaded !== undefined) return loaded;
+  }
+  return undefined;
 }
 
 function seek(state: TimelineState, tick: number): Mark {
   const { machine, store } = state;
-  const now = machine.state.clock.ticks;
-  let before = store.before(tick);
-  // At the very tick, events of it may have been raised that a plain tick lies before.
-  if (tick <= now || before.tick > now) restoreCheckpoint(machine, before);
+  let before = startFor(state, tick);
   for (const distance of NEAR) {
     const stop = tick - distance;
     // New ground is covered in strides of its own.
-    if (stop <= machine.state.clock.ticks || stop - state.latest.tick > state.every) continue;
+    if (stop <= machine.state.clock.ticks || stop - state.keptTo > state.every) continue;
     machine.advance({ tick: stop });
     before = takeCheckpoint(machine, before);
     store.leave(before, tick);
@@ -219,26 +304,36 @@ function searchBack<T>(
   state: TimelineState,
   look: (machine: Machine, endTick: number) => T | undefined,
 ): T | undefined {
-  const { machine } = state;
+  const { machine, store } = state;
   let end = machine.state.clock.ticks;
-  const starts = [...state.store.kept, ...state.store.near]
-    .filter((checkpoint) => checkpoint.tick < end)
-    .sort((left, right) => right.tick - left.tick);
-  for (const start of starts) {
-    if (start.tick >= end) continue;
-    restoreCheckpoint(machine, start);
+  const starts = [...allPlaces(state), ...store.near].map(({ tick }) => tick).filter((tick) => tick < end);
+  for (const start of starts.sort((left, right) => right - left)) {
+    if (start >= end) continue;
+    stand(state, start);
     const found = look(machine, end);
     if (found !== undefined) return found;
-    end = start.tick;
+    end = start;
   }
   return undefined;
+}
+
+/** At a checkpoint, held or stored. A held one may have gone to make room since: then by running there. */
+function stand(state: TimelineState, tick: number): void {
+  const { machine, store } = state;
+  const held = store.before(tick);
+  const loaded = held.tick === tick ? held : loadedBefore(state, tick + 1, tick);
+  if (loaded === undefined) seek(state, tick);
+  else restoreCheckpoint(machine, loaded);
 }
 
 function forget(state: TimelineState): void {
   const now = markOf(state.machine);
   state.store.dropAfter(now.seq, now.tick);
-  state.latest = state.store.before(now.tick);
+  state.keptTo = Math.min(state.keptTo, now.tick);
   const left = state.journal.filter((input) => (input.seq as number) < now.seq);
   state.journal.splice(0, state.journal.length, ...left);
+  state.seen = state.seen.filter(({ from }) => from === 0 || from < now.seq);
+  for (const stretch of state.seen) stretch.to = Math.min(stretch.to, now.seq);
+  state.forgotFrom = Math.min(state.forgotFrom, now.tick);
   state.end = now;
 }

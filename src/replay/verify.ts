@@ -1,8 +1,8 @@
 import type { Stamped } from '../events/stamped.ts';
-import { type EventKind, VOCABULARY } from '../events/vocabulary.ts';
 import type { Machine } from '../reducers/machine.ts';
 import type { InputEvent, InputSource, PendingInput } from '../reducers/parts.ts';
 import { eventClock } from './export/report.ts';
+import { isDelivered } from './trace/trace-inputs.ts';
 import { type Divergence, differingField, fieldOf, type Ignored } from './divergence.ts';
 
 /** Compares a run with a recorded one, event by event, as it happens. */
@@ -17,17 +17,22 @@ export interface Verifier {
 const CONTEXT = 5;
 const NOTHING: Ignored = new Set();
 
-/** Compare with recorded events, oldest first. What the run raises after they end is not compared. */
+/**
+ * Compare with recorded events, each with the one of its sequence number. What the run raises after they end is not
+ * compared.
+ */
 export function createVerifier(recorded: readonly Stamped[], ignored: Ignored = NOTHING): Verifier {
+  const { length } = recorded;
+  const first = recorded[0]?.seq ?? 0;
   let agreed = 0;
   let divergence: Divergence | undefined;
   return {
     check(stamped) {
-      if (divergence !== undefined || agreed >= recorded.length) return;
-      const expected = recorded[agreed];
-      const field = differingField(expected, stamped, ignored);
+      const at = stamped.seq - first;
+      if (divergence !== undefined || at >= length) return;
+      const field = differingField(recorded[at], stamped, ignored);
       if (field === undefined) agreed += 1;
-      else divergence = divergenceAt(recorded, agreed, field, stamped);
+      else divergence = divergenceAt(recorded, at, field, stamped);
     },
     get divergence() {
       return divergence;
@@ -65,11 +70,16 @@ export function recordedInputs(recorded: Iterable<Stamped>, nsPerTick = 8): Inpu
   for (const stamped of recorded) {
     const ns = clock.ns(stamped);
     const { seq, tick, event } = stamped;
-    const isInput = VOCABULARY[event.kind as EventKind].input && event.kind !== 'sim:powered_on';
-    if (isInput) inputs.push({ seq, tick, ns, event: event as InputEvent });
+    if (isDelivered(event.kind)) inputs.push({ seq, tick, ns, event: event as InputEvent });
   }
-  return { peek: (seq) => firstInputFrom(inputs, seq), take: () => undefined };
+  return inputsAgain(inputs);
 }
+
+/** Inputs delivered again where they were, however often. */
+export const inputsAgain = (inputs: readonly PendingInput[]): InputSource => ({
+  peek: (seq) => firstInputFrom(inputs, seq),
+  take: () => undefined,
+});
 
 /** The first recorded input at or after a sequence number. */
 export function firstInputFrom(inputs: readonly PendingInput[], seq: number): PendingInput | undefined {

@@ -23,7 +23,8 @@ const DAMAGED = 1;
 /** `retrovisor debug`: stand in a recorded run. Resolves to the process status. */
 export async function debug(path: string, options: DebugOptions, print: Print): Promise<number> {
   const recorded = openRecordedRun(path, options);
-  const session = openDebugSession(openTimeline(recorded));
+  const onStoredProblem = (sentence: string): void => void process.stderr.write(`retrovisor: ${sentence}\n`);
+  const session = openDebugSession(openTimeline(recorded, { onStoredProblem }));
   const { damage } = recorded.read;
   if (damage !== undefined) process.stderr.write(`retrovisor: ${damage}\n`);
   for (const file of options.symbols ?? []) addSymbols(session, file);

@@ -14,9 +14,9 @@ const HELD_MIB = 1024;
 
 /** `retrovisor gdb`: let a stock gdb stand in a recorded run. Resolves to the process status. */
 export async function gdb(path: string, options: GdbOptions): Promise<number> {
-  const recorded = openTimeline(openRecordedRun(path, options), { heldBytes: HELD_MIB * MIB });
-  const { damage } = recorded.run.read;
   const say = (sentence: string): void => void process.stderr.write(`retrovisor: ${sentence}\n`);
+  const recorded = openTimeline(openRecordedRun(path, options), { heldBytes: HELD_MIB * MIB, onStoredProblem: say });
+  const { damage } = recorded.run.read;
   if (damage !== undefined) say(damage);
   const server = await serveGdb(subjectOf(recorded), { ...options, say }).catch((error: unknown) => {
     const why =

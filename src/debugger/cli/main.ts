@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { Problem } from '../../base/problem.ts';
 import { writeOut } from '../../host/terminal.ts';
+import { index } from './index-command.ts';
 import { fold, replay } from './replay-commands.ts';
 import { run } from './run.ts';
 import { addTimeTravel } from './time-travel.ts';
@@ -50,6 +51,9 @@ interface EventsOptions {
 }
 
 const FURTHEST = Number.MAX_SAFE_INTEGER;
+const SHORTEST_STRIDE = 1000;
+
+const stride = (text: string): number => wholeNumber('--every', text, SHORTEST_STRIDE, FURTHEST);
 
 const position = (option: string, text: string | undefined, usual: number): number =>
   text === undefined ? usual : wholeNumber(option, text, 0, FURTHEST);
@@ -87,6 +91,17 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .option('--console', "show the guest's console again")
     .action((file, options) => {
       status = replay(file, options, print);
+    });
+  program
+    .command('index <file>')
+    .description('replay a trace once and leave checkpoints beside it, so that debug and gdb go anywhere at once')
+    .option('--every <n>', 'instructions between two of them at the beginning of the run')
+    .option('--kernel <file>', 'the kernel, when it is no longer where it was')
+    .option('--initrd <file>', 'the same for the initial RAM disk')
+    .option('--bios <file>', 'the same for the firmware')
+    .option('--option-rom <file>', 'the same for the option ROM')
+    .action((file, { every, ...images }) => {
+      status = index(file, every === undefined ? images : { ...images, every: stride(every) }, print);
     });
   program
     .command('events <file>')

@@ -137,11 +137,6 @@ export class CodeCache {
     this.flush();
   }
 
-  /** Memory changed wholesale. */
-  reset(): void {
-    this.flush();
-  }
-
   /** The record at `offset`, decoding a block from there when there is none. */
   record(page: CodePage, offset: number): number {
     const known = this.memory.u32[(page.table >>> 2) + offset] as number;
@@ -335,6 +330,11 @@ export class CodeCache {
       } else left = true;
     }
     return left;
+  }
+
+  /** Whole pages have other bytes now. */
+  replaced(hostPages: readonly number[]): void {
+    for (const page of hostPages) if (this.pages.has(page) || this.enders.has(page)) this.written(page, 0, 4096);
   }
 
   private forget(page: CodePage): void {

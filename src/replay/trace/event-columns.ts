@@ -95,6 +95,14 @@ export interface RecordedEvent {
   readonly event: { readonly kind: string } & Readonly<Row>;
 }
 
+/** The kinds of the batch `writeEvents` appended, by place: what can be told without reading the columns. */
+export function readKinds(payload: Uint8Array): Float64Array {
+  const input = byteReader(payload);
+  const places = new Float64Array(readVarint(input));
+  if (places.length > 0) readIntegers(input, places, places.length);
+  return places;
+}
+
 /** The batch `writeEvents` appended. */
 export function readEvents(payload: Uint8Array, kinds: KindTable): RecordedEvent[] {
   const input = byteReader(payload);

@@ -7,7 +7,7 @@ const CHUNKS_KEPT = 4;
 
 /**
  * Every readable event of a trace as an array that decodes its chunks when they are looked at, so that a run of
- * millions of events needs no more memory than a few chunks. Each chunk is read once beforehand: what is there is
+ * millions of events needs no more memory than a few chunks. Each chunk is checked beforehand: what is there is
  * readable.
  */
 export function lazyEvents(trace: TraceReader): ReadTrace {
@@ -33,7 +33,8 @@ function readableLength(trace: TraceReader): { readonly length: number; readonly
   let length = 0;
   for (const chunk of trace.chunks) {
     try {
-      length += trace.readChunk(chunk).length;
+      trace.check(chunk);
+      length += chunk.events;
     } catch (problem) {
       if (problem instanceof Problem) return { length, damage: problem.message };
       throw problem;
@@ -52,7 +53,6 @@ function arrayOf(length: number, at: (index: number) => Stamped | undefined): re
       if (typeof key === 'string' && INDEX.test(key)) return at(Number(key));
       return Reflect.get(array, key);
     },
-    has: (array, key) =>
-      typeof key === 'string' && INDEX.test(key) ? Number(key) < length : Reflect.has(array, key),
+    has: (array, key) => (typeof key === 'string' && INDEX.test(key) ? Number(key) < length : Reflect.has(array, key)),
   });
 }

@@ -34,5 +34,9 @@ export interface OpenTrace {
   readonly damage: string | undefined;
   /** Throws a Problem when the chunk is damaged. */
   readEvents(chunk: ChunkPlace): RecordedEvent[];
+  /** Of each event of a chunk, its kind's place in the vocabulary. */
+  readKinds(chunk: ChunkPlace): Float64Array;
+  /** Throws a Problem when the chunk is damaged; reads nothing of it otherwise. */
+  check(chunk: ChunkPlace): void;
   readCheckpoint(chunk: ChunkPlace): Uint8Array;
 }

@@ -24,6 +24,10 @@ export interface TraceReader {
   readonly damage: string | undefined;
   /** Events of one chunk. Throws a Problem when it is damaged. */
   readChunk(chunk: ChunkPlace): readonly Stamped[];
+  /** Kinds of a chunk's events, as places in the header's vocabulary. */
+  readKinds(chunk: ChunkPlace): Float64Array;
+  /** Throws a Problem when a chunk is damaged, without taking it apart. */
+  check(chunk: ChunkPlace): void;
   readCheckpoint(chunk: ChunkPlace): Uint8Array;
 }
 
@@ -46,6 +50,8 @@ export function openTrace(source: ByteSource, inflate: Inflate): TraceReader {
     checkpoints: trace.checkpoints,
     damage: trace.damage,
     readChunk: (chunk) => trace.readEvents(chunk).map(adapt),
+    readKinds: trace.readKinds,
+    check: trace.check,
     readCheckpoint: trace.readCheckpoint,
   };
 }

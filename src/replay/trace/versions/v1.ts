@@ -11,7 +11,7 @@ import {
   TRAILER_LENGTH,
 } from '../chunk.ts';
 import { crc32 } from '../crc32.ts';
-import { kindTable, type RecordedEvent, readEvents } from '../event-columns.ts';
+import { kindTable, type RecordedEvent, readEvents, readKinds } from '../event-columns.ts';
 import { checkedHeader } from '../header.ts';
 import type { ByteSource, ChunkPlace, Inflate, OpenTrace } from '../opened.ts';
 
@@ -38,6 +38,8 @@ export function openV1(source: ByteSource, inflate: Inflate): OpenTrace {
     checkpoints,
     damage: walk.damage,
     readEvents: (chunk): RecordedEvent[] => readEvents(payloadOf(source, inflate, chunk), kinds),
+    readKinds: (chunk) => readKinds(payloadOf(source, inflate, chunk)),
+    check: (chunk) => void storedPayload(source, chunk),
     readCheckpoint: (chunk) => payloadOf(source, inflate, chunk),
   };
 }
@@ -125,6 +127,12 @@ function damageAt(source: ByteSource, offset: number, ordinal: number, previousC
 
 /** The inflated payload of one chunk, checked. */
 function payloadOf(source: ByteSource, inflate: Inflate, chunk: ChunkPlace): Uint8Array {
+  const { header, stored } = storedPayload(source, chunk);
+  return header.compression === 0 ? stored : inflate(stored, header.rawLength);
+}
+
+/** One chunk as it lies in the file, checked. */
+function storedPayload(source: ByteSource, chunk: ChunkPlace): { header: ChunkHeader; stored: Uint8Array } {
   const { ordinal, offset } = chunk;
   const header = decodeChunkHeader(source.read(offset, CHUNK_HEADER_LENGTH));
   if (header === undefined) {
@@ -143,5 +151,5 @@ function payloadOf(source: ByteSource, inflate: Inflate, chunk: ChunkPlace): Uin
     const where = `${source.name} is damaged in chunk ${ordinal} (bytes ${offset} to ${offset + header.storedLength})`;
     throw new Problem(`${where}: its content does not match its checksum.`);
   }
-  return header.compression === 0 ? stored : inflate(stored, header.rawLength);
+  return { header, stored };
 }

@@ -1,0 +1,111 @@
+import type { Checkpoint } from '../../reducers/checkpoint.ts';
+import { eachDifference, PAGE_SIZE, type Page, type PageImage, ZERO_PAGE } from '../../reducers/pages.ts';
+import type { PendingInput } from '../../reducers/parts.ts';
+import { byteWriter, writeVarint, written } from './bytes.ts';
+import { encodeTrailer, PREAMBLE_LENGTH } from './chunk.ts';
+import {
+  CHECKPOINT_FORMAT,
+  CHECKPOINT_MAGIC,
+  type CheckpointIdentity,
+  framed,
+  PAGES_PER_CHUNK,
+  PART,
+  type PartPlace,
+} from './checkpoint-format.ts';
+import { writePlain } from './plain-value.ts';
+import type { ByteSink, Compress } from './writer.ts';
+
+/** Checkpoints of one run being written beside its trace. */
+export interface CheckpointWriter {
+  /** Write one; later ones share its unchanged pages. */
+  add(checkpoint: Checkpoint): void;
+  /** Write the index. Without it the file counts for nothing. */
+  close(identity: CheckpointIdentity, inputs: readonly PendingInput[]): void;
+}
+
+interface WriterState {
+  readonly sink: ByteSink;
+  readonly compress: Compress;
+  readonly numbers: WeakMap<Page, number>;
+  readonly pageChunks: number[];
+  readonly checkpoints: PartPlace[];
+  before: PageImage;
+  pages: number;
+  offset: number;
+  ordinal: number;
+}
+
+/** Start a file. `first` is the run's first moment, which a reader has of its own: its pages are not written. */
+export function createCheckpointWriter(sink: ByteSink, compress: Compress, first: Checkpoint): CheckpointWriter {
+  const state: WriterState = {
+    sink,
+    compress,
+    numbers: new WeakMap([[ZERO_PAGE, 0]]),
+    pageChunks: [],
+    checkpoints: [],
+    before: first.pages,
+    pages: 0,
+    offset: PREAMBLE_LENGTH,
+    ordinal: 0,
+  };
+  const preamble = new Uint8Array(PREAMBLE_LENGTH);
+  preamble.set(CHECKPOINT_MAGIC);
+  new DataView(preamble.buffer).setUint32(8, CHECKPOINT_FORMAT, true);
+  sink.append(preamble);
+  return {
+    add: (checkpoint) => add(state, checkpoint),
+    close: (identity, inputs) => close(state, identity, inputs),
+  };
+}
+
+function append(state: WriterState, kind: number, place: Omit<PartPlace, 'offset'>, raw: Uint8Array): number {
+  const bytes = framed({ ...place, kind, ordinal: state.ordinal }, raw, state.compress);
+  const { offset } = state;
+  state.sink.append(bytes);
+  state.ordinal += 1;
+  state.offset += bytes.length;
+  return offset;
+}
+
+/** What changed since the checkpoint before: new pages first, then the list of changes and the state. */
+function add(state: WriterState, { seq, tick, pages, state: machine, controls }: Checkpoint): void {
+  const out = byteWriter();
+  const fresh: Page[] = [];
+  for (const [index, region] of pages.entries()) {
+    const changes: number[] = [];
+    eachDifference(region, state.before[index], (page, content) => {
+      changes.push(page, numberOf(state, content, fresh));
+    });
+    writeVarint(out, changes.length / 2);
+    for (const value of changes) writeVarint(out, value);
+  }
+  writePlain(out, { state: machine, controls });
+  for (let at = 0; at < fresh.length; at += PAGES_PER_CHUNK) writePages(state, fresh.slice(at, at + PAGES_PER_CHUNK));
+  const offset = append(state, PART.checkpoint, { seq, tick }, written(out));
+  state.checkpoints.push({ offset, seq, tick });
+  state.before = pages;
+}
+
+/** The number under which a page is written: 0 for zeroes, else from 1 on, chunk by chunk. */
+function numberOf(state: WriterState, page: Page, fresh: Page[]): number {
+  const known = state.numbers.get(page);
+  if (known !== undefined) return known;
+  const number = 1 + state.pageChunks.length * PAGES_PER_CHUNK + fresh.length;
+  fresh.push(page);
+  state.numbers.set(page, number);
+  return number;
+}
+
+function writePages(state: WriterState, pages: readonly Page[]): void {
+  const raw = new Uint8Array(pages.length * PAGE_SIZE);
+  for (const [at, page] of pages.entries()) raw.set(page, at * PAGE_SIZE);
+  const number = state.pageChunks.length;
+  state.pageChunks.push(append(state, PART.pages, { seq: number, tick: 0 }, raw));
+}
+
+function close(state: WriterState, identity: CheckpointIdentity, inputs: readonly PendingInput[]): void {
+  const out = byteWriter();
+  writePlain(out, { identity, inputs, checkpoints: state.checkpoints, pageChunks: state.pageChunks });
+  const indexOffset = append(state, PART.index, { seq: 0, tick: 0 }, written(out));
+  state.sink.append(encodeTrailer(indexOffset));
+}

@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { inflateRawSync } from 'node:zlib';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { indexTrace } from '../../src/host/index-trace.ts';
+import { openRecordedRun, openTimeline, type RecordedTimeline } from '../../src/host/recorded-run.ts';
+import { checkpointPath, programDigest, strideAt } from '../../src/host/stored-checkpoints.ts';
+import { type Checkpoint, takeCheckpoint } from '../../src/reducers/checkpoint.ts';
+import { digestOf } from '../../src/reducers/digest.ts';
+import { BLOCK_PAGES } from '../../src/reducers/pages.ts';
+import { isSame } from '../../src/reducers/seal.ts';
+import { openCheckpoints } from '../../src/replay/trace/checkpoint-reader.ts';
+import { chance, MUTATIONS } from '../replay/trace/mutated.ts';
+import { recordTour, traceFolder } from '../debugger/recorded-tour.ts';
+
+/** 2,000 with RETROVISOR_MUTATIONS=2000. */
+const COUNT = Number(process.env['RETROVISOR_MUTATIONS'] ?? 300);
+const TICKS = 400_000;
+const EVERY = 50_000;
+
+const folder = traceFolder();
+const TRACE = join(folder, 'tour.trace');
+const SMP = join(folder, 'smp.trace');
+
+beforeAll(() => {
+  recordTour(TRACE, [], TICKS);
+  recordTour(SMP, ['-smp', '2'], TICKS);
+  indexTrace(openRecordedRun(TRACE, {}), EVERY);
+  indexTrace(openRecordedRun(SMP, {}), EVERY);
+});
+
+/** Stand in a trace with its stored checkpoints, and hear why they cannot be used. */
+function stood(trace: string): RecordedTimeline & { readonly said: string[] } {
+  const said: string[] = [];
+  const onStoredProblem = (sentence: string) => void said.push(sentence);
+  const recorded = openTimeline(openRecordedRun(trace, {}), { every: EVERY, onStoredProblem });
+  return Object.assign(recorded, { said });
+}
+
+const fingerprint = ({ timeline: { machine } }: RecordedTimeline): string =>
+  `${digestOf(machine.state)} ${machine.pages.digest()}`;
+
+/** Digests at ticks, reached by running straight on. */
+function straight(trace: string, ticks: readonly number[]): Map<number, string> {
+  const recorded = openTimeline(openRecordedRun(trace, {}), { every: Number.MAX_SAFE_INTEGER });
+  const marks = new Map<number, string>();
+  for (const tick of [...ticks].sort((left, right) => left - right)) {
+    recorded.timeline.machine.advance({ tick });
+    marks.set(tick, fingerprint(recorded));
+  }
+  return marks;
+}
+
+describe('checkpoints beside a trace', () => {
+  test.each([
+    ['one processor', TRACE],
+    ['two processors', SMP],
+  ])('run on to the digests of a straight run at random marks, with %s', (_, trace) => {
+    const draw = chance(11);
+    const ticks = Array.from({ length: 12 }, () => draw(TICKS));
+    const expected = straight(trace, ticks);
+    const recorded = stood(trace);
+    expect(recorded.timeline.checkpoints.length).toBeGreaterThan(5);
+    for (const tick of ticks) {
+      recorded.timeline.seek(tick);
+      expect([tick, fingerprint(recorded)]).toEqual([tick, expected.get(tick)]);
+    }
+    expect(recorded.said).toEqual([]);
+    expect(recorded.verifier.divergence).toBeUndefined();
+  });
+
+  test('spare the way there: what lies before the checkpoint is not run', () => {
+    const recorded = stood(TRACE);
+    const ticks: number[] = [];
+    recorded.timeline.watching(
+      ({ tick }) => void ticks.push(tick),
+      () => recorded.timeline.seek(330_000),
+    );
+    expect(recorded.timeline.now.tick).toBe(330_000);
+    expect(Math.min(...ticks)).toBeGreaterThanOrEqual(300_000);
+  });
+
+  test('leave the recorded file as it was', () => {
+    const again = join(folder, 'again.trace');
+    recordTour(again, [], TICKS);
+    expect(readFileSync(again).equals(readFileSync(TRACE))).toBe(true);
+  });
+
+  test('are not used with another recording, and a sentence says so', () => {
+    const other = join(folder, 'other.trace');
+    recordTour(other, ['--seed', '2'], TICKS);
+    copyFileSync(checkpointPath(TRACE), checkpointPath(other));
+    const recorded = stood(other);
+    expect(recorded.said).toEqual([expect.stringMatching(/belong to another recording.*retrovisor index/)]);
+    expect(recorded.timeline.checkpoints.length).toBe(1);
+  });
+
+  test('are not made of a run that does not come out as recorded', () => {
+    const path = join(folder, 'planted.trace');
+    copyFileSync(TRACE, path);
+    const run = openRecordedRun(path, {});
+    expect(() => indexTrace({ ...run, seed: 'another' }, EVERY)).toThrow(/seed/);
+    expect(existsSync(checkpointPath(path))).toBe(false);
+    expect(existsSync(`${checkpointPath(path)}.part`)).toBe(false);
+  });
+
+  test('grow in number with the logarithm of the run', () => {
+    const countTo = (end: number): number => {
+      let count = 0;
+      for (let tick = 0; tick < end; tick += strideAt(tick, 1000)) count += 1;
+      return count;
+    };
+    expect(countTo(64_000_000)).toBeLessThan(1000);
+    expect(countTo(128_000_000) - countTo(64_000_000)).toBeLessThanOrEqual(128);
+  });
+});
+
+describe('a file of checkpoints that', () => {
+  const source = (bytes: Uint8Array) => ({
+    name: 'mutated.ckpt',
+    size: bytes.length,
+    read: (offset: number, length: number) => bytes.subarray(offset, offset + length),
+  });
+  const inflate = (stored: Uint8Array, rawLength: number) => inflateRawSync(stored, { maxOutputLength: rawLength });
+  const isAlike = (left: Checkpoint, right: Checkpoint): boolean =>
+    isSame(left.state, right.state) &&
+    left.pages.every((region, at) =>
+      region.every((block, of) => block.every((page, i) => Buffer.compare(page, right.pages[at][of][i]) === 0)),
+    );
+
+  test.each(Object.entries(MUTATIONS))('%s gives a sentence or the very checkpoint, never another', (_, mutate) => {
+    const bytes = new Uint8Array(readFileSync(checkpointPath(TRACE)));
+    const first = takeCheckpoint(stood(TRACE).timeline.machine);
+    const trace = createHash('sha256').update(readFileSync(TRACE)).digest('hex');
+    const identity = { trace, program: programDigest() };
+    const whole = openCheckpoints(source(bytes), inflate, identity, () => undefined).stored;
+    const right = whole?.places.map((_place, at) => whole.load(at, first) as Checkpoint) ?? [];
+    expect(right[0].pages[0][0].length).toBe(BLOCK_PAGES);
+    const share = Math.ceil(COUNT / Object.keys(MUTATIONS).length);
+    for (let seed = 1; seed <= share; seed += 1) {
+      const said: string[] = [];
+      const mutated = mutate(bytes, chance(seed * 2_654_435_761));
+      const opened = openCheckpoints(source(mutated), inflate, identity, (sentence) => said.push(sentence));
+      if (opened.stored === undefined) {
+        expect(opened.problem, `seed ${seed}`).toMatch(/^[^\n]{10,300}\.$/);
+        continue;
+      }
+      const { stored } = opened;
+      expect(stored.places, `seed ${seed}`).toEqual(whole?.places);
+      for (const at of stored.places.keys()) {
+        const loaded = stored.load(at, first);
+        if (loaded === undefined) expect(said.at(-1), `seed ${seed}`).toMatch(/damaged|missing/);
+        else expect(isAlike(loaded, right[at]), `seed ${seed}: checkpoint ${at}`).toBe(true);
+      }
+    }
+  });
+
+  test('is damaged in the middle costs time and not the place one wanted', () => {
+    const path = join(folder, 'damaged.trace');
+    copyFileSync(TRACE, path);
+    const bytes = readFileSync(checkpointPath(TRACE));
+    for (let at = 4000; at < bytes.length - 4000; at += 997) bytes[at] ^= 0x10;
+    writeFileSync(checkpointPath(path), bytes);
+    const recorded = stood(path);
+    recorded.timeline.seek(333_333);
+    expect(fingerprint(recorded)).toBe(straight(TRACE, [333_333]).get(333_333));
+    expect(recorded.said.join()).toMatch(/damaged/);
+  });
+});
