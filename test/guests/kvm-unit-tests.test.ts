@@ -62,7 +62,7 @@ const RUNS: readonly Run[] = [
     flat: 'kvmclock_test',
     cpus: 2,
     options: '--wall-clock 1795447059',
-    append: '10000 1795447059',
+    append: '10000000 1795447059',
     summary: '1 tests',
   },
   { name: 'hpet_read_test', flat: 'hpet_read_test', summary: '1 tests' },
