@@ -37,4 +37,5 @@ export function registerReader(name: string): Read {
 }
 
 /** Names that start so, for completion. */
-export const registerNames = (prefix: string): string[] => [...READERS.keys()].filter((name) => name.startsWith(prefix));
+export const registerNames = (prefix: string): string[] =>
+  [...READERS.keys()].filter((name) => name.startsWith(prefix));

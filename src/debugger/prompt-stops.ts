@@ -1,29 +1,22 @@
 import { Problem } from '../base/problem.ts';
+import type { Stamped } from '../events/stamped.ts';
 import { describeStamped } from '../replay/divergence.ts';
-import { matcher } from './event-filter.ts';
-import { afterEvent, filterOf, nextEvent, previousEvent } from './places.ts';
 import { type DebugSession, describePlace, evaluate, named } from './session.ts';
 import { findNext, findPrevious, type Met } from './stop-search.ts';
 import { parseBreak, parseWatch, type Stop } from './stops.ts';
 
 /** On or back: to an event of a kind, or without one to the next stop or the end of the run. */
 export function towards(session: DebugSession, words: string, isBack: boolean): string {
-  if (words === '') return untilStop(session, isBack);
-  const { events } = session.run;
-  const isWanted = matcher(filterOf(words));
-  const { seq } = session;
-  const found = isBack ? previousEvent(events, seq - 1, isWanted) : nextEvent(events, seq, isWanted);
-  if (found === undefined) return `No ${isBack ? 'earlier' : 'further'} event is ${words}.`;
-  session.goTo(afterEvent(found));
-  return `${describeStamped(found)}\n${describePlace(session)}`;
-}
-
-function untilStop(session: DebugSession, isBack: boolean): string {
-  const { stops } = session;
+  const stops = words === '' ? session.stops : [parseBreak(`event ${words}`, wordsIn(session))];
+  const here = session.now;
   const met = isBack ? findPrevious(session, stops) : findNext(session, stops);
+  if (met === undefined && words !== '') {
+    session.goTo(here);
+    return `No ${isBack ? 'earlier' : 'further'} event is ${words}.`;
+  }
   const place = describePlace(session);
   if (met === undefined) return `${isBack ? 'The beginning' : 'The end'} of the run.\n${place}`;
-  return `${describeMet(met, isBack)}\n${place}`;
+  return `${words === '' ? describeMet(met, isBack) : describeStamped(met.event as Stamped)}\n${place}`;
 }
 
 const WRITERS = { instruction: '', walk: ' by a page walk', outside: ' from outside the guest' } as const;
@@ -40,10 +33,12 @@ const wordsIn = (session: DebugSession) => ({
 });
 
 /** `break ...`: see `parseBreak`. */
-export const setBreak = (session: DebugSession, words: string): string => added(session, parseBreak(words, wordsIn(session)));
+export const setBreak = (session: DebugSession, words: string): string =>
+  added(session, parseBreak(words, wordsIn(session)));
 
 /** `watch ...`: see `parseWatch`. */
-export const setWatch = (session: DebugSession, words: string): string => added(session, parseWatch(words, wordsIn(session)));
+export const setWatch = (session: DebugSession, words: string): string =>
+  added(session, parseWatch(words, wordsIn(session)));
 
 function added(session: DebugSession, stop: Stop): string {
   session.stops.push(stop);

@@ -1,7 +1,9 @@
 import { Problem } from '../base/problem.ts';
 import { VOCABULARY } from '../events/vocabulary.ts';
 import { PROMPT_COMMANDS } from './prompt-commands.ts';
+import { registerNames } from './named-registers.ts';
 import type { DebugSession } from './session.ts';
+import { breakWords } from './stops.ts';
 
 /** Short names, as gdb's users type them. */
 const SHORT: Readonly<Record<string, string>> = {
@@ -52,6 +54,9 @@ export function completionsOf(session: DebugSession, line: string): readonly [st
     return [names.filter((name) => name.startsWith(last)), last];
   }
   const first = SHORT[words[0] as string] ?? (words[0] as string);
+  if (last.startsWith('$')) return [registerNames(last.slice(1)).map((name) => `$${name}`), last];
+  const stopWords = first === 'break' ? breakWords(words, last) : undefined;
+  if (stopWords !== undefined) return [[...stopWords], last];
   const names = TAKE_EVENTS.has(first)
     ? Object.keys(VOCABULARY).filter((kind) => kind.startsWith(last))
     : session.symbols.startingWith(last, COMPLETIONS_MAX);

@@ -40,6 +40,8 @@ export interface DebugSession {
   readonly traveller: Traveller;
   /** Where `continue` and `rcontinue` of the prompt stop. */
   readonly stops: Stop[];
+  /** The event that was last stopped at: going back from it does not stop at it again. */
+  met: Stamped | undefined;
   /** Let a journey come to its end. */
   follow(journey: Journey): Arrived;
   readonly now: Mark;
@@ -76,6 +78,7 @@ export function openDebugSession(run: DebuggedRun): DebugSession {
       return traveller;
     },
     stops: [],
+    met: undefined,
     follow(journey) {
       for (;;) {
         const { done, value } = journey.next();

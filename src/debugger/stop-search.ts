@@ -1,5 +1,6 @@
 import type { AnyHit, Breakpoint, WantedStops, WatchedMsr, WatchedValue, Watchpoint, Writer } from '../engine/index.ts';
 import type { Stamped } from '../events/stamped.ts';
+import type { Mark } from '../replay/timeline.ts';
 import { isTrue } from './expression.ts';
 import { hvaOf, linearRip, registersOf } from './guest-view.ts';
 import { registerReader } from './named-registers.ts';
@@ -45,14 +46,14 @@ export function findNext(session: DebugSession, stops: readonly Stop[]): Met | u
     const heard = heardUpTo(session, stops, ahead?.event?.seq);
     if (heard !== undefined) return heard.met;
   }
-  session.goTo(ahead?.event === undefined ? endOf(session.run.events) : afterEvent(ahead.event));
-  return ahead;
+  return atEvent(session, ahead, endOf(session.run.events));
 }
 
 /** Back to whatever came last of these stops; before the instruction that touched something. */
 export function findPrevious(session: DebugSession, stops: readonly Stop[]): Met | undefined {
   const here = { ...session.now, isRunning: isRunning(session) };
-  const behind = previousMeant(session, stops, session.seq - 1);
+  const isAtMet = session.met?.seq === session.seq - 1;
+  const behind = previousMeant(session, stops, session.seq - (isAtMet ? 1 : 0));
   if (hasEngineStops(stops)) {
     const heard = lastHeard(session, stops, here, behind?.event);
     if (heard !== undefined) {
@@ -60,8 +61,13 @@ export function findPrevious(session: DebugSession, stops: readonly Stop[]): Met
       return heard.met;
     }
   }
-  session.goTo(behind?.event === undefined ? 0 : afterEvent(behind.event));
-  return behind;
+  return atEvent(session, behind, 0);
+}
+
+function atEvent(session: DebugSession, met: Met | undefined, otherwise: Mark | number): Met | undefined {
+  session.goTo(met?.event === undefined ? otherwise : afterEvent(met.event));
+  session.met = met?.event;
+  return met;
 }
 
 const isRunning = ({ run }: DebugSession): boolean => run.timeline.machine.state.schedule.inGuest.includes(true);
@@ -284,9 +290,12 @@ function stand(session: DebugSession, tick: number): void {
   timeline.advance({ tick, inGuest: true, seq: lastSeq(session) + 1 });
 }
 
-function arrive(session: DebugSession, stops: readonly Stop[], { met, tick, address }: Heard): void {
+function arrive(session: DebugSession, stops: readonly Stop[], { met, tick, seq, address }: Heard): void {
   const { view } = session;
-  stand(session, address === undefined ? Math.max(0, tick - 1) : tick);
+  stand(session, tick);
+  // Was it touched by the instruction before, or later in the same tick, by an event KVM injected?
+  const isLater = session.run.timeline.now.seq < seq;
+  if (address === undefined && !isLater) stand(session, Math.max(0, tick - 1));
   if (address !== undefined && linearRip(view, met.vcpu) !== address) {
     // A later moment of the same tick: an exception injected before the instruction.
     listen(session, stops, { tick: tick + 1, seq: Number.POSITIVE_INFINITY, passed: undefined }, () => true);

@@ -1,9 +1,8 @@
 import { Problem } from '../base/problem.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { VMX_EXIT_REASONS } from '../events/symbols.ts';
-import type { EventKind } from '../events/vocabulary.ts';
-import { VOCABULARY } from '../events/vocabulary.ts';
-import { matcher, unknownKinds } from './event-filter.ts';
+import { type EventKind, VOCABULARY } from '../events/vocabulary.ts';
+import { matcher } from './event-filter.ts';
 import { type Expression, parseExpression } from './expression.ts';
 import { registerReader } from './named-registers.ts';
 import { filterOf } from './places.ts';
@@ -95,7 +94,7 @@ function placed(text: string, given: StopWords): { readonly space: 'linear' | 'p
 type Said = 'said' | 'condition';
 
 /** A stop at events of one kind. `isMeant` narrows them. */
-export const atEvents = (
+const atEvents = (
   kind: EventKind,
   isMeant: (event: Stamped['event']) => boolean,
 ): { readonly what: 'event'; readonly isMeant: (stamped: Stamped) => boolean } => ({
@@ -162,6 +161,3 @@ export function breakWords(words: readonly string[], last: string): readonly str
   const found = names.filter((name) => name.startsWith(last));
   return found.length === 0 ? undefined : found;
 }
-
-/** Whether words name a kind of event, perhaps with `*`. */
-export const isKind = (words: string): boolean => unknownKinds([words]).length === 0;
