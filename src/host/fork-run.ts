@@ -39,13 +39,12 @@ export interface Forked {
 /** Run a recorded run again up to a mark, change something, and run on from there into a trace of its own. */
 export function forkRun(fork: Fork): Forked {
   const { run, trace } = fork;
-  if (resolve(trace) === resolve(run.path)) throw new Problem(`${trace} is the parent: give the fork another name.`);
   const { events } = run.read;
   const end = endOf(events);
   const place = markOf(fork.place, events, { seq: 0, tick: 0 });
   const recorded = recordedInputs(events, run.description.nsPerTick);
   let future: PendingInput[] | undefined;
-  let file: ReturnType<typeof startTrace> | undefined;
+  let file: ReturnType<typeof startForkTrace> | undefined;
   const timeline = createTimeline({
     build: (parts) => createMachine(assemble({ ...run, ...parts }).parts),
     inputs: {
@@ -53,7 +52,7 @@ export function forkRun(fork: Fork): Forked {
       take: () => void future?.shift(),
     },
     onEvent(stamped) {
-      file ??= startTrace(fork);
+      file ??= startForkTrace(fork);
       file.writer.append(stamped);
     },
     onRequest(request) {
@@ -77,7 +76,8 @@ export function forkRun(fork: Fork): Forked {
 }
 
 /** A new trace that says whose fork it is. */
-function startTrace({ run, place, said, trace }: Fork) {
+export function startForkTrace({ run, place, said, trace }: Pick<Fork, 'run' | 'place' | 'said' | 'trace'>) {
+  if (resolve(trace) === resolve(run.path)) throw new Problem(`${trace} is the parent: give the fork another name.`);
   const sink = createTraceFile(trace);
   const { machine, images, seed } = run.trace.header;
   const parent = { trace: run.path, at: place, set: said };

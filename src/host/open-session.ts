@@ -15,6 +15,7 @@ import { type Assembled, assemble } from './assemble.ts';
 import { identities, loadImages, OWN_GUEST_PATH } from './images.ts';
 import { describeMachine } from './machine-description.ts';
 import { GUEST_FAILED, type Session, type SessionEnd, type SessionPause } from './session.ts';
+import { type CheckpointKeeper, keepCheckpoints } from './checkpoint-keeper.ts';
 import { compress, createTraceFile, refuseOtherThanTrace, type TraceSink } from './trace-file.ts';
 
 /** Where what the guest prints goes. */
@@ -39,6 +40,8 @@ export const ENGINE_VERSION: string = (
 
 interface Running {
   readonly machine: Machine;
+  /** Leaves checkpoints beside the trace. */
+  readonly keeper: CheckpointKeeper | undefined;
   /** The run as streams, for whoever watches. */
   readonly history: History;
   readonly inputs: PendingInput[];
@@ -59,7 +62,7 @@ interface Running {
 }
 
 /** A run whose machine is being built: events are raised already. */
-type Starting = Omit<Running, 'machine'> & { machine?: Machine };
+type Starting = Omit<Running, 'machine' | 'keeper'> & { machine?: Machine };
 
 /** Build the machine the options describe, recorded, ready to run. */
 export function openSession(options: RunOptions, output: OutputTo): Session {
@@ -108,9 +111,11 @@ export function openSession(options: RunOptions, output: OutputTo): Session {
   });
   const machine = createMachine(assembled.parts);
   recording?.begin();
-  return sessionOf(Object.assign(running, { machine }), assembled, () => {
+  const keeper = options.checkpoints ? keepCheckpoints(options.trace as string, machine) : undefined;
+  return sessionOf(Object.assign(running, { machine, keeper }), assembled, () => {
     writer?.close();
     recording?.close();
+    keeper?.finish();
   });
 }
 
@@ -246,14 +251,15 @@ function runFor(running: Running, milliseconds: number, paced: boolean): Session
 }
 
 function runChunk(running: Running, paced: boolean): SessionPause | undefined {
-  const { machine, tickLimit } = running;
+  const { machine, tickLimit, keeper } = running;
   const { clock } = machine.state;
   const from = clock.ticks;
-  const tick = Math.min(from + running.chunk, tickLimit);
+  const tick = Math.min(from + running.chunk, tickLimit, keeper?.due ?? tickLimit);
   const ns = Math.max(machine.now() + running.chunk * clock.nsPerTick, running.mayWarpTo);
   const begun = performance.now();
   const reason = machine.advance(paced ? { tick, ns } : { tick });
   adapt(running, clock.ticks - from, performance.now() - begun);
+  if (reason.why === 'until') keeper?.keepWhenDue();
   if (running.tripleFault !== undefined) {
     const sentence = `${running.tripleFault}: an exception whose handler could not be entered.`;
     return { pause: 'ended', end: { status: GUEST_FAILED, sentence } };

@@ -81,10 +81,14 @@ describe('checkpoints beside a trace', () => {
     expect(Math.min(...ticks)).toBeGreaterThanOrEqual(300_000);
   });
 
-  test('leave the recorded file as it was', () => {
+  test('left while recording leave the recorded file as it was, and serve as well', () => {
     const again = join(folder, 'again.trace');
-    recordTour(again, [], TICKS);
+    recordTour(again, ['--checkpoints'], TICKS);
     expect(readFileSync(again).equals(readFileSync(TRACE))).toBe(true);
+    const recorded = stood(again);
+    recorded.timeline.seek(TICKS - 5);
+    expect(recorded.said).toEqual([]);
+    expect(fingerprint(recorded)).toBe(straight(TRACE, [TICKS - 5]).get(TICKS - 5));
   });
 
   test('are not used with another recording, and a sentence says so', () => {

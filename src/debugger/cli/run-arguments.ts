@@ -31,6 +31,7 @@ interface RawOptions {
   readonly reboot: boolean;
   readonly seed: string;
   readonly trace: string | false;
+  readonly checkpoints?: boolean;
   readonly ticks?: string;
   readonly events?: string[];
   readonly nsPerTick: string;
@@ -66,6 +67,7 @@ export function runCommand(name: string): Command {
     .option('--seed <text>', 'the seed all chance is drawn from', '1')
     .option('--trace <file>', 'where the recording goes', 'retrovisor.trace')
     .option('--no-trace', 'do not record')
+    .option('--checkpoints', 'leave checkpoints beside the trace, as `retrovisor index` does afterwards')
     .option('--ticks <n>', 'stop after n instructions')
     .addOption(new Option('--events <family>', 'record more: guest-pt').argParser(collect))
     .option('--ns-per-tick <n>', 'virtual nanoseconds per instruction', '8')
@@ -114,6 +116,7 @@ function understood(raw: RawOptions): RunOptions {
   }
   const serial = serialLines(raw, byId);
   refuseTwoReaders([...serial, ...(found.debugcon === undefined ? [] : [found.debugcon])]);
+  if (raw.checkpoints === true && raw.trace === false) throw new UsageProblem('--checkpoints needs a trace.');
   if (raw.optionRom !== undefined && raw.bios === undefined) throw new UsageProblem('-option-rom needs a -bios.');
   if (raw.initrd !== undefined && raw.kernel === undefined) throw new UsageProblem('-initrd needs a -kernel.');
   return {
@@ -131,6 +134,7 @@ function understood(raw: RawOptions): RunOptions {
     reboot: raw.reboot,
     seed: raw.seed,
     trace: raw.trace === false ? undefined : raw.trace,
+    checkpoints: raw.checkpoints === true,
     ticks: raw.ticks === undefined ? undefined : wholeNumber('--ticks', raw.ticks, 0, Number.MAX_SAFE_INTEGER),
     guestPageTables: guestPageTables(raw.events ?? []),
     nsPerTick: wholeNumber('--ns-per-tick', raw.nsPerTick, 1, 1_000_000),

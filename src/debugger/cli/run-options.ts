@@ -35,6 +35,8 @@ export interface RunOptions {
   readonly seed: string;
   /** `undefined`: do not record. */
   readonly trace: string | undefined;
+  /** Leave checkpoints beside the trace. */
+  readonly checkpoints: boolean;
   /** Stop after so many ticks. */
   readonly ticks: number | undefined;
   readonly guestPageTables: boolean;

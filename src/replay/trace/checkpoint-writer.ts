@@ -59,12 +59,24 @@ export function createCheckpointWriter(sink: ByteSink, compress: Compress, first
 }
 
 function append(state: WriterState, kind: number, place: Omit<PartPlace, 'offset'>, raw: Uint8Array): number {
-  const bytes = framed({ ...place, kind, ordinal: state.ordinal }, raw, state.compress);
+  const pack = kind === PART.pages && !isWorthPacking(raw, state.compress) ? asIs : state.compress;
+  const bytes = framed({ ...place, kind, ordinal: state.ordinal }, raw, pack);
   const { offset } = state;
   state.sink.append(bytes);
   state.ordinal += 1;
   state.offset += bytes.length;
   return offset;
+}
+
+const asIs: Compress = (raw) => raw;
+
+/** Packed pages that stay larger than this are packed already: a compressed kernel costs most of the time for nothing. */
+const HARDLY_SMALLER = 0.9 * PAGE_SIZE;
+
+/** Judged by two of the pages. */
+function isWorthPacking(raw: Uint8Array, compress: Compress): boolean {
+  const middle = Math.floor(raw.length / PAGE_SIZE / 2) * PAGE_SIZE;
+  return [0, middle].some((at) => compress(raw.subarray(at, at + PAGE_SIZE)).length < HARDLY_SMALLER);
 }
 
 /** What changed since the checkpoint before: new pages first, then the list of changes and the state. */

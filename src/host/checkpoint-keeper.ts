@@ -1,0 +1,38 @@
+import { type Checkpoint, takeCheckpoint } from '../reducers/checkpoint.ts';
+import type { Machine } from '../reducers/machine.ts';
+import { TICKS_BETWEEN } from '../replay/timeline.ts';
+import { traceInputs } from '../replay/trace/trace-inputs.ts';
+import { readDescription } from './machine-description.ts';
+import { createCheckpointFile, strideAt } from './stored-checkpoints.ts';
+import { openTraceFile } from './trace-file.ts';
+
+/** Leaves checkpoints beside a trace as a run goes. */
+export interface CheckpointKeeper {
+  /** Tick at which the next is due: the machine is to stop there. */
+  readonly due: number;
+  keepWhenDue(): void;
+  /** The trace is written. */
+  finish(): void;
+}
+
+/** Start with a machine that has just been built. */
+export function keepCheckpoints(trace: string, machine: Machine): CheckpointKeeper {
+  let latest: Checkpoint = takeCheckpoint(machine);
+  const file = createCheckpointFile(trace, latest);
+  const due = (): number => latest.tick + strideAt(latest.tick, TICKS_BETWEEN);
+  return {
+    get due() {
+      return due();
+    },
+    keepWhenDue() {
+      if (machine.state.clock.ticks < due()) return;
+      latest = takeCheckpoint(machine, latest);
+      file.add(latest);
+    },
+    finish() {
+      const reader = openTraceFile(trace);
+      const { nsPerTick } = readDescription(reader.header.machine, trace);
+      file.finish(traceInputs(reader, reader.eventCount, nsPerTick));
+    },
+  };
+}
