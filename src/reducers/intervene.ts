@@ -7,6 +7,8 @@ import { adoptStates, type MachineContext } from './context.ts';
 /** What a person changes in a machine that stands still. `sim:intervened` keeps it as JSON. */
 export type Intervention =
   | { readonly what: 'register'; readonly vcpu: number; readonly name: string; readonly value: string }
+  /** Bytes of the XSAVE area: x87 and SSE registers; `bytes` in hexadecimal. */
+  | { readonly what: 'xsave'; readonly vcpu: number; readonly offset: number; readonly bytes: string }
   /** Guest-physical memory; `bytes` in hexadecimal. */
   | { readonly what: 'memory'; readonly gpa: number; readonly bytes: string }
   /** A vector of a local APIC's IRR: taken away, or requested. */
@@ -19,6 +21,9 @@ export const GPR_NAMES = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 
 
 const OTHER_REGISTERS = ['rip', 'rflags', 'cr0', 'cr2', 'cr3', 'cr4', 'efer'] as const;
 
+/** Segment bases that are MSRs. SDM Vol. 4, table 2-2. */
+const BASES: Readonly<Record<string, number>> = { fs_base: 0xc0000100, gs_base: 0xc0000101, k_gs_base: 0xc0000102 };
+
 /** The intervention as an input to record. */
 export const interventionEvent = ({ what, ...rest }: Intervention) =>
   ({ kind: 'sim:intervened', what, value: JSON.stringify(rest) }) as const;
@@ -29,6 +34,9 @@ export function intervene(context: MachineContext, what: string, value: string):
   switch (intervention.what) {
     case 'register':
       setRegister(context, intervention.vcpu, intervention.name, BigInt(intervention.value));
+      return;
+    case 'xsave':
+      setXsave(context, intervention.vcpu, intervention.offset, intervention.bytes);
       return;
     case 'memory':
       setMemory(context, intervention.gpa, intervention.bytes);
@@ -59,14 +67,31 @@ function setRegister(context: MachineContext, index: number, name: string, value
   const other = OTHER_REGISTERS.find((each) => each === name);
   if (gpr >= 0) registers.setGpr(gpr, BigInt.asUintN(64, value));
   else if (other !== undefined) registers[other] = BigInt.asUintN(64, value);
+  else if (BASES[name] !== undefined) registers.setMsr(BASES[name], BigInt.asUintN(64, value));
   else throw new Problem(`No register is named ${name}.`);
   vcpu.at.stale = true;
 }
 
+const XSTATE_BV = 512;
+const X87_SSE = 3;
+
+/** SDM Vol. 1, 13.4: a component is loaded when XSTATE_BV says that the area holds it. */
+function setXsave(context: MachineContext, index: number, offset: number, hex: string): void {
+  vcpuOf(context, index).at.stale = true;
+  const registers = context.engine.registers(index);
+  const area = registers.xsave().slice();
+  area.set(bytesOf(hex), offset);
+  area[XSTATE_BV] = (area[XSTATE_BV] as number) | X87_SSE;
+  registers.setXsave(area);
+}
+
 const PAGE = 4096;
 
+const bytesOf = (hex: string): Uint8Array =>
+  Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+
 function setMemory(context: MachineContext, gpa: number, hex: string): void {
-  const bytes = Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  const bytes = bytesOf(hex);
   const gfn = Math.floor(gpa / PAGE);
   const slot = kvmOf(context).vm?.slots.find((each) => gfn >= each.baseGfn && gfn < each.baseGfn + each.npages);
   const offset = slot === undefined ? 0 : gpa - slot.baseGfn * PAGE;

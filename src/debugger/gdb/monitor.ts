@@ -1,3 +1,4 @@
+import { Problem } from '../../base/problem.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { Registers } from '../../kvm/guest.ts';
 import { describeStamped } from '../../replay/divergence.ts';
@@ -10,15 +11,26 @@ import type { Traveller } from './travel.ts';
 export interface MonitorView {
   readonly traveller: Traveller;
   readonly vcpus: number;
-  readonly events: readonly Stamped[];
-  /** Tick of the last recorded event. */
-  readonly lastTick: number;
+  event(seq: number): Stamped | undefined;
+  /** Number of the event after the last. */
+  endSeq(): number;
+  /** Tick of the last event. */
+  lastTick(): number;
+  /** The run that leaves the recorded one where something was changed. */
+  readonly fork: Forking;
   registers(vcpu: number): Registers;
   readMemory(vcpu: number, address: bigint, length: number): Uint8Array | undefined;
   activity(vcpu: number): number;
   moment(): Moment;
   /** A sentence about how the replay went so far, when it went wrong. */
   problem(): string | undefined;
+}
+
+/** What `monitor fork` does. Every answer is a sentence. */
+export interface Forking {
+  describe(): string;
+  save(path: string): string;
+  discard(): string;
 }
 
 /** Lines of an answer, in pieces so that somebody can interrupt. `undefined`: nothing to say yet. */
@@ -53,6 +65,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     help: 'the instruction that last wrote there; the run stays where it is',
     answer: lastWrite,
   },
+  fork: {
+    usage: 'fork [save FILE | discard]',
+    help: 'whether this still is the recorded run; keep the changed one as a trace, or go back',
+    answer: now(forked),
+  },
   regs: { usage: 'regs', help: 'all registers of the selected vCPU', answer: now((view, vcpu) => regs(view, vcpu)) },
   check: { usage: 'check', help: 'whether what was run again agrees with the trace', answer: now(check) },
   help: { usage: 'help', help: 'this list', answer: now(helpText) },
@@ -68,25 +85,40 @@ export function describeMonitor(view: MonitorView, vcpu: number, line: string): 
 
 function helpText(): string {
   return Object.values(COMMANDS)
-    .map(({ usage, help }) => `${usage.padEnd(38)}${help}`)
+    .map(({ usage, help }) => `${usage.padEnd(40)}${help}`)
     .join('\n');
 }
 
 function describeWhen(view: MonitorView): string {
   const { seq, tick, ns } = view.moment();
-  const share = ((100 * tick) / Math.max(1, view.lastTick)).toFixed(2);
+  const share = ((100 * tick) / Math.max(1, view.lastTick())).toFixed(2);
   const { vcpu, isAtEnd } = view.traveller;
   const at = isAtEnd ? ', the end of the recording' : '';
-  return `event ${seq}, instruction ${tick} of ${view.lastTick} (${share} %), ${ns} ns, vCPU ${vcpu}${at}`;
+  return `event ${seq}, instruction ${tick} of ${view.lastTick()} (${share} %), ${ns} ns, vCPU ${vcpu}${at}`;
 }
 
 function describeEvents(view: MonitorView, _vcpu: number, words: readonly string[]): string {
   const count = words[0] === undefined ? EVENTS_SHOWN : Number(words[0]);
   if (!Number.isInteger(count) || count < 1) return `'${words[0]}' is not a number of events.`;
-  const end = Math.min(view.moment().seq, view.events.length);
+  const end = Math.min(view.moment().seq, view.endSeq());
   const lines: string[] = [];
-  for (let at = Math.max(0, end - count); at < end; at += 1) lines.push(describeStamped(view.events[at]));
+  for (let at = Math.max(0, end - count); at < end; at += 1) {
+    const stamped = view.event(at);
+    if (stamped !== undefined) lines.push(describeStamped(stamped));
+  }
   return lines.length === 0 ? 'Nothing has happened yet.' : lines.join('\n');
+}
+
+function forked({ fork }: MonitorView, _vcpu: number, [verb, ...rest]: readonly string[]): string {
+  if (verb === undefined) return fork.describe();
+  try {
+    if (verb === 'save') return fork.save(rest.join(' '));
+    if (verb === 'discard') return `${fork.discard()}\n${MOVED}`;
+  } catch (problem) {
+    if (problem instanceof Problem) return problem.message;
+    throw problem;
+  }
+  return `\`monitor fork ${verb}\` is not known: it is fork, fork save FILE or fork discard.`;
 }
 
 const regs = (view: MonitorView, vcpu: number): string => describeRegisters(vcpu, view.registers(vcpu));
@@ -103,7 +135,9 @@ function* seek(view: MonitorView, _vcpu: number, words: readonly string[]): Sent
 }
 
 /** The tick somebody means, or what is wrong with it. */
-function placeOf({ events, lastTick }: MonitorView, text: string): number | string {
+function placeOf(view: MonitorView, text: string): number | string {
+  const lastTick = view.lastTick();
+  const events = view.endSeq();
   if (text === 'begin') return 0;
   if (text === 'end') return lastTick + 1;
   const [, mark, digits, unit] = /^(e?)(\d+(?:\.\d+)?)(%?)$/.exec(text) ?? [];
@@ -112,7 +146,7 @@ function placeOf({ events, lastTick }: MonitorView, text: string): number | stri
   }
   const value = Number(digits);
   if (unit === '%') return value <= 100 ? Math.floor((lastTick * value) / 100) : `The run has 100 %, not ${text}.`;
-  if (mark === 'e') return events[value]?.tick ?? `The run has ${events.length} events, so there is no event ${value}.`;
+  if (mark === 'e') return view.event(value)?.tick ?? `The run has ${events} events, so there is no event ${value}.`;
   return value <= lastTick ? value : `The run has ${lastTick} instructions: ${text} lies beyond its end.`;
 }
 

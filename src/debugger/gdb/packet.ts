@@ -122,6 +122,9 @@ export function bytesOf(text: string): Uint8Array | undefined {
   return Uint8Array.from({ length: text.length / 2 }, (_, at) => Number.parseInt(text.slice(2 * at, 2 * at + 2), 16));
 }
 
+/** Characters 0..255 as bytes. */
+export const bytesIn = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
+
 /** Characters 0..255 of a text in UTF-8, as hexadecimal digits: console output, thread names. */
 export const hexText = (text: string): string => hexOf(new TextEncoder().encode(text));
 

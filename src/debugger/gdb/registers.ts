@@ -26,6 +26,8 @@ export interface RegisterRow {
   readonly group?: string;
   /** Ours: not the guest's. */
   readonly isPseudo?: boolean;
+  /** What an intervention changes for it: a register by name, or bytes of the XSAVE area. Absent: not written. */
+  readonly written?: string | number;
   readonly read: (view: RegisterView) => bigint;
 }
 
@@ -79,6 +81,7 @@ const general = GENERAL.map(
     bits: 64,
     type: name === 'rbp' || name === 'rsp' ? 'data_ptr' : 'int64',
     feature: 'core',
+    written: name,
     read: ({ registers }) => registers.gpr(index),
   }),
 );
@@ -101,6 +104,7 @@ const x87 = eight.map(
     bits: 80,
     type: 'i387_ext',
     feature: 'core',
+    written: ST_AREA + 16 * index,
     read: ({ area }) => stackRegister(area, index),
   }),
 );
@@ -155,6 +159,7 @@ const xmm = Array.from(
     bits: 128,
     type: 'vec128',
     feature: 'sse',
+    written: XMM_AREA + 16 * index,
     read: ({ area }) => {
       const at = XMM_AREA + 16 * index;
       return (area.getBigUint64(at + 8, true) << 64n) | area.getBigUint64(at, true);
@@ -162,7 +167,11 @@ const xmm = Array.from(
   }),
 );
 
+/** System registers an intervention knows. */
+const WRITTEN = new Set(['k_gs_base', 'cr0', 'cr2', 'cr3', 'cr4', 'efer']);
+
 const system = (name: string, type: string, read: (registers: Registers) => bigint): RegisterRow => ({
+  ...(WRITTEN.has(name) ? { written: name } : {}),
   name,
   bits: 64,
   type,
@@ -186,14 +195,22 @@ const base = (name: string, msr: number): RegisterRow => ({
   bits: 64,
   type: 'int',
   feature: 'segments',
+  written: name,
   read: ({ registers }) => registers.msr(msr) ?? 0n,
 });
 
 /** Every register in the order of the `g` packet. To add one, add its row at the end of its feature. */
 export const REGISTERS: readonly RegisterRow[] = [
   ...general,
-  { name: 'rip', bits: 64, type: 'code_ptr', feature: 'core', read: ({ registers }) => registers.rip },
-  { name: 'eflags', bits: 32, type: 'x86_eflags', feature: 'core', read: ({ registers }) => registers.rflags },
+  { name: 'rip', bits: 64, type: 'code_ptr', feature: 'core', written: 'rip', read: ({ registers }) => registers.rip },
+  {
+    name: 'eflags',
+    bits: 32,
+    type: 'x86_eflags',
+    feature: 'core',
+    written: 'rflags',
+    read: ({ registers }) => registers.rflags,
+  },
   ...segments,
   ...x87,
   ...x87Control,
@@ -204,6 +221,7 @@ export const REGISTERS: readonly RegisterRow[] = [
     type: 'x86_mxcsr',
     feature: 'sse',
     group: 'vector',
+    written: 24,
     read: ({ area }) => BigInt(area.getUint32(24, true)),
   },
   base('fs_base', FS_BASE),

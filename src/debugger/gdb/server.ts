@@ -30,6 +30,7 @@ interface Client {
   isInterrupted: boolean;
   isGone: boolean;
   isWarned: boolean;
+  isKill: boolean;
   lastSent: string;
   say(sentence: string): void;
 }
@@ -48,6 +49,7 @@ export async function serveGdb(subject: StubSubject, options: GdbServerOptions):
     socket.on('close', () => {
       client.isGone = true;
       current = undefined;
+      if (!client.isBusy) subject.left(client.isKill);
       options.say('gdb has left.');
       if (options.once) server.close();
     });
@@ -84,6 +86,7 @@ function welcome(subject: StubSubject, socket: Socket, say: (sentence: string) =
     isInterrupted: false,
     isGone: false,
     isWarned: false,
+    isKill: false,
     lastSent: '',
     say,
   };
@@ -133,10 +136,14 @@ function serveWaiting(client: Client, subject: StubSubject): void {
     switch (answer.kind) {
       case 'reply':
         send(client, answer.body);
-        if (answer.then === 'detach') client.socket.end();
+        if (answer.then !== undefined) client.socket.end();
+        client.isKill = answer.then === 'kill';
         break;
       case 'journey':
-        travelOn(client, subject, answer.journey, (stop) => send(client, arriveWith(client.stub, subject, stop)));
+        travelOn(client, subject, answer.journey, (stop) => {
+          for (const notice of subject.takeNotices()) send(client, `O${hexText(notice)}`);
+          send(client, arriveWith(client.stub, subject, stop));
+        });
         break;
       case 'sentences':
         travelOn(client, subject, answer.sentences, (text) => {
@@ -164,6 +171,7 @@ function travelOn<T>(client: Client, subject: StubSubject, way: Generator<void, 
     if (client.isGone) {
       way.return(undefined as never);
       client.isBusy = false;
+      subject.left(client.isKill);
       return;
     }
     if (client.isInterrupted) {

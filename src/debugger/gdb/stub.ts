@@ -1,8 +1,10 @@
 import type { Watchpoint } from '../../engine/index.ts';
+import type { GuestView } from '../guest-view.ts';
 import { evaluateAgent } from './agent-expression.ts';
 import { describeMonitor, type MonitorView, type Sentences } from './monitor.ts';
-import { bytesOf, hexNumber, hexOf, hexText, PACKET_SIZE } from './packet.ts';
+import { bytesIn, bytesOf, hexNumber, hexOf, hexText, PACKET_SIZE } from './packet.ts';
 import { allRegistersHex, registerHex, REGISTERS, registerView, linearPc, type RegisterView } from './registers.ts';
+import { type WantedChange, writeAllRegisters, writeMemory, writeRegister } from './changes.ts';
 import { TARGET_XML } from './target-description.ts';
 import type { Arrived, Journey, StopsWanted } from './travel.ts';
 
@@ -10,6 +12,13 @@ import type { Arrived, Journey, StopsWanted } from './travel.ts';
 export interface StubSubject extends MonitorView {
   /** Bytes at a virtual address through a vCPU's page tables of now; undefined where nothing is mapped. */
   readMemory(vcpu: number, address: bigint, length: number): Uint8Array | undefined;
+  view(): GuestView;
+  /** Make registers or memory something else from here on. A sentence, when that cannot be. */
+  change(changes: readonly WantedChange[]): string | undefined;
+  /** gdb has gone; nothing of what it set up stays. `killed`: it asked for the run's end. */
+  left(killed: boolean): void;
+  /** What a person is to be told with the next answer. */
+  takeNotices(): readonly string[];
 }
 
 /** What gdb has set up. */
@@ -26,7 +35,7 @@ export interface StubState {
 
 /** An answer: one packet's body, or a way through the run whose end is answered. */
 export type Answer =
-  | { readonly kind: 'reply'; readonly body: string; readonly then?: 'detach' }
+  | { readonly kind: 'reply'; readonly body: string; readonly then?: 'detach' | 'kill' }
   | { readonly kind: 'journey'; readonly journey: Journey }
   | { readonly kind: 'sentences'; readonly sentences: Sentences };
 
@@ -54,8 +63,6 @@ const FEATURES = [
 
 const UNMAPPED = 'E14';
 const MALFORMED = 'E22';
-/** Why nothing is written. `E.` and a sentence is shown by gdb. */
-const PAST = 'E.This is a recording: registers and memory of the past cannot be written. Nothing was changed.';
 
 const RBP = 6;
 const RSP = 7;
@@ -91,17 +98,17 @@ const HANDLERS: readonly (readonly [string, Handler])[] = [
   ['qC', (stub, subject) => reply(`QC${selected(stub, subject) + 1}`)],
   ['vCont?', constant('vCont;c;C;s;S;r')],
   ['vCont;', resumeActions],
-  ['vKill', () => ({ kind: 'reply', body: 'OK', then: 'detach' })],
+  ['vKill', () => ({ kind: 'reply', body: 'OK', then: 'kill' })],
   ['bs', (stub, subject) => travels(subject.traveller.stepBack(steppedVcpu(stub, subject)))],
   ['bc', (stub, subject) => travels(subject.traveller.runBack(wantedBy(stub, subject)))],
   ['?', (stub, subject) => reply(stopReply(subject, stub.stopped.last))],
   ['g', (stub, subject) => reply(allRegistersHex(view(stub, subject)))],
   ['p', readRegister],
   ['m', readMemory],
-  ['G', constant(PAST)],
-  ['P', constant(PAST)],
-  ['M', constant(PAST)],
-  ['X', constant(PAST)],
+  ['G', (stub, subject, rest) => reply(writeAllRegisters(subject, selected(stub, subject), rest))],
+  ['P', (stub, subject, rest) => reply(writeRegister(subject, selected(stub, subject), rest))],
+  ['M', (stub, subject, rest) => reply(writeMemory(subject, selected(stub, subject), rest, bytesOf))],
+  ['X', (stub, subject, rest) => reply(writeMemory(subject, selected(stub, subject), rest, bytesIn))],
   ['H', selectThread],
   ['T', (_stub, subject, rest) => reply(vcpuOf(subject, rest) === undefined ? 'E01' : 'OK')],
   ['Z', insertStop],
@@ -109,7 +116,7 @@ const HANDLERS: readonly (readonly [string, Handler])[] = [
   ['c', (stub, subject) => travels(subject.traveller.run(wantedBy(stub, subject)))],
   ['s', (stub, subject) => travels(stepOnce(stub, subject, steppedVcpu(stub, subject)))],
   ['D', () => ({ kind: 'reply', body: 'OK', then: 'detach' })],
-  ['k', () => ({ kind: 'reply', body: '', then: 'detach' })],
+  ['k', () => ({ kind: 'reply', body: '', then: 'kill' })],
 ];
 
 function noAcknowledgements(stub: StubState): Answer {

@@ -1,66 +1,151 @@
 import type { RecordedTimeline } from '../../host/recorded-run.ts';
 import { describeDivergence } from '../../replay/divergence.ts';
-import { walkPageTables } from '../page-tables.ts';
-import { createTraveller } from './travel.ts';
+import { traceInputs } from '../../replay/trace/trace-inputs.ts';
+import { type GuestView, readLinear, vcpuCount } from '../guest-view.ts';
+import { type Diversion, divert } from './diversion.ts';
+import { type Ground, LONGEST_INSTRUCTION } from './ground.ts';
 import type { StubSubject } from './stub.ts';
-
-const PAGE = 4096n;
+import { createTraveller, type Journey, type Traveller } from './travel.ts';
 
 /** A recorded run as gdb's stub looks at it. */
 export function subjectOf(recorded: RecordedTimeline): StubSubject {
-  const { timeline, events, verifier } = recorded;
-  const { machine } = timeline;
-  const last = events[events.length - 1];
-  const lastTick = last?.tick ?? 0;
-  const traveller = createTraveller({ timeline, lastSeq: last?.seq ?? 0, lastTick });
+  const { verifier, run } = recorded;
+  const standing: Standing = { recorded: groundOf(recorded), diversion: undefined };
+  const notices: string[] = [];
   return {
-    traveller,
-    events,
-    lastTick,
-    vcpus: machine.state.schedule.userspace.length,
-    registers: (vcpu) => machine.engine.registers(vcpu),
-    activity: (vcpu) => recorded.kvmState().vcpus[vcpu]?.mpState ?? 0,
-    moment: () => ({ seq: machine.state.schedule.seq, tick: machine.state.clock.ticks, ns: machine.now() }),
-    readMemory: (vcpu, address, length) => readVirtual(recorded, vcpu, address, length),
+    ...looksAt(() => standing.diversion ?? standing.recorded),
+    traveller: travellerThrough(standing),
+    vcpus: vcpuCount(standing.recorded.view),
     problem: () => (verifier.divergence === undefined ? undefined : describeDivergence(verifier.divergence)),
+    left() {
+      standing.diversion = undefined;
+      notices.length = 0;
+    },
+    takeNotices: () => notices.splice(0),
+    change(changes) {
+      const { diversion } = standing;
+      const ground = diversion ?? standing.recorded;
+      if (ground.timeline.machine.state.schedule.ended !== undefined) return 'The run has ended here.';
+      if (diversion === undefined || !isAtItsEnd(diversion)) {
+        standing.diversion = divert(run, ground, diversion?.said ?? []);
+        notices.push(leaveSentence(standing.diversion));
+      }
+      for (const { intervention, said } of changes) (standing.diversion as Diversion).change(intervention, said);
+      return undefined;
+    },
+    fork: {
+      describe: () => describeFork(standing.diversion),
+      save(path) {
+        if (standing.diversion === undefined) return NOT_DIVERTED;
+        if (path === '') return 'Say where to: `monitor fork save FILE`.';
+        standing.diversion.save(path);
+        const compare = `\`retrovisor diff ${run.path} ${path}\` shows where the futures part.`;
+        return `${path}: ${standing.diversion.endSeq} events. ${compare}`;
+      },
+      discard() {
+        if (standing.diversion === undefined) return NOT_DIVERTED;
+        standing.diversion = undefined;
+        return 'Back in the recorded run, where it was left.';
+      },
+    },
   };
 }
 
-/** Bytes at a virtual address, as far as they are mapped; undefined when the first is not. */
-function readVirtual(
-  recorded: RecordedTimeline,
-  vcpu: number,
-  address: bigint,
-  length: number,
-): Uint8Array | undefined {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  while (at < length) {
-    const linear = BigInt.asUintN(64, address + BigInt(at));
-    const piece = Math.min(length - at, Number(PAGE - (linear % PAGE)));
-    const hva = hostAddress(recorded, vcpu, linear);
-    if (hva === undefined) break;
-    bytes.set(recorded.timeline.machine.engine.readHost(hva, piece), at);
-    at += piece;
+function isAtItsEnd({ timeline, endSeq }: Diversion): boolean {
+  return timeline.now.seq === endSeq && timeline.now.tick === timeline.end.tick;
+}
+
+const NOT_DIVERTED = 'This is the recorded run: nothing was changed.';
+
+const leaveSentence = ({ at }: Diversion): string =>
+  `Forked at instruction ${at.tick}: the recorded run stays as it is (monitor fork).\n`;
+
+function describeFork(diversion: Diversion | undefined): string {
+  if (diversion === undefined) return NOT_DIVERTED;
+  const { at, said, timeline } = diversion;
+  const place = `instruction ${at.tick}, event ${at.seq}`;
+  return `A fork since ${place}; it has come to instruction ${timeline.end.tick}. Changed: ${said.join('; ')}.`;
+}
+
+interface Standing {
+  readonly recorded: Ground;
+  diversion: Diversion | undefined;
+}
+
+function groundOf({ timeline, events, run, kvmState }: RecordedTimeline): Ground {
+  const view: GuestView = { machine: timeline.machine, kvmState };
+  const last = events[events.length - 1];
+  const lastTick = last?.tick ?? 0;
+  const code = (vcpu: number, linear: bigint): Uint8Array => readLinear(view, vcpu, linear, LONGEST_INSTRUCTION);
+  return {
+    view,
+    timeline,
+    traveller: createTraveller({ timeline, lastSeq: last?.seq ?? 0, lastTick, code }),
+    firstTick: 0,
+    lastTick,
+    endSeq: (last?.seq ?? -1) + 1,
+    event: (seq) => events[seq],
+    inputsFrom: (from) =>
+      traceInputs(run.trace, events.length, run.description.nsPerTick).filter(({ seq = 0 }) => seq >= from),
+  };
+}
+
+/** What is asked of wherever one stands. */
+function looksAt(here: () => Ground) {
+  return {
+    registers: (vcpu: number) => here().view.machine.engine.registers(vcpu),
+    activity: (vcpu: number) => here().view.kvmState().vcpus[vcpu]?.mpState ?? 0,
+    moment() {
+      const { machine } = here().timeline;
+      return { seq: machine.state.schedule.seq, tick: machine.state.clock.ticks, ns: machine.now() };
+    },
+    readMemory(vcpu: number, address: bigint, length: number) {
+      const bytes = readLinear(here().view, vcpu, address, length);
+      return bytes.length === 0 && length > 0 ? undefined : bytes;
+    },
+    view: () => here().view,
+    event: (seq: number) => here().event(seq),
+    endSeq: () => here().endSeq,
+    lastTick: () => here().lastTick,
+  };
+}
+
+/** Goes through the diversion while there is one, and back past where it began into what it came from. */
+function travellerThrough(standing: Standing): Traveller {
+  const here = (): Traveller => (standing.diversion ?? standing.recorded).traveller;
+  /** Out of the diversion to its beginning, which is a place of its parent too. */
+  function* leave({ parent, at }: Diversion): Journey {
+    standing.diversion = isDiversion(parent) ? parent : undefined;
+    return yield* parent.traveller.go(at.tick);
   }
-  return at === 0 && length > 0 ? undefined : bytes.subarray(0, at);
+  function* backwards(way: (traveller: Traveller) => Journey): Journey {
+    for (;;) {
+      const { diversion } = standing;
+      const stop = yield* way(here());
+      if (diversion === undefined || stop.why !== 'begin') return stop;
+      yield* leave(diversion);
+    }
+  }
+  return {
+    get machine() {
+      return here().machine;
+    },
+    get vcpu() {
+      return here().vcpu;
+    },
+    get isAtEnd() {
+      return here().isAtEnd;
+    },
+    step: (vcpu, wanted) => here().step(vcpu, wanted),
+    run: (wanted) => here().run(wanted),
+    stepBack: (vcpu) => backwards((traveller) => traveller.stepBack(vcpu)),
+    runBack: (wanted) => backwards((traveller) => traveller.runBack(wanted)),
+    *go(tick) {
+      while (standing.diversion !== undefined && tick < standing.diversion.at.tick) yield* leave(standing.diversion);
+      const { diversion } = standing;
+      return yield* here().go(diversion === undefined ? tick : Math.min(tick, diversion.lastTick));
+    },
+  };
 }
 
-/** Through the guest's page tables and KVM's memory slots; undefined for what is not memory. */
-function hostAddress(recorded: RecordedTimeline, vcpu: number, linear: bigint): number | undefined {
-  const { engine } = recorded.timeline.machine;
-  const walked = walkPageTables(engine.registers(vcpu), linear, (gpa, size) => {
-    const hva = slotAddress(recorded, gpa);
-    if (hva === undefined) return undefined;
-    const bytes = engine.readHost(hva, size);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, size);
-    return size === 8 ? view.getBigUint64(0, true) : BigInt(view.getUint32(0, true));
-  });
-  return walked === undefined ? undefined : slotAddress(recorded, walked.gpa);
-}
-
-function slotAddress({ kvmState }: RecordedTimeline, gpa: number): number | undefined {
-  const gfn = Math.floor(gpa / 4096);
-  const slot = kvmState().vm?.slots.find(({ baseGfn, npages }) => gfn >= baseGfn && gfn < baseGfn + npages);
-  return slot === undefined ? undefined : slot.hva + gpa - slot.baseGfn * 4096;
-}
+const isDiversion = (ground: Ground): ground is Diversion => 'parent' in ground;

@@ -3,6 +3,7 @@ import type { Reason } from '../../reducers/loop.ts';
 import type { Machine } from '../../reducers/machine.ts';
 import type { Timeline } from '../../replay/timeline.ts';
 import { linearPc } from './registers.ts';
+import { isMidway, isRepeatedString, type Repetition, repetitionAt } from './repetition.ts';
 
 /** Why a journey ended, and the vCPU it is about. */
 export interface Arrived {
@@ -21,12 +22,16 @@ export interface StopsWanted {
   isWanted(address: bigint, vcpu: number): boolean;
 }
 
-/** The run that is travelled, and where its recording ends. */
+/** The run that is travelled, and where its recording begins and ends. */
 export interface Road {
   readonly timeline: Timeline;
-  /** Sequence number and tick of the last recorded event. */
+  /** Where it can be stood in first; 0 when absent. */
+  readonly firstTick?: number;
+  /** Sequence number and tick of the last recorded event. Infinite: it goes on as far as somebody goes. */
   readonly lastSeq: number;
   readonly lastTick: number;
+  /** Bytes of code at a linear address: without them a breakpoint on a repeated instruction may be hit in its middle. */
+  code?(vcpu: number, linear: bigint): Uint8Array;
 }
 
 /** Where the traveller stands; all else is the machine's. */
@@ -36,6 +41,8 @@ interface Travel {
   readonly stops: DebuggerStops;
   /** The machine stands where its tick is first reached, not at a later moment of the same tick. */
   isPlain: boolean;
+  /** By vCPU: the repeated instruction with a breakpoint it was last seen at. */
+  repetitions: (Repetition | undefined)[];
 }
 
 /**
@@ -69,7 +76,7 @@ export function createTraveller(road: Road): Traveller {
   const { machine } = road.timeline;
   const { stops } = machine.engine;
   if (stops === undefined) throw new Error('a run without a processor cannot be travelled');
-  const travel: Travel = { road, machine, stops, isPlain: true };
+  const travel: Travel = { road, machine, stops, isPlain: true, repetitions: [] };
   settle(travel, 0);
   return {
     machine,
@@ -104,17 +111,29 @@ function settle(travel: Travel, tick: number): Reason {
   return timeline.advance({ tick, inGuest: true, seq: lastSeq + 1 });
 }
 
+const firstTickOf = ({ road }: Travel): number => road.firstTick ?? 0;
+
+/** Whether the breakpoint at hand is on a repeated string instruction of which some iterations are done. */
+function isRepetition(travel: Travel, vcpu: number, address: bigint): boolean {
+  const { machine, repetitions, road } = travel;
+  if (road.code === undefined || !isRepeatedString(road.code(vcpu, address))) return false;
+  const registers = machine.engine.registers(vcpu);
+  const isSeen = isMidway(address, registers, repetitions[vcpu]);
+  repetitions[vcpu] = repetitionAt(address, registers);
+  return isSeen;
+}
+
 const arrived = (travel: Travel, why: Arrived['why']): Arrived => ({ why, vcpu: turnOf(travel) });
 
 /** To a tick in either direction. */
 function* goTo(travel: Travel, tick: number): Journey {
   const { timeline } = travel.road;
-  const wanted = Math.min(tick, travel.road.lastTick);
+  const wanted = Math.max(firstTickOf(travel), Math.min(tick, travel.road.lastTick));
   travel.stops.disarm();
   // New ground in pieces: there is no checkpoint beyond it.
   while (wanted - timeline.end.tick > PIECE && !isAtEnd(travel)) {
     if (tickOf(travel) < timeline.end.tick) timeline.seek(timeline.end.tick);
-    settle(travel, timeline.end.tick + PIECE);
+    if (settle(travel, timeline.end.tick + PIECE).why === 'idle') break;
     yield;
   }
   const now = tickOf(travel);
@@ -194,18 +213,20 @@ function* stepBack(travel: Travel, vcpu: number): Journey {
 
 /** The last place before a tick, or before the end of the run at it. */
 function* before(travel: Travel, from: number, isFromEnd: boolean): Generator<void, Arrived | undefined, void> {
-  for (let back = isFromEnd ? 0 : 1; back <= WIDEST && back <= from; back += 1) {
+  const first = firstTickOf(travel);
+  for (let back = isFromEnd ? 0 : 1; back <= WIDEST && back <= from - first; back += 1) {
     yield* goTo(travel, from - back);
     if (!isAtEnd(travel) && (tickOf(travel) < from || isFromEnd)) return arrived(travel, 'step');
   }
-  yield* goTo(travel, 0);
+  yield* goTo(travel, first);
   return undefined;
 }
 
 /** The last place before a tick where a vCPU was about to execute. */
 function* backToTurn(travel: Travel, vcpu: number, from: number): Journey {
-  for (let end = from, size = NEAREST; end > 0; size = Math.min(LARGEST, 8 * size)) {
-    const start = Math.max(0, end - size);
+  const first = firstTickOf(travel);
+  for (let end = from, size = NEAREST; end > first; size = Math.min(LARGEST, 8 * size)) {
+    const start = Math.max(first, end - size);
     yield* goTo(travel, start);
     const turns = turnsUntil(travel, end - 1);
     const last = turns.findLastIndex((turn, at) => turn.vcpu === vcpu && (turns[at + 1]?.from ?? end) > turn.from);
@@ -215,7 +236,7 @@ function* backToTurn(travel: Travel, vcpu: number, from: number): Journey {
     }
     end = start;
   }
-  yield* goTo(travel, 0);
+  yield* goTo(travel, first);
   return { why: 'begin', vcpu };
 }
 
@@ -225,6 +246,8 @@ function* run(travel: Travel, wanted: StopsWanted): Journey {
   stops.arm(wanted.breakpoints, wanted.watchpoints);
   let passed = { tick: tickOf(travel), address: pcOf(travel) };
   stops.passes = true;
+  travel.repetitions = [];
+  isRepetition(travel, turnOf(travel), passed.address);
   try {
     while (!isAtEnd(travel)) {
       const { why } = settle(travel, tickOf(travel) + PIECE);
@@ -237,7 +260,8 @@ function* run(travel: Travel, wanted: StopsWanted): Journey {
         continue;
       }
       const isPassed = passed.tick === tickOf(travel) && passed.address === hit.address;
-      if (!isPassed && wanted.isWanted(hit.address, hit.vcpu)) {
+      const isMid = isRepetition(travel, hit.vcpu, hit.address);
+      if (!isPassed && !isMid && wanted.isWanted(hit.address, hit.vcpu)) {
         travel.isPlain = false;
         return { why: 'break', vcpu: hit.vcpu };
       }
@@ -260,21 +284,36 @@ interface Met {
 /** Back to the last stop before here, window by window. */
 function* runBack(travel: Travel, wanted: StopsWanted): Journey {
   const from = tickOf(travel) + (isAtEnd(travel) ? 1 : 0);
-  for (let end = from, size = NEAREST; end > 0; size = Math.min(LARGEST, 8 * size)) {
+  const first = firstTickOf(travel);
+  for (let end = from, size = NEAREST; end > first; size = Math.min(LARGEST, 8 * size)) {
     const start = windowStart(travel, end, size);
     yield* goTo(travel, start);
+    yield* lookBehind(travel, wanted);
     const met = yield* lastIn(travel, end, wanted);
     if (met !== undefined) return yield* arriveAt(travel, met, wanted);
     end = start;
   }
-  yield* goTo(travel, 0);
+  yield* goTo(travel, first);
   return arrived(travel, 'begin');
 }
 
 /** Near windows are small; far ones begin at a checkpoint, so that nothing is run twice. */
-function windowStart({ road }: Travel, end: number, size: number): number {
-  if (size < LARGEST) return Math.max(0, end - size);
-  return road.timeline.checkpoints.findLast(({ tick }) => tick < end)?.tick ?? 0;
+function windowStart(travel: Travel, end: number, size: number): number {
+  const first = firstTickOf(travel);
+  if (size < LARGEST) return Math.max(first, end - size);
+  return Math.max(first, travel.road.timeline.checkpoints.findLast(({ tick }) => tick < end)?.tick ?? 0);
+}
+
+/** A window that begins at a breakpoint on a repeated instruction may begin in its middle: see what was before. */
+function* lookBehind(travel: Travel, wanted: StopsWanted): Generator<void, void, void> {
+  travel.repetitions = [];
+  const at = tickOf(travel);
+  const pc = pcOf(travel);
+  if (at <= firstTickOf(travel) || !wanted.breakpoints.includes(pc)) return;
+  yield* goTo(travel, at - 1);
+  const vcpu = turnOf(travel);
+  if (pcOf(travel) === pc) travel.repetitions[vcpu] = repetitionAt(pc, travel.machine.engine.registers(vcpu));
+  yield* goTo(travel, at);
 }
 
 function* lastIn(travel: Travel, end: number, wanted: StopsWanted): Generator<void, Met | undefined, void> {
@@ -292,6 +331,7 @@ function* lastIn(travel: Travel, end: number, wanted: StopsWanted): Generator<vo
         continue;
       }
       const tick = tickOf(travel) - (hit.kind === 'watch' ? 1 : 0);
+      if (hit.kind === 'break' && isRepetition(travel, hit.vcpu, hit.address)) continue;
       if (tick < end && (hit.kind === 'watch' || wanted.isWanted(hit.address, hit.vcpu))) met = { tick, hit };
     }
   } finally {

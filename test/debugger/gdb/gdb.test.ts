@@ -171,11 +171,8 @@ describe.skipIf(!hasGdb)('stock gdb on a recorded run', () => {
   );
 
   test(
-    'cannot change what is past, and is told so',
+    'is told that there is no memory where nothing is mapped',
     async () => {
-      const out = await gdb('set $rax = 5');
-      expect(out).toContain('cannot be written');
-      expect(await gdb('set *(int*)0x100000 = 1')).toContain('Cannot access memory');
       expect(await gdb(...seek('50%'), 'x/gx 0xffff900000000000')).toContain('Cannot access memory');
     },
     MINUTES,

@@ -33,7 +33,7 @@ describe('a traveller', () => {
       const breakpoints = new Set<bigint>();
       const watchpoints: Watchpoint[] = [];
       for (let share = 0.05; share < 1; share += 0.1) {
-        arrive(scout.traveller.go(Math.floor(scout.subject.lastTick * share)));
+        arrive(scout.traveller.go(Math.floor(scout.subject.lastTick() * share)));
         const registers = scout.subject.registers(scout.traveller.vcpu);
         breakpoints.add(registers.rip);
         watchpoints.push({ address: registers.gpr(4) - 8n, length: 8, on: 'access' });
@@ -56,7 +56,7 @@ describe('a traveller', () => {
       expect(hits).toBeGreaterThan(0);
       expect(recorded.verifier.divergence).toBeUndefined();
       expect(recorded.verifier.agreed).toBe(recorded.events.length);
-      expect(machine.state.clock.ticks).toBe(subject.lastTick);
+      expect(machine.state.clock.ticks).toBe(subject.lastTick());
     },
     MINUTES,
   );
@@ -66,7 +66,7 @@ describe('a traveller', () => {
     () => {
       const { subject, traveller } = stand();
       const tick = () => subject.moment().tick;
-      arrive(traveller.go(Math.floor(subject.lastTick * 0.3)));
+      arrive(traveller.go(Math.floor(subject.lastTick() * 0.3)));
       const wanted = { breakpoints: [subject.registers(traveller.vcpu).rip], watchpoints: [], isWanted: () => true };
       const ticks = [tick()];
       for (let count = 0; count < 20; count += 1) {
@@ -86,7 +86,7 @@ describe('a traveller', () => {
     () => {
       const { subject, traveller } = stand();
       const tick = () => subject.moment().tick;
-      arrive(traveller.go(Math.floor(subject.lastTick * 0.3)));
+      arrive(traveller.go(Math.floor(subject.lastTick() * 0.3)));
       const address = subject.registers(traveller.vcpu).gpr(4) - 8n;
       const wanted = {
         breakpoints: [],
@@ -111,7 +111,7 @@ describe('a traveller', () => {
     () => {
       const { subject, traveller } = stand();
       for (const share of [0.01, 0.5, 0.95]) {
-        arrive(traveller.go(Math.floor(subject.lastTick * share)));
+        arrive(traveller.go(Math.floor(subject.lastTick() * share)));
         for (const vcpu of [0, 1]) {
           const rip = () => subject.registers(vcpu).rip;
           const nothing = { breakpoints: [], watchpoints: [], isWanted: () => true };

@@ -1,0 +1,109 @@
+import { Problem } from '../../base/problem.ts';
+import type { Stamped } from '../../events/stamped.ts';
+import { type Assembled, assemble } from '../../host/assemble.ts';
+import { startForkTrace } from '../../host/fork-run.ts';
+import type { RecordedRun } from '../../host/recorded-run.ts';
+import { restoreCheckpoint, takeCheckpoint } from '../../reducers/checkpoint.ts';
+import { type Intervention, interventionEvent } from '../../reducers/intervene.ts';
+import { createMachine } from '../../reducers/machine.ts';
+import type { PendingInput } from '../../reducers/parts.ts';
+import { createTimeline, type Mark, type Timeline } from '../../replay/timeline.ts';
+import { type GuestView, readLinear } from '../guest-view.ts';
+import { type Ground, LONGEST_INSTRUCTION } from './ground.ts';
+import { createTraveller } from './travel.ts';
+
+/** A clone of a run that was changed at a mark and goes on by itself. The run it came from stays as it is. */
+export interface Diversion extends Ground {
+  readonly parent: Ground;
+  readonly at: Mark;
+  /** What was changed, as it may be typed after `--set`. */
+  readonly said: readonly string[];
+  /** Change it where it stands, which is its end. */
+  change(intervention: Intervention, said: string): void;
+  /** Write it to a trace of its own that names its parent. */
+  save(path: string): void;
+}
+
+/** Leave a run where it stands. */
+export function divert(run: RecordedRun, parent: Ground, saidBefore: readonly string[]): Diversion {
+  const at = parent.timeline.now;
+  const own: Stamped[] = [];
+  const said = [...saidBefore];
+  const inputs: PendingInput[] = parent
+    .inputsFrom(at.seq)
+    .map(({ event, ns }) => ({ event, ...(ns === undefined ? {} : { ns }) }));
+  const { timeline, view } = cloned(run, parent.timeline, inputs, (stamped) => {
+    own[stamped.seq - at.seq] = stamped;
+  });
+  const traveller = createTraveller({
+    timeline,
+    firstTick: at.tick,
+    lastSeq: Number.POSITIVE_INFINITY,
+    lastTick: Number.POSITIVE_INFINITY,
+    code: (vcpu, linear) => readLinear(view, vcpu, linear, LONGEST_INSTRUCTION),
+  });
+  const diversion: Diversion = {
+    view,
+    timeline,
+    traveller,
+    parent,
+    at,
+    said,
+    firstTick: at.tick,
+    get lastTick() {
+      return timeline.end.tick;
+    },
+    get endSeq() {
+      return at.seq + own.length;
+    },
+    event: (seq) => (seq < at.seq ? parent.event(seq) : own[seq - at.seq]),
+    inputsFrom: () => inputs.filter(({ ns = 0 }) => ns >= timeline.machine.now()),
+    change(intervention, words) {
+      said.push(words);
+      inputs.unshift({ event: interventionEvent(intervention) });
+      timeline.advance({ tick: timeline.now.tick, inGuest: true });
+    },
+    save: (path) => saveTo(path, run, diversion),
+  };
+  return diversion;
+}
+
+/** The same machine once more, with a timeline that begins at this moment. */
+function cloned(
+  run: RecordedRun,
+  of: Timeline,
+  inputs: PendingInput[],
+  onEvent: (stamped: Stamped) => void,
+): { readonly timeline: Timeline; readonly view: GuestView } {
+  const checkpoint = takeCheckpoint(of.machine);
+  let assembled: Assembled | undefined;
+  const timeline = createTimeline({
+    build(parts) {
+      assembled = assemble({ ...run, ...parts });
+      const machine = createMachine(assembled.parts);
+      restoreCheckpoint(machine, checkpoint);
+      return machine;
+    },
+    inputs: { peek: () => inputs[0], take: () => void inputs.shift() },
+    onEvent(stamped) {
+      if (stamped.seq >= checkpoint.seq) onEvent(stamped);
+    },
+    onRequest: () => undefined,
+  });
+  timeline.forget();
+  const { kvmState } = assembled as unknown as Assembled;
+  return { timeline, view: { machine: timeline.machine, kvmState } };
+}
+
+function saveTo(path: string, run: RecordedRun, { at, said, endSeq, event }: Diversion): void {
+  const file = startForkTrace({ run, place: String(at.tick), said: said.join('; '), trace: path });
+  try {
+    for (let seq = 0; seq < endSeq; seq += 1) {
+      const stamped = event(seq);
+      if (stamped === undefined) throw new Problem(`Event ${seq} is missing: the trace is cut.`);
+      file.writer.append(stamped);
+    }
+  } finally {
+    file.close();
+  }
+}

@@ -1,0 +1,25 @@
+import type { Stamped } from '../../events/stamped.ts';
+import type { PendingInput } from '../../reducers/parts.ts';
+import type { Timeline } from '../../replay/timeline.ts';
+import type { GuestView } from '../guest-view.ts';
+import type { Traveller } from './travel.ts';
+
+/** A run gdb stands in: the recorded one, one that was changed, or one that is under way. */
+export interface Ground {
+  readonly view: GuestView;
+  readonly timeline: Timeline;
+  readonly traveller: Traveller;
+  /** Where it can be stood in first. */
+  readonly firstTick: number;
+  /** How far it has come. */
+  readonly lastTick: number;
+  /** Number of the event after its last. */
+  readonly endSeq: number;
+  /** An event by its number; undefined when there is none, or when it is not held any more. */
+  event(seq: number): Stamped | undefined;
+  /** Inputs still to come from an event on, with their virtual time. */
+  inputsFrom(seq: number): readonly PendingInput[];
+}
+
+/** Longest instruction. SDM Vol. 2, 2.3.11. */
+export const LONGEST_INSTRUCTION = 15;
