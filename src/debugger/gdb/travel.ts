@@ -30,7 +30,7 @@ export interface Road {
   /** Sequence number and tick of the last recorded event. Infinite: it goes on as far as somebody goes. */
   readonly lastSeq: number;
   readonly lastTick: number;
-  /** Bytes of code at a linear address: without them a breakpoint on a repeated instruction may be hit in its middle. */
+  /** Code at a linear address: without it a breakpoint on a repeated instruction may be hit in its middle. */
   code?(vcpu: number, linear: bigint): Uint8Array;
 }
 
