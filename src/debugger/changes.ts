@@ -1,99 +1,103 @@
-import type { Stamped } from '../events/stamped.ts';
-import type { Mark, Timeline } from '../replay/timeline.ts';
+import type { WatchedValue } from '../engine/index.ts';
+import { registersOf } from './guest-view.ts';
+import type { Change } from './memory-writes.ts';
+import { registerReader } from './named-registers.ts';
+import type { DebugSession } from './session.ts';
+import { printed } from './state-difference.ts';
+import { type Bound, type Here, runOn, searchBack, stand } from './windows.ts';
 
-/** A value that changed: after `tick` instructions it was `before`, one later `after`. */
-export interface Change {
-  readonly tick: number;
-  readonly before: string;
-  readonly after: string;
+/** Something whose every change can be heard while a run is run again. */
+export interface Followed {
+  read(): string;
+  /** Events beyond a place that may be raised on the way to it: it lies before what they do. */
+  readonly beyond: 0 | 1;
+  /** Run on to a bound, telling every change; stands at the start of the bound. */
+  hear(bound: Bound, hear: (change: Change) => void): void;
 }
 
-/** What is looked at: its value as text, so that any two can be compared. */
-export type Reading = () => string;
+const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
-/** Looks within one span; the spans between are looked into only where their ends differ. */
-const SAMPLES = 64;
-const FIRST_SPAN = 1 << 16;
-
-interface Sample {
-  readonly tick: number;
-  readonly value: string;
-}
-
-/** Values at ticks spread over a span, both ends included. */
-function samples(timeline: Timeline, from: number, to: number, read: Reading): Sample[] {
-  const stride = Math.max(1, Math.ceil((to - from) / SAMPLES));
-  const found: Sample[] = [];
-  for (let tick = from; ; tick = Math.min(to, tick + stride)) {
-    if (tick === from) timeline.seek(tick);
-    else timeline.advance({ tick });
-    found.push({ tick, value: read() });
-    if (tick === to) return found;
-  }
-}
-
-/**
- * The last change of a value before where the timeline stands; it stands there again afterwards. A value that came back
- * between two looks (1/64 of a span that grows with the distance) is taken as unchanged. Nothing before `from` counts.
- */
-export function lastChange(timeline: Timeline, read: Reading, from = 0): Change | undefined {
-  const { now } = timeline;
-  try {
-    return changeBefore(timeline, from, now.tick, read);
-  } finally {
-    timeline.seek(now);
-  }
-}
-
-function changeBefore(timeline: Timeline, from: number, end: number, read: Reading): Change | undefined {
-  let high = end;
-  let span = FIRST_SPAN;
-  while (high > from) {
-    const low = Math.max(from, high - span);
-    const found = narrowed(timeline, low, high, read);
-    if (found !== undefined) return found;
-    high = low;
-    span *= 4;
-  }
-  return undefined;
-}
-
-function narrowed(timeline: Timeline, low: number, high: number, read: Reading): Change | undefined {
-  const seen = samples(timeline, low, high, read);
-  for (let at = seen.length - 2; at >= 0; at -= 1) {
-    const [left, right] = [seen[at] as Sample, seen[at + 1] as Sample];
-    if (left.value === right.value) continue;
-    if (right.tick - left.tick === 1) return { tick: left.tick, before: left.value, after: right.value };
-    return narrowed(timeline, left.tick, right.tick, read);
-  }
-  return undefined;
-}
-
-/** Changes of a value between two ticks, oldest first, at most `limit`; found as `lastChange` finds them. */
-export function changesBetween(timeline: Timeline, from: number, to: number, read: Reading, limit: number): Change[] {
-  const { now } = timeline;
-  const found: Change[] = [];
-  const look = (low: number, high: number): void => {
-    const seen = samples(timeline, low, high, read);
-    for (let at = 0; at + 1 < seen.length && found.length < limit; at += 1) {
-      const [left, right] = [seen[at] as Sample, seen[at + 1] as Sample];
-      if (left.value === right.value) continue;
-      if (right.tick - left.tick === 1) found.push({ tick: left.tick, before: left.value, after: right.value });
-      else look(left.tick, right.tick);
-    }
+/** A register of one processor: compared at every instruction and every VM entry. */
+export function followedRegister(session: DebugSession, name: string, vcpu: number): Followed {
+  const { machine } = session.run.timeline;
+  const look = registerReader(name);
+  const value: WatchedValue = { vcpu, read: () => look(registersOf(session.view, vcpu)) };
+  const read = (): string => hex(value.read());
+  return {
+    read,
+    beyond: 1,
+    hear(bound, hear) {
+      const stops = machine.engine.stops;
+      let before = read();
+      stops?.waitFor({ values: [value] });
+      try {
+        runOn(session, bound, () => {
+          if (stops?.takeAll().length === 0) return undefined;
+          const after = read();
+          const { clock, schedule } = machine.state;
+          hear({ tick: clock.ticks, seq: schedule.seq, before, after });
+          before = after;
+          return 'again';
+        });
+      } finally {
+        stops?.disarm();
+      }
+    },
   };
-  look(from, to);
-  timeline.seek(now);
-  return found;
 }
 
-/** The events of one instruction's time: from where `tick` were retired to where one more is. */
-export function eventsOfTick(timeline: Timeline, tick: number): { readonly at: Mark; readonly events: Stamped[] } {
-  const at = timeline.seek(tick);
-  const events: Stamped[] = [];
-  timeline.watching(
-    (stamped) => void events.push(stamped),
-    () => timeline.advance({ tick: tick + 1 }),
-  );
-  return { at, events };
+/** A field of the hypervisor's and devices' state, by path: compared at every event. */
+export function followedState(session: DebugSession, path: string): Followed {
+  const { timeline } = session.run;
+  const read = (): string => printed(stateAt(session, path));
+  return {
+    read,
+    beyond: 0,
+    hear(bound, hear) {
+      let before = read();
+      const compare = (tick: number, seq: number): void => {
+        const after = read();
+        if (after !== before) hear({ tick, seq, before, after });
+        before = after;
+      };
+      timeline.watching(
+        ({ tick, seq }) => compare(tick, seq),
+        () =>
+          runOn(session, bound, () => {
+            const { clock, schedule } = timeline.machine.state;
+            compare(clock.ticks, schedule.seq);
+            return undefined;
+          }),
+      );
+    },
+  };
+}
+
+function stateAt(session: DebugSession, path: string): unknown {
+  return path
+    .split('.')
+    .reduce<unknown>(
+      (value, key) =>
+        typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined,
+      session.view.machine.state,
+    );
+}
+
+/** The last change before a place. The session is elsewhere afterwards. */
+export function lastChange(session: DebugSession, { hear, beyond }: Followed, here: Here): Change | undefined {
+  return searchBack(session, here, 0, ({ tick }) => {
+    let last: Change | undefined;
+    hear({ tick, seq: here.seq + beyond }, (change) => {
+      if (change.tick < here.tick || (change.tick === here.tick && change.seq <= here.seq)) last = change;
+    });
+    return last;
+  });
+}
+
+/** Every change over the run, oldest first. The session is elsewhere afterwards. */
+export function allChanges(session: DebugSession, { hear }: Followed): Change[] {
+  const changes: Change[] = [];
+  stand(session, 0);
+  hear({ tick: Number.POSITIVE_INFINITY, seq: Number.POSITIVE_INFINITY }, (change) => void changes.push(change));
+  return changes;
 }

@@ -19,7 +19,12 @@ export function towards(session: DebugSession, words: string, isBack: boolean): 
   return `${words === '' ? describeMet(met, isBack) : describeStamped(met.event as Stamped)}\n${place}`;
 }
 
-const WRITERS = { instruction: '', walk: ' by a page walk', outside: ' from outside the guest' } as const;
+const WRITERS = {
+  instruction: '',
+  delivery: ' by the delivery of an event',
+  walk: ' by a page walk',
+  outside: ' from outside the guest',
+} as const;
 
 function describeMet({ stop, event, by }: Met, isBack: boolean): string {
   if (event !== undefined) return `${stop.said}: ${describeStamped(event)}`;

@@ -7,6 +7,7 @@ import { registerReader } from './named-registers.ts';
 import { afterEvent, endOf, nextEvent, previousEvent } from './places.ts';
 import { type DebugSession, scopeOf } from './session.ts';
 import { isMeantBy, type Stop } from './stops.ts';
+import { type Bound, type Here, hereOf, runOn, searchBack, stand } from './windows.ts';
 
 /** A stop that was met, and where: the session stands there. */
 export interface Met {
@@ -27,12 +28,6 @@ interface Heard {
   readonly address: bigint | undefined;
 }
 
-const PIECE = 4_000_000;
-const NEAREST = 1 << 12;
-const LARGEST = 1 << 24;
-
-const lastSeq = ({ run }: DebugSession): number => run.events[run.events.length - 1]?.seq ?? 0;
-
 /**
  * On to whatever comes first of these stops: before an instruction, after one that touches what is watched, or just
  * after an event. Undefined: none comes, and the session stands at the end of the run.
@@ -51,7 +46,7 @@ export function findNext(session: DebugSession, stops: readonly Stop[]): Met | u
 
 /** Back to whatever came last of these stops; before the instruction that touched something. */
 export function findPrevious(session: DebugSession, stops: readonly Stop[]): Met | undefined {
-  const here = { ...session.now, isRunning: isRunning(session) };
+  const here = hereOf(session);
   const isAtMet = session.met?.seq === session.seq - 1;
   const behind = previousMeant(session, stops, session.seq - (isAtMet ? 1 : 0));
   if (hasEngineStops(stops)) {
@@ -69,8 +64,6 @@ function atEvent(session: DebugSession, met: Met | undefined, otherwise: Mark | 
   session.met = met?.event;
   return met;
 }
-
-const isRunning = ({ run }: DebugSession): boolean => run.timeline.machine.state.schedule.inGuest.includes(true);
 
 // Events: those of the recording.
 
@@ -158,41 +151,28 @@ function armed({ view }: DebugSession, stops: readonly Stop[]): Armed {
 }
 
 /** Where a journey ends and what does not count on it. */
-interface Leg {
-  readonly tick: number;
-  readonly seq: number;
+interface Leg extends Bound {
   /** Standing here, the breakpoint one stands at does not count. */
   readonly passed: { readonly tick: number; readonly address: bigint } | undefined;
 }
 
 /** Run on, hearing every stop that is met with its condition true; `hear` says whether to stop there. */
 function listen(session: DebugSession, stops: readonly Stop[], leg: Leg, hear: (heard: Heard) => boolean): void {
-  const { timeline } = session.run;
-  const { machine } = timeline;
-  const engine = machine.engine.stops;
+  const engine = session.run.timeline.machine.engine.stops;
   if (engine === undefined) return;
   const { wanted, stopOf } = armed(session, stops);
-  const end = Math.min(leg.seq, lastSeq(session) + 1);
   engine.waitFor(wanted);
   engine.passes = leg.passed !== undefined;
   try {
-    for (;;) {
-      const { clock, schedule } = machine.state;
-      if (schedule.seq >= end || (clock.ticks >= leg.tick && isRunning(session))) return;
-      const before = { ticks: clock.ticks, seq: schedule.seq };
-      const tick = Math.min(leg.tick, clock.ticks + PIECE);
-      const { why } = timeline.advance({ tick, inGuest: true, seq: end });
+    runOn(session, leg, () => {
       const hits = engine.takeAll();
       engine.passes = hits.some(({ kind }) => kind === 'break');
       for (const hit of hits) {
         const heard = judged(session, hit, stopOf, leg);
-        if (heard !== undefined && hear(heard)) return;
+        if (heard !== undefined && hear(heard)) return 'stop';
       }
-      if (hits.length > 0) continue;
-      const now = machine.state;
-      if (why === 'idle' || why === 'ended') return;
-      if (now.clock.ticks === before.ticks && now.schedule.seq === before.seq) return;
-    }
+      return hits.length > 0 ? 'again' : undefined;
+    });
   } finally {
     engine.disarm();
   }
@@ -242,12 +222,6 @@ function heardUpTo(session: DebugSession, stops: readonly Stop[], event: number 
   return first;
 }
 
-interface Here {
-  readonly tick: number;
-  readonly seq: number;
-  readonly isRunning: boolean;
-}
-
 /** The last hit before here and after an event, window by window. */
 function lastHeard(
   session: DebugSession,
@@ -255,39 +229,19 @@ function lastHeard(
   here: Here,
   event: Stamped | undefined,
 ): Heard | undefined {
-  const { timeline } = session.run;
   const isBefore = ({ address, tick, seq }: Heard): boolean => {
     if (address === undefined) return tick < here.tick || (tick === here.tick && seq <= here.seq);
     return tick < here.tick || (tick === here.tick && seq < here.seq);
   };
-  let end = here.tick + (here.isRunning ? 0 : 1);
-  for (let size = NEAREST; end > 0; size = Math.min(LARGEST, 8 * size)) {
-    const start = startOf(timeline.checkpoints, end, size);
-    stand(session, start);
-    let last: Heard | undefined;
-    listen(session, stops, { tick: end, seq: here.seq + 1, passed: undefined }, (heard) => {
-      if (isBefore(heard)) last = heard;
+  const last = searchBack(session, here, event?.tick ?? 0, (bound) => {
+    let found: Heard | undefined;
+    listen(session, stops, { ...bound, passed: undefined }, (heard) => {
+      if (isBefore(heard)) found = heard;
       return false;
     });
-    if (last !== undefined && (event === undefined || last.seq > event.seq)) return last;
-    if (last !== undefined || (event !== undefined && event.tick >= start)) return undefined;
-    end = start;
-  }
-  return undefined;
-}
-
-/** Near windows are small; far ones begin at a checkpoint, so that nothing is run twice. */
-function startOf(checkpoints: readonly { readonly tick: number }[], end: number, size: number): number {
-  if (size < LARGEST) return Math.max(0, end - size);
-  return checkpoints.findLast(({ tick }) => tick < end)?.tick ?? 0;
-}
-
-/** Be where a tick is first reached and a processor is about to execute. */
-function stand(session: DebugSession, tick: number): void {
-  const { timeline } = session.run;
-  const isBehind = timeline.machine.state.clock.ticks < tick;
-  timeline.seek(isBehind ? tick : Math.max(0, tick - 1));
-  timeline.advance({ tick, inGuest: true, seq: lastSeq(session) + 1 });
+    return found;
+  });
+  return event === undefined || (last?.seq ?? 0) > event.seq ? last : undefined;
 }
 
 function arrive(session: DebugSession, stops: readonly Stop[], { met, tick, seq, address }: Heard): void {

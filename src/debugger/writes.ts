@@ -1,142 +1,149 @@
 import { Problem } from '../base/problem.ts';
-import { sourceName } from '../events/stamped.ts';
+import { sourceName, type Stamped } from '../events/stamped.ts';
 import { describeStamped } from '../replay/divergence.ts';
-import { type Change, changesBetween, eventsOfTick, lastChange, type Reading } from './changes.ts';
-import { linearRip, readLinear, readPhysical } from './guest-view.ts';
-import { endOf } from './places.ts';
+import { allChanges, type Followed, followedRegister, followedState, lastChange } from './changes.ts';
+import { linearRip, physicalOf } from './guest-view.ts';
+import { allWrites, type Change, lastWrite, type MemoryWrite, type Piece, piecesOf, bytesIn } from './memory-writes.ts';
 import { type DebugSession, disassembly, evaluate, named } from './session.ts';
-import { printed } from './state-difference.ts';
+import { hereOf, stand } from './windows.ts';
 
-const DIGITS = 2;
-const hexOf = (bytes: Uint8Array): string =>
-  `0x${Array.from(bytes, (byte) => byte.toString(16).padStart(DIGITS, '0'))
-    .reverse()
-    .join('')}`;
+/** What is asked about: memory, whose writes are heard, or a value, whose changes are. */
+type Asked =
+  | { readonly name: string; readonly pieces: readonly Piece[] }
+  | { readonly name: string; readonly followed: Followed };
 
-/** What is asked about, and how it is read where the session stands. */
-interface Watched {
-  readonly name: string;
-  readonly read: Reading;
-  /** Linear memory: an instruction that writes it can be caught in the act. */
-  readonly linear?: { readonly address: bigint; readonly length: number };
-}
-
-const LONGEST_WATCHED = 64;
+const LONGEST = 4096;
+const STATE = /^(schedule|kvm|vmm|random|hostMemory)\.[\w.]+$/;
 
 /** `ADDR[/BYTES]` linear, `phys:ADDR[/BYTES]`, `$register`, or a path of the state such as `kvm.vcpus.0.mpState`. */
-function watchedOf(session: DebugSession, words: string): Watched {
+function askedAbout(session: DebugSession, words: string): Asked {
   const { view, vcpu } = session;
-  if (/^(clock|schedule|kvm|vmm|random)\./.test(words))
-    return { name: words, read: () => printed(stateAt(session, words)) };
-  if (/^\$\w+$/.test(words)) return { name: words, read: () => `0x${evaluate(session, words).toString(16)}` };
-  const match = /^(phys:)?([^/]+)(?:\/(\d+))?$/.exec(words);
-  if (match === null) throw new Problem('Say which address: `why ADDR[/BYTES]`.');
+  if (STATE.test(words)) {
+    const followed = followedState(session, words);
+    if (followed.read() === 'nothing') throw new Problem(`The state has no field ${words} here.`);
+    return { name: words, followed };
+  }
+  const register = /^\$(\w+)$/.exec(words)?.[1];
+  if (register !== undefined) return { name: words, followed: followedRegister(session, register, vcpu) };
+  const match = /^(phys:)?\s*(.*?)(?:\/(\d+))?$/.exec(words) as RegExpExecArray;
+  if (match[2] === '') throw new Problem('Say which address: `why ADDR[/BYTES]`.');
   const length = Number(match[3] ?? 8);
-  if (length < 1 || length > LONGEST_WATCHED) throw new Problem(`At most ${LONGEST_WATCHED} bytes can be looked at.`);
+  if (length < 1 || length > LONGEST) throw new Problem(`${length} is not a length from 1 to ${LONGEST}.`);
   const address = evaluate(session, match[2] as string);
-  const read = (): string => {
-    const bytes =
-      match[1] === undefined ? readLinear(view, vcpu, address, length) : readPhysical(view, Number(address), length);
-    return bytes.length < length ? 'not mapped' : hexOf(bytes);
-  };
-  const name = `${named(session, address)}/${length}`;
-  return match[1] === undefined ? { name, read, linear: { address, length } } : { name, read };
+  const space = match[1] === undefined ? 'linear' : 'physical';
+  const pieces = piecesOf(view, vcpu, address, length, space);
+  const gpa = space === 'linear' ? physicalOf(view, vcpu, address) : undefined;
+  const where = space === 'linear' ? named(session, address) : `physical 0x${address.toString(16)}`;
+  const through = gpa === undefined || BigInt(gpa) === address ? '' : `, physical 0x${gpa.toString(16)}`;
+  return { name: `${where}/${length}${through}`, pieces };
 }
 
-function stateAt(session: DebugSession, path: string): unknown {
-  return path
-    .split('.')
-    .reduce<unknown>(
-      (value, key) =>
-        typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined,
-      session.view.machine.state,
-    );
+/** Events that tell why the hypervisor or a device wrote to guest memory or set a register. */
+const EXPLAIN = /^(sim:dma|kvm_pvclock_update|sim:task_switched|kvm_pv_eoi|kvm_msr|kvm_hypercall|sim:intervened)$/;
+
+/** The event that goes with a write from outside: the nearest that explains one, or the one before. */
+function explaining({ run }: DebugSession, { seq }: Change): Stamped | undefined {
+  const first = run.events[0]?.seq ?? 0;
+  const around = [seq, seq - 1, seq + 1, seq - 2, seq - 3].map((each) => run.events[each - first]);
+  return around.find((stamped) => stamped !== undefined && EXPLAIN.test(stamped.event.kind)) ?? around[1];
 }
 
-/** Kinds whose subject writes guest memory or registers besides instructions. */
-const WRITERS =
-  /^(sim:dma|sim:emulated|kvm_pvclock_update|sim:task_switched|kvm_pv_eoi|sim:serial_received|sim:intervened)$/;
+/** Who wrote, and through which instruction. Stands at the instruction afterwards. */
+function describeWriter(session: DebugSession, write: MemoryWrite): string[] {
+  const { tick, by } = write;
+  if (by === 'outside') {
+    const event = explaining(session, write);
+    const with_ = event === undefined ? '' : `, with ${sourceName(event.source)} ${describeStamped(event)}`;
+    return [`at tick ${tick} from outside the guest${with_}`];
+  }
+  stand(session, tick);
+  session.stood(write.vcpu);
+  const [line = ''] = disassembly(session, linearRip(session.view, write.vcpu), 1);
+  const instruction = line.trim().replace(/^=> /, '');
+  const how = { instruction: '', delivery: ' by the delivery of an event before', walk: ' by the page walk of' }[by];
+  return [`at tick ${tick} by vcpu${write.vcpu}${how}: ${instruction}`];
+}
 
-const CHANGES_SHOWN = 40;
-
-/** Who wrote, where the session stands: before the write. */
-function writer(session: DebugSession, { tick, before, after }: Change, name: string, isAct: boolean): string[] {
-  const { timeline } = session.run;
-  const { events } = eventsOfTick(timeline, tick);
-  session.follow(session.traveller.go(tick));
+/** What happened at a change of a register or of a field of the state. */
+function describeChange(session: DebugSession, { tick, seq }: Change, isRegister: boolean): string[] {
+  const { events } = session.run;
+  const first = events[0]?.seq ?? 0;
+  if (!isRegister) {
+    const [before, after] = [events[seq - 1 - first], events[seq - first]];
+    return [
+      `at tick ${tick}, between these events:`,
+      ...[before, after].flatMap((stamped) => (stamped === undefined ? [] : [`  ${describeStamped(stamped)}`])),
+    ];
+  }
+  stand(session, tick);
+  if (session.now.seq >= seq) stand(session, Math.max(0, tick - 1));
   const { vcpu } = session;
-  const [instruction = ''] = disassembly(session, linearRip(session.view, vcpu), 1);
-  const others = events.filter(({ event }) => WRITERS.test(event.kind));
-  const by = isAct ? `by vcpu${vcpu}` : `in the time of vcpu${vcpu}, at`;
-  return [
-    `${name}: ${before} -> ${after}`,
-    `at tick ${tick} ${by}: ${instruction.trim().replace(/^=> /, '')}`,
-    ...others.map((stamped) => `  with ${sourceName(stamped.source)} ${describeStamped(stamped)}`),
-  ];
+  const { seq: from, tick: at } = session.now;
+  const [line = ''] = disassembly(session, linearRip(session.view, vcpu), 1);
+  const between: string[] = [];
+  for (let each = Math.max(from, seq - EVENTS_SHOWN); each < seq; each += 1) {
+    const stamped = events[each - first];
+    if (stamped !== undefined) between.push(`  then ${describeStamped(stamped)}`);
+  }
+  return [`at tick ${at} by vcpu${vcpu}: ${line.trim().replace(/^=> /, '')}`, ...between];
 }
 
-/** The last instruction before here that wrote to linear memory, found by running windows again with a watch. */
-function lastWrite(session: DebugSession, { read, linear }: Watched): Change | undefined {
-  if (linear === undefined) return undefined;
-  const { traveller, run } = session;
-  const stop = session.follow(
-    traveller.runBack({ breakpoints: [], watchpoints: [{ ...linear, on: 'write' }], isWanted: () => true }),
-  );
-  if (stop.why !== 'watch') return undefined;
-  const { tick } = run.timeline.now;
-  const before = read();
-  session.follow(traveller.go(tick + 1));
-  return { tick, before, after: read() };
-}
+const EVENTS_SHOWN = 6;
 
-/** `why WHAT`: who wrote or changed it last before here, and when. */
+/** `why WHAT`: who wrote or changed it last before here, and when. The session stays where it is. */
 export function why(session: DebugSession, words: string): string {
-  const watched = watchedOf(session, words);
+  const asked = askedAbout(session, words);
+  return staying(session, () => {
+    const here = hereOf(session);
+    if ('pieces' in asked) {
+      const value = bytesIn(session.view, asked.pieces);
+      const write = lastWrite(session, asked.pieces, here);
+      if (write === undefined) return `${asked.name} has not been written since power-on: ${value}.`;
+      return told(asked.name, write, describeWriter(session, write));
+    }
+    const value = asked.followed.read();
+    const change = lastChange(session, asked.followed, here);
+    if (change === undefined) return `${asked.name} has not changed since power-on: ${value}.`;
+    return told(asked.name, change, describeChange(session, change, words.startsWith('$')));
+  });
+}
+
+const told = (name: string, { before, after, tick }: Change, how: readonly string[]): string =>
+  [`${name}: ${before} -> ${after}`, ...how, `\`at ${tick}\` stands before it.`].join('\n');
+
+const SHOWN = 40;
+
+/** `history WHAT`: every write to memory over the run, or every change of a register or a field of the state. */
+export function history(session: DebugSession, words: string): string {
+  const asked = askedAbout(session, words);
+  return staying(session, () => {
+    const isMemory = 'pieces' in asked;
+    const value = isMemory ? bytesIn(session.view, asked.pieces) : asked.followed.read();
+    const found = isMemory ? allWrites(session, asked.pieces) : allChanges(session, asked.followed);
+    const what = isMemory ? 'write' : 'change';
+    if (found.length === 0) return `${asked.name}: no ${what}s; ${value}`;
+    const isRow = (at: number): boolean => at < SHOWN / 2 || at >= found.length - SHOWN / 2;
+    const rows = found.flatMap((change, at) => (isRow(at) ? [rowOf(change)] : at === SHOWN / 2 ? ['  ...'] : []));
+    return [`${asked.name}: ${found.length} ${what}${found.length === 1 ? '' : 's'}`, ...rows].join('\n');
+  });
+}
+
+function rowOf(change: Change & Partial<MemoryWrite>): string {
+  const { tick, before, after, by, vcpu } = change;
+  const who = by === undefined ? '' : by === 'instruction' ? `  vcpu${vcpu}` : `  ${WRITERS[by]}`;
+  return `  tick ${tick}: ${before} -> ${after}${who}`;
+}
+
+const WRITERS = { delivery: 'delivery of an event', walk: 'page walk', outside: 'outside the guest' } as const;
+
+/** Ask elsewhere in the run, and be where one was. */
+function staying<T>(session: DebugSession, ask: () => T): T {
   const here = session.now;
   const { vcpu } = session;
   try {
-    const write = lastWrite(session, watched);
-    session.goTo(here);
-    session.vcpu = vcpu;
-    // A device or the hypervisor may have changed it since: no instruction is seen to do that.
-    const change = lastChange(session.run.timeline, watched.read, write === undefined ? 0 : write.tick + 1);
-    const found = change ?? write;
-    if (found === undefined) return `${watched.name} has not changed since power-on: ${watched.read()}.`;
-    const lines = writer(session, found, watched.name, change === undefined);
-    return [...lines, `\`at ${found.tick}\` stands before it.`].join('\n');
+    return ask();
   } finally {
     session.goTo(here);
     session.vcpu = vcpu;
   }
-}
-
-/** `history WHAT`: every write over the run, or every change of what no instruction writes. */
-export function history(session: DebugSession, words: string): string {
-  const watched = watchedOf(session, words);
-  const here = session.now;
-  const found =
-    watched.linear === undefined
-      ? changesBetween(session.run.timeline, 0, endOf(session.run.events).tick, watched.read, CHANGES_SHOWN)
-      : allWrites(session, watched);
-  session.goTo(here);
-  const lines = found.map(({ tick, before, after }) => `  tick ${tick}: ${before} -> ${after}`);
-  const what = watched.linear === undefined ? 'changes' : 'writes';
-  const count = found.length === 0 ? `no ${what}; ${watched.read()}` : `${found.length} ${what}`;
-  const more = found.length === CHANGES_SHOWN ? [`the first ${CHANGES_SHOWN}`] : [];
-  return [`${watched.name}: ${count}`, ...lines, ...more].join('\n');
-}
-
-function allWrites(session: DebugSession, { read, linear }: Watched): Change[] {
-  const { traveller, run } = session;
-  const found: Change[] = [];
-  session.follow(traveller.go(0));
-  if (linear === undefined) return found;
-  const wanted = { breakpoints: [], watchpoints: [{ ...linear, on: 'write' as const }], isWanted: () => true };
-  for (let before = read(); found.length < CHANGES_SHOWN; ) {
-    if (session.follow(traveller.run(wanted)).why !== 'watch') break;
-    const after = read();
-    found.push({ tick: run.timeline.now.tick - 1, before, after });
-    before = after;
-  }
-  return found;
 }

@@ -40,11 +40,14 @@ export interface WantedStops {
   readonly msrs?: readonly WatchedMsr[];
 }
 
-/** Who wrote to memory: an instruction, the page walk (accessed and dirty bits), or KVM and what lies behind it. */
-export type Writer = 'instruction' | 'walk' | 'outside';
+/**
+ * Who wrote to memory: an instruction, the delivery of an event, the page walk (accessed and dirty bits), or KVM and
+ * what lies behind it.
+ */
+export type Writer = 'instruction' | 'delivery' | 'walk' | 'outside';
 
-/** Told of every write to a page that is followed, before it is carried out. */
-export type OnWrite = (host: number, bytes: Uint8Array, by: Writer) => void;
+/** Told of every write to a page that is followed, before it is carried out, `ticks` into the run under way. */
+export type OnWrite = (host: number, bytes: Uint8Array, by: Writer, ticks: number) => void;
 
 /** Why a debugger stopped a run: before the instruction at a breakpoint, or after one that did what was waited for. */
 export type StopHit =
@@ -179,8 +182,8 @@ export class DebuggerStops {
   }
 
   /** Host memory is about to be written. True: the run is to end after this instruction. */
-  noticeWrite(host: number, bytes: Uint8Array, by: Writer): boolean {
-    this.onWrite?.(host, bytes, by);
+  noticeWrite(host: number, bytes: Uint8Array, by: Writer, ticks: number): boolean {
+    this.onWrite?.(host, bytes, by, ticks);
     return this.noticeIn('host', BigInt(host), bytes.length, ACCESS.write, by);
   }
 

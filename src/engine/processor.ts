@@ -5,7 +5,7 @@ import { hasErrorCode, VECTOR, vmExit } from './fault.ts';
 import { buildHandlers } from './handlers.ts';
 import { deliver } from './assists/deliver.ts';
 import * as L from './layout.ts';
-import { DebuggerStops } from './debugger-stops.ts';
+import { DebuggerStops, type Writer } from './debugger-stops.ts';
 import { InstructionFlow } from './instruction-flow.ts';
 import { MMIO_NEEDED, NOTHING, type Stop } from './stop.ts';
 import type { EngineMemory } from './memory.ts';
@@ -67,7 +67,8 @@ export class Processor extends InstructionFlow {
       needsMmio: (gpa, length) => this.stopWith({ kind: 'mmio', gpa, length }),
       codeWritten: (page, offset, length) => this.code.written(page, offset, length),
       tappedWritten: (host, bytes, by) => {
-        if (this.stops.noticeWrite(host, bytes, by)) this.stopSoon();
+        const writer = this.delivering && by === 'instruction' ? 'delivery' : by;
+        if (this.stops.noticeWrite(host, bytes, writer, this.ticksBefore(by))) this.stopSoon();
       },
       tappedRead: (host, size, access) => {
         if (this.stops.noticeRead(host, size, access)) this.stopSoon();
@@ -104,7 +105,19 @@ export class Processor extends InstructionFlow {
   }
 
   protected deliverEvent(event: GuestEvent): void {
-    deliver(this, event);
+    this.delivering = true;
+    try {
+      deliver(this, event);
+    } finally {
+      this.delivering = false;
+    }
+  }
+  private delivering = false;
+  private slicing = false;
+  /** Ticks retired in the run under way before the instruction or event at hand. */
+  private ticksBefore(by: Writer): number {
+    if (by === 'outside' || this.emulating) return 0;
+    return this.slicing ? Math.max(0, this.ticksSoFar() - 1) : this.executed;
   }
 
   // Stops.
@@ -233,6 +246,7 @@ export class Processor extends InstructionFlow {
     memory.write32(L.SHADOW_TICKS, 0xffffffff);
     memory.write32(L.WINDOW_WANTED, this.controls.primary & 4);
     this.startTime(take);
+    this.slicing = true;
     wasm.ticks.value = take;
     wasm.fault.value = 0;
     this.lastRecord = this.resolve();
@@ -243,6 +257,7 @@ export class Processor extends InstructionFlow {
         this.lastRecord = 0;
       } else this.lastRecord = memory.read32(L.STOP_UOP);
     }
+    this.slicing = false;
     this.settleStop();
     const used = take - wasm.ticks.value - this.reserve;
     this.advanceTime(used);

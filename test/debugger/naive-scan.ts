@@ -9,12 +9,18 @@ export interface Seen {
 }
 
 /** Look at every place of a run in order, one instruction at a time, without any stop. */
-export function lookEverywhere(session: DebugSession, to: number, look: (view: GuestView, tick: number) => void): void {
+export function lookEverywhere(
+  session: DebugSession,
+  to: number,
+  look: (view: GuestView, tick: number, seq: number) => void,
+  from = 0,
+): void {
   const { timeline } = session.run;
-  timeline.seek(0);
-  for (let tick = 0; tick <= to; tick += 1) {
+  timeline.seek(from);
+  for (let tick = from; tick <= to; tick += 1) {
     timeline.advance({ tick, inGuest: true });
-    if (timeline.machine.state.clock.ticks === tick) look(session.view, tick);
+    const { clock, schedule } = timeline.machine.state;
+    if (clock.ticks === tick) look(session.view, tick, schedule.seq);
   }
 }
 

@@ -66,6 +66,8 @@ const pcAt = (tick: number): bigint => {
   return evaluate(session, '$pc');
 };
 
+type EventCase = [string, (event: MachineEvent, tick: number) => boolean];
+
 describe('a stop met in both directions', () => {
   test('at an instruction address, linear or physical, is where a look at every instruction finds it', () => {
     const address = pcAt(9_000);
@@ -130,7 +132,7 @@ describe('a stop met in both directions', () => {
     ['port 0x3fd in', (event) => event.kind === 'kvm_pio' && event.port === 0x3fd && event.rw === 0],
     ['event kvm_entry if vcpu_id == 0 && tick > 900', (event, tick) => event.kind === 'kvm_entry' && tick > 900],
     ['msr 0xc0000080 write', (event) => event.kind === 'kvm_msr' && event.ecx === 0xc0000080 && event.write === 1],
-  ] as [string, (event: MachineEvent, tick: number) => boolean][])('break %s stops after each such event', (text, isMeant) => {
+  ] as EventCase[])('at %s lies after each such event', (text, isMeant) => {
     const found = session.run.events
       .filter(({ event, tick }) => isMeant(event, tick))
       .map(({ seq }) => seq)

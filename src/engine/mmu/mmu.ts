@@ -1,7 +1,7 @@
 import type { VmExit } from '../../kvm/guest.ts';
 import { ACCESS } from '../builder.ts';
 import * as L from '../layout.ts';
-import type { OnWrite, Writer } from '../debugger-stops.ts';
+import type { Writer } from '../debugger-stops.ts';
 import type { EngineMemory } from '../memory.ts';
 import { NOT_LEAF, type Want } from './guest-walk.ts';
 import { NOTICED, PAGE } from './page-flags.ts';
@@ -19,7 +19,7 @@ export interface MmuClient {
   /** A write is about to change bytes of a page that holds decoded code. */
   codeWritten(hostPage: number, offset: number, length: number): void;
   /** Bytes of a page a debugger has tapped are about to be written. */
-  tappedWritten: OnWrite;
+  tappedWritten(host: number, bytes: Uint8Array, by: Writer): void;
   /** Bytes of a page a debugger watches are being read; `access` tells whether they are to be written, too. */
   tappedRead(host: number, size: number, access: number): void;
   setContext(context: bigint): void;
