@@ -18,7 +18,7 @@ import { GuestExit, GuestFault, MmioNeeded, } from './fault.ts';
 import * as L from './layout.ts';
 import { EngineMemory } from './memory.ts';
 import { FollowedTables, type TableWrite } from './mmu/followed-tables.ts';
-import { PAGE } from './mmu/page-flags.ts';
+import { PAGE, takeFlagged } from './mmu/page-flags.ts';
 import { EVENT_TYPE, type GuestEvent } from './event.ts';
 import { type Instantiate, Processor } from './processor.ts';
 import { registersOf } from './registers.ts';
@@ -88,6 +88,10 @@ class Engine implements GuestEngine {
     this.regions = [this.hostRegion(), this.eptRegion(), this.blockRegion(), ...this.followTables()];
   }
 
+  get eptWritten(): Uint8Array {
+    return this.processor.mmu.second.written;
+  }
+
   // Bytes that are state.
 
   get stops(): DebuggerStops {
@@ -116,16 +120,9 @@ class Engine implements GuestEngine {
       name: 'host memory',
       bytes: () => bytes,
       takeDirty: () => {
-        const dirty: number[] = [];
-        const { flags } = mmu;
-        for (let page = 0; page < flags.length; page++) {
-          if (((flags[page] as number) & PAGE.dirty) === 0) continue;
-          dirty.push(page);
-          flags[page] = (flags[page] as number) & ~PAGE.dirty;
-        }
         // Cached writes would set no flag.
         mmu.flush();
-        return dirty;
+        return takeFlagged(mmu.flags, PAGE.dirty);
       },
       // Translations went with the dirty flags, which were taken before.
       restored: (pages) => this.processor.code.replaced(pages),
@@ -136,7 +133,7 @@ class Engine implements GuestEngine {
     return {
       name: 'EPT pages',
       bytes: () => bytes,
-      takeDirty: () => undefined,
+      takeDirty: () => takeFlagged(this.eptWritten, 1),
       restored: () => this.invalidateEpt(),
     };
   }

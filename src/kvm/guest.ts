@@ -171,6 +171,8 @@ export interface Guest {
   writeHost(hva: number, bytes: Uint8Array): void;
   /** EPT pages the processor walks: 512 64-bit entries as lo,hi pairs. See memory/ept-pool.ts. */
   readonly eptWords: Uint32Array;
+  /** By EPT page: set by whoever writes to it, for checkpoints. Absent: nobody keeps any. */
+  readonly eptWritten?: Uint8Array | undefined;
   /** A present EPT entry changed or went away: cached translations must go. */
   invalidateEpt(): void;
   /** A guest-virtual translation for debuggers and KVM_TRANSLATE; no side effects. */

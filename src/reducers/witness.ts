@@ -56,6 +56,9 @@ export function witnessed(guest: Guest, witness: Witness): Guest {
     get eptWords() {
       return guest.eptWords;
     },
+    get eptWritten() {
+      return guest.eptWritten;
+    },
     invalidateEpt: () => guest.invalidateEpt(),
     translate(vcpu, linear) {
       const answer = guest.translate(vcpu, linear);

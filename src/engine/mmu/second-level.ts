@@ -22,6 +22,8 @@ const CACHE_PAGES = 1 << 22;
 export class SecondLevel {
   /** EPT pages, see memory/ept-pool.ts. */
   readonly words: Uint32Array;
+  /** By EPT page: written since somebody last looked. */
+  readonly written: Uint8Array;
   /** EPTP of the current VMCS; 0n: EPT off. */
   private root = 0;
   private accessedDirty = false;
@@ -43,6 +45,7 @@ export class SecondLevel {
 
   constructor(words: Uint32Array, hostBytes: number) {
     this.words = words;
+    this.written = new Uint8Array(Math.ceil(words.length / EPT_PAGE_WORDS));
     this.hostBytes = hostBytes;
   }
 
@@ -102,13 +105,18 @@ export class SecondLevel {
       allowed &= low & 7;
       const leaf = level === 1 || (low & EPT_LARGE) !== 0;
       if (!leaf) {
-        if (this.accessedDirty) this.words[word] = low | EPT_ACCESSED;
+        if (this.accessedDirty && (low & EPT_ACCESSED) === 0) this.set(word, low | EPT_ACCESSED);
         table = (high & 0xfffff) * 0x1_0000_0000 + ((low & 0xfffff000) >>> 0);
         continue;
       }
       if ((allowed & access) !== access) return this.refuse(allowed);
       return this.leaf({ word, low, high, level, allowed, access, gpa, gfn });
     }
+  }
+
+  private set(word: number, low: number): void {
+    this.words[word] = low;
+    this.written[Math.floor(word / EPT_PAGE_WORDS)] = 1;
   }
 
   private refuse(allowed: number): number {
@@ -122,7 +130,7 @@ export class SecondLevel {
     let { low, allowed } = at;
     if (this.accessedDirty) {
       low |= EPT_ACCESSED | ((at.access & EPT_ACCESS_KIND.write) !== 0 ? EPT_DIRTY : 0);
-      if (low !== at.low) this.words[at.word] = low;
+      if (low !== at.low) this.set(at.word, low);
       // Until the dirty bit is set a write must come here to set it.
       if ((low & EPT_DIRTY) === 0) allowed &= ~EPT_ACCESS_KIND.write;
     }

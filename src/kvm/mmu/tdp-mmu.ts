@@ -148,6 +148,7 @@ function fastPageFault(kvm: KvmContext, vcpu: VcpuState, gpa: number, errorCode:
     return false;
   }
   words[word] = (low | EPT_WRITE | EPT_DIRTY) >>> 0;
+  noteWritten(kvm, word);
   markDirty(slot, gfn);
   kvm.host.raise({
     kind: 'fast_page_fault',
@@ -246,6 +247,7 @@ function splitLarge(kvm: KvmContext, word: number, gfn: number): void {
     words[at] = ((hpa >>> 0) | flags) >>> 0;
     words[at + 1] = high;
   }
+  noteWritten(kvm, eptWord(child, 0));
   kvm.host.raise({
     kind: 'kvm_mmu_split_huge_page',
     gfn,
@@ -269,6 +271,7 @@ function setEntry(kvm: KvmContext, word: number, gfn: number, level: number, spt
   const oldHigh = words[word + 1];
   words[word] = spte.low;
   words[word + 1] = spte.high;
+  noteWritten(kvm, word);
   kvm.host.raise({
     kind: 'kvm_tdp_mmu_spte_changed',
     gfn,
@@ -306,6 +309,11 @@ function allocateTable(kvm: KvmContext): number {
   return page;
 }
 
+/** A checkpoint copies the pages written since the last. */
+function noteWritten({ guest: { eptWritten } }: KvmContext, word: number): void {
+  if (eptWritten !== undefined) eptWritten[word >>> 10] = 1;
+}
+
 /** Give a table and all below it back, zeroed: a page of the pool is zero until it is used. */
 function freeTable(kvm: KvmContext, table: number, level: number): void {
   const words = kvm.guest.eptWords;
@@ -316,6 +324,7 @@ function freeTable(kvm: KvmContext, table: number, level: number): void {
       freeTable(kvm, eptAddress(low, words[word + 1]), level - 1);
   }
   words.fill(0, first, first + 1024);
+  noteWritten(kvm, first);
   kvm.state.ept.free.push(table);
   kvm.state.ept.used -= 1;
 }
