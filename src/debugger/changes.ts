@@ -1,7 +1,7 @@
 import type { WatchedValue } from '../engine/index.ts';
 import { registersOf } from './guest-view.ts';
 import type { Change } from './memory-writes.ts';
-import { registerReader } from './named-registers.ts';
+import { isSystemRegister, registerReader } from './named-registers.ts';
 import type { DebugSession } from './session.ts';
 import { printed } from './state-difference.ts';
 import { type Bound, type Here, runOn, searchBack, stand } from './windows.ts';
@@ -21,7 +21,8 @@ const hex = (value: bigint): string => `0x${value.toString(16)}`;
 export function followedRegister(session: DebugSession, name: string, vcpu: number): Followed {
   const { machine } = session.run.timeline;
   const look = registerReader(name);
-  const value: WatchedValue = { vcpu, read: () => look(registersOf(session.view, vcpu)) };
+  const isSystem = isSystemRegister(name);
+  const value: WatchedValue = { vcpu, isSystem, read: () => look(registersOf(session.view, vcpu)) };
   const read = (): string => hex(value.read());
   return {
     read,

@@ -36,6 +36,11 @@ export function registerReader(name: string): Read {
   return read;
 }
 
+const CHANGED_BY_ANY = /^([er].[xip]|r\d+|sp|pc|[re]flags|interruptibility|activity)$/;
+
+/** Whether only system instructions, events and KVM change it. */
+export const isSystemRegister = (name: string): boolean => !CHANGED_BY_ANY.test(name.toLowerCase());
+
 /** Names that start so, for completion. */
 export const registerNames = (prefix: string): string[] =>
   [...READERS.keys()].filter((name) => name.startsWith(prefix));

@@ -3,7 +3,7 @@ import type { Stamped } from '../events/stamped.ts';
 import type { Mark } from '../replay/timeline.ts';
 import { isTrue } from './expression.ts';
 import { hvaOf, linearRip, registersOf } from './guest-view.ts';
-import { registerReader } from './named-registers.ts';
+import { isSystemRegister, registerReader } from './named-registers.ts';
 import { afterEvent, endOf, nextEvent, previousEvent } from './places.ts';
 import { type DebugSession, scopeOf } from './session.ts';
 import { isMeantBy, type Stop } from './stops.ts';
@@ -144,7 +144,7 @@ function armed({ view }: DebugSession, stops: readonly Stop[]): Armed {
     } else if (stop.what === 'register') {
       const { vcpu } = stop;
       const read = registerReader(stop.name);
-      wait(values, stop, { vcpu, read: () => read(registersOf(view, vcpu)) });
+      wait(values, stop, { vcpu, isSystem: isSystemRegister(stop.name), read: () => read(registersOf(view, vcpu)) });
     } else if (stop.what === 'msr') wait(msrs, stop, { index: stop.index, on: stop.on });
   }
   return { wanted: { breakpoints, watchpoints, values, msrs }, stopOf };

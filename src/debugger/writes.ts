@@ -69,6 +69,7 @@ function describeChange(session: DebugSession, { tick, seq }: Change, isRegister
   const { events } = session.run;
   const first = events[0]?.seq ?? 0;
   if (!isRegister) {
+    session.goTo(tick);
     const [before, after] = [events[seq - 1 - first], events[seq - first]];
     return [
       `at tick ${tick}, between these events:`,
@@ -104,7 +105,8 @@ export function why(session: DebugSession, words: string): string {
     const value = asked.followed.read();
     const change = lastChange(session, asked.followed, here);
     if (change === undefined) return `${asked.name} has not changed since power-on: ${value}.`;
-    return told(asked.name, change, describeChange(session, change, words.startsWith('$')));
+    const how = describeChange(session, change, words.startsWith('$'));
+    return told(asked.name, { ...change, tick: session.now.tick }, how);
   });
 }
 

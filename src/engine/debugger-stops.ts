@@ -23,6 +23,8 @@ export interface Watchpoint {
 /** A register a debugger waits to change. `read` looks at it where the processor stands. */
 export interface WatchedValue {
   readonly vcpu: number;
+  /** Only routines in TypeScript, event delivery and KVM change it: other instructions need not be looked at singly. */
+  readonly isSystem: boolean;
   read(): bigint;
 }
 
@@ -79,7 +81,7 @@ export interface StopsClient {
 /**
  * What a debugger outside the guest waits for. None of it is state: it changes neither memory nor ticks, and a stop
  * leaves the VM entry open. Instructions at page offsets that hold a breakpoint are decoded behind a check; pages that
- * hold a watchpoint are never in the TLB; while a register is watched, every instruction is a slice of its own.
+ * hold a watchpoint are never in the TLB; while a general register is watched, every instruction is a slice of its own.
  */
 export class DebuggerStops {
   watchpoints: readonly Watchpoint[] = [];
@@ -88,6 +90,8 @@ export class DebuggerStops {
   /** The next run does not stop at the instruction it begins with. */
   passes = false;
   values: readonly WatchedValue[] | undefined;
+  /** A watched register can change at any instruction. */
+  steps = false;
   msrs: readonly WatchedMsr[] | undefined;
   /** Hears of writes to the pages `follow` names. */
   private onWrite: OnWrite | undefined;
@@ -115,6 +119,7 @@ export class DebuggerStops {
     this.hostBreakpoints = all.filter(({ space }) => space === 'host');
     this.watchpoints = watchpoints;
     this.values = values.length === 0 ? undefined : values;
+    this.steps = values.some(({ isSystem }) => !isSystem);
     this.msrs = msrs.length === 0 ? undefined : msrs;
     this.last = values.map(() => undefined);
     this.found = [];

@@ -81,6 +81,7 @@ export abstract class InstructionFlow extends DebugRegisters {
     if (routine === undefined || site.instruction === undefined) throw new GuestFault(VECTOR.UD);
     // Routines see rip of the instruction; those that go elsewhere set it and return 'jump'.
     this.state.rip = this.ripOf(record);
+    if (this.stops.values !== undefined) this.stopSoon();
     const outcome = routine(this.self, site.instruction);
     if (outcome === 'exit') return 0;
     if (outcome === 'next') return record + L.RECORD;

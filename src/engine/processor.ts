@@ -190,7 +190,7 @@ export class Processor extends InstructionFlow {
   }
 
   private singleStepping(): boolean {
-    return this.state.flag(0x100) || this.watchesCode() || this.stops.values !== undefined;
+    return this.state.flag(0x100) || this.watchesCode() || this.stops.steps;
   }
 
   /** Run the one instruction at RIP for KVM's emulator: windows and traps are KVM's business. */
