@@ -40,6 +40,17 @@ export interface Region {
   readonly maxAccess: 1 | 2 | 4 | 8;
 }
 
+/** A write that becomes a signal. */
+export interface EventfdWrite {
+  /** By its place in `regions`. */
+  readonly region: number;
+  readonly offset: number;
+  /** 0: of any width. */
+  readonly size: 0 | 1 | 2 | 4 | 8;
+  /** Only this value; `undefined`: any. */
+  readonly match: number | undefined;
+}
+
 /**
  * A device model introduces itself in one value. It knows no bus, no neighbour and no machine.
  * Its state `S` is a plain JSON-like object (numbers, strings, booleans, arrays, objects; no
@@ -62,6 +73,8 @@ export interface Device<S> {
   expire?(state: S, effects: Effects): void;
   /** Bytes from outside (serial input, keyboard scan codes). */
   receive?(state: S, bytes: Uint8Array, effects: Effects): void;
+  /** A write the device wants as a signal of an eventfd instead of a call, as its state is now. */
+  eventfd?(state: S): EventfdWrite | undefined;
   /** System reset (not power-on: that is a fresh state). */
   reset?(state: S, effects: Effects): void;
   /** For a stopped person: labels and values. */

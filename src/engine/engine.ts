@@ -8,13 +8,14 @@ import {
   type MemoryOfGuest,
   type MmioAccess,
   type Registers,
+  type TaskSwitch,
+  type TaskSwitched,
   type VmExit,
 } from '../kvm/guest.ts';
 import { EPT_PAGE_WORDS } from '../memory/ept-pool.ts';
 import { switchTask } from './assists/task.ts';
 import type { DebuggerStops } from './debugger-stops.ts';
 import { emulateOne, emulateStringPort } from './emulation.ts';
-import { GuestExit, GuestFault, MmioNeeded, } from './fault.ts';
 import * as L from './layout.ts';
 import { EngineMemory } from './memory.ts';
 import { FollowedTables, type TableWrite } from './mmu/followed-tables.ts';
@@ -347,16 +348,20 @@ class Engine implements GuestEngine {
     }
   }
 
-  taskSwitch(vcpu: number, selector: number, source: number, errorCode: number | undefined): boolean {
+  taskSwitch(vcpu: number, task: TaskSwitch, memory: MemoryOfGuest): TaskSwitched {
     this.select(vcpu);
     this.refresh();
+    const { processor } = this;
+    processor.emulating = true;
+    processor.mmu.startEmulation([]);
+    processor.mmu.second.slots = memory;
     try {
-      switchTask(this.processor, selector, source, errorCode);
+      return switchTask(processor, task);
+    } finally {
       this.stale = true;
-      return true;
-    } catch (thrown) {
-      if (thrown instanceof GuestFault || thrown instanceof GuestExit || thrown instanceof MmioNeeded) return false;
-      throw thrown;
+      processor.emulating = false;
+      processor.mmu.endEmulation();
+      processor.mmu.second.slots = undefined;
     }
   }
 

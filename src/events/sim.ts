@@ -92,7 +92,10 @@ export const SIM_EVENTS = {
     },
     (e) => `vcpu ${e.vcpu_id} reason ${e.exit_reason} info1 0x${hex(e.info1)} gpa 0x${hex(e.gpa)}`,
   ),
-  'sim:task_switched': fact({ vcpu_id: 'u', done: 'bool' }, (e) => `vcpu ${e.vcpu_id} ${e.done ? 'done' : 'failed'}`),
+  'sim:task_switched': fact(
+    { vcpu_id: 'u', outcome: 'text', vector: 'u', error_code: 'u', address: 'u64' },
+    (e) => `vcpu ${e.vcpu_id} ${e.outcome}${e.outcome.startsWith('fault') ? ` vector ${e.vector}` : ''}`,
+  ),
   'sim:memory_read': fact({ hva: 'u', bytes: 'bytes' }, (e) => `hva 0x${hex(e.hva)} ${e.bytes.length} bytes`),
   'sim:translated': fact(
     { vcpu_id: 'u', linear: 'u64', mapped: 'bool', gpa: 'u', entries: 'bytes' },

@@ -2,7 +2,8 @@ import { invariant } from '../base/invariant.ts';
 import type { HostRequest } from '../devices/device.ts';
 import { createEngine } from '../engine/index.ts';
 import type { Stamped } from '../events/stamped.ts';
-import { createKvm, type KvmKernel } from '../kvm/kvm.ts';
+import { ENGINE_FEATURES } from '../kvm/cpuid.ts';
+import { createKvm, createKvmState, type KvmKernel } from '../kvm/kvm.ts';
 import type { KvmState } from '../kvm/state.ts';
 import type { InputSource, MachineParts } from '../reducers/parts.ts';
 import { CHANCE } from '../replay/sources/random.ts';
@@ -41,7 +42,7 @@ export function assemble(assembly: Assembly): Assembled {
   const parts: MachineParts = {
     engine: assembly.engine ?? liveEngine(description),
     kvm: (guest, host) => {
-      kvm = createKvm(guest, host);
+      kvm = createKvm(guest, host, createKvmState(), ENGINE_FEATURES);
       return kvm;
     },
     vmm: (ioctls, host) => {

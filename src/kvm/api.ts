@@ -21,6 +21,10 @@ export interface KvmRun {
   internal: { suberror: number; data: bigint[] };
   failEntry: { reason: bigint; cpu: number };
   systemEvent: { type: number };
+  /** KVM_EXIT_DEBUG: the exception, the linear address of the instruction, DR6 and DR7. */
+  debug: { exception: number; pc: bigint; dr6: bigint; dr7: bigint };
+  /** KVM_EXIT_X86_RDMSR and _WRMSR: user space answers with `data` or `error`. */
+  msr: { error: number; reason: number; index: number; data: bigint };
 }
 
 /** What one step of a vCPU thread inside KVM_RUN came to. */
@@ -30,6 +34,13 @@ export type VcpuProgress =
   | 'blocked' // halted or waiting for SIPI: runnable again when `isRunnable`
   | 'userspace'; // KVM_RUN returned: see kvm_run.exitReason
 
+/** Writes that wait for user space, which moves `first`. Linux struct kvm_coalesced_mmio_ring. */
+export interface CoalescedRing {
+  first: number;
+  last: number;
+  entries: { addr: number; pio: boolean; data: number[] }[];
+}
+
 export interface Kvm {
   /** open("/dev/kvm"). Returns a file descriptor. */
   open(): number;
@@ -37,9 +48,13 @@ export interface Kvm {
   ioctl(fd: number, request: number, arg?: unknown): number;
   /** The mmap of a vCPU descriptor. */
   run(vcpuFd: number): KvmRun;
+  /** The page of coalesced writes in a vCPU's mmap; every vCPU has the same. */
+  coalescedRing(): CoalescedRing;
   /** Signal an eventfd (irqfd, ioeventfd) made by `eventfd`. */
   eventfd(): number;
   signal(eventfd: number): void;
+  /** Read an eventfd: how often it was signalled since last time. */
+  consume(eventfd: number): number;
 
   /** One VM entry and exit of a vCPU in KVM_RUN, or the completion of what user space was asked. */
   advance(vcpu: number, budget: number): VcpuProgress;

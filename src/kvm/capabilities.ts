@@ -36,19 +36,29 @@ const PRESENT: readonly number[] = [
   77, // SIGNAL_MSI
   81, // READONLY_MEM
   82, // IRQFD_RESAMPLE
+  89, // DEVICE_CTRL
   98, // ENABLE_CAP_VM
   122, // IOEVENTFD_ANY_LENGTH
+  127, // VCPU_ATTRIBUTES
   136, // IMMEDIATE_EXIT
+  162, // COALESCED_PIO
+  164, // EXCEPTION_PAYLOAD
+  188, // X86_USER_SPACE_MSR
+  189, // X86_MSR_FILTER
+  209, // SYS_ATTRIBUTES
+  218, // X86_TRIPLE_FAULT_EVENT
 ];
 
 /** Capabilities that answer with a quantity. */
 const QUANTITIES: Readonly<Record<number, number>> = {
   9: 4, // NR_VCPUS recommended
   10: 32764, // NR_MEMSLOTS
+  15: 2, // COALESCED_MMIO: the ring's page in a vCPU's mmap
   25: 4096, // IRQ_ROUTING
   31: 32, // MCE banks
   66: 1024, // MAX_VCPUS
   128: 1024, // MAX_VCPU_ID
+  168: 3, // MANUAL_DIRTY_LOG_PROTECT2: the options there are
 };
 
 /** Capabilities KVM_ENABLE_CAP takes: quirks off, X2APIC_API, exits of HLT, exception payload and the like. */
@@ -59,7 +69,11 @@ export function checkExtension(capability: number): number {
   return QUANTITIES[capability] ?? (PRESENT.includes(capability) ? 1 : 0);
 }
 
-/** Whether KVM_ENABLE_CAP knows a capability. */
-export function isEnableable(capability: number): boolean {
-  return ENABLEABLE.includes(capability);
+/** Whether KVM_ENABLE_CAP knows a capability and this first argument of it. */
+export function isEnableable(capability: number, argument: number): boolean {
+  const valid = ARGUMENT_BITS[capability];
+  return ENABLEABLE.includes(capability) && (valid === undefined || (argument & ~valid) === 0);
 }
+
+/** Bits the argument may have: user-space MSR reasons 0 to 2, manual dirty log and its initial state. */
+const ARGUMENT_BITS: Readonly<Record<number, number>> = { 168: 3, 188: 7 };

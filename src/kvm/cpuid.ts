@@ -15,6 +15,9 @@ export interface CpuFeatures {
   readonly vme: boolean;
   readonly xsaveopt: boolean;
   readonly xsavec: boolean;
+  readonly clflushopt: boolean;
+  readonly clwb: boolean;
+  readonly rdpid: boolean;
   readonly physicalBits: number;
 }
 
@@ -32,7 +35,24 @@ export const BASELINE_FEATURES: CpuFeatures = {
   vme: false,
   xsaveopt: false,
   xsavec: false,
+  clflushopt: false,
+  clwb: false,
+  rdpid: false,
   physicalBits: 40,
+};
+
+/** What the engine of this project can do. Checked beside host processors by `test/oracle/host-cpu`. */
+export const ENGINE_FEATURES: CpuFeatures = {
+  ...BASELINE_FEATURES,
+  movbe: true,
+  bmi1: true,
+  bmi2: true,
+  lzcnt: true,
+  adx: true,
+  gigabytePages: true,
+  clflushopt: true,
+  clwb: true,
+  rdpid: true,
 };
 
 const INDEX_SIGNIFICANT = 1;
@@ -59,7 +79,8 @@ function featureEdx(f: CpuFeatures): number {
 
 /** CPUID.7.0:EBX: FSGSBASE, TSC_ADJUST, SMEP, ERMS, INVPCID, RDSEED, SMAP. */
 function structuredEbx(f: CpuFeatures): number {
-  return bits(0, 1, 7, 9, 10, 18, 20) + when(f.bmi1, 3) + when(f.bmi2, 8) + when(f.adx, 19) + when(f.sha, 29);
+  const integer = when(f.bmi1, 3) + when(f.bmi2, 8) + when(f.adx, 19) + when(f.sha, 29);
+  return bits(0, 1, 7, 9, 10, 18, 20) + integer + when(f.clflushopt, 23) + when(f.clwb, 24);
 }
 
 /** KVM_FEATURE_*: clocks, steal time, PV EOI, unhalt, TLB flush, IPIs, poll control, yield, stable clock. */
@@ -88,7 +109,7 @@ function supportedRows(f: CpuFeatures): readonly Row[] {
     [4, 3, 0, 0, 0, 0],
     [5, 0, 0, 0, 0, 0],
     [6, 0, 4, 0, 0, 0],
-    [7, 0, 0, structuredEbx(f), bits(2), bits(26, 27, 29, 31)],
+    [7, 0, 0, structuredEbx(f), bits(2) + when(f.rdpid, 22), bits(26, 27, 29, 31)],
     [0xa, 0, 0, 0, 0, 0],
     [0xb, 0, 0, 0, 0, 0],
     [0xd, 0, 3, 576, 576, 0],

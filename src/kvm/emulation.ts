@@ -2,7 +2,9 @@
 import { invariant } from '../base/invariant.ts';
 import { bigintOf, mmioRead, mmioWrite, numberOf, portRead, portWrite } from './buses.ts';
 import type { KvmContext } from './context.ts';
-import type { Emulated, MmioAccess, VmExit } from './guest.ts';
+import { ioeventfdWrite } from './eventfd.ts';
+import type { Emulated, MemoryOfGuest, MmioAccess, VmExit } from './guest.ts';
+import { singleStepped } from './guest-debug.ts';
 import { guestHva, markDirty, slotOf } from './mmu/guest-memory.ts';
 import { handleTdpFault, PFERR_FETCH, PFERR_PRESENT, PFERR_WRITE } from './mmu/tdp-mmu.ts';
 import type { Handled } from './exits/handled.ts';
@@ -13,6 +15,7 @@ import { PF, queueException } from './vcpu/exceptions.ts';
 /** Steps one instruction may take before it must end or reach user space. */
 const STEP_LIMIT = 4096;
 const FRAGMENT = 8;
+const TRAP_FLAG = 0x100;
 
 /** Start emulating the instruction at rip. */
 export function emulateInstruction(kvm: KvmContext, vcpu: VcpuState): Handled {
@@ -21,18 +24,25 @@ export function emulateInstruction(kvm: KvmContext, vcpu: VcpuState): Handled {
   return continueEmulation(kvm, vcpu);
 }
 
+/**
+ * KVM_FAST_MMIO_BUS: the write is an eventfd's whatever its width. Linux skips the instruction by a length VMX does
+ * not promise; here it is emulated and its write signals. A read goes the usual way.
+ */
+export function emulateFastWrite(kvm: KvmContext, vcpu: VcpuState, gpa: number): Handled {
+  vcpu.emulation.reads = [];
+  vcpu.emulation.writes = [];
+  vcpu.at.stale = true;
+  const emulated = kvm.guest.emulate(vcpu.index, [], memoryOf(kvm));
+  if (emulated.then !== 'done') return act(kvm, vcpu, emulated) ?? continueEmulation(kvm, vcpu);
+  ioeventfdWrite(kvm, false, gpa, 0, 0n);
+  kvm.host.raise({ kind: 'kvm_fast_mmio', gpa });
+  return trapped(kvm, vcpu, 'resume');
+}
+
 /** Go on with the instruction under emulation; its reads so far are at hand. */
 export function continueEmulation(kvm: KvmContext, vcpu: VcpuState): Handled {
   vcpu.at.stale = true;
-  const memory = (gpa: number, write: boolean): number => {
-    const hva = guestHva(kvm, gpa, write);
-    if (write && hva >= 0) {
-      const gfn = Math.floor(gpa / 4096);
-      const slot = slotOf(kvm, gfn);
-      if (slot?.dirty !== undefined) markDirty(slot, gfn);
-    }
-    return hva;
-  };
+  const memory = memoryOf(kvm);
   for (let step = 0; step < STEP_LIMIT; step += 1) {
     const reads: readonly MmioAccess[] = vcpu.emulation.reads.map((r) => ({
       gpa: r.gpa,
@@ -44,13 +54,26 @@ export function continueEmulation(kvm: KvmContext, vcpu: VcpuState): Handled {
   invariant(false, 'an emulated instruction ends', { vcpu: vcpu.index });
 }
 
+/** Memory by the slots; what is written is dirty. */
+export const memoryOf =
+  (kvm: KvmContext): MemoryOfGuest =>
+  (gpa, write) => {
+    const hva = guestHva(kvm, gpa, write);
+    if (write && hva >= 0) {
+      const gfn = Math.floor(gpa / 4096);
+      const slot = slotOf(kvm, gfn);
+      if (slot?.dirty !== undefined) markDirty(slot, gfn);
+    }
+    return hva;
+  };
+
 /** What the emulator came to; undefined: emulate on. */
 function act(kvm: KvmContext, vcpu: VcpuState, emulated: Emulated): Handled | undefined {
   switch (emulated.then) {
     case 'done':
       vcpu.emulation.reads = [];
       vcpu.emulation.writes = emulated.writes.map((w) => ({ gpa: w.gpa, bytes: [...w.bytes] }));
-      return performWrites(kvm, vcpu);
+      return trapped(kvm, vcpu, performWrites(kvm, vcpu));
     case 'read':
       return performRead(kvm, vcpu, emulated.gpa, emulated.length);
     case 'in':
@@ -64,6 +87,10 @@ function act(kvm: KvmContext, vcpu: VcpuState, emulated: Emulated): Handled | un
       return 'userspace';
   }
 }
+
+/** The trap after an emulated instruction. As in Linux, a write that user space must perform loses it. */
+const trapped = (kvm: KvmContext, vcpu: VcpuState, done: Handled): Handled =>
+  done === 'resume' && (vcpu.at.rflags & TRAP_FLAG) !== 0 ? singleStepped(kvm, vcpu) : done;
 
 /** Writes of the finished instruction, one after the other; user space may be needed for some. */
 export function performWrites(kvm: KvmContext, vcpu: VcpuState): Handled {

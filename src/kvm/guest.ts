@@ -93,6 +93,22 @@ export type Emulated =
  */
 export type MemoryOfGuest = (gpa: number, write: boolean) => number;
 
+/** A task switch the processor left to the hypervisor. */
+export interface TaskSwitch {
+  readonly selector: number;
+  readonly source: number;
+  readonly errorCode: number | undefined;
+}
+
+/** What came of a task switch. A fault before the old task was saved belongs to it; `failed`: MMIO was needed. */
+export interface TaskSwitched {
+  readonly then: 'done' | 'fault in the old task' | 'fault in the new task' | 'failed';
+  readonly vector: number;
+  readonly errorCode: number;
+  /** CR2 of a page fault. */
+  readonly address: bigint;
+}
+
 /** Segment register with its hidden part; `access` is the VMX access-rights format. SDM Vol. 3, Table 25-2. */
 export interface Segment {
   selector: number;
@@ -158,9 +174,9 @@ export interface Guest {
   emulate(vcpu: number, reads: readonly MmioAccess[], memory: MemoryOfGuest): Emulated;
   /**
    * Task switch on KVM's behalf (SDM Vol. 3, 8.3). `source`: exit qualification b31:30; `errorCode` is pushed when
-   * given. False: it could not be done (KVM reports an emulation failure).
+   * given; memory is reached as `emulate` does.
    */
-  taskSwitch(vcpu: number, selector: number, source: number, errorCode: number | undefined): boolean;
+  taskSwitch(vcpu: number, task: TaskSwitch, memory: MemoryOfGuest): TaskSwitched;
   /** Effects on registers by exit handlers. */
   setGpr(vcpu: number, index: number, value: bigint): void;
   setRip(vcpu: number, rip: bigint): void;

@@ -69,8 +69,8 @@ export function handleVmcall(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop):
   const result = BigInt.asUintN(width, ret);
   kvm.host.raise({ kind: 'sim:hypercall_ret', nr, ret: result });
   kvm.guest.setGpr(vcpu.index, 0, result);
-  skip(kvm, vcpu, stop.exit.instructionLength);
-  return number === 11n ? 'yield' : 'resume';
+  const stepped = skip(kvm, vcpu, stop.exit.instructionLength);
+  return number === 11n && stepped === 'resume' ? 'yield' : stepped;
 }
 
 /** struct kvm_clock_pairing: sec, nsec, tsc, flags; 64 bytes in all. */

@@ -3,14 +3,22 @@ import { TSC_KHZ } from './clock/tsc.ts';
 import { type KvmContext, REQ_CLOCK_UPDATE, REQ_EVENT, REQ_TRIPLE_FAULT, request, vmOf } from './context.ts';
 import { setXcr0 } from './exits/registers.ts';
 import { EINVAL, ENXIO } from './errno.ts';
+import { getVcpuAttribute, hasVcpuAttribute, setVcpuAttribute } from './device-attributes.ts';
 import { guestHas } from './features.ts';
+import { guestDr, setGuestDebug, setGuestDr } from './guest-debug.ts';
 import * as io from './ioctls.ts';
 import { getLapic, setLapic, setLapicFeatures } from './irqchip/index.ts';
 import { updateCr4Owner } from './mode.ts';
 import { readMsr, writeMsr } from './msrs.ts';
 import { getRegs, getSregs, setRegs, setSregs } from './registers.ts';
 import type { VcpuState } from './state.ts';
-import { SECONDARY_INVPCID, SECONDARY_RDTSCP, writeControl } from './vmcs/controls.ts';
+import {
+  SECONDARY_INVPCID,
+  SECONDARY_RDRAND,
+  SECONDARY_RDSEED,
+  SECONDARY_RDTSCP,
+  writeControl,
+} from './vmcs/controls.ts';
 import { beginRun } from './vcpu/run.ts';
 import { injectNmi } from './vcpu/exceptions.ts';
 
@@ -92,17 +100,16 @@ export const VCPU_IOCTLS: Readonly<Record<number, VcpuIoctl>> = {
   [io.KVM_GET_VCPU_EVENTS]: (_kvm, vcpu, out: io.VcpuEvents) => getEvents(vcpu, out),
   [io.KVM_SET_VCPU_EVENTS]: setEvents,
   [io.KVM_GET_DEBUGREGS]: (kvm, vcpu, out: io.DebugRegs) => {
-    const registers = kvm.guest.registers(vcpu.index);
-    out.db = [0, 1, 2, 3].map((index) => registers.dr(index));
-    out.dr6 = registers.dr(6);
-    out.dr7 = registers.dr(7);
+    out.db = [0, 1, 2, 3].map((index) => guestDr(kvm, vcpu, index));
+    out.dr6 = guestDr(kvm, vcpu, 6);
+    out.dr7 = guestDr(kvm, vcpu, 7);
     return 0;
   },
   [io.KVM_SET_DEBUGREGS]: (kvm, vcpu, regs: io.DebugRegs) => {
-    const registers = kvm.guest.registers(vcpu.index);
-    regs.db.forEach((value, index) => registers.setDr(index, value));
-    registers.setDr(6, regs.dr6);
-    registers.setDr(7, regs.dr7);
+    if ((regs.dr6 | regs.dr7) >> 32n !== 0n) return -EINVAL;
+    regs.db.forEach((value, index) => setGuestDr(kvm, vcpu, index, value));
+    setGuestDr(kvm, vcpu, 6, regs.dr6);
+    setGuestDr(kvm, vcpu, 7, regs.dr7);
     return 0;
   },
   [io.KVM_GET_XSAVE]: (kvm, vcpu, out: io.Xsave) => {
@@ -149,10 +156,10 @@ export const VCPU_IOCTLS: Readonly<Record<number, VcpuIoctl>> = {
     translation.usermode = false;
     return 0;
   },
-  [io.KVM_SET_GUEST_DEBUG]: (_kvm, vcpu, debug: io.GuestDebug) => {
-    vcpu.guestDebug = { control: debug.control, debugreg: [...debug.debugreg] };
-    return 0;
-  },
+  [io.KVM_SET_GUEST_DEBUG]: (kvm, vcpu, debug: io.GuestDebug) => setGuestDebug(kvm, vcpu, debug),
+  [io.KVM_HAS_DEVICE_ATTR]: hasVcpuAttribute,
+  [io.KVM_GET_DEVICE_ATTR]: getVcpuAttribute,
+  [io.KVM_SET_DEVICE_ATTR]: setVcpuAttribute,
   [io.KVM_X86_SETUP_MCE]: (_kvm, vcpu, cap: bigint) => {
     const banks = Number(cap & 0xffn);
     if (banks === 0 || banks > 32) return -EINVAL;
@@ -166,6 +173,8 @@ export const VCPU_IOCTLS: Readonly<Record<number, VcpuIoctl>> = {
   [io.KVM_SET_VAPIC_ADDR]: () => 0,
   [io.KVM_ENABLE_CAP]: () => 0,
 };
+
+const BY_FEATURE = SECONDARY_RDTSCP | SECONDARY_INVPCID | SECONDARY_RDRAND | SECONDARY_RDSEED;
 
 /** KVM_SET_CPUID2: what follows from the features the guest is promised. */
 function setCpuid(kvm: KvmContext, vcpu: VcpuState, table: io.CpuidTable): number {
@@ -181,10 +190,11 @@ function setCpuid(kvm: KvmContext, vcpu: VcpuState, table: io.CpuidTable): numbe
   }
   updateCr4Owner(kvm, vcpu);
   const { secondary } = vcpu.vmcs;
-  const instructions = SECONDARY_RDTSCP | SECONDARY_INVPCID;
-  const rdtscp = guestHas(vcpu, 0x80000001, 'edx', 27) ? SECONDARY_RDTSCP : 0;
-  const invpcid = guestHas(vcpu, 7, 'ebx', 10) ? SECONDARY_INVPCID : 0;
-  writeControl(kvm, vcpu, 'secondary', (secondary & ~instructions) | rdtscp | invpcid);
+  const hasPid = guestHas(vcpu, 0x80000001, 'edx', 27) || guestHas(vcpu, 7, 'ecx', 22);
+  const enabled = (hasPid ? SECONDARY_RDTSCP : 0) | (guestHas(vcpu, 7, 'ebx', 10) ? SECONDARY_INVPCID : 0);
+  const exiting =
+    (guestHas(vcpu, 1, 'ecx', 30) ? 0 : SECONDARY_RDRAND) | (guestHas(vcpu, 7, 'ebx', 18) ? 0 : SECONDARY_RDSEED);
+  writeControl(kvm, vcpu, 'secondary', (secondary & ~BY_FEATURE) | enabled | exiting);
   return 0;
 }
 

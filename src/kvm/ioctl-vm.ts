@@ -3,8 +3,9 @@ import { isEnableable, checkExtension } from './capabilities.ts';
 import { kvmclockNs, setKvmclock } from './clock/kvmclock.ts';
 import { TSC_KHZ } from './clock/tsc.ts';
 import { type KvmContext, REQ_EVENT, requestAll, vmOf } from './context.ts';
-import { EEXIST, EINVAL, ENXIO } from './errno.ts';
+import { EEXIST, EINVAL, ENODEV, ENXIO } from './errno.ts';
 import { assignIoeventfd, assignIrqfd } from './eventfd.ts';
+import { registerZone, unregisterZone } from './coalesced.ts';
 import { openFile } from './files.ts';
 import * as io from './ioctls.ts';
 import {
@@ -23,7 +24,8 @@ import {
   setPitReinject,
   USERSPACE_SOURCE,
 } from './irqchip/index.ts';
-import { getDirtyLog, setMemoryRegion } from './mmu/memslots.ts';
+import { clearDirtyLog, getDirtyLog, setMemoryRegion } from './mmu/memslots.ts';
+import { setMsrFilter } from './msr-filter.ts';
 import { createVcpu } from './vcpu/create.ts';
 
 /** vCPUs a VM may have. */
@@ -51,7 +53,7 @@ export const VM_IOCTLS: Readonly<Record<number, VmIoctl>> = {
   },
   [io.KVM_SET_USER_MEMORY_REGION]: (kvm, region: io.UserMemoryRegion) => setMemoryRegion(kvm, region),
   [io.KVM_GET_DIRTY_LOG]: (kvm, log: io.DirtyLog) => getDirtyLog(kvm, log.slot, log.bitmap),
-  [io.KVM_CLEAR_DIRTY_LOG]: () => 0,
+  [io.KVM_CLEAR_DIRTY_LOG]: (kvm, log: io.DirtyLog) => clearDirtyLog(kvm, log),
   [io.KVM_SET_TSS_ADDR]: (kvm, addr: number) => {
     if (addr > 0xffffd000) return -EINVAL;
     vmOf(kvm).tssAddr = addr;
@@ -144,22 +146,18 @@ export const VM_IOCTLS: Readonly<Record<number, VmIoctl>> = {
   [io.KVM_SET_TSC_KHZ]: (_kvm, khz: number) => (khz === 0 || khz === TSC_KHZ ? 0 : -EINVAL),
   [io.KVM_GET_TSC_KHZ]: () => TSC_KHZ,
   [io.KVM_ENABLE_CAP]: (kvm, cap: io.EnableCap) => {
-    if (!isEnableable(cap.cap)) return -EINVAL;
-    vmOf(kvm).caps[cap.cap] = Number(cap.args[0] ?? 0n);
+    const first = Number(cap.args[0] ?? 0n);
+    if (!isEnableable(cap.cap, first)) return -EINVAL;
+    vmOf(kvm).caps[cap.cap] = first;
     return 0;
   },
-  [io.KVM_X86_SET_MSR_FILTER]: () => 0,
-  [io.KVM_REGISTER_COALESCED_MMIO]: (kvm, zone: io.CoalescedZone) => {
-    vmOf(kvm).coalesced.push({ ...zone });
-    return 0;
-  },
-  [io.KVM_UNREGISTER_COALESCED_MMIO]: (kvm, zone: io.CoalescedZone) => {
-    const vm = vmOf(kvm);
-    vm.coalesced = vm.coalesced.filter((z) => z.addr !== zone.addr || z.size !== zone.size || z.pio !== zone.pio);
-    return 0;
-  },
+  [io.KVM_X86_SET_MSR_FILTER]: setMsrFilter,
+  [io.KVM_REGISTER_COALESCED_MMIO]: registerZone,
+  [io.KVM_UNREGISTER_COALESCED_MMIO]: unregisterZone,
+  [io.KVM_CREATE_DEVICE]: () => -ENODEV,
   [io.KVM_HAS_DEVICE_ATTR]: () => -ENXIO,
   [io.KVM_GET_DEVICE_ATTR]: () => -ENXIO,
+  [io.KVM_SET_DEVICE_ATTR]: () => -ENXIO,
 };
 
 /** kvm_vm_ioctl_irq_line; below -1 there is no controller. */

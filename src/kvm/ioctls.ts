@@ -39,6 +39,7 @@ export const KVM_SIGNAL_MSI = 0x4020aea5;
 export const KVM_CLEAR_DIRTY_LOG = 0xc018aec0;
 export const KVM_X86_SET_MSR_FILTER = 0x4188aec6;
 export const KVM_CREATE_DEVICE = 0xc00caee0;
+export const KVM_SET_DEVICE_ATTR = 0x4018aee1;
 export const KVM_HAS_DEVICE_ATTR = 0x4018aee3;
 export const KVM_GET_DEVICE_ATTR = 0x4018aee2;
 
@@ -128,6 +129,7 @@ export const IOCTLS: Readonly<Record<number, IoctlName>> = {
   [KVM_X86_SET_MSR_FILTER]: named('vm', 'KVM_X86_SET_MSR_FILTER'),
   [KVM_CREATE_DEVICE]: named('vm', 'KVM_CREATE_DEVICE'),
   [KVM_HAS_DEVICE_ATTR]: named('kvm vm vcpu', 'KVM_HAS_DEVICE_ATTR'),
+  [KVM_SET_DEVICE_ATTR]: named('kvm vm vcpu', 'KVM_SET_DEVICE_ATTR'),
   [KVM_GET_DEVICE_ATTR]: named('kvm vm vcpu', 'KVM_GET_DEVICE_ATTR'),
   [KVM_RUN]: named('vcpu', 'KVM_RUN'),
   [KVM_GET_REGS]: named('vcpu', 'KVM_GET_REGS'),
@@ -361,6 +363,20 @@ export interface Translation {
 export interface GuestDebug {
   control: number;
   debugreg: bigint[];
+}
+
+/** struct kvm_msr_filter. Flag 1: what no range says is denied. Range flags: 1 reads, 2 writes; a set bit allows. */
+export interface MsrFilter {
+  flags: number;
+  ranges: { flags: number; nmsrs: number; base: number; bitmap: Uint8Array }[];
+}
+
+/** struct kvm_device_attr; `value` is what its `addr` points to. */
+export interface DeviceAttribute {
+  flags?: number;
+  group: number;
+  attr: number;
+  value?: bigint;
 }
 
 /** struct kvm_msi. */

@@ -2,8 +2,9 @@
 import type { Kvm, KvmHost, KvmRun, VcpuProgress } from './api.ts';
 import { checkExtension } from './capabilities.ts';
 import { guestTsc, TSC_KHZ } from './clock/tsc.ts';
-import { type KvmContext, REQ_EVENT, request } from './context.ts';
+import { type KvmContext, REQ_EVENT, request, vmOf } from './context.ts';
 import { BASELINE_FEATURES, type CpuFeatures, supportedCpuid } from './cpuid.ts';
+import { systemAttribute } from './device-attributes.ts';
 import { E2BIG, EBADF, EBUSY, EINVAL, ENOTTY } from './errno.ts';
 import { consumeEventfd, resample, signalEventfd } from './eventfd.ts';
 import { fileOf, openFile } from './files.ts';
@@ -28,8 +29,6 @@ const MCG_CAP_SUPPORTED = 0x1000120n;
 export interface KvmKernel extends Kvm {
   /** Everything KVM remembers. A restored checkpoint is put here. */
   state: KvmState;
-  /** Read an eventfd: how often it was signalled since last time. */
-  consume(eventfd: number): number;
   /** What the last KVM_RUN of a vCPU returned: 0 or a negative errno. */
   runResult(vcpu: number): number;
 }
@@ -58,6 +57,7 @@ export function createKvm(
     open: () => openFile(kvm, { kind: 'kvm' }),
     ioctl: (fd, request, arg) => ioctl(kvm, fd, request, arg),
     run: (fd) => runPage(kvm, fd),
+    coalescedRing: () => vmOf(kvm).ring,
     eventfd: () => openFile(kvm, { kind: 'eventfd', count: 0 }),
     signal: (fd) => signalEventfd(kvm, fd, 'user space'),
     consume: (fd) => consumeEventfd(kvm, fd, 'user space'),
@@ -181,6 +181,10 @@ function systemIoctl(kvm: KvmContext, requestNumber: number, arg: unknown): numb
     case io.KVM_GET_EMULATED_CPUID:
       (arg as io.CpuidTable).entries = [];
       return 0;
+    case io.KVM_HAS_DEVICE_ATTR:
+      return systemAttribute(arg as io.DeviceAttribute, false);
+    case io.KVM_GET_DEVICE_ATTR:
+      return systemAttribute(arg as io.DeviceAttribute, true);
     case io.KVM_X86_GET_MCE_CAP_SUPPORTED:
       (arg as { cap: bigint }).cap = MCG_CAP_SUPPORTED;
       return 0;
@@ -206,6 +210,8 @@ function createVm(kvm: KvmContext): number {
     irqfds: [],
     ioeventfds: [],
     coalesced: [],
+    ring: { first: 0, last: 0, entries: [] },
+    msrFilter: undefined,
     clock: {
       kvmclockOffset: 0 - kvm.host.now(),
       useMasterClock: true,

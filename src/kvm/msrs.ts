@@ -311,6 +311,10 @@ export function listedMsrs(): number[] {
   return [...ROWS].filter(([, row]) => row.listed).map(([index]) => index);
 }
 
+/** Whether KVM has such an MSR at all: unknown ones are told apart from refused values. */
+export const isKnownMsr = (vcpu: VcpuState, index: number): boolean =>
+  ROWS.has(index) || (index >= 0x800 && index <= 0x8ff) || isBank(vcpu, index);
+
 /** kvm_get_msr: undefined is #GP. */
 export function readMsr(kvm: KvmContext, vcpu: VcpuState, index: number, byHost: boolean): bigint | undefined {
   const row = ROWS.get(index);

@@ -1,6 +1,7 @@
 /** KVM_GET/SET_REGS and SREGS. Linux __set_regs, __set_sregs. */
 import { type KvmContext, REQ_EVENT, request, vmOf } from './context.ts';
 import { EINVAL } from './errno.ts';
+import { readRflags, steppingRflags } from './guest-debug.ts';
 import { GPR_NAMES } from './guest.ts';
 import type { Regs, Sregs } from './ioctls.ts';
 import { apicBaseRead, apicBaseWrite, taskPriority, writeTaskPriority } from './irqchip/index.ts';
@@ -18,7 +19,7 @@ export function getRegs(kvm: KvmContext, vcpu: VcpuState, out: Regs): number {
     out[name] = registers.gpr(index);
   });
   out.rip = registers.rip;
-  out.rflags = registers.rflags;
+  out.rflags = readRflags(kvm, vcpu);
   return 0;
 }
 
@@ -27,7 +28,7 @@ export function setRegs(kvm: KvmContext, vcpu: VcpuState, regs: Regs): number {
   const registers = kvm.guest.registers(vcpu.index);
   GPR_NAMES.forEach((name, index) => registers.setGpr(index, regs[name]));
   registers.rip = regs.rip;
-  registers.rflags = regs.rflags | 2n;
+  registers.rflags = steppingRflags(kvm, vcpu, regs.rflags | 2n);
   vcpu.events.exception.pending = false;
   vcpu.at.stale = true;
   vcpu.checkEntry = true;

@@ -1,5 +1,5 @@
 /** All state of KVM's half: plain values, complete. */
-import type { KvmRun } from './api.ts';
+import type { CoalescedRing, KvmRun } from './api.ts';
 import type { CpuidEntry } from './ioctls.ts';
 import type { IrqchipState } from './irqchip/state.ts';
 import type { VmcsControls } from './vmcs/controls.ts';
@@ -51,6 +51,23 @@ export interface VmClockState {
   wallClockMsr: bigint;
 }
 
+/** KVM_X86_SET_MSR_FILTER. */
+export interface MsrFilterState {
+  /** What no range says. */
+  denies: boolean;
+  /** A set bit allows; `flags`: 1 reads, 2 writes. */
+  ranges: { flags: number; base: number; nmsrs: number; bitmap: number[] }[];
+}
+
+/** KVM_SET_GUEST_DEBUG. */
+export interface GuestDebugState {
+  control: number;
+  /** Linear address from which user space steps. */
+  singleStepRip: bigint;
+  /** The guest's DR0-3 and DR7 while the processor holds user space's. */
+  own: bigint[] | undefined;
+}
+
 export interface VmState {
   slots: MemslotState[];
   /** Counts changes of the slots; cached MMIO entries of another generation are stale. */
@@ -61,6 +78,8 @@ export interface VmState {
   irqfds: IrqfdState[];
   ioeventfds: IoeventfdState[];
   coalesced: { addr: number; size: number; pio: boolean }[];
+  ring: CoalescedRing;
+  msrFilter: MsrFilterState | undefined;
   clock: VmClockState;
   /** Enabled capabilities' first argument by number. */
   caps: Record<number, number>;
@@ -176,6 +195,8 @@ export type PendingUserspace =
   | { kind: 'string-out' }
   | { kind: 'mmio-read'; gpa: number; length: number; done: number; bytes: number[] }
   | { kind: 'mmio-write' }
+  | { kind: 'rdmsr'; instructionLength: number }
+  | { kind: 'wrmsr'; instructionLength: number }
   | { kind: 'hypercall' };
 
 /** An MMIO access that is part of the emulation under way. */
@@ -223,7 +244,7 @@ export interface VcpuState {
   hostState: HostState;
   /** User space set registers: run the VM-entry checks. What the guest sets KVM has judged already. */
   checkEntry: boolean;
-  guestDebug: { control: number; debugreg: bigint[] };
+  guestDebug: GuestDebugState;
   pleWindow: number;
   exits: number;
 }

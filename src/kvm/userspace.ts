@@ -13,6 +13,8 @@ export const KVM_EXIT_FAIL_ENTRY = 9;
 export const KVM_EXIT_INTR = 10;
 export const KVM_EXIT_SET_TPR = 11;
 export const KVM_EXIT_INTERNAL_ERROR = 17;
+export const KVM_EXIT_X86_RDMSR = 29;
+export const KVM_EXIT_X86_WRMSR = 30;
 
 export const SUBERROR_EMULATION = 1;
 export const SUBERROR_DELIVERY_EVENT = 3;
@@ -33,6 +35,8 @@ export function createRun(): KvmRun {
     internal: { suberror: 0, data: [] },
     failEntry: { reason: 0n, cpu: 0 },
     systemEvent: { type: 0 },
+    debug: { exception: 0, pc: 0n, dr6: 0n, dr7: 0n },
+    msr: { error: 0, reason: 0, index: 0, data: 0n },
   };
 }
 

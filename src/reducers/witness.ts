@@ -35,11 +35,12 @@ export function witnessed(guest: Guest, witness: Witness): Guest {
       if (emulated.then === 'exit') raise(emulationExit(vcpu, emulated.exit));
       return emulated;
     },
-    taskSwitch(vcpu, selector, source, errorCode) {
-      const done = guest.taskSwitch(vcpu, selector, source, errorCode);
-      if (done) witness.retired();
-      raise({ kind: 'sim:task_switched', vcpu_id: vcpu, done });
-      return done;
+    taskSwitch(vcpu, task, memory) {
+      const switched = guest.taskSwitch(vcpu, task, memory);
+      const { then, vector, errorCode, address } = switched;
+      if (then === 'done') witness.retired();
+      raise({ kind: 'sim:task_switched', vcpu_id: vcpu, outcome: then, vector, error_code: errorCode, address });
+      return switched;
     },
     setGpr: (vcpu, index, value) => guest.setGpr(vcpu, index, value),
     setRip: (vcpu, rip) => guest.setRip(vcpu, rip),

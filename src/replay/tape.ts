@@ -1,6 +1,13 @@
 import type { Stamped } from '../events/stamped.ts';
 import type { EventKind, MachineEvent } from '../events/vocabulary.ts';
-import { NO_EXIT, type Emulated, type GuestStop, type Registers, type VmExit } from '../kvm/guest.ts';
+import {
+  NO_EXIT,
+  type Emulated,
+  type GuestStop,
+  type Registers,
+  type TaskSwitched,
+  type VmExit,
+} from '../kvm/guest.ts';
 import type { Engine, GuestTime } from '../reducers/parts.ts';
 import { unpackWrites } from '../reducers/witness.ts';
 
@@ -110,7 +117,10 @@ export function tapeEngine(recorded: readonly Stamped[], time: GuestTime, eptWor
       return playRun(tape, budget);
     },
     emulate: () => emulatedFrom(tape, take(tape, 'sim:emulated', 'the emulation of an instruction')),
-    taskSwitch: () => take(tape, 'sim:task_switched', 'a task switch').done,
+    taskSwitch() {
+      const { outcome, vector, error_code: errorCode, address } = take(tape, 'sim:task_switched', 'a task switch');
+      return { then: outcome as TaskSwitched['then'], vector, errorCode, address };
+    },
     setGpr: () => undefined,
     setRip: () => undefined,
     skipInstruction: () => undefined,

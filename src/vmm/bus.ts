@@ -1,4 +1,5 @@
 import type { MachineEvent } from '../events/vocabulary.ts';
+import { bindEventfds, clearEventfd } from './eventfds.ts';
 import type { Machine } from './machine.ts';
 import { allOnes, type RegisterBus } from './memory/access.ts';
 import type { FlatRange } from './memory/flat-view.ts';
@@ -31,6 +32,7 @@ function readLeaf(machine: Machine, range: FlatRange, offset: number, size: numb
   if (handler === undefined) return allOnes(size);
   const part = machine.parts[handler.part]!;
   if (isConfigData(part, handler.region)) return readConfigData(machine, offset, size);
+  if (part.device.eventfd !== undefined) clearEventfd(machine, part.name);
   const state = machine.state.devices[part.name]!;
   return part.device.read(state, handler.region, offset, size, machine.effects[handler.part]!);
 }
@@ -45,6 +47,7 @@ function writeLeaf(machine: Machine, { range, offset, size, value }: Access): vo
   }
   const state = machine.state.devices[part.name]!;
   part.device.write(state, handler.region, offset, size, value, machine.effects[handler.part]!);
+  if (part.device.eventfd !== undefined) bindEventfds(machine);
 }
 
 function accessed(

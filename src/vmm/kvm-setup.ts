@@ -18,13 +18,13 @@ import {
   KVM_SET_MSRS,
   KVM_SET_TSS_ADDR,
   KVM_X86_GET_MCE_CAP_SUPPORTED,
-  KVM_X86_SET_MSR_FILTER,
   KVM_X86_SETUP_MCE,
 } from '../kvm/ioctls.ts';
 import { type CpuModel, modelCpuid } from './cpu-model.ts';
 import { cpuidOf } from './cpuid.ts';
 import type { VmFds } from './machine.ts';
 import type { ProcessorId } from './pc/machine-tables.ts';
+import { filterMsrs } from './msr-exits.ts';
 import { kvmIoctl, type TracedKvm, vcpuIoctl, vmIoctl } from './traced-kvm.ts';
 
 /** A virtual machine and what its processors call themselves. */
@@ -52,7 +52,7 @@ export function createVm(traced: TracedKvm, cpus: number, model?: CpuModel): Cre
   vmIoctl(traced, vm, KVM_SET_IDENTITY_MAP_ADDR, IDENTITY_MAP);
   vmIoctl(traced, vm, KVM_SET_TSS_ADDR, IDENTITY_MAP + 0x1000);
   enable(traced, vm, CAP.X86_USER_SPACE_MSR, MSR_EXIT_REASON_FILTER);
-  vmIoctl(traced, vm, KVM_X86_SET_MSR_FILTER, { flags: 0, ranges: [] });
+  filterMsrs(traced, vm);
   vmIoctl(traced, vm, KVM_CREATE_IRQCHIP);
   const supported: CpuidTable = { entries: [] };
   kvmIoctl(traced, kvm, KVM_GET_SUPPORTED_CPUID, supported);

@@ -42,6 +42,12 @@ export interface VmFds {
   readonly vcpus: readonly number[];
 }
 
+/** A device's eventfd, and the writes KVM signals to it now. */
+export interface BoundEventfd {
+  fd: number;
+  place: { addr: number; size: number; pio: boolean; match: number | undefined } | undefined;
+}
+
 /** Everything of QEMU's half that can influence the future. Plain; what follows from it is rebuilt. */
 export interface VmmState {
   /** State of each device by the name of its part. */
@@ -50,6 +56,8 @@ export interface VmmState {
   slots: MemorySlot[];
   /** Output pins that are high, as `part.pin`: true. */
   pins: Record<string, boolean>;
+  /** Eventfds of devices that have one, by the name of the part. */
+  eventfds: Record<string, BoundEventfd>;
   /** Who asked for a reset that has not happened yet. */
   resetBy: string | undefined;
   /** The run is over: the machine is off, or a device ended it. */

@@ -1,6 +1,8 @@
 import type { KvmRun, RunBytes } from '../kvm/api.ts';
+import { flushCoalesced } from './coalesced.ts';
 import type { Machine } from './machine.ts';
 import { readSpace, writeSpace } from './memory/address-space.ts';
+import { answerRdmsr } from './msr-exits.ts';
 
 /** KVM_EXIT_* reasons that reach user space. Linux include/uapi/linux/kvm.h. */
 export const KVM_EXIT = {
@@ -16,6 +18,7 @@ export const KVM_EXIT = {
   intr: 10,
   internalError: 17,
   systemEvent: 24,
+  rdmsr: 29,
 } as const;
 
 /** What QEMU's kvm_cpu_exec does with the exit a vCPU came back with. */
@@ -23,6 +26,7 @@ export function serviceExit(machine: Machine, vcpu: number): void {
   const run = machine.kvm.run(machine.fds.vcpus[vcpu]!);
   machine.cpu = vcpu;
   machine.host.raise({ kind: 'kvm_run_exit', cpu_index: vcpu, reason: run.exitReason });
+  flushCoalesced(machine);
   switch (run.exitReason) {
     case KVM_EXIT.io:
       serviceIo(machine, run);
@@ -32,6 +36,9 @@ export function serviceExit(machine: Machine, vcpu: number): void {
       break;
     case KVM_EXIT.shutdown:
       machine.state.resetBy ??= 'triple fault';
+      break;
+    case KVM_EXIT.rdmsr:
+      answerRdmsr(run, machine.options.smp);
       break;
     case KVM_EXIT.systemEvent:
       serviceSystemEvent(machine, run);

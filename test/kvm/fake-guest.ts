@@ -118,7 +118,7 @@ export function createFakeGuest(script: Scripted[] = [], emulations: Emulated[] 
       return { ...stop, ...next(guest, vcpu) };
     },
     emulate: () => emulations.shift() ?? { then: 'failed' },
-    taskSwitch: () => false,
+    taskSwitch: () => ({ then: 'failed', vector: 0, errorCode: 0, address: 0n }),
     setGpr: (vcpu, index, value) => registers[vcpu].setGpr(index, value),
     setRip: (vcpu, rip) => {
       registers[vcpu].rip = rip;

@@ -64,7 +64,7 @@ function guestOf(): Guest {
   return {
     registers: () => registers,
     emulate: () => EMULATED[next++],
-    taskSwitch: () => true,
+    taskSwitch: () => ({ then: 'done', vector: 0, errorCode: 0, address: 0n }),
     readHost: () => Uint8Array.of(7, 8),
     translate: (_: number, linear: bigint) => (linear === 0n ? undefined : { gpa: 0x5000, entries: [1n, 2n ** 63n] }),
   } as unknown as Guest;
@@ -96,7 +96,7 @@ function askEverything(guest: Guest): unknown[] {
     r.interruptibility,
     r.activity,
     ...EMULATED.map(() => guest.emulate(0, [], () => -1)),
-    guest.taskSwitch(0, 8, 0, undefined),
+    guest.taskSwitch(0, { selector: 8, source: 0, errorCode: undefined }, () => -1),
     guest.readHost(0, 2),
     guest.translate(0, 0n),
     guest.translate(0, 5n),
@@ -131,9 +131,7 @@ describe('a witnessed guest', () => {
   test('a tape says when it is asked for what was not recorded', () => {
     const event = { kind: 'sim:memory_read', hva: 0, bytes: Uint8Array.of(1) } as const;
     const tape = tapeEngine([{ seq: 12, tick: 0, source: 16, cause: undefined, event }], NO_TIME, 4);
-    expect(() => tape.registers(0).cr3).toThrow(
-      /asked for register cr3 and answered something else in the trace/,
-    );
+    expect(() => tape.registers(0).cr3).toThrow('asked for register cr3 and answered something else');
   });
 
   test('writes pack and unpack', () => {

@@ -148,7 +148,7 @@ export function scriptedEngine(time: GuestTime): Engine {
       const gpa = 0xfee00000 + (draw(vcpu) % 64) * 16;
       return { then: 'done', writes: [{ gpa, bytes: Uint8Array.of(draw(vcpu) & 0xff, 0, 0, 0) }] };
     },
-    taskSwitch: () => false,
+    taskSwitch: () => ({ then: 'failed', vector: 0, errorCode: 0, address: 0n }),
     setGpr(vcpu, index, value) {
       block[vcpu * SLOTS + index] = value;
     },

@@ -93,7 +93,7 @@ describe('fold', () => {
     const at = live.events.findIndex(({ event }) => event.kind === 'sim:guest_stopped' || event.kind === 'kvm_exit');
     const wrong = live.events.toSpliced(at, 1, {
       ...live.events[at],
-      event: { kind: 'sim:task_switched', vcpu_id: 0, done: true },
+      event: { kind: 'sim:task_switched', vcpu_id: 0, outcome: 'done', vector: 0, error_code: 0, address: 0n },
     });
     const { divergence } = fold(wrong, build);
     expect(divergence).toMatchObject({ seq: live.events[at].seq, recorded: 'sim:task_switched' });

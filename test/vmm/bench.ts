@@ -119,8 +119,10 @@ function recordedKvm(
       return 0;
     },
     run: () => run,
+    coalescedRing: () => ({ first: 0, last: 0, entries: [] }),
     eventfd: () => next++,
     signal: () => undefined,
+    consume: () => 0,
     advance: () => 'userspace',
     isRunnable: () => true,
     deadline: () => undefined,
@@ -177,5 +179,7 @@ function idleRun(): KvmRun {
     internal: { suberror: 0, data: [] },
     failEntry: { reason: 0n, cpu: 0 },
     systemEvent: { type: 0 },
+    debug: { exception: 0, pc: 0n, dr6: 0n, dr7: 0n },
+    msr: { error: 0, reason: 0, index: 0, data: 0n },
   };
 }

@@ -13,7 +13,10 @@ export function debugPortsAtReset(): DebugPortsState {
 
 const POST = 0;
 
-/** POST codes (port 0x80, also Linux's I/O delay) and the coprocessor error latch (port 0xf0). Both read all ones. */
+/**
+ * POST codes (port 0x80, also Linux's I/O delay) and the coprocessor error latch (port 0xf0). Both read all ones.
+ * The latch does nothing, as in QEMU under KVM: under VMX an x87 error is #MF and never IRQ 13.
+ */
 export const debugPorts: Device<DebugPortsState> = {
   model: 'debug ports',
   regions: [

@@ -1,3 +1,4 @@
+import type { EventfdWrite } from '../device.ts';
 import { configAtReset, type PciBar, type PciFunction, type PciFunctionState, resetConfig } from '../pci/index.ts';
 
 /** QEMU's pci-testdev: counts writes to one address per test. */
@@ -37,6 +38,7 @@ export const pciTestdev: PciFunction<PciTestdevState> = {
     if (offset === 0) start(dev, region, value);
     else count(dev, offset, value);
   },
+  eventfd: activeEventfd,
   reset: (dev) => {
     resetConfig(pciTestdev, dev);
     dev.current = -1;
@@ -44,15 +46,12 @@ export const pciTestdev: PciFunction<PciTestdevState> = {
   describe: (dev) => ({ test: dev.current < 0 ? 'none' : nameOf(dev.current), counts: dev.counts.join(' ') }),
 };
 
-/** The write that a running eventfd test wants signalled to an eventfd instead of an exit: the machine's to arrange. */
-export function activeEventfd(
-  dev: PciTestdevState,
-):
-  | { readonly region: number; readonly offset: number; readonly size: 1; readonly match: number | undefined }
-  | undefined {
-  if (dev.current < 0 || dev.current % NAMES.length === 0) return undefined;
-  const match = matches(dev.current) ? MATCH : undefined;
-  return { region: spaceOf(dev.current), offset: offsetOf(dev.current), size: 1, match };
+/** The write a running eventfd test wants signalled. In memory, without a value to match, of any width. */
+export function activeEventfd({ current }: PciTestdevState): EventfdWrite | undefined {
+  if (current < 0 || current % NAMES.length === 0) return undefined;
+  const match = matches(current) ? MATCH : undefined;
+  const region = spaceOf(current);
+  return { region, offset: offsetOf(current), size: region === 0 && match === undefined ? 0 : 1, match };
 }
 
 const MATCH = 0xfa;

@@ -59,7 +59,7 @@ function writeLong(p: Processor, linear: bigint, bytes: Uint8Array): void {
   }
 }
 
-/** Deviation: with CR0.NE clear the FERR# pin would rise, which nothing here is wired to; #MF comes all the same. */
+/** #MF whatever the guest's CR0.NE says: VMX fixes the processor's own to 1 (SDM Vol. 3, A.7), so FERR# never rises. */
 function floatError(): never {
   throw new GuestFault(VECTOR.MF);
 }

@@ -115,6 +115,7 @@ const random =
   };
 
 const readPid: Assist = (p, d) => {
+  if (withheld(p, SECONDARY.rdtscp)) throw new GuestFault(VECTOR.UD);
   writeOperand(p, d, 0, BigInt(p.memory.read32(L.TSC_AUX)));
   return 'next';
 };

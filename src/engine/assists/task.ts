@@ -1,4 +1,5 @@
-import { GuestFault, VECTOR } from '../fault.ts';
+import type { TaskSwitch, TaskSwitched } from '../../kvm/guest.ts';
+import { GuestExit, GuestFault, MmioNeeded, VECTOR } from '../fault.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import { accessOf, baseOf, checkSegment, type Descriptor, limitOf, readDescriptor, setBusy } from './descriptor.ts';
@@ -37,7 +38,29 @@ const TSS32: TaskLayout = {
 const TSS16: TaskLayout = { word: 2, ip: 14, flags: 16, registers: 18, segments: 34, ldt: 42, length: 44 };
 
 /** Task switch, SDM Vol. 3, 8.3, as KVM does it on a task-switch exit. rip is already past the instruction. */
-export function switchTask(p: Processor, selector: number, source: number, errorCode: number | undefined): void {
+export function switchTask(p: Processor, task: TaskSwitch): TaskSwitched {
+  const progress = { saved: false };
+  try {
+    performSwitch(p, task, progress);
+    return { then: 'done', vector: 0, errorCode: 0, address: 0n };
+  } catch (thrown) {
+    if (thrown instanceof GuestFault) {
+      const then = progress.saved ? 'fault in the new task' : 'fault in the old task';
+      return {
+        then,
+        vector: thrown.vector,
+        errorCode: thrown.error,
+        address: thrown.vector === VECTOR.PF ? p.faultAddress : 0n,
+      };
+    }
+    if (thrown instanceof GuestExit || thrown instanceof MmioNeeded) {
+      return { then: 'failed', vector: 0, errorCode: 0, address: 0n };
+    }
+    throw thrown;
+  }
+}
+
+function performSwitch(p: Processor, { selector, source, errorCode }: TaskSwitch, progress: { saved: boolean }): void {
   const error = selector & 0xfffc;
   const target = readDescriptor(p, selector, source === TASK_SOURCE.iret ? VECTOR.TS : VECTOR.GP);
   const busy = (target.type & 2) !== 0;
@@ -51,6 +74,7 @@ export function switchTask(p: Processor, selector: number, source: number, error
   const nested = source === TASK_SOURCE.call || source === TASK_SOURCE.gate;
   if (!nested) setBusy(p, readDescriptor(p, oldSelector), false);
   p.asSystem(() => saveTask(p, source === TASK_SOURCE.iret));
+  progress.saved = true;
   if (source !== TASK_SOURCE.iret) setBusy(p, target, true);
   p.asSystem(() => loadTask(p, { selector, target, to, nested, oldSelector }));
   if (errorCode !== undefined) push(p, BigInt(errorCode), to.word);

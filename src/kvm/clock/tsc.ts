@@ -42,6 +42,12 @@ export function synchronizeTsc(kvm: KvmContext, vcpu: VcpuState, data: bigint): 
   trackTsc(kvm, vcpu);
 }
 
+/** KVM_VCPU_TSC_OFFSET: the offset itself, as a migration brings it. */
+export function synchronizeTscOffset(kvm: KvmContext, vcpu: VcpuState, offset: bigint): void {
+  setTscOffset(kvm, vcpu, offset);
+  trackTsc(kvm, vcpu);
+}
+
 /** WRMSR IA32_TSC by the guest: the offset moves, and TSC_ADJUST with it. SDM Vol. 3, 18.17.3. */
 export function writeGuestTsc(kvm: KvmContext, vcpu: VcpuState, data: bigint): void {
   const delta = data - guestTsc(kvm, vcpu);

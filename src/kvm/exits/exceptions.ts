@@ -1,9 +1,10 @@
 /** Exit 0: an exception KVM intercepts, or an NMI. SDM Vol. 3, 28.2; Linux handle_exception_nmi. */
 import type { KvmContext } from '../context.ts';
 import type { GuestStop } from '../guest.ts';
+import { debugsEvents, exitDebug, takesBreakpoints } from '../guest-debug.ts';
 import { writeGuest } from '../mmu/guest-memory.ts';
 import type { VcpuState } from '../state.ts';
-import { KVM_EXIT_DEBUG, KVM_EXIT_EXCEPTION } from '../userspace.ts';
+import { KVM_EXIT_EXCEPTION } from '../userspace.ts';
 import { AC, BP, DB, injectUd, MC, PF, queueException, UD } from '../vcpu/exceptions.ts';
 import { fetchInstruction, type FetchedInstruction, traceEmulation } from './fetch.ts';
 import { type Handled, skip } from './handled.ts';
@@ -11,8 +12,6 @@ import { emulateSyscall } from './syscall.ts';
 
 const NMI = 2;
 const TYPE_ICEBP = 5;
-const GUEST_DEBUG_DB = 0x20002;
-const GUEST_DEBUG_BP = 0x10000;
 
 /** Exit 0. */
 export function handleException(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
@@ -26,7 +25,7 @@ export function handleException(kvm: KvmContext, vcpu: VcpuState, stop: GuestSto
     case DB:
       return handleDb(kvm, vcpu, stop, type);
     case BP:
-      if ((vcpu.guestDebug.control & GUEST_DEBUG_BP) !== 0) return debugExit(vcpu);
+      if (takesBreakpoints(vcpu)) return exitDebug(kvm, vcpu, BP, 0n);
       queueException(vcpu, { vector: BP });
       return 'resume';
     case AC:
@@ -48,15 +47,10 @@ export function handleException(kvm: KvmContext, vcpu: VcpuState, stop: GuestSto
 }
 
 function handleDb(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop, type: number): Handled {
-  if ((vcpu.guestDebug.control & GUEST_DEBUG_DB) !== 0) return debugExit(vcpu);
+  if (debugsEvents(vcpu)) return exitDebug(kvm, vcpu, DB, stop.exit.qualification);
   if (type === TYPE_ICEBP) skip(kvm, vcpu, stop.exit.instructionLength);
   queueException(vcpu, { vector: DB, payload: stop.exit.qualification });
   return 'resume';
-}
-
-function debugExit(vcpu: VcpuState): Handled {
-  vcpu.run.exitReason = KVM_EXIT_DEBUG;
-  return 'userspace';
 }
 
 const VMCALL = Uint8Array.of(0x0f, 0x01, 0xc1);

@@ -1,11 +1,9 @@
 import type { KvmContext } from '../context.ts';
 import type { GuestStop } from '../guest.ts';
+import { singleStepped } from '../guest-debug.ts';
 import type { VcpuState } from '../state.ts';
-import { DB, queueException } from '../vcpu/exceptions.ts';
 
 const TRAP_FLAG = 0x100;
-/** DR6.BS. */
-const SINGLE_STEP = 0x4000n;
 
 /** What a handler decided: enter the guest again, give up the turn first, or return to user space. */
 export type Handled = 'resume' | 'yield' | 'userspace';
@@ -20,8 +18,7 @@ export function skip(kvm: KvmContext, vcpu: VcpuState, length: number): Handled 
   const next = at.rip + BigInt(length);
   at.rip = (vcpu.control.efer & 0x400n) !== 0n ? BigInt.asUintN(64, next) : next & 0xffff_ffffn;
   at.interruptibility &= ~3;
-  if ((at.rflags & TRAP_FLAG) !== 0) queueException(vcpu, { vector: DB, payload: SINGLE_STEP });
-  return 'resume';
+  return (at.rflags & TRAP_FLAG) === 0 ? 'resume' : singleStepped(kvm, vcpu);
 }
 
 /** Skip the instruction that exited. */

@@ -1,12 +1,12 @@
 /** EPT violations and misconfigurations. SDM Vol. 3, Table 28-7; Linux handle_ept_violation, handle_ept_misconfig. */
-import type { KvmContext } from '../context.ts';
-import { violationErrorCode } from '../emulation.ts';
-import { ioeventfdWrite } from '../eventfd.ts';
+import { type KvmContext, vmOf } from '../context.ts';
+import { emulateFastWrite, violationErrorCode } from '../emulation.ts';
+import { hasFastWrite } from '../eventfd.ts';
 import type { GuestStop } from '../guest.ts';
 import { handleMmioFault, handleTdpFault } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
 import { emulateExit } from './fetch.ts';
-import { type Handled, skipExit } from './handled.ts';
+import type { Handled } from './handled.ts';
 
 const NMI_UNBLOCKED_BY_IRET = 0x1000;
 const BLOCKED_BY_NMI = 8;
@@ -33,10 +33,7 @@ export function handleEptViolation(kvm: KvmContext, vcpu: VcpuState, stop: Guest
 /** Exit 49: an MMIO entry. */
 export function handleEptMisconfig(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const gpa = stop.exit.guestPhysicalAddress;
-  if (kvm.state.vm!.ioeventfds.length > 0 && ioeventfdWrite(kvm, false, gpa, 0, 0n)) {
-    kvm.host.raise({ kind: 'kvm_fast_mmio', gpa });
-    return skipExit(kvm, vcpu, stop);
-  }
+  if (vmOf(kvm).ioeventfds.length > 0 && hasFastWrite(kvm, gpa)) return emulateFastWrite(kvm, vcpu, gpa);
   if (handleMmioFault(kvm, gpa) === 'emulate') return emulateExit(kvm, vcpu, stop);
   return handleTdpFault(kvm, vcpu, gpa, 0) === 'emulate' ? emulateExit(kvm, vcpu, stop) : 'resume';
 }

@@ -1,14 +1,24 @@
 /** MSRs, control registers, debug registers, XCR0. SDM Vol. 3, Tables 28-3 and 28-4; Linux handle_cr, handle_dr. */
 import { type KvmContext, REQ_EVENT, request, vmOf } from '../context.ts';
 import type { GuestStop } from '../guest.ts';
+import { exitDebug, guestDr, moveToDr, ownsDebugRegisters } from '../guest-debug.ts';
 import { writeTaskPriority } from '../irqchip/index.ts';
 import { clearTaskSwitched, currentCr0, currentCr4, setCr0, setCr4 } from '../mode.ts';
-import { readMsr, writeMsr } from '../msrs.ts';
+import {
+  askUserSpace,
+  FILTER_READ,
+  FILTER_WRITE,
+  isMsrAllowed,
+  MSR_FILTERED,
+  MSR_INVALID,
+  MSR_UNKNOWN,
+} from '../msr-filter.ts';
+import { isKnownMsr, readMsr, writeMsr } from '../msrs.ts';
 import type { VcpuState } from '../state.ts';
 import { exitInternal, KVM_EXIT_SET_TPR, SUBERROR_UNEXPECTED_EXIT } from '../userspace.ts';
 import { DB, injectGp, injectUd, queueException } from '../vcpu/exceptions.ts';
 import { MOV_DR_EXITING, primaryBits } from '../vmcs/controls.ts';
-import { type Handled, skipExit } from './handled.ts';
+import { type Handled, skip, skipExit } from './handled.ts';
 
 const LOW = 0xffff_ffffn;
 const RAX = 0;
@@ -17,7 +27,12 @@ const RDX = 2;
 /** Exit 31. */
 export function handleRdmsr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const index = Number(BigInt.asUintN(32, stop.a0));
-  const value = readMsr(kvm, vcpu, index, false);
+  const allowed = isMsrAllowed(vmOf(kvm).msrFilter, index, FILTER_READ);
+  const value = allowed ? readMsr(kvm, vcpu, index, false) : undefined;
+  if (value === undefined && asksForMsr(kvm, vcpu, false, index, 0n, allowed)) {
+    vcpu.pending = { kind: 'rdmsr', instructionLength: stop.exit.instructionLength };
+    return 'userspace';
+  }
   kvm.host.raise({ kind: 'kvm_msr', write: 0, ecx: index, data: value ?? 0n, exception: value === undefined ? 1 : 0 });
   if (value === undefined) return fault(vcpu);
   kvm.guest.setGpr(vcpu.index, RAX, value & LOW);
@@ -29,9 +44,37 @@ export function handleRdmsr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): 
 export function handleWrmsr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const index = Number(BigInt.asUintN(32, stop.a0));
   const data = BigInt.asUintN(64, stop.a1);
-  const taken = writeMsr(kvm, vcpu, index, data, false);
+  const allowed = isMsrAllowed(vmOf(kvm).msrFilter, index, FILTER_WRITE);
+  const taken = allowed && writeMsr(kvm, vcpu, index, data, false);
+  if (!taken && asksForMsr(kvm, vcpu, true, index, data, allowed)) {
+    vcpu.pending = { kind: 'wrmsr', instructionLength: stop.exit.instructionLength };
+    return 'userspace';
+  }
   kvm.host.raise({ kind: 'kvm_msr', write: 1, ecx: index, data, exception: taken ? 0 : 1 });
   return taken ? skipExit(kvm, vcpu, stop) : fault(vcpu);
+}
+
+function asksForMsr(
+  kvm: KvmContext,
+  vcpu: VcpuState,
+  write: boolean,
+  index: number,
+  data: bigint,
+  allowed: boolean,
+): boolean {
+  const reason = !allowed ? MSR_FILTERED : isKnownMsr(vcpu, index) ? MSR_INVALID : MSR_UNKNOWN;
+  return askUserSpace(kvm, vcpu, write, { reason, index, data });
+}
+
+/** complete_fast_rdmsr and complete_fast_msr_access: user space answered, or wants #GP. */
+export function completeMsr(kvm: KvmContext, vcpu: VcpuState, read: boolean, instructionLength: number): Handled {
+  const { error, data } = vcpu.run.msr;
+  if (error !== 0) return fault(vcpu);
+  if (read) {
+    kvm.guest.setGpr(vcpu.index, RAX, data & LOW);
+    kvm.guest.setGpr(vcpu.index, RDX, BigInt.asUintN(32, data >> 32n));
+  }
+  return skip(kvm, vcpu, instructionLength);
 }
 
 function fault(vcpu: VcpuState): Handled {
@@ -47,8 +90,8 @@ export function handleCr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Han
     case 0: {
       kvm.host.raise({ kind: 'kvm_cr', rw: 1, cr, val: stop.a0 });
       if (!moveToCr(kvm, vcpu, cr, stop.a0)) return fault(vcpu);
-      skipExit(kvm, vcpu, stop);
-      return cr === 8 && leavesForTpr(kvm, vcpu) ? 'userspace' : 'resume';
+      const stepped = skipExit(kvm, vcpu, stop);
+      return cr === 8 && leavesForTpr(kvm, vcpu) ? 'userspace' : stepped;
     }
     case 1:
       return moveFromCr(kvm, vcpu, cr, (qualification >>> 8) & 15, stop);
@@ -105,6 +148,7 @@ function moveFromCr(kvm: KvmContext, vcpu: VcpuState, cr: number, register: numb
   return skipExit(kvm, vcpu, stop);
 }
 
+const MOV_FROM_DR = 0x10;
 const CR4_DE = 8n;
 const DR7_GD = 0x2000n;
 const DR6_BD = 0x2000n;
@@ -120,11 +164,23 @@ export function handleDr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Han
     return 'resume';
   }
   if ((kvm.guest.registers(vcpu.index).dr(7) & DR7_GD) !== 0n) {
+    if (ownsDebugRegisters(vcpu)) return exitDebug(kvm, vcpu, DB, DR6_BD);
     queueException(vcpu, { vector: DB, payload: DR6_BD });
     return 'resume';
   }
+  if (vcpu.guestDebug.control !== 0) return emulateMovDr(kvm, vcpu, dr, stop);
   primaryBits(kvm, vcpu, MOV_DR_EXITING, false);
   return 'resume';
+}
+
+/** While user space debugs, the registers stay with KVM. */
+function emulateMovDr(kvm: KvmContext, vcpu: VcpuState, dr: number, stop: GuestStop): Handled {
+  const qualification = Number(stop.exit.qualification);
+  if ((qualification & MOV_FROM_DR) !== 0) {
+    const index = dr === 4 || dr === 5 ? dr + 2 : dr;
+    kvm.guest.setGpr(vcpu.index, (qualification >>> 8) & 15, guestDr(kvm, vcpu, index));
+  } else if (!moveToDr(kvm, vcpu, dr, stop.a0)) return fault(vcpu);
+  return skipExit(kvm, vcpu, stop);
 }
 
 const XCR0_X87 = 1n;

@@ -1,6 +1,7 @@
 /** Every exit a guest without nested virtualization can cause, and who handles it. SDM Vol. 3, Appendix C. */
 import { type KvmContext, REQ_EVENT, REQ_TRIPLE_FAULT, request, vmOf } from '../context.ts';
-import type { GuestStop } from '../guest.ts';
+import { memoryOf } from '../emulation.ts';
+import type { GuestStop, TaskSwitched } from '../guest.ts';
 import { handleVmcall } from '../hypercalls.ts';
 import type { VcpuState } from '../state.ts';
 import {
@@ -10,7 +11,7 @@ import {
   KVM_EXIT_SHUTDOWN,
   SUBERROR_EMULATION,
 } from '../userspace.ts';
-import { injectGp, injectUd } from '../vcpu/exceptions.ts';
+import { injectGp, injectUd, PF, queueException } from '../vcpu/exceptions.ts';
 import { INTERRUPT_WINDOW, NMI_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
 import { handleCpuid } from './cpuid.ts';
 import { handleException } from './exceptions.ts';
@@ -54,10 +55,10 @@ const window =
   };
 
 const halt: ExitHandler = (kvm, vcpu, stop) => {
-  skipExit(kvm, vcpu, stop);
+  const stepped = skipExit(kvm, vcpu, stop);
   if (vmOf(kvm).irqchip !== undefined) {
     vcpu.mpState = MP_STATE_HALTED;
-    return 'resume';
+    return stepped;
   }
   vcpu.run.exitReason = KVM_EXIT_HLT;
   return 'userspace';
@@ -74,8 +75,7 @@ const pause: ExitHandler = (kvm, vcpu, stop) => {
     kvm.host.raise({ kind: 'kvm_ple_window_update', vcpu_id: vcpu.index, new: grown, old });
     writeControl(kvm, vcpu, 'pleWindow', grown);
   }
-  skipExit(kvm, vcpu, stop);
-  return 'yield';
+  return skipExit(kvm, vcpu, stop) === 'userspace' ? 'userspace' : 'yield';
 };
 
 const IDT_NMI = 2;
@@ -100,9 +100,21 @@ function taskSwitch(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled 
   const asynchronous = type === 0 || type === IDT_NMI || type === IDT_HARDWARE_EXCEPTION;
   if (!vectoring || !asynchronous) skip(kvm, vcpu, stop.exit.instructionLength);
   vcpu.at.stale = true;
-  if (kvm.guest.taskSwitch(vcpu.index, qualification & 0xffff, source, errorCode)) return 'resume';
-  exitInternal(vcpu, SUBERROR_EMULATION, []);
-  return 'userspace';
+  const task = { selector: qualification & 0xffff, source, errorCode };
+  return afterSwitch(kvm, vcpu, stop.rip, kvm.guest.taskSwitch(vcpu.index, task, memoryOf(kvm)));
+}
+
+/** Deviation: Linux drops the exceptions of a switch it emulates; here the guest gets them. SDM Vol. 3, Table 8-1. */
+function afterSwitch(kvm: KvmContext, vcpu: VcpuState, rip: bigint, switched: TaskSwitched): Handled {
+  const { then, vector, errorCode, address } = switched;
+  if (then === 'failed') {
+    exitInternal(vcpu, SUBERROR_EMULATION, []);
+    return 'userspace';
+  }
+  if (then === 'done') return 'resume';
+  if (then === 'fault in the old task') kvm.guest.setRip(vcpu.index, rip);
+  queueException(vcpu, { vector, errorCode, payload: vector === PF ? address : undefined });
+  return 'resume';
 }
 
 /** By basic exit reason. */

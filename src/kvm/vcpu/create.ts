@@ -61,7 +61,7 @@ export function createVcpu(kvm: KvmContext, id: number, fd: number): VcpuState {
     vmcs: createControls(index),
     hostState: createHostState(),
     checkEntry: true,
-    guestDebug: { control: 0, debugreg: [] },
+    guestDebug: { control: 0, singleStepRip: 0n, own: undefined },
     pleWindow: PLE_WINDOW,
     exits: 0,
   };

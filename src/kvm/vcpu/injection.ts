@@ -1,6 +1,7 @@
 /** What a VM entry injects, and which windows it asks for. Linux kvm_check_and_inject_events; SDM Vol. 3, 27.6. */
 import { type KvmContext, REQ_EVENT, request, vmOf } from '../context.ts';
 import { acknowledgeInterrupt, pendingInterrupt, tprThreshold } from '../irqchip/index.ts';
+import { guestDr, setGuestDr } from '../guest-debug.ts';
 import type { VcpuState } from '../state.ts';
 import { INTERRUPT_WINDOW, NMI_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
 import { BP, DB, DF, MC, OF } from './exceptions.ts';
@@ -83,7 +84,7 @@ function deliver(kvm: KvmContext, vcpu: VcpuState): void {
   const { exception } = vcpu.events;
   const registers = kvm.guest.registers(vcpu.index);
   if (exception.vector === DB) {
-    registers.setDr(7, registers.dr(7) & ~0x2000n);
+    setGuestDr(kvm, vcpu, 7, guestDr(kvm, vcpu, 7) & ~0x2000n);
   } else if (!NOT_FAULTS.includes(exception.vector)) {
     registers.rflags |= RF;
   }

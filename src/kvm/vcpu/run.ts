@@ -21,9 +21,10 @@ import { EINTR } from '../errno.ts';
 import type { Handled } from '../exits/handled.ts';
 import { skip } from '../exits/handled.ts';
 import { completeIn } from '../exits/io.ts';
-import { unexpected } from '../exits/registers.ts';
+import { completeMsr, unexpected } from '../exits/registers.ts';
 import { EXIT_EXTERNAL_INTERRUPT, EXIT_HANDLERS, EXIT_PREEMPTION_TIMER, serveTripleFault } from '../exits/table.ts';
 import type { GuestStop, VmExit } from '../guest.ts';
+import { DEBUG_SINGLESTEP } from '../guest-debug.ts';
 import { taskPriority, writeTaskPriority } from '../irqchip/index.ts';
 import { loadRoot } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
@@ -99,6 +100,9 @@ function complete(kvm: KvmContext, vcpu: VcpuState): Handled {
       return completeRead(kvm, vcpu, pending);
     case 'mmio-write':
       return performWrites(kvm, vcpu);
+    case 'rdmsr':
+    case 'wrmsr':
+      return completeMsr(kvm, vcpu, pending.kind === 'rdmsr', pending.instructionLength);
     default:
       return 'resume';
   }
@@ -154,9 +158,11 @@ function enter(kvm: KvmContext, vcpu: VcpuState, budget: number): VcpuProgress {
   const eptPointer = loadRoot(kvm);
   if (eptPointer !== Number(vcpu.vmcs.eptPointer)) writeControl(kvm, vcpu, 'eptPointer', BigInt(eptPointer));
   syncTaskPriority(kvm, vcpu);
+  // A step over STI or MOV SS takes the shadow away: entry with TF set refuses one.
+  if (vcpu.guestDebug.control !== 0 && (vcpu.at.interruptibility & 3) !== 0) dropShadow(kvm, vcpu);
   if (vcpu.vmcs.changed) {
     vcpu.vmcs.changed = false;
-    kvm.guest.setControls(vcpu.index, executionControls(vcpu.vmcs));
+    kvm.guest.setControls(vcpu.index, executionControls(vcpu.vmcs, vmOf(kvm).msrFilter));
   }
   kvm.host.raise({
     kind: 'kvm_entry',
@@ -172,6 +178,12 @@ function enter(kvm: KvmContext, vcpu: VcpuState, budget: number): VcpuProgress {
     if (failure !== undefined) return failEntry(kvm, vcpu, failure);
   }
   return runGuest(kvm, vcpu, budget, injection);
+}
+
+function dropShadow(kvm: KvmContext, vcpu: VcpuState): void {
+  if ((vcpu.guestDebug.control & DEBUG_SINGLESTEP) === 0) return;
+  kvm.guest.registers(vcpu.index).interruptibility &= ~3;
+  vcpu.at.interruptibility &= ~3;
 }
 
 /** An injected NMI sets the blocking itself; VM entry refuses it where the blocking is there already. */

@@ -1,6 +1,7 @@
 import type { KvmContext } from '../context.ts';
 import type { ExecutionControls } from '../guest.ts';
-import type { VcpuState } from '../state.ts';
+import { FILTER_READ, FILTER_WRITE, isMsrAllowed } from '../msr-filter.ts';
+import type { MsrFilterState, VcpuState } from '../state.ts';
 import { type ControlField, ENCODINGS } from './fields.ts';
 
 /** Control fields of a vCPU's VMCS that KVM changes while the guest lives. SDM Vol. 3, 26.6 to 26.8. */
@@ -36,7 +37,9 @@ export const MONITOR_TRAP = 1 << 27;
 /** VM-entry control: the guest is in IA-32e mode. */
 export const ENTRY_IA32E = 1 << 9;
 export const SECONDARY_RDTSCP = 1 << 3;
+export const SECONDARY_RDRAND = 1 << 11;
 export const SECONDARY_INVPCID = 1 << 12;
+export const SECONDARY_RDSEED = 1 << 16;
 
 /** External interrupts, NMIs, virtual NMIs and the preemption timer, with the reserved ones: SDM Vol. 3, A.3.1. */
 const PIN = 0x7f;
@@ -121,15 +124,21 @@ export function primaryBits(kvm: KvmContext, vcpu: VcpuState, bits: number, on: 
   if (value !== primary) writeControl(kvm, vcpu, 'primary', value);
 }
 
+/** Set or clear bits of the exception bitmap (vmx_update_exception_bitmap). */
+export function exceptionBits(kvm: KvmContext, vcpu: VcpuState, bits: number, on: boolean): void {
+  const { exceptionBitmap } = vcpu.vmcs;
+  writeControl(kvm, vcpu, 'exceptionBitmap', on ? exceptionBitmap | bits : exceptionBitmap & ~bits);
+}
+
 /** The MSR bitmap page, the same for every vCPU. SDM Vol. 3, 26.6.9: a set bit exits. */
-function msrBitmap(): Uint8Array {
+function msrBitmap(filter?: MsrFilterState): Uint8Array {
   const page = new Uint8Array(4096).fill(0xff);
   const allow = (msr: number, offset: number): void => {
     const at = offset + (msr >= 0xc0000000 ? 1024 : 0);
     page[at + ((msr & 0x1fff) >> 3)] &= ~(1 << (msr & 7));
   };
-  for (const msr of [TSC, ...OWN_MSRS]) allow(msr, 0);
-  for (const msr of OWN_MSRS) allow(msr, 2048);
+  for (const msr of [TSC, ...OWN_MSRS]) if (isMsrAllowed(filter, msr, FILTER_READ)) allow(msr, 0);
+  for (const msr of OWN_MSRS) if (isMsrAllowed(filter, msr, FILTER_WRITE)) allow(msr, 2048);
   return page;
 }
 
@@ -138,6 +147,6 @@ const MSR_BITMAP = msrBitmap();
 const IO_BITMAP = new Uint8Array(8192);
 
 /** The processor's copy of the controls. */
-export function executionControls(controls: VmcsControls): ExecutionControls {
-  return { ...controls, ioBitmap: IO_BITMAP, msrBitmap: MSR_BITMAP };
+export function executionControls(controls: VmcsControls, filter: MsrFilterState | undefined): ExecutionControls {
+  return { ...controls, ioBitmap: IO_BITMAP, msrBitmap: filter === undefined ? MSR_BITMAP : msrBitmap(filter) };
 }

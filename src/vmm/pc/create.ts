@@ -1,6 +1,7 @@
 import { Problem } from '../../base/problem.ts';
 import type { Kvm } from '../../kvm/api.ts';
 import { registerBus } from '../bus.ts';
+import { coalesceWrites } from '../coalesced.ts';
 import { parseCpuModel } from '../cpu-model.ts';
 import { resetCode } from '../direct/reset-code.ts';
 import { effectsOf } from '../effects.ts';
@@ -29,6 +30,7 @@ export function buildMachine(kvm: Kvm, options: MachineOptions, host: VmmHost): 
     devices: Object.fromEntries(parts.map((part) => [part.name, part.atReset()])),
     slots: [],
     pins: {},
+    eventfds: {},
     resetBy: undefined,
     stopped: false,
   };
@@ -52,6 +54,7 @@ export function buildMachine(kvm: Kvm, options: MachineOptions, host: VmmHost): 
   remap(machine, 'firmware');
   remap(machine);
   createTimer({ kvm, host }, fds.vm);
+  coalesceWrites(machine);
   powerOn(machine);
   return machine;
 }

@@ -88,7 +88,7 @@ function placedRegions(
   return machine.parts.flatMap((part, index) =>
     wanted(part)
       ? part.device.regions.flatMap((region, at) => {
-          const base = region.space === space ? baseOf(machine, index, at) : undefined;
+          const base = region.space === space ? regionBaseOf(machine, index, at) : undefined;
           if (base === undefined) return [];
           const handler: IoHandler = {
             part: index,
@@ -102,7 +102,8 @@ function placedRegions(
   );
 }
 
-function baseOf(machine: Machine, index: number, region: number): number | undefined {
+/** Where a part's region lies now; `undefined`: nowhere. */
+export function regionBaseOf(machine: Machine, index: number, region: number): number | undefined {
   const part = machine.parts[index]!;
   if (part.pci !== undefined) {
     const pci = pciPart(machine, index);

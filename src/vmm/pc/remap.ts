@@ -1,3 +1,4 @@
+import { bindEventfds } from '../eventfds.ts';
 import type { Machine } from '../machine.ts';
 import { flatten } from '../memory/flat-view.ts';
 import { commitSlots } from '../memory/slots.ts';
@@ -9,6 +10,7 @@ export function remap(machine: Machine, assembly: Assembly = 'complete'): void {
   redraw(machine, assembly);
   const owner = { kvm: machine.kvm, host: machine.host, vmFd: machine.fds.vm, slots: machine.state.slots };
   commitSlots(owner, before, machine.memory.view);
+  bindEventfds(machine);
 }
 
 /** Rebuild the derived views from the state alone; KVM already knows them. */

@@ -1,0 +1,36 @@
+/**
+ * Writes user space need not see at once: they wait in a ring it empties when it likes.
+ * Linux virt/kvm/coalesced_mmio.c; Documentation/virt/kvm/api.rst, 4.116.
+ */
+import { type KvmContext, vmOf } from './context.ts';
+import type { CoalescedZone } from './ioctls.ts';
+
+/** Entries of the ring's page: KVM_COALESCED_MMIO_MAX. One stays empty. */
+export const RING_ENTRIES = 170;
+
+/** KVM_REGISTER_COALESCED_MMIO. */
+export function registerZone(kvm: KvmContext, zone: CoalescedZone): number {
+  vmOf(kvm).coalesced.push({ addr: zone.addr, size: zone.size, pio: zone.pio });
+  return 0;
+}
+
+/** KVM_UNREGISTER_COALESCED_MMIO: every zone that lies around the one named. */
+export function unregisterZone(kvm: KvmContext, { addr, size, pio }: CoalescedZone): number {
+  const vm = vmOf(kvm);
+  vm.coalesced = vm.coalesced.filter((zone) => zone.pio !== pio || !isWithin(zone, addr, size));
+  return 0;
+}
+
+/** coalesced_mmio_write: false when no zone takes it, or when the ring is full and user space must act. */
+export function coalescedWrite(kvm: KvmContext, pio: boolean, addr: number, data: readonly number[]): boolean {
+  const { coalesced, ring } = vmOf(kvm);
+  if (!coalesced.some((zone) => zone.pio === pio && isWithin(zone, addr, data.length))) return false;
+  const next = (ring.last + 1) % RING_ENTRIES;
+  if (next === ring.first) return false;
+  ring.entries[ring.last] = { addr, pio, data: [...data] };
+  ring.last = next;
+  return true;
+}
+
+const isWithin = (zone: CoalescedZone, addr: number, size: number): boolean =>
+  addr >= zone.addr && addr + size <= zone.addr + zone.size;
