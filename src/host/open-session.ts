@@ -10,9 +10,11 @@ import type { IrqchipState } from '../kvm/irqchip/state.ts';
 import { createMachine, type Machine } from '../reducers/machine.ts';
 import type { PendingInput } from '../reducers/parts.ts';
 import type { Ending } from '../reducers/state.ts';
+import type { TimelineParts } from '../replay/timeline.ts';
 import { createTraceWriter, type TraceWriter } from '../replay/trace/writer.ts';
 import { type Assembled, assemble } from './assemble.ts';
 import { identities, loadImages, OWN_GUEST_PATH } from './images.ts';
+import { type LiveRun, startLiveRun } from './live-run.ts';
 import { describeMachine } from './machine-description.ts';
 import { GUEST_FAILED, type Session, type SessionEnd, type SessionPause } from './session.ts';
 import { type CheckpointKeeper, keepCheckpoints } from './checkpoint-keeper.ts';
@@ -40,6 +42,8 @@ export const ENGINE_VERSION: string = (
 
 interface Running {
   readonly machine: Machine;
+  /** The machine as gdb holds it, and goes back in it. */
+  readonly live: LiveRun | undefined;
   /** Leaves checkpoints beside the trace. */
   readonly keeper: CheckpointKeeper | undefined;
   /** The run as streams, for whoever watches. */
@@ -62,7 +66,7 @@ interface Running {
 }
 
 /** A run whose machine is being built: events are raised already. */
-type Starting = Omit<Running, 'machine' | 'keeper'> & { machine?: Machine };
+type Starting = Omit<Running, 'machine' | 'keeper' | 'live'> & { machine?: Machine };
 
 /** Build the machine the options describe, recorded, ready to run. */
 export function openSession(options: RunOptions, output: OutputTo): Session {
@@ -100,19 +104,17 @@ export function openSession(options: RunOptions, output: OutputTo): Session {
     stopped: false,
     printedAt: 0,
   };
-  const assembled = assemble({
-    description,
-    images,
-    seed: options.seed,
-    wallClockAtPowerOn: options.wallClock ?? BigInt(Date.now()) * 1_000_000n,
-    inputs: { peek: () => inputs[0], take: () => void inputs.shift() },
-    onEvent: (stamped) => hear(running, writer, stamped),
-    onRequest: outputs.take,
-  });
-  const machine = createMachine(assembled.parts);
+  const wallClockAtPowerOn = options.wallClock ?? BigInt(Date.now()) * 1_000_000n;
+  const build = (parts: TimelineParts): Assembled =>
+    assemble({ description, images, seed: options.seed, wallClockAtPowerOn, ...parts });
+  const outside = { onEvent: (stamped: Stamped) => hear(running, writer, stamped), onRequest: outputs.take };
+  const live = options.gdb === undefined ? undefined : startLiveRun(build, outside, inputs);
+  const assembled =
+    live?.assembled ?? build({ ...outside, inputs: { peek: () => inputs[0], take: () => void inputs.shift() } });
+  const machine = live?.timeline.machine ?? createMachine(assembled.parts);
   recording?.begin();
   const keeper = options.checkpoints ? keepCheckpoints(options.trace as string, machine) : undefined;
-  return sessionOf(Object.assign(running, { machine, keeper }), assembled, () => {
+  return sessionOf(Object.assign(running, { machine, keeper, live }), assembled, () => {
     writer?.close();
     recording?.close();
     keeper?.finish();
@@ -191,8 +193,9 @@ function sessionOf(running: Running, { vmm, kvmState }: Assembled, close: () => 
     run(milliseconds, paced) {
       const pause = runFor(running, milliseconds, paced);
       running.history.rest(machine);
-      if (pause.pause === 'ended') running.history.end();
-      return pause;
+      if (pause.pause !== 'ended') return pause;
+      running.history.end();
+      return isKept(running) ? { pause: 'slice' } : pause;
     },
     warp() {
       running.mayWarpTo = Math.max(running.mayWarpTo, nextDeadline(machine) ?? 0);
@@ -212,6 +215,8 @@ function sessionOf(running: Running, { vmm, kvmState }: Assembled, close: () => 
       exits: running.exits,
       virtualNs: machine.now(),
     }),
+    flush: () => void running.flushOutput(),
+    live: running.live,
     close,
     registers: (vcpu) => describeRegisters(vcpu, machine.engine.registers(vcpu)),
     memoryTree: () => vmm().describeMemory(),
@@ -237,6 +242,14 @@ function nextDeadline({ kvm, vmm }: Machine): number | undefined {
   return next === Number.POSITIVE_INFINITY ? undefined : next;
 }
 
+/** A run that ends before gdb's eyes is kept until gdb has left. */
+function isKept({ live }: Running): boolean {
+  if (live?.isWatched !== true) return false;
+  live.hasEnded = true;
+  live.isHeld = true;
+  return true;
+}
+
 function runFor(running: Running, milliseconds: number, paced: boolean): SessionPause {
   const begun = performance.now();
   try {
@@ -251,13 +264,13 @@ function runFor(running: Running, milliseconds: number, paced: boolean): Session
 }
 
 function runChunk(running: Running, paced: boolean): SessionPause | undefined {
-  const { machine, tickLimit, keeper } = running;
+  const { machine, tickLimit, keeper, live } = running;
   const { clock } = machine.state;
   const from = clock.ticks;
   const tick = Math.min(from + running.chunk, tickLimit, keeper?.due ?? tickLimit);
   const ns = Math.max(machine.now() + running.chunk * clock.nsPerTick, running.mayWarpTo);
   const begun = performance.now();
-  const reason = machine.advance(paced ? { tick, ns } : { tick });
+  const reason = (live?.timeline ?? machine).advance(paced ? { tick, ns } : { tick });
   adapt(running, clock.ticks - from, performance.now() - begun);
   if (reason.why === 'until') keeper?.keepWhenDue();
   if (running.tripleFault !== undefined) {
@@ -265,6 +278,10 @@ function runChunk(running: Running, paced: boolean): SessionPause | undefined {
     return { pause: 'ended', end: { status: GUEST_FAILED, sentence } };
   }
   if (reason.why === 'ended') return { pause: 'ended', end: endOf(running, reason.ending.why, reason.ending.status) };
+  if (reason.why === 'break' && live?.judge?.() === true) {
+    live.isHeld = true;
+    return { pause: 'slice' };
+  }
   if (reason.why === 'idle') return { pause: 'idle', untilNs: undefined };
   if (machine.state.clock.ticks >= tickLimit) {
     return { pause: 'ended', end: { status: 0, sentence: `Stopped after ${tickLimit} ticks as asked.` } };

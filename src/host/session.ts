@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { Stamped } from '../events/stamped.ts';
 import type { MachineState } from '../reducers/state.ts';
+import type { LiveRun } from './live-run.ts';
 import type { MonitorSubject } from '../debugger/cli/monitor.ts';
 
 /** The status of a guest's own failure. Even, so that no write to isa-debug-exit can mean the same. */
@@ -51,6 +52,10 @@ export interface Session extends MonitorSubject {
   silence(): number;
   setStopped(stopped: boolean): void;
   figures(): SessionFigures;
+  /** Hand on what the guest has printed. */
+  flush(): void;
+  /** The run as gdb holds it, when `-gdb` was asked for. */
+  readonly live: LiveRun | undefined;
   /** Finish the trace. The machine cannot run on. */
   close(): void;
 }

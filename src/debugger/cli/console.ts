@@ -11,6 +11,8 @@ export interface ConsoleOptions {
   /** The serial line standard input is typed into; `undefined`: input goes nowhere. */
   readonly line: number | undefined;
   readonly typist: Typist;
+  /** Wait for the monitor's `cont` before the first instruction. */
+  readonly startsStopped?: boolean;
 }
 
 interface ConsoleState {
@@ -32,6 +34,9 @@ const SLICE_MS = 15;
 const LONGEST_WAIT_MS = 250;
 /** Idle time is not skipped for ever: a guest that says nothing for so long has nothing left to do. */
 const SILENCE_SKIPPED_NS = 60e9;
+/** How soon a run that gdb lets go on goes on. */
+const HELD_WAIT_MS = 5;
+const KILLED: SessionEnd = { status: 0, sentence: 'Ended by gdb.' };
 const QUIT: SessionEnd = { status: 0, sentence: 'Ended by Ctrl-A x.' };
 
 /** Run a guest with its console joined to the terminal until it ends or the person ends it. */
@@ -43,15 +48,18 @@ export async function runConsole(session: Session, terminal: Terminal, options: 
     escape: escapeAtStart(),
     held: [],
     monitorLine: undefined,
-    stopped: false,
+    stopped: options.startsStopped === true,
     end: undefined,
     idle: undefined,
   };
   while (state.end === undefined) {
     takeInput(state);
     if (state.end !== undefined) break;
-    if (state.stopped) {
-      await terminal.wait(LONGEST_WAIT_MS);
+    const { live } = session;
+    if (live?.isKilled === true) return KILLED;
+    if (live?.isHeld === true || state.stopped) {
+      session.flush();
+      await terminal.wait(live?.isHeld === true ? HELD_WAIT_MS : LONGEST_WAIT_MS);
       continue;
     }
     const pause = session.run(SLICE_MS, isPaced(state));

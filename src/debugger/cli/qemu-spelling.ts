@@ -23,6 +23,9 @@ export const QEMU_OPTIONS: Readonly<Record<string, Spelling>> = {
   device: valued('isa-debug-exit | isa-debugcon | pc-testdev, with iobase=, iosize=, chardev='),
   nodefaults: flag('no serial line unless asked for'),
   'no-reboot': flag('a reset ends the run'),
+  gdb: valued('tcp::PORT: let a gdb come to the run, on the loopback interface'),
+  s: flag('the same as -gdb tcp::1234'),
+  S: flag("do not start: wait for gdb, or the monitor's `cont`"),
   display: valued('accepted: none'),
   nographic: flag('accepted: the default'),
   vga: valued('accepted: none'),
@@ -72,7 +75,4 @@ const NOT_YET: Readonly<Record<string, string>> = {
   cdrom: 'there are no disks yet; put files into the -initrd',
   netdev: 'there are no network cards yet',
   icount: 'time always is the count of instructions here (see --ns-per-tick)',
-  gdb: 'the debugger stub is not there yet',
-  s: 'the debugger stub is not there yet',
-  S: 'use Ctrl-A c and `stop`',
 };

@@ -10,6 +10,8 @@ import { UsageProblem } from './usage.ts';
 
 const MIB = 2 ** 20;
 const CPUS_MAX = 4;
+/** Where QEMU's -s listens. */
+const GDB_PORT = 1234;
 const SERIAL_LINES_MAX = 4;
 /** 32-bit PCI hole and the address space the machine `pc` has below it. */
 const RAM_BYTES_MAX = 3 * 2 ** 30;
@@ -31,6 +33,9 @@ interface RawOptions {
   readonly reboot: boolean;
   readonly seed: string;
   readonly trace: string | false;
+  readonly gdb?: string;
+  readonly s?: boolean;
+  readonly S?: boolean;
   readonly checkpoints?: boolean;
   readonly ticks?: string;
   readonly events?: string[];
@@ -134,6 +139,8 @@ function understood(raw: RawOptions): RunOptions {
     reboot: raw.reboot,
     seed: raw.seed,
     trace: raw.trace === false ? undefined : raw.trace,
+    gdb: gdbPort(raw),
+    startsStopped: raw.S === true,
     checkpoints: raw.checkpoints === true,
     ticks: raw.ticks === undefined ? undefined : wholeNumber('--ticks', raw.ticks, 0, Number.MAX_SAFE_INTEGER),
     guestPageTables: guestPageTables(raw.events ?? []),
@@ -220,6 +227,20 @@ function cpuModel(text: string | undefined): string | undefined {
   } catch (error) {
     throw error instanceof Problem ? new UsageProblem(error.message) : error;
   }
+}
+
+/** `-gdb tcp::PORT`, as QEMU spells it, or `-s`. */
+function gdbPort({ gdb, s, checkpoints }: RawOptions): number | undefined {
+  if (gdb === undefined && s !== true) return undefined;
+  if (checkpoints === true)
+    throw new UsageProblem('Give -gdb or --checkpoints, not both: `retrovisor index` adds them.');
+  if (gdb === undefined) return GDB_PORT;
+  const [, host, port] = /^tcp:([^:,]*):(\d{1,5})(?:,.*)?$/.exec(gdb) ?? [];
+  if (port === undefined) throw new UsageProblem(`-gdb ${gdb}: write tcp::PORT, like -gdb tcp::1234.`);
+  if (!['', 'localhost', '127.0.0.1'].includes(host as string)) {
+    throw new UsageProblem(`-gdb ${gdb}: gdb is served on the loopback interface only.`);
+  }
+  return wholeNumber(`-gdb ${gdb}`, port, 0, 65_535);
 }
 
 function guestPageTables(families: readonly string[]): boolean {

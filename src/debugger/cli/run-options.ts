@@ -35,6 +35,10 @@ export interface RunOptions {
   readonly seed: string;
   /** `undefined`: do not record. */
   readonly trace: string | undefined;
+  /** Port of the loopback interface where a gdb may come; 0: a free one. */
+  readonly gdb: number | undefined;
+  /** Wait for gdb, or the monitor's `cont`, before the first instruction. */
+  readonly startsStopped: boolean;
   /** Leave checkpoints beside the trace. */
   readonly checkpoints: boolean;
   /** Stop after so many ticks. */

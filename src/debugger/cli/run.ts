@@ -4,6 +4,8 @@ import { type OutputTo, openSession } from '../../host/open-session.ts';
 import type { SessionEnd } from '../../host/session.ts';
 import { openTerminal, type Terminal } from '../../host/terminal.ts';
 import { runConsole } from './console.ts';
+import type { GdbServer } from '../gdb/server.ts';
+import { serveLive } from './gdb.ts';
 import { runOptions } from './run-arguments.ts';
 import type { CharacterBackend, RunOptions } from './run-options.ts';
 import { typist } from './typist.ts';
@@ -26,14 +28,18 @@ export async function runWith(options: RunOptions): Promise<SessionEnd> {
   const script = typist(options.typed);
   const outputs = outputsOf(options, terminal, (bytes) => script.hear(bytes));
   try {
-    const session = await openSession(options, outputs.to);
+    const session = openSession(options, outputs.to);
+    let server: GdbServer | undefined;
     try {
+      server = await serveLive(session.live, options);
       return await runConsole(session, terminal, {
         monitor: backend?.to === 'stdio' && backend.monitor,
         line: line >= 0 ? line : undefined,
         typist: script,
+        startsStopped: options.startsStopped && server === undefined,
       });
     } finally {
+      server?.close();
       session.close();
     }
   } finally {

@@ -1,7 +1,7 @@
 import type { Stamped } from '../../events/stamped.ts';
 import type { PendingInput } from '../../reducers/parts.ts';
 import type { Timeline } from '../../replay/timeline.ts';
-import type { GuestView } from '../guest-view.ts';
+import { type GuestView, readLinear } from '../guest-view.ts';
 import type { Traveller } from './travel.ts';
 
 /** A run gdb stands in: the recorded one, one that was changed, or one that is under way. */
@@ -23,3 +23,23 @@ export interface Ground {
 
 /** Longest instruction. SDM Vol. 2, 2.3.11. */
 export const LONGEST_INSTRUCTION = 15;
+
+/** What is asked of wherever one stands. */
+export function looksAt(here: () => Ground) {
+  return {
+    registers: (vcpu: number) => here().view.machine.engine.registers(vcpu),
+    activity: (vcpu: number) => here().view.kvmState().vcpus[vcpu]?.mpState ?? 0,
+    moment() {
+      const { machine } = here().timeline;
+      return { seq: machine.state.schedule.seq, tick: machine.state.clock.ticks, ns: machine.now() };
+    },
+    readMemory(vcpu: number, address: bigint, length: number) {
+      const bytes = readLinear(here().view, vcpu, address, length);
+      return bytes.length === 0 && length > 0 ? undefined : bytes;
+    },
+    view: () => here().view,
+    event: (seq: number) => here().event(seq),
+    endSeq: () => here().endSeq,
+    lastTick: () => here().lastTick,
+  };
+}

@@ -5,11 +5,11 @@ import { describeStamped } from '../../replay/divergence.ts';
 import { describeRegisters } from '../views/registers.ts';
 import type { Moment } from './registers.ts';
 import { linearPc } from './registers.ts';
-import type { Traveller } from './travel.ts';
+import type { Travels } from './travel.ts';
 
 /** What `monitor` commands look at. */
 export interface MonitorView {
-  readonly traveller: Traveller;
+  readonly traveller: Travels;
   readonly vcpus: number;
   event(seq: number): Stamped | undefined;
   /** Number of the event after the last. */

@@ -22,6 +22,9 @@ export interface GdbServerOptions {
 /** Packets that may wait while the run is under way; gdb sends one at a time. */
 const MOST_WAITING = 64;
 
+/** Between two looks at a run somebody else drives. */
+const RESTING_MS = 4;
+
 interface Client {
   readonly socket: Socket;
   readonly stub: StubState;
@@ -44,6 +47,7 @@ export async function serveGdb(subject: StubSubject, options: GdbServerOptions):
       socket.destroy();
       return;
     }
+    subject.joined();
     const client = welcome(subject, socket, options.say);
     current = client;
     socket.on('close', () => {
@@ -186,7 +190,8 @@ function travelOn<T>(client: Client, subject: StubSubject, way: Generator<void, 
     }
     const { done, value } = way.next();
     if (done !== true) {
-      setImmediate(goOn);
+      if (subject.rests()) setTimeout(goOn, RESTING_MS);
+      else setImmediate(goOn);
       return;
     }
     client.isBusy = false;

@@ -15,6 +15,10 @@ export interface StubSubject extends MonitorView {
   view(): GuestView;
   /** Make registers or memory something else from here on. A sentence, when that cannot be. */
   change(changes: readonly WantedChange[]): string | undefined;
+  /** gdb has come. */
+  joined(): void;
+  /** A journey waits for somebody else: look again in a while. */
+  rests(): boolean;
   /** gdb has gone; nothing of what it set up stays. `killed`: it asked for the run's end. */
   left(killed: boolean): void;
   /** What a person is to be told with the next answer. */

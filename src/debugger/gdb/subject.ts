@@ -3,9 +3,9 @@ import { describeDivergence } from '../../replay/divergence.ts';
 import { traceInputs } from '../../replay/trace/trace-inputs.ts';
 import { type GuestView, readLinear, vcpuCount } from '../guest-view.ts';
 import { type Diversion, divert } from './diversion.ts';
-import { type Ground, LONGEST_INSTRUCTION } from './ground.ts';
+import { type Ground, LONGEST_INSTRUCTION, looksAt } from './ground.ts';
 import type { StubSubject } from './stub.ts';
-import { createTraveller, type Journey, type Traveller } from './travel.ts';
+import { createTraveller, type Journey, type Traveller, type Travels } from './travel.ts';
 
 /** A recorded run as gdb's stub looks at it. */
 export function subjectOf(recorded: RecordedTimeline): StubSubject {
@@ -17,6 +17,8 @@ export function subjectOf(recorded: RecordedTimeline): StubSubject {
     traveller: travellerThrough(standing),
     vcpus: vcpuCount(standing.recorded.view),
     problem: () => (verifier.divergence === undefined ? undefined : describeDivergence(verifier.divergence)),
+    rests: () => false,
+    joined: () => undefined,
     left() {
       standing.diversion = undefined;
       notices.length = 0;
@@ -90,28 +92,8 @@ function groundOf({ timeline, events, run, kvmState }: RecordedTimeline): Ground
   };
 }
 
-/** What is asked of wherever one stands. */
-function looksAt(here: () => Ground) {
-  return {
-    registers: (vcpu: number) => here().view.machine.engine.registers(vcpu),
-    activity: (vcpu: number) => here().view.kvmState().vcpus[vcpu]?.mpState ?? 0,
-    moment() {
-      const { machine } = here().timeline;
-      return { seq: machine.state.schedule.seq, tick: machine.state.clock.ticks, ns: machine.now() };
-    },
-    readMemory(vcpu: number, address: bigint, length: number) {
-      const bytes = readLinear(here().view, vcpu, address, length);
-      return bytes.length === 0 && length > 0 ? undefined : bytes;
-    },
-    view: () => here().view,
-    event: (seq: number) => here().event(seq),
-    endSeq: () => here().endSeq,
-    lastTick: () => here().lastTick,
-  };
-}
-
 /** Goes through the diversion while there is one, and back past where it began into what it came from. */
-function travellerThrough(standing: Standing): Traveller {
+function travellerThrough(standing: Standing): Travels {
   const here = (): Traveller => (standing.diversion ?? standing.recorded).traveller;
   /** Out of the diversion to its beginning, which is a place of its parent too. */
   function* leave({ parent, at }: Diversion): Journey {

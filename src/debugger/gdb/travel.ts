@@ -50,7 +50,7 @@ interface Travel {
  * execute the next instruction, everything before it done. Two such moments of one tick (an exception that KVM
  * injected again) differ by what is about to be executed; steps know the first, breakpoints both.
  */
-export interface Traveller {
+export interface Travels {
   readonly machine: Machine;
   /** vCPU about to execute. */
   readonly vcpu: number;
@@ -63,8 +63,21 @@ export interface Traveller {
   go(tick: number): Journey;
 }
 
+/** The same, for who runs the machine beside it. */
+export interface Traveller extends Travels {
+  /**
+   * Wait for stops while somebody else runs the machine. To be asked when it has come to rest: why to stay there.
+   * `leaves`: what stands where the machine is now does not count.
+   */
+  listen(wanted: StopsWanted, leaves: boolean): () => Arrived | undefined;
+  /** Somebody else runs the machine no longer. */
+  deafen(): void;
+}
+
 /** Ticks of one piece of a journey. */
 const PIECE = 2_000_000;
+/** Breakpoints met whose condition does not hold, in one piece of a journey. */
+const HITS = 256;
 /** First window looked at when going back. */
 const NEAREST = 1 << 12;
 const LARGEST = 1 << 24;
@@ -91,6 +104,11 @@ export function createTraveller(road: Road): Traveller {
     run: (wanted) => run(travel, wanted),
     runBack: (wanted) => runBack(travel, wanted),
     go: (tick) => goTo(travel, tick),
+    listen: (wanted, leaves) => listen(travel, wanted, leaves),
+    deafen() {
+      travel.stops.disarm();
+      travel.isPlain = false;
+    },
   };
 }
 
@@ -140,7 +158,7 @@ function* goTo(travel: Travel, tick: number): Journey {
   const isThere = now === wanted && travel.isPlain && !isAtEnd(travel);
   if (isThere) return arrived(travel, 'step');
   if (now >= wanted) timeline.seek(Math.max(0, wanted - (now === wanted ? 1 : 0)));
-  else if (wanted <= timeline.end.tick) timeline.seek(wanted);
+  else timeline.seek(wanted);
   settle(travel, wanted);
   if (tick > travel.road.lastTick) settle(travel, Number.MAX_SAFE_INTEGER);
   return arrived(travel, 'step');
@@ -242,36 +260,45 @@ function* backToTurn(travel: Travel, vcpu: number, from: number): Journey {
 
 /** On to the next stop. What stands at the place one leaves does not count. */
 function* run(travel: Travel, wanted: StopsWanted): Journey {
-  const { stops } = travel;
-  stops.arm(wanted.breakpoints, wanted.watchpoints);
-  let passed = { tick: tickOf(travel), address: pcOf(travel) };
-  stops.passes = true;
-  travel.repetitions = [];
-  isRepetition(travel, turnOf(travel), passed.address);
+  const heard = listen(travel, wanted, true);
   try {
-    while (!isAtEnd(travel)) {
+    for (let count = 1; !isAtEnd(travel); count += 1) {
       const { why } = settle(travel, tickOf(travel) + PIECE);
-      const hit = stops.take();
-      stops.passes = false;
-      if (hit?.kind === 'watch') return watched(hit);
-      if (hit === undefined) {
-        if (why === 'idle') break;
-        yield;
-        continue;
-      }
-      const isPassed = passed.tick === tickOf(travel) && passed.address === hit.address;
-      const isMid = isRepetition(travel, hit.vcpu, hit.address);
-      if (!isPassed && !isMid && wanted.isWanted(hit.address, hit.vcpu)) {
-        travel.isPlain = false;
-        return { why: 'break', vcpu: hit.vcpu };
-      }
-      passed = { tick: tickOf(travel), address: hit.address };
-      stops.passes = true;
+      const stop = heard();
+      if (stop !== undefined) return stop;
+      if (why === 'idle') break;
+      if (why !== 'break' || count % HITS === 0) yield;
     }
   } finally {
-    stops.disarm();
+    travel.stops.disarm();
   }
   return arrived(travel, 'end');
+}
+
+/** Wait for stops. The answer is asked each time the machine has come to rest: why to stay, if there is a reason. */
+function listen(travel: Travel, wanted: StopsWanted, leaves: boolean): () => Arrived | undefined {
+  const { stops } = travel;
+  stops.arm(wanted.breakpoints, wanted.watchpoints);
+  travel.repetitions = [];
+  let passed: { readonly tick: number; readonly address: bigint } | undefined;
+  if (leaves) {
+    passed = { tick: tickOf(travel), address: pcOf(travel) };
+    stops.passes = true;
+    if (wanted.breakpoints.includes(passed.address)) isRepetition(travel, turnOf(travel), passed.address);
+  }
+  return () => {
+    const hit = stops.take();
+    stops.passes = false;
+    if (hit === undefined) return undefined;
+    travel.isPlain = false;
+    if (hit.kind === 'watch') return watched(hit);
+    const isPassed = passed?.tick === tickOf(travel) && passed.address === hit.address;
+    const isMid = isRepetition(travel, hit.vcpu, hit.address);
+    if (!isPassed && !isMid && wanted.isWanted(hit.address, hit.vcpu)) return { why: 'break', vcpu: hit.vcpu };
+    passed = { tick: tickOf(travel), address: hit.address };
+    stops.passes = true;
+    return undefined;
+  };
 }
 
 /** A stop met while running through a window. */

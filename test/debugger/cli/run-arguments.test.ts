@@ -29,6 +29,17 @@ describe('QEMU spelling', () => {
     });
   });
 
+  test("gdb's options are QEMU's: -s, -S and -gdb with a port of the loopback interface", () => {
+    expect(runOptions([])).toMatchObject({ gdb: undefined, startsStopped: false });
+    expect(runOptions(['-s', '-S'])).toMatchObject({ gdb: 1234, startsStopped: true });
+    expect(runOptions(['-gdb', 'tcp::0'])).toMatchObject({ gdb: 0, startsStopped: false });
+    expect(runOptions(['-gdb', 'tcp:localhost:99,server,nowait'])).toMatchObject({ gdb: 99 });
+    expect(() => runOptions(['-gdb', 'tcp:0.0.0.0:99'])).toThrow('loopback interface only');
+    expect(() => runOptions(['-gdb', 'stdio'])).toThrow('write tcp::PORT');
+    expect(() => runOptions(['-gdb', 'tcp::99999'])).toThrow('65535');
+    expect(() => runOptions(['-s', '--checkpoints'])).toThrow('not both');
+  });
+
   test("SeaBIOS' debug port goes to the chardev it names", () => {
     const words = '-m 64 -nodefaults -net none -chardev stdio,id=d -device isa-debugcon,iobase=0x402,chardev=d';
     expect(runOptions(words.split(' '))).toMatchObject({

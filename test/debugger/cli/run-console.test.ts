@@ -20,6 +20,8 @@ function echoGuest(script: Typist, listensFrom = 0) {
       if (typed.join('').includes('bye')) return { pause: 'ended', end: { status: 0, sentence: 'off' } };
       return runs > 50 ? { pause: 'ended', end: { status: 9 } } : { pause: 'slice' };
     },
+    flush: () => undefined,
+    live: undefined,
     warp: () => undefined,
     type: (_line, bytes) => void typed.push(Buffer.from(bytes).toString()),
     listens: () => runs >= listensFrom,

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -18,23 +18,66 @@ export interface Served {
 }
 
 /** Start `retrovisor gdb` on a free port. */
-export async function serve(trace: string, ...options: string[]): Promise<Served> {
-  const child = spawn(process.execPath, [BIN, 'gdb', trace, '--port', '0', ...options]);
+export const serve = (trace: string, ...options: string[]): Promise<Served> =>
+  listening(['gdb', trace, '--port', '0', ...options]);
+
+/** Start `retrovisor run` with a gdb server on a free port. */
+export const runLive = (...options: string[]): Promise<Served> => listening(['run', '-gdb', 'tcp::0', ...options]);
+
+/** Start the command line; resolves when it has said where it listens. */
+async function listening(args: readonly string[]): Promise<Served> {
+  const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
-  child.stderr.on('data', (bytes) => {
-    said += String(bytes);
-  });
   const port = await new Promise<number>((resolve, reject) => {
     let out = '';
-    child.stdout.on('data', (bytes) => {
+    const hear = (bytes: unknown): void => {
       out += String(bytes);
       const found = /127\.0\.0\.1:(\d+)/.exec(out)?.[1];
       if (found !== undefined) resolve(Number(found));
-    });
-    child.on('exit', (status) => reject(new Error(`retrovisor gdb ended with ${status}: ${out}${said}`)));
+    };
+    child.stdout.on('data', hear);
+    child.stderr.on('data', hear);
+    child.stderr.on('data', (bytes) => void (said += String(bytes)));
+    child.on('exit', (status) => reject(new Error(`retrovisor ${args[0]} ended with ${status}: ${out}`)));
   });
   return { port, process: child, said: () => said, stop: () => void child.kill() };
 }
+
+/** A guest built with its lines for gdb, and as its loader takes it. */
+export interface BuiltGuest {
+  /** 64-bit ELF with DWARF. */
+  readonly symbols: string;
+  /** 32-bit multiboot ELF, the same bytes. */
+  readonly kernel: string;
+  /** The number of the line whose comment is `at NAME`. */
+  line(name: string): number;
+}
+
+const SOURCES = fileURLToPath(new URL('guest/', import.meta.url));
+const FREESTANDING = '-g -O0 -m64 -ffreestanding -fno-pic -no-pie -static -nostdlib -mno-red-zone -mgeneral-regs-only';
+const PLAIN = '-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-unwind-tables';
+const LINKED = '-Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments';
+
+/** Whether the guest's tools are here; CI has them. */
+export const hasCompiler = ['gcc', 'objcopy'].every((tool) => spawnSync(tool, ['--version']).status === 0);
+
+/** Build the guest of `test/debugger/gdb/guest`. */
+export function buildGuest(folder: string): BuiltGuest {
+  const symbols = join(folder, 'guest.debug');
+  const kernel = join(folder, 'guest.elf');
+  const options = `${FREESTANDING} ${PLAIN} ${LINKED} -Wl,-T,${SOURCES}link.ld`.split(' ');
+  const compiled = spawnSync('gcc', [...options, `${SOURCES}start.S`, `${SOURCES}main.c`, '-o', symbols]);
+  const copied = spawnSync('objcopy', ['-O', 'elf32-i386', symbols, kernel]);
+  if (compiled.status !== 0 || copied.status !== 0) throw new Error(`${compiled.stderr}${copied.stderr}`);
+  const lines = readFileSync(join(SOURCES, 'main.c'), 'utf8').split('\n');
+  return { symbols, kernel, line: (name) => lines.findIndex((text) => text.includes(`/* at ${name} */`)) + 1 };
+}
+
+/** How the guest is run: it ends by isa-debug-exit. */
+export const guestOptions = ({ kernel }: BuiltGuest): string[] => [
+  ...['-kernel', kernel, '-m', '16', '-nodefaults', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4'],
+  ...['--wall-clock', '2024-01-01T00:00:00Z'],
+];
 
 /** What stock gdb prints for a list of commands, standing at the beginning of a served trace. */
 export async function gdbOn(
@@ -42,13 +85,19 @@ export async function gdbOn(
   folder: string,
   commands: readonly string[],
   file: readonly string[] = [],
+  whenPrinted: (out: string, gdb: ChildProcess) => void = () => undefined,
 ): Promise<string> {
   const script = join(folder, `${port}.gdb`);
   const before = ['set pagination off', 'set confirm off', 'set remotetimeout 60', `target remote 127.0.0.1:${port}`];
   writeFileSync(script, [...before, ...commands, 'detach', ''].join('\n'));
   const gdb = spawn('gdb', ['-nx', '-batch', ...file, '-x', script]);
   let out = '';
-  for (const stream of [gdb.stdout, gdb.stderr]) stream.on('data', (bytes) => void (out += String(bytes)));
+  for (const stream of [gdb.stdout, gdb.stderr]) {
+    stream.on('data', (bytes) => {
+      out += String(bytes);
+      whenPrinted(out, gdb);
+    });
+  }
   await new Promise((resolve) => gdb.on('close', resolve));
   return out;
 }

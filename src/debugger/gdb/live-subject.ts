@@ -1,0 +1,147 @@
+import type { LiveRun } from '../../host/live-run.ts';
+import { type GuestView, readLinear, vcpuCount } from '../guest-view.ts';
+import { type Ground, LONGEST_INSTRUCTION, looksAt } from './ground.ts';
+import type { StubSubject } from './stub.ts';
+import {
+  type Arrived,
+  createTraveller,
+  type Journey,
+  type StopsWanted,
+  type Traveller,
+  type Travels,
+} from './travel.ts';
+
+/** A run under way as gdb's stub looks at it: all that was recorded so far, and beyond it what is still to happen. */
+export function liveSubjectOf(live: LiveRun): StubSubject {
+  const { timeline } = live;
+  const view: GuestView = { machine: timeline.machine, kvmState: live.kvmState };
+  const traveller = createTraveller({
+    timeline,
+    lastSeq: Number.POSITIVE_INFINITY,
+    lastTick: Number.POSITIVE_INFINITY,
+    code: (vcpu, linear) => readLinear(view, vcpu, linear, LONGEST_INSTRUCTION),
+  });
+  const ground: Ground = {
+    view,
+    timeline,
+    traveller,
+    firstTick: 0,
+    get lastTick() {
+      return timeline.end.tick;
+    },
+    get endSeq() {
+      return timeline.end.seq;
+    },
+    event: live.event,
+    inputsFrom: () => [],
+  };
+  const watching = { rests: false };
+  return {
+    ...looksAt(() => ground),
+    traveller: liveTraveller(live, traveller, watching),
+    vcpus: vcpuCount(view),
+    rests: () => watching.rests,
+    problem: () => undefined,
+    takeNotices: () => [],
+    joined() {
+      live.isHeld = true;
+      live.isWatched = true;
+      traveller.deafen();
+    },
+    left(killed) {
+      live.toItsEnd();
+      live.isWatched = false;
+      live.isHeld = false;
+      live.isKilled = killed;
+    },
+    change(changes) {
+      if (live.hasEnded) return 'The run has ended.';
+      if (isBehind(live))
+        return 'This is the past of a run under way: continue to where it has come to, or fork its trace.';
+      for (const { intervention } of changes) live.intervene(intervention);
+      return undefined;
+    },
+    fork: { describe: () => LIVE, save: () => LIVE, discard: () => LIVE },
+  };
+}
+
+const LIVE = 'This run is under way: what gdb changes at its end is part of it. Fork its trace when it has ended.';
+
+const isBehind = ({ timeline }: LiveRun): boolean =>
+  timeline.now.tick < timeline.end.tick || timeline.now.seq < timeline.end.seq;
+
+/** Ticks of the past run again between two looks at the line. */
+const PIECE = 2_000_000;
+
+function liveTraveller(live: LiveRun, traveller: Traveller, watching: { rests: boolean }): Travels {
+  const { timeline } = live;
+  const ended = (): Arrived => ({ why: 'end', vcpu: traveller.vcpu });
+  const isOver = (): boolean => live.hasEnded && !isBehind(live);
+  /** Let the session run until it holds the machine for a reason. */
+  function* onward(heard: () => Arrived | undefined): Journey {
+    let stop: Arrived | undefined;
+    live.judge = () => {
+      stop = heard();
+      return stop !== undefined;
+    };
+    live.isHeld = false;
+    watching.rests = true;
+    while (stop === undefined) {
+      if (live.hasEnded || live.isKilled) return ended();
+      yield;
+    }
+    return stop;
+  }
+  return {
+    get machine() {
+      return timeline.machine;
+    },
+    get vcpu() {
+      return traveller.vcpu;
+    },
+    get isAtEnd() {
+      return isOver();
+    },
+    *step(vcpu: number, wanted: StopsWanted) {
+      const from = timeline.now.tick;
+      try {
+        for (;;) {
+          if (isOver()) return ended();
+          const stop = yield* traveller.step(vcpu, wanted);
+          if (stop.why !== 'step' || timeline.now.tick !== from) return stop;
+          // Every processor waits for input.
+          watching.rests = true;
+          yield;
+        }
+      } finally {
+        watching.rests = false;
+      }
+    },
+    *run(wanted) {
+      const heard = traveller.listen(wanted, true);
+      try {
+        while (timeline.now.tick < timeline.end.tick) {
+          const { why } = timeline.advance({ tick: Math.min(timeline.end.tick, timeline.now.tick + PIECE) });
+          const stop = heard();
+          if (stop !== undefined) return stop;
+          if (why === 'ended') break;
+          yield;
+        }
+        return live.hasEnded ? ended() : yield* onward(heard);
+      } finally {
+        watching.rests = false;
+        live.judge = undefined;
+        live.isHeld = true;
+        traveller.deafen();
+      }
+    },
+    stepBack: (vcpu) => traveller.stepBack(vcpu),
+    runBack: (wanted) => traveller.runBack(wanted),
+    *go(tick) {
+      if (tick < timeline.end.tick) return yield* traveller.go(tick);
+      live.toItsEnd();
+      traveller.deafen();
+      return { why: 'step', vcpu: traveller.vcpu };
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import type { Stamped } from '../events/stamped.ts';
+import type { KvmState } from '../kvm/state.ts';
+import { type Intervention, interventionEvent } from '../reducers/intervene.ts';
+import { createMachine } from '../reducers/machine.ts';
+import type { PendingInput } from '../reducers/parts.ts';
+import { createTimeline, type Timeline, type TimelineParts } from '../replay/timeline.ts';
+import type { Assembled } from './assemble.ts';
+
+/** A run under way that a debugger outside the guest can hold, go back in and let go again. */
+export interface LiveRun {
+  readonly timeline: Timeline;
+  readonly assembled: Assembled;
+  kvmState(): KvmState;
+  /** An event by its number, of the last some ten thousand. */
+  event(seq: number): Stamped | undefined;
+  /** The session leaves the machine alone. */
+  isHeld: boolean;
+  /** Somebody looks: a run that has ended is kept to be gone back in. */
+  isWatched: boolean;
+  hasEnded: boolean;
+  /** The debugger asked for the run's end. */
+  isKilled: boolean;
+  /** Asked where the machine met a stop: whether to hold it there. */
+  judge: (() => boolean) | undefined;
+  /** Change the machine where the run has come to: an input, recorded as one. */
+  intervene(intervention: Intervention): void;
+  /** Be where the run has come to. */
+  toItsEnd(): void;
+}
+
+const EVENTS_HELD = 1 << 16;
+const HELD_BYTES = 2 ** 29;
+
+/** Build a machine on a timeline. Inputs of the world wait while the past is run again. */
+export function startLiveRun(
+  build: (parts: TimelineParts) => Assembled,
+  outside: Pick<TimelineParts, 'onEvent' | 'onRequest'>,
+  inputs: PendingInput[],
+): LiveRun {
+  const events: Stamped[] = [];
+  let assembled: Assembled | undefined;
+  const { timeline, isBehind } = liveTimeline();
+  return {
+    timeline,
+    get assembled() {
+      return assembled as Assembled;
+    },
+    kvmState: () => (assembled as Assembled).kvmState(),
+    event(seq) {
+      const stamped = events[seq % EVENTS_HELD];
+      return stamped?.seq === seq ? stamped : undefined;
+    },
+    isHeld: false,
+    isWatched: false,
+    hasEnded: false,
+    isKilled: false,
+    judge: undefined,
+    intervene(intervention) {
+      inputs.unshift({ event: interventionEvent(intervention) });
+      timeline.advance({ tick: timeline.now.tick, inGuest: true });
+    },
+    toItsEnd() {
+      if (isBehind()) timeline.seek(timeline.end);
+    },
+  };
+
+  function liveTimeline() {
+    const isBehindNow = (): boolean => made.now.tick < made.end.tick || made.now.seq < made.end.seq;
+    const made: Timeline = createTimeline({
+      build(parts) {
+        assembled = build(parts);
+        return createMachine(assembled.parts);
+      },
+      inputs: {
+        peek: () => (inputs.length > 0 && !isBehindNow() ? inputs[0] : undefined),
+        take: () => void inputs.shift(),
+      },
+      onEvent(stamped) {
+        events[stamped.seq % EVENTS_HELD] = stamped;
+        outside.onEvent(stamped);
+      },
+      onRequest: outside.onRequest,
+      heldBytes: HELD_BYTES,
+    });
+    return { timeline: made, isBehind: isBehindNow };
+  }
+}
