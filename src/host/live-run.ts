@@ -57,7 +57,7 @@ export function startLiveRun(
     judge: undefined,
     intervene(intervention) {
       inputs.unshift({ event: interventionEvent(intervention) });
-      timeline.advance({ tick: timeline.now.tick, inGuest: true });
+      timeline.advance({ tick: timeline.now.tick });
     },
     toItsEnd() {
       if (isBehind()) timeline.seek(timeline.end);

@@ -233,8 +233,10 @@ function cutTick({ state }: MachineContext, until: Until, input: PendingInput | 
   // Beyond the tick asked for, a vCPU is only let into the guest.
   let cut = Math.max(now, until.tick ?? Infinity);
   if (until.ns !== undefined) cut = Math.min(cut, now + ticksUntil(clock, until.ns));
-  // A replayed input whose tick has come waits for its sequence number: the exit before it is still to happen.
-  if (input?.tick !== undefined) cut = Math.min(cut, Math.max(input.tick, now + 1));
+  // A replayed input whose tick has come waits for its sequence number: the VM entry or the exit before it is still
+  // to happen.
+  const next = state.schedule.inGuest.includes(true) ? now + 1 : now;
+  if (input?.tick !== undefined) cut = Math.min(cut, Math.max(input.tick, next));
   if (input?.ns !== undefined && input.seq === undefined) cut = Math.min(cut, now + ticksUntil(clock, input.ns));
   return cut;
 }

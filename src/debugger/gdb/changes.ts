@@ -1,7 +1,7 @@
 import type { Intervention } from '../../reducers/intervene.ts';
 import { type GuestView, hvaOf, physicalOf } from '../guest-view.ts';
 import { hexNumber, hexOf } from './packet.ts';
-import { REGISTERS, type RegisterRow, registerView, targetHex } from './registers.ts';
+import { REGISTERS, type RegisterRow, registerView, type RegisterView, targetHex } from './registers.ts';
 import type { StubSubject } from './stub.ts';
 
 /** A register or memory that gdb wants otherwise, and how somebody would type it after `--set`. */
@@ -19,25 +19,33 @@ export function writeRegister(subject: StubSubject, vcpu: number, rest: string):
   const [, number, digits] = /^([0-9a-fA-F]{1,4})=([0-9a-fA-F]+)$/.exec(rest) ?? [];
   const row = number === undefined ? undefined : REGISTERS[Number.parseInt(number, 16)];
   if (row === undefined || digits === undefined || digits.length !== row.bits / 4) return MALFORMED;
+  // gdb puts all registers back after a call, changed or not, ours too: they tell where the run stands all the same.
+  if (row.isPseudo === true || isAs(viewOf(subject, vcpu), row, digits)) return 'OK';
   const change = registerChange(row, vcpu, valueIn(digits));
   return change === undefined ? refusal(row) : answer(subject, [change]);
 }
 
 /** All registers; those that are as they were are left alone. */
 export function writeAllRegisters(subject: StubSubject, vcpu: number, rest: string): string {
-  const view = registerView(subject.registers(vcpu), subject.moment());
+  const view = viewOf(subject, vcpu);
   const changes: WantedChange[] = [];
   let at = 0;
   for (const row of REGISTERS) {
     const digits = rest.slice(at, at + row.bits / 4);
     at += row.bits / 4;
-    if (!/^[0-9a-fA-F]+$/.test(digits) || digits.toLowerCase() === targetHex(row.read(view), row.bits)) continue;
+    if (row.isPseudo === true || !/^[0-9a-fA-F]+$/.test(digits) || isAs(view, row, digits)) continue;
     const change = registerChange(row, vcpu, valueIn(digits));
     if (change === undefined) return refusal(row);
     changes.push(change);
   }
   return answer(subject, changes);
 }
+
+const viewOf = (subject: StubSubject, vcpu: number): RegisterView =>
+  registerView(subject.registers(vcpu), subject.moment());
+
+const isAs = (view: RegisterView, row: RegisterRow, digits: string): boolean =>
+  digits.toLowerCase() === targetHex(row.read(view), row.bits);
 
 const refusal = ({ name }: RegisterRow): string => `E.${name} cannot be written.`;
 

@@ -61,7 +61,7 @@ export function divert(run: RecordedRun, parent: Ground, saidBefore: readonly st
     change(intervention, words) {
       said.push(words);
       inputs.unshift({ event: interventionEvent(intervention) });
-      timeline.advance({ tick: timeline.now.tick, inGuest: true });
+      timeline.advance({ tick: timeline.now.tick });
     },
     save: (path) => saveTo(path, run, diversion),
   };

@@ -95,10 +95,22 @@ describe.skipIf(!hasGdb)('what gdb writes into the past', () => {
   );
 
   test(
+    'replays when the same place was changed, gone on from, come back to and changed again',
+    async () => {
+      const fork = join(folder, 'twice.trace');
+      const twice = ['set $rax = 1', 'set $rbx = 2', 'stepi', 'reverse-stepi', 'set $rcx = 3', 'stepi 100'];
+      await gdb(...twice, 'continue', `monitor fork save ${fork}`);
+      expect(retrovisor(['replay', fork]).out).toContain('0 divergences');
+      expect(retrovisor(['info', fork]).out).toContain('vcpu0.rax=0x1; vcpu0.rbx=0x2; vcpu0.rcx=0x3');
+    },
+    MINUTES,
+  );
+
+  test(
     'is refused where it cannot be, and then nothing has changed',
     async () => {
       expect(await gdb('set $cs = 3')).toContain('cs cannot be written');
-      expect(await gdb('set $icount = 3')).toContain('icount cannot be written');
+      expect(await gdb('set $icount = 3', ...FORK)).toContain('nothing was changed');
       expect(await gdb('set {int}0xffff900000000000 = 1')).toContain('Cannot access memory');
       const out = await gdb(...seek('end'), ...FORK, 'set $rax = 1');
       expect(out).toContain('The run has ended here');

@@ -1,7 +1,5 @@
-import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { packetOf } from '../../../src/debugger/gdb/packet.ts';
 import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
 import { gdbOn, hasGdb, seek, type Served, serve, valuesIn } from './stock-gdb.ts';
 
@@ -220,81 +218,38 @@ describe.skipIf(!hasGdb)('stock gdb on a recorded run', () => {
   );
 });
 
-describe('a client that is no gdb', () => {
-  const bytes = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
-  const talk = (text: string, isEnough: (heard: string) => boolean): Promise<string> =>
-    new Promise((resolve) => {
-      const socket = connect(served.port, '127.0.0.1', () => void socket.write(bytes(text)));
-      let heard = '';
-      socket.on('data', (data) => {
-        heard += data.toString('latin1');
-        if (isEnough(heard)) socket.destroy();
-      });
-      socket.on('error', () => undefined);
-      socket.on('close', () => resolve(heard));
-    });
+describe.skipIf(!hasGdb)('stock gdb on two processors', () => {
+  const three = ['stepi', WHERE, 'stepi', WHERE, 'stepi', WHERE];
+  const back = ['reverse-stepi', WHERE, 'reverse-stepi', WHERE, 'reverse-stepi', WHERE];
 
-  /** The one before may not have left yet: refused, try again. */
-  const talkServed = async (text: string, isEnough: (heard: string) => boolean): Promise<string> => {
-    for (;;) {
-      const heard = await talk(text, isEnough);
-      if (heard !== '') return heard;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  };
-  const askedUntilServed = (): Promise<string> => talkServed(packetOf('qAttached'), (all) => all.includes('#'));
-
-  test(
-    'gets an empty answer to what is not known, and an error for nonsense',
-    async () => {
-      const heard = await talkServed(
-        ['QStartNoAckMode', 'qWhatever', 'mxyz', 'p9999', 'Z0,', 'Hgffff', 'vCont;s:99'].map(packetOf).join(''),
-        (all) => all.split('#').length > 7,
-      );
-      const answers = [...heard.matchAll(/\$([^#]*)#/g)].map(([, body]) => body);
-      expect(answers).toEqual(['OK', '', 'E22', 'E00', 'E22', 'E01', 'E01']);
-    },
-    MINUTES,
-  );
-
-  test(
-    'may vanish in the middle of a command: the next is served',
-    async () => {
-      for (const cut of ['$m0,', packetOf('c'), '$', packetOf('bc')]) {
-        const socket = connect(served.port, '127.0.0.1', () => socket.end(bytes(cut), () => socket.destroy()));
-        socket.on('error', () => undefined);
-        await new Promise((resolve) => socket.once('close', resolve));
+  test.each(['off', 'on', 'step', 'replay'])(
+    'steps each of them there and back with scheduler-locking %s',
+    async (locking) => {
+      const two = await serve(trace2, '--once');
+      const each = [1, 2].flatMap((thread) => [`thread ${thread}`, WHERE, ...three, ...back]);
+      const out = await gdbOn(two, folder, [...seek('60%'), `set scheduler-locking ${locking}`, ...each]);
+      two.stop();
+      expect(out).not.toContain('SIGTRAP');
+      const places = valuesIn(out, 'at').map((at) => at.split(' ').slice(1).join(' '));
+      expect(places).toHaveLength(14);
+      for (const seen of [places.slice(0, 7), places.slice(7)]) {
+        // The first is where this processor waited for its turn, or to be started.
+        expect(seen.slice(4, 6)).toEqual([seen[2], seen[1]]);
       }
-      expect(await askedUntilServed()).toContain(packetOf('1'));
     },
     MINUTES,
   );
 
   test(
-    'that floods is disconnected, and the next is served',
+    'tells which of them met a breakpoint, and stops for the one that was meant',
     async () => {
-      await talkServed(packetOf('bc').repeat(5000), () => false);
-      expect(served.said()).toContain('it was disconnected');
-      expect(await askedUntilServed()).toContain(packetOf('1'));
-    },
-    MINUTES,
-  );
-
-  test(
-    'that comes second is refused while the first goes on',
-    async () => {
-      const connected = (): Promise<Socket | undefined> =>
-        new Promise((resolve) => {
-          const socket = connect(served.port, '127.0.0.1', () => void socket.write(packetOf('qAttached')));
-          socket.once('data', () => resolve(socket));
-          socket.once('close', () => resolve(undefined));
-          socket.on('error', () => undefined);
-        });
-      let first = await connected();
-      while (first === undefined) first = await connected();
-      expect(await talk(packetOf('qAttached'), () => false)).toBe('');
-      expect(served.said()).toContain('one at a time');
-      first.destroy();
+      const two = await serve(trace2, '--once');
+      const other = ['thread 2', 'stepi', 'set $place = $rip', 'eval "break *0x%lx thread 2", $place'];
+      const run = ['thread 1', 'continue', 'thread', 'reverse-continue', 'thread', 'info threads'];
+      const out = await gdbOn(two, folder, [...seek('60%'), ...other, ...run]);
+      two.stop();
+      expect(out).not.toContain('SIGTRAP');
+      expect(out).toMatch(/Current thread is 2|No more reverse-execution history/);
     },
     MINUTES,
   );

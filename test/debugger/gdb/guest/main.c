@@ -21,6 +21,7 @@ char source[64] = "the quick brown fox jumps over the lazy dog, twice as it seem
 char copied[64];
 volatile int spinning;
 static struct gate idt[33];
+static char pages[0x4000] __attribute__((aligned(4096)));
 
 static void out(unsigned short port, unsigned char value) {
   __asm__ volatile("outb %0, %1" : : "a"(value), "d"(port));
@@ -62,6 +63,14 @@ static void copy_text(void) {
   unsigned long left = sizeof(source);
   __asm__ volatile("repeat: rep movsb" : "+S"(from), "+D"(to), "+c"(left) : : "memory"); /* at copy */
   counter = 12; /* at copied */
+}
+
+/* Over pages nobody has touched, so that the repetition is cut by VM exits. */
+static void fill_pages(void) {
+  char *to = pages;
+  unsigned long left = sizeof(pages);
+  __asm__ volatile("fill: rep stosb" : "+D"(to), "+c"(left) : "a"(0x5a) : "memory"); /* at fill */
+  counter = 13; /* at filled */
 }
 
 static void start_timer(void) {
@@ -110,6 +119,7 @@ int main(void) {
   corner.y = product;
   count();      /* at main counts */
   copy_text();  /* at main copies */
+  fill_pages();
   start_timer();
   total = busy(20000); /* at main is busy */
   spinning = asked_to_spin();
