@@ -1,14 +1,16 @@
 /**
  * What one `reverse-stepi` of a stock gdb takes at 1, 25, 50, 75 and 99 % of a run: median and p99 over the wire.
- * `npx tsx bench/reverse-step.ts [--trace FILE] [--steps N]`; without a trace, our own guest's run.
+ * `npx tsx bench/reverse-step.ts [--trace FILE] [--steps N]`; without a trace, our own guest's run. Checkpoints that
+ * `retrovisor index FILE` left beside the trace are used: they show in the seeks.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { percentile } from './measured.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const BIN = join(ROOT, 'bin/retrovisor.js');
@@ -40,11 +42,6 @@ interface Measured {
   readonly share: number;
   readonly seek: number;
   readonly steps: readonly number[];
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number;
 }
 
 async function measure(trace: string, steps: number, folder: string): Promise<Measured[]> {
@@ -90,7 +87,8 @@ async function main(): Promise<number> {
     const trace = values.trace ?? join(folder, 'tour.trace');
     if (values.trace === undefined) spawnSync(process.execPath, [BIN, 'run', '--trace', trace]);
     const info = spawnSync(process.execPath, [BIN, 'info', trace], { encoding: 'utf8' });
-    console.log(/^ends at .*$/m.exec(info.stdout)?.[0] ?? info.stderr);
+    const stored = existsSync(`${trace}.ckpt`) ? 'with' : 'without';
+    console.log(`${/^ends at .*$/m.exec(info.stdout)?.[0] ?? info.stderr}, ${stored} stored checkpoints`);
     const rows = await measure(trace, Number(values.steps), folder);
     const table = new Table({ head: ['% of the run', 'seek there ms', 'median ms', 'p99 ms', 'worst ms'] });
     for (const { share, seek, steps } of rows) {

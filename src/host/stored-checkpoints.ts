@@ -86,7 +86,7 @@ export function createCheckpointFile(trace: string, first: Checkpoint): Checkpoi
 }
 
 /** Stored checkpoints per doubling of the run, about: their number grows with its logarithm. */
-const PER_DOUBLING = 64;
+const PER_DOUBLING = 128;
 
 /** Ticks from one stored checkpoint to the next. */
 export const strideAt = (tick: number, every: number): number =>

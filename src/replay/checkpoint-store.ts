@@ -96,21 +96,24 @@ function latestAtOrBefore(entries: readonly Entry[], tick: number): Checkpoint {
 }
 
 /** Checkpoints kept each time the distance from the newest doubles, at least half as many. */
-const PER_DOUBLING = 32;
+const PER_DOUBLING = 64;
 
-/** Keep the first and ever fewer with age: their number grows with the logarithm of the run. */
+/**
+ * Keep the first and ever fewer with age: their number grows with the logarithm of the run. The run is cut into equal
+ * spans, longer ones for what is older, and the earliest checkpoint of each stays. Longer spans are made of whole
+ * shorter ones, so that thinning again and again leaves no hole.
+ */
 export function thinned<C extends { readonly tick: number }>(checkpoints: readonly C[], every: number): C[] {
   const newest = checkpoints[checkpoints.length - 1].tick;
   const kept: C[] = [];
-  let after = Number.POSITIVE_INFINITY;
-  for (let at = checkpoints.length - 1; at >= 0; at -= 1) {
-    const { tick } = checkpoints[at];
-    const gap = Math.max(every, 2 ** Math.floor(Math.log2(Math.max(1, (newest - tick) / PER_DOUBLING))));
-    if (at > 0 && after - tick < gap) continue;
-    kept.push(checkpoints[at]);
-    after = tick;
+  for (const checkpoint of checkpoints) {
+    const { tick } = checkpoint;
+    const strides = Math.max(1, (newest - tick) / PER_DOUBLING / every);
+    const span = every * 2 ** Math.floor(Math.log2(strides));
+    const before = kept[kept.length - 1]?.tick ?? -1;
+    if (before < 0 || Math.floor(before / span) !== Math.floor(tick / span)) kept.push(checkpoint);
   }
-  return kept.reverse();
+  return kept;
 }
 
 /** Take some away and weigh those whose predecessor changed. */

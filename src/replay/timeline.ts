@@ -72,13 +72,13 @@ export interface Timeline {
   watching<T>(watch: (stamped: Stamped) => void, look: () => T): T;
 }
 
-/** Ticks between checkpoints: about a tenth of a second of running. */
-export const TICKS_BETWEEN = 1 << 24;
+/** Ticks between checkpoints: mostly less than a tenth of a second of running. */
+export const TICKS_BETWEEN = 1 << 23;
 
 const HELD_BYTES = 2 ** 30;
 
 /** Distances before a sought tick at which checkpoints are left. */
-const NEAR = [1 << 24, 1 << 20, 1 << 16, 1 << 12, 1 << 8];
+const NEAR = [1 << 20, 1 << 16, 1 << 12, 1 << 8];
 
 interface TimelineState {
   readonly options: TimelineOptions;

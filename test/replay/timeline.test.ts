@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Stamped } from '../../src/events/stamped.ts';
 import { digestOf } from '../../src/reducers/digest.ts';
-import { thinned } from '../../src/replay/checkpoint-store.ts';
+import { type Checkpoint, takeCheckpoint } from '../../src/reducers/checkpoint.ts';
+import { PAGE_SIZE } from '../../src/reducers/pages.ts';
+import { type CheckpointStore, checkpointStore, thinned } from '../../src/replay/checkpoint-store.ts';
 import { createTimeline } from '../../src/replay/timeline.ts';
 import { fakeMachine, inputQueue, typed } from '../reducers/fakes.ts';
 
@@ -133,6 +135,28 @@ describe('a timeline', () => {
     expect(tight.checkpoints[0].tick).toBe(0);
   });
 
+  test('counts at least the bytes of every page and list its checkpoints hold', () => {
+    const kept: Checkpoint[] = [];
+    const { machine } = fakeMachine();
+    let store: CheckpointStore | undefined;
+    for (let tick = 0; tick < 40_000; tick += 500) {
+      machine.advance({ tick });
+      const checkpoint = takeCheckpoint(machine, kept.at(-1));
+      kept.push(checkpoint);
+      store ??= checkpointStore(checkpoint, { every: 500, bytes: 300_000 });
+      if (tick % 1500 === 0) store.leave(checkpoint, tick);
+      else if (tick > 0) store.keep(checkpoint);
+      const held = [...store.kept, ...store.near];
+      const pages = new Set(held.flatMap(({ pages: image }) => image.flat(2)));
+      const blocks = new Set(held.flatMap(({ pages: image }) => image.flat(1)));
+      const bytes = [...pages].reduce((sum, page) => sum + page.length, 0);
+      const lists = [...blocks].reduce((sum, block) => sum + block.length * 8, 0);
+      expect(store.bytes).toBeGreaterThanOrEqual(bytes + lists - PAGE_SIZE);
+      expect(store.bytes).toBeLessThanOrEqual(300_000);
+    }
+    expect(kept.length).toBeGreaterThan((store?.kept.length ?? 0) + (store?.near.length ?? 0));
+  });
+
   test('forgets what came after and takes another future', () => {
     const { timeline, inputs, events } = timelineOfTyping();
     timeline.seek(30_000);
@@ -153,8 +177,10 @@ describe('a timeline', () => {
       if (Math.log2(tick) % 1 === 0) sizes.push(kept.length);
     }
     expect(kept[0].tick).toBe(0);
-    expect(sizes.at(-1)).toBeLessThan(400);
-    expect((sizes.at(-1) as number) - (sizes.at(-2) as number)).toBeLessThanOrEqual(32);
+    expect(sizes.at(-1)).toBeLessThan(700);
+    expect((sizes.at(-1) as number) - (sizes.at(-2) as number)).toBeLessThanOrEqual(64);
     expect(kept.at(-1)!.tick - kept.at(-2)!.tick).toBe(1);
+    const holes = kept.slice(1).map(({ tick }, at) => (tick - kept[at].tick) / (16_384 - kept[at].tick));
+    expect(Math.max(...holes.slice(0, -64))).toBeLessThanOrEqual(1 / 16);
   });
 });

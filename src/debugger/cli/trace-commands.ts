@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import { Problem } from '../../base/problem.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { readDescription } from '../../host/machine-description.ts';
+import { checkpointPath, openStoredCheckpoints } from '../../host/stored-checkpoints.ts';
 import { openTraceFile } from '../../host/trace-file.ts';
 import { eventClock, reportLine } from '../../replay/export/report.ts';
 import { exitStatistics, printStatistics } from '../../replay/export/statistics.ts';
@@ -101,7 +102,9 @@ export function printInfo(path: string, print: Print): number {
   for (const image of header.images) {
     print(`${image.role}: ${image.name}, ${image.bytes} bytes, sha256 ${image.sha256}`);
   }
-  print(`${trace.eventCount} events in ${trace.chunks.length} chunks, ${trace.checkpoints.length} checkpoints`);
+  print(`${trace.eventCount} events in ${trace.chunks.length} chunks`);
+  const { length: stored = 0 } = openStoredCheckpoints(path, print)?.places ?? [];
+  if (stored > 0) print(`${stored} checkpoints in ${checkpointPath(path)}`);
   if (last !== undefined) print(`ends at event ${last.seq}, tick ${last.tick}`);
   const table = plainTable(['Event', 'Count']);
   for (const [kind, count] of [...kinds].sort((a, b) => b[1] - a[1])) table.push([kind, count]);

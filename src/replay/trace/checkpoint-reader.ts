@@ -45,7 +45,17 @@ interface ReaderState {
   readonly index: Index;
   /** Pages read and still in use somewhere: the same page is the same object in every checkpoint. */
   readonly pages: Map<number, WeakRef<Page>>;
+  /** Of each checkpoint read so far and each region: pages that changed and their new numbers, in turn. */
+  readonly changes: (readonly Int32Array[])[];
+  /** The checkpoint read last, if somebody still holds it: most pages of the next are its own. */
+  last: Laid | undefined;
   damaged(what: string): void;
+}
+
+/** Page numbers of every region at a checkpoint (-1: as at the first moment), and the pages they stand for. */
+interface Laid {
+  readonly numbers: readonly Int32Array[];
+  readonly image: WeakRef<PageImage>;
 }
 
 /**
@@ -74,7 +84,7 @@ export function openCheckpoints(
   if (index.identity.program !== wanted.program) {
     return { problem: `The checkpoints in ${source.name} were made by another build of this program. ${again}` };
   }
-  const state = { source, inflate, index, pages: new Map(), damaged };
+  const state = { source, inflate, index, pages: new Map(), changes: [], last: undefined, damaged };
   return {
     stored: {
       places: index.checkpoints.map(({ seq, tick }) => ({ seq, tick })),
@@ -108,51 +118,73 @@ function load(state: ReaderState, place: number, first: Checkpoint): Checkpoint 
   }
 }
 
-/** The page numbers of every checkpoint up to the wanted one, laid over the first moment; and its state. */
+/** The changes of every checkpoint up to the wanted one, laid over the first moment; and its state. */
 function assembled(state: ReaderState, place: number, first: Checkpoint): Checkpoint {
-  const changes = first.pages.map(() => new Map<number, number>());
-  let plain: unknown;
+  const numbers = first.pages.map((region) => new Int32Array(region.length * BLOCK_PAGES).fill(-1));
   for (let at = 0; at <= place; at += 1) {
-    const input = byteReader(checkpointChunk(state, at));
-    for (const region of changes) readChanges(input, region);
-    if (at === place) plain = readPlain(input);
+    for (const [region, changes] of changesOf(state, at, numbers.length).entries()) lay(changes, numbers[region]);
   }
-  const { state: machine, controls } = plain as { state: MachineState; controls: ExecutionControls[] };
+  const { input } = checkpointAt(state, place, numbers.length);
+  const { state: machine, controls } = readPlain(input) as { state: MachineState; controls: ExecutionControls[] };
   const { seq, tick } = state.index.checkpoints[place];
-  const pages: PageImage = first.pages.map((region, at) => changed(state, region, changes[at]));
+  const before = state.last?.image.deref();
+  const from = before === undefined ? undefined : state.last;
+  const pages: PageImage = numbers.map((wanted, at) => {
+    const below = { have: from?.numbers[at], image: (before ?? first.pages)[at], first: first.pages[at] };
+    return laidOver(state, below, wanted);
+  });
+  state.last = { numbers, image: new WeakRef(pages) };
   return { seq, tick, state: seal(undefined, machine), pages, controls };
 }
 
-function checkpointChunk({ source, inflate, index }: ReaderState, at: number): Uint8Array {
+function lay(changes: Int32Array, numbers: Int32Array): void {
+  for (let at = 0; at < changes.length; at += 2) numbers[changes[at]] = changes[at + 1];
+}
+
+function changesOf(state: ReaderState, at: number, regions: number): readonly Int32Array[] {
+  state.changes[at] ??= checkpointAt(state, at, regions).changes;
+  return state.changes[at];
+}
+
+/** One checkpoint's chunk: its changes, and the reader standing before its state. */
+function checkpointAt({ source, inflate, index }: ReaderState, at: number, regions: number) {
   const { offset, seq, tick } = index.checkpoints[at];
   const raw = unframed(source, inflate, offset, (header) => {
     return header.kind === PART.checkpoint && header.firstSeq === seq && header.firstTick === tick;
   });
   if (raw === undefined) throw new Damaged(`Checkpoint ${at} in ${source.name} is damaged: ${INSTEAD}`);
-  return raw;
+  const input = byteReader(raw);
+  const changes = Array.from({ length: regions }, () => readChanges(input));
+  return { input, changes };
 }
 
-function readChanges(input: ByteReader, region: Map<number, number>): void {
-  for (let left = readVarint(input); left > 0; left -= 1) {
-    const page = readVarint(input);
-    region.set(page, readVarint(input));
-  }
+function readChanges(input: ByteReader): Int32Array {
+  const changes = new Int32Array(readVarint(input) * 2);
+  for (let at = 0; at < changes.length; at += 1) changes[at] = readVarint(input);
+  return changes;
 }
 
-function changed(state: ReaderState, region: RegionImage, changes: ReadonlyMap<number, number>): RegionImage {
-  const blocks = region.slice();
-  const opened = new Map<number, Page[]>();
-  for (const [page, number] of changes) {
-    const at = Math.floor(page / BLOCK_PAGES);
-    let block = opened.get(at);
-    if (block === undefined) {
-      block = (blocks[at] ?? []).slice();
-      opened.set(at, block);
+/** What an image is laid over: pages with known numbers; at the first moment every number is -1. */
+interface Below {
+  readonly have: Int32Array | undefined;
+  readonly image: RegionImage;
+  readonly first: RegionImage;
+}
+
+/** A region whose pages have the numbers wanted, sharing the blocks in which nothing differs. */
+function laidOver(state: ReaderState, { have, image, first }: Below, wanted: Int32Array): RegionImage {
+  const blocks = image.slice();
+  for (let at = 0; at < blocks.length; at += 1) {
+    let block: Page[] | undefined;
+    for (let page = at * BLOCK_PAGES; page < at * BLOCK_PAGES + blocks[at].length; page += 1) {
+      const number = wanted[page];
+      if (number === (have?.[page] ?? -1)) continue;
+      const original = first[at][page % BLOCK_PAGES];
+      block ??= blocks[at].slice();
+      block[page % BLOCK_PAGES] = number < 0 ? original : pageNumbered(state, number, original.length);
     }
-    const length = block[page % BLOCK_PAGES]?.length ?? PAGE_SIZE;
-    block[page % BLOCK_PAGES] = pageNumbered(state, number, length);
+    if (block !== undefined) blocks[at] = block;
   }
-  for (const [at, block] of opened) blocks[at] = block;
   return blocks;
 }
 

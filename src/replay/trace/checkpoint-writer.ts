@@ -70,7 +70,7 @@ function append(state: WriterState, kind: number, place: Omit<PartPlace, 'offset
 
 const asIs: Compress = (raw) => raw;
 
-/** Packed pages that stay larger than this are packed already: a compressed kernel costs most of the time for nothing. */
+/** Pages that stay larger than this are packed already: a compressed kernel would cost most of the time for nothing. */
 const HARDLY_SMALLER = 0.9 * PAGE_SIZE;
 
 /** Judged by two of the pages. */

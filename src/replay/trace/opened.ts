@@ -29,7 +29,6 @@ export interface OpenTrace {
   readonly header: TraceHeader;
   /** The event chunks that stand in order, oldest first. */
   readonly events: readonly ChunkPlace[];
-  readonly checkpoints: readonly ChunkPlace[];
   /** Why the chunks end early, as a sentence; undefined when they do not. */
   readonly damage: string | undefined;
   /** Throws a Problem when the chunk is damaged. */
@@ -38,5 +37,4 @@ export interface OpenTrace {
   readKinds(chunk: ChunkPlace): Float64Array;
   /** Throws a Problem when the chunk is damaged; reads nothing of it otherwise. */
   check(chunk: ChunkPlace): void;
-  readCheckpoint(chunk: ChunkPlace): Uint8Array;
 }

@@ -19,7 +19,6 @@ export interface TraceReader {
   /** Events in the chunks that can be reached. */
   readonly eventCount: number;
   readonly chunks: readonly ChunkPlace[];
-  readonly checkpoints: readonly ChunkPlace[];
   /** The first damage known so far, as a sentence. Reading may find more. */
   readonly damage: string | undefined;
   /** Events of one chunk. Throws a Problem when it is damaged. */
@@ -28,7 +27,6 @@ export interface TraceReader {
   readKinds(chunk: ChunkPlace): Float64Array;
   /** Throws a Problem when a chunk is damaged, without taking it apart. */
   check(chunk: ChunkPlace): void;
-  readCheckpoint(chunk: ChunkPlace): Uint8Array;
 }
 
 /** Open a trace. Throws a Problem with one sentence when it is no trace, is newer than this code, or has no header. */
@@ -47,12 +45,10 @@ export function openTrace(source: ByteSource, inflate: Inflate): TraceReader {
     header: trace.header,
     eventCount: trace.events.reduce((sum, { events }) => sum + events, 0),
     chunks: trace.events,
-    checkpoints: trace.checkpoints,
     damage: trace.damage,
     readChunk: (chunk) => trace.readEvents(chunk).map(adapt),
     readKinds: trace.readKinds,
     check: trace.check,
-    readCheckpoint: trace.readCheckpoint,
   };
 }
 

@@ -34,8 +34,6 @@ export interface TraceWriter {
   append(stamped: Stamped): void;
   /** Write the events held back; a crash after this loses nothing. */
   flush(): void;
-  /** Keep bytes (a serialised machine) at a mark. */
-  checkpoint(seq: number, tick: number, bytes: Uint8Array): void;
   /** Flush and write the index. The trace can be read without it. */
   close(): void;
 }
@@ -86,10 +84,6 @@ export function createTraceWriter(sink: ByteSink, compress: Compress, subject: T
       if (state.batch.length === EVENTS_PER_CHUNK) flush(state);
     },
     flush: () => flush(state),
-    checkpoint(seq, tick, bytes) {
-      flush(state);
-      writeChunk(state, { kind: CHUNK.checkpoint, events: 0, firstSeq: seq, firstTick: tick, lastTick: tick }, bytes);
-    },
     close: () => close(state),
   };
 }

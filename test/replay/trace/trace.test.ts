@@ -98,18 +98,6 @@ describe('a trace', () => {
     expect(chunkOf(chunks, EVENTS_PER_CHUNK * 9)).toBe(3);
   });
 
-  test('keeps checkpoints beside its events', () => {
-    const sink = memorySink();
-    const writer = createTraceWriter(sink, deflate, SUBJECT);
-    for (const stamped of events.slice(0, 10)) writer.append(stamped);
-    writer.checkpoint(10, 370, Uint8Array.of(1, 2, 3));
-    writer.close();
-    const trace = openTrace(sourceOf(sink.bytes()), inflate);
-    expect(trace.checkpoints).toHaveLength(1);
-    expect([...trace.readCheckpoint(trace.checkpoints[0])]).toEqual([1, 2, 3]);
-    expect(trace.eventCount).toBe(10);
-  });
-
   test('that nobody closed is readable up to its last flush', () => {
     const sink = memorySink();
     const writer = createTraceWriter(sink, deflate, SUBJECT);

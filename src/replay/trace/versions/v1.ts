@@ -21,7 +21,7 @@ interface Walk {
   readonly damage: string | undefined;
 }
 
-/** Format version 1: preamble, header chunk, event and checkpoint chunks, index chunk, trailer. */
+/** Format version 1: preamble, header chunk, event chunks, index chunk, trailer. */
 export function openV1(source: ByteSource, inflate: Inflate): OpenTrace {
   const walk = indexed(source, inflate) ?? walked(source);
   const [head] = walk.chunks;
@@ -31,16 +31,13 @@ export function openV1(source: ByteSource, inflate: Inflate): OpenTrace {
   const header = headerOf(source, inflate, head);
   const kinds = kindTable(header.vocabulary);
   const events = walk.chunks.filter(({ kind }) => kind === CHUNK.events);
-  const checkpoints = walk.chunks.filter(({ kind }) => kind === CHUNK.checkpoint);
   return {
     header,
     events,
-    checkpoints,
     damage: walk.damage,
     readEvents: (chunk): RecordedEvent[] => readEvents(payloadOf(source, inflate, chunk), kinds),
     readKinds: (chunk) => readKinds(payloadOf(source, inflate, chunk)),
     check: (chunk) => void storedPayload(source, chunk),
-    readCheckpoint: (chunk) => payloadOf(source, inflate, chunk),
   };
 }
 
