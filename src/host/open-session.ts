@@ -16,6 +16,7 @@ import { type Assembled, assemble } from './assemble.ts';
 import { identities, loadImages, OWN_GUEST_PATH } from './images.ts';
 import { type LiveRun, startLiveRun } from './live-run.ts';
 import { describeMachine } from './machine-description.ts';
+import { type PollingWatch, watchPolling } from './polling-guests.ts';
 import { GUEST_FAILED, type Session, type SessionEnd, type SessionPause } from './session.ts';
 import { type CheckpointKeeper, keepCheckpoints } from './checkpoint-keeper.ts';
 import { compress, createTraceFile, refuseOtherThanTrace, type TraceSink } from './trace-file.ts';
@@ -48,6 +49,7 @@ interface Running {
   readonly keeper: CheckpointKeeper | undefined;
   /** The run as streams, for whoever watches. */
   readonly history: History;
+  readonly polling: PollingWatch;
   readonly inputs: PendingInput[];
   /** Hand on what was printed; whether anything was. */
   readonly flushOutput: () => boolean;
@@ -93,6 +95,7 @@ export function openSession(options: RunOptions, output: OutputTo): Session {
   const outputs = bufferedOutput(output);
   const running: Starting = {
     history: createHistory(),
+    polling: watchPolling(),
     inputs,
     flushOutput: outputs.flush,
     tickLimit: options.ticks ?? Number.POSITIVE_INFINITY,
@@ -154,6 +157,7 @@ function hear(running: Starting, writer: TraceWriter | undefined, stamped: Stamp
   writer?.append(stamped);
   running.history.publish(stamped);
   const { event, tick } = stamped;
+  running.polling.hear(event);
   if (event.kind === 'kvm_exit') {
     running.exits += 1;
     if ((event.exit_reason & 0xffff) === TRIPLE_FAULT) {
@@ -203,7 +207,7 @@ function sessionOf(running: Running, { vmm, kvmState }: Assembled, close: () => 
     type(line, bytes) {
       running.inputs.push({ event: { kind: 'sim:serial_received', line, bytes: Uint8Array.from(bytes) } });
     },
-    listens: (line) => isOpen(vmm().describeDevice(`serial${line}`)),
+    listens: (line) => isOpen(vmm().describeDevice(`serial${line}`)) || running.polling.awaits(line),
     now: () => machine.now(),
     silence: () => machine.now() - running.printedAt,
     setStopped(stopped) {
