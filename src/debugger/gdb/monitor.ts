@@ -1,5 +1,6 @@
 import { Problem } from '../../base/problem.ts';
 import type { Stamped } from '../../events/stamped.ts';
+import { digestOf } from '../../reducers/digest.ts';
 import type { Registers } from '../../kvm/guest.ts';
 import { describeStamped } from '../../replay/divergence.ts';
 import { describeRegisters } from '../views/registers.ts';
@@ -71,6 +72,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     answer: now(forked),
   },
   regs: { usage: 'regs', help: 'all registers of the selected vCPU', answer: now((view, vcpu) => regs(view, vcpu)) },
+  digest: { usage: 'digest', help: 'a digest of the whole machine and of its memory here', answer: now(digest) },
   check: { usage: 'check', help: 'whether what was run again agrees with the trace', answer: now(check) },
   help: { usage: 'help', help: 'this list', answer: now(helpText) },
 };
@@ -122,6 +124,10 @@ function forked({ fork }: MonitorView, _vcpu: number, [verb, ...rest]: readonly 
 }
 
 const regs = (view: MonitorView, vcpu: number): string => describeRegisters(vcpu, view.registers(vcpu));
+
+function digest({ traveller: { machine } }: MonitorView): string {
+  return `state ${digestOf(machine.state)} memory ${machine.pages.digest()}`;
+}
 
 function check(view: MonitorView): string {
   return view.problem() ?? 'Everything run again so far agrees with the trace.';
