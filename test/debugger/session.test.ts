@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type DebugSession, openDebugSession } from '../../src/debugger/session.ts';
+import { indexTrace } from '../../src/host/index-trace.ts';
+import { openRecordedRun, openTimeline } from '../../src/host/recorded-run.ts';
+import { digestOf } from '../../src/reducers/digest.ts';
+import { chance } from '../replay/trace/mutated.ts';
+import { recordTour, traceFolder } from './recorded-tour.ts';
+
+const TICKS = 660_000;
+const folder = traceFolder();
+const TRACES = { 'one processor': join(folder, 'one.trace'), 'two processors': join(folder, 'two.trace') };
+
+beforeAll(() => {
+  recordTour(TRACES['one processor'], [], TICKS);
+  recordTour(TRACES['two processors'], ['-smp', '2'], TICKS);
+  for (const trace of Object.values(TRACES)) indexTrace(openRecordedRun(trace, {}), 100_000);
+});
+
+const NEVER = Number.MAX_SAFE_INTEGER;
+
+/** A session that has no checkpoint but power-on. */
+const straight = (trace: string): DebugSession =>
+  openDebugSession(openTimeline(openRecordedRun(trace, {}), { every: NEVER }));
+
+/** A session with checkpoints: stored ones, and those it leaves. */
+const leaping = (trace: string): DebugSession =>
+  openDebugSession(
+    openTimeline(openRecordedRun(trace, {}), { every: 20_000, onStoredProblem: (sentence) => expect(sentence).toBe('') }),
+  );
+
+const fingerprint = ({ run: { timeline }, now }: DebugSession): string =>
+  `${now.seq} ${now.tick} ${digestOf(timeline.machine.state)} ${timeline.machine.pages.digest()}`;
+
+describe.each(Object.entries(TRACES))('a session on a run of %s', (_, trace) => {
+  test('comes to the state of a straight run, however a place is named', () => {
+    const draw = chance(3);
+    const { length } = openRecordedRun(trace, {}).read.events;
+    const ticks = Array.from({ length: 4 }, () => `${draw(600_000)}`);
+    const events = Array.from({ length: 6 }, () => `#${draw(length)}`);
+    const named = ['12.5%', '99%', 'start', 'end', 'kvm_exit CPUID', 'sim:serial_sent', 'sim:thread*'];
+    const session = leaping(trace);
+    const other = straight(trace);
+    for (const place of [...events, ...ticks, ...named.slice(0, trace === TRACES['one processor'] ? -1 : undefined)]) {
+      session.at(place);
+      other.at('start');
+      other.at(place);
+      expect([place, fingerprint(session)]).toEqual([place, fingerprint(other)]);
+    }
+    expect(session.divergence()).toBeUndefined();
+  });
+
+  test('steps back through the states it stepped forward through', () => {
+    const session = leaping(trace);
+    for (const place of ['25%', '97%']) {
+      session.at(place);
+      session.step(1);
+      const seen: string[] = [];
+      for (let at = 0; at < 60; at += 1) {
+        seen.push(fingerprint(session));
+        session.step(1);
+      }
+      for (const state of seen.reverse()) {
+        session.step(-1);
+        expect(fingerprint(session)).toBe(state);
+      }
+    }
+  });
+});
