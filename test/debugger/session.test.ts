@@ -26,7 +26,10 @@ const straight = (trace: string): DebugSession =>
 /** A session with checkpoints: stored ones, and those it leaves. */
 const leaping = (trace: string): DebugSession =>
   openDebugSession(
-    openTimeline(openRecordedRun(trace, {}), { every: 20_000, onStoredProblem: (sentence) => expect(sentence).toBe('') }),
+    openTimeline(openRecordedRun(trace, {}), {
+      every: 20_000,
+      onStoredProblem: (sentence) => expect(sentence).toBe(''),
+    }),
   );
 
 const fingerprint = ({ run: { timeline }, now }: DebugSession): string =>
