@@ -1,4 +1,5 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { Problem } from '../base/problem.ts';
 import { FILE_MAGIC } from '../replay/trace/chunk.ts';
@@ -21,6 +22,8 @@ export interface TraceSink extends ByteSink {
 /** Start a trace file. A file that is there and is not a trace stays as it is. */
 export function createTraceFile(path: string): TraceSink {
   refuseOtherThanTrace(path);
+  const folder = dirname(path);
+  if (!existsSync(folder)) throw new Problem(`Cannot write the trace ${path}: there is no folder ${folder}.`);
   const file = opened(path, 'w', 'write the trace');
   return {
     append(bytes) {

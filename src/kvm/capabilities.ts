@@ -61,8 +61,8 @@ const QUANTITIES: Readonly<Record<number, number>> = {
   168: 3, // MANUAL_DIRTY_LOG_PROTECT2: the options there are
 };
 
-/** Capabilities KVM_ENABLE_CAP takes: quirks off, X2APIC_API, exits of HLT, exception payload and the like. */
-const ENABLEABLE: readonly number[] = [116, 121, 129, 143, 164, 168, 188, 203, 218];
+/** Capabilities KVM_ENABLE_CAP takes: exception payload, manual dirty log, user-space MSRs, triple fault event. */
+const ENABLEABLE: readonly number[] = [164, 168, 188, 218];
 
 /** The answer to KVM_CHECK_EXTENSION; 0: not there. */
 export function checkExtension(capability: number): number {

@@ -63,6 +63,7 @@ export const VCPU_IOCTLS: Readonly<Record<number, VcpuIoctl>> = {
     }
     return done;
   },
+  [io.KVM_SET_CPUID]: setCpuid,
   [io.KVM_SET_CPUID2]: setCpuid,
   [io.KVM_GET_CPUID2]: (_kvm, vcpu, table: io.CpuidTable) => {
     table.entries = vcpu.cpuid.map((entry) => ({ ...entry }));
@@ -171,7 +172,7 @@ export const VCPU_IOCTLS: Readonly<Record<number, VcpuIoctl>> = {
   [io.KVM_SET_SIGNAL_MASK]: () => 0,
   [io.KVM_TPR_ACCESS_REPORTING]: () => 0,
   [io.KVM_SET_VAPIC_ADDR]: () => 0,
-  [io.KVM_ENABLE_CAP]: () => 0,
+  [io.KVM_ENABLE_CAP]: () => -EINVAL,
 };
 
 const BY_FEATURE = SECONDARY_RDTSCP | SECONDARY_INVPCID | SECONDARY_RDRAND | SECONDARY_RDSEED;

@@ -14,7 +14,7 @@ import { VM_IOCTLS } from './ioctl-vm.ts';
 import * as io from './ioctls.ts';
 import type { IrqEffects } from './irqchip/effects.ts';
 import { expireIrqchip, irqchipDeadline } from './irqchip/index.ts';
-import { listedMsrs } from './msrs.ts';
+import { ARCH_CAPABILITIES, listedMsrs } from './msrs.ts';
 import type { FileState, KvmState, VcpuState } from './state.ts';
 import { isVcpuRunnable } from './vcpu/blocking.ts';
 import { injectNmi } from './vcpu/exceptions.ts';
@@ -23,6 +23,7 @@ import { advanceVcpu } from './vcpu/run.ts';
 const API_VERSION = 12;
 /** kvm_run, the PIO data page and the coalesced ring. */
 const VCPU_MMAP_SIZE = 0x3000;
+const IA32_ARCH_CAPABILITIES = 0x10a;
 const MCG_CAP_SUPPORTED = 0x1000120n;
 
 /** KVM with what the simulator's own parts may also ask of it. */
@@ -174,7 +175,9 @@ function systemIoctl(kvm: KvmContext, requestNumber: number, arg: unknown): numb
     case io.KVM_GET_MSR_INDEX_LIST:
       return fillIndices(arg as io.MsrIndexList, listedMsrs());
     case io.KVM_GET_MSR_FEATURE_INDEX_LIST:
-      return fillIndices(arg as io.MsrIndexList, [0x10a]);
+      return fillIndices(arg as io.MsrIndexList, [IA32_ARCH_CAPABILITIES]);
+    case io.KVM_GET_MSRS:
+      return featureMsrs(arg as io.MsrList);
     case io.KVM_GET_SUPPORTED_CPUID:
       (arg as io.CpuidTable).entries = supportedCpuid(kvm.features);
       return 0;
@@ -191,6 +194,14 @@ function systemIoctl(kvm: KvmContext, requestNumber: number, arg: unknown): numb
     default:
       return io.IOCTLS[requestNumber] === undefined ? -ENOTTY : -EINVAL;
   }
+}
+
+/** KVM_GET_MSRS of the system: features user space may offer its guest, up to the first that is none. */
+function featureMsrs({ entries }: io.MsrList): number {
+  const end = entries.findIndex(({ index }) => index !== IA32_ARCH_CAPABILITIES);
+  const known = end < 0 ? entries : entries.slice(0, end);
+  for (const entry of known) entry.data = ARCH_CAPABILITIES;
+  return known.length;
 }
 
 /** E2BIG tells how many there are, as user space's first call wants to know. */

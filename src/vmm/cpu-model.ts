@@ -1,6 +1,6 @@
 import { Problem } from '../base/problem.ts';
 import type { CpuidEntry } from '../kvm/ioctls.ts';
-import { featureBits, featureNames } from './cpu-features.ts';
+import { type FeatureBit, featureBits, featureNames } from './cpu-features.ts';
 
 /** What `-cpu` asks for. */
 export interface CpuModel {
@@ -13,6 +13,8 @@ export interface CpuModel {
   readonly vendor: string | undefined;
   readonly modelId: string | undefined;
   readonly physicalBits: number | undefined;
+  /** A feature that is asked for and not there is an error. */
+  readonly enforce: boolean;
 }
 
 interface NamedModel {
@@ -50,7 +52,7 @@ const WITH_KVM =
   'x2apic kvmclock kvm-nopiodelay kvm-asyncpf kvm-steal-time kvm-pv-eoi kvmclock-stable-bit hypervisor'.split(' ');
 
 /** Properties that change nothing here. */
-const IGNORED = ['check', 'enforce', 'migratable', 'host-phys-bits', 'host-cache-info', 'pmu', 'l3-cache'];
+const IGNORED = ['check', 'migratable', 'host-phys-bits', 'host-cache-info', 'pmu', 'l3-cache'];
 
 const SIGNATURE = 0xffff_ffff;
 
@@ -64,13 +66,15 @@ export function parseCpuModel(text: string): CpuModel {
   const added: string[] = [];
   const removed: string[] = [];
   const values = new Map<string, string>();
+  let enforce = false;
   for (const property of properties) {
     const sign = property[0];
     const [key = '', value] = (sign === '+' || sign === '-' ? property.slice(1) : property).split('=');
     if (featureBits(key) !== undefined) {
       const isOn = sign === '+' || (sign !== '-' && (value === undefined || value === 'on'));
       (isOn ? added : removed).push(key);
-    } else if (VALUES.includes(key) && value !== undefined) values.set(key, value);
+    } else if (key === 'enforce') enforce = value !== 'off';
+    else if (VALUES.includes(key) && value !== undefined) values.set(key, value);
     else if (!IGNORED.includes(key)) throw new Problem(`-cpu ${text}: there is no feature or property ${key}.`);
   }
   return {
@@ -81,6 +85,7 @@ export function parseCpuModel(text: string): CpuModel {
     vendor: vendorOf(values.get('vendor'), text),
     modelId: values.get('model-id') ?? named.modelId,
     physicalBits: values.has('phys-bits') ? numberOf(values.get('phys-bits')!, text) : undefined,
+    enforce,
   };
 }
 
@@ -128,6 +133,13 @@ export function modelCpuid(supported: readonly CpuidEntry[], model: CpuModel | u
     rename(entry.function, words, model);
     return { ...entry, ...words };
   });
+}
+
+/** Features a model asks for by name that KVM does not support: they stay off. */
+export function missingFeatures(supported: readonly CpuidEntry[], { added, removed }: CpuModel): string[] {
+  const isThere = ({ leaf, index, register, bit }: FeatureBit): boolean =>
+    supported.some((e) => e.function === leaf && e.index === index && ((e[register] >>> bit) & 1) !== 0);
+  return added.filter((name) => !removed.includes(name) && !(featureBits(name) ?? []).every(isThere));
 }
 
 const keyOf = (bit: { leaf: number; index: number; register: string; bit: number }): string =>

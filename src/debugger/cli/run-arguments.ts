@@ -4,7 +4,8 @@ import { type Chardevs, characterBackend, chardevById, chardevs } from './charac
 import { QEMU_OPTIONS, withTwoDashes } from './qemu-spelling.ts';
 import { commaValue, refuseOthers, sizeInBytes, wholeNumber } from './qemu-values.ts';
 import type { CharacterBackend, RunOptions, TypedLine } from './run-options.ts';
-import { parseCpuModel } from '../../vmm/cpu-model.ts';
+import { ENGINE_FEATURES, supportedCpuid } from '../../kvm/cpuid.ts';
+import { missingFeatures, parseCpuModel } from '../../vmm/cpu-model.ts';
 import type { DeviceOption } from '../../vmm/options.ts';
 import { UsageProblem } from './usage.ts';
 
@@ -106,6 +107,7 @@ export function runOptions(argv: readonly string[]): RunOptions {
 const sentence = (message: string): string => {
   const text = message
     .replace(/^error: /, '')
+    .replace(/--([a-z-]+)/, (option, name: string) => (QEMU_OPTIONS[name] === undefined ? option : `-${name}`))
     .replace(/\n\(D/, ' (d')
     .trim();
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
@@ -123,6 +125,9 @@ function understood(raw: RawOptions): RunOptions {
   refuseTwoReaders([...serial, ...(found.debugcon === undefined ? [] : [found.debugcon])]);
   if (raw.checkpoints === true && raw.trace === false) throw new UsageProblem('--checkpoints needs a trace.');
   if (raw.optionRom !== undefined && raw.bios === undefined) throw new UsageProblem('-option-rom needs a -bios.');
+  if (raw.append !== undefined && raw.kernel === undefined && raw.bios !== undefined) {
+    throw new UsageProblem('-append needs a -kernel.');
+  }
   if (raw.initrd !== undefined && raw.kernel === undefined) throw new UsageProblem('-initrd needs a -kernel.');
   return {
     kernel: raw.kernel,
@@ -147,7 +152,7 @@ function understood(raw: RawOptions): RunOptions {
     nsPerTick: wholeNumber('--ns-per-tick', raw.nsPerTick, 1, 1_000_000),
     wallClock: wallClock(raw.wallClock),
     typed: (raw.type ?? []).map(typedLine),
-    warnings: warningsOf(raw),
+    warnings: [...warningsOf(raw), ...missingFeaturesOf(raw.cpu)],
   };
 }
 
@@ -273,6 +278,16 @@ const unescaped = (text: string): string =>
   text.replace(/\\(x[0-9a-f]{2}|.)/gi, (_, code: string) =>
     /^x../i.test(code) ? String.fromCharCode(Number.parseInt(code.slice(1), 16)) : (ESCAPES[code] ?? code),
   );
+
+/** What QEMU warns of: features asked for that the processor does not have. With `enforce` they end the run. */
+function missingFeaturesOf(cpu: string | undefined): string[] {
+  if (cpu === undefined) return [];
+  const model = parseCpuModel(cpu);
+  const missing = missingFeatures(supportedCpuid(ENGINE_FEATURES), model).join(', ');
+  if (missing === '') return [];
+  if (model.enforce) throw new UsageProblem(`-cpu ${cpu}: the processor does not have ${missing}.`);
+  return [`-cpu ${cpu}: the processor does not have ${missing}; that stays off.`];
+}
 
 function warningsOf(raw: RawOptions): string[] {
   const warnings: string[] = [];

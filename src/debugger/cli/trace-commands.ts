@@ -78,7 +78,9 @@ export function printEvents(
 /** `retrovisor stat`: VM exits by reason, as `perf kvm stat report`. Returns the status. */
 export function printExits(path: string, vcpu: number | undefined, print: Print): number {
   const { events, end } = reading(openTraceFile(path));
-  print(printStatistics(exitStatistics(events, vcpu)));
+  const rows = exitStatistics(events, vcpu);
+  if (rows.length === 0 && vcpu !== undefined) print(`vCPU ${vcpu} made no exit: is there one?`);
+  print(printStatistics(rows));
   return end();
 }
 

@@ -1,13 +1,24 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { retrovisor } from '../../guests/command-line.ts';
+import { fakeBzImage } from '../../vmm/loaders/kernels.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-bad-'));
 const at = (name: string): string => join(folder, name);
 writeFileSync(at('text'), 'not a trace, not a kernel\n');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+writeFileSync(at('bzImage'), fakeBzImage({ initSize: 64 << 20 }));
+
+/** A multiboot kernel that says itself where it belongs (1 MiB), with this code. */
+function flatKernel(name: string, code: readonly number[]): string {
+  const [magic, flags, load] = [0x1badb002, 0x10000, 0x100000];
+  const words = [magic, flags, -(magic + flags), load, load, 0, 0, load + 32];
+  writeFileSync(at(name), Uint8Array.from([...new Uint8Array(Uint32Array.from(words).buffer), ...code]));
+  return at(name);
+}
 
 describe('bad input is answered with one sentence and a status', () => {
   test.each([
@@ -18,6 +29,10 @@ describe('bad input is answered with one sentence and a status', () => {
     ['a folder instead of a trace', ['stat', folder], 1, 'is not a file'],
     ['a missing kernel', ['run', '-kernel', at('none'), '--no-trace'], 1, 'there is no such file'],
     ['a kernel that is none', ['run', '-kernel', at('text'), '--no-trace'], 1, 'text'],
+    ['a missing initrd', ['run', '-kernel', at('bzImage'), '-initrd', at('none'), '--no-trace'], 1, 'the initrd'],
+    ['too little memory', ['run', '-kernel', at('bzImage'), '-m', '32', '--no-trace'], 1, 'give it more with -m'],
+    ['firmware that is none', ['run', '-bios', at('text'), '--no-trace'], 1, 'multiple of 64 KiB'],
+    ['a trace in no folder', ['run', '--trace', at('none/x.trace')], 1, 'there is no folder'],
     ['a trace path that holds something else', ['run', '--trace', at('text')], 1, 'left as it is'],
     ['a kind of event nobody knows', ['events', at('text'), '--event', 'frob'], 2, 'frob'],
   ])('%s', (_, args, status, words) => {
@@ -26,5 +41,67 @@ describe('bad input is answered with one sentence and a status', () => {
     expect(ran.err.trim().split('\n')).toHaveLength(1);
     expect(ran.err).toMatch(/^retrovisor: /);
     expect(ran.status).toBe(status);
+  });
+});
+
+describe('a guest that cannot go on ends with status 4 and a trace that replays', () => {
+  test.each([
+    ['by a triple fault', [0x0f, 0x0b], 'vCPU 0 met a triple fault at rip 0x100020'],
+    ['by a jump into nothing', [0xb8, 0, 0, 0, 0xf0, 0xff, 0xe0], 'at rip 0xf0000000'],
+    ['by halting for good', [0xfa, 0xf4], 'The guest halted and nothing is left that could wake it.'],
+  ])('%s', (name, code, words) => {
+    const trace = at(`${name}.trace`);
+    const args = ['-kernel', flatKernel(name, code), '-nodefaults', '-serial', 'stdio', '--trace', trace];
+    const ran = retrovisor(['run', ...args], '', 1);
+    expect(ran.err).toContain(words);
+    expect(ran.status).toBe(4);
+    const replayed = retrovisor(['replay', trace], '', 1);
+    expect(replayed.out).toContain('0 divergences');
+  });
+});
+
+describe('a trace that is not as it was written', () => {
+  retrovisor(['run', '--trace', at('whole.trace')], '', 1);
+  const whole = readFileSync(at('whole.trace'));
+  const changed = (name: string, change: (bytes: Buffer) => Buffer): string => {
+    writeFileSync(at(name), change(Buffer.from(whole)));
+    return at(name);
+  };
+
+  test('cut off is replayed up to the cut, and the cut is named', () => {
+    const trace = changed('cut.trace', (bytes) => bytes.subarray(0, bytes.length - 2000));
+    const ran = retrovisor(['replay', trace], '', 1);
+    expect(ran.err).toMatch(/cut\.trace is cut off at byte \d+/);
+    expect([ran.status, ran.out.includes('0 divergences')]).toEqual([1, true]);
+  });
+
+  test('altered is refused from the altered place on', () => {
+    const trace = changed('altered.trace', (bytes) => {
+      bytes[bytes.length - 3000]! ^= 1;
+      return bytes;
+    });
+    const ran = retrovisor(['replay', trace], '', 1);
+    expect(ran.err).toMatch(/is damaged in chunk \d+ \(bytes \d+ to \d+\)/);
+    expect(ran.status).toBe(1);
+  });
+
+  test('of a newer format is refused by its number', () => {
+    const trace = changed('newer.trace', (bytes) => {
+      bytes[8] = 9;
+      return bytes;
+    });
+    const ran = retrovisor(['replay', trace], '', 1);
+    expect(ran.err).toContain('is in trace format 9');
+    expect(ran.status).toBe(1);
+  });
+
+  test('with another kernel than it was recorded with is refused', () => {
+    const kernel = flatKernel('short', [0xfa, 0xf4]);
+    const args = ['-kernel', kernel, '-nodefaults', '-serial', 'stdio', '--trace', at('short.trace')];
+    retrovisor(['run', ...args], '', 1);
+    flatKernel('short', [0xfa, 0xfa, 0xf4]);
+    const ran = retrovisor(['replay', at('short.trace')], '', 1);
+    expect(ran.err).toContain('is not the kernel this trace was recorded with');
+    expect(ran.status).toBe(1);
   });
 });

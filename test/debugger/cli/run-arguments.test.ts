@@ -89,7 +89,10 @@ describe('a wrong command line is answered with one sentence', () => {
   test.each([
     [['-kernle', 'x'], 'Unknown option -kernle.'],
     [['--sede', '1'], "Unknown option '--sede'"],
-    [['-kernel'], 'argument missing'],
+    [['-kernel'], "Option '-kernel <value>' argument missing"],
+    [['-cpu', 'pentium5'], 'there is no model pentium5'],
+    [['-cpu', 'max,+avx2,enforce'], 'the processor does not have avx2'],
+    [['-bios', 'x', '-append', 'y'], '-append needs a -kernel'],
     [['-m', 'lots'], "'lots' is not a size"],
     [['-m', '16G'], 'must be between'],
     [['-smp', '5'], 'from 1 to 4'],
@@ -109,6 +112,13 @@ describe('a wrong command line is answered with one sentence', () => {
     expect(() => runOptions(argv)).toThrow(words);
     expect(() => runOptions(argv)).toThrow(/^[^\n]+\.$/);
   });
+});
+
+test('a feature the processor does not have is warned of and stays off', () => {
+  expect(runOptions(['-cpu', 'qemu64,+avx2,+popcnt,+svm']).warnings).toEqual([
+    '-cpu qemu64,+avx2,+popcnt,+svm: the processor does not have avx2, svm; that stays off.',
+  ]);
+  expect(runOptions(['-cpu', 'max,enforce,+bmi2']).warnings).toEqual([]);
 });
 
 describe('--type', () => {
