@@ -24,6 +24,14 @@ export interface Diversion extends Ground {
   save(path: string): void;
 }
 
+const MOST_EVENTS = 1_000_000;
+const HELD_BYTES = 2 ** 28;
+/** Basic exit reason. SDM Vol. 3, Appendix C. */
+const TRIPLE_FAULT = 2;
+
+const isTripleFault = ({ event }: Stamped): boolean =>
+  event.kind === 'kvm_exit' && (event.exit_reason & 0xffff) === TRIPLE_FAULT;
+
 /** Leave a run where it stands. */
 export function divert(run: RecordedRun, parent: Ground, saidBefore: readonly string[]): Diversion {
   const at = parent.timeline.now;
@@ -32,13 +40,18 @@ export function divert(run: RecordedRun, parent: Ground, saidBefore: readonly st
   const inputs: PendingInput[] = parent
     .inputsFrom(at.seq)
     .map(({ event, ns }) => ({ event, ...(ns === undefined ? {} : { ns }) }));
+  // A run without an end would fill memory, and after a triple fault there is nothing but resets.
+  let last = at.seq + MOST_EVENTS;
   const { timeline, view } = cloned(run, parent.timeline, inputs, (stamped) => {
     own[stamped.seq - at.seq] = stamped;
+    if (isTripleFault(stamped)) last = Math.min(last, stamped.seq);
   });
   const traveller = createTraveller({
     timeline,
     firstTick: at.tick,
-    lastSeq: Number.POSITIVE_INFINITY,
+    get lastSeq() {
+      return last;
+    },
     lastTick: Number.POSITIVE_INFINITY,
     code: (vcpu, linear) => readLinear(view, vcpu, linear, LONGEST_INSTRUCTION),
   });
@@ -89,6 +102,7 @@ function cloned(
       if (stamped.seq >= checkpoint.seq) onEvent(stamped);
     },
     onRequest: () => undefined,
+    heldBytes: HELD_BYTES,
   });
   timeline.forget();
   const { kvmState } = assembled as unknown as Assembled;

@@ -136,7 +136,8 @@ function serveWaiting(client: Client, subject: StubSubject): void {
   while (!client.isBusy && !client.isGone) {
     const body = client.waiting.shift();
     if (body === undefined) return;
-    const answer = answerPacket(client.stub, subject, body);
+    const answer = guarded(client, () => answerPacket(client.stub, subject, body));
+    if (answer === undefined) continue;
     switch (answer.kind) {
       case 'reply':
         send(client, answer.body);
@@ -167,6 +168,18 @@ function warnOfDivergence(client: Client, subject: StubSubject): void {
   client.say(problem);
 }
 
+/** What goes wrong is answered, and the server goes on: a fork's guest may be in any state. */
+function guarded<T>(client: Client, attempt: () => T): T | undefined {
+  try {
+    return attempt();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    client.say(`The run could not go on: ${why}`);
+    send(client, `E.The run could not go on: ${why}`);
+    return undefined;
+  }
+}
+
 /** Drive a journey piece by piece, and look at the line between two. */
 function travelOn<T>(client: Client, subject: StubSubject, way: Generator<void, T, void>, end: (at: T) => void): void {
   client.isBusy = true;
@@ -188,7 +201,13 @@ function travelOn<T>(client: Client, subject: StubSubject, way: Generator<void, 
       serveWaiting(client, subject);
       return;
     }
-    const { done, value } = way.next();
+    const next = guarded(client, () => way.next());
+    if (next === undefined) {
+      client.isBusy = false;
+      serveWaiting(client, subject);
+      return;
+    }
+    const { done, value } = next;
     if (done !== true) {
       if (subject.rests()) setTimeout(goOn, RESTING_MS);
       else setImmediate(goOn);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { REGISTERS } from '../../../src/debugger/gdb/registers.ts';
 import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
 import { gdbOn, hasGdb, seek, type Served, serve, valuesIn } from './stock-gdb.ts';
 
@@ -102,6 +103,27 @@ describe.skipIf(!hasGdb)('what gdb writes into the past', () => {
       await gdb(...twice, 'continue', `monitor fork save ${fork}`);
       expect(retrovisor(['replay', fork]).out).toContain('0 divergences');
       expect(retrovisor(['info', fork]).out).toContain('vcpu0.rax=0x1; vcpu0.rbx=0x2; vcpu0.rcx=0x3');
+    },
+    MINUTES,
+  );
+
+  test(
+    'may be nonsense: the fork ends somewhere, and the recorded run is there again',
+    async () => {
+      const index = (name: string): string => REGISTERS.findIndex((row) => row.name === name).toString(16);
+      const raw = (name: string, value: string): string => `maintenance packet P${index(name)}=${value}`;
+      for (const change of [
+        raw('cr4', 'ffffffffff000000'),
+        'set $cr3 = 0x7777777777',
+        'set $rsp = 3',
+        'set {long}$pc = 0xdeadbeefdeadbeef',
+      ]) {
+        const out = await gdb(TICK, change, 'stepi', 'continue', 'monitor fork discard', ...seek('50%'), TICK, ...FORK);
+        const [before, after] = valuesIn(out, 'tick');
+        expect(`${change}: ${after}`).toBe(`${change}: ${before}`);
+        expect(forksIn(out)).toHaveLength(1);
+      }
+      expect(await gdb('monitor check')).toContain('agrees with the trace');
     },
     MINUTES,
   );
