@@ -1,10 +1,16 @@
+import type { Registers } from '../kvm/guest.ts';
+import { type UnwindMemory, unwindOrc } from './orc.ts';
+import type { SymbolTable } from './symbols.ts';
 import { bitsOf, type GuestView, linearRip, readLinear, registersOf } from './guest-view.ts';
 
 /** A caller on the stack. */
 export interface Frame {
   readonly address: bigint;
-  /** 'here': the next instruction. 'frame': by the frame pointer. 'guess': a word of the stack that follows a call. */
-  readonly by: 'here' | 'frame' | 'guess';
+  /**
+   * 'here': the next instruction. 'orc': by the kernel's ORC tables; 'interrupted': likewise, and it was interrupted.
+   * 'frame': by the frame pointer. 'guess': a word of the stack that follows a call.
+   */
+  readonly by: 'here' | 'orc' | 'interrupted' | 'frame' | 'guess';
 }
 
 const RSP = 4;
@@ -12,8 +18,36 @@ const RBP = 5;
 const FRAMES_MAX = 64;
 const SCANNED_WORDS = 512;
 
-/** Who called whom, nearest first: by frame pointers as far as they lead, then by what lies on the stack. */
-export function backtrace(view: GuestView, vcpu: number): Frame[] {
+/**
+ * Who called whom, nearest first: by the ORC tables of a Linux kernel whose symbols are known, or else by frame
+ * pointers as far as they lead and then by what lies on the stack.
+ */
+export function backtrace(view: GuestView, vcpu: number, symbols: SymbolTable): Frame[] {
+  const here: Frame = { address: linearRip(view, vcpu), by: 'here' };
+  const unwound = unwindOrc(symbols, stackOf(view, vcpu), registersFor(registersOf(view, vcpu)));
+  if (unwound.length === 0) return byFramePointer(view, vcpu);
+  const callers = unwound.map(
+    ({ address, isInterrupted }): Frame => ({ address, by: isInterrupted ? 'interrupted' : 'orc' }),
+  );
+  return [here, ...callers];
+}
+
+const stackOf = (view: GuestView, vcpu: number): UnwindMemory => ({
+  word: (linear) => words(view, vcpu, BigInt.asUintN(64, linear), 8, 1)[0],
+  bytes: (linear, length) => readLinear(view, vcpu, BigInt.asUintN(64, linear), length),
+});
+
+const registersFor = (registers: Registers) => ({
+  ip: registers.rip,
+  sp: registers.gpr(RSP),
+  bp: registers.gpr(RBP),
+  dx: registers.gpr(2),
+  di: registers.gpr(7),
+  r10: registers.gpr(10),
+  r13: registers.gpr(13),
+});
+
+function byFramePointer(view: GuestView, vcpu: number): Frame[] {
   const registers = registersOf(view, vcpu);
   const size = bitsOf(view, vcpu) / 8;
   const frames: Frame[] = [{ address: linearRip(view, vcpu), by: 'here' }];

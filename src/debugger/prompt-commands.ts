@@ -93,9 +93,11 @@ function processor(session: DebugSession, words: string): string {
   return describePlace(session);
 }
 
+const FRAME_NOTES: Readonly<Record<string, string>> = { guess: '  ?', interrupted: '  (interrupted)' };
+
 function callers(session: DebugSession): string {
-  return backtrace(session.view, session.vcpu)
-    .map(({ address, by }, index) => `#${index}  ${named(session, address)}${by === 'guess' ? '  ?' : ''}`)
+  return backtrace(session.view, session.vcpu, session.symbols)
+    .map(({ address, by }, index) => `#${index}  ${named(session, address)}${FRAME_NOTES[by] ?? ''}`)
     .join('\n');
 }
 
