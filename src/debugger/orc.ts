@@ -35,7 +35,7 @@ const FRAMES_MAX = 64;
 const PT = { r13: 16n, bp: 32n, r10: 56n, dx: 96n, di: 112n, ip: 128n, cs: 136n, sp: 152n } as const;
 
 /** Linux arch/x86/include/asm/orc_types.h. */
-const REG = { undefined: 0, prevSp: 1, dx: 2, di: 3, bp: 4, sp: 5, r10: 6, r13: 7, bpIndirect: 8, spIndirect: 9 } as const;
+const REG = { prevSp: 1, dx: 2, di: 3, bp: 4, sp: 5, r10: 6, r13: 7, bpIndirect: 8, spIndirect: 9 } as const;
 
 /** The tables, when the symbols of a kernel that has them are at hand and its memory is mapped here. */
 function tablesOf(symbols: SymbolTable, memory: UnwindMemory): Tables | undefined {

@@ -171,7 +171,7 @@ describe.skipIf(!present)('a recorded Debian kernel', () => {
   });
 });
 
-const PREFIXES = /^((?:rep|repz|repnz|repe|repne|lock|data16|[c-gs]s|notrack|bnd|rex\.?\w*|addr32|xacquire|xrelease) )+/;
+const PREFIXES = /^((?:repn?[ez]?|repnz|lock|data16|[c-gs]s|notrack|bnd|rex\.?\w*|addr32|xacquire|xrelease) )+/;
 
 /** What the two call the same: string instructions by their size, MOV with a 64-bit constant, WAIT. */
 function mnemonic(text: string): string {
