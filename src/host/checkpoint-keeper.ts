@@ -1,10 +1,12 @@
 import { type Checkpoint, takeCheckpoint } from '../reducers/checkpoint.ts';
 import type { Machine } from '../reducers/machine.ts';
-import { TICKS_BETWEEN } from '../replay/timeline.ts';
 import { traceInputs } from '../replay/trace/trace-inputs.ts';
 import { readDescription } from './machine-description.ts';
 import { createCheckpointFile, strideAt } from './stored-checkpoints.ts';
 import { openTraceFile } from './trace-file.ts';
+
+/** Fewer than an index has: a boot rewrites its memory so often that more would cost a quarter of the recording. */
+const TICKS_BETWEEN_RECORDED = 1 << 25;
 
 /** Leaves checkpoints beside a trace as a run goes. */
 export interface CheckpointKeeper {
@@ -19,7 +21,7 @@ export interface CheckpointKeeper {
 export function keepCheckpoints(trace: string, machine: Machine): CheckpointKeeper {
   let latest: Checkpoint = takeCheckpoint(machine);
   const file = createCheckpointFile(trace, latest);
-  const due = (): number => latest.tick + strideAt(latest.tick, TICKS_BETWEEN);
+  const due = (): number => latest.tick + strideAt(latest.tick, TICKS_BETWEEN_RECORDED);
   return {
     get due() {
       return due();
