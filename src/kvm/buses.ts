@@ -1,5 +1,5 @@
 /** KVM_PIO_BUS and KVM_MMIO_BUS: what the kernel answers without user space. Linux virt/kvm/kvm_main.c. */
-import { coalescedWrite } from './coalesced.ts';
+import { coalescedWrite, isCoalesced } from './coalesced.ts';
 import { type KvmContext, vmOf } from './context.ts';
 import { ioeventfdWrite } from './eventfd.ts';
 import {
@@ -37,10 +37,10 @@ export function portRead(kvm: KvmContext, port: number, size: number): number | 
 
 /** OUT to a port of the kernel. False: user space must act. */
 export function portWrite(kvm: KvmContext, port: number, size: number, value: number): boolean {
-  const { irqchip, ioeventfds, coalesced } = vmOf(kvm);
+  const { irqchip, ioeventfds } = vmOf(kvm);
   if (irqchip !== undefined && irqchipPortWrite(irqchip, port, size, value, kvm.irq)) return true;
   if (ioeventfds.length > 0 && ioeventfdWrite(kvm, true, port, size, BigInt(value))) return true;
-  if (coalesced.length === 0) return false;
+  if (!isCoalesced(kvm, true, port, size)) return false;
   return coalescedWrite(
     kvm,
     true,
@@ -65,7 +65,7 @@ export function mmioRead(kvm: KvmContext, vcpu: VcpuState, gpa: number, length: 
 
 /** A write to the LAPIC page, the IOAPIC or an ioeventfd. False: user space must act. */
 export function mmioWrite(kvm: KvmContext, vcpu: VcpuState, gpa: number, bytes: readonly number[]): boolean {
-  const { irqchip, ioeventfds, coalesced } = vmOf(kvm);
+  const { irqchip, ioeventfds } = vmOf(kvm);
   if (irqchip !== undefined) {
     const base = lapicMmioBase(irqchip, vcpu.index);
     if (gpa >= base && gpa < base + 4096) {
@@ -78,7 +78,7 @@ export function mmioWrite(kvm: KvmContext, vcpu: VcpuState, gpa: number, bytes: 
     }
   }
   if (ioeventfds.length > 0 && ioeventfdWrite(kvm, false, gpa, bytes.length, bigintOf(bytes))) return true;
-  return coalesced.length > 0 && coalescedWrite(kvm, false, gpa, bytes);
+  return isCoalesced(kvm, false, gpa, bytes.length) && coalescedWrite(kvm, false, gpa, bytes);
 }
 
 /** A value's bytes; beyond four they are zero, and -1 gives ones throughout. */

@@ -21,10 +21,15 @@ export function unregisterZone(kvm: KvmContext, { addr, size, pio }: CoalescedZo
   return 0;
 }
 
-/** coalesced_mmio_write: false when no zone takes it, or when the ring is full and user space must act. */
+/** Whether a zone takes a write. Asked at each OUT: nothing is made. */
+export function isCoalesced(kvm: KvmContext, pio: boolean, addr: number, size: number): boolean {
+  for (const zone of vmOf(kvm).coalesced) if (zone.pio === pio && isWithin(zone, addr, size)) return true;
+  return false;
+}
+
+/** coalesced_mmio_write, once a zone takes it: false when the ring is full and user space must act. */
 export function coalescedWrite(kvm: KvmContext, pio: boolean, addr: number, data: readonly number[]): boolean {
-  const { coalesced, ring } = vmOf(kvm);
-  if (!coalesced.some((zone) => zone.pio === pio && isWithin(zone, addr, data.length))) return false;
+  const { ring } = vmOf(kvm);
   const next = (ring.last + 1) % RING_ENTRIES;
   if (next === ring.first) return false;
   ring.entries[ring.last] = { addr, pio, data: [...data] };
