@@ -41,6 +41,9 @@ const NEVER = Number.MAX_SAFE_INTEGER;
 const SHORTEST_QUANTUM = 4096;
 const QUANTUM_SPREAD = 28_672;
 
+/** Ticks of a turn from a number of the stream `scheduler`. */
+export const quantumOf = (drawn: number): number => SHORTEST_QUANTUM + ((drawn >>> 0) % QUANTUM_SPREAD);
+
 /** Jumps over idle time in a row after which nobody is going to wake: the timers that fire are masked. */
 const IDLE_LIMIT = 20_000;
 
@@ -197,7 +200,7 @@ function giveTurn(context: MachineContext, vcpu: number): number {
   const isAlone = schedule.userspace.length === 1;
   schedule.quantumLeft = isAlone
     ? LONGEST_BUDGET
-    : SHORTEST_QUANTUM + ((drawInt32(context, 'scheduler') >>> 0) % QUANTUM_SPREAD);
+    : quantumOf(drawInt32(context, 'scheduler'));
   return vcpu;
 }
 

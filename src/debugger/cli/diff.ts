@@ -1,6 +1,10 @@
 import { readDescription } from '../../host/machine-description.ts';
 import { openTraceFile } from '../../host/trace-file.ts';
-import { describeDifference, differenceOfTraces } from '../../replay/trace-difference.ts';
+import { Problem } from '../../base/problem.ts';
+import type { Stamped } from '../../events/stamped.ts';
+import { openRecordedRun } from '../../host/recorded-run.ts';
+import { turnBefore } from '../../host/scheduling-draws.ts';
+import { describeDifference, differenceOfTraces, type TraceDifference } from '../../replay/trace-difference.ts';
 import { lazyEvents } from '../../replay/trace/lazy-events.ts';
 import type { ReadTrace, TraceReader } from '../../replay/trace/reader.ts';
 import type { Print } from './trace-commands.ts';
@@ -30,8 +34,10 @@ export function diff(pathA: string, pathB: string, print: Print): number {
   const isOtherSeed = a.trace.header.seed !== b.trace.header.seed;
   const skipped = new Set(['sim:powered_on', ...(isOtherSeed || given.length > 0 ? ['sim:digest'] : [])]);
   const difference = differenceOfTraces({ a: a.read.events, b: b.read.events, skipped });
-  if (difference !== undefined) print(describeDifference(difference));
-  else print(`${Math.max(0, a.read.events.length - 1)} events after power-on agree: the runs do not differ.`);
+  if (difference !== undefined) {
+    print(describeDifference(difference));
+    for (const line of describeTurns(difference, a, b)) print(line);
+  } else print(`${Math.max(0, a.read.events.length - 1)} events after power-on agree: the runs do not differ.`);
   let status = difference === undefined ? 0 : DIFFERENT;
   for (const { name, read } of [a, b]) {
     if (read.damage === undefined) continue;
@@ -39,6 +45,34 @@ export function diff(pathA: string, pathB: string, print: Print): number {
     if (status === 0) status = DAMAGED;
   }
   return status;
+}
+
+/** Events that end a turn: the budget of a VM entry was used up, or another vCPU is next. */
+const isEndOfTurn = (stamped: Stamped | undefined): stamped is Stamped =>
+  stamped?.event.kind === 'sim:thread_switch' ||
+  (stamped?.event.kind === 'sim:guest_stopped' && stamped.event.why === 'budget');
+
+/** Why two runs give their processors turns of other lengths: what was drawn for each. */
+function describeTurns({ a, b, extra }: TraceDifference, sideA: Side, sideB: Side): string[] {
+  const ends = [a, b].map((stamped) => stamped ?? extra[0]);
+  if (!ends.some(isEndOfTurn)) return [];
+  try {
+    const [turnA, turnB] = [sideA, sideB].map(({ path }, at) =>
+      turnBefore(openRecordedRun(path, {}), ends[at] as Stamped),
+    );
+    if (turnA === undefined || turnB === undefined || turnA.quantum === turnB.quantum) return [];
+    const who = turnA.vcpu === turnB.vcpu ? `vCPU ${turnA.vcpu}` : `vCPU ${turnA.vcpu} in A, ${turnB.vcpu} in B`;
+    const when = turnA.tick === turnB.tick ? `tick ${turnA.tick}` : `tick ${turnA.tick} in A, ${turnB.tick} in B`;
+    const draws = turnA.draw === turnB.draw ? `number ${turnA.draw}` : `numbers ${turnA.draw} and ${turnB.draw}`;
+    const [seedA, seedB] = [sideA.trace.header.seed, sideB.trace.header.seed];
+    return [
+      `The cause: a turn of ${turnA.quantum} ticks in A and of ${turnB.quantum} in B, drawn for ${who} at ${when}`,
+      `from the random stream 'scheduler' (${draws}; seed ${seedA} in A, ${seedB} in B).`,
+    ];
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    return [`What was drawn for the turns takes running them again: ${problem.message}`];
+  }
 }
 
 /** What the runs were given differently, one line each. */
