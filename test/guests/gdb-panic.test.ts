@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { answersTo, hasGdb, serve, sessionIn } from '../debugger/gdb/stock-gdb.ts';
+import { answersTo, gdbOn, hasGdb, runLive, serve, sessionIn, valuesIn } from '../debugger/gdb/stock-gdb.ts';
 import { guestFile, haveGuests, retrovisor, scratchFolder } from './command-line.ts';
 
 const folder = scratchFolder();
 const DOCUMENT = readFileSync(new URL('../../docs/kernel-panic.md', import.meta.url), 'utf8');
 const COMMAND_LINE = 'console=ttyS0 root=/dev/sda1 panic=-1 cryptomgr.notests=1';
+
+const trace = join(folder, 'panic.trace');
+const machine = ['-kernel', guestFile('vmlinuz'), '-append', COMMAND_LINE, '-m', '128', '-nodefaults', '-no-reboot'];
+const run = [...machine, '--wall-clock', '2024-01-01T00:00:00Z', '--ticks', '5000000000'];
 
 /** Functions of a backtrace, innermost first. */
 const functionsIn = (text: string): string[] =>
@@ -15,11 +19,8 @@ const functionsIn = (text: string): string[] =>
 test.skipIf(!hasGdb || !haveGuests('vmlinuz'))(
   "stock gdb goes back from Debian's kernel panic to the write of the wrong root device, as the document says",
   async () => {
-    const trace = join(folder, 'panic.trace');
     const file = join(folder, 'kernel.sym');
-    const machine = ['-kernel', guestFile('vmlinuz'), '-append', COMMAND_LINE, '-m', '128'];
-    const run = ['-nodefaults', '-no-reboot', '-serial', 'stdio', '--wall-clock', '2024-01-01T00:00:00Z'];
-    const { out } = retrovisor(['run', ...machine, ...run, '--ticks', '5000000000', '--trace', trace]);
+    const { out } = retrovisor(['run', ...run, '-serial', 'stdio', '--trace', trace]);
     expect(out).toContain('Unable to mount root fs on unknown-block(0,0)');
     expect(retrovisor(['symbols', trace, '-o', file]).out).toMatch(/\d{5} symbols of the recorded kernel\.$/m);
 
@@ -47,3 +48,46 @@ test.skipIf(!hasGdb || !haveGuests('vmlinuz'))(
     expect(answerTo('print (char*)&saved_root_name', 3)).toContain('"/dev/sda1"');
   },
 );
+
+test.skipIf(!hasGdb || !haveGuests('vmlinuz'))(
+  'stock gdb on the boot under way stops it, reads its names, goes back and lets it go on to the very same trace',
+  async () => {
+    const together = join(folder, 'together.trace');
+    const file = join(folder, 'live.sym');
+    const served = await runLive(...run, '-serial', 'stdio', '--trace', together);
+    let out = '';
+    served.process.stdout?.on('data', (bytes) => void (out += String(bytes)));
+    const ended = new Promise((resolve) => served.process.on('exit', resolve));
+    await until(() => out.includes('smpboot: Max logical packages'));
+    const tick = String.raw`printf "tick=%d\n", $icount`;
+    const interrupt = ['echo go\\n', 'continue', tick];
+    const names = [`monitor symbols ${file}`, `symbol-file ${file}`, 'break vprintk', 'continue', 'backtrace', tick];
+    const back = [
+      'reverse-stepi 1000',
+      tick,
+      'reverse-continue',
+      tick,
+      'delete',
+      'break panic',
+      'continue',
+      'backtrace',
+    ];
+    let pressed = 0;
+    const seen = await gdbOn(served, folder, [tick, ...interrupt, ...names, ...back], [], (text, { pid }) => {
+      const asked = text.split('go\n').length - 1;
+      for (; pressed < asked; pressed += 1) setTimeout(() => process.kill(pid as number, 'SIGINT'), 700);
+    });
+    expect(await ended).toBe(0);
+    expect(seen).toContain('Program received signal SIGINT');
+    const ticks = valuesIn(seen, 'tick').map(Number);
+    expect(ticks[1]).toBeGreaterThan(ticks[0] as number);
+    expect(ticks[3]).toBe((ticks[2] as number) - 1000);
+    expect(functionsIn(seen)).toContain('vprintk');
+    expect(functionsIn(seen)).toContain('mount_block_root');
+    expect(retrovisor(['diff', trace, together]).out).toContain('the runs do not differ');
+  },
+);
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 20));
+}

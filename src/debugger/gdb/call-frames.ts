@@ -171,6 +171,8 @@ function ruleOf(row: OrcRow): number[] {
 }
 
 function cfaRule({ spReg, spOffset }: OrcRow, base: number): number[] {
+  // The others hold the address itself.
+  if (base !== RBP && base !== RSP) return [CFA.defineCfa, base, 0];
   if (spReg !== BP_INDIRECT && spReg !== SP_INDIRECT && spOffset >= 0) {
     return [CFA.defineCfa, base, ...unsigned(spOffset)];
   }

@@ -117,7 +117,9 @@ function saveTo(path: string, run: RecordedRun, { at, said, endSeq, event }: Div
       if (stamped === undefined) throw new Problem(`Event ${seq} is missing: the trace is cut.`);
       file.writer.append(stamped);
     }
-  } finally {
-    file.close();
+  } catch (error) {
+    file.drop();
+    throw error;
   }
+  file.close();
 }

@@ -42,6 +42,7 @@ export function liveSubjectOf(live: LiveRun): StubSubject {
     vcpus: vcpuCount(view),
     rests: () => watching.rests,
     problem: () => undefined,
+    ask: () => undefined,
     takeNotices: () => [],
     joined() {
       live.isHeld = true;

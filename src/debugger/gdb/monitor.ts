@@ -1,9 +1,13 @@
+import { writeFileSync } from 'node:fs';
 import { Problem } from '../../base/problem.ts';
+import { worldProblem } from '../../host/files.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { digestOf } from '../../reducers/digest.ts';
 import type { Registers } from '../../kvm/guest.ts';
 import { describeStamped } from '../../replay/divergence.ts';
+import type { GuestView } from '../guest-view.ts';
 import { describeRegisters } from '../views/registers.ts';
+import { kernelFile } from './kernel-file.ts';
 import type { Moment } from './registers.ts';
 import { linearPc } from './registers.ts';
 import type { Travels } from './travel.ts';
@@ -19,6 +23,9 @@ export interface MonitorView {
   lastTick(): number;
   /** The run that leaves the recorded one where something was changed. */
   readonly fork: Forking;
+  view(): GuestView;
+  /** Answer a question of the debugger's prompt from here; undefined when it is none. */
+  ask(line: string, vcpu: number): string | undefined;
   registers(vcpu: number): Registers;
   readMemory(vcpu: number, address: bigint, length: number): Uint8Array | undefined;
   activity(vcpu: number): number;
@@ -52,6 +59,12 @@ const now = (answer: (view: MonitorView, vcpu: number, words: readonly string[])
     return answer(view, vcpu, words);
   };
 
+/** Questions of the prompt that a recorded run answers from where gdb stands. */
+export const QUESTIONS: readonly string[] = [
+  ...['why', 'history', 'translate', 'vmcs', 'ept', 'lapic', 'pic'],
+  ...['diff', 'bt', 'disas', 'x', 'xp', 'kallsyms'],
+];
+
 /** To add a command, add its row. */
 const COMMANDS: Readonly<Record<string, Command>> = {
   when: { usage: 'when', help: 'where the run stands: event, instruction, virtual time', answer: now(describeWhen) },
@@ -72,6 +85,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     answer: now(forked),
   },
   regs: { usage: 'regs', help: 'all registers of the selected vCPU', answer: now((view, vcpu) => regs(view, vcpu)) },
+  symbols: {
+    usage: 'symbols FILE',
+    help: "write the running Linux kernel's own names to a file: symbol-file FILE",
+    answer: now(writeSymbols),
+  },
   digest: { usage: 'digest', help: 'a digest of the whole machine and of its memory here', answer: now(digest) },
   check: { usage: 'check', help: 'whether what was run again agrees with the trace', answer: now(check) },
   help: { usage: 'help', help: 'this list', answer: now(helpText) },
@@ -82,13 +100,13 @@ export function describeMonitor(view: MonitorView, vcpu: number, line: string): 
   const [name, ...words] = line.trim().split(/\s+/);
   const command = COMMANDS[name === '' ? 'help' : (name as string)];
   if (command !== undefined) return command.answer(view, vcpu, words);
-  return now(() => `Unknown command '${name}'. \`monitor help\` lists them.`)(view, vcpu, words);
+  const answer = view.ask(line.trim(), vcpu);
+  return now(() => answer ?? `Unknown command '${name}'. \`monitor help\` lists them.`)(view, vcpu, words);
 }
 
 function helpText(): string {
-  return Object.values(COMMANDS)
-    .map(({ usage, help }) => `${usage.padEnd(40)}${help}`)
-    .join('\n');
+  const own = Object.values(COMMANDS).map(({ usage, help }) => `${usage.padEnd(40)}${help}`);
+  return [...own, `and as at the prompt of \`retrovisor debug\`: ${QUESTIONS.join(', ')}`].join('\n');
 }
 
 function describeWhen(view: MonitorView): string {
@@ -109,6 +127,19 @@ function describeEvents(view: MonitorView, _vcpu: number, words: readonly string
     if (stamped !== undefined) lines.push(describeStamped(stamped));
   }
   return lines.length === 0 ? 'Nothing has happened yet.' : lines.join('\n');
+}
+
+function writeSymbols(view: MonitorView, vcpu: number, [path]: readonly string[]): string {
+  if (path === undefined) return 'Say where to: `monitor symbols FILE`.';
+  const file = kernelFile(view.view(), vcpu, () => false);
+  if (file === undefined) return "No kernel's kallsyms is in memory here: Linux 6.1 to 6.3 are known.";
+  try {
+    writeFileSync(path, file.bytes);
+  } catch (error) {
+    return worldProblem('write', path, error).message;
+  }
+  const unwind = file.unwinds ? '' : ' Its ORC tables are not mapped here: backtraces are guesses.';
+  return `${path}: ${file.count} symbols. \`symbol-file ${path}\` reads them.${unwind}`;
 }
 
 function forked({ fork }: MonitorView, _vcpu: number, [verb, ...rest]: readonly string[]): string {

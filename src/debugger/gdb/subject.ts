@@ -2,8 +2,11 @@ import type { RecordedTimeline } from '../../host/recorded-run.ts';
 import { describeDivergence } from '../../replay/divergence.ts';
 import { traceInputs } from '../../replay/trace/trace-inputs.ts';
 import { type GuestView, readLinear, vcpuCount } from '../guest-view.ts';
+import { answerPrompt } from '../prompt.ts';
+import { type DebugSession, openDebugSession } from '../session.ts';
 import { type Diversion, divert } from './diversion.ts';
 import { type Ground, LONGEST_INSTRUCTION, looksAt } from './ground.ts';
+import { QUESTIONS } from './monitor.ts';
 import type { StubSubject } from './stub.ts';
 import { createTraveller, type Journey, type Traveller, type Travels } from './travel.ts';
 
@@ -12,6 +15,7 @@ export function subjectOf(recorded: RecordedTimeline): StubSubject {
   const { verifier, run } = recorded;
   const standing: Standing = { recorded: groundOf(recorded), diversion: undefined };
   const notices: string[] = [];
+  const session = openDebugSession(recorded);
   return {
     ...looksAt(() => standing.diversion ?? standing.recorded),
     traveller: travellerThrough(standing),
@@ -23,6 +27,7 @@ export function subjectOf(recorded: RecordedTimeline): StubSubject {
       standing.diversion = undefined;
       notices.length = 0;
     },
+    ask: (line, vcpu) => (isQuestion(line) ? answered(standing, session, line, vcpu) : undefined),
     takeNotices: () => notices.splice(0),
     change(changes) {
       const { diversion } = standing;
@@ -51,6 +56,20 @@ export function subjectOf(recorded: RecordedTimeline): StubSubject {
       },
     },
   };
+}
+
+const isQuestion = (line: string): boolean => QUESTIONS.includes(line.split(/\s+/)[0] as string);
+
+/** The prompt's answer; the run stands where it stood. */
+function answered({ recorded, diversion }: Standing, session: DebugSession, line: string, vcpu: number): string {
+  if (diversion !== undefined) return 'That is asked of the recorded run: `monitor fork discard` goes back there.';
+  const { tick } = recorded.timeline.now;
+  session.stood(vcpu);
+  const answer = answerPrompt(session, line);
+  recorded.traveller.deafen();
+  const way = recorded.traveller.go(tick);
+  while (way.next().done !== true);
+  return answer;
 }
 
 function isAtItsEnd({ timeline, endSeq }: Diversion): boolean {

@@ -202,6 +202,44 @@ describe.skipIf(!hasGdb)('stock gdb on a recorded run', () => {
   );
 
   test(
+    "asks the prompt's questions from where it stands, and goes on standing there",
+    async () => {
+      const asked = [
+        'why 0x10ff48',
+        'translate 0x100000',
+        'disas',
+        'vmcs',
+        'lapic',
+        'diff +100',
+        'symbols x.sym',
+        'why x',
+      ];
+      const questions = asked.map((line) => `monitor ${line}`);
+      const out = await gdb(
+        ...seek('40%'),
+        WHERE,
+        ...questions,
+        'maintenance flush register-cache',
+        WHERE,
+        'stepi',
+        TICK,
+      );
+      expect(out).toMatch(/^at tick \d+ by vcpu0: 0x[0-9a-f]+/m);
+      expect(out).toMatch(/host-physical 0x[0-9a-f]+/);
+      expect(out).toMatch(/^=> 0x[0-9a-f]+: /m);
+      expect(out).toContain('GUEST_RIP');
+      expect(out).toContain('dumping local APIC state for CPU 0');
+      expect(out).toMatch(/\d+ fields and \d+ pages of guest memory differ/);
+      expect(out).toContain('No kernel');
+      expect(out).toContain('No symbol is named x');
+      const [before, after] = valuesIn(out, 'at');
+      expect(after).toBe(before);
+      expect(Number(valuesIn(out, 'tick')[0])).toBe(Number(before?.split(' ')[0]) + 1);
+    },
+    MINUTES,
+  );
+
+  test(
     'shows two processors as two threads and steps the one it is asked to',
     async () => {
       const two = await serve(trace2, '--once');
