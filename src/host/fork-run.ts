@@ -1,4 +1,4 @@
-import { unlinkSync } from 'node:fs';
+import { existsSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Problem } from '../base/problem.ts';
 import type { Change } from '../debugger/interventions.ts';
@@ -12,7 +12,7 @@ import { recordedInputs } from '../replay/verify.ts';
 import { assemble } from './assemble.ts';
 import { ENGINE_VERSION } from './open-session.ts';
 import type { RecordedRun } from './recorded-run.ts';
-import { compress, createTraceFile } from './trace-file.ts';
+import { compress, createTraceFile, refuseOtherThanTrace } from './trace-file.ts';
 
 /** What is forked, where, into what. */
 export interface Fork {
@@ -68,17 +68,20 @@ export function forkRun(fork: Fork): Forked {
     file?.close();
     return { at, end: timeline.now, why };
   } catch (error) {
-    file?.close();
     // Half a fork would look like a run that was cut.
-    if (file !== undefined) unlinkSync(trace);
+    file?.drop();
     throw error;
   }
 }
 
-/** A new trace that says whose fork it is. */
+/** A new trace that says whose fork it is, and has its name once it is closed. */
 export function startForkTrace({ run, place, said, trace }: Pick<Fork, 'run' | 'place' | 'said' | 'trace'>) {
   if (resolve(trace) === resolve(run.path)) throw new Problem(`${trace} is the parent: give the fork another name.`);
-  const sink = createTraceFile(trace);
+  refuseOtherThanTrace(trace);
+  // What is there stays until the fork is whole; only what is no file at all is written to directly.
+  const isFile = !existsSync(trace) || statSync(trace).isFile();
+  const written = isFile ? `${trace}.partial` : trace;
+  const sink = createTraceFile(written);
   const { machine, images, seed } = run.trace.header;
   const parent = { trace: run.path, at: place, set: said };
   const writer = createTraceWriter(sink, compress, { engineVersion: ENGINE_VERSION, machine, images, seed, parent });
@@ -87,6 +90,11 @@ export function startForkTrace({ run, place, said, trace }: Pick<Fork, 'run' | '
     close() {
       writer.close();
       sink.close();
+      if (isFile) renameSync(written, trace);
+    },
+    drop() {
+      sink.close();
+      if (isFile) unlinkSync(written);
     },
   };
 }

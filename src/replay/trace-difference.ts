@@ -1,4 +1,4 @@
-import { sourceName, type Stamped } from '../events/stamped.ts';
+import { sourceName, type Stamped, USER } from '../events/stamped.ts';
 import { describeStamped, differingField, fieldOf, type Ignored } from './divergence.ts';
 
 /** How two traces part: at which event of each, and in what. */
@@ -133,7 +133,8 @@ function earliest(walk: Walk): TraceDifference | undefined {
     if (!queue.parted) continue;
     const heads = [queue.a[0], queue.b[0]].filter((head): head is Stamped => head !== undefined);
     const tick = Math.min(...heads.map((head) => head.tick));
-    const seq = Math.min(...heads.map((head) => head.seq));
+    // An input of the same moment is what made the others differ.
+    const seq = source === USER ? -1 : Math.min(...heads.map((head) => head.seq));
     const isFirst = first === undefined || tick < first.tick || (tick === first.tick && seq < first.seq);
     if (isFirst) first = { source, queue, tick, seq };
   }

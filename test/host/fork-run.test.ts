@@ -1,11 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parseChange } from '../../src/debugger/interventions.ts';
 import { type Forked, forkRun } from '../../src/host/fork-run.ts';
 import { openRecordedRun, openTimeline, type RecordedRun } from '../../src/host/recorded-run.ts';
 import { describeDivergence } from '../../src/replay/divergence.ts';
-import { differenceOfTraces } from '../../src/replay/trace-difference.ts';
+import { describeDifference, differenceOfTraces, type TraceDifference } from '../../src/replay/trace-difference.ts';
 import { recordTour, traceFolder } from '../debugger/recorded-tour.ts';
 
 const folder = traceFolder();
@@ -55,6 +55,39 @@ describe('a fork', () => {
     expect(run.trace.header.parent).toEqual({ trace: PARENT, at: place, set: change });
   });
 
+  test.each([
+    ['dropped is never delivered', 'drop irq 0x40', undefined],
+    ['delayed is delivered that much later', 'delay irq 0x40 by 5000', 5_000],
+  ])('in which an interrupt is %s parts from its parent there', (_, change, later) => {
+    const whole = join(folder, 'whole.trace');
+    if (!existsSync(whole)) recordTour(whole, ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4'], 700_000);
+    const run = openRecordedRun(whole, {});
+    const trace = join(folder, `${change.split(' ')[0]}.trace`);
+    const place = 'kvm_apic_accept_irq';
+    const { at } = forkRun({
+      run,
+      place,
+      changes: parseChange(change),
+      said: change,
+      trace,
+      ticks: undefined,
+      onSerial: () => undefined,
+    });
+    const forked = openRecordedRun(trace, {});
+    expect(divergence(forked)).toBe('');
+    // The guest is halted: it wakes at the interrupt, or else at the next.
+    const waited = ({ read }: RecordedRun): number => {
+      const woken = read.events.find(({ event, seq }) => event.kind === 'kvm_vcpu_wakeup' && seq >= at.seq)?.event;
+      return woken?.kind === 'kvm_vcpu_wakeup' ? woken.ns : 0;
+    };
+    const longer = waited(forked) - waited(run);
+    if (later === undefined) expect(longer).toBeGreaterThan(100_000);
+    else expect(longer).toBe(later * run.description.nsPerTick);
+    const difference = differenceOfTraces({ a: run.read.events, b: forked.read.events });
+    expect(Math.min(difference?.a?.tick ?? Infinity, difference?.b?.tick ?? Infinity)).toBe(at.tick);
+    expect(describeDifference(difference as TraceDifference)).toContain('sim:intervened');
+  });
+
   test('of something typed carries the next thing typed as changed, or not at all', () => {
     const { run } = fork('once.trace', '10000', 'type abc');
     const again = (name: string, change: string) => {
@@ -82,6 +115,18 @@ describe('a fork', () => {
     expect(() => fork('dropped.trace', '20000', 'state kvm.nonsense=1')).toThrow('no field kvm.nonsense');
     expect(() => fork('dropped.trace', '99999999', 'rax=1')).toThrow('lies outside the run');
     expect(existsSync(join(folder, 'dropped.trace'))).toBe(false);
+  });
+
+  test('that cannot be made leaves what had its name as it was', () => {
+    const { run } = fork('kept.trace', '20000', 'rax=1');
+    const before = readFileSync(run.path);
+    expect(() => fork('kept.trace', '20000', 'drop irq 0x40')).toThrow('nothing to drop');
+    expect(() => fork('kept.trace', 'nowhere', 'rax=1')).toThrow('neither a place');
+    expect(readFileSync(run.path).equals(before)).toBe(true);
+    expect(existsSync(`${run.path}.partial`)).toBe(false);
+    writeFileSync(join(folder, 'letter.txt'), 'Dear reader');
+    expect(() => fork('letter.txt', '20000', 'rax=1')).toThrow('is not a trace');
+    expect(readFileSync(join(folder, 'letter.txt'), 'latin1')).toBe('Dear reader');
   });
 
   test.each(['foo', 'delay irq 0x40', 'drop irq 3', 'mem:1=zz', 'eax='])(
