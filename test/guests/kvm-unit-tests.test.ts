@@ -5,6 +5,8 @@ import { retrovisor, scratchFolder } from './command-line.ts';
 
 /** What docs/kvm-unit-tests.md tells to build; the summaries are those of the version named there. */
 const FLATS = process.env['RETROVISOR_KUT'] ?? '';
+/** The same, built with --arch=i386: two tests are only for it. */
+const FLATS_I386 = process.env['RETROVISOR_KUT_I386'] ?? '';
 const NEEDS = 'RETROVISOR_KUT names no folder with setjmp.flat: docs/kvm-unit-tests.md says how to build it';
 const ALL_PASSED = 1;
 
@@ -41,7 +43,7 @@ const RUNS: readonly Run[] = [
   { name: 'msr64', flat: 'msr', options: '-cpu qemu64,vendor=GenuineIntel', summary: '1838 tests' },
   { name: 'sieve', flat: 'sieve' },
   ...[1, 2, 3, 4].map((cpus) => ({ name: `smptest ${cpus}`, flat: 'smptest', cpus, summary: '1 tests' })),
-  { name: 'tsc', flat: 'tsc', options: '-cpu max', summary: '3 tests' },
+  { name: 'tsc', flat: 'tsc', options: '-cpu max', summary: '6 tests' },
   { name: 'tsc_adjust', flat: 'tsc_adjust', options: '-cpu max', summary: '6 tests' },
   { name: 'x2apic', flat: 'apic', cpus: 2, options: '-cpu qemu64,+x2apic,+tsc-deadline', summary: '56 tests' },
   {
@@ -53,7 +55,7 @@ const RUNS: readonly Run[] = [
   },
   { name: 'ioapic', flat: 'ioapic', cpus: 4, options: '-cpu qemu64,+x2apic', summary: '30 tests' },
   { name: 'hypercall', flat: 'hypercall', summary: '4 tests' },
-  { name: 'memory', flat: 'memory', options: '-cpu max', summary: '7 tests, 3 skipped' },
+  { name: 'memory', flat: 'memory', options: '-cpu max', summary: '7 tests, 1 skipped' },
   { name: 'umip', flat: 'umip', options: '-cpu qemu64,+umip', summary: '21 tests' },
   { name: 'smap', flat: 'smap', options: '-cpu max', summary: '18 tests' },
   { name: 'xsave', flat: 'xsave', options: '-cpu max', summary: '299 tests' },
@@ -73,7 +75,7 @@ const RUNS: readonly Run[] = [
   { name: 'pcid-disabled', flat: 'pcid', options: '-cpu qemu64,-pcid,-invpcid', summary: '2 tests' },
   { name: 'pcid-asymmetric', flat: 'pcid', options: '-cpu qemu64,-pcid,+invpcid', summary: '2 tests' },
   { name: 'debug', flat: 'debug', summary: '25 tests' },
-  { name: 'emulator', flat: 'emulator', summary: '151 tests, 2 skipped' },
+  { name: 'emulator', flat: 'emulator', summary: '151 tests, 1 skipped' },
   { name: 'la57', flat: 'la57', options: '-cpu max', summary: '56 tests, 4 skipped' },
   { name: 'lam', flat: 'lam', options: '-cpu max', summary: '19 tests' },
   { name: 'rdpru', flat: 'rdpru', options: '-cpu max', summary: '1 tests' },
@@ -88,20 +90,34 @@ const RUNS: readonly Run[] = [
   ...['pci-mem', 'pci-io'].map((t) => vmexit(t, 1, '-device pci-testdev')),
 ];
 
+const RUNS_I386: readonly Run[] = [
+  { name: 'taskswitch', flat: 'taskswitch' },
+  { name: 'taskswitch2', flat: 'taskswitch2', summary: '13 tests' },
+  { name: 'cmpxchg8b', flat: 'cmpxchg8b', summary: '1 tests' },
+  { name: 'eventinj of i386', flat: 'eventinj', summary: '15 tests' },
+  { name: 'smap of i386', flat: 'smap', options: '-cpu max', summary: '18 tests' },
+];
+
 const MACHINE = '-nodefaults -device pc-testdev -device isa-debug-exit,iobase=0xf4,iosize=0x4 -serial stdio -m 256';
 const words = (text: string): string[] => text.split(' ').filter(Boolean);
 const folder = scratchFolder();
 const isBuilt = FLATS !== '' && existsSync(join(FLATS, 'setjmp.flat'));
 
+function expectSuccess(flats: string, { name, flat, cpus = 1, options = '', append, summary }: Run): void {
+  const trace = join(folder, `${name.replaceAll(' ', '-')}.trace`);
+  const guest = ['-smp', String(cpus), '-kernel', join(flats, `${flat}.flat`), '--trace', trace];
+  const appended = append === undefined ? [] : ['-append', append];
+  const { status, out } = retrovisor(['run', ...words(MACHINE), ...words(options), ...guest, ...appended]);
+  expect(out).not.toMatch(/^FAIL/m);
+  if (summary !== undefined) expect(out).toMatch(new RegExp(`^SUMMARY: ${summary}\\r?$`, 'm'));
+  expect(status).toBe(ALL_PASSED);
+  expect(retrovisor(['replay', trace]).status).toBe(0);
+}
+
 describe.skipIf(!isBuilt)(isBuilt ? 'kvm-unit-tests' : NEEDS, () => {
-  test.each(RUNS)('$name reports success and replays', ({ name, flat, cpus = 1, options = '', append, summary }) => {
-    const trace = join(folder, `${name.replaceAll(' ', '-')}.trace`);
-    const guest = ['-smp', String(cpus), '-kernel', join(FLATS, `${flat}.flat`), '--trace', trace];
-    const appended = append === undefined ? [] : ['-append', append];
-    const { status, out } = retrovisor(['run', ...words(MACHINE), ...words(options), ...guest, ...appended]);
-    expect(out).not.toMatch(/^FAIL/m);
-    if (summary !== undefined) expect(out).toMatch(new RegExp(`^SUMMARY: ${summary}\\r?$`, 'm'));
-    expect(status).toBe(ALL_PASSED);
-    expect(retrovisor(['replay', trace]).status).toBe(0);
-  });
+  test.each(RUNS)('$name reports success and replays', (run) => expectSuccess(FLATS, run));
+});
+
+describe.skipIf(!existsSync(join(FLATS_I386, 'taskswitch2.flat')))('kvm-unit-tests for i386', () => {
+  test.each(RUNS_I386)('$name reports success and replays', (run) => expectSuccess(FLATS_I386, run));
 });
