@@ -4,7 +4,8 @@ import { digestOf } from '../../src/reducers/digest.ts';
 import { describeDivergence } from '../../src/replay/divergence.ts';
 import { fold } from '../../src/replay/fold.ts';
 import { openTrace, readAll } from '../../src/replay/trace/reader.ts';
-import { createVerifier, replayTo } from '../../src/replay/verify.ts';
+import { traceInputs } from '../../src/replay/trace/trace-inputs.ts';
+import { createVerifier, recordedInputs, replayTo } from '../../src/replay/verify.ts';
 import { againOptions, type FakeRun, fakeEngine, fakeMachine, inputQueue, typed } from '../reducers/fakes.ts';
 import { inflate, sourceOf, traceOf } from './trace/sample.ts';
 
@@ -60,6 +61,26 @@ describe('replay', () => {
     const text = describeDivergence(divergence!);
     expect(text).toMatch(/differs from the trace at event \d+, tick \d+, in event\.a0: recorded 0x4d, replayed 0x/);
     expect(text).toMatch(/\n {2}- .*kvm_exit.*\n {2}\+ .*kvm_exit/);
+  });
+
+  test('compares each event with its own, in whatever order stretches of the run are seen', () => {
+    const { events } = live;
+    const verifier = createVerifier(events);
+    for (const stamped of [...events.slice(700, 900), ...events.slice(100, 200)]) verifier.check(stamped);
+    expect(verifier).toMatchObject({ agreed: 300, divergence: undefined });
+    verifier.check({ ...(events[450] as Stamped), tick: -1 });
+    expect(verifier.divergence).toMatchObject({ seq: 450, field: 'tick', replayed: -1 });
+  });
+
+  test('delivers the inputs of a trace file at the same events, ticks and times as those of the events', () => {
+    const trace = openTrace(sourceOf(traceOf(live.events)), inflate);
+    const source = recordedInputs(live.events);
+    const inputs = traceInputs(trace, live.events.length, 8);
+    expect(inputs.length).toBeGreaterThan(10);
+    for (const input of inputs) expect(source.peek(input.seq as number)).toEqual(input);
+    expect(source.peek((inputs.at(-1)?.seq ?? 0) + 1)).toBeUndefined();
+    const half = traceInputs(trace, 4096, 8);
+    expect(half).toEqual(inputs.filter(({ seq = 0 }) => seq < 4096));
   });
 
   test('finds a difference that only memory shows, by its digest', () => {
