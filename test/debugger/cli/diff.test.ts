@@ -22,8 +22,8 @@ describe('the diff of two runs with several processors', () => {
     const { status, text } = differences('1', '2');
     expect(status).toBe(3);
     expect(text).toContain('Seeds differ: 1 in A, 2 in B.');
-    const cause =
-      /The cause: a turn of (\d+) ticks in A and of (\d+) in B, drawn for vCPU 0 at tick (\d+)\nfrom the random stream 'scheduler'/;
+    const cause = /The cause: a turn of (\d+) ticks in A and of (\d+) in B, drawn for vCPU 0 at tick (\d+)\n/;
+    expect(text).toContain("\nfrom the random stream 'scheduler' (number 1; seed 1 in A, 2 in B).");
     const [, quantumA, quantumB, from] = (cause.exec(text) ?? []).map(Number);
     // The shorter turn ends after as many ticks as were drawn for it; in the other the guest went on.
     const [, tickA, tickB] = (/^ {2}- \d+ tick (\d+) .*\n {2}\+ \d+ tick (\d+) /m.exec(text) ?? []).map(Number);
