@@ -38,7 +38,7 @@ export interface Forked {
 
 /** Run a recorded run again up to a mark, change something, and run on from there into a trace of its own. */
 export function forkRun(fork: Fork): Forked {
-  const { run, trace } = fork;
+  const { run } = fork;
   const { events } = run.read;
   const end = endOf(events);
   const place = markOf(fork.place, events, { seq: 0, tick: 0 });
