@@ -17,8 +17,15 @@ export const checkpointPath = (trace: string): string => `${trace}.ckpt`;
 /** Folders whose code cannot be seen in a checkpoint. */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set(['debugger']);
 
+let known: string | undefined;
+
 /** A digest of the code of this program: what another build made may have another shape. */
 export function programDigest(): string {
+  known ??= digestOfCode();
+  return known;
+}
+
+function digestOfCode(): string {
   const root = fileURLToPath(new URL('..', import.meta.url));
   const hash = createHash('sha256');
   const folders = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
