@@ -51,7 +51,8 @@ export function completionsOf(session: DebugSession, line: string): readonly [st
   const last = words[words.length - 1] as string;
   if (words.length === 1) {
     const names = [...Object.keys(PROMPT_COMMANDS), ...Object.keys(SHORT), 'symbols', 'quit'];
-    return [names.filter((name) => name.startsWith(last)), last];
+    const found = names.filter((name) => name.startsWith(last));
+    return [found.length === 1 ? [`${found[0]} `] : found, last];
   }
   const first = SHORT[words[0] as string] ?? (words[0] as string);
   if (last.startsWith('$')) return [registerNames(last.slice(1)).map((name) => `$${name}`), last];

@@ -157,7 +157,7 @@ describe('the prompt', () => {
   });
 
   test('completes commands and kinds of events', () => {
-    expect(completionsOf(session, 'tran')[0]).toEqual(['translate']);
+    expect(completionsOf(session, 'tran')[0]).toEqual(['translate ']);
     expect(completionsOf(session, 'continue kvm_pi')[0]).toContain('kvm_pio');
   });
 });
