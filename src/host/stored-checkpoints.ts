@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Problem } from '../base/problem.ts';
 import type { Checkpoint } from '../reducers/checkpoint.ts';
 import type { PendingInput } from '../reducers/parts.ts';
 import type { StoredCheckpoints } from '../replay/timeline.ts';
@@ -48,9 +49,15 @@ const identityOf = (trace: string): CheckpointIdentity => ({
 export function openStoredCheckpoints(trace: string, say: (sentence: string) => void): StoredCheckpoints | undefined {
   const path = checkpointPath(trace);
   if (!existsSync(path)) return undefined;
-  const opened = openCheckpoints(fileSource(path), inflate, identityOf(trace), say);
-  if (opened.problem !== undefined) say(opened.problem);
-  return opened.stored;
+  try {
+    const opened = openCheckpoints(fileSource(path), inflate, identityOf(trace), say);
+    if (opened.problem !== undefined) say(opened.problem);
+    return opened.stored;
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    say(problem.message);
+    return undefined;
+  }
 }
 
 /** A file of checkpoints being written. It takes its name only when it is whole. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { inflateRawSync } from 'node:zlib';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -98,6 +98,18 @@ describe('checkpoints beside a trace', () => {
     const recorded = stood(other);
     expect(recorded.said).toEqual([expect.stringMatching(/belong to another recording.*retrovisor index/)]);
     expect(recorded.timeline.checkpoints.length).toBe(1);
+  });
+
+  test('that cannot be read, or are no checkpoints, keep nobody from the run', () => {
+    const path = join(folder, 'odd.trace');
+    copyFileSync(TRACE, path);
+    mkdirSync(checkpointPath(path));
+    expect(stood(path).said).toEqual([expect.stringMatching(/^[^\n]+\.$/)]);
+    rmSync(checkpointPath(path), { recursive: true });
+    writeFileSync(checkpointPath(path), 'not this');
+    const recorded = stood(path);
+    expect(recorded.said).toEqual([expect.stringMatching(/holds no checkpoints/)]);
+    expect(recorded.timeline.seek(1000).tick).toBe(1000);
   });
 
   test('are not made of a run that does not come out as recorded', () => {
