@@ -18,7 +18,7 @@ test('index says what it left, info names it, and debug stands where it stood wi
     out: expect.stringMatching(/^3 checkpoints in \S+tour\.trace\.ckpt, \d+\.\d MB\n$/),
   });
   expect(retrovisor(['info', trace]).out).toContain(`3 checkpoints in ${trace}.ckpt`);
-  expect(before.out).toContain('rip');
+  expect(before.out).toContain('RIP=');
   expect(retrovisor(asked)).toEqual(before);
 });
 
