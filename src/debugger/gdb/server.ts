@@ -36,6 +36,8 @@ interface Client {
   isKill: boolean;
   lastSent: string;
   say(sentence: string): void;
+  /** Once it is gone and nothing it asked for is under way. */
+  depart(): void;
 }
 
 /** Listen for one gdb at a time. */
@@ -50,12 +52,16 @@ export async function serveGdb(subject: StubSubject, options: GdbServerOptions):
     subject.joined();
     const client = welcome(subject, socket, options.say);
     current = client;
-    socket.on('close', () => {
-      client.isGone = true;
+    // The next may come when nothing of this one is under way any more.
+    client.depart = () => {
       current = undefined;
-      if (!client.isBusy) subject.left(client.isKill);
+      subject.left(client.isKill);
       options.say('gdb has left.');
       if (options.once) server.close();
+    };
+    socket.on('close', () => {
+      client.isGone = true;
+      if (!client.isBusy) client.depart();
     });
   });
   await listening(server, options.port);
@@ -93,6 +99,7 @@ function welcome(subject: StubSubject, socket: Socket, say: (sentence: string) =
     isKill: false,
     lastSent: '',
     say,
+    depart: () => undefined,
   };
   client.stub.stopped.last = { why: 'step', vcpu: subject.traveller.vcpu };
   const line = idleLine();
@@ -188,7 +195,7 @@ function travelOn<T>(client: Client, subject: StubSubject, way: Generator<void, 
     if (client.isGone) {
       way.return(undefined as never);
       client.isBusy = false;
-      subject.left(client.isKill);
+      client.depart();
       return;
     }
     if (client.isInterrupted) {

@@ -118,4 +118,14 @@ describe('the console', () => {
     expect(guest.runs()).toBeLessThan(8);
     expect(guest.typed).toEqual(['bye']);
   });
+
+  test('a guest that starts stopped runs once cont lets it', async () => {
+    const script = typist(noScript);
+    const guest = echoGuest(script);
+    const idle = Array.from({ length: 20 }, () => '');
+    const { terminal } = presses(true, ...idle, '\x01ccont\r', '\x01c', 'bye');
+    await runConsole(guest.session, terminal, { ...joined(true, script), startsStopped: true });
+    expect(guest.runs()).toBeLessThan(8);
+    expect(guest.typed).toEqual(['bye']);
+  });
 });

@@ -106,6 +106,23 @@ describe.skipIf(!hasGdb || !hasCompiler)('stock gdb on a run under way', () => {
   );
 
   test(
+    'cannot come where another server listens, and the run says so and leaves a trace that can be read',
+    async () => {
+      const trace = join(folder, 'taken.trace');
+      const served = await start(join(folder, 'listens.trace'), '-S');
+      const ran = retrovisor(['run', ...guestOptions(guest), '-gdb', `tcp::${served.port}`, '--trace', trace]);
+      served.stop();
+      expect(ran.status).toBe(1);
+      expect(ran.err).toContain('it is taken');
+      expect(retrovisor(['info', trace]).status).toBe(0);
+      const symbols = retrovisor(['symbols', trace, '-o', join(folder, 'none.sym')]);
+      expect(symbols.status).toBe(1);
+      expect(symbols.err).toContain("No kernel's kallsyms is in memory");
+    },
+    MINUTES,
+  );
+
+  test(
     'ends the run by kill, and its trace is whole',
     async () => {
       const trace = join(folder, 'killed.trace');
