@@ -40,7 +40,7 @@ export abstract class DebugRegisters extends EventDelivery {
 
   private noticeAccess(low: number, high: number, size: number, access: number): void {
     const linear = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
-    if (this.stops.notice(linear, size, access)) this.stopSoon();
+    if (!this.mmu.probing && this.stops.notice(linear, size, access)) this.stopSoon();
     this.noticeData(linear, size, access);
   }
 

@@ -261,9 +261,11 @@ class Engine implements GuestEngine {
     const { processor } = this;
     processor.tscAtStart = BigInt.asUintN(64, this.options.hostTsc() + processor.controls.tscOffset);
     processor.executed = 0;
+    processor.inRun = true;
     let exit: VmExit | undefined;
     if (inject.info >>> 31 === 1) exit = this.inject(inject);
     if (exit === undefined) exit = processor.run(budget);
+    processor.inRun = false;
     if (budget > 0) this.stops.passes = false;
     const isBroken = exit === undefined && processor.executed < budget && this.stops.isHit;
     return isBroken ? { ...this.stopped(exit), why: 'break' } : this.stopped(exit);

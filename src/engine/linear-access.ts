@@ -71,7 +71,12 @@ export abstract class LinearAccess {
 
   /** Fault now rather than later: the range must be writable. */
   probeWrite(linear: bigint, size: number): void {
-    this.pointer(linear, size, ACCESS.readWrite);
+    this.mmu.probing = true;
+    try {
+      this.pointer(linear, size, ACCESS.readWrite);
+    } finally {
+      this.mmu.probing = false;
+    }
   }
 
   /** Run `body` with supervisor rights, as the processor does for descriptor tables and the TSS. */

@@ -114,9 +114,11 @@ export class Processor extends InstructionFlow {
   }
   private delivering = false;
   private slicing = false;
+  /** Between a VM entry and its exit; KVM's emulator and task switches lie outside. */
+  inRun = false;
   /** Ticks retired in the run under way before the instruction or event at hand. */
   private ticksBefore(by: Writer): number {
-    if (by === 'outside' || this.emulating) return 0;
+    if (by === 'outside' || this.emulating || !this.inRun) return 0;
     return this.slicing ? Math.max(0, this.ticksSoFar() - 1) : this.executed;
   }
 

@@ -56,6 +56,8 @@ export class Mmu extends Tlb {
     this.client = client;
   }
 
+  /** The access at hand only asks whether it could be made: a debugger does not hear of it. */
+  probing = false;
   private tappedPages: readonly number[] = [];
   /** Pages of host memory whose reads are noticed too: never in the TLB. */
   private watchedFrames: ReadonlySet<number> | undefined;
@@ -129,7 +131,7 @@ export class Mmu extends Tlb {
   }
 
   private onWatchedFrame(address: number, size: number, access: number): number {
-    this.client.tappedRead(address - L.HOST_MEMORY, size, access);
+    if (!this.probing) this.client.tappedRead(address - L.HOST_MEMORY, size, access);
     if (size > BOUNCE_BYTES) return address;
     this.memory.u8.copyWithin(L.BOUNCE, address, address + size);
     if (access !== ACCESS.read) this.pending = [{ host: address, gpa: 0, from: 0, length: size }];
@@ -157,7 +159,7 @@ export class Mmu extends Tlb {
         continue;
       }
       const host = L.HOST_MEMORY + part.page + part.offset;
-      if (this.watchedFrames?.has(part.page >>> 12) === true)
+      if (!this.probing && this.isWatchedFrame(part.page))
         this.client.tappedRead(part.page + part.offset, part.length, access);
       this.memory.u8.copyWithin(L.BOUNCE + part.from, host, host + part.length);
       if (access !== ACCESS.read) this.pending.push({ host, gpa: 0, from: part.from, length: part.length });
