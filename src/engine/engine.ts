@@ -19,7 +19,7 @@ import { emulateOne, emulateStringPort } from './emulation.ts';
 import * as L from './layout.ts';
 import { EngineMemory } from './memory.ts';
 import { FollowedTables, type TableWrite } from './mmu/followed-tables.ts';
-import { PAGE, takeFlagged } from './mmu/page-flags.ts';
+import { takeFlagged } from './mmu/page-flags.ts';
 import { EVENT_TYPE, type GuestEvent } from './event.ts';
 import { type Instantiate, Processor } from './processor.ts';
 import { registersOf } from './registers.ts';
@@ -120,11 +120,7 @@ class Engine implements GuestEngine {
     return {
       name: 'host memory',
       bytes: () => bytes,
-      takeDirty: () => {
-        // Cached writes would set no flag.
-        mmu.flush();
-        return takeFlagged(mmu.flags, PAGE.dirty);
-      },
+      takeDirty: () => mmu.takeDirty(),
       // Translations went with the dirty flags, which were taken before.
       restored: (pages) => this.processor.code.replaced(pages),
     };

@@ -224,6 +224,12 @@ export class Mmu extends Tlb {
     this.memory.u8.set(bytes, host);
   }
 
+  /** Pages of host memory written since the last call. Cached writes would set no flag: the caches go. */
+  takeDirty(): number[] {
+    this.flush();
+    return takeFlagged(this.flags, PAGE.dirty);
+  }
+
   /** Drop what is cached from the entries that are about to change. */
   private tableWritten(host: number, page: number, bytes: Uint8Array): void {
     const region = this.guest.regions[page] as number;
