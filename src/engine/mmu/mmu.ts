@@ -4,7 +4,7 @@ import * as L from '../layout.ts';
 import type { Writer } from '../debugger-stops.ts';
 import type { EngineMemory } from '../memory.ts';
 import { NOT_LEAF, type Want } from './guest-walk.ts';
-import { NOTICED, PAGE } from './page-flags.ts';
+import { NOTICED, PAGE, takeFlagged } from './page-flags.ts';
 import { EPT_ACCESS_KIND } from './second-level.ts';
 import { Tlb } from './tlb.ts';
 
