@@ -1,6 +1,6 @@
 import { Problem } from '../base/problem.ts';
 import type { Writer } from '../engine/index.ts';
-import { type GuestView, hvaOf, isPaging, physicalOf, registersOf } from './guest-view.ts';
+import { type GuestView, hvaOf, isPaging, physicalOf, registersOf, walkLinear } from './guest-view.ts';
 import type { DebugSession } from './session.ts';
 import { type Bound, type Here, runOn, searchBack, stand } from './windows.ts';
 
@@ -27,6 +27,8 @@ export interface Piece {
 }
 
 const PAGE = 4096;
+const EFER_LMA = 0x400n;
+const CR4_LA57 = 0x1000n;
 
 /** Where guest memory lies, in pieces of a page at most. Linear addresses go through the tables as they are here. */
 export function piecesOf(
@@ -55,6 +57,36 @@ function noMemory(view: GuestView, vcpu: number, at: bigint, gpa: number | undef
   if (gpa !== undefined) return `There is no memory at ${where}, physical 0x${gpa.toString(16)}.`;
   const hint = isPaging(registersOf(view, vcpu)) ? ' here: go to where it is, or ask for phys:ADDR.' : '.';
   return `${where} is not mapped${hint}`;
+}
+
+const FRAME = 0xf_ffff_ffff_f000n;
+
+/** The paging-structure entries a linear address goes through here, in IA-32e mode. SDM Vol. 3, 4.5. */
+export function entriesOf(view: GuestView, vcpu: number, linear: bigint): Piece[] {
+  const { cr3, efer } = registersOf(view, vcpu);
+  const entries = walkLinear(view, vcpu, linear)?.entries ?? [];
+  if ((efer & EFER_LMA) === 0n) return [];
+  const top = (registersOf(view, vcpu).cr4 & CR4_LA57) === 0n ? 4 : 5;
+  let table = cr3 & FRAME;
+  return entries.flatMap((entry, at) => {
+    const index = (linear >> BigInt(3 + 9 * (top - at))) & 0x1ffn;
+    const host = hvaOf(view, Number(table + 8n * index));
+    table = entry & FRAME;
+    return host === undefined ? [] : [{ host, length: 8 }];
+  });
+}
+
+/** Accessed and dirty bits change nothing about where an address leads. */
+const MARKS = 0x60n;
+
+/** Whether a write to paging-structure entries changed where they lead or what may be done there. */
+export function changesMapping({ before, after }: Change): boolean {
+  const [old, now] = [BigInt(before), BigInt(after)];
+  for (let shift = 0n; old >> shift !== 0n || now >> shift !== 0n; shift += 64n) {
+    const differing = BigInt.asUintN(64, (old ^ now) >> shift);
+    if ((differing & ~MARKS) !== 0n) return true;
+  }
+  return false;
 }
 
 /** The bytes of some pieces, as a little-endian number. */
@@ -108,14 +140,15 @@ function written(view: GuestView, pieces: readonly Piece[], host: number, bytes:
 const isBefore = ({ tick, seq, by }: MemoryWrite, here: Here): boolean =>
   by === 'outside' ? seq < here.seq || (seq === here.seq && tick < here.tick) : tick < here.tick;
 
-/** The last write before a place that is meant. The session is elsewhere afterwards. */
+/** The last write before a place that is meant, not looking before a tick. The session is elsewhere afterwards. */
 export function lastWrite(
   session: DebugSession,
   pieces: readonly Piece[],
   here: Here,
   isMeant: (write: MemoryWrite) => boolean = () => true,
+  least = 0,
 ): MemoryWrite | undefined {
-  return searchBack(session, here, 0, (bound) => {
+  return searchBack(session, here, least, (bound) => {
     let last: MemoryWrite | undefined;
     hearWrites(session, pieces, bound, (write) => {
       if (isBefore(write, here) && isMeant(write)) last = write;

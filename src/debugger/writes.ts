@@ -3,13 +3,24 @@ import { sourceName, type Stamped } from '../events/stamped.ts';
 import { describeStamped } from '../replay/divergence.ts';
 import { allChanges, type Followed, followedRegister, followedState, lastChange } from './changes.ts';
 import { linearRip, physicalOf } from './guest-view.ts';
-import { allWrites, type Change, lastWrite, type MemoryWrite, type Piece, piecesOf, bytesIn } from './memory-writes.ts';
+import {
+  allWrites,
+  bytesIn,
+  type Change,
+  changesMapping,
+  entriesOf,
+  lastWrite,
+  type MemoryWrite,
+  type Piece,
+  piecesOf,
+} from './memory-writes.ts';
 import { type DebugSession, disassembly, evaluate, named } from './session.ts';
-import { hereOf, stand } from './windows.ts';
+import { type Here, hereOf, stand } from './windows.ts';
 
 /** What is asked about: memory, whose writes are heard, or a value, whose changes are. */
 type Asked =
-  | { readonly name: string; readonly pieces: readonly Piece[] }
+  /** `entries`: what maps a linear address there. */
+  | { readonly name: string; readonly pieces: readonly Piece[]; readonly entries: readonly Piece[] }
   | { readonly name: string; readonly followed: Followed };
 
 const LONGEST = 4096;
@@ -35,7 +46,8 @@ function askedAbout(session: DebugSession, words: string): Asked {
   const gpa = space === 'linear' ? physicalOf(view, vcpu, address) : undefined;
   const where = space === 'linear' ? named(session, address) : `physical 0x${address.toString(16)}`;
   const through = gpa === undefined || BigInt(gpa) === address ? '' : `, physical 0x${gpa.toString(16)}`;
-  return { name: `${where}/${length}${through}`, pieces };
+  const entries = space === 'linear' ? entriesOf(view, vcpu, address) : [];
+  return { name: `${where}/${length}${through}`, pieces, entries };
 }
 
 /** Events that tell why the hypervisor or a device wrote to guest memory or set a register. */
@@ -99,8 +111,11 @@ export function why(session: DebugSession, words: string): string {
     if ('pieces' in asked) {
       const value = bytesIn(session.view, asked.pieces);
       const write = lastWrite(session, asked.pieces, here);
-      if (write === undefined) return `${asked.name} has not been written since power-on: ${value}.`;
-      return told(asked.name, write, describeWriter(session, write));
+      const mapped = remapped(session, asked.entries, here, write);
+      if (write === undefined) {
+        return [`${asked.name} has not been written since power-on: ${value}.`, ...mapped].join('\n');
+      }
+      return [told(asked.name, write, describeWriter(session, write)), ...mapped].join('\n');
     }
     const value = asked.followed.read();
     const change = lastChange(session, asked.followed, here);
@@ -108,6 +123,19 @@ export function why(session: DebugSession, words: string): string {
     const how = describeChange(session, change, words.startsWith('$'));
     return told(asked.name, { ...change, tick: session.now.tick }, how);
   });
+}
+
+/** When the address came to lead there after what lies there was last written. */
+function remapped(
+  session: DebugSession,
+  entries: readonly Piece[],
+  here: Here,
+  write: MemoryWrite | undefined,
+): string[] {
+  if (entries.length === 0 || write === undefined) return [];
+  const change = lastWrite(session, entries, here, changesMapping, write.tick);
+  if (change === undefined || change.tick <= write.tick) return [];
+  return ['The address was mapped there only later:', ...describeWriter(session, change).map((line) => `  ${line}`)];
 }
 
 const told = (name: string, { before, after, tick }: Change, how: readonly string[]): string =>

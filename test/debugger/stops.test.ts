@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
-import { physicalOf, readPhysical, registersOf } from '../../src/debugger/guest-view.ts';
+import { linearRip, physicalOf, readPhysical, registersOf } from '../../src/debugger/guest-view.ts';
 import { answerPrompt } from '../../src/debugger/prompt.ts';
 import { type DebugSession, evaluate } from '../../src/debugger/session.ts';
 import { findNext, findPrevious } from '../../src/debugger/stop-search.ts';
 import { endOf } from '../../src/debugger/places.ts';
 import { parseBreak, parseWatch, type Stop } from '../../src/debugger/stops.ts';
 import { fieldDifferences, snapshotOf } from '../../src/debugger/state-difference.ts';
-import { changesSeen, ticksAt } from './naive-scan.ts';
+import { stand } from '../../src/debugger/windows.ts';
+import { changesSeen, lookEverywhere, ticksAt } from './naive-scan.ts';
 import { debugTour, recordTour, traceFolder } from './recorded-tour.ts';
 
 /** A run without a time to end at is recorded up to its last event. */
@@ -25,7 +26,7 @@ beforeAll(() => {
   END = endOf(session.run.events).tick;
 });
 
-const words = () => ({ vcpu: 0, evaluate: (text: string) => evaluate(session, text) });
+const words = () => ({ vcpu: session.vcpu, evaluate: (text: string) => evaluate(session, text) });
 const breakAt = (text: string): Stop => parseBreak(text, words());
 const watchAt = (text: string): Stop => parseWatch(text, words());
 
@@ -184,6 +185,60 @@ describe('a stop met in both directions', () => {
     const after = snapshotOf(session.view);
     expect(fieldDifferences(before, after)).toEqual([]);
     expect(session.run.verifier.divergence).toBeUndefined();
+  });
+});
+
+describe('with two processors', () => {
+  const SPAN = 30_000;
+  let from = 0;
+  let places: { readonly tick: number; readonly vcpu: number; readonly rip: bigint }[] = [];
+
+  beforeAll(() => {
+    const trace = join(folder, 'two.trace');
+    recordTour(trace, ['-smp', '2', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4'], 900_000);
+    session = debugTour(trace);
+    naive = debugTour(trace);
+    from = session.run.events.find(({ event }) => event.kind === 'kvm_entry' && event.vcpu_id === 1)?.tick ?? 0;
+    places = [];
+    const { schedule } = naive.run.timeline.machine.state;
+    expect(schedule.userspace).toHaveLength(2);
+    lookEverywhere(
+      naive,
+      from + SPAN,
+      (view, tick) => {
+        const vcpu = view.machine.state.schedule.turn;
+        places.push({ tick, vcpu, rip: linearRip(view, vcpu) });
+      },
+      from,
+    );
+  });
+
+  /** Where the run stops in the part that was looked at, and for which processor. */
+  const met = (stop: Stop): string[] => {
+    stand(session, from);
+    const found: string[] = [];
+    for (;;) {
+      const hit = findNext(session, [stop]);
+      if (hit === undefined || session.now.tick > from + SPAN) return found;
+      found.push(`${session.now.tick} vcpu${hit.vcpu}`);
+    }
+  };
+
+  test('a breakpoint is met by each where it executes it', () => {
+    const later = places.slice(1);
+    const isOf = (vcpu: number, rip: bigint) => later.some((each) => each.vcpu === vcpu && each.rip === rip);
+    const rip = later.find((place) => isOf(0, place.rip) && isOf(1, place.rip))?.rip as bigint;
+    expect(rip).toBeDefined();
+    const expected = later.filter((place) => place.rip === rip).map(({ tick, vcpu }) => `${tick} vcpu${vcpu}`);
+    expect(met(breakAt(`${rip}`))).toEqual(expected);
+  });
+
+  test('a register is watched on the one that was selected', () => {
+    session.vcpu = 1;
+    const stop = watchAt('$rsp');
+    const found = met(stop);
+    expect(found.length).toBeGreaterThan(1);
+    expect(found.every((hit) => hit.endsWith('vcpu1'))).toBe(true);
   });
 });
 

@@ -154,6 +154,11 @@ describe.skipIf(!present)('a recorded Debian kernel', () => {
     ask('delete');
   });
 
+  test('tells of a program who wrote its code, and when it was mapped', () => {
+    atUserMode();
+    expect(ask('why $pc+0/8')).toMatch(/by vcpu0: .* <\w+.*>: [\s\S]*mapped there only later:\n.*<\w*set_pte/);
+  });
+
   test.each([
     ['vmcs', /GUEST_CR3 +0x[0-9a-f]+/],
     ['ept', /^root 0x[0-9a-f]+\n0x0-/],
