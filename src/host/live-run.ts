@@ -2,8 +2,9 @@ import type { Stamped } from '../events/stamped.ts';
 import type { KvmState } from '../kvm/state.ts';
 import { type Intervention, interventionEvent } from '../reducers/intervene.ts';
 import { createMachine } from '../reducers/machine.ts';
-import type { PendingInput } from '../reducers/parts.ts';
+import type { InputEvent, PendingInput } from '../reducers/parts.ts';
 import { createTimeline, type Timeline, type TimelineParts } from '../replay/timeline.ts';
+import { isDelivered } from '../replay/trace/trace-inputs.ts';
 import type { Assembled } from './assemble.ts';
 
 /** A run under way that a debugger outside the guest can hold, go back in and let go again. */
@@ -11,6 +12,10 @@ export interface LiveRun {
   readonly timeline: Timeline;
   readonly assembled: Assembled;
   kvmState(): KvmState;
+  /** The same machine once more. */
+  build(parts: TimelineParts): Assembled;
+  /** Every input taken so far, with its virtual time. */
+  readonly taken: readonly PendingInput[];
   /** An event by its number, of the last some ten thousand. */
   event(seq: number): Stamped | undefined;
   /** The session leaves the machine alone. */
@@ -38,6 +43,7 @@ export function startLiveRun(
   inputs: PendingInput[],
 ): LiveRun {
   const events: Stamped[] = [];
+  const taken: PendingInput[] = [];
   let assembled: Assembled | undefined;
   const { timeline, isBehind } = liveTimeline();
   return {
@@ -46,6 +52,8 @@ export function startLiveRun(
       return assembled as Assembled;
     },
     kvmState: () => (assembled as Assembled).kvmState(),
+    build,
+    taken,
     event(seq) {
       const stamped = events[seq % EVENTS_HELD];
       return stamped?.seq === seq ? stamped : undefined;
@@ -77,6 +85,8 @@ export function startLiveRun(
       },
       onEvent(stamped) {
         events[stamped.seq % EVENTS_HELD] = stamped;
+        const { seq, tick, event } = stamped;
+        if (isDelivered(event.kind)) taken.push({ seq, tick, ns: made.machine.now(), event: event as InputEvent });
         outside.onEvent(stamped);
       },
       onRequest: outside.onRequest,

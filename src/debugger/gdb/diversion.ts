@@ -1,13 +1,13 @@
 import { Problem } from '../../base/problem.ts';
 import type { Stamped } from '../../events/stamped.ts';
-import { type Assembled, assemble } from '../../host/assemble.ts';
+import type { Assembled } from '../../host/assemble.ts';
 import { startForkTrace } from '../../host/fork-run.ts';
 import type { RecordedRun } from '../../host/recorded-run.ts';
 import { restoreCheckpoint, takeCheckpoint } from '../../reducers/checkpoint.ts';
 import { type Intervention, interventionEvent } from '../../reducers/intervene.ts';
 import { createMachine } from '../../reducers/machine.ts';
 import type { PendingInput } from '../../reducers/parts.ts';
-import { createTimeline, type Mark, type Timeline } from '../../replay/timeline.ts';
+import { createTimeline, type Mark, type Timeline, type TimelineParts } from '../../replay/timeline.ts';
 import { type GuestView, readLinear } from '../guest-view.ts';
 import { type Ground, LONGEST_INSTRUCTION } from './ground.ts';
 import { createTraveller } from './travel.ts';
@@ -20,9 +20,10 @@ export interface Diversion extends Ground {
   readonly said: readonly string[];
   /** Change it where it stands, which is its end. */
   change(intervention: Intervention, said: string): void;
-  /** Write it to a trace of its own that names its parent. */
-  save(path: string): void;
 }
+
+/** Build the run's machine once more. */
+export type Build = (parts: TimelineParts) => Assembled;
 
 const MOST_EVENTS = 1_000_000;
 const HELD_BYTES = 2 ** 28;
@@ -33,7 +34,7 @@ const isTripleFault = ({ event }: Stamped): boolean =>
   event.kind === 'kvm_exit' && (event.exit_reason & 0xffff) === TRIPLE_FAULT;
 
 /** Leave a run where it stands. */
-export function divert(run: RecordedRun, parent: Ground, saidBefore: readonly string[]): Diversion {
+export function divert(build: Build, parent: Ground, saidBefore: readonly string[]): Diversion {
   const at = parent.timeline.now;
   const own: Stamped[] = [];
   const said = [...saidBefore];
@@ -42,7 +43,7 @@ export function divert(run: RecordedRun, parent: Ground, saidBefore: readonly st
     .map(({ event, ns }) => ({ event, ...(ns === undefined ? {} : { ns }) }));
   // A run without an end would fill memory, and after a triple fault there is nothing but resets.
   let last = at.seq + MOST_EVENTS;
-  const { timeline, view } = cloned(run, parent.timeline, inputs, (stamped) => {
+  const { timeline, view } = cloned(build, parent.timeline, inputs, (stamped) => {
     own[stamped.seq - at.seq] = stamped;
     if (isTripleFault(stamped)) last = Math.min(last, stamped.seq);
   });
@@ -55,7 +56,7 @@ export function divert(run: RecordedRun, parent: Ground, saidBefore: readonly st
     lastTick: Number.POSITIVE_INFINITY,
     code: (vcpu, linear) => readLinear(view, vcpu, linear, LONGEST_INSTRUCTION),
   });
-  const diversion: Diversion = {
+  return {
     view,
     timeline,
     traveller,
@@ -76,14 +77,12 @@ export function divert(run: RecordedRun, parent: Ground, saidBefore: readonly st
       inputs.unshift({ event: interventionEvent(intervention) });
       timeline.advance({ tick: timeline.now.tick });
     },
-    save: (path) => saveTo(path, run, diversion),
   };
-  return diversion;
 }
 
 /** The same machine once more, with a timeline that begins at this moment. */
 function cloned(
-  run: RecordedRun,
+  build: Build,
   of: Timeline,
   inputs: PendingInput[],
   onEvent: (stamped: Stamped) => void,
@@ -92,7 +91,7 @@ function cloned(
   let assembled: Assembled | undefined;
   const timeline = createTimeline({
     build(parts) {
-      assembled = assemble({ ...run, ...parts });
+      assembled = build(parts);
       const machine = createMachine(assembled.parts);
       restoreCheckpoint(machine, checkpoint);
       return machine;
@@ -109,7 +108,8 @@ function cloned(
   return { timeline, view: { machine: timeline.machine, kvmState } };
 }
 
-function saveTo(path: string, run: RecordedRun, { at, said, endSeq, event }: Diversion): void {
+/** Write it to a trace of its own that names its parent. */
+export function saveDiversion(path: string, run: RecordedRun, { at, said, endSeq, event }: Diversion): void {
   const file = startForkTrace({ run, place: String(at.tick), said: said.join('; '), trace: path });
   try {
     for (let seq = 0; seq < endSeq; seq += 1) {

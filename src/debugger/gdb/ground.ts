@@ -2,13 +2,13 @@ import type { Stamped } from '../../events/stamped.ts';
 import type { PendingInput } from '../../reducers/parts.ts';
 import type { Timeline } from '../../replay/timeline.ts';
 import { type GuestView, readLinear } from '../guest-view.ts';
-import type { Traveller } from './travel.ts';
+import type { Travels } from './travel.ts';
 
 /** A run gdb stands in: the recorded one, one that was changed, or one that is under way. */
 export interface Ground {
   readonly view: GuestView;
   readonly timeline: Timeline;
-  readonly traveller: Traveller;
+  readonly traveller: Travels;
   /** Where it can be stood in first. */
   readonly firstTick: number;
   /** How far it has come. */

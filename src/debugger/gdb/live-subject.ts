@@ -1,5 +1,6 @@
 import type { LiveRun } from '../../host/live-run.ts';
 import { type GuestView, readLinear, vcpuCount } from '../guest-view.ts';
+import { forksOf } from './forks.ts';
 import { type Ground, LONGEST_INSTRUCTION, looksAt } from './ground.ts';
 import type { StubSubject } from './stub.ts';
 import {
@@ -21,10 +22,11 @@ export function liveSubjectOf(live: LiveRun): StubSubject {
     lastTick: Number.POSITIVE_INFINITY,
     code: (vcpu, linear) => readLinear(view, vcpu, linear, LONGEST_INSTRUCTION),
   });
+  const watching = { rests: false };
   const ground: Ground = {
     view,
     timeline,
-    traveller,
+    traveller: liveTraveller(live, traveller, watching),
     firstTick: 0,
     get lastTick() {
       return timeline.end.tick;
@@ -33,40 +35,40 @@ export function liveSubjectOf(live: LiveRun): StubSubject {
       return timeline.end.seq;
     },
     event: live.event,
-    inputsFrom: () => [],
+    inputsFrom: (from) => live.taken.filter(({ seq = 0 }) => seq >= from),
   };
-  const watching = { rests: false };
+  const forks = forksOf(ground, live.build, () => NOT_YET);
   return {
-    ...looksAt(() => ground),
-    traveller: liveTraveller(live, traveller, watching),
+    ...looksAt(forks.here),
+    traveller: forks.travels,
     vcpus: vcpuCount(view),
     rests: () => watching.rests,
     problem: () => undefined,
     ask: () => undefined,
-    takeNotices: () => [],
+    takeNotices: forks.takeNotices,
     joined() {
       live.isHeld = true;
       live.isWatched = true;
       traveller.deafen();
     },
     left(killed) {
+      forks.drop();
       live.toItsEnd();
       live.isWatched = false;
       live.isHeld = false;
       live.isKilled = killed;
     },
     change(changes) {
+      if (forks.current !== undefined || isBehind(live)) return forks.change(changes);
       if (live.hasEnded) return 'The run has ended.';
-      if (isBehind(live))
-        return 'This is the past of a run under way: continue to where it has come to, or fork its trace.';
       for (const { intervention } of changes) live.intervene(intervention);
       return undefined;
     },
-    fork: { describe: () => LIVE, save: () => LIVE, discard: () => LIVE },
+    fork: forks.fork,
   };
 }
 
-const LIVE = 'This run is under way: what gdb changes at its end is part of it. Fork its trace when it has ended.';
+const NOT_YET = 'The run is under way, and its trace is not written yet: `retrovisor fork` forks it when it has ended.';
 
 const isBehind = ({ timeline }: LiveRun): boolean =>
   timeline.now.tick < timeline.end.tick || timeline.now.seq < timeline.end.seq;

@@ -95,12 +95,23 @@ describe.skipIf(!hasGdb || !hasCompiler)('stock gdb on a run under way', () => {
   );
 
   test(
-    'may not change the past of a run under way',
+    'forks the past of a run under way, which itself goes on to the trace it would have left',
     async () => {
-      const served = await start(join(folder, 'past.trace'), '-S');
-      const out = await gdb(served, 'break count', 'continue', 'reverse-stepi', 'set var counter = 5', 'echo no');
-      served.stop();
-      expect(out).toMatch(/past of a run under way|Cannot access memory/);
+      const alone = join(folder, 'unforked.trace');
+      const trace = join(folder, 'forked.trace');
+      retrovisor(['run', ...guestOptions(guest), '--trace', alone]);
+      const served = await start(trace, '-S');
+      const change = ['break main.c:54', 'continue', 'reverse-stepi', 'set var counter = 500', COUNTER, 'monitor fork'];
+      const fork = ['delete', 'finish', COUNTER, 'print square(12)', 'monitor fork save x.trace'];
+      const back = ['monitor fork discard', 'maintenance flush register-cache', COUNTER, 'monitor fork'];
+      const out = await gdb(served, ...change, ...fork, ...back, 'continue');
+      expect(await ended(served)).toBe(1);
+      expect(valuesIn(out, 'counter')).toEqual(['500', '11', '0']);
+      expect(out).toContain('$1 = 144');
+      expect(out).toMatch(/A fork since instruction \d+, .*Changed: mem:0x/);
+      expect(out).toContain('when it has ended');
+      expect(out).toContain('nothing was changed');
+      expect(retrovisor(['diff', alone, trace]).out).toContain('the runs do not differ');
     },
     MINUTES,
   );
