@@ -1,5 +1,6 @@
 import { Problem } from '../../base/problem.ts';
 import { Command, CommanderError, Option } from 'commander';
+import { type AcceptedOptions, acceptedWarnings } from './accepted-options.ts';
 import { type Chardevs, characterBackend, chardevById, chardevs } from './character-backends.ts';
 import { QEMU_OPTIONS, withTwoDashes } from './qemu-spelling.ts';
 import { commaValue, refuseOthers, sizeInBytes, wholeNumber } from './qemu-values.ts';
@@ -18,7 +19,7 @@ const SERIAL_LINES_MAX = 4;
 const RAM_BYTES_MAX = 3 * 2 ** 30;
 
 /** What commander collects; every value still text. */
-interface RawOptions {
+interface RawOptions extends AcceptedOptions {
   readonly kernel?: string;
   readonly initrd?: string;
   readonly append?: string;
@@ -44,8 +45,6 @@ interface RawOptions {
   readonly wallClock?: string;
   readonly type?: string[];
   readonly cpu?: string;
-  readonly display?: string;
-  readonly machine?: string;
 }
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
@@ -152,7 +151,7 @@ function understood(raw: RawOptions): RunOptions {
     nsPerTick: wholeNumber('--ns-per-tick', raw.nsPerTick, 1, 1_000_000),
     wallClock: wallClock(raw.wallClock),
     typed: (raw.type ?? []).map(typedLine),
-    warnings: [...warningsOf(raw), ...missingFeaturesOf(raw.cpu)],
+    warnings: [...acceptedWarnings(raw), ...missingFeaturesOf(raw.cpu)],
   };
 }
 
@@ -287,14 +286,4 @@ function missingFeaturesOf(cpu: string | undefined): string[] {
   if (missing === '') return [];
   if (model.enforce) throw new UsageProblem(`-cpu ${cpu}: the processor does not have ${missing}.`);
   return [`-cpu ${cpu}: the processor does not have ${missing}; that stays off.`];
-}
-
-function warningsOf(raw: RawOptions): string[] {
-  const warnings: string[] = [];
-  if (raw.display !== undefined && raw.display !== 'none')
-    warnings.push('There is no display: -display has no effect.');
-  if (raw.machine !== undefined && !/^(type=)?pc(-i440fx-[\d.]+)?(,|$)/.test(raw.machine)) {
-    throw new UsageProblem(`-machine ${raw.machine}: the only machine is pc.`);
-  }
-  return warnings;
 }

@@ -107,11 +107,23 @@ describe('a wrong command line is answered with one sentence', () => {
     [['--events', 'all'], 'guest-pt'],
     [['--ticks', '-5'], 'whole number'],
     [['-machine', 'q35'], 'the only machine is pc'],
+    [['-machine', 'pc,accel=tcg'], 'accel can only be kvm'],
+    [['-machine', 'pc,nvdimm=on'], "unknown property 'nvdimm'"],
+    [['-accel', 'tcg'], 'the only accelerator is kvm'],
+    [['-vga', 'std'], '-vga std: not supported'],
+    [['-nic', 'user'], '-nic user: not supported'],
+    [['-monitor', 'stdio'], '-monitor stdio: not supported'],
     [['--type', 'after:x'], 'after:WAIT:TEXT'],
   ])('%j', (argv, words) => {
     expect(() => runOptions(argv)).toThrow(words);
     expect(() => runOptions(argv)).toThrow(/^[^\n]+\.$/);
   });
+});
+
+test('what QEMU command lines say and is so already changes nothing', () => {
+  const said = '-machine pc-i440fx-7.2,accel=kvm,kernel_irqchip=on -accel kvm -vga none -net none -nic none -monitor none';
+  expect(runOptions(said.split(' '))).toEqual(runOptions([]));
+  expect(runOptions(['-no-hpet']).warnings).toEqual(['The machine has an HPET: -no-hpet has no effect.']);
 });
 
 test('a feature the processor does not have is warned of and stays off', () => {
