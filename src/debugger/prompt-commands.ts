@@ -7,7 +7,7 @@ import { examine, type ExamineForm } from './examine.ts';
 import { registersOf, vcpuCount } from './guest-view.ts';
 import { kernelSymbols } from './kallsyms.ts';
 import { filterOf, nextEvent, previousEvent } from './places.ts';
-import { clearStops, describeStops, setBreak, setWatch, towards } from './prompt-stops.ts';
+import { clearStops, describeStops, find, setBreak, setWatch, towards } from './prompt-stops.ts';
 import { type DebugSession, describePlace, disassembly, evaluate, named } from './session.ts';
 import { fieldDifferences, pageDifferences, printed, snapshotOf } from './state-difference.ts';
 import { symbolTable } from './symbols.ts';
@@ -162,6 +162,11 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
     answer: setWatch,
   },
   delete: { usage: 'delete [N]', help: 'forget one stop, or all', answer: clearStops },
+  find: {
+    usage: 'find next|last STOP',
+    help: 'where `break ...` or `watch ...` would stop, without going there',
+    answer: find,
+  },
   stops: { usage: 'stops', help: 'where to stop', answer: describeStops },
   x: {
     usage: 'x[/NFU] ADDR',

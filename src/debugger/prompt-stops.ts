@@ -4,6 +4,7 @@ import { describeStamped } from '../replay/divergence.ts';
 import { type DebugSession, describePlace, evaluate, named } from './session.ts';
 import { findNext, findPrevious, type Met } from './stop-search.ts';
 import { parseBreak, parseWatch, type Stop } from './stops.ts';
+import { staying } from './windows.ts';
 
 /** On or back: to an event of a kind, or without one to the next stop or the end of the run. */
 export function towards(session: DebugSession, words: string, isBack: boolean): string {
@@ -36,6 +37,19 @@ const wordsIn = (session: DebugSession) => ({
   vcpu: session.vcpu,
   evaluate: (text: string) => evaluate(session, text),
 });
+
+/** `find next|last break|watch ...`: where it would stop. The session stays where it is. */
+export function find(session: DebugSession, words: string): string {
+  const [, way, verb, rest = ''] = /^(next|last)\s+(break|watch)\b\s*(.*)$/.exec(words) ?? [];
+  if (way === undefined) throw new Problem('Say which: `find next|last break|watch ...`.');
+  const stop = (verb === 'break' ? parseBreak : parseWatch)(rest, wordsIn(session));
+  return staying(session, () => {
+    const isBack = way === 'last';
+    const met = (isBack ? findPrevious : findNext)(session, [stop]);
+    if (met === undefined) return `${stop.said} is not met ${isBack ? 'before' : 'after'} here.`;
+    return `${describeMet(met, isBack)}\n${describePlace(session)}`;
+  });
+}
 
 /** `break ...`: see `parseBreak`. */
 export const setBreak = (session: DebugSession, words: string): string =>

@@ -81,3 +81,15 @@ function startOf(checkpoints: readonly { readonly tick: number }[], end: number,
   if (size < LARGEST) return Math.max(0, end - size);
   return checkpoints.findLast(({ tick }) => tick < end)?.tick ?? 0;
 }
+
+/** Ask elsewhere in the run, and be where one was. */
+export function staying<T>(session: DebugSession, ask: () => T): T {
+  const here = session.now;
+  const { vcpu } = session;
+  try {
+    return ask();
+  } finally {
+    session.goTo(here);
+    session.vcpu = vcpu;
+  }
+}

@@ -15,7 +15,7 @@ import {
   piecesOf,
 } from './memory-writes.ts';
 import { type DebugSession, disassembly, evaluate, named } from './session.ts';
-import { type Here, hereOf, stand } from './windows.ts';
+import { type Here, hereOf, stand, staying } from './windows.ts';
 
 /** What is asked about: memory, whose writes are heard, or a value, whose changes are. */
 type Asked =
@@ -165,15 +165,3 @@ function rowOf(change: Change & Partial<MemoryWrite>): string {
 }
 
 const WRITERS = { delivery: 'delivery of an event', walk: 'page walk', outside: 'outside the guest' } as const;
-
-/** Ask elsewhere in the run, and be where one was. */
-function staying<T>(session: DebugSession, ask: () => T): T {
-  const here = session.now;
-  const { vcpu } = session;
-  try {
-    return ask();
-  } finally {
-    session.goTo(here);
-    session.vcpu = vcpu;
-  }
-}

@@ -165,6 +165,15 @@ describe('a stop met in both directions', () => {
     expect(forwards([breakAt('event kvm_pio if $rdx != port && port < 0x100')], 5)).toEqual([]);
   });
 
+  test('is found without going there', () => {
+    session.goTo(9_000);
+    const here = session.now;
+    expect(answerPrompt(session, 'find last break port 0x3f8 out')).toMatch(/kvm_pio: pio_write[^\n]*\ntick \d+ /);
+    expect(answerPrompt(session, 'find next watch $cr3')).toContain('watch $cr3 is not met after here.');
+    expect(answerPrompt(session, 'find watch $cr3')).toContain('Say which');
+    expect(session.now).toEqual(here);
+  });
+
   test('among several is the nearest', () => {
     const address = pcAt(9_000);
     const stops = [breakAt(`${address}`), breakAt('port 0x3f8 out'), watchAt('$cr3')];

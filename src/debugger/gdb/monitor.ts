@@ -62,7 +62,7 @@ const now = (answer: (view: MonitorView, vcpu: number, words: readonly string[])
 /** Questions of the prompt that a recorded run answers from where gdb stands. */
 export const QUESTIONS: readonly string[] = [
   ...['why', 'history', 'translate', 'vmcs', 'ept', 'lapic', 'pic'],
-  ...['diff', 'bt', 'disas', 'x', 'xp', 'kallsyms'],
+  ...['diff', 'bt', 'disas', 'x', 'xp', 'kallsyms', 'find'],
 ];
 
 /** To add a command, add its row. */
