@@ -95,10 +95,8 @@ export function lastChange(session: DebugSession, { hear, beyond }: Followed, he
   });
 }
 
-/** Every change over the run, oldest first. The session is elsewhere afterwards. */
-export function allChanges(session: DebugSession, { hear }: Followed): Change[] {
-  const changes: Change[] = [];
+/** Hear of every change of the run, oldest first. The session is elsewhere afterwards. */
+export function hearAllChanges(session: DebugSession, followed: Followed, hear: (change: Change) => void): void {
   stand(session, 0);
-  hear({ tick: Number.POSITIVE_INFINITY, seq: Number.POSITIVE_INFINITY }, (change) => void changes.push(change));
-  return changes;
+  followed.hear({ tick: Number.POSITIVE_INFINITY, seq: Number.POSITIVE_INFINITY }, hear);
 }

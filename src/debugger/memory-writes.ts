@@ -98,7 +98,7 @@ export function bytesIn({ machine }: GuestView, pieces: readonly Piece[]): strin
 }
 
 /** Run on and hear of every write to some bytes, whoever makes it and through whatever address. */
-export function hearWrites(
+function hearWrites(
   session: DebugSession,
   pieces: readonly Piece[],
   bound: Bound,
@@ -157,11 +157,12 @@ export function lastWrite(
   });
 }
 
-/** Every write of the run, oldest first. The session is elsewhere afterwards. */
-export function allWrites(session: DebugSession, pieces: readonly Piece[]): MemoryWrite[] {
-  const writes: MemoryWrite[] = [];
+/** Hear of every write of the run, oldest first. The session is elsewhere afterwards. */
+export function hearAllWrites(
+  session: DebugSession,
+  pieces: readonly Piece[],
+  hear: (write: MemoryWrite) => void,
+): void {
   stand(session, 0);
-  const whole = { tick: Number.POSITIVE_INFINITY, seq: Number.POSITIVE_INFINITY };
-  hearWrites(session, pieces, whole, (write) => void writes.push(write));
-  return writes;
+  hearWrites(session, pieces, { tick: Number.POSITIVE_INFINITY, seq: Number.POSITIVE_INFINITY }, hear);
 }

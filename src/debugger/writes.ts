@@ -1,14 +1,14 @@
 import { Problem } from '../base/problem.ts';
 import { sourceName, type Stamped } from '../events/stamped.ts';
 import { describeStamped } from '../replay/divergence.ts';
-import { allChanges, type Followed, followedRegister, followedState, lastChange } from './changes.ts';
+import { type Followed, followedRegister, followedState, hearAllChanges, lastChange } from './changes.ts';
 import { linearRip, physicalOf } from './guest-view.ts';
 import {
-  allWrites,
   bytesIn,
   type Change,
   changesMapping,
   entriesOf,
+  hearAllWrites,
   lastWrite,
   type MemoryWrite,
   type Piece,
@@ -149,13 +149,34 @@ export function history(session: DebugSession, words: string): string {
   return staying(session, () => {
     const isMemory = 'pieces' in asked;
     const value = isMemory ? bytesIn(session.view, asked.pieces) : asked.followed.read();
-    const found = isMemory ? allWrites(session, asked.pieces) : allChanges(session, asked.followed);
+    const ends = endsOf<Change>();
+    if (isMemory) hearAllWrites(session, asked.pieces, ends.add);
+    else hearAllChanges(session, asked.followed, ends.add);
+    const { count, first, last } = ends;
     const what = isMemory ? 'write' : 'change';
-    if (found.length === 0) return `${asked.name}: no ${what}s; ${value}`;
-    const isRow = (at: number): boolean => at < SHOWN / 2 || at >= found.length - SHOWN / 2;
-    const rows = found.flatMap((change, at) => (isRow(at) ? [rowOf(change)] : at === SHOWN / 2 ? ['  ...'] : []));
-    return [`${asked.name}: ${found.length} ${what}${found.length === 1 ? '' : 's'}`, ...rows].join('\n');
+    if (count() === 0) return `${asked.name}: no ${what}s; ${value}`;
+    const between = count() > SHOWN ? [`  and ${count() - SHOWN} more`] : [];
+    const rows = [...first.map(rowOf), ...between, ...last.map(rowOf)];
+    return [`${asked.name}: ${count()} ${what}${count() === 1 ? '' : 's'}`, ...rows].join('\n');
   });
+}
+
+/** The first and the last of many, and how many there were: a hot word is written a hundred million times. */
+function endsOf<T>() {
+  const first: T[] = [];
+  const last: T[] = [];
+  let count = 0;
+  return {
+    first,
+    last,
+    count: () => count,
+    add(each: T): void {
+      count += 1;
+      if (count <= SHOWN / 2) first.push(each);
+      else last.push(each);
+      if (last.length > SHOWN / 2) last.shift();
+    },
+  };
 }
 
 function rowOf(change: Change & Partial<MemoryWrite>): string {

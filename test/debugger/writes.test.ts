@@ -1,8 +1,22 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { allChanges, followedRegister, followedState, lastChange } from '../../src/debugger/changes.ts';
+import {
+  type Followed,
+  followedRegister,
+  followedState,
+  hearAllChanges,
+  lastChange,
+} from '../../src/debugger/changes.ts';
 import { type GuestView, registersOf } from '../../src/debugger/guest-view.ts';
-import { allWrites, bytesIn, type Change, lastWrite, type Piece, piecesOf } from '../../src/debugger/memory-writes.ts';
+import {
+  bytesIn,
+  type Change,
+  hearAllWrites,
+  lastWrite,
+  type MemoryWrite,
+  type Piece,
+  piecesOf,
+} from '../../src/debugger/memory-writes.ts';
 import { endOf } from '../../src/debugger/places.ts';
 import { answerPrompt } from '../../src/debugger/prompt.ts';
 import { type DebugSession, evaluate } from '../../src/debugger/session.ts';
@@ -22,6 +36,18 @@ beforeAll(() => {
   naive = debugTour(trace);
   end = endOf(session.run.events).tick;
 });
+
+function allWrites(session: DebugSession, pieces: readonly Piece[]): MemoryWrite[] {
+  const writes: MemoryWrite[] = [];
+  hearAllWrites(session, pieces, (write) => void writes.push(write));
+  return writes;
+}
+
+function allChanges(session: DebugSession, followed: Followed): Change[] {
+  const changes: Change[] = [];
+  hearAllChanges(session, followed, (change) => void changes.push(change));
+  return changes;
+}
 
 /** What a history says a value is at a place. */
 type ValueAt = (changes: readonly Change[], first: string, tick: number, seq: number) => string;
