@@ -12,6 +12,9 @@ export const CHECKPOINT_FORMAT = 1;
 /** Pages of one chunk: large enough to compress well, small enough to read for one page. */
 export const PAGES_PER_CHUNK = 64;
 
+/** The number of what a page of guest memory held at power-on, and back again: below zero. */
+export const pageAtFirst = (pageOrNumber: number): number => -1 - pageOrNumber;
+
 /** What a chunk of the file holds; numbers of their own, so that none is taken for a trace's. */
 export const PART = { pages: 16, checkpoint: 17, index: 18 } as const;
 

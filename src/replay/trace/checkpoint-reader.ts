@@ -13,13 +13,14 @@ import type { PendingInput } from '../../reducers/parts.ts';
 import { seal } from '../../reducers/seal.ts';
 import type { MachineState } from '../../reducers/state.ts';
 import type { StoredCheckpoints } from '../timeline.ts';
-import { type ByteReader, byteReader, readVarint } from './bytes.ts';
+import { type ByteReader, byteReader, readVarint, unzigzag } from './bytes.ts';
 import { decodeTrailer, PREAMBLE_LENGTH, TRAILER_LENGTH } from './chunk.ts';
 import {
   CHECKPOINT_FORMAT,
   CHECKPOINT_MAGIC,
   type CheckpointIdentity,
   PAGES_PER_CHUNK,
+  pageAtFirst,
   PART,
   type PartPlace,
   unframed,
@@ -52,7 +53,10 @@ interface ReaderState {
   damaged(what: string): void;
 }
 
-/** Page numbers of every region at a checkpoint (-1: as at the first moment), and the pages they stand for. */
+/** A page's number when nothing has changed it since the first moment. */
+const UNCHANGED = -(2 ** 31);
+
+/** Page numbers of every region at a checkpoint, and the pages they stand for. */
 interface Laid {
   readonly numbers: readonly Int32Array[];
   readonly image: WeakRef<PageImage>;
@@ -120,7 +124,7 @@ function load(state: ReaderState, place: number, first: Checkpoint): Checkpoint 
 
 /** The changes of every checkpoint up to the wanted one, laid over the first moment; and its state. */
 function assembled(state: ReaderState, place: number, first: Checkpoint): Checkpoint {
-  const numbers = first.pages.map((region) => new Int32Array(region.length * BLOCK_PAGES).fill(-1));
+  const numbers = first.pages.map((region) => new Int32Array(region.length * BLOCK_PAGES).fill(UNCHANGED));
   for (let at = 0; at <= place; at += 1) {
     for (const [region, changes] of changesOf(state, at, numbers.length).entries()) lay(changes, numbers[region]);
   }
@@ -130,7 +134,8 @@ function assembled(state: ReaderState, place: number, first: Checkpoint): Checkp
   const before = state.last?.image.deref();
   const from = before === undefined ? undefined : state.last;
   const pages: PageImage = numbers.map((wanted, at) => {
-    const below = { have: from?.numbers[at], image: (before ?? first.pages)[at], first: first.pages[at] };
+    const image = (before ?? first.pages)[at];
+    const below = { have: from?.numbers[at], image, first: first.pages[at], memory: first.pages[0] };
     return laidOver(state, below, wanted);
   });
   state.last = { numbers, image: new WeakRef(pages) };
@@ -160,36 +165,43 @@ function checkpointAt({ source, inflate, index }: ReaderState, at: number, regio
 
 function readChanges(input: ByteReader): Int32Array {
   const changes = new Int32Array(readVarint(input) * 2);
-  for (let at = 0; at < changes.length; at += 1) changes[at] = readVarint(input);
+  for (let at = 0; at < changes.length; at += 1) changes[at] = unzigzag(readVarint(input));
   return changes;
 }
 
-/** What an image is laid over: pages with known numbers; at the first moment every number is -1. */
+/** What an image is laid over: pages with known numbers; at the first moment none is changed. */
 interface Below {
   readonly have: Int32Array | undefined;
   readonly image: RegionImage;
   readonly first: RegionImage;
+  /** Guest memory at the first moment. */
+  readonly memory: RegionImage;
 }
 
 /** A region whose pages have the numbers wanted, sharing the blocks in which nothing differs. */
-function laidOver(state: ReaderState, { have, image, first }: Below, wanted: Int32Array): RegionImage {
+function laidOver(state: ReaderState, { have, image, first, memory }: Below, wanted: Int32Array): RegionImage {
   const blocks = image.slice();
   for (let at = 0; at < blocks.length; at += 1) {
     let block: Page[] | undefined;
     for (let page = at * BLOCK_PAGES; page < at * BLOCK_PAGES + blocks[at].length; page += 1) {
       const number = wanted[page];
-      if (number === (have?.[page] ?? -1)) continue;
+      if (number === (have?.[page] ?? UNCHANGED)) continue;
       const original = first[at][page % BLOCK_PAGES];
       block ??= blocks[at].slice();
-      block[page % BLOCK_PAGES] = number < 0 ? original : pageNumbered(state, number, original.length);
+      block[page % BLOCK_PAGES] =
+        number === UNCHANGED ? original : pageNumbered(state, number, original.length, memory);
     }
     if (block !== undefined) blocks[at] = block;
   }
   return blocks;
 }
 
-function pageNumbered(state: ReaderState, number: number, length: number): Page {
+function pageNumbered(state: ReaderState, number: number, length: number, memory: RegionImage): Page {
   if (number === 0) return ZERO_PAGE;
+  if (number < 0) {
+    const page = pageAtFirst(number);
+    return memory[Math.floor(page / BLOCK_PAGES)][page % BLOCK_PAGES];
+  }
   const page = state.pages.get(number)?.deref() ?? readPages(state, number);
   return page.length === length ? page : page.slice(0, length);
 }

@@ -1,13 +1,15 @@
 import type { Checkpoint } from '../../reducers/checkpoint.ts';
+import { emptyHash, mixBytes } from '../../reducers/digest.ts';
 import { eachDifference, PAGE_SIZE, type Page, type PageImage, ZERO_PAGE } from '../../reducers/pages.ts';
 import type { PendingInput } from '../../reducers/parts.ts';
-import { byteWriter, writeVarint, written } from './bytes.ts';
+import { byteWriter, writeVarint, written, zigzag } from './bytes.ts';
 import { encodeTrailer, PREAMBLE_LENGTH } from './chunk.ts';
 import {
   CHECKPOINT_FORMAT,
   CHECKPOINT_MAGIC,
   type CheckpointIdentity,
   framed,
+  pageAtFirst,
   PAGES_PER_CHUNK,
   PART,
   type PartPlace,
@@ -27,6 +29,8 @@ interface WriterState {
   readonly sink: ByteSink;
   readonly compress: Compress;
   readonly numbers: WeakMap<Page, number>;
+  /** A page that has a number, by a hash of its bytes, while somebody holds it. */
+  readonly alike: Map<number, WeakRef<Page>>;
   readonly pageChunks: number[];
   readonly checkpoints: PartPlace[];
   before: PageImage;
@@ -41,6 +45,7 @@ export function createCheckpointWriter(sink: ByteSink, compress: Compress, first
     sink,
     compress,
     numbers: new WeakMap([[ZERO_PAGE, 0]]),
+    alike: new Map(),
     pageChunks: [],
     checkpoints: [],
     before: first.pages,
@@ -48,6 +53,9 @@ export function createCheckpointWriter(sink: ByteSink, compress: Compress, first
     offset: PREAMBLE_LENGTH,
     ordinal: 0,
   };
+  eachDifference(first.pages[0] ?? [], undefined, (page, content) => {
+    if (content !== ZERO_PAGE) number(state, content, pageAtFirst(page));
+  });
   const preamble = new Uint8Array(PREAMBLE_LENGTH);
   preamble.set(CHECKPOINT_MAGIC);
   new DataView(preamble.buffer).setUint32(8, CHECKPOINT_FORMAT, true);
@@ -89,7 +97,7 @@ function add(state: WriterState, { seq, tick, pages, state: machine, controls }:
       changes.push(page, numberOf(state, content, fresh));
     });
     writeVarint(out, changes.length / 2);
-    for (const value of changes) writeVarint(out, value);
+    for (const value of changes) writeVarint(out, zigzag(value));
   }
   writePlain(out, { state: machine, controls });
   for (let at = 0; at < fresh.length; at += PAGES_PER_CHUNK) writePages(state, fresh.slice(at, at + PAGES_PER_CHUNK));
@@ -98,14 +106,36 @@ function add(state: WriterState, { seq, tick, pages, state: machine, controls }:
   state.before = pages;
 }
 
-/** The number under which a page is written: 0 for zeroes, else from 1 on, chunk by chunk. */
+/** The number of a page's content: 0 for zeroes, below for what power-on left in memory, else from 1 on as written. */
 function numberOf(state: WriterState, page: Page, fresh: Page[]): number {
-  const known = state.numbers.get(page);
+  const known = state.numbers.get(page) ?? numberOfAlike(state, page);
   if (known !== undefined) return known;
-  const number = 1 + state.pageChunks.length * PAGES_PER_CHUNK + fresh.length;
+  const next = 1 + state.pageChunks.length * PAGES_PER_CHUNK + fresh.length;
   fresh.push(page);
-  state.numbers.set(page, number);
-  return number;
+  number(state, page, next);
+  return next;
+}
+
+function number({ numbers, alike }: WriterState, page: Page, as: number): void {
+  numbers.set(page, as);
+  alike.set(hashOf(page), new WeakRef(page));
+}
+
+/** A kernel is copied about before it runs: the number of a page with the same bytes, if one is still held. */
+function numberOfAlike({ numbers, alike }: WriterState, page: Page): number | undefined {
+  const other = alike.get(hashOf(page))?.deref();
+  if (other === undefined || other.length !== page.length) return undefined;
+  for (let at = 0; at < page.length; at += 1) if (page[at] !== other[at]) return undefined;
+  const same = numbers.get(other);
+  if (same !== undefined) numbers.set(page, same);
+  return same;
+}
+
+/** 52 bits of a page's hash: what is alike by it is compared. */
+function hashOf(page: Page): number {
+  const hash = emptyHash();
+  mixBytes(hash, page);
+  return (hash.a >>> 0) * 2 ** 20 + (hash.b >>> 12);
 }
 
 function writePages(state: WriterState, pages: readonly Page[]): void {
