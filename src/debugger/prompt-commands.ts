@@ -101,6 +101,14 @@ function callers(session: DebugSession): string {
     .join('\n');
 }
 
+/** SDM Vol. 3, 4.1.4: MAXPHYADDR is at most 52. */
+const PHYSICAL_END = 1n << 52n;
+
+function physicalAddress(address: bigint): number {
+  if (address < PHYSICAL_END) return Number(address);
+  throw new Problem(`0x${address.toString(16)} is no physical address: they have 52 bits.`);
+}
+
 const irqchipOf = ({ view }: DebugSession) => {
   const irqchip = view.kvmState().vm?.irqchip;
   if (irqchip === undefined) throw new Problem('There is no in-kernel interrupt controller here.');
@@ -205,7 +213,7 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
     answer: (session, words) =>
       words === ''
         ? describeEpt(session.view, session.vcpu)
-        : describeEptWalk(session.view, session.vcpu, Number(evaluate(session, words))).join('\n'),
+        : describeEptWalk(session.view, session.vcpu, physicalAddress(evaluate(session, words))).join('\n'),
   },
   lapic: { usage: 'lapic', help: "the processor's local APIC", answer: lapicOf },
   pic: {
@@ -215,10 +223,10 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   },
   why: {
     usage: 'why WHAT',
-    help: 'last write to ADDR[/BYTES]; last change of phys:ADDR, $register or a state path',
+    help: 'who last wrote to ADDR or phys:ADDR[/BYTES], or changed $REGISTER or a field of the state',
     answer: why,
   },
-  history: { usage: 'history WHAT', help: 'all writes or changes over the run', answer: history },
+  history: { usage: 'history WHAT', help: 'all writes to it, or all its changes, over the run', answer: history },
   diff: { usage: 'diff MARK [MARK]', help: 'fields and pages that differ between two marks', answer: difference },
   events: { usage: 'events [N] [KIND [TEXT]]', help: 'events around here', answer: eventsAround },
   kallsyms: {

@@ -1,3 +1,4 @@
+import { Problem } from '../base/problem.ts';
 import type { AnyHit, Breakpoint, WantedStops, WatchedMsr, WatchedValue, Watchpoint, Writer } from '../engine/index.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { Mark } from '../replay/timeline.ts';
@@ -197,13 +198,26 @@ function judged(session: DebugSession, hit: AnyHit, stopOf: Armed['stopOf'], leg
   const isPassed = leg.passed?.tick === clock.ticks && leg.passed.address === address;
   const stop = stopOf.get(wantedBy(hit));
   if (stop === undefined || isPassed) return undefined;
-  const { vcpu } = session;
-  session.vcpu = hit.vcpu;
-  const holds = stop.condition === undefined || isTrue(stop.condition.value(scopeOf(session)));
-  session.vcpu = vcpu;
-  if (!holds) return undefined;
+  if (!holds(session, stop, hit.vcpu)) return undefined;
   const by = hit.kind === 'watch' ? { by: hit.by } : {};
   return { met: { stop, vcpu: hit.vcpu, ...by }, tick: clock.ticks, seq: schedule.seq, address };
+}
+
+/** Ask a condition where it is hit. One that cannot be answered ends the search there. */
+function holds(session: DebugSession, { condition, said }: Stop, hitBy: number): boolean {
+  if (condition === undefined) return true;
+  const { vcpu } = session;
+  session.vcpu = hitBy;
+  try {
+    const isMet = isTrue(condition.value(scopeOf(session)));
+    session.vcpu = vcpu;
+    return isMet;
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    session.stood(hitBy);
+    const where = `${said} was hit at tick ${session.now.tick}`;
+    throw new Problem(`${where}, and its condition has no answer: ${problem.message}`);
+  }
 }
 
 /** The first hit from here on, if it comes before an event. The session stands at it. */

@@ -165,6 +165,17 @@ describe('a stop met in both directions', () => {
     expect(forwards([breakAt('event kvm_pio if $rdx != port && port < 0x100')], 5)).toEqual([]);
   });
 
+  test('with a condition that has no answer ends the search where it is hit, with a sentence', () => {
+    answerPrompt(session, 'delete');
+    const address = pcAt(9_000);
+    session.goTo(0);
+    answerPrompt(session, `break ${address} if u8[0xffff800000000000] == 1`);
+    const answer = answerPrompt(session, 'continue');
+    expect(answer).toMatch(/was hit at tick \d+, and its condition has no answer: There is no memory/);
+    expect(evaluate(session, '$pc')).toBe(address);
+    answerPrompt(session, 'delete');
+  });
+
   test('is found without going there', () => {
     session.goTo(9_000);
     const here = session.now;
