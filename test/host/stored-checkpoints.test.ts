@@ -100,6 +100,18 @@ describe('checkpoints beside a trace', () => {
     expect(recorded.timeline.checkpoints.length).toBe(1);
   });
 
+  test('are of no use to a future that was forgotten', () => {
+    const recorded = stood(TRACE);
+    const { timeline } = recorded;
+    timeline.seek(160_000);
+    timeline.forget();
+    expect(Math.max(...timeline.checkpoints.map(({ tick }) => tick))).toBeLessThanOrEqual(160_000);
+    expect(timeline.end.tick).toBe(160_000);
+    timeline.advance({ tick: 300_000 });
+    timeline.seek(250_000);
+    expect(fingerprint(recorded)).toBe(straight(TRACE, [250_000]).get(250_000));
+  });
+
   test('that cannot be read, or are no checkpoints, keep nobody from the run', () => {
     const path = join(folder, 'odd.trace');
     copyFileSync(TRACE, path);
