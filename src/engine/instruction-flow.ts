@@ -12,7 +12,10 @@ import { ASSIST_BY_SITE, ASSIST_CHECK, ASSIST_CROSSING } from './meanings/contro
 import { ASSIST_VECTOR } from './meanings/vector/slow.ts';
 import { MMIO } from './mmu/mmu.ts';
 import type { Processor } from './processor.ts';
-import { type Stop, stopOf } from './stop.ts';
+import { NOTHING, type Stop, stopOf } from './stop.ts';
+
+/** Host address of code that is not mapped. */
+const NOWHERE = -1;
 
 /** From one instruction to the next: what the handlers call when they cannot go on by themselves. */
 export abstract class InstructionFlow extends DebugRegisters {
@@ -41,6 +44,7 @@ export abstract class InstructionFlow extends DebugRegisters {
     if (host < 0) {
       this.fetching = true;
       if (host === MMIO) this.stopWith({ kind: 'fault', vector: VECTOR.GP, error: 0 });
+      if (this.breaksBeforeFault(linear)) this.stop = NOTHING;
       return 0;
     }
     if (!this.code.hasRoom()) this.code.flush();
@@ -50,6 +54,13 @@ export abstract class InstructionFlow extends DebugRegisters {
     this.mmu.fillExecute(low, high, host, page.table);
     memory.write64(L.RIP_PAGE, rip - BigInt(offset));
     return record;
+  }
+
+  /** A breakpoint comes before the page fault of fetching its instruction. SDM Vol. 3, table 7-2. */
+  private breaksBeforeFault(linear: bigint): boolean {
+    const { self, stop, stops } = this;
+    if (stop.kind !== 'fault' || stop.vector !== VECTOR.PF || self.emulating) return false;
+    return !(stops.passes && self.ticksUsed === 0) && stops.breaksAt(linear, NOWHERE);
   }
 
   /** The instruction at hand ends in this VM exit: what a routine returns. */

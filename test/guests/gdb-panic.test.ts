@@ -46,6 +46,7 @@ test.skipIf(!hasGdb || !haveGuests('vmlinuz'))(
     expect(answerTo('stepi')).toMatch(/Old value = 0\nNew value = [1-9]/);
     expect(answerTo('finish')).toMatch(/in root_dev_setup \(\)$/);
     expect(answerTo('print (char*)&saved_root_name', 3)).toContain('"/dev/sda1"');
+    expect(answerTo('print ((unsigned long (*)(void*))strlen)(&saved_root_name)')).toMatch(/^Forked at .*\n\$6 = 9$/);
   },
 );
 
