@@ -113,7 +113,6 @@ export function createTimeline(options: TimelineOptions): Timeline {
     options,
     every,
     journal: stored?.inputs.filter(({ seq = 0 }) => seq < reached.seq) ?? [],
-    keptTo: reached.tick,
     end: reached,
     isLive: true,
     seen: [{ from: 0, to: 0 }],
@@ -128,6 +127,7 @@ export function createTimeline(options: TimelineOptions): Timeline {
     },
   });
   state.first = takeCheckpoint(state.machine);
+  state.keptTo = Math.max(reached.tick, state.first.tick);
   state.store = checkpointStore(state.first, { every, bytes: options.heldBytes ?? HELD_BYTES });
   return {
     machine: state.machine,
