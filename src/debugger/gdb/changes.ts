@@ -72,10 +72,10 @@ function registerChange({ written, bits }: RegisterRow, vcpu: number, value: big
   };
 }
 
-/** `address,length:data`, through the vCPU's page tables. */
+/** `address,length:data`, through the page tables of a vCPU; undefined: guest-physical. */
 export function writeMemory(
   subject: StubSubject,
-  vcpu: number,
+  vcpu: number | undefined,
   rest: string,
   decode: (data: string) => Uint8Array | undefined,
 ): string {
@@ -90,14 +90,14 @@ export function writeMemory(
 /** One change for each page; undefined when one of them is not mapped memory. */
 function memoryChanges(
   view: GuestView,
-  vcpu: number,
+  vcpu: number | undefined,
   address: bigint,
   bytes: Uint8Array,
 ): readonly WantedChange[] | undefined {
   const changes: WantedChange[] = [];
   for (let at = 0; at < bytes.length; ) {
     const linear = BigInt.asUintN(64, address + BigInt(at));
-    const gpa = physicalOf(view, vcpu, linear);
+    const gpa = vcpu === undefined ? Number(linear) : physicalOf(view, vcpu, linear);
     if (gpa === undefined || hvaOf(view, gpa) === undefined) return undefined;
     const piece = hexOf(bytes.subarray(at, at + PAGE - (gpa % PAGE)));
     changes.push({

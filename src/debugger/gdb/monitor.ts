@@ -97,10 +97,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 
 /** Answer what was typed after `monitor`. */
 export function describeMonitor(view: MonitorView, vcpu: number, line: string): Sentences {
-  const [name, ...words] = line.trim().split(/\s+/);
-  const command = COMMANDS[name === '' ? 'help' : (name as string)];
+  // As QEMU spells it: info registers, info lapic.
+  const asked = line.trim().replace(/^info\s+/, '');
+  const [name = '', ...words] = asked.split(/\s+/);
+  const command = COMMANDS[name === '' ? 'help' : name === 'registers' ? 'regs' : name];
   if (command !== undefined) return command.answer(view, vcpu, words);
-  const answer = view.ask(line.trim(), vcpu);
+  const answer = view.ask(asked, vcpu);
   return now(() => answer ?? `Unknown command '${name}'. \`monitor help\` lists them.`)(view, vcpu, words);
 }
 

@@ -1,5 +1,5 @@
 import type { Watchpoint } from '../../engine/index.ts';
-import type { GuestView } from '../guest-view.ts';
+import { type GuestView, readPhysical } from '../guest-view.ts';
 import { evaluateAgent } from './agent-expression.ts';
 import { describeMonitor, type MonitorView, type Sentences } from './monitor.ts';
 import { bytesIn, bytesOf, hexNumber, hexOf, hexText, PACKET_SIZE } from './packet.ts';
@@ -34,6 +34,8 @@ export interface StubState {
   readonly breakpoints: Map<bigint, readonly Uint8Array[]>;
   readonly watchpoints: Map<string, Watchpoint>;
   acknowledges: boolean;
+  /** Addresses of memory are guest-physical: QEMU's `Qqemu.PhyMemMode`. */
+  isPhysical: boolean;
   readonly stopped: { last: Arrived };
 }
 
@@ -50,6 +52,7 @@ export const freshStub = (): StubState => ({
   breakpoints: new Map(),
   watchpoints: new Map(),
   acknowledges: true,
+  isPhysical: false,
   stopped: { last: { why: 'step', vcpu: 0 } },
 });
 
@@ -95,6 +98,9 @@ const HANDLERS: readonly (readonly [string, Handler])[] = [
   ['QStartNoAckMode', noAcknowledgements],
   ['qXfer:features:read:', (_stub, _subject, rest) => reply(featuresPiece(rest))],
   ['qRcmd,', monitorCommand],
+  ['qqemu.Supported', constant('PhyMemMode')],
+  ['qqemu.PhyMemMode', ({ isPhysical }) => reply(isPhysical ? '1' : '0')],
+  ['Qqemu.PhyMemMode:', setPhysical],
   ['qfThreadInfo', (_stub, subject) => reply(`m${vcpuList(subject)}`)],
   ['qsThreadInfo', constant('l')],
   ['qThreadExtraInfo,', (_stub, subject, rest) => reply(threadInfo(subject, rest))],
@@ -111,8 +117,8 @@ const HANDLERS: readonly (readonly [string, Handler])[] = [
   ['m', readMemory],
   ['G', (stub, subject, rest) => reply(writeAllRegisters(subject, selected(stub, subject), rest))],
   ['P', (stub, subject, rest) => reply(writeRegister(subject, selected(stub, subject), rest))],
-  ['M', (stub, subject, rest) => reply(writeMemory(subject, selected(stub, subject), rest, bytesOf))],
-  ['X', (stub, subject, rest) => reply(writeMemory(subject, selected(stub, subject), rest, bytesIn))],
+  ['M', (stub, subject, rest) => reply(writeMemory(subject, memoryOf(stub, subject), rest, bytesOf))],
+  ['X', (stub, subject, rest) => reply(writeMemory(subject, memoryOf(stub, subject), rest, bytesIn))],
   ['H', selectThread],
   ['T', (_stub, subject, rest) => reply(vcpuOf(subject, rest) === undefined ? 'E01' : 'OK')],
   ['Z', insertStop],
@@ -188,8 +194,21 @@ function readRegister(stub: StubState, subject: StubSubject, rest: string): Answ
 function readMemory(stub: StubState, subject: StubSubject, rest: string): Answer {
   const [address, length] = rest.split(',').map(hexNumber);
   if (address === undefined || length === undefined) return reply(MALFORMED);
-  const bytes = subject.readMemory(selected(stub, subject), address, Math.min(Number(length), PACKET_SIZE / 2 - 16));
-  return reply(bytes === undefined ? UNMAPPED : hexOf(bytes));
+  const most = Math.min(Number(length), PACKET_SIZE / 2 - 16);
+  const bytes = stub.isPhysical
+    ? readPhysical(subject.view(), Number(address), most)
+    : subject.readMemory(selected(stub, subject), address, most);
+  return reply(bytes === undefined || (bytes.length === 0 && most > 0) ? UNMAPPED : hexOf(bytes));
+}
+
+/** The vCPU whose page tables addresses go through; undefined: they are physical. */
+const memoryOf = (stub: StubState, subject: StubSubject): number | undefined =>
+  stub.isPhysical ? undefined : selected(stub, subject);
+
+function setPhysical(stub: StubState, _subject: StubSubject, rest: string): Answer {
+  if (rest !== '0' && rest !== '1') return reply(MALFORMED);
+  stub.isPhysical = rest === '1';
+  return reply('OK');
 }
 
 // Stops.

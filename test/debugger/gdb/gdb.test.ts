@@ -202,6 +202,29 @@ describe.skipIf(!hasGdb)('stock gdb on a recorded run', () => {
   );
 
   test(
+    "reads and changes physical memory by QEMU's packet, and answers QEMU's monitor commands",
+    async () => {
+      const mode = (on: number): string => `maintenance packet Qqemu.PhyMemMode:${on}`;
+      const shown = String.raw`printf "x=%lx\n", *(long*)0x102920`;
+      const physical = [mode(1), 'maintenance flush register-cache', shown, 'x/gx 0xffffffffff000', mode(0)];
+      const out = await gdb(
+        ...seek('50%'),
+        shown,
+        'monitor info registers',
+        'monitor info lapic',
+        ...physical.slice(0, 3),
+      );
+      expect(valuesIn(out, 'x')[1]).toBe(valuesIn(out, 'x')[0]);
+      expect(out).toMatch(/^RAX=[0-9a-f]{16}/m);
+      expect(out).toContain('dumping local APIC state');
+      expect(await gdb(...physical)).toContain('Cannot access memory');
+      const set = [mode(1), 'set *(long*)0x110000 = 77', 'print *(long*)0x110000', 'monitor fork'];
+      expect(await gdb(...seek('50%'), ...set)).toContain('Changed: mem:0x110000=4d00000000000000');
+    },
+    MINUTES,
+  );
+
+  test(
     "asks the prompt's questions from where it stands, and goes on standing there",
     async () => {
       const asked = [
