@@ -2,7 +2,7 @@ import { Problem } from '../base/problem.ts';
 import { sourceName, type Stamped } from '../events/stamped.ts';
 import { describeStamped } from '../replay/divergence.ts';
 import { type Followed, followedRegister, followedState, hearAllChanges, lastChange } from './changes.ts';
-import { linearRip, physicalOf } from './guest-view.ts';
+import { gpasOf, linearRip, physicalOf } from './guest-view.ts';
 import {
   bytesIn,
   type Change,
@@ -51,20 +51,27 @@ function askedAbout(session: DebugSession, words: string): Asked {
 }
 
 /** Events that tell why the hypervisor or a device wrote to guest memory or set a register. */
-const EXPLAIN = /^(sim:dma|kvm_pvclock_update|sim:task_switched|kvm_pv_eoi|kvm_msr|kvm_hypercall|sim:intervened)$/;
+const EXPLAIN = /^(kvm_pvclock_update|sim:task_switched|kvm_pv_eoi|kvm_msr|kvm_hypercall|sim:intervened)$/;
 
 /** The event that goes with a write from outside: the nearest that explains one, or the one before. */
-function explaining({ run }: DebugSession, { seq }: Change): Stamped | undefined {
+function explaining({ run, view }: DebugSession, { seq }: Change, pieces: readonly Piece[]): Stamped | undefined {
   const first = run.events[0]?.seq ?? 0;
   const around = [seq, seq - 1, seq + 1, seq - 2, seq - 3].map((each) => run.events[each - first]);
-  return around.find((stamped) => stamped !== undefined && EXPLAIN.test(stamped.event.kind)) ?? around[1];
+  const explains = (stamped: Stamped | undefined): boolean => {
+    const event = stamped?.event;
+    if (event?.kind !== 'sim:dma') return event !== undefined && EXPLAIN.test(event.kind);
+    const isThere = ({ host, length }: Piece): boolean =>
+      gpasOf(view, host).some((gpa) => gpa < event.gpa + event.len && event.gpa < gpa + length);
+    return event.dir === 'write' && pieces.some(isThere);
+  };
+  return around.find(explains) ?? around[1];
 }
 
 /** Who wrote, and through which instruction. Stands at the instruction afterwards. */
-function describeWriter(session: DebugSession, write: MemoryWrite): string[] {
+function describeWriter(session: DebugSession, write: MemoryWrite, pieces: readonly Piece[]): string[] {
   const { tick, by } = write;
   if (by === 'outside') {
-    const event = explaining(session, write);
+    const event = explaining(session, write, pieces);
     const with_ = event === undefined ? '' : `, with ${sourceName(event.source)} ${describeStamped(event)}`;
     return [`at tick ${tick} from outside the guest${with_}`];
   }
@@ -115,7 +122,7 @@ export function why(session: DebugSession, words: string): string {
       if (write === undefined) {
         return [`${asked.name} has not been written since power-on: ${value}.`, ...mapped].join('\n');
       }
-      return [told(asked.name, write, describeWriter(session, write)), ...mapped].join('\n');
+      return [told(asked.name, write, describeWriter(session, write, asked.pieces)), ...mapped].join('\n');
     }
     const value = asked.followed.read();
     const change = lastChange(session, asked.followed, here);
@@ -135,7 +142,7 @@ function remapped(
   if (entries.length === 0 || write === undefined) return [];
   const change = lastWrite(session, entries, here, changesMapping, write.tick);
   if (change === undefined || change.tick <= write.tick) return [];
-  return ['The address was mapped there only later:', ...describeWriter(session, change).map((line) => `  ${line}`)];
+  return ['The address was mapped there only later:', ...describeWriter(session, change, entries).map((line) => `  ${line}`)];
 }
 
 const told = (name: string, { before, after, tick }: Change, how: readonly string[]): string =>

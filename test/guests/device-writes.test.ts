@@ -1,0 +1,16 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { debugRun } from '../../src/host/index.ts';
+import { guestFile, haveGuests, retrovisor, scratchFolder } from './command-line.ts';
+
+const folder = scratchFolder();
+
+test.skipIf(!haveGuests('vmlinuz', 'bios-256k.bin'))('what firmware loads by DMA was written by the device', () => {
+  const trace = join(folder, 'firmware.trace');
+  const images = ['-bios', guestFile('bios-256k.bin'), '-kernel', guestFile('vmlinuz')];
+  retrovisor(['run', ...images, '-m', '64', '--ticks', '8000000', '--trace', trace]);
+  const firmware = debugRun(trace);
+  firmware.ask('at end');
+  const answer = firmware.ask('why phys:0x100000/8');
+  expect(answer).toMatch(/from outside the guest, with .* sim:dma: dev fw_cfg write gpa 0x100000 len \d+/);
+});
