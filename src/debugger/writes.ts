@@ -142,7 +142,8 @@ function remapped(
   if (entries.length === 0 || write === undefined) return [];
   const change = lastWrite(session, entries, here, changesMapping, write.tick);
   if (change === undefined || change.tick <= write.tick) return [];
-  return ['The address was mapped there only later:', ...describeWriter(session, change, entries).map((line) => `  ${line}`)];
+  const lines = describeWriter(session, change, entries).map((line) => `  ${line}`);
+  return ['The address was mapped there only later:', ...lines];
 }
 
 const told = (name: string, { before, after, tick }: Change, how: readonly string[]): string =>
