@@ -253,6 +253,20 @@ describe('with two processors', () => {
     expect(met(breakAt(`${rip}`))).toEqual(expected);
   });
 
+  test('a write by KVM is met after it on the way on, and before its instruction on the way back', () => {
+    const isClock = (event: MachineEvent) => event.kind === 'kvm_msr' && event.ecx === 0x4b564d01 && event.data !== 0n;
+    const msr = session.run.events.find(({ event }) => isClock(event));
+    const gpa = msr?.event.kind === 'kvm_msr' ? msr.event.data & ~1n : 0n;
+    const [clock] = [watchAt(`phys:${gpa}/32`)];
+    session.goTo((msr?.tick ?? 0) - 50);
+    expect(findNext(session, [clock])).toMatchObject({ by: 'outside' });
+    const version = (): number => readPhysical(session.view, Number(gpa), 4)[0] as number;
+    expect(version()).toBe(2);
+    expect(findPrevious(session, [clock])).toMatchObject({ by: 'outside' });
+    expect(session.now.tick).toBe(msr?.tick);
+    expect(version()).toBe(0);
+  });
+
   test('a register is watched on the one that was selected', () => {
     session.vcpu = 1;
     const stop = watchAt('$rsp');
