@@ -25,6 +25,8 @@ const MOST_WAITING = 64;
 /** Between two looks at a run somebody else drives. */
 const RESTING_MS = 4;
 
+const BREATH_MS = 1000;
+
 interface Client {
   readonly socket: Socket;
   readonly stub: StubState;
@@ -158,7 +160,7 @@ function serveWaiting(client: Client, subject: StubSubject): void {
         });
         break;
       case 'sentences':
-        travelOn(client, subject, answer.sentences, (text) => {
+        travelOn(client, subject, breathing(client, answer.sentences), (text) => {
           client.stub.stopped.last = { why: 'step', vcpu: client.stub.stopped.last.vcpu };
           send(client, hexText(`${text}\n`));
         });
@@ -173,6 +175,24 @@ function warnOfDivergence(client: Client, subject: StubSubject): void {
   if (problem === undefined || client.isWarned) return;
   client.isWarned = true;
   client.say(problem);
+}
+
+/** Empty console output now and then: gdb takes two seconds of silence after a `monitor` command for an error. */
+function* breathing<T>(client: Client, way: Generator<void, T, void>): Generator<void, T, void> {
+  let heard = performance.now();
+  try {
+    for (;;) {
+      const { done, value } = way.next();
+      if (done === true) return value;
+      if (performance.now() - heard > BREATH_MS) {
+        client.socket.write(packetOf('O'), 'latin1');
+        heard = performance.now();
+      }
+      yield;
+    }
+  } finally {
+    way.return(undefined as never);
+  }
 }
 
 /** What goes wrong is answered, and the server goes on: a fork's guest may be in any state. */
