@@ -5,7 +5,7 @@ import { instantiateHandlers } from '../../src/host/instantiate.ts';
 import { type ExecutionControls, type Guest, NO_CONTROLS } from '../../src/kvm/guest.ts';
 
 /** Streams per mode; RETROVISOR_STREAMS=3334 makes the 10,000 of a release. */
-const STREAMS = Number(process.env.RETROVISOR_STREAMS ?? 400);
+const STREAMS = Number(process.env.RETROVISOR_STREAMS ?? 1200);
 const SEED = process.env.RETROVISOR_SEED ?? 'hostile';
 const BUDGET = 400;
 const CODE = 0x8000;

@@ -7,6 +7,7 @@ const CODE = 0x8000;
 const TABLES = 0x20000;
 const HANDLER = 0x9000;
 const DB_GATE = 1;
+const UD_GATE = 6;
 const SS_GATE = 12;
 const GP_GATE = 13;
 const TF = 0x100n;
@@ -152,4 +153,11 @@ test.each([
   expect(vectorOf(ran)).toBe(GP_GATE);
   expect(framed(ran, 1)).toBe(BigInt(CODE));
   expect(framed(ran, 4)).toBe(0x7f00n);
+});
+
+test.each([
+  ['FEMMS', [0x0f, 0x0e]],
+  ['PFADD', [0x0f, 0x0f, 0xc0, 0x9e]],
+])('%s is undefined: 3DNow! is not announced', (_, code) => {
+  expect(vectorOf(at64(code))).toBe(UD_GATE);
 });

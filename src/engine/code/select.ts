@@ -9,7 +9,8 @@ export type Selection = { readonly key: string } | { readonly assist: string };
 
 const STRING = /^(movs|stos|lods|scas|cmps)([bwdq])$/;
 const STRING_SIZES: Readonly<Record<string, 1 | 2 | 4 | 8>> = { b: 1, w: 2, d: 4, q: 8 };
-const WAITING_X87 = /^(f(?!xsave|xrstor)|wait)/;
+/** x87 by name: FEMMS is 3DNow!'s. */
+const WAITING_X87 = /^(f(?!xsave|xrstor|emms)|wait)/;
 const VECTOR_STATE = new Set(['ldmxcsr', 'stmxcsr']);
 
 /** Choose the handler for `d` in code mode `mode`. The key may not exist: then it is an assist by mnemonic. */
