@@ -6,7 +6,7 @@ const STAGES = [
   ['lint', ['node_modules/@biomejs/biome/bin/biome', 'lint', '--error-on-warnings']],
   [
     'tests',
-    ['node_modules/vitest/vitest.mjs', 'run', '--project', 'house', '--project', 'unit', '--project', 'golden'],
+    ['node_modules/vitest/vitest.mjs', 'run', '--project', 'house', '--project', 'unit', '--project', 'golden', '--project', 'sim'],
   ],
 ];
 
