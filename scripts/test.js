@@ -1,13 +1,11 @@
 // `npm test`: everything a fresh clone needs, then types, lint, house rules, unit tests and golden replays.
 import { ensureReady, run } from './setup.js';
 
+const PROJECTS = ['house', 'unit', 'golden', 'sim'];
 const STAGES = [
   ['types', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--noEmit']],
   ['lint', ['node_modules/@biomejs/biome/bin/biome', 'lint', '--error-on-warnings']],
-  [
-    'tests',
-    ['node_modules/vitest/vitest.mjs', 'run', '--project', 'house', '--project', 'unit', '--project', 'golden', '--project', 'sim'],
-  ],
+  ['tests', ['node_modules/vitest/vitest.mjs', 'run', ...PROJECTS.flatMap((name) => ['--project', name])]],
 ];
 
 ensureReady();
