@@ -35,7 +35,7 @@ interface Heard {
  */
 export function findNext(session: DebugSession, stops: readonly Stop[]): Met | undefined {
   const here = session.now;
-  const ahead = nextMeant(session, stops, session.seq);
+  const ahead = nearestMeant(session, stops, nextEvent, session.seq);
   if (hasEngineStops(stops)) {
     // A condition may have been asked elsewhere.
     if (session.now.seq !== here.seq || session.now.tick !== here.tick) session.goTo(here);
@@ -49,7 +49,7 @@ export function findNext(session: DebugSession, stops: readonly Stop[]): Met | u
 export function findPrevious(session: DebugSession, stops: readonly Stop[]): Met | undefined {
   const here = hereOf(session);
   const isAtMet = session.met?.seq === session.seq - 1;
-  const behind = previousMeant(session, stops, session.seq - (isAtMet ? 1 : 0));
+  const behind = nearestMeant(session, stops, previousEvent, session.seq - (isAtMet ? 1 : 0));
   if (hasEngineStops(stops)) {
     const heard = lastHeard(session, stops, here, behind?.event);
     if (heard !== undefined) {
@@ -68,18 +68,15 @@ function atEvent(session: DebugSession, met: Met | undefined, otherwise: Mark | 
 
 // Events: those of the recording.
 
-function nextMeant(session: DebugSession, stops: readonly Stop[], from: number): Met | undefined {
+/** The nearest event that is meant, from `place` on or before it as `search` goes. */
+function nearestMeant(
+  session: DebugSession,
+  stops: readonly Stop[],
+  search: typeof nextEvent,
+  place: number,
+): Met | undefined {
   let met: Met | undefined;
-  nextEvent(session.run.events, from, (stamped) => {
-    met = metBy(session, stops, stamped);
-    return met !== undefined;
-  });
-  return met;
-}
-
-function previousMeant(session: DebugSession, stops: readonly Stop[], before: number): Met | undefined {
-  let met: Met | undefined;
-  previousEvent(session.run.events, before, (stamped) => {
+  search(session.run.events, place, (stamped) => {
     met = metBy(session, stops, stamped);
     return met !== undefined;
   });

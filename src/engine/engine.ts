@@ -105,7 +105,7 @@ class Engine implements GuestEngine {
     if (onTableWrite === undefined) return [];
     const { mmu } = this.processor;
     const followed = new FollowedTables(this.memory, mmu.flags, (write) => {
-      onTableWrite(write, this.selected, this.processor.ticksSoFar());
+      onTableWrite(write, this.selected, this.processor.ticksUsed);
     });
     mmu.guest.followed = followed;
     const bytes = new Uint8Array(followed.frames.buffer);

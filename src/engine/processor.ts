@@ -119,7 +119,7 @@ export class Processor extends InstructionFlow {
   /** Ticks retired in the run under way before the instruction or event at hand. */
   private ticksBefore(by: Writer): number {
     if (by === 'outside' || this.emulating || !this.inRun) return 0;
-    return this.slicing ? Math.max(0, this.ticksSoFar() - 1) : this.executed;
+    return this.slicing ? Math.max(0, this.ticksUsed - 1) : this.executed;
   }
 
   // Stops.
@@ -186,7 +186,7 @@ export class Processor extends InstructionFlow {
     return this.boundary();
   }
   executed = 0;
-  /** Ticks used since the run began, from inside an assist. */
+  /** Ticks used since the run began, up to and with the instruction at hand: from inside an assist. */
   get ticksUsed(): number {
     return this.executed + this.memory.read32(L.TSC_TICKS) - this.ticksLeft;
   }
@@ -303,10 +303,6 @@ export class Processor extends InstructionFlow {
   }
   private advanceTime(used: number): void {
     this.tscAtStart += BigInt(used) * BigInt(this.memory.read32(L.TSC_PER_TICK));
-  }
-  /** Ticks of this run up to and with the instruction at hand. */
-  ticksSoFar(): number {
-    return this.executed + this.memory.read32(L.TSC_TICKS) - this.ticksLeft;
   }
   /** Guest TSC now, from inside an assist. */
   timeStamp(): bigint {

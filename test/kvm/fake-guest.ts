@@ -1,20 +1,17 @@
-import type { Emulated, ExecutionControls, Guest, GuestStop, Registers, Segment, VmExit } from '../../src/kvm/guest.ts';
+import {
+  type Emulated,
+  type ExecutionControls,
+  type Guest,
+  type GuestStop,
+  NO_EXIT,
+  type Registers,
+  type Segment,
+  type VmExit,
+} from '../../src/kvm/guest.ts';
 
 /** An exit with only what a test names. */
 export function exitOf(reason: number, fields: Partial<VmExit> = {}): VmExit {
-  return {
-    reason,
-    qualification: 0n,
-    instructionLength: 2,
-    instructionInfo: 0,
-    interruptionInfo: 0,
-    interruptionErrorCode: 0,
-    idtVectoringInfo: 0,
-    idtVectoringErrorCode: 0,
-    guestLinearAddress: 0n,
-    guestPhysicalAddress: 0,
-    ...fields,
-  };
+  return { ...NO_EXIT, reason, instructionLength: 2, ...fields };
 }
 
 export type Scripted = (guest: FakeGuest, vcpu: number) => Partial<GuestStop>;

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { Problem } from '../../base/problem.ts';
 import { writeOut } from '../../host/terminal.ts';
+import { withImages } from './image-options.ts';
 import { index } from './index-command.ts';
 import { fold, replay } from './replay-commands.ts';
 import { run } from './run.ts';
@@ -71,13 +72,6 @@ function events(path: string, options: EventsOptions, print: Print): number {
   return printEvents(path, filter, { json: options.json === true, limit }, print);
 }
 
-const withImages = (command: Command): Command =>
-  command
-    .option('--kernel <file>', 'the kernel, when it is no longer where it was')
-    .option('--initrd <file>', 'the same for the initial RAM disk')
-    .option('--bios <file>', 'the same for the firmware')
-    .option('--option-rom <file>', 'the same for the option ROM');
-
 async function dispatch(argv: readonly string[]): Promise<number> {
   let status = 0;
   const { print, flush } = printer();
@@ -92,14 +86,9 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .action((file, options) => {
       status = replay(file, options, print);
     });
-  program
-    .command('index <file>')
+  withImages(program.command('index <file>'))
     .description('replay a trace once and leave checkpoints beside it, so that debug and gdb go anywhere at once')
     .option('--every <n>', 'instructions between two of them at the beginning of the run')
-    .option('--kernel <file>', 'the kernel, when it is no longer where it was')
-    .option('--initrd <file>', 'the same for the initial RAM disk')
-    .option('--bios <file>', 'the same for the firmware')
-    .option('--option-rom <file>', 'the same for the option ROM')
     .action((file, { every, ...images }) => {
       status = index(file, every === undefined ? images : { ...images, every: stride(every) }, print);
     });

@@ -3,6 +3,7 @@ import { debug } from './debug.ts';
 import { diff } from './diff.ts';
 import { fork } from './fork.ts';
 import { gdb } from './gdb.ts';
+import { withImages } from './image-options.ts';
 import { wholeNumber } from './qemu-values.ts';
 import { symbols } from './symbols.ts';
 import type { Print } from './trace-commands.ts';
@@ -69,10 +70,3 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
       done(await verify(files, jobs, print));
     });
 }
-
-const withImages = (command: Command): Command =>
-  command
-    .option('--kernel <file>', 'the kernel, when it is no longer where it was')
-    .option('--initrd <file>', 'the same for the initial RAM disk')
-    .option('--bios <file>', 'the same for the firmware')
-    .option('--option-rom <file>', 'the same for the option ROM');

@@ -1,5 +1,11 @@
 import { HOST_PHYSICAL_BASE } from '../../../src/memory/host-physical.ts';
-import type { ExecutionControls, Guest, GuestStop, Registers } from '../../../src/kvm/guest.ts';
+import {
+  type ExecutionControls,
+  type Guest,
+  type GuestStop,
+  NO_CONTROLS,
+  type Registers,
+} from '../../../src/kvm/guest.ts';
 import {
   EPT_ACCESS,
   EPT_IGNORE_PAT,
@@ -89,23 +95,11 @@ function buildPageTables(guest: Guest): void {
 
 function controls(): ExecutionControls {
   return {
-    pin: 0,
+    ...NO_CONTROLS,
     primary: SECONDARY_ENABLED,
     secondary: ENABLE_EPT | UNRESTRICTED_GUEST,
     exceptionBitmap: 0xffffffff,
-    pageFaultErrorCodeMask: 0,
-    pageFaultErrorCodeMatch: 0,
-    cr0Mask: 0n,
-    cr0Shadow: 0n,
-    cr4Mask: 0n,
-    cr4Shadow: 0n,
-    ioBitmap: new Uint8Array(8192),
-    msrBitmap: new Uint8Array(4096),
-    tscOffset: 0n,
-    tprThreshold: 0,
     eptPointer: BigInt(EPT_POOL_BASE) | BigInt(EPTP_FOUR_LEVELS | EPTP_WRITE_BACK),
-    pleGap: 0,
-    pleWindow: 0,
   };
 }
 
