@@ -11,7 +11,7 @@ import Table from 'cli-table3';
 import { indexTrace } from '../src/host/index-trace.ts';
 import { openRecordedRun, openTimeline, type RecordedTimeline } from '../src/host/recorded-run.ts';
 import { checkpointPath } from '../src/host/stored-checkpoints.ts';
-import { restoreCheckpoint, takeCheckpoint } from '../src/reducers/checkpoint.ts';
+import { restoreCheckpoint, takeCheckpoint } from '../src/machine/checkpoint.ts';
 import { percentile } from './measured.ts';
 
 const MB = 1e6;

@@ -1,6 +1,6 @@
 import type { Registers } from '../kvm/guest.ts';
 import type { KvmState, MemslotState } from '../kvm/state.ts';
-import type { Machine } from '../reducers/machine.ts';
+import type { Machine } from '../machine/machine.ts';
 import { walkPageTables, type Walked } from './page-tables.ts';
 
 const PAGE = 4096;

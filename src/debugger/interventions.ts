@@ -1,5 +1,5 @@
 import { Problem } from '../base/problem.ts';
-import { GPR_NAMES, type Intervention } from '../reducers/intervene.ts';
+import { GPR_NAMES, type Intervention } from '../machine/intervene.ts';
 
 /** What somebody wants otherwise from a mark on. */
 export type Change =

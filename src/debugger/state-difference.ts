@@ -1,5 +1,5 @@
-import { takeCheckpoint } from '../reducers/checkpoint.ts';
-import { eachDifference, PAGE_SIZE, type PageImage } from '../reducers/pages.ts';
+import { takeCheckpoint } from '../machine/checkpoint.ts';
+import { eachDifference, PAGE_SIZE, type PageImage } from '../memory/pages.ts';
 import { type GuestView, gpasOf, registersOf, vcpuCount } from './guest-view.ts';
 
 /** Everything that can be compared of a machine at a mark. */

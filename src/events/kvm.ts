@@ -111,6 +111,15 @@ const EXIT_FACTS = {
 } as const;
 
 /**
+ * What a return to user space shows of the kvm_run page. rw: 1 out or write; addr: port or gpa; data: size * count bytes.
+ * pending: what completes the exit when user space calls KVM_RUN again.
+ */
+const RUN_PAGE = {
+  vcpu_id: 'u', pending: 'text', rw: 'u', addr: 'u', size: 'u', count: 'u', data: 'bytes',
+  if_flag: 'bool', ready: 'bool', cr8: 'u',
+} as const;
+
+/**
  * The `kvm` tracepoints of Linux 6.18 with their fields in order. Guest-physical and host-virtual addresses and frame
  * numbers are numbers (at most 52 bits); linear addresses, registers and MSRs are 64-bit.
  */
@@ -123,13 +132,15 @@ export const KVM_EVENTS = {
   ),
   kvm_exit: fact({ ...EXIT_FIELDS, ...EXIT_FACTS }, printExit),
   kvm_nested_vmexit: fact(EXIT_FIELDS, printExit),
-  kvm_userspace_exit: fact({ reason: 'u', errno: 'i' }, (e) =>
+  /** Ours, after the kernel's two: the kvm_run page as it is handed over, and what is to be completed afterwards. */
+  kvm_userspace_exit: fact({ reason: 'u', errno: 'i', ...RUN_PAGE }, (e) =>
     e.errno < 0
       ? `reason ${e.errno === -4 ? 'restart' : 'error'} (${-e.errno})`
       : `reason ${symbol(KVM_EXIT_REASONS, e.reason)} (${e.reason})`,
   ),
+  /** Ours: `data`, all elements of a string read; empty otherwise. */
   kvm_pio: fact(
-    { rw: 'u', port: 'u', size: 'u', count: 'u', val: 'u' },
+    { rw: 'u', port: 'u', size: 'u', count: 'u', val: 'u', data: 'bytes' },
     (e) =>
       `pio_${e.rw ? 'write' : 'read'} at 0x${hex(e.port)} size ${e.size} count ${e.count} ` +
       `val 0x${hex(e.val)} ${e.count > 1 ? '(...)' : ''}`,
@@ -209,9 +220,14 @@ export const KVM_EVENTS = {
     (e) => `apic_${e.rw ? 'write' : 'read'} ${symbol(APIC_REGISTERS, e.reg)} = 0x${hex(e.val)}`,
   ),
   kvm_apic_ipi: fact({ icr_low: 'u', dest_id: 'u' }, (e) => printIpi(e.icr_low, e.dest_id)),
-  /** dm: delivery mode in bits 10:8, as in the ICR. */
-  kvm_apic_accept_irq: fact({ apicid: 'u', dm: 'u', tm: 'u', vec: 'u' }, printAccepted),
-  kvm_apicv_accept_irq: fact({ apicid: 'u', dm: 'u', tm: 'u', vec: 'u' }, printAccepted),
+  /**
+   * dm: delivery mode in bits 10:8, as in the ICR. Ours: whether the message had an effect, and whether its EOI is
+   * waited for on behalf of the RTC.
+   */
+  kvm_apic_accept_irq: fact(
+    { apicid: 'u', dm: 'u', tm: 'u', vec: 'u', accepted: 'bool', rtc: 'bool' },
+    printAccepted,
+  ),
   kvm_apicv_inhibit_changed: fact({ reason: 'u', set: 'bool', inhibits: 'u' }, (e) => {
     const first = e.set && e.inhibits === 2 ** e.reason ? ' DISABLED' : '';
     const last = !e.set && e.inhibits === 0 ? ' ENABLED' : '';
@@ -257,14 +273,15 @@ export const KVM_EVENTS = {
       `vcpu_id ${e.vcpu_id} masterclock ${Number(e.use_master_clock)} offsetmatched ${e.nr_vcpus_matched_tsc} ` +
       `nr_online ${e.online_vcpus} hostclock ${symbol(HOST_CLOCKS, e.host_clock)}`,
   ),
+  /** Ours: the common base, virtual nanoseconds and host TSC. */
   kvm_update_master_clock: fact(
-    { use_master_clock: 'bool', host_clock: 'u', offset_matched: 'bool' },
+    { use_master_clock: 'bool', host_clock: 'u', offset_matched: 'bool', kernel_ns: 'u', tsc: 'u64' },
     (e) =>
       `masterclock ${Number(e.use_master_clock)} hostclock ${symbol(HOST_CLOCKS, e.host_clock)} ` +
       `offsetmatched ${Number(e.offset_matched)}`,
   ),
   kvm_vcpu_wakeup: fact(
-    { ns: 'u', waited: 'bool', valid: 'bool' },
+    { ns: 'u', waited: 'bool', valid: 'bool', vcpu_id: 'u' },
     (e) => `${e.waited ? 'wait' : 'poll'} time ${e.ns} ns, polling ${e.valid ? 'valid' : 'invalid'}`,
   ),
   kvm_halt_poll_ns: fact(

@@ -23,11 +23,22 @@ export type Fields = Readonly<Record<string, FieldType>>;
 
 export type FieldsOf<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> };
 
-/** One row: the fields in order, whether the event is an input, and how it prints. */
-export interface EventRow<F extends Fields> {
+/** Who takes an input: a part of the machine. `machine/inputs.ts` has one way in for each. */
+export type Receiver =
+  | 'machine'
+  | 'serial line'
+  | 'keyboard'
+  | 'reset button'
+  | 'power button'
+  | 'debugger'
+  | 'timeline'
+  | 'recorder';
+
+/** One row: the fields in order, who receives the event if it is an input, and how it prints. */
+export interface EventRow<F extends Fields, R extends Receiver | undefined = Receiver | undefined> {
   readonly fields: F;
-  /** True when the guest cannot cause it: it must be recorded before it is used. */
-  readonly input: boolean;
+  /** Given when the guest cannot cause it: it must be recorded before it is used. */
+  readonly receiver: R;
   /** The text after `name: `, as the kernel's TP_printk (or QEMU's -trace) prints it. */
   readonly print: (event: FieldsOf<F>) => string;
 }
@@ -36,16 +47,17 @@ export interface EventRow<F extends Fields> {
 export function fact<const F extends Fields>(
   fields: F,
   print: (event: FieldsOf<F>) => string,
-): EventRow<F> {
-  return { fields, input: false, print };
+): EventRow<F, undefined> {
+  return { fields, receiver: undefined, print };
 }
 
-/** A fact from outside the machine. Inputs alone replay a run. */
-export function input<const F extends Fields>(
+/** A fact from outside the machine, and who takes it there. Inputs alone replay a run. */
+export function input<const F extends Fields, const R extends Receiver>(
   fields: F,
   print: (event: FieldsOf<F>) => string,
-): EventRow<F> {
-  return { fields, input: true, print };
+  receiver: R,
+): EventRow<F, R> {
+  return { fields, receiver, print };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a row of any fields, seen from outside
@@ -54,6 +66,11 @@ export type AnyRow = EventRow<any>;
 /** The union of events a table of rows defines: `{ kind: name, ...fields }`. */
 export type EventsOf<T extends Readonly<Record<string, AnyRow>>> = {
   [K in keyof T & string]: { readonly kind: K } & (T[K] extends EventRow<infer F> ? FieldsOf<F> : never);
+}[keyof T & string];
+
+/** The kinds of a table that are inputs. */
+export type InputsOf<T extends Readonly<Record<string, AnyRow>>> = {
+  [K in keyof T & string]: T[K] extends { readonly receiver: Receiver } ? K : never;
 }[keyof T & string];
 
 /** Lower-case hexadecimal without prefix, of a number or bigint. */

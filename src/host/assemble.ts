@@ -5,7 +5,7 @@ import type { Stamped } from '../events/stamped.ts';
 import { ENGINE_FEATURES } from '../kvm/cpuid.ts';
 import { createKvm, createKvmState, type KvmKernel } from '../kvm/kvm.ts';
 import type { KvmState } from '../kvm/state.ts';
-import type { InputSource, MachineParts } from '../reducers/parts.ts';
+import type { InputSource, MachineParts } from '../machine/parts.ts';
 import { CHANCE } from '../replay/sources/random.ts';
 import { createMachinePc, type Vmm } from '../vmm/index.ts';
 import type { Images } from './images.ts';

@@ -1,5 +1,5 @@
-import { type Checkpoint, takeCheckpoint } from '../reducers/checkpoint.ts';
-import type { Machine } from '../reducers/machine.ts';
+import { type Checkpoint, takeCheckpoint } from '../machine/checkpoint.ts';
+import type { Machine } from '../machine/machine.ts';
 import { traceInputs } from '../replay/trace/trace-inputs.ts';
 import { readDescription } from './machine-description.ts';
 import { createCheckpointFile, strideAt } from './stored-checkpoints.ts';

@@ -1,6 +1,6 @@
 import { Problem } from '../base/problem.ts';
-import { takeCheckpoint } from '../reducers/checkpoint.ts';
-import { createMachine } from '../reducers/machine.ts';
+import { takeCheckpoint } from '../machine/checkpoint.ts';
+import { createMachine } from '../machine/machine.ts';
 import { describeDivergence } from '../replay/divergence.ts';
 import { TICKS_BETWEEN } from '../replay/timeline.ts';
 import { traceInputs } from '../replay/trace/trace-inputs.ts';

@@ -1,8 +1,8 @@
 import type { Stamped } from '../events/stamped.ts';
 import type { KvmState } from '../kvm/state.ts';
-import { type Intervention, interventionEvent } from '../reducers/intervene.ts';
-import { createMachine } from '../reducers/machine.ts';
-import type { InputEvent, PendingInput } from '../reducers/parts.ts';
+import { type Intervention, interventionEvent } from '../machine/intervene.ts';
+import { createMachine } from '../machine/machine.ts';
+import type { InputEvent, PendingInput } from '../machine/parts.ts';
 import { createTimeline, type Timeline, type TimelineParts } from '../replay/timeline.ts';
 import { isDelivered } from '../replay/trace/trace-inputs.ts';
 import type { Assembled } from './assemble.ts';

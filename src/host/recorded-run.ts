@@ -1,7 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { KvmState } from '../kvm/state.ts';
-import { createMachine } from '../reducers/machine.ts';
+import { createMachine } from '../machine/machine.ts';
 import { createTimeline, type Timeline } from '../replay/timeline.ts';
 import { lazyEvents } from '../replay/trace/lazy-events.ts';
 import type { ReadTrace, TraceReader } from '../replay/trace/reader.ts';

@@ -1,6 +1,6 @@
 import type { Stamped } from '../events/stamped.ts';
-import { quantumOf } from '../reducers/loop.ts';
-import { createMachine, type Machine } from '../reducers/machine.ts';
+import { quantumOf } from '../machine/loop.ts';
+import { createMachine, type Machine } from '../machine/machine.ts';
 import { createTimeline } from '../replay/timeline.ts';
 import { recordedInputs } from '../replay/verify.ts';
 import { assemble } from './assemble.ts';

@@ -3,8 +3,8 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, renameSync,
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Problem } from '../base/problem.ts';
-import type { Checkpoint } from '../reducers/checkpoint.ts';
-import type { PendingInput } from '../reducers/parts.ts';
+import type { Checkpoint } from '../machine/checkpoint.ts';
+import type { PendingInput } from '../machine/parts.ts';
 import type { StoredCheckpoints } from '../replay/timeline.ts';
 import type { CheckpointIdentity } from '../replay/trace/checkpoint-format.ts';
 import { openCheckpoints } from '../replay/trace/checkpoint-reader.ts';

@@ -2,29 +2,50 @@
  * The ioctl surface user space sees: /dev/kvm, VM and vCPU file descriptors and `kvm_run`.
  * Linux Documentation/virt/kvm/api.rst.
  */
+import type { Origin } from '../events/origin.ts';
 
-/** Bytes of a kvm_run page, changed in place. KVM keeps plain arrays, for the page is state. */
-export type RunBytes = number[] | Uint8Array;
-
-/** The shared page of one vCPU. Only the member named by `exitReason` is meaningful. */
+/** The shared page of one vCPU, as KVM left it. Only the member named by `exitReason` is meaningful. */
 export interface KvmRun {
-  exitReason: number;
-  readyForInterruptInjection: boolean;
-  ifFlag: boolean;
-  immediateExit: boolean;
-  requestInterruptWindow: boolean;
-  cr8: number;
-  apicBase: number;
-  /** direction: 0 in, 1 out. `data`: size*count bytes, in place. */
-  io: { direction: 0 | 1; size: number; port: number; count: number; data: RunBytes };
-  mmio: { physAddr: number; data: RunBytes; length: number; isWrite: boolean };
-  internal: { suberror: number; data: bigint[] };
-  failEntry: { reason: bigint; cpu: number };
-  systemEvent: { type: number };
+  readonly exitReason: number;
+  readonly readyForInterruptInjection: boolean;
+  readonly ifFlag: boolean;
+  readonly requestInterruptWindow: boolean;
+  readonly cr8: number;
+  readonly apicBase: number;
+  /** direction: 0 in, 1 out. `data`: size*count bytes. */
+  readonly io: {
+    readonly direction: number;
+    readonly size: number;
+    readonly port: number;
+    readonly count: number;
+    readonly data: readonly number[];
+  };
+  readonly mmio: {
+    readonly physAddr: number;
+    readonly data: readonly number[];
+    readonly length: number;
+    readonly isWrite: boolean;
+  };
+  readonly internal: { readonly suberror: number; readonly data: readonly bigint[] };
+  readonly failEntry: { readonly reason: bigint };
   /** KVM_EXIT_DEBUG: the exception, the linear address of the instruction, DR6 and DR7. */
-  debug: { exception: number; pc: bigint; dr6: bigint; dr7: bigint };
-  /** KVM_EXIT_X86_RDMSR and _WRMSR: user space answers with `data` or `error`. */
-  msr: { error: number; reason: number; index: number; data: bigint };
+  readonly debug: { readonly exception: number; readonly pc: bigint; readonly dr6: bigint; readonly dr7: bigint };
+  /** KVM_EXIT_X86_RDMSR and _WRMSR. */
+  readonly msr: { readonly reason: number; readonly index: number; readonly data: bigint };
+}
+
+/** What user space writes into the kvm_run page before it enters KVM_RUN: the ioctl's argument. */
+export interface KvmRunAnswer {
+  /** What a KVM_EXIT_IO in or a KVM_EXIT_MMIO read gave: size*count bytes. */
+  readonly data?: Uint8Array;
+  /** What an MSR exit gave; `error` other than 0 is #GP. */
+  readonly msr?: { readonly data: bigint; readonly error: number };
+  /** Finish what is pending and come back with EINTR. */
+  readonly immediateExit?: boolean;
+  /** Leave as soon as the guest takes interrupts. Without an in-kernel controller only. */
+  readonly requestInterruptWindow?: boolean;
+  /** Without an in-kernel controller: the task priority. */
+  readonly cr8?: number;
 }
 
 /** What one step of a vCPU thread inside KVM_RUN came to. */
@@ -34,13 +55,14 @@ export type VcpuProgress =
   | 'blocked' // halted or waiting for SIPI: runnable again when `isRunnable`
   | 'userspace'; // KVM_RUN returned: see kvm_run.exitReason
 
-/** Writes that wait for user space, which moves `first`. Linux struct kvm_coalesced_mmio_ring. */
+/** Writes that wait for user space. Linux struct kvm_coalesced_mmio_ring. */
 export interface CoalescedRing {
-  first: number;
-  last: number;
-  entries: { addr: number; pio: boolean; data: number[] }[];
+  readonly first: number;
+  readonly last: number;
+  readonly entries: readonly { readonly addr: number; readonly pio: boolean; readonly data: readonly number[] }[];
 }
 
+/** System calls, made on behalf of whoever asked for this surface. */
 export interface Kvm {
   /** open("/dev/kvm"). Returns a file descriptor. */
   open(): number;
@@ -50,28 +72,24 @@ export interface Kvm {
   run(vcpuFd: number): KvmRun;
   /** The page of coalesced writes in a vCPU's mmap; every vCPU has the same. */
   coalescedRing(): CoalescedRing;
-  /** Signal an eventfd (irqfd, ioeventfd) made by `eventfd`. */
+  /** The first entry of the ring has been performed. */
+  takeCoalesced(): void;
+  /** eventfd(2). Returns a file descriptor. */
   eventfd(): number;
+  /** Write 1 to an eventfd (irqfd, ioeventfd). */
   signal(eventfd: number): void;
   /** Read an eventfd: how often it was signalled since last time. */
   consume(eventfd: number): number;
-
-  /** One VM entry and exit of a vCPU in KVM_RUN, or the completion of what user space was asked. */
-  advance(vcpu: number, budget: number): VcpuProgress;
-  isRunnable(vcpu: number): boolean;
-  /** Earliest virtual nanosecond at which a kernel timer (LAPIC, PIT) expires. */
-  deadline(): number | undefined;
-  /** Expire the kernel's timers due at or before now. */
-  expire(): void;
 }
 
-/** What KVM needs from the world around it. */
-export interface KvmHost {
-  /** Virtual nanoseconds since power-on. */
-  now(): number;
-  /** Host TSC, 2 per nanosecond. */
-  hostTsc(): bigint;
-  raise(event: import('../events/vocabulary.ts').MachineEvent): void;
-  /** Wall-clock nanoseconds (UTC) at power-on: an input. */
-  readonly wallClockAtPowerOn: bigint;
+/** KVM's half of the machine. What it raises comes from the `origin` it is given. */
+export interface KvmKernel {
+  calledBy(origin: Origin): Kvm;
+  /** One VM entry and exit of a vCPU in KVM_RUN. */
+  advance(vcpu: number, budget: number, origin: Origin): VcpuProgress;
+  isRunnable(vcpu: number): boolean;
+  /** Expire the kernel's timers due at or before now. False: there was none. */
+  expire(origin: Origin): boolean;
+  /** A restored state is in place: what the processor is told of it follows. */
+  restored(): void;
 }

@@ -29,51 +29,51 @@ export function bigintOf(bytes: ArrayLike<number>): bigint {
   return value;
 }
 
+/** The low `size` bytes of a value, little-endian. */
+export function bytesOf(value: number, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  for (let at = 0; at < size; at += 1) bytes[at] = (value >>> (8 * at)) & 0xff;
+  return bytes;
+}
+
 /** IN from a port of the kernel; undefined: user space must answer. */
 export function portRead(kvm: KvmContext, port: number, size: number): number | undefined {
-  const { irqchip } = vmOf(kvm);
-  return irqchip === undefined ? undefined : irqchipPortRead(irqchip, port, size, kvm.irq);
+  return vmOf(kvm).irqchip === undefined ? undefined : irqchipPortRead(kvm, port, size);
 }
 
 /** OUT to a port of the kernel. False: user space must act. */
 export function portWrite(kvm: KvmContext, port: number, size: number, value: number): boolean {
   const { irqchip, ioeventfds } = vmOf(kvm);
-  if (irqchip !== undefined && irqchipPortWrite(irqchip, port, size, value, kvm.irq)) return true;
+  if (irqchip !== undefined && irqchipPortWrite(kvm, port, size, value)) return true;
   if (ioeventfds.length > 0 && ioeventfdWrite(kvm, true, port, size, BigInt(value))) return true;
-  if (!isCoalesced(kvm, true, port, size)) return false;
-  return coalescedWrite(
-    kvm,
-    true,
-    port,
-    Array.from({ length: size }, (_, at) => (value >>> (8 * at)) & 0xff),
-  );
+  return isCoalesced(kvm, true, port, size) && coalescedWrite(kvm, true, port, bytesOf(value, size));
 }
 
 /** A read of the LAPIC page or the IOAPIC; undefined: user space must answer. */
 export function mmioRead(kvm: KvmContext, vcpu: VcpuState, gpa: number, length: number): Uint8Array | undefined {
   const { irqchip } = vmOf(kvm);
   if (irqchip === undefined) return undefined;
-  const base = lapicMmioBase(irqchip, vcpu.index);
+  const base = lapicMmioBase(irqchip.lapics[vcpu.index]);
   if (gpa >= base && gpa < base + 4096) {
-    return littleEndian(lapicMmioRead(irqchip, vcpu.index, gpa - base, length, kvm.irq), length);
+    return littleEndian(lapicMmioRead(kvm, vcpu.index, gpa - base, length), length);
   }
   if (gpa >= IOAPIC_BASE && gpa < IOAPIC_BASE + IOAPIC_LENGTH) {
-    return littleEndian(ioapicRead(irqchip, gpa - IOAPIC_BASE), length);
+    return littleEndian(ioapicRead(irqchip.ioapic, gpa - IOAPIC_BASE), length);
   }
   return undefined;
 }
 
 /** A write to the LAPIC page, the IOAPIC or an ioeventfd. False: user space must act. */
-export function mmioWrite(kvm: KvmContext, vcpu: VcpuState, gpa: number, bytes: readonly number[]): boolean {
+export function mmioWrite(kvm: KvmContext, vcpu: VcpuState, gpa: number, bytes: Uint8Array): boolean {
   const { irqchip, ioeventfds } = vmOf(kvm);
   if (irqchip !== undefined) {
-    const base = lapicMmioBase(irqchip, vcpu.index);
+    const base = lapicMmioBase(irqchip.lapics[vcpu.index]);
     if (gpa >= base && gpa < base + 4096) {
-      lapicMmioWrite(irqchip, vcpu.index, gpa - base, bytes.length, numberOf(bytes), kvm.irq);
+      lapicMmioWrite(kvm, vcpu.index, gpa - base, bytes.length, numberOf(bytes));
       return true;
     }
     if (gpa >= IOAPIC_BASE && gpa < IOAPIC_BASE + IOAPIC_LENGTH) {
-      ioapicWrite(irqchip, gpa - IOAPIC_BASE, numberOf(bytes), kvm.irq);
+      ioapicWrite(kvm, gpa - IOAPIC_BASE, numberOf(bytes));
       return true;
     }
   }

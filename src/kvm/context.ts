@@ -1,19 +1,98 @@
-import type { KvmHost } from './api.ts';
+import type { Origin } from '../events/origin.ts';
+import type { MachineEvent } from '../events/vocabulary.ts';
 import type { CpuFeatures } from './cpuid.ts';
-import type { Guest } from './guest.ts';
-import type { IrqEffects } from './irqchip/effects.ts';
+import type { Guest, Processor } from './guest.ts';
 import type { KvmState, VcpuState, VmState } from './state.ts';
 
-/** What every part of KVM works on. `state` is looked up anew each time: a restored checkpoint replaces it. */
-export interface KvmContext {
-  readonly guest: Guest;
-  readonly host: KvmHost;
-  readonly features: CpuFeatures;
-  readonly irq: IrqEffects;
-  state: KvmState;
+/** What KVM needs from the world around it. */
+export interface KvmHost {
+  /** Everything KVM remembers, as it is now. */
+  readonly state: KvmState;
+  /** Virtual nanoseconds since power-on. */
+  now(): number;
+  /** Wall-clock nanoseconds (UTC) at power-on: an input. */
+  readonly wallClockAtPowerOn: bigint;
 }
 
-/** The VM; there is one for each `createKvm`, made by KVM_CREATE_VM. */
+/** TSC cycles of a virtual nanosecond: 2 GHz. */
+const TSC_PER_NS = 2;
+
+/** KVM's module: what does not depend on who calls it. */
+export interface KvmModule {
+  readonly processor: Processor;
+  readonly host: KvmHost;
+  readonly features: CpuFeatures;
+  /** The guest acknowledged a GSI with a resampling irqfd. */
+  resample(kvm: KvmContext, gsi: number): void;
+}
+
+/** What every part of KVM works with: the module, and where the facts it raises come from. */
+export class KvmContext {
+  private readonly module: KvmModule;
+  readonly origin: Origin;
+  private view: Guest | undefined;
+
+  constructor(module: KvmModule, origin: Origin) {
+    this.module = module;
+    this.origin = origin;
+  }
+
+  /** Looked up anew each time: facts change it, a restored checkpoint replaces it. */
+  get state(): KvmState {
+    return this.module.host.state;
+  }
+
+  get features(): CpuFeatures {
+    return this.module.features;
+  }
+
+  get wallClockAtPowerOn(): bigint {
+    return this.module.host.wallClockAtPowerOn;
+  }
+
+  /** The processor, whose answers are facts of this origin. */
+  get guest(): Guest {
+    this.view ??= this.module.processor.from(this.origin);
+    return this.view;
+  }
+
+  /** Virtual nanoseconds since power-on. */
+  now(): number {
+    return this.module.host.now();
+  }
+
+  /** The host's TSC. */
+  hostTsc(): bigint {
+    return BigInt(this.now()) * BigInt(TSC_PER_NS);
+  }
+
+  /** Put a fact on record. Returns its sequence number. */
+  raise(event: MachineEvent): number {
+    return this.origin.raise(event);
+  }
+
+  /** The same for what follows from an event. */
+  after(seq: number): KvmContext {
+    const origin = this.origin.after(seq);
+    return origin === this.origin ? this : new KvmContext(this.module, origin);
+  }
+
+  /** The same for the handling of a VM exit. */
+  inside(seq: number): KvmContext {
+    return new KvmContext(this.module, this.origin.inside(seq));
+  }
+
+  /** The same with an origin found otherwise: that of a timer that fires. */
+  from(origin: Origin): KvmContext {
+    return new KvmContext(this.module, origin);
+  }
+
+  resample(gsi: number): void {
+    this.module.resample(this, gsi);
+  }
+}
+
+/** The VM; there is one for each KVM, made by KVM_CREATE_VM. */
 export function vmOf(kvm: KvmContext): VmState {
   return kvm.state.vm!;
 }
@@ -27,14 +106,9 @@ export const REQ_TRIPLE_FAULT = 16;
 export const REQ_TLB_FLUSH = 32;
 export const REQ_LOAD_MMU_PGD = 64;
 export const REQ_GLOBAL_CLOCK_UPDATE = 128;
-export const REQ_NMI = 256;
 
-/** kvm_make_request. */
-export function request(vcpu: VcpuState, requests: number): void {
-  vcpu.requests |= requests;
-}
-
-/** kvm_make_all_cpus_request. */
-export function requestAll(kvm: KvmContext, requests: number): void {
-  for (const vcpu of kvm.state.vcpus) vcpu.requests |= requests;
+/** kvm_make_request, where no other fact implies it. What is requested already is not told again. */
+export function request(kvm: KvmContext, vcpu: VcpuState, requests: number): void {
+  if ((vcpu.requests & requests) === requests) return;
+  kvm.raise({ kind: 'sim:request', vcpu_id: vcpu.index, requests });
 }

@@ -1,45 +1,42 @@
 import { type KvmContext, vmOf } from './context.ts';
 import { EBADF, EBUSY, EEXIST, EINVAL, ENOENT } from './errno.ts';
-import { RESAMPLE_SOURCE, setAckNotifier, setIrqLine, USERSPACE_SOURCE } from './irqchip/index.ts';
-import type { Ioeventfd, Irqfd } from './ioctls.ts';
-import type { IrqchipState } from './irqchip/state.ts';
-import type { IoeventfdState, IrqfdState } from './state.ts';
 import { fileOf } from './files.ts';
+import { RESAMPLE_SOURCE, setIrqLine, USERSPACE_SOURCE } from './irqchip/index.ts';
+import type { Ioeventfd, Irqfd } from './ioctls.ts';
+import type { IoeventfdState, IrqfdState } from './state.ts';
 
-const DEASSIGN = 1;
-const RESAMPLE = 2;
-const DATAMATCH = 1;
-const PIO = 2;
-const IOEVENTFD_DEASSIGN = 4;
+export const IRQFD_DEASSIGN = 1;
+export const IRQFD_RESAMPLE = 2;
+export const IOEVENTFD_DATAMATCH = 1;
+export const IOEVENTFD_PIO = 2;
+export const IOEVENTFD_DEASSIGN = 4;
+
+const countOf = (kvm: KvmContext, fd: number): number => {
+  const file = fileOf(kvm, fd);
+  return file?.kind === 'eventfd' ? file.count : 0;
+};
 
 /** Write 1 to an eventfd: an irqfd bound to it moves its GSI at once. */
 export function signalEventfd(kvm: KvmContext, fd: number, by: string): void {
-  const file = fileOf(kvm, fd);
-  if (file?.kind !== 'eventfd') return;
-  file.count += 1;
-  kvm.host.raise({ kind: 'sim:eventfd_signal', fd, n: 1, by });
+  if (fileOf(kvm, fd)?.kind !== 'eventfd') return;
+  const signalled = kvm.after(kvm.raise({ kind: 'sim:eventfd_signal', fd, n: 1, by }));
   const { irqchip, irqfds } = vmOf(kvm);
   if (irqchip === undefined) return;
-  for (const irqfd of irqfds) if (irqfd.fd === fd) injectIrqfd(kvm, irqchip, irqfd, file);
+  for (const irqfd of irqfds) if (irqfd.fd === fd) injectIrqfd(signalled, irqfd);
 }
 
 /** Read an eventfd: its count, which becomes zero. */
 export function consumeEventfd(kvm: KvmContext, fd: number, by: string): number {
-  const file = fileOf(kvm, fd);
-  if (file?.kind !== 'eventfd' || file.count === 0) return 0;
-  const n = file.count;
-  file.count = 0;
-  kvm.host.raise({ kind: 'sim:eventfd_consume', fd, n, by });
+  const n = countOf(kvm, fd);
+  if (n > 0) kvm.raise({ kind: 'sim:eventfd_consume', fd, n, by });
   return n;
 }
 
 /** The guest acknowledged a resampling irqfd's GSI: the line falls, user space is told. */
 export function resample(kvm: KvmContext, gsi: number): void {
-  const { irqchip, irqfds } = vmOf(kvm);
-  if (irqchip === undefined) return;
-  for (const irqfd of irqfds) {
+  for (const irqfd of vmOf(kvm).irqfds) {
     if (irqfd.gsi !== gsi || irqfd.resamplefd === undefined) continue;
-    setIrqLine(irqchip, gsi, RESAMPLE_SOURCE, false, kvm.irq);
+    setIrqLine(kvm, gsi, RESAMPLE_SOURCE, false);
     signalEventfd(kvm, irqfd.resamplefd, 'resample');
   }
 }
@@ -48,67 +45,70 @@ export function resample(kvm: KvmContext, gsi: number): void {
 export function assignIrqfd(kvm: KvmContext, arg: Irqfd): number {
   const vm = vmOf(kvm);
   const file = fileOf(kvm, arg.fd);
-  if (vm.irqchip === undefined || (arg.flags & ~(DEASSIGN | RESAMPLE)) !== 0) return -EINVAL;
+  if (vm.irqchip === undefined || (arg.flags & ~(IRQFD_DEASSIGN | IRQFD_RESAMPLE)) !== 0) return -EINVAL;
   if (file?.kind !== 'eventfd') return file === undefined ? -EBADF : -EINVAL;
-  if ((arg.flags & DEASSIGN) !== 0) return deassignIrqfd(kvm, vm.irqchip, arg);
+  if ((arg.flags & IRQFD_DEASSIGN) !== 0) return deassignIrqfd(kvm, arg);
   if (vm.irqfds.some((irqfd) => irqfd.fd === arg.fd)) return -EBUSY;
-  const resamplefd = (arg.flags & RESAMPLE) !== 0 ? (arg.resamplefd ?? -1) : undefined;
+  const resamplefd = (arg.flags & IRQFD_RESAMPLE) !== 0 ? (arg.resamplefd ?? -1) : undefined;
   if (resamplefd !== undefined && fileOf(kvm, resamplefd)?.kind !== 'eventfd') return -EINVAL;
-  const irqfd = { fd: arg.fd, gsi: arg.gsi, resamplefd };
-  vm.irqfds.push(irqfd);
-  if (resamplefd !== undefined) setAckNotifier(vm.irqchip, arg.gsi, true);
+  const bound = kvm.after(tellIrqfd(kvm, arg));
   // An eventfd signalled before it was bound interrupts now.
-  if (file.count > 0) injectIrqfd(kvm, vm.irqchip, irqfd, file);
+  if (countOf(kvm, arg.fd) > 0) injectIrqfd(bound, { fd: arg.fd, gsi: arg.gsi, resamplefd });
   return 0;
 }
 
+const tellIrqfd = (kvm: KvmContext, { fd, gsi, flags, resamplefd = -1 }: Irqfd): number =>
+  kvm.raise({ kind: 'ioctl:KVM_IRQFD', fd, gsi, flags, resamplefd });
+
 /** irqfd_shutdown: the last resampling eventfd of a GSI takes its level away. */
-function deassignIrqfd(kvm: KvmContext, irqchip: IrqchipState, { fd, gsi }: Irqfd): number {
-  const vm = vmOf(kvm);
-  const resampled = (): boolean => vm.irqfds.some((irqfd) => irqfd.gsi === gsi && irqfd.resamplefd !== undefined);
-  const before = resampled();
-  vm.irqfds = vm.irqfds.filter((irqfd) => irqfd.fd !== fd || irqfd.gsi !== gsi);
-  if (before && !resampled()) {
-    setAckNotifier(irqchip, gsi, false);
-    setIrqLine(irqchip, gsi, RESAMPLE_SOURCE, false, kvm.irq);
-  }
+function deassignIrqfd(kvm: KvmContext, arg: Irqfd): number {
+  const isResampled = (): boolean =>
+    vmOf(kvm).irqfds.some((irqfd) => irqfd.gsi === arg.gsi && irqfd.resamplefd !== undefined);
+  const before = isResampled();
+  const unbound = kvm.after(tellIrqfd(kvm, arg));
+  if (before && !isResampled()) setIrqLine(unbound, arg.gsi, RESAMPLE_SOURCE, false);
   return 0;
 }
 
 /** irqfd_inject: an edge, or the level a resampling one holds until the guest acknowledges. */
-function injectIrqfd(kvm: KvmContext, irqchip: IrqchipState, irqfd: IrqfdState, file: { count: number }): void {
-  file.count = 0;
-  if (irqfd.resamplefd !== undefined) {
-    setIrqLine(irqchip, irqfd.gsi, RESAMPLE_SOURCE, true, kvm.irq);
+function injectIrqfd(kvm: KvmContext, { fd, gsi, resamplefd }: IrqfdState): void {
+  consumeEventfd(kvm, fd, 'irqfd');
+  if (resamplefd !== undefined) {
+    setIrqLine(kvm, gsi, RESAMPLE_SOURCE, true);
     return;
   }
-  setIrqLine(irqchip, irqfd.gsi, USERSPACE_SOURCE, true, kvm.irq);
-  setIrqLine(irqchip, irqfd.gsi, USERSPACE_SOURCE, false, kvm.irq);
+  setIrqLine(kvm, gsi, USERSPACE_SOURCE, true);
+  setIrqLine(kvm, gsi, USERSPACE_SOURCE, false);
 }
 
 /** KVM_IOEVENTFD. */
 export function assignIoeventfd(kvm: KvmContext, arg: Ioeventfd): number {
-  const vm = vmOf(kvm);
-  const known = DATAMATCH | PIO | IOEVENTFD_DEASSIGN;
+  const { ioeventfds } = vmOf(kvm);
+  const known = IOEVENTFD_DATAMATCH | IOEVENTFD_PIO | IOEVENTFD_DEASSIGN;
   if (![0, 1, 2, 4, 8].includes(arg.len) || (arg.flags & ~known) !== 0) return -EINVAL;
-  if (arg.len === 0 && (arg.flags & DATAMATCH) !== 0) return -EINVAL;
+  if (arg.len === 0 && (arg.flags & IOEVENTFD_DATAMATCH) !== 0) return -EINVAL;
   const file = fileOf(kvm, arg.fd);
   if (file?.kind !== 'eventfd') return file === undefined ? -EBADF : -EINVAL;
-  const pio = (arg.flags & PIO) !== 0;
-  const datamatch = (arg.flags & DATAMATCH) !== 0 ? arg.datamatch : undefined;
-  const wanted = { fd: arg.fd, addr: arg.addr, len: arg.len, pio, datamatch };
+  const wanted = ioeventfdOf(arg);
   if ((arg.flags & IOEVENTFD_DEASSIGN) !== 0) {
-    const at = vm.ioeventfds.findIndex(
-      (e) => e.fd === arg.fd && e.len === arg.len && e.datamatch === datamatch && collide(e, wanted),
-    );
-    if (at < 0) return -ENOENT;
-    vm.ioeventfds.splice(at, 1);
-    return 0;
-  }
-  if (vm.ioeventfds.some((e) => collide(e, wanted))) return -EEXIST;
-  vm.ioeventfds.push(wanted);
+    if (assignedAt(ioeventfds, wanted) < 0) return -ENOENT;
+  } else if (ioeventfds.some((e) => collide(e, wanted))) return -EEXIST;
+  const { fd, addr, len, datamatch, flags } = arg;
+  kvm.raise({ kind: 'ioctl:KVM_IOEVENTFD', fd, addr, len, datamatch, flags });
   return 0;
 }
+
+/** What the argument of KVM_IOEVENTFD binds. */
+export function ioeventfdOf({ fd, addr, len, datamatch, flags }: Ioeventfd): IoeventfdState {
+  const pio = (flags & IOEVENTFD_PIO) !== 0;
+  return { fd, addr, len, pio, datamatch: (flags & IOEVENTFD_DATAMATCH) !== 0 ? datamatch : undefined };
+}
+
+/** The place of a binding that KVM_IOEVENTFD takes away, or -1. */
+export const assignedAt = (ioeventfds: readonly IoeventfdState[], wanted: IoeventfdState): number =>
+  ioeventfds.findIndex(
+    (e) => e.fd === wanted.fd && e.len === wanted.len && e.datamatch === wanted.datamatch && collide(e, wanted),
+  );
 
 /** ioeventfd_check_collision: one write could mean both. */
 function collide(a: IoeventfdState, b: IoeventfdState): boolean {

@@ -1,10 +1,9 @@
 /** KVM_SET_GUEST_DEBUG: user space steps and stops the guest. Linux kvm_arch_vcpu_ioctl_set_guest_debug. */
-import { type KvmContext, REQ_EVENT, request } from './context.ts';
+import type { KvmContext } from './context.ts';
 import { EBUSY } from './errno.ts';
 import type { Handled } from './exits/handled.ts';
 import type { GuestDebug } from './ioctls.ts';
 import type { VcpuState } from './state.ts';
-import { KVM_EXIT_DEBUG } from './userspace.ts';
 import { BP, DB, queueException } from './vcpu/exceptions.ts';
 import { exceptionBits } from './vmcs/controls.ts';
 
@@ -43,36 +42,47 @@ const steps = ({ guestDebug }: VcpuState): boolean => (guestDebug.control & DEBU
 export function setGuestDebug(kvm: KvmContext, vcpu: VcpuState, debug: GuestDebug): number {
   if ((debug.control & (INJECT_DB | INJECT_BP)) !== 0) {
     if (vcpu.events.exception.pending) return -EBUSY;
-    queueException(vcpu, { vector: (debug.control & INJECT_DB) !== 0 ? DB : BP });
+    queueException(kvm, vcpu, { vector: (debug.control & INJECT_DB) !== 0 ? DB : BP });
   }
   const registers = kvm.guest.registers(vcpu.index);
   const rflags = readRflags(kvm, vcpu);
   const control = (debug.control & ENABLE) !== 0 ? debug.control : 0;
-  takeDebugRegisters(kvm, vcpu, (control & USE_HW_BP) !== 0 ? debug.debugreg : undefined);
-  vcpu.guestDebug.control = control;
-  vcpu.guestDebug.singleStepRip = linearRip(kvm, vcpu);
+  const own = takeDebugRegisters(kvm, vcpu, (control & USE_HW_BP) !== 0 ? debug.debugreg : undefined);
+  kvm.raise({
+    kind: 'ioctl:KVM_SET_GUEST_DEBUG',
+    vcpu_id: vcpu.index,
+    control,
+    debugreg: packWords(debug.debugreg),
+    single_step_rip: linearRip(kvm, vcpu),
+    own: packWords(own ?? []),
+  });
   registers.rflags = steppingRflags(kvm, vcpu, rflags);
   exceptionBits(kvm, vcpu, 1 << BP, (control & USE_SW_BP) !== 0);
-  vcpu.at.stale = true;
-  request(vcpu, REQ_EVENT);
   return 0;
 }
 
-/** kvm_update_dr7 and the switch of DR0-3: the processor holds user space's, and the guest's are kept aside. */
-function takeDebugRegisters(kvm: KvmContext, vcpu: VcpuState, wanted: readonly bigint[] | undefined): void {
+const packWords = (words: readonly bigint[]): Uint8Array => new Uint8Array(new BigUint64Array(words).buffer);
+
+/**
+ * kvm_update_dr7 and the switch of DR0-3: the processor holds user space's, and the guest's are kept aside. Returns the
+ * guest's while it does.
+ */
+function takeDebugRegisters(
+  kvm: KvmContext,
+  vcpu: VcpuState,
+  wanted: readonly bigint[] | undefined,
+): readonly bigint[] | undefined {
   const registers = kvm.guest.registers(vcpu.index);
-  const { guestDebug } = vcpu;
-  if (wanted !== undefined && guestDebug.own === undefined) {
-    guestDebug.own = BREAKPOINTS.map((index) => registers.dr(index));
-  }
-  const values = wanted === undefined ? guestDebug.own : BREAKPOINTS.map((index) => wanted[index] ?? 0n);
-  if (wanted === undefined) guestDebug.own = undefined;
+  const { own: before } = vcpu.guestDebug;
+  const own = wanted === undefined ? undefined : (before ?? BREAKPOINTS.map((index) => registers.dr(index)));
+  const values = wanted === undefined ? before : BREAKPOINTS.map((index) => wanted[index] ?? 0n);
   values?.forEach((value, at) => registers.setDr(BREAKPOINTS[at], value));
+  return own;
 }
 
 /** DR0-3 and DR7, in the order `own` has them. */
 const BREAKPOINTS = [0, 1, 2, 3, 7];
-const OWN_DR7 = 4;
+export const OWN_DR7 = 4;
 
 /** A debug register as the guest sees it (kvm_get_dr). */
 export function guestDr(kvm: KvmContext, vcpu: VcpuState, index: number): bigint {
@@ -85,7 +95,7 @@ export function guestDr(kvm: KvmContext, vcpu: VcpuState, index: number): bigint
 export function setGuestDr(kvm: KvmContext, vcpu: VcpuState, index: number, value: bigint): void {
   const { own } = vcpu.guestDebug;
   if (own === undefined || index === 6) kvm.guest.registers(vcpu.index).setDr(index, value);
-  else own[index === 7 ? OWN_DR7 : index] = value;
+  else kvm.raise({ kind: 'sim:guest_dr', vcpu_id: vcpu.index, dr: index, value });
 }
 
 /** MOV to DR6 or DR7 leaves the reserved bits as they are. False: #GP, bits 63:32 are set. */
@@ -112,15 +122,15 @@ export function steppingRflags(kvm: KvmContext, vcpu: VcpuState, rflags: bigint)
 /** kvm_vcpu_do_singlestep: an instruction KVM performed counts as a step, user space's or the guest's. */
 export function singleStepped(kvm: KvmContext, vcpu: VcpuState): Handled {
   if (steps(vcpu)) return exitDebug(kvm, vcpu, DB, SINGLE_STEP);
-  queueException(vcpu, { vector: DB, payload: SINGLE_STEP });
+  queueException(kvm, vcpu, { vector: DB, payload: SINGLE_STEP });
   return 'resume';
 }
 
 /** KVM_EXIT_DEBUG. */
 export function exitDebug(kvm: KvmContext, vcpu: VcpuState, exception: number, dr6: bigint): Handled {
   const dr7 = kvm.guest.registers(vcpu.index).dr(7);
-  vcpu.run.exitReason = KVM_EXIT_DEBUG;
-  vcpu.run.debug = { exception, pc: linearRip(kvm, vcpu), dr6: dr6 | DR6_ACTIVE_LOW, dr7 };
+  const pc = linearRip(kvm, vcpu);
+  kvm.raise({ kind: 'sim:run_debug', vcpu_id: vcpu.index, exception, pc, dr6: dr6 | DR6_ACTIVE_LOW, dr7 });
   return 'userspace';
 }
 
@@ -128,6 +138,6 @@ export function exitDebug(kvm: KvmContext, vcpu: VcpuState, exception: number, d
 function linearRip(kvm: KvmContext, vcpu: VcpuState): bigint {
   const registers = kvm.guest.registers(vcpu.index);
   const cs = registers.segment(CS);
-  if ((vcpu.control.efer & LMA) !== 0n && (cs.access & ACCESS_L) !== 0) return registers.rip;
+  if ((vcpu.vmcs.guestEfer & LMA) !== 0n && (cs.access & ACCESS_L) !== 0) return registers.rip;
   return BigInt.asUintN(32, cs.base + registers.rip);
 }

@@ -4,6 +4,8 @@
  * answers can rebuild hypervisor and device state without running the guest (`fold`).
  */
 
+import type { Origin } from '../events/origin.ts';
+
 /** VM-execution controls of the current VMCS, as the processor needs them. SDM Vol. 3, 25.6. */
 export interface ExecutionControls {
   readonly pin: number;
@@ -180,8 +182,11 @@ export interface Guest {
   /** Effects on registers by exit handlers. */
   setGpr(vcpu: number, index: number, value: bigint): void;
   setRip(vcpu: number, rip: bigint): void;
-  /** Advance rip by the exit's instruction length, count the instruction as retired, clear STI/MOV SS shadow. */
-  skipInstruction(vcpu: number, length: number): void;
+  /**
+   * Advance rip by the exit's instruction length, count the instruction as retired, clear STI/MOV SS shadow. `next`:
+   * where rip comes to, in the guest's mode.
+   */
+  skipInstruction(vcpu: number, length: number, next: bigint): void;
   /** Host memory (the address space memslots' userspace_addr points into): guest RAM and ROM. */
   readHost(hva: number, length: number): Uint8Array;
   writeHost(hva: number, bytes: Uint8Array): void;
@@ -193,6 +198,31 @@ export interface Guest {
   invalidateEpt(): void;
   /** A guest-virtual translation for debuggers and KVM_TRANSLATE; no side effects. */
   translate(vcpu: number, linear: bigint): { gpa: number; entries: readonly bigint[] } | undefined;
+}
+
+/** Where a guest stands between two runs. */
+export interface Position {
+  readonly rip: bigint;
+  readonly rflags: number;
+  /** VMCS guest interruptibility state. */
+  readonly interruptibility: number;
+  /** Task priority as the TPR shadow holds it. */
+  readonly cr8: number;
+}
+
+/** The processor as KVM sees it: what it answers is told as facts of one origin. */
+export interface TracedGuest extends Guest {
+  /** Where a vCPU stands. It is out of the guest. */
+  position(vcpu: number): Position;
+  /** Facts changed what `setControls` told. */
+  controlsChanged(vcpu: number): void;
+  /** Whether `setControls` is due before the next run. */
+  needsControls(vcpu: number): boolean;
+}
+
+/** The processor, for everybody who acts on it. */
+export interface Processor {
+  from(origin: Origin): TracedGuest;
 }
 
 /** All exit-information fields zero: no exit, or what an exit does not use. */

@@ -31,17 +31,15 @@ type Hypercall = (kvm: KvmContext, vcpu: VcpuState, args: HypercallArguments) =>
 const HYPERCALLS: Readonly<Record<string, Hypercall>> = {
   1: () => 0n,
   5: (kvm, _vcpu, { a1 }) => {
-    const { irqchip } = vmOf(kvm);
-    if (irqchip === undefined) return -KVM_ENOSYS;
-    kickCpu(irqchip, Number(BigInt.asUintN(32, a1)), kvm.irq);
+    if (vmOf(kvm).irqchip === undefined) return -KVM_ENOSYS;
+    kickCpu(kvm, Number(BigInt.asUintN(32, a1)));
     return 0n;
   },
   9: clockPairing,
   10: (kvm, _vcpu, { a0, a1, a2, a3, long }) => {
-    const { irqchip } = vmOf(kvm);
-    if (irqchip === undefined) return -KVM_ENOSYS;
+    if (vmOf(kvm).irqchip === undefined) return -KVM_ENOSYS;
     const min = Number(BigInt.asUintN(32, a2));
-    return BigInt(sendPvIpi(irqchip, { low: a0, high: a1 }, min, Number(BigInt.asUintN(32, a3)), long, kvm.irq));
+    return BigInt(sendPvIpi(kvm, { low: a0, high: a1 }, min, Number(BigInt.asUintN(32, a3)), long));
   },
   11: () => 0n,
 };
@@ -51,7 +49,7 @@ export function handleVmcall(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop):
   const long = isLongMode(vcpu) && (stop.a5 & MODE_64) !== 0n;
   const width = long ? 64 : 32;
   const [nr, rbx, rcx, rdx, rsi] = [stop.a0, stop.a1, stop.a2, stop.a3, stop.a4];
-  kvm.host.raise({ kind: 'kvm_hypercall', nr, a0: rbx, a1: rcx, a2: rdx, a3: rsi });
+  const called = kvm.after(kvm.raise({ kind: 'kvm_hypercall', nr, a0: rbx, a1: rcx, a2: rdx, a3: rsi }));
   const number = BigInt.asUintN(width, nr);
   const hypercall = HYPERCALLS[number.toString()];
   const ret =
@@ -59,7 +57,7 @@ export function handleVmcall(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop):
       ? -KVM_EPERM
       : hypercall === undefined
         ? -KVM_ENOSYS
-        : hypercall(kvm, vcpu, {
+        : hypercall(called, vcpu, {
             a0: BigInt.asUintN(width, rbx),
             a1: BigInt.asUintN(width, rcx),
             a2: BigInt.asUintN(width, rdx),
@@ -67,7 +65,7 @@ export function handleVmcall(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop):
             long,
           });
   const result = BigInt.asUintN(width, ret);
-  kvm.host.raise({ kind: 'sim:hypercall_ret', nr, ret: result });
+  called.raise({ kind: 'sim:hypercall_ret', nr, ret: result });
   kvm.guest.setGpr(vcpu.index, 0, result);
   const stepped = skip(kvm, vcpu, stop.exit.instructionLength);
   return number === 11n && stepped === 'resume' ? 'yield' : stepped;
@@ -76,7 +74,7 @@ export function handleVmcall(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop):
 /** struct kvm_clock_pairing: sec, nsec, tsc, flags; 64 bytes in all. */
 function clockPairing(kvm: KvmContext, vcpu: VcpuState, { a0, a1 }: HypercallArguments): bigint {
   if (a1 !== 0n || !vmOf(kvm).clock.useMasterClock) return -KVM_EOPNOTSUPP;
-  const wall = kvm.host.wallClockAtPowerOn + BigInt(kvm.host.now());
+  const wall = kvm.wallClockAtPowerOn + BigInt(kvm.now());
   const record = new DataView(new ArrayBuffer(64));
   record.setBigInt64(0, wall / NS_PER_SECOND, true);
   record.setBigInt64(8, wall % NS_PER_SECOND, true);

@@ -37,9 +37,9 @@ const CR4_OFFERED = [
   [21n, 7, 'ebx', 20],
 ] as const;
 
-export const isPaging = (vcpu: VcpuState): boolean => (vcpu.control.cr0 & CR0_PG) !== 0n;
-export const isLongMode = (vcpu: VcpuState): boolean => (vcpu.control.efer & EFER_LMA) !== 0n;
-export const isProtected = (vcpu: VcpuState): boolean => (vcpu.control.cr0 & CR0_PE) !== 0n;
+export const isPaging = (vcpu: VcpuState): boolean => (vcpu.vmcs.cr0Shadow & CR0_PG) !== 0n;
+export const isLongMode = (vcpu: VcpuState): boolean => (vcpu.vmcs.guestEfer & EFER_LMA) !== 0n;
+export const isProtected = (vcpu: VcpuState): boolean => (vcpu.vmcs.cr0Shadow & CR0_PE) !== 0n;
 
 /** CR4 bits the guest may set, from its CPUID. */
 function validCr4(vcpu: VcpuState): bigint {
@@ -51,13 +51,13 @@ function validCr4(vcpu: VcpuState): bigint {
 /** CR0 as the guest sees it now. */
 export function currentCr0(kvm: KvmContext, vcpu: VcpuState): bigint {
   const real = kvm.guest.registers(vcpu.index).cr0;
-  return (real & CR0_GUEST_OWNED) | (vcpu.control.cr0 & ~CR0_GUEST_OWNED);
+  return (real & CR0_GUEST_OWNED) | (vcpu.vmcs.cr0Shadow & ~CR0_GUEST_OWNED);
 }
 
 /** CR4 as the guest sees it now. */
 export function currentCr4(kvm: KvmContext, vcpu: VcpuState): bigint {
   const owned = ~vcpu.vmcs.cr4Mask;
-  return (kvm.guest.registers(vcpu.index).cr4 & owned) | (vcpu.control.cr4 & ~owned);
+  return (kvm.guest.registers(vcpu.index).cr4 & owned) | (vcpu.vmcs.cr4Shadow & ~owned);
 }
 
 /** kvm_set_cr0. False: #GP. */
@@ -69,14 +69,14 @@ export function setCr0(kvm: KvmContext, vcpu: VcpuState, requested: bigint): boo
   if (paging && (cr0 & CR0_PE) === 0n) return false;
   if (paging && !isPaging(vcpu) && !mayEnablePaging(kvm, vcpu)) return false;
   const mode64 = isLongMode(vcpu) && (kvm.guest.registers(vcpu.index).segment(CS).access & ACCESS_L) !== 0;
-  if (!paging && isPaging(vcpu) && (mode64 || (vcpu.control.cr4 & CR4_PCIDE) !== 0n)) return false;
+  if (!paging && isPaging(vcpu) && (mode64 || (vcpu.vmcs.cr4Shadow & CR4_PCIDE) !== 0n)) return false;
   applyCr0(kvm, vcpu, cr0);
   return true;
 }
 
 function mayEnablePaging(kvm: KvmContext, vcpu: VcpuState): boolean {
-  const pae = (vcpu.control.cr4 & CR4_PAE) !== 0n;
-  if ((vcpu.control.efer & EFER_LME) === 0n) return !pae || pdptesAreValid(kvm, vcpu);
+  const pae = (vcpu.vmcs.cr4Shadow & CR4_PAE) !== 0n;
+  if ((vcpu.vmcs.guestEfer & EFER_LME) === 0n) return !pae || pdptesAreValid(kvm, vcpu);
   return pae && (kvm.guest.registers(vcpu.index).segment(CS).access & ACCESS_L) === 0;
 }
 
@@ -96,16 +96,14 @@ function pdptesAreValid(kvm: KvmContext, vcpu: VcpuState): boolean {
 
 /** vmx_set_cr0, with IA-32e mode entered or left as PG and EFER.LME say. */
 export function applyCr0(kvm: KvmContext, vcpu: VcpuState, cr0: bigint): void {
-  const was = vcpu.control.cr0;
-  vcpu.control.cr0 = cr0;
+  const { cr0Shadow: was, guestEfer: efer } = vcpu.vmcs;
   const turned = ((was ^ cr0) & CR0_PG) !== 0n;
-  if (turned && (vcpu.control.efer & EFER_LME) !== 0n) {
-    const { efer } = vcpu.control;
+  writeControl(kvm, vcpu, 'cr0Shadow', cr0);
+  if (turned && (efer & EFER_LME) !== 0n) {
     applyEfer(kvm, vcpu, (cr0 & CR0_PG) !== 0n ? efer | EFER_LMA : efer & ~EFER_LMA);
   }
   kvm.guest.registers(vcpu.index).cr0 = cr0 | CR0_NE;
-  writeControl(kvm, vcpu, 'cr0Shadow', cr0);
-  if (turned) request(vcpu, REQ_TLB_FLUSH);
+  if (turned) request(kvm, vcpu, REQ_TLB_FLUSH);
 }
 
 /** CLTS that exited: only where TS is not the guest's own. */
@@ -118,7 +116,7 @@ export function clearTaskSwitched(kvm: KvmContext, vcpu: VcpuState): bigint {
 /** kvm_set_cr4. False: #GP. */
 export function setCr4(kvm: KvmContext, vcpu: VcpuState, cr4: bigint): boolean {
   if ((cr4 & ~validCr4(vcpu)) !== 0n) return false;
-  const old = vcpu.control.cr4;
+  const old = vcpu.vmcs.cr4Shadow;
   if (isLongMode(vcpu)) {
     if ((cr4 & CR4_PAE) === 0n) return false;
   } else if (isPaging(vcpu) && (cr4 & CR4_PAE) !== 0n && (old & CR4_PAE) === 0n && !pdptesAreValid(kvm, vcpu)) {
@@ -133,15 +131,14 @@ export function setCr4(kvm: KvmContext, vcpu: VcpuState, cr4: bigint): boolean {
 
 /** vmx_set_cr4: hardware's CR4 has VMXE and MCE set whatever the guest wants. */
 export function applyCr4(kvm: KvmContext, vcpu: VcpuState, cr4: bigint): void {
-  vcpu.control.cr4 = cr4;
-  kvm.guest.registers(vcpu.index).cr4 = cr4 | CR4_VMXE | CR4_MCE;
   writeControl(kvm, vcpu, 'cr4Shadow', cr4);
-  request(vcpu, REQ_TLB_FLUSH);
+  kvm.guest.registers(vcpu.index).cr4 = cr4 | CR4_VMXE | CR4_MCE;
+  request(kvm, vcpu, REQ_TLB_FLUSH);
 }
 
 /** vmx_set_efer. */
 export function applyEfer(kvm: KvmContext, vcpu: VcpuState, efer: bigint): void {
-  vcpu.control.efer = efer;
+  writeControl(kvm, vcpu, 'guestEfer', efer);
   kvm.guest.registers(vcpu.index).efer = efer;
   const { entry } = vcpu.vmcs;
   writeControl(kvm, vcpu, 'entry', (efer & EFER_LMA) !== 0n ? entry | ENTRY_IA32E : entry & ~ENTRY_IA32E);
@@ -149,7 +146,7 @@ export function applyEfer(kvm: KvmContext, vcpu: VcpuState, efer: bigint): void 
 
 /** WRMSR EFER. LMA follows paging, not the write. */
 export function writeEfer(kvm: KvmContext, vcpu: VcpuState, value: bigint, byHost: boolean): boolean {
-  const old = vcpu.control.efer;
+  const old = vcpu.vmcs.guestEfer;
   if (byHost) {
     applyEfer(kvm, vcpu, value & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NX));
     return true;

@@ -3,12 +3,13 @@ import { type KvmContext, vmOf } from './context.ts';
 import { EINVAL } from './errno.ts';
 import type { MsrFilter } from './ioctls.ts';
 import type { MsrFilterState, VcpuState } from './state.ts';
-import { KVM_EXIT_X86_RDMSR, KVM_EXIT_X86_WRMSR } from './userspace.ts';
+import { exitFor, KVM_EXIT_X86_RDMSR, KVM_EXIT_X86_WRMSR, type UserspaceExit } from './userspace.ts';
+import { packMsrRanges } from './structs.ts';
 
 /** KVM_MSR_FILTER_READ and _WRITE. */
 export const FILTER_READ = 1;
 export const FILTER_WRITE = 2;
-const DEFAULT_DENY = 1;
+export const DEFAULT_DENY = 1;
 const MOST_RANGES = 16;
 const MOST_BITMAP_BYTES = 0x600;
 
@@ -28,11 +29,8 @@ export function setMsrFilter(kvm: KvmContext, filter: MsrFilter): number {
     if (flags === 0 || (flags & ~(FILTER_READ | FILTER_WRITE)) !== 0) return -EINVAL;
     if (Math.ceil(nmsrs / 8) > MOST_BITMAP_BYTES) return -EINVAL;
   }
-  vmOf(kvm).msrFilter =
-    ranges.length === 0
-      ? undefined
-      : { denies, ranges: ranges.map((range) => ({ ...range, bitmap: [...range.bitmap] })) };
-  for (const vcpu of kvm.state.vcpus) vcpu.vmcs.changed = true;
+  kvm.raise({ kind: 'ioctl:KVM_X86_SET_MSR_FILTER', flags: filter.flags, ranges: packMsrRanges(ranges) });
+  for (const vcpu of kvm.state.vcpus) kvm.guest.controlsChanged(vcpu.index);
   return 0;
 }
 
@@ -47,12 +45,16 @@ export function isMsrAllowed(filter: MsrFilterState | undefined, index: number, 
   return !filter.denies;
 }
 
-/** kvm_msr_user_space: true when user space asked for accesses that fail in this way. */
-export function askUserSpace(kvm: KvmContext, vcpu: VcpuState, write: boolean, msr: FailedMsr): boolean {
-  if (((vmOf(kvm).caps[CAP_X86_USER_SPACE_MSR] ?? 0) & msr.reason) === 0) return false;
-  vcpu.run.exitReason = write ? KVM_EXIT_X86_WRMSR : KVM_EXIT_X86_RDMSR;
-  vcpu.run.msr = { error: 0, ...msr };
-  return true;
+/** kvm_msr_user_space: undefined unless user space asked for accesses that fail in this way. */
+export function askUserSpace(
+  kvm: KvmContext,
+  vcpu: VcpuState,
+  write: boolean,
+  msr: FailedMsr,
+): UserspaceExit | undefined {
+  if (((vmOf(kvm).caps[CAP_X86_USER_SPACE_MSR] ?? 0) & msr.reason) === 0) return undefined;
+  kvm.raise({ kind: 'sim:run_msr', vcpu_id: vcpu.index, ...msr });
+  return write ? exitFor(KVM_EXIT_X86_WRMSR, 'wrmsr') : exitFor(KVM_EXIT_X86_RDMSR, 'rdmsr');
 }
 
 /** An access KVM did not perform. */

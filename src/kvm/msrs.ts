@@ -5,7 +5,6 @@ import type { KvmContext } from './context.ts';
 import { vmOf } from './context.ts';
 import { guestHas } from './features.ts';
 import {
-  apicBaseRead,
   apicBaseWrite,
   lapicMsrRead,
   lapicMsrWrite,
@@ -37,20 +36,45 @@ const zero: MsrRow = { read: () => 0n, write: (_kvm, _vcpu, value) => value === 
 /** Counters and event selects of processors without a PMU: reads as zero, takes anything. */
 const forgotten: MsrRow = { read: () => 0n, write: ignore, listed: false };
 
-type StoredMsr = { [K in keyof MsrState]: MsrState[K] extends bigint ? K : never }[keyof MsrState];
+/** An MSR that KVM keeps has this value from now on. Returns the fact's sequence number. */
+export const setMsr = (kvm: KvmContext, vcpu: VcpuState, index: number, data: bigint): number =>
+  kvm.raise({ kind: 'sim:msr_set', vcpu_id: vcpu.index, index, data });
 
-/** A register KVM merely keeps; a write with other bits than `valid` is refused. */
-export function stored(name: StoredMsr, valid: bigint): MsrRow {
+/** Registers KVM keeps as one value each, by number. */
+export const STORED = {
+  0x3a: 'featureControl',
+  0x48: 'specCtrl',
+  0x8b: 'ucodeRev',
+  0x9e: 'smbase',
+  0xce: 'platformInfo',
+  0x10a: 'archCapabilities',
+  0x140: 'miscFeatures',
+  0x17a: 'mcgStatus',
+  0x17b: 'mcgCtl',
+  0x1a0: 'miscEnable',
+  0x1fc: 'powerCtl',
+  0x2ff: 'mtrrDefType',
+} as const satisfies Readonly<Record<number, keyof MsrState>>;
+
+type StoredMsr = keyof typeof STORED;
+
+/** Such a register; `allows` refuses what it cannot hold. */
+function kept(index: StoredMsr, allows: (value: bigint, byHost: boolean) => boolean): MsrRow {
   return {
-    read: (_kvm, vcpu) => vcpu.msrs[name],
-    write: (_kvm, vcpu, value) => {
-      if ((value & ~valid) !== 0n) return false;
-      vcpu.msrs[name] = value;
+    read: (_kvm, vcpu) => vcpu.msrs[STORED[index]],
+    write: (kvm, vcpu, value, byHost) => {
+      if (!allows(value, byHost)) return false;
+      setMsr(kvm, vcpu, index, value);
       return true;
     },
     listed: true,
   };
 }
+
+/** One that refuses other bits than `valid`. */
+const stored = (index: StoredMsr, valid: bigint): MsrRow => kept(index, (value) => (value & ~valid) === 0n);
+
+const byHostOnly = (_value: bigint, byHost: boolean): boolean => byHost;
 
 /** Bits 63:47 all equal. SDM Vol. 1, 3.3.7.1. */
 const isCanonical = (value: bigint): boolean => BigInt.asUintN(64, BigInt.asIntN(48, value)) === value;
@@ -90,29 +114,29 @@ const MISC_ENABLE_EMON = 1n << 7n;
 
 const miscEnable: MsrRow = {
   read: (_kvm, vcpu) => vcpu.msrs.miscEnable,
-  write: (_kvm, vcpu, value, byHost) => {
+  write: (kvm, vcpu, value, byHost) => {
     const old = vcpu.msrs.miscEnable;
     if (!byHost && ((old ^ value) & MISC_ENABLE_READ_ONLY) !== 0n) return false;
-    vcpu.msrs.miscEnable = byHost ? value : (value & ~MISC_ENABLE_EMON) | (old & MISC_ENABLE_EMON);
+    setMsr(kvm, vcpu, 0x1a0, byHost ? value : (value & ~MISC_ENABLE_EMON) | (old & MISC_ENABLE_EMON));
     return true;
   },
   listed: true,
 };
 
 const apicBase: MsrRow = {
-  read: (kvm, vcpu) => {
-    const { irqchip } = vmOf(kvm);
-    return irqchip === undefined ? BigInt(vcpu.run.apicBase) : apicBaseRead(irqchip, vcpu.index);
-  },
-  write: (kvm, vcpu, value, byHost) => {
-    const { irqchip } = vmOf(kvm);
-    if (irqchip === undefined) vcpu.run.apicBase = Number(value);
-    else if (!apicBaseWrite(irqchip, vcpu.index, value, kvm.irq, byHost)) return false;
-    else vcpu.run.apicBase = Number(value);
-    return true;
-  },
+  read: (_kvm, vcpu) => BigInt(vcpu.run.apicBase),
+  write: (kvm, vcpu, value, byHost) => writeApicBase(kvm, vcpu, value, byHost),
   listed: false,
 };
+
+/** IA32_APIC_BASE, which user space sees in the kvm_run page too. False: #GP. */
+export function writeApicBase(kvm: KvmContext, vcpu: VcpuState, value: bigint, byHost: boolean): boolean {
+  if (vmOf(kvm).irqchip !== undefined) return apicBaseWrite(kvm, vcpu.index, value, byHost);
+  if (vcpu.run.apicBase !== Number(value)) {
+    kvm.raise({ kind: 'sim:apic_base', vcpu_id: vcpu.index, value: Number(value) });
+  }
+  return true;
+}
 
 const tsc: MsrRow = {
   read: guestTsc,
@@ -136,12 +160,11 @@ const tscAdjust: MsrRow = {
 const tscDeadline: MsrRow = {
   read: (kvm, vcpu) => {
     const { irqchip } = vmOf(kvm);
-    return irqchip === undefined ? undefined : tscDeadlineRead(irqchip, vcpu.index);
+    return irqchip === undefined ? undefined : tscDeadlineRead(irqchip.lapics[vcpu.index]);
   },
   write: (kvm, vcpu, value) => {
-    const { irqchip } = vmOf(kvm);
-    if (irqchip === undefined) return false;
-    tscDeadlineWrite(irqchip, vcpu.index, value, kvm.irq);
+    if (vmOf(kvm).irqchip === undefined) return false;
+    tscDeadlineWrite(kvm, vcpu.index, value);
     return true;
   },
   listed: true,
@@ -151,10 +174,10 @@ const FEATURE_CONTROL_LOCKED = 1n;
 
 const featureControl: MsrRow = {
   read: (_kvm, vcpu) => vcpu.msrs.featureControl,
-  write: (_kvm, vcpu, value, byHost) => {
+  write: (kvm, vcpu, value, byHost) => {
     if ((value & ~FEATURE_CONTROL_LOCKED) !== 0n) return false;
     if ((vcpu.msrs.featureControl & FEATURE_CONTROL_LOCKED) !== 0n && !byHost) return false;
-    vcpu.msrs.featureControl = value;
+    setMsr(kvm, vcpu, 0x3a, value);
     return true;
   },
   listed: true,
@@ -165,10 +188,10 @@ const MCG_CTL_PRESENT = 1n << 8n;
 
 const mcgCtl: MsrRow = {
   read: (_kvm, vcpu, byHost) => ((vcpu.msrs.mcgCap & MCG_CTL_PRESENT) === 0n && !byHost ? undefined : vcpu.msrs.mcgCtl),
-  write: (_kvm, vcpu, value, byHost) => {
+  write: (kvm, vcpu, value, byHost) => {
     if ((vcpu.msrs.mcgCap & MCG_CTL_PRESENT) === 0n && (value !== 0n || !byHost)) return false;
     if (value !== 0n && value !== ALL_ONES) return false;
-    vcpu.msrs.mcgCtl = value;
+    setMsr(kvm, vcpu, 0x17b, value);
     return true;
   },
   listed: true,
@@ -193,12 +216,12 @@ function offered(leaf: number, register: 'ecx' | 'edx' | 'ebx', bit: number, row
 
 /** BTF and LBR are taken and forgotten; nothing else of DEBUGCTL exists. */
 const debugCtl: MsrRow = {
-  read: (_kvm, vcpu) => vcpu.msrs.debugCtl,
+  read: () => 0n,
   write: (_kvm, _vcpu, value) => (value & ~3n) === 0n,
   listed: true,
 };
 
-const efer: MsrRow = { read: (_kvm, vcpu) => vcpu.control.efer, write: writeEfer, listed: true };
+const efer: MsrRow = { read: (_kvm, vcpu) => vcpu.vmcs.guestEfer, write: writeEfer, listed: true };
 
 /** IA32_ARCH_CAPABILITIES: a processor that does not speculate has none of the holes. SDM Vol. 4, Table 2-2. */
 export const ARCH_CAPABILITIES = [0, 1, 3, 4, 5, 6, 8, 13, 14, 15, 20, 24, 26, 27, 62].reduce(
@@ -206,20 +229,14 @@ export const ARCH_CAPABILITIES = [0, 1, 3, 4, 5, 6, 8, 13, 14, 15, 20, 24, 26, 2
   0n,
 );
 
-const archCapabilities: MsrRow = {
-  read: (_kvm, vcpu) => vcpu.msrs.archCapabilities,
-  write: (_kvm, vcpu, value, byHost) => {
-    if (byHost) vcpu.msrs.archCapabilities = value;
-    return byHost;
-  },
-  listed: true,
-};
-
 const command = (valid: bigint): MsrRow => ({
   read: () => undefined,
   write: (_kvm, _vcpu, value) => (value & ~valid) === 0n,
   listed: false,
 });
+
+/** The guest's writes are taken and forgotten. */
+const UCODE_REV: MsrRow = { ...kept(0x8b, any), listed: false };
 
 const KVM_MSRS: MsrRows = [
   [0x10, tsc],
@@ -230,49 +247,20 @@ const KVM_MSRS: MsrRows = [
   [0x34, { read: () => 0n, write: (_kvm, _vcpu, _value, byHost) => byHost, listed: true }],
   [0x3a, featureControl],
   [0x3b, offered(7, 'ebx', 1, tscAdjust)],
-  [0x48, offered(7, 'edx', 26, stored('specCtrl', 7n))],
+  [0x48, offered(7, 'edx', 26, stored(0x48, 7n))],
   [0x49, offered(7, 'edx', 26, command(1n))],
   [0x79, { read: () => undefined, write: ignore, listed: false }],
-  [
-    0x8b,
-    {
-      read: (_kvm, vcpu) => vcpu.msrs.ucodeRev,
-      write: (_kvm, vcpu, value, byHost) => {
-        if (byHost) vcpu.msrs.ucodeRev = value;
-        return true;
-      },
-      listed: false,
-    },
-  ],
-  [
-    0x9e,
-    hostOnly({
-      read: (_kvm, vcpu) => BigInt(vcpu.msrs.smbase),
-      write: (_kvm, vcpu, value) => {
-        vcpu.msrs.smbase = Number(value);
-        return true;
-      },
-      listed: true,
-    }),
-  ],
+  [0x8b, { ...UCODE_REV, write: (kvm, vcpu, value, byHost) => !byHost || UCODE_REV.write(kvm, vcpu, value, byHost) }],
+  [0x9e, hostOnly(kept(0x9e, any))],
   [0xc1, zero],
   [0xc2, zero],
   [0xcd, readOnly(3n)],
-  [
-    0xce,
-    {
-      ...stored('platformInfo', 1n << 31n),
-      write: (_kvm, vcpu, value, byHost) => {
-        if (byHost) vcpu.msrs.platformInfo = value;
-        return byHost;
-      },
-    },
-  ],
-  [0x10a, offered(7, 'edx', 29, archCapabilities)],
+  [0xce, kept(0xce, byHostOnly)],
+  [0x10a, offered(7, 'edx', 29, kept(0x10a, byHostOnly))],
   [0x10b, offered(7, 'edx', 28, command(1n))],
-  [0x140, stored('miscFeatures', 0n)],
+  [0x140, stored(0x140, 0n)],
   [0x179, { read: (_kvm, vcpu) => vcpu.msrs.mcgCap, write: refuse, listed: false }],
-  [0x17a, stored('mcgStatus', ALL_ONES)],
+  [0x17a, stored(0x17a, ALL_ONES)],
   [0x17b, mcgCtl],
   [0x186, zero],
   [0x187, zero],
@@ -284,7 +272,7 @@ const KVM_MSRS: MsrRows = [
   [0x1dc, zero],
   [0x1dd, zero],
   [0x1de, zero],
-  [0x1fc, stored('powerCtl', ALL_ONES)],
+  [0x1fc, stored(0x1fc, ALL_ONES)],
   [0x345, hostOnly(zero)],
   [0x606, zero],
   [0x611, zero],
@@ -306,6 +294,9 @@ const KVM_MSRS: MsrRows = [
 
 const ROWS: ReadonlyMap<number, MsrRow> = new Map([...PROCESSOR_MSRS, ...KVM_MSRS, ...mtrrRows(), ...kvmclockMsrs()]);
 
+/** MC0_CTL. SDM Vol. 4, table 2-2. */
+export const FIRST_BANK = 0x400;
+
 /** All MSRs KVM_GET_MSR_INDEX_LIST names. */
 export function listedMsrs(): number[] {
   return [...ROWS].filter(([, row]) => row.listed).map(([index]) => index);
@@ -320,10 +311,9 @@ export function readMsr(kvm: KvmContext, vcpu: VcpuState, index: number, byHost:
   const row = ROWS.get(index);
   if (row !== undefined) return row.read(kvm, vcpu, byHost);
   if (index >= 0x800 && index <= 0x8ff) {
-    const { irqchip } = vmOf(kvm);
-    return irqchip === undefined ? undefined : lapicMsrRead(irqchip, vcpu.index, index, kvm.irq);
+    return vmOf(kvm).irqchip === undefined ? undefined : lapicMsrRead(kvm, vcpu.index, index);
   }
-  return isBank(vcpu, index) ? vcpu.msrs.mcBanks[index - 0x400] : undefined;
+  return isBank(vcpu, index) ? vcpu.msrs.mcBanks[index - FIRST_BANK] : undefined;
 }
 
 /** kvm_set_msr: false is #GP. */
@@ -331,22 +321,21 @@ export function writeMsr(kvm: KvmContext, vcpu: VcpuState, index: number, value:
   const row = ROWS.get(index);
   if (row !== undefined) return row.write(kvm, vcpu, value, byHost);
   if (index >= 0x800 && index <= 0x8ff) {
-    const { irqchip } = vmOf(kvm);
-    return irqchip !== undefined && lapicMsrWrite(irqchip, vcpu.index, index, value, kvm.irq);
+    return vmOf(kvm).irqchip !== undefined && lapicMsrWrite(kvm, vcpu.index, index, value);
   }
-  return isBank(vcpu, index) && writeBank(vcpu, index, value, byHost);
+  return isBank(vcpu, index) && writeBank(kvm, vcpu, index, value, byHost);
 }
 
 /** MC0_CTL up to the last bank MCG_CAP counts. */
 function isBank(vcpu: VcpuState, index: number): boolean {
-  return index >= 0x400 && index < 0x400 + 4 * Number(vcpu.msrs.mcgCap & 0xffn);
+  return index >= FIRST_BANK && index < FIRST_BANK + 4 * Number(vcpu.msrs.mcgCap & 0xffn);
 }
 
 /** A control takes all ones or zero (bits 10 and 0 aside), a status only zero from the guest. SDM Vol. 3, 16.3.2. */
-function writeBank(vcpu: VcpuState, index: number, value: bigint, byHost: boolean): boolean {
-  const kind = (index - 0x400) & 3;
+function writeBank(kvm: KvmContext, vcpu: VcpuState, index: number, value: bigint, byHost: boolean): boolean {
+  const kind = (index - FIRST_BANK) & 3;
   if (kind === 0 && value !== 0n && (value | 0x401n) !== ALL_ONES) return false;
   if (kind === 1 && !byHost && value !== 0n) return false;
-  vcpu.msrs.mcBanks[index - 0x400] = value;
+  setMsr(kvm, vcpu, index, value);
   return true;
 }

@@ -1,9 +1,13 @@
 import { guestPhysicalBits } from './features.ts';
-import type { MsrRow, MsrRows } from './msrs.ts';
+import { type MsrRow, type MsrRows, setMsr } from './msrs.ts';
 
 /** Variable ranges: KVM_NR_VAR_MTRR. */
 const VARIABLE = 8;
-const FIXED = [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f];
+/** IA32_MTRR_PHYSBASE0. */
+export const FIRST_VARIABLE = 0x200;
+/** IA32_MTRR_DEF_TYPE. */
+const DEFAULT_TYPE = 0x2ff;
+export const FIXED = [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f];
 /** MTRRcap: 8 variable ranges, fixed ranges, write combining. SDM Vol. 3, 12.11.1. */
 const CAPABILITIES = 0x508n;
 
@@ -16,9 +20,9 @@ function bytesAreTypes(value: bigint): boolean {
 
 const defaultType: MsrRow = {
   read: (_kvm, vcpu) => vcpu.msrs.mtrrDefType,
-  write: (_kvm, vcpu, value) => {
+  write: (kvm, vcpu, value) => {
     if ((value & ~0xcffn) !== 0n || !isType(value & 0xffn)) return false;
-    vcpu.msrs.mtrrDefType = value;
+    setMsr(kvm, vcpu, DEFAULT_TYPE, value);
     return true;
   },
   listed: true,
@@ -26,9 +30,9 @@ const defaultType: MsrRow = {
 
 const fixedRange = (at: number): MsrRow => ({
   read: (_kvm, vcpu) => vcpu.msrs.mtrrFixed[at],
-  write: (_kvm, vcpu, value) => {
+  write: (kvm, vcpu, value) => {
     if (!bytesAreTypes(value)) return false;
-    vcpu.msrs.mtrrFixed[at] = value;
+    setMsr(kvm, vcpu, FIXED[at], value);
     return true;
   },
   listed: true,
@@ -37,11 +41,11 @@ const fixedRange = (at: number): MsrRow => ({
 /** Even registers are bases (a type in bits 7:0), odd ones masks (valid in bit 11). SDM Vol. 3, 12.11.2.3. */
 const variableRange = (at: number): MsrRow => ({
   read: (_kvm, vcpu) => vcpu.msrs.mtrrVariable[at],
-  write: (_kvm, vcpu, value) => {
+  write: (kvm, vcpu, value) => {
     const isBase = at % 2 === 0;
     if (value >> BigInt(guestPhysicalBits(vcpu)) !== 0n) return false;
     if (isBase ? !isType(value & 0xffn) || (value & 0xf00n) !== 0n : (value & 0x7ffn) !== 0n) return false;
-    vcpu.msrs.mtrrVariable[at] = value;
+    setMsr(kvm, vcpu, FIRST_VARIABLE + at, value);
     return true;
   },
   listed: true,
@@ -52,8 +56,8 @@ export function mtrrRows(): MsrRows {
   const capabilities: MsrRow = { read: () => CAPABILITIES, write: () => false, listed: false };
   return [
     [0xfe, capabilities],
-    [0x2ff, defaultType],
+    [DEFAULT_TYPE, defaultType],
     ...FIXED.map((index, at) => [index, fixedRange(at)] as const),
-    ...Array.from({ length: 2 * VARIABLE }, (_, at) => [0x200 + at, variableRange(at)] as const),
+    ...Array.from({ length: 2 * VARIABLE }, (_, at) => [FIRST_VARIABLE + at, variableRange(at)] as const),
   ];
 }

@@ -1,12 +1,14 @@
 /** KVM_GET/SET_REGS and SREGS. Linux __set_regs, __set_sregs. */
-import { type KvmContext, REQ_EVENT, request, vmOf } from './context.ts';
+import { type KvmContext, vmOf } from './context.ts';
 import { EINVAL } from './errno.ts';
 import { readRflags, steppingRflags } from './guest-debug.ts';
 import { GPR_NAMES } from './guest.ts';
 import type { Regs, Sregs } from './ioctls.ts';
-import { apicBaseRead, apicBaseWrite, taskPriority, writeTaskPriority } from './irqchip/index.ts';
+import { taskPriority, writeTaskPriority } from './irqchip/index.ts';
 import { applyCr0, applyCr4, applyEfer, currentCr0, currentCr4 } from './mode.ts';
+import { writeApicBase } from './msrs.ts';
 import type { VcpuState } from './state.ts';
+import { packRegs, packSregs } from './structs.ts';
 
 const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldt', 'tr'] as const;
 const CR0_PG = 1n << 31n;
@@ -29,10 +31,7 @@ export function setRegs(kvm: KvmContext, vcpu: VcpuState, regs: Regs): number {
   GPR_NAMES.forEach((name, index) => registers.setGpr(index, regs[name]));
   registers.rip = regs.rip;
   registers.rflags = steppingRflags(kvm, vcpu, regs.rflags | 2n);
-  vcpu.events.exception.pending = false;
-  vcpu.at.stale = true;
-  vcpu.checkEntry = true;
-  request(vcpu, REQ_EVENT);
+  kvm.raise({ kind: 'ioctl:KVM_SET_REGS', vcpu_id: vcpu.index, regs: packRegs(regs) });
   return 0;
 }
 
@@ -49,9 +48,9 @@ export function getSregs(kvm: KvmContext, vcpu: VcpuState, out: Sregs): number {
   out.cr2 = registers.cr2;
   out.cr3 = registers.cr3;
   out.cr4 = currentCr4(kvm, vcpu);
-  out.cr8 = irqchip === undefined ? vcpu.run.cr8 : taskPriority(irqchip, vcpu.index);
-  out.efer = vcpu.control.efer;
-  out.apicBase = irqchip === undefined ? BigInt(vcpu.run.apicBase) : apicBaseRead(irqchip, vcpu.index);
+  out.cr8 = irqchip === undefined ? vcpu.run.cr8 : taskPriority(irqchip.lapics[vcpu.index]);
+  out.efer = vcpu.vmcs.guestEfer;
+  out.apicBase = BigInt(vcpu.run.apicBase);
   out.interrupt = vcpu.events.interrupt.injected ? vcpu.events.interrupt.vector : -1;
   return 0;
 }
@@ -59,24 +58,19 @@ export function getSregs(kvm: KvmContext, vcpu: VcpuState, out: Sregs): number {
 /** KVM_SET_SREGS(2). EINVAL for a combination no processor can be in. */
 export function setSregs(kvm: KvmContext, vcpu: VcpuState, sregs: Sregs): number {
   if ((sregs.cr0 & CR0_PG) !== 0n && (sregs.cr0 & CR0_PE) === 0n) return -EINVAL;
-  const { irqchip } = vmOf(kvm);
-  if (irqchip !== undefined && !apicBaseWrite(irqchip, vcpu.index, sregs.apicBase, kvm.irq, true)) return -EINVAL;
-  vcpu.run.apicBase = Number(sregs.apicBase);
+  if (!writeApicBase(kvm, vcpu, sregs.apicBase, true)) return -EINVAL;
+  const told = kvm.after(kvm.raise({ kind: 'ioctl:KVM_SET_SREGS2', vcpu_id: vcpu.index, sregs: packSregs(sregs) }));
   const registers = kvm.guest.registers(vcpu.index);
   registers.gdtr = { ...sregs.gdt };
   registers.idtr = { ...sregs.idt };
   registers.cr2 = sregs.cr2;
   registers.cr3 = sregs.cr3;
-  if (irqchip !== undefined) writeTaskPriority(irqchip, vcpu.index, sregs.cr8, kvm.irq);
-  else vcpu.run.cr8 = sregs.cr8;
-  applyEfer(kvm, vcpu, sregs.efer);
-  applyCr4(kvm, vcpu, sregs.cr4);
+  if (vmOf(kvm).irqchip !== undefined) writeTaskPriority(told, vcpu.index, sregs.cr8);
+  applyEfer(told, vcpu, sregs.efer);
+  applyCr4(told, vcpu, sregs.cr4);
   // LMA as user space has it: CR0.PG must not derive it anew.
-  applyCr0(kvm, vcpu, sregs.cr0);
-  applyEfer(kvm, vcpu, sregs.efer);
+  applyCr0(told, vcpu, sregs.cr0);
+  applyEfer(told, vcpu, sregs.efer);
   SEGMENTS.forEach((name, index) => registers.setSegment(index, sregs[name]));
-  vcpu.at.stale = true;
-  vcpu.checkEntry = true;
-  request(vcpu, REQ_EVENT);
   return 0;
 }

@@ -1,258 +1,273 @@
-/** All state of KVM's half: plain values, complete. */
+/** All state of KVM's half: plain values, complete. What decides reads it; only `evolve` changes it. */
+import type { Timers } from '../events/timers.ts';
 import type { CoalescedRing, KvmRun } from './api.ts';
 import type { CpuidEntry } from './ioctls.ts';
 import type { IrqchipState } from './irqchip/state.ts';
 import type { VmcsControls } from './vmcs/controls.ts';
-import type { HostState } from './vmcs/host-state.ts';
 
 /** A file descriptor's object. */
 export type FileState =
-  | { kind: 'kvm' }
-  | { kind: 'vm' }
-  | { kind: 'vcpu'; vcpu: number }
+  | { readonly kind: 'kvm' }
+  | { readonly kind: 'vm' }
+  | { readonly kind: 'vcpu'; readonly vcpu: number }
   /** An eventfd: its counter. */
-  | { kind: 'eventfd'; count: number };
+  | { readonly kind: 'eventfd'; readonly count: number };
 
 /** A memory slot. Frame numbers and page counts; Linux struct kvm_memory_slot. */
 export interface MemslotState {
-  id: number;
-  flags: number;
-  baseGfn: number;
-  npages: number;
-  hva: number;
+  readonly id: number;
+  readonly flags: number;
+  readonly baseGfn: number;
+  readonly npages: number;
+  readonly hva: number;
   /** One bit per page when dirty pages are logged: 32 pages a word. */
-  dirty: number[] | undefined;
+  readonly dirty: readonly number[] | undefined;
 }
 
 /** An eventfd bound to a GSI. */
 export interface IrqfdState {
-  fd: number;
-  gsi: number;
-  resamplefd: number | undefined;
+  readonly fd: number;
+  readonly gsi: number;
+  readonly resamplefd: number | undefined;
 }
 
 /** An eventfd bound to an address the guest writes. */
 export interface IoeventfdState {
-  fd: number;
-  addr: number;
-  len: number;
-  pio: boolean;
+  readonly fd: number;
+  readonly addr: number;
+  readonly len: number;
+  readonly pio: boolean;
   /** undefined: any value. */
-  datamatch: bigint | undefined;
+  readonly datamatch: bigint | undefined;
+}
+
+/** Addresses whose writes may wait for user space. */
+export interface CoalescedZoneState {
+  readonly addr: number;
+  readonly size: number;
+  readonly pio: boolean;
 }
 
 /** kvmclock of the VM: struct kvm_arch's clock fields. Virtual nanoseconds and host TSC. */
 export interface VmClockState {
   /** Added to the host's boot-based clock to give the guest's. */
-  kvmclockOffset: number;
-  useMasterClock: boolean;
-  masterKernelNs: number;
-  masterTsc: bigint;
-  wallClockMsr: bigint;
+  readonly kvmclockOffset: number;
+  readonly useMasterClock: boolean;
+  readonly masterKernelNs: number;
+  readonly masterTsc: bigint;
+  readonly wallClockMsr: bigint;
 }
 
 /** KVM_X86_SET_MSR_FILTER. */
 export interface MsrFilterState {
   /** What no range says. */
-  denies: boolean;
+  readonly denies: boolean;
   /** A set bit allows; `flags`: 1 reads, 2 writes. */
-  ranges: { flags: number; base: number; nmsrs: number; bitmap: number[] }[];
+  readonly ranges: readonly {
+    readonly flags: number;
+    readonly base: number;
+    readonly nmsrs: number;
+    readonly bitmap: readonly number[];
+  }[];
 }
 
 /** KVM_SET_GUEST_DEBUG. */
 export interface GuestDebugState {
-  control: number;
+  readonly control: number;
   /** Linear address from which user space steps. */
-  singleStepRip: bigint;
+  readonly singleStepRip: bigint;
   /** The guest's DR0-3 and DR7 while the processor holds user space's. */
-  own: bigint[] | undefined;
+  readonly own: readonly bigint[] | undefined;
 }
 
 export interface VmState {
-  slots: MemslotState[];
+  readonly slots: readonly MemslotState[];
   /** Counts changes of the slots; cached MMIO entries of another generation are stale. */
-  generation: number;
+  readonly generation: number;
   /** Linux kvm_arch.mmu_valid_gen: 0 or 1. */
-  validGen: number;
-  irqchip: IrqchipState | undefined;
-  irqfds: IrqfdState[];
-  ioeventfds: IoeventfdState[];
-  coalesced: { addr: number; size: number; pio: boolean }[];
-  ring: CoalescedRing;
-  msrFilter: MsrFilterState | undefined;
-  clock: VmClockState;
+  readonly validGen: number;
+  readonly irqchip: IrqchipState | undefined;
+  readonly irqfds: readonly IrqfdState[];
+  readonly ioeventfds: readonly IoeventfdState[];
+  readonly coalesced: readonly CoalescedZoneState[];
+  readonly ring: CoalescedRing;
+  readonly msrFilter: MsrFilterState | undefined;
+  readonly clock: VmClockState;
   /** Enabled capabilities' first argument by number. */
-  caps: Record<number, number>;
-  tssAddr: number;
-  identityMapAddr: number;
-  bootCpu: number;
-  tscKhz: number;
+  readonly caps: Readonly<Record<number, number>>;
+  readonly tssAddr: number;
+  readonly identityMapAddr: number;
+  readonly bootCpu: number;
+  readonly tscKhz: number;
 }
 
-/** Pages of the EPT pool in use. */
-export interface EptPoolState {
+/** One page of EPT entries by index; what is absent is zero. Accessed and dirty bits are the processor's own. */
+export type EptTable = Readonly<Record<number, bigint>>;
+
+/** EPT: the pages in use and what KVM wrote into them. The processor walks a copy. */
+export interface EptState {
   /** Host-physical address of the root table, 0 when there is none. */
-  root: number;
+  readonly root: number;
   /** Pages handed out so far. */
-  next: number;
+  readonly next: number;
   /** Host-physical addresses of pages given back. */
-  free: number[];
-  used: number;
+  readonly free: readonly number[];
+  readonly used: number;
+  /** By host-physical address. */
+  readonly tables: Readonly<Record<number, EptTable>>;
 }
 
 /** A queued exception: Linux struct kvm_queued_exception. */
 export interface ExceptionState {
-  pending: boolean;
-  injected: boolean;
-  vector: number;
-  hasError: boolean;
-  errorCode: number;
+  readonly pending: boolean;
+  readonly injected: boolean;
+  readonly vector: number;
+  readonly hasError: boolean;
+  readonly errorCode: number;
   /** DR6 bits of #DB, CR2 of #PF: written when the exception is delivered. */
-  payload: bigint | undefined;
+  readonly payload: bigint | undefined;
+  /** Sequence number of what made it; of its injection once there was one. -1: none. */
+  readonly cause: number;
+}
+
+/** An interrupt between INTA and its delivery. */
+export interface InterruptState {
+  readonly injected: boolean;
+  readonly vector: number;
+  readonly soft: boolean;
+  readonly cause: number;
 }
 
 export interface PendingEvents {
-  exception: ExceptionState;
-  interrupt: { injected: boolean; vector: number; soft: boolean };
-  nmi: { pending: number; injected: boolean };
+  readonly exception: ExceptionState;
+  readonly interrupt: InterruptState;
+  readonly nmi: { readonly pending: number; readonly injected: boolean; readonly cause: number };
   /** Length of the instruction behind a software interrupt or exception that is injected again. */
-  instructionLength: number;
-  tripleFault: boolean;
-  initPending: boolean;
-  sipiPending: boolean;
-  sipiVector: number;
-  unhalted: boolean;
-}
-
-/** The control registers as the guest sees them; bits the guest owns (CR0.TS, CR0.WP, some of CR4) may be stale. */
-export interface ControlRegisters {
-  cr0: bigint;
-  cr4: bigint;
-  efer: bigint;
-  xcr0: bigint;
-}
-
-/** Where the guest stands, as of its last exit. */
-export interface Position {
-  rip: bigint;
-  rflags: number;
-  interruptibility: number;
-  cr8: number;
-  /** Something else changed registers: read them again. */
-  stale: boolean;
+  readonly instructionLength: number;
+  readonly initPending: boolean;
+  readonly sipiPending: boolean;
+  readonly sipiVector: number;
+  /** Sequence number of the INIT or start-up message. */
+  readonly startCause: number;
+  readonly unhalted: boolean;
 }
 
 export interface MsrState {
-  tscAux: bigint;
-  pat: bigint;
-  miscEnable: bigint;
-  mcgCap: bigint;
-  mcgStatus: bigint;
-  mcgCtl: bigint;
-  mcBanks: bigint[];
-  featureControl: bigint;
-  smbase: number;
-  mtrrDefType: bigint;
-  mtrrFixed: bigint[];
-  mtrrVariable: bigint[];
-  ucodeRev: bigint;
-  archCapabilities: bigint;
-  platformInfo: bigint;
-  miscFeatures: bigint;
-  specCtrl: bigint;
-  debugCtl: bigint;
-  xss: bigint;
-  umwaitControl: bigint;
-  powerCtl: bigint;
+  readonly miscEnable: bigint;
+  readonly mcgCap: bigint;
+  readonly mcgStatus: bigint;
+  readonly mcgCtl: bigint;
+  readonly mcBanks: readonly bigint[];
+  readonly featureControl: bigint;
+  readonly smbase: bigint;
+  readonly mtrrDefType: bigint;
+  readonly mtrrFixed: readonly bigint[];
+  readonly mtrrVariable: readonly bigint[];
+  readonly ucodeRev: bigint;
+  readonly archCapabilities: bigint;
+  readonly platformInfo: bigint;
+  readonly miscFeatures: bigint;
+  readonly specCtrl: bigint;
+  readonly powerCtl: bigint;
 }
 
 export interface TscState {
   /** Added to the host TSC to give the guest's. */
-  offset: bigint;
-  adjust: bigint;
-  khz: number;
+  readonly offset: bigint;
+  readonly adjust: bigint;
 }
 
 /** Paravirtual areas the guest registered by MSR. Linux arch/x86/include/uapi/asm/kvm_para.h. */
 export interface ParavirtState {
-  systemTimeMsr: bigint;
-  clockVersion: number;
-  guestStoppedRequest: boolean;
-  stealMsr: bigint;
-  stealNs: number;
-  eoiMsr: bigint;
-  eoiPending: boolean;
-  pollControl: bigint;
-  asyncPfEnable: bigint;
-  asyncPfInt: bigint;
+  readonly systemTimeMsr: bigint;
+  readonly clockVersion: number;
+  readonly guestStoppedRequest: boolean;
+  readonly stealMsr: bigint;
+  readonly stealNs: number;
+  readonly eoiMsr: bigint;
+  readonly eoiPending: boolean;
+  readonly pollControl: bigint;
 }
 
-/** What must happen when user space comes back to KVM_RUN. */
+/** What must happen when user space comes back to KVM_RUN. `nothing`: it only looks. */
 export type PendingUserspace =
-  | { kind: 'pio-in'; size: number; port: number; rax: bigint; instructionLength: number }
-  | { kind: 'pio-out'; instructionLength: number }
-  | { kind: 'string-in'; port: number; size: number; count: number }
-  | { kind: 'string-out' }
-  | { kind: 'mmio-read'; gpa: number; length: number; done: number; bytes: number[] }
-  | { kind: 'mmio-write' }
-  | { kind: 'rdmsr'; instructionLength: number }
-  | { kind: 'wrmsr'; instructionLength: number }
-  | { kind: 'hypercall' };
+  | 'nothing'
+  | 'pio-in'
+  | 'pio-out'
+  | 'string-in'
+  | 'string-out'
+  | 'mmio-read'
+  | 'mmio-write'
+  | 'rdmsr'
+  | 'wrmsr';
 
 /** An MMIO access that is part of the emulation under way. */
 export interface MmioFragment {
-  gpa: number;
-  bytes: number[];
+  readonly gpa: number;
+  readonly bytes: readonly number[];
 }
 
 /** The instruction under emulation between two visits to user space. */
 export interface EmulationState {
   /** Data read so far, in order. */
-  reads: MmioFragment[];
+  readonly reads: readonly MmioFragment[];
+  /** What is being read now, as far as it has come: a port's address for INS. */
+  readonly reading: { readonly gpa: number; readonly length: number; readonly bytes: readonly number[] } | undefined;
   /** Writes not yet performed; registers have already moved on. */
-  writes: MmioFragment[];
+  readonly writes: readonly MmioFragment[];
+}
+
+/** The last VM exit, as far as it is needed once user space has answered. */
+export interface LastExit {
+  /** Sequence number of its kvm_exit, -1 before the first. */
+  readonly seq: number;
+  readonly instructionLength: number;
+  /** What GuestStop.a0 held. */
+  readonly operand: bigint;
 }
 
 export interface VcpuState {
-  index: number;
-  id: number;
-  fd: number;
-  /** Inside KVM_RUN. */
-  running: boolean;
-  /** A debugger stopped the guest between entry and exit: no entry is due. */
-  inGuest: boolean;
-  /** What the last KVM_RUN returned. */
-  runResult: number;
-  pending: PendingUserspace | undefined;
-  emulation: EmulationState;
-  run: KvmRun;
+  readonly index: number;
+  readonly id: number;
+  readonly fd: number;
+  /** Between VM entry and VM exit. */
+  readonly inGuest: boolean;
+  /** The last VM entry: sequence number of its kvm_entry (-1 before the first) and its tick. */
+  readonly entry: { readonly seq: number; readonly tick: number };
+  readonly exit: LastExit;
+  /** KVM_RUN has returned: user space answers next. */
+  readonly inUserspace: boolean;
+  readonly pending: PendingUserspace;
+  readonly emulation: EmulationState;
+  readonly run: KvmRun;
   /** KVM_MP_STATE_*. */
-  mpState: number;
+  readonly mpState: number;
   /** Virtual nanosecond at which the vCPU blocked; -1: it did not. */
-  blockedAt: number;
-  /** Virtual nanosecond up to which the vCPU had its turn; -1: not yet started. */
-  ranUntil: number;
-  requests: number;
-  events: PendingEvents;
-  control: ControlRegisters;
-  at: Position;
-  msrs: MsrState;
-  tsc: TscState;
-  pv: ParavirtState;
-  cpuid: CpuidEntry[];
-  vmcs: VmcsControls;
-  hostState: HostState;
+  readonly blockedAt: number;
+  /** Virtual nanosecond at which another vCPU was given the turn; -1: it has not waited since. */
+  readonly waitingSince: number;
+  readonly requests: number;
+  /** By request bit: sequence number of the fact that set it. */
+  readonly requestedBy: readonly number[];
+  readonly events: PendingEvents;
+  readonly xcr0: bigint;
+  readonly msrs: MsrState;
+  readonly tsc: TscState;
+  readonly pv: ParavirtState;
+  readonly cpuid: readonly CpuidEntry[];
+  readonly vmcs: VmcsControls;
   /** User space set registers: run the VM-entry checks. What the guest sets KVM has judged already. */
-  checkEntry: boolean;
-  guestDebug: GuestDebugState;
-  pleWindow: number;
-  exits: number;
+  readonly checkEntry: boolean;
+  readonly guestDebug: GuestDebugState;
+  readonly exits: number;
 }
 
 export interface KvmState {
-  /** By descriptor number minus `firstFd`. */
-  files: (FileState | undefined)[];
-  vm: VmState | undefined;
-  vcpus: VcpuState[];
-  ept: EptPoolState;
+  /** By descriptor number minus the first. */
+  readonly files: readonly FileState[];
+  readonly vm: VmState | undefined;
+  readonly vcpus: readonly VcpuState[];
+  readonly ept: EptState;
+  /** The kernel's timers: kvm-pit, kvm-pit-work, kvm-ioapic-eoi, kvm-lapic<n>. */
+  readonly timers: Timers;
 }

@@ -1,5 +1,5 @@
-/** Filling kvm_run for the exits user space serves. Documentation/virt/kvm/api.rst, 5. */
-import type { KvmRun } from './api.ts';
+/** The kvm_run page and the exits user space serves. Documentation/virt/kvm/api.rst, 5. */
+import type { KvmContext } from './context.ts';
 import type { VcpuState } from './state.ts';
 
 export const KVM_EXIT_EXCEPTION = 1;
@@ -20,50 +20,60 @@ export const SUBERROR_EMULATION = 1;
 export const SUBERROR_DELIVERY_EVENT = 3;
 export const SUBERROR_UNEXPECTED_EXIT = 4;
 
-/** A vCPU's fresh kvm_run page. */
-export function createRun(): KvmRun {
-  return {
-    exitReason: 0,
-    readyForInterruptInjection: false,
-    ifFlag: false,
-    immediateExit: false,
-    requestInterruptWindow: false,
-    cr8: 0,
-    apicBase: 0xfee00000,
-    io: { direction: 0, size: 0, port: 0, count: 0, data: [] },
-    mmio: { physAddr: 0, data: [], length: 0, isWrite: false },
-    internal: { suberror: 0, data: [] },
-    failEntry: { reason: 0n, cpu: 0 },
-    systemEvent: { type: 0 },
-    debug: { exception: 0, pc: 0n, dr6: 0n, dr7: 0n },
-    msr: { error: 0, reason: 0, index: 0, data: 0n },
-  };
+/** What a return to user space is about: its reason, the access it asks for, and what completes it. */
+export interface UserspaceExit {
+  readonly reason: number;
+  readonly pending: VcpuState['pending'];
+  readonly rw: number;
+  readonly addr: number;
+  readonly size: number;
+  readonly count: number;
+  readonly data: Uint8Array;
 }
 
-/** KVM_EXIT_IO. */
+const NO_BYTES = new Uint8Array(0);
+
+/** An exit with nothing but its reason; some have told more by a fact of their own. */
+export const exitFor = (reason: number, pending: VcpuState['pending'] = 'nothing'): UserspaceExit => ({
+  reason,
+  pending,
+  rw: 0,
+  addr: 0,
+  size: 0,
+  count: 0,
+  data: NO_BYTES,
+});
+
+/** KVM_EXIT_IO: `data` is what OUT gave, or room for what IN wants. */
 export function exitIo(
-  vcpu: VcpuState,
-  direction: 0 | 1,
-  port: number,
-  size: number,
-  count: number,
-  data: number[],
-): void {
-  vcpu.run.exitReason = KVM_EXIT_IO;
-  vcpu.run.io = { direction, size, port, count, data };
+  access: { readonly rw: 0 | 1; readonly port: number; readonly size: number; readonly count: number },
+  data: Uint8Array,
+  pending: VcpuState['pending'],
+): UserspaceExit {
+  const { rw, port, size, count } = access;
+  return { reason: KVM_EXIT_IO, pending, rw, addr: port, size, count, data };
 }
 
 /** KVM_EXIT_MMIO. */
-export function exitMmio(vcpu: VcpuState, physAddr: number, data: number[], isWrite: boolean): void {
-  vcpu.run.exitReason = KVM_EXIT_MMIO;
-  vcpu.run.mmio = { physAddr, data, length: data.length, isWrite };
+export function exitMmio(gpa: number, data: Uint8Array, isWrite: boolean): UserspaceExit {
+  const pending = isWrite ? 'mmio-write' : 'mmio-read';
+  return { reason: KVM_EXIT_MMIO, pending, rw: isWrite ? 1 : 0, addr: gpa, size: data.length, count: 1, data };
 }
 
 /** KVM_EXIT_INTERNAL_ERROR. */
-export function exitInternal(vcpu: VcpuState, suberror: number, data: bigint[]): void {
-  vcpu.run.exitReason = KVM_EXIT_INTERNAL_ERROR;
-  vcpu.run.internal = { suberror, data };
+export function exitInternal(
+  kvm: KvmContext,
+  vcpu: VcpuState,
+  suberror: number,
+  words: readonly bigint[],
+): UserspaceExit {
+  const data = new Uint8Array(new BigUint64Array(words).buffer);
+  kvm.raise({ kind: 'sim:run_internal_error', vcpu_id: vcpu.index, suberror, data });
+  return exitFor(KVM_EXIT_INTERNAL_ERROR);
 }
 
-/** `length` zero bytes for user space to fill. */
-export const zeroBytes = (length: number): number[] => new Array<number>(length).fill(0);
+/** KVM_EXIT_FAIL_ENTRY. */
+export function exitFailedEntry(kvm: KvmContext, vcpu: VcpuState, reason: number): UserspaceExit {
+  kvm.raise({ kind: 'sim:run_fail_entry', vcpu_id: vcpu.index, reason: BigInt(reason) });
+  return exitFor(KVM_EXIT_FAIL_ENTRY);
+}

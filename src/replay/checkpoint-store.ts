@@ -1,5 +1,5 @@
-import type { Checkpoint } from '../reducers/checkpoint.ts';
-import { eachDifference, type PageImage, ZERO_PAGE } from '../reducers/pages.ts';
+import type { Checkpoint } from '../machine/checkpoint.ts';
+import { eachDifference, type PageImage, ZERO_PAGE } from '../memory/pages.ts';
 
 /** Checkpoints of one run in order of tick, and the memory they hold. */
 export interface CheckpointStore {

@@ -1,6 +1,6 @@
 import type { Stamped } from '../events/stamped.ts';
-import type { Machine } from '../reducers/machine.ts';
-import type { InputSource, MachineParts } from '../reducers/parts.ts';
+import type { Machine } from '../machine/machine.ts';
+import type { InputSource, MachineParts } from '../machine/parts.ts';
 import type { Divergence } from './divergence.ts';
 import { TapeEnded, tapeEngine, TapeMismatch } from './tape.ts';
 import { createVerifier, divergenceAt, recordedInputs, type Replayed, replayTo, type Verifier } from './verify.ts';

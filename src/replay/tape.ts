@@ -8,8 +8,8 @@ import {
   type TaskSwitched,
   type VmExit,
 } from '../kvm/guest.ts';
-import type { Engine, GuestTime } from '../reducers/parts.ts';
-import { unpackWrites } from '../reducers/witness.ts';
+import type { Engine, GuestTime } from '../machine/parts.ts';
+import { unpackWrites } from '../machine/witness.ts';
 
 /** What the processor said, in the order it said it. */
 const ANSWERS: ReadonlySet<EventKind> = new Set<EventKind>([

@@ -1,9 +1,9 @@
 import type { HostRequest } from '../devices/device.ts';
 import type { Stamped } from '../events/stamped.ts';
-import { type Checkpoint, restoreCheckpoint, takeCheckpoint } from '../reducers/checkpoint.ts';
-import type { Reason, Until } from '../reducers/loop.ts';
-import type { Machine } from '../reducers/machine.ts';
-import type { InputEvent, InputSource, MachineParts, PendingInput } from '../reducers/parts.ts';
+import { type Checkpoint, restoreCheckpoint, takeCheckpoint } from '../machine/checkpoint.ts';
+import type { Reason, Until } from '../machine/loop.ts';
+import type { Machine } from '../machine/machine.ts';
+import type { InputEvent, InputSource, MachineParts, PendingInput } from '../machine/parts.ts';
 import { nowNs } from '../reducers/state.ts';
 import { type CheckpointStore, checkpointStore } from './checkpoint-store.ts';
 import { isDelivered } from './trace/trace-inputs.ts';

@@ -1,6 +1,6 @@
 import type { Stamped } from '../events/stamped.ts';
-import type { Machine } from '../reducers/machine.ts';
-import type { InputEvent, InputSource, PendingInput } from '../reducers/parts.ts';
+import type { Machine } from '../machine/machine.ts';
+import type { InputEvent, InputSource, PendingInput } from '../machine/parts.ts';
 import { eventClock } from './export/report.ts';
 import { isDelivered } from './trace/trace-inputs.ts';
 import { type Divergence, differingField, fieldOf, type Ignored } from './divergence.ts';

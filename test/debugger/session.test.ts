@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type DebugSession, openDebugSession } from '../../src/debugger/session.ts';
 import { indexTrace } from '../../src/host/index-trace.ts';
 import { openRecordedRun, openTimeline } from '../../src/host/recorded-run.ts';
-import { digestOf } from '../../src/reducers/digest.ts';
+import { digestOf } from '../../src/base/digest.ts';
 import { chance } from '../replay/trace/mutated.ts';
 import { recordTour, traceFolder } from './recorded-tour.ts';
 

@@ -4,8 +4,8 @@ import { describeMachine } from '../../src/host/machine-description.ts';
 import { runOptions } from '../../src/debugger/cli/run-arguments.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
 import type { Guest, Registers } from '../../src/kvm/guest.ts';
-import { createMachine, type Machine } from '../../src/reducers/machine.ts';
-import type { KvmPart, MachineParts, VmmPart } from '../../src/reducers/parts.ts';
+import { createMachine, type Machine } from '../../src/machine/machine.ts';
+import type { KvmPart, MachineParts, VmmPart } from '../../src/machine/parts.ts';
 
 /** A machine of ours that an oracle leads instruction by instruction. */
 export interface SteppedMachine {

@@ -1,7 +1,7 @@
 import type { Stamped } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
 import { NO_EXIT, type Guest, type GuestStop, } from '../../src/kvm/guest.ts';
-import { createMachine, type Machine } from '../../src/reducers/machine.ts';
+import { createMachine, type Machine } from '../../src/machine/machine.ts';
 import type {
   Chance,
   Engine,
@@ -11,7 +11,7 @@ import type {
   MachineParts,
   PendingInput,
   VmmPart,
-} from '../../src/reducers/parts.ts';
+} from '../../src/machine/parts.ts';
 import { CHANCE } from '../../src/replay/sources/random.ts';
 import { recordedInputs } from '../../src/replay/verify.ts';
 

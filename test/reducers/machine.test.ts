@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Stamped } from '../../src/events/stamped.ts';
-import { restoreCheckpoint, takeCheckpoint } from '../../src/reducers/checkpoint.ts';
-import { digestOf } from '../../src/reducers/digest.ts';
+import { restoreCheckpoint, takeCheckpoint } from '../../src/machine/checkpoint.ts';
+import { digestOf } from '../../src/base/digest.ts';
 import { fakeMachine, inputQueue, typed } from './fakes.ts';
 
 const END = 100_000;

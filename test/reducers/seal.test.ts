@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { digestOf } from '../../src/reducers/digest.ts';
+import { digestOf } from '../../src/base/digest.ts';
 import { differenceOf, isSame, seal, thaw } from '../../src/reducers/seal.ts';
 
 const leaf = fc.oneof(

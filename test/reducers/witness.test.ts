@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Stamped } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
 import type { Emulated, Guest, Registers } from '../../src/kvm/guest.ts';
-import { packWrites, unpackWrites, witnessed } from '../../src/reducers/witness.ts';
+import { packWrites, unpackWrites, witnessed } from '../../src/machine/witness.ts';
 import { tapeEngine } from '../../src/replay/tape.ts';
 
 const EXIT = {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Stamped } from '../../src/events/stamped.ts';
 import { type KvmKernel, createKvm } from '../../src/kvm/kvm.ts';
-import { restoreCheckpoint, takeCheckpoint } from '../../src/reducers/checkpoint.ts';
-import { digestOf } from '../../src/reducers/digest.ts';
-import { createMachine, type Machine } from '../../src/reducers/machine.ts';
-import type { MachineParts, PendingInput } from '../../src/reducers/parts.ts';
+import { restoreCheckpoint, takeCheckpoint } from '../../src/machine/checkpoint.ts';
+import { digestOf } from '../../src/base/digest.ts';
+import { createMachine, type Machine } from '../../src/machine/machine.ts';
+import type { MachineParts, PendingInput } from '../../src/machine/parts.ts';
 import { differenceOf } from '../../src/reducers/seal.ts';
 import { describeDivergence } from '../../src/replay/divergence.ts';
 import { fold } from '../../src/replay/fold.ts';

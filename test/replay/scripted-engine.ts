@@ -6,7 +6,7 @@ import {
   type Segment,
   type VmExit,
 } from '../../src/kvm/guest.ts';
-import type { Engine, GuestTime } from '../../src/reducers/parts.ts';
+import type { Engine, GuestTime } from '../../src/machine/parts.ts';
 
 const MEMORY = 32 << 20;
 const SLOTS = 128;

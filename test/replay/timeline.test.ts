@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Stamped } from '../../src/events/stamped.ts';
-import { digestOf } from '../../src/reducers/digest.ts';
-import { type Checkpoint, takeCheckpoint } from '../../src/reducers/checkpoint.ts';
-import { PAGE_SIZE } from '../../src/reducers/pages.ts';
+import { digestOf } from '../../src/base/digest.ts';
+import { type Checkpoint, takeCheckpoint } from '../../src/machine/checkpoint.ts';
+import { PAGE_SIZE } from '../../src/memory/pages.ts';
 import { type CheckpointStore, checkpointStore, thinned } from '../../src/replay/checkpoint-store.ts';
 import { createTimeline } from '../../src/replay/timeline.ts';
 import { fakeMachine, inputQueue, typed } from '../reducers/fakes.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Stamped } from '../../src/events/stamped.ts';
-import { digestOf } from '../../src/reducers/digest.ts';
+import { digestOf } from '../../src/base/digest.ts';
 import { describeDivergence } from '../../src/replay/divergence.ts';
 import { fold } from '../../src/replay/fold.ts';
 import { openTrace, readAll } from '../../src/replay/trace/reader.ts';

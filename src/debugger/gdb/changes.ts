@@ -1,4 +1,4 @@
-import type { Intervention } from '../../reducers/intervene.ts';
+import type { Intervention } from '../../machine/intervene.ts';
 import { type GuestView, hvaOf, physicalOf } from '../guest-view.ts';
 import { hexNumber, hexOf } from './packet.ts';
 import { REGISTERS, type RegisterRow, registerView, type RegisterView, targetHex } from './registers.ts';

@@ -1,5 +1,5 @@
 import type { Stamped } from '../../events/stamped.ts';
-import type { PendingInput } from '../../reducers/parts.ts';
+import type { PendingInput } from '../../machine/parts.ts';
 import type { Timeline } from '../../replay/timeline.ts';
 import { type GuestView, readLinear } from '../guest-view.ts';
 import type { Travels } from './travel.ts';

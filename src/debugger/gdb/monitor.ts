@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { Problem } from '../../base/problem.ts';
 import { worldProblem } from '../../host/files.ts';
 import type { Stamped } from '../../events/stamped.ts';
-import { digestOf } from '../../reducers/digest.ts';
+import { digestOf } from '../../base/digest.ts';
 import type { Registers } from '../../kvm/guest.ts';
 import { describeStamped } from '../../replay/divergence.ts';
 import type { GuestView } from '../guest-view.ts';

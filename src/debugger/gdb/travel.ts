@@ -1,6 +1,6 @@
 import type { DebuggerStops, StopHit, Watchpoint } from '../../engine/index.ts';
-import type { Reason } from '../../reducers/loop.ts';
-import type { Machine } from '../../reducers/machine.ts';
+import type { Reason } from '../../machine/loop.ts';
+import type { Machine } from '../../machine/machine.ts';
 import type { Timeline } from '../../replay/timeline.ts';
 import { linearPc } from './registers.ts';
 import { isMidway, isRepeatedString, type Repetition, repetitionAt } from './repetition.ts';

@@ -1,4 +1,4 @@
-import { type KvmContext, REQ_CLOCK_UPDATE, REQ_GLOBAL_CLOCK_UPDATE, request, requestAll, vmOf } from '../context.ts';
+import { type KvmContext, vmOf } from '../context.ts';
 import { readGuest, writeGuest } from '../mmu/guest-memory.ts';
 import type { VcpuState } from '../state.ts';
 
@@ -14,30 +14,21 @@ const SHIFT = 0;
 
 /** The guest's kvmclock now, in nanoseconds. */
 export function kvmclockNs(kvm: KvmContext): number {
-  return kvm.host.now() + vmOf(kvm).clock.kvmclockOffset;
+  return kvm.now() + vmOf(kvm).clock.kvmclockOffset;
 }
 
 /** pvclock_update_vm_gtod_copy: a common base for all vCPUs while their TSCs agree. */
 export function updateMasterClock(kvm: KvmContext): void {
   const { vcpus } = kvm.state;
-  const { clock } = vmOf(kvm);
   const matched = vcpus.every((vcpu) => vcpu.tsc.offset === vcpus[0].tsc.offset);
-  clock.useMasterClock = matched;
-  clock.masterKernelNs = kvm.host.now();
-  clock.masterTsc = kvm.host.hostTsc();
-  kvm.host.raise({
+  kvm.raise({
     kind: 'kvm_update_master_clock',
     use_master_clock: matched,
     host_clock: 1,
     offset_matched: matched,
+    kernel_ns: kvm.now(),
+    tsc: kvm.hostTsc(),
   });
-  requestAll(kvm, REQ_CLOCK_UPDATE);
-}
-
-/** WRMSR KVM_SYSTEM_TIME(_NEW): bit 0 enables, the rest is the guest-physical address. */
-export function writeSystemTime(vcpu: VcpuState, data: bigint): void {
-  vcpu.pv.systemTimeMsr = data;
-  request(vcpu, REQ_GLOBAL_CLOCK_UPDATE);
 }
 
 /** kvm_guest_time_update: write the vCPU's time record. */
@@ -45,25 +36,24 @@ export function updateGuestTime(kvm: KvmContext, vcpu: VcpuState): void {
   const msr = vcpu.pv.systemTimeMsr;
   if ((msr & ENABLED) === 0n) return;
   const { clock } = vmOf(kvm);
-  const kernelNs = clock.useMasterClock ? clock.masterKernelNs : kvm.host.now();
-  const hostTsc = clock.useMasterClock ? clock.masterTsc : kvm.host.hostTsc();
+  const kernelNs = clock.useMasterClock ? clock.masterKernelNs : kvm.now();
+  const hostTsc = clock.useMasterClock ? clock.masterTsc : kvm.hostTsc();
   const tscTimestamp = BigInt.asUintN(64, hostTsc + vcpu.tsc.offset);
   const systemTime = BigInt(kernelNs + clock.kvmclockOffset);
   const flags = (clock.useMasterClock ? TSC_STABLE : 0) | (vcpu.pv.guestStoppedRequest ? GUEST_STOPPED : 0);
-  vcpu.pv.guestStoppedRequest = false;
-  vcpu.pv.clockVersion = (vcpu.pv.clockVersion + 2) >>> 0;
+  const version = (vcpu.pv.clockVersion + 2) >>> 0;
   const record = new DataView(new ArrayBuffer(PVCLOCK_SIZE));
-  record.setUint32(0, vcpu.pv.clockVersion, true);
+  record.setUint32(0, version, true);
   record.setBigUint64(8, tscTimestamp, true);
   record.setBigUint64(16, BigInt.asUintN(64, systemTime), true);
   record.setUint32(24, MULTIPLIER, true);
   record.setInt8(28, SHIFT);
   record.setUint8(29, flags);
   writeGuest(kvm, Number(msr & ~ENABLED), new Uint8Array(record.buffer));
-  kvm.host.raise({
+  kvm.raise({
     kind: 'kvm_pvclock_update',
-    vcpu_id: vcpu.id,
-    version: vcpu.pv.clockVersion,
+    vcpu_id: vcpu.index,
+    version,
     tsc_timestamp: tscTimestamp,
     system_time: BigInt.asUintN(64, systemTime),
     tsc_to_system_mul: MULTIPLIER,
@@ -75,12 +65,11 @@ export function updateGuestTime(kvm: KvmContext, vcpu: VcpuState): void {
 /** WRMSR KVM_WALL_CLOCK(_NEW): the time of day at which kvmclock was zero. kvm_write_wall_clock. */
 export function writeWallClock(kvm: KvmContext, gpa: bigint): void {
   const { clock } = vmOf(kvm);
-  clock.wallClockMsr = gpa;
   const address = Number(gpa);
   const old = readGuest(kvm, address, 4);
   if (old === undefined) return;
   const version = new DataView(old.buffer, old.byteOffset, 4).getUint32(0, true);
-  const wall = kvm.host.wallClockAtPowerOn - BigInt(clock.kvmclockOffset);
+  const wall = kvm.wallClockAtPowerOn - BigInt(clock.kvmclockOffset);
   const record = new DataView(new ArrayBuffer(12));
   record.setUint32(0, ((version | 1) + 1) >>> 0, true);
   record.setUint32(4, Number(wall / NS_PER_SECOND), true);
@@ -90,6 +79,6 @@ export function writeWallClock(kvm: KvmContext, gpa: bigint): void {
 
 /** KVM_SET_CLOCK: kvmclock reads `ns` now. */
 export function setKvmclock(kvm: KvmContext, ns: bigint): void {
-  vmOf(kvm).clock.kvmclockOffset = Number(ns) - kvm.host.now();
-  updateMasterClock(kvm);
+  const offset = Number(ns) - kvm.now();
+  updateMasterClock(kvm.after(kvm.raise({ kind: 'ioctl:KVM_SET_CLOCK', clock: ns, offset })));
 }

@@ -1,32 +1,39 @@
-import { REQ_STEAL_UPDATE, request, vmOf } from '../context.ts';
-import type { MsrRow, MsrRows } from '../msrs.ts';
-import { writeSystemTime, writeWallClock } from './kvmclock.ts';
+import { vmOf } from '../context.ts';
+import { type MsrRow, type MsrRows, setMsr } from '../msrs.ts';
+import { writeWallClock } from './kvmclock.ts';
 
-const wallClock: MsrRow = {
+/** By number: KVM_SYSTEM_TIME(_NEW), steal time, PV EOI, poll control, KVM_WALL_CLOCK(_NEW). */
+export const WALL_CLOCK = [0x11, 0x4b564d00] as const;
+export const SYSTEM_TIME = [0x12, 0x4b564d01] as const;
+export const STEAL_TIME = 0x4b564d03;
+export const PV_EOI = 0x4b564d04;
+export const POLL_CONTROL = 0x4b564d05;
+
+const wallClock = (index: number): MsrRow => ({
   read: (kvm) => vmOf(kvm).clock.wallClockMsr,
-  write: (kvm, _vcpu, value) => {
-    writeWallClock(kvm, value);
+  write: (kvm, vcpu, value) => {
+    writeWallClock(kvm.after(setMsr(kvm, vcpu, index, value)), value);
     return true;
   },
   listed: true,
-};
+});
 
-const systemTime: MsrRow = {
+/** Bit 0 enables, the rest is the guest-physical address. */
+const systemTime = (index: number): MsrRow => ({
   read: (_kvm, vcpu) => vcpu.pv.systemTimeMsr,
-  write: (_kvm, vcpu, value) => {
-    writeSystemTime(vcpu, value);
+  write: (kvm, vcpu, value) => {
+    setMsr(kvm, vcpu, index, value);
     return true;
   },
   listed: true,
-};
+});
 
 /** Bits 5:1 of the address are reserved. */
 const stealTime: MsrRow = {
   read: (_kvm, vcpu) => vcpu.pv.stealMsr,
-  write: (_kvm, vcpu, value) => {
+  write: (kvm, vcpu, value) => {
     if ((value & 0x3en) !== 0n) return false;
-    vcpu.pv.stealMsr = value;
-    request(vcpu, REQ_STEAL_UPDATE);
+    setMsr(kvm, vcpu, STEAL_TIME, value);
     return true;
   },
   listed: true,
@@ -34,10 +41,9 @@ const stealTime: MsrRow = {
 
 const pvEoi: MsrRow = {
   read: (_kvm, vcpu) => vcpu.pv.eoiMsr,
-  write: (_kvm, vcpu, value) => {
+  write: (kvm, vcpu, value) => {
     if ((value & 2n) !== 0n) return false;
-    vcpu.pv.eoiMsr = value;
-    vcpu.pv.eoiPending = false;
+    setMsr(kvm, vcpu, PV_EOI, value);
     return true;
   },
   listed: true,
@@ -46,9 +52,9 @@ const pvEoi: MsrRow = {
 /** Bit 0: the host may poll before it halts the vCPU. */
 const pollControl: MsrRow = {
   read: (_kvm, vcpu) => vcpu.pv.pollControl,
-  write: (_kvm, vcpu, value) => {
+  write: (kvm, vcpu, value) => {
     if ((value & ~1n) !== 0n) return false;
-    vcpu.pv.pollControl = value;
+    setMsr(kvm, vcpu, POLL_CONTROL, value);
     return true;
   },
   listed: true,
@@ -60,14 +66,12 @@ const asyncPf: MsrRow = { read: () => 0n, write: (_kvm, _vcpu, value) => value =
 /** KVM's own MSRs. Linux Documentation/virt/kvm/x86/msr.rst. */
 export function kvmclockMsrs(): MsrRows {
   return [
-    [0x11, wallClock],
-    [0x12, systemTime],
-    [0x4b564d00, wallClock],
-    [0x4b564d01, systemTime],
+    ...WALL_CLOCK.map((index) => [index, wallClock(index)] as const),
+    ...SYSTEM_TIME.map((index) => [index, systemTime(index)] as const),
     [0x4b564d02, asyncPf],
-    [0x4b564d03, stealTime],
-    [0x4b564d04, pvEoi],
-    [0x4b564d05, pollControl],
+    [STEAL_TIME, stealTime],
+    [PV_EOI, pvEoi],
+    [POLL_CONTROL, pollControl],
     [0x4b564d06, asyncPf],
     [0x4b564d07, asyncPf],
   ];

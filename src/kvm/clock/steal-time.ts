@@ -20,14 +20,19 @@ export function recordStealTime(kvm: KvmContext, vcpu: VcpuState): void {
   if (old === undefined) return;
   const record = old.slice();
   const view = new DataView(record.buffer);
+  const version = ((view.getUint32(VERSION, true) | 1) + 1) >>> 0;
+  const steal = vcpu.pv.stealNs;
   view.setUint8(PREEMPTED, 0);
-  view.setUint32(VERSION, ((view.getUint32(VERSION, true) | 1) + 1) >>> 0, true);
-  view.setBigUint64(0, BigInt(vcpu.pv.stealNs), true);
+  view.setUint32(VERSION, version, true);
+  view.setBigUint64(0, BigInt(steal), true);
   writeGuest(kvm, gpa, record);
+  kvm.raise({ kind: 'sim:steal_time', vcpu_id: vcpu.index, steal, version, preempted: false });
 }
 
 /** kvm_steal_time_set_preempted: others may leave a TLB flush to KVM instead of sending an IPI. */
 export function markPreempted(kvm: KvmContext, vcpu: VcpuState): void {
   const gpa = address(vcpu);
-  if (gpa !== undefined) writeGuest(kvm, gpa + PREEMPTED, Uint8Array.of(1));
+  if (gpa === undefined) return;
+  writeGuest(kvm, gpa + PREEMPTED, Uint8Array.of(1));
+  kvm.raise({ kind: 'sim:steal_time', vcpu_id: vcpu.index, steal: vcpu.pv.stealNs, version: 0, preempted: true });
 }

@@ -10,19 +10,18 @@ const HOST_CLOCK_TSC = 1;
 
 /** The TSC a vCPU reads now. */
 export function guestTsc(kvm: KvmContext, vcpu: VcpuState): bigint {
-  return BigInt.asUintN(64, kvm.host.hostTsc() + vcpu.tsc.offset);
+  return BigInt.asUintN(64, kvm.hostTsc() + vcpu.tsc.offset);
 }
 
 /** kvm_vcpu_write_tsc_offset. */
 export function setTscOffset(kvm: KvmContext, vcpu: VcpuState, offset: bigint): void {
   const next = BigInt.asUintN(64, offset);
-  kvm.host.raise({
+  kvm.raise({
     kind: 'kvm_write_tsc_offset',
-    vcpu_id: vcpu.id,
+    vcpu_id: vcpu.index,
     previous_tsc_offset: vcpu.tsc.offset,
     next_tsc_offset: next,
   });
-  vcpu.tsc.offset = next;
   writeControl(kvm, vcpu, 'tscOffset', next);
 }
 
@@ -32,7 +31,7 @@ export function setTscOffset(kvm: KvmContext, vcpu: VcpuState, offset: bigint): 
  */
 export function synchronizeTsc(kvm: KvmContext, vcpu: VcpuState, data: bigint): void {
   const first = kvm.state.vcpus[0];
-  let offset = BigInt.asUintN(64, data - kvm.host.hostTsc());
+  let offset = BigInt.asUintN(64, data - kvm.hostTsc());
   if (first !== undefined && (first !== vcpu || data !== 0n || first.exits > 0)) {
     const difference = BigInt.asIntN(64, offset - first.tsc.offset);
     const near = difference < SECOND_CYCLES && difference > -SECOND_CYCLES;
@@ -52,16 +51,20 @@ export function synchronizeTscOffset(kvm: KvmContext, vcpu: VcpuState, offset: b
 export function writeGuestTsc(kvm: KvmContext, vcpu: VcpuState, data: bigint): void {
   const delta = data - guestTsc(kvm, vcpu);
   setTscOffset(kvm, vcpu, vcpu.tsc.offset + delta);
-  vcpu.tsc.adjust = BigInt.asUintN(64, vcpu.tsc.adjust + delta);
+  setAdjust(kvm, vcpu, BigInt.asUintN(64, vcpu.tsc.adjust + delta));
 }
 
 /** WRMSR IA32_TSC_ADJUST. */
 export function writeTscAdjust(kvm: KvmContext, vcpu: VcpuState, data: bigint, byHost: boolean): void {
   if (!byHost) {
     setTscOffset(kvm, vcpu, vcpu.tsc.offset + data - vcpu.tsc.adjust);
-    request(vcpu, REQ_CLOCK_UPDATE);
+    request(kvm, vcpu, REQ_CLOCK_UPDATE);
   }
-  vcpu.tsc.adjust = data;
+  setAdjust(kvm, vcpu, data);
+}
+
+function setAdjust(kvm: KvmContext, vcpu: VcpuState, value: bigint): void {
+  if (vcpu.tsc.adjust !== value) kvm.raise({ kind: 'sim:tsc_adjust', vcpu_id: vcpu.index, value });
 }
 
 function trackTsc(kvm: KvmContext, vcpu: VcpuState): void {
@@ -69,9 +72,9 @@ function trackTsc(kvm: KvmContext, vcpu: VcpuState): void {
   const matched = vcpus.filter((other) => other.tsc.offset === vcpus[0].tsc.offset).length;
   const { clock } = vmOf(kvm);
   if ((matched === vcpus.length) !== clock.useMasterClock) updateMasterClock(kvm);
-  kvm.host.raise({
+  kvm.raise({
     kind: 'kvm_track_tsc',
-    vcpu_id: vcpu.id,
+    vcpu_id: vcpu.index,
     nr_vcpus_matched_tsc: Math.max(0, matched - 1),
     online_vcpus: vcpus.length,
     use_master_clock: clock.useMasterClock,

@@ -2,7 +2,6 @@
 import { type KvmContext, vmOf } from '../context.ts';
 import { type CpuidAnswer, lookUpCpuid } from '../cpuid.ts';
 import type { GuestStop } from '../guest.ts';
-import { apicBaseRead } from '../irqchip/index.ts';
 import { currentCr4 } from '../mode.ts';
 import type { VcpuState } from '../state.ts';
 import { type Handled, skipExit } from './handled.ts';
@@ -10,14 +9,14 @@ import { type Handled, skipExit } from './handled.ts';
 const APIC = 0x200;
 const OSXSAVE = 0x8000000;
 const CR4_OSXSAVE = 1n << 18n;
-const APIC_ENABLED = 0x800n;
+const APIC_ENABLED = 0x800;
 
 /** Exit 10. */
 export function handleCpuid(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const leaf = Number(BigInt.asUintN(32, stop.a0));
   const index = Number(BigInt.asUintN(32, stop.a1));
   const answer = answerCpuid(kvm, vcpu, leaf, index);
-  kvm.host.raise({
+  kvm.raise({
     kind: 'kvm_cpuid',
     function: leaf,
     index,
@@ -50,5 +49,5 @@ export function answerCpuid(kvm: KvmContext, vcpu: VcpuState, leaf: number, inde
 
 function apicEnabled(kvm: KvmContext, vcpu: VcpuState): boolean {
   const { irqchip } = vmOf(kvm);
-  return irqchip === undefined || (apicBaseRead(irqchip, vcpu.index) & APIC_ENABLED) !== 0n;
+  return irqchip === undefined || (vcpu.run.apicBase & APIC_ENABLED) !== 0;
 }

@@ -4,7 +4,7 @@ import type { GuestStop } from '../guest.ts';
 import { debugsEvents, exitDebug, takesBreakpoints } from '../guest-debug.ts';
 import { writeGuest } from '../mmu/guest-memory.ts';
 import type { VcpuState } from '../state.ts';
-import { KVM_EXIT_EXCEPTION } from '../userspace.ts';
+import { exitFor, KVM_EXIT_EXCEPTION } from '../userspace.ts';
 import { AC, BP, DB, injectUd, MC, PF, queueException, UD } from '../vcpu/exceptions.ts';
 import { fetchInstruction, type FetchedInstruction, traceEmulation } from './fetch.ts';
 import { type Handled, skip } from './handled.ts';
@@ -26,13 +26,13 @@ export function handleException(kvm: KvmContext, vcpu: VcpuState, stop: GuestSto
       return handleDb(kvm, vcpu, stop, type);
     case BP:
       if (takesBreakpoints(vcpu)) return exitDebug(kvm, vcpu, BP, 0n);
-      queueException(vcpu, { vector: BP });
+      queueException(kvm, vcpu, { vector: BP });
       return 'resume';
     case AC:
-      queueException(vcpu, { vector: AC, errorCode: stop.exit.interruptionErrorCode });
+      queueException(kvm, vcpu, { vector: AC, errorCode: stop.exit.interruptionErrorCode });
       return 'resume';
     case PF:
-      queueException(vcpu, {
+      queueException(kvm, vcpu, {
         vector: PF,
         errorCode: stop.exit.interruptionErrorCode,
         payload: stop.exit.qualification,
@@ -41,15 +41,14 @@ export function handleException(kvm: KvmContext, vcpu: VcpuState, stop: GuestSto
     case MC:
       return 'resume';
     default:
-      vcpu.run.exitReason = KVM_EXIT_EXCEPTION;
-      return 'userspace';
+      return exitFor(KVM_EXIT_EXCEPTION);
   }
 }
 
 function handleDb(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop, type: number): Handled {
   if (debugsEvents(vcpu)) return exitDebug(kvm, vcpu, DB, stop.exit.qualification);
   if (type === TYPE_ICEBP) skip(kvm, vcpu, stop.exit.instructionLength);
-  queueException(vcpu, { vector: DB, payload: stop.exit.qualification });
+  queueException(kvm, vcpu, { vector: DB, payload: stop.exit.qualification });
   return 'resume';
 }
 
@@ -68,7 +67,7 @@ function handleUd(kvm: KvmContext, vcpu: VcpuState): Handled {
     if (isVmmcall && patch(kvm, fetched)) return 'resume';
     if (bytes[0] === 0x0f && bytes[1] === 0x05 && emulateSyscall(kvm, vcpu)) return 'resume';
   }
-  injectUd(vcpu);
+  injectUd(kvm, vcpu);
   return 'resume';
 }
 

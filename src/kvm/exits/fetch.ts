@@ -1,5 +1,5 @@
 import type { KvmContext } from '../context.ts';
-import { emulateInstruction } from '../emulation.ts';
+import { continueEmulation } from '../emulation.ts';
 import type { GuestStop } from '../guest.ts';
 import { readGuest } from '../mmu/guest-memory.ts';
 import { CR0_PE, isLongMode } from '../mode.ts';
@@ -24,21 +24,21 @@ const VM = 0x20000;
 export function fetchInstruction(kvm: KvmContext, vcpu: VcpuState): FetchedInstruction | undefined {
   const cs = kvm.guest.registers(vcpu.index).segment(CS);
   const long = isLongMode(vcpu) && (cs.access & 0x2000) !== 0;
-  const { rip, rflags } = vcpu.at;
+  const { rip, rflags } = kvm.guest.position(vcpu.index);
   const linear = long ? rip : (cs.base + rip) & 0xffff_ffffn;
   const translated = kvm.guest.translate(vcpu.index, linear);
   if (translated === undefined) return undefined;
   const { gpa } = translated;
   const bytes = readGuest(kvm, gpa, Math.min(MAX_LENGTH, 4096 - (gpa % 4096)));
   if (bytes === undefined) return undefined;
-  const protectedMode = (vcpu.control.cr0 & CR0_PE) !== 0n ? 1 : 0;
+  const protectedMode = (vcpu.vmcs.cr0Shadow & CR0_PE) !== 0n ? 1 : 0;
   const flags = protectedMode | ((rflags & VM) !== 0 ? 2 : 0) | (long ? 8 : (cs.access & 0x4000) !== 0 ? 4 : 0);
   return { bytes: bytes.slice(), gpa, csBase: long ? 0n : cs.base, rip, flags: protectedMode === 0 ? 0 : flags };
 }
 
 /** kvm_emulate_insn. */
 export function traceEmulation(kvm: KvmContext, fetched: FetchedInstruction, length: number): void {
-  kvm.host.raise({
+  kvm.raise({
     kind: 'kvm_emulate_insn',
     rip: fetched.rip,
     csbase: Number(BigInt.asUintN(32, fetched.csBase)),
@@ -54,5 +54,5 @@ export function emulateExit(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): 
   const length = stop.exit.instructionLength;
   const fetched = length === 0 ? undefined : fetchInstruction(kvm, vcpu);
   if (fetched !== undefined) traceEmulation(kvm, fetched, length);
-  return emulateInstruction(kvm, vcpu);
+  return continueEmulation(kvm, vcpu);
 }

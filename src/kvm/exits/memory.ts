@@ -17,9 +17,8 @@ export function handleEptViolation(kvm: KvmContext, vcpu: VcpuState, stop: Guest
   const qualification = Number(exit.qualification);
   if ((qualification & NMI_UNBLOCKED_BY_IRET) !== 0 && exit.idtVectoringInfo < 0x80000000) {
     kvm.guest.registers(vcpu.index).interruptibility |= BLOCKED_BY_NMI;
-    vcpu.at.interruptibility |= BLOCKED_BY_NMI;
   }
-  kvm.host.raise({
+  kvm.raise({
     kind: 'kvm_page_fault',
     vcpu_id: vcpu.index,
     guest_rip: stop.rip,

@@ -1,5 +1,6 @@
 /** MSRs, control registers, debug registers, XCR0. SDM Vol. 3, Tables 28-3 and 28-4; Linux handle_cr, handle_dr. */
 import { type KvmContext, REQ_EVENT, request, vmOf } from '../context.ts';
+import type { KvmRunAnswer } from '../api.ts';
 import type { GuestStop } from '../guest.ts';
 import { exitDebug, guestDr, moveToDr, ownsDebugRegisters } from '../guest-debug.ts';
 import { writeTaskPriority } from '../irqchip/index.ts';
@@ -15,7 +16,13 @@ import {
 } from '../msr-filter.ts';
 import { isKnownMsr, readMsr, writeMsr } from '../msrs.ts';
 import type { VcpuState } from '../state.ts';
-import { exitInternal, KVM_EXIT_SET_TPR, SUBERROR_UNEXPECTED_EXIT } from '../userspace.ts';
+import {
+  exitFor,
+  exitInternal,
+  KVM_EXIT_SET_TPR,
+  SUBERROR_UNEXPECTED_EXIT,
+  type UserspaceExit,
+} from '../userspace.ts';
 import { DB, injectGp, injectUd, queueException } from '../vcpu/exceptions.ts';
 import { MOV_DR_EXITING, primaryBits } from '../vmcs/controls.ts';
 import { type Handled, skip, skipExit } from './handled.ts';
@@ -29,12 +36,10 @@ export function handleRdmsr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): 
   const index = Number(BigInt.asUintN(32, stop.a0));
   const allowed = isMsrAllowed(vmOf(kvm).msrFilter, index, FILTER_READ);
   const value = allowed ? readMsr(kvm, vcpu, index, false) : undefined;
-  if (value === undefined && asksForMsr(kvm, vcpu, false, index, 0n, allowed)) {
-    vcpu.pending = { kind: 'rdmsr', instructionLength: stop.exit.instructionLength };
-    return 'userspace';
-  }
-  kvm.host.raise({ kind: 'kvm_msr', write: 0, ecx: index, data: value ?? 0n, exception: value === undefined ? 1 : 0 });
-  if (value === undefined) return fault(vcpu);
+  const asks = value === undefined ? asksForMsr(kvm, vcpu, false, index, 0n, allowed) : undefined;
+  if (asks !== undefined) return asks;
+  kvm.raise({ kind: 'kvm_msr', write: 0, ecx: index, data: value ?? 0n, exception: value === undefined ? 1 : 0 });
+  if (value === undefined) return fault(kvm, vcpu);
   kvm.guest.setGpr(vcpu.index, RAX, value & LOW);
   kvm.guest.setGpr(vcpu.index, RDX, value >> 32n);
   return skipExit(kvm, vcpu, stop);
@@ -46,12 +51,10 @@ export function handleWrmsr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): 
   const data = BigInt.asUintN(64, stop.a1);
   const allowed = isMsrAllowed(vmOf(kvm).msrFilter, index, FILTER_WRITE);
   const taken = allowed && writeMsr(kvm, vcpu, index, data, false);
-  if (!taken && asksForMsr(kvm, vcpu, true, index, data, allowed)) {
-    vcpu.pending = { kind: 'wrmsr', instructionLength: stop.exit.instructionLength };
-    return 'userspace';
-  }
-  kvm.host.raise({ kind: 'kvm_msr', write: 1, ecx: index, data, exception: taken ? 0 : 1 });
-  return taken ? skipExit(kvm, vcpu, stop) : fault(vcpu);
+  const asks = taken ? undefined : asksForMsr(kvm, vcpu, true, index, data, allowed);
+  if (asks !== undefined) return asks;
+  kvm.raise({ kind: 'kvm_msr', write: 1, ecx: index, data, exception: taken ? 0 : 1 });
+  return taken ? skipExit(kvm, vcpu, stop) : fault(kvm, vcpu);
 }
 
 function asksForMsr(
@@ -61,24 +64,28 @@ function asksForMsr(
   index: number,
   data: bigint,
   allowed: boolean,
-): boolean {
+): UserspaceExit | undefined {
   const reason = !allowed ? MSR_FILTERED : isKnownMsr(vcpu, index) ? MSR_INVALID : MSR_UNKNOWN;
   return askUserSpace(kvm, vcpu, write, { reason, index, data });
 }
 
 /** complete_fast_rdmsr and complete_fast_msr_access: user space answered, or wants #GP. */
-export function completeMsr(kvm: KvmContext, vcpu: VcpuState, read: boolean, instructionLength: number): Handled {
-  const { error, data } = vcpu.run.msr;
-  if (error !== 0) return fault(vcpu);
+export function completeMsr(
+  kvm: KvmContext,
+  vcpu: VcpuState,
+  read: boolean,
+  { data, error }: NonNullable<KvmRunAnswer['msr']>,
+): Handled {
+  if (error !== 0) return fault(kvm, vcpu);
   if (read) {
     kvm.guest.setGpr(vcpu.index, RAX, data & LOW);
     kvm.guest.setGpr(vcpu.index, RDX, BigInt.asUintN(32, data >> 32n));
   }
-  return skip(kvm, vcpu, instructionLength);
+  return skip(kvm, vcpu, vcpu.exit.instructionLength);
 }
 
-function fault(vcpu: VcpuState): Handled {
-  injectGp(vcpu);
+function fault(kvm: KvmContext, vcpu: VcpuState): Handled {
+  injectGp(kvm, vcpu);
   return 'resume';
 }
 
@@ -88,22 +95,23 @@ export function handleCr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Han
   const cr = qualification & 15;
   switch ((qualification >>> 4) & 3) {
     case 0: {
-      kvm.host.raise({ kind: 'kvm_cr', rw: 1, cr, val: stop.a0 });
-      if (!moveToCr(kvm, vcpu, cr, stop.a0)) return fault(vcpu);
+      kvm.raise({ kind: 'kvm_cr', rw: 1, cr, val: stop.a0 });
+      if (!moveToCr(kvm, vcpu, cr, stop.a0)) return fault(kvm, vcpu);
       const stepped = skipExit(kvm, vcpu, stop);
-      return cr === 8 && leavesForTpr(kvm, vcpu) ? 'userspace' : stepped;
+      // Without an in-kernel controller user space must see a new task priority.
+      return cr === 8 && vmOf(kvm).irqchip === undefined ? exitFor(KVM_EXIT_SET_TPR) : stepped;
     }
     case 1:
       return moveFromCr(kvm, vcpu, cr, (qualification >>> 8) & 15, stop);
     case 2:
-      kvm.host.raise({ kind: 'kvm_cr', rw: 1, cr: 0, val: clearTaskSwitched(kvm, vcpu) });
+      kvm.raise({ kind: 'kvm_cr', rw: 1, cr: 0, val: clearTaskSwitched(kvm, vcpu) });
       return skipExit(kvm, vcpu, stop);
     default: {
       const cr0 = currentCr0(kvm, vcpu);
       const source = BigInt((qualification >>> 16) & 15);
-      kvm.host.raise({ kind: 'kvm_cr', rw: 1, cr: 0, val: (cr0 & ~15n) | source });
+      kvm.raise({ kind: 'kvm_cr', rw: 1, cr: 0, val: (cr0 & ~15n) | source });
       // LMSW cannot clear PE.
-      if (!setCr0(kvm, vcpu, (cr0 & ~14n) | source)) return fault(vcpu);
+      if (!setCr0(kvm, vcpu, (cr0 & ~14n) | source)) return fault(kvm, vcpu);
       return skipExit(kvm, vcpu, stop);
     }
   }
@@ -127,24 +135,16 @@ function moveToCr(kvm: KvmContext, vcpu: VcpuState, cr: number, value: bigint): 
 
 function setCr8(kvm: KvmContext, vcpu: VcpuState, value: bigint): boolean {
   if (value > 15n) return false;
-  const { irqchip } = vmOf(kvm);
-  if (irqchip !== undefined) writeTaskPriority(irqchip, vcpu.index, Number(value), kvm.irq);
-  vcpu.run.cr8 = Number(value);
-  request(vcpu, REQ_EVENT);
-  return true;
-}
-
-/** Without an in-kernel controller user space must see a new task priority. */
-function leavesForTpr(kvm: KvmContext, vcpu: VcpuState): boolean {
-  if (vmOf(kvm).irqchip !== undefined) return false;
-  vcpu.run.exitReason = KVM_EXIT_SET_TPR;
+  if (vmOf(kvm).irqchip !== undefined) writeTaskPriority(kvm, vcpu.index, Number(value));
+  else kvm.raise({ kind: 'sim:tpr', vcpu_id: vcpu.index, tpr: Number(value) << 4 });
+  request(kvm, vcpu, REQ_EVENT);
   return true;
 }
 
 function moveFromCr(kvm: KvmContext, vcpu: VcpuState, cr: number, register: number, stop: GuestStop): Handled {
   const value = cr === 3 ? kvm.guest.registers(vcpu.index).cr3 : BigInt(vcpu.run.cr8);
   kvm.guest.setGpr(vcpu.index, register, value);
-  kvm.host.raise({ kind: 'kvm_cr', rw: 0, cr, val: value });
+  kvm.raise({ kind: 'kvm_cr', rw: 0, cr, val: value });
   return skipExit(kvm, vcpu, stop);
 }
 
@@ -160,12 +160,12 @@ const DR6_BD = 0x2000n;
 export function handleDr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const dr = Number(stop.exit.qualification) & 7;
   if ((dr === 4 || dr === 5) && (currentCr4(kvm, vcpu) & CR4_DE) !== 0n) {
-    injectUd(vcpu);
+    injectUd(kvm, vcpu);
     return 'resume';
   }
   if ((kvm.guest.registers(vcpu.index).dr(7) & DR7_GD) !== 0n) {
     if (ownsDebugRegisters(vcpu)) return exitDebug(kvm, vcpu, DB, DR6_BD);
-    queueException(vcpu, { vector: DB, payload: DR6_BD });
+    queueException(kvm, vcpu, { vector: DB, payload: DR6_BD });
     return 'resume';
   }
   if (vcpu.guestDebug.control !== 0) return emulateMovDr(kvm, vcpu, dr, stop);
@@ -179,7 +179,7 @@ function emulateMovDr(kvm: KvmContext, vcpu: VcpuState, dr: number, stop: GuestS
   if ((qualification & MOV_FROM_DR) !== 0) {
     const index = dr === 4 || dr === 5 ? dr + 2 : dr;
     kvm.guest.setGpr(vcpu.index, (qualification >>> 8) & 15, guestDr(kvm, vcpu, index));
-  } else if (!moveToDr(kvm, vcpu, dr, stop.a0)) return fault(vcpu);
+  } else if (!moveToDr(kvm, vcpu, dr, stop.a0)) return fault(kvm, vcpu);
   return skipExit(kvm, vcpu, stop);
 }
 
@@ -189,20 +189,19 @@ const XCR0_KNOWN = 3n;
 /** Exit 55. */
 export function handleXsetbv(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const value = BigInt.asUintN(64, stop.a1);
-  if (BigInt.asUintN(32, stop.a0) !== 0n || !setXcr0(kvm, vcpu, value)) return fault(vcpu);
+  if (BigInt.asUintN(32, stop.a0) !== 0n || !setXcr0(kvm, vcpu, value)) return fault(kvm, vcpu);
   return skipExit(kvm, vcpu, stop);
 }
 
 /** __kvm_set_xcr: x87 always, nothing beyond SSE. */
 export function setXcr0(kvm: KvmContext, vcpu: VcpuState, value: bigint): boolean {
   if ((value & XCR0_X87) === 0n || (value & ~XCR0_KNOWN) !== 0n) return false;
-  vcpu.control.xcr0 = value;
+  kvm.raise({ kind: 'sim:xcr0', vcpu_id: vcpu.index, value });
   kvm.guest.registers(vcpu.index).xcr0 = value;
   return true;
 }
 
 /** An exit nobody expects: user space is told all there is to tell. */
-export function unexpected(_kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
-  exitInternal(vcpu, SUBERROR_UNEXPECTED_EXIT, [BigInt(stop.exit.reason), 0n]);
-  return 'userspace';
+export function unexpected(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
+  return exitInternal(kvm, vcpu, SUBERROR_UNEXPECTED_EXIT, [BigInt(stop.exit.reason), 0n]);
 }

@@ -30,8 +30,8 @@ const AUTH = 0x68747541;
 /** Perform the SYSCALL at rip. False: this guest's processor has none here. */
 export function emulateSyscall(kvm: KvmContext, vcpu: VcpuState): boolean {
   const registers = kvm.guest.registers(vcpu.index);
-  const cr0Pe = (vcpu.control.cr0 & 1n) !== 0n;
-  if (!cr0Pe || (registers.rflags & 0x20000n) !== 0n || (vcpu.control.efer & EFER_SCE) === 0n) return false;
+  const cr0Pe = (vcpu.vmcs.cr0Shadow & 1n) !== 0n;
+  if (!cr0Pe || (registers.rflags & 0x20000n) !== 0n || (vcpu.vmcs.guestEfer & EFER_SCE) === 0n) return false;
   const long = isLongMode(vcpu);
   const code64 = long && (registers.segment(CS).access & ACCESS_L) !== 0;
   if (!code64 && findCpuid(vcpu.cpuid, 0, 0)?.ebx !== AUTH) return false;
@@ -44,7 +44,6 @@ export function emulateSyscall(kvm: KvmContext, vcpu: VcpuState): boolean {
   if (long) registers.setGpr(R11, flags);
   registers.rip = long ? msr(code64 ? LSTAR : CSTAR) : msr(STAR) & 0xffff_ffffn;
   registers.rflags = (flags & ~(long ? msr(FMASK) : VM_AND_IF)) | FIXED;
-  vcpu.at.stale = true;
-  if ((registers.rflags & TF) !== 0n) queueException(vcpu, { vector: DB, payload: SINGLE_STEP });
+  if ((registers.rflags & TF) !== 0n) queueException(kvm, vcpu, { vector: DB, payload: SINGLE_STEP });
   return true;
 }

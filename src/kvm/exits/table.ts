@@ -1,10 +1,11 @@
 /** Every exit a guest without nested virtualization can cause, and who handles it. SDM Vol. 3, Appendix C. */
-import { type KvmContext, REQ_EVENT, REQ_TRIPLE_FAULT, request, vmOf } from '../context.ts';
+import { type KvmContext, REQ_EVENT, request, vmOf } from '../context.ts';
 import { memoryOf } from '../emulation.ts';
 import type { GuestStop, TaskSwitched } from '../guest.ts';
 import { handleVmcall } from '../hypercalls.ts';
 import type { VcpuState } from '../state.ts';
 import {
+  exitFor,
   exitInternal,
   KVM_EXIT_HLT,
   KVM_EXIT_IRQ_WINDOW_OPEN,
@@ -27,55 +28,46 @@ const MP_STATE_HALTED = 3;
 
 const resume: ExitHandler = () => 'resume';
 
-const refuse: ExitHandler = (_kvm, vcpu) => {
-  injectGp(vcpu);
+const refuse: ExitHandler = (kvm, vcpu) => {
+  injectGp(kvm, vcpu);
   return 'resume';
 };
 
-const undefinedOpcode: ExitHandler = (_kvm, vcpu) => {
-  injectUd(vcpu);
+const undefinedOpcode: ExitHandler = (kvm, vcpu) => {
+  injectUd(kvm, vcpu);
   return 'resume';
 };
 
-const tripleFault: ExitHandler = (_kvm, vcpu) => {
-  vcpu.run.exitReason = KVM_EXIT_SHUTDOWN;
-  return 'userspace';
-};
+const tripleFault: ExitHandler = () => exitFor(KVM_EXIT_SHUTDOWN);
 
 const window =
   (bit: number): ExitHandler =>
   (kvm, vcpu) => {
     primaryBits(kvm, vcpu, bit, false);
-    request(vcpu, REQ_EVENT);
-    if (bit === INTERRUPT_WINDOW && vmOf(kvm).irqchip === undefined && vcpu.run.requestInterruptWindow) {
-      vcpu.run.exitReason = KVM_EXIT_IRQ_WINDOW_OPEN;
-      return 'userspace';
-    }
-    return 'resume';
+    request(kvm, vcpu, REQ_EVENT);
+    const isWanted = bit === INTERRUPT_WINDOW && vmOf(kvm).irqchip === undefined && vcpu.run.requestInterruptWindow;
+    return isWanted ? exitFor(KVM_EXIT_IRQ_WINDOW_OPEN) : 'resume';
   };
 
 const halt: ExitHandler = (kvm, vcpu, stop) => {
   const stepped = skipExit(kvm, vcpu, stop);
-  if (vmOf(kvm).irqchip !== undefined) {
-    vcpu.mpState = MP_STATE_HALTED;
-    return stepped;
-  }
-  vcpu.run.exitReason = KVM_EXIT_HLT;
-  return 'userspace';
+  if (vmOf(kvm).irqchip === undefined) return exitFor(KVM_EXIT_HLT);
+  kvm.raise({ kind: 'sim:mp_state', vcpu_id: vcpu.index, mp_state: MP_STATE_HALTED });
+  return stepped;
 };
 
 const PLE_WINDOW_MAX = 0xffff_ffff;
 
 /** handle_pause: a spinning vCPU gives up its turn, and next time spins longer before it exits. */
 const pause: ExitHandler = (kvm, vcpu, stop) => {
-  const old = vcpu.pleWindow;
+  const old = vcpu.vmcs.pleWindow;
   const grown = Math.min(old * 2, PLE_WINDOW_MAX);
   if (grown !== old) {
-    vcpu.pleWindow = grown;
-    kvm.host.raise({ kind: 'kvm_ple_window_update', vcpu_id: vcpu.index, new: grown, old });
+    kvm.raise({ kind: 'kvm_ple_window_update', vcpu_id: vcpu.index, new: grown, old });
     writeControl(kvm, vcpu, 'pleWindow', grown);
   }
-  return skipExit(kvm, vcpu, stop) === 'userspace' ? 'userspace' : 'yield';
+  const stepped = skipExit(kvm, vcpu, stop);
+  return stepped === 'resume' ? 'yield' : stepped;
 };
 
 const IDT_NMI = 2;
@@ -89,17 +81,13 @@ function taskSwitch(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled 
   const info = stop.exit.idtVectoringInfo;
   const vectoring = info >= 0x80000000;
   const type = (info >>> 8) & 7;
-  const { exception, interrupt, nmi } = vcpu.events;
   let errorCode: number | undefined;
   if (source === TASK_GATE && vectoring) {
     if (type === IDT_HARDWARE_EXCEPTION && (info & 0x800) !== 0) errorCode = stop.exit.idtVectoringErrorCode;
-    exception.injected = false;
-    interrupt.injected = false;
-    nmi.injected = false;
+    kvm.raise({ kind: 'sim:delivery_ended', vcpu_id: vcpu.index });
   }
   const asynchronous = type === 0 || type === IDT_NMI || type === IDT_HARDWARE_EXCEPTION;
   if (!vectoring || !asynchronous) skip(kvm, vcpu, stop.exit.instructionLength);
-  vcpu.at.stale = true;
   const task = { selector: qualification & 0xffff, source, errorCode };
   return afterSwitch(kvm, vcpu, stop.rip, kvm.guest.taskSwitch(vcpu.index, task, memoryOf(kvm)));
 }
@@ -107,13 +95,10 @@ function taskSwitch(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled 
 /** Deviation: Linux drops the exceptions of a switch it emulates; here the guest gets them. SDM Vol. 3, Table 8-1. */
 function afterSwitch(kvm: KvmContext, vcpu: VcpuState, rip: bigint, switched: TaskSwitched): Handled {
   const { then, vector, errorCode, address } = switched;
-  if (then === 'failed') {
-    exitInternal(vcpu, SUBERROR_EMULATION, []);
-    return 'userspace';
-  }
+  if (then === 'failed') return exitInternal(kvm, vcpu, SUBERROR_EMULATION, []);
   if (then === 'done') return 'resume';
   if (then === 'fault in the old task') kvm.guest.setRip(vcpu.index, rip);
-  queueException(vcpu, { vector, errorCode, payload: vector === PF ? address : undefined });
+  queueException(kvm, vcpu, { vector, errorCode, payload: vector === PF ? address : undefined });
   return 'resume';
 }
 
@@ -149,8 +134,8 @@ export const EXIT_HANDLERS: Readonly<Record<number, ExitHandler>> = {
   37: resume,
   39: skipExit,
   40: pause,
-  43: (_kvm, vcpu) => {
-    request(vcpu, REQ_EVENT);
+  43: (kvm, vcpu) => {
+    request(kvm, vcpu, REQ_EVENT);
     return 'resume';
   },
   46: undefinedOpcode,
@@ -168,10 +153,3 @@ export const EXIT_HANDLERS: Readonly<Record<number, ExitHandler>> = {
   60: undefinedOpcode,
   61: undefinedOpcode,
 };
-
-/** KVM_REQ_TRIPLE_FAULT served: the machine must be reset. */
-export function serveTripleFault(vcpu: VcpuState): Handled {
-  vcpu.requests &= ~REQ_TRIPLE_FAULT;
-  vcpu.run.exitReason = KVM_EXIT_SHUTDOWN;
-  return 'userspace';
-}

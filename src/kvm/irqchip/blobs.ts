@@ -1,8 +1,8 @@
 /** KVM_GET/SET_IRQCHIP and KVM_GET/SET_LAPIC: Linux arch/x86/include/uapi/asm/kvm.h. */
-import { x2apicLogicalId } from './delivery.ts';
-import type { IrqEffects } from './effects.ts';
-import { injectAsserted, IOAPIC_BASE, restoreRtcTracking, scanIoapic } from './ioapic.ts';
-import { deliverableVector, isX2apic, processorPriority } from './lapic.ts';
+import type { KvmContext } from '../context.ts';
+import { type IoapicRegisters, packIoapic, packPic, type PicRegisters } from '../structs.ts';
+import { injectAsserted, IOAPIC_BASE } from './ioapic.ts';
+import { isX2apic, processorPriority } from './lapic.ts';
 import {
   APIC_CURRENT_COUNT,
   APIC_DFR,
@@ -22,37 +22,26 @@ import {
   APIC_VERSION,
   APIC_VERSION_VALUE,
 } from './lapic-registers.ts';
-import { currentCount, restoreTimer } from './lapic-timer.ts';
-import { refreshPic } from './pic.ts';
-import type { IrqchipState, LapicState, PicChip } from './state.ts';
+import { currentCount, startTimer } from './lapic-timer.ts';
+import { chipOf, IOAPIC, type IrqchipState, type LapicState } from './state.ts';
 import { entryBits } from './trace.ts';
 
 /** KVM_APIC_REG_SIZE. */
-export const LAPIC_BLOB_SIZE = 0x400;
-
-/** struct kvm_ioapic_state. */
-export interface IoapicBlob {
-  baseAddress: number;
-  ioregsel: number;
-  id: number;
-  irr: number;
-  redirtbl: bigint[];
-}
+const LAPIC_BLOB_SIZE = 0x400;
 
 /** KVM_GET_IRQCHIP of the PIC `index` (0 master, 1 slave): struct kvm_pic_state. */
-export function getPic(chip: IrqchipState, index: number): PicChip {
-  return { ...chip.pic.chips[index] };
+export function getPic(chip: IrqchipState, index: number): PicRegisters {
+  const { causes, ...registers } = chip.pic.chips[index];
+  return registers;
 }
 
 /** KVM_SET_IRQCHIP of a PIC. */
-export function setPic(chip: IrqchipState, index: number, blob: PicChip, fx: IrqEffects): void {
-  chip.pic.chips[index] = { ...blob };
-  refreshPic(chip, fx);
+export function setPic(kvm: KvmContext, index: number, registers: PicRegisters): void {
+  kvm.raise({ kind: 'ioctl:KVM_SET_IRQCHIP', chip_id: index, state: packPic(registers) });
 }
 
 /** KVM_GET_IRQCHIP of the IOAPIC. Edges already delivered do not count as asserted. */
-export function getIoapic(chip: IrqchipState): IoapicBlob {
-  const io = chip.ioapic;
+export function getIoapic({ ioapic: io }: IrqchipState): IoapicRegisters {
   return {
     baseAddress: IOAPIC_BASE,
     ioregsel: io.ioregsel,
@@ -63,28 +52,17 @@ export function getIoapic(chip: IrqchipState): IoapicBlob {
 }
 
 /** KVM_SET_IRQCHIP of the IOAPIC: asserted inputs are delivered anew. */
-export function setIoapic(chip: IrqchipState, blob: IoapicBlob, fx: IrqEffects): void {
-  const io = chip.ioapic;
-  io.ioregsel = blob.ioregsel;
-  io.id = blob.id;
-  io.redirLow = blob.redirtbl.map((e) => Number(BigInt.asUintN(32, e)));
-  io.redirHigh = blob.redirtbl.map((e) => Number(BigInt.asUintN(32, e >> 32n)));
-  io.irr = 0;
-  io.irrDelivered = 0;
-  scanIoapic(chip);
-  injectAsserted(chip, blob.irr, fx);
+export function setIoapic(kvm: KvmContext, registers: IoapicRegisters): void {
+  const seq = kvm.raise({ kind: 'ioctl:KVM_SET_IRQCHIP', chip_id: IOAPIC, state: packIoapic(registers) });
+  injectAsserted(kvm.after(seq), registers.irr);
 }
 
 function putVectors(view: DataView, offset: number, words: readonly number[]): void {
   for (let i = 0; i < 8; i++) view.setInt32(offset + i * 16, words[i], true);
 }
 
-function takeVectors(view: DataView, offset: number, words: number[]): void {
-  for (let i = 0; i < 8; i++) words[i] = view.getInt32(offset + i * 16, true);
-}
-
 /** Registers of one word each, in both directions. */
-const WORDS = [
+export const WORDS = [
   [APIC_TPR, 'tpr'],
   [APIC_LDR, 'ldr'],
   [APIC_DFR, 'dfr'],
@@ -96,15 +74,14 @@ const WORDS = [
 ] as const satisfies readonly (readonly [number, keyof LapicState])[];
 
 /** KVM_GET_LAPIC: the register page. The id stands in bits 31:24 in x2APIC mode too. */
-export function getLapic(chip: IrqchipState, vcpu: number, fx: IrqEffects): Uint8Array {
-  const l = chip.lapics[vcpu];
+export function getLapic(l: LapicState, now: number): Uint8Array {
   const page = new Uint8Array(LAPIC_BLOB_SIZE);
   const view = new DataView(page.buffer);
   const put = (offset: number, value: number): void => view.setUint32(offset, value, true);
   put(APIC_ID, isX2apic(l) ? l.id << 24 : l.id);
   put(APIC_VERSION, APIC_VERSION_VALUE);
   put(APIC_PPR, processorPriority(l));
-  put(APIC_CURRENT_COUNT, currentCount(l, fx.now()));
+  put(APIC_CURRENT_COUNT, currentCount(l, now));
   for (const [offset, name] of WORDS) put(offset, l[name]);
   for (let i = 0; i < l.lvt.length; i++) put(APIC_LVT_TIMER + i * 16, l.lvt[i]);
   putVectors(view, APIC_ISR, l.isr);
@@ -114,20 +91,11 @@ export function getLapic(chip: IrqchipState, vcpu: number, fx: IrqEffects): Uint
 }
 
 /** KVM_SET_LAPIC: all registers at once; the timer runs on from the current count. */
-export function setLapic(chip: IrqchipState, vcpu: number, page: Uint8Array, fx: IrqEffects): void {
-  const l = chip.lapics[vcpu];
+export function setLapic(kvm: KvmContext, vcpu: number, page: Uint8Array): void {
+  const seq = kvm.raise({ kind: 'ioctl:KVM_SET_LAPIC', vcpu_id: vcpu, regs: page });
   const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
-  const take = (offset: number): number => view.getUint32(offset, true);
-  for (const [offset, name] of WORDS) l[name] = take(offset);
-  l.id = isX2apic(l) ? vcpu : take(APIC_ID);
-  if (isX2apic(l)) l.ldr = x2apicLogicalId(vcpu);
-  for (let i = 0; i < l.lvt.length; i++) l.lvt[i] = take(APIC_LVT_TIMER + i * 16);
-  takeVectors(view, APIC_ISR, l.isr);
-  takeVectors(view, APIC_TMR, l.tmr);
-  takeVectors(view, APIC_IRR, l.irr);
-  l.isrCache = -1;
-  restoreTimer(l, fx, take(APIC_CURRENT_COUNT));
-  restoreRtcTracking(chip, l);
-  scanIoapic(chip);
-  if (deliverableVector(l) >= 0) fx.kick(vcpu);
+  startTimer(kvm.after(seq), vcpu, view.getUint32(APIC_CURRENT_COUNT, true));
 }
+
+/** Registers of a vCPU's LAPIC. */
+export const lapicOf = (kvm: KvmContext, vcpu: number): LapicState => chipOf(kvm).lapics[vcpu];

@@ -1,7 +1,7 @@
 /** Which APICs a message reaches: SDM Vol. 3, 11.6.2, with KVM's quirks. */
-import type { IrqEffects } from './effects.ts';
+import type { KvmContext } from '../context.ts';
 import { acceptIrq, DELIVER_FIXED, DELIVER_LOWEST, isPresent, isSoftwareEnabled, isX2apic } from './lapic.ts';
-import type { IrqchipState, LapicState, RtcStatus } from './state.ts';
+import { chipOf, type IrqchipState, type LapicState } from './state.ts';
 
 const DFR_FLAT = 0xffffffff;
 const DFR_CLUSTER = 0x0fffffff;
@@ -15,15 +15,15 @@ export const SHORTHAND_OTHERS = 0xc0000;
 
 /** A message on its way (struct kvm_lapic_irq). */
 export interface LapicMessage {
-  destination: number;
-  logical: boolean;
-  shorthand: number;
-  deliveryMode: number;
-  vector: number;
-  level: boolean;
-  trigMode: number;
+  readonly destination: number;
+  readonly logical: boolean;
+  readonly shorthand: number;
+  readonly deliveryMode: number;
+  readonly vector: number;
+  readonly level: boolean;
+  readonly trigMode: number;
   /** MSI redirection hint: one of the destinations suffices. */
-  redirHint: boolean;
+  readonly redirHint: boolean;
 }
 
 /** x2APIC logical id: cluster in 31:16, one bit of 15:0. SDM Vol. 3, 11.12.10.2. */
@@ -141,13 +141,8 @@ function clusterMember(
   return chip.lapics.find((l) => isPresent(l) && isSoftwareEnabled(l) && l.ldr >>> 24 === id);
 }
 
-function deliverLogical(
-  chip: IrqchipState,
-  mode: LogicalMode,
-  m: LapicMessage,
-  fx: IrqEffects,
-  rtc: RtcStatus | undefined,
-): number {
+function deliverLogical(kvm: KvmContext, mode: LogicalMode, m: LapicMessage, rtc: boolean): number {
+  const chip = chipOf(kvm);
   let mask = clusterMask(chip, mode, m.destination);
   // Lowest priority is settled by vector hashing: the same vector always goes to the same bit.
   if (isLowest(m) && mask !== 0) mask = 1 << nthBit(mask, m.vector % bitCount(mask));
@@ -155,55 +150,46 @@ function deliverLogical(
   for (let bit = 0; bit < 16; bit++) {
     if ((mask & (1 << bit)) === 0) continue;
     const l = clusterMember(chip, mode, m.destination, bit);
-    if (l !== undefined) delivered += acceptIrq(l, m, fx, rtc);
+    if (l !== undefined) delivered += acceptIrq(kvm, l, m, rtc);
   }
   return delivered;
 }
 
 /** Ask every APIC in turn, as KVM does for broadcasts, shorthands and addresses its map cannot hold. */
-function deliverByMatch(
-  chip: IrqchipState,
-  source: number,
-  m: LapicMessage,
-  fx: IrqEffects,
-  rtc: RtcStatus | undefined,
-): number {
-  if (!m.logical && m.destination === XAPIC_BROADCAST && isLowest(m)) m.deliveryMode = DELIVER_FIXED;
+function deliverByMatch(kvm: KvmContext, source: number, message: LapicMessage, rtc: boolean): number {
+  const { lapics } = chipOf(kvm);
+  const toAll = !message.logical && message.destination === XAPIC_BROADCAST && isLowest(message);
+  const m = toAll ? { ...message, deliveryMode: DELIVER_FIXED } : message;
   const lowest = isLowest(m);
   let result = -1;
   let candidates = 0;
-  for (const l of chip.lapics) {
+  for (const l of lapics) {
     if (!isPresent(l) || !matchesDestination(l, source, m)) continue;
-    if (!lowest) result = Math.max(result, 0) + acceptIrq(l, m, fx, rtc);
+    if (!lowest) result = Math.max(result, 0) + acceptIrq(kvm, l, m, rtc);
     else if (isSoftwareEnabled(l)) candidates |= 1 << l.vcpu;
   }
   if (candidates === 0) return result;
-  return acceptIrq(chip.lapics[nthBit(candidates, m.vector % bitCount(candidates))], m, fx, rtc);
+  return acceptIrq(kvm, lapics[nthBit(candidates, m.vector % bitCount(candidates))], m, rtc);
 }
 
 /**
- * Deliver a message from vCPU `source` (-1: IOAPIC or MSI).
+ * Deliver a message from vCPU `source` (-1: IOAPIC or MSI). `rtc`: the EOI of whoever takes it is waited for.
  * Returns how many APICs took it, 0 when none did, -1 when nobody was addressed.
  */
-export function deliverToApic(
-  chip: IrqchipState,
-  source: number,
-  m: LapicMessage,
-  fx: IrqEffects,
-  rtc?: RtcStatus,
-): number {
-  if (m.shorthand === SHORTHAND_SELF && source >= 0) return acceptIrq(chip.lapics[source], m, fx, rtc);
-  const x2apicIpi = source >= 0 && isX2apic(chip.lapics[source]);
+export function deliverToApic(kvm: KvmContext, source: number, m: LapicMessage, rtc = false): number {
+  const { lapics } = chipOf(kvm);
+  if (m.shorthand === SHORTHAND_SELF && source >= 0) return acceptIrq(kvm, lapics[source], m, rtc);
+  const x2apicIpi = source >= 0 && isX2apic(lapics[source]);
   const broadcast = m.destination === (x2apicIpi ? X2APIC_BROADCAST : XAPIC_BROADCAST);
-  if (m.shorthand !== SHORTHAND_NONE || broadcast) return deliverByMatch(chip, source, m, fx, rtc);
+  if (m.shorthand !== SHORTHAND_NONE || broadcast) return deliverByMatch(kvm, source, m, rtc);
   if (!m.logical) {
     let delivered = 0;
-    for (const l of chip.lapics) {
-      if (isPresent(l) && matchesPhysical(l, m.destination)) delivered += acceptIrq(l, m, fx, rtc);
+    for (const l of lapics) {
+      if (isPresent(l) && matchesPhysical(l, m.destination)) delivered += acceptIrq(kvm, l, m, rtc);
     }
     return delivered;
   }
-  const mode = logicalMode(chip.lapics);
-  if (mode === 'mixed') return deliverByMatch(chip, source, m, fx, rtc);
-  return deliverLogical(chip, mode, m, fx, rtc);
+  const mode = logicalMode(lapics);
+  if (mode === 'mixed') return deliverByMatch(kvm, source, m, rtc);
+  return deliverLogical(kvm, mode, m, rtc);
 }

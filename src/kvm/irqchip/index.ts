@@ -1,12 +1,8 @@
 /** KVM's in-kernel interrupt controllers, as the rest of KVM uses them. */
-export { getPit2, setPit2, setPitReinject } from '../pit.ts';
-export { getIoapic, getLapic, getPic, setIoapic, setLapic, setPic } from './blobs.ts';
-export { addLapic, createIrqchip, createKvmPit } from './create.ts';
-export type { IrqEffects } from './effects.ts';
+export { getIoapic, getLapic, getPic, lapicOf, setIoapic, setLapic, setPic } from './blobs.ts';
 export {
   acknowledgeInterrupt,
   expireIrqchip,
-  irqchipDeadline,
   pendingInterrupt,
   pulseLint1,
   pvEoiCandidate,
@@ -23,11 +19,11 @@ export {
   lapicMsrWrite,
   writeEoi,
 } from './lapic-registers.ts';
-export { tscDeadlineRead, tscDeadlineWrite } from './lapic-timer.ts';
-export { apicBaseRead, apicBaseWrite, resetLapic, setLapicFeatures } from './lapic-reset.ts';
-export { picRead, picWrite } from './pic.ts';
+export { lapicTimer, stopTimer as stopLapicTimer, tscDeadlineRead, tscDeadlineWrite } from './lapic-timer.ts';
+export { apicBaseWrite } from './lapic-reset.ts';
+export { getPit2, setPit2 } from './pit.ts';
 export { irqchipPortRead, irqchipPortWrite } from './ports.ts';
-export type { GsiRoutingEntry } from './routes.ts';
-export { kickCpu, sendMsi, sendPvIpi, setAckNotifier, setGsiRouting, setIrqLine } from './routing.ts';
+export { buildRouting, type GsiRoutingEntry } from './routes.ts';
+export { kickCpu, sendMsi, sendPvIpi, setIrqLine } from './routing.ts';
 export type { GsiRoute, IrqchipState, LapicFeatures, LapicState } from './state.ts';
 export { PIC_MASTER, PIC_SLAVE, IOAPIC, PIT_SOURCE, RESAMPLE_SOURCE, USERSPACE_SOURCE } from './state.ts';

@@ -1,13 +1,10 @@
 /** The 82093AA I/O APIC as KVM emulates it (Intel 82093AA data sheet; KVM's version 11h, no EOI register). */
-import { deliverToApic, matchesDestination, SHORTHAND_NONE } from './delivery.ts';
-import type { LapicMessage } from './delivery.ts';
-import type { IrqEffects } from './effects.ts';
-import { awaitsEoi } from './lapic.ts';
-import { ackPin, hasAckNotifier, maskChanged, resampleOnUnmask } from './notifiers.ts';
-import type { IoapicState, IrqchipState, LapicState } from './state.ts';
-import { IOAPIC, IOAPIC_PINS, RTC_PIN, zeros } from './state.ts';
+import { armTimer, fireTimer, isDue } from '../../events/timers.ts';
+import type { KvmContext } from '../context.ts';
+import { deliverToApic, type LapicMessage, SHORTHAND_NONE } from './delivery.ts';
+import { ackPin, resampleOnUnmask } from './notifiers.ts';
+import { chipOf, IOAPIC, IOAPIC_PINS, type IoapicState, RTC_PIN } from './state.ts';
 import { entryBits } from './trace.ts';
-import { setVector } from './vectors.ts';
 
 /** Where the registers lie and how far they reach. */
 export const IOAPIC_BASE = 0xfec00000;
@@ -17,21 +14,25 @@ const VERSION = ((IOAPIC_PINS - 1) << 16) | 0x11;
 
 /** Redirection entry, low half. */
 const DELIVERY_STATUS = 0x1000;
-const REMOTE_IRR = 0x4000;
-const LEVEL = 0x8000;
+export const REMOTE_IRR = 0x4000;
+export const LEVEL = 0x8000;
 const MASKED = 0x10000;
-const READ_ONLY = DELIVERY_STATUS | REMOTE_IRR;
+export const READ_ONLY = DELIVERY_STATUS | REMOTE_IRR;
 
 /** A level interrupt that fires this often without its line ever going low is slowed down. */
-const STORM_COUNT = 10000;
+export const STORM_COUNT = 10000;
 const STORM_DELAY_NS = 10_000_000;
 
-const vectorOf = (io: IoapicState, pin: number): number => io.redirLow[pin] & 0xff;
-const isLevel = (io: IoapicState, pin: number): boolean => (io.redirLow[pin] & LEVEL) !== 0;
-const isMasked = (io: IoapicState, pin: number): boolean => (io.redirLow[pin] & MASKED) !== 0;
-const isAsserted = (io: IoapicState, pin: number): boolean => (io.irr & (1 << pin)) !== 0;
+/** When a throttled level interrupt is delivered again. */
+export const EOI_TIMER = 'kvm-ioapic-eoi';
 
-function message(io: IoapicState, pin: number): LapicMessage {
+const vectorOf = (io: IoapicState, pin: number): number => io.redirLow[pin] & 0xff;
+export const isLevel = (io: IoapicState, pin: number): boolean => (io.redirLow[pin] & LEVEL) !== 0;
+export const isMasked = (io: IoapicState, pin: number): boolean => (io.redirLow[pin] & MASKED) !== 0;
+export const isAsserted = (io: IoapicState, pin: number): boolean => (io.irr & (1 << pin)) !== 0;
+
+/** What a pin sends. */
+export function message(io: IoapicState, pin: number): LapicMessage {
   const low = io.redirLow[pin];
   return {
     destination: io.redirHigh[pin] >>> 24,
@@ -46,77 +47,46 @@ function message(io: IoapicState, pin: number): LapicMessage {
 }
 
 /** Send the pin's interrupt unless masked or awaiting EOI. Returns as `deliverToApic`. */
-function service(chip: IrqchipState, pin: number, lineStatus: boolean, fx: IrqEffects): number {
-  const io = chip.ioapic;
-  if ((io.redirLow[pin] & MASKED) !== 0) return -1;
+function service(kvm: KvmContext, pin: number, lineStatus: boolean): number {
+  const io = chipOf(kvm).ioapic;
+  if (isMasked(io, pin)) return -1;
   if ((io.redirLow[pin] & (LEVEL | REMOTE_IRR)) === (LEVEL | REMOTE_IRR)) return -1;
-  const level = isLevel(io, pin);
-  if (!level) io.irrDelivered |= 1 << pin;
-  let delivered: number;
-  if (pin === RTC_PIN && lineStatus) {
-    delivered = deliverToApic(chip, -1, message(io, pin), fx, io.rtc);
-    io.rtc.pendingEoi = Math.max(0, delivered);
-  } else {
-    delivered = deliverToApic(chip, -1, message(io, pin), fx);
-  }
-  if (delivered !== 0 && level) io.redirLow[pin] = (io.redirLow[pin] | REMOTE_IRR) >>> 0;
-  return delivered;
+  const rtc = pin === RTC_PIN && lineStatus;
+  const count = deliverToApic(kvm, -1, message(io, pin), rtc);
+  kvm.raise({ kind: 'sim:ioapic_delivered', pin, count, rtc });
+  return count;
 }
 
-function changeInput(chip: IrqchipState, pin: number, high: boolean, lineStatus: boolean, fx: IrqEffects): number {
-  const io = chip.ioapic;
-  const bit = 1 << pin;
+/** The interrupt of a line that stands high since something else than what is handled now. */
+function serviceAgain(kvm: KvmContext, pin: number): void {
+  service(kvm.after(chipOf(kvm).ioapic.causes[pin]), pin, false);
+}
+
+function changeInput(kvm: KvmContext, pin: number, high: boolean, lineStatus: boolean): number {
+  const io = chipOf(kvm).ioapic;
+  const wasHigh = isAsserted(io, pin);
   if (!high) {
-    io.irr &= ~bit;
+    if (wasHigh) kvm.raise({ kind: 'sim:ioapic_line', pin, level: 0 });
     return 1;
   }
   if (pin === RTC_PIN && lineStatus && io.rtc.pendingEoi > 0) return 0;
-  const before = io.irr;
-  io.irr |= bit;
-  if (!isLevel(io, pin)) {
-    io.irrDelivered &= ~bit;
-    if (before === io.irr) return 0;
-  }
-  return service(chip, pin, lineStatus, fx);
+  const isEdge = !isLevel(io, pin);
+  const rearms = isEdge && (io.irrDelivered & (1 << pin)) !== 0;
+  if (!wasHigh || rearms) kvm.raise({ kind: 'sim:ioapic_line', pin, level: 1 });
+  return isEdge && wasHigh ? 0 : service(kvm, pin, lineStatus);
 }
 
-function setInput(chip: IrqchipState, pin: number, high: boolean, lineStatus: boolean, fx: IrqEffects): number {
-  const io = chip.ioapic;
+function setInput(kvm: KvmContext, pin: number, high: boolean, lineStatus: boolean): number {
+  const io = chipOf(kvm).ioapic;
   const e = entryBits(io.redirLow[pin], io.redirHigh[pin]);
-  const result = changeInput(chip, pin, high, lineStatus, fx);
-  fx.raise({ kind: 'kvm_ioapic_set_irq', e, pin, coalesced: result === 0 });
+  const result = changeInput(kvm, pin, high, lineStatus);
+  kvm.raise({ kind: 'kvm_ioapic_set_irq', e, pin, coalesced: result === 0 });
   return result;
 }
 
-/** Move a pin for one source. Returns > 0 delivered, 0 coalesced, -1 masked. */
-export function setIoapicIrq(
-  chip: IrqchipState,
-  pin: number,
-  source: number,
-  level: boolean,
-  fx: IrqEffects,
-  lineStatus: boolean,
-): number {
-  const io = chip.ioapic;
-  const bit = 1 << source;
-  io.irqStates[pin] = level ? io.irqStates[pin] | bit : io.irqStates[pin] & ~bit;
-  return setInput(chip, pin, io.irqStates[pin] !== 0, lineStatus, fx);
-}
-
-function scanInto(chip: IrqchipState, l: LapicState): void {
-  const { ioapic: io } = chip;
-  l.ioapicHandled.fill(0);
-  if ((io.rtc.vcpus & (1 << l.vcpu)) !== 0) setVector(l.ioapicHandled, io.rtc.vectors[l.vcpu]);
-  for (let pin = 0; pin < IOAPIC_PINS; pin++) {
-    if (!isLevel(io, pin) && pin !== RTC_PIN && !hasAckNotifier(chip, IOAPIC, pin)) continue;
-    const m = message(io, pin);
-    if (matchesDestination(l, -1, m) || awaitsEoi(l, m.vector)) setVector(l.ioapicHandled, m.vector);
-  }
-}
-
-/** Learn anew which vectors' EOIs each vCPU must pass on (KVM_REQ_SCAN_IOAPIC). */
-export function scanIoapic(chip: IrqchipState): void {
-  for (const l of chip.lapics) scanInto(chip, l);
+/** A pin was moved by one of its sources: kvm_set_irq has told. Returns > 0 delivered, 0 coalesced, -1 masked. */
+export function setIoapicIrq(kvm: KvmContext, pin: number, lineStatus: boolean): number {
+  return setInput(kvm, pin, chipOf(kvm).ioapic.irqStates[pin] !== 0, lineStatus);
 }
 
 function readIndirect(io: IoapicState): number {
@@ -132,110 +102,70 @@ function readIndirect(io: IoapicState): number {
   return ((io.ioregsel & 1) !== 0 ? io.redirHigh[pin] : io.redirLow[pin]) >>> 0;
 }
 
-function writeRedirection(chip: IrqchipState, pin: number, high: boolean, value: number, fx: IrqEffects): void {
-  const io = chip.ioapic;
-  const before = io.redirLow[pin];
-  if (high) io.redirHigh[pin] = value >>> 0;
-  else {
-    let low = (value & ~READ_ONLY) | (before & READ_ONLY);
-    // An edge entry has no remote IRR: guests switch to edge and back to end a stuck interrupt.
-    if ((low & LEVEL) === 0) low &= ~REMOTE_IRR;
-    io.redirLow[pin] = low >>> 0;
-  }
-  const after = io.redirLow[pin];
-  if (((before ^ after) & MASKED) !== 0) maskChanged(chip, IOAPIC, pin, (after & MASKED) !== 0);
-  const ready = (after & (LEVEL | REMOTE_IRR | MASKED)) === LEVEL;
-  if (ready && isAsserted(io, pin)) {
-    if (resampleOnUnmask(chip, IOAPIC, pin, fx)) io.irr &= ~(1 << pin);
-    else service(chip, pin, false, fx);
-  }
-  scanIoapic(chip);
+/** A read of the register at `offset` (IOREGSEL 00h, IOWIN 10h). */
+export function ioapicRead(io: IoapicState, offset: number): number {
+  if ((offset & 0xff) === 0x00) return io.ioregsel;
+  return (offset & 0xff) === 0x10 ? readIndirect(io) : 0;
 }
 
-/** A read of the register at `offset` (IOREGSEL 00h, IOWIN 10h). */
-export function ioapicRead(chip: IrqchipState, offset: number): number {
-  if ((offset & 0xff) === 0x00) return chip.ioapic.ioregsel;
-  return (offset & 0xff) === 0x10 ? readIndirect(chip.ioapic) : 0;
+/** The pin whose redirection entry IOREGSEL selects, or -1. */
+export function selectedPin({ ioregsel }: IoapicState): number {
+  const pin = (ioregsel - 0x10) >> 1;
+  return pin >= 0 && pin < IOAPIC_PINS ? pin : -1;
 }
 
 /** A write to the register at `offset`; `value` is at most 32 bits wide. */
-export function ioapicWrite(chip: IrqchipState, offset: number, value: number, fx: IrqEffects): void {
-  const io = chip.ioapic;
-  if ((offset & 0xff) === 0x00) io.ioregsel = value & 0xff;
-  if ((offset & 0xff) !== 0x10) return;
-  if (io.ioregsel === 0) io.id = (value >>> 24) & 0xf;
-  const pin = (io.ioregsel - 0x10) >> 1;
-  if (pin >= 0 && pin < IOAPIC_PINS) writeRedirection(chip, pin, (io.ioregsel & 1) !== 0, value, fx);
+export function ioapicWrite(kvm: KvmContext, offset: number, value: number): void {
+  const register = offset & 0xff;
+  if (register !== 0x00 && register !== 0x10) return;
+  kvm.raise({ kind: 'sim:ioapic_write', offset: register, val: value >>> 0 });
+  if (register === 0x00) return;
+  const io = chipOf(kvm).ioapic;
+  const pin = selectedPin(io);
+  if (pin < 0 || (io.redirLow[pin] & (LEVEL | REMOTE_IRR | MASKED)) !== LEVEL || !isAsserted(io, pin)) return;
+  if (!resampleOnUnmask(kvm, IOAPIC, pin)) serviceAgain(kvm, pin);
+  else if (isAsserted(io, pin)) kvm.raise({ kind: 'sim:ioapic_line', pin, level: 0 });
 }
 
-function endRtc(io: IoapicState, vcpu: number, vector: number): void {
-  const bit = 1 << vcpu;
-  if ((io.rtc.vcpus & bit) === 0 || io.rtc.vectors[vcpu] !== vector) return;
-  io.rtc.vcpus &= ~bit;
-  io.rtc.pendingEoi = Math.max(0, io.rtc.pendingEoi - 1);
-}
-
-function endPin(chip: IrqchipState, pin: number, level: boolean, fx: IrqEffects): void {
-  const io = chip.ioapic;
-  ackPin(chip, IOAPIC, pin, fx);
+/** The end of interrupt of one pin: a level that still stands is delivered again, not too often. */
+function endPin(kvm: KvmContext, pin: number, level: boolean): void {
+  ackPin(kvm, IOAPIC, pin);
   if (!level) return;
-  io.redirLow[pin] = (io.redirLow[pin] & ~REMOTE_IRR) >>> 0;
-  if (isMasked(io, pin) || !isAsserted(io, pin)) {
-    io.eoiCount[pin] = 0;
+  const io = chipOf(kvm).ioapic;
+  const again = !isMasked(io, pin) && isAsserted(io, pin);
+  const storms = io.eoiCount[pin] + 1 >= STORM_COUNT;
+  kvm.raise({ kind: 'sim:ioapic_eoi', pin });
+  if (!again) return;
+  if (!storms) {
+    serviceAgain(kvm, pin);
     return;
   }
-  if (++io.eoiCount[pin] < STORM_COUNT) {
-    service(chip, pin, false, fx);
-    return;
-  }
-  io.eoiCount[pin] = 0;
-  io.eoiInjectAt ??= fx.now() + STORM_DELAY_NS;
-  fx.raise({ kind: 'kvm_ioapic_delayed_eoi_inj', e: entryBits(io.redirLow[pin], io.redirHigh[pin]) });
+  if (kvm.state.timers[EOI_TIMER] === undefined) armTimer(kvm.origin, EOI_TIMER, kvm.now() + STORM_DELAY_NS);
+  kvm.raise({ kind: 'kvm_ioapic_delayed_eoi_inj', e: entryBits(io.redirLow[pin], io.redirHigh[pin]) });
 }
 
 /** A LAPIC's EOI broadcast: end every pin with this vector. SDM Vol. 3, 11.8.5. */
-export function ioapicEoi(chip: IrqchipState, vcpu: number, vector: number, level: boolean, fx: IrqEffects): void {
-  const io = chip.ioapic;
-  endRtc(io, vcpu, vector);
+export function ioapicEoi(kvm: KvmContext, vector: number, level: boolean): void {
   for (let pin = 0; pin < IOAPIC_PINS; pin++) {
-    if (vectorOf(io, pin) === vector) endPin(chip, pin, level, fx);
+    if (vectorOf(chipOf(kvm).ioapic, pin) === vector) endPin(kvm, pin, level);
   }
 }
 
-/** The throttle of a storming level interrupt is over. */
-export function expireIoapic(chip: IrqchipState, fx: IrqEffects): void {
-  const io = chip.ioapic;
-  if (io.eoiInjectAt === undefined || io.eoiInjectAt > fx.now()) return;
-  io.eoiInjectAt = undefined;
+/** The throttle of a storming level interrupt is over. False: it is not due. */
+export function expireIoapic(kvm: KvmContext): boolean {
+  if (!isDue(kvm.state.timers, EOI_TIMER, kvm.now())) return false;
+  const fired = kvm.from(fireTimer(kvm.state.timers, kvm.origin, EOI_TIMER));
   for (let pin = 0; pin < IOAPIC_PINS; pin++) {
-    if (isLevel(io, pin) && isAsserted(io, pin)) service(chip, pin, false, fx);
+    const io = chipOf(kvm).ioapic;
+    if (isLevel(io, pin) && isAsserted(io, pin)) service(fired, pin, false);
   }
-}
-
-/** Whether the RTC interrupt of a vCPU restored from outside still awaits its EOI. */
-export function restoreRtcTracking(chip: IrqchipState, l: LapicState): void {
-  const io = chip.ioapic;
-  const m = message(io, RTC_PIN);
-  if (!matchesDestination(l, -1, m)) return;
-  const bit = 1 << l.vcpu;
-  const awaits = awaitsEoi(l, m.vector);
-  if (awaits === ((io.rtc.vcpus & bit) !== 0)) return;
-  if (awaits) {
-    io.rtc.vcpus |= bit;
-    io.rtc.vectors[l.vcpu] = m.vector;
-    io.rtc.pendingEoi++;
-  } else {
-    io.rtc.vcpus &= ~bit;
-    io.rtc.pendingEoi = Math.max(0, io.rtc.pendingEoi - 1);
-  }
+  return true;
 }
 
 /** After the state was set from outside: deliver what `irr` says is asserted. */
-export function injectAsserted(chip: IrqchipState, irr: number, fx: IrqEffects): void {
-  const io = chip.ioapic;
-  io.rtc = { pendingEoi: 0, vcpus: 0, vectors: zeros(chip.lapics.length) };
+export function injectAsserted(kvm: KvmContext, irr: number): void {
   for (let pin = 0; pin < IOAPIC_PINS; pin++) {
-    if ((irr & (1 << pin)) !== 0) setInput(chip, pin, true, true, fx);
+    if ((irr & (1 << pin)) !== 0) setInput(kvm, pin, true, true);
   }
-  for (const l of chip.lapics) restoreRtcTracking(chip, l);
+  kvm.raise({ kind: 'sim:ioapic_restored' });
 }

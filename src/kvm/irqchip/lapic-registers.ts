@@ -1,29 +1,19 @@
 /** The local APIC's registers: SDM Vol. 3, Table 11-1 (xAPIC, memory) and Table 11-6 (x2APIC, MSRs 800h-8FFh). */
-import type { LapicMessage } from './delivery.ts';
-import { deliverToApic, SHORTHAND_SELF } from './delivery.ts';
-import type { IrqEffects } from './effects.ts';
-import { ioapicEoi, scanIoapic } from './ioapic.ts';
-import {
-  deliverableVector,
-  isPresent,
-  isSoftwareEnabled,
-  isX2apic,
-  LVT_MASKED,
-  LVT_TIMER,
-  processorPriority,
-  setTaskPriority,
-} from './lapic.ts';
+import type { KvmContext } from '../context.ts';
+import { deliverToApic, type LapicMessage, SHORTHAND_SELF } from './delivery.ts';
+import { ioapicEoi } from './ioapic.ts';
+import { isPresent, isX2apic, processorPriority } from './lapic.ts';
 import {
   currentCount,
   deliverExpiredTimer,
-  timerModeMask,
-  updateTimerMode,
-  writeDivide,
-  writeInitialCount,
+  rescaleTimer,
+  restartCount,
+  stopTimer,
+  TSC_DEADLINE,
 } from './lapic-timer.ts';
-import type { IrqchipState, LapicState } from './state.ts';
+import { chipOf, type LapicState } from './state.ts';
 import { traceApic } from './trace.ts';
-import { clearVector, highestVector, testVector } from './vectors.ts';
+import { highestVector, testVector } from './vectors.ts';
 
 /** Register offsets. */
 export const APIC_ID = 0x20;
@@ -51,26 +41,18 @@ export const APIC_SELF_IPI = 0x3f0;
 /** Version 14h with six LVT entries and no EOI-broadcast suppression. */
 export const APIC_VERSION_VALUE = 0x50014;
 
-const ICR_BUSY = 0x1000;
+export const ICR_BUSY = 0x1000;
 /** ICR bits x2APIC reserves: 31:20, 17:16, 13. SDM Vol. 3, Figure 11-28. */
 const X2APIC_ICR_RESERVED = 0xfff32000n;
-const SVR_WRITABLE = 0x3ff;
-
-const LVT_PLAIN = 0x110ff;
-const LVT_MODE = 0x117ff;
-const LVT_LINT = 0x1f7ff;
-const LVT_WRITABLE = [LVT_PLAIN, LVT_MODE, LVT_MODE, LVT_LINT, LVT_LINT, LVT_PLAIN];
 
 /** End of interrupt: the highest vector in service ends, or -1 when there is none. SDM Vol. 3, 11.8.5. */
-export function writeEoi(chip: IrqchipState, vcpu: number, fx: IrqEffects): number {
-  const l = chip.lapics[vcpu];
+export function writeEoi(kvm: KvmContext, vcpu: number): number {
+  const l = chipOf(kvm).lapics[vcpu];
   const vector = highestVector(l.isr);
-  fx.raise({ kind: 'kvm_eoi', apicid: vcpu, vector });
-  if (vector < 0) return vector;
-  clearVector(l.isr, vector);
-  l.isrCache = -1;
-  if (testVector(l.ioapicHandled, vector)) ioapicEoi(chip, vcpu, vector, testVector(l.tmr, vector), fx);
-  if (deliverableVector(l) >= 0) fx.kick(vcpu);
+  const concerns = vector >= 0 && testVector(l.ioapicHandled, vector);
+  const level = vector >= 0 && testVector(l.tmr, vector);
+  const seq = kvm.raise({ kind: 'kvm_eoi', apicid: vcpu, vector });
+  if (concerns) ioapicEoi(kvm.after(seq), vector, level);
   return vector;
 }
 
@@ -87,14 +69,14 @@ function icrMessage(low: number, destination: number): LapicMessage {
   };
 }
 
-function sendIpi(chip: IrqchipState, l: LapicState, low: number, high: number, fx: IrqEffects): void {
+function sendIpi(kvm: KvmContext, l: LapicState, low: number, high: number): void {
   const destination = isX2apic(l) ? high : high >>> 24;
-  fx.raise({ kind: 'kvm_apic_ipi', icr_low: low, dest_id: destination });
-  deliverToApic(chip, l.vcpu, icrMessage(low, destination), fx);
+  const seq = kvm.raise({ kind: 'kvm_apic_ipi', icr_low: low, dest_id: destination });
+  deliverToApic(kvm.after(seq), l.vcpu, icrMessage(low, destination));
 }
 
 /** The value of a register, or undefined where none can be read. */
-function readRegister(l: LapicState, offset: number, fx: IrqEffects): number | undefined {
+function readRegister(kvm: KvmContext, l: LapicState, offset: number): number | undefined {
   const word = (offset >> 4) & 7;
   if (offset >= APIC_ISR && offset < APIC_TMR) return l.isr[word] >>> 0;
   if (offset >= APIC_TMR && offset < APIC_IRR) return l.tmr[word] >>> 0;
@@ -120,7 +102,7 @@ function readRegister(l: LapicState, offset: number, fx: IrqEffects): number | u
     case APIC_INITIAL_COUNT:
       return l.initialCount;
     case APIC_CURRENT_COUNT:
-      return currentCount(l, fx.now());
+      return currentCount(l, kvm.now());
     case APIC_DIVIDE:
       return l.divideConfig;
   }
@@ -141,159 +123,120 @@ function readXapicRegister(l: LapicState, offset: number): number | undefined {
   }
 }
 
-function writeSpurious(chip: IrqchipState, l: LapicState, value: number, fx: IrqEffects): void {
-  const toggled = ((l.svr ^ value) & 0x100) !== 0;
-  l.svr = value & SVR_WRITABLE;
-  if (!isSoftwareEnabled(l)) {
-    for (let i = 0; i < l.lvt.length; i++) l.lvt[i] |= LVT_MASKED;
-    updateTimerMode(l);
-    l.timer.pending = false;
-  }
-  if (toggled) scanIoapic(chip);
-  deliverExpiredTimer(l, fx);
-}
+const isLvt = (offset: number): boolean => offset >= APIC_LVT_TIMER && offset <= APIC_LVT_ERROR;
 
-function writeLvt(l: LapicState, index: number, value: number, fx: IrqEffects): void {
-  const masked = isSoftwareEnabled(l) ? value : value | LVT_MASKED;
-  l.lvt[index] = masked & LVT_WRITABLE[index];
-  if (index !== LVT_TIMER) return;
-  l.lvt[index] |= masked & timerModeMask(l);
-  updateTimerMode(l);
-  deliverExpiredTimer(l, fx);
-}
-
-/** Registers that only xAPIC mode lets the guest write. False: refused. */
-function writeXapicRegister(chip: IrqchipState, l: LapicState, offset: number, value: number): boolean {
-  if (isX2apic(l)) return false;
-  switch (offset) {
-    case APIC_ID:
-      l.id = (value & 0xff000000) >>> 0;
-      break;
-    case APIC_LDR:
-      l.ldr = (value & 0xff000000) >>> 0;
-      break;
-    case APIC_DFR:
-      l.dfr = (value | 0x0fffffff) >>> 0;
-      break;
-    case APIC_ICR2:
-      l.icrHigh = (value & 0xff000000) >>> 0;
-      return true;
-    default:
-      return false;
-  }
-  scanIoapic(chip);
-  return true;
-}
-
-function writeSelfIpi(chip: IrqchipState, l: LapicState, value: number, fx: IrqEffects): boolean {
-  if (!isX2apic(l) || (value & ~0xff) !== 0) return false;
-  sendIpi(chip, l, SHORTHAND_SELF | value, 0, fx);
-  return true;
-}
-
-/** Write a 32-bit register. False: refused, #GP in x2APIC mode. */
-function writeRegister(chip: IrqchipState, l: LapicState, offset: number, value: number, fx: IrqEffects): boolean {
-  traceApic(fx, 1, offset, BigInt(value));
-  if (offset >= APIC_LVT_TIMER && offset <= APIC_LVT_ERROR) {
-    writeLvt(l, (offset - APIC_LVT_TIMER) >> 4, value, fx);
-    return true;
-  }
+/** Whether a register takes what is written; #GP in x2APIC mode where it does not. */
+function takesWrite(l: LapicState, offset: number, value: number): boolean {
+  if (isLvt(offset)) return true;
   switch (offset) {
     case APIC_TPR:
-      setTaskPriority(l, value & 0xff, fx);
-      return true;
     case APIC_EOI:
-      writeEoi(chip, l.vcpu, fx);
-      return true;
     case APIC_SVR:
-      writeSpurious(chip, l, value, fx);
-      return true;
-    case APIC_ICR: {
-      const low = (value & ~ICR_BUSY) >>> 0;
-      sendIpi(chip, l, low, l.icrHigh, fx);
-      l.icrLow = low;
-      return true;
-    }
+    case APIC_ICR:
     case APIC_INITIAL_COUNT:
-      writeInitialCount(l, value, fx);
-      return true;
     case APIC_DIVIDE:
-      writeDivide(l, value, fx);
       return true;
     case APIC_ESR:
       return !isX2apic(l) || value === 0;
     case APIC_SELF_IPI:
-      return writeSelfIpi(chip, l, value, fx);
+      return isX2apic(l) && (value & ~0xff) === 0;
+    case APIC_ID:
+    case APIC_LDR:
+    case APIC_DFR:
+    case APIC_ICR2:
+      return !isX2apic(l);
     default:
-      return writeXapicRegister(chip, l, offset, value);
+      return false;
   }
+}
+
+/** Write a 32-bit register: kvm_apic tells what it holds, the rest follows. False: refused, #GP in x2APIC mode. */
+function writeRegister(kvm: KvmContext, l: LapicState, offset: number, value: number): boolean {
+  const { divide, target, mode } = l.timer;
+  const takes = takesWrite(l, offset, value);
+  const written = kvm.after(traceApic(kvm, 1, offset, BigInt(value)));
+  if (!takes) return false;
+  switch (offset) {
+    case APIC_EOI:
+      writeEoi(written, l.vcpu);
+      break;
+    case APIC_ICR:
+      sendIpi(written, l, (value & ~ICR_BUSY) >>> 0, l.icrHigh);
+      break;
+    case APIC_SELF_IPI:
+      sendIpi(written, l, SHORTHAND_SELF | value, 0);
+      break;
+    case APIC_INITIAL_COUNT:
+      restartCount(written, l.vcpu);
+      break;
+    case APIC_DIVIDE:
+      rescaleTimer(written, l.vcpu, { divide, target });
+      break;
+    case APIC_SVR:
+    case APIC_LVT_TIMER:
+      // A move to or from TSC-deadline mode stops the timer.
+      if ((mode === TSC_DEADLINE) !== (l.timer.mode === TSC_DEADLINE)) stopTimer(written, l.vcpu);
+      deliverExpiredTimer(written, l.vcpu);
+      break;
+    default:
+  }
+  return true;
 }
 
 /** The page is dead: APIC disabled, or in x2APIC mode. Reads give ones, writes nothing (KVM's default quirk). */
 const isMmioHole = (l: LapicState): boolean => !isPresent(l) || isX2apic(l);
 
 /** The page of registers begins here. */
-export function lapicMmioBase(chip: IrqchipState, vcpu: number): number {
-  const { apicBase } = chip.lapics[vcpu];
-  return apicBase - (apicBase % 4096);
-}
+export const lapicMmioBase = ({ apicBase }: LapicState): number => apicBase - (apicBase % 4096);
 
 /** A read of `size` bytes at `offset` in the register page. -1: all ones, however wide the access. */
-export function lapicMmioRead(chip: IrqchipState, vcpu: number, offset: number, size: number, fx: IrqEffects): number {
-  const l = chip.lapics[vcpu];
+export function lapicMmioRead(kvm: KvmContext, vcpu: number, offset: number, size: number): number {
+  const l = chipOf(kvm).lapics[vcpu];
   if (isMmioHole(l)) return -1;
   const byte = offset & 0xf;
   if (byte + size > 4 || offset > 0x3ff) return 0;
-  const value = readRegister(l, offset & ~0xf, fx);
+  const value = readRegister(kvm, l, offset & ~0xf);
   if (value === undefined) return 0;
-  traceApic(fx, 0, offset, BigInt(value));
+  traceApic(kvm, 0, offset, BigInt(value));
   const shifted = value >>> (byte * 8);
   return size === 4 ? shifted : shifted & ((1 << (size * 8)) - 1);
 }
 
 /** A write at `offset`: only aligned 32-bit ones count. */
-export function lapicMmioWrite(
-  chip: IrqchipState,
-  vcpu: number,
-  offset: number,
-  size: number,
-  value: number,
-  fx: IrqEffects,
-): void {
-  const l = chip.lapics[vcpu];
+export function lapicMmioWrite(kvm: KvmContext, vcpu: number, offset: number, size: number, value: number): void {
+  const l = chipOf(kvm).lapics[vcpu];
   if (isMmioHole(l) || size !== 4 || (offset & 0xf) !== 0) return;
-  writeRegister(chip, l, offset & 0xff0, value >>> 0, fx);
+  writeRegister(kvm, l, offset & 0xff0, value >>> 0);
 }
 
 /** RDMSR of 800h-8FFh. Undefined: #GP. */
-export function lapicMsrRead(chip: IrqchipState, vcpu: number, msr: number, fx: IrqEffects): bigint | undefined {
-  const l = chip.lapics[vcpu];
+export function lapicMsrRead(kvm: KvmContext, vcpu: number, msr: number): bigint | undefined {
+  const l = chipOf(kvm).lapics[vcpu];
   if (!isX2apic(l)) return undefined;
   const offset = (msr - 0x800) << 4;
   if (offset === APIC_ICR) return (BigInt(l.icrHigh) << 32n) | BigInt(l.icrLow);
-  const value = offset > 0x3f0 ? undefined : readRegister(l, offset, fx);
+  const value = offset > 0x3f0 ? undefined : readRegister(kvm, l, offset);
   if (value === undefined) return undefined;
-  traceApic(fx, 0, offset, BigInt(value));
+  traceApic(kvm, 0, offset, BigInt(value));
   return BigInt(value);
 }
 
-function writeX2apicIcr(chip: IrqchipState, l: LapicState, value: bigint, fx: IrqEffects): boolean {
+/** The message goes first, as in KVM; kvm_apic tells what the register holds from then on. */
+function writeX2apicIcr(kvm: KvmContext, l: LapicState, value: bigint): boolean {
   if ((value & X2APIC_ICR_RESERVED) !== 0n) return false;
   const low = (Number(value & 0xffffffffn) & ~ICR_BUSY) >>> 0;
   const high = Number(value >> 32n);
-  sendIpi(chip, l, low, high, fx);
-  l.icrLow = low;
-  l.icrHigh = high;
-  traceApic(fx, 1, APIC_ICR, (BigInt(high) << 32n) | BigInt(low));
+  sendIpi(kvm, l, low, high);
+  traceApic(kvm, 1, APIC_ICR, (BigInt(high) << 32n) | BigInt(low));
   return true;
 }
 
 /** WRMSR of 800h-8FFh. False: #GP. */
-export function lapicMsrWrite(chip: IrqchipState, vcpu: number, msr: number, value: bigint, fx: IrqEffects): boolean {
-  const l = chip.lapics[vcpu];
+export function lapicMsrWrite(kvm: KvmContext, vcpu: number, msr: number, value: bigint): boolean {
+  const l = chipOf(kvm).lapics[vcpu];
   if (!isX2apic(l)) return false;
   const offset = (msr - 0x800) << 4;
-  if (offset === APIC_ICR) return writeX2apicIcr(chip, l, value, fx);
+  if (offset === APIC_ICR) return writeX2apicIcr(kvm, l, value);
   if (value >> 32n !== 0n) return false;
-  return writeRegister(chip, l, offset, Number(value), fx);
+  return writeRegister(kvm, l, offset, Number(value));
 }

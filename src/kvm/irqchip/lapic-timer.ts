@@ -1,90 +1,77 @@
 /** The LAPIC timer: SDM Vol. 3, 11.5.4. The bus clock is 1 GHz, the TSC 2 GHz. */
-import type { IrqEffects } from './effects.ts';
+import { armTimer, cancelTimer, fireTimer, isDue } from '../../events/timers.ts';
+import { guestTsc } from '../clock/tsc.ts';
+import type { KvmContext } from '../context.ts';
 import { deliverLocal, isEnabled, isPresent, LVT_MASKED, LVT_TIMER } from './lapic.ts';
-import type { IrqchipState, LapicState } from './state.ts';
+import { chipOf, type LapicState, type LapicTimerState } from './state.ts';
 
-const ONE_SHOT = 0;
-const PERIODIC = 0x20000;
-const TSC_DEADLINE = 0x40000;
+export const ONE_SHOT = 0;
+export const PERIODIC = 0x20000;
+export const TSC_DEADLINE = 0x40000;
 
 /** KVM's min_timer_period_us: shorter periods are stretched. */
 const MIN_PERIOD_NS = 200_000;
 
+const TIMER_PREFIX = 'kvm-lapic';
+
+/** A vCPU's LAPIC timer among the kernel's timers. */
+export const lapicTimer = (vcpu: number): string => NAMES[vcpu] ?? `${TIMER_PREFIX}${vcpu}`;
+
+const NAMES: readonly string[] = Array.from({ length: 16 }, (_, vcpu) => `${TIMER_PREFIX}${vcpu}`);
+
+/** Whose LAPIC timer this is; undefined: it is another one. */
+export const vcpuOfTimer = (id: string): number | undefined =>
+  id.startsWith(TIMER_PREFIX) ? Number(id.slice(TIMER_PREFIX.length)) : undefined;
+
+const lapicOf = (kvm: KvmContext, vcpu: number): LapicState => chipOf(kvm).lapics[vcpu];
 const isDeadlineMode = (l: LapicState): boolean => l.timer.mode === TSC_DEADLINE;
+export const isCounting = ({ mode }: LapicTimerState): boolean => mode === ONE_SHOT || mode === PERIODIC;
 
 /** LVT timer bits that select the mode; bit 18 only where CPUID announces TSC-deadline. */
 export const timerModeMask = (l: LapicState): number => (l.features.tscDeadline ? 0x60000 : PERIODIC);
 
+/** A period in this mode, as short as it may be. */
+export const limitedPeriod = (mode: number, period: number): number =>
+  mode === PERIODIC && period !== 0 ? Math.max(period, MIN_PERIOD_NS) : period;
+
+/** Divide configuration: bits 3, 1:0. SDM Vol. 3, Figure 11-10. */
+export function divisorOf(divideConfig: number): number {
+  const bits = (divideConfig & 3) | ((divideConfig & 8) >> 1);
+  return 1 << ((bits + 1) & 7);
+}
+
 /** Deliver an expired timer as soon as APIC and LVT entry let it pass. */
-export function deliverExpiredTimer(l: LapicState, fx: IrqEffects): void {
-  const t = l.timer;
-  if (!t.pending || !isEnabled(l) || (l.lvt[LVT_TIMER] & LVT_MASKED) !== 0) return;
-  deliverLocal(l, LVT_TIMER, fx);
-  t.pending = false;
-  if (t.mode === TSC_DEADLINE) t.tscDeadline = 0n;
-  else if (t.mode === ONE_SHOT) t.target = 0;
+export function deliverExpiredTimer(kvm: KvmContext, vcpu: number): void {
+  const l = lapicOf(kvm, vcpu);
+  if (!l.timer.pending || !isEnabled(l) || (l.lvt[LVT_TIMER] & LVT_MASKED) !== 0) return;
+  const expired = kvm.after(l.timer.cause);
+  deliverLocal(expired, l, LVT_TIMER);
+  expired.raise({ kind: 'sim:lapic_timer_delivered', vcpu_id: vcpu });
 }
 
-function expired(l: LapicState, fx: IrqEffects): void {
-  if (l.timer.pending) return;
-  l.timer.pending = true;
-  deliverExpiredTimer(l, fx);
+/** The timer's deadline has come. Returns the KVM that acts because of it. */
+function expire(kvm: KvmContext, vcpu: number): KvmContext {
+  const was = lapicOf(kvm, vcpu).timer.pending;
+  const fired = kvm.from(fireTimer(kvm.state.timers, kvm.origin, lapicTimer(vcpu)));
+  if (!was) deliverExpiredTimer(fired, vcpu);
+  return fired;
 }
 
-function cancel(l: LapicState): void {
-  l.timer.expiresAt = undefined;
-  l.timer.pending = false;
+export function stopTimer(kvm: KvmContext, vcpu: number): void {
+  cancelTimer(kvm.state.timers, kvm.origin, lapicTimer(vcpu));
 }
 
-function limitPeriod(l: LapicState): void {
-  const t = l.timer;
-  if (t.mode === PERIODIC && t.period !== 0 && t.period < MIN_PERIOD_NS) t.period = MIN_PERIOD_NS;
-}
-
-/** The LVT timer entry changed: only a move to or from TSC-deadline mode stops the timer. */
-export function updateTimerMode(l: LapicState): void {
-  const t = l.timer;
-  const mode = l.lvt[LVT_TIMER] & timerModeMask(l);
-  if (t.mode === mode) return;
-  if ((t.mode === TSC_DEADLINE) !== (mode === TSC_DEADLINE)) {
-    cancel(l);
-    l.initialCount = 0;
-    t.period = 0;
-    t.tscDeadline = 0n;
-  }
-  t.mode = mode;
-  limitPeriod(l);
-}
-
-function startCount(l: LapicState, fx: IrqEffects): void {
-  const t = l.timer;
-  if (t.period === 0) return;
-  const now = fx.now();
-  if (now > t.target) {
-    expired(l, fx);
-    if (t.mode === ONE_SHOT) return;
-    t.target = Math.max(t.target + t.period, now);
-  }
-  t.expiresAt = t.target;
-}
-
-function startDeadline(l: LapicState, fx: IrqEffects): void {
-  const t = l.timer;
-  if (t.tscDeadline === 0n) return;
-  const left = t.tscDeadline - fx.guestTsc(l.vcpu);
-  if (left <= 0n) {
-    expired(l, fx);
+/** Count down the deadline a guest wrote; one that has passed expires at once. */
+function startDeadline(kvm: KvmContext, vcpu: number): void {
+  const { tscDeadline } = lapicOf(kvm, vcpu).timer;
+  if (tscDeadline === 0n) {
+    stopTimer(kvm, vcpu);
     return;
   }
-  const ns = Number((left + 1n) >> 1n);
-  t.expiresAt = Math.min(fx.now() + ns, Number.MAX_SAFE_INTEGER);
-}
-
-function restart(l: LapicState, fx: IrqEffects): void {
-  const { mode, pending } = l.timer;
-  if (mode !== PERIODIC && pending) return;
-  if (mode === TSC_DEADLINE) startDeadline(l, fx);
-  else if (mode === ONE_SHOT || mode === PERIODIC) startCount(l, fx);
+  const left = tscDeadline - guestTsc(kvm, kvm.state.vcpus[vcpu]);
+  const ns = left <= 0n ? 0 : Number((left + 1n) >> 1n);
+  armTimer(kvm.origin, lapicTimer(vcpu), Math.min(kvm.now() + ns, Number.MAX_SAFE_INTEGER));
+  if (left <= 0n) expire(kvm, vcpu);
 }
 
 /** Nanoseconds to run from a restored current count. */
@@ -95,25 +82,19 @@ function restoredSpan(l: LapicState, currentCount: number): number {
   return Math.min(span, period);
 }
 
-/** Start counting from the initial count, or from a restored current count. */
-export function startTimer(l: LapicState, fx: IrqEffects, currentCount?: number): void {
-  const t = l.timer;
-  t.pending = false;
-  if (t.mode === ONE_SHOT || t.mode === PERIODIC) {
-    t.period = l.initialCount * t.divide;
-    if (t.period === 0) return;
-    limitPeriod(l);
-    t.target = fx.now() + (currentCount === undefined ? t.period : restoredSpan(l, currentCount));
-  }
-  restart(l, fx);
+/** Start counting from the initial count, or from a restored current count, once both are told. */
+export function startTimer(kvm: KvmContext, vcpu: number, currentCount?: number): void {
+  const l = lapicOf(kvm, vcpu);
+  if (isDeadlineMode(l)) startDeadline(kvm, vcpu);
+  else if (isCounting(l.timer) && l.timer.period !== 0) {
+    const span = currentCount === undefined ? l.timer.period : restoredSpan(l, currentCount);
+    armTimer(kvm.origin, lapicTimer(vcpu), kvm.now() + span);
+  } else stopTimer(kvm, vcpu);
 }
 
-/** A write to the initial-count register. */
-export function writeInitialCount(l: LapicState, value: number, fx: IrqEffects): void {
-  if (isDeadlineMode(l)) return;
-  cancel(l);
-  l.initialCount = value;
-  startTimer(l, fx);
+/** The initial-count register was written: in TSC-deadline mode that changes nothing. */
+export function restartCount(kvm: KvmContext, vcpu: number): void {
+  if (!isDeadlineMode(lapicOf(kvm, vcpu))) startTimer(kvm, vcpu);
 }
 
 /** The current-count register: derived from the time that is left. */
@@ -123,58 +104,37 @@ export function currentCount(l: LapicState, now: number): number {
   return Math.floor((Math.max(0, t.target - now) % t.period) / t.divide);
 }
 
-/** Divide configuration: bits 3, 1:0. SDM Vol. 3, Figure 11-10. */
-export function updateDivide(l: LapicState): void {
-  const bits = (l.divideConfig & 3) | ((l.divideConfig & 8) >> 1);
-  l.timer.divide = 1 << ((bits + 1) & 7);
-}
-
-/** A write to the divide-configuration register: a running count goes on at the new pace. */
-export function writeDivide(l: LapicState, value: number, fx: IrqEffects): void {
-  const t = l.timer;
-  const before = t.divide;
-  l.divideConfig = value & 0xb;
-  updateDivide(l);
-  if (t.divide === before || t.period === 0) return;
-  t.expiresAt = undefined;
-  t.period = l.initialCount * t.divide;
-  limitPeriod(l);
-  const now = fx.now();
-  t.target = now + Math.floor((Math.max(0, t.target - now) * t.divide) / before);
-  restart(l, fx);
+/** The divide-configuration register was written: a running count goes on at the new pace. */
+export function rescaleTimer(kvm: KvmContext, vcpu: number, before: { divide: number; target: number }): void {
+  const { mode, period, divide, pending } = lapicOf(kvm, vcpu).timer;
+  if (divide === before.divide || period === 0) return;
+  const now = kvm.now();
+  const left = Math.floor((Math.max(0, before.target - now) * divide) / before.divide);
+  if (mode !== PERIODIC && pending) stopTimer(kvm, vcpu);
+  else armTimer(kvm.origin, lapicTimer(vcpu), now + left);
 }
 
 /** IA32_TSC_DEADLINE (6E0h): zero outside TSC-deadline mode and when disarmed. */
-export function tscDeadlineRead(chip: IrqchipState, vcpu: number): bigint {
-  const l = chip.lapics[vcpu];
+export function tscDeadlineRead(l: LapicState): bigint {
   return isPresent(l) && isDeadlineMode(l) ? l.timer.tscDeadline : 0n;
 }
 
 /** Arm or (0) disarm the TSC-deadline timer; ignored in the other modes. */
-export function tscDeadlineWrite(chip: IrqchipState, vcpu: number, value: bigint, fx: IrqEffects): void {
-  const l = chip.lapics[vcpu];
+export function tscDeadlineWrite(kvm: KvmContext, vcpu: number, value: bigint): void {
+  const l = lapicOf(kvm, vcpu);
   if (!isPresent(l) || !isDeadlineMode(l)) return;
-  l.timer.expiresAt = undefined;
-  l.timer.tscDeadline = value;
-  startTimer(l, fx);
+  kvm.raise({ kind: 'sim:msr_set', vcpu_id: vcpu, index: 0x6e0, data: value });
+  startDeadline(kvm, vcpu);
 }
 
-/** Expire the timer if it is due; a periodic one runs on. */
-export function expireLapicTimer(l: LapicState, fx: IrqEffects): void {
-  const t = l.timer;
-  const now = fx.now();
-  if (t.expiresAt === undefined || t.expiresAt > now) return;
-  t.expiresAt = undefined;
-  expired(l, fx);
-  if (t.mode !== PERIODIC || t.period === 0) return;
-  t.target = Math.max(t.target + t.period, now);
-  t.expiresAt = t.target;
-}
-
-/** The state was set from outside: forget what ran, run on from `currentCount`. */
-export function restoreTimer(l: LapicState, fx: IrqEffects, count: number): void {
-  cancel(l);
-  updateTimerMode(l);
-  updateDivide(l);
-  startTimer(l, fx, count);
+/** Expire the timer if it is due; a periodic one runs on. False: it is not. */
+export function expireLapicTimer(kvm: KvmContext, vcpu: number): boolean {
+  const now = kvm.now();
+  if (!isDue(kvm.state.timers, lapicTimer(vcpu), now)) return false;
+  const fired = expire(kvm, vcpu);
+  const { mode, period, target } = lapicOf(kvm, vcpu).timer;
+  if (mode === PERIODIC && period !== 0) {
+    armTimer(fired.origin, lapicTimer(vcpu), Math.max(target + period, now + 1));
+  }
+  return true;
 }

@@ -2,9 +2,10 @@
  * The local APIC's core: modes, priorities, what it accepts and what it offers the processor.
  * SDM Vol. 3, chapter 11; where KVM is simpler (no ESR, no remote read), KVM is followed.
  */
-import type { IrqEffects } from './effects.ts';
-import type { LapicState, RtcStatus } from './state.ts';
-import { clearVector, highestVector, setVector, testVector } from './vectors.ts';
+import type { KvmContext } from '../context.ts';
+import { injectNmi } from '../vcpu/nmi.ts';
+import type { LapicState } from './state.ts';
+import { highestVector, testVector } from './vectors.ts';
 
 /** IA32_APIC_BASE bits. SDM Vol. 3, 11.4.4. */
 export const APIC_BASE_BSP = 0x100;
@@ -12,7 +13,6 @@ export const APIC_BASE_EXTD = 0x400;
 export const APIC_BASE_ENABLE = 0x800;
 
 export const LVT_TIMER = 0;
-export const LVT_PERFORMANCE = 2;
 export const LVT_LINT0 = 3;
 export const LVT_LINT1 = 4;
 export const LVT_MASKED = 0x10000;
@@ -61,77 +61,48 @@ export function deliverableVector(l: LapicState): number {
   return vector < 0 || (vector & 0xf0) <= processorPriority(l) ? -1 : vector;
 }
 
-/** INTA: move a vector from IRR to ISR. */
-export function takeIntoService(l: LapicState, vector: number): void {
-  clearVector(l.irr, vector);
-  setVector(l.isr, vector);
-  l.isrCache = vector;
-}
-
-/** Set the task priority register; a lower one may let a waiting interrupt through. */
-export function setTaskPriority(l: LapicState, tpr: number, fx: IrqEffects): void {
-  const lowered = tpr < l.tpr;
-  l.tpr = tpr & 0xff;
-  if (lowered && deliverableVector(l) >= 0) fx.kick(l.vcpu);
-}
-
-function request(l: LapicState, vector: number, level: boolean, fx: IrqEffects): void {
-  if (level) setVector(l.tmr, vector);
-  else clearVector(l.tmr, vector);
-  setVector(l.irr, vector);
-  fx.kick(l.vcpu);
-}
-
 /** An interrupt message this APIC is the destination of. */
 export interface AcceptedMessage {
-  deliveryMode: number;
-  vector: number;
+  readonly deliveryMode: number;
+  readonly vector: number;
   /** Asserted (INIT level de-assert: false). */
-  level: boolean;
+  readonly level: boolean;
   /** As the sender encodes it: 0 edge, else level. */
-  trigMode: number;
+  readonly trigMode: number;
 }
 
-/** Accept a message. Returns 1 when it had an effect, else 0. SDM Vol. 3, 11.8.4. */
-export function acceptIrq(l: LapicState, m: AcceptedMessage, fx: IrqEffects, rtc?: RtcStatus): number {
-  const { vector, trigMode } = m;
-  fx.raise({ kind: 'kvm_apic_accept_irq', apicid: l.vcpu, dm: m.deliveryMode, tm: trigMode, vec: vector });
-  switch (m.deliveryMode) {
+/** Whether a message has an effect. SDM Vol. 3, 11.8.4. */
+function accepts(l: LapicState, { deliveryMode, level, trigMode }: AcceptedMessage): boolean {
+  switch (deliveryMode) {
     case DELIVER_FIXED:
     case DELIVER_LOWEST:
-      if ((trigMode !== 0 && !m.level) || !isEnabled(l)) return 0;
-      if (rtc !== undefined) {
-        rtc.vcpus |= 1 << l.vcpu;
-        rtc.vectors[l.vcpu] = vector;
-      }
-      request(l, vector, trigMode !== 0, fx);
-      return 1;
-    case DELIVER_REMOTE_READ:
-      fx.unhalt(l.vcpu);
-      return 1;
-    case DELIVER_NMI:
-      fx.nmi(l.vcpu);
-      return 1;
+      return (trigMode === 0 || level) && isEnabled(l);
     case DELIVER_INIT:
-      if (trigMode !== 0 && !m.level) return 0;
-      fx.init(l.vcpu);
-      return 1;
+      return trigMode === 0 || level;
+    case DELIVER_REMOTE_READ:
+    case DELIVER_NMI:
     case DELIVER_STARTUP:
-      fx.sipi(l.vcpu, vector);
-      return 1;
+      return true;
     default:
-      return 0;
+      return false;
   }
 }
 
+/** Accept a message; `rtc`: its EOI is waited for on behalf of the RTC. Returns 1 when it had an effect, else 0. */
+export function acceptIrq(kvm: KvmContext, l: LapicState, m: AcceptedMessage, rtc = false): number {
+  const accepted = accepts(l, m);
+  const { deliveryMode, trigMode, vector } = m;
+  const fact = { apicid: l.vcpu, dm: deliveryMode, tm: trigMode, vec: vector, accepted, rtc: rtc && accepted };
+  const seq = kvm.raise({ kind: 'kvm_apic_accept_irq', ...fact });
+  if (accepted && deliveryMode === DELIVER_NMI) injectNmi(kvm.after(seq), kvm.state.vcpus[l.vcpu]);
+  return accepted ? 1 : 0;
+}
+
 /** A local interrupt source fires through its LVT entry. SDM Vol. 3, 11.5.1. */
-export function deliverLocal(l: LapicState, entry: number, fx: IrqEffects): number {
+export function deliverLocal(kvm: KvmContext, l: LapicState, entry: number): void {
   const lvt = l.lvt[entry];
-  if (!isPresent(l) || (lvt & LVT_MASKED) !== 0) return 0;
-  const message = { deliveryMode: lvt & 0x700, vector: lvt & 0xff, level: true, trigMode: lvt & LVT_LEVEL };
-  const accepted = acceptIrq(l, message, fx);
-  if (accepted !== 0 && entry === LVT_PERFORMANCE) l.lvt[entry] = lvt | LVT_MASKED;
-  return accepted;
+  if (!isPresent(l) || (lvt & LVT_MASKED) !== 0) return;
+  acceptIrq(kvm, l, { deliveryMode: lvt & 0x700, vector: lvt & 0xff, level: true, trigMode: lvt & LVT_LEVEL });
 }
 
 /** Whether a vector waits for its EOI or for being taken. */

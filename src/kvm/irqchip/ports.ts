@@ -1,8 +1,8 @@
 /** The kernel's own I/O ports: PIC, ELCR, PIT and, if asked for, the speaker port. */
-import { pitRead, pitWrite, speakerRead, speakerWrite } from '../pit.ts';
-import type { IrqEffects } from './effects.ts';
+import type { KvmContext } from '../context.ts';
 import { picRead, picWrite } from './pic.ts';
-import type { IrqchipState } from './state.ts';
+import { pitRead, pitWrite, speakerRead, speakerWrite } from './pit.ts';
+import { chipOf, type IrqchipState } from './state.ts';
 
 /** Whether a whole access of `size` bytes at `port` falls on the PIC pair or the ELCRs. */
 function isPic(port: number, size: number): boolean {
@@ -17,31 +17,27 @@ const isSpeaker = (chip: IrqchipState, port: number, size: number): boolean =>
   chip.pit?.speaker === true && port === 0x61 && size <= 4;
 
 /** An IN the kernel answers itself; undefined: not ours, user space must. */
-export function irqchipPortRead(chip: IrqchipState, port: number, size: number, fx: IrqEffects): number | undefined {
+export function irqchipPortRead(kvm: KvmContext, port: number, size: number): number | undefined {
   // The PIC takes byte accesses only: wider ones read zero.
-  if (isPic(port, size)) return size === 1 ? picRead(chip, port, fx) : 0;
-  if (isPit(chip, port, size)) return pitRead(chip.pit!, port - 0x40, fx.now());
-  if (isSpeaker(chip, port, size)) return speakerRead(chip.pit!, fx.now());
+  if (isPic(port, size)) return size === 1 ? picRead(kvm, port) : 0;
+  const chip = chipOf(kvm);
+  if (isPit(chip, port, size)) return pitRead(kvm, port - 0x40);
+  if (isSpeaker(chip, port, size)) return speakerRead(kvm);
   return undefined;
 }
 
 /** An OUT the kernel handles itself. False: not ours, user space must. */
-export function irqchipPortWrite(
-  chip: IrqchipState,
-  port: number,
-  size: number,
-  value: number,
-  fx: IrqEffects,
-): boolean {
+export function irqchipPortWrite(kvm: KvmContext, port: number, size: number, value: number): boolean {
   if (isPic(port, size)) {
-    if (size === 1) picWrite(chip, port, value, fx);
+    if (size === 1) picWrite(kvm, port, value);
     return true;
   }
+  const chip = chipOf(kvm);
   if (isPit(chip, port, size)) {
-    pitWrite(chip.pit!, port - 0x40, value, fx.now());
+    pitWrite(kvm, port - 0x40, value);
     return true;
   }
   if (!isSpeaker(chip, port, size)) return false;
-  speakerWrite(chip.pit!, value, fx.now());
+  speakerWrite(kvm, value);
   return true;
 }

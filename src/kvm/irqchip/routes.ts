@@ -1,3 +1,4 @@
+import type { Draft } from '../../base/draft.ts';
 import type { GsiRoute, GsiRouting } from './state.ts';
 import { IOAPIC, IOAPIC_PINS, PIC_MASTER, PIC_PINS, PIC_SLAVE } from './state.ts';
 
@@ -5,9 +6,9 @@ import { IOAPIC, IOAPIC_PINS, PIC_MASTER, PIC_PINS, PIC_SLAVE } from './state.ts
 const MAX_ROUTES = 4096;
 
 /** struct kvm_irq_routing_entry. */
-export type GsiRoutingEntry = { gsi: number } & GsiRoute;
+export type GsiRoutingEntry = { readonly gsi: number } & GsiRoute;
 
-function emptyRouting(): GsiRouting {
+function emptyRouting(): Draft<GsiRouting> {
   const noGsi = (pins: number): number[] => new Array<number>(pins).fill(-1);
   return { routes: [], pinGsi: [noGsi(PIC_PINS), noGsi(PIC_PINS), noGsi(IOAPIC_PINS)] };
 }
@@ -25,7 +26,7 @@ function clashes(present: readonly GsiRoute[], route: GsiRoute): boolean {
 }
 
 /** Build the table of KVM_SET_GSI_ROUTING, or undefined when KVM answers EINVAL. */
-export function buildRouting(entries: readonly GsiRoutingEntry[]): GsiRouting | undefined {
+export function buildRouting(entries: readonly GsiRoutingEntry[]): Draft<GsiRouting> | undefined {
   const routing = emptyRouting();
   for (const entry of entries) {
     if (entry.gsi >= MAX_ROUTES) return undefined;
@@ -56,6 +57,6 @@ function defaultRoutes(): GsiRoutingEntry[] {
 }
 
 /** The routing of a new irqchip. */
-export function defaultRouting(): GsiRouting {
+export function defaultRouting(): Draft<GsiRouting> {
   return buildRouting(defaultRoutes()) ?? emptyRouting();
 }

@@ -1,136 +1,141 @@
-import type { PitState } from '../pit.ts';
+import type { KvmContext } from '../context.ts';
+import type { PitState } from './pit.ts';
 
 /** One 8259A as KVM keeps it (struct kvm_kpic_state). Intel 8259A data sheet. */
 export interface PicChip {
   /** Input levels last seen, for edge detection. */
-  lastIrr: number;
-  irr: number;
-  imr: number;
-  isr: number;
+  readonly lastIrr: number;
+  readonly irr: number;
+  readonly imr: number;
+  readonly isr: number;
   /** IRQ number that has the highest priority now. */
-  priorityAdd: number;
-  irqBase: number;
+  readonly priorityAdd: number;
+  readonly irqBase: number;
   /** 1: port 0 reads ISR, 0: IRR. */
-  readRegSelect: number;
-  poll: number;
-  specialMask: number;
+  readonly readRegSelect: number;
+  readonly poll: number;
+  readonly specialMask: number;
   /** 0 ready, 1 expects ICW2, 2 ICW3, 3 ICW4. */
-  initState: number;
-  autoEoi: number;
-  rotateOnAutoEoi: number;
-  specialFullyNested: number;
+  readonly initState: number;
+  readonly autoEoi: number;
+  readonly rotateOnAutoEoi: number;
+  readonly specialFullyNested: number;
   /** 1: ICW4 will follow. */
-  init4: number;
-  elcr: number;
-  elcrMask: number;
+  readonly init4: number;
+  readonly elcr: number;
+  readonly elcrMask: number;
+  /** By input: sequence number of what requested it; -1 while nothing waits. */
+  readonly causes: readonly number[];
 }
 
 /** The cascaded pair: master, slave. */
 export interface PicState {
-  chips: PicChip[];
+  readonly chips: readonly PicChip[];
   /** INTR output of the master. */
-  output: boolean;
+  readonly output: boolean;
   /** Per pin 0..15: which sources assert it. */
-  irqStates: number[];
+  readonly irqStates: readonly number[];
 }
 
 /** RTC interrupts not yet EOIed, so that user space learns of coalesced ones (KVM's rtc_status). */
 export interface RtcStatus {
-  pendingEoi: number;
+  readonly pendingEoi: number;
   /** vCPUs the last RTC interrupt went to, one bit each. */
-  vcpus: number;
-  vectors: number[];
+  readonly vcpus: number;
+  readonly vectors: readonly number[];
 }
 
 /** 82093AA with 24 pins as KVM keeps it. */
 export interface IoapicState {
-  ioregsel: number;
-  id: number;
+  readonly ioregsel: number;
+  readonly id: number;
   /** Asserted inputs. */
-  irr: number;
+  readonly irr: number;
   /** Edges that were delivered, though their input is still high. */
-  irrDelivered: number;
-  redirLow: number[];
-  redirHigh: number[];
-  irqStates: number[];
+  readonly irrDelivered: number;
+  readonly redirLow: readonly number[];
+  readonly redirHigh: readonly number[];
+  readonly irqStates: readonly number[];
   /** Successive EOIs that found the line still high, per pin. */
-  eoiCount: number[];
-  /** Virtual nanosecond at which a throttled level interrupt is delivered again. */
-  eoiInjectAt: number | undefined;
-  rtc: RtcStatus;
+  readonly eoiCount: readonly number[];
+  /** By pin: sequence number of what asserted it last. */
+  readonly causes: readonly number[];
+  readonly rtc: RtcStatus;
 }
 
 /** LAPIC timer. SDM Vol. 3, 11.5.4. */
 export interface LapicTimerState {
   /** LVT timer bits 18:17 in effect. */
-  mode: number;
-  divide: number;
-  period: number;
+  readonly mode: number;
+  readonly divide: number;
+  readonly period: number;
   /** Virtual nanosecond the current count reaches zero. */
-  target: number;
-  /** Virtual nanosecond the timer fires; undefined: not running. */
-  expiresAt: number | undefined;
-  tscDeadline: bigint;
+  readonly target: number;
+  readonly tscDeadline: bigint;
   /** Expired, not yet delivered: the LVT entry is masked or the APIC disabled. */
-  pending: boolean;
+  readonly pending: boolean;
+  /** Sequence number of the expiry that is pending. */
+  readonly cause: number;
 }
 
 /** What CPUID promises this vCPU about its APIC. */
 export interface LapicFeatures {
-  x2apic: boolean;
-  tscDeadline: boolean;
-  physicalBits: number;
+  readonly x2apic: boolean;
+  readonly tscDeadline: boolean;
+  readonly physicalBits: number;
 }
 
 /** Local APIC of one vCPU. SDM Vol. 3, Table 11-1. Registers are u32; vectors are 8 int32 words. */
 export interface LapicState {
-  vcpu: number;
-  apicBase: number;
+  readonly vcpu: number;
+  readonly apicBase: number;
   /** APIC ID register: id in bits 31:24 (xAPIC) or the whole id (x2APIC). */
-  id: number;
-  tpr: number;
-  ldr: number;
-  dfr: number;
-  svr: number;
-  icrLow: number;
-  icrHigh: number;
+  readonly id: number;
+  readonly tpr: number;
+  readonly ldr: number;
+  readonly dfr: number;
+  readonly svr: number;
+  readonly icrLow: number;
+  readonly icrHigh: number;
   /** Timer, thermal, performance counter, LINT0, LINT1, error. */
-  lvt: number[];
-  initialCount: number;
-  divideConfig: number;
-  isr: number[];
-  tmr: number[];
-  irr: number[];
-  timer: LapicTimerState;
+  readonly lvt: readonly number[];
+  readonly initialCount: number;
+  readonly divideConfig: number;
+  readonly isr: readonly number[];
+  readonly tmr: readonly number[];
+  readonly irr: readonly number[];
+  readonly timer: LapicTimerState;
   /** Last vector taken into service and not yet EOIed, -1 when unsure (KVM's highest_isr_cache). */
-  isrCache: number;
+  readonly isrCache: number;
+  /** By vector: sequence number of the message that requested it, while it waits. */
+  readonly causes: Readonly<Record<number, number>>;
   /** Vectors whose EOI concerns the IOAPIC. */
-  ioapicHandled: number[];
-  features: LapicFeatures;
+  readonly ioapicHandled: readonly number[];
+  readonly features: LapicFeatures;
 }
 
 /** Where a GSI leads. Linux Documentation/virt/kvm/api.rst, KVM_SET_GSI_ROUTING. */
 export type GsiRoute =
-  | { type: 'irqchip'; irqchip: number; pin: number }
-  | { type: 'msi'; addressLow: number; addressHigh: number; data: number };
+  | { readonly type: 'irqchip'; readonly irqchip: number; readonly pin: number }
+  | { readonly type: 'msi'; readonly addressLow: number; readonly addressHigh: number; readonly data: number };
 
 /** The VM's GSI table and its inverse. */
 export interface GsiRouting {
   /** By GSI: its routes in the order they were set. */
-  routes: GsiRoute[][];
+  readonly routes: readonly (readonly GsiRoute[])[];
   /** By irqchip (0 master, 1 slave, 2 IOAPIC), by pin (slave pins are 8..15): the GSI, or -1. */
-  pinGsi: number[][];
+  readonly pinGsi: readonly (readonly number[])[];
 }
 
 /** All in-kernel interrupt controllers of one VM. */
 export interface IrqchipState {
-  pic: PicState;
-  ioapic: IoapicState;
-  lapics: LapicState[];
-  pit: PitState | undefined;
-  routing: GsiRouting;
+  readonly pic: PicState;
+  readonly ioapic: IoapicState;
+  readonly lapics: readonly LapicState[];
+  readonly pit: PitState | undefined;
+  readonly routing: GsiRouting;
   /** GSIs whose acknowledgement somebody wants to hear of (resampling irqfds). */
-  ackNotifiers: number[];
+  readonly ackNotifiers: readonly number[];
 }
 
 /** KVM_IRQCHIP_* numbers. */
@@ -151,3 +156,6 @@ export const PIT_SOURCE = 2;
 
 /** `n` zeros. */
 export const zeros = (n: number): number[] => new Array<number>(n).fill(0);
+
+/** The controllers of a VM that has them. */
+export const chipOf = (kvm: KvmContext): IrqchipState => kvm.state.vm!.irqchip!;

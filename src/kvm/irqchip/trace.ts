@@ -1,8 +1,8 @@
-import type { IrqEffects } from './effects.ts';
+import type { KvmContext } from '../context.ts';
 
 /** Linux arch/x86/kvm/trace.h, TRACE_EVENT(kvm_apic): a register was read (0) or written (1). */
-export function traceApic(fx: IrqEffects, rw: 0 | 1, reg: number, value: bigint): void {
-  fx.raise({ kind: 'kvm_apic', rw, reg, val: value });
+export function traceApic(kvm: KvmContext, rw: 0 | 1, reg: number, value: bigint): number {
+  return kvm.raise({ kind: 'kvm_apic', rw, reg, val: value });
 }
 
 /** A 64-bit redirection entry from its halves. */

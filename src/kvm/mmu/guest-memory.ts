@@ -20,11 +20,11 @@ export function guestHva(kvm: KvmContext, gpa: number, write: boolean): number {
   return slot.hva + (gpa - slot.baseGfn * PAGE);
 }
 
-/** Note that a page was written: Linux mark_page_dirty_in_slot. */
-export function markDirty(slot: MemslotState, gfn: number): void {
+/** Linux mark_page_dirty_in_slot: the log learns of a page it does not hold yet. */
+export function markDirty(kvm: KvmContext, slot: MemslotState, gfn: number): void {
   if (slot.dirty === undefined) return;
   const page = gfn - slot.baseGfn;
-  slot.dirty[page >> 5] = (slot.dirty[page >> 5] | (1 << (page & 31))) >>> 0;
+  if (((slot.dirty[page >> 5] >>> (page & 31)) & 1) === 0) kvm.raise({ kind: 'sim:page_dirty', slot: slot.id, gfn });
 }
 
 /** kvm_read_guest: undefined where no slot is. The range does not cross a page. */
@@ -39,6 +39,6 @@ export function writeGuest(kvm: KvmContext, gpa: number, bytes: Uint8Array): boo
   const slot = slotOf(kvm, gfn);
   if (slot === undefined || (slot.flags & KVM_MEM_READONLY) !== 0) return false;
   kvm.guest.writeHost(slot.hva + (gpa - slot.baseGfn * PAGE), bytes);
-  markDirty(slot, gfn);
+  markDirty(kvm, slot, gfn);
   return true;
 }

@@ -1,5 +1,5 @@
 /** Queuing what the vCPU is to receive. Linux arch/x86/kvm/x86.c, kvm_multiple_exception. */
-import { REQ_EVENT, REQ_TRIPLE_FAULT, request } from '../context.ts';
+import type { KvmContext } from '../context.ts';
 import { isProtected } from '../mode.ts';
 import type { VcpuState } from '../state.ts';
 
@@ -33,51 +33,42 @@ export interface NewException {
 }
 
 /** Queue an exception; with one already under way this can become a double or triple fault. SDM Vol. 3, Table 6-5. */
-export function queueException(vcpu: VcpuState, thrown: NewException): void {
+export function queueException(kvm: KvmContext, vcpu: VcpuState, thrown: NewException): void {
   const queued = vcpu.events.exception;
-  request(vcpu, REQ_EVENT);
   if (!queued.pending && !queued.injected) {
-    fill(vcpu, thrown);
+    tell(kvm, vcpu, thrown);
     return;
   }
   if (queued.vector === DF) {
-    queued.pending = false;
-    queued.injected = false;
-    request(vcpu, REQ_TRIPLE_FAULT);
+    kvm.raise({ kind: 'sim:triple_fault', vcpu_id: vcpu.index });
     return;
   }
   const first = exceptionClass(queued.vector);
   const second = exceptionClass(thrown.vector);
   const double =
     (first === 'contributory' && second === 'contributory') || (first === 'page fault' && second !== 'benign');
-  fill(vcpu, double ? { vector: DF, errorCode: 0 } : thrown);
+  tell(kvm, vcpu, double ? { vector: DF, errorCode: 0 } : thrown);
 }
 
-function fill(vcpu: VcpuState, thrown: NewException): void {
-  const queued = vcpu.events.exception;
-  queued.pending = true;
-  queued.injected = false;
-  queued.vector = thrown.vector;
-  // Real mode pushes no error code.
-  queued.hasError = thrown.errorCode !== undefined && isProtected(vcpu);
-  queued.errorCode = thrown.errorCode ?? 0;
-  queued.payload = thrown.payload;
+function tell(kvm: KvmContext, vcpu: VcpuState, { vector, errorCode, payload }: NewException): void {
+  kvm.raise({
+    kind: 'sim:exception_queued',
+    vcpu_id: vcpu.index,
+    vector,
+    // Real mode pushes no error code.
+    has_error: errorCode !== undefined && isProtected(vcpu),
+    error_code: errorCode ?? 0,
+    has_payload: payload !== undefined,
+    payload: payload ?? 0n,
+  });
 }
 
 /** kvm_inject_gp. */
-export function injectGp(vcpu: VcpuState): void {
-  queueException(vcpu, { vector: GP, errorCode: 0 });
+export function injectGp(kvm: KvmContext, vcpu: VcpuState): void {
+  queueException(kvm, vcpu, { vector: GP, errorCode: 0 });
 }
 
 /** #UD. */
-export function injectUd(vcpu: VcpuState): void {
-  queueException(vcpu, { vector: UD });
-}
-
-/** kvm_inject_nmi: at most two wait, one while another is handled. */
-export function injectNmi(vcpu: VcpuState): void {
-  const { nmi } = vcpu.events;
-  const blocked = nmi.injected || (vcpu.at.interruptibility & 8) !== 0;
-  nmi.pending = Math.min(nmi.pending + 1, blocked ? 1 : 2);
-  request(vcpu, REQ_EVENT);
+export function injectUd(kvm: KvmContext, vcpu: VcpuState): void {
+  queueException(kvm, vcpu, { vector: UD });
 }

@@ -1,5 +1,5 @@
 /** What a VM entry injects, and which windows it asks for. Linux kvm_check_and_inject_events; SDM Vol. 3, 27.6. */
-import { type KvmContext, REQ_EVENT, request, vmOf } from '../context.ts';
+import { type KvmContext, vmOf } from '../context.ts';
 import { acknowledgeInterrupt, pendingInterrupt, tprThreshold } from '../irqchip/index.ts';
 import { guestDr, setGuestDr } from '../guest-debug.ts';
 import type { VcpuState } from '../state.ts';
@@ -7,13 +7,14 @@ import { INTERRUPT_WINDOW, NMI_WINDOW, primaryBits, writeControl } from '../vmcs
 import { BP, DB, DF, MC, OF } from './exceptions.ts';
 
 /** VM-entry interruption-information types. SDM Vol. 3, Table 25-17. */
-const TYPE_EXTERNAL = 0;
-const TYPE_NMI = 2;
-const TYPE_HARDWARE = 3;
-const TYPE_SOFTWARE_INTERRUPT = 4;
-const TYPE_SOFTWARE_EXCEPTION = 6;
-const DELIVER_ERROR_CODE = 0x800;
-const VALID = 0x8000_0000;
+export const TYPE_EXTERNAL = 0;
+export const TYPE_NMI = 2;
+export const TYPE_HARDWARE = 3;
+export const TYPE_SOFTWARE_INTERRUPT = 4;
+export const TYPE_PRIVILEGED = 5;
+export const TYPE_SOFTWARE_EXCEPTION = 6;
+export const DELIVER_ERROR_CODE = 0x800;
+export const VALID = 0x8000_0000;
 const NMI_VECTOR = 2;
 
 /** Traps and aborts: RF stays as it is. Linux exception_type. */
@@ -34,14 +35,15 @@ export interface Injection {
 }
 
 /** vmx_interrupt_allowed. */
-export function interruptAllowed(vcpu: VcpuState): boolean {
-  const { rflags, interruptibility } = vcpu.at;
+export function interruptAllowed(kvm: KvmContext, vcpu: VcpuState): boolean {
+  const { rflags, interruptibility } = kvm.guest.position(vcpu.index);
   return (rflags & IF) !== 0 && (interruptibility & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)) === 0;
 }
 
 /** vmx_nmi_allowed. */
-export function nmiAllowed(vcpu: VcpuState): boolean {
-  return (vcpu.at.interruptibility & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS | BLOCKED_BY_NMI)) === 0;
+export function nmiAllowed(kvm: KvmContext, vcpu: VcpuState): boolean {
+  const { interruptibility } = kvm.guest.position(vcpu.index);
+  return (interruptibility & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS | BLOCKED_BY_NMI)) === 0;
 }
 
 /** kvm_cpu_has_injectable_intr: a vector waits, or -1. */
@@ -70,7 +72,7 @@ export function checkAndInject(kvm: KvmContext, vcpu: VcpuState, injection: Inje
     busy = true;
   }
   injectNmi(kvm, vcpu, injection, busy);
-  injectIrq(kvm, vcpu, injection, busy || nmi.injected);
+  injectIrq(kvm, vcpu, injection, busy || vcpu.events.nmi.injected);
   updateCr8Intercept(kvm, vcpu);
 }
 
@@ -81,54 +83,35 @@ function setInjection(injection: Injection, vector: number, type: number, length
 
 /** The moment a pending exception becomes the processor's: its payload reaches DR6 or CR2. */
 function deliver(kvm: KvmContext, vcpu: VcpuState): void {
-  const { exception } = vcpu.events;
+  const { vector, payload } = vcpu.events.exception;
   const registers = kvm.guest.registers(vcpu.index);
-  if (exception.vector === DB) {
+  if (vector === DB) {
     setGuestDr(kvm, vcpu, 7, guestDr(kvm, vcpu, 7) & ~0x2000n);
-  } else if (!NOT_FAULTS.includes(exception.vector)) {
+  } else if (!NOT_FAULTS.includes(vector)) {
     registers.rflags |= RF;
   }
-  if (exception.payload !== undefined) deliverPayload(kvm, vcpu);
-  exception.pending = false;
-  exception.injected = true;
-}
-
-/** kvm_deliver_exception_payload. */
-function deliverPayload(kvm: KvmContext, vcpu: VcpuState): void {
-  const { exception } = vcpu.events;
-  const registers = kvm.guest.registers(vcpu.index);
-  const payload = exception.payload ?? 0n;
+  if (payload === undefined) return;
   // DR6: trap bits replaced, bits that read as one stay; bit 16 (RTM) is active low.
-  if (exception.vector === DB) registers.setDr(6, (registers.dr(6) & ~0xfn) | 0xffff0ff0n | (payload & 0xe00fn));
+  if (vector === DB) registers.setDr(6, (registers.dr(6) & ~0xfn) | 0xffff0ff0n | (payload & 0xe00fn));
   else registers.cr2 = payload;
-  exception.payload = undefined;
 }
 
 function injectException(kvm: KvmContext, vcpu: VcpuState, injection: Injection, again: boolean): void {
-  const { exception, instructionLength } = vcpu.events;
-  kvm.host.raise({
-    kind: 'kvm_inj_exception',
-    exception: exception.vector,
-    has_error: exception.hasError ? 1 : 0,
-    error_code: exception.errorCode,
-    reinjected: again,
-  });
-  const software = exception.vector === BP || exception.vector === OF;
-  setInjection(
-    injection,
-    exception.vector,
-    software ? TYPE_SOFTWARE_EXCEPTION : TYPE_HARDWARE,
-    software ? instructionLength : 0,
-  );
-  if (exception.hasError) {
-    injection.info = (injection.info | DELIVER_ERROR_CODE) >>> 0;
-    injection.errorCode = exception.errorCode;
-  }
+  const { vector, hasError, errorCode, cause } = vcpu.events.exception;
+  const { instructionLength } = vcpu.events;
+  const fact = { exception: vector, has_error: hasError ? 1 : 0, error_code: errorCode, reinjected: again };
+  kvm.after(cause).raise({ kind: 'kvm_inj_exception', ...fact });
+  const software = vector === BP || vector === OF;
+  const type = software ? TYPE_SOFTWARE_EXCEPTION : TYPE_HARDWARE;
+  setInjection(injection, vector, type, software ? instructionLength : 0);
+  if (!hasError) return;
+  injection.info = (injection.info | DELIVER_ERROR_CODE) >>> 0;
+  injection.errorCode = errorCode;
 }
 
 function injectInterrupt(kvm: KvmContext, vcpu: VcpuState, injection: Injection, again: boolean): void {
-  const { vector, soft } = vcpu.events.interrupt;
-  kvm.host.raise({ kind: 'kvm_inj_virq', vector, soft, reinjected: again });
+  const { vector, soft, cause } = vcpu.events.interrupt;
+  kvm.after(cause).raise({ kind: 'kvm_inj_virq', vector, soft, reinjected: again });
   const type = soft ? TYPE_SOFTWARE_INTERRUPT : TYPE_EXTERNAL;
   setInjection(injection, vector, type, soft ? vcpu.events.instructionLength : 0);
 }
@@ -136,15 +119,14 @@ function injectInterrupt(kvm: KvmContext, vcpu: VcpuState, injection: Injection,
 function injectNmi(kvm: KvmContext, vcpu: VcpuState, injection: Injection, busy: boolean): void {
   const { nmi } = vcpu.events;
   if (nmi.pending === 0) return;
-  if (!busy && nmiAllowed(vcpu)) {
-    nmi.pending -= 1;
-    nmi.injected = true;
+  if (!busy && nmiAllowed(kvm, vcpu)) {
+    kvm.after(nmi.cause).raise({ kind: 'sim:inj_nmi', vcpu_id: vcpu.index });
     setInjection(injection, NMI_VECTOR, TYPE_NMI, 0);
   }
-  if (nmi.pending === 0) return;
+  if (vcpu.events.nmi.pending === 0) return;
+  const isBlockedBySti = (kvm.guest.position(vcpu.index).interruptibility & BLOCKED_BY_STI) !== 0;
   // With blocking by STI an NMI window would not open: the interrupt window comes first.
-  if ((vcpu.at.interruptibility & BLOCKED_BY_STI) !== 0) primaryBits(kvm, vcpu, INTERRUPT_WINDOW, true);
-  else primaryBits(kvm, vcpu, NMI_WINDOW, true);
+  primaryBits(kvm, vcpu, isBlockedBySti ? INTERRUPT_WINDOW : NMI_WINDOW, true);
 }
 
 function injectIrq(kvm: KvmContext, vcpu: VcpuState, injection: Injection, busy: boolean): void {
@@ -154,11 +136,8 @@ function injectIrq(kvm: KvmContext, vcpu: VcpuState, injection: Injection, busy:
     return;
   }
   if (pendingInterrupt(irqchip, vcpu.index) < 0) return;
-  if (!busy && interruptAllowed(vcpu)) {
-    const { interrupt } = vcpu.events;
-    interrupt.vector = acknowledgeInterrupt(irqchip, vcpu.index, kvm.irq);
-    interrupt.injected = true;
-    interrupt.soft = false;
+  if (!busy && interruptAllowed(kvm, vcpu)) {
+    acknowledgeInterrupt(kvm, vcpu.index);
     injectInterrupt(kvm, vcpu, injection, false);
     if (pendingInterrupt(irqchip, vcpu.index) < 0) return;
   }
@@ -167,52 +146,12 @@ function injectIrq(kvm: KvmContext, vcpu: VcpuState, injection: Injection, busy:
 
 /** Without an in-kernel controller user space queues the vector by KVM_INTERRUPT, or asks for a window. */
 function userIrq(kvm: KvmContext, vcpu: VcpuState, busy: boolean): void {
-  if (vcpu.run.requestInterruptWindow && (busy || !interruptAllowed(vcpu))) {
+  if (vcpu.run.requestInterruptWindow && (busy || !interruptAllowed(kvm, vcpu))) {
     primaryBits(kvm, vcpu, INTERRUPT_WINDOW, true);
   }
 }
 
 function updateCr8Intercept(kvm: KvmContext, vcpu: VcpuState): void {
   const { irqchip } = vmOf(kvm);
-  if (irqchip === undefined) return;
-  const threshold = tprThreshold(irqchip, vcpu.index);
-  if (threshold !== vcpu.vmcs.tprThreshold) writeControl(kvm, vcpu, 'tprThreshold', threshold);
-}
-
-/**
- * vmx_complete_interrupts: an event whose delivery an exit interrupted is queued again.
- * SDM Vol. 3, 25.9.3: IDT-vectoring information.
- */
-export function completeInterrupts(vcpu: VcpuState, info: number, errorCode: number, length: number): void {
-  const { exception, nmi, interrupt } = vcpu.events;
-  nmi.injected = false;
-  exception.injected = false;
-  interrupt.injected = false;
-  if (info < VALID) return;
-  request(vcpu, REQ_EVENT);
-  const vector = info & 0xff;
-  const type = (info >>> 8) & 7;
-  vcpu.events.instructionLength = length;
-  switch (type) {
-    case TYPE_NMI:
-      nmi.injected = true;
-      vcpu.at.interruptibility &= ~BLOCKED_BY_NMI;
-      return;
-    case TYPE_HARDWARE:
-    case TYPE_SOFTWARE_EXCEPTION:
-    case 5:
-      exception.injected = true;
-      exception.pending = false;
-      exception.vector = vector;
-      exception.hasError = (info & DELIVER_ERROR_CODE) !== 0;
-      exception.errorCode = errorCode;
-      return;
-    case TYPE_EXTERNAL:
-    case TYPE_SOFTWARE_INTERRUPT:
-      interrupt.injected = true;
-      interrupt.vector = vector;
-      interrupt.soft = type === TYPE_SOFTWARE_INTERRUPT;
-      return;
-    default:
-  }
+  if (irqchip !== undefined) writeControl(kvm, vcpu, 'tprThreshold', tprThreshold(irqchip.lapics[vcpu.index]));
 }

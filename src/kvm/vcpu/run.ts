@@ -1,5 +1,5 @@
 /** KVM_RUN: one turn of vcpu_run and vcpu_enter_guest. Linux arch/x86/kvm/x86.c. */
-import type { VcpuProgress } from '../api.ts';
+import type { KvmRunAnswer, VcpuProgress } from '../api.ts';
 import { updateGuestTime, updateMasterClock } from '../clock/kvmclock.ts';
 import { recordStealTime } from '../clock/steal-time.ts';
 import {
@@ -7,263 +7,238 @@ import {
   REQ_CLOCK_UPDATE,
   REQ_EVENT,
   REQ_GLOBAL_CLOCK_UPDATE,
+  REQ_LOAD_MMU_PGD,
   REQ_MASTERCLOCK_UPDATE,
   REQ_STEAL_UPDATE,
   REQ_TLB_FLUSH,
-  REQ_LOAD_MMU_PGD,
   REQ_TRIPLE_FAULT,
   request,
-  requestAll,
   vmOf,
 } from '../context.ts';
 import { completeRead, completeStringIn, performWrites } from '../emulation.ts';
 import { EINTR } from '../errno.ts';
 import type { Handled } from '../exits/handled.ts';
-import { skip } from '../exits/handled.ts';
-import { completeIn } from '../exits/io.ts';
+import { completeIn, completeOut } from '../exits/io.ts';
 import { completeMsr, unexpected } from '../exits/registers.ts';
-import { EXIT_EXTERNAL_INTERRUPT, EXIT_HANDLERS, EXIT_PREEMPTION_TIMER, serveTripleFault } from '../exits/table.ts';
-import type { GuestStop, VmExit } from '../guest.ts';
+import { EXIT_EXTERNAL_INTERRUPT, EXIT_HANDLERS, EXIT_PREEMPTION_TIMER } from '../exits/table.ts';
+import { type GuestStop, NO_EXIT, type VmExit } from '../guest.ts';
 import { DEBUG_SINGLESTEP } from '../guest-debug.ts';
-import { taskPriority, writeTaskPriority } from '../irqchip/index.ts';
+import { lapicTimer, taskPriority } from '../irqchip/index.ts';
 import { loadRoot } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
-import { exitInternal, KVM_EXIT_FAIL_ENTRY, KVM_EXIT_INTR, SUBERROR_DELIVERY_EVENT } from '../userspace.ts';
-import { executionControls, MOV_DR_EXITING, PLE_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
+import { VM_EXIT_NS } from '../exit-cost.ts';
+import {
+  exitFailedEntry,
+  exitFor,
+  exitInternal,
+  KVM_EXIT_INTR,
+  KVM_EXIT_SHUTDOWN,
+  SUBERROR_DELIVERY_EVENT,
+  type UserspaceExit,
+} from '../userspace.ts';
+import { MOV_DR_EXITING, obey, PLE_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
 import { checkEntry, type EntryFailure } from '../vmcs/entry-checks.ts';
 import { block, tryWake } from './blocking.ts';
-import { acceptApicEvents } from './create.ts';
-import { checkAndInject, completeInterrupts, type Injection } from './injection.ts';
+import { BLOCKED_BY_NMI, checkAndInject, type Injection, TYPE_NMI, VALID } from './injection.ts';
 import { offerPvEoi, takePvEoi } from './pv-eoi.ts';
+import { acceptApicEvents, MP_RUNNABLE } from './start.ts';
 
 const VMX_ISA = 1;
 /** The host's timer vector, which took the guest out (LOCAL_TIMER_VECTOR). */
 const HOST_TIMER = 0x800000ec;
 const IF = 0x200;
 const NOTHING: Injection = { info: 0, errorCode: 0, length: 0 };
+const NO_BYTES = new Uint8Array(0);
 
-/** The user-space side of KVM_RUN: begin, unless told to leave at once. */
-export function beginRun(vcpu: VcpuState): void {
-  vcpu.running = true;
-  vcpu.runResult = 0;
-}
-
-/** Everything up to the next VM exit and its handling. */
-export function advanceVcpu(kvm: KvmContext, vcpu: VcpuState, budget: number): VcpuProgress {
-  if (vcpu.inGuest) return runGuest(kvm, vcpu, budget, NOTHING);
-  if (!vcpu.running) beginRun(vcpu);
-  if (vcpu.mpState === 0) noteWaiting(kvm, vcpu);
-  if (vcpu.pending !== undefined && complete(kvm, vcpu) === 'userspace') return leave(kvm, vcpu, 0);
-  if (vcpu.run.immediateExit) {
-    vcpu.run.exitReason = KVM_EXIT_INTR;
-    return leave(kvm, vcpu, -EINTR);
+/** KVM_RUN: user space comes back with what it was asked for, which is completed; the guest runs on by `advanceVcpu`. */
+export function enterRun(kvm: KvmContext, vcpu: VcpuState, answer: KvmRunAnswer): number {
+  const { data = NO_BYTES, msr = { data: 0n, error: 0 }, immediateExit = false } = answer;
+  const { pending } = vcpu;
+  kvm.raise({
+    kind: 'ioctl:KVM_RUN',
+    vcpu_id: vcpu.index,
+    immediate_exit: immediateExit,
+    request_interrupt_window: answer.requestInterruptWindow ?? false,
+    cr8: answer.cr8 ?? vcpu.run.cr8,
+    data,
+    msr_data: msr.data,
+    msr_error: msr.error,
+  });
+  const handled = complete(kvm, vcpu, pending, data, msr);
+  if (typeof handled === 'object') leave(kvm, vcpu, handled, 0);
+  else if (immediateExit) {
+    leave(kvm, vcpu, exitFor(KVM_EXIT_INTR), -EINTR);
+    return -EINTR;
   }
-  if (vcpu.mpState !== 0 && !tryWake(kvm, vcpu)) return 'blocked';
-  if (vcpu.at.stale) refresh(kvm, vcpu);
-  if (vcpu.requests !== 0 && serveRequests(kvm, vcpu) === 'userspace') return leave(kvm, vcpu, 0);
-  if (vcpu.mpState !== 0) return 'blocked';
-  return enter(kvm, vcpu, budget);
-}
-
-/** Time that passed while others had their turn is stolen; published before the entry. */
-function noteWaiting(kvm: KvmContext, vcpu: VcpuState): void {
-  const now = kvm.host.now();
-  const waited = vcpu.ranUntil < 0 ? 0 : now - vcpu.ranUntil;
-  vcpu.ranUntil = now;
-  if (waited === 0) return;
-  vcpu.pv.stealNs += waited;
-  request(vcpu, REQ_STEAL_UPDATE);
-  shrinkPleWindow(kvm, vcpu);
-}
-
-/** vmx_sched_in: a vCPU that gave way spins no longer than at first before it exits again. */
-function shrinkPleWindow(kvm: KvmContext, vcpu: VcpuState): void {
-  const old = vcpu.pleWindow;
-  if (old === PLE_WINDOW) return;
-  vcpu.pleWindow = PLE_WINDOW;
-  kvm.host.raise({ kind: 'kvm_ple_window_update', vcpu_id: vcpu.index, new: PLE_WINDOW, old });
-  writeControl(kvm, vcpu, 'pleWindow', PLE_WINDOW);
+  return 0;
 }
 
 /** vcpu->arch.complete_userspace_io: finish what user space was asked for. */
-function complete(kvm: KvmContext, vcpu: VcpuState): Handled {
-  const pending = vcpu.pending!;
-  vcpu.pending = undefined;
-  switch (pending.kind) {
+function complete(
+  kvm: KvmContext,
+  vcpu: VcpuState,
+  pending: VcpuState['pending'],
+  data: Uint8Array,
+  msr: NonNullable<KvmRunAnswer['msr']>,
+): Handled {
+  switch (pending) {
     case 'pio-in':
-      return completeIn(kvm, vcpu, pending.port, pending.size, pending.rax, pending.instructionLength);
+      return completeIn(kvm, vcpu, data);
     case 'pio-out':
-      return pending.instructionLength === 0 ? 'resume' : skip(kvm, vcpu, pending.instructionLength);
+      return completeOut(kvm, vcpu);
     case 'string-in':
-      return completeStringIn(kvm, vcpu, pending.port, pending.size, pending.count);
+      return completeStringIn(kvm, vcpu, data);
     case 'mmio-read':
-      return completeRead(kvm, vcpu, pending);
+      return completeRead(kvm, vcpu, data);
     case 'mmio-write':
       return performWrites(kvm, vcpu);
     case 'rdmsr':
     case 'wrmsr':
-      return completeMsr(kvm, vcpu, pending.kind === 'rdmsr', pending.instructionLength);
+      return completeMsr(kvm, vcpu, pending === 'rdmsr', msr);
     default:
       return 'resume';
   }
 }
 
-/** Registers changed behind KVM's back (an ioctl, the emulator): look again. */
-function refresh(kvm: KvmContext, vcpu: VcpuState): void {
-  const registers = kvm.guest.registers(vcpu.index);
-  const { at } = vcpu;
-  at.rip = registers.rip;
-  at.rflags = Number(registers.rflags);
-  at.interruptibility = registers.interruptibility;
-  at.stale = false;
+/** Everything up to the next VM exit and its handling. */
+export function advanceVcpu(kvm: KvmContext, vcpu: VcpuState, budget: number): VcpuProgress {
+  if (vcpu.inGuest) return runGuest(kvm, vcpu, budget, NOTHING);
+  if (vcpu.mpState === MP_RUNNABLE && vcpu.waitingSince >= 0) noteWaiting(kvm, vcpu);
+  if (vcpu.mpState !== MP_RUNNABLE && !tryWake(kvm, vcpu)) return 'blocked';
+  if (vcpu.requests !== 0) {
+    const handled = serveRequests(kvm, vcpu);
+    if (handled !== undefined) return leave(kvm, vcpu, handled, 0);
+  }
+  if (vcpu.mpState !== MP_RUNNABLE) return 'blocked';
+  return enter(kvm, vcpu, budget);
+}
+
+/** Time that passed while others had their turn is stolen; published before the entry. */
+function noteWaiting(kvm: KvmContext, vcpu: VcpuState): void {
+  const ns = kvm.now() - vcpu.waitingSince;
+  kvm.raise({ kind: 'sim:stolen', vcpu_id: vcpu.index, ns });
+  if (ns > 0) shrinkPleWindow(kvm, vcpu);
+}
+
+/** vmx_sched_in: a vCPU that gave way spins no longer than at first before it exits again. */
+function shrinkPleWindow(kvm: KvmContext, vcpu: VcpuState): void {
+  const old = vcpu.vmcs.pleWindow;
+  if (old === PLE_WINDOW) return;
+  kvm.raise({ kind: 'kvm_ple_window_update', vcpu_id: vcpu.index, new: PLE_WINDOW, old });
+  writeControl(kvm, vcpu, 'pleWindow', PLE_WINDOW);
 }
 
 /** vcpu_enter_guest's requests, in its order. */
-function serveRequests(kvm: KvmContext, vcpu: VcpuState): Handled {
-  const requests = vcpu.requests;
-  if ((requests & (REQ_LOAD_MMU_PGD | REQ_TLB_FLUSH)) !== 0) vcpu.requests &= ~(REQ_LOAD_MMU_PGD | REQ_TLB_FLUSH);
-  if ((requests & REQ_MASTERCLOCK_UPDATE) !== 0) {
-    vcpu.requests &= ~REQ_MASTERCLOCK_UPDATE;
-    updateMasterClock(kvm);
-  }
+function serveRequests(kvm: KvmContext, vcpu: VcpuState): UserspaceExit | undefined {
+  const requests = vcpu.requests & ~REQ_EVENT;
+  if (requests === 0) return undefined;
+  const causes = [...vcpu.requestedBy];
+  const by = (bit: number): KvmContext => kvm.after(causes[31 - Math.clz32(bit)] ?? -1);
+  served(kvm, vcpu, requests);
+  if ((requests & REQ_MASTERCLOCK_UPDATE) !== 0) updateMasterClock(by(REQ_MASTERCLOCK_UPDATE));
   if ((requests & REQ_GLOBAL_CLOCK_UPDATE) !== 0) {
-    vcpu.requests &= ~REQ_GLOBAL_CLOCK_UPDATE;
-    requestAll(kvm, REQ_CLOCK_UPDATE);
+    for (const each of kvm.state.vcpus) request(by(REQ_GLOBAL_CLOCK_UPDATE), each, REQ_CLOCK_UPDATE);
   }
-  if ((vcpu.requests & REQ_CLOCK_UPDATE) !== 0) {
-    vcpu.requests &= ~REQ_CLOCK_UPDATE;
-    updateGuestTime(kvm, vcpu);
+  if (((requests | vcpu.requests) & REQ_CLOCK_UPDATE) !== 0) {
+    const { requestedBy } = vcpu;
+    const cause = (requests & REQ_CLOCK_UPDATE) !== 0 ? causes[1] : requestedBy[1];
+    if ((vcpu.requests & REQ_CLOCK_UPDATE) !== 0) served(kvm, vcpu, REQ_CLOCK_UPDATE);
+    updateGuestTime(kvm.after(cause ?? -1), vcpu);
   }
-  if ((requests & REQ_TRIPLE_FAULT) !== 0) return serveTripleFault(vcpu);
-  if ((requests & REQ_STEAL_UPDATE) !== 0) {
-    vcpu.requests &= ~REQ_STEAL_UPDATE;
-    recordStealTime(kvm, vcpu);
-  }
-  return 'resume';
+  if ((requests & REQ_TRIPLE_FAULT) !== 0) return exitFor(KVM_EXIT_SHUTDOWN);
+  if ((requests & REQ_STEAL_UPDATE) !== 0) recordStealTime(by(REQ_STEAL_UPDATE), vcpu);
+  return undefined;
+}
+
+function served(kvm: KvmContext, vcpu: VcpuState, requests: number): void {
+  kvm.raise({ kind: 'sim:requests_served', vcpu_id: vcpu.index, requests });
 }
 
 /** Choose what to inject, bring the controls up to date, check, enter. */
 function enter(kvm: KvmContext, vcpu: VcpuState, budget: number): VcpuProgress {
   let injection = NOTHING;
   if ((vcpu.requests & REQ_EVENT) !== 0 || vcpu.run.requestInterruptWindow) {
-    vcpu.requests &= ~REQ_EVENT;
+    if ((vcpu.requests & REQ_EVENT) !== 0) served(kvm, vcpu, REQ_EVENT);
     acceptApicEvents(kvm, vcpu);
-    if (vcpu.mpState !== 0) return 'blocked';
-    if (vcpu.at.stale) refresh(kvm, vcpu);
+    if (vcpu.mpState !== MP_RUNNABLE) return 'blocked';
     injection = { info: 0, errorCode: 0, length: 0 };
     checkAndInject(kvm, vcpu, injection);
     offerPvEoi(kvm, vcpu);
     if ((injection.info & 0x700) === 0x200) unblockNmi(kvm, vcpu);
   }
-  const eptPointer = loadRoot(kvm);
-  if (eptPointer !== Number(vcpu.vmcs.eptPointer)) writeControl(kvm, vcpu, 'eptPointer', BigInt(eptPointer));
+  writeControl(kvm, vcpu, 'eptPointer', BigInt(loadRoot(kvm)));
   syncTaskPriority(kvm, vcpu);
   // A step over STI or MOV SS takes the shadow away: entry with TF set refuses one.
-  if (vcpu.guestDebug.control !== 0 && (vcpu.at.interruptibility & 3) !== 0) dropShadow(kvm, vcpu);
-  if (vcpu.vmcs.changed) {
-    vcpu.vmcs.changed = false;
-    kvm.guest.setControls(vcpu.index, executionControls(vcpu.vmcs, vmOf(kvm).msrFilter));
-  }
-  kvm.host.raise({
+  if (vcpu.guestDebug.control !== 0) dropShadow(kvm, vcpu);
+  if (kvm.guest.needsControls(vcpu.index)) obey(kvm, vcpu);
+  const { checkEntry: checks } = vcpu;
+  kvm.raise({
     kind: 'kvm_entry',
     vcpu_id: vcpu.index,
-    rip: vcpu.at.rip,
+    rip: kvm.guest.position(vcpu.index).rip,
     immediate_exit: false,
     intr_info: injection.info,
     error_code: injection.errorCode,
   });
-  if (vcpu.checkEntry) {
-    vcpu.checkEntry = false;
-    const failure = checkEntry(kvm, vcpu);
-    if (failure !== undefined) return failEntry(kvm, vcpu, failure);
-  }
-  return runGuest(kvm, vcpu, budget, injection);
+  const failure = checks ? checkEntry(kvm, vcpu) : undefined;
+  return failure === undefined ? runGuest(kvm, vcpu, budget, injection) : failEntry(kvm, vcpu, failure);
 }
 
 function dropShadow(kvm: KvmContext, vcpu: VcpuState): void {
   if ((vcpu.guestDebug.control & DEBUG_SINGLESTEP) === 0) return;
+  if ((kvm.guest.position(vcpu.index).interruptibility & 3) === 0) return;
   kvm.guest.registers(vcpu.index).interruptibility &= ~3;
-  vcpu.at.interruptibility &= ~3;
 }
 
 /** An injected NMI sets the blocking itself; VM entry refuses it where the blocking is there already. */
 function unblockNmi(kvm: KvmContext, vcpu: VcpuState): void {
-  const registers = kvm.guest.registers(vcpu.index);
-  if ((registers.interruptibility & 8) !== 0) registers.interruptibility &= ~8;
+  if ((kvm.guest.position(vcpu.index).interruptibility & BLOCKED_BY_NMI) === 0) return;
+  kvm.guest.registers(vcpu.index).interruptibility &= ~BLOCKED_BY_NMI;
 }
 
 /** Hand the LAPIC's task priority to the TPR shadow when software changed it. */
 function syncTaskPriority(kvm: KvmContext, vcpu: VcpuState): void {
-  const { irqchip } = vmOf(kvm);
-  const wanted = irqchip === undefined ? vcpu.run.cr8 : taskPriority(irqchip, vcpu.index);
-  if (wanted === vcpu.at.cr8) return;
-  kvm.guest.registers(vcpu.index).cr8 = wanted;
-  vcpu.at.cr8 = wanted;
+  const lapic = vmOf(kvm).irqchip?.lapics[vcpu.index];
+  const wanted = lapic === undefined ? vcpu.run.cr8 : taskPriority(lapic);
+  if (wanted !== kvm.guest.position(vcpu.index).cr8) kvm.guest.registers(vcpu.index).cr8 = wanted;
 }
 
 /** VMfail (error 7 or 8) or the exit hardware makes of invalid guest state: user space learns that entry failed. */
 function failEntry(kvm: KvmContext, vcpu: VcpuState, failure: EntryFailure): VcpuProgress {
   const reason = failure.kind === 'fail' ? failure.error : failure.reason;
   const group = reason === 7 ? 'controls' : reason === 8 ? 'host' : 'guest';
-  kvm.host.raise({ kind: 'sim:vmentry_check', vcpu_id: vcpu.index, group, failed: failure.what });
-  vcpu.run.exitReason = KVM_EXIT_FAIL_ENTRY;
-  vcpu.run.failEntry = { reason: BigInt(reason), cpu: 0 };
-  return leave(kvm, vcpu, 0);
+  kvm.raise({ kind: 'sim:vmentry_check', vcpu_id: vcpu.index, group, failed: failure.what, reason });
+  return leave(kvm, vcpu, exitFailedEntry(kvm, vcpu, reason), 0);
 }
 
 function runGuest(kvm: KvmContext, vcpu: VcpuState, budget: number, injection: Injection): VcpuProgress {
-  vcpu.inGuest = true;
   const stop = kvm.guest.run(vcpu.index, budget, injection);
   if (stop.why === 'break') return 'entered';
-  vcpu.inGuest = false;
-  vcpu.exits += 1;
-  const { at } = vcpu;
-  at.rip = stop.rip;
-  at.rflags = stop.rflags;
-  at.interruptibility = stop.interruptibility;
-  at.stale = false;
-  takeTaskPriority(kvm, vcpu, stop.cr8);
-  const exit = stop.why === 'budget' ? timerExit(kvm, vcpu, stop.exit) : stop.exit;
-  raiseExit(kvm, vcpu, stop, exit);
-  completeInterrupts(vcpu, exit.idtVectoringInfo, exit.idtVectoringErrorCode, exit.instructionLength);
-  if (vcpu.pv.eoiPending) takePvEoi(kvm, vcpu);
-  if ((vcpu.vmcs.primary & MOV_DR_EXITING) === 0) primaryBits(kvm, vcpu, MOV_DR_EXITING, true);
-  const handled = handleExit(kvm, vcpu, stop, exit);
-  vcpu.ranUntil = kvm.host.now();
-  if (vcpu.mpState !== 0) block(kvm, vcpu);
-  if (handled === 'userspace') return leave(kvm, vcpu, 0);
+  const exit = stop.why === 'budget' ? timerExit(kvm, vcpu) : stop.exit;
+  const inside = kvm.inside(raiseExit(kvm, vcpu, stop, exit));
+  if (isInterruptedNmi(exit)) inside.guest.registers(vcpu.index).interruptibility &= ~BLOCKED_BY_NMI;
+  if (vcpu.pv.eoiPending) takePvEoi(inside, vcpu);
+  if ((vcpu.vmcs.primary & MOV_DR_EXITING) === 0) primaryBits(inside, vcpu, MOV_DR_EXITING, true);
+  const handled = handleExit(inside, vcpu, stop, exit);
+  if (vcpu.mpState !== MP_RUNNABLE) block(inside, vcpu);
+  if (typeof handled === 'object') return leave(inside, vcpu, handled, 0);
   return handled === 'yield' ? 'yielded' : 'entered';
 }
 
-function takeTaskPriority(kvm: KvmContext, vcpu: VcpuState, cr8: number): void {
-  if (cr8 === vcpu.at.cr8) return;
-  vcpu.at.cr8 = cr8;
-  const { irqchip } = vmOf(kvm);
-  if (irqchip !== undefined) writeTaskPriority(irqchip, vcpu.index, cr8, kvm.irq);
-  else vcpu.run.cr8 = cr8;
-}
+/** The delivery of an NMI was interrupted: it is injected again, which blocking would refuse. */
+const isInterruptedNmi = ({ idtVectoringInfo: info }: VmExit): boolean =>
+  info >= VALID && ((info >>> 8) & 7) === TYPE_NMI;
 
 /** A run that ended with its budget: the vCPU's own timer (52), or the host's tick (1). */
-function timerExit(kvm: KvmContext, vcpu: VcpuState, blank: VmExit): VmExit {
-  const expiresAt = vmOf(kvm).irqchip?.lapics[vcpu.index]?.timer.expiresAt;
-  const isOwn = expiresAt !== undefined && expiresAt <= kvm.host.now();
-  return {
-    ...blank,
-    reason: isOwn ? EXIT_PREEMPTION_TIMER : EXIT_EXTERNAL_INTERRUPT,
-    qualification: 0n,
-    instructionLength: 0,
-    instructionInfo: 0,
-    interruptionInfo: isOwn ? 0 : HOST_TIMER,
-    interruptionErrorCode: 0,
-    idtVectoringInfo: 0,
-    idtVectoringErrorCode: 0,
-    guestLinearAddress: 0n,
-    guestPhysicalAddress: 0,
-  };
+function timerExit(kvm: KvmContext, vcpu: VcpuState): VmExit {
+  const deadline = kvm.state.timers[lapicTimer(vcpu.index)]?.deadline ?? Number.POSITIVE_INFINITY;
+  if (deadline <= kvm.now() + VM_EXIT_NS) return { ...NO_EXIT, reason: EXIT_PREEMPTION_TIMER };
+  return { ...NO_EXIT, reason: EXIT_EXTERNAL_INTERRUPT, interruptionInfo: HOST_TIMER };
 }
 
-function raiseExit(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop, exit: VmExit): void {
-  kvm.host.raise({
+/** An exit names its entry, so that the pair spans the time in the guest. */
+function raiseExit(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop, exit: VmExit): number {
+  return kvm.inside(vcpu.entry.seq).raise({
     kind: 'kvm_exit',
     exit_reason: exit.reason,
     guest_rip: stop.rip,
@@ -292,39 +267,39 @@ function raiseExit(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop, exit: VmEx
   });
 }
 
-const FAILED_ENTRY = 0x80000000;
 /** Exits that may interrupt the delivery of an event. */
 const DURING_DELIVERY = [0, 9, 44, 48, 49, 52, 62, 75];
 
 /** vmx_handle_exit. */
 function handleExit(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop, exit: VmExit): Handled {
-  if (exit.reason >= FAILED_ENTRY) {
-    vcpu.run.exitReason = KVM_EXIT_FAIL_ENTRY;
-    vcpu.run.failEntry = { reason: BigInt(exit.reason), cpu: 0 };
-    return 'userspace';
-  }
-  if (exit.idtVectoringInfo >= FAILED_ENTRY && !DURING_DELIVERY.includes(exit.reason)) {
-    exitInternal(vcpu, SUBERROR_DELIVERY_EVENT, [
-      BigInt(exit.idtVectoringInfo),
-      BigInt(exit.reason),
-      exit.qualification,
-    ]);
-    return 'userspace';
+  // Bit 31 of an exit reason: VM-entry failure.
+  if (exit.reason >= VALID) return exitFailedEntry(kvm, vcpu, exit.reason);
+  if (exit.idtVectoringInfo >= VALID && !DURING_DELIVERY.includes(exit.reason)) {
+    const words = [BigInt(exit.idtVectoringInfo), BigInt(exit.reason), exit.qualification];
+    return exitInternal(kvm, vcpu, SUBERROR_DELIVERY_EVENT, words);
   }
   const handler = EXIT_HANDLERS[exit.reason] ?? unexpected;
   return handler(kvm, vcpu, stop);
 }
 
 /** KVM_RUN returns. */
-function leave(kvm: KvmContext, vcpu: VcpuState, errno: number): VcpuProgress {
-  vcpu.running = false;
-  vcpu.runResult = errno;
-  const { run } = vcpu;
-  run.ifFlag = (vcpu.at.rflags & IF) !== 0;
-  run.readyForInterruptInjection =
-    run.ifFlag && (vcpu.at.interruptibility & 3) === 0 && !vcpu.events.interrupt.injected;
-  const { irqchip } = vmOf(kvm);
-  if (irqchip !== undefined) run.cr8 = vcpu.at.cr8;
-  kvm.host.raise({ kind: 'kvm_userspace_exit', reason: run.exitReason, errno });
+function leave(kvm: KvmContext, vcpu: VcpuState, exit: UserspaceExit, errno: number): VcpuProgress {
+  const { rflags, interruptibility, cr8 } = kvm.guest.position(vcpu.index);
+  const takesInterrupts = (rflags & IF) !== 0;
+  kvm.raise({
+    kind: 'kvm_userspace_exit',
+    reason: exit.reason,
+    errno,
+    vcpu_id: vcpu.index,
+    pending: exit.pending,
+    rw: exit.rw,
+    addr: exit.addr,
+    size: exit.size,
+    count: exit.count,
+    data: exit.data,
+    if_flag: takesInterrupts,
+    ready: takesInterrupts && (interruptibility & 3) === 0 && !vcpu.events.interrupt.injected,
+    cr8: vmOf(kvm).irqchip === undefined ? vcpu.run.cr8 : cr8,
+  });
   return 'userspace';
 }

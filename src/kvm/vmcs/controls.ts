@@ -1,31 +1,32 @@
-import type { KvmContext } from '../context.ts';
+import { type KvmContext, vmOf } from '../context.ts';
 import type { ExecutionControls } from '../guest.ts';
 import { FILTER_READ, FILTER_WRITE, isMsrAllowed } from '../msr-filter.ts';
 import type { MsrFilterState, VcpuState } from '../state.ts';
 import { type ControlField, ENCODINGS } from './fields.ts';
 
-/** Control fields of a vCPU's VMCS that KVM changes while the guest lives. SDM Vol. 3, 26.6 to 26.8. */
+/** Fields of a vCPU's VMCS that KVM changes while the guest lives. SDM Vol. 3, 26.4 and 26.6 to 26.8. */
 export interface VmcsControls {
-  pin: number;
-  primary: number;
-  secondary: number;
-  exit: number;
-  entry: number;
-  exceptionBitmap: number;
-  pageFaultErrorCodeMask: number;
-  pageFaultErrorCodeMatch: number;
-  cr0Mask: bigint;
-  cr0Shadow: bigint;
-  cr4Mask: bigint;
-  cr4Shadow: bigint;
-  tscOffset: bigint;
-  eptPointer: bigint;
-  tprThreshold: number;
-  pleGap: number;
-  pleWindow: number;
-  vpid: number;
-  /** The processor has not been told of the newest values. */
-  changed: boolean;
+  readonly pin: number;
+  readonly primary: number;
+  readonly secondary: number;
+  readonly exit: number;
+  readonly entry: number;
+  readonly exceptionBitmap: number;
+  readonly pageFaultErrorCodeMask: number;
+  readonly pageFaultErrorCodeMatch: number;
+  readonly cr0Mask: bigint;
+  /** CR0 as the guest sees it; bits the guest owns may be stale. */
+  readonly cr0Shadow: bigint;
+  readonly cr4Mask: bigint;
+  /** CR4 as the guest sees it; bits the guest owns may be stale. */
+  readonly cr4Shadow: bigint;
+  readonly guestEfer: bigint;
+  readonly tscOffset: bigint;
+  readonly eptPointer: bigint;
+  readonly tprThreshold: number;
+  readonly pleGap: number;
+  readonly pleWindow: number;
+  readonly vpid: number;
 }
 
 /** Primary controls KVM switches at run time. */
@@ -85,29 +86,26 @@ export function createControls(index: number): VmcsControls {
     cr0Shadow: 0x6000_0010n,
     cr4Mask: ALL_64 & ~CR4_GUEST_OWNED,
     cr4Shadow: 0n,
+    guestEfer: 0n,
     tscOffset: 0n,
     eptPointer: 0n,
     tprThreshold: 0,
     pleGap: PLE_GAP,
     pleWindow: PLE_WINDOW,
     vpid: index + 1,
-    changed: true,
   };
 }
 
-/** Change one control field: the fact is raised, the processor told before the next entry. */
+/** Change one field: the fact is raised, the processor told before the next entry. */
 export function writeControl<K extends ControlField>(
   kvm: KvmContext,
   vcpu: VcpuState,
   field: K,
   value: VmcsControls[K],
 ): void {
-  const controls = vcpu.vmcs;
-  if (controls[field] === value) return;
-  controls[field] = value;
-  controls.changed = true;
+  if (vcpu.vmcs[field] === value) return;
   const { name, encoding } = ENCODINGS[field];
-  kvm.host.raise({
+  kvm.raise({
     kind: 'sim:vmcs_write',
     vcpu_id: vcpu.index,
     vmcs: 'vmcs01',
@@ -115,6 +113,12 @@ export function writeControl<K extends ControlField>(
     enc: encoding,
     value: typeof value === 'bigint' ? value : BigInt(value),
   });
+  kvm.guest.controlsChanged(vcpu.index);
+}
+
+/** Tell the processor what the VMCS holds. */
+export function obey(kvm: KvmContext, vcpu: VcpuState): void {
+  kvm.guest.setControls(vcpu.index, executionControls(vcpu.vmcs, vmOf(kvm).msrFilter));
 }
 
 /** Set or clear bits of the primary processor-based controls (exec_controls_setbit, clearbit). */
@@ -147,6 +151,6 @@ const MSR_BITMAP = msrBitmap();
 const IO_BITMAP = new Uint8Array(8192);
 
 /** The processor's copy of the controls. */
-export function executionControls(controls: VmcsControls, filter: MsrFilterState | undefined): ExecutionControls {
+function executionControls(controls: VmcsControls, filter: MsrFilterState | undefined): ExecutionControls {
   return { ...controls, ioBitmap: IO_BITMAP, msrBitmap: filter === undefined ? MSR_BITMAP : msrBitmap(filter) };
 }

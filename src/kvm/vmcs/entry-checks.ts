@@ -5,7 +5,7 @@
 import type { KvmContext } from '../context.ts';
 import type { Segment } from '../guest.ts';
 import type { VcpuState } from '../state.ts';
-import { checkHostState } from './host-state.ts';
+import { checkHostState, HOST_STATE } from './host-state.ts';
 import { ENTRY_IA32E, type VmcsControls } from './controls.ts';
 
 /** What a failed check leads to. */
@@ -31,7 +31,7 @@ const VM = 0x20000n;
 export function checkEntry(kvm: KvmContext, vcpu: VcpuState): EntryFailure | undefined {
   const controls = checkControls(vcpu.vmcs);
   if (controls !== undefined) return { kind: 'fail', error: 7, what: controls };
-  const host = checkHostState(vcpu.hostState);
+  const host = checkHostState(HOST_STATE);
   if (host !== undefined) return { kind: 'fail', error: 8, what: host };
   const guest = checkGuest(kvm, vcpu);
   return guest === undefined ? undefined : { kind: 'exit', reason: INVALID_GUEST_STATE, what: guest };

@@ -6,16 +6,17 @@ export interface VmcsField {
   readonly encoding: number;
 }
 
-/** Control fields KVM keeps as plain numbers. */
-export type ControlField = Exclude<keyof VmcsControls, 'changed'>;
+/** Fields KVM keeps as plain numbers. */
+export type ControlField = keyof VmcsControls;
 
 const field = (name: string, encoding: number): VmcsField => ({ name, encoding });
 
-/** Names and encodings of the control fields. */
+/** Names and encodings of these fields. */
 export const ENCODINGS: Readonly<Record<ControlField, VmcsField>> = {
   vpid: field('VIRTUAL_PROCESSOR_ID', 0x0000),
   tscOffset: field('TSC_OFFSET', 0x2010),
   eptPointer: field('EPT_POINTER', 0x201a),
+  guestEfer: field('GUEST_IA32_EFER', 0x2806),
   pin: field('PIN_BASED_VM_EXEC_CONTROL', 0x4000),
   primary: field('CPU_BASED_VM_EXEC_CONTROL', 0x4002),
   exceptionBitmap: field('EXCEPTION_BITMAP', 0x4004),
@@ -32,3 +33,8 @@ export const ENCODINGS: Readonly<Record<ControlField, VmcsField>> = {
   cr0Shadow: field('CR0_READ_SHADOW', 0x6004),
   cr4Shadow: field('CR4_READ_SHADOW', 0x6006),
 };
+
+/** By encoding: which of these fields it is. */
+export const FIELD_OF: Readonly<Record<number, ControlField>> = Object.fromEntries(
+  Object.entries(ENCODINGS).map(([name, { encoding }]) => [encoding, name as ControlField]),
+);

@@ -1,24 +1,24 @@
 /** Host-state area: where a VM exit lands. Constant while the module is loaded. SDM Vol. 3, 25.5 and 27.2.2. */
 export interface HostState {
-  cr0: bigint;
-  cr3: bigint;
-  cr4: bigint;
-  efer: bigint;
-  pat: bigint;
-  csSelector: number;
-  ssSelector: number;
-  dsSelector: number;
-  esSelector: number;
-  fsSelector: number;
-  gsSelector: number;
-  trSelector: number;
-  fsBase: bigint;
-  gsBase: bigint;
-  trBase: bigint;
-  gdtrBase: bigint;
-  idtrBase: bigint;
-  rsp: bigint;
-  rip: bigint;
+  readonly cr0: bigint;
+  readonly cr3: bigint;
+  readonly cr4: bigint;
+  readonly efer: bigint;
+  readonly pat: bigint;
+  readonly csSelector: number;
+  readonly ssSelector: number;
+  readonly dsSelector: number;
+  readonly esSelector: number;
+  readonly fsSelector: number;
+  readonly gsSelector: number;
+  readonly trSelector: number;
+  readonly fsBase: bigint;
+  readonly gsBase: bigint;
+  readonly trBase: bigint;
+  readonly gdtrBase: bigint;
+  readonly idtrBase: bigint;
+  readonly rsp: bigint;
+  readonly rip: bigint;
 }
 
 const CR4_VMXE = 0x2000n;
@@ -26,29 +26,27 @@ const CR4_PAE = 0x20n;
 const EFER_LONG = 0x500n;
 
 /** A Linux host's, as vmx_set_constant_host_state leaves it. */
-export function createHostState(): HostState {
-  return {
-    cr0: 0x80050033n,
-    cr3: 0x100000000n,
-    cr4: 0x3726e0n,
-    efer: 0xd01n,
-    pat: 0x0407050600070106n,
-    csSelector: 0x10,
-    ssSelector: 0x18,
-    dsSelector: 0,
-    esSelector: 0,
-    fsSelector: 0,
-    gsSelector: 0,
-    trSelector: 0x40,
-    fsBase: 0n,
-    gsBase: 0xffff888000000000n,
-    trBase: 0xfffffe0000003000n,
-    gdtrBase: 0xfffffe0000001000n,
-    idtrBase: 0xfffffe0000000000n,
-    rsp: 0xffffc90000003e00n,
-    rip: 0xffffffffa0001000n,
-  };
-}
+export const HOST_STATE: HostState = {
+  cr0: 0x80050033n,
+  cr3: 0x100000000n,
+  cr4: 0x3726e0n,
+  efer: 0xd01n,
+  pat: 0x0407050600070106n,
+  csSelector: 0x10,
+  ssSelector: 0x18,
+  dsSelector: 0,
+  esSelector: 0,
+  fsSelector: 0,
+  gsSelector: 0,
+  trSelector: 0x40,
+  fsBase: 0n,
+  gsBase: 0xffff888000000000n,
+  trBase: 0xfffffe0000003000n,
+  gdtrBase: 0xfffffe0000001000n,
+  idtrBase: 0xfffffe0000000000n,
+  rsp: 0xffffc90000003e00n,
+  rip: 0xffffffffa0001000n,
+};
 
 const isCanonical = (address: bigint): boolean => BigInt.asUintN(64, BigInt.asIntN(48, address)) === address;
 

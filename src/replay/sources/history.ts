@@ -1,6 +1,6 @@
 import { type Observable, Subject } from 'rxjs';
 import type { Stamped } from '../../events/stamped.ts';
-import type { Machine } from '../../reducers/machine.ts';
+import type { Machine } from '../../machine/machine.ts';
 import { seal } from '../../reducers/seal.ts';
 import type { MachineState } from '../../reducers/state.ts';
 

@@ -1,5 +1,5 @@
 import seedrandom from 'seedrandom';
-import type { Chance } from '../../reducers/parts.ts';
+import type { Chance } from '../../machine/parts.ts';
 import type { RandomState } from '../../reducers/state.ts';
 
 /**

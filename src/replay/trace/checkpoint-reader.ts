@@ -1,6 +1,6 @@
 import { Problem } from '../../base/problem.ts';
 import type { ExecutionControls } from '../../kvm/guest.ts';
-import type { Checkpoint } from '../../reducers/checkpoint.ts';
+import type { Checkpoint } from '../../machine/checkpoint.ts';
 import {
   BLOCK_PAGES,
   PAGE_SIZE,
@@ -8,8 +8,8 @@ import {
   type PageImage,
   type RegionImage,
   ZERO_PAGE,
-} from '../../reducers/pages.ts';
-import type { PendingInput } from '../../reducers/parts.ts';
+} from '../../memory/pages.ts';
+import type { PendingInput } from '../../machine/parts.ts';
 import { seal } from '../../reducers/seal.ts';
 import type { MachineState } from '../../reducers/state.ts';
 import type { StoredCheckpoints } from '../timeline.ts';

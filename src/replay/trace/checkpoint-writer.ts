@@ -1,7 +1,7 @@
-import type { Checkpoint } from '../../reducers/checkpoint.ts';
-import { emptyHash, mixBytes } from '../../reducers/digest.ts';
-import { eachDifference, PAGE_SIZE, type Page, type PageImage, ZERO_PAGE } from '../../reducers/pages.ts';
-import type { PendingInput } from '../../reducers/parts.ts';
+import type { Checkpoint } from '../../machine/checkpoint.ts';
+import { emptyHash, mixBytes } from '../../base/digest.ts';
+import { eachDifference, PAGE_SIZE, type Page, type PageImage, ZERO_PAGE } from '../../memory/pages.ts';
+import type { PendingInput } from '../../machine/parts.ts';
 import { byteWriter, writeVarint, written, zigzag } from './bytes.ts';
 import { encodeTrailer, PREAMBLE_LENGTH } from './chunk.ts';
 import {

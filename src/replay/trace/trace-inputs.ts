@@ -1,5 +1,5 @@
 import { type EventKind, VOCABULARY } from '../../events/vocabulary.ts';
-import type { InputEvent, PendingInput } from '../../reducers/parts.ts';
+import type { InputEvent, PendingInput } from '../../machine/parts.ts';
 import { VM_EXIT_NS } from '../../reducers/state.ts';
 import type { ChunkPlace } from './opened.ts';
 import type { TraceReader } from './reader.ts';

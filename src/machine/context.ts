@@ -1,9 +1,9 @@
 import type { Source } from '../events/stamped.ts';
 import type { MachineEvent } from '../events/vocabulary.ts';
 import type { ExecutionControls } from '../kvm/guest.ts';
-import type { Pages } from './pages.ts';
+import type { Pages } from '../memory/pages.ts';
 import type { Engine, KvmPart, MachineParts, VmmPart } from './parts.ts';
-import type { MachineState } from './state.ts';
+import type { MachineState } from '../reducers/state.ts';
 
 /** Derived or handed in: everything around the state that the loop works with. */
 export interface MachineContext {

@@ -1,11 +1,11 @@
 import { invariant } from '../base/invariant.ts';
 import { MAIN_LOOP, TIMER, USER } from '../events/stamped.ts';
-import { digestOf } from './digest.ts';
+import { digestOf } from '../base/digest.ts';
 import { adoptStates, drawInt32, type MachineContext } from './context.ts';
 import { intervene } from './intervene.ts';
 import type { PendingInput } from './parts.ts';
-import { onVcpu } from './stamp.ts';
-import { type Ending, nowNs, ticksUntil } from './state.ts';
+import { onVcpu } from './tell.ts';
+import { type Ending, nowNs, ticksUntil } from '../reducers/state.ts';
 
 /** How far to run. Whichever comes first; nothing given: until something else ends it. */
 export interface Until {

@@ -1,6 +1,6 @@
 import type { Guest, GuestStop } from '../kvm/guest.ts';
 import type { MachineContext } from './context.ts';
-import { VM_EXIT_NS } from './state.ts';
+import { VM_EXIT_NS } from '../reducers/state.ts';
 import { witnessed } from './witness.ts';
 
 /**

@@ -1,8 +1,8 @@
 import type { ExecutionControls } from '../kvm/guest.ts';
 import type { Machine } from './machine.ts';
-import type { PageImage } from './pages.ts';
-import { seal, thaw } from './seal.ts';
-import type { MachineState } from './state.ts';
+import type { PageImage } from '../memory/pages.ts';
+import { seal, thaw } from '../reducers/seal.ts';
+import type { MachineState } from '../reducers/state.ts';
 
 /** A retained machine at a mark. Immutable; shares every unchanged page and part of the state with its neighbours. */
 export interface Checkpoint {

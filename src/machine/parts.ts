@@ -5,8 +5,8 @@ import type { MachineEvent } from '../events/vocabulary.ts';
 import type { Kvm, KvmHost } from '../kvm/api.ts';
 import type { Guest } from '../kvm/guest.ts';
 import type { VmmHost } from '../vmm/host.ts';
-import type { BulkRegion } from './pages.ts';
-import type { RandomState } from './state.ts';
+import type { BulkRegion } from '../memory/pages.ts';
+import type { RandomState } from '../reducers/state.ts';
 
 /** What the processor may ask of the machine around it. */
 export interface GuestTime {

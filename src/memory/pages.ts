@@ -1,4 +1,4 @@
-import { emptyHash, mixBytes, mixWord } from './digest.ts';
+import { emptyHash, mixBytes, mixWord } from '../base/digest.ts';
 
 /** Bytes of a page of bulk state. */
 export const PAGE_SIZE = 4096;

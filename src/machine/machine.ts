@@ -5,11 +5,11 @@ import type { ExecutionControls, Guest } from '../kvm/guest.ts';
 import type { HostMemory, VmmHost } from '../vmm/host.ts';
 import { adoptStates, draw64, type MachineContext } from './context.ts';
 import { advance, type Reason, type Until } from './loop.ts';
-import { followPages, type Pages } from './pages.ts';
+import { followPages, type Pages } from '../memory/pages.ts';
 import type { Engine, KvmPart, MachineParts, VmmPart, TableWrite } from './parts.ts';
-import { stamper } from './stamp.ts';
-import { type MachineState, nowNs, stateAtPowerOn } from './state.ts';
-import { timedGuest } from './timed-guest.ts';
+import { stamper } from './tell.ts';
+import { type MachineState, nowNs, stateAtPowerOn } from '../reducers/state.ts';
+import { timedGuest } from './timed-processor.ts';
 
 /** A machine: power-on to power-off. */
 export interface Machine {

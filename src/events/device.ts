@@ -1,0 +1,58 @@
+import { fact, hex } from './schema.ts';
+
+/** What devices and the board do that QEMU does not trace. Accesses themselves are memory_region_ops_*. */
+export const DEVICE_FACTS = {
+  /** An output pin changed its level. */
+  'sim:irq_line': fact({ dev: 'text', pin: 'text', level: 'u' }, (e) => `dev ${e.dev} pin ${e.pin} level ${e.level}`),
+  /** A read that changes what it reads, before its consequences; memory_region_ops_read tells the value after them. */
+  'sim:register_taken': fact(
+    { dev: 'text', region: 'u', offset: 'u', size: 'u' },
+    (e) => `dev ${e.dev} region ${e.region} offset 0x${hex(e.offset)} size ${e.size}`,
+  ),
+  'sim:device_reset': fact({ dev: 'text' }, (e) => `dev ${e.dev}`),
+  /** dir: 'read' is device reads guest memory. */
+  'sim:dma': fact(
+    { dev: 'text', dir: 'text', gpa: 'u', len: 'u', digest: 'text' },
+    (e) => `dev ${e.dev} ${e.dir} gpa 0x${hex(e.gpa)} len ${e.len} digest ${e.digest}`,
+  ),
+
+  'sim:serial_sent': fact({ line: 'u', byte: 'u' }, (e) => `line ${e.line} byte 0x${hex(e.byte)}`),
+  /** A byte sent in loopback comes back. */
+  'sim:serial_looped': fact({ line: 'u', byte: 'u' }, (e) => `line ${e.line} byte 0x${hex(e.byte)}`),
+  /** The receiver takes the first byte that waits on the wire. */
+  'sim:serial_accepted': fact({ line: 'u', byte: 'u' }, (e) => `line ${e.line} byte 0x${hex(e.byte)}`),
+  'sim:debugcon_sent': fact({ byte: 'u' }, (e) => `byte 0x${hex(e.byte)}`),
+  /** The keyboard controller fills its output buffer. source: 'own', 'keyboard' or 'mouse'. */
+  'sim:kbc_filled': fact({ source: 'text' }, (e) => e.source),
+  /** The clock's registers show this time, encoded as register B `mode` has it. */
+  'sim:rtc_time': fact({ seconds: 'i', mode: 'u' }, (e) => `${e.seconds} s mode 0x${hex(e.mode)}`),
+  /** The clock counts on from this time. */
+  'sim:rtc_set': fact(
+    { base_seconds: 'i', set_at: 'u', phase: 'u' },
+    (e) => `${e.base_seconds} s at ${e.set_at} ns phase ${e.phase} ns`,
+  ),
+  'sim:rtc_alarm': fact({ alarm_at: 'u' }, (e) => `at ${e.alarm_at} ns`),
+  /** The update-in-progress bit was read as set, and stays until the update. */
+  'sim:rtc_uip': fact({}, () => ''),
+  /** The main counter stands at `counter` at `since`. */
+  'sim:hpet_counter': fact({ counter: 'u64', since: 'u' }, (e) => `0x${hex(e.counter)} at ${e.since} ns`),
+  /** A comparator matched; `comparator`: where it stands for the next match. */
+  'sim:hpet_match': fact({ timer: 'u', comparator: 'u64' }, (e) => `timer ${e.timer} next 0x${hex(e.comparator)}`),
+  /** The PM timer reached the count that sets TMR_STS. */
+  'sim:pm_timer_status': fact({}, () => ''),
+  /** TMR_STS is set next at this count of the PM timer. */
+  'sim:pm_overflow': fact({ count: 'u' }, (e) => `count ${e.count}`),
+  /** Where a DMA transfer left the selector. */
+  'sim:fw_cfg_dma': fact({ key: 'i', offset: 'u' }, (e) => `key ${e.key} offset ${e.offset}`),
+
+  /** Somebody asked for a reset, which waits until the access that asked is over. */
+  'sim:reset_asked': fact({ by: 'text' }, (e) => `by ${e.by}`),
+  'sim:reset': fact({ by: 'text' }, (e) => `by ${e.by}`),
+  /** An eventfd that KVM signals for a device's register; assigned false: no longer. match -1: any value. */
+  'sim:eventfd_bound': fact(
+    { dev: 'text', fd: 'i', addr: 'u', size: 'u', pio: 'bool', match: 'i', assigned: 'bool' },
+    (e) =>
+      `dev ${e.dev} fd ${e.fd} addr 0x${hex(e.addr)} size ${e.size}${e.pio ? ' ports' : ''} match ${e.match} ` +
+      `assigned ${Number(e.assigned)}`,
+  ),
+} as const;

@@ -1,0 +1,43 @@
+/** EPT as KVM remembers it: which page holds which entries. The processor walks a copy of the same words. */
+import { EPT_POOL_BASE, eptIndex } from '../../memory/ept-pool.ts';
+import type { EptState } from '../state.ts';
+import { addressOf, isLarge, isPresent } from './spte.ts';
+
+export const ROOT_LEVEL = 4;
+
+/** An entry: the table it stands in, its place there and what it holds. */
+export interface EptPlace {
+  readonly table: number;
+  readonly index: number;
+  readonly level: number;
+  readonly spte: bigint;
+}
+
+/** An entry of a table, 0 where nothing was put. */
+export const entryOf = ({ tables }: EptState, table: number, index: number): bigint => tables[table]?.[index] ?? 0n;
+
+/** The page the next table will be. */
+export const nextTable = ({ free, next }: EptState): number => free[free.length - 1] ?? EPT_POOL_BASE + next * 4096;
+
+/** The entry that translates `gpa` at `goal`, or the one above it at which a walk ends. */
+export function walkTo(ept: EptState, gpa: number, goal: number): EptPlace {
+  let table = ept.root;
+  for (let level = ROOT_LEVEL; ; level -= 1) {
+    const index = eptIndex(gpa, level);
+    const spte = entryOf(ept, table, index);
+    if (level === goal || !isPresent(spte) || isLarge(spte)) return { table, index, level, spte };
+    table = addressOf(spte);
+  }
+}
+
+/** A table and all below it, in the order in which they are given back: what is below comes first. */
+export function tablesBelow(ept: EptState, table: number, level: number): number[] {
+  const below: number[] = [];
+  if (level > 1) {
+    for (const spte of Object.values(ept.tables[table] ?? {})) {
+      if (isPresent(spte) && !isLarge(spte)) below.push(...tablesBelow(ept, addressOf(spte), level - 1));
+    }
+  }
+  below.push(table);
+  return below;
+}

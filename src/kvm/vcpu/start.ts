@@ -1,0 +1,65 @@
+/** A vCPU's birth, INIT and start-up. Linux kvm_arch_vcpu_create, kvm_vcpu_reset; SDM Vol. 3, Table 10-1. */
+import { updateMasterClock } from '../clock/kvmclock.ts';
+import { synchronizeTsc } from '../clock/tsc.ts';
+import { type KvmContext, vmOf } from '../context.ts';
+import { nextFd } from '../files.ts';
+import { stopLapicTimer } from '../irqchip/index.ts';
+import { applyCr0, applyCr4, applyEfer } from '../mode.ts';
+import type { VcpuState } from '../state.ts';
+import { primaryBits } from '../vmcs/controls.ts';
+
+export const MP_RUNNABLE = 0;
+export const MP_UNINITIALIZED = 1;
+export const MP_INIT_RECEIVED = 2;
+export const MP_HALTED = 3;
+
+export const CR0_AT_RESET = 0x60000010n;
+const CR0_CACHE_BITS = 0x60000000n;
+const CR0_ET = 0x10n;
+const CR8_EXITING = (1 << 19) | (1 << 20);
+const TPR_SHADOW = 1 << 21;
+const CS = 1;
+
+/** KVM_CREATE_VCPU. Returns its descriptor. */
+export function createVcpu(kvm: KvmContext, id: number): number {
+  const index = kvm.guest.addVcpu();
+  const fd = nextFd(kvm);
+  const made = kvm.after(kvm.raise({ kind: 'ioctl:KVM_CREATE_VCPU', vcpu_id: index, id, fd }));
+  const vcpu = kvm.state.vcpus[index];
+  kvm.guest.controlsChanged(index);
+  if (vmOf(kvm).irqchip === undefined) {
+    primaryBits(made, vcpu, TPR_SHADOW, false);
+    primaryBits(made, vcpu, CR8_EXITING, true);
+  }
+  applyCr4(made, vcpu, 0n);
+  applyCr0(made, vcpu, CR0_AT_RESET);
+  synchronizeTsc(made, vcpu, 0n);
+  updateMasterClock(made);
+  return fd;
+}
+
+/** kvm_vcpu_reset for INIT: registers as after reset, caches and FPU as they were. */
+function initVcpu(kvm: KvmContext, vcpu: VcpuState): void {
+  const cacheBits = vcpu.vmcs.cr0Shadow & CR0_CACHE_BITS;
+  const mpState = vcpu.index === vmOf(kvm).bootCpu ? MP_RUNNABLE : MP_INIT_RECEIVED;
+  const told = kvm.after(kvm.raise({ kind: 'sim:init', vcpu_id: vcpu.index, mp_state: mpState }));
+  if (vmOf(kvm).irqchip !== undefined) stopLapicTimer(told, vcpu.index);
+  kvm.guest.resetVcpu(vcpu.index, 'init');
+  applyEfer(told, vcpu, 0n);
+  applyCr4(told, vcpu, 0n);
+  applyCr0(told, vcpu, CR0_ET | cacheBits);
+}
+
+/** kvm_apic_accept_events: INIT first, then SIPI for a vCPU that waits for one. */
+export function acceptApicEvents(kvm: KvmContext, vcpu: VcpuState): void {
+  if (vcpu.events.initPending) initVcpu(kvm.after(vcpu.events.startCause), vcpu);
+  if (!vcpu.events.sipiPending) return;
+  const starts = vcpu.mpState === MP_INIT_RECEIVED;
+  const { sipiVector: vector, startCause } = vcpu.events;
+  kvm.after(startCause).raise({ kind: 'sim:sipi', vcpu_id: vcpu.index, vector, starts });
+  if (!starts) return;
+  const registers = kvm.guest.registers(vcpu.index);
+  const cs = registers.segment(CS);
+  registers.setSegment(CS, { ...cs, selector: vector << 8, base: BigInt(vector << 12) });
+  registers.rip = 0n;
+}
