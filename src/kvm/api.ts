@@ -90,6 +90,4 @@ export interface KvmKernel {
   isRunnable(vcpu: number): boolean;
   /** Expire the kernel's timers due at or before now. False: there was none. */
   expire(origin: Origin): boolean;
-  /** A restored state is in place: what the processor is told of it follows. */
-  restored(): void;
 }

@@ -1,7 +1,7 @@
 import type { Origin } from '../events/origin.ts';
 import type { MachineEvent } from '../events/vocabulary.ts';
 import type { CpuFeatures } from './cpuid.ts';
-import type { Guest, Processor } from './guest.ts';
+import type { Processor, TracedGuest } from './guest.ts';
 import type { KvmState, VcpuState, VmState } from './state.ts';
 
 /** What KVM needs from the world around it. */
@@ -30,7 +30,7 @@ export interface KvmModule {
 export class KvmContext {
   private readonly module: KvmModule;
   readonly origin: Origin;
-  private view: Guest | undefined;
+  private view: TracedGuest | undefined;
 
   constructor(module: KvmModule, origin: Origin) {
     this.module = module;
@@ -51,7 +51,7 @@ export class KvmContext {
   }
 
   /** The processor, whose answers are facts of this origin. */
-  get guest(): Guest {
+  get guest(): TracedGuest {
     this.view ??= this.module.processor.from(this.origin);
     return this.view;
   }

@@ -35,6 +35,8 @@ export function getVcpuAttribute(_kvm: KvmContext, vcpu: VcpuState, attribute: D
 /** KVM_SET_DEVICE_ATTR of a vCPU. */
 export function setVcpuAttribute(kvm: KvmContext, vcpu: VcpuState, attribute: DeviceAttribute): number {
   if (!isTscOffset(attribute)) return -ENXIO;
-  synchronizeTscOffset(kvm, vcpu, attribute.value ?? 0n);
+  const { group, attr, value = 0n } = attribute;
+  const set = kvm.raise({ kind: 'ioctl:KVM_SET_DEVICE_ATTR', vcpu_id: vcpu.index, group, attr, value });
+  synchronizeTscOffset(kvm.after(set), vcpu, value);
   return 0;
 }

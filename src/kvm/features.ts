@@ -1,11 +1,18 @@
 import { findCpuid } from './cpuid.ts';
+import type { CpuidEntry } from './ioctls.ts';
 import type { VcpuState } from './state.ts';
 
-/** Whether the CPUID user space gave this vCPU offers a feature (guest_cpuid_has). */
-export function guestHas(vcpu: VcpuState, leaf: number, register: 'eax' | 'ebx' | 'ecx' | 'edx', bit: number): boolean {
-  const entry = findCpuid(vcpu.cpuid, leaf, 0);
+type CpuidRegister = 'eax' | 'ebx' | 'ecx' | 'edx';
+
+/** Whether a table of CPUID leaves offers a feature. */
+export function offers(entries: readonly CpuidEntry[], leaf: number, register: CpuidRegister, bit: number): boolean {
+  const entry = findCpuid(entries, leaf, 0);
   return entry !== undefined && bit < 32 && ((entry[register] >>> bit) & 1) !== 0;
 }
+
+/** Whether the CPUID user space gave this vCPU offers a feature (guest_cpuid_has). */
+export const guestHas = (vcpu: VcpuState, leaf: number, register: CpuidRegister, bit: number): boolean =>
+  offers(vcpu.cpuid, leaf, register, bit);
 
 const NOT_ANNOUNCED = 36;
 

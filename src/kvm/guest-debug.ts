@@ -4,6 +4,7 @@ import { EBUSY } from './errno.ts';
 import type { Handled } from './exits/handled.ts';
 import type { GuestDebug } from './ioctls.ts';
 import type { VcpuState } from './state.ts';
+import { exitFor, KVM_EXIT_DEBUG } from './userspace.ts';
 import { BP, DB, queueException } from './vcpu/exceptions.ts';
 import { exceptionBits } from './vmcs/controls.ts';
 
@@ -131,7 +132,7 @@ export function exitDebug(kvm: KvmContext, vcpu: VcpuState, exception: number, d
   const dr7 = kvm.guest.registers(vcpu.index).dr(7);
   const pc = linearRip(kvm, vcpu);
   kvm.raise({ kind: 'sim:run_debug', vcpu_id: vcpu.index, exception, pc, dr6: dr6 | DR6_ACTIVE_LOW, dr7 });
-  return 'userspace';
+  return exitFor(KVM_EXIT_DEBUG);
 }
 
 /** kvm_get_linear_rip. */

@@ -1,37 +1,35 @@
 /** Requests of a VM's descriptor. Linux kvm_vm_ioctl, kvm_arch_vm_ioctl. */
-import { isEnableable, checkExtension } from './capabilities.ts';
+import { checkExtension, isEnableable } from './capabilities.ts';
 import { kvmclockNs, setKvmclock } from './clock/kvmclock.ts';
 import { TSC_KHZ } from './clock/tsc.ts';
-import { type KvmContext, REQ_EVENT, requestAll, vmOf } from './context.ts';
+import { registerZone, unregisterZone } from './coalesced.ts';
+import { type KvmContext, vmOf } from './context.ts';
 import { EEXIST, EINVAL, ENODEV, ENXIO } from './errno.ts';
 import { assignIoeventfd, assignIrqfd } from './eventfd.ts';
-import { registerZone, unregisterZone } from './coalesced.ts';
-import { openFile } from './files.ts';
 import * as io from './ioctls.ts';
 import {
-  createIrqchip,
-  createKvmPit,
+  buildRouting,
+  type GsiRoutingEntry,
   getIoapic,
   getPic,
   getPit2,
-  type GsiRoutingEntry,
+  IOAPIC,
   sendMsi,
-  setGsiRouting,
   setIoapic,
   setIrqLine,
   setPic,
   setPit2,
-  setPitReinject,
   USERSPACE_SOURCE,
 } from './irqchip/index.ts';
 import { clearDirtyLog, getDirtyLog, setMemoryRegion } from './mmu/memslots.ts';
 import { setMsrFilter } from './msr-filter.ts';
-import { createVcpu } from './vcpu/create.ts';
+import { packRoutes } from './structs.ts';
+import { createVcpu } from './vcpu/start.ts';
 
 /** vCPUs a VM may have. */
 const MAX_VCPUS = 1024;
-const IOAPIC_CHIP = 2;
-const SPEAKER = 1;
+/** The last address three pages of TSS fit at. */
+const LAST_TSS = 0xffffd000;
 
 type VmIoctl = (kvm: KvmContext, arg: never) => number;
 
@@ -46,34 +44,30 @@ export const VM_IOCTLS: Readonly<Record<number, VmIoctl>> = {
   [io.KVM_CREATE_VCPU]: (kvm, id: number) => {
     const { vcpus } = kvm.state;
     if (vcpus.length >= MAX_VCPUS) return -EINVAL;
-    if (vcpus.some((vcpu) => vcpu.id === id)) return -EEXIST;
-    const fd = openFile(kvm, { kind: 'vcpu', vcpu: vcpus.length });
-    createVcpu(kvm, id, fd);
-    return fd;
+    return vcpus.some((vcpu) => vcpu.id === id) ? -EEXIST : createVcpu(kvm, id);
   },
   [io.KVM_SET_USER_MEMORY_REGION]: (kvm, region: io.UserMemoryRegion) => setMemoryRegion(kvm, region),
   [io.KVM_GET_DIRTY_LOG]: (kvm, log: io.DirtyLog) => getDirtyLog(kvm, log.slot, log.bitmap),
   [io.KVM_CLEAR_DIRTY_LOG]: (kvm, log: io.DirtyLog) => clearDirtyLog(kvm, log),
   [io.KVM_SET_TSS_ADDR]: (kvm, addr: number) => {
-    if (addr > 0xffffd000) return -EINVAL;
-    vmOf(kvm).tssAddr = addr;
+    if (addr > LAST_TSS) return -EINVAL;
+    kvm.raise({ kind: 'ioctl:KVM_SET_TSS_ADDR', addr });
     return 0;
   },
   [io.KVM_SET_IDENTITY_MAP_ADDR]: (kvm, addr: number) => {
     if (kvm.state.vcpus.length > 0) return -EINVAL;
-    vmOf(kvm).identityMapAddr = addr;
+    kvm.raise({ kind: 'ioctl:KVM_SET_IDENTITY_MAP_ADDR', addr });
     return 0;
   },
   [io.KVM_SET_BOOT_CPU_ID]: (kvm, id: number) => {
     if (kvm.state.vcpus.length > 0) return -EINVAL;
-    vmOf(kvm).bootCpu = id;
+    kvm.raise({ kind: 'ioctl:KVM_SET_BOOT_CPU_ID', id });
     return 0;
   },
   [io.KVM_CREATE_IRQCHIP]: (kvm) => {
-    const vm = vmOf(kvm);
-    if (vm.irqchip !== undefined) return -EEXIST;
+    if (vmOf(kvm).irqchip !== undefined) return -EEXIST;
     if (kvm.state.vcpus.length > 0) return -EINVAL;
-    vm.irqchip = createIrqchip();
+    kvm.raise({ kind: 'ioctl:KVM_CREATE_IRQCHIP' });
     return 0;
   },
   [io.KVM_IRQ_LINE]: (kvm, line: io.IrqLevel) => (irqLine(kvm, line) < -1 ? -ENXIO : 0),
@@ -83,37 +77,34 @@ export const VM_IOCTLS: Readonly<Record<number, VmIoctl>> = {
     line.status = status;
     return 0;
   },
-  [io.KVM_SET_GSI_ROUTING]: (kvm, table: { entries: GsiRoutingEntry[] }) => {
-    const { irqchip } = vmOf(kvm);
-    return irqchip !== undefined && setGsiRouting(irqchip, table.entries) ? 0 : -EINVAL;
+  [io.KVM_SET_GSI_ROUTING]: (kvm, { entries }: { entries: GsiRoutingEntry[] }) => {
+    if (vmOf(kvm).irqchip === undefined || buildRouting(entries) === undefined) return -EINVAL;
+    kvm.raise({ kind: 'ioctl:KVM_SET_GSI_ROUTING', entries: packRoutes(entries) });
+    return 0;
   },
-  [io.KVM_SIGNAL_MSI]: (kvm, msi: io.Msi) => {
-    const { irqchip } = vmOf(kvm);
-    return irqchip === undefined ? -EINVAL : sendMsi(irqchip, msi.addressLow, msi.data, kvm.irq);
-  },
+  [io.KVM_SIGNAL_MSI]: (kvm, { addressLow, data }: io.Msi) =>
+    vmOf(kvm).irqchip === undefined ? -EINVAL : sendMsi(kvm, addressLow, data),
   [io.KVM_IRQFD]: assignIrqfd,
   [io.KVM_IOEVENTFD]: assignIoeventfd,
   [io.KVM_GET_IRQCHIP]: (kvm, chip: IrqchipArgument) => {
     const { irqchip } = vmOf(kvm);
     if (irqchip === undefined) return -ENXIO;
-    if (chip.chipId > IOAPIC_CHIP) return -EINVAL;
-    chip.state = chip.chipId === IOAPIC_CHIP ? getIoapic(irqchip) : getPic(irqchip, chip.chipId);
+    if (chip.chipId > IOAPIC) return -EINVAL;
+    chip.state = chip.chipId === IOAPIC ? getIoapic(irqchip) : getPic(irqchip, chip.chipId);
     return 0;
   },
   [io.KVM_SET_IRQCHIP]: (kvm, chip: IrqchipArgument) => {
-    const { irqchip } = vmOf(kvm);
-    if (irqchip === undefined) return -ENXIO;
-    if (chip.chipId > IOAPIC_CHIP) return -EINVAL;
-    if (chip.chipId === IOAPIC_CHIP) setIoapic(irqchip, chip.state as ReturnType<typeof getIoapic>, kvm.irq);
-    else setPic(irqchip, chip.chipId, chip.state as ReturnType<typeof getPic>, kvm.irq);
-    requestAll(kvm, REQ_EVENT);
+    if (vmOf(kvm).irqchip === undefined) return -ENXIO;
+    if (chip.chipId > IOAPIC) return -EINVAL;
+    if (chip.chipId === IOAPIC) setIoapic(kvm, chip.state as ReturnType<typeof getIoapic>);
+    else setPic(kvm, chip.chipId, chip.state as ReturnType<typeof getPic>);
     return 0;
   },
-  [io.KVM_CREATE_PIT2]: (kvm, config: { flags: number }) => {
+  [io.KVM_CREATE_PIT2]: (kvm, { flags }: { flags: number }) => {
     const { irqchip } = vmOf(kvm);
     if (irqchip === undefined) return -ENXIO;
     if (irqchip.pit !== undefined) return -EEXIST;
-    createKvmPit(irqchip, (config.flags & SPEAKER) !== 0, kvm.irq);
+    kvm.raise({ kind: 'ioctl:KVM_CREATE_PIT2', flags, ns: kvm.now() });
     return 0;
   },
   [io.KVM_GET_PIT2]: (kvm, out: ReturnType<typeof getPit2>) => {
@@ -122,16 +113,14 @@ export const VM_IOCTLS: Readonly<Record<number, VmIoctl>> = {
     Object.assign(out, getPit2(pit));
     return 0;
   },
-  [io.KVM_SET_PIT2]: (kvm, blob: ReturnType<typeof getPit2>) => {
-    const pit = vmOf(kvm).irqchip?.pit;
-    if (pit === undefined) return -ENXIO;
-    setPit2(pit, blob, kvm.host.now());
+  [io.KVM_SET_PIT2]: (kvm, registers: ReturnType<typeof getPit2>) => {
+    if (vmOf(kvm).irqchip?.pit === undefined) return -ENXIO;
+    setPit2(kvm, registers);
     return 0;
   },
-  [io.KVM_REINJECT_CONTROL]: (kvm, control: { pitReinject: boolean }) => {
-    const pit = vmOf(kvm).irqchip?.pit;
-    if (pit === undefined) return -ENXIO;
-    setPitReinject(pit, control.pitReinject);
+  [io.KVM_REINJECT_CONTROL]: (kvm, { pitReinject }: { pitReinject: boolean }) => {
+    if (vmOf(kvm).irqchip?.pit === undefined) return -ENXIO;
+    kvm.raise({ kind: 'ioctl:KVM_REINJECT_CONTROL', pit_reinject: pitReinject });
     return 0;
   },
   [io.KVM_GET_CLOCK]: (kvm, clock: io.ClockData) => {
@@ -139,16 +128,16 @@ export const VM_IOCTLS: Readonly<Record<number, VmIoctl>> = {
     clock.flags = 2;
     return 0;
   },
-  [io.KVM_SET_CLOCK]: (kvm, clock: io.ClockData) => {
-    setKvmclock(kvm, clock.clock);
+  [io.KVM_SET_CLOCK]: (kvm, { clock }: io.ClockData) => {
+    setKvmclock(kvm, clock);
     return 0;
   },
   [io.KVM_SET_TSC_KHZ]: (_kvm, khz: number) => (khz === 0 || khz === TSC_KHZ ? 0 : -EINVAL),
   [io.KVM_GET_TSC_KHZ]: () => TSC_KHZ,
-  [io.KVM_ENABLE_CAP]: (kvm, cap: io.EnableCap) => {
-    const first = Number(cap.args[0] ?? 0n);
-    if (!isEnableable(cap.cap, first)) return -EINVAL;
-    vmOf(kvm).caps[cap.cap] = first;
+  [io.KVM_ENABLE_CAP]: (kvm, { cap, args }: io.EnableCap) => {
+    const arg = Number(args[0] ?? 0n);
+    if (!isEnableable(cap, arg)) return -EINVAL;
+    kvm.raise({ kind: 'ioctl:KVM_ENABLE_CAP', cap, arg });
     return 0;
   },
   [io.KVM_X86_SET_MSR_FILTER]: setMsrFilter,
@@ -162,7 +151,6 @@ export const VM_IOCTLS: Readonly<Record<number, VmIoctl>> = {
 
 /** kvm_vm_ioctl_irq_line; below -1 there is no controller. */
 function irqLine(kvm: KvmContext, line: io.IrqLevel): number {
-  const { irqchip } = vmOf(kvm);
-  if (irqchip === undefined) return -ENXIO;
-  return setIrqLine(irqchip, line.irq, USERSPACE_SOURCE, line.level !== 0, kvm.irq, true);
+  if (vmOf(kvm).irqchip === undefined) return -ENXIO;
+  return setIrqLine(kvm, line.irq, USERSPACE_SOURCE, line.level !== 0, true);
 }

@@ -1,23 +1,24 @@
 /** KVM's half of the machine, behind /dev/kvm. */
-import type { Kvm, KvmHost, KvmRun, VcpuProgress } from './api.ts';
+import { Origin } from '../events/origin.ts';
+import { MAIN_LOOP } from '../events/stamped.ts';
+import { earliestDeadline } from '../events/timers.ts';
+import type { CoalescedRing, Kvm, KvmKernel, KvmRun } from './api.ts';
 import { checkExtension } from './capabilities.ts';
-import { guestTsc, TSC_KHZ } from './clock/tsc.ts';
-import { type KvmContext, REQ_EVENT, request, vmOf } from './context.ts';
+import { takeCoalesced } from './coalesced.ts';
+import { KvmContext, type KvmHost, type KvmModule, vmOf } from './context.ts';
 import { BASELINE_FEATURES, type CpuFeatures, supportedCpuid } from './cpuid.ts';
 import { systemAttribute } from './device-attributes.ts';
 import { E2BIG, EBADF, EBUSY, EINVAL, ENOTTY } from './errno.ts';
 import { consumeEventfd, resample, signalEventfd } from './eventfd.ts';
-import { fileOf, openFile } from './files.ts';
-import type { Guest } from './guest.ts';
+import { EVENTFD_PATH, fileOf, KVM_PATH, nextFd, openFile } from './files.ts';
+import type { Processor } from './guest.ts';
 import { VCPU_IOCTLS } from './ioctl-vcpu.ts';
 import { VM_IOCTLS } from './ioctl-vm.ts';
 import * as io from './ioctls.ts';
-import type { IrqEffects } from './irqchip/effects.ts';
-import { expireIrqchip, irqchipDeadline } from './irqchip/index.ts';
+import { expireIrqchip } from './irqchip/index.ts';
 import { ARCH_CAPABILITIES, listedMsrs } from './msrs.ts';
-import type { FileState, KvmState, VcpuState } from './state.ts';
+import type { FileState, KvmState } from './state.ts';
 import { isVcpuRunnable } from './vcpu/blocking.ts';
-import { injectNmi } from './vcpu/exceptions.ts';
 import { advanceVcpu } from './vcpu/run.ts';
 
 const API_VERSION = 12;
@@ -25,97 +26,94 @@ const API_VERSION = 12;
 const VCPU_MMAP_SIZE = 0x3000;
 const IA32_ARCH_CAPABILITIES = 0x10a;
 const MCG_CAP_SUPPORTED = 0x1000120n;
+/** What happens at every access of a device has a fact of its own already. */
+const UNTOLD: readonly number[] = [io.KVM_RUN, io.KVM_IRQ_LINE, io.KVM_IRQ_LINE_STATUS];
 
-/** KVM with what the simulator's own parts may also ask of it. */
-export interface KvmKernel extends Kvm {
-  /** Everything KVM remembers. A restored checkpoint is put here. */
-  state: KvmState;
-  /** What the last KVM_RUN of a vCPU returned: 0 or a negative errno. */
-  runResult(vcpu: number): number;
-}
+/** For questions, which raise nothing. */
+const NOBODY = new Origin(() => {
+  throw new TypeError('a question raised a fact');
+}, MAIN_LOOP);
 
 /** The state before anybody opened /dev/kvm. */
-export function createKvmState(): KvmState {
-  return { files: [], vm: undefined, vcpus: [], ept: { root: 0, next: 0, free: [], used: 0 } };
-}
+export const newKvmState = (): KvmState => ({
+  files: [],
+  vm: undefined,
+  vcpus: [],
+  ept: { root: 0, next: 0, free: [], used: 0, tables: {} },
+  timers: {},
+});
 
 /** KVM over a processor. `features`: what the processor can do beyond x86-64-v2. */
 export function createKvm(
-  guest: Guest,
+  processor: Processor,
   host: KvmHost,
-  state: KvmState = createKvmState(),
   features: CpuFeatures = BASELINE_FEATURES,
 ): KvmKernel {
-  const kvm: KvmContext = { guest, host, features, state, irq: undefined as unknown as IrqEffects };
-  (kvm as { irq: IrqEffects }).irq = irqEffects(kvm);
+  const module: KvmModule = { processor, host, features, resample };
+  const asked = new KvmContext(module, NOBODY);
   return {
-    get state() {
-      return kvm.state;
+    calledBy: (origin) => new SystemCalls(new KvmContext(module, origin)),
+    advance: (vcpu, budget, origin) =>
+      advanceVcpu(new KvmContext(module, origin), host.state.vcpus[vcpu], budget),
+    isRunnable: (vcpu) => isVcpuRunnable(asked, host.state.vcpus[vcpu]),
+    expire: (origin) => {
+      if (earliestDeadline(host.state.timers) > host.now()) return false;
+      expireIrqchip(new KvmContext(module, origin));
+      return true;
     },
-    set state(next) {
-      kvm.state = next;
-    },
-    open: () => openFile(kvm, { kind: 'kvm' }),
-    ioctl: (fd, request, arg) => ioctl(kvm, fd, request, arg),
-    run: (fd) => runPage(kvm, fd),
-    coalescedRing: () => vmOf(kvm).ring,
-    eventfd: () => openFile(kvm, { kind: 'eventfd', count: 0 }),
-    signal: (fd) => signalEventfd(kvm, fd, 'user space'),
-    consume: (fd) => consumeEventfd(kvm, fd, 'user space'),
-    advance: (vcpu, budget): VcpuProgress => advanceVcpu(kvm, kvm.state.vcpus[vcpu], budget),
-    isRunnable: (vcpu) => isVcpuRunnable(kvm, kvm.state.vcpus[vcpu]),
-    deadline: () => (kvm.state.vm?.irqchip === undefined ? undefined : irqchipDeadline(kvm.state.vm.irqchip)),
-    expire: () => {
-      if (kvm.state.vm?.irqchip !== undefined) expireIrqchip(kvm.state.vm.irqchip, kvm.irq);
-    },
-    runResult: (vcpu) => kvm.state.vcpus[vcpu].runResult,
   };
 }
 
-/** What interrupt controllers do to vCPUs. */
-function irqEffects(kvm: KvmContext): IrqEffects {
-  const of = (vcpu: number): VcpuState => kvm.state.vcpus[vcpu];
-  return {
-    now: () => kvm.host.now(),
-    guestTsc: (vcpu) => guestTsc(kvm, of(vcpu)),
-    raise: (event) => kvm.host.raise(event),
-    kick: (vcpu) => {
-      const target = of(vcpu);
-      if (target !== undefined) request(target, REQ_EVENT);
-    },
-    nmi: (vcpu) => injectNmi(of(vcpu)),
-    init: (vcpu) => {
-      const { events } = of(vcpu);
-      events.initPending = true;
-      events.sipiPending = false;
-      request(of(vcpu), REQ_EVENT);
-    },
-    sipi: (vcpu, vector) => {
-      const { events } = of(vcpu);
-      events.sipiPending = true;
-      events.sipiVector = vector;
-      request(of(vcpu), REQ_EVENT);
-    },
-    unhalt: (vcpu) => {
-      of(vcpu).events.unhalted = true;
-    },
-    acked: (gsi) => resample(kvm, gsi),
-  };
+/** One caller's system calls. */
+class SystemCalls implements Kvm {
+  private readonly kvm: KvmContext;
+
+  constructor(kvm: KvmContext) {
+    this.kvm = kvm;
+  }
+
+  open(): number {
+    return openFile(this.kvm, KVM_PATH);
+  }
+
+  ioctl(fd: number, request: number, arg?: unknown): number {
+    return ioctl(this.kvm, fd, request, arg);
+  }
+
+  run(vcpuFd: number): KvmRun {
+    const file = fileOf(this.kvm, vcpuFd);
+    if (file?.kind !== 'vcpu') throw new TypeError('only a vCPU has a kvm_run page');
+    return this.kvm.state.vcpus[file.vcpu].run;
+  }
+
+  coalescedRing(): CoalescedRing {
+    return vmOf(this.kvm).ring;
+  }
+
+  takeCoalesced(): void {
+    takeCoalesced(this.kvm);
+  }
+
+  eventfd(): number {
+    return openFile(this.kvm, EVENTFD_PATH);
+  }
+
+  signal(fd: number): void {
+    signalEventfd(this.kvm, fd, 'user space');
+  }
+
+  consume(fd: number): number {
+    return consumeEventfd(this.kvm, fd, 'user space');
+  }
 }
 
-function runPage(kvm: KvmContext, fd: number): KvmRun {
-  const file = fileOf(kvm, fd);
-  if (file?.kind !== 'vcpu') throw new TypeError('only a vCPU has a kvm_run page');
-  return kvm.state.vcpus[file.vcpu].run;
-}
-
-/** One ioctl: performed, then told. KVM_RUN is told by its exits. */
+/** One ioctl: performed, then told with its result. */
 function ioctl(kvm: KvmContext, fd: number, requestNumber: number, arg: unknown): number {
   const file = fileOf(kvm, fd);
   if (file === undefined) return -EBADF;
   const ret = dispatch(kvm, file, requestNumber, arg);
-  if (requestNumber === io.KVM_RUN) return ret;
-  kvm.host.raise({
+  if (UNTOLD.includes(requestNumber)) return ret;
+  kvm.raise({
     kind: 'sim:ioctl',
     fd: nameOf(file),
     nr: requestNumber,
@@ -213,28 +211,7 @@ function fillIndices(list: io.MsrIndexList, indices: number[]): number {
 
 function createVm(kvm: KvmContext): number {
   if (kvm.state.vm !== undefined) return -EBUSY;
-  kvm.state.vm = {
-    slots: [],
-    generation: 0,
-    validGen: 0,
-    irqchip: undefined,
-    irqfds: [],
-    ioeventfds: [],
-    coalesced: [],
-    ring: { first: 0, last: 0, entries: [] },
-    msrFilter: undefined,
-    clock: {
-      kvmclockOffset: 0 - kvm.host.now(),
-      useMasterClock: true,
-      masterKernelNs: kvm.host.now(),
-      masterTsc: kvm.host.hostTsc(),
-      wallClockMsr: 0n,
-    },
-    caps: {},
-    tssAddr: 0,
-    identityMapAddr: 0xfffbc000,
-    bootCpu: 0,
-    tscKhz: TSC_KHZ,
-  };
-  return openFile(kvm, { kind: 'vm' });
+  const fd = nextFd(kvm);
+  kvm.raise({ kind: 'ioctl:KVM_CREATE_VM', fd, ns: kvm.now(), tsc: kvm.hostTsc() });
+  return fd;
 }

@@ -12,18 +12,9 @@ import {
   tscDeadlineWrite,
 } from './irqchip/index.ts';
 import { writeEfer } from './mode.ts';
+import { type MsrRow, type MsrRows, setMsr } from './msr-rows.ts';
 import { mtrrRows } from './mtrr.ts';
 import type { MsrState, VcpuState } from './state.ts';
-
-/** How one MSR is read and written; `undefined` and `false` mean #GP (or a failing ioctl). */
-export interface MsrRow {
-  readonly read: (kvm: KvmContext, vcpu: VcpuState, byHost: boolean) => bigint | undefined;
-  readonly write: (kvm: KvmContext, vcpu: VcpuState, value: bigint, byHost: boolean) => boolean;
-  /** Listed by KVM_GET_MSR_INDEX_LIST. */
-  readonly listed: boolean;
-}
-
-export type MsrRows = readonly (readonly [index: number, row: MsrRow])[];
 
 const refuse = (): boolean => false;
 const ignore = (): boolean => true;
@@ -35,10 +26,6 @@ const zero: MsrRow = { read: () => 0n, write: (_kvm, _vcpu, value) => value === 
 
 /** Counters and event selects of processors without a PMU: reads as zero, takes anything. */
 const forgotten: MsrRow = { read: () => 0n, write: ignore, listed: false };
-
-/** An MSR that KVM keeps has this value from now on. Returns the fact's sequence number. */
-export const setMsr = (kvm: KvmContext, vcpu: VcpuState, index: number, data: bigint): number =>
-  kvm.raise({ kind: 'sim:msr_set', vcpu_id: vcpu.index, index, data });
 
 /** Registers KVM keeps as one value each, by number. */
 export const STORED = {

@@ -1,5 +1,5 @@
 import { guestPhysicalBits } from './features.ts';
-import { type MsrRow, type MsrRows, setMsr } from './msrs.ts';
+import { type MsrRow, type MsrRows, setMsr } from './msr-rows.ts';
 
 /** Variable ranges: KVM_NR_VAR_MTRR. */
 const VARIABLE = 8;

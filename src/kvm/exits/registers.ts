@@ -189,16 +189,18 @@ const XCR0_KNOWN = 3n;
 /** Exit 55. */
 export function handleXsetbv(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const value = BigInt.asUintN(64, stop.a1);
-  if (BigInt.asUintN(32, stop.a0) !== 0n || !setXcr0(kvm, vcpu, value)) return fault(kvm, vcpu);
+  if (BigInt.asUintN(32, stop.a0) !== 0n || !isValidXcr0(value)) return fault(kvm, vcpu);
+  setXcr0(kvm, vcpu, value);
   return skipExit(kvm, vcpu, stop);
 }
 
-/** __kvm_set_xcr: x87 always, nothing beyond SSE. */
-export function setXcr0(kvm: KvmContext, vcpu: VcpuState, value: bigint): boolean {
-  if ((value & XCR0_X87) === 0n || (value & ~XCR0_KNOWN) !== 0n) return false;
+/** x87 always, nothing beyond SSE. */
+export const isValidXcr0 = (value: bigint): boolean => (value & XCR0_X87) !== 0n && (value & ~XCR0_KNOWN) === 0n;
+
+/** __kvm_set_xcr, with a valid value. */
+export function setXcr0(kvm: KvmContext, vcpu: VcpuState, value: bigint): void {
   kvm.raise({ kind: 'sim:xcr0', vcpu_id: vcpu.index, value });
   kvm.guest.registers(vcpu.index).xcr0 = value;
-  return true;
 }
 
 /** An exit nobody expects: user space is told all there is to tell. */
