@@ -1,30 +1,34 @@
-import type { MachineEvent } from '../events/vocabulary.ts';
+import type { Draft } from '../base/draft.ts';
+import type { Stamped } from '../events/stamped.ts';
+import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
 
-/** What a device may ask of the world outside the simulator. Performed by `host`, never by a device. */
-export type HostRequest =
-  | { readonly ask: 'serial-output'; readonly line: number; readonly byte: number }
-  | { readonly ask: 'debugcon-output'; readonly byte: number }
-  | { readonly ask: 'exit'; readonly status: number }
-  | { readonly ask: 'power-off' }
-  | { readonly ask: 'reset' };
-
-/** Where a device's consequences go. `now` is virtual nanoseconds since power-on. */
+/** What a device that decides may do. `now` is virtual nanoseconds since power-on. */
 export interface Effects {
   readonly now: number;
+  /**
+   * Put on record what the device was called for: the write, the read that changes what it reads, the reset. When this
+   * returns the state has changed by the device's own `DeviceReducer`, and what the device does next is caused by it.
+   */
+  commit(): void;
+  /** Put a fact of the device on record; its reducer has changed the state when this returns. */
   raise(event: MachineEvent): void;
   /**
    * Drive one of the device's own output pins (named in its `pins`). The machine knows the wiring.
    * As in QEMU the same level may be driven again: whether that goes further is the wiring's choice.
    */
   pin(name: string, high: boolean): void;
-  ask(request: HostRequest): void;
+  /** Arm one of the device's own timers (named in its `timers`), or arm it anew. */
+  arm(timer: string, deadline: number): void;
+  /** Stop one of the device's own timers, if it is armed. */
+  cancel(timer: string): void;
+  /** When one of the device's own timers is due; undefined while it is not armed. */
+  deadline(timer: string): number | undefined;
+  /** Reset the machine, once the access under way is over. */
+  requestReset(): void;
   /** Guest-physical memory as the device's DMA sees it. */
   dmaRead(gpa: number, length: number): Uint8Array;
   dmaWrite(gpa: number, bytes: Uint8Array): void;
 }
-
-/** Inside a state: a timer that is not armed. */
-export const UNARMED = -1;
 
 /** One range of registers a device answers: I/O ports or memory-mapped. */
 export interface Region {
@@ -52,11 +56,10 @@ export interface EventfdWrite {
 }
 
 /**
- * A device model introduces itself in one value. It knows no bus, no neighbour and no machine.
- * Its state `S` is a plain JSON-like object (numbers, strings, booleans, arrays, objects; no
- * typed arrays, classes, functions, Map or Set; bigint where 64 bits are needed): everything that can
- * influence the future is in it.
- * `read`, `write`, `receive` and `expire` may change the state they are given, and nothing else.
+ * A device model introduces itself in one value. It knows no bus, no neighbour and no machine. What it decides it tells
+ * by facts; its state `S` is changed by its `DeviceReducer` alone, at once, when the fact is raised: whoever needs a
+ * register as it was must read it before `commit`. The state is a plain value, complete: numbers, strings, booleans,
+ * arrays and objects of them, bigint where 64 bits are needed.
  */
 export interface Device<S> {
   readonly model: string;
@@ -64,19 +67,53 @@ export interface Device<S> {
   readonly pins: readonly string[];
   /** Pins that others drive, for `input`. */
   readonly inputs?: readonly string[];
+  /** Names of its timers, in the order in which those due at once expire. */
+  readonly timers?: readonly string[];
+  /** A read that changes something commits before its consequences. */
   read(state: S, region: number, offset: number, size: number, effects: Effects): number;
-  write(state: S, region: number, offset: number, size: number, value: number, effects: Effects): void;
+  /** A write with consequences, which commits. Without: a write does no more than the reducer says. */
+  write?(state: S, region: number, offset: number, size: number, value: number, effects: Effects): void;
   /** One of `inputs` was driven. */
   input?(state: S, name: string, high: boolean, effects: Effects): void;
-  /** Virtual nanosecond at which `expire` must be called, or undefined when no timer is armed. */
-  deadline?(state: S): number | undefined;
-  expire?(state: S, effects: Effects): void;
-  /** Bytes from outside (serial input, keyboard scan codes). */
-  receive?(state: S, bytes: Uint8Array, effects: Effects): void;
+  /** One of its timers fired. */
+  expire?(state: S, timer: string, effects: Effects): void;
+  /** Bytes arrived from outside (serial input, scan codes): they are in the state already. */
+  receive?(state: S, effects: Effects): void;
   /** A write the device wants as a signal of an eventfd instead of a call, as its state is now. */
   eventfd?(state: S): EventfdWrite | undefined;
-  /** System reset (not power-on: that is a fresh state). */
+  /** System reset with consequences, which commits (not power-on: that is a fresh state). */
   reset?(state: S, effects: Effects): void;
   /** For a stopped person: labels and values. */
   describe(state: S): Readonly<Record<string, string>>;
+}
+
+/** A register access: which register, and how wide. */
+export interface RegisterRead {
+  readonly region: number;
+  readonly offset: number;
+  readonly size: number;
+}
+
+export interface RegisterWrite extends RegisterRead {
+  readonly value: number;
+}
+
+/** Facts of a device's own kinds, and what they do to its state. */
+export type FactReducers<S> = {
+  readonly [K in EventKind]?: (state: Draft<S>, event: EventOf<K>, stamped: Stamped) => void;
+};
+
+/** How a device's state follows from facts. It asks no clock: times come with the facts. */
+export interface DeviceReducer<S> {
+  /** memory_region_ops_write. */
+  written?(state: Draft<S>, access: RegisterWrite): void;
+  /** sim:register_taken. */
+  taken?(state: Draft<S>, access: RegisterRead): void;
+  /** sim:irq_line of a pin wired to one of its inputs. */
+  driven?(state: Draft<S>, input: string, high: boolean): void;
+  /** sim:timer_fire of one of its timers. */
+  fired?(state: Draft<S>, timer: string): void;
+  /** sim:device_reset. */
+  reset?(state: Draft<S>): void;
+  readonly facts?: FactReducers<S>;
 }

@@ -1,21 +1,21 @@
-import { type Device, UNARMED } from '../device.ts';
+import type { Device } from '../device.ts';
+import { accept, expireUart, readUart, resetUart, writeUart } from './decide.ts';
 import { describeUart } from './describe.ts';
 import type { UartState } from './state.ts';
-import { expireUart, readUart, receiveUart, resetUart, writeUart } from './transition.ts';
 
+export { UART_REDUCER } from './evolve.ts';
 export { type UartState, uartAtReset } from './state.ts';
-export { receiveBreak } from './transition.ts';
 
 /** Serial port with FIFOs, as QEMU's isa-serial. Its pin is irq 4 for COM1, 3 for COM2. */
 export const uart16550: Device<UartState> = {
   model: '16550A UART',
   regions: [{ name: 'serial', space: 'io', base: 0x3f8, length: 8, minAccess: 1, maxAccess: 1 }],
   pins: ['irq'],
+  timers: ['timeout'],
   read: (uart, _region, offset, _size, effects) => readUart(uart, offset, effects),
   write: (uart, _region, offset, _size, value, effects) => writeUart(uart, offset, value, effects),
-  deadline: (uart) => (uart.timeoutDue === UNARMED ? undefined : uart.timeoutDue),
   expire: expireUart,
-  receive: receiveUart,
+  receive: accept,
   reset: resetUart,
   describe: describeUart,
 };

@@ -1,28 +1,26 @@
-import { UNARMED } from '../device.ts';
-import { BAUD_BASE, LSR, MCR, MSR } from './registers.ts';
+import { BAUD_BASE, FCR, LCR, LSR, MCR, MSR, TRIGGER_LEVELS } from './registers.ts';
 
 /** A 16550A between two accesses. */
 export interface UartState {
   /** Which serial line of the machine this is: 0 is COM1. */
   readonly line: number;
-  divisor: number;
-  ier: number;
+  readonly divisor: number;
+  readonly ier: number;
   /** The low four bits of IIR; bits 7:6 follow from FCR. */
-  iir: number;
-  fcr: number;
-  lcr: number;
-  mcr: number;
-  lsr: number;
-  msr: number;
-  scr: number;
+  readonly iir: number;
+  readonly fcr: number;
+  readonly lcr: number;
+  readonly mcr: number;
+  readonly lsr: number;
+  readonly msr: number;
+  readonly scr: number;
   /** RBR while the FIFOs are off. */
-  receiverBuffer: number;
-  receiverFifo: number[];
-  transmitterEmptyPending: boolean;
-  timeoutPending: boolean;
-  timeoutDue: number;
+  readonly receiverBuffer: number;
+  readonly receiverFifo: readonly number[];
+  readonly transmitterEmptyPending: boolean;
+  readonly timeoutPending: boolean;
   /** Bytes on the wire that the receiver has no room for yet. */
-  waiting: number[];
+  readonly waiting: readonly number[];
 }
 
 /** A 16550A after MR (master reset), with a terminal attached: DCD, DSR and CTS are high. */
@@ -42,7 +40,13 @@ export function uartAtReset(line: number): UartState {
     receiverFifo: [],
     transmitterEmptyPending: false,
     timeoutPending: false,
-    timeoutDue: UNARMED,
     waiting: [],
   };
 }
+
+/** Registers 0 and 1 are the divisor latch. */
+export const isLatched = (uart: UartState): boolean => (uart.lcr & LCR.divisorLatch) !== 0;
+export const hasFifos = (uart: UartState): boolean => (uart.fcr & FCR.enable) !== 0;
+export const isLooped = (uart: UartState): boolean => (uart.mcr & MCR.loop) !== 0;
+/** Bytes in the FIFO that interrupt. */
+export const triggerLevel = (uart: UartState): number => TRIGGER_LEVELS[uart.fcr >> 6]!;
