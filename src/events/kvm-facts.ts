@@ -148,9 +148,9 @@ export const KVM_FACTS = {
     (e) => `vcpu ${e.vcpu_id} segment ${e.index} = ${hex(e.selector)} base 0x${hex(e.base)} limit 0x${hex(e.limit)}`,
   ),
   'sim:xsave_read': fact({ vcpu_id: 'u', area: 'bytes' }, (e) => `vcpu ${e.vcpu_id} ${e.area.length} bytes`),
-  /** Where the guest stands, looked at after a debugger changed its registers. */
+  /** Where the guest stands, looked at after its registers were set in a way KVM cannot work out. */
   'sim:position_read': fact(
-    { vcpu_id: 'u', rip: 'u64', rflags: 'u', interruptibility: 'u' },
+    { vcpu_id: 'u', rip: 'u64', rflags: 'u', interruptibility: 'u', cr8: 'u' },
     (e) => `vcpu ${e.vcpu_id} rip 0x${hex(e.rip)} rflags 0x${hex(e.rflags)}`,
   ),
   /**

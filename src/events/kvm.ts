@@ -11,13 +11,10 @@ import {
   KVM_EXIT_REASONS,
   padded,
   symbol,
-  VM_ENTRY_ERRORS,
   VMX_EXIT_REASONS,
 } from './symbols.ts';
 
-const ISA_VMX = 1;
-
-/** What `trace_kvm_exit` and `trace_kvm_nested_vmexit` print. Their fields after `requests` are ours. */
+/** What `trace_kvm_exit` prints. Its fields after `requests` are ours. */
 interface PrintedExit {
   readonly vcpu_id: number;
   readonly exit_reason: number;
@@ -77,27 +74,6 @@ function printAccepted(e: AcceptedIrq): string {
   return `apicid ${hex(e.apicid)} vec ${e.vec} (${mode}|${e.tm ? 'level' : 'edge'})`;
 }
 
-function printNestedEntry(e: {
-  readonly rip: bigint;
-  readonly vmcb: number;
-  readonly nested_rip: bigint;
-  readonly int_ctl: number;
-  readonly event_inj: number;
-  readonly tdp_enabled: boolean;
-  readonly guest_pgd: bigint;
-  readonly isa: number;
-}): string {
-  const vmx = e.isa === ISA_VMX;
-  const where = `rip: 0x${padded(e.rip, 16)} ${vmx ? 'vmcs' : 'vmcb'}: 0x${padded(e.vmcb, 16)}`;
-  const nested = `nested_rip: 0x${padded(e.nested_rip, 16)} int_ctl: 0x${padded(e.int_ctl, 8)}`;
-  const tdp = `event_inj: 0x${padded(e.event_inj, 8)} nested_${vmx ? 'ept' : 'npt'}=${e.tdp_enabled ? 'y' : 'n'}`;
-  const root = e.tdp_enabled ? (vmx ? 'nested_eptp' : 'nested_cr3') : 'guest_cr3';
-  return `${where} ${nested} ${tdp} ${root}: 0x${padded(e.guest_pgd, 16)}`;
-}
-
-/** `%#016lx` of a host-virtual address. */
-const hva = (address: number): string => `0x${padded(address, 14)}`;
-
 const EXIT_FIELDS = {
   exit_reason: 'u', guest_rip: 'u64', isa: 'u', info1: 'u64', info2: 'u', intr_info: 'u', error_code: 'u',
   vcpu_id: 'u', requests: 'u',
@@ -131,7 +107,6 @@ export const KVM_EVENTS = {
       `error_code 0x${padded(e.error_code, 8)}${e.immediate_exit ? '[immediate exit]' : ''}`,
   ),
   kvm_exit: fact({ ...EXIT_FIELDS, ...EXIT_FACTS }, printExit),
-  kvm_nested_vmexit: fact(EXIT_FIELDS, printExit),
   /** Ours, after the kernel's two: the kvm_run page as it is handed over, and what is to be completed afterwards. */
   kvm_userspace_exit: fact({ reason: 'u', errno: 'i', ...RUN_PAGE }, (e) =>
     e.errno < 0
@@ -174,10 +149,6 @@ export const KVM_EVENTS = {
     (e) =>
       `${hex(e.csbase)}:${hex(e.rip)}:${hexBytes(e.insn, Math.min(e.len, e.insn.length))} ` +
       `(${symbol(DECODE_MODES, e.flags)})${e.failed ? ' failed' : ''}`,
-  ),
-  vcpu_match_mmio: fact(
-    { gva: 'u64', gpa: 'u', write: 'bool', gpa_match: 'bool' },
-    (e) => `gva 0x${hex(e.gva)} gpa 0x${hex(e.gpa)} ${e.write ? 'Write' : 'Read'} ${e.gpa_match ? 'GPA' : 'GVA'}`,
   ),
   kvm_inj_virq: fact(
     { vector: 'u', soft: 'bool', reinjected: 'bool' },
@@ -228,31 +199,6 @@ export const KVM_EVENTS = {
     { apicid: 'u', dm: 'u', tm: 'u', vec: 'u', accepted: 'bool', rtc: 'bool' },
     printAccepted,
   ),
-  kvm_apicv_inhibit_changed: fact({ reason: 'u', set: 'bool', inhibits: 'u' }, (e) => {
-    const first = e.set && e.inhibits === 2 ** e.reason ? ' DISABLED' : '';
-    const last = !e.set && e.inhibits === 0 ? ' ENABLED' : '';
-    return `${e.set ? 'set' : 'cleared'} reason=${e.reason}, inhibits=0x${hex(e.inhibits)}${first}${last}`;
-  }),
-  kvm_nested_vmenter: fact(
-    {
-      rip: 'u64', vmcb: 'u', nested_rip: 'u64', int_ctl: 'u', event_inj: 'u', tdp_enabled: 'bool', guest_pgd: 'u64',
-      isa: 'u',
-    },
-    printNestedEntry,
-  ),
-  kvm_nested_vmexit_inject: fact(
-    { exit_code: 'u', exit_info1: 'u64', exit_info2: 'u64', exit_int_info: 'u', exit_int_info_err: 'u', isa: 'u' },
-    (e) =>
-      `reason: ${symbol(VMX_EXIT_REASONS, e.exit_code & 0xffff)}` +
-      `${e.exit_code >= 0x80000000 ? ' FAILED_VMENTRY' : ''} ext_inf1: 0x${padded(e.exit_info1, 16)} ` +
-      `ext_inf2: 0x${padded(e.exit_info2, 16)} ext_int: 0x${padded(e.exit_int_info, 8)} ` +
-      `ext_int_err: 0x${padded(e.exit_int_info_err, 8)}`,
-  ),
-  kvm_nested_intr_vmexit: fact({ rip: 'u64' }, (e) => `rip: 0x${padded(e.rip, 16)}`),
-  kvm_nested_vmenter_failed: fact(
-    { msg: 'text', err: 'u' },
-    (e) => `${e.msg}${e.err === 0 ? '' : `: ${symbol(VM_ENTRY_ERRORS, e.err)}`}`,
-  ),
   kvm_pvclock_update: fact(
     {
       vcpu_id: 'u', version: 'u', tsc_timestamp: 'u64', system_time: 'u64', tsc_to_system_mul: 'u', tsc_shift: 'i',
@@ -284,60 +230,8 @@ export const KVM_EVENTS = {
     { ns: 'u', waited: 'bool', valid: 'bool', vcpu_id: 'u' },
     (e) => `${e.waited ? 'wait' : 'poll'} time ${e.ns} ns, polling ${e.valid ? 'valid' : 'invalid'}`,
   ),
-  kvm_halt_poll_ns: fact(
-    { grow: 'bool', vcpu_id: 'u', new: 'u', old: 'u' },
-    (e) => `vcpu ${e.vcpu_id}: halt_poll_ns ${e.new} (${e.grow ? 'grow' : 'shrink'} ${e.old})`,
-  ),
-  kvm_wait_lapic_expire: fact(
-    { vcpu_id: 'u', delta: 'i' },
-    (e) => `vcpu ${e.vcpu_id}: delta ${e.delta} (${e.delta < 0 ? 'early' : 'late'})`,
-  ),
-  kvm_hv_timer_state: fact(
-    { vcpu_id: 'u', hv_timer_in_use: 'u' },
-    (e) => `vcpu_id ${hex(e.vcpu_id)} hv_timer ${hex(e.hv_timer_in_use)}`,
-  ),
-  kvm_pml_full: fact({ vcpu_id: 'u' }, (e) => `vcpu ${e.vcpu_id}: PML full`),
   kvm_ple_window_update: fact(
     { vcpu_id: 'u', new: 'u', old: 'u' },
     (e) => `vcpu ${e.vcpu_id} old ${e.old} new ${e.new} (${e.old < e.new ? 'growed' : 'truncated'})`,
   ),
-  kvm_pi_irte_update: fact(
-    { host_irq: 'u', vcpu_id: 'i', gsi: 'u', gvec: 'u', set: 'bool' },
-    (e) =>
-      `PI is ${e.set ? 'enabled and being updated' : 'disabled'} for irq ${e.host_irq}, vcpu ${e.vcpu_id}, ` +
-      `gsi: 0x${hex(e.gsi)}, gvec: 0x${hex(e.gvec)}`,
-  ),
-  kvm_smm_transition: fact(
-    { vcpu_id: 'u', smbase: 'u', entering: 'bool' },
-    (e) => `vcpu ${e.vcpu_id}: ${e.entering ? 'entering' : 'leaving'} SMM, smbase 0x${hex(e.smbase)}`,
-  ),
-  kvm_pv_tlb_flush: fact(
-    { vcpu_id: 'u', need_flush_tlb: 'bool' },
-    (e) => `vcpu ${e.vcpu_id} need_flush_tlb ${e.need_flush_tlb ? 'true' : 'false'}`,
-  ),
-  kvm_dirty_ring_push: fact(
-    { index: 'i', dirty_index: 'u', reset_index: 'u', slot: 'u', offset: 'u' },
-    (e) =>
-      `ring ${e.index}: dirty 0x${hex(e.dirty_index)} reset 0x${hex(e.reset_index)} slot ${e.slot} ` +
-      `offset 0x${hex(e.offset)} (used ${e.dirty_index - e.reset_index})`,
-  ),
-  kvm_dirty_ring_reset: fact(
-    { index: 'i', dirty_index: 'u', reset_index: 'u' },
-    (e) =>
-      `ring ${e.index}: dirty 0x${hex(e.dirty_index)} reset 0x${hex(e.reset_index)} ` +
-      `(used ${e.dirty_index - e.reset_index})`,
-  ),
-  kvm_dirty_ring_exit: fact({ vcpu_id: 'i' }, (e) => `vcpu ${e.vcpu_id}`),
-  kvm_unmap_hva_range: fact(
-    { start: 'u', end: 'u' },
-    (e) => `mmu notifier unmap range: ${hva(e.start)} -- ${hva(e.end)}`,
-  ),
-  kvm_age_hva: fact({ start: 'u', end: 'u' }, (e) => `mmu notifier age hva: ${hva(e.start)} -- ${hva(e.end)}`),
-  kvm_test_age_hva: fact({ hva: 'u' }, (e) => `mmu notifier test age hva: ${hva(e.hva)}`),
-  kvm_try_async_get_page: fact({ gva: 'u64', gfn: 'u' }, (e) => `gva = 0x${hex(e.gva)}, gfn = 0x${hex(e.gfn)}`),
-  kvm_async_pf_repeated_fault: fact({ gva: 'u64', gfn: 'u' }, (e) => `gva = 0x${hex(e.gva)}, gfn = 0x${hex(e.gfn)}`),
-  kvm_async_pf_not_present: fact({ token: 'u', gva: 'u64' }, (e) => `token 0x${hex(e.token)} gva 0x${hex(e.gva)}`),
-  kvm_async_pf_ready: fact({ token: 'u', gva: 'u64' }, (e) => `token 0x${hex(e.token)} gva 0x${hex(e.gva)}`),
-  kvm_async_pf_completed: fact({ address: 'u', gva: 'u64' }, (e) => `gva 0x${hex(e.gva)} address 0x${hex(e.address)}`),
-  kvm_fpu: fact({ load: 'u' }, (e) => (e.load ? 'load' : 'unload')),
 } as const;

@@ -31,21 +31,10 @@ const RET_PF_SPURIOUS = 6;
 
 /** The `kvmmmu` tracepoints of Linux 6.18 with their fields in order. Addresses of entries are host-physical. */
 export const MMU_EVENTS = {
-  kvm_mmu_pagetable_walk: fact(
-    { addr: 'u64', pferr: 'u' },
-    (e) => `addr ${hex(e.addr)} pferr ${hex(e.pferr)} ${pageFaultBits(e.pferr)}`,
-  ),
-  kvm_mmu_paging_element: fact({ pte: 'u64', level: 'u' }, (e) => `pte ${hex(e.pte)} level ${e.level}`),
-  kvm_mmu_walker_error: fact({ pferr: 'u' }, (e) => `pferr ${hex(e.pferr)} ${pageFaultBits(e.pferr)}`),
-  kvm_mmu_set_accessed_bit: fact({ gpa: 'u' }, (e) => `gpa ${hex(e.gpa)}`),
-  kvm_mmu_set_dirty_bit: fact({ gpa: 'u' }, (e) => `gpa ${hex(e.gpa)}`),
   kvm_mmu_get_page: fact(
     { ...SHADOW_PAGE, created: 'bool' },
     (e) => `${printPage(e)} ${e.created ? 'new' : 'existing'}`,
   ),
-  kvm_mmu_sync_page: fact(SHADOW_PAGE, printPage),
-  kvm_mmu_unsync_page: fact(SHADOW_PAGE, printPage),
-  kvm_mmu_prepare_zap_page: fact(SHADOW_PAGE, printPage),
   kvm_mmu_spte_requested: fact(
     { gfn: 'u', pfn: 'u', level: 'u' },
     (e) => `gfn ${hex(e.gfn)} pfn ${hex(e.pfn)} level ${e.level}`,

@@ -34,6 +34,11 @@ export class Origin {
     return seq === NONE ? this : new Origin(this.tell, this.source, this.within, seq);
   }
 
+  /** The same on another thread. */
+  by(source: Source): Origin {
+    return new Origin(this.tell, source, this.within, this.cause);
+  }
+
   /** The same for what happens while an exit or an input is handled, and because of it. */
   inside(seq: number): Origin {
     return new Origin(this.tell, this.source, seq, seq);

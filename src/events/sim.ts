@@ -1,4 +1,5 @@
 import { fact, hex, input } from './schema.ts';
+import { hexBytes } from './symbols.ts';
 
 /** Events of the machine as a whole, with no upstream equivalent: inputs, turns, time, and how a run ends. */
 export const SIM_EVENTS = {
@@ -18,6 +19,13 @@ export const SIM_EVENTS = {
   'sim:power_button_pressed': input({}, () => '', 'power button'),
   /** A person changed the past or the present of a fork: `what` names it, `value` is its JSON. */
   'sim:intervened': input({ what: 'text', value: 'text' }, (e) => `${e.what} ${e.value}`, 'debugger'),
+  /** A field of the state that a person set; value: JSON. */
+  'sim:state_set': fact({ path: 'text', value: 'text' }, (e) => `${e.path} = ${e.value}`),
+  /** A vector of a local APIC that a person requested, or took away. */
+  'sim:vector_set': fact(
+    { vcpu_id: 'u', vector: 'u', pending: 'bool' },
+    (e) => `vcpu ${e.vcpu_id} vector ${e.vector} ${e.pending ? 'requested' : 'taken away'}`,
+  ),
   /** From here on the run is another than the one it was taken from. */
   'sim:forked': input({ parent: 'text', at: 'text' }, (e) => `${e.parent} at ${e.at}`, 'timeline'),
   /** The run is over because somebody outside ended it, not the guest. */
@@ -48,11 +56,10 @@ export const SIM_EVENTS = {
   'sim:powered_off': fact({}, () => ''),
   'sim:guest_panicked': fact({ by: 'text' }, (e) => `by ${e.by}`),
 
-  'sim:digest': fact({ state: 'text', memory: 'text' }, (e) => `state ${e.state} memory ${e.memory}`),
-  'sim:guest_stopped': fact(
-    { vcpu_id: 'u', why: 'text', ticks: 'u', rip: 'u64', rflags: 'u', interruptibility: 'u', cr8: 'u' },
-    (e) => `vcpu ${e.vcpu_id} ${e.why} after ${e.ticks} ticks rip 0x${hex(e.rip)}`,
-  ),
+  /** Of each slice of the state, in the order of reducers/slices.ts, four bytes. */
+  'sim:digest': fact({ slices: 'bytes' }, (e) => hexBytes(e.slices)),
+  /** Of guest memory, EPT pages and registers. */
+  'sim:memory_digest': fact({ memory: 'text' }, (e) => e.memory),
   /** An event of a kind this version does not know: read from another version's trace. */
   'sim:unknown': fact({ name: 'text', value: 'text' }, (e) => `${e.name}: ${e.value}`),
 } as const;

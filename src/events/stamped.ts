@@ -22,6 +22,10 @@ const FIRST_VHOST = 528;
 /** The source number of one vCPU's thread. */
 export const vcpuSource = (vcpu: number): Source => FIRST_VCPU + vcpu;
 
+/** The vCPU of a vCPU's thread, or -1. */
+export const vcpuOf = (source: Source): number =>
+  source >= FIRST_VCPU && source < FIRST_IOTHREAD ? source - FIRST_VCPU : -1;
+
 const NAMED: Readonly<Record<number, string>> = {
   [MAIN_LOOP]: 'main-loop',
   [TIMER]: 'timer',

@@ -60,12 +60,6 @@ export const DECODE_MODES: Readonly<Record<number, string>> = {
   0: 'real', 1: 'prot16', 3: 'vm16', 5: 'prot32', 9: 'prot64',
 };
 
-/** VM-instruction errors a failed nested VM entry prints. SDM Vol. 3, 31.4. */
-export const VM_ENTRY_ERRORS: Readonly<Record<number, string>> = {
-  4: 'VMLAUNCH_NONCLEAR_VMCS', 5: 'VMRESUME_NONLAUNCHED_VMCS', 6: 'VMRESUME_AFTER_VMXOFF',
-  7: 'ENTRY_INVALID_CONTROL_FIELD', 8: 'ENTRY_INVALID_HOST_STATE_FIELD', 26: 'ENTRY_EVENTS_BLOCKED_BY_MOV_SS',
-};
-
 const PAGE_FAULT_BITS: readonly (readonly [number, string])[] = [
   [1, 'P'], [2, 'W'], [4, 'U'], [8, 'RSVD'], [16, 'F'],
 ];

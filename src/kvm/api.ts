@@ -90,4 +90,6 @@ export interface KvmKernel {
   isRunnable(vcpu: number): boolean;
   /** Expire the kernel's timers due at or before now. False: there was none. */
   expire(origin: Origin): boolean;
+  /** A restored state is in place: the processors are told what their VMCS holds. */
+  restored(): void;
 }

@@ -15,7 +15,7 @@ export interface KvmHost {
 }
 
 /** TSC cycles of a virtual nanosecond: 2 GHz. */
-const TSC_PER_NS = 2;
+export const TSC_PER_NS = 2;
 
 /** KVM's module: what does not depend on who calls it. */
 export interface KvmModule {

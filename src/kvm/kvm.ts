@@ -17,9 +17,10 @@ import { VM_IOCTLS } from './ioctl-vm.ts';
 import * as io from './ioctls.ts';
 import { expireIrqchip } from './irqchip/index.ts';
 import { ARCH_CAPABILITIES, listedMsrs } from './msrs.ts';
-import type { FileState, KvmState } from './state.ts';
+import type { FileState } from './state.ts';
 import { isVcpuRunnable } from './vcpu/blocking.ts';
 import { advanceVcpu } from './vcpu/run.ts';
+import { obey } from './vmcs/controls.ts';
 
 const API_VERSION = 12;
 /** kvm_run, the PIO data page and the coalesced ring. */
@@ -33,15 +34,6 @@ const UNTOLD: readonly number[] = [io.KVM_RUN, io.KVM_IRQ_LINE, io.KVM_IRQ_LINE_
 const NOBODY = new Origin(() => {
   throw new TypeError('a question raised a fact');
 }, MAIN_LOOP);
-
-/** The state before anybody opened /dev/kvm. */
-export const newKvmState = (): KvmState => ({
-  files: [],
-  vm: undefined,
-  vcpus: [],
-  ept: { root: 0, next: 0, free: [], used: 0, tables: {} },
-  timers: {},
-});
 
 /** KVM over a processor. `features`: what the processor can do beyond x86-64-v2. */
 export function createKvm(
@@ -60,6 +52,9 @@ export function createKvm(
       if (earliestDeadline(host.state.timers) > host.now()) return false;
       expireIrqchip(new KvmContext(module, origin));
       return true;
+    },
+    restored: () => {
+      for (const vcpu of host.state.vcpus) obey(asked, vcpu);
     },
   };
 }

@@ -1,46 +1,79 @@
-import type { Source } from '../events/stamped.ts';
-import type { MachineEvent } from '../events/vocabulary.ts';
-import type { ExecutionControls } from '../kvm/guest.ts';
+import type { Draft } from '../base/draft.ts';
+import { Origin, type Tell } from '../events/origin.ts';
+import { earliestDeadline } from '../events/timers.ts';
+import { MAIN_LOOP, type Source, TIMER, vcpuSource } from '../events/stamped.ts';
+import type { KvmKernel } from '../kvm/api.ts';
 import type { Pages } from '../memory/pages.ts';
-import type { Engine, KvmPart, MachineParts, VmmPart } from './parts.ts';
-import type { MachineState } from '../reducers/state.ts';
+import type { SliceDigests } from '../reducers/slices.ts';
+import { type MachineState, nowNs, ticksUntil } from '../reducers/state.ts';
+import type { Vmm } from '../vmm/vmm.ts';
+import type { Engine, MachineParts } from './parts.ts';
+import type { MachineProcessor } from './processor.ts';
 
-/** Derived or handed in: everything around the state that the loop works with. */
+/** Around the state: what is handed in, what is derived from it, and how far the run under way may go. */
 export interface MachineContext {
   readonly parts: MachineParts;
+  /** Changed by `evolve` alone. */
   state: MachineState;
+  /** Guest instructions retired by all vCPUs: a register of the processor's, like the others beside the state. */
+  ticks: number;
   engine: Engine;
-  kvm: KvmPart;
-  vmm: VmmPart;
+  processor: MachineProcessor;
+  kvm: KvmKernel;
+  vmm: Vmm;
   pages: Pages;
-  /** Who raises events now, and the event that led to them (-1: none). */
-  source: Source;
-  cause: number;
+  readonly digests: SliceDigests;
   /** Tick at which a run is cut without the guest noticing. */
   cutAt: number;
-  /** Tick at which the budget of the entry under way ends. Completing what user space was asked takes of it. */
-  endAt: number;
-  /** The controls each vCPU's processor obeys now; each value is never changed. */
-  controls: ExecutionControls[];
   /** A debugger stopped the last run. */
   hasBroken: boolean;
-  raise(event: MachineEvent): void;
+  tell: Tell;
 }
 
-/** The parts own their states; the machine's state refers to the same objects. */
-export function adoptStates(context: MachineContext): void {
-  context.state.kvm = context.kvm.state;
-  context.state.vmm = context.vmm.state;
+/** The state, for `evolve`. */
+export const draftOf = (context: MachineContext): Draft<MachineState> => context.state as Draft<MachineState>;
+
+/** Sequence number of the next event. */
+export const nextSeq = ({ state }: MachineContext): number => state.at.seq + 1;
+
+/** Virtual nanoseconds since power-on. */
+export const now = ({ state, ticks }: MachineContext): number => nowNs(state, ticks);
+
+/** Ticks from now until virtual time reaches `deadline`; 0 when it has. */
+export const ticksTo = ({ state, ticks }: MachineContext, deadline: number): number =>
+  ticksUntil(state, ticks, deadline);
+
+/** The earliest deadline of the kernel's and the devices' timers; Infinity when none is armed. */
+export const nextDeadline = ({ state: { kvm, vmm } }: MachineContext): number =>
+  Math.min(earliestDeadline(kvm.timers), earliestDeadline(vmm.timers));
+
+/** What happens by itself, on a thread of the host. */
+export const originOf = (context: MachineContext, source: Source): Origin => new Origin(context.tell, source);
+
+export const mainLoop = (context: MachineContext): Origin => originOf(context, MAIN_LOOP);
+
+export const timerOrigin = (context: MachineContext): Origin => originOf(context, TIMER);
+
+/** A vCPU's thread: what it does follows from the vCPU's last exit. */
+export const vcpuOrigin = (context: MachineContext, vcpu: number): Origin =>
+  new Origin(context.tell, vcpuSource(vcpu), context.state.kvm.vcpus[vcpu]!.exit.seq);
+
+/** A vCPU is in the guest: a run was cut, or a debugger stopped it. */
+export function isEntryOpen({ state }: MachineContext): boolean {
+  for (const vcpu of state.kvm.vcpus) if (vcpu.inGuest) return true;
+  return false;
 }
 
-/** The next 64 bits of a named stream. */
-export function draw64(context: MachineContext, name: string): bigint {
-  const high = BigInt(drawInt32(context, name) >>> 0);
-  return (high << 32n) | BigInt(drawInt32(context, name) >>> 0);
-}
+/** Number `n` (from 1) of a named stream of chance. */
+export const chanceOf = ({ parts, state }: MachineContext, name: string, n: number): number =>
+  parts.chance.int32(state.chance.seed, name, n);
 
-/** The next 32 bits of a named stream; a stream starts at its first use. */
-export function drawInt32({ parts, state }: MachineContext, name: string): number {
-  state.random[name] ??= parts.chance.start(parts.seed, name);
-  return parts.chance.int32(state.random[name]);
+/** How many numbers of a stream have been drawn. */
+export const drawnOf = ({ state }: MachineContext, name: string): number => state.chance.draws[name] ?? 0;
+
+/** What the state was not told of by facts, but follows from it. */
+export function refreshDerived({ processor, kvm, vmm }: MachineContext): void {
+  processor.restored();
+  kvm.restored();
+  vmm.restored();
 }

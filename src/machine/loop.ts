@@ -1,11 +1,22 @@
 import { invariant } from '../base/invariant.ts';
-import { MAIN_LOOP, TIMER, USER } from '../events/stamped.ts';
-import { digestOf } from '../base/digest.ts';
-import { adoptStates, drawInt32, type MachineContext } from './context.ts';
-import { intervene } from './intervene.ts';
+import { MAIN_LOOP, USER } from '../events/stamped.ts';
+import type { Ending } from '../reducers/state.ts';
+import {
+  chanceOf,
+  drawnOf,
+  isEntryOpen,
+  type MachineContext,
+  mainLoop,
+  nextDeadline,
+  nextSeq,
+  now,
+  originOf,
+  ticksTo,
+  timerOrigin,
+  vcpuOrigin,
+} from './context.ts';
+import { checkInput, receive } from './inputs.ts';
 import type { PendingInput } from './parts.ts';
-import { onVcpu } from './tell.ts';
-import { type Ending, nowNs, ticksUntil } from '../reducers/state.ts';
 
 /** How far to run. Whichever comes first; nothing given: until something else ends it. */
 export interface Until {
@@ -35,14 +46,14 @@ const STUCK_LIMIT = 200_000;
 /** Longest run of one VM entry: 32-bit counters hold it. */
 const LONGEST_BUDGET = 1_000_000_000;
 
-/** No digest is due any more. */
+/** No digest of memory is due any more. */
 const NEVER = Number.MAX_SAFE_INTEGER;
 
 const SHORTEST_QUANTUM = 4096;
 const QUANTUM_SPREAD = 28_672;
 
 /** Ticks of a turn from a number of the stream `scheduler`. */
-export const quantumOf = (drawn: number): number => SHORTEST_QUANTUM + ((drawn >>> 0) % QUANTUM_SPREAD);
+const quantumOf = (drawn: number): number => SHORTEST_QUANTUM + ((drawn >>> 0) % QUANTUM_SPREAD);
 
 /** Jumps over idle time in a row after which nobody is going to wake: the timers that fire are masked. */
 const IDLE_LIMIT = 20_000;
@@ -51,136 +62,103 @@ const IDLE_LIMIT = 20_000;
 export function advance(context: MachineContext, until: Until): Reason {
   let stuck = 0;
   let warps = 0;
-  const { clock } = context.state;
   for (;;) {
-    const { ticks, warpedNs } = clock;
+    const { ticks } = context;
+    const { warpedNs } = context.state.clock;
     const reason = step(context, until);
     if (reason !== undefined) return reason;
-    if (clock.ticks !== ticks) {
+    if (context.ticks !== ticks) {
       stuck = 0;
       warps = 0;
-    } else if (clock.warpedNs !== warpedNs) {
+    } else if (context.state.clock.warpedNs !== warpedNs) {
       stuck = 0;
       warps += 1;
       if (warps >= IDLE_LIMIT) return { why: 'idle' };
     } else {
       stuck += 1;
-      invariant(stuck < STUCK_LIMIT, 'the machine gets on', { tick: ticks, seq: context.state.schedule.seq });
+      invariant(stuck < STUCK_LIMIT, 'the machine gets on', { tick: ticks, seq: nextSeq(context) });
     }
   }
 }
 
-/** One turn of the loop: an input, or the due timers and then one VM entry, visit to user space or warp. */
+/** One turn of the loop: an input, the due timers, or one VM entry, visit to user space or warp. */
 function step(context: MachineContext, until: Until): Reason | undefined {
-  const { schedule, clock } = context.state;
-  if (schedule.ended !== undefined) {
-    raiseLastDigest(context, schedule.ended);
-    return { why: 'ended', ending: schedule.ended };
+  const { ended } = context.state.schedule;
+  if (ended !== undefined) {
+    tellLastDigest(context);
+    return { why: 'ended', ending: ended };
   }
-  const input = context.parts.inputs.peek(schedule.seq);
+  const input = context.parts.inputs.peek(nextSeq(context));
   if (input !== undefined && isDue(context, input)) {
     deliver(context, input);
     return undefined;
   }
-  const isOpen = schedule.inGuest.includes(true);
-  if (!isOpen) raiseDigestWhenDue(context);
-  const isThere = clock.ticks >= (until.tick ?? Infinity) && (isOpen || until.inGuest !== true);
-  if (isThere || schedule.seq >= (until.seq ?? Infinity)) return { why: 'until' };
-  if (nowNs(clock) >= (until.ns ?? Infinity)) return { why: 'until' };
-  if (!isOpen && schedule.hasExpired === undefined) {
-    expireDue(context);
-    if (isStopAfterTimers(context, until)) return undefined;
-  }
-  schedule.hasExpired = undefined;
+  const isOpen = isEntryOpen(context);
+  if (!isOpen) tellDigestWhenDue(context);
+  if (isThere(context, until, isOpen)) return { why: 'until' };
+  if (!isOpen && expireDue(context)) return undefined;
   const vcpu = pick(context);
   if (vcpu === undefined) return idle(context, until, input);
-  context.cutAt = cutTick(context, until, input);
-  runVcpu(context, vcpu, Math.min(LONGEST_BUDGET, Math.max(1, schedule.quantumLeft), untilDeadline(context)));
+  context.cutAt = cutTick(context, until, input, isOpen);
+  runVcpu(context, vcpu);
   if (!context.hasBroken) return undefined;
   context.hasBroken = false;
   return { why: 'break' };
 }
 
-function isDue({ state }: MachineContext, input: PendingInput): boolean {
-  const { clock, schedule } = state;
-  if (input.seq !== undefined) return schedule.seq === input.seq && clock.ticks === (input.tick ?? clock.ticks);
-  return nowNs(clock) >= (input.ns ?? 0);
+function isThere(context: MachineContext, until: Until, isOpen: boolean): boolean {
+  if (context.ticks >= (until.tick ?? Infinity) && (isOpen || until.inGuest !== true)) return true;
+  return nextSeq(context) >= (until.seq ?? Infinity) || now(context) >= (until.ns ?? Infinity);
+}
+
+function isDue(context: MachineContext, input: PendingInput): boolean {
+  if (input.seq !== undefined) {
+    return nextSeq(context) === input.seq && context.ticks === (input.tick ?? context.ticks);
+  }
+  return now(context) >= (input.ns ?? 0);
 }
 
 /** Record the input, take the guest out of its VM entry as a host interrupt would, and hand the input over. */
 function deliver(context: MachineContext, { event }: PendingInput): void {
   context.parts.inputs.take();
-  context.source = USER;
-  context.cause = -1;
-  const { schedule } = context.state;
-  const seq = schedule.seq;
-  context.raise(event);
+  checkInput(context, event);
+  const seq = originOf(context, USER).raise(event);
   context.cutAt = Infinity;
-  schedule.inGuest.forEach((isIn, vcpu) => {
-    if (isIn) runVcpu(context, vcpu, 0);
+  context.state.kvm.vcpus.forEach(({ inGuest }, vcpu) => {
+    if (inGuest) context.kvm.advance(vcpu, 0, vcpuOrigin(context, vcpu));
   });
-  context.source = MAIN_LOOP;
-  context.cause = seq;
-  if (event.kind === 'sim:serial_received') context.vmm.receiveSerial(event.line, event.bytes);
-  else if (event.kind === 'sim:intervened') intervene(context, event.what, event.value);
-  else context.vmm.requestReset('user');
+  receive(context, event, originOf(context, MAIN_LOOP).inside(seq));
 }
 
-function raiseDigestWhenDue(context: MachineContext): void {
-  const { clock, schedule } = context.state;
-  const every = context.parts.digestEvery ?? 0;
-  if (every === 0 || clock.ticks < schedule.nextDigest) return;
-  schedule.nextDigest = clock.ticks - (clock.ticks % every) + every;
-  raiseDigest(context);
+function tellDigestWhenDue(context: MachineContext): void {
+  const { state, ticks, pages } = context;
+  if (state.config.digestEvery === 0 || ticks < state.schedule.nextDigest) return;
+  mainLoop(context).raise({ kind: 'sim:memory_digest', memory: pages.digest() });
 }
 
-/** A run the guest ended closes with a digest, so that the shortest one has something to compare beside its events. */
-function raiseLastDigest(context: MachineContext, { why }: Ending): void {
-  const { schedule } = context.state;
-  if ((context.parts.digestEvery ?? 0) === 0 || why === 'panicked' || schedule.nextDigest === NEVER) return;
-  schedule.nextDigest = NEVER;
-  raiseDigest(context);
+/** A run that is over closes with digests of everything, so that the shortest one has something to compare. */
+function tellLastDigest(context: MachineContext): void {
+  const { state, pages, digests } = context;
+  if (state.config.digestEvery === 0 || state.schedule.nextDigest === NEVER) return;
+  mainLoop(context).raise({ kind: 'sim:memory_digest', memory: pages.digest() });
+  mainLoop(context).raise({ kind: 'sim:digest', slices: digests.take(state) });
 }
 
-/** Raise a digest of everything: what a replay compares when events alone agree. */
-export function raiseDigest(context: MachineContext): void {
-  adoptStates(context);
-  context.source = MAIN_LOOP;
-  context.cause = -1;
-  context.raise({ kind: 'sim:digest', state: digestOf(context.state), memory: context.pages.digest() });
-}
-
-/** Somebody wants to stand, or change something, between what the timers did and the VM entry that tells the guest. */
-function isStopAfterTimers(context: MachineContext, until: Until): boolean {
-  const { schedule } = context.state;
-  const input = context.parts.inputs.peek(schedule.seq);
-  if (schedule.seq < (until.seq ?? Infinity) && input?.seq !== schedule.seq) return false;
-  schedule.hasExpired = true;
-  return true;
-}
-
-function expireDue(context: MachineContext): void {
-  const now = nowNs(context.state.clock);
-  if ((context.kvm.deadline() ?? Infinity) <= now) {
-    context.source = TIMER;
-    context.cause = -1;
-    context.kvm.expire();
-  }
-  if ((context.vmm.deadline() ?? Infinity) <= now) {
-    context.source = MAIN_LOOP;
-    context.cause = -1;
-    context.vmm.expire();
-  }
+/** Timers whose time has come, the kernel's first. False: there was none. */
+function expireDue(context: MachineContext): boolean {
+  if (nextDeadline(context) > now(context)) return false;
+  const kernels = context.kvm.expire(timerOrigin(context));
+  return context.vmm.expire(mainLoop(context)) || kernels;
 }
 
 /** The vCPU to run: an open VM entry goes on; a turn lasts its quantum; then the next that can run. */
 function pick(context: MachineContext): number | undefined {
-  const { schedule } = context.state;
-  const { turn, userspace } = schedule;
-  const count = userspace.length;
-  if (schedule.inGuest[turn]) return turn;
-  const canRun = (vcpu: number): boolean => userspace[vcpu] || context.kvm.isRunnable(vcpu);
-  if (schedule.quantumLeft > 0 && canRun(turn)) return turn;
+  const { schedule, kvm } = context.state;
+  const { turn, turnEnds } = schedule;
+  const count = kvm.vcpus.length;
+  if (kvm.vcpus[turn]!.inGuest) return turn;
+  const canRun = (vcpu: number): boolean => kvm.vcpus[vcpu]!.inUserspace || context.kvm.isRunnable(vcpu);
+  if (turnEnds > context.ticks && canRun(turn)) return turn;
   for (let distance = 1; distance <= count; distance += 1) {
     const vcpu = (turn + distance) % count;
     if (canRun(vcpu)) return giveTurn(context, vcpu);
@@ -188,73 +166,57 @@ function pick(context: MachineContext): number | undefined {
   return undefined;
 }
 
-function giveTurn(context: MachineContext, vcpu: number): number {
-  const { schedule } = context.state;
-  if (vcpu !== schedule.turn) {
-    context.source = MAIN_LOOP;
-    context.cause = -1;
-    context.raise({ kind: 'sim:thread_switch', from: `vcpu${schedule.turn}`, to: `vcpu${vcpu}` });
-  }
-  schedule.turn = vcpu;
-  // One vCPU alone has nobody to give way to.
-  const isAlone = schedule.userspace.length === 1;
-  schedule.quantumLeft = isAlone
-    ? LONGEST_BUDGET
-    : quantumOf(drawInt32(context, 'scheduler'));
-  return vcpu;
+/** One vCPU alone has nobody to give way to. */
+const isAlone = ({ state }: MachineContext): boolean => state.kvm.vcpus.length === 1;
+
+const TURNS = 'scheduler';
+
+function giveTurn(context: MachineContext, to: number): number {
+  const { turn: from } = context.state.schedule;
+  const draw = isAlone(context) ? 0 : drawnOf(context, TURNS) + 1;
+  const quantum = draw === 0 ? LONGEST_BUDGET : quantumOf(chanceOf(context, TURNS, draw));
+  mainLoop(context).raise({ kind: 'sim:thread_switch', from, to, quantum, draw, ns: now(context) });
+  return to;
 }
 
 /** Nobody can run: jump to the next deadline or input. */
 function idle(context: MachineContext, until: Until, input: PendingInput | undefined): Reason | undefined {
-  const { clock } = context.state;
+  const from = now(context);
   // An input that is due now but waits for its sequence number cannot end an idle time.
-  const inputNs =
-    input?.ns === undefined || (input.seq !== undefined && input.ns <= nowNs(clock)) ? Infinity : input.ns;
-  const next = Math.min(nextDeadline(context), inputNs);
-  if (next === Infinity) return { why: 'idle' };
-  if (next > (until.ns ?? Infinity)) return { why: 'until' };
-  const from = nowNs(clock);
-  clock.warpedNs += Math.max(0, next - from);
-  context.source = TIMER;
-  context.cause = -1;
-  context.raise({ kind: 'sim:idle_warped', from, to: nowNs(clock) });
+  const isHeld = input?.ns === undefined || (input.seq !== undefined && input.ns <= from);
+  const to = Math.min(nextDeadline(context), isHeld ? Infinity : input.ns);
+  if (to === Infinity) return { why: 'idle' };
+  if (to > (until.ns ?? Infinity)) return { why: 'until' };
+  timerOrigin(context).raise({ kind: 'sim:idle_warped', from, to: Math.max(from, to) });
   return undefined;
 }
 
-const nextDeadline = ({ kvm, vmm }: MachineContext): number =>
-  Math.min(kvm.deadline() ?? Infinity, vmm.deadline() ?? Infinity);
-
-const untilDeadline = (context: MachineContext): number => {
-  const deadline = nextDeadline(context);
-  return deadline === Infinity ? Infinity : Math.max(1, ticksUntil(context.state.clock, deadline));
-};
-
 /** The tick no run may pass: the caller's, or that of the next input. Always ahead of now. */
-function cutTick({ state }: MachineContext, until: Until, input: PendingInput | undefined): number {
-  const { clock } = state;
-  const now = clock.ticks;
+function cutTick(context: MachineContext, until: Until, input: PendingInput | undefined, isOpen: boolean): number {
+  const { ticks } = context;
   // Beyond the tick asked for, a vCPU is only let into the guest.
-  let cut = Math.max(now, until.tick ?? Infinity);
-  if (until.ns !== undefined) cut = Math.min(cut, now + ticksUntil(clock, until.ns));
+  let cut = Math.max(ticks, until.tick ?? Infinity);
+  if (until.ns !== undefined) cut = Math.min(cut, ticks + ticksTo(context, until.ns));
   // A replayed input whose tick has come waits for its sequence number: the VM entry or the exit before it is still
   // to happen.
-  const next = state.schedule.inGuest.includes(true) ? now + 1 : now;
-  if (input?.tick !== undefined) cut = Math.min(cut, Math.max(input.tick, next));
-  if (input?.ns !== undefined && input.seq === undefined) cut = Math.min(cut, now + ticksUntil(clock, input.ns));
+  if (input?.tick !== undefined) cut = Math.min(cut, Math.max(input.tick, isOpen ? ticks + 1 : ticks));
+  if (input?.ns !== undefined && input.seq === undefined) cut = Math.min(cut, ticks + ticksTo(context, input.ns));
   return cut;
 }
 
 /** One VM entry and exit, or user space until it is inside KVM_RUN again. */
-function runVcpu(context: MachineContext, vcpu: number, budget: number): void {
-  const { schedule } = context.state;
-  onVcpu(context, vcpu);
-  if (schedule.userspace[vcpu]) {
-    schedule.userspace[vcpu] = false;
-    context.vmm.service(vcpu);
-    return;
+function runVcpu(context: MachineContext, vcpu: number): void {
+  const origin = vcpuOrigin(context, vcpu);
+  if (context.state.kvm.vcpus[vcpu]!.inUserspace) context.vmm.service(vcpu, origin);
+  else if (context.kvm.advance(vcpu, budgetOf(context), origin) === 'yielded' && !isAlone(context)) {
+    vcpuOrigin(context, vcpu).raise({ kind: 'sim:turn_yielded', vcpu_id: vcpu });
   }
-  context.endAt = context.state.clock.ticks + budget;
-  const progress = context.kvm.advance(vcpu, budget);
-  if (progress === 'userspace') schedule.userspace[vcpu] = true;
-  else if (progress === 'yielded') schedule.quantumLeft = 0;
+}
+
+/** Ticks until the turn is over or a timer is due: at least one. */
+function budgetOf(context: MachineContext): number {
+  const { turnEnds } = context.state.schedule;
+  const deadline = nextDeadline(context);
+  const untilDeadline = deadline === Infinity ? LONGEST_BUDGET : ticksTo(context, deadline);
+  return Math.max(1, Math.min(LONGEST_BUDGET, turnEnds - context.ticks, untilDeadline));
 }

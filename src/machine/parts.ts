@@ -1,22 +1,22 @@
-import type { HostRequest } from '../devices/device.ts';
 import type { DebuggerStops } from '../engine/index.ts';
+import type { Origin } from '../events/origin.ts';
 import type { Stamped } from '../events/stamped.ts';
-import type { MachineEvent } from '../events/vocabulary.ts';
-import type { Kvm, KvmHost } from '../kvm/api.ts';
-import type { Guest } from '../kvm/guest.ts';
-import type { VmmHost } from '../vmm/host.ts';
+import type { EventOf, InputKind } from '../events/vocabulary.ts';
+import type { KvmKernel } from '../kvm/api.ts';
+import type { KvmHost } from '../kvm/context.ts';
+import type { Guest, Processor } from '../kvm/guest.ts';
 import type { BulkRegion } from '../memory/pages.ts';
-import type { RandomState } from '../reducers/state.ts';
+import type { MachineConfig } from '../vmm/config.ts';
+import type { VmmHost } from '../vmm/host.ts';
+import type { Vmm } from '../vmm/vmm.ts';
 
 /** What the processor may ask of the machine around it. */
 export interface GuestTime {
   /** Host TSC as of the last tick the machine counted. The engine adds `tscPerTick` for each it retires. */
   hostTsc(): bigint;
   readonly tscPerTick: number;
-  /** 64 bits for RDRAND and RDSEED. */
-  random(): bigint;
-  /** Ticks the machine has counted: up to the start of the run under way. */
-  ticks(): number;
+  /** 64 bits for RDRAND and RDSEED, `ticks` into the run under way. */
+  random(ticks: number): bigint;
   /** The guest wrote to its own page tables, `ticks` into the run under way. */
   tableWritten(write: TableWrite): void;
 }
@@ -38,35 +38,13 @@ export interface Engine extends Guest {
   readonly stops?: DebuggerStops;
 }
 
-/** KVM's half with its state in one replaceable value. */
-export interface KvmPart extends Kvm {
-  state: object;
-}
+/** An input the machine delivers: all but its own start. */
+export type InputEvent = EventOf<Exclude<InputKind, 'sim:powered_on'>>;
 
-/** An input the machine delivers. */
-export type InputEvent = Extract<
-  MachineEvent,
-  { kind: 'sim:serial_received' | 'sim:reset_requested' | 'sim:intervened' }
->;
-
-/** QEMU's half: what `createMachinePc` makes. */
-export interface VmmPart {
-  readonly state: object;
-  /** Answer the exit with which a vCPU's KVM_RUN returned. */
-  service(vcpu: number): void;
-  deadline(): number | undefined;
-  expire(): void;
-  receiveSerial(line: number, bytes: Uint8Array): void;
-  requestReset(by: string): void;
-  /** Take up the state of a checkpoint. */
-  restore(state: object): void;
-}
-
-/** Named streams of chance as pure functions over plain state. */
+/** Named streams of chance. */
 export interface Chance {
-  start(seed: string, name: string): RandomState;
-  /** A signed 32-bit integer; `state` moves on. */
-  int32(state: RandomState): number;
+  /** Number `n` (from 1) of a stream: a signed 32-bit integer. */
+  int32(seed: string, name: string, n: number): number;
 }
 
 /** Inputs in order. A live queue says when; a replay also says before which sequence number. */
@@ -88,19 +66,14 @@ export interface PendingInput {
 
 /** What a machine is made of. */
 export interface MachineParts {
+  readonly made: Omit<MachineConfig, 'parts'>;
   engine(time: GuestTime): Engine;
-  kvm(guest: Guest, host: KvmHost): KvmPart;
-  vmm(kvm: Kvm, host: VmmHost): VmmPart;
+  kvm(processor: Processor, host: KvmHost): KvmKernel;
+  vmm(kernel: KvmKernel, host: VmmHost, origin: Origin): Vmm;
   readonly chance: Chance;
   readonly inputs: InputSource;
   readonly seed: string;
   readonly wallClockAtPowerOn: bigint;
-  readonly vcpus: number;
-  readonly nsPerTick?: number;
-  /** Ticks between digests in the event stream; 0 for none. */
-  readonly digestEvery?: number;
-  /** Raise the processor's answers too, so that the run can be folded without it. Default true. */
-  readonly witness?: boolean;
+  /** Told of every fact, once the state has changed by it. */
   onEvent(stamped: Stamped): void;
-  onRequest(request: HostRequest): void;
 }

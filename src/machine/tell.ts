@@ -1,25 +1,40 @@
-import { type Stamped, vcpuSource } from '../events/stamped.ts';
+import type { Tell } from '../events/origin.ts';
+import { NONE } from '../events/origin.ts';
+import type { Stamped } from '../events/stamped.ts';
 import { type MachineEvent, VOCABULARY } from '../events/vocabulary.ts';
-import type { MachineContext } from './context.ts';
+import { evolve } from '../reducers/evolve.ts';
+import { draftOf, mainLoop, type MachineContext, nextSeq } from './context.ts';
+
+/** Events between two digests of the state's slices. */
+const DIGEST_EVERY = 2000;
 
 /**
- * The one place where events get their envelope. What follows a VM exit, an input or an expired timer names it as its
- * cause; an exit names its entry, so that the pair spans the time in the guest.
+ * The one place where events get their envelope: a fact is stamped, evolved and told, in this order, before whoever
+ * raised it goes on.
  */
-export function stamper(context: MachineContext): (event: MachineEvent) => void {
-  return (event) => {
-    const { clock, schedule } = context.state;
-    const { seq } = schedule;
-    schedule.seq = seq + 1;
+export function teller(context: MachineContext): Tell {
+  const { digests } = context;
+  const put = (event: MachineEvent, source: number, links: readonly [number, number], tick: number): number => {
+    const seq = nextSeq(context);
+    const [cause, within] = links;
     const stamped: Stamped = {
       seq,
-      tick: clock.ticks,
-      source: context.source,
-      cause: causeOf(context, event),
+      tick,
+      source,
+      cause: cause === NONE ? undefined : cause,
+      within: within === NONE ? undefined : within,
       event: owned(event),
     };
-    leadOn(context, event, seq);
+    evolve(draftOf(context), stamped);
+    digests.touch(event.kind);
     context.parts.onEvent(stamped);
+    return seq;
+  };
+  return (event, { source, cause, within }, tick = context.ticks) => {
+    if (nextSeq(context) % DIGEST_EVERY === 0 && nextSeq(context) > 0) {
+      put({ kind: 'sim:digest', slices: digests.take(context.state) }, mainLoop(context).source, [NONE, NONE], tick);
+    }
+    return put(event, source, [cause, within], tick);
   };
 }
 
@@ -33,40 +48,15 @@ const BYTES: ReadonlyMap<string, readonly string[]> = new Map(
     .filter(([, names]) => names.length > 0),
 );
 
+const NO_BYTES = new Uint8Array(0);
+
 function owned(event: MachineEvent): MachineEvent {
   const names = BYTES.get(event.kind);
   if (names === undefined) return event;
   const copy = { ...event } as Record<string, unknown>;
-  for (const name of names) copy[name] = new Uint8Array(copy[name] as Uint8Array);
-  return copy as unknown as MachineEvent;
-}
-
-function causeOf(context: MachineContext, event: MachineEvent): number | undefined {
-  const cause = event.kind === 'kvm_exit' ? context.state.schedule.entrySeq[event.vcpu_id] : context.cause;
-  return cause === undefined || cause < 0 ? undefined : cause;
-}
-
-function leadOn(context: MachineContext, event: MachineEvent, seq: number): void {
-  const { schedule } = context.state;
-  switch (event.kind) {
-    case 'kvm_entry':
-      schedule.entrySeq[event.vcpu_id] = seq;
-      return;
-    case 'kvm_exit':
-      schedule.exitSeq[event.vcpu_id] = seq;
-      context.cause = seq;
-      return;
-    case 'sim:timer_fire':
-    case 'sim:idle_warped':
-      context.cause = seq;
-      return;
-    default:
-      return;
+  for (const name of names) {
+    const bytes = copy[name] as Uint8Array;
+    copy[name] = bytes.length === 0 ? NO_BYTES : new Uint8Array(bytes);
   }
-}
-
-/** Events from now on belong to this vCPU's thread and follow from its last exit. */
-export function onVcpu(context: MachineContext, vcpu: number): void {
-  context.source = vcpuSource(vcpu);
-  context.cause = context.state.schedule.exitSeq[vcpu];
+  return copy as unknown as MachineEvent;
 }

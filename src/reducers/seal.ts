@@ -1,4 +1,5 @@
-import { type Draft, freeze, produce } from 'immer';
+import { type Draft as ImmerDraft, freeze, produce } from 'immer';
+import type { Draft } from '../base/draft.ts';
 
 type Plain = Record<string, unknown>;
 
@@ -9,18 +10,18 @@ const isContainer = (value: unknown): value is Plain => typeof value === 'object
  * changed in place. This is the one place where state becomes immutable.
  */
 export function seal<S extends object>(sealed: S | undefined, open: S): S {
-  if (sealed === undefined) return freeze(thaw(open), true);
+  if (sealed === undefined) return freeze(thaw(open) as S, true);
   if (isSame(sealed, open)) return sealed;
-  return produce(sealed, (draft: Draft<S>) => reconcile(draft as Plain, sealed as Plain, open as Plain));
+  return produce(sealed, (draft: ImmerDraft<S>) => reconcile(draft as Plain, sealed as Plain, open as Plain));
 }
 
 /** Deep freeze comes with `produce`; this makes the copy it freezes, and the open copy of a restored state. */
-export function thaw<S>(value: S): S {
-  if (!isContainer(value)) return value;
-  if (Array.isArray(value)) return value.map((item: unknown) => thaw(item)) as S;
+export function thaw<S>(value: S): Draft<S> {
+  if (!isContainer(value)) return value as Draft<S>;
+  if (Array.isArray(value)) return value.map((item: unknown) => thaw(item)) as Draft<S>;
   const copy: Plain = {};
   for (const key of Object.keys(value)) copy[key] = thaw(value[key]);
-  return copy as S;
+  return copy as Draft<S>;
 }
 
 /** Equal in everything a digest sees. */

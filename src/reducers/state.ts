@@ -1,90 +1,64 @@
-/** The only clock that decides when something happens, and how it is shown as time. */
-export interface ClockState {
-  /** Guest instructions retired by all vCPUs. */
-  ticks: number;
-  /** Virtual nanoseconds skipped while every vCPU was halted. */
-  warpedNs: number;
-  readonly nsPerTick: number;
+import type { KvmState } from '../kvm/state.ts';
+import type { MachineConfig } from '../vmm/config.ts';
+import type { VmmState } from '../vmm/state.ts';
+
+/** Where a run has come to: its last event. seq -1: none has happened. */
+export interface Place {
+  readonly seq: number;
+  /** Guest instructions retired by all vCPUs when it happened. */
+  readonly tick: number;
 }
 
-/** How a run ended for good. */
+/** Virtual time apart from ticks. */
+export interface ClockState {
+  /** Virtual nanoseconds that were not ticks: idle time, and what VM exits cost. */
+  readonly warpedNs: number;
+  /** Wall-clock nanoseconds (UTC) at power-on. */
+  readonly wallClockAtPowerOn: bigint;
+}
+
+/** How a run ended for good. `stopped`: by somebody outside, not by the guest. */
 export interface Ending {
-  readonly why: 'powered-off' | 'exit' | 'panicked';
+  readonly why: 'powered-off' | 'exit' | 'panicked' | 'stopped';
   readonly status: number;
 }
 
-/** Whose turn it is, and the envelope of the next event. */
+/** Whose turn it is. */
 export interface ScheduleState {
-  /** Sequence number of the next event. */
-  seq: number;
-  turn: number;
-  /** Ticks the vCPU whose turn it is may still run before another's turn. */
-  quantumLeft: number;
-  /** By vCPU: KVM_RUN returned, so that user space answers next. */
-  userspace: boolean[];
-  /** By vCPU: ticks run since its VM entry, when a run was cut without the guest noticing. */
-  carriedTicks: number[];
-  /** By vCPU: ran out of its budget within a VM entry that is still open. */
-  inGuest: boolean[];
-  /** By vCPU: sequence number of its last kvm_entry, -1 before the first. */
-  entrySeq: number[];
-  /** By vCPU: sequence number of its last kvm_exit, -1 before the first. */
-  exitSeq: number[];
-  /** Tick from which the next digest is due. */
-  nextDigest: number;
-  /** The due timers of this turn have expired already: the machine was stopped between them and the VM entry. */
-  hasExpired: true | undefined;
-  ended: Ending | undefined;
+  readonly turn: number;
+  /** Tick at which the turn is over. */
+  readonly turnEnds: number;
+  /** Tick from which the next digest of memory is due. */
+  readonly nextDigest: number;
+  readonly ended: Ending | undefined;
 }
 
-/** State of one named stream of chance: what `seedrandom.alea` gives back as its state. */
-export type RandomState = Record<string, number>;
-
-/** Everything that can influence the future and is plain. Memory, EPT pages and register blocks lie beside it. */
-export interface MachineState {
-  clock: ClockState;
-  schedule: ScheduleState;
-  random: Record<string, RandomState>;
-  /** Host memory given out: the next free address. */
-  hostMemory: { next: number };
-  kvm: object;
-  vmm: object;
+/** Named streams of chance: how many numbers of each have been drawn. */
+export interface ChanceState {
+  readonly seed: string;
+  readonly draws: Readonly<Record<string, number>>;
 }
 
 /**
- * What a VM exit and the host's work on it cost the guest, in virtual ns: about what hardware takes for a light exit
- * (kvm-unit-tests `vmexit` cpuid: 1200 to 2000 cycles). Were it nothing, guests that time exits would wait for ever.
+ * Everything that can influence the future and is plain. Guest memory, EPT pages and registers lie beside it: an event
+ * for each instruction would be absurd, so they are done again by replay.
  */
-export const VM_EXIT_NS = 600;
-
-/** Virtual nanoseconds since power-on. */
-export const nowNs = (clock: ClockState): number => clock.ticks * clock.nsPerTick + clock.warpedNs;
-
-/** Ticks from now until virtual time reaches `deadline`; 0 when it has. */
-export const ticksUntil = (clock: ClockState, deadline: number): number =>
-  Math.max(0, Math.ceil((deadline - nowNs(clock)) / clock.nsPerTick));
-
-/** The state before anything happened. */
-export function stateAtPowerOn(nsPerTick: number, vcpus: number, kvm: object, vmm: object): MachineState {
-  const each = <T>(value: T): T[] => Array.from({ length: vcpus }, () => value);
-  return {
-    clock: { ticks: 0, warpedNs: 0, nsPerTick },
-    schedule: {
-      seq: 0,
-      turn: 0,
-      quantumLeft: 0,
-      userspace: each(false),
-      carriedTicks: each(0),
-      inGuest: each(false),
-      entrySeq: each(-1),
-      exitSeq: each(-1),
-      nextDigest: 0,
-      hasExpired: undefined,
-      ended: undefined,
-    },
-    random: {},
-    hostMemory: { next: 0 },
-    kvm,
-    vmm,
-  };
+export interface MachineState {
+  readonly at: Place;
+  readonly config: MachineConfig;
+  readonly clock: ClockState;
+  readonly schedule: ScheduleState;
+  readonly chance: ChanceState;
+  /** Host memory given out: the next free host virtual address. */
+  readonly hostMemory: { readonly next: number };
+  readonly kvm: KvmState;
+  readonly vmm: VmmState;
 }
+
+/** Virtual nanoseconds since power-on, when so many ticks are over. */
+export const nowNs = ({ config, clock }: MachineState, ticks: number): number =>
+  ticks * config.nsPerTick + clock.warpedNs;
+
+/** Ticks until virtual time reaches `deadline`; 0 when it has. */
+export const ticksUntil = (state: MachineState, ticks: number, deadline: number): number =>
+  Math.max(0, Math.ceil((deadline - nowNs(state, ticks)) / state.config.nsPerTick));

@@ -13,14 +13,13 @@ export function coalesceWrites(machine: Machine): void {
 
 /** Perform the writes that waited, oldest first, before anything else is answered: kvm_flush_coalesced_mmio_buffer. */
 export function flushCoalesced(machine: Machine): void {
-  const ring = machine.kvm.coalescedRing();
-  while (ring.first !== ring.last) {
-    const { addr, pio, data } = ring.entries[ring.first]!;
+  const { kvm } = machine;
+  for (;;) {
+    const { first, last, entries } = kvm.coalescedRing();
+    if (first === last) return;
+    const { addr, pio, data } = entries[first]!;
     const span = { bytes: Uint8Array.from(data), at: 0, length: data.length };
     writeSpace(pio ? machine.io : machine.memory, addr, span);
-    ring.first = (ring.first + 1) % RING_ENTRIES;
+    kvm.takeCoalesced();
   }
 }
-
-/** KVM_COALESCED_MMIO_MAX. */
-const RING_ENTRIES = 170;

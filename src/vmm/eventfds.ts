@@ -1,7 +1,8 @@
 import type { EventfdWrite } from '../devices/device.ts';
 import { KVM_IOEVENTFD } from '../kvm/ioctls.ts';
-import type { BoundEventfd, Machine } from './machine.ts';
-import { regionBaseOf } from './pc/memory-map.ts';
+import type { Machine, Part } from './machine.ts';
+import { regionBaseOf } from './region-base.ts';
+import type { EventfdPlace } from './state.ts';
 import { vmIoctl } from './traced-kvm.ts';
 
 /**
@@ -9,21 +10,19 @@ import { vmIoctl } from './traced-kvm.ts';
  * then what is new comes. QEMU's address_space_update_ioeventfds.
  */
 export function bindEventfds(machine: Machine): void {
-  machine.parts.forEach((part, index) => {
-    if (part.device.eventfd === undefined) return;
-    const bound = machine.state.eventfds[part.name];
-    const wanted = placed(machine, index, part.device.eventfd(machine.state.devices[part.name]!));
-    if (bound?.place !== undefined && isSame(bound.place, wanted)) return;
-    if (bound?.place !== undefined) assign(machine, bound, DEASSIGN);
-    if (wanted === undefined) {
-      if (bound !== undefined) bound.place = undefined;
-      return;
-    }
-    const fd = bound?.fd ?? machine.kvm.eventfd();
-    machine.state.eventfds[part.name] = { fd, place: wanted };
-    machine.kvm.consume(fd);
-    assign(machine, { fd, place: wanted }, 0);
-  });
+  for (const part of machine.parts) {
+    if (part.device.eventfd === undefined) continue;
+    const { fd, place } = machine.state.eventfds[part.name] ?? { fd: undefined, place: undefined };
+    const wanted = placed(machine, part, part.device.eventfd(machine.stateOf(part)));
+    if (place !== undefined && isSame(place, wanted)) continue;
+    if (fd !== undefined && place !== undefined) assign(machine, part.name, { fd, place }, false);
+    if (wanted !== undefined) bind(machine, part.name, fd ?? machine.kvm.eventfd(), wanted);
+  }
+}
+
+function bind(machine: Machine, part: string, fd: number, place: EventfdPlace): void {
+  machine.kvm.consume(fd);
+  assign(machine, part, { fd, place }, true);
 }
 
 /** The device looked whether it was signalled: QEMU's event_notifier_test_and_clear. */
@@ -32,25 +31,31 @@ export function clearEventfd(machine: Machine, part: string): void {
   if (bound !== undefined) machine.kvm.consume(bound.fd);
 }
 
-type Place = NonNullable<BoundEventfd['place']>;
-
-function placed(machine: Machine, index: number, write: EventfdWrite | undefined): Place | undefined {
-  const base = write === undefined ? undefined : regionBaseOf(machine, index, write.region);
+function placed(machine: Machine, part: Part, write: EventfdWrite | undefined): EventfdPlace | undefined {
+  const base = write === undefined ? undefined : regionBaseOf(machine.state, part, write.region);
   if (write === undefined || base === undefined) return undefined;
-  const pio = machine.parts[index]!.device.regions[write.region]!.space === 'io';
+  const pio = part.device.regions[write.region]!.space === 'io';
   return { addr: base + write.offset, size: write.size, pio, match: write.match };
 }
 
-const isSame = (a: Place, b: Place | undefined): boolean =>
+const isSame = (a: EventfdPlace, b: EventfdPlace | undefined): boolean =>
   a.addr === b?.addr && a.size === b.size && a.pio === b.pio && a.match === b.match;
-
-function assign(machine: Machine, { fd, place }: BoundEventfd, deassign: number): void {
-  const { addr, size, pio, match } = place!;
-  const flags = (match === undefined ? 0 : DATAMATCH) | (pio ? PIO : 0) | deassign;
-  vmIoctl(machine, machine.fds.vm, KVM_IOEVENTFD, { fd, addr, len: size, datamatch: BigInt(match ?? 0), flags });
-}
 
 /** KVM_IOEVENTFD_FLAG_*. */
 const DATAMATCH = 1;
 const PIO = 2;
 const DEASSIGN = 4;
+
+function assign(
+  machine: Machine,
+  dev: string,
+  { fd, place }: { readonly fd: number; readonly place: EventfdPlace },
+  assigned: boolean,
+): void {
+  const { addr, size, pio, match } = place;
+  const bound = machine.after(
+    machine.raise({ kind: 'sim:eventfd_bound', dev, fd, addr, size, pio, match: match ?? -1, assigned }),
+  );
+  const flags = (match === undefined ? 0 : DATAMATCH) | (pio ? PIO : 0) | (assigned ? 0 : DEASSIGN);
+  vmIoctl(bound, machine.fds.vm, KVM_IOEVENTFD, { fd, addr, len: size, datamatch: BigInt(match ?? 0), flags });
+}

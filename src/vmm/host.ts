@@ -1,21 +1,24 @@
-import type { HostRequest } from '../devices/device.ts';
-import type { MachineEvent } from '../events/vocabulary.ts';
+import type { Origin } from '../events/origin.ts';
+import type { MachineConfig } from './config.ts';
+import type { VmmState } from './state.ts';
 
 /** Memory of the process that owns the virtual machine: what memslots' userspace_addr points into. */
 export interface HostMemory {
-  /** A zeroed, page-aligned range; returns its host virtual address. The same calls give the same addresses. */
-  allocate(name: string, size: number): number;
   readHost(hva: number, length: number): Uint8Array;
   writeHost(hva: number, bytes: Uint8Array): void;
 }
 
 /** What the virtual machine monitor needs from the world around it. */
 export interface VmmHost {
+  /** Everything QEMU's half remembers, as it is now. */
+  readonly state: VmmState;
+  readonly config: MachineConfig;
+  /** The next host virtual address nobody has been given. */
+  readonly nextHva: number;
+  /** The run is over. */
+  readonly hasEnded: boolean;
   /** Virtual nanoseconds since power-on. */
   now(): number;
-  raise(event: MachineEvent): void;
-  ask(request: HostRequest): void;
-  readonly memory: HostMemory;
-  /** Wall-clock nanoseconds (UTC) at power-on: an input. The RTC starts from it. */
-  readonly wallClockAtPowerOn: bigint;
+  /** Memory, whose answers are facts of this origin. */
+  memoryFor(origin: Origin): HostMemory;
 }

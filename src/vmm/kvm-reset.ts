@@ -1,21 +1,29 @@
-import { KVM_GET_IRQCHIP, KVM_GET_PIT2, KVM_SET_IRQCHIP, KVM_SET_PIT2 } from '../kvm/ioctls.ts';
+import { vcpuSource } from '../events/stamped.ts';
+import { KVM_GET_IRQCHIP, KVM_GET_PIT2, KVM_RUN, KVM_SET_IRQCHIP, KVM_SET_PIT2 } from '../kvm/ioctls.ts';
 import type { Machine } from './machine.ts';
+import type { Served } from './reset.ts';
 import { vmIoctl } from './traced-kvm.ts';
 
 /**
  * Bring every vCPU out of KVM_RUN with what it was asked for completed, so that nothing is pending when its
  * registers are set: KVM_RUN with `immediate_exit`. Linux Documentation/virt/kvm/api.rst, 5.
  */
-export function leaveKvmRun(machine: Machine): void {
+export function leaveKvmRun(machine: Machine, served: Served | undefined): void {
   machine.fds.vcpus.forEach((fd, vcpu) => {
-    const run = machine.kvm.run(fd);
-    run.immediateExit = true;
+    const { kvm } = onThread(machine, vcpu);
+    const answer = served?.vcpu === vcpu ? served.answer : {};
     for (let attempt = 0; attempt < LEAVE_LIMIT; attempt++) {
-      if (machine.kvm.advance(vcpu, 0) === 'userspace' && run.exitReason === EXIT_INTR) break;
+      if (kvm.ioctl(fd, KVM_RUN, { ...(attempt === 0 ? answer : {}), immediateExit: true }) < 0) return;
     }
-    run.immediateExit = false;
   });
 }
+
+/** Every vCPU's thread enters KVM_RUN. */
+export function enterKvmRun(machine: Machine): void {
+  machine.fds.vcpus.forEach((fd, vcpu) => onThread(machine, vcpu).kvm.ioctl(fd, KVM_RUN, {}));
+}
+
+const onThread = (machine: Machine, vcpu: number): Machine => machine.from(machine.origin.by(vcpuSource(vcpu)));
 
 /** Interrupt controllers and timer as at power-on: what QEMU's models of them write to KVM at reset. */
 export function resetInterruptControllers(machine: Machine): void {
@@ -45,5 +53,4 @@ function resetPit(machine: Machine): void {
 }
 
 const LEAVE_LIMIT = 4;
-const EXIT_INTR = 10;
 const MASKED_ENTRY = 0x10000n;

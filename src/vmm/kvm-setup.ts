@@ -1,3 +1,4 @@
+import type { MachineEvent } from '../events/vocabulary.ts';
 import {
   type CpuidTable,
   KVM_CHECK_EXTENSION,
@@ -34,69 +35,70 @@ export interface CreatedVm {
 }
 
 /** Make a virtual machine with in-kernel interrupt controllers by the ioctls QEMU 7.2 makes, in its order. */
-export function createVm(traced: TracedKvm, cpus: number, model?: CpuModel): CreatedVm {
-  const kvm = traced.kvm.open();
-  kvmIoctl(traced, kvm, KVM_GET_API_VERSION);
-  check(traced, kvm, ['IMMEDIATE_EXIT', 'NR_MEMSLOTS', 'MULTI_ADDRESS_SPACE']);
-  const vm = kvmIoctl(traced, kvm, KVM_CREATE_VM, 0);
-  vmIoctl(traced, vm, KVM_CHECK_EXTENSION, CAP.NR_VCPUS);
-  check(traced, kvm, REQUIRED);
-  enable(traced, vm, CAP.MANUAL_DIRTY_LOG_PROTECT2, DIRTY_LOG_MANUAL_AND_INITIALLY_SET);
-  check(traced, kvm, OPTIONAL);
-  enable(traced, vm, CAP.EXCEPTION_PAYLOAD, 1n);
-  check(traced, kvm, ['X86_TRIPLE_FAULT_EVENT']);
-  enable(traced, vm, CAP.X86_TRIPLE_FAULT_EVENT, 1n);
+export function createVm(caller: TracedKvm, cpus: number, model?: CpuModel): CreatedVm {
+  const kvm = caller.kvm.open();
+  kvmIoctl(caller, kvm, KVM_GET_API_VERSION);
+  check(caller, kvm, ['IMMEDIATE_EXIT', 'NR_MEMSLOTS', 'MULTI_ADDRESS_SPACE']);
+  const vm = kvmIoctl(caller, kvm, KVM_CREATE_VM, 0);
+  vmIoctl(caller, vm, KVM_CHECK_EXTENSION, CAP.NR_VCPUS);
+  check(caller, kvm, REQUIRED);
+  enable(caller, vm, CAP.MANUAL_DIRTY_LOG_PROTECT2, DIRTY_LOG_MANUAL_AND_INITIALLY_SET);
+  check(caller, kvm, OPTIONAL);
+  enable(caller, vm, CAP.EXCEPTION_PAYLOAD, 1n);
+  check(caller, kvm, ['X86_TRIPLE_FAULT_EVENT']);
+  enable(caller, vm, CAP.X86_TRIPLE_FAULT_EVENT, 1n);
   for (const request of [KVM_GET_MSR_INDEX_LIST, KVM_GET_MSR_FEATURE_INDEX_LIST]) {
-    kvmIoctl(traced, kvm, request, { indices: [] });
+    kvmIoctl(caller, kvm, request, { indices: [] });
   }
-  vmIoctl(traced, vm, KVM_SET_IDENTITY_MAP_ADDR, IDENTITY_MAP);
-  vmIoctl(traced, vm, KVM_SET_TSS_ADDR, IDENTITY_MAP + 0x1000);
-  enable(traced, vm, CAP.X86_USER_SPACE_MSR, MSR_EXIT_REASON_FILTER);
-  filterMsrs(traced, vm);
-  vmIoctl(traced, vm, KVM_CREATE_IRQCHIP);
+  vmIoctl(caller, vm, KVM_SET_IDENTITY_MAP_ADDR, IDENTITY_MAP);
+  vmIoctl(caller, vm, KVM_SET_TSS_ADDR, IDENTITY_MAP + 0x1000);
+  enable(caller, vm, CAP.X86_USER_SPACE_MSR, MSR_EXIT_REASON_FILTER);
+  filterMsrs(caller, vm);
+  vmIoctl(caller, vm, KVM_CREATE_IRQCHIP);
   const supported: CpuidTable = { entries: [] };
-  kvmIoctl(traced, kvm, KVM_GET_SUPPORTED_CPUID, supported);
+  kvmIoctl(caller, kvm, KVM_GET_SUPPORTED_CPUID, supported);
   supported.entries = modelCpuid(supported.entries, model);
   const fds = { kvm, vm, vcpus: [] as number[] };
-  for (let id = 0; id < cpus; id++) createVcpu({ ...traced, fds }, supported, id, cpus);
-  vmIoctl(traced, vm, KVM_GET_CLOCK, { clock: 0n, flags: 0 });
+  for (let id = 0; id < cpus; id++) createVcpu(caller, fds, supported, id, cpus);
+  vmIoctl(caller, vm, KVM_GET_CLOCK, { clock: 0n, flags: 0 });
   const version = supported.entries.find((entry) => entry.function === 1);
   return { fds, processorId: [version?.eax ?? 0, version?.edx ?? 0] };
 }
 
 /** Lead the global system interrupts where a PC has them. */
-export function createInterruptRoutes(traced: TracedKvm, vm: number): void {
-  traced.host.raise({ kind: 'kvm_irqchip_commit_routes' });
-  vmIoctl(traced, vm, KVM_SET_GSI_ROUTING, { entries: pcRoutes() });
+export function createInterruptRoutes(caller: TracedKvm, vm: number): void {
+  caller.raise({ kind: 'kvm_irqchip_commit_routes' });
+  vmIoctl(caller, vm, KVM_SET_GSI_ROUTING, { entries: pcRoutes() });
 }
 
 /** The timer chip, with the speaker's gate at port 0x61. */
-export function createTimer(traced: TracedKvm, vm: number): void {
-  vmIoctl(traced, vm, KVM_CREATE_PIT2, { flags: PIT_SPEAKER_DUMMY });
+export function createTimer(caller: TracedKvm, vm: number): void {
+  vmIoctl(caller, vm, KVM_CREATE_PIT2, { flags: PIT_SPEAKER_DUMMY });
 }
 
 function createVcpu(
-  traced: TracedKvm & { readonly fds: { readonly kvm: number; readonly vm: number; readonly vcpus: number[] } },
+  caller: TracedKvm,
+  fds: { readonly kvm: number; readonly vm: number; readonly vcpus: number[] },
   supported: CpuidTable,
   id: number,
   cpus: number,
 ): void {
-  const { fds, host } = traced;
-  host.raise({ kind: 'kvm_init_vcpu', index: id, id });
-  fds.vcpus.push(vmIoctl(traced, fds.vm, KVM_CREATE_VCPU, id));
-  kvmIoctl(traced, fds.kvm, KVM_GET_VCPU_MMAP_SIZE);
-  kvmIoctl(traced, fds.kvm, KVM_X86_GET_MCE_CAP_SUPPORTED, { cap: 0n });
-  vcpuIoctl(traced, id, KVM_X86_SETUP_MCE, MCE_TEN_BANKS);
-  vcpuIoctl(traced, id, KVM_SET_CPUID2, { entries: cpuidOf(supported.entries, id, cpus) });
-  vcpuIoctl(traced, id, KVM_SET_MSRS, { entries: [{ index: IA32_BIOS_SIGN_ID, data: MICROCODE }] });
+  const vcpu = { kvm: caller.kvm, raise: (event: MachineEvent) => caller.raise(event), fds };
+  caller.raise({ kind: 'kvm_init_vcpu', index: id, id });
+  fds.vcpus.push(vmIoctl(caller, fds.vm, KVM_CREATE_VCPU, id));
+  kvmIoctl(caller, fds.kvm, KVM_GET_VCPU_MMAP_SIZE);
+  kvmIoctl(caller, fds.kvm, KVM_X86_GET_MCE_CAP_SUPPORTED, { cap: 0n });
+  vcpuIoctl(vcpu, id, KVM_X86_SETUP_MCE, MCE_TEN_BANKS);
+  vcpuIoctl(vcpu, id, KVM_SET_CPUID2, { entries: cpuidOf(supported.entries, id, cpus) });
+  vcpuIoctl(vcpu, id, KVM_SET_MSRS, { entries: [{ index: IA32_BIOS_SIGN_ID, data: MICROCODE }] });
 }
 
-function check(traced: TracedKvm, fd: number, capabilities: readonly (keyof typeof CAP)[]): void {
-  for (const name of capabilities) kvmIoctl(traced, fd, KVM_CHECK_EXTENSION, CAP[name]);
+function check(caller: TracedKvm, fd: number, capabilities: readonly (keyof typeof CAP)[]): void {
+  for (const name of capabilities) kvmIoctl(caller, fd, KVM_CHECK_EXTENSION, CAP[name]);
 }
 
-function enable(traced: TracedKvm, vm: number, cap: number, arg: bigint): void {
-  vmIoctl(traced, vm, KVM_ENABLE_CAP, { cap, args: [arg] });
+function enable(caller: TracedKvm, vm: number, cap: number, arg: bigint): void {
+  vmIoctl(caller, vm, KVM_ENABLE_CAP, { cap, args: [arg] });
 }
 
 interface Route {

@@ -1,38 +1,27 @@
-import type { Device, Effects } from '../devices/device.ts';
-import type { Kvm } from '../kvm/api.ts';
-import type { VmmHost } from './host.ts';
+import type { Device } from '../devices/device.ts';
+import type { Origin } from '../events/origin.ts';
+import { vcpuOf } from '../events/stamped.ts';
+import type { MachineEvent } from '../events/vocabulary.ts';
+import type { Kvm, KvmKernel } from '../kvm/api.ts';
+import { readRegister, writeRegister } from './bus.ts';
+import type { MachineConfig, PartConfig } from './config.ts';
+import type { HostMemory, VmmHost } from './host.ts';
+import type { RegisterBus } from './memory/access.ts';
 import type { AddressSpace } from './memory/address-space.ts';
-import type { MemorySlot } from './memory/slots.ts';
+import type { FlatRange } from './memory/flat-view.ts';
 import type { MachineOptions } from './options.ts';
 import type { ProcessorId } from './pc/machine-tables.ts';
 import type { RamLayout } from './pc/ram-layout.ts';
+import type { VmmState } from './state.ts';
 
 /** A device model of whatever state; only the machine's own tables pair models with their states. */
 export type AnyDevice = Device<object>;
 
-/** Where an output pin of a device leads. */
-export type Wire =
-  /** A global system interrupt of the in-kernel interrupt controllers. */
-  | { readonly to: 'gsi'; readonly gsi: number }
-  /** INTA# of a slot, routed by the ISA bridge. */
-  | { readonly to: 'intx'; readonly slot: number; readonly pin: number }
-  /** The in-kernel PIT's channel 0: low takes its interrupt line away. */
-  | { readonly to: 'pit' }
-  /** An input pin of another device. */
-  | { readonly to: 'input'; readonly part: string; readonly name: string };
-
-/** One device of a machine: its model, where it sits and what its pins lead to. */
-export interface Part {
-  readonly name: string;
+/** One device of a machine. */
+export interface Part extends PartConfig {
   readonly device: AnyDevice;
   /** State at power-on. */
   readonly atReset: () => object;
-  /** Bases of regions that lie elsewhere than the model says, by region index. */
-  readonly bases?: Readonly<Record<number, number>>;
-  /** Slot and function on PCI bus 0, for PCI functions. */
-  readonly pci?: { readonly slot: number; readonly function: number };
-  /** Pins not named lead nowhere. */
-  readonly wires: Readonly<Record<string, Wire>>;
 }
 
 /** File descriptors of the virtual machine. */
@@ -42,28 +31,6 @@ export interface VmFds {
   readonly vcpus: readonly number[];
 }
 
-/** A device's eventfd, and the writes KVM signals to it now. */
-export interface BoundEventfd {
-  fd: number;
-  place: { addr: number; size: number; pio: boolean; match: number | undefined } | undefined;
-}
-
-/** Everything of QEMU's half that can influence the future. Plain; what follows from it is rebuilt. */
-export interface VmmState {
-  /** State of each device by the name of its part. */
-  devices: Record<string, object>;
-  /** KVM memory slots in use. */
-  slots: MemorySlot[];
-  /** Output pins that are high, as `part.pin`: true. */
-  pins: Record<string, boolean>;
-  /** Eventfds of devices that have one, by the name of the part. */
-  eventfds: Record<string, BoundEventfd>;
-  /** Who asked for a reset that has not happened yet. */
-  resetBy: string | undefined;
-  /** The run is over: the machine is off, or a device ended it. */
-  stopped: boolean;
-}
-
 /** Host addresses of the machine's memory. */
 export interface HostRanges {
   readonly ram: number;
@@ -71,22 +38,110 @@ export interface HostRanges {
   readonly optionRom: number;
 }
 
-/** A machine while it runs: its parts, its state, and what is derived from both. */
-export interface Machine {
-  readonly kvm: Kvm;
+/** What of a machine does not depend on who acts on it. */
+export interface Board {
   readonly host: VmmHost;
+  readonly kernel: KvmKernel;
   readonly options: MachineOptions;
   readonly ram: RamLayout;
   readonly parts: readonly Part[];
-  readonly effects: readonly Effects[];
   readonly hva: HostRanges;
   readonly fds: VmFds;
   readonly processorId: ProcessorId;
-  state: VmmState;
-  /** Derived: the guest-physical address space. */
-  memory: AddressSpace;
-  /** Derived: the I/O ports. */
-  io: AddressSpace;
+  /** Derived from the state: who answers each guest-physical address, and each I/O port. */
+  memoryView: readonly FlatRange[];
+  ioView: readonly FlatRange[];
+}
+
+/** A machine as somebody acts on it: what happens comes from one origin. */
+export class Machine implements RegisterBus {
+  readonly board: Board;
+  readonly origin: Origin;
+  private system: Kvm | undefined;
+  private ownMemory: HostMemory | undefined;
+
+  constructor(board: Board, origin: Origin) {
+    this.board = board;
+    this.origin = origin;
+  }
+
+  /** Looked up anew each time: facts change it, a restored checkpoint replaces it. */
+  get state(): VmmState {
+    return this.board.host.state;
+  }
+
+  get config(): MachineConfig {
+    return this.board.host.config;
+  }
+
+  get options(): MachineOptions {
+    return this.board.options;
+  }
+
+  get parts(): readonly Part[] {
+    return this.board.parts;
+  }
+
+  get fds(): VmFds {
+    return this.board.fds;
+  }
+
+  /** System calls in this origin's name. */
+  get kvm(): Kvm {
+    this.system ??= this.board.kernel.calledBy(this.origin);
+    return this.system;
+  }
+
+  get hostMemory(): HostMemory {
+    this.ownMemory ??= this.board.host.memoryFor(this.origin);
+    return this.ownMemory;
+  }
+
+  /** The guest-physical address space. */
+  get memory(): AddressSpace {
+    return { view: this.board.memoryView, memory: this.hostMemory, bus: this };
+  }
+
+  /** The I/O ports. */
+  get io(): AddressSpace {
+    return { view: this.board.ioView, memory: this.hostMemory, bus: this };
+  }
+
   /** The vCPU being served, for the trace; -1 is the main loop. */
-  cpu: number;
+  get cpu(): number {
+    return vcpuOf(this.origin.source);
+  }
+
+  /** Virtual nanoseconds since power-on. */
+  now(): number {
+    return this.board.host.now();
+  }
+
+  /** Put a fact on record. Returns its sequence number. */
+  raise(event: MachineEvent): number {
+    return this.origin.raise(event);
+  }
+
+  /** The same for what follows from an event. */
+  after(seq: number): Machine {
+    return new Machine(this.board, this.origin.after(seq));
+  }
+
+  /** The same with an origin found otherwise. */
+  from(origin: Origin): Machine {
+    return new Machine(this.board, origin);
+  }
+
+  /** A device's state as it is now. */
+  stateOf(part: PartConfig): object {
+    return (this.state.devices as unknown as Readonly<Record<string, object>>)[part.name]!;
+  }
+
+  read(range: FlatRange, offset: number, size: number): number {
+    return readRegister(this, range, offset, size);
+  }
+
+  write(range: FlatRange, offset: number, size: number, value: number): void {
+    writeRegister(this, range, offset, size, value);
+  }
 }

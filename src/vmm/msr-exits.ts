@@ -1,4 +1,4 @@
-import type { KvmRun } from '../kvm/api.ts';
+import type { KvmRun, KvmRunAnswer } from '../kvm/api.ts';
 import { KVM_X86_SET_MSR_FILTER, type MsrFilter } from '../kvm/ioctls.ts';
 import { type TracedKvm, vmIoctl } from './traced-kvm.ts';
 
@@ -7,13 +7,13 @@ const CORE_THREAD_COUNT = 0x35;
 const FILTER_READ = 1;
 
 /** Ask for the MSR accesses this side answers: QEMU's kvm_filter_msr. */
-export function filterMsrs(traced: TracedKvm, vm: number): void {
+export function filterMsrs(caller: TracedKvm, vm: number): void {
   const range = { flags: FILTER_READ, nmsrs: 1, base: CORE_THREAD_COUNT, bitmap: new Uint8Array(1) };
-  vmIoctl(traced, vm, KVM_X86_SET_MSR_FILTER, { flags: 0, ranges: [range] } satisfies MsrFilter);
+  vmIoctl(caller, vm, KVM_X86_SET_MSR_FILTER, { flags: 0, ranges: [range] } satisfies MsrFilter);
 }
 
 /** KVM_EXIT_X86_RDMSR: kvm_rdmsr_core_thread_count, with one thread a core. What is not known is #GP. */
-export function answerRdmsr({ msr }: KvmRun, processors: number): void {
-  if (msr.index === CORE_THREAD_COUNT) msr.data = BigInt(processors | (processors << 16));
-  else msr.error = 1;
+export function answerRdmsr({ msr }: KvmRun, processors: number): KvmRunAnswer {
+  if (msr.index !== CORE_THREAD_COUNT) return { msr: { data: 0n, error: 1 } };
+  return { msr: { data: BigInt(processors | (processors << 16)), error: 0 } };
 }

@@ -1,5 +1,5 @@
-import type { I440fxState } from '../devices/i440fx/index.ts';
-import { configTarget, getConfig, regionBase, writeConfig } from '../devices/pci/index.ts';
+import { configTarget, getConfig, movesRegions, regionBase } from '../devices/pci/index.ts';
+import { DeviceCall } from './device-call.ts';
 import type { Machine, Part } from './machine.ts';
 import { allOnes } from './memory/access.ts';
 import { remap } from './pc/remap.ts';
@@ -17,7 +17,7 @@ export function readConfigData(machine: Machine, offset: number, size: number): 
   const found = addressed(machine, offset);
   if (found === undefined) return allOnes(size);
   const value = getConfig(found.pci.state.config, found.register, size);
-  machine.host.raise({ kind: 'pci_cfg_read', ...location(found.pci.part), offs: found.register, val: value });
+  machine.raise({ kind: 'pci_cfg_read', ...location(found.pci.part), offs: found.register, val: value });
   return value;
 }
 
@@ -26,22 +26,22 @@ export function writeConfigData(machine: Machine, offset: number, size: number, 
   const found = addressed(machine, offset);
   if (found === undefined) return;
   const { pci, register } = found;
-  machine.host.raise({ kind: 'pci_cfg_write', ...location(pci.part), offs: register, val: value });
   const before = placedBars(pci);
-  const moved = writeConfig(pci.function, pci.state, register, size, value, machine.effects[pci.index]!);
-  if (!moved) return;
-  raiseMappings(machine, pci, before);
-  remap(machine);
+  const moves = movesRegions(pci.function, pci.state, register, size, value);
+  const written = machine.after(
+    machine.raise({ kind: 'pci_cfg_write', ...location(pci.part), offs: register, val: value, len: size }),
+  );
+  pci.function.configWritten?.(pci.state, register, size, new DeviceCall(written, pci.part));
+  if (!moves) return;
+  tellMappings(written, pci, before);
+  remap(written);
 }
 
 function addressed(machine: Machine, offset: number): { pci: PciPart; register: number } | undefined {
-  const bridge = machine.state.devices[HOST_BRIDGE] as I440fxState;
-  const target = configTarget(bridge.configAddress, offset);
+  const target = configTarget(machine.state.devices[HOST_BRIDGE].configAddress, offset);
   if (target === undefined || target.bus !== 0) return undefined;
-  const index = machine.parts.findIndex(
-    (part) => part.pci?.slot === target.slot && part.pci.function === target.function,
-  );
-  return index < 0 ? undefined : { pci: pciPart(machine, index), register: target.register };
+  const part = machine.parts.find(({ pci }) => pci?.slot === target.slot && pci.function === target.function);
+  return part === undefined ? undefined : { pci: pciPart(machine, part), register: target.register };
 }
 
 type Location = { dev: string; bus: number; slot: number; func: number };
@@ -54,16 +54,13 @@ function placedBars(pci: PciPart): (number | undefined)[] {
   return pci.function.bars.map((bar) => regionBase(pci.function, pci.state, bar.region));
 }
 
-function raiseMappings(machine: Machine, pci: PciPart, before: readonly (number | undefined)[]): void {
+function tellMappings(machine: Machine, pci: PciPart, before: readonly (number | undefined)[]): void {
   const after = placedBars(pci);
   pci.function.bars.forEach((bar, index) => {
-    if (before[index] === after[index]) return;
+    const [was, is] = [before[index], after[index]];
+    if (was === is) return;
     const shared = { ...location(pci.part), bar: bar.index, size: bar.size };
-    if (before[index] !== undefined) {
-      machine.host.raise({ kind: 'pci_update_mappings_del', ...shared, addr: before[index] });
-    }
-    if (after[index] !== undefined) {
-      machine.host.raise({ kind: 'pci_update_mappings_add', ...shared, addr: after[index] });
-    }
+    if (was !== undefined) machine.raise({ kind: 'pci_update_mappings_del', ...shared, addr: was });
+    if (is !== undefined) machine.raise({ kind: 'pci_update_mappings_add', ...shared, addr: is });
   });
 }

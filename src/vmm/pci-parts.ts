@@ -6,24 +6,18 @@ export const HOST_BRIDGE = 'i440fx';
 
 /** A PCI part with its model and state by their PCI types. */
 export interface PciPart {
-  readonly index: number;
   readonly part: Part;
   readonly function: PciFunction<PciFunctionState>;
   readonly state: PciFunctionState;
 }
 
 /** Every PCI function of the machine. */
-export function pciParts(machine: Machine): PciPart[] {
-  return machine.parts.flatMap((part, index) => (part.pci === undefined ? [] : [pciPart(machine, index)]));
-}
+export const pciParts = (machine: Machine): PciPart[] =>
+  machine.parts.flatMap((part) => (part.pci === undefined ? [] : [pciPart(machine, part)]));
 
-/** A PCI function by the index of its part. */
-export function pciPart(machine: Machine, index: number): PciPart {
-  const part = machine.parts[index]!;
-  return {
-    index,
-    part,
-    function: part.device as PciFunction<PciFunctionState>,
-    state: machine.state.devices[part.name] as PciFunctionState,
-  };
-}
+/** A part that is a PCI function. */
+export const pciPart = (machine: Machine, part: Part): PciPart => ({
+  part,
+  function: part.device as PciFunction<PciFunctionState>,
+  state: machine.stateOf(part) as PciFunctionState,
+});

@@ -1,4 +1,4 @@
-import type { KvmRun, RunBytes } from '../kvm/api.ts';
+import type { KvmRun, KvmRunAnswer } from '../kvm/api.ts';
 import { flushCoalesced } from './coalesced.ts';
 import type { Machine } from './machine.ts';
 import { readSpace, writeSpace } from './memory/address-space.ts';
@@ -17,87 +17,59 @@ export const KVM_EXIT = {
   failEntry: 9,
   intr: 10,
   internalError: 17,
-  systemEvent: 24,
   rdmsr: 29,
 } as const;
 
-/** What QEMU's kvm_cpu_exec does with the exit a vCPU came back with. */
-export function serviceExit(machine: Machine, vcpu: number): void {
+const NOTHING: KvmRunAnswer = {};
+
+/** What QEMU's kvm_cpu_exec does with the exit a vCPU came back with. Returns what KVM_RUN is told next. */
+export function serviceExit(machine: Machine, vcpu: number): KvmRunAnswer {
   const run = machine.kvm.run(machine.fds.vcpus[vcpu]!);
-  machine.cpu = vcpu;
-  machine.host.raise({ kind: 'kvm_run_exit', cpu_index: vcpu, reason: run.exitReason });
+  const { exitReason: reason } = run;
+  machine.raise({ kind: 'kvm_run_exit', cpu_index: vcpu, reason });
   flushCoalesced(machine);
-  switch (run.exitReason) {
+  switch (reason) {
     case KVM_EXIT.io:
-      serviceIo(machine, run);
-      break;
+      return serviceIo(machine, run);
     case KVM_EXIT.mmio:
-      serviceMmio(machine, run);
-      break;
-    case KVM_EXIT.shutdown:
-      machine.state.resetBy ??= 'triple fault';
-      break;
+      return serviceMmio(machine, run);
     case KVM_EXIT.rdmsr:
-      answerRdmsr(run, machine.options.smp);
-      break;
-    case KVM_EXIT.systemEvent:
-      serviceSystemEvent(machine, run);
-      break;
+      return answerRdmsr(run, machine.config.smp);
     case KVM_EXIT.intr:
     case KVM_EXIT.irqWindowOpen:
     case KVM_EXIT.hlt:
     case KVM_EXIT.debug:
-      break;
+      return NOTHING;
     default:
-      stop(machine, describeFailure(run));
+      // Deviation: QEMU resets after a triple fault, and a kernel that cannot start would start again for ever.
+      machine.raise({ kind: 'sim:guest_panicked', by: describeFailure(run) });
+      return NOTHING;
   }
 }
 
 /** One access, or a string instruction's `count` of them at the same port. */
-function serviceIo(machine: Machine, run: KvmRun): void {
-  const { direction, size, port, count, data } = run.io;
-  const bytes = Uint8Array.from(data);
+function serviceIo(machine: Machine, run: KvmRun): KvmRunAnswer {
+  const { direction, size, port, count } = run.io;
+  const data = Uint8Array.from(run.io.data);
   for (let index = 0; index < count; index++) {
-    const span = { bytes, at: index * size, length: size };
+    const span = { bytes: data, at: index * size, length: size };
     if (direction === 1) writeSpace(machine.io, port, span);
     else readSpace(machine.io, port, span);
   }
-  if (direction === 0) putBack(data, bytes);
+  return direction === 0 ? { data } : NOTHING;
 }
 
-/** What was read goes into the page KVM shares with us. */
-function putBack(data: RunBytes, bytes: Uint8Array): void {
-  for (let index = 0; index < data.length; index++) data[index] = bytes[index]!;
-}
-
-function serviceMmio(machine: Machine, run: KvmRun): void {
-  const { physAddr, data, length, isWrite } = run.mmio;
-  const bytes = Uint8Array.from(data);
-  const span = { bytes, at: 0, length };
+function serviceMmio(machine: Machine, run: KvmRun): KvmRunAnswer {
+  const { physAddr, length, isWrite } = run.mmio;
+  const data = Uint8Array.from(run.mmio.data);
+  const span = { bytes: data, at: 0, length };
   if (isWrite) writeSpace(machine.memory, physAddr, span);
-  else {
-    readSpace(machine.memory, physAddr, span);
-    putBack(data, bytes);
-  }
-}
-
-function serviceSystemEvent(machine: Machine, run: KvmRun): void {
-  if (run.systemEvent.type === SYSTEM_EVENT.reset) machine.state.resetBy ??= 'system event';
-  else if (run.systemEvent.type === SYSTEM_EVENT.shutdown) {
-    machine.state.stopped = true;
-    machine.host.ask({ ask: 'power-off' });
-  } else stop(machine, 'the guest crashed');
-}
-
-/** QEMU pauses with "internal error"; nothing can go on, so the run ends. */
-function stop(machine: Machine, by: string): void {
-  machine.host.raise({ kind: 'sim:guest_panicked', by });
-  machine.state.stopped = true;
-  machine.host.raise({ kind: 'sim:exit_requested', status: FAILED });
-  machine.host.ask({ ask: 'exit', status: FAILED });
+  else readSpace(machine.memory, physAddr, span);
+  return isWrite ? NOTHING : { data };
 }
 
 function describeFailure(run: KvmRun): string {
+  if (run.exitReason === KVM_EXIT.shutdown) return 'triple fault';
   if (run.exitReason === KVM_EXIT.failEntry) {
     return `KVM: entry failed, hardware error 0x${run.failEntry.reason.toString(16)}`;
   }
@@ -108,10 +80,8 @@ function describeFailure(run: KvmRun): string {
   return `KVM: unknown exit reason ${run.exitReason}`;
 }
 
-const SYSTEM_EVENT = { shutdown: 1, reset: 2 } as const;
 const SUBERRORS: Readonly<Record<number, string>> = {
   1: 'emulation',
   2: 'simultaneous exceptions',
   3: 'delivery of event',
 };
-const FAILED = 1;

@@ -1,34 +1,34 @@
 import { invariant } from '../base/invariant.ts';
+import type { MachineEvent } from '../events/vocabulary.ts';
 import type { Kvm } from '../kvm/api.ts';
-import type { VmmHost } from './host.ts';
 
-/** The three kinds of descriptor, each with QEMU's trace event. */
+/** Who makes system calls and tells them, with QEMU's trace event for each of the three kinds of descriptor. */
 export interface TracedKvm {
   readonly kvm: Kvm;
-  readonly host: VmmHost;
+  raise(event: MachineEvent): number;
 }
 
 /** An ioctl on /dev/kvm that must succeed. */
-export function kvmIoctl({ kvm, host }: TracedKvm, fd: number, type: number, arg?: unknown): number {
-  host.raise({ kind: 'kvm_ioctl', type, arg: shown(arg) });
-  return demanded(type, kvm.ioctl(fd, type, arg));
+export function kvmIoctl(caller: TracedKvm, fd: number, type: number, arg?: unknown): number {
+  caller.raise({ kind: 'kvm_ioctl', type, arg: shown(arg) });
+  return demanded(type, caller.kvm.ioctl(fd, type, arg));
 }
 
 /** An ioctl on a VM that must succeed. */
-export function vmIoctl({ kvm, host }: TracedKvm, fd: number, type: number, arg?: unknown): number {
-  host.raise({ kind: 'kvm_vm_ioctl', type, arg: shown(arg) });
-  return demanded(type, kvm.ioctl(fd, type, arg));
+export function vmIoctl(caller: TracedKvm, fd: number, type: number, arg?: unknown): number {
+  caller.raise({ kind: 'kvm_vm_ioctl', type, arg: shown(arg) });
+  return demanded(type, caller.kvm.ioctl(fd, type, arg));
 }
 
 /** An ioctl on a vCPU that must succeed. */
 export function vcpuIoctl(
-  { kvm, host, fds }: TracedKvm & { readonly fds: { readonly vcpus: readonly number[] } },
+  caller: TracedKvm & { readonly fds: { readonly vcpus: readonly number[] } },
   vcpu: number,
   type: number,
   arg?: unknown,
 ): number {
-  host.raise({ kind: 'kvm_vcpu_ioctl', cpu_index: vcpu, type, arg: shown(arg) });
-  return demanded(type, kvm.ioctl(fds.vcpus[vcpu]!, type, arg));
+  caller.raise({ kind: 'kvm_vcpu_ioctl', cpu_index: vcpu, type, arg: shown(arg) });
+  return demanded(type, caller.kvm.ioctl(caller.fds.vcpus[vcpu]!, type, arg));
 }
 
 function demanded(type: number, ret: number): number {

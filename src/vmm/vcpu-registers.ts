@@ -23,7 +23,7 @@ type Segment = Sregs['cs'];
  */
 export function resetVcpu(machine: Machine, vcpu: number): void {
   vcpuIoctl(machine, vcpu, KVM_SET_SREGS2, resetSregs(vcpu));
-  vcpuIoctl(machine, vcpu, KVM_SET_REGS, { ...zeroRegs(), rip: 0xfff0n, rdx: BigInt(machine.processorId[0]) });
+  vcpuIoctl(machine, vcpu, KVM_SET_REGS, { ...zeroRegs(), rip: 0xfff0n, rdx: BigInt(machine.board.processorId[0]) });
   vcpuIoctl(machine, vcpu, KVM_SET_XSAVE, { region: initialXsave() });
   vcpuIoctl(machine, vcpu, KVM_SET_XCRS, { xcrs: [{ xcr: 0, value: 1n }] });
   vcpuIoctl(machine, vcpu, KVM_SET_MSRS, { entries: RESET_MSRS.map(([index, data]) => ({ index, data })) });

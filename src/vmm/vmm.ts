@@ -1,31 +1,36 @@
-import type { Kvm } from '../kvm/api.ts';
+import { fireTimer, isDue } from '../events/timers.ts';
+import { MAIN_LOOP } from '../events/stamped.ts';
+import type { Origin } from '../events/origin.ts';
+import type { KvmKernel } from '../kvm/api.ts';
+import { KVM_RUN } from '../kvm/ioctls.ts';
+import { DeviceCall, deviceTimer } from './device-call.ts';
 import type { VmmHost } from './host.ts';
-import type { Machine, VmmState } from './machine.ts';
+import { type Board, Machine, type Part } from './machine.ts';
 import { describeFlatView, describeTree } from './memory/mtree.ts';
 import type { MachineOptions } from './options.ts';
 import { buildMachine } from './pc/create.ts';
 import { systemIo, systemMemory } from './pc/memory-map.ts';
 import { serialName } from './pc/parts.ts';
 import { redraw } from './pc/remap.ts';
-import { resetIfAsked } from './reset.ts';
+import { askForReset, resetIfAsked } from './reset.ts';
 import { serviceExit } from './service.ts';
 
-/** QEMU's process as the rest of the simulator sees it. */
+/** QEMU's process as the rest of the simulator sees it. What it raises comes from the `origin` it is given. */
 export interface Vmm {
-  /** All that can influence the future. Assigning it is not enough after a change from outside: call `restore`. */
-  state: VmmState;
   /** Answer the exit a vCPU's KVM_RUN returned with. */
-  service(vcpu: number): void;
-  /** Earliest virtual nanosecond at which a device's timer expires. */
-  deadline(): number | undefined;
-  /** Expire the devices' timers due at or before now. */
-  expire(): void;
-  /** Bytes typed at a serial line: COM1 is 0. */
-  receiveSerial(line: number, bytes: Uint8Array): void;
+  service(vcpu: number, origin: Origin): void;
+  /** Expire the devices' timers due at or before now. False: there was none. */
+  expire(origin: Origin): boolean;
+  /** Bytes have arrived at a serial line: COM1 is 0. */
+  receiveSerial(line: number, origin: Origin): void;
+  /** Keys have arrived. */
+  receiveKeys(origin: Origin): void;
+  /** A person pressed the power button. */
+  pressPowerButton(origin: Origin): void;
   /** A person pressed reset. */
-  requestReset(by: string): void;
-  /** Take up a state that came from a checkpoint: what follows from it is rebuilt, KVM is not asked. */
-  restore(state: VmmState): void;
+  pressReset(origin: Origin): void;
+  /** A state that came from a checkpoint is in place: what follows from it is rebuilt. KVM is not asked. */
+  restored(): void;
   /** A device of the machine, for a stopped person: labels and values. */
   describeDevice(name: string): Readonly<Record<string, string>> | undefined;
   readonly deviceNames: readonly string[];
@@ -36,79 +41,64 @@ export interface Vmm {
 }
 
 /** Build QEMU's `pc` machine on a KVM. */
-export function createMachinePc(kvm: Kvm, options: MachineOptions, host: VmmHost): Vmm {
-  const machine = buildMachine(kvm, options, host);
+export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host: VmmHost, origin: Origin): Vmm {
+  const board = buildMachine(kernel, options, host, origin);
+  const by = (from: Origin): Machine => new Machine(board, from.by(MAIN_LOOP));
   return {
-    get state(): VmmState {
-      return machine.state;
+    service: (vcpu, from) => service(new Machine(board, from), vcpu),
+    expire: (from) => expireDevices(by(from)),
+    receiveSerial: (line, from) => receive(by(from), serialName(line)),
+    receiveKeys: (from) => receive(by(from), 'i8042'),
+    pressPowerButton: (from) => receive(by(from), 'piix4-pm'),
+    pressReset: (from) => {
+      askForReset(by(from), 'user');
+      resetIfAsked(by(from));
     },
-    set state(state: VmmState) {
-      machine.state = state;
-    },
-    service: (vcpu) => {
-      serviceExit(machine, vcpu);
-      resetIfAsked(machine);
-    },
-    deadline: () => earliestDeadline(machine),
-    expire: () => {
-      expireDevices(machine);
-      resetIfAsked(machine);
-    },
-    receiveSerial: (line, bytes) => receiveSerial(machine, line, bytes),
-    requestReset: (by) => {
-      machine.state.resetBy ??= by;
-      resetIfAsked(machine);
-    },
-    restore: (state) => {
-      machine.state = state;
-      redraw(machine);
-    },
-    deviceNames: machine.parts.map((part) => part.name),
-    describeDevice: (name) => {
-      const part = machine.parts.find((candidate) => candidate.name === name);
-      return part?.device.describe(machine.state.devices[name]!);
-    },
-    describeMemory: () => describeMemory(machine),
-    describeFlat: () => describeFlat(machine),
+    restored: () => redraw(board),
+    deviceNames: board.parts.map((part) => part.name),
+    describeDevice: (name) => describeDevice(board, name),
+    describeMemory: () => `${describeTree('memory', systemMemory(board))}\n\n${describeTree('I/O', systemIo(board))}`,
+    describeFlat: () => describeFlat(board),
   };
 }
 
-function describeMemory(machine: Machine): string {
-  return `${describeTree('memory', systemMemory(machine))}\n\n${describeTree('I/O', systemIo(machine))}`;
+/** The exit is served, then a reset happens or the vCPU's thread is in KVM_RUN again. */
+function service(machine: Machine, vcpu: number): void {
+  const answer = serviceExit(machine, vcpu);
+  if (machine.board.host.hasEnded || resetIfAsked(machine, { vcpu, answer })) return;
+  machine.kvm.ioctl(machine.fds.vcpus[vcpu]!, KVM_RUN, answer);
 }
 
-function describeFlat(machine: Machine): string {
-  const memory = describeFlatView('memory', 'system', machine.memory.view);
-  return `${memory}\n\n${describeFlatView('I/O', 'io', machine.io.view)}`;
+function describeDevice(board: Board, name: string): Readonly<Record<string, string>> | undefined {
+  const state = (board.host.state.devices as unknown as Readonly<Record<string, object | undefined>>)[name];
+  const part = board.parts.find((candidate) => candidate.name === name);
+  return state === undefined ? undefined : part?.device.describe(state);
 }
 
-function earliestDeadline(machine: Machine): number | undefined {
-  let earliest: number | undefined;
+function describeFlat({ memoryView, ioView }: Board): string {
+  return `${describeFlatView('memory', 'system', memoryView)}\n\n${describeFlatView('I/O', 'io', ioView)}`;
+}
+
+/** Devices in the order they were made, each one's timers in its own. */
+function expireDevices(machine: Machine): boolean {
+  let hasFired = false;
   for (const part of machine.parts) {
-    if (part.device.deadline === undefined) continue;
-    const due = part.device.deadline(machine.state.devices[part.name]!);
-    if (due !== undefined && (earliest === undefined || due < earliest)) earliest = due;
+    for (const timer of part.device.timers ?? []) {
+      if (!isDue(machine.state.timers, deviceTimer(part.name, timer), machine.now())) continue;
+      hasFired = true;
+      fire(machine, part, timer);
+    }
   }
-  return earliest;
+  if (hasFired) resetIfAsked(machine);
+  return hasFired;
 }
 
-function expireDevices(machine: Machine): void {
-  const now = machine.host.now();
-  machine.cpu = MAIN_LOOP;
-  machine.parts.forEach((part, index) => {
-    if (part.device.deadline === undefined) return;
-    const state = machine.state.devices[part.name]!;
-    const due = part.device.deadline(state);
-    if (due !== undefined && due <= now) part.device.expire?.(state, machine.effects[index]!);
-  });
+function fire(machine: Machine, part: Part, timer: string): void {
+  const fired = machine.from(fireTimer(machine.state.timers, machine.origin, deviceTimer(part.name, timer)));
+  part.device.expire?.(machine.stateOf(part), timer, new DeviceCall(fired, part));
 }
 
-function receiveSerial(machine: Machine, line: number, bytes: Uint8Array): void {
-  const index = machine.parts.findIndex((part) => part.name === serialName(line));
-  const part = machine.parts[index];
-  if (part === undefined) return;
-  machine.cpu = MAIN_LOOP;
-  part.device.receive?.(machine.state.devices[part.name]!, bytes, machine.effects[index]!);
+function receive(machine: Machine, name: string): void {
+  const part = machine.parts.find((candidate) => candidate.name === name);
+  part?.device.receive?.(machine.stateOf(part), new DeviceCall(machine, part));
 }
-
-const MAIN_LOOP = -1;

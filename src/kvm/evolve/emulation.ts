@@ -47,6 +47,11 @@ export function accessed({ emulation }: Vcpu, { type, len, val }: EventOf<'kvm_m
   else if (type === WRITE) written(emulation, len);
 }
 
+/** kvm_fast_mmio: the write was an eventfd's. */
+export function fastWritten({ emulation }: Vcpu): void {
+  emulation.writes = [];
+}
+
 /** kvm_pio of a string instruction that reads. */
 export function stringRead({ emulation }: Vcpu, { rw, data }: EventOf<'kvm_pio'>): void {
   if (rw === 0 && data.length > 0) received(emulation, [...data]);

@@ -76,6 +76,17 @@ export function lineDriven(kvm: Draft<KvmState>, { gsi, level, irq_source_id: so
   }
 }
 
+/** kvm_set_irq that tells what this source drives already. */
+export function isDriven(kvm: KvmState, { gsi, level, irq_source_id: source }: EventOf<'kvm_set_irq'>): boolean {
+  const { routing, ioapic: io, pic: pair } = kvm.vm!.irqchip!;
+  for (const route of routing.routes[gsi] ?? []) {
+    if (route.type === 'msi') continue;
+    const { irqStates } = route.irqchip === IOAPIC ? io : pair;
+    if (((irqStates[route.pin] >> source) & 1) !== Math.sign(level)) return false;
+  }
+  return true;
+}
+
 /** kvm_ack_irq. */
 export function acknowledged(kvm: Draft<KvmState>, { irqchip, pin }: EventOf<'kvm_ack_irq'>): void {
   if (irqchip !== IOAPIC) pic.ended(kvm, irqchip, pin);

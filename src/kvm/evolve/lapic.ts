@@ -119,6 +119,15 @@ export function dropVector(l: Lapic, vector: number): number {
   return cause;
 }
 
+/** sim:vector_set: a person requests a vector, or takes it away. SDM Vol. 3, 11.8.4. */
+export function vectorSet(kvm: Kvm, event: EventOf<'sim:vector_set'>, { seq }: Stamped): void {
+  const { vcpu_id: index, vector, pending } = event;
+  const l = chipOf(kvm).lapics[index];
+  if (pending) requestVector(kvm, index, vector, testVector(l.tmr, vector), seq);
+  else dropVector(l, vector);
+  makeRequest(kvm.vcpus[index], REQ_EVENT, seq);
+}
+
 /** INTA: a vector goes from IRR to ISR. Returns what had requested it. */
 export function takenIntoService(kvm: Kvm, index: number, vector: number): number {
   const l = chipOf(kvm).lapics[index];

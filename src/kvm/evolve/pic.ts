@@ -63,6 +63,18 @@ export function lineMoved(kvm: Kvm, { chip, pin }: EventOf<'kvm_pic_set_irq'>, {
   updateOutput(kvm, cause ?? seq);
 }
 
+/** kvm_pic_set_irq that leaves everything as it is: the input stands so already, and INTR follows from it. */
+export function isSettled(kvm: KvmState, { chip, pin }: EventOf<'kvm_pic_set_irq'>): boolean {
+  const { pic } = kvm.vm!.irqchip!;
+  const c = pic.chips[chip];
+  const bit = 1 << pin;
+  const level = pic.irqStates[chip * 8 + pin] !== 0;
+  if (((c.lastIrr & bit) !== 0) !== level) return false;
+  if ((c.elcr & bit) !== 0 && ((c.irr & bit) !== 0) !== level) return false;
+  if (wanted(pic, 1) >= 0 && (pic.chips[0].irr & (1 << CASCADE)) === 0) return false;
+  return pic.output === wanted(pic, 0) >= 0;
+}
+
 /** What requested the interrupt an INTA cycle would take now. */
 export function causeOfNext(kvm: Kvm): number {
   const { pic } = chipOf(kvm);

@@ -28,6 +28,9 @@ export const SPEAKER_DATA_ON = 2;
 export const PIT_TIMER = 'kvm-pit';
 export const PIT_WORK = 'kvm-pit-work';
 
+/** Whether a timer is the counter's or the delivery of missed ticks. */
+export const isPitTimer = (id: string): boolean => id === PIT_TIMER || id === PIT_WORK;
+
 /** struct kvm_pit_channel_state. */
 export interface PitChannel {
   /** 1..65536. */

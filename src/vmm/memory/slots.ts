@@ -1,79 +1,51 @@
 import { invariant } from '../../base/invariant.ts';
-import type { Kvm } from '../../kvm/api.ts';
 import { KVM_MEM_READONLY, KVM_SET_USER_MEMORY_REGION } from '../../kvm/ioctls.ts';
-import type { VmmHost } from '../host.ts';
+import type { Machine } from '../machine.ts';
+import type { MemorySlot } from '../state.ts';
 import { vmIoctl } from '../traced-kvm.ts';
 import { type FlatRange, sameRange } from './flat-view.ts';
-
-/** A KVM memory slot in use, as set by KVM_SET_USER_MEMORY_REGION. */
-export interface MemorySlot {
-  slot: number;
-  flags: number;
-  gpa: number;
-  size: number;
-  hva: number;
-}
-
-/** What committing a flat view needs. */
-export interface SlotOwner {
-  readonly kvm: Kvm;
-  readonly host: VmmHost;
-  readonly vmFd: number;
-  readonly slots: MemorySlot[];
-}
 
 /**
  * Give KVM the difference between two flat views: first every range that went or changed is deleted, then every
  * new one is added in the lowest free slot, as QEMU 7.2's memory listener does.
  */
-export function commitSlots(owner: SlotOwner, before: readonly FlatRange[], after: readonly FlatRange[]): void {
+export function commitSlots(machine: Machine, before: readonly FlatRange[], after: readonly FlatRange[]): void {
   const was = before.filter(isBacked);
   const is = after.filter(isBacked);
-  for (const range of was) if (!is.some((kept) => sameRange(kept, range))) removeSlot(owner, range);
-  for (const range of is) if (!was.some((kept) => sameRange(kept, range))) addSlot(owner, range);
+  for (const range of was) if (!is.some((kept) => sameRange(kept, range))) removeSlot(machine, range);
+  for (const range of is) if (!was.some((kept) => sameRange(kept, range))) addSlot(machine, range);
 }
 
 /** Host virtual address of a range's first byte. */
-export function hvaOf(range: FlatRange): number {
-  return range.leaf.hva! + range.offset;
+export const hvaOf = (range: FlatRange): number => range.leaf.hva! + range.offset;
+
+const isBacked = (range: FlatRange): boolean => range.leaf.hva !== undefined;
+
+function removeSlot(machine: Machine, range: FlatRange): void {
+  const slot = machine.state.slots.find(({ gpa, size }) => gpa === range.start && size === range.size);
+  invariant(slot !== undefined, 'a mapped range has a slot', { start: range.start, size: range.size });
+  setSlot(machine, { ...slot, size: 0, flags: 0 });
 }
 
-function isBacked(range: FlatRange): boolean {
-  return range.leaf.hva !== undefined;
-}
-
-function removeSlot(owner: SlotOwner, range: FlatRange): void {
-  const index = owner.slots.findIndex((slot) => slot.gpa === range.start && slot.size === range.size);
-  invariant(index >= 0, 'a mapped range has a slot', { start: range.start, size: range.size });
-  const [slot] = owner.slots.splice(index, 1);
-  setSlot(owner, { ...slot!, size: 0, flags: 0 });
-}
-
-function addSlot(owner: SlotOwner, range: FlatRange): void {
+function addSlot(machine: Machine, range: FlatRange): void {
+  const { slots } = machine.state;
   let free = 0;
-  while (owner.slots.some((slot) => slot.slot === free)) free++;
+  while (slots.some(({ slot }) => slot === free)) free++;
   // Only ROM is: QEMU lets the guest write RAM that PAM protects, since its slot's flags follow the leaf.
   const flags = range.leaf.readonly ? KVM_MEM_READONLY : 0;
-  const slot = { slot: free, flags, gpa: range.start, size: range.size, hva: hvaOf(range) };
-  owner.slots.push(slot);
-  setSlot(owner, slot);
+  setSlot(machine, { slot: free, flags, gpa: range.start, size: range.size, hva: hvaOf(range) });
 }
 
-function setSlot(owner: SlotOwner, slot: MemorySlot): void {
-  const ret = vmIoctl(owner, owner.vmFd, KVM_SET_USER_MEMORY_REGION, {
-    slot: slot.slot,
-    flags: slot.flags,
-    guestPhysAddr: slot.gpa,
-    memorySize: slot.size,
-    userspaceAddr: slot.hva,
-  });
-  owner.host.raise({
+function setSlot(machine: Machine, { slot, flags, gpa, size, hva }: MemorySlot): void {
+  const region = { slot, flags, guestPhysAddr: gpa, memorySize: size, userspaceAddr: hva };
+  const ret = vmIoctl(machine, machine.fds.vm, KVM_SET_USER_MEMORY_REGION, region);
+  machine.raise({
     kind: 'kvm_set_user_memory',
-    slot: slot.slot,
-    flags: slot.flags,
-    guest_phys_addr: slot.gpa,
-    memory_size: slot.size,
-    userspace_addr: slot.hva,
+    slot,
+    flags,
+    guest_phys_addr: gpa,
+    memory_size: size,
+    userspace_addr: hva,
     ret,
   });
 }

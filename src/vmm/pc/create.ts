@@ -1,15 +1,17 @@
 import { Problem } from '../../base/problem.ts';
-import type { Kvm } from '../../kvm/api.ts';
-import { registerBus } from '../bus.ts';
+import type { Origin } from '../../events/origin.ts';
+import type { KvmKernel } from '../../kvm/api.ts';
 import { coalesceWrites } from '../coalesced.ts';
 import { parseCpuModel } from '../cpu-model.ts';
+import { DeviceCall } from '../device-call.ts';
 import { resetCode } from '../direct/reset-code.ts';
-import { effectsOf } from '../effects.ts';
+import { firmwareItems } from '../fw-cfg/items.ts';
 import type { VmmHost } from '../host.ts';
+import { enterKvmRun } from '../kvm-reset.ts';
 import { createInterruptRoutes, createTimer, createVm } from '../kvm-setup.ts';
-import type { HostRanges, Machine, VmmState } from '../machine.ts';
-import type { AddressSpace } from '../memory/address-space.ts';
+import { type Board, type HostRanges, Machine } from '../machine.ts';
 import type { MachineOptions } from '../options.ts';
+import type { TracedKvm } from '../traced-kvm.ts';
 import { OPTION_ROM_SIZE } from './memory-map.ts';
 import { pcParts } from './parts.ts';
 import { powerOn } from './power-on.ts';
@@ -17,55 +19,53 @@ import { ramLayout } from './ram-layout.ts';
 import { remap } from './remap.ts';
 
 /** Build a `pc` machine through KVM's ioctls and leave it ready for the first instruction. */
-export function buildMachine(kvm: Kvm, options: MachineOptions, host: VmmHost): Machine {
+export function buildMachine(kernel: KvmKernel, options: MachineOptions, host: VmmHost, origin: Origin): Board {
   checkOptions(options);
-  const ram = ramLayout(options.memory * 2 ** 20);
   const model = options.cpu === undefined ? undefined : parseCpuModel(options.cpu);
-  const { fds, processorId } = createVm({ kvm, host }, options.smp, model);
-  const parts = pcParts(options, host.wallClockAtPowerOn, processorId);
-  const hva = hostRanges(host, options, ram.total);
-  const here = (): Machine => machine;
-  const nowhere: AddressSpace = { view: [], memory: host.memory, bus: registerBus(here) };
-  const state: VmmState = {
-    devices: Object.fromEntries(parts.map((part) => [part.name, part.atReset()])),
-    slots: [],
-    pins: {},
-    eventfds: {},
-    resetBy: undefined,
-    stopped: false,
-  };
-  const machine: Machine = {
-    kvm,
+  const caller: TracedKvm = { kvm: kernel.calledBy(origin), raise: (event) => origin.raise(event) };
+  const { fds, processorId } = createVm(caller, options.smp, model);
+  const ram = ramLayout(options.memory * 2 ** 20);
+  const board: Board = {
     host,
+    kernel,
     options,
     ram,
-    parts,
-    effects: parts.map((part) => effectsOf(here, part)),
-    hva,
+    parts: pcParts(host.config, firmwareItems(options, processorId)),
+    hva: hostRanges(host, options, ram.total, origin),
     fds,
     processorId,
-    state,
-    memory: nowhere,
-    io: nowhere,
-    cpu: -1,
+    memoryView: [],
+    ioView: [],
   };
+  const machine = new Machine(board, origin);
   remap(machine, 'ram');
-  createInterruptRoutes({ kvm, host }, fds.vm);
+  createInterruptRoutes(machine, fds.vm);
   remap(machine, 'firmware');
   remap(machine);
-  createTimer({ kvm, host }, fds.vm);
+  createTimer(machine, fds.vm);
   coalesceWrites(machine);
+  for (const part of board.parts) {
+    part.device.powerOn?.(machine.stateOf(part), new DeviceCall(machine, part));
+  }
   powerOn(machine);
-  return machine;
+  enterKvmRun(machine);
+  return board;
 }
 
-function hostRanges(host: VmmHost, options: MachineOptions, ramSize: number): HostRanges {
-  const ram = host.memory.allocate('pc.ram', ramSize);
+function hostRanges(host: VmmHost, options: MachineOptions, ramSize: number, origin: Origin): HostRanges {
+  const allocate = (fd: string, len: number): number => {
+    const hva = host.nextHva;
+    origin.raise({ kind: 'sim:mmap', fd, len, hva });
+    return hva;
+  };
   const firmware = options.bios?.bytes ?? resetCode();
-  const bios = host.memory.allocate('pc.bios', firmware.length);
-  const optionRom = host.memory.allocate('pc.rom', OPTION_ROM_SIZE);
-  host.memory.writeHost(bios, firmware);
-  return { ram, bios, optionRom };
+  const ranges = {
+    ram: allocate('pc.ram', ramSize),
+    bios: allocate('pc.bios', firmware.length),
+    optionRom: allocate('pc.rom', OPTION_ROM_SIZE),
+  };
+  host.memoryFor(origin).writeHost(ranges.bios, firmware);
+  return ranges;
 }
 
 function checkOptions(options: MachineOptions): void {

@@ -54,11 +54,11 @@ function setUpFunctions(machine: Machine): void {
 
 /** ACPI and SMBIOS tables at the end of low memory, what leads to them in the BIOS area. */
 function placeTables(machine: Machine): void {
-  const base = machine.ram.below4g - ACPI_AREA;
+  const base = machine.board.ram.below4g - ACPI_AREA;
   const { tables, rsdp } = placeAcpi(machineAcpi(machine.options), base);
   writeBytes(machine.memory, base, tables);
   writeBytes(machine.memory, RSDP_ADDRESS, rsdp);
-  const smbios = placeSmbios(machineSmbios(machine.options, machine.processorId), base + SMBIOS_OFFSET);
+  const smbios = placeSmbios(machineSmbios(machine.options, machine.board.processorId), base + SMBIOS_OFFSET);
   writeBytes(machine.memory, base + SMBIOS_OFFSET, smbios.tables);
   writeBytes(machine.memory, SMBIOS_ANCHOR, smbios.anchor);
 }

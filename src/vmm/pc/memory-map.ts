@@ -1,38 +1,38 @@
-import { type I440fxState, pamSegments, smramControl } from '../../devices/i440fx/index.ts';
-import type { Machine } from '../machine.ts';
+import { pamSegments, smramControl } from '../../devices/i440fx/index.ts';
+import type { Board, Part } from '../machine.ts';
 import { alias, container, io, type IoHandler, type MemoryRegion, ram, rom, WHOLE_SPACE } from '../memory/region.ts';
-import { regionBase } from '../../devices/pci/index.ts';
-import { HOST_BRIDGE, pciPart } from '../pci-parts.ts';
+import { HOST_BRIDGE } from '../pci-parts.ts';
+import { regionBaseOf } from '../region-base.ts';
 
 /** How far the board is assembled; QEMU commits memory after each step. */
 export type Assembly = 'ram' | 'firmware' | 'complete';
 
 /** The guest-physical tree of QEMU's `pc` machine for the state the machine is in. */
-export function systemMemory(machine: Machine, assembly: Assembly = 'complete'): MemoryRegion {
-  const { ram: layout, hva } = machine;
+export function systemMemory(board: Board, assembly: Assembly = 'complete'): MemoryRegion {
+  const { ram: layout, hva } = board;
   const pcRam = ram('pc.ram', layout.total, hva.ram);
   const low = alias('ram-below-4g', pcRam, 0, layout.below4g);
   const high =
     layout.above4g === 0 ? [] : [alias('ram-above-4g', pcRam, layout.below4g, layout.above4g, { base: 2 ** 32 })];
   if (assembly === 'ram') return container('system', WHOLE_SPACE, [low, ...high]);
-  const pci = container('pci', WHOLE_SPACE, pciChildren(machine, assembly), { priority: -1 });
+  const pci = container('pci', WHOLE_SPACE, pciChildren(board, assembly), { priority: -1 });
   if (assembly === 'firmware') return container('system', WHOLE_SPACE, [low, ...high, pci]);
   return container('system', WHOLE_SPACE, [
     low,
     ...high,
     pci,
-    ...legacyWindows(machine, pcRam, pci),
+    ...legacyWindows(board, pcRam, pci),
     io('kvm-ioapic', 0x1000, undefined, { base: 0xfec00000 }),
-    ...placedRegions(machine, 'memory', (part) => part.pci === undefined),
+    ...placedRegions(board, 'memory', (part) => part.pci === undefined),
     io('kvm-apic-msi', 0x100000, undefined, { base: 0xfee00000, priority: 4096 }),
   ]);
 }
 
 /** The I/O port tree, with what the kernel serves itself shown as leaves nobody answers. */
-export function systemIo(machine: Machine): MemoryRegion {
+export function systemIo(board: Board): MemoryRegion {
   return io('io', 0x10000, undefined, {}, [
     ...KERNEL_PORTS.map(([name, base, size]) => io(name, size, undefined, { base })),
-    ...placedRegions(machine, 'io', () => true),
+    ...placedRegions(board, 'io', () => true),
   ]);
 }
 
@@ -45,27 +45,27 @@ const KERNEL_PORTS = [
   ['kvm-elcr', 0x4d1, 1],
 ] as const;
 
-function pciChildren(machine: Machine, assembly: Assembly): MemoryRegion[] {
-  const bios = biosRegions(machine);
+function pciChildren(board: Board, assembly: Assembly): MemoryRegion[] {
+  const bios = biosRegions(board);
   if (assembly === 'firmware') return bios;
   return [
-    rom('pc.rom', OPTION_ROM_SIZE, machine.hva.optionRom, { base: 0xc0000, priority: 1 }),
+    rom('pc.rom', OPTION_ROM_SIZE, board.hva.optionRom, { base: 0xc0000, priority: 1 }),
     ...bios,
-    ...placedRegions(machine, 'memory', (part) => part.pci !== undefined),
+    ...placedRegions(board, 'memory', (part) => part.pci !== undefined),
   ];
 }
 
-function biosRegions(machine: Machine): MemoryRegion[] {
-  const size = machine.options.bios?.bytes.length ?? RESET_CODE_SIZE;
-  const bios = rom('pc.bios', size, machine.hva.bios, { base: 2 ** 32 - size });
+function biosRegions(board: Board): MemoryRegion[] {
+  const size = board.options.bios?.bytes.length ?? RESET_CODE_SIZE;
+  const bios = rom('pc.bios', size, board.hva.bios, { base: 2 ** 32 - size });
   const shown = Math.min(size, ISA_BIOS_SIZE);
   const place = { base: 0x100000 - shown, priority: 1, readonly: true };
   return [alias('isa-bios', bios, size - shown, shown, place), bios];
 }
 
 /** SMRAM's window while it is closed, and the thirteen PAM segments. 82441FX data sheet, 3.2.15 and 3.2.19. */
-function legacyWindows(machine: Machine, pcRam: MemoryRegion, pci: MemoryRegion): MemoryRegion[] {
-  const bridge = machine.state.devices[HOST_BRIDGE] as I440fxState;
+function legacyWindows(board: Board, pcRam: MemoryRegion, pci: MemoryRegion): MemoryRegion[] {
+  const bridge = board.host.state.devices[HOST_BRIDGE];
   const windows: MemoryRegion[] = [];
   if (!smramControl(bridge).open) {
     windows.push(alias('smram-region', pci, 0xa0000, 0x20000, { base: 0xa0000, priority: 1 }));
@@ -80,15 +80,11 @@ function legacyWindows(machine: Machine, pcRam: MemoryRegion, pci: MemoryRegion)
   return windows;
 }
 
-function placedRegions(
-  machine: Machine,
-  space: 'io' | 'memory',
-  wanted: (part: Machine['parts'][number]) => boolean,
-): MemoryRegion[] {
-  return machine.parts.flatMap((part, index) =>
+function placedRegions(board: Board, space: 'io' | 'memory', wanted: (part: Part) => boolean): MemoryRegion[] {
+  return board.parts.flatMap((part, index) =>
     wanted(part)
       ? part.device.regions.flatMap((region, at) => {
-          const base = region.space === space ? regionBaseOf(machine, index, at) : undefined;
+          const base = region.space === space ? regionBaseOf(board.host.state, part, at) : undefined;
           if (base === undefined) return [];
           const handler: IoHandler = {
             part: index,
@@ -100,16 +96,6 @@ function placedRegions(
         })
       : [],
   );
-}
-
-/** Where a part's region lies now; `undefined`: nowhere. */
-export function regionBaseOf(machine: Machine, index: number, region: number): number | undefined {
-  const part = machine.parts[index]!;
-  if (part.pci !== undefined) {
-    const pci = pciPart(machine, index);
-    return regionBase(pci.function, pci.state, region);
-  }
-  return part.bases?.[region] ?? part.device.regions[region]!.base;
 }
 
 /** Size of what lies at the reset vector when there is no firmware. */

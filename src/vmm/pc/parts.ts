@@ -16,115 +16,129 @@ import { piix4Pm, piix4PmAtReset } from '../../devices/piix4-pm/index.ts';
 import { port92, port92AtReset } from '../../devices/port92/index.ts';
 import { uart16550, uartAtReset } from '../../devices/uart16550/index.ts';
 import { cpuHotplug, cpuHotplugAtReset, pciHotplug, pciHotplugAtReset } from '../acpi/hotplug.ts';
+import type { MachineConfig, PartConfig, Wire } from '../config.ts';
 import { DIRECT_BOOT, directBoot, directBootAtReset } from '../direct/reset-code.ts';
-import { fwCfg, fwCfgAtReset } from '../fw-cfg/device.ts';
-import { firmwareItems } from '../fw-cfg/items.ts';
-import type { Part, Wire } from '../machine.ts';
-import type { DeviceOption, MachineOptions } from '../options.ts';
-import type { ProcessorId } from './machine-tables.ts';
+import { type FwCfgItems, fwCfg, fwCfgAtReset } from '../fw-cfg/device.ts';
+import type { AnyDevice, Part } from '../machine.ts';
+import type { DeviceModel } from '../models.ts';
+import type { DeviceOption } from '../options.ts';
+import type { DevicesState } from '../state.ts';
 import { ramLayout } from './ram-layout.ts';
 
+/** What of a machine's options decides which devices it has and how they come up. */
+export type Board = Pick<MachineConfig, 'memory' | 'smp' | 'serialLines' | 'devices' | 'firmware'>;
+
+/** A machine's configuration, with its parts. */
+export function configOf(made: Omit<MachineConfig, 'parts'>): MachineConfig {
+  return { ...made, parts: pcParts(made, NO_ITEMS).map(placeOf) };
+}
+
+/** State of every device of a machine nobody has switched on. */
+export function devicesAtPowerOn(made: Board): DevicesState {
+  const states = pcParts(made, NO_ITEMS).map((part): [string, object] => [part.name, part.atReset()]);
+  return Object.fromEntries(states) as unknown as DevicesState;
+}
+
+const NO_ITEMS: FwCfgItems = new Map();
+
+function placeOf({ name, model, bases, pci, wires }: Part): PartConfig {
+  return { name, model, bases, wires, ...(pci === undefined ? {} : { pci }) };
+}
+
 /** The devices of a `pc` machine, on the board first, then those of `-device` in order. */
-export function pcParts(options: MachineOptions, wallClockAtPowerOn: bigint, processorId: ProcessorId): Part[] {
-  const parts = [...boardParts(options, wallClockAtPowerOn), ...serialParts(options), fwCfgPart(options, processorId)];
-  if (options.bios === undefined) {
-    parts.push({ name: DIRECT_BOOT, device: directBoot, atReset: directBootAtReset, wires: {} });
-  }
-  for (const [index, option] of options.devices.entries()) parts.push(optionPart(option, index, freeSlot(parts)));
+export function pcParts(made: Board, items: FwCfgItems): Part[] {
+  const parts = [...boardParts(made), ...serialParts(made), fwCfgPart(items)];
+  if (!made.firmware) parts.push(part(DIRECT_BOOT, 'directBoot', directBoot, directBootAtReset));
+  for (const [index, option] of made.devices.entries()) parts.push(optionPart(option, index, freeSlot(parts)));
   return parts;
 }
 
 /** Name of the part behind a serial line. */
 export const serialName = (line: number): string => `serial${line}`;
 
-function boardParts(options: MachineOptions, wallClockAtPowerOn: bigint): Part[] {
-  const ram = ramLayout(options.memory * 2 ** 20);
-  const rtc = {
-    wallClockSeconds: Number(wallClockAtPowerOn / 1_000_000_000n),
-    ramBelow4G: ram.below4g,
-    ramAbove4G: ram.above4g,
-    cpus: options.smp,
-  };
+interface Seat {
+  readonly pci?: { readonly slot: number; readonly function: number };
+  readonly wires?: Readonly<Record<string, Wire>>;
+  /** Where region 0 lies, if elsewhere than the model says. */
+  readonly base?: number;
+}
+
+function part<S extends object>(
+  name: string,
+  model: DeviceModel,
+  device: { readonly regions: AnyDevice['regions'] },
+  atReset: () => S,
+  { pci, wires = {}, base }: Seat = {},
+): Part {
+  const bases = device.regions.map((region, index) => (index === 0 && base !== undefined ? base : region.base));
+  const seat = pci === undefined ? {} : { pci };
+  return { name, model, device: device as AnyDevice, atReset, bases, wires, ...seat };
+}
+
+function boardParts(made: Board): Part[] {
+  const ram = ramLayout(made.memory * 2 ** 20);
+  const rtc = { ramBelow4G: ram.below4g, ramAbove4G: ram.above4g, cpus: made.smp };
   return [
-    ...pciBoardParts(options, ram.total),
-    { name: 'rtc', device: mc146818, atReset: () => rtcAtReset(rtc), wires: { irq: into('hpet', 'rtc') } },
-    { name: 'hpet', device: hpet, atReset: hpetAtReset, wires: { ...gsiWires('gsi', 24), pit_enable: { to: 'pit' } } },
-    { name: 'i8042', device: i8042, atReset: i8042AtReset, wires: { irq1: gsi(1), irq12: gsi(12) } },
-    { name: 'port92', device: port92, atReset: port92AtReset, wires: {} },
-    { name: 'i8237', device: i8237, atReset: i8237AtReset, wires: {} },
-    { name: 'debug-ports', device: debugPorts, atReset: debugPortsAtReset, wires: {} },
-    { name: 'kvmvapic', device: kvmvapic, atReset: kvmvapicAtReset, wires: {} },
-    { name: 'cpu-hotplug', device: cpuHotplug(options.smp), atReset: cpuHotplugAtReset, wires: {} },
-    { name: 'pci-hotplug', device: pciHotplug, atReset: pciHotplugAtReset, wires: {} },
+    ...pciBoardParts(made, ram.total),
+    part('rtc', 'mc146818', mc146818, () => rtcAtReset(rtc), { wires: { irq: into('hpet', 'rtc') } }),
+    part('hpet', 'hpet', hpet, hpetAtReset, { wires: { ...gsiWires('gsi', 24), pit_enable: { to: 'pit' } } }),
+    part('i8042', 'i8042', i8042, i8042AtReset, { wires: { irq1: gsi(1), irq12: gsi(12) } }),
+    part('port92', 'port92', port92, port92AtReset),
+    part('i8237', 'i8237', i8237, i8237AtReset),
+    part('debug-ports', 'debugPorts', debugPorts, debugPortsAtReset),
+    part('kvmvapic', 'kvmvapic', kvmvapic, kvmvapicAtReset),
+    part('cpu-hotplug', 'cpuHotplug', cpuHotplug(made.smp), cpuHotplugAtReset),
+    part('pci-hotplug', 'pciHotplug', pciHotplug, pciHotplugAtReset),
   ];
 }
 
-function pciBoardParts(options: MachineOptions, ramBytes: number): Part[] {
-  const pm = { smm: false, com1: options.serialLines > 0, com2: options.serialLines > 1 };
+function pciBoardParts({ serialLines }: Board, ramBytes: number): Part[] {
+  const pm = { smm: false, com1: serialLines > 0, com2: serialLines > 1 };
+  const ide = { pci: at(1, 1), wires: { irq14: gsi(14), irq15: gsi(15) } };
   return [
-    { name: 'i440fx', device: i440fx, atReset: () => i440fxAtReset({ ramBytes }), pci: at(0, 0), wires: {} },
-    { name: 'piix3', device: piix3, atReset: piix3AtReset, pci: at(1, 0), wires: gsiWires('irq', 16) },
-    {
-      name: 'piix3-ide',
-      device: piix3Ide,
-      atReset: piix3IdeAtReset,
-      pci: at(1, 1),
-      wires: { irq14: gsi(14), irq15: gsi(15) },
-    },
-    { name: 'piix4-pm', device: piix4Pm, atReset: () => piix4PmAtReset(pm), pci: at(1, 3), wires: { sci: gsi(9) } },
+    part('i440fx', 'i440fx', i440fx, () => i440fxAtReset({ ramBytes }), { pci: at(0, 0) }),
+    part('piix3', 'piix3', piix3, piix3AtReset, { pci: at(1, 0), wires: gsiWires('irq', 16) }),
+    part('piix3-ide', 'piix3Ide', piix3Ide, piix3IdeAtReset, ide),
+    part('piix4-pm', 'piix4Pm', piix4Pm, () => piix4PmAtReset(pm), { pci: at(1, 3), wires: { sci: gsi(9) } }),
   ];
 }
 
-function serialParts(options: MachineOptions): Part[] {
-  return SERIAL_LINES.slice(0, options.serialLines).map(({ base, irq }, line) => ({
-    name: serialName(line),
-    device: uart16550,
-    atReset: () => uartAtReset(line),
-    bases: { 0: base },
-    wires: { irq: gsi(irq) },
-  }));
-}
+const serialParts = ({ serialLines }: Board): Part[] =>
+  SERIAL_LINES.slice(0, serialLines).map(({ base, irq }, line) =>
+    part(serialName(line), 'uart16550', uart16550, () => uartAtReset(line), { base, wires: { irq: gsi(irq) } }),
+  );
 
-function fwCfgPart(options: MachineOptions, processorId: ProcessorId): Part {
-  return { name: 'fw_cfg', device: fwCfg(firmwareItems(options, processorId)), atReset: fwCfgAtReset, wires: {} };
-}
+const fwCfgPart = (items: FwCfgItems): Part => part('fw_cfg', 'fwCfg', fwCfg(items), fwCfgAtReset);
 
 /** The lowest PCI slot nobody has. */
 function freeSlot(parts: readonly Part[]): number {
   let slot = 2;
-  while (parts.some((part) => part.pci?.slot === slot)) slot++;
+  while (parts.some(({ pci }) => pci?.slot === slot)) slot++;
   return slot;
 }
 
 /** A device of the command line: QEMU's drivers and property names. PCI devices go to `slot` unless told where. */
-function optionPart(option: DeviceOption, index: number, slot: number): Part {
-  const name = `${option.driver}#${index}`;
+function optionPart({ driver, properties }: DeviceOption, index: number, slot: number): Part {
+  const name = `${driver}#${index}`;
   const property = (key: string, otherwise: number): number => {
-    const value = option.properties[key];
+    const value = properties[key];
     return value === undefined ? otherwise : Number(value);
   };
-  switch (option.driver) {
-    case 'isa-debug-exit':
-      return {
-        name,
-        device: debugExitAt(property('iobase', 0x501), property('iosize', 2)),
-        atReset: debugExitAtReset,
-        wires: {},
-      };
-    case 'isa-debugcon':
-      return {
-        name,
-        device: debugcon,
-        atReset: () => debugconAtReset(property('readback', 0xe9)),
-        bases: { 0: property('iobase', 0xe9) },
-        wires: {},
-      };
+  switch (driver) {
+    case 'isa-debug-exit': {
+      const device = debugExitAt(property('iobase', 0x501), property('iosize', 2));
+      return part(name, 'debugExit', device, debugExitAtReset);
+    }
+    case 'isa-debugcon': {
+      const atReset = () => debugconAtReset(property('readback', 0xe9));
+      return part(name, 'debugcon', debugcon, atReset, { base: property('iobase', 0xe9) });
+    }
     case 'pc-testdev':
-      return { name, device: pcTestdev, atReset: pcTestdevAtReset, wires: gsiWires('irq', 24) };
+      return part(name, 'pcTestdev', pcTestdev, pcTestdevAtReset, { wires: gsiWires('irq', 24) });
     case 'pci-testdev':
-      return { name, device: pciTestdev, atReset: pciTestdevAtReset, pci: at(property('addr', slot), 0), wires: {} };
+      return part(name, 'pciTestdev', pciTestdev, pciTestdevAtReset, { pci: at(property('addr', slot), 0) });
     default:
-      throw new Problem(`There is no device ${option.driver}; known are ${KNOWN_DRIVERS.join(', ')}.`);
+      throw new Problem(`There is no device ${driver}; known are ${KNOWN_DRIVERS.join(', ')}.`);
   }
 }
 

@@ -9,7 +9,7 @@ import { playFirmware, RSDP_ADDRESS } from './firmware-role.ts';
 
 /** Put memory and vCPUs where the first instruction finds them: at power-on and after every system reset. */
 export function powerOn(machine: Machine): void {
-  for (let vcpu = 0; vcpu < machine.options.smp; vcpu++) resetVcpu(machine, vcpu);
+  for (let vcpu = 0; vcpu < machine.config.smp; vcpu++) resetVcpu(machine, vcpu);
   const plan = directPlan(machine);
   if (plan === undefined) return;
   playFirmware(machine);
@@ -22,7 +22,7 @@ export function powerOn(machine: Machine): void {
 function directPlan(machine: Machine): LoadPlan | undefined {
   const { kernel, initrd, append } = machine.options;
   if (kernel === undefined || bootsThroughFirmware(machine.options)) return undefined;
-  const { ram } = machine;
+  const { ram } = machine.board;
   if (multibootHeader(kernel.bytes) !== undefined) {
     return planMultiboot({ kernel, modules: initrd === undefined ? [] : [initrd], append: append ?? '', ram });
   }
@@ -47,7 +47,7 @@ function clear(machine: Machine, gpa: number, length: number): void {
 
 /** Start of the hole for PCI memory below 4 GiB, as SeaBIOS chooses it. */
 function pciHole(machine: Machine): number {
-  return machine.ram.below4g <= 0x80000000 ? 0x80000000 : 0xc0000000;
+  return machine.board.ram.below4g <= 0x80000000 ? 0x80000000 : 0xc0000000;
 }
 
 const CHUNK = 0x10000;

@@ -1,0 +1,71 @@
+import type { Draft } from '../base/draft.ts';
+import type { Stamped } from '../events/stamped.ts';
+import type { EventKind, EventOf } from '../events/vocabulary.ts';
+import type { KvmState } from '../kvm/state.ts';
+import type { MachineConfig } from '../vmm/config.ts';
+import type { VmmState } from '../vmm/state.ts';
+import type { MachineState } from './state.ts';
+
+/** A part of the state that facts change: see `slices.ts` for where it lies. */
+export type Owner =
+  | 'clock'
+  | 'schedule'
+  | 'chance'
+  | 'hostMemory'
+  | 'files'
+  | 'vm'
+  | 'ept'
+  | 'kernelTimers'
+  | 'pic'
+  | 'ioapic'
+  | 'lapics'
+  | 'pit'
+  | 'vcpus'
+  | 'board'
+  | 'timers'
+  | 'devices';
+
+/** One step of what an event does to the state. */
+export type Change<K extends EventKind> = (state: Draft<MachineState>, event: EventOf<K>, stamped: Stamped) => void;
+
+/** What an event of one kind does. */
+export interface Row<K extends EventKind> {
+  /** What it may change, in a fixed order. */
+  readonly owners: readonly Owner[];
+  readonly changes: readonly Change<K>[];
+  /** True where such an event changes nothing but the place the run has come to. A reader may skip it. */
+  readonly isIdle?: (state: MachineState, event: EventOf<K>) => boolean;
+}
+
+/** A row for each kind of a family: one that is missing does not compile. */
+export type Rows<Kind extends EventKind> = { readonly [K in Kind]: Row<K> };
+
+/** An event that tells something and changes nothing. */
+export const tells = { owners: [], changes: [] } as const;
+
+/** An event that changes what its owners hold. */
+export const changes = <K extends EventKind>(owners: readonly Owner[], ...steps: readonly Change<K>[]): Row<K> => ({
+  owners,
+  changes: steps,
+});
+
+/** The same, where events that change nothing can be told by a look. */
+export const changesUnless = <K extends EventKind>(
+  isIdle: (state: MachineState, event: EventOf<K>) => boolean,
+  owners: readonly Owner[],
+  ...steps: readonly Change<K>[]
+): Row<K> => ({ owners, changes: steps, isIdle });
+
+/** What concerns KVM's half. */
+export const kvm =
+  <K extends EventKind>(step: (kvm: Draft<KvmState>, event: EventOf<K>, stamped: Stamped) => void): Change<K> =>
+  (state, event, stamped) =>
+    step(state.kvm, event, stamped);
+
+/** What concerns QEMU's half. */
+export const vmm =
+  <K extends EventKind>(
+    step: (vmm: Draft<VmmState>, event: EventOf<K>, config: MachineConfig, stamped: Stamped) => void,
+  ): Change<K> =>
+  (state, event, stamped) =>
+    step(state.vmm, event, state.config as MachineConfig, stamped);

@@ -1,0 +1,89 @@
+/** What facts do to the run as a whole: its clock, whose turn it is, chance, memory given out, its end. */
+import type { Draft } from '../base/draft.ts';
+import type { Stamped } from '../events/stamped.ts';
+import type { EventOf } from '../events/vocabulary.ts';
+import { VM_EXIT_NS } from '../kvm/exit-cost.ts';
+import type { Ending, MachineState } from './state.ts';
+
+type State = Draft<MachineState>;
+
+/** No digest of memory is due any more. */
+const NEVER = Number.MAX_SAFE_INTEGER;
+
+/** sim:powered_on. */
+export function poweredOn(state: State, { seed, wall_clock: wallClock }: EventOf<'sim:powered_on'>): void {
+  state.chance.seed = seed;
+  state.clock.wallClockAtPowerOn = wallClock;
+}
+
+/** kvm_exit: what the exit and the host's work on it cost. */
+export function exitTakesTime({ clock }: State): void {
+  clock.warpedNs += VM_EXIT_NS;
+}
+
+/** sim:idle_warped. */
+export function warped({ clock }: State, { from, to }: EventOf<'sim:idle_warped'>): void {
+  clock.warpedNs += to - from;
+}
+
+/** sim:thread_switch. */
+export function turnGiven(state: State, event: EventOf<'sim:thread_switch'>, { tick }: Stamped): void {
+  state.schedule.turn = event.to;
+  state.schedule.turnEnds = tick + event.quantum;
+  if (event.draw > 0) state.chance.draws['scheduler'] = event.draw;
+}
+
+/** sim:turn_yielded. */
+export function turnYielded({ schedule }: State, _event: EventOf<'sim:turn_yielded'>, { tick }: Stamped): void {
+  schedule.turnEnds = tick;
+}
+
+/** sim:random_drawn: 64 bits are two numbers of the stream. */
+export function drawn({ chance }: State, { stream }: EventOf<'sim:random_drawn'>): void {
+  chance.draws[stream] = (chance.draws[stream] ?? 0) + 2;
+}
+
+const PAGE = 4096;
+
+/** sim:mmap. */
+export function memoryGiven({ hostMemory }: State, { len, hva }: EventOf<'sim:mmap'>): void {
+  hostMemory.next = hva + Math.ceil(len / PAGE) * PAGE;
+}
+
+/** sim:memory_digest: one for each so many ticks, and one at the end. */
+export function memoryDigested({ schedule, config }: State, _: EventOf<'sim:memory_digest'>, { tick }: Stamped): void {
+  const { digestEvery: every } = config;
+  schedule.nextDigest = schedule.ended !== undefined || every === 0 ? NEVER : tick - (tick % every) + every;
+}
+
+/** The status of a guest's own failure. Even, so that no write to isa-debug-exit can mean the same. */
+export const GUEST_FAILED = 4;
+
+function end({ schedule }: State, ending: Ending): void {
+  schedule.ended ??= ending;
+}
+
+/** sim:exit_requested. */
+export const exitRequested = (state: State, { status }: EventOf<'sim:exit_requested'>): void =>
+  end(state, { why: 'exit', status });
+
+/** sim:powered_off. */
+export const poweredOff = (state: State): void => end(state, { why: 'powered-off', status: 0 });
+
+/** sim:guest_panicked. */
+export const panicked = (state: State): void => end(state, { why: 'panicked', status: GUEST_FAILED });
+
+/** sim:stopped. */
+export const stopped = (state: State): void => end(state, { why: 'stopped', status: 0 });
+
+/** sim:state_set: a field by its path, of the type it had. What is not there is left alone. */
+export function fieldSet(state: State, { path, value }: EventOf<'sim:state_set'>): void {
+  const keys = path.split('.');
+  const last = keys.pop() ?? '';
+  let owner: unknown = state;
+  for (const key of keys) owner = isObject(owner) ? owner[key] : undefined;
+  if (!isObject(owner) || owner[last] === undefined) return;
+  owner[last] = typeof owner[last] === 'bigint' ? BigInt(value) : (JSON.parse(value) as unknown);
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

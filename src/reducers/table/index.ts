@@ -1,0 +1,20 @@
+import type { EventKind } from '../../events/vocabulary.ts';
+import type { Rows } from '../row.ts';
+import { DEVICE_ROWS } from './device.ts';
+import { IOCTL_ROWS } from './ioctl.ts';
+import { KVM_ROWS } from './kvm.ts';
+import { KVM_FACT_ROWS } from './kvm-facts.ts';
+import { MMU_ROWS } from './mmu.ts';
+import { QEMU_ROWS } from './qemu.ts';
+import { SIM_ROWS } from './sim.ts';
+
+/** What every kind of event does to the state. */
+export const REDUCERS: Rows<EventKind> = {
+  ...KVM_ROWS,
+  ...MMU_ROWS,
+  ...QEMU_ROWS,
+  ...SIM_ROWS,
+  ...KVM_FACT_ROWS,
+  ...IOCTL_ROWS,
+  ...DEVICE_ROWS,
+};

@@ -1,0 +1,82 @@
+import type { Draft } from '../../base/draft.ts';
+import type { KVM_FACTS } from '../../events/kvm-facts.ts';
+import type { KvmState } from '../../kvm/state.ts';
+import * as emulation from '../../kvm/evolve/emulation.ts';
+import * as files from '../../kvm/evolve/files.ts';
+import * as ioapic from '../../kvm/evolve/ioapic.ts';
+import * as lapic from '../../kvm/evolve/lapic.ts';
+import * as memslots from '../../kvm/evolve/memslots.ts';
+import * as msrs from '../../kvm/evolve/msrs.ts';
+import * as pic from '../../kvm/evolve/pic.ts';
+import * as pit from '../../kvm/evolve/pit.ts';
+import * as requests from '../../kvm/evolve/requests.ts';
+import * as runPage from '../../kvm/evolve/run-page.ts';
+import * as vcpu from '../../kvm/evolve/vcpu.ts';
+import * as vm from '../../kvm/evolve/vm.ts';
+import { changes, kvm, type Rows, tells } from '../row.ts';
+
+type Kvm = Draft<KvmState>;
+
+const named = (state: Kvm, { vcpu_id: index }: { readonly vcpu_id: number }): Kvm['vcpus'][number] =>
+  state.vcpus[index];
+
+export const KVM_FACT_ROWS: Rows<keyof typeof KVM_FACTS> = {
+  'sim:vmcs_write': changes(['vcpus'], kvm(vcpu.fieldWritten)),
+  'sim:vmentry_check': changes(['vcpus'], kvm(vcpu.entryFailed)),
+  'sim:hypercall_ret': tells,
+  'sim:request': changes(['vcpus'], kvm(requests.requested)),
+  'sim:requests_served': changes(['vcpus'], kvm(requests.served)),
+  'sim:exception_queued': changes(['vcpus'], kvm(vcpu.exceptionQueued)),
+  'sim:delivery_ended': changes(['vcpus'], kvm(vcpu.deliveryEnded)),
+  'sim:triple_fault': changes(['vcpus'], kvm(vcpu.tripleFaulted)),
+  'sim:nmi_pending': changes(['vcpus'], kvm(vcpu.nmiPending)),
+  'sim:inj_nmi': changes(['vcpus'], kvm(vcpu.nmiInjected)),
+  'sim:intack': changes(['pic', 'lapics', 'vcpus'], kvm(vcpu.interruptTaken)),
+  'sim:mp_state': changes(['vcpus'], kvm(vcpu.stateSet)),
+  'sim:vcpu_blocked': changes(['vcpus'], kvm(vcpu.blocked)),
+  'sim:init': changes(['lapics', 'vcpus'], kvm(vcpu.initialized)),
+  'sim:sipi': changes(['vcpus'], kvm(vcpu.started)),
+  'sim:stolen': changes(['vcpus'], kvm(vcpu.stolen)),
+  'sim:steal_time': tells,
+  'sim:pv_eoi': changes(['vcpus'], kvm(vcpu.eoiOffered)),
+  'sim:msr_set': changes(['vm', 'lapics', 'vcpus'], kvm(msrs.msrSet)),
+  'sim:tsc_adjust': changes(['vcpus'], kvm(vcpu.tscAdjusted)),
+  'sim:xcr0': changes(['vcpus'], kvm((state, { vcpu_id: index, value }) => vcpu.xcr0Set(state, index, value))),
+  'sim:guest_dr': changes(['vcpus'], kvm(vcpu.ownRegisterSet)),
+  'sim:apic_base': changes(['lapics', 'vcpus'], kvm(vm.apicBaseSet)),
+  'sim:tpr': changes(['lapics', 'vcpus'], kvm(vm.taskPrioritySet)),
+  'sim:lapic_timer_delivered': changes(['lapics'], kvm(lapic.timerDelivered)),
+  'sim:pic_write': changes(['pic', 'pit', 'vcpus'], kvm(pic.written)),
+  'sim:pic_poll': changes(['pic'], kvm(pic.polled)),
+  'sim:pic_intr': changes(['pic', 'vcpus'], kvm(pic.intrRefreshed)),
+  'sim:ioapic_write': changes(['ioapic', 'lapics', 'pit'], kvm(ioapic.written)),
+  'sim:ioapic_line': changes(['ioapic'], kvm(ioapic.lineLatched)),
+  'sim:ioapic_delivered': changes(['ioapic'], kvm(ioapic.delivered)),
+  'sim:ioapic_eoi': changes(['ioapic'], kvm(ioapic.ended)),
+  'sim:ioapic_restored': changes(['ioapic'], kvm(ioapic.rtcRestored)),
+  'sim:pit_write': changes(['pit'], kvm(pit.written)),
+  'sim:pit_read': changes(['pit'], kvm(pit.read)),
+  'sim:pit_load': changes(['pit'], kvm(pit.loaded)),
+  'sim:pit_latch': changes(['pit'], kvm(pit.latched)),
+  'sim:pit_speaker': changes(['pit'], kvm(pit.speakerWritten)),
+  'sim:page_dirty': changes(['vm'], kvm(memslots.pageWritten)),
+  'sim:fd_open': changes(['files'], kvm(files.opened)),
+  'sim:ioctl': tells,
+  'sim:eventfd_signal': changes(['files'], kvm(files.signalled)),
+  'sim:eventfd_consume': changes(['files'], kvm(files.consumed)),
+  'sim:coalesced_write': changes(['vm'], kvm(files.writeWaits)),
+  'sim:coalesced_taken': changes(['vm'], kvm(files.writeTaken)),
+  'sim:run_debug': changes(['vcpus'], kvm(runPage.debugTold)),
+  'sim:run_internal_error': changes(['vcpus'], kvm(runPage.errorTold)),
+  'sim:run_fail_entry': changes(['vcpus'], kvm(runPage.failureTold)),
+  'sim:run_msr': changes(['vcpus'], kvm(runPage.msrTold)),
+  'sim:register_read': tells,
+  'sim:segment_read': tells,
+  'sim:xsave_read': tells,
+  'sim:position_read': tells,
+  'sim:emulated': changes(['vcpus'], kvm((state, event) => emulation.emulated(named(state, event), event))),
+  'sim:emulation_exited': changes(['vcpus'], kvm((state, event) => emulation.exited(named(state, event), event))),
+  'sim:task_switched': tells,
+  'sim:memory_read': tells,
+  'sim:translated': tells,
+};

@@ -1,0 +1,60 @@
+/** What facts do to the board between the devices: pins, memory slots, eventfds, timers, resets. */
+import type { Draft } from '../../base/draft.ts';
+import { slotDriven } from '../../devices/piix3/index.ts';
+import type { Stamped } from '../../events/stamped.ts';
+import type { EventOf } from '../../events/vocabulary.ts';
+import type { MachineConfig } from '../config.ts';
+import { ISA_BRIDGE } from '../isa-bridge.ts';
+import type { VmmState } from '../state.ts';
+import { inputDriven, timerFired } from './devices.ts';
+
+type Vmm = Draft<VmmState>;
+
+/** sim:irq_line: the pin, and what its wire leads to. */
+export function pinDriven(vmm: Vmm, { dev, pin, level }: EventOf<'sim:irq_line'>, config: MachineConfig): void {
+  const high = level !== 0;
+  vmm.pins[`${dev}.${pin}`] = high;
+  const wire = config.parts.find((part) => part.name === dev)?.wires[pin];
+  if (wire?.to === 'intx') slotDriven(vmm.devices[ISA_BRIDGE], { slot: wire.slot, pin: wire.pin, high });
+  else if (wire?.to === 'input') inputDriven(vmm, wire.part, wire.name, high, config);
+}
+
+/** kvm_set_user_memory. */
+export function slotSet(vmm: Vmm, event: EventOf<'kvm_set_user_memory'>): void {
+  const { slot, flags, guest_phys_addr: gpa, memory_size: size, userspace_addr: hva } = event;
+  if (size === 0) vmm.slots = vmm.slots.filter((each) => each.slot !== slot);
+  else vmm.slots.push({ slot, flags, gpa, size, hva });
+}
+
+/** sim:eventfd_bound. */
+export function eventfdBound(vmm: Vmm, event: EventOf<'sim:eventfd_bound'>): void {
+  const { dev, fd, addr, size, pio, match, assigned } = event;
+  const place = { addr, size, pio, match: match < 0 ? undefined : match };
+  vmm.eventfds[dev] = { fd, place: assigned ? place : undefined };
+}
+
+/** sim:reset_asked. */
+export function resetAsked(vmm: Vmm, { by }: EventOf<'sim:reset_asked'>): void {
+  vmm.resetBy ??= by;
+}
+
+/** sim:reset. */
+export function resetDone(vmm: Vmm): void {
+  vmm.resetBy = undefined;
+}
+
+/** sim:timer_arm of a device's timer. */
+export function armed(vmm: Vmm, { id, deadline }: EventOf<'sim:timer_arm'>, { seq }: Stamped): void {
+  vmm.timers[id] = { deadline, armed: seq };
+}
+
+/** sim:timer_cancel of a device's timer. */
+export function cancelled(vmm: Vmm, { id }: EventOf<'sim:timer_cancel'>): void {
+  delete vmm.timers[id];
+}
+
+/** sim:timer_fire of a device's timer. */
+export function fired(vmm: Vmm, { id }: EventOf<'sim:timer_fire'>, config: MachineConfig): void {
+  delete vmm.timers[id];
+  timerFired(vmm, id, config);
+}
