@@ -80,6 +80,7 @@ function guestTime(context: MachineContext): GuestTime {
   return {
     hostTsc: () => BigInt(now(context)) * BigInt(TSC_PER_NS),
     tscPerTick: context.state.config.nsPerTick * TSC_PER_NS,
+    ticks: () => context.ticks,
     random: (ticks) => drawForGuest(context, ticks),
     tableWritten: (write) => tellTableWrite(context, write),
   };

@@ -17,6 +17,8 @@ export interface GuestTime {
   readonly tscPerTick: number;
   /** 64 bits for RDRAND and RDSEED, `ticks` into the run under way. */
   random(ticks: number): bigint;
+  /** Ticks the machine has counted: up to the start of the run under way. */
+  ticks(): number;
   /** The guest wrote to its own page tables, `ticks` into the run under way. */
   tableWritten(write: TableWrite): void;
 }

@@ -24,6 +24,7 @@ export function differingField(recorded: Stamped, replayed: Stamped, ignored: Ig
   if (recorded.tick !== replayed.tick) return 'tick';
   if (recorded.source !== replayed.source) return 'source';
   if (recorded.cause !== replayed.cause) return 'cause';
+  if (recorded.within !== replayed.within) return 'within';
   const left = recorded.event as unknown as Readonly<Record<string, unknown>>;
   const right = replayed.event as unknown as Readonly<Record<string, unknown>>;
   for (const name in left) {

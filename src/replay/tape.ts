@@ -1,5 +1,5 @@
 import type { Stamped } from '../events/stamped.ts';
-import type { EventKind, MachineEvent } from '../events/vocabulary.ts';
+import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
 import {
   NO_EXIT,
   type Emulated,
@@ -9,14 +9,13 @@ import {
   type VmExit,
 } from '../kvm/guest.ts';
 import type { Engine, GuestTime } from '../machine/parts.ts';
-import { unpackWrites } from '../machine/witness.ts';
+import { unpackWrites } from '../kvm/packed-writes.ts';
 
 /** What the processor said, in the order it said it. */
 const ANSWERS: ReadonlySet<EventKind> = new Set<EventKind>([
   'sim:random_drawn',
   'sim:guest_pt_write',
   'kvm_exit',
-  'sim:guest_stopped',
   'sim:register_read',
   'sim:segment_read',
   'sim:xsave_read',
@@ -25,12 +24,11 @@ const ANSWERS: ReadonlySet<EventKind> = new Set<EventKind>([
   'sim:task_switched',
   'sim:memory_read',
   'sim:translated',
+  'sim:position_read',
 ]);
 
-/** Exits the hypervisor makes of an ended budget (host interrupt, own timer): `sim:guest_stopped` was the answer. */
+/** Exits the hypervisor makes of a budget that ended: host interrupt, own timer. */
 const MADE_OF_A_STOP: ReadonlySet<number> = new Set([1, 52]);
-
-type Of<K extends EventKind> = Extract<MachineEvent, { kind: K }>;
 
 /** A place in the answers. */
 interface Tape {
@@ -43,6 +41,24 @@ interface Tape {
    * asked for anything else, it had ended.
    */
   atStop: boolean;
+  /** By vCPU: where it stands, as far as the answers tell. */
+  readonly positions: Standing[];
+}
+
+interface Standing {
+  rip: bigint;
+  rflags: number;
+  interruptibility: number;
+  cr8: number;
+}
+
+function standingOf({ positions }: Tape, vcpu: number): Standing {
+  positions[vcpu] ??= { rip: 0n, rflags: 2, interruptibility: 0, cr8: 0 };
+  return positions[vcpu];
+}
+
+function stand(tape: Tape, vcpu: number, { rip, rflags, interruptibility }: Omit<Standing, 'cr8'>): void {
+  Object.assign(standingOf(tape, vcpu), { rip, rflags, interruptibility });
 }
 
 function leaveStop(tape: Tape): void {
@@ -56,19 +72,18 @@ function leaveStop(tape: Tape): void {
 function peek(tape: Tape): MachineEvent | undefined {
   for (; tape.at < tape.recorded.length; tape.at += 1) {
     const { event } = tape.recorded[tape.at];
-    const isOurs = event.kind === 'kvm_exit' && MADE_OF_A_STOP.has(event.exit_reason & 0xffff);
-    if (ANSWERS.has(event.kind) && !isOurs) return event;
+    if (ANSWERS.has(event.kind)) return event;
   }
   return undefined;
 }
 
-function take<K extends EventKind>(tape: Tape, kind: K, what: string): Of<K> {
+function take<K extends EventKind>(tape: Tape, kind: K, what: string): EventOf<K> {
   leaveStop(tape);
   const event = peek(tape);
   if (event === undefined) throw new TapeEnded();
   if (event.kind !== kind) throw new TapeMismatch(tape.at, what);
   tape.at += 1;
-  return event as Of<K>;
+  return event as EventOf<K>;
 }
 
 /** The hypervisor asked for something else than the processor answered next in the trace. */
@@ -94,18 +109,18 @@ export class TapeEnded extends Error {
 }
 
 /**
- * A processor that runs nothing: it answers what was recorded. With it the machine's loop folds the hypervisor's and
- * devices' state from events alone; guest memory and registers stay unknown.
+ * A processor that runs nothing: it answers what was recorded. With it the machine's loop runs the hypervisor and the
+ * devices again; guest memory and registers stay unknown.
  */
 export function tapeEngine(recorded: readonly Stamped[], time: GuestTime, eptWords = 1 << 20): Engine {
-  const tape: Tape = { recorded, at: 0, played: 0, atStop: false };
+  const tape: Tape = { recorded, at: 0, played: 0, atStop: false, positions: [] };
   const words = new Uint32Array(eptWords);
   const views: Registers[] = [];
   let vcpus = 0;
   return {
     regions: [],
     registers(vcpu) {
-      views[vcpu] ??= tapeRegisters(tape);
+      views[vcpu] ??= tapeRegisters(tape, vcpu);
       return views[vcpu];
     },
     addVcpu: () => vcpus++,
@@ -116,9 +131,15 @@ export function tapeEngine(recorded: readonly Stamped[], time: GuestTime, eptWor
       playAsides(tape, time, budget);
       return playRun(tape, budget);
     },
-    emulate: () => emulatedFrom(tape, take(tape, 'sim:emulated', 'the emulation of an instruction')),
-    taskSwitch() {
-      const { outcome, vector, error_code: errorCode, address } = take(tape, 'sim:task_switched', 'a task switch');
+    emulate(vcpu) {
+      const emulated = take(tape, 'sim:emulated', 'the emulation of an instruction');
+      stand(tape, vcpu, emulated);
+      return emulatedFrom(tape, emulated);
+    },
+    taskSwitch(vcpu) {
+      const switched = take(tape, 'sim:task_switched', 'a task switch');
+      stand(tape, vcpu, switched);
+      const { outcome, vector, error_code: errorCode, address } = switched;
       return { then: outcome as TaskSwitched['then'], vector, errorCode, address };
     },
     setGpr: () => undefined,
@@ -139,9 +160,11 @@ export function tapeEngine(recorded: readonly Stamped[], time: GuestTime, eptWor
 function playAsides(tape: Tape, time: GuestTime, budget: number): void {
   for (;;) {
     const event = peek(tape);
-    if (event?.kind === 'sim:random_drawn') time.random();
-    else if (event?.kind === 'sim:guest_pt_write') {
-      const ticks = tape.recorded[tape.at].tick - time.ticks();
+    const ticks = (tape.recorded[tape.at]?.tick ?? 0) - time.ticks();
+    if (event?.kind === 'sim:random_drawn') {
+      if (ticks >= budget) return;
+      time.random(ticks);
+    } else if (event?.kind === 'sim:guest_pt_write') {
       if (ticks > budget) return;
       time.tableWritten({ vcpu: event.vcpu_id, ticks, gpa: event.gpa, old: event.old, new: event.new });
     } else return;
@@ -152,16 +175,13 @@ function playAsides(tape: Tape, time: GuestTime, budget: number): void {
 function playRun(tape: Tape, budget: number): GuestStop {
   const answer = peek(tape);
   if (answer === undefined) throw new TapeEnded();
-  if (answer.kind !== 'kvm_exit' && answer.kind !== 'sim:guest_stopped') {
-    const exit = take(tape, 'kvm_exit', 'a VM exit');
-    return exitStop(exit, exit.ticks);
-  }
+  if (answer.kind !== 'kvm_exit') throw new TapeMismatch(tape.at, 'a VM exit');
   const left = answer.ticks - tape.played;
   if (left > budget) {
     tape.played += budget;
     return { ...BLANK_STOP, ticks: budget };
   }
-  if (answer.kind === 'kvm_exit') {
+  if (!MADE_OF_A_STOP.has(answer.exit_reason & 0xffff)) {
     tape.at += 1;
     tape.played = 0;
     return exitStop(answer, left);
@@ -171,7 +191,7 @@ function playRun(tape: Tape, budget: number): GuestStop {
     tape.atStop = true;
     tape.played = answer.ticks;
   }
-  const { rip, rflags, interruptibility, cr8 } = answer;
+  const { guest_rip: rip, rflags, interruptibility, cr8 } = answer;
   return { ...BLANK_STOP, ticks: left, rip, rflags, interruptibility, cr8 };
 }
 
@@ -191,12 +211,12 @@ const BLANK_STOP: GuestStop = {
   a5: 0n,
 };
 
-function exitStop(event: Of<'kvm_exit'>, ticks: number): GuestStop {
+function exitStop(event: EventOf<'kvm_exit'>, ticks: number): GuestStop {
   const { guest_rip: rip, rflags, interruptibility, cr8, a0, a1, a2, a3, a4, a5 } = event;
   return { why: 'exit', exit: exitOf(event), ticks, rip, rflags, interruptibility, cr8, a0, a1, a2, a3, a4, a5 };
 }
 
-function exitOf(event: Of<'kvm_exit'> | Of<'sim:emulation_exited'>): VmExit {
+function exitOf(event: EventOf<'kvm_exit'> | EventOf<'sim:emulation_exited'>): VmExit {
   return {
     reason: event.exit_reason,
     qualification: event.info1,
@@ -211,7 +231,7 @@ function exitOf(event: Of<'kvm_exit'> | Of<'sim:emulation_exited'>): VmExit {
   };
 }
 
-function emulatedFrom(tape: Tape, { then, at, size, count, bytes }: Of<'sim:emulated'>): Emulated {
+function emulatedFrom(tape: Tape, { then, at, size, count, bytes }: EventOf<'sim:emulated'>): Emulated {
   switch (then) {
     case 'done':
       return { then, writes: unpackWrites(bytes) };
@@ -228,8 +248,8 @@ function emulatedFrom(tape: Tape, { then, at, size, count, bytes }: Of<'sim:emul
   }
 }
 
-/** Registers that answer what was read; what is written is not kept. */
-function tapeRegisters(tape: Tape): Registers {
+/** Registers that answer what was read; what is written is not kept, but where the vCPU stands. */
+function tapeRegisters(tape: Tape, vcpu: number): Registers {
   const word = (name: string): bigint => {
     const answer = take(tape, 'sim:register_read', `register ${name}`);
     if (answer.name === name) return answer.value;
@@ -257,15 +277,40 @@ function tapeRegisters(tape: Tape): Registers {
     xsave: () => take(tape, 'sim:xsave_read', 'the XSAVE area').area,
     setXsave: () => undefined,
   } satisfies Partial<Registers>);
-  for (const name of ['rip', 'rflags', 'cr0', 'cr2', 'cr3', 'cr4', 'efer', 'xcr0'] as const) {
+  for (const name of ['cr0', 'cr2', 'cr3', 'cr4', 'efer', 'xcr0'] as const) {
     Object.defineProperty(view, name, { get: () => word(name), set: () => undefined });
   }
-  for (const name of ['cr8', 'interruptibility', 'activity'] as const) {
-    Object.defineProperty(view, name, { get: () => Number(word(name)), set: () => undefined });
-  }
+  Object.defineProperty(view, 'activity', { get: () => Number(word('activity')), set: () => undefined });
+  definePosition(tape, vcpu, view);
   for (const name of ['gdtr', 'idtr'] as const) {
     const get = () => ({ base: word(`${name}.base`), limit: Number(word(`${name}.limit`)) });
     Object.defineProperty(view, name, { get, set: () => undefined });
   }
   return view;
+}
+
+/** Where a vCPU stands: told by the answer at hand when somebody looks, or known since the last. */
+function definePosition(tape: Tape, vcpu: number, view: Registers): void {
+  const standing = standingOf(tape, vcpu);
+  const look = (): Standing => {
+    leaveStop(tape);
+    const answer = peek(tape);
+    if (answer?.kind !== 'sim:position_read' || answer.vcpu_id !== vcpu) return standing;
+    tape.at += 1;
+    stand(tape, vcpu, answer);
+    standing.cr8 = answer.cr8;
+    return standing;
+  };
+  Object.defineProperties(view, {
+    rip: { get: () => look().rip, set: (value: bigint) => void (standing.rip = value) },
+    rflags: {
+      get: () => BigInt(standing.rflags),
+      set: (value: bigint) => void (standing.rflags = Number(value & 0xffff_ffffn)),
+    },
+    interruptibility: {
+      get: () => standing.interruptibility,
+      set: (value: number) => void (standing.interruptibility = value),
+    },
+    cr8: { get: () => standing.cr8, set: (value: number) => void (standing.cr8 = value) },
+  });
 }

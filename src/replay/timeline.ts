@@ -1,10 +1,8 @@
-import type { HostRequest } from '../devices/device.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { type Checkpoint, restoreCheckpoint, takeCheckpoint } from '../machine/checkpoint.ts';
 import type { Reason, Until } from '../machine/loop.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { InputEvent, InputSource, MachineParts, PendingInput } from '../machine/parts.ts';
-import { nowNs } from '../reducers/state.ts';
 import { type CheckpointStore, checkpointStore } from './checkpoint-store.ts';
 import { isDelivered } from './trace/trace-inputs.ts';
 import { firstInputFrom } from './verify.ts';
@@ -15,8 +13,8 @@ export interface Mark {
   readonly tick: number;
 }
 
-/** What a timeline puts around a machine's parts: its inputs and where events and requests go. */
-export type TimelineParts = Pick<MachineParts, 'inputs' | 'onEvent' | 'onRequest'>;
+/** What a timeline puts around a machine's parts: its inputs and where events go. */
+export type TimelineParts = Pick<MachineParts, 'inputs' | 'onEvent'>;
 
 /** Checkpoints somebody left when the same run was run before. */
 export interface StoredCheckpoints {
@@ -35,8 +33,6 @@ export interface TimelineOptions {
   readonly inputs: InputSource;
   /** Events that this timeline sees for the first time: the recorder, or the verifier. */
   onEvent(stamped: Stamped): void;
-  /** Requests of events that happen for the first time. What is run again asks nothing of the world. */
-  onRequest(request: HostRequest): void;
   /** Ticks between checkpoints. */
   readonly every?: number;
   /** Most bytes all checkpoints may hold. */
@@ -122,9 +118,6 @@ export function createTimeline(options: TimelineOptions): Timeline {
   state.machine = options.build({
     inputs: journaledInputs(state),
     onEvent: (stamped) => note(state, stamped),
-    onRequest: (request) => {
-      if (state.isLive) options.onRequest(request);
-    },
   });
   state.first = takeCheckpoint(state.machine);
   state.keptTo = Math.max(reached.tick, state.first.tick);
@@ -158,7 +151,7 @@ export function createTimeline(options: TimelineOptions): Timeline {
   };
 }
 
-const markOf = ({ state }: Machine): Mark => ({ seq: state.schedule.seq, tick: state.clock.ticks });
+const markOf = ({ seq, ticks: tick }: Machine): Mark => ({ seq, tick });
 
 /** Recorded inputs while the past is run again; whatever waits outside once the end is reached. */
 function journaledInputs(state: TimelineState): InputSource {
@@ -166,7 +159,7 @@ function journaledInputs(state: TimelineState): InputSource {
     peek: (seq) => (seq < state.end.seq ? firstInputFrom(state.journal, seq) : state.options.inputs.peek(seq)),
     take() {
       // An input of the past was taken when it happened.
-      if (state.machine.state.schedule.seq >= state.end.seq) state.options.inputs.take();
+      if (state.machine.seq >= state.end.seq) state.options.inputs.take();
     },
   };
 }
@@ -179,7 +172,7 @@ function note(state: TimelineState, stamped: Stamped): void {
   if (!state.isLive) return;
   state.end = { seq: seq + 1, tick };
   if (!isDelivered(event.kind)) return;
-  state.journal.push({ seq, tick, ns: nowNs(state.machine.state.clock), event: event as InputEvent });
+  state.journal.push({ seq, tick, ns: state.machine.now(), event: event as InputEvent });
 }
 
 /** Whether an event is seen for the first time. */
@@ -206,11 +199,11 @@ function advanceKeeping(state: TimelineState, until: Until): Reason {
   const { machine, every } = state;
   for (;;) {
     const stop = state.keptTo + every;
-    const now = machine.state.clock.ticks;
+    const now = machine.ticks;
     const isOwnStop = now < stop && stop < (until.tick ?? Number.POSITIVE_INFINITY);
     const reason = machine.advance(isOwnStop ? { ...until, tick: stop } : until);
-    const { ticks } = machine.state.clock;
-    if (ticks > state.end.tick) state.end = { seq: Math.max(state.end.seq, machine.state.schedule.seq), tick: ticks };
+    const { ticks } = machine;
+    if (ticks > state.end.tick) state.end = { seq: Math.max(state.end.seq, machine.seq), tick: ticks };
     if (ticks >= stop) keep(state);
     if (reason.why !== 'until' || !isOwnStop || ticks < stop) return reason;
   }
@@ -218,7 +211,7 @@ function advanceKeeping(state: TimelineState, until: Until): Reason {
 
 function keep(state: TimelineState): void {
   const { machine, store } = state;
-  const now = machine.state.clock.ticks;
+  const now = machine.ticks;
   store.keep(takeCheckpoint(machine, store.before(now)));
   state.keptTo = now;
 }
@@ -238,7 +231,7 @@ function allPlaces(state: TimelineState): Mark[] {
 function startFor(state: TimelineState, tick: number): Checkpoint {
   const { machine, store } = state;
   const held = store.before(tick);
-  const now = machine.state.clock.ticks;
+  const now = machine.ticks;
   const isAhead = now < tick && held.tick <= now;
   const free = isAhead ? now : held.tick;
   // Running on that far costs no more than reading a stored one.
@@ -267,7 +260,7 @@ function seek(state: TimelineState, tick: number): Mark {
   for (const distance of NEAR) {
     const stop = tick - distance;
     // New ground is covered in strides of its own.
-    if (stop <= machine.state.clock.ticks || stop - state.keptTo > state.every) continue;
+    if (stop <= machine.ticks || stop - state.keptTo > state.every) continue;
     machine.advance({ tick: stop });
     before = takeCheckpoint(machine, before);
     store.leave(before, tick);
@@ -279,24 +272,23 @@ function seek(state: TimelineState, tick: number): Mark {
 /** Events of a tick come after the moment its count is reached: that of the tick before lies before all of them. */
 function seekMark(state: TimelineState, { seq, tick }: Mark): Mark {
   const { machine } = state;
-  const { clock, schedule } = machine.state;
-  const isBehind = clock.ticks < tick && schedule.seq <= seq;
-  if (!isBehind || tick - clock.ticks > 1) seek(state, Math.max(0, tick - 1));
-  if (machine.state.schedule.seq < seq) advanceKeeping(state, { seq, tick });
+  const isBehind = machine.ticks < tick && machine.seq <= seq;
+  if (!isBehind || tick - machine.ticks > 1) seek(state, Math.max(0, tick - 1));
+  if (machine.seq < seq) advanceKeeping(state, { seq, tick });
   reachEvent(machine, seq, tick);
-  if (machine.state.clock.ticks < tick) advanceKeeping(state, { tick });
+  if (machine.ticks < tick) advanceKeeping(state, { tick });
   return markOf(machine);
 }
 
 /** At the tick of an event, go on until it has been raised, but no instruction further: a VM entry is left open. */
 function reachEvent(machine: Machine, seq: number, tick: number): void {
-  const { clock, schedule } = machine.state;
-  while (schedule.seq < seq && clock.ticks === tick) {
-    const before = schedule.seq;
-    if (!schedule.inGuest.includes(true)) machine.advance({ seq, tick, inGuest: true });
-    if (schedule.seq >= seq) return;
+  while (machine.seq < seq && machine.ticks === tick) {
+    const before = machine.seq;
+    const isInGuest = machine.state.kvm.vcpus.some(({ inGuest }) => inGuest);
+    if (!isInGuest) machine.advance({ seq, tick, inGuest: true });
+    if (machine.seq >= seq) return;
     const reason = machine.advance({ seq, tick: tick + 1 });
-    if (reason.why !== 'until' && schedule.seq === before) return;
+    if (reason.why !== 'until' && machine.seq === before) return;
   }
 }
 
@@ -305,7 +297,7 @@ function searchBack<T>(
   look: (machine: Machine, endTick: number) => T | undefined,
 ): T | undefined {
   const { machine, store } = state;
-  let end = machine.state.clock.ticks;
+  let end = machine.ticks;
   const starts = [...allPlaces(state), ...store.near].map(({ tick }) => tick).filter((tick) => tick < end);
   for (const start of starts.sort((left, right) => right - left)) {
     if (start >= end) continue;

@@ -123,7 +123,7 @@ function isLeftAlone({ compared, atA, atB }: Walk, { a, b }: Queue): boolean {
 
 /** Sequence numbers of causes differ as soon as anybody raised one event more: they are followed, not compared. */
 const fieldApart = (a: Stamped, b: Stamped, ignored: Ignored): string | undefined =>
-  differingField(a, { ...b, cause: a.cause }, ignored);
+  differingField(a, { ...b, cause: a.cause, within: a.within }, ignored);
 
 function earliest(walk: Walk): TraceDifference | undefined {
   let first:

@@ -109,11 +109,11 @@ const STRIDE = 4096;
  */
 export function replayTo(machine: Machine, recorded: readonly Stamped[], verifier: Verifier): Replayed {
   const last = recorded.length === 0 ? -1 : recorded[recorded.length - 1].seq;
-  while (verifier.divergence === undefined && machine.state.schedule.seq <= last) {
-    const seq = Math.min(last + 1, machine.state.schedule.seq + STRIDE);
-    const before = machine.state.schedule.seq;
+  while (verifier.divergence === undefined && machine.seq <= last) {
+    const seq = Math.min(last + 1, machine.seq + STRIDE);
+    const before = machine.seq;
     const reason = machine.advance({ seq });
-    if (reason.why === 'ended' || (reason.why === 'idle' && machine.state.schedule.seq === before)) break;
+    if (reason.why === 'ended' || (reason.why === 'idle' && machine.seq === before)) break;
   }
   const { agreed, divergence } = verifier;
   if (divergence !== undefined || agreed === recorded.length) return { agreed, divergence };

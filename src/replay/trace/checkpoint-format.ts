@@ -7,7 +7,7 @@ import type { Compress } from './writer.ts';
 export const CHECKPOINT_MAGIC = Uint8Array.of(0x89, 0x52, 0x56, 0x43, 0x50, 0x0d, 0x0a, 0x1a);
 
 /** The only version there is. Files of another are made again, never migrated: they hold nothing a trace does not. */
-export const CHECKPOINT_FORMAT = 1;
+export const CHECKPOINT_FORMAT = 2;
 
 /** Pages of one chunk: large enough to compress well, small enough to read for one page. */
 export const PAGES_PER_CHUNK = 64;

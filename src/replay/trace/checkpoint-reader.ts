@@ -1,5 +1,4 @@
 import { Problem } from '../../base/problem.ts';
-import type { ExecutionControls } from '../../kvm/guest.ts';
 import type { Checkpoint } from '../../machine/checkpoint.ts';
 import {
   BLOCK_PAGES,
@@ -129,7 +128,7 @@ function assembled(state: ReaderState, place: number, first: Checkpoint): Checkp
     for (const [region, changes] of changesOf(state, at, numbers.length).entries()) lay(changes, numbers[region]);
   }
   const { input } = checkpointAt(state, place, numbers.length);
-  const { state: machine, controls } = readPlain(input) as { state: MachineState; controls: ExecutionControls[] };
+  const machine = readPlain(input) as MachineState;
   const { seq, tick } = state.index.checkpoints[place];
   const before = state.last?.image.deref();
   const from = before === undefined ? undefined : state.last;
@@ -139,7 +138,7 @@ function assembled(state: ReaderState, place: number, first: Checkpoint): Checkp
     return laidOver(state, below, wanted);
   });
   state.last = { numbers, image: new WeakRef(pages) };
-  return { seq, tick, state: seal(undefined, machine), pages, controls };
+  return { seq, tick, state: seal(undefined, machine), pages };
 }
 
 function lay(changes: Int32Array, numbers: Int32Array): void {

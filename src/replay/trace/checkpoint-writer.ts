@@ -88,7 +88,7 @@ function isWorthPacking(raw: Uint8Array, compress: Compress): boolean {
 }
 
 /** What changed since the checkpoint before: new pages first, then the list of changes and the state. */
-function add(state: WriterState, { seq, tick, pages, state: machine, controls }: Checkpoint): void {
+function add(state: WriterState, { seq, tick, pages, state: machine }: Checkpoint): void {
   const out = byteWriter();
   const fresh: Page[] = [];
   for (const [index, region] of pages.entries()) {
@@ -99,7 +99,7 @@ function add(state: WriterState, { seq, tick, pages, state: machine, controls }:
     writeVarint(out, changes.length / 2);
     for (const value of changes) writeVarint(out, zigzag(value));
   }
-  writePlain(out, { state: machine, controls });
+  writePlain(out, machine);
   for (let at = 0; at < fresh.length; at += PAGES_PER_CHUNK) writePages(state, fresh.slice(at, at + PAGES_PER_CHUNK));
   const offset = append(state, PART.checkpoint, { seq, tick }, written(out));
   state.checkpoints.push({ offset, seq, tick });

@@ -28,8 +28,8 @@ export function kindTable(vocabulary: RecordedVocabulary): KindTable {
 }
 
 /**
- * Append a batch of stamped events: envelope columns (kind, seq, tick, source, cause), then for each kind that occurs
- * its number, count and columns.
+ * Append a batch of stamped events: envelope columns (kind, seq, tick, source, within, cause), then for each kind that
+ * occurs its number, count and columns.
  */
 export function writeEvents(out: ByteWriter, batch: readonly Stamped[], kinds: KindTable, room: Scratch): void {
   const count = batch.length;
@@ -65,10 +65,22 @@ function writeEnvelope(out: ByteWriter, batch: readonly Stamped[], { values }: S
   for (let i = 0; i < count; i += 1) values[i] = batch[i].source;
   writeIntegers(out, values, count);
   for (let i = 0; i < count; i += 1) {
-    const { seq, cause } = batch[i];
-    values[i] = cause === undefined ? 0 : seq - cause;
+    const { seq, within } = batch[i];
+    values[i] = within === undefined ? NO_EVENT : seq - within;
   }
   writeIntegers(out, values, count);
+  for (let i = 0; i < count; i += 1) values[i] = causeColumn(batch[i]);
+  writeIntegers(out, values, count);
+}
+
+/** Distances to earlier events begin at 1. */
+const NO_EVENT = 0;
+/** Most events are caused by what they happened within. */
+const AS_WITHIN = -1;
+
+function causeColumn({ seq, cause, within }: Stamped): number {
+  if (cause === undefined) return NO_EVENT;
+  return cause === within ? AS_WITHIN : seq - cause;
 }
 
 function writeGaps(out: ByteWriter, values: Float64Array, count: number): void {
@@ -92,6 +104,7 @@ export interface RecordedEvent {
   readonly tick: number;
   readonly source: number;
   readonly cause: number | undefined;
+  readonly within: number | undefined;
   readonly event: { readonly kind: string } & Readonly<Row>;
 }
 
@@ -103,8 +116,11 @@ export function readKinds(payload: Uint8Array): Float64Array {
   return places;
 }
 
+/** Envelope columns of a format version: the first had one link, to what an event happened within. */
+export type Links = 'within and cause' | 'within';
+
 /** The batch `writeEvents` appended. */
-export function readEvents(payload: Uint8Array, kinds: KindTable): RecordedEvent[] {
+export function readEvents(payload: Uint8Array, kinds: KindTable, links: Links): RecordedEvent[] {
   const input = byteReader(payload);
   const count = readVarint(input);
   if (count === 0) return [];
@@ -113,20 +129,24 @@ export function readEvents(payload: Uint8Array, kinds: KindTable): RecordedEvent
   const seqs = new Float64Array(count);
   const ticks = new Float64Array(count);
   const sources = new Float64Array(count);
-  const causes = new Float64Array(count);
+  const withins = new Float64Array(count);
+  const causes = new Float64Array(count).fill(AS_WITHIN);
   readIntegers(input, places, count);
   readGaps(input, seqs, count);
   readGaps(input, ticks, count);
   readIntegers(input, sources, count);
-  readIntegers(input, causes, count);
+  readIntegers(input, withins, count);
+  if (links === 'within and cause') readIntegers(input, causes, count);
   const rows = readRows(input, kinds, room);
   const next = new Map<number, number>();
   return Array.from({ length: count }, (_, i) => {
     const at = next.get(places[i]) ?? 0;
     next.set(places[i], at + 1);
     const event = (rows.get(places[i]) as Row[])[at] as RecordedEvent['event'];
-    const cause = causes[i] === 0 ? undefined : seqs[i] - causes[i];
-    return { seq: seqs[i], tick: ticks[i], source: sources[i], cause, event };
+    const within = withins[i] === NO_EVENT ? undefined : seqs[i] - withins[i];
+    const earlier = causes[i] === NO_EVENT ? undefined : seqs[i] - causes[i];
+    const cause = causes[i] === AS_WITHIN ? within : earlier;
+    return { seq: seqs[i], tick: ticks[i], source: sources[i], cause, within, event };
   });
 }
 

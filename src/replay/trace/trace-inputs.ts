@@ -1,12 +1,12 @@
 import { type EventKind, VOCABULARY } from '../../events/vocabulary.ts';
+import { VM_EXIT_NS } from '../../kvm/exit-cost.ts';
 import type { InputEvent, PendingInput } from '../../machine/parts.ts';
-import { VM_EXIT_NS } from '../../reducers/state.ts';
 import type { ChunkPlace } from './opened.ts';
 import type { TraceReader } from './reader.ts';
 
 /** Whether a machine takes an event of this kind from outside. Power-on is an input that building it delivers. */
 export const isDelivered = (kind: string): boolean =>
-  kind !== 'sim:powered_on' && VOCABULARY[kind as EventKind]?.input === true;
+  kind !== 'sim:powered_on' && VOCABULARY[kind as EventKind]?.receiver !== undefined;
 
 /** Where virtual time last jumped, and the VM exits since: together they tell the time of any later event. */
 interface TimeBase {

@@ -1,5 +1,5 @@
-import { Problem } from '../../../base/problem.ts';
-import { byteReader, readVarint } from '../bytes.ts';
+import { Problem } from '../../base/problem.ts';
+import { byteReader, readVarint } from './bytes.ts';
 import {
   CHUNK,
   CHUNK_HEADER_LENGTH,
@@ -9,11 +9,11 @@ import {
   headerCrc,
   PREAMBLE_LENGTH,
   TRAILER_LENGTH,
-} from '../chunk.ts';
-import { crc32 } from '../crc32.ts';
-import { kindTable, type RecordedEvent, readEvents, readKinds } from '../event-columns.ts';
-import { checkedHeader } from '../header.ts';
-import type { ByteSource, ChunkPlace, Inflate, OpenTrace } from '../opened.ts';
+} from './chunk.ts';
+import { crc32 } from './crc32.ts';
+import { kindTable, type Links, type RecordedEvent, readEvents, readKinds } from './event-columns.ts';
+import { checkedHeader } from './header.ts';
+import type { ByteSource, ChunkPlace, Inflate, OpenTrace } from './opened.ts';
 
 /** What walking the headers found: the chunks that stand where they should, and why it stopped early, if it did. */
 interface Walk {
@@ -21,8 +21,8 @@ interface Walk {
   readonly damage: string | undefined;
 }
 
-/** Format version 1: preamble, header chunk, event chunks, index chunk, trailer. */
-export function openV1(source: ByteSource, inflate: Inflate): OpenTrace {
+/** Preamble, header chunk, event chunks, index chunk, trailer: how traces of every version so far are laid out. */
+export function openChunked(source: ByteSource, inflate: Inflate, links: Links): OpenTrace {
   const walk = indexed(source, inflate) ?? walked(source);
   const [head] = walk.chunks;
   if (head === undefined || head.kind !== CHUNK.header) {
@@ -35,7 +35,7 @@ export function openV1(source: ByteSource, inflate: Inflate): OpenTrace {
     header,
     events,
     damage: walk.damage,
-    readEvents: (chunk): RecordedEvent[] => readEvents(payloadOf(source, inflate, chunk), kinds),
+    readEvents: (chunk): RecordedEvent[] => readEvents(payloadOf(source, inflate, chunk), kinds, links),
     readKinds: (chunk) => readKinds(payloadOf(source, inflate, chunk)),
     check: (chunk) => void storedPayload(source, chunk),
   };

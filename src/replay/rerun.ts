@@ -5,24 +5,25 @@ import type { Divergence } from './divergence.ts';
 import { TapeEnded, tapeEngine, TapeMismatch } from './tape.ts';
 import { createVerifier, divergenceAt, recordedInputs, type Replayed, replayTo, type Verifier } from './verify.ts';
 
-/** What a fold knows nothing of: guest memory, and the contents of images. */
-const UNKNOWN_TO_A_FOLD: ReadonlySet<string> = new Set(['sim:digest.memory', 'sim:dma.digest']);
+/** What a rerun knows nothing of: guest memory, and the contents of images. */
+const UNKNOWN_TO_A_RERUN: ReadonlySet<string> = new Set(['sim:memory_digest.memory', 'sim:dma.digest']);
 
-/** A folded run: the machine at its end, without guest memory, and whether its events came out as recorded. */
-export interface Folded extends Replayed {
-  /** `undefined` only beside a divergence: not even the power-on could be folded. */
+/** A hypervisor run again: the machine at its end, without guest memory, and whether its events came out as recorded. */
+export interface Rerun extends Replayed {
+  /** `undefined` only beside a divergence: not even the power-on came out. */
   readonly machine: Machine | undefined;
 }
 
-/** What a fold puts in place of a live machine's parts. */
+/** What a rerun puts in place of a live machine's parts. */
 export type TapeParts = Pick<MachineParts, 'engine' | 'onEvent'> & { readonly inputs: InputSource };
 
 /**
- * Rebuild hypervisor and device state from recorded events alone: the same machine, with a tape in place of the
- * processor. `build` composes it from the parts given and whatever the run was configured with.
+ * Run the hypervisor and the devices again on what the processor answered: the same machine, with a tape in its place.
+ * It verifies that what decided then decides the same now. `build` composes the machine from the parts given and
+ * whatever the run was configured with.
  */
-export function fold(recorded: readonly Stamped[], build: (parts: TapeParts) => Machine, nsPerTick = 8): Folded {
-  const verifier = createVerifier(recorded, UNKNOWN_TO_A_FOLD);
+export function rerun(recorded: readonly Stamped[], build: (parts: TapeParts) => Machine, nsPerTick = 8): Rerun {
+  const verifier = createVerifier(recorded, UNKNOWN_TO_A_RERUN);
   let machine: Machine | undefined;
   try {
     machine = build({
