@@ -35,8 +35,7 @@ export function followedRegister(session: DebugSession, name: string, vcpu: numb
         runOn(session, bound, () => {
           if (stops?.takeAll().length === 0) return undefined;
           const after = read();
-          const { clock, schedule } = machine.state;
-          hear({ tick: clock.ticks, seq: schedule.seq, before, after });
+          hear({ tick: machine.ticks, seq: machine.seq, before, after });
           before = after;
           return 'again';
         });
@@ -65,8 +64,7 @@ export function followedState(session: DebugSession, path: string): Followed {
         ({ tick, seq }) => compare(tick, seq),
         () =>
           runOn(session, bound, () => {
-            const { clock, schedule } = timeline.machine.state;
-            compare(clock.ticks, schedule.seq);
+            compare(timeline.machine.ticks, timeline.machine.seq);
             return undefined;
           }),
       );

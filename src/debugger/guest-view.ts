@@ -1,5 +1,5 @@
 import type { Registers } from '../kvm/guest.ts';
-import type { KvmState, MemslotState } from '../kvm/state.ts';
+import type { MemslotState } from '../kvm/state.ts';
 import type { Machine } from '../machine/machine.ts';
 import { walkPageTables, type Walked } from './page-tables.ts';
 
@@ -8,7 +8,6 @@ const PAGE = 4096;
 /** A machine that stands still, as questions see it. Looking changes nothing and raises nothing. */
 export interface GuestView {
   readonly machine: Machine;
-  kvmState(): KvmState;
 }
 
 const CR0_PG = 0x8000_0000n;
@@ -23,7 +22,7 @@ export const registersOf = ({ machine }: GuestView, vcpu: number): Registers => 
 /** The memory slot that holds a guest-physical address. */
 export function slotAt(view: GuestView, gpa: number): MemslotState | undefined {
   const gfn = Math.floor(gpa / PAGE);
-  return view.kvmState().vm?.slots.find((slot) => gfn >= slot.baseGfn && gfn < slot.baseGfn + slot.npages);
+  return view.machine.state.kvm.vm?.slots.find((slot) => gfn >= slot.baseGfn && gfn < slot.baseGfn + slot.npages);
 }
 
 /** Host-virtual address of guest-physical memory; undefined where there is none. */
@@ -34,7 +33,7 @@ export function hvaOf(view: GuestView, gpa: number): number | undefined {
 
 /** Guest-physical addresses at which a host-virtual one is seen. */
 export function gpasOf(view: GuestView, hva: number): number[] {
-  const slots = view.kvmState().vm?.slots ?? [];
+  const slots = view.machine.state.kvm.vm?.slots ?? [];
   return slots.flatMap((slot) =>
     hva >= slot.hva && hva < slot.hva + slot.npages * PAGE ? [slot.baseGfn * PAGE + hva - slot.hva] : [],
   );
@@ -116,4 +115,4 @@ export function linearRipOf(registers: Registers): bigint {
 export const isPaging = (registers: Registers): boolean => (registers.cr0 & CR0_PG) !== 0n;
 
 /** How many processors the machine has. */
-export const vcpuCount = ({ machine }: GuestView): number => machine.state.schedule.userspace.length;
+export const vcpuCount = ({ machine }: GuestView): number => machine.state.kvm.vcpus.length;

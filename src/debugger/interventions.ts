@@ -1,5 +1,6 @@
 import { Problem } from '../base/problem.ts';
-import { GPR_NAMES, type Intervention } from '../machine/intervene.ts';
+import { GPR_NAMES } from '../kvm/guest.ts';
+import type { Intervention } from '../machine/intervene.ts';
 
 /** What somebody wants otherwise from a mark on. */
 export type Change =
@@ -22,7 +23,7 @@ export const CHANGE_USAGE = [
   'state kvm.vcpus.0.mpState=0      a field of the state, as the debugger names it',
 ].join('\n');
 
-const REGISTERS = new Set([...GPR_NAMES, 'rip', 'rflags', 'cr0', 'cr2', 'cr3', 'cr4', 'efer']);
+const REGISTERS = new Set<string>([...GPR_NAMES, 'rip', 'rflags', 'cr0', 'cr2', 'cr3', 'cr4', 'efer']);
 
 /** Read one `--set`. */
 export function parseChange(text: string): readonly Change[] {

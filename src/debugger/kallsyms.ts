@@ -17,7 +17,7 @@ const MIB = 2 ** 20;
  * markers, sequence numbers (3 bytes each; not in the first 6.1), token table, each aligned to 8. Empty when not found.
  */
 export function kernelSymbols(view: GuestView): readonly NamedAddress[] {
-  for (const slot of view.kvmState().vm?.slots ?? []) {
+  for (const slot of view.machine.state.kvm.vm?.slots ?? []) {
     const memory = readPhysical(view, slot.baseGfn * 4096, slot.npages * 4096);
     if (memory.length < MIB) continue;
     for (let at = find(memory, DIGITS, 0); at >= 0; at = find(memory, DIGITS, at + 1)) {

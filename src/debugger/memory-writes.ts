@@ -111,10 +111,10 @@ function hearWrites(
   stops?.follow(pages, (host, bytes, by, ticks) => {
     const touched = pieces.filter((piece) => host < piece.host + piece.length && piece.host < host + bytes.length);
     if (touched.length === 0) return;
-    const { clock, schedule } = machine.state;
     const before = bytesIn(view, pieces);
     const after = written(view, pieces, host, bytes);
-    hear({ tick: clock.ticks + ticks, seq: schedule.seq, vcpu: schedule.turn, by, before, after });
+    const vcpu = machine.state.schedule.turn;
+    hear({ tick: machine.ticks + ticks, seq: machine.seq, vcpu, by, before, after });
   });
   try {
     runOn(session, bound, () => undefined);

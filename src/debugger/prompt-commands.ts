@@ -1,5 +1,6 @@
 import { Problem } from '../base/problem.ts';
 import type { Stamped } from '../events/stamped.ts';
+import { lapicTimer } from '../kvm/irqchip/index.ts';
 import { describeStamped } from '../replay/divergence.ts';
 import { backtrace } from './backtrace.ts';
 import { matcher } from './event-filter.ts';
@@ -110,14 +111,17 @@ function physicalAddress(address: bigint): number {
 }
 
 const irqchipOf = ({ view }: DebugSession) => {
-  const irqchip = view.kvmState().vm?.irqchip;
+  const irqchip = view.machine.state.kvm.vm?.irqchip;
   if (irqchip === undefined) throw new Problem('There is no in-kernel interrupt controller here.');
   return irqchip;
 };
 
 const lapicOf = (session: DebugSession): string => {
-  const lapic = irqchipOf(session).lapics[session.vcpu];
-  return lapic === undefined ? 'This processor has no local APIC.' : describeLapic(session.vcpu, lapic);
+  const { vcpu } = session;
+  const lapic = irqchipOf(session).lapics[vcpu];
+  const { timers } = session.view.machine.state.kvm;
+  if (lapic === undefined) return 'This processor has no local APIC.';
+  return describeLapic(vcpu, lapic, timers[lapicTimer(vcpu)]?.deadline);
 };
 
 const examined = (session: DebugSession, words: string, form: ExamineForm): string =>

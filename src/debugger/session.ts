@@ -4,7 +4,6 @@ import { disassemble } from '../engine/code/disassemble.ts';
 import { describeDivergence } from '../replay/divergence.ts';
 import type { Mark, Timeline } from '../replay/timeline.ts';
 import type { Verifier } from '../replay/verify.ts';
-import type { KvmState } from '../kvm/state.ts';
 import { type Arrived, createTraveller, type Journey, type Traveller } from './gdb/travel.ts';
 import { numberIn, parseExpression, type Scope } from './expression.ts';
 import {
@@ -26,7 +25,6 @@ export interface DebuggedRun {
   readonly timeline: Timeline;
   readonly events: readonly Stamped[];
   readonly verifier: Verifier;
-  kvmState(): KvmState;
 }
 
 /** A place in a recorded run, and what is asked there. */
@@ -87,7 +85,7 @@ export function openDebugSession(run: DebuggedRun): DebugSession {
         return value;
       }
     },
-    view: { machine: timeline.machine, kvmState: run.kvmState },
+    view: { machine: timeline.machine },
     vcpu: 0,
     symbols: NO_SYMBOLS,
     get now() {

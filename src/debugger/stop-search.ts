@@ -190,14 +190,14 @@ function wantedBy(hit: AnyHit): unknown {
 }
 
 function judged(session: DebugSession, hit: AnyHit, stopOf: Armed['stopOf'], leg: Leg): Heard | undefined {
-  const { clock, schedule } = session.run.timeline.machine.state;
+  const { ticks: tick, seq } = session.run.timeline.machine;
   const address = hit.kind === 'break' ? hit.address : undefined;
-  const isPassed = leg.passed?.tick === clock.ticks && leg.passed.address === address;
+  const isPassed = leg.passed?.tick === tick && leg.passed.address === address;
   const stop = stopOf.get(wantedBy(hit));
   if (stop === undefined || isPassed) return undefined;
   if (!holds(session, stop, hit.vcpu)) return undefined;
   const by = hit.kind === 'watch' ? { by: hit.by } : {};
-  return { met: { stop, vcpu: hit.vcpu, ...by }, tick: clock.ticks, seq: schedule.seq, address };
+  return { met: { stop, vcpu: hit.vcpu, ...by }, tick, seq, address };
 }
 
 /** Ask a condition where it is hit. One that cannot be answered ends the search there. */

@@ -15,7 +15,7 @@ export interface Here {
 
 /** Whether a processor is in the guest and about to execute. */
 export const isRunning = ({ run }: DebugSession): boolean =>
-  run.timeline.machine.state.schedule.inGuest.includes(true);
+  run.timeline.machine.state.kvm.vcpus.some(({ inGuest }) => inGuest);
 
 /** Where a session stands. */
 export const hereOf = (session: DebugSession): Here => ({ ...session.now, isRunning: isRunning(session) });
@@ -26,7 +26,7 @@ export const endSeq = ({ run }: DebugSession): number => (run.events[run.events.
 /** Be where a tick is first reached and a processor is about to execute. */
 export function stand(session: DebugSession, tick: number): void {
   const { timeline } = session.run;
-  const isBehind = timeline.machine.state.clock.ticks < tick;
+  const isBehind = timeline.machine.ticks < tick;
   timeline.seek(isBehind ? tick : Math.max(0, tick - 1));
   timeline.advance({ tick, inGuest: true, seq: endSeq(session) });
 }
@@ -43,13 +43,12 @@ export function runOn(session: DebugSession, bound: Bound, isOver: () => 'stop' 
   const { machine } = timeline;
   const seq = Math.min(bound.seq, endSeq(session));
   for (;;) {
-    const before = { tick: machine.state.clock.ticks, seq: machine.state.schedule.seq };
+    const before = { tick: machine.ticks, seq: machine.seq };
     if (before.seq >= seq || (before.tick >= bound.tick && isRunning(session))) return;
     const { why } = timeline.advance({ tick: Math.min(bound.tick, before.tick + PIECE), inGuest: true, seq });
     const over = isOver();
     if (over === 'again') continue;
-    const { clock, schedule } = machine.state;
-    const isStill = clock.ticks === before.tick && schedule.seq === before.seq;
+    const isStill = machine.ticks === before.tick && machine.seq === before.seq;
     if (over === 'stop' || why === 'idle' || why === 'ended' || isStill) return;
   }
 }

@@ -27,7 +27,7 @@ export function keepCheckpoints(trace: string, machine: Machine): CheckpointKeep
       return due();
     },
     keepWhenDue() {
-      if (machine.state.clock.ticks < due()) return;
+      if (machine.ticks < due()) return;
       latest = takeCheckpoint(machine, latest);
       file.add(latest);
     },

@@ -46,7 +46,7 @@ export function forkRun(fork: Fork): Forked {
   let future: PendingInput[] | undefined;
   let file: ReturnType<typeof startForkTrace> | undefined;
   const timeline = createTimeline({
-    build: (parts) => createMachine(assemble({ ...run, ...parts }).parts),
+    build: (parts) => createMachine(assemble({ ...run, ...parts })),
     inputs: {
       peek: (seq) => (future === undefined ? recorded.peek(seq) : future[0]),
       take: () => void future?.shift(),
@@ -54,9 +54,8 @@ export function forkRun(fork: Fork): Forked {
     onEvent(stamped) {
       file ??= startForkTrace(fork);
       file.writer.append(stamped);
-    },
-    onRequest(request) {
-      if (future !== undefined && request.ask === 'serial-output' && request.line === 0) fork.onSerial(request.byte);
+      const { event } = stamped;
+      if (future !== undefined && event.kind === 'sim:serial_sent' && event.line === 0) fork.onSerial(event.byte);
     },
     // Nobody goes back in it.
     every: Number.MAX_SAFE_INTEGER,
@@ -111,7 +110,7 @@ function futureInputs(
     rest.push({ event: input.event, ns: input.ns as number });
   }
   const own: PendingInput[] = [];
-  const { nsPerTick } = machine.state.clock;
+  const { nsPerTick } = machine.state.config;
   for (const change of changes) {
     if (change.change === 'intervene') {
       const ns = machine.now() + change.after * nsPerTick;

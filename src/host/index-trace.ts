@@ -29,9 +29,7 @@ export function indexTrace(
   const { events } = run.read;
   const inputs = traceInputs(run.trace, events.length, run.description.nsPerTick);
   const verifier = createVerifier(events);
-  const machine = createMachine(
-    assemble({ ...run, inputs: inputsAgain(inputs), onEvent: verifier.check, onRequest: () => undefined }).parts,
-  );
+  const machine = createMachine(assemble({ ...run, inputs: inputsAgain(inputs), onEvent: verifier.check }));
   const last = events[events.length - 1].tick;
   let latest = takeCheckpoint(machine);
   const file = createCheckpointFile(run.path, latest);
@@ -45,7 +43,7 @@ export function indexTrace(
         progress(tick / last);
       }
       if (verifier.divergence !== undefined) throw new Problem(describeDivergence(verifier.divergence));
-      if (stop >= last || machine.state.clock.ticks < stop) break;
+      if (stop >= last || machine.ticks < stop) break;
       latest = takeCheckpoint(machine, latest);
       file.add(latest);
       checkpoints += 1;

@@ -1,19 +1,15 @@
 import type { Stamped } from '../events/stamped.ts';
-import type { KvmState } from '../kvm/state.ts';
 import { type Intervention, interventionEvent } from '../machine/intervene.ts';
 import { createMachine } from '../machine/machine.ts';
-import type { InputEvent, PendingInput } from '../machine/parts.ts';
+import type { InputEvent, MachineParts, PendingInput } from '../machine/parts.ts';
 import { createTimeline, type Timeline, type TimelineParts } from '../replay/timeline.ts';
 import { isDelivered } from '../replay/trace/trace-inputs.ts';
-import type { Assembled } from './assemble.ts';
 
 /** A run under way that a debugger outside the guest can hold, go back in and let go again. */
 export interface LiveRun {
   readonly timeline: Timeline;
-  readonly assembled: Assembled;
-  kvmState(): KvmState;
   /** The same machine once more. */
-  build(parts: TimelineParts): Assembled;
+  build(parts: TimelineParts): MachineParts;
   /** Every input taken so far, with its virtual time. */
   readonly taken: readonly PendingInput[];
   /** An event by its number, of the last some ten thousand. */
@@ -38,20 +34,15 @@ const HELD_BYTES = 2 ** 29;
 
 /** Build a machine on a timeline. Inputs of the world wait while the past is run again. */
 export function startLiveRun(
-  build: (parts: TimelineParts) => Assembled,
-  outside: Pick<TimelineParts, 'onEvent' | 'onRequest'>,
+  build: (parts: TimelineParts) => MachineParts,
+  outside: Pick<TimelineParts, 'onEvent'>,
   inputs: PendingInput[],
 ): LiveRun {
   const events: Stamped[] = [];
   const taken: PendingInput[] = [];
-  let assembled: Assembled | undefined;
   const { timeline, isBehind } = liveTimeline();
   return {
     timeline,
-    get assembled() {
-      return assembled as Assembled;
-    },
-    kvmState: () => (assembled as Assembled).kvmState(),
     build,
     taken,
     event(seq) {
@@ -75,10 +66,7 @@ export function startLiveRun(
   function liveTimeline() {
     const isBehindNow = (): boolean => made.now.tick < made.end.tick || made.now.seq < made.end.seq;
     const made: Timeline = createTimeline({
-      build(parts) {
-        assembled = build(parts);
-        return createMachine(assembled.parts);
-      },
+      build: (parts) => createMachine(build(parts)),
       inputs: {
         peek: () => (inputs.length > 0 && !isBehindNow() ? inputs[0] : undefined),
         take: () => void inputs.shift(),
@@ -89,7 +77,6 @@ export function startLiveRun(
         if (isDelivered(event.kind)) taken.push({ seq, tick, ns: made.machine.now(), event: event as InputEvent });
         outside.onEvent(stamped);
       },
-      onRequest: outside.onRequest,
       heldBytes: HELD_BYTES,
     });
     return { timeline: made, isBehind: isBehindNow };

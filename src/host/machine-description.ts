@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { z } from 'zod';
 import { Problem } from '../base/problem.ts';
 import type { RunOptions } from '../debugger/cli/run-options.ts';
+import type { MachineConfig } from '../vmm/index.ts';
 import type { MachineOptions } from '../vmm/options.ts';
 import type { Images } from './images.ts';
 
@@ -56,6 +57,13 @@ export function readDescription(machine: unknown, where: string): MachineDescrip
   const [issue] = parsed.error.issues;
   const place = issue?.path.join('.') ?? '';
   throw new Problem(`The machine in the header of ${where} cannot be read: ${place}: ${issue?.message ?? ''}.`);
+}
+
+/** What of a machine is in its state from the start: its shape, whatever its images hold. */
+export function configurationOf(description: MachineDescription): Omit<MachineConfig, 'parts'> {
+  const { memory, smp, devices, serialLines, noReboot, nsPerTick, digestEvery, paths } = description;
+  const firmware = paths['bios'] !== undefined;
+  return { memory, smp, devices, serialLines, firmware, noReboot, nsPerTick, digestEvery };
 }
 
 /** What the monitor is given: the description with the images' bytes. */

@@ -3,21 +3,21 @@ import { readFileSync } from 'node:fs';
 import type { RunOptions } from '../debugger/cli/run-options.ts';
 import { describeInterruptControllers, describeLapic } from '../debugger/views/interrupts.ts';
 import { describeRegisters } from '../debugger/views/registers.ts';
-import type { HostRequest } from '../devices/device.ts';
 import { hex } from '../events/schema.ts';
 import type { Stamped } from '../events/stamped.ts';
-import type { IrqchipState } from '../kvm/irqchip/state.ts';
+import type { MachineEvent } from '../events/vocabulary.ts';
+import { lapicTimer } from '../kvm/irqchip/index.ts';
 import { createMachine, type Machine } from '../machine/machine.ts';
-import type { PendingInput } from '../machine/parts.ts';
-import type { Ending } from '../reducers/state.ts';
+import type { MachineParts, PendingInput } from '../machine/parts.ts';
+import { GUEST_FAILED } from '../reducers/run.ts';
 import type { TimelineParts } from '../replay/timeline.ts';
 import { createTraceWriter, type TraceWriter } from '../replay/trace/writer.ts';
-import { type Assembled, assemble } from './assemble.ts';
+import { assemble } from './assemble.ts';
 import { identities, loadImages, OWN_GUEST_PATH } from './images.ts';
 import { type LiveRun, startLiveRun } from './live-run.ts';
 import { describeMachine } from './machine-description.ts';
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
-import { GUEST_FAILED, type Session, type SessionEnd, type SessionPause } from './session.ts';
+import type { Session, SessionEnd, SessionPause } from './session.ts';
 import { type CheckpointKeeper, keepCheckpoints } from './checkpoint-keeper.ts';
 import { compress, createTraceFile, refuseOtherThanTrace, type TraceSink } from './trace-file.ts';
 
@@ -29,8 +29,6 @@ export interface OutputTo {
 
 /** Basic exit reason. SDM Vol. 3, Appendix C. */
 const TRIPLE_FAULT = 2;
-
-const PANICKED: Ending = { why: 'panicked', status: GUEST_FAILED };
 
 const MEASURED_MS = 8;
 const FIRST_CHUNK = 200_000;
@@ -68,7 +66,7 @@ interface Running {
 }
 
 /** A run whose machine is being built: events are raised already. */
-type Starting = Omit<Running, 'machine' | 'keeper' | 'live'> & { machine?: Machine };
+type Starting = Omit<Running, 'machine' | 'keeper' | 'live'>;
 
 /** Build the machine the options describe, recorded, ready to run. */
 export function openSession(options: RunOptions, output: OutputTo): Session {
@@ -108,16 +106,22 @@ export function openSession(options: RunOptions, output: OutputTo): Session {
     printedAt: 0,
   };
   const wallClockAtPowerOn = options.wallClock ?? BigInt(Date.now()) * 1_000_000n;
-  const build = (parts: TimelineParts): Assembled =>
+  const build = (parts: TimelineParts): MachineParts =>
     assemble({ description, images, seed: options.seed, wallClockAtPowerOn, ...parts });
-  const outside = { onEvent: (stamped: Stamped) => hear(running, writer, stamped), onRequest: outputs.take };
+  const outside = {
+    onEvent(stamped: Stamped) {
+      hear(running, writer, stamped);
+      outputs.hear(stamped.event);
+    },
+  };
   const live = options.gdb === undefined ? undefined : startLiveRun(build, outside, inputs);
-  const assembled =
-    live?.assembled ?? build({ ...outside, inputs: { peek: () => inputs[0], take: () => void inputs.shift() } });
-  const machine = live?.timeline.machine ?? createMachine(assembled.parts);
+  const queue = { peek: () => inputs[0], take: () => void inputs.shift() };
+  const machine = live?.timeline.machine ?? createMachine(build({ ...outside, inputs: queue }));
   recording?.begin();
   const keeper = options.checkpoints ? keepCheckpoints(options.trace as string, machine) : undefined;
-  return sessionOf(Object.assign(running, { machine, keeper, live }), assembled, () => {
+  const whole = Object.assign(running, { machine, keeper, live });
+  return sessionOf(whole, () => {
+    stopRun(whole);
     writer?.close();
     recording?.close();
     keeper?.finish();
@@ -162,20 +166,18 @@ function hear(running: Starting, writer: TraceWriter | undefined, stamped: Stamp
     running.exits += 1;
     if ((event.exit_reason & 0xffff) === TRIPLE_FAULT) {
       running.tripleFault = `vCPU ${event.vcpu_id} met a triple fault at rip 0x${hex(event.guest_rip)}, tick ${tick}`;
-      // Deviation: QEMU resets here, and a kernel that cannot start would start again for ever.
-      if (running.machine !== undefined) running.machine.state.schedule.ended ??= PANICKED;
     }
   } else if (event.kind === 'sim:guest_panicked') running.panicked = event.by;
 }
 
 /** Bytes the guest prints, handed on in pieces as large as they come between two looks. */
-function bufferedOutput(output: OutputTo): { take(request: HostRequest): void; flush(): boolean } {
+function bufferedOutput(output: OutputTo): { hear(event: MachineEvent): void; flush(): boolean } {
   const lines: number[][] = [[], [], [], []];
   const debugcon: number[] = [];
   return {
-    take(request) {
-      if (request.ask === 'serial-output') lines[request.line]?.push(request.byte);
-      else if (request.ask === 'debugcon-output') debugcon.push(request.byte);
+    hear(event) {
+      if (event.kind === 'sim:serial_sent') lines[event.line]?.push(event.byte);
+      else if (event.kind === 'sim:debugcon_sent') debugcon.push(event.byte);
     },
     flush() {
       const hasPrinted = debugcon.length > 0 || lines.some((bytes) => bytes.length > 0);
@@ -188,9 +190,17 @@ function bufferedOutput(output: OutputTo): { take(request: HostRequest): void; f
   };
 }
 
-function sessionOf(running: Running, { vmm, kvmState }: Assembled, close: () => void): Session {
+/** A run somebody outside ends closes with that fact and the digests of its end, unless a debugger stands in its past. */
+function stopRun({ machine, inputs, live }: Running): void {
+  const isAtEnd = live === undefined || live.timeline.now.seq === live.timeline.end.seq;
+  if (machine.state.schedule.ended !== undefined || !isAtEnd) return;
+  inputs.splice(0, inputs.length, { event: { kind: 'sim:stopped', by: 'the recorder' } });
+  (live?.timeline ?? machine).advance({});
+}
+
+function sessionOf(running: Running, close: () => void): Session {
   const { machine } = running;
-  const irqchip = (): IrqchipState | undefined => kvmState().vm?.irqchip;
+  const irqchip = () => machine.state.kvm.vm?.irqchip;
   return {
     events: running.history.events,
     states: running.history.states,
@@ -202,20 +212,21 @@ function sessionOf(running: Running, { vmm, kvmState }: Assembled, close: () => 
       return isKept(running) ? { pause: 'slice' } : pause;
     },
     warp() {
-      running.mayWarpTo = Math.max(running.mayWarpTo, nextDeadline(machine) ?? 0);
+      const deadline = machine.nextDeadline();
+      if (deadline !== Number.POSITIVE_INFINITY) running.mayWarpTo = Math.max(running.mayWarpTo, deadline);
     },
     type(line, bytes) {
       running.inputs.push({ event: { kind: 'sim:serial_received', line, bytes: Uint8Array.from(bytes) } });
     },
-    listens: (line) => isOpen(vmm().describeDevice(`serial${line}`)) || running.polling.awaits(line),
+    listens: (line) => isOpen(machine.vmm.describeDevice(`serial${line}`)) || running.polling.awaits(line),
     now: () => machine.now(),
     silence: () => machine.now() - running.printedAt,
     setStopped(stopped) {
       running.stopped = stopped;
     },
     figures: () => ({
-      ticks: machine.state.clock.ticks,
-      events: machine.state.schedule.seq,
+      ticks: machine.ticks,
+      events: machine.seq,
       exits: running.exits,
       virtualNs: machine.now(),
     }),
@@ -223,28 +234,23 @@ function sessionOf(running: Running, { vmm, kvmState }: Assembled, close: () => 
     live: running.live,
     close,
     registers: (vcpu) => describeRegisters(vcpu, machine.engine.registers(vcpu)),
-    memoryTree: () => vmm().describeMemory(),
+    memoryTree: () => machine.vmm.describeMemory(),
     interruptControllers: () => {
       const chips = irqchip();
       return chips === undefined ? 'There is no in-kernel interrupt controller.' : describeInterruptControllers(chips);
     },
     localApic: (vcpu) => {
       const lapic = irqchip()?.lapics[vcpu];
-      return lapic === undefined ? 'There is no in-kernel local APIC.' : describeLapic(vcpu, lapic);
+      return lapic === undefined ? 'There is no in-kernel local APIC.' : describeLapic(vcpu, lapic, machine.state.kvm.timers[lapicTimer(vcpu)]?.deadline);
     },
-    vcpuCount: () => machine.state.schedule.userspace.length,
-    status: () => `VM status: ${running.stopped ? 'paused' : 'running'}, tick ${machine.state.clock.ticks}`,
+    vcpuCount: () => machine.state.kvm.vcpus.length,
+    status: () => `VM status: ${running.stopped ? 'paused' : 'running'}, tick ${machine.ticks}`,
   };
 }
 
 /** Whether a driver has opened a serial line: interrupts for received data, and DTR and RTS up. A probe sets no RTS. */
 const isOpen = (uart: Readonly<Record<string, string>> = {}): boolean =>
   (Number(uart['ier'] ?? 0) & 1) === 1 && (Number(uart['mcr'] ?? 0) & 3) === 3;
-
-function nextDeadline({ kvm, vmm }: Machine): number | undefined {
-  const next = Math.min(kvm.deadline() ?? Number.POSITIVE_INFINITY, vmm.deadline() ?? Number.POSITIVE_INFINITY);
-  return next === Number.POSITIVE_INFINITY ? undefined : next;
-}
 
 /** A run that ends before gdb's eyes is kept until gdb has left. */
 function isKept({ live }: Running): boolean {
@@ -269,15 +275,15 @@ function runFor(running: Running, milliseconds: number, paced: boolean): Session
 
 function runChunk(running: Running, paced: boolean): SessionPause | undefined {
   const { machine, tickLimit, keeper, live } = running;
-  const { clock } = machine.state;
-  const from = clock.ticks;
+  const { nsPerTick } = machine.state.config;
+  const from = machine.ticks;
   const tick = Math.min(from + running.chunk, tickLimit, keeper?.due ?? tickLimit);
-  const ns = Math.max(machine.now() + running.chunk * clock.nsPerTick, running.mayWarpTo);
+  const ns = Math.max(machine.now() + running.chunk * nsPerTick, running.mayWarpTo);
   const begun = performance.now();
   const reason = (live?.timeline ?? machine).advance(paced ? { tick, ns } : { tick });
-  adapt(running, clock.ticks - from, performance.now() - begun);
+  adapt(running, machine.ticks - from, performance.now() - begun);
   if (reason.why === 'until') keeper?.keepWhenDue();
-  if (running.tripleFault !== undefined) {
+  if (running.tripleFault !== undefined && reason.why === 'ended') {
     const sentence = `${running.tripleFault}: an exception whose handler could not be entered.`;
     return { pause: 'ended', end: { status: GUEST_FAILED, sentence } };
   }
@@ -287,11 +293,12 @@ function runChunk(running: Running, paced: boolean): SessionPause | undefined {
     return { pause: 'slice' };
   }
   if (reason.why === 'idle') return { pause: 'idle', untilNs: undefined };
-  if (machine.state.clock.ticks >= tickLimit) {
+  if (machine.ticks >= tickLimit) {
     return { pause: 'ended', end: { status: 0, sentence: `Stopped after ${tickLimit} ticks as asked.` } };
   }
-  if (paced && machine.state.clock.ticks < tick && machine.now() < ns) {
-    return { pause: 'idle', untilNs: nextDeadline(machine) };
+  if (paced && machine.ticks < tick && machine.now() < ns) {
+    const deadline = machine.nextDeadline();
+    return { pause: 'idle', untilNs: deadline === Number.POSITIVE_INFINITY ? undefined : deadline };
   }
   return undefined;
 }
@@ -306,7 +313,7 @@ function adapt(running: Running, ticks: number, milliseconds: number): void {
 
 function endOf({ panicked, machine }: Running, why: string, status: number): SessionEnd {
   if (panicked !== undefined) {
-    const place = `at tick ${machine.state.clock.ticks}`;
+    const place = `at tick ${machine.ticks}`;
     return { status: GUEST_FAILED, sentence: `The guest cannot go on ${place}: ${panicked}.` };
   }
   return why === 'powered-off' ? { status: 0 } : { status };

@@ -1,14 +1,12 @@
 import { Problem } from '../base/problem.ts';
 import type { Stamped } from '../events/stamped.ts';
-import type { KvmState } from '../kvm/state.ts';
 import { createMachine } from '../machine/machine.ts';
 import { createTimeline, type Timeline } from '../replay/timeline.ts';
 import { lazyEvents } from '../replay/trace/lazy-events.ts';
 import type { ReadTrace, TraceReader } from '../replay/trace/reader.ts';
 import { traceInputs } from '../replay/trace/trace-inputs.ts';
 import { createVerifier, inputsAgain, type Verifier } from '../replay/verify.ts';
-import type { Vmm } from '../vmm/index.ts';
-import { type Assembled, assemble } from './assemble.ts';
+import { assemble } from './assemble.ts';
 import { type Images, outlinedImages, recordedImages } from './images.ts';
 import { type MachineDescription, readDescription } from './machine-description.ts';
 import { openStoredCheckpoints } from './stored-checkpoints.ts';
@@ -40,8 +38,8 @@ export function openRecordedRun(path: string, given: ImagePaths): RecordedRun {
   );
 }
 
-/** Open a trace for a fold, which needs no image unless one is given or the trace is too old to keep their headers. */
-export function openFoldedRun(path: string, given: ImagePaths): RecordedRun {
+/** Open a trace for a rerun, which needs no image unless one is given or the trace is too old to keep their headers. */
+export function openRunWithoutImages(path: string, given: ImagePaths): RecordedRun {
   return opened(path, ({ header }, { paths }) => {
     const names = [given.kernel, given.initrd, given.bios, given.optionRom];
     const outlined = names.every((name) => name === undefined) ? outlinedImages(header.images) : undefined;
@@ -67,8 +65,6 @@ export interface RecordedTimeline {
   readonly events: readonly Stamped[];
   readonly timeline: Timeline;
   readonly verifier: Verifier;
-  vmm(): Vmm;
-  kvmState(): KvmState;
 }
 
 /** How a recorded run is opened to be stood in. */
@@ -88,19 +84,13 @@ export function openTimeline(run: RecordedRun, setting: TimelineSetting = {}): R
   const verifier = createVerifier(events);
   const stored = onStoredProblem === undefined ? undefined : openStoredCheckpoints(run.path, onStoredProblem);
   const inputs = stored?.inputs ?? traceInputs(run.trace, events.length, run.description.nsPerTick);
-  let assembled: Assembled | undefined;
   const timeline = createTimeline({
     ...(every === undefined ? {} : { every }),
     ...(heldBytes === undefined ? {} : { heldBytes }),
     ...(stored === undefined ? {} : { stored }),
-    build(parts) {
-      assembled = assemble({ ...run, ...parts });
-      return createMachine(assembled.parts);
-    },
+    build: (parts) => createMachine(assemble({ ...run, ...parts })),
     inputs: inputsAgain(inputs),
     onEvent: verifier.check,
-    onRequest: () => undefined,
   });
-  const { vmm, kvmState } = assembled as unknown as Assembled;
-  return { run, events, timeline, verifier, vmm, kvmState };
+  return { run, events, timeline, verifier };
 }

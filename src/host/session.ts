@@ -4,9 +4,6 @@ import type { MachineState } from '../reducers/state.ts';
 import type { LiveRun } from './live-run.ts';
 import type { MonitorSubject } from '../debugger/cli/monitor.ts';
 
-/** The status of a guest's own failure. Even, so that no write to isa-debug-exit can mean the same. */
-export const GUEST_FAILED = 4;
-
 /** How a run came to its end: the process status, and what to tell a person. */
 export interface SessionEnd {
   readonly status: number;

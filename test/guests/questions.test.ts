@@ -221,7 +221,7 @@ function evaluateOr(text: string, otherwise: bigint): bigint {
 
 async function qemuHere(file: string, port: number): Promise<QemuMemory> {
   const memory = new Uint8Array(MEGABYTES << 20);
-  for (const { baseGfn, npages } of session.view.kvmState().vm?.slots ?? []) {
+  for (const { baseGfn, npages } of session.view.machine.state.kvm.vm?.slots ?? []) {
     const at = baseGfn * 4096;
     if (at < memory.length) memory.set(readPhysical(session.view, at, Math.min(npages * 4096, memory.length - at)), at);
   }

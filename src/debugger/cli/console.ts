@@ -1,4 +1,5 @@
-import { GUEST_FAILED, type Session, type SessionEnd, type SessionPause } from '../../host/session.ts';
+import type { Session, SessionEnd, SessionPause } from '../../host/session.ts';
+import { GUEST_FAILED } from '../../reducers/run.ts';
 import type { Terminal } from '../../host/terminal.ts';
 import { ESCAPE_HELP, escapeAtStart, keyMeanings } from './escape.ts';
 import { answerMonitor, MONITOR_PROMPT } from './monitor.ts';

@@ -3,7 +3,7 @@ import { Problem } from '../../base/problem.ts';
 import { writeOut } from '../../host/terminal.ts';
 import { withImages } from './image-options.ts';
 import { index } from './index-command.ts';
-import { fold, replay } from './replay-commands.ts';
+import { fold, replay, rerun } from './replay-commands.ts';
 import { run } from './run.ts';
 import { addTimeTravel } from './time-travel.ts';
 import { tour } from './tour.ts';
@@ -120,10 +120,16 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .action((file) => {
       status = printInfo(file, print);
     });
-  withImages(program.command('fold <file>'))
-    .description('rebuild hypervisor and device state from the recorded events alone')
+  program
+    .command('fold <file>')
+    .description('the state that follows from the recorded events by the table of reducers, compared at every digest')
+    .action((file) => {
+      status = fold(file, print);
+    });
+  withImages(program.command('rerun <file>'))
+    .description("run hypervisor and devices again on the processor's recorded answers, and compare every event")
     .action((file, options) => {
-      status = fold(file, options, print);
+      status = rerun(file, options, print);
     });
   addTimeTravel(program, {
     print,

@@ -1,12 +1,11 @@
 import { Problem } from '../../base/problem.ts';
 import type { Stamped } from '../../events/stamped.ts';
-import type { Assembled } from '../../host/assemble.ts';
 import { startForkTrace } from '../../host/fork-run.ts';
 import type { RecordedRun } from '../../host/recorded-run.ts';
 import { restoreCheckpoint, takeCheckpoint } from '../../machine/checkpoint.ts';
 import { type Intervention, interventionEvent } from '../../machine/intervene.ts';
 import { createMachine } from '../../machine/machine.ts';
-import type { PendingInput } from '../../machine/parts.ts';
+import type { MachineParts, PendingInput } from '../../machine/parts.ts';
 import { createTimeline, type Mark, type Timeline, type TimelineParts } from '../../replay/timeline.ts';
 import { type GuestView, readLinear } from '../guest-view.ts';
 import { type Ground, LONGEST_INSTRUCTION } from './ground.ts';
@@ -23,7 +22,7 @@ export interface Diversion extends Ground {
 }
 
 /** Build the run's machine once more. */
-export type Build = (parts: TimelineParts) => Assembled;
+export type Build = (parts: TimelineParts) => MachineParts;
 
 const MOST_EVENTS = 1_000_000;
 const HELD_BYTES = 2 ** 28;
@@ -88,11 +87,9 @@ function cloned(
   onEvent: (stamped: Stamped) => void,
 ): { readonly timeline: Timeline; readonly view: GuestView } {
   const checkpoint = takeCheckpoint(of.machine);
-  let assembled: Assembled | undefined;
   const timeline = createTimeline({
     build(parts) {
-      assembled = build(parts);
-      const machine = createMachine(assembled.parts);
+      const machine = createMachine(build(parts));
       restoreCheckpoint(machine, checkpoint);
       return machine;
     },
@@ -100,12 +97,10 @@ function cloned(
     onEvent(stamped) {
       if (stamped.seq >= checkpoint.seq) onEvent(stamped);
     },
-    onRequest: () => undefined,
     heldBytes: HELD_BYTES,
   });
   timeline.forget();
-  const { kvmState } = assembled as unknown as Assembled;
-  return { timeline, view: { machine: timeline.machine, kvmState } };
+  return { timeline, view: { machine: timeline.machine } };
 }
 
 /** Write it to a trace of its own that names its parent. */

@@ -28,10 +28,10 @@ export const LONGEST_INSTRUCTION = 15;
 export function looksAt(here: () => Ground) {
   return {
     registers: (vcpu: number) => here().view.machine.engine.registers(vcpu),
-    activity: (vcpu: number) => here().view.kvmState().vcpus[vcpu]?.mpState ?? 0,
+    activity: (vcpu: number) => here().view.machine.state.kvm.vcpus[vcpu]?.mpState ?? 0,
     moment() {
       const { machine } = here().timeline;
-      return { seq: machine.state.schedule.seq, tick: machine.state.clock.ticks, ns: machine.now() };
+      return { seq: machine.seq, tick: machine.ticks, ns: machine.now() };
     },
     readMemory(vcpu: number, address: bigint, length: number) {
       const bytes = readLinear(here().view, vcpu, address, length);

@@ -15,7 +15,7 @@ import {
 /** A run under way as gdb's stub looks at it: all that was recorded so far, and beyond it what is still to happen. */
 export function liveSubjectOf(live: LiveRun): StubSubject {
   const { timeline } = live;
-  const view: GuestView = { machine: timeline.machine, kvmState: live.kvmState };
+  const view: GuestView = { machine: timeline.machine };
   const traveller = createTraveller({
     timeline,
     lastSeq: Number.POSITIVE_INFINITY,

@@ -14,8 +14,8 @@ import { createTraveller, type Traveller } from './travel.ts';
 
 /** A recorded run as gdb's stub looks at it. */
 export function subjectOf(recorded: RecordedTimeline): StubSubject {
-  const { verifier, run, timeline, events, kvmState } = recorded;
-  const view: GuestView = { machine: timeline.machine, kvmState };
+  const { verifier, run, timeline, events } = recorded;
+  const view: GuestView = { machine: timeline.machine };
   const last = events[events.length - 1];
   const traveller = createTraveller({
     timeline,

@@ -112,14 +112,14 @@ export function createTraveller(road: Road): Traveller {
   };
 }
 
-const tickOf = ({ machine }: Travel): number => machine.state.clock.ticks;
+const tickOf = ({ machine }: Travel): number => machine.ticks;
 const turnOf = ({ machine }: Travel): number => machine.state.schedule.turn;
 const pcOf = ({ machine }: Travel): bigint => linearPc(machine.engine.registers(machine.state.schedule.turn));
 
 function isAtEnd({ machine, road }: Travel): boolean {
-  const { schedule, clock } = machine.state;
-  if (schedule.ended !== undefined || schedule.seq > road.lastSeq) return true;
-  return clock.ticks >= road.lastTick && !schedule.inGuest.includes(true);
+  const { schedule, kvm } = machine.state;
+  if (schedule.ended !== undefined || machine.seq > road.lastSeq) return true;
+  return machine.ticks >= road.lastTick && !kvm.vcpus.some(({ inGuest }) => inGuest);
 }
 
 /** Go on to a tick, to where a vCPU is about to execute; no further than the recording. */
@@ -203,7 +203,7 @@ function turnsUntil(travel: Travel, tick: number): Turn[] {
   const turns: Turn[] = [{ vcpu: turnOf(travel), from: tickOf(travel) }];
   travel.road.timeline.watching(
     ({ event, tick: from }) => {
-      if (event.kind === 'sim:thread_switch') turns.push({ vcpu: Number(event.to.slice(4)), from });
+      if (event.kind === 'sim:thread_switch') turns.push({ vcpu: event.to, from });
     },
     () => settle(travel, tick),
   );

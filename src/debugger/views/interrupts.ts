@@ -47,12 +47,11 @@ const vectors = (words: readonly number[]): string => {
 const LVT_NAMES = ['LVTT', 'LVTTHMR', 'LVTPC', 'LVT0', 'LVT1', 'LVTERR'] as const;
 const TIMER_MODES = ['one-shot', 'periodic', 'tsc-deadline', 'reserved'] as const;
 
-/** One local APIC as QEMU's monitor prints it for `info lapic`. */
-export function describeLapic(vcpu: number, lapic: LapicState): string {
+/** One local APIC as QEMU's monitor prints it for `info lapic`. `deadline`: of its timer, while that is armed. */
+export function describeLapic(vcpu: number, lapic: LapicState, deadline: number | undefined): string {
   const mode = (lapic.apicBase & 0x800) === 0 ? 'disabled' : (lapic.apicBase & 0x400) === 0 ? 'xAPIC' : 'x2APIC';
-  const { timer } = lapic;
   const enabled = (lapic.svr & 0x100) === 0 ? 'disabled' : 'enabled';
-  const due = timer.expiresAt === undefined ? 'not running' : `due at ${timer.expiresAt} ns`;
+  const due = deadline === undefined ? 'not running' : `due at ${deadline} ns`;
   return [
     `dumping local APIC state for CPU ${vcpu}`,
     '',

@@ -31,7 +31,7 @@ const ADDRESS = 0xf_ffff_ffff_f000n;
 /** Walk the extended page tables of a processor. */
 export function walkEpt(view: GuestView, vcpu: number, gpa: number): EptWalk {
   const { eptWords } = view.machine.engine;
-  let table = Number((view.kvmState().vcpus[vcpu]?.vmcs.eptPointer ?? 0n) & ADDRESS);
+  let table = Number((view.machine.state.kvm.vcpus[vcpu]?.vmcs.eptPointer ?? 0n) & ADDRESS);
   const steps: EptStep[] = [];
   if (table === 0) return { steps, hpa: undefined };
   for (let level = 4; level >= 1; level -= 1) {

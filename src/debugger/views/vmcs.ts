@@ -1,4 +1,5 @@
 import { type ControlField, ENCODINGS } from '../../kvm/vmcs/fields.ts';
+import { HOST_STATE } from '../../kvm/vmcs/host-state.ts';
 import type { Registers } from '../../kvm/guest.ts';
 import { EPT_LARGE, EPT_READ, eptAddress, eptWord } from '../../memory/ept-pool.ts';
 import { type GuestView, registersOf } from '../guest-view.ts';
@@ -10,12 +11,12 @@ const SEGMENTS = ['ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'LDTR', 'TR'] as const;
 
 /** The VMCS of one processor by the SDM's names: what KVM wrote, and the guest's state as an exit would save it. */
 export function describeVmcs(view: GuestView, vcpu: number): string {
-  const state = view.kvmState().vcpus[vcpu];
+  const state = view.machine.state.kvm.vcpus[vcpu];
   if (state === undefined) return `There is no VMCS for processor ${vcpu}.`;
   const controls = (Object.keys(ENCODINGS) as ControlField[])
     .sort((a, b) => ENCODINGS[a].encoding - ENCODINGS[b].encoding)
     .map((name) => row(ENCODINGS[name].name, state.vmcs[name]));
-  const host = Object.entries(state.hostState).map(([name, value]) => row(`HOST_${constantCase(name)}`, value));
+  const host = Object.entries(HOST_STATE).map(([name, value]) => row(`HOST_${constantCase(name)}`, value));
   return ['controls', ...controls, 'guest state', ...guestRows(registersOf(view, vcpu)), 'host state', ...host].join(
     '\n',
   );
@@ -61,7 +62,7 @@ interface EptRange {
 
 /** What a processor's extended page tables map, neighbours joined. */
 export function describeEpt(view: GuestView, vcpu: number): string {
-  const root = Number((view.kvmState().vcpus[vcpu]?.vmcs.eptPointer ?? 0n) & ADDRESS);
+  const root = Number((view.machine.state.kvm.vcpus[vcpu]?.vmcs.eptPointer ?? 0n) & ADDRESS);
   if (root === 0) return 'There are no extended page tables.';
   const ranges: EptRange[] = [];
   collect(view.machine.engine.eptWords, root, 4, 0, ranges);

@@ -204,7 +204,7 @@ export class Lockstep {
     const { machine, events } = this.#stepped;
     events.length = 0;
     let foreign: string | undefined;
-    do machine.advance({ tick: machine.state.clock.ticks + 1 });
+    do machine.advance({ tick: machine.ticks + 1 });
     while (info.repeats && this.#registers.rip === before);
     for (const { event } of events) if (event.kind === 'kvm_mmio' && event.type === 1) foreign = 'MMIO';
     return foreign;

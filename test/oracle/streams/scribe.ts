@@ -98,7 +98,7 @@ export function ourInstructions(stepped: SteppedMachine, table: Interned, limit:
   while (count < limit) {
     let written: Written | undefined = scribe.next();
     events.length = 0;
-    const reason = machine.advance({ tick: machine.state.clock.ticks + 1 });
+    const reason = machine.advance({ tick: machine.ticks + 1 });
     if (reason.why !== 'until') break;
     let fault = scribe.faulted(written);
     for (const { event } of events) {
