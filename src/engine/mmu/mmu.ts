@@ -2,7 +2,7 @@ import type { VmExit } from '../../kvm/guest.ts';
 import { ACCESS } from '../builder.ts';
 import * as L from '../layout.ts';
 import type { Writer } from '../debugger-stops.ts';
-import type { EngineMemory } from '../memory.ts';
+import { alignedDown, type EngineMemory } from '../memory.ts';
 import { NOT_LEAF, type Want } from './guest-walk.ts';
 import { NOTICED, PAGE, takeFlagged } from './page-flags.ts';
 import { EPT_ACCESS_KIND } from './second-level.ts';
@@ -233,7 +233,7 @@ export class Mmu extends Tlb {
   /** Drop what is cached from the entries that are about to change. */
   private tableWritten(host: number, page: number, bytes: Uint8Array): void {
     const region = this.guest.regions[page] as number;
-    for (let at = host & ~7; at < host + bytes.length; at += 8) {
+    for (let at = alignedDown(host); at < host + bytes.length; at += 8) {
       if (!this.changesHeldEntry(at, host, bytes)) continue;
       if (region === NOT_LEAF) {
         this.flush();
