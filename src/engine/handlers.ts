@@ -22,14 +22,31 @@ const IMPORTS: readonly ImportedFunction[] = [
   { name: 'assist', signature: { params: ['i32', 'i32'], results: ['i32'] } },
 ];
 
-/** The module of all handlers, and the table slot of each by key. */
-export interface HandlerModule {
+/** The binary of all handlers, and the table slot of each by key. */
+export interface HandlerBinary {
   readonly bytes: Uint8Array;
   readonly slots: ReadonlyMap<string, number>;
 }
 
-/** Build every handler once. Deterministic: same tables, same bytes. */
-export function buildHandlers(memoryPages: number): HandlerModule {
+/** The handlers compiled: what every engine of the process instantiates, whatever the size of its memory. */
+export interface HandlerModule {
+  readonly module: WebAssembly.Module;
+  readonly slots: ReadonlyMap<string, number>;
+}
+
+let compiled: HandlerModule | undefined;
+
+/** Every handler, emitted and compiled when first asked for. They depend on nothing but the code. */
+export function handlerModule(): HandlerModule {
+  if (compiled === undefined) {
+    const { bytes, slots } = buildHandlers();
+    compiled = { module: new WebAssembly.Module(bytes as BufferSource), slots };
+  }
+  return compiled;
+}
+
+/** Build every handler. Deterministic: same tables, same bytes. */
+export function buildHandlers(): HandlerBinary {
   const functions: FunctionBody[] = [lookupFunction(), branchFunction(), segmentFunction(), dispatchFunction()];
   const slots = new Map<string, number>();
   const table: number[] = [];
@@ -47,6 +64,7 @@ export function buildHandlers(memoryPages: number): HandlerModule {
     { type: 'i32', name: 'fault' },
     { type: 'i64', name: 'context' },
   ] as const;
+  const memoryPages = L.HOST_MEMORY / 65536;
   return { bytes: assembleModule({ imports: IMPORTS, functions, globals, table, memoryPages }), slots };
 }
 

@@ -37,9 +37,6 @@ export class EngineMemory {
     for (let byte = 0; byte < 256; byte++) this.u8[L.PARITY + byte] = evenParity(byte);
   }
 
-  get pages(): number {
-    return (L.HOST_MEMORY + this.hostBytes) / 65536;
-  }
   read32(address: number): number {
     return this.u32[address >>> 2] as number;
   }

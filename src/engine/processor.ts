@@ -2,7 +2,7 @@ import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../kvm/guest.t
 import { CodeCache } from './code/cache.ts';
 import type { GuestEvent } from './event.ts';
 import { hasErrorCode, VECTOR, vmExit } from './fault.ts';
-import { buildHandlers } from './handlers.ts';
+import { handlerModule } from './handlers.ts';
 import { deliver } from './assists/deliver.ts';
 import * as L from './layout.ts';
 import { DebuggerStops, type Writer } from './debugger-stops.ts';
@@ -14,7 +14,7 @@ import { refusedByStack } from './stack-access.ts';
 import { undoStrayBranch } from './stray-branch.ts';
 import { CpuState } from './state.ts';
 
-/** Compiled handlers are the same for every engine of one memory size: instantiated by `host`'s hook. */
+/** The handlers bound to the memory of one engine. */
 export interface HandlerInstance {
   dispatch(record: number): number;
   ticks: { value: number };
@@ -22,7 +22,8 @@ export interface HandlerInstance {
   context: { value: bigint };
 }
 
-export type Instantiate = (bytes: Uint8Array, env: WebAssembly.ModuleImports) => HandlerInstance;
+/** Binds the compiled handlers, which are the same for every engine, to what they import. */
+export type Instantiate = (handlers: WebAssembly.Module, env: WebAssembly.ModuleImports) => HandlerInstance;
 
 /** One processor core: runs the architectural block that is in memory now. */
 export class Processor extends InstructionFlow {
@@ -49,8 +50,8 @@ export class Processor extends InstructionFlow {
 
   constructor(memory: EngineMemory, eptWords: Uint32Array, instantiate: Instantiate) {
     super(memory, new CpuState(memory));
-    const { bytes, slots } = buildHandlers(memory.pages);
-    this.wasm = instantiate(bytes, {
+    const { module, slots } = handlerModule();
+    this.wasm = instantiate(module, {
       memory: memory.memory,
       translate: (low: number, high: number, want: number) => this.mmu.translate(low, high, want),
       commit: () => this.mmu.commit(),
