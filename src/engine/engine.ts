@@ -21,7 +21,8 @@ import { EngineMemory } from './memory.ts';
 import { FollowedTables, type TableWrite } from './mmu/followed-tables.ts';
 import { takeFlagged } from './mmu/page-flags.ts';
 import { EVENT_TYPE, type GuestEvent } from './event.ts';
-import { type Instantiate, Processor } from './processor.ts';
+import type { Instantiate } from './handlers.ts';
+import { Processor } from './processor.ts';
 import { registersOf } from './registers.ts';
 import { resetBlock } from './reset.ts';
 
@@ -33,9 +34,9 @@ export interface EngineOptions {
   /** Host TSC as of the last tick the machine counted. */
   hostTsc(): bigint;
   readonly tscPerTick: number;
-  /** 64 bits of recorded entropy for RDRAND and RDSEED. */
-  random(): bigint;
-  /** Given: the guest's writes to its own page tables are told, with the ticks of the run up to each. */
+  /** 64 bits of recorded entropy for RDRAND and RDSEED, `ticks` into the run: those before the drawing instruction. */
+  random(ticks: number): bigint;
+  /** Given: the guest's writes to its own page tables are told, with the ticks of the run up to and with each. */
   readonly onTableWrite?: (write: TableWrite, vcpu: number, ticks: number) => void;
 }
 
@@ -84,7 +85,7 @@ class Engine implements GuestEngine {
     this.memory = new EngineMemory(hostBytes);
     this.eptWords = new Uint32Array((Math.ceil(hostBytes / MIB2) + SPARE_EPT_PAGES) * EPT_PAGE_WORDS);
     this.processor = new Processor(this.memory, this.eptWords, options.instantiate);
-    this.processor.seed = () => options.random();
+    this.processor.seed = () => options.random(this.processor.ticksBefore);
     this.memory.write32(L.TSC_PER_TICK, options.tscPerTick);
     this.regions = [this.hostRegion(), this.eptRegion(), this.blockRegion(), ...this.followTables()];
   }

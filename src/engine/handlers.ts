@@ -34,6 +34,17 @@ export interface HandlerModule {
   readonly slots: ReadonlyMap<string, number>;
 }
 
+/** The handlers bound to the memory of one engine. */
+export interface HandlerInstance {
+  dispatch(record: number): number;
+  ticks: { value: number };
+  fault: { value: number };
+  context: { value: bigint };
+}
+
+/** Binds the compiled handlers to what they import. */
+export type Instantiate = (handlers: WebAssembly.Module, env: WebAssembly.ModuleImports) => HandlerInstance;
+
 let compiled: HandlerModule | undefined;
 
 /** Every handler, emitted and compiled when first asked for. They depend on nothing but the code. */

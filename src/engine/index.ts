@@ -11,4 +11,4 @@ export type {
   WatchedValue,
   Writer,
 } from './debugger-stops.ts';
-export type { HandlerInstance, Instantiate } from './processor.ts';
+export type { HandlerInstance, Instantiate } from './handlers.ts';

@@ -2,11 +2,11 @@ import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../kvm/guest.t
 import { CodeCache } from './code/cache.ts';
 import type { GuestEvent } from './event.ts';
 import { hasErrorCode, VECTOR, vmExit } from './fault.ts';
-import { handlerModule } from './handlers.ts';
+import { type HandlerInstance, handlerModule, type Instantiate } from './handlers.ts';
 import { deliver } from './assists/deliver.ts';
 import * as L from './layout.ts';
-import { DebuggerStops, type Writer } from './debugger-stops.ts';
-import { InstructionFlow } from './instruction-flow.ts';
+import { DebuggerStops } from './debugger-stops.ts';
+import { RunClock } from './run-clock.ts';
 import { MMIO_NEEDED, NOTHING, type Stop } from './stop.ts';
 import type { EngineMemory } from './memory.ts';
 import { FAILED, Mmu } from './mmu/mmu.ts';
@@ -14,19 +14,8 @@ import { refusedByStack } from './stack-access.ts';
 import { undoStrayBranch } from './stray-branch.ts';
 import { CpuState } from './state.ts';
 
-/** The handlers bound to the memory of one engine. */
-export interface HandlerInstance {
-  dispatch(record: number): number;
-  ticks: { value: number };
-  fault: { value: number };
-  context: { value: bigint };
-}
-
-/** Binds the compiled handlers, which are the same for every engine, to what they import. */
-export type Instantiate = (handlers: WebAssembly.Module, env: WebAssembly.ModuleImports) => HandlerInstance;
-
 /** One processor core: runs the architectural block that is in memory now. */
-export class Processor extends InstructionFlow {
+export class Processor extends RunClock {
   protected readonly self = this;
   readonly code: CodeCache;
   readonly mmu: Mmu;
@@ -40,11 +29,7 @@ export class Processor extends InstructionFlow {
     cr3: () => this.memory.read64(L.CR3),
   });
   controls: ExecutionControls = NO_CONTROLS;
-  /** What INS and OUTS use instead of an exit while KVM emulates. */
-  emulating = false;
-  private readonly wasm: HandlerInstance;
-  /** Ticks held back so that the loop stops early at the next boundary. */
-  private reserve = 0;
+  protected readonly wasm: HandlerInstance;
   /** Next 64 bits of the recorded entropy stream, for RDRAND and RDSEED. */
   seed: () => bigint = () => 0n;
 
@@ -69,7 +54,8 @@ export class Processor extends InstructionFlow {
       codeWritten: (page, offset, length) => this.code.written(page, offset, length),
       tappedWritten: (host, bytes, by) => {
         const writer = this.delivering && by === 'instruction' ? 'delivery' : by;
-        if (this.stops.noticeWrite(host, bytes, writer, this.ticksBefore(by))) this.stopSoon();
+        const ticks = by === 'outside' ? 0 : this.ticksBefore;
+        if (this.stops.noticeWrite(host, bytes, writer, ticks)) this.stopSoon();
       },
       tappedRead: (host, size, access) => {
         if (this.stops.noticeRead(host, size, access)) this.stopSoon();
@@ -114,14 +100,6 @@ export class Processor extends InstructionFlow {
     }
   }
   private delivering = false;
-  private slicing = false;
-  /** Between a VM entry and its exit; KVM's emulator and task switches lie outside. */
-  inRun = false;
-  /** Ticks retired in the run under way before the instruction or event at hand. */
-  private ticksBefore(by: Writer): number {
-    if (by === 'outside' || this.emulating || !this.inRun) return 0;
-    return this.slicing ? Math.max(0, this.ticksUsed - 1) : this.executed;
-  }
 
   // Stops.
 
@@ -135,36 +113,13 @@ export class Processor extends InstructionFlow {
     this.stopWith({ kind: 'fault', vector: VECTOR.PF, error });
   }
 
-  // Calls from the handlers.
-
   // Running.
 
-  /** Ticks left in the current slice. */
-  get ticksLeft(): number {
-    return this.wasm.ticks.value + this.reserve;
-  }
-  /** End the slice after the current instruction, to look at conditions. */
-  stopSoon(): void {
-    this.reserve += this.wasm.ticks.value;
-    this.wasm.ticks.value = 0;
-  }
   /** The instruction at hand retires although it exits (trap-like exits). */
   retireBeforeExit(): void {
     this.trapLike = true;
   }
   private trapLike = false;
-  /** PAUSE-loop exiting: whether this PAUSE is one too many. SDM Vol. 3, 26.1.3. */
-  pauseLoop(): boolean {
-    const { memory } = this;
-    const now = this.timeStamp();
-    const { pleGap, pleWindow } = this.controls;
-    const isNewLoop = now - memory.read64(L.PLE_LAST) > BigInt(pleGap);
-    memory.write64(L.PLE_LAST, now);
-    if (isNewLoop) memory.write64(L.PLE_FIRST, now);
-    if (now - memory.read64(L.PLE_FIRST) <= BigInt(pleWindow)) return false;
-    memory.write64(L.PLE_FIRST, now);
-    return true;
-  }
 
   /**
    * Run from RIP for at most `budget` ticks. Returns the exit, or undefined when the budget ended;
@@ -185,11 +140,6 @@ export class Processor extends InstructionFlow {
       if (after !== undefined) return after;
     }
     return this.boundary();
-  }
-  executed = 0;
-  /** Ticks used since the run began, up to and with the instruction at hand: from inside an assist. */
-  get ticksUsed(): number {
-    return this.executed + this.memory.read32(L.TSC_TICKS) - this.ticksLeft;
   }
 
   private singleStepping(): boolean {
@@ -249,18 +199,18 @@ export class Processor extends InstructionFlow {
     memory.write32(L.SHADOW_TICKS, 0xffffffff);
     memory.write32(L.WINDOW_WANTED, this.controls.primary & 4);
     this.startTime(take);
-    this.slicing = true;
     wasm.ticks.value = take;
     wasm.fault.value = 0;
     this.lastRecord = this.resolve();
     if (this.lastRecord !== 0) {
+      this.slicing = true;
       const end = wasm.dispatch(this.lastRecord);
+      this.slicing = false;
       if (end !== 0) {
         this.state.rip = this.ripOf(end);
         this.lastRecord = 0;
       } else this.lastRecord = memory.read32(L.STOP_UOP);
     }
-    this.slicing = false;
     this.settleStop();
     const used = take - wasm.ticks.value - this.reserve;
     this.advanceTime(used);
@@ -294,21 +244,6 @@ export class Processor extends InstructionFlow {
   trapByFlagNow(): void {
     this.trapsNow = this.state.flag(0x100);
     if (this.trapsNow) this.stopSoon();
-  }
-
-  /** Guest TSC at the start of the run; set by the engine. */
-  tscAtStart = 0n;
-  private startTime(ticks: number): void {
-    this.memory.write64(L.TSC_BASE, this.tscAtStart);
-    this.memory.write32(L.TSC_TICKS, ticks);
-  }
-  private advanceTime(used: number): void {
-    this.tscAtStart += BigInt(used) * BigInt(this.memory.read32(L.TSC_PER_TICK));
-  }
-  /** Guest TSC now, from inside an assist. */
-  timeStamp(): bigint {
-    const elapsed = this.memory.read32(L.TSC_TICKS) - this.ticksLeft;
-    return BigInt.asUintN(64, this.tscAtStart + BigInt(elapsed) * BigInt(this.memory.read32(L.TSC_PER_TICK)));
   }
 
   /** Put RIP and the tick counter right after a handler stopped. */

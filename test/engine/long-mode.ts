@@ -35,11 +35,6 @@ export function putQuad(engine: GuestEngine, at: number, value: bigint): void {
   engine.writeHost(at, bytes);
 }
 
-export function quadAt(engine: GuestEngine, at: number): bigint {
-  const bytes = engine.readHost(at, 8);
-  return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-}
-
 /** Descriptor tables and page tables in the slot at `base`; every exception comes to a HLT of its own. */
 export function putTables(engine: GuestEngine, base: number): void {
   const entry = (at: number, to: number): void => putQuad(engine, base + at, BigInt(base + to) | 7n);
@@ -49,13 +44,16 @@ export function putTables(engine: GuestEngine, base: number): void {
   for (let page = 0; page < 512; page++) entry(AT.pt + 8 * page, page * 4096);
   putQuad(engine, base + AT.gdt + 8, 0x00af9b000000ffffn);
   putQuad(engine, base + AT.gdt + 16, 0x00cf93000000ffffn);
-  for (let vector = 0; vector < 32; vector++) {
-    const handler = LINEAR + BigInt(AT.handlers + vector);
-    const low = (handler & 0xffffn) | (8n << 16n) | (0x8en << 40n) | (((handler >> 16n) & 0xffffn) << 48n);
-    putQuad(engine, base + AT.idt + 16 * vector, low);
-    putQuad(engine, base + AT.idt + 16 * vector + 8, handler >> 32n);
-  }
+  for (let vector = 0; vector < 32; vector++) putGate(engine, base, vector, AT.handlers + vector);
   engine.writeHost(base + AT.handlers, new Uint8Array(32).fill(0xf4));
+}
+
+/** An interrupt gate that leads to `offset` of the slot. */
+export function putGate(engine: GuestEngine, base: number, vector: number, offset: number): void {
+  const handler = LINEAR + BigInt(offset);
+  const low = (handler & 0xffffn) | (8n << 16n) | (0x8en << 40n) | (((handler >> 16n) & 0xffffn) << 48n);
+  putQuad(engine, base + AT.idt + 16 * vector, low);
+  putQuad(engine, base + AT.idt + 16 * vector + 8, handler >> 32n);
 }
 
 /** A vCPU about to run 64-bit `code` in the slot at `base`. */
