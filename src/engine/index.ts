@@ -1,4 +1,4 @@
-export { createEngine, type EngineOptions, type EngineRegion, type GuestEngine } from './engine.ts';
+export { type CacheFills, createEngine, type EngineOptions, type EngineRegion, type GuestEngine } from './engine.ts';
 export type {
   AnyHit,
   Breakpoint,

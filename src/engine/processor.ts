@@ -51,7 +51,10 @@ export class Processor extends RunClock {
       },
       exit: (exit) => this.stopWith({ kind: 'exit', exit }),
       needsMmio: (gpa, length) => this.stopWith({ kind: 'mmio', gpa, length }),
-      codeWritten: (page, offset, length) => this.code.written(page, offset, length),
+      codeWritten: (page, offset, length) => {
+        // A repeated instruction that overwrites itself is another from its next iteration on.
+        if (this.code.written(page, offset, length) && this.slicing) this.stopSoon();
+      },
       tappedWritten: (host, bytes, by) => {
         const writer = this.delivering && by === 'instruction' ? 'delivery' : by;
         const ticks = by === 'outside' ? 0 : this.ticksBefore;
@@ -63,9 +66,13 @@ export class Processor extends RunClock {
       setContext: (context) => {
         this.wasm.context.value = context;
       },
+      dropped: () => {
+        if (this.slicing) this.stopSoon();
+      },
     });
     this.code = new CodeCache(memory, slots, {
       onWatch: (page) => this.mmu.watchCode(page),
+      onUnwatch: (page) => this.mmu.unwatchCode(page),
       onFlush: () => this.mmu.flush(),
     });
     this.refresh();
@@ -130,16 +137,27 @@ export class Processor extends RunClock {
     while (this.executed < budget) {
       if (this.stops.values !== undefined) this.stops.compareValues();
       if (this.stops.isHit) return undefined;
-      const exit = this.boundary();
-      if (exit !== undefined) return exit;
-      const left = budget - this.executed;
-      this.executed += this.slice(this.singleStepping() ? 1 : left);
-      // A branch that used the last tick has been taken; that its target cannot be fetched is the next run's fault.
-      if (this.executed >= budget && this.fetching && this.stop.kind === 'fault') this.stop = NOTHING;
-      const after = this.afterSlice();
+      const window = this.windowExit();
+      if (window !== undefined) return window;
+      const after = this.breaksHere() ? this.raiseBreakpoint() : this.sliceUpTo(budget - this.executed);
       if (after !== undefined) return after;
     }
-    return this.boundary();
+    return this.windowExit();
+  }
+  private sliceUpTo(left: number): VmExit | undefined {
+    this.executed += this.slice(this.singleStepping() ? 1 : left);
+    return this.afterSlice();
+  }
+  /** A breakpoint in the guest's debug registers comes before its instruction. */
+  private raiseBreakpoint(): VmExit | undefined {
+    const exit = this.debugException(this.codeHits());
+    if (exit === undefined) this.delivered();
+    return exit;
+  }
+  /** A delivery counts as a tick, so that a guest that only faults still uses up its budget. */
+  private delivered(): void {
+    this.executed += 1;
+    this.advanceTime(1);
   }
 
   private singleStepping(): boolean {
@@ -154,13 +172,15 @@ export class Processor extends RunClock {
     return this.afterSlice();
   }
 
-  /** What is due before the next instruction: windows, debug exceptions. */
-  private boundary(): VmExit | undefined {
+  /** KVM waits for a moment at which interrupts, or NMIs, can be taken. */
+  private windowExit(): VmExit | undefined {
     const { primary } = this.controls;
     if ((primary & (1 << 2)) !== 0 && this.state.flag(0x200) && !this.shadowed()) return vmExit({ reason: 7 });
     if ((primary & (1 << 22)) !== 0 && !this.nmiBlocked() && !this.shadowed()) return vmExit({ reason: 8 });
-    if (this.watchesCode()) return this.codeBreakpoint();
     return undefined;
+  }
+  private breaksHere(): boolean {
+    return this.watchesCode() && this.codeHits() !== 0;
   }
 
   /** STI or MOV SS shadow covers the next instruction. */
@@ -189,6 +209,7 @@ export class Processor extends RunClock {
     const stepping = this.state.flag(0x100);
     const wasShadowed = this.shadowed();
     const resumes = this.state.flag(0x10000);
+    this.heldHits = memory.read32(L.PENDING_DEBUG);
     const take = wasShadowed || resumes ? 1 : ticks;
     this.stop = NOTHING;
     this.fetching = false;
@@ -214,12 +235,15 @@ export class Processor extends RunClock {
     this.settleStop();
     const used = take - wasm.ticks.value - this.reserve;
     this.advanceTime(used);
+    // That the next instruction cannot be fetched is found again, after what is due before it.
+    if (used > 0 && this.fetching) this.stop = NOTHING;
     // STI's shadow is still on when nothing retired after it.
     const freshSti = memory.read32(L.SHADOW_TICKS) === wasm.ticks.value + this.reserve;
     if (used > 0 && wasShadowed && !this.shadowFresh) this.endShadow();
     if (used > 0 && resumes && !this.resumeFresh) memory.write32(L.FLAGS_REST, memory.read32(L.FLAGS_REST) & ~0x10000);
     if (freshSti) memory.write32(L.INTERRUPTIBILITY, memory.read32(L.INTERRUPTIBILITY) | 1);
-    this.steppedOver = (this.trapsNow ?? stepping) && used > 0;
+    this.hasRetired = used > 0;
+    this.steppedOver = (this.trapsNow ?? stepping) && this.hasRetired;
     this.trapsNow = undefined;
     return used;
   }
@@ -230,6 +254,8 @@ export class Processor extends RunClock {
     this.stopSoon();
   }
   private resumeFresh = false;
+  /** Data breakpoints held back when the slice began: an instruction that does not retire adds none. */
+  private heldHits = 0;
   /** A memory access met a non-canonical address. */
   private refused = false;
   /** The STI/MOV SS shadow is over. */
@@ -237,6 +263,7 @@ export class Processor extends RunClock {
     this.memory.write32(L.INTERRUPTIBILITY, this.memory.read32(L.INTERRUPTIBILITY) & ~3);
   }
   private lastRecord = 0;
+  private hasRetired = false;
   private steppedOver = false;
   /** Whether a single-step trap follows the instruction at hand whatever TF was before it. */
   private trapsNow: boolean | undefined;
@@ -274,6 +301,7 @@ export class Processor extends RunClock {
     }
     this.state.rip = this.ripOf(this.lastRecord);
     this.wasm.ticks.value += 1;
+    this.memory.write32(L.PENDING_DEBUG, this.heldHits);
     this.stops.drop();
   }
 
@@ -293,22 +321,18 @@ export class Processor extends RunClock {
         if (this.emulating) return this.emulatedFault(vector, stop.error);
         const error = hasErrorCode(vector) ? { error: stop.error } : {};
         const exit = this.raise({ type: 'exception', vector, length: 0, ...error });
-        // A delivery counts as a tick, so that a guest that only faults still uses up its budget.
-        if (exit === undefined) {
-          this.executed += 1;
-          this.tscAtStart += BigInt(this.memory.read32(L.TSC_PER_TICK));
-        }
+        if (exit === undefined) this.delivered();
         return exit;
       }
     }
+    if (!this.hasRetired) return undefined;
     // MOV SS holds debug exceptions back for one instruction; its own single-step trap is lost. SDM Vol. 3, 6.8.3.
     if (this.shadowFresh && (this.memory.read32(L.INTERRUPTIBILITY) & 2) !== 0) {
       this.steppedOver = false;
       return undefined;
     }
-    const hits = (this.steppedOver ? 0x4000 : 0) | this.dataHits;
+    const hits = (this.steppedOver ? 0x4000 : 0) | this.takeHits();
     this.steppedOver = false;
-    this.dataHits = 0;
     return hits === 0 ? undefined : this.debugException(hits);
   }
   needed = { gpa: 0, length: 0 };

@@ -34,6 +34,10 @@ export abstract class Tlb {
   private readonly writeCachedPages: number[] = [];
   /** The one TLB entry that lets writes to a page through, or SEVERAL. */
   private readonly writeEntry: Int32Array;
+  /** Times everything was forgotten: what a walk before the last one found is not watched any more. */
+  flushes = 0;
+  /** Translations entered since the start, for statistics. */
+  fills = 0;
 
   constructor(memory: EngineMemory, eptWords: Uint32Array) {
     this.memory = memory;
@@ -83,12 +87,12 @@ export abstract class Tlb {
 
   private contextFor(key: number): number {
     const { mode, memory } = this;
-    let tables = '';
+    let tables = this.second.pointer;
     if (mode.paging) {
       const bits =
         (mode.pae ? 1 : 0) | (mode.long ? 2 : 0) | (mode.pse ? 4 : 0) | (mode.writeProtect ? 8 : 0) |
         (mode.smep ? 16 : 0) | (mode.smap ? 32 : 0) | (mode.noExecute ? 64 : 0);
-      tables = `${memory.read32(L.CR3 + 4)}.${memory.read32(L.CR3)}.${bits}`;
+      tables += `${memory.read32(L.CR3 + 4)}.${memory.read32(L.CR3)}.${bits}`;
       // PAE translations also depend on the loaded PDPTEs.
       if (mode.pae && !mode.long) for (let i = 0; i < 8; i++) tables += `.${memory.read32(L.PDPTE + 4 * i)}`;
     }
@@ -103,6 +107,7 @@ export abstract class Tlb {
 
   /** Forget every cached translation, at once and cheaply: old contexts are never used again. */
   flush(): void {
+    this.flushes++;
     this.contexts.clear();
     this.contextCache.clear();
     this.guest.unwatchAll();
@@ -154,6 +159,7 @@ export abstract class Tlb {
   }
 
   protected fill(low: number, high: number, host: number, want: Want): void {
+    this.fills++;
     const entry = this.entryFor(low, high);
     const page = host >>> 12;
     this.claim(entry, low, high);
@@ -228,6 +234,7 @@ export abstract class Tlb {
 
   /** Let instruction fetches from this page go straight to its code table. */
   fillExecute(low: number, high: number, host: number, codeTable: number): void {
+    this.fills++;
     const entry = this.entryFor(low, high);
     const { i32 } = this.memory;
     this.claim(entry, low, high);
@@ -242,5 +249,10 @@ export abstract class Tlb {
     if ((flags & PAGE.code) !== 0) return;
     this.flags[hostPage] = flags | PAGE.code;
     if ((flags & PAGE.writeCached) !== 0) this.dropWriteCached(hostPage);
+  }
+
+  /** No decoded code is left of a page. */
+  unwatchCode(hostPage: number): void {
+    this.flags[hostPage] = (this.flags[hostPage] as number) & ~PAGE.code;
   }
 }
