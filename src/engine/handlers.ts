@@ -100,7 +100,7 @@ function lookupFunction(): FunctionBody {
   const rip = f.param(0);
   const linear = f.and(f.add(rip, f.load('i64', zero, 8, L.CODE_BASE)), f.load('i64', zero, 8, L.LINEAR_MASK));
   const page = f.wrap(f.shrU(linear, f.i64(12)));
-  const hashed = f.and(f.xor(page, f.shrU(page, f.i32(L.TLB_BITS))), f.i32((1 << L.TLB_BITS) - 1));
+  const hashed = f.and(f.add(page, f.shrU(page, f.i32(L.TLB_BITS))), f.i32((1 << L.TLB_BITS) - 1));
   const entry = f.shl(hashed, f.i32(5));
   const tag = f.or(f.and(linear, f.i64(-4096)), f.globalGet(GLOBAL.context, 'i64'));
   f.if(f.eq(f.load('i64', entry, 8, L.TLB + L.TAG_EXECUTE), tag), () => {

@@ -35,6 +35,11 @@ export function putQuad(engine: GuestEngine, at: number, value: bigint): void {
   engine.writeHost(at, bytes);
 }
 
+export function quadOf(engine: GuestEngine, at: number): bigint {
+  const bytes = engine.readHost(at, 8);
+  return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+}
+
 /** Descriptor tables and page tables in the slot at `base`; every exception comes to a HLT of its own. */
 export function putTables(engine: GuestEngine, base: number): void {
   const entry = (at: number, to: number): void => putQuad(engine, base + at, BigInt(base + to) | 7n);

@@ -225,10 +225,13 @@ export abstract class Tlb {
     u32[(entry + L.TAG_EXECUTE) >>> 2] = 0xffffffff;
   }
 
-  /** Engine address of the TLB entry for a linear address. */
+  /**
+   * Engine address of the TLB entry for a linear address, as the handlers find it. They take the entry of the first
+   * byte and compare its tag with the last one's, so two pages in a row may never share one: sums differ by 1 or 2.
+   */
   entryFor(low: number, high: number): number {
     const page = ((low >>> 12) | (high << 20)) >>> 0;
-    const hashed = (page ^ (page >>> L.TLB_BITS)) & ((1 << L.TLB_BITS) - 1);
+    const hashed = (page + (page >>> L.TLB_BITS)) & ((1 << L.TLB_BITS) - 1);
     return L.TLB + hashed * L.TLB_ENTRY;
   }
 
