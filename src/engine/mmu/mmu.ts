@@ -314,9 +314,13 @@ export class Mmu extends Tlb {
       return this.refuse(low, high, this.guest.gpa, asked, 'final', size);
     }
     if (want.write) this.flags[host >>> 12] = (this.flags[host >>> 12] as number) | PAGE.dirty;
-    if (!this.system && this.mmioReads === undefined && !this.isWatched(low, high, 1) && !this.isWatchedFrame(host))
-      this.fill(low, high, host, want);
+    if (!want.fetch && this.mayCache(low, high, host)) this.fill(low, high, host, want);
     return host;
+  }
+
+  private mayCache(low: number, high: number, host: number): boolean {
+    if (this.system || this.mmioReads !== undefined) return false;
+    return !this.isWatched(low, high, 1) && !this.isWatchedFrame(host);
   }
 
   /** Accesses the processor makes on its own behalf (descriptor tables, TSS) are supervisor's. */

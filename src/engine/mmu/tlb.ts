@@ -36,7 +36,7 @@ export abstract class Tlb {
   private readonly writeEntry: Int32Array;
   /** Times everything was forgotten: what a walk before the last one found is not watched any more. */
   flushes = 0;
-  /** Translations entered since the start, for statistics. */
+  /** Entries taken for another translation since the start, for statistics. */
   fills = 0;
 
   constructor(memory: EngineMemory, eptWords: Uint32Array) {
@@ -158,17 +158,15 @@ export abstract class Tlb {
     u32[(entry + L.TAG_EXECUTE) >>> 2] = 0xffffffff;
   }
 
+  /** Let data accesses go straight to their page. */
   protected fill(low: number, high: number, host: number, want: Want): void {
-    this.fills++;
     const entry = this.entryFor(low, high);
     const page = host >>> 12;
     this.claim(entry, low, high);
-    if (!want.fetch) {
-      this.tag(entry + L.TAG_READ, low, high);
-      if (this.mayCacheWrite(page, want)) {
-        this.tag(entry + L.TAG_WRITE, low, high);
-        this.noteWriteCached(page, entry);
-      }
+    this.tag(entry + L.TAG_READ, low, high);
+    if (this.mayCacheWrite(page, want)) {
+      this.tag(entry + L.TAG_WRITE, low, high);
+      this.noteWriteCached(page, entry);
     }
     this.memory.i32[(entry + L.TLB_ADDEND) >>> 2] = (L.HOST_MEMORY + host - (low & 0xfffff000)) | 0;
   }
@@ -219,6 +217,7 @@ export abstract class Tlb {
   /** Empty an entry that belongs to another page or context. */
   private claim(entry: number, low: number, high: number): void {
     for (const tag of [L.TAG_READ, L.TAG_WRITE, L.TAG_EXECUTE]) if (this.holds(entry + tag, low, high)) return;
+    this.fills++;
     const { u32 } = this.memory;
     u32[(entry + L.TAG_READ) >>> 2] = 0xffffffff;
     u32[(entry + L.TAG_WRITE) >>> 2] = 0xffffffff;
@@ -237,7 +236,6 @@ export abstract class Tlb {
 
   /** Let instruction fetches from this page go straight to its code table. */
   fillExecute(low: number, high: number, host: number, codeTable: number): void {
-    this.fills++;
     const entry = this.entryFor(low, high);
     const { i32 } = this.memory;
     this.claim(entry, low, high);
