@@ -139,7 +139,7 @@ export class MeaningBuilder extends FlagBuilder {
   /** Host pointer for an access of `size` bytes at `linear`; leaves the handler on a fault. */
   pointer(linear: V, size: number, access: 'read' | 'write' | 'readWrite'): V {
     const page = this.wrap(this.shrU(linear, this.i64(12)));
-    const hashed = this.and(this.xor(page, this.shrU(page, this.i32(L.TLB_BITS))), this.i32((1 << L.TLB_BITS) - 1));
+    const hashed = this.and(this.add(page, this.shrU(page, this.i32(L.TLB_BITS))), this.i32((1 << L.TLB_BITS) - 1));
     const entry = this.shl(hashed, this.i32(5));
     const last = size === 1 ? linear : this.add(linear, this.i64(size - 1));
     const tag = this.or(this.and(last, this.i64(-4096)), this.globalGet(GLOBAL.context, 'i64'));

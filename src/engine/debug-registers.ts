@@ -1,4 +1,3 @@
-import type { VmExit } from '../kvm/guest.ts';
 import { ACCESS } from './builder.ts';
 import type { DebuggerStops } from './debugger-stops.ts';
 import { EventDelivery } from './event-delivery.ts';
@@ -6,13 +5,12 @@ import * as L from './layout.ts';
 
 /** The debug registers at work: instruction and data breakpoints. SDM Vol. 3, 18.2. */
 export abstract class DebugRegisters extends EventDelivery {
-  protected dataHits = 0;
   /** What a debugger outside the guest waits for, beside the guest's own debug registers. */
   abstract readonly stops: DebuggerStops;
-  /** Data breakpoints MOV SS held back: the #DB at hand reports them. */
-  takeHeldHits(): number {
-    const hits = this.dataHits;
-    this.dataHits = 0;
+  /** Data breakpoints hit, and those MOV SS held back: the #DB at hand reports them. */
+  takeHits(): number {
+    const hits = this.memory.read32(L.PENDING_DEBUG);
+    this.memory.write32(L.PENDING_DEBUG, 0);
     return hits;
   }
 
@@ -48,15 +46,18 @@ export abstract class DebugRegisters extends EventDelivery {
   private noticeData(linear: bigint, size: number, access: number): void {
     if (access === ACCESS.execute) return;
     const dr7 = this.memory.read32(L.DR + 56);
+    let hits = 0;
     for (let i = 0; i < 4; i++) {
       const kind = (dr7 >>> (16 + 4 * i)) & 3;
       if (((dr7 >>> (2 * i)) & 3) === 0 || kind === 0 || kind === 2) continue;
       if (kind === 1 && access === ACCESS.read) continue;
       const length = BigInt([1, 2, 8, 4][(dr7 >>> (18 + 4 * i)) & 3] as number);
       const start = this.memory.read64(L.DR + 8 * i) & ~(length - 1n);
-      if (linear < start + length && start < linear + BigInt(size)) this.dataHits |= 1 << i;
+      if (linear < start + length && start < linear + BigInt(size)) hits |= 1 << i;
     }
-    if (this.dataHits !== 0) this.stopSoon();
+    if (hits === 0) return;
+    this.memory.write32(L.PENDING_DEBUG, this.memory.read32(L.PENDING_DEBUG) | hits);
+    this.stopSoon();
   }
 
   protected watchesCode(): boolean {
@@ -69,9 +70,10 @@ export abstract class DebugRegisters extends EventDelivery {
     return false;
   }
 
-  protected codeBreakpoint(): VmExit | undefined {
+  /** DR6 bits of the breakpoints at the instruction that is next. */
+  protected codeHits(): number {
     // RF suppresses instruction breakpoints for one instruction, and so does MOV SS. SDM Vol. 3, 18.3.1.1 and 6.8.3.
-    if (this.state.flag(0x10000) || (this.memory.read32(L.INTERRUPTIBILITY) & 2) !== 0) return undefined;
+    if (this.state.flag(0x10000) || (this.memory.read32(L.INTERRUPTIBILITY) & 2) !== 0) return 0;
     const linear = (this.state.rip + this.memory.read64(L.CODE_BASE)) & this.memory.read64(L.LINEAR_MASK);
     const dr7 = this.memory.read32(L.DR + 56);
     let hits = 0;
@@ -79,6 +81,6 @@ export abstract class DebugRegisters extends EventDelivery {
       const enabled = ((dr7 >>> (2 * i)) & 3) !== 0 && ((dr7 >>> (16 + 4 * i)) & 3) === 0;
       if (enabled && this.memory.read64(L.DR + 8 * i) === linear) hits |= 1 << i;
     }
-    return hits === 0 ? undefined : this.debugException(hits);
+    return hits;
   }
 }

@@ -21,7 +21,9 @@ import { EngineMemory } from './memory.ts';
 import { FollowedTables, type TableWrite } from './mmu/followed-tables.ts';
 import { takeFlagged } from './mmu/page-flags.ts';
 import { EVENT_TYPE, type GuestEvent } from './event.ts';
-import { type Instantiate, Processor } from './processor.ts';
+import { exitOperands } from './exit-operands.ts';
+import type { Instantiate } from './handlers.ts';
+import { Processor } from './processor.ts';
 import { registersOf } from './registers.ts';
 import { resetBlock } from './reset.ts';
 
@@ -33,9 +35,9 @@ export interface EngineOptions {
   /** Host TSC as of the last tick the machine counted. */
   hostTsc(): bigint;
   readonly tscPerTick: number;
-  /** 64 bits of recorded entropy for RDRAND and RDSEED. */
-  random(): bigint;
-  /** Given: the guest's writes to its own page tables are told, with the ticks of the run up to each. */
+  /** 64 bits of recorded entropy for RDRAND and RDSEED, `ticks` into the run: those before the drawing instruction. */
+  random(ticks: number): bigint;
+  /** Given: the guest's writes to its own page tables are told, with the ticks of the run up to and with each. */
   readonly onTableWrite?: (write: TableWrite, vcpu: number, ticks: number) => void;
 }
 
@@ -53,6 +55,19 @@ export interface GuestEngine extends Guest {
   readonly regions: readonly EngineRegion[];
   /** Bring a vCPU's block in, so that `processor` shows it. */
   select(vcpu: number): void;
+  /**
+   * Forget everything that is cached: translations, walks of extended page tables, decoded code. Between runs, at any
+   * moment: neither the guest nor anybody who watches can tell.
+   */
+  dropCaches(): void;
+  /** How often caches were filled since the start. */
+  readonly cacheFills: CacheFills;
+}
+
+/** What was entered into the caches. */
+export interface CacheFills {
+  readonly translations: number;
+  readonly codePages: number;
 }
 
 const MIB2 = 2 << 20;
@@ -84,7 +99,7 @@ class Engine implements GuestEngine {
     this.memory = new EngineMemory(hostBytes);
     this.eptWords = new Uint32Array((Math.ceil(hostBytes / MIB2) + SPARE_EPT_PAGES) * EPT_PAGE_WORDS);
     this.processor = new Processor(this.memory, this.eptWords, options.instantiate);
-    this.processor.seed = () => options.random();
+    this.processor.seed = () => options.random(this.processor.ticksBefore);
     this.memory.write32(L.TSC_PER_TICK, options.tscPerTick);
     this.regions = [this.hostRegion(), this.eptRegion(), this.blockRegion(), ...this.followTables()];
   }
@@ -148,6 +163,16 @@ class Engine implements GuestEngine {
         this.stale = true;
       },
     };
+  }
+
+  dropCaches(): void {
+    const { code, mmu } = this.processor;
+    mmu.second.forget();
+    code.flush();
+  }
+  get cacheFills(): CacheFills {
+    const { code, mmu } = this.processor;
+    return { translations: mmu.fills, codePages: code.pagesDecoded };
   }
 
   private blockOf(vcpu: number): number {
@@ -237,7 +262,9 @@ class Engine implements GuestEngine {
     const { processor } = this;
     const { mode } = processor.mmu;
     processor.refresh();
-    // Hardware loads PAE's pointers on VM entry. SDM Vol. 3, 27.3.2.4.
+    if (this.memory.read32(L.POINTERS_DUE) === 0) return;
+    this.memory.write32(L.POINTERS_DUE, 0);
+    // They are registers, which the guest's memory changes no more: KVM loads them with CR0, CR3 and CR4.
     if (mode.paging && mode.pae && !mode.long) this.loadPaePointers();
   }
   private loadPaePointers(): void {
@@ -278,7 +305,7 @@ class Engine implements GuestEngine {
   private stopped(exit: VmExit | undefined): GuestStop {
     const { state } = this.processor;
     const { memory } = this;
-    const operands = exit === undefined ? NO_OPERANDS : this.operandsOf(exit);
+    const { a0, a1, a2, a3, a4, a5 } = exitOperands(state, exit);
     return {
       why: exit === undefined ? 'budget' : 'exit',
       exit: exit ?? NO_EXIT,
@@ -287,46 +314,13 @@ class Engine implements GuestEngine {
       rflags: state.rflags,
       interruptibility: memory.read32(L.INTERRUPTIBILITY),
       cr8: memory.read32(L.CR8),
-      a0: operands.a0,
-      a1: operands.a1,
-      a2: operands.a2,
-      a3: operands.a3,
-      a4: operands.a4,
-      a5: operands.a5,
+      a0,
+      a1,
+      a2,
+      a3,
+      a4,
+      a5,
     };
-  }
-
-  /** What the exit's handler may look at; see GuestStop. */
-  private operandsOf(exit: VmExit): Operands {
-    const { state } = this.processor;
-    const g = (index: number): bigint => state.gpr(index);
-    const low = (index: number): bigint => BigInt(state.gpr32(index));
-    const pair = (): bigint => (low(2) << 32n) | low(0);
-    const q = exit.qualification;
-    switch (exit.reason) {
-      case 10:
-        return { ...NO_OPERANDS, a0: low(0), a1: low(1) };
-      case 18:
-        return { a0: g(0), a1: g(3), a2: g(1), a3: g(2), a4: g(6), a5: BigInt(state.cpl | (state.code64 ? 4 : 0)) };
-      case 28:
-      case 29:
-        return { ...NO_OPERANDS, a0: this.sourceRegister(Number((q >> 8n) & 15n)) };
-      case 30: {
-        if ((q & 16n) !== 0n) return { ...NO_OPERANDS, a0: g(1), a1: exit.guestLinearAddress };
-        const bits = 8 * (Number(q & 7n) + 1);
-        return { ...NO_OPERANDS, a0: (q & 8n) !== 0n ? g(0) : BigInt.asUintN(bits, g(0)) };
-      }
-      case 31:
-      case 32:
-      case 55:
-        return { ...NO_OPERANDS, a0: low(1), a1: pair() };
-      default:
-        return NO_OPERANDS;
-    }
-  }
-  private sourceRegister(index: number): bigint {
-    const value = this.processor.state.gpr(index);
-    return this.processor.state.code64 ? value : value & 0xffff_ffffn;
   }
 
   emulate(vcpu: number, reads: readonly MmioAccess[], memory: MemoryOfGuest): Emulated {
@@ -392,7 +386,3 @@ class Engine implements GuestEngine {
     return found === undefined ? undefined : { gpa: found.gpa, entries: found.entries };
   }
 }
-
-type Operands = Pick<GuestStop, 'a0' | 'a1' | 'a2' | 'a3' | 'a4' | 'a5'>;
-
-const NO_OPERANDS: Operands = { a0: 0n, a1: 0n, a2: 0n, a3: 0n, a4: 0n, a5: 0n };

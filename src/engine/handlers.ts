@@ -22,14 +22,42 @@ const IMPORTS: readonly ImportedFunction[] = [
   { name: 'assist', signature: { params: ['i32', 'i32'], results: ['i32'] } },
 ];
 
-/** The module of all handlers, and the table slot of each by key. */
-export interface HandlerModule {
+/** The binary of all handlers, and the table slot of each by key. */
+export interface HandlerBinary {
   readonly bytes: Uint8Array;
   readonly slots: ReadonlyMap<string, number>;
 }
 
-/** Build every handler once. Deterministic: same tables, same bytes. */
-export function buildHandlers(memoryPages: number): HandlerModule {
+/** The handlers compiled: what every engine of the process instantiates, whatever the size of its memory. */
+export interface HandlerModule {
+  readonly module: WebAssembly.Module;
+  readonly slots: ReadonlyMap<string, number>;
+}
+
+/** The handlers bound to the memory of one engine. */
+export interface HandlerInstance {
+  dispatch(record: number): number;
+  ticks: { value: number };
+  fault: { value: number };
+  context: { value: bigint };
+}
+
+/** Binds the compiled handlers to what they import. */
+export type Instantiate = (handlers: WebAssembly.Module, env: WebAssembly.ModuleImports) => HandlerInstance;
+
+let compiled: HandlerModule | undefined;
+
+/** Every handler, emitted and compiled when first asked for. They depend on nothing but the code. */
+export function handlerModule(): HandlerModule {
+  if (compiled === undefined) {
+    const { bytes, slots } = buildHandlers();
+    compiled = { module: new WebAssembly.Module(bytes as BufferSource), slots };
+  }
+  return compiled;
+}
+
+/** Build every handler. Deterministic: same tables, same bytes. */
+export function buildHandlers(): HandlerBinary {
   const functions: FunctionBody[] = [lookupFunction(), branchFunction(), segmentFunction(), dispatchFunction()];
   const slots = new Map<string, number>();
   const table: number[] = [];
@@ -47,6 +75,7 @@ export function buildHandlers(memoryPages: number): HandlerModule {
     { type: 'i32', name: 'fault' },
     { type: 'i64', name: 'context' },
   ] as const;
+  const memoryPages = L.HOST_MEMORY / 65536;
   return { bytes: assembleModule({ imports: IMPORTS, functions, globals, table, memoryPages }), slots };
 }
 
@@ -71,7 +100,7 @@ function lookupFunction(): FunctionBody {
   const rip = f.param(0);
   const linear = f.and(f.add(rip, f.load('i64', zero, 8, L.CODE_BASE)), f.load('i64', zero, 8, L.LINEAR_MASK));
   const page = f.wrap(f.shrU(linear, f.i64(12)));
-  const hashed = f.and(f.xor(page, f.shrU(page, f.i32(L.TLB_BITS))), f.i32((1 << L.TLB_BITS) - 1));
+  const hashed = f.and(f.add(page, f.shrU(page, f.i32(L.TLB_BITS))), f.i32((1 << L.TLB_BITS) - 1));
   const entry = f.shl(hashed, f.i32(5));
   const tag = f.or(f.and(linear, f.i64(-4096)), f.globalGet(GLOBAL.context, 'i64'));
   f.if(f.eq(f.load('i64', entry, 8, L.TLB + L.TAG_EXECUTE), tag), () => {

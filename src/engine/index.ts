@@ -1,4 +1,4 @@
-export { createEngine, type EngineOptions, type EngineRegion, type GuestEngine } from './engine.ts';
+export { type CacheFills, createEngine, type EngineOptions, type EngineRegion, type GuestEngine } from './engine.ts';
 export type {
   AnyHit,
   Breakpoint,
@@ -11,4 +11,4 @@ export type {
   WatchedValue,
   Writer,
 } from './debugger-stops.ts';
-export type { HandlerInstance, Instantiate } from './processor.ts';
+export type { HandlerInstance, Instantiate } from './handlers.ts';

@@ -47,10 +47,13 @@ export abstract class InstructionFlow extends DebugRegisters {
       if (this.breaksBeforeFault(linear)) this.stop = NOTHING;
       return 0;
     }
-    if (!this.code.hasRoom()) this.code.flush();
     const offset = low & 0xfff;
+    const { flushes } = this.mmu;
+    if (!this.code.hasRoom()) this.code.flush();
     const page = this.code.page(host >>> 12, this.codeMode);
     const record = this.code.record(page, offset);
+    // Nothing may be cached of a walk whose tables are not watched any more.
+    if (this.mmu.flushes !== flushes) return this.resolve();
     this.mmu.fillExecute(low, high, host, page.table);
     memory.write64(L.RIP_PAGE, rip - BigInt(offset));
     return record;
@@ -130,6 +133,7 @@ export abstract class InstructionFlow extends DebugRegisters {
     const next = (linear - BigInt(offset) + 4096n) & this.memory.read64(L.LINEAR_MASK);
     const low = Number(BigInt.asIntN(32, next));
     const high = Number(BigInt.asIntN(32, next >> 32n));
+    const { flushes } = this.mmu;
     const host = this.mmu.page(low, high, 1, ACCESS.execute);
     if (host < 0) {
       this.state.rip = rip;
@@ -137,12 +141,14 @@ export abstract class InstructionFlow extends DebugRegisters {
       return 0;
     }
     const hostPage = view.getUint32(record + L.R_PAGE, true);
-    if (!this.code.hasRoom()) {
-      this.code.flush();
-      this.state.rip = rip;
-      return this.resolve();
+    if (!this.code.hasRoom()) this.code.flush();
+    if (this.mmu.flushes === flushes) {
+      const whole = this.code.crossing(this.code.page(hostPage, this.codeMode), offset, host >>> 12);
+      if (this.mmu.flushes === flushes) return whole;
     }
-    return this.code.crossing(this.code.page(hostPage, this.codeMode), offset, host >>> 12);
+    // The page it begins on is not watched any more.
+    this.state.rip = rip;
+    return this.resolve();
   }
 
   /** rip of a record on the current code page. */

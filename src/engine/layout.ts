@@ -43,8 +43,10 @@ export const MSRS = BLOCK + 0x220;
 export const INTERRUPTIBILITY = BLOCK + 0x2a0; // i32
 export const ACTIVITY = BLOCK + 0x2a4; // i32
 export const CPL = BLOCK + 0x2a8; // i32
-/** Pending debug exceptions (DR6 bits) to be delivered after the current instruction. */
+/** Data breakpoints that were hit (DR6 bits) and are yet to be reported: MOV SS holds them back for an instruction. */
 export const PENDING_DEBUG = BLOCK + 0x2ac; // i32
+/** Nonzero: KVM changed a control register, so that PAE's pointers are loaded before the guest runs on. */
+export const POINTERS_DUE = BLOCK + 0x2c0; // i32
 /** PAUSE-loop exiting: guest TSC at the first and the last PAUSE of the loop. */
 export const PLE_FIRST = BLOCK + 0x2b0;
 export const PLE_LAST = BLOCK + 0x2b8;

@@ -1,4 +1,14 @@
+import { invariant } from '../base/invariant.ts';
 import * as L from './layout.ts';
+
+/** Most pages of 64 KiB: one less than WebAssembly allows, so that an address just past the end has 32 bits, too. */
+const PAGES_MAX = 65535;
+
+/**
+ * The multiple of 8 at or below an address. Addresses are unsigned and reach beyond 2 GiB, where JavaScript's bit
+ * operators give negative numbers: only the low bits, and shifts by `>>>`, may be taken of one.
+ */
+export const alignedDown = (address: number): number => address - (address & 7);
 
 /** Typed views of the engine's one memory, and the accessors everything in the engine uses. */
 export class EngineMemory {
@@ -15,6 +25,7 @@ export class EngineMemory {
   constructor(hostBytes: number) {
     this.hostBytes = hostBytes;
     const pages = (L.HOST_MEMORY + hostBytes) / 65536;
+    invariant(pages <= PAGES_MAX, 'host memory fits in 32-bit addresses', { hostBytes });
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const { buffer } = this.memory;
     this.u8 = new Uint8Array(buffer);
@@ -26,9 +37,6 @@ export class EngineMemory {
     for (let byte = 0; byte < 256; byte++) this.u8[L.PARITY + byte] = evenParity(byte);
   }
 
-  get pages(): number {
-    return (L.HOST_MEMORY + this.hostBytes) / 65536;
-  }
   read32(address: number): number {
     return this.u32[address >>> 2] as number;
   }

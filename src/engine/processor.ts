@@ -2,11 +2,11 @@ import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../kvm/guest.t
 import { CodeCache } from './code/cache.ts';
 import type { GuestEvent } from './event.ts';
 import { hasErrorCode, VECTOR, vmExit } from './fault.ts';
-import { buildHandlers } from './handlers.ts';
+import { type HandlerInstance, handlerModule, type Instantiate } from './handlers.ts';
 import { deliver } from './assists/deliver.ts';
 import * as L from './layout.ts';
-import { DebuggerStops, type Writer } from './debugger-stops.ts';
-import { InstructionFlow } from './instruction-flow.ts';
+import { DebuggerStops } from './debugger-stops.ts';
+import { RunClock } from './run-clock.ts';
 import { MMIO_NEEDED, NOTHING, type Stop } from './stop.ts';
 import type { EngineMemory } from './memory.ts';
 import { FAILED, Mmu } from './mmu/mmu.ts';
@@ -14,18 +14,8 @@ import { refusedByStack } from './stack-access.ts';
 import { undoStrayBranch } from './stray-branch.ts';
 import { CpuState } from './state.ts';
 
-/** Compiled handlers are the same for every engine of one memory size: instantiated by `host`'s hook. */
-export interface HandlerInstance {
-  dispatch(record: number): number;
-  ticks: { value: number };
-  fault: { value: number };
-  context: { value: bigint };
-}
-
-export type Instantiate = (bytes: Uint8Array, env: WebAssembly.ModuleImports) => HandlerInstance;
-
 /** One processor core: runs the architectural block that is in memory now. */
-export class Processor extends InstructionFlow {
+export class Processor extends RunClock {
   protected readonly self = this;
   readonly code: CodeCache;
   readonly mmu: Mmu;
@@ -39,18 +29,14 @@ export class Processor extends InstructionFlow {
     cr3: () => this.memory.read64(L.CR3),
   });
   controls: ExecutionControls = NO_CONTROLS;
-  /** What INS and OUTS use instead of an exit while KVM emulates. */
-  emulating = false;
-  private readonly wasm: HandlerInstance;
-  /** Ticks held back so that the loop stops early at the next boundary. */
-  private reserve = 0;
+  protected readonly wasm: HandlerInstance;
   /** Next 64 bits of the recorded entropy stream, for RDRAND and RDSEED. */
   seed: () => bigint = () => 0n;
 
   constructor(memory: EngineMemory, eptWords: Uint32Array, instantiate: Instantiate) {
     super(memory, new CpuState(memory));
-    const { bytes, slots } = buildHandlers(memory.pages);
-    this.wasm = instantiate(bytes, {
+    const { module, slots } = handlerModule();
+    this.wasm = instantiate(module, {
       memory: memory.memory,
       translate: (low: number, high: number, want: number) => this.mmu.translate(low, high, want),
       commit: () => this.mmu.commit(),
@@ -65,10 +51,14 @@ export class Processor extends InstructionFlow {
       },
       exit: (exit) => this.stopWith({ kind: 'exit', exit }),
       needsMmio: (gpa, length) => this.stopWith({ kind: 'mmio', gpa, length }),
-      codeWritten: (page, offset, length) => this.code.written(page, offset, length),
+      codeWritten: (page, offset, length) => {
+        // A repeated instruction that overwrites itself is another from its next iteration on.
+        if (this.code.written(page, offset, length) && this.slicing) this.stopSoon();
+      },
       tappedWritten: (host, bytes, by) => {
         const writer = this.delivering && by === 'instruction' ? 'delivery' : by;
-        if (this.stops.noticeWrite(host, bytes, writer, this.ticksBefore(by))) this.stopSoon();
+        const ticks = by === 'outside' ? 0 : this.ticksBefore;
+        if (this.stops.noticeWrite(host, bytes, writer, ticks)) this.stopSoon();
       },
       tappedRead: (host, size, access) => {
         if (this.stops.noticeRead(host, size, access)) this.stopSoon();
@@ -76,9 +66,13 @@ export class Processor extends InstructionFlow {
       setContext: (context) => {
         this.wasm.context.value = context;
       },
+      dropped: () => {
+        if (this.slicing) this.stopSoon();
+      },
     });
     this.code = new CodeCache(memory, slots, {
       onWatch: (page) => this.mmu.watchCode(page),
+      onUnwatch: (page) => this.mmu.unwatchCode(page),
       onFlush: () => this.mmu.flush(),
     });
     this.refresh();
@@ -113,14 +107,6 @@ export class Processor extends InstructionFlow {
     }
   }
   private delivering = false;
-  private slicing = false;
-  /** Between a VM entry and its exit; KVM's emulator and task switches lie outside. */
-  inRun = false;
-  /** Ticks retired in the run under way before the instruction or event at hand. */
-  private ticksBefore(by: Writer): number {
-    if (by === 'outside' || this.emulating || !this.inRun) return 0;
-    return this.slicing ? Math.max(0, this.ticksUsed - 1) : this.executed;
-  }
 
   // Stops.
 
@@ -134,36 +120,13 @@ export class Processor extends InstructionFlow {
     this.stopWith({ kind: 'fault', vector: VECTOR.PF, error });
   }
 
-  // Calls from the handlers.
-
   // Running.
 
-  /** Ticks left in the current slice. */
-  get ticksLeft(): number {
-    return this.wasm.ticks.value + this.reserve;
-  }
-  /** End the slice after the current instruction, to look at conditions. */
-  stopSoon(): void {
-    this.reserve += this.wasm.ticks.value;
-    this.wasm.ticks.value = 0;
-  }
   /** The instruction at hand retires although it exits (trap-like exits). */
   retireBeforeExit(): void {
     this.trapLike = true;
   }
   private trapLike = false;
-  /** PAUSE-loop exiting: whether this PAUSE is one too many. SDM Vol. 3, 26.1.3. */
-  pauseLoop(): boolean {
-    const { memory } = this;
-    const now = this.timeStamp();
-    const { pleGap, pleWindow } = this.controls;
-    const isNewLoop = now - memory.read64(L.PLE_LAST) > BigInt(pleGap);
-    memory.write64(L.PLE_LAST, now);
-    if (isNewLoop) memory.write64(L.PLE_FIRST, now);
-    if (now - memory.read64(L.PLE_FIRST) <= BigInt(pleWindow)) return false;
-    memory.write64(L.PLE_FIRST, now);
-    return true;
-  }
 
   /**
    * Run from RIP for at most `budget` ticks. Returns the exit, or undefined when the budget ended;
@@ -174,21 +137,27 @@ export class Processor extends InstructionFlow {
     while (this.executed < budget) {
       if (this.stops.values !== undefined) this.stops.compareValues();
       if (this.stops.isHit) return undefined;
-      const exit = this.boundary();
-      if (exit !== undefined) return exit;
-      const left = budget - this.executed;
-      this.executed += this.slice(this.singleStepping() ? 1 : left);
-      // A branch that used the last tick has been taken; that its target cannot be fetched is the next run's fault.
-      if (this.executed >= budget && this.fetching && this.stop.kind === 'fault') this.stop = NOTHING;
-      const after = this.afterSlice();
+      const window = this.windowExit();
+      if (window !== undefined) return window;
+      const after = this.breaksHere() ? this.raiseBreakpoint() : this.sliceUpTo(budget - this.executed);
       if (after !== undefined) return after;
     }
-    return this.boundary();
+    return this.windowExit();
   }
-  executed = 0;
-  /** Ticks used since the run began, up to and with the instruction at hand: from inside an assist. */
-  get ticksUsed(): number {
-    return this.executed + this.memory.read32(L.TSC_TICKS) - this.ticksLeft;
+  private sliceUpTo(left: number): VmExit | undefined {
+    this.executed += this.slice(this.singleStepping() ? 1 : left);
+    return this.afterSlice();
+  }
+  /** A breakpoint in the guest's debug registers comes before its instruction. */
+  private raiseBreakpoint(): VmExit | undefined {
+    const exit = this.debugException(this.codeHits());
+    if (exit === undefined) this.delivered();
+    return exit;
+  }
+  /** A delivery counts as a tick, so that a guest that only faults still uses up its budget. */
+  private delivered(): void {
+    this.executed += 1;
+    this.advanceTime(1);
   }
 
   private singleStepping(): boolean {
@@ -203,13 +172,15 @@ export class Processor extends InstructionFlow {
     return this.afterSlice();
   }
 
-  /** What is due before the next instruction: windows, debug exceptions. */
-  private boundary(): VmExit | undefined {
+  /** KVM waits for a moment at which interrupts, or NMIs, can be taken. */
+  private windowExit(): VmExit | undefined {
     const { primary } = this.controls;
     if ((primary & (1 << 2)) !== 0 && this.state.flag(0x200) && !this.shadowed()) return vmExit({ reason: 7 });
     if ((primary & (1 << 22)) !== 0 && !this.nmiBlocked() && !this.shadowed()) return vmExit({ reason: 8 });
-    if (this.watchesCode()) return this.codeBreakpoint();
     return undefined;
+  }
+  private breaksHere(): boolean {
+    return this.watchesCode() && this.codeHits() !== 0;
   }
 
   /** STI or MOV SS shadow covers the next instruction. */
@@ -238,6 +209,7 @@ export class Processor extends InstructionFlow {
     const stepping = this.state.flag(0x100);
     const wasShadowed = this.shadowed();
     const resumes = this.state.flag(0x10000);
+    this.heldHits = memory.read32(L.PENDING_DEBUG);
     const take = wasShadowed || resumes ? 1 : ticks;
     this.stop = NOTHING;
     this.fetching = false;
@@ -248,27 +220,30 @@ export class Processor extends InstructionFlow {
     memory.write32(L.SHADOW_TICKS, 0xffffffff);
     memory.write32(L.WINDOW_WANTED, this.controls.primary & 4);
     this.startTime(take);
-    this.slicing = true;
     wasm.ticks.value = take;
     wasm.fault.value = 0;
     this.lastRecord = this.resolve();
     if (this.lastRecord !== 0) {
+      this.slicing = true;
       const end = wasm.dispatch(this.lastRecord);
+      this.slicing = false;
       if (end !== 0) {
         this.state.rip = this.ripOf(end);
         this.lastRecord = 0;
       } else this.lastRecord = memory.read32(L.STOP_UOP);
     }
-    this.slicing = false;
     this.settleStop();
     const used = take - wasm.ticks.value - this.reserve;
     this.advanceTime(used);
+    // That the next instruction cannot be fetched is found again, after what is due before it.
+    if (used > 0 && this.fetching) this.stop = NOTHING;
     // STI's shadow is still on when nothing retired after it.
     const freshSti = memory.read32(L.SHADOW_TICKS) === wasm.ticks.value + this.reserve;
     if (used > 0 && wasShadowed && !this.shadowFresh) this.endShadow();
     if (used > 0 && resumes && !this.resumeFresh) memory.write32(L.FLAGS_REST, memory.read32(L.FLAGS_REST) & ~0x10000);
     if (freshSti) memory.write32(L.INTERRUPTIBILITY, memory.read32(L.INTERRUPTIBILITY) | 1);
-    this.steppedOver = (this.trapsNow ?? stepping) && used > 0;
+    this.hasRetired = used > 0;
+    this.steppedOver = (this.trapsNow ?? stepping) && this.hasRetired;
     this.trapsNow = undefined;
     return used;
   }
@@ -279,6 +254,8 @@ export class Processor extends InstructionFlow {
     this.stopSoon();
   }
   private resumeFresh = false;
+  /** Data breakpoints held back when the slice began: an instruction that does not retire adds none. */
+  private heldHits = 0;
   /** A memory access met a non-canonical address. */
   private refused = false;
   /** The STI/MOV SS shadow is over. */
@@ -286,6 +263,7 @@ export class Processor extends InstructionFlow {
     this.memory.write32(L.INTERRUPTIBILITY, this.memory.read32(L.INTERRUPTIBILITY) & ~3);
   }
   private lastRecord = 0;
+  private hasRetired = false;
   private steppedOver = false;
   /** Whether a single-step trap follows the instruction at hand whatever TF was before it. */
   private trapsNow: boolean | undefined;
@@ -293,21 +271,6 @@ export class Processor extends InstructionFlow {
   trapByFlagNow(): void {
     this.trapsNow = this.state.flag(0x100);
     if (this.trapsNow) this.stopSoon();
-  }
-
-  /** Guest TSC at the start of the run; set by the engine. */
-  tscAtStart = 0n;
-  private startTime(ticks: number): void {
-    this.memory.write64(L.TSC_BASE, this.tscAtStart);
-    this.memory.write32(L.TSC_TICKS, ticks);
-  }
-  private advanceTime(used: number): void {
-    this.tscAtStart += BigInt(used) * BigInt(this.memory.read32(L.TSC_PER_TICK));
-  }
-  /** Guest TSC now, from inside an assist. */
-  timeStamp(): bigint {
-    const elapsed = this.memory.read32(L.TSC_TICKS) - this.ticksLeft;
-    return BigInt.asUintN(64, this.tscAtStart + BigInt(elapsed) * BigInt(this.memory.read32(L.TSC_PER_TICK)));
   }
 
   /** Put RIP and the tick counter right after a handler stopped. */
@@ -338,6 +301,7 @@ export class Processor extends InstructionFlow {
     }
     this.state.rip = this.ripOf(this.lastRecord);
     this.wasm.ticks.value += 1;
+    this.memory.write32(L.PENDING_DEBUG, this.heldHits);
     this.stops.drop();
   }
 
@@ -357,22 +321,18 @@ export class Processor extends InstructionFlow {
         if (this.emulating) return this.emulatedFault(vector, stop.error);
         const error = hasErrorCode(vector) ? { error: stop.error } : {};
         const exit = this.raise({ type: 'exception', vector, length: 0, ...error });
-        // A delivery counts as a tick, so that a guest that only faults still uses up its budget.
-        if (exit === undefined) {
-          this.executed += 1;
-          this.tscAtStart += BigInt(this.memory.read32(L.TSC_PER_TICK));
-        }
+        if (exit === undefined) this.delivered();
         return exit;
       }
     }
+    if (!this.hasRetired) return undefined;
     // MOV SS holds debug exceptions back for one instruction; its own single-step trap is lost. SDM Vol. 3, 6.8.3.
     if (this.shadowFresh && (this.memory.read32(L.INTERRUPTIBILITY) & 2) !== 0) {
       this.steppedOver = false;
       return undefined;
     }
-    const hits = (this.steppedOver ? 0x4000 : 0) | this.dataHits;
+    const hits = (this.steppedOver ? 0x4000 : 0) | this.takeHits();
     this.steppedOver = false;
-    this.dataHits = 0;
     return hits === 0 ? undefined : this.debugException(hits);
   }
   needed = { gpa: 0, length: 0 };

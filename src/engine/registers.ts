@@ -110,7 +110,9 @@ function slot({ p, select, changed }: Access, address: number, mode: boolean): P
     set(value: bigint): void {
       select();
       p.memory.write64(address, BigInt.asUintN(64, value));
-      if (mode) changed();
+      if (!mode) return;
+      p.memory.write32(L.POINTERS_DUE, 1);
+      changed();
     },
     enumerable: true,
   };

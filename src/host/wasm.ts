@@ -1,7 +1,5 @@
 import type { HandlerInstance, Instantiate } from '../engine/index.ts';
 
-/** Compile and instantiate the engine's handlers: the one place that hands bytes to WebAssembly. */
-export const instantiate: Instantiate = (bytes, env) => {
-  const module = new WebAssembly.Module(bytes as BufferSource);
-  return new WebAssembly.Instance(module, { env }).exports as unknown as HandlerInstance;
-};
+/** Instantiate the engine's handlers. */
+export const instantiate: Instantiate = (handlers, env) =>
+  new WebAssembly.Instance(handlers, { env }).exports as unknown as HandlerInstance;

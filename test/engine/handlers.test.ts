@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
 import wabt from 'wabt';
 import { buildHandlers } from '../../src/engine/handlers.ts';
+import { instantiateHandlers } from '../../src/host/instantiate.ts';
+import { engineWith } from './long-mode.ts';
 
 test('the module of all handlers is valid to a validator nobody here wrote', async () => {
   const { readWasm } = await wabt();
-  const { bytes, slots } = buildHandlers(4096);
+  const { bytes, slots } = buildHandlers();
   const module = readWasm(bytes, { simd: true, bulk_memory: true, sign_extension: true });
   module.validate();
   module.destroy();
@@ -12,5 +14,20 @@ test('the module of all handlers is valid to a validator nobody here wrote', asy
 });
 
 test('the same tables give the same bytes', () => {
-  expect(Buffer.compare(buildHandlers(4096).bytes, buildHandlers(4096).bytes)).toBe(0);
+  expect(Buffer.compare(buildHandlers().bytes, buildHandlers().bytes)).toBe(0);
+});
+
+test('engines of every memory size are made from one compiled module', () => {
+  const modules: WebAssembly.Module[] = [];
+  for (const hostBytes of [1 << 20, 3 * 2 ** 30, 64 << 10]) {
+    engineWith({
+      hostBytes,
+      instantiate(module, env) {
+        modules.push(module);
+        return instantiateHandlers(module, env);
+      },
+    });
+  }
+  expect(modules).toHaveLength(3);
+  expect(new Set(modules).size).toBe(1);
 });

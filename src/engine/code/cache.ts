@@ -59,6 +59,7 @@ export class CodeCache {
   private readonly sites = new Map<number, AssistSite>();
   private free = L.CODE_ARENA;
   private readonly onWatch: (hostPage: number) => void;
+  private readonly onUnwatch: (hostPage: number) => void;
   private readonly onFlush: () => void;
   private readonly resumeSlot: number;
   private readonly gotoSlot: number;
@@ -69,15 +70,18 @@ export class CodeCache {
   private readonly checked = new Uint8Array(4096);
   /** Instructions decoded since the start, for statistics. */
   decoded = 0;
+  /** Pages decoded, in whatever mode. */
+  pagesDecoded = 0;
 
   constructor(
     memory: EngineMemory,
     slots: ReadonlyMap<string, number>,
-    hooks: { onWatch: (hostPage: number) => void; onFlush: () => void },
+    hooks: { onWatch: (hostPage: number) => void; onUnwatch: (hostPage: number) => void; onFlush: () => void },
   ) {
     this.memory = memory;
     this.slots = slots;
     this.onWatch = hooks.onWatch;
+    this.onUnwatch = hooks.onUnwatch;
     this.onFlush = hooks.onFlush;
     this.resumeSlot = this.slotOf('resume::');
     this.gotoSlot = this.slotOf('goto::');
@@ -105,6 +109,7 @@ export class CodeCache {
       this.flush();
       return this.page(hostPage, mode);
     }
+    this.pagesDecoded++;
     const table = this.free;
     this.free += TABLE_BYTES;
     this.memory.u32.fill(0, table >>> 2, (table + TABLE_BYTES) >>> 2);
@@ -123,6 +128,7 @@ export class CodeCache {
 
   /** Forget everything. No record may be running but those that return at once to a fresh lookup. */
   flush(): void {
+    for (const hostPage of [...this.pages.keys(), ...this.enders.keys()]) this.onUnwatch(hostPage);
     this.pages.clear();
     this.enders.clear();
     this.sites.clear();
@@ -310,26 +316,24 @@ export class CodeCache {
     }
   }
 
-  /** Bytes of a page change: forget what was decoded from them. Returns whether code is left on the page. */
+  /** Bytes of a page change: forget what was decoded from them. Returns whether anything was. */
   written(hostPage: number, offset: number, length: number): boolean {
     const list = this.pages.get(hostPage) ?? [];
-    let left = false;
+    let forgotten = false;
     for (const page of list) {
       let hit = false;
       for (let chunk = offset >>> CHUNK_SHIFT; chunk <= (offset + length - 1) >>> CHUNK_SHIFT; chunk++) {
         if (page.chunks[chunk] === 1) hit = true;
       }
-      if (hit) this.forget(page);
-      else if (page.records.length > 0) left = true;
+      if (!hit) continue;
+      this.forget(page);
+      forgotten = true;
     }
-    const enders = this.enders.get(hostPage);
-    if (enders !== undefined) {
-      if (offset < 15) {
-        for (const page of enders) this.forget(page);
-        this.enders.delete(hostPage);
-      } else left = true;
-    }
-    return left;
+    const enders = offset < 15 ? this.enders.get(hostPage) : undefined;
+    if (enders === undefined) return forgotten;
+    for (const page of enders) this.forget(page);
+    this.enders.delete(hostPage);
+    return true;
   }
 
   /** Whole pages have other bytes now. */

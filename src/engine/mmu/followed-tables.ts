@@ -1,5 +1,5 @@
 import * as L from '../layout.ts';
-import type { EngineMemory } from '../memory.ts';
+import { alignedDown, type EngineMemory } from '../memory.ts';
 import { PAGE } from './page-flags.ts';
 
 /** The guest changed an entry of its own page tables. Both values are the 8 aligned bytes at `gpa`. */
@@ -45,9 +45,9 @@ export class FollowedTables {
 
   /** Carry out a guest's write to a followed page, reporting every entry it changes. */
   write(host: number, length: number, carryOut: () => void): void {
-    const first = host & ~7;
-    const count = ((host + length + 7) & ~7) - first;
-    const before = Array.from({ length: count / 8 }, (_, i) => this.memory.read64(first + 8 * i));
+    const first = alignedDown(host);
+    const count = Math.ceil((host + length - first) / 8);
+    const before = Array.from({ length: count }, (_, i) => this.memory.read64(first + 8 * i));
     carryOut();
     const page = (host - L.HOST_MEMORY) >>> 12;
     const base = ((this.frames[page] as number) - 1) * 4096 + (first & 0xfff);

@@ -59,7 +59,7 @@ export class GuestWalk {
   /** Per watched page: the 2 MiB of linear addresses whose last-level table it is, or NOT_LEAF. */
   readonly regions: Float64Array;
   private reportsFetch = false;
-  /** Told of accessed and dirty bits before they are set in a page a debugger has tapped. */
+  /** Told of accessed and dirty bits before they are set in a page that holds code or is tapped by a debugger. */
   onMark: ((host: number, bytes: Uint8Array) => void) | undefined;
 
   private readonly memory: EngineMemory;
@@ -179,10 +179,13 @@ export class GuestWalk {
 
   /** Engine address of a paging-structure entry; accesses to these count as writes for EPT's dirty flags. */
   private entryAddress(gpa: number, want: Want): number {
-    const access = want.quiet ? EPT_ACCESS_KIND.read : EPT_ACCESS_KIND.read | EPT_ACCESS_KIND.write;
-    let page = this.second.page(gpa, access);
-    if (page < 0 && !want.quiet) page = this.second.page(gpa, EPT_ACCESS_KIND.read);
-    if (page >= 0 && this.followed !== undefined && !want.quiet) this.follow(page >>> 12, gpa);
+    let page: number;
+    if (want.quiet) page = this.second.peek(gpa);
+    else {
+      page = this.second.page(gpa, EPT_ACCESS_KIND.read | EPT_ACCESS_KIND.write);
+      if (page < 0) page = this.second.page(gpa, EPT_ACCESS_KIND.read);
+      if (page >= 0 && this.followed !== undefined) this.follow(page >>> 12, gpa);
+    }
     return page < 0 ? -1 : L.HOST_MEMORY + page + (gpa % 4096);
   }
 
@@ -201,8 +204,7 @@ export class GuestWalk {
     this.watch((host - L.HOST_MEMORY) >>> 12, region);
     if ((entry & bits) === bits) return;
     const page = (host - L.HOST_MEMORY) >>> 12;
-    if (this.onMark !== undefined && ((this.flags[page] as number) & PAGE.tapped) !== 0)
-      this.onMark(host, wordBytes(entry | bits));
+    if (((this.flags[page] as number) & (PAGE.tapped | PAGE.code)) !== 0) this.onMark?.(host, wordBytes(entry | bits));
     this.memory.write32(host, entry | bits);
     this.flags[page] = (this.flags[page] as number) | PAGE.dirty;
   }

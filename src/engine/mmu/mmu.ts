@@ -2,7 +2,7 @@ import type { VmExit } from '../../kvm/guest.ts';
 import { ACCESS } from '../builder.ts';
 import * as L from '../layout.ts';
 import type { Writer } from '../debugger-stops.ts';
-import type { EngineMemory } from '../memory.ts';
+import { alignedDown, type EngineMemory } from '../memory.ts';
 import { NOT_LEAF, type Want } from './guest-walk.ts';
 import { NOTICED, PAGE, takeFlagged } from './page-flags.ts';
 import { EPT_ACCESS_KIND } from './second-level.ts';
@@ -23,6 +23,8 @@ export interface MmuClient {
   /** Bytes of a page a debugger watches are being read; `access` tells whether they are to be written, too. */
   tappedRead(host: number, size: number, access: number): void;
   setContext(context: bigint): void;
+  /** Translations were dropped while the guest runs: the code under way must be looked up again, too. */
+  dropped(): void;
 }
 
 /** Room in the bounce buffer. */
@@ -54,6 +56,15 @@ export class Mmu extends Tlb {
   constructor(memory: EngineMemory, eptWords: Uint32Array, client: MmuClient) {
     super(memory, eptWords);
     this.client = client;
+    this.guest.onMark = (host, bytes) => this.marked(host, bytes);
+  }
+
+  /** The walk sets accessed and dirty bits in a page somebody wants to hear of. */
+  private marked(host: number, bytes: Uint8Array): void {
+    const page = (host - L.HOST_MEMORY) >>> 12;
+    const flags = this.flags[page] as number;
+    if ((flags & PAGE.tapped) !== 0) this.tapped(host, bytes, 'walk');
+    if ((flags & PAGE.code) !== 0) this.client.codeWritten(page, host & 0xfff, bytes.length);
   }
 
   /** The access at hand only asks whether it could be made: a debugger does not hear of it. */
@@ -70,7 +81,6 @@ export class Mmu extends Tlb {
     for (const page of written) this.flags[page] = (this.flags[page] as number) | PAGE.tapped;
     this.tappedPages = written;
     this.watchedFrames = read.length === 0 ? undefined : new Set(read);
-    this.guest.onMark = written.length === 0 ? undefined : (host, bytes) => this.tapped(host, bytes, 'walk');
     this.flush();
   }
 
@@ -233,8 +243,9 @@ export class Mmu extends Tlb {
   /** Drop what is cached from the entries that are about to change. */
   private tableWritten(host: number, page: number, bytes: Uint8Array): void {
     const region = this.guest.regions[page] as number;
-    for (let at = host & ~7; at < host + bytes.length; at += 8) {
+    for (let at = alignedDown(host); at < host + bytes.length; at += 8) {
       if (!this.changesHeldEntry(at, host, bytes)) continue;
+      this.client.dropped();
       if (region === NOT_LEAF) {
         this.flush();
         return;
@@ -277,12 +288,15 @@ export class Mmu extends Tlb {
     want.implicit = this.system;
     want.quiet = false;
     const outcome = this.guest.walk(this.mode, low, high, want);
+    // Also where it ended in a fault: a page whose writes are reported from now on may not be written unseen.
+    const isFlushed = this.guest.conflicts.length > 0 && this.settleConflicts();
+    if (isFlushed && !want.fetch) this.client.dropped();
     if (outcome === 'fault') {
       this.client.pageFault(low, high, this.guest.errorCode);
       return FAILED;
     }
     if (outcome === 'exit') return this.refuse(low, high, this.guest.refusedGpa, EPT_ACCESS_KIND.read, 'table', 8);
-    if (this.guest.conflicts.length > 0 && this.settleConflicts()) return this.page(low, high, size, access);
+    if (isFlushed) return this.page(low, high, size, access);
     const kind = want.fetch
       ? EPT_ACCESS_KIND.execute
       : want.write
@@ -300,9 +314,13 @@ export class Mmu extends Tlb {
       return this.refuse(low, high, this.guest.gpa, asked, 'final', size);
     }
     if (want.write) this.flags[host >>> 12] = (this.flags[host >>> 12] as number) | PAGE.dirty;
-    if (!this.system && this.mmioReads === undefined && !this.isWatched(low, high, 1) && !this.isWatchedFrame(host))
-      this.fill(low, high, host, want);
+    if (!want.fetch && this.mayCache(low, high, host)) this.fill(low, high, host, want);
     return host;
+  }
+
+  private mayCache(low: number, high: number, host: number): boolean {
+    if (this.system || this.mmioReads !== undefined) return false;
+    return !this.isWatched(low, high, 1) && !this.isWatchedFrame(host);
   }
 
   /** Accesses the processor makes on its own behalf (descriptor tables, TSS) are supervisor's. */
@@ -358,7 +376,7 @@ export class Mmu extends Tlb {
     const entries = guest.trail;
     guest.trail = undefined;
     if (outcome !== 'ok') return undefined;
-    return { gpa: guest.gpa, host: this.second.page(guest.gpa, EPT_ACCESS_KIND.read), entries };
+    return { gpa: guest.gpa, host: this.second.peek(guest.gpa), entries };
   }
 }
 

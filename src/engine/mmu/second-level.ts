@@ -27,6 +27,8 @@ export class SecondLevel {
   /** EPTP of the current VMCS; 0n: EPT off. */
   private root = 0;
   private accessedDirty = false;
+  /** A walk for people: it sets no accessed and dirty flags, and nothing is kept of it. */
+  private quiet = false;
   private readonly hostBytes: number;
   /** Per gfn: host page << 4 | CACHED | allowed access; derived, dropped by `forget`. */
   private readonly cache = new Int32Array(CACHE_PAGES);
@@ -58,6 +60,11 @@ export class SecondLevel {
     this.forget();
   }
 
+  /** What it goes by, as a part of a name; empty when EPT is off. */
+  get pointer(): string {
+    return this.root === 0 ? '' : `${this.root}${this.accessedDirty ? 'a' : ''}:`;
+  }
+
   forget(): void {
     this.cache.fill(0, 0, this.cachedUpTo);
     this.cachedUpTo = 0;
@@ -73,6 +80,14 @@ export class SecondLevel {
       return (hit >>> 4) * 4096;
     }
     return this.walk(gpa, gfn, access);
+  }
+
+  /** The same for a read that leaves no trace. */
+  peek(gpa: number): number {
+    this.quiet = true;
+    const page = this.page(gpa, EPT_ACCESS_KIND.read);
+    this.quiet = false;
+    return page;
   }
 
   private bySlot(gpa: number, access: number): number {
@@ -115,6 +130,7 @@ export class SecondLevel {
   }
 
   private set(word: number, low: number): void {
+    if (this.quiet) return;
     this.words[word] = low;
     this.written[Math.floor(word / EPT_PAGE_WORDS)] = 1;
   }
@@ -139,7 +155,7 @@ export class SecondLevel {
     const base = (at.high & 0xfffff) * 0x1_0000_0000 + ((low & 0xfffff000) >>> 0);
     const frame = base - (base % span) + (at.gpa % span);
     const hostPage = Math.floor((frame - HOST_PHYSICAL_BASE) / 4096);
-    if (at.gfn < CACHE_PAGES) {
+    if (at.gfn < CACHE_PAGES && !this.quiet) {
       this.cache[at.gfn] = (hostPage << 4) | CACHED | allowed;
       if (at.gfn >= this.cachedUpTo) this.cachedUpTo = at.gfn + 1;
     }

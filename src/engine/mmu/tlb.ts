@@ -34,6 +34,10 @@ export abstract class Tlb {
   private readonly writeCachedPages: number[] = [];
   /** The one TLB entry that lets writes to a page through, or SEVERAL. */
   private readonly writeEntry: Int32Array;
+  /** Times everything was forgotten: what a walk before the last one found is not watched any more. */
+  flushes = 0;
+  /** Entries taken for another translation since the start, for statistics. */
+  fills = 0;
 
   constructor(memory: EngineMemory, eptWords: Uint32Array) {
     this.memory = memory;
@@ -83,12 +87,12 @@ export abstract class Tlb {
 
   private contextFor(key: number): number {
     const { mode, memory } = this;
-    let tables = '';
+    let tables = this.second.pointer;
     if (mode.paging) {
       const bits =
         (mode.pae ? 1 : 0) | (mode.long ? 2 : 0) | (mode.pse ? 4 : 0) | (mode.writeProtect ? 8 : 0) |
         (mode.smep ? 16 : 0) | (mode.smap ? 32 : 0) | (mode.noExecute ? 64 : 0);
-      tables = `${memory.read32(L.CR3 + 4)}.${memory.read32(L.CR3)}.${bits}`;
+      tables += `${memory.read32(L.CR3 + 4)}.${memory.read32(L.CR3)}.${bits}`;
       // PAE translations also depend on the loaded PDPTEs.
       if (mode.pae && !mode.long) for (let i = 0; i < 8; i++) tables += `.${memory.read32(L.PDPTE + 4 * i)}`;
     }
@@ -103,6 +107,7 @@ export abstract class Tlb {
 
   /** Forget every cached translation, at once and cheaply: old contexts are never used again. */
   flush(): void {
+    this.flushes++;
     this.contexts.clear();
     this.contextCache.clear();
     this.guest.unwatchAll();
@@ -153,16 +158,15 @@ export abstract class Tlb {
     u32[(entry + L.TAG_EXECUTE) >>> 2] = 0xffffffff;
   }
 
+  /** Let data accesses go straight to their page. */
   protected fill(low: number, high: number, host: number, want: Want): void {
     const entry = this.entryFor(low, high);
     const page = host >>> 12;
     this.claim(entry, low, high);
-    if (!want.fetch) {
-      this.tag(entry + L.TAG_READ, low, high);
-      if (this.mayCacheWrite(page, want)) {
-        this.tag(entry + L.TAG_WRITE, low, high);
-        this.noteWriteCached(page, entry);
-      }
+    this.tag(entry + L.TAG_READ, low, high);
+    if (this.mayCacheWrite(page, want)) {
+      this.tag(entry + L.TAG_WRITE, low, high);
+      this.noteWriteCached(page, entry);
     }
     this.memory.i32[(entry + L.TLB_ADDEND) >>> 2] = (L.HOST_MEMORY + host - (low & 0xfffff000)) | 0;
   }
@@ -213,16 +217,20 @@ export abstract class Tlb {
   /** Empty an entry that belongs to another page or context. */
   private claim(entry: number, low: number, high: number): void {
     for (const tag of [L.TAG_READ, L.TAG_WRITE, L.TAG_EXECUTE]) if (this.holds(entry + tag, low, high)) return;
+    this.fills++;
     const { u32 } = this.memory;
     u32[(entry + L.TAG_READ) >>> 2] = 0xffffffff;
     u32[(entry + L.TAG_WRITE) >>> 2] = 0xffffffff;
     u32[(entry + L.TAG_EXECUTE) >>> 2] = 0xffffffff;
   }
 
-  /** Engine address of the TLB entry for a linear address. */
+  /**
+   * Engine address of the TLB entry for a linear address, as the handlers find it. They take the entry of the first
+   * byte and compare its tag with the last one's, so two pages in a row may never share one: sums differ by 1 or 2.
+   */
   entryFor(low: number, high: number): number {
     const page = ((low >>> 12) | (high << 20)) >>> 0;
-    const hashed = (page ^ (page >>> L.TLB_BITS)) & ((1 << L.TLB_BITS) - 1);
+    const hashed = (page + (page >>> L.TLB_BITS)) & ((1 << L.TLB_BITS) - 1);
     return L.TLB + hashed * L.TLB_ENTRY;
   }
 
@@ -242,5 +250,10 @@ export abstract class Tlb {
     if ((flags & PAGE.code) !== 0) return;
     this.flags[hostPage] = flags | PAGE.code;
     if ((flags & PAGE.writeCached) !== 0) this.dropWriteCached(hostPage);
+  }
+
+  /** No decoded code is left of a page. */
+  unwatchCode(hostPage: number): void {
+    this.flags[hostPage] = (this.flags[hostPage] as number) & ~PAGE.code;
   }
 }

@@ -78,7 +78,7 @@ export class FunctionBuilder {
   }
 
   finish(exported?: string): FunctionBody {
-    const body = { signature: this.signature, locals: this.locals, code: this.code };
+    const body = { signature: this.signature, locals: this.locals, code: Uint8Array.from(this.code) };
     return exported === undefined ? body : { ...body, exported };
   }
 

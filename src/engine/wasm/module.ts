@@ -56,7 +56,7 @@ export interface Signature {
 export interface FunctionBody {
   readonly signature: Signature;
   readonly locals: readonly ValueType[];
-  readonly code: readonly number[];
+  readonly code: Uint8Array;
   readonly exported?: string;
 }
 
@@ -71,6 +71,7 @@ export interface ModuleParts {
   readonly globals: readonly { readonly type: ValueType; readonly name: string }[];
   /** Indices (imports counted first) that fill table 0 from slot 0. */
   readonly table: readonly number[];
+  /** Pages of 64 KiB the memory has at least: one of any size from there on will do. */
   readonly memoryPages: number;
 }
 
@@ -115,17 +116,31 @@ export function assembleModule(parts: ModuleParts): Uint8Array {
   });
   const table = [[0x70, 0x00, ...leb(Math.max(1, parts.table.length))]];
   const elements = [[0x00, 0x41, 0, 0x0b, ...leb(parts.table.length), ...parts.table.flatMap(leb)]];
-  return Uint8Array.from([
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, typeBytes),
-    ...section(2, imports),
-    ...section(3, functionTypes),
-    ...section(4, table),
-    ...section(6, globals),
-    ...section(7, exports),
-    ...section(9, elements),
+  return joined([
+    [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    section(1, typeBytes),
+    section(2, imports),
+    section(3, functionTypes),
+    section(4, table),
+    section(6, globals),
+    section(7, exports),
+    section(9, elements),
     ...codeSection(parts.functions),
   ]);
+}
+
+type Bytes = readonly number[] | Uint8Array;
+
+const lengthOf = (parts: readonly Bytes[]): number => parts.reduce((sum, { length }) => sum + length, 0);
+
+function joined(parts: readonly Bytes[]): Uint8Array {
+  const whole = new Uint8Array(lengthOf(parts));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 function leb(value: number): number[] {
@@ -149,25 +164,23 @@ function section(id: number, entries: readonly (readonly number[])[]): number[] 
   return [id, ...leb(body.length), ...body];
 }
 
-function codeSection(functions: readonly FunctionBody[]): Uint8Array {
-  const body = leb(functions.length);
-  for (const f of functions) {
-    const head: number[] = [];
-    const runs: [ValueType, number][] = [];
-    for (const type of f.locals) {
-      const last = runs[runs.length - 1];
-      if (last !== undefined && last[0] === type) last[1]++;
-      else runs.push([type, 1]);
-    }
-    unsignedLeb(head, runs.length);
-    for (const [type, count] of runs) {
-      unsignedLeb(head, count);
-      head.push(TYPE_CODE[type]);
-    }
-    unsignedLeb(body, head.length + f.code.length + 1);
-    for (const byte of head) body.push(byte);
-    for (const byte of f.code) body.push(byte);
-    body.push(0x0b);
+/** Section 10 in parts: its head, then the head and the code of each function. */
+function codeSection(functions: readonly FunctionBody[]): Bytes[] {
+  const body: Bytes[] = [leb(functions.length)];
+  for (const { locals, code } of functions) {
+    const head = localsOf(locals);
+    body.push([...leb(head.length + code.length + 1), ...head], code, [0x0b]);
   }
-  return Uint8Array.from([10, ...leb(body.length)].concat(body));
+  return [[10, ...leb(lengthOf(body))], ...body];
+}
+
+/** Declaration of local variables: runs of one type. */
+function localsOf(locals: readonly ValueType[]): number[] {
+  const runs: [ValueType, number][] = [];
+  for (const type of locals) {
+    const last = runs[runs.length - 1];
+    if (last !== undefined && last[0] === type) last[1]++;
+    else runs.push([type, 1]);
+  }
+  return [...leb(runs.length), ...runs.flatMap(([type, count]) => [...leb(count), TYPE_CODE[type]])];
 }

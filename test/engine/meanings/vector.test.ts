@@ -32,7 +32,7 @@ describe('the tables of vector instructions', () => {
     [32, MODES[32]],
     [32, CHECKED_32],
   ] as const)('have a handler or an assist for every MMX and SSE form in %d-bit code of mode %d', (bitness, mode) => {
-    const { slots } = buildHandlers(2048);
+    const { slots } = buildHandlers();
     const chance = chanceOf('tables');
     const missing = vectorForms(bitness).flatMap((form) =>
       Array.from({ length: 8 }, () => encode(form, bitness, chance)).flatMap((encoded) => {
