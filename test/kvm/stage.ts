@@ -1,0 +1,111 @@
+import type { Origin } from '../../src/events/origin.ts';
+import type { Stamped } from '../../src/events/stamped.ts';
+import type { MachineEvent } from '../../src/events/vocabulary.ts';
+import type { Kvm } from '../../src/kvm/api.ts';
+import { BASELINE_FEATURES, type CpuFeatures } from '../../src/kvm/cpuid.ts';
+import type { Guest } from '../../src/kvm/guest.ts';
+import * as io from '../../src/kvm/ioctls.ts';
+import { createKvm } from '../../src/kvm/kvm.ts';
+import type { KvmState } from '../../src/kvm/state.ts';
+import { createMachine, type Machine } from '../../src/machine/machine.ts';
+import type { GuestTime } from '../../src/machine/parts.ts';
+import { CHANCE } from '../../src/replay/sources/random.ts';
+import type { Vmm } from '../../src/vmm/index.ts';
+
+/** KVM in a machine without a monitor: tests are its user space. */
+export interface Stage {
+  readonly machine: Machine;
+  readonly kvm: Kvm;
+  readonly origin: Origin;
+  readonly state: KvmState;
+  /** Everything raised so far; tests empty it. */
+  readonly stamped: Stamped[];
+  readonly events: MachineEvent[];
+  /** Virtual time moves on to `ns`. */
+  passTo(ns: number): void;
+}
+
+const NOTHING: Vmm = {
+  service: () => undefined,
+  expire: () => false,
+  receiveSerial: () => undefined,
+  receiveKeys: () => undefined,
+  pressPowerButton: () => undefined,
+  pressReset: () => undefined,
+  restored: () => undefined,
+  describeDevice: () => undefined,
+  deviceNames: [],
+  describeMemory: () => '',
+  describeFlat: () => '',
+};
+
+const MADE = {
+  memory: 1,
+  smp: 4,
+  serialLines: 0,
+  devices: [],
+  firmware: false,
+  noReboot: false,
+  nsPerTick: 8,
+  digestEvery: 0,
+} as const;
+
+/** KVM over a processor. */
+export function stage(engine: (time: GuestTime) => Guest, features: CpuFeatures = BASELINE_FEATURES): Stage {
+  const stamped: Stamped[] = [];
+  const events: MachineEvent[] = [];
+  let origin: Origin | undefined;
+  const machine = createMachine({
+    made: MADE,
+    engine: (time) => withRegions(engine(time)),
+    kvm: (processor, host) => createKvm(processor, host, features),
+    vmm: (_kernel, _host, from) => {
+      origin = from;
+      return NOTHING;
+    },
+    chance: CHANCE,
+    inputs: { peek: () => undefined, take: () => undefined },
+    seed: 'stage',
+    wallClockAtPowerOn: 0n,
+    onEvent(each) {
+      stamped.push(each);
+      events.push(each.event);
+    },
+  });
+  const from = origin as unknown as Origin;
+  return {
+    machine,
+    kvm: machine.kvm.calledBy(from),
+    origin: from,
+    get state() {
+      return machine.state.kvm;
+    },
+    stamped,
+    events,
+    passTo(ns) {
+      from.raise({ kind: 'sim:idle_warped', from: machine.now(), to: ns });
+    },
+  };
+}
+
+const withRegions = (guest: Guest) => Object.assign(guest, { regions: [] });
+
+/** A VM with memory from 0 up and as many vCPUs, by the ioctls user space makes. */
+export function withVm(
+  { kvm }: Stage,
+  { irqchip = true, vcpus = 1 }: { readonly irqchip?: boolean; readonly vcpus?: number } = {},
+): { readonly vm: number; readonly vcpus: readonly number[] } {
+  const fd = kvm.open();
+  const vm = kvm.ioctl(fd, io.KVM_CREATE_VM);
+  if (irqchip) kvm.ioctl(vm, io.KVM_CREATE_IRQCHIP);
+  const supported: io.CpuidTable = { entries: [] };
+  kvm.ioctl(fd, io.KVM_GET_SUPPORTED_CPUID, supported);
+  const fds = Array.from({ length: vcpus }, (_, id) => {
+    const vcpu = kvm.ioctl(vm, io.KVM_CREATE_VCPU, id);
+    kvm.ioctl(vcpu, io.KVM_SET_CPUID2, supported);
+    return vcpu;
+  });
+  const slot = { slot: 0, flags: 0, guestPhysAddr: 0, memorySize: 0x100000, userspaceAddr: 0 };
+  kvm.ioctl(vm, io.KVM_SET_USER_MEMORY_REGION, slot);
+  return { vm, vcpus: fds };
+}
