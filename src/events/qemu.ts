@@ -102,7 +102,8 @@ export const QEMU_EVENTS = {
   cpu_in: fact({ addr: 'u', size: 'u', val: 'u' }, portAccess),
   cpu_out: fact({ addr: 'u', size: 'u', val: 'u' }, portAccess),
   pci_cfg_read: fact(PCI_CONFIG, (e) => `${bdf(e)} @0x${hex(e.offs)} -> 0x${hex(e.val)}`),
-  pci_cfg_write: fact(PCI_CONFIG, (e) => `${bdf(e)} @0x${hex(e.offs)} <- 0x${hex(e.val)}`),
+  /** Ours: len, the bytes written. */
+  pci_cfg_write: fact({ ...PCI_CONFIG, len: 'u' }, (e) => `${bdf(e)} @0x${hex(e.offs)} <- 0x${hex(e.val)}`),
   pci_update_mappings_add: fact(PCI_MAPPING, mapping),
   pci_update_mappings_del: fact(PCI_MAPPING, mapping),
   msix_write_config: fact(
