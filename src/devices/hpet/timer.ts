@@ -75,6 +75,7 @@ export function expireHpet(hpet: HpetState, name: string, effects: Effects): voi
     timer: index,
     comparator: recurs ? advanced(timer, counter) : timer.comparator,
   });
+  // A one-shot that was made periodic while it waited for the wrap goes on under that name until it is set anew.
   if (recurs) armIn(name, ticksToMatch(timer, counter), effects);
   else if (name === wrap && isMode32(timer) && !isPeriodic(timer)) armIn(match, ticksToMatch(timer, counter), effects);
   driveMatch(hpet, index, effects);

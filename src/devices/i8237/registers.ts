@@ -1,4 +1,4 @@
-/** Intel 8237A pair of a PC. 8237A data sheet, "Register description"; IBM PC AT Technical Reference, page registers. */
+/** Registers of a PC's two 8237A, and the page registers beside them. Intel 8237A data sheet; IBM PC AT. */
 
 /** Each controller's regions: channels, control, two ranges of page registers. */
 export const REGIONS = [
