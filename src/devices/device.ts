@@ -69,15 +69,17 @@ export interface Device<S> {
   readonly inputs?: readonly string[];
   /** Names of its timers, in the order in which those due at once expire. */
   readonly timers?: readonly string[];
+  /** Called once, when the machine is powered on: what runs from then on is armed. */
+  powerOn?(state: S, effects: Effects): void;
   /** A read that changes something commits before its consequences. */
   read(state: S, region: number, offset: number, size: number, effects: Effects): number;
   /** A write with consequences, which commits. Without: a write does no more than the reducer says. */
   write?(state: S, region: number, offset: number, size: number, value: number, effects: Effects): void;
   /** One of `inputs` was driven. */
   input?(state: S, name: string, high: boolean, effects: Effects): void;
-  /** One of its timers fired. */
-  expire?(state: S, timer: string, effects: Effects): void;
-  /** Bytes arrived from outside (serial input, scan codes): they are in the state already. */
+  /** One of its timers fired. It was due at `deadline`: time may have passed since. */
+  expire?(state: S, timer: string, effects: Effects, deadline: number): void;
+  /** Something arrived from outside (serial input, scan codes, the power button): it is in the state already. */
   receive?(state: S, effects: Effects): void;
   /** A write the device wants as a signal of an eventfd instead of a call, as its state is now. */
   eventfd?(state: S): EventfdWrite | undefined;

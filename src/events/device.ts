@@ -34,6 +34,8 @@ export const DEVICE_FACTS = {
   'sim:rtc_alarm': fact({ alarm_at: 'u' }, (e) => `at ${e.alarm_at} ns`),
   /** The update-in-progress bit was read as set, and stays until the update. */
   'sim:rtc_uip': fact({}, () => ''),
+  /** The update cycle is over. alarm: the time has come to that of the alarm. */
+  'sim:rtc_update_ended': fact({ alarm: 'bool' }, (e) => `alarm ${Number(e.alarm)}`),
   /** The main counter stands at `counter` at `since`. */
   'sim:hpet_counter': fact({ counter: 'u64', since: 'u' }, (e) => `0x${hex(e.counter)} at ${e.since} ns`),
   /** A comparator matched; `comparator`: where it stands for the next match. */

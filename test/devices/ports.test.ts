@@ -1,57 +1,74 @@
 import { describe, expect, it } from 'vitest';
-import { debugExitAt, debugExitAtReset } from '../../src/devices/debug-exit/index.ts';
-import { debugPorts, debugPortsAtReset } from '../../src/devices/debug-ports/index.ts';
-import { debugcon, debugconAtReset } from '../../src/devices/debugcon/index.ts';
-import { i8237, i8237AtReset } from '../../src/devices/i8237/index.ts';
-import { pcTestdev, pcTestdevAtReset } from '../../src/devices/pc-testdev/index.ts';
-import { regionBase, writeConfig } from '../../src/devices/pci/index.ts';
-import { activeEventfd, pciTestdev, pciTestdevAtReset } from '../../src/devices/pci-testdev/index.ts';
-import { piix3Ide, piix3IdeAtReset } from '../../src/devices/piix3-ide/index.ts';
-import { port92, port92AtReset } from '../../src/devices/port92/index.ts';
-import { Bench } from './recorder.ts';
+import { DEBUG_EXIT_REDUCER, debugExitAt, debugExitAtReset } from '../../src/devices/debug-exit/index.ts';
+import { DEBUG_PORTS_REDUCER, debugPorts, debugPortsAtReset } from '../../src/devices/debug-ports/index.ts';
+import { DEBUGCON_REDUCER, debugcon, debugconAtReset } from '../../src/devices/debugcon/index.ts';
+import { I8237_REDUCER, i8237, i8237AtReset } from '../../src/devices/i8237/index.ts';
+import { KVMVAPIC_REDUCER, kvmvapic, kvmvapicAtReset } from '../../src/devices/kvmvapic/index.ts';
+import { PC_TESTDEV_REDUCER, pcTestdev, pcTestdevAtReset } from '../../src/devices/pc-testdev/index.ts';
+import { regionBase } from '../../src/devices/pci/index.ts';
+import {
+  activeEventfd,
+  PCI_TESTDEV_REDUCER,
+  pciTestdev,
+  pciTestdevAtReset,
+} from '../../src/devices/pci-testdev/index.ts';
+import { PIIX3_IDE_REDUCER, piix3Ide, piix3IdeAtReset } from '../../src/devices/piix3-ide/index.ts';
+import { PORT92_REDUCER, port92, port92AtReset } from '../../src/devices/port92/index.ts';
+import { Bench, writeConfig } from './recorder.ts';
 
 describe('debug console', () => {
   it('says it is there and passes bytes on', () => {
-    const b = new Bench(debugcon, debugconAtReset());
+    const b = new Bench(debugcon, DEBUGCON_REDUCER, debugconAtReset());
     expect(b.read(0)).toBe(0xe9);
     b.write(0, 0x53);
-    expect(b.asked).toEqual([{ ask: 'debugcon-output', byte: 0x53 }]);
     expect(b.raised).toEqual([{ kind: 'sim:debugcon_sent', byte: 0x53 }]);
   });
 });
 
 describe('isa-debug-exit', () => {
   it('ends with status v*2+1: kvm-unit-tests pass with 1 and fail with 3', () => {
-    const b = new Bench(debugExitAt(0xf4, 4), debugExitAtReset());
+    const b = new Bench(debugExitAt(0xf4, 4), DEBUG_EXIT_REDUCER, debugExitAtReset());
     b.write(0, 0, 4);
     b.write(0, 1, 4);
     b.write(0, 0x80, 4);
-    expect(b.asked).toEqual([1, 3, 1].map((status) => ({ ask: 'exit', status })));
+    expect(b.raised).toEqual([1, 3, 1].map((status) => ({ kind: 'sim:exit_requested', status })));
   });
 });
 
 describe('port 92', () => {
   it('opens A20 and resets on a rising bit 0 only', () => {
-    const b = new Bench(port92, port92AtReset());
+    const b = new Bench(port92, PORT92_REDUCER, port92AtReset());
     b.write(0, 0x02);
-    expect([b.pin('a20'), b.read(0), b.asked.length]).toEqual([true, 2, 0]);
+    expect([b.pin('a20'), b.read(0), b.raised.length]).toEqual([true, 2, 0]);
     b.write(0, 0x03);
     b.write(0, 0x03);
-    expect(b.asked).toEqual([{ ask: 'reset' }]);
+    expect(b.raised).toEqual([{ kind: 'sim:reset_asked', by: 'port 92' }]);
+    b.reset();
+    expect(b.read(0)).toBe(2);
   });
 });
 
 describe('port 80', () => {
   it('shows its last code to a person and all ones to the guest', () => {
-    const b = new Bench(debugPorts, debugPortsAtReset());
+    const b = new Bench(debugPorts, DEBUG_PORTS_REDUCER, debugPortsAtReset());
     b.write(0, 0x31);
     expect([b.read(0), b.device.describe(b.state)['POST code']]).toEqual([0xff, '0x31']);
   });
 });
 
+describe('kvmvapic', () => {
+  it('keeps the first report of its option ROM', () => {
+    const b = new Bench(kvmvapic, KVMVAPIC_REDUCER, kvmvapicAtReset());
+    b.write(0, 0x10, 1);
+    b.write(0, 0x1234, 2);
+    b.write(0, 0x5678, 2);
+    expect(b.state).toEqual({ romState: 0x1234 });
+  });
+});
+
 describe('8237', () => {
   it('keeps SeaBIOS dma_setup: master clear, cascade mode, mask', () => {
-    const b = new Bench(i8237, i8237AtReset());
+    const b = new Bench(i8237, I8237_REDUCER, i8237AtReset());
     b.write(0x0a, 0, 1, 5);
     b.write(0x0c, 0xc0, 1, 5);
     b.write(0x08, 0x00, 1, 5);
@@ -60,7 +77,7 @@ describe('8237', () => {
   });
 
   it('takes addresses and counts low byte first and shows them from the high byte on', () => {
-    const b = new Bench(i8237, i8237AtReset());
+    const b = new Bench(i8237, I8237_REDUCER, i8237AtReset());
     b.write(4, 0, 1, 1);
     b.write(2, 0x34);
     b.write(2, 0x12);
@@ -71,7 +88,7 @@ describe('8237', () => {
   });
 
   it('knows the odd order of page registers', () => {
-    const b = new Bench(i8237, i8237AtReset());
+    const b = new Bench(i8237, I8237_REDUCER, i8237AtReset());
     for (const offset of [0, 1, 2]) b.write(offset, offset + 1, 1, 2);
     b.write(0, 4, 1, 3);
     expect(b.state.controllers[0]!.channels.map((c) => c.page)).toEqual([4, 3, 1, 2]);
@@ -80,7 +97,7 @@ describe('8237', () => {
 
 describe('IDE without drives', () => {
   it('reads zero, so that a probe finds nothing', () => {
-    const b = new Bench(piix3Ide, piix3IdeAtReset());
+    const b = new Bench(piix3Ide, PIIX3_IDE_REDUCER, piix3IdeAtReset());
     b.write(6, 0xa0);
     b.write(2, 0x55);
     b.write(3, 0xaa);
@@ -88,18 +105,18 @@ describe('IDE without drives', () => {
   });
 
   it('places its bus master registers by BAR 4', () => {
-    const b = new Bench(piix3Ide, piix3IdeAtReset());
-    writeConfig(piix3Ide, b.state, 0x20, 4, 0xffffffff, b.effects);
+    const b = new Bench(piix3Ide, PIIX3_IDE_REDUCER, piix3IdeAtReset());
+    writeConfig(b, 0x20, 4, 0xffffffff);
     expect(b.state.config.slice(0x20, 0x24)).toEqual([0xf1, 0xff, 0xff, 0xff]);
-    writeConfig(piix3Ide, b.state, 0x20, 4, 0xc000, b.effects);
-    writeConfig(piix3Ide, b.state, 0x04, 2, 1, b.effects);
+    writeConfig(b, 0x20, 4, 0xc000);
+    writeConfig(b, 0x04, 2, 1);
     expect(regionBase(piix3Ide, b.state, 4)).toBe(0xc000);
     expect(regionBase(piix3Ide, b.state, 0)).toBe(0x1f0);
   });
 });
 
 describe('pc-testdev', () => {
-  const bench = () => new Bench(pcTestdev, pcTestdevAtReset());
+  const bench = () => new Bench(pcTestdev, PC_TESTDEV_REDUCER, pcTestdevAtReset());
 
   it('has one scratch doubleword behind 0xe0 and 0xe8, in any width', () => {
     const b = bench();
@@ -127,7 +144,7 @@ describe('pc-testdev', () => {
 
 describe('pci-testdev', () => {
   it('shows a header per test and counts the writes it asks for', () => {
-    const b = new Bench(pciTestdev, pciTestdevAtReset());
+    const b = new Bench(pciTestdev, PCI_TESTDEV_REDUCER, pciTestdevAtReset());
     expect(b.read(0)).toBe(0);
     b.write(0, 0);
     const offset = b.read(4) | (b.read(5) << 8);
@@ -143,7 +160,7 @@ describe('pci-testdev', () => {
   });
 
   it('names the write to be signalled in its eventfd tests', () => {
-    const b = new Bench(pciTestdev, pciTestdevAtReset());
+    const b = new Bench(pciTestdev, PCI_TESTDEV_REDUCER, pciTestdevAtReset());
     b.write(0, 2, 1, 1);
     expect(activeEventfd(b.state)).toEqual({ region: 1, offset: 128 + 5, size: 1, match: 0xfa });
     b.write(0, 0, 1, 1);

@@ -1,28 +1,44 @@
+import { isDeepStrictEqual } from 'node:util';
+import { produce } from 'immer';
 import type { Draft } from '../../src/base/draft.ts';
 import type { Device, DeviceReducer, Effects } from '../../src/devices/device.ts';
+import { configWritten, movesRegions, type PciFunction, type PciFunctionState } from '../../src/devices/pci/index.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
 
-/** A device on a bench: its state as its reducer makes it, its pins, what it raised, and a clock turned by hand. */
+/**
+ * A device on a bench: its state as its reducer makes it, its pins, what it raised, and a clock turned by hand. Beside
+ * it the same facts are folded without it: its reducer alone must come to the same state, on an Immer draft too.
+ */
 export class Bench<S> {
   readonly device: Device<S>;
   readonly reducer: DeviceReducer<S>;
   readonly state: S;
   readonly raised: MachineEvent[] = [];
   readonly pins = new Map<string, boolean>();
+  /** Every drive of a pin, in order. */
+  readonly drives: (readonly [pin: string, high: boolean])[] = [];
   readonly timers = new Map<string, number>();
   readonly memory = new Uint8Array(4096);
   now = 0;
-  private pending: (() => void) | undefined;
+  private pending: ((state: Draft<S>) => void) | undefined;
+  private folded: S;
 
   constructor(device: Device<S>, reducer: DeviceReducer<S>, state: S) {
     this.device = device;
     this.reducer = reducer;
     this.state = state;
+    this.folded = structuredClone(state);
   }
 
-  private get draft(): Draft<S> {
-    return this.state as Draft<S>;
+  /** A fact changes the state. */
+  evolve(change: (state: Draft<S>) => void): void {
+    change(this.state as Draft<S>);
+    this.folded = produce(this.folded, (draft) => change(draft as Draft<S>));
+  }
+
+  private checkFold(): void {
+    if (!isDeepStrictEqual(this.state, this.folded)) throw new Error('the state changed other than by a fact');
   }
 
   get effects(): Effects {
@@ -33,6 +49,7 @@ export class Bench<S> {
       pin: (name, high) => {
         if (!this.device.pins.includes(name)) throw new Error(`no pin ${name}`);
         this.pins.set(name, high);
+        this.drives.push([name, high]);
       },
       arm: (timer, deadline) => void this.timers.set(this.known(timer), deadline),
       cancel: (timer) => void this.timers.delete(this.known(timer)),
@@ -52,14 +69,17 @@ export class Bench<S> {
     if (this.pending === undefined) throw new Error('commit without a call to commit, or twice');
     const { pending } = this;
     this.pending = undefined;
-    pending();
+    this.evolve(pending);
   }
 
   /** A fact reaches the device's state, as the machine's table has it. */
   raise(event: MachineEvent): void {
     this.raised.push(event);
-    const reduce = this.reducer.facts?.[event.kind] as ((s: Draft<S>, e: MachineEvent, at: Stamped) => void) | undefined;
-    reduce?.(this.draft, event, { seq: 0, tick: 0, source: 0, cause: undefined, within: undefined, event });
+    const reduce = this.reducer.facts?.[event.kind] as
+      | ((s: Draft<S>, e: MachineEvent, at: Stamped) => void)
+      | undefined;
+    const stamped = { seq: 0, tick: 0, source: 0, cause: undefined, within: undefined, event };
+    this.evolve((state) => reduce?.(state, event, stamped));
   }
 
   pin(name = 'irq'): boolean {
@@ -67,38 +87,50 @@ export class Bench<S> {
   }
 
   read(offset: number, size = 1, region = 0): number {
-    this.pending = () => this.reducer.taken?.(this.draft, { region, offset, size });
+    this.pending = (state) => this.reducer.taken?.(state, { region, offset, size });
     const value = this.device.read(this.state, region, offset, size, this.effects);
     this.pending = undefined;
+    this.checkFold();
     return value;
   }
 
   write(offset: number, value: number, size = 1, region = 0): void {
-    this.pending = () => this.reducer.written?.(this.draft, { region, offset, size, value });
-    this.act(() => this.device.write?.(this.state, region, offset, size, value, this.effects));
+    this.pending = (state) => this.reducer.written?.(state, { region, offset, size, value });
+    if (this.device.write === undefined) this.commit();
+    else this.device.write(this.state, region, offset, size, value, this.effects);
+    this.checkCommitted();
   }
 
   reset(): void {
-    this.pending = () => this.reducer.reset?.(this.draft);
-    this.act(() => this.device.reset?.(this.state, this.effects));
+    this.pending = (state) => this.reducer.reset?.(state);
+    if (this.device.reset === undefined) this.commit();
+    else this.device.reset(this.state, this.effects);
+    this.checkCommitted();
   }
 
-  /** What a device does not commit itself the machine does. */
-  private act(call: () => void): void {
-    call();
-    if (this.pending !== undefined) this.commit();
+  private checkCommitted(): void {
+    if (this.pending !== undefined) throw new Error('a write or reset that the device did not commit');
+    this.checkFold();
+  }
+
+  /** The machine is powered on, at a time of the world in nanoseconds since 1970. */
+  powerOn(wallClock: bigint): void {
+    this.raise({ kind: 'sim:powered_on', seed: '', wall_clock: wallClock });
+    this.device.powerOn?.(this.state, this.effects);
   }
 
   /** Another device drives an input. */
   drive(input: string, high: boolean): void {
-    this.reducer.driven?.(this.draft, input, high);
+    this.evolve((state) => this.reducer.driven?.(state, input, high));
     this.device.input?.(this.state, input, high, this.effects);
+    this.checkFold();
   }
 
   /** An input from outside, then the device's answer to it. */
   receive(event: MachineEvent): void {
     this.raise(event);
     this.device.receive?.(this.state, this.effects);
+    this.checkFold();
   }
 
   /** Let time pass, serving every timer on the way. */
@@ -107,10 +139,12 @@ export class Bench<S> {
     for (;;) {
       const due = this.next();
       if (due === undefined || due[1] > end) break;
-      this.now = Math.max(this.now, due[1]);
-      this.timers.delete(due[0]);
-      this.reducer.fired?.(this.draft, due[0]);
-      this.device.expire?.(this.state, due[0], this.effects);
+      const [timer, deadline] = due;
+      this.now = Math.max(this.now, deadline);
+      this.timers.delete(timer);
+      this.evolve((state) => this.reducer.fired?.(state, timer));
+      this.device.expire?.(this.state, timer, this.effects, deadline);
+      this.checkFold();
     }
     this.now = end;
   }
@@ -120,4 +154,18 @@ export class Bench<S> {
     const armed = order.map((timer): [string, number] => [timer, this.timers.get(timer)!]);
     return armed.sort((a, b) => a[1] - b[1])[0];
   }
+}
+
+/** A guest's write to a function's configuration space. True when regions may have moved. */
+export function writeConfig<S extends PciFunctionState>(
+  bench: Bench<S>,
+  offset: number,
+  size: number,
+  value: number,
+): boolean {
+  const pci = bench.device as PciFunction<S>;
+  const moves = movesRegions(pci, bench.state, offset, size, value);
+  bench.evolve((state) => configWritten(pci, state as Draft<PciFunctionState>, offset, size, value));
+  pci.configWritten?.(bench.state, offset, size, bench.effects);
+  return moves;
 }

@@ -1,7 +1,7 @@
-import type { Device } from '../device.ts';
+import type { Device, DeviceReducer } from '../device.ts';
 
 /** QEMU's isa-debug-exit keeps nothing. */
-export type DebugExitState = Record<string, never>;
+export type DebugExitState = Readonly<Record<string, never>>;
 
 /** There is nothing to reset. */
 export function debugExitAtReset(): DebugExitState {
@@ -19,11 +19,13 @@ export function debugExitAt(base: number, length: number): Device<DebugExitState
     pins: [],
     read: () => 0,
     write: (_state, _region, _offset, _size, value, effects) => {
+      effects.commit();
       // exit(3) keeps eight bits of a status.
-      const status = ((value << 1) | 1) & 0xff;
-      effects.raise({ kind: 'sim:exit_requested', status });
-      effects.ask({ ask: 'exit', status });
+      effects.raise({ kind: 'sim:exit_requested', status: ((value << 1) | 1) & 0xff });
     },
     describe: () => ({}),
   };
 }
+
+/** Nothing changes a device that keeps nothing. */
+export const DEBUG_EXIT_REDUCER: DeviceReducer<DebugExitState> = {};

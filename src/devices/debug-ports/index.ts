@@ -1,9 +1,9 @@
-import type { Device } from '../device.ts';
+import type { Device, DeviceReducer } from '../device.ts';
 
 /** Port 0x80 and port 0xf0. */
 export interface DebugPortsState {
   /** Last POST code, for a person. */
-  postCode: number;
+  readonly postCode: number;
 }
 
 /** No code yet. */
@@ -25,8 +25,12 @@ export const debugPorts: Device<DebugPortsState> = {
   ],
   pins: [],
   read: () => 0xff,
-  write: (ports, region, _offset, _size, value) => {
+  describe: (ports) => ({ 'POST code': `0x${ports.postCode.toString(16).padStart(2, '0')}` }),
+};
+
+/** The last code stays. */
+export const DEBUG_PORTS_REDUCER: DeviceReducer<DebugPortsState> = {
+  written(ports, { region, value }) {
     if (region === POST) ports.postCode = value;
   },
-  describe: (ports) => ({ 'POST code': `0x${ports.postCode.toString(16).padStart(2, '0')}` }),
 };

@@ -1,4 +1,4 @@
-import type { Device } from '../device.ts';
+import type { Device, DeviceReducer } from '../device.ts';
 
 /** The debug console keeps nothing between accesses. */
 export interface DebugconState {
@@ -18,8 +18,11 @@ export const debugcon: Device<DebugconState> = {
   pins: [],
   read: (console) => console.readback,
   write: (_console, _region, _offset, _size, value, effects) => {
+    effects.commit();
     effects.raise({ kind: 'sim:debugcon_sent', byte: value });
-    effects.ask({ ask: 'debugcon-output', byte: value });
   },
   describe: (console) => ({ readback: `0x${console.readback.toString(16)}` }),
 };
+
+/** Nothing changes what a read answers. */
+export const DEBUGCON_REDUCER: DeviceReducer<DebugconState> = {};

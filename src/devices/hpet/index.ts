@@ -1,7 +1,9 @@
 import type { Device } from '../device.ts';
+import { driveLegacy, readHpet, resetHpet, writeHpet } from './decide.ts';
 import type { HpetState } from './state.ts';
-import { driveLegacy, expireHpet, hpetDeadline, readHpet, resetHpet, writeHpet } from './transition.ts';
+import { expireHpet, TIMER_NAMES } from './timer.ts';
 
+export { HPET_REDUCER } from './evolve.ts';
 export { type HpetState, hpetAtReset } from './state.ts';
 
 /**
@@ -13,10 +15,10 @@ export const hpet: Device<HpetState> = {
   regions: [{ name: 'hpet', space: 'memory', base: 0xfed0_0000, length: 0x400, minAccess: 4, maxAccess: 4 }],
   pins: [...Array.from({ length: 32 }, (_, gsi) => `gsi${gsi}`), 'pit_enable'],
   inputs: ['rtc', 'pit'],
+  timers: TIMER_NAMES,
   read: (state, _region, offset, _size, effects) => readHpet(state, offset, effects),
   write: (state, _region, offset, _size, value, effects) => writeHpet(state, offset, value, effects),
   input: driveLegacy,
-  deadline: hpetDeadline,
   expire: expireHpet,
   reset: resetHpet,
   describe: (state) => ({

@@ -6,6 +6,12 @@ export const REGISTER = { capabilities: 0x000, configuration: 0x010, status: 0x0
 /** Timer n's registers begin at 0x100 + 0x20 n. */
 export const TIMER = { first: 0x100, stride: 0x20, configuration: 0x00, comparator: 0x08, fsbRoute: 0x10 } as const;
 
+/** Which timer a register from `TIMER.first` on belongs to, and its place there. */
+export function timerRegister(offset: number): { readonly index: number; readonly at: number } {
+  const from = offset - TIMER.first;
+  return { index: Math.floor(from / TIMER.stride), at: from % TIMER.stride };
+}
+
 /** General configuration. */
 export const CONFIGURATION = { enable: 1, legacyReplacement: 2 } as const;
 

@@ -1,10 +1,35 @@
-import { type Effects, UNARMED } from '../device.ts';
-import { CONFIGURATION, TICK, TN } from './registers.ts';
-import type { HpetState, HpetTimer } from './state.ts';
+import type { Effects } from '../device.ts';
+import { TICK, TIMERS, TN } from './registers.ts';
+import {
+  ALL_ONES,
+  type HpetState,
+  type HpetTimer,
+  interrupts,
+  isEnabled,
+  isLegacy,
+  isLevel,
+  isMode32,
+  isPeriodic,
+} from './state.ts';
 
 const LOW = 0xffff_ffffn;
-const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 const RTC_IRQ = 8;
+
+/** A comparator's two deadlines, of which one is armed at a time. */
+interface Deadlines {
+  /** The next match. */
+  readonly match: string;
+  /** The wrap of the 32-bit counter, where that comes before the next match. */
+  readonly wrap: string;
+}
+
+const DEADLINES: readonly Deadlines[] = Array.from({ length: TIMERS }, (_, index) => ({
+  match: `timer${index}`,
+  wrap: `wrap${index}`,
+}));
+
+/** Names of all deadlines, in the order of their comparators. */
+export const TIMER_NAMES: readonly string[] = DEADLINES.flatMap(({ match, wrap }) => [match, wrap]);
 
 /** The main counter now. */
 export function counterOf(hpet: HpetState, now: number): bigint {
@@ -12,82 +37,70 @@ export function counterOf(hpet: HpetState, now: number): bigint {
   return (hpet.counter + BigInt(Math.floor((now - hpet.since) / TICK))) & ALL_ONES;
 }
 
-/** Whether the counter runs and timers may interrupt. */
-export const isEnabled = (hpet: HpetState): boolean => (hpet.configuration & CONFIGURATION.enable) !== 0;
-
-/** Whether timers 0 and 1 replace the PIT and the RTC. */
-export const isLegacy = (hpet: HpetState): boolean => (hpet.configuration & CONFIGURATION.legacyReplacement) !== 0;
-
 /** Set the deadline of a timer's next match, counted from the comparator. */
-export function armTimer(hpet: HpetState, timer: HpetTimer, now: number): void {
-  timer.wraps = false;
-  const counter = counterOf(hpet, now);
-  let ticks = ticksToMatch(timer, counter);
+export function armTimer(hpet: HpetState, index: number, effects: Effects): void {
+  const timer = hpet.timers[index]!;
+  const { match, wrap } = DEADLINES[index]!;
+  const counter = counterOf(hpet, effects.now);
+  const ticks = ticksToMatch(timer, counter);
+  const toWrap = LOW - (counter & LOW);
   // A 32-bit one-shot also interrupts when the counter wraps. Specification, 2.3.9.2.1.
-  if (isMode32(timer) && !isPeriodic(timer)) {
-    const toWrap = LOW - (counter & LOW);
-    if (toWrap < ticks) {
-      ticks = toWrap;
-      timer.wraps = true;
-    }
-  }
-  timer.due = dueIn(now, ticks);
+  const wraps = isMode32(timer) && !isPeriodic(timer) && toWrap < ticks;
+  effects.cancel(wraps ? match : wrap);
+  armIn(wraps ? wrap : match, wraps ? toWrap : ticks, effects);
 }
 
 /** No further match, and the interrupt withdrawn. */
 export function disarmTimer(hpet: HpetState, index: number, effects: Effects): void {
-  hpet.timers[index]!.due = UNARMED;
-  driveTimer(hpet, index, false, effects);
+  cancelTimer(index, effects);
+  effects.pin(lineOf(hpet, index), false);
 }
 
-/** A timer's match: the next period, then the interrupt. */
-export function matchTimer(hpet: HpetState, index: number, effects: Effects): void {
+/** No further match. */
+export function cancelTimer(index: number, effects: Effects): void {
+  const { match, wrap } = DEADLINES[index]!;
+  effects.cancel(match);
+  effects.cancel(wrap);
+}
+
+/** A timer's match, or the counter's wrap before it: the next period, then the interrupt. */
+export function expireHpet(hpet: HpetState, name: string, effects: Effects): void {
+  const index = DEADLINES.findIndex(({ match, wrap }) => name === match || name === wrap);
   const timer = hpet.timers[index]!;
+  const { match, wrap } = DEADLINES[index]!;
   const counter = counterOf(hpet, effects.now);
-  timer.due = UNARMED;
-  if (isPeriodic(timer) && timer.period !== 0n) {
-    advance(timer, counter);
-    timer.due = dueIn(effects.now, ticksToMatch(timer, counter));
-  } else if (timer.wraps && isMode32(timer) && !isPeriodic(timer)) {
-    timer.due = dueIn(effects.now, ticksToMatch(timer, counter));
-    timer.wraps = false;
-  }
-  driveTimer(hpet, index, true, effects);
+  const recurs = isPeriodic(timer) && timer.period !== 0n;
+  effects.raise({
+    kind: 'sim:hpet_match',
+    timer: index,
+    comparator: recurs ? advanced(timer, counter) : timer.comparator,
+  });
+  // A one-shot that was made periodic while it waited for the wrap goes on under that name until it is set anew.
+  if (recurs) armIn(name, ticksToMatch(timer, counter), effects);
+  else if (name === wrap && isMode32(timer) && !isPeriodic(timer)) armIn(match, ticksToMatch(timer, counter), effects);
+  driveMatch(hpet, index, effects);
 }
 
-/** Drive the line a timer is routed to; edge-triggered timers give a pulse. */
-export function driveTimer(hpet: HpetState, index: number, matched: boolean, effects: Effects): void {
+/** The line a timer is routed to. */
+export function lineOf(hpet: HpetState, index: number): string {
+  if (index <= 1 && isLegacy(hpet)) return index === 0 ? 'gsi0' : `gsi${RTC_IRQ}`;
+  return `gsi${(hpet.timers[index]!.configuration & TN.routeMask) >> TN.routeShift}`;
+}
+
+/** Edge-triggered timers give a pulse. */
+function driveMatch(hpet: HpetState, index: number, effects: Effects): void {
   const timer = hpet.timers[index]!;
-  const bit = 1 << index;
-  const line = `gsi${routeOf(hpet, index)}`;
-  if (!matched || (timer.configuration & TN.enable) === 0 || !isEnabled(hpet)) {
-    hpet.status &= ~bit;
-    effects.pin(line, false);
-  } else if (timer.configuration & TN.level) {
-    hpet.status |= bit;
-    effects.pin(line, true);
-  } else {
-    hpet.status &= ~bit;
-    effects.pin(line, true);
-    effects.pin(line, false);
-  }
-}
-
-/** Whether comparator and counter are compared as 32 bits. */
-export const isMode32 = (timer: HpetTimer): boolean => (timer.configuration & TN.mode32) !== 0;
-
-/** Whether the comparator moves on by itself. */
-export const isPeriodic = (timer: HpetTimer): boolean => (timer.configuration & TN.periodic) !== 0;
-
-function routeOf(hpet: HpetState, index: number): number {
-  if (index <= 1 && isLegacy(hpet)) return index === 0 ? 0 : RTC_IRQ;
-  return (hpet.timers[index]!.configuration & TN.routeMask) >> TN.routeShift;
+  const line = lineOf(hpet, index);
+  const reaches = interrupts(hpet, timer);
+  if (reaches) effects.pin(line, true);
+  if (!reaches || !isLevel(timer)) effects.pin(line, false);
 }
 
 /** A match more than a hundred days away is none. */
-function dueIn(now: number, ticks: bigint): number {
-  const due = now + Number(ticks) * TICK;
-  return due > Number.MAX_SAFE_INTEGER ? UNARMED : due;
+function armIn(name: string, ticks: bigint, effects: Effects): void {
+  const due = effects.now + Number(ticks) * TICK;
+  if (due > Number.MAX_SAFE_INTEGER) effects.cancel(name);
+  else effects.arm(name, due);
 }
 
 /** Ticks until the comparator is reached; one that was passed matches at the next tick. */
@@ -97,11 +110,11 @@ function ticksToMatch(timer: HpetTimer, counter: bigint): bigint {
   return ticks > 0n ? ticks : 1n;
 }
 
-/** Move a periodic comparator past the counter, in one step however many periods were missed. */
-function advance(timer: HpetTimer, counter: bigint): void {
+/** A periodic comparator moved past the counter, in one step however many periods were missed. */
+function advanced(timer: HpetTimer, counter: bigint): bigint {
   const bits = isMode32(timer) ? 32 : 64;
   const behind = BigInt.asIntN(bits, counter - timer.comparator);
-  if (behind < 0n) return;
+  if (behind < 0n) return timer.comparator;
   const periods = behind / timer.period + 1n;
-  timer.comparator = BigInt.asUintN(bits, timer.comparator + periods * timer.period);
+  return BigInt.asUintN(bits, timer.comparator + periods * timer.period);
 }

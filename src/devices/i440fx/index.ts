@@ -1,11 +1,10 @@
-import { type PciFunction, resetConfig } from '../pci/index.ts';
+import type { PciFunction } from '../pci/index.ts';
 import { pamSegments, smramControl } from './memory-map.ts';
-import type { I440fxState } from './state.ts';
+import { CONFIG_ADDRESS, type I440fxState } from './state.ts';
 
+export { I440FX_REDUCER } from './evolve.ts';
 export { type PamSegment, pamSegments, smramControl } from './memory-map.ts';
 export { type I440fxState, i440fxAtReset } from './state.ts';
-
-const CONFIG_ADDRESS = 0;
 
 /**
  * Host bridge of the `pc` machine. Region 0 is CONFIG_ADDRESS; region 1, CONFIG_DATA, is the bus's: it looks up
@@ -26,14 +25,6 @@ export const i440fx: PciFunction<I440fxState> = {
   read: (bridge, region, offset, size) => {
     if (region === CONFIG_ADDRESS && offset === 0 && size === 4) return bridge.configAddress;
     return 2 ** (8 * size) - 1;
-  },
-  write: (bridge, region, offset, size, value) => {
-    if (region === CONFIG_ADDRESS && offset === 0 && size === 4) bridge.configAddress = value >>> 0;
-  },
-  // PAM and SMRAM survive: SeaBIOS finds the shadow it left and copies itself anew.
-  reset: (bridge) => {
-    resetConfig(i440fx, bridge);
-    bridge.configAddress = 0;
   },
   describe: (bridge) => ({
     'config address': `0x${bridge.configAddress.toString(16)}`,

@@ -3,8 +3,11 @@ import { configAtReset, type PciFunctionState } from '../pci/index.ts';
 /** The host bridge at 00:00.0 with CONFIG_ADDRESS. */
 export interface I440fxState extends PciFunctionState {
   /** Port 0xcf8. */
-  configAddress: number;
+  readonly configAddress: number;
 }
+
+/** The region of CONFIG_ADDRESS: it takes whole doublewords only. */
+export const CONFIG_ADDRESS = 0;
 
 /** 82441FX (PMC) at power-on: PAM closed, SMRAM register 2, and the row boundary QEMU leaves for nobody. */
 export function i440fxAtReset(options: { readonly ramBytes: number }): I440fxState {

@@ -1,12 +1,12 @@
 import type { Device } from '../device.ts';
+import { fillOutput, readData, resetI8042, writeCommand, writeData } from './decide.ts';
+import { REGION } from './registers.ts';
 import type { I8042State } from './state.ts';
-import { readData, receiveKeys, resetI8042, writeCommand, writeData } from './transition.ts';
 
+export { I8042_REDUCER } from './evolve.ts';
 export { type I8042State, i8042AtReset } from './state.ts';
 
-const DATA = 0;
-
-/** PS/2 keyboard and mouse controller at ports 0x60 and 0x64. `receive` takes keys in scan code set 1. */
+/** PS/2 keyboard and mouse controller at ports 0x60 and 0x64. Keys come in scan code set 1. */
 export const i8042: Device<I8042State> = {
   model: 'i8042',
   regions: [
@@ -14,12 +14,12 @@ export const i8042: Device<I8042State> = {
     { name: 'i8042-cmd', space: 'io', base: 0x64, length: 1, minAccess: 1, maxAccess: 1 },
   ],
   pins: ['irq1', 'irq12', 'a20'],
-  read: (kbc, region, _offset, _size, effects) => (region === DATA ? readData(kbc, effects) : kbc.status),
+  read: (kbc, region, _offset, _size, effects) => (region === REGION.data ? readData(kbc, effects) : kbc.status),
   write: (kbc, region, _offset, _size, value, effects) => {
-    if (region === DATA) writeData(kbc, value, effects);
+    if (region === REGION.data) writeData(kbc, value, effects);
     else writeCommand(kbc, value, effects);
   },
-  receive: receiveKeys,
+  receive: fillOutput,
   reset: resetI8042,
   describe: (kbc) => ({
     status: `0x${kbc.status.toString(16)}`,

@@ -1,5 +1,8 @@
+import type { Draft } from '../../base/draft.ts';
 import { QUEUE_SIZE, REPLY, SET_2 } from './registers.ts';
 import { keyboardAtReset, type Ps2Keyboard } from './state.ts';
+
+type Keyboard = Draft<Ps2Keyboard>;
 
 /** Commands to the keyboard. IBM PS/2 Technical Reference, keyboard (101- and 102-key). */
 const COMMAND = {
@@ -17,13 +20,13 @@ const COMMAND = {
 } as const;
 
 /** A byte from the host. `translate`: the controller converts to set 1, which shows in the identity. */
-export function commandKeyboard(keyboard: Ps2Keyboard, byte: number, translate: boolean): void {
+export function commandKeyboard(keyboard: Keyboard, byte: number, translate: boolean): void {
   if (keyboard.expecting >= 0) takeParameter(keyboard, byte, translate);
   else keyboard.replies = replies(keyboard, byte, translate);
 }
 
 /** Keys in scan code set 1 (break codes with bit 7), as they reach a translating controller. */
-export function typeKeys(keyboard: Ps2Keyboard, codes: Iterable<number>, translate: boolean): void {
+export function typeKeys(keyboard: Keyboard, codes: Iterable<number>, translate: boolean): void {
   if (!keyboard.enabled) return;
   for (const code of codes) {
     const raw = translate || keyboard.scanCodeSet === 1 || code >= 0xe0 ? [code] : toSet2(code);
@@ -36,7 +39,7 @@ function toSet2(code: number): number[] {
   return code & 0x80 ? [0xf0, make] : [make];
 }
 
-function replies(keyboard: Ps2Keyboard, byte: number, translate: boolean): number[] {
+function replies(keyboard: Keyboard, byte: number, translate: boolean): number[] {
   const { acknowledge, resend, testPassed } = REPLY;
   switch (byte) {
     case 0x00:
@@ -66,7 +69,7 @@ function replies(keyboard: Ps2Keyboard, byte: number, translate: boolean): numbe
   }
 }
 
-function expect(keyboard: Ps2Keyboard, command: number): number[] {
+function expect(keyboard: Keyboard, command: number): number[] {
   keyboard.expecting = command;
   return [REPLY.acknowledge];
 }
@@ -74,7 +77,7 @@ function expect(keyboard: Ps2Keyboard, command: number): number[] {
 /** What a translating controller makes of the bytes 1, 2 and 3. */
 const TRANSLATED_SETS: Readonly<Record<number, number>> = { 1: 0x43, 2: 0x41, 3: 0x3f };
 
-function takeParameter(keyboard: Ps2Keyboard, byte: number, translate: boolean): void {
+function takeParameter(keyboard: Keyboard, byte: number, translate: boolean): void {
   const command = keyboard.expecting;
   keyboard.expecting = -1;
   keyboard.replies = [REPLY.acknowledge];

@@ -1,5 +1,8 @@
+import type { Draft } from '../../base/draft.ts';
 import { QUEUE_SIZE, REPLY } from './registers.ts';
 import { mouseAtReset, type Ps2Mouse } from './state.ts';
+
+type Mouse = Draft<Ps2Mouse>;
 
 /** Commands to the mouse. IBM PS/2 Technical Reference, mouse. */
 const COMMAND = {
@@ -26,12 +29,12 @@ const ACK = REPLY.acknowledge;
 const DEFAULTS = { resolution: 2, sampleRate: 100 } as const;
 
 /** A byte from the host. Replies queue behind what was not read yet; what finds no room is lost. */
-export function commandMouse(mouse: Ps2Mouse, byte: number): void {
+export function commandMouse(mouse: Mouse, byte: number): void {
   const answer = answerTo(mouse, byte);
   if (mouse.queue.length + answer.length <= QUEUE_SIZE) mouse.queue.push(...answer);
 }
 
-function answerTo(mouse: Ps2Mouse, byte: number): number[] {
+function answerTo(mouse: Mouse, byte: number): number[] {
   if (mouse.expecting >= 0) return takeParameter(mouse, byte);
   if (mouse.wrap && byte !== COMMAND.reset) {
     mouse.wrap = byte !== COMMAND.endWrap;
@@ -40,7 +43,7 @@ function answerTo(mouse: Ps2Mouse, byte: number): number[] {
   return replies(mouse, byte);
 }
 
-function replies(mouse: Ps2Mouse, byte: number): number[] {
+function replies(mouse: Mouse, byte: number): number[] {
   switch (byte) {
     case COMMAND.scale1:
     case COMMAND.scale2:
@@ -79,11 +82,11 @@ function replies(mouse: Ps2Mouse, byte: number): number[] {
   }
 }
 
-const statusByte = (mouse: Ps2Mouse): number =>
+const statusByte = (mouse: Mouse): number =>
   (mouse.remote ? 0x40 : 0) | (mouse.enabled ? 0x20 : 0) | (mouse.doubled ? 0x10 : 0);
 
 /** The sample rates 200, 100, 80 turn on the wheel, 200, 200, 80 the fourth and fifth button. */
-function takeParameter(mouse: Ps2Mouse, byte: number): number[] {
+function takeParameter(mouse: Mouse, byte: number): number[] {
   const command = mouse.expecting;
   mouse.expecting = -1;
   if (command === COMMAND.setResolution) {

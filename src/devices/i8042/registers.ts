@@ -1,5 +1,8 @@
 /** i8042. IBM PS/2 Hardware Interface Technical Reference, keyboard and auxiliary device controller. */
 
+/** Ports 0x60 and 0x64. */
+export const REGION = { data: 0, command: 1 } as const;
+
 /** Status register, port 0x64. */
 export const STATUS = { outputFull: 0x01, selfTest: 0x04, command: 0x08, unlocked: 0x10, auxiliaryFull: 0x20 } as const;
 
@@ -37,6 +40,9 @@ export const COMMAND = {
   enableA20: 0xdf,
   pulse: 0xf0,
 } as const;
+
+/** Whether a command only pulses bits of the output port. */
+export const isPulse = (command: number): boolean => (command & COMMAND.pulse) === COMMAND.pulse;
 
 /** Replies of both PS/2 devices. */
 export const REPLY = { acknowledge: 0xfa, testPassed: 0xaa, resend: 0xfe, echo: 0xee } as const;

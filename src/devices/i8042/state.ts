@@ -2,46 +2,49 @@ import { MODE, OUTPUT_PORT, STATUS } from './registers.ts';
 
 /** One PS/2 device: bytes it wants to send, replies to commands before everything else. */
 export interface Ps2Port {
-  replies: number[];
-  queue: number[];
+  readonly replies: readonly number[];
+  readonly queue: readonly number[];
   /** Command whose parameter is awaited, or -1. */
-  expecting: number;
-  enabled: boolean;
+  readonly expecting: number;
+  readonly enabled: boolean;
 }
 
 /** Keyboard. */
 export interface Ps2Keyboard extends Ps2Port {
-  scanCodeSet: number;
-  leds: number;
+  readonly scanCodeSet: number;
+  readonly leds: number;
 }
 
 /** Mouse that never moves. */
 export interface Ps2Mouse extends Ps2Port {
   /** 0 PS/2, 3 wheel, 4 five buttons: chosen by the last three sample rates. */
-  type: number;
-  resolution: number;
-  sampleRate: number;
-  lastRates: number[];
-  remote: boolean;
-  wrap: boolean;
-  doubled: boolean;
+  readonly type: number;
+  readonly resolution: number;
+  readonly sampleRate: number;
+  readonly lastRates: readonly number[];
+  readonly remote: boolean;
+  readonly wrap: boolean;
+  readonly doubled: boolean;
 }
+
+/** Who fills the output buffer: the controller itself, or one of its devices. */
+export type OutputSource = 'own' | 'keyboard' | 'mouse';
 
 /** Controller with both its devices. */
 export interface I8042State {
-  status: number;
-  mode: number;
-  outputPort: number;
+  readonly status: number;
+  readonly mode: number;
+  readonly outputPort: number;
   /** Command that awaits its data byte at port 0x60, or 0. */
-  expecting: number;
+  readonly expecting: number;
   /** A byte the controller itself wants to put into the output buffer. */
-  own: { byte: number; auxiliary: boolean } | false;
+  readonly own: { readonly byte: number; readonly auxiliary: boolean } | false;
   /** Whose byte fills the output buffer. */
-  source: 'own' | 'keyboard' | 'mouse';
+  readonly source: OutputSource;
   /** What port 0x60 showed last. */
-  outputByte: number;
-  keyboard: Ps2Keyboard;
-  mouse: Ps2Mouse;
+  readonly outputByte: number;
+  readonly keyboard: Ps2Keyboard;
+  readonly mouse: Ps2Mouse;
 }
 
 /** Keyboard at power-on: scanning, set 2. */
@@ -80,3 +83,8 @@ export function i8042AtReset(): I8042State {
     mouse: mouseAtReset(),
   };
 }
+
+/** Whether the controller turns scan codes into set 1. */
+export const translates = (kbc: I8042State): boolean => (kbc.mode & MODE.translate) !== 0;
+/** Whether port 0x60 has a byte that was not read yet. */
+export const isOutputFull = (kbc: I8042State): boolean => (kbc.status & STATUS.outputFull) !== 0;

@@ -1,9 +1,9 @@
-import type { Device } from '../device.ts';
+import type { Device, DeviceReducer } from '../device.ts';
 
 /** What the option ROM told through the port. */
 export interface KvmvapicState {
   /** Offset of the ROM's own variables, once it has reported; -1 before. */
-  romState: number;
+  readonly romState: number;
 }
 
 /** No ROM has reported yet. */
@@ -22,8 +22,12 @@ export const kvmvapic: Device<KvmvapicState> = {
   regions: [{ name: 'kvmvapic', space: 'io', base: 0x7e, length: 2, minAccess: 1, maxAccess: 4 }],
   pins: [],
   read: (_vapic, _region, _offset, size) => 2 ** (8 * size) - 1,
-  write: (vapic, _region, _offset, size, value) => {
+  describe: (vapic) => ({ 'option ROM': vapic.romState < 0 ? 'silent' : `state at 0x${vapic.romState.toString(16)}` }),
+};
+
+/** The first report stays. */
+export const KVMVAPIC_REDUCER: DeviceReducer<KvmvapicState> = {
+  written(vapic, { size, value }) {
     if (size === REPORT && vapic.romState < 0) vapic.romState = value;
   },
-  describe: (vapic) => ({ 'option ROM': vapic.romState < 0 ? 'silent' : `state at 0x${vapic.romState.toString(16)}` }),
 };

@@ -1,8 +1,11 @@
 import type { Device } from '../device.ts';
+import { expireRtc, powerOnRtc, readRtc, resetRtc, writeRtc } from './decide.ts';
+import { PERIODIC } from './periodic.ts';
 import { REGISTER } from './registers.ts';
 import type { RtcState } from './state.ts';
-import { expireRtc, readRtc, resetRtc, rtcDeadline, writeRtc } from './transition.ts';
+import { UPDATE } from './update.ts';
 
+export { MC146818_REDUCER } from './evolve.ts';
 export { type RtcOptions, type RtcState, rtcAtReset } from './state.ts';
 
 /** Real-time clock and CMOS RAM at ports 0x70-0x71. Its pin is irq 8 (through the HPET when there is one). */
@@ -10,9 +13,10 @@ export const mc146818: Device<RtcState> = {
   model: 'MC146818 RTC',
   regions: [{ name: 'rtc', space: 'io', base: 0x70, length: 2, minAccess: 1, maxAccess: 1 }],
   pins: ['irq'],
+  timers: [PERIODIC, UPDATE],
+  powerOn: powerOnRtc,
   read: (rtc, _region, offset, _size, effects) => readRtc(rtc, offset, effects),
   write: (rtc, _region, offset, _size, value, effects) => writeRtc(rtc, offset, value, effects),
-  deadline: rtcDeadline,
   expire: expireRtc,
   reset: resetRtc,
   describe: (rtc) => ({

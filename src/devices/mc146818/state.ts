@@ -1,30 +1,22 @@
-import { UNARMED } from '../device.ts';
-import { dateOf } from './calendar.ts';
-import { B, D_VALID, REGISTER } from './registers.ts';
-import { putDate } from './time.ts';
+import { A, B, D_VALID, REGISTER } from './registers.ts';
 
 /** Real-time clock and its 128 bytes of battery-backed RAM. */
 export interface RtcState {
   /** Port 0x70, seven bits. */
-  index: number;
-  cmos: number[];
+  readonly index: number;
+  readonly cmos: readonly number[];
   /** Seconds since 1970 shown at `setAt` minus `phase`. */
-  baseSeconds: number;
+  readonly baseSeconds: number;
   /** Virtual nanosecond at which the time was last set. */
-  setAt: number;
+  readonly setAt: number;
   /** Nanoseconds into its second the clock was when set. */
-  phase: number;
-  /** Next periodic interrupt. */
-  periodicDue: number;
-  /** Next update-ended cycle somebody can notice. */
-  updateDue: number;
-  alarmAt: number;
+  readonly phase: number;
+  /** Virtual nanosecond of the next alarm. */
+  readonly alarmAt: number;
 }
 
 /** What the machine puts into the CMOS RAM for its firmware. */
 export interface RtcOptions {
-  /** Seconds since 1970 (UTC) at power-on: an input. */
-  readonly wallClockSeconds: number;
   readonly ramBelow4G: number;
   readonly ramAbove4G: number;
   readonly cpus: number;
@@ -32,30 +24,41 @@ export interface RtcOptions {
   readonly bootOrder?: string;
 }
 
-/** Clock at power-on, CMOS filled in as QEMU's pc_cmos_init does. */
+/** CMOS filled in as QEMU's pc_cmos_init does, the clock without a time: that comes with sim:powered_on. */
 export function rtcAtReset(options: RtcOptions): RtcState {
   const cmos = new Array<number>(128).fill(0);
   cmos[REGISTER.a] = 0x26;
   cmos[REGISTER.b] = B.hours24;
   cmos[REGISTER.d] = D_VALID;
-  putDate(cmos, dateOf(options.wallClockSeconds));
   putMemorySizes(cmos, options);
   putBootOrder(cmos, options.bootOrder ?? 'cad');
   // FPU and PS/2 mouse are there; no floppy.
   cmos[0x14] = 0x06;
   cmos[0x5f] = options.cpus > 0xff ? 0 : options.cpus - 1;
-  return {
-    index: 0,
-    cmos,
-    baseSeconds: options.wallClockSeconds,
-    setAt: 0,
-    phase: 0,
-    periodicDue: UNARMED,
-    updateDue: 1_000_000_000,
-    // The alarm registers are zero: midnight.
-    alarmAt: (86_400 - (options.wallClockSeconds % 86_400)) * 1_000_000_000,
-  };
+  return { index: 0, cmos, baseSeconds: 0, setAt: 0, phase: 0, alarmAt: 0 };
 }
+
+/** The register port 0x71 leads to: IBM PS/2's place for the century is that of everybody else. */
+export const selectedRegister = ({ index }: RtcState): number =>
+  index === REGISTER.ps2Century ? REGISTER.century : index;
+
+/** Whether the clock counts: not being set, divider chain on. */
+export const isRunning = ({ cmos }: RtcState): boolean =>
+  (cmos[REGISTER.b]! & B.set) === 0 && isDivided(cmos[REGISTER.a]!);
+
+/** Whether a value of register A lets the divider chain run. */
+export const isDivided = (a: number): boolean => (a & A.divider) <= 0x20;
+
+/** Whether a value of register A holds the divider chain in reset. */
+export const isDividerReset = (a: number): boolean => (a & A.dividerReset) === A.dividerReset;
+
+/** Whether a register is one of the alarm's. */
+export const isAlarm = (index: number): boolean =>
+  index === REGISTER.secondsAlarm || index === REGISTER.minutesAlarm || index === REGISTER.hoursAlarm;
+
+/** Whether a register shows a part of the time. */
+export const isTime = (index: number): boolean =>
+  index === REGISTER.century || (index <= REGISTER.year && !isAlarm(index));
 
 const KILOBYTE = 1024;
 const MEGABYTE = 1024 * KILOBYTE;

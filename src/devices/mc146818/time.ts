@@ -1,68 +1,64 @@
 import { type DateTime, dateOf, secondsOf } from './calendar.ts';
-import { A, B, DONT_CARE, REGISTER } from './registers.ts';
+import { B, DONT_CARE, REGISTER } from './registers.ts';
 import type { RtcState } from './state.ts';
 
 const NANOSECONDS = 1_000_000_000;
 const DAY = 86_400;
 const ANY = -1;
 
-/** Whether the clock counts: not being set, divider chain on. */
-export function isRunning(rtc: RtcState): boolean {
-  return (rtc.cmos[REGISTER.b]! & B.set) === 0 && (rtc.cmos[REGISTER.a]! & A.divider) <= 0x20;
-}
-
 /** Nanoseconds into the clock's current second. */
 export function nanosecondOf(rtc: RtcState, now: number): number {
   return (now - rtc.setAt + rtc.phase) % NANOSECONDS;
 }
 
-/** Bring the time registers up to date, unless software is setting them. */
-export function refreshTime(rtc: RtcState, now: number): void {
-  if (rtc.cmos[REGISTER.b]! & B.set) return;
-  const seconds = rtc.baseSeconds + Math.floor((now - rtc.setAt + rtc.phase) / NANOSECONDS);
-  putDate(rtc.cmos, dateOf(seconds));
+/** The clock's time now, in seconds since 1970. */
+export function secondsAt(rtc: RtcState, now: number): number {
+  return rtc.baseSeconds + Math.floor((now - rtc.setAt + rtc.phase) / NANOSECONDS);
 }
 
-/** Software wrote the time registers: count on from there. */
-export function takeTime(rtc: RtcState, now: number): void {
-  const { cmos } = rtc;
-  rtc.baseSeconds = secondsOf({
-    second: decode(cmos, cmos[REGISTER.seconds]!),
-    minute: decode(cmos, cmos[REGISTER.minutes]!),
-    hour: hour24(cmos, decode(cmos, cmos[REGISTER.hours]! & 0x7f), cmos[REGISTER.hours]!),
-    day: decode(cmos, cmos[REGISTER.dayOfMonth]!),
-    month: decode(cmos, cmos[REGISTER.month]!),
-    year: decode(cmos, cmos[REGISTER.year]!) + 100 * decode(cmos, cmos[REGISTER.century]!),
+/** The time the registers show, in seconds since 1970. */
+export function shownSeconds({ cmos }: RtcState): number {
+  const mode = cmos[REGISTER.b]!;
+  return secondsOf({
+    second: decode(mode, cmos[REGISTER.seconds]!),
+    minute: decode(mode, cmos[REGISTER.minutes]!),
+    hour: hour24(mode, decode(mode, cmos[REGISTER.hours]! & 0x7f), cmos[REGISTER.hours]!),
+    day: decode(mode, cmos[REGISTER.dayOfMonth]!),
+    month: decode(mode, cmos[REGISTER.month]!),
+    year: decode(mode, cmos[REGISTER.year]!) + 100 * decode(mode, cmos[REGISTER.century]!),
   });
-  rtc.setAt = now;
 }
 
-/** Write a date into the time registers in the data mode and hour format of register B. */
-export function putDate(cmos: number[], date: DateTime): void {
-  cmos[REGISTER.seconds] = encode(cmos, date.second);
-  cmos[REGISTER.minutes] = encode(cmos, date.minute);
-  cmos[REGISTER.hours] = encodeHour(cmos, date.hour);
-  cmos[REGISTER.dayOfWeek] = encode(cmos, date.dayOfWeek + 1);
-  cmos[REGISTER.dayOfMonth] = encode(cmos, date.day);
-  cmos[REGISTER.month] = encode(cmos, date.month);
-  cmos[REGISTER.year] = encode(cmos, date.year % 100);
-  cmos[REGISTER.century] = encode(cmos, Math.floor(date.year / 100));
+/** The time registers' bytes at a time, in the data mode and hour format of register B's value `mode`. */
+export function timeBytes(seconds: number, mode: number): readonly (readonly [register: number, byte: number])[] {
+  const date: DateTime = dateOf(seconds);
+  return [
+    [REGISTER.seconds, encode(mode, date.second)],
+    [REGISTER.minutes, encode(mode, date.minute)],
+    [REGISTER.hours, encodeHour(mode, date.hour)],
+    [REGISTER.dayOfWeek, encode(mode, date.dayOfWeek + 1)],
+    [REGISTER.dayOfMonth, encode(mode, date.day)],
+    [REGISTER.month, encode(mode, date.month)],
+    [REGISTER.year, encode(mode, date.year % 100)],
+    [REGISTER.century, encode(mode, Math.floor(date.year / 100))],
+  ];
 }
+
+/** Whether the registers show a time already. */
+export const isShown = ({ cmos }: RtcState, seconds: number, mode: number): boolean =>
+  timeBytes(seconds, mode).every(([register, byte]) => cmos[register] === byte);
 
 /** Seconds (1 to a day) from the time registers' value to the next match of the alarm registers. */
-export function secondsToAlarm(rtc: RtcState, now: number): number {
-  refreshTime(rtc, now);
-  const { cmos } = rtc;
-  const second = decode(cmos, cmos[REGISTER.seconds]!);
-  const minute = decode(cmos, cmos[REGISTER.minutes]!);
-  const hour = hour24(cmos, decode(cmos, cmos[REGISTER.hours]! & 0x7f), cmos[REGISTER.hours]!);
-  const current = hour * 3600 + minute * 60 + second;
-  const wanted = {
-    second: alarmField(cmos, REGISTER.secondsAlarm),
-    minute: alarmField(cmos, REGISTER.minutesAlarm),
-    hour: alarmHour(cmos),
-  };
-  return nextMatch(current, wanted);
+export function secondsToAlarm({ cmos }: RtcState): number {
+  const mode = cmos[REGISTER.b]!;
+  const second = decode(mode, cmos[REGISTER.seconds]!);
+  const minute = decode(mode, cmos[REGISTER.minutes]!);
+  const hour = hour24(mode, decode(mode, cmos[REGISTER.hours]! & 0x7f), cmos[REGISTER.hours]!);
+  return nextMatch(hour * 3600 + minute * 60 + second, {
+    second: alarmField(mode, cmos[REGISTER.secondsAlarm]!),
+    minute: alarmField(mode, cmos[REGISTER.minutesAlarm]!),
+    hour: alarmHour(mode, cmos[REGISTER.hoursAlarm]!),
+  });
 }
 
 interface Wanted {
@@ -86,31 +82,24 @@ function nextMatch(current: number, wanted: Wanted): number {
 
 const matches = (wanted: number, value: number): boolean => wanted === ANY || wanted === value;
 
-function alarmField(cmos: readonly number[], register: number): number {
-  const value = cmos[register]!;
-  return value >= DONT_CARE ? ANY : decode(cmos, value);
-}
+const alarmField = (mode: number, value: number): number => (value >= DONT_CARE ? ANY : decode(mode, value));
 
-function alarmHour(cmos: readonly number[]): number {
-  const value = cmos[REGISTER.hoursAlarm]!;
+function alarmHour(mode: number, value: number): number {
   if (value >= DONT_CARE) return ANY;
-  return hour24(cmos, decode(cmos, value & 0x7f), value);
+  return hour24(mode, decode(mode, value & 0x7f), value);
 }
 
-function hour24(cmos: readonly number[], hour: number, register: number): number {
-  if (cmos[REGISTER.b]! & B.hours24) return hour;
+function hour24(mode: number, hour: number, register: number): number {
+  if (mode & B.hours24) return hour;
   return (hour % 12) + (register & 0x80 ? 12 : 0);
 }
 
-function encodeHour(cmos: readonly number[], hour: number): number {
-  if (cmos[REGISTER.b]! & B.hours24) return encode(cmos, hour);
-  return encode(cmos, hour % 12 || 12) | (hour >= 12 ? 0x80 : 0);
+function encodeHour(mode: number, hour: number): number {
+  if (mode & B.hours24) return encode(mode, hour);
+  return encode(mode, hour % 12 || 12) | (hour >= 12 ? 0x80 : 0);
 }
 
-function encode(cmos: readonly number[], value: number): number {
-  return cmos[REGISTER.b]! & B.binary ? value : (Math.floor(value / 10) << 4) | (value % 10);
-}
+const encode = (mode: number, value: number): number =>
+  mode & B.binary ? value : (Math.floor(value / 10) << 4) | (value % 10);
 
-function decode(cmos: readonly number[], value: number): number {
-  return cmos[REGISTER.b]! & B.binary ? value : (value >> 4) * 10 + (value & 0x0f);
-}
+const decode = (mode: number, value: number): number => (mode & B.binary ? value : (value >> 4) * 10 + (value & 0x0f));

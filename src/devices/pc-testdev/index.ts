@@ -1,11 +1,12 @@
-import type { Device, Effects } from '../device.ts';
+import type { Draft } from '../../base/draft.ts';
+import type { Device, DeviceReducer } from '../device.ts';
 
 /** QEMU's pc-testdev: what kvm-unit-tests poke. */
 export interface PcTestdevState {
   /** The doubleword at 0xe0, and byte-wide at 0xe8. */
-  scratch: number;
+  readonly scratch: number;
   /** Written bytes of the 64 KB at 0xff000000 by offset; the others are zero. */
-  memory: Record<string, number>;
+  readonly memory: Readonly<Record<string, number>>;
 }
 
 /** All zero. */
@@ -27,8 +28,21 @@ export const pcTestdev: Device<PcTestdevState> = {
   ],
   pins: Array.from({ length: 24 }, (_, line) => `irq${line}`),
   read,
-  write,
+  write: (_dev, region, offset, _size, value, effects) => {
+    effects.commit();
+    if (region === REGION.irq) effects.pin(`irq${offset}`, value !== 0);
+  },
   describe: (dev) => ({ scratch: `0x${dev.scratch.toString(16)}`, memory: `${Object.keys(dev.memory).length} bytes` }),
+};
+
+/** Scratch and memory take what is written. */
+export const PC_TESTDEV_REDUCER: DeviceReducer<PcTestdevState> = {
+  written(dev, { region, offset, size, value }) {
+    if (region === REGION.memory) writeMemory(dev, offset, size, value);
+    else if (region === REGION.scratch || region === REGION.scratchByte) {
+      dev.scratch = withBytes(dev.scratch, offset, size, value);
+    }
+  },
 };
 
 function read(dev: PcTestdevState, region: number, offset: number, size: number): number {
@@ -37,19 +51,6 @@ function read(dev: PcTestdevState, region: number, offset: number, size: number)
     return Math.floor(dev.scratch / 2 ** (8 * offset)) % 2 ** (8 * size);
   }
   return 0;
-}
-
-function write(
-  dev: PcTestdevState,
-  region: number,
-  offset: number,
-  size: number,
-  value: number,
-  effects: Effects,
-): void {
-  if (region === REGION.irq) effects.pin(`irq${offset}`, value !== 0);
-  else if (region === REGION.memory) writeMemory(dev, offset, size, value);
-  else if (region !== REGION.flush) dev.scratch = withBytes(dev.scratch, offset, size, value);
 }
 
 function withBytes(word: number, offset: number, size: number, value: number): number {
@@ -63,6 +64,6 @@ function readMemory(dev: PcTestdevState, offset: number, size: number): number {
   return value;
 }
 
-function writeMemory(dev: PcTestdevState, offset: number, size: number, value: number): void {
+function writeMemory(dev: Draft<PcTestdevState>, offset: number, size: number, value: number): void {
   for (let at = 0; at < size; at++) dev.memory[offset + at] = Math.floor(value / 2 ** (8 * at)) & 0xff;
 }

@@ -1,11 +1,12 @@
-import type { EventfdWrite } from '../device.ts';
+import type { Draft } from '../../base/draft.ts';
+import type { DeviceReducer, EventfdWrite } from '../device.ts';
 import { configAtReset, type PciBar, type PciFunction, type PciFunctionState, resetConfig } from '../pci/index.ts';
 
 /** QEMU's pci-testdev: counts writes to one address per test. */
 export interface PciTestdevState extends PciFunctionState {
   /** Running test, 0-2 in memory and 3-5 in I/O space; -1 none. */
-  current: number;
-  counts: number[];
+  readonly current: number;
+  readonly counts: readonly number[];
 }
 
 const NAMES = ['no-eventfd', 'wildcard-eventfd', 'datamatch-eventfd'] as const;
@@ -34,16 +35,20 @@ export const pciTestdev: PciFunction<PciTestdevState> = {
   pins: [],
   bars: BARS,
   read: (dev, _region, offset) => (dev.current < 0 ? 0 : (header(dev, dev.current)[offset] ?? 0)),
-  write: (dev, region, offset, _size, value) => {
+  eventfd: activeEventfd,
+  describe: (dev) => ({ test: dev.current < 0 ? 'none' : nameOf(dev.current), counts: dev.counts.join(' ') }),
+};
+
+/** Offset 0 starts a test, the test's own offset counts. */
+export const PCI_TESTDEV_REDUCER: DeviceReducer<PciTestdevState> = {
+  written(dev, { region, offset, value }) {
     if (offset === 0) start(dev, region, value);
     else count(dev, offset, value);
   },
-  eventfd: activeEventfd,
-  reset: (dev) => {
-    resetConfig(pciTestdev, dev);
+  reset(dev) {
+    resetConfig(dev, BARS);
     dev.current = -1;
   },
-  describe: (dev) => ({ test: dev.current < 0 ? 'none' : nameOf(dev.current), counts: dev.counts.join(' ') }),
 };
 
 /** The write a running eventfd test wants signalled. In memory, without a value to match, of any width. */
@@ -62,12 +67,12 @@ const matches = (test: number): boolean => NAMES[test % NAMES.length] !== 'wildc
 const offsetOf = (test: number): number => SIZES[spaceOf(test)]! + test;
 const nameOf = (test: number): string => `${SPACES[spaceOf(test)]}-${NAMES[test % NAMES.length]}`;
 
-function start(dev: PciTestdevState, region: number, test: number): void {
+function start(dev: Draft<PciTestdevState>, region: number, test: number): void {
   dev.current = test < NAMES.length ? region * NAMES.length + test : -1;
   if (dev.current >= 0) dev.counts[dev.current] = 0;
 }
 
-function count(dev: PciTestdevState, offset: number, value: number): void {
+function count(dev: Draft<PciTestdevState>, offset: number, value: number): void {
   const { current } = dev;
   if (current < 0 || offset !== offsetOf(current)) return;
   if (!matches(current) || value === MATCH) dev.counts[current]! += 1;

@@ -1,3 +1,4 @@
+import type { Draft } from '../../base/draft.ts';
 import type { Device, Effects } from '../device.ts';
 
 /** Standard configuration registers. PCI Local Bus Specification 3.0, 6.1. */
@@ -22,12 +23,9 @@ export const PCI = {
 /** Command register bits. PCI 3.0, 6.2.2. */
 export const COMMAND = { io: 0x001, memory: 0x002, busMaster: 0x004, serr: 0x100, interruptDisable: 0x400 } as const;
 
-/** Status bit 3: the function asks for its interrupt. PCI 3.0, 6.2.3. */
-export const STATUS_INTERRUPT = 0x08;
-
 /** Every PCI function's state begins with its 256 bytes of configuration space. */
 export interface PciFunctionState {
-  config: number[];
+  readonly config: readonly number[];
 }
 
 /** A base address register and the region of the device it places. */
@@ -47,16 +45,20 @@ export type ConfigByte = readonly [offset: number, value: number];
 /** First and last configuration byte of a range. */
 export type ConfigRange = readonly [first: number, last: number];
 
-/** A device that lives in one slot and function of a PCI bus. Its INTx pin, if any, is called 'intx'. */
-export interface PciFunction<S extends PciFunctionState> extends Device<S> {
+/** What a guest can change of a configuration space, and which of it places regions. */
+export interface ConfigLayout {
   readonly bars: readonly PciBar[];
   /** Device-specific bytes (from 0x40) that ignore writes, capabilities above all. */
   readonly readOnly?: readonly ConfigRange[];
   /** Device-specific bytes that move regions or reshape guest memory when they change. */
   readonly mapping?: readonly ConfigRange[];
+}
+
+/** A device that lives in one slot and function of a PCI bus. Its INTx pin, if any, is called 'intx'. */
+export interface PciFunction<S extends PciFunctionState> extends Device<S>, ConfigLayout {
   /** Where a region without BAR lies now; undefined: nowhere, or at its fixed base. */
   place?(state: S, region: number): number | undefined;
-  /** Called after the bytes changed. */
+  /** What follows from a write to the configuration space: the bytes have changed already, by pci_cfg_write. */
   configWritten?(state: S, offset: number, size: number, effects: Effects): void;
 }
 
@@ -108,26 +110,34 @@ export function putConfig(config: number[], offset: number, size: number, value:
   for (let at = 0; at < size; at++) config[offset + at] = Math.floor(value / 2 ** (8 * at)) & 0xff;
 }
 
-/** A guest's write. True when regions may have moved or guest memory changed its shape. */
-export function writeConfig<S extends PciFunctionState>(
-  pci: PciFunction<S>,
-  state: S,
+/** pci_cfg_write: a guest's write changes the bits it may change. */
+export function configWritten(
+  layout: ConfigLayout,
+  state: Draft<PciFunctionState>,
   offset: number,
   size: number,
   value: number,
-  effects: Effects,
-): boolean {
-  let mapping = false;
-  for (let at = offset; at < offset + size && at < state.config.length; at++) {
-    const mask = writable(pci, at);
-    const old = state.config[at]!;
-    const written = (value >>> (8 * (at - offset))) & mask;
-    const now = (old & ~mask) | written;
-    state.config[at] = now;
-    if (now !== old && shapesMapping(pci, at)) mapping = true;
+): void {
+  const { config } = state;
+  for (let at = offset; at < offset + size && at < config.length; at++) {
+    config[at] = byteAfter(layout, config[at]!, at, value >>> (8 * (at - offset)));
   }
-  pci.configWritten?.(state, offset, size, effects);
-  return mapping;
+}
+
+/** Whether a write would move regions or change the shape of guest memory, as the bytes are before it. */
+export function movesRegions(
+  layout: ConfigLayout,
+  state: PciFunctionState,
+  offset: number,
+  size: number,
+  value: number,
+): boolean {
+  const { config } = state;
+  for (let at = offset; at < offset + size && at < config.length; at++) {
+    const changes = byteAfter(layout, config[at]!, at, value >>> (8 * (at - offset))) !== config[at];
+    if (changes && shapesMapping(layout, at)) return true;
+  }
+  return false;
 }
 
 /** Base of a region now, or undefined while nothing decodes it. */
@@ -139,14 +149,6 @@ export function regionBase<S extends PciFunctionState>(
   const bar = pci.bars.find((candidate) => candidate.region === region);
   if (bar !== undefined) return barBase(state.config, bar);
   return pci.place?.(state, region) ?? pci.regions[region]!.base;
-}
-
-/** Drive the function's INTx pin, honouring command bit 10 and showing status bit 3. PCI 3.0, 6.2.2-6.2.3. */
-export function driveIntx(state: PciFunctionState, asserted: boolean, effects: Effects): void {
-  const status = state.config[PCI.status]!;
-  state.config[PCI.status] = asserted ? status | STATUS_INTERRUPT : status & ~STATUS_INTERRUPT;
-  const disabled = (getConfig(state.config, PCI.command, 2) & COMMAND.interruptDisable) !== 0;
-  effects.pin('intx', asserted && !disabled);
 }
 
 /** Whether the function may do DMA. */
@@ -162,18 +164,23 @@ const inRange = (ranges: readonly ConfigRange[] | undefined, at: number): boolea
 
 const isBar = (at: number): boolean => at >= PCI.bar0 && at < PCI.bar0 + 24;
 
-function shapesMapping<S extends PciFunctionState>(pci: PciFunction<S>, at: number): boolean {
-  return at === PCI.command || isBar(at) || inRange(pci.mapping, at);
+const shapesMapping = (layout: ConfigLayout, at: number): boolean =>
+  at === PCI.command || isBar(at) || inRange(layout.mapping, at);
+
+/** What a byte is once a guest has written it. */
+function byteAfter(layout: ConfigLayout, old: number, at: number, written: number): number {
+  const mask = writable(layout, at);
+  return (old & ~mask) | (written & mask);
 }
 
 /** The bits of one byte that a guest can change. */
-function writable<S extends PciFunctionState>(pci: PciFunction<S>, at: number): number {
+function writable(layout: ConfigLayout, at: number): number {
   if (at === PCI.command) return COMMAND.io | COMMAND.memory | COMMAND.busMaster;
   if (at === PCI.command + 1) return (COMMAND.serr | COMMAND.interruptDisable) >> 8;
   if (at === PCI.cacheLineSize || at === PCI.interruptLine) return 0xff;
-  if (isBar(at)) return writableBarBits(pci.bars, at);
+  if (isBar(at)) return writableBarBits(layout.bars, at);
   if (at < PCI.deviceSpecific) return 0;
-  return inRange(pci.readOnly, at) ? 0 : 0xff;
+  return inRange(layout.readOnly, at) ? 0 : 0xff;
 }
 
 function writableBarBits(bars: readonly PciBar[], at: number): number {
@@ -200,13 +207,13 @@ function barBase(config: readonly number[], bar: PciBar): number | undefined {
 }
 
 /** What RST# does to the standard header of any function; the model's own registers are its `reset`'s business. */
-export function resetConfig<S extends PciFunctionState>(pci: PciFunction<S>, state: S): void {
-  putConfig(state.config, PCI.command, 2, 0);
-  state.config[PCI.status] = state.config[PCI.status]! & ~STATUS_INTERRUPT;
-  state.config[PCI.cacheLineSize] = 0;
-  state.config[PCI.interruptLine] = 0;
-  for (const bar of pci.bars) {
-    putConfig(state.config, PCI.bar0 + 4 * bar.index, 4, barFlags(bar));
-    if (bar.width === 64) putConfig(state.config, PCI.bar0 + 4 * bar.index + 4, 4, 0);
+export function resetConfig(state: Draft<PciFunctionState>, bars: readonly PciBar[]): void {
+  const { config } = state;
+  putConfig(config, PCI.command, 2, 0);
+  config[PCI.cacheLineSize] = 0;
+  config[PCI.interruptLine] = 0;
+  for (const bar of bars) {
+    putConfig(config, PCI.bar0 + 4 * bar.index, 4, barFlags(bar));
+    if (bar.width === 64) putConfig(config, PCI.bar0 + 4 * bar.index + 4, 4, 0);
   }
 }

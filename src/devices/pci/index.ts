@@ -1,11 +1,13 @@
 export {
   COMMAND,
   type ConfigByte,
+  type ConfigLayout,
   type ConfigRange,
   configAtReset,
-  driveIntx,
+  configWritten,
   getConfig,
   isBusMaster,
+  movesRegions,
   PCI,
   type PciBar,
   type PciFunction,
@@ -14,6 +16,5 @@ export {
   putConfig,
   regionBase,
   resetConfig,
-  writeConfig,
 } from './function.ts';
 export { type ConfigTarget, configTarget, pirqOf } from './mechanism.ts';

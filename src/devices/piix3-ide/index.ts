@@ -1,9 +1,11 @@
+import type { Draft } from '../../base/draft.ts';
+import type { DeviceReducer } from '../device.ts';
 import { configAtReset, type PciBar, type PciFunction, type PciFunctionState, resetConfig } from '../pci/index.ts';
 
 /** IDE function with no drive on either channel. */
 export interface Piix3IdeState extends PciFunctionState {
   /** Bus master registers of both channels: 16 bytes. */
-  busMaster: number[];
+  readonly busMaster: readonly number[];
 }
 
 const BARS: readonly PciBar[] = [{ index: 4, region: 4, space: 'io', size: 16 }];
@@ -38,16 +40,23 @@ export const piix3Ide: PciFunction<Piix3IdeState> = {
     if (region === SECONDARY && offset === STATUS) effects.pin('irq15', false);
     return 0;
   },
-  write: (ide, region, offset, _size, value) => {
-    if (region === BUS_MASTER) writeBusMaster(ide, offset, value);
-  },
-  reset: (ide, effects) => {
-    resetConfig(piix3Ide, ide);
-    ide.busMaster.fill(0);
+  reset: (_ide, effects) => {
+    effects.commit();
     effects.pin('irq14', false);
     effects.pin('irq15', false);
   },
   describe: () => ({ drives: 'none' }),
+};
+
+/** Without drives a channel's own registers keep nothing. */
+export const PIIX3_IDE_REDUCER: DeviceReducer<Piix3IdeState> = {
+  written(ide, { region, offset, value }) {
+    if (region === BUS_MASTER) writeBusMaster(ide, offset, value);
+  },
+  reset(ide) {
+    resetConfig(ide, BARS);
+    ide.busMaster.fill(0);
+  },
 };
 
 /** Command (0), status (2) and table address (4-7) of each channel. SFF-8038i. */
@@ -56,7 +65,7 @@ function readBusMaster(ide: Piix3IdeState, offset: number): number {
   return register === 1 || register === 3 ? 0xff : ide.busMaster[offset]!;
 }
 
-function writeBusMaster(ide: Piix3IdeState, offset: number, value: number): void {
+function writeBusMaster(ide: Draft<Piix3IdeState>, offset: number, value: number): void {
   const register = offset & 7;
   const old = ide.busMaster[offset]!;
   if (register === 0) ide.busMaster[offset] = value & 0x09;

@@ -3,10 +3,13 @@ import { type ConfigByte, configAtReset, type PciFunctionState } from '../pci/in
 /** The ISA bridge: interrupt routing and the reset control register. */
 export interface Piix3State extends PciFunctionState {
   /** For each PIRQ the slots that assert it, one bit per slot. */
-  asserted: number[];
+  readonly asserted: readonly number[];
   /** Reset control, port 0xcf9: bit 1 stays. */
-  resetControl: number;
+  readonly resetControl: number;
 }
+
+/** Bits of the reset control register. 82371SB data sheet, 2.5.6. */
+export const RESET_CONTROL = { hard: 0x02, reset: 0x04 } as const;
 
 /** PIRQ route control, one register for each of PIRQA-PIRQD. */
 export const PIRQ_ROUTE = 0x60;
@@ -54,3 +57,6 @@ export function piix3AtReset(): Piix3State {
   });
   return { config, asserted: [0, 0, 0, 0], resetControl: 0 };
 }
+
+/** Whether any slot asserts a PIRQ. */
+export const isPirqAsserted = (bridge: Piix3State, pirq: number): boolean => bridge.asserted[pirq] !== 0;

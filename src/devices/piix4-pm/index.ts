@@ -1,11 +1,10 @@
-import { UNARMED } from '../device.ts';
-import { getConfig, type PciFunction, resetConfig } from '../pci/index.ts';
+import { getConfig, type PciFunction } from '../pci/index.ts';
+import { answerPowerButton, OVERFLOW, readPm, resetPm, updateSci, writePm } from './decide.ts';
 import { CONFIG, REGION } from './registers.ts';
 import type { Piix4PmState } from './state.ts';
-import { expirePm, readPm, resetPm, writePm } from './transition.ts';
 
+export { PIIX4_PM_REDUCER } from './evolve.ts';
 export { type Piix4PmOptions, type Piix4PmState, piix4PmAtReset } from './state.ts';
-export { pressPowerButton } from './transition.ts';
 
 /** ACPI power management (8086:7113), at 00:01.3. Pins: `sci` is irq 9, `smi` the processors' SMI. */
 export const piix4Pm: PciFunction<Piix4PmState> = {
@@ -19,6 +18,7 @@ export const piix4Pm: PciFunction<Piix4PmState> = {
     { name: 'pm-smbus', space: 'io', length: 64, minAccess: 1, maxAccess: 1 },
   ],
   pins: ['sci', 'smi'],
+  timers: [OVERFLOW],
   bars: [],
   mapping: [
     [CONFIG.pmBase, CONFIG.pmBase + 3],
@@ -29,12 +29,9 @@ export const piix4Pm: PciFunction<Piix4PmState> = {
   place,
   read: (pm, region, offset, _size, effects) => readPm(pm, region, offset, effects),
   write: (pm, region, offset, _size, value, effects) => writePm(pm, region, offset, value, effects),
-  deadline: (pm) => (pm.overflowDue === UNARMED ? undefined : pm.overflowDue),
-  expire: expirePm,
-  reset: (pm, effects) => {
-    resetConfig(piix4Pm, pm);
-    resetPm(pm, effects);
-  },
+  expire: (pm, _timer, effects) => updateSci(pm, effects),
+  receive: answerPowerButton,
+  reset: resetPm,
   describe: (pm) => ({
     base: `0x${ioBase(pm, CONFIG.pmBase).toString(16)}`,
     status: `0x${pm.status.toString(16)}`,

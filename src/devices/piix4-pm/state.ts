@@ -1,23 +1,20 @@
-import { UNARMED } from '../device.ts';
 import { configAtReset, type PciFunctionState } from '../pci/index.ts';
 
 /** Power management function of the PIIX4. */
 export interface Piix4PmState extends PciFunctionState {
   /** False: firmware is told that SMM is set up already, so it leaves it alone. */
   readonly smm: boolean;
-  status: number;
-  enable: number;
-  control: number;
+  readonly status: number;
+  readonly enable: number;
+  readonly control: number;
   /** PM timer count at which TMR_STS is set next. */
-  overflowCount: number;
-  /** Virtual nanosecond of that, while its interrupt is wanted. */
-  overflowDue: number;
+  readonly overflowCount: number;
   /** General-purpose events: two status bytes, two enable bytes. */
-  gpe: number[];
-  apmControl: number;
-  apmStatus: number;
+  readonly gpe: readonly number[];
+  readonly apmControl: number;
+  readonly apmStatus: number;
   /** SMBus host registers, offsets 0-15. No device answers on the bus. */
-  smbus: number[];
+  readonly smbus: readonly number[];
 }
 
 /** How the machine sets the function up. */
@@ -56,7 +53,6 @@ export function piix4PmAtReset(options: Piix4PmOptions): Piix4PmState {
     enable: 0,
     control: 0,
     overflowCount: 0,
-    overflowDue: UNARMED,
     gpe: [0, 0, 0, 0],
     apmControl: 0,
     apmStatus: 0,

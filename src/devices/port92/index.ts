@@ -1,8 +1,8 @@
-import type { Device } from '../device.ts';
+import type { Device, DeviceReducer } from '../device.ts';
 
 /** System control port A. */
 export interface Port92State {
-  value: number;
+  readonly value: number;
 }
 
 /** A20 gate and fast reset both off. */
@@ -18,12 +18,19 @@ export const port92: Device<Port92State> = {
   read: (port) => port.value,
   write: (port, _region, _offset, _size, value, effects) => {
     const risen = value & ~port.value;
-    port.value = value;
+    effects.commit();
     effects.pin('a20', (value & 2) !== 0);
-    if (risen & 1) effects.ask({ ask: 'reset' });
-  },
-  reset: (port) => {
-    port.value &= ~1;
+    if (risen & 1) effects.requestReset();
   },
   describe: (port) => ({ a20: port.value & 2 ? 'open' : 'masked' }),
+};
+
+/** The register takes what is written; a reset leaves the A20 gate. */
+export const PORT92_REDUCER: DeviceReducer<Port92State> = {
+  written(port, { value }) {
+    port.value = value;
+  },
+  reset(port) {
+    port.value &= ~1;
+  },
 };

@@ -1,11 +1,11 @@
-import type { Device } from '../../devices/device.ts';
+import type { Device, DeviceReducer } from '../../devices/device.ts';
 
 /** CPU hot-plug registers at 0xaf00. All processors are there from the start and stay. */
 export interface CpuHotplugState {
   /** The registers of today's interface; before the guest writes the selector it sees a bitmap. */
-  modern: boolean;
-  selector: number;
-  command: number;
+  readonly modern: boolean;
+  readonly selector: number;
+  readonly command: number;
 }
 
 /** The bitmap form, as QEMU starts. */
@@ -22,20 +22,26 @@ export function cpuHotplug(cpus: number): Device<CpuHotplugState> {
       if (offset === REGISTER.flags) return state.selector < cpus ? ENABLED : 0;
       return offset === REGISTER.data && state.command === NEXT_WITH_EVENT ? state.selector : 0;
     },
-    write: (state, _region, offset, _size, value) => {
-      if (!state.modern && offset !== REGISTER.selector) return;
-      state.modern = true;
-      if (offset === REGISTER.selector) state.selector = value;
-      else if (offset === REGISTER.command) state.command = value;
-    },
-    reset: (state) => Object.assign(state, cpuHotplugAtReset()),
     describe: (state) => ({ selector: `${state.selector}`, command: `${state.command}` }),
   };
 }
 
+/** The first write of the selector switches to the registers of today. */
+export const CPU_HOTPLUG_REDUCER: DeviceReducer<CpuHotplugState> = {
+  written(state, { offset, value }) {
+    if (!state.modern && offset !== REGISTER.selector) return;
+    state.modern = true;
+    if (offset === REGISTER.selector) state.selector = value;
+    else if (offset === REGISTER.command) state.command = value;
+  },
+  reset(state) {
+    Object.assign(state, cpuHotplugAtReset());
+  },
+};
+
 /** PCI hot-plug registers at 0xae00. */
 export interface PciHotplugState {
-  bus: number;
+  readonly bus: number;
 }
 
 /** Bus 0. */
@@ -47,11 +53,17 @@ export const pciHotplug: Device<PciHotplugState> = {
   regions: [{ name: 'acpi-pci-hotplug', space: 'io', base: 0xae00, length: 0x18, minAccess: 4, maxAccess: 4 }],
   pins: [],
   read: (state, _region, offset) => (offset === SELECT_BUS ? state.bus : 0),
-  write: (state, _region, offset, _size, value) => {
+  describe: (state) => ({ bus: `${state.bus}` }),
+};
+
+/** The selector is all there is. */
+export const PCI_HOTPLUG_REDUCER: DeviceReducer<PciHotplugState> = {
+  written(state, { offset, value }) {
     if (offset === SELECT_BUS) state.bus = value;
   },
-  reset: (state) => Object.assign(state, pciHotplugAtReset()),
-  describe: (state) => ({ bus: `${state.bus}` }),
+  reset(state) {
+    Object.assign(state, pciHotplugAtReset());
+  },
 };
 
 const REGISTER = { selector: 0, flags: 4, command: 5, data: 8 } as const;

@@ -1,12 +1,13 @@
-import type { Device, Effects } from '../../devices/device.ts';
+import type { Draft } from '../../base/draft.ts';
+import type { Device, DeviceReducer, Effects, RegisterWrite } from '../../devices/device.ts';
 
 /** Where the guest is in the configuration items. */
 export interface FwCfgState {
   /** Selected key, or -1 after a key that cannot exist. */
-  key: number;
-  offset: number;
+  readonly key: number;
+  readonly offset: number;
   /** High half of the DMA descriptor's address, set by the first of two writes. */
-  dmaHigh: number;
+  readonly dmaHigh: number;
 }
 
 /** Contents by key; a key that is not there reads zeros. */
@@ -24,14 +25,13 @@ export function fwCfg(items: FwCfgItems): Device<FwCfgState> {
       { name: 'fwcfg.dma', space: 'io', base: 0x514, length: 8, minAccess: 1, maxAccess: 8 },
     ],
     pins: [],
-    read: (state, region, offset, size) =>
-      region === REGISTERS ? readData(items, state) : readSignature(offset, size),
+    read: (state, region, offset, size, effects) =>
+      region === REGISTERS ? readData(items, state, effects) : readSignature(offset, size),
     write: (state, region, offset, size, value, effects) => {
-      if (region === REGISTERS) {
-        if (size === 2) select(state, value);
-      } else writeDma(items, state, offset, size, value, effects);
+      const descriptor = descriptorOf(state, { region, offset, size, value });
+      effects.commit();
+      if (descriptor !== undefined) transfer(items, state, descriptor, effects);
     },
-    reset: (state) => Object.assign(state, fwCfgAtReset()),
     describe: (state) => ({
       key: state.key < 0 ? 'none' : `0x${state.key.toString(16)}`,
       offset: `${state.offset} of ${items.get(state.key)?.length ?? 0}`,
@@ -39,15 +39,35 @@ export function fwCfg(items: FwCfgItems): Device<FwCfgState> {
   };
 }
 
-function select(state: FwCfgState, key: number): void {
-  state.offset = 0;
-  state.key = (key & KEY_MASK) >= KEY_LIMIT ? NO_KEY : key;
-}
+/** The selector and the DMA address register are plain registers; what a transfer leaves comes by its own fact. */
+export const FW_CFG_REDUCER: DeviceReducer<FwCfgState> = {
+  written(state, { region, offset, size, value }) {
+    if (region !== REGISTERS) writeDmaAddress(state, offset, size, value);
+    else if (size === 2) Object.assign(state, selected(value));
+  },
+  taken(state) {
+    state.offset += 1;
+  },
+  reset(state) {
+    Object.assign(state, fwCfgAtReset());
+  },
+  facts: {
+    'sim:fw_cfg_dma'(state, { key, offset }) {
+      Object.assign(state, { key, offset });
+    },
+  },
+};
 
-function readData(items: FwCfgItems, state: FwCfgState): number {
-  const item = items.get(state.key);
-  if (item === undefined || state.offset >= item.length) return 0;
-  return item[state.offset++]!;
+/** An item from its start. */
+const selected = (key: number): Selector => ({ key: (key & KEY_MASK) >= KEY_LIMIT ? NO_KEY : key, offset: 0 });
+
+type Selector = Pick<FwCfgState, 'key' | 'offset'>;
+
+function readData(items: FwCfgItems, state: FwCfgState, effects: Effects): number {
+  const byte = items.get(state.key)?.[state.offset];
+  if (byte === undefined) return 0;
+  effects.commit();
+  return byte;
 }
 
 /** The DMA register reads as "QEMU CFG", most significant byte first. */
@@ -57,21 +77,17 @@ function readSignature(offset: number, size: number): number {
   return value;
 }
 
+/** The high half waits for the low one, which starts the transfer. */
+function writeDmaAddress(state: Draft<FwCfgState>, offset: number, size: number, value: number): void {
+  if (size !== 4) return;
+  if (offset === 0) state.dmaHigh = swap32(value);
+  else if (offset === 4) state.dmaHigh = 0;
+}
+
 /** The register is big-endian: the descriptor's address arrives byte-swapped, high half first. */
-function writeDma(
-  items: FwCfgItems,
-  state: FwCfgState,
-  offset: number,
-  size: number,
-  value: number,
-  effects: Effects,
-): void {
-  if (size === 4 && offset === 0) state.dmaHigh = swap32(value);
-  else if (size === 4 && offset === 4) {
-    const address = state.dmaHigh * 2 ** 32 + swap32(value);
-    state.dmaHigh = 0;
-    transfer(items, state, address, effects);
-  }
+function descriptorOf(state: FwCfgState, { region, offset, size, value }: RegisterWrite): number | undefined {
+  if (region === REGISTERS || size !== 4 || offset !== 4) return undefined;
+  return state.dmaHigh * 2 ** 32 + swap32(value);
 }
 
 /** Carry out the descriptor {control, length, address}, all big-endian, and store what became of it. */
@@ -81,16 +97,17 @@ function transfer(items: FwCfgItems, state: FwCfgState, descriptor: number, effe
   const control = view.getUint32(0);
   const length = view.getUint32(4);
   const address = Number(view.getBigUint64(8));
-  if (control & CONTROL.select) select(state, control >>> 16);
-  const item = items.get(state.key) ?? EMPTY;
-  const left = Math.max(0, item.length - state.offset);
+  const { key, offset } = control & CONTROL.select ? selected(control >>> 16) : state;
+  const item = items.get(key) ?? EMPTY;
+  const left = Math.max(0, item.length - offset);
   const moved = Math.min(length, left);
   let failed = false;
   if (control & CONTROL.read) {
-    if (moved > 0) effects.dmaWrite(address, item.subarray(state.offset, state.offset + moved));
+    if (moved > 0) effects.dmaWrite(address, item.subarray(offset, offset + moved));
     if (length > moved) effects.dmaWrite(address + moved, new Uint8Array(length - moved));
   } else if (control & CONTROL.write) failed = length > 0;
-  if (control & (CONTROL.read | CONTROL.skip | CONTROL.write)) state.offset += moved;
+  const passed = control & (CONTROL.read | CONTROL.skip | CONTROL.write) ? moved : 0;
+  effects.raise({ kind: 'sim:fw_cfg_dma', key, offset: offset + passed });
   effects.dmaWrite(descriptor, new Uint8Array([0, 0, 0, failed ? CONTROL.error : 0]));
 }
 

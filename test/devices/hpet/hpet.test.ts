@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hpet, hpetAtReset } from '../../../src/devices/hpet/index.ts';
+import { HPET_REDUCER, hpet, hpetAtReset } from '../../../src/devices/hpet/index.ts';
 import { Bench } from '../recorder.ts';
 
 const [ID, PERIOD, CFG, STATUS, COUNTER] = [0x00, 0x04, 0x10, 0x20, 0xf0];
@@ -8,29 +8,15 @@ const T0 = timer(0);
 const T2 = timer(2);
 
 function bench() {
-  const b = new Bench(hpet, hpetAtReset());
-  let edges = 0;
-  const effects = () => b.effects;
+  const b = new Bench(hpet, HPET_REDUCER, hpetAtReset());
   return Object.assign(b, {
     get: (at: number) => b.read(at, 4),
     put: (at: number, value: number) => b.write(at, value, 4),
     /** Rising edges of a pin while time passes. */
     count: (pin: string, nanoseconds: number) => {
-      edges = 0;
-      const end = b.now + nanoseconds;
-      for (let due = hpet.deadline?.(b.state); due !== undefined && due <= end; due = hpet.deadline?.(b.state)) {
-        b.now = due;
-        const inner = effects();
-        hpet.expire?.(b.state, {
-          ...inner,
-          pin: (name, high) => {
-            if (name === pin && high) edges++;
-            inner.pin(name, high);
-          },
-        });
-      }
-      b.now = end;
-      return edges;
+      b.drives.length = 0;
+      b.pass(nanoseconds);
+      return b.drives.filter(([name, high]) => name === pin && high).length;
     },
   });
 }
@@ -107,20 +93,44 @@ describe('timers', () => {
     expect([b.pin('gsi2'), b.get(STATUS)]).toEqual([false, 0]);
   });
 
+  it('interrupt at the wrap of the counter too when they are 32-bit one-shots', () => {
+    const b = bench();
+    b.put(T2.cfg, 0x104 | (2 << 9));
+    b.put(COUNTER, 0xffffff00);
+    b.put(CFG, 1);
+    b.put(T2.cmp, 0x10);
+    expect([...b.timers]).toEqual([['wrap2', 0xff * 10]]);
+    expect(b.count('gsi2', 0xff * 10)).toBe(1);
+    expect([...b.timers]).toEqual([['timer2', 0x110 * 10]]);
+    expect(b.count('gsi2', 0x11 * 10)).toBe(1);
+    expect(b.timers.size).toBe(0);
+  });
+
+  it('make up for periods that were missed, and keep the grid', () => {
+    const b = bench();
+    b.put(CFG, 1);
+    b.put(T0.cfg, 0x14c);
+    b.put(T0.cmp, 100);
+    b.put(T0.cmp, 100);
+    b.now = 3500;
+    expect(b.count('gsi0', 0)).toBe(1);
+    expect([b.get(T0.cmp), [...b.timers]]).toEqual([400, [['timer0', 4000]]]);
+  });
+
   it('stop with the block', () => {
     const b = bench();
     b.put(T2.cfg, 0x104);
     b.put(CFG, 1);
     b.put(T2.cmp, 1000);
     b.put(CFG, 0);
-    expect(hpet.deadline?.(b.state)).toBe(undefined);
+    expect(b.timers.size).toBe(0);
   });
 });
 
 describe('legacy replacement', () => {
   it('takes the lines of PIT and RTC and gives them back', () => {
     const b = bench();
-    const rtc = (high: boolean) => hpet.input?.(b.state, 'rtc', high, b.effects);
+    const rtc = (high: boolean) => b.drive('rtc', high);
     rtc(true);
     expect(b.pin('gsi8')).toBe(true);
     b.put(CFG, 3);
@@ -130,5 +140,24 @@ describe('legacy replacement', () => {
     expect(b.pin('gsi8')).toBe(false);
     b.put(CFG, 1);
     expect([b.pin('gsi8'), b.pin('pit_enable')]).toEqual([true, true]);
+  });
+});
+
+describe('reset', () => {
+  it('stops everything, lowers the lines and gives the PIT its own back', () => {
+    const b = bench();
+    b.put(CFG, 3);
+    b.put(T2.cfg, 0x106 | (2 << 9));
+    b.put(T2.cmp, 10);
+    b.pass(100);
+    b.reset();
+    expect([b.pin('gsi2'), b.pin('pit_enable'), b.get(CFG), b.get(STATUS), b.get(COUNTER)]).toEqual([
+      false,
+      true,
+      0,
+      0,
+      0,
+    ]);
+    expect(b.timers.size).toBe(0);
   });
 });

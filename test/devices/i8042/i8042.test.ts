@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { i8042, i8042AtReset } from '../../../src/devices/i8042/index.ts';
+import { I8042_REDUCER, i8042, i8042AtReset } from '../../../src/devices/i8042/index.ts';
 import { Bench } from '../recorder.ts';
 
 const [DATA, COMMAND] = [0, 1];
@@ -7,12 +7,13 @@ const OBF = 0x01;
 const AUX = 0x20;
 
 function bench() {
-  const b = new Bench(i8042, i8042AtReset());
+  const b = new Bench(i8042, I8042_REDUCER, i8042AtReset());
   return Object.assign(b, {
     status: () => b.read(0, 1, COMMAND),
     data: () => b.read(0, 1, DATA),
     command: (byte: number) => b.write(0, byte, 1, COMMAND),
     send: (byte: number) => b.write(0, byte, 1, DATA),
+    type: (...bytes: number[]) => b.receive({ kind: 'sim:keyboard_received', bytes: Uint8Array.from(bytes) }),
     drain: () => {
       const bytes: number[] = [];
       while (b.read(0, 1, COMMAND) & OBF) bytes.push(b.read(0, 1, DATA));
@@ -108,14 +109,14 @@ describe('interrupts', () => {
   it('raise irq 1 per key byte until it is read, and not while masked', () => {
     const b = bench();
     put(b, 0x60, 0x41);
-    b.receive(0x1e, 0x9e);
+    b.type(0x1e, 0x9e);
     expect(b.pin('irq1')).toBe(true);
     expect(b.data()).toBe(0x1e);
     expect(b.pin('irq1')).toBe(true);
     expect(b.data()).toBe(0x9e);
     expect(b.pin('irq1')).toBe(false);
     put(b, 0x60, 0x40);
-    b.receive(0x1e);
+    b.type(0x1e);
     expect(b.pin('irq1')).toBe(false);
   });
 
@@ -130,7 +131,7 @@ describe('interrupts', () => {
   it('hold keys back while the keyboard is disabled', () => {
     const b = bench();
     b.command(0xad);
-    b.receive(0x1e);
+    b.type(0x1e);
     expect(b.status() & OBF).toBe(0);
     b.command(0xae);
     expect(b.status() & OBF).toBe(OBF);
@@ -141,7 +142,7 @@ describe('keys', () => {
   it('come in set 2 when the controller does not translate', () => {
     const b = bench();
     put(b, 0x60, 0x01);
-    b.receive(0x1e, 0x9e, 0xe0, 0x48);
+    b.type(0x1e, 0x9e, 0xe0, 0x48);
     expect(b.drain()).toEqual([0x1c, 0xf0, 0x1c, 0xe0, 0x75]);
   });
 });
@@ -162,9 +163,32 @@ describe('output port', () => {
   it('resets by command 0xfe and by output port bit 0, not by 0xff', () => {
     const b = bench();
     b.command(0xff);
-    expect(b.asked).toEqual([]);
+    expect(b.raised).toEqual([]);
     b.command(0xfe);
     put(b, 0xd1, 0xde);
-    expect(b.asked).toEqual([{ ask: 'reset' }, { ask: 'reset' }]);
+    const asked = { kind: 'sim:reset_asked', by: 'i8042' };
+    expect(b.raised).toEqual([asked, asked]);
+  });
+});
+
+describe('the output buffer', () => {
+  it('is filled by facts that name who had a byte', () => {
+    const b = bench();
+    put(b, 0xd4, 0xf4);
+    b.type(0x1e);
+    b.command(0x20);
+    b.drain();
+    const filled = b.raised.flatMap((event) => (event.kind === 'sim:kbc_filled' ? [event.source] : []));
+    expect(filled).toEqual(['mouse', 'own', 'keyboard']);
+  });
+
+  it('is emptied by a reset, which shows the last byte still', () => {
+    const b = bench();
+    put(b, 0x60, 0x41);
+    b.type(0x1e);
+    b.data();
+    b.type(0x1f);
+    b.reset();
+    expect([b.status() & OBF, b.data(), b.pin('irq1')]).toEqual([0, 0x1e, false]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { dateOf, secondsOf } from '../../../src/devices/mc146818/calendar.ts';
-import { mc146818, rtcAtReset } from '../../../src/devices/mc146818/index.ts';
+import { MC146818_REDUCER, mc146818, rtcAtReset } from '../../../src/devices/mc146818/index.ts';
 import { Bench } from '../recorder.ts';
 
 const MB = 2 ** 20;
@@ -9,7 +9,8 @@ const SECOND = 1e9;
 const LEAP_EVE = 1709251190;
 
 function bench(wallClockSeconds = LEAP_EVE) {
-  const b = new Bench(mc146818, rtcAtReset({ wallClockSeconds, ramBelow4G: 64 * MB, ramAbove4G: 0, cpus: 1 }));
+  const b = new Bench(mc146818, MC146818_REDUCER, rtcAtReset({ ramBelow4G: 64 * MB, ramAbove4G: 0, cpus: 1 }));
+  b.powerOn(BigInt(wallClockSeconds) * 1_000_000_000n);
   return Object.assign(b, {
     get: (index: number) => {
       b.write(0, index);
@@ -73,7 +74,7 @@ describe('CMOS of QEMU 7.2 -M pc -m 64', () => {
   });
 
   it('tells of memory above 4 GB and of the number of processors', () => {
-    const state = rtcAtReset({ wallClockSeconds: 0, ramBelow4G: 3072 * MB, ramAbove4G: 5120 * MB, cpus: 4 });
+    const state = rtcAtReset({ ramBelow4G: 3072 * MB, ramAbove4G: 5120 * MB, cpus: 4 });
     expect([0x17, 0x18, 0x34, 0x35, 0x5b, 0x5c, 0x5d, 0x5f].map((i) => state.cmos[i])).toEqual([
       0xff, 0xff, 0x00, 0xbf, 0x00, 0x40, 0x01, 3,
     ]);
@@ -132,6 +133,43 @@ describe('time', () => {
   });
 });
 
+describe('facts', () => {
+  const raised = (b: ReturnType<typeof bench>) => {
+    const kinds = b.raised.map(({ kind }) => kind);
+    b.raised.length = 0;
+    return kinds;
+  };
+
+  it('are there only for what changes', () => {
+    const b = bench();
+    expect([clock(b), raised(b)]).toEqual(['20 24 02 29 23 59 50', ['sim:powered_on']]);
+    b.pass(2 * SECOND);
+    raised(b);
+    expect([clock(b), raised(b)]).toEqual(['20 24 02 29 23 59 52', ['sim:rtc_time']]);
+    expect([clock(b), raised(b)]).toEqual(['20 24 02 29 23 59 52', []]);
+  });
+
+  it('tell the time in the format the clock had when SET froze it', () => {
+    const b = bench();
+    b.pass(2 * SECOND);
+    raised(b);
+    b.set(0x0b, 0x86);
+    expect(b.raised.find(({ kind }) => kind === 'sim:rtc_time')).toEqual({
+      kind: 'sim:rtc_time',
+      seconds: LEAP_EVE + 2,
+      mode: 0x02,
+    });
+    expect(b.get(0)).toBe(0x52);
+  });
+
+  it('latch UIP once for each update', () => {
+    const b = bench();
+    b.pass(SECOND - 100_000);
+    raised(b);
+    expect([b.get(0x0a), b.get(0x0a), raised(b)]).toEqual([0xa6, 0xa6, ['sim:rtc_uip']]);
+  });
+});
+
 describe('interrupts', () => {
   it('ticks 1024 times a second at rate 6, and register C lowers the line', () => {
     const b = bench();
@@ -187,10 +225,9 @@ describe('interrupts', () => {
   it('arms no timer that nobody can notice', () => {
     const b = bench();
     b.pass(2 * SECOND);
-    const alarm = b.device.deadline?.(b.state) ?? 0;
-    expect(alarm).toBe(10 * SECOND);
+    expect([...b.timers]).toEqual([['update', 10 * SECOND]]);
     b.pass(100 * SECOND);
-    expect(b.device.deadline?.(b.state)).toBe(undefined);
+    expect(b.timers.size).toBe(0);
   });
 
   it('forgets enabled interrupts but neither time nor RAM at reset', () => {
@@ -199,7 +236,7 @@ describe('interrupts', () => {
     b.set(0x40, 0x99);
     b.set(0x0f, 0x05);
     b.pass(SECOND);
-    b.device.reset?.(b.state, b.effects);
+    b.reset();
     expect([b.get(0x0b), b.get(0x40), b.get(0x0f), b.get(0x0c), b.get(0)]).toEqual([0x02, 0x99, 0, 0, 0x51]);
     expect(b.pin()).toBe(false);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { i440fx, i440fxAtReset, pamSegments } from '../../../src/devices/i440fx/index.ts';
+import { I440FX_REDUCER, i440fx, i440fxAtReset, pamSegments } from '../../../src/devices/i440fx/index.ts';
 import {
   configAtReset,
   configTarget,
@@ -8,11 +8,18 @@ import {
   type PciFunctionState,
   pirqOf,
   regionBase,
-  writeConfig,
 } from '../../../src/devices/pci/index.ts';
-import { driveSlot, piix3, piix3AtReset } from '../../../src/devices/piix3/index.ts';
+import {
+  isPirqAsserted,
+  PIIX3_REDUCER,
+  piix3,
+  piix3AtReset,
+  routeSlot,
+  type SlotLine,
+  slotDriven,
+} from '../../../src/devices/piix3/index.ts';
 import { piix4PmAtReset } from '../../../src/devices/piix4-pm/index.ts';
-import { Bench } from '../recorder.ts';
+import { Bench, writeConfig } from '../recorder.ts';
 
 /** Non-zero bytes of configuration space as QEMU 7.2 -M pc -m 64 -serial null shows them after start. */
 const QEMU = {
@@ -36,8 +43,8 @@ describe('configuration space', () => {
   });
 
   it('lets a guest write exactly the bits QEMU does', () => {
-    const b = new Bench(i440fx, i440fxAtReset({ ramBytes: 64 * 2 ** 20 }));
-    for (let at = 0; at < 0x40; at += 4) writeConfig(i440fx, b.state, at, 4, 0xffffffff, b.effects);
+    const b = new Bench(i440fx, I440FX_REDUCER, i440fxAtReset({ ramBytes: 64 * 2 ** 20 }));
+    for (let at = 0; at < 0x40; at += 4) writeConfig(b, at, 4, 0xffffffff);
     expect(getConfig(b.state.config, 0x00, 4)).toBe(0x12378086);
     expect(getConfig(b.state.config, 0x04, 4)).toBe(0x0507);
     expect(getConfig(b.state.config, 0x0c, 4)).toBe(0xff);
@@ -61,16 +68,19 @@ describe('base address registers', () => {
       { index: 4, region: 2, space: 'memory', size: 0x4000, width: 64, prefetchable: true },
     ],
     read: () => 0,
-    write: () => {},
     describe: () => ({}),
   };
   const bench = () =>
-    new Bench(card, { config: configAtReset({ vendorId: 0x8086, deviceId: 0x100e, classCode: 0x020000 }, card.bars) });
+    new Bench(
+      card,
+      {},
+      { config: configAtReset({ vendorId: 0x8086, deviceId: 0x100e, classCode: 0x020000 }, card.bars) },
+    );
 
   it('answer all ones with their size and kind', () => {
     const b = bench();
     const sizes = [0x10, 0x14, 0x18, 0x20, 0x24].map((bar) => {
-      writeConfig(card, b.state, bar, 4, 0xffffffff, b.effects);
+      writeConfig(b, bar, 4, 0xffffffff);
       return getConfig(b.state.config, bar, 4);
     });
     expect(sizes).toEqual([0xfffe0000, 0xffffffc1, 0, 0xffffc00c, 0xffffffff]);
@@ -78,7 +88,7 @@ describe('base address registers', () => {
 
   it('place their region only while the command register decodes it and never at all ones or zero', () => {
     const b = bench();
-    const put = (at: number, value: number) => writeConfig(card, b.state, at, 4, value, b.effects);
+    const put = (at: number, value: number) => writeConfig(b, at, 4, value);
     expect(put(0x10, 0xfeb80000)).toBe(true);
     put(0x14, 0xc001);
     put(0x20, 0x4000);
@@ -100,7 +110,7 @@ describe('mechanism #1', () => {
   });
 
   it('takes CONFIG_ADDRESS only as a doubleword, leaving 0xcf9 to the PIIX3', () => {
-    const b = new Bench(i440fx, i440fxAtReset({ ramBytes: 0 }));
+    const b = new Bench(i440fx, I440FX_REDUCER, i440fxAtReset({ ramBytes: 0 }));
     b.write(0, 0x80000000, 4);
     b.write(0, 0x12, 1);
     expect(b.read(0, 4)).toBe(0x80000000);
@@ -109,10 +119,10 @@ describe('mechanism #1', () => {
 
 describe('PAM', () => {
   it('opens segments nibble by nibble as SeaBIOS does before it copies itself', () => {
-    const b = new Bench(i440fx, i440fxAtReset({ ramBytes: 0 }));
-    expect(writeConfig(i440fx, b.state, 0x59, 1, 0x30, b.effects)).toBe(true);
-    writeConfig(i440fx, b.state, 0x5a, 1, 0x21, b.effects);
-    writeConfig(i440fx, b.state, 0x5f, 1, 0x30, b.effects);
+    const b = new Bench(i440fx, I440FX_REDUCER, i440fxAtReset({ ramBytes: 0 }));
+    expect(writeConfig(b, 0x59, 1, 0x30)).toBe(true);
+    writeConfig(b, 0x5a, 1, 0x21);
+    writeConfig(b, 0x5f, 1, 0x30);
     const open = pamSegments(b.state).filter((s) => s.readsRam || s.writesRam);
     expect(open).toEqual([
       { base: 0xf0000, length: 0x10000, readsRam: true, writesRam: true },
@@ -120,14 +130,20 @@ describe('PAM', () => {
       { base: 0xc4000, length: 0x4000, readsRam: false, writesRam: true },
       { base: 0xec000, length: 0x4000, readsRam: true, writesRam: true },
     ]);
-    expect(writeConfig(i440fx, b.state, 0x58, 1, 1, b.effects)).toBe(false);
+    expect(writeConfig(b, 0x58, 1, 1)).toBe(false);
   });
 });
 
 describe('PIIX3', () => {
-  const bench = () => new Bench(piix3, piix3AtReset());
-  const route = (b: ReturnType<typeof bench>, pirq: number, irq: number) =>
-    writeConfig(piix3, b.state, 0x60 + pirq, 1, irq, b.effects);
+  const bench = () => new Bench(piix3, PIIX3_REDUCER, piix3AtReset());
+  const route = (b: ReturnType<typeof bench>, pirq: number, irq: number) => writeConfig(b, 0x60 + pirq, 1, irq);
+  /** As the machine does when a pin that is wired to INTx moves. */
+  const drive = (b: ReturnType<typeof bench>, line: SlotLine) => {
+    const pirq = pirqOf(line.slot, line.pin);
+    const before = isPirqAsserted(b.state, pirq);
+    b.evolve((bridge) => slotDriven(bridge, line));
+    routeSlot(b.state, pirq, before, b.effects);
+  };
 
   it('swizzles pins by slot: slot 3 INTA is PIRQC, slot 2 INTA is PIRQB', () => {
     expect([pirqOf(1, 1), pirqOf(2, 1), pirqOf(3, 1), pirqOf(3, 3), pirqOf(5, 1)]).toEqual([0, 1, 2, 0, 0]);
@@ -136,18 +152,18 @@ describe('PIIX3', () => {
   it('holds a shared line while any slot asserts it', () => {
     const b = bench();
     route(b, 2, 11);
-    driveSlot(b.state, { slot: 3, pin: 1, high: true }, b.effects);
-    driveSlot(b.state, { slot: 7, pin: 1, high: true }, b.effects);
+    drive(b, { slot: 3, pin: 1, high: true });
+    drive(b, { slot: 7, pin: 1, high: true });
     expect(b.pin('irq11')).toBe(true);
-    driveSlot(b.state, { slot: 3, pin: 1, high: false }, b.effects);
+    drive(b, { slot: 3, pin: 1, high: false });
     expect(b.pin('irq11')).toBe(true);
-    driveSlot(b.state, { slot: 7, pin: 1, high: false }, b.effects);
+    drive(b, { slot: 7, pin: 1, high: false });
     expect(b.pin('irq11')).toBe(false);
   });
 
   it('moves an asserted line with its route and drops it when routing is off', () => {
     const b = bench();
-    driveSlot(b.state, { slot: 1, pin: 1, high: true }, b.effects);
+    drive(b, { slot: 1, pin: 1, high: true });
     expect([...b.pins]).toEqual([]);
     route(b, 0, 10);
     expect(b.pin('irq10')).toBe(true);
@@ -160,8 +176,8 @@ describe('PIIX3', () => {
   it('resets the machine on bit 2 of 0xcf9 and remembers how hard', () => {
     const b = bench();
     b.write(0, 0x02);
-    expect([b.read(0), b.asked]).toEqual([2, []]);
+    expect([b.read(0), b.raised]).toEqual([2, []]);
     b.write(0, 0x06);
-    expect(b.asked).toEqual([{ ask: 'reset' }]);
+    expect([b.read(0), b.raised]).toEqual([2, [{ kind: 'sim:reset_asked', by: 'PIIX3' }]]);
   });
 });

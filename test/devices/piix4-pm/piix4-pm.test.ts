@@ -1,17 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { regionBase, writeConfig } from '../../../src/devices/pci/index.ts';
-import { piix4Pm, piix4PmAtReset, pressPowerButton } from '../../../src/devices/piix4-pm/index.ts';
-import { Bench } from '../recorder.ts';
+import { regionBase } from '../../../src/devices/pci/index.ts';
+import { PIIX4_PM_REDUCER, piix4Pm, piix4PmAtReset } from '../../../src/devices/piix4-pm/index.ts';
+import { Bench, writeConfig } from '../recorder.ts';
 
 const [EVENT, CONTROL, TIMER, GPE, APM] = [0, 1, 2, 3, 4];
-const bench = (smm = false) => new Bench(piix4Pm, piix4PmAtReset({ smm, com1: true }));
+const bench = (smm = false) => new Bench(piix4Pm, PIIX4_PM_REDUCER, piix4PmAtReset({ smm, com1: true }));
+const PRESSED = { kind: 'sim:power_button_pressed' } as const;
 
 describe('placement', () => {
   it('puts the PM block where SeaBIOS sets PMBASE, once PMREGMISC enables it', () => {
     const b = bench();
     expect(regionBase(piix4Pm, b.state, TIMER)).toBe(undefined);
-    expect(writeConfig(piix4Pm, b.state, 0x40, 4, 0x601, b.effects)).toBe(true);
-    expect(writeConfig(piix4Pm, b.state, 0x80, 1, 1, b.effects)).toBe(true);
+    expect(writeConfig(b, 0x40, 4, 0x601)).toBe(true);
+    expect(writeConfig(b, 0x80, 1, 1)).toBe(true);
     expect([EVENT, CONTROL, TIMER, GPE, APM].map((r) => regionBase(piix4Pm, b.state, r))).toEqual([
       0x600, 0x604, 0x608, 0xafe0, 0xb2,
     ]);
@@ -31,7 +32,7 @@ describe('PM timer', () => {
     const b = bench();
     b.write(0, 1, 2, EVENT);
     b.write(2, 1, 2, EVENT);
-    const due = b.device.deadline?.(b.state) ?? 0;
+    const due = b.timers.get('overflow') ?? 0;
     expect(due).toBe(Math.ceil((0x800000 * 1e9) / 3_579_545));
     b.pass(due - 1);
     expect(b.pin('sci')).toBe(false);
@@ -41,7 +42,44 @@ describe('PM timer', () => {
     b.write(0, 1, 2, EVENT);
     expect(b.pin('sci')).toBe(false);
     b.write(2, 0, 2, EVENT);
-    expect(b.device.deadline?.(b.state)).toBe(undefined);
+    expect(b.timers.size).toBe(0);
+  });
+});
+
+describe('TMR_STS', () => {
+  it('is put on record when somebody looks, once for each time it is cleared', () => {
+    const b = bench();
+    const overflow = Math.ceil((0x800000 * 1e9) / 3_579_545);
+    expect([b.read(0, 2, EVENT), b.read(0, 2, EVENT)]).toEqual([1, 1]);
+    b.write(0, 1, 2, EVENT);
+    expect(b.read(0, 2, EVENT)).toBe(0);
+    b.pass(overflow);
+    expect([b.read(0, 2, EVENT), b.read(0, 2, EVENT)]).toEqual([1, 1]);
+    expect(b.raised).toEqual([
+      { kind: 'sim:pm_timer_status' },
+      { kind: 'sim:pm_overflow', count: 0x800000 },
+      { kind: 'sim:pm_timer_status' },
+    ]);
+  });
+
+  it('is cleared before anybody has seen it', () => {
+    const b = bench();
+    b.write(0, 1, 2, EVENT);
+    b.pass(5e9);
+    b.write(0, 1, 2, EVENT);
+    expect(b.read(0, 2, EVENT)).toBe(0);
+  });
+});
+
+describe('reset', () => {
+  it('gives up the place of the PM block and what it waits for', () => {
+    const b = bench();
+    writeConfig(b, 0x40, 4, 0x601);
+    writeConfig(b, 0x80, 1, 1);
+    b.write(0, 1, 2, EVENT);
+    b.write(2, 1, 2, EVENT);
+    b.reset();
+    expect([regionBase(piix4Pm, b.state, EVENT), b.read(2, 2, EVENT), b.timers.size]).toEqual([undefined, 0, 0]);
   });
 });
 
@@ -58,18 +96,18 @@ describe('power states', () => {
   it('powers off on SLP_TYP 0 with SLP_EN and on nothing less', () => {
     const b = bench();
     b.write(0, 0x0001, 2, CONTROL);
-    expect(b.asked).toEqual([]);
+    expect(b.raised).toEqual([]);
     b.write(0, 0x2001, 2, CONTROL);
-    expect(b.asked).toEqual([{ ask: 'power-off' }]);
+    expect(b.raised).toEqual([{ kind: 'sim:powered_off' }]);
     expect(b.read(0, 2, CONTROL)).toBe(1);
   });
 
   it('tells of the power button only a guest that listens', () => {
     const b = bench();
-    pressPowerButton(b.state, b.effects);
+    b.receive(PRESSED);
     expect(b.pin('sci')).toBe(false);
     b.write(2, 0x100, 2, EVENT);
-    pressPowerButton(b.state, b.effects);
+    b.receive(PRESSED);
     expect(b.pin('sci')).toBe(true);
     b.write(0, 0x100, 2, EVENT);
     expect(b.pin('sci')).toBe(false);
@@ -82,7 +120,7 @@ describe('power states', () => {
 
   it('keeps general-purpose event status write-one-to-clear', () => {
     const b = bench();
-    b.state.gpe[0] = 0x06;
+    b.evolve((pm) => void (pm.gpe[0] = 0x06));
     b.write(2, 0x02, 1, GPE);
     expect(b.pin('sci')).toBe(true);
     b.write(0, 0x02, 1, GPE);

@@ -1,19 +1,9 @@
 import type { Effects } from '../device.ts';
-import { pirqOf } from '../pci/index.ts';
-import { PIRQ_ROUTE, type Piix3State } from './state.ts';
+import { isPirqAsserted, PIRQ_ROUTE, type Piix3State, RESET_CONTROL } from './state.ts';
 
-/** The interrupt pin of a PCI function moved. `pin`: 1 is INTA#. */
-export function driveSlot(
-  bridge: Piix3State,
-  line: { readonly slot: number; readonly pin: number; readonly high: boolean },
-  effects: Effects,
-): void {
-  const pirq = pirqOf(line.slot, line.pin);
-  const bit = 1 << line.slot;
-  const before = bridge.asserted[pirq]!;
-  const after = line.high ? before | bit : before & ~bit;
-  bridge.asserted[pirq] = after;
-  if ((before !== 0) !== (after !== 0)) driveRoute(bridge, pirq, effects);
+/** The interrupt pin of a PCI function moved. `before`: whether its PIRQ was asserted until then. */
+export function routeSlot(bridge: Piix3State, pirq: number, before: boolean, effects: Effects): void {
+  if (isPirqAsserted(bridge, pirq) !== before) driveRoute(bridge, pirq, effects);
 }
 
 /** New routes take effect at once; every ISA line is driven with what it carries now. */
@@ -23,9 +13,9 @@ export function routesWritten(bridge: Piix3State, effects: Effects): void {
 }
 
 /** Port 0xcf9. 82371SB data sheet, 2.5.6: bit 2 resets, bit 1 says how hard. */
-export function writeResetControl(bridge: Piix3State, value: number, effects: Effects): void {
-  if (value & 4) effects.ask({ ask: 'reset' });
-  else bridge.resetControl = value & 2;
+export function writeResetControl(value: number, effects: Effects): void {
+  effects.commit();
+  if (value & RESET_CONTROL.reset) effects.requestReset();
 }
 
 function driveRoute(bridge: Piix3State, pirq: number, effects: Effects): void {
