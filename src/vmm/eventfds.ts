@@ -56,6 +56,15 @@ function assign(
   const bound = machine.after(
     machine.raise({ kind: 'sim:eventfd_bound', dev, fd, addr, size, pio, match: match ?? -1, assigned }),
   );
+  bound.raise({
+    kind: pio ? 'kvm_set_ioeventfd_pio' : 'kvm_set_ioeventfd_mmio',
+    fd,
+    addr,
+    val: match ?? 0,
+    assign: assigned,
+    size,
+    datamatch: match !== undefined,
+  });
   const flags = (match === undefined ? 0 : DATAMATCH) | (pio ? PIO : 0) | (assigned ? 0 : DEASSIGN);
   vmIoctl(bound, machine.fds.vm, KVM_IOEVENTFD, { fd, addr, len: size, datamatch: BigInt(match ?? 0), flags });
 }

@@ -8,7 +8,7 @@ import { I440FX_REDUCER, i440fx } from '../devices/i440fx/index.ts';
 import { I8042_REDUCER } from '../devices/i8042/index.ts';
 import { I8237_REDUCER } from '../devices/i8237/index.ts';
 import { KVMVAPIC_REDUCER } from '../devices/kvmvapic/index.ts';
-import { RTC_REDUCER } from '../devices/mc146818/index.ts';
+import { MC146818_REDUCER } from '../devices/mc146818/index.ts';
 import { PC_TESTDEV_REDUCER } from '../devices/pc-testdev/index.ts';
 import type { PciFunction, PciFunctionState } from '../devices/pci/index.ts';
 import { PCI_TESTDEV_REDUCER, pciTestdev } from '../devices/pci-testdev/index.ts';
@@ -24,7 +24,7 @@ import { FW_CFG_REDUCER } from './fw-cfg/device.ts';
 /** How each model's state follows from facts. */
 export const DEVICE_REDUCERS = {
   uart16550: UART_REDUCER,
-  mc146818: RTC_REDUCER,
+  mc146818: MC146818_REDUCER,
   i8042: I8042_REDUCER,
   i8237: I8237_REDUCER,
   hpet: HPET_REDUCER,

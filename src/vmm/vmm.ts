@@ -94,8 +94,10 @@ function expireDevices(machine: Machine): boolean {
 }
 
 function fire(machine: Machine, part: Part, timer: string): void {
-  const fired = machine.from(fireTimer(machine.state.timers, machine.origin, deviceTimer(part.name, timer)));
-  part.device.expire?.(machine.stateOf(part), timer, new DeviceCall(fired, part));
+  const id = deviceTimer(part.name, timer);
+  const { deadline } = machine.state.timers[id]!;
+  const fired = machine.from(fireTimer(machine.state.timers, machine.origin, id));
+  part.device.expire?.(machine.stateOf(part), timer, new DeviceCall(fired, part), deadline);
 }
 
 function receive(machine: Machine, name: string): void {

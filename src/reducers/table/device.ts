@@ -23,6 +23,7 @@ export const DEVICE_ROWS: Rows<keyof typeof DEVICE_FACTS> = {
   'sim:rtc_time': changes(['devices'], vmm(deviceFact(OF_CLOCK))),
   'sim:rtc_set': changes(['devices'], vmm(deviceFact(OF_CLOCK))),
   'sim:rtc_alarm': changes(['devices'], vmm(deviceFact(OF_CLOCK))),
+  'sim:rtc_update_ended': changes(['devices'], vmm(deviceFact(OF_CLOCK))),
   'sim:rtc_uip': changes(['devices'], vmm(deviceFact(OF_CLOCK))),
   'sim:hpet_counter': changes(['devices'], vmm(deviceFact(OF_HPET))),
   'sim:hpet_match': changes(['devices'], vmm(deviceFact(OF_HPET))),
