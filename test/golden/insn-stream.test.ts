@@ -3,10 +3,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { guestFile, haveGuests, scratchFolder } from '../guests/command-line.ts';
+import { guestFile, noGuests, scratchFolder } from '../guests/command-line.ts';
 import { compareStreams, type Explanation, showComparison, type StreamComparison } from '../oracle/insn-stream.ts';
 import { steppedMachine } from '../oracle/stepped-machine.ts';
 import { Interned } from '../oracle/streams/align.ts';
+import { without } from '../stepping-aside.ts';
 import { unpack } from '../oracle/streams/packed.ts';
 import { ourInstructions } from '../oracle/streams/scribe.ts';
 
@@ -32,7 +33,7 @@ const placesOf = ({ kinds }: StreamComparison): Record<string, number> =>
 
 const INTERRUPT = 'an interrupt';
 
-describe.skipIf(!haveGuests('bios-256k.bin', 'kvmvapic.bin'))('SeaBIOS', () => {
+describe('SeaBIOS', without(noGuests('bios-256k.bin', 'kvmvapic.bin')), () => {
   const scale = 'kvmclock scales 2600 MHz by a right shift; our 2000 MHz need none';
   const threads = 'the host of the recording announced HTT';
   const delay = 'delays of 1 ms were over at the first look: an emulated instruction takes 3 us';

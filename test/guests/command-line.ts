@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
+import type { Aside } from '../stepping-aside.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const GUESTS = join(ROOT, '.guests');
@@ -29,8 +30,12 @@ export function retrovisor(args: readonly string[], typed = '', minutes = 15): R
 /** A file `npm run guests` fetches. */
 export const guestFile = (name: string): string => join(GUESTS, name);
 
-/** Whether all of these guest files are there; a test that needs them is skipped otherwise. */
-export const haveGuests = (...names: readonly string[]): boolean => names.every((name) => existsSync(guestFile(name)));
+/** What of these guest files is missing. */
+export function noGuests(...names: readonly string[]): Aside | undefined {
+  const missing = names.some((name) => !existsSync(guestFile(name)));
+  const why = 'They are not here: `npm run guests` fetches them.';
+  return missing ? { what: "Debian's kernel and SeaBIOS", why, kind: 'tool' } : undefined;
+}
 
 /** A folder for one test file's traces, gone afterwards. */
 export function scratchFolder(): string {

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
-import { answersTo, hasGdb, serve, sessionIn } from './stock-gdb.ts';
+import { without } from '../../stepping-aside.ts';
+import { answersTo, NO_GDB, serve, sessionIn } from './stock-gdb.ts';
 
 const folder = scratchFolder();
 const DOCUMENT = readFileSync(new URL('../../../docs/gdb.md', import.meta.url), 'utf8');
@@ -10,8 +11,9 @@ const DOCUMENT = readFileSync(new URL('../../../docs/gdb.md', import.meta.url), 
 /** Numbers differ when a guest or the cost of an exit changes. */
 const withoutNumbers = (text: string): string => text.replace(/0x[0-9a-f]+|\d+(\.\d+)?/g, 'N').trim();
 
-test.skipIf(!hasGdb)(
+test(
   'the session in docs/gdb.md is what gdb prints, numbers aside',
+  { ...without(NO_GDB), timeout: 120_000 },
   async () => {
     const session = sessionIn(DOCUMENT);
     expect(session.length).toBeGreaterThan(15);
@@ -24,5 +26,4 @@ test.skipIf(!hasGdb)(
       expect(`${command}: ${withoutNumbers(answers[at] as string)}`).toBe(`${command}: ${withoutNumbers(printed)}`);
     }
   },
-  120_000,
 );

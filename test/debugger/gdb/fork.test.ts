@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { REGISTERS } from '../../../src/debugger/gdb/registers.ts';
 import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
-import { gdbOn, hasGdb, seek, type Served, serve, valuesIn } from './stock-gdb.ts';
+import { without } from '../../stepping-aside.ts';
+import { gdbOn, NO_GDB, seek, type Served, serve, valuesIn } from './stock-gdb.ts';
 
 const folder = scratchFolder();
 const trace = join(folder, 'tour.trace');
@@ -30,7 +31,7 @@ afterAll(() => {
 
 const gdb = (...commands: string[]): Promise<string> => gdbOn(served, folder, [...seek('50%'), ...commands]);
 
-describe.skipIf(!hasGdb)('what gdb writes into the past', () => {
+describe('what gdb writes into the past', without(NO_GDB), () => {
   test(
     'begins a fork, which the next steps go on in, and which stepping back past its beginning leaves',
     async () => {

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
-import { gdbOn, hasGdb, seek, type Served, serve, valuesIn } from './stock-gdb.ts';
+import { without } from '../../stepping-aside.ts';
+import { gdbOn, NO_GDB, seek, type Served, serve, valuesIn } from './stock-gdb.ts';
 
 const folder = scratchFolder();
 const trace = join(folder, 'tour.trace');
@@ -39,7 +40,7 @@ function walk(length: number, seed: number): { commands: string[]; places: numbe
   return { commands, places };
 }
 
-describe.skipIf(!hasGdb)('stock gdb on a recorded run', () => {
+describe('stock gdb on a recorded run', without(NO_GDB), () => {
   test.each([0.001, 0.3, 0.99])(
     'meets equal registers whichever way it steps to an instruction, at %d of the run',
     async (share) => {
@@ -279,7 +280,7 @@ describe.skipIf(!hasGdb)('stock gdb on a recorded run', () => {
   );
 });
 
-describe.skipIf(!hasGdb)('stock gdb on two processors', () => {
+describe('stock gdb on two processors', without(NO_GDB), () => {
   const three = ['stepi', WHERE, 'stepi', WHERE, 'stepi', WHERE];
   const back = ['reverse-stepi', WHERE, 'reverse-stepi', WHERE, 'reverse-stepi', WHERE];
 

@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { packetOf } from '../../../src/debugger/gdb/packet.ts';
 import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
+import { without } from '../../stepping-aside.ts';
 import {
   type BuiltGuest,
   buildGuest,
   gdbOn,
   guestOptions,
-  hasCompiler,
-  hasGdb,
+  NO_COMPILER,
+  NO_GDB,
   runLive,
   type Served,
   valuesIn,
@@ -22,7 +23,7 @@ const MINUTES = 120_000;
 
 let guest: BuiltGuest;
 beforeAll(() => {
-  if (hasCompiler) guest = buildGuest(folder);
+  guest = buildGuest(folder);
 }, MINUTES);
 
 const ended = ({ process }: Served): Promise<number | null> =>
@@ -47,7 +48,7 @@ const gdbInterrupted = (served: Served, ...commands: string[]): Promise<string> 
   });
 };
 
-describe.skipIf(!hasGdb || !hasCompiler)('stock gdb on a run under way', () => {
+describe('stock gdb on a run under way', without(NO_GDB, NO_COMPILER), () => {
   test(
     'goes back and forth in what has happened, goes on beyond it, and leaves the trace as it would have been',
     async () => {

@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
+import { without } from '../../stepping-aside.ts';
 import {
   type BuiltGuest,
   buildGuest,
   gdbOn,
   guestOptions,
-  hasCompiler,
-  hasGdb,
+  NO_COMPILER,
+  NO_GDB,
   type Served,
   serve,
   valuesIn,
@@ -24,7 +25,6 @@ const MINUTES = 120_000;
 let guest: BuiltGuest;
 let served: Served;
 beforeAll(async () => {
-  if (!hasCompiler || !hasGdb) return;
   guest = buildGuest(folder);
   retrovisor(['run', ...guestOptions(guest), '--trace', trace]);
   served = await serve(trace);
@@ -45,7 +45,7 @@ const placesIn = (out: string): string[] =>
 /** Stop at a line by a breakpoint of its own. */
 const go = (name: string): string[] => [`tbreak main.c:${guest.line(name)}`, 'continue'];
 
-describe.skipIf(!hasGdb || !hasCompiler)('stock gdb, by the lines of a guest', () => {
+describe('stock gdb, by the lines of a guest', without(NO_GDB, NO_COMPILER), () => {
   test(
     'steps into and out of functions, and back the same way',
     async () => {

@@ -2,11 +2,12 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Aside, PLAIN_LANGUAGE, tool } from '../../stepping-aside.ts';
 
 const BIN = fileURLToPath(new URL('../../../bin/retrovisor.js', import.meta.url));
 
-/** Whether a stock gdb is installed; the tests that need it are skipped otherwise. */
-export const hasGdb = spawnSync('gdb', ['--version']).status === 0;
+/** What is missing where no stock gdb is installed. */
+export const NO_GDB = tool('gdb');
 
 /** A server for one trace, and the port it listens on. */
 export interface Served {
@@ -57,15 +58,24 @@ const SOURCES = fileURLToPath(new URL('guest/', import.meta.url));
 const FREESTANDING = '-g -O0 -m64 -ffreestanding -fno-pic -no-pie -static -nostdlib -mno-red-zone -mgeneral-regs-only';
 const PLAIN = '-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-unwind-tables';
 const LINKED = '-Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments';
+const COMPILED = `${FREESTANDING} ${PLAIN} ${LINKED}`.split(' ');
 
-/** Whether the guest's tools are here; CI has them. */
-export const hasCompiler = ['gcc', 'objcopy'].every((tool) => spawnSync(tool, ['--version']).status === 0);
+/** What of the guest's tools is missing. */
+export const NO_COMPILER = tool('gcc') ?? tool('objcopy') ?? foreignCompiler();
+
+/** A compiler may be here and build for another processor, or know other options. */
+function foreignCompiler(): Aside | undefined {
+  const source = 'void _start(void) {}';
+  const built = spawnSync('gcc', [...COMPILED, '-x', 'c', '-', '-o', '/dev/null'], { input: source });
+  const why = 'It builds no bare x86-64 guest here.';
+  return built.status === 0 ? undefined : { what: 'gcc', why, kind: 'tool' };
+}
 
 /** Build the guest of `test/debugger/gdb/guest`. */
 export function buildGuest(folder: string): BuiltGuest {
   const symbols = join(folder, 'guest.debug');
   const kernel = join(folder, 'guest.elf');
-  const options = `${FREESTANDING} ${PLAIN} ${LINKED} -Wl,-T,${SOURCES}link.ld`.split(' ');
+  const options = [...COMPILED, `-Wl,-T,${SOURCES}link.ld`];
   const compiled = spawnSync('gcc', [...options, `${SOURCES}start.S`, `${SOURCES}main.c`, '-o', symbols]);
   const copied = spawnSync('objcopy', ['-O', 'elf32-i386', symbols, kernel]);
   if (compiled.status !== 0 || copied.status !== 0) throw new Error(`${compiled.stderr}${copied.stderr}`);
@@ -90,14 +100,14 @@ export async function gdbOn(
   const script = join(folder, `${port}.gdb`);
   const before = ['set pagination off', 'set confirm off', 'set remotetimeout 60', `target remote 127.0.0.1:${port}`];
   writeFileSync(script, [...before, ...commands, 'detach', ''].join('\n'));
-  const gdb = spawn('gdb', ['-nx', '-batch', ...file, '-x', script]);
+  // Complaints come by the same pipe as answers, or they would be read in the middle of one.
+  const asked = ['-c', 'exec gdb "$@" 2>&1', 'gdb', '-nx', '-batch', ...file, '-x', script];
+  const gdb = spawn('sh', asked, { env: PLAIN_LANGUAGE });
   let out = '';
-  for (const stream of [gdb.stdout, gdb.stderr]) {
-    stream.on('data', (bytes) => {
-      out += String(bytes);
-      whenPrinted(out, gdb);
-    });
-  }
+  gdb.stdout.on('data', (bytes) => {
+    out += String(bytes);
+    whenPrinted(out, gdb);
+  });
   await new Promise((resolve) => gdb.on('close', resolve));
   return out;
 }

@@ -1,15 +1,16 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
+import { without } from '../../stepping-aside.ts';
 import { randomWalk } from './random-walk.ts';
-import { hasGdb, serve } from './stock-gdb.ts';
+import { NO_GDB, serve } from './stock-gdb.ts';
 
 /** 20,000 with RETROVISOR_WALK=20000. */
 const STEPS = Number(process.env['RETROVISOR_WALK'] ?? 1000);
 const folder = scratchFolder();
 const MINUTES = 30 * 60_000;
 
-describe.skipIf(!hasGdb)('a random walk through stock gdb', () => {
+describe('a random walk through stock gdb', without(NO_GDB), () => {
   test.each([
     ['one processor', 'tour.trace', []],
     ['two processors', 'tour2.trace', ['-smp', '2']],

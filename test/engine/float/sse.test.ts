@@ -16,7 +16,8 @@ import {
   singleAdd, singleDivide, singleMultiply, singleSquareRoot, singleSubtract,
 } from '../../../src/engine/float/single.ts';
 import {
-  CAUGHT, CODE, type Draw, MXCSR, RAX, RECORD, RFLAGS, XMM0, XMM1, RAISED, buildOracle, draw32, draw64, drawBelow, drawOf,
+  CAUGHT, CODE, type Draw, MXCSR, RAISED, RAX, RECORD, RFLAGS, XMM0, XMM1, buildOracle,
+  draw32, draw64, drawBelow, drawOf,
 } from '../native/oracle.ts';
 import { drawDouble, drawSingle } from './operands.ts';
 

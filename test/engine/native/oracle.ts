@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { buildHelper, type HelperProcess, helperProcess } from '../../oracle/host-cpu/helper-process.ts';
+import { buildHelper, type HelperProcess, helperProcess } from '../../oracle/host-cpu/native-process.ts';
 import { isHost, openHostCpu } from '../../oracle/host-cpu/host.ts';
 import { type Aside, stepAside } from '../../stepping-aside.ts';
 

@@ -255,7 +255,7 @@ function expectUndocumented(oracle: Oracle, row: X87Row, input: DataView, host: 
   const { name, twin, twinOfEmpty = twin } = row;
   const bases = Array.from({ length: input.byteLength / RECORD }, (_, at) => at * RECORD);
   if (row.isReserved === true && bases.some((base) => host.getUint32(base + CAUGHT, true) !== SIGILL)) {
-    stepAside({ what: name, why: 'This host does not raise #UD for it, as it may with what is reserved.', kind: 'host' });
+    stepAside({ what: name, why: 'It is reserved, and this host does not raise #UD for it.', kind: 'host' });
   }
   if (twin === undefined || twinOfEmpty === undefined) return;
   const records = new Uint8Array(input.buffer.slice(0));

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Aside } from '../../stepping-aside.ts';
-import { buildHelper, helperProcess, type RunOnHost, surviving } from './helper-process.ts';
+import { buildHelper, helperProcess, type RunOnHost, surviving } from './native-process.ts';
 import { type HostAreas, probeHost } from './probe.ts';
 
 /** The helper as built for one test run, and what of this host may be compared with. */

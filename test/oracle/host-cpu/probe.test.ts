@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { campaign } from './campaign.ts';
-import { type HelperProcess, surviving } from './helper-process.ts';
+import { type HelperProcess, surviving } from './native-process.ts';
 import type { HostCpu } from './host.ts';
 import { ourCpu } from './ours.ts';
 import { probeHost } from './probe.ts';

@@ -1,7 +1,7 @@
 import { CpuidFeature } from 'iced-x86';
 import type { Aside } from '../../stepping-aside.ts';
 import { featuresOf } from './catalog.ts';
-import { type HelperProcess, runCases } from './helper-process.ts';
+import { type HelperProcess, runCases } from './native-process.ts';
 import { caseOf, type KnownAnswer, ofCode, ofFaults, ofFeatures } from './known-answers.ts';
 import { difference, vectorName } from './known-difference.ts';
 import type { Bitness, CaseRecord } from './record.ts';
@@ -35,8 +35,11 @@ const nameOfFeature = (feature: CpuidFeature, bitness: Bitness): string =>
   `${CpuidFeature[feature]} in ${nameOfCode(bitness)}`;
 
 const areasOf = (bitness: Bitness): Area[] => [
-  ...[...ofFaults(bitness)].map(([vector, answer]) => ({ name: nameOfFault(vector, bitness), answers: [answer] })),
-  ...[...ofFeatures(bitness)].map(([feature, answer]) => ({ name: nameOfFeature(feature, bitness), answers: [answer] })),
+  ...Array.from(ofFaults(bitness), ([vector, answer]) => ({ name: nameOfFault(vector, bitness), answers: [answer] })),
+  ...Array.from(ofFeatures(bitness), ([feature, answer]) => ({
+    name: nameOfFeature(feature, bitness),
+    answers: [answer],
+  })),
 ];
 
 /** Ask the host questions to which the manual gives the answers. */
