@@ -8,6 +8,7 @@ const HOUSE_TESTS = ['test/house/**/*.test.ts'];
 const SIM_TESTS = ['test/sim/**/*.test.ts'];
 
 const project = (name: string, include: string[], exclude: string[], testTimeout: number) => ({
+  extends: true as const,
   test: {
     name,
     include,

@@ -15,3 +15,6 @@ export function casesOf(variable: string, { whole, quick }: Cases): number {
   const wanted = process.env[variable];
   return wanted === undefined ? (IS_WHOLE ? whole : quick) : Number(wanted);
 }
+
+/** Rows of a table of tests: the first ones in `npm test`, all of them in `npm run test:all`. */
+export const firstOf = <T>(quick: number, rows: readonly T[]): T[] => rows.slice(0, IS_WHOLE ? rows.length : quick);

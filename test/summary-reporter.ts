@@ -15,6 +15,8 @@ interface Outcome {
   failed: number;
   /** Tests that stepped aside. */
   aside: number;
+  /** Tests that were not asked for (`-t`) or gave no reason. */
+  skipped: number;
   /** Long ones, which only `npm run test:all` runs. */
   left: number;
   /** What stepped aside, whole or in part, and in how many tests. */
@@ -57,15 +59,16 @@ export default class SummaryReporter extends DefaultReporter {
     reason: TestRunEndReason,
   ): void {
     super.onTestRunEnd(modules, errors, reason);
-    const outcome: Outcome = { passed: 0, failed: errors.length, aside: 0, left: 0, reasons: [], problems: [] };
+    const counts = { passed: 0, failed: errors.length, aside: 0, skipped: 0, left: 0 };
+    const outcome: Outcome = { ...counts, reasons: [], problems: [] };
     for (const module of modules) countModule(module, outcome);
     if (outcome.problems.length > 0) process.exitCode = 1;
-    const { passed, failed, aside } = outcome;
+    const { passed, failed } = outcome;
     const notes = notesOf(outcome);
     // scripts/test.js says it after its other stages.
     const pipe = process.env['RETROVISOR_OUTCOME_FD'];
-    if (pipe !== undefined) writeSync(Number(pipe), JSON.stringify({ passed, failed, aside, notes }));
-    else console.log([...notes, `${passed} passed, ${failed} failed, ${aside} stepped aside`].join('\n'));
+    if (pipe !== undefined) writeSync(Number(pipe), JSON.stringify({ passed, failed, notes }));
+    else console.log([...notes, `${passed} passed, ${failed} failed`].join('\n'));
   }
 }
 
@@ -81,14 +84,16 @@ function countTest(test: TestCase, outcome: Outcome): void {
   for (const aside of asides) addReason(outcome.reasons, aside);
   if (state === 'passed') outcome.passed += 1;
   else if (state === 'failed') outcome.failed += 1;
-  else if (asides.length === 0 && test.tags.includes('long')) outcome.left += 1;
-  else outcome.aside += 1;
+  else if (asides.length > 0) outcome.aside += 1;
+  else if (test.tags.includes('long')) outcome.left += 1;
+  else outcome.skipped += 1;
   const unnamed = state === 'skipped' && asides.length === 0 && !test.tags.includes('long');
   if (process.env['RETROVISOR_NO_SKIP'] !== '1' || !(unnamed || asides.some(({ kind }) => kind === 'tool'))) return;
   const why = asides.map(({ what, why }) => `${what}: ${why}`).join(' ');
   outcome.problems.push(`${test.module.relativeModuleId}: ${test.fullName}: ${unnamed ? 'skipped' : why}`);
   if (state !== 'failed') outcome.failed += 1;
   if (state === 'passed') outcome.passed -= 1;
+  else if (unnamed) outcome.skipped -= 1;
   else outcome.aside -= 1;
 }
 
@@ -98,12 +103,13 @@ function addReason(reasons: Reason[], { what, why }: Aside): void {
   else known.tests += 1;
 }
 
-function notesOf({ left, reasons, problems }: Outcome): string[] {
+function notesOf({ aside, skipped, left, reasons, problems }: Outcome): string[] {
   return [
     ...(problems.length === 0 ? [] : ['RETROVISOR_NO_SKIP=1 forbids to step aside for want of a tool:']),
     ...problems.map((problem) => `  ${problem}`),
-    ...(reasons.length === 0 ? [] : ['Stepped aside:']),
+    ...(reasons.length === 0 ? [] : [`Stepped aside, ${aside} tests wholly:`]),
     ...reasons.map(({ what, why, tests }) => `  ${what} (${tests} test${tests === 1 ? '' : 's'}): ${why}`),
+    ...(skipped === 0 ? [] : [`${skipped} tests were skipped without a reason.`]),
     ...(left === 0 ? [] : [`${left} long tests are left to npm run test:all.`]),
   ];
 }

@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll } from 'vitest';
+import { afterAll, vi } from 'vitest';
+import { main } from '../../src/debugger/cli/main.ts';
 import type { Aside } from '../stepping-aside.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -25,6 +26,23 @@ export function retrovisor(args: readonly string[], typed = '', minutes = 15): R
     maxBuffer: 1 << 28,
   });
   return { status: ran.status, out: ran.stdout, err: ran.stderr };
+}
+
+/** The same in this process, for what is answered without a guest: most of what a process costs is its start. */
+export async function answer(args: readonly string[]): Promise<Ran> {
+  const streams = { out: process.stdout, err: process.stderr };
+  const said = { out: '', err: '' };
+  const spies = (['out', 'err'] as const).map((name) =>
+    vi.spyOn(streams[name], 'write').mockImplementation((text) => {
+      said[name] += String(text);
+      return true;
+    }),
+  );
+  try {
+    return { status: await main(args), ...said };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
 }
 
 /** A file `npm run guests` fetches. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { randomWalk } from '../debugger/gdb/random-walk.ts';
-import { NO_GDB, serve } from '../debugger/gdb/stock-gdb.ts';
+import { NO_PYTHON_IN_GDB, serve } from '../debugger/gdb/stock-gdb.ts';
 import { without } from '../stepping-aside.ts';
 import { guestFile, noGuests, retrovisor, scratchFolder } from './command-line.ts';
 
@@ -12,7 +12,7 @@ const APPEND = 'console=ttyS0 panic=-1 rdinit=/bin/busybox -- poweroff -f';
 
 test(
   "a random walk of gdb through a whole boot of Debian's kernel meets the registers and digests it met before",
-  without(NO_GDB, noGuests('vmlinuz', 'initramfs.gz')),
+  without(NO_PYTHON_IN_GDB, noGuests('vmlinuz', 'initramfs.gz')),
   async () => {
     const trace = join(folder, 'boot.trace');
     const images = ['-kernel', guestFile('vmlinuz'), '-initrd', guestFile('initramfs.gz'), '-m', '256'];

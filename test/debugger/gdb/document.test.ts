@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
+import { scratchFolder } from '../../guests/command-line.ts';
+import { recordRun } from '../recorded-tour.ts';
 import { without } from '../../stepping-aside.ts';
 import { answersTo, NO_GDB, serve, sessionIn } from './stock-gdb.ts';
 
@@ -18,7 +19,7 @@ test(
     const session = sessionIn(DOCUMENT);
     expect(session.length).toBeGreaterThan(15);
     const trace = join(folder, 'doc.trace');
-    retrovisor(['run', '--wall-clock', '2024-01-01T00:00:00Z', '--trace', trace]);
+    recordRun(['--wall-clock', '2024-01-01T00:00:00Z', '--trace', trace]);
     const served = await serve(trace, '--once');
     const answers = await answersTo(served, folder, session);
     served.stop();

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
+import { LONG } from '../../how-long.ts';
+import { recordRun } from '../recorded-tour.ts';
 import { without } from '../../stepping-aside.ts';
 import {
   type BuiltGuest,
@@ -10,7 +12,7 @@ import {
   NO_COMPILER,
   NO_GDB,
   type Served,
-  serve,
+  serveHere,
   valuesIn,
 } from './stock-gdb.ts';
 
@@ -26,8 +28,8 @@ let guest: BuiltGuest;
 let served: Served;
 beforeAll(async () => {
   guest = buildGuest(folder);
-  retrovisor(['run', ...guestOptions(guest), '--trace', trace]);
-  served = await serve(trace);
+  recordRun([...guestOptions(guest), '--trace', trace]);
+  served = await serveHere(trace);
 }, MINUTES);
 afterAll(() => served?.stop());
 
@@ -288,6 +290,7 @@ describe('stock gdb, by the lines of a guest', without(NO_GDB, NO_COMPILER), () 
 
   test(
     'steps by lines while interrupts arrive, and through them by instructions',
+    { ...LONG, timeout: MINUTES },
     async () => {
       const TIMER = String.raw`printf "timer=%d\n", timer_count`;
       const through = ['tbreak on_timer', 'continue', 'bt', AT, TIMER, 'reverse-stepi', AT, 'bt 1', 'stepi', AT];
@@ -304,7 +307,6 @@ describe('stock gdb, by the lines of a guest', without(NO_GDB, NO_COMPILER), () 
       expect(Math.abs((before as number) - 499)).toBeLessThanOrEqual(1);
       expect(lines).toMatch(/#0 +busy \(rounds=20000\)/);
     },
-    MINUTES,
   );
 
   test(

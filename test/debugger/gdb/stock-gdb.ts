@@ -2,31 +2,58 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { serveGdb } from '../../../src/debugger/gdb/server.ts';
+import { subjectOf } from '../../../src/debugger/gdb/subject.ts';
+import { openRecordedRun, openTimeline } from '../../../src/host/recorded-run.ts';
 import { type Aside, PLAIN_LANGUAGE, tool } from '../../stepping-aside.ts';
 
+const HELD_BYTES = 1024 * 2 ** 20;
 const BIN = fileURLToPath(new URL('../../../bin/retrovisor.js', import.meta.url));
+
+const GDB_WITHOUT_PYTHON: Aside = { what: 'gdb', why: 'It is here without its Python.', kind: 'tool' };
 
 /** What is missing where no stock gdb is installed. */
 export const NO_GDB = tool('gdb');
 
+/** The same where its gdb has no Python, which a walk is written in. */
+export const NO_PYTHON_IN_GDB = NO_GDB ?? (hasPython() ? undefined : GDB_WITHOUT_PYTHON);
+
+function hasPython(): boolean {
+  return spawnSync('gdb', ['-nx', '-batch', '-ex', 'python print(42)'], { encoding: 'utf8' }).stdout.includes('42');
+}
+
 /** A server for one trace, and the port it listens on. */
 export interface Served {
   readonly port: number;
-  readonly process: ChildProcess;
   /** What it said on standard error so far. */
   said(): string;
   stop(): void;
 }
 
+/** A server in a process of its own. */
+export interface ServedProcess extends Served {
+  readonly process: ChildProcess;
+}
+
 /** Start `retrovisor gdb` on a free port. */
-export const serve = (trace: string, ...options: string[]): Promise<Served> =>
+export const serve = (trace: string, ...options: string[]): Promise<ServedProcess> =>
   listening(['gdb', trace, '--port', '0', ...options]);
 
+/** What `retrovisor gdb` serves, in this process: the start of another would cost more than most tests. */
+export async function serveHere(trace: string): Promise<Served> {
+  let said = '';
+  const say = (sentence: string): void => void (said += `retrovisor: ${sentence}\n`);
+  const recorded = openTimeline(openRecordedRun(trace, {}), { heldBytes: HELD_BYTES, onStoredProblem: say });
+  const server = await serveGdb(subjectOf(recorded), { port: 0, once: false, say });
+  return { port: server.port, said: () => said, stop: () => server.close() };
+}
+
 /** Start `retrovisor run` with a gdb server on a free port. */
-export const runLive = (...options: string[]): Promise<Served> => listening(['run', '-gdb', 'tcp::0', ...options]);
+export const runLive = (...options: string[]): Promise<ServedProcess> =>
+  listening(['run', '-gdb', 'tcp::0', ...options]);
 
 /** Start the command line; resolves when it has said where it listens. */
-async function listening(args: readonly string[]): Promise<Served> {
+async function listening(args: readonly string[]): Promise<ServedProcess> {
   const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   const port = await new Promise<number>((resolve, reject) => {

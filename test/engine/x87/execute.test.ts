@@ -5,7 +5,7 @@ import { buildOracle } from '../native/oracle.ts';
 import { type X87Row, mismatches } from './case.ts';
 
 const oracle = buildOracle();
-const CASES = casesOf('FLOAT_CASES', { whole: 700, quick: 200 });
+const CASES = casesOf('FLOAT_CASES', { whole: 700, quick: 100 });
 afterAll(() => oracle.remove());
 
 const ARITHMETIC = ['fadd', 'fmul', 'fcom', 'fcomp', 'fsub', 'fsubr', 'fdiv', 'fdivr'];
