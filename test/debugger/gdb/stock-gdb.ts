@@ -116,6 +116,10 @@ export const guestOptions = ({ kernel }: BuiltGuest): string[] => [
   ...['--wall-clock', '2024-01-01T00:00:00Z'],
 ];
 
+/** gdb 16 has other words for the end of what was recorded than those before it. */
+const inOlderWords = (out: string): string =>
+  out.replace(/Reached end of recorded history; stopping\.\n.*/g, 'No more reverse-execution history.');
+
 /** What stock gdb prints for a list of commands, standing at the beginning of a served trace. */
 export async function gdbOn(
   { port }: Served,
@@ -136,7 +140,7 @@ export async function gdbOn(
     whenPrinted(out, gdb);
   });
   await new Promise((resolve) => gdb.on('close', resolve));
-  return out;
+  return inOlderWords(out);
 }
 
 /** Commands that go to a place of the run, which gdb then looks at afresh. */
