@@ -8,13 +8,24 @@ const HOUSE_TESTS = ['test/house/**/*.test.ts'];
 const SIM_TESTS = ['test/sim/**/*.test.ts'];
 
 const project = (name: string, include: string[], exclude: string[], testTimeout: number) => ({
-  test: { name, include, exclude: ['**/node_modules/**', ...exclude], testTimeout, hookTimeout: testTimeout },
+  extends: true as const,
+  test: {
+    name,
+    include,
+    exclude: ['**/node_modules/**', ...exclude],
+    testTimeout,
+    hookTimeout: testTimeout,
+    pool: 'forks' as const,
+    // The product keeps no state in modules, so files share a process, and with it what is compiled there.
+    isolate: false,
+  },
 });
 
 export default defineConfig({
   test: {
-    pool: 'forks',
-    reporters: ['default', './test/summary-reporter.ts'],
+    reporters: ['./test/summary-reporter.ts'],
+    tags: [{ name: 'long', description: 'Left to `npm run test:all`: test/how-long.ts.' }],
+    tagsFilter: process.env['RETROVISOR_ALL'] === '1' ? [] : ['!long'],
     projects: [
       project('house', HOUSE_TESTS, [], 60_000),
       project('unit', ['test/**/*.test.ts'], [...GUEST_TESTS, ...GOLDEN_TESTS, ...HOUSE_TESTS, ...SIM_TESTS], 60_000),

@@ -1,6 +1,17 @@
 // All set-up of a fresh clone, in plain JavaScript: it runs before any package is installed.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,6 +32,30 @@ export function run(program, args, environment = {}) {
 function npm(args) {
   const own = process.env.npm_execpath;
   return own?.endsWith('.js') ? run(process.execPath, [own, ...args]) : run('npm', args);
+}
+
+/** Whether npm can keep its cache where it would; npm sets the variable for scripts it starts. */
+function hasNpmCache() {
+  const cache = process.env.npm_config_cache ?? join(homedir(), '.npm');
+  try {
+    mkdirSync(cache, { recursive: true });
+    accessSync(cache, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `npm ci`, with a cache of its own for this once where home cannot be written. */
+function installPackages() {
+  const install = ['ci', '--no-audit', '--no-fund'];
+  if (hasNpmCache()) return npm(install);
+  const cache = mkdtempSync(join(tmpdir(), 'retrovisor-npm-'));
+  try {
+    return npm([...install, '--cache', cache, '--logs-max', '0']);
+  } finally {
+    rmSync(cache, { recursive: true, force: true });
+  }
 }
 
 /** Refuse a Node that is too old with one sentence. */
@@ -53,7 +88,7 @@ export function ensureReady() {
   requireNode();
   if (!isInstalled()) {
     console.log('Installing the pinned packages (npm ci) ...');
-    if (npm(['ci', '--no-audit', '--no-fund']) !== 0) {
+    if (installPackages() !== 0) {
       console.error('Installing failed: see npm above. With a network this is `npm ci`; it needs the npm registry.');
       process.exit(1);
     }

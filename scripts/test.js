@@ -1,5 +1,7 @@
 // `npm test`: everything a fresh clone needs, then types, lint, house rules, unit tests and golden replays.
-import { ensureReady, run } from './setup.js';
+// `npm run test:all` leaves out none of the long ones.
+import { spawnSync } from 'node:child_process';
+import { ensureReady, ROOT } from './setup.js';
 
 const PROJECTS = ['house', 'unit', 'golden', 'sim'];
 const STAGES = [
@@ -7,14 +9,42 @@ const STAGES = [
   ['lint', ['node_modules/@biomejs/biome/bin/biome', 'lint', '--error-on-warnings']],
   ['tests', ['node_modules/vitest/vitest.mjs', 'run', ...PROJECTS.flatMap((name) => ['--project', name])]],
 ];
+/** Where test/summary-reporter.ts writes what the tests came to. */
+const OUTCOME_FD = 3;
+
+const environment = {
+  ...process.env,
+  RETROVISOR_OUTCOME_FD: `${OUTCOME_FD}`,
+  ...(process.argv.includes('--all') ? { RETROVISOR_ALL: '1' } : {}),
+  ...(process.stdout.isTTY || process.env.FORCE_COLOR !== undefined ? {} : { NO_COLOR: '1' }),
+};
+
+/** Run one stage with its output shown; what it wrote to OUTCOME_FD, if anything. */
+function runStage(command) {
+  const stdio = ['inherit', 'inherit', 'inherit', 'pipe'];
+  const { status, output } = spawnSync(process.execPath, command, { cwd: ROOT, stdio, env: environment });
+  const written = output?.[OUTCOME_FD]?.toString() ?? '';
+  return { status, outcome: written === '' ? undefined : JSON.parse(written) };
+}
+
+const seconds = (begun) => `${(Number(process.hrtime.bigint() - begun) / 1e9).toFixed(1)} s`;
 
 ensureReady();
-const failed = [];
-for (const [name, command] of STAGES) {
-  const begun = process.hrtime.bigint();
-  console.log(`== ${name}`);
-  if (run(process.execPath, command) !== 0) failed.push(name);
-  console.log(`== ${name}: ${Number((process.hrtime.bigint() - begun) / 100_000_000n) / 10} s`);
+const begun = process.hrtime.bigint();
+const total = { passed: 0, failed: 0, notes: [] };
+const timings = [];
+for (const [at, [name, command]] of STAGES.entries()) {
+  const stageBegun = process.hrtime.bigint();
+  console.log(`== ${at + 1}/${STAGES.length} ${name}`);
+  const { status, outcome } = runStage(command);
+  total.passed += outcome?.passed ?? 0;
+  // A stage that fails and has no test to blame counts as one.
+  total.failed += outcome?.failed || (status === 0 ? 0 : 1);
+  total.notes.push(...(outcome?.notes ?? []));
+  timings.push(`${name} ${seconds(stageBegun)}${status === 0 ? '' : ' FAILED'}`);
+  console.log(`== ${at + 1}/${STAGES.length} ${timings.at(-1)}`);
 }
-if (failed.length > 0) console.error(`Failed: ${failed.join(', ')}`);
-process.exitCode = failed.length > 0 ? 1 : 0;
+console.log(`\n${timings.join(', ')}; ${seconds(begun)} in all`);
+for (const note of total.notes) console.log(note);
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed > 0 ? 1 : 0;

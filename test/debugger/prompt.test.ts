@@ -4,11 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { answerPrompt, completionsOf } from '../../src/debugger/prompt.ts';
 import type { DebugSession } from '../../src/debugger/session.ts';
+import { tool, without } from '../stepping-aside.ts';
 import { debugTour, recordTour, traceFolder } from './recorded-tour.ts';
 
 const folder = traceFolder();
 const TOUR = fileURLToPath(new URL('../../guests/tour/tour.elf', import.meta.url));
-const hasObjdump = spawnSync('objdump', ['--version']).status === 0;
 
 let session: DebugSession;
 const ask = (line: string): string => answerPrompt(session, line);
@@ -40,7 +40,7 @@ describe('the prompt', () => {
     expect(ask('rcontinue sim:powered_off')).toContain('No earlier event');
   });
 
-  test.skipIf(!hasObjdump)('disassembles as objdump does, up to spelling', () => {
+  test('disassembles as objdump does, up to spelling', without(tool('objdump')), () => {
     const dump = spawnSync('objdump', ['-d', '-M', 'intel', TOUR], { encoding: 'utf8' }).stdout;
     const expected = new Map(
       [...dump.matchAll(/^ +([0-9a-f]+):\t((?:[0-9a-f]{2} )+) *\t/gm)].map((match) => [match[1], match[2]]),

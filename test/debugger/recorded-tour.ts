@@ -22,10 +22,12 @@ export function traceFolder(): string {
 export function recordTour(trace: string, more: readonly string[] = [], ticks = 60_000): void {
   const machine = ['-m', '4', '-nodefaults', '-serial', 'stdio', '-kernel', TOUR];
   const run = ['--trace', trace, '--ticks', String(ticks), '--wall-clock', '1700000000'];
-  const session = openSession(runOptions([...machine, ...run, ...more]), {
-    serial: () => undefined,
-    debugcon: () => undefined,
-  });
+  recordRun([...machine, ...run, ...more]);
+}
+
+/** Record a run to its end as `retrovisor run` does, in this process. */
+export function recordRun(options: readonly string[]): void {
+  const session = openSession(runOptions(options), { serial: () => undefined, debugcon: () => undefined });
   while (session.run(SLICE_MS, false).pause === 'slice');
   session.close();
 }

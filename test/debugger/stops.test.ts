@@ -9,6 +9,7 @@ import { endOf } from '../../src/debugger/places.ts';
 import { parseBreak, parseWatch, type Stop } from '../../src/debugger/stops.ts';
 import { fieldDifferences, snapshotOf } from '../../src/debugger/state-difference.ts';
 import { stand } from '../../src/debugger/windows.ts';
+import { LONG } from '../how-long.ts';
 import { changesSeen, lookEverywhere, ticksAt } from './naive-scan.ts';
 import { debugTour, recordTour, traceFolder } from './recorded-tour.ts';
 
@@ -113,7 +114,7 @@ describe('a stop met in both directions', () => {
     expect(physical.length).toBeGreaterThanOrEqual(changes.length);
   });
 
-  test('at a read or an access of bytes is met through linear and physical addresses alike', () => {
+  test('at a read or an access of bytes is met through linear and physical addresses alike', LONG, () => {
     session.goTo(9_000);
     const stack = evaluate(session, '$rsp - 8');
     const gpa = physicalOf(session.view, 0, stack) as number;
@@ -244,7 +245,7 @@ describe('with two processors', () => {
     }
   };
 
-  test('a breakpoint is met by each where it executes it', () => {
+  test('a breakpoint is met by each where it executes it', LONG, () => {
     const later = places.slice(1);
     const isOf = (vcpu: number, rip: bigint) => later.some((each) => each.vcpu === vcpu && each.rip === rip);
     const rip = later.find((place) => isOf(0, place.rip) && isOf(1, place.rip))?.rip as bigint;

@@ -1,12 +1,12 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readSymbols, symbolTable } from '../../src/debugger/symbols.ts';
+import { tool, without } from '../stepping-aside.ts';
 
 const text = (lines: string): Uint8Array => new TextEncoder().encode(lines);
-const hasTools = ['gcc', 'nm'].every((tool) => spawnSync(tool, ['--version']).status === 0);
 
 describe('symbols', () => {
   test('of a System.map are found by name and by address, with an offset', () => {
@@ -27,7 +27,7 @@ describe('symbols', () => {
     expect(table.nameOf(20n)).toBeUndefined();
   });
 
-  test.skipIf(!hasTools)('of an ELF file are those nm lists', () => {
+  test('of an ELF file are those nm lists', without(tool('gcc'), tool('nm')), () => {
     const folder = mkdtempSync(join(tmpdir(), 'retrovisor-symbols-'));
     try {
       writeFileSync(join(folder, 'a.c'), 'int counter = 3; int add(int a) { return a + counter; }\n');

@@ -2,10 +2,11 @@ import seedrandom from 'seedrandom';
 import { describe, expect, test } from 'vitest';
 import { createEngine } from '../../src/engine/index.ts';
 import { instantiateHandlers } from '../../src/host/instantiate.ts';
+import { casesOf } from '../how-long.ts';
 import { type ExecutionControls, type Guest, NO_CONTROLS } from '../../src/kvm/guest.ts';
 
 /** Streams per mode; RETROVISOR_STREAMS=3334 makes the 10,000 of a release. */
-const STREAMS = Number(process.env.RETROVISOR_STREAMS ?? 1200);
+const STREAMS = casesOf('RETROVISOR_STREAMS', { whole: 1200, quick: 300 });
 const SEED = process.env.RETROVISOR_SEED ?? 'hostile';
 const BUDGET = 400;
 const CODE = 0x8000;

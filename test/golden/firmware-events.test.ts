@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliDecompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { guestFile, haveGuests, retrovisor, scratchFolder } from '../guests/command-line.ts';
+import { guestFile, noGuests, retrovisor, scratchFolder } from '../guests/command-line.ts';
+import { without } from '../stepping-aside.ts';
 import { printedFirmwareEvents } from './firmware-events.ts';
 
 const folder = scratchFolder();
@@ -11,8 +12,9 @@ const RECORDED = join(dirname(fileURLToPath(import.meta.url)), 'recorded/seabios
 /** Width of addresses and time of the recording's machine; after the last second read there it was a second later. */
 const SAME_MACHINE = '-m 64 -nodefaults -cpu host,phys-bits=48 --wall-clock 2026-11-23T10:35:04Z';
 
-test.skipIf(!haveGuests('bios-256k.bin', 'kvmvapic.bin'))(
+test(
   "SeaBIOS' port accesses, MSR writes and interrupt lines are those recorded on KVM, in order and with their values",
+  without(noGuests('bios-256k.bin', 'kvmvapic.bin')),
   () => {
     const trace = join(folder, 'seabios.trace');
     const firmware = `-bios ${guestFile('bios-256k.bin')} -option-rom ${guestFile('kvmvapic.bin')}`;

@@ -3,7 +3,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll } from 'vitest';
+import { afterAll, vi } from 'vitest';
+import { main } from '../../src/debugger/cli/main.ts';
+import type { Aside } from '../stepping-aside.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const GUESTS = join(ROOT, '.guests');
@@ -26,11 +28,32 @@ export function retrovisor(args: readonly string[], typed = '', minutes = 15): R
   return { status: ran.status, out: ran.stdout, err: ran.stderr };
 }
 
+/** The same in this process, for what is answered without a guest: most of what a process costs is its start. */
+export async function answer(args: readonly string[]): Promise<Ran> {
+  const streams = { out: process.stdout, err: process.stderr };
+  const said = { out: '', err: '' };
+  const spies = (['out', 'err'] as const).map((name) =>
+    vi.spyOn(streams[name], 'write').mockImplementation((text) => {
+      said[name] += String(text);
+      return true;
+    }),
+  );
+  try {
+    return { status: await main(args), ...said };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
 /** A file `npm run guests` fetches. */
 export const guestFile = (name: string): string => join(GUESTS, name);
 
-/** Whether all of these guest files are there; a test that needs them is skipped otherwise. */
-export const haveGuests = (...names: readonly string[]): boolean => names.every((name) => existsSync(guestFile(name)));
+/** What of these guest files is missing. */
+export function noGuests(...names: readonly string[]): Aside | undefined {
+  const missing = names.some((name) => !existsSync(guestFile(name)));
+  const why = 'They are not here: `npm run guests` fetches them.';
+  return missing ? { what: "Debian's kernel and SeaBIOS", why, kind: 'tool' } : undefined;
+}
 
 /** A folder for one test file's traces, gone afterwards. */
 export function scratchFolder(): string {

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { guestFile, haveGuests, retrovisor, scratchFolder } from './command-line.ts';
+import { without } from '../stepping-aside.ts';
+import { guestFile, noGuests, retrovisor, scratchFolder } from './command-line.ts';
 
 const folder = scratchFolder();
 const GUESTS = ['vmlinuz', 'initramfs.gz'] as const;
 
-test.skipIf(!haveGuests(...GUESTS))("Debian's kernel is debugged with the symbols of its own kallsyms", () => {
+test("Debian's kernel is debugged with the symbols of its own kallsyms", without(noGuests(...GUESTS)), () => {
   const trace = join(folder, 'linux.trace');
   const images = ['-kernel', guestFile('vmlinuz'), '-initrd', guestFile('initramfs.gz')];
   const console = ['-append', 'console=ttyS0 earlyprintk=ttyS0', '-m', '128'];

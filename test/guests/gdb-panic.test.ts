@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { answersTo, gdbOn, hasGdb, runLive, serve, sessionIn, valuesIn } from '../debugger/gdb/stock-gdb.ts';
-import { guestFile, haveGuests, retrovisor, scratchFolder } from './command-line.ts';
+import { answersTo, gdbOn, NO_GDB, runLive, serve, sessionIn, valuesIn } from '../debugger/gdb/stock-gdb.ts';
+import { without } from '../stepping-aside.ts';
+import { guestFile, noGuests, retrovisor, scratchFolder } from './command-line.ts';
 
 const folder = scratchFolder();
 const DOCUMENT = readFileSync(new URL('../../docs/kernel-panic.md', import.meta.url), 'utf8');
@@ -16,8 +17,9 @@ const run = [...machine, '--wall-clock', '2024-01-01T00:00:00Z', '--ticks', '500
 const functionsIn = (text: string): string[] =>
   [...text.matchAll(/^#\d+ .* in (\w+) \(\)/gm)].map(([, name]) => name as string);
 
-test.skipIf(!hasGdb || !haveGuests('vmlinuz'))(
+test(
   "stock gdb goes back from Debian's kernel panic to the write of the wrong root device, as the document says",
+  without(NO_GDB, noGuests('vmlinuz')),
   async () => {
     const file = join(folder, 'kernel.sym');
     const { out } = retrovisor(['run', ...run, '-serial', 'stdio', '--trace', trace]);
@@ -50,8 +52,9 @@ test.skipIf(!hasGdb || !haveGuests('vmlinuz'))(
   },
 );
 
-test.skipIf(!hasGdb || !haveGuests('vmlinuz'))(
+test(
   'stock gdb on the boot under way stops it, reads its names, goes back and lets it go on to the very same trace',
+  without(NO_GDB, noGuests('vmlinuz')),
   async () => {
     const together = join(folder, 'together.trace');
     const file = join(folder, 'live.sym');

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { guestFile, haveGuests, type Ran, retrovisor, scratchFolder } from './command-line.ts';
+import { without } from '../stepping-aside.ts';
+import { guestFile, noGuests, type Ran, retrovisor, scratchFolder } from './command-line.ts';
 
 const folder = scratchFolder();
-const present = haveGuests('vmlinuz', 'initramfs.gz', 'bios-256k.bin');
-const missing = present ? '' : ' (skipped: its files are not here, `npm run guests` fetches them)';
+const missing = noGuests('vmlinuz', 'initramfs.gz', 'bios-256k.bin');
 
 /** The kernel's tests of its own ciphers are more than half of a boot: 0.9 of 1.5 thousand million instructions. */
 const SHORT = 'console=ttyS0 panic=-1 cryptomgr.notests=1';
@@ -67,7 +67,7 @@ function expectSaneInterrupts(out: string, controller: RegExp, cpus: number): vo
   for (const name of ['NMI', 'SPU', 'ERR', 'MIS']) expect([name, total(name)]).toEqual([name, 0]);
 }
 
-describe.skipIf(!present)(`Debian's cloud kernel${missing}`, () => {
+describe("Debian's cloud kernel", without(missing), () => {
   test('boots to a shell, runs what is typed, powers off, replays and folds', () => {
     const ran = boot('direct', 'console=ttyS0 panic=-1', atPrompt('nproc', 'cat /proc/interrupts', 'poweroff -f'));
     expectCleanRun(ran);

@@ -1,15 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { KERNEL_ENTRY, showWalk, walkFirmware, walkKernel } from '../oracle/lockstep.ts';
 import type { Walk } from '../oracle/lockstep/walk.ts';
-import { qemuMissing } from '../oracle/qemu/qemu.ts';
-import { guestFile, haveGuests } from './command-line.ts';
+import { without, tool } from '../stepping-aside.ts';
+import { guestFile, noGuests } from './command-line.ts';
 
-const firmware = haveGuests('bios-256k.bin');
-const kernel = haveGuests('vmlinuz');
-const absent = firmware && kernel ? undefined : 'needs guest files that are not here: `npm run guests` fetches them';
-const missing = qemuMissing() ?? absent;
-const why = missing === undefined ? '' : ` (skipped: ${missing})`;
 
+const NO_QEMU = tool('qemu-system-x86_64');
 const FIRMWARE_STEPS = 300_000;
 const KERNEL_STEPS = 200_000;
 const SINGLE_STEPS = 20_000;
@@ -23,7 +19,7 @@ function expectEqual(name: string, walk: Walk, steps: number, compared: number):
   expect(walk.compared).toBeGreaterThan(compared);
 }
 
-describe.skipIf(missing !== undefined)(`lockstep with QEMU TCG through its gdb stub${why}`, () => {
+describe('lockstep with QEMU TCG through its gdb stub', without(NO_QEMU, noGuests('bios-256k.bin', 'vmlinuz')), () => {
   test('SeaBIOS runs from the reset vector with equal registers, flags and selectors', () => {
     const walk = walkFirmware(guestFile('bios-256k.bin'), FIRMWARE_STEPS, false);
     expectEqual('SeaBIOS', walk, FIRMWARE_STEPS, 4000);

@@ -13,11 +13,11 @@ import { parseBreak, type Stop } from '../../src/debugger/stops.ts';
 import { type NamedAddress, symbolTable } from '../../src/debugger/symbols.ts';
 import { disassemble } from '../../src/engine/code/disassemble.ts';
 import { openRecordedRun, openTimeline } from '../../src/host/recorded-run.ts';
-import { guestFile, haveGuests, retrovisor, scratchFolder } from './command-line.ts';
+import { PLAIN_LANGUAGE, tool, without } from '../stepping-aside.ts';
+import { guestFile, noGuests, retrovisor, scratchFolder } from './command-line.ts';
 import { type QemuMemory, qemuWith } from './qemu-translation.ts';
 
-const present = haveGuests('vmlinuz', 'initramfs.gz');
-const hasTool = (name: string): boolean => spawnSync(name, ['--version']).status === 0;
+const missing = noGuests('vmlinuz', 'initramfs.gz');
 const folder = scratchFolder();
 const MEGABYTES = 128;
 const LONGEST_INSTRUCTION = 15;
@@ -38,7 +38,6 @@ const breakAt = (words: string): Stop =>
   parseBreak(words, { vcpu: session.vcpu, evaluate: (text) => evaluate(session, text) });
 
 beforeAll(() => {
-  if (!present) return;
   const trace = join(folder, 'questions.trace');
   const append = 'console=ttyS0 panic=-1 cryptomgr.notests=1 sysrq_always_enabled';
   const images = ['-kernel', guestFile('vmlinuz'), '-initrd', guestFile('initramfs.gz'), '-append', append];
@@ -52,21 +51,22 @@ beforeAll(() => {
   session.symbols = symbolTable(symbols);
 });
 
-describe.skipIf(!present)('a recorded Debian kernel', () => {
+describe('a recorded Debian kernel', without(missing), () => {
   test('has exactly the symbols its own /proc/kallsyms prints', () => {
     const text = symbols.map(({ name, address }) => `${address.toString(16).padStart(16, '0')} ${name}\n`).join('');
     expect(printed).toContain(`\n${symbols.length}\n`);
     expect(/^([0-9a-f]{32}) {2}-$/m.exec(printed)?.[1]).toBe(createHash('md5').update(text).digest('hex'));
   });
 
-  test.skipIf(!hasTool('objdump'))('is disassembled as objdump does: every length and mnemonic of 4 MiB', () => {
+  test('is disassembled as objdump does: every length and mnemonic of 4 MiB', without(tool('objdump')), () => {
     const start = evaluate(session, '_stext');
     const bytes = readLinear(session.view, 0, start, 4 << 20);
     const file = join(folder, 'text.bin');
     writeFileSync(file, bytes);
     const flat = ['-D', '-w', '-b', 'binary', '-m', 'i386:x86-64', '-M', 'intel'];
     const placed = [`--adjust-vma=0x${start.toString(16)}`, file];
-    const dump = spawnSync('objdump', [...flat, ...placed], { encoding: 'utf8', maxBuffer: 1 << 30 }).stdout;
+    const options = { encoding: 'utf8', maxBuffer: 1 << 30, env: PLAIN_LANGUAGE } as const;
+    const dump = spawnSync('objdump', [...flat, ...placed], options).stdout;
     const theirs = [...dump.matchAll(/^([0-9a-f]+):\t((?:[0-9a-f]{2} )+)\s*\t(.*)$/gm)].map(
       ([, address, digits = '', text = '']) => `${address} ${digits.trim().split(' ').length} ${mnemonic(text)}`,
     );
@@ -80,7 +80,7 @@ describe.skipIf(!present)('a recorded Debian kernel', () => {
     expect(other).toEqual([]);
   });
 
-  test.skipIf(!hasTool('qemu-system-x86_64'))('translates addresses as QEMU does with the same memory', async () => {
+  test('translates addresses as QEMU does with the same memory', without(tool('qemu-system-x86_64')), async () => {
     const marks: readonly [string, () => void][] = [
       ['the decompressor', () => session.at('2%')],
       ['the kernel', () => session.at('60%')],

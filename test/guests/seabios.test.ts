@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { guestFile, haveGuests, retrovisor, scratchFolder } from './command-line.ts';
+import { without } from '../stepping-aside.ts';
+import { guestFile, noGuests, retrovisor, scratchFolder } from './command-line.ts';
 
 const folder = scratchFolder();
 /** What SeaBIOS told port 402h under QEMU 7.2 with KVM, on a host with a TSC of 2600 MHz. */
 const RECORDED = join(dirname(fileURLToPath(import.meta.url)), 'recorded/seabios.txt');
 
-describe.skipIf(!haveGuests('bios-256k.bin', 'kvmvapic.bin'))('SeaBIOS', () => {
+describe('SeaBIOS', without(noGuests('bios-256k.bin', 'kvmvapic.bin')), () => {
   test('tells what it tells under QEMU and KVM, up to "No bootable device.", and replays', () => {
     const trace = join(folder, 'seabios.trace');
     const log = join(folder, 'seabios.log');

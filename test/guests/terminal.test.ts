@@ -2,13 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { guestFile, haveGuests, retrovisor, scratchFolder } from './command-line.ts';
+import { tool, without } from '../stepping-aside.ts';
+import { guestFile, noGuests, retrovisor, scratchFolder } from './command-line.ts';
 
 const folder = scratchFolder();
 const HERE = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const TOUR = HERE('../../guests/tour/tour.elf');
 const INTERACTIVE = ['-kernel', TOUR, '-append', 'interactive'];
-const hasPython = spawnSync('python3', ['--version']).status === 0;
 
 /** Run `retrovisor` on a pseudo terminal; keys are typed once the terminal shows what they wait for. */
 function onTerminal(args: readonly string[], ...keys: readonly (readonly [wait: string, keys: string])[]) {
@@ -28,7 +28,7 @@ describe('input from a pipe', () => {
   });
 });
 
-describe.skipIf(!hasPython)('a terminal', () => {
+describe('a terminal', without(tool('python3')), () => {
   test('passes Ctrl-C to the guest', () => {
     const { shown } = onTerminal(['run', ...INTERACTIVE, '--no-trace'], ['Press a key', '\\x03']);
     expect(shown).toContain('You pressed 03h.');
@@ -50,7 +50,7 @@ describe.skipIf(!hasPython)('a terminal', () => {
     expect(shown).toContain('You pressed 71h.');
   });
 
-  test.skipIf(!haveGuests('vmlinuz', 'initramfs.gz'))("interrupts a command at Linux's shell by Ctrl-C", () => {
+  test("interrupts a command at Linux's shell by Ctrl-C", without(noGuests('vmlinuz', 'initramfs.gz')), () => {
     const kernel = ['-kernel', guestFile('vmlinuz'), '-initrd', guestFile('initramfs.gz'), '-m', '256'];
     const { shown, status } = onTerminal(
       ['run', ...kernel, '-append', 'console=ttyS0 quiet cryptomgr.notests=1', '--no-trace'],

@@ -3,11 +3,11 @@ import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { tool, without } from '../stepping-aside.ts';
 import { retrovisor, scratchFolder } from './command-line.ts';
 
 const folder = scratchFolder();
 const IMAGE = fileURLToPath(new URL('../../guests/tour/tour.elf', import.meta.url));
-const hasQemu = spawnSync('qemu-system-x86_64', ['--version']).status === 0;
 
 /** Lines that name the processor, the form of its LAPIC, or KVM. */
 const DEPENDS_ON_HOST = /^ +(1 {2}processor|10 {2}local APIC|13 {2}KVM) /;
@@ -31,7 +31,7 @@ describe('our own guest', () => {
     expect(replayed.status).toBe(0);
   });
 
-  test.skipIf(!hasQemu)('prints on QEMU what it prints on ours', () => {
+  test('prints on QEMU what it prints on ours', without(tool('qemu-system-x86_64')), () => {
     const args = '-accel tcg -nodefaults -no-reboot -display none -serial stdio -smp 2'.split(' ');
     const debugExit = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x4'];
     const qemu = spawnSync('qemu-system-x86_64', [...args, ...debugExit, '-kernel', IMAGE], {

@@ -1,16 +1,18 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { randomWalk } from '../debugger/gdb/random-walk.ts';
-import { hasGdb, serve } from '../debugger/gdb/stock-gdb.ts';
-import { guestFile, haveGuests, retrovisor, scratchFolder } from './command-line.ts';
+import { NO_PYTHON_IN_GDB, serve } from '../debugger/gdb/stock-gdb.ts';
+import { without } from '../stepping-aside.ts';
+import { guestFile, noGuests, retrovisor, scratchFolder } from './command-line.ts';
 
 /** 20,000 with RETROVISOR_WALK=20000. */
 const STEPS = Number(process.env['RETROVISOR_WALK'] ?? 2000);
 const folder = scratchFolder();
 const APPEND = 'console=ttyS0 panic=-1 rdinit=/bin/busybox -- poweroff -f';
 
-test.skipIf(!hasGdb || !haveGuests('vmlinuz', 'initramfs.gz'))(
+test(
   "a random walk of gdb through a whole boot of Debian's kernel meets the registers and digests it met before",
+  without(NO_PYTHON_IN_GDB, noGuests('vmlinuz', 'initramfs.gz')),
   async () => {
     const trace = join(folder, 'boot.trace');
     const images = ['-kernel', guestFile('vmlinuz'), '-initrd', guestFile('initramfs.gz'), '-m', '256'];

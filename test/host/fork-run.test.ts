@@ -6,6 +6,7 @@ import { type Forked, forkRun } from '../../src/host/fork-run.ts';
 import { openRecordedRun, openTimeline, type RecordedRun } from '../../src/host/recorded-run.ts';
 import { describeDivergence } from '../../src/replay/divergence.ts';
 import { describeDifference, differenceOfTraces, type TraceDifference } from '../../src/replay/trace-difference.ts';
+import { firstOf } from '../how-long.ts';
 import { recordTour, traceFolder } from '../debugger/recorded-tour.ts';
 
 const folder = traceFolder();
@@ -40,13 +41,15 @@ function divergence(run: RecordedRun): string {
 }
 
 describe('a fork', () => {
-  test.each([
+  const CHANGES: readonly (readonly [string, string, string, string])[] = [
     ['a register', 'rip.trace', '20000', 'rax=0x1234'],
     ['memory', 'memory.trace', 'kvm_exit CPUID', 'mem:0x7000=deadbeef'],
     ['a field of the state', 'state.trace', '50%', 'state clock.warpedNs=99999999'],
     ['an interrupt nobody sent', 'raised.trace', '50%', 'raise irq 0x40'],
     ['what is typed', 'typed.trace', '10000', 'type x\\n'],
-  ])('with %s changed replays exactly and differs from its parent from there on', (_, name, place, change) => {
+  ];
+  const title = 'with %s changed replays exactly and differs from its parent from there on';
+  test.each(firstOf(2, CHANGES))(title, (_, name, place, change) => {
     const { run, at } = fork(name, place, change);
     expect(divergence(run)).toBe('');
     const difference = differenceOfTraces({ a: parent.read.events, b: run.read.events });
@@ -55,10 +58,11 @@ describe('a fork', () => {
     expect(run.trace.header.parent).toEqual({ trace: PARENT, at: place, set: change });
   });
 
-  test.each([
-    ['dropped is never delivered', 'drop irq 0x40', undefined],
+  const LATER: readonly (readonly [string, string, number | undefined])[] = [
     ['delayed is delivered that much later', 'delay irq 0x40 by 5000', 5_000],
-  ])('in which an interrupt is %s parts from its parent there', (_, change, later) => {
+    ['dropped is never delivered', 'drop irq 0x40', undefined],
+  ];
+  test.each(firstOf(1, LATER))('in which an interrupt is %s parts from its parent there', (_, change, later) => {
     const whole = join(folder, 'whole.trace');
     if (!existsSync(whole)) recordTour(whole, ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4'], 700_000);
     const run = openRecordedRun(whole, {});

@@ -12,10 +12,11 @@ import { BLOCK_PAGES } from '../../src/memory/pages.ts';
 import { isSame } from '../../src/reducers/seal.ts';
 import { openCheckpoints } from '../../src/replay/trace/checkpoint-reader.ts';
 import { chance, MUTATIONS } from '../replay/trace/mutated.ts';
+import { casesOf, firstOf, LONG } from '../how-long.ts';
 import { recordTour, traceFolder } from '../debugger/recorded-tour.ts';
 
 /** 2,000 with RETROVISOR_MUTATIONS=2000. */
-const COUNT = Number(process.env['RETROVISOR_MUTATIONS'] ?? 300);
+const COUNT = casesOf('RETROVISOR_MUTATIONS', { whole: 300, quick: 60 });
 const TICKS = 400_000;
 const EVERY = 50_000;
 
@@ -53,10 +54,11 @@ function straight(trace: string, ticks: readonly number[]): Map<number, string> 
 }
 
 describe('checkpoints beside a trace', () => {
-  test.each([
-    ['one processor', TRACE],
+  const TRACES = [
     ['two processors', SMP],
-  ])('run on to the digests of a straight run at random marks, with %s', (_, trace) => {
+    ['one processor', TRACE],
+  ] as const;
+  test.each(firstOf(1, TRACES))('run on to the digests of a straight run at random marks, with %s', (_, trace) => {
     const draw = chance(11);
     const ticks = Array.from({ length: 12 }, () => draw(TICKS));
     const expected = straight(trace, ticks);
@@ -157,7 +159,8 @@ describe('a file of checkpoints that', () => {
       region.every((block, of) => block.every((page, i) => Buffer.compare(page, right.pages[at][of][i]) === 0)),
     );
 
-  test.each(Object.entries(MUTATIONS))('%s gives a sentence or the very checkpoint, never another', (_, mutate) => {
+  const title = '%s gives a sentence or the very checkpoint, never another';
+  test.each(firstOf(3, Object.entries(MUTATIONS)))(title, (_, mutate) => {
     const bytes = new Uint8Array(readFileSync(checkpointPath(TRACE)));
     const first = takeCheckpoint(stood(TRACE).timeline.machine);
     const trace = createHash('sha256').update(readFileSync(TRACE)).digest('hex');
@@ -184,7 +187,7 @@ describe('a file of checkpoints that', () => {
     }
   });
 
-  test('is damaged in the middle costs time and not the place one wanted', () => {
+  test('is damaged in the middle costs time and not the place one wanted', LONG, () => {
     const path = join(folder, 'damaged.trace');
     copyFileSync(TRACE, path);
     const bytes = readFileSync(checkpointPath(TRACE));

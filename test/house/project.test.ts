@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { filesMatching, findings, PROJECT_FILES, ROOT, textOf } from './sources.ts';
+import { type Aside, without } from '../stepping-aside.ts';
+import { filesMatching, filesOfGit, findings, PROJECT_FILES, ROOT, textOf, walkedFiles } from './sources.ts';
 
 interface Manifest {
   readonly dependencies: Readonly<Record<string, string>>;
@@ -16,6 +17,9 @@ const manifest = JSON.parse(textOf('package.json')) as Manifest;
 const lock = JSON.parse(textOf('package-lock.json')) as Lock;
 const pins = { ...manifest.dependencies, ...manifest.devDependencies };
 const TEXT_FILES = /\.(ts|js|json|md|sh|yml|yaml|txt|s|S|c|h|asm)$|^\.ci\//;
+
+const noRepository: Aside | undefined =
+  filesOfGit() === undefined ? { what: 'git', why: 'It does not know this folder.', kind: 'host' } : undefined;
 
 describe('packages', () => {
   test('every dependency is pinned to one exact version', () => {
@@ -41,6 +45,10 @@ describe('committed files', () => {
     const files = filesMatching(TEXT_FILES).filter(({ path }) => path !== 'test/house/project.test.ts');
     expect(files.length).toBeGreaterThan(20);
     expect(findings(files, (line) => machinePath.exec(line)?.[0])).toEqual([]);
+  });
+
+  test('are the same without git to ask, as in a folder that came as an archive', without(noRepository), () => {
+    expect(walkedFiles()).toEqual(filesOfGit('--exclude-per-directory=.gitignore'));
   });
 
   test('none is built, fetched or larger than 4 MB', () => {

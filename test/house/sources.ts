@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,15 +13,43 @@ export interface SourceFile {
   readonly text: string;
 }
 
-/** Every file git knows or would take, as paths relative to the root. */
-export const PROJECT_FILES: readonly string[] = execFileSync(
-  'git',
-  ['ls-files', '--cached', '--others', '--exclude-standard'],
-  { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 26 },
-)
-  .split('\n')
-  .filter((path) => path !== '' && existsSync(join(ROOT, path)))
-  .sort();
+/** A line of .gitignore as a pattern of paths. Of its language we use names, `*`, and slashes at both ends. */
+function ignored(line: string): RegExp {
+  const name = line.replace(/^\/|\/$/g, '').replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*');
+  return new RegExp(`${line.startsWith('/') ? '^' : '(^|/)'}${name}${line.endsWith('/') ? '/' : '(/|$)'}`);
+}
+
+/** The files below the root but for what .gitignore names: a folder that came as an archive has no git to ask. */
+export function walkedFiles(): string[] {
+  const lines = readFileSync(join(ROOT, '.gitignore'), 'utf8').split('\n').filter(Boolean);
+  const patterns = ['/.git', ...lines].map(ignored);
+  const below = (folder: string): string[] =>
+    readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+      const path = posix.join(folder, entry.name);
+      const isFolder = statSync(join(ROOT, path), { throwIfNoEntry: false })?.isDirectory() ?? false;
+      if (patterns.some((pattern) => pattern.test(isFolder ? `${path}/` : path))) return [];
+      if (entry.isDirectory()) return below(path);
+      return entry.isFile() ? [path] : [];
+    });
+  return below('.').sort();
+}
+
+const isFile = (path: string): boolean => lstatSync(join(ROOT, path), { throwIfNoEntry: false })?.isFile() ?? false;
+
+/** Files git knows or would take; undefined where there is no git, or it does not want to speak of this folder. */
+export function filesOfGit(ignoring = '--exclude-standard'): string[] | undefined {
+  const ask = (...args: string[]): string | undefined => {
+    const { status, stdout } = spawnSync('git', args, { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 26 });
+    return status === 0 ? stdout : undefined;
+  };
+  // The folder may lie in somebody else's repository.
+  if (ask('rev-parse', '--show-prefix')?.trim() !== '') return undefined;
+  const listed = ask('ls-files', '-z', '--cached', '--others', ignoring)?.split('\0');
+  return listed?.filter((path) => path !== '' && isFile(path)).sort();
+}
+
+/** Every file of the project, as paths relative to the root. */
+export const PROJECT_FILES: readonly string[] = filesOfGit() ?? walkedFiles();
 
 /** The text of one file of the project. */
 export const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8');

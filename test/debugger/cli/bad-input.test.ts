@@ -1,8 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import { retrovisor } from '../../guests/command-line.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { answer, retrovisor } from '../../guests/command-line.ts';
+import { recordRun } from '../recorded-tour.ts';
+import { firstOf } from '../../how-long.ts';
 import { fakeBzImage } from '../../vmm/loaders/kernels.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-bad-'));
@@ -37,21 +39,29 @@ describe('bad input is answered with one sentence and a status', () => {
     ['a gdb from elsewhere', ['run', '-gdb', 'tcp:0.0.0.0:1', '--no-trace'], 2, 'loopback interface only'],
     ['symbols of a missing trace', ['symbols', at('none')], 1, 'there is no such file'],
     ['a kind of event nobody knows', ['events', at('text'), '--event', 'frob'], 2, 'frob'],
-  ])('%s', (_, args, status, words) => {
-    const ran = retrovisor(args, '', 1);
+  ])('%s', async (_, args, status, words) => {
+    const ran = await answer(args);
     expect(ran.err).toContain(words);
     expect(ran.err.trim().split('\n')).toHaveLength(1);
     expect(ran.err).toMatch(/^retrovisor: /);
     expect(ran.status).toBe(status);
   });
+
+  test.each([
+    ['an unknown command', ['rum'], 2],
+    ['a missing trace', ['replay', at('none')], 1],
+  ])('%s, in a process of its own', async (_, args, status) => {
+    expect(retrovisor(args, '', 1)).toEqual({ status, out: '', err: (await answer(args)).err });
+  });
 });
 
 describe('a guest that cannot go on ends with status 4 and a trace that replays', () => {
-  test.each([
+  const ENDS = [
     ['by a triple fault', [0x0f, 0x0b], 'vCPU 0 met a triple fault at rip 0x100020'],
     ['by a jump into nothing', [0xb8, 0, 0, 0, 0xf0, 0xff, 0xe0], 'at rip 0xf0000000'],
     ['by halting for good', [0xfa, 0xf4], 'The guest halted and nothing is left that could wake it.'],
-  ])('%s', (name, code, words) => {
+  ] as const;
+  test.each(firstOf(1, ENDS))('%s', (name, code, words) => {
     const trace = at(`${name}.trace`);
     const args = ['-kernel', flatKernel(name, code), '-nodefaults', '-serial', 'stdio', '--trace', trace];
     const ran = retrovisor(['run', ...args], '', 1);
@@ -63,8 +73,11 @@ describe('a guest that cannot go on ends with status 4 and a trace that replays'
 });
 
 describe('a trace that is not as it was written', () => {
-  retrovisor(['run', '--trace', at('whole.trace')], '', 1);
-  const whole = readFileSync(at('whole.trace'));
+  let whole: Buffer;
+  beforeAll(() => {
+    recordRun(['--trace', at('whole.trace')]);
+    whole = readFileSync(at('whole.trace'));
+  });
   const changed = (name: string, change: (bytes: Buffer) => Buffer): string => {
     writeFileSync(at(name), change(Buffer.from(whole)));
     return at(name);
@@ -77,32 +90,31 @@ describe('a trace that is not as it was written', () => {
     expect([ran.status, ran.out.includes('0 divergences')]).toEqual([1, true]);
   });
 
-  test('altered is refused from the altered place on', () => {
+  test('altered is refused from the altered place on', async () => {
     const trace = changed('altered.trace', (bytes) => {
       bytes[bytes.length - 3000]! ^= 1;
       return bytes;
     });
-    const ran = retrovisor(['replay', trace], '', 1);
+    const ran = await answer(['replay', trace]);
     expect(ran.err).toMatch(/is damaged in chunk \d+ \(bytes \d+ to \d+\)/);
     expect(ran.status).toBe(1);
   });
 
-  test('of a newer format is refused by its number', () => {
+  test('of a newer format is refused by its number', async () => {
     const trace = changed('newer.trace', (bytes) => {
       bytes[8] = 9;
       return bytes;
     });
-    const ran = retrovisor(['replay', trace], '', 1);
+    const ran = await answer(['replay', trace]);
     expect(ran.err).toContain('is in trace format 9');
     expect(ran.status).toBe(1);
   });
 
-  test('with another kernel than it was recorded with is refused', () => {
+  test('with another kernel than it was recorded with is refused', async () => {
     const kernel = flatKernel('short', [0xfa, 0xf4]);
-    const args = ['-kernel', kernel, '-nodefaults', '-serial', 'stdio', '--trace', at('short.trace')];
-    retrovisor(['run', ...args], '', 1);
+    recordRun(['-kernel', kernel, '-nodefaults', '-serial', 'stdio', '--trace', at('short.trace')]);
     flatKernel('short', [0xfa, 0xfa, 0xf4]);
-    const ran = retrovisor(['replay', at('short.trace')], '', 1);
+    const ran = await answer(['replay', at('short.trace')]);
     expect(ran.err).toContain('is not the kernel this trace was recorded with');
     expect(ran.status).toBe(1);
   });

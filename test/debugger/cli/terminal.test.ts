@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { tool, without } from '../../stepping-aside.ts';
 import { recordTour, traceFolder } from '../recorded-tour.ts';
 
 const ENTRY = fileURLToPath(new URL('../../../bin/retrovisor.js', import.meta.url));
-const hasTerminal = spawnSync('script', ['--version']).status === 0;
 const folder = traceFolder();
 const PROMPT = '(rewind) ';
 let child: ChildProcess;
@@ -29,10 +29,10 @@ async function press(keys: string, expected: string): Promise<string> {
 }
 
 beforeAll(async () => {
-  if (!hasTerminal) return;
   const trace = join(folder, 'tour.trace');
   recordTour(trace, [], 16_000);
-  child = spawn('script', ['-qec', `${process.execPath} ${ENTRY} debug ${trace}`, '/dev/null'], {
+  const command = [process.execPath, ENTRY, 'debug', trace].map((word) => `'${word}'`).join(' ');
+  child = spawn('script', ['-qec', command, '/dev/null'], {
     env: { ...process.env, TERM: 'xterm', HOME: folder },
   });
   child.stdout?.on('data', (bytes: Buffer) => {
@@ -45,7 +45,7 @@ afterAll(() => {
   child?.kill();
 });
 
-describe.skipIf(!hasTerminal)('the prompt on a terminal', () => {
+describe('the prompt on a terminal', without(tool('script')), () => {
   test('completes commands, registers, kinds of events and exit reasons', async () => {
     expect(await press('at 9000\r', PROMPT)).toContain('tick 9000');
     expect(await press('transl\t', 'translate ')).toBeDefined();

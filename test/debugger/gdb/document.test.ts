@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
-import { answersTo, hasGdb, serve, sessionIn } from './stock-gdb.ts';
+import { scratchFolder } from '../../guests/command-line.ts';
+import { recordRun } from '../recorded-tour.ts';
+import { without } from '../../stepping-aside.ts';
+import { answersTo, NO_GDB, serve, sessionIn } from './stock-gdb.ts';
 
 const folder = scratchFolder();
 const DOCUMENT = readFileSync(new URL('../../../docs/gdb.md', import.meta.url), 'utf8');
@@ -10,13 +12,14 @@ const DOCUMENT = readFileSync(new URL('../../../docs/gdb.md', import.meta.url), 
 /** Numbers differ when a guest or the cost of an exit changes. */
 const withoutNumbers = (text: string): string => text.replace(/0x[0-9a-f]+|\d+(\.\d+)?/g, 'N').trim();
 
-test.skipIf(!hasGdb)(
+test(
   'the session in docs/gdb.md is what gdb prints, numbers aside',
+  { ...without(NO_GDB), timeout: 120_000 },
   async () => {
     const session = sessionIn(DOCUMENT);
     expect(session.length).toBeGreaterThan(15);
     const trace = join(folder, 'doc.trace');
-    retrovisor(['run', '--wall-clock', '2024-01-01T00:00:00Z', '--trace', trace]);
+    recordRun(['--wall-clock', '2024-01-01T00:00:00Z', '--trace', trace]);
     const served = await serve(trace, '--once');
     const answers = await answersTo(served, folder, session);
     served.stop();
@@ -24,5 +27,4 @@ test.skipIf(!hasGdb)(
       expect(`${command}: ${withoutNumbers(answers[at] as string)}`).toBe(`${command}: ${withoutNumbers(printed)}`);
     }
   },
-  120_000,
 );

@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
-import { gdbOn, hasGdb, seek, type Served, serve, valuesIn } from './stock-gdb.ts';
+import { firstOf, LONG } from '../../how-long.ts';
+import { recordRun } from '../recorded-tour.ts';
+import { without } from '../../stepping-aside.ts';
+import { gdbOn, NO_GDB, seek, type Served, serveHere, valuesIn } from './stock-gdb.ts';
 
 const folder = scratchFolder();
 const trace = join(folder, 'tour.trace');
@@ -14,10 +17,10 @@ const MINUTES = 120_000;
 let served: Served;
 let end = 0;
 beforeAll(async () => {
-  retrovisor(['run', '--trace', trace]);
-  retrovisor(['run', '-smp', '2', '--trace', trace2]);
+  recordRun(['--trace', trace]);
+  recordRun(['-smp', '2', '--trace', trace2]);
   end = Number(/ends at event \d+, tick (\d+)/.exec(retrovisor(['info', trace]).out)?.[1]);
-  served = await serve(trace);
+  served = await serveHere(trace);
 }, MINUTES);
 afterAll(() => served?.stop());
 
@@ -39,8 +42,8 @@ function walk(length: number, seed: number): { commands: string[]; places: numbe
   return { commands, places };
 }
 
-describe.skipIf(!hasGdb)('stock gdb on a recorded run', () => {
-  test.each([0.001, 0.3, 0.99])(
+describe('stock gdb on a recorded run', without(NO_GDB), () => {
+  test.each(firstOf(1, [0.3, 0.001, 0.99]))(
     'meets equal registers whichever way it steps to an instruction, at %d of the run',
     async (share) => {
       const { commands, places } = walk(150, Math.round(1000 * share));
@@ -265,7 +268,7 @@ describe.skipIf(!hasGdb)('stock gdb on a recorded run', () => {
   test(
     'shows two processors as two threads and steps the one it is asked to',
     async () => {
-      const two = await serve(trace2, '--once');
+      const two = await serveHere(trace2);
       const step = ['thread 2', 'stepi', WHERE, 'stepi', WHERE, 'reverse-stepi', WHERE, 'info threads'];
       const out = await gdbOn(two, folder, [...seek('60%'), 'info threads', ...step]);
       two.stop();
@@ -279,14 +282,14 @@ describe.skipIf(!hasGdb)('stock gdb on a recorded run', () => {
   );
 });
 
-describe.skipIf(!hasGdb)('stock gdb on two processors', () => {
+describe('stock gdb on two processors', without(NO_GDB), () => {
   const three = ['stepi', WHERE, 'stepi', WHERE, 'stepi', WHERE];
   const back = ['reverse-stepi', WHERE, 'reverse-stepi', WHERE, 'reverse-stepi', WHERE];
 
-  test.each(['off', 'on', 'step', 'replay'])(
+  test.each(firstOf(1, ['off', 'on', 'step', 'replay']))(
     'steps each of them there and back with scheduler-locking %s',
     async (locking) => {
-      const two = await serve(trace2, '--once');
+      const two = await serveHere(trace2);
       const each = [1, 2].flatMap((thread) => [`thread ${thread}`, WHERE, ...three, ...back]);
       const out = await gdbOn(two, folder, [...seek('60%'), `set scheduler-locking ${locking}`, ...each]);
       two.stop();
@@ -303,8 +306,9 @@ describe.skipIf(!hasGdb)('stock gdb on two processors', () => {
 
   test(
     'tells which of them met a breakpoint, and stops for the one that was meant',
+    { ...LONG, timeout: MINUTES },
     async () => {
-      const two = await serve(trace2, '--once');
+      const two = await serveHere(trace2);
       const other = ['thread 2', 'stepi', 'set $place = $rip', 'eval "break *0x%lx thread 2", $place'];
       const run = ['thread 1', 'continue', 'thread', 'reverse-continue', 'thread', 'info threads'];
       const out = await gdbOn(two, folder, [...seek('60%'), ...other, ...run]);
@@ -312,6 +316,5 @@ describe.skipIf(!hasGdb)('stock gdb on two processors', () => {
       expect(out).not.toContain('SIGTRAP');
       expect(out).toMatch(/Current thread is 2|No more reverse-execution history/);
     },
-    MINUTES,
   );
 });

@@ -3,15 +3,18 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { packetOf } from '../../../src/debugger/gdb/packet.ts';
 import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
+import { LONG } from '../../how-long.ts';
+import { without } from '../../stepping-aside.ts';
 import {
   type BuiltGuest,
   buildGuest,
   gdbOn,
   guestOptions,
-  hasCompiler,
-  hasGdb,
+  NO_COMPILER,
+  NO_GDB,
   runLive,
   type Served,
+  type ServedProcess,
   valuesIn,
 } from './stock-gdb.ts';
 
@@ -22,16 +25,16 @@ const MINUTES = 120_000;
 
 let guest: BuiltGuest;
 beforeAll(() => {
-  if (hasCompiler) guest = buildGuest(folder);
+  guest = buildGuest(folder);
 }, MINUTES);
 
-const ended = ({ process }: Served): Promise<number | null> =>
+const ended = ({ process }: ServedProcess): Promise<number | null> =>
   new Promise((resolve) => {
     if (process.exitCode !== null) resolve(process.exitCode);
     else process.on('exit', resolve);
   });
 
-const start = (trace: string, ...options: string[]): Promise<Served> =>
+const start = (trace: string, ...options: string[]): Promise<ServedProcess> =>
   runLive(...guestOptions(guest), '--trace', trace, ...options);
 
 /** gdb on a run, with the guest's symbols. */
@@ -47,7 +50,7 @@ const gdbInterrupted = (served: Served, ...commands: string[]): Promise<string> 
   });
 };
 
-describe.skipIf(!hasGdb || !hasCompiler)('stock gdb on a run under way', () => {
+describe('stock gdb on a run under way', without(NO_GDB, NO_COMPILER), () => {
   test(
     'goes back and forth in what has happened, goes on beyond it, and leaves the trace as it would have been',
     async () => {
@@ -75,6 +78,7 @@ describe.skipIf(!hasGdb || !hasCompiler)('stock gdb on a run under way', () => {
 
   test(
     'stops a guest that runs when it comes and by Ctrl-C, and what it changes there is recorded',
+    { ...LONG, timeout: MINUTES },
     async () => {
       const trace = join(folder, 'spin.trace');
       const served = await start(trace, '-append', 'spin');
@@ -91,11 +95,11 @@ describe.skipIf(!hasGdb || !hasCompiler)('stock gdb on a run under way', () => {
       expect(retrovisor(['replay', trace]).out).toContain('0 divergences');
       expect(retrovisor(['events', trace, '--inputs']).out).toMatch(/sim:intervened: .*memory/);
     },
-    MINUTES,
   );
 
   test(
     'forks the past of a run under way, which itself goes on to the trace it would have left',
+    { ...LONG, timeout: MINUTES },
     async () => {
       const alone = join(folder, 'unforked.trace');
       const trace = join(folder, 'forked.trace');
@@ -113,11 +117,11 @@ describe.skipIf(!hasGdb || !hasCompiler)('stock gdb on a run under way', () => {
       expect(out).toContain('nothing was changed');
       expect(retrovisor(['diff', alone, trace]).out).toContain('the runs do not differ');
     },
-    MINUTES,
   );
 
   test(
     'cannot come where another server listens, and the run says so and leaves a trace that can be read',
+    { ...LONG, timeout: MINUTES },
     async () => {
       const trace = join(folder, 'taken.trace');
       const served = await start(join(folder, 'listens.trace'), '-S');
@@ -130,11 +134,11 @@ describe.skipIf(!hasGdb || !hasCompiler)('stock gdb on a run under way', () => {
       expect(symbols.status).toBe(1);
       expect(symbols.err).toContain("No kernel's kallsyms is in memory");
     },
-    MINUTES,
   );
 
   test(
     'ends the run by kill, and its trace is whole',
+    { ...LONG, timeout: MINUTES },
     async () => {
       const trace = join(folder, 'killed.trace');
       const served = await start(trace, '-append', 'spin');
@@ -143,11 +147,11 @@ describe.skipIf(!hasGdb || !hasCompiler)('stock gdb on a run under way', () => {
       expect(served.said()).toContain('Ended by gdb.');
       expect(retrovisor(['replay', trace]).out).toContain('0 divergences');
     },
-    MINUTES,
   );
 
   test(
     'is let in again after it has vanished, and a second one is refused',
+    { ...LONG, timeout: MINUTES },
     async () => {
       const served = await start(join(folder, 'vanish.trace'), '-append', 'spin');
       const open = () =>
@@ -171,6 +175,5 @@ describe.skipIf(!hasGdb || !hasCompiler)('stock gdb on a run under way', () => {
       served.stop();
       expect(await ended(served)).toBe(143);
     },
-    MINUTES,
   );
 });

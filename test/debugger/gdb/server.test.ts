@@ -2,8 +2,9 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hexText, packetOf } from '../../../src/debugger/gdb/packet.ts';
-import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
-import { type Served, serve } from './stock-gdb.ts';
+import { scratchFolder } from '../../guests/command-line.ts';
+import { recordRun } from '../recorded-tour.ts';
+import { type Served, serveHere } from './stock-gdb.ts';
 
 const folder = scratchFolder();
 const trace = join(folder, 'tour.trace');
@@ -11,8 +12,8 @@ const MINUTES = 120_000;
 
 let served: Served;
 beforeAll(async () => {
-  retrovisor(['run', '--trace', trace]);
-  served = await serve(trace);
+  recordRun(['--trace', trace]);
+  served = await serveHere(trace);
 }, MINUTES);
 afterAll(() => served?.stop());
 

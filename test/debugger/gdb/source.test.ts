@@ -1,15 +1,18 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
+import { LONG } from '../../how-long.ts';
+import { recordRun } from '../recorded-tour.ts';
+import { without } from '../../stepping-aside.ts';
 import {
   type BuiltGuest,
   buildGuest,
   gdbOn,
   guestOptions,
-  hasCompiler,
-  hasGdb,
+  NO_COMPILER,
+  NO_GDB,
   type Served,
-  serve,
+  serveHere,
   valuesIn,
 } from './stock-gdb.ts';
 
@@ -24,10 +27,9 @@ const MINUTES = 120_000;
 let guest: BuiltGuest;
 let served: Served;
 beforeAll(async () => {
-  if (!hasCompiler || !hasGdb) return;
   guest = buildGuest(folder);
-  retrovisor(['run', ...guestOptions(guest), '--trace', trace]);
-  served = await serve(trace);
+  recordRun([...guestOptions(guest), '--trace', trace]);
+  served = await serveHere(trace);
 }, MINUTES);
 afterAll(() => served?.stop());
 
@@ -45,7 +47,7 @@ const placesIn = (out: string): string[] =>
 /** Stop at a line by a breakpoint of its own. */
 const go = (name: string): string[] => [`tbreak main.c:${guest.line(name)}`, 'continue'];
 
-describe.skipIf(!hasGdb || !hasCompiler)('stock gdb, by the lines of a guest', () => {
+describe('stock gdb, by the lines of a guest', without(NO_GDB, NO_COMPILER), () => {
   test(
     'steps into and out of functions, and back the same way',
     async () => {
@@ -288,6 +290,7 @@ describe.skipIf(!hasGdb || !hasCompiler)('stock gdb, by the lines of a guest', (
 
   test(
     'steps by lines while interrupts arrive, and through them by instructions',
+    { ...LONG, timeout: MINUTES },
     async () => {
       const TIMER = String.raw`printf "timer=%d\n", timer_count`;
       const through = ['tbreak on_timer', 'continue', 'bt', AT, TIMER, 'reverse-stepi', AT, 'bt 1', 'stepi', AT];
@@ -304,7 +307,6 @@ describe.skipIf(!hasGdb || !hasCompiler)('stock gdb, by the lines of a guest', (
       expect(Math.abs((before as number) - 499)).toBeLessThanOrEqual(1);
       expect(lines).toMatch(/#0 +busy \(rounds=20000\)/);
     },
-    MINUTES,
   );
 
   test(

@@ -2,30 +2,58 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { serveGdb } from '../../../src/debugger/gdb/server.ts';
+import { subjectOf } from '../../../src/debugger/gdb/subject.ts';
+import { openRecordedRun, openTimeline } from '../../../src/host/recorded-run.ts';
+import { type Aside, PLAIN_LANGUAGE, tool } from '../../stepping-aside.ts';
 
+const HELD_BYTES = 1024 * 2 ** 20;
 const BIN = fileURLToPath(new URL('../../../bin/retrovisor.js', import.meta.url));
 
-/** Whether a stock gdb is installed; the tests that need it are skipped otherwise. */
-export const hasGdb = spawnSync('gdb', ['--version']).status === 0;
+const GDB_WITHOUT_PYTHON: Aside = { what: 'gdb', why: 'It is here without its Python.', kind: 'tool' };
+
+/** What is missing where no stock gdb is installed. */
+export const NO_GDB = tool('gdb');
+
+/** The same where its gdb has no Python, which a walk is written in. */
+export const NO_PYTHON_IN_GDB = NO_GDB ?? (hasPython() ? undefined : GDB_WITHOUT_PYTHON);
+
+function hasPython(): boolean {
+  return spawnSync('gdb', ['-nx', '-batch', '-ex', 'python print(42)'], { encoding: 'utf8' }).stdout.includes('42');
+}
 
 /** A server for one trace, and the port it listens on. */
 export interface Served {
   readonly port: number;
-  readonly process: ChildProcess;
   /** What it said on standard error so far. */
   said(): string;
   stop(): void;
 }
 
+/** A server in a process of its own. */
+export interface ServedProcess extends Served {
+  readonly process: ChildProcess;
+}
+
 /** Start `retrovisor gdb` on a free port. */
-export const serve = (trace: string, ...options: string[]): Promise<Served> =>
+export const serve = (trace: string, ...options: string[]): Promise<ServedProcess> =>
   listening(['gdb', trace, '--port', '0', ...options]);
 
+/** What `retrovisor gdb` serves, in this process: the start of another would cost more than most tests. */
+export async function serveHere(trace: string): Promise<Served> {
+  let said = '';
+  const say = (sentence: string): void => void (said += `retrovisor: ${sentence}\n`);
+  const recorded = openTimeline(openRecordedRun(trace, {}), { heldBytes: HELD_BYTES, onStoredProblem: say });
+  const server = await serveGdb(subjectOf(recorded), { port: 0, once: false, say });
+  return { port: server.port, said: () => said, stop: () => server.close() };
+}
+
 /** Start `retrovisor run` with a gdb server on a free port. */
-export const runLive = (...options: string[]): Promise<Served> => listening(['run', '-gdb', 'tcp::0', ...options]);
+export const runLive = (...options: string[]): Promise<ServedProcess> =>
+  listening(['run', '-gdb', 'tcp::0', ...options]);
 
 /** Start the command line; resolves when it has said where it listens. */
-async function listening(args: readonly string[]): Promise<Served> {
+async function listening(args: readonly string[]): Promise<ServedProcess> {
   const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   const port = await new Promise<number>((resolve, reject) => {
@@ -57,15 +85,24 @@ const SOURCES = fileURLToPath(new URL('guest/', import.meta.url));
 const FREESTANDING = '-g -O0 -m64 -ffreestanding -fno-pic -no-pie -static -nostdlib -mno-red-zone -mgeneral-regs-only';
 const PLAIN = '-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-unwind-tables';
 const LINKED = '-Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments';
+const COMPILED = `${FREESTANDING} ${PLAIN} ${LINKED}`.split(' ');
 
-/** Whether the guest's tools are here; CI has them. */
-export const hasCompiler = ['gcc', 'objcopy'].every((tool) => spawnSync(tool, ['--version']).status === 0);
+/** What of the guest's tools is missing. */
+export const NO_COMPILER = tool('gcc') ?? tool('objcopy') ?? foreignCompiler();
+
+/** A compiler may be here and build for another processor, or know other options. */
+function foreignCompiler(): Aside | undefined {
+  const source = 'void _start(void) {}';
+  const built = spawnSync('gcc', [...COMPILED, '-x', 'c', '-', '-o', '/dev/null'], { input: source });
+  const why = 'It builds no bare x86-64 guest here.';
+  return built.status === 0 ? undefined : { what: 'gcc', why, kind: 'tool' };
+}
 
 /** Build the guest of `test/debugger/gdb/guest`. */
 export function buildGuest(folder: string): BuiltGuest {
   const symbols = join(folder, 'guest.debug');
   const kernel = join(folder, 'guest.elf');
-  const options = `${FREESTANDING} ${PLAIN} ${LINKED} -Wl,-T,${SOURCES}link.ld`.split(' ');
+  const options = [...COMPILED, `-Wl,-T,${SOURCES}link.ld`];
   const compiled = spawnSync('gcc', [...options, `${SOURCES}start.S`, `${SOURCES}main.c`, '-o', symbols]);
   const copied = spawnSync('objcopy', ['-O', 'elf32-i386', symbols, kernel]);
   if (compiled.status !== 0 || copied.status !== 0) throw new Error(`${compiled.stderr}${copied.stderr}`);
@@ -79,6 +116,10 @@ export const guestOptions = ({ kernel }: BuiltGuest): string[] => [
   ...['--wall-clock', '2024-01-01T00:00:00Z'],
 ];
 
+/** gdb 16 has other words for the end of what was recorded than those before it. */
+const inOlderWords = (out: string): string =>
+  out.replace(/Reached end of recorded history; stopping\.\n.*/g, 'No more reverse-execution history.');
+
 /** What stock gdb prints for a list of commands, standing at the beginning of a served trace. */
 export async function gdbOn(
   { port }: Served,
@@ -90,16 +131,16 @@ export async function gdbOn(
   const script = join(folder, `${port}.gdb`);
   const before = ['set pagination off', 'set confirm off', 'set remotetimeout 60', `target remote 127.0.0.1:${port}`];
   writeFileSync(script, [...before, ...commands, 'detach', ''].join('\n'));
-  const gdb = spawn('gdb', ['-nx', '-batch', ...file, '-x', script]);
+  // Complaints come by the same pipe as answers, or they would be read in the middle of one.
+  const asked = ['-c', 'exec gdb "$@" 2>&1', 'gdb', '-nx', '-batch', ...file, '-x', script];
+  const gdb = spawn('sh', asked, { env: PLAIN_LANGUAGE });
   let out = '';
-  for (const stream of [gdb.stdout, gdb.stderr]) {
-    stream.on('data', (bytes) => {
-      out += String(bytes);
-      whenPrinted(out, gdb);
-    });
-  }
+  gdb.stdout.on('data', (bytes) => {
+    out += String(bytes);
+    whenPrinted(out, gdb);
+  });
   await new Promise((resolve) => gdb.on('close', resolve));
-  return out;
+  return inOlderWords(out);
 }
 
 /** Commands that go to a place of the run, which gdb then looks at afresh. */

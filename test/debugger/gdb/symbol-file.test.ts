@@ -6,6 +6,7 @@ import { callFrames } from '../../../src/debugger/gdb/call-frames.ts';
 import { symbolFile } from '../../../src/debugger/gdb/symbol-file.ts';
 import { readSymbols } from '../../../src/debugger/symbols.ts';
 import { scratchFolder } from '../../guests/command-line.ts';
+import { PLAIN_LANGUAGE, tool, without } from '../../stepping-aside.ts';
 
 const folder = scratchFolder();
 const BASE = 0xffff_ffff_8100_0000n;
@@ -17,8 +18,6 @@ const SYMBOLS = [
   { name: 'per_cpu', address: 0x1f00n, size: 0n },
 ];
 const CODE = [{ start: BASE, end: BASE + 0x100n }];
-
-const hasReadelf = spawnSync('readelf', ['--version']).status === 0;
 
 /** ORC rows: distance from BASE, sp offset, bp offset, registers (bp in the high half), type. */
 function tablesOf(rows: readonly (readonly [number, number, number, number, number])[]) {
@@ -41,7 +40,7 @@ test('a symbol file holds every name at its address', () => {
   for (const { name, address } of SYMBOLS) expect(read.addressOf(name)).toBe(address);
 });
 
-test.skipIf(!hasReadelf)('ORC rows become call frame information that readelf understands as meant', () => {
+test('ORC rows become call frame information that readelf understands as meant', without(tool('readelf')), () => {
   const path = join(folder, 'frames.sym');
   const tables = tablesOf([
     [0x00, 8, 0, 0x05, 0],
@@ -54,7 +53,8 @@ test.skipIf(!hasReadelf)('ORC rows become call frame information that readelf un
   ]);
   const functions = [...SYMBOLS].sort((a, b) => Number(a.address - b.address)).slice(1);
   writeFileSync(path, symbolFile(SYMBOLS, CODE, callFrames(tables, functions)));
-  const { stdout, stderr } = spawnSync('readelf', ['--debug-dump=frames-interp', path], { encoding: 'utf8' });
+  const options = { encoding: 'utf8', env: PLAIN_LANGUAGE } as const;
+  const { stdout, stderr } = spawnSync('readelf', ['--debug-dump=frames-interp', path], options);
   expect(stderr).toBe('');
   const rows = [...stdout.matchAll(/^(f{8}8\w{7}) (\S+) +(.*)$/gm)].map(([, at, cfa, rest]) => [at, cfa, rest]);
   expect(rows.map(([, cfa]) => cfa)).toEqual(['rsp+8', 'rsp+16', 'rbp+16', 'rsp+8', 'rsp+0', 'exp', 'rsp+8']);

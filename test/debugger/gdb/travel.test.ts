@@ -4,13 +4,14 @@ import type { Watchpoint } from '../../../src/engine/index.ts';
 import { subjectOf } from '../../../src/debugger/gdb/subject.ts';
 import type { Arrived, Journey } from '../../../src/debugger/gdb/travel.ts';
 import { openRecordedRun, openTimeline } from '../../../src/host/recorded-run.ts';
-import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
+import { scratchFolder } from '../../guests/command-line.ts';
+import { recordRun } from '../recorded-tour.ts';
 
 const folder = scratchFolder();
 const trace = join(folder, 'tour.trace');
 const MINUTES = 120_000;
 
-beforeAll(() => void retrovisor(['run', '-smp', '2', '--trace', trace]), MINUTES);
+beforeAll(() => recordRun(['-smp', '2', '--trace', trace]), MINUTES);
 
 function stand() {
   const recorded = openTimeline(openRecordedRun(trace, {}), { every: 100_000 });

@@ -232,15 +232,19 @@ function formOf(code: Code, bitness: Bitness): Form | undefined {
   }
 }
 
-/** Whether every CPUID feature the instruction needs is one the host and our processor share. */
-export function isShared(code: Uint8Array, bitness: Bitness): boolean {
+/** The CPUID features an instruction needs. */
+export function featuresOf(code: Uint8Array, bitness: Bitness): CpuidFeature[] {
   const decoder = new Decoder(bitness, code, DecoderOptions.None);
   const instruction = decoder.decode();
   const features = [...(instruction.cpuidFeatures() as Iterable<CpuidFeature>)];
   instruction.free();
   decoder.free();
-  return features.every((feature) => FEATURES.has(feature));
+  return features;
 }
+
+/** Whether our processor has every feature the instruction needs; what of them the host lacks, the probe finds. */
+export const isShared = (code: Uint8Array, bitness: Bitness): boolean =>
+  featuresOf(code, bitness).every((feature) => FEATURES.has(feature));
 
 /** Every form a user-mode case can be made of, in iced's order. */
 export function forms(bitness: Bitness): readonly Form[] {

@@ -1,22 +1,23 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { chanceOf } from './campaign.ts';
 import { forms } from './catalog.ts';
 import { undefinedFlags } from './compare.ts';
 import { decode } from './encode.ts';
 import { generate } from './generate.ts';
-import { type HostCpu, hostCpuMissing, openHostCpu } from './host.ts';
-import { CaseRecord, INT3 } from './record.ts';
+import { stepAside, without } from '../../stepping-aside.ts';
+import { type HostCpu, isHost, openHostCpu } from './host.ts';
+import { type Bitness, CaseRecord, INT3 } from './record.ts';
 
-const missing = hostCpuMissing();
-if (missing !== undefined && process.env['RETROVISOR_NO_SKIP'] === '1') throw new Error(missing);
-if (missing !== undefined) console.warn(`skipped: ${missing}`);
+const opened = openHostCpu();
+afterAll(() => isHost(opened) && opened.close());
 
-describe.skipIf(missing !== undefined)('the host-CPU oracle', () => {
-  let host: HostCpu;
-  beforeAll(() => {
-    host = openHostCpu();
-  });
-  afterAll(() => host.close());
+describe('the host-CPU oracle', without(isHost(opened) ? undefined : opened), () => {
+  const host = opened as HostCpu;
+  /** Nothing is expected of a host that gets this mode, or its faults, wrong. */
+  const relyOn = (bitness: Bitness, vector = INT3): void => {
+    const different = host.areas.ofFault(vector, bitness);
+    if (different !== undefined) stepAside(different);
+  };
 
   const caseOf = (code: readonly number[], prepare?: (record: CaseRecord) => void): CaseRecord => {
     const record = new CaseRecord();
@@ -30,6 +31,7 @@ describe.skipIf(missing !== undefined)('the host-CPU oracle', () => {
   };
 
   test('runs one instruction and brings registers, flags and memory back', () => {
+    relyOn(64);
     const add = caseOf([0x48, 0x01, 0xd8], (r) => {
       r.setGpr(0, 0xffffffffffffffffn);
       r.setGpr(3, 1n);
@@ -42,12 +44,14 @@ describe.skipIf(missing !== undefined)('the host-CPU oracle', () => {
   });
 
   test('reports a fault with its vector, error code and address', () => {
+    relyOn(64, 14);
     const store = caseOf([0x88, 0x03], (r) => r.setGpr(3, 0x400000n));
     const [after] = host.run([store]);
     expect([after.vector, after.errorCode, after.cr2]).toEqual([14, 6, 0x400000n]);
   });
 
   test('ends a case that would never end', () => {
+    relyOn(64);
     const [after] = host.run([caseOf([0xeb, 0xfe])]);
     expect(after.vector).toBe(255);
   });
@@ -55,6 +59,7 @@ describe.skipIf(missing !== undefined)('the host-CPU oracle', () => {
   test.each([64, 32, 16] as const)(
     'makes cases of hundreds of forms in %d-bit mode, and equal seeds equal cases',
     (bitness) => {
+      relyOn(bitness);
       const make = () => {
         const chance = chanceOf('forms');
         return forms(bitness).flatMap((form) => generate(form, bitness, chance) ?? []);

@@ -19,6 +19,10 @@ export const CODE_BASE = 0x300000;
 /** Where the instruction lies; the rest of its page is INT3. */
 export const ENTRY = 0x300800;
 export const INT3 = 3;
+/** What the helper says in the place of a vector: the case did not end, needs segments there are none of, killed it. */
+export const HUNG = 255;
+export const NO_SEGMENTS = 254;
+export const DIED = 253;
 /** Bases of the 16-bit segments: everything else is flat. */
 export const CODE_BASE_16 = 0x300000;
 export const DATA_BASE_16 = 0x1f8000;

@@ -1,5 +1,6 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { casesOf } from '../../how-long.ts';
 import { Problem } from '../../../src/base/problem.ts';
 import type { Stamped } from '../../../src/events/stamped.ts';
 import { openTrace, readAll } from '../../../src/replay/trace/reader.ts';
@@ -7,7 +8,7 @@ import { createTraceWriter } from '../../../src/replay/trace/writer.ts';
 import { chance, MUTATIONS } from './mutated.ts';
 
 /** 2,000 with RETROVISOR_MUTATIONS=2000. */
-const COUNT = Number(process.env['RETROVISOR_MUTATIONS'] ?? 300);
+const COUNT = casesOf('RETROVISOR_MUTATIONS', { whole: 300, quick: 100 });
 const EVENTS = 20_000;
 
 function recorded(): { readonly bytes: Uint8Array; readonly events: readonly Stamped[] } {
