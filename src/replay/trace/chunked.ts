@@ -36,7 +36,8 @@ export function openChunked(source: ByteSource, inflate: Inflate, readEnvelope: 
     header,
     events,
     damage: walk.damage,
-    readEvents: (chunk): RecordedEvent[] => readEvents(payloadOf(source, inflate, chunk), chunk.events, kinds, readEnvelope),
+    readEvents: (chunk): RecordedEvent[] =>
+      readEvents(payloadOf(source, inflate, chunk), chunk.events, kinds, readEnvelope),
     readKinds: (chunk) => readKinds(payloadOf(source, inflate, chunk)),
     check: (chunk) => void storedPayload(source, chunk),
   };

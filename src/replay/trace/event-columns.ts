@@ -144,7 +144,8 @@ function readRows(input: ByteReader, columns: KindColumns | undefined, expected:
   return rows;
 }
 
-const contradiction = (what: string): Problem => new Problem(`A chunk of the trace contradicts itself: it holds ${what}.`);
+const contradiction = (what: string): Problem =>
+  new Problem(`A chunk of the trace contradicts itself: it holds ${what}.`);
 
 function demand(holds: boolean, what: string): void {
   if (!holds) throw contradiction(what);

@@ -19,6 +19,8 @@ const NEWEST = Math.max(...Object.keys(LADDER).map(Number));
 
 /** A trace as today's code sees it, whichever version wrote it. */
 export interface TraceReader {
+  /** The format version it is written in. */
+  readonly version: number;
   readonly header: TraceHeader;
   /** Events in the chunks that can be reached. */
   readonly eventCount: number;
@@ -46,6 +48,7 @@ export function openTrace(source: ByteSource, inflate: Inflate): TraceReader {
   const trace = open(source, inflate);
   const adapt = adapter(trace.header.vocabulary);
   return {
+    version,
     header: trace.header,
     eventCount: trace.events.reduce((sum, { events }) => sum + events, 0),
     chunks: trace.events,
