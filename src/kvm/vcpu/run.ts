@@ -5,6 +5,7 @@ import { recordStealTime } from '../clock/steal-time.ts';
 import {
   type KvmContext,
   REQ_CLOCK_UPDATE,
+  REQ_EVENT,
   REQ_GLOBAL_CLOCK_UPDATE,
   REQ_LOAD_MMU_PGD,
   REQ_MASTERCLOCK_UPDATE,
