@@ -26,3 +26,17 @@ export type EventOf<K extends EventKind> = Extract<MachineEvent, { readonly kind
 
 /** Kinds of events from outside the machine. */
 export type InputKind = InputsOf<typeof VOCABULARY>;
+
+const NONE: readonly string[] = [];
+
+const BYTES_FIELDS: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries(VOCABULARY)
+    .map(([kind, { fields }]): [string, string[]] => [
+      kind,
+      Object.entries(fields).flatMap(([name, type]) => (type === 'bytes' ? [name] : [])),
+    ])
+    .filter(([, names]) => names.length > 0),
+);
+
+/** Fields of a kind that hold bytes: unlike all others they can be changed by whoever has the event. */
+export const bytesFields = (kind: EventKind): readonly string[] => BYTES_FIELDS.get(kind) ?? NONE;

@@ -37,15 +37,22 @@ export const OWN_GUEST_PATH = `${OWN_GUEST}guests/tour/tour.elf`;
 
 const onDisk = (path: string): string => (path.startsWith(OWN_GUEST) ? join(ROOT, path.slice(OWN_GUEST.length)) : path);
 
-/** Read the images a run names, by role. */
-export function loadImages(paths: Readonly<Partial<Record<ImageRole, string | undefined>>>): Images {
+/**
+ * Read the images a run names, by role. The guest sees the base name of each, wherever it lies and however its path is
+ * spelled, or for its kernel the name given.
+ */
+export function loadImages(
+  paths: Readonly<Partial<Record<ImageRole, string | undefined>>>,
+  kernelName?: string,
+): Images {
   const images = new Map<ImageRole, Image>();
   for (const role of ['bios', 'option-rom', 'kernel', 'initrd'] as const) {
     const path = paths[role];
     if (path === undefined) continue;
     const bytes = readImage(PURPOSES[role], onDisk(path));
     if (bytes.length === 0) throw new Problem(`Cannot use ${path} as ${role}: it is empty.`);
-    images.set(role, { name: path.startsWith(OWN_GUEST) ? basename(path) : path, path, bytes });
+    const name = role === 'kernel' ? (kernelName ?? basename(path)) : basename(path);
+    images.set(role, { name, path, bytes });
   }
   return images;
 }

@@ -1,5 +1,32 @@
-/** The package's own door: open a machine, watch it as streams, read traces, stand in them. */
-export { openSession } from './open-session.ts';
-export type { Session, SessionEnd, SessionFigures, SessionPause } from './session.ts';
-export { runOptions } from '../debugger/cli/run-arguments.ts';
+/**
+ * The package's door: a run as streams of events and states, recorded or under way; recording and running again; a
+ * recorded run to be stood in. docs/streams.md says what of it is stable.
+ */
+export { Problem } from '../base/problem.ts';
 export { debugRun, type RunDebugger } from './debug-run.ts';
+export type { EventMark, Moment, ProcessorRegisters } from './moment.ts';
+export { type OpenedRun, openRun, type RunEnd } from './open-run.ts';
+export { type OpenedTrace, openTrace, type OpenTraceOptions, type TraceDescription } from './open-trace.ts';
+export type { Opened, RunDescription } from './opened.ts';
+export { powerOn } from './power-on.ts';
+export { type Recorded, record } from './record.ts';
+export type { ImagePaths } from './recorded-run.ts';
+export { type RanAgain, replay, rerun, type RunAgainOptions } from './run-again.ts';
+export type { RunArguments, RunRequest } from './run-request.ts';
+export type { MachineDescription } from './machine-description.ts';
+export { sourceName, type Stamped } from '../events/stamped.ts';
+export {
+  APIC_REGISTERS,
+  DELIVERY_MODES,
+  EXCEPTIONS,
+  IRQCHIPS,
+  KVM_EXIT_REASONS as USERSPACE_EXIT_REASONS,
+  VMX_EXIT_REASONS as EXIT_REASONS,
+} from '../events/symbols.ts';
+export type { EventKind, EventOf, InputKind, MachineEvent } from '../events/vocabulary.ts';
+export { reduce } from '../reducers/evolve.ts';
+export type { MachineState } from '../reducers/state.ts';
+export { textOf } from '../replay/export/text.ts';
+export type { Hold } from '../replay/streams/hold.ts';
+export { slice$ } from '../replay/streams/states.ts';
+export { TraceDamage } from '../replay/trace/damage.ts';

@@ -1,35 +1,24 @@
-import { createHistory, type History } from '../replay/sources/history.ts';
 import { readFileSync } from 'node:fs';
+import { createMachine, type Machine } from '../machine/machine.ts';
+import type { InputEvent, MachineParts, PendingInput } from '../machine/parts.ts';
+import { lapicTimer } from '../kvm/irqchip/index.ts';
 import type { RunOptions } from '../debugger/cli/run-options.ts';
 import { describeInterruptControllers, describeLapic } from '../debugger/views/interrupts.ts';
 import { describeRegisters } from '../debugger/views/registers.ts';
-import { hex } from '../events/schema.ts';
-import type { Stamped } from '../events/stamped.ts';
-import type { MachineEvent } from '../events/vocabulary.ts';
-import { lapicTimer } from '../kvm/irqchip/index.ts';
-import { createMachine, type Machine } from '../machine/machine.ts';
-import type { MachineParts, PendingInput } from '../machine/parts.ts';
-import { GUEST_FAILED } from '../reducers/run.ts';
+import type { Gate } from '../replay/streams/hold.ts';
+import { Told } from '../replay/streams/told.ts';
 import type { TimelineParts } from '../replay/timeline.ts';
-import { createTraceWriter, type TraceWriter } from '../replay/trace/writer.ts';
 import { assemble } from './assemble.ts';
-import { identities, loadImages, OWN_GUEST_PATH } from './images.ts';
-import { type LiveRun, startLiveRun } from './live-run.ts';
-import { describeMachine } from './machine-description.ts';
-import { type PollingWatch, watchPolling } from './polling-guests.ts';
-import type { Session, SessionEnd, SessionPause } from './session.ts';
 import { type CheckpointKeeper, keepCheckpoints } from './checkpoint-keeper.ts';
+import { Course } from './course.ts';
+import { identities, loadImages, type Images, OWN_GUEST_PATH } from './images.ts';
+import { type LiveRun, startLiveRun } from './live-run.ts';
+import { describeMachine, type MachineDescription } from './machine-description.ts';
+import { type PollingWatch, watchPolling } from './polling-guests.ts';
+import { type OutputTo, Printed } from './printed.ts';
+import { type Recording, startRecording } from './recording.ts';
 import { STOPPED } from './run-inputs.ts';
-import { compress, createTraceFile, refuseOtherThanTrace, type TraceSink } from './trace-file.ts';
-
-/** Where what the guest prints goes. */
-export interface OutputTo {
-  serial(line: number, bytes: Uint8Array): void;
-  debugcon(bytes: Uint8Array): void;
-}
-
-/** Basic exit reason. SDM Vol. 3, Appendix C. */
-const TRIPLE_FAULT = 2;
+import type { Session, SessionPause } from './session.ts';
 
 const MEASURED_MS = 8;
 const FIRST_CHUNK = 200_000;
@@ -42,91 +31,104 @@ export const ENGINE_VERSION: string = (
 
 interface Running {
   readonly machine: Machine;
+  readonly told: Told;
+  readonly gate: Gate | undefined;
+  readonly recording: Recording | undefined;
+  readonly printed: Printed;
+  readonly course: Course;
+  readonly polling: PollingWatch;
   /** The machine as gdb holds it, and goes back in it. */
   readonly live: LiveRun | undefined;
   /** Leaves checkpoints beside the trace. */
   readonly keeper: CheckpointKeeper | undefined;
-  /** The run as streams, for whoever watches. */
-  readonly history: History;
-  readonly polling: PollingWatch;
   readonly inputs: PendingInput[];
-  /** Hand on what was printed; whether anything was. */
-  readonly flushOutput: () => boolean;
   readonly tickLimit: number;
   /** Ticks of one call of `advance`: what takes a few milliseconds. */
   chunk: number;
   /** Paced: virtual time up to which idling may be skipped. */
   mayWarpTo: number;
-  panicked: string | undefined;
-  /** Where a processor shut down because it could not deliver an exception. */
-  tripleFault: string | undefined;
-  exits: number;
   stopped: boolean;
+  /** A step did not come to its end: the machine cannot go on. */
+  hasFailed: boolean;
   /** Virtual time of the look that last found something printed. */
   printedAt: number;
 }
 
-/** A run whose machine is being built: events are raised already. */
-type Starting = Omit<Running, 'machine' | 'keeper' | 'live'>;
+/** What a run is made from, once its options are understood and its images read. */
+export interface Prepared {
+  readonly options: RunOptions;
+  readonly description: MachineDescription;
+  readonly images: Images;
+  /** Nanoseconds since 1970 (UTC): the host's clock is read once, here. */
+  readonly wallClockAtPowerOn: bigint;
+}
+
+/** Read the images, and say what the machine is. Throws a Problem for what cannot be read. */
+export function prepared(options: RunOptions): Prepared {
+  const { kernelName } = options;
+  const images = loadImages(pathsOf(options), kernelName);
+  const wallClockAtPowerOn = options.wallClock ?? BigInt(Date.now()) * 1_000_000n;
+  return { options, images, description: descriptionOf(options), wallClockAtPowerOn };
+}
+
+/** What the machine is, whose images nobody has read. */
+export function descriptionOf(options: RunOptions): MachineDescription {
+  const paths = Object.fromEntries(Object.entries(pathsOf(options)).filter(([, path]) => path !== undefined));
+  return describeMachine(isOwnGuest(options) ? withDebugExit(options) : options, paths as Record<string, string>);
+}
+
+/** Our own guest runs when nothing else is asked for. */
+const isOwnGuest = ({ kernel, bios }: RunOptions): boolean => kernel === undefined && bios === undefined;
+
+function pathsOf(options: RunOptions) {
+  const { kernel, initrd, bios, optionRom } = options;
+  return { bios, 'option-rom': optionRom, kernel: isOwnGuest(options) ? OWN_GUEST_PATH : kernel, initrd };
+}
+
+/** Who else hears of a run, and may hold it. */
+export interface Company {
+  readonly told: Told;
+  readonly gate?: Gate;
+}
 
 /** Build the machine the options describe, recorded, ready to run. */
 export function openSession(options: RunOptions, output: OutputTo): Session {
-  const own = options.kernel === undefined && options.bios === undefined;
-  const images = loadImages({
-    kernel: own ? OWN_GUEST_PATH : options.kernel,
-    initrd: options.initrd,
-    bios: options.bios,
-    'option-rom': options.optionRom,
-  });
-  const paths = Object.fromEntries([...images].map(([role, { path }]) => [role, path]));
-  const description = describeMachine(own ? withDebugExit(options) : options, paths);
-  const recording = options.trace === undefined ? undefined : startRecording(options.trace);
-  const writer =
-    recording === undefined
-      ? undefined
-      : createTraceWriter(recording.sink, compress, {
-          engineVersion: ENGINE_VERSION,
-          machine: description,
-          images: identities(images),
-          seed: options.seed,
-        });
+  return startSession(prepared(options), output, { told: new Told() });
+}
+
+/** Build the machine, recorded, ready to run: its first events are told before this returns. */
+export function startSession(
+  { options, description, images, wallClockAtPowerOn }: Prepared,
+  output: OutputTo,
+  { told, gate }: Company,
+): Session {
+  const { seed, trace } = options;
+  const subject = { engineVersion: ENGINE_VERSION, machine: description, images: identities(images), seed };
+  const recording = trace === undefined ? undefined : startRecording(trace, subject);
+  const course = new Course();
+  const polling = watchPolling();
+  const printed = new Printed(output);
+  if (recording !== undefined) told.events$.subscribe(recording);
+  for (const reader of [course, polling, printed]) told.events$.subscribe((stamped) => reader.next(stamped));
   const inputs: PendingInput[] = [];
-  const outputs = bufferedOutput(output);
-  const running: Starting = {
-    history: createHistory(),
-    polling: watchPolling(),
-    inputs,
-    flushOutput: outputs.flush,
-    tickLimit: options.ticks ?? Number.POSITIVE_INFINITY,
-    chunk: FIRST_CHUNK,
-    mayWarpTo: 0,
-    panicked: undefined,
-    tripleFault: undefined,
-    exits: 0,
-    stopped: false,
-    printedAt: 0,
-  };
-  const wallClockAtPowerOn = options.wallClock ?? BigInt(Date.now()) * 1_000_000n;
   const build = (parts: TimelineParts): MachineParts =>
-    assemble({ description, images, seed: options.seed, wallClockAtPowerOn, ...parts });
-  const outside = {
-    onEvent(stamped: Stamped) {
-      hear(running, writer, stamped);
-      outputs.hear(stamped.event);
-    },
-  };
+    assemble({ description, images, seed, wallClockAtPowerOn, ...parts });
+  const outside = { onEvent: told.hear };
   const live = options.gdb === undefined ? undefined : startLiveRun(build, outside, inputs);
   const queue = { peek: () => inputs[0], take: () => void inputs.shift() };
   const machine = live?.timeline.machine ?? createMachine(build({ ...outside, inputs: queue }));
   recording?.begin();
-  const keeper = options.checkpoints ? keepCheckpoints(options.trace as string, machine) : undefined;
-  const whole = Object.assign(running, { machine, keeper, live });
-  return sessionOf(whole, () => {
-    stopRun(whole);
-    writer?.close();
-    recording?.close();
-    keeper?.finish();
-  });
+  const keeper = options.checkpoints ? keepCheckpoints(trace as string, machine) : undefined;
+  const running: Running = {
+    ...{ machine, told, gate, recording, printed, course, polling, live, keeper, inputs },
+    tickLimit: options.ticks ?? Number.POSITIVE_INFINITY,
+    chunk: FIRST_CHUNK,
+    mayWarpTo: 0,
+    stopped: false,
+    hasFailed: false,
+    printedAt: 0,
+  };
+  return sessionOf(running);
 }
 
 /** Our own guest ends by isa-debug-exit, as it would under QEMU with that device given. */
@@ -134,61 +136,6 @@ function withDebugExit(options: RunOptions): RunOptions {
   if (options.devices.some(({ driver }) => driver === 'isa-debug-exit')) return options;
   const debugExit = { driver: 'isa-debug-exit', properties: { iobase: 0xf4, iosize: 4 } };
   return { ...options, devices: [...options.devices, debugExit] };
-}
-
-/** A trace that becomes a file only once the machine stands: a run that cannot start overwrites nothing. */
-function startRecording(path: string): { readonly sink: TraceSink; begin(): void; close(): void } {
-  refuseOtherThanTrace(path);
-  let held: Uint8Array[] | undefined = [];
-  let file: TraceSink | undefined;
-  return {
-    sink: {
-      append(bytes) {
-        if (held === undefined) file?.append(bytes);
-        else held.push(bytes);
-      },
-      close: () => file?.close(),
-    },
-    begin() {
-      file = createTraceFile(path);
-      for (const bytes of held ?? []) file.append(bytes);
-      held = undefined;
-    },
-    close: () => file?.close(),
-  };
-}
-
-function hear(running: Starting, writer: TraceWriter | undefined, stamped: Stamped): void {
-  writer?.append(stamped);
-  running.history.publish(stamped);
-  const { event, tick } = stamped;
-  running.polling.hear(event);
-  if (event.kind === 'kvm_exit') {
-    running.exits += 1;
-    if ((event.exit_reason & 0xffff) === TRIPLE_FAULT) {
-      running.tripleFault = `vCPU ${event.vcpu_id} met a triple fault at rip 0x${hex(event.guest_rip)}, tick ${tick}`;
-    }
-  } else if (event.kind === 'sim:guest_panicked') running.panicked = event.by;
-}
-
-/** Bytes the guest prints, handed on in pieces as large as they come between two looks. */
-function bufferedOutput(output: OutputTo): { hear(event: MachineEvent): void; flush(): boolean } {
-  const lines: number[][] = [[], [], [], []];
-  const debugcon: number[] = [];
-  return {
-    hear(event) {
-      if (event.kind === 'sim:serial_sent') lines[event.line]?.push(event.byte);
-      else if (event.kind === 'sim:debugcon_sent') debugcon.push(event.byte);
-    },
-    flush() {
-      const hasPrinted = debugcon.length > 0 || lines.some((bytes) => bytes.length > 0);
-      for (const [line, bytes] of lines.entries()) {
-        if (bytes.length > 0) output.serial(line, Uint8Array.from(bytes.splice(0)));
-      }
-      if (debugcon.length > 0) output.debugcon(Uint8Array.from(debugcon.splice(0)));
-      return hasPrinted;
-    },
-  };
 }
 
 /** A run somebody outside ends closes with that fact and the digests of its end, unless a debugger stands in its past. */
@@ -199,25 +146,35 @@ function stopRun({ machine, inputs, live }: Running): void {
   (live?.timeline ?? machine).advance({});
 }
 
-function sessionOf(running: Running, close: () => void): Session {
+function closeRun(running: Running): void {
+  const { told, recording, keeper } = running;
+  try {
+    if (!running.hasFailed) stopRun(running);
+  } finally {
+    recording?.close();
+    told.end();
+  }
+  keeper?.finish();
+}
+
+function sessionOf(running: Running): Session {
   const { machine } = running;
   const irqchip = () => machine.state.kvm.vm?.irqchip;
+  const send = (event: InputEvent): void => void running.inputs.push({ event });
   return {
-    events: running.history.events,
-    states: running.history.states,
+    machine,
     run(milliseconds, paced) {
       const pause = runFor(running, milliseconds, paced);
-      running.history.rest(machine);
-      if (pause.pause !== 'ended') return pause;
-      running.history.end();
-      return isKept(running) ? { pause: 'slice' } : pause;
+      return pause.pause === 'ended' && isKept(running) ? { pause: 'slice' } : pause;
     },
     warp() {
       const deadline = machine.nextDeadline();
       if (deadline !== Number.POSITIVE_INFINITY) running.mayWarpTo = Math.max(running.mayWarpTo, deadline);
     },
-    type(line, bytes) {
-      running.inputs.push({ event: { kind: 'sim:serial_received', line, bytes: Uint8Array.from(bytes) } });
+    type: (line, bytes) => send({ kind: 'sim:serial_received', line, bytes: Uint8Array.from(bytes) }),
+    send,
+    get hasInputs() {
+      return running.inputs.length > 0;
     },
     listens: (line) => isOpen(machine.vmm.describeDevice(`serial${line}`)) || running.polling.awaits(line),
     now: () => machine.now(),
@@ -228,12 +185,12 @@ function sessionOf(running: Running, close: () => void): Session {
     figures: () => ({
       ticks: machine.ticks,
       events: machine.seq,
-      exits: running.exits,
+      exits: running.course.exits,
       virtualNs: machine.now(),
     }),
-    flush: () => void running.flushOutput(),
+    flush: () => void running.printed.flush(),
     live: running.live,
-    close,
+    close: () => closeRun(running),
     registers: (vcpu) => describeRegisters(vcpu, machine.engine.registers(vcpu)),
     memoryTree: () => machine.vmm.describeMemory(),
     interruptControllers: () => {
@@ -271,8 +228,11 @@ function runFor(running: Running, milliseconds: number, paced: boolean): Session
       if (pause !== undefined) return pause;
       if (performance.now() - begun >= milliseconds) return { pause: 'slice' };
     }
+  } catch (error) {
+    running.hasFailed = true;
+    throw error;
   } finally {
-    if (running.flushOutput()) running.printedAt = running.machine.now();
+    if (running.printed.flush()) running.printedAt = running.machine.now();
   }
 }
 
@@ -283,14 +243,11 @@ function runChunk(running: Running, paced: boolean): SessionPause | undefined {
   const tick = Math.min(from + running.chunk, tickLimit, keeper?.due ?? tickLimit);
   const ns = Math.max(machine.now() + running.chunk * nsPerTick, running.mayWarpTo);
   const begun = performance.now();
-  const reason = (live?.timeline ?? machine).advance(paced ? { tick, ns } : { tick });
+  const reason = (live?.timeline ?? machine).advance({ tick, ...(paced ? { ns } : {}), ...held(running) });
   adapt(running, machine.ticks - from, performance.now() - begun);
+  if (running.recording?.failure !== undefined) throw running.recording.failure;
   if (reason.why === 'until') keeper?.keepWhenDue();
-  if (running.tripleFault !== undefined && reason.why === 'ended') {
-    const sentence = `${running.tripleFault}: an exception whose handler could not be entered.`;
-    return { pause: 'ended', end: { status: GUEST_FAILED, sentence } };
-  }
-  if (reason.why === 'ended') return { pause: 'ended', end: endOf(running, reason.ending.why, reason.ending.status) };
+  if (reason.why === 'ended') return { pause: 'ended', end: running.course.end(reason.ending, machine.ticks) };
   if (reason.why === 'break' && live?.judge?.() === true) {
     live.isHeld = true;
     return { pause: 'slice' };
@@ -299,6 +256,7 @@ function runChunk(running: Running, paced: boolean): SessionPause | undefined {
   if (machine.ticks >= tickLimit) {
     return { pause: 'ended', end: { status: 0, sentence: `Stopped after ${tickLimit} ticks as asked.` } };
   }
+  if (running.gate?.isHeld === true) return { pause: 'held' };
   if (paced && machine.ticks < tick && machine.now() < ns) {
     const deadline = machine.nextDeadline();
     return { pause: 'idle', untilNs: deadline === Number.POSITIVE_INFINITY ? undefined : deadline };
@@ -306,18 +264,12 @@ function runChunk(running: Running, paced: boolean): SessionPause | undefined {
   return undefined;
 }
 
+const held = ({ gate }: Running) => (gate === undefined ? {} : { gate });
+
 /** Keep a chunk near a few milliseconds of the host's time, whatever the guest does. */
 function adapt(running: Running, ticks: number, milliseconds: number): void {
   if (milliseconds > 2 * MEASURED_MS) running.chunk = Math.max(10_000, Math.floor(running.chunk / 2));
   else if (milliseconds < MEASURED_MS / 2 && ticks >= running.chunk) {
     running.chunk = Math.min(LARGEST_CHUNK, running.chunk * 2);
   }
-}
-
-function endOf({ panicked, machine }: Running, why: string, status: number): SessionEnd {
-  if (panicked !== undefined) {
-    const place = `at tick ${machine.ticks}`;
-    return { status: GUEST_FAILED, sentence: `The guest cannot go on ${place}: ${panicked}.` };
-  }
-  return why === 'powered-off' ? { status: 0 } : { status };
 }

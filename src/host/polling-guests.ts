@@ -1,8 +1,8 @@
-import type { MachineEvent } from '../events/vocabulary.ts';
+import type { Stamped } from '../events/stamped.ts';
 
-/** Notices serial lines on which a guest waits for input without interrupts, by reading their status over and over. */
+/** A reader of a run that notices serial lines on which a guest waits for input without interrupts, by reading their status over and over. */
 export interface PollingWatch {
-  hear(event: MachineEvent): void;
+  next(stamped: Stamped): void;
   /** The guest has done nothing with this line for a while but ask whether a byte is there. */
   awaits(line: number): boolean;
 }
@@ -20,7 +20,7 @@ const POLLS_OF_A_READER = 64;
 export function watchPolling(): PollingWatch {
   const polls = BASES.map(() => 0);
   return {
-    hear(event) {
+    next({ event }) {
       if (event.kind !== 'memory_region_ops_read' && event.kind !== 'memory_region_ops_write') return;
       if (event.name !== 'serial') return;
       const line = BASES.indexOf(event.addr & ~7);

@@ -11,7 +11,7 @@ import { assemble } from './assemble.ts';
 import { type Images, outlinedImages, recordedImages } from './images.ts';
 import { type MachineDescription, readDescription } from './machine-description.ts';
 import { openStoredCheckpoints } from './stored-checkpoints.ts';
-import { openTraceFile } from './trace-file.ts';
+import { openTraceFile, type TraceFile } from './trace-file.ts';
 
 /** Where the images of a trace lie now, when they are no longer where they were. */
 export interface ImagePaths {
@@ -24,7 +24,7 @@ export interface ImagePaths {
 /** Everything a trace says about its run, and the bytes it was made from. */
 export interface RecordedRun {
   readonly path: string;
-  readonly trace: TraceReader;
+  readonly trace: TraceFile;
   readonly read: ReadTrace;
   readonly description: MachineDescription;
   readonly images: Images;
@@ -62,7 +62,7 @@ function opened(path: string, find: (trace: TraceReader, description: MachineDes
 }
 
 /** Events of an older format are not all that happens today: nothing can be compared with them. */
-function refuseOlder(path: string, { version, header }: TraceReader): void {
+export function refuseOlder(path: string, { version, header }: TraceReader): void {
   if (version >= FORMAT_VERSION) return;
   throw new Problem(
     `${path} is in trace format ${version}, written by Retrovisor ${header.engineVersion}: \`info\`, \`events\` and ` +

@@ -1,6 +1,5 @@
-import type { Observable } from 'rxjs';
-import type { Stamped } from '../events/stamped.ts';
-import type { MachineState } from '../reducers/state.ts';
+import type { Machine } from '../machine/machine.ts';
+import type { InputEvent } from '../machine/parts.ts';
 import type { LiveRun } from './live-run.ts';
 import type { MonitorSubject } from '../debugger/cli/monitor.ts';
 
@@ -16,6 +15,8 @@ export type SessionPause =
   | { readonly pause: 'slice' }
   /** Every vCPU waits. `untilNs`: virtual time of the next deadline, when there is one. */
   | { readonly pause: 'idle'; readonly untilNs: number | undefined }
+  /** Somebody holds the run. */
+  | { readonly pause: 'held' }
   | { readonly pause: 'ended'; readonly end: SessionEnd };
 
 /** What a run amounted to. */
@@ -28,10 +29,7 @@ export interface SessionFigures {
 
 /** One running machine, recorded, as its console drives it. */
 export interface Session extends MonitorSubject {
-  /** Every event as it is recorded. The read side only. */
-  readonly events: Observable<Stamped>;
-  /** Immutable states, one for each time `run` returned while somebody watched. */
-  readonly states: Observable<MachineState>;
+  readonly machine: Machine;
   /**
    * Run for about so many milliseconds of the host's time. `paced`: stop before virtual time would jump over idling,
    * until `warp` is called; otherwise idle time is skipped at once.
@@ -41,6 +39,10 @@ export interface Session extends MonitorSubject {
   warp(): void;
   /** Type bytes at a serial line: an input, recorded at this place. */
   type(line: number, bytes: Uint8Array): void;
+  /** Hand an input over: recorded at this place. */
+  send(event: InputEvent): void;
+  /** Inputs wait to be delivered. */
+  readonly hasInputs: boolean;
   /** Whether the guest has opened a serial line for receiving. */
   listens(line: number): boolean;
   /** Virtual nanoseconds since power-on. */

@@ -38,20 +38,46 @@ export function createTraceFile(path: string): TraceSink {
   };
 }
 
-/** Open a recorded trace. */
-export function openTraceFile(path: string): TraceReader {
-  return openTrace(fileSource(path), inflate);
+/** A recorded trace, opened from a file. */
+export interface TraceFile extends TraceReader {
+  /** Close the file. Nothing can be read any more. */
+  close(): void;
+}
+
+/** Open a recorded trace. Throws a Problem, with the file closed, when it is none. */
+export function openTraceFile(path: string): TraceFile {
+  const source = fileSource(path);
+  try {
+    return { ...openTrace(source, inflate), close: source.close };
+  } catch (problem) {
+    source.close();
+    throw problem;
+  }
+}
+
+/** A file's bytes. */
+export interface FileSource extends ByteSource {
+  close(): void;
 }
 
 /** A file's bytes, read where they are asked for. */
-export function fileSource(path: string): ByteSource {
+export function fileSource(path: string): FileSource {
   const file = opened(path, 'r', 'read the trace');
   const stat = fstatSync(file);
-  if (!stat.isFile()) throw new Problem(`${path} is not a file: give the trace \`retrovisor run\` wrote.`);
+  if (!stat.isFile()) {
+    closeSync(file);
+    throw new Problem(`${path} is not a file: give the trace \`retrovisor run\` wrote.`);
+  }
+  let isClosed = false;
   return {
+    close() {
+      if (!isClosed) closeSync(file);
+      isClosed = true;
+    },
     name: path,
     size: stat.size,
     read(offset, length) {
+      if (isClosed) throw new Problem(`${path} was closed: nothing more can be read from it.`);
       const bytes = new Uint8Array(Math.max(0, Math.min(length, stat.size - offset)));
       let at = 0;
       while (at < bytes.length) {
@@ -73,6 +99,7 @@ export function refuseOtherThanTrace(path: string): void {
   }
   const source = fileSource(path);
   const start = source.read(0, FILE_MAGIC.length);
+  source.close();
   if (source.size > 0 && !FILE_MAGIC.every((byte, at) => start[at] === byte)) {
     throw new Problem(`${path} exists and is not a trace: it is left as it is. Choose another name with --trace.`);
   }

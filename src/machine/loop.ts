@@ -30,6 +30,8 @@ export interface Until {
    * its next is over, be it a VM exit, an injected event or idling.
    */
   readonly inGuest?: boolean;
+  /** Stop after the step under way once somebody holds it. */
+  readonly gate?: { readonly isHeld: boolean };
 }
 
 /** Why `advance` returned. */
@@ -107,6 +109,7 @@ function step(context: MachineContext, until: Until): Reason | undefined {
 }
 
 function isThere(context: MachineContext, until: Until, isOpen: boolean): boolean {
+  if (until.gate?.isHeld === true) return true;
   if (context.ticks >= (until.tick ?? Infinity) && (isOpen || until.inGuest !== true)) return true;
   return nextSeq(context) >= (until.seq ?? Infinity) || now(context) >= (until.ns ?? Infinity);
 }

@@ -1,7 +1,7 @@
 import type { Tell } from '../events/origin.ts';
 import { NONE } from '../events/origin.ts';
 import { MAIN_LOOP, type Source, type Stamped } from '../events/stamped.ts';
-import { type MachineEvent, VOCABULARY } from '../events/vocabulary.ts';
+import { bytesFields, type MachineEvent } from '../events/vocabulary.ts';
 import { evolve } from '../reducers/evolve.ts';
 import { bitsOf } from '../reducers/row.ts';
 import { draftOf, type MachineContext, nextSeq, UNKNOWN } from './context.ts';
@@ -41,22 +41,12 @@ export function teller(context: MachineContext): Tell {
   };
 }
 
-/** Fields of bytes by kind: whoever raises an event may go on to use them. */
-const BYTES: ReadonlyMap<string, readonly string[]> = new Map(
-  Object.entries(VOCABULARY)
-    .map(([kind, { fields }]): [string, string[]] => [
-      kind,
-      Object.entries(fields).flatMap(([name, type]) => (type === 'bytes' ? [name] : [])),
-    ])
-    .filter(([, names]) => names.length > 0),
-);
-
 const NO_BYTES = new Uint8Array(0);
 
 /** The event is ours from here on; the bytes it was given may not be. */
 function owned(event: MachineEvent): MachineEvent {
-  const names = BYTES.get(event.kind);
-  if (names === undefined) return event;
+  const names = bytesFields(event.kind);
+  if (names.length === 0) return event;
   const fields = event as unknown as Record<string, Uint8Array>;
   for (const name of names) fields[name] = fields[name]!.length === 0 ? NO_BYTES : new Uint8Array(fields[name]!);
   return event;

@@ -1,9 +1,11 @@
 import type { Draft } from '../base/draft.ts';
+import { Problem } from '../base/problem.ts';
 import type { Stamped } from '../events/stamped.ts';
-import { evolve } from '../reducers/evolve.ts';
+import { evolve, reduce } from '../reducers/evolve.ts';
 import { powerOn } from '../reducers/power-on.ts';
 import { differingSlices, digestSlices, slicesOf } from '../reducers/slices.ts';
 import type { MachineState } from '../reducers/state.ts';
+import { TraceDamage } from './trace/damage.ts';
 import type { MachineConfig } from '../vmm/config.ts';
 
 /** Where the state that follows from the events is not the one that was recorded. */
@@ -22,6 +24,8 @@ export interface Folded {
   /** Digests of all slices that were equal. */
   readonly digests: number;
   readonly difference: FoldDifference | undefined;
+  /** Why the events end early, if they do. */
+  readonly damage: string | undefined;
 }
 
 /**
@@ -35,20 +39,48 @@ export function fold(
   progress: (events: number) => void = () => undefined,
 ): Folded {
   const state = powerOn(made);
+  const folding = { state, events: 0, digests: 0 };
   const slices = slicesOf(state.config);
-  let events = 0;
-  let digests = 0;
-  for (const stamped of recorded) {
-    evolve(state as Draft<MachineState>, stamped);
-    events += 1;
-    if (stamped.event.kind !== 'sim:digest') continue;
-    progress(events);
-    const differing = differingSlices(state.config, stamped.event.slices, digestSlices(state, slices));
-    if (differing.length > 0) {
-      const { seq, tick } = stamped;
-      return { state, events, digests, difference: { seq, tick, slices: differing } };
+  try {
+    for (const stamped of recorded) {
+      follow(state, stamped);
+      folding.events += 1;
+      if (stamped.event.kind !== 'sim:digest') continue;
+      progress(folding.events);
+      const differing = differingSlices(state.config, stamped.event.slices, digestSlices(state, slices));
+      if (differing.length > 0) {
+        const { seq, tick } = stamped;
+        return { ...folding, difference: { seq, tick, slices: differing }, damage: undefined };
+      }
+      folding.digests += 1;
     }
-    digests += 1;
+    return { ...folding, difference: undefined, damage: undefined };
+  } catch (problem) {
+    if (!(problem instanceof TraceDamage)) throw problem;
+    return { ...folding, difference: undefined, damage: problem.message };
   }
-  return { state, events, digests, difference: undefined };
 }
+
+/** Change an open state by a recorded event. Throws a Problem when the event cannot follow what came before it. */
+export function follow(state: MachineState, stamped: Stamped): void {
+  try {
+    evolve(state as Draft<MachineState>, stamped);
+  } catch (error) {
+    throw impossible(stamped, error);
+  }
+}
+
+/** The immutable state after a recorded event. Throws as `follow` does. */
+export function stateAfter(state: MachineState, stamped: Stamped): MachineState {
+  try {
+    return reduce(state, stamped);
+  } catch (error) {
+    throw impossible(stamped, error);
+  }
+}
+
+const impossible = ({ seq, event }: Stamped, error: unknown): Problem =>
+  new Problem(
+    `Event ${seq}, ${event.kind}, cannot follow what came before it (${error instanceof Error ? error.message : ''}): ` +
+      'the trace is damaged, or of another machine than it says.',
+  );

@@ -108,12 +108,26 @@ const STRIDE = 4096;
  * last recorded event, or to the first divergence.
  */
 export function replayTo(machine: Machine, recorded: readonly Stamped[], verifier: Verifier): Replayed {
+  const steps = replaySteps(machine, recorded, verifier);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same, a piece of the run at a time. */
+export function* replaySteps(
+  machine: Machine,
+  recorded: readonly Stamped[],
+  verifier: Verifier,
+): Generator<void, Replayed> {
   const last = recorded.length === 0 ? -1 : recorded[recorded.length - 1].seq;
   while (verifier.divergence === undefined && machine.seq <= last) {
     const seq = Math.min(last + 1, machine.seq + STRIDE);
     const before = machine.seq;
     const reason = machine.advance({ seq });
     if (reason.why === 'ended' || (reason.why === 'idle' && machine.seq === before)) break;
+    yield;
   }
   const { agreed, divergence } = verifier;
   if (divergence !== undefined || agreed === recorded.length) return { agreed, divergence };

@@ -59,7 +59,7 @@ const stride = (text: string): number => wholeNumber('--every', text, SHORTEST_S
 const position = (option: string, text: string | undefined, usual: number): number =>
   text === undefined ? usual : wholeNumber(option, text, 0, FURTHEST);
 
-function events(path: string, options: EventsOptions, print: Print): number {
+function events(path: string, options: EventsOptions, print: Print): Promise<number> {
   const filter = {
     fromTick: position('--from', options.from, 0),
     toTick: position('--to', options.to, FURTHEST),
@@ -83,8 +83,8 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   withImages(program.command('replay <file>'))
     .description('run a trace again and compare every event; names the first divergence')
     .option('--console', "show the guest's console again")
-    .action((file, options) => {
-      status = replay(file, options, print);
+    .action(async (file, options) => {
+      status = await replay(file, options, print);
     });
   withImages(program.command('index <file>'))
     .description('replay a trace once and leave checkpoints beside it, so that debug and gdb go anywhere at once')
@@ -103,22 +103,22 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .option('--inputs', 'only inputs: what the guest could not cause')
     .option('-n, --limit <count>', 'stop after so many')
     .option('--json', 'one JSON object per line')
-    .action((file, options) => {
-      status = events(file, options, print);
+    .action(async (file, options) => {
+      status = await events(file, options, print);
     });
   program
     .command('stat <file>')
     .description('VM exits by reason: count, share, instructions')
     .option('--vcpu <n>', 'of one processor')
-    .action((file, options) => {
+    .action(async (file, options) => {
       const vcpu = options.vcpu === undefined ? undefined : wholeNumber('--vcpu', options.vcpu, 0, FURTHEST);
-      status = printExits(file, vcpu, print);
+      status = await printExits(file, vcpu, print);
     });
   program
     .command('info <file>')
     .description('what a trace is: machine, images, seed, events by kind')
-    .action((file) => {
-      status = printInfo(file, print);
+    .action(async (file) => {
+      status = await printInfo(file, print);
     });
   program
     .command('fold <file>')
@@ -128,8 +128,8 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     });
   withImages(program.command('rerun <file>'))
     .description("run hypervisor and devices again on the processor's recorded answers, and compare every event")
-    .action((file, options) => {
-      status = rerun(file, options, print);
+    .action(async (file, options) => {
+      status = await rerun(file, options, print);
     });
   addTimeTravel(program, {
     print,

@@ -45,6 +45,7 @@ interface RawOptions extends AcceptedOptions {
   readonly wallClock?: string;
   readonly type?: string[];
   readonly cpu?: string;
+  readonly kernelName?: string;
 }
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
@@ -73,6 +74,7 @@ export function runCommand(name: string): Command {
     .option('--trace <file>', 'where the recording goes', 'retrovisor.trace')
     .option('--no-trace', 'do not record')
     .option('--checkpoints', 'leave checkpoints beside the trace, as `retrovisor index` does afterwards')
+    .option('--kernel-name <text>', "the name the guest sees for its kernel (default: the file's base name)")
     .option('--ticks <n>', 'stop after n instructions')
     .addOption(new Option('--events <family>', 'record more: guest-pt').argParser(collect))
     .option('--ns-per-tick <n>', 'virtual nanoseconds per instruction', '8')
@@ -130,6 +132,7 @@ function understood(raw: RawOptions): RunOptions {
   if (raw.initrd !== undefined && raw.kernel === undefined) throw new UsageProblem('-initrd needs a -kernel.');
   return {
     kernel: raw.kernel,
+    kernelName: kernelName(raw),
     initrd: raw.initrd,
     append: raw.append ?? '',
     bios: raw.bios,
@@ -153,6 +156,13 @@ function understood(raw: RawOptions): RunOptions {
     typed: (raw.type ?? []).map(typedLine),
     warnings: [...acceptedWarnings(raw), ...missingFeaturesOf(raw.cpu)],
   };
+}
+
+function kernelName({ kernel, bios, kernelName: name }: RawOptions): string | undefined {
+  if (name === undefined) return undefined;
+  if (kernel === undefined && bios !== undefined) throw new UsageProblem('--kernel-name needs a -kernel.');
+  if (name === '' || /[\0-\x1f]/.test(name)) throw new UsageProblem('--kernel-name: a name has no control characters.');
+  return name;
 }
 
 /** The devices asked for, and where the debug port's bytes go when there is one. */

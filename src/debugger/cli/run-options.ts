@@ -16,6 +16,8 @@ export interface TypedLine {
 /** What `retrovisor run` was asked to do, after QEMU's spelling is understood. Paths are not opened yet. */
 export interface RunOptions {
   readonly kernel: string | undefined;
+  /** What the guest sees as its kernel's name; the file's base name when absent. */
+  readonly kernelName: string | undefined;
   readonly initrd: string | undefined;
   readonly append: string;
   readonly bios: string | undefined;

@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { worldProblem } from '../../host/files.ts';
-import { type OutputTo, openSession } from '../../host/open-session.ts';
+import { openSession } from '../../host/open-session.ts';
+import type { OutputTo } from '../../host/printed.ts';
 import type { SessionEnd } from '../../host/session.ts';
 import { openTerminal, type Terminal } from '../../host/terminal.ts';
 import { runConsole } from './console.ts';

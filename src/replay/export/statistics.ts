@@ -20,34 +20,43 @@ interface Tally {
   most: number;
 }
 
-/** What `perf kvm stat report` counts: VM exits by reason, most frequent first. */
-export function exitStatistics(events: Iterable<Stamped>, vcpu?: number): ExitStatistics[] {
-  const tallies = new Map<number, Tally>();
-  let total = 0;
-  for (const { event } of events) {
-    if (event.kind !== 'kvm_exit' || (vcpu !== undefined && event.vcpu_id !== vcpu)) continue;
-    total += 1;
+/** A reader of a run that counts what `perf kvm stat report` counts: VM exits by reason, of all processors or of one. */
+export class ExitCounts {
+  private readonly tallies = new Map<number, Tally>();
+  private readonly vcpu: number | undefined;
+
+  constructor(vcpu?: number) {
+    this.vcpu = vcpu;
+  }
+
+  next({ event }: Stamped): void {
+    if (event.kind !== 'kvm_exit' || (this.vcpu !== undefined && event.vcpu_id !== this.vcpu)) return;
     const reason = event.exit_reason & 0xffff;
-    let tally = tallies.get(reason);
+    let tally = this.tallies.get(reason);
     if (tally === undefined) {
       tally = { count: 0, ticks: 0, least: event.ticks, most: 0 };
-      tallies.set(reason, tally);
+      this.tallies.set(reason, tally);
     }
     tally.count += 1;
     tally.ticks += event.ticks;
     tally.least = Math.min(tally.least, event.ticks);
     tally.most = Math.max(tally.most, event.ticks);
   }
-  return [...tallies]
-    .map(([reason, { count, ticks, least, most }]) => ({
-      reason: symbol(VMX_EXIT_REASONS, reason),
-      count,
-      share: count / total,
-      ticks,
-      leastTicks: least,
-      mostTicks: most,
-    }))
-    .sort((left, right) => right.count - left.count || (left.reason < right.reason ? -1 : 1));
+
+  /** Most frequent first. */
+  get rows(): ExitStatistics[] {
+    const total = [...this.tallies.values()].reduce((sum, { count }) => sum + count, 0);
+    return [...this.tallies]
+      .map(([reason, { count, ticks, least, most }]) => ({
+        reason: symbol(VMX_EXIT_REASONS, reason),
+        count,
+        share: count / total,
+        ticks,
+        leastTicks: least,
+        mostTicks: most,
+      }))
+      .sort((left, right) => right.count - left.count || (left.reason < right.reason ? -1 : 1));
+  }
 }
 
 /** The statistics as a table of text. */
