@@ -1,13 +1,13 @@
 import {
   type Emulated,
   type ExecutionControls,
-  type Guest,
   type GuestStop,
   NO_EXIT,
   type Registers,
   type Segment,
   type VmExit,
 } from '../../src/kvm/guest.ts';
+import type { Engine } from '../../src/machine/parts.ts';
 
 /** An exit with only what a test names. */
 export function exitOf(reason: number, fields: Partial<VmExit> = {}): VmExit {
@@ -17,7 +17,7 @@ export function exitOf(reason: number, fields: Partial<VmExit> = {}): VmExit {
 export type Scripted = (guest: FakeGuest, vcpu: number) => Partial<GuestStop>;
 
 /** A processor that does what the test's script says. */
-export interface FakeGuest extends Guest {
+export interface FakeGuest extends Engine {
   script: Scripted[];
   emulations: Emulated[];
   controls: ExecutionControls[];
@@ -97,6 +97,7 @@ export function createFakeGuest(script: Scripted[] = [], emulations: Emulated[] 
     memory,
     gprs: [],
     ticks: 0,
+    regions: [],
     registers: (vcpu) => registers[vcpu],
     addVcpu: () => {
       guest.gprs.push(new Array<bigint>(16).fill(0n));
