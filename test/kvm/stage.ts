@@ -15,6 +15,7 @@ import type { MachineParts } from '../../src/machine/parts.ts';
 import { evolve } from '../../src/reducers/evolve.ts';
 import { powerOn } from '../../src/reducers/power-on.ts';
 import { differenceOf, thaw } from '../../src/reducers/seal.ts';
+import type { MachineState } from '../../src/reducers/state.ts';
 import { CHANCE } from '../../src/replay/sources/random.ts';
 import type { Vmm } from '../../src/vmm/index.ts';
 
@@ -33,6 +34,8 @@ export interface Stage {
   onThread(vcpu: number): Origin;
   /** Virtual time moves on to `ns`. */
   passTo(ns: number): void;
+  /** The machine is in this state, as it was when it had come to a tick. The processor's own is not touched. */
+  putBack(state: MachineState, tick: number): void;
 }
 
 const NOTHING: Vmm = {
@@ -74,7 +77,7 @@ interface Given {
 export function stage(engine: MachineParts['engine'], features: CpuFeatures = BASELINE_FEATURES): Stage {
   const stamped: Stamped[] = [];
   const events: MachineEvent[] = [];
-  const folded = thaw(powerOn(MADE));
+  let folded = thaw(powerOn(MADE));
   const given: Partial<Given> = {};
   const machine = createMachine({
     made: MADE,
@@ -112,6 +115,10 @@ export function stage(engine: MachineParts['engine'], features: CpuFeatures = BA
     onThread: (vcpu) => origin.by(vcpuSource(vcpu)).inside(machine.state.kvm.vcpus[vcpu]!.exit.seq),
     passTo(ns) {
       origin.raise({ kind: 'sim:idle_warped', from: machine.now(), to: ns });
+    },
+    putBack(state, tick) {
+      folded = thaw(state);
+      machine.replaceState(thaw(state), tick);
     },
   };
 }
