@@ -71,7 +71,7 @@ test(
     });
     expectEqualReplays(traces);
   },
-  MINUTES,
+  3 * MINUTES,
 );
 
 test.each(Array.from({ length: RUNS }, (_, run) => `${SEED} ${run}`))(
