@@ -8,7 +8,17 @@ import { SliceDigests } from '../reducers/slices.ts';
 import type { MachineState } from '../reducers/state.ts';
 import type { VmmHost } from '../vmm/host.ts';
 import type { Vmm } from '../vmm/vmm.ts';
-import { chanceOf, drawnOf, type MachineContext, nextDeadline, nextSeq, now, originOf, refreshDerived } from './context.ts';
+import {
+  chanceOf,
+  drawnOf,
+  type MachineContext,
+  nextDeadline,
+  nextSeq,
+  now,
+  originOf,
+  refreshDerived,
+  UNKNOWN,
+} from './context.ts';
 import { advance, type Reason, type Until } from './loop.ts';
 import type { Engine, GuestTime, MachineParts, TableWrite } from './parts.ts';
 import { MachineProcessor } from './processor.ts';
@@ -41,7 +51,15 @@ export function createMachine(parts: MachineParts): Machine {
   const digests = new SliceDigests(state);
   // The parts refer to the context and are in it: they are put in below, before anything runs.
   const cutAt = Number.POSITIVE_INFINITY;
-  const context = { parts, state, ticks: 0, cutAt, hasBroken: false, digests } as unknown as MachineContext;
+  const context = {
+    parts,
+    state,
+    ticks: 0,
+    cutAt,
+    deadline: UNKNOWN,
+    hasBroken: false,
+    digests,
+  } as unknown as MachineContext;
   context.tell = teller(context);
   const start = { kind: 'sim:powered_on', seed: parts.seed, wall_clock: parts.wallClockAtPowerOn } as const;
   const switchedOn = originOf(context, USER).raise(start);

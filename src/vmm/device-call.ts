@@ -5,7 +5,6 @@ import type { MachineEvent } from '../events/vocabulary.ts';
 import type { Machine, Part } from './machine.ts';
 import { readBytes, writeBytes } from './memory/address-space.ts';
 import { drivePin } from './pins.ts';
-import { askForReset } from './reset.ts';
 
 /** One call of a device: what it may do to the machine around it, and the fact it was called for. */
 export class DeviceCall implements Effects {
@@ -42,7 +41,7 @@ export class DeviceCall implements Effects {
   }
 
   pin(name: string, high: boolean): void {
-    drivePin(this.machine, this.part, name, high);
+    drivePin(this.machine, { part: this.part, name, high }, (machine, part) => new DeviceCall(machine, part));
   }
 
   arm(timer: string, deadline: number): void {
@@ -58,7 +57,7 @@ export class DeviceCall implements Effects {
   }
 
   requestReset(): void {
-    askForReset(this.machine, this.part.name);
+    this.machine.askForReset(this.part.name);
   }
 
   dmaRead(gpa: number, length: number): Uint8Array {
@@ -73,16 +72,13 @@ export class DeviceCall implements Effects {
   }
 
   private idOf(timer: string): string {
-    return deviceTimer(this.part.name, timer);
+    return this.part.timers.get(timer)!;
   }
 
   private tellDma(dir: 'read' | 'write', gpa: number, bytes: Uint8Array): void {
     this.raise({ kind: 'sim:dma', dev: this.part.name, dir, gpa, len: bytes.length, digest: digestOf(bytes) });
   }
 }
-
-/** A device's timer among the machine's. */
-export const deviceTimer = (part: string, timer: string): string => `${part}.${timer}`;
 
 /** 32-bit FNV-1a: enough to tell whether a replay moved the same bytes. */
 function digestOf(bytes: Uint8Array): string {

@@ -20,6 +20,8 @@ export type AnyDevice = Device<object>;
 /** One device of a machine. */
 export interface Part extends PartConfig {
   readonly device: AnyDevice;
+  /** The device's timers, by their names among the machine's. */
+  readonly timers: ReadonlyMap<string, string>;
   /** State at power-on. */
   readonly atReset: () => object;
 }
@@ -120,6 +122,11 @@ export class Machine implements RegisterBus {
   /** Put a fact on record. Returns its sequence number. */
   raise(event: MachineEvent): number {
     return this.origin.raise(event);
+  }
+
+  /** Somebody wants a reset: it waits until the access that asked is over. The first to ask is remembered. */
+  askForReset(by: string): void {
+    if (this.state.resetBy === undefined) this.raise({ kind: 'sim:reset_asked', by });
   }
 
   /** The same for what follows from an event. */

@@ -3,7 +3,7 @@ import { MAIN_LOOP } from '../events/stamped.ts';
 import type { Origin } from '../events/origin.ts';
 import type { KvmKernel } from '../kvm/api.ts';
 import { KVM_RUN } from '../kvm/ioctls.ts';
-import { DeviceCall, deviceTimer } from './device-call.ts';
+import { DeviceCall } from './device-call.ts';
 import type { VmmHost } from './host.ts';
 import { type Board, Machine, type Part } from './machine.ts';
 import { describeFlatView, describeTree } from './memory/mtree.ts';
@@ -12,7 +12,7 @@ import { buildMachine } from './pc/create.ts';
 import { systemIo, systemMemory } from './pc/memory-map.ts';
 import { serialName } from './pc/parts.ts';
 import { redraw } from './pc/remap.ts';
-import { askForReset, resetIfAsked } from './reset.ts';
+import { resetIfAsked } from './reset.ts';
 import { serviceExit } from './service.ts';
 
 /** QEMU's process as the rest of the simulator sees it. What it raises comes from the `origin` it is given. */
@@ -51,7 +51,7 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
     receiveKeys: (from) => receive(by(from), 'i8042'),
     pressPowerButton: (from) => receive(by(from), 'piix4-pm'),
     pressReset: (from) => {
-      askForReset(by(from), 'user');
+      by(from).askForReset('user');
       resetIfAsked(by(from));
     },
     restored: () => redraw(board),
@@ -83,18 +83,17 @@ function describeFlat({ memoryView, ioView }: Board): string {
 function expireDevices(machine: Machine): boolean {
   let hasFired = false;
   for (const part of machine.parts) {
-    for (const timer of part.device.timers ?? []) {
-      if (!isDue(machine.state.timers, deviceTimer(part.name, timer), machine.now())) continue;
+    for (const [timer, id] of part.timers) {
+      if (!isDue(machine.state.timers, id, machine.now())) continue;
       hasFired = true;
-      fire(machine, part, timer);
+      fire(machine, part, timer, id);
     }
   }
   if (hasFired) resetIfAsked(machine);
   return hasFired;
 }
 
-function fire(machine: Machine, part: Part, timer: string): void {
-  const id = deviceTimer(part.name, timer);
+function fire(machine: Machine, part: Part, timer: string, id: string): void {
   const { deadline } = machine.state.timers[id]!;
   const fired = machine.from(fireTimer(machine.state.timers, machine.origin, id));
   part.device.expire?.(machine.stateOf(part), timer, new DeviceCall(fired, part), deadline);

@@ -39,14 +39,7 @@ import {
   APIC_TPR,
   ICR_BUSY,
 } from '../irqchip/lapic-registers.ts';
-import {
-  divisorOf,
-  isCounting,
-  limitedPeriod,
-  ONE_SHOT,
-  timerModeMask,
-  TSC_DEADLINE,
-} from '../irqchip/lapic-timer.ts';
+import { divisorOf, isCounting, limitedPeriod, ONE_SHOT, timerModeMask, TSC_DEADLINE } from '../irqchip/lapic-timer.ts';
 import type { LapicFeatures, LapicState } from '../irqchip/state.ts';
 import { clearVector, setVector, testVector } from '../irqchip/vectors.ts';
 import type { KvmState } from '../state.ts';
@@ -156,12 +149,6 @@ function setTaskPriority(kvm: Kvm, l: Lapic, tpr: number, cause: number): void {
 /** sim:tpr. */
 export function taskPrioritySet(kvm: Kvm, { vcpu_id: index, tpr }: EventOf<'sim:tpr'>, { seq }: Stamped): void {
   setTaskPriority(kvm, chipOf(kvm).lapics[index], tpr, seq);
-}
-
-/** kvm_exit: the TPR shadow's value comes back. */
-export function shadowTaken(kvm: Kvm, { vcpu_id: index, cr8 }: EventOf<'kvm_exit'>, { seq }: Stamped): void {
-  const l = kvm.vm!.irqchip?.lapics[index];
-  if (l !== undefined && l.tpr >> 4 !== cr8) setTaskPriority(kvm, l, cr8 << 4, seq);
 }
 
 /** kvm_apic: a register of the vCPU that wrote it. What is refused changes nothing. */

@@ -14,8 +14,8 @@ const isKernels = ({ id }: { readonly id: string }): boolean => id.startsWith('k
 
 const ofKernelOrDevice =
   <K extends TimerKind>(ofKernel: Change<K>, ofDevice: Change<K>): Change<K> =>
-  (state, event, stamped) =>
-    (isKernels(event) ? ofKernel : ofDevice)(state, event, stamped);
+  (state, event, stamped, config) =>
+    (isKernels(event) ? ofKernel : ofDevice)(state, event, stamped, config);
 
 const EVERYTHING: readonly Owner[] = [
   ...(['clock', 'schedule', 'chance', 'hostMemory', 'files', 'vm', 'ept', 'kernelTimers', 'pic', 'ioapic'] as const),
@@ -42,7 +42,10 @@ export const SIM_ROWS: Rows<keyof typeof SIM_EVENTS> = {
       vmm((state, event, _config, stamped) => board.armed(state, event, stamped)),
     ),
   ),
-  'sim:timer_cancel': changes(['kernelTimers', 'timers'], ofKernelOrDevice(kvm(timers.cancelled), vmm(board.cancelled))),
+  'sim:timer_cancel': changes(
+    ['kernelTimers', 'timers'],
+    ofKernelOrDevice(kvm(timers.cancelled), vmm(board.cancelled)),
+  ),
   'sim:timer_fire': changes(
     ['kernelTimers', 'lapics', 'pit', 'timers', 'devices'],
     ofKernelOrDevice(kvm(timers.fired), vmm(board.fired)),
