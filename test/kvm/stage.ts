@@ -15,6 +15,7 @@ import type { MachineParts } from '../../src/machine/parts.ts';
 import { evolve } from '../../src/reducers/evolve.ts';
 import { powerOn } from '../../src/reducers/power-on.ts';
 import { differenceOf, thaw } from '../../src/reducers/seal.ts';
+import { digestSlices } from '../../src/reducers/slices.ts';
 import type { MachineState } from '../../src/reducers/state.ts';
 import { CHANCE } from '../../src/replay/sources/random.ts';
 import type { Vmm } from '../../src/vmm/index.ts';
@@ -72,7 +73,8 @@ interface Given {
 
 /**
  * KVM over a processor. When the test is over, the facts alone must come to the state the machine is in: whatever
- * decides has changed nothing by itself.
+ * decides has changed nothing by itself. So must every digest the machine raises meanwhile, which it keeps up to date by
+ * the owners of the facts.
  */
 export function stage(engine: MachineParts['engine'], features: CpuFeatures = BASELINE_FEATURES): Stage {
   const stamped: Stamped[] = [];
@@ -96,6 +98,7 @@ export function stage(engine: MachineParts['engine'], features: CpuFeatures = BA
     wallClockAtPowerOn: 0n,
     onEvent(each) {
       evolve(folded, each);
+      if (each.event.kind === 'sim:digest') expect(each.event.slices).toEqual(digestSlices(folded));
       stamped.push(each);
       events.push(each.event);
     },
