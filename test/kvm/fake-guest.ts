@@ -18,13 +18,10 @@ export type Scripted = (guest: FakeGuest, vcpu: number) => Partial<GuestStop>;
 
 /** A processor that does what the test's script says. */
 export interface FakeGuest extends Engine {
-  script: Scripted[];
-  emulations: Emulated[];
   controls: ExecutionControls[];
   injected: number[];
   memory: Uint8Array;
   gprs: bigint[][];
-  ticks: number;
 }
 
 function fakeRegisters(gprs: bigint[]): Registers {
@@ -90,13 +87,10 @@ export function createFakeGuest(script: Scripted[] = [], emulations: Emulated[] 
   const registers: Registers[] = [];
   const memory = new Uint8Array(1 << 20);
   const guest: FakeGuest = {
-    script,
-    emulations,
     controls: [],
     injected: [],
     memory,
     gprs: [],
-    ticks: 0,
     regions: [],
     registers: (vcpu) => registers[vcpu],
     addVcpu: () => {
@@ -108,7 +102,6 @@ export function createFakeGuest(script: Scripted[] = [], emulations: Emulated[] 
     setControls: (_vcpu, controls) => void guest.controls.push(controls),
     run: (vcpu, _budget, inject) => {
       guest.injected.push(inject.info);
-      guest.ticks += 1;
       const next = script.shift();
       if (next === undefined) throw new Error('the script is over');
       const r = registers[vcpu];
