@@ -73,8 +73,8 @@ interface Given {
 
 /**
  * KVM over a processor. When the test is over, the facts alone must come to the state the machine is in: whatever
- * decides has changed nothing by itself. The digests it raises on the way, kept up to date by what the facts own, must be
- * those of what the facts come to.
+ * decides has changed nothing by itself. The digests it raises on the way, kept up to date by what the facts own, must
+ * be those of what the facts come to.
  */
 export function stage(engine: MachineParts['engine'], features: CpuFeatures = BASELINE_FEATURES): Stage {
   const stamped: Stamped[] = [];
