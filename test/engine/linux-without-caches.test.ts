@@ -1,6 +1,8 @@
 import seedrandom from 'seedrandom';
 import { describe, expect, test } from 'vitest';
-import { guestFile, haveGuests } from '../guests/command-line.ts';
+import { digestSlices } from '../../src/reducers/slices.ts';
+import { guestFile, noGuests } from '../guests/command-line.ts';
+import { without } from '../stepping-aside.ts';
 import { type DroppableMachine, droppableMachine } from './machines.ts';
 
 /** How far to run, at how many ticks to look at both machines, and how often to drop: 10 to the power of it ticks. */
@@ -16,20 +18,20 @@ const LINUX: Extent = { ticks: 165_000_000, lookEvery: 5_000_000, pieces: [3, 6.
 const TOUR: Extent = { ticks: 400_000_000, lookEvery: 50_000, pieces: [0, 4] };
 const APPEND = 'console=ttyS0 panic=-1 cryptomgr.notests=1';
 
-/** Registers of every processor and the digest of all memory. */
+/** Registers of every processor, the digest of all memory and those of the plain state. */
 function stateOf({ machine }: DroppableMachine): string {
-  const vcpus = machine.state.schedule.userspace.map((_, vcpu) => {
+  const vcpus = machine.state.kvm.vcpus.map((_, vcpu) => {
     const r = machine.engine.registers(vcpu);
     const general = Array.from({ length: 16 }, (_each, index) => r.gpr(index));
     return [...general, r.rip, r.rflags, r.cr0, r.cr2, r.cr3, r.cr4, r.efer].join(' ');
   });
-  return [...vcpus, machine.pages.digest()].join('\n');
+  return [...vcpus, machine.pages.digest(), digestSlices(machine.state).join(' ')].join('\n');
 }
 
 /** Run to a tick in pieces that chance cuts, without caches from each piece to the next. */
 function advanceDropping(dropped: DroppableMachine, tick: number, pieceOf: () => number): ReturnType<typeof advance> {
   for (;;) {
-    const next = dropped.machine.state.clock.ticks + pieceOf();
+    const next = dropped.machine.ticks + pieceOf();
     const reason = dropped.machine.advance({ tick: Math.min(tick, next) });
     dropped.dropCaches();
     if (reason.why !== 'until' || next >= tick) return reason;
@@ -68,7 +70,7 @@ describe('a machine that loses its caches at any moment tells the same, with its
     expect(fills).toBeGreaterThan(1000);
   });
 
-  test.skipIf(!haveGuests('vmlinuz', 'initramfs.gz'))("the beginning of Debian's kernel", () => {
+  test("the beginning of Debian's kernel", without(noGuests('vmlinuz', 'initramfs.gz')), () => {
     const images = ['-kernel', guestFile('vmlinuz'), '-initrd', guestFile('initramfs.gz')];
     const options = [...images, '-m', '256', '-smp', '4', '-append', APPEND, '--events', 'guest-pt'];
     const { plain, fills } = sideBySide(options, 'linux', LINUX);

@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import seedrandom from 'seedrandom';
 import { expect, test } from 'vitest';
-import { restoreCheckpoint, takeCheckpoint } from '../../src/reducers/checkpoint.ts';
-import { guestFile, haveGuests, retrovisor, scratchFolder } from '../guests/command-line.ts';
+import { restoreCheckpoint, takeCheckpoint } from '../../src/machine/checkpoint.ts';
+import { guestFile, noGuests, retrovisor, scratchFolder } from '../guests/command-line.ts';
+import { casesOf } from '../how-long.ts';
+import { without } from '../stepping-aside.ts';
 import { type DroppableMachine, droppableMachine } from './machines.ts';
 
-/** Recordings of Debian with RETROVISOR_SEEDS=10 (a minute of processor time each), others with RETROVISOR_SEED. */
-const RUNS = Number(process.env['RETROVISOR_SEEDS'] ?? 0);
+/** Recordings of Debian: RETROVISOR_SEEDS=10 (a minute of processor time each), others with RETROVISOR_SEED. */
+const RUNS = casesOf('RETROVISOR_SEEDS', { whole: 1, quick: 0 });
 const SEED = process.env['RETROVISOR_SEED'] ?? 'drops';
 /** Our own guest, always. */
 const TOURS = 3;
@@ -37,7 +39,7 @@ function disturb(subject: DroppableMachine, seed: string, { longest, keys, promp
   let isReady = false;
   for (;;) {
     const piece = Math.ceil(10 ** (2 + (longest - 2) * chance()));
-    const reason = machine.advance({ tick: machine.state.clock.ticks + piece });
+    const reason = machine.advance({ tick: machine.ticks + piece });
     if (reason.why === 'ended') return;
     isReady ||= subject.printed().includes(prompt);
     if (chance() < 0.3) subject.dropCaches();
@@ -56,35 +58,35 @@ function expectEqualReplays(traces: readonly string[]): void {
   expect(status).toBe(0);
 }
 
-test(`${TOURS} recordings of our own guest that lost their caches replay without`, () => {
-  const traces = Array.from({ length: TOURS }, (_, at) => {
-    const trace = join(folder, `tour-${at}.trace`);
-    const subject = droppableMachine(['-smp', `${1 + at}`, '--events', 'guest-pt'], `${SEED} ${at}`, trace);
-    disturb(subject, `${SEED} ${at}`, { longest: 5.5, keys: '', prompt: 'nothing it prints' });
-    subject.close();
-    expect(subject.tableWrites()).toBeGreaterThan(0);
-    return trace;
-  });
-  expectEqualReplays(traces);
-}, MINUTES);
-
-test.skipIf(RUNS === 0 || !haveGuests('vmlinuz', 'initramfs.gz'))(
-  `${RUNS} recordings of Debian on 4 processors, typed to, that lost their caches replay without`,
+test(
+  `${TOURS} recordings of our own guest that lost their caches replay without`,
   () => {
+    const traces = Array.from({ length: TOURS }, (_, at) => {
+      const trace = join(folder, `tour-${at}.trace`);
+      const subject = droppableMachine(['-smp', `${1 + at}`, '--events', 'guest-pt'], `${SEED} ${at}`, trace);
+      disturb(subject, `${SEED} ${at}`, { longest: 5.5, keys: '', prompt: 'nothing it prints' });
+      subject.close();
+      expect(subject.tableWrites()).toBeGreaterThan(0);
+      return trace;
+    });
+    expectEqualReplays(traces);
+  },
+  3 * MINUTES,
+);
+
+test.each(Array.from({ length: RUNS }, (_, run) => `${SEED} ${run}`))(
+  'a recording of Debian on 4 processors, typed to, that lost its caches replays without: seed %s',
+  { ...without(noGuests('vmlinuz', 'initramfs.gz')), timeout: 10 * MINUTES },
+  (seed) => {
     const images = ['-kernel', guestFile('vmlinuz'), '-initrd', guestFile('initramfs.gz')];
     const append = ['-append', 'console=ttyS0 panic=-1 cryptomgr.notests=1'];
     const options = [...images, ...append, '-m', '256', '-smp', '4', '-no-reboot', '--events', 'guest-pt'];
-    for (let run = 0; run < RUNS; run++) {
-      const seed = `${SEED} ${run}`;
-      const trace = join(folder, `debian-${run}.trace`);
-      const subject = droppableMachine(options, seed, trace);
-      disturb(subject, seed, { longest: 6.5, keys: `${TYPED}\n`, prompt: '/ # ' });
-      subject.close();
-      expect(subject.machine.state.schedule.ended).toEqual({ why: 'powered-off', status: 0 });
-      const { ticks } = subject.machine.state.clock;
-      expectEqualReplays([trace]);
-      process.stdout.write(`${seed}: ${ticks} ticks, ${subject.tableWrites()} table writes, 0 divergences\n`);
-    }
+    const trace = join(folder, `debian-${seed}.trace`);
+    const subject = droppableMachine(options, seed, trace);
+    disturb(subject, seed, { longest: 6.5, keys: `${TYPED}\n`, prompt: '/ # ' });
+    subject.close();
+    expect(subject.machine.state.schedule.ended).toEqual({ why: 'powered-off', status: 0 });
+    expectEqualReplays([trace]);
+    process.stdout.write(`${seed}: ${subject.machine.ticks} ticks, ${subject.tableWrites()} table writes\n`);
   },
-  RUNS * 10 * MINUTES + MINUTES,
 );

@@ -1,45 +1,81 @@
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
+import type { KvmRun, KvmRunAnswer, VcpuProgress } from '../../src/kvm/api.ts';
 import type { Emulated } from '../../src/kvm/guest.ts';
 import * as io from '../../src/kvm/ioctls.ts';
-import { createKvm, type KvmKernel } from '../../src/kvm/kvm.ts';
+import { ioapicWrite, irqchipPortWrite, lapicMmioWrite } from '../../src/kvm/irqchip/index.ts';
 import { createFakeGuest, type FakeGuest, type Scripted } from './fake-guest.ts';
+import { type Stage, stage, withVm } from './stage.ts';
 
 /** A VM with one vCPU and 1 MiB of memory over a scripted processor. */
-export interface Bench {
-  kvm: KvmKernel;
-  guest: FakeGuest;
-  events: MachineEvent[];
-  vm: number;
-  vcpu: number;
+export interface Bench extends Stage {
+  readonly guest: FakeGuest;
+  readonly vm: number;
+  readonly vcpu: number;
+  /** As KVM left it. */
+  readonly run: KvmRun;
+  /** One VM entry and exit. */
+  advance(): VcpuProgress;
+  /** User space has done what it was asked for and enters KVM_RUN again. */
+  answer(given?: KvmRunAnswer): void;
+  /** A request to the vCPU's descriptor. */
+  vcpuIoctl(request: number, arg?: unknown): number;
+  /** A request to the VM's descriptor. */
+  vmIoctl(request: number, arg?: unknown): number;
 }
 
-/** Names of events, in order. */
-export const kinds = (events: readonly MachineEvent[]): string[] => events.map((event) => event.kind);
+const BUDGET = 100;
+
+/** Names of the kernel's tracepoints among events, in order. */
+export const kinds = (events: readonly MachineEvent[]): string[] =>
+  events.map(({ kind }) => kind).filter((kind) => !kind.includes(':'));
 
 /** A fresh one; events of its making are forgotten. */
 export function bench(script: Scripted[], emulations: Emulated[] = [], irqchip = true): Bench {
   const guest = createFakeGuest(script, emulations);
-  const events: MachineEvent[] = [];
-  const kvm = createKvm(guest, {
-    now: () => guest.ticks * 8,
-    hostTsc: () => BigInt(guest.ticks * 16),
-    raise: (event) => void events.push(event),
-    wallClockAtPowerOn: 0n,
-  });
-  const fd = kvm.open();
-  const vm = kvm.ioctl(fd, io.KVM_CREATE_VM);
-  if (irqchip) kvm.ioctl(vm, io.KVM_CREATE_IRQCHIP);
-  const vcpu = kvm.ioctl(vm, io.KVM_CREATE_VCPU, 0);
-  const supported: io.CpuidTable = { entries: [] };
-  kvm.ioctl(fd, io.KVM_GET_SUPPORTED_CPUID, supported);
-  kvm.ioctl(vcpu, io.KVM_SET_CPUID2, supported);
-  kvm.ioctl(vm, io.KVM_SET_USER_MEMORY_REGION, {
-    slot: 0,
-    flags: 0,
-    guestPhysAddr: 0,
-    memorySize: 0x100000,
-    userspaceAddr: 0,
-  });
-  events.length = 0;
-  return { kvm, guest, events, vm, vcpu };
+  const made = stage(() => guest);
+  const { vm, vcpus } = withVm(made, { irqchip });
+  const vcpu = vcpus[0]!;
+  const { machine } = made;
+  made.events.length = 0;
+  const vcpuIoctl = (request: number, arg?: unknown): number =>
+    machine.kvm.calledBy(made.onThread(0)).ioctl(vcpu, request, arg);
+  return {
+    ...made,
+    get state() {
+      return made.state;
+    },
+    guest,
+    vm,
+    vcpu,
+    get run() {
+      return made.kvm.run(vcpu);
+    },
+    advance: () => machine.kvm.advance(0, BUDGET, made.onThread(0)),
+    answer: (given = {}) => void vcpuIoctl(io.KVM_RUN, given),
+    vcpuIoctl,
+    vmIoctl: (request, arg) => made.kvm.ioctl(vm, request, arg),
+  };
+}
+
+/** User space changes some of the vCPU's registers. */
+export function setRegs({ vcpuIoctl }: Bench, change: Partial<io.Regs>): void {
+  const regs = {} as io.Regs;
+  vcpuIoctl(io.KVM_GET_REGS, regs);
+  vcpuIoctl(io.KVM_SET_REGS, { ...regs, ...change });
+}
+
+/** User space changes some of the vCPU's system registers. */
+export function setSregs({ vcpuIoctl }: Bench, change: Partial<io.Sregs>): void {
+  const sregs = {} as io.Sregs;
+  vcpuIoctl(io.KVM_GET_SREGS, sregs);
+  vcpuIoctl(io.KVM_SET_SREGS, { ...sregs, ...change });
+}
+
+/** The guest has its local APIC on, the PICs masked, and a pin of the IOAPIC send it this vector. */
+export function route({ context, onThread }: Bench, pin: number, vector: number): void {
+  const guest = context.from(onThread(0));
+  lapicMmioWrite(guest, 0, 0xf0, 4, 0x1ff);
+  for (const port of [0x21, 0xa1]) irqchipPortWrite(guest, port, 1, 0xff);
+  ioapicWrite(guest, 0x00, 0x10 + 2 * pin);
+  ioapicWrite(guest, 0x10, vector);
 }

@@ -44,11 +44,12 @@ test('a full ring sends the write to user space, and takes one again when it was
   const machine = realGuest([0xb0, 1, 0xe6, 0x70, 0xeb, 0xfc]);
   zone(machine, KVM_REGISTER_COALESCED_MMIO, 0x70, 1, true);
   expect(machine.next()).toBe(IO);
-  const ring = machine.kvm.coalescedRing();
-  expect(ring.last).toBe(RING_ENTRIES - 1);
-  ring.first = ring.last;
+  const last = (): number => machine.kvm.coalescedRing().last;
+  expect(last()).toBe(RING_ENTRIES - 1);
+  for (let taken = 0; taken < RING_ENTRIES - 1; taken += 1) machine.kvm.takeCoalesced();
+  expect(machine.kvm.coalescedRing().first).toBe(last());
   expect(machine.next()).toBe(IO);
-  expect(ring.last).toBe(RING_ENTRIES - 2);
+  expect(last()).toBe(RING_ENTRIES - 2);
 });
 
 test('a zone that is taken away, or does not hold the whole access, coalesces nothing', () => {

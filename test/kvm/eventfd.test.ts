@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { KVM_IOEVENTFD, KVM_IRQFD } from '../../src/kvm/ioctls.ts';
+import { lapicMmioWrite } from '../../src/kvm/irqchip/index.ts';
 import { type RealGuest, realGuest } from './real-guest.ts';
 
 const IO = 2;
@@ -121,8 +122,7 @@ function listening(level: boolean): RealGuest {
   machine.guest.writeHost(0x2000, Uint8Array.from(handler));
   machine.guest.writeHost((MASTER_VECTORS + 5) * 4, Uint8Array.of(0, 0x20, 0, 0));
   // LVT0 as ExtINT, the local APIC on: the PIC's interrupts reach the processor.
-  const [lapic] = machine.kvm.state.vm!.irqchip!.lapics;
-  lapic!.svr = 0x1ff;
+  lapicMmioWrite(machine.context.from(machine.onThread(0)), 0, 0xf0, 4, 0x1ff);
   expect(machine.next()).toBe('halted');
   return machine;
 }
@@ -171,7 +171,7 @@ describe('an irqfd', () => {
     machine.kvm.signal(fd);
     expect(machine.vmIoctl(KVM_IRQFD, { fd, gsi: 5, flags: 1 })).toBe(0);
     machine.kvm.signal(fd);
-    expect(machine.kvm.isRunnable(0)).toBe(false);
+    expect(machine.machine.kvm.isRunnable(0)).toBe(false);
     expect(counted(machine)).toBe(0);
   });
 

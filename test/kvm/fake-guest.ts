@@ -1,13 +1,13 @@
 import {
   type Emulated,
   type ExecutionControls,
-  type Guest,
   type GuestStop,
   NO_EXIT,
   type Registers,
   type Segment,
   type VmExit,
 } from '../../src/kvm/guest.ts';
+import type { Engine } from '../../src/machine/parts.ts';
 
 /** An exit with only what a test names. */
 export function exitOf(reason: number, fields: Partial<VmExit> = {}): VmExit {
@@ -17,14 +17,11 @@ export function exitOf(reason: number, fields: Partial<VmExit> = {}): VmExit {
 export type Scripted = (guest: FakeGuest, vcpu: number) => Partial<GuestStop>;
 
 /** A processor that does what the test's script says. */
-export interface FakeGuest extends Guest {
-  script: Scripted[];
-  emulations: Emulated[];
+export interface FakeGuest extends Engine {
   controls: ExecutionControls[];
   injected: number[];
   memory: Uint8Array;
   gprs: bigint[][];
-  ticks: number;
 }
 
 function fakeRegisters(gprs: bigint[]): Registers {
@@ -90,13 +87,11 @@ export function createFakeGuest(script: Scripted[] = [], emulations: Emulated[] 
   const registers: Registers[] = [];
   const memory = new Uint8Array(1 << 20);
   const guest: FakeGuest = {
-    script,
-    emulations,
     controls: [],
     injected: [],
     memory,
     gprs: [],
-    ticks: 0,
+    regions: [],
     registers: (vcpu) => registers[vcpu],
     addVcpu: () => {
       guest.gprs.push(new Array<bigint>(16).fill(0n));
@@ -107,7 +102,6 @@ export function createFakeGuest(script: Scripted[] = [], emulations: Emulated[] 
     setControls: (_vcpu, controls) => void guest.controls.push(controls),
     run: (vcpu, _budget, inject) => {
       guest.injected.push(inject.info);
-      guest.ticks += 1;
       const next = script.shift();
       if (next === undefined) throw new Error('the script is over');
       const r = registers[vcpu];

@@ -39,9 +39,8 @@ describe('an MSR filter', () => {
     userSpace(machine, FILTERED);
     filter(machine, 0, [denied(0x170, READ)]);
     expect(machine.next()).toBe(RDMSR);
-    expect(machine.run.msr).toEqual({ error: 0, reason: FILTERED, index: SYSENTER_ESP, data: 0n });
-    machine.run.msr.data = 0x1122_3344_5566_7788n;
-    expect(machine.next()).toBe(HLT);
+    expect(machine.run.msr).toEqual({ reason: FILTERED, index: SYSENTER_ESP, data: 0n });
+    expect(machine.next({ msr: { data: 0x1122_3344_5566_7788n, error: 0 } })).toBe(HLT);
     const { rax, rdx } = machine.regs();
     expect([rax & 0xffff_ffffn, rdx & 0xffff_ffffn]).toEqual([0x5566_7788n, 0x1122_3344n]);
   });
@@ -53,8 +52,7 @@ describe('an MSR filter', () => {
     filter(machine, 0, [denied(0x170, WRITE)]);
     expect(machine.next()).toBe(WRMSR);
     expect(machine.run.msr).toMatchObject({ reason: FILTERED, index: SYSENTER_ESP, data: 0x1_0000_1234n });
-    machine.run.msr.error = 1;
-    expect(machine.next()).toBe(HLT);
+    expect(machine.next({ msr: { data: 0n, error: 1 } })).toBe(HLT);
     expect(machine.regs().rip).toBe(0x2001n);
   });
 

@@ -11,9 +11,9 @@ const wrmsr =
 
 /** Run RDMSR and WRMSR exits; each answers its value, or 'fault'. */
 function run(...script: Scripted[]): (bigint | 'fault')[] {
-  const { kvm, events } = bench(script);
+  const { advance, events } = bench(script);
   const steps = script.length;
-  for (let step = 0; step < steps; step += 1) kvm.advance(0, 1);
+  for (let step = 0; step < steps; step += 1) advance();
   return events.flatMap((e) => (e.kind === 'kvm_msr' ? [e.exception === 1 ? ('fault' as const) : e.data] : []));
 }
 
@@ -53,9 +53,9 @@ describe('MSRs', () => {
   });
 
   it('writes the time record of kvmclock before the next entry', () => {
-    const { kvm, guest, events } = bench([wrmsr(0x4b564d01, 0x3001n), () => ({ why: 'budget', exit: exitOf(0) })]);
-    kvm.advance(0, 1);
-    kvm.advance(0, 1);
+    const { advance, guest, events } = bench([wrmsr(0x4b564d01, 0x3001n), () => ({ why: 'budget', exit: exitOf(0) })]);
+    advance();
+    advance();
     expect(events.some((e) => e.kind === 'kvm_pvclock_update')).toBe(true);
     const view = new DataView(guest.memory.buffer, 0x3000, 32);
     expect(view.getUint32(0, true)).toBe(2);

@@ -1,37 +1,25 @@
 import { describe, expect, test } from 'vitest';
-import {
-  acknowledgeInterrupt,
-  createKvmPit,
-  expireIrqchip,
-  getPit2,
-  irqchipDeadline,
-  irqchipPortRead,
-  irqchipPortWrite,
-  setPit2,
-  setPitReinject,
-} from '../../src/kvm/irqchip/index.ts';
-import type { Rig } from './irqchip/fixture.ts';
-import { printed, rig } from './irqchip/fixture.ts';
+import * as io from '../../src/kvm/ioctls.ts';
+import { getPit2, irqchipPortRead, irqchipPortWrite } from '../../src/kvm/irqchip/index.ts';
+import { pass, printed, reaching, type Rig, rig, take, writeApic } from './irqchip/fixture.ts';
 
-function pitRig(speaker = true): Rig {
+const SPEAKER_DUMMY = 1;
+const NEVER = Number.POSITIVE_INFINITY;
+
+function pitRig(flags = SPEAKER_DUMMY): Rig {
   const r = rig();
-  createKvmPit(r.chip, speaker, r.fx);
+  expect(r.kvm.ioctl(r.vm, io.KVM_CREATE_PIT2, { flags })).toBe(0);
   return r;
 }
 
 const out = (r: Rig, port: number, ...values: number[]): void => {
-  for (const value of values) irqchipPortWrite(r.chip, port, 1, value, r.fx);
+  for (const value of values) irqchipPortWrite(r.on(0), port, 1, value);
 };
-const inb = (r: Rig, port: number): number | undefined => irqchipPortRead(r.chip, port, 1, r.fx);
+const inb = (r: Rig, port: number): number | undefined => irqchipPortRead(r.on(0), port, 1);
 const word = (r: Rig, port: number): number => inb(r, port)! | (inb(r, port)! << 8);
 
 /** Nanoseconds of `clocks` PIT clocks, rounded up. */
 const nsOf = (clocks: number): number => Math.ceil((clocks * 1e9) / 1193182);
-
-function pass(r: Rig, ns: number): void {
-  r.clock += ns;
-  while ((irqchipDeadline(r.chip) ?? Infinity) <= r.clock) expireIrqchip(r.chip, r.fx);
-}
 
 /** How many times IRQ 0 rose since last asked. */
 const ticks = (r: Rig): number => printed(r).filter((line) => line === 'kvm_set_irq: gsi 0 level 1 source 2').length;
@@ -42,9 +30,9 @@ describe('counters', () => {
     out(r, 0x43, 0xb4);
     out(r, 0x42, 0x00, 0x10);
     expect(word(r, 0x42)).toBe(0x1000);
-    r.clock += nsOf(0x10);
+    pass(r, nsOf(0x10));
     expect(word(r, 0x42)).toBe(0xff0);
-    r.clock += nsOf(0x1000);
+    pass(r, nsOf(0x1000));
     expect(word(r, 0x42)).toBe(0xff0);
   });
 
@@ -52,7 +40,7 @@ describe('counters', () => {
     const r = pitRig();
     out(r, 0x43, 0xb6);
     out(r, 0x42, 0x00, 0x10);
-    r.clock += nsOf(0x10);
+    pass(r, nsOf(0x10));
     expect(word(r, 0x42)).toBe(0xfe0);
   });
 
@@ -60,7 +48,7 @@ describe('counters', () => {
     const r = pitRig();
     out(r, 0x43, 0xb0);
     out(r, 0x42, 0x10, 0x00);
-    r.clock += nsOf(0x12);
+    pass(r, nsOf(0x12));
     expect(word(r, 0x42)).toBe(0xfffe);
   });
 
@@ -69,7 +57,7 @@ describe('counters', () => {
     out(r, 0x43, 0xb0);
     out(r, 0x42, 0, 0);
     const ns = 30 * 86400 * 1_000_000_000 + 123_456_789;
-    r.clock += ns;
+    pass(r, ns);
     expect(word(r, 0x42)).toBe(Number((0x10000n - (BigInt(ns) * 1193182n) / 1_000_000_000n) & 0xffffn));
   });
 
@@ -77,9 +65,9 @@ describe('counters', () => {
     const r = pitRig();
     out(r, 0x43, 0xb4);
     out(r, 0x42, 0x00, 0x10);
-    r.clock += nsOf(0x10);
+    pass(r, nsOf(0x10));
     out(r, 0x43, 0x80);
-    r.clock += nsOf(0x10);
+    pass(r, nsOf(0x10));
     out(r, 0x43, 0x80);
     expect(word(r, 0x42)).toBe(0xff0);
     expect(word(r, 0x42)).toBe(0xfe0);
@@ -89,7 +77,7 @@ describe('counters', () => {
     const r = pitRig();
     out(r, 0x43, 0xb4);
     out(r, 0x42, 0x00, 0x10);
-    r.clock += nsOf(1);
+    pass(r, nsOf(1));
     out(r, 0x43, 0xc8);
     expect(inb(r, 0x42)).toBe(0x34);
     expect(word(r, 0x42)).toBe(0xfff);
@@ -113,9 +101,9 @@ describe('port 61h', () => {
     out(r, 0x61, 1);
     out(r, 0x43, 0xb0);
     out(r, 0x42, 0x9b, 0x2e);
-    r.clock += nsOf(0x2e9b) - 1;
+    pass(r, nsOf(0x2e9b) - 1);
     expect(inb(r, 0x61)! & 0x23).toBe(0x01);
-    r.clock += 1;
+    pass(r, 1);
     expect(inb(r, 0x61)! & 0x23).toBe(0x21);
   });
 
@@ -123,7 +111,7 @@ describe('port 61h', () => {
     const r = pitRig();
     out(r, 0x43, 0xb4);
     out(r, 0x42, 0x00, 0x10);
-    r.clock += nsOf(0x100);
+    pass(r, nsOf(0x100));
     out(r, 0x61, 3);
     expect(word(r, 0x42)).toBe(0x1000);
     expect(inb(r, 0x61)! & 3).toBe(3);
@@ -131,16 +119,16 @@ describe('port 61h', () => {
 
   test('the refresh bit toggles every 2^14 ns', () => {
     const r = pitRig();
-    r.clock = 16384 * 100;
+    r.passTo(16384 * 100);
     const before = inb(r, 0x61)! & 0x10;
-    r.clock += 16384;
+    pass(r, 16384);
     expect(inb(r, 0x61)! & 0x10).toBe(before ^ 0x10);
   });
 
   test('belongs to user space without KVM_PIT_SPEAKER_DUMMY', () => {
-    const r = pitRig(false);
+    const r = pitRig(0);
     expect(inb(r, 0x61)).toBeUndefined();
-    expect(irqchipPortWrite(r.chip, 0x61, 1, 0, r.fx)).toBe(false);
+    expect(irqchipPortWrite(r.on(0), 0x61, 1, 0)).toBe(false);
   });
 });
 
@@ -152,7 +140,7 @@ describe('IRQ 0', () => {
   const PERIOD = Math.floor((0x2e9c * 1e9) / 1193182);
 
   test('a new PIT has no timer running', () => {
-    expect(irqchipDeadline(pitRig().chip)).toBeUndefined();
+    expect(pitRig().machine.nextDeadline()).toBe(NEVER);
   });
 
   test('mode 2 pulses once a period as long as the guest acknowledges', () => {
@@ -161,7 +149,7 @@ describe('IRQ 0', () => {
     for (let i = 0; i < 5; i++) {
       pass(r, PERIOD);
       expect(ticks(r)).toBe(1);
-      expect(acknowledgeInterrupt(r.chip, 0, r.fx)).toBe(0);
+      expect(take(r)).toBe(0);
       out(r, 0x20, 0x20);
     }
   });
@@ -182,7 +170,7 @@ describe('IRQ 0', () => {
     pass(r, 3 * PERIOD);
     expect(ticks(r)).toBe(1);
     for (const expected of [1, 1, 0]) {
-      acknowledgeInterrupt(r.chip, 0, r.fx);
+      take(r);
       out(r, 0x20, 0x20);
       pass(r, 0);
       expect(ticks(r)).toBe(expected);
@@ -191,11 +179,11 @@ describe('IRQ 0', () => {
 
   test('without reinjection missed ticks are lost', () => {
     const r = pitRig();
-    setPitReinject(r.chip.pit!, false);
+    r.kvm.ioctl(r.vm, io.KVM_REINJECT_CONTROL, { pitReinject: false });
     periodic(r);
     pass(r, 3 * PERIOD);
     expect(ticks(r)).toBe(1);
-    acknowledgeInterrupt(r.chip, 0, r.fx);
+    take(r);
     out(r, 0x20, 0x20);
     pass(r, 0);
     expect(ticks(r)).toBe(0);
@@ -213,10 +201,10 @@ describe('IRQ 0', () => {
 
   test('an LVT0 in NMI mode makes each tick an NMI', () => {
     const r = pitRig();
-    r.chip.lapics[0].lvt[3] = 0x400;
+    writeApic(r, 0, 0x350, 0x400);
     periodic(r);
     pass(r, PERIOD);
-    expect(r.heard).toContain('nmi 0');
+    expect(reaching(r)).toEqual(['nmi 0']);
   });
 
   test('channel 0 reads the time left to its next tick', () => {
@@ -233,16 +221,17 @@ describe('KVM_GET_PIT2 and KVM_SET_PIT2', () => {
     out(a, 0x43, 0x34);
     out(a, 0x40, 0x9c, 0x2e);
     const b = pitRig();
-    setPit2(b.chip.pit!, getPit2(a.chip.pit!), b.clock);
-    expect(irqchipDeadline(b.chip)).toBe(irqchipDeadline(a.chip));
+    b.kvm.ioctl(b.vm, io.KVM_SET_PIT2, getPit2(a.chip.pit!));
+    expect(b.machine.nextDeadline()).toBe(a.machine.nextDeadline());
+    expect(b.machine.nextDeadline()).toBeLessThan(NEVER);
   });
 
   test('an HPET in legacy mode takes IRQ 0 over', () => {
     const r = pitRig();
     out(r, 0x43, 0x34);
     out(r, 0x40, 0x9c, 0x2e);
-    setPit2(r.chip.pit!, { ...getPit2(r.chip.pit!), flags: 1 }, r.clock);
-    expect(irqchipDeadline(r.chip)).toBeUndefined();
+    r.kvm.ioctl(r.vm, io.KVM_SET_PIT2, { ...getPit2(r.chip.pit!), flags: 1 });
+    expect(r.machine.nextDeadline()).toBe(NEVER);
   });
 });
 
@@ -250,8 +239,8 @@ describe('ports', () => {
   test('the PIC takes bytes only: a wider read is zero', () => {
     const r = pitRig();
     out(r, 0x21, 0xff);
-    expect(irqchipPortRead(r.chip, 0x20, 2, r.fx)).toBe(0);
-    expect(irqchipPortRead(r.chip, 0x21, 2, r.fx)).toBeUndefined();
+    expect(irqchipPortRead(r.on(0), 0x20, 2)).toBe(0);
+    expect(irqchipPortRead(r.on(0), 0x21, 2)).toBeUndefined();
   });
 
   test('other ports are left to user space', () => {

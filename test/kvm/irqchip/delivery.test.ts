@@ -1,7 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import { apicBaseWrite, kickCpu, lapicMsrWrite, sendPvIpi } from '../../../src/kvm/irqchip/index.ts';
+import { kickCpu, sendPvIpi } from '../../../src/kvm/irqchip/index.ts';
 import type { Rig } from './fixture.ts';
-import { rig, sendIpi, writeApic } from './fixture.ts';
+import {
+  forget,
+  held,
+  isKicked,
+  pending,
+  reaching,
+  rig,
+  sendIpi,
+  setBase,
+  writeApic,
+  wrmsr,
+  x2apic,
+} from './fixture.ts';
 
 const FLAT = 0xffffffff;
 const CLUSTER = 0x0fffffff;
@@ -14,10 +26,9 @@ function setLogicalId(r: Rig, vcpu: number, id: number, format: number): void {
 
 /** Which vCPUs an NMI from vCPU 0 to this logical destination reaches. */
 function reached(r: Rig, destination: number): string {
-  r.heard.length = 0;
-  sendIpi(r, 0, LOGICAL, destination);
   r.events.length = 0;
-  return r.heard.toSorted().join(', ');
+  sendIpi(r, 0, LOGICAL, destination);
+  return reaching(r).toSorted().join(', ');
 }
 
 describe('logical destinations in xAPIC mode, as kvm-unit-tests apic tries them all', () => {
@@ -67,13 +78,13 @@ describe('physical destinations', () => {
   test('FFh reaches everybody in xAPIC mode, FFFFFFFFh in x2APIC mode', () => {
     const r = rig(3);
     sendIpi(r, 1, 0x4400, 0xff);
-    expect(r.heard).toEqual(['nmi 0', 'nmi 1', 'nmi 2']);
-    for (let vcpu = 0; vcpu < 3; vcpu++) apicBaseWrite(r.chip, vcpu, vcpu === 0 ? 0xfee00d00n : 0xfee00c00n, r.fx);
-    r.heard.length = 0;
-    lapicMsrWrite(r.chip, 0, 0x830, 0xff_0000_4400n, r.fx);
-    expect(r.heard).toEqual([]);
-    lapicMsrWrite(r.chip, 0, 0x830, 0xffff_ffff_0000_4400n, r.fx);
-    expect(r.heard).toEqual(['nmi 0', 'nmi 1', 'nmi 2']);
+    expect(reaching(r)).toEqual(['nmi 0', 'nmi 1', 'nmi 2']);
+    for (let vcpu = 0; vcpu < 3; vcpu++) setBase(r, vcpu === 0 ? 0xfee00d00n : 0xfee00c00n, vcpu);
+    forget(r);
+    wrmsr(r, 0, 0x830, 0xff_0000_4400n);
+    expect(reaching(r)).toEqual([]);
+    wrmsr(r, 0, 0x830, 0xffff_ffff_0000_4400n);
+    expect(reaching(r)).toEqual(['nmi 0', 'nmi 1', 'nmi 2']);
   });
 
   test('an xAPIC answers to the id the guest gave it', () => {
@@ -81,25 +92,24 @@ describe('physical destinations', () => {
     writeApic(r, 1, 0x20, 0x2a000000);
     sendIpi(r, 0, 0x4400, 1);
     sendIpi(r, 0, 0x4400, 0x2a);
-    expect(r.heard).toEqual(['nmi 1']);
+    expect(reaching(r)).toEqual(['nmi 1']);
   });
 
   test('a disabled APIC is not there', () => {
     const r = rig(2);
-    apicBaseWrite(r.chip, 1, 0xfee00000n, r.fx);
+    setBase(r, 0xfee00000n, 1);
     sendIpi(r, 0, 0xc4500);
     sendIpi(r, 0, 0x4500, 1);
-    expect(r.heard).toEqual([]);
+    expect(reaching(r)).toEqual([]);
   });
 });
 
 describe('x2APIC logical destinations', () => {
   test('the cluster in 31:16 and one bit per id', () => {
-    const r = rig(18);
-    for (let vcpu = 0; vcpu < 18; vcpu++) apicBaseWrite(r.chip, vcpu, vcpu === 0 ? 0xfee00d00n : 0xfee00c00n, r.fx);
-    lapicMsrWrite(r.chip, 0, 0x830, 0x0001_0003_0000_4c00n, r.fx);
-    lapicMsrWrite(r.chip, 0, 0x830, 0x0000_8001_0000_4c00n, r.fx);
-    expect(r.heard).toEqual(['nmi 16', 'nmi 17', 'nmi 0', 'nmi 15']);
+    const r = x2apic(18);
+    wrmsr(r, 0, 0x830, 0x0001_0003_0000_4c00n);
+    wrmsr(r, 0, 0x830, 0x0000_8001_0000_4c00n);
+    expect(reaching(r)).toEqual(['nmi 16', 'nmi 17', 'nmi 0', 'nmi 15']);
   });
 });
 
@@ -107,10 +117,13 @@ describe('hypercalls', () => {
   test('SEND_IPI counts the vCPUs it reached and refuses shorthands and logical mode', () => {
     const r = rig(3);
     const send = (low: bigint, high: bigint, min: number, icr: number): number =>
-      sendPvIpi(r.chip, { low, high }, min, icr, true, r.fx);
+      sendPvIpi(r.on(0), { low, high }, min, icr, true);
     expect(send(0b101n, 0n, 0, 0x61)).toBe(2);
+    expect([0, 1, 2].map((vcpu) => isKicked(r, vcpu))).toEqual([true, false, true]);
     expect(send(0b11n, 0n, 1, 0x400)).toBe(2);
-    expect(r.heard).toEqual(['kick 0', 'kick 2', 'nmi 1', 'nmi 2']);
+    expect(reaching(r)).toEqual(['nmi 1', 'nmi 2']);
+    expect(held(r)).toEqual(['nmi 1', 'nmi 2']);
+    expect([0, 1, 2].map((vcpu) => pending(r, vcpu))).toEqual([0x61, -1, 0x61]);
     expect(send(1n, 0n, 0, 0x800)).toBe(-22);
     expect(send(1n, 0n, 0, 0x40000)).toBe(-22);
     expect(send(0xffffffffn, 0n, 0xffffffff, 0)).toBe(0);
@@ -118,7 +131,7 @@ describe('hypercalls', () => {
 
   test('KICK_CPU ends the HLT of the vCPU with that APIC id', () => {
     const r = rig(2);
-    kickCpu(r.chip, 1, r.fx);
-    expect(r.heard).toEqual(['unhalt 1']);
+    kickCpu(r.on(0), 1);
+    expect([reaching(r), held(r)]).toEqual([['unhalt 1'], ['unhalt 1']]);
   });
 });

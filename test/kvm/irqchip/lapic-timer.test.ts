@@ -1,13 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import {
-  expireIrqchip,
-  irqchipDeadline,
-  pendingInterrupt,
-  tscDeadlineRead,
-  tscDeadlineWrite,
-} from '../../../src/kvm/irqchip/index.ts';
+import { guestTsc } from '../../../src/kvm/clock/tsc.ts';
+import { tscDeadlineRead, tscDeadlineWrite } from '../../../src/kvm/irqchip/index.ts';
 import type { Rig } from './fixture.ts';
-import { readApic, rig, serveAll, writeApic } from './fixture.ts';
+import { pass, pending, readApic, rig, serveAll, writeApic } from './fixture.ts';
 
 const TIMER = 0x320;
 const INITIAL = 0x380;
@@ -16,10 +11,13 @@ const DIVIDE = 0x3e0;
 const PERIODIC = 0x20000;
 const DEADLINE = 0x40000;
 
-function pass(r: Rig, ns: number): void {
-  r.clock += ns;
-  expireIrqchip(r.chip, r.fx);
-}
+const NEVER = Number.POSITIVE_INFINITY;
+
+const now = (r: Rig): number => r.machine.now();
+const deadline = (r: Rig): number => r.machine.nextDeadline();
+const tscOf = (r: Rig): bigint => guestTsc(r.context, r.state.vcpus[0]!);
+const tscDeadline = (r: Rig): bigint => tscDeadlineRead(r.chip.lapics[0]!);
+const setTscDeadline = (r: Rig, value: bigint): void => tscDeadlineWrite(r.on(0), 0, value);
 
 describe('one-shot', () => {
   test('fires once, one count a nanosecond when divided by one', () => {
@@ -27,13 +25,13 @@ describe('one-shot', () => {
     writeApic(r, 0, TIMER, 0xee);
     writeApic(r, 0, DIVIDE, 0xb);
     writeApic(r, 0, INITIAL, 0x10000);
-    expect(irqchipDeadline(r.chip)).toBe(r.clock + 0x10000);
+    expect(deadline(r)).toBe(now(r) + 0x10000);
     pass(r, 0xffff);
     expect(readApic(r, 0, CURRENT)).toBe(1);
-    expect(pendingInterrupt(r.chip, 0)).toBe(-1);
+    expect(pending(r)).toBe(-1);
     pass(r, 1);
     expect(serveAll(r)).toEqual([0xee]);
-    expect(irqchipDeadline(r.chip)).toBeUndefined();
+    expect(deadline(r)).toBe(NEVER);
     expect(readApic(r, 0, CURRENT)).toBe(0);
   });
 
@@ -50,7 +48,7 @@ describe('one-shot', () => {
     const r = rig();
     writeApic(r, 0, DIVIDE, configuration);
     writeApic(r, 0, INITIAL, 1000);
-    expect(irqchipDeadline(r.chip)).toBe(r.clock + 1000 * divisor);
+    expect(deadline(r)).toBe(now(r) + 1000 * divisor);
   });
 
   test('a new divisor stretches what is left', () => {
@@ -60,14 +58,14 @@ describe('one-shot', () => {
     pass(r, 400);
     writeApic(r, 0, DIVIDE, 0x1);
     expect(readApic(r, 0, CURRENT)).toBe(600);
-    expect(irqchipDeadline(r.chip)).toBe(r.clock + 2400);
+    expect(deadline(r)).toBe(now(r) + 2400);
   });
 
   test('an initial count of zero stops the timer', () => {
     const r = rig();
     writeApic(r, 0, INITIAL, 1000);
     writeApic(r, 0, INITIAL, 0);
-    expect(irqchipDeadline(r.chip)).toBeUndefined();
+    expect(deadline(r)).toBe(NEVER);
   });
 
   test('an expiry behind a masked entry is delivered when it is unmasked', () => {
@@ -75,9 +73,9 @@ describe('one-shot', () => {
     writeApic(r, 0, TIMER, 0x100ee);
     writeApic(r, 0, INITIAL, 10);
     pass(r, 20);
-    expect(pendingInterrupt(r.chip, 0)).toBe(-1);
+    expect(pending(r)).toBe(-1);
     writeApic(r, 0, TIMER, 0xee);
-    expect(pendingInterrupt(r.chip, 0)).toBe(0xee);
+    expect(pending(r)).toBe(0xee);
   });
 });
 
@@ -99,7 +97,7 @@ describe('changes of mode, as kvm-unit-tests apic expects them', () => {
     expect(readApic(r, 0, CURRENT)).toBe(0);
     writeApic(r, 0, TIMER, PERIODIC | 0xee);
     expect(readApic(r, 0, CURRENT)).toBe(0);
-    expect(irqchipDeadline(r.chip)).toBeUndefined();
+    expect(deadline(r)).toBe(NEVER);
   });
 
   test('TSC-deadline mode clears the initial count', () => {
@@ -107,7 +105,7 @@ describe('changes of mode, as kvm-unit-tests apic expects them', () => {
     writeApic(r, 0, INITIAL, 1000);
     writeApic(r, 0, TIMER, DEADLINE | 0xee);
     expect(readApic(r, 0, INITIAL)).toBe(0);
-    expect(irqchipDeadline(r.chip)).toBeUndefined();
+    expect(deadline(r)).toBe(NEVER);
     writeApic(r, 0, INITIAL, 1000);
     expect(readApic(r, 0, INITIAL)).toBe(0);
   });
@@ -118,10 +116,10 @@ describe('periodic', () => {
     const r = rig();
     writeApic(r, 0, TIMER, PERIODIC | 0xee);
     writeApic(r, 0, DIVIDE, 0xb);
-    const start = r.clock;
+    const start = now(r);
     writeApic(r, 0, INITIAL, 1_000_000);
     pass(r, 1_000_300);
-    expect(irqchipDeadline(r.chip)).toBe(start + 2_000_000);
+    expect(deadline(r)).toBe(start + 2_000_000);
     expect(serveAll(r)).toEqual([0xee]);
     pass(r, 999_700);
     expect(serveAll(r)).toEqual([0xee]);
@@ -131,7 +129,7 @@ describe('periodic', () => {
     const r = rig();
     writeApic(r, 0, TIMER, PERIODIC | 0xee);
     writeApic(r, 0, INITIAL, 10);
-    expect(irqchipDeadline(r.chip)).toBe(r.clock + 200_000);
+    expect(deadline(r)).toBe(now(r) + 200_000);
   });
 });
 
@@ -144,39 +142,39 @@ describe('TSC-deadline', () => {
 
   test('fires when the TSC reaches the deadline, never before, and then reads zero', () => {
     const r = armed();
-    const tsc = r.fx.guestTsc(0);
-    tscDeadlineWrite(r.chip, 0, tsc + 1001n, r.fx);
-    expect(tscDeadlineRead(r.chip, 0)).toBe(tsc + 1001n);
-    expect(irqchipDeadline(r.chip)).toBe(r.clock + 501);
+    const tsc = tscOf(r);
+    setTscDeadline(r, tsc + 1001n);
+    expect(tscDeadline(r)).toBe(tsc + 1001n);
+    expect(deadline(r)).toBe(now(r) + 501);
     pass(r, 501);
     expect(serveAll(r)).toEqual([0xef]);
-    expect(tscDeadlineRead(r.chip, 0)).toBe(0n);
+    expect(tscDeadline(r)).toBe(0n);
   });
 
   test('a deadline that is past fires at once', () => {
     const r = armed();
-    tscDeadlineWrite(r.chip, 0, r.fx.guestTsc(0), r.fx);
+    setTscDeadline(r, tscOf(r));
     expect(serveAll(r)).toEqual([0xef]);
-    expect(tscDeadlineRead(r.chip, 0)).toBe(0n);
+    expect(tscDeadline(r)).toBe(0n);
   });
 
   test('zero disarms', () => {
     const r = armed();
-    tscDeadlineWrite(r.chip, 0, r.fx.guestTsc(0) + 1000n, r.fx);
-    tscDeadlineWrite(r.chip, 0, 0n, r.fx);
-    expect(irqchipDeadline(r.chip)).toBeUndefined();
+    setTscDeadline(r, tscOf(r) + 1000n);
+    setTscDeadline(r, 0n);
+    expect(deadline(r)).toBe(NEVER);
   });
 
   test('the farthest deadline there is does not fire early', () => {
     const r = armed();
-    tscDeadlineWrite(r.chip, 0, 0xffff_ffff_ffff_ffffn, r.fx);
-    expect(irqchipDeadline(r.chip)).toBe(Number.MAX_SAFE_INTEGER);
+    setTscDeadline(r, 0xffff_ffff_ffff_ffffn);
+    expect(deadline(r)).toBe(Number.MAX_SAFE_INTEGER);
   });
 
   test('outside its mode the MSR reads zero and ignores writes', () => {
     const r = rig();
-    tscDeadlineWrite(r.chip, 0, 5n, r.fx);
-    expect(tscDeadlineRead(r.chip, 0)).toBe(0n);
-    expect(irqchipDeadline(r.chip)).toBeUndefined();
+    setTscDeadline(r, 5n);
+    expect(tscDeadline(r)).toBe(0n);
+    expect(deadline(r)).toBe(NEVER);
   });
 });

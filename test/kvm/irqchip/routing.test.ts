@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { GsiRoutingEntry } from '../../../src/kvm/irqchip/index.ts';
-import { createIrqchip, pendingInterrupt, setGsiRouting, setIrqLine } from '../../../src/kvm/irqchip/index.ts';
-import { printed, rig } from './fixture.ts';
+import { KVM_SET_GSI_ROUTING } from '../../../src/kvm/ioctls.ts';
+import { type GsiRoutingEntry, setIrqLine } from '../../../src/kvm/irqchip/index.ts';
+import { fresh, pending, printed, rig } from './fixture.ts';
+
+const EINVAL = -22;
 
 const irqchip = (gsi: number, chip: number, pin: number): GsiRoutingEntry => ({
   gsi,
@@ -19,7 +21,7 @@ const msi = (gsi: number): GsiRoutingEntry => ({
 
 describe('KVM_SET_GSI_ROUTING', () => {
   test('without it GSI n is IOAPIC pin n, then PIC pin n', () => {
-    const { routes } = createIrqchip().routing;
+    const { routes } = fresh().chip.routing;
     expect(routes[0]).toEqual([
       { type: 'irqchip', irqchip: 2, pin: 0 },
       { type: 'irqchip', irqchip: 0, pin: 0 },
@@ -33,9 +35,9 @@ describe('KVM_SET_GSI_ROUTING', () => {
 
   test('a GSI can lead to an MSI, which only a rising line sends', () => {
     const r = rig(1, [msi(40)]);
-    expect(setIrqLine(r.chip, 40, 0, false, r.fx)).toBe(-1);
-    expect(setIrqLine(r.chip, 40, 0, true, r.fx)).toBe(1);
-    expect(pendingInterrupt(r.chip, 0)).toBe(0x61);
+    expect(setIrqLine(r.context, 40, 0, false)).toBe(-1);
+    expect(setIrqLine(r.context, 40, 0, true)).toBe(1);
+    expect(pending(r)).toBe(0x61);
     expect(printed(r)).toEqual([
       'kvm_set_irq: gsi 40 level 0 source 0',
       'kvm_set_irq: gsi 40 level 1 source 0',
@@ -54,7 +56,7 @@ describe('KVM_SET_GSI_ROUTING', () => {
   ])('refuses %s and keeps the old table', (_, entries) => {
     const r = rig();
     const before = r.chip.routing;
-    expect(setGsiRouting(r.chip, entries)).toBe(false);
+    expect(r.kvm.ioctl(r.vm, KVM_SET_GSI_ROUTING, { entries })).toBe(EINVAL);
     expect(r.chip.routing).toBe(before);
   });
 });

@@ -12,8 +12,8 @@ const READ = 0x781n;
 const WRITE = 0x782n;
 const WRITE_TO_READABLE = 0x7aan;
 
-function entryAt({ kvm, guest }: Bench, gpa: number): { low: number; high: number; level: number } {
-  let table = kvm.state.ept.root;
+function entryAt({ state, guest }: Bench, gpa: number): { low: number; high: number; level: number } {
+  let table = state.ept.root;
   for (let level = 4; ; level -= 1) {
     const word = eptWord(table, eptIndex(gpa, level));
     const low = guest.eptWords[word];
@@ -24,7 +24,7 @@ function entryAt({ kvm, guest }: Bench, gpa: number): { low: number; high: numbe
 }
 
 function setSlot(b: Bench, region: Partial<io.UserMemoryRegion>): number {
-  return b.kvm.ioctl(b.vm, io.KVM_SET_USER_MEMORY_REGION, {
+  return b.vmIoctl(io.KVM_SET_USER_MEMORY_REGION, {
     slot: 1,
     flags: 0,
     guestPhysAddr: 0x400000,
@@ -37,7 +37,7 @@ function setSlot(b: Bench, region: Partial<io.UserMemoryRegion>): number {
 describe('the TDP MMU', () => {
   it('maps a page to the host page its slot names', () => {
     const b = bench([fault(0x5123, READ)]);
-    b.kvm.advance(0, 1);
+    b.advance();
     const { low, high, level } = entryAt(b, 0x5123);
     expect(level).toBe(1);
     expect(hostVirtual(eptAddress(low, high))).toBe(0x5000);
@@ -48,7 +48,7 @@ describe('the TDP MMU', () => {
   it('maps 2 MiB at once where slot and alignment allow it', () => {
     const b = bench([fault(0x6f0123, READ)]);
     setSlot(b, {});
-    b.kvm.advance(0, 1);
+    b.advance();
     expect(entryAt(b, 0x6f0123).level).toBe(2);
   });
 
@@ -58,24 +58,24 @@ describe('the TDP MMU', () => {
       [{ then: 'done', writes: [{ gpa: 0x400010, bytes: Uint8Array.of(7) }] }],
     );
     setSlot(b, { flags: io.KVM_MEM_READONLY });
-    expect(b.kvm.advance(0, 1)).toBe('entered');
+    expect(b.advance()).toBe('entered');
     expect(entryAt(b, 0x400010).low & EPT_WRITE).toBe(0);
-    expect(b.kvm.advance(0, 1)).toBe('userspace');
-    expect(b.kvm.run(b.vcpu).mmio).toEqual({ physAddr: 0x400010, data: [7], length: 1, isWrite: true });
+    expect(b.advance()).toBe('userspace');
+    expect(b.run.mmio).toEqual({ physAddr: 0x400010, data: [7], length: 1, isWrite: true });
   });
 
   it('logs dirty pages by write protection, and again after the log was read', () => {
     const b = bench([fault(0x401000, READ), fault(0x401000, WRITE_TO_READABLE), fault(0x401000, WRITE_TO_READABLE)]);
     setSlot(b, { flags: io.KVM_MEM_LOG_DIRTY_PAGES });
-    b.kvm.advance(0, 1);
+    b.advance();
     const bitmap = new Uint8Array(128);
-    b.kvm.ioctl(b.vm, io.KVM_GET_DIRTY_LOG, { slot: 1, bitmap });
+    b.vmIoctl(io.KVM_GET_DIRTY_LOG, { slot: 1, bitmap });
     expect(bitmap[0]).toBe(0);
     for (let round = 0; round < 2; round += 1) {
-      b.kvm.advance(0, 1);
+      b.advance();
       expect(kinds(b.events)).toContain('fast_page_fault');
       expect(entryAt(b, 0x401000).low & EPT_WRITE).toBe(EPT_WRITE);
-      b.kvm.ioctl(b.vm, io.KVM_GET_DIRTY_LOG, { slot: 1, bitmap });
+      b.vmIoctl(io.KVM_GET_DIRTY_LOG, { slot: 1, bitmap });
       expect(bitmap[0]).toBe(2);
       expect(entryAt(b, 0x401000).low & EPT_WRITE).toBe(0);
     }
@@ -84,9 +84,9 @@ describe('the TDP MMU', () => {
   it('splits a 2 MiB page when its slot starts to log', () => {
     const b = bench([fault(0x400000, WRITE), fault(0x403000, WRITE_TO_READABLE)]);
     setSlot(b, {});
-    b.kvm.advance(0, 1);
+    b.advance();
     setSlot(b, { flags: io.KVM_MEM_LOG_DIRTY_PAGES });
-    b.kvm.advance(0, 1);
+    b.advance();
     expect(kinds(b.events)).toContain('kvm_mmu_split_huge_page');
     expect(entryAt(b, 0x403000)).toMatchObject({ level: 1 });
     expect(entryAt(b, 0x403000).low & EPT_WRITE).toBe(EPT_WRITE);
@@ -95,10 +95,10 @@ describe('the TDP MMU', () => {
 
   it('drops every translation when a slot is deleted, and gives the pages back zeroed', () => {
     const b = bench([fault(0x5000, READ)]);
-    b.kvm.advance(0, 1);
-    const { root } = b.kvm.state.ept;
+    b.advance();
+    const { root } = b.state.ept;
     expect(setSlot(b, { slot: 0, guestPhysAddr: 0, memorySize: 0, userspaceAddr: 0 })).toBe(0);
-    expect(b.kvm.state.ept).toMatchObject({ root: 0, used: 0 });
+    expect(b.state.ept).toMatchObject({ root: 0, used: 0 });
     expect(b.guest.eptWords.every((word) => word === 0)).toBe(true);
     expect(root).not.toBe(0);
   });
@@ -108,10 +108,10 @@ describe('the TDP MMU', () => {
       [fault(0x400000, READ), () => ({ exit: exitOf(49, { guestPhysicalAddress: 0x400000 }) })],
       [{ then: 'done', writes: [] }],
     );
-    b.kvm.advance(0, 1);
+    b.advance();
     expect(entryAt(b, 0x400000).low & 7).toBe(6);
     setSlot(b, { memorySize: 0x1000 });
-    b.kvm.advance(0, 1);
+    b.advance();
     expect(entryAt(b, 0x400000).low & 7).toBe(7);
   });
 
