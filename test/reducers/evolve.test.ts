@@ -1,0 +1,97 @@
+import { produce } from 'immer';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { EventKind } from '../../src/events/vocabulary.ts';
+import { evolve, reduce } from '../../src/reducers/evolve.ts';
+import { powerOn } from '../../src/reducers/power-on.ts';
+import type { Row } from '../../src/reducers/row.ts';
+import { differenceOf, isSame } from '../../src/reducers/seal.ts';
+import { differingSlices, digestSlices, SliceDigests, slicesOf } from '../../src/reducers/slices.ts';
+import type { MachineState } from '../../src/reducers/state.ts';
+import { REDUCERS } from '../../src/reducers/table/index.ts';
+import { scriptedMade, scriptedRun } from '../machine/scripted.ts';
+
+const SMP = 3;
+const rowOf = (kind: EventKind): Row<EventKind> => REDUCERS[kind] as Row<EventKind>;
+
+/** Everything but the place a run has come to. */
+const held = ({ at: _, ...rest }: MachineState): object => rest;
+
+describe('the table of reducers', () => {
+  const live = scriptedRun(SMP);
+  /** The state before each event. */
+  const before: MachineState[] = [];
+  let end: MachineState;
+
+  beforeAll(() => {
+    end = powerOn(scriptedMade(SMP));
+    for (const stamped of live.events) {
+      before.push(end);
+      end = reduce(end, stamped);
+    }
+  });
+
+  test('gives the state the machine has, by values as in place', () => {
+    expect(differenceOf(end, live.machine.state)).toBeUndefined();
+    expect(end.at).toEqual({ seq: live.events.length - 1, tick: live.events.at(-1)?.tick });
+  });
+
+  test('leaves the state before as it was, and shares with it what did not change', () => {
+    const copies = [100, 2000, 5000].map((at) => structuredClone(before[at]));
+    expect(copies).toEqual([before[100], before[2000], before[5000]]);
+    expect(before.slice(1).every((state) => Object.isFrozen(state))).toBe(true);
+    expect(Object.isFrozen(before[2000].kvm.vcpus)).toBe(true);
+    const written = live.events.findIndex(({ event }, at) => at > 1000 && event.kind === 'sim:rtc_alarm');
+    expect(before[written + 1].vmm.devices.rtc).not.toBe(before[written].vmm.devices.rtc);
+    expect(before[written + 1].vmm.devices.hpet).toBe(before[written].vmm.devices.hpet);
+    expect(before[written + 1].kvm).toBe(before[written].kvm);
+  });
+
+  test('changes only what the owners of a kind hold', () => {
+    const slices = slicesOf(end.config);
+    const astray = live.events.flatMap(({ event }, at) => {
+      const [old, now] = [before[at], before[at + 1] ?? end];
+      const { owners } = rowOf(event.kind);
+      return slices
+        .filter(({ owner, read }) => !owners.includes(owner) && !isSame(read(old), read(now)))
+        .map(({ name }) => `${event.kind} changes ${name}`);
+    });
+    expect([...new Set(astray)]).toEqual([]);
+  });
+
+  test('has every part of the state in a slice', () => {
+    const slices = slicesOf(end.config);
+    const { config: _, ...parts } = held(before[3000]) as MachineState;
+    const unseen = live.events.flatMap(({ event }, at) => {
+      const [old, now] = [before[at], before[at + 1] ?? end];
+      const isMoved = Object.keys(parts).some((part) => !isSame(old[part as 'clock'], now[part as 'clock']));
+      return isMoved && slices.every(({ read }) => isSame(read(old), read(now))) ? [event.kind] : [];
+    });
+    expect([...new Set(unseen)]).toEqual([]);
+  });
+
+  test('skips an event only where it changes nothing', () => {
+    let skipped = 0;
+    for (const [at, stamped] of live.events.entries()) {
+      if (rowOf(stamped.event.kind).isIdle?.(before[at], stamped.event) !== true) continue;
+      skipped += 1;
+      const worked = produce(before[at], (draft) => evolve(draft, stamped));
+      expect(differenceOf(held(worked), held(before[at])), stamped.event.kind).toBeUndefined();
+    }
+    expect(skipped).toBeGreaterThan(100);
+  });
+
+  test('digests of slices, looked at only where an owner changed, are those of all', () => {
+    const digests = new SliceDigests(before[0]);
+    for (const [at, { event }] of live.events.entries()) {
+      digests.touch(event.kind);
+      if (at % 997 !== 0) continue;
+      const state = before[at + 1] ?? end;
+      expect(differingSlices(state.config, digests.take(state), digestSlices(state))).toEqual([]);
+    }
+  });
+
+  test('a digest names the slices that differ', () => {
+    const changed = { ...end, clock: { ...end.clock, warpedNs: 1 } };
+    expect(differingSlices(end.config, digestSlices(end), digestSlices(changed))).toEqual(['clock']);
+  });
+});
