@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { FieldType } from '../../../src/events/schema.ts';
@@ -61,10 +62,15 @@ describe('columns', () => {
     const kinds = kindTable(currentVocabulary());
     fc.assert(
       fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => {
-        const batch = events.map((event, i) => ({ seq: i + 5, tick: i * 3, source: i % 4, cause: undefined, event }));
+        const before = (i: number) => i + 4;
+        const batch = events.map((event, i) => ({
+          ...{ seq: i + 5, tick: i * 3, source: i % 4, event },
+          cause: [undefined, 4, before(i)][i % 3],
+          within: [4, before(i), undefined, before(i)][i % 4],
+        }));
         const out = byteWriter(1);
         writeEvents(out, batch as never, kinds, scratch(40));
-        expect(readEvents(out.bytes.slice(0, out.length), kinds)).toEqual(batch);
+        expect(readEvents(out.bytes.slice(0, out.length), kinds, 'within and cause')).toEqual(batch);
       }),
       { numRuns: 200 },
     );
@@ -81,11 +87,25 @@ describe('a trace', () => {
 
   test('gives back every event and its header', () => {
     const trace = openTrace(sourceOf(bytes), inflate);
-    expect(trace.header).toMatchObject({ formatVersion: 1, ...SUBJECT });
+    expect(trace.header).toMatchObject({ formatVersion: 2, ...SUBJECT });
     expect(trace.eventCount).toBe(events.length);
     const { events: read, damage } = readAll(trace);
     expect(damage).toBeUndefined();
     expect(read).toEqual(events);
+  });
+
+  test('of the first format is read by the vocabulary it has: what caused an event, it happened within', () => {
+    // Sample events and one of a kind that is gone, as that version wrote them.
+    const old = new Uint8Array(readFileSync(new URL('./recorded/format-1.trace', import.meta.url)));
+    const { header, ...trace } = openTrace(sourceOf(old), inflate);
+    expect(header.formatVersion).toBe(1);
+    const { events: read, damage } = readAll({ header, ...trace });
+    expect(damage).toBeUndefined();
+    const { event: gone, ...last } = read.at(-1)!;
+    expect(read.slice(0, -1)).toEqual(sampleEvents(40).map((stamped) => ({ ...stamped, within: stamped.cause })));
+    expect(last).toEqual({ seq: 40, tick: 1500, source: 0, cause: 39, within: 39 });
+    const value = '{"grow":true,"vcpu_id":1,"new":20000,"old":10000}';
+    expect(gone).toEqual({ kind: 'sim:unknown', name: 'kvm_halt_poll_ns', value });
   });
 
   test('stays under 16 bytes an event for a mix of exits', () => {
@@ -154,7 +174,7 @@ describe('damage', () => {
     const newer = bytes.slice();
     newer[8] = 9;
     expect(() => openTrace(sourceOf(newer), inflate)).toThrow(
-      'run.trace is in trace format 9; this version of Retrovisor reads up to 1: use a newer one.',
+      'run.trace is in trace format 9; this version of Retrovisor reads up to 2: use a newer one.',
     );
   });
 
