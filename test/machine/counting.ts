@@ -3,9 +3,12 @@ import type { Machine } from '../../src/machine/machine.ts';
 import type { Chance, InputSource, MachineParts } from '../../src/machine/parts.ts';
 import { CHANCE } from '../../src/replay/sources/random.ts';
 import { recordedInputs } from '../../src/replay/verify.ts';
+import type { MachineConfig } from '../../src/vmm/index.ts';
 import { fakeMultiboot } from '../vmm/loaders/kernels.ts';
 import { countingEngine, MEMORY_MIB } from './counting-guest.ts';
-import { inputQueue, pcOn } from './pc.ts';
+import { inputQueue, madeOf, pcOn } from './pc.ts';
+
+const DIGEST_EVERY = 20_000;
 
 export interface CountingRun {
   readonly machine: Machine;
@@ -31,6 +34,20 @@ export const againOptions = (
   onEvent: verifier.check,
 });
 
+const pc = (vcpus: number) =>
+  ({
+    machine: 'pc',
+    memory: MEMORY_MIB,
+    smp: vcpus,
+    kernel: { name: 'counting.elf', bytes: fakeMultiboot() },
+    devices: [],
+    serialLines: 1,
+    noDefaults: true,
+  }) as const;
+
+/** How such a machine is made. */
+export const countingMade = (vcpus: number): Omit<MachineConfig, 'parts'> => madeOf(pc(vcpus), DIGEST_EVERY);
+
 /** A pc with the counting guest, and everything it raises. */
 export function countingMachine(options: CountingOptions = {}): CountingRun {
   const events: Stamped[] = [];
@@ -39,20 +56,11 @@ export function countingMachine(options: CountingOptions = {}): CountingRun {
     seed = '1',
     inputs = inputQueue(),
     chance = CHANCE,
-    digestEvery = 20_000,
+    digestEvery = DIGEST_EVERY,
     engine,
     onEvent,
   } = options;
-  const pc = {
-    machine: 'pc',
-    memory: MEMORY_MIB,
-    smp: vcpus,
-    kernel: { name: 'counting.elf', bytes: fakeMultiboot() },
-    devices: [],
-    serialLines: 1,
-    noDefaults: true,
-  } as const;
-  const machine = pcOn(pc, {
+  const machine = pcOn(pc(vcpus), {
     engine: engine ?? countingEngine,
     chance,
     inputs,
