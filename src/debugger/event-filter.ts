@@ -35,7 +35,8 @@ export function unknownKinds(patterns: readonly string[]): string[] {
 function wantedKinds({ kinds, inputsOnly = false }: EventFilter): ReadonlySet<string> {
   const named = Object.entries(VOCABULARY).filter(
     ([kind, row]) =>
-      (kinds === undefined || kinds.some((pattern) => isNamedBy(kind, pattern))) && (!inputsOnly || row.receiver !== undefined),
+      (kinds === undefined || kinds.some((pattern) => isNamedBy(kind, pattern))) &&
+      (!inputsOnly || row.receiver !== undefined),
   );
   return new Set(named.map(([kind]) => kind));
 }

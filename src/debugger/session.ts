@@ -6,15 +6,7 @@ import type { Mark, Timeline } from '../replay/timeline.ts';
 import type { Verifier } from '../replay/verify.ts';
 import { type Arrived, createTraveller, type Journey, type Traveller } from './gdb/travel.ts';
 import { numberIn, parseExpression, type Scope } from './expression.ts';
-import {
-  bitsOf,
-  type GuestView,
-  linearRip,
-  readLinear,
-  readPhysical,
-  registersOf,
-  vcpuCount,
-} from './guest-view.ts';
+import { bitsOf, type GuestView, linearRip, readLinear, readPhysical, registersOf, vcpuCount } from './guest-view.ts';
 import { registerReader } from './named-registers.ts';
 import { endOf, markOf } from './places.ts';
 import type { Stop } from './stops.ts';
@@ -172,9 +164,7 @@ export function scopeOf(session: DebugSession): Scope {
     },
     memory(address, size, space) {
       const bytes =
-        space === 'linear'
-          ? readLinear(view, session.vcpu, address, size)
-          : readPhysical(view, Number(address), size);
+        space === 'linear' ? readLinear(view, session.vcpu, address, size) : readPhysical(view, Number(address), size);
       if (bytes.length < size) throw new Problem(`There is no memory at 0x${address.toString(16)}.`);
       return bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
     },

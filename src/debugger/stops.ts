@@ -31,10 +31,7 @@ export type StopAtMemory = {
   readonly address: bigint;
   /** Only while CR3 points to this page; absent: in any address space. */
   readonly cr3?: bigint | undefined;
-} & (
-  | { readonly what: 'execute' }
-  | { readonly what: 'access'; readonly length: number; readonly on: AccessKind }
-);
+} & ({ readonly what: 'execute' } | { readonly what: 'access'; readonly length: number; readonly on: AccessKind });
 
 /** What numbers in a stop's words mean: `evaluate` of a session. */
 export interface StopWords {

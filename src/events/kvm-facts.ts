@@ -20,7 +20,12 @@ export const KVM_FACTS = {
   /** kvm_multiple_exception: what waits to be delivered now, after a second exception may have made it a double fault. */
   'sim:exception_queued': fact(
     {
-      vcpu_id: 'u', vector: 'u', has_error: 'bool', error_code: 'u', has_payload: 'bool', payload: 'u64',
+      vcpu_id: 'u',
+      vector: 'u',
+      has_error: 'bool',
+      error_code: 'u',
+      has_payload: 'bool',
+      payload: 'u64',
     },
     (e) =>
       `vcpu ${e.vcpu_id} vector ${e.vector}${e.has_error ? ` error 0x${hex(e.error_code)}` : ''}` +
@@ -159,7 +164,14 @@ export const KVM_FACTS = {
    */
   'sim:emulated': fact(
     {
-      vcpu_id: 'u', then: 'text', at: 'u', size: 'u', count: 'u', bytes: 'bytes', rip: 'u64', rflags: 'u',
+      vcpu_id: 'u',
+      then: 'text',
+      at: 'u',
+      size: 'u',
+      count: 'u',
+      bytes: 'bytes',
+      rip: 'u64',
+      rflags: 'u',
       interruptibility: 'u',
     },
     (e) => `vcpu ${e.vcpu_id} ${e.then} at 0x${hex(e.at)} size ${e.size} count ${e.count} ${e.bytes.length} bytes`,
@@ -167,14 +179,29 @@ export const KVM_FACTS = {
   /** The exit that emulating an instruction ended in. */
   'sim:emulation_exited': fact(
     {
-      vcpu_id: 'u', exit_reason: 'u', info1: 'u64', insn_len: 'u', insn_info: 'u', intr_info: 'u', error_code: 'u',
-      info2: 'u', idt_error_code: 'u', gla: 'u64', gpa: 'u',
+      vcpu_id: 'u',
+      exit_reason: 'u',
+      info1: 'u64',
+      insn_len: 'u',
+      insn_info: 'u',
+      intr_info: 'u',
+      error_code: 'u',
+      info2: 'u',
+      idt_error_code: 'u',
+      gla: 'u64',
+      gpa: 'u',
     },
     (e) => `vcpu ${e.vcpu_id} reason ${e.exit_reason} info1 0x${hex(e.info1)} gpa 0x${hex(e.gpa)}`,
   ),
   'sim:task_switched': fact(
     {
-      vcpu_id: 'u', outcome: 'text', vector: 'u', error_code: 'u', address: 'u64', rip: 'u64', rflags: 'u',
+      vcpu_id: 'u',
+      outcome: 'text',
+      vector: 'u',
+      error_code: 'u',
+      address: 'u64',
+      rip: 'u64',
+      rflags: 'u',
       interruptibility: 'u',
     },
     (e) => `vcpu ${e.vcpu_id} ${e.outcome}${e.outcome.startsWith('fault') ? ` vector ${e.vector}` : ''}`,

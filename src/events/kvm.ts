@@ -75,15 +75,34 @@ function printAccepted(e: AcceptedIrq): string {
 }
 
 const EXIT_FIELDS = {
-  exit_reason: 'u', guest_rip: 'u64', isa: 'u', info1: 'u64', info2: 'u', intr_info: 'u', error_code: 'u',
-  vcpu_id: 'u', requests: 'u',
+  exit_reason: 'u',
+  guest_rip: 'u64',
+  isa: 'u',
+  info1: 'u64',
+  info2: 'u',
+  intr_info: 'u',
+  error_code: 'u',
+  vcpu_id: 'u',
+  requests: 'u',
 } as const;
 
 /** The VMCS and register facts behind an exit that the kernel does not print: see `GuestStop` in kvm/guest.ts. */
 const EXIT_FACTS = {
-  ticks: 'u', rflags: 'u', interruptibility: 'u', cr8: 'u', insn_len: 'u', insn_info: 'u', idt_error_code: 'u',
+  ticks: 'u',
+  rflags: 'u',
+  interruptibility: 'u',
+  cr8: 'u',
+  insn_len: 'u',
+  insn_info: 'u',
+  idt_error_code: 'u',
   gla: 'u64',
-  gpa: 'u', a0: 'u64', a1: 'u64', a2: 'u64', a3: 'u64', a4: 'u64', a5: 'u64',
+  gpa: 'u',
+  a0: 'u64',
+  a1: 'u64',
+  a2: 'u64',
+  a3: 'u64',
+  a4: 'u64',
+  a5: 'u64',
 } as const;
 
 /**
@@ -91,8 +110,16 @@ const EXIT_FACTS = {
  * pending: what completes the exit when user space calls KVM_RUN again.
  */
 const RUN_PAGE = {
-  vcpu_id: 'u', pending: 'text', rw: 'u', addr: 'u', size: 'u', count: 'u', data: 'bytes',
-  if_flag: 'bool', ready: 'bool', cr8: 'u',
+  vcpu_id: 'u',
+  pending: 'text',
+  rw: 'u',
+  addr: 'u',
+  size: 'u',
+  count: 'u',
+  data: 'bytes',
+  if_flag: 'bool',
+  ready: 'bool',
+  cr8: 'u',
 } as const;
 
 /**
@@ -130,10 +157,7 @@ export const KVM_EVENTS = {
     { write: 'u', ecx: 'u', data: 'u64', exception: 'u' },
     (e) => `msr_${e.write ? 'write' : 'read'} ${hex(e.ecx)} = 0x${hex(e.data)}${e.exception ? ' (#GP)' : ''}`,
   ),
-  kvm_cr: fact(
-    { rw: 'u', cr: 'u', val: 'u64' },
-    (e) => `cr_${e.rw ? 'write' : 'read'} ${hex(e.cr)} = 0x${hex(e.val)}`,
-  ),
+  kvm_cr: fact({ rw: 'u', cr: 'u', val: 'u64' }, (e) => `cr_${e.rw ? 'write' : 'read'} ${hex(e.cr)} = 0x${hex(e.val)}`),
   kvm_cpuid: fact(
     { function: 'u', index: 'u', rax: 'u', rbx: 'u', rcx: 'u', rdx: 'u', found: 'bool', used_max_basic: 'bool' },
     (e) =>
@@ -195,13 +219,15 @@ export const KVM_EVENTS = {
    * dm: delivery mode in bits 10:8, as in the ICR. Ours: whether the message had an effect, and whether its EOI is
    * waited for on behalf of the RTC.
    */
-  kvm_apic_accept_irq: fact(
-    { apicid: 'u', dm: 'u', tm: 'u', vec: 'u', accepted: 'bool', rtc: 'bool' },
-    printAccepted,
-  ),
+  kvm_apic_accept_irq: fact({ apicid: 'u', dm: 'u', tm: 'u', vec: 'u', accepted: 'bool', rtc: 'bool' }, printAccepted),
   kvm_pvclock_update: fact(
     {
-      vcpu_id: 'u', version: 'u', tsc_timestamp: 'u64', system_time: 'u64', tsc_to_system_mul: 'u', tsc_shift: 'i',
+      vcpu_id: 'u',
+      version: 'u',
+      tsc_timestamp: 'u64',
+      system_time: 'u64',
+      tsc_to_system_mul: 'u',
+      tsc_shift: 'i',
       flags: 'u',
     },
     (e) =>

@@ -52,7 +52,13 @@ export const MMU_EVENTS = {
   ),
   fast_page_fault: fact(
     {
-      vcpu_id: 'u', cr2_or_gpa: 'u64', error_code: 'u', sptep: 'u', old_spte: 'u64', new_spte: 'u64', ret: 'i',
+      vcpu_id: 'u',
+      cr2_or_gpa: 'u64',
+      error_code: 'u',
+      sptep: 'u',
+      old_spte: 'u64',
+      new_spte: 'u64',
+      ret: 'i',
     },
     (e) =>
       `vcpu ${e.vcpu_id} gva ${hex(e.cr2_or_gpa)} error_code ${pageFaultBits(e.error_code)} ` +

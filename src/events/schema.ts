@@ -44,10 +44,7 @@ export interface EventRow<F extends Fields, R extends Receiver | undefined = Rec
 }
 
 /** A fact the machine or its world caused, derivable from the inputs. */
-export function fact<const F extends Fields>(
-  fields: F,
-  print: (event: FieldsOf<F>) => string,
-): EventRow<F, undefined> {
+export function fact<const F extends Fields>(fields: F, print: (event: FieldsOf<F>) => string): EventRow<F, undefined> {
   return { fields, receiver: undefined, print };
 }
 

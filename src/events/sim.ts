@@ -26,8 +26,8 @@ export const SIM_EVENTS = {
     { vcpu_id: 'u', vector: 'u', pending: 'bool' },
     (e) => `vcpu ${e.vcpu_id} vector ${e.vector} ${e.pending ? 'requested' : 'taken away'}`,
   ),
-  /** From here on the run is another than the one it was taken from. */
-  'sim:forked': input({ parent: 'text', at: 'text' }, (e) => `${e.parent} at ${e.at}`, 'timeline'),
+  /** From here on the run is another than the one it was taken from, which is named. */
+  'sim:forked': input({ parent: 'text' }, (e) => `from ${e.parent}`, 'timeline'),
   /** The run is over because somebody outside ended it, not the guest. */
   'sim:stopped': input({ by: 'text' }, (e) => `by ${e.by}`, 'recorder'),
 

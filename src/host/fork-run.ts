@@ -12,6 +12,7 @@ import { recordedInputs } from '../replay/verify.ts';
 import { assemble } from './assemble.ts';
 import { ENGINE_VERSION } from './open-session.ts';
 import type { RecordedRun } from './recorded-run.ts';
+import { forkedFrom, isOfTheWorld, STOPPED } from './run-inputs.ts';
 import { compress, createTraceFile, refuseOtherThanTrace } from './trace-file.ts';
 
 /** What is forked, where, into what. */
@@ -64,6 +65,10 @@ export function forkRun(fork: Fork): Forked {
     const at = timeline.seek(place);
     future = futureInputs(fork, timeline, at, recorded.peek);
     const why = runOn(timeline, fork.ticks ?? Math.max(end.tick, at.tick + 1));
+    if (why !== 'ended') {
+      future = [{ event: STOPPED }];
+      timeline.advance({});
+    }
     file?.close();
     return { at, end: timeline.now, why };
   } catch (error) {
@@ -98,16 +103,16 @@ export function startForkTrace({ run, place, said, trace }: Pick<Fork, 'run' | '
   };
 }
 
-/** The changes, and the parent's later inputs at the time they had. */
+/** That it is a fork, the changes, and the parent's later inputs at the time they had. */
 function futureInputs(
-  { changes }: Fork,
+  { run, changes }: Fork,
   { machine }: Timeline,
   at: Mark,
   peek: (seq: number) => PendingInput | undefined,
 ): PendingInput[] {
   const rest: PendingInput[] = [];
   for (let input = peek(at.seq); input !== undefined; input = peek((input.seq as number) + 1)) {
-    rest.push({ event: input.event, ns: input.ns as number });
+    if (isOfTheWorld(input)) rest.push({ event: input.event, ns: input.ns as number });
   }
   const own: PendingInput[] = [];
   const { nsPerTick } = machine.state.config;
@@ -124,7 +129,8 @@ function futureInputs(
       rest.splice(next, 1, ...(change.text === '' ? [] : [{ event: serial(change.text), ns }]));
     }
   }
-  return [...own, ...rest].sort((a, b) => (a.ns ?? 0) - (b.ns ?? 0));
+  const later = [...own, ...rest].sort((a, b) => (a.ns ?? 0) - (b.ns ?? 0));
+  return [{ event: forkedFrom(run.path) }, ...later];
 }
 
 const serial = (text: string) =>

@@ -19,6 +19,7 @@ import { describeMachine } from './machine-description.ts';
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
 import type { Session, SessionEnd, SessionPause } from './session.ts';
 import { type CheckpointKeeper, keepCheckpoints } from './checkpoint-keeper.ts';
+import { STOPPED } from './run-inputs.ts';
 import { compress, createTraceFile, refuseOtherThanTrace, type TraceSink } from './trace-file.ts';
 
 /** Where what the guest prints goes. */
@@ -194,7 +195,7 @@ function bufferedOutput(output: OutputTo): { hear(event: MachineEvent): void; fl
 function stopRun({ machine, inputs, live }: Running): void {
   const isAtEnd = live === undefined || live.timeline.now.seq === live.timeline.end.seq;
   if (machine.state.schedule.ended !== undefined || !isAtEnd) return;
-  inputs.splice(0, inputs.length, { event: { kind: 'sim:stopped', by: 'the recorder' } });
+  inputs.splice(0, inputs.length, { event: STOPPED });
   (live?.timeline ?? machine).advance({});
 }
 
@@ -241,7 +242,9 @@ function sessionOf(running: Running, close: () => void): Session {
     },
     localApic: (vcpu) => {
       const lapic = irqchip()?.lapics[vcpu];
-      return lapic === undefined ? 'There is no in-kernel local APIC.' : describeLapic(vcpu, lapic, machine.state.kvm.timers[lapicTimer(vcpu)]?.deadline);
+      return lapic === undefined
+        ? 'There is no in-kernel local APIC.'
+        : describeLapic(vcpu, lapic, machine.state.kvm.timers[lapicTimer(vcpu)]?.deadline);
     },
     vcpuCount: () => machine.state.kvm.vcpus.length,
     status: () => `VM status: ${running.stopped ? 'paused' : 'running'}, tick ${machine.ticks}`,

@@ -4,6 +4,7 @@ import { createMachine } from '../machine/machine.ts';
 import { createTimeline, type Timeline } from '../replay/timeline.ts';
 import { lazyEvents } from '../replay/trace/lazy-events.ts';
 import type { ReadTrace, TraceReader } from '../replay/trace/reader.ts';
+import { FORMAT_VERSION } from '../replay/trace/writer.ts';
 import { traceInputs } from '../replay/trace/trace-inputs.ts';
 import { createVerifier, inputsAgain, type Verifier } from '../replay/verify.ts';
 import { assemble } from './assemble.ts';
@@ -49,6 +50,7 @@ export function openRunWithoutImages(path: string, given: ImagePaths): RecordedR
 
 function opened(path: string, find: (trace: TraceReader, description: MachineDescription) => Images): RecordedRun {
   const trace = openTraceFile(path);
+  refuseOlder(path, trace);
   const read = lazyEvents(trace);
   const first = read.events[0]?.event;
   if (first?.kind !== 'sim:powered_on') {
@@ -57,6 +59,15 @@ function opened(path: string, find: (trace: TraceReader, description: MachineDes
   const description = readDescription(trace.header.machine, path);
   const images = find(trace, description);
   return { path, trace, read, description, images, seed: first.seed, wallClockAtPowerOn: first.wall_clock };
+}
+
+/** Events of an older format are not all that happens today: nothing can be compared with them. */
+function refuseOlder(path: string, { version, header }: TraceReader): void {
+  if (version >= FORMAT_VERSION) return;
+  throw new Problem(
+    `${path} is in trace format ${version}, written by Retrovisor ${header.engineVersion}: \`info\`, \`events\` and ` +
+      `\`stat\` read it; to run it again takes that version, or a new recording (format ${FORMAT_VERSION}).`,
+  );
 }
 
 /** A recorded run one can stand in, with every event compared as it is run again. */

@@ -66,7 +66,7 @@ function act(kvm: KvmContext, vcpu: VcpuState, emulated: Emulated): Handled | un
     case 'read':
       return continueRead(kvm, vcpu);
     case 'in':
-      return stringIn(kvm, vcpu, emulated.port, emulated.size, emulated.count);
+      return stringIn(kvm, emulated.port, emulated.size, emulated.count);
     case 'out':
       return stringOut(kvm, emulated.port, emulated.size, emulated.bytes);
     case 'exit':
@@ -127,7 +127,7 @@ function answered(data: Uint8Array, length: number): Uint8Array {
   return bytes;
 }
 
-function stringIn(kvm: KvmContext, vcpu: VcpuState, port: number, size: number, count: number): Handled | undefined {
+function stringIn(kvm: KvmContext, port: number, size: number, count: number): Handled | undefined {
   const first = portRead(kvm, port, size);
   if (first === undefined) return exitIo({ rw: 0, port, size, count }, NO_BYTES, 'string-in');
   const data = new Uint8Array(size * count);

@@ -36,17 +36,12 @@ const NOBODY = new Origin(() => {
 }, MAIN_LOOP);
 
 /** KVM over a processor. `features`: what the processor can do beyond x86-64-v2. */
-export function createKvm(
-  processor: Processor,
-  host: KvmHost,
-  features: CpuFeatures = BASELINE_FEATURES,
-): KvmKernel {
+export function createKvm(processor: Processor, host: KvmHost, features: CpuFeatures = BASELINE_FEATURES): KvmKernel {
   const module: KvmModule = { processor, host, features, resample };
   const asked = new KvmContext(module, NOBODY);
   return {
     calledBy: (origin) => new SystemCalls(new KvmContext(module, origin)),
-    advance: (vcpu, budget, origin) =>
-      advanceVcpu(new KvmContext(module, origin), host.state.vcpus[vcpu], budget),
+    advance: (vcpu, budget, origin) => advanceVcpu(new KvmContext(module, origin), host.state.vcpus[vcpu], budget),
     isRunnable: (vcpu) => isVcpuRunnable(asked, host.state.vcpus[vcpu]),
     expire: (origin) => {
       if (earliestDeadline(host.state.timers) > host.now()) return false;

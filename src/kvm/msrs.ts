@@ -4,13 +4,7 @@ import { guestTsc, synchronizeTsc, writeGuestTsc, writeTscAdjust } from './clock
 import type { KvmContext } from './context.ts';
 import { vmOf } from './context.ts';
 import { guestHas } from './features.ts';
-import {
-  apicBaseWrite,
-  lapicMsrRead,
-  lapicMsrWrite,
-  tscDeadlineRead,
-  tscDeadlineWrite,
-} from './irqchip/index.ts';
+import { apicBaseWrite, lapicMsrRead, lapicMsrWrite, tscDeadlineRead, tscDeadlineWrite } from './irqchip/index.ts';
 import { writeEfer } from './mode.ts';
 import { type MsrRow, type MsrRows, setMsr } from './msr-rows.ts';
 import { mtrrRows } from './mtrr.ts';

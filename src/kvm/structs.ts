@@ -48,9 +48,22 @@ const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes
 
 /** struct kvm_pic_state. */
 const PIC = [
-  ['lastIrr', 1], ['irr', 1], ['imr', 1], ['isr', 1], ['priorityAdd', 1], ['irqBase', 1], ['readRegSelect', 1],
-  ['poll', 1], ['specialMask', 1], ['initState', 1], ['autoEoi', 1], ['rotateOnAutoEoi', 1],
-  ['specialFullyNested', 1], ['init4', 1], ['elcr', 1], ['elcrMask', 1],
+  ['lastIrr', 1],
+  ['irr', 1],
+  ['imr', 1],
+  ['isr', 1],
+  ['priorityAdd', 1],
+  ['irqBase', 1],
+  ['readRegSelect', 1],
+  ['poll', 1],
+  ['specialMask', 1],
+  ['initState', 1],
+  ['autoEoi', 1],
+  ['rotateOnAutoEoi', 1],
+  ['specialFullyNested', 1],
+  ['init4', 1],
+  ['elcr', 1],
+  ['elcrMask', 1],
 ] as const;
 
 /** Registers of one 8259A. */
@@ -66,7 +79,11 @@ export const unpackPic = (bytes: Uint8Array): PicRegisters => get(viewOf(bytes),
 
 /** struct kvm_ioapic_state; the padding is a member. */
 const IOAPIC = [
-  ['baseAddress', 8], ['ioregsel', 4], ['id', 4], ['irr', 4], ['pad', 4],
+  ['baseAddress', 8],
+  ['ioregsel', 4],
+  ['id', 4],
+  ['irr', 4],
+  ['pad', 4],
 ] as const;
 const PINS = 24;
 
@@ -98,8 +115,19 @@ export function unpackIoapic(bytes: Uint8Array): IoapicRegisters {
 
 /** struct kvm_pit_channel_state. */
 const PIT_CHANNEL = [
-  ['count', 4], ['latchedCount', 2], ['countLatched', 1], ['statusLatched', 1], ['status', 1], ['readState', 1],
-  ['writeState', 1], ['writeLatch', 1], ['rwMode', 1], ['mode', 1], ['bcd', 1], ['gate', 1], ['countLoadTime', 8],
+  ['count', 4],
+  ['latchedCount', 2],
+  ['countLatched', 1],
+  ['statusLatched', 1],
+  ['status', 1],
+  ['readState', 1],
+  ['writeState', 1],
+  ['writeLatch', 1],
+  ['rwMode', 1],
+  ['mode', 1],
+  ['bcd', 1],
+  ['gate', 1],
+  ['countLoadTime', 8],
 ] as const;
 const PIT_SIZE = 112;
 
@@ -127,7 +155,13 @@ export function unpackPit(bytes: Uint8Array): PitRegisters {
 
 /** struct kvm_cpuid_entry2. */
 const CPUID = [
-  ['function', 4], ['index', 4], ['flags', 4], ['eax', 4], ['ebx', 4], ['ecx', 4], ['edx', 4],
+  ['function', 4],
+  ['index', 4],
+  ['flags', 4],
+  ['eax', 4],
+  ['ebx', 4],
+  ['ecx', 4],
+  ['edx', 4],
 ] as const;
 const CPUID_SIZE = 40;
 
@@ -206,7 +240,23 @@ export function unpackMsrRanges(bytes: Uint8Array): MsrFilter['ranges'] {
 }
 
 const REGS = [
-  'rax', 'rbx', 'rcx', 'rdx', 'rsi', 'rdi', 'rsp', 'rbp', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15', 'rip',
+  'rax',
+  'rbx',
+  'rcx',
+  'rdx',
+  'rsi',
+  'rdi',
+  'rsp',
+  'rbp',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
+  'rip',
   'rflags',
 ] as const satisfies readonly (keyof Regs)[];
 

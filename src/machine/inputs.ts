@@ -5,12 +5,16 @@ import type { MachineContext } from './context.ts';
 import { checkIntervention, intervene } from './intervene.ts';
 import type { InputEvent } from './parts.ts';
 
-type Receive = (context: MachineContext, event: InputEvent, origin: Origin) => void;
+/** What a receiver does. */
+export type Receive = (context: MachineContext, event: InputEvent, origin: Origin) => void;
 
 const nothing = (): void => undefined;
 
-/** A part of the machine for each receiver an input's row may name: what it does once the input has changed the state. */
-const RECEIVERS: { readonly [R in Receiver]: Receive } = {
+/**
+ * A part of the machine for each receiver an input's row may name: what it does once the input has changed the state.
+ * undefined: the machine does not notice.
+ */
+const RECEIVERS: { readonly [R in Receiver]: Receive | undefined } = {
   /** `sim:powered_on`, which is how a machine begins. */
   machine: nothing,
   'serial line': ({ vmm }, event, origin) => {
@@ -23,15 +27,13 @@ const RECEIVERS: { readonly [R in Receiver]: Receive } = {
     if (event.kind === 'sim:intervened') intervene(context, event.what, event.value, origin);
   },
   /** The run is another from here on; the machine is the same. */
-  timeline: nothing,
+  timeline: undefined,
   /** The end is in the state. */
   recorder: nothing,
 };
 
-/** Hand an input over to whom its row names. */
-export function receive(context: MachineContext, event: InputEvent, origin: Origin): void {
-  RECEIVERS[VOCABULARY[event.kind].receiver](context, event, origin);
-}
+/** Who receives an input, as its row says; undefined: the machine does not notice. */
+export const receiverOf = (event: InputEvent): Receive | undefined => RECEIVERS[VOCABULARY[event.kind].receiver];
 
 /** Refuse what no part of the machine could take, before it is put on record. */
 export function checkInput(context: MachineContext, event: InputEvent): void {

@@ -1,6 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import type { Origin } from '../events/origin.ts';
 import { GPR_NAMES, type Registers } from '../kvm/guest.ts';
+import { fieldOf } from '../reducers/run.ts';
 import { type MachineContext, refreshDerived } from './context.ts';
 
 /** What a person changes in a machine that stands still. `sim:intervened` keeps it as JSON. */
@@ -86,7 +87,7 @@ function checkVcpu({ state }: MachineContext, index: number): void {
 type Setter = (registers: Registers, value: bigint) => void;
 
 function setterOf(name: string): Setter | undefined {
-  const gpr = GPR_NAMES.findIndex((each) => each === name);
+  const gpr = (GPR_NAMES as readonly string[]).indexOf(name);
   const other = OTHER_REGISTERS.find((each) => each === name);
   const base = BASES[name];
   if (gpr >= 0) return (registers, value) => registers.setGpr(gpr, value);
@@ -139,10 +140,8 @@ function checkInterrupt(context: MachineContext, index: number, vector: number, 
 
 function checkField({ state }: MachineContext, path: string, json: string): void {
   let before: unknown = state;
-  for (const key of path.split('.')) before = isObject(before) ? before[key] : undefined;
+  for (const key of path.split('.')) before = fieldOf(before, key);
   if (before === undefined) throw new Problem(`The state has no field ${path}.`);
   const value: unknown = typeof before === 'bigint' ? BigInt(json) : JSON.parse(json);
   if (typeof value !== typeof before) throw new Problem(`${path} is a ${typeof before}, and ${json} is not.`);
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

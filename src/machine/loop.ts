@@ -15,7 +15,7 @@ import {
   timerOrigin,
   vcpuOrigin,
 } from './context.ts';
-import { checkInput, receive } from './inputs.ts';
+import { checkInput, receiverOf } from './inputs.ts';
 import type { PendingInput } from './parts.ts';
 
 /** How far to run. Whichever comes first; nothing given: until something else ends it. */
@@ -123,6 +123,8 @@ function deliver(context: MachineContext, { event }: PendingInput): void {
   context.parts.inputs.take();
   checkInput(context, event);
   const seq = originOf(context, USER).raise(event);
+  const receive = receiverOf(event);
+  if (receive === undefined) return;
   context.cutAt = Infinity;
   context.state.kvm.vcpus.forEach(({ inGuest }, vcpu) => {
     if (inGuest) context.kvm.advance(vcpu, 0, vcpuOrigin(context, vcpu));

@@ -8,7 +8,16 @@ import { SliceDigests } from '../reducers/slices.ts';
 import type { MachineState } from '../reducers/state.ts';
 import type { VmmHost } from '../vmm/host.ts';
 import type { Vmm } from '../vmm/vmm.ts';
-import { chanceOf, drawnOf, type MachineContext, nextDeadline, nextSeq, now, originOf, refreshDerived } from './context.ts';
+import {
+  chanceOf,
+  drawnOf,
+  type MachineContext,
+  nextDeadline,
+  nextSeq,
+  now,
+  originOf,
+  refreshDerived,
+} from './context.ts';
 import { advance, type Reason, type Until } from './loop.ts';
 import type { Engine, GuestTime, MachineParts, TableWrite } from './parts.ts';
 import { MachineProcessor } from './processor.ts';

@@ -81,9 +81,13 @@ export function fieldSet(state: State, { path, value }: EventOf<'sim:state_set'>
   const keys = path.split('.');
   const last = keys.pop() ?? '';
   let owner: unknown = state;
-  for (const key of keys) owner = isObject(owner) ? owner[key] : undefined;
-  if (!isObject(owner) || owner[last] === undefined) return;
+  for (const key of keys) owner = fieldOf(owner, key);
+  if (!isObject(owner) || fieldOf(owner, last) === undefined) return;
   owner[last] = typeof owner[last] === 'bigint' ? BigInt(value) : (JSON.parse(value) as unknown);
 }
+
+/** The field an object has of its own: a path leads nowhere else. */
+export const fieldOf = (owner: unknown, key: string): unknown =>
+  isObject(owner) && Object.hasOwn(owner, key) ? owner[key] : undefined;
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

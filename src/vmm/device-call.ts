@@ -5,7 +5,6 @@ import type { MachineEvent } from '../events/vocabulary.ts';
 import type { Machine, Part } from './machine.ts';
 import { readBytes, writeBytes } from './memory/address-space.ts';
 import { drivePin } from './pins.ts';
-import { askForReset } from './reset.ts';
 
 /** One call of a device: what it may do to the machine around it, and the fact it was called for. */
 export class DeviceCall implements Effects {
@@ -42,7 +41,7 @@ export class DeviceCall implements Effects {
   }
 
   pin(name: string, high: boolean): void {
-    drivePin(this.machine, this.part, name, high);
+    drivePin(this.machine, { part: this.part, name, high }, (machine, part) => new DeviceCall(machine, part));
   }
 
   arm(timer: string, deadline: number): void {
@@ -58,7 +57,7 @@ export class DeviceCall implements Effects {
   }
 
   requestReset(): void {
-    askForReset(this.machine, this.part.name);
+    this.machine.askForReset(this.part.name);
   }
 
   dmaRead(gpa: number, length: number): Uint8Array {

@@ -122,6 +122,11 @@ export class Machine implements RegisterBus {
     return this.origin.raise(event);
   }
 
+  /** Somebody wants a reset: it waits until the access that asked is over. The first to ask is remembered. */
+  askForReset(by: string): void {
+    if (this.state.resetBy === undefined) this.raise({ kind: 'sim:reset_asked', by });
+  }
+
   /** The same for what follows from an event. */
   after(seq: number): Machine {
     return new Machine(this.board, this.origin.after(seq));

@@ -1,14 +1,24 @@
+import type { Effects } from '../devices/device.ts';
 import { pirqOf } from '../devices/pci/index.ts';
 import { routeSlot } from '../devices/piix3/index.ts';
 import { KVM_GET_PIT2, KVM_IRQ_LINE_STATUS, KVM_SET_PIT2 } from '../kvm/ioctls.ts';
 import type { Wire } from './config.ts';
-import { DeviceCall } from './device-call.ts';
 import { ISA_BRIDGE } from './isa-bridge.ts';
 import type { Machine, Part } from './machine.ts';
 import { vmIoctl } from './traced-kvm.ts';
 
+/** What a device that is called in an origin's name may do. */
+export type CallOf = (machine: Machine, part: Part) => Effects;
+
+/** A device drives one of its pins. */
+export interface Drive {
+  readonly part: Part;
+  readonly name: string;
+  readonly high: boolean;
+}
+
 /** The trace holds edges; the wire behind the pin gets every drive, as QEMU's qemu_set_irq does. */
-export function drivePin(machine: Machine, part: Part, name: string, high: boolean): void {
+export function drivePin(machine: Machine, { part, name, high }: Drive, callOf: CallOf): void {
   const wire = part.wires[name];
   const pirq = wire?.to === 'intx' ? pirqOf(wire.slot, wire.pin) : -1;
   const wasAsserted = pirq >= 0 && machine.state.devices[ISA_BRIDGE].asserted[pirq] !== 0;
@@ -16,33 +26,24 @@ export function drivePin(machine: Machine, part: Part, name: string, high: boole
   const moved = isMove
     ? machine.after(machine.raise({ kind: 'sim:irq_line', dev: part.name, pin: name, level: high ? 1 : 0 }))
     : machine;
-  if (wire !== undefined) follow(moved, wire, high, wasAsserted);
+  if (wire?.to === 'gsi') driveGsi(moved, wire.gsi, high);
+  else if (wire?.to === 'pit') enablePit(moved, high);
+  else if (wire?.to === 'intx') routeIntx(moved, pirq, wasAsserted, callOf);
+  else if (wire !== undefined) driveInput(moved, wire, high, callOf);
 }
 
-function follow(machine: Machine, wire: Wire, high: boolean, wasAsserted: boolean): void {
-  switch (wire.to) {
-    case 'gsi':
-      driveGsi(machine, wire.gsi, high);
-      return;
-    case 'pit':
-      enablePit(machine, high);
-      return;
-    case 'intx':
-      callDevice(machine, ISA_BRIDGE, (_part, call) =>
-        routeSlot(machine.state.devices[ISA_BRIDGE], pirqOf(wire.slot, wire.pin), wasAsserted, call),
-      );
-      return;
-    default:
-      callDevice(machine, wire.part, (part, call) =>
-        part.device.input?.(machine.stateOf(part), wire.name, high, call),
-      );
-  }
+function routeIntx(machine: Machine, pirq: number, wasAsserted: boolean, callOf: CallOf): void {
+  const bridge = partOf(machine, ISA_BRIDGE);
+  if (bridge === undefined) return;
+  routeSlot(machine.state.devices[ISA_BRIDGE], pirq, wasAsserted, callOf(machine, bridge));
 }
 
-function callDevice(machine: Machine, name: string, act: (part: Part, call: DeviceCall) => void): void {
-  const part = machine.parts.find((candidate) => candidate.name === name);
-  if (part !== undefined) act(part, new DeviceCall(machine, part));
+function driveInput(machine: Machine, wire: Wire & { readonly to: 'input' }, high: boolean, callOf: CallOf): void {
+  const part = partOf(machine, wire.part);
+  if (part !== undefined) part.device.input?.(machine.stateOf(part), wire.name, high, callOf(machine, part));
 }
+
+const partOf = (machine: Machine, name: string): Part | undefined => machine.parts.find((part) => part.name === name);
 
 const ISA_LINES = 16;
 

@@ -9,11 +9,6 @@ import { powerOn } from './pc/power-on.ts';
 import { remap } from './pc/remap.ts';
 import { resetVcpu } from './vcpu-registers.ts';
 
-/** Somebody wants a reset: it waits until the access that asked is over. The first to ask is remembered. */
-export function askForReset(machine: Machine, by: string): void {
-  if (machine.state.resetBy === undefined) machine.raise({ kind: 'sim:reset_asked', by });
-}
-
 /** What the vCPU being served is to be told when it is taken out of KVM_RUN. */
 export interface Served {
   readonly vcpu: number;

@@ -12,7 +12,7 @@ import { buildMachine } from './pc/create.ts';
 import { systemIo, systemMemory } from './pc/memory-map.ts';
 import { serialName } from './pc/parts.ts';
 import { redraw } from './pc/remap.ts';
-import { askForReset, resetIfAsked } from './reset.ts';
+import { resetIfAsked } from './reset.ts';
 import { serviceExit } from './service.ts';
 
 /** QEMU's process as the rest of the simulator sees it. What it raises comes from the `origin` it is given. */
@@ -51,7 +51,7 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
     receiveKeys: (from) => receive(by(from), 'i8042'),
     pressPowerButton: (from) => receive(by(from), 'piix4-pm'),
     pressReset: (from) => {
-      askForReset(by(from), 'user');
+      by(from).askForReset('user');
       resetIfAsked(by(from));
     },
     restored: () => redraw(board),

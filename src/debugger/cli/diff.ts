@@ -29,7 +29,10 @@ export function diff(pathA: string, pathB: string, print: Print): number {
   for (const line of given) print(line);
   // The state holds the seed's own streams: with another seed no two digests are equal.
   const isOtherSeed = a.trace.header.seed !== b.trace.header.seed;
-  const skipped = new Set(['sim:powered_on', ...(isOtherSeed || given.length > 0 ? ['sim:digest', 'sim:memory_digest'] : [])]);
+  const skipped = new Set([
+    'sim:powered_on',
+    ...(isOtherSeed || given.length > 0 ? ['sim:digest', 'sim:memory_digest'] : []),
+  ]);
   const difference = differenceOfTraces({ a: a.read.events, b: b.read.events, skipped });
   if (difference !== undefined) {
     print(describeDifference(difference));

@@ -86,7 +86,9 @@ function verdict({ events, damage }: ReadTrace, replayed: Replayed, print: Print
     print(`${agreed} of ${events.length} events agreed, 1 divergence`);
     return DIVERGED;
   }
-  const digests = events.filter(({ event }) => event.kind === 'sim:digest' || event.kind === 'sim:memory_digest').length;
+  const digests = events.filter(
+    ({ event }) => event.kind === 'sim:digest' || event.kind === 'sim:memory_digest',
+  ).length;
   print(`${agreed} events and ${digests} digests equal, 0 divergences, tick ${events[events.length - 1]?.tick}`);
   print(`digest ${digest()}`);
   if (damage === undefined) return 0;

@@ -1,11 +1,12 @@
 import { Problem } from '../../base/problem.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { startForkTrace } from '../../host/fork-run.ts';
+import { forkedFrom, isOfTheWorld } from '../../host/run-inputs.ts';
 import type { RecordedRun } from '../../host/recorded-run.ts';
 import { restoreCheckpoint, takeCheckpoint } from '../../machine/checkpoint.ts';
 import { type Intervention, interventionEvent } from '../../machine/intervene.ts';
 import { createMachine } from '../../machine/machine.ts';
-import type { MachineParts, PendingInput } from '../../machine/parts.ts';
+import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
 import { createTimeline, type Mark, type Timeline, type TimelineParts } from '../../replay/timeline.ts';
 import { type GuestView, readLinear } from '../guest-view.ts';
 import { type Ground, LONGEST_INSTRUCTION } from './ground.ts';
@@ -32,13 +33,19 @@ const TRIPLE_FAULT = 2;
 const isTripleFault = ({ event }: Stamped): boolean =>
   event.kind === 'kvm_exit' && (event.exit_reason & 0xffff) === TRIPLE_FAULT;
 
-/** Leave a run where it stands. */
-export function divert(build: Build, parent: Ground, saidBefore: readonly string[]): Diversion {
+/** Leave a run, recorded at `path` if it is, where it stands. */
+export function divert(
+  build: Build,
+  path: string | undefined,
+  parent: Ground,
+  saidBefore: readonly string[],
+): Diversion {
   const at = parent.timeline.now;
   const own: Stamped[] = [];
   const said = [...saidBefore];
   const inputs: PendingInput[] = parent
     .inputsFrom(at.seq)
+    .filter(isOfTheWorld)
     .map(({ event, ns }) => ({ event, ...(ns === undefined ? {} : { ns }) }));
   // A run without an end would fill memory, and after a triple fault there is nothing but resets.
   let last = at.seq + MOST_EVENTS;
@@ -46,6 +53,7 @@ export function divert(build: Build, parent: Ground, saidBefore: readonly string
     own[stamped.seq - at.seq] = stamped;
     if (isTripleFault(stamped)) last = Math.min(last, stamped.seq);
   });
+  takeInput(timeline, inputs, forkedFrom(path));
   const traveller = createTraveller({
     timeline,
     firstTick: at.tick,
@@ -73,10 +81,15 @@ export function divert(build: Build, parent: Ground, saidBefore: readonly string
     inputsFrom: () => inputs.filter(({ ns = 0 }) => ns >= timeline.machine.now()),
     change(intervention, words) {
       said.push(words);
-      inputs.unshift({ event: interventionEvent(intervention) });
-      timeline.advance({ tick: timeline.now.tick });
+      takeInput(timeline, inputs, interventionEvent(intervention));
     },
   };
+}
+
+/** Put an input before all others, and let the machine have it where it stands. */
+function takeInput(timeline: Timeline, inputs: PendingInput[], event: InputEvent): void {
+  inputs.unshift({ event });
+  timeline.advance({ tick: timeline.now.tick });
 }
 
 /** The same machine once more, with a timeline that begins at this moment. */

@@ -23,8 +23,13 @@ interface Standing {
   diversion: Diversion | undefined;
 }
 
-/** Forks of one run. `save` writes one to a file and says so. */
-export function forksOf(origin: Ground, build: Build, save: (path: string, diversion: Diversion) => string): Forks {
+/** Forks of one run; `parent` is its trace. `save` writes one to a file and says so. */
+export function forksOf(
+  origin: Ground,
+  parent: string | undefined,
+  build: Build,
+  save: (path: string, diversion: Diversion) => string,
+): Forks {
   const standing: Standing = { origin, diversion: undefined };
   const notices: string[] = [];
   const here = (): Ground => standing.diversion ?? origin;
@@ -38,7 +43,7 @@ export function forksOf(origin: Ground, build: Build, save: (path: string, diver
       if (here().timeline.machine.state.schedule.ended !== undefined) return 'The run has ended here.';
       let { diversion } = standing;
       if (diversion === undefined || !isAtItsEnd(diversion)) {
-        diversion = divert(build, here(), diversion?.said ?? []);
+        diversion = divert(build, parent, here(), diversion?.said ?? []);
         standing.diversion = diversion;
         notices.push(leaveSentence(diversion));
       }

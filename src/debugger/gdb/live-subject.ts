@@ -37,7 +37,7 @@ export function liveSubjectOf(live: LiveRun): StubSubject {
     event: live.event,
     inputsFrom: (from) => live.taken.filter(({ seq = 0 }) => seq >= from),
   };
-  const forks = forksOf(ground, live.build, () => NOT_YET);
+  const forks = forksOf(ground, undefined, live.build, () => NOT_YET);
   return {
     ...looksAt(forks.here),
     traveller: forks.travels,

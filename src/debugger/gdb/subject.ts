@@ -36,6 +36,7 @@ export function subjectOf(recorded: RecordedTimeline): StubSubject {
   };
   const forks = forksOf(
     ground,
+    run.path,
     (parts) => assemble({ ...run, ...parts }),
     (path, diversion) => {
       saveDiversion(path, run, diversion);

@@ -1,5 +1,4 @@
-
-import { GuestFault, VECTOR, } from '../fault.ts';
+import { GuestFault, VECTOR } from '../fault.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import { isCanonical } from './deliver.ts';
@@ -141,8 +140,17 @@ const undefinedInstruction: Assist = () => {
 
 /** VMCLEAR and the others exit in non-root operation whatever the controls; KVM without nesting injects #UD. */
 const VMX: Readonly<Record<string, number>> = {
-  vmclear: 19, vmlaunch: 20, vmptrld: 21, vmptrst: 22, vmread: 23, vmresume: 24, vmwrite: 25, vmxoff: 26, vmxon: 27,
-  invept: 50, invvpid: 53,
+  vmclear: 19,
+  vmlaunch: 20,
+  vmptrld: 21,
+  vmptrst: 22,
+  vmread: 23,
+  vmresume: 24,
+  vmwrite: 25,
+  vmxoff: 26,
+  vmxon: 27,
+  invept: 50,
+  invvpid: 53,
 };
 
 export const SYSTEM_ASSISTS: Readonly<Record<string, Assist>> = {

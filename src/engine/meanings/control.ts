@@ -287,4 +287,3 @@ export const CONTROL: readonly Meaning[] = [
   ...flagInstructions,
   ...interruptFlag,
 ];
-

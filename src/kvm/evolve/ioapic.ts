@@ -17,7 +17,14 @@ import {
 } from '../irqchip/ioapic.ts';
 import { awaitsEoi } from '../irqchip/lapic.ts';
 import { hasAckNotifier } from '../irqchip/notifiers.ts';
-import { IOAPIC, IOAPIC_PINS, type IoapicState, type IrqchipState, type LapicState, RTC_PIN } from '../irqchip/state.ts';
+import {
+  IOAPIC,
+  IOAPIC_PINS,
+  type IoapicState,
+  type IrqchipState,
+  type LapicState,
+  RTC_PIN,
+} from '../irqchip/state.ts';
 import { setVector } from '../irqchip/vectors.ts';
 import type { KvmState } from '../state.ts';
 import { unpackIoapic } from '../structs.ts';

@@ -39,14 +39,7 @@ import {
   APIC_TPR,
   ICR_BUSY,
 } from '../irqchip/lapic-registers.ts';
-import {
-  divisorOf,
-  isCounting,
-  limitedPeriod,
-  ONE_SHOT,
-  timerModeMask,
-  TSC_DEADLINE,
-} from '../irqchip/lapic-timer.ts';
+import { divisorOf, isCounting, limitedPeriod, ONE_SHOT, timerModeMask, TSC_DEADLINE } from '../irqchip/lapic-timer.ts';
 import type { LapicFeatures, LapicState } from '../irqchip/state.ts';
 import { clearVector, setVector, testVector } from '../irqchip/vectors.ts';
 import type { KvmState } from '../state.ts';

@@ -59,4 +59,3 @@ export function failureTold(kvm: Kvm, { vcpu_id: index, reason }: EventOf<'sim:r
 export function msrTold(kvm: Kvm, { vcpu_id: index, reason, index: msr, data }: EventOf<'sim:run_msr'>): void {
   kvm.vcpus[index].run.msr = { reason, index: msr, data };
 }
-

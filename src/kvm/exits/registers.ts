@@ -16,13 +16,7 @@ import {
 } from '../msr-filter.ts';
 import { isKnownMsr, readMsr, writeMsr } from '../msrs.ts';
 import type { VcpuState } from '../state.ts';
-import {
-  exitFor,
-  exitInternal,
-  KVM_EXIT_SET_TPR,
-  SUBERROR_UNEXPECTED_EXIT,
-  type UserspaceExit,
-} from '../userspace.ts';
+import { exitFor, exitInternal, KVM_EXIT_SET_TPR, SUBERROR_UNEXPECTED_EXIT, type UserspaceExit } from '../userspace.ts';
 import { DB, injectGp, injectUd, queueException } from '../vcpu/exceptions.ts';
 import { MOV_DR_EXITING, primaryBits } from '../vmcs/controls.ts';
 import { type Handled, skip, skipExit } from './handled.ts';

@@ -187,7 +187,8 @@ function splitLarge(kvm: KvmContext, place: EptPlace, gfn: number, child: number
 /** handle_changed_spte: the one place an entry changes while it is linked. A table it led to goes with it. */
 function setEntry(kvm: KvmContext, place: EptPlace, gfn: number, spte: bigint): void {
   const { level, spte: old } = place;
-  const gone = isPresent(old) && !isLarge(old) && level > 1 ? tablesBelow(kvm.state.ept, addressOf(old), level - 1) : [];
+  const gone =
+    isPresent(old) && !isLarge(old) && level > 1 ? tablesBelow(kvm.state.ept, addressOf(old), level - 1) : [];
   kvm.raise({ kind: 'kvm_tdp_mmu_spte_changed', gfn, old_spte: old, new_spte: spte, level, as_id: 0 });
   clearTables(kvm, gone);
   putWords(kvm, place, spte);
@@ -227,4 +228,3 @@ function clearTables({ guest }: KvmContext, tables: readonly number[]): void {
   }
   if (tables.length > 0) guest.invalidateEpt();
 }
-

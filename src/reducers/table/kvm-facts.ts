@@ -41,7 +41,10 @@ export const KVM_FACT_ROWS: Rows<keyof typeof KVM_FACTS> = {
   'sim:pv_eoi': changes(['vcpus'], kvm(vcpu.eoiOffered)),
   'sim:msr_set': changes(['vm', 'lapics', 'vcpus'], kvm(msrs.msrSet)),
   'sim:tsc_adjust': changes(['vcpus'], kvm(vcpu.tscAdjusted)),
-  'sim:xcr0': changes(['vcpus'], kvm((state, { vcpu_id: index, value }) => vcpu.xcr0Set(state, index, value))),
+  'sim:xcr0': changes(
+    ['vcpus'],
+    kvm((state, { vcpu_id: index, value }) => vcpu.xcr0Set(state, index, value)),
+  ),
   'sim:guest_dr': changes(['vcpus'], kvm(vcpu.ownRegisterSet)),
   'sim:apic_base': changes(['lapics', 'vcpus'], kvm(vm.apicBaseSet)),
   'sim:tpr': changes(['lapics', 'vcpus'], kvm(vm.taskPrioritySet)),
@@ -74,8 +77,14 @@ export const KVM_FACT_ROWS: Rows<keyof typeof KVM_FACTS> = {
   'sim:segment_read': tells,
   'sim:xsave_read': tells,
   'sim:position_read': tells,
-  'sim:emulated': changes(['vcpus'], kvm((state, event) => emulation.emulated(named(state, event), event))),
-  'sim:emulation_exited': changes(['vcpus'], kvm((state, event) => emulation.exited(named(state, event), event))),
+  'sim:emulated': changes(
+    ['vcpus'],
+    kvm((state, event) => emulation.emulated(named(state, event), event)),
+  ),
+  'sim:emulation_exited': changes(
+    ['vcpus'],
+    kvm((state, event) => emulation.exited(named(state, event), event)),
+  ),
   'sim:task_switched': tells,
   'sim:memory_read': tells,
   'sim:translated': tells,

@@ -42,7 +42,10 @@ export const SIM_ROWS: Rows<keyof typeof SIM_EVENTS> = {
       vmm((state, event, _config, stamped) => board.armed(state, event, stamped)),
     ),
   ),
-  'sim:timer_cancel': changes(['kernelTimers', 'timers'], ofKernelOrDevice(kvm(timers.cancelled), vmm(board.cancelled))),
+  'sim:timer_cancel': changes(
+    ['kernelTimers', 'timers'],
+    ofKernelOrDevice(kvm(timers.cancelled), vmm(board.cancelled)),
+  ),
   'sim:timer_fire': changes(
     ['kernelTimers', 'lapics', 'pit', 'timers', 'devices'],
     ofKernelOrDevice(kvm(timers.fired), vmm(board.fired)),

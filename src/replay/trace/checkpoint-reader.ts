@@ -1,13 +1,6 @@
 import { Problem } from '../../base/problem.ts';
 import type { Checkpoint } from '../../machine/checkpoint.ts';
-import {
-  BLOCK_PAGES,
-  PAGE_SIZE,
-  type Page,
-  type PageImage,
-  type RegionImage,
-  ZERO_PAGE,
-} from '../../memory/pages.ts';
+import { BLOCK_PAGES, PAGE_SIZE, type Page, type PageImage, type RegionImage, ZERO_PAGE } from '../../memory/pages.ts';
 import type { PendingInput } from '../../machine/parts.ts';
 import { seal } from '../../reducers/seal.ts';
 import type { MachineState } from '../../reducers/state.ts';

@@ -11,7 +11,8 @@ import {
   TRAILER_LENGTH,
 } from './chunk.ts';
 import { crc32 } from './crc32.ts';
-import { kindTable, type Links, type RecordedEvent, readEvents, readKinds } from './event-columns.ts';
+import { kindTable, type RecordedEvent, readEvents, readKinds } from './event-columns.ts';
+import type { ReadEnvelope } from './envelope.ts';
 import { checkedHeader } from './header.ts';
 import type { ByteSource, ChunkPlace, Inflate, OpenTrace } from './opened.ts';
 
@@ -22,7 +23,7 @@ interface Walk {
 }
 
 /** Preamble, header chunk, event chunks, index chunk, trailer: how traces of every version so far are laid out. */
-export function openChunked(source: ByteSource, inflate: Inflate, links: Links): OpenTrace {
+export function openChunked(source: ByteSource, inflate: Inflate, readEnvelope: ReadEnvelope): OpenTrace {
   const walk = indexed(source, inflate) ?? walked(source);
   const [head] = walk.chunks;
   if (head === undefined || head.kind !== CHUNK.header) {
@@ -35,7 +36,8 @@ export function openChunked(source: ByteSource, inflate: Inflate, links: Links):
     header,
     events,
     damage: walk.damage,
-    readEvents: (chunk): RecordedEvent[] => readEvents(payloadOf(source, inflate, chunk), kinds, links),
+    readEvents: (chunk): RecordedEvent[] =>
+      readEvents(payloadOf(source, inflate, chunk), chunk.events, kinds, readEnvelope),
     readKinds: (chunk) => readKinds(payloadOf(source, inflate, chunk)),
     check: (chunk) => void storedPayload(source, chunk),
   };

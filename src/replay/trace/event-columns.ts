@@ -1,7 +1,9 @@
+import { Problem } from '../../base/problem.ts';
 import type { FieldType } from '../../events/schema.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { byteReader, type ByteReader, type ByteWriter, readVarint, writeVarint } from './bytes.ts';
 import { type Row, readColumn, readIntegers, type Scratch, scratch, writeColumn, writeIntegers } from './columns.ts';
+import { NO_EVENT, type ReadEnvelope, writeEnvelope } from './envelope.ts';
 import type { RecordedVocabulary } from './header.ts';
 
 /** A kind's place in the trace and its columns. */
@@ -28,8 +30,8 @@ export function kindTable(vocabulary: RecordedVocabulary): KindTable {
 }
 
 /**
- * Append a batch of stamped events: envelope columns (kind, seq, tick, source, within, cause), then for each kind that
- * occurs its number, count and columns.
+ * Append a batch of stamped events: their kinds, their envelopes, then for each kind that occurs its number, count and
+ * columns.
  */
 export function writeEvents(out: ByteWriter, batch: readonly Stamped[], kinds: KindTable, room: Scratch): void {
   const count = batch.length;
@@ -45,8 +47,9 @@ export function writeEvents(out: ByteWriter, batch: readonly Stamped[], kinds: K
     if (rows === undefined) groups.set(columns, [event]);
     else rows.push(event);
   }
+  const { order } = byKind(values, count, kinds.byPlace.length);
   writeIntegers(out, values, count);
-  writeEnvelope(out, batch, room);
+  writeEnvelope(out, batch, order, room);
   writeVarint(out, groups.size);
   for (const [{ place, fields }, rows] of groups) {
     writeVarint(out, place);
@@ -55,47 +58,22 @@ export function writeEvents(out: ByteWriter, batch: readonly Stamped[], kinds: K
   }
 }
 
-function writeEnvelope(out: ByteWriter, batch: readonly Stamped[], { values }: Scratch): void {
-  const count = batch.length;
-  for (let i = 0; i < count; i += 1) values[i] = batch[i].seq;
-  // Sequence numbers mostly climb by one: written as the gaps, which are then all equal.
-  writeGaps(out, values, count);
-  for (let i = 0; i < count; i += 1) values[i] = batch[i].tick;
-  writeGaps(out, values, count);
-  for (let i = 0; i < count; i += 1) values[i] = batch[i].source;
-  writeIntegers(out, values, count);
-  for (let i = 0; i < count; i += 1) {
-    const { seq, within } = batch[i];
-    values[i] = within === undefined ? NO_EVENT : seq - within;
-  }
-  writeIntegers(out, values, count);
-  for (let i = 0; i < count; i += 1) values[i] = causeColumn(batch[i]);
-  writeIntegers(out, values, count);
+/** A batch's events by kind. */
+interface ByKind {
+  /** Their places in the batch, kind by kind; of a kind as they come. */
+  readonly order: Uint32Array;
+  /** Where in `order` each kind starts; one more than there are kinds. */
+  readonly starts: Uint32Array;
 }
 
-/** Distances to earlier events begin at 1. */
-const NO_EVENT = 0;
-/** Most events are caused by what they happened within. */
-const AS_WITHIN = -1;
-
-function causeColumn({ seq, cause, within }: Stamped): number {
-  if (cause === undefined) return NO_EVENT;
-  return cause === within ? AS_WITHIN : seq - cause;
-}
-
-function writeGaps(out: ByteWriter, values: Float64Array, count: number): void {
-  const first = values[0];
-  for (let i = count - 1; i > 0; i -= 1) values[i] -= values[i - 1];
-  values[0] = count > 1 ? values[1] : 0;
-  writeVarint(out, first);
-  writeIntegers(out, values, count);
-}
-
-function readGaps(input: ByteReader, values: Float64Array, count: number): void {
-  const first = readVarint(input);
-  readIntegers(input, values, count);
-  values[0] = first;
-  for (let i = 1; i < count; i += 1) values[i] += values[i - 1];
+function byKind(kinds: Float64Array, count: number, kindCount: number): ByKind {
+  const starts = new Uint32Array(kindCount + 1);
+  for (let i = 0; i < count; i += 1) starts[kinds[i] + 1] += 1;
+  for (let kind = 1; kind <= kindCount; kind += 1) starts[kind] += starts[kind - 1];
+  const next = starts.slice();
+  const order = new Uint32Array(count);
+  for (let i = 0; i < count; i += 1) order[next[kinds[i]]++] = i;
+  return { order, starts };
 }
 
 /** An event as its trace recorded it: the fields its vocabulary had, whatever today's has. */
@@ -116,48 +94,59 @@ export function readKinds(payload: Uint8Array): Float64Array {
   return places;
 }
 
-/** Envelope columns of a format version: the first had one link, to what an event happened within. */
-export type Links = 'within and cause' | 'within';
-
-/** The batch `writeEvents` appended. */
-export function readEvents(payload: Uint8Array, kinds: KindTable, links: Links): RecordedEvent[] {
+/**
+ * The batch `writeEvents` appended, of so many events as its chunk says. Throws a Problem when it contradicts itself.
+ */
+export function readEvents(
+  payload: Uint8Array,
+  expected: number,
+  kinds: KindTable,
+  readEnvelope: ReadEnvelope,
+): RecordedEvent[] {
   const input = byteReader(payload);
-  const count = readVarint(input);
-  if (count === 0) return [];
-  const room = scratch(count);
-  const places = new Float64Array(count);
-  const seqs = new Float64Array(count);
-  const ticks = new Float64Array(count);
-  const sources = new Float64Array(count);
-  const withins = new Float64Array(count);
-  const causes = new Float64Array(count).fill(AS_WITHIN);
-  readIntegers(input, places, count);
-  readGaps(input, seqs, count);
-  readGaps(input, ticks, count);
-  readIntegers(input, sources, count);
-  readIntegers(input, withins, count);
-  if (links === 'within and cause') readIntegers(input, causes, count);
-  const rows = readRows(input, kinds, room);
-  const next = new Map<number, number>();
-  return Array.from({ length: count }, (_, i) => {
-    const at = next.get(places[i]) ?? 0;
-    next.set(places[i], at + 1);
-    const event = (rows.get(places[i]) as Row[])[at] as RecordedEvent['event'];
-    const within = withins[i] === NO_EVENT ? undefined : seqs[i] - withins[i];
-    const earlier = causes[i] === NO_EVENT ? undefined : seqs[i] - causes[i];
-    const cause = causes[i] === AS_WITHIN ? within : earlier;
-    return { seq: seqs[i], tick: ticks[i], source: sources[i], cause, within, event };
-  });
-}
-
-function readRows(input: ByteReader, kinds: KindTable, room: Scratch): Map<number, Row[]> {
-  const rows = new Map<number, Row[]>();
+  demand(readVarint(input) === expected, 'another number of events than it says');
+  const events = new Array<RecordedEvent>(expected);
+  if (expected === 0) return events;
+  const places = new Float64Array(expected);
+  readIntegers(input, places, expected);
+  const kindCount = kinds.byPlace.length;
+  demand(
+    places.every((place) => place >= 0 && place < kindCount),
+    'a kind that its header does not name',
+  );
+  const { order, starts } = byKind(places, expected, kindCount);
+  const { seqs, ticks, sources, withins, causes } = readEnvelope(input, order);
+  const room = scratch(expected);
   for (let left = readVarint(input); left > 0; left -= 1) {
     const place = readVarint(input);
-    const { kind, fields } = kinds.byPlace[place];
-    const group: Row[] = Array.from({ length: readVarint(input) }, () => ({ kind }));
-    for (const [name, type] of fields) readColumn(input, type, group, name, room);
-    rows.set(place, group);
+    const rows = readRows(input, kinds.byPlace[place], starts[place + 1] - starts[place], room);
+    for (let row = 0; row < rows.length; row += 1) {
+      const i = order[starts[place] + row];
+      events[i] = {
+        seq: seqs[i],
+        tick: ticks[i],
+        source: sources[i],
+        cause: causes[i] === NO_EVENT ? undefined : causes[i],
+        within: withins[i] === NO_EVENT ? undefined : withins[i],
+        event: rows[row] as RecordedEvent['event'],
+      };
+    }
   }
+  demand(!events.includes(undefined as unknown as RecordedEvent), 'fewer events than it says');
+  return events;
+}
+
+function readRows(input: ByteReader, columns: KindColumns | undefined, expected: number, room: Scratch): Row[] {
+  if (columns === undefined || readVarint(input) !== expected) throw contradiction('events its kinds do not tell of');
+  const { kind, fields } = columns;
+  const rows: Row[] = Array.from({ length: expected }, () => ({ kind }));
+  for (const [name, type] of fields) readColumn(input, type, rows, name, room);
   return rows;
+}
+
+const contradiction = (what: string): Problem =>
+  new Problem(`A chunk of the trace contradicts itself: it holds ${what}.`);
+
+function demand(holds: boolean, what: string): void {
+  if (!holds) throw contradiction(what);
 }

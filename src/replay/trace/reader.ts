@@ -4,20 +4,23 @@ import type { Stamped } from '../../events/stamped.ts';
 import { type EventKind, type MachineEvent, VOCABULARY } from '../../events/vocabulary.ts';
 import { openChunked } from './chunked.ts';
 import { FILE_MAGIC, PREAMBLE_LENGTH } from './chunk.ts';
+import { readEnvelope, readFirstEnvelope } from './envelope.ts';
 import type { RecordedEvent } from './event-columns.ts';
 import type { RecordedVocabulary, TraceHeader } from './header.ts';
 import type { ByteSource, ChunkPlace, Inflate, OpenTrace } from './opened.ts';
 
 /** Every format version there has been, and how it is opened. A version is added, never taken away. */
 const LADDER: Readonly<Record<number, (source: ByteSource, inflate: Inflate) => OpenTrace>> = {
-  1: (source, inflate) => openChunked(source, inflate, 'within'),
-  2: (source, inflate) => openChunked(source, inflate, 'within and cause'),
+  1: (source, inflate) => openChunked(source, inflate, readFirstEnvelope),
+  2: (source, inflate) => openChunked(source, inflate, readEnvelope),
 };
 
 const NEWEST = Math.max(...Object.keys(LADDER).map(Number));
 
 /** A trace as today's code sees it, whichever version wrote it. */
 export interface TraceReader {
+  /** The format version it is written in. */
+  readonly version: number;
   readonly header: TraceHeader;
   /** Events in the chunks that can be reached. */
   readonly eventCount: number;
@@ -45,6 +48,7 @@ export function openTrace(source: ByteSource, inflate: Inflate): TraceReader {
   const trace = open(source, inflate);
   const adapt = adapter(trace.header.vocabulary);
   return {
+    version,
     header: trace.header,
     eventCount: trace.events.reduce((sum, { events }) => sum + events, 0),
     chunks: trace.events,

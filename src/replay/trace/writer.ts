@@ -17,7 +17,7 @@ export interface ByteSink {
   append(bytes: Uint8Array): void;
 }
 
-/** The one thing the format needs from outside: deflate-raw, level 1 is enough. */
+/** The one thing the format needs from outside: deflate-raw. */
 export type Compress = (raw: Uint8Array) => Uint8Array;
 
 /** What a new trace says about itself; versions and vocabulary are added by the writer. */

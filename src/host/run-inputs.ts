@@ -1,0 +1,14 @@
+/** Inputs that are about the run itself: the world sends none of them. */
+import { basename } from 'node:path';
+import type { PendingInput } from '../machine/parts.ts';
+
+/** A run ended from outside. */
+export const STOPPED = { kind: 'sim:stopped', by: 'the recorder' } as const;
+
+/** Whether a fork has an input of its parent too: not what was said about the parent itself. */
+export const isOfTheWorld = ({ event: { kind } }: PendingInput): boolean =>
+  kind !== 'sim:stopped' && kind !== 'sim:forked';
+
+/** The first event of a fork that is its own. A run under way has no name yet. */
+export const forkedFrom = (path?: string) =>
+  ({ kind: 'sim:forked', parent: path === undefined ? 'a run under way' : basename(path) }) as const;

@@ -1,0 +1,121 @@
+import type { Stamped } from '../../events/stamped.ts';
+import { type ByteReader, type ByteWriter, readVarint, writeVarint } from './bytes.ts';
+import { readIntegers, type Scratch, writeIntegers } from './columns.ts';
+
+/** The envelope columns of a batch, in the order of its events. Links are sequence numbers; NO_EVENT: there is none. */
+export interface Envelope {
+  readonly seqs: Float64Array;
+  readonly ticks: Float64Array;
+  readonly sources: Float64Array;
+  readonly withins: Float64Array;
+  readonly causes: Float64Array;
+}
+
+/** How a format version lays its envelope out; `order` lists the events' places kind by kind. */
+export type ReadEnvelope = (input: ByteReader, order: Uint32Array) => Envelope;
+
+export const NO_EVENT = -1;
+
+/** What links mostly are; beyond these a number is a distance, which begins at 1. */
+const NONE = 0;
+const AS_BEFORE = 1;
+const THE_ONE_BEFORE = 2;
+const WITHIN_DISTANCE = 2;
+const AS_WITHIN = 1;
+const CAUSE_DISTANCE = 1;
+
+/**
+ * Append the envelope: sequence numbers as gaps, then the other columns kind by kind, where neighbours are alike.
+ * Ticks are gaps to the event before; `within` is told by that event where it can be, `cause` by `within`.
+ */
+export function writeEnvelope(out: ByteWriter, batch: readonly Stamped[], order: Uint32Array, room: Scratch): void {
+  const { values } = room;
+  const count = batch.length;
+  for (let i = 0; i < count; i += 1) values[i] = i === 0 ? 1 : batch[i].seq - batch[i - 1].seq;
+  writeVarint(out, batch[0].seq);
+  writeIntegers(out, values, count);
+  for (let at = 0; at < count; at += 1) {
+    const i = order[at];
+    values[at] = i === 0 ? 0 : batch[i].tick - batch[i - 1].tick;
+  }
+  writeVarint(out, batch[0].tick);
+  writeIntegers(out, values, count);
+  for (let at = 0; at < count; at += 1) values[at] = batch[order[at]].source;
+  writeIntegers(out, values, count);
+  for (let at = 0; at < count; at += 1) values[at] = withinCode(batch[order[at]], batch[order[at] - 1]);
+  writeIntegers(out, values, count);
+  for (let at = 0; at < count; at += 1) values[at] = causeCode(batch[order[at]]);
+  writeIntegers(out, values, count);
+}
+
+function withinCode({ seq, within }: Stamped, before: Stamped | undefined): number {
+  if (within === undefined) return NONE;
+  if (before?.within === within) return AS_BEFORE;
+  return before?.seq === within ? THE_ONE_BEFORE : seq - within + WITHIN_DISTANCE;
+}
+
+function causeCode({ seq, cause, within }: Stamped): number {
+  if (cause === undefined) return NONE;
+  return cause === within ? AS_WITHIN : seq - cause + CAUSE_DISTANCE;
+}
+
+/** What `writeEnvelope` appended. */
+export function readEnvelope(input: ByteReader, order: Uint32Array): Envelope {
+  const count = order.length;
+  const seqs = summed(input, count);
+  const firstTick = readVarint(input);
+  const ticks = scattered(input, order);
+  ticks[0] = firstTick;
+  for (let i = 1; i < count; i += 1) ticks[i] += ticks[i - 1];
+  const sources = scattered(input, order);
+  const withins = scattered(input, order);
+  const causes = scattered(input, order);
+  for (let i = 0; i < count; i += 1) {
+    withins[i] = withinOf(withins[i], i, seqs, withins);
+    causes[i] = causeOf(causes[i], seqs[i], withins[i]);
+  }
+  return { seqs, ticks, sources, withins, causes };
+}
+
+function withinOf(code: number, i: number, seqs: Float64Array, withins: Float64Array): number {
+  if (code === NONE) return NO_EVENT;
+  if (code === AS_BEFORE) return withins[i - 1];
+  return code === THE_ONE_BEFORE ? seqs[i - 1] : seqs[i] - (code - WITHIN_DISTANCE);
+}
+
+function causeOf(code: number, seq: number, within: number): number {
+  if (code === NONE) return NO_EVENT;
+  return code === AS_WITHIN ? within : seq - (code - CAUSE_DISTANCE);
+}
+
+/** A column written kind by kind, back in the order of the events. */
+function scattered(input: ByteReader, order: Uint32Array): Float64Array {
+  const byKind = new Float64Array(order.length);
+  const values = new Float64Array(order.length);
+  readIntegers(input, byKind, order.length);
+  for (let at = 0; at < order.length; at += 1) values[order[at]] = byKind[at];
+  return values;
+}
+
+/** A first value, then a column of gaps. */
+function summed(input: ByteReader, count: number): Float64Array {
+  const values = new Float64Array(count);
+  const first = readVarint(input);
+  readIntegers(input, values, count);
+  values[0] = first;
+  for (let i = 1; i < count; i += 1) values[i] += values[i - 1];
+  return values;
+}
+
+/** The envelope of format 1: columns in the order of the events, and one link, to what an event happened within. */
+export function readFirstEnvelope(input: ByteReader, order: Uint32Array): Envelope {
+  const count = order.length;
+  const seqs = summed(input, count);
+  const ticks = summed(input, count);
+  const sources = new Float64Array(count);
+  const withins = new Float64Array(count);
+  readIntegers(input, sources, count);
+  readIntegers(input, withins, count);
+  for (let i = 0; i < count; i += 1) withins[i] = withins[i] === NONE ? NO_EVENT : seqs[i] - withins[i];
+  return { seqs, ticks, sources, withins, causes: withins };
+}
