@@ -6,6 +6,7 @@ import { VOCABULARY } from '../../../src/events/vocabulary.ts';
 import { byteReader, byteWriter, readVarint, unzigzag, writeVarint, zigzag } from '../../../src/replay/trace/bytes.ts';
 import { readIntegers, scratch, writeIntegers } from '../../../src/replay/trace/columns.ts';
 import { crc32 } from '../../../src/replay/trace/crc32.ts';
+import { readEnvelope } from '../../../src/replay/trace/envelope.ts';
 import { kindTable, readEvents, writeEvents } from '../../../src/replay/trace/event-columns.ts';
 import { currentVocabulary } from '../../../src/replay/trace/header.ts';
 import { chunkOf, openTrace, readAll } from '../../../src/replay/trace/reader.ts';
@@ -62,18 +63,29 @@ describe('columns', () => {
     const kinds = kindTable(currentVocabulary());
     fc.assert(
       fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => {
-        const before = (i: number) => i + 4;
+        const last = (i: number) => i + 4;
         const batch = events.map((event, i) => ({
           ...{ seq: i + 5, tick: i * 3, source: i % 4, event },
-          cause: [undefined, 4, before(i)][i % 3],
-          within: [4, before(i), undefined, before(i)][i % 4],
+          cause: [undefined, 4, last(i)][i % 3],
+          within: [4, last(i), undefined, last(i)][i % 4],
         }));
         const out = byteWriter(1);
         writeEvents(out, batch as never, kinds, scratch(40));
-        expect(readEvents(out.bytes.slice(0, out.length), kinds, 'within and cause')).toEqual(batch);
+        expect(readEvents(out.bytes.slice(0, out.length), batch.length, kinds, readEnvelope)).toEqual(batch);
       }),
       { numRuns: 200 },
     );
+  });
+
+  test('a batch that contradicts what is said of it is refused with a sentence', () => {
+    const kinds = kindTable(currentVocabulary());
+    const out = byteWriter(1);
+    writeEvents(out, sampleEvents(9), kinds, scratch(9));
+    const payload = out.bytes.slice(0, out.length);
+    expect(readEvents(payload, 9, kinds, readEnvelope)).toHaveLength(9);
+    expect(() => readEvents(payload, 8, kinds, readEnvelope)).toThrow('contradicts itself: it holds another number');
+    const fewer = { ...kinds, byPlace: kinds.byPlace.slice(0, 3) };
+    expect(() => readEvents(payload, 9, fewer, readEnvelope)).toThrow('holds a kind that its header does not name');
   });
 
   test('the checksum is the one of zip', () => {
@@ -97,9 +109,9 @@ describe('a trace', () => {
   test('of the first format is read by the vocabulary it has: what caused an event, it happened within', () => {
     // Sample events and one of a kind that is gone, as that version wrote them.
     const old = new Uint8Array(readFileSync(new URL('./recorded/format-1.trace', import.meta.url)));
-    const { header, ...trace } = openTrace(sourceOf(old), inflate);
-    expect(header.formatVersion).toBe(1);
-    const { events: read, damage } = readAll({ header, ...trace });
+    const trace = openTrace(sourceOf(old), inflate);
+    expect(trace).toMatchObject({ version: 1, header: { formatVersion: 1 } });
+    const { events: read, damage } = readAll(trace);
     expect(damage).toBeUndefined();
     const { event: gone, ...last } = read.at(-1)!;
     expect(read.slice(0, -1)).toEqual(sampleEvents(40).map((stamped) => ({ ...stamped, within: stamped.cause })));
