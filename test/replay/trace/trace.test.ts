@@ -107,14 +107,16 @@ describe('a trace', () => {
   });
 
   test('of the first format is read by the vocabulary it has: what caused an event, it happened within', () => {
-    // Sample events and one of a kind that is gone, as that version wrote them.
+    // Power-on, sample events and one of a kind that is gone, as that version wrote them.
     const old = new Uint8Array(readFileSync(new URL('./recorded/format-1.trace', import.meta.url)));
     const trace = openTrace(sourceOf(old), inflate);
     expect(trace).toMatchObject({ version: 1, header: { formatVersion: 1 } });
     const { events: read, damage } = readAll(trace);
     expect(damage).toBeUndefined();
+    expect(read[0].event).toEqual({ kind: 'sim:powered_on', seed: '7', wall_clock: 1n });
+    const samples = sampleEvents(40).slice(1);
+    expect(read.slice(1, -1)).toEqual(samples.map((stamped) => ({ ...stamped, within: stamped.cause })));
     const { event: gone, ...last } = read.at(-1)!;
-    expect(read.slice(0, -1)).toEqual(sampleEvents(40).map((stamped) => ({ ...stamped, within: stamped.cause })));
     expect(last).toEqual({ seq: 40, tick: 1500, source: 0, cause: 39, within: 39 });
     const value = '{"grow":true,"vcpu_id":1,"new":20000,"old":10000}';
     expect(gone).toEqual({ kind: 'sim:unknown', name: 'kvm_halt_poll_ns', value });
