@@ -23,6 +23,8 @@ export interface MachineContext {
   vmm: Vmm;
   pages: Pages;
   readonly digests: SliceDigests;
+  /** Derived from the timers: the earliest deadline, or UNKNOWN. */
+  deadline: number;
   /** Tick at which a run is cut without the guest noticing. */
   cutAt: number;
   /** A debugger stopped the last run. */
@@ -44,8 +46,16 @@ export const ticksTo = ({ state, ticks }: MachineContext, deadline: number): num
   ticksUntil(state, ticks, deadline);
 
 /** The earliest deadline of the kernel's and the devices' timers; Infinity when none is armed. */
-export const nextDeadline = ({ state: { kvm, vmm } }: MachineContext): number =>
-  Math.min(earliestDeadline(kvm.timers), earliestDeadline(vmm.timers));
+export function nextDeadline(context: MachineContext): number {
+  if (context.deadline === UNKNOWN) {
+    const { kvm, vmm } = context.state;
+    context.deadline = Math.min(earliestDeadline(kvm.timers), earliestDeadline(vmm.timers));
+  }
+  return context.deadline;
+}
+
+/** No deadline: it is to be looked for among the timers. */
+export const UNKNOWN = -1;
 
 /** What happens by itself, on a thread of the host. */
 export const originOf = (context: MachineContext, source: Source): Origin => new Origin(context.tell, source);
@@ -72,7 +82,9 @@ export const chanceOf = ({ parts, state }: MachineContext, name: string, n: numb
 export const drawnOf = ({ state }: MachineContext, name: string): number => state.chance.draws[name] ?? 0;
 
 /** What the state was not told of by facts, but follows from it. */
-export function refreshDerived({ processor, kvm, vmm }: MachineContext): void {
+export function refreshDerived(context: MachineContext): void {
+  const { processor, kvm, vmm } = context;
+  context.deadline = UNKNOWN;
   processor.restored();
   kvm.restored();
   vmm.restored();

@@ -17,6 +17,7 @@ import {
   now,
   originOf,
   refreshDerived,
+  UNKNOWN,
 } from './context.ts';
 import { advance, type Reason, type Until } from './loop.ts';
 import type { Engine, GuestTime, MachineParts, TableWrite } from './parts.ts';
@@ -50,7 +51,15 @@ export function createMachine(parts: MachineParts): Machine {
   const digests = new SliceDigests(state);
   // The parts refer to the context and are in it: they are put in below, before anything runs.
   const cutAt = Number.POSITIVE_INFINITY;
-  const context = { parts, state, ticks: 0, cutAt, hasBroken: false, digests } as unknown as MachineContext;
+  const context = {
+    parts,
+    state,
+    ticks: 0,
+    cutAt,
+    deadline: UNKNOWN,
+    hasBroken: false,
+    digests,
+  } as unknown as MachineContext;
   context.tell = teller(context);
   const start = { kind: 'sim:powered_on', seed: parts.seed, wall_clock: parts.wallClockAtPowerOn } as const;
   const switchedOn = originOf(context, USER).raise(start);

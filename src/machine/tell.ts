@@ -1,12 +1,15 @@
 import type { Tell } from '../events/origin.ts';
 import { NONE } from '../events/origin.ts';
-import type { Stamped } from '../events/stamped.ts';
+import { MAIN_LOOP, type Source, type Stamped } from '../events/stamped.ts';
 import { type MachineEvent, VOCABULARY } from '../events/vocabulary.ts';
 import { evolve } from '../reducers/evolve.ts';
-import { draftOf, mainLoop, type MachineContext, nextSeq } from './context.ts';
+import { bitsOf } from '../reducers/row.ts';
+import { draftOf, type MachineContext, nextSeq, UNKNOWN } from './context.ts';
 
 /** Events between two digests of the state's slices. */
 const DIGEST_EVERY = 2000;
+
+const OWNERS_OF_TIMERS = bitsOf('kernelTimers', 'timers');
 
 /**
  * The one place where events get their envelope: a fact is stamped, evolved and told, in this order, before whoever
@@ -14,9 +17,8 @@ const DIGEST_EVERY = 2000;
  */
 export function teller(context: MachineContext): Tell {
   const { digests } = context;
-  const put = (event: MachineEvent, source: number, links: readonly [number, number], tick: number): number => {
+  const put = (event: MachineEvent, source: Source, cause: number, within: number, tick: number): number => {
     const seq = nextSeq(context);
-    const [cause, within] = links;
     const stamped: Stamped = {
       seq,
       tick,
@@ -25,16 +27,17 @@ export function teller(context: MachineContext): Tell {
       within: within === NONE ? undefined : within,
       event: owned(event),
     };
-    evolve(draftOf(context), stamped);
-    digests.touch(event.kind);
+    const owners = evolve(draftOf(context), stamped);
+    digests.touch(owners);
+    if ((owners & OWNERS_OF_TIMERS) !== 0) context.deadline = UNKNOWN;
     context.parts.onEvent(stamped);
     return seq;
   };
   return (event, { source, cause, within }, tick = context.ticks) => {
     if (nextSeq(context) % DIGEST_EVERY === 0 && nextSeq(context) > 0) {
-      put({ kind: 'sim:digest', slices: digests.take(context.state) }, mainLoop(context).source, [NONE, NONE], tick);
+      put({ kind: 'sim:digest', slices: digests.take(context.state) }, MAIN_LOOP, NONE, NONE, tick);
     }
-    return put(event, source, [cause, within], tick);
+    return put(event, source, cause, within, tick);
   };
 }
 
@@ -50,13 +53,11 @@ const BYTES: ReadonlyMap<string, readonly string[]> = new Map(
 
 const NO_BYTES = new Uint8Array(0);
 
+/** The event is ours from here on; the bytes it was given may not be. */
 function owned(event: MachineEvent): MachineEvent {
   const names = BYTES.get(event.kind);
   if (names === undefined) return event;
-  const copy = { ...event } as Record<string, unknown>;
-  for (const name of names) {
-    const bytes = copy[name] as Uint8Array;
-    copy[name] = bytes.length === 0 ? NO_BYTES : new Uint8Array(bytes);
-  }
-  return copy as unknown as MachineEvent;
+  const fields = event as unknown as Record<string, Uint8Array>;
+  for (const name of names) fields[name] = fields[name]!.length === 0 ? NO_BYTES : new Uint8Array(fields[name]!);
+  return event;
 }

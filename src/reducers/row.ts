@@ -7,23 +7,30 @@ import type { VmmState } from '../vmm/state.ts';
 import type { MachineState } from './state.ts';
 
 /** A part of the state that facts change: see `slices.ts` for where it lies. */
-export type Owner =
-  | 'clock'
-  | 'schedule'
-  | 'chance'
-  | 'hostMemory'
-  | 'files'
-  | 'vm'
-  | 'ept'
-  | 'kernelTimers'
-  | 'pic'
-  | 'ioapic'
-  | 'lapics'
-  | 'pit'
-  | 'vcpus'
-  | 'board'
-  | 'timers'
-  | 'devices';
+export type Owner = (typeof OWNERS)[number];
+
+export const OWNERS = [
+  'clock',
+  'schedule',
+  'chance',
+  'hostMemory',
+  'files',
+  'vm',
+  'ept',
+  'kernelTimers',
+  'pic',
+  'ioapic',
+  'lapics',
+  'pit',
+  'vcpus',
+  'board',
+  'timers',
+  'devices',
+] as const;
+
+/** Owners as a set of bits. */
+export const bitsOf = (...owners: readonly Owner[]): number =>
+  owners.reduce((bits, owner) => bits | (1 << OWNERS.indexOf(owner)), 0);
 
 /** One step of what an event does to the state. */
 export type Change<K extends EventKind> = (state: Draft<MachineState>, event: EventOf<K>, stamped: Stamped) => void;
@@ -32,6 +39,8 @@ export type Change<K extends EventKind> = (state: Draft<MachineState>, event: Ev
 export interface Row<K extends EventKind> {
   /** What it may change, in a fixed order. */
   readonly owners: readonly Owner[];
+  /** The same as bits. */
+  readonly ownerBits: number;
   readonly changes: readonly Change<K>[];
   /** True where such an event changes nothing but the place the run has come to. A reader may skip it. */
   readonly isIdle?: (state: MachineState, event: EventOf<K>) => boolean;
@@ -41,11 +50,12 @@ export interface Row<K extends EventKind> {
 export type Rows<Kind extends EventKind> = { readonly [K in Kind]: Row<K> };
 
 /** An event that tells something and changes nothing. */
-export const tells = { owners: [], changes: [] } as const;
+export const tells = { owners: [], ownerBits: 0, changes: [] } as const;
 
 /** An event that changes what its owners hold. */
 export const changes = <K extends EventKind>(owners: readonly Owner[], ...steps: readonly Change<K>[]): Row<K> => ({
   owners,
+  ownerBits: bitsOf(...owners),
   changes: steps,
 });
 
@@ -54,7 +64,7 @@ export const changesUnless = <K extends EventKind>(
   isIdle: (state: MachineState, event: EventOf<K>) => boolean,
   owners: readonly Owner[],
   ...steps: readonly Change<K>[]
-): Row<K> => ({ owners, changes: steps, isIdle });
+): Row<K> => ({ ...changes(owners, ...steps), isIdle });
 
 /** What concerns KVM's half. */
 export const kvm =

@@ -1,19 +1,22 @@
 /** The state by named parts, each with a digest of its own: what a replay or a fold compares. */
 import { digestOf } from '../base/digest.ts';
-import type { EventKind } from '../events/vocabulary.ts';
 import type { MachineConfig } from '../vmm/config.ts';
-import type { Owner, Row } from './row.ts';
+import { bitsOf, type Owner } from './row.ts';
 import type { MachineState } from './state.ts';
-import { REDUCERS } from './table/index.ts';
 
 /** A named part of the state. */
 export interface Slice {
   readonly name: string;
-  readonly owner: Owner;
+  /** Whose it is, as a bit. */
+  readonly ownerBit: number;
   read(state: MachineState): unknown;
 }
 
-const slice = (name: string, owner: Owner, read: Slice['read']): Slice => ({ name, owner, read });
+const slice = (name: string, owner: Owner, read: Slice['read']): Slice => ({
+  name,
+  ownerBit: bitsOf(owner),
+  read,
+});
 
 /** What KVM keeps of the VM besides its interrupt controllers. */
 function vmOf({ kvm: { vm } }: MachineState): unknown {
@@ -81,7 +84,8 @@ export const differingSlices = (config: MachineConfig, left: Uint8Array, right: 
 export class SliceDigests {
   private readonly slices: readonly Slice[];
   private readonly words: DataView;
-  private readonly stale = new Set<Owner>();
+  /** Whose slices are to be looked at anew, as bits. */
+  private stale = 0;
 
   constructor(state: MachineState) {
     this.slices = slicesOf(state.config);
@@ -89,22 +93,22 @@ export class SliceDigests {
     this.words = new DataView(bytes.buffer);
   }
 
-  /** An event of this kind has happened. */
-  touch(kind: EventKind): void {
-    for (const owner of (REDUCERS[kind] as Row<EventKind>).owners) this.stale.add(owner);
+  /** What these owners hold may have changed. */
+  touch(ownerBits: number): void {
+    this.stale |= ownerBits;
   }
 
   /** Another state is in place. */
   forget(): void {
-    for (const { owner } of this.slices) this.stale.add(owner);
+    this.stale = -1;
   }
 
   /** The digests now: bytes the caller may keep. */
   take(state: MachineState): Uint8Array {
     this.slices.forEach((each, index) => {
-      if (this.stale.has(each.owner)) this.words.setUint32(BYTES_PER_SLICE * index, wordOf(state, each));
+      if ((this.stale & each.ownerBit) !== 0) this.words.setUint32(BYTES_PER_SLICE * index, wordOf(state, each));
     });
-    this.stale.clear();
+    this.stale = 0;
     return new Uint8Array(this.words.buffer.slice(0));
   }
 }

@@ -72,16 +72,13 @@ export class DeviceCall implements Effects {
   }
 
   private idOf(timer: string): string {
-    return deviceTimer(this.part.name, timer);
+    return this.part.timers.get(timer)!;
   }
 
   private tellDma(dir: 'read' | 'write', gpa: number, bytes: Uint8Array): void {
     this.raise({ kind: 'sim:dma', dev: this.part.name, dir, gpa, len: bytes.length, digest: digestOf(bytes) });
   }
 }
-
-/** A device's timer among the machine's. */
-export const deviceTimer = (part: string, timer: string): string => `${part}.${timer}`;
 
 /** 32-bit FNV-1a: enough to tell whether a replay moved the same bytes. */
 function digestOf(bytes: Uint8Array): string {

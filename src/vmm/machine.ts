@@ -20,6 +20,8 @@ export type AnyDevice = Device<object>;
 /** One device of a machine. */
 export interface Part extends PartConfig {
   readonly device: AnyDevice;
+  /** The device's timers, by their names among the machine's. */
+  readonly timers: ReadonlyMap<string, string>;
   /** State at power-on. */
   readonly atReset: () => object;
 }

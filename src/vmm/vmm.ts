@@ -3,7 +3,7 @@ import { MAIN_LOOP } from '../events/stamped.ts';
 import type { Origin } from '../events/origin.ts';
 import type { KvmKernel } from '../kvm/api.ts';
 import { KVM_RUN } from '../kvm/ioctls.ts';
-import { DeviceCall, deviceTimer } from './device-call.ts';
+import { DeviceCall } from './device-call.ts';
 import type { VmmHost } from './host.ts';
 import { type Board, Machine, type Part } from './machine.ts';
 import { describeFlatView, describeTree } from './memory/mtree.ts';
@@ -83,18 +83,17 @@ function describeFlat({ memoryView, ioView }: Board): string {
 function expireDevices(machine: Machine): boolean {
   let hasFired = false;
   for (const part of machine.parts) {
-    for (const timer of part.device.timers ?? []) {
-      if (!isDue(machine.state.timers, deviceTimer(part.name, timer), machine.now())) continue;
+    for (const [timer, id] of part.timers) {
+      if (!isDue(machine.state.timers, id, machine.now())) continue;
       hasFired = true;
-      fire(machine, part, timer);
+      fire(machine, part, timer, id);
     }
   }
   if (hasFired) resetIfAsked(machine);
   return hasFired;
 }
 
-function fire(machine: Machine, part: Part, timer: string): void {
-  const id = deviceTimer(part.name, timer);
+function fire(machine: Machine, part: Part, timer: string, id: string): void {
   const { deadline } = machine.state.timers[id]!;
   const fired = machine.from(fireTimer(machine.state.timers, machine.origin, id));
   part.device.expire?.(machine.stateOf(part), timer, new DeviceCall(fired, part), deadline);

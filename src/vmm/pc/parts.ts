@@ -66,13 +66,14 @@ interface Seat {
 function part<S extends object>(
   name: string,
   model: DeviceModel,
-  device: { readonly regions: AnyDevice['regions'] },
+  device: Pick<AnyDevice, 'regions' | 'timers'>,
   atReset: () => S,
   { pci, wires = {}, base }: Seat = {},
 ): Part {
   const bases = device.regions.map((region, index) => (index === 0 && base !== undefined ? base : region.base));
   const seat = pci === undefined ? {} : { pci };
-  return { name, model, device: device as AnyDevice, atReset, bases, wires, ...seat };
+  const timers = new Map(device.timers?.map((timer): [string, string] => [timer, `${name}.${timer}`]));
+  return { name, model, device: device as AnyDevice, timers, atReset, bases, wires, ...seat };
 }
 
 function boardParts(made: Board): Part[] {
