@@ -110,6 +110,24 @@ describe('the machine loop', () => {
     expect(late.filter((ns) => ns >= VM_EXIT_NS).length).toBeGreaterThan(5);
   });
 
+  test('knows the next deadline, whatever armed a timer or stopped it', () => {
+    const { machine } = countingMachine({ vcpus: 3 });
+    const earliest = (): number => {
+      const { kvm, vmm } = machine.state;
+      return Math.min(...[...Object.values(kvm.timers), ...Object.values(vmm.timers)].map(({ deadline }) => deadline));
+    };
+    const kept = takeCheckpoint(machine);
+    const seen = new Set<number>();
+    for (let tick = 0; tick < 40_000; tick += 313) {
+      machine.advance({ tick });
+      expect(machine.nextDeadline()).toBe(earliest());
+      seen.add(machine.nextDeadline());
+    }
+    expect(seen.size).toBeGreaterThan(20);
+    restoreCheckpoint(machine, kept);
+    expect(machine.nextDeadline()).toBe(earliest());
+  });
+
   test('delivers an input at its time, in the middle of an idle one too, and ends when a device turns it off', () => {
     const quiet = countingMachine();
     quiet.machine.advance({ tick: 3000 });
