@@ -48,6 +48,11 @@ describe('the machine loop', () => {
     machine.advance({ tick: END });
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i));
     expect(events.every(({ tick }, i) => i === 0 || tick >= events[i - 1].tick)).toBe(true);
+    const clock = eventClock(8);
+    const times = events.map((stamped) => clock.ns(stamped));
+    expect(times.every((ns, i) => i === 0 || ns >= times[i - 1])).toBe(true);
+    const ticksSince = machine.ticks - (events.at(-1)?.tick ?? 0);
+    expect(machine.now()).toBe((times.at(-1) ?? 0) + ticksSince * 8);
   });
 
   test('an exit happens within its entry, and what user space does about it within the exit', () => {
