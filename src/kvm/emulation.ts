@@ -35,7 +35,7 @@ export function emulateFastWrite(kvm: KvmContext, vcpu: VcpuState, gpa: number):
 export function continueEmulation(kvm: KvmContext, vcpu: VcpuState): Handled {
   const memory = memoryOf(kvm);
   for (let step = 0; step < STEP_LIMIT; step += 1) {
-    const reads: readonly MmioAccess[] = vcpu.emulation.reads.map((r) => ({
+    const reads: readonly MmioAccess[] = (vcpu.emulation?.reads ?? []).map((r) => ({
       gpa: r.gpa,
       bytes: Uint8Array.from(r.bytes),
     }));
@@ -83,7 +83,7 @@ const trapped = (kvm: KvmContext, vcpu: VcpuState, done: Handled): Handled =>
 /** Writes of the finished instruction, one after the other; user space may be needed for some. */
 export function performWrites(kvm: KvmContext, vcpu: VcpuState): Handled {
   for (;;) {
-    const [next] = vcpu.emulation.writes;
+    const next = vcpu.emulation?.writes[0];
     if (next === undefined) return 'resume';
     const { gpa } = next;
     const bytes = Uint8Array.from(next.bytes.slice(0, FRAGMENT));
@@ -95,7 +95,7 @@ export function performWrites(kvm: KvmContext, vcpu: VcpuState): Handled {
 /** The access under way, fragment by fragment; user space answers what the kernel does not. */
 function continueRead(kvm: KvmContext, vcpu: VcpuState): Handled | undefined {
   for (;;) {
-    const { reading } = vcpu.emulation;
+    const reading = vcpu.emulation?.reading;
     if (reading === undefined) return undefined;
     const done = reading.bytes.length;
     const gpa = reading.gpa + done;

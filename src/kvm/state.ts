@@ -232,13 +232,13 @@ export interface VcpuState {
   readonly fd: number;
   /** Between VM entry and VM exit. */
   readonly inGuest: boolean;
-  /** The last VM entry: sequence number of its kvm_entry (-1 before the first) and its tick. */
-  readonly entry: { readonly seq: number; readonly tick: number };
+  /** The last VM entry: sequence number of its kvm_entry (-1 before the first), its tick, whether it injected. */
+  readonly entry: { readonly seq: number; readonly tick: number; readonly injects: boolean };
   readonly exit: LastExit;
   /** KVM_RUN has returned: user space answers next. */
   readonly inUserspace: boolean;
   readonly pending: PendingUserspace;
-  readonly emulation: EmulationState;
+  readonly emulation: EmulationState | undefined;
   readonly run: KvmRun;
   /** KVM_MP_STATE_*. */
   readonly mpState: number;

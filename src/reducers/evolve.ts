@@ -3,6 +3,7 @@ import type { Draft } from '../base/draft.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { EventKind } from '../events/vocabulary.ts';
 import type { Change, Row } from './row.ts';
+import type { MachineConfig } from '../vmm/config.ts';
 import type { MachineState } from './state.ts';
 import { REDUCERS } from './table/index.ts';
 
@@ -16,13 +17,23 @@ const rowOf = (kind: EventKind): Row<EventKind> => ROWS.get(kind) as Row<EventKi
  * may have changed, as bits.
  */
 export function evolve(state: Draft<MachineState>, stamped: Stamped): number {
-  const { seq, tick, event } = stamped;
+  const row = rowOf(stamped.event.kind);
   const { at } = state;
-  at.seq = seq;
-  at.tick = tick;
-  const { changes, ownerBits } = rowOf(event.kind);
-  for (let i = 0; i < changes.length; i += 1) (changes[i] as Change<EventKind>)(state, event, stamped);
-  return ownerBits;
+  at.seq = stamped.seq;
+  at.tick = stamped.tick;
+  change(state, stamped, row, state.config as MachineConfig);
+  return row.ownerBits;
+}
+
+function change(
+  state: Draft<MachineState>,
+  stamped: Stamped,
+  { changes }: Row<EventKind>,
+  config: MachineConfig,
+): void {
+  for (let i = 0; i < changes.length; i += 1) {
+    (changes[i] as Change<EventKind>)(state, stamped.event, stamped, config);
+  }
 }
 
 /**
@@ -30,8 +41,12 @@ export function evolve(state: Draft<MachineState>, stamped: Stamped): number {
  */
 export function reduce(state: MachineState, stamped: Stamped): MachineState {
   const { seq, tick, event } = stamped;
-  const { changes, isIdle } = rowOf(event.kind);
-  if (changes.length > 0 && isIdle?.(state, event) !== true)
-    return produce(state, (draft) => void evolve(draft, stamped));
-  return freeze({ ...state, at: { seq, tick } }, false);
+  const row = rowOf(event.kind);
+  const at = freeze({ seq, tick });
+  if (row.changes.length === 0 || row.isIdle?.(state, event) === true) return freeze({ ...state, at });
+  return produce(state, (draft) => {
+    draft.at = at;
+    // A draft of the configuration would be made for nothing: no event changes it.
+    change(draft, stamped, row, state.config);
+  });
 }

@@ -32,8 +32,13 @@ export const OWNERS = [
 export const bitsOf = (...owners: readonly Owner[]): number =>
   owners.reduce((bits, owner) => bits | (1 << OWNERS.indexOf(owner)), 0);
 
-/** One step of what an event does to the state. */
-export type Change<K extends EventKind> = (state: Draft<MachineState>, event: EventOf<K>, stamped: Stamped) => void;
+/** One step of what an event does to the state of a machine made so. */
+export type Change<K extends EventKind> = (
+  state: Draft<MachineState>,
+  event: EventOf<K>,
+  stamped: Stamped,
+  config: MachineConfig,
+) => void;
 
 /** What an event of one kind does. */
 export interface Row<K extends EventKind> {
@@ -77,5 +82,5 @@ export const vmm =
   <K extends EventKind>(
     step: (vmm: Draft<VmmState>, event: EventOf<K>, config: MachineConfig, stamped: Stamped) => void,
   ): Change<K> =>
-  (state, event, stamped) =>
-    step(state.vmm, event, state.config as MachineConfig, stamped);
+  (state, event, stamped, config) =>
+    step(state.vmm, event, config, stamped);

@@ -7,57 +7,57 @@ import type { VcpuState } from '../state.ts';
 
 type Vcpu = Draft<VcpuState>;
 
-/** Nothing is under emulation: the guest exited anew. */
-export function forget({ emulation }: Vcpu): void {
-  if (emulation.reads.length > 0) emulation.reads = [];
-  if (emulation.writes.length > 0) emulation.writes = [];
-  emulation.reading = undefined;
-}
-
 /** sim:emulated. */
-export function emulated({ emulation }: Vcpu, { then, at, size, count, bytes }: EventOf<'sim:emulated'>): void {
+export function emulated(vcpu: Vcpu, { then, at, size, count, bytes }: EventOf<'sim:emulated'>): void {
   switch (then) {
     case 'done':
-      emulation.reads = [];
-      emulation.writes = unpackWrites(bytes).map((write) => ({ gpa: write.gpa, bytes: [...write.bytes] }));
+      vcpu.emulation = undefined;
+      if (bytes.length > 0)
+        underWay(vcpu).writes = unpackWrites(bytes).map(({ gpa, bytes: all }) => ({ gpa, bytes: [...all] }));
       return;
     case 'read':
-      emulation.reading = { gpa: at, length: size, bytes: [] };
+      underWay(vcpu).reading = { gpa: at, length: size, bytes: [] };
       return;
     case 'in':
-      emulation.reading = { gpa: at, length: size * count, bytes: [] };
+      underWay(vcpu).reading = { gpa: at, length: size * count, bytes: [] };
       return;
     case 'out':
-      emulation.reads = [];
+      vcpu.emulation = undefined;
       return;
     default:
   }
 }
 
+function underWay(vcpu: Vcpu): Emulation {
+  vcpu.emulation ??= { reads: [], reading: undefined, writes: [] };
+  return vcpu.emulation;
+}
+
 /** sim:emulation_exited: after an exception the instruction begins anew. */
-export function exited({ emulation }: Vcpu, event: EventOf<'sim:emulation_exited'>): void {
-  if (event.exit_reason !== EPT_VIOLATION) emulation.reads = [];
+export function exited(vcpu: Vcpu, event: EventOf<'sim:emulation_exited'>): void {
+  if (event.exit_reason !== EPT_VIOLATION) vcpu.emulation = undefined;
 }
 
 /** kvm_mmio: a fragment was read or written. */
 export function accessed({ emulation }: Vcpu, { type, len, val }: EventOf<'kvm_mmio'>): void {
   const READ = 1;
   const WRITE = 2;
+  if (emulation === undefined) return;
   if (type === READ) received(emulation, bytesOf(val, len));
   else if (type === WRITE) written(emulation, len);
 }
 
 /** kvm_fast_mmio: the write was an eventfd's. */
-export function fastWritten({ emulation }: Vcpu): void {
-  emulation.writes = [];
+export function fastWritten(vcpu: Vcpu): void {
+  vcpu.emulation = undefined;
 }
 
 /** kvm_pio of a string instruction that reads. */
 export function stringRead({ emulation }: Vcpu, { rw, data }: EventOf<'kvm_pio'>): void {
-  if (rw === 0 && data.length > 0) received(emulation, [...data]);
+  if (emulation !== undefined && rw === 0 && data.length > 0) received(emulation, [...data]);
 }
 
-type Emulation = Vcpu['emulation'];
+type Emulation = NonNullable<Vcpu['emulation']>;
 
 function received(emulation: Emulation, bytes: readonly number[]): void {
   const { reading } = emulation;

@@ -151,12 +151,6 @@ export function taskPrioritySet(kvm: Kvm, { vcpu_id: index, tpr }: EventOf<'sim:
   setTaskPriority(kvm, chipOf(kvm).lapics[index], tpr, seq);
 }
 
-/** kvm_exit: the TPR shadow's value comes back. */
-export function shadowTaken(kvm: Kvm, { vcpu_id: index, cr8 }: EventOf<'kvm_exit'>, { seq }: Stamped): void {
-  const l = kvm.vm!.irqchip?.lapics[index];
-  if (l !== undefined && l.tpr >> 4 !== cr8) setTaskPriority(kvm, l, cr8 << 4, seq);
-}
-
 /** kvm_apic: a register of the vCPU that wrote it. What is refused changes nothing. */
 export function registerWritten(kvm: Kvm, { rw, reg, val }: EventOf<'kvm_apic'>, index: number, seq: number): void {
   if (rw === 0) return;

@@ -19,7 +19,6 @@ import {
   VALID,
 } from '../vcpu/injection.ts';
 import { MP_HALTED, MP_INIT_RECEIVED, MP_RUNNABLE } from '../vcpu/start.ts';
-import * as emulation from './emulation.ts';
 import * as lapic from './lapic.ts';
 import * as pic from './pic.ts';
 import { makeRequest } from './requests.ts';
@@ -34,8 +33,7 @@ const vcpuOf = (kvm: Kvm, { vcpu_id: index }: OfVcpu): Vcpu => kvm.vcpus[index];
 export function entered(kvm: Kvm, event: EventOf<'kvm_entry'>, { seq, tick }: Stamped): void {
   const vcpu = vcpuOf(kvm, event);
   vcpu.inGuest = true;
-  vcpu.entry.seq = seq;
-  vcpu.entry.tick = tick;
+  vcpu.entry = { seq, tick, injects: event.intr_info >= VALID };
   vcpu.checkEntry = false;
 }
 
@@ -49,12 +47,10 @@ export function left(kvm: Kvm, event: EventOf<'kvm_exit'>, { seq }: Stamped): vo
   const vcpu = vcpuOf(kvm, event);
   vcpu.inGuest = false;
   vcpu.exits += 1;
-  vcpu.exit.seq = seq;
-  vcpu.exit.instructionLength = event.insn_len;
-  vcpu.exit.operand = event.a0;
-  if (kvm.vm!.irqchip === undefined) vcpu.run.cr8 = event.cr8;
-  emulation.forget(vcpu);
-  completeInterrupts(vcpu, event, seq);
+  vcpu.exit = { seq, instructionLength: event.insn_len, operand: event.a0 };
+  if (vcpu.emulation !== undefined) vcpu.emulation = undefined;
+  // What stays injected comes with the next entry: without, there is nothing to complete.
+  if (vcpu.entry.injects || event.info2 >= VALID) completeInterrupts(vcpu, event, seq);
 }
 
 /**

@@ -196,9 +196,18 @@ function unblockNmi(kvm: KvmContext, vcpu: VcpuState): void {
 
 /** Hand the LAPIC's task priority to the TPR shadow when software changed it. */
 function syncTaskPriority(kvm: KvmContext, vcpu: VcpuState): void {
-  const lapic = vmOf(kvm).irqchip?.lapics[vcpu.index];
-  const wanted = lapic === undefined ? vcpu.run.cr8 : taskPriority(lapic);
+  const wanted = priorityOf(kvm, vcpu);
   if (wanted !== kvm.guest.position(vcpu.index).cr8) kvm.guest.registers(vcpu.index).cr8 = wanted;
+}
+
+/** The TPR shadow comes back: the guest may have moved to CR8 without an exit. */
+function takeTaskPriority(kvm: KvmContext, vcpu: VcpuState, cr8: number): void {
+  if (cr8 !== priorityOf(kvm, vcpu)) kvm.raise({ kind: 'sim:tpr', vcpu_id: vcpu.index, tpr: cr8 << 4 });
+}
+
+function priorityOf(kvm: KvmContext, vcpu: VcpuState): number {
+  const lapic = vmOf(kvm).irqchip?.lapics[vcpu.index];
+  return lapic === undefined ? vcpu.run.cr8 : taskPriority(lapic);
 }
 
 /** VMfail (error 7 or 8) or the exit hardware makes of invalid guest state: user space learns that entry failed. */
@@ -214,6 +223,7 @@ function runGuest(kvm: KvmContext, vcpu: VcpuState, budget: number, injection: I
   if (stop.why === 'break') return 'entered';
   const exit = stop.why === 'budget' ? timerExit(kvm, vcpu) : stop.exit;
   const inside = kvm.inside(raiseExit(kvm, vcpu, stop, exit));
+  takeTaskPriority(inside, vcpu, stop.cr8);
   if (isInterruptedNmi(exit)) inside.guest.registers(vcpu.index).interruptibility &= ~BLOCKED_BY_NMI;
   if (vcpu.pv.eoiPending) takePvEoi(inside, vcpu);
   if ((vcpu.vmcs.primary & MOV_DR_EXITING) === 0) primaryBits(inside, vcpu, MOV_DR_EXITING, true);

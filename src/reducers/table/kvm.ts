@@ -19,7 +19,7 @@ const onThread = (state: Kvm, { source }: Stamped): Kvm['vcpus'][number] => stat
 
 export const KVM_ROWS: Rows<keyof typeof KVM_EVENTS> = {
   kvm_entry: changes(['vcpus'], kvm(vcpu.entered)),
-  kvm_exit: changes(['clock', 'lapics', 'vcpus'], run.exitTakesTime, kvm(vcpu.left), kvm(lapic.shadowTaken)),
+  kvm_exit: changes(['clock', 'vcpus'], run.exitTakesTime, kvm(vcpu.left)),
   kvm_userspace_exit: changes(['vcpus'], kvm(runPage.returned)),
   kvm_pio: changesUnless(
     (_state, { rw, data }) => rw !== 0 || data.length === 0,

@@ -14,8 +14,8 @@ const isKernels = ({ id }: { readonly id: string }): boolean => id.startsWith('k
 
 const ofKernelOrDevice =
   <K extends TimerKind>(ofKernel: Change<K>, ofDevice: Change<K>): Change<K> =>
-  (state, event, stamped) =>
-    (isKernels(event) ? ofKernel : ofDevice)(state, event, stamped);
+  (state, event, stamped, config) =>
+    (isKernels(event) ? ofKernel : ofDevice)(state, event, stamped, config);
 
 const EVERYTHING: readonly Owner[] = [
   ...(['clock', 'schedule', 'chance', 'hostMemory', 'files', 'vm', 'ept', 'kernelTimers', 'pic', 'ioapic'] as const),
