@@ -67,7 +67,7 @@ function checkpointTimes({ timeline: { machine } }: RecordedTimeline): Pick<Figu
   const restore: number[] = [];
   let before = takeCheckpoint(machine);
   for (let at = 0; at < REPEATS; at += 1) {
-    machine.advance({ tick: machine.state.clock.ticks + APART });
+    machine.advance({ tick: machine.ticks + APART });
     const [took, next] = timed(() => takeCheckpoint(machine, before));
     take.push(took);
     restore.push(timed(() => restoreCheckpoint(machine, before))[0]);

@@ -104,7 +104,7 @@ export const IOCTL_EVENTS = {
   'ioctl:KVM_SET_FPU': fact({ vcpu_id: 'u', region: 'bytes' }, (e) => `vcpu ${e.vcpu_id} ${e.region.length} bytes`),
   'ioctl:KVM_SET_XCRS': fact({ vcpu_id: 'u', xcr0: 'u64' }, (e) => `vcpu ${e.vcpu_id} xcr0 0x${hex(e.xcr0)}`),
   'ioctl:KVM_KVMCLOCK_CTRL': fact({ vcpu_id: 'u' }, (e) => `vcpu ${e.vcpu_id}`),
-  /** own: the guest's DR0-3 and DR7 while the processor holds user space's, 8 bytes each; empty: it holds the guest's. */
+  /** own: the guest's DR0-3 and DR7 while the processor holds user space's, 8 bytes each; empty: it has the guest's. */
   'ioctl:KVM_SET_GUEST_DEBUG': fact(
     { vcpu_id: 'u', control: 'u', debugreg: 'bytes', single_step_rip: 'u64', own: 'bytes' },
     (e) => `vcpu ${e.vcpu_id} control 0x${hex(e.control)}`,

@@ -17,7 +17,7 @@ export const KVM_FACTS = {
   'sim:request': fact({ vcpu_id: 'u', requests: 'u' }, (e) => `vcpu ${e.vcpu_id} 0x${hex(e.requests)}`),
   /** Requests taken up before an entry. */
   'sim:requests_served': fact({ vcpu_id: 'u', requests: 'u' }, (e) => `vcpu ${e.vcpu_id} 0x${hex(e.requests)}`),
-  /** kvm_multiple_exception: what waits to be delivered now, after a second exception may have made it a double fault. */
+  /** kvm_multiple_exception: what waits to be delivered now; a second exception may have made it a double fault. */
   'sim:exception_queued': fact(
     {
       vcpu_id: 'u',

@@ -106,8 +106,8 @@ const EXIT_FACTS = {
 } as const;
 
 /**
- * What a return to user space shows of the kvm_run page. rw: 1 out or write; addr: port or gpa; data: size * count bytes.
- * pending: what completes the exit when user space calls KVM_RUN again.
+ * What a return to user space shows of the kvm_run page. rw: 1 out or write; addr: port or gpa; data: size * count
+ * bytes. pending: what completes the exit when user space calls KVM_RUN again.
  */
 const RUN_PAGE = {
   vcpu_id: 'u',

@@ -31,7 +31,7 @@ export const SIM_EVENTS = {
   /** The run is over because somebody outside ended it, not the guest. */
   'sim:stopped': input({ by: 'text' }, (e) => `by ${e.by}`, 'recorder'),
 
-  /** Whose turn it is, and for how many ticks; `draw`: which number of the stream `scheduler`, 0 where none was drawn. */
+  /** Whose turn it is, and for how many ticks; `draw`: which number of the stream `scheduler`, 0 if none was drawn. */
   'sim:thread_switch': fact(
     { from: 'u', to: 'u', quantum: 'u', draw: 'u', ns: 'u' },
     (e) => `from vcpu${e.from} to vcpu${e.to} quantum ${e.quantum}`,

@@ -49,8 +49,8 @@ export interface Stamped<E extends MachineEvent = MachineEvent> {
   readonly tick: number;
   readonly source: Source;
   /**
-   * Sequence number of what really made it: a timer's fire, a line that moved, an input, the guest's own exit. It is kept
-   * beside whatever waits in between, so an interrupt names what asked for it, however long ago that was.
+   * Sequence number of what really made it: a timer's fire, a line that moved, an input, the guest's own exit. It is
+   * kept beside whatever waits in between, so an interrupt names what asked for it, however long ago that was.
    */
   readonly cause: number | undefined;
   /** Sequence number of the exit or input in whose handling it happened; a VM exit names its entry. */

@@ -7,7 +7,7 @@ import { QEMU_EVENTS } from './qemu.ts';
 import type { EventsOf, InputsOf } from './schema.ts';
 import { SIM_EVENTS } from './sim.ts';
 
-/** Every kind of event there is. To add one, add its row to its family's table, and one to reducers/table.ts. */
+/** Every kind of event there is. To add one, add its row to its family's table, and one to reducers/table/. */
 export const VOCABULARY = {
   ...KVM_EVENTS,
   ...MMU_EVENTS,

@@ -138,7 +138,7 @@ function withDebugExit(options: RunOptions): RunOptions {
   return { ...options, devices: [...options.devices, debugExit] };
 }
 
-/** A run somebody outside ends closes with that fact and the digests of its end, unless a debugger stands in its past. */
+/** A run somebody outside ends closes with that fact and digests of its end, unless a debugger stands in its past. */
 function stopRun({ machine, inputs, live }: Running): void {
   const isAtEnd = live === undefined || live.timeline.now.seq === live.timeline.end.seq;
   if (machine.state.schedule.ended !== undefined || !isAtEnd) return;

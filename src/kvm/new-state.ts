@@ -1,3 +1,6 @@
+import type { Draft } from '../base/draft.ts';
+import { NONE } from '../events/origin.ts';
+import type { LapicState } from './irqchip/state.ts';
 import type { KvmState } from './state.ts';
 
 /** The state before anybody opened /dev/kvm. */
@@ -8,3 +11,31 @@ export const newKvmState = (): KvmState => ({
   ept: { root: 0, next: 0, free: [], used: 0, tables: {} },
   timers: {},
 });
+
+const zeros = (count: number): number[] => new Array<number>(count).fill(0);
+
+/** A local APIC nobody has reset yet. */
+export function newLapic(vcpu: number): Draft<LapicState> {
+  return {
+    vcpu,
+    apicBase: 0,
+    id: 0,
+    tpr: 0,
+    ldr: 0,
+    dfr: 0,
+    svr: 0,
+    icrLow: 0,
+    icrHigh: 0,
+    lvt: zeros(6),
+    initialCount: 0,
+    divideConfig: 0,
+    isr: zeros(8),
+    tmr: zeros(8),
+    irr: zeros(8),
+    timer: { mode: 0, divide: 2, period: 0, target: 0, tscDeadline: 0n, pending: false, cause: NONE },
+    isrCache: -1,
+    causes: {},
+    ioapicHandled: zeros(8),
+    features: { x2apic: true, tscDeadline: true, physicalBits: 46 },
+  };
+}

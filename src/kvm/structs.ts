@@ -1,5 +1,5 @@
 /**
- * Structures of KVM's ioctls as Linux lays them out in memory: how they travel in facts, so that whoever reads one needs
+ * Structures of KVM's ioctls as Linux lays them out: how they travel in facts, so that whoever reads one needs
  * no description but Linux's. include/uapi/linux/kvm.h, arch/x86/include/uapi/asm/kvm.h.
  */
 import type { CpuidEntry, MsrFilter, MsrList, Regs, Sregs } from './ioctls.ts';

@@ -8,7 +8,7 @@ import { createVerifier, divergenceAt, recordedInputs, type Replayed, replayTo, 
 /** What a rerun knows nothing of: guest memory, and the contents of images. */
 const UNKNOWN_TO_A_RERUN: ReadonlySet<string> = new Set(['sim:memory_digest.memory', 'sim:dma.digest']);
 
-/** A hypervisor run again: the machine at its end, without guest memory, and whether its events came out as recorded. */
+/** A hypervisor run again: the machine at its end, without guest memory, and whether events came out as recorded. */
 export interface Rerun extends Replayed {
   /** `undefined` only beside a divergence: not even the power-on came out. */
   readonly machine: Machine | undefined;

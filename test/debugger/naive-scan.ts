@@ -19,8 +19,8 @@ export function lookEverywhere(
   timeline.seek(from);
   for (let tick = from; tick <= to; tick += 1) {
     timeline.advance({ tick, inGuest: true });
-    const { clock, schedule } = timeline.machine.state;
-    if (clock.ticks === tick) look(session.view, tick, schedule.seq);
+    const { ticks, seq } = timeline.machine;
+    if (ticks === tick) look(session.view, tick, seq);
   }
 }
 

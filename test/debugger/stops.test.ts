@@ -221,8 +221,7 @@ describe('with two processors', () => {
     naive = debugTour(trace);
     from = session.run.events.find(({ event }) => event.kind === 'kvm_entry' && event.vcpu_id === 1)?.tick ?? 0;
     places = [];
-    const { schedule } = naive.run.timeline.machine.state;
-    expect(schedule.userspace).toHaveLength(2);
+    expect(naive.run.timeline.machine.state.kvm.vcpus).toHaveLength(2);
     lookEverywhere(
       naive,
       from + SPAN,

@@ -21,6 +21,19 @@ const NO_FACTS = {
   a5: 0n,
 };
 
+const RUN_PAGE = {
+  vcpu_id: 0,
+  pending: '',
+  rw: 0,
+  addr: 0,
+  size: 0,
+  count: 0,
+  data: new Uint8Array(0),
+  if_flag: false,
+  ready: false,
+  cr8: 0,
+};
+
 /** Lines of captures of real Linux and QEMU (6.18's fields where the capture is older), and the events behind them. */
 const CAPTURED: readonly (readonly [string, MachineEvent])[] = [
   [
@@ -55,9 +68,12 @@ const CAPTURED: readonly (readonly [string, MachineEvent])[] = [
     'pin 4 dst 0 vec 0 (Fixed|physical|edge|masked)',
     { kind: 'kvm_ioapic_set_irq', e: 0x10000n, pin: 4, coalesced: false },
   ],
-  ['pio_write at 0x70 size 1 count 1 val 0x8f ', { kind: 'kvm_pio', rw: 1, port: 0x70, size: 1, count: 1, val: 0x8f }],
-  ['reason KVM_EXIT_IO (2)', { kind: 'kvm_userspace_exit', reason: 2, errno: 0 }],
-  ['reason restart (4)', { kind: 'kvm_userspace_exit', reason: 0, errno: -4 }],
+  [
+    'pio_write at 0x70 size 1 count 1 val 0x8f ',
+    { kind: 'kvm_pio', rw: 1, port: 0x70, size: 1, count: 1, val: 0x8f, data: new Uint8Array(0) },
+  ],
+  ['reason KVM_EXIT_IO (2)', { kind: 'kvm_userspace_exit', reason: 2, errno: 0, ...RUN_PAGE }],
+  ['reason restart (4)', { kind: 'kvm_userspace_exit', reason: 0, errno: -4, ...RUN_PAGE }],
   [
     'func 40000000 idx 6 rax 40000001 rbx 4b4d564b rcx 564b4d56 rdx 4d, cpuid entry found',
     {
@@ -78,7 +94,10 @@ const CAPTURED: readonly (readonly [string, MachineEvent])[] = [
   ['mmio write len 4 gpa 0xfee000f0 val 0x1ff', { kind: 'kvm_mmio', type: 2, len: 4, gpa: 0xfee000f0, val: 0x1ffn }],
   ['dst 0 vec 0 (INIT|physical|assert|edge|all-but-self)', { kind: 'kvm_apic_ipi', icr_low: 0xc4500, dest_id: 0 }],
   ['dst 0 vec 16 (SIPI|physical|assert|edge|all-but-self)', { kind: 'kvm_apic_ipi', icr_low: 0xc4610, dest_id: 0 }],
-  ['apicid 1 vec 16 (SIPI|edge)', { kind: 'kvm_apic_accept_irq', apicid: 1, dm: 0x600, tm: 0, vec: 16 }],
+  [
+    'apicid 1 vec 16 (SIPI|edge)',
+    { kind: 'kvm_apic_accept_irq', apicid: 1, dm: 0x600, tm: 0, vec: 16, accepted: true, rtc: false },
+  ],
   ['apicid 0 vector -1', { kind: 'kvm_eoi', apicid: 0, vector: -1 }],
   ['irqchip PIC master pin 0', { kind: 'kvm_ack_irq', irqchip: 0, pin: 0 }],
   ['#UD', { kind: 'kvm_inj_exception', exception: 6, has_error: 0, error_code: 0, reinjected: false }],
@@ -95,10 +114,9 @@ const CAPTURED: readonly (readonly [string, MachineEvent])[] = [
       failed: 0,
     },
   ],
-  ['wait time 727667412 ns, polling valid', { kind: 'kvm_vcpu_wakeup', ns: 727667412, waited: true, valid: true }],
   [
-    'vcpu 1: halt_poll_ns 20000 (grow 10000)',
-    { kind: 'kvm_halt_poll_ns', grow: true, vcpu_id: 1, new: 20000, old: 10000 },
+    'wait time 727667412 ns, polling valid',
+    { kind: 'kvm_vcpu_wakeup', ns: 727667412, waited: true, valid: true, vcpu_id: 0 },
   ],
   ['vcpu 1 old 4096 new 8192 (growed)', { kind: 'kvm_ple_window_update', vcpu_id: 1, new: 8192, old: 4096 }],
   [
@@ -129,11 +147,6 @@ const CAPTURED: readonly (readonly [string, MachineEvent])[] = [
       use_master_clock: false,
       host_clock: 1,
     },
-  ],
-  ['set reason=0, inhibits=0x1 DISABLED', { kind: 'kvm_apicv_inhibit_changed', reason: 0, set: true, inhibits: 1 }],
-  [
-    'mmu notifier unmap range: 0x007fd564e03000 -- 0x007fd568000000',
-    { kind: 'kvm_unmap_hva_range', start: 0x7fd564e03000, end: 0x7fd568000000 },
   ],
   [
     'sp gen 1 gfn 40000 l2 8-byte q0 direct wux nxe ad root 0 sync new',

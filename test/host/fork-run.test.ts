@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { Stamped } from '../../src/events/stamped.ts';
 import { parseChange } from '../../src/debugger/interventions.ts';
 import { type Forked, forkRun } from '../../src/host/fork-run.ts';
 import { openRecordedRun, openTimeline, type RecordedRun } from '../../src/host/recorded-run.ts';
@@ -90,6 +91,28 @@ describe('a fork', () => {
     const difference = differenceOfTraces({ a: run.read.events, b: forked.read.events });
     expect(Math.min(difference?.a?.tick ?? Infinity, difference?.b?.tick ?? Infinity)).toBe(at.tick);
     expect(describeDifference(difference as TraceDifference)).toContain('sim:intervened');
+  });
+
+  test('names its parent where it begins, and closes as any run does', () => {
+    const { run, at } = fork('named.trace', '20000', 'rax=1');
+    const { events } = run.read;
+    expect(events[at.seq].event).toEqual({ kind: 'sim:forked', parent: 'parent.trace' });
+    // The processor is in the guest when somebody ends the run.
+    const ends = ['sim:stopped', 'kvm_exit', 'sim:memory_digest', 'sim:digest'];
+    expect(events.slice(-4).map(({ event }) => event.kind)).toEqual(ends);
+    expect(events.filter(({ event }) => event.kind === 'sim:stopped')).toHaveLength(1);
+  });
+
+  test('without a change goes on as its parent does: that it is one is noticed by nobody', () => {
+    const { run, at } = fork('same.trace', '500');
+    const told = ({ read }: RecordedRun): Stamped[] =>
+      read.events.filter(({ event: { kind } }) => !/^sim:(forked|digest|memory_digest)$/.test(kind));
+    const [ours, theirs] = [told(run), told(parent)].map((events) =>
+      events.map(({ tick, source, event }) => ({ tick, source, event })),
+    );
+    expect(ours.length).toBeGreaterThan(at.seq + 100);
+    expect(ours).toEqual(theirs);
+    expect(run.read.events.at(-2)?.event).toEqual(parent.read.events.at(-2)?.event);
   });
 
   test('of something typed carries the next thing typed as changed, or not at all', () => {

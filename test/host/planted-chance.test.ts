@@ -21,12 +21,7 @@ beforeAll(() => {
 function replayWith(plant: (engine: Engine) => void) {
   const { events } = run.read;
   const verifier = createVerifier(events);
-  const { parts } = assemble({
-    ...run,
-    inputs: recordedInputs(events),
-    onEvent: verifier.check,
-    onRequest: () => undefined,
-  });
+  const parts = assemble({ ...run, inputs: recordedInputs(events), onEvent: verifier.check });
   const engine: MachineParts['engine'] = (time) => {
     const made = parts.engine(time);
     plant(made);

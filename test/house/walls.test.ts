@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { importsOf, PRODUCT, textOf } from './sources.ts';
+import { findings, importsOf, PRODUCT, textOf } from './sources.ts';
 
 interface Wall {
   /** Folders of src this one may import; `kvm/guest.ts` names a single file. */
@@ -8,8 +8,13 @@ interface Wall {
 }
 
 const BELOW_DEVICES = ['base', 'events', 'memory'];
-const BELOW_REDUCERS = [...BELOW_DEVICES, 'engine', 'kvm', 'devices', 'net', 'vmm'];
-const BELOW_REPLAY = [...BELOW_REDUCERS, 'reducers'];
+/** The states' types, what they start as and how facts change them: nothing that decides. */
+const EVOLVED = [
+  ...['kvm/evolve', 'kvm/state.ts', 'kvm/new-state.ts', 'kvm/exit-cost.ts'],
+  ...['vmm/evolve', 'vmm/state.ts', 'vmm/config.ts', 'vmm/pc/parts.ts'],
+];
+const BELOW_MACHINE = [...BELOW_DEVICES, 'engine', 'kvm', 'devices', 'net', 'vmm', 'reducers'];
+const BELOW_REPLAY = [...BELOW_MACHINE, 'machine'];
 const BELOW_DEBUGGER = [...BELOW_REPLAY, 'replay'];
 const ANY_PACKAGE = ['node:', 'commander', 'cli-table3', 'rxjs', 'zod', 'iced-x86'];
 
@@ -23,7 +28,8 @@ const WALLS: Readonly<Record<string, Wall>> = {
   devices: { folders: BELOW_DEVICES, packages: [] },
   net: { folders: BELOW_DEVICES, packages: [] },
   vmm: { folders: [...BELOW_DEVICES, 'devices', 'kvm/api.ts', 'kvm/ioctls.ts'], packages: [] },
-  reducers: { folders: BELOW_REDUCERS, packages: ['immer'] },
+  reducers: { folders: ['base', 'events', ...EVOLVED], packages: ['immer'] },
+  machine: { folders: BELOW_MACHINE, packages: [] },
   replay: { folders: BELOW_REPLAY, packages: ['rxjs'] },
   'replay/sources': { folders: BELOW_REPLAY, packages: ['rxjs', 'seedrandom'] },
   debugger: { folders: BELOW_DEBUGGER, packages: ['rxjs'] },
@@ -72,8 +78,42 @@ describe('walls', () => {
   });
 
   test('the map in ARCHITECTURE.md names every folder that has a wall', () => {
-    const map = textOf('ARCHITECTURE.md');
-    const missing = Object.keys(WALLS).filter((folder) => !map.includes(folder.split('/')[0] as string));
+    const rows = textOf('ARCHITECTURE.md').match(/^\| [^|]*/gm) ?? [];
+    const named = rows.flatMap((row) => [...row.matchAll(/`([^`]+)`/g)].map((match) => match[1]?.split('/')[0]));
+    const missing = Object.keys(WALLS).filter((folder) => !named.includes(folder.split('/')[0]));
     expect(missing).toEqual([]);
+  });
+});
+
+/** Files that say how facts change a state. */
+const EVOLVES = /^src\/(reducers\/|(kvm|vmm)\/evolve\/|devices\/[a-z0-9-]+\/evolve\.ts$)/;
+/** Besides them: where `evolve` is called, and where a checkpoint is put back. */
+const OPENS = /^src\/(machine\/(context|tell|checkpoint)|replay\/fold)\.ts$/;
+
+const offence = (pattern: RegExp, what: string) => (line: string) =>
+  pattern.test(line) && !/^\s*(\/\/|\*|\/\*)/.test(line) ? what : undefined;
+const raises = offence(/\braise\(|\bnew Origin\(|\b(fire|arm|cancel)Timer\(/, 'raises');
+const looks = offence(/\bnow\(\)|\bhostTsc\(|\bguest\.|\bEffects\b/, 'looks around');
+const opens = offence(/ as Draft\b|\bdraftOf\(|\bthaw\(/, 'opens');
+
+const evolving = PRODUCT.filter(({ path }) => EVOLVES.test(path));
+
+describe('deciding and evolving', () => {
+  test('what changes a state raises no facts and asks nobody', () => {
+    expect(evolving.length).toBeGreaterThan(30);
+    expect(findings(evolving, raises)).toEqual([]);
+    expect(findings(evolving, looks)).toEqual([]);
+  });
+
+  test('nobody else opens a state for change', () => {
+    const others = PRODUCT.filter(({ path }) => !OPENS.test(path) && !EVOLVES.test(path));
+    expect(findings(others, opens)).toEqual([]);
+    expect(findings(PRODUCT, opens).length).toBeGreaterThan(5);
+  });
+
+  test('planted offences are found', () => {
+    expect(raises('  kvm.raise({ kind });')).toBe('raises');
+    expect(looks('  const ns = kvm.now();')).toBe('looks around');
+    expect(opens('  (state as Draft<KvmState>).files.length = 0;')).toBe('opens');
   });
 });

@@ -2,10 +2,12 @@ import { assemble } from '../../src/host/assemble.ts';
 import { loadImages } from '../../src/host/images.ts';
 import { describeMachine } from '../../src/host/machine-description.ts';
 import { runOptions } from '../../src/debugger/cli/run-arguments.ts';
-import type { Stamped } from '../../src/events/stamped.ts';
+import type { Origin } from '../../src/events/origin.ts';
+import { type Stamped, vcpuSource } from '../../src/events/stamped.ts';
+import { cancelTimer, isDue, type Timers } from '../../src/events/timers.ts';
 import type { Guest, Registers } from '../../src/kvm/guest.ts';
 import { createMachine, type Machine } from '../../src/machine/machine.ts';
-import type { KvmPart, MachineParts, VmmPart } from '../../src/machine/parts.ts';
+import type { MachineParts } from '../../src/machine/parts.ts';
 
 /** A machine of ours that an oracle leads instruction by instruction. */
 export interface SteppedMachine {
@@ -29,17 +31,24 @@ const PAGING = 1n << 31n;
 /** KVM numbers its descriptors from here: src/kvm/files.ts. */
 const FIRST_FD = 10;
 
-/** A part whose timers never expire. */
-function withoutTimers<T extends KvmPart | VmmPart>(part: T): T {
-  return new Proxy(part, {
-    get(target, key) {
-      if (key === 'deadline' || key === 'expire') return () => undefined;
-      const value: unknown = Reflect.get(target, key);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-    set: (target, key, value) => Reflect.set(target, key, value),
-  });
+/** In place of a part's `expire`: whatever is due is stopped instead, and nobody hears of it. */
+function stopDue(timers: Timers, now: number, origin: Origin): boolean {
+  const due = Object.keys(timers).filter((id) => isDue(timers, id, now));
+  for (const id of due) cancelTimer(timers, origin, id);
+  return due.length > 0;
 }
+
+/** Parts whose timers never expire. */
+const withoutTimers = ({ kvm, vmm }: MachineParts): Pick<MachineParts, 'kvm' | 'vmm'> => ({
+  kvm: (processor, host) => ({
+    ...kvm(processor, host),
+    expire: (origin) => stopDue(host.state.timers, host.now(), origin),
+  }),
+  vmm: (kernel, host, powerOn) => ({
+    ...vmm(kernel, host, powerOn),
+    expire: (origin) => stopDue(host.state.timers, host.now(), origin),
+  }),
+});
 
 /** Build the machine `retrovisor run ARGS` would, without recording. One vCPU. `timers`: whether they ever expire. */
 export function steppedMachine(args: readonly string[], timers = true): SteppedMachine {
@@ -48,28 +57,32 @@ export function steppedMachine(args: readonly string[], timers = true): SteppedM
   const images = loadImages({ kernel, initrd, bios, 'option-rom': optionRom });
   const debugcon: number[] = [];
   const events: Stamped[] = [];
-  const assembled = assemble({
+  const parts = assemble({
     description: { ...describeMachine(options, {}), digestEvery: 0 },
     images,
     seed: 'oracle',
     wallClockAtPowerOn: options.wallClock ?? 0n,
     inputs: { peek: () => undefined, take: () => undefined },
-    onEvent: (stamped) => events.push(stamped),
-    onRequest(request) {
-      if (request.ask === 'debugcon-output') debugcon.push(request.byte);
+    onEvent(stamped) {
+      events.push(stamped);
+      if (stamped.event.kind === 'sim:debugcon_sent') debugcon.push(stamped.event.byte);
     },
   });
-  const { parts } = assembled;
-  const stopped: Partial<MachineParts> = {
-    kvm: (guest, host) => withoutTimers(parts.kvm(guest, host)),
-    vmm: (kvm, host) => withoutTimers(parts.vmm(kvm, host)),
-  };
-  const machine = createMachine({ ...parts, ...(timers ? {} : stopped), witness: false });
+  const made = { ...parts, ...(timers ? {} : withoutTimers(parts)) };
+  let origin: Origin | undefined;
+  const machine = createMachine({
+    ...made,
+    vmm(kernel, host, powerOn) {
+      origin = powerOn.by(vcpuSource(0));
+      return made.vmm(kernel, host, powerOn);
+    },
+  });
   const { engine } = machine;
   const registers = engine.registers(0);
   const hva = (gpa: number): number | undefined => {
     const frame = Math.floor(gpa / PAGE);
-    const slot = assembled.kvmState().vm?.slots.find((s) => frame >= s.baseGfn && frame < s.baseGfn + s.npages);
+    const { slots } = machine.state.kvm.vm!;
+    const slot = slots.find((s) => frame >= s.baseGfn && frame < s.baseGfn + s.npages);
     return slot === undefined ? undefined : slot.hva + gpa - slot.baseGfn * PAGE;
   };
   return {
@@ -82,8 +95,8 @@ export function steppedMachine(args: readonly string[], timers = true): SteppedM
       return (registers.cr0 & PAGING) === 0n ? Number(linear & 0xffffffffn) : engine.translate(0, linear)?.gpa;
     },
     vcpuIoctl(request, arg) {
-      const index = assembled.kvmState().files.findIndex((file) => file?.kind === 'vcpu');
-      return machine.kvm.ioctl(FIRST_FD + index, request, arg);
+      const index = machine.state.kvm.files.findIndex((file) => file.kind === 'vcpu');
+      return machine.kvm.calledBy(origin!).ioctl(FIRST_FD + index, request, arg);
     },
     readPhysical(gpa, length) {
       const at = hva(gpa);

@@ -5,19 +5,18 @@ import { type Checkpoint, takeCheckpoint } from '../../src/machine/checkpoint.ts
 import { PAGE_SIZE } from '../../src/memory/pages.ts';
 import { type CheckpointStore, checkpointStore, thinned } from '../../src/replay/checkpoint-store.ts';
 import { createTimeline } from '../../src/replay/timeline.ts';
-import { fakeMachine, inputQueue, typed } from '../reducers/fakes.ts';
+import { countingMachine } from '../machine/counting.ts';
+import { inputQueue, typed } from '../machine/pc.ts';
 
 const END = 80_000;
 
 function timelineOfTyping(every = 5000, heldBytes?: number) {
   const events: Stamped[] = [];
-  const requests: unknown[] = [];
   const inputs = inputQueue();
   const timeline = createTimeline({
-    build: (parts) => fakeMachine({ vcpus: 2, ...parts }).machine,
+    build: (parts) => countingMachine({ vcpus: 2, ...parts }).machine,
     inputs,
     onEvent: (stamped) => void events.push(stamped),
-    onRequest: (request) => void requests.push(request),
     every,
     ...(heldBytes === undefined ? {} : { heldBytes }),
   });
@@ -26,7 +25,7 @@ function timelineOfTyping(every = 5000, heldBytes?: number) {
     inputs.push(typed(`${tick}`));
   }
   timeline.advance({ tick: END });
-  return { timeline, events, requests, inputs };
+  return { timeline, events, inputs };
 }
 
 const fingerprint = ({ machine }: { machine: { state: object; pages: { digest(): string } } }): string =>
@@ -137,7 +136,7 @@ describe('a timeline', () => {
 
   test('counts at least the bytes of every page and list its checkpoints hold', () => {
     const kept: Checkpoint[] = [];
-    const { machine } = fakeMachine();
+    const { machine } = countingMachine();
     let store: CheckpointStore | undefined;
     for (let tick = 0; tick < 40_000; tick += 500) {
       machine.advance({ tick });

@@ -6,16 +6,29 @@ import { describeDifference, differenceOfTraces } from '../../src/replay/trace-d
 type Raised = readonly [tick: number, source: number, event: MachineEvent, cause?: number];
 
 const trace = (...raised: readonly Raised[]): Stamped[] =>
-  raised.map(([tick, source, event, cause], seq) => ({ seq, tick, source, cause, event }));
+  raised.map(([tick, source, event, cause], seq) => ({ seq, tick, source, cause, within: undefined, event }));
 
 const sent = (byte: number): MachineEvent => ({ kind: 'sim:serial_sent', line: 0, byte });
-const turn = (to: number): MachineEvent => ({ kind: 'sim:thread_switch', from: 'vcpu0', to: `vcpu${to}` });
+const turn = (to: number): MachineEvent => ({
+  kind: 'sim:thread_switch',
+  from: 0,
+  to,
+  quantum: 5000,
+  draw: 1,
+  ns: 0,
+});
 const [CPU0, CPU1] = [vcpuSource(0), vcpuSource(1)];
 
 describe('the difference of two traces', () => {
   test('is none when only the order among sources differs', () => {
     const a = trace([1, CPU0, sent(1)], [1, CPU1, sent(2)], [2, CPU0, sent(3)]);
     const b = trace([1, CPU1, sent(2)], [1, CPU0, sent(1)], [2, CPU0, sent(3)]);
+    expect(differenceOfTraces({ a, b })).toBeUndefined();
+  });
+
+  test('is none when only the numbers of what events happened within differ', () => {
+    const a = trace([1, CPU0, sent(1)], [2, CPU0, sent(2)]);
+    const b = a.map((stamped) => ({ ...stamped, within: 0, cause: 0 }));
     expect(differenceOfTraces({ a, b })).toBeUndefined();
   });
 

@@ -1,21 +1,24 @@
 import { describe, expect, test } from 'vitest';
-import type { Stamped } from '../../src/events/stamped.ts';
 import { digestOf } from '../../src/base/digest.ts';
+import type { Stamped } from '../../src/events/stamped.ts';
+import { differenceOf } from '../../src/reducers/seal.ts';
 import { describeDivergence } from '../../src/replay/divergence.ts';
 import { fold } from '../../src/replay/fold.ts';
+import { rerun } from '../../src/replay/rerun.ts';
 import { openTrace, readAll } from '../../src/replay/trace/reader.ts';
 import { traceInputs } from '../../src/replay/trace/trace-inputs.ts';
 import { createVerifier, recordedInputs, replayTo } from '../../src/replay/verify.ts';
-import { againOptions, type FakeRun, fakeEngine, fakeMachine, inputQueue, typed } from '../reducers/fakes.ts';
+import { againOptions, type CountingRun, countingMade, countingMachine } from '../machine/counting.ts';
+import { inputQueue, typed } from '../machine/pc.ts';
 import { inflate, sourceOf, traceOf } from './trace/sample.ts';
 
 const END = 60_000;
 const VCPUS = 2;
 
 /** A run of somebody who types now and then, at moments nobody chose. */
-function liveRun(): FakeRun {
+function liveRun(): CountingRun {
   const inputs = inputQueue();
-  const run = fakeMachine({ vcpus: VCPUS, inputs });
+  const run = countingMachine({ vcpus: VCPUS, inputs });
   let stop = 0;
   for (let i = 0; stop < END; i += 1) {
     stop += 1000 + ((i * 7919) % 3001);
@@ -24,13 +27,13 @@ function liveRun(): FakeRun {
     if (i % 5 === 0) inputs.push(typed('timed', { ns: run.machine.now() + 12_345 }));
   }
   // Stop between two events, not within a VM entry.
-  run.machine.advance({ seq: run.machine.state.schedule.seq + 50 });
+  run.machine.advance({ seq: run.machine.seq + 50 });
   return run;
 }
 
 function again(events: readonly Stamped[]) {
   const verifier = createVerifier(events);
-  const { machine } = fakeMachine({ vcpus: VCPUS, ...againOptions(events, verifier) });
+  const { machine } = countingMachine({ vcpus: VCPUS, ...againOptions(events, verifier) });
   return { machine, ...replayTo(machine, events, verifier) };
 }
 
@@ -42,7 +45,8 @@ describe('replay', () => {
     const { agreed, divergence, machine } = again(live.events);
     expect(divergence === undefined ? '' : describeDivergence(divergence)).toBe('');
     expect(agreed).toBe(live.events.length);
-    expect(digestOf(machine.state.vmm)).toBe(digestOf(live.machine.state.vmm));
+    expect(digestOf(machine.state)).toBe(digestOf(live.machine.state));
+    expect(machine.pages.digest()).toBe(live.machine.pages.digest());
   });
 
   test('goes through a trace file', () => {
@@ -66,8 +70,8 @@ describe('replay', () => {
   test('compares each event with its own, in whatever order stretches of the run are seen', () => {
     const { events } = live;
     const verifier = createVerifier(events);
-    for (const stamped of [...events.slice(700, 900), ...events.slice(100, 200)]) verifier.check(stamped);
-    expect(verifier).toMatchObject({ agreed: 300, divergence: undefined });
+    for (const stamped of [...events.slice(7000, 9000), ...events.slice(100, 200)]) verifier.check(stamped);
+    expect(verifier).toMatchObject({ agreed: 2100, divergence: undefined });
     verifier.check({ ...(events[450] as Stamped), tick: -1 });
     expect(verifier.divergence).toMatchObject({ seq: 450, field: 'tick', replayed: -1 });
   });
@@ -79,44 +83,91 @@ describe('replay', () => {
     expect(inputs.length).toBeGreaterThan(10);
     for (const input of inputs) expect(source.peek(input.seq as number)).toEqual(input);
     expect(source.peek((inputs.at(-1)?.seq ?? 0) + 1)).toBeUndefined();
-    const half = traceInputs(trace, 4096, 8);
-    expect(half).toEqual(inputs.filter(({ seq = 0 }) => seq < 4096));
+    const part = traceInputs(trace, 8192, 8);
+    expect(part.length).toBeGreaterThan(3);
+    expect(part.length).toBeLessThan(inputs.length);
+    expect(part).toEqual(inputs.filter(({ seq = 0 }) => seq < 8192));
   });
 
   test('finds a difference that only memory shows, by its digest', () => {
     const verifier = createVerifier(live.events);
-    const { machine } = fakeMachine({ vcpus: VCPUS, ...againOptions(live.events, verifier) });
-    machine.engine.writeHost(5000, Uint8Array.of(255));
+    const { machine } = countingMachine({ vcpus: VCPUS, ...againOptions(live.events, verifier) });
+    machine.engine.writeHost(0x1ff00, Uint8Array.of(255));
     expect(replayTo(machine, live.events, verifier).divergence).toMatchObject({ field: 'event.memory' });
   });
 });
 
 describe('fold', () => {
   const live = liveRun();
-  const build = (parts: Parameters<Parameters<typeof fold>[1]>[0]) => fakeMachine({ vcpus: VCPUS, ...parts }).machine;
+  const made = countingMade(VCPUS);
 
-  test('rebuilds the state without running the guest', () => {
-    const { machine, divergence, agreed } = fold(live.events, build);
+  test('rebuilds the state without a processor and without whoever decided', () => {
+    const folded = fold(live.events, made);
+    expect(folded).toMatchObject({ events: live.events.length, difference: undefined });
+    expect(folded.digests).toBeGreaterThan(3);
+    expect(differenceOf(folded.state, live.machine.state)).toBeUndefined();
+    expect(digestOf(folded.state)).toBe(digestOf(live.machine.state));
+  });
+
+  test('stops where a cut trace ends, in the state of that moment', () => {
+    const part = live.events.slice(0, 7000);
+    const { machine } = countingMachine({ vcpus: VCPUS, inputs: recordedInputs(live.events) });
+    machine.advance({ seq: 7000 });
+    const folded = fold(part, made);
+    expect(folded).toMatchObject({ events: 7000, difference: undefined });
+    const upTo = fold(live.events.slice(0, machine.seq), made);
+    expect(differenceOf(upTo.state, machine.state)).toBeUndefined();
+  });
+
+  test('names the slices in which a changed or a missing event shows, at the next digest', () => {
+    const at = live.events.findIndex(({ event }, i) => event.kind === 'kvm_apic' && event.reg === 0x320 && i > 0);
+    const other = { ...live.events[at], event: { ...live.events[at].event, val: 0x40041n } as Stamped['event'] };
+    const next = live.events.find(({ seq, event }) => seq > at && event.kind === 'sim:digest') as Stamped;
+    const { difference, events } = fold(live.events.with(at, other), made);
+    expect(difference).toEqual({ seq: next.seq, tick: next.tick, slices: ['lapic0'] });
+    expect(events).toBe(next.seq + 1);
+    const exit = live.events.findIndex(({ event }, i) => event.kind === 'kvm_exit' && i > next.seq);
+    const missing = fold(live.events.toSpliced(exit, 1), made);
+    expect(missing.difference?.slices).toContain('clock');
+  });
+});
+
+describe('rerun', () => {
+  const live = liveRun();
+  const build = (parts: Parameters<Parameters<typeof rerun>[1]>[0]) =>
+    countingMachine({ vcpus: VCPUS, ...parts }).machine;
+
+  test('runs hypervisor and devices again on what the processor answered', () => {
+    const { machine, divergence, agreed } = rerun(live.events, build);
     expect(divergence === undefined ? '' : describeDivergence(divergence)).toBe('');
     expect(agreed).toBe(live.events.length);
-    expect(machine!.engine).not.toHaveProperty('run', fakeEngine);
-    expect(digestOf(machine!.state.kvm)).toBe(digestOf(live.machine.state.kvm));
-    expect(digestOf(machine!.state.vmm)).toBe(digestOf(live.machine.state.vmm));
-    expect(machine!.state.schedule.seq).toBe(live.machine.state.schedule.seq);
+    expect(machine!.engine.regions).toEqual([]);
+    expect(differenceOf(machine!.state, live.machine.state)).toBeUndefined();
   });
 
   test('stops where a cut trace ends', () => {
-    const part = live.events.slice(0, 700);
-    expect(fold(part, build)).toMatchObject({ agreed: 700, divergence: undefined });
+    const part = live.events.slice(0, 7000);
+    expect(rerun(part, build)).toMatchObject({ agreed: 7000, divergence: undefined });
   });
 
   test('names the event where the hypervisor asks for what the processor did not answer', () => {
-    const at = live.events.findIndex(({ event }) => event.kind === 'sim:guest_stopped' || event.kind === 'kvm_exit');
-    const wrong = live.events.toSpliced(at, 1, {
+    const at = live.events.findIndex(({ event, seq }) => seq > 3000 && event.kind === 'kvm_exit');
+    const answer = { outcome: 'done', vector: 0, error_code: 0, address: 0n, rip: 0n, rflags: 2, interruptibility: 0 };
+    const wrong = live.events.with(at, {
       ...live.events[at],
-      event: { kind: 'sim:task_switched', vcpu_id: 0, outcome: 'done', vector: 0, error_code: 0, address: 0n },
+      event: { kind: 'sim:task_switched', vcpu_id: 0, ...answer },
     });
-    const { divergence } = fold(wrong, build);
-    expect(divergence).toMatchObject({ seq: live.events[at].seq, recorded: 'sim:task_switched' });
+    expect(rerun(wrong, build).divergence).toMatchObject({ seq: live.events[at].seq, recorded: 'sim:task_switched' });
+  });
+
+  test('names what is decided otherwise', () => {
+    const at = live.events.findIndex(({ event, seq }) => seq > 3000 && event.kind === 'kvm_inj_virq');
+    const wrong = live.events.with(at, {
+      ...live.events[at],
+      event: { ...live.events[at].event, vector: 0x41 } as Stamped['event'],
+    });
+    const { divergence, agreed } = rerun(wrong, build);
+    expect(divergence).toMatchObject({ seq: at, field: 'event.vector', recorded: 0x41, replayed: 0x40 });
+    expect(agreed).toBe(at);
   });
 });

@@ -1,6 +1,8 @@
-import type { HostRequest } from '../../src/devices/device.ts';
+import type { Origin } from '../../src/events/origin.ts';
+import { vcpuSource } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
-import type { Kvm, KvmRun } from '../../src/kvm/api.ts';
+import type { Kvm, KvmRun, KvmRunAnswer } from '../../src/kvm/api.ts';
+import type { Guest } from '../../src/kvm/guest.ts';
 import {
   type CpuidTable,
   KVM_CREATE_VCPU,
@@ -8,28 +10,30 @@ import {
   KVM_GET_CPUID2,
   KVM_GET_PIT2,
   KVM_GET_SUPPORTED_CPUID,
+  KVM_RUN,
   KVM_SET_REGS,
   KVM_SET_SREGS2,
   type Regs,
   type Sregs,
 } from '../../src/kvm/ioctls.ts';
-import { createMachinePc, type MachineOptions, type Vmm, type VmmHost } from '../../src/vmm/index.ts';
+import type { MachineState } from '../../src/reducers/state.ts';
+import { createMachinePc, type MachineOptions, type Vmm } from '../../src/vmm/index.ts';
+import { pcOn } from '../machine/pc.ts';
 
 /** A machine on a recorded KVM that runs no guest: tests play the guest by making exits. */
 export interface Bench {
   readonly vmm: Vmm;
+  readonly state: MachineState;
   readonly events: MachineEvent[];
-  readonly asked: HostRequest[];
   readonly ioctls: { readonly request: number; readonly arg: unknown }[];
-  readonly memory: Map<number, Uint8Array>;
   readonly regs: Regs | undefined;
   readonly sregs: Sregs | undefined;
-  now: number;
   out(port: number, size: number, value: number): void;
   in(port: number, size: number): number;
   read(gpa: number, length: number): Uint8Array;
   store(gpa: number, bytes: Uint8Array): void;
-  exit(change: Partial<KvmRun>): void;
+  /** KVM_RUN comes back with this; what the next one is told. */
+  exit(change: Partial<KvmRun>): KvmRunAnswer;
 }
 
 /** The least a machine needs, for tests to change. */
@@ -43,63 +47,82 @@ export const LEAST: MachineOptions = {
   bios: { name: 'bios.bin', bytes: new Uint8Array(0x40000).fill(0xb1) },
 };
 
+const EINTR = 4;
+const ROM_BYTES = 8 << 20;
+
+/** What a recorded KVM was told last. */
+interface Told {
+  run: KvmRun;
+  regs?: Regs;
+  sregs?: Sregs;
+  answer?: KvmRunAnswer;
+}
+
 /** Build a machine with `change` applied to the least one. */
 export function bench(change: Partial<MachineOptions> = {}): Bench {
   const options = { ...LEAST, ...change };
-  const run = idleRun();
   const events: MachineEvent[] = [];
-  const asked: HostRequest[] = [];
   const ioctls: { request: number; arg: unknown }[] = [];
-  const memory = new Map<number, Uint8Array>();
-  const registers: { regs?: Regs; sregs?: Sregs } = {};
-  const kvm = recordedKvm(run, ioctls, registers);
-  const host = memoryHost(memory, events, asked, () => result.now);
-  const result: Bench = {
-    get vmm() {
-      return vmm;
+  const told: Told = { run: idleRun() };
+  const kvm = recordedKvm(ioctls, told);
+  let powerOn: Origin | undefined;
+  const machine = pcOn(options, {
+    engine: () => memoryAlone(options.memory * 2 ** 20 + ROM_BYTES),
+    kvm: () => ({
+      calledBy: () => kvm,
+      advance: () => 'userspace',
+      isRunnable: () => true,
+      expire: () => false,
+      restored: () => undefined,
+    }),
+    vmm: (kernel, host, origin) => {
+      powerOn = origin;
+      return createMachinePc(kernel, options, host, origin);
+    },
+    onEvent: ({ event }) => void events.push(event),
+  });
+  const vcpu = (powerOn as unknown as Origin).by(vcpuSource(0));
+  const exit = (values: Partial<KvmRun>): KvmRunAnswer => {
+    told.run = { ...told.run, ...values };
+    told.answer = {};
+    machine.vmm.service(0, vcpu);
+    return told.answer;
+  };
+  return {
+    vmm: machine.vmm,
+    get state() {
+      return machine.state;
     },
     events,
-    asked,
     ioctls,
-    memory,
     get regs() {
-      return registers.regs;
+      return told.regs;
     },
     get sregs() {
-      return registers.sregs;
+      return told.sregs;
     },
-    now: 0,
     out: (port, size, value) => {
       const data = new Uint8Array(8);
       new DataView(data.buffer).setBigUint64(0, BigInt(value), true);
-      result.exit({ exitReason: 2, io: { direction: 1, size, port, count: 1, data } });
+      exit({ exitReason: 2, io: { direction: 1, size, port, count: 1, data: [...data.subarray(0, size)] } });
     },
     in: (port, size) => {
       const data = new Uint8Array(8);
-      result.exit({ exitReason: 2, io: { direction: 0, size, port, count: 1, data } });
+      const { data: given } = exit({ exitReason: 2, io: { direction: 0, size, port, count: 1, data: zeros(size) } });
+      data.set(given!);
       return Number(new DataView(data.buffer).getBigUint64(0, true));
     },
-    read: (gpa, length) => {
-      const data = new Uint8Array(length);
-      result.exit({ exitReason: 6, mmio: { physAddr: gpa, data, length, isWrite: false } });
-      return data;
-    },
+    read: (gpa, length) =>
+      exit({ exitReason: 6, mmio: { physAddr: gpa, data: zeros(length), length, isWrite: false } }).data!,
     store: (gpa, data) =>
-      result.exit({ exitReason: 6, mmio: { physAddr: gpa, data, length: data.length, isWrite: true } }),
-    exit: (values) => {
-      Object.assign(run, values);
-      vmm.service(0);
-    },
+      void exit({ exitReason: 6, mmio: { physAddr: gpa, data: [...data], length: data.length, isWrite: true } }),
+    exit,
   };
-  const vmm = createMachinePc(kvm, options, host);
-  return result;
 }
 
-function recordedKvm(
-  run: KvmRun,
-  ioctls: { request: number; arg: unknown }[],
-  registers: { regs?: Regs; sregs?: Sregs },
-): Kvm {
+const zeros = (length: number): number[] => new Array<number>(length).fill(0);
+
+function recordedKvm(ioctls: { request: number; arg: unknown }[], told: Told): Kvm {
   let next = 3;
   return {
     open: () => next++,
@@ -107,8 +130,9 @@ function recordedKvm(
       ioctls.push({ request, arg });
       if (request === KVM_CREATE_VM || request === KVM_CREATE_VCPU) return next++;
       if (request === KVM_GET_PIT2) (arg as { channels: object[] }).channels = [{}, {}, {}];
-      if (request === KVM_SET_REGS) registers.regs = arg as Regs;
-      if (request === KVM_SET_SREGS2) registers.sregs = arg as Sregs;
+      if (request === KVM_SET_REGS) told.regs = arg as Regs;
+      if (request === KVM_SET_SREGS2) told.sregs = arg as Sregs;
+      if (request === KVM_RUN) return runAgain(told, arg as KvmRunAnswer);
       if (request === KVM_GET_SUPPORTED_CPUID || request === KVM_GET_CPUID2) {
         const zero = { index: 0, flags: 0, ebx: 0, ecx: 0, edx: 0 };
         (arg as CpuidTable).entries = [
@@ -118,51 +142,29 @@ function recordedKvm(
       }
       return 0;
     },
-    run: () => run,
+    run: () => told.run,
     coalescedRing: () => ({ first: 0, last: 0, entries: [] }),
+    takeCoalesced: () => undefined,
     eventfd: () => next++,
     signal: () => undefined,
     consume: () => 0,
-    advance: () => 'userspace',
-    isRunnable: () => true,
-    deadline: () => undefined,
-    expire: () => undefined,
   };
 }
 
-function memoryHost(
-  memory: Map<number, Uint8Array>,
-  events: MachineEvent[],
-  asked: HostRequest[],
-  now: () => number,
-): VmmHost {
-  let next = 0x10000;
-  const rangeOf = (hva: number): [number, Uint8Array] => {
-    for (const [base, bytes] of memory) if (hva >= base && hva < base + bytes.length) return [base, bytes];
-    throw new Error(`no host memory at ${hva.toString(16)}`);
+/** The answer that completes the exit; the guest itself runs nowhere. */
+function runAgain(told: Told, answer: KvmRunAnswer): number {
+  told.answer = { ...told.answer, ...answer };
+  return answer.immediateExit === true ? -EINTR : 0;
+}
+
+/** Of a processor only what user space has: its memory. */
+function memoryAlone(bytes: number) {
+  const memory = new Uint8Array(bytes);
+  const { readHost, writeHost }: Pick<Guest, 'readHost' | 'writeHost'> = {
+    readHost: (hva, length) => memory.slice(hva, hva + length),
+    writeHost: (hva, from) => memory.set(from, hva),
   };
-  return {
-    now,
-    raise: (event) => events.push(event),
-    ask: (request) => asked.push(request),
-    wallClockAtPowerOn: 1_700_000_000_000_000_000n,
-    memory: {
-      allocate: (_name, size) => {
-        const hva = next;
-        memory.set(hva, new Uint8Array(size));
-        next += Math.ceil(size / 0x1000) * 0x1000 + 0x10000;
-        return hva;
-      },
-      readHost: (hva, length) => {
-        const [base, bytes] = rangeOf(hva);
-        return bytes.slice(hva - base, hva - base + length);
-      },
-      writeHost: (hva, from) => {
-        const [base, bytes] = rangeOf(hva);
-        bytes.set(from, hva - base);
-      },
-    },
-  };
+  return Object.assign({ readHost, writeHost } as unknown as Guest, { regions: [] });
 }
 
 function idleRun(): KvmRun {
@@ -170,16 +172,14 @@ function idleRun(): KvmRun {
     exitReason: 0,
     readyForInterruptInjection: false,
     ifFlag: false,
-    immediateExit: false,
     requestInterruptWindow: false,
     cr8: 0,
     apicBase: 0,
-    io: { direction: 0, size: 1, port: 0, count: 1, data: new Uint8Array(8) },
-    mmio: { physAddr: 0, data: new Uint8Array(8), length: 1, isWrite: false },
+    io: { direction: 0, size: 1, port: 0, count: 1, data: [] },
+    mmio: { physAddr: 0, data: [], length: 1, isWrite: false },
     internal: { suberror: 0, data: [] },
-    failEntry: { reason: 0n, cpu: 0 },
-    systemEvent: { type: 0 },
+    failEntry: { reason: 0n },
     debug: { exception: 0, pc: 0n, dr6: 0n, dr7: 0n },
-    msr: { error: 0, reason: 0, index: 0, data: 0n },
+    msr: { reason: 0, index: 0, data: 0n },
   };
 }

@@ -1,45 +1,42 @@
 import { expect, test } from 'vitest';
-import type { HostRequest } from '../../src/devices/device.ts';
+import type { Origin } from '../../src/events/origin.ts';
+import { vcpuSource } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
-import { createKvm } from '../../src/kvm/kvm.ts';
+import { PIT_TIMER } from '../../src/kvm/irqchip/pit.ts';
+import { restoreCheckpoint, takeCheckpoint } from '../../src/machine/checkpoint.ts';
 import { createMachinePc, type MachineOptions } from '../../src/vmm/index.ts';
 import { createFakeGuest, exitOf, type FakeGuest } from '../kvm/fake-guest.ts';
+import { inputQueue, pcOn } from '../machine/pc.ts';
 import { LEAST } from './bench.ts';
 import { fakeMultiboot } from './loaders/kernels.ts';
+
+/** RAM from 0 up, as the monitor's first allocation, and ROMs behind it. */
+const MEMORY = 80 * 2 ** 20;
 
 /** The machine on KVM's own half over a processor that runs a script. */
 function machineOn(guest: FakeGuest, change: Partial<MachineOptions> = {}) {
   const events: MachineEvent[] = [];
-  const asked: HostRequest[] = [];
-  const clock = { now: 0 };
-  const wallClockAtPowerOn = 1_700_000_000_000_000_000n;
-  const raise = (event: MachineEvent) => {
-    events.push(event);
-  };
-  const now = () => clock.now;
-  const kvm = createKvm(guest, { now, hostTsc: () => BigInt(clock.now * 2), raise, wallClockAtPowerOn });
-  const memory = new Uint8Array(80 * 2 ** 20);
-  let next = 0x1000;
-  const vmm = createMachinePc(
-    kvm,
-    { ...LEAST, ...change },
-    {
-      now,
-      raise,
-      ask: (request) => asked.push(request),
-      wallClockAtPowerOn,
-      memory: {
-        allocate: (_name, size) => {
-          const hva = next;
-          next += Math.ceil(size / 4096) * 4096;
-          return hva;
-        },
-        readHost: (hva, length) => memory.slice(hva, hva + length),
-        writeHost: (hva, bytes) => memory.set(bytes, hva),
-      },
+  const options = { ...LEAST, ...change };
+  const memory = new Uint8Array(MEMORY);
+  const inputs = inputQueue();
+  let powerOn: Origin | undefined;
+  const machine = pcOn(options, {
+    engine: () =>
+      Object.assign(guest, {
+        readHost: (hva: number, length: number) => memory.slice(hva, hva + length),
+        writeHost: (hva: number, bytes: Uint8Array) => memory.set(bytes, hva),
+        regions: [],
+      }),
+    vmm: (kernel, host, origin) => {
+      powerOn = origin;
+      return createMachinePc(kernel, options, host, origin);
     },
-  );
-  return { kvm, vmm, events, asked, memory };
+    inputs,
+    onEvent: ({ event }) => void events.push(event),
+  });
+  const { kvm, vmm } = machine;
+  const vcpu = (powerOn as unknown as Origin).by(vcpuSource(0));
+  return { machine, kvm, vmm, events, memory, inputs, vcpu };
 }
 
 const failedIoctls = (events: readonly MachineEvent[]) =>
@@ -59,24 +56,32 @@ test('KVM has every register that reset and a direct boot set', () => {
 
 test('KVM takes every ioctl of a reset, and the first vCPU is back at the reset vector', () => {
   const guest = createFakeGuest();
-  const { vmm, events } = machineOn(guest, { smp: 2 });
-  vmm.requestReset('test');
+  const { machine, events, inputs } = machineOn(guest, { smp: 2 });
+  guest.setRip(0, 0x1234n);
+  inputs.push({ event: { kind: 'sim:reset_requested' } });
+  machine.advance({ seq: machine.seq + 1 });
+  expect(events.filter((event) => event.kind === 'sim:reset')).toEqual([{ kind: 'sim:reset', by: 'user' }]);
   expect(failedIoctls(events)).toEqual([]);
   expect(guest.registers(0).rip).toBe(0xfff0n);
   expect(guest.registers(0).segment(1).base).toBe(0xffff0000n);
 });
 
+/** Exit qualification of OUT: SDM Vol. 3, Table 28-5. */
+const out = (port: number, size: number, value: number) => ({
+  why: 'exit' as const,
+  exit: exitOf(30, { qualification: BigInt(port * 0x10000 + size - 1), instructionLength: 1 }),
+  a0: BigInt(value),
+});
+
 test('an OUT to COM1 goes through KVM_EXIT_IO to the console and the next entry continues', () => {
-  // Exit qualification of OUT DX, AL: SDM Vol. 3, Table 28-5.
-  const out = {
-    why: 'exit' as const,
-    exit: exitOf(30, { qualification: BigInt(0x3f8 << 16), instructionLength: 1 }),
-    a0: 0x41n,
-  };
-  const { kvm, vmm, asked } = machineOn(createFakeGuest([() => out]));
-  expect(kvm.advance(0, 1000)).toBe('userspace');
-  vmm.service(0);
-  expect(asked).toContainEqual({ ask: 'serial-output', line: 0, byte: 0x41 });
+  const guest = createFakeGuest([() => out(0x3f8, 1, 0x41)]);
+  const { machine, kvm, vmm, vcpu, events } = machineOn(guest);
+  expect(kvm.advance(0, 1000, vcpu)).toBe('userspace');
+  expect(machine.state.kvm.vcpus[0]!.inUserspace).toBe(true);
+  vmm.service(0, vcpu);
+  expect(events).toContainEqual({ kind: 'sim:serial_sent', line: 0, byte: 0x41 });
+  expect(machine.state.kvm.vcpus[0]!.inUserspace).toBe(false);
+  expect(guest.registers(0).rip).toBe(0xfff1n);
 });
 
 test('a multiboot kernel is in memory and entered in flat protected mode', () => {
@@ -84,28 +89,34 @@ test('a multiboot kernel is in memory and entered in flat protected mode', () =>
   const { memory } = machineOn(guest, { kernel: { name: 'x.flat', bytes: fakeMultiboot() } });
   expect(guest.registers(0).rip).toBe(0x400010n);
   expect(guest.registers(0).segment(1)).toMatchObject({ base: 0n, limit: 0xffffffff, access: 0xc09b });
-  expect(new DataView(memory.buffer).getUint32(0x1000 + 0x400000, true)).toBe(0x1badb002);
+  expect(new DataView(memory.buffer).getUint32(0x400000, true)).toBe(0x1badb002);
 });
 
 test('a restored state leads accesses where they led when it was taken', () => {
-  const { vmm } = machineOn(createFakeGuest());
-  const before = structuredClone(vmm.state);
+  // PAM registers to ROM shadowed in RAM, through PCI configuration mechanism 1.
+  const outs = [out(0xcf8, 4, 0x80000058), out(0xcfd, 1, 0x30)];
+  const { machine, kvm, vmm, vcpu } = machineOn(createFakeGuest(outs.map((stop) => () => stop)));
+  const before = takeCheckpoint(machine);
   const flat = vmm.describeFlat();
-  vmm.restore(before);
+  for (let at = 0; at < outs.length; at += 1) {
+    expect(kvm.advance(0, 1000, vcpu)).toBe('userspace');
+    vmm.service(0, vcpu);
+  }
+  expect(vmm.describeFlat()).not.toBe(flat);
+  restoreCheckpoint(machine, before);
   expect(vmm.describeFlat()).toBe(flat);
-  expect(vmm.state).toBe(before);
 });
 
 test("a kernel that starts without firmware finds the PC/AT's vectors, controllers and timer", () => {
-  const { kvm, memory } = machineOn(createFakeGuest(), { kernel: { name: 'x.flat', bytes: fakeMultiboot() } });
-  const { pic, pit } = kvm.state.vm!.irqchip!;
+  const { machine, memory } = machineOn(createFakeGuest(), { kernel: { name: 'x.flat', bytes: fakeMultiboot() } });
+  const { vm, timers } = machine.state.kvm;
+  const { pic, pit } = vm!.irqchip!;
   const [first, second] = pic.chips;
   expect([first!.irqBase, first!.imr, second!.irqBase, second!.imr, second!.elcr]).toEqual([8, 0xb8, 0x70, 0x8e, 0x0c]);
-  expect([pit!.armed, pit!.periodic, pit!.channels[0]!.mode]).toEqual([true, true, 2]);
-  const ram = 0x1000;
+  expect([PIT_TIMER in timers, pit!.periodic, pit!.channels[0]!.mode]).toEqual([true, true, 2]);
   const handler = (vector: number): number[] => {
-    const at = new DataView(memory.buffer, ram + 4 * vector, 4);
-    return [...memory.subarray(ram + at.getUint16(2, true) * 16 + at.getUint16(0, true)).subarray(0, 4)];
+    const at = new DataView(memory.buffer, 4 * vector, 4);
+    return [...memory.subarray(at.getUint16(2, true) * 16 + at.getUint16(0, true)).subarray(0, 4)];
   };
   const IRET = 0xcf;
   expect(handler(0x11)[0]).toBe(IRET);

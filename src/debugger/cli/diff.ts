@@ -1,6 +1,5 @@
 import { readDescription } from '../../host/machine-description.ts';
 import { openTraceFile } from '../../host/trace-file.ts';
-import type { Stamped } from '../../events/stamped.ts';
 import { describeDifference, differenceOfTraces, type TraceDifference } from '../../replay/trace-difference.ts';
 import { lazyEvents } from '../../replay/trace/lazy-events.ts';
 import type { ReadTrace, TraceReader } from '../../replay/trace/reader.ts';
@@ -47,43 +46,13 @@ export function diff(pathA: string, pathB: string, print: Print): number {
   return status;
 }
 
-/** A turn a vCPU was given, and for how long. */
-interface Turn {
-  readonly vcpu: number;
-  /** When it began. */
-  readonly tick: number;
-  /** Ticks it may last. */
-  readonly quantum: number;
-  /** Which number of the stream of chance it was, from 1. */
-  readonly draw: number;
-}
-
-/** The turn under way before an event: the last that was drawn. */
-function turnBefore({ events }: ReadTrace, { seq }: Stamped): Turn | undefined {
-  for (let at = seq - (events[0]?.seq ?? 0) - 1; at >= 0; at -= 1) {
-    const { event, tick } = events[at] as Stamped;
-    if (event.kind === 'sim:thread_switch') return { vcpu: event.to, tick, quantum: event.quantum, draw: event.draw };
-  }
-  return undefined;
-}
-
-/** Host interrupt: how an entry ends whose budget was used up. SDM Vol. 3, Appendix C. */
-const EXTERNAL_INTERRUPT = 1;
-
-/** Events that end a turn: the budget of a VM entry was used up, or another vCPU is next. */
-const isEndOfTurn = (stamped: Stamped | undefined): stamped is Stamped =>
-  stamped?.event.kind === 'sim:thread_switch' ||
-  (stamped?.event.kind === 'kvm_exit' && stamped.event.exit_reason === EXTERNAL_INTERRUPT);
-
 /** Why two runs give their processors turns of other lengths: what was drawn for each. */
-function describeTurns({ a, b, extra }: TraceDifference, sideA: Side, sideB: Side): string[] {
-  const [endA, endB] = [a, b].map((stamped) => stamped ?? extra[0]);
-  if (endA === undefined || endB === undefined || ![endA, endB].some(isEndOfTurn)) return [];
-  const turnA = turnBefore(sideA.read, endA);
-  const turnB = turnBefore(sideB.read, endB);
-  if (turnA === undefined || turnB === undefined || turnA.quantum === turnB.quantum) return [];
-  const who = turnA.vcpu === turnB.vcpu ? `vCPU ${turnA.vcpu}` : `vCPU ${turnA.vcpu} in A, ${turnB.vcpu} in B`;
-  const when = turnA.tick === turnB.tick ? `tick ${turnA.tick}` : `tick ${turnA.tick} in A, ${turnB.tick} in B`;
+function describeTurns({ a, b }: TraceDifference, sideA: Side, sideB: Side): string[] {
+  const [turnA, turnB] = [a?.event, b?.event];
+  if (turnA?.kind !== 'sim:thread_switch' || turnB?.kind !== 'sim:thread_switch') return [];
+  if (turnA.quantum === turnB.quantum || turnA.draw === 0 || turnB.draw === 0) return [];
+  const who = turnA.to === turnB.to ? `vCPU ${turnA.to}` : `vCPU ${turnA.to} in A, ${turnB.to} in B`;
+  const when = a?.tick === b?.tick ? `tick ${a?.tick}` : `tick ${a?.tick} in A, ${b?.tick} in B`;
   const draws = turnA.draw === turnB.draw ? `number ${turnA.draw}` : `numbers ${turnA.draw} and ${turnB.draw}`;
   const [seedA, seedB] = [sideA.trace.header.seed, sideB.trace.header.seed];
   return [

@@ -29,7 +29,7 @@ function release(ept: Draft<EptState>, tables: readonly number[]): void {
   }
 }
 
-/** kvm_tdp_mmu_spte_changed. A large entry that becomes a table is split into 512; a table that goes takes what is below. */
+/** kvm_tdp_mmu_spte_changed. A large entry that becomes a table is split into 512; with a table goes all below it. */
 export function entryChanged({ ept }: Draft<KvmState>, event: EventOf<'kvm_tdp_mmu_spte_changed'>): void {
   const { gfn, level, old_spte: old, new_spte: spte } = event;
   const { table, index } = walkTo(ept, gfn * 4096, level);

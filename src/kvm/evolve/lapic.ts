@@ -42,6 +42,7 @@ import {
 import { divisorOf, isCounting, limitedPeriod, ONE_SHOT, timerModeMask, TSC_DEADLINE } from '../irqchip/lapic-timer.ts';
 import type { LapicFeatures, LapicState } from '../irqchip/state.ts';
 import { clearVector, setVector, testVector } from '../irqchip/vectors.ts';
+import { newLapic } from '../new-state.ts';
 import type { KvmState } from '../state.ts';
 import { restoreRtcTracking, rtcAccepted, rtcEnded, scan } from './ioapic.ts';
 import { makeRequest } from './requests.ts';
@@ -340,33 +341,6 @@ export function added(kvm: Kvm): void {
   chip.lapics.push(newLapic(vcpu));
   chip.ioapic.rtc.vectors.push(0);
   reset(kvm, vcpu, false);
-}
-
-const zeros = (count: number): number[] => new Array<number>(count).fill(0);
-
-function newLapic(vcpu: number): Lapic {
-  return {
-    vcpu,
-    apicBase: 0,
-    id: 0,
-    tpr: 0,
-    ldr: 0,
-    dfr: 0,
-    svr: 0,
-    icrLow: 0,
-    icrHigh: 0,
-    lvt: zeros(6),
-    initialCount: 0,
-    divideConfig: 0,
-    isr: zeros(8),
-    tmr: zeros(8),
-    irr: zeros(8),
-    timer: { mode: 0, divide: 2, period: 0, target: 0, tscDeadline: 0n, pending: false, cause: NONE },
-    isrCache: -1,
-    causes: {},
-    ioapicHandled: zeros(8),
-    features: { x2apic: true, tscDeadline: true, physicalBits: 46 },
-  };
 }
 
 /** What KVM_SET_CPUID2 promised the guest. */

@@ -1,4 +1,4 @@
-/** What facts do to the kernel's timers: who is armed, and what the owner of a timer notes when it is armed or fires. */
+/** What facts do to the kernel's timers: who is armed, and what a timer's owner notes when it is armed or fires. */
 import type { Draft } from '../../base/draft.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';

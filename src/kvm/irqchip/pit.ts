@@ -234,7 +234,7 @@ export function speakerRead(kvm: KvmContext): number {
   return data | pit.channels[2].gate | (outputPin(pit, 2, now) << 5) | (refresh << 4);
 }
 
-/** Expire channel 0's timer and run the delivery work. Returns the KVM in whose name IRQ 0 must now pulse, if it must. */
+/** Expire channel 0's timer and run the delivery work. Returns the KVM in whose name IRQ 0 must pulse, if it must. */
 export function expirePit(kvm: KvmContext): KvmContext | undefined {
   const now = kvm.now();
   let pulse: KvmContext | undefined;

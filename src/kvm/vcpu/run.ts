@@ -48,7 +48,7 @@ const IF = 0x200;
 const NOTHING: Injection = { info: 0, errorCode: 0, length: 0 };
 const NO_BYTES = new Uint8Array(0);
 
-/** KVM_RUN: user space comes back with what it was asked for, which is completed; the guest runs on by `advanceVcpu`. */
+/** KVM_RUN: user space brings what it was asked for, which is completed; the guest runs on by `advanceVcpu`. */
 export function enterRun(kvm: KvmContext, vcpu: VcpuState, answer: KvmRunAnswer): number {
   const { data = NO_BYTES, msr = { data: 0n, error: 0 }, immediateExit = false } = answer;
   const { pending } = vcpu;

@@ -1,8 +1,12 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { diff } from '../../../src/debugger/cli/diff.ts';
+import { openTraceFile } from '../../../src/host/trace-file.ts';
+import { readAll } from '../../../src/replay/trace/reader.ts';
 import { recordTour, traceFolder } from '../recorded-tour.ts';
 
+/** SDM Vol. 3, Appendix C. */
+const EXTERNAL_INTERRUPT = 1;
 const folder = traceFolder();
 const path = (name: string): string => join(folder, `${name}.trace`);
 
@@ -17,6 +21,14 @@ function differences(a: string, b: string): { readonly status: number; readonly 
   return { status, text: lines.join('\n') };
 }
 
+/** How long the first turn lasts, by the host interrupt that ends it. */
+function ticksOfFirstTurn(from: number, name: string): number | undefined {
+  const { events } = readAll(openTraceFile(path(name)));
+  const turns = events.filter(({ event }) => event.kind === 'sim:thread_switch');
+  const end = events.find(({ event }) => event.kind === 'kvm_exit' && event.exit_reason === EXTERNAL_INTERRUPT);
+  return end !== undefined && end.seq < (turns[1]?.seq ?? 0) ? end.tick - from : undefined;
+}
+
 describe('the diff of two runs with several processors', () => {
   test('names the turn that differs, the numbers drawn for it, and the stream they come from', () => {
     const { status, text } = differences('1', '2');
@@ -25,12 +37,9 @@ describe('the diff of two runs with several processors', () => {
     const cause = /The cause: a turn of (\d+) ticks in A and of (\d+) in B, drawn for vCPU 0 at tick (\d+)\n/;
     expect(text).toContain("\nfrom the random stream 'scheduler' (number 1; seed 1 in A, 2 in B).");
     const [, quantumA, quantumB, from] = (cause.exec(text) ?? []).map(Number);
-    // The shorter turn ends after as many ticks as were drawn for it; in the other the guest went on.
-    const [, tickA, tickB] = (/^ {2}- \d+ tick (\d+) .*\n {2}\+ \d+ tick (\d+) /m.exec(text) ?? []).map(Number);
-    expect(quantumA).toBeLessThan(quantumB);
-    expect(tickA - from).toBe(quantumA);
-    expect(tickB - from).toBeGreaterThan(quantumA);
-    expect(text).toMatch(/In A it follows from:[\s\S]*In B it follows from:/);
+    expect(text).toContain(`in event.quantum: ${quantumA} in A, ${quantumB} in B.`);
+    // The turn ends after as many ticks as were drawn for it, unless the guest has given it up.
+    expect([quantumA, quantumB]).toContain(ticksOfFirstTurn(from, '1') ?? ticksOfFirstTurn(from, '2'));
   });
 
   test('of one seed finds nothing', () => {

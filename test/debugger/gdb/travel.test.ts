@@ -45,7 +45,7 @@ describe('a traveller', () => {
       const met: { vcpu: number; tick: number }[] = [];
       let hits = 0;
       const isWanted = (_address: bigint, vcpu: number): boolean => {
-        met.push({ vcpu, tick: machine.state.clock.ticks });
+        met.push({ vcpu, tick: machine.ticks });
         return false;
       };
       for (;;) {
@@ -57,7 +57,7 @@ describe('a traveller', () => {
       expect(hits).toBeGreaterThan(0);
       expect(recorded.verifier.divergence).toBeUndefined();
       expect(recorded.verifier.agreed).toBe(recorded.events.length);
-      expect(machine.state.clock.ticks).toBe(subject.lastTick());
+      expect(machine.ticks).toBe(subject.lastTick());
     },
     MINUTES,
   );

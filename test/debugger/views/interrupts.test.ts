@@ -18,21 +18,27 @@ const lapic: LapicState = {
   isr: [0, 0, 0, 0, 0, 0, 0, 0x1000],
   tmr: [0, 0, 0, 0, 0, 0, 0, 0],
   irr: [0, 1, 0, 0, 0, 0, 0, 0],
-  timer: { mode: 2, divide: 1, period: 0, target: 0, expiresAt: 1234, tscDeadline: 5n, pending: false },
+  timer: { mode: 2, divide: 1, period: 0, target: 0, tscDeadline: 5n, pending: false, cause: -1 },
   isrCache: -1,
+  causes: {},
   ioapicHandled: [],
   features: { x2apic: true, tscDeadline: true, physicalBits: 39 },
 };
 
 describe('info lapic', () => {
-  const lines = describeLapic(1, lapic).split('\n');
+  const lines = describeLapic(1, lapic, 1234).split('\n');
 
   test.each([
     'MODE  x2APIC, APIC base 0xfee00c00',
     'LVTT   0x000400ec edge  tsc-deadline (vec 236)',
     'LVT0   0x00010700 edge  masked ExtINT (vec 0)',
+    'Timer  DCR=0x0 initial_count=0 due at 1234 ns',
     'ISR    236',
     'IRR    32',
     'TMR    (none)',
   ])('says %j', (line) => expect(lines).toContain(line));
+
+  test('says of a timer that is not armed that it does not run', () => {
+    expect(describeLapic(1, lapic, undefined)).toContain('initial_count=0 not running');
+  });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { report } from '../../../src/replay/export/report.ts';
 import { exitStatistics, printStatistics } from '../../../src/replay/export/statistics.ts';
-import { fakeMachine } from '../../reducers/fakes.ts';
+import { countingMachine } from '../../machine/counting.ts';
 import { sampleEvents } from '../trace/sample.ts';
 
 describe('the report', () => {
@@ -13,7 +13,7 @@ describe('the report', () => {
   });
 
   test('counts the time that was skipped while everybody slept', () => {
-    const { machine, events } = fakeMachine();
+    const { machine, events } = countingMachine();
     machine.advance({ tick: 30_000 });
     const last = [...report(events, 8)].at(-1) as string;
     const seconds = Number(/ (\d+\.\d{6}):/.exec(last)?.[1]);

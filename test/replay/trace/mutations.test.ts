@@ -22,7 +22,8 @@ function recorded(): { readonly bytes: Uint8Array; readonly events: readonly Sta
   const events: Stamped[] = [];
   for (let seq = 0; seq < EVENTS; seq += 1) {
     const event = { kind: 'sim:serial_sent', line: 0, byte: draw(256) } as const;
-    events.push({ seq, tick: seq * 3 + draw(3), source: 16, cause: seq === 0 ? undefined : seq - 1, event });
+    const [cause, within] = seq === 0 ? [undefined, undefined] : [seq - 1, seq - (seq % 3) - 1];
+    events.push({ seq, tick: seq * 3 + draw(3), source: 16, cause, within: within === -1 ? undefined : within, event });
   }
   for (const stamped of events) writer.append(stamped);
   writer.close();

@@ -59,7 +59,15 @@ const exit = (i: number): MachineEvent => ({
 
 const KINDS: readonly ((i: number) => MachineEvent)[] = [
   exit,
-  (i) => ({ kind: 'kvm_pio', rw: i & 1, port: 0x3f8 + (i % 8), size: 1, count: 1, val: i % 256 }),
+  (i) => ({
+    kind: 'kvm_pio',
+    rw: i & 1,
+    port: 0x3f8 + (i % 8),
+    size: 1,
+    count: 1,
+    val: i % 256,
+    data: new Uint8Array(0),
+  }),
   (i) => ({
     kind: 'kvm_entry',
     vcpu_id: i % 2,
@@ -82,6 +90,7 @@ export function sampleEvents(count: number): Stamped[] {
     tick: i * 37 + ((i * i) % 11),
     source: 16 + (i % 2),
     cause: i % 3 === 0 && i > 0 ? i - 1 : undefined,
+    within: i % 5 === 0 && i > 0 ? i - 1 - (i % 4) : undefined,
     event: KINDS[i % KINDS.length](i),
   }));
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { FieldType } from '../../../src/events/schema.ts';
@@ -5,6 +6,7 @@ import { VOCABULARY } from '../../../src/events/vocabulary.ts';
 import { byteReader, byteWriter, readVarint, unzigzag, writeVarint, zigzag } from '../../../src/replay/trace/bytes.ts';
 import { readIntegers, scratch, writeIntegers } from '../../../src/replay/trace/columns.ts';
 import { crc32 } from '../../../src/replay/trace/crc32.ts';
+import { readEnvelope } from '../../../src/replay/trace/envelope.ts';
 import { kindTable, readEvents, writeEvents } from '../../../src/replay/trace/event-columns.ts';
 import { currentVocabulary } from '../../../src/replay/trace/header.ts';
 import { chunkOf, openTrace, readAll } from '../../../src/replay/trace/reader.ts';
@@ -61,13 +63,29 @@ describe('columns', () => {
     const kinds = kindTable(currentVocabulary());
     fc.assert(
       fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => {
-        const batch = events.map((event, i) => ({ seq: i + 5, tick: i * 3, source: i % 4, cause: undefined, event }));
+        const last = (i: number) => i + 4;
+        const batch = events.map((event, i) => ({
+          ...{ seq: i + 5, tick: i * 3, source: i % 4, event },
+          cause: [undefined, 4, last(i)][i % 3],
+          within: [4, last(i), undefined, last(i)][i % 4],
+        }));
         const out = byteWriter(1);
         writeEvents(out, batch as never, kinds, scratch(40));
-        expect(readEvents(out.bytes.slice(0, out.length), kinds)).toEqual(batch);
+        expect(readEvents(out.bytes.slice(0, out.length), batch.length, kinds, readEnvelope)).toEqual(batch);
       }),
       { numRuns: 200 },
     );
+  });
+
+  test('a batch that contradicts what is said of it is refused with a sentence', () => {
+    const kinds = kindTable(currentVocabulary());
+    const out = byteWriter(1);
+    writeEvents(out, sampleEvents(9), kinds, scratch(9));
+    const payload = out.bytes.slice(0, out.length);
+    expect(readEvents(payload, 9, kinds, readEnvelope)).toHaveLength(9);
+    expect(() => readEvents(payload, 8, kinds, readEnvelope)).toThrow('contradicts itself: it holds another number');
+    const fewer = { ...kinds, byPlace: kinds.byPlace.slice(0, 3) };
+    expect(() => readEvents(payload, 9, fewer, readEnvelope)).toThrow('holds a kind that its header does not name');
   });
 
   test('the checksum is the one of zip', () => {
@@ -81,11 +99,27 @@ describe('a trace', () => {
 
   test('gives back every event and its header', () => {
     const trace = openTrace(sourceOf(bytes), inflate);
-    expect(trace.header).toMatchObject({ formatVersion: 1, ...SUBJECT });
+    expect(trace.header).toMatchObject({ formatVersion: 2, ...SUBJECT });
     expect(trace.eventCount).toBe(events.length);
     const { events: read, damage } = readAll(trace);
     expect(damage).toBeUndefined();
     expect(read).toEqual(events);
+  });
+
+  test('of the first format is read by the vocabulary it has: what caused an event, it happened within', () => {
+    // Power-on, sample events and one of a kind that is gone, as that version wrote them.
+    const old = new Uint8Array(readFileSync(new URL('./recorded/format-1.trace', import.meta.url)));
+    const trace = openTrace(sourceOf(old), inflate);
+    expect(trace).toMatchObject({ version: 1, header: { formatVersion: 1 } });
+    const { events: read, damage } = readAll(trace);
+    expect(damage).toBeUndefined();
+    expect(read[0].event).toEqual({ kind: 'sim:powered_on', seed: '7', wall_clock: 1n });
+    const samples = sampleEvents(40).slice(1);
+    expect(read.slice(1, -1)).toEqual(samples.map((stamped) => ({ ...stamped, within: stamped.cause })));
+    const { event: gone, ...last } = read.at(-1)!;
+    expect(last).toEqual({ seq: 40, tick: 1500, source: 0, cause: 39, within: 39 });
+    const value = '{"grow":true,"vcpu_id":1,"new":20000,"old":10000}';
+    expect(gone).toEqual({ kind: 'sim:unknown', name: 'kvm_halt_poll_ns', value });
   });
 
   test('stays under 16 bytes an event for a mix of exits', () => {
@@ -154,7 +188,7 @@ describe('damage', () => {
     const newer = bytes.slice();
     newer[8] = 9;
     expect(() => openTrace(sourceOf(newer), inflate)).toThrow(
-      'run.trace is in trace format 9; this version of Retrovisor reads up to 1: use a newer one.',
+      'run.trace is in trace format 9; this version of Retrovisor reads up to 2: use a newer one.',
     );
   });
 

@@ -1,0 +1,21 @@
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { printEvents, printExits, printInfo } from '../../src/debugger/cli/trace-commands.ts';
+import { openRecordedRun, openRunWithoutImages } from '../../src/host/recorded-run.ts';
+
+const OLD = fileURLToPath(new URL('../replay/trace/recorded/format-1.trace', import.meta.url));
+
+test('a trace of an older format is not run again, and a sentence says what can be done', () => {
+  const refusal = /^\S+format-1\.trace is in trace format 1, written by Retrovisor 0\.1\.0: `info`.* a new recording/;
+  for (const open of [openRecordedRun, openRunWithoutImages]) expect(() => open(OLD, {})).toThrow(refusal);
+});
+
+test('what only looks at a trace reads an older one', () => {
+  const lines: string[] = [];
+  const print = (line: string): void => void lines.push(line);
+  expect(printInfo(OLD, print)).toBe(0);
+  expect(printEvents(OLD, {}, { json: false, limit: 100 }, print)).toBe(0);
+  expect(printExits(OLD, undefined, print)).toBe(0);
+  expect(lines.filter((line) => line.includes('kvm_pio:'))).toHaveLength(5);
+  expect(lines.find((line) => line.includes('kvm_halt_poll_ns'))).toContain('"new":20000');
+});
