@@ -39,6 +39,11 @@ export class Origin {
     return new Origin(this.tell, source, this.within, this.cause);
   }
 
+  /** The same for what happens by itself meanwhile: the guest's own exit from an entry. */
+  during(seq: number): Origin {
+    return new Origin(this.tell, this.source, seq, NONE);
+  }
+
   /** The same for what happens while an exit or an input is handled, and because of it. */
   inside(seq: number): Origin {
     return new Origin(this.tell, this.source, seq, seq);

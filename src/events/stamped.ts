@@ -50,7 +50,8 @@ export interface Stamped<E extends MachineEvent = MachineEvent> {
   readonly source: Source;
   /**
    * Sequence number of what really made it: a timer's fire, a line that moved, an input, the guest's own exit. It is
-   * kept beside whatever waits in between, so an interrupt names what asked for it, however long ago that was.
+   * kept beside whatever waits in between, so an interrupt names what asked for it, however long ago that was. The
+   * guest's own exit has none, nor has an input.
    */
   readonly cause: number | undefined;
   /** Sequence number of the exit or input in whose handling it happened; a VM exit names its entry. */

@@ -152,7 +152,7 @@ class RunUnderWay implements OpenedRun {
   /** The state just after the event that is being told. */
   private stateAfter(stamped: Stamped): MachineState {
     const { session, made } = this;
-    if (session !== undefined) return seal(undefined, session.machine.state);
+    if (session !== undefined) return session.state();
     return reduce(seal(undefined, powerOn(configurationOf(made.description))), stamped);
   }
 

@@ -5,6 +5,7 @@ import { lapicTimer } from '../kvm/irqchip/index.ts';
 import type { RunOptions } from '../debugger/cli/run-options.ts';
 import { describeInterruptControllers, describeLapic } from '../debugger/views/interrupts.ts';
 import { describeRegisters } from '../debugger/views/registers.ts';
+import { seal } from '../reducers/seal.ts';
 import type { Gate } from '../replay/streams/hold.ts';
 import { Told } from '../replay/streams/told.ts';
 import type { TimelineParts } from '../replay/timeline.ts';
@@ -162,7 +163,7 @@ function sessionOf(running: Running): Session {
   const irqchip = () => machine.state.kvm.vm?.irqchip;
   const send = (event: InputEvent): void => void running.inputs.push({ event });
   return {
-    machine,
+    state: () => seal(undefined, machine.state),
     run(milliseconds, paced) {
       const pause = runFor(running, milliseconds, paced);
       return pause.pause === 'ended' && isKept(running) ? { pause: 'slice' } : pause;

@@ -1,5 +1,5 @@
-import type { Machine } from '../machine/machine.ts';
 import type { InputEvent } from '../machine/parts.ts';
+import type { MachineState } from '../reducers/state.ts';
 import type { LiveRun } from './live-run.ts';
 import type { MonitorSubject } from '../debugger/cli/monitor.ts';
 
@@ -29,7 +29,8 @@ export interface SessionFigures {
 
 /** One running machine, recorded, as its console drives it. */
 export interface Session extends MonitorSubject {
-  readonly machine: Machine;
+  /** The state as it is now, immutable. */
+  state(): MachineState;
   /**
    * Run for about so many milliseconds of the host's time. `paced`: stop before virtual time would jump over idling,
    * until `warp` is called; otherwise idle time is skipped at once.

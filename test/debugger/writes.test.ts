@@ -166,12 +166,9 @@ describe('the changes', () => {
   });
 
   const FIELDS = ['kvm.vcpus.0.mpState', 'kvm.vm.irqchip.lapics.0.svr', 'kvm.vcpus.0.exits', 'schedule.entrySeq.0'];
-  test.each(firstOf(2, FIELDS))(
-    'of the state field %s say what it is at every place',
-    (path) => {
-      const changes = allChanges(session, followedState(session, path));
-      const { read } = followedState(naive, path);
-      expectHistory(changes, read, [0, 3_000]);
-    },
-  );
+  test.each(firstOf(2, FIELDS))('of the state field %s say what it is at every place', (path) => {
+    const changes = allChanges(session, followedState(session, path));
+    const { read } = followedState(naive, path);
+    expectHistory(changes, read, [0, 3_000]);
+  });
 });

@@ -5,7 +5,17 @@ import { NO_CONTROLS } from '../../src/kvm/guest.ts';
 import { EPT_ACCESSED, EPT_DIRTY, EPT_POOL_BASE, eptWord } from '../../src/memory/ept-pool.ts';
 import { HOST_PHYSICAL_BASE } from '../../src/memory/host-physical.ts';
 import {
-  AT, engineWith, enterLongMode, HLT, HLT_EXITS, LINEAR, NO_EVENT, putGate, putQuad, putTables, SLOT_BYTES,
+  AT,
+  engineWith,
+  enterLongMode,
+  HLT,
+  HLT_EXITS,
+  LINEAR,
+  NO_EVENT,
+  putGate,
+  putQuad,
+  putTables,
+  SLOT_BYTES,
 } from './long-mode.ts';
 import { type Disturbance, type Observed, observe, type Subject } from './side-by-side.ts';
 
@@ -53,11 +63,22 @@ const endedInHlt = ({ end }: Observed): boolean => end.startsWith(`${HLT} `);
 describe('what the code under way rests on changes at the next instruction', () => {
   test('the accessed bit of its own page is set again', () => {
     const code = [
-      0x41, 0x80, 0x26, 0xdf, // and byte [r14],0xdf
-      0xb9, 0x05, 0x00, 0x00, 0x00, // mov ecx,5
-      0xff, 0xc9, // dec ecx
-      0x75, 0xfc, // jnz the instruction before
-      0x49, 0x8b, 0x06, // mov rax,[r14]
+      0x41,
+      0x80,
+      0x26,
+      0xdf, // and byte [r14],0xdf
+      0xb9,
+      0x05,
+      0x00,
+      0x00,
+      0x00, // mov ecx,5
+      0xff,
+      0xc9, // dec ecx
+      0x75,
+      0xfc, // jnz the instruction before
+      0x49,
+      0x8b,
+      0x06, // mov rax,[r14]
       0xf4, // hlt
     ];
     const whole = undisturbed(subject(code));
@@ -67,8 +88,14 @@ describe('what the code under way rests on changes at the next instruction', () 
 
   test('its page is another', () => {
     const code = [
-      0x49, 0x89, 0x06, // mov [r14],rax
-      0xbb, 0x01, 0x00, 0x00, 0x00, // mov ebx,1
+      0x49,
+      0x89,
+      0x06, // mov [r14],rax
+      0xbb,
+      0x01,
+      0x00,
+      0x00,
+      0x00, // mov ebx,1
       0xf4, // hlt
     ];
     const whole = undisturbed(
@@ -83,10 +110,22 @@ describe('what the code under way rests on changes at the next instruction', () 
 
   test('a repeated instruction overwrites itself', () => {
     const code = [
-      0x48, 0x8d, 0x3d, 0x06, 0x00, 0x00, 0x00, // lea rdi,[the byte before REP STOSB]
-      0xb0, 0x90, // mov al,0x90
-      0xb9, 0x10, 0x00, 0x00, 0x00, // mov ecx,16
-      0xf3, 0xaa, // rep stosb
+      0x48,
+      0x8d,
+      0x3d,
+      0x06,
+      0x00,
+      0x00,
+      0x00, // lea rdi,[the byte before REP STOSB]
+      0xb0,
+      0x90, // mov al,0x90
+      0xb9,
+      0x10,
+      0x00,
+      0x00,
+      0x00, // mov ecx,16
+      0xf3,
+      0xaa, // rep stosb
       ...new Array<number>(14).fill(0x90),
       0xf4, // hlt
     ];
@@ -98,10 +137,19 @@ describe('what the code under way rests on changes at the next instruction', () 
 
   test('an accessed bit is an operand of code in a page table', () => {
     const code = [
-      0x41, 0xff, 0xd5, // call r13
-      0x48, 0x89, 0xda, // mov rdx,rbx
-      0x49, 0x8b, 0x0c, 0x24, // mov rcx,[r12]
-      0x41, 0xff, 0xd5, // call r13
+      0x41,
+      0xff,
+      0xd5, // call r13
+      0x48,
+      0x89,
+      0xda, // mov rdx,rbx
+      0x49,
+      0x8b,
+      0x0c,
+      0x24, // mov rcx,[r12]
+      0x41,
+      0xff,
+      0xd5, // call r13
       0xf4, // hlt
     ];
     const page = 0x40;
@@ -126,9 +174,15 @@ describe('debug exceptions', () => {
 
   test('a single-step trap comes before the fault of fetching its target', () => {
     const code = [
-      0x68, 0x02, 0x01, 0x00, 0x00, // push 0x102
+      0x68,
+      0x02,
+      0x01,
+      0x00,
+      0x00, // push 0x102
       0x9d, // popf
-      0x41, 0xff, 0xe5, // jmp r13
+      0x41,
+      0xff,
+      0xe5, // jmp r13
     ];
     const whole = undisturbed(subject(code, (engine) => engine.registers(0).setGpr(13, 0x7000_0000n)));
     expect(endedInHlt(whole)).toBe(true);
@@ -137,7 +191,10 @@ describe('debug exceptions', () => {
 
   test('what a data breakpoint found is held back by MOV SS for one instruction', () => {
     const code = [
-      0x41, 0x8e, 0x55, 0x00, // mov ss,[r13]
+      0x41,
+      0x8e,
+      0x55,
+      0x00, // mov ss,[r13]
       0x90, // nop
       0x90, // nop
       0xf4, // hlt
@@ -158,7 +215,10 @@ describe('debug exceptions', () => {
 
   test('an instruction that faults has hit no data breakpoint', () => {
     const code = [
-      0x4d, 0x87, 0x65, 0x00, // xchg [r13],r12 to a page that is read-only
+      0x4d,
+      0x87,
+      0x65,
+      0x00, // xchg [r13],r12 to a page that is read-only
       0xf4, // hlt
     ];
     const whole = undisturbed(
@@ -193,9 +253,22 @@ describe('debug exceptions', () => {
 
 test("PAE's pointers are registers: memory changes them no more", () => {
   const code = [
-    0xc7, 0x05, 0x00, 0x80, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, // mov dword [0x8000],0
+    0xc7,
+    0x05,
+    0x00,
+    0x80,
+    0x00,
+    0x00,
+    0x00,
+    0x00,
+    0x00,
+    0x00, // mov dword [0x8000],0
     0x90, // nop
-    0xa1, 0x00, 0x60, 0x00, 0x00, // mov eax,[0x6000]
+    0xa1,
+    0x00,
+    0x60,
+    0x00,
+    0x00, // mov eax,[0x6000]
     0xf4, // hlt
   ];
   const whole = undisturbed({
@@ -246,7 +319,10 @@ test('one linear address under two EPT pointers is two places', () => {
     const host = which * SLOT_BYTES;
     putTables(engine, host);
     // The tables name guest-physical addresses, which are the same in both.
-    for (const [from, to] of [[AT.pml4, AT.pdpt], [AT.pd, AT.pt]] as const) {
+    for (const [from, to] of [
+      [AT.pml4, AT.pdpt],
+      [AT.pd, AT.pt],
+    ] as const) {
       putQuad(engine, host + from, BigInt(to) | 7n);
     }
     putQuad(engine, host + AT.pdpt + 8 * Number((LINEAR >> 30n) & 511n), BigInt(AT.pd) | 7n);

@@ -6,8 +6,17 @@ import { type ExecutionControls, NO_CONTROLS } from '../../src/kvm/guest.ts';
 export const LINEAR = 0x40_0000_0000n;
 /** Offsets of its parts. */
 export const AT = {
-  stack: 0xf00, code: 0xf80, data: 0x10000, handlers: 0x3000, tss: 0x4000,
-  pml4: 0x100000, pdpt: 0x101000, pd: 0x102000, pt: 0x103000, gdt: 0x104000, idt: 0x105000,
+  stack: 0xf00,
+  code: 0xf80,
+  data: 0x10000,
+  handlers: 0x3000,
+  tss: 0x4000,
+  pml4: 0x100000,
+  pdpt: 0x101000,
+  pd: 0x102000,
+  pt: 0x103000,
+  gdt: 0x104000,
+  idt: 0x105000,
 } as const;
 export const SLOT_BYTES = 0x200000;
 

@@ -1,6 +1,15 @@
 import { expect, test } from 'vitest';
 import {
-  AT, engineWith, enterLongMode, HLT, LINEAR, NO_EVENT, putQuad, putTables, quadOf, SLOT_BYTES,
+  AT,
+  engineWith,
+  enterLongMode,
+  HLT,
+  LINEAR,
+  NO_EVENT,
+  putQuad,
+  putTables,
+  quadOf,
+  SLOT_BYTES,
 } from './long-mode.ts';
 
 /** Two pages far from each other in memory, which follow each other from one byte below `border` on. */
@@ -8,11 +17,25 @@ const [LOWER, UPPER] = [0x30000, 0x50000];
 
 /** Read the upper page, then 8 bytes over the border, then write them. R13: the border. */
 const CODE = [
-  0x49, 0x8b, 0x45, 0x00, // mov rax,[r13]
-  0x49, 0x89, 0x45, 0x08, // mov [r13+8],rax
-  0x49, 0x8b, 0x5d, 0xfc, // mov rbx,[r13-4]
-  0x48, 0xff, 0xc3, // inc rbx
-  0x49, 0x89, 0x5d, 0xfc, // mov [r13-4],rbx
+  0x49,
+  0x8b,
+  0x45,
+  0x00, // mov rax,[r13]
+  0x49,
+  0x89,
+  0x45,
+  0x08, // mov [r13+8],rax
+  0x49,
+  0x8b,
+  0x5d,
+  0xfc, // mov rbx,[r13-4]
+  0x48,
+  0xff,
+  0xc3, // inc rbx
+  0x49,
+  0x89,
+  0x5d,
+  0xfc, // mov [r13-4],rbx
   0xf4, // hlt
 ];
 
@@ -28,7 +51,10 @@ test.each(BORDERS.map((border) => [border.toString(16), border] as const))('acce
   engine.addVcpu();
   putTables(engine, 0);
   let free = SLOT_BYTES / 2 + 0x10000;
-  for (const [linear, frame] of [[border - 0x1000n, LOWER], [border, UPPER]] as const) {
+  for (const [linear, frame] of [
+    [border - 0x1000n, LOWER],
+    [border, UPPER],
+  ] as const) {
     let table: number = AT.pml4;
     for (const shift of [39n, 30n, 21n]) {
       const entry = table + 8 * Number((linear >> shift) & 511n);

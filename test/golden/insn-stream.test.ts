@@ -100,21 +100,18 @@ if (isRecordedBuild('setjmp')) {
 }
 
 if (isRecordedBuild('realmode')) {
-  test(
-    'realmode takes the path recorded on KVM, 11.5 million instructions',
-    () => {
-      const digits = 'cycles per instruction: the recording has two digits more';
-      const tick = "the recording has SeaBIOS' timer handler; a kernel that starts directly has a short one";
-      const comparison = besideRecorded('realmode', unitTest('realmode'), [
-        { at: 'f0000:fea5:66 68 fc f0 00 00 (real)', why: tick },
-        { at: '0:8142:66 89 c8 (real)', why: digits },
-        { at: '0:807e:66 47 (real)', why: digits },
-      ]);
-      expect(comparison.equal).toBeGreaterThan(11_474_700);
-      const { [digits]: printed, [tick]: ticks, ...polls } = placesOf(comparison);
-      expect(printed).toBe(12);
-      expect(ticks).toBe(2);
-      expect(Object.keys(polls)).toEqual(['polling at 0:8105:ec (real)']);
-    },
-  );
+  test('realmode takes the path recorded on KVM, 11.5 million instructions', () => {
+    const digits = 'cycles per instruction: the recording has two digits more';
+    const tick = "the recording has SeaBIOS' timer handler; a kernel that starts directly has a short one";
+    const comparison = besideRecorded('realmode', unitTest('realmode'), [
+      { at: 'f0000:fea5:66 68 fc f0 00 00 (real)', why: tick },
+      { at: '0:8142:66 89 c8 (real)', why: digits },
+      { at: '0:807e:66 47 (real)', why: digits },
+    ]);
+    expect(comparison.equal).toBeGreaterThan(11_474_700);
+    const { [digits]: printed, [tick]: ticks, ...polls } = placesOf(comparison);
+    expect(printed).toBe(12);
+    expect(ticks).toBe(2);
+    expect(Object.keys(polls)).toEqual(['polling at 0:8105:ec (real)']);
+  });
 }

@@ -4,7 +4,6 @@ import type { Walk } from '../oracle/lockstep/walk.ts';
 import { without, tool } from '../stepping-aside.ts';
 import { guestFile, noGuests } from './command-line.ts';
 
-
 const NO_QEMU = tool('qemu-system-x86_64');
 const FIRMWARE_STEPS = 300_000;
 const KERNEL_STEPS = 200_000;

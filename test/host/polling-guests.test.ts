@@ -6,7 +6,16 @@ const EMPTY = 0x60;
 
 function access(watch: PollingWatch, kind: 'read' | 'write', addr: number, value: number, times = 1): void {
   for (let at = 0; at < times; at += 1) {
-    watch.hear({ kind: `memory_region_ops_${kind}`, cpu_index: 0, mr: 1, addr, value, size: 1, name: 'serial' });
+    const event = {
+      kind: `memory_region_ops_${kind}`,
+      cpu_index: 0,
+      mr: 1,
+      addr,
+      value,
+      size: 1,
+      name: 'serial',
+    } as const;
+    watch.next({ seq: at, tick: 0, source: 16, cause: undefined, within: undefined, event });
   }
 }
 

@@ -15,7 +15,10 @@ export interface SourceFile {
 
 /** A line of .gitignore as a pattern of paths. Of its language we use names, `*`, and slashes at both ends. */
 function ignored(line: string): RegExp {
-  const name = line.replace(/^\/|\/$/g, '').replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*');
+  const name = line
+    .replace(/^\/|\/$/g, '')
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '[^/]*');
   return new RegExp(`${line.startsWith('/') ? '^' : '(^|/)'}${name}${line.endsWith('/') ? '/' : '(/|$)'}`);
 }
 

@@ -1,8 +1,8 @@
-import { NEVER } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { type ConsoleOptions, runConsole } from '../../../src/debugger/cli/console.ts';
 import type { TypedLine } from '../../../src/debugger/cli/run-options.ts';
 import { type Typist, typist } from '../../../src/debugger/cli/typist.ts';
+import { powerOn } from '../../../src/host/power-on.ts';
 import type { Session, SessionPause } from '../../../src/host/session.ts';
 import type { Terminal } from '../../../src/host/terminal.ts';
 
@@ -12,8 +12,9 @@ function echoGuest(script: Typist, listensFrom = 0) {
   let runs = 0;
   let stopped = false;
   const session: Session = {
-    events: NEVER,
-    states: NEVER,
+    state: () => powerOn(['--no-trace']),
+    send: () => undefined,
+    hasInputs: false,
     run(): SessionPause {
       runs += 1;
       if (runs === 1) script.hear(Buffer.from('/ # '));

@@ -99,41 +99,39 @@ describe('what gdb writes into the past', without(NO_GDB), () => {
     MINUTES,
   );
 
-  test(
-    'replays when the same place was changed, gone on from, come back to and changed again',
-    { ...LONG, timeout: MINUTES },
-    async () => {
-      const fork = join(folder, 'twice.trace');
-      const twice = ['set $rax = 1', 'set $rbx = 2', 'stepi', 'reverse-stepi', 'set $rcx = 3', 'stepi 100'];
-      await gdb(...twice, 'continue', `monitor fork save ${fork}`);
-      const run = openRecordedRun(fork, {});
-      const { timeline, verifier, events } = openTimeline(run);
-      timeline.seek({ seq: (events.at(-1)?.seq ?? 0) + 1, tick: events.at(-1)?.tick ?? 0 });
-      expect([verifier.agreed, verifier.divergence]).toEqual([events.length, undefined]);
-      expect(run.trace.header.parent?.set).toBe('vcpu0.rax=0x1; vcpu0.rbx=0x2; vcpu0.rcx=0x3');
-    },
-  );
+  test('replays when the same place was changed, gone on from, come back to and changed again', {
+    ...LONG,
+    timeout: MINUTES,
+  }, async () => {
+    const fork = join(folder, 'twice.trace');
+    const twice = ['set $rax = 1', 'set $rbx = 2', 'stepi', 'reverse-stepi', 'set $rcx = 3', 'stepi 100'];
+    await gdb(...twice, 'continue', `monitor fork save ${fork}`);
+    const run = openRecordedRun(fork, {});
+    const { timeline, verifier, events } = openTimeline(run);
+    timeline.seek({ seq: (events.at(-1)?.seq ?? 0) + 1, tick: events.at(-1)?.tick ?? 0 });
+    expect([verifier.agreed, verifier.divergence]).toEqual([events.length, undefined]);
+    expect(run.trace.header.parent?.set).toBe('vcpu0.rax=0x1; vcpu0.rbx=0x2; vcpu0.rcx=0x3');
+  });
 
-  test(
-    'may be nonsense: the fork ends somewhere, and the recorded run is there again',
-    { ...LONG, timeout: MINUTES },
-    async () => {
-      const index = (name: string): string => REGISTERS.findIndex((row) => row.name === name).toString(16);
-      const raw = (name: string, value: string): string => `maintenance packet P${index(name)}=${value}`;
-      for (const change of [
-        raw('cr4', 'ffffffffff000000'),
-        'set $cr3 = 0x7777777777',
-        'set $rsp = 3',
-        'set {long}$pc = 0xdeadbeefdeadbeef',
-      ]) {
-        const out = await gdb(TICK, change, 'stepi', 'continue', 'monitor fork discard', ...seek('50%'), TICK, ...FORK);
-        const [before, after] = valuesIn(out, 'tick');
-        expect(`${change}: ${after}`).toBe(`${change}: ${before}`);
-        expect(forksIn(out)).toHaveLength(1);
-      }
-      expect(await gdb('monitor check')).toContain('agrees with the trace');
-    },
-  );
+  test('may be nonsense: the fork ends somewhere, and the recorded run is there again', {
+    ...LONG,
+    timeout: MINUTES,
+  }, async () => {
+    const index = (name: string): string => REGISTERS.findIndex((row) => row.name === name).toString(16);
+    const raw = (name: string, value: string): string => `maintenance packet P${index(name)}=${value}`;
+    for (const change of [
+      raw('cr4', 'ffffffffff000000'),
+      'set $cr3 = 0x7777777777',
+      'set $rsp = 3',
+      'set {long}$pc = 0xdeadbeefdeadbeef',
+    ]) {
+      const out = await gdb(TICK, change, 'stepi', 'continue', 'monitor fork discard', ...seek('50%'), TICK, ...FORK);
+      const [before, after] = valuesIn(out, 'tick');
+      expect(`${change}: ${after}`).toBe(`${change}: ${before}`);
+      expect(forksIn(out)).toHaveLength(1);
+    }
+    expect(await gdb('monitor check')).toContain('agrees with the trace');
+  });
 
   test(
     'is refused where it cannot be, and then nothing has changed',

@@ -304,17 +304,16 @@ describe('stock gdb on two processors', without(NO_GDB), () => {
     MINUTES,
   );
 
-  test(
-    'tells which of them met a breakpoint, and stops for the one that was meant',
-    { ...LONG, timeout: MINUTES },
-    async () => {
-      const two = await serveHere(trace2);
-      const other = ['thread 2', 'stepi', 'set $place = $rip', 'eval "break *0x%lx thread 2", $place'];
-      const run = ['thread 1', 'continue', 'thread', 'reverse-continue', 'thread', 'info threads'];
-      const out = await gdbOn(two, folder, [...seek('60%'), ...other, ...run]);
-      two.stop();
-      expect(out).not.toContain('SIGTRAP');
-      expect(out).toMatch(/Current thread is 2|No more reverse-execution history/);
-    },
-  );
+  test('tells which of them met a breakpoint, and stops for the one that was meant', {
+    ...LONG,
+    timeout: MINUTES,
+  }, async () => {
+    const two = await serveHere(trace2);
+    const other = ['thread 2', 'stepi', 'set $place = $rip', 'eval "break *0x%lx thread 2", $place'];
+    const run = ['thread 1', 'continue', 'thread', 'reverse-continue', 'thread', 'info threads'];
+    const out = await gdbOn(two, folder, [...seek('60%'), ...other, ...run]);
+    two.stop();
+    expect(out).not.toContain('SIGTRAP');
+    expect(out).toMatch(/Current thread is 2|No more reverse-execution history/);
+  });
 });

@@ -288,26 +288,25 @@ describe('stock gdb, by the lines of a guest', without(NO_GDB, NO_COMPILER), () 
     MINUTES,
   );
 
-  test(
-    'steps by lines while interrupts arrive, and through them by instructions',
-    { ...LONG, timeout: MINUTES },
-    async () => {
-      const TIMER = String.raw`printf "timer=%d\n", timer_count`;
-      const through = ['tbreak on_timer', 'continue', 'bt', AT, TIMER, 'reverse-stepi', AT, 'bt 1', 'stepi', AT];
-      const out = await gdb(...through, 'stepi 5', 'bt 1', 'stepi', 'bt 1', TIMER, 'reverse-stepi 7', AT);
-      const [handler, interrupted, again, back] = valuesIn(out, 'at');
-      expect(again).toBe(handler);
-      expect(interrupted).not.toBe(handler);
-      expect(back).toBe(interrupted);
-      expect(out).toMatch(/#0 +on_timer \(\) at [^\n]*\n#1 .* in busy \(rounds=20000\)/);
-      expect(valuesIn(out, 'timer')).toEqual(['0', '1']);
-      const lines = await gdb(...go('busy'), 'next 2001', 'print i', 'reverse-next 1000', 'print i', TIMER, 'bt 1');
-      const [after, before] = [...lines.matchAll(/^\$\d = (\d+)$/gm)].map(([, i]) => Number(i));
-      expect(after).toBe(999);
-      expect(Math.abs((before as number) - 499)).toBeLessThanOrEqual(1);
-      expect(lines).toMatch(/#0 +busy \(rounds=20000\)/);
-    },
-  );
+  test('steps by lines while interrupts arrive, and through them by instructions', {
+    ...LONG,
+    timeout: MINUTES,
+  }, async () => {
+    const TIMER = String.raw`printf "timer=%d\n", timer_count`;
+    const through = ['tbreak on_timer', 'continue', 'bt', AT, TIMER, 'reverse-stepi', AT, 'bt 1', 'stepi', AT];
+    const out = await gdb(...through, 'stepi 5', 'bt 1', 'stepi', 'bt 1', TIMER, 'reverse-stepi 7', AT);
+    const [handler, interrupted, again, back] = valuesIn(out, 'at');
+    expect(again).toBe(handler);
+    expect(interrupted).not.toBe(handler);
+    expect(back).toBe(interrupted);
+    expect(out).toMatch(/#0 +on_timer \(\) at [^\n]*\n#1 .* in busy \(rounds=20000\)/);
+    expect(valuesIn(out, 'timer')).toEqual(['0', '1']);
+    const lines = await gdb(...go('busy'), 'next 2001', 'print i', 'reverse-next 1000', 'print i', TIMER, 'bt 1');
+    const [after, before] = [...lines.matchAll(/^\$\d = (\d+)$/gm)].map(([, i]) => Number(i));
+    expect(after).toBe(999);
+    expect(Math.abs((before as number) - 499)).toBeLessThanOrEqual(1);
+    expect(lines).toMatch(/#0 +busy \(rounds=20000\)/);
+  });
 
   test(
     "calls the guest's functions in a fork, which the recorded run does not see",

@@ -5,7 +5,18 @@ import { sseEnvironment } from '../../../src/engine/float/environment.ts';
 import { SSE_OPERATIONS, executeSse } from '../../../src/engine/float/sse.ts';
 import { MXCSR as MXCSR_SLOT, XMM, XMM_SCRATCH } from '../../../src/engine/layout.ts';
 import {
-  CAUGHT, CODE, type Draw, MXCSR, RECORD, RFLAGS, XMM0, XMM1, RAISED, buildOracle, draw32, drawBelow,
+  CAUGHT,
+  CODE,
+  type Draw,
+  MXCSR,
+  RECORD,
+  RFLAGS,
+  XMM0,
+  XMM1,
+  RAISED,
+  buildOracle,
+  draw32,
+  drawBelow,
 } from '../native/oracle.ts';
 import { drawDouble, drawSingle } from './operands.ts';
 
@@ -22,24 +33,47 @@ const four = (name: string, opcode: number): Row[] =>
   SUFFIXES.map((suffix): Row => [name + suffix, [...PREFIX[suffix], 0x0f, opcode, 0xc1], suffix.endsWith('d')]);
 
 const ROWS: Row[] = [
-  ...four('add', 0x58), ...four('mul', 0x59), ...four('sub', 0x5c), ...four('min', 0x5d), ...four('div', 0x5e),
-  ...four('max', 0x5f), ...four('sqrt', 0x51),
-  ...SUFFIXES.flatMap((suffix) => [0, 1, 2, 3, 4, 5, 6, 7].map((predicate): Row =>
-    [`cmp${suffix}`, [...PREFIX[suffix], 0x0f, 0xc2, 0xc1, predicate], suffix.endsWith('d'), predicate])),
-  ['comiss', [0x0f, 0x2f, 0xc1], false], ['comisd', [0x66, 0x0f, 0x2f, 0xc1], true],
-  ['ucomiss', [0x0f, 0x2e, 0xc1], false], ['ucomisd', [0x66, 0x0f, 0x2e, 0xc1], true],
-  ['addsubps', [0xf2, 0x0f, 0xd0, 0xc1], false], ['addsubpd', [0x66, 0x0f, 0xd0, 0xc1], true],
-  ['haddps', [0xf2, 0x0f, 0x7c, 0xc1], false], ['haddpd', [0x66, 0x0f, 0x7c, 0xc1], true],
-  ['hsubps', [0xf2, 0x0f, 0x7d, 0xc1], false], ['hsubpd', [0x66, 0x0f, 0x7d, 0xc1], true],
+  ...four('add', 0x58),
+  ...four('mul', 0x59),
+  ...four('sub', 0x5c),
+  ...four('min', 0x5d),
+  ...four('div', 0x5e),
+  ...four('max', 0x5f),
+  ...four('sqrt', 0x51),
+  ...SUFFIXES.flatMap((suffix) =>
+    [0, 1, 2, 3, 4, 5, 6, 7].map(
+      (predicate): Row => [
+        `cmp${suffix}`,
+        [...PREFIX[suffix], 0x0f, 0xc2, 0xc1, predicate],
+        suffix.endsWith('d'),
+        predicate,
+      ],
+    ),
+  ),
+  ['comiss', [0x0f, 0x2f, 0xc1], false],
+  ['comisd', [0x66, 0x0f, 0x2f, 0xc1], true],
+  ['ucomiss', [0x0f, 0x2e, 0xc1], false],
+  ['ucomisd', [0x66, 0x0f, 0x2e, 0xc1], true],
+  ['addsubps', [0xf2, 0x0f, 0xd0, 0xc1], false],
+  ['addsubpd', [0x66, 0x0f, 0xd0, 0xc1], true],
+  ['haddps', [0xf2, 0x0f, 0x7c, 0xc1], false],
+  ['haddpd', [0x66, 0x0f, 0x7c, 0xc1], true],
+  ['hsubps', [0xf2, 0x0f, 0x7d, 0xc1], false],
+  ['hsubpd', [0x66, 0x0f, 0x7d, 0xc1], true],
   ...[0x31, 0xff, 0x71, 0xa5].flatMap((immediate): Row[] => [
     ['dpps', [0x66, 0x0f, 0x3a, 0x40, 0xc1, immediate], false, immediate],
     ['dppd', [0x66, 0x0f, 0x3a, 0x41, 0xc1, immediate], true, immediate],
   ]),
-  ['cvtps2pd', [0x0f, 0x5a, 0xc1], false], ['cvtpd2ps', [0x66, 0x0f, 0x5a, 0xc1], true],
-  ['cvtss2sd', [0xf3, 0x0f, 0x5a, 0xc1], false], ['cvtsd2ss', [0xf2, 0x0f, 0x5a, 0xc1], true],
-  ['cvtdq2ps', [0x0f, 0x5b, 0xc1], false], ['cvtdq2pd', [0xf3, 0x0f, 0xe6, 0xc1], false],
-  ['cvtps2dq', [0x66, 0x0f, 0x5b, 0xc1], false], ['cvttps2dq', [0xf3, 0x0f, 0x5b, 0xc1], false],
-  ['cvtpd2dq', [0xf2, 0x0f, 0xe6, 0xc1], true], ['cvttpd2dq', [0x66, 0x0f, 0xe6, 0xc1], true],
+  ['cvtps2pd', [0x0f, 0x5a, 0xc1], false],
+  ['cvtpd2ps', [0x66, 0x0f, 0x5a, 0xc1], true],
+  ['cvtss2sd', [0xf3, 0x0f, 0x5a, 0xc1], false],
+  ['cvtsd2ss', [0xf2, 0x0f, 0x5a, 0xc1], true],
+  ['cvtdq2ps', [0x0f, 0x5b, 0xc1], false],
+  ['cvtdq2pd', [0xf3, 0x0f, 0xe6, 0xc1], false],
+  ['cvtps2dq', [0x66, 0x0f, 0x5b, 0xc1], false],
+  ['cvttps2dq', [0xf3, 0x0f, 0x5b, 0xc1], false],
+  ['cvtpd2dq', [0xf2, 0x0f, 0xe6, 0xc1], true],
+  ['cvttpd2dq', [0x66, 0x0f, 0xe6, 0xc1], true],
   ...[0, 3, 4, 9].flatMap((immediate): Row[] => [
     ['roundps', [0x66, 0x0f, 0x3a, 0x08, 0xc1, immediate], false, immediate],
     ['roundpd', [0x66, 0x0f, 0x3a, 0x09, 0xc1, immediate], true, immediate],
@@ -99,21 +133,26 @@ function mismatches(row: Row, cases: number): string[] {
   for (let index = 0; index < cases; index++) {
     const base = index * RECORD;
     const faulted = host.getUint32(base + CAUGHT, true) !== 0;
-    const want = `${pair(host, base + XMM0)} mxcsr ${hex(host.getUint32(base + MXCSR, true))} flags ${
-      hex(faulted ? 0 : host.getUint32(base + RFLAGS, true) & 0x8d5)} fault ${faulted}`;
+    const want = `${pair(host, base + XMM0)} mxcsr ${hex(host.getUint32(base + MXCSR, true))} flags ${hex(
+      faulted ? 0 : host.getUint32(base + RFLAGS, true) & 0x8d5,
+    )} fault ${faulted}`;
     const have = ours(view, base, row);
     if (want === have) continue;
-    found.push(`${row[0]} ${pair(view, base + XMM0)}, ${pair(view, base + XMM1)} mxcsr ${
-      hex(view.getUint32(base + MXCSR, true))}\n  host ${want}\n  ours ${have}`);
+    found.push(
+      `${row[0]} ${pair(view, base + XMM0)}, ${pair(view, base + XMM1)} mxcsr ${hex(
+        view.getUint32(base + MXCSR, true),
+      )}\n  host ${want}\n  ours ${have}`,
+    );
   }
   return found;
 }
 
 describe('SSE packed arithmetic', without(oracle.missing), () => {
-  it.each(ROWS.map((row) => [`${row[0]} ${row[3] ?? ''}`, row] as const))('%s agrees with the host processor', (
-    _name, row,
-  ) => {
-    const found = mismatches(row, CASES);
-    expect(found.slice(0, 3).join('\n'), `${found.length} mismatches`).toBe('');
-  });
+  it.each(ROWS.map((row) => [`${row[0]} ${row[3] ?? ''}`, row] as const))(
+    '%s agrees with the host processor',
+    (_name, row) => {
+      const found = mismatches(row, CASES);
+      expect(found.slice(0, 3).join('\n'), `${found.length} mismatches`).toBe('');
+    },
+  );
 });

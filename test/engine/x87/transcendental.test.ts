@@ -14,13 +14,24 @@ interface Transcendental extends X87Row {
   high: number;
 }
 
-const row = (name: string, modrm: number, low: number, high: number): Transcendental =>
-  ({ name, opcode: 0xd9, modrm, operand: 'none', low, high });
+const row = (name: string, modrm: number, low: number, high: number): Transcendental => ({
+  name,
+  opcode: 0xd9,
+  modrm,
+  operand: 'none',
+  low,
+  high,
+});
 
 const ROWS: Transcendental[] = [
-  row('f2xm1', 0xf0, 0x3f80, 0x3ffe), row('fyl2x', 0xf1, 0x3f00, 0x40ff), row('fptan', 0xf2, 0x3f80, 0x3fff + 62),
-  row('fpatan', 0xf3, 0x3f00, 0x40ff), row('fyl2xp1', 0xf9, 0x3f80, 0x3ffc), row('fsincos', 0xfb, 0x3f80, 0x3fff + 62),
-  row('fsin', 0xfe, 0x3f80, 0x3fff + 62), row('fcos', 0xff, 0x3f80, 0x3fff + 62),
+  row('f2xm1', 0xf0, 0x3f80, 0x3ffe),
+  row('fyl2x', 0xf1, 0x3f00, 0x40ff),
+  row('fptan', 0xf2, 0x3f80, 0x3fff + 62),
+  row('fpatan', 0xf3, 0x3f00, 0x40ff),
+  row('fyl2xp1', 0xf9, 0x3f80, 0x3ffc),
+  row('fsincos', 0xfb, 0x3f80, 0x3fff + 62),
+  row('fsin', 0xfe, 0x3f80, 0x3fff + 62),
+  row('fcos', 0xff, 0x3f80, 0x3fff + 62),
 ];
 
 function ordinary(view: DataView, base: number, draw: Draw, r: Transcendental): void {
@@ -61,8 +72,10 @@ function distances(r: Transcendental, cases: number): { counts: number[]; worst:
       if (distance > 1 && worst === '') {
         const text = (view: DataView, from: number): string =>
           `${view.getUint16(from + 8, true).toString(16)}:${view.getBigUint64(from, true).toString(16)}`;
-        worst = `${r.name} st0 ${text(before, base + IMAGE + 28)} st1 ${text(before, base + IMAGE + 38)} host ${
-          text(host, base + IMAGE + at)} ours ${text(mine, base + IMAGE + at)}`;
+        worst = `${r.name} st0 ${text(before, base + IMAGE + 28)} st1 ${text(before, base + IMAGE + 38)} host ${text(
+          host,
+          base + IMAGE + at,
+        )} ours ${text(mine, base + IMAGE + at)}`;
       }
     }
   }
@@ -79,10 +92,13 @@ function disagreements(r: Transcendental, cases: number): string[] {
   const found: string[] = [];
   const text = (view: DataView, base: number, mask: number): string => {
     const at = base + IMAGE;
-    const st = (i: number): string => `${view.getUint16(at + 36 + i * 10, true).toString(16)}:${
-      view.getBigUint64(at + 28 + i * 10, true).toString(16)}`;
-    return `fcw ${view.getUint16(at, true).toString(16)} fsw ${(view.getUint16(at + 4, true) & mask).toString(16)
-    } ftw ${view.getUint16(at + 8, true).toString(16)} st0 ${st(0)} st1 ${st(1)}`;
+    const st = (i: number): string =>
+      `${view.getUint16(at + 36 + i * 10, true).toString(16)}:${view
+        .getBigUint64(at + 28 + i * 10, true)
+        .toString(16)}`;
+    return `fcw ${view.getUint16(at, true).toString(16)} fsw ${(view.getUint16(at + 4, true) & mask).toString(
+      16,
+    )} ftw ${view.getUint16(at + 8, true).toString(16)} st0 ${st(0)} st1 ${st(1)}`;
   };
   for (let index = 0; index < cases; index++) {
     const base = index * RECORD;

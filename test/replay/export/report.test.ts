@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { report } from '../../../src/replay/export/report.ts';
-import { exitStatistics, printStatistics } from '../../../src/replay/export/statistics.ts';
+import { ExitCounts, printStatistics } from '../../../src/replay/export/statistics.ts';
 import { countingMachine } from '../../machine/counting.ts';
 import { sampleEvents } from '../trace/sample.ts';
 
@@ -22,9 +22,15 @@ describe('the report', () => {
   });
 });
 
+function counted(vcpu?: number) {
+  const counts = new ExitCounts(vcpu);
+  for (const stamped of sampleEvents(8000)) counts.next(stamped);
+  return counts.rows;
+}
+
 describe('statistics', () => {
   test('count exits by reason, most frequent first, and their shares add up', () => {
-    const rows = exitStatistics(sampleEvents(8000));
+    const rows = counted();
     expect(rows.reduce((sum, { count }) => sum + count, 0)).toBe(2000);
     expect(rows.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1);
     expect(rows.map(({ count }) => count)).toEqual([...rows.map(({ count }) => count)].sort((a, b) => b - a));
@@ -34,8 +40,8 @@ describe('statistics', () => {
   });
 
   test('can be asked about one vCPU', () => {
-    const all = exitStatistics(sampleEvents(8000)).reduce((sum, { count }) => sum + count, 0);
-    const one = exitStatistics(sampleEvents(8000), 1).reduce((sum, { count }) => sum + count, 0);
+    const all = counted().reduce((sum, { count }) => sum + count, 0);
+    const one = counted(1).reduce((sum, { count }) => sum + count, 0);
     expect(one).toBeLessThan(all);
     expect(one).toBeGreaterThan(0);
   });
