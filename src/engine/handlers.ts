@@ -9,6 +9,7 @@ import { MOVES } from './meanings/moves.ts';
 import { SHIFTS } from './meanings/shifts.ts';
 import { stringHandlers } from './meanings/strings.ts';
 import { VECTOR } from './meanings/vector.ts';
+import type { CompiledModule } from './wasm/compiled.ts';
 import { FunctionBuilder } from './wasm/function-builder.ts';
 import { assembleModule, type FunctionBody, type ImportedFunction } from './wasm/module.ts';
 
@@ -30,7 +31,7 @@ export interface HandlerBinary {
 
 /** The handlers compiled: what every engine of the process instantiates, whatever the size of its memory. */
 export interface HandlerModule {
-  readonly module: WebAssembly.Module;
+  readonly module: CompiledModule;
   readonly slots: ReadonlyMap<string, number>;
 }
 
@@ -43,7 +44,7 @@ export interface HandlerInstance {
 }
 
 /** Binds the compiled handlers to what they import. */
-export type Instantiate = (handlers: WebAssembly.Module, env: WebAssembly.ModuleImports) => HandlerInstance;
+export type Instantiate = (handlers: CompiledModule, env: Readonly<Record<string, unknown>>) => HandlerInstance;
 
 let compiled: HandlerModule | undefined;
 

@@ -1,5 +1,6 @@
 import { invariant } from '../base/invariant.ts';
 import * as L from './layout.ts';
+import type { LinearMemory } from './wasm/compiled.ts';
 
 /** Most pages of 64 KiB: one less than WebAssembly allows, so that an address just past the end has 32 bits, too. */
 const PAGES_MAX = 65535;
@@ -12,7 +13,7 @@ export const alignedDown = (address: number): number => address - (address & 7);
 
 /** Typed views of the engine's one memory, and the accessors everything in the engine uses. */
 export class EngineMemory {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: LinearMemory;
   readonly u8: Uint8Array;
   readonly u16: Uint16Array;
   readonly u32: Uint32Array;

@@ -18,7 +18,7 @@ import { inputsAgain } from '../replay/verify.ts';
 import { assemble } from './assemble.ts';
 import { identities } from './images.ts';
 import { configurationOf } from './machine-description.ts';
-import { type EventMark, type Moment, momentAt } from './moment.ts';
+import { type EventMark, lookAt, type Moment, momentAt } from './moment.ts';
 import { type Prepared, prepared, startSession } from './open-session.ts';
 import type { Opened } from './opened.ts';
 import { type RunArguments, understoodRun } from './run-request.ts';
@@ -72,6 +72,8 @@ class RunUnderWay implements OpenedRun {
   private readonly told = new Told();
   private readonly gate = new Gate();
   private readonly taken: PendingInput[] = [];
+  /** What was told before the machine stood. */
+  private readonly building: Stamped[] = [];
   /** Given before the machine stood. */
   private readonly early: InputEvent[] = [];
   private session: Session | undefined;
@@ -127,13 +129,13 @@ class RunUnderWay implements OpenedRun {
     if (mark.seq > this.last.seq || mark.seq < 0) {
       throw new Problem(`The run has no event ${mark.seq}: it has come to event ${this.last.seq}.`);
     }
-    const standing = this.standing();
-    standing.seek({ seq: mark.seq + 1, tick: mark.tick });
-    return momentAt(mark, seal(undefined, standing.machine.state), () => standing);
+    return momentAt(mark, this.stateAt(mark), () => this.standing());
   }
 
   close(): void {
     this.isClosing = true;
+    // A machine that is held stops after the step under way.
+    this.gate.hold();
     this.wake();
     if (this.running === undefined) this.told.end();
   }
@@ -143,17 +145,27 @@ class RunUnderWay implements OpenedRun {
     else this.session.send(event);
   }
 
-  private note({ seq, tick, event }: Stamped): void {
+  private note(stamped: Stamped): void {
+    const { seq, tick, event } = stamped;
     this.last = { seq, tick };
+    if (this.session === undefined) this.building.push(stamped);
     if (!isDelivered(event.kind)) return;
     this.taken.push({ seq, tick, ns: this.session?.now() ?? 0, event: event as InputEvent });
   }
 
   /** The state just after the event that is being told. */
   private stateAfter(stamped: Stamped): MachineState {
-    const { session, made } = this;
-    if (session !== undefined) return session.state();
-    return reduce(seal(undefined, powerOn(configurationOf(made.description))), stamped);
+    return this.session === undefined ? reduce(this.atPowerOn(), stamped) : this.session.state();
+  }
+
+  private atPowerOn(): MachineState {
+    return seal(undefined, powerOn(configurationOf(this.made.description)));
+  }
+
+  private stateAt(mark: EventMark): MachineState {
+    const { building } = this;
+    if (mark.seq < building.length) return building.slice(0, mark.seq + 1).reduce(reduce, this.atPowerOn());
+    return lookAt(this.standing(), mark, ({ state }) => seal(undefined, state));
   }
 
   /** The same machine once more, to be stood in. */
@@ -202,6 +214,7 @@ class RunUnderWay implements OpenedRun {
       await this.whenOpen();
       if (this.isClosing) return CLOSED;
       const pause = session.run(SLICE_MS, false);
+      if (this.isClosing) return CLOSED;
       if (pause.pause === 'ended') {
         const { status, sentence } = pause.end;
         return { why: 'ended', status, sentence };

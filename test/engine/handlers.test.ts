@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import wabt from 'wabt';
 import { buildHandlers } from '../../src/engine/handlers.ts';
-import { instantiateHandlers } from '../../src/host/instantiate.ts';
+import { instantiate } from '../../src/host/wasm.ts';
 import { engineWith } from './long-mode.ts';
 
 test('the module of all handlers is valid to a validator nobody here wrote', async () => {
@@ -24,7 +24,7 @@ test('engines of every memory size are made from one compiled module', () => {
       hostBytes,
       instantiate(module, env) {
         modules.push(module);
-        return instantiateHandlers(module, env);
+        return instantiate(module, env);
       },
     });
   }

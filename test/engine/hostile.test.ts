@@ -1,7 +1,7 @@
 import seedrandom from 'seedrandom';
 import { describe, expect, test } from 'vitest';
 import { createEngine } from '../../src/engine/index.ts';
-import { instantiateHandlers } from '../../src/host/instantiate.ts';
+import { instantiate } from '../../src/host/wasm.ts';
 import { casesOf } from '../how-long.ts';
 import { type ExecutionControls, type Guest, NO_CONTROLS } from '../../src/kvm/guest.ts';
 
@@ -90,7 +90,7 @@ describe.each(['real', 'protected', 'long'] as const)('%s mode', (mode) => {
     const random = seedrandom.alea(`${SEED}.${mode}`);
     const guest = createEngine({
       hostBytes: 2 << 20,
-      instantiate: instantiateHandlers,
+      instantiate,
       hostTsc: () => 0n,
       tscPerTick: 16,
       random: () => 7n,

@@ -1,5 +1,5 @@
 import { createEngine, type EngineOptions, type GuestEngine } from '../../src/engine/index.ts';
-import { instantiateHandlers } from '../../src/host/instantiate.ts';
+import { instantiate } from '../../src/host/wasm.ts';
 import { type ExecutionControls, NO_CONTROLS } from '../../src/kvm/guest.ts';
 
 /** Guest memory of a small 64-bit guest: the first 2 MiB above `LINEAR` by 4 KiB pages, one after the other. */
@@ -29,7 +29,7 @@ export const HLT = 12;
 /** An engine with the usual small things of a test. */
 export function engineWith(options: Partial<EngineOptions> & { readonly hostBytes: number }): GuestEngine {
   return createEngine({
-    instantiate: instantiateHandlers,
+    instantiate,
     hostTsc: () => 0n,
     tscPerTick: 16,
     random: () => 7n,

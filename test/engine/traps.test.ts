@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createEngine } from '../../src/engine/index.ts';
-import { instantiateHandlers } from '../../src/host/instantiate.ts';
+import { instantiate } from '../../src/host/wasm.ts';
 import { type ExecutionControls, type Guest, type GuestStop, NO_CONTROLS } from '../../src/kvm/guest.ts';
 
 const CODE = 0x8000;
@@ -31,7 +31,7 @@ function at64(
 ): { guest: Guest; stop: GuestStop } {
   const guest = createEngine({
     hostBytes: 2 << 20,
-    instantiate: instantiateHandlers,
+    instantiate,
     hostTsc: () => 0n,
     tscPerTick: 16,
     random: () => 7n,

@@ -1,5 +1,5 @@
 import { createEngine } from '../../src/engine/index.ts';
-import { instantiateHandlers } from '../../src/host/instantiate.ts';
+import { instantiate } from '../../src/host/wasm.ts';
 import type { Kvm, KvmRun, KvmRunAnswer } from '../../src/kvm/api.ts';
 import * as io from '../../src/kvm/ioctls.ts';
 import type { Engine, GuestTime } from '../../src/machine/parts.ts';
@@ -40,7 +40,7 @@ export interface RealGuestOptions {
 const processor = (time: GuestTime): Engine =>
   createEngine({
     hostBytes: 4 << 20,
-    instantiate: instantiateHandlers,
+    instantiate,
     hostTsc: () => time.hostTsc(),
     tscPerTick: time.tscPerTick,
     random: (ticks) => time.random(ticks),

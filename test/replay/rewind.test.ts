@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { digestOf } from '../../src/base/digest.ts';
 import { createEngine } from '../../src/engine/index.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
-import { instantiateHandlers } from '../../src/host/instantiate.ts';
+import { instantiate } from '../../src/host/wasm.ts';
 import type { Machine } from '../../src/machine/machine.ts';
 import type { MachineParts } from '../../src/machine/parts.ts';
 import { differenceOf } from '../../src/reducers/seal.ts';
@@ -34,7 +34,7 @@ const DIGEST_EVERY = 100_000;
 const processor: MachineParts['engine'] = (time) =>
   createEngine({
     hostBytes: (MEMORY_MIB << 20) + ROM_BYTES,
-    instantiate: instantiateHandlers,
+    instantiate,
     hostTsc: () => time.hostTsc(),
     tscPerTick: time.tscPerTick,
     random: (ticks) => time.random(ticks),
