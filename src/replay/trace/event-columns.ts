@@ -11,6 +11,8 @@ interface KindColumns {
   readonly kind: string;
   readonly place: number;
   readonly fields: readonly (readonly [string, FieldType])[];
+  /** An event of the kind, to be copied: objects that have all their fields from the start are four times as fast. */
+  readonly blank: Row;
 }
 
 /** The kinds of a trace, by name and by place. Kinds keep the order of the header's vocabulary. */
@@ -25,6 +27,7 @@ export function kindTable(vocabulary: RecordedVocabulary): KindTable {
     kind,
     place,
     fields: Object.entries(fields),
+    blank: { kind, ...Object.fromEntries(Object.keys(fields).map((name) => [name, 0])) },
   }));
   return { byPlace, byName: new Map(byPlace.map((columns) => [columns.kind, columns])) };
 }
@@ -138,8 +141,8 @@ export function readEvents(
 
 function readRows(input: ByteReader, columns: KindColumns | undefined, expected: number, room: Scratch): Row[] {
   if (columns === undefined || readVarint(input) !== expected) throw contradiction('events its kinds do not tell of');
-  const { kind, fields } = columns;
-  const rows: Row[] = Array.from({ length: expected }, () => ({ kind }));
+  const { blank, fields } = columns;
+  const rows: Row[] = Array.from({ length: expected }, () => ({ ...blank }));
   for (const [name, type] of fields) readColumn(input, type, rows, name, room);
   return rows;
 }
