@@ -8,12 +8,7 @@ export interface GuestEvent {
 }
 
 export const EVENT_TYPE = {
-  external: 0,
-  nmi: 2,
-  exception: 3,
-  'soft-interrupt': 4,
-  'privileged-exception': 5,
-  'soft-exception': 6,
+  external: 0, nmi: 2, exception: 3, 'soft-interrupt': 4, 'privileged-exception': 5, 'soft-exception': 6,
 } as const;
 
 /** Interruption information of an event. SDM Vol. 3, Table 25-18. */

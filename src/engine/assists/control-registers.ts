@@ -4,7 +4,7 @@ import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import { type Assist, type Outcome, readOperand, writeOperand } from './operand.ts';
 import { moveSegment, umip } from './segments.ts';
-import { EXIT, leave, PRIMARY, primary, privileged } from './exits.ts';
+import { EXIT, leave, PRIMARY, primary, privileged, } from './exits.ts';
 
 /** MOV whose operand is a segment, control or debug register. */
 const moveSpecial: Assist = (p, d) => {
@@ -38,23 +38,12 @@ function readControl(p: Processor, d: DecodedInstruction, number: number): Outco
   if (exits) return leave(p, d, EXIT.cr, BigInt(number | (1 << 4) | (registerNumber(d, 0) << 8)));
   let value: bigint;
   switch (number) {
-    case 0:
-      value = (memory.read64(L.CR0) & ~controls.cr0Mask) | (controls.cr0Shadow & controls.cr0Mask);
-      break;
-    case 2:
-      value = memory.read64(L.CR2);
-      break;
-    case 3:
-      value = memory.read64(L.CR3);
-      break;
-    case 4:
-      value = (memory.read64(L.CR4) & ~controls.cr4Mask) | (controls.cr4Shadow & controls.cr4Mask);
-      break;
-    case 8:
-      value = memory.read64(L.CR8);
-      break;
-    default:
-      throw new GuestFault(VECTOR.UD);
+    case 0: value = (memory.read64(L.CR0) & ~controls.cr0Mask) | (controls.cr0Shadow & controls.cr0Mask); break;
+    case 2: value = memory.read64(L.CR2); break;
+    case 3: value = memory.read64(L.CR3); break;
+    case 4: value = (memory.read64(L.CR4) & ~controls.cr4Mask) | (controls.cr4Shadow & controls.cr4Mask); break;
+    case 8: value = memory.read64(L.CR8); break;
+    default: throw new GuestFault(VECTOR.UD);
   }
   writeOperand(p, d, 0, value);
   return 'next';
@@ -70,9 +59,7 @@ function writeControl(p: Processor, d: DecodedInstruction, number: number): Outc
       if (((value ^ controls.cr0Shadow) & controls.cr0Mask) !== 0n) return exit();
       loadCr0(p, (value & ~controls.cr0Mask) | (p.memory.read64(L.CR0) & controls.cr0Mask));
       break;
-    case 2:
-      p.memory.write64(L.CR2, value);
-      return 'next';
+    case 2: p.memory.write64(L.CR2, value); return 'next';
     case 3:
       if (primary(p, PRIMARY.cr3Load)) return exit();
       loadCr3(p, value);
@@ -87,8 +74,7 @@ function writeControl(p: Processor, d: DecodedInstruction, number: number): Outc
       p.memory.write64(L.CR8, value);
       if (primary(p, PRIMARY.tpr) && Number(value) < controls.tprThreshold) return belowThreshold(p, d);
       return 'next';
-    default:
-      throw new GuestFault(VECTOR.UD);
+    default: throw new GuestFault(VECTOR.UD);
   }
   return 'serialize';
 }

@@ -36,9 +36,7 @@ export function readDescriptor(p: Processor, selector: number, vector: number = 
     const low = p.read(address, 4);
     const high = p.read(address + 4n, 4);
     return {
-      address,
-      low,
-      high,
+      address, low, high,
       type: (high >>> 8) & 15,
       isSegment: (high & 0x1000) !== 0,
       dpl: (high >>> 13) & 3,
@@ -54,7 +52,7 @@ export function readUpperHalf(p: Processor, selector: number, d: Descriptor): { 
 }
 
 export function baseOf(d: Descriptor): bigint {
-  return BigInt(((d.low >>> 16) | ((d.high & 0xff) << 16) | (d.high & 0xff000000)) >>> 0);
+  return BigInt((((d.low >>> 16) | ((d.high & 0xff) << 16) | (d.high & 0xff000000)) >>> 0));
 }
 
 /** Byte limit with granularity applied. */

@@ -1,9 +1,12 @@
+
 import { GuestExit, VECTOR, vmExit } from '../fault.ts';
 import * as L from '../layout.ts';
 import type { GuestEvent } from '../event.ts';
 import type { Processor } from '../processor.ts';
-import { deliver } from './deliver.ts';
-import { type Assist, type Outcome, push, setStack, stackOperandSize } from './operand.ts';
+import { deliver, } from './deliver.ts';
+import {
+  type Assist, type Outcome, push, setStack, stackOperandSize,
+} from './operand.ts';
 
 /** INT n, INT3, INTO, INT1: the event goes through the IDT as software's. */
 function softwareEvent(p: Processor, event: GuestEvent, hits = 0): Outcome {

@@ -50,7 +50,9 @@ function generic(d: DecodedInstruction, mode: number): Selection {
 }
 
 function isPlainRegister(register: number): boolean {
-  return ICED.general(register) !== undefined || ICED.xmm(register) !== undefined || ICED.mm(register) !== undefined;
+  return (
+    ICED.general(register) !== undefined || ICED.xmm(register) !== undefined || ICED.mm(register) !== undefined
+  );
 }
 
 function usesVector(d: DecodedInstruction): boolean {
@@ -136,12 +138,10 @@ const pushOrPop: Special = (d, is64, mode) => {
   return { assist: `${d.mnemonic}.segment` };
 };
 
-const byAddressSize =
-  (name: string): Special =>
-  (d, is64) => {
-    void is64;
-    return { key: handlerKey(name, [d.addressSize], ['i']) };
-  };
+const byAddressSize = (name: string): Special => (d, is64) => {
+  void is64;
+  return { key: handlerKey(name, [d.addressSize], ['i']) };
+};
 
 const nop: Special = () => ({ key: handlerKey('nop', [], []) });
 
@@ -168,25 +168,8 @@ const SPECIAL: Readonly<Record<string, Special>> = {
   ),
   ...Object.fromEntries(
     [
-      'nop',
-      'fnop',
-      'endbr64',
-      'endbr32',
-      'lfence',
-      'mfence',
-      'sfence',
-      'prefetcht0',
-      'prefetcht1',
-      'prefetcht2',
-      'prefetchnta',
-      'prefetchw',
-      'prefetch',
-      'prefetchwt1',
-      'reservednop',
-      'clflush',
-      'clflushopt',
-      'clwb',
-      'cldemote',
+      'nop', 'fnop', 'endbr64', 'endbr32', 'lfence', 'mfence', 'sfence', 'prefetcht0', 'prefetcht1', 'prefetcht2',
+      'prefetchnta', 'prefetchw', 'prefetch', 'prefetchwt1', 'reservednop', 'clflush', 'clflushopt', 'clwb', 'cldemote',
     ].map((name) => [name, nop]),
   ),
   xlatb: assist,

@@ -1,14 +1,6 @@
 import {
-  doubleRound,
-  doubleToInteger,
-  doubleToSingle,
-  integerToDouble,
-  integerToSingle,
-  singleReciprocal,
-  singleReciprocalSquareRoot,
-  singleRound,
-  singleToDouble,
-  singleToInteger,
+  doubleRound, doubleToInteger, doubleToSingle, integerToDouble, integerToSingle, singleReciprocal,
+  singleReciprocalSquareRoot, singleRound, singleToDouble, singleToInteger,
 } from './convert-sse.ts';
 import { PE, ROUND_NEAREST } from './environment.ts';
 import type { SseOperands, SseOperation } from './sse.ts';
@@ -98,18 +90,16 @@ function toGeneralQuick(o: SseOperands, value: number): void {
   o.out.setInt32(4, o.width === 8 && value < 0 ? -1 : 0, true);
 }
 
-const generalFromSingle = (truncate: boolean): SseOperation =>
-  lanes(8, 1, (o) => {
-    const quick = quickInteger(o, o.memory.getFloat32(o.source, true), truncate);
-    if (quick !== undefined) toGeneralQuick(o, quick);
-    else toGeneral(o, singleToInteger(o.env, single(o, 0), widthOf(o), truncate));
-  });
-const generalFromDouble = (truncate: boolean): SseOperation =>
-  lanes(8, 1, (o) => {
-    const quick = quickInteger(o, o.memory.getFloat64(o.source, true), truncate);
-    if (quick !== undefined) toGeneralQuick(o, quick);
-    else toGeneral(o, doubleToInteger(o.env, double(o, 0), widthOf(o), truncate));
-  });
+const generalFromSingle = (truncate: boolean): SseOperation => lanes(8, 1, (o) => {
+  const quick = quickInteger(o, o.memory.getFloat32(o.source, true), truncate);
+  if (quick !== undefined) toGeneralQuick(o, quick);
+  else toGeneral(o, singleToInteger(o.env, single(o, 0), widthOf(o), truncate));
+});
+const generalFromDouble = (truncate: boolean): SseOperation => lanes(8, 1, (o) => {
+  const quick = quickInteger(o, o.memory.getFloat64(o.source, true), truncate);
+  if (quick !== undefined) toGeneralQuick(o, quick);
+  else toGeneral(o, doubleToInteger(o.env, double(o, 0), widthOf(o), truncate));
+});
 
 /** CVTSI2SD: 32-bit integers are exact. */
 function generalToDouble(o: SseOperands): void {
@@ -119,34 +109,20 @@ function generalToDouble(o: SseOperands): void {
 
 /** Conversions, roundings and approximations, by mnemonic. */
 export const SSE_CONVERSIONS: readonly (readonly [string, SseOperation])[] = [
-  ['cvtss2sd', lanes(8, 1, widened)],
-  ['cvtps2pd', lanes(16, 2, widened)],
-  ['cvtsd2ss', lanes(4, 1, narrowed)],
-  ['cvtpd2ps', lanes(16, 2, narrowed)],
-  ['cvtdq2ps', lanes(16, 4, toSingles)],
-  ['cvtdq2pd', lanes(16, 2, toDoubles)],
-  ['cvtps2dq', lanes(16, 4, singleRounded)],
-  ['cvttps2dq', lanes(16, 4, singleTruncated)],
-  ['cvtpd2dq', lanes(16, 2, doubleRounded)],
-  ['cvttpd2dq', lanes(16, 2, doubleTruncated)],
-  ['cvtpi2ps', lanes(8, 2, toSingles)],
-  ['cvtpi2pd', lanes(16, 2, toDoubles)],
-  ['cvtps2pi', lanes(8, 2, singleRounded)],
-  ['cvttps2pi', lanes(8, 2, singleTruncated)],
-  ['cvtpd2pi', lanes(8, 2, doubleRounded)],
-  ['cvttpd2pi', lanes(8, 2, doubleTruncated)],
+  ['cvtss2sd', lanes(8, 1, widened)], ['cvtps2pd', lanes(16, 2, widened)],
+  ['cvtsd2ss', lanes(4, 1, narrowed)], ['cvtpd2ps', lanes(16, 2, narrowed)],
+  ['cvtdq2ps', lanes(16, 4, toSingles)], ['cvtdq2pd', lanes(16, 2, toDoubles)],
+  ['cvtps2dq', lanes(16, 4, singleRounded)], ['cvttps2dq', lanes(16, 4, singleTruncated)],
+  ['cvtpd2dq', lanes(16, 2, doubleRounded)], ['cvttpd2dq', lanes(16, 2, doubleTruncated)],
+  ['cvtpi2ps', lanes(8, 2, toSingles)], ['cvtpi2pd', lanes(16, 2, toDoubles)],
+  ['cvtps2pi', lanes(8, 2, singleRounded)], ['cvttps2pi', lanes(8, 2, singleTruncated)],
+  ['cvtpd2pi', lanes(8, 2, doubleRounded)], ['cvttpd2pi', lanes(8, 2, doubleTruncated)],
   ['cvtsi2ss', lanes(4, 1, (o) => setSingle(o, 0, integerToSingle(o.env, general(o))))],
   ['cvtsi2sd', lanes(8, 1, generalToDouble)],
-  ['cvtss2si', generalFromSingle(false)],
-  ['cvttss2si', generalFromSingle(true)],
-  ['cvtsd2si', generalFromDouble(false)],
-  ['cvttsd2si', generalFromDouble(true)],
-  ['roundss', lanes(4, 1, roundedSingle)],
-  ['roundps', lanes(16, 4, roundedSingle)],
-  ['roundsd', lanes(8, 1, roundedDouble)],
-  ['roundpd', lanes(16, 2, roundedDouble)],
-  ['rcpss', lanes(4, 1, reciprocal)],
-  ['rcpps', lanes(16, 4, reciprocal)],
-  ['rsqrtss', lanes(4, 1, reciprocalRoot)],
-  ['rsqrtps', lanes(16, 4, reciprocalRoot)],
+  ['cvtss2si', generalFromSingle(false)], ['cvttss2si', generalFromSingle(true)],
+  ['cvtsd2si', generalFromDouble(false)], ['cvttsd2si', generalFromDouble(true)],
+  ['roundss', lanes(4, 1, roundedSingle)], ['roundps', lanes(16, 4, roundedSingle)],
+  ['roundsd', lanes(8, 1, roundedDouble)], ['roundpd', lanes(16, 2, roundedDouble)],
+  ['rcpss', lanes(4, 1, reciprocal)], ['rcpps', lanes(16, 4, reciprocal)],
+  ['rsqrtss', lanes(4, 1, reciprocalRoot)], ['rsqrtps', lanes(16, 4, reciprocalRoot)],
 ];

@@ -287,3 +287,4 @@ export const CONTROL: readonly Meaning[] = [
   ...flagInstructions,
   ...interruptFlag,
 ];
+

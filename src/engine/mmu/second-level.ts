@@ -141,14 +141,7 @@ export class SecondLevel {
   }
 
   private leaf(at: {
-    word: number;
-    low: number;
-    high: number;
-    level: number;
-    allowed: number;
-    access: number;
-    gpa: number;
-    gfn: number;
+    word: number; low: number; high: number; level: number; allowed: number; access: number; gpa: number; gfn: number;
   }): number {
     let { low, allowed } = at;
     if (this.accessedDirty) {

@@ -387,23 +387,14 @@ function fold(name: keyof typeof BINARY, a: V, b: V): bigint | undefined {
   const [x, y] = [a.constant as bigint, b.constant as bigint];
   const bits = a.type === 'i64' ? 63n : 31n;
   switch (name) {
-    case 'add':
-      return x + y;
-    case 'sub':
-      return x - y;
-    case 'mul':
-      return x * y;
-    case 'and':
-      return x & y;
-    case 'or':
-      return x | y;
-    case 'xor':
-      return x ^ y;
-    case 'shl':
-      return x << (y & bits);
-    case 'shrU':
-      return x >> (y & bits);
-    default:
-      return undefined;
+    case 'add': return x + y;
+    case 'sub': return x - y;
+    case 'mul': return x * y;
+    case 'and': return x & y;
+    case 'or': return x | y;
+    case 'xor': return x ^ y;
+    case 'shl': return x << (y & bits);
+    case 'shrU': return x >> (y & bits);
+    default: return undefined;
   }
 }

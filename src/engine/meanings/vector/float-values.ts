@@ -23,38 +23,15 @@ export interface FloatType {
 }
 
 export const SINGLE_TYPE: FloatType = {
-  bytes: 4,
-  type: 'f32',
-  integer: 'i32',
-  suffix: 's',
-  fromBits: 0xbe,
-  toBits: 0xbc,
+  bytes: 4, type: 'f32', integer: 'i32', suffix: 's', fromBits: 0xbe, toBits: 0xbc,
   compare: { eq: 0x5b, lt: 0x5d, gt: 0x5e, le: 0x5f, ge: 0x60 },
   scalar: {
-    abs: 0x8b,
-    neg: 0x8c,
-    ceil: 0x8d,
-    floor: 0x8e,
-    trunc: 0x8f,
-    nearest: 0x90,
-    sqrt: 0x91,
-    add: 0x92,
-    sub: 0x93,
-    mul: 0x94,
-    div: 0x95,
+    abs: 0x8b, neg: 0x8c, ceil: 0x8d, floor: 0x8e, trunc: 0x8f, nearest: 0x90,
+    sqrt: 0x91, add: 0x92, sub: 0x93, mul: 0x94, div: 0x95,
   },
   packed: {
-    add: SIMD.f32x4Add,
-    sub: SIMD.f32x4Sub,
-    mul: SIMD.f32x4Mul,
-    div: SIMD.f32x4Div,
-    sqrt: SIMD.f32x4Sqrt,
-    pmin: SIMD.f32x4PMin,
-    pmax: SIMD.f32x4PMax,
-    eq: SIMD.f32x4Eq,
-    lt: SIMD.f32x4Lt,
-    gt: SIMD.f32x4Gt,
-    ge: SIMD.f32x4Ge,
+    add: SIMD.f32x4Add, sub: SIMD.f32x4Sub, mul: SIMD.f32x4Mul, div: SIMD.f32x4Div, sqrt: SIMD.f32x4Sqrt,
+    pmin: SIMD.f32x4PMin, pmax: SIMD.f32x4PMax, eq: SIMD.f32x4Eq, lt: SIMD.f32x4Lt, gt: SIMD.f32x4Gt, ge: SIMD.f32x4Ge,
   },
   rounding: [SIMD.f32x4Nearest, SIMD.f32x4Floor, SIMD.f32x4Ceil, SIMD.f32x4Trunc],
   leastNormal: 0x0080_0000n,
@@ -62,38 +39,15 @@ export const SINGLE_TYPE: FloatType = {
 };
 
 export const DOUBLE_TYPE: FloatType = {
-  bytes: 8,
-  type: 'f64',
-  integer: 'i64',
-  suffix: 'd',
-  fromBits: 0xbf,
-  toBits: 0xbd,
+  bytes: 8, type: 'f64', integer: 'i64', suffix: 'd', fromBits: 0xbf, toBits: 0xbd,
   compare: { eq: 0x61, lt: 0x63, gt: 0x64, le: 0x65, ge: 0x66 },
   scalar: {
-    abs: 0x99,
-    neg: 0x9a,
-    ceil: 0x9b,
-    floor: 0x9c,
-    trunc: 0x9d,
-    nearest: 0x9e,
-    sqrt: 0x9f,
-    add: 0xa0,
-    sub: 0xa1,
-    mul: 0xa2,
-    div: 0xa3,
+    abs: 0x99, neg: 0x9a, ceil: 0x9b, floor: 0x9c, trunc: 0x9d, nearest: 0x9e,
+    sqrt: 0x9f, add: 0xa0, sub: 0xa1, mul: 0xa2, div: 0xa3,
   },
   packed: {
-    add: SIMD.f64x2Add,
-    sub: SIMD.f64x2Sub,
-    mul: SIMD.f64x2Mul,
-    div: SIMD.f64x2Div,
-    sqrt: SIMD.f64x2Sqrt,
-    pmin: SIMD.f64x2PMin,
-    pmax: SIMD.f64x2PMax,
-    eq: SIMD.f64x2Eq,
-    lt: SIMD.f64x2Lt,
-    gt: SIMD.f64x2Gt,
-    ge: SIMD.f64x2Ge,
+    add: SIMD.f64x2Add, sub: SIMD.f64x2Sub, mul: SIMD.f64x2Mul, div: SIMD.f64x2Div, sqrt: SIMD.f64x2Sqrt,
+    pmin: SIMD.f64x2PMin, pmax: SIMD.f64x2PMax, eq: SIMD.f64x2Eq, lt: SIMD.f64x2Lt, gt: SIMD.f64x2Gt, ge: SIMD.f64x2Ge,
   },
   rounding: [SIMD.f64x2Nearest, SIMD.f64x2Floor, SIMD.f64x2Ceil, SIMD.f64x2Trunc],
   leastNormal: 0x0010_0000_0000_0000n,
@@ -174,7 +128,8 @@ export const finiteLanes = (m: MeaningBuilder, t: FloatType, value: V): V =>
 export const aboveTinyLanes = (m: MeaningBuilder, t: FloatType, value: V): V =>
   m.simd(t.packed.gt, [magnitudes(m, t, value), lanesOf(m, t, t.leastNormal)]);
 
-export const zeroLanes = (m: MeaningBuilder, t: FloatType, value: V): V => m.simd(t.packed.eq, [value, zeroVector(m)]);
+export const zeroLanes = (m: MeaningBuilder, t: FloatType, value: V): V =>
+  m.simd(t.packed.eq, [value, zeroVector(m)]);
 
 export const bothMasks = (m: MeaningBuilder, a: V, b: V): V => m.simd(SIMD.and, [a, b]);
 export const eitherMask = (m: MeaningBuilder, a: V, b: V): V => m.simd(SIMD.or, [a, b]);

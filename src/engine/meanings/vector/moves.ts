@@ -1,7 +1,9 @@
 import type { MeaningBuilder, Operand, Size, V } from '../../builder.ts';
 import * as L from '../../layout.ts';
 import type { Meaning, Place } from '../meaning.ts';
-import { checkX87, enterMmx, lowHalf, lowVector, readAligned, readLow, writeAligned, writeMmx } from './operands.ts';
+import {
+  checkX87, enterMmx, lowHalf, lowVector, readAligned, readLow, writeAligned, writeMmx,
+} from './operands.ts';
 import { SIMD } from './simd.ts';
 
 type Emit = (m: MeaningBuilder, to: Operand, from: Operand) => void;
@@ -94,15 +96,9 @@ const EVEN = [0, 1, 2, 3, 0, 1, 2, 3, 8, 9, 10, 11, 8, 9, 10, 11];
 const duplicates: Meaning[] = [
   move('movshdup', ['r', 'rm'], [16, 16], (m, to, from) => to.write(duplicate(m, readAligned(m, from), ODD))),
   move('movsldup', ['r', 'rm'], [16, 16], (m, to, from) => to.write(duplicate(m, readAligned(m, from), EVEN))),
-  ...(
-    [
-      ['r', 16],
-      ['m', 8],
-    ] as const
-  ).map(([place, size]) =>
+  ...([['r', 16], ['m', 8]] as const).map(([place, size]) =>
     move('movddup', ['r', place], [16, size], (m, to, from) =>
-      to.write(m.simd(SIMD.i64x2Splat, [readLow(m, from, 8)])),
-    ),
+      to.write(m.simd(SIMD.i64x2Splat, [readLow(m, from, 8)]))),
   ),
 ];
 

@@ -2,22 +2,8 @@ import type { MeaningBuilder, Operand, Size, V } from '../../builder.ts';
 import * as L from '../../layout.ts';
 import type { Meaning, Place } from '../meaning.ts';
 import {
-  checkX87,
-  enterMmx,
-  joinHalves,
-  lowHalf,
-  lowVector,
-  onJoined,
-  onMmx,
-  onXmm,
-  plain,
-  readAligned,
-  readLow,
-  vector16,
-  vector32,
-  vector64,
-  type VectorOperation,
-  writeMmx,
+  checkX87, enterMmx, joinHalves, lowHalf, lowVector, onJoined, onMmx, onXmm, plain, readAligned, readLow,
+  vector16, vector32, vector64, type VectorOperation, writeMmx,
 } from './operands.ts';
 import { byteShifted, clamped } from './shifts.ts';
 import { SIMD } from './simd.ts';
@@ -52,11 +38,7 @@ function unpack(name: string, width: 1 | 2 | 4, high: boolean): Meaning[] {
 /** PHADD and PHSUB: the even lanes of both operands with the odd ones. */
 function horizontal(name: string, width: 2 | 4, opcode: number): Meaning[] {
   const count = 16 / width;
-  const every = (first: number): number[] =>
-    lanes(
-      width,
-      Array.from({ length: count }, (_, i) => 2 * i + first),
-    );
+  const every = (first: number): number[] => lanes(width, Array.from({ length: count }, (_, i) => 2 * i + first));
   return onJoined(name, (m, a, b) => m.simd(opcode, [arranged(every(0))(m, a, b), arranged(every(1))(m, a, b)]));
 }
 
@@ -65,10 +47,7 @@ function wordControl(m: MeaningBuilder, immediate: V, factors: readonly number[]
   const spread = m.simd(SIMD.i16x8Mul, [m.simd(SIMD.i16x8Splat, [immediate]), vector16(m, factors)]);
   const chosen = m.simd(SIMD.and, [
     m.simd(SIMD.i16x8ShrU, [spread, m.i32(6)]),
-    vector16(
-      m,
-      factors.map((factor) => (factor === 0 ? 0 : 3)),
-    ),
+    vector16(m, factors.map((factor) => (factor === 0 ? 0 : 3))),
   ]);
   const bytes = m.simd(SIMD.i16x8Mul, [chosen, vector16(m, new Array<number>(8).fill(0x0202))]);
   return m.simd(SIMD.i16x8Add, [bytes, vector16(m, base)]);
@@ -255,10 +234,7 @@ function signs(name: string, opcode: number, from: 8 | 16): Meaning {
   return {
     name,
     operands: ['r', 'r'],
-    sizes: [
-      [4, from],
-      [8, from],
-    ],
+    sizes: [[4, from], [8, from]],
     emit: (m, [to, source]) => {
       if (from === 8) checkX87(m);
       const value = from === 8 ? lowVector(m, source.read()) : source.read();
@@ -287,12 +263,7 @@ const SIGNED = [SIMD.i16x8ExtendLowS, SIMD.i32x4ExtendLowS, SIMD.i64x2ExtendLowS
 const UNSIGNED = [SIMD.i16x8ExtendLowU, SIMD.i32x4ExtendLowU, SIMD.i64x2ExtendLowU];
 /** Letters, bytes read from memory, first and last step. */
 const EXTENSIONS: readonly (readonly [string, Size, number, number])[] = [
-  ['bw', 8, 0, 1],
-  ['bd', 4, 0, 2],
-  ['bq', 2, 0, 3],
-  ['wd', 8, 1, 2],
-  ['wq', 4, 1, 3],
-  ['dq', 8, 2, 3],
+  ['bw', 8, 0, 1], ['bd', 4, 0, 2], ['bq', 2, 0, 3], ['wd', 8, 1, 2], ['wq', 4, 1, 3], ['dq', 8, 2, 3],
 ];
 
 const packs: Meaning[] = [
@@ -300,113 +271,42 @@ const packs: Meaning[] = [
   ...onJoined('packuswb', plain(SIMD.i8x16NarrowU)),
   ...onJoined('packssdw', plain(SIMD.i16x8NarrowS)),
   onXmm('packusdw', plain(SIMD.i16x8NarrowU)),
-  ...unpack('punpcklbw', 1, false),
-  ...unpack('punpcklwd', 2, false),
-  ...unpack('punpckldq', 4, false),
-  ...unpack('punpckhbw', 1, true),
-  ...unpack('punpckhwd', 2, true),
-  ...unpack('punpckhdq', 4, true),
-  onXmm('punpcklqdq', arranged(interleaved(8, false))),
-  onXmm('punpckhqdq', arranged(interleaved(8, true))),
-  onXmm('unpcklps', arranged(interleaved(4, false))),
-  onXmm('unpckhps', arranged(interleaved(4, true))),
-  onXmm('unpcklpd', arranged(interleaved(8, false))),
-  onXmm('unpckhpd', arranged(interleaved(8, true))),
+  ...unpack('punpcklbw', 1, false), ...unpack('punpcklwd', 2, false), ...unpack('punpckldq', 4, false),
+  ...unpack('punpckhbw', 1, true), ...unpack('punpckhwd', 2, true), ...unpack('punpckhdq', 4, true),
+  onXmm('punpcklqdq', arranged(interleaved(8, false))), onXmm('punpckhqdq', arranged(interleaved(8, true))),
+  onXmm('unpcklps', arranged(interleaved(4, false))), onXmm('unpckhps', arranged(interleaved(4, true))),
+  onXmm('unpcklpd', arranged(interleaved(8, false))), onXmm('unpckhpd', arranged(interleaved(8, true))),
 ];
 
 const lanesInAndOut: Meaning[] = [
-  extract(
-    'pextrb',
-    1,
-    [
-      [4, 16, 1],
-      [8, 16, 1],
-    ],
-    'r',
-  ),
-  extract('pextrb', 1, [[1, 16, 1]], 'm'),
-  extract(
-    'pextrw',
-    2,
-    [
-      [4, 16, 1],
-      [8, 16, 1],
-      [4, 8, 1],
-      [8, 8, 1],
-    ],
-    'r',
-  ),
-  extract('pextrw', 2, [[2, 16, 1]], 'm'),
-  extract('pextrd', 4, [[4, 16, 1]], 'rm'),
-  extract('pextrq', 8, [[8, 16, 1]], 'rm'),
-  extract('extractps', 4, [[4, 16, 1]], 'rm'),
-  extract('extractps', 4, [[8, 16, 1]], 'r'),
-  insert(
-    'pinsrb',
-    1,
-    [
-      [16, 4, 1],
-      [16, 8, 1],
-    ],
-    'r',
-  ),
-  insert('pinsrb', 1, [[16, 1, 1]], 'm'),
-  insert(
-    'pinsrw',
-    2,
-    [
-      [16, 4, 1],
-      [16, 8, 1],
-      [8, 4, 1],
-      [8, 8, 1],
-    ],
-    'r',
-  ),
-  insert(
-    'pinsrw',
-    2,
-    [
-      [16, 2, 1],
-      [8, 2, 1],
-    ],
-    'm',
-  ),
-  insert('pinsrd', 4, [[16, 4, 1]], 'rm'),
-  insert('pinsrq', 8, [[16, 8, 1]], 'rm'),
-  insertPs('r', 16),
-  insertPs('m', 4),
-  signs('pmovmskb', SIMD.i8x16Bitmask, 16),
-  signs('pmovmskb', SIMD.i8x16Bitmask, 8),
-  signs('movmskps', SIMD.i32x4Bitmask, 16),
-  signs('movmskpd', SIMD.i64x2Bitmask, 16),
+  extract('pextrb', 1, [[4, 16, 1], [8, 16, 1]], 'r'), extract('pextrb', 1, [[1, 16, 1]], 'm'),
+  extract('pextrw', 2, [[4, 16, 1], [8, 16, 1], [4, 8, 1], [8, 8, 1]], 'r'), extract('pextrw', 2, [[2, 16, 1]], 'm'),
+  extract('pextrd', 4, [[4, 16, 1]], 'rm'), extract('pextrq', 8, [[8, 16, 1]], 'rm'),
+  extract('extractps', 4, [[4, 16, 1]], 'rm'), extract('extractps', 4, [[8, 16, 1]], 'r'),
+  insert('pinsrb', 1, [[16, 4, 1], [16, 8, 1]], 'r'), insert('pinsrb', 1, [[16, 1, 1]], 'm'),
+  insert('pinsrw', 2, [[16, 4, 1], [16, 8, 1], [8, 4, 1], [8, 8, 1]], 'r'),
+  insert('pinsrw', 2, [[16, 2, 1], [8, 2, 1]], 'm'),
+  insert('pinsrd', 4, [[16, 4, 1]], 'rm'), insert('pinsrq', 8, [[16, 8, 1]], 'rm'),
+  insertPs('r', 16), insertPs('m', 4),
+  signs('pmovmskb', SIMD.i8x16Bitmask, 16), signs('pmovmskb', SIMD.i8x16Bitmask, 8),
+  signs('movmskps', SIMD.i32x4Bitmask, 16), signs('movmskpd', SIMD.i64x2Bitmask, 16),
 ];
 
 /** Packing, shuffling, blending, inserting and extracting. SDM Vol. 1, 9.4.4, 10.4.4, 11.4.2, 12.7, 12.10. */
 export const VECTOR_SHUFFLES: readonly Meaning[] = [
   ...packs,
   ...lanesInAndOut,
-  ...horizontal('phaddw', 2, SIMD.i16x8Add),
-  ...horizontal('phaddd', 4, SIMD.i32x4Add),
-  ...horizontal('phaddsw', 2, SIMD.i16x8AddSatS),
-  ...horizontal('phsubw', 2, SIMD.i16x8Sub),
-  ...horizontal('phsubd', 4, SIMD.i32x4Sub),
-  ...horizontal('phsubsw', 2, SIMD.i16x8SubSatS),
-  shuffle('pshufd', doublewordControl),
-  shuffle('pshuflw', lowWordControl),
-  shuffle('pshufhw', highWordControl),
+  ...horizontal('phaddw', 2, SIMD.i16x8Add), ...horizontal('phaddd', 4, SIMD.i32x4Add),
+  ...horizontal('phaddsw', 2, SIMD.i16x8AddSatS), ...horizontal('phsubw', 2, SIMD.i16x8Sub),
+  ...horizontal('phsubd', 4, SIMD.i32x4Sub), ...horizontal('phsubsw', 2, SIMD.i16x8SubSatS),
+  shuffle('pshufd', doublewordControl), shuffle('pshuflw', lowWordControl), shuffle('pshufhw', highWordControl),
   mmxWithImmediate('pshufw', (m, _, b, i) => m.simd(SIMD.swizzle, [b, lowWordControl(m, i.read())])),
-  withImmediate('shufps', shufflePs),
-  withImmediate('shufpd', shufflePd),
-  withImmediate('blendps', blend(4)),
-  withImmediate('blendpd', blend(8)),
-  withImmediate('pblendw', blend(2)),
-  onXmm('blendvps', blendVariable(SIMD.i32x4ShrS, 31)),
-  onXmm('blendvpd', blendVariable(SIMD.i64x2ShrS, 63)),
+  withImmediate('shufps', shufflePs), withImmediate('shufpd', shufflePd),
+  withImmediate('blendps', blend(4)), withImmediate('blendpd', blend(8)), withImmediate('pblendw', blend(2)),
+  onXmm('blendvps', blendVariable(SIMD.i32x4ShrS, 31)), onXmm('blendvpd', blendVariable(SIMD.i64x2ShrS, 63)),
   onXmm('pblendvb', blendVariable(SIMD.i8x16ShrS, 7)),
-  withImmediate('palignr', alignXmm),
-  mmxWithImmediate('palignr', alignMmx),
-  onXmm('pshufb', shuffleBytes(0x8f)),
-  ...onMmx('pshufb', shuffleBytes(0x87)),
+  withImmediate('palignr', alignXmm), mmxWithImmediate('palignr', alignMmx),
+  onXmm('pshufb', shuffleBytes(0x8f)), ...onMmx('pshufb', shuffleBytes(0x87)),
   ...EXTENSIONS.flatMap(([letters, size, from, to]) => [
     ...extend(`pmovsx${letters}`, size, SIGNED.slice(from, to)),
     ...extend(`pmovzx${letters}`, size, UNSIGNED.slice(from, to)),
