@@ -103,7 +103,8 @@ function lookupFunction(): FunctionBody {
   const hashed = f.and(f.add(page, f.shrU(page, f.i32(L.TLB_BITS))), f.i32((1 << L.TLB_BITS) - 1));
   const entry = f.shl(hashed, f.i32(5));
   const tag = f.or(f.and(linear, f.i64(-4096)), f.globalGet(GLOBAL.context, 'i64'));
-  f.if(f.eq(f.load('i64', entry, 8, L.TLB + L.TAG_EXECUTE), tag), () => {
+  const isCached = f.eq(f.load('i64', entry, 8, L.TLB + L.TAG_EXECUTE), tag);
+  f.if(f.and(isCached, f.ltU(rip, f.load('i64', zero, 8, L.CODE_END))), () => {
     const offset = f.and(f.wrap(linear), f.i32(4095));
     const table = f.load('i32', entry, 4, L.TLB + L.TLB_CODE);
     const record = f.load('i32', f.add(table, f.shl(offset, f.i32(2))), 4);

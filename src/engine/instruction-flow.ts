@@ -4,6 +4,7 @@ import { divide128 } from './assists/divide.ts';
 import { runSlow } from './assists/vector.ts';
 import { ACCESS } from './builder.ts';
 import type { CodeCache } from './code/cache.ts';
+import { MODE } from './code/mode.ts';
 import { DebugRegisters } from './debug-registers.ts';
 import { GuestFault, VECTOR } from './fault.ts';
 import * as L from './layout.ts';
@@ -30,13 +31,10 @@ export abstract class InstructionFlow extends DebugRegisters {
 
   /** Find the record at RIP, decoding if need be. 0: a stop is described. */
   protected resolve(): number {
-    const { memory, state } = this;
+    const { memory } = this;
     const rip = memory.read64(L.RIP);
-    if (!state.code64 && rip > BigInt(state.limit(1))) {
-      this.fetching = true;
-      this.stopWith({ kind: 'fault', vector: VECTOR.GP, error: 0 });
-      return 0;
-    }
+    const isBounded = this.isBounded(rip);
+    if (isBounded && this.endsBeyond(rip, 1)) return 0;
     const linear = (rip + memory.read64(L.CODE_BASE)) & memory.read64(L.LINEAR_MASK);
     const low = Number(BigInt.asIntN(32, linear));
     const high = Number(BigInt.asIntN(32, linear >> 32n));
@@ -50,13 +48,27 @@ export abstract class InstructionFlow extends DebugRegisters {
     const offset = low & 0xfff;
     const { flushes } = this.mmu;
     if (!this.code.hasRoom()) this.code.flush();
-    const page = this.code.page(host >>> 12, this.codeMode);
+    const page = this.code.page(host >>> 12, isBounded ? this.codeMode | MODE.bounded : this.codeMode);
     const record = this.code.record(page, offset);
     // Nothing may be cached of a walk whose tables are not watched any more.
     if (this.mmu.flushes !== flushes) return this.resolve();
-    this.mmu.fillExecute(low, high, host, page.table);
+    if (!isBounded) this.mmu.fillExecute(low, high, host, page.table);
+    else if (this.endsBeyond(rip, this.code.lengthOf(record))) return 0;
     memory.write64(L.RIP_PAGE, rip - BigInt(offset));
     return record;
+  }
+
+  /** The code segment ends in the page of `rip`, or before. */
+  private isBounded(rip: bigint): boolean {
+    return rip >= this.memory.read64(L.CODE_END) && !this.state.code64;
+  }
+  /** An instruction of `length` bytes does not lie in the code segment: #GP(0), which is described. SDM Vol. 3, 5.3. */
+  private endsBeyond(rip: bigint, length: number): boolean {
+    if (this.state.code64 || rip + BigInt(length) - 1n <= BigInt(this.state.limit(1))) return false;
+    this.state.rip = rip;
+    this.fetching = true;
+    this.stopWith({ kind: 'fault', vector: VECTOR.GP, error: 0 });
+    return true;
   }
 
   /** A breakpoint comes before the page fault of fetching its instruction. SDM Vol. 3, table 7-2. */
@@ -143,8 +155,9 @@ export abstract class InstructionFlow extends DebugRegisters {
     const hostPage = view.getUint32(record + L.R_PAGE, true);
     if (!this.code.hasRoom()) this.code.flush();
     if (this.mmu.flushes === flushes) {
-      const whole = this.code.crossing(this.code.page(hostPage, this.codeMode), offset, host >>> 12);
-      if (this.mmu.flushes === flushes) return whole;
+      const mode = this.isBounded(rip) ? this.codeMode | MODE.bounded : this.codeMode;
+      const whole = this.code.crossing(this.code.page(hostPage, mode), offset, host >>> 12);
+      if (this.mmu.flushes === flushes) return this.endsBeyond(rip, this.code.lengthOf(whole)) ? 0 : whole;
     }
     // The page it begins on is not watched any more.
     this.state.rip = rip;

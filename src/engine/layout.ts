@@ -171,6 +171,8 @@ export const STOP = {
 
 /** Base that turns rip into a linear address: 0 in 64-bit code, the CS base else (i64). */
 export const CODE_BASE = SCRATCH + 0x130;
+/** Where the last page ends that lies in the code segment as a whole (i64): from there on every fetch is checked. */
+export const CODE_END = SCRATCH + 0x148;
 /** Linear addresses outside 64-bit mode have 32 bits (i64 mask). */
 export const LINEAR_MASK = SCRATCH + 0x138;
 /** Value of the global `ticks` right after STI: its shadow is on while they are equal. */

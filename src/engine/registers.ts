@@ -59,7 +59,7 @@ function generalMethods({ p, select, changed }: Access) {
   };
 }
 
-function areaMethods({ p, select }: Access) {
+function areaMethods({ p, select, changed }: Access) {
   return {
     msr(index: number): bigint | undefined {
       select();
@@ -69,8 +69,11 @@ function areaMethods({ p, select }: Access) {
     setMsr(index: number, value: bigint): boolean {
       select();
       const at = L.MSR_SLOTS[index];
-      if (at !== undefined) p.memory.write64(at, value);
-      return at !== undefined;
+      if (at === undefined) return false;
+      p.memory.write64(at, value);
+      // A segment's base may be among them.
+      changed();
+      return true;
     },
     xsave(): Uint8Array {
       select();

@@ -114,7 +114,8 @@ function putRegisters(engine: GuestEngine, mode: Mode, chance: Chance): void {
   r.gdtr = { base: BigInt(AT.gdt), limit: 0x2f };
   r.idtr = { base: BigInt(AT.idt), limit: 0x2ff };
   r.setSegment(7, { selector: 0x30, base: BigInt(AT.tss), limit: 0x67, access: 0x8b });
-  const limit = chance() < 0.2 ? AT.code + 0x180 + below(chance, 0x100) : 0xffffffff;
+  // Where the code segment ends is often somewhere in the code.
+  const limit = chance() < 0.3 ? AT.code + 0x10 + below(chance, 0x180) : 0xffffffff;
   r.setSegment(1, { selector: mode === 'long' ? 40 : 8, base: 0n, limit, access: mode === 'long' ? 0xa09b : 0xc09b });
   for (const segment of [0, 2, 3, 4, 5]) {
     r.setSegment(segment, { selector: 16, base: 0n, limit: 0xffffffff, access: 0xc093 });

@@ -78,6 +78,9 @@ const readMsr: Assist = (p, d) => {
   return 'next';
 };
 
+const FS_BASE = 0xc0000100;
+const GS_BASE = 0xc0000101;
+
 const writeMsr: Assist = (p, d) => {
   privileged(p);
   const index = p.state.gpr32(1);
@@ -87,7 +90,10 @@ const writeMsr: Assist = (p, d) => {
   if (CANONICAL_MSRS.has(index) && !isCanonical(value)) throw new GuestFault(VECTOR.GP, 0);
   if (p.stops.msrs !== undefined && p.stops.noticeMsr(index, true)) p.stopSoon();
   p.memory.write64(slot, index === 0x174 ? value & 0xffff_ffffn : value);
-  return 'next';
+  // Outside 64-bit code, FS and GS with a base are not flat any more.
+  if (p.state.code64 || (index !== FS_BASE && index !== GS_BASE)) return 'next';
+  p.modeChanged();
+  return 'serialize';
 };
 
 /** RDTSC and RDTSCP when they exit or must check CR4.TSD. */

@@ -154,6 +154,13 @@ export class CodeCache {
     return this.free + (2 * BLOCK_LIMIT + 4) * L.RECORD <= L.CODE_ARENA + L.CODE_ARENA_SIZE;
   }
 
+  /** Bytes of the instruction a lookup found; 0 when that is not known yet. */
+  lengthOf(record: number): number {
+    const { view } = this.memory;
+    const isCheck = view.getUint16(record + L.R_HANDLER, true) === this.checkSlot;
+    return view.getUint8(record + (isCheck ? L.RECORD : 0) + L.R_LENGTH);
+  }
+
   site(record: number): AssistSite {
     const site = this.sites.get(record);
     invariant(site !== undefined, 'an assist record has a site', { record });
@@ -166,7 +173,8 @@ export class CodeCache {
     const base = L.HOST_MEMORY + page.hostPage * 4096;
     let offset = start;
     const first = this.free;
-    for (let count = 0; count < BLOCK_LIMIT; count++) {
+    const limit = (page.mode & MODE.bounded) === 0 ? BLOCK_LIMIT : 1;
+    for (let count = 0; count < limit; count++) {
       if (offset >= 4096) {
         this.pseudo(page, offset, this.resumeSlot);
         return first;
@@ -247,7 +255,7 @@ export class CodeCache {
     if (FALLS_BACK.has(d.mnemonic)) this.sites.set(at, { name: d.mnemonic, instruction: d });
     this.memory.view.setUint32(at + L.R_PAGE, page.hostPage, true);
     const target = d.operands[0];
-    if (target?.kind === 'near') this.link(page, at, offset);
+    if (target?.kind === 'near' && (page.mode & MODE.bounded) === 0) this.link(page, at, offset);
   }
 
   private writeAssist(at: number, offset: number, name: string, d: DecodedInstruction | undefined): void {

@@ -14,6 +14,8 @@ export const MODE = {
   sseOff: 1 << 10,
   /** CR0.TS and CR0.MP: WAIT raises #NM. */
   waitOff: 1 << 11,
+  /** The code segment ends in the page: each instruction is looked up by itself. */
+  bounded: 1 << 12,
 } as const;
 
 const WRITABLE_DATA = 0x2;
@@ -57,10 +59,17 @@ export function deriveSegments(memory: EngineMemory): void {
   memory.write64(L.RIP_MASK, is64 ? 0xffff_ffff_ffff_ffffn : is32 ? 0xffff_ffffn : 0xffffn);
   memory.write64(L.LINEAR_MASK, is64 ? 0xffff_ffff_ffff_ffffn : 0xffff_ffffn);
   memory.write64(L.CODE_BASE, is64 ? 0n : memory.read64(L.SEG_BASE + 8));
+  memory.write64(L.CODE_END, is64 ? 0xffff_ffff_ffff_ffffn : codeEnd(memory));
   const stack32 = (memory.read32(L.SEG_ACCESS + 8) & 0x4000) !== 0;
   memory.write64(L.STACK_MASK, is64 ? 0xffff_ffff_ffff_ffffn : stack32 ? 0xffff_ffffn : 0xffffn);
   const protectedMode = (memory.read32(L.CR0) & 1) !== 0 && (memory.read32(L.FLAGS_REST) & 0x20000) === 0;
   for (let segment = 0; segment < 6; segment++) deriveRange(memory, segment, protectedMode);
+}
+
+function codeEnd(memory: EngineMemory): bigint {
+  const base = memory.read64(L.SEG_BASE + 8);
+  const end = ((base + BigInt(memory.read32(L.SEG_LIMIT + 4)) + 1n) & ~0xfffn) - base;
+  return end < 0n ? 0n : end;
 }
 
 /** SDM Vol. 3, 5.3 and 5.4: which offsets may be read and written. An empty range has its minimum above its maximum. */
