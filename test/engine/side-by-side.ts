@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import seedrandom from 'seedrandom';
+import { expect } from 'vitest';
 import type { EngineOptions, GuestEngine } from '../../src/engine/index.ts';
 import type { ExecutionControls } from '../../src/kvm/guest.ts';
-import { engineWith, NO_EVENT, registersOf } from './long-mode.ts';
+import { engineWith, HLT, NO_EVENT, registersOf } from './long-mode.ts';
 
 /** A guest to be run several times: its memory and registers, and how far. */
 export interface Subject {
@@ -114,3 +116,24 @@ export function observe(subject: Subject, { cut, drops, moves }: Disturbance = {
   putAway(bench, subject);
   return { facts, end, ticks, registers, regions };
 }
+
+const always = (): boolean => true;
+const one = (): number => 1;
+const random = seedrandom.alea('cache independence');
+
+const DISTURBANCES: Readonly<Record<string, Disturbance>> = {
+  'a cut after every tick': { cut: one },
+  'caches dropped after every tick': { cut: one, drops: always },
+  'another engine after every tick': { cut: one, moves: always },
+  'a cut here and there': { cut: () => 1 + Math.floor(random() * 7) },
+};
+
+/** The undisturbed run; every disturbed one is equal to it. */
+export function undisturbed(what: Subject): Observed {
+  const whole = observe(what);
+  for (const [name, how] of Object.entries(DISTURBANCES)) expect(observe(what, how), name).toEqual(whole);
+  return whole;
+}
+
+/** The run came to a HLT. */
+export const endedInHlt = ({ end }: Observed): boolean => end.startsWith(`${HLT} `);

@@ -23,8 +23,18 @@ export interface PagingMode {
 
 export type WalkOutcome = 'ok' | 'fault' | 'exit' | 'unmapped';
 
-/** The table is used at another level, in 32-bit paging, or for several regions. */
-export const NOT_LEAF = -1;
+/** The table is used at another level, or for several regions. */
+const NOT_LEAF = -1;
+/** The table is one of 32-bit paging, with entries of 4 bytes. */
+export const NARROW = -2;
+/** Both 4 and 8 bytes of the table have been taken for an entry. */
+export const MIXED = -3;
+
+/** What a table is that is used in two ways. */
+function combined(region: number, other: number): number {
+  if (region === other) return region;
+  return region <= NARROW || other <= NARROW ? MIXED : NOT_LEAF;
+}
 
 /** Linear address divided by 2 MiB, as an exact number. */
 const regionOf = (low: number, high: number): number => (high >>> 0) * 2048 + (low >>> 21);
@@ -56,8 +66,10 @@ export class GuestWalk {
   /** Write-cached pages that became tables in this walk. */
   readonly conflicts: number[] = [];
   private readonly watched: number[] = [];
-  /** Per watched page: the 2 MiB of linear addresses whose last-level table it is, or NOT_LEAF. */
+  /** Per watched page: the 2 MiB of linear addresses whose last-level table it is, or one of the names above. */
   readonly regions: Float64Array;
+  /** An accessed or dirty bit was set where other walks see a part of an address: nothing cached is sure any more. */
+  marksAddress = false;
   private reportsFetch = false;
   /** Told of accessed and dirty bits before they are set in a page that holds code or is tapped by a debugger. */
   onMark: ((host: number, bytes: Uint8Array) => void) | undefined;
@@ -155,13 +167,13 @@ export class GuestWalk {
     if (mode.pse && (top & LARGE) !== 0) {
       if ((top & 0x200000) !== 0) return this.fault(want, PF.present | PF.reserved);
       if (!this.permitted(mode, writable, user, true, want)) return this.fault(want, PF.present);
-      this.mark(pde, top, want.write ? ACCESSED | DIRTY : ACCESSED, want, NOT_LEAF);
+      this.mark(pde, top, want.write ? ACCESSED | DIRTY : ACCESSED, want, NARROW);
       this.dirty = want.write || (top & DIRTY) !== 0;
       const above = ((top >>> 13) & 0xff) * 0x1_0000_0000;
       this.gpa = above + ((top & 0xffc00000) >>> 0) + (low & 0x3fffff);
       return this.found(writable, user, true);
     }
-    this.mark(pde, top, ACCESSED, want, NOT_LEAF);
+    this.mark(pde, top, ACCESSED, want, NARROW);
     const address = ((top & 0xfffff000) >>> 0) + (((low >>> 12) & 0x3ff) << 2);
     const pte = this.entryAddress(address, want);
     if (pte < 0) return this.tableRefused(address);
@@ -171,7 +183,7 @@ export class GuestWalk {
     writable &&= (entry & 2) !== 0;
     user &&= (entry & 4) !== 0;
     if (!this.permitted(mode, writable, user, true, want)) return this.fault(want, PF.present);
-    this.mark(pte, entry, want.write ? ACCESSED | DIRTY : ACCESSED, want, NOT_LEAF);
+    this.mark(pte, entry, want.write ? ACCESSED | DIRTY : ACCESSED, want, NARROW);
     this.dirty = want.write || (entry & DIRTY) !== 0;
     this.gpa = ((entry & 0xfffff000) >>> 0) + (low & 0xfff);
     return this.found(writable, user, true);
@@ -205,6 +217,7 @@ export class GuestWalk {
     if ((entry & bits) === bits) return;
     const page = (host - L.HOST_MEMORY) >>> 12;
     if (((this.flags[page] as number) & (PAGE.tapped | PAGE.code)) !== 0) this.onMark?.(host, wordBytes(entry | bits));
+    if (this.regions[page] === MIXED) this.marksAddress = true;
     this.memory.write32(host, entry | bits);
     this.flags[page] = (this.flags[page] as number) | PAGE.dirty;
   }
@@ -213,7 +226,7 @@ export class GuestWalk {
   private watch(page: number, region: number): void {
     const flags = this.flags[page] as number;
     if ((flags & PAGE.table) !== 0) {
-      if (this.regions[page] !== region) this.regions[page] = NOT_LEAF;
+      this.regions[page] = combined(this.regions[page] as number, region);
       return;
     }
     this.regions[page] = region;
@@ -227,6 +240,7 @@ export class GuestWalk {
     for (const page of this.watched) this.flags[page] = (this.flags[page] as number) & ~PAGE.table;
     this.watched.length = 0;
     this.conflicts.length = 0;
+    this.marksAddress = false;
   }
 
   private found(writable: boolean, user: boolean, executable: boolean): WalkOutcome {

@@ -3,7 +3,7 @@ import { ACCESS } from '../builder.ts';
 import * as L from '../layout.ts';
 import type { Writer } from '../debugger-stops.ts';
 import { alignedDown, type EngineMemory } from '../memory.ts';
-import { NOT_LEAF, type Want } from './guest-walk.ts';
+import { MIXED, NARROW, type Want } from './guest-walk.ts';
 import { NOTICED, PAGE, takeFlagged } from './page-flags.ts';
 import { EPT_ACCESS_KIND } from './second-level.ts';
 import { Tlb } from './tlb.ts';
@@ -244,9 +244,9 @@ export class Mmu extends Tlb {
   private tableWritten(host: number, page: number, bytes: Uint8Array): void {
     const region = this.guest.regions[page] as number;
     for (let at = alignedDown(host); at < host + bytes.length; at += 8) {
-      if (!this.changesHeldEntry(at, host, bytes)) continue;
+      if (!this.changesHeldEntry(at, host, bytes, region)) continue;
       this.client.dropped();
-      if (region === NOT_LEAF) {
+      if (region < 0) {
         this.flush();
         return;
       }
@@ -255,18 +255,19 @@ export class Mmu extends Tlb {
   }
 
   /** Whether the 8 bytes at `at` hold an entry that may be cached (present and accessed) and would change. */
-  private changesHeldEntry(at: number, host: number, bytes: Uint8Array): boolean {
+  private changesHeldEntry(at: number, host: number, bytes: Uint8Array, region: number): boolean {
     const { u8, u32 } = this.memory;
-    const low = u32[at >>> 2] as number;
-    const high = u32[(at >>> 2) + 1] as number;
-    if ((low & 0x21) !== 0x21 && (high & 0x21) !== 0x21) return false;
+    const isHeld = ((u32[at >>> 2] as number) & 0x21) === 0x21;
+    const isSecondHeld = region <= NARROW && ((u32[(at >>> 2) + 1] as number) & 0x21) === 0x21;
+    if (!isHeld && !isSecondHeld) return false;
+    // Setting accessed or dirty changes nothing that is cached; clearing them does.
+    const marks = region === NARROW ? [0x60, 0x60] : region === MIXED ? [0, 0] : [0x60, 0];
     for (let i = 0; i < 8; i++) {
       const index = at + i - host;
       if (index < 0 || index >= bytes.length) continue;
       const old = u8[at + i] as number;
       const now = bytes[index] as number;
-      // Setting accessed or dirty changes nothing that is cached; clearing them does.
-      const ignored = (i & 3) === 0 ? 0x60 & ~old : 0;
+      const ignored = (i & 3) === 0 ? (marks[i >>> 2] as number) & ~old : 0;
       if (((old ^ now) & ~ignored) !== 0) return true;
     }
     return false;
@@ -289,7 +290,8 @@ export class Mmu extends Tlb {
     want.quiet = false;
     const outcome = this.guest.walk(this.mode, low, high, want);
     // Also where it ended in a fault: a page whose writes are reported from now on may not be written unseen.
-    const isFlushed = this.guest.conflicts.length > 0 && this.settleConflicts();
+    const { guest } = this;
+    const isFlushed = (guest.conflicts.length > 0 || guest.marksAddress) && this.settleConflicts();
     if (isFlushed && !want.fetch) this.client.dropped();
     if (outcome === 'fault') {
       this.client.pageFault(low, high, this.guest.errorCode);

@@ -118,6 +118,10 @@ export abstract class Tlb {
 
   /** Pages that have just become page tables must no longer be written unseen. True: all was flushed, walk again. */
   protected settleConflicts(): boolean {
+    if (this.guest.marksAddress) {
+      this.flush();
+      return true;
+    }
     const pages = this.guest.conflicts.splice(0);
     if (pages.some((page) => this.writeEntry[page] === SEVERAL)) {
       this.flush();
