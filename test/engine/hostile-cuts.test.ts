@@ -6,7 +6,7 @@ import { putQuad } from './long-mode.ts';
 import { observe, type Subject } from './side-by-side.ts';
 
 /** Streams per mode; RETROVISOR_STREAMS=2000 for a campaign. */
-const STREAMS = Number(process.env['RETROVISOR_STREAMS'] ?? 25);
+const STREAMS = Number(process.env['RETROVISOR_STREAMS'] ?? 10);
 const SEED = process.env['RETROVISOR_SEED'] ?? 'cuts';
 const TICKS = 300;
 const HOST_BYTES = 1 << 20;

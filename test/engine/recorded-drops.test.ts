@@ -9,7 +9,7 @@ import { type DroppableMachine, droppableMachine } from './machines.ts';
 const RUNS = Number(process.env['RETROVISOR_SEEDS'] ?? 0);
 const SEED = process.env['RETROVISOR_SEED'] ?? 'drops';
 /** Our own guest, always. */
-const TOURS = 3;
+const TOURS = 2;
 const MINUTES = 60_000;
 const folder = scratchFolder();
 

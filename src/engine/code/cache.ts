@@ -9,6 +9,7 @@ import { select } from './select.ts';
 
 const TABLE_BYTES = 4096 * 4;
 const BLOCK_LIMIT = 96;
+const LEAST_AHEAD = 2;
 const CHUNK_SHIFT = 5;
 
 /** The decoded code of one page of host memory in one mode. */
@@ -24,6 +25,8 @@ export interface CodePage {
   readonly pending: Map<number, number[]>;
   /** Instructions that begin here and end on another page, by offset. */
   readonly crossings: Map<number, { nextPage: number; record: number }>;
+  /** Instructions to decode ahead: few where the guest keeps overwriting them, or one write could cost a hundred. */
+  ahead: number;
 }
 
 /** What an assist's record stands for. */
@@ -113,7 +116,7 @@ export class CodeCache {
     const table = this.free;
     this.free += TABLE_BYTES;
     this.memory.u32.fill(0, table >>> 2, (table + TABLE_BYTES) >>> 2);
-    const page = {
+    const page: CodePage = {
       hostPage,
       mode,
       table,
@@ -121,6 +124,7 @@ export class CodeCache {
       chunks: new Uint8Array(4096 >>> CHUNK_SHIFT),
       pending: new Map(),
       crossings: new Map(),
+      ahead: BLOCK_LIMIT,
     };
     list.push(page);
     return page;
@@ -173,7 +177,8 @@ export class CodeCache {
     const base = L.HOST_MEMORY + page.hostPage * 4096;
     let offset = start;
     const first = this.free;
-    const limit = (page.mode & MODE.bounded) === 0 ? BLOCK_LIMIT : 1;
+    const limit = (page.mode & MODE.bounded) === 0 ? page.ahead : 1;
+    page.ahead = Math.min(BLOCK_LIMIT, page.ahead + 1);
     for (let count = 0; count < limit; count++) {
       if (offset >= 4096) {
         this.pseudo(page, offset, this.resumeSlot);
@@ -335,6 +340,7 @@ export class CodeCache {
       }
       if (!hit) continue;
       this.forget(page);
+      page.ahead = Math.max(LEAST_AHEAD, page.ahead >>> 1);
       forgotten = true;
     }
     const enders = offset < 15 ? this.enders.get(hostPage) : undefined;
