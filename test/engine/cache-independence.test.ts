@@ -89,6 +89,27 @@ describe('what the code under way rests on changes at the next instruction', () 
     expect(whole.end.split(' ')).toEqual([`${EPT_VIOLATION}`, '385', '0', `${DATA}`, `${AT.data + 2 ** 37}`]);
   });
 
+  test('an element is read before the walk to its destination marks it', () => {
+    const code = [
+      0xf3, 0x48, 0xa5, // rep movsq
+      0x49, 0x8b, 0x07, // mov rax,[r15]
+      0xf4, // hlt
+    ];
+    const page = 0x40;
+    const whole = undisturbed(
+      subject(code, (engine) => {
+        const r = engine.registers(0);
+        r.setGpr(RCX, 4n);
+        // From the entry of the page the copy goes to.
+        r.setGpr(6, PAGE_TABLE + BigInt(8 * page));
+        r.setGpr(7, LINEAR + BigInt(page * 4096));
+        r.setGpr(15, LINEAR + BigInt(page * 4096));
+      }),
+    );
+    expect(endedInHlt(whole)).toBe(true);
+    expect(whole.registers[RAX]).toBe(BigInt(page * 4096) | 7n);
+  });
+
   test('an accessed bit is an operand of code in a page table', () => {
     const code = [
       0x41, 0xff, 0xd5, // call r13

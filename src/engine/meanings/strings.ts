@@ -185,6 +185,8 @@ class StringMeaning {
       },
       () => {
         m.effect([0xfc, 0x0a, 0, 0], [to, from, bytes]);
+        // The first was read before the walk to its destination, which may have marked the entry it was read from.
+        m.storeAt(to, size, first);
         this.advance(RSI, bytes);
         this.advance(RDI, bytes);
         this.spend(m.get(n));
