@@ -1,29 +1,16 @@
-import seedrandom from 'seedrandom';
 import { describe, expect, test } from 'vitest';
 import type { GuestEngine } from '../../src/engine/index.ts';
-import { NO_CONTROLS } from '../../src/kvm/guest.ts';
-import { EPT_ACCESSED, EPT_DIRTY, EPT_POOL_BASE, eptWord } from '../../src/memory/ept-pool.ts';
-import { HOST_PHYSICAL_BASE } from '../../src/memory/host-physical.ts';
 import {
-  AT,
-  engineWith,
-  enterLongMode,
-  HLT,
-  HLT_EXITS,
-  LINEAR,
-  NO_EVENT,
-  putGate,
-  putQuad,
-  putTables,
-  SLOT_BYTES,
+  AT, engineWith, enterLongMode, HLT_EXITS, LINEAR, NO_EVENT, putFlatSegments, putGate, putQuad, putTables, SLOT_BYTES,
 } from './long-mode.ts';
-import { type Disturbance, type Observed, observe, type Subject } from './side-by-side.ts';
+import { endedInHlt, type Subject, undisturbed } from './side-by-side.ts';
 
 const CODE = LINEAR + BigInt(AT.code);
 const DATA = LINEAR + BigInt(AT.data);
 const PAGE_TABLE = LINEAR + BigInt(AT.pt);
 const [RAX, RCX, RDX, RBX] = [0, 1, 2, 3];
 const DB = 1;
+const EPT_VIOLATION = 48;
 
 /** 64-bit code with the page table at R14; `change` sets up the rest. */
 function subject(code: readonly number[], change: (engine: GuestEngine) => void = () => undefined): Subject {
@@ -40,45 +27,14 @@ function subject(code: readonly number[], change: (engine: GuestEngine) => void 
   };
 }
 
-const always = (): boolean => true;
-const one = (): number => 1;
-const random = seedrandom.alea('cache independence');
-
-const DISTURBANCES: Readonly<Record<string, Disturbance>> = {
-  'a cut after every tick': { cut: one },
-  'caches dropped after every tick': { cut: one, drops: always },
-  'another engine after every tick': { cut: one, moves: always },
-  'a cut here and there': { cut: () => 1 + Math.floor(random() * 7) },
-};
-
-/** The undisturbed run; every disturbed one is equal to it. */
-function undisturbed(what: Subject): Observed {
-  const whole = observe(what);
-  for (const [name, how] of Object.entries(DISTURBANCES)) expect(observe(what, how), name).toEqual(whole);
-  return whole;
-}
-
-const endedInHlt = ({ end }: Observed): boolean => end.startsWith(`${HLT} `);
-
 describe('what the code under way rests on changes at the next instruction', () => {
   test('the accessed bit of its own page is set again', () => {
     const code = [
-      0x41,
-      0x80,
-      0x26,
-      0xdf, // and byte [r14],0xdf
-      0xb9,
-      0x05,
-      0x00,
-      0x00,
-      0x00, // mov ecx,5
-      0xff,
-      0xc9, // dec ecx
-      0x75,
-      0xfc, // jnz the instruction before
-      0x49,
-      0x8b,
-      0x06, // mov rax,[r14]
+      0x41, 0x80, 0x26, 0xdf, // and byte [r14],0xdf
+      0xb9, 0x05, 0x00, 0x00, 0x00, // mov ecx,5
+      0xff, 0xc9, // dec ecx
+      0x75, 0xfc, // jnz the instruction before
+      0x49, 0x8b, 0x06, // mov rax,[r14]
       0xf4, // hlt
     ];
     const whole = undisturbed(subject(code));
@@ -88,14 +44,8 @@ describe('what the code under way rests on changes at the next instruction', () 
 
   test('its page is another', () => {
     const code = [
-      0x49,
-      0x89,
-      0x06, // mov [r14],rax
-      0xbb,
-      0x01,
-      0x00,
-      0x00,
-      0x00, // mov ebx,1
+      0x49, 0x89, 0x06, // mov [r14],rax
+      0xbb, 0x01, 0x00, 0x00, 0x00, // mov ebx,1
       0xf4, // hlt
     ];
     const whole = undisturbed(
@@ -110,22 +60,10 @@ describe('what the code under way rests on changes at the next instruction', () 
 
   test('a repeated instruction overwrites itself', () => {
     const code = [
-      0x48,
-      0x8d,
-      0x3d,
-      0x06,
-      0x00,
-      0x00,
-      0x00, // lea rdi,[the byte before REP STOSB]
-      0xb0,
-      0x90, // mov al,0x90
-      0xb9,
-      0x10,
-      0x00,
-      0x00,
-      0x00, // mov ecx,16
-      0xf3,
-      0xaa, // rep stosb
+      0x48, 0x8d, 0x3d, 0x06, 0x00, 0x00, 0x00, // lea rdi,[the byte before REP STOSB]
+      0xb0, 0x90, // mov al,0x90
+      0xb9, 0x10, 0x00, 0x00, 0x00, // mov ecx,16
+      0xf3, 0xaa, // rep stosb
       ...new Array<number>(14).fill(0x90),
       0xf4, // hlt
     ];
@@ -135,21 +73,49 @@ describe('what the code under way rests on changes at the next instruction', () 
     expect(endedInHlt(whole)).toBe(true);
   });
 
+  test('an entry comes to name another frame by a bit that is ACCESSED in 32-bit entries', () => {
+    const code = [
+      0x49, 0x8b, 0x07, // mov rax,[r15]
+      0x41, 0x80, 0x4e, 0x04, 0x20, // or byte [r14+4],0x20
+      0x49, 0x8b, 0x1f, // mov rbx,[r15]
+      0xf4, // hlt
+    ];
+    const whole = undisturbed(
+      subject(code, (engine) => {
+        engine.registers(0).setGpr(14, PAGE_TABLE + 8n * BigInt(AT.data >> 12));
+        engine.registers(0).setGpr(15, DATA);
+      }),
+    );
+    expect(whole.end.split(' ')).toEqual([`${EPT_VIOLATION}`, '385', '0', `${DATA}`, `${AT.data + 2 ** 37}`]);
+  });
+
+  test('an element is read before the walk to its destination marks it', () => {
+    const code = [
+      0xf3, 0x48, 0xa5, // rep movsq
+      0x49, 0x8b, 0x07, // mov rax,[r15]
+      0xf4, // hlt
+    ];
+    const page = 0x40;
+    const whole = undisturbed(
+      subject(code, (engine) => {
+        const r = engine.registers(0);
+        r.setGpr(RCX, 4n);
+        // From the entry of the page the copy goes to.
+        r.setGpr(6, PAGE_TABLE + BigInt(8 * page));
+        r.setGpr(7, LINEAR + BigInt(page * 4096));
+        r.setGpr(15, LINEAR + BigInt(page * 4096));
+      }),
+    );
+    expect(endedInHlt(whole)).toBe(true);
+    expect(whole.registers[RAX]).toBe(BigInt(page * 4096) | 7n);
+  });
+
   test('an accessed bit is an operand of code in a page table', () => {
     const code = [
-      0x41,
-      0xff,
-      0xd5, // call r13
-      0x48,
-      0x89,
-      0xda, // mov rdx,rbx
-      0x49,
-      0x8b,
-      0x0c,
-      0x24, // mov rcx,[r12]
-      0x41,
-      0xff,
-      0xd5, // call r13
+      0x41, 0xff, 0xd5, // call r13
+      0x48, 0x89, 0xda, // mov rdx,rbx
+      0x49, 0x8b, 0x0c, 0x24, // mov rcx,[r12]
+      0x41, 0xff, 0xd5, // call r13
       0xf4, // hlt
     ];
     const page = 0x40;
@@ -174,15 +140,9 @@ describe('debug exceptions', () => {
 
   test('a single-step trap comes before the fault of fetching its target', () => {
     const code = [
-      0x68,
-      0x02,
-      0x01,
-      0x00,
-      0x00, // push 0x102
+      0x68, 0x02, 0x01, 0x00, 0x00, // push 0x102
       0x9d, // popf
-      0x41,
-      0xff,
-      0xe5, // jmp r13
+      0x41, 0xff, 0xe5, // jmp r13
     ];
     const whole = undisturbed(subject(code, (engine) => engine.registers(0).setGpr(13, 0x7000_0000n)));
     expect(endedInHlt(whole)).toBe(true);
@@ -191,10 +151,7 @@ describe('debug exceptions', () => {
 
   test('what a data breakpoint found is held back by MOV SS for one instruction', () => {
     const code = [
-      0x41,
-      0x8e,
-      0x55,
-      0x00, // mov ss,[r13]
+      0x41, 0x8e, 0x55, 0x00, // mov ss,[r13]
       0x90, // nop
       0x90, // nop
       0xf4, // hlt
@@ -215,10 +172,7 @@ describe('debug exceptions', () => {
 
   test('an instruction that faults has hit no data breakpoint', () => {
     const code = [
-      0x4d,
-      0x87,
-      0x65,
-      0x00, // xchg [r13],r12 to a page that is read-only
+      0x4d, 0x87, 0x65, 0x00, // xchg [r13],r12 to a page that is read-only
       0xf4, // hlt
     ];
     const whole = undisturbed(
@@ -253,22 +207,9 @@ describe('debug exceptions', () => {
 
 test("PAE's pointers are registers: memory changes them no more", () => {
   const code = [
-    0xc7,
-    0x05,
-    0x00,
-    0x80,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00,
-    0x00, // mov dword [0x8000],0
+    0xc7, 0x05, 0x00, 0x80, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, // mov dword [0x8000],0
     0x90, // nop
-    0xa1,
-    0x00,
-    0x60,
-    0x00,
-    0x00, // mov eax,[0x6000]
+    0xa1, 0x00, 0x60, 0x00, 0x00, // mov eax,[0x6000]
     0xf4, // hlt
   ];
   const whole = undisturbed({
@@ -281,10 +222,7 @@ test("PAE's pointers are registers: memory changes them no more", () => {
       putQuad(engine, 0x6000, 0x77n);
       engine.writeHost(0x7000, Uint8Array.from(code));
       const r = engine.registers(0);
-      r.setSegment(1, { selector: 8, base: 0n, limit: 0xffffffff, access: 0xc09b });
-      for (const segment of [0, 2, 3, 4, 5]) {
-        r.setSegment(segment, { selector: 16, base: 0n, limit: 0xffffffff, access: 0xc093 });
-      }
+      putFlatSegments(engine);
       r.cr4 = 0x620n;
       r.cr3 = 0x8000n;
       r.cr0 = 0x80010033n;
@@ -293,64 +231,6 @@ test("PAE's pointers are registers: memory changes them no more", () => {
   });
   expect(endedInHlt(whole)).toBe(true);
   expect(whole.registers[RAX]).toBe(0x77n);
-});
-
-/** Extended page tables in pool pages from `first` on: guest-physical 0 to 2 MiB lies at `host` of host memory. */
-function putExtendedTables(engine: GuestEngine, first: number, host: number): bigint {
-  const at = (page: number): number => EPT_POOL_BASE + page * 4096;
-  const put = (page: number, value: number): void => {
-    const word = eptWord(at(page), 0);
-    engine.eptWords[word] = value % 2 ** 32;
-    engine.eptWords[word + 1] = Math.floor(value / 2 ** 32);
-  };
-  put(first, at(first + 1) + 7);
-  put(first + 1, at(first + 2) + 7);
-  put(first + 2, HOST_PHYSICAL_BASE + host + 0xb7);
-  return BigInt(at(first)) | 0x1en;
-}
-
-const ENABLE_EPT = { ...NO_CONTROLS, primary: ((1 << 7) | (1 << 31)) >>> 0, secondary: 2 };
-
-test('one linear address under two EPT pointers is two places', () => {
-  const engine = engineWith({ hostBytes: 2 * SLOT_BYTES });
-  engine.addVcpu();
-  const pointers = [putExtendedTables(engine, 0, 0), putExtendedTables(engine, 4, SLOT_BYTES)];
-  const seen = [0, 1, 0, 1].map((which) => {
-    const host = which * SLOT_BYTES;
-    putTables(engine, host);
-    // The tables name guest-physical addresses, which are the same in both.
-    for (const [from, to] of [
-      [AT.pml4, AT.pdpt],
-      [AT.pd, AT.pt],
-    ] as const) {
-      putQuad(engine, host + from, BigInt(to) | 7n);
-    }
-    putQuad(engine, host + AT.pdpt + 8 * Number((LINEAR >> 30n) & 511n), BigInt(AT.pd) | 7n);
-    for (let page = 0; page < 512; page++) putQuad(engine, host + AT.pt + 8 * page, BigInt(page * 4096) | 7n);
-    putQuad(engine, host + AT.data, BigInt(0x100 + which));
-    engine.writeHost(host + AT.code, Uint8Array.of(0x49, 0x8b, 0x06, 0xf4));
-    enterLongMode(engine, 0, [0x49, 0x8b, 0x06, 0xf4]);
-    engine.setControls(0, { ...ENABLE_EPT, eptPointer: pointers[which] as bigint });
-    engine.registers(0).setGpr(14, DATA);
-    expect(engine.run(0, 10, NO_EVENT).exit.reason).toBe(HLT);
-    return engine.registers(0).gpr(RAX);
-  });
-  expect(seen).toEqual([0x100n, 0x101n, 0x100n, 0x101n]);
-});
-
-test('a translation for a debugger leaves no trace in extended page tables', () => {
-  const engine = engineWith({ hostBytes: SLOT_BYTES });
-  engine.addVcpu();
-  const eptPointer = putExtendedTables(engine, 0, 0) | 0x40n;
-  putTables(engine, 0);
-  enterLongMode(engine, 0, [0xf4]);
-  engine.setControls(0, { ...ENABLE_EPT, eptPointer });
-  const entry = (): number => engine.eptWords[2 * 1024] as number;
-  const untouched = entry();
-  expect(engine.translate(0, DATA)?.gpa).toBe(AT.data);
-  expect(entry()).toBe(untouched);
-  expect(engine.run(0, 10, NO_EVENT).exit.reason).toBe(HLT);
-  expect(entry()).toBe(untouched | EPT_ACCESSED | EPT_DIRTY);
 });
 
 test('dropped caches are filled again', () => {

@@ -95,3 +95,12 @@ export function registersOf(engine: GuestEngine, vcpu = 0): readonly bigint[] {
   const r = engine.registers(vcpu);
   return [...Array.from({ length: 16 }, (_, index) => r.gpr(index)), r.rip, r.rflags];
 }
+
+/** Flat 32-bit segments; code up to `limit`. */
+export function putFlatSegments(engine: GuestEngine, vcpu = 0, limit = 0xffffffff): void {
+  const r = engine.registers(vcpu);
+  r.setSegment(1, { selector: 8, base: 0n, limit, access: 0xc09b });
+  for (const segment of [0, 2, 3, 4, 5]) {
+    r.setSegment(segment, { selector: 16, base: 0n, limit: 0xffffffff, access: 0xc093 });
+  }
+}

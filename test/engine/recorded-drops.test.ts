@@ -11,7 +11,7 @@ import { type DroppableMachine, droppableMachine } from './machines.ts';
 const RUNS = casesOf('RETROVISOR_SEEDS', { whole: 1, quick: 0 });
 const SEED = process.env['RETROVISOR_SEED'] ?? 'drops';
 /** Our own guest, always. */
-const TOURS = 3;
+const TOURS = 2;
 const MINUTES = 60_000;
 const folder = scratchFolder();
 

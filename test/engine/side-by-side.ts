@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import seedrandom from 'seedrandom';
+import { expect } from 'vitest';
 import type { EngineOptions, GuestEngine } from '../../src/engine/index.ts';
 import type { ExecutionControls } from '../../src/kvm/guest.ts';
-import { engineWith, NO_EVENT, registersOf } from './long-mode.ts';
+import { engineWith, HLT, NO_EVENT, registersOf } from './long-mode.ts';
 
 /** A guest to be run several times: its memory and registers, and how far. */
 export interface Subject {
@@ -31,67 +33,107 @@ export interface Observed {
   readonly regions: readonly string[];
 }
 
-/** The engine under observation, and what it told so far. */
+/** A run under observation. */
 interface Watched {
-  engine: GuestEngine;
   ticks: number;
   readonly facts: string[];
 }
 
-function watch(subject: Subject): Watched {
-  const watched: Watched = { engine: undefined as unknown as GuestEngine, ticks: 0, facts: [] };
-  watched.engine = engineFor(subject, watched);
-  subject.prepare(watched.engine);
-  return watched;
+/** An engine that serves one run after the other. */
+interface Bench {
+  readonly engine: GuestEngine;
+  watched: Watched;
 }
 
-function engineFor({ hostBytes, controls }: Subject, watched: Watched): GuestEngine {
+const NOBODY: Watched = { ticks: 0, facts: [] };
+const free = new Map<number, Bench[]>();
+
+function newBench(hostBytes: number): Bench {
   const options: Pick<EngineOptions, 'random' | 'onTableWrite' | 'hostTsc'> = {
-    hostTsc: () => BigInt(watched.ticks * 16),
-    random(ticks) {
-      watched.facts.push(`random at ${watched.ticks + ticks}`);
-      return BigInt(watched.facts.length) * 0x0123_4567_89ab_cdefn;
+    hostTsc: () => BigInt(bench.watched.ticks * 16),
+    random(before) {
+      const { facts, ticks } = bench.watched;
+      facts.push(`random at ${ticks + before}`);
+      return BigInt(facts.length) * 0x0123_4567_89ab_cdefn;
     },
-    onTableWrite: ({ gpa, old, new: now }, _, ticks) =>
-      watched.facts.push(`${watched.ticks + ticks}: ${gpa.toString(16)} ${old.toString(16)} ${now.toString(16)}`),
+    onTableWrite({ gpa, old, new: now }, _, after) {
+      const { facts, ticks } = bench.watched;
+      facts.push(`${ticks + after}: ${gpa.toString(16)} ${old.toString(16)} ${now.toString(16)}`);
+    },
   };
-  const engine = engineWith({ hostBytes, ...options });
-  engine.addVcpu();
-  engine.setControls(0, controls);
-  return engine;
+  const bench: Bench = { engine: engineWith({ hostBytes, ...options }), watched: NOBODY };
+  bench.engine.addVcpu();
+  return bench;
 }
 
-/** Another engine with the same state. */
-function moved(subject: Subject, watched: Watched): GuestEngine {
-  const engine = engineFor(subject, watched);
-  for (const [index, region] of engine.regions.entries()) {
-    const bytes = watched.engine.regions[index]?.bytes() ?? new Uint8Array();
+/** An engine whose state is that of another one, or all zeros. */
+function benchFor({ hostBytes, controls }: Subject, watched: Watched, state?: GuestEngine): Bench {
+  const bench = free.get(hostBytes)?.pop() ?? newBench(hostBytes);
+  bench.watched = watched;
+  for (const [index, region] of bench.engine.regions.entries()) {
+    const bytes = region.bytes();
     region.takeDirty();
-    region.bytes().set(bytes);
+    if (state === undefined) bytes.fill(0);
+    else bytes.set(state.regions[index]?.bytes() ?? []);
     region.restored(Array.from({ length: Math.ceil(bytes.length / 4096) }, (_, page) => page));
   }
-  return engine;
+  if (state === undefined) bench.engine.resetVcpu(0, 'reset');
+  bench.engine.setControls(0, controls);
+  return bench;
+}
+
+function putAway(bench: Bench, { hostBytes }: Subject): void {
+  bench.watched = NOBODY;
+  free.set(hostBytes, [...(free.get(hostBytes) ?? []), bench]);
 }
 
 const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex').slice(0, 16);
 
 /** Run the subject to its first exit or the end of its ticks. */
 export function observe(subject: Subject, { cut, drops, moves }: Disturbance = {}): Observed {
-  const watched = watch(subject);
+  const watched: Watched = { ticks: 0, facts: [] };
+  let bench = benchFor(subject, watched);
+  subject.prepare(bench.engine);
   let end = 'budget';
   while (watched.ticks < subject.ticks) {
     const left = subject.ticks - watched.ticks;
-    const stop = watched.engine.run(0, Math.min(left, cut?.() ?? left), NO_EVENT);
+    const stop = bench.engine.run(0, Math.min(left, cut?.() ?? left), NO_EVENT);
     watched.ticks += stop.ticks;
     if (stop.why === 'exit') {
       const { reason, qualification, interruptionInfo, guestLinearAddress, guestPhysicalAddress } = stop.exit;
       end = [reason, qualification, interruptionInfo, guestLinearAddress, guestPhysicalAddress].join(' ');
       break;
     }
-    if (drops?.() === true) watched.engine.dropCaches();
-    if (moves?.() === true) watched.engine = moved(subject, watched);
+    if (drops?.() === true) bench.engine.dropCaches();
+    if (moves?.() !== true) continue;
+    const next = benchFor(subject, watched, bench.engine);
+    putAway(bench, subject);
+    bench = next;
   }
-  const { engine, ticks, facts } = watched;
-  const regions = engine.regions.map((region) => `${region.name} ${digestOf(region.bytes())}`);
-  return { facts, end, ticks, registers: registersOf(engine), regions };
+  const { ticks, facts } = watched;
+  const regions = bench.engine.regions.map((region) => `${region.name} ${digestOf(region.bytes())}`);
+  const registers = registersOf(bench.engine);
+  putAway(bench, subject);
+  return { facts, end, ticks, registers, regions };
 }
+
+const always = (): boolean => true;
+const one = (): number => 1;
+const random = seedrandom.alea('cache independence');
+
+const DISTURBANCES: Readonly<Record<string, Disturbance>> = {
+  'a cut after every tick': { cut: one },
+  'caches dropped after every tick': { cut: one, drops: always },
+  'another engine after every tick': { cut: one, moves: always },
+  'a cut here and there': { cut: () => 1 + Math.floor(random() * 7) },
+};
+
+/** The undisturbed run; every disturbed one is equal to it. */
+export function undisturbed(what: Subject): Observed {
+  const whole = observe(what);
+  for (const [name, how] of Object.entries(DISTURBANCES)) expect(observe(what, how), name).toEqual(whole);
+  return whole;
+}
+
+/** The run came to a HLT. */
+export const endedInHlt = ({ end }: Observed): boolean => end.startsWith(`${HLT} `);
