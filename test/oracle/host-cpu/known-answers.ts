@@ -101,7 +101,7 @@ export function ofCode(bitness: Bitness): KnownAnswer[] {
   ];
 }
 
-/** How faults arrive, by their vectors. */
+/** How faults arrive, by their vectors, and that some do not. */
 export function ofFaults(bitness: Bitness): ReadonlyMap<number, KnownAnswer> {
   const nowhere = { 0: 1n, 3: BigInt(dataOffset(NOWHERE, bitness)) };
   // Beyond the segment in 16-bit code, no canonical address in 64-bit code; a flat 4 GiB segment has no beyond.
@@ -130,6 +130,14 @@ export function ofFaults(bitness: Bitness): ReadonlyMap<number, KnownAnswer> {
       ),
     ],
   ];
+  // Linux can be told to trap locked accesses that cross a cache line, and ends the program: nothing else is #AC here.
+  const split = answer(
+    'LOCK ADD across cache lines',
+    [0xf0, 0x01, atRbx(bitness, 0)],
+    { gpr: { 0: 1n, 3: point(bitness) }, memory: [2n] },
+    { memory: [3n] },
+  );
+  faults.push([1, split], [17, split]);
   const stack = answer('a load from beyond the stack', [0x8b, 0x46, 0], { gpr: { 5: beyond } }, {
     vector: 12,
     errorCode: 0,

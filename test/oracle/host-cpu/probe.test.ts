@@ -10,6 +10,7 @@ import { freshEngine } from './run.ts';
 const GP = 13;
 const UD = 6;
 const PF = 14;
+const AC = 17;
 const POPCNT = [0xf3, 0x0f, 0xb8];
 const cpu = ourCpu(freshEngine());
 
@@ -42,7 +43,7 @@ const isPopcnt = ({ code }: CaseRecord): boolean => POPCNT.every((byte, at) => c
 
 /** Hypervisors under which INT3 of a 16-bit segment arrives as #GP. */
 const int3IsGp: Otherwise = ({ bitness }, after) => {
-  if (bitness === 16 && after.vector === INT3) after.vector = GP;
+  if (bitness === 16 && after.vector === INT3) Object.assign(after, { vector: GP, rip: after.rip - 1n });
   return undefined;
 };
 
@@ -56,7 +57,7 @@ describe('what a host is asked first', () => {
     expect(host.areas.asides).toEqual([
       {
         what: '16-bit code',
-        why: 'NOP ends with #GP here, where the manual says #BP.',
+        why: 'The INT3 behind NOP arrives as #GP on this host.',
         kind: 'host',
       },
     ]);
@@ -92,7 +93,7 @@ describe('what a host is asked first', () => {
       return undefined;
     });
     expect(named(host)).toEqual([64, 32, 16].map((bitness) => `POPCNT in ${bitness}-bit code`));
-    expect(host.areas.ofInstruction(Uint8Array.of(...POPCNT, 0xc8), 64)?.why).toContain('ends with #UD here');
+    expect(host.areas.ofInstruction(Uint8Array.of(...POPCNT, 0xc8), 64)?.why).toBe('POPCNT raises #UD on this host.');
     expect(host.areas.ofInstruction(Uint8Array.of(0x01, 0xc8), 64)).toBeUndefined();
   });
 
@@ -104,6 +105,15 @@ describe('what a host is asked first', () => {
     expect(named(host)).toEqual(['#PF in 32-bit code']);
     expect(host.areas.ofFault(PF, 32)?.why).toContain('leaves the error code as 0x4 here, where the manual says 0x6');
     expect([host.areas.ofFault(PF, 64), host.areas.ofFault(GP, 32)]).toEqual([undefined, undefined]);
+  });
+
+  test('finds a kernel that traps locked accesses across cache lines', () => {
+    const host = hostThat(({ code, bitness }, after) => {
+      if (code[0] === 0xf0) Object.assign(after, { vector: AC, rip: bitness === 16 ? 0x800n : 0x300800n });
+      return undefined;
+    });
+    expect(named(host)).toContain('#AC in 64-bit code');
+    expect(host.areas.ofFault(AC, 64)?.why).toBe('LOCK ADD across cache lines raises #AC on this host.');
   });
 
   test('is taken for wrong where one says so', () => {
