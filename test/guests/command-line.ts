@@ -48,6 +48,9 @@ export async function answer(args: readonly string[]): Promise<Ran> {
 /** A file `npm run guests` fetches. */
 export const guestFile = (name: string): string => join(GUESTS, name);
 
+/** Whether all of these guest files are there. */
+export const haveGuests = (...names: readonly string[]): boolean => noGuests(...names) === undefined;
+
 /** What of these guest files is missing. */
 export function noGuests(...names: readonly string[]): Aside | undefined {
   const missing = names.some((name) => !existsSync(guestFile(name)));
