@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, vi } from 'vitest';
 import { main } from '../../src/debugger/cli/main.ts';
+import type { Print } from '../../src/debugger/cli/trace-commands.ts';
 import type { Aside } from '../stepping-aside.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -43,6 +44,13 @@ export async function answer(args: readonly string[]): Promise<Ran> {
   } finally {
     for (const spy of spies) spy.mockRestore();
   }
+}
+
+/** What a command prints, run in this process: `printed((print) => replay(trace, {}, print))`. */
+export function printed(command: (print: Print) => unknown): string {
+  const lines: string[] = [];
+  command((line) => void lines.push(`${line}\n`));
+  return lines.join('');
 }
 
 /** A file `npm run guests` fetches. */
