@@ -101,8 +101,8 @@ function table(blessed: Readonly<Record<string, Blessed>>): string {
   });
   return `# Golden traces
 
-Recordings of real runs that must replay for ever, made by \`npm run bless\`; \`npm run golden\` replays
-them. The last two need the images \`npm run guests\` fetches.
+Recordings of real runs that must replay for ever, made by \`npm run bless\`; \`npm run test:all\` replays
+them, \`npm test\` the first. The last two need the images \`npm run guests\` fetches.
 
 | trace | what it proves | events | bytes | format | final digest |
 |---|---|---:|---:|---:|---|

@@ -73,10 +73,9 @@ const asked = new Map<string, Aside | undefined>();
 function ask(name: string): Aside | undefined {
   const { status, error } = spawnSync(name, QUESTIONS[name] ?? ['--version'], { encoding: 'utf8', input: '' });
   if (status === 0) return undefined;
-  const packages = PACKAGES[name];
-  const hint = packages === undefined ? '' : ` (Debian: apt-get install ${packages})`;
+  const packages = PACKAGES[name] ?? name;
   const missing = error !== undefined && 'code' in error && error.code === 'ENOENT';
-  const why = missing ? `It is not installed${hint}.` : `It is here and does not work${hint}.`;
+  const why = missing ? `It is not installed (Debian: apt-get install ${packages}).` : 'It is here and does not work.';
   return { what: name, why, kind: 'tool' };
 }
 

@@ -63,12 +63,12 @@ export default class SummaryReporter extends DefaultReporter {
     const outcome: Outcome = { ...counts, reasons: [], problems: [] };
     for (const module of modules) countModule(module, outcome);
     if (outcome.problems.length > 0) process.exitCode = 1;
-    const { passed, failed } = outcome;
+    const { passed, failed, aside } = outcome;
     const notes = notesOf(outcome);
     // scripts/test.js says it after its other stages.
     const pipe = process.env['RETROVISOR_OUTCOME_FD'];
-    if (pipe !== undefined) writeSync(Number(pipe), JSON.stringify({ passed, failed, notes }));
-    else console.log([...notes, `${passed} passed, ${failed} failed`].join('\n'));
+    if (pipe !== undefined) writeSync(Number(pipe), JSON.stringify({ passed, failed, aside, notes }));
+    else console.log([...notes, `${passed} passed, ${failed} failed, ${aside} stepped aside`].join('\n'));
   }
 }
 
@@ -103,11 +103,11 @@ function addReason(reasons: Reason[], { what, why }: Aside): void {
   else known.tests += 1;
 }
 
-function notesOf({ aside, skipped, left, reasons, problems }: Outcome): string[] {
+function notesOf({ skipped, left, reasons, problems }: Outcome): string[] {
   return [
     ...(problems.length === 0 ? [] : ['RETROVISOR_NO_SKIP=1 forbids to step aside for want of a tool:']),
     ...problems.map((problem) => `  ${problem}`),
-    ...(reasons.length === 0 ? [] : [`Stepped aside, ${aside} tests wholly:`]),
+    ...(reasons.length === 0 ? [] : ['Stepped aside, whole or in part:']),
     ...reasons.map(({ what, why, tests }) => `  ${what} (${tests} test${tests === 1 ? '' : 's'}): ${why}`),
     ...(skipped === 0 ? [] : [`${skipped} tests were skipped without a reason.`]),
     ...(left === 0 ? [] : [`${left} long tests are left to npm run test:all.`]),

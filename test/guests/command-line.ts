@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, vi } from 'vitest';
 import { main } from '../../src/debugger/cli/main.ts';
+import type { Print } from '../../src/debugger/cli/trace-commands.ts';
 import type { Aside } from '../stepping-aside.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -45,8 +46,18 @@ export async function answer(args: readonly string[]): Promise<Ran> {
   }
 }
 
+/** What a command prints, run in this process: `printed((print) => replay(trace, {}, print))`. */
+export function printed(command: (print: Print) => unknown): string {
+  const lines: string[] = [];
+  command((line) => void lines.push(`${line}\n`));
+  return lines.join('');
+}
+
 /** A file `npm run guests` fetches. */
 export const guestFile = (name: string): string => join(GUESTS, name);
+
+/** Whether all of these guest files are there. */
+export const haveGuests = (...names: readonly string[]): boolean => noGuests(...names) === undefined;
 
 /** What of these guest files is missing. */
 export function noGuests(...names: readonly string[]): Aside | undefined {

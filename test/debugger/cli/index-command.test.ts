@@ -16,9 +16,10 @@ test('index says what it left, info names it, and debug stands where it stood wi
   const asked = ['debug', trace, '--batch', '--ex', 'at 190000', '--ex', 'regs'];
   const session = debugTour(trace);
   const before = ['at 190000', 'regs'].map((line) => `${answerPrompt(session, line)}\n`).join('');
+  // In a process of its own: checkpoints are of use only to the program that left them.
   expect(retrovisor(['index', trace, '--every', '50000'])).toMatchObject({
     status: 0,
-    out: expect.stringMatching(/^3 checkpoints in \S+tour\.trace\.ckpt, \d+\.\d MB\n$/),
+    out: expect.stringMatching(/^3 checkpoints in \S.*tour\.trace\.ckpt, \d+\.\d MB\n$/),
   });
   expect(retrovisor(['info', trace]).out).toContain(`3 checkpoints in ${trace}.ckpt`);
   expect(before).toContain('RIP=');

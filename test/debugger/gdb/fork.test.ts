@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { replay } from '../../../src/debugger/cli/replay-commands.ts';
+import { printInfo } from '../../../src/debugger/cli/trace-commands.ts';
 import { REGISTERS } from '../../../src/debugger/gdb/registers.ts';
-import { openRecordedRun, openTimeline } from '../../../src/host/recorded-run.ts';
-import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
+import { printed, scratchFolder } from '../../guests/command-line.ts';
 import { LONG } from '../../how-long.ts';
 import { recordRun } from '../recorded-tour.ts';
 import { without } from '../../stepping-aside.ts';
@@ -92,8 +93,8 @@ describe('what gdb writes into the past', without(NO_GDB), () => {
       const out = await gdb(...run, 'monitor fork discard', ...FORK, `monitor fork save ${trace}`);
       expect(out).toMatch(/fork\.trace: \d+ events/);
       expect(out).toContain('Back in the recorded run');
-      expect(retrovisor(['replay', fork]).out).toContain('0 divergences');
-      expect(retrovisor(['info', fork]).out).toMatch(/fork of .*tour\.trace at \d+: vcpu0\.rax=0x77/);
+      expect(printed((print) => replay(fork, {}, print))).toContain('0 divergences');
+      expect(printed((print) => printInfo(fork, print))).toMatch(/fork of .*tour\.trace at \d+: vcpu0\.rax=0x77/);
       expect(await gdb('set $rax = 0x77', `monitor fork save ${trace}`)).toContain('is the parent');
     },
     MINUTES,

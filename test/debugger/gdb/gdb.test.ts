@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
+import { printed, scratchFolder } from '../../guests/command-line.ts';
+import { printInfo } from '../../../src/debugger/cli/trace-commands.ts';
 import { firstOf, LONG } from '../../how-long.ts';
 import { recordRun } from '../recorded-tour.ts';
 import { without } from '../../stepping-aside.ts';
@@ -19,7 +20,7 @@ let end = 0;
 beforeAll(async () => {
   recordRun(['--trace', trace]);
   recordRun(['-smp', '2', '--trace', trace2]);
-  end = Number(/ends at event \d+, tick (\d+)/.exec(retrovisor(['info', trace]).out)?.[1]);
+  end = Number(/ends at event \d+, tick (\d+)/.exec(printed((print) => printInfo(trace, print)))?.[1]);
   served = await serveHere(trace);
 }, MINUTES);
 afterAll(() => served?.stop());

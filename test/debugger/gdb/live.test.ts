@@ -1,9 +1,12 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { diff } from '../../../src/debugger/cli/diff.ts';
+import { replay } from '../../../src/debugger/cli/replay-commands.ts';
 import { packetOf } from '../../../src/debugger/gdb/packet.ts';
-import { retrovisor, scratchFolder } from '../../guests/command-line.ts';
+import { printed, retrovisor, scratchFolder } from '../../guests/command-line.ts';
 import { LONG } from '../../how-long.ts';
+import { recordRun } from '../recorded-tour.ts';
 import { without } from '../../stepping-aside.ts';
 import {
   type BuiltGuest,
@@ -56,7 +59,7 @@ describe('stock gdb on a run under way', without(NO_GDB, NO_COMPILER), () => {
     async () => {
       const alone = join(folder, 'alone.trace');
       const trace = join(folder, 'together.trace');
-      retrovisor(['run', ...guestOptions(guest), '--trace', alone]);
+      recordRun([...guestOptions(guest), '--trace', alone]);
       const served = await start(trace, '-S');
       const forth = ['stepi 3', 'break square', 'continue', TICK, 'continue', TICK];
       const back = ['reverse-continue', TICK, 'reverse-finish', 'delete', 'watch counter', 'continue', COUNTER, TICK];
@@ -70,8 +73,8 @@ describe('stock gdb on a run under way', without(NO_GDB, NO_COMPILER), () => {
       expect(ticks[5]).toBe(0);
       expect(valuesIn(out, 'counter')).toEqual(['1', '2', '1', '2']);
       expect(out).not.toContain('SIGTRAP');
-      expect(retrovisor(['diff', alone, trace]).out).toContain('the runs do not differ');
-      expect(retrovisor(['replay', trace]).out).toContain('0 divergences');
+      expect(printed((print) => diff(alone, trace, print))).toContain('the runs do not differ');
+      expect(printed((print) => replay(trace, {}, print))).toContain('0 divergences');
     },
     MINUTES,
   );

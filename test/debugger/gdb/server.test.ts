@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hexText, packetOf } from '../../../src/debugger/gdb/packet.ts';
 import { scratchFolder } from '../../guests/command-line.ts';
 import { recordRun } from '../recorded-tour.ts';
-import { type Served, serveHere } from './stock-gdb.ts';
+import { without } from '../../stepping-aside.ts';
+import { NO_LOOPBACK, type Served, serveHere } from './stock-gdb.ts';
 
 const folder = scratchFolder();
 const trace = join(folder, 'tour.trace');
@@ -17,7 +18,7 @@ beforeAll(async () => {
 }, MINUTES);
 afterAll(() => served?.stop());
 
-describe('a client that is no gdb', () => {
+describe('a client that is no gdb', without(NO_LOOPBACK), () => {
   const bytes = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
   const talk = (text: string, isEnough: (heard: string) => boolean): Promise<string> =>
     new Promise((resolve) => {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serveGdb } from '../../../src/debugger/gdb/server.ts';
@@ -12,8 +13,15 @@ const BIN = fileURLToPath(new URL('../../../bin/retrovisor.js', import.meta.url)
 
 const GDB_WITHOUT_PYTHON: Aside = { what: 'gdb', why: 'It is here without its Python.', kind: 'tool' };
 
-/** What is missing where no stock gdb is installed. */
-export const NO_GDB = tool('gdb');
+/** A network namespace of its own may be without it. */
+export const NO_LOOPBACK: Aside | undefined = Object.values(networkInterfaces())
+  .flat()
+  .some((address) => address?.address === '127.0.0.1')
+  ? undefined
+  : { what: 'the loopback interface', why: 'It is not up here, and gdb comes by it.', kind: 'host' };
+
+/** What is missing where a stock gdb cannot come. */
+export const NO_GDB = tool('gdb') ?? NO_LOOPBACK;
 
 /** The same where its gdb has no Python, which a walk is written in. */
 export const NO_PYTHON_IN_GDB = NO_GDB ?? (hasPython() ? undefined : GDB_WITHOUT_PYTHON);

@@ -29,10 +29,13 @@ export function difference(answer: KnownAnswer, after: CaseRecord, bitness: Bitn
   const { vector = INT3 } = expected;
   if (after.vector === NO_SEGMENTS) return ['This host gives no 16-bit segments (modify_ldt).'];
   if (after.vector === HUNG) return [`${text} does not come to an end on this host.`];
+  const { length = vector === INT3 ? code.length : 0 } = expected;
   if (after.vector !== vector) {
+    const isBehind = vector === INT3 && after.rip === BigInt(codeOffset(ENTRY + length, bitness));
+    if (isBehind) return [`The INT3 behind ${text} arrives as ${vectorName(after.vector)} on this host.`];
+    if (vector === INT3) return [`${text} raises ${vectorName(after.vector)} on this host.`];
     return [`${text} ends with ${vectorName(after.vector)} here, where the manual says ${vectorName(vector)}.`];
   }
-  const { length = vector === INT3 ? code.length : 0 } = expected;
   const wanted = valuesOf(answer, bitness);
   const found = foundIn(after, expected, bitness);
   wanted.set('rip', BigInt(codeOffset(ENTRY + length, bitness)));

@@ -37,7 +37,9 @@ export function helperProcess(folder: string): HelperProcess {
     const options = { input, maxBuffer: input.length + 4096, timeout: PATIENCE_MS };
     const { status, signal, error, stdout } = spawnSync(join(folder, 'helper'), [], options);
     if (status === 0 && stdout.length === input.length) return new Uint8Array(stdout);
-    return signal ?? (error === undefined ? `status ${status}` : error.message);
+    // Not the message: it names a folder that is another one each time.
+    const reason = error !== undefined && 'code' in error ? `${error.code}` : `status ${status}`;
+    return signal ?? reason;
   };
 }
 

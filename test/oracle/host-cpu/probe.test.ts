@@ -10,6 +10,7 @@ import { freshEngine } from './run.ts';
 const GP = 13;
 const UD = 6;
 const PF = 14;
+const AC = 17;
 const POPCNT = [0xf3, 0x0f, 0xb8];
 const cpu = ourCpu(freshEngine());
 
@@ -42,7 +43,7 @@ const isPopcnt = ({ code }: CaseRecord): boolean => POPCNT.every((byte, at) => c
 
 /** Hypervisors under which INT3 of a 16-bit segment arrives as #GP. */
 const int3IsGp: Otherwise = ({ bitness }, after) => {
-  if (bitness === 16 && after.vector === INT3) after.vector = GP;
+  if (bitness === 16 && after.vector === INT3) Object.assign(after, { vector: GP, rip: after.rip - 1n });
   return undefined;
 };
 
@@ -56,7 +57,7 @@ describe('what a host is asked first', () => {
     expect(host.areas.asides).toEqual([
       {
         what: '16-bit code',
-        why: 'NOP ends with #GP here, where the manual says #BP.',
+        why: 'The INT3 behind NOP arrives as #GP on this host.',
         kind: 'host',
       },
     ]);
@@ -92,7 +93,7 @@ describe('what a host is asked first', () => {
       return undefined;
     });
     expect(named(host)).toEqual([64, 32, 16].map((bitness) => `POPCNT in ${bitness}-bit code`));
-    expect(host.areas.ofInstruction(Uint8Array.of(...POPCNT, 0xc8), 64)?.why).toContain('ends with #UD here');
+    expect(host.areas.ofInstruction(Uint8Array.of(...POPCNT, 0xc8), 64)?.why).toBe('POPCNT raises #UD on this host.');
     expect(host.areas.ofInstruction(Uint8Array.of(0x01, 0xc8), 64)).toBeUndefined();
   });
 
@@ -106,6 +107,15 @@ describe('what a host is asked first', () => {
     expect([host.areas.ofFault(PF, 64), host.areas.ofFault(GP, 32)]).toEqual([undefined, undefined]);
   });
 
+  test('finds a kernel that traps locked accesses across cache lines', () => {
+    const host = hostThat(({ code, bitness }, after) => {
+      if (code[0] === 0xf0) Object.assign(after, { vector: AC, rip: bitness === 16 ? 0x800n : 0x300800n });
+      return undefined;
+    });
+    expect(named(host)).toContain('#AC in 64-bit code');
+    expect(host.areas.ofFault(AC, 64)?.why).toBe('LOCK ADD across cache lines raises #AC on this host.');
+  });
+
   test('is taken for wrong where one says so', () => {
     const areas = ['16-bit code', 'SSE4_2 in 64-bit code', '#MF in 32-bit code'];
     expect(named(hostThat(() => undefined, areas.join(', '))).sort()).toEqual([...areas].sort());
@@ -114,7 +124,7 @@ describe('what a host is asked first', () => {
 });
 
 describe('a campaign', () => {
-  const plan = { seed: 'aside', cases: 400 };
+  const plan = { seed: 'aside', cases: 150 };
 
   test('asks nothing of a mode that the host gets wrong, and names it', () => {
     const { cases, asides, reports } = campaign({ ...plan, bitness: 16 }, freshEngine(), hostThat(int3IsGp));
@@ -139,7 +149,7 @@ describe('a campaign', () => {
     const { cases, asides, reports } = campaign({ ...plan, bitness: 64, only: /^ADD A/ }, freshEngine(), host);
     expect([cases, reports]).toEqual([plan.cases, []]);
     expect(asides.map(({ what }) => what)).toEqual(['some cases of 64-bit code']);
-    expect(asides[0]?.why).toMatch(/^This host had no answer to \d+ of them, ADD AL, imm8 the last\.$/);
+    expect(asides[0]?.why).toMatch(/^This host had no answer to \d+ of them, ADD A.* the last\.$/);
   });
 
   test('still reports what our processor and an honest host do differently', () => {
