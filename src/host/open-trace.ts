@@ -1,12 +1,11 @@
 import { map, type Observable, Subject, takeUntil } from 'rxjs';
-import type { Draft } from '../base/draft.ts';
 import { Problem } from '../base/problem.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { reduce } from '../reducers/evolve.ts';
 import { powerOn } from '../reducers/power-on.ts';
-import { seal, thaw } from '../reducers/seal.ts';
+import { seal } from '../reducers/seal.ts';
 import type { MachineState } from '../reducers/state.ts';
-import { follow } from '../replay/fold.ts';
+import { foldOn } from '../replay/fold.ts';
 import { Gate } from '../replay/streams/hold.ts';
 import { shown } from '../replay/streams/shown.ts';
 import { statesOf } from '../replay/streams/states.ts';
@@ -108,14 +107,9 @@ class RecordedStates {
     let from = this.first;
     for (const state of this.kept) if (state.at.seq <= seq && state.at.seq > from.at.seq) from = state;
     if (from.at.seq === seq) return from;
-    const open = thaw(from) as Draft<MachineState>;
-    for (const stamped of inOrder(this.file, from.at.seq + 1)) {
-      follow(open, stamped);
-      if (stamped.seq < seq) continue;
-      const state = seal(from, open as MachineState);
-      if (this.kept.push(state) > STATES_KEPT) this.kept.shift();
-      return state;
-    }
-    throw new Problem(`${this.path} has no event ${seq}: the last is ${open.at.seq}.`);
+    const state = foldOn(from, inOrder(this.file, from.at.seq + 1), seq);
+    if (state.at.seq !== seq) throw new Problem(`${this.path} has no event ${seq}: the last is ${state.at.seq}.`);
+    if (this.kept.push(state) > STATES_KEPT) this.kept.shift();
+    return state;
   }
 }

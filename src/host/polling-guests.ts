@@ -1,6 +1,9 @@
 import type { Stamped } from '../events/stamped.ts';
 
-/** A reader of a run that notices serial lines on which a guest waits for input without interrupts, by reading their status over and over. */
+/**
+ * A reader of a run that notices serial lines on which a guest waits for input without interrupts, by reading their
+ * status over and over.
+ */
 export interface PollingWatch {
   next(stamped: Stamped): void;
   /** The guest has done nothing with this line for a while but ask whether a byte is there. */

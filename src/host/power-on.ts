@@ -6,8 +6,8 @@ import { descriptionOf } from './open-session.ts';
 import { type RunArguments, understoodRun } from './run-request.ts';
 
 /**
- * The state of a machine before its first event, immutable: where a fold of a run's events begins. The machine is as the
- * options say, whose images are not read, or as a run says of itself (`describe().machine`).
+ * The state of a machine before its first event, immutable: where a fold of a run's events begins. The machine is as
+ * the options say, whose images are not read, or as a run says of itself (`describe().machine`).
  */
 export function powerOn(machine: RunArguments | MachineDescription): MachineState {
   const description = isDescription(machine) ? machine : descriptionOf(understoodRun(machine));

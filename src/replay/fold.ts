@@ -3,6 +3,7 @@ import { Problem } from '../base/problem.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { evolve, reduce } from '../reducers/evolve.ts';
 import { powerOn } from '../reducers/power-on.ts';
+import { seal, thaw } from '../reducers/seal.ts';
 import { differingSlices, digestSlices, slicesOf } from '../reducers/slices.ts';
 import type { MachineState } from '../reducers/state.ts';
 import { TraceDamage } from './trace/damage.ts';
@@ -61,8 +62,21 @@ export function fold(
   }
 }
 
+/**
+ * The immutable state after the event `last`, or after the last there is, from an earlier one: `recorded` are the
+ * events after it.
+ */
+export function foldOn(from: MachineState, recorded: Iterable<Stamped>, last: number): MachineState {
+  const open = thaw(from) as MachineState;
+  for (const stamped of recorded) {
+    follow(open, stamped);
+    if (stamped.seq >= last) break;
+  }
+  return seal(from, open);
+}
+
 /** Change an open state by a recorded event. Throws a Problem when the event cannot follow what came before it. */
-export function follow(state: MachineState, stamped: Stamped): void {
+function follow(state: MachineState, stamped: Stamped): void {
   try {
     evolve(state as Draft<MachineState>, stamped);
   } catch (error) {
@@ -79,8 +93,10 @@ export function stateAfter(state: MachineState, stamped: Stamped): MachineState 
   }
 }
 
-const impossible = ({ seq, event }: Stamped, error: unknown): Problem =>
-  new Problem(
-    `Event ${seq}, ${event.kind}, cannot follow what came before it (${error instanceof Error ? error.message : ''}): ` +
+function impossible({ seq, event }: Stamped, error: unknown): Problem {
+  const why = error instanceof Error ? error.message : String(error);
+  return new Problem(
+    `Event ${seq}, ${event.kind}, cannot follow what came before it (${why}): ` +
       'the trace is damaged, or of another machine than it says.',
   );
+}

@@ -47,9 +47,9 @@ export async function answer(args: readonly string[]): Promise<Ran> {
 }
 
 /** What a command prints, run in this process: `printed((print) => replay(trace, {}, print))`. */
-export function printed(command: (print: Print) => unknown): string {
+export async function printed(command: (print: Print) => unknown): Promise<string> {
   const lines: string[] = [];
-  command((line) => void lines.push(`${line}\n`));
+  await command((line) => void lines.push(`${line}\n`));
   return lines.join('');
 }
 

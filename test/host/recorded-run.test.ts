@@ -10,12 +10,12 @@ test('a trace of an older format is not run again, and a sentence says what can 
   for (const open of [openRecordedRun, openRunWithoutImages]) expect(() => open(OLD, {})).toThrow(refusal);
 });
 
-test('what only looks at a trace reads an older one', () => {
+test('what only looks at a trace reads an older one', async () => {
   const lines: string[] = [];
   const print = (line: string): void => void lines.push(line);
-  expect(printInfo(OLD, print)).toBe(0);
-  expect(printEvents(OLD, {}, { json: false, limit: 100 }, print)).toBe(0);
-  expect(printExits(OLD, undefined, print)).toBe(0);
+  expect(await printInfo(OLD, print)).toBe(0);
+  expect(await printEvents(OLD, {}, { json: false, limit: 100 }, print)).toBe(0);
+  expect(await printExits(OLD, undefined, print)).toBe(0);
   expect(lines.filter((line) => line.includes('kvm_pio:'))).toHaveLength(5);
   expect(lines.find((line) => line.includes('kvm_halt_poll_ns'))).toContain('"new":20000');
 });

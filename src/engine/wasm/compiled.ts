@@ -1,6 +1,6 @@
 /**
- * What WebAssembly makes, as the engine's declarations name it: WebAssembly's own names are declared by a host's library,
- * which a reader of the declarations need not have.
+ * What WebAssembly makes, as the engine's declarations name it: WebAssembly's own names are declared by a host's
+ * library, which a reader of the declarations need not have.
  */
 
 /** A WebAssembly.Module. */

@@ -244,7 +244,7 @@ function timerExit(kvm: KvmContext, vcpu: VcpuState): VmExit {
   return { ...NO_EXIT, reason: EXIT_EXTERNAL_INTERRUPT, interruptionInfo: HOST_TIMER };
 }
 
-/** An exit names its entry, so that the pair spans the time in the guest. What the guest does has no cause but itself. */
+/** An exit names its entry, so that the pair spans the time in the guest. It has no cause but the guest itself. */
 function raiseExit(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop, exit: VmExit): number {
   return kvm.origin.during(vcpu.entry.seq).raise({
     kind: 'kvm_exit',

@@ -20,7 +20,7 @@ interface Tally {
   most: number;
 }
 
-/** A reader of a run that counts what `perf kvm stat report` counts: VM exits by reason, of all processors or of one. */
+/** A reader of a run that counts what `perf kvm stat report` counts: VM exits by reason, of all vCPUs or of one. */
 export class ExitCounts {
   private readonly tallies = new Map<number, Tally>();
   private readonly vcpu: number | undefined;

@@ -62,13 +62,13 @@ describe('a guest that cannot go on ends with status 4 and a trace that replays'
     ['by a jump into nothing', [0xb8, 0, 0, 0, 0xf0, 0xff, 0xe0], 'at rip 0xf0000000'],
     ['by halting for good', [0xfa, 0xf4], 'The guest halted and nothing is left that could wake it.'],
   ] as const;
-  test.each(firstOf(1, ENDS))('%s', (name, code, words) => {
+  test.each(firstOf(1, ENDS))('%s', async (name, code, words) => {
     const trace = at(`${name}.trace`);
     const args = ['-kernel', flatKernel(name, code), '-nodefaults', '-serial', 'stdio', '--trace', trace];
     const ran = retrovisor(['run', ...args], '', 1);
     expect(ran.err).toContain(words);
     expect(ran.status).toBe(4);
-    expect(printed((print) => replay(trace, {}, print))).toContain('0 divergences');
+    expect(await printed((print) => replay(trace, {}, print))).toContain('0 divergences');
   });
 });
 

@@ -93,8 +93,8 @@ describe('what gdb writes into the past', without(NO_GDB), () => {
       const out = await gdb(...run, 'monitor fork discard', ...FORK, `monitor fork save ${trace}`);
       expect(out).toMatch(/fork\.trace: \d+ events/);
       expect(out).toContain('Back in the recorded run');
-      expect(printed((print) => replay(fork, {}, print))).toContain('0 divergences');
-      expect(printed((print) => printInfo(fork, print))).toMatch(/fork of .*tour\.trace at \d+: vcpu0\.rax=0x77/);
+      expect(await printed((print) => replay(fork, {}, print))).toContain('0 divergences');
+      expect(await printed((print) => printInfo(fork, print))).toMatch(/fork of .*tour\.trace at \d+: vcpu0\.rax=0x77/);
       expect(await gdb('set $rax = 0x77', `monitor fork save ${trace}`)).toContain('is the parent');
     },
     MINUTES,
@@ -107,11 +107,8 @@ describe('what gdb writes into the past', without(NO_GDB), () => {
     const fork = join(folder, 'twice.trace');
     const twice = ['set $rax = 1', 'set $rbx = 2', 'stepi', 'reverse-stepi', 'set $rcx = 3', 'stepi 100'];
     await gdb(...twice, 'continue', `monitor fork save ${fork}`);
-    const run = openRecordedRun(fork, {});
-    const { timeline, verifier, events } = openTimeline(run);
-    timeline.seek({ seq: (events.at(-1)?.seq ?? 0) + 1, tick: events.at(-1)?.tick ?? 0 });
-    expect([verifier.agreed, verifier.divergence]).toEqual([events.length, undefined]);
-    expect(run.trace.header.parent?.set).toBe('vcpu0.rax=0x1; vcpu0.rbx=0x2; vcpu0.rcx=0x3');
+    expect(await printed((print) => replay(fork, {}, print))).toContain('0 divergences');
+    expect(await printed((print) => printInfo(fork, print))).toContain('vcpu0.rax=0x1; vcpu0.rbx=0x2; vcpu0.rcx=0x3');
   });
 
   test('may be nonsense: the fork ends somewhere, and the recorded run is there again', {

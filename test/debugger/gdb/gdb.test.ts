@@ -20,7 +20,7 @@ let end = 0;
 beforeAll(async () => {
   recordRun(['--trace', trace]);
   recordRun(['-smp', '2', '--trace', trace2]);
-  end = Number(/ends at event \d+, tick (\d+)/.exec(printed((print) => printInfo(trace, print)))?.[1]);
+  end = Number(/ends at event \d+, tick (\d+)/.exec(await printed((print) => printInfo(trace, print)))?.[1]);
   served = await serveHere(trace);
 }, MINUTES);
 afterAll(() => served?.stop());

@@ -3,18 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lastValueFrom, take, toArray } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { VOCABULARY } from '../../../src/events/vocabulary.ts';
-import type { MachineEvent, MachineState, OpenedTrace, Stamped } from '../../../src/host/index.ts';
-import { openTrace, record, rerun, textOf, TraceDamage } from '../../../src/host/index.ts';
-import { compress, createTraceFile, openTraceFile } from '../../../src/host/trace-file.ts';
-import { readAll } from '../../../src/replay/trace/reader.ts';
-import { createTraceWriter } from '../../../src/replay/trace/writer.ts';
+import { VOCABULARY } from '../../src/events/vocabulary.ts';
+import type { MachineEvent, MachineState, OpenedTrace, Stamped } from '../../src/host/index.ts';
+import { openTrace, record, rerun, textOf, TraceDamage } from '../../src/host/index.ts';
+import { compress, createTraceFile, openTraceFile } from '../../src/host/trace-file.ts';
+import { readAll } from '../../src/replay/trace/reader.ts';
+import { createTraceWriter } from '../../src/replay/trace/writer.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-streams-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const TRACE = join(folder, 'run.trace');
-const OLD = join(import.meta.dirname, '../../replay/trace/recorded/format-1.trace');
+const OLD = join(import.meta.dirname, '../replay/trace/recorded/format-1.trace');
 let recorded: readonly Stamped[];
 
 beforeAll(async () => {
