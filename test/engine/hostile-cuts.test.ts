@@ -8,7 +8,9 @@ import { observe, type Subject } from './side-by-side.ts';
 /** Streams per mode; RETROVISOR_STREAMS=2000 for a campaign. */
 const STREAMS = Number(process.env['RETROVISOR_STREAMS'] ?? 10);
 const SEED = process.env['RETROVISOR_SEED'] ?? 'cuts';
-const TICKS = 300;
+/** They end anywhere, lest later ticks hide a difference. */
+const LEAST_TICKS = 20;
+const MOST_TICKS = 300;
 const HOST_BYTES = 1 << 20;
 
 const MODES = ['real', 'protected', 'legacy paging', 'PAE', 'long', 'compatibility'] as const;
@@ -195,7 +197,7 @@ const CONTROLS: ExecutionControls = { ...NO_CONTROLS, primary: 1 << 7 };
 function subjectOf(mode: Mode, seed: string): Subject {
   return {
     hostBytes: HOST_BYTES,
-    ticks: TICKS,
+    ticks: LEAST_TICKS + below(seedrandom.alea(`${seed} ticks`), MOST_TICKS - LEAST_TICKS),
     controls: CONTROLS,
     prepare(engine) {
       const chance = seedrandom.alea(seed);
