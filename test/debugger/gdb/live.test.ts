@@ -73,7 +73,7 @@ describe('stock gdb on a run under way', without(NO_GDB, NO_COMPILER), () => {
       expect(ticks[5]).toBe(0);
       expect(valuesIn(out, 'counter')).toEqual(['1', '2', '1', '2']);
       expect(out).not.toContain('SIGTRAP');
-      expect(printed((print) => diff(alone, trace, print))).toContain('the runs do not differ');
+      expect(await printed((print) => diff(alone, trace, print))).toContain('the runs do not differ');
       expect(await printed((print) => replay(trace, {}, print))).toContain('0 divergences');
     },
     MINUTES,
