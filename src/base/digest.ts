@@ -15,10 +15,18 @@ export function mixWord(hash: Hash, word: number): void {
 }
 
 /** The hash as 16 hexadecimal digits. */
-export function finished({ a, b }: Hash): string {
-  const low = Math.imul(a ^ (b >>> 16), 0x85ebca6b);
-  const high = Math.imul(b ^ (low >>> 13), 0xc2b2ae35);
-  return eight(high ^ (high >>> 16)) + eight(low ^ (low >>> 13));
+export const finished = (hash: Hash): string => eight(highOf(hash)) + eight(lowOf(hash));
+
+const mixedLow = ({ a, b }: Hash): number => Math.imul(a ^ (b >>> 16), 0x85ebca6b);
+
+function lowOf(hash: Hash): number {
+  const low = mixedLow(hash);
+  return low ^ (low >>> 13);
+}
+
+function highOf(hash: Hash): number {
+  const high = Math.imul(hash.b ^ (mixedLow(hash) >>> 13), 0xc2b2ae35);
+  return high ^ (high >>> 16);
 }
 
 const eight = (word: number): string => (word >>> 0).toString(16).padStart(8, '0');
@@ -40,14 +48,15 @@ function mixNumber(hash: Hash, value: number): void {
   mixWord(hash, FLOAT_WORDS[1]);
 }
 
+const WIDE = new BigUint64Array(1);
+const WIDE_WORDS = new Uint32Array(WIDE.buffer);
+
 function mixBigint(hash: Hash, value: bigint): void {
   mixWord(hash, TAG.bigint);
-  mixWord(hash, value < 0n ? 1 : 0);
-  let rest = value < 0n ? -value : value;
-  do {
-    mixWord(hash, Number(rest & 0xffffffffn) | 0);
-    rest >>= 32n;
-  } while (rest > 0n);
+  WIDE[0] = value;
+  mixWord(hash, WIDE_WORDS[0]);
+  mixWord(hash, WIDE_WORDS[1]);
+  if (WIDE[0] !== value) mixString(hash, value.toString(16));
 }
 
 function mixString(hash: Hash, value: string): void {
@@ -56,7 +65,7 @@ function mixString(hash: Hash, value: string): void {
   for (let i = 0; i < value.length; i += 1) mixWord(hash, value.charCodeAt(i));
 }
 
-/** Mix a plain value in: keys in sorted order, an absent key equal to an undefined one. */
+/** Mix a plain value in: in whatever order its keys are, an absent key equal to an undefined one. */
 export function mixValue(hash: Hash, value: unknown): void {
   switch (typeof value) {
     case 'number':
@@ -86,14 +95,35 @@ function mixObject(hash: Hash, value: object): void {
     for (const item of value) mixValue(hash, item);
     return;
   }
-  mixWord(hash, TAG.object);
-  const record = value as Readonly<Record<string, unknown>>;
-  for (const key of Object.keys(record).sort()) {
-    if (record[key] === undefined) continue;
+  mixRecord(hash, value as Readonly<Record<string, unknown>>);
+}
+
+/** A sum of what each key and its value come to does not depend on their order, and needs none. */
+function mixRecord(hash: Hash, record: Readonly<Record<string, unknown>>): void {
+  const { a, b } = hash;
+  let [sumA, sumB] = [0, 0];
+  for (const key of Object.keys(record)) {
+    const value = record[key];
+    if (value === undefined) continue;
+    hash.a = TAG.object;
+    hash.b = key.length;
     mixString(hash, key);
-    mixValue(hash, record[key]);
+    mixValue(hash, value);
+    sumA = (sumA + lowOf(hash)) | 0;
+    sumB = (sumB + highOf(hash)) | 0;
   }
-  mixWord(hash, TAG.undefined);
+  hash.a = a;
+  hash.b = b;
+  mixWord(hash, TAG.object);
+  mixWord(hash, sumA);
+  mixWord(hash, sumB);
+}
+
+/** The first 32 bits of `digestOf`, as a number. */
+export function digestWord(value: unknown): number {
+  const hash = emptyHash();
+  mixValue(hash, value);
+  return highOf(hash) >>> 0;
 }
 
 /** The digest of a plain value. Equal values have equal digests whatever order their keys were made in. */

@@ -1,5 +1,5 @@
 /** The state by named parts, each with a digest of its own: what a replay or a fold compares. */
-import { digestOf } from '../base/digest.ts';
+import { digestWord } from '../base/digest.ts';
 import type { MachineConfig } from '../vmm/config.ts';
 import { bitsOf, type Owner } from './row.ts';
 import type { MachineState } from './state.ts';
@@ -61,8 +61,7 @@ export function slicesOf({ smp, parts }: MachineConfig): readonly Slice[] {
 const BYTES_PER_SLICE = 4;
 
 /** The first 32 bits of a slice's digest. */
-const wordOf = (state: MachineState, { read }: Slice): number =>
-  Number.parseInt(digestOf(read(state)).slice(0, 2 * BYTES_PER_SLICE), 16);
+const wordOf = (state: MachineState, { read }: Slice): number => digestWord(read(state));
 
 /** The digests of a state's slices: four bytes each, most significant first, in the order of `slicesOf`. */
 export function digestSlices(state: MachineState, slices: readonly Slice[] = slicesOf(state.config)): Uint8Array {

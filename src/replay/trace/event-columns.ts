@@ -27,7 +27,7 @@ export function kindTable(vocabulary: RecordedVocabulary): KindTable {
     kind,
     place,
     fields: Object.entries(fields),
-    blank: { kind, ...Object.fromEntries(Object.keys(fields).map((name) => [name, 0])) },
+    blank: { kind, ...Object.fromEntries(Object.keys(fields).map((name) => [name, undefined])) },
   }));
   return { byPlace, byName: new Map(byPlace.map((columns) => [columns.kind, columns])) };
 }
@@ -142,7 +142,8 @@ export function readEvents(
 function readRows(input: ByteReader, columns: KindColumns | undefined, expected: number, room: Scratch): Row[] {
   if (columns === undefined || readVarint(input) !== expected) throw contradiction('events its kinds do not tell of');
   const { blank, fields } = columns;
-  const rows: Row[] = Array.from({ length: expected }, () => ({ ...blank }));
+  const rows = new Array<Row>(expected);
+  for (let row = 0; row < expected; row += 1) rows[row] = { ...blank };
   for (const [name, type] of fields) readColumn(input, type, rows, name, room);
   return rows;
 }

@@ -53,7 +53,7 @@ export function openTrace(source: ByteSource, inflate: Inflate): TraceReader {
     eventCount: trace.events.reduce((sum, { events }) => sum + events, 0),
     chunks: trace.events,
     damage: trace.damage,
-    readChunk: (chunk) => trace.readEvents(chunk).map(adapt),
+    readChunk: (chunk) => adapt(trace.readEvents(chunk)),
     readKinds: trace.readKinds,
     check: trace.check,
   };
@@ -110,11 +110,11 @@ const ABSENT: Readonly<Record<FieldType, unknown>> = {
 };
 
 /** Give events recorded under another vocabulary today's fields; kinds unknown today become `sim:unknown`. */
-function adapter(recorded: RecordedVocabulary): (stamped: RecordedEvent) => Stamped {
+function adapter(recorded: RecordedVocabulary): (events: RecordedEvent[]) => Stamped[] {
   const changed = new Set(Object.keys(recorded).filter((kind) => !sameFields(kind, recorded[kind])));
-  if (changed.size === 0) return (stamped) => stamped as unknown as Stamped;
-  return (stamped) =>
-    changed.has(stamped.event.kind) ? { ...stamped, event: adapted(stamped.event) } : (stamped as unknown as Stamped);
+  const asToday = (stamped: RecordedEvent): Stamped =>
+    (changed.has(stamped.event.kind) ? { ...stamped, event: adapted(stamped.event) } : stamped) as Stamped;
+  return (events) => (changed.size === 0 ? (events as unknown as Stamped[]) : events.map(asToday));
 }
 
 function sameFields(kind: string, fields: Readonly<Record<string, FieldType>>): boolean {
