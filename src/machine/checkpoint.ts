@@ -1,5 +1,5 @@
 import type { PageImage } from '../memory/pages.ts';
-import { seal, thaw } from '../reducers/seal.ts';
+import { seal } from '../reducers/seal.ts';
 import type { MachineState } from '../reducers/state.ts';
 import type { Machine } from './machine.ts';
 
@@ -21,5 +21,5 @@ export function takeCheckpoint(machine: Machine, before?: Checkpoint): Checkpoin
 /** Make the machine what it was. It runs on to the same events and digests as it did then. */
 export function restoreCheckpoint(machine: Machine, { state, tick, pages }: Checkpoint): void {
   machine.pages.restore(pages);
-  machine.replaceState(thaw(state), tick);
+  machine.restore(state, tick);
 }

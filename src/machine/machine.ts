@@ -1,8 +1,8 @@
-import type { Draft } from '../base/draft.ts';
 import { MAIN_LOOP, USER } from '../events/stamped.ts';
 import { type KvmHost, TSC_PER_NS } from '../kvm/context.ts';
 import type { KvmKernel } from '../kvm/api.ts';
 import { followPages, type Pages } from '../memory/pages.ts';
+import { restore } from '../reducers/evolve.ts';
 import { powerOn } from '../reducers/power-on.ts';
 import { SliceDigests } from '../reducers/slices.ts';
 import type { MachineState } from '../reducers/state.ts';
@@ -10,6 +10,7 @@ import type { VmmHost } from '../vmm/host.ts';
 import type { Vmm } from '../vmm/vmm.ts';
 import {
   chanceOf,
+  draftOf,
   drawnOf,
   type MachineContext,
   nextDeadline,
@@ -41,8 +42,8 @@ export interface Machine {
   /** Virtual nanosecond of the next deadline; Infinity when no timer is armed. */
   nextDeadline(): number;
   advance(until: Until): Reason;
-  /** Put another state in, as it was after so many ticks; memory has been put back by `pages`. */
-  replaceState(state: Draft<MachineState>, ticks: number): void;
+  /** Be in another state, as it was after so many ticks; memory has been put back by `pages`. */
+  restore(state: MachineState, ticks: number): void;
 }
 
 /** Build a machine and power it on: `sim:powered_on` is its first event. */
@@ -69,9 +70,7 @@ export function createMachine(parts: MachineParts): Machine {
   context.vmm = parts.vmm(context.kvm, vmmHost(context), originOf(context, MAIN_LOOP).inside(switchedOn));
   context.pages = followPages(context.engine.regions);
   return {
-    get state() {
-      return context.state;
-    },
+    state,
     get ticks() {
       return context.ticks;
     },
@@ -85,8 +84,8 @@ export function createMachine(parts: MachineParts): Machine {
     now: () => now(context),
     nextDeadline: () => nextDeadline(context),
     advance: (until) => advance(context, until),
-    replaceState(next, ticks) {
-      context.state = next as MachineState;
+    restore(earlier, ticks) {
+      restore(draftOf(context), earlier);
       context.ticks = ticks;
       digests.forget();
       refreshDerived(context);

@@ -2,10 +2,11 @@ import { freeze, produce } from 'immer';
 import type { Draft } from '../base/draft.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { EventKind } from '../events/vocabulary.ts';
-import type { Change, Row } from './row.ts';
+import { bitsOf, type Change, type Row } from './row.ts';
 import type { MachineConfig } from '../vmm/config.ts';
 import type { MachineState } from './state.ts';
 import { REDUCERS } from './table/index.ts';
+import { thaw } from './seal.ts';
 
 /** The table, to be looked up for every event. */
 const ROWS: ReadonlyMap<string, Row<EventKind>> = new Map(Object.entries(REDUCERS) as [string, Row<EventKind>][]);
@@ -37,6 +38,14 @@ function change(
 }
 
 /**
+ * Make an open state what another was. No event of the run: whoever stands in it elsewhere, or goes on from a place it
+ * once came to, numbers what follows as it was numbered then.
+ */
+export function restore(open: Draft<MachineState>, state: MachineState): void {
+  Object.assign(open, thaw(state));
+}
+
+/**
  * The state after an event: immutable, sharing with the one before all that did not change. Start from `powerOn`.
  */
 export function reduce(state: MachineState, stamped: Stamped): MachineState {
@@ -44,9 +53,27 @@ export function reduce(state: MachineState, stamped: Stamped): MachineState {
   const row = rowOf(event.kind);
   const at = freeze({ seq, tick });
   if (row.changes.length === 0 || row.isIdle?.(state, event) === true) return freeze({ ...state, at });
+  if ((row.ownerBits & ~OF_PROCESSORS) === 0) return reduceProcessors({ ...state, at }, stamped, row);
   return produce(state, (draft) => {
     draft.at = at;
     // A draft of the configuration would be made for nothing: no event changes it.
     change(draft, stamped, row, state.config);
   });
+}
+
+const OF_PROCESSORS = bitsOf('clock', 'vcpus');
+
+/**
+ * The same for facts of vCPUs, which are most of a run: what is above the vCPUs is copied here, since a draft of each
+ * level costs as much as the change itself. All else is frozen: a row that would change it throws.
+ */
+function reduceProcessors(state: MachineState, stamped: Stamped, row: Row<EventKind>): MachineState {
+  const { kvm } = state;
+  let { clock } = state;
+  const vcpus = produce(kvm.vcpus, (draft) => {
+    const open = { ...state, clock: { ...clock }, kvm: freeze({ ...kvm, vcpus: draft }) };
+    change(open as Draft<MachineState>, stamped, row, state.config);
+    if (open.clock.warpedNs !== clock.warpedNs) clock = freeze(open.clock);
+  });
+  return freeze({ ...state, clock, kvm: vcpus === kvm.vcpus ? kvm : freeze({ ...kvm, vcpus }) });
 }

@@ -121,7 +121,7 @@ export function stage(engine: MachineParts['engine'], features: CpuFeatures = BA
     },
     putBack(state, tick) {
       folded = thaw(state);
-      machine.replaceState(thaw(state), tick);
+      machine.restore(state, tick);
     },
   };
 }
