@@ -1,4 +1,4 @@
-import { type Stamped } from '../../../src/events/stamped.ts';
+import type { Stamped } from '../../../src/events/stamped.ts';
 import { type EventKind, VOCABULARY } from '../../../src/events/vocabulary.ts';
 
 const NONE = -1;

@@ -1,4 +1,4 @@
-import { MAIN_LOOP, type Stamped, sourceName, TIMER, vcpuOf } from '../../../src/events/stamped.ts';
+import { MAIN_LOOP, type Stamped, sourceName, vcpuOf } from '../../../src/events/stamped.ts';
 import { type EventKind, type EventOf, type MachineEvent, VOCABULARY } from '../../../src/events/vocabulary.ts';
 import { ApicRequests } from './apic-requests.ts';
 import { Causes } from './causes.ts';
@@ -47,7 +47,7 @@ const isInput = (kind: EventKind): boolean => VOCABULARY[kind].receiver !== unde
  * Works out from the order of events alone which line, message or deadline each interrupt comes from, and compares it
  * with what the links of cause say. Which event asks for what is KVM's code and the data sheets of its controllers.
  */
-class OriginCheck {
+export class OriginCheck {
   private readonly causes = new Causes();
   private readonly lines = new Lines();
   private readonly pic = new PicRequests();
@@ -221,7 +221,8 @@ class OriginCheck {
     if (missing.length > 0) this.complain(`${name}: #${seq} does not go back to ${missing.map((each) => `#${each}`)}`);
     if (found !== root) this.complain(`${name}: #${seq} goes back to #${found}, the order of events says #${root}`);
     const beginning = this.beginnings.get(root) ?? root;
-    if (end !== beginning) this.complain(`${name}: #${seq} begins with #${end}, the order of events says #${beginning}`);
+    if (end !== beginning)
+      this.complain(`${name}: #${seq} begins with #${end}, the order of events says #${beginning}`);
     const why = this.causes.whyNoEnd(end);
     if (why !== undefined) this.complain(`${name}: #${seq} ends at ${why}`);
   }
