@@ -100,6 +100,18 @@ describe.each(firstOf(1, ['tour', 'tour-smp4']))('a wrong link of cause is found
     }
   });
 
+  test('in a timer that fires for another time than it was armed for', () => {
+    const fire = events().findLast(isOf('sim:timer_fire')) as Stamped;
+    const event = { ...fire.event, deadline: 1 } as MachineEvent;
+    expect(faults(withChanged(events(), fire, { event }))).toBeGreaterThan(0);
+  });
+
+  test('in a timer that is cancelled, and was not armed', () => {
+    const event = { kind: 'sim:timer_cancel', id: 'rtc.alarm', deadline: 1 } as const;
+    const told = events().findLast(isOf('kvm_pio')) as Stamped;
+    expect(faults(withChanged(events(), told, { event }))).toBeGreaterThan(0);
+  });
+
   test('in the arm of a timer: it is nobody’s', () => {
     for (const arm of firstOf(2, onChains(events(), 'sim:timer_arm'))) {
       expect(faults(withChanged(events(), arm, { cause: undefined }))).toBeGreaterThan(0);

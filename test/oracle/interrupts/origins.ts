@@ -106,7 +106,7 @@ export class OriginCheck {
         this.timers.set(event.id, { seq, deadline: event.deadline, root: this.triggers.get(source) ?? -1 });
         return;
       case 'sim:timer_cancel':
-        this.timers.delete(event.id);
+        this.disarm(event, 'is cancelled');
         return;
       case 'sim:timer_fire':
         this.fire(event, stamped);
@@ -166,12 +166,23 @@ export class OriginCheck {
     if (name !== undefined) this.names.set(seq, name);
   }
 
-  private fire({ id, deadline }: EventOf<'sim:timer_fire'>, { seq, source, cause }: Stamped): void {
+  /** A timer fires, or is cancelled, as it was armed last. */
+  private disarm(
+    { id, deadline }: { readonly id: string; readonly deadline: number },
+    what: string,
+  ): Armed | undefined {
     const armed = this.timers.get(id);
     this.timers.delete(id);
-    if (armed === undefined || armed.deadline !== deadline || armed.seq !== cause) {
-      this.complain(`${id} fires for ${deadline}, but was armed by #${armed?.seq} for ${armed?.deadline}`);
+    if (armed?.deadline !== deadline) {
+      this.complain(`${id} ${what} for ${deadline}, but was armed by #${armed?.seq} for ${armed?.deadline}`);
     }
+    return armed;
+  }
+
+  private fire(event: EventOf<'sim:timer_fire'>, { seq, source, cause }: Stamped): void {
+    const { id } = event;
+    const armed = this.disarm(event, 'fires');
+    if (armed?.seq !== cause) this.complain(`${id} fires because of #${cause}, but was armed by #${armed?.seq}`);
     const root = armed?.root ?? -1;
     this.beginnings.set(seq, this.beginnings.get(root) ?? root);
     this.act(source, seq, timerName(id));
