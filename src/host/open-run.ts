@@ -49,6 +49,8 @@ export interface OpenedRun extends Opened {
   /** Type at a serial line; COM1 is 0. The guest receives it before its next instruction. */
   type(text: string | Uint8Array, line?: number): void;
   press(button: 'power' | 'reset'): void;
+  /** Press and release keys of the keyboard: scan codes of set 1. */
+  key(codes: readonly number[] | Uint8Array): void;
 }
 
 /**
@@ -114,6 +116,10 @@ class RunUnderWay implements OpenedRun {
 
   press(button: 'power' | 'reset'): void {
     this.send({ kind: button === 'power' ? 'sim:power_button_pressed' : 'sim:reset_requested' });
+  }
+
+  key(codes: readonly number[] | Uint8Array): void {
+    this.send({ kind: 'sim:keyboard_received', bytes: Uint8Array.from(codes) });
   }
 
   hold() {

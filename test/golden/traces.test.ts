@@ -4,13 +4,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { noGuests } from '../guests/command-line.ts';
+import { expectFolds, expectReruns } from '../guests/trace-alone.ts';
 import { IS_WHOLE, LONG } from '../how-long.ts';
 import { without } from '../stepping-aside.ts';
-import { openTrace, rerun } from '../../src/host/index.ts';
-import { configurationOf } from '../../src/host/machine-description.ts';
-import { openTraceFile } from '../../src/host/trace-file.ts';
-import { fold } from '../../src/replay/fold.ts';
-import { inOrder } from '../../src/replay/trace/in-order.ts';
 import { type Blessed, GOLDEN } from '../../scripts/bless.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -54,18 +50,13 @@ describe.each(replayable)('$name', ({ name, guests }) => {
     expect(status).toBe(0);
   });
 
-  test('folds from its events alone to the same state, compared at every two thousandth event', needs, () => {
-    const trace = openTrace(join(ROOT, file));
-    const { events, machine } = trace.describe();
-    trace.close();
-    const folded = fold(inOrder(openTraceFile(join(ROOT, file))), configurationOf(machine));
-    expect(folded.difference).toBeUndefined();
-    expect(folded.events).toBe(events);
-    expect(folded.digests).toBeGreaterThanOrEqual(Math.floor(events / 2000));
-  });
+  test(
+    'folds from its events alone to the same state at every two thousandth event, and says why each interrupt came',
+    needs,
+    () => {
+      expectFolds(join(ROOT, file));
+    },
+  );
 
-  test('comes out of a rerun as it was recorded, without its images', needs, async () => {
-    const { agreed, events, divergence } = await rerun(join(ROOT, file));
-    expect({ agreed, divergence }).toEqual({ agreed: events, divergence: undefined });
-  });
+  test('comes out of a rerun as it was recorded, without its images', needs, () => expectReruns(join(ROOT, file)));
 });

@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Aside, without } from '../stepping-aside.ts';
 import { retrovisor, scratchFolder } from './command-line.ts';
+import { expectFolds, expectReruns } from './trace-alone.ts';
 
 /** What docs/kvm-unit-tests.md tells to build; the summaries are those of the version named there. */
 const FLATS = process.env['RETROVISOR_KUT'] ?? '';
@@ -108,7 +109,8 @@ const MACHINE = '-nodefaults -device pc-testdev -device isa-debug-exit,iobase=0x
 const words = (text: string): string[] => text.split(' ').filter(Boolean);
 const folder = scratchFolder();
 
-function expectSuccess(flats: string, { name, flat, cpus = 1, options = '', append, summary }: Run): void {
+async function expectSuccess(flats: string, run: Run): Promise<void> {
+  const { name, flat, cpus = 1, options = '', append, summary } = run;
   const trace = join(folder, `${name.replaceAll(' ', '-')}.trace`);
   const guest = ['-smp', String(cpus), '-kernel', join(flats, `${flat}.flat`), '--trace', trace];
   const appended = append === undefined ? [] : ['-append', append];
@@ -117,13 +119,16 @@ function expectSuccess(flats: string, { name, flat, cpus = 1, options = '', appe
   if (summary !== undefined) expect(out).toMatch(new RegExp(`^SUMMARY: ${summary}\\r?$`, 'm'));
   expect(status).toBe(ALL_PASSED);
   expect(retrovisor(['replay', trace]).status).toBe(0);
+  expectFolds(trace);
+  await expectReruns(trace);
+  rmSync(trace);
 }
 
 describe('kvm-unit-tests', without(unbuilt('RETROVISOR_KUT', FLATS, 'setjmp.flat')), () => {
-  test.each(RUNS)('$name reports success and replays', (run) => expectSuccess(FLATS, run));
+  test.each(RUNS)('$name reports success, replays, folds and reruns', (run) => expectSuccess(FLATS, run));
 });
 
 const NO_I386 = unbuilt('RETROVISOR_KUT_I386', FLATS_I386, 'taskswitch2.flat');
 describe('kvm-unit-tests for i386', without(NO_I386), () => {
-  test.each(RUNS_I386)('$name reports success and replays', (run) => expectSuccess(FLATS_I386, run));
+  test.each(RUNS_I386)('$name reports success, replays, folds and reruns', (run) => expectSuccess(FLATS_I386, run));
 });

@@ -13,6 +13,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const SHORT: RunRequest = { wallClock: 1_700_000_000, ticks: 60_000, smp: 2 };
 const traceAt = (name: string): string => join(folder, `${name}.trace`);
 
+/** What comes of typing at a line, pressing a button and pressing a key. */
+const INPUTS: readonly string[] = ['sim:serial_received', 'sim:power_button_pressed', 'sim:keyboard_received'];
+
 /** The event during whose telling things are done. */
 const MIDDLE = 3000;
 
@@ -95,13 +98,12 @@ describe('a run under way', () => {
       if (stamped.seq === MIDDLE) {
         run.type('a');
         run.press('power');
+        run.key([0x1e, 0x9e]);
       }
-      if (stamped.event.kind === 'sim:serial_received' || stamped.event.kind === 'sim:power_button_pressed') {
-        inputs.push(stamped);
-      }
+      if (stamped.seq > 0 && INPUTS.includes(stamped.event.kind)) inputs.push(stamped);
     });
     await run.ended();
-    expect(inputs.map(({ event }) => event.kind)).toEqual(['sim:serial_received', 'sim:power_button_pressed']);
+    expect(inputs.map(({ event }) => event.kind)).toEqual(INPUTS);
     expect(inputs[0]?.seq).toBeGreaterThan(MIDDLE);
     expect((inputs[0]?.seq ?? 0) - MIDDLE).toBeLessThan(100);
     expect((await replay(traceAt('typed'))).divergence).toBeUndefined();

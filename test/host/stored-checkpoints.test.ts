@@ -10,6 +10,7 @@ import { type Checkpoint, takeCheckpoint } from '../../src/machine/checkpoint.ts
 import { digestOf } from '../../src/base/digest.ts';
 import { BLOCK_PAGES } from '../../src/memory/pages.ts';
 import { isSame } from '../../src/reducers/seal.ts';
+import { CHECKPOINT_MAGIC } from '../../src/replay/trace/checkpoint-format.ts';
 import { openCheckpoints } from '../../src/replay/trace/checkpoint-reader.ts';
 import { chance, MUTATIONS } from '../replay/trace/mutated.ts';
 import { casesOf, firstOf, LONG } from '../how-long.ts';
@@ -123,6 +124,18 @@ describe('checkpoints beside a trace', () => {
     writeFileSync(checkpointPath(path), 'not this');
     const recorded = stood(path);
     expect(recorded.said).toEqual([expect.stringMatching(/holds no checkpoints/)]);
+    expect(recorded.timeline.seek(1000).tick).toBe(1000);
+  });
+
+  test.each([1, 3])('of format %i are not used, and a sentence says which it is and what to do', (format) => {
+    const path = join(folder, `format-${format}.trace`);
+    copyFileSync(TRACE, path);
+    const bytes = readFileSync(checkpointPath(TRACE));
+    bytes.writeUInt32LE(format, CHECKPOINT_MAGIC.length);
+    writeFileSync(checkpointPath(path), bytes);
+    const recorded = stood(path);
+    const sentence = new RegExp(`are in format ${format}, and this program reads format 2\\..* \`retrovisor index\``);
+    expect(recorded.said).toEqual([expect.stringMatching(sentence)]);
     expect(recorded.timeline.seek(1000).tick).toBe(1000);
   });
 

@@ -18,6 +18,13 @@ const rowOf = (kind: EventKind): Row<EventKind> => REDUCERS[kind] as Row<EventKi
 /** Everything but the place a run has come to. */
 const held = ({ at: _, ...rest }: MachineState): object => rest;
 
+/** Paths of what in a value can be changed. */
+function openParts(value: unknown, path: string): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const own = Object.isFrozen(value) || Object.keys(value).length === 0 ? [] : [path];
+  return [...own, ...Object.entries(value).flatMap(([key, each]) => openParts(each, `${path}.${key}`))];
+}
+
 /** A guest with timers and interrupts, and one that touches everything. */
 function countingRun() {
   const inputs = inputQueue([typed('ab', { ns: 200_000 }), typed('\x1b', { ns: 600_000 })]);
@@ -57,6 +64,10 @@ describe.each([
     expect(before[taken + 1].vmm.devices.serial0).not.toBe(before[taken].vmm.devices.serial0);
     expect(before[taken + 1].vmm.devices.hpet).toBe(before[taken].vmm.devices.hpet);
     expect(before[taken + 1].kvm).toBe(before[taken].kvm);
+  });
+
+  test('is frozen in every part: who has a state cannot change it', () => {
+    for (const state of [before[1], before[2000], end]) expect(openParts(state, 'state')).toEqual([]);
   });
 
   test('changes only what the owners of a kind hold', () => {

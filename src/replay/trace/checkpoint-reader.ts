@@ -69,8 +69,10 @@ export function openCheckpoints(
   if (preamble.length < PREAMBLE_LENGTH || !CHECKPOINT_MAGIC.every((byte, at) => preamble[at] === byte)) {
     return { problem: `${source.name} holds no checkpoints.` };
   }
-  if (new DataView(preamble.buffer, preamble.byteOffset).getUint32(8, true) !== CHECKPOINT_FORMAT) {
-    return { problem: `The checkpoints in ${source.name} are of another format. ${again}` };
+  const format = new DataView(preamble.buffer, preamble.byteOffset).getUint32(8, true);
+  if (format !== CHECKPOINT_FORMAT) {
+    const which = `are in format ${format}, and this program reads format ${CHECKPOINT_FORMAT}`;
+    return { problem: `The checkpoints in ${source.name} ${which}. ${again}` };
   }
   const index = readIndex(source, inflate);
   if (index === undefined) return { problem: `The checkpoints in ${source.name} are incomplete or damaged. ${again}` };

@@ -1,0 +1,79 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { ROOT, textOf } from './sources.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'retrovisor-compiler-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const SRC = join(ROOT, 'src');
+const IMPORTS = [
+  `import { input, type Receiver } from '${SRC}/events/schema.ts';`,
+  `import type { Origin } from '${SRC}/events/origin.ts';`,
+  `import type { Stamped } from '${SRC}/events/stamped.ts';`,
+  `import type { EventKind } from '${SRC}/events/vocabulary.ts';`,
+  `import type { Row, Rows } from '${SRC}/reducers/row.ts';`,
+  `import type { MachineState } from '${SRC}/reducers/state.ts';`,
+  `import { REDUCERS } from '${SRC}/reducers/table/index.ts';`,
+  'declare const origin: Origin; declare const state: MachineState; declare const stamped: Stamped;',
+  'export type Used = [typeof input, Receiver, EventKind, Row<EventKind>, Rows<EventKind>, typeof REDUCERS];',
+  'export const used = [origin, state, stamped];',
+];
+
+/** What the compiler takes, and beside it what it refuses. */
+const TAKEN: Readonly<Record<string, string>> = {
+  'an input that somebody receives': "export const row = input({ key: 'u' }, () => '', 'keyboard');",
+  'a table with a row for each kind': 'export const rows: Rows<EventKind> = { ...REDUCERS };',
+  'a fact with its fields': "origin.raise({ kind: 'kvm_pv_eoi', apicid: 0, vector: 32 });",
+  'a look at the state': 'export const ns: number = state.clock.warpedNs + state.kvm.vcpus.length + stamped.seq;',
+};
+
+const REFUSED: Readonly<Record<string, string>> = {
+  'an input without a receiver': "export const row = input({ key: 'u' }, () => '');",
+  'an input for a receiver there is none of': "export const row = input({ key: 'u' }, () => '', 'printer');",
+  'a table without a row for a kind': [
+    'const { kvm_exit: _, ...rest } = REDUCERS;',
+    'export const rows: Rows<EventKind> = rest;',
+  ].join('\n'),
+  'a row for a kind there is none of': 'export const row: Rows<EventKind>["kvm_exits"] = REDUCERS.kvm_exit;',
+  'a fact of a kind there is none of': "origin.raise({ kind: 'kvm_exits', vcpu_id: 0 });",
+  'a fact without one of its fields': "origin.raise({ kind: 'kvm_pv_eoi', apicid: 0 });",
+  'a write to the clock': 'state.clock.warpedNs = 1;',
+  'a write to a vCPU': 'state.kvm.vcpus[0]!.exits = 1;',
+  'a write to a list of the state': 'state.kvm.vcpus.pop();',
+  'a write to a device': "state.vmm.devices['hpet'] = state.vmm.devices['hpet'];",
+  'a write to a timer': "delete state.vmm.timers['rtc.update'];",
+  'a write to an event': "stamped.event.kind = 'kvm_exit';",
+  'a write to the links of an event': 'stamped.cause = 1;',
+};
+
+const fileOf = (name: string): string => `${name.replaceAll(/\W+/g, '-')}.ts`;
+
+/** The compiler's complaints about each file, with the project's options. */
+function complaints(sources: Readonly<Record<string, string>>): Map<string, string> {
+  for (const [name, text] of Object.entries(sources)) {
+    writeFileSync(join(folder, fileOf(name)), `${IMPORTS.join('\n')}\n${text}\n`);
+  }
+  const { compilerOptions } = JSON.parse(textOf('tsconfig.json')) as { compilerOptions: object };
+  const elsewhere = { rootDir: '/', noEmit: true, rewriteRelativeImportExtensions: false };
+  const options = { ...compilerOptions, ...elsewhere, typeRoots: [join(ROOT, 'node_modules/@types')] };
+  const files = Object.keys(sources).map(fileOf);
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files }));
+  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const { stdout } = spawnSync(process.execPath, [compiler, '-p', folder], { encoding: 'utf8', cwd: folder });
+  const found = new Map<string, string>();
+  for (const line of stdout.split('\n').filter((each) => each.includes('error TS'))) {
+    const name = Object.keys(sources).find((each) => line.includes(fileOf(each))) ?? 'elsewhere';
+    found.set(name, line);
+  }
+  return found;
+}
+
+test('the compiler refuses what nobody receives, nobody reduces, nobody may write', () => {
+  const found = complaints({ ...TAKEN, ...REFUSED });
+  expect([...found].filter(([name]) => REFUSED[name] === undefined)).toEqual([]);
+  expect(Object.keys(REFUSED).filter((name) => !found.has(name))).toEqual([]);
+});
