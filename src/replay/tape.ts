@@ -61,6 +61,12 @@ function stand(tape: Tape, vcpu: number, { rip, rflags, interruptibility }: Omit
   Object.assign(standingOf(tape, vcpu), { rip, rflags, interruptibility });
 }
 
+/** The guest was left there, with a task priority it may have changed without an exit. */
+function standAtExit(tape: Tape, { vcpu_id: vcpu, guest_rip: rip, ...at }: EventOf<'kvm_exit'>): void {
+  stand(tape, vcpu, { rip, rflags: at.rflags, interruptibility: at.interruptibility });
+  standingOf(tape, vcpu).cr8 = at.cr8;
+}
+
 function leaveStop(tape: Tape): void {
   if (!tape.atStop) return;
   tape.atStop = false;
@@ -181,6 +187,7 @@ function playRun(tape: Tape, budget: number): GuestStop {
     tape.played += budget;
     return { ...BLANK_STOP, ticks: budget };
   }
+  standAtExit(tape, answer);
   if (!MADE_OF_A_STOP.has(answer.exit_reason & 0xffff)) {
     tape.at += 1;
     tape.played = 0;

@@ -93,6 +93,15 @@ describe('8237', () => {
     b.write(0, 4, 1, 3);
     expect(b.state.controllers[0]!.channels.map((c) => c.page)).toEqual([4, 3, 1, 2]);
   });
+
+  it('has nobody past the last page register, where a wide access ends', () => {
+    const b = new Bench(i8237, I8237_REDUCER, i8237AtReset());
+    b.write(0, 4, 1, 3);
+    b.write(3, 5, 1, 2);
+    b.write(1, 6, 1, 3);
+    expect(b.state.controllers[0]!.channels.map((c) => c.page)).toEqual([4, 0, 0, 0]);
+    expect([b.read(3, 1, 2), b.read(1, 1, 3)]).toEqual([0xff, 0xff]);
+  });
 });
 
 describe('IDE without drives', () => {

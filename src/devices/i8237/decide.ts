@@ -8,7 +8,7 @@ export function readDma(dma: DmaState, region: number, offset: number, effects: 
   const chip = dma.controllers[controller]!;
   if (kind === 'channel') return readChannel(chip, at, effects);
   if (kind === 'control') return readControl(chip, at, effects);
-  return chip.channels[at]!.page;
+  return kind === 'page' ? chip.channels[at]!.page : 0xff;
 }
 
 /** One byte of a 16-bit register; the next read gives the other. */

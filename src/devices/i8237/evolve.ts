@@ -64,13 +64,13 @@ export const I8237_REDUCER: DeviceReducer<DmaState> = {
     const chip = dma.controllers[controller]!;
     if (kind === 'channel') writeChannel(chip, at, value);
     else if (kind === 'control') writeControl(chip, at, value);
-    else chip.channels[at]!.page = value;
+    else if (kind === 'page') chip.channels[at]!.page = value;
   },
   taken(dma, { region, offset }) {
     const { controller, kind } = portOf(region, offset);
     const chip = dma.controllers[controller]!;
     if (kind === 'channel') chip.flipFlop = !chip.flipFlop;
-    else chip.status &= ~TERMINAL_COUNTS;
+    else if (kind === 'control') chip.status &= ~TERMINAL_COUNTS;
   },
   reset(dma) {
     for (const chip of dma.controllers) masterClear(chip);

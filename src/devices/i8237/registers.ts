@@ -15,13 +15,18 @@ export const REGIONS = [
 /** The port of a register within its region: of the second controller every second one is used. */
 export interface DmaPort {
   readonly controller: number;
-  readonly kind: 'channel' | 'control' | 'page';
+  readonly kind: 'channel' | 'control' | 'page' | 'nobody';
   /** For a page register the channel it belongs to. */
   readonly at: number;
 }
 
 /** Page registers' odd order: x1 is channel 2, x2 channel 3, x3 channel 1, x7 channel 0. */
-const PAGE_CHANNELS = [2, 3, 1] as const;
+const PAGE_CHANNELS: readonly (readonly number[])[] = [[2, 3, 1], [0]];
+
+/** A wide access may reach past the last page register: there is nobody. */
+function pageOf(controller: number, channel: number | undefined): DmaPort {
+  return channel === undefined ? { controller, kind: 'nobody', at: 0 } : { controller, kind: 'page', at: channel };
+}
 
 /** Which register an offset in a region names. */
 export function portOf(region: number, offset: number): DmaPort {
@@ -31,10 +36,8 @@ export function portOf(region: number, offset: number): DmaPort {
       return { controller, kind: 'channel', at: offset >> controller };
     case 1:
       return { controller, kind: 'control', at: offset >> controller };
-    case 2:
-      return { controller, kind: 'page', at: PAGE_CHANNELS[offset]! };
     default:
-      return { controller, kind: 'page', at: 0 };
+      return pageOf(controller, PAGE_CHANNELS[(region & 3) - 2]?.[offset]);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Effects } from '../device.ts';
 import { expirePeriodic, PERIODIC, periodOf, schedulePeriodic } from './periodic.ts';
-import { A, B, C, REGISTER } from './registers.ts';
+import { A, B, C, isIndexPort, REGISTER } from './registers.ts';
 import { isAlarm, isDivided, isDividerReset, isRunning, isTime, type RtcState, selectedRegister } from './state.ts';
 import { nanosecondOf, shownSeconds } from './time.ts';
 import { expireUpdate, refreshTime, scheduleUpdate, showTime, UPDATE, updateInProgress } from './update.ts';
@@ -14,7 +14,7 @@ export function powerOnRtc(_rtc: RtcState, effects: Effects): void {
 
 /** Read port 0x70 (write-only: all ones) or 0x71. */
 export function readRtc(rtc: RtcState, offset: number, effects: Effects): number {
-  if (offset === 0) return 0xff;
+  if (isIndexPort(offset)) return 0xff;
   const register = selectedRegister(rtc);
   if (register === REGISTER.c) return readFlags(rtc, effects);
   if (register !== rtc.index) effects.commit();
@@ -29,7 +29,7 @@ export function readRtc(rtc: RtcState, offset: number, effects: Effects): number
 /** Write the index (port 0x70) or the byte it names (port 0x71). */
 export function writeRtc(rtc: RtcState, offset: number, value: number, effects: Effects): void {
   const register = selectedRegister(rtc);
-  if (offset === 0) effects.commit();
+  if (isIndexPort(offset)) effects.commit();
   else if (register === REGISTER.a) writeA(rtc, value, effects);
   else if (register === REGISTER.b) writeB(rtc, value, effects);
   else writeByte(rtc, register, effects);

@@ -2,7 +2,7 @@
 import type { Draft } from '../../base/draft.ts';
 import type { DeviceReducer } from '../device.ts';
 import { PERIODIC } from './periodic.ts';
-import { A, B, C, REGISTER } from './registers.ts';
+import { A, B, C, isIndexPort, REGISTER } from './registers.ts';
 import { isDivided, isDividerReset, type RtcState, selectedRegister } from './state.ts';
 import { timeBytes } from './time.ts';
 
@@ -66,7 +66,7 @@ function powerOn(rtc: Rtc, seconds: number): void {
 
 export const MC146818_REDUCER: DeviceReducer<RtcState> = {
   written(rtc, { offset, value }) {
-    if (offset === 0) {
+    if (isIndexPort(offset)) {
       rtc.index = value & 0x7f;
       return;
     }

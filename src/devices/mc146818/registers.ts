@@ -50,3 +50,6 @@ export const UPDATE_HOLD = Math.floor((8 * 1_000_000_000) / TIME_BASE);
 
 /** Alarm codes from 0xc0 up match any value. */
 export const DONT_CARE = 0xc0;
+
+/** Port 70h takes the index, port 71h the data; of a wider access every second byte is an index. */
+export const isIndexPort = (offset: number): boolean => (offset & 1) === 0;

@@ -26,6 +26,14 @@ function bench(wallClockSeconds = LEAP_EVE) {
 const clock = (b: ReturnType<typeof bench>) =>
   [0x32, 9, 8, 7, 4, 2, 0].map((i) => b.get(i).toString(16).padStart(2, '0')).join(' ');
 
+describe('ports', () => {
+  it('take index and data in turn when an access is wider than both', () => {
+    const b = bench();
+    [0x40, 0x11, 0x41, 0x22].forEach((value, offset) => void b.write(offset, value));
+    expect([b.get(0x40), b.get(0x41)]).toEqual([0x11, 0x22]);
+  });
+});
+
 describe('calendar', () => {
   it('agrees with the built-in calendar on every 13th day of six centuries, both ways', () => {
     for (let seconds = -86400 * 365 * 100; seconds < 86400 * 365 * 500; seconds += 86400 * 13 + 12345) {

@@ -1,0 +1,51 @@
+import * as controllers from './controllers.ts';
+import { Draw } from './draw.ts';
+import * as ports from './ports.ts';
+import type { Step } from './steps.ts';
+
+type Weighed = readonly (readonly [weight: number, recipe: ports.Recipe])[];
+
+/** What any processor does. */
+const common = (cpu: number): Weighed => [
+  [12, ports.anyPort],
+  [4, ports.pic],
+  [4, ports.pit],
+  [5, ports.rtc],
+  [6, ports.uart],
+  [5, ports.keyboard],
+  [2, ports.dma],
+  [3, ports.pci],
+  [1, ports.placed],
+  [3, ports.power],
+  [2, ports.testDevice],
+  [2, ports.firmwareConfiguration],
+  [10, controllers.lapic(cpu)],
+  [6, controllers.ioapic],
+  [6, controllers.hpet],
+  [2, controllers.mapped],
+  [6, controllers.msr],
+  [3, controllers.instruction],
+  [16, controllers.spin],
+  [3, controllers.halt(cpu)],
+];
+
+/** What only the first one does: it goes on after whatever this leads to. */
+const FIRST: Weighed = [
+  [1, controllers.startOthers],
+  [1, ports.restart],
+];
+const RARE = 60;
+
+/** Steps of each processor. */
+export function stormSteps(seed: string, cpus: number, recipes: number): readonly (readonly Step[])[] {
+  return Array.from({ length: cpus }, (_, cpu) => {
+    const draw = new Draw(seed, `storm${cpu}`);
+    const often = common(cpu);
+    const drawn = Array.from({ length: recipes }, () => {
+      const isRare = cpu === 0 && draw.once(RARE);
+      return draw.weighed(isRare ? FIRST : often)(draw);
+    }).flat();
+    if (cpu > 0) return [...controllers.xapic(cpu), ...drawn];
+    return [...ports.placed(draw), ...controllers.startOthers(draw), ...drawn, ...ports.ending(draw)];
+  });
+}

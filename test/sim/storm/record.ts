@@ -1,0 +1,114 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runOptions } from '../../../src/debugger/cli/run-arguments.ts';
+import { assemble } from '../../../src/host/assemble.ts';
+import { identities } from '../../../src/host/images.ts';
+import { ENGINE_VERSION, prepared } from '../../../src/host/open-session.ts';
+import { startRecording } from '../../../src/host/recording.ts';
+import { STOPPED } from '../../../src/host/run-inputs.ts';
+import { createMachine } from '../../../src/machine/machine.ts';
+import type { InputEvent, PendingInput } from '../../../src/machine/parts.ts';
+import type { Ending } from '../../../src/reducers/state.ts';
+import { Draw } from './draw.ts';
+import { stormImage } from './image.ts';
+import { stormSteps } from './program.ts';
+
+/** A storm over every device. */
+export interface Storm {
+  readonly seed: string;
+  readonly cpus: number;
+  /** Recipes of each processor: several steps each. */
+  readonly recipes: number;
+  /** Where image and trace go. */
+  readonly folder: string;
+}
+
+/** What came of it. */
+export interface Recorded {
+  readonly trace: string;
+  readonly events: number;
+  readonly ticks: number;
+  readonly why: Ending['why'] | 'idle';
+}
+
+const INPUT_EVERY_NS = 400_000;
+
+const bytes = (draw: Draw): Uint8Array => Uint8Array.from({ length: 1 + draw.below(20) }, () => draw.below(256));
+
+/** What a person does meanwhile. */
+function anyInput(draw: Draw): InputEvent {
+  return draw.weighed<() => InputEvent>([
+    [6, () => ({ kind: 'sim:serial_received', line: draw.below(2), bytes: bytes(draw) })],
+    [4, () => ({ kind: 'sim:keyboard_received', bytes: bytes(draw) })],
+    [2, () => ({ kind: 'sim:power_button_pressed' })],
+    [1, () => ({ kind: 'sim:reset_requested' })],
+  ])();
+}
+
+/** Inputs at random times, without an end. */
+function typist(seed: string): { readonly peek: () => PendingInput; readonly take: () => void } {
+  const draw = new Draw(seed, 'person');
+  const later = (ns: number): PendingInput => ({ ns: ns + draw.below(2 * INPUT_EVERY_NS), event: anyInput(draw) });
+  let next = later(INPUT_EVERY_NS);
+  return {
+    peek: () => next,
+    take: () => {
+      next = later(next.ns as number);
+    },
+  };
+}
+
+/** Far more than any takes. */
+const MOST_TICKS = 400_000_000;
+
+/** Run a storm to its end, and record it. */
+export function recordStorm({ seed, cpus, recipes, folder }: Storm): Recorded {
+  const name = `storm-${seed}-smp${cpus}`;
+  const kernel = join(folder, `${name}.bin`);
+  const trace = join(folder, `${name}.trace`);
+  writeFileSync(kernel, stormImage(stormSteps(seed, cpus, recipes)));
+  const devices = ['isa-debug-exit', 'isa-debugcon,chardev=log', 'pc-testdev', 'pci-testdev'].flatMap((each) => [
+    '-device',
+    each,
+  ]);
+  const options = runOptions([
+    ...['-m', '16', '-smp', `${cpus}`, '-kernel', kernel, '-nodefaults', '-serial', 'null', '-serial', 'null'],
+    ...[
+      '-chardev',
+      'null,id=log',
+      ...devices,
+      '--seed',
+      seed,
+      '--wall-clock',
+      '1700000000',
+      '--events',
+      'guest-pt',
+      '--trace',
+      trace,
+    ],
+  ]);
+  const { description, images, wallClockAtPowerOn } = prepared(options);
+  const subject = { engineVersion: ENGINE_VERSION, machine: description, images: identities(images), seed };
+  const recording = startRecording(trace, subject);
+  const inputs = typist(seed);
+  let hasStopped = false;
+  const machine = createMachine(
+    assemble({
+      ...{ description, images, seed, wallClockAtPowerOn },
+      inputs: {
+        peek: () => (hasStopped ? { event: STOPPED } : inputs.peek()),
+        take: () => inputs.take(),
+      },
+      onEvent: (stamped) => recording.next(stamped),
+    }),
+  );
+  recording.begin();
+  const reason = machine.advance({ tick: MOST_TICKS });
+  if (reason.why !== 'ended') {
+    hasStopped = true;
+    machine.advance({});
+  }
+  recording.close();
+  const why = reason.why === 'ended' ? reason.ending.why : 'idle';
+  return { trace, events: machine.seq, ticks: machine.ticks, why };
+}
