@@ -2,12 +2,12 @@ import seedrandom from 'seedrandom';
 
 /** Where a hostile guest lies: a multiboot image of its own addresses. */
 const AT = { image: 0x100000, gdt: 0x100040, idt: 0x100100, code: 0x101000, cells: 0x1ff000, stack: 0x1fe000 };
-const SIZE = 0x10000;
+const SIZE = 0x18000;
 /** Where started processors begin, in real mode. */
 const REAL_CODE = 0x8000;
 const REAL_BYTES = 0x2000;
 const SLOT = 64;
-const SLOTS = 512;
+const SLOTS = 1024;
 const SLOTS_AT = 0x104000;
 
 type Code = (number | readonly number[])[];
@@ -60,7 +60,6 @@ const WINDOWS: readonly (readonly [first: number, bytes: number])[] = [
   [0xe0000000, 0x1000],
   [0x100000, 0x10000],
   [0x8000, 0x1000],
-  [0, 0xffffffff],
 ];
 const MSRS = [
   ...[0x10, 0x1b, 0x3a, 0x3b, 0x6e0, 0xfe, 0x17a, 0x17b, 0x1a0, 0x200, 0x201, 0x20f, 0x250, 0x277, 0x2ff, 0x400, 0x401],
@@ -170,18 +169,27 @@ const GADGETS: readonly ((chance: Chance) => Code)[] = [
     ],
     [0x66, 0xba, 0xfc + below(chance, 4), 0x0c, ...setEax(chance), pick(chance, [0xee, 0xef, 0xec, 0xed])],
   ],
-  // fw_cfg by DMA: the structure lies in cells that other gadgets write.
-  () => [0xb8, 0, 0x1f, 0xf0, 0, 0x66, 0xba, 0x18, 0x05, 0xef],
+  // fw_cfg by DMA: the structure, big-endian, lies beside the number of the slot.
+  (chance) => [
+    [0xc7, 0x05, ...le32(AT.cells + 0x100), 0, below(chance, 64), 0, below(chance, 32)],
+    [0xc7, 0x05, ...le32(AT.cells + 0x104), 0, 0, below(chance, 4), below(chance, 256)],
+    [0xc7, 0x05, ...le32(AT.cells + 0x108), 0, 0, 0, 0, 0xc7, 0x05, ...le32(AT.cells + 0x10c), 0, 0x1a, 0, 0],
+    [0xb8, 0, 0x1f, 0xf1, 0, 0x66, 0xba, 0x18, 0x05, 0xef],
+  ],
   // Whatever the bytes mean.
   (chance) => [Array.from({ length: 4 + below(chance, 20) }, () => below(chance, 256))],
 ];
 
 const flat = (code: Code): number[] => code.flat();
 
-/** The next slot: its number is in memory, the stack begins anew. Every fault and interrupt leads here. */
-const dispatcher = (): number[] =>
-  [
-    [0xbc, ...le32(AT.stack)],
+/**
+ * The next slot. Every fault and interrupt leads here; the stack begins anew, and IRET lets the next NMI come. The slot's
+ * number is not cleared by a reset: what broke the machine is not tried again.
+ */
+function dispatcher(at: number): number[] {
+  const begin = [0xbc, ...le32(AT.stack), 0x6a, 0x02, 0x6a, 0x08, 0x68];
+  const past = at + begin.length + 5;
+  const next = [
     [0xff, 0x05, ...le32(AT.cells)],
     [0xa1, ...le32(AT.cells)],
     [0x25, ...le32(SLOTS - 1)],
@@ -189,24 +197,42 @@ const dispatcher = (): number[] =>
     [0x05, ...le32(SLOTS_AT)],
     [0xff, 0xe0],
   ].flat();
+  return [...begin, ...le32(past), 0xcf, ...next];
+}
 
 const jump = (from: number, to: number): number[] => [0xe9, ...le32(to - (from + 5))];
 
-/** Descriptor tables, the started processors' code copied below 1 MiB, the local APIC on, then the first slot. */
-const prologue = (isApicOn: boolean): number[] =>
-  [
-    [0xfa, 0x0f, 0x01, 0x15, ...le32(AT.gdt + 0x20), 0x0f, 0x01, 0x1d, ...le32(AT.gdt + 0x28)],
-    [0xea, ...le32(AT.code + 0x40), 0x08, 0],
-  ]
-    .flat()
-    .concat(new Array<number>(0x40 - 21).fill(0x90))
-    .concat(
-      [
-        [0x66, 0xb8, 0x10, 0x00, 0x8e, 0xd8, 0x8e, 0xc0, 0x8e, 0xd0],
-        [0xbe, ...le32(AT.image + SIZE), 0xbf, ...le32(REAL_CODE), 0xb9, ...le32(REAL_BYTES / 4), 0xf3, 0xa5],
-        isApicOn ? [0xb8, ...le32(0x1ff), 0xa3, ...le32(0xfee000f0)] : [],
-      ].flat(),
-    );
+/** Byte by byte to a port below 256. */
+const outs = (...writes: readonly (readonly [port: number, value: number])[]): number[] =>
+  writes.flatMap(([to, value]) => [0xb0, value, 0xe6, to]);
+const store = (to: number, value: number): number[] => [0xc7, 0x05, ...le32(to), ...le32(value)];
+
+/** An NMI every so many ticks, from the PIT by the I/O APIC: out of loops and HLT. */
+const WATCHDOG = [
+  ...outs([0x43, 0x34], [0x40, 0x40], [0x40, 0x00]),
+  ...store(0xfec00000, 0x15),
+  ...store(0xfec00010, 0),
+  ...store(0xfec00000, 0x14),
+  ...store(0xfec00010, 0x400),
+];
+
+/** Interrupts of the PIC that need no EOI. */
+const PIC = outs([0x20, 0x11], [0x21, 0x20], [0x21, 4], [0x21, 3], [0xa0, 0x11], [0xa1, 0x28], [0xa1, 2], [0xa1, 3]);
+
+/** Descriptor tables and segments, the started processors' code copied below 1 MiB, and what a seed begins with. */
+function prologue(chance: Chance): number[] {
+  const tables = [0xfa, 0x0f, 0x01, 0x15, ...le32(AT.gdt + 0x20), 0x0f, 0x01, 0x1d, ...le32(AT.gdt + 0x28)];
+  const reload = [0xea, ...le32(AT.code + tables.length + 7), 0x08, 0];
+  return [
+    ...tables,
+    ...reload,
+    ...[0x66, 0xb8, 0x10, 0x00, 0x8e, 0xd8, 0x8e, 0xc0, 0x8e, 0xd0],
+    ...[0xbe, ...le32(AT.image + SIZE), 0xbf, ...le32(REAL_CODE), 0xb9, ...le32(REAL_BYTES / 4), 0xf3, 0xa5],
+    ...(chance() < 0.8 ? store(0xfee000f0, 0x1ff) : []),
+    ...(chance() < 0.8 ? WATCHDOG : []),
+    ...(chance() < 0.5 ? PIC : []),
+  ];
+}
 
 /** A kernel of random instructions, drawn by seed: device registers, MMIO, MSRs, interrupts, IPIs, and plain bytes. */
 export function hostileGuest(seed: string): Uint8Array {
@@ -215,22 +241,23 @@ export function hostileGuest(seed: string): Uint8Array {
   const put = (at: number, bytes: readonly number[]): void => image.set(bytes, at - AT.image);
   const flags = 0x10000;
   const end = AT.image + image.length;
-  const header = [0x1badb002, flags, -(0x1badb002 + flags), AT.image, AT.image, end, AT.cells + 0x1000, AT.code];
+  const header = [0x1badb002, flags, -(0x1badb002 + flags), AT.image, AT.image, end, end, AT.code];
   put(
     AT.image,
     header.flatMap((value) => le32(value)),
   );
   const descriptors = [0, 0, 0x0000ffff, 0x00cf9b00, 0x0000ffff, 0x00cf9300, 0, 0].flatMap((value) => le32(value));
   put(AT.gdt, [...descriptors, ...le(0x17, 2), ...le32(AT.gdt), 0, 0, ...le(0x7ff, 2), ...le32(AT.idt)]);
-  const start = prologue(chance() < 0.7);
+  const start = prologue(chance);
+  const gadgets = GADGETS.filter(() => chance() < 0.6);
   const again = AT.code + start.length;
   for (let vector = 0; vector < 256; vector += 1) {
     put(AT.idt + 8 * vector, [...le(again % 65536, 2), 8, 0, 0, 0x8e, ...le(Math.floor(again / 65536), 2)]);
   }
-  put(AT.code, [...start, ...dispatcher()]);
+  put(AT.code, [...start, ...dispatcher(again)]);
   for (let slot = 0; slot < SLOTS; slot += 1) {
     const at = SLOTS_AT + slot * SLOT;
-    const code = flat(pick(chance, GADGETS)(chance)).slice(0, SLOT - 5);
+    const code = flat(pick(chance, gadgets)(chance)).slice(0, SLOT - 5);
     put(at, [...code, ...jump(at + code.length, again)]);
   }
   put(
