@@ -4,6 +4,7 @@ import { earliestDeadline } from '../events/timers.ts';
 import { MAIN_LOOP, type Source, TIMER, vcpuSource } from '../events/stamped.ts';
 import type { KvmKernel } from '../kvm/api.ts';
 import type { Pages } from '../memory/pages.ts';
+import { restore } from '../reducers/evolve.ts';
 import type { SliceDigests } from '../reducers/slices.ts';
 import { type MachineState, nowNs, ticksUntil } from '../reducers/state.ts';
 import type { Vmm } from '../vmm/vmm.ts';
@@ -14,7 +15,7 @@ import type { MachineProcessor } from './processor.ts';
 export interface MachineContext {
   readonly parts: MachineParts;
   /** Changed by `evolve` alone. */
-  state: MachineState;
+  readonly state: MachineState;
   /** Guest instructions retired by all vCPUs: a register of the processor's, like the others beside the state. */
   ticks: number;
   engine: Engine;
@@ -81,10 +82,13 @@ export const chanceOf = ({ parts, state }: MachineContext, name: string, n: numb
 /** How many numbers of a stream have been drawn. */
 export const drawnOf = ({ state }: MachineContext, name: string): number => state.chance.draws[name] ?? 0;
 
-/** What the state was not told of by facts, but follows from it. */
-export function refreshDerived(context: MachineContext): void {
-  const { processor, kvm, vmm } = context;
+/** Another state is put in, as it was after so many ticks; what follows from it is looked at anew. */
+export function restored(context: MachineContext, earlier: MachineState, ticks: number): void {
+  const { digests, processor, kvm, vmm } = context;
+  restore(draftOf(context), earlier);
+  context.ticks = ticks;
   context.deadline = UNKNOWN;
+  digests.forget();
   processor.restored();
   kvm.restored();
   vmm.restored();

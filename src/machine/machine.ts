@@ -2,7 +2,6 @@ import { MAIN_LOOP, USER } from '../events/stamped.ts';
 import { type KvmHost, TSC_PER_NS } from '../kvm/context.ts';
 import type { KvmKernel } from '../kvm/api.ts';
 import { followPages, type Pages } from '../memory/pages.ts';
-import { restore } from '../reducers/evolve.ts';
 import { powerOn } from '../reducers/power-on.ts';
 import { SliceDigests } from '../reducers/slices.ts';
 import type { MachineState } from '../reducers/state.ts';
@@ -10,14 +9,13 @@ import type { VmmHost } from '../vmm/host.ts';
 import type { Vmm } from '../vmm/vmm.ts';
 import {
   chanceOf,
-  draftOf,
   drawnOf,
   type MachineContext,
   nextDeadline,
   nextSeq,
   now,
   originOf,
-  refreshDerived,
+  restored,
   UNKNOWN,
 } from './context.ts';
 import { advance, type Reason, type Until } from './loop.ts';
@@ -84,12 +82,7 @@ export function createMachine(parts: MachineParts): Machine {
     now: () => now(context),
     nextDeadline: () => nextDeadline(context),
     advance: (until) => advance(context, until),
-    restore(earlier, ticks) {
-      restore(draftOf(context), earlier);
-      context.ticks = ticks;
-      digests.forget();
-      refreshDerived(context);
-    },
+    restore: (earlier, ticks) => restored(context, earlier, ticks),
   };
 }
 

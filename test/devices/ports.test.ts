@@ -94,13 +94,20 @@ describe('8237', () => {
     expect(b.state.controllers[0]!.channels.map((c) => c.page)).toEqual([4, 3, 1, 2]);
   });
 
-  it('has nobody past the last page register, where a wide access ends', () => {
+  it('takes a word at page registers as two bytes, up to where they end, and nothing wider: as QEMU 7.2', () => {
     const b = new Bench(i8237, I8237_REDUCER, i8237AtReset());
-    b.write(0, 4, 1, 3);
-    b.write(3, 5, 1, 2);
-    b.write(1, 6, 1, 3);
-    expect(b.state.controllers[0]!.channels.map((c) => c.page)).toEqual([4, 0, 0, 0]);
-    expect([b.read(3, 1, 2), b.read(1, 1, 3)]).toEqual([0xff, 0xff]);
+    [0x11, 0x22, 0x33].forEach((value, offset) => b.write(offset, value, 1, 2));
+    b.write(0, 0x77, 1, 3);
+    expect([0, 1, 2].map((offset) => b.read(offset, 2, 2))).toEqual([0x2211, 0x3322, 0xff33]);
+    expect([b.read(0, 2, 3), b.read(0, 4, 2)]).toEqual([0xff77, 0xffffffff]);
+    b.write(1, 0xbbaa, 2, 2);
+    expect([b.read(1, 1, 2), b.read(2, 1, 2)]).toEqual([0xaa, 0xbb]);
+    b.write(2, 0xddcc, 2, 2);
+    b.write(0, 0x1234, 2, 3);
+    b.write(0, 0x99887766, 4, 2);
+    b.write(0, 0x55555555, 4, 3);
+    expect([0, 1, 2].map((offset) => b.read(offset, 1, 2))).toEqual([0x11, 0xaa, 0xcc]);
+    expect(b.read(0, 1, 3)).toBe(0x34);
   });
 });
 

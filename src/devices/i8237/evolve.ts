@@ -1,7 +1,7 @@
 /** What facts do to the DMA controllers. Intel 8237A data sheet. */
 import type { Draft } from '../../base/draft.ts';
-import type { DeviceReducer } from '../device.ts';
-import { portOf, TERMINAL_COUNTS } from './registers.ts';
+import type { DeviceReducer, RegisterWrite } from '../device.ts';
+import { pagesReached, portOf, TERMINAL_COUNTS } from './registers.ts';
 import type { DmaController, DmaState } from './state.ts';
 
 type Chip = Draft<DmaController>;
@@ -57,20 +57,26 @@ function masterClear(chip: Chip): void {
   chip.command = 0;
 }
 
+function writePages(chip: Chip, { region, offset, size, value }: RegisterWrite): void {
+  for (const each of pagesReached(region, offset, size)) {
+    chip.channels[portOf(region, each).at]!.page = (value >> (8 * (each - offset))) & 0xff;
+  }
+}
+
 /** Registers only store: nothing asks for DMA. */
 export const I8237_REDUCER: DeviceReducer<DmaState> = {
-  written(dma, { region, offset, value }) {
+  written(dma, { region, offset, size, value }) {
     const { controller, kind, at } = portOf(region, offset);
     const chip = dma.controllers[controller]!;
     if (kind === 'channel') writeChannel(chip, at, value);
     else if (kind === 'control') writeControl(chip, at, value);
-    else if (kind === 'page') chip.channels[at]!.page = value;
+    else writePages(chip, { region, offset, size, value });
   },
   taken(dma, { region, offset }) {
     const { controller, kind } = portOf(region, offset);
     const chip = dma.controllers[controller]!;
     if (kind === 'channel') chip.flipFlop = !chip.flipFlop;
-    else if (kind === 'control') chip.status &= ~TERMINAL_COUNTS;
+    else chip.status &= ~TERMINAL_COUNTS;
   },
   reset(dma) {
     for (const chip of dma.controllers) masterClear(chip);

@@ -11,6 +11,6 @@ export const i8237: Device<DmaState> = {
   model: '8237 DMA',
   regions: REGIONS,
   pins: [],
-  read: (dma, region, offset, _size, effects) => readDma(dma, region, offset, effects),
+  read: readDma,
   describe: (dma) => ({ masks: dma.controllers.map((chip) => chip.mask.toString(16)).join(' ') }),
 };

@@ -4,28 +4,32 @@
 export const REGIONS = [
   { name: 'dma-chan', space: 'io', base: 0x00, length: 8, minAccess: 1, maxAccess: 1 },
   { name: 'dma-cont', space: 'io', base: 0x08, length: 8, minAccess: 1, maxAccess: 1 },
-  { name: 'dma-page', space: 'io', base: 0x81, length: 3, minAccess: 1, maxAccess: 1 },
-  { name: 'dma-page', space: 'io', base: 0x87, length: 1, minAccess: 1, maxAccess: 1 },
+  { name: 'dma-page', space: 'io', base: 0x81, length: 3, minAccess: 1, maxAccess: 4 },
+  { name: 'dma-page', space: 'io', base: 0x87, length: 1, minAccess: 1, maxAccess: 4 },
   { name: 'dma-chan', space: 'io', base: 0xc0, length: 16, minAccess: 1, maxAccess: 1 },
   { name: 'dma-cont', space: 'io', base: 0xd0, length: 16, minAccess: 1, maxAccess: 1 },
-  { name: 'dma-page', space: 'io', base: 0x89, length: 3, minAccess: 1, maxAccess: 1 },
-  { name: 'dma-page', space: 'io', base: 0x8f, length: 1, minAccess: 1, maxAccess: 1 },
+  { name: 'dma-page', space: 'io', base: 0x89, length: 3, minAccess: 1, maxAccess: 4 },
+  { name: 'dma-page', space: 'io', base: 0x8f, length: 1, minAccess: 1, maxAccess: 4 },
 ] as const;
 
 /** The port of a register within its region: of the second controller every second one is used. */
 export interface DmaPort {
   readonly controller: number;
-  readonly kind: 'channel' | 'control' | 'page' | 'nobody';
+  readonly kind: 'channel' | 'control' | 'page';
   /** For a page register the channel it belongs to. */
   readonly at: number;
 }
 
 /** Page registers' odd order: x1 is channel 2, x2 channel 3, x3 channel 1, x7 channel 0. */
-const PAGE_CHANNELS: readonly (readonly number[])[] = [[2, 3, 1], [0]];
+const PAGE_CHANNELS = [2, 3, 1] as const;
 
-/** A wide access may reach past the last page register: there is nobody. */
-function pageOf(controller: number, channel: number | undefined): DmaPort {
-  return channel === undefined ? { controller, kind: 'nobody', at: 0 } : { controller, kind: 'page', at: channel };
+/**
+ * Offsets of the page registers that an access reaches: both bytes of a word, as far as the region goes, and none of
+ * anything wider. QEMU system/ioport.c, portio_read and portio_write.
+ */
+export function pagesReached(region: number, offset: number, size: number): readonly number[] {
+  if (size > 2) return [];
+  return size === 2 && offset + 1 < REGIONS[region]!.length ? [offset, offset + 1] : [offset];
 }
 
 /** Which register an offset in a region names. */
@@ -36,8 +40,10 @@ export function portOf(region: number, offset: number): DmaPort {
       return { controller, kind: 'channel', at: offset >> controller };
     case 1:
       return { controller, kind: 'control', at: offset >> controller };
+    case 2:
+      return { controller, kind: 'page', at: PAGE_CHANNELS[offset]! };
     default:
-      return pageOf(controller, PAGE_CHANNELS[(region & 3) - 2]?.[offset]);
+      return { controller, kind: 'page', at: 0 };
   }
 }
 

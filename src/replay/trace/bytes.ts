@@ -73,6 +73,8 @@ export function readVarint(input: ByteReader): number {
     factor *= 0x80;
   }
   if (at > bytes.length) throw new Problem('A chunk of the trace ends in the middle of a number.');
+  // A long one is infinite, or no number at all.
+  if (!(value <= Number.MAX_SAFE_INTEGER)) throw new Problem('A chunk of the trace holds a number that is too large.');
   input.at = at;
   return value;
 }
@@ -87,7 +89,7 @@ export function writeText(out: ByteWriter, text: string): void {
 /** Take `length` bytes without copying them. */
 export function readBytes(input: ByteReader, length: number): Uint8Array {
   const end = input.at + length;
-  if (end > input.bytes.length) throw new Problem('A chunk of the trace ends in the middle of a field.');
+  if (length < 0 || end > input.bytes.length) throw new Problem('A chunk of the trace ends in the middle of a field.');
   const bytes = input.bytes.subarray(input.at, end);
   input.at = end;
   return bytes;

@@ -54,6 +54,7 @@ export function encodeChunkHeader(header: ChunkHeader): Uint8Array {
 
 /** The header in 64 bytes, or undefined when they are not one. */
 export function decodeChunkHeader(bytes: Uint8Array): ChunkHeader | undefined {
+  if (bytes.length < CHUNK_HEADER_LENGTH) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(0, true) !== CHUNK_MAGIC) return undefined;
   if (view.getUint32(60, true) !== crc32(bytes.subarray(0, 60))) return undefined;

@@ -16,6 +16,10 @@ import type { ReadEnvelope } from './envelope.ts';
 import { checkedHeader } from './header.ts';
 import type { ByteSource, ChunkPlace, Inflate, OpenTrace } from './opened.ts';
 
+/** Bounds of a chunk, far above what a recorder writes: nobody's memory is taken for what a few bytes say. */
+const MOST_EVENTS = 2 ** 16;
+const MOST_BYTES = 2 ** 28;
+
 /** What walking the headers found: the chunks that stand where they should, and why it stopped early, if it did. */
 interface Walk {
   readonly chunks: readonly ChunkPlace[];
@@ -31,16 +35,31 @@ export function openChunked(source: ByteSource, inflate: Inflate, readEnvelope: 
   }
   const header = headerOf(source, inflate, head);
   const kinds = kindTable(header.vocabulary);
-  const events = walk.chunks.filter(({ kind }) => kind === CHUNK.events);
+  const { chunks: events, damage } = following(
+    source,
+    walk.chunks.filter(({ kind }) => kind === CHUNK.events),
+  );
   return {
     header,
     events,
-    damage: walk.damage,
+    damage: damage ?? walk.damage,
     readEvents: (chunk): RecordedEvent[] =>
       readEvents(payloadOf(source, inflate, chunk), chunk.events, kinds, readEnvelope),
-    readKinds: (chunk) => readKinds(payloadOf(source, inflate, chunk)),
+    readKinds: (chunk) => readKinds(payloadOf(source, inflate, chunk), chunk.events, kinds),
     check: (chunk) => void storedPayload(source, chunk),
   };
+}
+
+/** The chunks whose events follow one another, and why they end early, if they do. */
+function following({ name }: ByteSource, chunks: readonly ChunkPlace[]): Walk {
+  const wrong = chunks.findIndex(({ firstSeq, events }, at) => {
+    const { firstSeq: before = 0, events: count = 0 } = chunks[at - 1] ?? {};
+    return !(firstSeq >= 0 && events > 0 && events <= MOST_EVENTS && (at === 0 || firstSeq === before + count));
+  });
+  if (wrong < 0) return { chunks, damage: undefined };
+  const { ordinal, offset } = chunks[wrong];
+  const damage = `${name} is out of order at byte ${offset}: the events of chunk ${ordinal} do not follow those before.`;
+  return { chunks: chunks.slice(0, wrong), damage };
 }
 
 function headerOf(source: ByteSource, inflate: Inflate, head: ChunkPlace) {
@@ -127,7 +146,21 @@ function damageAt(source: ByteSource, offset: number, ordinal: number, previousC
 /** The inflated payload of one chunk, checked. */
 function payloadOf(source: ByteSource, inflate: Inflate, chunk: ChunkPlace): Uint8Array {
   const { header, stored } = storedPayload(source, chunk);
-  return header.compression === 0 ? stored : inflate(stored, header.rawLength);
+  const { compression, rawLength } = header;
+  const content = compression === 0 ? stored : inflated(stored, rawLength, inflate);
+  if (content?.length === rawLength) return content;
+  throw new Problem(
+    `${source.name} is damaged in chunk ${chunk.ordinal} (byte ${chunk.offset}): its content is not what its header says.`,
+  );
+}
+
+function inflated(stored: Uint8Array, rawLength: number, inflate: Inflate): Uint8Array | undefined {
+  if (rawLength > MOST_BYTES) return undefined;
+  try {
+    return inflate(stored, rawLength);
+  } catch {
+    return undefined;
+  }
 }
 
 /** One chunk as it lies in the file, checked. */
@@ -139,7 +172,7 @@ function storedPayload(source: ByteSource, chunk: ChunkPlace): { header: ChunkHe
       `${source.name} is damaged at byte ${offset}: the header of chunk ${ordinal} does not match its checksum.`,
     );
   }
-  if (header.ordinal !== ordinal || header.firstSeq !== chunk.firstSeq) {
+  if (header.ordinal !== ordinal || header.firstSeq !== chunk.firstSeq || header.events !== chunk.events) {
     throw new Problem(
       `${source.name} is out of order at byte ${offset}: chunk ${header.ordinal} stands where chunk ${ordinal} ` +
         'belongs.',

@@ -1,3 +1,4 @@
+import { Problem } from '../../base/problem.ts';
 import type { FieldType } from '../../events/schema.ts';
 import {
   type ByteReader,
@@ -198,12 +199,16 @@ export function readColumn(
   const { values } = room;
   if (type === 'u64') {
     readIntegers(input, room.high, count);
+    checkRange(room.high, count, 0, 0xffff_ffff, name);
     readIntegers(input, values, count);
+    checkRange(values, count, 0, 0xffff_ffff, name);
     for (let i = 0; i < count; i += 1) rows[i][name] = joined(room, room.high[i], values[i]);
     return;
   }
-  const texts = type === 'text' ? Array.from({ length: readVarint(input) }, () => readText(input)) : [];
+  const texts = type === 'text' ? readTexts(input, count, name) : [];
   readIntegers(input, values, count);
+  const [least, most] = type === 'text' ? [0, texts.length - 1] : RANGES[type];
+  checkRange(values, count, least, most, name);
   for (let i = 0; i < count; i += 1) {
     const value = values[i];
     if (type === 'text') rows[i][name] = texts[value];
@@ -211,6 +216,30 @@ export function readColumn(
     else if (type === 'bytes') rows[i][name] = new Uint8Array(readBytes(input, value));
     else rows[i][name] = value;
   }
+}
+
+/** What a field of a type can be. */
+const RANGES: Readonly<Record<Exclude<FieldType, 'u64' | 'text'>, readonly [least: number, most: number]>> = {
+  u: [0, Number.MAX_SAFE_INTEGER],
+  i: [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  bytes: [0, 2 ** 32],
+  bool: [0, 1],
+};
+
+function checkRange(values: Float64Array, count: number, least: number, most: number, name: string): void {
+  for (let i = 0; i < count; i += 1) {
+    if (!(values[i] >= least && values[i] <= most)) throw outOfRange(name);
+  }
+}
+
+const outOfRange = (name: string): Problem =>
+  new Problem(`A chunk of the trace contradicts itself: it holds a value that the field ${name} cannot have.`);
+
+/** The texts of a column, each once. */
+function readTexts(input: ByteReader, count: number, name: string): string[] {
+  const different = readVarint(input);
+  if (different > count) throw outOfRange(name);
+  return Array.from({ length: different }, () => readText(input));
 }
 
 function joined({ wide, halves }: Scratch, high: number, low: number): bigint {

@@ -3,7 +3,7 @@ import type { FieldType } from '../../events/schema.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { byteReader, type ByteReader, type ByteWriter, readVarint, writeVarint } from './bytes.ts';
 import { type Row, readColumn, readIntegers, type Scratch, scratch, writeColumn, writeIntegers } from './columns.ts';
-import { NO_EVENT, type ReadEnvelope, writeEnvelope } from './envelope.ts';
+import { type Envelope, NO_EVENT, type ReadEnvelope, writeEnvelope } from './envelope.ts';
 import type { RecordedVocabulary } from './header.ts';
 
 /** A kind's place in the trace and its columns. */
@@ -90,10 +90,18 @@ export interface RecordedEvent {
 }
 
 /** The kinds of the batch `writeEvents` appended, by place: what can be told without reading the columns. */
-export function readKinds(payload: Uint8Array): Float64Array {
-  const input = byteReader(payload);
-  const places = new Float64Array(readVarint(input));
-  if (places.length > 0) readIntegers(input, places, places.length);
+export function readKinds(payload: Uint8Array, expected: number, kinds: KindTable): Float64Array {
+  return kindsOf(byteReader(payload), expected, kinds);
+}
+
+function kindsOf(input: ByteReader, expected: number, { byPlace }: KindTable): Float64Array {
+  demand(readVarint(input) === expected, 'another number of events than it says');
+  const places = new Float64Array(expected);
+  if (expected > 0) readIntegers(input, places, expected);
+  demand(
+    places.every((place) => place >= 0 && place < byPlace.length),
+    'a kind that its header does not name',
+  );
   return places;
 }
 
@@ -107,18 +115,13 @@ export function readEvents(
   readEnvelope: ReadEnvelope,
 ): RecordedEvent[] {
   const input = byteReader(payload);
-  demand(readVarint(input) === expected, 'another number of events than it says');
+  const places = kindsOf(input, expected, kinds);
   const events = new Array<RecordedEvent>(expected);
   if (expected === 0) return events;
-  const places = new Float64Array(expected);
-  readIntegers(input, places, expected);
-  const kindCount = kinds.byPlace.length;
-  demand(
-    places.every((place) => place >= 0 && place < kindCount),
-    'a kind that its header does not name',
-  );
-  const { order, starts } = byKind(places, expected, kindCount);
-  const { seqs, ticks, sources, withins, causes } = readEnvelope(input, order);
+  const { order, starts } = byKind(places, expected, kinds.byPlace.length);
+  const envelope = readEnvelope(input, order);
+  checkEnvelope(envelope);
+  const { seqs, ticks, sources, withins, causes } = envelope;
   const room = scratch(expected);
   for (let left = readVarint(input); left > 0; left -= 1) {
     const place = readVarint(input);
@@ -138,6 +141,18 @@ export function readEvents(
   demand(!events.includes(undefined as unknown as RecordedEvent), 'fewer events than it says');
   return events;
 }
+
+/** Events come one after the other, time goes on, and what an event comes from was before it. */
+function checkEnvelope({ seqs, ticks, sources, withins, causes }: Envelope): void {
+  for (let i = 0; i < seqs.length; i += 1) {
+    demand(i === 0 || seqs[i] === seqs[i - 1] + 1, 'events that do not follow one another');
+    demand(ticks[i] >= (i === 0 ? 0 : ticks[i - 1]) && ticks[i] <= Number.MAX_SAFE_INTEGER, 'ticks that do not go on');
+    demand(sources[i] >= 0, 'an event of nobody');
+    demand(isEarlier(withins[i], seqs[i]) && isEarlier(causes[i], seqs[i]), 'an event whose cause comes after it');
+  }
+}
+
+const isEarlier = (link: number, seq: number): boolean => link >= NO_EVENT && link < seq;
 
 function readRows(input: ByteReader, columns: KindColumns | undefined, expected: number, room: Scratch): Row[] {
   if (columns === undefined || readVarint(input) !== expected) throw contradiction('events its kinds do not tell of');

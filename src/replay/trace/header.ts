@@ -65,7 +65,8 @@ export function checkedHeader(value: unknown, where: string): TraceHeader {
   if (!isObject(machine)) throw wrong('it has no machine configuration');
   if (typeof seed !== 'string') throw wrong('it has no seed');
   if (!Array.isArray(images) || !images.every(isImage)) throw wrong('its list of images is not one');
-  if (!isObject(vocabulary) || !Object.values(vocabulary).every(areFields)) throw wrong('its event table is not one');
+  const isTable = isObject(vocabulary) && Object.entries(vocabulary).every(isKind);
+  if (!isTable) throw wrong('its event table is not one');
   return value as unknown as TraceHeader;
 }
 
@@ -82,6 +83,14 @@ function isPartWithin(part: unknown, size: number): boolean {
   return part['at'] >= 0 && part['at'] + Math.floor((part['bytes'].replaceAll('=', '').length * 3) / 4) <= size;
 }
 
-function areFields(value: unknown): boolean {
-  return isObject(value) && Object.values(value).every((type) => FIELD_TYPES.includes(type as string));
+/** A name that means nothing else to an object. */
+const isName = (name: string): boolean => NAME.test(name) && !(name in Object.prototype);
+
+const NAME = /^[A-Za-z_][\w:.-]*$/;
+
+function isKind([kind, fields]: [string, unknown]): boolean {
+  if (!isName(kind) || !isObject(fields)) return false;
+  return Object.entries(fields).every(
+    ([name, type]) => isName(name) && name !== 'kind' && FIELD_TYPES.includes(type as string),
+  );
 }
