@@ -112,7 +112,8 @@ export function table(blessed: Readonly<Record<string, Blessed>>): string {
   return `# Golden traces
 
 Recordings of real runs that must replay as they are, made by \`npm run bless\` and made anew only where events or
-digests change on purpose; \`npm run test:all\` replays them, \`npm test\` the first. The last two need the images \`npm run guests\` fetches.
+digests change on purpose; \`npm run test:all\` replays them, \`npm test\` the first. The last two need the images
+\`npm run guests\` fetches.
 
 | trace | what it proves | events | bytes | format | final digest |
 |---|---|---:|---:|---:|---|
