@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openTraceFile } from '../src/host/trace-file.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const TABLE = join(ROOT, 'traces/golden.json');
@@ -56,6 +57,8 @@ export interface Blessed {
   readonly digest: string;
   readonly events: number;
   readonly bytes: number;
+  /** Version of the trace format it is in. */
+  readonly format: number;
 }
 
 const cli = (...args: readonly string[]) =>
@@ -74,6 +77,12 @@ function verdict(trace: string): { digest: string; events: number } {
   return { digest, events: Number(events) };
 }
 
+function measured(path: string): { bytes: number; format: number } {
+  const trace = openTraceFile(path);
+  trace.close();
+  return { bytes: statSync(path).size, format: trace.version };
+}
+
 function bless(): void {
   const before: Record<string, Blessed> = existsSync(TABLE) ? JSON.parse(readFileSync(TABLE, 'utf8')) : {};
   const after: Record<string, Blessed> = {};
@@ -86,7 +95,7 @@ function bless(): void {
     const file = `traces/${name}.trace`;
     const { stderr } = cli('run', ...run, '--wall-clock', '1700000000', '--trace', file);
     if (!existsSync(join(ROOT, file))) throw new Error(`${name}: ${stderr}`);
-    after[name] = { ...verdict(file), bytes: statSync(join(ROOT, file)).size };
+    after[name] = { ...verdict(file), ...measured(join(ROOT, file)) };
     const old = before[name]?.digest;
     console.log(`${name}: ${old === after[name].digest ? 'unchanged' : `${old ?? 'new'} -> ${after[name].digest}`}`);
   }
@@ -94,15 +103,17 @@ function bless(): void {
   writeFileSync(join(ROOT, 'traces/README.md'), table(after));
 }
 
-function table(blessed: Readonly<Record<string, Blessed>>): string {
+/** What traces/README.md says of them. */
+export function table(blessed: Readonly<Record<string, Blessed>>): string {
   const rows = GOLDEN.filter(({ name }) => blessed[name] !== undefined).map(({ name, proves }) => {
-    const { digest, events, bytes } = blessed[name] as Blessed;
-    return `| ${name}.trace | ${proves} | ${events} | ${bytes} | 1 | \`${digest}\` |`;
+    const { digest, events, bytes, format } = blessed[name] as Blessed;
+    return `| ${name}.trace | ${proves} | ${events} | ${bytes} | ${format} | \`${digest}\` |`;
   });
   return `# Golden traces
 
-Recordings of real runs that must replay for ever, made by \`npm run bless\`; \`npm run test:all\` replays
-them, \`npm test\` the first. The last two need the images \`npm run guests\` fetches.
+Recordings of real runs that must replay as they are, made by \`npm run bless\` and made anew only where events or
+digests change on purpose; \`npm run test:all\` replays them, \`npm test\` the first. The last two need the images
+\`npm run guests\` fetches.
 
 | trace | what it proves | events | bytes | format | final digest |
 |---|---|---:|---:|---:|---|

@@ -1,5 +1,6 @@
 import { takeCheckpoint } from '../machine/checkpoint.ts';
 import { eachDifference, PAGE_SIZE, type PageImage } from '../memory/pages.ts';
+import type { MachineState } from '../reducers/state.ts';
 import { type GuestView, gpasOf, registersOf, vcpuCount } from './guest-view.ts';
 
 /** Everything that can be compared of a machine at a mark. */
@@ -43,6 +44,13 @@ export function fieldDifferences(left: Snapshot, right: Snapshot): FieldDifferen
   const found: FieldDifference[] = [];
   collect(left.registers, right.registers, '', found);
   collect(left.state, right.state, '', found);
+  return found;
+}
+
+/** Every field in which two states differ, but for the place they are at. */
+export function stateDifferences(left: MachineState, right: MachineState): FieldDifference[] {
+  const found: FieldDifference[] = [];
+  collect({ ...left, at: undefined }, { ...right, at: undefined }, '', found);
   return found;
 }
 

@@ -77,7 +77,7 @@ function partsOf(role: ImageRole, image: Image): readonly ImagePart[] {
 }
 
 /**
- * Images of the recorded sizes with the bytes the trace itself keeps and zeros elsewhere: enough for a fold, which
+ * Images of the recorded sizes with the bytes the trace itself keeps and zeros elsewhere: enough for a rerun, which
  * knows nothing of guest memory. `undefined`: the trace is older and keeps none.
  */
 export function outlinedImages(recorded: readonly ImageIdentity[]): Images | undefined {

@@ -1,7 +1,7 @@
 /**
  * The boundary between the hypervisor and the processor: what hardware gives KVM.
  * Everything the guest tells the hypervisor goes through here, so that a trace which records these
- * answers can rebuild hypervisor and device state without running the guest (`fold`).
+ * answers can run hypervisor and devices again without running the guest (`rerun`).
  */
 
 import type { Origin } from '../events/origin.ts';

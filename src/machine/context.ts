@@ -84,11 +84,16 @@ export const drawnOf = ({ state }: MachineContext, name: string): number => stat
 
 /** Another state is put in, as it was after so many ticks; what follows from it is looked at anew. */
 export function restored(context: MachineContext, earlier: MachineState, ticks: number): void {
-  const { digests, processor, kvm, vmm } = context;
   restore(draftOf(context), earlier);
   context.ticks = ticks;
+  context.digests.forget();
+  refreshDerived(context);
+}
+
+/** What the state was not told of by facts, but follows from it. */
+export function refreshDerived(context: MachineContext): void {
+  const { processor, kvm, vmm } = context;
   context.deadline = UNKNOWN;
-  digests.forget();
   processor.restored();
   kvm.restored();
   vmm.restored();

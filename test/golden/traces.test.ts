@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { noGuests } from '../guests/command-line.ts';
 import { expectFolds, expectReruns } from '../guests/trace-alone.ts';
 import { IS_WHOLE, LONG } from '../how-long.ts';
 import { without } from '../stepping-aside.ts';
-import { type Blessed, GOLDEN } from '../../scripts/bless.ts';
+import { type Blessed, GOLDEN, table } from '../../scripts/bless.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const BLESSED: Record<string, Blessed> = JSON.parse(readFileSync(join(ROOT, 'traces/golden.json'), 'utf8'));
@@ -37,6 +37,21 @@ const [own, real] = [GOLDEN.filter(({ guests }) => !guests), GOLDEN.filter(({ gu
 // With other images than were recorded there are no such tests; without any they step aside.
 const canReplay = (name: string): boolean => !IS_WHOLE || missing !== undefined || hasRecordedImages(name);
 const replayable = [...own, ...real.filter(({ name }) => canReplay(name))];
+
+const numbersOf = (name: string): Omit<Blessed, 'digest'> => {
+  const { events, bytes, format } = BLESSED[name] as Blessed;
+  return { events, bytes, format };
+};
+
+test('traces/README.md says what they are', () => {
+  expect(readFileSync(join(ROOT, 'traces/README.md'), 'utf8')).toBe(table(BLESSED));
+  for (const { name } of GOLDEN) {
+    const path = join(ROOT, `traces/${name}.trace`);
+    const { version, eventCount, close } = openTraceFile(path);
+    close();
+    expect({ events: eventCount, bytes: statSync(path).size, format: version }).toEqual(numbersOf(name));
+  }
+});
 
 describe.each(replayable)('$name', ({ name, guests }) => {
   const file = `traces/${name}.trace`;

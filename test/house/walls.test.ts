@@ -13,7 +13,7 @@ const EVOLVED = [
   ...['kvm/evolve', 'kvm/state.ts', 'kvm/new-state.ts', 'kvm/exit-cost.ts'],
   ...['vmm/evolve', 'vmm/state.ts', 'vmm/config.ts', 'vmm/pc/parts.ts'],
 ];
-const BELOW_MACHINE = [...BELOW_DEVICES, 'engine', 'kvm', 'devices', 'net', 'vmm', 'reducers'];
+const BELOW_MACHINE = [...BELOW_DEVICES, 'engine', 'kvm', 'devices', 'vmm', 'reducers'];
 const BELOW_REPLAY = [...BELOW_MACHINE, 'machine'];
 const BELOW_DEBUGGER = [...BELOW_REPLAY, 'replay'];
 const ANY_PACKAGE = ['node:', 'commander', 'cli-table3', 'rxjs', 'zod', 'iced-x86'];
@@ -26,7 +26,6 @@ const WALLS: Readonly<Record<string, Wall>> = {
   engine: { folders: ['base', 'memory', 'kvm/guest.ts'], packages: ['iced-x86'] },
   kvm: { folders: BELOW_DEVICES, packages: [] },
   devices: { folders: BELOW_DEVICES, packages: [] },
-  net: { folders: BELOW_DEVICES, packages: [] },
   vmm: { folders: [...BELOW_DEVICES, 'devices', 'kvm/api.ts', 'kvm/ioctls.ts'], packages: [] },
   reducers: { folders: ['base', 'events', ...EVOLVED], packages: ['immer'] },
   machine: { folders: BELOW_MACHINE, packages: [] },

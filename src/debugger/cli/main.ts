@@ -102,7 +102,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .option('--containing <text>', 'only events whose text contains this')
     .option('--inputs', 'only inputs: what the guest could not cause')
     .option('-n, --limit <count>', 'stop after so many')
-    .option('--json', 'one JSON object per line')
+    .option('--json', 'one JSON object per line, with the events it has for its cause and is within')
     .action(async (file, options) => {
       status = await events(file, options, print);
     });
@@ -122,12 +122,16 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     });
   program
     .command('fold <file>')
-    .description('the state that follows from the recorded events by the table of reducers, compared at every digest')
+    .description(
+      'reduce the recorded events to the state they amount to, and compare it at every digest; needs no image',
+    )
     .action((file) => {
       status = fold(file, print);
     });
   withImages(program.command('rerun <file>'))
-    .description("run hypervisor and devices again on the processor's recorded answers, and compare every event")
+    .description(
+      "run hypervisor and devices again on the processor's recorded answers, and compare every event; needs no image",
+    )
     .action(async (file, options) => {
       status = await rerun(file, options, print);
     });
@@ -139,7 +143,9 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   });
   program
     .command('tour')
-    .description('our own guest: recorded, shown, replayed in a second process')
+    .description(
+      'our own guest: recorded, replayed in a second process; its events, their causes, the state they amount to',
+    )
     .action(async () => {
       status = await tour();
     });

@@ -16,7 +16,8 @@ export interface ReplayOptions extends ImagePaths {
   readonly console?: boolean;
 }
 
-const DIVERGED = 3;
+/** Status of a command that found a run to differ from its record. */
+export const DIVERGED = 3;
 const DAMAGED = 1;
 /** Events between two looks at the progress. */
 const STRIDE = 1 << 14;

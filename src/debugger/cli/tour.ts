@@ -8,6 +8,7 @@ import { openTerminal, writeOut } from '../../host/terminal.ts';
 import { runConsole } from './console.ts';
 import { answerMonitor, MONITOR_PROMPT } from './monitor.ts';
 import { runOptions } from './run-arguments.ts';
+import { showEvents } from './tour-events.ts';
 import { typist } from './typist.ts';
 
 const TRACE = 'tour.trace';
@@ -30,6 +31,9 @@ export async function tour(): Promise<number> {
   say('', 'Replaying the trace in a second process, every event compared:');
   const status = replayElsewhere();
   if (status !== 0) return status;
+  say('');
+  const reduced = showEvents(TRACE, say);
+  if (reduced !== 0) return reduced;
   say('', ...figureLines(session.figures(), seconds), '', ...NEXT_STEPS);
   if (process.stdin.isTTY === true && process.stdout.isTTY === true) await offerMonitor(session);
   return 0;
@@ -68,6 +72,7 @@ const NEXT_STEPS = [
   'Next:',
   `  npx retrovisor stat ${TRACE}                    VM exits by reason`,
   `  npx retrovisor events ${TRACE} --limit 20       the run, event by event`,
+  '  docs/streams.md                              the same events, states and causes in a program of yours',
   "  npm run guests                               fetch Debian's kernel, busybox and SeaBIOS, then:",
   '  npx retrovisor run -kernel .guests/vmlinuz -initrd .guests/initramfs.gz -append "console=ttyS0" -m 256',
 ];

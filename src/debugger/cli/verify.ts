@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { progressOf } from '../../host/progress.ts';
+import { DIVERGED } from './replay-commands.ts';
 import type { Print } from './trace-commands.ts';
 
 const BIN = fileURLToPath(new URL('../../../bin/retrovisor.js', import.meta.url));
-const DIVERGED = 3;
 
 interface Verdict {
   readonly path: string;

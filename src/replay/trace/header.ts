@@ -9,7 +9,7 @@ export interface ImageIdentity {
   readonly name: string;
   readonly sha256: string;
   readonly bytes: number;
-  /** What of it decides anything but the content of guest memory: a fold needs no more. Absent in older traces. */
+  /** What of it decides anything but the content of guest memory: a rerun needs no more. Absent in older traces. */
   readonly parts?: readonly RecordedPart[];
 }
 

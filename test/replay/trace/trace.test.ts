@@ -12,25 +12,8 @@ import { currentVocabulary } from '../../../src/replay/trace/header.ts';
 import { chunkOf, openTrace, readAll } from '../../../src/replay/trace/reader.ts';
 import { createTraceWriter, EVENTS_PER_CHUNK } from '../../../src/replay/trace/writer.ts';
 import { IS_WHOLE } from '../../how-long.ts';
+import { anyEvent } from './any-event.ts';
 import { deflate, inflate, isBeginningOf, memorySink, SUBJECT, sampleEvents, sourceOf, traceOf } from './sample.ts';
-
-const VALUES: Readonly<Record<FieldType, fc.Arbitrary<unknown>>> = {
-  u: fc.maxSafeNat(),
-  i: fc.integer({ min: -(2 ** 31), max: 2 ** 31 }),
-  u64: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
-  text: fc.string(),
-  bytes: fc.uint8Array({ maxLength: 20 }),
-  bool: fc.boolean(),
-};
-
-const anyEvent = fc.oneof(
-  ...Object.entries(VOCABULARY).map(([kind, row]) =>
-    fc.record({
-      kind: fc.constant(kind),
-      ...Object.fromEntries(Object.entries(row.fields).map(([name, type]) => [name, VALUES[type as FieldType]])),
-    }),
-  ),
-);
 
 describe('columns', () => {
   test('every integer of 53 bits survives as a varint', () => {

@@ -1,0 +1,160 @@
+"""Prints a trace's events as `retrovisor events --json` does. Made from docs/trace-format.md alone."""
+
+import json
+import struct
+import sys
+import zlib
+
+
+class Bytes:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, count):
+        assert self.at + count <= len(self.data)
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def varint(self):
+        value = shift = 0
+        while True:
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    def text(self):
+        return self.take(self.varint()).decode()
+
+    def integers(self, count):
+        tag, negative, magnitude = self.varint(), self.varint(), self.varint()
+        first = -magnitude if negative else magnitude
+        if tag == 0:
+            return [first] * count
+        if tag == 1:
+            return [first + self.varint() for _ in range(count)]
+        assert tag == 2
+        values = [first]
+        for _ in range(count - 1):
+            code = self.varint()
+            values.append(values[-1] + (code // 2 if code % 2 == 0 else -(code + 1) // 2))
+        return values
+
+
+def chunks(data):
+    """Kind and inflated payload of every chunk, each checksum tried."""
+    assert data[:8] == bytes.fromhex("8952545652 0d0a1a")
+    assert struct.unpack_from("<II", data, 8) == (2, 0)
+    offset, ordinal, before, places = 16, 0, 0, []
+    while len(data) - offset > 16:
+        head = data[offset : offset + 64]
+        magic, kind, packed, place, stored, raw, events = struct.unpack_from("<IBBxxIIII", head, 0)
+        extent = struct.unpack_from("<ddd", head, 24)
+        sum_of_payload, sum_before, zero, own = struct.unpack_from("<IIII", head, 48)
+        payload = data[offset + 64 : offset + 64 + stored]
+        assert (magic, place, sum_before, zero) == (0x4B435652, ordinal, before, 0)
+        assert own == zlib.crc32(head[:60]) and sum_of_payload == zlib.crc32(payload)
+        payload = zlib.decompress(payload, -15) if packed == 1 else payload
+        assert len(payload) == raw
+        places.append((offset, kind, events, *map(int, extent)))
+        yield kind, events, payload
+        offset, ordinal, before = offset + 64 + stored, ordinal + 1, own
+    index, checksum, magic = struct.unpack("<dII", data[offset:])
+    assert (magic, checksum) == (0x4E455652, zlib.crc32(data[offset : offset + 8]))
+    assert index == places[-1][0] and places[-1][1] == 3
+    listed = Bytes(payload)
+    assert [tuple(listed.varint() for _ in range(6)) for _ in range(listed.varint())] == places[:-1]
+
+
+def column(data, kind, count):
+    if kind == "u64":
+        high, low = data.integers(count), data.integers(count)
+        return [f"0x{(h << 32 | l):x}" for h, l in zip(high, low)]
+    texts = [data.text() for _ in range(data.varint())] if kind == "text" else []
+    values = data.integers(count)
+    if kind == "bytes":
+        return [data.take(length).hex() for length in values]
+    if kind == "text":
+        return [texts[value] for value in values]
+    return [value == 1 for value in values] if kind == "bool" else values
+
+
+def source_name(source):
+    for first, name in ((528, "vhost-"), (272, "iothread"), (16, "vcpu")):
+        if source >= first:
+            return f"{name}{source - first}"
+    return ("main-loop", "timer", "user", "host-net")[source]
+
+
+def within_of(code, i, seqs, withins):
+    if code == 0:
+        return None
+    if code == 1:
+        return withins[i - 1]
+    return seqs[i - 1] if code == 2 else seqs[i] - (code - 2)
+
+
+def cause_of(code, seq, within):
+    if code == 0:
+        return None
+    return within if code == 1 else seq - (code - 1)
+
+
+def events_of(data, vocabulary):
+    count = data.varint()
+    kinds = data.integers(count)
+    order = sorted(range(count), key=lambda place: kinds[place])
+
+    def by_kind():
+        values = [0] * count
+        for place, value in zip(order, data.integers(count)):
+            values[place] = value
+        return values
+
+    def summed(first, gaps):
+        values = [first]
+        for gap in gaps[1:]:
+            values.append(values[-1] + gap)
+        return values
+
+    seqs = summed(data.varint(), data.integers(count))
+    first_tick = data.varint()
+    ticks = summed(first_tick, by_kind())
+    sources, withins, causes = by_kind(), by_kind(), by_kind()
+    for i in range(count):
+        withins[i] = within_of(withins[i], i, seqs, withins)
+        causes[i] = cause_of(causes[i], seqs[i], withins[i])
+    events = [{} for _ in range(count)]
+    names = list(vocabulary)
+    for _ in range(data.varint()):
+        kind = data.varint()
+        places = [place for place in range(count) if kinds[place] == kind]
+        assert data.varint() == len(places)
+        for place in places:
+            events[place]["kind"] = names[kind]
+        for name, type_ in vocabulary[names[kind]].items():
+            for place, value in zip(places, column(data, type_, len(places))):
+                events[place][name] = value
+    assert data.at == len(data.data)
+    for i, event in enumerate(events):
+        links = {"cause": causes[i], "within": withins[i]}
+        links = {name: seq for name, seq in links.items() if seq is not None}
+        yield {"seq": seqs[i], "tick": ticks[i], "source": source_name(sources[i]), **links, **event}
+
+
+def main():
+    with open(sys.argv[1], "rb") as file:
+        data = file.read()
+    vocabulary = {}
+    for kind, count, payload in chunks(data):
+        if kind == 1:
+            vocabulary = json.loads(payload)["vocabulary"]
+        elif kind == 2:
+            events = list(events_of(Bytes(payload), vocabulary))
+            assert len(events) == count
+            for event in events:
+                print(json.dumps(event, separators=(",", ":"), ensure_ascii=False))
+
+
+main()
