@@ -7,6 +7,7 @@ import { noGuests } from '../guests/command-line.ts';
 import { expectFolds, expectReruns } from '../guests/trace-alone.ts';
 import { IS_WHOLE, LONG } from '../how-long.ts';
 import { without } from '../stepping-aside.ts';
+import { openTraceFile } from '../../src/host/trace-file.ts';
 import { type Blessed, GOLDEN, table } from '../../scripts/bless.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -12,12 +12,19 @@ describe('the state', () => {
   });
 
   test('is made writable by nobody else', () => {
-    const makes = ['machine/context.ts', 'reducers/seal.ts', 'replay/fold.ts', 'vmm/evolve/devices.ts'];
+    const makes = [
+      'machine/context.ts',
+      'reducers/evolve.ts',
+      'reducers/seal.ts',
+      'replay/fold.ts',
+      'vmm/evolve/devices.ts',
+    ];
     expect(filesWith(/\bas (unknown as )?Draft</)).toEqual(makes);
   });
 
   test('is put back from a checkpoint only', () => {
-    expect(filesWith(/\.replaceState\(/)).toEqual(['machine/checkpoint.ts']);
+    expect(filesWith(/\bmachine\.restore\(/)).toEqual(['machine/checkpoint.ts']);
+    expect(filesWith(/\brestore\(draft/)).toEqual(['machine/context.ts']);
   });
 
   test('comes to listeners as something they cannot write', () => {

@@ -15,7 +15,6 @@ const REDONE = ['host memory', 'EPT pages', 'register blocks', 'page-table pages
 const BESIDE_THE_STATE: Readonly<Record<string, string>> = {
   'kvm/context.ts KvmContext.view': 'of one call: the processor as its origin sees it',
   'kvm/vmcs/controls.ts IO_BITMAP*': 'constant: no port is let through',
-  'machine/context.ts MachineContext.state': 'the state: changed by evolve, replaced by a restored checkpoint',
   'machine/context.ts MachineContext.ticks': 'the processor’s count of instructions, in each fact as its tick',
   'machine/context.ts MachineContext.engine': 'assembled once',
   'machine/context.ts MachineContext.processor': 'assembled once',

@@ -72,6 +72,12 @@ function events(path: string, options: EventsOptions, print: Print): Promise<num
   return printEvents(path, filter, { json: options.json === true, limit }, print);
 }
 
+/** Where commands print, and what they came to. */
+interface Outcome {
+  readonly print: Print;
+  done(status: number): void;
+}
+
 async function dispatch(argv: readonly string[]): Promise<number> {
   let status = 0;
   const { print, flush } = printer();
@@ -79,19 +85,51 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .description('A hypervisor you can rewind: runs x86-64 guests, records every run, replays it bit for bit.')
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });
+  const outcome: Outcome = {
+    print,
+    done: (reached) => {
+      status = reached;
+    },
+  };
   program.command('run').description('boot a guest, recorded (QEMU spelling; `run --help`)').argument('[options...]');
+  addRunningAgain(program, outcome);
+  addReading(program, outcome);
+  addFolding(program, outcome);
+  addTimeTravel(program, outcome);
+  program
+    .command('tour')
+    .description(
+      'our own guest: recorded, replayed in a second process; its events, their causes, the state they amount to',
+    )
+    .action(async () => outcome.done(await tour()));
+  if (argv.length === 0) {
+    program.outputHelp();
+    return USAGE_STATUS;
+  }
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } finally {
+    flush();
+  }
+  return status;
+}
+
+/** What runs a trace's guest again. */
+function addRunningAgain(program: Command, { print, done }: Outcome): void {
   withImages(program.command('replay <file>'))
     .description('run a trace again and compare every event; names the first divergence')
     .option('--console', "show the guest's console again")
-    .action(async (file, options) => {
-      status = await replay(file, options, print);
-    });
+    .action(async (file, options) => done(await replay(file, options, print)));
   withImages(program.command('index <file>'))
     .description('replay a trace once and leave checkpoints beside it, so that debug and gdb go anywhere at once')
     .option('--every <n>', 'instructions between two of them at the beginning of the run')
-    .action((file, { every, ...images }) => {
-      status = index(file, every === undefined ? images : { ...images, every: stride(every) }, print);
-    });
+    .action((file, { every, ...images }) =>
+      done(index(file, every === undefined ? images : { ...images, every: stride(every) }, print)),
+    );
+}
+
+/** What reads a trace's events. */
+function addReading(program: Command, { print, done }: Outcome): void {
   program
     .command('events <file>')
     .description('print a trace as trace-cmd report does')
@@ -103,62 +141,34 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .option('--inputs', 'only inputs: what the guest could not cause')
     .option('-n, --limit <count>', 'stop after so many')
     .option('--json', 'one JSON object per line, with the events it has for its cause and is within')
-    .action(async (file, options) => {
-      status = await events(file, options, print);
-    });
+    .action(async (file, options) => done(await events(file, options, print)));
   program
     .command('stat <file>')
     .description('VM exits by reason: count, share, instructions')
     .option('--vcpu <n>', 'of one processor')
     .action(async (file, options) => {
       const vcpu = options.vcpu === undefined ? undefined : wholeNumber('--vcpu', options.vcpu, 0, FURTHEST);
-      status = await printExits(file, vcpu, print);
+      done(await printExits(file, vcpu, print));
     });
   program
     .command('info <file>')
     .description('what a trace is: machine, images, seed, events by kind')
-    .action(async (file) => {
-      status = await printInfo(file, print);
-    });
+    .action(async (file) => done(await printInfo(file, print)));
+}
+
+/** What comes to the state without the guest. */
+function addFolding(program: Command, { print, done }: Outcome): void {
   program
     .command('fold <file>')
     .description(
       'reduce the recorded events to the state they amount to, and compare it at every digest; needs no image',
     )
-    .action((file) => {
-      status = fold(file, print);
-    });
+    .action((file) => done(fold(file, print)));
   withImages(program.command('rerun <file>'))
     .description(
       "run hypervisor and devices again on the processor's recorded answers, and compare every event; needs no image",
     )
-    .action(async (file, options) => {
-      status = await rerun(file, options, print);
-    });
-  addTimeTravel(program, {
-    print,
-    done: (reached) => {
-      status = reached;
-    },
-  });
-  program
-    .command('tour')
-    .description(
-      'our own guest: recorded, replayed in a second process; its events, their causes, the state they amount to',
-    )
-    .action(async () => {
-      status = await tour();
-    });
-  if (argv.length === 0) {
-    program.outputHelp();
-    return USAGE_STATUS;
-  }
-  try {
-    await program.parseAsync([...argv], { from: 'user' });
-  } finally {
-    flush();
-  }
-  return status;
+    .action(async (file, options) => done(await rerun(file, options, print)));
 }
 
 const LINES_HELD = 512;

@@ -58,7 +58,8 @@ function following({ name }: ByteSource, chunks: readonly ChunkPlace[]): Walk {
   });
   if (wrong < 0) return { chunks, damage: undefined };
   const { ordinal, offset } = chunks[wrong];
-  const damage = `${name} is out of order at byte ${offset}: the events of chunk ${ordinal} do not follow those before.`;
+  const where = `${name} is out of order at byte ${offset}`;
+  const damage = `${where}: the events of chunk ${ordinal} do not follow those before.`;
   return { chunks: chunks.slice(0, wrong), damage };
 }
 
@@ -149,9 +150,8 @@ function payloadOf(source: ByteSource, inflate: Inflate, chunk: ChunkPlace): Uin
   const { compression, rawLength } = header;
   const content = compression === 0 ? stored : inflated(stored, rawLength, inflate);
   if (content?.length === rawLength) return content;
-  throw new Problem(
-    `${source.name} is damaged in chunk ${chunk.ordinal} (byte ${chunk.offset}): its content is not what its header says.`,
-  );
+  const where = `${source.name} is damaged in chunk ${chunk.ordinal} (byte ${chunk.offset})`;
+  throw new Problem(`${where}: its content is not what its header says.`);
 }
 
 function inflated(stored: Uint8Array, rawLength: number, inflate: Inflate): Uint8Array | undefined {

@@ -98,7 +98,7 @@ function longMode(code: Code): void {
 
 const NEXT_STEP = [0x41, 0xff, 0xe7];
 
-/** Whatever faults is left behind. An interrupt ends itself at both kinds of controller, and is the last one until on. */
+/** Whatever faults is left behind. An interrupt ends itself at both kinds of controller: the last one until on. */
 function handlers(code: Code): void {
   code.label('fault').emit(NEXT_STEP);
   code.label('nmi').emit([0x48, 0xcf]);
