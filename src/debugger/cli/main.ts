@@ -122,16 +122,12 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     });
   program
     .command('fold <file>')
-    .description(
-      'reduce the recorded events to the state they amount to, and compare it at every digest; needs no image',
-    )
+    .description('reduce the events to the state they amount to, compared at every digest; needs no image')
     .action((file) => {
       status = fold(file, print);
     });
   withImages(program.command('rerun <file>'))
-    .description(
-      "run hypervisor and devices again on the processor's recorded answers, and compare every event; needs no image",
-    )
+    .description("hypervisor and devices again on the processor's recorded answers, compared; needs no image")
     .action(async (file, options) => {
       status = await rerun(file, options, print);
     });
@@ -143,9 +139,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   });
   program
     .command('tour')
-    .description(
-      'our own guest: recorded, replayed in a second process; its events, their causes, the state they amount to',
-    )
+    .description('our own guest: recorded, replayed in a second process, shown as events, causes and state')
     .action(async () => {
       status = await tour();
     });

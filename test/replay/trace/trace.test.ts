@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { FieldType } from '../../../src/events/schema.ts';
-import { VOCABULARY } from '../../../src/events/vocabulary.ts';
 import { byteReader, byteWriter, readVarint, unzigzag, writeVarint, zigzag } from '../../../src/replay/trace/bytes.ts';
 import { readIntegers, scratch, writeIntegers } from '../../../src/replay/trace/columns.ts';
 import { crc32 } from '../../../src/replay/trace/crc32.ts';
