@@ -2,6 +2,7 @@ import seedrandom from 'seedrandom';
 import { describe, expect, test } from 'vitest';
 import { digestSlices } from '../../src/reducers/slices.ts';
 import { guestFile, noGuests } from '../guests/command-line.ts';
+import { firstOf, LONG } from '../how-long.ts';
 import { without } from '../stepping-aside.ts';
 import { type DroppableMachine, droppableMachine } from './machines.ts';
 
@@ -62,7 +63,7 @@ function sideBySide(
 }
 
 describe('a machine that loses its caches at any moment tells the same, with its table writes', () => {
-  test.each([1, 2, 4])('our own guest on %i processors', (cpus) => {
+  test.each(firstOf(1, [4, 2, 1]))('our own guest on %i processors', (cpus) => {
     const options = ['-smp', `${cpus}`, '--events', 'guest-pt'];
     const { plain, fills } = sideBySide(options, `tour ${cpus}`, TOUR);
     expect(plain.machine.state.schedule.ended).toBeDefined();
@@ -70,7 +71,7 @@ describe('a machine that loses its caches at any moment tells the same, with its
     expect(fills).toBeGreaterThan(1000);
   });
 
-  test("the beginning of Debian's kernel", without(noGuests('vmlinuz', 'initramfs.gz')), () => {
+  test("the beginning of Debian's kernel", { ...without(noGuests('vmlinuz', 'initramfs.gz')), ...LONG }, () => {
     const images = ['-kernel', guestFile('vmlinuz'), '-initrd', guestFile('initramfs.gz')];
     const options = [...images, '-m', '256', '-smp', '4', '-append', APPEND, '--events', 'guest-pt'];
     const { plain, fills } = sideBySide(options, 'linux', LINUX);

@@ -98,9 +98,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   addTimeTravel(program, outcome);
   program
     .command('tour')
-    .description(
-      'our own guest: recorded, replayed in a second process; its events, their causes, the state they amount to',
-    )
+    .description('our own guest: recorded, replayed in a second process, shown as events, causes and state')
     .action(async () => outcome.done(await tour()));
   if (argv.length === 0) {
     program.outputHelp();
@@ -160,14 +158,10 @@ function addReading(program: Command, { print, done }: Outcome): void {
 function addFolding(program: Command, { print, done }: Outcome): void {
   program
     .command('fold <file>')
-    .description(
-      'reduce the recorded events to the state they amount to, and compare it at every digest; needs no image',
-    )
+    .description('reduce the events to the state they amount to, compared at every digest; needs no image')
     .action((file) => done(fold(file, print)));
   withImages(program.command('rerun <file>'))
-    .description(
-      "run hypervisor and devices again on the processor's recorded answers, and compare every event; needs no image",
-    )
+    .description("hypervisor and devices again on the processor's recorded answers, compared; needs no image")
     .action(async (file, options) => done(await rerun(file, options, print)));
 }
 
