@@ -140,13 +140,19 @@ const LEVEL = 0x8000;
 const EOI = 0xb0;
 const INTERRUPTS_ENABLED = 0x202n;
 
-/** An input that asserts a level-triggered line, which stands high while its interrupt is served twice. */
-function standingLine(): readonly Stamped[] {
+/** A machine whose processor takes interrupts. */
+function open(): Rig {
   const r = fresh();
   const regs = {} as io.Regs;
   r.kvm.ioctl(r.vcpus[0]!, io.KVM_GET_REGS, regs);
   r.kvm.ioctl(r.vcpus[0]!, io.KVM_SET_REGS, { ...regs, rflags: INTERRUPTS_ENABLED });
   writeApic(r, 0, 0xf0, 0x1ff);
+  return r;
+}
+
+/** An input that asserts a level-triggered line, which stands high while its interrupt is served twice. */
+function standingLine(): readonly Stamped[] {
+  const r = open();
   ioapicWrite(r.on(0), 0, 0x10 + GSI * 2);
   ioapicWrite(r.on(0), 0x10, LEVEL | VECTOR);
   const pressed = r.origin.during(NONE).raise({ kind: 'sim:power_button_pressed' });
@@ -181,4 +187,14 @@ describe('a line that still stands at its EOI', () => {
     const eoi = events.findLast(isOf('kvm_eoi')) as Stamped;
     expect(interruptOrigins(withChanged(events, again, { cause: eoi.seq })).unexplained).not.toEqual([]);
   });
+});
+
+test('a vector that a person requests comes from the intervention', () => {
+  const r = open();
+  const asked = r.origin.during(NONE).raise({ kind: 'sim:intervened', what: 'interrupt', value: '{}' });
+  r.origin.after(asked).raise({ kind: 'sim:vector_set', vcpu_id: 0, vector: VECTOR, pending: true });
+  inject(r);
+  const origins = interruptOrigins(r.stamped);
+  expect(origins.unexplained).toEqual([]);
+  expect([...origins.counts]).toEqual([['input sim:intervened', 1]]);
 });
