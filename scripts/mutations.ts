@@ -3,7 +3,7 @@
  * files, functions and rows; and asks whether recorded runs catch it: by the fold of what was recorded, or because
  * hypervisor and devices no longer come to the recorded events.
  * `npx tsx scripts/mutations.ts [--count 50] [--seed 1] [--kind evolve|raise] [--file PATTERN] [--only PATTERN]
- * [--keep FOLDER]`. RETROVISOR_KUT names the folder of kvm-unit-tests, as for its tests.
+ * [--keep FOLDER] [--reached]`. With --reached it only prints what no input reaches. RETROVISOR_KUT names the folder of kvm-unit-tests, as for its tests.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { drawn } from './mutations/draw.ts';
 import { type Input, recordInputs } from './mutations/inputs.ts';
 import { type Catch, firstCatch, liveCatch } from './mutations/judge.ts';
+import { type Reached, reachedBy, unreachedLines } from './mutations/reached.ts';
 import { type Kind, type Site, sitesOf } from './mutations/sites.ts';
 import { copyTree, type Tree } from './mutations/tree.ts';
 
@@ -26,6 +27,7 @@ const OPTIONS = {
   file: { type: 'string' },
   only: { type: 'string' },
   keep: { type: 'string' },
+  reached: { type: 'boolean', default: false },
 } as const;
 
 const shortened = (text: string): string => {
@@ -38,6 +40,12 @@ const described = ({ file, line, within, operator, old }: Site): string =>
 
 const caughtBy = ({ way, input, where }: Catch): string => `${way} of ${input}: ${where}`;
 
+interface Trial {
+  readonly tree: Tree;
+  readonly inputs: readonly Input[];
+  readonly reached: Reached;
+}
+
 interface Tally {
   done: number;
   caught: number;
@@ -45,17 +53,18 @@ interface Tally {
 }
 
 /** Make one place wrong, and say what catches it. */
-function judge(tree: Tree, site: Site, inputs: readonly Input[], tally: Tally): void {
+function judge({ tree, inputs, reached }: Trial, site: Site, tally: Tally): void {
   try {
     if (!tree.change(site)) {
       tally.refused += 1;
       return;
     }
     tally.done += 1;
-    const caught = firstCatch(tree, site.kind, inputs);
     say(`${tally.done}. ${site.kind} ${described(site)}`);
+    const isReached = reached.has(site);
+    const caught = isReached ? firstCatch(tree, site.kind, inputs) : undefined;
     if (caught === undefined) {
-      say(`     SURVIVED, as ${shortened(site.text)}`);
+      say(`     SURVIVED, as ${shortened(site.text)}${isReached ? '' : ': no input reaches it'}`);
       return;
     }
     tally.caught += 1;
@@ -94,10 +103,15 @@ function main(): number {
   say(kinds.map((each) => `${of(each).length} places of ${each}`).join(', '));
   const inputs = recordInputs(tree, ROOT, folder, say);
   say(`inputs: ${inputs.map(({ name }) => name).join(', ')}`);
+  const reached = reachedBy(tree, inputs, say);
+  say(`kinds of events in no input: ${reached.absent.join(', ') || 'none'}`);
+  const unreached = unreachedLines(sites, reached);
+  say(`${sites.filter((site) => !reached.has(site)).length} of ${sites.length} places are reached by no input`);
+  for (const line of unreached) say(`  ${line}`);
   const tally: Tally = { done: 0, caught: 0, refused: 0 };
   for (const site of inTurn(kinds.map((each) => drawn(of(each), `${seed}/${each}`)))) {
-    if (tally.done >= Number(values.count)) break;
-    judge(tree, site, inputs, tally);
+    if (values.reached || tally.done >= Number(values.count)) break;
+    judge({ tree, inputs, reached }, site, tally);
   }
   rmSync(values.keep === undefined ? folder : scratch, { recursive: true });
   say(`${tally.caught} of ${tally.done} caught, seed ${seed}; ${tally.refused} more did not compile`);

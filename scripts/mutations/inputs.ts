@@ -9,6 +9,8 @@ export interface Input {
   readonly trace: string;
   /** It is no machine of ours that runs it: it can only be folded. */
   readonly isStaged?: true;
+  /** What the processor itself tells comes only with a replay: of these it is looked at. */
+  readonly replays?: true;
 }
 
 interface Planned {
@@ -59,7 +61,7 @@ export function recordInputs(tree: Tree, root: string, folder: string, say: (lin
   for (const storm of storms) {
     const trace = join(folder, `storm-${storm.seed}-smp${storm.cpus}.trace`);
     if (!existsSync(trace)) say(`recorded ${recordStorm({ ...storm, folder }).events} events: ${trace}`);
-    inputs.push({ name: `storm-${storm.seed}-smp${storm.cpus}`, trace });
+    inputs.push({ name: `storm-${storm.seed}-smp${storm.cpus}`, trace, replays: true });
   }
   for (const name of readdirSync(folder).filter((each) => FOLDED_ONLY.test(each))) {
     inputs.push({ name: name.replace(/\.trace$/, ''), trace: join(folder, name), isStaged: true });

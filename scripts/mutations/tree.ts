@@ -24,7 +24,7 @@ export interface Tree {
   /** As it was. */
   restore(site: Site): void;
   /** `retrovisor` of the copy. */
-  run(args: readonly string[], seconds: number): Came;
+  run(args: readonly string[], seconds: number, environment?: NodeJS.ProcessEnv): Came;
   /** The copy's immutable states of a trace: `states.js`. */
   states(trace: string, seconds: number): Came;
 }
@@ -47,15 +47,16 @@ export function copyTree(from: string, root: string): Tree {
     restore({ file }) {
       cpSync(join(from, file), join(root, file));
     },
-    run: (args, seconds) => node(root, [join(root, 'bin/retrovisor.js'), ...args], seconds),
+    run: (args, seconds, environment) => node(root, [join(root, 'bin/retrovisor.js'), ...args], seconds, environment),
     states: (trace, seconds) => node(root, [STATES, root, trace], seconds),
   };
 }
 
 const STATES = fileURLToPath(new URL('states.js', import.meta.url));
 
-function node(root: string, args: readonly string[], seconds: number): Came {
-  const options = { cwd: root, encoding: 'utf8', input: '', maxBuffer: 1 << 28, timeout: 1000 * seconds } as const;
+function node(root: string, args: readonly string[], seconds: number, environment: NodeJS.ProcessEnv = {}): Came {
+  const env = { ...process.env, ...environment };
+  const options = { cwd: root, env, encoding: 'utf8', input: '', maxBuffer: 1 << 28, timeout: 1000 * seconds } as const;
   const { status, stdout, stderr } = spawnSync(process.execPath, args, options);
   return { status, text: stdout + stderr };
 }
