@@ -97,7 +97,9 @@ function main(): number {
   mkdirSync(folder, { recursive: true });
   const scratch = mkdtempSync(join(folder, 'tree-'));
   const tree = copyTree(ROOT, scratch);
-  const sites = sitesOf(ROOT).filter((site) => new RegExp(file).test(site.file) && new RegExp(only).test(described(site)));
+  const sites = sitesOf(ROOT).filter(
+    (site) => new RegExp(file).test(site.file) && new RegExp(only).test(described(site)),
+  );
   const of = (wanted: Kind): Site[] => sites.filter((site) => site.kind === wanted);
   const kinds = (['evolve', 'raise'] as const).filter((each) => kind === undefined || kind === each);
   say(kinds.map((each) => `${of(each).length} places of ${each}`).join(', '));

@@ -19,7 +19,15 @@ interface Planned {
   readonly args: readonly string[];
 }
 
-const MACHINE = ['-nodefaults', '-device', 'pc-testdev', '-device', 'isa-debug-exit,iobase=0xf4,iosize=0x4', '-m', '256'];
+const MACHINE = [
+  '-nodefaults',
+  '-device',
+  'pc-testdev',
+  '-device',
+  'isa-debug-exit,iobase=0xf4,iosize=0x4',
+  '-m',
+  '256',
+];
 
 const kut = (folder: string, flat: string, cpus: number, ...options: readonly string[]): Planned => ({
   name: `kut-${flat}-smp${cpus}`,

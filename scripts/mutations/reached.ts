@@ -75,7 +75,8 @@ function count(path: string, dist: string, runs: Runs): void {
     const length = readFileSync(file, 'utf8').length;
     const now = new Uint8Array(length);
     for (const { ranges } of functions) {
-      for (const { startOffset, endOffset, count: times } of ranges) now.fill(times > 0 ? 1 : 0, startOffset, endOffset);
+      for (const { startOffset, endOffset, count: times } of ranges)
+        now.fill(times > 0 ? 1 : 0, startOffset, endOffset);
     }
     const before = runs.get(file) ?? new Uint8Array(length);
     runs.set(

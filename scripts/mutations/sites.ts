@@ -153,7 +153,8 @@ function mutate(finding: Finding, node: ast.Node, within: string): void {
   }
   if (is.isPropertyAccessExpression(node)) wrongField(finding, node, within);
   if (is.isCaseClause(node)) dropCase(finding, node, within);
-  if (is.isCallExpression(node) && /^changes(Unless)?$/.test(textOf(finding, node.expression))) row(finding, node, within);
+  if (is.isCallExpression(node) && /^changes(Unless)?$/.test(textOf(finding, node.expression)))
+    row(finding, node, within);
 }
 
 /** A field becomes another of its type, the next one its object has. */
@@ -189,7 +190,7 @@ function row(finding: Finding, call: ast.CallExpression, within: string): void {
   args.slice(first + 1).forEach((step) => add(finding, step, within, 'drop step', '() => undefined'));
   const owners = args[first];
   if (owners === undefined || !is.isArrayLiteralExpression(owners)) return;
-  for (const owner of owners.elements) add(finding, owner, within, 'drop owner', "...([] as const)");
+  for (const owner of owners.elements) add(finding, owner, within, 'drop owner', '...([] as const)');
 }
 
 /** Calls that raise facts: without them, with a field changed, or with their guard turned round. */

@@ -20,6 +20,8 @@ for (const stamped of inOrder(trace)) {
   if (event.kind !== 'sim:digest') continue;
   const differing = differingSlices(state.config, event.slices, digestSlices(state));
   if (differing.length === 0) continue;
-  console.log(`The state that follows from the events differs at event ${seq}, tick ${tick}, in ${differing.join(', ')}.`);
+  console.log(
+    `The state that follows from the events differs at event ${seq}, tick ${tick}, in ${differing.join(', ')}.`,
+  );
   process.exit(3);
 }
