@@ -1,14 +1,19 @@
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openTrace, replay, rerun } from '../../src/host/index.ts';
 import { configurationOf } from '../../src/host/machine-description.ts';
 import { openTraceFile } from '../../src/host/trace-file.ts';
-import { fold } from '../../src/replay/fold.ts';
+import { differenceOf } from '../../src/reducers/seal.ts';
+import { describeDivergence } from '../../src/replay/divergence.ts';
+import { fold, type Folded } from '../../src/replay/fold.ts';
 import { CHANCE } from '../../src/replay/sources/random.ts';
 import { inOrder } from '../../src/replay/trace/in-order.ts';
+import { createVerifier } from '../../src/replay/verify.ts';
 import { scratchFolder } from '../guests/command-line.ts';
 import { casesOf, IS_WHOLE } from '../how-long.ts';
 import { recordStorm } from './storm/record.ts';
+import { recordCalls, stormOfCalls } from './storm/record-calls.ts';
 
 /** More with RETROVISOR_SEEDS; others with another RETROVISOR_SEED. */
 const STORMS = casesOf('RETROVISOR_SEEDS', { whole: 6, quick: 1 });
@@ -18,15 +23,19 @@ const folder = scratchFolder();
 const name = (n: number): string => `${CHANCE.int32(process.env['RETROVISOR_SEED'] ?? 'storms', 'storm', n) >>> 0}`;
 const storms = Array.from({ length: STORMS }, (_, n) => ({ seed: name(n), cpus: CPUS[n % CPUS.length] as number }));
 
+function foldOf(trace: string): Folded {
+  const described = openTrace(trace);
+  const { machine } = described.describe();
+  described.close();
+  return fold(inOrder(openTraceFile(trace)), configurationOf(machine));
+}
+
 test.each(storms)(
   'a storm over the registers of every device ($seed, -smp $cpus) folds, replays and runs again as recorded',
   async ({ seed, cpus }) => {
     const { trace, events, why } = recordStorm({ seed, cpus, recipes: RECIPES, folder });
     expect(why).toBe('powered-off');
-    const described = openTrace(trace);
-    const { machine } = described.describe();
-    described.close();
-    const folded = fold(inOrder(openTraceFile(trace)), configurationOf(machine));
+    const folded = foldOf(trace);
     expect(folded.difference).toBeUndefined();
     expect(folded.events).toBe(events);
     expect(folded.digests).toBeGreaterThanOrEqual(Math.floor(events / 2000));
@@ -36,5 +45,26 @@ test.each(storms)(
     );
     rmSync(trace);
     process.stdout.write(`storm ${seed}, -smp ${cpus}: ${events} events folded, replayed and run again\n`);
+  },
+);
+
+const VISITS = IS_WHOLE ? 4000 : 400;
+const calls = storms.flatMap(({ seed, cpus }) => [true, false].map((irqchip) => ({ seed, cpus, irqchip })));
+
+test.each(calls)(
+  'a monitor that calls all KVM offers ($seed, -smp $cpus, controllers in the kernel: $irqchip) leads where facts do',
+  ({ seed, cpus, irqchip }) => {
+    const storm = { seed, cpus, irqchip, visits: VISITS };
+    const trace = join(folder, `calls-${seed}-${irqchip}.trace`);
+    const live = recordCalls(storm, trace);
+    const { difference, events, state } = foldOf(trace);
+    expect(difference).toBeUndefined();
+    expect(events).toBe(live.seq);
+    expect(differenceOf(state, live.state)).toBeUndefined();
+    const verifier = createVerifier([...inOrder(openTraceFile(trace))]);
+    stormOfCalls(storm, verifier.check);
+    expect(verifier.divergence === undefined ? '' : describeDivergence(verifier.divergence)).toBe('');
+    rmSync(trace);
+    process.stdout.write(`calls ${seed}, -smp ${cpus}: ${events} events folded and made again\n`);
   },
 );

@@ -1,0 +1,65 @@
+/** Whether a wrong table, or whoever decides wrongly, is caught, by what and where. */
+import type { Input } from './inputs.ts';
+import type { Kind } from './sites.ts';
+import type { Came, Tree } from './tree.ts';
+
+/** fold: the table alone. states: the same through Immer. rerun: hypervisor and devices too. replay: all of it. */
+export type Way = 'fold' | 'states' | 'rerun' | 'replay';
+
+export interface Catch {
+  readonly way: Way;
+  readonly input: string;
+  /** Where, and in what. */
+  readonly where: string;
+}
+
+const SECONDS: Readonly<Record<Way, number>> = { fold: 60, states: 120, rerun: 180, replay: 240 };
+const AGREED = 0;
+
+/** Try an input one way. */
+function attempt(tree: Tree, way: Way, input: Input): Catch | undefined {
+  const { trace } = input;
+  const came = way === 'states' ? tree.states(trace, SECONDS[way]) : tree.run([way, trace], SECONDS[way]);
+  return came.status === AGREED ? undefined : { way, input: input.name, where: whereOf(came) };
+}
+
+const PATTERNS = [
+  /differs at event (\d+, tick \d+, in .+)\./,
+  /differs from the trace at event (\d+, tick \d+, in \S+): /,
+  /(Event \d+, \S+, cannot follow what came before it \(.*\))/,
+  /^(\w*Error: .*)$/m,
+];
+
+/** The place in what a command printed. */
+function whereOf({ status, text }: Came): string {
+  if (status === null) return 'it does not come to an end';
+  for (const pattern of PATTERNS) {
+    const found = pattern.exec(text);
+    if (found !== null) return (found[1] as string).slice(0, 110);
+  }
+  return text.trim().split('\n').at(-1)?.slice(0, 110) ?? `status ${status}`;
+}
+
+const ORDERS: Readonly<Record<Kind, readonly Way[]>> = {
+  evolve: ['fold', 'rerun', 'states', 'replay'],
+  raise: ['rerun', 'replay'],
+};
+
+/** What first catches a change of this kind; undefined: it survives. */
+export function firstCatch(tree: Tree, kind: Kind, inputs: readonly Input[]): Catch | undefined {
+  for (const way of ORDERS[kind]) {
+    for (const input of inputs) {
+      if (input.isStaged === true && way !== 'fold' && way !== 'states') continue;
+      const caught = attempt(tree, way, input);
+      if (caught !== undefined) return caught;
+    }
+  }
+  return undefined;
+}
+
+/** What a run of the changed sources does otherwise than the recorded one that their table was caught by. */
+export function liveCatch(tree: Tree, { way, input: name }: Catch, inputs: readonly Input[]): Catch | undefined {
+  const input = inputs.find((each) => each.name === name);
+  if (input === undefined || input.isStaged === true || (way !== 'fold' && way !== 'states')) return undefined;
+  return attempt(tree, 'rerun', input) ?? attempt(tree, 'replay', input);
+}
