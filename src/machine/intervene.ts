@@ -1,7 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import type { Origin } from '../events/origin.ts';
 import { GPR_NAMES, type Registers } from '../kvm/guest.ts';
-import { fieldOf } from '../reducers/run.ts';
+import { fieldFrom, fieldOf, isAlike } from '../reducers/run.ts';
 import { type MachineContext, refreshDerived } from './context.ts';
 
 /** What a person changes in a machine that stands still. `sim:intervened` keeps it as JSON. */
@@ -142,6 +142,7 @@ function checkField({ state }: MachineContext, path: string, json: string): void
   let before: unknown = state;
   for (const key of path.split('.')) before = fieldOf(before, key);
   if (before === undefined) throw new Problem(`The state has no field ${path}.`);
-  const value: unknown = typeof before === 'bigint' ? BigInt(json) : JSON.parse(json);
+  const value = fieldFrom(before, json);
   if (typeof value !== typeof before) throw new Problem(`${path} is a ${typeof before}, and ${json} is not.`);
+  if (!isAlike(before, value)) throw new Problem(`${path} has other fields or elements than ${json}.`);
 }

@@ -1,5 +1,7 @@
 /** What facts do to the run as a whole: its clock, whose turn it is, chance, memory given out, its end. */
 import type { Draft } from '../base/draft.ts';
+import { invariant } from '../base/invariant.ts';
+import { putNamed } from '../base/places.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { EventOf } from '../events/vocabulary.ts';
 import { VM_EXIT_NS } from '../kvm/exit-cost.ts';
@@ -40,7 +42,7 @@ export function turnYielded({ schedule }: State, _event: EventOf<'sim:turn_yield
 
 /** sim:random_drawn: 64 bits are two numbers of the stream. */
 export function drawn({ chance }: State, { stream }: EventOf<'sim:random_drawn'>): void {
-  chance.draws[stream] = (chance.draws[stream] ?? 0) + 2;
+  putNamed(chance.draws, stream, (Object.hasOwn(chance.draws, stream) ? chance.draws[stream] : 0) + 2);
 }
 
 const PAGE = 4096;
@@ -76,18 +78,33 @@ export const panicked = (state: State): void => end(state, { why: 'panicked', st
 /** sim:stopped. */
 export const stopped = (state: State): void => end(state, { why: 'stopped', status: 0 });
 
-/** sim:state_set: a field by its path, of the type it had. What is not there is left alone. */
+/** sim:state_set: a field by its path, of the shape it had. What is not there is left alone. */
 export function fieldSet(state: State, { path, value }: EventOf<'sim:state_set'>): void {
   const keys = path.split('.');
   const last = keys.pop() ?? '';
   let owner: unknown = state;
   for (const key of keys) owner = fieldOf(owner, key);
   if (!isObject(owner) || fieldOf(owner, last) === undefined) return;
-  owner[last] = typeof owner[last] === 'bigint' ? BigInt(value) : (JSON.parse(value) as unknown);
+  const before = owner[last];
+  const wanted = fieldFrom(before, value);
+  invariant(isAlike(before, wanted), 'a field keeps its shape', { path });
+  owner[last] = wanted;
 }
 
-/** The field an object has of its own: a path leads nowhere else. */
+/** The value a text stands for where another stands now. */
+export const fieldFrom = (before: unknown, text: string): unknown =>
+  typeof before === 'bigint' ? BigInt(text) : (JSON.parse(text) as unknown);
+
+/** Whether a value can stand for another: the same type, the same fields, as many elements. */
+export function isAlike(before: unknown, wanted: unknown): boolean {
+  if (!isObject(before) || !isObject(wanted)) return typeof before === typeof wanted && !isObject(wanted);
+  const names = Object.keys(before);
+  if (Array.isArray(before) !== Array.isArray(wanted) || Object.keys(wanted).length !== names.length) return false;
+  return names.every((name) => Object.hasOwn(wanted, name) && isAlike(before[name], wanted[name]));
+}
+
+/** The field an object has of its own, or a list's element: a path leads nowhere else. */
 export const fieldOf = (owner: unknown, key: string): unknown =>
-  isObject(owner) && Object.hasOwn(owner, key) ? owner[key] : undefined;
+  isObject(owner) && Object.hasOwn(owner, key) && !(Array.isArray(owner) && key === 'length') ? owner[key] : undefined;
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

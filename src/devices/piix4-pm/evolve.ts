@@ -1,5 +1,6 @@
 /** What facts do to the power management function. 82371AB data sheet, chapter 7; ACPI 6.4, 4.8. */
 import type { Draft } from '../../base/draft.ts';
+import { putAt } from '../../base/places.ts';
 import type { DeviceReducer, RegisterWrite } from '../device.ts';
 import { resetConfig } from '../pci/index.ts';
 import { APM, CONFIG, CONTROL, PM1, REGION } from './registers.ts';
@@ -18,7 +19,7 @@ function write(pm: Pm, { region, offset, value }: RegisterWrite): void {
       pm.control = value & ~CONTROL.sleepEnable;
       break;
     case REGION.gpe:
-      pm.gpe[offset] = offset < 2 ? pm.gpe[offset]! & ~value : value;
+      putAt(pm.gpe, offset, offset < 2 ? pm.gpe[offset]! & ~value : value);
       break;
     case REGION.apm:
       if (offset === 0) writeApmControl(pm, value);

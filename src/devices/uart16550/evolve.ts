@@ -151,7 +151,7 @@ export const UART_REDUCER: DeviceReducer<UartState> = {
       identify(uart);
     },
     'sim:serial_received'(uart, { bytes }) {
-      uart.waiting.push(...bytes);
+      for (const byte of bytes) uart.waiting.push(byte);
     },
     'sim:serial_accepted'(uart, { byte }) {
       uart.waiting.shift();

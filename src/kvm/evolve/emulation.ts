@@ -1,5 +1,6 @@
 /** What facts do to the instruction under emulation: what it has read, what it is still to write. */
 import type { Draft } from '../../base/draft.ts';
+import { invariant } from '../../base/invariant.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import { EPT_VIOLATION } from '../emulation.ts';
 import { unpackWrites } from '../packed-writes.ts';
@@ -62,7 +63,7 @@ type Emulation = NonNullable<Vcpu['emulation']>;
 function received(emulation: Emulation, bytes: readonly number[]): void {
   const { reading } = emulation;
   if (reading === undefined) return;
-  reading.bytes.push(...bytes);
+  for (const byte of bytes) reading.bytes.push(byte);
   if (reading.bytes.length < reading.length) return;
   emulation.reads.push({ gpa: reading.gpa, bytes: reading.bytes });
   emulation.reading = undefined;
@@ -78,6 +79,10 @@ function written(emulation: Emulation, length: number): void {
   }
 }
 
+/** KVM cuts an access into fragments of so many bytes. */
+const LONGEST_FRAGMENT = 8;
+
 function bytesOf(value: bigint, length: number): number[] {
+  invariant(length <= LONGEST_FRAGMENT, 'a fragment has at most eight bytes', { length });
   return Array.from({ length }, (_, at) => Number((value >> BigInt(8 * at)) & 0xffn));
 }

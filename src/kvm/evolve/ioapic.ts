@@ -1,5 +1,6 @@
 /** What facts do to the I/O APIC, and to the vectors it wants to hear the end of. */
 import type { Draft } from '../../base/draft.ts';
+import { putAt } from '../../base/places.ts';
 import { NONE } from '../../events/origin.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
@@ -41,10 +42,10 @@ export function lineLatched(kvm: Draft<KvmState>, { pin, level }: EventOf<'sim:i
   const bit = 1 << pin;
   if (level === 0) {
     io.irr &= ~bit;
-    io.causes[pin] = NONE;
+    putAt(io.causes, pin, NONE);
     return;
   }
-  if ((io.irr & bit) === 0) io.causes[pin] = stamped.cause ?? stamped.seq;
+  if ((io.irr & bit) === 0) putAt(io.causes, pin, stamped.cause ?? stamped.seq);
   io.irr |= bit;
   if (!isLevel(io, pin)) io.irrDelivered &= ~bit;
 }
@@ -54,13 +55,13 @@ export function delivered(kvm: Draft<KvmState>, { pin, count, rtc }: EventOf<'si
   const io = chipOf(kvm).ioapic;
   if (rtc) io.rtc.pendingEoi = Math.max(0, count);
   if (!isLevel(io, pin)) io.irrDelivered |= 1 << pin;
-  else if (count !== 0) io.redirLow[pin] = (io.redirLow[pin] | REMOTE_IRR) >>> 0;
+  else if (count !== 0) putAt(io.redirLow, pin, (io.redirLow[pin] | REMOTE_IRR) >>> 0);
 }
 
 /** A LAPIC took the RTC's interrupt. */
 export function rtcAccepted(io: Ioapic, vcpu: number, vector: number): void {
   io.rtc.vcpus |= 1 << vcpu;
-  io.rtc.vectors[vcpu] = vector;
+  putAt(io.rtc.vectors, vcpu, vector);
 }
 
 /** An EOI that may be the RTC's. */
@@ -74,7 +75,7 @@ export function rtcEnded(io: Ioapic, vcpu: number, vector: number): void {
 /** sim:ioapic_eoi. */
 export function ended(kvm: Draft<KvmState>, { pin }: EventOf<'sim:ioapic_eoi'>): void {
   const io = chipOf(kvm).ioapic;
-  io.redirLow[pin] = (io.redirLow[pin] & ~REMOTE_IRR) >>> 0;
+  putAt(io.redirLow, pin, (io.redirLow[pin] & ~REMOTE_IRR) >>> 0);
   const counts = !isMasked(io, pin) && isAsserted(io, pin);
   const count = counts ? io.eoiCount[pin] + 1 : 0;
   io.eoiCount[pin] = count >= STORM_COUNT ? 0 : count;
@@ -92,11 +93,11 @@ export function written(kvm: Draft<KvmState>, { offset, val }: EventOf<'sim:ioap
   const pin = selectedPin(io);
   if (pin < 0) return;
   const wasMasked = isMasked(io, pin);
-  if ((io.ioregsel & 1) !== 0) io.redirHigh[pin] = val >>> 0;
+  if ((io.ioregsel & 1) !== 0) putAt(io.redirHigh, pin, val >>> 0);
   else {
     const low = (val & ~READ_ONLY) | (io.redirLow[pin] & READ_ONLY);
     // An edge entry has no remote IRR: guests switch to edge and back to end a stuck interrupt.
-    io.redirLow[pin] = ((low & LEVEL) === 0 ? low & ~REMOTE_IRR : low) >>> 0;
+    putAt(io.redirLow, pin, ((low & LEVEL) === 0 ? low & ~REMOTE_IRR : low) >>> 0);
   }
   if (wasMasked && !isMasked(io, pin)) resetReinject(chip, IOAPIC, pin);
   scan(chip);

@@ -1,5 +1,7 @@
 /** What facts do to memory slots and their dirty logs. */
 import type { Draft } from '../../base/draft.ts';
+import { invariant } from '../../base/invariant.ts';
+import { putAt } from '../../base/places.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import { KVM_MEM_LOG_DIRTY_PAGES } from '../ioctls.ts';
 import { cleanBitmap, clearedBy, freshBitmap } from '../mmu/memslots.ts';
@@ -8,6 +10,8 @@ import type { KvmState, MemslotState } from '../state.ts';
 type Kvm = Draft<KvmState>;
 
 const PAGE = 4096;
+/** Of the guest-physical memory this machine can have. */
+const MOST_PAGES = 2 ** 20;
 /** A generation has 19 bits in an MMIO entry. */
 const GENERATIONS = 2 ** 19;
 
@@ -20,6 +24,7 @@ export function regionSet(kvm: Kvm, event: EventOf<'ioctl:KVM_SET_USER_MEMORY_RE
   const isLogged = (flags & KVM_MEM_LOG_DIRTY_PAGES) !== 0;
   if (npages === 0) vm.slots = vm.slots.filter((each) => each.id !== id);
   else {
+    invariant(npages <= MOST_PAGES, 'a slot fits below 4 GiB', { npages });
     const dirty = isLogged ? (slot?.dirty ?? freshBitmap(vm, npages)) : undefined;
     const set = { id, flags, baseGfn: gpa / PAGE, npages, hva, dirty };
     if (slot === undefined) vm.slots.push(set);
@@ -38,8 +43,9 @@ export function logTaken(kvm: Kvm, { slot: id }: EventOf<'ioctl:KVM_GET_DIRTY_LO
 
 /** KVM_CLEAR_DIRTY_LOG. */
 export function logCleared(kvm: Kvm, event: EventOf<'ioctl:KVM_CLEAR_DIRTY_LOG'>): void {
-  const { dirty } = slotOf(kvm, event.slot);
+  const { dirty, npages } = slotOf(kvm, event.slot);
   if (dirty === undefined) return;
+  invariant(event.num_pages <= npages, 'the pages are of the slot', { npages });
   const range = { firstPage: event.first_page, numPages: event.num_pages, bitmap: event.bitmap };
   clearedBy(dirty, range).forEach((bits, at) => {
     dirty[at] = (dirty[at] & ~bits) >>> 0;
@@ -51,5 +57,5 @@ export function pageWritten(kvm: Kvm, { slot: id, gfn }: EventOf<'sim:page_dirty
   const { dirty, baseGfn } = slotOf(kvm, id);
   if (dirty === undefined) return;
   const page = gfn - baseGfn;
-  dirty[page >> 5] = (dirty[page >> 5] | (1 << (page & 31))) >>> 0;
+  putAt(dirty, page >> 5, (dirty[page >> 5] | (1 << (page & 31))) >>> 0);
 }

@@ -1,5 +1,6 @@
 /** What facts do to the pair of 8259As. */
 import type { Draft } from '../../base/draft.ts';
+import { putAt } from '../../base/places.ts';
 import { NONE } from '../../events/origin.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
@@ -32,13 +33,13 @@ function setPin(c: Chip, pin: number, level: boolean, cause: number): void {
 
 /** A request that waits already keeps its first cause. */
 function latch(c: Chip, pin: number, cause: number): void {
-  if ((c.irr & (1 << pin)) === 0) c.causes[pin] = cause;
+  if ((c.irr & (1 << pin)) === 0) putAt(c.causes, pin, cause);
   c.irr |= 1 << pin;
 }
 
 function drop(c: Chip, pin: number): void {
   c.irr &= ~(1 << pin);
-  c.causes[pin] = NONE;
+  putAt(c.causes, pin, NONE);
 }
 
 /** pic_update_irq: the slave's request reaches the master, the master's a processor. */
@@ -208,6 +209,6 @@ function writeMask(kvm: Kvm, index: number, value: number, seq: number): void {
 export function restored(kvm: Kvm, index: number, state: Uint8Array, seq: number): void {
   const registers: PicRegisters = unpackPic(state);
   const causes = Array.from({ length: 8 }, (_, pin) => ((registers.irr & (1 << pin)) === 0 ? NONE : seq));
-  chipOf(kvm).pic.chips[index] = { ...registers, causes };
+  putAt(chipOf(kvm).pic.chips, index, { ...registers, causes });
   updateOutput(kvm, seq);
 }

@@ -1,5 +1,6 @@
 /** What facts do to the kernel's timers: who is armed, and what a timer's owner notes when it is armed or fires. */
 import type { Draft } from '../../base/draft.ts';
+import { putNamed } from '../../base/places.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import { vcpuOfTimer } from '../irqchip/lapic-timer.ts';
@@ -12,7 +13,7 @@ type Kvm = Draft<KvmState>;
 
 /** sim:timer_arm. */
 export function armed(kvm: Kvm, { id, deadline }: EventOf<'sim:timer_arm'>, { seq }: Stamped): void {
-  kvm.timers[id] = { deadline, armed: seq };
+  putNamed(kvm.timers, id, { deadline, armed: seq });
   const vcpu = vcpuOfTimer(id);
   if (vcpu !== undefined) lapic.timerArmed(kvm, vcpu, deadline);
   else if (isPitTimer(id)) pit.armed(kvm, id, deadline);

@@ -1,5 +1,6 @@
 /** What facts do to a vCPU: entries and exits, what it waits for, what it is to receive. */
 import type { Draft } from '../../base/draft.ts';
+import { putAt } from '../../base/places.ts';
 import { NONE } from '../../events/origin.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
@@ -358,7 +359,7 @@ export function debugSet(kvm: Kvm, event: EventOf<'ioctl:KVM_SET_GUEST_DEBUG'>, 
 /** sim:guest_dr: one of the registers kept aside. */
 export function ownRegisterSet(kvm: Kvm, event: EventOf<'sim:guest_dr'>): void {
   const { own } = vcpuOf(kvm, event).guestDebug;
-  if (own !== undefined) own[event.dr === 7 ? OWN_DR7 : event.dr] = event.value;
+  if (own !== undefined) putAt(own, event.dr === 7 ? OWN_DR7 : event.dr, event.value);
 }
 
 const ALL_ONES = 0xffff_ffff_ffff_ffffn;

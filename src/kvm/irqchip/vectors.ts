@@ -1,11 +1,13 @@
+import { putAt } from '../../base/places.ts';
+
 /** Set one of 256 vectors in a register of 8 words (int32: they stay small integers). SDM Vol. 3, 11.8.4. */
 export function setVector(words: number[], vector: number): void {
-  words[vector >> 5] |= 1 << (vector & 31);
+  putAt(words, vector >> 5, words[vector >> 5] | (1 << (vector & 31)));
 }
 
 /** Clear one vector. */
 export function clearVector(words: number[], vector: number): void {
-  words[vector >> 5] &= ~(1 << (vector & 31));
+  putAt(words, vector >> 5, words[vector >> 5] & ~(1 << (vector & 31)));
 }
 
 /** Whether a vector is set. */

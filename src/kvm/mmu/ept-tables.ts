@@ -1,4 +1,5 @@
 /** EPT as KVM remembers it: which page holds which entries. The processor walks a copy of the same words. */
+import { invariant } from '../../base/invariant.ts';
 import { EPT_POOL_BASE, eptIndex } from '../../memory/ept-pool.ts';
 import type { EptState } from '../state.ts';
 import { addressOf, isLarge, isPresent } from './spte.ts';
@@ -22,6 +23,7 @@ export const nextTable = ({ free, next }: EptState): number => free[free.length 
 /** The entry that translates `gpa` at `goal`, or the one above it at which a walk ends. */
 export function walkTo(ept: EptState, gpa: number, goal: number): EptPlace {
   let table = ept.root;
+  invariant(goal >= 1 && goal <= ROOT_LEVEL, 'a walk has four levels', { goal });
   for (let level = ROOT_LEVEL; ; level -= 1) {
     const index = eptIndex(gpa, level);
     const spte = entryOf(ept, table, index);
@@ -33,11 +35,16 @@ export function walkTo(ept: EptState, gpa: number, goal: number): EptPlace {
 /** A table and all below it, in the order in which they are given back: what is below comes first. */
 export function tablesBelow(ept: EptState, table: number, level: number): number[] {
   const below: number[] = [];
+  collect(ept, table, level, below);
+  return below;
+}
+
+function collect(ept: EptState, table: number, level: number, below: number[]): void {
+  invariant(below.length < ept.next, 'a table stands in one place of the tree', { table });
   if (level > 1) {
     for (const spte of Object.values(ept.tables[table] ?? {})) {
-      if (isPresent(spte) && !isLarge(spte)) below.push(...tablesBelow(ept, addressOf(spte), level - 1));
+      if (isPresent(spte) && !isLarge(spte)) collect(ept, addressOf(spte), level - 1, below);
     }
   }
   below.push(table);
-  return below;
 }

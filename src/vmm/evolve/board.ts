@@ -1,5 +1,6 @@
 /** What facts do to the board between the devices: pins, memory slots, eventfds, timers, resets. */
 import type { Draft } from '../../base/draft.ts';
+import { putNamed } from '../../base/places.ts';
 import { slotDriven } from '../../devices/piix3/index.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
@@ -30,7 +31,7 @@ export function slotSet(vmm: Vmm, event: EventOf<'kvm_set_user_memory'>): void {
 export function eventfdBound(vmm: Vmm, event: EventOf<'sim:eventfd_bound'>): void {
   const { dev, fd, addr, size, pio, match, assigned } = event;
   const place = { addr, size, pio, match: match < 0 ? undefined : match };
-  vmm.eventfds[dev] = { fd, place: assigned ? place : undefined };
+  putNamed(vmm.eventfds, dev, { fd, place: assigned ? place : undefined });
 }
 
 /** sim:reset_asked. */
@@ -45,7 +46,7 @@ export function resetDone(vmm: Vmm): void {
 
 /** sim:timer_arm of a device's timer. */
 export function armed(vmm: Vmm, { id, deadline }: EventOf<'sim:timer_arm'>, { seq }: Stamped): void {
-  vmm.timers[id] = { deadline, armed: seq };
+  putNamed(vmm.timers, id, { deadline, armed: seq });
 }
 
 /** sim:timer_cancel of a device's timer. */

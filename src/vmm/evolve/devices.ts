@@ -1,5 +1,6 @@
 /** What facts do to the devices, each to its own state. */
 import type { Draft } from '../../base/draft.ts';
+import { invariant } from '../../base/invariant.ts';
 import { configWritten, type PciFunctionState } from '../../devices/pci/index.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventKind, EventOf, MachineEvent } from '../../events/vocabulary.ts';
@@ -25,6 +26,7 @@ export function registerWritten(vmm: Vmm, event: EventOf<'memory_region_ops_writ
   const base = regionBaseOf(vmm, part, place.region);
   if (base === undefined) return;
   const access = { region: place.region, offset: event.addr - base, size: event.size, value: event.value };
+  invariant(access.offset >= 0, 'a region begins at its base', { offset: access.offset });
   reducerOf(part.model).written?.(stateOf(vmm, part), access);
 }
 
