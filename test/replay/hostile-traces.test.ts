@@ -27,7 +27,7 @@ const STREAMED_EVERY = 6;
 const RERUN_EVERY = 6;
 const REPLAYED_EVERY = 40;
 /** More than any array of the state of the machine recorded here has. */
-const LONGEST_ARRAY = 2 ** 14;
+const LONGEST_ARRAY = 2 ** 17;
 const MINUTES = 60_000;
 const TICKS = 2_600;
 const folder = scratchFolder();
