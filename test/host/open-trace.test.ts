@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lastValueFrom, take, toArray } from 'rxjs';
+import { lastValueFrom, map, take, toArray } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VOCABULARY } from '../../src/events/vocabulary.ts';
 import type { MachineEvent, MachineState, OpenedTrace, Stamped } from '../../src/host/index.ts';
@@ -72,6 +72,26 @@ describe('a recorded run', () => {
     hold?.release();
     await over;
     expect(seen.length).toBe(recorded.length);
+    trace.close();
+  });
+
+  test('goes on for the others when one reader fails and another leaves', async () => {
+    const trace = openTrace(TRACE);
+    let failure: unknown;
+    let heard = 0;
+    const failing = trace.states$.pipe(
+      map(({ at }) => {
+        if (at.seq === 1000) throw new Error('mine');
+      }),
+    );
+    failing.subscribe({ error: (error: unknown) => void (failure = error) });
+    const leaving = trace.events$.subscribe(({ seq }) => {
+      heard += 1;
+      if (seq === 1000) leaving.unsubscribe();
+    });
+    expect(await all(trace)).toEqual(recorded);
+    expect(failure).toEqual(new Error('mine'));
+    expect(heard).toBe(1001);
     trace.close();
   });
 
