@@ -183,8 +183,8 @@ const GADGETS: readonly ((chance: Chance) => Code)[] = [
 const flat = (code: Code): number[] => code.flat();
 
 /**
- * The next slot. Every fault and interrupt leads here; the stack begins anew, and IRET lets the next NMI come. The slot's
- * number is not cleared by a reset: what broke the machine is not tried again.
+ * The next slot. Every fault and interrupt leads here; the stack begins anew, and IRET lets the next NMI come. The
+ * slot's number is not cleared by a reset: what broke the machine is not tried again.
  */
 function dispatcher(at: number): number[] {
   const begin = [0xbc, ...le32(AT.stack), 0x6a, 0x02, 0x6a, 0x08, 0x68];

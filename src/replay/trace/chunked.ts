@@ -58,7 +58,7 @@ function following({ name }: ByteSource, chunks: readonly ChunkPlace[]): Walk {
   });
   if (wrong < 0) return { chunks, damage: undefined };
   const { ordinal, offset } = chunks[wrong];
-  const damage = `${name} is out of order at byte ${offset}: the events of chunk ${ordinal} do not follow those before.`;
+  const damage = `${name} is out of order at byte ${offset}: chunk ${ordinal} does not follow the events before it.`;
   return { chunks: chunks.slice(0, wrong), damage };
 }
 
@@ -150,7 +150,8 @@ function payloadOf(source: ByteSource, inflate: Inflate, chunk: ChunkPlace): Uin
   const content = compression === 0 ? stored : inflated(stored, rawLength, inflate);
   if (content?.length === rawLength) return content;
   throw new Problem(
-    `${source.name} is damaged in chunk ${chunk.ordinal} (byte ${chunk.offset}): its content is not what its header says.`,
+    `${source.name} is damaged in chunk ${chunk.ordinal} (byte ${chunk.offset}): its content is not as long as its ` +
+      'header says.',
   );
 }
 
