@@ -40,7 +40,7 @@ function folded(trace: string): string {
   return digestOf(state);
 }
 
-test(`${RUNS} seeds of our guest on 2, 1 and 4 processors end alike, recorded, folded and replayed in another process`, () => {
+test(`${RUNS} seeds of our guest on 2, 1 and 4 processors end alike recorded, folded and replayed elsewhere`, () => {
   const from = process.env['RETROVISOR_SEED'] ?? 'seeds';
   let events = 0;
   for (let done = 0; done < RUNS; done += BATCH) {
