@@ -54,14 +54,14 @@ describe('replay', () => {
     const run = countingMachine({ vcpus: VCPUS, inputs });
     const places = new Map<string, number>();
     const note = (place: string): void => void places.set(place, (places.get(place) ?? 0) + 1);
-    while (run.machine.ticks < END / 2) {
+    while (run.machine.ticks < END / 2.5) {
       run.machine.advance({ tick: run.machine.ticks + 1 + (run.machine.seq % 5), seq: run.machine.seq + 1 });
       const last = run.events.at(-1)?.event.kind;
       const left = 2000 - (run.machine.seq % 2000);
       if (left === 2000) note('before a digest');
       if (last === 'sim:memory_digest') note('after a digest of memory');
       // Each key moves those after it by some events: one of them comes just before the digest.
-      if (left === 2000 || left < 100 || last === 'sim:memory_digest') inputs.push(typed('k'));
+      if (left === 2000 || left < 24 || last === 'sim:memory_digest') inputs.push(typed('k'));
     }
     expect(places.get('before a digest')).toBeGreaterThan(0);
     expect(places.get('after a digest of memory')).toBeGreaterThan(0);
