@@ -139,6 +139,19 @@ describe('a trace that is not whole', () => {
     trace.close();
   });
 
+  test.each([
+    ['memory', 65_536],
+    ['smp', 1e9],
+    ['serialLines', -1],
+    ['nsPerTick', 1.3],
+    ['nsPerTick', 1e18],
+    ['digestEvery', Number.NaN],
+  ])('or says that its machine had what none can have: %s %d', (field, value) => {
+    const bad = join(folder, 'machine.trace');
+    rewrite(bad, recorded.slice(0, 100), ({ machine }) => ({ ...machine, [field]: value }));
+    expect(() => openTrace(bad)).toThrow(`The machine in the header of ${bad} cannot be read: ${field}`);
+  });
+
   test('or holds what cannot have happened: a sentence that names the event', async () => {
     const bad = join(folder, 'impossible.trace');
     const { seq } = recorded.find(({ event }) => event.kind === 'kvm_entry') as Stamped;
