@@ -1,6 +1,6 @@
 /**
- * Replays a trace and drops translations, walks of EPT and decoded code at random ticks: nothing may come out other.
- * Prints one line of JSON. `npx tsx scripts/replay-without-caches.ts TRACE [--drops 1000] [--seed 1]`.
+ * Replays a trace and drops translations, walks of EPT and decoded code at random ticks: nothing may come out
+ * otherwise. Prints one line of JSON. `npx tsx scripts/replay-without-caches.ts TRACE [--drops 1000] [--seed 1]`.
  */
 import { parseArgs } from 'node:util';
 import { replayWithoutCaches } from '../test/engine/replayed-without-caches.ts';

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Problem } from '../base/problem.ts';
 import type { RunOptions } from '../debugger/cli/run-options.ts';
 import type { MachineConfig } from '../vmm/index.ts';
+import { MOST } from '../vmm/limits.ts';
 import type { MachineOptions } from '../vmm/options.ts';
 import type { Images } from './images.ts';
 
@@ -10,18 +11,18 @@ const MIB = 2 ** 20;
 
 /** Everything about a machine but the bytes of its images: what the header of a trace keeps to build it again. */
 const MACHINE_DESCRIPTION = z.object({
-  memory: z.number(),
-  smp: z.number(),
+  memory: z.number().int().min(1).max(MOST.memoryMiB),
+  smp: z.number().int().min(1).max(MOST.cpus),
   append: z.string(),
   cpu: z.string().optional(),
   devices: z.array(
     z.object({ driver: z.string(), properties: z.record(z.string(), z.union([z.string(), z.number()])) }),
   ),
-  serialLines: z.number(),
+  serialLines: z.number().int().min(0).max(MOST.serialLines),
   noDefaults: z.boolean(),
   noReboot: z.boolean(),
-  nsPerTick: z.number(),
-  digestEvery: z.number(),
+  nsPerTick: z.number().int().min(1).max(MOST.nsPerTick),
+  digestEvery: z.number().int().min(0),
   guestPageTables: z.boolean(),
   /** Where each image was, by role. */
   paths: z.record(z.string(), z.string()),

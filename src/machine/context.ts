@@ -39,6 +39,16 @@ export const draftOf = (context: MachineContext): Draft<MachineState> => context
 /** Sequence number of the next event. */
 export const nextSeq = ({ state }: MachineContext): number => state.at.seq + 1;
 
+/** Events between two digests of the state's slices. */
+const DIGEST_EVERY = 2000;
+
+/** Whether the next event is a digest, told before the fact that is raised next. */
+export const isDigestNext = (context: MachineContext): boolean =>
+  nextSeq(context) % DIGEST_EVERY === 0 && nextSeq(context) > 0;
+
+/** Sequence number of the fact that is raised next. */
+export const nextFactSeq = (context: MachineContext): number => nextSeq(context) + (isDigestNext(context) ? 1 : 0);
+
 /** Virtual nanoseconds since power-on. */
 export const now = ({ state, ticks }: MachineContext): number => nowNs(state, ticks);
 

@@ -25,8 +25,40 @@ const BASES: Readonly<Record<string, number>> = { fs_base: 0xc0000100, gs_base: 
 export const interventionEvent = ({ what, ...rest }: Intervention) =>
   ({ kind: 'sim:intervened', what, value: JSON.stringify(rest) }) as const;
 
-const parsed = (what: string, value: string): Intervention =>
-  ({ what, ...(JSON.parse(value) as object) }) as Intervention;
+/** An intervention as it was recorded: fields of their types, whoever wrote them. */
+function parsed(what: string, value: string): Intervention {
+  const fields = FIELDS[what];
+  if (fields === undefined) throw new Problem(`The trace holds an intervention this version does not know: ${what}.`);
+  const given = jsonOf(value);
+  const wrong = Object.keys(fields).find((name) => !Object.hasOwn(given, name) || !fields[name]!(given[name]));
+  if (wrong !== undefined) throw new Problem(`The intervention ${what} cannot be read: its ${wrong} is none.`);
+  return { ...given, what } as Intervention;
+}
+
+function jsonOf(value: string): Readonly<Record<string, unknown>> {
+  try {
+    return Object(JSON.parse(value)) as Readonly<Record<string, unknown>>;
+  } catch {
+    throw new Problem('An intervention cannot be read: it is not JSON.');
+  }
+}
+
+type Check = (value: unknown) => boolean;
+
+const isText: Check = (value) => typeof value === 'string';
+const isPlace: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isHex: Check = (value) => typeof value === 'string' && /^([0-9a-f]{2})*$/i.test(value);
+const isInteger: Check = (value) => typeof value === 'string' && /^(-?\d+|0x[0-9a-f]+)$/i.test(value);
+const isVector: Check = (value) => isPlace(value) && (value as number) < 256;
+
+/** The fields of each kind, and what they can be. */
+const FIELDS: Readonly<Partial<Record<string, Readonly<Record<string, Check>>>>> = Object.assign(Object.create(null), {
+  register: { vcpu: isPlace, name: isText, value: isInteger },
+  xsave: { vcpu: isPlace, offset: isPlace, bytes: isHex },
+  memory: { gpa: isPlace, bytes: isHex },
+  interrupt: { vcpu: isPlace, vector: isVector, pending: (value: unknown) => typeof value === 'boolean' },
+  state: { path: isText, value: isText },
+});
 
 /** Throw a Problem for what cannot be done here. */
 export function checkIntervention(context: MachineContext, what: string, value: string): void {
@@ -38,6 +70,9 @@ export function checkIntervention(context: MachineContext, what: string, value: 
       return;
     case 'xsave':
       checkVcpu(context, intervention.vcpu);
+      if (intervention.offset + intervention.bytes.length / 2 > XSTATE_BV) {
+        throw new Problem('The x87 and SSE registers end before that.');
+      }
       return;
     case 'memory':
       hvaOf(context, intervention.gpa, intervention.bytes.length / 2);
@@ -48,8 +83,6 @@ export function checkIntervention(context: MachineContext, what: string, value: 
     case 'state':
       checkField(context, intervention.path, intervention.value);
       return;
-    default:
-      throw new Problem(`The trace holds an intervention this version does not know: ${what}.`);
   }
 }
 
@@ -89,7 +122,7 @@ type Setter = (registers: Registers, value: bigint) => void;
 function setterOf(name: string): Setter | undefined {
   const gpr = (GPR_NAMES as readonly string[]).indexOf(name);
   const other = OTHER_REGISTERS.find((each) => each === name);
-  const base = BASES[name];
+  const base = Object.hasOwn(BASES, name) ? BASES[name] : undefined;
   if (gpr >= 0) return (registers, value) => registers.setGpr(gpr, value);
   if (base !== undefined) return (registers, value) => void registers.setMsr(base, value);
   if (other === undefined) return undefined;
@@ -138,11 +171,19 @@ function checkInterrupt(context: MachineContext, index: number, vector: number, 
   if (!pending && !isRequested) throw new Problem(`Vector ${vector} is not requested here: nothing to drop.`);
 }
 
+function valueFrom(before: unknown, path: string, json: string): unknown {
+  try {
+    return fieldFrom(before, json);
+  } catch {
+    throw new Problem(`${path} is a ${typeof before}, and ${json} is not.`);
+  }
+}
+
 function checkField({ state }: MachineContext, path: string, json: string): void {
   let before: unknown = state;
   for (const key of path.split('.')) before = fieldOf(before, key);
   if (before === undefined) throw new Problem(`The state has no field ${path}.`);
-  const value = fieldFrom(before, json);
+  const value = valueFrom(before, path, json);
   if (typeof value !== typeof before) throw new Problem(`${path} is a ${typeof before}, and ${json} is not.`);
   if (!isAlike(before, value)) throw new Problem(`${path} has other fields or elements than ${json}.`);
 }

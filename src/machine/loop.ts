@@ -8,6 +8,7 @@ import {
   type MachineContext,
   mainLoop,
   nextDeadline,
+  nextFactSeq,
   nextSeq,
   now,
   originOf,
@@ -96,7 +97,8 @@ function step(context: MachineContext, until: Until): Reason | undefined {
     return undefined;
   }
   const isOpen = isEntryOpen(context);
-  if (!isOpen) tellDigestWhenDue(context);
+  // An input may have been recorded just after it.
+  if (!isOpen && tellDigestWhenDue(context)) return undefined;
   if (isThere(context, until, isOpen)) return { why: 'until' };
   if (!isOpen && expireDue(context)) return undefined;
   const vcpu = pick(context);
@@ -116,7 +118,7 @@ function isThere(context: MachineContext, until: Until, isOpen: boolean): boolea
 
 function isDue(context: MachineContext, input: PendingInput): boolean {
   if (input.seq !== undefined) {
-    return nextSeq(context) === input.seq && context.ticks === (input.tick ?? context.ticks);
+    return nextFactSeq(context) === input.seq && context.ticks === (input.tick ?? context.ticks);
   }
   return now(context) >= (input.ns ?? 0);
 }
@@ -135,10 +137,12 @@ function deliver(context: MachineContext, { event }: PendingInput): void {
   receive(context, event, originOf(context, MAIN_LOOP).inside(seq));
 }
 
-function tellDigestWhenDue(context: MachineContext): void {
+/** False: none was due. */
+function tellDigestWhenDue(context: MachineContext): boolean {
   const { state, ticks, pages } = context;
-  if (state.config.digestEvery === 0 || ticks < state.schedule.nextDigest) return;
+  if (state.config.digestEvery === 0 || ticks < state.schedule.nextDigest) return false;
   mainLoop(context).raise({ kind: 'sim:memory_digest', memory: pages.digest() });
+  return true;
 }
 
 /** A run that is over closes with digests of everything, so that the shortest one has something to compare. */

@@ -1,3 +1,4 @@
+import { Problem } from '../base/problem.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { InputSource, MachineParts } from '../machine/parts.ts';
@@ -37,6 +38,17 @@ export function rerun(recorded: readonly Stamped[], build: (parts: TapeParts) =>
   }
 }
 
+/** Whoever decides cannot go on from what the processor is said to have answered. */
+function impossible(recorded: readonly Stamped[], agreed: number, stopped: unknown): unknown {
+  if (stopped instanceof Problem) return stopped;
+  const { seq, event } = recorded[Math.max(0, agreed - 1)];
+  const why = stopped instanceof Error ? stopped.message : String(stopped);
+  return new Problem(
+    `After event ${seq}, ${event.kind}, the hypervisor cannot go on (${why}): ` +
+      'the trace is damaged, or of another machine than it says.',
+  );
+}
+
 /**
  * The verifier's first divergence explains whatever followed. Without one, the hypervisor asked for what the
  * processor did not answer there, or the tape is at its end, which is none.
@@ -44,7 +56,7 @@ export function rerun(recorded: readonly Stamped[], build: (parts: TapeParts) =>
 function whyStopped(stopped: unknown, recorded: readonly Stamped[], verifier: Verifier): Divergence | undefined {
   if (verifier.divergence !== undefined) return verifier.divergence;
   if (stopped instanceof TapeEnded) return undefined;
-  if (!(stopped instanceof TapeMismatch)) throw stopped;
+  if (!(stopped instanceof TapeMismatch)) throw impossible(recorded, verifier.agreed, stopped);
   const divergence = divergenceAt(recorded, stopped.at, 'event.kind', undefined);
   return { ...divergence, field: 'the processor’s answer', replayed: `a question for ${stopped.asked}` };
 }

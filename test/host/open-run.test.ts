@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { map } from 'rxjs';
+import { map, type Observable } from 'rxjs';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { MachineState, Stamped } from '../../src/host/index.ts';
 import { openRun, openTrace, powerOn, record, reduce, replay, type RunRequest, slice$ } from '../../src/host/index.ts';
@@ -125,6 +125,24 @@ describe('a run under way', () => {
     expect(why).toBe('ended');
     expect(failure).toEqual(new Error('mine'));
     expect(others).toBeGreaterThan(MIDDLE + 1);
+  });
+
+  test('has no file open when it has ended, however many subscribed twice and never left', async () => {
+    const before = readdirSync('/proc/self/fd').sort();
+    const run = openRun({ ...SHORT, trace: traceAt('crowded') });
+    const seen = [0, 0, 0, 0];
+    const ended = [false, false, false, false];
+    [run.events$, run.events$, run.states$, run.states$].forEach((stream: Observable<unknown>, who) => {
+      stream.subscribe({ next: () => seen[who]++, complete: () => void (ended[who] = true) });
+    });
+    await run.ended();
+    expect(seen.every((count) => count === seen[0] && count > MIDDLE)).toBe(true);
+    expect(ended).toEqual([true, true, true, true]);
+    expect(readdirSync('/proc/self/fd').sort()).toEqual(before);
+    let late = 0;
+    let isOver = false;
+    run.events$.subscribe({ next: () => late++, complete: () => void (isOver = true) });
+    expect([late, isOver]).toEqual([0, true]);
   });
 
   test('ends properly when it is closed in a subscriber: its trace is whole', async () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lastValueFrom, take, toArray } from 'rxjs';
+import { lastValueFrom, map, take, toArray } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VOCABULARY } from '../../src/events/vocabulary.ts';
 import type { MachineEvent, MachineState, OpenedTrace, Stamped } from '../../src/host/index.ts';
@@ -75,6 +75,26 @@ describe('a recorded run', () => {
     trace.close();
   });
 
+  test('goes on for the others when one reader fails and another leaves', async () => {
+    const trace = openTrace(TRACE);
+    let failure: unknown;
+    let heard = 0;
+    const failing = trace.states$.pipe(
+      map(({ at }) => {
+        if (at.seq === 1000) throw new Error('mine');
+      }),
+    );
+    failing.subscribe({ error: (error: unknown) => void (failure = error) });
+    const leaving = trace.events$.subscribe(({ seq }) => {
+      heard += 1;
+      if (seq === 1000) leaving.unsubscribe();
+    });
+    expect(await all(trace)).toEqual(recorded);
+    expect(failure).toEqual(new Error('mine'));
+    expect(heard).toBe(1001);
+    trace.close();
+  });
+
   test('leaves no file open once it is closed, nor where it could not be opened', () => {
     const before = openFiles();
     const trace = openTrace(TRACE);
@@ -117,6 +137,19 @@ describe('a trace that is not whole', () => {
     await new Promise((resolve) => trace.states$.subscribe({ next: (state) => states.push(state), error: resolve }));
     expect(states.length).toBe(seen.length);
     trace.close();
+  });
+
+  test.each([
+    ['memory', 65_536],
+    ['smp', 1e9],
+    ['serialLines', -1],
+    ['nsPerTick', 1.3],
+    ['nsPerTick', 1e18],
+    ['digestEvery', Number.NaN],
+  ])('or says that its machine had what none can have: %s %d', (field, value) => {
+    const bad = join(folder, 'machine.trace');
+    rewrite(bad, recorded.slice(0, 100), ({ machine }) => ({ ...machine, [field]: value }));
+    expect(() => openTrace(bad)).toThrow(`The machine in the header of ${bad} cannot be read: ${field}`);
   });
 
   test('or holds what cannot have happened: a sentence that names the event', async () => {

@@ -8,6 +8,8 @@ import type { Stamped } from '../../src/events/stamped.ts';
 import { openTrace, replay, rerun } from '../../src/host/index.ts';
 import { configurationOf, readDescription } from '../../src/host/machine-description.ts';
 import { compress, openTraceFile } from '../../src/host/trace-file.ts';
+import { interventionEvent } from '../../src/machine/intervene.ts';
+import type { InputEvent } from '../../src/machine/parts.ts';
 import { fold } from '../../src/replay/fold.ts';
 import { inOrder } from '../../src/replay/trace/in-order.ts';
 import { readAll } from '../../src/replay/trace/reader.ts';
@@ -27,7 +29,7 @@ const STREAMED_EVERY = 6;
 const RERUN_EVERY = 6;
 const REPLAYED_EVERY = 40;
 /** More than any array of the state of the machine recorded here has. */
-const LONGEST_ARRAY = 2 ** 14;
+const LONGEST_ARRAY = 2 ** 17;
 const MINUTES = 60_000;
 const TICKS = 2_600;
 const folder = scratchFolder();
@@ -35,6 +37,18 @@ const TRACE = join(folder, 'recorded.trace');
 const MUTATED = join(folder, 'mutated.trace');
 const SENTENCE = /^[^\n]{10,1000}$/;
 const MOST_FAILURES = Number(process.env['RETROVISOR_FAILURES'] ?? 20);
+/** Of every kind a machine takes. */
+const INPUTS: readonly InputEvent[] = [
+  { kind: 'sim:serial_received', line: 0, bytes: Uint8Array.of(65, 66) },
+  { kind: 'sim:keyboard_received', bytes: Uint8Array.of(0x1c, 0xf0, 0x1c) },
+  { kind: 'sim:power_button_pressed' },
+  interventionEvent({ what: 'register', vcpu: 0, name: 'rbx', value: '0x77' }),
+  interventionEvent({ what: 'xsave', vcpu: 1, offset: 32, bytes: '0011' }),
+  interventionEvent({ what: 'memory', gpa: 0x8000, bytes: 'f4f4' }),
+  interventionEvent({ what: 'interrupt', vcpu: 0, vector: 0x40, pending: true }),
+  interventionEvent({ what: 'state', path: 'clock.warpedNs', value: '99999999' }),
+  { kind: 'sim:reset_requested' },
+];
 let recorded: readonly Stamped[];
 let failures: string[] = [];
 beforeEach(() => {
@@ -44,7 +58,11 @@ beforeEach(() => {
 beforeAll(() => {
   const kernel = join(folder, 'hostile.bin');
   writeFileSync(kernel, hostileGuest('traces'));
-  const { machine, close } = droppableMachine(['-kernel', kernel, '-m', '4', '-smp', '2'], 'traces', TRACE);
+  const { machine, inputs, close } = droppableMachine(['-kernel', kernel, '-m', '4', '-smp', '2'], 'traces', TRACE);
+  INPUTS.forEach((event, at) => {
+    machine.advance({ tick: 1000 + 150 * at, ns: 50e6 });
+    inputs.push({ event });
+  });
   machine.advance({ tick: TICKS, ns: 50e6 });
   close();
   recorded = readAll(openTraceFile(TRACE)).events;

@@ -38,7 +38,7 @@ function sealed({ header, content }: OpenChunk, ordinal: number, previousCrc: nu
   return Buffer.concat([encodeChunkHeader({ ...header, ...lengths, ordinal, previousCrc }), stored]);
 }
 
-/** A whole trace with other content in a chunk, or another header to it, and every checksum as it should be. */
+/** A whole trace with other content in one of its chunks, or another header to it, and right checksums. */
 export function resealed(trace: Uint8Array, changed: (chunks: OpenChunk[]) => readonly OpenChunk[]): Uint8Array {
   const pieces: Uint8Array[] = [trace.subarray(0, PREAMBLE_LENGTH)];
   const index = byteWriter();

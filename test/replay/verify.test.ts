@@ -49,6 +49,27 @@ describe('replay', () => {
     expect(machine.pages.digest()).toBe(live.machine.pages.digest());
   });
 
+  test('delivers what was typed just before or after a digest, and at any other event, where it was', () => {
+    const inputs = inputQueue();
+    const run = countingMachine({ vcpus: VCPUS, inputs });
+    const places = new Map<string, number>();
+    const note = (place: string): void => void places.set(place, (places.get(place) ?? 0) + 1);
+    while (run.machine.ticks < END / 2.5) {
+      run.machine.advance({ tick: run.machine.ticks + 1 + (run.machine.seq % 5), seq: run.machine.seq + 1 });
+      const last = run.events.at(-1)?.event.kind;
+      const left = 2000 - (run.machine.seq % 2000);
+      if (left === 2000) note('before a digest');
+      if (last === 'sim:memory_digest') note('after a digest of memory');
+      // Each key moves those after it by some events: one of them comes just before the digest.
+      if (left === 2000 || left < 24 || last === 'sim:memory_digest') inputs.push(typed('k'));
+    }
+    expect(places.get('before a digest')).toBeGreaterThan(0);
+    expect(places.get('after a digest of memory')).toBeGreaterThan(0);
+    const { agreed, divergence } = again(run.events);
+    expect(divergence === undefined ? '' : describeDivergence(divergence)).toBe('');
+    expect(agreed).toBe(run.events.length);
+  });
+
   test('goes through a trace file', () => {
     const { events } = readAll(openTrace(sourceOf(traceOf(live.events)), inflate));
     expect(again(events)).toMatchObject({ agreed: live.events.length, divergence: undefined });

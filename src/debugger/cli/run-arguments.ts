@@ -7,16 +7,13 @@ import { commaValue, refuseOthers, sizeInBytes, wholeNumber } from './qemu-value
 import type { CharacterBackend, RunOptions, TypedLine } from './run-options.ts';
 import { ENGINE_FEATURES, supportedCpuid } from '../../kvm/cpuid.ts';
 import { missingFeatures, parseCpuModel } from '../../vmm/cpu-model.ts';
+import { MOST } from '../../vmm/limits.ts';
 import type { DeviceOption } from '../../vmm/options.ts';
 import { UsageProblem } from './usage.ts';
 
 const MIB = 2 ** 20;
-const CPUS_MAX = 4;
 /** Where QEMU's -s listens. */
 const GDB_PORT = 1234;
-const SERIAL_LINES_MAX = 4;
-/** 32-bit PCI hole and the address space the machine `pc` has below it. */
-const RAM_BYTES_MAX = 3 * 2 ** 30;
 
 /** What commander collects; every value still text. */
 interface RawOptions extends AcceptedOptions {
@@ -151,7 +148,7 @@ function understood(raw: RawOptions): RunOptions {
     checkpoints: raw.checkpoints === true,
     ticks: raw.ticks === undefined ? undefined : wholeNumber('--ticks', raw.ticks, 0, Number.MAX_SAFE_INTEGER),
     guestPageTables: guestPageTables(raw.events ?? []),
-    nsPerTick: wholeNumber('--ns-per-tick', raw.nsPerTick, 1, 1_000_000),
+    nsPerTick: wholeNumber('--ns-per-tick', raw.nsPerTick, 1, MOST.nsPerTick),
     wallClock: wallClock(raw.wallClock),
     typed: (raw.type ?? []).map(typedLine),
     warnings: [...acceptedWarnings(raw), ...missingFeaturesOf(raw.cpu)],
@@ -203,7 +200,7 @@ function devicesOf(values: readonly string[], byId: Chardevs): Devices {
 
 function serialLines(raw: RawOptions, byId: Chardevs): CharacterBackend[] {
   const { serial = [] } = raw;
-  if (serial.length > SERIAL_LINES_MAX) throw new UsageProblem(`-serial: the machine has ${SERIAL_LINES_MAX} lines.`);
+  if (serial.length > MOST.serialLines) throw new UsageProblem(`-serial: the machine has ${MOST.serialLines} lines.`);
   // A line of `none` is no line: QEMU 7.2 does not even count it.
   const asked = serial.filter((text) => text !== 'none');
   if (serial.length > 0) return asked.map((text) => characterBackend('-serial', text, byId));
@@ -220,8 +217,8 @@ function ramBytes(text: string): number {
   refuseOthers('-m', value, ['size']);
   const bytes = sizeInBytes('-m', value.properties.get('size') ?? value.name ?? '', 'm');
   const rounded = Math.ceil(bytes / MIB) * MIB;
-  if (rounded < MIB || rounded > RAM_BYTES_MAX) {
-    throw new UsageProblem(`-m ${text}: guest memory must be between 1M and ${RAM_BYTES_MAX / MIB}M.`);
+  if (rounded < MIB || rounded > MOST.memoryMiB * MIB) {
+    throw new UsageProblem(`-m ${text}: guest memory must be between 1M and ${MOST.memoryMiB}M.`);
   }
   return rounded;
 }
@@ -231,7 +228,7 @@ function cpuCount(text: string): number {
   refuseOthers('-smp', value, ['cpus', 'maxcpus', 'sockets', 'cores', 'threads', 'dies']);
   const factor = (key: string): number => wholeNumber(`-smp ${text}`, value.properties.get(key) ?? '1', 1, 255);
   const cpus = value.name ?? value.properties.get('cpus');
-  return wholeNumber('-smp', cpus ?? String(factor('sockets') * factor('cores') * factor('threads')), 1, CPUS_MAX);
+  return wholeNumber('-smp', cpus ?? String(factor('sockets') * factor('cores') * factor('threads')), 1, MOST.cpus);
 }
 
 function cpuModel(text: string | undefined): string | undefined {

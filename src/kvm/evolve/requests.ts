@@ -1,4 +1,5 @@
 import type { Draft } from '../../base/draft.ts';
+import { putAt } from '../../base/places.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import type { KvmState, VcpuState } from '../state.ts';
@@ -7,7 +8,8 @@ import type { KvmState, VcpuState } from '../state.ts';
 export function makeRequest(vcpu: Draft<VcpuState>, requests: number, cause: number): void {
   const added = requests & ~vcpu.requests;
   if (added === 0) return;
-  for (let bit = 0; added >>> bit !== 0; bit += 1) if (((added >>> bit) & 1) !== 0) vcpu.requestedBy[bit] = cause;
+  for (let bit = 0; bit < 32 && added >>> bit !== 0; bit += 1)
+    if (((added >>> bit) & 1) !== 0) putAt(vcpu.requestedBy, bit, cause);
   vcpu.requests |= added;
 }
 

@@ -58,8 +58,7 @@ function following({ name }: ByteSource, chunks: readonly ChunkPlace[]): Walk {
   });
   if (wrong < 0) return { chunks, damage: undefined };
   const { ordinal, offset } = chunks[wrong];
-  const where = `${name} is out of order at byte ${offset}`;
-  const damage = `${where}: the events of chunk ${ordinal} do not follow those before.`;
+  const damage = `${name} is out of order at byte ${offset}: chunk ${ordinal} does not follow the events before it.`;
   return { chunks: chunks.slice(0, wrong), damage };
 }
 
@@ -150,8 +149,10 @@ function payloadOf(source: ByteSource, inflate: Inflate, chunk: ChunkPlace): Uin
   const { compression, rawLength } = header;
   const content = compression === 0 ? stored : inflated(stored, rawLength, inflate);
   if (content?.length === rawLength) return content;
-  const where = `${source.name} is damaged in chunk ${chunk.ordinal} (byte ${chunk.offset})`;
-  throw new Problem(`${where}: its content is not what its header says.`);
+  throw new Problem(
+    `${source.name} is damaged in chunk ${chunk.ordinal} (byte ${chunk.offset}): its content is not as long as its ` +
+      'header says.',
+  );
 }
 
 function inflated(stored: Uint8Array, rawLength: number, inflate: Inflate): Uint8Array | undefined {

@@ -1,0 +1,8 @@
+/** What the machine `pc` can have: on the command line, and in the header of a trace that anybody may have written. */
+export const MOST = {
+  /** 32-bit PCI hole and the address space below it. */
+  memoryMiB: 3072,
+  cpus: 4,
+  serialLines: 4,
+  nsPerTick: 1_000_000,
+} as const;
