@@ -7,10 +7,16 @@ import * as L from './layout.ts';
 export abstract class DebugRegisters extends EventDelivery {
   /** What a debugger outside the guest waits for, beside the guest's own debug registers. */
   abstract readonly stops: DebuggerStops;
-  /** Data breakpoints hit, and those MOV SS held back: the #DB at hand reports them. */
+  /** Data breakpoints held back when the slice began: an instruction that does not retire adds none. */
+  protected heldHits = 0;
+  /**
+   * Data breakpoints hit, and those MOV SS held back: the #DB at hand reports them, and they are not held any more even
+   * where the instruction that raises it does not retire, as an ICEBP that exits.
+   */
   takeHits(): number {
     const hits = this.memory.read32(L.PENDING_DEBUG);
     this.memory.write32(L.PENDING_DEBUG, 0);
+    this.heldHits = 0;
     return hits;
   }
 

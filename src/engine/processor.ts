@@ -254,8 +254,6 @@ export class Processor extends RunClock {
     this.stopSoon();
   }
   private resumeFresh = false;
-  /** Data breakpoints held back when the slice began: an instruction that does not retire adds none. */
-  private heldHits = 0;
   /** A memory access met a non-canonical address. */
   private refused = false;
   /** The STI/MOV SS shadow is over. */

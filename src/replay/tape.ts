@@ -61,10 +61,10 @@ function stand(tape: Tape, vcpu: number, { rip, rflags, interruptibility }: Omit
   Object.assign(standingOf(tape, vcpu), { rip, rflags, interruptibility });
 }
 
-/** The guest was left there, with a task priority it may have changed without an exit. */
-function standAtExit(tape: Tape, { vcpu_id: vcpu, guest_rip: rip, ...at }: EventOf<'kvm_exit'>): void {
-  stand(tape, vcpu, { rip, rflags: at.rflags, interruptibility: at.interruptibility });
-  standingOf(tape, vcpu).cr8 = at.cr8;
+/** Where a run left the guest, CR8 among it: the guest writes that without an exit. */
+function standAfter(tape: Tape, vcpu: number, answer: EventOf<'kvm_exit'>): void {
+  stand(tape, vcpu, { ...answer, rip: answer.guest_rip });
+  standingOf(tape, vcpu).cr8 = answer.cr8;
 }
 
 function leaveStop(tape: Tape): void {
@@ -132,10 +132,10 @@ export function tapeEngine(recorded: readonly Stamped[], time: GuestTime, eptWor
     addVcpu: () => vcpus++,
     resetVcpu: () => undefined,
     setControls: () => undefined,
-    run(_vcpu, budget) {
+    run(vcpu, budget) {
       if (budget > 0) leaveStop(tape);
       playAsides(tape, time, budget);
-      return playRun(tape, budget);
+      return playRun(tape, vcpu, budget);
     },
     emulate(vcpu) {
       const emulated = take(tape, 'sim:emulated', 'the emulation of an instruction');
@@ -178,7 +178,7 @@ function playAsides(tape: Tape, time: GuestTime, budget: number): void {
   }
 }
 
-function playRun(tape: Tape, budget: number): GuestStop {
+function playRun(tape: Tape, vcpu: number, budget: number): GuestStop {
   const answer = peek(tape);
   if (answer === undefined) throw new TapeEnded();
   if (answer.kind !== 'kvm_exit') throw new TapeMismatch(tape.at, 'a VM exit');
@@ -187,7 +187,7 @@ function playRun(tape: Tape, budget: number): GuestStop {
     tape.played += budget;
     return { ...BLANK_STOP, ticks: budget };
   }
-  standAtExit(tape, answer);
+  standAfter(tape, vcpu, answer);
   if (!MADE_OF_A_STOP.has(answer.exit_reason & 0xffff)) {
     tape.at += 1;
     tape.played = 0;

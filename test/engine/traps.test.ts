@@ -161,3 +161,21 @@ test.each([
 ])('%s is undefined: 3DNow! is not announced', (_, code) => {
   expect(vectorOf(at64(code))).toBe(UD_GATE);
 });
+
+test('a data breakpoint that MOV SS held back is reported once, by the ICEBP that exits', () => {
+  const [intercepted, watched] = [1 << DB_GATE, 0x6000];
+  // mov ss,[watched]; icebp; nop
+  const code = [0x8e, 0x14, 0x25, 0x00, watched >> 8, 0x00, 0x00, 0xf1, NOP];
+  const { guest, stop } = at64(code, (made) => {
+    made.setControls(0, { ...CONTROLS, exceptionBitmap: intercepted });
+    quad(made, watched, 0x10n);
+    made.registers(0).setDr(0, BigInt(watched));
+    made.registers(0).setDr(7, 0xf0402n);
+  });
+  expect([stop.exit.reason, stop.exit.interruptionInfo, stop.exit.qualification]).toEqual([0, 0x80000501, 1n]);
+  // Done with it, the guest goes on behind the ICEBP.
+  guest.registers(0).interruptibility = 0;
+  guest.setRip(0, BigInt(CODE + code.indexOf(NOP)));
+  const { why, ticks } = guest.run(0, 1, { info: 0, errorCode: 0, length: 0 });
+  expect([why, ticks]).toEqual(['budget', 1]);
+});

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import type { Stamped } from '../../src/events/stamped.ts';
+import type { EventKind, EventOf } from '../../src/events/vocabulary.ts';
+import { tapeEngine } from '../../src/replay/tape.ts';
+import { scriptedRun } from '../machine/scripted.ts';
+
+const { events } = scriptedRun(1);
+
+/** A recorded answer, with some of it changed. */
+function answer<K extends EventKind>(kind: K, change: Partial<EventOf<K>>): Stamped {
+  const stamped = events.find(({ event }) => event.kind === kind) as Stamped;
+  return { ...stamped, event: { ...stamped.event, ...change } as EventOf<K> };
+}
+
+const TIME = {
+  ticks: () => 0,
+  now: () => 0,
+  hostTsc: () => 0n,
+  tscPerTick: 16,
+  random: () => 0n,
+  tableWritten: () => undefined,
+};
+
+test('a tape knows CR8 as the guest left it, after an instruction was emulated too', () => {
+  const exit = answer('kvm_exit', { ticks: 5, cr8: 3, guest_rip: 0x1000n });
+  const emulated = answer('sim:emulated', { vcpu_id: 0, then: 'in', rip: 0x1000n });
+  const engine = tapeEngine([exit, emulated], TIME);
+  engine.addVcpu();
+  expect(engine.run(0, 100, { info: 0, errorCode: 0, length: 0 }).cr8).toBe(3);
+  engine.emulate(0, [], { read: () => undefined, write: () => undefined } as never);
+  expect(engine.registers(0).cr8).toBe(3);
+  expect(engine.registers(0).rip).toBe(0x1000n);
+});
