@@ -60,7 +60,7 @@ export abstract class InstructionFlow extends DebugRegisters {
 
   /** The code segment ends in the page of `rip`, or before. */
   private isBounded(rip: bigint): boolean {
-    return rip >= this.memory.read64(L.CODE_END) && !this.state.code64;
+    return !this.state.code64 && rip >= this.memory.read64(L.CODE_END);
   }
   /** An instruction of `length` bytes does not lie in the code segment: #GP(0), which is described. SDM Vol. 3, 5.3. */
   private endsBeyond(rip: bigint, length: number): boolean {

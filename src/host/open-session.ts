@@ -110,8 +110,13 @@ export function startSession(
   const course = new Course();
   const polling = watchPolling();
   const printed = new Printed(output);
-  if (recording !== undefined) told.events$.subscribe(recording);
-  for (const reader of [course, polling, printed]) told.events$.subscribe((stamped) => reader.next(stamped));
+  // One subscription: what each costs is paid at every event.
+  told.events$.subscribe((stamped) => {
+    recording?.next(stamped);
+    course.next(stamped);
+    polling.next(stamped);
+    printed.next(stamped);
+  });
   const inputs: PendingInput[] = [];
   const build = (parts: TimelineParts): MachineParts =>
     assemble({ description, images, seed, wallClockAtPowerOn, ...parts });

@@ -12,7 +12,7 @@ export interface KvmRun {
   readonly requestInterruptWindow: boolean;
   readonly cr8: number;
   readonly apicBase: number;
-  /** direction: 0 in, 1 out. `data`: size*count bytes. */
+  /** direction: 0 in, 1 out. `data`: size*count bytes of an out. */
   readonly io: {
     readonly direction: number;
     readonly size: number;

@@ -15,10 +15,10 @@ import {
 } from './irqchip/index.ts';
 import type { VcpuState } from './state.ts';
 
-/** A little-endian number of up to 6 bytes. */
-export function numberOf(bytes: ArrayLike<number>): number {
+/** A little-endian number: of the first `length` bytes, 6 at most. */
+export function numberOf(bytes: ArrayLike<number>, length = bytes.length): number {
   let value = 0;
-  for (let i = Math.min(bytes.length, 6) - 1; i >= 0; i -= 1) value = value * 256 + bytes[i];
+  for (let i = Math.min(length, bytes.length, 6) - 1; i >= 0; i -= 1) value = value * 256 + bytes[i];
   return value;
 }
 

@@ -139,7 +139,7 @@ function stringIn(kvm: KvmContext, port: number, size: number, count: number): H
 }
 
 function tellString(kvm: KvmContext, port: number, size: number, count: number, data: Uint8Array): void {
-  kvm.raise({ kind: 'kvm_pio', rw: 0, port, size, count, val: numberOf(data.subarray(0, size)), data });
+  kvm.raise({ kind: 'kvm_pio', rw: 0, port, size, count, val: numberOf(data, size), data });
 }
 
 /** User space answered INS. */
@@ -151,7 +151,7 @@ export function completeStringIn(kvm: KvmContext, vcpu: VcpuState, data: Uint8Ar
 
 function stringOut(kvm: KvmContext, port: number, size: number, bytes: Uint8Array): Handled {
   const count = bytes.length / size;
-  const val = numberOf(bytes.subarray(0, size));
+  const val = numberOf(bytes, size);
   kvm.raise({ kind: 'kvm_pio', rw: 1, port, size, count, val, data: NO_BYTES });
   return portWrite(kvm, port, size, val) ? 'resume' : exitIo({ rw: 1, port, size, count }, bytes, 'string-out');
 }

@@ -1,8 +1,8 @@
 import type { Tell } from '../events/origin.ts';
 import { NONE } from '../events/origin.ts';
 import { MAIN_LOOP, type Source, type Stamped } from '../events/stamped.ts';
-import { bytesFields, type MachineEvent } from '../events/vocabulary.ts';
-import { evolve } from '../reducers/evolve.ts';
+import type { MachineEvent } from '../events/vocabulary.ts';
+import { evolve, rowOf } from '../reducers/evolve.ts';
 import { bitsOf } from '../reducers/row.ts';
 import { draftOf, isDigestNext, type MachineContext, nextSeq, UNKNOWN } from './context.ts';
 
@@ -16,15 +16,17 @@ export function teller(context: MachineContext): Tell {
   const { digests } = context;
   const put = (event: MachineEvent, source: Source, cause: number, within: number, tick: number): number => {
     const seq = nextSeq(context);
+    const row = rowOf(event.kind);
+    if (row.bytes.length > 0) own(event, row.bytes);
     const stamped: Stamped = {
       seq,
       tick,
       source,
       cause: cause === NONE ? undefined : cause,
       within: within === NONE ? undefined : within,
-      event: owned(event),
+      event,
     };
-    const owners = evolve(draftOf(context), stamped);
+    const owners = evolve(draftOf(context), stamped, row);
     digests.touch(owners);
     if ((owners & OWNERS_OF_TIMERS) !== 0) context.deadline = UNKNOWN;
     context.parts.onEvent(stamped);
@@ -41,10 +43,7 @@ export function teller(context: MachineContext): Tell {
 const NO_BYTES = new Uint8Array(0);
 
 /** The event is ours from here on; the bytes it was given may not be. */
-function owned(event: MachineEvent): MachineEvent {
-  const names = bytesFields(event.kind);
-  if (names.length === 0) return event;
+function own(event: MachineEvent, names: readonly string[]): void {
   const fields = event as unknown as Record<string, Uint8Array>;
   for (const name of names) fields[name] = fields[name]!.length === 0 ? NO_BYTES : new Uint8Array(fields[name]!);
-  return event;
 }

@@ -1,24 +1,35 @@
 import { freeze, produce } from 'immer';
 import type { Draft } from '../base/draft.ts';
 import type { Stamped } from '../events/stamped.ts';
-import type { EventKind } from '../events/vocabulary.ts';
+import { bytesFields, type EventKind } from '../events/vocabulary.ts';
 import { bitsOf, type Change, type Row } from './row.ts';
 import type { MachineConfig } from '../vmm/config.ts';
 import type { MachineState } from './state.ts';
 import { REDUCERS } from './table/index.ts';
 import { thaw } from './seal.ts';
 
-/** The table, to be looked up for every event. */
-const ROWS: ReadonlyMap<string, Row<EventKind>> = new Map(Object.entries(REDUCERS) as [string, Row<EventKind>][]);
+/** A row of the table, with what is asked of every event of its kind besides. */
+export interface KindRow extends Row<EventKind> {
+  /** Fields that hold bytes: unlike all others they can be changed by whoever has the event. */
+  readonly bytes: readonly string[];
+}
 
-const rowOf = (kind: EventKind): Row<EventKind> => ROWS.get(kind) as Row<EventKind>;
+/** The table, to be looked up for every event. */
+const ROWS: ReadonlyMap<string, KindRow> = new Map(
+  (Object.entries(REDUCERS) as [EventKind, Row<EventKind>][]).map(([kind, row]) => [
+    kind,
+    { ...row, bytes: bytesFields(kind) },
+  ]),
+);
+
+/** The row of a kind. */
+export const rowOf = (kind: EventKind): KindRow => ROWS.get(kind) as KindRow;
 
 /**
  * The only way in which the state of a machine changes: as the table says, when a fact is raised. Returns whose state
  * may have changed, as bits.
  */
-export function evolve(state: Draft<MachineState>, stamped: Stamped): number {
-  const row = rowOf(stamped.event.kind);
+export function evolve(state: Draft<MachineState>, stamped: Stamped, row = rowOf(stamped.event.kind)): number {
   const { at } = state;
   at.seq = stamped.seq;
   at.tick = stamped.tick;

@@ -50,7 +50,7 @@ export function serviceExit(machine: Machine, vcpu: number): KvmRunAnswer {
 /** One access, or a string instruction's `count` of them at the same port. */
 function serviceIo(machine: Machine, run: KvmRun): KvmRunAnswer {
   const { direction, size, port, count } = run.io;
-  const data = Uint8Array.from(run.io.data);
+  const data = direction === 1 ? new Uint8Array(run.io.data) : new Uint8Array(size * count);
   for (let index = 0; index < count; index++) {
     const span = { bytes: data, at: index * size, length: size };
     if (direction === 1) writeSpace(machine.io, port, span);
@@ -61,7 +61,7 @@ function serviceIo(machine: Machine, run: KvmRun): KvmRunAnswer {
 
 function serviceMmio(machine: Machine, run: KvmRun): KvmRunAnswer {
   const { physAddr, length, isWrite } = run.mmio;
-  const data = Uint8Array.from(run.mmio.data);
+  const data = isWrite ? new Uint8Array(run.mmio.data) : new Uint8Array(length);
   const span = { bytes: data, at: 0, length };
   if (isWrite) writeSpace(machine.memory, physAddr, span);
   else readSpace(machine.memory, physAddr, span);

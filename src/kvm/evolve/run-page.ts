@@ -21,14 +21,15 @@ export function returned(kvm: Kvm, event: EventOf<'kvm_userspace_exit'>): void {
   else if (event.reason === KVM_EXIT_MMIO) putMmio(run, event);
 }
 
-const zeros = (count: number): number[] => new Array<number>(count).fill(0);
+/** Of a read nothing is there before user space answers. */
+const written = (rw: number, data: Uint8Array): number[] => (rw === 0 ? [] : [...data]);
 
 function putIo(run: Run, { rw, addr: port, size, count, data }: EventOf<'kvm_userspace_exit'>): void {
-  run.io = { direction: rw, size, port, count, data: rw === 0 ? zeros(size * count) : [...data] };
+  run.io = { direction: rw, size, port, count, data: written(rw, data) };
 }
 
 function putMmio(run: Run, { rw, addr: physAddr, size: length, data }: EventOf<'kvm_userspace_exit'>): void {
-  run.mmio = { physAddr, data: rw === 0 ? zeros(length) : [...data], length, isWrite: rw !== 0 };
+  run.mmio = { physAddr, data: written(rw, data), length, isWrite: rw !== 0 };
 }
 
 /** KVM_RUN. */

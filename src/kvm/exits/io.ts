@@ -45,7 +45,7 @@ function portIn(kvm: KvmContext, vcpu: VcpuState, port: number, size: number): H
 /** complete_fast_pio_in: the value goes to AL, AX or EAX. */
 export function completeIn(kvm: KvmContext, vcpu: VcpuState, data: Uint8Array): Handled {
   const { port, size } = vcpu.run.io;
-  return finishIn(kvm, vcpu, port, size, numberOf(data.subarray(0, size)));
+  return finishIn(kvm, vcpu, port, size, numberOf(data, size));
 }
 
 function finishIn(kvm: KvmContext, vcpu: VcpuState, port: number, size: number, value: number): Handled {

@@ -47,10 +47,11 @@ const HOST_TIMER = 0x800000ec;
 const IF = 0x200;
 const NOTHING: Injection = { info: 0, errorCode: 0, length: 0 };
 const NO_BYTES = new Uint8Array(0);
+const NO_MSR = { data: 0n, error: 0 };
 
 /** KVM_RUN: user space brings what it was asked for, which is completed; the guest runs on by `advanceVcpu`. */
 export function enterRun(kvm: KvmContext, vcpu: VcpuState, answer: KvmRunAnswer): number {
-  const { data = NO_BYTES, msr = { data: 0n, error: 0 }, immediateExit = false } = answer;
+  const { data = NO_BYTES, msr = NO_MSR, immediateExit = false } = answer;
   const { pending } = vcpu;
   kvm.raise({
     kind: 'ioctl:KVM_RUN',
@@ -130,6 +131,7 @@ function shrinkPleWindow(kvm: KvmContext, vcpu: VcpuState): void {
 function serveRequests(kvm: KvmContext, vcpu: VcpuState): UserspaceExit | undefined {
   const requests = vcpu.requests & ~REQ_EVENT;
   if (requests === 0) return undefined;
+  if (requests === REQ_CLOCK_UPDATE) return serveClockUpdate(kvm, vcpu);
   const causes = [...vcpu.requestedBy];
   const by = (bit: number): KvmContext => kvm.after(causes[31 - Math.clz32(bit)] ?? -1);
   served(kvm, vcpu, requests);
@@ -146,6 +148,13 @@ function serveRequests(kvm: KvmContext, vcpu: VcpuState): UserspaceExit | undefi
   if ((requests & REQ_TRIPLE_FAULT) !== 0) return exitFor(KVM_EXIT_SHUTDOWN);
   if ((requests & REQ_STEAL_UPDATE) !== 0) recordStealTime(by(REQ_STEAL_UPDATE), vcpu);
   return undefined;
+}
+
+/** The request there is most often, alone. */
+function serveClockUpdate(kvm: KvmContext, vcpu: VcpuState): undefined {
+  const cause = vcpu.requestedBy[1] ?? -1;
+  served(kvm, vcpu, REQ_CLOCK_UPDATE);
+  updateGuestTime(kvm.after(cause), vcpu);
 }
 
 function served(kvm: KvmContext, vcpu: VcpuState, requests: number): void {

@@ -3,6 +3,7 @@ import { Problem } from '../../base/problem.ts';
 const TEXT_ENCODER = new TextEncoder();
 const TEXT_DECODER = new TextDecoder();
 const HIGH_BITS = 2 ** 28;
+const FEW_BYTES = 16;
 
 /** Bytes that grow as they are written. */
 export interface ByteWriter {
@@ -36,9 +37,12 @@ export function reserve(out: ByteWriter, more: number): void {
 
 /** Append bytes as they are. */
 export function writeBytes(out: ByteWriter, bytes: Uint8Array): void {
-  reserve(out, bytes.length);
-  out.bytes.set(bytes, out.length);
-  out.length += bytes.length;
+  const { length } = bytes;
+  reserve(out, length);
+  // Of a few bytes a call costs more than a loop.
+  if (length <= FEW_BYTES) for (let i = 0; i < length; i += 1) out.bytes[out.length + i] = bytes[i];
+  else out.bytes.set(bytes, out.length);
+  out.length += length;
 }
 
 /** LEB128 of an integer 0..2^53-1. */

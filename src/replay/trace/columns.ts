@@ -25,6 +25,8 @@ const EXACT_DIFFERENCE = 2 ** 51;
 
 /** Room for the integers of one column; callers fill `values[0..count)`. */
 export interface Scratch {
+  /** Kinds of a batch's events. */
+  readonly places: Uint32Array;
   readonly values: Float64Array;
   readonly high: Float64Array;
   readonly wide: BigUint64Array;
@@ -35,6 +37,7 @@ export interface Scratch {
 export function scratch(limit: number): Scratch {
   const wide = new BigUint64Array(1);
   return {
+    places: new Uint32Array(limit),
     values: new Float64Array(limit),
     high: new Float64Array(limit),
     wide,

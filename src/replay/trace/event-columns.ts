@@ -40,24 +40,24 @@ export function writeEvents(out: ByteWriter, batch: readonly Stamped[], kinds: K
   const count = batch.length;
   writeVarint(out, count);
   if (count === 0) return;
-  const groups = new Map<KindColumns, Readonly<Row>[]>();
-  const { values } = room;
+  const { values, places } = room;
   for (let i = 0; i < count; i += 1) {
-    const { event } = batch[i];
-    const columns = kinds.byName.get(event.kind) as KindColumns;
-    values[i] = columns.place;
-    const rows = groups.get(columns);
-    if (rows === undefined) groups.set(columns, [event]);
-    else rows.push(event);
+    const { place } = kinds.byName.get(batch[i].event.kind) as KindColumns;
+    places[i] = place;
+    values[i] = place;
   }
-  const { order } = byKind(values, count, kinds.byPlace.length);
   writeIntegers(out, values, count);
+  const { order, starts } = byKind(places, count, kinds.byPlace.length);
   writeEnvelope(out, batch, order, room);
-  writeVarint(out, groups.size);
-  for (const [{ place, fields }, rows] of groups) {
+  const rows = new Array<Readonly<Row>>(count);
+  for (let at = 0; at < count; at += 1) rows[at] = batch[order[at]].event;
+  const present = kinds.byPlace.filter(({ place }) => starts[place + 1] > starts[place]);
+  writeVarint(out, present.length);
+  for (const { place, fields } of present) {
+    const of = rows.slice(starts[place], starts[place + 1]);
     writeVarint(out, place);
-    writeVarint(out, rows.length);
-    for (const [name, type] of fields) writeColumn(out, type, rows, name, room);
+    writeVarint(out, of.length);
+    for (const [name, type] of fields) writeColumn(out, type, of, name, room);
   }
 }
 
@@ -69,13 +69,13 @@ interface ByKind {
   readonly starts: Uint32Array;
 }
 
-function byKind(kinds: Float64Array, count: number, kindCount: number): ByKind {
+function byKind(places: Uint32Array, count: number, kindCount: number): ByKind {
   const starts = new Uint32Array(kindCount + 1);
-  for (let i = 0; i < count; i += 1) starts[kinds[i] + 1] += 1;
+  for (let i = 0; i < count; i += 1) starts[places[i] + 1] += 1;
   for (let kind = 1; kind <= kindCount; kind += 1) starts[kind] += starts[kind - 1];
   const next = starts.slice();
   const order = new Uint32Array(count);
-  for (let i = 0; i < count; i += 1) order[next[kinds[i]]++] = i;
+  for (let i = 0; i < count; i += 1) order[next[places[i]]++] = i;
   return { order, starts };
 }
 
@@ -118,7 +118,7 @@ export function readEvents(
   const places = kindsOf(input, expected, kinds);
   const events = new Array<RecordedEvent>(expected);
   if (expected === 0) return events;
-  const { order, starts } = byKind(places, expected, kinds.byPlace.length);
+  const { order, starts } = byKind(new Uint32Array(places), expected, kinds.byPlace.length);
   const envelope = readEnvelope(input, order);
   checkEnvelope(envelope);
   const { seqs, ticks, sources, withins, causes } = envelope;
