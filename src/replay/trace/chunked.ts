@@ -43,8 +43,7 @@ export function openChunked(source: ByteSource, inflate: Inflate, readEnvelope: 
     header,
     events,
     damage: damage ?? walk.damage,
-    readEvents: (chunk): RecordedEvent[] =>
-      readEvents(payloadOf(source, inflate, chunk), chunk.events, kinds, readEnvelope),
+    readEvents: (chunk): RecordedEvent[] => readEvents(payloadOf(source, inflate, chunk), chunk, kinds, readEnvelope),
     readKinds: (chunk) => readKinds(payloadOf(source, inflate, chunk), chunk.events, kinds),
     check: (chunk) => void storedPayload(source, chunk),
   };
