@@ -44,10 +44,21 @@ export function openChunked(source: ByteSource, inflate: Inflate, readEnvelope: 
     events,
     damage: damage ?? walk.damage,
     readEvents: (chunk): RecordedEvent[] =>
-      readEvents(payloadOf(source, inflate, chunk), chunk.events, kinds, readEnvelope),
-    readKinds: (chunk) => readKinds(payloadOf(source, inflate, chunk), chunk.events, kinds),
+      placed(source, chunk, () => readEvents(payloadOf(source, inflate, chunk), chunk, kinds, readEnvelope)),
+    readKinds: (chunk) =>
+      placed(source, chunk, () => readKinds(payloadOf(source, inflate, chunk), chunk.events, kinds)),
     check: (chunk) => void storedPayload(source, chunk),
   };
+}
+
+/** What a chunk's content is blamed for names the trace and the place. */
+function placed<T>({ name }: ByteSource, { ordinal, offset }: ChunkPlace, read: () => T): T {
+  try {
+    return read();
+  } catch (problem) {
+    if (!(problem instanceof Problem) || problem.message.startsWith(name)) throw problem;
+    throw new Problem(`${name} is damaged in chunk ${ordinal} (byte ${offset}): ${problem.message}`);
+  }
 }
 
 /** The chunks whose events follow one another, and why they end early, if they do. */

@@ -105,12 +105,16 @@ function kindsOf(input: ByteReader, expected: number, { byPlace }: KindTable): F
   return places;
 }
 
-/**
- * The batch `writeEvents` appended, of so many events as its chunk says. Throws a Problem when it contradicts itself.
- */
+/** What a chunk's header says of its events. */
+export interface Extent {
+  readonly events: number;
+  readonly firstSeq: number;
+}
+
+/** The batch `writeEvents` appended, as its chunk's header says. Throws a Problem when it contradicts itself. */
 export function readEvents(
   payload: Uint8Array,
-  expected: number,
+  { events: expected, firstSeq }: Extent,
   kinds: KindTable,
   readEnvelope: ReadEnvelope,
 ): RecordedEvent[] {
@@ -120,6 +124,7 @@ export function readEvents(
   if (expected === 0) return events;
   const { order, starts } = byKind(new Uint32Array(places), expected, kinds.byPlace.length);
   const envelope = readEnvelope(input, order);
+  demand(envelope.seqs[0] === firstSeq, 'other events than it says');
   checkEnvelope(envelope);
   const { seqs, ticks, sources, withins, causes } = envelope;
   const room = scratch(expected);

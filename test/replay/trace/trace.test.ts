@@ -52,7 +52,14 @@ describe('columns', () => {
         }));
         const out = byteWriter(1);
         writeEvents(out, batch as never, kinds, scratch(40));
-        expect(readEvents(out.bytes.slice(0, out.length), batch.length, kinds, readEnvelope)).toEqual(batch);
+        expect(
+          readEvents(
+            out.bytes.slice(0, out.length),
+            { events: batch.length, firstSeq: batch[0]?.seq ?? 0 },
+            kinds,
+            readEnvelope,
+          ),
+        ).toEqual(batch);
       }),
       { numRuns: 200 },
     );
@@ -61,12 +68,20 @@ describe('columns', () => {
   test('a batch that contradicts what is said of it is refused with a sentence', () => {
     const kinds = kindTable(currentVocabulary());
     const out = byteWriter(1);
-    writeEvents(out, sampleEvents(9), kinds, scratch(9));
+    const sample = sampleEvents(9);
+    const { seq: firstSeq } = sample[0]!;
+    writeEvents(out, sample, kinds, scratch(9));
     const payload = out.bytes.slice(0, out.length);
-    expect(readEvents(payload, 9, kinds, readEnvelope)).toHaveLength(9);
-    expect(() => readEvents(payload, 8, kinds, readEnvelope)).toThrow('contradicts itself: it holds another number');
+    expect(readEvents(payload, { events: 9, firstSeq }, kinds, readEnvelope)).toHaveLength(9);
+    expect(() => readEvents(payload, { events: 8, firstSeq }, kinds, readEnvelope)).toThrow(
+      'contradicts itself: it holds another number',
+    );
+    const moved = { events: 9, firstSeq: firstSeq + 1 };
+    expect(() => readEvents(payload, moved, kinds, readEnvelope)).toThrow('holds other events than it says');
     const fewer = { ...kinds, byPlace: kinds.byPlace.slice(0, 3) };
-    expect(() => readEvents(payload, 9, fewer, readEnvelope)).toThrow('holds a kind that its header does not name');
+    expect(() => readEvents(payload, { events: 9, firstSeq }, fewer, readEnvelope)).toThrow(
+      'holds a kind that its header does not name',
+    );
   });
 
   test('the checksum is the one of zip', () => {
