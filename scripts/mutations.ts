@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { drawn } from './mutations/draw.ts';
 import { type Input, recordInputs } from './mutations/inputs.ts';
 import { type Catch, firstCatch, liveCatch } from './mutations/judge.ts';
-import { type Reached, reachedBy, unreachedLines } from './mutations/reached.ts';
+import { type Reached, reachedBefore, reachedBy, unreachedLines } from './mutations/reached.ts';
 import { type Kind, type Site, sitesOf } from './mutations/sites.ts';
 import { copyTree, type Tree } from './mutations/tree.ts';
 
@@ -97,15 +97,14 @@ function main(): number {
   mkdirSync(folder, { recursive: true });
   const scratch = mkdtempSync(join(folder, 'tree-'));
   const tree = copyTree(ROOT, scratch);
-  const sites = sitesOf(ROOT).filter(
-    (site) => new RegExp(file).test(site.file) && new RegExp(only).test(described(site)),
-  );
+  const all = sitesOf(ROOT);
+  const sites = all.filter((site) => new RegExp(file).test(site.file) && new RegExp(only).test(described(site)));
   const of = (wanted: Kind): Site[] => sites.filter((site) => site.kind === wanted);
   const kinds = (['evolve', 'raise'] as const).filter((each) => kind === undefined || kind === each);
   say(kinds.map((each) => `${of(each).length} places of ${each}`).join(', '));
   const inputs = recordInputs(tree, ROOT, folder, say);
   say(`inputs: ${inputs.map(({ name }) => name).join(', ')}`);
-  const reached = reachedBy(tree, inputs, say);
+  const reached = reachedBefore(join(folder, 'reached.json'), all, inputs, () => reachedBy(tree, inputs, say));
   say(`kinds of events in no input: ${reached.absent.join(', ') || 'none'}`);
   const unreached = unreachedLines(sites, reached);
   say(`${sites.filter((site) => !reached.has(site)).length} of ${sites.length} places are reached by no input`);
