@@ -78,9 +78,36 @@ const CALLERS: readonly CallStorm[] = [
   { seed: 'mutations', cpus: 1, irqchip: false, visits: 3000 },
 ];
 
-/** A fork of our guest's run, with something of each kind changed by a person. */
-const FORK_AT = 'kvm_apic_accept_irq';
-const CHANGES = ['drop irq 0x40', 'raise irq 0x50', 'rax=5', 'mem:0x1000=c3', 'state kvm.vcpus.0.mpState=0'];
+interface Forked {
+  readonly name: string;
+  /** The input that is forked, and where. */
+  readonly of: string;
+  readonly at: string;
+  /** What a person changes there. */
+  readonly changes: readonly string[];
+}
+
+/** Something of each kind; and what no guest can bring about: modem lines that move, channels that end, SMM. */
+const FORKS: readonly Forked[] = [
+  {
+    name: 'fork',
+    of: 'tour',
+    at: 'kvm_apic_accept_irq',
+    changes: ['drop irq 0x40', 'raise irq 0x50', 'rax=5', 'mem:0x1000=c3', 'state kvm.vcpus.0.mpState=0'],
+  },
+  {
+    name: 'fork-of-storm',
+    of: 'storm-mutations-smp1',
+    at: '2000',
+    changes: [
+      'state vmm.devices.serial0.msr=191',
+      'state vmm.devices.serial1.msr=191',
+      'state vmm.devices.i8237.controllers.0.status=15',
+      'state vmm.devices.i8237.controllers.1.status=15',
+      'state vmm.devices.piix4-pm.smm=true',
+    ],
+  },
+];
 
 /** Record what is not there yet, with the sources as they are; `say` hears of each. */
 export function recordInputs(tree: Tree, root: string, folder: string, say: (line: string) => void): Input[] {
@@ -105,12 +132,12 @@ export function recordInputs(tree: Tree, root: string, folder: string, say: (lin
   const tour = join(root, 'traces/tour.trace');
   missing('tour', tour);
   missing('tour-smp4', join(root, 'traces/tour-smp4.trace'));
-  const forked = join(folder, 'fork.trace');
-  if (missing('fork', forked)) {
-    tree.run(
-      ['fork', tour, '--at', FORK_AT, ...CHANGES.flatMap((change) => ['--set', change]), '--trace', forked],
-      120,
-    );
+  for (const { name, of, at, changes } of FORKS) {
+    const trace = join(folder, `${name}.trace`);
+    const parent = inputs.find((input) => input.name === of) as Input;
+    if (!missing(name, trace)) continue;
+    const set = changes.flatMap((change) => ['--set', change]);
+    tree.run(['fork', parent.trace, '--at', at, ...set, '--trace', trace], 240);
   }
   const guests = join(root, '.guests');
   const flats = process.env['RETROVISOR_KUT'];
