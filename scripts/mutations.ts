@@ -61,8 +61,9 @@ function judge({ tree, inputs, reached }: Trial, site: Site, tally: Tally): void
     }
     tally.done += 1;
     say(`${tally.done}. ${site.kind} ${described(site)}`);
-    const isReached = reached.has(site);
-    const caught = isReached ? firstCatch(tree, site.kind, inputs) : undefined;
+    const passes = reached.by(site);
+    const isReached = passes.length > 0;
+    const caught = isReached ? firstCatch(tree, site.kind, inputs, passes) : undefined;
     if (caught === undefined) {
       say(`     SURVIVED, as ${shortened(site.text)}${isReached ? '' : ': no input reaches it'}`);
       return;
@@ -107,7 +108,9 @@ function main(): number {
   const reached = reachedBefore(join(folder, 'reached.json'), all, inputs, () => reachedBy(tree, inputs, say));
   say(`kinds of events in no input: ${reached.absent.join(', ') || 'none'}`);
   const unreached = unreachedLines(sites, reached);
-  say(`${sites.filter((site) => !reached.has(site)).length} of ${sites.length} places are reached by no input`);
+  say(
+    `${sites.filter((site) => reached.by(site).length === 0).length} of ${sites.length} places are reached by no input`,
+  );
   for (const line of unreached) say(`  ${line}`);
   const tally: Tally = { done: 0, caught: 0, refused: 0 };
   for (const site of inTurn(kinds.map((each) => drawn(of(each), `${seed}/${each}`)))) {

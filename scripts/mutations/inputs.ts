@@ -11,6 +11,9 @@ import type { Tree } from './tree.ts';
  */
 export type Way = 'fold' | 'states' | 'rerun' | 'replay' | 'again';
 
+/** The name of a way through an input. */
+export const passOf = (way: Way, input: string): string => `${way} of ${input}`;
+
 export interface Input {
   readonly name: string;
   readonly trace: string;
@@ -127,10 +130,10 @@ export function recordInputs(tree: Tree, root: string, folder: string, say: (lin
   for (const storm of CALLERS) {
     const name = `calls-${storm.irqchip ? 'irqchip' : 'bare'}`;
     const trace = join(folder, `${name}.trace`);
-    if (missing(name, trace, { calls: storm, ways: ['fold', 'again'] })) recordCalls(storm, trace);
+    if (missing(name, trace, { calls: storm, ways: ['fold', 'states', 'again'] })) recordCalls(storm, trace);
   }
   const tour = join(root, 'traces/tour.trace');
-  missing('tour', tour);
+  missing('tour', tour, { ways: ['fold', 'states', 'rerun'] });
   missing('tour-smp4', join(root, 'traces/tour-smp4.trace'));
   for (const { name, of, at, changes } of FORKS) {
     const trace = join(folder, `${name}.trace`);

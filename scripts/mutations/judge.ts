@@ -1,5 +1,5 @@
 /** Whether a wrong table, or whoever decides wrongly, is caught, by what and where. */
-import type { Input, Way } from './inputs.ts';
+import { type Input, passOf, type Way } from './inputs.ts';
 import type { Kind } from './sites.ts';
 import type { Came, Tree } from './tree.ts';
 
@@ -10,7 +10,8 @@ export interface Catch {
   readonly where: string;
 }
 
-const SECONDS: Readonly<Record<Way, number>> = { fold: 60, states: 120, rerun: 180, replay: 240, again: 120 };
+/** Many times what it takes: whoever needs longer does not come to an end. */
+const SECONDS: Readonly<Record<Way, number>> = { fold: 200, states: 600, rerun: 600, replay: 600, again: 400 };
 const AGREED = 0;
 
 /** Go through an input one way. */
@@ -54,15 +55,16 @@ const ORDERS: Readonly<Record<Kind, readonly Way[]>> = {
   raise: ['again', 'rerun', 'replay'],
 };
 
-/** A monitor's calls are made again; a machine of ours is run again. */
-const canGo = (way: Way, { calls }: Input): boolean =>
-  way === 'fold' || way === 'states' || (way === 'again') === (calls !== undefined);
-
-/** What first catches a change of this kind; undefined: it survives. */
-export function firstCatch(tree: Tree, kind: Kind, inputs: readonly Input[]): Catch | undefined {
+/** What first catches a change of this kind, of the ways through inputs that come there; undefined: it survives. */
+export function firstCatch(
+  tree: Tree,
+  kind: Kind,
+  inputs: readonly Input[],
+  passes: readonly string[],
+): Catch | undefined {
   for (const way of ORDERS[kind]) {
     for (const input of inputs) {
-      if (!canGo(way, input)) continue;
+      if (!passes.includes(passOf(way, input.name))) continue;
       const caught = attempt(tree, way, input);
       if (caught !== undefined) return caught;
     }

@@ -5,7 +5,7 @@ import { SourceMap, type SourceMapPayload } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VOCABULARY } from '../../src/events/vocabulary.ts';
-import type { Input } from './inputs.ts';
+import { type Input, passOf } from './inputs.ts';
 import { go } from './judge.ts';
 import type { Site } from './sites.ts';
 import type { Tree } from './tree.ts';
@@ -25,28 +25,44 @@ interface Coverage {
   readonly 'source-map-cache'?: Readonly<Record<string, { lineLengths: number[]; data: SourceMapPayload | null }>>;
 }
 
-/** A file as it was run, built or translated: which of its characters were. */
-interface Run {
-  readonly lineLengths: readonly number[];
-  readonly map: SourceMapPayload;
-  characters: Uint8Array;
+/** A built or translated file: which of its characters come from where in the source. */
+interface Mapped {
+  readonly characters: number;
+  /** By line of the source. */
+  readonly places: ReadonlyMap<number, readonly Place[]>;
 }
 
-/** By file. */
-type Runs = Map<string, Run>;
+interface Place {
+  /** In the source. */
+  readonly column: number;
+  /** In the file that was run. */
+  readonly offset: number;
+}
+
+/** Which characters of each file one way through one input ran. */
+type Run = Map<string, Uint8Array>;
 
 /** Which places are reached. */
 export interface Reached {
-  has(site: Site): boolean;
+  /** The ways through inputs that come there. */
+  by(site: Site): readonly string[];
   /** Kinds of events that no input holds. */
   readonly absent: readonly string[];
 }
 
-const SECONDS = 600;
+const keyOf = ({ kind, file, from, operator, text }: Site): string => `${kind} ${file} ${from} ${operator} ${text}`;
 
-/** The same as before, where neither inputs nor sources have changed: kept beside the inputs. */
+interface Kept {
+  readonly hash: string;
+  readonly absent: readonly string[];
+  readonly passes: readonly string[];
+  /** By place: indices of passes. */
+  readonly places: Readonly<Record<string, readonly number[]>>;
+}
+
+/** What was found before, where neither inputs nor sources have changed since; or else found and kept. */
 export function reachedBefore(
-  kept: string,
+  path: string,
   sites: readonly Site[],
   inputs: readonly Input[],
   find: () => Reached,
@@ -54,80 +70,79 @@ export function reachedBefore(
   const of = createHash('sha256').update(JSON.stringify(sites));
   for (const { name, trace, ways } of inputs) of.update(JSON.stringify([name, ways, statSync(trace).size]));
   const hash = of.digest('hex');
-  const keyOf = ({ kind, file, from, operator }: Site): string => `${kind} ${file} ${from} ${operator}`;
-  const before = existsSync(kept) ? (JSON.parse(readFileSync(kept, 'utf8')) as Kept) : undefined;
-  let now = before;
-  if (now?.hash !== hash) {
-    const reached = find();
-    now = { hash, absent: reached.absent, places: sites.filter((site) => reached.has(site)).map(keyOf) };
-    writeFileSync(kept, JSON.stringify(now));
-  }
-  const places = new Set(now.places);
-  return { absent: now.absent, has: (site) => places.has(keyOf(site)) };
+  const before = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Kept) : undefined;
+  const kept = before?.hash === hash ? before : keep(path, hash, sites, find());
+  return {
+    absent: kept.absent,
+    by: (site) => (kept.places[keyOf(site)] ?? []).map((index) => kept.passes[index] as string),
+  };
 }
 
-interface Kept {
-  readonly hash: string;
-  readonly absent: readonly string[];
-  readonly places: readonly string[];
+function keep(path: string, hash: string, sites: readonly Site[], reached: Reached): Kept {
+  const passes: string[] = [];
+  const indexOf = (pass: string): number => {
+    if (!passes.includes(pass)) passes.push(pass);
+    return passes.indexOf(pass);
+  };
+  const places = Object.fromEntries(sites.map((site) => [keyOf(site), reached.by(site).map(indexOf)]));
+  const kept = { hash, absent: reached.absent, passes, places };
+  writeFileSync(path, JSON.stringify(kept));
+  return kept;
 }
 
-/** Fold every input and run it again, and count. */
+const SECONDS = 600;
+
+/** Go through every input in each of its ways, and count. */
 export function reachedBy(tree: Tree, inputs: readonly Input[], say: (line: string) => void): Reached {
   const folder = join(tree.root, 'coverage');
-  const runs: Runs = new Map();
+  const files = new Map<string, Mapped>();
+  const runs = new Map<string, Run>();
   const kinds = new Set<string>();
   for (const input of inputs) {
     for (const way of input.ways) {
       mkdirSync(folder);
       const { status } = go(tree, way, input, SECONDS, { NODE_V8_COVERAGE: folder });
       if (status !== 0) say(`${way} of ${input.name} does not agree with the sources as they are: status ${status}`);
-      for (const name of readdirSync(folder)) count(join(folder, name), runs);
+      const run: Run = new Map();
+      for (const name of readdirSync(folder)) count(join(folder, name), join(tree.root, 'node_modules'), files, run);
+      runs.set(passOf(way, input.name), run);
       rmSync(folder, { recursive: true });
     }
     for (const [, kind] of tree.run(['info', input.trace], SECONDS).text.matchAll(/^([a-z_]+[\w:]*) +\d+$/gm)) {
       kinds.add(kind as string);
     }
   }
-  const lookups = new Map<string, Lookup>();
   return {
     absent: Object.keys(VOCABULARY).filter((kind) => !kinds.has(kind)),
-    has(site) {
-      let lookup = lookups.get(site.file);
-      if (lookup === undefined) {
-        lookup = lookupOf(tree.root, site.file, runs);
-        lookups.set(site.file, lookup);
-      }
-      return lookup(site);
-    },
+    by: (site) => [...runs].flatMap(([pass, run]) => (isReached(tree.root, site, files, run) ? [pass] : [])),
   };
 }
 
 /** Add what one process ran. Ranges lie in each other, and the inner one counts. */
-function count(path: string, runs: Runs): void {
+function count(path: string, packages: string, files: Map<string, Mapped>, run: Run): void {
   const { result, 'source-map-cache': maps = {} } = JSON.parse(readFileSync(path, 'utf8')) as Coverage;
   for (const { url, functions } of result) {
-    const { lineLengths, data: map } = maps[url] ?? {};
-    if (lineLengths === undefined || map === undefined || map === null || !url.startsWith('file:')) continue;
-    const characters = new Uint8Array(lineLengths.reduce((sum, length) => sum + length + 1, 0));
+    const { lineLengths, data } = maps[url] ?? {};
+    if (lineLengths === undefined || data === undefined || data === null || !url.startsWith('file:')) continue;
+    const file = fileURLToPath(url);
+    if (file.startsWith(packages)) continue;
+    let mapped = files.get(file);
+    if (mapped === undefined) {
+      mapped = mappedBy(lineLengths, data);
+      files.set(file, mapped);
+    }
+    const characters = new Uint8Array(mapped.characters);
     for (const { ranges } of functions) {
       for (const range of ranges) characters.fill(range.count > 0 ? 1 : 0, range.startOffset, range.endOffset);
     }
-    const file = fileURLToPath(url);
-    const before = runs.get(file);
-    if (before === undefined) runs.set(file, { lineLengths, map, characters });
-    else before.characters = before.characters.map((was, at) => was | (characters[at] ?? 0));
+    const before = run.get(file);
+    run.set(file, before === undefined ? characters : characters.map((ran, at) => ran | (before[at] as number)));
   }
 }
 
-type Lookup = (site: Site) => boolean;
-
-/** By line of the source: where something was built from, and whether that was run. */
-type Places = Map<number, (readonly [column: number, isRun: boolean])[]>;
-
-function placesOf({ lineLengths, map: payload, characters }: Run): Places {
+function mappedBy(lineLengths: readonly number[], payload: SourceMapPayload): Mapped {
   const map = new SourceMap(payload);
-  const places: Places = new Map();
+  const places = new Map<number, Place[]>();
   let offset = 0;
   lineLengths.forEach((length, line) => {
     for (let column = 0; column < length; column += 1) {
@@ -135,33 +150,30 @@ function placesOf({ lineLengths, map: payload, characters }: Run): Places {
       if (!('originalLine' in entry) || entry.generatedLine !== line || entry.generatedColumn !== column) continue;
       const onLine = places.get(entry.originalLine) ?? [];
       places.set(entry.originalLine, onLine);
-      onLine.push([entry.originalColumn, characters[offset + column] === 1]);
+      onLine.push({ column: entry.originalColumn, offset: offset + column });
     }
     offset += length + 1;
   });
-  return places;
+  return { characters: offset, places };
 }
 
 /** A place of the source is what was made of the nearest mapped place before it on its line. */
-function lookupOf(root: string, file: string, runs: Runs): Lookup {
+function isReached(root: string, { file, line, column }: Site, files: ReadonlyMap<string, Mapped>, run: Run): boolean {
   const built = file.replace(/^src\//, 'dist/').replace(/\.ts$/, '.js');
-  const ran = [built, file].flatMap((path) => runs.get(join(root, path)) ?? []).map(placesOf);
-  const source = readFileSync(join(root, file), 'utf8');
-  return ({ line, from }) => {
-    const column = from - (source.lastIndexOf('\n', from - 1) + 1);
-    return ran.some((places) => {
-      const before = (places.get(line - 1) ?? []).filter(([at]) => at <= column);
-      const nearest = Math.max(...before.map(([at]) => at));
-      return before.some(([at, isRun]) => at === nearest && isRun);
-    });
-  };
+  return [built, file].some((name) => {
+    const ran = run.get(join(root, name));
+    if (ran === undefined) return false;
+    const before = (files.get(join(root, name))?.places.get(line - 1) ?? []).filter((place) => place.column <= column);
+    const nearest = Math.max(...before.map((place) => place.column));
+    return before.some((place) => place.column === nearest && ran[place.offset] === 1);
+  });
 }
 
 /** Functions and rows with places nobody reaches, as lines of a list. */
 export function unreachedLines(sites: readonly Site[], reached: Reached): string[] {
   const places = new Map<string, Set<number>>();
   for (const site of sites) {
-    if (reached.has(site)) continue;
+    if (reached.by(site).length > 0) continue;
     const name = `${site.file} ${site.within}`;
     places.set(name, (places.get(name) ?? new Set()).add(site.line));
   }

@@ -22,6 +22,8 @@ const MACHINE_DESCRIPTION = z.object({
   noReboot: z.boolean(),
   nsPerTick: z.number(),
   digestEvery: z.number(),
+  /** Events between two digests of the state's slices, where a check wants more than the usual ones. */
+  eventsPerDigest: z.number().int().positive().optional(),
   guestPageTables: z.boolean(),
   /** Where each image was, by role. */
   paths: z.record(z.string(), z.string()),

@@ -6,8 +6,8 @@ import { evolve } from '../reducers/evolve.ts';
 import { bitsOf } from '../reducers/row.ts';
 import { draftOf, type MachineContext, nextSeq, UNKNOWN } from './context.ts';
 
-/** Events between two digests of the state's slices. */
-const DIGEST_EVERY = 2000;
+/** Events between two digests of the state's slices, unless the machine's parts say otherwise. */
+const EVENTS_PER_DIGEST = 2000;
 
 const OWNERS_OF_TIMERS = bitsOf('kernelTimers', 'timers');
 
@@ -17,6 +17,7 @@ const OWNERS_OF_TIMERS = bitsOf('kernelTimers', 'timers');
  */
 export function teller(context: MachineContext): Tell {
   const { digests } = context;
+  const { eventsPerDigest = EVENTS_PER_DIGEST } = context.parts;
   const put = (event: MachineEvent, source: Source, cause: number, within: number, tick: number): number => {
     const seq = nextSeq(context);
     const stamped: Stamped = {
@@ -34,7 +35,7 @@ export function teller(context: MachineContext): Tell {
     return seq;
   };
   return (event, { source, cause, within }, tick = context.ticks) => {
-    if (nextSeq(context) % DIGEST_EVERY === 0 && nextSeq(context) > 0) {
+    if (nextSeq(context) % eventsPerDigest === 0 && nextSeq(context) > 0) {
       put({ kind: 'sim:digest', slices: digests.take(context.state) }, MAIN_LOOP, NONE, NONE, tick);
     }
     return put(event, source, cause, within, tick);

@@ -149,8 +149,15 @@ const HALF_A_SECOND = 500_000_000;
 export function clockUpdate(nsPerTick: number): readonly Step[] {
   const turns = (ns: number): number => Math.floor(ns / nsPerTick / TURN);
   const before = turns(HALF_A_SECOND - 400_000);
-  const looks = Array.from({ length: 12 }, () => [into(0x71), step('delay', 0, 1 + turns(60_000))]).flat();
   const select = (index: number, value: number): readonly Step[] => [out(0x70, index), out(0x71, value)];
+  const look = (at: number): readonly Step[] => [
+    into(0x71),
+    ...(at % 3 === 2
+      ? [out(0x71, 0x26), into(0x71), ...select(0x0b, at % 2 === 0 ? 0x72 : 0x42), out(0x70, 0x0a)]
+      : []),
+    step('delay', 0, 1 + turns(40_000)),
+  ];
+  const looks = Array.from({ length: 15 }, (_, at) => look(at)).flat();
   const enable = [...select(0x0b, 0x72), ...select(0x0a, 0x70), ...select(0x0a, 0x26)];
   return [...enable, out(0x70, 0x0a), step('delay', 0, before), ...looks, out(0x70, 0x0c), into(0x71)];
 }

@@ -30,6 +30,8 @@ export interface Recorded {
 }
 
 const INPUT_EVERY_TICKS = 50_000;
+/** So often that what is soon over shows in a digest too. */
+const EVENTS_PER_DIGEST = 50;
 
 const bytes = (draw: Draw): Uint8Array => Uint8Array.from({ length: 1 + draw.below(20) }, () => draw.below(256));
 
@@ -89,7 +91,8 @@ export function recordStorm({ folder, ...storm }: Storm): Recorded {
       trace,
     ],
   ]);
-  const { description, images, wallClockAtPowerOn } = prepared(options);
+  const { description: usual, images, wallClockAtPowerOn } = prepared(options);
+  const description = { ...usual, eventsPerDigest: EVENTS_PER_DIGEST };
   const subject = { engineVersion: ENGINE_VERSION, machine: description, images: identities(images), seed };
   const recording = startRecording(trace, subject);
   const inputs = typist(seed, nsPerTick);
