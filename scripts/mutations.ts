@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { drawn } from './mutations/draw.ts';
 import { type Input, recordInputs } from './mutations/inputs.ts';
 import { type Catch, firstCatch, liveCatch } from './mutations/judge.ts';
-import { type Reached, reachedBy, unreachedLines } from './mutations/reached.ts';
+import { type Reached, reachedBefore, reachedBy, unreachedLines } from './mutations/reached.ts';
 import { type Kind, type Site, sitesOf } from './mutations/sites.ts';
 import { copyTree, type Tree } from './mutations/tree.ts';
 
@@ -61,8 +61,9 @@ function judge({ tree, inputs, reached }: Trial, site: Site, tally: Tally): void
     }
     tally.done += 1;
     say(`${tally.done}. ${site.kind} ${described(site)}`);
-    const isReached = reached.has(site);
-    const caught = isReached ? firstCatch(tree, site.kind, inputs) : undefined;
+    const passes = reached.by(site);
+    const isReached = passes.length > 0;
+    const caught = isReached ? firstCatch(tree, site.kind, inputs, passes) : undefined;
     if (caught === undefined) {
       say(`     SURVIVED, as ${shortened(site.text)}${isReached ? '' : ': no input reaches it'}`);
       return;
@@ -97,18 +98,19 @@ function main(): number {
   mkdirSync(folder, { recursive: true });
   const scratch = mkdtempSync(join(folder, 'tree-'));
   const tree = copyTree(ROOT, scratch);
-  const sites = sitesOf(ROOT).filter(
-    (site) => new RegExp(file).test(site.file) && new RegExp(only).test(described(site)),
-  );
+  const all = sitesOf(ROOT);
+  const sites = all.filter((site) => new RegExp(file).test(site.file) && new RegExp(only).test(described(site)));
   const of = (wanted: Kind): Site[] => sites.filter((site) => site.kind === wanted);
   const kinds = (['evolve', 'raise'] as const).filter((each) => kind === undefined || kind === each);
   say(kinds.map((each) => `${of(each).length} places of ${each}`).join(', '));
   const inputs = recordInputs(tree, ROOT, folder, say);
   say(`inputs: ${inputs.map(({ name }) => name).join(', ')}`);
-  const reached = reachedBy(tree, inputs, say);
+  const reached = reachedBefore(join(folder, 'reached.json'), all, inputs, () => reachedBy(tree, inputs, say));
   say(`kinds of events in no input: ${reached.absent.join(', ') || 'none'}`);
   const unreached = unreachedLines(sites, reached);
-  say(`${sites.filter((site) => !reached.has(site)).length} of ${sites.length} places are reached by no input`);
+  say(
+    `${sites.filter((site) => reached.by(site).length === 0).length} of ${sites.length} places are reached by no input`,
+  );
   for (const line of unreached) say(`  ${line}`);
   const tally: Tally = { done: 0, caught: 0, refused: 0 };
   for (const site of inTurn(kinds.map((each) => drawn(of(each), `${seed}/${each}`)))) {

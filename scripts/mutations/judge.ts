@@ -1,10 +1,7 @@
 /** Whether a wrong table, or whoever decides wrongly, is caught, by what and where. */
-import type { Input } from './inputs.ts';
+import { type Input, passOf, type Way } from './inputs.ts';
 import type { Kind } from './sites.ts';
 import type { Came, Tree } from './tree.ts';
-
-/** fold: the table alone. states: the same through Immer. rerun: hypervisor and devices too. replay: all of it. */
-export type Way = 'fold' | 'states' | 'rerun' | 'replay';
 
 export interface Catch {
   readonly way: Way;
@@ -13,13 +10,26 @@ export interface Catch {
   readonly where: string;
 }
 
-const SECONDS: Readonly<Record<Way, number>> = { fold: 60, states: 120, rerun: 180, replay: 240 };
+/** Many times what it takes: whoever needs longer does not come to an end. */
+const SECONDS: Readonly<Record<Way, number>> = { fold: 200, states: 600, rerun: 600, replay: 600, again: 400 };
 const AGREED = 0;
 
-/** Try an input one way. */
+/** Go through an input one way. */
+export function go(
+  tree: Tree,
+  way: Way,
+  { trace, calls }: Input,
+  seconds: number,
+  environment?: NodeJS.ProcessEnv,
+): Came {
+  if (way === 'states') return tree.program(['states.js', trace], seconds, environment);
+  if (way === 'again') return tree.program(['calls-again.ts', trace, JSON.stringify(calls)], seconds, environment);
+  return tree.run([way, trace], seconds, environment);
+}
+
+/** Whether an input catches something in one way. */
 function attempt(tree: Tree, way: Way, input: Input): Catch | undefined {
-  const { trace } = input;
-  const came = way === 'states' ? tree.states(trace, SECONDS[way]) : tree.run([way, trace], SECONDS[way]);
+  const came = go(tree, way, input, SECONDS[way]);
   return came.status === AGREED ? undefined : { way, input: input.name, where: whereOf(came) };
 }
 
@@ -41,15 +51,20 @@ function whereOf({ status, text }: Came): string {
 }
 
 const ORDERS: Readonly<Record<Kind, readonly Way[]>> = {
-  evolve: ['fold', 'rerun', 'states', 'replay'],
-  raise: ['rerun', 'replay'],
+  evolve: ['fold', 'again', 'rerun', 'states', 'replay'],
+  raise: ['again', 'rerun', 'replay'],
 };
 
-/** What first catches a change of this kind; undefined: it survives. */
-export function firstCatch(tree: Tree, kind: Kind, inputs: readonly Input[]): Catch | undefined {
+/** What first catches a change of this kind, of the ways through inputs that come there; undefined: it survives. */
+export function firstCatch(
+  tree: Tree,
+  kind: Kind,
+  inputs: readonly Input[],
+  passes: readonly string[],
+): Catch | undefined {
   for (const way of ORDERS[kind]) {
     for (const input of inputs) {
-      if (input.isStaged === true && way !== 'fold' && way !== 'states') continue;
+      if (!passes.includes(passOf(way, input.name))) continue;
       const caught = attempt(tree, way, input);
       if (caught !== undefined) return caught;
     }
@@ -60,6 +75,7 @@ export function firstCatch(tree: Tree, kind: Kind, inputs: readonly Input[]): Ca
 /** What a run of the changed sources does otherwise than the recorded one that their table was caught by. */
 export function liveCatch(tree: Tree, { way, input: name }: Catch, inputs: readonly Input[]): Catch | undefined {
   const input = inputs.find((each) => each.name === name);
-  if (input === undefined || input.isStaged === true || (way !== 'fold' && way !== 'states')) return undefined;
+  if (input === undefined || (way !== 'fold' && way !== 'states')) return undefined;
+  if (input.calls !== undefined) return attempt(tree, 'again', input);
   return attempt(tree, 'rerun', input) ?? attempt(tree, 'replay', input);
 }

@@ -13,6 +13,7 @@ export interface Site {
   /** Relative to the root. */
   readonly file: string;
   readonly line: number;
+  readonly column: number;
   /** The function or row it lies in. */
   readonly within: string;
   readonly operator: string;
@@ -80,7 +81,8 @@ function add(finding: Finding, node: ast.Node, within: string, operator: string,
   const from = startOf(finding, node);
   const { source, kind, file, sites } = finding;
   const line = source.text.slice(0, from).split('\n').length;
-  sites.push({ kind, file, line, within, operator, from, to: node.end, old: textOf(finding, node), text });
+  const column = from - (source.text.lastIndexOf('\n', from - 1) + 1);
+  sites.push({ kind, file, line, column, within, operator, from, to: node.end, old: textOf(finding, node), text });
 }
 
 /** The name of what a node lies in, as far out as there is one below the file. */

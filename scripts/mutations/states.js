@@ -1,9 +1,6 @@
-// `node states.js ROOT TRACE`: the immutable states that ROOT's `reduce` makes of a trace, compared at every digest.
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-
-const [root, path] = process.argv.slice(2);
-const built = (name) => import(pathToFileURL(join(root, 'dist', name)).href);
+// `states.js TRACE`: the immutable states that `reduce` makes of a trace, compared at every digest.
+const [path] = process.argv.slice(2);
+const built = (name) => import(new URL(`../../dist/${name}`, import.meta.url).href);
 const { reduce } = await built('reducers/evolve.js');
 const { powerOn } = await built('reducers/power-on.js');
 const { seal } = await built('reducers/seal.js');

@@ -2,10 +2,19 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Site } from './sites.ts';
 
-const COPIED = ['src', 'bin', 'guests', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+const COPIED = [
+  'src',
+  'bin',
+  'guests',
+  'scripts/mutations',
+  'test/sim/storm',
+  'test/machine',
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+];
 const LINKED = ['node_modules', '.guests', 'traces'];
 /** The command line takes what is built only where that is newer than the sources. */
 const ENTRY = 'dist/debugger/cli/main.js';
@@ -25,8 +34,8 @@ export interface Tree {
   restore(site: Site): void;
   /** `retrovisor` of the copy. */
   run(args: readonly string[], seconds: number, environment?: NodeJS.ProcessEnv): Came;
-  /** The copy's immutable states of a trace: `states.js`. */
-  states(trace: string, seconds: number): Came;
+  /** A program of the copy's `scripts/mutations`. */
+  program(args: readonly string[], seconds: number, environment?: NodeJS.ProcessEnv): Came;
 }
 
 /** Copy the sources of `from` into a folder, and build them as they are. */
@@ -48,11 +57,10 @@ export function copyTree(from: string, root: string): Tree {
       cpSync(join(from, file), join(root, file));
     },
     run: (args, seconds, environment) => node(root, [join(root, 'bin/retrovisor.js'), ...args], seconds, environment),
-    states: (trace, seconds) => node(root, [STATES, root, trace], seconds),
+    program: ([name = '', ...args], seconds, environment) =>
+      node(root, ['--import', 'tsx', join(root, 'scripts/mutations', name), ...args], seconds, environment),
   };
 }
-
-const STATES = fileURLToPath(new URL('states.js', import.meta.url));
 
 function node(root: string, args: readonly string[], seconds: number, environment: NodeJS.ProcessEnv = {}): Came {
   const env = { ...process.env, ...environment };

@@ -61,7 +61,7 @@ const FORMS: readonly ((words: string) => readonly Change[] | undefined)[] = [
     return [{ change: match[1] as 'type' | 'typed', text: unescaped(match[2] ?? '') }];
   },
   (words) => {
-    const match = /^state ([\w.]+)\s*=\s*(.+)$/.exec(words);
+    const match = /^state ([\w.#-]+)\s*=\s*(.+)$/.exec(words);
     return match === null ? undefined : [now({ what: 'state', path: match[1] as string, value: match[2] as string })];
   },
 ];

@@ -34,6 +34,7 @@ export function assemble(assembly: Assembly): MachineParts {
     inputs,
     seed,
     wallClockAtPowerOn,
+    ...(description.eventsPerDigest === undefined ? {} : { eventsPerDigest: description.eventsPerDigest }),
     onEvent,
   };
 }

@@ -23,6 +23,8 @@ const MACHINE_DESCRIPTION = z.object({
   noReboot: z.boolean(),
   nsPerTick: z.number().int().min(1).max(MOST.nsPerTick),
   digestEvery: z.number().int().min(0),
+  /** Events between two digests of the state's slices, where a check wants more than the usual ones. */
+  eventsPerDigest: z.number().int().positive().optional(),
   guestPageTables: z.boolean(),
   /** Where each image was, by role. */
   paths: z.record(z.string(), z.string()),

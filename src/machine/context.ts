@@ -39,12 +39,14 @@ export const draftOf = (context: MachineContext): Draft<MachineState> => context
 /** Sequence number of the next event. */
 export const nextSeq = ({ state }: MachineContext): number => state.at.seq + 1;
 
-/** Events between two digests of the state's slices. */
-const DIGEST_EVERY = 2000;
+/** Events between two digests of the state's slices, unless the machine's parts say otherwise. */
+const EVENTS_PER_DIGEST = 2000;
 
 /** Whether the next event is a digest, told before the fact that is raised next. */
-export const isDigestNext = (context: MachineContext): boolean =>
-  nextSeq(context) % DIGEST_EVERY === 0 && nextSeq(context) > 0;
+export function isDigestNext(context: MachineContext): boolean {
+  const { eventsPerDigest = EVENTS_PER_DIGEST } = context.parts;
+  return nextSeq(context) % eventsPerDigest === 0 && nextSeq(context) > 0;
+}
 
 /** Sequence number of the fact that is raised next. */
 export const nextFactSeq = (context: MachineContext): number => nextSeq(context) + (isDigestNext(context) ? 1 : 0);

@@ -76,6 +76,8 @@ export interface MachineParts {
   readonly inputs: InputSource;
   readonly seed: string;
   readonly wallClockAtPowerOn: bigint;
+  /** Events between two digests of the state's slices; usually 2,000. */
+  readonly eventsPerDigest?: number;
   /** Told of every fact, once the state has changed by it. */
   onEvent(stamped: Stamped): void;
 }

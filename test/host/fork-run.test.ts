@@ -136,6 +136,12 @@ describe('a fork', () => {
     ).toThrow('is the parent');
   });
 
+  test('changes a field of a part whose name is more than a word', () => {
+    const { run } = fork('part.trace', '20000', 'state vmm.devices.piix4-pm.apmStatus=7');
+    const set = run.read.events.flatMap(({ event }) => (event.kind === 'sim:state_set' ? [event.path] : []));
+    expect(set).toEqual(['vmm.devices.piix4-pm.apmStatus']);
+  });
+
   test('that cannot be made leaves no trace behind', () => {
     expect(() => fork('dropped.trace', '20000', 'drop irq 0x40')).toThrow('nothing to drop');
     expect(() => fork('dropped.trace', '20000', 'mem:0xf0000000=00')).toThrow('no guest memory');

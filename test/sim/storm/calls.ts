@@ -42,8 +42,17 @@ const logged: Call = ({ kvm, vm, draw }) => {
   kvm.ioctl(vm, io.KVM_SET_USER_MEMORY_REGION, { slot: 0, flags, guestPhysAddr: 0, memorySize, userspaceAddr: 0 });
 };
 
+const LARGE = 0x400000;
+
+/** Memory in large pages, but for as long as its writes are logged. */
+const large: Call = ({ kvm, vm, draw }) => {
+  const flags = draw.of([0, io.KVM_MEM_LOG_DIRTY_PAGES]);
+  const region = { slot: 4, flags, guestPhysAddr: LARGE, memorySize: LARGE, userspaceAddr: LARGE };
+  kvm.ioctl(vm, io.KVM_SET_USER_MEMORY_REGION, region);
+};
+
 const dirtyLog: Call = ({ kvm, vm, draw }) => {
-  const slot = draw.below(4);
+  const slot = draw.below(5);
   const bitmap = new Uint8Array(PAGES);
   kvm.ioctl(vm, io.KVM_GET_DIRTY_LOG, { slot, bitmap });
   const some = bitmap.map((byte) => byte & draw.word());
@@ -173,7 +182,13 @@ const localApic: Call = (held, vcpu) =>
 
 const events: Call = ({ kvm, draw }, vcpu) => {
   const is = (times: number): boolean => draw.once(times);
-  const exception = { injected: is(6), pending: is(6), nr: draw.of([1, 6, 13, 14]), hasErrorCode: is(2), errorCode: 4 };
+  const exception = {
+    injected: is(6),
+    pending: is(6),
+    nr: draw.of([1, 6, 8, 8, 13, 14]),
+    hasErrorCode: is(2),
+    errorCode: 4,
+  };
   kvm.ioctl(vcpu, io.KVM_SET_VCPU_EVENTS, {
     exception: { ...exception, payload: is(3) ? 0x1000n : undefined },
     interrupt: { injected: is(6), nr: 0x30 + draw.below(16), soft: is(2), shadow: draw.below(3) },
@@ -221,6 +236,7 @@ const running: Call = ({ kvm, draw }, vcpu) =>
 export const CALLS: readonly (readonly [weight: number, call: Call])[] = [
   [3, region],
   [3, logged],
+  [2, large],
   [4, dirtyLog],
   [4, line],
   [1, routes],

@@ -3,7 +3,7 @@ import type { Engine, GuestTime } from '../../../src/machine/parts.ts';
 import { blockGuest, type BlockVcpu, type Happening, into, out, rdmsr, wrmsr } from '../../machine/block-guest.ts';
 
 /** MiB of the machine. */
-export const MEMORY_MIB = 4;
+export const MEMORY_MIB = 8;
 const MEMORY = MEMORY_MIB << 20;
 const LAPIC = 0xfee00000;
 const IOAPIC = 0xfec00000;

@@ -134,11 +134,33 @@ export const rtc: Recipe = (draw) => {
     () => [out(0x70, draw.of([0x0c, 0x0c, 0x0d, 0x0a, 0x00, 0x04])), into(0x71), into(0x71)],
     () => [draw.of([0x01, 0x03, 0x05])].flatMap((index) => at(index, draw.of([0xc0, 0xff, bcd(draw.below(60))]))),
     () => [...at(0x0b, 0x82), ...at(draw.below(10), bcd(draw.below(12) + 1)), ...at(0x32, 0x20), ...at(0x0b, 0x02)],
+    () => at(draw.of([0x0c, 0x0d]), draw.below(256)),
     // The shutdown byte that does not lead back here leads nowhere.
     () => at(0x10 + draw.below(112), draw.below(256)),
     () => [out(0x70, 0x80 | draw.below(128)), into(0x71), into(0x70)],
   ])();
 };
+
+/** What a turn of the delay takes, in ticks. */
+const TURN = 2;
+const HALF_A_SECOND = 500_000_000;
+
+/** MC146818A data sheet, update cycle: half a second after the divider is let go, the time is about to change. */
+export function clockUpdate(nsPerTick: number): readonly Step[] {
+  const turns = (ns: number): number => Math.floor(ns / nsPerTick / TURN);
+  const before = turns(HALF_A_SECOND - 400_000);
+  const select = (index: number, value: number): readonly Step[] => [out(0x70, index), out(0x71, value)];
+  const look = (at: number): readonly Step[] => [
+    into(0x71),
+    ...(at % 3 === 2
+      ? [out(0x71, 0x26), into(0x71), ...select(0x0b, at % 2 === 0 ? 0x72 : 0x42), out(0x70, 0x0a)]
+      : []),
+    step('delay', 0, 1 + turns(40_000)),
+  ];
+  const looks = Array.from({ length: 15 }, (_, at) => look(at)).flat();
+  const enable = [...select(0x0b, 0x72), ...select(0x0a, 0x70), ...select(0x0a, 0x26)];
+  return [...enable, out(0x70, 0x0a), step('delay', 0, before), ...looks, out(0x70, 0x0c), into(0x71)];
+}
 
 /** PC16550D data sheet: everything, with bytes on the way both ways. */
 export const uart: Recipe = (draw) => {
@@ -245,6 +267,8 @@ export const power: Recipe = (draw) =>
     () => [out(PM_CONTROL, draw.below(65536) & ~SLEEP, 2), into(PM_CONTROL, 2), into(0x608, 4)],
     () => [out(0xafe0 + draw.below(4), draw.below(256)), into(0xafe0 + draw.below(4))],
     () => [out(0xb2, draw.of([0xf0, 0xf1, 1])), out(0xb3, draw.below(256)), into(0xb2)],
+    () => [out(0xc100 + draw.below(16), draw.below(256)), into(0xc100 + draw.below(16))],
+    () => [out(0xaf00, draw.below(4), 4), out(0xaf05, draw.below(4)), into(0xaf04), into(0xaf08)],
     () => [out(0xb100 + draw.below(16), draw.below(256)), out(0xb102, 0x40 | draw.below(64)), into(0xb100)],
   ])();
 
@@ -292,7 +316,6 @@ export const restart: Recipe = (draw) =>
     () => [out(RESET_CONTROL, 0), out(RESET_CONTROL, 4)],
     () => [out(RESET_CONTROL, 2), out(RESET_CONTROL, 6)],
     () => [out(0x4f4, 0)],
-    () => [step('tripleFault')],
     () => [out(0x70, 0x0f), out(0x71, 0x0a), out(0x92, 1), out(0x70, 0x0f), out(0x71, 0)],
   ])();
 

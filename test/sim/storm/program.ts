@@ -1,7 +1,7 @@
 import * as controllers from './controllers.ts';
 import { Draw } from './draw.ts';
 import * as ports from './ports.ts';
-import type { Step } from './steps.ts';
+import { type Step, step } from './steps.ts';
 
 type Weighed = readonly (readonly [weight: number, recipe: ports.Recipe])[];
 
@@ -36,8 +36,25 @@ const FIRST: Weighed = [
 ];
 const RARE = 60;
 
+/** What the processors of a storm do. */
+export interface Program {
+  readonly seed: string;
+  readonly cpus: number;
+  /** Recipes of each processor: several steps each. */
+  readonly recipes: number;
+  /** Virtual nanoseconds per instruction, where it is not the usual number: more time passes in as many steps. */
+  readonly nsPerTick?: number;
+  /** It ends in a triple fault. */
+  readonly panics?: boolean;
+}
+
+/** As slow as that, a second passes within a storm. */
+const SLOW = 1000;
+
 /** Steps of each processor. */
-export function stormSteps(seed: string, cpus: number, recipes: number): readonly (readonly Step[])[] {
+export function stormSteps(program: Program): readonly (readonly Step[])[] {
+  const { seed, cpus, recipes, nsPerTick = 8, panics = false } = program;
+
   return Array.from({ length: cpus }, (_, cpu) => {
     const draw = new Draw(seed, `storm${cpu}`);
     const often = common(cpu);
@@ -46,6 +63,8 @@ export function stormSteps(seed: string, cpus: number, recipes: number): readonl
       return draw.weighed(isRare ? FIRST : often)(draw);
     }).flat();
     if (cpu > 0) return [...controllers.xapic(cpu), ...drawn];
-    return [...ports.placed(draw), ...controllers.startOthers(draw), ...drawn, ...ports.ending(draw)];
+    const updates = nsPerTick < SLOW ? [] : [0, 1, 2].flatMap(() => ports.clockUpdate(nsPerTick));
+    const end = panics ? [step('tripleFault')] : ports.ending(draw);
+    return [...ports.placed(draw), ...updates, ...controllers.startOthers(draw), ...drawn, ...end];
   });
 }

@@ -39,6 +39,7 @@ const NOTHING: Omit<Vmm, 'service'> = {
 };
 
 const EVENTFDS = 4;
+const EVENTS_PER_DIGEST = 50;
 
 /** The VM with its vCPUs, by the ioctls user space makes. */
 function created(kernel: KvmKernel, origin: Origin, { cpus, irqchip }: CallStorm): Omit<Held, 'kvm' | 'draw'> {
@@ -85,7 +86,7 @@ function visit(held: Held, vcpu: number): void {
 
 const descriptionOf = ({ cpus }: CallStorm): MachineDescription => {
   const options = ['-m', `${MEMORY_MIB}`, '-smp', `${cpus}`, '-nodefaults', '--no-trace'];
-  return describeMachine(runOptions(options), {});
+  return { ...describeMachine(runOptions(options), {}), eventsPerDigest: EVENTS_PER_DIGEST };
 };
 
 /** Drive a machine through the storm; every event is heard. */
@@ -96,6 +97,7 @@ export function stormOfCalls(storm: CallStorm, onEvent: (stamped: Stamped) => vo
   let wakes: Kvm | undefined;
   const machine = createMachine({
     made: configurationOf(descriptionOf(storm)),
+    eventsPerDigest: EVENTS_PER_DIGEST,
     engine: erraticEngine,
     kvm: (processor, host) => createKvm(processor, host, BASELINE_FEATURES),
     vmm(given, _host, origin) {

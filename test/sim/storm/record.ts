@@ -11,14 +11,12 @@ import type { InputEvent, PendingInput } from '../../../src/machine/parts.ts';
 import type { Ending } from '../../../src/reducers/state.ts';
 import { Draw } from './draw.ts';
 import { stormImage } from './image.ts';
-import { stormSteps } from './program.ts';
+import { type Program, stormSteps } from './program.ts';
 
 /** A storm over every device. */
-export interface Storm {
-  readonly seed: string;
-  readonly cpus: number;
-  /** Recipes of each processor: several steps each. */
-  readonly recipes: number;
+export interface Storm extends Program {
+  /** The first restart is the end. */
+  readonly noReboot?: boolean;
   /** Where image and trace go. */
   readonly folder: string;
 }
@@ -31,7 +29,9 @@ export interface Recorded {
   readonly why: Ending['why'] | 'idle';
 }
 
-const INPUT_EVERY_NS = 400_000;
+const INPUT_EVERY_TICKS = 50_000;
+/** So often that what is soon over shows in a digest too. */
+const EVENTS_PER_DIGEST = 50;
 
 const bytes = (draw: Draw): Uint8Array => Uint8Array.from({ length: 1 + draw.below(20) }, () => draw.below(256));
 
@@ -46,10 +46,11 @@ function anyInput(draw: Draw): InputEvent {
 }
 
 /** Inputs at random times, without an end. */
-function typist(seed: string): { readonly peek: () => PendingInput; readonly take: () => void } {
+function typist(seed: string, nsPerTick: number): { readonly peek: () => PendingInput; readonly take: () => void } {
   const draw = new Draw(seed, 'person');
-  const later = (ns: number): PendingInput => ({ ns: ns + draw.below(2 * INPUT_EVERY_NS), event: anyInput(draw) });
-  let next = later(INPUT_EVERY_NS);
+  const every = INPUT_EVERY_TICKS * nsPerTick;
+  const later = (ns: number): PendingInput => ({ ns: ns + draw.below(2 * every), event: anyInput(draw) });
+  let next = later(every);
   return {
     peek: () => next,
     take: () => {
@@ -62,15 +63,15 @@ function typist(seed: string): { readonly peek: () => PendingInput; readonly tak
 const MOST_TICKS = 400_000_000;
 
 /** Run a storm to its end, and record it. */
-export function recordStorm({ seed, cpus, recipes, folder }: Storm): Recorded {
+export function recordStorm({ folder, ...storm }: Storm): Recorded {
+  const { seed, cpus, nsPerTick = 8, noReboot = false } = storm;
   const name = `storm-${seed}-smp${cpus}`;
   const kernel = join(folder, `${name}.bin`);
   const trace = join(folder, `${name}.trace`);
-  writeFileSync(kernel, stormImage(stormSteps(seed, cpus, recipes)));
-  const devices = ['isa-debug-exit', 'isa-debugcon,chardev=log', 'pc-testdev', 'pci-testdev'].flatMap((each) => [
-    '-device',
-    each,
-  ]);
+  writeFileSync(kernel, stormImage(stormSteps(storm)));
+  const devices = ['isa-debug-exit', 'isa-debugcon,iobase=0x402,chardev=log', 'pc-testdev', 'pci-testdev'].flatMap(
+    (each) => ['-device', each],
+  );
   const options = runOptions([
     ...['-m', '16', '-smp', `${cpus}`, '-kernel', kernel, '-nodefaults', '-serial', 'null', '-serial', 'null'],
     ...[
@@ -79,6 +80,9 @@ export function recordStorm({ seed, cpus, recipes, folder }: Storm): Recorded {
       ...devices,
       '--seed',
       seed,
+      '--ns-per-tick',
+      `${nsPerTick}`,
+      ...(noReboot ? ['-no-reboot'] : []),
       '--wall-clock',
       '1700000000',
       '--events',
@@ -87,10 +91,11 @@ export function recordStorm({ seed, cpus, recipes, folder }: Storm): Recorded {
       trace,
     ],
   ]);
-  const { description, images, wallClockAtPowerOn } = prepared(options);
+  const { description: usual, images, wallClockAtPowerOn } = prepared(options);
+  const description = { ...usual, eventsPerDigest: EVENTS_PER_DIGEST };
   const subject = { engineVersion: ENGINE_VERSION, machine: description, images: identities(images), seed };
   const recording = startRecording(trace, subject);
-  const inputs = typist(seed);
+  const inputs = typist(seed, nsPerTick);
   let hasStopped = false;
   const machine = createMachine(
     assemble({
