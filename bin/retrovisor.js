@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const built = join(root, 'dist/debugger/cli/main.js');
@@ -31,6 +32,10 @@ async function entryPoint() {
     process.exit(1);
   }
 }
+
+// V8 takes events that wait a while to be written for objects that live long, and makes all of them among the old, where
+// collecting them costs several times as much.
+setFlagsFromString('--no-allocation-site-pretenuring');
 
 const { main } = await import(pathToFileURL(await entryPoint()).href);
 process.exitCode = await main(process.argv.slice(2));
