@@ -8,3 +8,9 @@ export class Problem extends Error {
     this.name = 'Problem';
   }
 }
+
+const LONGEST_NAME = 200;
+
+/** A text of somebody else's in a sentence of ours. */
+export const shortly = (text: string): string =>
+  text.length > LONGEST_NAME ? `${text.slice(0, LONGEST_NAME)}...` : text;

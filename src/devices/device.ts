@@ -25,6 +25,8 @@ export interface Effects {
   deadline(timer: string): number | undefined;
   /** Reset the machine, once the access under way is over. */
   requestReset(): void;
+  /** How many of so many bytes from an address on somebody answers: DMA beyond them fails. */
+  dmaReach(gpa: number, length: number): number;
   /** Guest-physical memory as the device's DMA sees it. */
   dmaRead(gpa: number, length: number): Uint8Array;
   dmaWrite(gpa: number, bytes: Uint8Array): void;

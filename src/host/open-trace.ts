@@ -1,11 +1,10 @@
 import { map, type Observable, Subject, takeUntil } from 'rxjs';
 import { Problem } from '../base/problem.ts';
 import type { Stamped } from '../events/stamped.ts';
-import { reduce } from '../reducers/evolve.ts';
 import { powerOn } from '../reducers/power-on.ts';
 import { seal } from '../reducers/seal.ts';
 import type { MachineState } from '../reducers/state.ts';
-import { foldOn } from '../replay/fold.ts';
+import { foldOn, stateAfter } from '../replay/fold.ts';
 import { Gate } from '../replay/streams/hold.ts';
 import { shown } from '../replay/streams/shown.ts';
 import { statesOf } from '../replay/streams/states.ts';
@@ -62,7 +61,7 @@ export function openTrace(path: string, { images = {} }: OpenTraceOptions = {}):
   };
   return {
     events$: events.pipe(map(shown)),
-    states$: statesOf(events, (first) => reduce(states.first, first)),
+    states$: statesOf(events, (first) => stateAfter(states.first, first)),
     at: (mark) => momentAt(mark, states.at(mark), standing),
     hold: () => gate.hold(),
     describe: () => describe(path, file, machine),

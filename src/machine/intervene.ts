@@ -1,4 +1,4 @@
-import { Problem } from '../base/problem.ts';
+import { Problem, shortly } from '../base/problem.ts';
 import type { Origin } from '../events/origin.ts';
 import { GPR_NAMES, type Registers } from '../kvm/guest.ts';
 import { fieldFrom, fieldOf, isAlike } from '../reducers/run.ts';
@@ -28,7 +28,9 @@ export const interventionEvent = ({ what, ...rest }: Intervention) =>
 /** An intervention as it was recorded: fields of their types, whoever wrote them. */
 function parsed(what: string, value: string): Intervention {
   const fields = FIELDS[what];
-  if (fields === undefined) throw new Problem(`The trace holds an intervention this version does not know: ${what}.`);
+  if (fields === undefined) {
+    throw new Problem(`The trace holds an intervention this version does not know: ${shortly(what)}.`);
+  }
   const given = jsonOf(value);
   const wrong = Object.keys(fields).find((name) => !Object.hasOwn(given, name) || !fields[name]!(given[name]));
   if (wrong !== undefined) throw new Problem(`The intervention ${what} cannot be read: its ${wrong} is none.`);
@@ -66,7 +68,8 @@ export function checkIntervention(context: MachineContext, what: string, value: 
   switch (intervention.what) {
     case 'register':
       checkVcpu(context, intervention.vcpu);
-      if (setterOf(intervention.name) === undefined) throw new Problem(`No register is named ${intervention.name}.`);
+      if (setterOf(intervention.name) === undefined)
+        throw new Problem(`No register is named ${shortly(intervention.name)}.`);
       return;
     case 'xsave':
       checkVcpu(context, intervention.vcpu);
@@ -175,15 +178,15 @@ function valueFrom(before: unknown, path: string, json: string): unknown {
   try {
     return fieldFrom(before, json);
   } catch {
-    throw new Problem(`${path} is a ${typeof before}, and ${json} is not.`);
+    throw new Problem(`${path} is a ${typeof before}, and ${shortly(json)} is not.`);
   }
 }
 
 function checkField({ state }: MachineContext, path: string, json: string): void {
   let before: unknown = state;
   for (const key of path.split('.')) before = fieldOf(before, key);
-  if (before === undefined) throw new Problem(`The state has no field ${path}.`);
+  if (before === undefined) throw new Problem(`The state has no field ${shortly(path)}.`);
   const value = valueFrom(before, path, json);
-  if (typeof value !== typeof before) throw new Problem(`${path} is a ${typeof before}, and ${json} is not.`);
-  if (!isAlike(before, value)) throw new Problem(`${path} has other fields or elements than ${json}.`);
+  if (typeof value !== typeof before) throw new Problem(`${path} is a ${typeof before}, and ${shortly(json)} is not.`);
+  if (!isAlike(before, value)) throw new Problem(`${path} has other fields or elements than ${shortly(json)}.`);
 }

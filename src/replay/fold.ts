@@ -1,5 +1,5 @@
 import type { Draft } from '../base/draft.ts';
-import { Problem } from '../base/problem.ts';
+import { Problem, shortly } from '../base/problem.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { evolve, reduce } from '../reducers/evolve.ts';
 import { powerOn } from '../reducers/power-on.ts';
@@ -94,7 +94,7 @@ export function stateAfter(state: MachineState, stamped: Stamped): MachineState 
 }
 
 function impossible({ seq, event }: Stamped, error: unknown): Problem {
-  const why = error instanceof Error ? error.message : String(error);
+  const why = shortly(error instanceof Error ? error.message : String(error));
   return new Problem(
     `Event ${seq}, ${event.kind}, cannot follow what came before it (${why}): ` +
       'the trace is damaged, or of another machine than it says.',

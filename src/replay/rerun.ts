@@ -1,4 +1,4 @@
-import { Problem } from '../base/problem.ts';
+import { Problem, shortly } from '../base/problem.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { InputSource, MachineParts } from '../machine/parts.ts';
@@ -42,7 +42,7 @@ export function rerun(recorded: readonly Stamped[], build: (parts: TapeParts) =>
 function impossible(recorded: readonly Stamped[], agreed: number, stopped: unknown): unknown {
   if (stopped instanceof Problem) return stopped;
   const { seq, event } = recorded[Math.max(0, agreed - 1)];
-  const why = stopped instanceof Error ? stopped.message : String(stopped);
+  const why = shortly(stopped instanceof Error ? stopped.message : String(stopped));
   return new Problem(
     `After event ${seq}, ${event.kind}, the hypervisor cannot go on (${why}): ` +
       'the trace is damaged, or of another machine than it says.',

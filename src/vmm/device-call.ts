@@ -3,7 +3,7 @@ import type { Effects } from '../devices/device.ts';
 import { armTimer, cancelTimer } from '../events/timers.ts';
 import type { MachineEvent } from '../events/vocabulary.ts';
 import type { Machine, Part } from './machine.ts';
-import { readBytes, writeBytes } from './memory/address-space.ts';
+import { reachOf, readBytes, writeBytes } from './memory/address-space.ts';
 import { drivePin } from './pins.ts';
 
 /** One call of a device: what it may do to the machine around it, and the fact it was called for. */
@@ -58,6 +58,10 @@ export class DeviceCall implements Effects {
 
   requestReset(): void {
     this.machine.askForReset(this.part.name);
+  }
+
+  dmaReach(gpa: number, length: number): number {
+    return reachOf(this.machine.memory, gpa, length);
   }
 
   dmaRead(gpa: number, length: number): Uint8Array {

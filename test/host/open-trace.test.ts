@@ -165,6 +165,15 @@ describe('a trace that is not whole', () => {
   });
 });
 
+test('a trace that begins with what cannot be first is refused with a sentence', async () => {
+  const bad = join(folder, 'first.trace');
+  const event = { kind: 'ioctl:KVM_X86_SETUP_MCE', vcpu_id: 0, mcg_cap: 0n } as const;
+  rewrite(bad, [{ ...(recorded[0] as Stamped), event }, ...recorded.slice(1, 100)]);
+  const trace = openTrace(bad);
+  await expect(lastValueFrom(trace.states$)).rejects.toThrow('Event 0, ioctl:KVM_X86_SETUP_MCE, cannot follow');
+  trace.close();
+});
+
 describe('a trace of another time', () => {
   test('of the older format gives its events, and a sentence for its states', async () => {
     const trace = openTrace(OLD);

@@ -146,7 +146,10 @@ function spoilt(chunks: readonly OpenChunk[], draw: Draw): readonly OpenChunk[] 
     },
     () => {
       const from = draw.below(copy.length);
-      return { header, content: copy.fill(draw.pick([0, 0x7f, 0x80, 0xff]), from, from + 1 + draw.below(40)) };
+      return {
+        header,
+        content: copy.fill(draw.pick([0, 0x7f, 0x80, 0xff]), from, Math.min(copy.length, from + 1 + draw.below(40))),
+      };
     },
     () => ({ header, content: copy.slice(0, draw.below(copy.length)) }),
     () => ({ header: { ...header, events: draw.pick([0, 1, header.events + 1, 2 ** 31, 2 ** 32 - 1]) }, content }),

@@ -90,9 +90,16 @@ function descriptorOf(state: FwCfgState, { region, offset, size, value }: Regist
   return state.dmaHigh * 2 ** 32 + swap32(value);
 }
 
-/** Carry out the descriptor {control, length, address}, all big-endian, and store what became of it. */
+/**
+ * Carry out the descriptor {control, length, address}, all big-endian, and store what became of it. QEMU
+ * hw/nvram/fw_cfg.c, fw_cfg_dma_transfer.
+ */
 function transfer(items: FwCfgItems, state: FwCfgState, descriptor: number, effects: Effects): void {
-  const bytes = effects.dmaRead(descriptor, 16);
+  if (effects.dmaReach(descriptor, DESCRIPTOR_BYTES) < DESCRIPTOR_BYTES) {
+    conclude(effects, descriptor, true);
+    return;
+  }
+  const bytes = effects.dmaRead(descriptor, DESCRIPTOR_BYTES);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const control = view.getUint32(0);
   const length = view.getUint32(4);
@@ -103,17 +110,34 @@ function transfer(items: FwCfgItems, state: FwCfgState, descriptor: number, effe
   const moved = Math.min(length, left);
   let failed = false;
   if (control & CONTROL.read) {
-    if (moved > 0) effects.dmaWrite(address, item.subarray(offset, offset + moved));
-    if (length > moved) effects.dmaWrite(address + moved, new Uint8Array(length - moved));
+    const reach = effects.dmaReach(address, length);
+    failed = reach < length;
+    if (moved > 0 && reach > 0) effects.dmaWrite(address, item.subarray(offset, offset + Math.min(moved, reach)));
+    clear(effects, address + moved, reach - moved);
   } else if (control & CONTROL.write) failed = length > 0;
   const passed = control & (CONTROL.read | CONTROL.skip | CONTROL.write) ? moved : 0;
   effects.raise({ kind: 'sim:fw_cfg_dma', key, offset: offset + passed });
-  effects.dmaWrite(descriptor, new Uint8Array([0, 0, 0, failed ? CONTROL.error : 0]));
+  conclude(effects, descriptor, failed);
+}
+
+/** The control word says how it went. */
+function conclude(effects: Effects, descriptor: number, failed: boolean): void {
+  const word = new Uint8Array([0, 0, 0, failed ? CONTROL.error : 0]);
+  if (effects.dmaReach(descriptor, word.length) === word.length) effects.dmaWrite(descriptor, word);
+}
+
+/** A guest may ask for zeros all over its memory. */
+function clear(effects: Effects, from: number, length: number): void {
+  for (let done = 0; done < length; done += MOST_ZEROS) {
+    effects.dmaWrite(from + done, new Uint8Array(Math.min(MOST_ZEROS, length - done)));
+  }
 }
 
 const swap32 = (value: number): number =>
   (((value & 0xff) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)) >>> 0;
 
+const DESCRIPTOR_BYTES = 16;
+const MOST_ZEROS = 2 ** 20;
 const REGISTERS = 0;
 const DMA_SIGNATURE = 'QEMU CFG';
 const CONTROL = { error: 0x01, read: 0x02, skip: 0x04, select: 0x08, write: 0x10 } as const;

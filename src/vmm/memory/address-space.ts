@@ -73,6 +73,17 @@ export function writeSpace(space: AddressSpace, address: number, from: Span): vo
   }
 }
 
+/** How many of `length` bytes from `address` on lie where somebody answers. */
+export function reachOf({ view }: AddressSpace, address: number, length: number): number {
+  let here = address;
+  while (here < address + length) {
+    const range = rangeAt(view, here);
+    if (range === undefined) break;
+    here = range.start + range.size;
+  }
+  return Math.min(length, here - address);
+}
+
 /** Bytes as a device's DMA sees them. */
 export function readBytes(space: AddressSpace, address: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { bench } from '../bench.ts';
 import { fakeBzImage } from '../loaders/kernels.ts';
 
+const RAM = 64 * 2 ** 20;
 const select = (machine: ReturnType<typeof bench>, key: number) => machine.out(0x510, 2, key);
 const bytes = (machine: ReturnType<typeof bench>, count: number) =>
   Array.from({ length: count }, () => machine.in(0x511, 1));
@@ -53,6 +54,36 @@ test('DMA copies an item to memory, pads it with zeros and clears the control wo
   expect([...machine.read(0x3000, 8)]).toEqual([0x51, 0x45, 0x4d, 0x55, 0, 0, 0xee, 0xee]);
   expect([...machine.read(0x2000, 4)]).toEqual([0, 0, 0, 0]);
   expect(machine.in(0x514, 4)).toBe(0x554d4551);
+});
+
+/** What a transfer of the first item leaves in its control word. */
+function transferred(machine: ReturnType<typeof bench>, at: bigint, length: number, address: bigint): number[] {
+  const descriptor = new Uint8Array(16);
+  const view = new DataView(descriptor.buffer);
+  view.setUint32(0, (0 << 16) | 0x0a);
+  view.setUint32(4, length);
+  view.setBigUint64(8, address);
+  if (at < 2n ** 32n) machine.store(Number(at), descriptor);
+  const register = new DataView(new ArrayBuffer(8));
+  register.setBigUint64(0, at);
+  machine.out(0x514, 4, register.getUint32(0, true));
+  machine.out(0x518, 4, register.getUint32(4, true));
+  return [...machine.read(0x2000, 4)];
+}
+
+test('DMA that leaves memory fails there, whatever its length and addresses', () => {
+  const machine = bench();
+  const end = BigInt(RAM);
+  machine.store(RAM - 16, new Uint8Array(16).fill(0xee));
+  expect(transferred(machine, 0x2000n, 0xffffffff, end - 8n)).toEqual([0, 0, 0, 1]);
+  const signature = [0x51, 0x45, 0x4d, 0x55, 0, 0, 0, 0];
+  expect([...machine.read(RAM - 16, 16)]).toEqual([...new Array(8).fill(0xee), ...signature]);
+  expect(transferred(machine, 0x2000n, 16, 0xe000_0000_0000_0000n)).toEqual([0, 0, 0, 1]);
+  expect(transferred(machine, 0x2000n, 0xffffffff, 2n ** 64n - 1n)).toEqual([0, 0, 0, 1]);
+  const dma = machine.events.filter(({ kind }) => kind === 'sim:dma').length;
+  expect(transferred(machine, 2n ** 64n - 16n, 16, 0x3000n)).toEqual([0, 0, 0, 1]);
+  expect(transferred(machine, 0xf000_0000n, 16, 0x3000n)).toEqual([0, 0, 0, 1]);
+  expect(machine.events.filter(({ kind }) => kind === 'sim:dma').length).toBe(dma);
 });
 
 test('a kernel under firmware comes with its parts, its option ROM and a boot order', () => {
