@@ -38,6 +38,18 @@ export const draftOf = (context: MachineContext): Draft<MachineState> => context
 /** Sequence number of the next event. */
 export const nextSeq = ({ state }: MachineContext): number => state.at.seq + 1;
 
+/** Events between two digests of the state's slices, unless the machine's parts say otherwise. */
+const EVENTS_PER_DIGEST = 2000;
+
+/** Before the next fact comes a digest of the slices. */
+export function isDigestNext(context: MachineContext): boolean {
+  const seq = nextSeq(context);
+  return seq > 0 && seq % (context.parts.eventsPerDigest ?? EVENTS_PER_DIGEST) === 0;
+}
+
+/** Sequence number that the next fact somebody raises will have. */
+export const nextFactSeq = (context: MachineContext): number => nextSeq(context) + (isDigestNext(context) ? 1 : 0);
+
 /** Virtual nanoseconds since power-on. */
 export const now = ({ state, ticks }: MachineContext): number => nowNs(state, ticks);
 

@@ -8,6 +8,7 @@ import {
   type MachineContext,
   mainLoop,
   nextDeadline,
+  nextFactSeq,
   nextSeq,
   now,
   originOf,
@@ -116,7 +117,7 @@ function isThere(context: MachineContext, until: Until, isOpen: boolean): boolea
 
 function isDue(context: MachineContext, input: PendingInput): boolean {
   if (input.seq !== undefined) {
-    return nextSeq(context) === input.seq && context.ticks === (input.tick ?? context.ticks);
+    return nextFactSeq(context) === input.seq && context.ticks === (input.tick ?? context.ticks);
   }
   return now(context) >= (input.ns ?? 0);
 }

@@ -4,10 +4,7 @@ import { MAIN_LOOP, type Source, type Stamped } from '../events/stamped.ts';
 import { bytesFields, type MachineEvent } from '../events/vocabulary.ts';
 import { evolve } from '../reducers/evolve.ts';
 import { bitsOf } from '../reducers/row.ts';
-import { draftOf, type MachineContext, nextSeq, UNKNOWN } from './context.ts';
-
-/** Events between two digests of the state's slices, unless the machine's parts say otherwise. */
-const EVENTS_PER_DIGEST = 2000;
+import { draftOf, isDigestNext, type MachineContext, nextSeq, UNKNOWN } from './context.ts';
 
 const OWNERS_OF_TIMERS = bitsOf('kernelTimers', 'timers');
 
@@ -17,7 +14,6 @@ const OWNERS_OF_TIMERS = bitsOf('kernelTimers', 'timers');
  */
 export function teller(context: MachineContext): Tell {
   const { digests } = context;
-  const { eventsPerDigest = EVENTS_PER_DIGEST } = context.parts;
   const put = (event: MachineEvent, source: Source, cause: number, within: number, tick: number): number => {
     const seq = nextSeq(context);
     const stamped: Stamped = {
@@ -35,7 +31,7 @@ export function teller(context: MachineContext): Tell {
     return seq;
   };
   return (event, { source, cause, within }, tick = context.ticks) => {
-    if (nextSeq(context) % eventsPerDigest === 0 && nextSeq(context) > 0) {
+    if (isDigestNext(context)) {
       put({ kind: 'sim:digest', slices: digests.take(context.state) }, MAIN_LOOP, NONE, NONE, tick);
     }
     return put(event, source, cause, within, tick);
