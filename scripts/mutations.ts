@@ -1,10 +1,10 @@
 /**
  * Makes the table of reducers, and whoever raises facts, wrong at one place after the other, drawn by seed over all
  * files, functions and rows; and asks whether recorded runs catch it: by the fold of what was recorded, or because
- * hypervisor and devices no longer come to the recorded events.
+ * hypervisor and devices no longer come to the recorded events. docs/mutations.md.
  * `npx tsx scripts/mutations.ts [--count 50] [--seed 1] [--kind evolve|raise] [--file PATTERN] [--only PATTERN]
- * [--keep FOLDER] [--reached]`. With --reached it only prints what no input reaches. RETROVISOR_KUT names the folder
- * of kvm-unit-tests, as for its tests.
+ * [--keep FOLDER] [--reached]`. With --reached it only prints what no input reaches. RETROVISOR_KUT names the folder of
+ * kvm-unit-tests, as for its tests.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -71,6 +71,7 @@ const STORMS = [
   { seed: 'mutations', cpus: 3, recipes: 700 },
   { seed: 'slow', cpus: 1, recipes: 3000, nsPerTick: 2000 },
   { seed: 'slow', cpus: 2, recipes: 800, nsPerTick: 20_000 },
+  { seed: 'standing', cpus: 1, recipes: 20, stands: true, alone: true },
   { seed: 'panic', cpus: 1, recipes: 10, panics: true },
   { seed: 'no-reboot', cpus: 1, recipes: 300, noReboot: true },
 ] as const;

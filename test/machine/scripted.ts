@@ -19,7 +19,7 @@ const END = 120_000;
 /** How such a machine is made. */
 export const scriptedMade = (smp: number): Omit<MachineConfig, 'parts'> => madeOf({ ...OPTIONS, smp }, DIGEST_EVERY);
 
-type Outside = Pick<MachineParts, 'inputs' | 'onEvent'> & Partial<Pick<MachineParts, 'engine'>>;
+type Outside = Pick<MachineParts, 'inputs' | 'onEvent'> & Partial<Pick<MachineParts, 'engine' | 'eventsPerDigest'>>;
 
 /** The real hypervisor and devices over a processor that follows a script. */
 export const scriptedMachine = (smp: number, outside: Outside): Machine =>

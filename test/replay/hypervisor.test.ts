@@ -7,7 +7,24 @@ import { describeDivergence } from '../../src/replay/divergence.ts';
 import { fold } from '../../src/replay/fold.ts';
 import { rerun } from '../../src/replay/rerun.ts';
 import { createVerifier, recordedInputs, replayTo } from '../../src/replay/verify.ts';
+import { inputQueue, typed } from '../machine/pc.ts';
 import { GIVEN, scriptedMachine, scriptedMade, scriptedRun } from '../machine/scripted.ts';
+
+test.each([1, 3])('an input is replayed where it was, also right behind a digest: one every %i events', (every) => {
+  const recorded: Stamped[] = [];
+  const typing = Array.from({ length: 10 }, (_, at) => typed('x', { ns: 20_000 * (at + 1) }));
+  const onEvent = (stamped: Stamped): void => void recorded.push(stamped);
+  scriptedMachine(1, { inputs: inputQueue(typing), onEvent, eventsPerDigest: every }).advance({ tick: 30_000 });
+  const behind = recorded.filter(({ event }, at) => {
+    return event.kind === 'sim:serial_received' && recorded[at - 1]?.event.kind === 'sim:digest';
+  });
+  expect(behind.length).toBeGreaterThan(0);
+  const verifier = createVerifier(recorded);
+  const again = { inputs: recordedInputs(recorded), onEvent: verifier.check, eventsPerDigest: every };
+  const { divergence, agreed } = replayTo(scriptedMachine(1, again), recorded, verifier);
+  expect(divergence === undefined ? '' : describeDivergence(divergence)).toBe('');
+  expect(agreed).toBe(recorded.length);
+});
 
 describe.each([1, 3])('the hypervisor and the devices of a pc with %i vCPUs', (smp) => {
   const live = scriptedRun(smp);

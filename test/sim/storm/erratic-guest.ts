@@ -92,7 +92,8 @@ const EXCEPTIONS = [0x80000b0d, 0x80000b0e, 0x80000b0a, 0x80000306];
 
 function emulated(vcpu: BlockVcpu, reads: readonly MmioAccess[]): Emulated {
   const n = draw(vcpu);
-  const gpa = of([LAPIC, IOAPIC, MAPPED, MAPPED], n) + ((n >> 4) % 64) * 16;
+  const device = of([LAPIC, IOAPIC, MAPPED, MAPPED], n);
+  const gpa = device + ((n >> 4) % (device === IOAPIC ? 2 : 64)) * 16;
   const length = of([1, 2, 4, 8, 16], n >> 2);
   if (reads.length > 0) return done(vcpu, []);
   switch (n % 9) {

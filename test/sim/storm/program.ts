@@ -12,7 +12,7 @@ const common = (cpu: number): Weighed => [
   [4, ports.pit],
   [5, ports.rtc],
   [6, ports.uart],
-  [5, ports.keyboard],
+  [9, ports.keyboard],
   [2, ports.dma],
   [3, ports.pci],
   [1, ports.placed],
@@ -44,6 +44,8 @@ export interface Program {
   readonly recipes: number;
   /** Virtual nanoseconds per instruction, where it is not the usual number: more time passes in as many steps. */
   readonly nsPerTick?: number;
+  /** It begins with a level that nobody takes away. */
+  readonly stands?: boolean;
   /** It ends in a triple fault. */
   readonly panics?: boolean;
 }
@@ -53,7 +55,7 @@ const SLOW = 1000;
 
 /** Steps of each processor. */
 export function stormSteps(program: Program): readonly (readonly Step[])[] {
-  const { seed, cpus, recipes, nsPerTick = 8, panics = false } = program;
+  const { seed, cpus, recipes, nsPerTick = 8, panics = false, stands = false } = program;
 
   return Array.from({ length: cpus }, (_, cpu) => {
     const draw = new Draw(seed, `storm${cpu}`);
@@ -65,6 +67,7 @@ export function stormSteps(program: Program): readonly (readonly Step[])[] {
     if (cpu > 0) return [...controllers.xapic(cpu), ...drawn];
     const updates = nsPerTick < SLOW ? [] : [0, 1, 2].flatMap(() => ports.clockUpdate(nsPerTick));
     const end = panics ? [step('tripleFault')] : ports.ending(draw);
-    return [...ports.placed(draw), ...updates, ...controllers.startOthers(draw), ...drawn, ...end];
+    const begin = [...ports.placed(draw), ...(stands ? controllers.standing() : []), ...updates];
+    return [...begin, ...controllers.startOthers(draw), ...drawn, ...end];
   });
 }

@@ -15,6 +15,8 @@ import { type Program, stormSteps } from './program.ts';
 
 /** A storm over every device. */
 export interface Storm extends Program {
+  /** Nobody types or presses a button. */
+  readonly alone?: boolean;
   /** The first restart is the end. */
   readonly noReboot?: boolean;
   /** Where image and trace go. */
@@ -64,7 +66,7 @@ const MOST_TICKS = 400_000_000;
 
 /** Run a storm to its end, and record it. */
 export function recordStorm({ folder, ...storm }: Storm): Recorded {
-  const { seed, cpus, nsPerTick = 8, noReboot = false } = storm;
+  const { seed, cpus, nsPerTick = 8, noReboot = false, alone = false } = storm;
   const name = `storm-${seed}-smp${cpus}`;
   const kernel = join(folder, `${name}.bin`);
   const trace = join(folder, `${name}.trace`);
@@ -101,7 +103,7 @@ export function recordStorm({ folder, ...storm }: Storm): Recorded {
     assemble({
       ...{ description, images, seed, wallClockAtPowerOn },
       inputs: {
-        peek: () => (hasStopped ? { event: STOPPED } : inputs.peek()),
+        peek: () => (hasStopped ? { event: STOPPED } : alone ? undefined : inputs.peek()),
         take: () => inputs.take(),
       },
       onEvent: (stamped) => recording.next(stamped),

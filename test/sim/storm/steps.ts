@@ -7,7 +7,7 @@ export interface Step {
   readonly value: bigint;
 }
 
-/** Code of each operation. On entry edx is the step's address, rdi its value; all registers below r12 are free. */
+/** Code of each operation. On entry edx is the step's address, rdi its value; all registers below r11 are free. */
 const OPERATIONS = {
   /** Nothing more to do. */
   end: [0x49, 0xff, 0x0c, 0x24, 0xfa, 0xf4],
@@ -42,6 +42,8 @@ const OPERATIONS = {
   ],
   /** So many turns of a loop with interrupts on. */
   spin: [0x89, 0xf9, 0xfb, 0x90, 0xff, 0xc9, 0x75, 0xfc],
+  /** The same, interrupted again and again. */
+  press: [0x41, 0xbb, 1, 0, 0, 0, 0x89, 0xf9, 0xfb, 0x90, 0xff, 0xc9, 0x75, 0xfc],
   /** The same with interrupts off. */
   delay: [0x89, 0xf9, 0xff, 0xc9, 0x75, 0xfc],
   halt: [0xfb, 0xf4],
