@@ -33,7 +33,7 @@ async function entryPoint() {
   }
 }
 
-// V8 takes events that wait a while to be written for objects that live long, and makes all of them among the old, where
+// V8 takes events that wait to be written for objects that live long, and makes all of them among the old, where
 // collecting them costs several times as much.
 setFlagsFromString('--no-allocation-site-pretenuring');
 
