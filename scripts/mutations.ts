@@ -12,11 +12,12 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { drawn } from './mutations/draw.ts';
-import { type Input, recordInputs } from './mutations/inputs.ts';
-import { type Catch, firstCatch, liveCatch } from './mutations/judge.ts';
-import { type Reached, reachedBefore, reachedBy, unreachedLines } from './mutations/reached.ts';
+import { recordInputs } from './mutations/inputs.ts';
+import { whyEqual } from './mutations/equal.ts';
+import { type Catch, firstCatch, liveCatch, type Trial } from './mutations/judge.ts';
+import { reachedBefore, reachedBy, unreachedLines } from './mutations/reached.ts';
 import { type Kind, type Site, sitesOf } from './mutations/sites.ts';
-import { copyTree, type Tree } from './mutations/tree.ts';
+import { copyTree } from './mutations/tree.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -41,20 +42,17 @@ const described = ({ file, line, within, operator, old }: Site): string =>
 
 const caughtBy = ({ way, input, where }: Catch): string => `${way} of ${input}: ${where}`;
 
-interface Trial {
-  readonly tree: Tree;
-  readonly inputs: readonly Input[];
-  readonly reached: Reached;
-}
-
 interface Tally {
   done: number;
   caught: number;
+  /** Changes that change nothing. */
+  equal: number;
   refused: number;
 }
 
 /** Make one place wrong, and say what catches it. */
-function judge({ tree, inputs, reached }: Trial, site: Site, tally: Tally): void {
+function judge(trial: Trial, site: Site, tally: Tally): void {
+  const { tree, reached } = trial;
   try {
     if (!tree.change(site)) {
       tally.refused += 1;
@@ -62,16 +60,18 @@ function judge({ tree, inputs, reached }: Trial, site: Site, tally: Tally): void
     }
     tally.done += 1;
     say(`${tally.done}. ${site.kind} ${described(site)}`);
-    const passes = reached.by(site);
-    const isReached = passes.length > 0;
-    const caught = isReached ? firstCatch(tree, site.kind, inputs, passes) : undefined;
+    const equal = whyEqual(site);
+    const caught = equal === undefined ? firstCatch(trial, site) : undefined;
+    if (equal !== undefined) tally.equal += 1;
+    else if (caught !== undefined) tally.caught += 1;
     if (caught === undefined) {
-      say(`     SURVIVED, as ${shortened(site.text)}${isReached ? '' : ': no input reaches it'}`);
+      const unreached = reached.by(site).length === 0 ? ': no input reaches it' : '';
+      say(`     ${equal === undefined ? 'SURVIVED' : 'EQUAL'}, as ${shortened(site.text)}${unreached}`);
+      if (equal !== undefined) say(`     ${equal}`);
       return;
     }
-    tally.caught += 1;
     say(`     caught by ${caughtBy(caught)}`);
-    const live = liveCatch(tree, caught, inputs);
+    const live = liveCatch(trial, caught);
     if (live !== undefined) say(`     live: ${caughtBy(live)}`);
   } finally {
     tree.restore(site);
@@ -113,14 +113,15 @@ function main(): number {
     `${sites.filter((site) => reached.by(site).length === 0).length} of ${sites.length} places are reached by no input`,
   );
   for (const line of unreached) say(`  ${line}`);
-  const tally: Tally = { done: 0, caught: 0, refused: 0 };
+  const tally: Tally = { done: 0, caught: 0, equal: 0, refused: 0 };
   for (const site of inTurn(kinds.map((each) => drawn(of(each), `${seed}/${each}`)))) {
     if (values.reached || tally.done >= Number(values.count)) break;
     judge({ tree, inputs, reached }, site, tally);
   }
   rmSync(values.keep === undefined ? folder : scratch, { recursive: true });
-  say(`${tally.caught} of ${tally.done} caught, seed ${seed}; ${tally.refused} more did not compile`);
-  return tally.caught === tally.done ? 0 : 1;
+  const { done, caught, equal, refused } = tally;
+  say(`${caught} of ${done} caught, ${equal} change nothing, seed ${seed}; ${refused} more did not compile`);
+  return caught + equal === done ? 0 : 1;
 }
 
 process.exitCode = main();

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { recordStorm } from '../../test/sim/storm/record.ts';
 import { type CallStorm, recordCalls } from '../../test/sim/storm/record-calls.ts';
-import type { Tree } from './tree.ts';
+import type { Came, Tree } from './tree.ts';
 
 /**
  * fold: the table alone. states: the same through Immer. rerun: hypervisor and devices too. replay: all of it.
@@ -21,6 +21,19 @@ export interface Input {
   readonly ways: readonly Way[];
   /** The monitor that made the calls: no machine of ours runs these again. */
   readonly calls?: CallStorm;
+}
+
+/** Go through an input one way. */
+export function go(
+  tree: Tree,
+  way: Way,
+  { trace, calls }: Input,
+  seconds: number,
+  environment?: NodeJS.ProcessEnv,
+): Came {
+  if (way === 'states') return tree.program(['states.js', trace], seconds, environment);
+  if (way === 'again') return tree.program(['calls-again.ts', trace, JSON.stringify(calls)], seconds, environment);
+  return tree.run([way, trace], seconds, environment);
 }
 
 interface Planned {

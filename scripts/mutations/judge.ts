@@ -1,7 +1,15 @@
 /** Whether a wrong table, or whoever decides wrongly, is caught, by what and where. */
-import { type Input, passOf, type Way } from './inputs.ts';
-import type { Kind } from './sites.ts';
+import { go, type Input, passOf, type Way } from './inputs.ts';
+import type { Reached } from './reached.ts';
+import type { Kind, Site } from './sites.ts';
 import type { Came, Tree } from './tree.ts';
+
+/** What changes are tried with. */
+export interface Trial {
+  readonly tree: Tree;
+  readonly inputs: readonly Input[];
+  readonly reached: Reached;
+}
 
 export interface Catch {
   readonly way: Way;
@@ -10,26 +18,16 @@ export interface Catch {
   readonly where: string;
 }
 
-/** Many times what it takes: whoever needs longer does not come to an end. */
-const SECONDS: Readonly<Record<Way, number>> = { fold: 200, states: 600, rerun: 600, replay: 600, again: 400 };
 const AGREED = 0;
 
-/** Go through an input one way. */
-export function go(
-  tree: Tree,
-  way: Way,
-  { trace, calls }: Input,
-  seconds: number,
-  environment?: NodeJS.ProcessEnv,
-): Came {
-  if (way === 'states') return tree.program(['states.js', trace], seconds, environment);
-  if (way === 'again') return tree.program(['calls-again.ts', trace, JSON.stringify(calls)], seconds, environment);
-  return tree.run([way, trace], seconds, environment);
-}
+/** What takes so many times as long does not come to an end; nor what takes longer than this, if that is more. */
+const TIMES = 10;
+const LEAST_SECONDS = 60;
 
 /** Whether an input catches something in one way. */
-function attempt(tree: Tree, way: Way, input: Input): Catch | undefined {
-  const came = go(tree, way, input, SECONDS[way]);
+function attempt({ tree, reached }: Trial, way: Way, input: Input): Catch | undefined {
+  const usual = reached.seconds[passOf(way, input.name)] ?? LEAST_SECONDS;
+  const came = go(tree, way, input, Math.max(LEAST_SECONDS, TIMES * usual));
   return came.status === AGREED ? undefined : { way, input: input.name, where: whereOf(came) };
 }
 
@@ -55,17 +53,13 @@ const ORDERS: Readonly<Record<Kind, readonly Way[]>> = {
   raise: ['again', 'rerun', 'replay'],
 };
 
-/** What first catches a change of this kind, of the ways through inputs that come there; undefined: it survives. */
-export function firstCatch(
-  tree: Tree,
-  kind: Kind,
-  inputs: readonly Input[],
-  passes: readonly string[],
-): Catch | undefined {
-  for (const way of ORDERS[kind]) {
-    for (const input of inputs) {
+/** What first catches a change, of the ways through inputs that come there; undefined: it survives. */
+export function firstCatch(trial: Trial, site: Site): Catch | undefined {
+  const passes = trial.reached.by(site);
+  for (const way of ORDERS[site.kind]) {
+    for (const input of trial.inputs) {
       if (!passes.includes(passOf(way, input.name))) continue;
-      const caught = attempt(tree, way, input);
+      const caught = attempt(trial, way, input);
       if (caught !== undefined) return caught;
     }
   }
@@ -73,9 +67,12 @@ export function firstCatch(
 }
 
 /** What a run of the changed sources does otherwise than the recorded one that their table was caught by. */
-export function liveCatch(tree: Tree, { way, input: name }: Catch, inputs: readonly Input[]): Catch | undefined {
-  const input = inputs.find((each) => each.name === name);
+export function liveCatch(trial: Trial, { way, input: name }: Catch): Catch | undefined {
+  const input = trial.inputs.find((each) => each.name === name);
   if (input === undefined || (way !== 'fold' && way !== 'states')) return undefined;
-  if (input.calls !== undefined) return attempt(tree, 'again', input);
-  return attempt(tree, 'rerun', input) ?? attempt(tree, 'replay', input);
+  for (const live of input.ways.filter((each) => each !== 'fold' && each !== 'states')) {
+    const caught = attempt(trial, live, input);
+    if (caught !== undefined) return caught;
+  }
+  return undefined;
 }

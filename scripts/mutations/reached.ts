@@ -5,8 +5,7 @@ import { SourceMap, type SourceMapPayload } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VOCABULARY } from '../../src/events/vocabulary.ts';
-import { type Input, passOf } from './inputs.ts';
-import { go } from './judge.ts';
+import { go, type Input, passOf } from './inputs.ts';
 import type { Site } from './sites.ts';
 import type { Tree } from './tree.ts';
 
@@ -48,6 +47,8 @@ export interface Reached {
   by(site: Site): readonly string[];
   /** Kinds of events that no input holds. */
   readonly absent: readonly string[];
+  /** What each way through an input takes, counted. */
+  readonly seconds: Readonly<Record<string, number>>;
 }
 
 const keyOf = ({ kind, file, from, operator, text }: Site): string => `${kind} ${file} ${from} ${operator} ${text}`;
@@ -56,6 +57,7 @@ interface Kept {
   readonly hash: string;
   readonly absent: readonly string[];
   readonly passes: readonly string[];
+  readonly seconds: Readonly<Record<string, number>>;
   /** By place: indices of passes. */
   readonly places: Readonly<Record<string, readonly number[]>>;
 }
@@ -74,6 +76,7 @@ export function reachedBefore(
   const kept = before?.hash === hash ? before : keep(path, hash, sites, find());
   return {
     absent: kept.absent,
+    seconds: kept.seconds,
     by: (site) => (kept.places[keyOf(site)] ?? []).map((index) => kept.passes[index] as string),
   };
 }
@@ -85,7 +88,7 @@ function keep(path: string, hash: string, sites: readonly Site[], reached: Reach
     return passes.indexOf(pass);
   };
   const places = Object.fromEntries(sites.map((site) => [keyOf(site), reached.by(site).map(indexOf)]));
-  const kept = { hash, absent: reached.absent, passes, places };
+  const kept = { hash, absent: reached.absent, passes, seconds: reached.seconds, places };
   writeFileSync(path, JSON.stringify(kept));
   return kept;
 }
@@ -98,13 +101,16 @@ export function reachedBy(tree: Tree, inputs: readonly Input[], say: (line: stri
   const files = new Map<string, Mapped>();
   const runs = new Map<string, Run>();
   const kinds = new Set<string>();
+  const seconds: Record<string, number> = {};
   for (const input of inputs) {
     for (const way of input.ways) {
       mkdirSync(folder);
+      const begun = performance.now();
       const { status } = go(tree, way, input, SECONDS, { NODE_V8_COVERAGE: folder });
       if (status !== 0) say(`${way} of ${input.name} does not agree with the sources as they are: status ${status}`);
       const run: Run = new Map();
       for (const name of readdirSync(folder)) count(join(folder, name), join(tree.root, 'node_modules'), files, run);
+      seconds[passOf(way, input.name)] = (performance.now() - begun) / 1000;
       runs.set(passOf(way, input.name), run);
       rmSync(folder, { recursive: true });
     }
@@ -113,6 +119,7 @@ export function reachedBy(tree: Tree, inputs: readonly Input[], say: (line: stri
     }
   }
   return {
+    seconds,
     absent: Object.keys(VOCABULARY).filter((kind) => !kinds.has(kind)),
     by: (site) => [...runs].flatMap(([pass, run]) => (isReached(tree.root, site, files, run) ? [pass] : [])),
   };

@@ -64,7 +64,14 @@ export function copyTree(from: string, root: string): Tree {
 
 function node(root: string, args: readonly string[], seconds: number, environment: NodeJS.ProcessEnv = {}): Came {
   const env = { ...process.env, ...environment };
-  const options = { cwd: root, env, encoding: 'utf8', input: '', maxBuffer: 1 << 28, timeout: 1000 * seconds } as const;
+  const options = {
+    cwd: root,
+    env,
+    encoding: 'utf8',
+    input: '',
+    maxBuffer: 1 << 28,
+    timeout: Math.ceil(1000 * seconds),
+  } as const;
   const { status, stdout, stderr } = spawnSync(process.execPath, args, options);
   return { status, text: stdout + stderr };
 }

@@ -148,12 +148,12 @@ const HALF_A_SECOND = 500_000_000;
 /** MC146818A data sheet, update cycle: half a second after the divider is let go, the time is about to change. */
 export function clockUpdate(nsPerTick: number): readonly Step[] {
   const turns = (ns: number): number => Math.floor(ns / nsPerTick / TURN);
-  const before = turns(HALF_A_SECOND - 400_000);
+  const before = turns(HALF_A_SECOND - 1_000_000);
   const select = (index: number, value: number): readonly Step[] => [out(0x70, index), out(0x71, value)];
   const look = (at: number): readonly Step[] => [
     into(0x71),
-    ...(at % 3 === 2
-      ? [out(0x71, 0x26), into(0x71), ...select(0x0b, at % 2 === 0 ? 0x72 : 0x42), out(0x70, 0x0a)]
+    ...(at % 2 === 1
+      ? [out(0x71, 0x26), into(0x71), ...select(0x0b, at % 4 === 1 ? 0x72 : 0x42), out(0x70, 0x0a)]
       : []),
     step('delay', 0, 1 + turns(40_000)),
   ];
