@@ -31,7 +31,7 @@ export function go(
   seconds: number,
   environment?: NodeJS.ProcessEnv,
 ): Came {
-  if (way === 'states') return tree.program(['states.js', trace], seconds, environment);
+  if (way === 'states') return tree.program(['states.ts', trace], seconds, environment);
   if (way === 'again') return tree.program(['calls-again.ts', trace, JSON.stringify(calls)], seconds, environment);
   return tree.run([way, trace], seconds, environment);
 }

@@ -32,6 +32,7 @@ function attempt({ tree, reached }: Trial, way: Way, input: Input): Catch | unde
 }
 
 const PATTERNS = [
+  /^(Event \d+, \S+, changes what its row does not own, .+)\.$/m,
   /differs at event (\d+, tick \d+, in .+)\./,
   /differs from the trace at event (\d+, tick \d+, in \S+): /,
   /(Event \d+, \S+, cannot follow what came before it \(.*\))/,
@@ -49,7 +50,7 @@ function whereOf({ status, text }: Came): string {
 }
 
 const ORDERS: Readonly<Record<Kind, readonly Way[]>> = {
-  evolve: ['fold', 'again', 'rerun', 'states', 'replay'],
+  evolve: ['fold', 'states', 'again', 'rerun', 'replay'],
   raise: ['again', 'rerun', 'replay'],
 };
 

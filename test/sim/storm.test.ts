@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openTrace, replay, rerun } from '../../src/host/index.ts';
-import { configurationOf } from '../../src/host/machine-description.ts';
+import { replay, rerun } from '../../src/host/index.ts';
+import { configurationOf, readDescription } from '../../src/host/machine-description.ts';
 import { openTraceFile } from '../../src/host/trace-file.ts';
+import { powerOn } from '../../src/reducers/power-on.ts';
 import { differenceOf } from '../../src/reducers/seal.ts';
 import { describeDivergence } from '../../src/replay/divergence.ts';
 import { fold, type Folded } from '../../src/replay/fold.ts';
@@ -12,6 +13,7 @@ import { inOrder } from '../../src/replay/trace/in-order.ts';
 import { createVerifier } from '../../src/replay/verify.ts';
 import { scratchFolder } from '../guests/command-line.ts';
 import { casesOf, IS_WHOLE } from '../how-long.ts';
+import { amiss } from './storm/ownership.ts';
 import { recordStorm } from './storm/record.ts';
 import { recordCalls, stormOfCalls } from './storm/record-calls.ts';
 
@@ -24,10 +26,14 @@ const name = (n: number): string => `${CHANCE.int32(process.env['RETROVISOR_SEED
 const storms = Array.from({ length: STORMS }, (_, n) => ({ seed: name(n), cpus: CPUS[n % CPUS.length] as number }));
 
 function foldOf(trace: string): Folded {
-  const described = openTrace(trace);
-  const { machine } = described.describe();
-  described.close();
-  return fold(inOrder(openTraceFile(trace)), configurationOf(machine));
+  const file = openTraceFile(trace);
+  return fold(inOrder(file), configurationOf(readDescription(file.header.machine, trace)));
+}
+
+/** What is wrong with the immutable states, or with whose state each event changes. */
+function amissIn(trace: string): string | undefined {
+  const file = openTraceFile(trace);
+  return amiss(powerOn(configurationOf(readDescription(file.header.machine, trace))), inOrder(file));
 }
 
 test.each(storms)(
@@ -39,6 +45,7 @@ test.each(storms)(
     expect(folded.difference).toBeUndefined();
     expect(folded.events).toBe(events);
     expect(folded.digests).toBeGreaterThanOrEqual(Math.floor(events / 50));
+    expect(amissIn(trace)).toBeUndefined();
     const again = [await replay(trace), await rerun(trace)];
     expect(again.map(({ agreed, divergence }) => ({ agreed, divergence }))).toEqual(
       again.map(() => ({ agreed: events, divergence: undefined })),
@@ -61,6 +68,7 @@ test.each(calls)(
     expect(difference).toBeUndefined();
     expect(events).toBe(live.seq);
     expect(differenceOf(state, live.state)).toBeUndefined();
+    expect(amissIn(trace)).toBeUndefined();
     const verifier = createVerifier([...inOrder(openTraceFile(trace))]);
     stormOfCalls(storm, verifier.check);
     expect(verifier.divergence === undefined ? '' : describeDivergence(verifier.divergence)).toBe('');

@@ -22,7 +22,7 @@ const bigWord = ({ draw }: Held): bigint => BigInt(draw.word());
 
 function changed<T>(held: Held, fd: number, get: number, set: number, change: (value: T) => void): void {
   const value = {} as T;
-  held.kvm.ioctl(fd, get, value);
+  if (held.kvm.ioctl(fd, get, value) < 0) return;
   change(value);
   held.kvm.ioctl(fd, set, value);
 }
@@ -83,6 +83,30 @@ const irqfd: Call = ({ kvm, vm, eventfds, draw }) => {
   kvm.signal(draw.of(eventfds));
 };
 
+interface IoapicChip {
+  chipId: number;
+  state: { ioregsel: number; redirtbl: bigint[] };
+}
+
+const MASKED_LEVEL = 0x18040n;
+
+/** A level that two hold, one of them by a resampling eventfd, at a masked pin whose entry the guest writes next. */
+const heldTwice: Call = (held) => {
+  const { kvm, vm, eventfds, draw } = held;
+  const [fd, resamplefd] = eventfds as readonly [number, number];
+  const pin = 16 + draw.below(8);
+  const routes = [{ gsi: pin, type: 'irqchip', irqchip: 2, pin }];
+  kvm.ioctl(vm, io.KVM_SET_GSI_ROUTING, { entries: routes });
+  kvm.ioctl(vm, io.KVM_IRQFD, { fd, gsi: pin, flags: 2, resamplefd });
+  const chip = { chipId: 2 } as IoapicChip;
+  if (kvm.ioctl(vm, io.KVM_GET_IRQCHIP, chip) < 0) return;
+  chip.state.ioregsel = 0x10 + 2 * pin;
+  chip.state.redirtbl[pin] = MASKED_LEVEL;
+  kvm.ioctl(vm, io.KVM_SET_IRQCHIP, chip);
+  kvm.signal(fd);
+  kvm.ioctl(vm, io.KVM_IRQ_LINE, { irq: pin, level: 1 });
+};
+
 const eventfd: Call = ({ kvm, eventfds, draw }) => {
   if (draw.once(2)) kvm.signal(draw.of(eventfds));
   else kvm.consume(draw.of(eventfds));
@@ -105,17 +129,18 @@ const irqchip: Call = (held) => {
   held.kvm.ioctl(held.vm, io.KVM_SET_IRQCHIP, chip);
 };
 
+interface PitRegisters {
+  flags: number;
+  channels: { count: number }[];
+}
+
 const pit: Call = (held) => {
   const { kvm, vm, draw } = held;
   if (draw.once(3)) kvm.ioctl(vm, io.KVM_REINJECT_CONTROL, { pitReinject: draw.once(2) });
-  else
-    changed<{ flags: number }>(
-      held,
-      vm,
-      io.KVM_GET_PIT2,
-      io.KVM_SET_PIT2,
-      (value) => void (value.flags ^= draw.below(2)),
-    );
+  changed<PitRegisters>(held, vm, io.KVM_GET_PIT2, io.KVM_SET_PIT2, ({ channels }) => {
+    for (const channel of channels) channel.count = draw.of([channel.count, 0, draw.below(65536)]);
+  });
+  changed<PitRegisters>(held, vm, io.KVM_GET_PIT2, io.KVM_SET_PIT2, (value) => void (value.flags ^= draw.below(2)));
 };
 
 const clock: Call = (held) =>
@@ -245,6 +270,7 @@ export const CALLS: readonly (readonly [weight: number, call: Call])[] = [
   [2, eventfd],
   [2, ioeventfd],
   [2, irqchip],
+  [3, heldTwice],
   [2, pit],
   [1, clock],
   [1, capability],

@@ -88,6 +88,8 @@ function nextExit(vcpu: BlockVcpu): Happening {
   return { ...happening, idtVectoringInfo: of(DELIVERED, draw(vcpu)), idtVectoringErrorCode: 4 };
 }
 
+/** A redirection entry's low half: level-triggered, not masked. */
+const LEVEL_ENTRY = Uint8Array.of(0x40, 0x80, 0, 0);
 const EXCEPTIONS = [0x80000b0d, 0x80000b0e, 0x80000b0a, 0x80000306];
 
 function emulated(vcpu: BlockVcpu, reads: readonly MmioAccess[]): Emulated {
@@ -107,6 +109,7 @@ function emulated(vcpu: BlockVcpu, reads: readonly MmioAccess[]): Emulated {
     case 4:
       return n % 4 === 0 ? { then: 'failed' } : { then: 'exit', exit: faulted(n) };
     default:
+      if (device === IOAPIC && draw(vcpu) % 2 === 0) return done(vcpu, [{ gpa, bytes: LEVEL_ENTRY }]);
       return done(vcpu, [{ gpa, bytes: Uint8Array.from({ length }, (_, at) => (n >> at) & 0xff) }]);
   }
 }
