@@ -106,7 +106,7 @@ function main(): number {
   say(kinds.map((each) => `${of(each).length} places of ${each}`).join(', '));
   const inputs = recordInputs(tree, ROOT, folder, say);
   say(`inputs: ${inputs.map(({ name }) => name).join(', ')}`);
-  const reached = reachedBefore(join(folder, 'reached.json'), all, inputs, () => reachedBy(tree, inputs, say));
+  const reached = reachedBefore(join(folder, 'reached.json'), all, inputs, () => reachedBy(tree, inputs));
   say(`kinds of events in no input: ${reached.absent.join(', ') || 'none'}`);
   const unreached = unreachedLines(sites, reached);
   say(

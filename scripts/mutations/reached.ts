@@ -53,6 +53,8 @@ export interface Reached {
 
 const keyOf = ({ kind, file, from, operator, text }: Site): string => `${kind} ${file} ${from} ${operator} ${text}`;
 
+const STORMS = fileURLToPath(new URL('../../test/sim/storm', import.meta.url));
+
 interface Kept {
   readonly hash: string;
   readonly absent: readonly string[];
@@ -71,6 +73,8 @@ export function reachedBefore(
 ): Reached {
   const of = createHash('sha256').update(JSON.stringify(sites));
   for (const { name, trace, ways } of inputs) of.update(JSON.stringify([name, ways, statSync(trace).size]));
+  // A monitor's calls must be the recorded ones.
+  for (const name of readdirSync(STORMS)) of.update(readFileSync(join(STORMS, name)));
   const hash = of.digest('hex');
   const before = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Kept) : undefined;
   const kept = before?.hash === hash ? before : keep(path, hash, sites, find());
@@ -96,7 +100,7 @@ function keep(path: string, hash: string, sites: readonly Site[], reached: Reach
 const SECONDS = 600;
 
 /** Go through every input in each of its ways, and count. */
-export function reachedBy(tree: Tree, inputs: readonly Input[], say: (line: string) => void): Reached {
+export function reachedBy(tree: Tree, inputs: readonly Input[]): Reached {
   const folder = join(tree.root, 'coverage');
   const files = new Map<string, Mapped>();
   const runs = new Map<string, Run>();
@@ -107,7 +111,7 @@ export function reachedBy(tree: Tree, inputs: readonly Input[], say: (line: stri
       mkdirSync(folder);
       const begun = performance.now();
       const { status } = go(tree, way, input, SECONDS, { NODE_V8_COVERAGE: folder });
-      if (status !== 0) say(`${way} of ${input.name} does not agree with the sources as they are: status ${status}`);
+      if (status !== 0) throw new Error(`${passOf(way, input.name)} does not agree with the sources as they are.`);
       const run: Run = new Map();
       for (const name of readdirSync(folder)) count(join(folder, name), join(tree.root, 'node_modules'), files, run);
       seconds[passOf(way, input.name)] = (performance.now() - begun) / 1000;
