@@ -1,5 +1,5 @@
 // Replays the same traces with two Nodes and compares the digests they come to:
-// node scripts/two-nodes.js NODE NODE [TRACE...]. Without traces: the golden ones and a new one of our own guest.
+// node scripts/two-nodes.js NODE NODE [TRACE...]. Without traces: the golden ones and new ones.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,20 +23,40 @@ function digestOf(node, trace) {
   return /digest ([0-9a-f]+)/.exec(ran.stdout)?.[1];
 }
 
+/** Debian's kernel moves on: a golden trace of another one than is here is left out, and a new one takes its place. */
+function hasItsImages(trace) {
+  const { stderr } = retrovisor(first, ['replay', trace]);
+  const isOther = /is not the .* this trace was recorded with/.test(stderr);
+  if (isOther) console.log(`left out: ${trace}: ${stderr.trim()}`);
+  return !isOther;
+}
+
+const KERNEL = ['-kernel', '.guests/vmlinuz', '-initrd', '.guests/initramfs.gz', '-append', 'console=ttyS0 panic=-1'];
+const LINUX = [...KERNEL, '-m', '256', '-nodefaults', '-serial', 'stdio', '--ticks', '300000000'];
+
+/** New traces: our own guest's and, where it is, of Debian's kernel. */
+function freshTraces(folder) {
+  const own = join(folder, 'own.trace');
+  retrovisor(first, ['run', '--trace', own]);
+  if (!existsSync(join(ROOT, '.guests/vmlinuz'))) return [own];
+  const linux = join(folder, 'linux.trace');
+  retrovisor(first, ['run', ...LINUX, '--trace', linux]);
+  return [own, linux];
+}
+
 function goldenTraces() {
   const folder = join(ROOT, 'traces');
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter((name) => name.endsWith('.trace'))
-    .map((name) => join(folder, name));
+    .map((name) => join(folder, name))
+    .filter(hasItsImages);
 }
 
 const scratch = mkdtempSync(join(tmpdir(), 'retrovisor-'));
 let failed = 0;
 try {
-  const fresh = join(scratch, 'own.trace');
-  const traces = named.length > 0 ? named : [...goldenTraces(), fresh];
-  if (named.length === 0) retrovisor(first, ['run', '--trace', fresh]);
+  const traces = named.length > 0 ? named : [...goldenTraces(), ...freshTraces(scratch)];
   for (const trace of traces) {
     const digests = [first, second].map((node) => digestOf(node, trace));
     const equal = digests[0] !== undefined && digests[0] === digests[1];
