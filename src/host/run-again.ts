@@ -3,7 +3,9 @@ import { createMachine, type Machine } from '../machine/machine.ts';
 import { describeDivergence } from '../replay/divergence.ts';
 import { rerun as rerunEvents } from '../replay/rerun.ts';
 import { Told } from '../replay/streams/told.ts';
-import { createVerifier, recordedInputs, type Replayed, replaySteps } from '../replay/verify.ts';
+import { kindsUpTo, type TraceReader } from '../replay/trace/reader.ts';
+import { traceInputs } from '../replay/trace/trace-inputs.ts';
+import { createVerifier, inputsAgain, type Replayed, replaySteps } from '../replay/verify.ts';
 import { assemble } from './assemble.ts';
 import { type ImagePaths, openRecordedRun, openRunWithoutImages, type RecordedRun } from './recorded-run.ts';
 
@@ -44,7 +46,7 @@ export async function replayRun(run: RecordedRun, told: Told): Promise<RanAgain>
   const { events } = run.read;
   const verifier = createVerifier(events);
   told.events$.subscribe((stamped) => verifier.check(stamped));
-  const inputs = recordedInputs(events, run.description.nsPerTick);
+  const inputs = inputsAgain(traceInputs(run.trace, events.length, run.description.nsPerTick));
   const machine = createMachine(assemble({ ...run, inputs, onEvent: told.hear }));
   const steps = replaySteps(machine, events, verifier);
   let step = steps.next();
@@ -67,13 +69,21 @@ export async function rerun(path: string, { images = {} }: RunAgainOptions = {})
 
 function ranAgain({ trace, read }: RecordedRun, { agreed, divergence }: Replayed, digest: string): RanAgain {
   const { events, damage } = read;
-  const isDigest = ({ event }: (typeof events)[number]): boolean =>
-    event.kind === 'sim:digest' || event.kind === 'sim:memory_digest';
-  const digests = events.filter(isDigest).length;
+  const digests = digestsUpTo(trace, events.length);
   const tick = events[events.length - 1]?.tick ?? 0;
   const sentence = divergence === undefined ? undefined : describeDivergence(divergence);
   trace.close();
   return { events: events.length, agreed, digests, tick, digest, divergence: sentence, damage };
+}
+
+/** Digests among the first `length` events. */
+function digestsUpTo(trace: TraceReader, length: number): number {
+  const isDigest = Object.keys(trace.header.vocabulary).map(
+    (kind) => kind === 'sim:digest' || kind === 'sim:memory_digest',
+  );
+  let digests = 0;
+  for (const [, places] of kindsUpTo(trace, length)) for (const place of places) if (isDigest[place]) digests += 1;
+  return digests;
 }
 
 const othersTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));

@@ -4,7 +4,7 @@ import type { Stamped } from '../events/stamped.ts';
 import { bytesFields, type EventKind } from '../events/vocabulary.ts';
 import { bitsOf, type Change, type Row } from './row.ts';
 import type { MachineConfig } from '../vmm/config.ts';
-import type { MachineState } from './state.ts';
+import type { MachineState, Place } from './state.ts';
 import { REDUCERS } from './table/index.ts';
 import { thaw } from './seal.ts';
 
@@ -64,7 +64,7 @@ export function reduce(state: MachineState, stamped: Stamped): MachineState {
   const row = rowOf(event.kind);
   const at = freeze({ seq, tick });
   if (row.changes.length === 0 || row.isIdle?.(state, event) === true) return freeze({ ...state, at });
-  if ((row.ownerBits & ~OF_PROCESSORS) === 0) return reduceProcessors({ ...state, at }, stamped, row);
+  if ((row.ownerBits & ~OF_PROCESSORS) === 0) return reduceProcessors(state, at, stamped, row);
   return produce(state, (draft) => {
     draft.at = at;
     // A draft of the configuration would be made for nothing: no event changes it.
@@ -78,13 +78,13 @@ const OF_PROCESSORS = bitsOf('clock', 'vcpus');
  * The same for facts of vCPUs, which are most of a run: what is above the vCPUs is copied here, since a draft of each
  * level costs as much as the change itself. All else is frozen: a row that would change it throws.
  */
-function reduceProcessors(state: MachineState, stamped: Stamped, row: Row<EventKind>): MachineState {
+function reduceProcessors(state: MachineState, at: Place, stamped: Stamped, row: Row<EventKind>): MachineState {
   const { kvm } = state;
   let { clock } = state;
   const vcpus = produce(kvm.vcpus, (draft) => {
-    const open = { ...state, clock: { ...clock }, kvm: freeze({ ...kvm, vcpus: draft }) };
+    const open = freeze({ ...state, at, clock: { ...clock }, kvm: freeze({ ...kvm, vcpus: draft }) });
     change(open as Draft<MachineState>, stamped, row, state.config);
     if (open.clock.warpedNs !== clock.warpedNs) clock = freeze(open.clock);
   });
-  return freeze({ ...state, clock, kvm: vcpus === kvm.vcpus ? kvm : freeze({ ...kvm, vcpus }) });
+  return freeze({ ...state, at, clock, kvm: vcpus === kvm.vcpus ? kvm : freeze({ ...kvm, vcpus }) });
 }

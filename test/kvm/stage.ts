@@ -18,7 +18,7 @@ import { differenceOf, thaw } from '../../src/reducers/seal.ts';
 import { digestSlices } from '../../src/reducers/slices.ts';
 import type { MachineState } from '../../src/reducers/state.ts';
 import { CHANCE } from '../../src/replay/sources/random.ts';
-import type { Vmm } from '../../src/vmm/index.ts';
+import { IDLE_MONITOR, populate } from './user-space.ts';
 
 /** KVM in a machine without a monitor: tests are its user space. */
 export interface Stage {
@@ -38,20 +38,6 @@ export interface Stage {
   /** The machine is in this state, as it was when it had come to a tick. The processor's own is not touched. */
   putBack(state: MachineState, tick: number): void;
 }
-
-const NOTHING: Vmm = {
-  service: () => undefined,
-  expire: () => false,
-  receiveSerial: () => undefined,
-  receiveKeys: () => undefined,
-  pressPowerButton: () => undefined,
-  pressReset: () => undefined,
-  restored: () => undefined,
-  describeDevice: () => undefined,
-  deviceNames: [],
-  describeMemory: () => '',
-  describeFlat: () => '',
-};
 
 const MADE = {
   memory: 1,
@@ -90,7 +76,7 @@ export function stage(engine: MachineParts['engine'], features: CpuFeatures = BA
     },
     vmm(_kernel, _host, origin) {
       Object.assign(given, { origin });
-      return NOTHING;
+      return IDLE_MONITOR;
     },
     chance: CHANCE,
     inputs: { peek: () => undefined, take: () => undefined },
@@ -134,14 +120,5 @@ export function withVm(
   const fd = kvm.open();
   const vm = kvm.ioctl(fd, io.KVM_CREATE_VM);
   if (irqchip) kvm.ioctl(vm, io.KVM_CREATE_IRQCHIP);
-  const supported: io.CpuidTable = { entries: [] };
-  kvm.ioctl(fd, io.KVM_GET_SUPPORTED_CPUID, supported);
-  const fds = Array.from({ length: vcpus }, (_, id) => {
-    const vcpu = kvm.ioctl(vm, io.KVM_CREATE_VCPU, id);
-    kvm.ioctl(vcpu, io.KVM_SET_CPUID2, supported);
-    return vcpu;
-  });
-  const slot = { slot: 0, flags: 0, guestPhysAddr: 0, memorySize: 0x100000, userspaceAddr: 0 };
-  kvm.ioctl(vm, io.KVM_SET_USER_MEMORY_REGION, slot);
-  return { vm, vcpus: fds };
+  return { vm, vcpus: populate(kvm, fd, vm, vcpus) };
 }

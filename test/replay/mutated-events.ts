@@ -1,6 +1,7 @@
 import type { FieldType } from '../../src/events/schema.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
 import { type EventKind, type MachineEvent, VOCABULARY } from '../../src/events/vocabulary.ts';
+import { ABSENT } from '../../src/replay/trace/reader.ts';
 
 /** Numbers of one seed. */
 export interface Draw {
@@ -123,21 +124,12 @@ function other(type: FieldType, value: unknown, draw: Draw): unknown {
   }
 }
 
-const BLANK: Readonly<Record<FieldType, unknown>> = {
-  u: 0,
-  i: 0,
-  u64: 0n,
-  text: '',
-  bytes: new Uint8Array(0),
-  bool: false,
-};
-
 /** An event of any kind, with fields of chance. */
 function anyEvent(draw: Draw): MachineEvent {
   const kind = draw.pick(Object.keys(VOCABULARY) as EventKind[]);
   const fields = fieldsOf(kind).map(([name, type]) => [
     name,
-    draw.below(3) === 0 ? BLANK[type] : other(type, BLANK[type], draw),
+    draw.below(3) === 0 ? ABSENT[type] : other(type, ABSENT[type], draw),
   ]);
   return { kind, ...Object.fromEntries(fields) } as MachineEvent;
 }

@@ -131,31 +131,28 @@ function shrinkPleWindow(kvm: KvmContext, vcpu: VcpuState): void {
 function serveRequests(kvm: KvmContext, vcpu: VcpuState): UserspaceExit | undefined {
   const requests = vcpu.requests & ~REQ_EVENT;
   if (requests === 0) return undefined;
-  if (requests === REQ_CLOCK_UPDATE) return serveClockUpdate(kvm, vcpu);
-  const causes = [...vcpu.requestedBy];
-  const by = (bit: number): KvmContext => kvm.after(causes[31 - Math.clz32(bit)] ?? -1);
+  // Looked up before: what serving one requests anew has other causes.
+  const masterClock = requester(vcpu, REQ_MASTERCLOCK_UPDATE);
+  const globalClock = requester(vcpu, REQ_GLOBAL_CLOCK_UPDATE);
+  const clock = requester(vcpu, REQ_CLOCK_UPDATE);
+  const steal = requester(vcpu, REQ_STEAL_UPDATE);
   served(kvm, vcpu, requests);
-  if ((requests & REQ_MASTERCLOCK_UPDATE) !== 0) updateMasterClock(by(REQ_MASTERCLOCK_UPDATE));
+  if ((requests & REQ_MASTERCLOCK_UPDATE) !== 0) updateMasterClock(kvm.after(masterClock));
   if ((requests & REQ_GLOBAL_CLOCK_UPDATE) !== 0) {
-    for (const each of kvm.state.vcpus) request(by(REQ_GLOBAL_CLOCK_UPDATE), each, REQ_CLOCK_UPDATE);
+    for (const each of kvm.state.vcpus) request(kvm.after(globalClock), each, REQ_CLOCK_UPDATE);
   }
   if (((requests | vcpu.requests) & REQ_CLOCK_UPDATE) !== 0) {
-    const { requestedBy } = vcpu;
-    const cause = (requests & REQ_CLOCK_UPDATE) !== 0 ? causes[1] : requestedBy[1];
+    const cause = (requests & REQ_CLOCK_UPDATE) !== 0 ? clock : requester(vcpu, REQ_CLOCK_UPDATE);
     if ((vcpu.requests & REQ_CLOCK_UPDATE) !== 0) served(kvm, vcpu, REQ_CLOCK_UPDATE);
-    updateGuestTime(kvm.after(cause ?? -1), vcpu);
+    updateGuestTime(kvm.after(cause), vcpu);
   }
   if ((requests & REQ_TRIPLE_FAULT) !== 0) return exitFor(KVM_EXIT_SHUTDOWN);
-  if ((requests & REQ_STEAL_UPDATE) !== 0) recordStealTime(by(REQ_STEAL_UPDATE), vcpu);
+  if ((requests & REQ_STEAL_UPDATE) !== 0) recordStealTime(kvm.after(steal), vcpu);
   return undefined;
 }
 
-/** The request there is most often, alone. */
-function serveClockUpdate(kvm: KvmContext, vcpu: VcpuState): undefined {
-  const cause = vcpu.requestedBy[1] ?? -1;
-  served(kvm, vcpu, REQ_CLOCK_UPDATE);
-  updateGuestTime(kvm.after(cause), vcpu);
-}
+/** What made a request; -1: nothing has. */
+const requester = ({ requestedBy }: VcpuState, request: number): number => requestedBy[31 - Math.clz32(request)] ?? -1;
 
 function served(kvm: KvmContext, vcpu: VcpuState, requests: number): void {
   kvm.raise({ kind: 'sim:requests_served', vcpu_id: vcpu.index, requests });

@@ -88,6 +88,20 @@ export function readAll(trace: TraceReader): ReadTrace {
   return { events, damage: trace.damage };
 }
 
+/**
+ * The kinds of the first `length` events, a chunk at a time, as places in the header's vocabulary: what can be told
+ * without reading the events.
+ */
+export function* kindsUpTo(trace: TraceReader, length: number): Generator<[chunk: ChunkPlace, places: Float64Array]> {
+  let left = length;
+  for (const chunk of trace.chunks) {
+    if (left <= 0) return;
+    const places = trace.readKinds(chunk);
+    yield [chunk, places];
+    left -= places.length;
+  }
+}
+
 /** Index of the chunk that holds `seq`, or of the last one before it. -1: all come later. */
 export function chunkOf(chunks: readonly ChunkPlace[], seq: number): number {
   let low = 0;
@@ -100,7 +114,8 @@ export function chunkOf(chunks: readonly ChunkPlace[], seq: number): number {
   return low - 1;
 }
 
-const ABSENT: Readonly<Record<FieldType, unknown>> = {
+/** What an event has for a field that was not recorded. */
+export const ABSENT: Readonly<Record<FieldType, unknown>> = {
   u: 0,
   i: 0,
   u64: 0n,

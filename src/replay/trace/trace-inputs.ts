@@ -2,7 +2,7 @@ import { type EventKind, VOCABULARY } from '../../events/vocabulary.ts';
 import { VM_EXIT_NS } from '../../kvm/exit-cost.ts';
 import type { InputEvent, PendingInput } from '../../machine/parts.ts';
 import type { ChunkPlace } from './opened.ts';
-import type { TraceReader } from './reader.ts';
+import { kindsUpTo, type TraceReader } from './reader.ts';
 
 /** Whether a machine takes an event of this kind from outside. Power-on is an input that building it delivers. */
 export const isDelivered = (kind: string): boolean =>
@@ -25,17 +25,13 @@ export function traceInputs(trace: TraceReader, length: number, nsPerTick: numbe
   const delivered = kinds.map(isDelivered);
   const inputs: PendingInput[] = [];
   const base: TimeBase = { chunk: undefined, index: 0, exits: 0 };
-  let left = length;
-  for (const chunk of trace.chunks) {
-    if (left <= 0) break;
-    const places = trace.readKinds(chunk);
+  for (const [chunk, places] of kindsUpTo(trace, length)) {
     for (let index = 0; index < places.length; index += 1) {
       const place = places[index] as number;
       if (place === exit) base.exits += 1;
       else if (place === warp) Object.assign(base, { chunk, index, exits: 0 });
       else if (delivered[place]) inputs.push(inputAt(trace, chunk, index, warpedBy(trace, base, nsPerTick), nsPerTick));
     }
-    left -= places.length;
   }
   return inputs;
 }

@@ -10,7 +10,7 @@ import { ENGINE_VERSION } from '../../../src/host/open-session.ts';
 import { startRecording } from '../../../src/host/recording.ts';
 import { createMachine, type Machine } from '../../../src/machine/machine.ts';
 import { CHANCE } from '../../../src/replay/sources/random.ts';
-import type { Vmm } from '../../../src/vmm/index.ts';
+import { IDLE_MONITOR, populate } from '../../kvm/user-space.ts';
 import { CALLS, type Held } from './calls.ts';
 import { Draw } from './draw.ts';
 import { erraticEngine, MEMORY_MIB } from './erratic-guest.ts';
@@ -25,19 +25,6 @@ export interface CallStorm {
   readonly visits: number;
 }
 
-const NOTHING: Omit<Vmm, 'service'> = {
-  expire: () => false,
-  receiveSerial: () => undefined,
-  receiveKeys: () => undefined,
-  pressPowerButton: () => undefined,
-  pressReset: () => undefined,
-  restored: () => undefined,
-  describeDevice: () => undefined,
-  deviceNames: [],
-  describeMemory: () => '',
-  describeFlat: () => '',
-};
-
 const EVENTFDS = 4;
 const EVENTS_PER_DIGEST = 50;
 
@@ -51,15 +38,7 @@ function created(kernel: KvmKernel, origin: Origin, { cpus, irqchip }: CallStorm
   kvm.ioctl(vm, io.KVM_SET_IDENTITY_MAP_ADDR, 0xfeffc000);
   if (irqchip) kvm.ioctl(vm, io.KVM_CREATE_IRQCHIP);
   if (irqchip) kvm.ioctl(vm, io.KVM_CREATE_PIT2, { flags: 1 });
-  const table: io.CpuidTable = { entries: [] };
-  kvm.ioctl(system, io.KVM_GET_SUPPORTED_CPUID, table);
-  const vcpus = Array.from({ length: cpus }, (_, id) => {
-    const vcpu = kvm.ioctl(vm, io.KVM_CREATE_VCPU, id);
-    kvm.ioctl(vcpu, io.KVM_SET_CPUID2, table);
-    return vcpu;
-  });
-  const slot = { slot: 0, flags: 0, guestPhysAddr: 0, memorySize: 0x100000, userspaceAddr: 0 };
-  kvm.ioctl(vm, io.KVM_SET_USER_MEMORY_REGION, slot);
+  const vcpus = populate(kvm, system, vm, cpus);
   return { vm, vcpus, eventfds: Array.from({ length: EVENTFDS }, () => kvm.eventfd()) };
 }
 
@@ -104,7 +83,7 @@ export function stormOfCalls(storm: CallStorm, onEvent: (stamped: Stamped) => vo
       wakes = given.calledBy(origin);
       held = created(given, origin, storm);
       return {
-        ...NOTHING,
+        ...IDLE_MONITOR,
         service(vcpu, from) {
           visits += 1;
           visit({ ...(held as Omit<Held, 'kvm' | 'draw'>), kvm: given.calledBy(from), draw }, vcpu);

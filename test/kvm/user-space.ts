@@ -1,0 +1,32 @@
+import type { Kvm } from '../../src/kvm/api.ts';
+import * as io from '../../src/kvm/ioctls.ts';
+import type { Vmm } from '../../src/vmm/index.ts';
+
+/** A monitor that does nothing. */
+export const IDLE_MONITOR: Vmm = {
+  service: () => undefined,
+  expire: () => false,
+  receiveSerial: () => undefined,
+  receiveKeys: () => undefined,
+  pressPowerButton: () => undefined,
+  pressReset: () => undefined,
+  restored: () => undefined,
+  describeDevice: () => undefined,
+  deviceNames: [],
+  describeMemory: () => '',
+  describeFlat: () => '',
+};
+
+/** So many vCPUs with all that is supported, and a mebibyte of memory from 0 up. Returns the vCPUs' descriptors. */
+export function populate(kvm: Kvm, system: number, vm: number, count: number): readonly number[] {
+  const supported: io.CpuidTable = { entries: [] };
+  kvm.ioctl(system, io.KVM_GET_SUPPORTED_CPUID, supported);
+  const vcpus = Array.from({ length: count }, (_, id) => {
+    const vcpu = kvm.ioctl(vm, io.KVM_CREATE_VCPU, id);
+    kvm.ioctl(vcpu, io.KVM_SET_CPUID2, supported);
+    return vcpu;
+  });
+  const slot = { slot: 0, flags: 0, guestPhysAddr: 0, memorySize: 0x100000, userspaceAddr: 0 };
+  kvm.ioctl(vm, io.KVM_SET_USER_MEMORY_REGION, slot);
+  return vcpus;
+}
