@@ -1,12 +1,12 @@
-import { freeze, produce } from 'immer';
 import type { Draft } from '../base/draft.ts';
-import type { Stamped } from '../events/stamped.ts';
+import { type Stamped, vcpuOf } from '../events/stamped.ts';
 import { bytesFields, type EventKind } from '../events/vocabulary.ts';
 import { bitsOf, type Change, type Row } from './row.ts';
+import type { VcpuState } from '../kvm/state.ts';
 import type { MachineConfig } from '../vmm/config.ts';
 import type { MachineState, Place } from './state.ts';
 import { REDUCERS } from './table/index.ts';
-import { thaw } from './seal.ts';
+import { changed, changedShallowly, thaw } from './seal.ts';
 
 /** A row of the table, with what is asked of every event of its kind besides. */
 export interface KindRow extends Row<EventKind> {
@@ -62,29 +62,42 @@ export function restore(open: Draft<MachineState>, state: MachineState): void {
 export function reduce(state: MachineState, stamped: Stamped): MachineState {
   const { seq, tick, event } = stamped;
   const row = rowOf(event.kind);
-  const at = freeze({ seq, tick });
-  if (row.changes.length === 0 || row.isIdle?.(state, event) === true) return freeze({ ...state, at });
-  if ((row.ownerBits & ~OF_PROCESSORS) === 0) return reduceProcessors(state, at, stamped, row);
-  return produce(state, (draft) => {
+  const at = Object.freeze({ seq, tick });
+  if (row.changes.length === 0 || row.isIdle?.(state, event) === true) return Object.freeze({ ...state, at });
+  if ((row.ownerBits & ~CLOCK) === OF_VCPU) return reduceVcpu(state, at, stamped, row);
+  return changed(state, (draft) => {
     draft.at = at;
     // A draft of the configuration would be made for nothing: no event changes it.
     change(draft, stamped, row, state.config);
   });
 }
 
-const OF_PROCESSORS = bitsOf('clock', 'vcpus');
+const OF_VCPU = bitsOf('vcpu');
+const CLOCK = bitsOf('clock');
 
 /**
- * The same for facts of vCPUs, which are most of a run: what is above the vCPUs is copied here, since a draft of each
+ * The same for facts of one vCPU, which are most of a run: what is above the vCPU is copied here, since a draft of each
  * level costs as much as the change itself. All else is frozen: a row that would change it throws.
  */
-function reduceProcessors(state: MachineState, at: Place, stamped: Stamped, row: Row<EventKind>): MachineState {
-  const { kvm } = state;
-  let { clock } = state;
-  const vcpus = produce(kvm.vcpus, (draft) => {
-    const open = freeze({ ...state, at, clock: { ...clock }, kvm: freeze({ ...kvm, vcpus: draft }) });
-    change(open as Draft<MachineState>, stamped, row, state.config);
-    if (open.clock.warpedNs !== clock.warpedNs) clock = freeze(open.clock);
+function reduceVcpu(state: MachineState, at: Place, stamped: Stamped, row: Row<EventKind>): MachineState {
+  const { clock, kvm, config } = state;
+  const index = vcpuNamed(stamped);
+  const before = kvm.vcpus[index] as VcpuState | undefined;
+  if (before === undefined) throw new RangeError(`there is no vCPU ${index}`);
+  const vcpus = kvm.vcpus.slice();
+  const open = { ...state, at, clock: { ...clock }, kvm: { ...kvm, vcpus } };
+  const changing = row.isShallow?.(before, stamped.event) === true ? changedShallowly : changed;
+  vcpus[index] = changing(before, (draft) => {
+    vcpus[index] = draft;
+    change(open as Draft<MachineState>, stamped, row, config);
   });
-  return freeze({ ...state, at, clock, kvm: vcpus === kvm.vcpus ? kvm : freeze({ ...kvm, vcpus }) });
+  Object.freeze(vcpus);
+  Object.freeze(open.kvm);
+  if (open.clock.warpedNs === clock.warpedNs) open.clock = clock;
+  else Object.freeze(open.clock);
+  return Object.freeze(open);
 }
+
+/** The vCPU an event is about. */
+const vcpuNamed = ({ event, source }: Stamped): number =>
+  (event as { readonly vcpu_id?: number }).vcpu_id ?? vcpuOf(source);

@@ -1,12 +1,15 @@
 import type { Draft } from '../base/draft.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { EventKind, EventOf } from '../events/vocabulary.ts';
-import type { KvmState } from '../kvm/state.ts';
+import type { KvmState, VcpuState } from '../kvm/state.ts';
 import type { MachineConfig } from '../vmm/config.ts';
 import type { VmmState } from '../vmm/state.ts';
 import type { MachineState } from './state.ts';
 
-/** A part of the state that facts change: see `slices.ts` for where it lies. */
+/**
+ * A part of the state that facts change: see `slices.ts` for where it lies. `vcpu` is the vCPU an event names, or else
+ * the one on whose thread it happened; `vcpus` may be any.
+ */
 export type Owner = (typeof OWNERS)[number];
 
 export const OWNERS = [
@@ -22,6 +25,7 @@ export const OWNERS = [
   'ioapic',
   'lapics',
   'pit',
+  'vcpu',
   'vcpus',
   'board',
   'timers',
@@ -49,6 +53,11 @@ export interface Row<K extends EventKind> {
   readonly changes: readonly Change<K>[];
   /** True where such an event changes nothing but the place the run has come to. A reader may skip it. */
   readonly isIdle?: (state: MachineState, event: EventOf<K>) => boolean;
+  /**
+   * Of a row of `vcpu`: true where such an event gives fields of the vCPU other values and changes none of what they
+   * hold. A reader then copies one level.
+   */
+  readonly isShallow?: (vcpu: VcpuState, event: EventOf<K>) => boolean;
 }
 
 /** A row for each kind of a family: one that is missing does not compile. */
@@ -70,6 +79,12 @@ export const changesUnless = <K extends EventKind>(
   owners: readonly Owner[],
   ...steps: readonly Change<K>[]
 ): Row<K> => ({ ...changes(owners, ...steps), isIdle });
+
+/** The same, where events that do not reach into what a vCPU's fields hold can be told by a look. */
+export const shallow = <K extends EventKind>(
+  row: Row<K>,
+  isShallow: (vcpu: VcpuState, event: EventOf<K>) => boolean = () => true,
+): Row<K> => ({ ...row, isShallow });
 
 /** What concerns KVM's half. */
 export const kvm =

@@ -1,4 +1,4 @@
-import { type Draft as ImmerDraft, freeze, produce } from 'immer';
+import { type Draft as ImmerDraft, freeze, Immer, produce } from 'immer';
 import type { Draft } from '../base/draft.ts';
 
 type Plain = Record<string, unknown>;
@@ -13,6 +13,28 @@ export function seal<S extends object>(sealed: S | undefined, open: S): S {
   if (sealed === undefined) return freeze(thaw(open) as S, true);
   if (isSame(sealed, open)) return sealed;
   return produce(sealed, (draft: ImmerDraft<S>) => reconcile(draft as Plain, sealed as Plain, open as Plain));
+}
+
+/** Immer looks for what to freeze in every field of what changed, again and again: `freezeNew` does in a third of the time. */
+const UNFROZEN = new Immer({ autoFreeze: false });
+
+/** The frozen value that `change` makes of a frozen one, sharing with it all that did not change. */
+export const changed = <S extends object>(sealed: S, change: (draft: ImmerDraft<S>) => void): S =>
+  freezeNew(UNFROZEN.produce(sealed, change));
+
+/** The same, where a change gives fields other values and changes none of what they hold: without a draft of them. */
+export function changedShallowly<S extends object>(sealed: S, change: (draft: Draft<S>) => void): S {
+  const copy = { ...sealed };
+  change(copy as Draft<S>);
+  return freezeNew(copy);
+}
+
+/** Freeze a value down to what is frozen already: whatever a frozen value holds is. */
+function freezeNew<S>(value: S): S {
+  if (!isContainer(value) || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const key in value) freezeNew(value[key]);
+  return value;
 }
 
 /** Deep freeze comes with `produce`; this makes the copy it freezes, and the open copy of a restored state. */

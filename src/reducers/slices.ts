@@ -7,14 +7,14 @@ import type { MachineState } from './state.ts';
 /** A named part of the state. */
 export interface Slice {
   readonly name: string;
-  /** Whose it is, as a bit. */
-  readonly ownerBit: number;
+  /** Whose it is, as bits. */
+  readonly ownerBits: number;
   read(state: MachineState): unknown;
 }
 
 const slice = (name: string, owner: Owner, read: Slice['read']): Slice => ({
   name,
-  ownerBit: bitsOf(owner),
+  ownerBits: owner === 'vcpus' ? bitsOf('vcpu', 'vcpus') : bitsOf(owner),
   read,
 });
 
@@ -105,7 +105,7 @@ export class SliceDigests {
   /** The digests now: bytes the caller may keep. */
   take(state: MachineState): Uint8Array {
     this.slices.forEach((each, index) => {
-      if ((this.stale & each.ownerBit) !== 0) this.words.setUint32(BYTES_PER_SLICE * index, wordOf(state, each));
+      if ((this.stale & each.ownerBits) !== 0) this.words.setUint32(BYTES_PER_SLICE * index, wordOf(state, each));
     });
     this.stale = 0;
     return new Uint8Array(this.words.buffer.slice(0));

@@ -50,9 +50,12 @@ export function left(kvm: Kvm, event: EventOf<'kvm_exit'>, { seq }: Stamped): vo
   vcpu.exits += 1;
   vcpu.exit = { seq, instructionLength: event.insn_len, operand: event.a0 };
   if (vcpu.emulation !== undefined) vcpu.emulation = undefined;
-  // What stays injected comes with the next entry: without, there is nothing to complete.
-  if (vcpu.entry.injects || event.info2 >= VALID) completeInterrupts(vcpu, event, seq);
+  if (leavesInterrupts(vcpu, event)) completeInterrupts(vcpu, event, seq);
 }
+
+/** Whether an exit has a delivery to complete. What stays injected comes with the next entry: without, there is none. */
+export const leavesInterrupts = ({ entry }: VcpuState, { info2 }: EventOf<'kvm_exit'>): boolean =>
+  entry.injects || info2 >= VALID;
 
 /**
  * vmx_complete_interrupts: an event whose delivery an exit interrupted is queued again.

@@ -7,7 +7,7 @@ import * as pit from '../../kvm/evolve/pit.ts';
 import * as runPage from '../../kvm/evolve/run-page.ts';
 import * as vcpu from '../../kvm/evolve/vcpu.ts';
 import * as vm from '../../kvm/evolve/vm.ts';
-import { changes, kvm, type Rows, tells } from '../row.ts';
+import { changes, kvm, type Rows, shallow, tells } from '../row.ts';
 
 /** What is set one by one (MSRs, debug registers, XCR0, the TSC offset) comes as facts of its own. */
 export const IOCTL_ROWS: Rows<keyof typeof IOCTL_EVENTS> = {
@@ -32,22 +32,22 @@ export const IOCTL_ROWS: Rows<keyof typeof IOCTL_EVENTS> = {
   'ioctl:KVM_SET_CLOCK': changes(['vm'], kvm(vm.clockSet)),
   'ioctl:KVM_ENABLE_CAP': changes(['vm'], kvm(vm.capabilityEnabled)),
   'ioctl:KVM_X86_SET_MSR_FILTER': changes(['vm'], kvm(vm.filterSet)),
-  'ioctl:KVM_RUN': changes(['vcpus'], kvm(runPage.entered)),
-  'ioctl:KVM_SET_REGS': changes(['vcpus'], kvm(vcpu.registersSet)),
-  'ioctl:KVM_SET_SREGS2': changes(['vcpus'], kvm(vcpu.systemRegistersSet)),
+  'ioctl:KVM_RUN': shallow(changes(['vcpu'], kvm(runPage.entered))),
+  'ioctl:KVM_SET_REGS': changes(['vcpu'], kvm(vcpu.registersSet)),
+  'ioctl:KVM_SET_SREGS2': changes(['vcpu'], kvm(vcpu.systemRegistersSet)),
   'ioctl:KVM_SET_MSRS': tells,
   'ioctl:KVM_SET_CPUID2': changes(['lapics', 'vcpus'], kvm(vcpu.cpuidSet)),
   'ioctl:KVM_SET_LAPIC': changes(['ioapic', 'lapics', 'vcpus'], kvm(lapic.restored)),
-  'ioctl:KVM_SET_MP_STATE': changes(['vcpus'], kvm(vcpu.stateRestored)),
+  'ioctl:KVM_SET_MP_STATE': changes(['vcpu'], kvm(vcpu.stateRestored)),
   'ioctl:KVM_NMI': tells,
-  'ioctl:KVM_INTERRUPT': changes(['vcpus'], kvm(vcpu.interruptQueued)),
-  'ioctl:KVM_SET_VCPU_EVENTS': changes(['vcpus'], kvm(vcpu.eventsSet)),
+  'ioctl:KVM_INTERRUPT': changes(['vcpu'], kvm(vcpu.interruptQueued)),
+  'ioctl:KVM_SET_VCPU_EVENTS': changes(['vcpu'], kvm(vcpu.eventsSet)),
   'ioctl:KVM_SET_DEBUGREGS': tells,
   'ioctl:KVM_SET_XSAVE': tells,
   'ioctl:KVM_SET_FPU': tells,
   'ioctl:KVM_SET_XCRS': tells,
-  'ioctl:KVM_KVMCLOCK_CTRL': changes(['vcpus'], kvm(vcpu.stoppedTold)),
-  'ioctl:KVM_SET_GUEST_DEBUG': changes(['vcpus'], kvm(vcpu.debugSet)),
+  'ioctl:KVM_KVMCLOCK_CTRL': changes(['vcpu'], kvm(vcpu.stoppedTold)),
+  'ioctl:KVM_SET_GUEST_DEBUG': changes(['vcpu'], kvm(vcpu.debugSet)),
   'ioctl:KVM_SET_DEVICE_ATTR': tells,
-  'ioctl:KVM_X86_SETUP_MCE': changes(['vcpus'], kvm(vcpu.mceSet)),
+  'ioctl:KVM_X86_SETUP_MCE': changes(['vcpu'], kvm(vcpu.mceSet)),
 };

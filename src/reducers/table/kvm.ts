@@ -9,7 +9,7 @@ import * as pic from '../../kvm/evolve/pic.ts';
 import * as runPage from '../../kvm/evolve/run-page.ts';
 import * as vcpu from '../../kvm/evolve/vcpu.ts';
 import * as vm from '../../kvm/evolve/vm.ts';
-import { changes, changesUnless, kvm, type Rows, tells } from '../row.ts';
+import { changes, changesUnless, kvm, type Rows, shallow, tells } from '../row.ts';
 import * as run from '../run.ts';
 
 type Kvm = Draft<KvmState>;
@@ -18,20 +18,23 @@ type Kvm = Draft<KvmState>;
 const onThread = (state: Kvm, { source }: Stamped): Kvm['vcpus'][number] => state.vcpus[vcpuOf(source)];
 
 export const KVM_ROWS: Rows<keyof typeof KVM_EVENTS> = {
-  kvm_entry: changes(['vcpus'], kvm(vcpu.entered)),
-  kvm_exit: changes(['clock', 'vcpus'], run.exitTakesTime, kvm(vcpu.left)),
-  kvm_userspace_exit: changes(['vcpus'], kvm(runPage.returned)),
+  kvm_entry: shallow(changes(['vcpu'], kvm(vcpu.entered))),
+  kvm_exit: shallow(
+    changes(['clock', 'vcpu'], run.exitTakesTime, kvm(vcpu.left)),
+    (state, event) => !vcpu.leavesInterrupts(state, event),
+  ),
+  kvm_userspace_exit: shallow(changes(['vcpu'], kvm(runPage.returned))),
   kvm_pio: changesUnless(
     (_state, { rw, data }) => rw !== 0 || data.length === 0,
-    ['vcpus'],
+    ['vcpu'],
     kvm((state, event, stamped) => emulation.stringRead(onThread(state, stamped), event)),
   ),
   kvm_mmio: changes(
-    ['vcpus'],
+    ['vcpu'],
     kvm((state, event, stamped) => emulation.accessed(onThread(state, stamped), event)),
   ),
   kvm_fast_mmio: changes(
-    ['vcpus'],
+    ['vcpu'],
     kvm((state, _event, stamped) => emulation.fastWritten(onThread(state, stamped))),
   ),
   kvm_msr: tells,
@@ -40,11 +43,11 @@ export const KVM_ROWS: Rows<keyof typeof KVM_EVENTS> = {
   kvm_hypercall: tells,
   kvm_emulate_insn: tells,
   kvm_inj_virq: changes(
-    ['vcpus'],
+    ['vcpu'],
     kvm((state, _event, { source, seq }) => vcpu.interruptInjected(state, vcpuOf(source), seq)),
   ),
   kvm_inj_exception: changes(
-    ['vcpus'],
+    ['vcpu'],
     kvm((state, _event, { source, seq }) => vcpu.exceptionInjected(state, vcpuOf(source), seq)),
   ),
   kvm_page_fault: tells,
@@ -71,10 +74,10 @@ export const KVM_ROWS: Rows<keyof typeof KVM_EVENTS> = {
   ),
   kvm_apic_ipi: tells,
   kvm_apic_accept_irq: changes(['ioapic', 'lapics', 'vcpus'], kvm(lapic.accepted)),
-  kvm_pvclock_update: changes(['vcpus'], kvm(vcpu.clockUpdated)),
-  kvm_write_tsc_offset: changes(['vcpus'], kvm(vcpu.tscMoved)),
+  kvm_pvclock_update: changes(['vcpu'], kvm(vcpu.clockUpdated)),
+  kvm_write_tsc_offset: changes(['vcpu'], kvm(vcpu.tscMoved)),
   kvm_track_tsc: tells,
   kvm_update_master_clock: changes(['vm', 'vcpus'], kvm(vm.masterClockUpdated)),
-  kvm_vcpu_wakeup: changes(['vcpus'], kvm(vcpu.woken)),
+  kvm_vcpu_wakeup: changes(['vcpu'], kvm(vcpu.woken)),
   kvm_ple_window_update: tells,
 };

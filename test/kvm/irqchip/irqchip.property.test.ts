@@ -241,6 +241,6 @@ describe('whatever is done to the controllers', () => {
 function changedBeside(state: MachineState, next: MachineState, { event }: Stamped): string[] {
   const { ownerBits } = REDUCERS[event.kind] as Row<typeof event.kind>;
   return slicesOf(state.config)
-    .filter(({ ownerBit, read }) => (ownerBits & ownerBit) === 0 && differenceOf(read(state), read(next)) !== undefined)
+    .filter(({ ownerBits, read }) => (ownerBits & ownerBits) === 0 && differenceOf(read(state), read(next)) !== undefined)
     .map(({ name }) => name);
 }
