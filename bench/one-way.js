@@ -4,7 +4,7 @@ import { lastValueFrom } from 'rxjs';
 import { openTrace, rerun } from '../dist/host/index.js';
 import { configurationOf, readDescription } from '../dist/host/machine-description.js';
 import { openTraceFile } from '../dist/host/trace-file.js';
-import { fold } from '../dist/replay/fold.js';
+import { fold, isFolded } from '../dist/replay/fold.js';
 import { inOrder } from '../dist/replay/trace/in-order.js';
 
 const WAYS = {
@@ -15,7 +15,8 @@ const WAYS = {
   },
   plain(path) {
     const trace = openTraceFile(path);
-    const { events, difference } = fold(inOrder(trace), configurationOf(readDescription(trace.header.machine, path)));
+    const made = configurationOf(readDescription(trace.header.machine, path));
+    const { events, difference } = fold(inOrder(trace, 0, isFolded), made);
     if (difference !== undefined) throw new Error(`the fold differs at event ${difference.seq}`);
     return events;
   },

@@ -6,7 +6,7 @@ import type { VcpuState } from '../kvm/state.ts';
 import type { MachineConfig } from '../vmm/config.ts';
 import type { MachineState, Place } from './state.ts';
 import { REDUCERS } from './table/index.ts';
-import { changed, changedShallowly, thaw } from './seal.ts';
+import { changed, changedNear, thaw } from './seal.ts';
 
 /** A row of the table, with what is asked of every event of its kind besides. */
 export interface KindRow extends Row<EventKind> {
@@ -24,6 +24,9 @@ const ROWS: ReadonlyMap<string, KindRow> = new Map(
 
 /** The row of a kind. */
 export const rowOf = (kind: EventKind): KindRow => ROWS.get(kind) as KindRow;
+
+/** Whether events of a kind, one of today's or of whenever, may change anything. */
+export const changesState = (kind: string): boolean => (ROWS.get(kind as EventKind)?.changes.length ?? 0) > 0;
 
 /**
  * The only way in which the state of a machine changes: as the table says, when a fact is raised. Returns whose state
@@ -86,11 +89,12 @@ function reduceVcpu(state: MachineState, at: Place, stamped: Stamped, row: Row<E
   if (before === undefined) throw new RangeError(`there is no vCPU ${index}`);
   const vcpus = kvm.vcpus.slice();
   const open = { ...state, at, clock: { ...clock }, kvm: { ...kvm, vcpus } };
-  const changing = row.isShallow?.(before, stamped.event) === true ? changedShallowly : changed;
-  vcpus[index] = changing(before, (draft) => {
+  const changing = (draft: Draft<VcpuState>): void => {
     vcpus[index] = draft;
     change(open as Draft<MachineState>, stamped, row, config);
-  });
+  };
+  const reach = row.reaches?.(before, stamped.event);
+  vcpus[index] = reach === undefined ? changed(before, changing) : changedNear(before, reach, changing);
   Object.freeze(vcpus);
   Object.freeze(open.kvm);
   if (open.clock.warpedNs === clock.warpedNs) open.clock = clock;

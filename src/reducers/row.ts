@@ -53,12 +53,18 @@ export interface Row<K extends EventKind> {
   readonly changes: readonly Change<K>[];
   /** True where such an event changes nothing but the place the run has come to. A reader may skip it. */
   readonly isIdle?: (state: MachineState, event: EventOf<K>) => boolean;
-  /**
-   * Of a row of `vcpu`: true where such an event gives fields of the vCPU other values and changes none of what they
-   * hold. A reader then copies one level.
-   */
-  readonly isShallow?: (vcpu: VcpuState, event: EventOf<K>) => boolean;
+  /** Of a row of `vcpu`: how deep such an event reaches into it. undefined: as deep as it likes. */
+  readonly reaches?: (vcpu: VcpuState, event: EventOf<K>) => Reach | undefined;
 }
+
+/**
+ * An event that gives fields of its vCPU other values, and fields of these parts of it, but changes nothing of what
+ * they hold: a reader copies that much and needs no drafts.
+ */
+export type Reach = readonly 'run'[];
+
+export const ITSELF: Reach = Object.freeze([]);
+export const RUN_PAGE: Reach = ['run'];
 
 /** A row for each kind of a family: one that is missing does not compile. */
 export type Rows<Kind extends EventKind> = { readonly [K in Kind]: Row<K> };
@@ -80,11 +86,11 @@ export const changesUnless = <K extends EventKind>(
   ...steps: readonly Change<K>[]
 ): Row<K> => ({ ...changes(owners, ...steps), isIdle });
 
-/** The same, where events that do not reach into what a vCPU's fields hold can be told by a look. */
-export const shallow = <K extends EventKind>(
+/** The same, where it can be told by a look how deep events reach. */
+export const reaching = <K extends EventKind>(
+  reaches: (vcpu: VcpuState, event: EventOf<K>) => Reach | undefined,
   row: Row<K>,
-  isShallow: (vcpu: VcpuState, event: EventOf<K>) => boolean = () => true,
-): Row<K> => ({ ...row, isShallow });
+): Row<K> => ({ ...row, reaches });
 
 /** What concerns KVM's half. */
 export const kvm =

@@ -15,16 +15,24 @@ export function seal<S extends object>(sealed: S | undefined, open: S): S {
   return produce(sealed, (draft: ImmerDraft<S>) => reconcile(draft as Plain, sealed as Plain, open as Plain));
 }
 
-/** Immer looks for what to freeze in every field of what changed, again and again: `freezeNew` does in a third of the time. */
+/** Immer's own walk to what is to be frozen takes as long again as the rest of its work. */
 const UNFROZEN = new Immer({ autoFreeze: false });
 
 /** The frozen value that `change` makes of a frozen one, sharing with it all that did not change. */
 export const changed = <S extends object>(sealed: S, change: (draft: ImmerDraft<S>) => void): S =>
   freezeNew(UNFROZEN.produce(sealed, change));
 
-/** The same, where a change gives fields other values and changes none of what they hold: without a draft of them. */
-export function changedShallowly<S extends object>(sealed: S, change: (draft: Draft<S>) => void): S {
+/**
+ * The same, where a change gives fields other values, and fields of these parts, but changes nothing of what they hold:
+ * copies of so much cost a fifth of drafts.
+ */
+export function changedNear<S extends object, Part extends keyof S>(
+  sealed: S,
+  parts: readonly Part[],
+  change: (draft: Draft<S>) => void,
+): S {
   const copy = { ...sealed };
+  for (let i = 0; i < parts.length; i += 1) copy[parts[i]] = { ...copy[parts[i]] };
   change(copy as Draft<S>);
   return freezeNew(copy);
 }

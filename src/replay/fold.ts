@@ -1,7 +1,7 @@
 import type { Draft } from '../base/draft.ts';
 import { Problem, shortly } from '../base/problem.ts';
 import type { Stamped } from '../events/stamped.ts';
-import { evolve, reduce } from '../reducers/evolve.ts';
+import { changesState, evolve, reduce } from '../reducers/evolve.ts';
 import { powerOn } from '../reducers/power-on.ts';
 import { seal, thaw } from '../reducers/seal.ts';
 import { differingSlices, digestSlices, slicesOf } from '../reducers/slices.ts';
@@ -21,6 +21,7 @@ export interface FoldDifference {
 export interface Folded {
   /** The state after the last event. */
   readonly state: MachineState;
+  /** How many events it took to get there, those that change nothing included. */
   readonly events: number;
   /** Digests of all slices that were equal. */
   readonly digests: number;
@@ -29,10 +30,14 @@ export interface Folded {
   readonly damage: string | undefined;
 }
 
+/** Whether a fold has to see events of a kind: all others change nothing. */
+export const isFolded = (kind: string): boolean => kind === 'sim:digest' || changesState(kind);
+
 /**
  * The state of hypervisor, devices, clock and schedule that follows from recorded events by the table of reducers
- * alone: without a processor, without images, without whoever decided. Each recorded digest is compared, slice by
- * slice; the fold ends at the first that differs. `progress` hears how many events are done.
+ * alone: without a processor, without images, without whoever decided; `isFolded` says which events it needs. Each
+ * recorded digest is compared, slice by slice; the fold ends at the first that differs. `progress` hears how many
+ * events are done.
  */
 export function fold(
   recorded: Iterable<Stamped>,
@@ -45,7 +50,7 @@ export function fold(
   try {
     for (const stamped of recorded) {
       follow(state, stamped);
-      folding.events += 1;
+      folding.events = stamped.seq + 1;
       if (stamped.event.kind !== 'sim:digest') continue;
       progress(folding.events);
       const differing = differingSlices(state.config, stamped.event.slices, digestSlices(state, slices));

@@ -6,7 +6,7 @@ import { type ImagePaths, openRecordedRun, openRunWithoutImages } from '../../ho
 import { type RanAgain, replayRun, rerun as rerunTrace } from '../../host/run-again.ts';
 import { writeOut } from '../../host/terminal.ts';
 import { slicesOf } from '../../reducers/slices.ts';
-import { fold as foldEvents } from '../../replay/fold.ts';
+import { fold as foldEvents, isFolded } from '../../replay/fold.ts';
 import { Told } from '../../replay/streams/told.ts';
 import { inOrder } from '../../replay/trace/in-order.ts';
 import type { Print } from './trace-commands.ts';
@@ -46,7 +46,7 @@ export function fold(path: string, print: Print): number {
   const { trace, description } = openRunWithoutImages(path, {});
   const progress = progressOf('Folding');
   const { state, events, digests, difference, damage } = foldEvents(
-    inOrder(trace),
+    inOrder(trace, 0, isFolded),
     configurationOf(description),
     (done) => progress.at(done / trace.eventCount),
   );

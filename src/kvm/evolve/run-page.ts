@@ -10,43 +10,35 @@ type Run = Draft<VcpuState>['run'];
 /** kvm_userspace_exit: KVM_RUN returns. With an error there is nothing to answer. */
 export function returned(kvm: Kvm, event: EventOf<'kvm_userspace_exit'>): void {
   const vcpu = kvm.vcpus[event.vcpu_id];
+  const { run } = vcpu;
   vcpu.inUserspace = event.errno >= 0;
   vcpu.pending = event.pending as PendingUserspace;
-  vcpu.run = {
-    ...vcpu.run,
-    exitReason: event.reason,
-    ifFlag: event.if_flag,
-    readyForInterruptInjection: event.ready,
-    cr8: event.cr8,
-  };
-  if (event.reason === KVM_EXIT_IO) vcpu.run.io = ioOf(event);
-  else if (event.reason === KVM_EXIT_MMIO) vcpu.run.mmio = mmioOf(event);
+  run.exitReason = event.reason;
+  run.ifFlag = event.if_flag;
+  run.readyForInterruptInjection = event.ready;
+  run.cr8 = event.cr8;
+  if (event.reason === KVM_EXIT_IO) putIo(run, event);
+  else if (event.reason === KVM_EXIT_MMIO) putMmio(run, event);
 }
 
 /** Of a read nothing is there before user space answers. */
 const written = (rw: number, data: Uint8Array): number[] => (rw === 0 ? [] : [...data]);
 
-const ioOf = ({ rw, addr: port, size, count, data }: EventOf<'kvm_userspace_exit'>): Run['io'] => ({
-  direction: rw,
-  size,
-  port,
-  count,
-  data: written(rw, data),
-});
+function putIo(run: Run, { rw, addr: port, size, count, data }: EventOf<'kvm_userspace_exit'>): void {
+  run.io = { direction: rw, size, port, count, data: written(rw, data) };
+}
 
-const mmioOf = ({ rw, addr: physAddr, size: length, data }: EventOf<'kvm_userspace_exit'>): Run['mmio'] => ({
-  physAddr,
-  data: written(rw, data),
-  length,
-  isWrite: rw !== 0,
-});
+function putMmio(run: Run, { rw, addr: physAddr, size: length, data }: EventOf<'kvm_userspace_exit'>): void {
+  run.mmio = { physAddr, data: written(rw, data), length, isWrite: rw !== 0 };
+}
 
 /** KVM_RUN. */
 export function entered(kvm: Kvm, event: EventOf<'ioctl:KVM_RUN'>): void {
   const vcpu = kvm.vcpus[event.vcpu_id];
   vcpu.inUserspace = false;
   vcpu.pending = 'nothing';
-  vcpu.run = { ...vcpu.run, requestInterruptWindow: event.request_interrupt_window, cr8: event.cr8 };
+  vcpu.run.requestInterruptWindow = event.request_interrupt_window;
+  vcpu.run.cr8 = event.cr8;
 }
 
 /** sim:run_debug. */

@@ -53,7 +53,7 @@ export function left(kvm: Kvm, event: EventOf<'kvm_exit'>, { seq }: Stamped): vo
   if (leavesInterrupts(vcpu, event)) completeInterrupts(vcpu, event, seq);
 }
 
-/** Whether an exit has a delivery to complete. What stays injected comes with the next entry: without, there is none. */
+/** Whether a delivery is to be completed. What stays injected comes with the next entry: without it there is none. */
 export const leavesInterrupts = ({ entry }: VcpuState, { info2 }: EventOf<'kvm_exit'>): boolean =>
   entry.injects || info2 >= VALID;
 

@@ -7,7 +7,7 @@ import * as pit from '../../kvm/evolve/pit.ts';
 import * as runPage from '../../kvm/evolve/run-page.ts';
 import * as vcpu from '../../kvm/evolve/vcpu.ts';
 import * as vm from '../../kvm/evolve/vm.ts';
-import { changes, kvm, type Rows, shallow, tells } from '../row.ts';
+import { changes, kvm, reaching, type Rows, RUN_PAGE, tells } from '../row.ts';
 
 /** What is set one by one (MSRs, debug registers, XCR0, the TSC offset) comes as facts of its own. */
 export const IOCTL_ROWS: Rows<keyof typeof IOCTL_EVENTS> = {
@@ -32,7 +32,7 @@ export const IOCTL_ROWS: Rows<keyof typeof IOCTL_EVENTS> = {
   'ioctl:KVM_SET_CLOCK': changes(['vm'], kvm(vm.clockSet)),
   'ioctl:KVM_ENABLE_CAP': changes(['vm'], kvm(vm.capabilityEnabled)),
   'ioctl:KVM_X86_SET_MSR_FILTER': changes(['vm'], kvm(vm.filterSet)),
-  'ioctl:KVM_RUN': shallow(changes(['vcpu'], kvm(runPage.entered))),
+  'ioctl:KVM_RUN': reaching(() => RUN_PAGE, changes(['vcpu'], kvm(runPage.entered))),
   'ioctl:KVM_SET_REGS': changes(['vcpu'], kvm(vcpu.registersSet)),
   'ioctl:KVM_SET_SREGS2': changes(['vcpu'], kvm(vcpu.systemRegistersSet)),
   'ioctl:KVM_SET_MSRS': tells,

@@ -9,7 +9,7 @@ import * as pic from '../../kvm/evolve/pic.ts';
 import * as runPage from '../../kvm/evolve/run-page.ts';
 import * as vcpu from '../../kvm/evolve/vcpu.ts';
 import * as vm from '../../kvm/evolve/vm.ts';
-import { changes, changesUnless, kvm, type Rows, shallow, tells } from '../row.ts';
+import { changes, changesUnless, ITSELF, kvm, reaching, type Rows, RUN_PAGE, tells } from '../row.ts';
 import * as run from '../run.ts';
 
 type Kvm = Draft<KvmState>;
@@ -18,12 +18,12 @@ type Kvm = Draft<KvmState>;
 const onThread = (state: Kvm, { source }: Stamped): Kvm['vcpus'][number] => state.vcpus[vcpuOf(source)];
 
 export const KVM_ROWS: Rows<keyof typeof KVM_EVENTS> = {
-  kvm_entry: shallow(changes(['vcpu'], kvm(vcpu.entered))),
-  kvm_exit: shallow(
+  kvm_entry: reaching(() => ITSELF, changes(['vcpu'], kvm(vcpu.entered))),
+  kvm_exit: reaching(
+    (state, event) => (vcpu.leavesInterrupts(state, event) ? undefined : ITSELF),
     changes(['clock', 'vcpu'], run.exitTakesTime, kvm(vcpu.left)),
-    (state, event) => !vcpu.leavesInterrupts(state, event),
   ),
-  kvm_userspace_exit: shallow(changes(['vcpu'], kvm(runPage.returned))),
+  kvm_userspace_exit: reaching(() => RUN_PAGE, changes(['vcpu'], kvm(runPage.returned))),
   kvm_pio: changesUnless(
     (_state, { rw, data }) => rw !== 0 || data.length === 0,
     ['vcpu'],

@@ -11,7 +11,8 @@ import {
   TRAILER_LENGTH,
 } from './chunk.ts';
 import { crc32 } from './crc32.ts';
-import { kindTable, type RecordedEvent, readEvents, readKinds } from './event-columns.ts';
+import { readEvents, readKinds } from './event-batch.ts';
+import { kindTable } from './event-columns.ts';
 import type { ReadEnvelope } from './envelope.ts';
 import { checkedHeader } from './header.ts';
 import type { ByteSource, ChunkPlace, Inflate, OpenTrace } from './opened.ts';
@@ -43,7 +44,7 @@ export function openChunked(source: ByteSource, inflate: Inflate, readEnvelope: 
     header,
     events,
     damage: damage ?? walk.damage,
-    readEvents: (chunk): RecordedEvent[] =>
+    readEvents: (chunk) =>
       placed(source, chunk, () => readEvents(payloadOf(source, inflate, chunk), chunk, kinds, readEnvelope)),
     readKinds: (chunk) =>
       placed(source, chunk, () => readKinds(payloadOf(source, inflate, chunk), chunk.events, kinds)),

@@ -102,8 +102,8 @@ function readSigned(input: ByteReader): number {
   return negative ? -magnitude : magnitude;
 }
 
-/** Unpack what `writeIntegers` packed into `values[0..count)`. */
-export function readIntegers(input: ByteReader, values: Float64Array, count: number): void {
+/** Unpack what `writeIntegers` packed into `values[0..count)`. Returns whether they were packed as all equal. */
+export function readIntegers(input: ByteReader, values: Float64Array, count: number): boolean {
   const tag = readVarint(input);
   const first = readSigned(input);
   if (tag === CONSTANT) {
@@ -114,6 +114,7 @@ export function readIntegers(input: ByteReader, values: Float64Array, count: num
   } else {
     for (let i = 0; i < count; i += 1) values[i] = first + readVarint(input);
   }
+  return tag === CONSTANT;
 }
 
 /** Whatever has fields by name: an event seen by the codec. */
@@ -190,64 +191,85 @@ function writeBlobs(out: ByteWriter, rows: readonly Readonly<Row>[], name: strin
   for (const row of rows) writeBytes(out, row[name] as Uint8Array);
 }
 
-/** Unpack one column into field `name` of `rows`. */
-export function readColumn(
-  input: ByteReader,
-  type: FieldType,
-  rows: readonly Row[],
-  name: string,
-  room: Scratch,
-): void {
-  const count = rows.length;
-  const { values } = room;
-  if (type === 'u64') {
-    readIntegers(input, room.high, count);
-    checkRange(room.high, count, 0, 0xffff_ffff, name);
-    readIntegers(input, values, count);
-    checkRange(values, count, 0, 0xffff_ffff, name);
-    for (let i = 0; i < count; i += 1) rows[i][name] = joined(room, room.high[i], values[i]);
-    return;
-  }
-  const texts = type === 'text' ? readTexts(input, count, name) : [];
-  readIntegers(input, values, count);
-  const [least, most] = type === 'text' ? [0, texts.length - 1] : RANGES[type];
-  checkRange(values, count, least, most, name);
-  for (let i = 0; i < count; i += 1) {
-    const value = values[i];
-    if (type === 'text') rows[i][name] = texts[value];
-    else if (type === 'bool') rows[i][name] = value === 1;
-    else if (type === 'bytes') rows[i][name] = new Uint8Array(readBytes(input, value));
-    else rows[i][name] = value;
-  }
+/** Field `name` of all events of a kind in a chunk, every value one its type can have. */
+export interface Column {
+  readonly name: string;
+  readonly type: FieldType;
+  /** Whether all events have the same. */
+  readonly isConstant: boolean;
+  /** By event: the integer, a text's place, a bool as 0 or 1, the low half of 64 bits, where bytes end. */
+  readonly values: Float64Array;
+  /** By event: the high half of 64 bits. */
+  readonly high: Float64Array;
+  readonly texts: readonly string[];
+  readonly bytes: Uint8Array;
 }
 
-/** What a field of a type can be. */
-const RANGES: Readonly<Record<Exclude<FieldType, 'u64' | 'text'>, readonly [least: number, most: number]>> = {
+const NO_VALUES = new Float64Array(0);
+const NO_BYTES = new Uint8Array(0);
+const NO_TEXTS: readonly string[] = [];
+
+/** What `writeColumn` wrote of `count` events. */
+export function readColumn(input: ByteReader, type: FieldType, count: number, name: string): Column {
+  const high = type === 'u64' ? new Float64Array(count) : NO_VALUES;
+  const isHighConstant = type !== 'u64' || readIntegers(input, high, count);
+  checkRange(high, RANGES.u64, name);
+  const texts = type === 'text' ? readTexts(input, count, name) : NO_TEXTS;
+  const values = new Float64Array(count);
+  const isLowConstant = readIntegers(input, values, count);
+  checkRange(values, type === 'text' ? [0, texts.length - 1] : RANGES[type], name);
+  if (type === 'bytes') for (let i = 1; i < count; i += 1) values[i] += values[i - 1];
+  const bytes = type === 'bytes' ? readBytes(input, values[count - 1]) : NO_BYTES;
+  const isConstant = type === 'bytes' ? bytes.length === 0 : isHighConstant && isLowConstant;
+  return { name, type, isConstant, values, high, texts, bytes };
+}
+
+/** What a field of a type can be; of bytes, how many. */
+const RANGES: Readonly<Record<Exclude<FieldType, 'text'>, readonly [least: number, most: number]>> = {
   u: [0, Number.MAX_SAFE_INTEGER],
   i: [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  u64: [0, 0xffff_ffff],
   bytes: [0, 2 ** 32],
   bool: [0, 1],
 };
 
-function checkRange(values: Float64Array, count: number, least: number, most: number, name: string): void {
-  for (let i = 0; i < count; i += 1) {
-    if (!(values[i] >= least && values[i] <= most)) throw outOfRange(name);
+function checkRange(values: Float64Array, [least, most]: readonly [number, number], name: string): void {
+  for (let i = 0; i < values.length; i += 1) {
+    if (!(values[i] >= least && values[i] <= most)) {
+      throw new Problem(
+        `A chunk of the trace contradicts itself: it holds a value that the field ${name} cannot have.`,
+      );
+    }
   }
 }
-
-const outOfRange = (name: string): Problem =>
-  new Problem(`A chunk of the trace contradicts itself: it holds a value that the field ${name} cannot have.`);
 
 /** The texts of a column, each once. */
 function readTexts(input: ByteReader, count: number, name: string): string[] {
   const different = readVarint(input);
-  if (different > count) throw outOfRange(name);
+  checkRange(Float64Array.of(different), [0, count], name);
   return Array.from({ length: different }, () => readText(input));
 }
 
-function joined({ wide, halves }: Scratch, high: number, low: number): bigint {
-  if (high === 0 && low === 0) return 0n;
-  halves[0] = low;
-  halves[1] = high;
-  return wide[0];
+const WIDE = new BigUint64Array(1);
+const HALVES = new Uint32Array(WIDE.buffer);
+
+/** The value of a column's field in one event. Bytes are the caller's to keep. */
+export function valueIn({ type, values, high, texts, bytes }: Column, row: number): unknown {
+  const value = values[row];
+  switch (type) {
+    case 'u':
+    case 'i':
+      return value;
+    case 'bool':
+      return value === 1;
+    case 'text':
+      return texts[value];
+    case 'bytes':
+      // Not `slice`: of a Buffer that would be no copy.
+      return new Uint8Array(bytes.subarray(row === 0 ? 0 : values[row - 1], value));
+    case 'u64':
+      HALVES[0] = value;
+      HALVES[1] = high[row];
+      return WIDE[0];
+  }
 }

@@ -1,4 +1,4 @@
-import type { RecordedEvent } from './event-columns.ts';
+import type { EventBatch } from './event-batch.ts';
 import type { TraceHeader } from './header.ts';
 
 /** Where a trace's bytes come from. */
@@ -32,7 +32,7 @@ export interface OpenTrace {
   /** Why the chunks end early, as a sentence; undefined when they do not. */
   readonly damage: string | undefined;
   /** Throws a Problem when the chunk is damaged. */
-  readEvents(chunk: ChunkPlace): RecordedEvent[];
+  readEvents(chunk: ChunkPlace): EventBatch;
   /** Of each event of a chunk, its kind's place in the vocabulary. */
   readKinds(chunk: ChunkPlace): Float64Array;
   /** Throws a Problem when the chunk is damaged; reads nothing of it otherwise. */

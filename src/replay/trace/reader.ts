@@ -5,7 +5,7 @@ import { type EventKind, type MachineEvent, VOCABULARY } from '../../events/voca
 import { openChunked } from './chunked.ts';
 import { FILE_MAGIC, PREAMBLE_LENGTH } from './chunk.ts';
 import { readEnvelope, readFirstEnvelope } from './envelope.ts';
-import type { RecordedEvent } from './event-columns.ts';
+import type { EventBatch, RecordedEvent } from './event-batch.ts';
 import type { RecordedVocabulary, TraceHeader } from './header.ts';
 import type { ByteSource, ChunkPlace, Inflate, OpenTrace } from './opened.ts';
 
@@ -29,10 +29,21 @@ export interface TraceReader {
   readonly damage: string | undefined;
   /** Events of one chunk. Throws a Problem when it is damaged. */
   readChunk(chunk: ChunkPlace): readonly Stamped[];
+  /** The same, each made when it is asked for. */
+  openChunk(chunk: ChunkPlace): OpenChunk;
   /** Kinds of a chunk's events, as places in the header's vocabulary. */
   readKinds(chunk: ChunkPlace): Float64Array;
   /** Throws a Problem when a chunk is damaged, without taking it apart. */
   check(chunk: ChunkPlace): void;
+}
+
+/** Events of a chunk that is sound. */
+export interface OpenChunk {
+  readonly length: number;
+  /** The kind of an event, by the name it was recorded under. */
+  kindAt(index: number): string;
+  /** The event at a place 0..length-1, made anew each time. */
+  at(index: number): Stamped;
 }
 
 /** Open a trace. Throws a Problem with one sentence when it is no trace, is newer than this code, or has no header. */
@@ -47,17 +58,21 @@ export function openTrace(source: ByteSource, inflate: Inflate): TraceReader {
   }
   const trace = open(source, inflate);
   const adapt = adapter(trace.header.vocabulary);
+  const openChunk = (chunk: ChunkPlace): OpenChunk => adapt(trace.readEvents(chunk));
   return {
     version,
     header: trace.header,
     eventCount: trace.events.reduce((sum, { events }) => sum + events, 0),
     chunks: trace.events,
     damage: trace.damage,
-    readChunk: (chunk) => adapt(trace.readEvents(chunk)),
+    readChunk: (chunk) => allOf(openChunk(chunk)),
+    openChunk,
     readKinds: trace.readKinds,
     check: trace.check,
   };
 }
+
+const allOf = ({ length, at }: OpenChunk): Stamped[] => Array.from({ length }, (_, index) => at(index));
 
 function versionOf(source: ByteSource): number {
   const bytes = source.read(0, PREAMBLE_LENGTH);
@@ -125,11 +140,12 @@ export const ABSENT: Readonly<Record<FieldType, unknown>> = {
 };
 
 /** Give events recorded under another vocabulary today's fields; kinds unknown today become `sim:unknown`. */
-function adapter(recorded: RecordedVocabulary): (events: RecordedEvent[]) => Stamped[] {
+function adapter(recorded: RecordedVocabulary): (events: EventBatch) => OpenChunk {
   const changed = new Set(Object.keys(recorded).filter((kind) => !sameFields(kind, recorded[kind])));
   const asToday = (stamped: RecordedEvent): Stamped =>
     (changed.has(stamped.event.kind) ? { ...stamped, event: adapted(stamped.event) } : stamped) as Stamped;
-  return (events) => (changed.size === 0 ? (events as unknown as Stamped[]) : events.map(asToday));
+  return (events) =>
+    changed.size === 0 ? (events as OpenChunk) : { ...events, at: (index) => asToday(events.at(index)) };
 }
 
 function sameFields(kind: string, fields: Readonly<Record<string, FieldType>>): boolean {

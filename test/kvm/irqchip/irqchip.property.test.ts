@@ -241,6 +241,7 @@ describe('whatever is done to the controllers', () => {
 function changedBeside(state: MachineState, next: MachineState, { event }: Stamped): string[] {
   const { ownerBits } = REDUCERS[event.kind] as Row<typeof event.kind>;
   return slicesOf(state.config)
-    .filter(({ ownerBits, read }) => (ownerBits & ownerBits) === 0 && differenceOf(read(state), read(next)) !== undefined)
+    .filter((slice) => (slice.ownerBits & ownerBits) === 0)
+    .filter(({ read }) => differenceOf(read(state), read(next)) !== undefined)
     .map(({ name }) => name);
 }

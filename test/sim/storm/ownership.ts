@@ -28,8 +28,8 @@ export function amiss(atPowerOn: MachineState, events: Iterable<Stamped>): strin
     const next = reduce(state, stamped);
     const now = slices.map((slice) => slice.read(next));
     const { ownerBits } = REDUCERS[event.kind];
-    const isForeign = ({ ownerBits }: Slice, at: number): boolean =>
-      (ownerBits & ownerBits) === 0 && !isShared(parts[at], now[at]);
+    const isForeign = (slice: Slice, at: number): boolean =>
+      (slice.ownerBits & ownerBits) === 0 && !isShared(parts[at], now[at]);
     const foreign = slices.filter(isForeign).map(({ name }) => name);
     // A person may change anything.
     if (foreign.length > 0 && event.kind !== 'sim:state_set') {

@@ -1,0 +1,143 @@
+import { Problem } from '../../base/problem.ts';
+import { byteReader, type ByteReader, readVarint } from './bytes.ts';
+import { type Column, readColumn, readIntegers, type Row, valueIn } from './columns.ts';
+import { type Envelope, NO_EVENT, type ReadEnvelope } from './envelope.ts';
+import { type ByKind, byKind, type KindColumns, type KindTable } from './event-columns.ts';
+
+/** An event as its trace recorded it: the fields its vocabulary had, whatever today's has. */
+export interface RecordedEvent {
+  readonly seq: number;
+  readonly tick: number;
+  readonly source: number;
+  readonly cause: number | undefined;
+  readonly within: number | undefined;
+  readonly event: { readonly kind: string } & Readonly<Row>;
+}
+
+/** The kinds of the batch `writeEvents` appended, by place: what can be told without reading the columns. */
+export function readKinds(payload: Uint8Array, expected: number, kinds: KindTable): Float64Array {
+  return kindsOf(byteReader(payload), expected, kinds);
+}
+
+function kindsOf(input: ByteReader, expected: number, { byPlace }: KindTable): Float64Array {
+  demand(readVarint(input) === expected, 'another number of events than it says');
+  const places = new Float64Array(expected);
+  if (expected > 0) readIntegers(input, places, expected);
+  demand(
+    places.every((place) => place >= 0 && place < byPlace.length),
+    'a kind that its header does not name',
+  );
+  return places;
+}
+
+/** What a chunk's header says of its events. */
+export interface Extent {
+  readonly events: number;
+  readonly firstSeq: number;
+}
+
+/** Events of a chunk, taken apart into columns and put together when they are asked for. */
+export interface EventBatch {
+  readonly length: number;
+  kindAt(index: number): string;
+  /** The event at a place 0..length-1, made anew: the caller may keep it. */
+  at(index: number): RecordedEvent;
+}
+
+/** The batch `writeEvents` appended, as its chunk's header says. Throws a Problem when it contradicts itself. */
+export function readEvents(
+  payload: Uint8Array,
+  { events: expected, firstSeq }: Extent,
+  kinds: KindTable,
+  readEnvelope: ReadEnvelope,
+): EventBatch {
+  const input = byteReader(payload);
+  const places = kindsOf(input, expected, kinds);
+  demand(expected > 0, 'no events');
+  const grouped = byKind(new Uint32Array(places), expected, kinds.byPlace.length);
+  const envelope = readEnvelope(input, grouped.order);
+  demand(envelope.seqs[0] === firstSeq, 'other events than it says');
+  checkEnvelope(envelope);
+  const present = new Array<RecordedKind | undefined>(kinds.byPlace.length).fill(undefined);
+  for (let left = readVarint(input); left > 0; left -= 1) {
+    const place = readVarint(input);
+    present[place] = readKind(input, kinds.byPlace[place], grouped.starts[place + 1] - grouped.starts[place]);
+  }
+  demand(
+    places.every((place) => present[place] !== undefined),
+    'fewer events than it says',
+  );
+  return batchOf(envelope, places, rowsOf(grouped), present as readonly RecordedKind[]);
+}
+
+/** By event, which of its kind it is. */
+function rowsOf({ order, starts }: ByKind): Uint32Array {
+  const rows = new Uint32Array(order.length);
+  for (let kind = 1; kind < starts.length; kind += 1) {
+    const start = starts[kind - 1];
+    for (let at = start; at < starts[kind]; at += 1) rows[order[at]] = at - start;
+  }
+  return rows;
+}
+
+function batchOf(
+  { seqs, ticks, sources, withins, causes }: Envelope,
+  places: Float64Array,
+  rows: Uint32Array,
+  kinds: readonly RecordedKind[],
+): EventBatch {
+  return {
+    length: seqs.length,
+    kindAt: (i) => kinds[places[i]].kind,
+    at: (i) => ({
+      seq: seqs[i],
+      tick: ticks[i],
+      source: sources[i],
+      cause: causes[i] === NO_EVENT ? undefined : causes[i],
+      within: withins[i] === NO_EVENT ? undefined : withins[i],
+      event: eventOf(kinds[places[i]], rows[i]),
+    }),
+  };
+}
+
+/** A chunk's events of one kind. */
+interface RecordedKind {
+  readonly kind: string;
+  /** An event of the kind with what all of them have, to be copied. */
+  readonly blank: RecordedEvent['event'];
+  readonly differing: readonly Column[];
+}
+
+function readKind(input: ByteReader, columns: KindColumns | undefined, count: number): RecordedKind {
+  if (columns === undefined || readVarint(input) !== count) throw contradiction('events its kinds do not tell of');
+  const read = columns.fields.map(([name, type]) => readColumn(input, type, count, name));
+  const blank = { ...columns.blank };
+  for (const column of read) if (column.isConstant) blank[column.name] = valueIn(column, 0);
+  const differing = read.filter(({ isConstant }) => !isConstant);
+  return { kind: columns.kind, blank: blank as RecordedEvent['event'], differing };
+}
+
+function eventOf({ blank, differing }: RecordedKind, row: number): RecordedEvent['event'] {
+  const event: Row = { ...blank };
+  for (let i = 0; i < differing.length; i += 1) event[differing[i].name] = valueIn(differing[i], row);
+  return event as RecordedEvent['event'];
+}
+
+/** Events come one after the other, time goes on, and what an event comes from was before it. */
+function checkEnvelope({ seqs, ticks, sources, withins, causes }: Envelope): void {
+  for (let i = 0; i < seqs.length; i += 1) {
+    demand(i === 0 || seqs[i] === seqs[i - 1] + 1, 'events that do not follow one another');
+    demand(ticks[i] >= (i === 0 ? 0 : ticks[i - 1]) && ticks[i] <= Number.MAX_SAFE_INTEGER, 'ticks that do not go on');
+    demand(sources[i] >= 0, 'an event of nobody');
+    demand(isEarlier(withins[i], seqs[i]) && isEarlier(causes[i], seqs[i]), 'an event whose cause comes after it');
+  }
+}
+
+const isEarlier = (link: number, seq: number): boolean => link >= NO_EVENT && link < seq;
+
+const contradiction = (what: string): Problem =>
+  new Problem(`A chunk of the trace contradicts itself: it holds ${what}.`);
+
+function demand(holds: boolean, what: string): void {
+  if (!holds) throw contradiction(what);
+}
