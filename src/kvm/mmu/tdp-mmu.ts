@@ -1,5 +1,6 @@
 import { invariant } from '../../base/invariant.ts';
 import {
+  EPT_PAGE_WORDS,
   EPT_POOL_BASE,
   EPTP_ACCESSED_DIRTY,
   EPTP_FOUR_LEVELS,
@@ -40,6 +41,8 @@ export const PFERR_FETCH = 16;
 const LARGE_LEVEL = 2;
 const PFN_NOSLOT = 2 ** 52 - 1;
 const RET_PF_FIXED = 5;
+/** More than one fault takes: a root and the three levels below. */
+const KVM_MIN_FREE_MMU_PAGES = 5;
 /** Linux union kvm_mmu_page_role: direct, all access. */
 const ROLE = 0x780;
 
@@ -51,6 +54,7 @@ export function loadRoot(kvm: KvmContext): number {
 
 /** kvm_tdp_page_fault: map the page, or find that the access must be emulated. */
 export function handleTdpFault(kvm: KvmContext, vcpu: VcpuState, gpa: number, errorCode: number): PageFault {
+  makePagesAvailable(kvm);
   loadRoot(kvm);
   const write = (errorCode & PFERR_WRITE) !== 0;
   const gfn = Math.floor(gpa / 4096);
@@ -61,6 +65,16 @@ export function handleTdpFault(kvm: KvmContext, vcpu: VcpuState, gpa: number, er
   if (readonly && write) return 'emulate';
   return mapSlot(kvm, slot, gfn, write, readonly);
 }
+
+/**
+ * make_mmu_pages_available: a guest that touches memory everywhere cannot exhaust the pool. Deviation: Linux zaps the
+ * oldest pages of a shadow MMU and lets those of the TDP MMU grow; here every translation goes, as when a slot does.
+ */
+function makePagesAvailable(kvm: KvmContext): void {
+  if (poolPages(kvm) - kvm.state.ept.used < KVM_MIN_FREE_MMU_PAGES) zapAllFast(kvm);
+}
+
+const poolPages = ({ guest }: KvmContext): number => guest.eptWords.length / EPT_PAGE_WORDS;
 
 /** kvm_mmu_page_fault with PFERR_RSVD, Linux handle_mmio_page_fault: 'emulate' unless the entry is stale. */
 export function handleMmioFault(kvm: KvmContext, gpa: number): PageFault {
@@ -202,7 +216,7 @@ const addressOfPlace = ({ table, index }: WordPlace): number => table + index * 
 function allocateTable(kvm: KvmContext, gfn: number, level: number): number {
   const { ept } = kvm.state;
   const table = nextTable(ept);
-  const fits = (table - EPT_POOL_BASE) / 4096 < kvm.guest.eptWords.length / 1024;
+  const fits = (table - EPT_POOL_BASE) / 4096 < poolPages(kvm);
   invariant(fits, 'the EPT pool is large enough', { used: ept.used });
   const page = { mmu_valid_gen: vmOf(kvm).validGen, gfn, role: ROLE | level, root_count: 0, unsync: false };
   kvm.raise({ kind: 'kvm_mmu_get_page', ...page, created: true });

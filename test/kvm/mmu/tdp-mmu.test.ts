@@ -64,6 +64,19 @@ describe('the TDP MMU', () => {
     expect(b.run.mmio).toEqual({ physAddr: 0x400010, data: [7], length: 1, isWrite: true });
   });
 
+  it('begins anew when a guest that touches memory everywhere has used up the pool', () => {
+    const places = Array.from({ length: 150 }, (_, at) => 0x400000 + at * 0x200000);
+    const b = bench(places.map((gpa) => fault(gpa, READ)));
+    setSlot(b, { flags: io.KVM_MEM_LOG_DIRTY_PAGES, memorySize: 0x2000_0000 });
+    b.events.length = 0;
+    for (const gpa of places) {
+      expect(b.advance()).toBe('entered');
+      expect(hostVirtual(eptAddress(entryAt(b, gpa).low, entryAt(b, gpa).high))).toBe(gpa);
+    }
+    const zapped = b.events.filter((event) => event.kind === 'kvm_mmu_zap_all_fast');
+    expect(zapped.map(({ mmu_used_pages: used }) => used)).toEqual([60, 60]);
+  });
+
   it('logs dirty pages by write protection, and again after the log was read', () => {
     const b = bench([fault(0x401000, READ), fault(0x401000, WRITE_TO_READABLE), fault(0x401000, WRITE_TO_READABLE)]);
     setSlot(b, { flags: io.KVM_MEM_LOG_DIRTY_PAGES });
