@@ -144,9 +144,15 @@ export const rtc: Recipe = (draw) => {
 /** What a turn of the delay takes, in ticks. */
 const TURN = 2;
 const HALF_A_SECOND = 500_000_000;
+/** How often the registers are looked at around the change. */
+const LOOKS = 15;
 
-/** MC146818A data sheet, update cycle: half a second after the divider is let go, the time is about to change. */
-export function clockUpdate(nsPerTick: number): readonly Step[] {
+/**
+ * MC146818A data sheet, update cycle: half a second after the divider is let go, the time is about to change. The
+ * divider may be held again at any moment then.
+ */
+export function clockUpdate(nsPerTick: number, draw: Draw): readonly Step[] {
+  const held = draw.below(2 * LOOKS);
   const turns = (ns: number): number => Math.floor(ns / nsPerTick / TURN);
   const before = turns(HALF_A_SECOND - 1_000_000);
   const select = (index: number, value: number): readonly Step[] => [out(0x70, index), out(0x71, value)];
@@ -155,9 +161,10 @@ export function clockUpdate(nsPerTick: number): readonly Step[] {
     ...(at % 2 === 1
       ? [out(0x71, 0x26), into(0x71), ...select(0x0b, at % 4 === 1 ? 0x72 : 0x42), out(0x70, 0x0a)]
       : []),
+    ...(at === held ? [...select(0x0a, 0x70), into(0x71)] : []),
     step('delay', 0, 1 + turns(40_000)),
   ];
-  const looks = Array.from({ length: 15 }, (_, at) => look(at)).flat();
+  const looks = Array.from({ length: LOOKS }, (_, at) => look(at)).flat();
   const enable = [...select(0x0b, 0x72), ...select(0x0a, 0x70), ...select(0x0a, 0x26)];
   return [...enable, out(0x70, 0x0a), step('delay', 0, before), ...looks, out(0x70, 0x0c), into(0x71)];
 }
@@ -186,6 +193,9 @@ export const keyboard: Recipe = (draw) => {
     () => [out(0x60, draw.of(KEYBOARD)), into(0x60), into(0x60)],
     () => [out(0x60, draw.of([0xf0, 0xf0, 0xed, 0xf3, 0xfc])), out(0x60, draw.below(6)), into(0x60)],
     () => [...mouse(draw.of(MOUSE)), into(0x60)],
+    () => [out(0x60, 0xee), into(0x60)],
+    () => [0xee, 0x33, 0xe9, draw.of([0xec, 0xff, 0xee]), 0xe9].flatMap((byte) => [...mouse(byte), into(0x60)]),
+    () => [0xf0, 0xe9, 0xea, 0xe9].flatMap((byte) => [...mouse(byte), into(0x60), into(0x60)]),
     () => [0xe8, draw.below(4), 0xf0, 0xe7, 0xf4, 0xe9, 0xea].flatMap((byte) => [...mouse(byte), into(0x60)]),
     () => [0xd0, 0xc0, 0x20].flatMap((command) => [out(0x64, command), into(0x60)]),
     () => [200, draw.of([100, 200]), 80].flatMap((rate) => [...mouse(0xf3), ...mouse(rate)]),
@@ -205,6 +215,8 @@ export const dma: Recipe = (draw) => {
     () => [out(port(12), 0), out(port(draw.below(8)), draw.below(256)), out(port(draw.below(8)), draw.below(256))],
     () => [out(port(8 + draw.below(8)), draw.below(256)), into(port(8))],
     () => [into(port(draw.below(8))), into(port(draw.below(8)))],
+    // Requests by software, then the status that tells and forgets.
+    () => [out(port(9), 4 | draw.below(4)), into(port(8)), into(port(8))],
     () => [out(0x81 + draw.below(15), draw.below(256)), into(0x81 + draw.below(15))],
     () => [out(port(8), 4), out(port(9), draw.below(8)), out(port(10), draw.below(8)), out(port(15), draw.below(16))],
   ])();
@@ -268,6 +280,7 @@ export const power: Recipe = (draw) =>
     () => [out(0x600, draw.below(65536), 2), into(0x602, 2)],
     () => [out(PM_CONTROL, draw.below(65536) & ~SLEEP, 2), into(PM_CONTROL, 2), into(0x608, 4)],
     () => [out(0xafe0 + draw.below(4), draw.below(256)), into(0xafe0 + draw.below(4))],
+    () => [out(0x7e, draw.below(65536), 2), into(0x7e)],
     () => [out(0xb2, draw.of([0xf0, 0xf1, 1])), out(0xb3, draw.below(256)), into(0xb2)],
     () => [out(0xc100 + draw.below(16), draw.below(256)), into(0xc100 + draw.below(16))],
     () => [out(0xaf00, draw.below(4), 4), out(0xaf05, draw.below(4)), into(0xaf04), into(0xaf08)],

@@ -65,7 +65,7 @@ export function stormSteps(program: Program): readonly (readonly Step[])[] {
       return draw.weighed(isRare ? FIRST : often)(draw);
     }).flat();
     if (cpu > 0) return [...controllers.xapic(cpu), ...drawn];
-    const updates = nsPerTick < SLOW ? [] : [0, 1, 2].flatMap(() => ports.clockUpdate(nsPerTick));
+    const updates = nsPerTick < SLOW ? [] : [0, 1, 2].flatMap(() => ports.clockUpdate(nsPerTick, draw));
     const end = panics ? [step('tripleFault')] : ports.ending(draw);
     const begin = [...ports.placed(draw), ...(stands ? controllers.standing() : []), ...updates];
     return [...begin, ...controllers.startOthers(draw), ...drawn, ...end];
