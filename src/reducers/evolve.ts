@@ -96,7 +96,8 @@ function reduceVcpu(state: MachineState, at: Place, stamped: Stamped, row: Row<E
   const reach = row.reaches?.(before, stamped.event);
   vcpus[index] = reach === undefined ? changed(before, changing) : changedNear(before, reach, changing);
   Object.freeze(vcpus);
-  Object.freeze(open.kvm);
+  if (vcpus[index] === before) open.kvm = kvm as typeof open.kvm;
+  else Object.freeze(open.kvm);
   if (open.clock.warpedNs === clock.warpedNs) open.clock = clock;
   else Object.freeze(open.clock);
   return Object.freeze(open);

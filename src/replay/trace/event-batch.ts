@@ -109,7 +109,8 @@ interface RecordedKind {
 }
 
 function readKind(input: ByteReader, columns: KindColumns | undefined, count: number): RecordedKind {
-  if (columns === undefined || readVarint(input) !== count) throw contradiction('events its kinds do not tell of');
+  const isTold = columns !== undefined && count > 0 && readVarint(input) === count;
+  if (!isTold) throw contradiction('events its kinds do not tell of');
   const read = columns.fields.map(([name, type]) => readColumn(input, type, count, name));
   const blank = { ...columns.blank };
   for (const column of read) if (column.isConstant) blank[column.name] = valueIn(column, 0);
