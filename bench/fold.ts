@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import type { Stamped } from '../src/events/stamped.ts';
-import { record } from '../src/host/index.ts';
+import { record } from '../src/api/index.ts';
 import { compress, createTraceFile, openTraceFile } from '../src/host/trace-file.ts';
 import { inOrder } from '../src/replay/trace/in-order.ts';
 import { createTraceWriter } from '../src/replay/trace/writer.ts';

@@ -1,8 +1,8 @@
 // One way from a trace to what it amounts to, in a process of its own: `node bench/one-way.js WAY TRACE` prints events
 // and CPU seconds as JSON. bench/fold.ts compares them.
 import { lastValueFrom } from 'rxjs';
-import { openTrace, rerun } from '../dist/host/index.js';
-import { configurationOf, readDescription } from '../dist/host/machine-description.js';
+import { openTrace, rerun } from '../dist/api/index.js';
+import { configurationOf, readDescription } from '../dist/runs/machine-description.js';
 import { openTraceFile } from '../dist/host/trace-file.js';
 import { fold, isFolded } from '../dist/replay/fold.js';
 import { inOrder } from '../dist/replay/trace/in-order.js';

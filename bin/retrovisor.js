@@ -6,8 +6,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const built = join(root, 'dist/debugger/cli/main.js');
-const source = join(root, 'src/debugger/cli/main.ts');
+const built = join(root, 'dist/cli/main.js');
+const source = join(root, 'src/cli/main.ts');
 
 /** Newest modification time of the TypeScript files below a folder. */
 function newestIn(folder) {

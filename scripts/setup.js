@@ -75,7 +75,7 @@ function isInstalled() {
 }
 
 function isBuilt() {
-  const built = join(ROOT, 'dist/debugger/cli/main.js');
+  const built = join(ROOT, 'dist/cli/main.js');
   if (!existsSync(built)) return false;
   const builtAt = statSync(built).mtimeMs;
   return readdirSync(join(ROOT, 'src'), { withFileTypes: true, recursive: true })

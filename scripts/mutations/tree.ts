@@ -17,7 +17,7 @@ const COPIED = [
 ];
 const LINKED = ['node_modules', '.guests', 'traces'];
 /** The command line takes what is built only where that is newer than the sources. */
-const ENTRY = 'dist/debugger/cli/main.js';
+const ENTRY = 'dist/cli/main.js';
 
 /** What a command of the copy came to. */
 export interface Came {

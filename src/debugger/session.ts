@@ -4,13 +4,13 @@ import { disassemble } from '../engine/code/disassemble.ts';
 import { describeDivergence } from '../replay/divergence.ts';
 import type { Mark, Timeline } from '../replay/timeline.ts';
 import type { Verifier } from '../replay/verify.ts';
-import { type Arrived, createTraveller, type Journey, type Traveller } from './gdb/travel.ts';
-import { numberIn, parseExpression, type Scope } from './expression.ts';
-import { bitsOf, type GuestView, linearRip, readLinear, readPhysical, registersOf, vcpuCount } from './guest-view.ts';
-import { registerReader } from './named-registers.ts';
-import { endOf, markOf } from './places.ts';
-import type { Stop } from './stops.ts';
-import { NO_SYMBOLS, type SymbolTable } from './symbols.ts';
+import { type Arrived, createTraveller, type Journey, type Traveller } from './travel/travel.ts';
+import { numberIn, parseExpression, type Scope } from './look/expression.ts';
+import { bitsOf, type GuestView, linearRip, readLinear, readPhysical, registersOf, vcpuCount } from './look/guest-view.ts';
+import { registerReader } from './look/named-registers.ts';
+import { endOf, markOf } from '../replay/places.ts';
+import type { Stop } from './stops/stops.ts';
+import { NO_SYMBOLS, type SymbolTable } from './symbols/symbols.ts';
 
 /** What a session stands on: a timeline of a recorded run, and its events. */
 export interface DebuggedRun {

@@ -1,4 +1,4 @@
-import type { Emulated, MmioAccess } from '../kvm/guest.ts';
+import type { Emulated, MmioAccess } from '../x86/guest.ts';
 import { advanceString, portAccess, stringAddress } from './assists/io.ts';
 import { decodeInstruction } from './code/instruction.ts';
 import { type GuestEvent, interruptionInfo } from './event.ts';

@@ -11,7 +11,7 @@ import {
   type TaskSwitch,
   type TaskSwitched,
   type VmExit,
-} from '../kvm/guest.ts';
+} from '../x86/guest.ts';
 import { EPT_PAGE_WORDS } from '../memory/ept-pool.ts';
 import { switchTask } from './assists/task.ts';
 import type { DebuggerStops } from './debugger-stops.ts';

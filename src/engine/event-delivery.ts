@@ -1,4 +1,4 @@
-import type { ExecutionControls, VmExit } from '../kvm/guest.ts';
+import type { ExecutionControls, VmExit } from '../x86/guest.ts';
 import { type GuestEvent, interruptionInfo } from './event.ts';
 import { hasErrorCode, isContributory, VECTOR, vmExit } from './fault.ts';
 import * as L from './layout.ts';

@@ -1,4 +1,4 @@
-import type { GuestStop, VmExit } from '../kvm/guest.ts';
+import type { GuestStop, VmExit } from '../x86/guest.ts';
 import type { CpuState } from './state.ts';
 
 type Operands = Pick<GuestStop, 'a0' | 'a1' | 'a2' | 'a3' | 'a4' | 'a5'>;

@@ -1,4 +1,4 @@
-import type { VmExit } from '../kvm/guest.ts';
+import type { VmExit } from '../x86/guest.ts';
 import { ASSISTS } from './assists/index.ts';
 import { divide128 } from './assists/divide.ts';
 import { runSlow } from './assists/vector.ts';

@@ -1,4 +1,4 @@
-import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../kvm/guest.ts';
+import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../x86/guest.ts';
 import { CodeCache } from './code/cache.ts';
 import type { GuestEvent } from './event.ts';
 import { hasErrorCode, VECTOR, vmExit } from './fault.ts';

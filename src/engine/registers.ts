@@ -1,4 +1,4 @@
-import type { Registers, Segment } from '../kvm/guest.ts';
+import type { Registers, Segment } from '../x86/guest.ts';
 import { plainUnit } from './assists/fpu.ts';
 import * as L from './layout.ts';
 import type { Processor } from './processor.ts';

@@ -86,7 +86,7 @@ const EXIT_FIELDS = {
   requests: 'u',
 } as const;
 
-/** The VMCS and register facts behind an exit that the kernel does not print: see `GuestStop` in kvm/guest.ts. */
+/** The VMCS and register facts behind an exit that the kernel does not print: see `GuestStop` in x86/guest.ts. */
 const EXIT_FACTS = {
   ticks: 'u',
   rflags: 'u',

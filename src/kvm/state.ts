@@ -1,7 +1,7 @@
 /** All state of KVM's half: plain values, complete. What decides reads it; only `evolve` changes it. */
 import type { Timers } from '../events/timers.ts';
 import type { CoalescedRing, KvmRun } from './api.ts';
-import type { CpuidEntry } from './ioctls.ts';
+import type { CpuidEntry } from './ioctl/ioctls.ts';
 import type { IrqchipState } from './irqchip/state.ts';
 import type { VmcsControls } from './vmcs/controls.ts';
 

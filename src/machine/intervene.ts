@@ -1,6 +1,6 @@
 import { Problem, shortly } from '../base/problem.ts';
 import type { Origin } from '../events/origin.ts';
-import { GPR_NAMES, type Registers } from '../kvm/guest.ts';
+import { GPR_NAMES, type Registers } from '../x86/guest.ts';
 import { fieldFrom, fieldOf, isAlike } from '../reducers/run.ts';
 import { type MachineContext, refreshDerived } from './context.ts';
 

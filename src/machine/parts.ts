@@ -4,7 +4,7 @@ import type { Stamped } from '../events/stamped.ts';
 import type { EventOf, InputKind } from '../events/vocabulary.ts';
 import type { KvmKernel } from '../kvm/api.ts';
 import type { KvmHost } from '../kvm/context.ts';
-import type { Guest, Processor } from '../kvm/guest.ts';
+import type { Guest, Processor } from '../x86/guest.ts';
 import type { BulkRegion } from '../memory/pages.ts';
 import type { MachineConfig } from '../vmm/config.ts';
 import type { VmmHost } from '../vmm/host.ts';

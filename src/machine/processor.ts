@@ -12,7 +12,7 @@ import type {
   TaskSwitch,
   TaskSwitched,
   TracedGuest,
-} from '../kvm/guest.ts';
+} from '../x86/guest.ts';
 import type { MachineContext } from './context.ts';
 import { emulatedFact, emulationExitFact } from './emulation-facts.ts';
 import { TracedRegisters } from './traced-registers.ts';

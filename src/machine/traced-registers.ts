@@ -1,5 +1,5 @@
 import type { Origin } from '../events/origin.ts';
-import type { Registers, Segment } from '../kvm/guest.ts';
+import type { Registers, Segment } from '../x86/guest.ts';
 import type { MachineProcessor } from './processor.ts';
 
 type Table = Registers['gdtr'];

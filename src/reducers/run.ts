@@ -4,7 +4,7 @@ import { invariant } from '../base/invariant.ts';
 import { putNamed } from '../base/places.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { EventOf } from '../events/vocabulary.ts';
-import { VM_EXIT_NS } from '../kvm/exit-cost.ts';
+import { VM_EXIT_NS } from '../kvm/clock/exit-cost.ts';
 import type { Ending, MachineState } from './state.ts';
 
 type State = Draft<MachineState>;

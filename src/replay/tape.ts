@@ -7,9 +7,9 @@ import {
   type Registers,
   type TaskSwitched,
   type VmExit,
-} from '../kvm/guest.ts';
+} from '../x86/guest.ts';
 import type { Engine, GuestTime } from '../machine/parts.ts';
-import { unpackWrites } from '../kvm/packed-writes.ts';
+import { unpackWrites } from '../kvm/io/packed-writes.ts';
 
 /** What the processor said, in the order it said it. */
 const ANSWERS: ReadonlySet<EventKind> = new Set<EventKind>([

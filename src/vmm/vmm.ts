@@ -2,18 +2,18 @@ import { fireTimer, isDue } from '../events/timers.ts';
 import { MAIN_LOOP } from '../events/stamped.ts';
 import type { Origin } from '../events/origin.ts';
 import type { KvmKernel } from '../kvm/api.ts';
-import { KVM_RUN } from '../kvm/ioctls.ts';
-import { DeviceCall } from './device-call.ts';
+import { KVM_RUN } from '../kvm/ioctl/ioctls.ts';
+import { DeviceCall } from './board/device-call.ts';
 import type { VmmHost } from './host.ts';
-import { type Board, Machine, type Part } from './machine.ts';
+import { type Board, Machine, type Part } from './board/machine.ts';
 import { describeFlatView, describeTree } from './memory/mtree.ts';
 import type { MachineOptions } from './options.ts';
 import { buildMachine } from './pc/create.ts';
 import { systemIo, systemMemory } from './pc/memory-map.ts';
 import { serialName } from './pc/parts.ts';
 import { redraw } from './pc/remap.ts';
-import { resetIfAsked } from './reset.ts';
-import { serviceExit } from './service.ts';
+import { resetIfAsked } from './board/reset.ts';
+import { serviceExit } from './accel/service.ts';
 
 /** QEMU's process as the rest of the simulator sees it. What it raises comes from the `origin` it is given. */
 export interface Vmm {

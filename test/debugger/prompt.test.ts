@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { answerPrompt, completionsOf } from '../../src/debugger/prompt.ts';
+import { answerPrompt, completionsOf } from '../../src/debugger/prompt/prompt.ts';
 import type { DebugSession } from '../../src/debugger/session.ts';
 import { tool, without } from '../stepping-aside.ts';
 import { debugTour, recordTour, traceFolder } from './recorded-tour.ts';

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
-import { runOptions } from '../../src/debugger/cli/run-arguments.ts';
-import { openSession } from '../../src/host/open-session.ts';
-import { openRecordedRun, openTimeline } from '../../src/host/recorded-run.ts';
+import { runOptions } from '../../src/options/run-arguments.ts';
+import { openSession } from '../../src/runs/open-session.ts';
+import { openRecordedRun, openTimeline } from '../../src/runs/recorded-run.ts';
 import { type DebugSession, openDebugSession } from '../../src/debugger/session.ts';
 
 const TOUR = fileURLToPath(new URL('../../guests/tour/tour.elf', import.meta.url));

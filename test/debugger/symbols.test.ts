@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readSymbols, symbolTable } from '../../src/debugger/symbols.ts';
+import { readSymbols, symbolTable } from '../../src/debugger/symbols/symbols.ts';
 import { tool, without } from '../stepping-aside.ts';
 
 const text = (lines: string): Uint8Array => new TextEncoder().encode(lines);

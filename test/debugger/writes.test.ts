@@ -6,8 +6,8 @@ import {
   followedState,
   hearAllChanges,
   lastChange,
-} from '../../src/debugger/changes.ts';
-import { type GuestView, registersOf } from '../../src/debugger/guest-view.ts';
+} from '../../src/debugger/history/changes.ts';
+import { type GuestView, registersOf } from '../../src/debugger/look/guest-view.ts';
 import {
   bytesIn,
   type Change,
@@ -16,11 +16,11 @@ import {
   type MemoryWrite,
   type Piece,
   piecesOf,
-} from '../../src/debugger/memory-writes.ts';
-import { endOf } from '../../src/debugger/places.ts';
-import { answerPrompt } from '../../src/debugger/prompt.ts';
+} from '../../src/debugger/history/memory-writes.ts';
+import { endOf } from '../../src/replay/places.ts';
+import { answerPrompt } from '../../src/debugger/prompt/prompt.ts';
 import { type DebugSession, evaluate } from '../../src/debugger/session.ts';
-import { hereOf } from '../../src/debugger/windows.ts';
+import { hereOf } from '../../src/debugger/stops/windows.ts';
 import { firstOf } from '../how-long.ts';
 import { lookEverywhere } from './naive-scan.ts';
 import { debugTour, recordTour, traceFolder } from './recorded-tour.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { GuestEngine } from '../../src/engine/index.ts';
-import { NO_CONTROLS } from '../../src/kvm/guest.ts';
+import { NO_CONTROLS } from '../../src/x86/guest.ts';
 import { EPT_ACCESSED, EPT_DIRTY, EPT_POOL_BASE, eptIndex, eptWord } from '../../src/memory/ept-pool.ts';
 import { HOST_PHYSICAL_BASE } from '../../src/memory/host-physical.ts';
 import {

@@ -1,7 +1,7 @@
 import seedrandom from 'seedrandom';
 import { expect, test } from 'vitest';
 import type { GuestEngine } from '../../src/engine/index.ts';
-import { type ExecutionControls, NO_CONTROLS } from '../../src/kvm/guest.ts';
+import { type ExecutionControls, NO_CONTROLS } from '../../src/x86/guest.ts';
 import { putQuad } from './long-mode.ts';
 import { observe, type Subject } from './side-by-side.ts';
 

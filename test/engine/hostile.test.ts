@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createEngine } from '../../src/engine/index.ts';
 import { instantiate } from '../../src/host/wasm.ts';
 import { casesOf } from '../how-long.ts';
-import { type ExecutionControls, type Guest, NO_CONTROLS } from '../../src/kvm/guest.ts';
+import { type ExecutionControls, type Guest, NO_CONTROLS } from '../../src/x86/guest.ts';
 
 /** Streams per mode; RETROVISOR_STREAMS=3334 makes the 10,000 of a release. */
 const STREAMS = casesOf('RETROVISOR_STREAMS', { whole: 1200, quick: 300 });

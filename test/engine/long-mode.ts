@@ -1,6 +1,6 @@
 import { createEngine, type EngineOptions, type GuestEngine } from '../../src/engine/index.ts';
 import { instantiate } from '../../src/host/wasm.ts';
-import { type ExecutionControls, NO_CONTROLS } from '../../src/kvm/guest.ts';
+import { type ExecutionControls, NO_CONTROLS } from '../../src/x86/guest.ts';
 
 /** Guest memory of a small 64-bit guest: the first 2 MiB above `LINEAR` by 4 KiB pages, one after the other. */
 export const LINEAR = 0x40_0000_0000n;

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { runOptions } from '../../src/debugger/cli/run-arguments.ts';
+import { runOptions } from '../../src/options/run-arguments.ts';
 import type { CacheFills, GuestEngine } from '../../src/engine/index.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
-import { assemble } from '../../src/host/assemble.ts';
+import { assemble } from '../../src/runs/assemble.ts';
 import { identities, loadImages, OWN_GUEST_PATH } from '../../src/host/images.ts';
-import { describeMachine } from '../../src/host/machine-description.ts';
+import { describeMachine } from '../../src/runs/machine-description.ts';
 import { compress, createTraceFile } from '../../src/host/trace-file.ts';
 import { createMachine, type Machine } from '../../src/machine/machine.ts';
 import type { PendingInput } from '../../src/machine/parts.ts';

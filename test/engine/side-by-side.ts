@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import seedrandom from 'seedrandom';
 import { expect } from 'vitest';
 import type { EngineOptions, GuestEngine } from '../../src/engine/index.ts';
-import type { ExecutionControls } from '../../src/kvm/guest.ts';
+import type { ExecutionControls } from '../../src/x86/guest.ts';
 import { engineWith, HLT, NO_EVENT, registersOf } from './long-mode.ts';
 
 /** A guest to be run several times: its memory and registers, and how far. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createEngine } from '../../src/engine/index.ts';
 import { instantiate } from '../../src/host/wasm.ts';
-import { type ExecutionControls, type Guest, type GuestStop, NO_CONTROLS } from '../../src/kvm/guest.ts';
+import { type ExecutionControls, type Guest, type GuestStop, NO_CONTROLS } from '../../src/x86/guest.ts';
 
 const CODE = 0x8000;
 const TABLES = 0x20000;

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, vi } from 'vitest';
-import { main } from '../../src/debugger/cli/main.ts';
-import type { Print } from '../../src/debugger/cli/trace-commands.ts';
+import { main } from '../../src/cli/main.ts';
+import type { Print } from '../../src/cli/trace-commands.ts';
 import type { Aside } from '../stepping-aside.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { debugRun } from '../../src/host/index.ts';
+import { debugRun } from '../../src/api/index.ts';
 import { without } from '../stepping-aside.ts';
 import { guestFile, noGuests, retrovisor, scratchFolder } from './command-line.ts';
 

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { Stamped } from '../../src/events/stamped.ts';
-import { configurationOf } from '../../src/host/machine-description.ts';
-import { openTrace, rerun } from '../../src/host/index.ts';
+import { configurationOf } from '../../src/runs/machine-description.ts';
+import { openTrace, rerun } from '../../src/api/index.ts';
 import { openTraceFile } from '../../src/host/trace-file.ts';
 import { fold } from '../../src/replay/fold.ts';
 import { inOrder } from '../../src/replay/trace/in-order.ts';

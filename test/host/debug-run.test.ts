@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { debugRun } from '../../src/host/index.ts';
+import { debugRun } from '../../src/api/index.ts';
 import { recordTour, traceFolder } from '../debugger/recorded-tour.ts';
 
 const folder = traceFolder();

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { map, type Observable } from 'rxjs';
 import { afterAll, describe, expect, test } from 'vitest';
-import type { MachineState, Stamped } from '../../src/host/index.ts';
-import { openRun, openTrace, powerOn, record, reduce, replay, type RunRequest, slice$ } from '../../src/host/index.ts';
+import type { MachineState, Stamped } from '../../src/api/index.ts';
+import { openRun, openTrace, powerOn, record, reduce, replay, type RunRequest, slice$ } from '../../src/api/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-streams-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -212,7 +212,7 @@ describe('a run under way', () => {
 
 test('an error thrown in a subscriber ends the process with it, and leaves the trace whole', () => {
   const program = join(folder, 'thrower.mts');
-  const door = join(import.meta.dirname, '../../src/host/index.ts');
+  const door = join(import.meta.dirname, '../../src/api/index.ts');
   writeFileSync(
     program,
     `import { openRun } from ${JSON.stringify(door)};

@@ -38,15 +38,15 @@ const BESIDE_THE_STATE: Readonly<Record<string, string>> = {
   'memory/pages.ts Followed.sumB': 'derived from the bytes',
   'memory/pages.ts ZERO_PAGE*': 'constant: never written',
   'reducers/slices.ts SliceDigests.stale': 'derived from the facts: whose digest is to be made anew',
-  'vmm/device-call.ts DeviceCall.machine': 'of one call: what it follows from',
-  'vmm/device-call.ts DeviceCall.pending': 'of one call: an access that is not committed yet',
+  'vmm/board/device-call.ts DeviceCall.machine': 'of one call: what it follows from',
+  'vmm/board/device-call.ts DeviceCall.pending': 'of one call: an access that is not committed yet',
   'vmm/fw-cfg/device.ts EMPTY*': 'constant: never written',
   'vmm/fw-cfg/items.ts SYSTEM_STATES*': 'constant: never written',
-  'vmm/machine.ts Board.ioView': 'derived from the devices’ state',
-  'vmm/machine.ts Board.memoryView': 'derived from the devices’ state',
-  'vmm/machine.ts Machine.ownMemory': 'of one call: guest memory as its origin sees it',
+  'vmm/board/machine.ts Board.ioView': 'derived from the devices’ state',
+  'vmm/board/machine.ts Board.memoryView': 'derived from the devices’ state',
+  'vmm/board/machine.ts Machine.ownMemory': 'of one call: guest memory as its origin sees it',
   'vmm/pc/parts.ts NO_ITEMS*': 'constant: never filled',
-  'vmm/machine.ts Machine.system': 'of one call: the system calls in its name',
+  'vmm/board/machine.ts Machine.system': 'of one call: the system calls in its name',
 };
 
 /** Where state lives, and who decides. */

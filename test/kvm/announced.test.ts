@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { supportedCpuid, ENGINE_FEATURES } from '../../src/kvm/cpuid.ts';
-import { type CpuidEntry, KVM_SET_CPUID2 } from '../../src/kvm/ioctls.ts';
-import { modelCpuid, parseCpuModel } from '../../src/vmm/cpu-model.ts';
+import { supportedCpuid, ENGINE_FEATURES } from '../../src/kvm/vcpu/cpuid.ts';
+import { type CpuidEntry, KVM_SET_CPUID2 } from '../../src/kvm/ioctl/ioctls.ts';
+import { modelCpuid, parseCpuModel } from '../../src/vmm/cpu/model.ts';
 import { type RealGuest, realGuest } from './real-guest.ts';
 
 const HLT = 5;

@@ -1,7 +1,7 @@
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
 import type { KvmRun, KvmRunAnswer, VcpuProgress } from '../../src/kvm/api.ts';
-import type { Emulated } from '../../src/kvm/guest.ts';
-import * as io from '../../src/kvm/ioctls.ts';
+import type { Emulated } from '../../src/x86/guest.ts';
+import * as io from '../../src/kvm/ioctl/ioctls.ts';
 import { ioapicWrite, irqchipPortWrite, lapicMmioWrite } from '../../src/kvm/irqchip/index.ts';
 import { createFakeGuest, type FakeGuest, type Scripted } from './fake-guest.ts';
 import { type Stage, stage, withVm } from './stage.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { RING_ENTRIES } from '../../src/kvm/coalesced.ts';
-import { KVM_REGISTER_COALESCED_MMIO, KVM_UNREGISTER_COALESCED_MMIO } from '../../src/kvm/ioctls.ts';
+import { RING_ENTRIES } from '../../src/kvm/io/coalesced.ts';
+import { KVM_REGISTER_COALESCED_MMIO, KVM_UNREGISTER_COALESCED_MMIO } from '../../src/kvm/ioctl/ioctls.ts';
 import { type RealGuest, realGuest } from './real-guest.ts';
 
 const IO = 2;

@@ -5,7 +5,7 @@ import {
   KVM_GET_DEVICE_ATTR,
   KVM_HAS_DEVICE_ATTR,
   KVM_SET_DEVICE_ATTR,
-} from '../../src/kvm/ioctls.ts';
+} from '../../src/kvm/ioctl/ioctls.ts';
 import { realGuest } from './real-guest.ts';
 
 const ENXIO = -6;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { KVM_IOEVENTFD, KVM_IRQFD } from '../../src/kvm/ioctls.ts';
+import { KVM_IOEVENTFD, KVM_IRQFD } from '../../src/kvm/ioctl/ioctls.ts';
 import { lapicMmioWrite } from '../../src/kvm/irqchip/index.ts';
 import { type RealGuest, realGuest } from './real-guest.ts';
 

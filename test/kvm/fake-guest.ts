@@ -6,7 +6,7 @@ import {
   type Registers,
   type Segment,
   type VmExit,
-} from '../../src/kvm/guest.ts';
+} from '../../src/x86/guest.ts';
 import type { Engine } from '../../src/machine/parts.ts';
 
 /** An exit with only what a test names. */

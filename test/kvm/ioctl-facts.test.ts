@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { IOCTL_EVENTS } from '../../src/events/ioctl.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
-import { VCPU_IOCTLS } from '../../src/kvm/ioctl-vcpu.ts';
-import { VM_IOCTLS } from '../../src/kvm/ioctl-vm.ts';
-import * as io from '../../src/kvm/ioctls.ts';
+import { VCPU_IOCTLS } from '../../src/kvm/ioctl/vcpu.ts';
+import { VM_IOCTLS } from '../../src/kvm/ioctl/vm.ts';
+import * as io from '../../src/kvm/ioctl/ioctls.ts';
 import { differenceOf, thaw } from '../../src/reducers/seal.ts';
 import type { MachineState } from '../../src/reducers/state.ts';
 import { createFakeGuest, type FakeGuest } from './fake-guest.ts';

@@ -1,6 +1,6 @@
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
-import * as io from '../../src/kvm/ioctls.ts';
-import { packIoapic, packMsrRanges, packPit, packRegs, packRoutes, packSregs } from '../../src/kvm/structs.ts';
+import * as io from '../../src/kvm/ioctl/ioctls.ts';
+import { packIoapic, packMsrRanges, packPit, packRegs, packRoutes, packSregs } from '../../src/kvm/ioctl/structs.ts';
 import type { FakeGuest } from './fake-guest.ts';
 import type { Stage } from './stage.ts';
 

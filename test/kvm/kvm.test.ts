@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import * as io from '../../src/kvm/ioctls.ts';
+import * as io from '../../src/kvm/ioctl/ioctls.ts';
 import { bench, kinds, route, setRegs } from './bench.ts';
 import { exitOf } from './fake-guest.ts';
 

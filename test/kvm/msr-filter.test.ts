@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type EnableCap, KVM_ENABLE_CAP, KVM_X86_SET_MSR_FILTER } from '../../src/kvm/ioctls.ts';
+import { type EnableCap, KVM_ENABLE_CAP, KVM_X86_SET_MSR_FILTER } from '../../src/kvm/ioctl/ioctls.ts';
 import { type RealGuest, realGuest } from './real-guest.ts';
 
 const HLT = 5;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import * as io from '../../src/kvm/ioctls.ts';
+import * as io from '../../src/kvm/ioctl/ioctls.ts';
 import { getPit2, irqchipPortRead, irqchipPortWrite } from '../../src/kvm/irqchip/index.ts';
 import { pass, printed, reaching, type Rig, rig, take, writeApic } from './irqchip/fixture.ts';
 

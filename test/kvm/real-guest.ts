@@ -1,7 +1,7 @@
 import { createEngine } from '../../src/engine/index.ts';
 import { instantiate } from '../../src/host/wasm.ts';
 import type { Kvm, KvmRun, KvmRunAnswer } from '../../src/kvm/api.ts';
-import * as io from '../../src/kvm/ioctls.ts';
+import * as io from '../../src/kvm/ioctl/ioctls.ts';
 import type { Engine, GuestTime } from '../../src/machine/parts.ts';
 import { type Stage, stage } from './stage.ts';
 

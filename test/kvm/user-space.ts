@@ -1,5 +1,5 @@
 import type { Kvm } from '../../src/kvm/api.ts';
-import * as io from '../../src/kvm/ioctls.ts';
+import * as io from '../../src/kvm/ioctl/ioctls.ts';
 import type { Vmm } from '../../src/vmm/index.ts';
 
 /** A monitor that does nothing. */

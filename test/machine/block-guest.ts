@@ -9,7 +9,7 @@ import {
   type Segment,
   type TaskSwitched,
   type VmExit,
-} from '../../src/kvm/guest.ts';
+} from '../../src/x86/guest.ts';
 import type { Engine, GuestTime } from '../../src/machine/parts.ts';
 import { EPT_PAGE_WORDS } from '../../src/memory/ept-pool.ts';
 import type { BulkRegion } from '../../src/memory/pages.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../src/base/digest.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
-import { VM_EXIT_NS } from '../../src/kvm/exit-cost.ts';
+import { VM_EXIT_NS } from '../../src/kvm/clock/exit-cost.ts';
 import { restoreCheckpoint, takeCheckpoint } from '../../src/machine/checkpoint.ts';
 import { digestSlices } from '../../src/reducers/slices.ts';
 import { eventClock } from '../../src/replay/export/report.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Stamped, vcpuSource } from '../../src/events/stamped.ts';
 import type { Origin } from '../../src/events/origin.ts';
 import type { KvmKernel } from '../../src/kvm/api.ts';
-import type { Emulated, Guest, Processor, Registers, TracedGuest } from '../../src/kvm/guest.ts';
+import type { Emulated, Guest, Processor, Registers, TracedGuest } from '../../src/x86/guest.ts';
 import type { Machine } from '../../src/machine/machine.ts';
 import type { Engine, MachineParts } from '../../src/machine/parts.ts';
 import { tapeEngine } from '../../src/replay/tape.ts';

@@ -1,4 +1,4 @@
-import type { Emulated, MmioAccess } from '../../src/kvm/guest.ts';
+import type { Emulated, MmioAccess } from '../../src/x86/guest.ts';
 import type { Engine, GuestTime } from '../../src/machine/parts.ts';
 import { type Behaviour, type BlockVcpu, blockGuest, type Happening, into, out, rdmsr, wrmsr } from './block-guest.ts';
 

@@ -1,11 +1,11 @@
-import { assemble } from '../../src/host/assemble.ts';
+import { assemble } from '../../src/runs/assemble.ts';
 import { loadImages } from '../../src/host/images.ts';
-import { describeMachine } from '../../src/host/machine-description.ts';
-import { runOptions } from '../../src/debugger/cli/run-arguments.ts';
+import { describeMachine } from '../../src/runs/machine-description.ts';
+import { runOptions } from '../../src/options/run-arguments.ts';
 import type { Origin } from '../../src/events/origin.ts';
 import { type Stamped, vcpuSource } from '../../src/events/stamped.ts';
 import { cancelTimer, isDue, type Timers } from '../../src/events/timers.ts';
-import type { Guest, Registers } from '../../src/kvm/guest.ts';
+import type { Guest, Registers } from '../../src/x86/guest.ts';
 import { createMachine, type Machine } from '../../src/machine/machine.ts';
 import type { MachineParts } from '../../src/machine/parts.ts';
 
@@ -28,7 +28,7 @@ export interface SteppedMachine {
 }
 
 const PAGING = 1n << 31n;
-/** KVM numbers its descriptors from here: src/kvm/files.ts. */
+/** KVM numbers its descriptors from here: src/kvm/ioctl/files.ts. */
 const FIRST_FD = 10;
 
 /** In place of a part's `expire`: whatever is due is stopped instead, and nobody hears of it. */

@@ -2,7 +2,7 @@ import type { Origin } from '../../src/events/origin.ts';
 import { vcpuSource } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
 import type { Kvm, KvmRun, KvmRunAnswer } from '../../src/kvm/api.ts';
-import type { Guest } from '../../src/kvm/guest.ts';
+import type { Guest } from '../../src/x86/guest.ts';
 import {
   type CpuidTable,
   KVM_CREATE_VCPU,
@@ -15,7 +15,7 @@ import {
   KVM_SET_SREGS2,
   type Regs,
   type Sregs,
-} from '../../src/kvm/ioctls.ts';
+} from '../../src/kvm/ioctl/ioctls.ts';
 import type { MachineState } from '../../src/reducers/state.ts';
 import { createMachinePc, type MachineOptions, type Vmm } from '../../src/vmm/index.ts';
 import { pcOn } from '../machine/pc.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { BASELINE_FEATURES, findCpuid, supportedCpuid } from '../../src/kvm/cpuid.ts';
-import { modelCpuid, parseCpuModel } from '../../src/vmm/cpu-model.ts';
+import { BASELINE_FEATURES, findCpuid, supportedCpuid } from '../../src/kvm/vcpu/cpuid.ts';
+import { modelCpuid, parseCpuModel } from '../../src/vmm/cpu/model.ts';
 
 const supported = supportedCpuid(BASELINE_FEATURES);
 const seenWith = (text: string) => modelCpuid(supported, parseCpuModel(text));

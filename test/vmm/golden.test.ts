@@ -20,7 +20,7 @@ import {
   KVM_SET_VAPIC_ADDR,
   KVM_TPR_ACCESS_REPORTING,
   KVM_UNREGISTER_COALESCED_MMIO,
-} from '../../src/kvm/ioctls.ts';
+} from '../../src/kvm/ioctl/ioctls.ts';
 import { bench } from './bench.ts';
 
 /** CMOS registers that show the time of day. */

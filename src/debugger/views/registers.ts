@@ -1,4 +1,4 @@
-import type { Registers, Segment } from '../../kvm/guest.ts';
+import type { Registers, Segment } from '../../x86/guest.ts';
 
 const hex = (value: number | bigint, digits: number): string => value.toString(16).padStart(digits, '0');
 

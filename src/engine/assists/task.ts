@@ -1,4 +1,4 @@
-import type { TaskSwitch, TaskSwitched } from '../../kvm/guest.ts';
+import type { TaskSwitch, TaskSwitched } from '../../x86/guest.ts';
 import { GuestExit, GuestFault, MmioNeeded, VECTOR } from '../fault.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';

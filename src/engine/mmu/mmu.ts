@@ -1,4 +1,4 @@
-import type { VmExit } from '../../kvm/guest.ts';
+import type { VmExit } from '../../x86/guest.ts';
 import { ACCESS } from '../builder.ts';
 import * as L from '../layout.ts';
 import type { Writer } from '../debugger-stops.ts';

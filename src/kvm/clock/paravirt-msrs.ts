@@ -1,5 +1,5 @@
 import { vmOf } from '../context.ts';
-import { type MsrRow, type MsrRows, setMsr } from '../msr-rows.ts';
+import { type MsrRow, type MsrRows, setMsr } from '../vcpu/msr-rows.ts';
 import { writeWallClock } from './kvmclock.ts';
 
 /** By number: KVM_SYSTEM_TIME(_NEW), steal time, PV EOI, poll control, KVM_WALL_CLOCK(_NEW). */

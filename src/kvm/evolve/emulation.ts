@@ -2,8 +2,8 @@
 import type { Draft } from '../../base/draft.ts';
 import { invariant } from '../../base/invariant.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
-import { EPT_VIOLATION } from '../emulation.ts';
-import { unpackWrites } from '../packed-writes.ts';
+import { EPT_VIOLATION } from '../io/emulation.ts';
+import { unpackWrites } from '../io/packed-writes.ts';
 import type { VcpuState } from '../state.ts';
 
 type Vcpu = Draft<VcpuState>;

@@ -1,9 +1,9 @@
 /** What facts do to descriptors, and to what binds them: irqfds, ioeventfds, the ring of writes that wait. */
 import type { Draft } from '../../base/draft.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
-import { isWithin, RING_ENTRIES } from '../coalesced.ts';
-import { assignedAt, IOEVENTFD_DEASSIGN, ioeventfdOf, IRQFD_DEASSIGN, IRQFD_RESAMPLE } from '../eventfd.ts';
-import { KVM_PATH, placeOfFd } from '../files.ts';
+import { isWithin, RING_ENTRIES } from '../io/coalesced.ts';
+import { assignedAt, IOEVENTFD_DEASSIGN, ioeventfdOf, IRQFD_DEASSIGN, IRQFD_RESAMPLE } from '../io/eventfd.ts';
+import { KVM_PATH, placeOfFd } from '../ioctl/files.ts';
 import type { KvmState } from '../state.ts';
 import { notifierSet } from './irqchip.ts';
 

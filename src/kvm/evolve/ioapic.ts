@@ -28,7 +28,7 @@ import {
 } from '../irqchip/state.ts';
 import { setVector } from '../irqchip/vectors.ts';
 import type { KvmState } from '../state.ts';
-import { unpackIoapic } from '../structs.ts';
+import { unpackIoapic } from '../ioctl/structs.ts';
 import { resetReinject } from './pit.ts';
 
 type Chip = Draft<IrqchipState>;

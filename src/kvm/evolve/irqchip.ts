@@ -7,7 +7,7 @@ import { REQ_EVENT } from '../context.ts';
 import { buildRouting, defaultRouting } from '../irqchip/routes.ts';
 import { IOAPIC, IOAPIC_PINS, type IrqchipState, PIC_PINS, type PicChip, zeros } from '../irqchip/state.ts';
 import type { KvmState } from '../state.ts';
-import { unpackRoutes } from '../structs.ts';
+import { unpackRoutes } from '../ioctl/structs.ts';
 import * as ioapic from './ioapic.ts';
 import * as pic from './pic.ts';
 import * as pit from './pit.ts';

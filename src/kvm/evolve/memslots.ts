@@ -3,7 +3,7 @@ import type { Draft } from '../../base/draft.ts';
 import { invariant } from '../../base/invariant.ts';
 import { putAt } from '../../base/places.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
-import { KVM_MEM_LOG_DIRTY_PAGES } from '../ioctls.ts';
+import { KVM_MEM_LOG_DIRTY_PAGES } from '../ioctl/ioctls.ts';
 import { cleanBitmap, clearedBy, freshBitmap } from '../mmu/memslots.ts';
 import type { KvmState, MemslotState } from '../state.ts';
 

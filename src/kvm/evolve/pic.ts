@@ -7,7 +7,7 @@ import type { EventOf } from '../../events/vocabulary.ts';
 import { REQ_EVENT } from '../context.ts';
 import { acceptsPic } from '../irqchip/lapic.ts';
 import { CASCADE, endedBy, picTaken, wanted } from '../irqchip/pic.ts';
-import { type PicRegisters, unpackPic } from '../structs.ts';
+import { type PicRegisters, unpackPic } from '../ioctl/structs.ts';
 import type { KvmState } from '../state.ts';
 import type { PicChip } from '../irqchip/state.ts';
 import { resetReinject } from './pit.ts';

@@ -15,7 +15,7 @@ import {
 } from '../irqchip/pit.ts';
 import type { IrqchipState } from '../irqchip/state.ts';
 import type { KvmState } from '../state.ts';
-import { unpackPit } from '../structs.ts';
+import { unpackPit } from '../ioctl/structs.ts';
 
 type Pit = Draft<PitState>;
 type Channel = Draft<PitChannel>;

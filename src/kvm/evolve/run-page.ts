@@ -1,7 +1,7 @@
 /** What facts do to a vCPU's kvm_run page, and to who acts next on the vCPU. */
 import type { Draft } from '../../base/draft.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
-import { KVM_EXIT_IO, KVM_EXIT_MMIO } from '../userspace.ts';
+import { KVM_EXIT_IO, KVM_EXIT_MMIO } from '../io/userspace.ts';
 import type { KvmState, PendingUserspace, VcpuState } from '../state.ts';
 
 type Kvm = Draft<KvmState>;

@@ -5,8 +5,8 @@ import { NONE } from '../../events/origin.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import { REQ_CLOCK_UPDATE, REQ_EVENT, REQ_STEAL_UPDATE, REQ_TLB_FLUSH, REQ_TRIPLE_FAULT } from '../context.ts';
-import { OWN_DR7 } from '../guest-debug.ts';
-import { unpackCpuid } from '../structs.ts';
+import { OWN_DR7 } from '../vcpu/guest-debug.ts';
+import { unpackCpuid } from '../ioctl/structs.ts';
 import type { KvmState, VcpuState } from '../state.ts';
 import { FIELD_OF } from '../vmcs/fields.ts';
 import {

@@ -1,8 +1,8 @@
 /** CPUID. SDM Vol. 2A; Linux kvm_emulate_cpuid. */
 import { type KvmContext, vmOf } from '../context.ts';
-import { type CpuidAnswer, lookUpCpuid } from '../cpuid.ts';
-import type { GuestStop } from '../guest.ts';
-import { currentCr4 } from '../mode.ts';
+import { type CpuidAnswer, lookUpCpuid } from '../vcpu/cpuid.ts';
+import type { GuestStop } from '../../x86/guest.ts';
+import { currentCr4 } from '../vcpu/mode.ts';
 import type { VcpuState } from '../state.ts';
 import { type Handled, skipExit } from './handled.ts';
 

@@ -1,10 +1,10 @@
 /** Exit 0: an exception KVM intercepts, or an NMI. SDM Vol. 3, 28.2; Linux handle_exception_nmi. */
 import type { KvmContext } from '../context.ts';
-import type { GuestStop } from '../guest.ts';
-import { debugsEvents, exitDebug, takesBreakpoints } from '../guest-debug.ts';
+import type { GuestStop } from '../../x86/guest.ts';
+import { debugsEvents, exitDebug, takesBreakpoints } from '../vcpu/guest-debug.ts';
 import { writeGuest } from '../mmu/guest-memory.ts';
 import type { VcpuState } from '../state.ts';
-import { exitFor, KVM_EXIT_EXCEPTION } from '../userspace.ts';
+import { exitFor, KVM_EXIT_EXCEPTION } from '../io/userspace.ts';
 import { AC, BP, DB, injectUd, MC, PF, queueException, UD } from '../vcpu/exceptions.ts';
 import { fetchInstruction, type FetchedInstruction, traceEmulation } from './fetch.ts';
 import { type Handled, skip } from './handled.ts';

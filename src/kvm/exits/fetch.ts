@@ -1,8 +1,8 @@
 import type { KvmContext } from '../context.ts';
-import { continueEmulation } from '../emulation.ts';
-import type { GuestStop } from '../guest.ts';
+import { continueEmulation } from '../io/emulation.ts';
+import type { GuestStop } from '../../x86/guest.ts';
 import { readGuest } from '../mmu/guest-memory.ts';
-import { CR0_PE, isLongMode } from '../mode.ts';
+import { CR0_PE, isLongMode } from '../vcpu/mode.ts';
 import type { VcpuState } from '../state.ts';
 import type { Handled } from './handled.ts';
 

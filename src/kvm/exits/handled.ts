@@ -1,9 +1,9 @@
 import type { KvmContext } from '../context.ts';
-import type { GuestStop } from '../guest.ts';
-import { singleStepped } from '../guest-debug.ts';
-import { EFER_LMA } from '../mode.ts';
+import type { GuestStop } from '../../x86/guest.ts';
+import { singleStepped } from '../vcpu/guest-debug.ts';
+import { EFER_LMA } from '../vcpu/mode.ts';
 import type { VcpuState } from '../state.ts';
-import type { UserspaceExit } from '../userspace.ts';
+import type { UserspaceExit } from '../io/userspace.ts';
 
 const TRAP_FLAG = 0x100;
 

@@ -1,9 +1,9 @@
 /** I/O instructions. SDM Vol. 3, Table 28-5; Linux handle_io, kvm_fast_pio. */
-import { bytesOf, numberOf, portRead, portWrite } from '../buses.ts';
+import { bytesOf, numberOf, portRead, portWrite } from '../io/buses.ts';
 import type { KvmContext } from '../context.ts';
-import type { GuestStop } from '../guest.ts';
+import type { GuestStop } from '../../x86/guest.ts';
 import type { VcpuState } from '../state.ts';
-import { exitIo } from '../userspace.ts';
+import { exitIo } from '../io/userspace.ts';
 import { emulateExit } from './fetch.ts';
 import { type Handled, skip } from './handled.ts';
 

@@ -1,8 +1,8 @@
 /** EPT violations and misconfigurations. SDM Vol. 3, Table 28-7; Linux handle_ept_violation, handle_ept_misconfig. */
 import { type KvmContext, vmOf } from '../context.ts';
-import { emulateFastWrite, violationErrorCode } from '../emulation.ts';
-import { hasFastWrite } from '../eventfd.ts';
-import type { GuestStop } from '../guest.ts';
+import { emulateFastWrite, violationErrorCode } from '../io/emulation.ts';
+import { hasFastWrite } from '../io/eventfd.ts';
+import type { GuestStop } from '../../x86/guest.ts';
 import { handleMmioFault, handleTdpFault } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
 import { emulateExit } from './fetch.ts';

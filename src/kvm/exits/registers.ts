@@ -1,10 +1,10 @@
 /** MSRs, control registers, debug registers, XCR0. SDM Vol. 3, Tables 28-3 and 28-4; Linux handle_cr, handle_dr. */
 import { type KvmContext, REQ_EVENT, request, vmOf } from '../context.ts';
 import type { KvmRunAnswer } from '../api.ts';
-import type { GuestStop } from '../guest.ts';
-import { exitDebug, guestDr, moveToDr, ownsDebugRegisters } from '../guest-debug.ts';
+import type { GuestStop } from '../../x86/guest.ts';
+import { exitDebug, guestDr, moveToDr, ownsDebugRegisters } from '../vcpu/guest-debug.ts';
 import { writeTaskPriority } from '../irqchip/index.ts';
-import { clearTaskSwitched, currentCr0, currentCr4, setCr0, setCr4 } from '../mode.ts';
+import { clearTaskSwitched, currentCr0, currentCr4, setCr0, setCr4 } from '../vcpu/mode.ts';
 import {
   askUserSpace,
   FILTER_READ,
@@ -13,10 +13,10 @@ import {
   MSR_FILTERED,
   MSR_INVALID,
   MSR_UNKNOWN,
-} from '../msr-filter.ts';
-import { isKnownMsr, readMsr, writeMsr } from '../msrs.ts';
+} from '../vcpu/msr-filter.ts';
+import { isKnownMsr, readMsr, writeMsr } from '../vcpu/msrs.ts';
 import type { VcpuState } from '../state.ts';
-import { exitFor, exitInternal, KVM_EXIT_SET_TPR, SUBERROR_UNEXPECTED_EXIT, type UserspaceExit } from '../userspace.ts';
+import { exitFor, exitInternal, KVM_EXIT_SET_TPR, SUBERROR_UNEXPECTED_EXIT, type UserspaceExit } from '../io/userspace.ts';
 import { DB, injectGp, injectUd, queueException } from '../vcpu/exceptions.ts';
 import { MOV_DR_EXITING, primaryBits } from '../vmcs/controls.ts';
 import { type Handled, skip, skipExit } from './handled.ts';

@@ -1,7 +1,7 @@
 /** SYSCALL of a processor KVM pretends to be: an AMD guest may use it outside 64-bit mode. Linux em_syscall. */
 import type { KvmContext } from '../context.ts';
-import { findCpuid } from '../cpuid.ts';
-import { isLongMode } from '../mode.ts';
+import { findCpuid } from '../vcpu/cpuid.ts';
+import { isLongMode } from '../vcpu/mode.ts';
 import type { VcpuState } from '../state.ts';
 import { DB, queueException } from '../vcpu/exceptions.ts';
 

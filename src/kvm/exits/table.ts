@@ -1,8 +1,8 @@
 /** Every exit a guest without nested virtualization can cause, and who handles it. SDM Vol. 3, Appendix C. */
 import { type KvmContext, REQ_EVENT, request, vmOf } from '../context.ts';
-import { memoryOf } from '../emulation.ts';
-import type { GuestStop, TaskSwitched } from '../guest.ts';
-import { handleVmcall } from '../hypercalls.ts';
+import { memoryOf } from '../io/emulation.ts';
+import type { GuestStop, TaskSwitched } from '../../x86/guest.ts';
+import { handleVmcall } from './hypercalls.ts';
 import type { VcpuState } from '../state.ts';
 import {
   exitFor,
@@ -11,7 +11,7 @@ import {
   KVM_EXIT_IRQ_WINDOW_OPEN,
   KVM_EXIT_SHUTDOWN,
   SUBERROR_EMULATION,
-} from '../userspace.ts';
+} from '../io/userspace.ts';
 import { injectGp, injectUd, PF, queueException } from '../vcpu/exceptions.ts';
 import { INTERRUPT_WINDOW, NMI_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
 import { handleCpuid } from './cpuid.ts';

@@ -1,6 +1,6 @@
 /** KVM_GET/SET_IRQCHIP and KVM_GET/SET_LAPIC: Linux arch/x86/include/uapi/asm/kvm.h. */
 import type { KvmContext } from '../context.ts';
-import { type IoapicRegisters, packIoapic, packPic, type PicRegisters } from '../structs.ts';
+import { type IoapicRegisters, packIoapic, packPic, type PicRegisters } from '../ioctl/structs.ts';
 import { injectAsserted, IOAPIC_BASE } from './ioapic.ts';
 import { isX2apic, processorPriority } from './lapic.ts';
 import {

@@ -4,7 +4,7 @@
  */
 import { armTimer, cancelTimer, fireTimer, isDue } from '../../events/timers.ts';
 import type { KvmContext } from '../context.ts';
-import { packPit, type PitRegisters } from '../structs.ts';
+import { packPit, type PitRegisters } from '../ioctl/structs.ts';
 import { chipOf } from './state.ts';
 
 const PIT_HZ = 1193182;

@@ -1,6 +1,6 @@
 /** Guest-physical memory as KVM reaches it: through memory slots. Linux virt/kvm/kvm_main.c. */
 import { type KvmContext, vmOf } from '../context.ts';
-import { KVM_MEM_READONLY } from '../ioctls.ts';
+import { KVM_MEM_READONLY } from '../ioctl/ioctls.ts';
 import type { MemslotState } from '../state.ts';
 
 const PAGE = 4096;

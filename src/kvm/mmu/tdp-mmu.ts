@@ -9,7 +9,7 @@ import {
 } from '../../memory/ept-pool.ts';
 import { hostPhysical } from '../../memory/host-physical.ts';
 import { type KvmContext, REQ_TLB_FLUSH, request, vmOf } from '../context.ts';
-import { KVM_MEM_READONLY } from '../ioctls.ts';
+import { KVM_MEM_READONLY } from '../ioctl/ioctls.ts';
 import type { MemslotState, VcpuState } from '../state.ts';
 import { type EptPlace, nextTable, ROOT_LEVEL, tablesBelow, walkTo } from './ept-tables.ts';
 import { markDirty, slotOf } from './guest-memory.ts';

@@ -1,6 +1,6 @@
 /** Queuing what the vCPU is to receive. Linux arch/x86/kvm/x86.c, kvm_multiple_exception. */
 import type { KvmContext } from '../context.ts';
-import { isProtected } from '../mode.ts';
+import { isProtected } from './mode.ts';
 import type { VcpuState } from '../state.ts';
 
 export const DB = 1;

@@ -1,7 +1,7 @@
 /** What a VM entry injects, and which windows it asks for. Linux kvm_check_and_inject_events; SDM Vol. 3, 27.6. */
 import { type KvmContext, vmOf } from '../context.ts';
 import { acknowledgeInterrupt, pendingInterrupt, tprThreshold } from '../irqchip/index.ts';
-import { guestDr, setGuestDr } from '../guest-debug.ts';
+import { guestDr, setGuestDr } from './guest-debug.ts';
 import type { VcpuState } from '../state.ts';
 import { INTERRUPT_WINDOW, NMI_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
 import { BP, DB, DF, MC, OF } from './exceptions.ts';

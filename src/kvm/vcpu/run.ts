@@ -13,18 +13,18 @@ import {
   request,
   vmOf,
 } from '../context.ts';
-import { completeRead, completeStringIn, performWrites } from '../emulation.ts';
-import { EINTR } from '../errno.ts';
+import { completeRead, completeStringIn, performWrites } from '../io/emulation.ts';
+import { EINTR } from '../ioctl/errno.ts';
 import type { Handled } from '../exits/handled.ts';
 import { completeIn, completeOut } from '../exits/io.ts';
 import { completeMsr, unexpected } from '../exits/registers.ts';
 import { EXIT_EXTERNAL_INTERRUPT, EXIT_HANDLERS, EXIT_PREEMPTION_TIMER } from '../exits/table.ts';
-import { type GuestStop, NO_EXIT, type VmExit } from '../guest.ts';
-import { DEBUG_SINGLESTEP } from '../guest-debug.ts';
+import { type GuestStop, NO_EXIT, type VmExit } from '../../x86/guest.ts';
+import { DEBUG_SINGLESTEP } from './guest-debug.ts';
 import { lapicTimer, taskPriority } from '../irqchip/index.ts';
 import { loadRoot } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
-import { VM_EXIT_NS } from '../exit-cost.ts';
+import { VM_EXIT_NS } from '../clock/exit-cost.ts';
 import {
   exitFailedEntry,
   exitFor,
@@ -33,7 +33,7 @@ import {
   KVM_EXIT_SHUTDOWN,
   SUBERROR_DELIVERY_EVENT,
   type UserspaceExit,
-} from '../userspace.ts';
+} from '../io/userspace.ts';
 import { MOV_DR_EXITING, obey, PLE_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
 import { checkEntry, type EntryFailure } from '../vmcs/entry-checks.ts';
 import { block, tryWake } from './blocking.ts';

@@ -2,9 +2,9 @@
 import { updateMasterClock } from '../clock/kvmclock.ts';
 import { synchronizeTsc } from '../clock/tsc.ts';
 import { type KvmContext, vmOf } from '../context.ts';
-import { nextFd } from '../files.ts';
+import { nextFd } from '../ioctl/files.ts';
 import { stopLapicTimer } from '../irqchip/index.ts';
-import { applyCr0, applyCr4, applyEfer } from '../mode.ts';
+import { applyCr0, applyCr4, applyEfer } from './mode.ts';
 import type { VcpuState } from '../state.ts';
 import { primaryBits } from '../vmcs/controls.ts';
 

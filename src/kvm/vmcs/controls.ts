@@ -1,6 +1,6 @@
 import { type KvmContext, vmOf } from '../context.ts';
-import type { ExecutionControls } from '../guest.ts';
-import { FILTER_READ, FILTER_WRITE, isMsrAllowed } from '../msr-filter.ts';
+import type { ExecutionControls } from '../../x86/guest.ts';
+import { FILTER_READ, FILTER_WRITE, isMsrAllowed } from '../vcpu/msr-filter.ts';
 import type { MsrFilterState, VcpuState } from '../state.ts';
 import { type ControlField, ENCODINGS } from './fields.ts';
 

@@ -3,7 +3,7 @@
  * They run when software changed something they look at, which hardware checks at every entry.
  */
 import type { KvmContext } from '../context.ts';
-import type { Segment } from '../guest.ts';
+import type { Segment } from '../../x86/guest.ts';
 import type { VcpuState } from '../state.ts';
 import { checkHostState, HOST_STATE } from './host-state.ts';
 import { ENTRY_IA32E, type VmcsControls } from './controls.ts';

@@ -1,5 +1,5 @@
 import { sourceName, type Stamped } from '../../events/stamped.ts';
-import { VM_EXIT_NS } from '../../kvm/exit-cost.ts';
+import { VM_EXIT_NS } from '../../kvm/clock/exit-cost.ts';
 import { textOf } from './text.ts';
 
 /** Virtual time of events, told from the events themselves. */

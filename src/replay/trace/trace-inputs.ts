@@ -1,5 +1,5 @@
 import { type EventKind, VOCABULARY } from '../../events/vocabulary.ts';
-import { VM_EXIT_NS } from '../../kvm/exit-cost.ts';
+import { VM_EXIT_NS } from '../../kvm/clock/exit-cost.ts';
 import type { InputEvent, PendingInput } from '../../machine/parts.ts';
 import type { ChunkPlace } from './opened.ts';
 import { kindsUpTo, type TraceReader } from './reader.ts';

@@ -5,7 +5,7 @@ import { slotDriven } from '../../devices/piix3/index.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import type { MachineConfig } from '../config.ts';
-import { ISA_BRIDGE } from '../isa-bridge.ts';
+import { ISA_BRIDGE } from '../board/isa-bridge.ts';
 import type { VmmState } from '../state.ts';
 import { inputDriven, timerFired } from './devices.ts';
 

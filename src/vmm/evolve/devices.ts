@@ -6,8 +6,8 @@ import type { Stamped } from '../../events/stamped.ts';
 import type { EventKind, EventOf, MachineEvent } from '../../events/vocabulary.ts';
 import type { MachineConfig, PartConfig } from '../config.ts';
 import { PCI_FUNCTIONS, reducerOf } from '../models.ts';
-import { regionBaseOf } from '../region-base.ts';
-import { regionOf } from '../region-number.ts';
+import { regionBaseOf } from '../memory/region-base.ts';
+import { regionOf } from '../memory/region-number.ts';
 import type { VmmState } from '../state.ts';
 
 type Vmm = Draft<VmmState>;

@@ -1,8 +1,8 @@
 import { invariant } from '../../base/invariant.ts';
-import { KVM_MEM_READONLY, KVM_SET_USER_MEMORY_REGION } from '../../kvm/ioctls.ts';
-import type { Machine } from '../machine.ts';
+import { KVM_MEM_READONLY, KVM_SET_USER_MEMORY_REGION } from '../../kvm/ioctl/ioctls.ts';
+import type { Machine } from '../board/machine.ts';
 import type { MemorySlot } from '../state.ts';
-import { vmIoctl } from '../traced-kvm.ts';
+import { vmIoctl } from '../accel/traced-kvm.ts';
 import { type FlatRange, sameRange } from './flat-view.ts';
 
 /**

@@ -1,7 +1,7 @@
-import { KVM_GET_IRQCHIP, KVM_GET_PIT2, KVM_SET_IRQCHIP, KVM_SET_PIT2 } from '../../kvm/ioctls.ts';
-import type { Machine } from '../machine.ts';
+import { KVM_GET_IRQCHIP, KVM_GET_PIT2, KVM_SET_IRQCHIP, KVM_SET_PIT2 } from '../../kvm/ioctl/ioctls.ts';
+import type { Machine } from '../board/machine.ts';
 import { writeBytes } from '../memory/address-space.ts';
-import { vmIoctl } from '../traced-kvm.ts';
+import { vmIoctl } from '../accel/traced-kvm.ts';
 
 /**
  * What SeaBIOS leaves of the real mode's interrupts: both controllers initialised with the vectors of the PC/AT, PCI

@@ -1,8 +1,8 @@
 import { pamSegments, smramControl } from '../../devices/i440fx/index.ts';
-import type { Board, Part } from '../machine.ts';
+import type { Board, Part } from '../board/machine.ts';
 import { alias, container, io, type IoHandler, type MemoryRegion, ram, rom, WHOLE_SPACE } from '../memory/region.ts';
-import { HOST_BRIDGE } from '../pci-parts.ts';
-import { regionBaseOf } from '../region-base.ts';
+import { HOST_BRIDGE } from '../board/pci-parts.ts';
+import { regionBaseOf } from '../memory/region-base.ts';
 
 /** How far the board is assembled; QEMU commits memory after each step. */
 export type Assembly = 'ram' | 'firmware' | 'complete';

@@ -19,7 +19,7 @@ import { cpuHotplug, cpuHotplugAtReset, pciHotplug, pciHotplugAtReset } from '..
 import type { MachineConfig, PartConfig, Wire } from '../config.ts';
 import { DIRECT_BOOT, directBoot, directBootAtReset } from '../direct/reset-code.ts';
 import { type FwCfgItems, fwCfg, fwCfgAtReset } from '../fw-cfg/device.ts';
-import type { AnyDevice, Part } from '../machine.ts';
+import type { AnyDevice, Part } from '../board/machine.ts';
 import type { DeviceModel } from '../models.ts';
 import type { DeviceOption } from '../options.ts';
 import type { DevicesState } from '../state.ts';

@@ -1,10 +1,10 @@
-import type { Machine } from '../machine.ts';
+import type { Machine } from '../board/machine.ts';
 import { bootsThroughFirmware } from '../loaders/boot-path.ts';
 import { planLinux } from '../loaders/direct-linux.ts';
 import { multibootHeader, planMultiboot } from '../loaders/multiboot.ts';
 import type { LoadPlan } from '../loaders/plan.ts';
 import { readBytes, writeBytes } from '../memory/address-space.ts';
-import { enterKernel, resetVcpu, setMemoryTypes } from '../vcpu-registers.ts';
+import { enterKernel, resetVcpu, setMemoryTypes } from '../accel/vcpu-registers.ts';
 import { playFirmware, RSDP_ADDRESS } from './firmware-role.ts';
 
 /** Put memory and vCPUs where the first instruction finds them: at power-on and after every system reset. */

@@ -1,5 +1,5 @@
-import { bindEventfds } from '../eventfds.ts';
-import type { Board, Machine } from '../machine.ts';
+import { bindEventfds } from '../accel/eventfds.ts';
+import type { Board, Machine } from '../board/machine.ts';
 import { flatten } from '../memory/flat-view.ts';
 import { commitSlots } from '../memory/slots.ts';
 import { type Assembly, systemIo, systemMemory } from './memory-map.ts';

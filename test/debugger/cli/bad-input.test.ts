@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answer, printed, retrovisor } from '../../guests/command-line.ts';
-import { replay } from '../../../src/debugger/cli/replay-commands.ts';
+import { replay } from '../../../src/cli/replay-commands.ts';
 import { recordRun } from '../recorded-tour.ts';
 import { firstOf } from '../../how-long.ts';
 import { fakeBzImage } from '../../vmm/loaders/kernels.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { escapeAtStart, keyMeanings } from '../../../src/debugger/cli/escape.ts';
-import { answerMonitor, type MonitorSubject } from '../../../src/debugger/cli/monitor.ts';
-import { typist } from '../../../src/debugger/cli/typist.ts';
+import { escapeAtStart, keyMeanings } from '../../../src/cli/escape.ts';
+import { answerMonitor, type MonitorSubject } from '../../../src/cli/monitor.ts';
+import { typist } from '../../../src/cli/typist.ts';
 
 const keys = (...presses: string[]) => {
   const state = escapeAtStart();

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { diff } from '../../../src/debugger/cli/diff.ts';
+import { diff } from '../../../src/cli/diff.ts';
 import { openTraceFile } from '../../../src/host/trace-file.ts';
 import { readAll } from '../../../src/replay/trace/reader.ts';
 import { recordTour, traceFolder } from '../recorded-tour.ts';

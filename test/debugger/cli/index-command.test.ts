@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { answerPrompt } from '../../../src/debugger/prompt.ts';
+import { answerPrompt } from '../../../src/debugger/prompt/prompt.ts';
 import { debugTour, recordRun } from '../recorded-tour.ts';
 import { answer, retrovisor, scratchFolder } from '../../guests/command-line.ts';
 

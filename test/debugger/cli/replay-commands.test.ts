@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { fold, replay, rerun } from '../../../src/debugger/cli/replay-commands.ts';
+import { fold, replay, rerun } from '../../../src/cli/replay-commands.ts';
 import type { Stamped } from '../../../src/events/stamped.ts';
 import { compress, createTraceFile, openTraceFile } from '../../../src/host/trace-file.ts';
 import { readAll } from '../../../src/replay/trace/reader.ts';

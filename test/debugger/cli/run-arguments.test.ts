@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { runOptions, typedLine } from '../../../src/debugger/cli/run-arguments.ts';
+import { runOptions, typedLine } from '../../../src/options/run-arguments.ts';
 
 const MIB = 2 ** 20;
 

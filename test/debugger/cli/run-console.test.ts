@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { type ConsoleOptions, runConsole } from '../../../src/debugger/cli/console.ts';
-import type { TypedLine } from '../../../src/debugger/cli/run-options.ts';
-import { type Typist, typist } from '../../../src/debugger/cli/typist.ts';
-import { powerOn } from '../../../src/host/power-on.ts';
-import type { Session, SessionPause } from '../../../src/host/session.ts';
+import { type ConsoleOptions, runConsole } from '../../../src/cli/console.ts';
+import type { TypedLine } from '../../../src/options/run-options.ts';
+import { type Typist, typist } from '../../../src/cli/typist.ts';
+import { powerOn } from '../../../src/runs/power-on.ts';
+import type { Session, SessionPause } from '../../../src/runs/session.ts';
 import type { Terminal } from '../../../src/host/terminal.ts';
 
 /** A guest that echoes what is typed at it, prints a prompt when it starts and powers off at "bye". */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { evaluateAgent } from '../../../src/debugger/gdb/agent-expression.ts';
-import { bytesOf } from '../../../src/debugger/gdb/packet.ts';
+import { evaluateAgent } from '../../../src/gdb/agent-expression.ts';
+import { bytesOf } from '../../../src/gdb/packet.ts';
 
 const code = (text: string): Uint8Array => bytesOf(text.replaceAll(' ', '')) as Uint8Array;
 const nothing = { register: () => undefined, memory: () => undefined };

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { replay } from '../../../src/debugger/cli/replay-commands.ts';
-import { printInfo } from '../../../src/debugger/cli/trace-commands.ts';
-import { REGISTERS } from '../../../src/debugger/gdb/registers.ts';
+import { replay } from '../../../src/cli/replay-commands.ts';
+import { printInfo } from '../../../src/cli/trace-commands.ts';
+import { REGISTERS } from '../../../src/gdb/registers.ts';
 import { printed, scratchFolder } from '../../guests/command-line.ts';
 import { LONG } from '../../how-long.ts';
 import { recordRun } from '../recorded-tour.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { printed, scratchFolder } from '../../guests/command-line.ts';
-import { printInfo } from '../../../src/debugger/cli/trace-commands.ts';
+import { printInfo } from '../../../src/cli/trace-commands.ts';
 import { firstOf, LONG } from '../../how-long.ts';
 import { recordRun } from '../recorded-tour.ts';
 import { without } from '../../stepping-aside.ts';

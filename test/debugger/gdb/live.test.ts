@@ -1,9 +1,9 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { diff } from '../../../src/debugger/cli/diff.ts';
-import { replay } from '../../../src/debugger/cli/replay-commands.ts';
-import { packetOf } from '../../../src/debugger/gdb/packet.ts';
+import { diff } from '../../../src/cli/diff.ts';
+import { replay } from '../../../src/cli/replay-commands.ts';
+import { packetOf } from '../../../src/gdb/packet.ts';
 import { printed, retrovisor, scratchFolder } from '../../guests/command-line.ts';
 import { LONG } from '../../how-long.ts';
 import { recordRun } from '../recorded-tour.ts';

@@ -8,7 +8,7 @@ import {
   PACKET_SIZE,
   packetOf,
   receive,
-} from '../../../src/debugger/gdb/packet.ts';
+} from '../../../src/gdb/packet.ts';
 
 const characters = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
 const bodies = (arrivals: readonly Arrival[]) =>

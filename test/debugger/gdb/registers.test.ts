@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { allRegistersHex, registerHex, REGISTERS, registerView } from '../../../src/debugger/gdb/registers.ts';
-import { TARGET_XML } from '../../../src/debugger/gdb/target-description.ts';
-import type { Registers } from '../../../src/kvm/guest.ts';
+import { allRegistersHex, registerHex, REGISTERS, registerView } from '../../../src/gdb/registers.ts';
+import { TARGET_XML } from '../../../src/gdb/target-description.ts';
+import type { Registers } from '../../../src/x86/guest.ts';
 
 const offsetOf = (name: string): number => {
   const end = REGISTERS.findIndex((row) => row.name === name);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { isMidway, isRepeatedString, repetitionAt } from '../../../src/debugger/gdb/repetition.ts';
-import type { Registers } from '../../../src/kvm/guest.ts';
+import { isMidway, isRepeatedString, repetitionAt } from '../../../src/debugger/travel/repetition.ts';
+import type { Registers } from '../../../src/x86/guest.ts';
 
 const AT = 0x1000n;
 

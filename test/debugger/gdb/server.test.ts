@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hexText, packetOf } from '../../../src/debugger/gdb/packet.ts';
+import { hexText, packetOf } from '../../../src/gdb/packet.ts';
 import { scratchFolder } from '../../guests/command-line.ts';
 import { recordRun } from '../recorded-tour.ts';
 import { without } from '../../stepping-aside.ts';

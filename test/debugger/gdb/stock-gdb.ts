@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { serveGdb } from '../../../src/debugger/gdb/server.ts';
-import { subjectOf } from '../../../src/debugger/gdb/subject.ts';
-import { openRecordedRun, openTimeline } from '../../../src/host/recorded-run.ts';
+import { serveGdb } from '../../../src/gdb/server.ts';
+import { subjectOf } from '../../../src/gdb/subject.ts';
+import { openRecordedRun, openTimeline } from '../../../src/runs/recorded-run.ts';
 import { type Aside, PLAIN_LANGUAGE, tool } from '../../stepping-aside.ts';
 
 const HELD_BYTES = 1024 * 2 ** 20;

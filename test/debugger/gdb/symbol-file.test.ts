@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { callFrames } from '../../../src/debugger/gdb/call-frames.ts';
-import { symbolFile } from '../../../src/debugger/gdb/symbol-file.ts';
-import { readSymbols } from '../../../src/debugger/symbols.ts';
+import { callFrames } from '../../../src/debugger/symbols/call-frames.ts';
+import { symbolFile } from '../../../src/debugger/symbols/symbol-file.ts';
+import { readSymbols } from '../../../src/debugger/symbols/symbols.ts';
 import { scratchFolder } from '../../guests/command-line.ts';
 import { PLAIN_LANGUAGE, tool, without } from '../../stepping-aside.ts';
 

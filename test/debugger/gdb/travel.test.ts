@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Watchpoint } from '../../../src/engine/index.ts';
-import { subjectOf } from '../../../src/debugger/gdb/subject.ts';
-import type { Arrived, Journey } from '../../../src/debugger/gdb/travel.ts';
-import { openRecordedRun, openTimeline } from '../../../src/host/recorded-run.ts';
+import { subjectOf } from '../../../src/gdb/subject.ts';
+import type { Arrived, Journey } from '../../../src/debugger/travel/travel.ts';
+import { openRecordedRun, openTimeline } from '../../../src/runs/recorded-run.ts';
 import { scratchFolder } from '../../guests/command-line.ts';
 import { recordRun } from '../recorded-tour.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { recordGuest, type RecordedGuest } from '../../../src/host/regression/vitest.ts';
+import { recordGuest, type RecordedGuest } from '../../../src/testing/vitest.ts';
 import { traceFolder } from '../../debugger/recorded-tour.ts';
 
 const folder = traceFolder();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { CpuidTable } from '../../../src/kvm/ioctls.ts';
-import * as io from '../../../src/kvm/ioctls.ts';
+import type { CpuidTable } from '../../../src/kvm/ioctl/ioctls.ts';
+import * as io from '../../../src/kvm/ioctl/ioctls.ts';
 import { bench, setRegs, setSregs } from '../bench.ts';
 import { exitOf, type Scripted } from '../fake-guest.ts';
 

@@ -1,7 +1,7 @@
 import { TIMER } from '../../../src/events/stamped.ts';
 import { type MachineEvent, VOCABULARY } from '../../../src/events/vocabulary.ts';
 import { type KvmContext, REQ_EVENT } from '../../../src/kvm/context.ts';
-import * as io from '../../../src/kvm/ioctls.ts';
+import * as io from '../../../src/kvm/ioctl/ioctls.ts';
 import {
   acknowledgeInterrupt,
   apicBaseWrite,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { KVM_IRQFD } from '../../../src/kvm/ioctls.ts';
+import { KVM_IRQFD } from '../../../src/kvm/ioctl/ioctls.ts';
 import {
   getIoapic,
   ioapicRead,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Stamped } from '../../../src/events/stamped.ts';
 import { guestTsc } from '../../../src/kvm/clock/tsc.ts';
-import * as io from '../../../src/kvm/ioctls.ts';
+import * as io from '../../../src/kvm/ioctl/ioctls.ts';
 import {
   type GsiRoutingEntry,
   getIoapic,

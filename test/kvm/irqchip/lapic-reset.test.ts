@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type CpuidTable, KVM_GET_SUPPORTED_CPUID, KVM_SET_CPUID2 } from '../../../src/kvm/ioctls.ts';
+import { type CpuidTable, KVM_GET_SUPPORTED_CPUID, KVM_SET_CPUID2 } from '../../../src/kvm/ioctl/ioctls.ts';
 import { apicBaseWrite, getLapic, setLapic } from '../../../src/kvm/irqchip/index.ts';
 import { acceptApicEvents } from '../../../src/kvm/vcpu/start.ts';
 import {

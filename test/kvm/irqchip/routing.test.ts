@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { KVM_SET_GSI_ROUTING } from '../../../src/kvm/ioctls.ts';
+import { KVM_SET_GSI_ROUTING } from '../../../src/kvm/ioctl/ioctls.ts';
 import { type GsiRoutingEntry, setIrqLine } from '../../../src/kvm/irqchip/index.ts';
 import { fresh, pending, printed, rig } from './fixture.ts';
 

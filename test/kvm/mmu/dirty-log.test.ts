@@ -5,7 +5,7 @@ import {
   KVM_ENABLE_CAP,
   KVM_GET_DIRTY_LOG,
   KVM_MEM_LOG_DIRTY_PAGES,
-} from '../../../src/kvm/ioctls.ts';
+} from '../../../src/kvm/ioctl/ioctls.ts';
 import { type RealGuest, realGuest } from '../real-guest.ts';
 
 const MANUAL = 168;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EPT_WRITE, eptAddress, eptIndex, eptWord } from '../../../src/memory/ept-pool.ts';
 import { hostVirtual } from '../../../src/memory/host-physical.ts';
-import * as io from '../../../src/kvm/ioctls.ts';
+import * as io from '../../../src/kvm/ioctl/ioctls.ts';
 import { type Bench, bench, kinds } from '../bench.ts';
 import { exitOf } from '../fake-guest.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import * as io from '../../../src/kvm/ioctls.ts';
+import * as io from '../../../src/kvm/ioctl/ioctls.ts';
 import { lapicMmioWrite } from '../../../src/kvm/irqchip/index.ts';
 import { type Bench, bench, kinds, route, setRegs, setSregs } from '../bench.ts';
 import { exitOf, type Scripted } from '../fake-guest.ts';

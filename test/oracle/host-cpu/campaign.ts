@@ -1,5 +1,5 @@
 import seedrandom from 'seedrandom';
-import type { Guest } from '../../../src/kvm/guest.ts';
+import type { Guest } from '../../../src/x86/guest.ts';
 import { type Form, forms } from './catalog.ts';
 import { differences, report } from './compare.ts';
 import type { Chance } from './encode.ts';

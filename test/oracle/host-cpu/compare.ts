@@ -9,7 +9,7 @@ import {
   RegisterExt,
   RflagsBits,
 } from 'iced-x86';
-import { GPR_NAMES } from '../../../src/kvm/guest.ts';
+import { GPR_NAMES } from '../../../src/x86/guest.ts';
 import { decode } from './encode.ts';
 import { type CaseRecord, FXSAVE, INT3, WINDOW_BASE } from './record.ts';
 

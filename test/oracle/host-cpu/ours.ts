@@ -5,7 +5,7 @@ import {
   type GuestStop,
   NO_CONTROLS,
   type Registers,
-} from '../../../src/kvm/guest.ts';
+} from '../../../src/x86/guest.ts';
 import {
   EPT_ACCESS,
   EPT_IGNORE_PAT,

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { createEngine } from '../../../src/engine/index.ts';
 import { instantiate } from '../../../src/host/wasm.ts';
 import { campaign, type Findings, type Plan } from './campaign.ts';
-import type { Guest } from '../../../src/kvm/guest.ts';
+import type { Guest } from '../../../src/x86/guest.ts';
 import { type HostCpu, isHost, openHostCpu } from './host.ts';
 
 /** Random cases in all three modes on a fresh processor each. */

@@ -5,7 +5,7 @@ import type { Stamped } from '../../../src/events/stamped.ts';
 import type { MachineEvent } from '../../../src/events/vocabulary.ts';
 import { openTraceFile } from '../../../src/host/trace-file.ts';
 import { inOrder } from '../../../src/replay/trace/in-order.ts';
-import * as io from '../../../src/kvm/ioctls.ts';
+import * as io from '../../../src/kvm/ioctl/ioctls.ts';
 import { setIrqLine } from '../../../src/kvm/irqchip/index.ts';
 import { ioapicWrite } from '../../../src/kvm/irqchip/ioapic.ts';
 import { checkAndInject } from '../../../src/kvm/vcpu/injection.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Segment } from '../../../src/kvm/guest.ts';
-import { KVM_SET_REGS, KVM_SET_SREGS } from '../../../src/kvm/ioctls.ts';
+import type { Segment } from '../../../src/x86/guest.ts';
+import { KVM_SET_REGS, KVM_SET_SREGS } from '../../../src/kvm/ioctl/ioctls.ts';
 import type { StoppedQemu } from '../qemu/qemu.ts';
 import { type MonitorSegment, readRegisters, readSystemRegisters } from '../qemu/registers.ts';
 import type { SteppedMachine } from '../stepped-machine.ts';

@@ -1,5 +1,5 @@
 import { Mnemonic } from 'iced-x86';
-import { GPR_NAMES, type Registers } from '../../../src/kvm/guest.ts';
+import { GPR_NAMES, type Registers } from '../../../src/x86/guest.ts';
 import type { StoppedQemu } from '../qemu/qemu.ts';
 import { readRegisters, type StepRegisters, writeEflags } from '../qemu/registers.ts';
 import { bytesAt, is64Bit, linearIp, modeName, type SteppedMachine } from '../stepped-machine.ts';

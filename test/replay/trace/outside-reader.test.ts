@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { eventJson } from '../../../src/debugger/event-json.ts';
+import { eventJson } from '../../../src/replay/export/event-json.ts';
 import type { Stamped } from '../../../src/events/stamped.ts';
 import type { MachineEvent } from '../../../src/events/vocabulary.ts';
 import { openTraceFile } from '../../../src/host/trace-file.ts';

@@ -1,5 +1,5 @@
 import type { Kvm } from '../../../src/kvm/api.ts';
-import * as io from '../../../src/kvm/ioctls.ts';
+import * as io from '../../../src/kvm/ioctl/ioctls.ts';
 import type { Draw } from './draw.ts';
 
 /** What user space holds of a VM. */

@@ -1,4 +1,4 @@
-import { type Emulated, type MmioAccess, NO_EXIT } from '../../../src/kvm/guest.ts';
+import { type Emulated, type MmioAccess, NO_EXIT } from '../../../src/x86/guest.ts';
 import type { Engine, GuestTime } from '../../../src/machine/parts.ts';
 import { blockGuest, type BlockVcpu, type Happening, into, out, rdmsr, wrmsr } from '../../machine/block-guest.ts';
 

@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runOptions } from '../../../src/debugger/cli/run-arguments.ts';
-import { assemble } from '../../../src/host/assemble.ts';
+import { runOptions } from '../../../src/options/run-arguments.ts';
+import { assemble } from '../../../src/runs/assemble.ts';
 import { identities } from '../../../src/host/images.ts';
-import { ENGINE_VERSION, prepared } from '../../../src/host/open-session.ts';
-import { startRecording } from '../../../src/host/recording.ts';
-import { STOPPED } from '../../../src/host/run-inputs.ts';
+import { ENGINE_VERSION, prepared } from '../../../src/runs/open-session.ts';
+import { startRecording } from '../../../src/runs/recording.ts';
+import { STOPPED } from '../../../src/runs/run-inputs.ts';
 import { createMachine } from '../../../src/machine/machine.ts';
 import type { InputEvent, PendingInput } from '../../../src/machine/parts.ts';
 import type { Ending } from '../../../src/reducers/state.ts';

@@ -1,0 +1,32 @@
+/**
+ * The package's door: a run as streams of events and states, recorded or under way; recording and running again; a
+ * recorded run to be stood in. docs/streams.md says what of it is stable.
+ */
+export { Problem } from '../base/problem.ts';
+export { debugRun, type RunDebugger } from './debug-run.ts';
+export type { EventMark, Moment, ProcessorRegisters } from '../runs/moment.ts';
+export { type OpenedRun, openRun, type RunEnd } from '../runs/open-run.ts';
+export { type OpenedTrace, openTrace, type OpenTraceOptions, type TraceDescription } from '../runs/open-trace.ts';
+export type { Opened, RunDescription } from '../runs/opened.ts';
+export { powerOn } from '../runs/power-on.ts';
+export { type Recorded, record } from '../runs/record.ts';
+export type { ImagePaths } from '../runs/recorded-run.ts';
+export { type RanAgain, replay, rerun, type RunAgainOptions } from '../runs/run-again.ts';
+export type { RunArguments, RunRequest } from '../runs/run-request.ts';
+export type { MachineDescription } from '../runs/machine-description.ts';
+export { sourceName, type Stamped } from '../events/stamped.ts';
+export {
+  APIC_REGISTERS,
+  DELIVERY_MODES,
+  EXCEPTIONS,
+  IRQCHIPS,
+  KVM_EXIT_REASONS as USERSPACE_EXIT_REASONS,
+  VMX_EXIT_REASONS as EXIT_REASONS,
+} from '../events/symbols.ts';
+export type { EventKind, EventOf, InputKind, MachineEvent } from '../events/vocabulary.ts';
+export { reduce } from '../reducers/evolve.ts';
+export type { MachineState } from '../reducers/state.ts';
+export { textOf } from '../replay/export/text.ts';
+export type { Hold } from '../replay/streams/hold.ts';
+export { slice$ } from '../replay/streams/states.ts';
+export { TraceDamage } from '../replay/trace/damage.ts';

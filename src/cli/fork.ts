@@ -1,0 +1,39 @@
+import { forkRun } from '../runs/fork-run.ts';
+import { type ImagePaths, openRecordedRun } from '../runs/recorded-run.ts';
+import { writeOut } from '../host/terminal.ts';
+import { parseChange } from '../replay/interventions.ts';
+import type { Print } from './trace-commands.ts';
+import { UsageProblem } from '../options/usage.ts';
+
+/** How a run is forked. */
+export interface ForkOptions extends ImagePaths {
+  readonly at?: string;
+  readonly set?: readonly string[];
+  readonly trace: string;
+  readonly ticks?: number;
+  readonly console?: boolean;
+}
+
+const ENDINGS = { ended: 'the guest ended', idle: 'every processor waits', ticks: 'as far as asked' } as const;
+
+/** `retrovisor fork`: what would have happened. Returns the process status. */
+export function fork(path: string, options: ForkOptions, print: Print): number {
+  const { at, set = [], trace } = options;
+  if (at === undefined || set.length === 0) throw new UsageProblem('fork needs --at PLACE and --set CHANGE.');
+  const changes = set.flatMap(parseChange);
+  const run = openRecordedRun(path, options);
+  const { end, why, ...forked } = forkRun({
+    run,
+    place: at,
+    changes,
+    said: set.join('; '),
+    trace,
+    ticks: options.ticks,
+    onSerial(byte) {
+      if (options.console === true) writeOut(Uint8Array.of(byte));
+    },
+  });
+  print(`Forked at tick ${forked.at.tick}, event ${forked.at.seq}; ran to tick ${end.tick}: ${ENDINGS[why]}.`);
+  print(`${trace}: ${end.seq} events. \`retrovisor diff ${path} ${trace}\` shows where the futures part.`);
+  return 0;
+}

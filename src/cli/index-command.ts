@@ -1,0 +1,24 @@
+import { statSync } from 'node:fs';
+import { indexTrace } from '../runs/index-trace.ts';
+import { progressOf } from '../host/progress.ts';
+import { type ImagePaths, openRecordedRun } from '../runs/recorded-run.ts';
+import { checkpointPath } from '../host/stored-checkpoints.ts';
+import type { Print } from './trace-commands.ts';
+
+/** How `retrovisor index` is asked to work. */
+export interface IndexOptions extends ImagePaths {
+  /** Ticks between checkpoints at the beginning of the run. */
+  readonly every?: number;
+}
+
+const MB = 1e6;
+
+/** `retrovisor index`: leave checkpoints beside a trace. Returns the process status. */
+export function index(path: string, options: IndexOptions, print: Print): number {
+  const progress = progressOf('Replaying');
+  const { checkpoints } = indexTrace(openRecordedRun(path, options), options.every, progress.at);
+  progress.end();
+  const file = checkpointPath(path);
+  print(`${checkpoints} checkpoints in ${file}, ${(statSync(file).size / MB).toFixed(1)} MB`);
+  return 0;
+}

@@ -1,0 +1,83 @@
+import { digestOf } from '../base/digest.ts';
+import type { Stamped } from '../events/stamped.ts';
+import { configurationOf } from '../runs/machine-description.ts';
+import { progressOf } from '../host/progress.ts';
+import { type ImagePaths, openRecordedRun, openRunWithoutImages } from '../runs/recorded-run.ts';
+import { type RanAgain, replayRun, rerun as rerunTrace } from '../runs/run-again.ts';
+import { writeOut } from '../host/terminal.ts';
+import { slicesOf } from '../reducers/slices.ts';
+import { fold as foldEvents, isFolded } from '../replay/fold.ts';
+import { Told } from '../replay/streams/told.ts';
+import { inOrder } from '../replay/trace/in-order.ts';
+import type { Print } from './trace-commands.ts';
+
+/** What may differ from the recorded run: where the images lie now, and whether its console is shown. */
+export interface ReplayOptions extends ImagePaths {
+  readonly console?: boolean;
+}
+
+/** Status of a command that found a run to differ from its record. */
+export const DIVERGED = 3;
+const DAMAGED = 1;
+/** Events between two looks at the progress. */
+const STRIDE = 1 << 14;
+
+/** `retrovisor replay`: run a trace again and compare every event. Resolves to the process status. */
+export async function replay(path: string, options: ReplayOptions, print: Print): Promise<number> {
+  const recorded = openRecordedRun(path, options);
+  const { length } = recorded.read.events;
+  const told = new Told();
+  const progress = progressOf('Replaying');
+  told.events$.subscribe(({ seq }) => {
+    if (seq % STRIDE === 0) progress.at(seq / length);
+  });
+  if (options.console === true) told.events$.subscribe(showConsole);
+  const ran = await replayRun(recorded, told);
+  progress.end();
+  return verdict(ran, print);
+}
+
+function showConsole({ event }: Stamped): void {
+  if (event.kind === 'sim:serial_sent' && event.line === 0) writeOut(Uint8Array.of(event.byte));
+}
+
+/** `retrovisor fold`: the state that follows from the events by the table of reducers. Returns the process status. */
+export function fold(path: string, print: Print): number {
+  const { trace, description } = openRunWithoutImages(path, {});
+  const progress = progressOf('Folding');
+  const { state, events, digests, difference, damage } = foldEvents(
+    inOrder(trace, 0, isFolded),
+    configurationOf(description),
+    (done) => progress.at(done / trace.eventCount),
+  );
+  progress.end();
+  if (difference !== undefined) {
+    const { seq, tick, slices } = difference;
+    print(`The state that follows from the events differs at event ${seq}, tick ${tick}, in ${slices.join(', ')}.`);
+    return DIVERGED;
+  }
+  print(`${events} events folded, ${digests} digests of ${slicesOf(state.config).length} slices equal`);
+  print(`digest ${digestOf(state)}`);
+  return damageStatus(damage);
+}
+
+/** `retrovisor rerun`: run hypervisor and devices again on the processor's answers. Resolves to the process status. */
+export const rerun = async (path: string, images: ReplayOptions, print: Print): Promise<number> =>
+  verdict(await rerunTrace(path, { images }), print);
+
+function verdict({ events, agreed, digests, tick, digest, divergence, damage }: RanAgain, print: Print): number {
+  if (divergence !== undefined) {
+    print(divergence);
+    print(`${agreed} of ${events} events agreed, 1 divergence`);
+    return DIVERGED;
+  }
+  print(`${agreed} events and ${digests} digests equal, 0 divergences, tick ${tick}`);
+  print(`digest ${digest}`);
+  return damageStatus(damage);
+}
+
+function damageStatus(damage: string | undefined): number {
+  if (damage === undefined) return 0;
+  process.stderr.write(`retrovisor: ${damage}\n`);
+  return DAMAGED;
+}

@@ -1,0 +1,91 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { worldProblem } from '../host/files.ts';
+import { openSession } from '../runs/open-session.ts';
+import type { OutputTo } from '../runs/printed.ts';
+import type { SessionEnd } from '../runs/session.ts';
+import { openTerminal, type Terminal } from '../host/terminal.ts';
+import { runConsole } from './console.ts';
+import type { GdbServer } from '../gdb/server.ts';
+import { serveLive } from './gdb.ts';
+import { runOptions } from '../options/run-arguments.ts';
+import type { CharacterBackend, RunOptions } from '../options/run-options.ts';
+import { typist } from './typist.ts';
+
+/** `retrovisor run`: boot a guest with its console here. Resolves to the process status. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const options = runOptions(argv);
+  for (const warning of options.warnings) process.stderr.write(`retrovisor: ${warning}\n`);
+  const { status, sentence } = await runWith(options);
+  if (sentence !== undefined)
+    process.stderr.write(`${process.stdout.isTTY === true ? '\n' : ''}retrovisor: ${sentence}\n`);
+  return status;
+}
+
+/** Boot what the options say, joined to this process' terminal. */
+export async function runWith(options: RunOptions): Promise<SessionEnd> {
+  const line = options.serial.findIndex(({ to }) => to === 'stdio');
+  const backend = options.serial[line];
+  const terminal = openTerminal(line >= 0);
+  const script = typist(options.typed);
+  const outputs = outputsOf(options, terminal, (bytes) => script.hear(bytes));
+  try {
+    const session = openSession(options, outputs.to);
+    let server: GdbServer | undefined;
+    try {
+      server = await serveLive(session.live, options);
+      return await runConsole(session, terminal, {
+        monitor: backend?.to === 'stdio' && backend.monitor,
+        line: line >= 0 ? line : undefined,
+        typist: script,
+        startsStopped: options.startsStopped && server === undefined,
+      });
+    } finally {
+      server?.close();
+      session.close();
+    }
+  } finally {
+    outputs.close();
+    terminal.close();
+  }
+}
+
+/** Open what the serial lines and the debug port write to. The script hears line 0, or else the debug port. */
+function outputsOf(
+  options: RunOptions,
+  terminal: Terminal,
+  hear: (bytes: Uint8Array) => void,
+): { readonly to: OutputTo; close(): void } {
+  const files: number[] = [];
+  const writer = (backend: CharacterBackend): ((bytes: Uint8Array) => void) => {
+    if (backend.to === 'none') return () => undefined;
+    if (backend.to === 'stdio') return (bytes) => terminal.write(bytes);
+    const file = openForWriting(backend.path);
+    files.push(file);
+    return (bytes) => void writeSync(file, bytes);
+  };
+  const lines = options.serial.map(writer);
+  const debugcon = options.debugcon === undefined ? undefined : writer(options.debugcon);
+  return {
+    to: {
+      serial(line, bytes) {
+        if (line === 0) hear(bytes);
+        lines[line]?.(bytes);
+      },
+      debugcon(bytes) {
+        if (lines.length === 0) hear(bytes);
+        debugcon?.(bytes);
+      },
+    },
+    close() {
+      for (const file of files) closeSync(file);
+    },
+  };
+}
+
+function openForWriting(path: string): number {
+  try {
+    return openSync(path, 'w');
+  } catch (error) {
+    throw worldProblem('write', path, error);
+  }
+}

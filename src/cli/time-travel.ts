@@ -1,0 +1,72 @@
+import type { Command } from 'commander';
+import { debug } from './debug.ts';
+import { diff } from './diff.ts';
+import { fork } from './fork.ts';
+import { gdb } from './gdb.ts';
+import { withImages } from '../options/image-options.ts';
+import { wholeNumber } from '../options/qemu-values.ts';
+import { symbols } from './symbols.ts';
+import type { Print } from './trace-commands.ts';
+import { verify } from './verify.ts';
+
+const MOST_JOBS = 256;
+const MOST_PORTS = 65_535;
+const MOST_TICKS = Number.MAX_SAFE_INTEGER;
+
+/** Where a command's answer and status go. */
+export interface CommandEnd {
+  readonly print: Print;
+  done(status: number): void;
+}
+
+/** Add the commands that compare, question and change recorded runs. */
+export function addTimeTravel(program: Command, { print, done }: CommandEnd): void {
+  withImages(program.command('debug <file>'))
+    .description('stand in a recorded run: step back, search, ask; `help` at its prompt')
+    .option('--symbols <file...>', 'names of addresses: an ELF file with .symtab, or a System.map')
+    .option('--ex <command...>', 'answer these first')
+    .option('--batch', 'and then end')
+    .action(async (file, options) => {
+      done(await debug(file, options, print));
+    });
+  withImages(program.command('gdb <file>'))
+    .description('let a stock gdb stand in a recorded run: target remote, forwards and backwards')
+    .option('--port <n>', 'of the loopback interface; 0 takes a free one', '1234')
+    .option('--once', 'end when the first gdb has left')
+    .action(async (file, options) => {
+      const port = wholeNumber('--port', options.port, 0, MOST_PORTS);
+      done(await gdb(file, { ...options, port, once: options.once === true }));
+    });
+  withImages(program.command('symbols <file>'))
+    .description("write the recorded Linux kernel's own names, and how to unwind its stack, to a file for gdb")
+    .option('--at <place>', 'where they are read: start, end, a tick, #EVENT, 25%', 'end')
+    .option('-o, --output <file>', 'the ELF file', 'kernel.sym')
+    .action((file, options) => {
+      done(symbols(file, options, print));
+    });
+  program
+    .command('diff <a> <b>')
+    .description('where two traces first differ, down to the field, and what led there')
+    .action((a, b) => {
+      done(diff(a, b, print));
+    });
+  withImages(program.command('fork <file>'))
+    .description('run on from a mark with something changed, into a trace of its own')
+    .option('--at <place>', 'start, a tick, #EVENT, 25%, or the first event of a KIND [TEXT]')
+    .option('--set <change...>', 'like rax=5, mem:0x1000=c3, "drop irq 0x40", "type ls\\n"; --set help lists them')
+    .option('--trace <file>', 'where the new run is recorded', 'fork.trace')
+    .option('--ticks <n>', "stop after n instructions in all; the parent's number when absent")
+    .option('--console', "show the guest's console from there on")
+    .action((file, options) => {
+      const ticks = options.ticks === undefined ? undefined : wholeNumber('--ticks', options.ticks, 1, MOST_TICKS);
+      done(fork(file, { ...options, ...(ticks === undefined ? {} : { ticks }) }, print));
+    });
+  program
+    .command('verify <files...>')
+    .description('replay traces in processes of their own, several at a time, with a summary')
+    .option('-j, --jobs <n>', 'how many at a time')
+    .action(async (files, options) => {
+      const jobs = options.jobs === undefined ? undefined : wholeNumber('--jobs', options.jobs, 1, MOST_JOBS);
+      done(await verify(files, jobs, print));
+    });
+}

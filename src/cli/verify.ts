@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { progressOf } from '../host/progress.ts';
+import { DIVERGED } from './replay-commands.ts';
+import type { Print } from './trace-commands.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/retrovisor.js', import.meta.url));
+
+interface Verdict {
+  readonly path: string;
+  readonly status: number;
+  readonly text: string;
+}
+
+/**
+ * `retrovisor verify`: replay each trace in a process of its own, several at a time. Resolves to 0 when all are equal,
+ * 3 when one diverged, 1 when one could not be replayed.
+ */
+export async function verify(paths: readonly string[], jobs: number | undefined, print: Print): Promise<number> {
+  const verdicts: Verdict[] = [];
+  const progress = progressOf(`Replaying ${paths.length} traces`);
+  const queue = [...paths];
+  const work = async (): Promise<void> => {
+    for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
+      const verdict = await replayed(path);
+      verdicts.push(verdict);
+      progress.at(verdicts.length / paths.length);
+      print(`${verdict.status === 0 ? 'equal' : verdict.status === DIVERGED ? 'DIVERGED' : 'PROBLEM'}  ${path}`);
+      if (verdict.status !== 0) for (const line of verdict.text.split('\n')) print(`    ${line}`);
+    }
+  };
+  const workers = Math.min(paths.length, jobs ?? availableParallelism());
+  await Promise.all(Array.from({ length: workers }, work));
+  progress.end();
+  const diverged = verdicts.filter(({ status }) => status === DIVERGED).length;
+  const broken = verdicts.filter(({ status }) => status !== 0 && status !== DIVERGED).length;
+  const events = verdicts.reduce((sum, { text }) => sum + Number(/^(\d+) events/m.exec(text)?.[1] ?? 0), 0);
+  const equal = verdicts.length - diverged - broken;
+  print(`${equal} of ${verdicts.length} traces equal (${events} events), ${diverged} diverged, ${broken} not replayed`);
+  return diverged > 0 ? DIVERGED : broken > 0 ? 1 : 0;
+}
+
+function replayed(path: string): Promise<Verdict> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [BIN, 'replay', path], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const pieces: Buffer[] = [];
+    child.stdout.on('data', (bytes: Buffer) => pieces.push(bytes));
+    child.stderr.on('data', (bytes: Buffer) => pieces.push(bytes));
+    child.on('error', (error) => resolve({ path, status: 1, text: error.message }));
+    child.on('close', (status) =>
+      resolve({ path, status: status ?? 1, text: Buffer.concat(pieces).toString().trim() }),
+    );
+  });
+}

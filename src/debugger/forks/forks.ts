@@ -1,0 +1,126 @@
+import type { WantedChange } from '../../gdb/changes.ts';
+import { type Build, type Diversion, divert } from './diversion.ts';
+import type { Ground } from './ground.ts';
+import type { Forking } from '../../gdb/monitor.ts';
+import type { Journey, Travels } from '../travel/travel.ts';
+
+/** Where gdb stands: in the run itself, or in a fork that began when it changed something. */
+export interface Forks {
+  readonly current: Diversion | undefined;
+  here(): Ground;
+  /** Through the fork while there is one, and back past where it began into what it came from. */
+  readonly travels: Travels;
+  /** Change something here, in a fork. A sentence, when that cannot be. */
+  change(changes: readonly WantedChange[]): string | undefined;
+  readonly fork: Forking;
+  /** Back in the run itself. */
+  drop(): void;
+  takeNotices(): readonly string[];
+}
+
+interface Standing {
+  readonly origin: Ground;
+  diversion: Diversion | undefined;
+}
+
+/** Forks of one run; `parent` is its trace. `save` writes one to a file and says so. */
+export function forksOf(
+  origin: Ground,
+  parent: string | undefined,
+  build: Build,
+  save: (path: string, diversion: Diversion) => string,
+): Forks {
+  const standing: Standing = { origin, diversion: undefined };
+  const notices: string[] = [];
+  const here = (): Ground => standing.diversion ?? origin;
+  return {
+    get current() {
+      return standing.diversion;
+    },
+    here,
+    travels: travellerThrough(standing),
+    change(changes) {
+      if (here().timeline.machine.state.schedule.ended !== undefined) return 'The run has ended here.';
+      let { diversion } = standing;
+      if (diversion === undefined || !isAtItsEnd(diversion)) {
+        diversion = divert(build, parent, here(), diversion?.said ?? []);
+        standing.diversion = diversion;
+        notices.push(leaveSentence(diversion));
+      }
+      for (const { intervention, said } of changes) diversion.change(intervention, said);
+      return undefined;
+    },
+    fork: {
+      describe: () => describeFork(standing.diversion),
+      save(path) {
+        if (standing.diversion === undefined) return NOT_DIVERTED;
+        return path === '' ? 'Say where to: `monitor fork save FILE`.' : save(path, standing.diversion);
+      },
+      discard() {
+        if (standing.diversion === undefined) return NOT_DIVERTED;
+        standing.diversion = undefined;
+        return 'Back in the recorded run, where it was left.';
+      },
+    },
+    drop() {
+      standing.diversion = undefined;
+      notices.length = 0;
+    },
+    takeNotices: () => notices.splice(0),
+  };
+}
+
+function isAtItsEnd({ timeline, endSeq }: Diversion): boolean {
+  return timeline.now.seq === endSeq && timeline.now.tick === timeline.end.tick;
+}
+
+const NOT_DIVERTED = 'This is the recorded run: nothing was changed.';
+
+const leaveSentence = ({ at }: Diversion): string =>
+  `Forked at instruction ${at.tick}: the recorded run stays as it is (monitor fork).\n`;
+
+function describeFork(diversion: Diversion | undefined): string {
+  if (diversion === undefined) return NOT_DIVERTED;
+  const { at, said, timeline } = diversion;
+  const place = `instruction ${at.tick}, event ${at.seq}`;
+  return `A fork since ${place}; it has come to instruction ${timeline.end.tick}. Changed: ${said.join('; ')}.`;
+}
+
+function travellerThrough(standing: Standing): Travels {
+  const here = (): Travels => (standing.diversion ?? standing.origin).traveller;
+  /** Out of the diversion to its beginning, which is a place of its parent too. */
+  function* leave({ parent, at }: Diversion): Journey {
+    standing.diversion = isDiversion(parent) ? parent : undefined;
+    return yield* parent.traveller.go(at.tick);
+  }
+  function* backwards(way: (traveller: Travels) => Journey): Journey {
+    for (;;) {
+      const { diversion } = standing;
+      const stop = yield* way(here());
+      if (diversion === undefined || stop.why !== 'begin') return stop;
+      yield* leave(diversion);
+    }
+  }
+  return {
+    get machine() {
+      return here().machine;
+    },
+    get vcpu() {
+      return here().vcpu;
+    },
+    get isAtEnd() {
+      return here().isAtEnd;
+    },
+    step: (vcpu, wanted) => here().step(vcpu, wanted),
+    run: (wanted) => here().run(wanted),
+    stepBack: (vcpu) => backwards((traveller) => traveller.stepBack(vcpu)),
+    runBack: (wanted) => backwards((traveller) => traveller.runBack(wanted)),
+    *go(tick) {
+      while (standing.diversion !== undefined && tick < standing.diversion.at.tick) yield* leave(standing.diversion);
+      const { diversion } = standing;
+      return yield* here().go(diversion === undefined ? tick : Math.min(tick, diversion.lastTick));
+    },
+  };
+}
+
+const isDiversion = (ground: Ground): ground is Diversion => 'parent' in ground;

@@ -1,0 +1,66 @@
+import type { Registers } from '../../x86/guest.ts';
+
+/** What a walk needs of the guest: a paging-structure entry by its guest-physical address; undefined: no memory. */
+export type ReadEntry = (gpa: number, size: 4 | 8) => bigint | undefined;
+
+/** Where a linear address leads, and the entries on the way, from the top. */
+export interface Walked {
+  readonly gpa: number;
+  readonly entries: readonly bigint[];
+}
+
+const CR0_PG = 0x8000_0000n;
+const CR4_PSE = 0x10n;
+const CR4_PAE = 0x20n;
+const CR4_LA57 = 0x1000n;
+const EFER_LMA = 0x400n;
+const PRESENT = 1n;
+const LARGE = 0x80n;
+const FRAME = 0xf_ffff_ffff_f000n;
+
+/**
+ * The guest's own page tables, read as they lie in its memory: what EPT maps by now does not count, nothing is set and
+ * rights are not asked for. SDM Vol. 3, 4.3 to 4.5. Undefined: not mapped.
+ */
+export function walkPageTables(registers: Registers, linear: bigint, read: ReadEntry): Walked | undefined {
+  const { cr0, cr3, cr4, efer } = registers;
+  if ((efer & EFER_LMA) !== 0n) return descend(cr3 & FRAME, linear, (cr4 & CR4_LA57) !== 0n ? 5 : 4, read);
+  // Linear addresses have 32 bits outside IA-32e mode.
+  if (linear >> 32n !== 0n) return undefined;
+  if ((cr0 & CR0_PG) === 0n) return { gpa: Number(linear), entries: [] };
+  if ((cr4 & CR4_PAE) === 0n) return twoLevels(cr3, cr4, linear, read);
+  const pointer = read(Number((cr3 & 0xffff_ffe0n) + 8n * ((linear >> 30n) & 3n)), 8);
+  if (pointer === undefined || (pointer & PRESENT) === 0n) return undefined;
+  const rest = descend(pointer & FRAME, linear & 0x3fff_ffffn, 2, read);
+  return rest === undefined ? undefined : { gpa: rest.gpa, entries: [pointer, ...rest.entries] };
+}
+
+/** Tables of 512 entries, from `levels` down. */
+function descend(top: bigint, linear: bigint, levels: number, read: ReadEntry): Walked | undefined {
+  const entries: bigint[] = [];
+  let table = top;
+  for (let level = levels; level >= 1; level -= 1) {
+    const shift = BigInt(3 + 9 * level);
+    const entry = read(Number(table + 8n * ((linear >> shift) & 0x1ffn)), 8);
+    if (entry === undefined || (entry & PRESENT) === 0n) return undefined;
+    entries.push(entry);
+    const isLeaf = level === 1 || (level <= 3 && (entry & LARGE) !== 0n);
+    const within = (1n << shift) - 1n;
+    if (isLeaf) return { gpa: Number((entry & FRAME & ~within) | (linear & within)), entries };
+    table = entry & FRAME;
+  }
+  return undefined;
+}
+
+/** 32-bit paging. Bits 20:13 of a 4 MiB page's entry are bits 39:32 of its address. SDM Vol. 3, table 4-4. */
+function twoLevels(cr3: bigint, cr4: bigint, linear: bigint, read: ReadEntry): Walked | undefined {
+  const directory = read(Number((cr3 & 0xffff_f000n) + 4n * (linear >> 22n)), 4);
+  if (directory === undefined || (directory & PRESENT) === 0n) return undefined;
+  if ((directory & LARGE) !== 0n && (cr4 & CR4_PSE) !== 0n) {
+    const base = (((directory >> 13n) & 0xffn) << 32n) | (directory & 0xffc0_0000n);
+    return { gpa: Number(base | (linear & 0x3f_ffffn)), entries: [directory] };
+  }
+  const entry = read(Number((directory & 0xffff_f000n) + 4n * ((linear >> 12n) & 0x3ffn)), 4);
+  if (entry === undefined || (entry & PRESENT) === 0n) return undefined;
+  return { gpa: Number((entry & 0xffff_f000n) | (linear & 0xfffn)), entries: [directory, entry] };
+}

@@ -1,0 +1,254 @@
+import { Problem } from '../../base/problem.ts';
+import type { Stamped } from '../../events/stamped.ts';
+import { lapicTimer } from '../../kvm/irqchip/index.ts';
+import { describeStamped } from '../../replay/divergence.ts';
+import { backtrace } from '../symbols/backtrace.ts';
+import { matcher } from '../../replay/export/event-filter.ts';
+import { examine, type ExamineForm } from '../look/examine.ts';
+import { registersOf, vcpuCount } from '../look/guest-view.ts';
+import { kernelSymbols } from '../symbols/kallsyms.ts';
+import { filterOf, nextEvent, previousEvent } from '../../replay/places.ts';
+import { clearStops, describeStops, find, setBreak, setWatch, towards } from './stops.ts';
+import { type DebugSession, describePlace, disassembly, evaluate, named } from '../session.ts';
+import { fieldDifferences, pageDifferences, printed, snapshotOf } from '../history/state-difference.ts';
+import { symbolTable } from '../symbols/symbols.ts';
+import { history, why } from '../history/writes.ts';
+import { describeInterruptControllers, describeLapic } from '../views/interrupts.ts';
+import { describeRegisters } from '../views/registers.ts';
+import { describeEptWalk, describeTranslation } from '../views/translation.ts';
+import { describeEpt, describeVmcs } from '../views/vmcs.ts';
+
+/** One command of the debugger's prompt. `words` is what follows its name. */
+export interface PromptCommand {
+  readonly usage: string;
+  readonly help: string;
+  readonly answer: (session: DebugSession, words: string) => string;
+}
+
+const EVENTS_SHOWN = 20;
+const FIELDS_SHOWN = 60;
+const DISASSEMBLED = 8;
+
+const countOf = (words: string, usual: number): number => {
+  if (words === '') return usual;
+  const count = Number(words);
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw new Problem(`${words} is not a count.`);
+};
+
+function difference(session: DebugSession, words: string): string {
+  const places = words.split(/\s+/).filter((word) => word !== '');
+  const [from, to] = places;
+  if (from === undefined || places.length > 2) throw new Problem('Say which marks: `diff MARK [MARK]`.');
+  const here = session.now;
+  session.at(from);
+  const left = snapshotOf(session.view);
+  if (to === undefined) session.goTo(here);
+  else session.at(to);
+  const right = snapshotOf(session.view);
+  const fields = fieldDifferences(left, right);
+  const pages = pageDifferences(session.view, left, right);
+  session.goTo(here);
+  const lines = fields
+    .slice(0, FIELDS_SHOWN)
+    .map(({ path, left: one, right: other }) => `  ${path}: ${printed(one)} -> ${printed(other)}`);
+  const rest = fields.length - lines.length;
+  const shown = pages.slice(0, EVENTS_SHOWN).map((gpa) => `0x${gpa.toString(16)}`);
+  return [
+    `${fields.length} fields and ${pages.length} pages of guest memory differ.`,
+    ...lines,
+    ...(rest > 0 ? [`  and ${rest} more`] : []),
+    ...(pages.length > 0 ? [`  pages ${shown.join(' ')}${pages.length > shown.length ? ' ...' : ''}`] : []),
+  ].join('\n');
+}
+
+function eventsAround(session: DebugSession, words: string): string {
+  const { events } = session.run;
+  const { seq } = session;
+  const match = /^(\d*)\s*(.*)$/.exec(words) as RegExpExecArray;
+  const count = countOf(match[1] as string, EVENTS_SHOWN);
+  const isWanted = match[2] === '' ? () => true : matcher(filterOf(match[2] as string));
+  const shown: Stamped[] = [];
+  for (let before = seq; shown.length < count / 2; ) {
+    const found = previousEvent(events, before, isWanted);
+    if (found === undefined) break;
+    shown.unshift(found);
+    before = found.seq;
+  }
+  for (let after = seq; shown.length < count; ) {
+    const found = nextEvent(events, after, isWanted);
+    if (found === undefined) break;
+    shown.push(found);
+    after = found.seq + 1;
+  }
+  return shown.map((stamped) => `${stamped.seq < seq ? '  ' : '> '}${describeStamped(stamped)}`).join('\n');
+}
+
+function processor(session: DebugSession, words: string): string {
+  const count = vcpuCount(session.view);
+  if (words === '') return `vcpu${session.vcpu} of ${count}`;
+  const vcpu = Number(words);
+  if (!Number.isInteger(vcpu) || vcpu < 0 || vcpu >= count)
+    throw new Problem(`There is no vcpu ${words}: 0 to ${count - 1}.`);
+  session.vcpu = vcpu;
+  return describePlace(session);
+}
+
+const FRAME_NOTES: Readonly<Record<string, string>> = { guess: '  ?', interrupted: '  (interrupted)' };
+
+function callers(session: DebugSession): string {
+  return backtrace(session.view, session.vcpu, session.symbols)
+    .map(({ address, by }, index) => `#${index}  ${named(session, address)}${FRAME_NOTES[by] ?? ''}`)
+    .join('\n');
+}
+
+/** SDM Vol. 3, 4.1.4: MAXPHYADDR is at most 52. */
+const PHYSICAL_END = 1n << 52n;
+
+function physicalAddress(address: bigint): number {
+  if (address < PHYSICAL_END) return Number(address);
+  throw new Problem(`0x${address.toString(16)} is no physical address: they have 52 bits.`);
+}
+
+const irqchipOf = ({ view }: DebugSession) => {
+  const irqchip = view.machine.state.kvm.vm?.irqchip;
+  if (irqchip === undefined) throw new Problem('There is no in-kernel interrupt controller here.');
+  return irqchip;
+};
+
+const lapicOf = (session: DebugSession): string => {
+  const { vcpu } = session;
+  const lapic = irqchipOf(session).lapics[vcpu];
+  const { timers } = session.view.machine.state.kvm;
+  if (lapic === undefined) return 'This processor has no local APIC.';
+  return describeLapic(vcpu, lapic, timers[lapicTimer(vcpu)]?.deadline);
+};
+
+const examined = (session: DebugSession, words: string, form: ExamineForm): string =>
+  examine(session, words, form).join('\n');
+
+/** The prompt's commands. To add one, add its row. */
+export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
+  at: {
+    usage: 'at [PLACE]',
+    help: 'go to: start, end, a tick, #EVENT, 25%, +N, -N, or the first event of a KIND [TEXT]',
+    answer: (session, words) => {
+      if (words !== '') session.at(words);
+      return describePlace(session);
+    },
+  },
+  step: {
+    usage: 'step [N]',
+    help: 'N instructions on',
+    answer: (session, words) => {
+      session.step(countOf(words, 1));
+      return describePlace(session);
+    },
+  },
+  back: {
+    usage: 'back [N]',
+    help: 'N instructions back',
+    answer: (session, words) => {
+      session.step(-countOf(words, 1));
+      return describePlace(session);
+    },
+  },
+  continue: {
+    usage: 'continue [KIND [TEXT]]',
+    help: 'on to the next stop or to the end; with a kind, to its next event',
+    answer: (session, words) => towards(session, words, false),
+  },
+  rcontinue: {
+    usage: 'rcontinue [KIND [TEXT]]',
+    help: 'back to the last stop or to the beginning; with a kind, to its last event',
+    answer: (session, words) => towards(session, words, true),
+  },
+  break: {
+    usage: 'break WHAT [if COND]',
+    help: 'stop at ADDR or phys:ADDR [cr3 N], event KIND [TEXT], exit REASON, port N [in|out], msr N [read|write]',
+    answer: setBreak,
+  },
+  watch: {
+    usage: 'watch WHAT [if COND]',
+    help: 'stop when ADDR or phys:ADDR[/BYTES] is written [read|access], or when $REGISTER changes',
+    answer: setWatch,
+  },
+  delete: { usage: 'delete [N]', help: 'forget one stop, or all', answer: clearStops },
+  find: {
+    usage: 'find next|last STOP',
+    help: 'where `break ...` or `watch ...` would stop, without going there',
+    answer: find,
+  },
+  stops: { usage: 'stops', help: 'where to stop', answer: describeStops },
+  x: {
+    usage: 'x[/NFU] ADDR',
+    help: 'memory, as gdb prints it',
+    answer: (session, words) => examined(session, words, 'linear'),
+  },
+  xp: {
+    usage: 'xp[/NFU] GPA',
+    help: 'guest-physical memory',
+    answer: (session, words) => examined(session, words, 'physical'),
+  },
+  disas: {
+    usage: 'disas [ADDR] [N]',
+    help: 'instructions, from the next one on',
+    answer: (session, words) => {
+      const [address = '$pc', count = ''] = words.split(/\s+/).filter((word) => word !== '');
+      return disassembly(session, evaluate(session, address), countOf(count, DISASSEMBLED)).join('\n');
+    },
+  },
+  regs: {
+    usage: 'regs',
+    help: "the processor's registers",
+    answer: ({ view, vcpu }) => describeRegisters(vcpu, registersOf(view, vcpu)),
+  },
+  bt: { usage: 'bt', help: 'who called whom; ? is a guess from the stack', answer: callers },
+  vcpu: { usage: 'vcpu [N]', help: 'the processor questions are about', answer: processor },
+  translate: {
+    usage: 'translate ADDR',
+    help: 'every entry from a linear address to the host frame',
+    answer: (session, words) => describeTranslation(session.view, session.vcpu, evaluate(session, words)),
+  },
+  vmcs: { usage: 'vmcs', help: "the processor's VMCS", answer: ({ view, vcpu }) => describeVmcs(view, vcpu) },
+  ept: {
+    usage: 'ept [GPA]',
+    help: 'extended page tables, whole or for one address',
+    answer: (session, words) =>
+      words === ''
+        ? describeEpt(session.view, session.vcpu)
+        : describeEptWalk(session.view, session.vcpu, physicalAddress(evaluate(session, words))).join('\n'),
+  },
+  lapic: { usage: 'lapic', help: "the processor's local APIC", answer: lapicOf },
+  pic: {
+    usage: 'pic',
+    help: 'PIC pair and IOAPIC',
+    answer: (session) => describeInterruptControllers(irqchipOf(session)),
+  },
+  why: {
+    usage: 'why WHAT',
+    help: 'who last wrote to ADDR or phys:ADDR[/BYTES], or changed $REGISTER or a field of the state',
+    answer: why,
+  },
+  history: { usage: 'history WHAT', help: 'all writes to it, or all its changes, over the run', answer: history },
+  diff: { usage: 'diff MARK [MARK]', help: 'fields and pages that differ between two marks', answer: difference },
+  events: { usage: 'events [N] [KIND [TEXT]]', help: 'events around here', answer: eventsAround },
+  kallsyms: {
+    usage: 'kallsyms',
+    help: "names from the running Linux kernel's own table in guest memory",
+    answer: (session) => {
+      const symbols = kernelSymbols(session.view);
+      if (symbols.length === 0) return 'No kallsyms of a Linux kernel lies in guest memory here.';
+      session.symbols = symbolTable(symbols);
+      return `${symbols.length} symbols.\n${describePlace(session)}`;
+    },
+  },
+  help: { usage: 'help', help: 'this list', answer: () => helpText() },
+};
+
+const helpText = (): string =>
+  [
+    ...Object.values(PROMPT_COMMANDS).map(({ usage, help }) => `${usage.padEnd(26)}${help}`),
+    `${'symbols FILE [OFFSET]'.padEnd(26)}names from an ELF file or a System.map`,
+    `${'quit'.padEnd(26)}leave; nothing recorded has changed`,
+  ].join('\n');

@@ -1,0 +1,65 @@
+import { Problem } from '../../base/problem.ts';
+import { VOCABULARY } from '../../events/vocabulary.ts';
+import { PROMPT_COMMANDS } from './commands.ts';
+import { registerNames } from '../look/named-registers.ts';
+import type { DebugSession } from '../session.ts';
+import { breakWords } from '../stops/stops.ts';
+
+/** Short names, as gdb's users type them. */
+const SHORT: Readonly<Record<string, string>> = {
+  s: 'step',
+  si: 'step',
+  stepi: 'step',
+  rsi: 'back',
+  'reverse-stepi': 'back',
+  c: 'continue',
+  rc: 'rcontinue',
+  'reverse-continue': 'rcontinue',
+  r: 'regs',
+  registers: 'regs',
+  where: 'bt',
+  backtrace: 'bt',
+  'last-write': 'why',
+  seek: 'at',
+  when: 'at',
+  '?': 'help',
+};
+
+/** Answer one line typed at the prompt. What is wrong with it is a sentence; the session goes on. */
+export function answerPrompt(session: DebugSession, line: string): string {
+  const match = /^([a-z?-]+)\s*(.*)$/.exec(line.trim());
+  if (match === null) return line.trim() === '' ? '' : `Unknown command '${line.trim()}'. \`help\` lists them.`;
+  const [, first, words] = match;
+  const command = PROMPT_COMMANDS[SHORT[first as string] ?? (first as string)];
+  if (command === undefined) return `Unknown command '${first}'. \`help\` lists them.`;
+  try {
+    const text = command.answer(session, (words as string).trim());
+    const divergence = session.divergence();
+    return divergence === undefined ? text : `${divergence}\n${text}`;
+  } catch (problem) {
+    if (problem instanceof Problem) return problem.message;
+    throw problem;
+  }
+}
+
+const COMPLETIONS_MAX = 100;
+const TAKE_EVENTS = new Set(['at', 'continue', 'rcontinue', 'events']);
+
+/** What the last word of a line can become. */
+export function completionsOf(session: DebugSession, line: string): readonly [string[], string] {
+  const words = line.split(/\s+/);
+  const last = words[words.length - 1] as string;
+  if (words.length === 1) {
+    const names = [...Object.keys(PROMPT_COMMANDS), ...Object.keys(SHORT), 'symbols', 'quit'];
+    const found = names.filter((name) => name.startsWith(last));
+    return [found.length === 1 ? [`${found[0]} `] : found, last];
+  }
+  const first = SHORT[words[0] as string] ?? (words[0] as string);
+  if (last.startsWith('$')) return [registerNames(last.slice(1)).map((name) => `$${name}`), last];
+  const stopWords = first === 'break' ? breakWords(words, last) : undefined;
+  if (stopWords !== undefined) return [[...stopWords], last];
+  const names = TAKE_EVENTS.has(first)
+    ? Object.keys(VOCABULARY).filter((kind) => kind.startsWith(last))
+    : session.symbols.startingWith(last, COMPLETIONS_MAX);
+  return [names, last];
+}

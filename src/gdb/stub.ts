@@ -1,0 +1,357 @@
+import type { Watchpoint } from '../engine/index.ts';
+import { type GuestView, readPhysical } from '../debugger/look/guest-view.ts';
+import { evaluateAgent } from './agent-expression.ts';
+import { describeMonitor, type MonitorView, type Sentences } from './monitor.ts';
+import { bytesIn, bytesOf, hexNumber, hexOf, hexText, PACKET_SIZE } from './packet.ts';
+import { allRegistersHex, registerHex, REGISTERS, registerView, linearPc, type RegisterView } from './registers.ts';
+import { type WantedChange, writeAllRegisters, writeMemory, writeRegister } from './changes.ts';
+import { TARGET_XML } from './target-description.ts';
+import type { Arrived, Journey, StopsWanted } from '../debugger/travel/travel.ts';
+
+/** The run as the stub needs it. */
+export interface StubSubject extends MonitorView {
+  /** Bytes at a virtual address through a vCPU's page tables of now; undefined where nothing is mapped. */
+  readMemory(vcpu: number, address: bigint, length: number): Uint8Array | undefined;
+  view(): GuestView;
+  /** Make registers or memory something else from here on. A sentence, when that cannot be. */
+  change(changes: readonly WantedChange[]): string | undefined;
+  /** gdb has come. */
+  joined(): void;
+  /** A journey waits for somebody else: look again in a while. */
+  rests(): boolean;
+  /** gdb has gone; nothing of what it set up stays. `killed`: it asked for the run's end. */
+  left(killed: boolean): void;
+  /** What a person is to be told with the next answer. */
+  takeNotices(): readonly string[];
+}
+
+/** What gdb has set up. */
+export interface StubState {
+  /** vCPU of `Hg`: registers and memory. -1: whichever the machine stops at. */
+  general: number;
+  /** vCPU of `Hc`; -1: all or any. */
+  resumed: number;
+  readonly breakpoints: Map<bigint, readonly Uint8Array[]>;
+  readonly watchpoints: Map<string, Watchpoint>;
+  acknowledges: boolean;
+  /** Addresses of memory are guest-physical: QEMU's `Qqemu.PhyMemMode`. */
+  isPhysical: boolean;
+  readonly stopped: { last: Arrived };
+}
+
+/** An answer: one packet's body, or a way through the run whose end is answered. */
+export type Answer =
+  | { readonly kind: 'reply'; readonly body: string; readonly then?: 'detach' | 'kill' }
+  | { readonly kind: 'journey'; readonly journey: Journey }
+  | { readonly kind: 'sentences'; readonly sentences: Sentences };
+
+/** A fresh connection: nothing selected, nothing set. */
+export const freshStub = (): StubState => ({
+  general: -1,
+  resumed: -1,
+  breakpoints: new Map(),
+  watchpoints: new Map(),
+  acknowledges: true,
+  isPhysical: false,
+  stopped: { last: { why: 'step', vcpu: 0 } },
+});
+
+const FEATURES = [
+  `PacketSize=${PACKET_SIZE.toString(16)}`,
+  'QStartNoAckMode+',
+  'qXfer:features:read+',
+  'vContSupported+',
+  'swbreak+',
+  'hwbreak+',
+  'ReverseStep+',
+  'ReverseContinue+',
+  'ConditionalBreakpoints+',
+].join(';');
+
+const UNMAPPED = 'E14';
+const MALFORMED = 'E22';
+
+const RBP = 6;
+const RSP = 7;
+const RIP = 16;
+const MOST_WATCHED = 1 << 20;
+
+const reply = (body: string): Answer => ({ kind: 'reply', body });
+const travels = (journey: Journey): Answer => ({ kind: 'journey', journey });
+
+/** Answer one packet. What is not known is answered by nothing, as the protocol asks. */
+export function answerPacket(stub: StubState, subject: StubSubject, body: string): Answer {
+  const handler = HANDLERS.find(([prefix]) => body.startsWith(prefix));
+  return handler === undefined ? reply('') : handler[1](stub, subject, body.slice(handler[0].length));
+}
+
+type Handler = (stub: StubState, subject: StubSubject, rest: string) => Answer;
+
+const constant =
+  (body: string): Handler =>
+  () =>
+    reply(body);
+
+/** By prefix; the first that fits answers. */
+const HANDLERS: readonly (readonly [string, Handler])[] = [
+  ['qSupported', constant(FEATURES)],
+  ['QStartNoAckMode', noAcknowledgements],
+  ['qXfer:features:read:', (_stub, _subject, rest) => reply(featuresPiece(rest))],
+  ['qRcmd,', monitorCommand],
+  ['qqemu.Supported', constant('PhyMemMode')],
+  ['qqemu.PhyMemMode', ({ isPhysical }) => reply(isPhysical ? '1' : '0')],
+  ['Qqemu.PhyMemMode:', setPhysical],
+  ['qfThreadInfo', (_stub, subject) => reply(`m${vcpuList(subject)}`)],
+  ['qsThreadInfo', constant('l')],
+  ['qThreadExtraInfo,', (_stub, subject, rest) => reply(threadInfo(subject, rest))],
+  ['qAttached', constant('1')],
+  ['qC', (stub, subject) => reply(`QC${selected(stub, subject) + 1}`)],
+  ['vCont?', constant('vCont;c;C;s;S;r')],
+  ['vCont;', resumeActions],
+  ['vKill', () => ({ kind: 'reply', body: 'OK', then: 'kill' })],
+  ['bs', (stub, subject) => travels(subject.traveller.stepBack(steppedVcpu(stub, subject)))],
+  ['bc', (stub, subject) => travels(subject.traveller.runBack(wantedBy(stub, subject)))],
+  ['?', (stub, subject) => reply(stopReply(subject, stub.stopped.last))],
+  ['g', (stub, subject) => reply(allRegistersHex(view(stub, subject)))],
+  ['p', readRegister],
+  ['m', readMemory],
+  ['G', (stub, subject, rest) => reply(writeAllRegisters(subject, selected(stub, subject), rest))],
+  ['P', (stub, subject, rest) => reply(writeRegister(subject, selected(stub, subject), rest))],
+  ['M', (stub, subject, rest) => reply(writeMemory(subject, memoryOf(stub, subject), rest, bytesOf))],
+  ['X', (stub, subject, rest) => reply(writeMemory(subject, memoryOf(stub, subject), rest, bytesIn))],
+  ['H', selectThread],
+  ['T', (_stub, subject, rest) => reply(vcpuOf(subject, rest) === undefined ? 'E01' : 'OK')],
+  ['Z', insertStop],
+  ['z', removeStop],
+  ['c', (stub, subject) => travels(subject.traveller.run(wantedBy(stub, subject)))],
+  ['s', (stub, subject) => travels(stepOnce(stub, subject, steppedVcpu(stub, subject)))],
+  ['D', () => ({ kind: 'reply', body: 'OK', then: 'detach' })],
+  ['k', () => ({ kind: 'reply', body: '', then: 'kill' })],
+];
+
+function noAcknowledgements(stub: StubState): Answer {
+  stub.acknowledges = false;
+  return reply('OK');
+}
+
+/** `annex:offset,length`. */
+function featuresPiece(rest: string): string {
+  const [annex, range] = rest.split(':');
+  const [offset, length] = (range ?? '').split(',').map(hexNumber);
+  if (annex !== 'target.xml') return 'E00';
+  if (offset === undefined || length === undefined) return MALFORMED;
+  const piece = TARGET_XML.slice(Number(offset), Number(offset + length));
+  return `${offset + length >= BigInt(TARGET_XML.length) ? 'l' : 'm'}${piece}`;
+}
+
+// Threads are vCPUs, numbered from 1.
+
+const vcpuList = ({ vcpus }: StubSubject): string =>
+  Array.from({ length: vcpus }, (_, vcpu) => (vcpu + 1).toString(16)).join(',');
+
+/** A thread's vCPU; undefined when there is none. */
+function vcpuOf({ vcpus }: StubSubject, text: string): number | undefined {
+  const thread = hexNumber(text);
+  return thread !== undefined && thread >= 1n && thread <= BigInt(vcpus) ? Number(thread) - 1 : undefined;
+}
+
+const ACTIVITIES = ['', ' [halted]', ' [shut down]', ' [waits for SIPI]'];
+
+function threadInfo(subject: StubSubject, rest: string): string {
+  const vcpu = vcpuOf(subject, rest);
+  if (vcpu === undefined) return 'E01';
+  return hexText(`CPU#${vcpu}${ACTIVITIES[subject.activity(vcpu)] ?? ''}`);
+}
+
+/** The vCPU whose registers and memory are looked at. */
+const selected = ({ general, stopped }: StubState, subject: StubSubject): number =>
+  general >= 0 ? general : (stopped.last.vcpu ?? subject.traveller.vcpu);
+
+/** The vCPU a plain `s` or `bs` is about: `Hc`'s, else `Hg`'s, as gdb means them. */
+const steppedVcpu = (stub: StubState, subject: StubSubject): number =>
+  stub.resumed >= 0 ? stub.resumed : selected(stub, subject);
+
+function selectThread(stub: StubState, subject: StubSubject, rest: string): Answer {
+  const text = rest.slice(1);
+  const vcpu = text === '0' || text === '-1' ? -1 : vcpuOf(subject, text);
+  if (vcpu === undefined || !'gc'.includes(rest[0] ?? '?')) return reply('E01');
+  if (rest[0] === 'g') stub.general = vcpu;
+  else stub.resumed = vcpu;
+  return reply('OK');
+}
+
+// Registers and memory.
+
+const view = (stub: StubState, subject: StubSubject): RegisterView =>
+  registerView(subject.registers(selected(stub, subject)), subject.moment());
+
+function readRegister(stub: StubState, subject: StubSubject, rest: string): Answer {
+  const number = hexNumber(rest);
+  if (number === undefined) return reply(MALFORMED);
+  return reply(registerHex(view(stub, subject), Number(number)) ?? 'E00');
+}
+
+function readMemory(stub: StubState, subject: StubSubject, rest: string): Answer {
+  const [address, length] = rest.split(',').map(hexNumber);
+  if (address === undefined || length === undefined) return reply(MALFORMED);
+  const most = Math.min(Number(length), PACKET_SIZE / 2 - 16);
+  const bytes = stub.isPhysical
+    ? readPhysical(subject.view(), Number(address), most)
+    : subject.readMemory(selected(stub, subject), address, most);
+  return reply(bytes === undefined || (bytes.length === 0 && most > 0) ? UNMAPPED : hexOf(bytes));
+}
+
+/** The vCPU whose page tables addresses go through; undefined: they are physical. */
+const memoryOf = (stub: StubState, subject: StubSubject): number | undefined =>
+  stub.isPhysical ? undefined : selected(stub, subject);
+
+function setPhysical(stub: StubState, _subject: StubSubject, rest: string): Answer {
+  if (rest !== '0' && rest !== '1') return reply(MALFORMED);
+  stub.isPhysical = rest === '1';
+  return reply('OK');
+}
+
+// Stops.
+
+const WATCH_KINDS: Readonly<Record<string, Watchpoint['on']>> = { 2: 'write', 3: 'read', 4: 'access' };
+
+/** `type,address,kind[;X length,bytecode]...`. Nothing is ever written into the guest. */
+function insertStop(stub: StubState, _subject: StubSubject, rest: string): Answer {
+  const [place, ...options] = rest.split(';');
+  const [type, addressText, kindText] = (place as string).split(',');
+  const address = hexNumber(addressText);
+  const length = hexNumber(kindText);
+  if (address === undefined || length === undefined) return reply(MALFORMED);
+  const on = WATCH_KINDS[type as string];
+  if (on !== undefined) {
+    if (length > BigInt(MOST_WATCHED)) return reply(`E.A watchpoint may cover ${MOST_WATCHED} bytes at most.`);
+    stub.watchpoints.set(`${on} ${address} ${length}`, { address, length: Number(length), on });
+    return reply('OK');
+  }
+  if (type !== '0' && type !== '1') return reply('');
+  const conditions = conditionsIn(options.join(';'));
+  if (conditions === undefined) return reply(MALFORMED);
+  stub.breakpoints.set(address, conditions);
+  return reply('OK');
+}
+
+/** `X3,221327X...`: each its length in bytes and its code. */
+function conditionsIn(text: string): readonly Uint8Array[] | undefined {
+  const conditions: Uint8Array[] = [];
+  let at = 0;
+  while (at < text.length && text[at] === 'X') {
+    const comma = text.indexOf(',', at);
+    const length = hexNumber(text.slice(at + 1, comma));
+    if (comma < 0 || length === undefined) return undefined;
+    const end = comma + 1 + 2 * Number(length);
+    const code = bytesOf(text.slice(comma + 1, end));
+    if (code === undefined || code.length !== Number(length)) return undefined;
+    conditions.push(code);
+    at = end;
+  }
+  return conditions;
+}
+
+function removeStop(stub: StubState, _subject: StubSubject, rest: string): Answer {
+  const [type, addressText, kindText] = rest.split(',');
+  const address = hexNumber(addressText);
+  const length = hexNumber(kindText);
+  if (address === undefined || length === undefined) return reply(MALFORMED);
+  const on = WATCH_KINDS[type as string];
+  if (on !== undefined) stub.watchpoints.delete(`${on} ${address} ${length}`);
+  else stub.breakpoints.delete(address);
+  return reply('OK');
+}
+
+function wantedBy(stub: StubState, subject: StubSubject): StopsWanted {
+  return {
+    breakpoints: [...stub.breakpoints.keys()],
+    watchpoints: [...stub.watchpoints.values()],
+    isWanted: (address, vcpu) => {
+      const conditions = stub.breakpoints.get(address) ?? [];
+      return conditions.length === 0 || conditions.some((code) => isMet(subject, vcpu, code));
+    },
+  };
+}
+
+/** A condition that cannot be told stops, so that somebody looks. */
+function isMet(subject: StubSubject, vcpu: number, code: Uint8Array): boolean {
+  const registers = registerView(subject.registers(vcpu), subject.moment());
+  const value = evaluateAgent(code, {
+    register: (number) => REGISTERS[number]?.read(registers),
+    memory: (address, length) => subject.readMemory(vcpu, address, length),
+  });
+  return value !== 0n;
+}
+
+// Going on.
+
+function* stepOnce(stub: StubState, subject: StubSubject, vcpu: number): Journey {
+  return yield* subject.traveller.step(vcpu, wantedBy(stub, subject));
+}
+
+/** `action[:thread];...`: the first action that names a thread steps it, or all run. */
+function resumeActions(stub: StubState, subject: StubSubject, rest: string): Answer {
+  const actions = rest.split(';').map((text) => text.split(':') as [string, string?]);
+  const stepping = actions.find(([action]) => /^[sSr]/.test(action));
+  if (stepping === undefined) return travels(subject.traveller.run(wantedBy(stub, subject)));
+  const [action, thread] = stepping;
+  const named = thread === undefined || thread === '-1' ? undefined : vcpuOf(subject, thread);
+  if (thread !== undefined && thread !== '-1' && named === undefined) return reply('E01');
+  const vcpu = named ?? selected(stub, subject);
+  if (!action.startsWith('r')) return travels(stepOnce(stub, subject, vcpu));
+  const [start, end] = action.slice(1).split(',').map(hexNumber);
+  if (start === undefined || end === undefined) return reply(MALFORMED);
+  return travels(stepRange(stub, subject, vcpu, start, end));
+}
+
+/** Steps while the instruction pointer stays within a range. */
+function* stepRange(stub: StubState, subject: StubSubject, vcpu: number, start: bigint, end: bigint): Journey {
+  for (let count = 0; ; count += 1) {
+    const stop = yield* stepOnce(stub, subject, vcpu);
+    const pc = linearPc(subject.registers(vcpu));
+    if (stop.why !== 'step' || pc < start || pc >= end) return stop;
+    if (stub.breakpoints.has(pc) && wantedBy(stub, subject).isWanted(pc, vcpu)) return { why: 'break', vcpu };
+    if (count % 256 === 255) yield;
+  }
+}
+
+/** A journey is over: where gdb now stands, and that it has selected nothing. */
+export function arriveWith(stub: StubState, subject: StubSubject, stop: Arrived): string {
+  stub.stopped.last = stop;
+  stub.general = stop.vcpu;
+  stub.resumed = -1;
+  return stopReply(subject, stop);
+}
+
+const WATCH_REASONS: Readonly<Record<Watchpoint['on'], string>> = { write: 'watch', read: 'rwatch', access: 'awatch' };
+
+function reasonOf({ why, watchpoint }: Arrived): string {
+  switch (why) {
+    case 'break':
+      return 'swbreak:;';
+    case 'watch':
+      return watchpoint === undefined ? '' : `${WATCH_REASONS[watchpoint.on]}:${watchpoint.address.toString(16)};`;
+    case 'begin':
+    case 'end':
+      return `replaylog:${why};`;
+    default:
+      return '';
+  }
+}
+
+/** `T05` with the registers gdb asks for first. `signal` 02: interrupted. */
+export function stopReply(subject: StubSubject, stop: Arrived, signal = '05'): string {
+  const registers = registerView(subject.registers(stop.vcpu), subject.moment());
+  const expedited = [RBP, RSP, RIP].map(
+    (number) => `${hexOf(Uint8Array.of(number))}:${registerHex(registers, number)};`,
+  );
+  return `T${signal}thread:${(stop.vcpu + 1).toString(16)};${expedited.join('')}${reasonOf(stop)}`;
+}
+
+function monitorCommand(stub: StubState, subject: StubSubject, rest: string): Answer {
+  const bytes = bytesOf(rest);
+  if (bytes === undefined) return reply(MALFORMED);
+  const sentences = describeMonitor(subject, selected(stub, subject), new TextDecoder().decode(bytes));
+  return { kind: 'sentences', sentences };
+}

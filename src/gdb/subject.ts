@@ -1,0 +1,77 @@
+import { assemble } from '../runs/assemble.ts';
+import type { RecordedTimeline } from '../runs/recorded-run.ts';
+import { describeDivergence } from '../replay/divergence.ts';
+import { traceInputs } from '../replay/trace/trace-inputs.ts';
+import { type GuestView, readLinear, vcpuCount } from '../debugger/look/guest-view.ts';
+import { answerPrompt } from '../debugger/prompt/prompt.ts';
+import { type DebugSession, openDebugSession } from '../debugger/session.ts';
+import { saveDiversion } from '../debugger/forks/diversion.ts';
+import { forksOf } from '../debugger/forks/forks.ts';
+import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/ground.ts';
+import { QUESTIONS } from './monitor.ts';
+import type { StubSubject } from './stub.ts';
+import { createTraveller, type Traveller } from '../debugger/travel/travel.ts';
+
+/** A recorded run as gdb's stub looks at it. */
+export function subjectOf(recorded: RecordedTimeline): StubSubject {
+  const { verifier, run, timeline, events } = recorded;
+  const view: GuestView = { machine: timeline.machine };
+  const last = events[events.length - 1];
+  const traveller = createTraveller({
+    timeline,
+    lastSeq: last?.seq ?? 0,
+    lastTick: last?.tick ?? 0,
+    code: (vcpu, linear) => readLinear(view, vcpu, linear, LONGEST_INSTRUCTION),
+  });
+  const ground: Ground = {
+    view,
+    timeline,
+    traveller,
+    firstTick: 0,
+    lastTick: last?.tick ?? 0,
+    endSeq: (last?.seq ?? -1) + 1,
+    event: (seq) => events[seq],
+    inputsFrom: (from) =>
+      traceInputs(run.trace, events.length, run.description.nsPerTick).filter(({ seq = 0 }) => seq >= from),
+  };
+  const forks = forksOf(
+    ground,
+    run.path,
+    (parts) => assemble({ ...run, ...parts }),
+    (path, diversion) => {
+      saveDiversion(path, run, diversion);
+      const compare = `\`retrovisor diff ${run.path} ${path}\` shows where the futures part.`;
+      return `${path}: ${diversion.endSeq} events. ${compare}`;
+    },
+  );
+  const session = openDebugSession(recorded);
+  return {
+    ...looksAt(forks.here),
+    traveller: forks.travels,
+    vcpus: vcpuCount(view),
+    problem: () => (verifier.divergence === undefined ? undefined : describeDivergence(verifier.divergence)),
+    rests: () => false,
+    joined: () => undefined,
+    left: forks.drop,
+    ask(line, vcpu) {
+      if (!QUESTIONS.includes(line.split(/\s+/)[0] as string)) return undefined;
+      if (forks.current !== undefined)
+        return 'That is asked of the recorded run: `monitor fork discard` goes back there.';
+      return answered(session, traveller, line, vcpu);
+    },
+    takeNotices: forks.takeNotices,
+    change: forks.change,
+    fork: forks.fork,
+  };
+}
+
+/** The prompt's answer; the run stands where it stood. */
+function answered(session: DebugSession, traveller: Traveller, line: string, vcpu: number): string {
+  const { tick } = session.now;
+  session.stood(vcpu);
+  const answer = answerPrompt(session, line);
+  traveller.deafen();
+  const way = traveller.go(tick);
+  while (way.next().done !== true);
+  return answer;
+}

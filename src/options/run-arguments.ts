@@ -1,0 +1,296 @@
+import { Problem } from '../base/problem.ts';
+import { Command, CommanderError, Option } from 'commander';
+import { type AcceptedOptions, acceptedWarnings } from './accepted-options.ts';
+import { type Chardevs, characterBackend, chardevById, chardevs } from './character-backends.ts';
+import { QEMU_OPTIONS, withTwoDashes } from './qemu-spelling.ts';
+import { commaValue, refuseOthers, sizeInBytes, wholeNumber } from './qemu-values.ts';
+import type { CharacterBackend, RunOptions, TypedLine } from './run-options.ts';
+import { ENGINE_FEATURES, supportedCpuid } from '../kvm/vcpu/cpuid.ts';
+import { missingFeatures, parseCpuModel } from '../vmm/cpu/model.ts';
+import { MOST } from '../vmm/limits.ts';
+import type { DeviceOption } from '../vmm/options.ts';
+import { UsageProblem } from './usage.ts';
+
+const MIB = 2 ** 20;
+/** Where QEMU's -s listens. */
+const GDB_PORT = 1234;
+
+/** What commander collects; every value still text. */
+interface RawOptions extends AcceptedOptions {
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly append?: string;
+  readonly bios?: string;
+  readonly optionRom?: string;
+  readonly m: string;
+  readonly smp: string;
+  readonly serial?: string[];
+  readonly chardev?: string[];
+  readonly debugcon?: string;
+  readonly device?: string[];
+  readonly nodefaults?: boolean;
+  readonly reboot: boolean;
+  readonly seed: string;
+  readonly trace: string | false;
+  readonly gdb?: string;
+  readonly s?: boolean;
+  readonly S?: boolean;
+  readonly checkpoints?: boolean;
+  readonly ticks?: string;
+  readonly events?: string[];
+  readonly nsPerTick: string;
+  readonly wallClock?: string;
+  readonly type?: string[];
+  readonly cpu?: string;
+  readonly kernelName?: string;
+}
+
+const collect = (value: string, before: string[] = []): string[] => [...before, value];
+
+/** An option as people type it: QEMU's with one dash. */
+const qemuTerm = ({ flags, long }: Option): string =>
+  long !== undefined && QEMU_OPTIONS[long.slice(2)] !== undefined ? flags.slice(1) : flags;
+
+/** The `run` command as commander knows it: QEMU's options and ours. */
+export function runCommand(name: string): Command {
+  const command = new Command(name);
+  command
+    .description('Boot a guest, recorded. Options are spelled as QEMU spells them.')
+    .usage('[options]')
+    .allowExcessArguments(true)
+    .configureHelp({ optionTerm: qemuTerm })
+    .addOption(new Option('-m <size>', 'guest memory, in MiB or with k, M, G').default('128'));
+  for (const [option, { argument, help }] of Object.entries(QEMU_OPTIONS)) {
+    const made = new Option(argument ? `--${option} <value>` : `--${option}`, help);
+    if (['serial', 'chardev', 'device', 'net', 'nic'].includes(option)) made.argParser(collect);
+    if (option === 'smp') made.default('1', '1');
+    command.addOption(made);
+  }
+  return command
+    .option('--seed <text>', 'the seed all chance is drawn from', '1')
+    .option('--trace <file>', 'where the recording goes', 'retrovisor.trace')
+    .option('--no-trace', 'do not record')
+    .option('--checkpoints', 'leave checkpoints beside the trace, as `retrovisor index` does afterwards')
+    .option('--kernel-name <text>', "the name the guest sees for its kernel (default: the file's base name)")
+    .option('--ticks <n>', 'stop after n instructions')
+    .addOption(new Option('--events <family>', 'record more: guest-pt').argParser(collect))
+    .option('--ns-per-tick <n>', 'virtual nanoseconds per instruction', '8')
+    .option('--wall-clock <time>', "time at power-on: ISO form or seconds since 1970 (default: the host's)")
+    .addOption(
+      new Option(
+        '--type <after:WAIT:TEXT>',
+        'type TEXT once the guest has printed WAIT; again for the next line',
+      ).argParser(collect),
+    );
+}
+
+/** Understand the arguments of `retrovisor run`. Throws a UsageProblem naming the first thing wrong. */
+export function runOptions(argv: readonly string[]): RunOptions {
+  const command = runCommand('retrovisor run')
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+  try {
+    command.parse(withTwoDashes(argv), { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode !== 0) throw new UsageProblem(sentence(error.message));
+    throw error;
+  }
+  const [stray] = command.args;
+  if (stray !== undefined) {
+    throw new UsageProblem(`'${stray}': disk images are not supported yet. Load a guest with -kernel or -bios.`);
+  }
+  return understood(command.opts<RawOptions>());
+}
+
+const sentence = (message: string): string => {
+  const text = message
+    .replace(/^error: /, '')
+    .replace(/--([a-z-]+)/, (option, name: string) => (QEMU_OPTIONS[name] === undefined ? option : `-${name}`))
+    .replace(/\n\(D/, ' (d')
+    .trim();
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
+};
+
+function understood(raw: RawOptions): RunOptions {
+  const byId = chardevs(raw.chardev ?? []);
+  const found = devicesOf(raw.device ?? [], byId);
+  if (raw.debugcon !== undefined) {
+    if (found.debugcon !== undefined) throw new UsageProblem('Give -debugcon or -device isa-debugcon, not both.');
+    found.debugcon = characterBackend('-debugcon', raw.debugcon, byId);
+    found.devices.push({ driver: 'isa-debugcon', properties: {} });
+  }
+  const serial = serialLines(raw, byId);
+  refuseTwoReaders([...serial, ...(found.debugcon === undefined ? [] : [found.debugcon])]);
+  if (raw.checkpoints === true && raw.trace === false) throw new UsageProblem('--checkpoints needs a trace.');
+  if (raw.optionRom !== undefined && raw.bios === undefined) throw new UsageProblem('-option-rom needs a -bios.');
+  if (raw.append !== undefined && raw.kernel === undefined && raw.bios !== undefined) {
+    throw new UsageProblem('-append needs a -kernel.');
+  }
+  if (raw.initrd !== undefined && raw.kernel === undefined) throw new UsageProblem('-initrd needs a -kernel.');
+  return {
+    kernel: raw.kernel,
+    kernelName: kernelName(raw),
+    initrd: raw.initrd,
+    append: raw.append ?? '',
+    bios: raw.bios,
+    optionRom: raw.optionRom,
+    ramBytes: ramBytes(raw.m),
+    cpus: cpuCount(raw.smp),
+    cpu: cpuModel(raw.cpu),
+    serial,
+    ...found,
+    noDefaults: raw.nodefaults === true,
+    reboot: raw.reboot,
+    seed: raw.seed,
+    trace: raw.trace === false ? undefined : raw.trace,
+    gdb: gdbPort(raw),
+    startsStopped: raw.S === true,
+    checkpoints: raw.checkpoints === true,
+    ticks: raw.ticks === undefined ? undefined : wholeNumber('--ticks', raw.ticks, 0, Number.MAX_SAFE_INTEGER),
+    guestPageTables: guestPageTables(raw.events ?? []),
+    nsPerTick: wholeNumber('--ns-per-tick', raw.nsPerTick, 1, MOST.nsPerTick),
+    wallClock: wallClock(raw.wallClock),
+    typed: (raw.type ?? []).map(typedLine),
+    warnings: [...acceptedWarnings(raw), ...missingFeaturesOf(raw.cpu)],
+  };
+}
+
+function kernelName({ kernel, bios, kernelName: name }: RawOptions): string | undefined {
+  if (name === undefined) return undefined;
+  if (kernel === undefined && bios !== undefined) throw new UsageProblem('--kernel-name needs a -kernel.');
+  if (name === '' || /[\0-\x1f]/.test(name)) throw new UsageProblem('--kernel-name: a name has no control characters.');
+  return name;
+}
+
+/** The devices asked for, and where the debug port's bytes go when there is one. */
+interface Devices {
+  devices: DeviceOption[];
+  debugcon: CharacterBackend | undefined;
+}
+
+/** Numeric and other properties each driver takes, as QEMU names them. */
+const DRIVERS: Readonly<Record<string, { readonly ports: readonly string[]; readonly others: readonly string[] }>> = {
+  'isa-debug-exit': { ports: ['iobase', 'iosize'], others: ['id'] },
+  'isa-debugcon': { ports: ['iobase', 'readback'], others: ['chardev', 'id'] },
+  'pc-testdev': { ports: [], others: ['id'] },
+  'pci-testdev': { ports: [], others: ['id'] },
+};
+
+function devicesOf(values: readonly string[], byId: Chardevs): Devices {
+  const found: Devices = { devices: [], debugcon: undefined };
+  for (const text of values) {
+    const option = `-device ${text}`;
+    const value = commaValue(text);
+    const driver = DRIVERS[value.name ?? ''];
+    if (driver === undefined) {
+      throw new UsageProblem(`${option}: there is no such device. There are ${Object.keys(DRIVERS).join(', ')}.`);
+    }
+    refuseOthers(`-device ${value.name}`, value, [...driver.ports, ...driver.others]);
+    const numbers = driver.ports.flatMap((name) => {
+      const number = value.properties.get(name);
+      return number === undefined ? [] : [[name, wholeNumber(option, number, 0, 0xffff)]];
+    });
+    found.devices.push({ driver: value.name as string, properties: Object.fromEntries(numbers) });
+    const chardev = value.properties.get('chardev');
+    if (chardev !== undefined) found.debugcon = chardevById(option, chardev, byId);
+    else if (value.name === 'isa-debugcon') throw new UsageProblem(`${option}: name its -chardev with chardev=ID.`);
+  }
+  return found;
+}
+
+function serialLines(raw: RawOptions, byId: Chardevs): CharacterBackend[] {
+  const { serial = [] } = raw;
+  if (serial.length > MOST.serialLines) throw new UsageProblem(`-serial: the machine has ${MOST.serialLines} lines.`);
+  // A line of `none` is no line: QEMU 7.2 does not even count it.
+  const asked = serial.filter((text) => text !== 'none');
+  if (serial.length > 0) return asked.map((text) => characterBackend('-serial', text, byId));
+  return raw.nodefaults ? [] : [{ to: 'stdio', monitor: true }];
+}
+
+function refuseTwoReaders(backends: readonly CharacterBackend[]): void {
+  const readers = backends.filter(({ to }) => to === 'stdio');
+  if (readers.length > 1) throw new UsageProblem('Only one of -serial and -debugcon can have stdio.');
+}
+
+function ramBytes(text: string): number {
+  const value = commaValue(text);
+  refuseOthers('-m', value, ['size']);
+  const bytes = sizeInBytes('-m', value.properties.get('size') ?? value.name ?? '', 'm');
+  const rounded = Math.ceil(bytes / MIB) * MIB;
+  if (rounded < MIB || rounded > MOST.memoryMiB * MIB) {
+    throw new UsageProblem(`-m ${text}: guest memory must be between 1M and ${MOST.memoryMiB}M.`);
+  }
+  return rounded;
+}
+
+function cpuCount(text: string): number {
+  const value = commaValue(text);
+  refuseOthers('-smp', value, ['cpus', 'maxcpus', 'sockets', 'cores', 'threads', 'dies']);
+  const factor = (key: string): number => wholeNumber(`-smp ${text}`, value.properties.get(key) ?? '1', 1, 255);
+  const cpus = value.name ?? value.properties.get('cpus');
+  return wholeNumber('-smp', cpus ?? String(factor('sockets') * factor('cores') * factor('threads')), 1, MOST.cpus);
+}
+
+function cpuModel(text: string | undefined): string | undefined {
+  try {
+    if (text !== undefined) parseCpuModel(text);
+    return text;
+  } catch (error) {
+    throw error instanceof Problem ? new UsageProblem(error.message) : error;
+  }
+}
+
+/** `-gdb tcp::PORT`, as QEMU spells it, or `-s`. */
+function gdbPort({ gdb, s, checkpoints }: RawOptions): number | undefined {
+  if (gdb === undefined && s !== true) return undefined;
+  if (checkpoints === true)
+    throw new UsageProblem('Give -gdb or --checkpoints, not both: `retrovisor index` adds them.');
+  if (gdb === undefined) return GDB_PORT;
+  const [, host, port] = /^tcp:([^:,]*):(\d{1,5})(?:,.*)?$/.exec(gdb) ?? [];
+  if (port === undefined) throw new UsageProblem(`-gdb ${gdb}: write tcp::PORT, like -gdb tcp::1234.`);
+  if (!['', 'localhost', '127.0.0.1'].includes(host as string)) {
+    throw new UsageProblem(`-gdb ${gdb}: gdb is served on the loopback interface only.`);
+  }
+  return wholeNumber(`-gdb ${gdb}`, port, 0, 65_535);
+}
+
+function guestPageTables(families: readonly string[]): boolean {
+  const unknown = families.flatMap((list) => list.split(',')).find((family) => family !== 'guest-pt');
+  if (unknown !== undefined) throw new UsageProblem(`--events ${unknown}: the only further family is guest-pt.`);
+  return families.length > 0;
+}
+
+function wallClock(text: string | undefined): bigint | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d+$/.test(text)) return BigInt(text) * 1_000_000_000n;
+  const milliseconds = Date.parse(text);
+  if (Number.isNaN(milliseconds)) {
+    throw new UsageProblem(`--wall-clock ${text}: write seconds since 1970 or a time like 2026-11-23T12:00:00Z.`);
+  }
+  return BigInt(milliseconds) * 1_000_000n;
+}
+
+/** `after:WAIT:TEXT` or `TEXT`, which may say \n, \r, \t, \e, \:, \\ and \xHH. */
+export function typedLine(value: string): TypedLine {
+  const match = /^after:((?:[^:\\]|\\.)+):(.*)$/s.exec(value);
+  if (match !== null) return { after: unescaped(match[1] as string), text: unescaped(match[2] as string) };
+  if (!value.startsWith('after:')) return { after: '', text: unescaped(value) };
+  throw new UsageProblem(`--type ${value}: write after:WAIT:TEXT, like --type 'after:/ # :poweroff -f\\n'.`);
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', e: '\x1b' };
+
+const unescaped = (text: string): string =>
+  text.replace(/\\(x[0-9a-f]{2}|.)/gi, (_, code: string) =>
+    /^x../i.test(code) ? String.fromCharCode(Number.parseInt(code.slice(1), 16)) : (ESCAPES[code] ?? code),
+  );
+
+/** What QEMU warns of: features asked for that the processor does not have. With `enforce` they end the run. */
+function missingFeaturesOf(cpu: string | undefined): string[] {
+  if (cpu === undefined) return [];
+  const model = parseCpuModel(cpu);
+  const missing = missingFeatures(supportedCpuid(ENGINE_FEATURES), model).join(', ');
+  if (missing === '') return [];
+  if (model.enforce) throw new UsageProblem(`-cpu ${cpu}: the processor does not have ${missing}.`);
+  return [`-cpu ${cpu}: the processor does not have ${missing}; that stays off.`];
+}

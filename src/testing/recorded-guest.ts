@@ -1,0 +1,78 @@
+import { runOptions } from '../options/run-arguments.ts';
+import { typist } from '../cli/typist.ts';
+import type { Stamped } from '../events/stamped.ts';
+import { describeDivergence } from '../replay/divergence.ts';
+import { lazyEvents } from '../replay/trace/lazy-events.ts';
+import { openSession } from '../runs/open-session.ts';
+import { endOf } from '../replay/places.ts';
+import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded-run.ts';
+import { openTraceFile } from '../host/trace-file.ts';
+
+/** A run recorded for a test. */
+export interface RecordedGuest {
+  readonly trace: string;
+  /** The status `retrovisor run` would have ended with; 0 when every processor waited for ever. */
+  readonly status: number;
+  /** What the guest printed on its first serial line. */
+  readonly console: string;
+}
+
+const SLICE_MS = 8;
+
+/** Run a guest to its end, recorded, with the options of `retrovisor run`. Nobody types but `--type`. */
+export function recordGuest(trace: string, options: readonly string[]): RecordedGuest {
+  const chosen = runOptions([...options, '--trace', trace]);
+  const script = typist(chosen.typed);
+  const printed: Uint8Array[] = [];
+  const session = openSession(chosen, {
+    serial(line, bytes) {
+      if (line !== 0) return;
+      printed.push(bytes);
+      script.hear(bytes);
+    },
+    debugcon: () => undefined,
+  });
+  let status = 0;
+  try {
+    for (;;) {
+      const pause = session.run(SLICE_MS, false);
+      if (pause.pause === 'ended') {
+        status = pause.end.status;
+        break;
+      }
+      const typed = script.next();
+      if (typed !== undefined) session.type(0, typed);
+      else if (pause.pause === 'idle') break;
+    }
+  } finally {
+    session.close();
+  }
+  return { trace, status, console: Buffer.concat(printed).toString('latin1') };
+}
+
+/** The first divergence of a trace run again, as text; undefined when all of it came out as recorded. */
+export function divergenceOf(trace: string, images: ImagePaths): string | undefined {
+  const run = openRecordedRun(trace, images);
+  const { damage } = run.read;
+  if (damage !== undefined) return damage;
+  const { timeline, verifier, events } = openTimeline(run, { every: Number.MAX_SAFE_INTEGER });
+  timeline.seek(endOf(events));
+  if (verifier.divergence !== undefined) return describeDivergence(verifier.divergence);
+  const { agreed } = verifier;
+  return agreed === events.length ? undefined : `The replay ended after ${agreed} of ${events.length} events.`;
+}
+
+/** The events of a trace and, when it is damaged, where they end. */
+export function eventsOf(trace: string): { readonly events: readonly Stamped[]; readonly damage: string | undefined } {
+  return lazyEvents(openTraceFile(trace));
+}
+
+/** What the guest sent over its first serial line. */
+export function consoleOf(events: readonly Stamped[]): string {
+  const bytes: number[] = [];
+  for (let at = 0; at < events.length; at += 1) {
+    const event = events[at]?.event;
+    if (event?.kind === 'sim:serial_sent' && event.line === 0) bytes.push(event.byte);
+  }
+  return Buffer.from(bytes).toString('latin1');
+}

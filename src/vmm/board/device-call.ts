@@ -1,0 +1,92 @@
+import { invariant } from '../../base/invariant.ts';
+import type { Effects } from '../../devices/device.ts';
+import { armTimer, cancelTimer } from '../../events/timers.ts';
+import type { MachineEvent } from '../../events/vocabulary.ts';
+import type { Machine, Part } from './machine.ts';
+import { reachOf, readBytes, writeBytes } from '../memory/address-space.ts';
+import { drivePin } from './pins.ts';
+
+/** One call of a device: what it may do to the machine around it, and the fact it was called for. */
+export class DeviceCall implements Effects {
+  private machine: Machine;
+  private readonly part: Part;
+  private pending: MachineEvent | undefined;
+
+  /** `pending`: what `commit` puts on record. */
+  constructor(machine: Machine, part: Part, pending?: MachineEvent) {
+    this.machine = machine;
+    this.part = part;
+    this.pending = pending;
+  }
+
+  get now(): number {
+    return this.machine.now();
+  }
+
+  commit(): void {
+    const { pending } = this;
+    invariant(pending !== undefined, 'a device commits once, to what it was called for', { part: this.part.name });
+    this.pending = undefined;
+    this.machine = this.machine.after(this.machine.raise(pending));
+  }
+
+  /** The call is over; a device that has nothing to say to it left it to the machine to commit. */
+  finish(commits: boolean): void {
+    if (commits) this.commit();
+    invariant(this.pending === undefined, 'a device commits to what it was called for', { part: this.part.name });
+  }
+
+  raise(event: MachineEvent): void {
+    this.machine.raise(event);
+  }
+
+  pin(name: string, high: boolean): void {
+    drivePin(this.machine, { part: this.part, name, high }, (machine, part) => new DeviceCall(machine, part));
+  }
+
+  arm(timer: string, deadline: number): void {
+    armTimer(this.machine.origin, this.idOf(timer), deadline);
+  }
+
+  cancel(timer: string): void {
+    cancelTimer(this.machine.state.timers, this.machine.origin, this.idOf(timer));
+  }
+
+  deadline(timer: string): number | undefined {
+    return this.machine.state.timers[this.idOf(timer)]?.deadline;
+  }
+
+  requestReset(): void {
+    this.machine.askForReset(this.part.name);
+  }
+
+  dmaReach(gpa: number, length: number): number {
+    return reachOf(this.machine.memory, gpa, length);
+  }
+
+  dmaRead(gpa: number, length: number): Uint8Array {
+    const bytes = readBytes(this.machine.memory, gpa, length);
+    this.tellDma('read', gpa, bytes);
+    return bytes;
+  }
+
+  dmaWrite(gpa: number, bytes: Uint8Array): void {
+    this.tellDma('write', gpa, bytes);
+    writeBytes(this.machine.memory, gpa, bytes);
+  }
+
+  private idOf(timer: string): string {
+    return this.part.timers.get(timer)!;
+  }
+
+  private tellDma(dir: 'read' | 'write', gpa: number, bytes: Uint8Array): void {
+    this.raise({ kind: 'sim:dma', dev: this.part.name, dir, gpa, len: bytes.length, digest: digestOf(bytes) });
+  }
+}
+
+/** 32-bit FNV-1a: enough to tell whether a replay moved the same bytes. */
+function digestOf(bytes: Uint8Array): string {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}

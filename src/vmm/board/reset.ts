@@ -1,0 +1,66 @@
+import { MAIN_LOOP } from '../../events/stamped.ts';
+import type { KvmRunAnswer } from '../../kvm/api.ts';
+import { DeviceCall } from './device-call.ts';
+import { DIRECT_BOOT } from '../direct/reset-code.ts';
+import { ISA_BRIDGE } from './isa-bridge.ts';
+import { enterKvmRun, leaveKvmRun, resetInterruptControllers } from '../accel/kvm-reset.ts';
+import type { Machine, Part } from './machine.ts';
+import { powerOn } from '../pc/power-on.ts';
+import { remap } from '../pc/remap.ts';
+import { resetVcpu } from '../accel/vcpu-registers.ts';
+
+/** What the vCPU being served is to be told when it is taken out of KVM_RUN. */
+export interface Served {
+  readonly vcpu: number;
+  readonly answer: KvmRunAnswer;
+}
+
+/** Do the reset somebody asked for, once the access that asked is over. False: nobody has asked. */
+export function resetIfAsked(asked: Machine, served?: Served): boolean {
+  const by = asked.state.resetBy;
+  if (by === undefined) return false;
+  const machine = asked.from(asked.origin.by(MAIN_LOOP));
+  if (isInitialisation(machine, by)) initialiseVcpus(machine, by, served);
+  else if (machine.options.noReboot === true) machine.raise({ kind: 'sim:powered_off' });
+  else resetSystem(machine, by, served);
+  return true;
+}
+
+/** QEMU's system reset: every device, then memory and vCPUs. */
+function resetSystem(asked: Machine, by: string, served: Served | undefined): void {
+  const machine = asked.after(asked.raise({ kind: 'sim:reset', by }));
+  leaveKvmRun(machine, served);
+  for (const part of machine.parts) {
+    // A kernel that starts after an initialisation still finds the bit that caused it.
+    if (by !== DIRECT_BOOT || part.name !== 'port92') resetDevice(machine, part);
+  }
+  remap(machine);
+  resetInterruptControllers(machine);
+  powerOn(machine);
+  enterKvmRun(machine);
+}
+
+function resetDevice(machine: Machine, part: Part): void {
+  const call = new DeviceCall(machine, part, { kind: 'sim:device_reset', dev: part.name });
+  part.device.reset?.(machine.stateOf(part), call);
+  call.finish(part.device.reset === undefined);
+}
+
+/**
+ * Without firmware, port 0x92, the keyboard controller and a soft 0xcf9 do what they do to hardware: INIT. With
+ * firmware they reset the system, as QEMU's do. 82371SB data sheet, 2.5.5 and 2.5.6.
+ */
+function isInitialisation({ config, state }: Machine, by: string): boolean {
+  if (config.firmware) return false;
+  if (by === ISA_BRIDGE) return (state.devices[ISA_BRIDGE].resetControl & HARD_RESET) === 0;
+  return by === 'port92' || by === 'i8042';
+}
+
+function initialiseVcpus(asked: Machine, by: string, served: Served | undefined): void {
+  const machine = asked.after(asked.raise({ kind: 'sim:reset', by: `${by} (INIT)` }));
+  leaveKvmRun(machine, served);
+  for (let vcpu = 0; vcpu < machine.config.smp; vcpu++) resetVcpu(machine, vcpu);
+  enterKvmRun(machine);
+}
+
+const HARD_RESET = 2;
