@@ -2,7 +2,7 @@
 import { go, type Input, passOf, type Way } from './inputs.ts';
 import type { Reached } from './reached.ts';
 import type { Kind, Site } from './sites.ts';
-import type { Came, Tree } from './tree.ts';
+import { type Tree, whereOf } from './tree.ts';
 
 /** What changes are tried with. */
 export interface Trial {
@@ -29,24 +29,6 @@ function attempt({ tree, reached }: Trial, way: Way, input: Input): Catch | unde
   const usual = reached.seconds[passOf(way, input.name)] ?? LEAST_SECONDS;
   const came = go(tree, way, input, Math.max(LEAST_SECONDS, TIMES * usual));
   return came.status === AGREED ? undefined : { way, input: input.name, where: whereOf(came) };
-}
-
-const PATTERNS = [
-  /^(Event \d+, \S+, changes what its row does not own, .+)\.$/m,
-  /differs at event (\d+, tick \d+, in .+)\./,
-  /differs from the trace at event (\d+, tick \d+, in \S+): /,
-  /(Event \d+, \S+, cannot follow what came before it \(.*\))/,
-  /^(\w*Error: .*)$/m,
-];
-
-/** The place in what a command printed. */
-function whereOf({ status, text }: Came): string {
-  if (status === null) return 'it does not come to an end';
-  for (const pattern of PATTERNS) {
-    const found = pattern.exec(text);
-    if (found !== null) return (found[1] as string).slice(0, 110);
-  }
-  return text.trim().split('\n').at(-1)?.slice(0, 110) ?? `status ${status}`;
 }
 
 const ORDERS: Readonly<Record<Kind, readonly Way[]>> = {

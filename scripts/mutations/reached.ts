@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { VOCABULARY } from '../../src/events/vocabulary.ts';
 import { go, type Input, passOf } from './inputs.ts';
 import type { Site } from './sites.ts';
-import type { Tree } from './tree.ts';
+import { type Tree, whereOf } from './tree.ts';
 
 interface Range {
   readonly startOffset: number;
@@ -110,8 +110,10 @@ export function reachedBy(tree: Tree, inputs: readonly Input[]): Reached {
     for (const way of input.ways) {
       mkdirSync(folder);
       const begun = performance.now();
-      const { status } = go(tree, way, input, SECONDS, { NODE_V8_COVERAGE: folder });
-      if (status !== 0) throw new Error(`${passOf(way, input.name)} does not agree with the sources as they are.`);
+      const came = go(tree, way, input, SECONDS, { NODE_V8_COVERAGE: folder });
+      if (came.status !== 0) {
+        throw new Error(`${passOf(way, input.name)} does not agree with the sources as they are: ${whereOf(came)}.`);
+      }
       const run: Run = new Map();
       for (const name of readdirSync(folder)) count(join(folder, name), join(tree.root, 'node_modules'), files, run);
       seconds[passOf(way, input.name)] = (performance.now() - begun) / 1000;

@@ -11,6 +11,7 @@ const COPIED = [
   'scripts/mutations',
   'test/sim/storm',
   'test/machine',
+  'test/kvm',
   'package.json',
   'tsconfig.json',
   'tsconfig.build.json',
@@ -83,4 +84,22 @@ function build(root: string): boolean {
   const { status } = spawnSync(process.execPath, args, { cwd: root });
   if (status === 0) utimesSync(join(root, ENTRY), new Date(), new Date());
   return status === 0;
+}
+
+const PATTERNS = [
+  /^(Event \d+, \S+, changes what its row does not own, .+)\.$/m,
+  /differs at event (\d+, tick \d+, in .+)\./,
+  /differs from the trace at event (\d+, tick \d+, in \S+): /,
+  /(Event \d+, \S+, cannot follow what came before it \(.*\))/,
+  /^(\w*Error: .*)$/m,
+];
+
+/** The place in what a command printed. */
+export function whereOf({ status, text }: Came): string {
+  if (status === null) return 'it does not come to an end';
+  for (const pattern of PATTERNS) {
+    const found = pattern.exec(text);
+    if (found !== null) return (found[1] as string).slice(0, 110);
+  }
+  return text.trim().split('\n').at(-1)?.slice(0, 110) ?? `status ${status}`;
 }
