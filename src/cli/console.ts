@@ -3,7 +3,7 @@ import { GUEST_FAILED } from '../reducers/run.ts';
 import type { Terminal } from '../host/terminal.ts';
 import { ESCAPE_HELP, escapeAtStart, keyMeanings } from './escape.ts';
 import { answerMonitor, MONITOR_PROMPT } from './monitor.ts';
-import type { Typist } from './typist.ts';
+import type { Typist } from '../runs/typist.ts';
 
 /** How a guest and the person at its console are joined. */
 export interface ConsoleOptions {

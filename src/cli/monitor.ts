@@ -1,12 +1,4 @@
-/** What the monitor can ask of a running machine. Every answer is text. */
-export interface MonitorSubject {
-  registers(vcpu: number): string;
-  memoryTree(): string;
-  interruptControllers(): string;
-  localApic(vcpu: number): string;
-  vcpuCount(): number;
-  status(): string;
-}
+import type { MonitorSubject } from '../runs/session.ts';
 
 /** A monitor command's answer, and what it does to the run. */
 export interface MonitorAnswer {

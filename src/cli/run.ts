@@ -9,7 +9,7 @@ import type { GdbServer } from '../gdb/server.ts';
 import { serveLive } from './gdb.ts';
 import { runOptions } from '../options/run-arguments.ts';
 import type { CharacterBackend, RunOptions } from '../options/run-options.ts';
-import { typist } from './typist.ts';
+import { typist } from '../runs/typist.ts';
 
 /** `retrovisor run`: boot a guest with its console here. Resolves to the process status. */
 export async function run(argv: readonly string[]): Promise<number> {

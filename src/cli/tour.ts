@@ -9,7 +9,7 @@ import { runConsole } from './console.ts';
 import { answerMonitor, MONITOR_PROMPT } from './monitor.ts';
 import { runOptions } from '../options/run-arguments.ts';
 import { showEvents } from './tour-events.ts';
-import { typist } from './typist.ts';
+import { typist } from '../runs/typist.ts';
 
 const TRACE = 'tour.trace';
 /** What our own guest ends with when all it tried worked: isa-debug-exit of 0. */

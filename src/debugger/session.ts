@@ -6,7 +6,15 @@ import type { Mark, Timeline } from '../replay/timeline.ts';
 import type { Verifier } from '../replay/verify.ts';
 import { type Arrived, createTraveller, type Journey, type Traveller } from './travel/travel.ts';
 import { numberIn, parseExpression, type Scope } from './look/expression.ts';
-import { bitsOf, type GuestView, linearRip, readLinear, readPhysical, registersOf, vcpuCount } from './look/guest-view.ts';
+import {
+  bitsOf,
+  type GuestView,
+  linearRip,
+  readLinear,
+  readPhysical,
+  registersOf,
+  vcpuCount,
+} from '../machine/guest-view.ts';
 import { registerReader } from './look/named-registers.ts';
 import { endOf, markOf } from '../replay/places.ts';
 import type { Stop } from './stops/stops.ts';

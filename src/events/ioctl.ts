@@ -3,7 +3,7 @@ import { fact, hex } from './schema.ts';
 /**
  * Requests of KVM's ioctl surface that change what KVM remembers, each with its argument, raised once it has been
  * checked. Structures that are arrays travel as Linux lays them out (include/uapi/linux/kvm.h, asm/kvm.h; see
- * kvm/ioctl/structs.ts). Fields without a counterpart in the structure hold what KVM computed: descriptors, virtual time.
+ * kvm/ioctl/structs.ts). Fields without a counterpart in the structure hold what KVM computed: descriptors, times.
  * KVM_IRQ_LINE is told by kvm_set_irq, KVM_SIGNAL_MSI by kvm_msi_set_irq.
  */
 export const IOCTL_EVENTS = {

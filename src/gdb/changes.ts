@@ -1,14 +1,8 @@
-import type { Intervention } from '../machine/intervene.ts';
-import { type GuestView, hvaOf, physicalOf } from '../debugger/look/guest-view.ts';
+import type { WantedChange } from '../debugger/forks/forks.ts';
+import { type GuestView, hvaOf, physicalOf } from '../machine/guest-view.ts';
 import { hexNumber, hexOf } from './packet.ts';
 import { REGISTERS, type RegisterRow, registerView, type RegisterView, targetHex } from './registers.ts';
 import type { StubSubject } from './stub.ts';
-
-/** A register or memory that gdb wants otherwise, and how somebody would type it after `--set`. */
-export interface WantedChange {
-  readonly intervention: Intervention;
-  readonly said: string;
-}
 
 const MALFORMED = 'E22';
 const UNMAPPED = 'E14';

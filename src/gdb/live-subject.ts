@@ -1,5 +1,5 @@
 import type { LiveRun } from '../runs/live-run.ts';
-import { type GuestView, readLinear, vcpuCount } from '../debugger/look/guest-view.ts';
+import { type GuestView, readLinear, vcpuCount } from '../machine/guest-view.ts';
 import { forksOf } from '../debugger/forks/forks.ts';
 import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/ground.ts';
 import type { StubSubject } from './stub.ts';

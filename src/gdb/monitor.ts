@@ -5,11 +5,11 @@ import type { Stamped } from '../events/stamped.ts';
 import { digestOf } from '../base/digest.ts';
 import type { Registers } from '../x86/guest.ts';
 import { describeStamped } from '../replay/divergence.ts';
-import type { GuestView } from '../debugger/look/guest-view.ts';
+import { type GuestView, linearRipOf } from '../machine/guest-view.ts';
 import { describeRegisters } from '../debugger/views/registers.ts';
 import { kernelFile } from '../debugger/symbols/kernel-file.ts';
 import type { Moment } from './registers.ts';
-import { linearPc } from './registers.ts';
+import type { Forking } from '../debugger/forks/forks.ts';
 import type { Travels } from '../debugger/travel/travel.ts';
 
 /** What `monitor` commands look at. */
@@ -32,13 +32,6 @@ export interface MonitorView {
   moment(): Moment;
   /** A sentence about how the replay went so far, when it went wrong. */
   problem(): string | undefined;
-}
-
-/** What `monitor fork` does. Every answer is a sentence. */
-export interface Forking {
-  describe(): string;
-  save(path: string): string;
-  discard(): string;
 }
 
 /** Lines of an answer, in pieces so that somebody can interrupt. `undefined`: nothing to say yet. */
@@ -203,7 +196,7 @@ function* lastWrite(view: MonitorView, vcpu: number, words: readonly string[]): 
   const watchpoints = [{ address, length, on: 'write' }] as const;
   const stop = yield* traveller.runBack({ breakpoints: [], watchpoints, isWanted: () => true });
   const { seq, tick } = view.moment();
-  const pc = linearPc(view.registers(stop.vcpu));
+  const pc = linearRipOf(view.registers(stop.vcpu));
   const before = shown();
   yield* traveller.go(from);
   if (stop.why !== 'watch') return `No instruction wrote ${length} bytes at ${addressText} before here.`;

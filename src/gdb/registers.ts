@@ -1,3 +1,4 @@
+import { linearRipOf } from '../machine/guest-view.ts';
 import type { Registers } from '../x86/guest.ts';
 
 /** What registers of our own show: where in the run the machine stands. */
@@ -238,15 +239,8 @@ export const REGISTERS: readonly RegisterRow[] = [
   pseudo('evseq', 'int64', ({ moment }) => BigInt(moment.seq)),
   pseudo('icount', 'int64', ({ moment }) => BigInt(moment.tick)),
   pseudo('vtime', 'int64', ({ moment }) => BigInt(moment.ns)),
-  pseudo('pc_linear', 'code_ptr', ({ registers }) => linearPc(registers)),
+  pseudo('pc_linear', 'code_ptr', ({ registers }) => linearRipOf(registers)),
 ];
-
-/** The linear address of the instruction pointer: CS.base counts outside 64-bit code. SDM Vol. 3, 3.4. */
-export function linearPc(registers: Registers): bigint {
-  const { base: codeBase, access } = registers.segment(1);
-  const is64 = (registers.efer & 0x400n) !== 0n && (access & 0x2000) !== 0;
-  return is64 ? registers.rip : (codeBase + registers.rip) & 0xffff_ffffn;
-}
 
 /** Look at a vCPU. */
 export function registerView(registers: Registers, moment: Moment): RegisterView {

@@ -1,11 +1,12 @@
 import type { Watchpoint } from '../engine/index.ts';
-import { type GuestView, readPhysical } from '../debugger/look/guest-view.ts';
+import { type GuestView, linearRipOf, readPhysical } from '../machine/guest-view.ts';
 import { evaluateAgent } from './agent-expression.ts';
 import { describeMonitor, type MonitorView, type Sentences } from './monitor.ts';
 import { bytesIn, bytesOf, hexNumber, hexOf, hexText, PACKET_SIZE } from './packet.ts';
-import { allRegistersHex, registerHex, REGISTERS, registerView, linearPc, type RegisterView } from './registers.ts';
-import { type WantedChange, writeAllRegisters, writeMemory, writeRegister } from './changes.ts';
+import { allRegistersHex, registerHex, REGISTERS, registerView, type RegisterView } from './registers.ts';
+import { writeAllRegisters, writeMemory, writeRegister } from './changes.ts';
 import { TARGET_XML } from './target-description.ts';
+import type { WantedChange } from '../debugger/forks/forks.ts';
 import type { Arrived, Journey, StopsWanted } from '../debugger/travel/travel.ts';
 
 /** The run as the stub needs it. */
@@ -309,7 +310,7 @@ function resumeActions(stub: StubState, subject: StubSubject, rest: string): Ans
 function* stepRange(stub: StubState, subject: StubSubject, vcpu: number, start: bigint, end: bigint): Journey {
   for (let count = 0; ; count += 1) {
     const stop = yield* stepOnce(stub, subject, vcpu);
-    const pc = linearPc(subject.registers(vcpu));
+    const pc = linearRipOf(subject.registers(vcpu));
     if (stop.why !== 'step' || pc < start || pc >= end) return stop;
     if (stub.breakpoints.has(pc) && wantedBy(stub, subject).isWanted(pc, vcpu)) return { why: 'break', vcpu };
     if (count % 256 === 255) yield;

@@ -2,7 +2,7 @@ import { assemble } from '../runs/assemble.ts';
 import type { RecordedTimeline } from '../runs/recorded-run.ts';
 import { describeDivergence } from '../replay/divergence.ts';
 import { traceInputs } from '../replay/trace/trace-inputs.ts';
-import { type GuestView, readLinear, vcpuCount } from '../debugger/look/guest-view.ts';
+import { type GuestView, readLinear, vcpuCount } from '../machine/guest-view.ts';
 import { answerPrompt } from '../debugger/prompt/prompt.ts';
 import { type DebugSession, openDebugSession } from '../debugger/session.ts';
 import { saveDiversion } from '../debugger/forks/diversion.ts';

@@ -5,7 +5,7 @@ import { GPR_NAMES } from '../x86/guest.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { MachineState } from '../reducers/state.ts';
 import type { Timeline } from '../replay/timeline.ts';
-import { readPhysical } from '../debugger/look/guest-view.ts';
+import { readPhysical } from '../machine/guest-view.ts';
 
 /** A place in a run: just after the event of this number, at this tick. Every stamped event is one. */
 export type EventMark = Pick<Stamped, 'seq' | 'tick'>;

@@ -1,6 +1,6 @@
 import { defer, map, type Observable, share } from 'rxjs';
 import { Problem } from '../base/problem.ts';
-import { typist } from '../cli/typist.ts';
+import { typist } from './typist.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { createMachine } from '../machine/machine.ts';
 import type { InputEvent, PendingInput } from '../machine/parts.ts';

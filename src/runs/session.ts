@@ -1,7 +1,16 @@
 import type { InputEvent } from '../machine/parts.ts';
 import type { MachineState } from '../reducers/state.ts';
 import type { LiveRun } from './live-run.ts';
-import type { MonitorSubject } from '../cli/monitor.ts';
+
+/** What the monitor can ask of a running machine. Every answer is text. */
+export interface MonitorSubject {
+  registers(vcpu: number): string;
+  memoryTree(): string;
+  interruptControllers(): string;
+  localApic(vcpu: number): string;
+  vcpuCount(): number;
+  status(): string;
+}
 
 /** How a run came to its end: the process status, and what to tell a person. */
 export interface SessionEnd {

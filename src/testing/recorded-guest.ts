@@ -1,5 +1,5 @@
 import { runOptions } from '../options/run-arguments.ts';
-import { typist } from '../cli/typist.ts';
+import { typist } from '../runs/typist.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { describeDivergence } from '../replay/divergence.ts';
 import { lazyEvents } from '../replay/trace/lazy-events.ts';

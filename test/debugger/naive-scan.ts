@@ -1,4 +1,4 @@
-import { type GuestView, linearRip } from '../../src/debugger/look/guest-view.ts';
+import { type GuestView, linearRip } from '../../src/machine/guest-view.ts';
 import type { DebugSession } from '../../src/debugger/session.ts';
 
 /** What a look at every instruction of a run found: `after` is the tick at which the value is first another one. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
-import { linearRip, physicalOf, readPhysical, registersOf } from '../../src/debugger/look/guest-view.ts';
+import { linearRip, physicalOf, readPhysical, registersOf } from '../../src/machine/guest-view.ts';
 import { answerPrompt } from '../../src/debugger/prompt/prompt.ts';
 import { type DebugSession, evaluate } from '../../src/debugger/session.ts';
 import { findNext, findPrevious } from '../../src/debugger/stops/stop-search.ts';

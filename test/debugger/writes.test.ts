@@ -7,7 +7,7 @@ import {
   hearAllChanges,
   lastChange,
 } from '../../src/debugger/history/changes.ts';
-import { type GuestView, registersOf } from '../../src/debugger/look/guest-view.ts';
+import { type GuestView, registersOf } from '../../src/machine/guest-view.ts';
 import {
   bytesIn,
   type Change,

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { backtrace } from '../../src/debugger/symbols/backtrace.ts';
-import { linearRip, physicalOf, readLinear, readPhysical, registersOf } from '../../src/debugger/look/guest-view.ts';
+import { linearRip, physicalOf, readLinear, readPhysical, registersOf } from '../../src/machine/guest-view.ts';
 import { kernelSymbols } from '../../src/debugger/symbols/kallsyms.ts';
 import { answerPrompt } from '../../src/debugger/prompt/prompt.ts';
 import { type DebugSession, evaluate, openDebugSession } from '../../src/debugger/session.ts';

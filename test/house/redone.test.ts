@@ -52,7 +52,7 @@ const BESIDE_THE_STATE: Readonly<Record<string, string>> = {
 /** Where state lives, and who decides. */
 const WHERE = /^src\/(events|memory|kvm|devices|net|vmm|reducers|machine)\//;
 /** Arguments of ioctls, and parts of a register file that belongs to the processor: they hold nothing by themselves. */
-const SHAPES = /^src\/kvm\/(ioctls|structs|guest|cpuid|ioctl-vm|vcpu\/injection)\.ts$/;
+const SHAPES = /^src\/kvm\/(ioctl\/(ioctls|structs|vm)|vcpu\/(cpuid|injection))\.ts$/;
 
 const OPENS = /^(?:export )?(?:abstract )?(class|interface) (\w+)/;
 const FIELD = /^ {2}(?:private |protected |public |static )*(readonly )?(\w+)[?!]?(?:: ([^=]+?))?(?: = (.*))?;$/;

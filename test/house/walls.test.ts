@@ -7,7 +7,8 @@ interface Wall {
   readonly packages: readonly string[];
 }
 
-const BELOW_DEVICES = ['base', 'events', 'memory'];
+const WORDS = ['base', 'events', 'x86'];
+const BELOW_DEVICES = [...WORDS, 'memory'];
 /** The states' types, what they start as and how facts change them: nothing that decides. */
 const EVOLVED = [
   ...['kvm/evolve', 'kvm/state.ts', 'kvm/new-state.ts', 'kvm/clock/exit-cost.ts'],
@@ -16,14 +17,17 @@ const EVOLVED = [
 const BELOW_MACHINE = [...BELOW_DEVICES, 'engine', 'kvm', 'devices', 'vmm', 'reducers'];
 const BELOW_REPLAY = [...BELOW_MACHINE, 'machine'];
 const BELOW_DEBUGGER = [...BELOW_REPLAY, 'replay'];
+/** Where the outside world begins. */
+const OUTSIDE = [...BELOW_DEBUGGER, 'debugger', 'options', 'host', 'runs'];
 const ANY_PACKAGE = ['node:', 'commander', 'cli-table3', 'rxjs', 'zod', 'iced-x86'];
 
 /** ARCHITECTURE.md, "Who imports whom". The longest matching folder applies. */
 const WALLS: Readonly<Record<string, Wall>> = {
   base: { folders: [], packages: [] },
   events: { folders: ['base'], packages: [] },
+  x86: { folders: ['base', 'events/origin.ts'], packages: [] },
   memory: { folders: ['base'], packages: [] },
-  engine: { folders: ['base', 'memory', 'x86/guest.ts'], packages: ['iced-x86'] },
+  engine: { folders: ['base', 'memory', 'x86'], packages: ['iced-x86'] },
   kvm: { folders: BELOW_DEVICES, packages: [] },
   devices: { folders: BELOW_DEVICES, packages: [] },
   vmm: { folders: [...BELOW_DEVICES, 'devices', 'kvm/api.ts', 'kvm/ioctl/ioctls.ts'], packages: [] },
@@ -31,11 +35,15 @@ const WALLS: Readonly<Record<string, Wall>> = {
   machine: { folders: BELOW_MACHINE, packages: [] },
   replay: { folders: BELOW_REPLAY, packages: ['rxjs'] },
   'replay/sources': { folders: BELOW_REPLAY, packages: ['rxjs', 'seedrandom'] },
+  options: { folders: [...BELOW_DEVICES, 'kvm', 'vmm'], packages: ANY_PACKAGE },
+  host: { folders: BELOW_DEBUGGER, packages: ANY_PACKAGE },
+  runs: { folders: OUTSIDE, packages: ANY_PACKAGE },
   debugger: { folders: BELOW_DEBUGGER, packages: ['rxjs'] },
-  'debugger/cli': { folders: [...BELOW_DEBUGGER, 'debugger', 'host'], packages: ANY_PACKAGE },
-  'debugger/gdb': { folders: [...BELOW_DEBUGGER, 'debugger', 'host'], packages: ANY_PACKAGE },
-  host: { folders: [...BELOW_DEBUGGER, 'debugger'], packages: ANY_PACKAGE },
-  'host/regression': { folders: [...BELOW_DEBUGGER, 'debugger'], packages: [...ANY_PACKAGE, 'vitest'] },
+  'debugger/forks': { folders: [...BELOW_DEBUGGER, 'runs'], packages: ['rxjs'] },
+  api: { folders: OUTSIDE, packages: ['rxjs'] },
+  testing: { folders: OUTSIDE, packages: [...ANY_PACKAGE, 'vitest'] },
+  gdb: { folders: OUTSIDE, packages: ANY_PACKAGE },
+  cli: { folders: [...OUTSIDE, 'gdb'], packages: ANY_PACKAGE },
 };
 
 const roomOf = (path: string): string | undefined =>

@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
-import { type DebugRegs, KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, KVM_SET_GUEST_DEBUG } from '../../src/kvm/ioctl/ioctls.ts';
+import {
+  type DebugRegs,
+  KVM_GET_DEBUGREGS,
+  KVM_SET_DEBUGREGS,
+  KVM_SET_GUEST_DEBUG,
+} from '../../src/kvm/ioctl/ioctls.ts';
 import { CODE, type RealGuest, realGuest } from './real-guest.ts';
 
 const IO = 2;

@@ -8,7 +8,7 @@ import { type Intervention, interventionEvent } from '../../machine/intervene.ts
 import { createMachine } from '../../machine/machine.ts';
 import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
 import { createTimeline, type Mark, type Timeline, type TimelineParts } from '../../replay/timeline.ts';
-import { type GuestView, readLinear } from '../look/guest-view.ts';
+import { type GuestView, readLinear } from '../../machine/guest-view.ts';
 import { type Ground, LONGEST_INSTRUCTION } from './ground.ts';
 import { createTraveller } from '../travel/travel.ts';
 

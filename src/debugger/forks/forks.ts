@@ -1,8 +1,20 @@
-import type { WantedChange } from '../../gdb/changes.ts';
+import type { Intervention } from '../../machine/intervene.ts';
 import { type Build, type Diversion, divert } from './diversion.ts';
 import type { Ground } from './ground.ts';
-import type { Forking } from '../../gdb/monitor.ts';
 import type { Journey, Travels } from '../travel/travel.ts';
+
+/** A register or memory that gdb wants otherwise, and how somebody would type it after `--set`. */
+export interface WantedChange {
+  readonly intervention: Intervention;
+  readonly said: string;
+}
+
+/** What `monitor fork` does. Every answer is a sentence. */
+export interface Forking {
+  describe(): string;
+  save(path: string): string;
+  discard(): string;
+}
 
 /** Where gdb stands: in the run itself, or in a fork that began when it changed something. */
 export interface Forks {

@@ -1,7 +1,7 @@
 import type { Stamped } from '../../events/stamped.ts';
 import type { PendingInput } from '../../machine/parts.ts';
 import type { Timeline } from '../../replay/timeline.ts';
-import { type GuestView, readLinear } from '../look/guest-view.ts';
+import { type GuestView, readLinear } from '../../machine/guest-view.ts';
 import type { Travels } from '../travel/travel.ts';
 
 /** A run gdb stands in: the recorded one, one that was changed, or one that is under way. */

@@ -1,5 +1,5 @@
 import type { WatchedValue } from '../../engine/index.ts';
-import { registersOf } from '../look/guest-view.ts';
+import { registersOf } from '../../machine/guest-view.ts';
 import type { Change } from './memory-writes.ts';
 import { isSystemRegister, registerReader } from '../look/named-registers.ts';
 import type { DebugSession } from '../session.ts';

@@ -1,6 +1,6 @@
 import { Problem } from '../../base/problem.ts';
 import type { Writer } from '../../engine/index.ts';
-import { type GuestView, hvaOf, isPaging, physicalOf, registersOf, walkLinear } from '../look/guest-view.ts';
+import { type GuestView, hvaOf, isPaging, physicalOf, registersOf, walkLinear } from '../../machine/guest-view.ts';
 import type { DebugSession } from '../session.ts';
 import { type Bound, type Here, runOn, searchBack, stand } from '../stops/windows.ts';
 

@@ -1,7 +1,7 @@
 import { takeCheckpoint } from '../../machine/checkpoint.ts';
 import { eachDifference, PAGE_SIZE, type PageImage } from '../../memory/pages.ts';
 import type { MachineState } from '../../reducers/state.ts';
-import { type GuestView, gpasOf, registersOf, vcpuCount } from '../look/guest-view.ts';
+import { type GuestView, gpasOf, registersOf, vcpuCount } from '../../machine/guest-view.ts';
 
 /** Everything that can be compared of a machine at a mark. */
 export interface Snapshot {

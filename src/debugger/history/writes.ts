@@ -2,7 +2,7 @@ import { Problem } from '../../base/problem.ts';
 import { sourceName, type Stamped } from '../../events/stamped.ts';
 import { describeStamped } from '../../replay/divergence.ts';
 import { type Followed, followedRegister, followedState, hearAllChanges, lastChange } from './changes.ts';
-import { gpasOf, linearRip, physicalOf } from '../look/guest-view.ts';
+import { gpasOf, linearRip, physicalOf } from '../../machine/guest-view.ts';
 import {
   bytesIn,
   type Change,

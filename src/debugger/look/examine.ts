@@ -1,5 +1,5 @@
 import { Problem } from '../../base/problem.ts';
-import { readLinear, readPhysical } from './guest-view.ts';
+import { readLinear, readPhysical } from '../../machine/guest-view.ts';
 import { type DebugSession, disassembly, evaluate, named } from '../session.ts';
 
 /** Which addresses: through the guest's page tables, or guest-physical. */

@@ -1,6 +1,6 @@
 import { Problem } from '../../base/problem.ts';
 import type { Registers } from '../../x86/guest.ts';
-import { linearRipOf } from './guest-view.ts';
+import { linearRipOf } from '../../machine/guest-view.ts';
 
 const GPRS = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
 const SEGMENTS = 'es cs ss ds fs gs ldtr tr'.split(' ');

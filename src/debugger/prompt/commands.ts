@@ -5,7 +5,7 @@ import { describeStamped } from '../../replay/divergence.ts';
 import { backtrace } from '../symbols/backtrace.ts';
 import { matcher } from '../../replay/export/event-filter.ts';
 import { examine, type ExamineForm } from '../look/examine.ts';
-import { registersOf, vcpuCount } from '../look/guest-view.ts';
+import { registersOf, vcpuCount } from '../../machine/guest-view.ts';
 import { kernelSymbols } from '../symbols/kallsyms.ts';
 import { filterOf, nextEvent, previousEvent } from '../../replay/places.ts';
 import { clearStops, describeStops, find, setBreak, setWatch, towards } from './stops.ts';

@@ -1,9 +1,17 @@
 import { Problem } from '../../base/problem.ts';
-import type { AnyHit, Breakpoint, WantedStops, WatchedMsr, WatchedValue, Watchpoint, Writer } from '../../engine/index.ts';
+import type {
+  AnyHit,
+  Breakpoint,
+  WantedStops,
+  WatchedMsr,
+  WatchedValue,
+  Watchpoint,
+  Writer,
+} from '../../engine/index.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { Mark } from '../../replay/timeline.ts';
 import { isTrue } from '../look/expression.ts';
-import { hvaOf, linearRip, registersOf } from '../look/guest-view.ts';
+import { hvaOf, linearRip, registersOf } from '../../machine/guest-view.ts';
 import { isSystemRegister, registerReader } from '../look/named-registers.ts';
 import { afterEvent, endOf, nextEvent, previousEvent } from '../../replay/places.ts';
 import { type DebugSession, scopeOf } from '../session.ts';

@@ -1,7 +1,7 @@
 import type { Registers } from '../../x86/guest.ts';
 import { type UnwindMemory, unwindOrc } from './orc.ts';
 import type { SymbolTable } from './symbols.ts';
-import { bitsOf, type GuestView, linearRip, readLinear, registersOf } from '../look/guest-view.ts';
+import { bitsOf, type GuestView, linearRip, readLinear, registersOf } from '../../machine/guest-view.ts';
 
 /** A caller on the stack. */
 export interface Frame {

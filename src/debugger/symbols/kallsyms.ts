@@ -1,4 +1,4 @@
-import { type GuestView, readPhysical } from '../look/guest-view.ts';
+import { type GuestView, readPhysical } from '../../machine/guest-view.ts';
 import type { NamedAddress } from './symbols.ts';
 
 /** The digits are tokens of their own in every kernel: what their part of kallsyms_token_table looks like. */

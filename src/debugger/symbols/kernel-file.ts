@@ -1,4 +1,4 @@
-import { type GuestView, readLinear } from '../look/guest-view.ts';
+import { type GuestView, readLinear } from '../../machine/guest-view.ts';
 import { kernelSymbols } from './kallsyms.ts';
 import { type NamedAddress, symbolTable, type SymbolTable } from './symbols.ts';
 import { callFrames, type OrcTables } from './call-frames.ts';

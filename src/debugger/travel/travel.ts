@@ -2,7 +2,7 @@ import type { DebuggerStops, StopHit, Watchpoint } from '../../engine/index.ts';
 import type { Reason } from '../../machine/loop.ts';
 import type { Machine } from '../../machine/machine.ts';
 import type { Timeline } from '../../replay/timeline.ts';
-import { linearPc } from '../../gdb/registers.ts';
+import { linearRipOf } from '../../machine/guest-view.ts';
 import { isMidway, isRepeatedString, type Repetition, repetitionAt } from './repetition.ts';
 
 /** Why a journey ended, and the vCPU it is about. */
@@ -114,7 +114,7 @@ export function createTraveller(road: Road): Traveller {
 
 const tickOf = ({ machine }: Travel): number => machine.ticks;
 const turnOf = ({ machine }: Travel): number => machine.state.schedule.turn;
-const pcOf = ({ machine }: Travel): bigint => linearPc(machine.engine.registers(machine.state.schedule.turn));
+const pcOf = ({ machine }: Travel): bigint => linearRipOf(machine.engine.registers(machine.state.schedule.turn));
 
 function isAtEnd({ machine, road }: Travel): boolean {
   const { schedule, kvm } = machine.state;

@@ -9,7 +9,7 @@ import {
   eptWord,
 } from '../../memory/ept-pool.ts';
 import { hostVirtual } from '../../memory/host-physical.ts';
-import { type GuestView, hvaOf, isPaging, registersOf, walkLinear } from '../look/guest-view.ts';
+import { type GuestView, hvaOf, isPaging, registersOf, walkLinear } from '../../machine/guest-view.ts';
 
 /** One entry of extended page tables that took part in a translation. SDM Vol. 3, 29.3.2. */
 export interface EptStep {

@@ -2,7 +2,7 @@ import { type ControlField, ENCODINGS } from '../../kvm/vmcs/fields.ts';
 import { HOST_STATE } from '../../kvm/vmcs/host-state.ts';
 import type { Registers } from '../../x86/guest.ts';
 import { EPT_LARGE, EPT_READ, eptAddress, eptWord } from '../../memory/ept-pool.ts';
-import { type GuestView, registersOf } from '../look/guest-view.ts';
+import { type GuestView, registersOf } from '../../machine/guest-view.ts';
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 const row = (name: string, value: number | bigint): string => `  ${name.padEnd(28)} ${hex(value)}`;

@@ -16,7 +16,13 @@ import {
 } from '../vcpu/msr-filter.ts';
 import { isKnownMsr, readMsr, writeMsr } from '../vcpu/msrs.ts';
 import type { VcpuState } from '../state.ts';
-import { exitFor, exitInternal, KVM_EXIT_SET_TPR, SUBERROR_UNEXPECTED_EXIT, type UserspaceExit } from '../io/userspace.ts';
+import {
+  exitFor,
+  exitInternal,
+  KVM_EXIT_SET_TPR,
+  SUBERROR_UNEXPECTED_EXIT,
+  type UserspaceExit,
+} from '../io/userspace.ts';
 import { DB, injectGp, injectUd, queueException } from '../vcpu/exceptions.ts';
 import { MOV_DR_EXITING, primaryBits } from '../vmcs/controls.ts';
 import { type Handled, skip, skipExit } from './handled.ts';

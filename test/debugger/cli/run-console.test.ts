@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type ConsoleOptions, runConsole } from '../../../src/cli/console.ts';
 import type { TypedLine } from '../../../src/options/run-options.ts';
-import { type Typist, typist } from '../../../src/cli/typist.ts';
+import { type Typist, typist } from '../../../src/runs/typist.ts';
 import { powerOn } from '../../../src/runs/power-on.ts';
 import type { Session, SessionPause } from '../../../src/runs/session.ts';
 import type { Terminal } from '../../../src/host/terminal.ts';

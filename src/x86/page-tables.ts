@@ -1,4 +1,4 @@
-import type { Registers } from '../../x86/guest.ts';
+import type { Registers } from './guest.ts';
 
 /** What a walk needs of the guest: a paging-structure entry by its guest-physical address; undefined: no memory. */
 export type ReadEntry = (gpa: number, size: 4 | 8) => bigint | undefined;

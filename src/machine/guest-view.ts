@@ -1,7 +1,7 @@
-import type { Registers } from '../../x86/guest.ts';
-import type { MemslotState } from '../../kvm/state.ts';
-import type { Machine } from '../../machine/machine.ts';
-import { walkPageTables, type Walked } from './page-tables.ts';
+import type { Registers } from '../x86/guest.ts';
+import type { MemslotState } from '../kvm/state.ts';
+import type { Machine } from './machine.ts';
+import { walkPageTables, type Walked } from '../x86/page-tables.ts';
 
 const PAGE = 4096;
 
