@@ -33,7 +33,7 @@ function created(kernel: KvmKernel, origin: Origin, { cpus, irqchip }: CallStorm
   const kvm = kernel.calledBy(origin);
   const system = kvm.open();
   const vm = kvm.ioctl(system, io.KVM_CREATE_VM);
-  kvm.ioctl(vm, io.KVM_SET_BOOT_CPU_ID, 0);
+  for (const id of [1, 0]) kvm.ioctl(vm, io.KVM_SET_BOOT_CPU_ID, id);
   kvm.ioctl(vm, io.KVM_SET_TSS_ADDR, 0xfeffd000);
   kvm.ioctl(vm, io.KVM_SET_IDENTITY_MAP_ADDR, 0xfeffc000);
   if (irqchip) kvm.ioctl(vm, io.KVM_CREATE_IRQCHIP);
