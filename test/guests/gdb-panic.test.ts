@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { answersTo, gdbOn, NO_GDB, runLive, serve, sessionIn, valuesIn } from '../debugger/gdb/stock-gdb.ts';
+import { answersTo, gdbOn, NO_GDB, runLive, serve, sessionIn, valuesIn } from '../gdb/stock-gdb.ts';
 import { without } from '../stepping-aside.ts';
 import { guestFile, noGuests, retrovisor, scratchFolder } from './command-line.ts';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { randomWalk } from '../debugger/gdb/random-walk.ts';
-import { NO_PYTHON_IN_GDB, serve } from '../debugger/gdb/stock-gdb.ts';
+import { randomWalk } from '../gdb/random-walk.ts';
+import { NO_PYTHON_IN_GDB, serve } from '../gdb/stock-gdb.ts';
 import { without } from '../stepping-aside.ts';
 import { guestFile, noGuests, retrovisor, scratchFolder } from './command-line.ts';
 

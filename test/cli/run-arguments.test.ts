@@ -1,0 +1,142 @@
+import { describe, expect, test } from 'vitest';
+import { runOptions, typedLine } from '../../src/options/run-arguments.ts';
+
+const MIB = 2 ** 20;
+
+describe('QEMU spelling', () => {
+  test('the command lines of the documentation are understood', () => {
+    const words = '-kernel vmlinuz -initrd ir.gz -m 256 -smp 2 -seed-free'.split(' ').slice(0, -1);
+    expect(runOptions([...words, '-append', 'console=ttyS0 panic=-1'])).toMatchObject({
+      kernel: 'vmlinuz',
+      initrd: 'ir.gz',
+      append: 'console=ttyS0 panic=-1',
+      ramBytes: 256 * MIB,
+      cpus: 2,
+      serial: [{ to: 'stdio', monitor: true }],
+      trace: 'retrovisor.trace',
+    });
+  });
+
+  test('the command line of kvm-unit-tests is understood', () => {
+    const devices = '-device pc-testdev -device isa-debug-exit,iobase=0xf4,iosize=0x4';
+    expect(runOptions(`-nodefaults ${devices} -display none -serial stdio -kernel x.flat`.split(' '))).toMatchObject({
+      devices: [
+        { driver: 'pc-testdev', properties: {} },
+        { driver: 'isa-debug-exit', properties: { iobase: 0xf4, iosize: 4 } },
+      ],
+      serial: [{ to: 'stdio', monitor: false }],
+      kernel: 'x.flat',
+    });
+  });
+
+  test("gdb's options are QEMU's: -s, -S and -gdb with a port of the loopback interface", () => {
+    expect(runOptions([])).toMatchObject({ gdb: undefined, startsStopped: false });
+    expect(runOptions(['-s', '-S'])).toMatchObject({ gdb: 1234, startsStopped: true });
+    expect(runOptions(['-gdb', 'tcp::0'])).toMatchObject({ gdb: 0, startsStopped: false });
+    expect(runOptions(['-gdb', 'tcp:localhost:99,server,nowait'])).toMatchObject({ gdb: 99 });
+    expect(() => runOptions(['-gdb', 'tcp:0.0.0.0:99'])).toThrow('loopback interface only');
+    expect(() => runOptions(['-gdb', 'stdio'])).toThrow('write tcp::PORT');
+    expect(() => runOptions(['-gdb', 'tcp::99999'])).toThrow('65535');
+    expect(() => runOptions(['-s', '--checkpoints'])).toThrow('not both');
+  });
+
+  test("SeaBIOS' debug port goes to the chardev it names", () => {
+    const words = '-m 64 -nodefaults -net none -chardev stdio,id=d -device isa-debugcon,iobase=0x402,chardev=d';
+    expect(runOptions(words.split(' '))).toMatchObject({
+      ramBytes: 64 * MIB,
+      serial: [],
+      devices: [{ driver: 'isa-debugcon', properties: { iobase: 0x402 } }],
+      debugcon: { to: 'stdio', monitor: false },
+    });
+  });
+
+  test.each([
+    ['256', 256 * MIB],
+    ['256M', 256 * MIB],
+    ['1G', 1024 * MIB],
+    ['size=0.5G', 512 * MIB],
+    ['2097152b', 2 * MIB],
+  ])('-m %s is %d bytes', (text, bytes) => expect(runOptions(['-m', text]).ramBytes).toBe(bytes));
+
+  test.each([
+    ['2', 2],
+    ['cpus=3', 3],
+    ['4,sockets=2,cores=2', 4],
+    ['cores=2,threads=2', 4],
+  ])('-smp %s is %d processors', (text, cpus) => expect(runOptions(['-smp', text]).cpus).toBe(cpus));
+
+  test('a value that looks like an option stays a value', () => {
+    expect(runOptions(['-kernel', 'k', '-append', '-smp']).append).toBe('-smp');
+  });
+
+  test('two dashes mean the same as one', () => {
+    expect(runOptions(['--kernel', 'k', '--no-reboot'])).toMatchObject({ kernel: 'k', reboot: false });
+  });
+
+  test('--no-trace records nothing and --trace names the file', () => {
+    expect(runOptions(['--no-trace']).trace).toBeUndefined();
+    expect(runOptions(['--trace', 'a.trace']).trace).toBe('a.trace');
+  });
+
+  test('time at power-on is read in both forms', () => {
+    expect(runOptions(['--wall-clock', '1000']).wallClock).toBe(1_000_000_000_000n);
+    expect(runOptions(['--wall-clock', '1970-01-01T00:00:01Z']).wallClock).toBe(1_000_000_000n);
+    expect(runOptions([]).wallClock).toBeUndefined();
+  });
+});
+
+describe('a wrong command line is answered with one sentence', () => {
+  test.each([
+    [['-kernle', 'x'], 'Unknown option -kernle.'],
+    [['--sede', '1'], "Unknown option '--sede'"],
+    [['-kernel'], "Option '-kernel <value>' argument missing"],
+    [['-cpu', 'pentium5'], 'there is no model pentium5'],
+    [['-cpu', 'max,+avx2,enforce'], 'the processor does not have avx2'],
+    [['-bios', 'x', '-append', 'y'], '-append needs a -kernel'],
+    [['-m', 'lots'], "'lots' is not a size"],
+    [['-m', '16G'], 'must be between'],
+    [['-smp', '5'], 'from 1 to 4'],
+    [['-smp', '2,corse=2'], "unknown property 'corse'"],
+    [['-serial', 'pty'], '-serial pty: not supported'],
+    [['-serial', 'chardev:x'], 'no -chardev with id=x'],
+    [['-serial', 'stdio', '-debugcon', 'stdio'], 'Only one'],
+    [['-device', 'e1000'], '-device e1000: there is no such device'],
+    [['-drive', 'file=x'], 'no disks yet'],
+    [['disk.img'], 'disk images are not supported yet'],
+    [['-initrd', 'x'], '-initrd needs a -kernel'],
+    [['--events', 'all'], 'guest-pt'],
+    [['--ticks', '-5'], 'whole number'],
+    [['-machine', 'q35'], 'the only machine is pc'],
+    [['-machine', 'pc,accel=tcg'], 'accel can only be kvm'],
+    [['-machine', 'pc,nvdimm=on'], "unknown property 'nvdimm'"],
+    [['-accel', 'tcg'], 'the only accelerator is kvm'],
+    [['-vga', 'std'], '-vga std: not supported'],
+    [['-nic', 'user'], '-nic user: not supported'],
+    [['-monitor', 'stdio'], '-monitor stdio: not supported'],
+    [['--type', 'after:x'], 'after:WAIT:TEXT'],
+  ])('%j', (argv, words) => {
+    expect(() => runOptions(argv)).toThrow(words);
+    expect(() => runOptions(argv)).toThrow(/^[^\n]+\.$/);
+  });
+});
+
+test('what QEMU command lines say and is so already changes nothing', () => {
+  const said = '-machine pc-i440fx-7.2,accel=kvm,kernel_irqchip=on -accel kvm -vga none -net none -monitor none';
+  expect(runOptions(said.split(' '))).toEqual(runOptions([]));
+  expect(runOptions(['-no-hpet']).warnings).toEqual(['The machine has an HPET: -no-hpet has no effect.']);
+});
+
+test('a feature the processor does not have is warned of and stays off', () => {
+  expect(runOptions(['-cpu', 'qemu64,+avx2,+popcnt,+svm']).warnings).toEqual([
+    '-cpu qemu64,+avx2,+popcnt,+svm: the processor does not have avx2, svm; that stays off.',
+  ]);
+  expect(runOptions(['-cpu', 'max,enforce,+bmi2']).warnings).toEqual([]);
+});
+
+describe('--type', () => {
+  test.each([
+    ['after:/ # :uname -a\\n', { after: '/ # ', text: 'uname -a\n' }],
+    ['after:login\\: :root\\x0d', { after: 'login: ', text: 'root\r' }],
+    ['echo a:b\\n', { after: '', text: 'echo a:b\n' }],
+  ])('%s', (value, typed) => expect(typedLine(value)).toEqual(typed));
+});

@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest';
+import { type ConsoleOptions, runConsole } from '../../src/cli/console.ts';
+import type { TypedLine } from '../../src/options/run-options.ts';
+import { type Typist, typist } from '../../src/runs/typist.ts';
+import { powerOn } from '../../src/runs/power-on.ts';
+import type { Session, SessionPause } from '../../src/runs/session.ts';
+import type { Terminal } from '../../src/host/terminal.ts';
+
+/** A guest that echoes what is typed at it, prints a prompt when it starts and powers off at "bye". */
+function echoGuest(script: Typist, listensFrom = 0) {
+  const typed: string[] = [];
+  let runs = 0;
+  let stopped = false;
+  const session: Session = {
+    state: () => powerOn(['--no-trace']),
+    send: () => undefined,
+    hasInputs: false,
+    run(): SessionPause {
+      runs += 1;
+      if (runs === 1) script.hear(Buffer.from('/ # '));
+      if (typed.join('').includes('bye')) return { pause: 'ended', end: { status: 0, sentence: 'off' } };
+      return runs > 50 ? { pause: 'ended', end: { status: 9 } } : { pause: 'slice' };
+    },
+    flush: () => undefined,
+    live: undefined,
+    warp: () => undefined,
+    type: (_line, bytes) => void typed.push(Buffer.from(bytes).toString()),
+    listens: () => runs >= listensFrom,
+    now: () => 0,
+    silence: () => 0,
+    setStopped: (now) => {
+      stopped = now;
+    },
+    figures: () => ({ ticks: 0, events: 0, exits: 0, virtualNs: 0 }),
+    close: () => undefined,
+    registers: () => 'RAX=1',
+    memoryTree: () => '',
+    interruptControllers: () => '',
+    localApic: () => '',
+    vcpuCount: () => 1,
+    status: () => (stopped ? 'stopped' : 'running'),
+  };
+  return { session, typed, runs: () => runs };
+}
+
+/** A terminal on which these presses come one per look; then nothing. */
+function presses(interactive: boolean, ...keys: readonly string[]) {
+  const left = [...keys];
+  const shown: string[] = [];
+  const terminal: Terminal = {
+    interactive,
+    take: () => left.splice(0, 1).map((text) => Buffer.from(text, 'latin1')),
+    ended: () => left.length === 0 && !interactive,
+    write: (bytes) => void shown.push(typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString()),
+    wait: () => Promise.resolve(),
+    signal: () => undefined,
+    close: () => undefined,
+  };
+  return { terminal, shown };
+}
+
+const joined = (monitor: boolean, script: Typist): ConsoleOptions => ({ monitor, line: 0, typist: script });
+const noScript: readonly TypedLine[] = [];
+
+describe('the console', () => {
+  test('passes typed keys on and ends with the guest', async () => {
+    const script = typist(noScript);
+    const guest = echoGuest(script);
+    const end = await runConsole(guest.session, presses(true, 'good', 'bye').terminal, joined(true, script));
+    expect(end).toEqual({ status: 0, sentence: 'off' });
+    expect(guest.typed).toEqual(['good', 'bye']);
+  });
+
+  test('ends at Ctrl-A x with status 0', async () => {
+    const script = typist(noScript);
+    const end = await runConsole(echoGuest(script).session, presses(true, '\x01x').terminal, joined(true, script));
+    expect(end.status).toBe(0);
+  });
+
+  test('leaves Ctrl-A to the guest when the monitor is off', async () => {
+    const script = typist(noScript);
+    const guest = echoGuest(script);
+    await runConsole(guest.session, presses(true, '\x01x', 'bye').terminal, joined(false, script));
+    expect(guest.typed).toEqual(['\x01x', 'bye']);
+  });
+
+  test('holds piped input until the guest listens', async () => {
+    const script = typist(noScript);
+    const guest = echoGuest(script, 10);
+    await runConsole(guest.session, presses(false, 'one ', 'two ', 'bye').terminal, joined(true, script));
+    expect(guest.typed).toEqual(['one two bye']);
+    expect(guest.runs()).toBeGreaterThanOrEqual(10);
+  });
+
+  test('types the script when the guest has printed what it waits for', async () => {
+    const script = typist([{ after: '/ # ', text: 'bye\n' }]);
+    const guest = echoGuest(script);
+    const end = await runConsole(guest.session, presses(false).terminal, joined(true, script));
+    expect(end.status).toBe(0);
+    expect(guest.typed).toEqual(['bye\n']);
+  });
+
+  test('answers in the monitor what is asked there, and keeps it from the guest', async () => {
+    const script = typist(noScript);
+    const guest = echoGuest(script);
+    const { terminal, shown } = presses(true, '\x01c', 'info rx\x7fegisters\r', 'quit\r');
+    const end = await runConsole(guest.session, terminal, joined(true, script));
+    expect(end.status).toBe(0);
+    expect(guest.typed).toEqual([]);
+    expect(shown.join('')).toContain('RAX=1');
+  });
+
+  test('stop stops the guest and cont lets it run again', async () => {
+    const script = typist(noScript);
+    const guest = echoGuest(script);
+    const idle = Array.from({ length: 20 }, () => '');
+    const { terminal } = presses(true, '\x01cstop\r', ...idle, 'cont\r', '\x01c', 'bye');
+    await runConsole(guest.session, terminal, joined(true, script));
+    expect(guest.runs()).toBeLessThan(8);
+    expect(guest.typed).toEqual(['bye']);
+  });
+
+  test('a guest that starts stopped runs once cont lets it', async () => {
+    const script = typist(noScript);
+    const guest = echoGuest(script);
+    const idle = Array.from({ length: 20 }, () => '');
+    const { terminal } = presses(true, ...idle, '\x01ccont\r', '\x01c', 'bye');
+    await runConsole(guest.session, terminal, { ...joined(true, script), startsStopped: true });
+    expect(guest.runs()).toBeLessThan(8);
+    expect(guest.typed).toEqual(['bye']);
+  });
+});

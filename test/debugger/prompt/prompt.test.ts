@@ -1,0 +1,165 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { answerPrompt, completionsOf } from '../../../src/debugger/prompt/prompt.ts';
+import type { DebugSession } from '../../../src/debugger/session.ts';
+import { tool, without } from '../../stepping-aside.ts';
+import { debugTour, recordTour, traceFolder } from '../recorded-tour.ts';
+
+const folder = traceFolder();
+const TOUR = fileURLToPath(new URL('../../../guests/tour/tour.elf', import.meta.url));
+
+let session: DebugSession;
+const ask = (line: string): string => answerPrompt(session, line);
+
+beforeAll(() => {
+  const trace = join(folder, 'tour.trace');
+  recordTour(trace);
+  session = debugTour(trace);
+});
+
+describe('the prompt', () => {
+  test('stands where it is sent, and steps there and back', () => {
+    ask('at 50%');
+    const { tick } = session.now;
+    const here = ask('regs');
+    expect(ask('step 5')).toContain(`tick ${tick + 5} `);
+    expect(ask('back 5')).toContain(`tick ${tick} `);
+    expect(ask('regs')).toBe(here);
+  });
+
+  test('goes to the next and the last event of a kind', () => {
+    ask('at start');
+    expect(ask('continue kvm_exit CPUID')).toContain('reason CPUID');
+    const first = session.now;
+    expect(ask('continue kvm_exit CPUID')).toContain('reason CPUID');
+    expect(session.now.seq).toBeGreaterThan(first.seq);
+    expect(ask('rcontinue kvm_exit CPUID')).toContain('reason CPUID');
+    expect(session.now).toEqual(first);
+    expect(ask('rcontinue sim:powered_off')).toContain('No earlier event');
+  });
+
+  test('disassembles as objdump does, up to spelling', without(tool('objdump')), () => {
+    const dump = spawnSync('objdump', ['-d', '-M', 'intel', TOUR], { encoding: 'utf8' }).stdout;
+    const expected = new Map(
+      [...dump.matchAll(/^ +([0-9a-f]+):\t((?:[0-9a-f]{2} )+) *\t/gm)].map((match) => [match[1], match[2]]),
+    );
+    ask('at 20000');
+    const lines = ask('disas $pc 20').split('\n');
+    for (const line of lines) {
+      const [, address, digits] = /0x([0-9a-f]+): ((?:[0-9a-f]{2} )+)/.exec(line) as RegExpExecArray;
+      // objdump puts the rest of a long instruction on another line.
+      expect(digits.trim().startsWith(expected.get(address)?.trim() ?? 'not an instruction')).toBe(true);
+    }
+    expect(lines).toHaveLength(20);
+  });
+
+  test('translates an address through the guest tables and EPT to the frame its bytes lie in', () => {
+    ask('at 20000');
+    const text = ask('translate $pc');
+    expect(text).toMatch(/PML4E.*\n.*PDPTE.*\n.*PDE.*PS/);
+    expect(text).toMatch(/EPT level 1/);
+    const gpa = /guest-physical (0x[0-9a-f]+)/.exec(text)?.[1];
+    expect(ask(`xp/2xg ${gpa}`).split(': ')[1]).toBe(ask('x/2xg $pc').split(': ')[1]);
+    expect(ask('translate 0xffff800000000000')).toContain('not mapped by the guest');
+  });
+
+  test('names the instruction that last changed a word of the stack', () => {
+    ask('at 40000');
+    const stack = BigInt(`0x${/RSP=([0-9a-f]+)/.exec(ask('regs'))?.[1]}`);
+    const address = `0x${(stack - 8n).toString(16)}`;
+    const answer = ask(`why ${address}`);
+    const tick = Number(/at tick (\d+) by vcpu0/.exec(answer)?.[1]);
+    const [, before, after] = /: (0x[0-9a-f]+) -> (0x[0-9a-f]+)/.exec(answer) as RegExpExecArray;
+    expect(session.now.tick).toBe(40_000);
+    const value = (): string => ask(`x/1xg ${address}`).split(': ')[1];
+    expect(value()).toBe(after);
+    ask(`at ${tick}`);
+    expect(value()).toBe(before);
+    ask('step');
+    expect(value()).toBe(after);
+  });
+
+  test('stops at every VM entry that begins at a breakpoint, and comes back to each', () => {
+    ask('at 1000');
+    // What follows an OUT is only ever reached by an entry.
+    ask('continue kvm_pio pio_write at 0x3f8');
+    const rip = /rip (0x[0-9a-f]+)/.exec(ask('continue kvm_entry'))?.[1] as string;
+    ask('at 1000');
+    const entries: number[] = [];
+    for (let i = 0; i < 4; i += 1) {
+      ask(`continue kvm_entry ${rip}`);
+      entries.push(session.now.tick);
+    }
+    ask(`break ${rip}`);
+    ask('at 1000');
+    const stops = entries.map(() => {
+      expect(ask('continue')).toContain('A breakpoint: ');
+      return session.now.tick;
+    });
+    expect(stops).toEqual(entries);
+    for (const tick of entries.slice(0, -1).reverse()) {
+      ask('rcontinue');
+      expect(session.now.tick).toBe(tick);
+    }
+    expect(ask('delete')).toBe('Nothing to stop at.');
+  });
+
+  test('stops before a watched write when going back, after it when going on', () => {
+    ask('at 40000');
+    ask('watch $rsp-8/8');
+    const [stop] = session.stops;
+    const address = `0x${(stop.what === 'access' ? stop.address : 0n).toString(16)}`;
+    const value = (): string => ask(`x/1xg ${address}`).split(': ')[1];
+    expect(ask('rcontinue')).toContain('Before a hit of watch $rsp-8/8');
+    const { tick } = session.now;
+    const before = value();
+    expect(ask('continue')).toContain('After a hit of watch $rsp-8/8');
+    expect(session.now.tick).toBe(tick + 1);
+    ask('delete');
+    const all = ask(`history ${address}`);
+    expect(all).toMatch(/: \d+ writes/);
+    ask('at 40000');
+    expect(ask(`why ${address}`)).toContain(`${before} -> `);
+  });
+
+  test('tells the fields in which two marks differ', () => {
+    expect(ask('diff 20000 20001')).toMatch(/^1 fields and 0 pages [^\n]*\n {2}registers\.0\.rip: 0x\w+ -> 0x\w+$/);
+    const answer = ask('diff 0 20000');
+    expect(answer).toMatch(/ {2}registers\.0\.rip: 0x\w+ -> 0x\w+\n/);
+    expect(answer).toMatch(/ {2}at\.seq: \d+ -> \d+\n/);
+    expect(answer).toMatch(/ {2}clock\.warpedNs: \d+ -> \d+\n/);
+    expect(ask('diff 20000 20000')).toBe('0 fields and 0 pages of guest memory differ.');
+  });
+
+  test.each(['vmcs', 'ept', 'lapic', 'pic', 'bt', 'events 4', 'help', 'ept 0x100000', 'x/s $pc'])(
+    'answers %s',
+    (line) => {
+      expect(ask(line)).not.toMatch(/Unknown|undefined|NaN/);
+    },
+  );
+
+  test.each([
+    ['at 99999999999', 'lies outside the run'],
+    ['at #99999999', 'There is no event'],
+    ['at nowhere', 'neither a place nor a kind'],
+    ['x nosuch', 'No symbol is named nosuch'],
+    ['x $nosuch', 'No register is named nosuch'],
+    ['x/4xg 0xffff800000000000', 'There is no memory'],
+    ['step much', 'is not a count'],
+    ['frobnicate', 'Unknown command'],
+    ['diff', 'Say which marks'],
+    ['why', 'Say which address'],
+    ['vcpu 7', 'There is no vcpu 7'],
+  ])('answers %s with a sentence and stays where it was', (line, sentence) => {
+    ask('at 20000');
+    expect(ask(line)).toContain(sentence);
+    expect(session.now.tick).toBe(20_000);
+  });
+
+  test('completes commands and kinds of events', () => {
+    expect(completionsOf(session, 'tran')[0]).toEqual(['translate ']);
+    expect(completionsOf(session, 'continue kvm_pi')[0]).toContain('kvm_pio');
+  });
+});
