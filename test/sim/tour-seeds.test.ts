@@ -17,6 +17,7 @@ const RUNS = casesOf('RETROVISOR_SEEDS', { whole: 6, quick: 1 });
 const BATCH = 30;
 const CPUS = [2, 1, 4];
 const SLICE_MS = 1000;
+const MINUTES = 60_000;
 const folder = scratchFolder();
 
 /** Our own guest from power-on to its end. Returns the digest of the state it ends in. */
@@ -40,7 +41,9 @@ function folded(trace: string): string {
   return digestOf(state);
 }
 
-test(`${RUNS} seeds of our guest on 2, 1 and 4 processors end alike recorded, folded and replayed elsewhere`, () => {
+const NAME = `${RUNS} seeds of our guest on 2, 1 and 4 processors end alike recorded, folded and replayed elsewhere`;
+
+test(NAME, { timeout: 10 * MINUTES + RUNS * MINUTES }, () => {
   const from = process.env['RETROVISOR_SEED'] ?? 'seeds';
   let events = 0;
   for (let done = 0; done < RUNS; done += BATCH) {
