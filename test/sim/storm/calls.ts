@@ -108,11 +108,12 @@ const heldTwice: Call = (held) => {
 };
 
 /** A request at the slave's first input that the master has not heard of. */
-const slaveWaits: Call = ({ kvm, vm }) => {
+const slaveWaits: Call = ({ kvm, vm, draw }) => {
   for (const chipId of [1, 0]) {
     const chip = { chipId } as { chipId: number; state: Record<string, unknown> };
     if (kvm.ioctl(vm, io.KVM_GET_IRQCHIP, chip) < 0) return;
-    Object.assign(chip.state, { irr: chipId, imr: 0, isr: 0 });
+    const requests = chipId === 1 ? { irr: 1, imr: 0 } : { irr: draw.of([0, 8]), imr: draw.of([0, 4]) };
+    Object.assign(chip.state, { ...requests, isr: 0 });
     kvm.ioctl(vm, io.KVM_SET_IRQCHIP, chip);
   }
   kvm.ioctl(vm, io.KVM_IRQ_LINE, { irq: 3, level: 0 });
