@@ -36,7 +36,7 @@ export function eventfdBound(vmm: Vmm, event: EventOf<'sim:eventfd_bound'>): voi
 
 /** sim:reset_asked. */
 export function resetAsked(vmm: Vmm, { by }: EventOf<'sim:reset_asked'>): void {
-  vmm.resetBy ??= by;
+  vmm.resetBy = by;
 }
 
 /** sim:reset. */

@@ -107,6 +107,34 @@ const heldTwice: Call = (held) => {
   kvm.ioctl(vm, io.KVM_IRQ_LINE, { irq: pin, level: 1 });
 };
 
+/** A request at the slave's first input that the master has not heard of. */
+const slaveWaits: Call = ({ kvm, vm, draw }) => {
+  for (const chipId of [1, 0]) {
+    const chip = { chipId } as { chipId: number; state: Record<string, unknown> };
+    if (kvm.ioctl(vm, io.KVM_GET_IRQCHIP, chip) < 0) return;
+    const requests = chipId === 1 ? { irr: 1, imr: 0 } : { irr: draw.of([0, 8]), imr: draw.of([0, 4]) };
+    Object.assign(chip.state, { ...requests, isr: 0 });
+    kvm.ioctl(vm, io.KVM_SET_IRQCHIP, chip);
+  }
+  kvm.ioctl(vm, io.KVM_IRQ_LINE, { irq: 3, level: 0 });
+};
+
+const RTC_PIN = 8;
+const RTC_VECTOR = 0x51;
+
+/** The clock's interrupt is in service in a local APIC that is put back, or is not: who awaits its EOI is told anew. */
+const clockInService: Call = (held, vcpu) => {
+  const { kvm, vm, draw } = held;
+  const chip = { chipId: 2 } as IoapicChip;
+  if (kvm.ioctl(vm, io.KVM_GET_IRQCHIP, chip) < 0) return;
+  chip.state.redirtbl[RTC_PIN] = BigInt(RTC_VECTOR);
+  kvm.ioctl(vm, io.KVM_SET_IRQCHIP, chip);
+  changed<io.LapicRegisters>(held, vcpu, io.KVM_GET_LAPIC, io.KVM_SET_LAPIC, ({ regs }) => {
+    const inService = 0x100 + 16 * (RTC_VECTOR >> 5);
+    new DataView(regs.buffer).setUint32(inService, draw.once(2) ? 0 : 1 << (RTC_VECTOR & 31), true);
+  });
+};
+
 const eventfd: Call = ({ kvm, eventfds, draw }) => {
   if (draw.once(2)) kvm.signal(draw.of(eventfds));
   else kvm.consume(draw.of(eventfds));
@@ -271,6 +299,8 @@ export const CALLS: readonly (readonly [weight: number, call: Call])[] = [
   [2, ioeventfd],
   [2, irqchip],
   [3, heldTwice],
+  [2, slaveWaits],
+  [2, clockInService],
   [2, pit],
   [1, clock],
   [1, capability],
