@@ -91,7 +91,7 @@ const STORMS = [
 
 /** Monitors that make every call. */
 const CALLERS: readonly CallStorm[] = [
-  { seed: 'mutations', cpus: 2, irqchip: true, visits: 3000 },
+  { seed: 'mutations', cpus: 2, irqchip: true, visits: 4000 },
   { seed: 'mutations', cpus: 1, irqchip: false, visits: 3000 },
 ];
 
