@@ -45,17 +45,20 @@ export function copyTree(from: string, root: string): Tree {
   for (const name of COPIED) cpSync(join(from, name), join(root, name), { recursive: true });
   for (const name of LINKED) symlinkSync(join(from, name), join(root, name));
   if (!build(root)) throw new Error('The sources as they are do not compile.');
+  const before = new Map<string, string>();
   return {
     root,
     change(site) {
       const path = join(root, site.file);
       const text = readFileSync(path, 'utf8');
       if (text.slice(site.from, site.to) !== site.old) throw new Error(`${site.file}:${site.line} is not what it was.`);
+      before.set(path, text);
       writeFileSync(path, text.slice(0, site.from) + site.text + text.slice(site.to));
       return build(root);
     },
     restore({ file }) {
-      cpSync(join(from, file), join(root, file));
+      const path = join(root, file);
+      writeFileSync(path, before.get(path) as string);
     },
     run: (args, seconds, environment) => node(root, [join(root, 'bin/retrovisor.js'), ...args], seconds, environment),
     program: ([name = '', ...args], seconds, environment) =>

@@ -1,7 +1,7 @@
 import type { Draft } from '../base/draft.ts';
-import { type Stamped, vcpuOf } from '../events/stamped.ts';
+import type { Stamped } from '../events/stamped.ts';
 import { bytesFields, type EventKind } from '../events/vocabulary.ts';
-import { bitsOf, type Change, type Row } from './row.ts';
+import { bitsOf, type Change, type Row, vcpuNamed } from './row.ts';
 import type { VcpuState } from '../kvm/state.ts';
 import type { MachineConfig } from '../vmm/config.ts';
 import type { MachineState, Place } from './state.ts';
@@ -84,11 +84,11 @@ const CLOCK = bitsOf('clock');
  */
 function reduceVcpu(state: MachineState, at: Place, stamped: Stamped, row: Row<EventKind>): MachineState {
   const { clock, kvm, config } = state;
-  const index = vcpuNamed(stamped);
+  const index = vcpuNamed(stamped.event, stamped);
   const before = kvm.vcpus[index] as VcpuState | undefined;
   if (before === undefined) throw new RangeError(`there is no vCPU ${index}`);
   const vcpus = kvm.vcpus.slice();
-  const open = { ...state, at, clock: { ...clock }, kvm: { ...kvm, vcpus } };
+  const open = { ...state, at, clock: (row.ownerBits & CLOCK) === 0 ? clock : { ...clock }, kvm: { ...kvm, vcpus } };
   const changing = (draft: Draft<VcpuState>): void => {
     vcpus[index] = draft;
     change(open as Draft<MachineState>, stamped, row, config);
@@ -98,11 +98,6 @@ function reduceVcpu(state: MachineState, at: Place, stamped: Stamped, row: Row<E
   Object.freeze(vcpus);
   if (vcpus[index] === before) open.kvm = kvm as typeof open.kvm;
   else Object.freeze(open.kvm);
-  if (open.clock.warpedNs === clock.warpedNs) open.clock = clock;
-  else Object.freeze(open.clock);
+  Object.freeze(open.clock);
   return Object.freeze(open);
 }
-
-/** The vCPU an event is about. */
-const vcpuNamed = ({ event, source }: Stamped): number =>
-  (event as { readonly vcpu_id?: number }).vcpu_id ?? vcpuOf(source);

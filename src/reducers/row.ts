@@ -1,5 +1,5 @@
 import type { Draft } from '../base/draft.ts';
-import type { Stamped } from '../events/stamped.ts';
+import { type Stamped, vcpuOf } from '../events/stamped.ts';
 import type { EventKind, EventOf } from '../events/vocabulary.ts';
 import type { KvmState, VcpuState } from '../kvm/state.ts';
 import type { MachineConfig } from '../vmm/config.ts';
@@ -97,6 +97,15 @@ export const kvm =
   <K extends EventKind>(step: (kvm: Draft<KvmState>, event: EventOf<K>, stamped: Stamped) => void): Change<K> =>
   (state, event, stamped) =>
     step(state.kvm, event, stamped);
+
+/** The vCPU an event is about: the one it names, or else the one on whose thread it happened. */
+export const vcpuNamed = (event: object, { source }: Stamped): number =>
+  (event as { readonly vcpu_id?: number }).vcpu_id ?? vcpuOf(source);
+
+/** What concerns the vCPU an event is about. */
+export const ofVcpu = <K extends EventKind>(
+  step: (vcpu: Draft<VcpuState>, event: EventOf<K>, stamped: Stamped) => void,
+): Change<K> => kvm((state, event, stamped) => step(state.vcpus[vcpuNamed(event, stamped)], event, stamped));
 
 /** What concerns QEMU's half. */
 export const vmm =

@@ -1,6 +1,4 @@
-import type { Draft } from '../../base/draft.ts';
 import type { KVM_FACTS } from '../../events/kvm-facts.ts';
-import type { KvmState } from '../../kvm/state.ts';
 import * as emulation from '../../kvm/evolve/emulation.ts';
 import * as files from '../../kvm/evolve/files.ts';
 import * as ioapic from '../../kvm/evolve/ioapic.ts';
@@ -13,12 +11,7 @@ import * as requests from '../../kvm/evolve/requests.ts';
 import * as runPage from '../../kvm/evolve/run-page.ts';
 import * as vcpu from '../../kvm/evolve/vcpu.ts';
 import * as vm from '../../kvm/evolve/vm.ts';
-import { changes, kvm, type Rows, tells } from '../row.ts';
-
-type Kvm = Draft<KvmState>;
-
-const named = (state: Kvm, { vcpu_id: index }: { readonly vcpu_id: number }): Kvm['vcpus'][number] =>
-  state.vcpus[index];
+import { changes, kvm, ofVcpu, type Rows, tells } from '../row.ts';
 
 export const KVM_FACT_ROWS: Rows<keyof typeof KVM_FACTS> = {
   'sim:vmcs_write': changes(['vcpu'], kvm(vcpu.fieldWritten)),
@@ -77,14 +70,8 @@ export const KVM_FACT_ROWS: Rows<keyof typeof KVM_FACTS> = {
   'sim:segment_read': tells,
   'sim:xsave_read': tells,
   'sim:position_read': tells,
-  'sim:emulated': changes(
-    ['vcpu'],
-    kvm((state, event) => emulation.emulated(named(state, event), event)),
-  ),
-  'sim:emulation_exited': changes(
-    ['vcpu'],
-    kvm((state, event) => emulation.exited(named(state, event), event)),
-  ),
+  'sim:emulated': changes(['vcpu'], ofVcpu(emulation.emulated)),
+  'sim:emulation_exited': changes(['vcpu'], ofVcpu(emulation.exited)),
   'sim:task_switched': tells,
   'sim:memory_read': tells,
   'sim:translated': tells,

@@ -1,7 +1,5 @@
-import type { Draft } from '../../base/draft.ts';
 import type { KVM_EVENTS } from '../../events/kvm.ts';
-import { type Stamped, vcpuOf } from '../../events/stamped.ts';
-import type { KvmState } from '../../kvm/state.ts';
+import { vcpuOf } from '../../events/stamped.ts';
 import * as emulation from '../../kvm/evolve/emulation.ts';
 import * as irqchip from '../../kvm/evolve/irqchip.ts';
 import * as lapic from '../../kvm/evolve/lapic.ts';
@@ -9,13 +7,8 @@ import * as pic from '../../kvm/evolve/pic.ts';
 import * as runPage from '../../kvm/evolve/run-page.ts';
 import * as vcpu from '../../kvm/evolve/vcpu.ts';
 import * as vm from '../../kvm/evolve/vm.ts';
-import { changes, changesUnless, ITSELF, kvm, reaching, type Rows, RUN_PAGE, tells } from '../row.ts';
+import { changes, changesUnless, ITSELF, kvm, ofVcpu, reaching, type Rows, RUN_PAGE, tells } from '../row.ts';
 import * as run from '../run.ts';
-
-type Kvm = Draft<KvmState>;
-
-/** The vCPU on whose thread something happened, for tracepoints that do not name it. */
-const onThread = (state: Kvm, { source }: Stamped): Kvm['vcpus'][number] => state.vcpus[vcpuOf(source)];
 
 export const KVM_ROWS: Rows<keyof typeof KVM_EVENTS> = {
   kvm_entry: reaching(() => ITSELF, changes(['vcpu'], kvm(vcpu.entered))),
@@ -27,16 +20,10 @@ export const KVM_ROWS: Rows<keyof typeof KVM_EVENTS> = {
   kvm_pio: changesUnless(
     (_state, { rw, data }) => rw !== 0 || data.length === 0,
     ['vcpu'],
-    kvm((state, event, stamped) => emulation.stringRead(onThread(state, stamped), event)),
+    ofVcpu(emulation.stringRead),
   ),
-  kvm_mmio: changes(
-    ['vcpu'],
-    kvm((state, event, stamped) => emulation.accessed(onThread(state, stamped), event)),
-  ),
-  kvm_fast_mmio: changes(
-    ['vcpu'],
-    kvm((state, _event, stamped) => emulation.fastWritten(onThread(state, stamped))),
-  ),
+  kvm_mmio: changes(['vcpu'], ofVcpu(emulation.accessed)),
+  kvm_fast_mmio: changes(['vcpu'], ofVcpu(emulation.fastWritten)),
   kvm_msr: tells,
   kvm_cr: tells,
   kvm_cpuid: tells,

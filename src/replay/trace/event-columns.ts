@@ -20,20 +20,13 @@ export interface KindTable {
   readonly byPlace: readonly KindColumns[];
 }
 
-/** V8 takes a field for one of numbers until it has held another thing, and what it compiled for that is lost then. */
-function blankOf(kind: string, names: readonly string[]): Row {
-  const blank: Row = { kind };
-  for (const value of [0, 0.5, undefined]) for (const name of names) blank[name] = value;
-  return blank;
-}
-
 /** Kinds numbered in the order of a vocabulary. */
 export function kindTable(vocabulary: RecordedVocabulary): KindTable {
   const byPlace = Object.entries(vocabulary).map(([kind, fields], place) => ({
     kind,
     place,
     fields: Object.entries(fields),
-    blank: blankOf(kind, Object.keys(fields)),
+    blank: { kind, ...Object.fromEntries(Object.keys(fields).map((name) => [name, undefined])) },
   }));
   return { byPlace, byName: new Map(byPlace.map((columns) => [columns.kind, columns])) };
 }

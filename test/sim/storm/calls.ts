@@ -107,18 +107,6 @@ const heldTwice: Call = (held) => {
   kvm.ioctl(vm, io.KVM_IRQ_LINE, { irq: pin, level: 1 });
 };
 
-/** A request at the slave's first input that the master has not heard of. */
-const slaveWaits: Call = ({ kvm, vm, draw }) => {
-  for (const chipId of [1, 0]) {
-    const chip = { chipId } as { chipId: number; state: Record<string, unknown> };
-    if (kvm.ioctl(vm, io.KVM_GET_IRQCHIP, chip) < 0) return;
-    const requests = chipId === 1 ? { irr: 1, imr: 0 } : { irr: draw.of([0, 8]), imr: draw.of([0, 4]) };
-    Object.assign(chip.state, { ...requests, isr: 0 });
-    kvm.ioctl(vm, io.KVM_SET_IRQCHIP, chip);
-  }
-  kvm.ioctl(vm, io.KVM_IRQ_LINE, { irq: 3, level: 0 });
-};
-
 const RTC_PIN = 8;
 const RTC_VECTOR = 0x51;
 
@@ -299,7 +287,6 @@ export const CALLS: readonly (readonly [weight: number, call: Call])[] = [
   [2, ioeventfd],
   [2, irqchip],
   [3, heldTwice],
-  [2, slaveWaits],
   [2, clockInService],
   [2, pit],
   [1, clock],
