@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
-import { indexTrace } from '../src/runs/index-trace.ts';
-import { openRecordedRun, openTimeline, type RecordedTimeline } from '../src/runs/recorded-run.ts';
-import { checkpointPath } from '../src/host/stored-checkpoints.ts';
+import { indexTrace } from '../src/runs/recorded/index-trace.ts';
+import { openRecordedRun, openTimeline, type RecordedTimeline } from '../src/runs/recorded/recorded-run.ts';
+import { checkpointPath } from '../src/runs/recorded/stored-checkpoints.ts';
 import { restoreCheckpoint, takeCheckpoint } from '../src/machine/checkpoint.ts';
 import { percentile } from './measured.ts';
 

@@ -3,7 +3,7 @@ import { answerPrompt } from '../debugger/prompt/prompt.ts';
 import { type DebugSession, evaluate, openDebugSession } from '../debugger/session.ts';
 import { findNext, findPrevious, type Met } from '../debugger/stops/stop-search.ts';
 import { parseBreak, parseWatch, type Stop } from '../debugger/stops/stops.ts';
-import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded-run.ts';
+import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 
 /** A recorded run to stand in, for programs: what `retrovisor debug` offers people. */
 export interface RunDebugger {

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { readImage } from '../host/files.ts';
-import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded-run.ts';
+import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { Problem } from '../base/problem.ts';
 import { writeOut } from '../host/terminal.ts';
 import { endOf } from '../replay/places.ts';

@@ -1,5 +1,5 @@
-import { forkRun } from '../runs/fork-run.ts';
-import { type ImagePaths, openRecordedRun } from '../runs/recorded-run.ts';
+import { forkRun } from '../runs/forks/fork-run.ts';
+import { type ImagePaths, openRecordedRun } from '../runs/recorded/recorded-run.ts';
 import { writeOut } from '../host/terminal.ts';
 import { parseChange } from '../replay/interventions.ts';
 import type { Print } from './trace-commands.ts';

@@ -1,11 +1,11 @@
 import { Problem } from '../base/problem.ts';
-import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded-run.ts';
-import type { LiveRun } from '../runs/live-run.ts';
+import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
+import type { LiveRun } from '../runs/underway/live-run.ts';
 import { liveSubjectOf } from '../gdb/live-subject.ts';
 import { type GdbServer, type GdbServerOptions, serveGdb } from '../gdb/server.ts';
 import type { StubSubject } from '../gdb/stub.ts';
 import { subjectOf } from '../gdb/subject.ts';
-import type { RunOptions } from '../options/run-options.ts';
+import type { RunOptions } from '../runs/machine/run-options.ts';
 
 /** How `retrovisor gdb` is asked to serve. */
 export interface GdbOptions extends ImagePaths {

@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
-import { indexTrace } from '../runs/index-trace.ts';
+import { indexTrace } from '../runs/recorded/index-trace.ts';
 import { progressOf } from '../host/progress.ts';
-import { type ImagePaths, openRecordedRun } from '../runs/recorded-run.ts';
-import { checkpointPath } from '../host/stored-checkpoints.ts';
+import { type ImagePaths, openRecordedRun } from '../runs/recorded/recorded-run.ts';
+import { checkpointPath } from '../runs/recorded/stored-checkpoints.ts';
 import type { Print } from './trace-commands.ts';
 
 /** How `retrovisor index` is asked to work. */

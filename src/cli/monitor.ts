@@ -1,4 +1,4 @@
-import type { MonitorSubject } from '../runs/session.ts';
+import type { MonitorSubject } from '../runs/underway/session.ts';
 
 /** A monitor command's answer, and what it does to the run. */
 export interface MonitorAnswer {

@@ -1,9 +1,9 @@
 import { digestOf } from '../base/digest.ts';
 import type { Stamped } from '../events/stamped.ts';
-import { configurationOf } from '../runs/machine-description.ts';
+import { configurationOf } from '../runs/machine/machine-description.ts';
 import { progressOf } from '../host/progress.ts';
-import { type ImagePaths, openRecordedRun, openRunWithoutImages } from '../runs/recorded-run.ts';
-import { type RanAgain, replayRun, rerun as rerunTrace } from '../runs/run-again.ts';
+import { type ImagePaths, openRecordedRun, openRunWithoutImages } from '../runs/recorded/recorded-run.ts';
+import { type RanAgain, replayRun, rerun as rerunTrace } from '../runs/recorded/run-again.ts';
 import { writeOut } from '../host/terminal.ts';
 import { slicesOf } from '../reducers/slices.ts';
 import { fold as foldEvents, isFolded } from '../replay/fold.ts';

@@ -1,15 +1,15 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { worldProblem } from '../host/files.ts';
-import { openSession } from '../runs/open-session.ts';
-import type { OutputTo } from '../runs/printed.ts';
-import type { SessionEnd } from '../runs/session.ts';
+import { openSession } from '../runs/underway/open-session.ts';
+import type { OutputTo } from '../runs/underway/printed.ts';
+import type { SessionEnd } from '../runs/underway/session.ts';
 import { openTerminal, type Terminal } from '../host/terminal.ts';
 import { runConsole } from './console.ts';
 import type { GdbServer } from '../gdb/server.ts';
 import { serveLive } from './gdb.ts';
 import { runOptions } from '../options/run-arguments.ts';
-import type { CharacterBackend, RunOptions } from '../options/run-options.ts';
-import { typist } from '../runs/typist.ts';
+import type { CharacterBackend, RunOptions } from '../runs/machine/run-options.ts';
+import { typist } from '../runs/underway/typist.ts';
 
 /** `retrovisor run`: boot a guest with its console here. Resolves to the process status. */
 export async function run(argv: readonly string[]): Promise<number> {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { Problem } from '../base/problem.ts';
 import { worldProblem } from '../host/files.ts';
-import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded-run.ts';
+import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { kernelFile } from '../debugger/symbols/kernel-file.ts';
 import { openDebugSession } from '../debugger/session.ts';
 import type { Print } from './trace-commands.ts';

@@ -1,8 +1,8 @@
 import Table from 'cli-table3';
 import { lastValueFrom, takeWhile } from 'rxjs';
 import type { Stamped } from '../events/stamped.ts';
-import { readDescription } from '../runs/machine-description.ts';
-import { checkpointPath, openStoredCheckpoints } from '../host/stored-checkpoints.ts';
+import { readDescription } from '../runs/machine/machine-description.ts';
+import { checkpointPath, openStoredCheckpoints } from '../runs/recorded/stored-checkpoints.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 import { eventClock, reportLine } from '../replay/export/report.ts';
 import { ExitCounts, printStatistics } from '../replay/export/statistics.ts';

@@ -1,4 +1,4 @@
-import type { LiveRun } from '../runs/live-run.ts';
+import type { LiveRun } from '../runs/underway/live-run.ts';
 import { type GuestView, readLinear, vcpuCount } from '../machine/guest-view.ts';
 import { forksOf } from '../debugger/forks/forks.ts';
 import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/ground.ts';

@@ -1,5 +1,5 @@
-import { assemble } from '../runs/assemble.ts';
-import type { RecordedTimeline } from '../runs/recorded-run.ts';
+import { assemble } from '../runs/machine/assemble.ts';
+import type { RecordedTimeline } from '../runs/recorded/recorded-run.ts';
 import { describeDivergence } from '../replay/divergence.ts';
 import { traceInputs } from '../replay/trace/trace-inputs.ts';
 import { type GuestView, readLinear, vcpuCount } from '../machine/guest-view.ts';

@@ -1,9 +1,9 @@
 import { powerOn as stateAtPowerOn } from '../reducers/power-on.ts';
 import { seal } from '../reducers/seal.ts';
 import type { MachineState } from '../reducers/state.ts';
-import { configurationOf, type MachineDescription } from './machine-description.ts';
-import { descriptionOf } from './open-session.ts';
-import { type RunArguments, understoodRun } from './run-request.ts';
+import { configurationOf, type MachineDescription } from './machine/machine-description.ts';
+import { descriptionOf } from './underway/open-session.ts';
+import { type RunArguments, understoodRun } from '../options/run-request.ts';
 
 /**
  * The state of a machine before its first event, immutable: where a fold of a run's events begins. The machine is as

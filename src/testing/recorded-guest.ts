@@ -1,11 +1,11 @@
 import { runOptions } from '../options/run-arguments.ts';
-import { typist } from '../runs/typist.ts';
+import { typist } from '../runs/underway/typist.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { describeDivergence } from '../replay/divergence.ts';
 import { lazyEvents } from '../replay/trace/lazy-events.ts';
-import { openSession } from '../runs/open-session.ts';
+import { openSession } from '../runs/underway/open-session.ts';
 import { endOf } from '../replay/places.ts';
-import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded-run.ts';
+import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 
 /** A run recorded for a test. */

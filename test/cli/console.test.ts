@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { escapeAtStart, keyMeanings } from '../../src/cli/escape.ts';
 import { answerMonitor } from '../../src/cli/monitor.ts';
-import type { MonitorSubject } from '../../src/runs/session.ts';
-import { typist } from '../../src/runs/typist.ts';
+import type { MonitorSubject } from '../../src/runs/underway/session.ts';
+import { typist } from '../../src/runs/underway/typist.ts';
 
 const keys = (...presses: string[]) => {
   const state = escapeAtStart();

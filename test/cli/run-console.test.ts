@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { type ConsoleOptions, runConsole } from '../../src/cli/console.ts';
-import type { TypedLine } from '../../src/options/run-options.ts';
-import { type Typist, typist } from '../../src/runs/typist.ts';
+import type { TypedLine } from '../../src/runs/machine/run-options.ts';
+import { type Typist, typist } from '../../src/runs/underway/typist.ts';
 import { powerOn } from '../../src/runs/power-on.ts';
-import type { Session, SessionPause } from '../../src/runs/session.ts';
+import type { Session, SessionPause } from '../../src/runs/underway/session.ts';
 import type { Terminal } from '../../src/host/terminal.ts';
 
 /** A guest that echoes what is typed at it, prints a prompt when it starts and powers off at "bye". */

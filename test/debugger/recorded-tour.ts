@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 import { runOptions } from '../../src/options/run-arguments.ts';
-import { openSession } from '../../src/runs/open-session.ts';
-import { openRecordedRun, openTimeline } from '../../src/runs/recorded-run.ts';
+import { openSession } from '../../src/runs/underway/open-session.ts';
+import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
 import { type DebugSession, openDebugSession } from '../../src/debugger/session.ts';
 
 const TOUR = fileURLToPath(new URL('../../guests/tour/tour.elf', import.meta.url));

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type DebugSession, openDebugSession } from '../../src/debugger/session.ts';
-import { indexTrace } from '../../src/runs/index-trace.ts';
-import { openRecordedRun, openTimeline } from '../../src/runs/recorded-run.ts';
+import { indexTrace } from '../../src/runs/recorded/index-trace.ts';
+import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
 import { digestOf } from '../../src/base/digest.ts';
 import { chance } from '../replay/trace/mutated.ts';
 import { firstOf, IS_WHOLE } from '../how-long.ts';

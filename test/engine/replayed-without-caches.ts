@@ -1,8 +1,8 @@
 import seedrandom from 'seedrandom';
 import { digestOf } from '../../src/base/digest.ts';
 import type { GuestEngine } from '../../src/engine/index.ts';
-import { assemble } from '../../src/runs/assemble.ts';
-import { openRecordedRun } from '../../src/runs/recorded-run.ts';
+import { assemble } from '../../src/runs/machine/assemble.ts';
+import { openRecordedRun } from '../../src/runs/recorded/recorded-run.ts';
 import { createMachine, type Machine } from '../../src/machine/machine.ts';
 import { describeDivergence } from '../../src/replay/divergence.ts';
 import { createVerifier, recordedInputs, replayTo } from '../../src/replay/verify.ts';

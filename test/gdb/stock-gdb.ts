@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serveGdb } from '../../src/gdb/server.ts';
 import { subjectOf } from '../../src/gdb/subject.ts';
-import { openRecordedRun, openTimeline } from '../../src/runs/recorded-run.ts';
+import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
 import { type Aside, PLAIN_LANGUAGE, tool } from '../stepping-aside.ts';
 
 const HELD_BYTES = 1024 * 2 ** 20;

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Watchpoint } from '../../src/engine/index.ts';
 import { subjectOf } from '../../src/gdb/subject.ts';
 import type { Arrived, Journey } from '../../src/debugger/travel/travel.ts';
-import { openRecordedRun, openTimeline } from '../../src/runs/recorded-run.ts';
+import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
 import { scratchFolder } from '../guests/command-line.ts';
 import { recordRun } from '../debugger/recorded-tour.ts';
 

@@ -12,7 +12,7 @@ import { findNext, findPrevious } from '../../src/debugger/stops/stop-search.ts'
 import { parseBreak, type Stop } from '../../src/debugger/stops/stops.ts';
 import { type NamedAddress, symbolTable } from '../../src/debugger/symbols/symbols.ts';
 import { disassemble } from '../../src/engine/code/disassemble.ts';
-import { openRecordedRun, openTimeline } from '../../src/runs/recorded-run.ts';
+import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
 import { PLAIN_LANGUAGE, tool, without } from '../stepping-aside.ts';
 import { guestFile, noGuests, retrovisor, scratchFolder } from './command-line.ts';
 import { type QemuMemory, qemuWith } from './qemu-translation.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { identities, loadImages, outlinedImages, recordedImages } from '../../src/host/images.ts';
+import { identities, loadImages, outlinedImages, recordedImages } from '../../src/runs/machine/images.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-images-'));
 const at = (name: string): string => join(folder, name);

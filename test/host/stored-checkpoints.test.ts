@@ -3,9 +3,9 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSyn
 import { inflateRawSync } from 'node:zlib';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { indexTrace } from '../../src/runs/index-trace.ts';
-import { openRecordedRun, openTimeline, type RecordedTimeline } from '../../src/runs/recorded-run.ts';
-import { checkpointPath, programDigest, strideAt } from '../../src/host/stored-checkpoints.ts';
+import { indexTrace } from '../../src/runs/recorded/index-trace.ts';
+import { openRecordedRun, openTimeline, type RecordedTimeline } from '../../src/runs/recorded/recorded-run.ts';
+import { checkpointPath, programDigest, strideAt } from '../../src/runs/recorded/stored-checkpoints.ts';
 import { type Checkpoint, takeCheckpoint } from '../../src/machine/checkpoint.ts';
 import { digestOf } from '../../src/base/digest.ts';
 import { BLOCK_PAGES } from '../../src/memory/pages.ts';

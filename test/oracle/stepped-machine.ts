@@ -1,6 +1,6 @@
-import { assemble } from '../../src/runs/assemble.ts';
-import { loadImages } from '../../src/host/images.ts';
-import { describeMachine } from '../../src/runs/machine-description.ts';
+import { assemble } from '../../src/runs/machine/assemble.ts';
+import { loadImages } from '../../src/runs/machine/images.ts';
+import { describeMachine } from '../../src/runs/machine/machine-description.ts';
 import { runOptions } from '../../src/options/run-arguments.ts';
 import type { Origin } from '../../src/events/origin.ts';
 import { type Stamped, vcpuSource } from '../../src/events/stamped.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { assemble } from '../../src/runs/assemble.ts';
-import { openRecordedRun, type RecordedRun } from '../../src/runs/recorded-run.ts';
+import { assemble } from '../../src/runs/machine/assemble.ts';
+import { openRecordedRun, type RecordedRun } from '../../src/runs/recorded/recorded-run.ts';
 import { createMachine } from '../../src/machine/machine.ts';
 import type { Engine, MachineParts } from '../../src/machine/parts.ts';
 import { describeDivergence } from '../../src/replay/divergence.ts';

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { printEvents, printExits, printInfo } from '../../src/cli/trace-commands.ts';
-import { openRecordedRun, openRunWithoutImages } from '../../src/runs/recorded-run.ts';
+import { openRecordedRun, openRunWithoutImages } from '../../src/runs/recorded/recorded-run.ts';
 
 const OLD = fileURLToPath(new URL('../replay/trace/recorded/format-1.trace', import.meta.url));
 

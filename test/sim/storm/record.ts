@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runOptions } from '../../../src/options/run-arguments.ts';
-import { assemble } from '../../../src/runs/assemble.ts';
-import { identities } from '../../../src/host/images.ts';
-import { ENGINE_VERSION, prepared } from '../../../src/runs/open-session.ts';
-import { startRecording } from '../../../src/runs/recording.ts';
+import { assemble } from '../../../src/runs/machine/assemble.ts';
+import { identities } from '../../../src/runs/machine/images.ts';
+import { ENGINE_VERSION, prepared } from '../../../src/runs/underway/open-session.ts';
+import { startRecording } from '../../../src/runs/underway/recording.ts';
 import { STOPPED } from '../../../src/runs/run-inputs.ts';
 import { createMachine } from '../../../src/machine/machine.ts';
 import type { InputEvent, PendingInput } from '../../../src/machine/parts.ts';

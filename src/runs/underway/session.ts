@@ -1,5 +1,5 @@
-import type { InputEvent } from '../machine/parts.ts';
-import type { MachineState } from '../reducers/state.ts';
+import type { InputEvent } from '../../machine/parts.ts';
+import type { MachineState } from '../../reducers/state.ts';
 import type { LiveRun } from './live-run.ts';
 
 /** What the monitor can ask of a running machine. Every answer is text. */

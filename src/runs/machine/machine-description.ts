@@ -1,11 +1,11 @@
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { Problem } from '../base/problem.ts';
-import type { RunOptions } from '../options/run-options.ts';
-import type { MachineConfig } from '../vmm/index.ts';
-import { MOST } from '../vmm/limits.ts';
-import type { MachineOptions } from '../vmm/options.ts';
-import type { Images } from '../host/images.ts';
+import { Problem } from '../../base/problem.ts';
+import type { RunOptions } from './run-options.ts';
+import type { MachineConfig } from '../../vmm/index.ts';
+import { MOST } from '../../vmm/limits.ts';
+import type { MachineOptions } from '../../vmm/options.ts';
+import type { Images } from './images.ts';
 
 const MIB = 2 ** 20;
 

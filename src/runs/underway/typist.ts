@@ -1,4 +1,4 @@
-import type { TypedLine } from '../options/run-options.ts';
+import type { TypedLine } from '../machine/run-options.ts';
 
 /** A script of lines to type, each once the guest has printed what it waits for. */
 export interface Typist {

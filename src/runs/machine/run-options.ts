@@ -1,4 +1,4 @@
-import type { DeviceOption } from '../vmm/options.ts';
+import type { DeviceOption } from '../../vmm/options.ts';
 
 /** Where the bytes of a character device go and come from. */
 export type CharacterBackend =

@@ -1,7 +1,7 @@
-import { Problem } from '../base/problem.ts';
+import { Problem } from '../../base/problem.ts';
 import { openPrepared, type RunEnd } from './open-run.ts';
 import { prepared } from './open-session.ts';
-import { type RunArguments, understoodRun } from './run-request.ts';
+import { type RunArguments, understoodRun } from '../../options/run-request.ts';
 
 /** A run recorded from its first event to its last. */
 export interface Recorded extends RunEnd {

@@ -1,13 +1,13 @@
-import { createEngine } from '../engine/index.ts';
-import type { Stamped } from '../events/stamped.ts';
-import { ENGINE_FEATURES } from '../kvm/vcpu/cpuid.ts';
-import { createKvm } from '../kvm/kvm.ts';
-import type { InputSource, MachineParts } from '../machine/parts.ts';
-import { CHANCE } from '../replay/sources/random.ts';
-import { createMachinePc } from '../vmm/index.ts';
-import type { Images } from '../host/images.ts';
+import { createEngine } from '../../engine/index.ts';
+import type { Stamped } from '../../events/stamped.ts';
+import { ENGINE_FEATURES } from '../../kvm/vcpu/cpuid.ts';
+import { createKvm } from '../../kvm/kvm.ts';
+import type { InputSource, MachineParts } from '../../machine/parts.ts';
+import { CHANCE } from '../../replay/sources/random.ts';
+import { createMachinePc } from '../../vmm/index.ts';
+import type { Images } from './images.ts';
 import { configurationOf, type MachineDescription, machineOptions } from './machine-description.ts';
-import { instantiate } from '../host/wasm.ts';
+import { instantiate } from '../../host/wasm.ts';
 
 /** What a machine is built from, besides the code: equal values give equal runs. */
 export interface Assembly {

@@ -1,9 +1,9 @@
-import type { Stamped } from '../events/stamped.ts';
-import { type Intervention, interventionEvent } from '../machine/intervene.ts';
-import { createMachine } from '../machine/machine.ts';
-import type { InputEvent, MachineParts, PendingInput } from '../machine/parts.ts';
-import { createTimeline, type Timeline, type TimelineParts } from '../replay/timeline.ts';
-import { isDelivered } from '../replay/trace/trace-inputs.ts';
+import type { Stamped } from '../../events/stamped.ts';
+import { type Intervention, interventionEvent } from '../../machine/intervene.ts';
+import { createMachine } from '../../machine/machine.ts';
+import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
+import { createTimeline, type Timeline, type TimelineParts } from '../../replay/timeline.ts';
+import { isDelivered } from '../../replay/trace/trace-inputs.ts';
 
 /** A run under way that a debugger outside the guest can hold, go back in and let go again. */
 export interface LiveRun {

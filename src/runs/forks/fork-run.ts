@@ -1,19 +1,19 @@
 import { existsSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Problem } from '../base/problem.ts';
-import type { Change } from '../replay/interventions.ts';
-import { endOf, markOf } from '../replay/places.ts';
-import { interventionEvent } from '../machine/intervene.ts';
-import { createMachine } from '../machine/machine.ts';
-import type { PendingInput } from '../machine/parts.ts';
-import { createTimeline, type Mark, type Timeline } from '../replay/timeline.ts';
-import { createTraceWriter } from '../replay/trace/writer.ts';
-import { recordedInputs } from '../replay/verify.ts';
-import { assemble } from './assemble.ts';
-import { ENGINE_VERSION } from './open-session.ts';
-import type { RecordedRun } from './recorded-run.ts';
-import { forkedFrom, isOfTheWorld, STOPPED } from './run-inputs.ts';
-import { compress, createTraceFile, refuseOtherThanTrace } from '../host/trace-file.ts';
+import { Problem } from '../../base/problem.ts';
+import type { Change } from '../../replay/interventions.ts';
+import { endOf, markOf } from '../../replay/places.ts';
+import { interventionEvent } from '../../machine/intervene.ts';
+import { createMachine } from '../../machine/machine.ts';
+import type { PendingInput } from '../../machine/parts.ts';
+import { createTimeline, type Mark, type Timeline } from '../../replay/timeline.ts';
+import { createTraceWriter } from '../../replay/trace/writer.ts';
+import { recordedInputs } from '../../replay/verify.ts';
+import { assemble } from '../machine/assemble.ts';
+import { ENGINE_VERSION } from '../underway/open-session.ts';
+import type { RecordedRun } from '../recorded/recorded-run.ts';
+import { forkedFrom, isOfTheWorld, STOPPED } from '../run-inputs.ts';
+import { compress, createTraceFile, refuseOtherThanTrace } from '../../host/trace-file.ts';
 
 /** What is forked, where, into what. */
 export interface Fork {

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Problem } from '../base/problem.ts';
-import type { ImageIdentity } from '../replay/trace/header.ts';
-import { type ImagePart, loaderParts } from '../vmm/index.ts';
-import { readImage } from './files.ts';
+import { Problem } from '../../base/problem.ts';
+import type { ImageIdentity } from '../../replay/trace/header.ts';
+import { type ImagePart, loaderParts } from '../../vmm/index.ts';
+import { readImage } from '../../host/files.ts';
 
 /** The parts an image can play in a machine. */
 export type ImageRole = 'kernel' | 'initrd' | 'bios' | 'option-rom';

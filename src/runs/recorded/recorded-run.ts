@@ -1,17 +1,17 @@
-import { Problem } from '../base/problem.ts';
-import type { Stamped } from '../events/stamped.ts';
-import { createMachine } from '../machine/machine.ts';
-import { createTimeline, type Timeline } from '../replay/timeline.ts';
-import { lazyEvents } from '../replay/trace/lazy-events.ts';
-import type { ReadTrace, TraceReader } from '../replay/trace/reader.ts';
-import { FORMAT_VERSION } from '../replay/trace/writer.ts';
-import { traceInputs } from '../replay/trace/trace-inputs.ts';
-import { createVerifier, inputsAgain, type Verifier } from '../replay/verify.ts';
-import { assemble } from './assemble.ts';
-import { type Images, outlinedImages, recordedImages } from '../host/images.ts';
-import { type MachineDescription, readDescription } from './machine-description.ts';
-import { openStoredCheckpoints } from '../host/stored-checkpoints.ts';
-import { openTraceFile, type TraceFile } from '../host/trace-file.ts';
+import { Problem } from '../../base/problem.ts';
+import type { Stamped } from '../../events/stamped.ts';
+import { createMachine } from '../../machine/machine.ts';
+import { createTimeline, type Timeline } from '../../replay/timeline.ts';
+import { lazyEvents } from '../../replay/trace/lazy-events.ts';
+import type { ReadTrace, TraceReader } from '../../replay/trace/reader.ts';
+import { FORMAT_VERSION } from '../../replay/trace/writer.ts';
+import { traceInputs } from '../../replay/trace/trace-inputs.ts';
+import { createVerifier, inputsAgain, type Verifier } from '../../replay/verify.ts';
+import { assemble } from '../machine/assemble.ts';
+import { type Images, outlinedImages, recordedImages } from '../machine/images.ts';
+import { type MachineDescription, readDescription } from '../machine/machine-description.ts';
+import { openStoredCheckpoints } from './stored-checkpoints.ts';
+import { openTraceFile, type TraceFile } from '../../host/trace-file.ts';
 
 /** Where the images of a trace lie now, when they are no longer where they were. */
 export interface ImagePaths {

@@ -1,4 +1,4 @@
-import type { Stamped } from '../events/stamped.ts';
+import type { Stamped } from '../../events/stamped.ts';
 
 /** Where what the guest prints goes. */
 export interface OutputTo {

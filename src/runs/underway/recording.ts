@@ -1,7 +1,7 @@
 import type { Observer } from 'rxjs';
-import type { Stamped } from '../events/stamped.ts';
-import { createTraceWriter, type TraceSubject } from '../replay/trace/writer.ts';
-import { compress, createTraceFile, refuseOtherThanTrace, type TraceSink } from '../host/trace-file.ts';
+import type { Stamped } from '../../events/stamped.ts';
+import { createTraceWriter, type TraceSubject } from '../../replay/trace/writer.ts';
+import { compress, createTraceFile, refuseOtherThanTrace, type TraceSink } from '../../host/trace-file.ts';
 
 /** A reader of a run that writes it down. */
 export interface Recording extends Pick<Observer<Stamped>, 'next'> {

@@ -1,7 +1,7 @@
-import { hex } from '../events/schema.ts';
-import type { Stamped } from '../events/stamped.ts';
-import { GUEST_FAILED } from '../reducers/run.ts';
-import type { Ending } from '../reducers/state.ts';
+import { hex } from '../../events/schema.ts';
+import type { Stamped } from '../../events/stamped.ts';
+import { GUEST_FAILED } from '../../reducers/run.ts';
+import type { Ending } from '../../reducers/state.ts';
 import type { SessionEnd } from './session.ts';
 
 /** Basic exit reason. SDM Vol. 3, Appendix C. */

@@ -1,24 +1,24 @@
 import { readFileSync } from 'node:fs';
-import { createMachine, type Machine } from '../machine/machine.ts';
-import type { InputEvent, MachineParts, PendingInput } from '../machine/parts.ts';
-import { lapicTimer } from '../kvm/irqchip/index.ts';
-import type { RunOptions } from '../options/run-options.ts';
-import { describeInterruptControllers, describeLapic } from '../debugger/views/interrupts.ts';
-import { describeRegisters } from '../debugger/views/registers.ts';
-import { seal } from '../reducers/seal.ts';
-import type { Gate } from '../replay/streams/hold.ts';
-import { Told } from '../replay/streams/told.ts';
-import type { TimelineParts } from '../replay/timeline.ts';
-import { assemble } from './assemble.ts';
+import { createMachine, type Machine } from '../../machine/machine.ts';
+import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
+import { lapicTimer } from '../../kvm/irqchip/index.ts';
+import type { RunOptions } from '../machine/run-options.ts';
+import { describeInterruptControllers, describeLapic } from '../../debugger/views/interrupts.ts';
+import { describeRegisters } from '../../debugger/views/registers.ts';
+import { seal } from '../../reducers/seal.ts';
+import type { Gate } from '../../replay/streams/hold.ts';
+import { Told } from '../../replay/streams/told.ts';
+import type { TimelineParts } from '../../replay/timeline.ts';
+import { assemble } from '../machine/assemble.ts';
 import { type CheckpointKeeper, keepCheckpoints } from './checkpoint-keeper.ts';
 import { Course } from './course.ts';
-import { identities, loadImages, type Images, OWN_GUEST_PATH } from '../host/images.ts';
+import { identities, loadImages, type Images, OWN_GUEST_PATH } from '../machine/images.ts';
 import { type LiveRun, startLiveRun } from './live-run.ts';
-import { describeMachine, type MachineDescription } from './machine-description.ts';
+import { describeMachine, type MachineDescription } from '../machine/machine-description.ts';
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
 import { type OutputTo, Printed } from './printed.ts';
 import { type Recording, startRecording } from './recording.ts';
-import { STOPPED } from './run-inputs.ts';
+import { STOPPED } from '../run-inputs.ts';
 import type { Session, SessionPause } from './session.ts';
 
 const MEASURED_MS = 8;
@@ -28,7 +28,7 @@ const LARGEST_CHUNK = 250_000;
 
 /** The version of the engine a trace names: the package's. */
 export const ENGINE_VERSION: string = (
-  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }
 ).version;
 
 interface Running {

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Problem } from '../base/problem.ts';
-import type { Checkpoint } from '../machine/checkpoint.ts';
-import type { PendingInput } from '../machine/parts.ts';
-import type { StoredCheckpoints } from '../replay/timeline.ts';
-import type { CheckpointIdentity } from '../replay/trace/checkpoint-format.ts';
-import { openCheckpoints } from '../replay/trace/checkpoint-reader.ts';
-import { createCheckpointWriter } from '../replay/trace/checkpoint-writer.ts';
-import { worldProblem } from './files.ts';
-import { compress, fileSource, inflate } from './trace-file.ts';
+import { Problem } from '../../base/problem.ts';
+import type { Checkpoint } from '../../machine/checkpoint.ts';
+import type { PendingInput } from '../../machine/parts.ts';
+import type { StoredCheckpoints } from '../../replay/timeline.ts';
+import type { CheckpointIdentity } from '../../replay/trace/checkpoint-format.ts';
+import { openCheckpoints } from '../../replay/trace/checkpoint-reader.ts';
+import { createCheckpointWriter } from '../../replay/trace/checkpoint-writer.ts';
+import { worldProblem } from '../../host/files.ts';
+import { compress, fileSource, inflate } from '../../host/trace-file.ts';
 
 /** Where the checkpoints of a trace lie: beside it, so that the recording itself is never touched again. */
 export const checkpointPath = (trace: string): string => `${trace}.ckpt`;

@@ -1,4 +1,4 @@
-import type { Stamped } from '../events/stamped.ts';
+import type { Stamped } from '../../events/stamped.ts';
 
 /**
  * A reader of a run that notices serial lines on which a guest waits for input without interrupts, by reading their

@@ -1,12 +1,12 @@
-import { digestOf } from '../base/digest.ts';
-import { createMachine, type Machine } from '../machine/machine.ts';
-import { describeDivergence } from '../replay/divergence.ts';
-import { rerun as rerunEvents } from '../replay/rerun.ts';
-import { Told } from '../replay/streams/told.ts';
-import { kindsUpTo, type TraceReader } from '../replay/trace/reader.ts';
-import { traceInputs } from '../replay/trace/trace-inputs.ts';
-import { createVerifier, inputsAgain, type Replayed, replaySteps } from '../replay/verify.ts';
-import { assemble } from './assemble.ts';
+import { digestOf } from '../../base/digest.ts';
+import { createMachine, type Machine } from '../../machine/machine.ts';
+import { describeDivergence } from '../../replay/divergence.ts';
+import { rerun as rerunEvents } from '../../replay/rerun.ts';
+import { Told } from '../../replay/streams/told.ts';
+import { kindsUpTo, type TraceReader } from '../../replay/trace/reader.ts';
+import { traceInputs } from '../../replay/trace/trace-inputs.ts';
+import { createVerifier, inputsAgain, type Replayed, replaySteps } from '../../replay/verify.ts';
+import { assemble } from '../machine/assemble.ts';
 import { type ImagePaths, openRecordedRun, openRunWithoutImages, type RecordedRun } from './recorded-run.ts';
 
 /** What running a recorded run again came to. */

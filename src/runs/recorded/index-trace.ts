@@ -1,13 +1,13 @@
-import { Problem } from '../base/problem.ts';
-import { takeCheckpoint } from '../machine/checkpoint.ts';
-import { createMachine } from '../machine/machine.ts';
-import { describeDivergence } from '../replay/divergence.ts';
-import { TICKS_BETWEEN } from '../replay/timeline.ts';
-import { traceInputs } from '../replay/trace/trace-inputs.ts';
-import { createVerifier, inputsAgain } from '../replay/verify.ts';
-import { assemble } from './assemble.ts';
+import { Problem } from '../../base/problem.ts';
+import { takeCheckpoint } from '../../machine/checkpoint.ts';
+import { createMachine } from '../../machine/machine.ts';
+import { describeDivergence } from '../../replay/divergence.ts';
+import { TICKS_BETWEEN } from '../../replay/timeline.ts';
+import { traceInputs } from '../../replay/trace/trace-inputs.ts';
+import { createVerifier, inputsAgain } from '../../replay/verify.ts';
+import { assemble } from '../machine/assemble.ts';
 import type { RecordedRun } from './recorded-run.ts';
-import { createCheckpointFile, strideAt } from '../host/stored-checkpoints.ts';
+import { createCheckpointFile, strideAt } from './stored-checkpoints.ts';
 
 /** What an index came to. */
 export interface Indexed {

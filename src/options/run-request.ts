@@ -1,5 +1,5 @@
-import { runOptions } from '../options/run-arguments.ts';
-import type { RunOptions } from '../options/run-options.ts';
+import { runOptions } from './run-arguments.ts';
+import type { RunOptions } from '../runs/machine/run-options.ts';
 
 /**
  * What to run: a guest and its machine, in the words of `retrovisor run` and QEMU. Our own guest runs when neither

@@ -1,22 +1,22 @@
 import { map, type Observable, Subject, takeUntil } from 'rxjs';
-import { Problem } from '../base/problem.ts';
-import type { Stamped } from '../events/stamped.ts';
-import { powerOn } from '../reducers/power-on.ts';
-import { seal } from '../reducers/seal.ts';
-import type { MachineState } from '../reducers/state.ts';
-import { foldOn, stateAfter } from '../replay/fold.ts';
-import { Gate } from '../replay/streams/hold.ts';
-import { shown } from '../replay/streams/shown.ts';
-import { statesOf } from '../replay/streams/states.ts';
-import { traceEvents } from '../replay/streams/trace-events.ts';
-import { inOrder } from '../replay/trace/in-order.ts';
-import type { Timeline } from '../replay/timeline.ts';
-import type { Parent } from '../replay/trace/header.ts';
-import { configurationOf, type MachineDescription, readDescription } from './machine-description.ts';
-import { type EventMark, momentAt } from './moment.ts';
-import type { Opened, RunDescription } from './opened.ts';
+import { Problem } from '../../base/problem.ts';
+import type { Stamped } from '../../events/stamped.ts';
+import { powerOn } from '../../reducers/power-on.ts';
+import { seal } from '../../reducers/seal.ts';
+import type { MachineState } from '../../reducers/state.ts';
+import { foldOn, stateAfter } from '../../replay/fold.ts';
+import { Gate } from '../../replay/streams/hold.ts';
+import { shown } from '../../replay/streams/shown.ts';
+import { statesOf } from '../../replay/streams/states.ts';
+import { traceEvents } from '../../replay/streams/trace-events.ts';
+import { inOrder } from '../../replay/trace/in-order.ts';
+import type { Timeline } from '../../replay/timeline.ts';
+import type { Parent } from '../../replay/trace/header.ts';
+import { configurationOf, type MachineDescription, readDescription } from '../machine/machine-description.ts';
+import { type EventMark, momentAt } from '../moment.ts';
+import type { Opened, RunDescription } from '../opened.ts';
 import { type ImagePaths, openRecordedRun, openTimeline, type RecordedTimeline, refuseOlder } from './recorded-run.ts';
-import { openTraceFile, type TraceFile } from '../host/trace-file.ts';
+import { openTraceFile, type TraceFile } from '../../host/trace-file.ts';
 
 /** How a trace is opened. */
 export interface OpenTraceOptions {

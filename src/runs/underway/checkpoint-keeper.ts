@@ -1,9 +1,9 @@
-import { type Checkpoint, takeCheckpoint } from '../machine/checkpoint.ts';
-import type { Machine } from '../machine/machine.ts';
-import { traceInputs } from '../replay/trace/trace-inputs.ts';
-import { readDescription } from './machine-description.ts';
-import { createCheckpointFile, strideAt } from '../host/stored-checkpoints.ts';
-import { openTraceFile } from '../host/trace-file.ts';
+import { type Checkpoint, takeCheckpoint } from '../../machine/checkpoint.ts';
+import type { Machine } from '../../machine/machine.ts';
+import { traceInputs } from '../../replay/trace/trace-inputs.ts';
+import { readDescription } from '../machine/machine-description.ts';
+import { createCheckpointFile, strideAt } from '../recorded/stored-checkpoints.ts';
+import { openTraceFile } from '../../host/trace-file.ts';
 
 /** Fewer than an index has: a boot rewrites its memory so often that more would cost a quarter of the recording. */
 const TICKS_BETWEEN_RECORDED = 1 << 25;
