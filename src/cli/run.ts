@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { worldProblem } from '../host/files.ts';
 import { openSession } from '../runs/underway/open-session.ts';
+import { NODE } from '../host/node.ts';
 import type { OutputTo } from '../runs/underway/printed.ts';
 import type { SessionEnd } from '../runs/underway/session.ts';
 import { openTerminal, type Terminal } from '../host/terminal.ts';
@@ -29,7 +30,7 @@ export async function runWith(options: RunOptions): Promise<SessionEnd> {
   const script = typist(options.typed);
   const outputs = outputsOf(options, terminal, (bytes) => script.hear(bytes));
   try {
-    const session = openSession(options, outputs.to);
+    const session = openSession(NODE, options, outputs.to);
     let server: GdbServer | undefined;
     try {
       server = await serveLive(session.live, options);

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import { openSession } from '../runs/underway/open-session.ts';
+import { NODE } from '../host/node.ts';
 import type { Session, SessionEnd, SessionFigures } from '../runs/underway/session.ts';
 import { openTerminal, writeOut } from '../host/terminal.ts';
 import { runConsole } from './console.ts';
@@ -19,7 +20,7 @@ const GUEST_CONTENT = 1;
 export async function tour(): Promise<number> {
   say(`Booting our own guest, recorded into ${TRACE}. Its console:`, '');
   const options = runOptions(['--trace', TRACE, '-smp', '2']);
-  const session = openSession(options, { serial: (_line, bytes) => writeOut(bytes), debugcon: () => undefined });
+  const session = openSession(NODE, options, { serial: (_line, bytes) => writeOut(bytes), debugcon: () => undefined });
   const begun = performance.now();
   const end = await watch(session);
   const seconds = (performance.now() - begun) / 1000;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { assemble } from '../../src/runs/machine/assemble.ts';
+import { NODE } from '../../src/host/node.ts';
 import { openRecordedRun, type RecordedRun } from '../../src/runs/recorded/recorded-run.ts';
 import { createMachine } from '../../src/machine/machine.ts';
 import type { Engine, MachineParts } from '../../src/machine/parts.ts';
@@ -14,7 +15,7 @@ let run: RecordedRun;
 beforeAll(() => {
   const trace = join(folder, 'tour.trace');
   recordTour(trace);
-  run = openRecordedRun(trace, {});
+  run = openRecordedRun(NODE, trace, {});
 });
 
 /** Replay with a processor somebody made unreliable, and the digests that often. */

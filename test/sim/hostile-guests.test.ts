@@ -4,7 +4,7 @@ import seedrandom from 'seedrandom';
 import { expect, test } from 'vitest';
 import { digestOf } from '../../src/base/digest.ts';
 import { configurationOf, readDescription } from '../../src/runs/machine/machine-description.ts';
-import { replay } from '../../src/runs/recorded/run-again.ts';
+import { replay } from '../../src/api/index.ts';
 import { STOPPED } from '../../src/runs/run-inputs.ts';
 import { openTraceFile } from '../../src/host/trace-file.ts';
 import type { PendingInput } from '../../src/machine/parts.ts';

@@ -80,8 +80,11 @@ function isImage(value: unknown): boolean {
 /** A part lies inside its image: base64 holds three bytes in four letters. */
 function isPartWithin(part: unknown, size: number): boolean {
   if (!isObject(part) || typeof part['at'] !== 'number' || typeof part['bytes'] !== 'string') return false;
+  if (part['bytes'].length % 4 !== 0 || !BASE64.test(part['bytes'])) return false;
   return part['at'] >= 0 && part['at'] + Math.floor((part['bytes'].replaceAll('=', '').length * 3) / 4) <= size;
 }
+
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
 /** A name that means nothing else to an object. */
 const isName = (name: string): boolean => NAME.test(name) && !(name in Object.prototype);

@@ -1,5 +1,3 @@
-import { existsSync, renameSync, statSync, unlinkSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { Problem } from '../../base/problem.ts';
 import type { Change } from '../../replay/interventions.ts';
 import { endOf, markOf } from '../../replay/places.ts';
@@ -10,10 +8,8 @@ import { createTimeline, type Mark, type Timeline } from '../../replay/timeline.
 import { createTraceWriter } from '../../replay/trace/writer.ts';
 import { recordedInputs } from '../../replay/verify.ts';
 import { assemble } from '../machine/assemble.ts';
-import { ENGINE_VERSION } from '../underway/open-session.ts';
 import type { RecordedRun } from '../recorded/recorded-run.ts';
 import { forkedFrom, isOfTheWorld, STOPPED } from '../run-inputs.ts';
-import { compress, createTraceFile, refuseOtherThanTrace } from '../../host/trace-file.ts';
 
 /** What is forked, where, into what. */
 export interface Fork {
@@ -80,26 +76,20 @@ export function forkRun(fork: Fork): Forked {
 
 /** A new trace that says whose fork it is, and has its name once it is closed. */
 export function startForkTrace({ run, place, said, trace }: Pick<Fork, 'run' | 'place' | 'said' | 'trace'>) {
-  if (resolve(trace) === resolve(run.path)) throw new Problem(`${trace} is the parent: give the fork another name.`);
-  refuseOtherThanTrace(trace);
-  // What is there stays until the fork is whole; only what is no file at all is written to directly.
-  const isFile = !existsSync(trace) || statSync(trace).isFile();
-  const written = isFile ? `${trace}.partial` : trace;
-  const sink = createTraceFile(written);
+  const { files, compress, version: engineVersion } = run.world;
+  if (files.areSame(trace, run.path)) throw new Problem(`${trace} is the parent: give the fork another name.`);
+  files.refuseOtherThanTrace(trace);
+  const file = files.createWhole(trace, 'trace');
   const { machine, images, seed } = run.trace.header;
   const parent = { trace: run.path, at: place, set: said };
-  const writer = createTraceWriter(sink, compress, { engineVersion: ENGINE_VERSION, machine, images, seed, parent });
+  const writer = createTraceWriter(file, compress, { engineVersion, machine, images, seed, parent });
   return {
     writer,
     close() {
       writer.close();
-      sink.close();
-      if (isFile) renameSync(written, trace);
+      file.close();
     },
-    drop() {
-      sink.close();
-      if (isFile) unlinkSync(written);
-    },
+    drop: file.drop,
   };
 }
 

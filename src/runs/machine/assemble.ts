@@ -5,12 +5,13 @@ import { createKvm } from '../../kvm/kvm.ts';
 import type { InputSource, MachineParts } from '../../machine/parts.ts';
 import { CHANCE } from '../../replay/sources/random.ts';
 import { createMachinePc } from '../../vmm/index.ts';
+import type { World } from '../world.ts';
 import type { Images } from './images.ts';
 import { configurationOf, type MachineDescription, machineOptions } from './machine-description.ts';
-import { instantiate } from '../../host/wasm.ts';
 
 /** What a machine is built from, besides the code: equal values give equal runs. */
 export interface Assembly {
+  readonly world: World;
   readonly description: MachineDescription;
   readonly images: Images;
   readonly seed: string;
@@ -27,7 +28,7 @@ export function assemble(assembly: Assembly): MachineParts {
   const options = machineOptions(description, images);
   return {
     made: configurationOf(description),
-    engine: assembly.engine ?? liveEngine(description),
+    engine: assembly.engine ?? liveEngine(assembly),
     kvm: (processor, host) => createKvm(processor, host, ENGINE_FEATURES),
     vmm: (kernel, host, origin) => createMachinePc(kernel, options, host, origin),
     chance: CHANCE,
@@ -44,11 +45,11 @@ const ROM_BYTES = 8 << 20;
 
 /** The processor itself, with host memory for this machine. */
 const liveEngine =
-  ({ memory, guestPageTables }: MachineDescription): MachineParts['engine'] =>
+  ({ description: { memory, guestPageTables }, world }: Assembly): MachineParts['engine'] =>
   (time) =>
     createEngine({
       hostBytes: memory * 2 ** 20 + ROM_BYTES,
-      instantiate,
+      instantiate: world.instantiate,
       hostTsc: () => time.hostTsc(),
       tscPerTick: time.tscPerTick,
       random: (ticks) => time.random(ticks),

@@ -1,5 +1,5 @@
-import { basename } from 'node:path';
 import { z } from 'zod';
+import { fileName } from '../../base/file-name.ts';
 import { Problem } from '../../base/problem.ts';
 import type { RunOptions } from './run-options.ts';
 import type { MachineConfig } from '../../vmm/index.ts';
@@ -73,7 +73,7 @@ export function configurationOf(description: MachineDescription): Omit<MachineCo
 export function machineOptions(description: MachineDescription, images: Images): MachineOptions {
   const { memory, smp, append, cpu, devices, serialLines, noDefaults, noReboot } = description;
   const rom = images.get('option-rom');
-  const optionRoms = rom === undefined ? [] : [{ name: basename(rom.name), bytes: rom.bytes, bootIndex: -1 }];
+  const optionRoms = rom === undefined ? [] : [{ name: fileName(rom.name), bytes: rom.bytes, bootIndex: -1 }];
   const roles = ['kernel', 'initrd', 'bios'] as const;
   const named = Object.fromEntries(
     roles.flatMap((role) => {

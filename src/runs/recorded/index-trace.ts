@@ -32,7 +32,7 @@ export function indexTrace(
   const machine = createMachine(assemble({ ...run, inputs: inputsAgain(inputs), onEvent: verifier.check }));
   const last = events[events.length - 1].tick;
   let latest = takeCheckpoint(machine);
-  const file = createCheckpointFile(run.path, latest);
+  const file = createCheckpointFile(run.world, run.path, latest);
   let checkpoints = 0;
   try {
     for (;;) {

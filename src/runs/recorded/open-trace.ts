@@ -16,7 +16,8 @@ import { configurationOf, type MachineDescription, readDescription } from '../ma
 import { type EventMark, momentAt } from '../moment.ts';
 import type { Opened, RunDescription } from '../opened.ts';
 import { type ImagePaths, openRecordedRun, openTimeline, type RecordedTimeline, refuseOlder } from './recorded-run.ts';
-import { openTraceFile, type TraceFile } from '../../host/trace-file.ts';
+import type { World } from '../world.ts';
+import { openTraceFile, type TraceFile } from './trace-file.ts';
 
 /** How a trace is opened. */
 export interface OpenTraceOptions {
@@ -47,8 +48,8 @@ export interface OpenedTrace extends Opened {
  * Open a trace: events and states without its images. Throws a Problem when it is no trace. States are of this
  * version's traces; the events of an older one can be read too.
  */
-export function openTrace(path: string, { images = {} }: OpenTraceOptions = {}): OpenedTrace {
-  const file = openTraceFile(path);
+export function openTrace(world: World, path: string, { images = {} }: OpenTraceOptions = {}): OpenedTrace {
+  const file = openTraceFile(world, path);
   const machine = readDescription(file.header.machine, path);
   const gate = new Gate();
   const closed = new Subject<void>();
@@ -56,7 +57,7 @@ export function openTrace(path: string, { images = {} }: OpenTraceOptions = {}):
   const states = new RecordedStates(path, file, machine);
   let recorded: RecordedTimeline | undefined;
   const standing = (): Timeline => {
-    recorded ??= openTimeline(openRecordedRun(path, images));
+    recorded ??= openTimeline(openRecordedRun(world, path, images));
     return recorded.timeline;
   };
   return {

@@ -11,7 +11,8 @@ import { assemble } from '../machine/assemble.ts';
 import { type Images, outlinedImages, recordedImages } from '../machine/images.ts';
 import { type MachineDescription, readDescription } from '../machine/machine-description.ts';
 import { openStoredCheckpoints } from './stored-checkpoints.ts';
-import { openTraceFile, type TraceFile } from '../../host/trace-file.ts';
+import type { World } from '../world.ts';
+import { openTraceFile, type TraceFile } from './trace-file.ts';
 
 /** Where the images of a trace lie now, when they are no longer where they were. */
 export interface ImagePaths {
@@ -23,6 +24,7 @@ export interface ImagePaths {
 
 /** Everything a trace says about its run, and the bytes it was made from. */
 export interface RecordedRun {
+  readonly world: World;
   readonly path: string;
   readonly trace: TraceFile;
   readonly read: ReadTrace;
@@ -33,23 +35,27 @@ export interface RecordedRun {
 }
 
 /** Open a trace with its images, ready to be built again. */
-export function openRecordedRun(path: string, given: ImagePaths): RecordedRun {
-  return opened(path, ({ header }, { paths }) =>
-    recordedImages(path, header.images, paths, { ...given, 'option-rom': given.optionRom }),
+export function openRecordedRun(world: World, path: string, given: ImagePaths): RecordedRun {
+  return opened(world, path, ({ header }, { paths }) =>
+    recordedImages(world, path, header.images, paths, { ...given, 'option-rom': given.optionRom }),
   );
 }
 
 /** Open a trace for a rerun, which needs no image unless one is given or the trace is too old to keep their headers. */
-export function openRunWithoutImages(path: string, given: ImagePaths): RecordedRun {
-  return opened(path, ({ header }, { paths }) => {
+export function openRunWithoutImages(world: World, path: string, given: ImagePaths): RecordedRun {
+  return opened(world, path, ({ header }, { paths }) => {
     const names = [given.kernel, given.initrd, given.bios, given.optionRom];
     const outlined = names.every((name) => name === undefined) ? outlinedImages(header.images) : undefined;
-    return outlined ?? recordedImages(path, header.images, paths, { ...given, 'option-rom': given.optionRom });
+    return outlined ?? recordedImages(world, path, header.images, paths, { ...given, 'option-rom': given.optionRom });
   });
 }
 
-function opened(path: string, find: (trace: TraceReader, description: MachineDescription) => Images): RecordedRun {
-  const trace = openTraceFile(path);
+function opened(
+  world: World,
+  path: string,
+  find: (trace: TraceReader, description: MachineDescription) => Images,
+): RecordedRun {
+  const trace = openTraceFile(world, path);
   refuseOlder(path, trace);
   const read = lazyEvents(trace);
   const first = read.events[0]?.event;
@@ -58,7 +64,7 @@ function opened(path: string, find: (trace: TraceReader, description: MachineDes
   }
   const description = readDescription(trace.header.machine, path);
   const images = find(trace, description);
-  return { path, trace, read, description, images, seed: first.seed, wallClockAtPowerOn: first.wall_clock };
+  return { world, path, trace, read, description, images, seed: first.seed, wallClockAtPowerOn: first.wall_clock };
 }
 
 /** Events of an older format are not all that happens today: nothing can be compared with them. */
@@ -93,7 +99,8 @@ export function openTimeline(run: RecordedRun, setting: TimelineSetting = {}): R
   const { events } = run.read;
   const { every, heldBytes, onStoredProblem } = setting;
   const verifier = createVerifier(events);
-  const stored = onStoredProblem === undefined ? undefined : openStoredCheckpoints(run.path, onStoredProblem);
+  const stored =
+    onStoredProblem === undefined ? undefined : openStoredCheckpoints(run.world, run.path, onStoredProblem);
   const inputs = stored?.inputs ?? traceInputs(run.trace, events.length, run.description.nsPerTick);
   const timeline = createTimeline({
     ...(every === undefined ? {} : { every }),

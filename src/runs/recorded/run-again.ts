@@ -7,6 +7,7 @@ import { kindsUpTo, type TraceReader } from '../../replay/trace/reader.ts';
 import { traceInputs } from '../../replay/trace/trace-inputs.ts';
 import { createVerifier, inputsAgain, type Replayed, replaySteps } from '../../replay/verify.ts';
 import { assemble } from '../machine/assemble.ts';
+import type { World } from '../world.ts';
 import { type ImagePaths, openRecordedRun, openRunWithoutImages, type RecordedRun } from './recorded-run.ts';
 
 /** What running a recorded run again came to. */
@@ -37,8 +38,8 @@ export interface RunAgainOptions {
  * Run a trace again, processor and all, and compare every event with the recorded one. Rejects with a Problem when the
  * trace or an image cannot be read.
  */
-export async function replay(path: string, { images = {} }: RunAgainOptions = {}): Promise<RanAgain> {
-  return replayRun(openRecordedRun(path, images), new Told());
+export async function replay(world: World, path: string, { images = {} }: RunAgainOptions = {}): Promise<RanAgain> {
+  return replayRun(openRecordedRun(world, path, images), new Told());
 }
 
 /** The same for readers of what is told. */
@@ -50,7 +51,7 @@ export async function replayRun(run: RecordedRun, told: Told): Promise<RanAgain>
   const machine = createMachine(assemble({ ...run, inputs, onEvent: told.hear }));
   const steps = replaySteps(machine, events, verifier);
   let step = steps.next();
-  for (; step.done !== true; step = steps.next()) await othersTurn();
+  for (; step.done !== true; step = steps.next()) await run.world.othersTurn();
   told.end();
   return ranAgain(run, step.value, digestOf(machine.state) + machine.pages.digest());
 }
@@ -59,8 +60,8 @@ export async function replayRun(run: RecordedRun, told: Told): Promise<RanAgain>
  * Run hypervisor and devices of a trace again on the processor's recorded answers, and compare every event. No image is
  * needed.
  */
-export async function rerun(path: string, { images = {} }: RunAgainOptions = {}): Promise<RanAgain> {
-  const run = openRunWithoutImages(path, images);
+export async function rerun(world: World, path: string, { images = {} }: RunAgainOptions = {}): Promise<RanAgain> {
+  const run = openRunWithoutImages(world, path, images);
   const build = (tape: Parameters<Parameters<typeof rerunEvents>[1]>[0]): Machine =>
     createMachine(assemble({ ...run, ...tape }));
   const { machine, ...replayed } = rerunEvents(run.read.events, build, run.description.nsPerTick);
@@ -85,5 +86,3 @@ function digestsUpTo(trace: TraceReader, length: number): number {
   for (const [, places] of kindsUpTo(trace, length)) for (const place of places) if (isDigest[place]) digests += 1;
   return digests;
 }
-
-const othersTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));

@@ -1,56 +1,33 @@
-import { createHash } from 'node:crypto';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Problem } from '../../base/problem.ts';
 import type { Checkpoint } from '../../machine/checkpoint.ts';
 import type { PendingInput } from '../../machine/parts.ts';
-import type { StoredCheckpoints } from '../../replay/timeline.ts';
 import type { CheckpointIdentity } from '../../replay/trace/checkpoint-format.ts';
-import { openCheckpoints } from '../../replay/trace/checkpoint-reader.ts';
+import { openCheckpoints, type StoredCheckpoints } from '../../replay/trace/checkpoint-reader.ts';
 import { createCheckpointWriter } from '../../replay/trace/checkpoint-writer.ts';
-import { worldProblem } from '../../host/files.ts';
-import { compress, fileSource, inflate } from '../../host/trace-file.ts';
+import type { World } from '../world.ts';
 
 /** Where the checkpoints of a trace lie: beside it, so that the recording itself is never touched again. */
 export const checkpointPath = (trace: string): string => `${trace}.ckpt`;
 
-/** Folders whose code cannot be seen in a checkpoint. */
-const WITHOUT_EFFECT: ReadonlySet<string> = new Set(['debugger']);
-
-let known: string | undefined;
-
-/** A digest of the code of this program: what another build made may have another shape. */
-export function programDigest(): string {
-  known ??= digestOfCode();
-  return known;
-}
-
-function digestOfCode(): string {
-  const root = fileURLToPath(new URL('..', import.meta.url));
-  const hash = createHash('sha256');
-  const folders = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  for (const { name } of folders.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (WITHOUT_EFFECT.has(name)) continue;
-    const files = readdirSync(join(root, name), { recursive: true }) as string[];
-    for (const file of files.filter((path) => /(?<!\.d)\.[jt]s$/.test(path)).sort()) {
-      hash.update(file).update(readFileSync(join(root, name, file)));
-    }
+function identityOf(world: World, trace: string): CheckpointIdentity {
+  const file = world.files.open(trace);
+  try {
+    return { trace: world.sha256(file.read(0, file.size)), program: world.programDigest() };
+  } finally {
+    file.close();
   }
-  return hash.digest('hex');
 }
-
-const identityOf = (trace: string): CheckpointIdentity => ({
-  trace: createHash('sha256').update(readFileSync(trace)).digest('hex'),
-  program: programDigest(),
-});
 
 /** The checkpoints beside a trace; undefined when there are none of use, and `say` hears why. */
-export function openStoredCheckpoints(trace: string, say: (sentence: string) => void): StoredCheckpoints | undefined {
+export function openStoredCheckpoints(
+  world: World,
+  trace: string,
+  say: (sentence: string) => void,
+): StoredCheckpoints | undefined {
   const path = checkpointPath(trace);
-  if (!existsSync(path)) return undefined;
+  if (!world.files.exists(path)) return undefined;
   try {
-    const opened = openCheckpoints(fileSource(path), inflate, identityOf(trace), say);
+    const opened = openCheckpoints(world.files.open(path), world.inflate, identityOf(world, trace), say);
     if (opened.problem !== undefined) say(opened.problem);
     return opened.stored;
   } catch (problem) {
@@ -70,32 +47,16 @@ export interface CheckpointFile {
 }
 
 /** Start writing the checkpoints of a trace. */
-export function createCheckpointFile(trace: string, first: Checkpoint): CheckpointFile {
-  const path = checkpointPath(trace);
-  const partial = `${path}.part`;
-  const attempt = <T>(what: () => T): T => {
-    try {
-      return what();
-    } catch (error) {
-      throw worldProblem('write the checkpoints', path, error);
-    }
-  };
-  const file = attempt(() => openSync(partial, 'w'));
-  const append = (bytes: Uint8Array): void => {
-    for (let at = 0; at < bytes.length; ) at += attempt(() => writeSync(file, bytes, at));
-  };
-  const writer = createCheckpointWriter({ append }, compress, first);
+export function createCheckpointFile(world: World, trace: string, first: Checkpoint): CheckpointFile {
+  const file = world.files.createWhole(checkpointPath(trace), 'checkpoints');
+  const writer = createCheckpointWriter(file, world.compress, first);
   return {
     add: (checkpoint) => writer.add(checkpoint),
     finish(inputs) {
-      writer.close(identityOf(trace), inputs);
-      closeSync(file);
-      attempt(() => renameSync(partial, path));
+      writer.close(identityOf(world, trace), inputs);
+      file.close();
     },
-    abandon() {
-      closeSync(file);
-      rmSync(partial, { force: true });
-    },
+    abandon: () => file.drop(),
   };
 }
 

@@ -3,7 +3,8 @@ import type { Machine } from '../../machine/machine.ts';
 import { traceInputs } from '../../replay/trace/trace-inputs.ts';
 import { readDescription } from '../machine/machine-description.ts';
 import { createCheckpointFile, strideAt } from '../recorded/stored-checkpoints.ts';
-import { openTraceFile } from '../../host/trace-file.ts';
+import { openTraceFile } from '../recorded/trace-file.ts';
+import type { World } from '../world.ts';
 
 /** Fewer than an index has: a boot rewrites its memory so often that more would cost a quarter of the recording. */
 const TICKS_BETWEEN_RECORDED = 1 << 25;
@@ -18,9 +19,9 @@ export interface CheckpointKeeper {
 }
 
 /** Start with a machine that has just been built. */
-export function keepCheckpoints(trace: string, machine: Machine): CheckpointKeeper {
+export function keepCheckpoints(world: World, trace: string, machine: Machine): CheckpointKeeper {
   let latest: Checkpoint = takeCheckpoint(machine);
-  const file = createCheckpointFile(trace, latest);
+  const file = createCheckpointFile(world, trace, latest);
   const due = (): number => latest.tick + strideAt(latest.tick, TICKS_BETWEEN_RECORDED);
   return {
     get due() {
@@ -32,7 +33,7 @@ export function keepCheckpoints(trace: string, machine: Machine): CheckpointKeep
       file.add(latest);
     },
     finish() {
-      const reader = openTraceFile(trace);
+      const reader = openTraceFile(world, trace);
       const { nsPerTick } = readDescription(reader.header.machine, trace);
       file.finish(traceInputs(reader, reader.eventCount, nsPerTick));
     },

@@ -21,7 +21,8 @@ import { configurationOf } from '../machine/machine-description.ts';
 import { type EventMark, lookAt, type Moment, momentAt } from '../moment.ts';
 import { type Prepared, prepared, startSession } from './open-session.ts';
 import type { Opened } from '../opened.ts';
-import { type RunArguments, understoodRun } from '../../options/run-request.ts';
+import type { RunOptions } from '../machine/run-options.ts';
+import type { World } from '../world.ts';
 import type { Session } from './session.ts';
 
 /** How a run came to its end. */
@@ -54,14 +55,13 @@ export interface OpenedRun extends Opened {
 }
 
 /**
- * Open a run of the machine the options describe. Throws a Problem for options nobody understands and images that
- * cannot be read.
+ * Open a run of the machine the options describe. Throws a Problem for images that cannot be read.
  */
-export function openRun(wanted: RunArguments): OpenedRun {
-  return openPrepared(prepared(understoodRun(wanted)));
+export function openRun(world: World, options: RunOptions): OpenedRun {
+  return openPrepared(prepared(world, options));
 }
 
-/** The same for a run that is understood already. */
+/** The same for a run that is prepared already. */
 export const openPrepared = (made: Prepared): OpenedRun => new RunUnderWay(made);
 
 /** How long the machine runs before the rest of the program has its turn. */
@@ -127,8 +127,8 @@ class RunUnderWay implements OpenedRun {
   }
 
   describe() {
-    const { description: machine, images, options } = this.made;
-    return { machine, images: identities(images), seed: options.seed };
+    const { world, description: machine, images, options } = this.made;
+    return { machine, images: identities(world, images), seed: options.seed };
   }
 
   at(mark: EventMark): Moment {
@@ -176,10 +176,10 @@ class RunUnderWay implements OpenedRun {
 
   /** The same machine once more, to be stood in. */
   private standing(): Timeline {
-    const { description, images, options, wallClockAtPowerOn } = this.made;
+    const { world, description, images, options, wallClockAtPowerOn } = this.made;
     const { seed } = options;
     this.timeline ??= createTimeline({
-      build: (parts) => createMachine(assemble({ description, images, seed, wallClockAtPowerOn, ...parts })),
+      build: (parts) => createMachine(assemble({ world, description, images, seed, wallClockAtPowerOn, ...parts })),
       inputs: inputsAgain(this.taken),
       onEvent: () => undefined,
     });
@@ -187,7 +187,7 @@ class RunUnderWay implements OpenedRun {
   }
 
   private async run(): Promise<RunEnd> {
-    await atRest();
+    await this.made.world.othersTurn();
     const script = typist(this.made.options.typed);
     const output = {
       serial: (line: number, bytes: Uint8Array) => {
@@ -196,12 +196,13 @@ class RunUnderWay implements OpenedRun {
       debugcon: () => undefined,
     };
     let close: (() => void) | undefined;
+    let forget: (() => void) | undefined;
     try {
       const session = startSession(this.made, output, { told: this.told, gate: this.gate });
       this.session = session;
       close = once(() => session.close());
       // An error somebody else's code dies of must not leave half a trace.
-      process.once('exit', close);
+      forget = this.made.world.atExit(close);
       for (const event of this.early.splice(0)) session.send(event);
       const end = await this.toItsEnd(session, script);
       close();
@@ -211,7 +212,7 @@ class RunUnderWay implements OpenedRun {
       close?.();
       throw error;
     } finally {
-      if (close !== undefined) process.off('exit', close);
+      forget?.();
     }
   }
 
@@ -233,7 +234,7 @@ class RunUnderWay implements OpenedRun {
 
   /** At rest, and nobody holds the run. */
   private async whenOpen(): Promise<void> {
-    await atRest();
+    await this.made.world.othersTurn();
     while (this.gate.isHeld && !this.isClosing) {
       await new Promise<void>((pass) => {
         this.wake = pass;
@@ -245,9 +246,6 @@ class RunUnderWay implements OpenedRun {
 
 const CLOSED: RunEnd = { why: 'closed', status: 0, sentence: undefined };
 const IDLE: RunEnd = { why: 'idle', status: 0, sentence: undefined };
-
-/** What the program had to do is done, and what waits for it outside has had its turn. */
-const atRest = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 function once(act: () => void): () => void {
   let isDone = false;

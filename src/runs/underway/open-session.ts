@@ -1,10 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { createMachine, type Machine } from '../../machine/machine.ts';
 import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
-import { lapicTimer } from '../../kvm/irqchip/index.ts';
 import type { RunOptions } from '../machine/run-options.ts';
-import { describeInterruptControllers, describeLapic } from '../../debugger/views/interrupts.ts';
-import { describeRegisters } from '../../debugger/views/registers.ts';
 import { seal } from '../../reducers/seal.ts';
 import type { Gate } from '../../replay/streams/hold.ts';
 import { Told } from '../../replay/streams/told.ts';
@@ -12,6 +8,7 @@ import type { TimelineParts } from '../../replay/timeline.ts';
 import { assemble } from '../machine/assemble.ts';
 import { type CheckpointKeeper, keepCheckpoints } from './checkpoint-keeper.ts';
 import { Course } from './course.ts';
+import type { World } from '../world.ts';
 import { identities, loadImages, type Images, OWN_GUEST_PATH } from '../machine/images.ts';
 import { type LiveRun, startLiveRun } from './live-run.ts';
 import { describeMachine, type MachineDescription } from '../machine/machine-description.ts';
@@ -26,12 +23,8 @@ const FIRST_CHUNK = 200_000;
 /** A guest may become a thousand times slower from one chunk to the next, and no signal is heard within one. */
 const LARGEST_CHUNK = 250_000;
 
-/** The version of the engine a trace names: the package's. */
-export const ENGINE_VERSION: string = (
-  JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }
-).version;
-
 interface Running {
+  readonly world: World;
   readonly machine: Machine;
   readonly told: Told;
   readonly gate: Gate | undefined;
@@ -58,6 +51,7 @@ interface Running {
 
 /** What a run is made from, once its options are understood and its images read. */
 export interface Prepared {
+  readonly world: World;
   readonly options: RunOptions;
   readonly description: MachineDescription;
   readonly images: Images;
@@ -66,11 +60,11 @@ export interface Prepared {
 }
 
 /** Read the images, and say what the machine is. Throws a Problem for what cannot be read. */
-export function prepared(options: RunOptions): Prepared {
+export function prepared(world: World, options: RunOptions): Prepared {
   const { kernelName } = options;
-  const images = loadImages(pathsOf(options), kernelName);
-  const wallClockAtPowerOn = options.wallClock ?? BigInt(Date.now()) * 1_000_000n;
-  return { options, images, description: descriptionOf(options), wallClockAtPowerOn };
+  const images = loadImages(world, pathsOf(options), kernelName);
+  const wallClockAtPowerOn = options.wallClock ?? world.wallClock();
+  return { world, options, images, description: descriptionOf(options), wallClockAtPowerOn };
 }
 
 /** What the machine is, whose images nobody has read. */
@@ -94,19 +88,19 @@ export interface Company {
 }
 
 /** Build the machine the options describe, recorded, ready to run. */
-export function openSession(options: RunOptions, output: OutputTo): Session {
-  return startSession(prepared(options), output, { told: new Told() });
+export function openSession(world: World, options: RunOptions, output: OutputTo): Session {
+  return startSession(prepared(world, options), output, { told: new Told() });
 }
 
 /** Build the machine, recorded, ready to run: its first events are told before this returns. */
 export function startSession(
-  { options, description, images, wallClockAtPowerOn }: Prepared,
+  { world, options, description, images, wallClockAtPowerOn }: Prepared,
   output: OutputTo,
   { told, gate }: Company,
 ): Session {
   const { seed, trace } = options;
-  const subject = { engineVersion: ENGINE_VERSION, machine: description, images: identities(images), seed };
-  const recording = trace === undefined ? undefined : startRecording(trace, subject);
+  const subject = { engineVersion: world.version, machine: description, images: identities(world, images), seed };
+  const recording = trace === undefined ? undefined : startRecording(world, trace, subject);
   const course = new Course();
   const polling = watchPolling();
   const printed = new Printed(output);
@@ -119,15 +113,15 @@ export function startSession(
   });
   const inputs: PendingInput[] = [];
   const build = (parts: TimelineParts): MachineParts =>
-    assemble({ description, images, seed, wallClockAtPowerOn, ...parts });
+    assemble({ world, description, images, seed, wallClockAtPowerOn, ...parts });
   const outside = { onEvent: told.hear };
   const live = options.gdb === undefined ? undefined : startLiveRun(build, outside, inputs);
   const queue = { peek: () => inputs[0], take: () => void inputs.shift() };
   const machine = live?.timeline.machine ?? createMachine(build({ ...outside, inputs: queue }));
   recording?.begin();
-  const keeper = options.checkpoints ? keepCheckpoints(trace as string, machine) : undefined;
+  const keeper = options.checkpoints ? keepCheckpoints(world, trace as string, machine) : undefined;
   const running: Running = {
-    ...{ machine, told, gate, recording, printed, course, polling, live, keeper, inputs },
+    ...{ world, machine, told, gate, recording, printed, course, polling, live, keeper, inputs },
     tickLimit: options.ticks ?? Number.POSITIVE_INFINITY,
     chunk: FIRST_CHUNK,
     mayWarpTo: 0,
@@ -166,9 +160,9 @@ function closeRun(running: Running): void {
 
 function sessionOf(running: Running): Session {
   const { machine } = running;
-  const irqchip = () => machine.state.kvm.vm?.irqchip;
   const send = (event: InputEvent): void => void running.inputs.push({ event });
   return {
+    view: { machine },
     state: () => seal(undefined, machine.state),
     run(milliseconds, paced) {
       const pause = runFor(running, milliseconds, paced);
@@ -186,6 +180,9 @@ function sessionOf(running: Running): Session {
     listens: (line) => isOpen(machine.vmm.describeDevice(`serial${line}`)) || running.polling.awaits(line),
     now: () => machine.now(),
     silence: () => machine.now() - running.printedAt,
+    get isStopped() {
+      return running.stopped;
+    },
     setStopped(stopped) {
       running.stopped = stopped;
     },
@@ -198,20 +195,6 @@ function sessionOf(running: Running): Session {
     flush: () => void running.printed.flush(),
     live: running.live,
     close: () => closeRun(running),
-    registers: (vcpu) => describeRegisters(vcpu, machine.engine.registers(vcpu)),
-    memoryTree: () => machine.vmm.describeMemory(),
-    interruptControllers: () => {
-      const chips = irqchip();
-      return chips === undefined ? 'There is no in-kernel interrupt controller.' : describeInterruptControllers(chips);
-    },
-    localApic: (vcpu) => {
-      const lapic = irqchip()?.lapics[vcpu];
-      return lapic === undefined
-        ? 'There is no in-kernel local APIC.'
-        : describeLapic(vcpu, lapic, machine.state.kvm.timers[lapicTimer(vcpu)]?.deadline);
-    },
-    vcpuCount: () => machine.state.kvm.vcpus.length,
-    status: () => `VM status: ${running.stopped ? 'paused' : 'running'}, tick ${machine.ticks}`,
   };
 }
 
@@ -227,13 +210,14 @@ function isKept({ live }: Running): boolean {
   return true;
 }
 
-function runFor(running: Running, milliseconds: number, paced: boolean): SessionPause {
-  const begun = performance.now();
+function runFor(running: Running, slice: number, paced: boolean): SessionPause {
+  const { milliseconds } = running.world;
+  const begun = milliseconds();
   try {
     for (;;) {
       const pause = runChunk(running, paced);
       if (pause !== undefined) return pause;
-      if (performance.now() - begun >= milliseconds) return { pause: 'slice' };
+      if (milliseconds() - begun >= slice) return { pause: 'slice' };
     }
   } catch (error) {
     running.hasFailed = true;
@@ -244,14 +228,14 @@ function runFor(running: Running, milliseconds: number, paced: boolean): Session
 }
 
 function runChunk(running: Running, paced: boolean): SessionPause | undefined {
-  const { machine, tickLimit, keeper, live } = running;
+  const { world, machine, tickLimit, keeper, live } = running;
   const { nsPerTick } = machine.state.config;
   const from = machine.ticks;
   const tick = Math.min(from + running.chunk, tickLimit, keeper?.due ?? tickLimit);
   const ns = Math.max(machine.now() + running.chunk * nsPerTick, running.mayWarpTo);
-  const begun = performance.now();
+  const begun = world.milliseconds();
   const reason = (live?.timeline ?? machine).advance({ tick, ...(paced ? { ns } : {}), ...held(running) });
-  adapt(running, machine.ticks - from, performance.now() - begun);
+  adapt(running, machine.ticks - from, world.milliseconds() - begun);
   if (running.recording?.failure !== undefined) throw running.recording.failure;
   if (reason.why === 'until') keeper?.keepWhenDue();
   if (reason.why === 'ended') return { pause: 'ended', end: running.course.end(reason.ending, machine.ticks) };

@@ -1,7 +1,9 @@
+import { latin1 } from '../../base/bytes.ts';
 import { Problem } from '../../base/problem.ts';
 import { openPrepared, type RunEnd } from './open-run.ts';
 import { prepared } from './open-session.ts';
-import { type RunArguments, understoodRun } from '../../options/run-request.ts';
+import type { RunOptions } from '../machine/run-options.ts';
+import type { World } from '../world.ts';
 
 /** A run recorded from its first event to its last. */
 export interface Recorded extends RunEnd {
@@ -12,11 +14,10 @@ export interface Recorded extends RunEnd {
 }
 
 /** Run a guest to its end, recorded. Rejects with a Problem when it cannot be run, or not be recorded. */
-export async function record(wanted: RunArguments): Promise<Recorded> {
-  const options = understoodRun(wanted);
+export async function record(world: World, options: RunOptions): Promise<Recorded> {
   const { trace } = options;
   if (trace === undefined) throw new Problem('Say where to record: `trace` is the path of the new trace.');
-  const run = openPrepared(prepared(options));
+  const run = openPrepared(prepared(world, options));
   const printed: number[] = [];
   run.events$.subscribe({
     next({ event }) {
@@ -26,5 +27,5 @@ export async function record(wanted: RunArguments): Promise<Recorded> {
     error: () => undefined,
   });
   const end = await run.ended();
-  return { ...end, trace, console: Buffer.from(printed).toString('latin1') };
+  return { ...end, trace, console: latin1(printed) };
 }

@@ -1,7 +1,7 @@
 import type { Observer } from 'rxjs';
 import type { Stamped } from '../../events/stamped.ts';
 import { createTraceWriter, type TraceSubject } from '../../replay/trace/writer.ts';
-import { compress, createTraceFile, refuseOtherThanTrace, type TraceSink } from '../../host/trace-file.ts';
+import type { Files, FileSink, World } from '../world.ts';
 
 /** A reader of a run that writes it down. */
 export interface Recording extends Pick<Observer<Stamped>, 'next'> {
@@ -14,9 +14,13 @@ export interface Recording extends Pick<Observer<Stamped>, 'next'> {
 }
 
 /** Record into a file. Throws a Problem when a trace may not be written there. */
-export function startRecording(path: string, subject: TraceSubject): Recording {
-  refuseOtherThanTrace(path);
-  const file = heldBack(path);
+export function startRecording(
+  { files, compress }: Pick<World, 'files' | 'compress'>,
+  path: string,
+  subject: TraceSubject,
+): Recording {
+  files.refuseOtherThanTrace(path);
+  const file = heldBack(files, path);
   const writer = createTraceWriter(file, compress, subject);
   let failure: Error | undefined;
   return {
@@ -44,16 +48,16 @@ export function startRecording(path: string, subject: TraceSubject): Recording {
 }
 
 /** A file that holds its bytes back until it begins. */
-function heldBack(path: string): TraceSink & { begin(): void } {
+function heldBack(files: Files, path: string): FileSink & { begin(): void } {
   let held: Uint8Array[] | undefined = [];
-  let file: TraceSink | undefined;
+  let file: FileSink | undefined;
   return {
     append(bytes) {
       if (held === undefined) file?.append(bytes);
       else held.push(bytes);
     },
     begin() {
-      file = createTraceFile(path);
+      file = files.createTrace(path);
       for (const bytes of held ?? []) file.append(bytes);
       held = undefined;
     },

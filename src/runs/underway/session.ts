@@ -1,16 +1,7 @@
+import type { GuestView } from '../../machine/guest-view.ts';
 import type { InputEvent } from '../../machine/parts.ts';
 import type { MachineState } from '../../reducers/state.ts';
 import type { LiveRun } from './live-run.ts';
-
-/** What the monitor can ask of a running machine. Every answer is text. */
-export interface MonitorSubject {
-  registers(vcpu: number): string;
-  memoryTree(): string;
-  interruptControllers(): string;
-  localApic(vcpu: number): string;
-  vcpuCount(): number;
-  status(): string;
-}
 
 /** How a run came to its end: the process status, and what to tell a person. */
 export interface SessionEnd {
@@ -37,7 +28,9 @@ export interface SessionFigures {
 }
 
 /** One running machine, recorded, as its console drives it. */
-export interface Session extends MonitorSubject {
+export interface Session {
+  /** The machine, to be looked at. */
+  readonly view: GuestView;
   /** The state as it is now, immutable. */
   state(): MachineState;
   /**
@@ -59,6 +52,7 @@ export interface Session extends MonitorSubject {
   now(): number;
   /** Virtual nanoseconds since the guest last printed. */
   silence(): number;
+  readonly isStopped: boolean;
   setStopped(stopped: boolean): void;
   figures(): SessionFigures;
   /** Hand on what the guest has printed. */

@@ -1,3 +1,4 @@
+import { latin1 } from '../../base/bytes.ts';
 import type { TypedLine } from '../machine/run-options.ts';
 
 /** A script of lines to type, each once the guest has printed what it waits for. */
@@ -10,6 +11,7 @@ export interface Typist {
   waitingFor(): string | undefined;
 }
 
+const encoder = new TextEncoder();
 const HEARD_MAX = 64 * 1024;
 
 /** Type lines at a guest by what it prints. What was printed before a line was typed does not count for the next. */
@@ -18,16 +20,17 @@ export function typist(lines: readonly TypedLine[]): Typist {
   let at = 0;
   return {
     hear(bytes) {
-      if (at < lines.length) heard = (heard + Buffer.from(bytes).toString('latin1')).slice(-HEARD_MAX);
+      if (at < lines.length) heard = (heard + latin1(bytes)).slice(-HEARD_MAX);
     },
     next() {
       const line = lines[at];
       if (line === undefined) return undefined;
-      const found = heard.indexOf(Buffer.from(line.after).toString('latin1'));
+      const after = latin1(encoder.encode(line.after));
+      const found = heard.indexOf(after);
       if (found < 0) return undefined;
-      heard = heard.slice(found + line.after.length);
+      heard = heard.slice(found + after.length);
       at += 1;
-      return Buffer.from(line.text);
+      return encoder.encode(line.text);
     },
     waitingFor: () => lines[at]?.after,
   };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { describeLapic } from '../../../src/debugger/views/interrupts.ts';
+import { lapicSeen, lapicText } from '../../../src/debugger/views/lapic.ts';
 import type { LapicState } from '../../../src/kvm/irqchip/state.ts';
 
 const lapic: LapicState = {
@@ -26,7 +26,7 @@ const lapic: LapicState = {
 };
 
 describe('info lapic', () => {
-  const lines = describeLapic(1, lapic, 1234).split('\n');
+  const lines = lapicText(lapicSeen(1, lapic, 1234)).split('\n');
 
   test.each([
     'MODE  x2APIC, APIC base 0xfee00c00',
@@ -39,6 +39,6 @@ describe('info lapic', () => {
   ])('says %j', (line) => expect(lines).toContain(line));
 
   test('says of a timer that is not armed that it does not run', () => {
-    expect(describeLapic(1, lapic, undefined)).toContain('initial_count=0 not running');
+    expect(lapicText(lapicSeen(1, lapic, undefined))).toContain('initial_count=0 not running');
   });
 });
