@@ -1,3 +1,4 @@
+import { digestOfBytes } from '../../base/digest.ts';
 import { invariant } from '../../base/invariant.ts';
 import type { Effects } from '../../devices/device.ts';
 import { armTimer, cancelTimer } from '../../events/timers.ts';
@@ -80,13 +81,6 @@ export class DeviceCall implements Effects {
   }
 
   private tellDma(dir: 'read' | 'write', gpa: number, bytes: Uint8Array): void {
-    this.raise({ kind: 'sim:dma', dev: this.part.name, dir, gpa, len: bytes.length, digest: digestOf(bytes) });
+    this.raise({ kind: 'sim:dma', dev: this.part.name, dir, gpa, len: bytes.length, digest: digestOfBytes(bytes) });
   }
-}
-
-/** 32-bit FNV-1a: enough to tell whether a replay moved the same bytes. */
-function digestOf(bytes: Uint8Array): string {
-  let hash = 0x811c9dc5;
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
-  return (hash >>> 0).toString(16).padStart(8, '0');
 }
