@@ -33,7 +33,7 @@ const WALLS: Readonly<Record<string, Wall>> = {
   vmm: { folders: [...BELOW_DEVICES, 'devices', 'kvm/api.ts', 'kvm/ioctl/ioctls.ts'], packages: [] },
   reducers: { folders: ['base', 'events', ...EVOLVED], packages: ['immer'] },
   machine: { folders: BELOW_MACHINE, packages: [] },
-  replay: { folders: BELOW_REPLAY, packages: ['rxjs'] },
+  replay: { folders: BELOW_REPLAY, packages: ['rxjs', 'zod'] },
   'replay/sources': { folders: BELOW_REPLAY, packages: ['rxjs', 'seedrandom'] },
   options: { folders: [...BELOW_DEVICES, 'kvm', 'vmm'], packages: ANY_PACKAGE },
   host: { folders: BELOW_DEBUGGER, packages: ANY_PACKAGE },
