@@ -2,7 +2,7 @@
 // and CPU seconds as JSON. bench/fold.ts compares them.
 import { lastValueFrom } from 'rxjs';
 import { openTrace, rerun } from '../dist/api/index.js';
-import { configurationOf, readDescription } from '../dist/runs/machine-description.js';
+import { configurationOf, readDescription } from '../dist/runs/machine/machine-description.js';
 import { openTraceFile } from '../dist/host/trace-file.js';
 import { fold, isFolded } from '../dist/replay/fold.js';
 import { inOrder } from '../dist/replay/trace/in-order.js';

@@ -8,9 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
-import { indexTrace } from '../src/runs/index-trace.ts';
-import { openRecordedRun, openTimeline, type RecordedTimeline } from '../src/runs/recorded-run.ts';
-import { checkpointPath } from '../src/host/stored-checkpoints.ts';
+import { indexTrace } from '../src/runs/recorded/index-trace.ts';
+import { NODE } from '../src/host/node.ts';
+import { openRecordedRun, openTimeline, type RecordedTimeline } from '../src/runs/recorded/recorded-run.ts';
+import { checkpointPath } from '../src/runs/recorded/stored-checkpoints.ts';
 import { restoreCheckpoint, takeCheckpoint } from '../src/machine/checkpoint.ts';
 import { percentile } from './measured.ts';
 
@@ -42,7 +43,7 @@ const scattered = (count: number, last: number): number[] =>
 function figures(trace: string, count: number, isStored: boolean): Figures {
   const complain = (sentence: string): void => console.error(sentence);
   const [open, recorded] = timed(() => {
-    return openTimeline(openRecordedRun(trace, {}), isStored ? { onStoredProblem: complain } : {});
+    return openTimeline(openRecordedRun(NODE, trace, {}), isStored ? { onStoredProblem: complain } : {});
   });
   const { timeline, events } = recorded;
   const [first, ...rest] = scattered(count + 1, events[events.length - 1].tick);
@@ -98,7 +99,7 @@ function compare(trace: string, marks: number): void {
   const table = new Table({ head: HEAD });
   table.push(rowOf('without, run once to its end', figures(trace, marks, false)));
   const { user, system } = process.cpuUsage();
-  const { checkpoints } = indexTrace(openRecordedRun(trace, {}));
+  const { checkpoints } = indexTrace(openRecordedRun(NODE, trace, {}));
   const used = process.cpuUsage({ user, system });
   table.push(rowOf('with stored checkpoints', figures(trace, marks, true)));
   console.log(table.toString());

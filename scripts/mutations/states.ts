@@ -1,5 +1,5 @@
 /** `states.ts TRACE`: the immutable states of a trace, compared at every digest, and who changes what. */
-import { configurationOf, readDescription } from '../../src/runs/machine-description.ts';
+import { configurationOf, readDescription } from '../../src/runs/machine/machine-description.ts';
 import { openTraceFile } from '../../src/host/trace-file.ts';
 import { powerOn } from '../../src/reducers/power-on.ts';
 import { inOrder } from '../../src/replay/trace/in-order.ts';

@@ -1,9 +1,11 @@
 import { Problem } from '../base/problem.ts';
 import { answerPrompt } from '../debugger/prompt/prompt.ts';
-import { type DebugSession, evaluate, openDebugSession } from '../debugger/session.ts';
+import { evaluate } from '../debugger/look/vantage.ts';
+import { type DebugSession, openDebugSession } from '../debugger/session.ts';
 import { findNext, findPrevious, type Met } from '../debugger/stops/stop-search.ts';
 import { parseBreak, parseWatch, type Stop } from '../debugger/stops/stops.ts';
-import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded-run.ts';
+import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
+import { NODE } from '../host/node.ts';
 
 /** A recorded run to stand in, for programs: what `retrovisor debug` offers people. */
 export interface RunDebugger {
@@ -22,7 +24,7 @@ export interface RunDebugger {
 
 /** Open a trace to be debugged by a program. Nothing done here changes the recording. */
 export function debugRun(path: string, images: ImagePaths = {}): RunDebugger {
-  const session = openDebugSession(openTimeline(openRecordedRun(path, images)));
+  const session = openDebugSession(openTimeline(openRecordedRun(NODE, path, images)));
   const value = (expression: string): bigint => evaluate(session, expression);
   return {
     session,

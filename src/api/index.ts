@@ -3,17 +3,17 @@
  * recorded run to be stood in. docs/streams.md says what of it is stable.
  */
 export { Problem } from '../base/problem.ts';
+export { openRun, openTrace, powerOn, record, replay, rerun } from './on-node.ts';
 export { debugRun, type RunDebugger } from './debug-run.ts';
 export type { EventMark, Moment, ProcessorRegisters } from '../runs/moment.ts';
-export { type OpenedRun, openRun, type RunEnd } from '../runs/open-run.ts';
-export { type OpenedTrace, openTrace, type OpenTraceOptions, type TraceDescription } from '../runs/open-trace.ts';
+export type { OpenedRun, RunEnd } from '../runs/underway/open-run.ts';
+export type { OpenedTrace, OpenTraceOptions, TraceDescription } from '../runs/recorded/open-trace.ts';
 export type { Opened, RunDescription } from '../runs/opened.ts';
-export { powerOn } from '../runs/power-on.ts';
-export { type Recorded, record } from '../runs/record.ts';
-export type { ImagePaths } from '../runs/recorded-run.ts';
-export { type RanAgain, replay, rerun, type RunAgainOptions } from '../runs/run-again.ts';
-export type { RunArguments, RunRequest } from '../runs/run-request.ts';
-export type { MachineDescription } from '../runs/machine-description.ts';
+export type { Recorded } from '../runs/underway/record.ts';
+export type { ImagePaths } from '../runs/recorded/recorded-run.ts';
+export type { RanAgain, RunAgainOptions } from '../runs/recorded/run-again.ts';
+export type { RunArguments, RunRequest } from '../options/run-request.ts';
+export type { MachineDescription } from '../runs/machine/machine-description.ts';
 export { sourceName, type Stamped } from '../events/stamped.ts';
 export {
   APIC_REGISTERS,

@@ -1,9 +1,9 @@
-import type { Session, SessionEnd, SessionPause } from '../runs/session.ts';
+import type { Session, SessionEnd, SessionPause } from '../runs/underway/session.ts';
 import { GUEST_FAILED } from '../reducers/run.ts';
 import type { Terminal } from '../host/terminal.ts';
 import { ESCAPE_HELP, escapeAtStart, keyMeanings } from './escape.ts';
 import { answerMonitor, MONITOR_PROMPT } from './monitor.ts';
-import type { Typist } from '../runs/typist.ts';
+import type { Typist } from '../runs/underway/typist.ts';
 
 /** How a guest and the person at its console are joined. */
 export interface ConsoleOptions {

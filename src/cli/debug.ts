@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { readImage } from '../host/files.ts';
-import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded-run.ts';
+import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
+import { NODE } from '../host/node.ts';
 import { Problem } from '../base/problem.ts';
 import { writeOut } from '../host/terminal.ts';
 import { endOf } from '../replay/places.ts';
@@ -22,7 +23,7 @@ const DAMAGED = 1;
 
 /** `retrovisor debug`: stand in a recorded run. Resolves to the process status. */
 export async function debug(path: string, options: DebugOptions, print: Print): Promise<number> {
-  const recorded = openRecordedRun(path, options);
+  const recorded = openRecordedRun(NODE, path, options);
   const onStoredProblem = (sentence: string): void => void process.stderr.write(`retrovisor: ${sentence}\n`);
   const session = openDebugSession(openTimeline(recorded, { onStoredProblem }));
   const { damage } = recorded.read;

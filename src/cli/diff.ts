@@ -1,4 +1,4 @@
-import { readDescription } from '../runs/machine-description.ts';
+import { readDescription } from '../runs/machine/machine-description.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 import { describeDifference, differenceOfTraces, type TraceDifference } from '../replay/trace-difference.ts';
 import { lazyEvents } from '../replay/trace/lazy-events.ts';

@@ -1,5 +1,6 @@
-import { forkRun } from '../runs/fork-run.ts';
-import { type ImagePaths, openRecordedRun } from '../runs/recorded-run.ts';
+import { forkRun } from '../runs/forks/fork-run.ts';
+import { NODE } from '../host/node.ts';
+import { type ImagePaths, openRecordedRun } from '../runs/recorded/recorded-run.ts';
 import { writeOut } from '../host/terminal.ts';
 import { parseChange } from '../replay/interventions.ts';
 import type { Print } from './trace-commands.ts';
@@ -21,7 +22,7 @@ export function fork(path: string, options: ForkOptions, print: Print): number {
   const { at, set = [], trace } = options;
   if (at === undefined || set.length === 0) throw new UsageProblem('fork needs --at PLACE and --set CHANGE.');
   const changes = set.flatMap(parseChange);
-  const run = openRecordedRun(path, options);
+  const run = openRecordedRun(NODE, path, options);
   const { end, why, ...forked } = forkRun({
     run,
     place: at,

@@ -1,11 +1,12 @@
 import { Problem } from '../base/problem.ts';
-import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded-run.ts';
-import type { LiveRun } from '../runs/live-run.ts';
+import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
+import { NODE } from '../host/node.ts';
+import type { LiveRun } from '../runs/underway/live-run.ts';
 import { liveSubjectOf } from '../gdb/live-subject.ts';
 import { type GdbServer, type GdbServerOptions, serveGdb } from '../gdb/server.ts';
 import type { StubSubject } from '../gdb/stub.ts';
 import { subjectOf } from '../gdb/subject.ts';
-import type { RunOptions } from '../options/run-options.ts';
+import type { RunOptions } from '../runs/machine/run-options.ts';
 
 /** How `retrovisor gdb` is asked to serve. */
 export interface GdbOptions extends ImagePaths {
@@ -19,7 +20,10 @@ const HELD_MIB = 1024;
 /** `retrovisor gdb`: let a stock gdb stand in a recorded run. Resolves to the process status. */
 export async function gdb(path: string, options: GdbOptions): Promise<number> {
   const say = (sentence: string): void => void process.stderr.write(`retrovisor: ${sentence}\n`);
-  const recorded = openTimeline(openRecordedRun(path, options), { heldBytes: HELD_MIB * MIB, onStoredProblem: say });
+  const recorded = openTimeline(openRecordedRun(NODE, path, options), {
+    heldBytes: HELD_MIB * MIB,
+    onStoredProblem: say,
+  });
   const { damage } = recorded.run.read;
   if (damage !== undefined) say(damage);
   const server = await listening(subjectOf(recorded), { ...options, say }, '--port');

@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
-import { indexTrace } from '../runs/index-trace.ts';
+import { indexTrace } from '../runs/recorded/index-trace.ts';
+import { NODE } from '../host/node.ts';
 import { progressOf } from '../host/progress.ts';
-import { type ImagePaths, openRecordedRun } from '../runs/recorded-run.ts';
-import { checkpointPath } from '../host/stored-checkpoints.ts';
+import { type ImagePaths, openRecordedRun } from '../runs/recorded/recorded-run.ts';
+import { checkpointPath } from '../runs/recorded/stored-checkpoints.ts';
 import type { Print } from './trace-commands.ts';
 
 /** How `retrovisor index` is asked to work. */
@@ -16,7 +17,7 @@ const MB = 1e6;
 /** `retrovisor index`: leave checkpoints beside a trace. Returns the process status. */
 export function index(path: string, options: IndexOptions, print: Print): number {
   const progress = progressOf('Replaying');
-  const { checkpoints } = indexTrace(openRecordedRun(path, options), options.every, progress.at);
+  const { checkpoints } = indexTrace(openRecordedRun(NODE, path, options), options.every, progress.at);
   progress.end();
   const file = checkpointPath(path);
   print(`${checkpoints} checkpoints in ${file}, ${(statSync(file).size / MB).toFixed(1)} MB`);

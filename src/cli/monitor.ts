@@ -1,4 +1,10 @@
-import type { MonitorSubject } from '../runs/session.ts';
+import { Problem } from '../base/problem.ts';
+import { NO_SYMBOLS } from '../debugger/symbols/symbols.ts';
+import { answerView, viewsHelp } from '../debugger/views/asked.ts';
+import type { Session } from '../runs/underway/session.ts';
+
+/** What the monitor looks at. */
+export type MonitorSubject = Pick<Session, 'view' | 'isStopped'>;
 
 /** A monitor command's answer, and what it does to the run. */
 export interface MonitorAnswer {
@@ -9,30 +15,14 @@ export interface MonitorAnswer {
 interface MonitorCommand {
   readonly usage: string;
   readonly help: string;
-  readonly answer: (subject: MonitorSubject, words: readonly string[]) => MonitorAnswer;
+  readonly answer: (subject: MonitorSubject) => MonitorAnswer;
 }
 
 const say = (text: string): MonitorAnswer => ({ text });
 
-/** The monitor's commands, spelled as QEMU's. To add one, add its row. */
+/** What the monitor does besides showing views, spelled as QEMU's. To add a command, add its row. */
 const MONITOR_COMMANDS: Readonly<Record<string, MonitorCommand>> = {
-  'info registers': {
-    usage: 'info registers [-a | CPU]',
-    help: 'registers of the processors',
-    answer: (subject, words) => say(perVcpu(subject, words, (vcpu) => subject.registers(vcpu))),
-  },
-  'info lapic': {
-    usage: 'info lapic [CPU]',
-    help: 'local APIC registers',
-    answer: (subject, words) => say(perVcpu(subject, words, (vcpu) => subject.localApic(vcpu))),
-  },
-  'info pic': {
-    usage: 'info pic',
-    help: 'state of the PIC and IOAPIC',
-    answer: (subject) => say(subject.interruptControllers()),
-  },
-  'info mtree': { usage: 'info mtree', help: 'memory regions', answer: (subject) => say(subject.memoryTree()) },
-  'info status': { usage: 'info status', help: 'running or stopped', answer: (subject) => say(subject.status()) },
+  'info status': { usage: 'info status', help: 'running or stopped', answer: (subject) => say(statusText(subject)) },
   stop: { usage: 'stop', help: 'stop the guest', answer: () => ({ text: '', then: 'stop' }) },
   cont: { usage: 'cont', help: 'let the guest run', answer: () => ({ text: '', then: 'cont' }) },
   quit: { usage: 'quit', help: 'end the run', answer: () => ({ text: '', then: 'quit' }) },
@@ -51,23 +41,27 @@ export function answerMonitor(subject: MonitorSubject, line: string): MonitorAns
   const first = SHORT[words[0] as string] ?? (words[0] as string);
   const name = first === 'info' ? `info ${words[1] ?? ''}`.trim() : first;
   const command = MONITOR_COMMANDS[name];
-  if (command === undefined) return say(`Unknown command '${line.trim()}'. \`help\` lists them.`);
-  return command.answer(subject, words.slice(name.split(' ').length));
+  if (command !== undefined) return command.answer(subject);
+  return say(viewText(subject, line) ?? `Unknown command '${line.trim()}'. \`help\` lists them.`);
 }
 
-function perVcpu(subject: MonitorSubject, words: readonly string[], ask: (vcpu: number) => string): string {
-  const count = subject.vcpuCount();
-  const [which] = words;
-  if (which === undefined || which === '-a') {
-    const all = Array.from({ length: which === '-a' ? count : 1 }, (_, vcpu) => ask(vcpu));
-    return all.join('\n\n');
+/** A view of the first processor, unless another is asked for. */
+function viewText({ view }: MonitorSubject, line: string): string | undefined {
+  try {
+    return answerView({ view, vcpu: 0, symbols: NO_SYMBOLS }, line);
+  } catch (problem) {
+    if (problem instanceof Problem) return problem.message;
+    throw problem;
   }
-  const vcpu = Number(which);
-  if (!Number.isInteger(vcpu) || vcpu < 0 || vcpu >= count) return `There is no CPU ${which}: 0 to ${count - 1}.`;
-  return ask(vcpu);
 }
+
+const statusText = ({ view, isStopped }: MonitorSubject): string =>
+  `VM status: ${isStopped ? 'paused' : 'running'}, tick ${view.machine.ticks}`;
+
+const WIDTH = 28;
 
 const helpText = (): string =>
-  Object.values(MONITOR_COMMANDS)
-    .map(({ usage, help }) => `${usage.padEnd(28)}${help}`)
-    .join('\n');
+  [
+    ...Object.values(MONITOR_COMMANDS).map(({ usage, help }) => `${usage.padEnd(WIDTH)}${help}`),
+    ...viewsHelp(WIDTH),
+  ].join('\n');

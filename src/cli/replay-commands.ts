@@ -1,9 +1,10 @@
 import { digestOf } from '../base/digest.ts';
 import type { Stamped } from '../events/stamped.ts';
-import { configurationOf } from '../runs/machine-description.ts';
+import { configurationOf } from '../runs/machine/machine-description.ts';
+import { NODE } from '../host/node.ts';
 import { progressOf } from '../host/progress.ts';
-import { type ImagePaths, openRecordedRun, openRunWithoutImages } from '../runs/recorded-run.ts';
-import { type RanAgain, replayRun, rerun as rerunTrace } from '../runs/run-again.ts';
+import { type ImagePaths, openRecordedRun, openRunWithoutImages } from '../runs/recorded/recorded-run.ts';
+import { type RanAgain, replayRun, rerun as rerunTrace } from '../runs/recorded/run-again.ts';
 import { writeOut } from '../host/terminal.ts';
 import { slicesOf } from '../reducers/slices.ts';
 import { fold as foldEvents, isFolded } from '../replay/fold.ts';
@@ -24,7 +25,7 @@ const STRIDE = 1 << 14;
 
 /** `retrovisor replay`: run a trace again and compare every event. Resolves to the process status. */
 export async function replay(path: string, options: ReplayOptions, print: Print): Promise<number> {
-  const recorded = openRecordedRun(path, options);
+  const recorded = openRecordedRun(NODE, path, options);
   const { length } = recorded.read.events;
   const told = new Told();
   const progress = progressOf('Replaying');
@@ -43,7 +44,7 @@ function showConsole({ event }: Stamped): void {
 
 /** `retrovisor fold`: the state that follows from the events by the table of reducers. Returns the process status. */
 export function fold(path: string, print: Print): number {
-  const { trace, description } = openRunWithoutImages(path, {});
+  const { trace, description } = openRunWithoutImages(NODE, path, {});
   const progress = progressOf('Folding');
   const { state, events, digests, difference, damage } = foldEvents(
     inOrder(trace, 0, isFolded),
@@ -63,7 +64,7 @@ export function fold(path: string, print: Print): number {
 
 /** `retrovisor rerun`: run hypervisor and devices again on the processor's answers. Resolves to the process status. */
 export const rerun = async (path: string, images: ReplayOptions, print: Print): Promise<number> =>
-  verdict(await rerunTrace(path, { images }), print);
+  verdict(await rerunTrace(NODE, path, { images }), print);
 
 function verdict({ events, agreed, digests, tick, digest, divergence, damage }: RanAgain, print: Print): number {
   if (divergence !== undefined) {

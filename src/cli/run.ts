@@ -1,15 +1,16 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { worldProblem } from '../host/files.ts';
-import { openSession } from '../runs/open-session.ts';
-import type { OutputTo } from '../runs/printed.ts';
-import type { SessionEnd } from '../runs/session.ts';
+import { openSession } from '../runs/underway/open-session.ts';
+import { NODE } from '../host/node.ts';
+import type { OutputTo } from '../runs/underway/printed.ts';
+import type { SessionEnd } from '../runs/underway/session.ts';
 import { openTerminal, type Terminal } from '../host/terminal.ts';
 import { runConsole } from './console.ts';
 import type { GdbServer } from '../gdb/server.ts';
 import { serveLive } from './gdb.ts';
 import { runOptions } from '../options/run-arguments.ts';
-import type { CharacterBackend, RunOptions } from '../options/run-options.ts';
-import { typist } from '../runs/typist.ts';
+import type { CharacterBackend, RunOptions } from '../runs/machine/run-options.ts';
+import { typist } from '../runs/underway/typist.ts';
 
 /** `retrovisor run`: boot a guest with its console here. Resolves to the process status. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -29,7 +30,7 @@ export async function runWith(options: RunOptions): Promise<SessionEnd> {
   const script = typist(options.typed);
   const outputs = outputsOf(options, terminal, (bytes) => script.hear(bytes));
   try {
-    const session = openSession(options, outputs.to);
+    const session = openSession(NODE, options, outputs.to);
     let server: GdbServer | undefined;
     try {
       server = await serveLive(session.live, options);

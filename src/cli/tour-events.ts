@@ -1,5 +1,5 @@
 import { sourceName } from '../events/stamped.ts';
-import { configurationOf, readDescription } from '../runs/machine-description.ts';
+import { configurationOf, readDescription } from '../runs/machine/machine-description.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 import { powerOn } from '../reducers/power-on.ts';
 import { seal } from '../reducers/seal.ts';

@@ -2,14 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
-import { openSession } from '../runs/open-session.ts';
-import type { Session, SessionEnd, SessionFigures } from '../runs/session.ts';
+import { openSession } from '../runs/underway/open-session.ts';
+import { NODE } from '../host/node.ts';
+import type { Session, SessionEnd, SessionFigures } from '../runs/underway/session.ts';
 import { openTerminal, writeOut } from '../host/terminal.ts';
 import { runConsole } from './console.ts';
 import { answerMonitor, MONITOR_PROMPT } from './monitor.ts';
 import { runOptions } from '../options/run-arguments.ts';
 import { showEvents } from './tour-events.ts';
-import { typist } from '../runs/typist.ts';
+import { typist } from '../runs/underway/typist.ts';
 
 const TRACE = 'tour.trace';
 /** What our own guest ends with when all it tried worked: isa-debug-exit of 0. */
@@ -19,7 +20,7 @@ const GUEST_CONTENT = 1;
 export async function tour(): Promise<number> {
   say(`Booting our own guest, recorded into ${TRACE}. Its console:`, '');
   const options = runOptions(['--trace', TRACE, '-smp', '2']);
-  const session = openSession(options, { serial: (_line, bytes) => writeOut(bytes), debugcon: () => undefined });
+  const session = openSession(NODE, options, { serial: (_line, bytes) => writeOut(bytes), debugcon: () => undefined });
   const begun = performance.now();
   const end = await watch(session);
   const seconds = (performance.now() - begun) / 1000;

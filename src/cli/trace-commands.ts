@@ -1,8 +1,9 @@
 import Table from 'cli-table3';
 import { lastValueFrom, takeWhile } from 'rxjs';
 import type { Stamped } from '../events/stamped.ts';
-import { readDescription } from '../runs/machine-description.ts';
-import { checkpointPath, openStoredCheckpoints } from '../host/stored-checkpoints.ts';
+import { readDescription } from '../runs/machine/machine-description.ts';
+import { NODE } from '../host/node.ts';
+import { checkpointPath, openStoredCheckpoints } from '../runs/recorded/stored-checkpoints.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 import { eventClock, reportLine } from '../replay/export/report.ts';
 import { ExitCounts, printStatistics } from '../replay/export/statistics.ts';
@@ -97,7 +98,7 @@ function printHeader(path: string, { header, eventCount, chunks }: TraceReader, 
     print(`${image.role}: ${image.name}, ${image.bytes} bytes, sha256 ${image.sha256}`);
   }
   print(`${eventCount} events in ${chunks.length} chunks`);
-  const { length: stored = 0 } = openStoredCheckpoints(path, print)?.places ?? [];
+  const { length: stored = 0 } = openStoredCheckpoints(NODE, path, print)?.places ?? [];
   if (stored > 0) print(`${stored} checkpoints in ${checkpointPath(path)}`);
 }
 

@@ -1,21 +1,12 @@
 import { Problem } from '../base/problem.ts';
 import type { Stamped } from '../events/stamped.ts';
-import { disassemble } from '../engine/code/disassemble.ts';
 import { describeDivergence } from '../replay/divergence.ts';
 import type { Mark, Timeline } from '../replay/timeline.ts';
 import type { Verifier } from '../replay/verify.ts';
 import { type Arrived, createTraveller, type Journey, type Traveller } from './travel/travel.ts';
-import { numberIn, parseExpression, type Scope } from './look/expression.ts';
-import {
-  bitsOf,
-  type GuestView,
-  linearRip,
-  readLinear,
-  readPhysical,
-  registersOf,
-  vcpuCount,
-} from '../machine/guest-view.ts';
-import { registerReader } from './look/named-registers.ts';
+import { disassembly } from './look/instructions.ts';
+import { named, type Vantage } from './look/vantage.ts';
+import { linearRip, registersOf, vcpuCount } from '../machine/guest-view.ts';
 import { endOf, markOf } from '../replay/places.ts';
 import type { Stop } from './stops/stops.ts';
 import { NO_SYMBOLS, type SymbolTable } from './symbols/symbols.ts';
@@ -28,9 +19,8 @@ export interface DebuggedRun {
 }
 
 /** A place in a recorded run, and what is asked there. */
-export interface DebugSession {
+export interface DebugSession extends Vantage {
   readonly run: DebuggedRun;
-  readonly view: GuestView;
   /** The processor questions are about. */
   vcpu: number;
   symbols: SymbolTable;
@@ -118,29 +108,6 @@ export function openDebugSession(run: DebuggedRun): DebugSession {
   return session;
 }
 
-/** `name+0x12 (0x...)`, or the address alone. */
-export function named({ symbols }: DebugSession, address: bigint): string {
-  const name = symbols.nameOf(address);
-  const digits = `0x${address.toString(16)}`;
-  return name === undefined ? digits : `${digits} <${name}>`;
-}
-
-const LONGEST_INSTRUCTION = 15;
-
-/** Instructions from a linear address on, a line each. */
-export function disassembly(session: DebugSession, linear: bigint, count: number): string[] {
-  const { view, vcpu } = session;
-  const bytes = readLinear(view, vcpu, linear, count * LONGEST_INSTRUCTION);
-  if (bytes.length === 0) throw new Problem(`There is no memory at 0x${linear.toString(16)}.`);
-  const here = linearRip(view, vcpu);
-  return disassemble(bytes, bitsOf(view, vcpu), linear, count).map(({ rip, bytes: code, text, target }) => {
-    const digits = Array.from(code, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
-    const name = target === undefined ? undefined : session.symbols.nameOf(target);
-    const comment = name === undefined ? '' : `  <${name}>`;
-    return `${rip === here ? '=> ' : '   '}${named(session, rip)}: ${digits.padEnd(24)} ${text}${comment}`;
-  });
-}
-
 /** Where the session stands, in a line or two. */
 export function describePlace(session: DebugSession): string {
   const { view, vcpu, now } = session;
@@ -154,27 +121,4 @@ export function describePlace(session: DebugSession): string {
     if (!(problem instanceof Problem)) throw problem;
     return `${place}\n   ${named(session, linearRip(view, vcpu))}: ${problem.message}`;
   }
-}
-
-/** A number from what somebody types: digits, `$rax`, a symbol, `u64[ADDR]`, and C's operators over these. */
-export const evaluate = (session: DebugSession, text: string): bigint =>
-  numberIn(parseExpression(text), scopeOf(session));
-
-/** What names mean where a session stands. */
-export function scopeOf(session: DebugSession): Scope {
-  const { view } = session;
-  return {
-    register: (name) => registerReader(name)(registersOf(view, session.vcpu)),
-    named(name) {
-      const address = session.symbols.addressOf(name);
-      if (address === undefined) throw new Problem(`No symbol is named ${name}.`);
-      return address;
-    },
-    memory(address, size, space) {
-      const bytes =
-        space === 'linear' ? readLinear(view, session.vcpu, address, size) : readPhysical(view, Number(address), size);
-      if (bytes.length < size) throw new Problem(`There is no memory at 0x${address.toString(16)}.`);
-      return bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
-    },
-  };
 }

@@ -1,7 +1,8 @@
-import type { LiveRun } from '../runs/live-run.ts';
+import type { LiveRun } from '../runs/underway/live-run.ts';
 import { type GuestView, readLinear, vcpuCount } from '../machine/guest-view.ts';
 import { forksOf } from '../debugger/forks/forks.ts';
 import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/ground.ts';
+import { NO_SYMBOLS } from '../debugger/symbols/symbols.ts';
 import type { StubSubject } from './stub.ts';
 import {
   type Arrived,
@@ -44,6 +45,7 @@ export function liveSubjectOf(live: LiveRun): StubSubject {
     vcpus: vcpuCount(view),
     rests: () => watching.rests,
     problem: () => undefined,
+    symbols: () => NO_SYMBOLS,
     ask: () => undefined,
     takeNotices: forks.takeNotices,
     joined() {

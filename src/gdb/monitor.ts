@@ -6,7 +6,9 @@ import { digestOf } from '../base/digest.ts';
 import type { Registers } from '../x86/guest.ts';
 import { describeStamped } from '../replay/divergence.ts';
 import { type GuestView, linearRipOf } from '../machine/guest-view.ts';
-import { describeRegisters } from '../debugger/views/registers.ts';
+import { QUESTIONS } from '../debugger/prompt/commands.ts';
+import type { SymbolTable } from '../debugger/symbols/symbols.ts';
+import { answerView, viewsHelp } from '../debugger/views/asked.ts';
 import { kernelFile } from '../debugger/symbols/kernel-file.ts';
 import type { Moment } from './registers.ts';
 import type { Forking } from '../debugger/forks/forks.ts';
@@ -24,6 +26,8 @@ export interface MonitorView {
   /** The run that leaves the recorded one where something was changed. */
   readonly fork: Forking;
   view(): GuestView;
+  /** Names of addresses, as far as `monitor kallsyms` has found them. */
+  symbols(): SymbolTable;
   /** Answer a question of the debugger's prompt from here; undefined when it is none. */
   ask(line: string, vcpu: number): string | undefined;
   registers(vcpu: number): Registers;
@@ -52,12 +56,6 @@ const now = (answer: (view: MonitorView, vcpu: number, words: readonly string[])
     return answer(view, vcpu, words);
   };
 
-/** Questions of the prompt that a recorded run answers from where gdb stands. */
-export const QUESTIONS: readonly string[] = [
-  ...['why', 'history', 'translate', 'vmcs', 'ept', 'lapic', 'pic'],
-  ...['diff', 'bt', 'disas', 'x', 'xp', 'kallsyms', 'find'],
-];
-
 /** To add a command, add its row. */
 const COMMANDS: Readonly<Record<string, Command>> = {
   when: { usage: 'when', help: 'where the run stands: event, instruction, virtual time', answer: now(describeWhen) },
@@ -77,7 +75,6 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     help: 'whether this still is the recorded run; keep the changed one as a trace, or go back',
     answer: now(forked),
   },
-  regs: { usage: 'regs', help: 'all registers of the selected vCPU', answer: now((view, vcpu) => regs(view, vcpu)) },
   symbols: {
     usage: 'symbols FILE',
     help: "write the running Linux kernel's own names to a file: symbol-file FILE",
@@ -90,18 +87,30 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 
 /** Answer what was typed after `monitor`. */
 export function describeMonitor(view: MonitorView, vcpu: number, line: string): Sentences {
-  // As QEMU spells it: info registers, info lapic.
-  const asked = line.trim().replace(/^info\s+/, '');
+  const asked = line.trim();
   const [name = '', ...words] = asked.split(/\s+/);
-  const command = COMMANDS[name === '' ? 'help' : name === 'registers' ? 'regs' : name];
+  const command = COMMANDS[name === '' ? 'help' : name];
   if (command !== undefined) return command.answer(view, vcpu, words);
-  const answer = view.ask(asked, vcpu);
+  const answer = viewText(view, vcpu, asked) ?? view.ask(asked, vcpu);
   return now(() => answer ?? `Unknown command '${name}'. \`monitor help\` lists them.`)(view, vcpu, words);
 }
 
+function viewText(view: MonitorView, vcpu: number, line: string): string | undefined {
+  try {
+    return answerView({ view: view.view(), vcpu, symbols: view.symbols() }, line);
+  } catch (problem) {
+    if (problem instanceof Problem) return problem.message;
+    throw problem;
+  }
+}
+
+const WIDTH = 40;
+
 function helpText(): string {
-  const own = Object.values(COMMANDS).map(({ usage, help }) => `${usage.padEnd(40)}${help}`);
-  return [...own, `and as at the prompt of \`retrovisor debug\`: ${QUESTIONS.join(', ')}`].join('\n');
+  const own = Object.values(COMMANDS).map(({ usage, help }) => `${usage.padEnd(WIDTH)}${help}`);
+  return [...own, ...viewsHelp(WIDTH), `and as at the prompt of \`retrovisor debug\`: ${QUESTIONS.join(', ')}`].join(
+    '\n',
+  );
 }
 
 function describeWhen(view: MonitorView): string {
@@ -148,8 +157,6 @@ function forked({ fork }: MonitorView, _vcpu: number, [verb, ...rest]: readonly 
   }
   return `\`monitor fork ${verb}\` is not known: it is fork, fork save FILE or fork discard.`;
 }
-
-const regs = (view: MonitorView, vcpu: number): string => describeRegisters(vcpu, view.registers(vcpu));
 
 function digest({ traveller: { machine } }: MonitorView): string {
   return `state ${digestOf(machine.state)} memory ${machine.pages.digest()}`;

@@ -1,5 +1,5 @@
-import { assemble } from '../runs/assemble.ts';
-import type { RecordedTimeline } from '../runs/recorded-run.ts';
+import { assemble } from '../runs/machine/assemble.ts';
+import type { RecordedTimeline } from '../runs/recorded/recorded-run.ts';
 import { describeDivergence } from '../replay/divergence.ts';
 import { traceInputs } from '../replay/trace/trace-inputs.ts';
 import { type GuestView, readLinear, vcpuCount } from '../machine/guest-view.ts';
@@ -8,7 +8,7 @@ import { type DebugSession, openDebugSession } from '../debugger/session.ts';
 import { saveDiversion } from '../debugger/forks/diversion.ts';
 import { forksOf } from '../debugger/forks/forks.ts';
 import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/ground.ts';
-import { QUESTIONS } from './monitor.ts';
+import { QUESTIONS } from '../debugger/prompt/commands.ts';
 import type { StubSubject } from './stub.ts';
 import { createTraveller, type Traveller } from '../debugger/travel/travel.ts';
 
@@ -50,6 +50,7 @@ export function subjectOf(recorded: RecordedTimeline): StubSubject {
     traveller: forks.travels,
     vcpus: vcpuCount(view),
     problem: () => (verifier.divergence === undefined ? undefined : describeDivergence(verifier.divergence)),
+    symbols: () => session.symbols,
     rests: () => false,
     joined: () => undefined,
     left: forks.drop,

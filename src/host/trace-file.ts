@@ -1,11 +1,12 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { Problem } from '../base/problem.ts';
 import { FILE_MAGIC } from '../replay/trace/chunk.ts';
-import type { ByteSource, Inflate } from '../replay/trace/opened.ts';
-import { openTrace, type TraceReader } from '../replay/trace/reader.ts';
-import type { ByteSink, Compress } from '../replay/trace/writer.ts';
+import type { Inflate } from '../replay/trace/opened.ts';
+import type { Compress } from '../replay/trace/writer.ts';
+import { openTraceFile as openedFrom, type TraceFile } from '../runs/recorded/trace-file.ts';
+import type { Files, FileSink, OpenedFile, WholeFile } from '../runs/world.ts';
 import { worldProblem } from './files.ts';
 
 /** Deflate for trace chunks: of the levels that cost as little as the lowest, the one that stores least. */
@@ -14,54 +15,56 @@ export const compress: Compress = (raw) => deflateRawSync(raw, { level: 3 });
 /** The inverse of `compress`. */
 export const inflate: Inflate = (stored, rawLength) => inflateRawSync(stored, { maxOutputLength: rawLength });
 
-/** A trace being written to a file. */
-export interface TraceSink extends ByteSink {
-  close(): void;
-}
-
 /** Start a trace file. A file that is there and is not a trace stays as it is. */
-export function createTraceFile(path: string): TraceSink {
+export function createTraceFile(path: string): FileSink {
   refuseOtherThanTrace(path);
   const folder = dirname(path);
   if (!existsSync(folder)) throw new Problem(`Cannot write the trace ${path}: there is no folder ${folder}.`);
-  const file = opened(path, 'w', 'write the trace');
+  return written(path, path, 'write the trace');
+}
+
+/** A file being written. What goes wrong is said of the name it is to have. */
+function written(path: string, named: string, purpose: string): FileSink {
+  const file = opened(path, 'w', purpose, named);
   return {
     append(bytes) {
       let at = 0;
       try {
         while (at < bytes.length) at += writeSync(file, bytes, at);
       } catch (error) {
-        throw worldProblem('write the trace', path, error);
+        throw worldProblem(purpose, named, error);
       }
     },
     close: () => closeSync(file),
   };
 }
 
-/** A recorded trace, opened from a file. */
-export interface TraceFile extends TraceReader {
-  /** Close the file. Nothing can be read any more. */
-  close(): void;
-}
-
-/** Open a recorded trace. Throws a Problem, with the file closed, when it is none. */
-export function openTraceFile(path: string): TraceFile {
-  const source = fileSource(path);
-  try {
-    return { ...openTrace(source, inflate), close: source.close };
-  } catch (problem) {
-    source.close();
-    throw problem;
-  }
-}
-
-/** A file's bytes. */
-export interface FileSource extends ByteSource {
-  close(): void;
+/** A file that has its name once it is closed. What is no file at all, as a terminal, is written to directly. */
+function createWhole(path: string, what: 'trace' | 'checkpoints'): WholeFile {
+  const isFile = !existsSync(path) || statSync(path).isFile() || what === 'checkpoints';
+  const partial = isFile ? `${path}.part` : path;
+  const purpose = `write the ${what}`;
+  const file = what === 'trace' ? createTraceFile(partial) : written(partial, path, purpose);
+  return {
+    append: file.append,
+    close() {
+      file.close();
+      if (!isFile) return;
+      try {
+        renameSync(partial, path);
+      } catch (error) {
+        throw worldProblem(purpose, path, error);
+      }
+    },
+    drop() {
+      file.close();
+      if (isFile) rmSync(partial, { force: true });
+    },
+  };
 }
 
 /** A file's bytes, read where they are asked for. */
-export function fileSource(path: string): FileSource {
+export function fileSource(path: string): OpenedFile {
   const file = opened(path, 'r', 'read the trace');
   const stat = fstatSync(file);
   if (!stat.isFile()) {
@@ -105,10 +108,23 @@ export function refuseOtherThanTrace(path: string): void {
   }
 }
 
-function opened(path: string, flags: 'r' | 'w', purpose: string): number {
+function opened(path: string, flags: 'r' | 'w', purpose: string, named = path): number {
   try {
     return openSync(path, flags);
   } catch (error) {
-    throw worldProblem(purpose, path, error);
+    throw worldProblem(purpose, named, error);
   }
 }
+
+/** Recorded files on disk. */
+export const TRACE_FILES: Files = {
+  open: fileSource,
+  exists: existsSync,
+  areSame: (one, other) => resolve(one) === resolve(other),
+  refuseOtherThanTrace,
+  createTrace: createTraceFile,
+  createWhole,
+};
+
+/** Open a recorded trace. Throws a Problem, with the file closed, when it is none. */
+export const openTraceFile = (path: string): TraceFile => openedFrom({ files: TRACE_FILES, inflate }, path);

@@ -1,5 +1,5 @@
 import { type CommaValue, commaValue, refuseOthers } from './qemu-values.ts';
-import type { CharacterBackend } from './run-options.ts';
+import type { CharacterBackend } from '../runs/machine/run-options.ts';
 import { UsageProblem } from './usage.ts';
 
 /** The `-chardev` list by id. */

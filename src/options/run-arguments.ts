@@ -4,7 +4,7 @@ import { type AcceptedOptions, acceptedWarnings } from './accepted-options.ts';
 import { type Chardevs, characterBackend, chardevById, chardevs } from './character-backends.ts';
 import { QEMU_OPTIONS, withTwoDashes } from './qemu-spelling.ts';
 import { commaValue, refuseOthers, sizeInBytes, wholeNumber } from './qemu-values.ts';
-import type { CharacterBackend, RunOptions, TypedLine } from './run-options.ts';
+import type { CharacterBackend, RunOptions, TypedLine } from '../runs/machine/run-options.ts';
 import { ENGINE_FEATURES, supportedCpuid } from '../kvm/vcpu/cpuid.ts';
 import { missingFeatures, parseCpuModel } from '../vmm/cpu/model.ts';
 import { MOST } from '../vmm/limits.ts';

@@ -4,6 +4,7 @@ import type { Reason, Until } from '../machine/loop.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { InputEvent, InputSource, MachineParts, PendingInput } from '../machine/parts.ts';
 import { type CheckpointStore, checkpointStore } from './checkpoint-store.ts';
+import type { StoredCheckpoints } from './trace/checkpoint-reader.ts';
 import { isDelivered } from './trace/trace-inputs.ts';
 import { firstInputFrom } from './verify.ts';
 
@@ -15,16 +16,6 @@ export interface Mark {
 
 /** What a timeline puts around a machine's parts: its inputs and where events go. */
 export type TimelineParts = Pick<MachineParts, 'inputs' | 'onEvent'>;
-
-/** Checkpoints somebody left when the same run was run before. */
-export interface StoredCheckpoints {
-  /** Where they stand, oldest first; each lies where its tick is first reached. */
-  readonly places: readonly Mark[];
-  /** Inputs of the run up to the last of them. */
-  readonly inputs: readonly PendingInput[];
-  /** One of them; undefined when it turns out unreadable. `first` is the run's first moment, which they build on. */
-  load(place: number, first: Checkpoint): Checkpoint | undefined;
-}
 
 /** How a timeline is set up. */
 export interface TimelineOptions {

@@ -3,7 +3,7 @@ import type { Stamped } from '../events/stamped.ts';
 import type { MachineState } from '../reducers/state.ts';
 import type { Hold } from '../replay/streams/hold.ts';
 import type { ImageIdentity } from '../replay/trace/header.ts';
-import type { MachineDescription } from './machine-description.ts';
+import type { MachineDescription } from './machine/machine-description.ts';
 import type { EventMark, Moment } from './moment.ts';
 
 /** What a run was made as. */

@@ -1,5 +1,5 @@
 /** Inputs that are about the run itself: the world sends none of them. */
-import { basename } from 'node:path';
+import { fileName } from '../base/file-name.ts';
 import type { PendingInput } from '../machine/parts.ts';
 
 /** A run ended from outside. */
@@ -11,4 +11,4 @@ export const isOfTheWorld = ({ event: { kind } }: PendingInput): boolean =>
 
 /** The first event of a fork that is its own. A run under way has no name yet. */
 export const forkedFrom = (path?: string) =>
-  ({ kind: 'sim:forked', parent: path === undefined ? 'a run under way' : basename(path) }) as const;
+  ({ kind: 'sim:forked', parent: path === undefined ? 'a run under way' : fileName(path) }) as const;

@@ -1,11 +1,12 @@
 import { runOptions } from '../options/run-arguments.ts';
-import { typist } from '../runs/typist.ts';
+import { typist } from '../runs/underway/typist.ts';
+import { NODE } from '../host/node.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { describeDivergence } from '../replay/divergence.ts';
 import { lazyEvents } from '../replay/trace/lazy-events.ts';
-import { openSession } from '../runs/open-session.ts';
+import { openSession } from '../runs/underway/open-session.ts';
 import { endOf } from '../replay/places.ts';
-import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded-run.ts';
+import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 
 /** A run recorded for a test. */
@@ -24,7 +25,7 @@ export function recordGuest(trace: string, options: readonly string[]): Recorded
   const chosen = runOptions([...options, '--trace', trace]);
   const script = typist(chosen.typed);
   const printed: Uint8Array[] = [];
-  const session = openSession(chosen, {
+  const session = openSession(NODE, chosen, {
     serial(line, bytes) {
       if (line !== 0) return;
       printed.push(bytes);
@@ -52,7 +53,7 @@ export function recordGuest(trace: string, options: readonly string[]): Recorded
 
 /** The first divergence of a trace run again, as text; undefined when all of it came out as recorded. */
 export function divergenceOf(trace: string, images: ImagePaths): string | undefined {
-  const run = openRecordedRun(trace, images);
+  const run = openRecordedRun(NODE, trace, images);
   const { damage } = run.read;
   if (damage !== undefined) return damage;
   const { timeline, verifier, events } = openTimeline(run, { every: Number.MAX_SAFE_INTEGER });

@@ -6,7 +6,7 @@ import { KVM_RUN } from '../kvm/ioctl/ioctls.ts';
 import { DeviceCall } from './board/device-call.ts';
 import type { VmmHost } from './host.ts';
 import { type Board, Machine, type Part } from './board/machine.ts';
-import { describeFlatView, describeTree } from './memory/mtree.ts';
+import { describeFlatView, type MemoryTree, memoryTrees } from './memory/mtree.ts';
 import type { MachineOptions } from './options.ts';
 import { buildMachine } from './pc/create.ts';
 import { systemIo, systemMemory } from './pc/memory-map.ts';
@@ -35,7 +35,7 @@ export interface Vmm {
   describeDevice(name: string): Readonly<Record<string, string>> | undefined;
   readonly deviceNames: readonly string[];
   /** `info mtree`. */
-  describeMemory(): string;
+  memoryTrees(): readonly MemoryTree[];
   /** `info mtree -f`. */
   describeFlat(): string;
 }
@@ -57,7 +57,7 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
     restored: () => redraw(board),
     deviceNames: board.parts.map((part) => part.name),
     describeDevice: (name) => describeDevice(board, name),
-    describeMemory: () => `${describeTree('memory', systemMemory(board))}\n\n${describeTree('I/O', systemIo(board))}`,
+    memoryTrees: () => [...memoryTrees('memory', systemMemory(board)), ...memoryTrees('I/O', systemIo(board))],
     describeFlat: () => describeFlat(board),
   };
 }

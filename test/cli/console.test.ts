@@ -1,8 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { escapeAtStart, keyMeanings } from '../../src/cli/escape.ts';
 import { answerMonitor } from '../../src/cli/monitor.ts';
-import type { MonitorSubject } from '../../src/runs/session.ts';
-import { typist } from '../../src/runs/typist.ts';
+import { NODE } from '../../src/host/node.ts';
+import { runOptions } from '../../src/options/run-arguments.ts';
+import { openSession } from '../../src/runs/underway/open-session.ts';
+import { typist } from '../../src/runs/underway/typist.ts';
 
 const keys = (...presses: string[]) => {
   const state = escapeAtStart();
@@ -49,29 +51,32 @@ describe('a script of lines', () => {
 });
 
 describe('monitor', () => {
-  const subject: MonitorSubject = {
-    registers: (vcpu) => `RAX of ${vcpu}`,
-    memoryTree: () => 'tree',
-    interruptControllers: () => 'pic0',
-    localApic: (vcpu) => `lapic ${vcpu}`,
-    vcpuCount: () => 2,
-    status: () => 'VM status: running',
-  };
+  const options = runOptions(['--no-trace', '-smp', '2', '-m', '4', '--wall-clock', '1700000000']);
+  const subject = openSession(NODE, options, { serial: () => undefined, debugcon: () => undefined });
+  afterAll(() => subject.close());
 
   test.each([
-    ['info registers', 'RAX of 0'],
-    ['info registers -a', 'RAX of 0\n\nRAX of 1'],
-    ['info lapic 1', 'lapic 1'],
-    ['info lapic 7', 'There is no CPU 7: 0 to 1.'],
-    ['info mtree', 'tree'],
-    ['  info   pic ', 'pic0'],
-    ['frobnicate', "Unknown command 'frobnicate'. `help` lists them."],
-    ['', ''],
-  ])('%s', (line, text) => expect(answerMonitor(subject, line).text).toBe(text));
+    ['info registers', /^CPU#0\nRAX=[^#]*$/],
+    ['info registers -a', /^CPU#0\nRAX=[\s\S]*\n\nCPU#1\nRAX=/],
+    ['info lapic 1', /^dumping local APIC state for CPU 1\n/],
+    ['info lapic 7', /^There is no CPU 7: 0 to 1\.$/],
+    ['info mtree', /^address-space: memory\n {2}0{16}-f{16} \(prio 0, i\/o\): system\n/],
+    ['  info   pic ', /^pic0: irr=00/],
+    ['vmcs 1', /GUEST_RIP/],
+    ['info status', /^VM status: running, tick 0$/],
+    ['frobnicate', /^Unknown command 'frobnicate'\. `help` lists them\.$/],
+    ['x', /^Say what to look at/],
+    ['', /^$/],
+  ])('%s', (line, text) => expect(answerMonitor(subject, line).text).toMatch(text));
+
+  test('says that the guest is stopped', () => {
+    subject.setStopped(true);
+    expect(answerMonitor(subject, 'info status').text).toBe('VM status: paused, tick 0');
+  });
 
   test('stop, cont and quit say what happens to the run', () => {
     expect(['stop', 'c', 'q'].map((line) => answerMonitor(subject, line).then)).toEqual(['stop', 'cont', 'quit']);
   });
 
-  test('help names every command', () => expect(answerMonitor(subject, 'help').text).toContain('info mtree'));
+  test('help names every command', () => expect(answerMonitor(subject, 'help').text).toContain('mtree'));
 });

@@ -1,10 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { type ConsoleOptions, runConsole } from '../../src/cli/console.ts';
-import type { TypedLine } from '../../src/options/run-options.ts';
-import { type Typist, typist } from '../../src/runs/typist.ts';
-import { powerOn } from '../../src/runs/power-on.ts';
-import type { Session, SessionPause } from '../../src/runs/session.ts';
+import type { TypedLine } from '../../src/runs/machine/run-options.ts';
+import { type Typist, typist } from '../../src/runs/underway/typist.ts';
+import { powerOn } from '../../src/api/index.ts';
+import type { Session, SessionPause } from '../../src/runs/underway/session.ts';
+import type { GuestView } from '../../src/machine/guest-view.ts';
 import type { Terminal } from '../../src/host/terminal.ts';
+
+/** A machine of which nothing is known but that it has an empty memory. */
+const VIEW = {
+  machine: { vmm: { memoryTrees: () => [{ what: 'address-space', name: 'memory', regions: [] }] } },
+} as unknown as GuestView;
 
 /** A guest that echoes what is typed at it, prints a prompt when it starts and powers off at "bye". */
 function echoGuest(script: Typist, listensFrom = 0) {
@@ -28,17 +34,15 @@ function echoGuest(script: Typist, listensFrom = 0) {
     listens: () => runs >= listensFrom,
     now: () => 0,
     silence: () => 0,
+    view: VIEW,
+    get isStopped() {
+      return stopped;
+    },
     setStopped: (now) => {
       stopped = now;
     },
     figures: () => ({ ticks: 0, events: 0, exits: 0, virtualNs: 0 }),
     close: () => undefined,
-    registers: () => 'RAX=1',
-    memoryTree: () => '',
-    interruptControllers: () => '',
-    localApic: () => '',
-    vcpuCount: () => 1,
-    status: () => (stopped ? 'stopped' : 'running'),
   };
   return { session, typed, runs: () => runs };
 }
@@ -103,11 +107,11 @@ describe('the console', () => {
   test('answers in the monitor what is asked there, and keeps it from the guest', async () => {
     const script = typist(noScript);
     const guest = echoGuest(script);
-    const { terminal, shown } = presses(true, '\x01c', 'info rx\x7fegisters\r', 'quit\r');
+    const { terminal, shown } = presses(true, '\x01c', 'info mx\x7ftree\r', 'quit\r');
     const end = await runConsole(guest.session, terminal, joined(true, script));
     expect(end.status).toBe(0);
     expect(guest.typed).toEqual([]);
-    expect(shown.join('')).toContain('RAX=1');
+    expect(shown.join('')).toContain('address-space: memory');
   });
 
   test('stop stops the guest and cont lets it run again', async () => {

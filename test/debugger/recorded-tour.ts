@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 import { runOptions } from '../../src/options/run-arguments.ts';
-import { openSession } from '../../src/runs/open-session.ts';
-import { openRecordedRun, openTimeline } from '../../src/runs/recorded-run.ts';
+import { openSession } from '../../src/runs/underway/open-session.ts';
+import { NODE } from '../../src/host/node.ts';
+import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
 import { type DebugSession, openDebugSession } from '../../src/debugger/session.ts';
 
 const TOUR = fileURLToPath(new URL('../../guests/tour/tour.elf', import.meta.url));
@@ -27,11 +28,11 @@ export function recordTour(trace: string, more: readonly string[] = [], ticks = 
 
 /** Record a run to its end as `retrovisor run` does, in this process. */
 export function recordRun(options: readonly string[]): void {
-  const session = openSession(runOptions(options), { serial: () => undefined, debugcon: () => undefined });
+  const session = openSession(NODE, runOptions(options), { serial: () => undefined, debugcon: () => undefined });
   while (session.run(SLICE_MS, false).pause === 'slice');
   session.close();
 }
 
 /** Stand at the beginning of a recorded run. */
 export const debugTour = (trace: string): DebugSession =>
-  openDebugSession(openTimeline(openRecordedRun(trace, {}), { every: 20_000 }));
+  openDebugSession(openTimeline(openRecordedRun(NODE, trace, {}), { every: 20_000 }));

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type DebugSession, openDebugSession } from '../../src/debugger/session.ts';
-import { indexTrace } from '../../src/runs/index-trace.ts';
-import { openRecordedRun, openTimeline } from '../../src/runs/recorded-run.ts';
+import { indexTrace } from '../../src/runs/recorded/index-trace.ts';
+import { NODE } from '../../src/host/node.ts';
+import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
 import { digestOf } from '../../src/base/digest.ts';
 import { chance } from '../replay/trace/mutated.ts';
 import { firstOf, IS_WHOLE } from '../how-long.ts';
@@ -15,19 +16,19 @@ const TRACES = { 'two processors': join(folder, 'two.trace'), 'one processor': j
 beforeAll(() => {
   if (IS_WHOLE) recordTour(TRACES['one processor'], [], TICKS);
   recordTour(TRACES['two processors'], ['-smp', '2'], TICKS);
-  for (const trace of firstOf(1, Object.values(TRACES))) indexTrace(openRecordedRun(trace, {}), 100_000);
+  for (const trace of firstOf(1, Object.values(TRACES))) indexTrace(openRecordedRun(NODE, trace, {}), 100_000);
 });
 
 const NEVER = Number.MAX_SAFE_INTEGER;
 
 /** A session that has no checkpoint but power-on. */
 const straight = (trace: string): DebugSession =>
-  openDebugSession(openTimeline(openRecordedRun(trace, {}), { every: NEVER }));
+  openDebugSession(openTimeline(openRecordedRun(NODE, trace, {}), { every: NEVER }));
 
 /** A session with checkpoints: stored ones, and those it leaves. */
 const leaping = (trace: string): DebugSession =>
   openDebugSession(
-    openTimeline(openRecordedRun(trace, {}), {
+    openTimeline(openRecordedRun(NODE, trace, {}), {
       every: 20_000,
       onStoredProblem: (sentence) => expect(sentence).toBe(''),
     }),
@@ -39,7 +40,7 @@ const fingerprint = ({ run: { timeline }, now }: DebugSession): string =>
 describe.each(firstOf(1, Object.entries(TRACES)))('a session on a run of %s', (_, trace) => {
   test('comes to the state of a straight run, however a place is named', () => {
     const draw = chance(3);
-    const { length } = openRecordedRun(trace, {}).read.events;
+    const { length } = openRecordedRun(NODE, trace, {}).read.events;
     const ticks = Array.from({ length: 4 }, () => `${draw(600_000)}`);
     const events = Array.from({ length: 6 }, () => `#${draw(length)}`);
     const named = ['12.5%', '99%', 'start', 'end', 'kvm_exit CPUID', 'sim:serial_sent', 'sim:thread*'];

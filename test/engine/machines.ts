@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { runOptions } from '../../src/options/run-arguments.ts';
 import type { CacheFills, GuestEngine } from '../../src/engine/index.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
-import { assemble } from '../../src/runs/assemble.ts';
-import { identities, loadImages, OWN_GUEST_PATH } from '../../src/host/images.ts';
-import { describeMachine } from '../../src/runs/machine-description.ts';
+import { assemble } from '../../src/runs/machine/assemble.ts';
+import { NODE } from '../../src/host/node.ts';
+import { identities, loadImages, OWN_GUEST_PATH } from '../../src/runs/machine/images.ts';
+import { describeMachine } from '../../src/runs/machine/machine-description.ts';
 import { compress, createTraceFile } from '../../src/host/trace-file.ts';
 import { createMachine, type Machine } from '../../src/machine/machine.ts';
 import type { PendingInput } from '../../src/machine/parts.ts';
@@ -31,11 +32,15 @@ const plain = (_: string, value: unknown): unknown =>
 /** Build the machine that `retrovisor run` builds of these options, recorded when a trace is named. */
 export function droppableMachine(options: readonly string[], seed: string, trace?: string): DroppableMachine {
   const chosen = runOptions([...options, '--wall-clock', '1700000000']);
-  const images = loadImages({ kernel: chosen.kernel ?? OWN_GUEST_PATH, initrd: chosen.initrd, bios: chosen.bios });
+  const images = loadImages(NODE, {
+    kernel: chosen.kernel ?? OWN_GUEST_PATH,
+    initrd: chosen.initrd,
+    bios: chosen.bios,
+  });
   const paths = Object.fromEntries([...images].map(([role, { path }]) => [role, path]));
   const description = describeMachine(chosen, paths);
   const file = trace === undefined ? undefined : createTraceFile(trace);
-  const subject = { engineVersion: 'test', machine: description, images: identities(images), seed };
+  const subject = { engineVersion: 'test', machine: description, images: identities(NODE, images), seed };
   const writer: TraceWriter | undefined = file === undefined ? undefined : createTraceWriter(file, compress, subject);
   const inputs: PendingInput[] = [];
   const hash = createHash('sha256');
@@ -50,6 +55,7 @@ export function droppableMachine(options: readonly string[], seed: string, trace
   };
   const machine = createMachine(
     assemble({
+      world: NODE,
       description,
       images,
       seed,

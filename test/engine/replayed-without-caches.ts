@@ -1,8 +1,9 @@
 import seedrandom from 'seedrandom';
 import { digestOf } from '../../src/base/digest.ts';
 import type { GuestEngine } from '../../src/engine/index.ts';
-import { assemble } from '../../src/runs/assemble.ts';
-import { openRecordedRun } from '../../src/runs/recorded-run.ts';
+import { assemble } from '../../src/runs/machine/assemble.ts';
+import { NODE } from '../../src/host/node.ts';
+import { openRecordedRun } from '../../src/runs/recorded/recorded-run.ts';
 import { createMachine, type Machine } from '../../src/machine/machine.ts';
 import { describeDivergence } from '../../src/replay/divergence.ts';
 import { createVerifier, recordedInputs, replayTo } from '../../src/replay/verify.ts';
@@ -31,7 +32,7 @@ const WINDOW = 200;
 
 /** Run a trace again, and drop translations, walks of EPT and decoded code at so many ticks where chance puts them. */
 export function replayWithoutCaches(path: string, drops: number, seed: string): WithoutCaches {
-  const run = openRecordedRun(path, {});
+  const run = openRecordedRun(NODE, path, {});
   const { events } = run.read;
   const verifier = createVerifier(events);
   const inputs = recordedInputs(events, run.description.nsPerTick);

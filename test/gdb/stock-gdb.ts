@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serveGdb } from '../../src/gdb/server.ts';
 import { subjectOf } from '../../src/gdb/subject.ts';
-import { openRecordedRun, openTimeline } from '../../src/runs/recorded-run.ts';
+import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
+import { NODE } from '../../src/host/node.ts';
 import { type Aside, PLAIN_LANGUAGE, tool } from '../stepping-aside.ts';
 
 const HELD_BYTES = 1024 * 2 ** 20;
@@ -51,7 +52,7 @@ export const serve = (trace: string, ...options: string[]): Promise<ServedProces
 export async function serveHere(trace: string): Promise<Served> {
   let said = '';
   const say = (sentence: string): void => void (said += `retrovisor: ${sentence}\n`);
-  const recorded = openTimeline(openRecordedRun(trace, {}), { heldBytes: HELD_BYTES, onStoredProblem: say });
+  const recorded = openTimeline(openRecordedRun(NODE, trace, {}), { heldBytes: HELD_BYTES, onStoredProblem: say });
   const server = await serveGdb(subjectOf(recorded), { port: 0, once: false, say });
   return { port: server.port, said: () => said, stop: () => server.close() };
 }

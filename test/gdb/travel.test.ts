@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Watchpoint } from '../../src/engine/index.ts';
 import { subjectOf } from '../../src/gdb/subject.ts';
 import type { Arrived, Journey } from '../../src/debugger/travel/travel.ts';
-import { openRecordedRun, openTimeline } from '../../src/runs/recorded-run.ts';
+import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
+import { NODE } from '../../src/host/node.ts';
 import { scratchFolder } from '../guests/command-line.ts';
 import { recordRun } from '../debugger/recorded-tour.ts';
 
@@ -14,7 +15,7 @@ const MINUTES = 120_000;
 beforeAll(() => recordRun(['-smp', '2', '--trace', trace]), MINUTES);
 
 function stand() {
-  const recorded = openTimeline(openRecordedRun(trace, {}), { every: 100_000 });
+  const recorded = openTimeline(openRecordedRun(NODE, trace, {}), { every: 100_000 });
   const subject = subjectOf(recorded);
   return { recorded, subject, traveller: subject.traveller };
 }

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Stamped } from '../../src/events/stamped.ts';
-import { configurationOf } from '../../src/runs/machine-description.ts';
+import { configurationOf } from '../../src/runs/machine/machine-description.ts';
 import { openTrace, rerun } from '../../src/api/index.ts';
 import { openTraceFile } from '../../src/host/trace-file.ts';
 import { fold } from '../../src/replay/fold.ts';

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { identities, loadImages, outlinedImages, recordedImages } from '../../src/host/images.ts';
+import { identities, loadImages, outlinedImages, recordedImages } from '../../src/runs/machine/images.ts';
+import { NODE } from '../../src/host/node.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-images-'));
 const at = (name: string): string => join(folder, name);
@@ -11,8 +12,9 @@ mkdirSync(at('beside'));
 writeFileSync(at('kernel'), 'one');
 writeFileSync(at('empty'), '');
 
-const recorded = identities(loadImages({ kernel: at('kernel') }));
-const find = (trace: string, path: string, given = {}) => recordedImages(trace, recorded, { kernel: path }, given);
+const recorded = identities(NODE, loadImages(NODE, { kernel: at('kernel') }));
+const find = (trace: string, path: string, given = {}) =>
+  recordedImages(NODE, trace, recorded, { kernel: path }, given);
 
 describe('the images of a trace', () => {
   test('are found where they were', () => {
@@ -43,7 +45,7 @@ describe('images outlined from a trace alone', () => {
   test('have the size of the whole and the bytes a loader looks at', () => {
     const bytes = new Uint8Array(100_000).fill(7);
     writeFileSync(at('flat'), bytes);
-    const image = outlinedImages(identities(loadImages({ kernel: at('flat'), initrd: at('flat') })));
+    const image = outlinedImages(identities(NODE, loadImages(NODE, { kernel: at('flat'), initrd: at('flat') })));
     expect(image?.get('kernel')?.bytes.subarray(0, 8192)).toEqual(bytes.subarray(0, 8192));
     expect(image?.get('kernel')?.bytes[50_000]).toBe(0);
     expect(image?.get('initrd')?.bytes).toEqual(new Uint8Array(100_000));
@@ -56,10 +58,12 @@ describe('images outlined from a trace alone', () => {
 
 describe('images given to a run', () => {
   test('must hold something', () => {
-    expect(() => loadImages({ bios: at('empty') })).toThrow('it is empty');
+    expect(() => loadImages(NODE, { bios: at('empty') })).toThrow('it is empty');
   });
 
   test('are named in the sentence when they are missing', () => {
-    expect(() => loadImages({ initrd: at('none') })).toThrow(/Cannot read the initrd .*none: there is no such file\./);
+    expect(() => loadImages(NODE, { initrd: at('none') })).toThrow(
+      /Cannot read the initrd .*none: there is no such file\./,
+    );
   });
 });

@@ -3,9 +3,11 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSyn
 import { inflateRawSync } from 'node:zlib';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { indexTrace } from '../../src/runs/index-trace.ts';
-import { openRecordedRun, openTimeline, type RecordedTimeline } from '../../src/runs/recorded-run.ts';
-import { checkpointPath, programDigest, strideAt } from '../../src/host/stored-checkpoints.ts';
+import { indexTrace } from '../../src/runs/recorded/index-trace.ts';
+import { NODE } from '../../src/host/node.ts';
+import { openRecordedRun, openTimeline, type RecordedTimeline } from '../../src/runs/recorded/recorded-run.ts';
+import { programDigest } from '../../src/host/program.ts';
+import { checkpointPath, strideAt } from '../../src/runs/recorded/stored-checkpoints.ts';
 import { type Checkpoint, takeCheckpoint } from '../../src/machine/checkpoint.ts';
 import { digestOf } from '../../src/base/digest.ts';
 import { BLOCK_PAGES } from '../../src/memory/pages.ts';
@@ -28,15 +30,15 @@ const SMP = join(folder, 'smp.trace');
 beforeAll(() => {
   recordTour(TRACE, [], TICKS);
   recordTour(SMP, ['-smp', '2'], TICKS);
-  indexTrace(openRecordedRun(TRACE, {}), EVERY);
-  indexTrace(openRecordedRun(SMP, {}), EVERY);
+  indexTrace(openRecordedRun(NODE, TRACE, {}), EVERY);
+  indexTrace(openRecordedRun(NODE, SMP, {}), EVERY);
 });
 
 /** Stand in a trace with its stored checkpoints, and hear why they cannot be used. */
 function stood(trace: string): RecordedTimeline & { readonly said: string[] } {
   const said: string[] = [];
   const onStoredProblem = (sentence: string) => void said.push(sentence);
-  const recorded = openTimeline(openRecordedRun(trace, {}), { every: EVERY, onStoredProblem });
+  const recorded = openTimeline(openRecordedRun(NODE, trace, {}), { every: EVERY, onStoredProblem });
   return Object.assign(recorded, { said });
 }
 
@@ -45,7 +47,7 @@ const fingerprint = ({ timeline: { machine } }: RecordedTimeline): string =>
 
 /** Digests at ticks, reached by running straight on. */
 function straight(trace: string, ticks: readonly number[]): Map<number, string> {
-  const recorded = openTimeline(openRecordedRun(trace, {}), { every: Number.MAX_SAFE_INTEGER });
+  const recorded = openTimeline(openRecordedRun(NODE, trace, {}), { every: Number.MAX_SAFE_INTEGER });
   const marks = new Map<number, string>();
   for (const tick of [...ticks].sort((left, right) => left - right)) {
     recorded.timeline.machine.advance({ tick });
@@ -142,7 +144,7 @@ describe('checkpoints beside a trace', () => {
   test('are not made of a run that does not come out as recorded', () => {
     const path = join(folder, 'planted.trace');
     copyFileSync(TRACE, path);
-    const run = openRecordedRun(path, {});
+    const run = openRecordedRun(NODE, path, {});
     expect(() => indexTrace({ ...run, seed: 'another' }, EVERY)).toThrow(/seed/);
     expect(existsSync(checkpointPath(path))).toBe(false);
     expect(existsSync(`${checkpointPath(path)}.part`)).toBe(false);

@@ -3,7 +3,7 @@ import { filesMatching, findings, PRODUCT, PROJECT_FILES } from './sources.ts';
 
 type Ban = readonly [RegExp, string];
 
-/** Not below `host`, the command line and the recorded sources. */
+/** Only in `host`, the shells, the matchers and the recorded sources. */
 const IMPURE: readonly Ban[] = [
   [/\bDate\.now\(|\bnew Date\(|\bperformance\.now\(|\bhrtime\b/, 'time is ticks: read the machine clock'],
   [/\bMath\.random\(|\bgetRandomValues\b|\brandomBytes\b/, 'draw from a named stream of the seed'],
@@ -22,7 +22,16 @@ const UNWANTED: readonly Ban[] = [
   [/\b(TODO|FIXME|XXX|HACK)\b/, 'do it, or say in the issue what is missing'],
 ];
 
-const IMPURE_ALLOWED = /^src\/(host|runs|cli|gdb|replay\/sources)\//;
+const IMPURE_ALLOWED = /^src\/(host|cli|gdb|replay\/sources)\//;
+
+/** What Node has beside the language and what every browser has; below it there is a World to ask. */
+const NODES: readonly Ban[] = [
+  [
+    /\bBuffer\b|\bNodeJS\.|\bprocess\.|\brequire\(|\b__(dirname|filename)\b/,
+    'ask the World: a browser has no such thing',
+  ],
+];
+const NODE_ALLOWED = /^src\/(host|options|api|testing|cli|gdb)\//;
 const DEFAULT_EXPORT_ALLOWED = /^(vitest\.config|knip\.config|test\/summary-reporter)\.ts$/;
 const IS_COMMENT = /^\s*(\/\/|\*|\/\*)/;
 
@@ -36,6 +45,12 @@ describe('bans', () => {
     const pure = PRODUCT.filter(({ path }) => !IMPURE_ALLOWED.test(path));
     expect(pure.length).toBeGreaterThan(5);
     expect(findings(pure, offenceAgainst(IMPURE))).toEqual([]);
+  });
+
+  test('no room that runs in a browser knows what only Node has', () => {
+    const pure = PRODUCT.filter(({ path }) => !NODE_ALLOWED.test(path));
+    expect(findings(pure, offenceAgainst(NODES))).toEqual([]);
+    expect(offenceAgainst(NODES)("return Buffer.from(bytes).toString('latin1');")).toMatch(/^ask the World/);
   });
 
   test('no file of ours silences the compiler, exports by default or holds a note to do', () => {

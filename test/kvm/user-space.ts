@@ -13,7 +13,7 @@ export const IDLE_MONITOR: Vmm = {
   restored: () => undefined,
   describeDevice: () => undefined,
   deviceNames: [],
-  describeMemory: () => '',
+  memoryTrees: () => [],
   describeFlat: () => '',
 };
 

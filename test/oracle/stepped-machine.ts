@@ -1,6 +1,7 @@
-import { assemble } from '../../src/runs/assemble.ts';
-import { loadImages } from '../../src/host/images.ts';
-import { describeMachine } from '../../src/runs/machine-description.ts';
+import { assemble } from '../../src/runs/machine/assemble.ts';
+import { NODE } from '../../src/host/node.ts';
+import { loadImages } from '../../src/runs/machine/images.ts';
+import { describeMachine } from '../../src/runs/machine/machine-description.ts';
 import { runOptions } from '../../src/options/run-arguments.ts';
 import type { Origin } from '../../src/events/origin.ts';
 import { type Stamped, vcpuSource } from '../../src/events/stamped.ts';
@@ -54,10 +55,11 @@ const withoutTimers = ({ kvm, vmm }: MachineParts): Pick<MachineParts, 'kvm' | '
 export function steppedMachine(args: readonly string[], timers = true): SteppedMachine {
   const options = runOptions([...args, '--no-trace', '--wall-clock', '1700000000']);
   const { kernel, initrd, bios, optionRom } = options;
-  const images = loadImages({ kernel, initrd, bios, 'option-rom': optionRom });
+  const images = loadImages(NODE, { kernel, initrd, bios, 'option-rom': optionRom });
   const debugcon: number[] = [];
   const events: Stamped[] = [];
   const parts = assemble({
+    world: NODE,
     description: { ...describeMachine(options, {}), digestEvery: 0 },
     images,
     seed: 'oracle',

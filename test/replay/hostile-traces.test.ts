@@ -6,7 +6,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Problem } from '../../src/base/problem.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
 import { openTrace, replay, rerun } from '../../src/api/index.ts';
-import { configurationOf, readDescription } from '../../src/runs/machine-description.ts';
+import { configurationOf, readDescription } from '../../src/runs/machine/machine-description.ts';
 import { compress, openTraceFile } from '../../src/host/trace-file.ts';
 import { interventionEvent } from '../../src/machine/intervene.ts';
 import type { InputEvent } from '../../src/machine/parts.ts';

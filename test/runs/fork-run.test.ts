@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Stamped } from '../../src/events/stamped.ts';
 import { parseChange } from '../../src/replay/interventions.ts';
-import { type Forked, forkRun } from '../../src/runs/fork-run.ts';
-import { openRecordedRun, openTimeline, type RecordedRun } from '../../src/runs/recorded-run.ts';
+import { type Forked, forkRun } from '../../src/runs/forks/fork-run.ts';
+import { NODE } from '../../src/host/node.ts';
+import { openRecordedRun, openTimeline, type RecordedRun } from '../../src/runs/recorded/recorded-run.ts';
 import { describeDivergence } from '../../src/replay/divergence.ts';
 import { describeDifference, differenceOfTraces, type TraceDifference } from '../../src/replay/trace-difference.ts';
 import { firstOf } from '../how-long.ts';
@@ -16,7 +17,7 @@ let parent: RecordedRun;
 
 beforeAll(() => {
   recordTour(PARENT);
-  parent = openRecordedRun(PARENT, {});
+  parent = openRecordedRun(NODE, PARENT, {});
 });
 
 const fork = (name: string, place: string, ...said: readonly string[]): Forked & { readonly run: RecordedRun } => {
@@ -30,7 +31,7 @@ const fork = (name: string, place: string, ...said: readonly string[]): Forked &
     ticks: undefined,
     onSerial: () => undefined,
   });
-  return { ...forked, run: openRecordedRun(trace, {}) };
+  return { ...forked, run: openRecordedRun(NODE, trace, {}) };
 };
 
 /** The first divergence when a recorded run is run again. */
@@ -66,7 +67,7 @@ describe('a fork', () => {
   test.each(firstOf(1, LATER))('in which an interrupt is %s parts from its parent there', (_, change, later) => {
     const whole = join(folder, 'whole.trace');
     if (!existsSync(whole)) recordTour(whole, ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4'], 700_000);
-    const run = openRecordedRun(whole, {});
+    const run = openRecordedRun(NODE, whole, {});
     const trace = join(folder, `${change.split(' ')[0]}.trace`);
     const place = 'kvm_apic_accept_irq';
     const { at } = forkRun({
@@ -78,7 +79,7 @@ describe('a fork', () => {
       ticks: undefined,
       onSerial: () => undefined,
     });
-    const forked = openRecordedRun(trace, {});
+    const forked = openRecordedRun(NODE, trace, {});
     expect(divergence(forked)).toBe('');
     // The guest is halted: it wakes at the interrupt, or else at the next.
     const waited = ({ read }: RecordedRun): number => {
@@ -121,7 +122,7 @@ describe('a fork', () => {
       const trace = join(folder, name);
       const changes = parseChange(change);
       forkRun({ run, place: '5000', changes, said: change, trace, ticks: undefined, onSerial: () => undefined });
-      return openRecordedRun(trace, {}).read.events.filter(({ event }) => event.kind === 'sim:serial_received');
+      return openRecordedRun(NODE, trace, {}).read.events.filter(({ event }) => event.kind === 'sim:serial_received');
     };
     expect(again('other.trace', 'typed xyz')[0].event).toMatchObject({ bytes: new TextEncoder().encode('xyz') });
     expect(again('none.trace', 'typed')).toEqual([]);
@@ -156,7 +157,7 @@ describe('a fork', () => {
     expect(() => fork('kept.trace', '20000', 'drop irq 0x40')).toThrow('nothing to drop');
     expect(() => fork('kept.trace', 'nowhere', 'rax=1')).toThrow('neither a place');
     expect(readFileSync(run.path).equals(before)).toBe(true);
-    expect(existsSync(`${run.path}.partial`)).toBe(false);
+    expect(existsSync(`${run.path}.part`)).toBe(false);
     writeFileSync(join(folder, 'letter.txt'), 'Dear reader');
     expect(() => fork('letter.txt', '20000', 'rax=1')).toThrow('is not a trace');
     expect(readFileSync(join(folder, 'letter.txt'), 'latin1')).toBe('Dear reader');

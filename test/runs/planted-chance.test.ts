@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { assemble } from '../../src/runs/assemble.ts';
-import { openRecordedRun, type RecordedRun } from '../../src/runs/recorded-run.ts';
+import { assemble } from '../../src/runs/machine/assemble.ts';
+import { NODE } from '../../src/host/node.ts';
+import { openRecordedRun, type RecordedRun } from '../../src/runs/recorded/recorded-run.ts';
 import { createMachine } from '../../src/machine/machine.ts';
 import type { Engine, MachineParts } from '../../src/machine/parts.ts';
 import { describeDivergence } from '../../src/replay/divergence.ts';
@@ -14,7 +15,7 @@ let run: RecordedRun;
 beforeAll(() => {
   const trace = join(folder, 'tour.trace');
   recordTour(trace);
-  run = openRecordedRun(trace, {});
+  run = openRecordedRun(NODE, trace, {});
 });
 
 /** Replay with a processor somebody made unreliable, and the digests that often. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type PollingWatch, watchPolling } from '../../src/runs/polling-guests.ts';
+import { type PollingWatch, watchPolling } from '../../src/runs/underway/polling-guests.ts';
 
 const COM1 = 0x3f8;
 const EMPTY = 0x60;

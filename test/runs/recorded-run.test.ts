@@ -1,13 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { printEvents, printExits, printInfo } from '../../src/cli/trace-commands.ts';
-import { openRecordedRun, openRunWithoutImages } from '../../src/runs/recorded-run.ts';
+import { NODE } from '../../src/host/node.ts';
+import { openRecordedRun, openRunWithoutImages } from '../../src/runs/recorded/recorded-run.ts';
 
 const OLD = fileURLToPath(new URL('../replay/trace/recorded/format-1.trace', import.meta.url));
 
 test('a trace of an older format is not run again, and a sentence says what can be done', () => {
   const refusal = /^\S+format-1\.trace is in trace format 1, written by Retrovisor 0\.1\.0: `info`.* a new recording/;
-  for (const open of [openRecordedRun, openRunWithoutImages]) expect(() => open(OLD, {})).toThrow(refusal);
+  for (const open of [openRecordedRun, openRunWithoutImages]) expect(() => open(NODE, OLD, {})).toThrow(refusal);
 });
 
 test('what only looks at a trace reads an older one', async () => {

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { replay, rerun } from '../../src/api/index.ts';
-import { configurationOf, readDescription } from '../../src/runs/machine-description.ts';
+import { configurationOf, readDescription } from '../../src/runs/machine/machine-description.ts';
 import { openTraceFile } from '../../src/host/trace-file.ts';
 import { powerOn } from '../../src/reducers/power-on.ts';
 import { differenceOf } from '../../src/reducers/seal.ts';

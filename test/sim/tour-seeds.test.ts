@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { digestOf } from '../../src/base/digest.ts';
 import { runOptions } from '../../src/options/run-arguments.ts';
-import { configurationOf, readDescription } from '../../src/runs/machine-description.ts';
-import { openSession } from '../../src/runs/open-session.ts';
+import { configurationOf, readDescription } from '../../src/runs/machine/machine-description.ts';
+import { NODE } from '../../src/host/node.ts';
+import { openSession } from '../../src/runs/underway/open-session.ts';
 import { openTraceFile } from '../../src/host/trace-file.ts';
 import { fold } from '../../src/replay/fold.ts';
 import { CHANCE } from '../../src/replay/sources/random.ts';
@@ -23,7 +24,7 @@ const folder = scratchFolder();
 /** Our own guest from power-on to its end. Returns the digest of the state it ends in. */
 function record(trace: string, seed: string, cpus: number): string {
   const options = ['-smp', `${cpus}`, '--seed', seed, '--wall-clock', '1700000000', '--trace', trace];
-  const session = openSession(runOptions(options), { serial: () => undefined, debugcon: () => undefined });
+  const session = openSession(NODE, runOptions(options), { serial: () => undefined, debugcon: () => undefined });
   let pause = session.run(SLICE_MS, false);
   while (pause.pause === 'slice') pause = session.run(SLICE_MS, false);
   session.close();

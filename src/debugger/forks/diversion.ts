@@ -1,8 +1,8 @@
 import { Problem } from '../../base/problem.ts';
 import type { Stamped } from '../../events/stamped.ts';
-import { startForkTrace } from '../../runs/fork-run.ts';
+import { startForkTrace } from '../../runs/forks/fork-run.ts';
 import { forkedFrom, isOfTheWorld } from '../../runs/run-inputs.ts';
-import type { RecordedRun } from '../../runs/recorded-run.ts';
+import type { RecordedRun } from '../../runs/recorded/recorded-run.ts';
 import { restoreCheckpoint, takeCheckpoint } from '../../machine/checkpoint.ts';
 import { type Intervention, interventionEvent } from '../../machine/intervene.ts';
 import { createMachine } from '../../machine/machine.ts';

@@ -14,7 +14,9 @@ import {
   type Piece,
   piecesOf,
 } from './memory-writes.ts';
-import { type DebugSession, disassembly, evaluate, named } from '../session.ts';
+import { disassembly } from '../look/instructions.ts';
+import { evaluate, named } from '../look/vantage.ts';
+import type { DebugSession } from '../session.ts';
 import { type Here, hereOf, stand, staying } from '../stops/windows.ts';
 
 /** What is asked about: memory, whose writes are heard, or a value, whose changes are. */

@@ -1,40 +1,29 @@
 import { Problem } from '../../base/problem.ts';
 import type { Stamped } from '../../events/stamped.ts';
-import { lapicTimer } from '../../kvm/irqchip/index.ts';
 import { describeStamped } from '../../replay/divergence.ts';
-import { backtrace } from '../symbols/backtrace.ts';
 import { matcher } from '../../replay/export/event-filter.ts';
-import { examine, type ExamineForm } from '../look/examine.ts';
-import { registersOf, vcpuCount } from '../../machine/guest-view.ts';
+import { vcpuCount } from '../../machine/guest-view.ts';
 import { kernelSymbols } from '../symbols/kallsyms.ts';
 import { filterOf, nextEvent, previousEvent } from '../../replay/places.ts';
 import { clearStops, describeStops, find, setBreak, setWatch, towards } from './stops.ts';
-import { type DebugSession, describePlace, disassembly, evaluate, named } from '../session.ts';
+import { type DebugSession, describePlace } from '../session.ts';
 import { fieldDifferences, pageDifferences, printed, snapshotOf } from '../history/state-difference.ts';
 import { symbolTable } from '../symbols/symbols.ts';
+import { viewsHelp } from '../views/asked.ts';
+import { countOf } from '../views/view.ts';
 import { history, why } from '../history/writes.ts';
-import { describeInterruptControllers, describeLapic } from '../views/interrupts.ts';
-import { describeRegisters } from '../views/registers.ts';
-import { describeEptWalk, describeTranslation } from '../views/translation.ts';
-import { describeEpt, describeVmcs } from '../views/vmcs.ts';
 
 /** One command of the debugger's prompt. `words` is what follows its name. */
 export interface PromptCommand {
   readonly usage: string;
   readonly help: string;
+  /** It asks, and the session stays where it is: gdb may ask it too. */
+  readonly isQuestion?: boolean;
   readonly answer: (session: DebugSession, words: string) => string;
 }
 
 const EVENTS_SHOWN = 20;
 const FIELDS_SHOWN = 60;
-const DISASSEMBLED = 8;
-
-const countOf = (words: string, usual: number): number => {
-  if (words === '') return usual;
-  const count = Number(words);
-  if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new Problem(`${words} is not a count.`);
-};
 
 function difference(session: DebugSession, words: string): string {
   const places = words.split(/\s+/).filter((word) => word !== '');
@@ -94,39 +83,6 @@ function processor(session: DebugSession, words: string): string {
   return describePlace(session);
 }
 
-const FRAME_NOTES: Readonly<Record<string, string>> = { guess: '  ?', interrupted: '  (interrupted)' };
-
-function callers(session: DebugSession): string {
-  return backtrace(session.view, session.vcpu, session.symbols)
-    .map(({ address, by }, index) => `#${index}  ${named(session, address)}${FRAME_NOTES[by] ?? ''}`)
-    .join('\n');
-}
-
-/** SDM Vol. 3, 4.1.4: MAXPHYADDR is at most 52. */
-const PHYSICAL_END = 1n << 52n;
-
-function physicalAddress(address: bigint): number {
-  if (address < PHYSICAL_END) return Number(address);
-  throw new Problem(`0x${address.toString(16)} is no physical address: they have 52 bits.`);
-}
-
-const irqchipOf = ({ view }: DebugSession) => {
-  const irqchip = view.machine.state.kvm.vm?.irqchip;
-  if (irqchip === undefined) throw new Problem('There is no in-kernel interrupt controller here.');
-  return irqchip;
-};
-
-const lapicOf = (session: DebugSession): string => {
-  const { vcpu } = session;
-  const lapic = irqchipOf(session).lapics[vcpu];
-  const { timers } = session.view.machine.state.kvm;
-  if (lapic === undefined) return 'This processor has no local APIC.';
-  return describeLapic(vcpu, lapic, timers[lapicTimer(vcpu)]?.deadline);
-};
-
-const examined = (session: DebugSession, words: string, form: ExamineForm): string =>
-  examine(session, words, form).join('\n');
-
 /** The prompt's commands. To add one, add its row. */
 export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   at: {
@@ -175,65 +131,34 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   },
   delete: { usage: 'delete [N]', help: 'forget one stop, or all', answer: clearStops },
   find: {
+    isQuestion: true,
     usage: 'find next|last STOP',
     help: 'where `break ...` or `watch ...` would stop, without going there',
     answer: find,
   },
   stops: { usage: 'stops', help: 'where to stop', answer: describeStops },
-  x: {
-    usage: 'x[/NFU] ADDR',
-    help: 'memory, as gdb prints it',
-    answer: (session, words) => examined(session, words, 'linear'),
-  },
-  xp: {
-    usage: 'xp[/NFU] GPA',
-    help: 'guest-physical memory',
-    answer: (session, words) => examined(session, words, 'physical'),
-  },
-  disas: {
-    usage: 'disas [ADDR] [N]',
-    help: 'instructions, from the next one on',
-    answer: (session, words) => {
-      const [address = '$pc', count = ''] = words.split(/\s+/).filter((word) => word !== '');
-      return disassembly(session, evaluate(session, address), countOf(count, DISASSEMBLED)).join('\n');
-    },
-  },
-  regs: {
-    usage: 'regs',
-    help: "the processor's registers",
-    answer: ({ view, vcpu }) => describeRegisters(vcpu, registersOf(view, vcpu)),
-  },
-  bt: { usage: 'bt', help: 'who called whom; ? is a guess from the stack', answer: callers },
   vcpu: { usage: 'vcpu [N]', help: 'the processor questions are about', answer: processor },
-  translate: {
-    usage: 'translate ADDR',
-    help: 'every entry from a linear address to the host frame',
-    answer: (session, words) => describeTranslation(session.view, session.vcpu, evaluate(session, words)),
-  },
-  vmcs: { usage: 'vmcs', help: "the processor's VMCS", answer: ({ view, vcpu }) => describeVmcs(view, vcpu) },
-  ept: {
-    usage: 'ept [GPA]',
-    help: 'extended page tables, whole or for one address',
-    answer: (session, words) =>
-      words === ''
-        ? describeEpt(session.view, session.vcpu)
-        : describeEptWalk(session.view, session.vcpu, physicalAddress(evaluate(session, words))).join('\n'),
-  },
-  lapic: { usage: 'lapic', help: "the processor's local APIC", answer: lapicOf },
-  pic: {
-    usage: 'pic',
-    help: 'PIC pair and IOAPIC',
-    answer: (session) => describeInterruptControllers(irqchipOf(session)),
-  },
   why: {
+    isQuestion: true,
     usage: 'why WHAT',
     help: 'who last wrote to ADDR or phys:ADDR[/BYTES], or changed $REGISTER or a field of the state',
     answer: why,
   },
-  history: { usage: 'history WHAT', help: 'all writes to it, or all its changes, over the run', answer: history },
-  diff: { usage: 'diff MARK [MARK]', help: 'fields and pages that differ between two marks', answer: difference },
+  history: {
+    isQuestion: true,
+    usage: 'history WHAT',
+    help: 'all writes to it, or all its changes, over the run',
+    answer: history,
+  },
+  diff: {
+    isQuestion: true,
+    usage: 'diff MARK [MARK]',
+    help: 'fields and pages that differ between two marks',
+    answer: difference,
+  },
   events: { usage: 'events [N] [KIND [TEXT]]', help: 'events around here', answer: eventsAround },
   kallsyms: {
+    isQuestion: true,
     usage: 'kallsyms',
     help: "names from the running Linux kernel's own table in guest memory",
     answer: (session) => {
@@ -246,9 +171,17 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   help: { usage: 'help', help: 'this list', answer: () => helpText() },
 };
 
+/** Commands that a recorded run answers from where gdb stands. */
+export const QUESTIONS: readonly string[] = Object.entries(PROMPT_COMMANDS).flatMap(([name, { isQuestion }]) =>
+  isQuestion === true ? [name] : [],
+);
+
+const WIDTH = 26;
+
 const helpText = (): string =>
   [
-    ...Object.values(PROMPT_COMMANDS).map(({ usage, help }) => `${usage.padEnd(26)}${help}`),
-    `${'symbols FILE [OFFSET]'.padEnd(26)}names from an ELF file or a System.map`,
-    `${'quit'.padEnd(26)}leave; nothing recorded has changed`,
+    ...Object.values(PROMPT_COMMANDS).map(({ usage, help }) => `${usage.padEnd(WIDTH)}${help}`),
+    ...viewsHelp(WIDTH),
+    `${'symbols FILE [OFFSET]'.padEnd(WIDTH)}names from an ELF file or a System.map`,
+    `${'quit'.padEnd(WIDTH)}leave; nothing recorded has changed`,
   ].join('\n');

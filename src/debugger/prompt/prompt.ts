@@ -3,6 +3,7 @@ import { VOCABULARY } from '../../events/vocabulary.ts';
 import { PROMPT_COMMANDS } from './commands.ts';
 import { registerNames } from '../look/named-registers.ts';
 import type { DebugSession } from '../session.ts';
+import { answerView, VIEW_NAMES } from '../views/asked.ts';
 import { breakWords } from '../stops/stops.ts';
 
 /** Short names, as gdb's users type them. */
@@ -15,10 +16,6 @@ const SHORT: Readonly<Record<string, string>> = {
   c: 'continue',
   rc: 'rcontinue',
   'reverse-continue': 'rcontinue',
-  r: 'regs',
-  registers: 'regs',
-  where: 'bt',
-  backtrace: 'bt',
   'last-write': 'why',
   seek: 'at',
   when: 'at',
@@ -31,9 +28,9 @@ export function answerPrompt(session: DebugSession, line: string): string {
   if (match === null) return line.trim() === '' ? '' : `Unknown command '${line.trim()}'. \`help\` lists them.`;
   const [, first, words] = match;
   const command = PROMPT_COMMANDS[SHORT[first as string] ?? (first as string)];
-  if (command === undefined) return `Unknown command '${first}'. \`help\` lists them.`;
   try {
-    const text = command.answer(session, (words as string).trim());
+    const text = command?.answer(session, (words as string).trim()) ?? answerView(session, line);
+    if (text === undefined) return `Unknown command '${first}'. \`help\` lists them.`;
     const divergence = session.divergence();
     return divergence === undefined ? text : `${divergence}\n${text}`;
   } catch (problem) {
@@ -50,7 +47,7 @@ export function completionsOf(session: DebugSession, line: string): readonly [st
   const words = line.split(/\s+/);
   const last = words[words.length - 1] as string;
   if (words.length === 1) {
-    const names = [...Object.keys(PROMPT_COMMANDS), ...Object.keys(SHORT), 'symbols', 'quit'];
+    const names = [...Object.keys(PROMPT_COMMANDS), ...Object.keys(SHORT), ...VIEW_NAMES, 'symbols', 'quit'];
     const found = names.filter((name) => name.startsWith(last));
     return [found.length === 1 ? [`${found[0]} `] : found, last];
   }

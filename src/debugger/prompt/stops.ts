@@ -1,7 +1,8 @@
 import { Problem } from '../../base/problem.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { describeStamped } from '../../replay/divergence.ts';
-import { type DebugSession, describePlace, evaluate, named } from '../session.ts';
+import { evaluate, named } from '../look/vantage.ts';
+import { type DebugSession, describePlace } from '../session.ts';
 import { findNext, findPrevious, type Met } from '../stops/stop-search.ts';
 import { parseBreak, parseWatch, type Stop } from '../stops/stops.ts';
 import { staying } from '../stops/windows.ts';

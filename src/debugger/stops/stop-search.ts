@@ -14,7 +14,8 @@ import { isTrue } from '../look/expression.ts';
 import { hvaOf, linearRip, registersOf } from '../../machine/guest-view.ts';
 import { isSystemRegister, registerReader } from '../look/named-registers.ts';
 import { afterEvent, endOf, nextEvent, previousEvent } from '../../replay/places.ts';
-import { type DebugSession, scopeOf } from '../session.ts';
+import { scopeOf } from '../look/vantage.ts';
+import type { DebugSession } from '../session.ts';
 import { isMeantBy, type Stop } from './stops.ts';
 import { type Bound, type Here, hereOf, runOn, searchBack, stand } from './windows.ts';
 

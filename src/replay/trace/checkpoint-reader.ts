@@ -4,7 +4,6 @@ import { BLOCK_PAGES, PAGE_SIZE, type Page, type PageImage, type RegionImage, ZE
 import type { PendingInput } from '../../machine/parts.ts';
 import { seal } from '../../reducers/seal.ts';
 import type { MachineState } from '../../reducers/state.ts';
-import type { StoredCheckpoints } from '../timeline.ts';
 import { type ByteReader, byteReader, readVarint, unzigzag } from './bytes.ts';
 import { decodeTrailer, PREAMBLE_LENGTH, TRAILER_LENGTH } from './chunk.ts';
 import {
@@ -19,6 +18,16 @@ import {
 } from './checkpoint-format.ts';
 import { readPlain } from './plain-value.ts';
 import type { ByteSource, Inflate } from './opened.ts';
+
+/** Checkpoints somebody left when the same run was run before. */
+export interface StoredCheckpoints {
+  /** Where they stand, oldest first; each lies where its tick is first reached. */
+  readonly places: readonly Pick<Checkpoint, 'seq' | 'tick'>[];
+  /** Inputs of the run up to the last of them. */
+  readonly inputs: readonly PendingInput[];
+  /** One of them; undefined when it turns out unreadable. `first` is the run's first moment, which they build on. */
+  load(place: number, first: Checkpoint): Checkpoint | undefined;
+}
 
 /** A file of checkpoints, opened; or why it cannot be used. */
 export type OpenedCheckpoints =

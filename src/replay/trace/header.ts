@@ -7,8 +7,7 @@ import { VOCABULARY } from '../../events/vocabulary.ts';
 const RECORDED_PART = z
   .object({
     at: z.number().int().min(0),
-    /** Base64. */
-    bytes: z.string(),
+    bytes: z.base64(),
   })
   .readonly();
 

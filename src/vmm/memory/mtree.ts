@@ -1,15 +1,44 @@
 import type { FlatRange } from './flat-view.ts';
 import { type MemoryRegion, WHOLE_SPACE } from './region.ts';
 
-/** The tree as QEMU's monitor prints it for `info mtree`: one address space, its regions indented. */
-export function describeTree(addressSpace: string, root: MemoryRegion): string {
+/** A region as `info mtree` shows it. */
+export interface RegionSeen {
+  readonly name: string;
+  /** Of the address space, or of the region an alias leads to. */
+  readonly start: number;
+  readonly size: number;
+  /** How deep it lies in the tree; 1 is the root. */
+  readonly depth: number;
+  readonly priority: number;
+  readonly kind: 'ram' | 'rom' | 'i/o';
+  /** What an alias shows, and from where. */
+  readonly alias?: { readonly of: string; readonly start: number };
+}
+
+/** An address space, or a region that aliases lead to, with the regions in it in the order they are looked up. */
+export interface MemoryTree {
+  readonly what: 'address-space' | 'memory-region';
+  readonly name: string;
+  readonly regions: readonly RegionSeen[];
+}
+
+/** An address space and, one by one, what its aliases lead to. */
+export function memoryTrees(addressSpace: string, root: MemoryRegion): MemoryTree[] {
   const targets: MemoryRegion[] = [];
-  const lines = [`address-space: ${addressSpace}`, ...treeLines(root, 0, 1, targets)];
-  for (let index = 0; index < targets.length; index++) {
-    const target = targets[index]!;
-    lines.push('', `memory-region: ${target.name}`, ...treeLines(target, 0, 1, targets));
+  const trees: MemoryTree[] = [{ what: 'address-space', name: addressSpace, regions: regionsOf(root, 0, 1, targets) }];
+  for (const target of targets) {
+    trees.push({ what: 'memory-region', name: target.name, regions: regionsOf(target, 0, 1, targets) });
   }
-  return lines.join('\n');
+  return trees;
+}
+
+/** A tree as QEMU's monitor prints it for `info mtree`: its regions indented. */
+export const treeText = ({ what, name, regions }: MemoryTree): string =>
+  [`${what}: ${name}`, ...regions.map(regionText)].join('\n');
+
+function regionText({ name, start, size, depth, priority, kind, alias }: RegionSeen): string {
+  const head = `${'  '.repeat(depth)}${span(start, size)} (prio ${priority}, ${kind}): `;
+  return alias === undefined ? `${head}${name}` : `${head}alias ${name} @${alias.of} ${span(alias.start, size)}`;
 }
 
 /** The flat view as QEMU's monitor prints it for `info mtree -f`. */
@@ -22,24 +51,24 @@ export function describeFlatView(addressSpace: string, rootName: string, view: r
   return [`AS "${addressSpace}", root: ${rootName}`, ` Root memory region: ${rootName}`, ...lines].join('\n');
 }
 
-function treeLines(region: MemoryRegion, base: number, depth: number, targets: MemoryRegion[]): string[] {
+function regionsOf(region: MemoryRegion, base: number, depth: number, targets: MemoryRegion[]): RegionSeen[] {
+  const { name, size, priority } = region;
   const start = base + region.base;
-  const indent = '  '.repeat(depth);
-  const head = `${indent}${span(start, region.size)} (prio ${region.priority}, `;
+  const seen = { name, start, size, depth, priority };
   if (region.kind === 'alias') {
     const target = region.target!;
     if (!targets.some((known) => known.name === target.name)) targets.push(target);
-    const window = span(region.targetOffset!, region.size);
-    return [`${head}${kindOf(target, region.readonly)}): alias ${region.name} @${target.name} ${window}`];
+    const alias = { of: target.name, start: region.targetOffset! };
+    return [{ ...seen, kind: kindOf(target, region.readonly), alias }];
   }
   const children = [...region.children].sort((a, b) => a.base - b.base || b.priority - a.priority);
   return [
-    `${head}${kindOf(region, region.readonly)}): ${region.name}`,
-    ...children.flatMap((child) => treeLines(child, start, depth + 1, targets)),
+    { ...seen, kind: kindOf(region, region.readonly) },
+    ...children.flatMap((child) => regionsOf(child, start, depth + 1, targets)),
   ];
 }
 
-function kindOf(region: MemoryRegion, readonly: boolean): string {
+function kindOf(region: MemoryRegion, readonly: boolean): RegionSeen['kind'] {
   if (region.kind === 'ram') return readonly ? 'rom' : 'ram';
   return region.kind === 'rom' ? 'rom' : 'i/o';
 }

@@ -4,7 +4,7 @@ import { showEvents } from '../../../src/cli/tour-events.ts';
 import { type Effect, chainOf, effectsOf, timerInterrupt } from '../../../src/debugger/history/chain.ts';
 import type { Stamped } from '../../../src/events/stamped.ts';
 import { type MachineState, openTrace } from '../../../src/api/index.ts';
-import { configurationOf, readDescription } from '../../../src/runs/machine-description.ts';
+import { configurationOf, readDescription } from '../../../src/runs/machine/machine-description.ts';
 import { compress, createTraceFile, openTraceFile } from '../../../src/host/trace-file.ts';
 import { powerOn } from '../../../src/reducers/power-on.ts';
 import { seal } from '../../../src/reducers/seal.ts';

@@ -19,7 +19,8 @@ import {
 } from '../../../src/debugger/history/memory-writes.ts';
 import { endOf } from '../../../src/replay/places.ts';
 import { answerPrompt } from '../../../src/debugger/prompt/prompt.ts';
-import { type DebugSession, evaluate } from '../../../src/debugger/session.ts';
+import { evaluate } from '../../../src/debugger/look/vantage.ts';
+import type { DebugSession } from '../../../src/debugger/session.ts';
 import { hereOf } from '../../../src/debugger/stops/windows.ts';
 import { firstOf } from '../../how-long.ts';
 import { lookEverywhere } from '../naive-scan.ts';

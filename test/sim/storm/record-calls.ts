@@ -5,9 +5,13 @@ import * as io from '../../../src/kvm/ioctl/ioctls.ts';
 import { runOptions } from '../../../src/options/run-arguments.ts';
 import type { Origin } from '../../../src/events/origin.ts';
 import type { Stamped } from '../../../src/events/stamped.ts';
-import { configurationOf, describeMachine, type MachineDescription } from '../../../src/runs/machine-description.ts';
-import { ENGINE_VERSION } from '../../../src/runs/open-session.ts';
-import { startRecording } from '../../../src/runs/recording.ts';
+import {
+  configurationOf,
+  describeMachine,
+  type MachineDescription,
+} from '../../../src/runs/machine/machine-description.ts';
+import { NODE } from '../../../src/host/node.ts';
+import { startRecording } from '../../../src/runs/underway/recording.ts';
 import { createMachine, type Machine } from '../../../src/machine/machine.ts';
 import { CHANCE } from '../../../src/replay/sources/random.ts';
 import { IDLE_MONITOR, populate } from '../../kvm/user-space.ts';
@@ -110,8 +114,8 @@ export function stormOfCalls(storm: CallStorm, onEvent: (stamped: Stamped) => vo
 
 /** The same, recorded: the trace can be folded, though no machine of ours runs it again. */
 export function recordCalls(storm: CallStorm, trace: string): Machine {
-  const subject = { engineVersion: ENGINE_VERSION, machine: descriptionOf(storm), images: [], seed: storm.seed };
-  const recording = startRecording(trace, subject);
+  const subject = { engineVersion: NODE.version, machine: descriptionOf(storm), images: [], seed: storm.seed };
+  const recording = startRecording(NODE, trace, subject);
   recording.begin();
   const machine = stormOfCalls(storm, (stamped) => recording.next(stamped));
   recording.close();

@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runOptions } from '../../../src/options/run-arguments.ts';
-import { assemble } from '../../../src/runs/assemble.ts';
-import { identities } from '../../../src/host/images.ts';
-import { ENGINE_VERSION, prepared } from '../../../src/runs/open-session.ts';
-import { startRecording } from '../../../src/runs/recording.ts';
+import { assemble } from '../../../src/runs/machine/assemble.ts';
+import { NODE } from '../../../src/host/node.ts';
+import { identities } from '../../../src/runs/machine/images.ts';
+import { prepared } from '../../../src/runs/underway/open-session.ts';
+import { startRecording } from '../../../src/runs/underway/recording.ts';
 import { STOPPED } from '../../../src/runs/run-inputs.ts';
 import { createMachine } from '../../../src/machine/machine.ts';
 import type { InputEvent, PendingInput } from '../../../src/machine/parts.ts';
@@ -93,15 +94,15 @@ export function recordStorm({ folder, ...storm }: Storm): Recorded {
       trace,
     ],
   ]);
-  const { description: usual, images, wallClockAtPowerOn } = prepared(options);
+  const { description: usual, images, wallClockAtPowerOn } = prepared(NODE, options);
   const description = { ...usual, eventsPerDigest: EVENTS_PER_DIGEST };
-  const subject = { engineVersion: ENGINE_VERSION, machine: description, images: identities(images), seed };
-  const recording = startRecording(trace, subject);
+  const subject = { engineVersion: NODE.version, machine: description, images: identities(NODE, images), seed };
+  const recording = startRecording(NODE, trace, subject);
   const inputs = typist(seed, nsPerTick);
   let hasStopped = false;
   const machine = createMachine(
     assemble({
-      ...{ description, images, seed, wallClockAtPowerOn },
+      ...{ world: NODE, description, images, seed, wallClockAtPowerOn },
       inputs: {
         peek: () => (hasStopped ? { event: STOPPED } : alone ? undefined : inputs.peek()),
         take: () => inputs.take(),

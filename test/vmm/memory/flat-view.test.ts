@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { describeTree } from '../../../src/vmm/memory/mtree.ts';
+import { memoryTrees, treeText } from '../../../src/vmm/memory/mtree.ts';
 import { flatten, rangeAt } from '../../../src/vmm/memory/flat-view.ts';
 import { alias, container, io, ram, rom } from '../../../src/vmm/memory/region.ts';
 
@@ -56,11 +56,13 @@ test("a tree prints as QEMU's info mtree does", () => {
   const bios = rom('pc.bios', 0x40000, 0x100000, { base: 0xfffc0000 });
   const isa = alias('isa-bios', bios, 0x20000, 0x20000, { base: 0xe0000, priority: 1, readonly: true });
   const root = container('system', 2 ** 64, [container('pci', 2 ** 64, [isa, bios], { priority: -1 })]);
-  expect(describeTree('memory', root).split('\n').slice(0, 5)).toEqual([
+  const [tree, shown] = memoryTrees('memory', root).map(treeText);
+  expect(tree.split('\n')).toEqual([
     'address-space: memory',
     '  0000000000000000-ffffffffffffffff (prio 0, i/o): system',
     '    0000000000000000-ffffffffffffffff (prio -1, i/o): pci',
     '      00000000000e0000-00000000000fffff (prio 1, rom): alias isa-bios @pc.bios 0000000000020000-000000000003ffff',
     '      00000000fffc0000-00000000ffffffff (prio 0, rom): pc.bios',
   ]);
+  expect(shown).toBe('memory-region: pc.bios\n  00000000fffc0000-00000000ffffffff (prio 0, rom): pc.bios');
 });

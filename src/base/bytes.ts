@@ -1,0 +1,17 @@
+/** Characters handed to one call: an engine takes only so many arguments. */
+const PIECE = 1 << 13;
+
+/** Bytes as text, a byte a character. */
+export function latin1(bytes: ArrayLike<number>): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    text += String.fromCharCode(...Array.prototype.slice.call(bytes, at, at + PIECE));
+  }
+  return text;
+}
+
+/** Bytes in base64, as RFC 4648 writes it. */
+export const base64 = (bytes: Uint8Array): string => btoa(latin1(bytes));
+
+/** The inverse of `base64`. */
+export const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0));

@@ -1,0 +1,26 @@
+import { CALLERS } from './callers.ts';
+import { DISASSEMBLY } from './disassembly.ts';
+import { EPT } from './ept.ts';
+import { LAPIC } from './lapic.ts';
+import { MEMORY, PHYSICAL_MEMORY } from './memory.ts';
+import { MEMORY_TREE } from './memory-tree.ts';
+import { PIC } from './pic.ts';
+import { REGISTERS } from './registers.ts';
+import { TRANSLATION } from './translation.ts';
+import type { View } from './view.ts';
+import { VMCS } from './vmcs.ts';
+
+/** Every view, by name: what the prompt, gdb's monitor and a run's monitor can show. To add one, add its line. */
+export const VIEWS: Readonly<Record<string, View>> = {
+  regs: REGISTERS,
+  disas: DISASSEMBLY,
+  x: MEMORY,
+  xp: PHYSICAL_MEMORY,
+  bt: CALLERS,
+  translate: TRANSLATION,
+  vmcs: VMCS,
+  ept: EPT,
+  lapic: LAPIC,
+  pic: PIC,
+  mtree: MEMORY_TREE,
+};

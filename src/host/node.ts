@@ -1,0 +1,24 @@
+import type { World } from '../runs/world.ts';
+import { IMAGE_FILES, sha256 } from './image-files.ts';
+import { programDigest, VERSION } from './program.ts';
+import { compress, inflate, TRACE_FILES } from './trace-file.ts';
+import { instantiate } from './wasm.ts';
+
+/** The world of a Node process. */
+export const NODE: World = {
+  version: VERSION,
+  programDigest,
+  wallClock: () => BigInt(Date.now()) * 1_000_000n,
+  milliseconds: () => performance.now(),
+  othersTurn: () => new Promise((resolve) => void setImmediate(resolve)),
+  atExit(act) {
+    process.once('exit', act);
+    return () => void process.off('exit', act);
+  },
+  instantiate,
+  inflate,
+  compress,
+  sha256,
+  files: TRACE_FILES,
+  images: IMAGE_FILES,
+};

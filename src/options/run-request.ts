@@ -1,0 +1,85 @@
+import { runOptions } from './run-arguments.ts';
+import type { RunOptions } from '../runs/machine/run-options.ts';
+
+/**
+ * What to run: a guest and its machine, in the words of `retrovisor run` and QEMU. Our own guest runs when neither
+ * `kernel` nor `bios` is given.
+ */
+export interface RunRequest {
+  /** Paths of images. */
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly bios?: string;
+  readonly optionRom?: string;
+  /** The name the guest sees for its kernel; usually the file's base name. */
+  readonly kernelName?: string;
+  /** The kernel's command line. */
+  readonly append?: string;
+  /** MiB; usually 128. */
+  readonly memory?: number;
+  /** Processors, 1 to 4; usually 1. */
+  readonly smp?: number;
+  /** `-cpu`: model and features. */
+  readonly cpu?: string;
+  /** `-device`, one by one: `isa-debug-exit,iobase=0xf4,iosize=4`. */
+  readonly devices?: readonly string[];
+  readonly noDefaults?: boolean;
+  /** A reset ends the run. */
+  readonly noReboot?: boolean;
+  /** What all chance is drawn from; usually '1'. */
+  readonly seed?: string;
+  /** Time at power-on: ISO form or seconds since 1970. Usually the host's, read once and recorded. */
+  readonly wallClock?: string | number;
+  /** Virtual nanoseconds per instruction; usually 8. */
+  readonly nsPerTick?: number;
+  /** Stop after so many instructions. */
+  readonly ticks?: number;
+  /** Families of events that are told only when asked for. */
+  readonly events?: readonly 'guest-pt'[];
+  /** Where to record; nowhere when absent. */
+  readonly trace?: string;
+  /** Leave checkpoints beside the trace. */
+  readonly checkpoints?: boolean;
+  /** Type `text` once the guest has printed `after`; in this order. */
+  readonly typed?: readonly { readonly after: string; readonly text: string }[];
+}
+
+/** Options in the spelling of the command line, or as a request. */
+export type RunArguments = RunRequest | readonly string[];
+
+/** Understand what to run. Throws a Problem naming the first thing wrong. */
+export function understoodRun(wanted: RunArguments): RunOptions {
+  if (isSpelled(wanted)) return runOptions(wanted);
+  const { typed = [] } = wanted;
+  return { ...runOptions(argumentsOf(wanted)), typed };
+}
+
+const isSpelled = (wanted: RunArguments): wanted is readonly string[] => Array.isArray(wanted);
+
+function argumentsOf(wanted: RunRequest): string[] {
+  const { trace, checkpoints, noDefaults, noReboot, devices = [], events = [] } = wanted;
+  const valued: readonly (readonly [string, string | number | undefined])[] = [
+    ['-kernel', wanted.kernel],
+    ['-initrd', wanted.initrd],
+    ['-bios', wanted.bios],
+    ['-option-rom', wanted.optionRom],
+    ['--kernel-name', wanted.kernelName],
+    ['-append', wanted.append],
+    ['-m', wanted.memory],
+    ['-smp', wanted.smp],
+    ['-cpu', wanted.cpu],
+    ['--seed', wanted.seed],
+    ['--wall-clock', wanted.wallClock],
+    ['--ns-per-tick', wanted.nsPerTick],
+    ['--ticks', wanted.ticks],
+    ...devices.map((device) => ['-device', device] as const),
+    ...events.map((family) => ['--events', family] as const),
+  ];
+  return [
+    ...valued.flatMap(([option, value]) => (value === undefined ? [] : [option, String(value)])),
+    ...(trace === undefined ? ['--no-trace'] : ['--trace', trace]),
+    ...(checkpoints === true ? ['--checkpoints'] : []),
+    ...(noDefaults === true ? ['-nodefaults'] : []),
+    ...(noReboot === true ? ['-no-reboot'] : []),
+  ];
+}

@@ -1,0 +1,59 @@
+import { createEngine } from '../../engine/index.ts';
+import type { Stamped } from '../../events/stamped.ts';
+import { ENGINE_FEATURES } from '../../kvm/vcpu/cpuid.ts';
+import { createKvm } from '../../kvm/kvm.ts';
+import type { InputSource, MachineParts } from '../../machine/parts.ts';
+import { CHANCE } from '../../replay/sources/random.ts';
+import { createMachinePc } from '../../vmm/index.ts';
+import type { World } from '../world.ts';
+import type { Images } from './images.ts';
+import { configurationOf, type MachineDescription, machineOptions } from './machine-description.ts';
+
+/** What a machine is built from, besides the code: equal values give equal runs. */
+export interface Assembly {
+  readonly world: World;
+  readonly description: MachineDescription;
+  readonly images: Images;
+  readonly seed: string;
+  readonly wallClockAtPowerOn: bigint;
+  readonly inputs: InputSource;
+  /** What stands in for the processor: a rerun's tape. */
+  readonly engine?: MachineParts['engine'];
+  onEvent(stamped: Stamped): void;
+}
+
+/** Engine, KVM and vmm put together as the loop wants them: the same for a recording and its replay. */
+export function assemble(assembly: Assembly): MachineParts {
+  const { description, images, inputs, seed, wallClockAtPowerOn, onEvent } = assembly;
+  const options = machineOptions(description, images);
+  return {
+    made: configurationOf(description),
+    engine: assembly.engine ?? liveEngine(assembly),
+    kvm: (processor, host) => createKvm(processor, host, ENGINE_FEATURES),
+    vmm: (kernel, host, origin) => createMachinePc(kernel, options, host, origin),
+    chance: CHANCE,
+    inputs,
+    seed,
+    wallClockAtPowerOn,
+    ...(description.eventsPerDigest === undefined ? {} : { eventsPerDigest: description.eventsPerDigest }),
+    onEvent,
+  };
+}
+
+/** Host memory beside guest RAM: firmware, option ROM, and room for what rounding takes. */
+const ROM_BYTES = 8 << 20;
+
+/** The processor itself, with host memory for this machine. */
+const liveEngine =
+  ({ description: { memory, guestPageTables }, world }: Assembly): MachineParts['engine'] =>
+  (time) =>
+    createEngine({
+      hostBytes: memory * 2 ** 20 + ROM_BYTES,
+      instantiate: world.instantiate,
+      hostTsc: () => time.hostTsc(),
+      tscPerTick: time.tscPerTick,
+      random: (ticks) => time.random(ticks),
+      ...(guestPageTables
+        ? { onTableWrite: (write, vcpu, ticks) => time.tableWritten({ ...write, vcpu, ticks }) }
+        : {}),
+    });

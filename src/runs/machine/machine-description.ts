@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { fileName } from '../../base/file-name.ts';
+import { Problem } from '../../base/problem.ts';
+import type { RunOptions } from './run-options.ts';
+import type { MachineConfig } from '../../vmm/index.ts';
+import { MOST } from '../../vmm/limits.ts';
+import type { MachineOptions } from '../../vmm/options.ts';
+import type { Images } from './images.ts';
+
+const MIB = 2 ** 20;
+
+/** Everything about a machine but the bytes of its images: what the header of a trace keeps to build it again. */
+const MACHINE_DESCRIPTION = z.object({
+  memory: z.number().int().min(1).max(MOST.memoryMiB),
+  smp: z.number().int().min(1).max(MOST.cpus),
+  append: z.string(),
+  cpu: z.string().optional(),
+  devices: z.array(
+    z.object({ driver: z.string(), properties: z.record(z.string(), z.union([z.string(), z.number()])) }),
+  ),
+  serialLines: z.number().int().min(0).max(MOST.serialLines),
+  noDefaults: z.boolean(),
+  noReboot: z.boolean(),
+  nsPerTick: z.number().int().min(1).max(MOST.nsPerTick),
+  digestEvery: z.number().int().min(0),
+  /** Events between two digests of the state's slices, where a check wants more than the usual ones. */
+  eventsPerDigest: z.number().int().positive().optional(),
+  guestPageTables: z.boolean(),
+  /** Where each image was, by role. */
+  paths: z.record(z.string(), z.string()),
+});
+
+export type MachineDescription = z.infer<typeof MACHINE_DESCRIPTION>;
+
+/** Ticks between two digests in the stream of events. */
+export const DIGEST_EVERY = 50_000_000;
+
+/** What the command line asked for, as a trace keeps it. */
+export function describeMachine(options: RunOptions, paths: Readonly<Record<string, string>>): MachineDescription {
+  return {
+    memory: options.ramBytes / MIB,
+    smp: options.cpus,
+    append: options.append,
+    ...(options.cpu === undefined ? {} : { cpu: options.cpu }),
+    devices: options.devices.map(({ driver, properties }) => ({ driver, properties: { ...properties } })),
+    serialLines: options.serial.length,
+    noDefaults: options.noDefaults,
+    noReboot: !options.reboot,
+    nsPerTick: options.nsPerTick,
+    digestEvery: DIGEST_EVERY,
+    guestPageTables: options.guestPageTables,
+    paths: { ...paths },
+  };
+}
+
+/** The description in a trace's header. */
+export function readDescription(machine: unknown, where: string): MachineDescription {
+  const parsed = MACHINE_DESCRIPTION.safeParse(machine);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const place = issue?.path.join('.') ?? '';
+  throw new Problem(`The machine in the header of ${where} cannot be read: ${place}: ${issue?.message ?? ''}.`);
+}
+
+/** What of a machine is in its state from the start: its shape, whatever its images hold. */
+export function configurationOf(description: MachineDescription): Omit<MachineConfig, 'parts'> {
+  const { memory, smp, devices, serialLines, noReboot, nsPerTick, digestEvery, paths } = description;
+  const firmware = paths['bios'] !== undefined;
+  return { memory, smp, devices, serialLines, firmware, noReboot, nsPerTick, digestEvery };
+}
+
+/** What the monitor is given: the description with the images' bytes. */
+export function machineOptions(description: MachineDescription, images: Images): MachineOptions {
+  const { memory, smp, append, cpu, devices, serialLines, noDefaults, noReboot } = description;
+  const rom = images.get('option-rom');
+  const optionRoms = rom === undefined ? [] : [{ name: fileName(rom.name), bytes: rom.bytes, bootIndex: -1 }];
+  const roles = ['kernel', 'initrd', 'bios'] as const;
+  const named = Object.fromEntries(
+    roles.flatMap((role) => {
+      const image = images.get(role);
+      return image === undefined ? [] : [[role, { name: image.name, bytes: image.bytes }]];
+    }),
+  ) as Pick<MachineOptions, (typeof roles)[number]>;
+  return { machine: 'pc', memory, smp, append, cpu, devices, serialLines, noDefaults, noReboot, optionRoms, ...named };
+}

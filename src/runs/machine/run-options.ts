@@ -1,0 +1,54 @@
+import type { DeviceOption } from '../../vmm/options.ts';
+
+/** Where the bytes of a character device go and come from. */
+export type CharacterBackend =
+  | { readonly to: 'none' }
+  /** `monitor`: Ctrl-A leads to the monitor and out (QEMU's `mon:stdio`). */
+  | { readonly to: 'stdio'; readonly monitor: boolean }
+  | { readonly to: 'file'; readonly path: string };
+
+/** Wait until the guest printed `after`, then type `text`. */
+export interface TypedLine {
+  readonly after: string;
+  readonly text: string;
+}
+
+/** What `retrovisor run` was asked to do, after QEMU's spelling is understood. Paths are not opened yet. */
+export interface RunOptions {
+  readonly kernel: string | undefined;
+  /** What the guest sees as its kernel's name; the file's base name when absent. */
+  readonly kernelName: string | undefined;
+  readonly initrd: string | undefined;
+  readonly append: string;
+  readonly bios: string | undefined;
+  readonly optionRom: string | undefined;
+  readonly ramBytes: number;
+  readonly cpus: number;
+  /** `-cpu`, understood by the machine. */
+  readonly cpu: string | undefined;
+  /** By line: COM1 first. */
+  readonly serial: readonly CharacterBackend[];
+  /** `-device` and `-debugcon`, in order. */
+  readonly devices: readonly DeviceOption[];
+  /** Where the debug port's bytes go. */
+  readonly debugcon: CharacterBackend | undefined;
+  readonly noDefaults: boolean;
+  readonly reboot: boolean;
+  readonly seed: string;
+  /** `undefined`: do not record. */
+  readonly trace: string | undefined;
+  /** Port of the loopback interface where a gdb may come; 0: a free one. */
+  readonly gdb: number | undefined;
+  /** Wait for gdb, or the monitor's `cont`, before the first instruction. */
+  readonly startsStopped: boolean;
+  /** Leave checkpoints beside the trace. */
+  readonly checkpoints: boolean;
+  /** Stop after so many ticks. */
+  readonly ticks: number | undefined;
+  readonly guestPageTables: boolean;
+  readonly nsPerTick: number;
+  /** Nanoseconds since 1970 (UTC) at power-on; `undefined`: the host's clock, read once. */
+  readonly wallClock: bigint | undefined;
+  readonly typed: readonly TypedLine[];
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,114 @@
+import { Problem } from '../../base/problem.ts';
+import type { Stamped } from '../../events/stamped.ts';
+import { createMachine } from '../../machine/machine.ts';
+import { createTimeline, type Timeline } from '../../replay/timeline.ts';
+import { lazyEvents } from '../../replay/trace/lazy-events.ts';
+import type { ReadTrace, TraceReader } from '../../replay/trace/reader.ts';
+import { FORMAT_VERSION } from '../../replay/trace/writer.ts';
+import { traceInputs } from '../../replay/trace/trace-inputs.ts';
+import { createVerifier, inputsAgain, type Verifier } from '../../replay/verify.ts';
+import { assemble } from '../machine/assemble.ts';
+import { type Images, outlinedImages, recordedImages } from '../machine/images.ts';
+import { type MachineDescription, readDescription } from '../machine/machine-description.ts';
+import { openStoredCheckpoints } from './stored-checkpoints.ts';
+import type { World } from '../world.ts';
+import { openTraceFile, type TraceFile } from './trace-file.ts';
+
+/** Where the images of a trace lie now, when they are no longer where they were. */
+export interface ImagePaths {
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly bios?: string;
+  readonly optionRom?: string;
+}
+
+/** Everything a trace says about its run, and the bytes it was made from. */
+export interface RecordedRun {
+  readonly world: World;
+  readonly path: string;
+  readonly trace: TraceFile;
+  readonly read: ReadTrace;
+  readonly description: MachineDescription;
+  readonly images: Images;
+  readonly seed: string;
+  readonly wallClockAtPowerOn: bigint;
+}
+
+/** Open a trace with its images, ready to be built again. */
+export function openRecordedRun(world: World, path: string, given: ImagePaths): RecordedRun {
+  return opened(world, path, ({ header }, { paths }) =>
+    recordedImages(world, path, header.images, paths, { ...given, 'option-rom': given.optionRom }),
+  );
+}
+
+/** Open a trace for a rerun, which needs no image unless one is given or the trace is too old to keep their headers. */
+export function openRunWithoutImages(world: World, path: string, given: ImagePaths): RecordedRun {
+  return opened(world, path, ({ header }, { paths }) => {
+    const names = [given.kernel, given.initrd, given.bios, given.optionRom];
+    const outlined = names.every((name) => name === undefined) ? outlinedImages(header.images) : undefined;
+    return outlined ?? recordedImages(world, path, header.images, paths, { ...given, 'option-rom': given.optionRom });
+  });
+}
+
+function opened(
+  world: World,
+  path: string,
+  find: (trace: TraceReader, description: MachineDescription) => Images,
+): RecordedRun {
+  const trace = openTraceFile(world, path);
+  refuseOlder(path, trace);
+  const read = lazyEvents(trace);
+  const first = read.events[0]?.event;
+  if (first?.kind !== 'sim:powered_on') {
+    throw new Problem(read.damage ?? `${path} holds no event: there is nothing to replay.`);
+  }
+  const description = readDescription(trace.header.machine, path);
+  const images = find(trace, description);
+  return { world, path, trace, read, description, images, seed: first.seed, wallClockAtPowerOn: first.wall_clock };
+}
+
+/** Events of an older format are not all that happens today: nothing can be compared with them. */
+export function refuseOlder(path: string, { version, header }: TraceReader): void {
+  if (version >= FORMAT_VERSION) return;
+  throw new Problem(
+    `${path} is in trace format ${version}, written by Retrovisor ${header.engineVersion}: \`info\`, \`events\` and ` +
+      `\`stat\` read it; to run it again takes that version, or a new recording (format ${FORMAT_VERSION}).`,
+  );
+}
+
+/** A recorded run one can stand in, with every event compared as it is run again. */
+export interface RecordedTimeline {
+  readonly run: RecordedRun;
+  readonly events: readonly Stamped[];
+  readonly timeline: Timeline;
+  readonly verifier: Verifier;
+}
+
+/** How a recorded run is opened to be stood in. */
+export interface TimelineSetting {
+  /** Most bytes the checkpoints may hold. */
+  readonly heldBytes?: number;
+  /** Ticks between checkpoints. */
+  readonly every?: number;
+  /** Use the checkpoints beside the trace, and hear why they cannot be used, if they cannot. */
+  readonly onStoredProblem?: (sentence: string) => void;
+}
+
+/** Stand at the beginning of a recorded run. */
+export function openTimeline(run: RecordedRun, setting: TimelineSetting = {}): RecordedTimeline {
+  const { events } = run.read;
+  const { every, heldBytes, onStoredProblem } = setting;
+  const verifier = createVerifier(events);
+  const stored =
+    onStoredProblem === undefined ? undefined : openStoredCheckpoints(run.world, run.path, onStoredProblem);
+  const inputs = stored?.inputs ?? traceInputs(run.trace, events.length, run.description.nsPerTick);
+  const timeline = createTimeline({
+    ...(every === undefined ? {} : { every }),
+    ...(heldBytes === undefined ? {} : { heldBytes }),
+    ...(stored === undefined ? {} : { stored }),
+    build: (parts) => createMachine(assemble({ ...run, ...parts })),
+    inputs: inputsAgain(inputs),
+    onEvent: verifier.check,
+  });
+  return { run, events, timeline, verifier };
+}

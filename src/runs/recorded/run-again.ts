@@ -1,0 +1,88 @@
+import { digestOf } from '../../base/digest.ts';
+import { createMachine, type Machine } from '../../machine/machine.ts';
+import { describeDivergence } from '../../replay/divergence.ts';
+import { rerun as rerunEvents } from '../../replay/rerun.ts';
+import { Told } from '../../replay/streams/told.ts';
+import { kindsUpTo, type TraceReader } from '../../replay/trace/reader.ts';
+import { traceInputs } from '../../replay/trace/trace-inputs.ts';
+import { createVerifier, inputsAgain, type Replayed, replaySteps } from '../../replay/verify.ts';
+import { assemble } from '../machine/assemble.ts';
+import type { World } from '../world.ts';
+import { type ImagePaths, openRecordedRun, openRunWithoutImages, type RecordedRun } from './recorded-run.ts';
+
+/** What running a recorded run again came to. */
+export interface RanAgain {
+  /** Events in what can be read of the trace. */
+  readonly events: number;
+  /** Events that came out as recorded, up to the first that did not. */
+  readonly agreed: number;
+  /** Digests of state and memory among the events. */
+  readonly digests: number;
+  /** Tick of the last event. */
+  readonly tick: number;
+  /** Of the state at the end, and where there is any of guest memory. */
+  readonly digest: string;
+  /** The first event that came out otherwise, as text. */
+  readonly divergence: string | undefined;
+  /** Why the trace ends early, if it does. */
+  readonly damage: string | undefined;
+}
+
+/** How a trace is run again. */
+export interface RunAgainOptions {
+  /** Where the images are, if no longer where they were. */
+  readonly images?: ImagePaths;
+}
+
+/**
+ * Run a trace again, processor and all, and compare every event with the recorded one. Rejects with a Problem when the
+ * trace or an image cannot be read.
+ */
+export async function replay(world: World, path: string, { images = {} }: RunAgainOptions = {}): Promise<RanAgain> {
+  return replayRun(openRecordedRun(world, path, images), new Told());
+}
+
+/** The same for readers of what is told. */
+export async function replayRun(run: RecordedRun, told: Told): Promise<RanAgain> {
+  const { events } = run.read;
+  const verifier = createVerifier(events);
+  told.events$.subscribe((stamped) => verifier.check(stamped));
+  const inputs = inputsAgain(traceInputs(run.trace, events.length, run.description.nsPerTick));
+  const machine = createMachine(assemble({ ...run, inputs, onEvent: told.hear }));
+  const steps = replaySteps(machine, events, verifier);
+  let step = steps.next();
+  for (; step.done !== true; step = steps.next()) await run.world.othersTurn();
+  told.end();
+  return ranAgain(run, step.value, digestOf(machine.state) + machine.pages.digest());
+}
+
+/**
+ * Run hypervisor and devices of a trace again on the processor's recorded answers, and compare every event. No image is
+ * needed.
+ */
+export async function rerun(world: World, path: string, { images = {} }: RunAgainOptions = {}): Promise<RanAgain> {
+  const run = openRunWithoutImages(world, path, images);
+  const build = (tape: Parameters<Parameters<typeof rerunEvents>[1]>[0]): Machine =>
+    createMachine(assemble({ ...run, ...tape }));
+  const { machine, ...replayed } = rerunEvents(run.read.events, build, run.description.nsPerTick);
+  return ranAgain(run, replayed, machine === undefined ? '' : digestOf(machine.state));
+}
+
+function ranAgain({ trace, read }: RecordedRun, { agreed, divergence }: Replayed, digest: string): RanAgain {
+  const { events, damage } = read;
+  const digests = digestsUpTo(trace, events.length);
+  const tick = events[events.length - 1]?.tick ?? 0;
+  const sentence = divergence === undefined ? undefined : describeDivergence(divergence);
+  trace.close();
+  return { events: events.length, agreed, digests, tick, digest, divergence: sentence, damage };
+}
+
+/** Digests among the first `length` events. */
+function digestsUpTo(trace: TraceReader, length: number): number {
+  const isDigest = Object.keys(trace.header.vocabulary).map(
+    (kind) => kind === 'sim:digest' || kind === 'sim:memory_digest',
+  );
+  let digests = 0;
+  for (const [, places] of kindsUpTo(trace, length)) for (const place of places) if (isDigest[place]) digests += 1;
+  return digests;
+}

@@ -1,0 +1,68 @@
+import { Problem } from '../../base/problem.ts';
+import type { Checkpoint } from '../../machine/checkpoint.ts';
+import type { PendingInput } from '../../machine/parts.ts';
+import type { CheckpointIdentity } from '../../replay/trace/checkpoint-format.ts';
+import { openCheckpoints, type StoredCheckpoints } from '../../replay/trace/checkpoint-reader.ts';
+import { createCheckpointWriter } from '../../replay/trace/checkpoint-writer.ts';
+import type { World } from '../world.ts';
+
+/** Where the checkpoints of a trace lie: beside it, so that the recording itself is never touched again. */
+export const checkpointPath = (trace: string): string => `${trace}.ckpt`;
+
+function identityOf(world: World, trace: string): CheckpointIdentity {
+  const file = world.files.open(trace);
+  try {
+    return { trace: world.sha256(file.read(0, file.size)), program: world.programDigest() };
+  } finally {
+    file.close();
+  }
+}
+
+/** The checkpoints beside a trace; undefined when there are none of use, and `say` hears why. */
+export function openStoredCheckpoints(
+  world: World,
+  trace: string,
+  say: (sentence: string) => void,
+): StoredCheckpoints | undefined {
+  const path = checkpointPath(trace);
+  if (!world.files.exists(path)) return undefined;
+  try {
+    const opened = openCheckpoints(world.files.open(path), world.inflate, identityOf(world, trace), say);
+    if (opened.problem !== undefined) say(opened.problem);
+    return opened.stored;
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    say(problem.message);
+    return undefined;
+  }
+}
+
+/** A file of checkpoints being written. It takes its name only when it is whole. */
+export interface CheckpointFile {
+  add(checkpoint: Checkpoint): void;
+  /** Everything is written; the trace stands. */
+  finish(inputs: readonly PendingInput[]): void;
+  /** Leave nothing behind. */
+  abandon(): void;
+}
+
+/** Start writing the checkpoints of a trace. */
+export function createCheckpointFile(world: World, trace: string, first: Checkpoint): CheckpointFile {
+  const file = world.files.createWhole(checkpointPath(trace), 'checkpoints');
+  const writer = createCheckpointWriter(file, world.compress, first);
+  return {
+    add: (checkpoint) => writer.add(checkpoint),
+    finish(inputs) {
+      writer.close(identityOf(world, trace), inputs);
+      file.close();
+    },
+    abandon: () => file.drop(),
+  };
+}
+
+/** Stored checkpoints per doubling of the run, about: their number grows with its logarithm. */
+const PER_DOUBLING = 128;
+
+/** Ticks from one stored checkpoint to the next. */
+export const strideAt = (tick: number, every: number): number =>
+  Math.max(every, 2 ** Math.floor(Math.log2(Math.max(1, tick / PER_DOUBLING))));

@@ -1,0 +1,266 @@
+import { createMachine, type Machine } from '../../machine/machine.ts';
+import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
+import type { RunOptions } from '../machine/run-options.ts';
+import { seal } from '../../reducers/seal.ts';
+import type { Gate } from '../../replay/streams/hold.ts';
+import { Told } from '../../replay/streams/told.ts';
+import type { TimelineParts } from '../../replay/timeline.ts';
+import { assemble } from '../machine/assemble.ts';
+import { type CheckpointKeeper, keepCheckpoints } from './checkpoint-keeper.ts';
+import { Course } from './course.ts';
+import type { World } from '../world.ts';
+import { identities, loadImages, type Images, OWN_GUEST_PATH } from '../machine/images.ts';
+import { type LiveRun, startLiveRun } from './live-run.ts';
+import { describeMachine, type MachineDescription } from '../machine/machine-description.ts';
+import { type PollingWatch, watchPolling } from './polling-guests.ts';
+import { type OutputTo, Printed } from './printed.ts';
+import { type Recording, startRecording } from './recording.ts';
+import { STOPPED } from '../run-inputs.ts';
+import type { Session, SessionPause } from './session.ts';
+
+const MEASURED_MS = 8;
+const FIRST_CHUNK = 200_000;
+/** A guest may become a thousand times slower from one chunk to the next, and no signal is heard within one. */
+const LARGEST_CHUNK = 250_000;
+
+interface Running {
+  readonly world: World;
+  readonly machine: Machine;
+  readonly told: Told;
+  readonly gate: Gate | undefined;
+  readonly recording: Recording | undefined;
+  readonly printed: Printed;
+  readonly course: Course;
+  readonly polling: PollingWatch;
+  /** The machine as gdb holds it, and goes back in it. */
+  readonly live: LiveRun | undefined;
+  /** Leaves checkpoints beside the trace. */
+  readonly keeper: CheckpointKeeper | undefined;
+  readonly inputs: PendingInput[];
+  readonly tickLimit: number;
+  /** Ticks of one call of `advance`: what takes a few milliseconds. */
+  chunk: number;
+  /** Paced: virtual time up to which idling may be skipped. */
+  mayWarpTo: number;
+  stopped: boolean;
+  /** A step did not come to its end: the machine cannot go on. */
+  hasFailed: boolean;
+  /** Virtual time of the look that last found something printed. */
+  printedAt: number;
+}
+
+/** What a run is made from, once its options are understood and its images read. */
+export interface Prepared {
+  readonly world: World;
+  readonly options: RunOptions;
+  readonly description: MachineDescription;
+  readonly images: Images;
+  /** Nanoseconds since 1970 (UTC): the host's clock is read once, here. */
+  readonly wallClockAtPowerOn: bigint;
+}
+
+/** Read the images, and say what the machine is. Throws a Problem for what cannot be read. */
+export function prepared(world: World, options: RunOptions): Prepared {
+  const { kernelName } = options;
+  const images = loadImages(world, pathsOf(options), kernelName);
+  const wallClockAtPowerOn = options.wallClock ?? world.wallClock();
+  return { world, options, images, description: descriptionOf(options), wallClockAtPowerOn };
+}
+
+/** What the machine is, whose images nobody has read. */
+export function descriptionOf(options: RunOptions): MachineDescription {
+  const paths = Object.fromEntries(Object.entries(pathsOf(options)).filter(([, path]) => path !== undefined));
+  return describeMachine(isOwnGuest(options) ? withDebugExit(options) : options, paths as Record<string, string>);
+}
+
+/** Our own guest runs when nothing else is asked for. */
+const isOwnGuest = ({ kernel, bios }: RunOptions): boolean => kernel === undefined && bios === undefined;
+
+function pathsOf(options: RunOptions) {
+  const { kernel, initrd, bios, optionRom } = options;
+  return { bios, 'option-rom': optionRom, kernel: isOwnGuest(options) ? OWN_GUEST_PATH : kernel, initrd };
+}
+
+/** Who else hears of a run, and may hold it. */
+export interface Company {
+  readonly told: Told;
+  readonly gate?: Gate;
+}
+
+/** Build the machine the options describe, recorded, ready to run. */
+export function openSession(world: World, options: RunOptions, output: OutputTo): Session {
+  return startSession(prepared(world, options), output, { told: new Told() });
+}
+
+/** Build the machine, recorded, ready to run: its first events are told before this returns. */
+export function startSession(
+  { world, options, description, images, wallClockAtPowerOn }: Prepared,
+  output: OutputTo,
+  { told, gate }: Company,
+): Session {
+  const { seed, trace } = options;
+  const subject = { engineVersion: world.version, machine: description, images: identities(world, images), seed };
+  const recording = trace === undefined ? undefined : startRecording(world, trace, subject);
+  const course = new Course();
+  const polling = watchPolling();
+  const printed = new Printed(output);
+  // One subscription: what each costs is paid at every event.
+  told.events$.subscribe((stamped) => {
+    recording?.next(stamped);
+    course.next(stamped);
+    polling.next(stamped);
+    printed.next(stamped);
+  });
+  const inputs: PendingInput[] = [];
+  const build = (parts: TimelineParts): MachineParts =>
+    assemble({ world, description, images, seed, wallClockAtPowerOn, ...parts });
+  const outside = { onEvent: told.hear };
+  const live = options.gdb === undefined ? undefined : startLiveRun(build, outside, inputs);
+  const queue = { peek: () => inputs[0], take: () => void inputs.shift() };
+  const machine = live?.timeline.machine ?? createMachine(build({ ...outside, inputs: queue }));
+  recording?.begin();
+  const keeper = options.checkpoints ? keepCheckpoints(world, trace as string, machine) : undefined;
+  const running: Running = {
+    ...{ world, machine, told, gate, recording, printed, course, polling, live, keeper, inputs },
+    tickLimit: options.ticks ?? Number.POSITIVE_INFINITY,
+    chunk: FIRST_CHUNK,
+    mayWarpTo: 0,
+    stopped: false,
+    hasFailed: false,
+    printedAt: 0,
+  };
+  return sessionOf(running);
+}
+
+/** Our own guest ends by isa-debug-exit, as it would under QEMU with that device given. */
+function withDebugExit(options: RunOptions): RunOptions {
+  if (options.devices.some(({ driver }) => driver === 'isa-debug-exit')) return options;
+  const debugExit = { driver: 'isa-debug-exit', properties: { iobase: 0xf4, iosize: 4 } };
+  return { ...options, devices: [...options.devices, debugExit] };
+}
+
+/** A run somebody outside ends closes with that fact and digests of its end, unless a debugger stands in its past. */
+function stopRun({ machine, inputs, live }: Running): void {
+  const isAtEnd = live === undefined || live.timeline.now.seq === live.timeline.end.seq;
+  if (machine.state.schedule.ended !== undefined || !isAtEnd) return;
+  inputs.splice(0, inputs.length, { event: STOPPED });
+  (live?.timeline ?? machine).advance({});
+}
+
+function closeRun(running: Running): void {
+  const { told, recording, keeper } = running;
+  try {
+    if (!running.hasFailed) stopRun(running);
+  } finally {
+    recording?.close();
+    told.end();
+  }
+  keeper?.finish();
+}
+
+function sessionOf(running: Running): Session {
+  const { machine } = running;
+  const send = (event: InputEvent): void => void running.inputs.push({ event });
+  return {
+    view: { machine },
+    state: () => seal(undefined, machine.state),
+    run(milliseconds, paced) {
+      const pause = runFor(running, milliseconds, paced);
+      return pause.pause === 'ended' && isKept(running) ? { pause: 'slice' } : pause;
+    },
+    warp() {
+      const deadline = machine.nextDeadline();
+      if (deadline !== Number.POSITIVE_INFINITY) running.mayWarpTo = Math.max(running.mayWarpTo, deadline);
+    },
+    type: (line, bytes) => send({ kind: 'sim:serial_received', line, bytes: Uint8Array.from(bytes) }),
+    send,
+    get hasInputs() {
+      return running.inputs.length > 0;
+    },
+    listens: (line) => isOpen(machine.vmm.describeDevice(`serial${line}`)) || running.polling.awaits(line),
+    now: () => machine.now(),
+    silence: () => machine.now() - running.printedAt,
+    get isStopped() {
+      return running.stopped;
+    },
+    setStopped(stopped) {
+      running.stopped = stopped;
+    },
+    figures: () => ({
+      ticks: machine.ticks,
+      events: machine.seq,
+      exits: running.course.exits,
+      virtualNs: machine.now(),
+    }),
+    flush: () => void running.printed.flush(),
+    live: running.live,
+    close: () => closeRun(running),
+  };
+}
+
+/** Whether a driver has opened a serial line: interrupts for received data, and DTR and RTS up. A probe sets no RTS. */
+const isOpen = (uart: Readonly<Record<string, string>> = {}): boolean =>
+  (Number(uart['ier'] ?? 0) & 1) === 1 && (Number(uart['mcr'] ?? 0) & 3) === 3;
+
+/** A run that ends before gdb's eyes is kept until gdb has left. */
+function isKept({ live }: Running): boolean {
+  if (live?.isWatched !== true) return false;
+  live.hasEnded = true;
+  live.isHeld = true;
+  return true;
+}
+
+function runFor(running: Running, slice: number, paced: boolean): SessionPause {
+  const { milliseconds } = running.world;
+  const begun = milliseconds();
+  try {
+    for (;;) {
+      const pause = runChunk(running, paced);
+      if (pause !== undefined) return pause;
+      if (milliseconds() - begun >= slice) return { pause: 'slice' };
+    }
+  } catch (error) {
+    running.hasFailed = true;
+    throw error;
+  } finally {
+    if (running.printed.flush()) running.printedAt = running.machine.now();
+  }
+}
+
+function runChunk(running: Running, paced: boolean): SessionPause | undefined {
+  const { world, machine, tickLimit, keeper, live } = running;
+  const { nsPerTick } = machine.state.config;
+  const from = machine.ticks;
+  const tick = Math.min(from + running.chunk, tickLimit, keeper?.due ?? tickLimit);
+  const ns = Math.max(machine.now() + running.chunk * nsPerTick, running.mayWarpTo);
+  const begun = world.milliseconds();
+  const reason = (live?.timeline ?? machine).advance({ tick, ...(paced ? { ns } : {}), ...held(running) });
+  adapt(running, machine.ticks - from, world.milliseconds() - begun);
+  if (running.recording?.failure !== undefined) throw running.recording.failure;
+  if (reason.why === 'until') keeper?.keepWhenDue();
+  if (reason.why === 'ended') return { pause: 'ended', end: running.course.end(reason.ending, machine.ticks) };
+  if (reason.why === 'break' && live?.judge?.() === true) {
+    live.isHeld = true;
+    return { pause: 'slice' };
+  }
+  if (reason.why === 'idle') return { pause: 'idle', untilNs: undefined };
+  if (machine.ticks >= tickLimit) {
+    return { pause: 'ended', end: { status: 0, sentence: `Stopped after ${tickLimit} ticks as asked.` } };
+  }
+  if (running.gate?.isHeld === true) return { pause: 'held' };
+  if (paced && machine.ticks < tick && machine.now() < ns) {
+    const deadline = machine.nextDeadline();
+    return { pause: 'idle', untilNs: deadline === Number.POSITIVE_INFINITY ? undefined : deadline };
+  }
+  return undefined;
+}
+
+const held = ({ gate }: Running) => (gate === undefined ? {} : { gate });
+
+/** Keep a chunk near a few milliseconds of the host's time, whatever the guest does. */
+function adapt(running: Running, ticks: number, milliseconds: number): void {
+  if (milliseconds > 2 * MEASURED_MS) running.chunk = Math.max(10_000, Math.floor(running.chunk / 2));
+  else if (milliseconds < MEASURED_MS / 2 && ticks >= running.chunk) {
+    running.chunk = Math.min(LARGEST_CHUNK, running.chunk * 2);
+  }
+}

@@ -1,0 +1,64 @@
+import type { GuestView } from '../../machine/guest-view.ts';
+import type { InputEvent } from '../../machine/parts.ts';
+import type { MachineState } from '../../reducers/state.ts';
+import type { LiveRun } from './live-run.ts';
+
+/** How a run came to its end: the process status, and what to tell a person. */
+export interface SessionEnd {
+  readonly status: number;
+  readonly sentence?: string;
+}
+
+/** Why a session gave control back. */
+export type SessionPause =
+  /** Its slice of the host's time is over. */
+  | { readonly pause: 'slice' }
+  /** Every vCPU waits. `untilNs`: virtual time of the next deadline, when there is one. */
+  | { readonly pause: 'idle'; readonly untilNs: number | undefined }
+  /** Somebody holds the run. */
+  | { readonly pause: 'held' }
+  | { readonly pause: 'ended'; readonly end: SessionEnd };
+
+/** What a run amounted to. */
+export interface SessionFigures {
+  readonly ticks: number;
+  readonly events: number;
+  readonly exits: number;
+  readonly virtualNs: number;
+}
+
+/** One running machine, recorded, as its console drives it. */
+export interface Session {
+  /** The machine, to be looked at. */
+  readonly view: GuestView;
+  /** The state as it is now, immutable. */
+  state(): MachineState;
+  /**
+   * Run for about so many milliseconds of the host's time. `paced`: stop before virtual time would jump over idling,
+   * until `warp` is called; otherwise idle time is skipped at once.
+   */
+  run(milliseconds: number, paced: boolean): SessionPause;
+  /** Let virtual time jump to the next deadline. */
+  warp(): void;
+  /** Type bytes at a serial line: an input, recorded at this place. */
+  type(line: number, bytes: Uint8Array): void;
+  /** Hand an input over: recorded at this place. */
+  send(event: InputEvent): void;
+  /** Inputs wait to be delivered. */
+  readonly hasInputs: boolean;
+  /** Whether the guest has opened a serial line for receiving. */
+  listens(line: number): boolean;
+  /** Virtual nanoseconds since power-on. */
+  now(): number;
+  /** Virtual nanoseconds since the guest last printed. */
+  silence(): number;
+  readonly isStopped: boolean;
+  setStopped(stopped: boolean): void;
+  figures(): SessionFigures;
+  /** Hand on what the guest has printed. */
+  flush(): void;
+  /** The run as gdb holds it, when `-gdb` was asked for. */
+  readonly live: LiveRun | undefined;
+  /** Finish the trace. The machine cannot run on. */
+  close(): void;
+}

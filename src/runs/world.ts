@@ -1,0 +1,79 @@
+import type { Instantiate } from '../engine/index.ts';
+import type { ImageIdentity } from '../replay/trace/header.ts';
+import type { ByteSource, Inflate } from '../replay/trace/opened.ts';
+import type { ByteSink, Compress } from '../replay/trace/writer.ts';
+
+/** The parts an image can play in a machine. */
+export type ImageRole = 'kernel' | 'initrd' | 'bios' | 'option-rom';
+
+/** A recorded file's bytes, until it is closed. */
+export interface OpenedFile extends ByteSource {
+  close(): void;
+}
+
+/** A file being written. */
+export interface FileSink extends ByteSink {
+  close(): void;
+}
+
+/** A file being written that has its name, and replaces what had it, only when it is closed. */
+export interface WholeFile extends FileSink {
+  /** Leave nothing behind. */
+  drop(): void;
+}
+
+/** Files by their names. What goes wrong is a Problem that says what could not be done, where and why. */
+export interface Files {
+  /** A trace's bytes, or its checkpoints'. */
+  open(path: string): OpenedFile;
+  exists(path: string): boolean;
+  /** Whether two names are one file's. */
+  areSame(one: string, other: string): boolean;
+  /** Throw unless a trace may be written here: over nothing or over a trace. */
+  refuseOtherThanTrace(path: string): void;
+  /** Start a trace. */
+  createTrace(path: string): FileSink;
+  /** Start what is of no use in part. */
+  createWhole(path: string, what: 'trace' | 'checkpoints'): WholeFile;
+}
+
+/** Where to look for a recorded image. */
+export interface ImageSearch {
+  /** The trace that names it. */
+  readonly trace: string;
+  /** Where it was. */
+  readonly recorded: string;
+  /** Where somebody says it is: nowhere else then. */
+  readonly given: string | undefined;
+}
+
+/** The images machines are made from. What goes wrong is a Problem. */
+export interface ImageFiles {
+  read(role: ImageRole, path: string): Uint8Array;
+  /** The very image a trace was recorded with, by content. */
+  find(identity: ImageIdentity, search: ImageSearch): { readonly path: string; readonly bytes: Uint8Array };
+}
+
+/** What runs ask of the world they run in. A host implements it, a shell hands it in. */
+export interface World {
+  /** Version of Retrovisor that traces name as their writer. */
+  readonly version: string;
+  /** A digest of this program's code: what another build stored may have another shape. */
+  programDigest(): string;
+  /** Nanoseconds since 1970 (UTC). */
+  wallClock(): bigint;
+  /** Milliseconds from some moment on, to measure by. */
+  milliseconds(): number;
+  /** Resolves once what else waits in the program has had its turn. */
+  othersTurn(): Promise<void>;
+  /** Have something done should the program end first. Returns how to take that back. */
+  atExit(act: () => void): () => void;
+  /** The engine's handlers, made to run. */
+  readonly instantiate: Instantiate;
+  readonly inflate: Inflate;
+  readonly compress: Compress;
+  /** In hexadecimal digits. */
+  sha256(bytes: Uint8Array): string;
+  readonly files: Files;
+  readonly images: ImageFiles;
+}
