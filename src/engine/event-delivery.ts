@@ -1,3 +1,4 @@
+import { EXIT } from '../x86/exit-reasons.ts';
 import type { ExecutionControls, VmExit } from '../x86/guest.ts';
 import { type GuestEvent, interruptionInfo } from './event.ts';
 import { hasErrorCode, isContributory, VECTOR, vmExit } from './fault.ts';
@@ -40,7 +41,7 @@ export abstract class EventDelivery extends LinearAccess {
         if (stop.kind === 'exit') return vectored(stop.exit, event);
         if (stop.kind !== 'fault') return vmExit({ reason: MMIO_NEEDED });
         const next = combine(event, stop);
-        if (next === undefined) return vmExit({ reason: 2 });
+        if (next === undefined) return vmExit({ reason: EXIT.TRIPLE_FAULT });
         previous = event;
         event = next;
       }
@@ -74,7 +75,7 @@ export abstract class EventDelivery extends LinearAccess {
     const qualification =
       event.vector === VECTOR.PF ? this.faultAddress : event.vector === VECTOR.DB ? BigInt(this.pendingDebug) : 0n;
     const exit = vmExit({
-      reason: 0,
+      reason: EXIT.EXCEPTION_NMI,
       qualification,
       interruptionInfo: interruptionInfo(event),
       interruptionErrorCode: event.error ?? 0,

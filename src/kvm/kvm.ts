@@ -11,7 +11,7 @@ import { systemAttribute } from './ioctl/device-attributes.ts';
 import { E2BIG, EBADF, EBUSY, EINVAL, ENOTTY } from './ioctl/errno.ts';
 import { consumeEventfd, resample, signalEventfd } from './io/eventfd.ts';
 import { EVENTFD_PATH, fileOf, KVM_PATH, nextFd, openFile } from './ioctl/files.ts';
-import type { Processor } from '../x86/guest.ts';
+import type { Processor } from './processor.ts';
 import { VCPU_IOCTLS } from './ioctl/vcpu.ts';
 import { VM_IOCTLS } from './ioctl/vm.ts';
 import * as io from './ioctl/ioctls.ts';

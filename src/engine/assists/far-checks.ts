@@ -1,3 +1,4 @@
+import { EXIT } from '../../x86/exit-reasons.ts';
 import { GuestExit, GuestFault, VECTOR, vmExit } from '../fault.ts';
 import type { Processor } from '../processor.ts';
 import { isCanonical } from './deliver.ts';
@@ -20,7 +21,11 @@ export function loadRealCode(p: Processor, selector: number, offset: bigint, siz
 export function taskSwitchExit(selector: number, source: number, length: number, d?: Descriptor): GuestExit {
   const target = d !== undefined && d.type === 5 ? d.low >>> 16 : selector;
   return new GuestExit(
-    vmExit({ reason: 9, qualification: BigInt(((source << 30) | target) >>> 0), instructionLength: length }),
+    vmExit({
+      reason: EXIT.TASK_SWITCH,
+      qualification: BigInt(((source << 30) | target) >>> 0),
+      instructionLength: length,
+    }),
   );
 }
 

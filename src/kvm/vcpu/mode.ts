@@ -3,8 +3,10 @@ import { type KvmContext, REQ_TLB_FLUSH, request } from '../context.ts';
 import { guestHas } from './features.ts';
 import { readGuest } from '../mmu/guest-memory.ts';
 import type { VcpuState } from '../state.ts';
-import { CR0_GUEST_OWNED, CR4_GUEST_OWNED, ENTRY_IA32E, writeControl } from '../vmcs/controls.ts';
+import { VM_ENTRY } from '../../x86/controls.ts';
+import { CR0_GUEST_OWNED, CR4_GUEST_OWNED, writeControl } from '../vmcs/controls.ts';
 
+const { IA32E_MODE_GUEST } = VM_ENTRY;
 export const CR0_PE = 1n;
 const CR0_TS = 8n;
 const CR0_ET = 0x10n;
@@ -141,7 +143,7 @@ export function applyEfer(kvm: KvmContext, vcpu: VcpuState, efer: bigint): void 
   writeControl(kvm, vcpu, 'guestEfer', efer);
   kvm.guest.registers(vcpu.index).efer = efer;
   const { entry } = vcpu.vmcs;
-  writeControl(kvm, vcpu, 'entry', (efer & EFER_LMA) !== 0n ? entry | ENTRY_IA32E : entry & ~ENTRY_IA32E);
+  writeControl(kvm, vcpu, 'entry', (efer & EFER_LMA) !== 0n ? entry | IA32E_MODE_GUEST : entry & ~IA32E_MODE_GUEST);
 }
 
 /** WRMSR EFER. LMA follows paging, not the write. */

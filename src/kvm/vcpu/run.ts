@@ -18,7 +18,9 @@ import { EINTR } from '../ioctl/errno.ts';
 import type { Handled } from '../exits/handled.ts';
 import { completeIn, completeOut } from '../exits/io.ts';
 import { completeMsr, unexpected } from '../exits/registers.ts';
-import { EXIT_EXTERNAL_INTERRUPT, EXIT_HANDLERS, EXIT_PREEMPTION_TIMER } from '../exits/table.ts';
+import { EXIT_HANDLERS } from '../exits/table.ts';
+import { EXIT_REASON, INTERRUPTION, PRIMARY, VM_INSTRUCTION_ERROR } from '../../x86/controls.ts';
+import { byNumber, EXIT } from '../../x86/exit-reasons.ts';
 import { type GuestStop, NO_EXIT, type VmExit } from '../../x86/guest.ts';
 import { DEBUG_SINGLESTEP } from './guest-debug.ts';
 import { lapicTimer, taskPriority } from '../irqchip/index.ts';
@@ -34,13 +36,15 @@ import {
   SUBERROR_DELIVERY_EVENT,
   type UserspaceExit,
 } from '../io/userspace.ts';
-import { MOV_DR_EXITING, obey, PLE_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
+import { obey, PLE_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
 import { checkEntry, type EntryFailure } from '../vmcs/entry-checks.ts';
 import { block, tryWake } from './blocking.ts';
-import { BLOCKED_BY_NMI, checkAndInject, type Injection, TYPE_NMI, VALID } from './injection.ts';
+import { BLOCKED_BY_NMI, checkAndInject, type Injection } from './injection.ts';
 import { offerPvEoi, takePvEoi } from './pv-eoi.ts';
 import { acceptApicEvents, MP_RUNNABLE } from './start.ts';
 
+const { MOV_DR_EXITING } = PRIMARY;
+const { VALID, TYPE, NMI } = INTERRUPTION;
 const VMX_ISA = 1;
 /** The host's timer vector, which took the guest out (LOCAL_TIMER_VECTOR). */
 const HOST_TIMER = 0x800000ec;
@@ -168,7 +172,7 @@ function enter(kvm: KvmContext, vcpu: VcpuState, budget: number): VcpuProgress {
     injection = { info: 0, errorCode: 0, length: 0 };
     checkAndInject(kvm, vcpu, injection);
     offerPvEoi(kvm, vcpu);
-    if ((injection.info & 0x700) === 0x200) unblockNmi(kvm, vcpu);
+    if ((injection.info & TYPE) === NMI) unblockNmi(kvm, vcpu);
   }
   writeControl(kvm, vcpu, 'eptPointer', BigInt(loadRoot(kvm)));
   syncTaskPriority(kvm, vcpu);
@@ -219,7 +223,8 @@ function priorityOf(kvm: KvmContext, vcpu: VcpuState): number {
 /** VMfail (error 7 or 8) or the exit hardware makes of invalid guest state: user space learns that entry failed. */
 function failEntry(kvm: KvmContext, vcpu: VcpuState, failure: EntryFailure): VcpuProgress {
   const reason = failure.kind === 'fail' ? failure.error : failure.reason;
-  const group = reason === 7 ? 'controls' : reason === 8 ? 'host' : 'guest';
+  const { INVALID_CONTROLS, INVALID_HOST_STATE } = VM_INSTRUCTION_ERROR;
+  const group = reason === INVALID_CONTROLS ? 'controls' : reason === INVALID_HOST_STATE ? 'host' : 'guest';
   kvm.raise({ kind: 'sim:vmentry_check', vcpu_id: vcpu.index, group, failed: failure.what, reason });
   return leave(kvm, vcpu, exitFailedEntry(kvm, vcpu, reason), 0);
 }
@@ -240,14 +245,13 @@ function runGuest(kvm: KvmContext, vcpu: VcpuState, budget: number, injection: I
 }
 
 /** The delivery of an NMI was interrupted: it is injected again, which blocking would refuse. */
-const isInterruptedNmi = ({ idtVectoringInfo: info }: VmExit): boolean =>
-  info >= VALID && ((info >>> 8) & 7) === TYPE_NMI;
+const isInterruptedNmi = ({ idtVectoringInfo: info }: VmExit): boolean => info >= VALID && (info & TYPE) === NMI;
 
 /** A run that ended with its budget: the vCPU's own timer (52), or the host's tick (1). */
 function timerExit(kvm: KvmContext, vcpu: VcpuState): VmExit {
   const deadline = kvm.state.timers[lapicTimer(vcpu.index)]?.deadline ?? Number.POSITIVE_INFINITY;
-  if (deadline <= kvm.now() + VM_EXIT_NS) return { ...NO_EXIT, reason: EXIT_PREEMPTION_TIMER };
-  return { ...NO_EXIT, reason: EXIT_EXTERNAL_INTERRUPT, interruptionInfo: HOST_TIMER };
+  if (deadline <= kvm.now() + VM_EXIT_NS) return { ...NO_EXIT, reason: EXIT.PREEMPTION_TIMER };
+  return { ...NO_EXIT, reason: EXIT.EXTERNAL_INTERRUPT, interruptionInfo: HOST_TIMER };
 }
 
 /** An exit names its entry, so that the pair spans the time in the guest. It has no cause but the guest itself. */
@@ -281,14 +285,12 @@ function raiseExit(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop, exit: VmEx
   });
 }
 
-/** Exits that may interrupt the delivery of an event. */
-const DURING_DELIVERY = [0, 9, 44, 48, 49, 52, 62, 75];
+const DURING_DELIVERY = byNumber(([, { duringDelivery }]) => duringDelivery === true);
 
 /** vmx_handle_exit. */
 function handleExit(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop, exit: VmExit): Handled {
-  // Bit 31 of an exit reason: VM-entry failure.
-  if (exit.reason >= VALID) return exitFailedEntry(kvm, vcpu, exit.reason);
-  if (exit.idtVectoringInfo >= VALID && !DURING_DELIVERY.includes(exit.reason)) {
+  if (exit.reason >= EXIT_REASON.ENTRY_FAILED) return exitFailedEntry(kvm, vcpu, exit.reason);
+  if (exit.idtVectoringInfo >= VALID && DURING_DELIVERY[exit.reason] !== true) {
     const words = [BigInt(exit.idtVectoringInfo), BigInt(exit.reason), exit.qualification];
     return exitInternal(kvm, vcpu, SUBERROR_DELIVERY_EVENT, words);
   }

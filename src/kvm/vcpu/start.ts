@@ -6,6 +6,7 @@ import { nextFd } from '../ioctl/files.ts';
 import { stopLapicTimer } from '../irqchip/index.ts';
 import { applyCr0, applyCr4, applyEfer } from './mode.ts';
 import type { VcpuState } from '../state.ts';
+import { PRIMARY } from '../../x86/controls.ts';
 import { primaryBits } from '../vmcs/controls.ts';
 
 export const MP_RUNNABLE = 0;
@@ -16,8 +17,7 @@ export const MP_HALTED = 3;
 export const CR0_AT_RESET = 0x60000010n;
 const CR0_CACHE_BITS = 0x60000000n;
 const CR0_ET = 0x10n;
-const CR8_EXITING = (1 << 19) | (1 << 20);
-const TPR_SHADOW = 1 << 21;
+const CR8_EXITING = PRIMARY.CR8_LOAD_EXITING | PRIMARY.CR8_STORE_EXITING;
 const CS = 1;
 
 /** KVM_CREATE_VCPU. Returns its descriptor. */
@@ -28,7 +28,7 @@ export function createVcpu(kvm: KvmContext, id: number): number {
   const vcpu = kvm.state.vcpus[index];
   kvm.guest.controlsChanged(index);
   if (vmOf(kvm).irqchip === undefined) {
-    primaryBits(made, vcpu, TPR_SHADOW, false);
+    primaryBits(made, vcpu, PRIMARY.TPR_SHADOW, false);
     primaryBits(made, vcpu, CR8_EXITING, true);
   }
   applyCr4(made, vcpu, 0n);

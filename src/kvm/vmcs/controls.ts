@@ -1,4 +1,5 @@
 import { type KvmContext, vmOf } from '../context.ts';
+import { ALWAYS_ONE, PIN, PRIMARY, SECONDARY, VM_ENTRY, VM_EXIT } from '../../x86/controls.ts';
 import type { ExecutionControls } from '../../x86/guest.ts';
 import { FILTER_READ, FILTER_WRITE, isMsrAllowed } from '../vcpu/msr-filter.ts';
 import type { MsrFilterState, VcpuState } from '../state.ts';
@@ -29,30 +30,39 @@ export interface VmcsControls {
   readonly vpid: number;
 }
 
-/** Primary controls KVM switches at run time. */
-export const INTERRUPT_WINDOW = 1 << 2;
-export const HLT_EXITING = 1 << 7;
-export const NMI_WINDOW = 1 << 22;
-export const MOV_DR_EXITING = 1 << 23;
-export const MONITOR_TRAP = 1 << 27;
-/** VM-entry control: the guest is in IA-32e mode. */
-export const ENTRY_IA32E = 1 << 9;
-export const SECONDARY_RDTSCP = 1 << 3;
-export const SECONDARY_RDRAND = 1 << 11;
-export const SECONDARY_INVPCID = 1 << 12;
-export const SECONDARY_RDSEED = 1 << 16;
-
-/** External interrupts, NMIs, virtual NMIs and the preemption timer, with the reserved ones: SDM Vol. 3, A.3.1. */
-const PIN = 0x7f;
-/**
- * TSC offsetting, HLT, MWAIT, RDPMC, TPR shadow, MOV DR, unconditional I/O, MSR bitmaps, MONITOR, secondary,
- * with the reserved ones of IA32_VMX_TRUE_PROCBASED_CTLS.
- */
-const PRIMARY = 0xb5a06dfa;
-/** EPT, RDTSCP, VPID, WBINVD, unrestricted guest, pause-loop, INVPCID. */
-const SECONDARY = 0x14ea;
-const EXIT = 0x2befff;
-const ENTRY = 0xd1ff;
+/** What a vCPU's controls start with, besides what must be set. Linux setup_vmcs_config. */
+const AT_START = {
+  pin: ALWAYS_ONE.PIN | PIN.EXTERNAL_INTERRUPT_EXITING | PIN.NMI_EXITING | PIN.VIRTUAL_NMIS | PIN.PREEMPTION_TIMER,
+  primary:
+    (ALWAYS_ONE.PRIMARY |
+      PRIMARY.TSC_OFFSETTING |
+      PRIMARY.HLT_EXITING |
+      PRIMARY.MWAIT_EXITING |
+      PRIMARY.RDPMC_EXITING |
+      PRIMARY.TPR_SHADOW |
+      PRIMARY.MOV_DR_EXITING |
+      PRIMARY.UNCONDITIONAL_IO_EXITING |
+      PRIMARY.MSR_BITMAPS |
+      PRIMARY.MONITOR_EXITING |
+      PRIMARY.SECONDARY_CONTROLS) >>>
+    0,
+  secondary:
+    SECONDARY.EPT |
+    SECONDARY.RDTSCP |
+    SECONDARY.VPID |
+    SECONDARY.WBINVD_EXITING |
+    SECONDARY.UNRESTRICTED_GUEST |
+    SECONDARY.PAUSE_LOOP_EXITING |
+    SECONDARY.INVPCID,
+  exit:
+    ALWAYS_ONE.EXIT |
+    VM_EXIT.SAVE_DEBUG_CONTROLS |
+    VM_EXIT.HOST_ADDRESS_SPACE_SIZE |
+    VM_EXIT.ACKNOWLEDGE_INTERRUPT |
+    VM_EXIT.LOAD_PAT |
+    VM_EXIT.LOAD_EFER,
+  entry: ALWAYS_ONE.ENTRY | VM_ENTRY.LOAD_DEBUG_CONTROLS | VM_ENTRY.LOAD_PAT | VM_ENTRY.LOAD_EFER,
+} as const;
 /** #DB, #UD, #AC, #MC. Page faults are the guest's own affair under EPT. */
 const EXCEPTIONS = 0x60042;
 
@@ -74,11 +84,7 @@ const OWN_MSRS = [0x174, 0x175, 0x176, 0xc0000100, 0xc0000101, 0xc0000102];
 /** A new vCPU's controls: Linux init_vmcs. */
 export function createControls(index: number): VmcsControls {
   return {
-    pin: PIN,
-    primary: PRIMARY,
-    secondary: SECONDARY,
-    exit: EXIT,
-    entry: ENTRY,
+    ...AT_START,
     exceptionBitmap: EXCEPTIONS,
     pageFaultErrorCodeMask: 0,
     pageFaultErrorCodeMatch: 0,

@@ -6,18 +6,17 @@ import type { KvmContext } from '../context.ts';
 import type { Segment } from '../../x86/guest.ts';
 import type { VcpuState } from '../state.ts';
 import { checkHostState, HOST_STATE } from './host-state.ts';
-import { ENTRY_IA32E, type VmcsControls } from './controls.ts';
+import { ALWAYS_ONE, EPTP, EXIT_REASON, SECONDARY, VM_ENTRY, VM_INSTRUCTION_ERROR } from '../../x86/controls.ts';
+import { EXIT } from '../../x86/exit-reasons.ts';
+import type { VmcsControls } from './controls.ts';
 
 /** What a failed check leads to. */
 export type EntryFailure =
   | { readonly kind: 'fail'; readonly error: 7 | 8; readonly what: string }
   | { readonly kind: 'exit'; readonly reason: number; readonly what: string };
 
-const INVALID_GUEST_STATE = 0x8000_0021;
-const PIN_FIXED = 0x16;
-const PRIMARY_FIXED = 0x04006172;
-const SECONDARY_EPT = 2;
-const SECONDARY_UNRESTRICTED = 0x80;
+const INVALID_GUEST_STATE = EXIT_REASON.ENTRY_FAILED + EXIT.INVALID_STATE;
+const { INVALID_CONTROLS, INVALID_HOST_STATE } = VM_INSTRUCTION_ERROR;
 const CR0_PE = 1n;
 const CR0_PG = 1n << 31n;
 const CR4_PAE = 0x20n;
@@ -30,22 +29,24 @@ const VM = 0x20000n;
 /** Undefined when the entry may go ahead. */
 export function checkEntry(kvm: KvmContext, vcpu: VcpuState): EntryFailure | undefined {
   const controls = checkControls(vcpu.vmcs);
-  if (controls !== undefined) return { kind: 'fail', error: 7, what: controls };
+  if (controls !== undefined) return { kind: 'fail', error: INVALID_CONTROLS, what: controls };
   const host = checkHostState(HOST_STATE);
-  if (host !== undefined) return { kind: 'fail', error: 8, what: host };
+  if (host !== undefined) return { kind: 'fail', error: INVALID_HOST_STATE, what: host };
   const guest = checkGuest(kvm, vcpu);
   return guest === undefined ? undefined : { kind: 'exit', reason: INVALID_GUEST_STATE, what: guest };
 }
 
 /** 27.2.1: reserved bits, and controls that need others. */
 function checkControls(c: VmcsControls): string | undefined {
-  if ((c.pin & PIN_FIXED) !== PIN_FIXED) return 'pin-based reserved bits';
-  if ((c.primary & PRIMARY_FIXED) !== PRIMARY_FIXED) return 'processor-based reserved bits';
-  if ((c.secondary & SECONDARY_UNRESTRICTED) !== 0 && (c.secondary & SECONDARY_EPT) === 0) {
+  if ((c.pin & ALWAYS_ONE.PIN) !== ALWAYS_ONE.PIN) return 'pin-based reserved bits';
+  if ((c.primary & ALWAYS_ONE.PRIMARY) !== ALWAYS_ONE.PRIMARY) return 'processor-based reserved bits';
+  if ((c.secondary & SECONDARY.UNRESTRICTED_GUEST) !== 0 && (c.secondary & SECONDARY.EPT) === 0) {
     return 'unrestricted guest without EPT';
   }
   if (c.vpid === 0) return 'VPID 0';
-  if ((c.eptPointer & 7n) !== 6n || ((c.eptPointer >> 3n) & 7n) !== 3n) return 'EPT pointer';
+  const type = Number(c.eptPointer & BigInt(EPTP.MEMORY_TYPE));
+  const length = Number(c.eptPointer & BigInt(EPTP.WALK_LENGTH));
+  if (type !== EPTP.WRITE_BACK || length !== EPTP.FOUR_LEVELS) return 'EPT pointer';
   return c.tprThreshold > 15 ? 'TPR threshold' : undefined;
 }
 
@@ -53,7 +54,7 @@ function checkControls(c: VmcsControls): string | undefined {
 function checkGuest(kvm: KvmContext, vcpu: VcpuState): string | undefined {
   const r = kvm.guest.registers(vcpu.index);
   const { cr0, cr4, efer } = r;
-  const ia32e = (vcpu.vmcs.entry & ENTRY_IA32E) !== 0;
+  const ia32e = (vcpu.vmcs.entry & VM_ENTRY.IA32E_MODE_GUEST) !== 0;
   if ((cr0 & CR0_PG) !== 0n && (cr0 & CR0_PE) === 0n) return 'CR0: PG without PE';
   if ((cr4 & CR4_VMXE) === 0n) return 'CR4: VMXE clear';
   if (ia32e && ((cr0 & CR0_PG) === 0n || (cr4 & CR4_PAE) === 0n)) return 'IA-32e mode without paging or PAE';
