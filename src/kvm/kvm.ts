@@ -20,7 +20,7 @@ import { ARCH_CAPABILITIES, listedMsrs } from './vcpu/msrs.ts';
 import type { FileState } from './state.ts';
 import { isVcpuRunnable } from './vcpu/blocking.ts';
 import { advanceVcpu } from './vcpu/run.ts';
-import { obey } from './vmcs/controls.ts';
+import { loadedVmcs, obey } from './vmcs/controls.ts';
 
 const API_VERSION = 12;
 /** kvm_run, the PIO data page and the coalesced ring. */
@@ -49,7 +49,7 @@ export function createKvm(processor: Processor, host: KvmHost, features: CpuFeat
       return true;
     },
     restored: () => {
-      for (const vcpu of host.state.vcpus) obey(asked, vcpu);
+      for (const vcpu of host.state.vcpus) obey(asked, loadedVmcs(vcpu));
     },
   };
 }

@@ -8,7 +8,7 @@ import { REQ_CLOCK_UPDATE, REQ_EVENT, REQ_STEAL_UPDATE, REQ_TLB_FLUSH, REQ_TRIPL
 import { OWN_DR7 } from '../vcpu/guest-debug.ts';
 import { unpackCpuid } from '../ioctl/structs.ts';
 import type { KvmState, VcpuState } from '../state.ts';
-import { FIELD_OF } from '../vmcs/fields.ts';
+import { type ControlField, FIELD_OF } from '../vmcs/fields.ts';
 import { INTERRUPTION } from '../../x86/controls.ts';
 import { MP_HALTED, MP_INIT_RECEIVED, MP_RUNNABLE } from '../vcpu/start.ts';
 import * as lapic from './lapic.ts';
@@ -74,9 +74,9 @@ function completeInterrupts(vcpu: Vcpu, event: EventOf<'kvm_exit'>, seq: number)
     case INTERRUPTION.SOFTWARE_INTERRUPT: {
       const soft = (info & INTERRUPTION.TYPE) === INTERRUPTION.SOFTWARE_INTERRUPT;
       // One the guest itself made has no earlier injection.
-      if (soft || interrupt.vector !== (info & 0xff)) interrupt.cause = seq;
+      if (soft || interrupt.vector !== (info & INTERRUPTION.VECTOR)) interrupt.cause = seq;
       interrupt.injected = true;
-      interrupt.vector = info & 0xff;
+      interrupt.vector = info & INTERRUPTION.VECTOR;
       interrupt.soft = soft;
       return;
     }
@@ -85,10 +85,10 @@ function completeInterrupts(vcpu: Vcpu, event: EventOf<'kvm_exit'>, seq: number)
 }
 
 function requeue(exception: Vcpu['events']['exception'], info: number, errorCode: number, seq: number): void {
-  if (exception.vector !== (info & 0xff)) exception.cause = seq;
+  if (exception.vector !== (info & INTERRUPTION.VECTOR)) exception.cause = seq;
   exception.injected = true;
   exception.pending = false;
-  exception.vector = info & 0xff;
+  exception.vector = info & INTERRUPTION.VECTOR;
   exception.hasError = (info & INTERRUPTION.ERROR_CODE) !== 0;
   exception.errorCode = errorCode;
 }
@@ -227,12 +227,16 @@ export function started(kvm: Kvm, event: EventOf<'sim:sipi'>): void {
   if (event.starts) vcpu.mpState = MP_RUNNABLE;
 }
 
+/** The VMCS a fact names. */
+const vmcsNamed = ({ vmcs01 }: Vcpu, name: string): Vcpu['vmcs01'] | undefined =>
+  name === vmcs01.name ? vmcs01 : undefined;
+
 /** sim:vmcs_write. */
 export function fieldWritten(kvm: Kvm, event: EventOf<'sim:vmcs_write'>): void {
-  const { vmcs } = vcpuOf(kvm, event);
+  const vmcs = vmcsNamed(vcpuOf(kvm, event), event.vmcs);
   const field = FIELD_OF[event.enc];
-  if (field === undefined) return;
-  const fields = vmcs as Record<string, number | bigint>;
+  if (vmcs === undefined || field === undefined) return;
+  const fields: Record<ControlField, number | bigint> = vmcs;
   fields[field] = typeof vmcs[field] === 'bigint' ? event.value : Number(event.value);
 }
 

@@ -6,11 +6,11 @@ import type { GuestStop } from '../../x86/guest.ts';
 import { currentCr4 } from '../vcpu/mode.ts';
 import type { VcpuState } from '../state.ts';
 import { type Handled, skipExit } from './handled.ts';
+import { CR4_OSXSAVE, GPR } from '../../x86/registers.ts';
 
 const { eax, ecx } = OPERANDS.CPUID;
 const APIC = 0x200;
 const OSXSAVE = 0x8000000;
-const CR4_OSXSAVE = 1n << 18n;
 const APIC_ENABLED = 0x800;
 
 /** Exit 10. */
@@ -30,10 +30,10 @@ export function handleCpuid(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): 
     used_max_basic: answer.usedMaxBasic,
   });
   const { guest } = kvm;
-  guest.setGpr(vcpu.index, 0, BigInt(answer.eax));
-  guest.setGpr(vcpu.index, 3, BigInt(answer.ebx));
-  guest.setGpr(vcpu.index, 1, BigInt(answer.ecx));
-  guest.setGpr(vcpu.index, 2, BigInt(answer.edx));
+  guest.setGpr(vcpu.index, GPR.RAX, BigInt(answer.eax));
+  guest.setGpr(vcpu.index, GPR.RBX, BigInt(answer.ebx));
+  guest.setGpr(vcpu.index, GPR.RCX, BigInt(answer.ecx));
+  guest.setGpr(vcpu.index, GPR.RDX, BigInt(answer.edx));
   return skipExit(kvm, vcpu, stop);
 }
 

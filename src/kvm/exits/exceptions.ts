@@ -10,15 +10,14 @@ import { AC, BP, DB, injectUd, MC, PF, queueException, UD } from '../vcpu/except
 import { fetchInstruction, type FetchedInstruction, traceEmulation } from './fetch.ts';
 import { type Handled, skip } from './handled.ts';
 import { emulateSyscall } from './syscall.ts';
-
-const NMI = 2;
+import { VECTOR } from '../../x86/vectors.ts';
 
 /** Exit 0. */
 export function handleException(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const info = stop.exit.interruptionInfo;
   const vector = info & INTERRUPTION.VECTOR;
   const type = info & INTERRUPTION.TYPE;
-  if (type === INTERRUPTION.NMI && vector === NMI) return 'resume';
+  if (type === INTERRUPTION.NMI && vector === VECTOR.NMI) return 'resume';
   switch (vector) {
     case UD:
       return handleUd(kvm, vcpu);

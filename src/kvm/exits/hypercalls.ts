@@ -9,6 +9,7 @@ import { kickCpu, sendPvIpi } from '../irqchip/index.ts';
 import { writeGuest } from '../mmu/guest-memory.ts';
 import { isLongMode } from '../vcpu/mode.ts';
 import type { VcpuState } from '../state.ts';
+import { GPR } from '../../x86/registers.ts';
 
 const KVM_ENOSYS = 1000n;
 const KVM_EPERM = 1n;
@@ -68,7 +69,7 @@ export function handleVmcall(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop):
           });
   const result = BigInt.asUintN(width, ret);
   called.raise({ kind: 'sim:hypercall_ret', nr, ret: result });
-  kvm.guest.setGpr(vcpu.index, 0, result);
+  kvm.guest.setGpr(vcpu.index, GPR.RAX, result);
   const stepped = skip(kvm, vcpu, stop.exit.instructionLength);
   return number === 11n && stepped === 'resume' ? 'yield' : stepped;
 }

@@ -7,8 +7,8 @@ import type { VcpuState } from '../state.ts';
 import { exitIo } from '../io/userspace.ts';
 import { emulateExit } from './fetch.ts';
 import { type Handled, skip } from './handled.ts';
+import { GPR } from '../../x86/registers.ts';
 
-const RAX = 0;
 const Q = QUALIFICATION.IO_INSTRUCTION;
 /** Old firmware expects rip past this OUT when user space looks (KVM_X86_QUIRK_OUT_7E_INC_RIP). */
 export const PORT_7E = 0x7e;
@@ -54,6 +54,6 @@ function finishIn(kvm: KvmContext, vcpu: VcpuState, port: number, size: number, 
   const width = size * 8;
   const low = BigInt.asUintN(width, BigInt(value));
   const { operand: rax, instructionLength } = vcpu.exit;
-  kvm.guest.setGpr(vcpu.index, RAX, size === 4 ? low : ((rax >> BigInt(width)) << BigInt(width)) | low);
+  kvm.guest.setGpr(vcpu.index, GPR.RAX, size === 4 ? low : ((rax >> BigInt(width)) << BigInt(width)) | low);
   return skip(kvm, vcpu, instructionLength);
 }

@@ -9,16 +9,16 @@ import { handleMmioFault, handleTdpFault } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
 import { emulateExit } from './fetch.ts';
 import type { Handled } from './handled.ts';
+import { BLOCKED_BY } from '../../x86/registers.ts';
 
 const { nmiUnblocked } = QUALIFICATION.EPT_VIOLATION;
-const BLOCKED_BY_NMI = 8;
 
 /** Exit 48. */
 export function handleEptViolation(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const { exit } = stop;
   const qualification = Number(exit.qualification);
   if (field(qualification, nmiUnblocked) !== 0 && exit.idtVectoringInfo < INTERRUPTION.VALID) {
-    kvm.guest.registers(vcpu.index).interruptibility |= BLOCKED_BY_NMI;
+    kvm.guest.registers(vcpu.index).interruptibility |= BLOCKED_BY.NMI;
   }
   kvm.raise({
     kind: 'kvm_page_fault',

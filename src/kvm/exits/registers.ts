@@ -26,12 +26,11 @@ import {
   type UserspaceExit,
 } from '../io/userspace.ts';
 import { DB, injectGp, injectUd, queueException } from '../vcpu/exceptions.ts';
-import { primaryBits } from '../vmcs/controls.ts';
+import { loadedVmcs, primaryBits } from '../vmcs/controls.ts';
 import { type Handled, skip, skipExit } from './handled.ts';
+import { CR4_DE, DR6_BD, DR7_GD, GPR } from '../../x86/registers.ts';
 
 const LOW = 0xffff_ffffn;
-const RAX = 0;
-const RDX = 2;
 
 /** Exit 31. */
 export function handleRdmsr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
@@ -42,8 +41,8 @@ export function handleRdmsr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): 
   if (asks !== undefined) return asks;
   kvm.raise({ kind: 'kvm_msr', write: 0, ecx: index, data: value ?? 0n, exception: value === undefined ? 1 : 0 });
   if (value === undefined) return fault(kvm, vcpu);
-  kvm.guest.setGpr(vcpu.index, RAX, value & LOW);
-  kvm.guest.setGpr(vcpu.index, RDX, value >> 32n);
+  kvm.guest.setGpr(vcpu.index, GPR.RAX, value & LOW);
+  kvm.guest.setGpr(vcpu.index, GPR.RDX, value >> 32n);
   return skipExit(kvm, vcpu, stop);
 }
 
@@ -80,8 +79,8 @@ export function completeMsr(
 ): Handled {
   if (error !== 0) return fault(kvm, vcpu);
   if (read) {
-    kvm.guest.setGpr(vcpu.index, RAX, data & LOW);
-    kvm.guest.setGpr(vcpu.index, RDX, BigInt.asUintN(32, data >> 32n));
+    kvm.guest.setGpr(vcpu.index, GPR.RAX, data & LOW);
+    kvm.guest.setGpr(vcpu.index, GPR.RDX, BigInt.asUintN(32, data >> 32n));
   }
   return skip(kvm, vcpu, vcpu.exit.instructionLength);
 }
@@ -157,10 +156,6 @@ function moveFromCr(kvm: KvmContext, vcpu: VcpuState, cr: number, register: numb
   return skipExit(kvm, vcpu, stop);
 }
 
-const CR4_DE = 8n;
-const DR7_GD = 0x2000n;
-const DR6_BD = 0x2000n;
-
 /**
  * Exit 29. The first use of a debug register hands all of them to the guest: the instruction runs again, and the
  * exit after that takes them back.
@@ -177,7 +172,7 @@ export function handleDr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Han
     return 'resume';
   }
   if (vcpu.guestDebug.control !== 0) return emulateMovDr(kvm, vcpu, dr, stop);
-  primaryBits(kvm, vcpu, PRIMARY.MOV_DR_EXITING, false);
+  primaryBits(kvm, loadedVmcs(vcpu), PRIMARY.MOV_DR_EXITING, false);
   return 'resume';
 }
 

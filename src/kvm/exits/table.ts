@@ -15,12 +15,13 @@ import {
   SUBERROR_EMULATION,
 } from '../io/userspace.ts';
 import { injectGp, injectUd, PF, queueException } from '../vcpu/exceptions.ts';
-import { primaryBits, writeControl } from '../vmcs/controls.ts';
+import { loadedVmcs, primaryBits, writeVmcs } from '../vmcs/controls.ts';
 import { handleCpuid } from './cpuid.ts';
 import { handleException } from './exceptions.ts';
 import { type ExitHandler, type Handled, skip, skipExit } from './handled.ts';
 import { handleIo } from './io.ts';
 import { handleEptMisconfig, handleEptViolation } from './memory.ts';
+import type { ExitOwner } from './owner.ts';
 import { handleCr, handleDr, handleRdmsr, handleWrmsr, handleXsetbv } from './registers.ts';
 
 const MP_STATE_HALTED = 3;
@@ -42,7 +43,7 @@ const tripleFault: ExitHandler = () => exitFor(KVM_EXIT_SHUTDOWN);
 const window =
   (bit: number): ExitHandler =>
   (kvm, vcpu) => {
-    primaryBits(kvm, vcpu, bit, false);
+    primaryBits(kvm, loadedVmcs(vcpu), bit, false);
     request(kvm, vcpu, REQ_EVENT);
     const isWanted =
       bit === PRIMARY.INTERRUPT_WINDOW_EXITING && vmOf(kvm).irqchip === undefined && vcpu.run.requestInterruptWindow;
@@ -65,11 +66,11 @@ const PLE_WINDOW_MAX = 0xffff_ffff;
 
 /** handle_pause: a spinning vCPU gives up its turn, and next time spins longer before it exits. */
 const pause: ExitHandler = (kvm, vcpu, stop) => {
-  const old = vcpu.vmcs.pleWindow;
+  const old = loadedVmcs(vcpu).pleWindow;
   const grown = Math.min(old * 2, PLE_WINDOW_MAX);
   if (grown !== old) {
     kvm.raise({ kind: 'kvm_ple_window_update', vcpu_id: vcpu.index, new: grown, old });
-    writeControl(kvm, vcpu, 'pleWindow', grown);
+    writeVmcs(kvm, loadedVmcs(vcpu), 'pleWindow', grown);
   }
   const stepped = skipExit(kvm, vcpu, stop);
   return stepped === 'resume' ? 'yield' : stepped;
@@ -155,5 +156,7 @@ const HANDLERS: Readonly<Partial<Record<ExitName, ExitHandler>>> = {
   RDSEED: undefinedOpcode,
 };
 
-/** By basic exit reason. */
-export const EXIT_HANDLERS = byNumber(([name]) => HANDLERS[name]);
+/** By whose exit it is, by basic exit reason. */
+export const EXIT_HANDLERS: Readonly<Record<ExitOwner, readonly (ExitHandler | undefined)[]>> = {
+  L0: byNumber(([name]) => HANDLERS[name]),
+};

@@ -13,12 +13,12 @@ import { handleTdpFault, PFERR_FETCH, PFERR_PRESENT, PFERR_WRITE } from '../mmu/
 import type { VcpuState } from '../state.ts';
 import { exitInternal, exitIo, exitMmio, SUBERROR_EMULATION } from './userspace.ts';
 import { PF, queueException } from '../vcpu/exceptions.ts';
+import { RFLAGS } from '../../x86/registers.ts';
 
 /** Steps one instruction may take before it must end or reach user space. */
 const STEP_LIMIT = 4096;
 /** Bytes of one access to a device. */
 const FRAGMENT = 8;
-const TRAP_FLAG = 0x100;
 const NO_BYTES = new Uint8Array(0);
 
 /**
@@ -80,7 +80,7 @@ function act(kvm: KvmContext, vcpu: VcpuState, emulated: Emulated): Handled | un
 
 /** The trap after an emulated instruction. As in Linux, a write that user space must perform loses it. */
 const trapped = (kvm: KvmContext, vcpu: VcpuState, done: Handled): Handled =>
-  done === 'resume' && (kvm.guest.position(vcpu.index).rflags & TRAP_FLAG) !== 0 ? singleStepped(kvm, vcpu) : done;
+  done === 'resume' && (kvm.guest.position(vcpu.index).rflags & RFLAGS.TF) !== 0 ? singleStepped(kvm, vcpu) : done;
 
 /** Writes of the finished instruction, one after the other; user space may be needed for some. */
 export function performWrites(kvm: KvmContext, vcpu: VcpuState): Handled {

@@ -6,7 +6,7 @@ import { updateCr4Owner } from '../vcpu/mode.ts';
 import type { VcpuState } from '../state.ts';
 import { packCpuid } from './structs.ts';
 import { SECONDARY } from '../../x86/controls.ts';
-import { writeControl } from '../vmcs/controls.ts';
+import { loadedVmcs, writeVmcs } from '../vmcs/controls.ts';
 
 const { RDTSCP, INVPCID, RDRAND_EXITING, RDSEED_EXITING } = SECONDARY;
 const BY_FEATURE = RDTSCP | INVPCID | RDRAND_EXITING | RDSEED_EXITING;
@@ -29,6 +29,6 @@ export function setCpuid(kvm: KvmContext, vcpu: VcpuState, { entries }: CpuidTab
   const enabled = (hasPid ? RDTSCP : 0) | (guestHas(vcpu, 7, 'ebx', 10) ? INVPCID : 0);
   const exiting =
     (guestHas(vcpu, 1, 'ecx', 30) ? 0 : RDRAND_EXITING) | (guestHas(vcpu, 7, 'ebx', 18) ? 0 : RDSEED_EXITING);
-  writeControl(set, vcpu, 'secondary', (vcpu.vmcs.secondary & ~BY_FEATURE) | enabled | exiting);
+  writeVmcs(set, loadedVmcs(vcpu), 'secondary', (loadedVmcs(vcpu).secondary & ~BY_FEATURE) | enabled | exiting);
   return 0;
 }

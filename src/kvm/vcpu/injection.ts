@@ -4,20 +4,15 @@ import { acknowledgeInterrupt, pendingInterrupt, tprThreshold } from '../irqchip
 import { guestDr, setGuestDr } from './guest-debug.ts';
 import type { VcpuState } from '../state.ts';
 import { INTERRUPTION, PRIMARY } from '../../x86/controls.ts';
-import { primaryBits, writeControl } from '../vmcs/controls.ts';
+import { loadedVmcs, primaryBits, writeVmcs } from '../vmcs/controls.ts';
 import { BP, DB, DF, MC, OF } from './exceptions.ts';
+import { BLOCKED_BY, DR6_ONES, DR7_GD, RFLAGS, RFLAGS_RF } from '../../x86/registers.ts';
+import { VECTOR } from '../../x86/vectors.ts';
 
-const NMI_VECTOR = 2;
+const NMI_VECTOR = VECTOR.NMI;
 
 /** Traps and aborts: RF stays as it is. Linux exception_type. */
-const NOT_FAULTS = [BP, OF, DF, MC];
-
-const IF = 0x200;
-const RF = 0x10000n;
-/** Interruptibility: blocking by STI, by MOV SS, by NMI. SDM Vol. 3, Table 25-3. */
-export const BLOCKED_BY_STI = 1;
-export const BLOCKED_BY_MOV_SS = 2;
-export const BLOCKED_BY_NMI = 8;
+const NOT_FAULTS: readonly number[] = [BP, OF, DF, MC];
 
 /** What the next entry injects; `info` 0 is nothing. */
 export interface Injection {
@@ -29,13 +24,13 @@ export interface Injection {
 /** vmx_interrupt_allowed. */
 export function interruptAllowed(kvm: KvmContext, vcpu: VcpuState): boolean {
   const { rflags, interruptibility } = kvm.guest.position(vcpu.index);
-  return (rflags & IF) !== 0 && (interruptibility & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)) === 0;
+  return (rflags & RFLAGS.IF) !== 0 && (interruptibility & (BLOCKED_BY.STI | BLOCKED_BY.MOV_SS)) === 0;
 }
 
 /** vmx_nmi_allowed. */
 export function nmiAllowed(kvm: KvmContext, vcpu: VcpuState): boolean {
   const { interruptibility } = kvm.guest.position(vcpu.index);
-  return (interruptibility & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS | BLOCKED_BY_NMI)) === 0;
+  return (interruptibility & (BLOCKED_BY.STI | BLOCKED_BY.MOV_SS | BLOCKED_BY.NMI)) === 0;
 }
 
 /** kvm_cpu_has_injectable_intr: a vector waits, or -1. */
@@ -78,13 +73,13 @@ function deliver(kvm: KvmContext, vcpu: VcpuState): void {
   const { vector, payload } = vcpu.events.exception;
   const registers = kvm.guest.registers(vcpu.index);
   if (vector === DB) {
-    setGuestDr(kvm, vcpu, 7, guestDr(kvm, vcpu, 7) & ~0x2000n);
+    setGuestDr(kvm, vcpu, 7, guestDr(kvm, vcpu, 7) & ~DR7_GD);
   } else if (!NOT_FAULTS.includes(vector)) {
-    registers.rflags |= RF;
+    registers.rflags |= RFLAGS_RF;
   }
   if (payload === undefined) return;
   // DR6: trap bits replaced, bits that read as one stay; bit 16 (RTM) is active low.
-  if (vector === DB) registers.setDr(6, (registers.dr(6) & ~0xfn) | 0xffff0ff0n | (payload & 0xe00fn));
+  if (vector === DB) registers.setDr(6, (registers.dr(6) & ~0xfn) | DR6_ONES | (payload & 0xe00fn));
   else registers.cr2 = payload;
 }
 
@@ -116,9 +111,14 @@ function injectNmi(kvm: KvmContext, vcpu: VcpuState, injection: Injection, busy:
     setInjection(injection, NMI_VECTOR, INTERRUPTION.NMI, 0);
   }
   if (vcpu.events.nmi.pending === 0) return;
-  const isBlockedBySti = (kvm.guest.position(vcpu.index).interruptibility & BLOCKED_BY_STI) !== 0;
+  const isBlockedBySti = (kvm.guest.position(vcpu.index).interruptibility & BLOCKED_BY.STI) !== 0;
   // With blocking by STI an NMI window would not open: the interrupt window comes first.
-  primaryBits(kvm, vcpu, isBlockedBySti ? PRIMARY.INTERRUPT_WINDOW_EXITING : PRIMARY.NMI_WINDOW_EXITING, true);
+  primaryBits(
+    kvm,
+    loadedVmcs(vcpu),
+    isBlockedBySti ? PRIMARY.INTERRUPT_WINDOW_EXITING : PRIMARY.NMI_WINDOW_EXITING,
+    true,
+  );
 }
 
 function injectIrq(kvm: KvmContext, vcpu: VcpuState, injection: Injection, busy: boolean): void {
@@ -133,17 +133,17 @@ function injectIrq(kvm: KvmContext, vcpu: VcpuState, injection: Injection, busy:
     injectInterrupt(kvm, vcpu, injection, false);
     if (pendingInterrupt(irqchip, vcpu.index) < 0) return;
   }
-  primaryBits(kvm, vcpu, PRIMARY.INTERRUPT_WINDOW_EXITING, true);
+  primaryBits(kvm, loadedVmcs(vcpu), PRIMARY.INTERRUPT_WINDOW_EXITING, true);
 }
 
 /** Without an in-kernel controller user space queues the vector by KVM_INTERRUPT, or asks for a window. */
 function userIrq(kvm: KvmContext, vcpu: VcpuState, busy: boolean): void {
   if (vcpu.run.requestInterruptWindow && (busy || !interruptAllowed(kvm, vcpu))) {
-    primaryBits(kvm, vcpu, PRIMARY.INTERRUPT_WINDOW_EXITING, true);
+    primaryBits(kvm, loadedVmcs(vcpu), PRIMARY.INTERRUPT_WINDOW_EXITING, true);
   }
 }
 
 function updateCr8Intercept(kvm: KvmContext, vcpu: VcpuState): void {
   const { irqchip } = vmOf(kvm);
-  if (irqchip !== undefined) writeControl(kvm, vcpu, 'tprThreshold', tprThreshold(irqchip.lapics[vcpu.index]));
+  if (irqchip !== undefined) writeVmcs(kvm, loadedVmcs(vcpu), 'tprThreshold', tprThreshold(irqchip.lapics[vcpu.index]));
 }

@@ -18,6 +18,7 @@ import { EINTR } from '../ioctl/errno.ts';
 import type { Handled } from '../exits/handled.ts';
 import { completeIn, completeOut } from '../exits/io.ts';
 import { completeMsr, unexpected } from '../exits/registers.ts';
+import { exitOwner } from '../exits/owner.ts';
 import { EXIT_HANDLERS } from '../exits/table.ts';
 import { EXIT_REASON, INTERRUPTION, PRIMARY, VM_INSTRUCTION_ERROR } from '../../x86/controls.ts';
 import { byNumber, EXIT } from '../../x86/exit-reasons.ts';
@@ -36,19 +37,21 @@ import {
   SUBERROR_DELIVERY_EVENT,
   type UserspaceExit,
 } from '../io/userspace.ts';
-import { obey, PLE_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
+import { loadedVmcs, obey, PLE_WINDOW, primaryBits, writeVmcs } from '../vmcs/controls.ts';
 import { checkEntry, type EntryFailure } from '../vmcs/entry-checks.ts';
+import { viewOf } from '../vmcs/view.ts';
 import { block, tryWake } from './blocking.ts';
-import { BLOCKED_BY_NMI, checkAndInject, type Injection } from './injection.ts';
+import { checkAndInject, type Injection } from './injection.ts';
 import { offerPvEoi, takePvEoi } from './pv-eoi.ts';
 import { acceptApicEvents, MP_RUNNABLE } from './start.ts';
+import { BLOCKED_BY, RFLAGS } from '../../x86/registers.ts';
 
 const { MOV_DR_EXITING } = PRIMARY;
 const { VALID, TYPE, NMI } = INTERRUPTION;
+const SHADOW = BLOCKED_BY.STI | BLOCKED_BY.MOV_SS;
 const VMX_ISA = 1;
 /** The host's timer vector, which took the guest out (LOCAL_TIMER_VECTOR). */
-const HOST_TIMER = 0x800000ec;
-const IF = 0x200;
+const HOST_TIMER = VALID + 0xec;
 const NOTHING: Injection = { info: 0, errorCode: 0, length: 0 };
 const NO_BYTES = new Uint8Array(0);
 const NO_MSR = { data: 0n, error: 0 };
@@ -125,10 +128,10 @@ function noteWaiting(kvm: KvmContext, vcpu: VcpuState): void {
 
 /** vmx_sched_in: a vCPU that gave way spins no longer than at first before it exits again. */
 function shrinkPleWindow(kvm: KvmContext, vcpu: VcpuState): void {
-  const old = vcpu.vmcs.pleWindow;
+  const old = loadedVmcs(vcpu).pleWindow;
   if (old === PLE_WINDOW) return;
   kvm.raise({ kind: 'kvm_ple_window_update', vcpu_id: vcpu.index, new: PLE_WINDOW, old });
-  writeControl(kvm, vcpu, 'pleWindow', PLE_WINDOW);
+  writeVmcs(kvm, loadedVmcs(vcpu), 'pleWindow', PLE_WINDOW);
 }
 
 /** vcpu_enter_guest's requests, in its order. */
@@ -174,11 +177,11 @@ function enter(kvm: KvmContext, vcpu: VcpuState, budget: number): VcpuProgress {
     offerPvEoi(kvm, vcpu);
     if ((injection.info & TYPE) === NMI) unblockNmi(kvm, vcpu);
   }
-  writeControl(kvm, vcpu, 'eptPointer', BigInt(loadRoot(kvm)));
+  writeVmcs(kvm, loadedVmcs(vcpu), 'eptPointer', BigInt(loadRoot(kvm)));
   syncTaskPriority(kvm, vcpu);
   // A step over STI or MOV SS takes the shadow away: entry with TF set refuses one.
   if (vcpu.guestDebug.control !== 0) dropShadow(kvm, vcpu);
-  if (kvm.guest.needsControls(vcpu.index)) obey(kvm, vcpu);
+  if (kvm.guest.needsControls(vcpu.index)) obey(kvm, loadedVmcs(vcpu));
   const { checkEntry: checks } = vcpu;
   kvm.raise({
     kind: 'kvm_entry',
@@ -188,20 +191,20 @@ function enter(kvm: KvmContext, vcpu: VcpuState, budget: number): VcpuProgress {
     intr_info: injection.info,
     error_code: injection.errorCode,
   });
-  const failure = checks ? checkEntry(kvm, vcpu) : undefined;
+  const failure = checks ? checkEntry(viewOf(loadedVmcs(vcpu), kvm.guest.registers(vcpu.index))) : undefined;
   return failure === undefined ? runGuest(kvm, vcpu, budget, injection) : failEntry(kvm, vcpu, failure);
 }
 
 function dropShadow(kvm: KvmContext, vcpu: VcpuState): void {
   if ((vcpu.guestDebug.control & DEBUG_SINGLESTEP) === 0) return;
-  if ((kvm.guest.position(vcpu.index).interruptibility & 3) === 0) return;
-  kvm.guest.registers(vcpu.index).interruptibility &= ~3;
+  if ((kvm.guest.position(vcpu.index).interruptibility & SHADOW) === 0) return;
+  kvm.guest.registers(vcpu.index).interruptibility &= ~SHADOW;
 }
 
 /** An injected NMI sets the blocking itself; VM entry refuses it where the blocking is there already. */
 function unblockNmi(kvm: KvmContext, vcpu: VcpuState): void {
-  if ((kvm.guest.position(vcpu.index).interruptibility & BLOCKED_BY_NMI) === 0) return;
-  kvm.guest.registers(vcpu.index).interruptibility &= ~BLOCKED_BY_NMI;
+  if ((kvm.guest.position(vcpu.index).interruptibility & BLOCKED_BY.NMI) === 0) return;
+  kvm.guest.registers(vcpu.index).interruptibility &= ~BLOCKED_BY.NMI;
 }
 
 /** Hand the LAPIC's task priority to the TPR shadow when software changed it. */
@@ -235,9 +238,9 @@ function runGuest(kvm: KvmContext, vcpu: VcpuState, budget: number, injection: I
   const exit = stop.why === 'budget' ? timerExit(kvm, vcpu) : stop.exit;
   const inside = kvm.inside(raiseExit(kvm, vcpu, stop, exit));
   takeTaskPriority(inside, vcpu, stop.cr8);
-  if (isInterruptedNmi(exit)) inside.guest.registers(vcpu.index).interruptibility &= ~BLOCKED_BY_NMI;
+  if (isInterruptedNmi(exit)) inside.guest.registers(vcpu.index).interruptibility &= ~BLOCKED_BY.NMI;
   if (vcpu.pv.eoiPending) takePvEoi(inside, vcpu);
-  if ((vcpu.vmcs.primary & MOV_DR_EXITING) === 0) primaryBits(inside, vcpu, MOV_DR_EXITING, true);
+  if ((loadedVmcs(vcpu).primary & MOV_DR_EXITING) === 0) primaryBits(inside, loadedVmcs(vcpu), MOV_DR_EXITING, true);
   const handled = handleExit(inside, vcpu, stop, exit);
   if (vcpu.mpState !== MP_RUNNABLE) block(inside, vcpu);
   if (typeof handled === 'object') return leave(inside, vcpu, handled, 0);
@@ -294,14 +297,14 @@ function handleExit(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop, exit: VmE
     const words = [BigInt(exit.idtVectoringInfo), BigInt(exit.reason), exit.qualification];
     return exitInternal(kvm, vcpu, SUBERROR_DELIVERY_EVENT, words);
   }
-  const handler = EXIT_HANDLERS[exit.reason] ?? unexpected;
+  const handler = EXIT_HANDLERS[exitOwner(vcpu, exit)][exit.reason] ?? unexpected;
   return handler(kvm, vcpu, stop);
 }
 
 /** KVM_RUN returns. */
 function leave(kvm: KvmContext, vcpu: VcpuState, exit: UserspaceExit, errno: number): VcpuProgress {
   const { rflags, interruptibility, cr8 } = kvm.guest.position(vcpu.index);
-  const takesInterrupts = (rflags & IF) !== 0;
+  const takesInterrupts = (rflags & RFLAGS.IF) !== 0;
   kvm.raise({
     kind: 'kvm_userspace_exit',
     reason: exit.reason,
@@ -314,7 +317,7 @@ function leave(kvm: KvmContext, vcpu: VcpuState, exit: UserspaceExit, errno: num
     count: exit.count,
     data: exit.data,
     if_flag: takesInterrupts,
-    ready: takesInterrupts && (interruptibility & 3) === 0 && !vcpu.events.interrupt.injected,
+    ready: takesInterrupts && (interruptibility & SHADOW) === 0 && !vcpu.events.interrupt.injected,
     cr8: vmOf(kvm).irqchip === undefined ? vcpu.run.cr8 : cr8,
   });
   return 'userspace';
