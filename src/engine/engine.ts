@@ -67,6 +67,8 @@ export interface GuestEngine extends Guest {
 /** What was entered into the caches. */
 export interface CacheFills {
   readonly translations: number;
+  /** Guest-physical pages found through extended page tables. */
+  readonly guestPages: number;
   readonly codePages: number;
 }
 
@@ -172,7 +174,7 @@ class Engine implements GuestEngine {
   }
   get cacheFills(): CacheFills {
     const { code, mmu } = this.processor;
-    return { translations: mmu.fills, codePages: code.pagesDecoded };
+    return { translations: mmu.fills, guestPages: mmu.second.fills, codePages: code.pagesDecoded };
   }
 
   private blockOf(vcpu: number): number {
