@@ -14,18 +14,18 @@ import {
 } from '../x86/guest.ts';
 import { EPT_PAGE_WORDS } from '../memory/ept-pool.ts';
 import { switchTask } from './assists/task.ts';
-import type { DebuggerStops } from './debugger-stops.ts';
-import { emulateOne, emulateStringPort } from './emulation.ts';
-import * as L from './layout.ts';
-import { EngineMemory } from './memory.ts';
+import type { DebuggerStops } from './core/debugger-stops.ts';
+import { emulateOne, emulateStringPort } from './processor/emulation.ts';
+import * as L from './state/layout.ts';
+import { EngineMemory } from './state/memory.ts';
 import { FollowedTables, type TableWrite } from './mmu/followed-tables.ts';
 import { takeFlagged } from './mmu/page-flags.ts';
-import { EVENT_TYPE, type GuestEvent } from './event.ts';
-import { exitOperands } from './exit-operands.ts';
-import type { Instantiate } from './handlers.ts';
-import { Processor } from './processor.ts';
-import { registersOf } from './registers.ts';
-import { resetBlock } from './reset.ts';
+import { EVENT_TYPE, type GuestEvent } from './core/event.ts';
+import { exitOperands } from './processor/exit-operands.ts';
+import type { Instantiate } from './meanings/handlers.ts';
+import { Processor } from './processor/processor.ts';
+import { registersOf } from './processor/registers.ts';
+import { resetBlock } from './processor/reset.ts';
 
 /** What an engine is made for. */
 export interface EngineOptions {

@@ -1,7 +1,7 @@
 import { type DecodedInstruction, ICED } from '../code/instruction.ts';
-import { GuestFault, VECTOR, vmExit } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR, vmExit } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Processor } from '../processor/processor.ts';
 import { type Assist, type Outcome, readOperand, writeOperand } from './operand.ts';
 import { moveSegment, umip } from './segments.ts';
 import { EXIT, leave, PRIMARY, primary, privileged, } from './exits.ts';

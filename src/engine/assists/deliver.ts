@@ -1,7 +1,7 @@
-import { GuestFault, VECTOR, vmExit, GuestExit } from '../fault.ts';
-import * as L from '../layout.ts';
-import { EVENT_TYPE, type GuestEvent } from '../event.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR, vmExit, GuestExit } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import { EVENT_TYPE, type GuestEvent } from '../core/event.ts';
+import type { Processor } from '../processor/processor.ts';
 import {
   accessOf,
   baseOf,

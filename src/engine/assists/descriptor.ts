@@ -1,6 +1,6 @@
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Processor } from '../processor/processor.ts';
 
 /** A segment or gate descriptor in memory. SDM Vol. 3, 3.4.5 and 5.8.3. */
 export interface Descriptor {

@@ -1,6 +1,6 @@
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Processor } from '../processor/processor.ts';
 
 /** DIV and IDIV of rdx:rax by the 64-bit divisor the handler left in scratch. */
 export function divide128(p: Processor): boolean {

@@ -1,6 +1,6 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
-import { GuestFault, instructionExit, VECTOR } from '../fault.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, instructionExit, VECTOR } from '../core/fault.ts';
+import type { Processor } from '../processor/processor.ts';
 import type { Outcome } from './operand.ts';
 
 /** Basic exit reasons these instructions can cause. SDM Vol. 3 Appendix C. */

@@ -1,5 +1,5 @@
-import { GuestExit, GuestFault, VECTOR, vmExit } from '../fault.ts';
-import type { Processor } from '../processor.ts';
+import { GuestExit, GuestFault, VECTOR, vmExit } from '../core/fault.ts';
+import type { Processor } from '../processor/processor.ts';
 import { isCanonical } from './deliver.ts';
 import { checkSegment, type Descriptor, enterCode, isLongCode, limitOf, readDescriptor } from './descriptor.ts';
 

@@ -1,6 +1,6 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
-import { GuestFault, VECTOR } from '../fault.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import type { Processor } from '../processor/processor.ts';
 import { checkInnerStack, tssStack } from './deliver.ts';
 import { type Descriptor, enterCode, isLongCode, readDescriptor, readUpperHalf } from './descriptor.ts';
 import { type Assist, operandAddress, peekStack, popBytes, push, ripAfter } from './operand.ts';

@@ -1,6 +1,6 @@
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Processor } from '../processor/processor.ts';
 import { isCanonical } from './deliver.ts';
 import { type Assist, ripAfter } from './operand.ts';
 

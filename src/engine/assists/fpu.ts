@@ -1,7 +1,7 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Processor } from '../processor/processor.ts';
 import { blockUnit } from '../x87/block.ts';
 import { executeX87, x87Pending } from '../x87/execute.ts';
 import {

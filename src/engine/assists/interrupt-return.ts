@@ -1,7 +1,7 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Processor } from '../processor/processor.ts';
 import { enterCode } from './descriptor.ts';
 import { type Assist, peekStack, popBytes } from './operand.ts';
 import { checkOffset, checkReturnCode, isReal, leaveTo, loadRealCode, taskSwitchExit } from './far-checks.ts';

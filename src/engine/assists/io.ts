@@ -1,7 +1,7 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
-import { GuestFault, instructionExit, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, instructionExit, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Processor } from '../processor/processor.ts';
 import { type Assist, segmentOf } from './operand.ts';
 
 const EXIT_IO = 30;

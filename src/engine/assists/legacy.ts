@@ -1,6 +1,6 @@
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Processor } from '../processor/processor.ts';
 import { type Assist, operandAddress, peekStack, popBytes, push, readOperand, writeOperand } from './operand.ts';
 
 /** Status flags of an 8-bit result: SF ZF PF. */

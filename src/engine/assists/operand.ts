@@ -1,8 +1,8 @@
 import { type DecodedInstruction, ICED } from '../code/instruction.ts';
 import { registerSlot } from '../code/record.ts';
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Processor } from '../processor/processor.ts';
 
 /**
  * What an assist did: 'next' goes on after it, 'serialize' too but looks everything up again, 'jump' set rip, 'exit'

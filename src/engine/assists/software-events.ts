@@ -1,8 +1,8 @@
 
-import { GuestExit, VECTOR, vmExit } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { GuestEvent } from '../event.ts';
-import type { Processor } from '../processor.ts';
+import { GuestExit, VECTOR, vmExit } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { GuestEvent } from '../core/event.ts';
+import type { Processor } from '../processor/processor.ts';
 import { deliver, } from './deliver.ts';
 import {
   type Assist, type Outcome, push, setStack, stackOperandSize,

@@ -1,7 +1,7 @@
 import type { TaskSwitch, TaskSwitched } from '../../x86/guest.ts';
-import { GuestExit, GuestFault, MmioNeeded, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestExit, GuestFault, MmioNeeded, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Processor } from '../processor/processor.ts';
 import { accessOf, baseOf, checkSegment, type Descriptor, limitOf, readDescriptor, setBusy } from './descriptor.ts';
 import { push } from './operand.ts';
 import { loadPointers } from './control-registers.ts';

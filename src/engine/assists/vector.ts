@@ -1,10 +1,10 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
 import { registerSlot } from '../code/record.ts';
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
 import { SLOW, SLOW_OPERATIONS } from '../meanings/vector/slow.ts';
-import type { EngineMemory } from '../memory.ts';
-import type { Processor } from '../processor.ts';
+import type { EngineMemory } from '../state/memory.ts';
+import type { Processor } from '../processor/processor.ts';
 import { type Assist, segmentOf } from './operand.ts';
 import { FLOAT_ROUTINES } from './vector-float.ts';
 import { INTEGER_ROUTINES } from './vector-integer.ts';

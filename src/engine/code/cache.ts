@@ -1,9 +1,9 @@
 import { invariant } from '../../base/invariant.ts';
-import * as L from '../layout.ts';
+import * as L from '../state/layout.ts';
 import { ASSIST_BY_SITE } from '../meanings/control.ts';
-import type { EngineMemory } from '../memory.ts';
+import type { EngineMemory } from '../state/memory.ts';
 import { type DecodedInstruction, decodeInstruction } from './instruction.ts';
-import { MODE } from './mode.ts';
+import { MODE } from '../state/mode.ts';
 import { writeRecord } from './record.ts';
 import { select } from './select.ts';
 

@@ -1,5 +1,5 @@
-import * as L from '../layout.ts';
-import type { EngineMemory } from '../memory.ts';
+import * as L from '../state/layout.ts';
+import type { EngineMemory } from '../state/memory.ts';
 import { type DecodedInstruction, ICED } from './instruction.ts';
 
 const MASK_64 = 0xffff_ffff_ffff_ffffn;

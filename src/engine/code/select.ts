@@ -1,8 +1,8 @@
-import type { OperandKind } from '../builder.ts';
+import type { OperandKind } from '../emit/builder.ts';
 import { handlerKey } from '../meanings/meaning.ts';
 import { stringKey } from '../meanings/strings.ts';
 import { type DecodedInstruction, ICED } from './instruction.ts';
-import { MODE } from './mode.ts';
+import { MODE } from '../state/mode.ts';
 
 /** Which handler an instruction gets: its key, or the name of an assist. */
 export type Selection = { readonly key: string } | { readonly assist: string };

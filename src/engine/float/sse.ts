@@ -1,4 +1,4 @@
-import { MXCSR } from '../layout.ts';
+import { MXCSR } from '../state/layout.ts';
 import { type FloatEnvironment, sseFaults, sseFlags, startSse } from './environment.ts';
 import { SSE_CONVERSIONS } from './sse-conversions.ts';
 import {

@@ -1,5 +1,5 @@
-import { CONDITIONS, type MeaningBuilder, type Operand, type Size, type V } from '../builder.ts';
-import * as L from '../layout.ts';
+import { CONDITIONS, type MeaningBuilder, type Operand, type Size, type V } from '../emit/builder.ts';
+import * as L from '../state/layout.ts';
 import { type Meaning, ONE, SAME_2, SAME_2_NO_BYTE } from './meaning.ts';
 
 type Binary = (m: MeaningBuilder, a: V, b: V, size: Size) => V;

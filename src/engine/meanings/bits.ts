@@ -1,4 +1,4 @@
-import type { MeaningBuilder, Operand, Size, V } from '../builder.ts';
+import type { MeaningBuilder, Operand, Size, V } from '../emit/builder.ts';
 import { multiplyHighUnsigned } from './arithmetic.ts';
 import { type Meaning, SAME_2_NO_BYTE } from './meaning.ts';
 

@@ -1,5 +1,5 @@
-import { CONDITIONS, FN, GLOBAL, type MeaningBuilder, type Size } from '../builder.ts';
-import * as L from '../layout.ts';
+import { CONDITIONS, FN, GLOBAL, type MeaningBuilder, type Size } from '../emit/builder.ts';
+import * as L from '../state/layout.ts';
 import type { Meaning } from './meaning.ts';
 
 const conditionalJumps: Meaning[] = CONDITIONS.map((condition) => ({

@@ -1,4 +1,4 @@
-import type { MeaningBuilder, Operand, OperandKind, Size } from '../builder.ts';
+import type { MeaningBuilder, Operand, OperandKind, Size } from '../emit/builder.ts';
 
 /** Which places an operand of a row may be in: register, memory, register or memory, immediate. */
 export type Place = 'r' | 'm' | 'rm' | 'i' | 'ri' | 'rmi';

@@ -1,5 +1,5 @@
-import { GLOBAL, MeaningBuilder, SEGMENT, type Size, type V } from '../builder.ts';
-import * as L from '../layout.ts';
+import { GLOBAL, MeaningBuilder, SEGMENT, type Size, type V } from '../emit/builder.ts';
+import * as L from '../state/layout.ts';
 import { handlerKey } from './meaning.ts';
 
 type StringName = 'movs' | 'stos' | 'lods' | 'scas' | 'cmps';

@@ -1,5 +1,5 @@
-import { FN, type MeaningBuilder, type V } from '../../builder.ts';
-import * as L from '../../layout.ts';
+import { FN, type MeaningBuilder, type V } from '../../emit/builder.ts';
+import * as L from '../../state/layout.ts';
 
 /** Fixed number of the assist that computes what vector handlers leave to TypeScript. */
 export const ASSIST_VECTOR = 3;

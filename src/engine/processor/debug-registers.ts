@@ -1,7 +1,7 @@
-import { ACCESS } from './builder.ts';
-import type { DebuggerStops } from './debugger-stops.ts';
+import { ACCESS } from '../emit/builder.ts';
+import type { DebuggerStops } from '../core/debugger-stops.ts';
 import { EventDelivery } from './event-delivery.ts';
-import * as L from './layout.ts';
+import * as L from '../state/layout.ts';
 
 /** The debug registers at work: instruction and data breakpoints. SDM Vol. 3, 18.2. */
 export abstract class DebugRegisters extends EventDelivery {

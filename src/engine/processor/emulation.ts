@@ -1,11 +1,11 @@
-import type { Emulated, MmioAccess } from '../x86/guest.ts';
-import { advanceString, portAccess, stringAddress } from './assists/io.ts';
-import { decodeInstruction } from './code/instruction.ts';
-import { type GuestEvent, interruptionInfo } from './event.ts';
-import { GuestExit, GuestFault, hasErrorCode, MmioNeeded, vmExit } from './fault.ts';
-import * as L from './layout.ts';
+import type { Emulated, MmioAccess } from '../../x86/guest.ts';
+import { advanceString, portAccess, stringAddress } from '../assists/io.ts';
+import { decodeInstruction } from '../code/instruction.ts';
+import { type GuestEvent, interruptionInfo } from '../core/event.ts';
+import { GuestExit, GuestFault, hasErrorCode, MmioNeeded, vmExit } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
 import type { Processor } from './processor.ts';
-import { MMIO_NEEDED } from './stop.ts';
+import { MMIO_NEEDED } from '../core/stop.ts';
 
 /** Run the instruction at rip with memory as KVM's slots have it. */
 export function emulateOne(processor: Processor): Emulated {

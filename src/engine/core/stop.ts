@@ -1,4 +1,4 @@
-import type { VmExit } from '../x86/guest.ts';
+import type { VmExit } from '../../x86/guest.ts';
 import { GuestExit, GuestFault, MmioNeeded } from './fault.ts';
 
 /** What stopped the dispatch loop. */

@@ -1,8 +1,8 @@
-import type { Registers, Segment } from '../x86/guest.ts';
-import { plainUnit } from './assists/fpu.ts';
-import * as L from './layout.ts';
+import type { Registers, Segment } from '../../x86/guest.ts';
+import { plainUnit } from '../assists/fpu.ts';
+import * as L from '../state/layout.ts';
 import type { Processor } from './processor.ts';
-import { putMxcsr, putX87Region, putXmmRegion, resetX87, takeX87Region, takeXmmRegion } from './x87/fxsave.ts';
+import { putMxcsr, putX87Region, putXmmRegion, resetX87, takeX87Region, takeXmmRegion } from '../x87/fxsave.ts';
 
 /** XSAVE area in the standard format without extended components. SDM Vol. 1, 13.4. */
 export const XSAVE_SIZE = 576;

@@ -1,6 +1,6 @@
-import type { HandlerInstance } from './handlers.ts';
+import type { HandlerInstance } from '../meanings/handlers.ts';
 import { InstructionFlow } from './instruction-flow.ts';
-import * as L from './layout.ts';
+import * as L from '../state/layout.ts';
 
 /** Ticks and time of the run under way: the same wherever a run is cut, and into whatever slices it falls. */
 export abstract class RunClock extends InstructionFlow {

@@ -1,19 +1,19 @@
-import type { VmExit } from '../x86/guest.ts';
-import { ASSISTS } from './assists/index.ts';
-import { divide128 } from './assists/divide.ts';
-import { runSlow } from './assists/vector.ts';
-import { ACCESS } from './builder.ts';
-import type { CodeCache } from './code/cache.ts';
-import { MODE } from './code/mode.ts';
+import type { VmExit } from '../../x86/guest.ts';
+import { ASSISTS } from '../assists/index.ts';
+import { divide128 } from '../assists/divide.ts';
+import { runSlow } from '../assists/vector.ts';
+import { ACCESS } from '../emit/builder.ts';
+import type { CodeCache } from '../code/cache.ts';
+import { MODE } from '../state/mode.ts';
 import { DebugRegisters } from './debug-registers.ts';
-import { GuestFault, VECTOR } from './fault.ts';
-import * as L from './layout.ts';
-import { ASSIST_DIVIDE_128 } from './meanings/arithmetic.ts';
-import { ASSIST_BY_SITE, ASSIST_CHECK, ASSIST_CROSSING } from './meanings/control.ts';
-import { ASSIST_VECTOR } from './meanings/vector/slow.ts';
-import { MMIO } from './mmu/mmu.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import { ASSIST_DIVIDE_128 } from '../meanings/arithmetic.ts';
+import { ASSIST_BY_SITE, ASSIST_CHECK, ASSIST_CROSSING } from '../meanings/control.ts';
+import { ASSIST_VECTOR } from '../meanings/vector/slow.ts';
+import { MMIO } from '../mmu/mmu.ts';
 import type { Processor } from './processor.ts';
-import { NOTHING, type Stop, stopOf } from './stop.ts';
+import { NOTHING, type Stop, stopOf } from '../core/stop.ts';
 
 /** Host address of code that is not mapped. */
 const NOWHERE = -1;

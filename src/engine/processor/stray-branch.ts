@@ -1,4 +1,4 @@
-import { decodeInstruction } from './code/instruction.ts';
+import { decodeInstruction } from '../code/instruction.ts';
 import type { Processor } from './processor.ts';
 import { codeBytes } from './stack-access.ts';
 

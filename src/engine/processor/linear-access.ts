@@ -1,10 +1,10 @@
-import { ACCESS } from './builder.ts';
-import { GuestExit, GuestFault, MmioNeeded, VECTOR } from './fault.ts';
-import * as L from './layout.ts';
-import type { EngineMemory } from './memory.ts';
-import type { Mmu } from './mmu/mmu.ts';
-import type { CpuState } from './state.ts';
-import { NOTHING, type Stop } from './stop.ts';
+import { ACCESS } from '../emit/builder.ts';
+import { GuestExit, GuestFault, MmioNeeded, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { EngineMemory } from '../state/memory.ts';
+import type { Mmu } from '../mmu/mmu.ts';
+import type { CpuState } from '../state/state.ts';
+import { NOTHING, type Stop } from '../core/stop.ts';
 
 /** Memory as the processor's TypeScript routines access it: linear addresses, checked and translated. */
 export abstract class LinearAccess {

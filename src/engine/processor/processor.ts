@@ -1,18 +1,18 @@
-import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../x86/guest.ts';
-import { CodeCache } from './code/cache.ts';
-import type { GuestEvent } from './event.ts';
-import { hasErrorCode, VECTOR, vmExit } from './fault.ts';
-import { type HandlerInstance, handlerModule, type Instantiate } from './handlers.ts';
-import { deliver } from './assists/deliver.ts';
-import * as L from './layout.ts';
-import { DebuggerStops } from './debugger-stops.ts';
+import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../../x86/guest.ts';
+import { CodeCache } from '../code/cache.ts';
+import type { GuestEvent } from '../core/event.ts';
+import { hasErrorCode, VECTOR, vmExit } from '../core/fault.ts';
+import { type HandlerInstance, handlerModule, type Instantiate } from '../meanings/handlers.ts';
+import { deliver } from '../assists/deliver.ts';
+import * as L from '../state/layout.ts';
+import { DebuggerStops } from '../core/debugger-stops.ts';
 import { RunClock } from './run-clock.ts';
-import { MMIO_NEEDED, NOTHING, type Stop } from './stop.ts';
-import type { EngineMemory } from './memory.ts';
-import { FAILED, Mmu } from './mmu/mmu.ts';
+import { MMIO_NEEDED, NOTHING, type Stop } from '../core/stop.ts';
+import type { EngineMemory } from '../state/memory.ts';
+import { FAILED, Mmu } from '../mmu/mmu.ts';
 import { refusedByStack } from './stack-access.ts';
 import { undoStrayBranch } from './stray-branch.ts';
-import { CpuState } from './state.ts';
+import { CpuState } from '../state/state.ts';
 
 /** One processor core: runs the architectural block that is in memory now. */
 export class Processor extends RunClock {

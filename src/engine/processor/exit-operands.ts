@@ -1,5 +1,5 @@
-import type { GuestStop, VmExit } from '../x86/guest.ts';
-import type { CpuState } from './state.ts';
+import type { GuestStop, VmExit } from '../../x86/guest.ts';
+import type { CpuState } from '../state/state.ts';
 
 type Operands = Pick<GuestStop, 'a0' | 'a1' | 'a2' | 'a3' | 'a4' | 'a5'>;
 

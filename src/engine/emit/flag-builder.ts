@@ -1,5 +1,5 @@
-import * as L from './layout.ts';
-import { FunctionBuilder, type V, type Width } from './wasm/function-builder.ts';
+import * as L from '../state/layout.ts';
+import { FunctionBuilder, type V, type Width } from '../wasm/function-builder.ts';
 
 /** The condition codes in encoding order. SDM Vol. 1, Appendix B. */
 export const CONDITIONS = [

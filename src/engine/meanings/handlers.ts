@@ -1,17 +1,17 @@
-import { invariant } from '../base/invariant.ts';
-import { FN, GLOBAL, MeaningBuilder, type OperandKind, SEGMENT } from './builder.ts';
-import * as L from './layout.ts';
-import { ARITHMETIC } from './meanings/arithmetic.ts';
-import { BITS } from './meanings/bits.ts';
-import { CONTROL } from './meanings/control.ts';
-import { handlerKey, kindCombinations, type Meaning } from './meanings/meaning.ts';
-import { MOVES } from './meanings/moves.ts';
-import { SHIFTS } from './meanings/shifts.ts';
-import { stringHandlers } from './meanings/strings.ts';
-import { VECTOR } from './meanings/vector.ts';
-import type { CompiledModule } from './wasm/compiled.ts';
-import { FunctionBuilder } from './wasm/function-builder.ts';
-import { assembleModule, type FunctionBody, type ImportedFunction } from './wasm/module.ts';
+import { invariant } from '../../base/invariant.ts';
+import { FN, GLOBAL, MeaningBuilder, type OperandKind, SEGMENT } from '../emit/builder.ts';
+import * as L from '../state/layout.ts';
+import { ARITHMETIC } from './arithmetic.ts';
+import { BITS } from './bits.ts';
+import { CONTROL } from './control.ts';
+import { handlerKey, kindCombinations, type Meaning } from './meaning.ts';
+import { MOVES } from './moves.ts';
+import { SHIFTS } from './shifts.ts';
+import { stringHandlers } from './strings.ts';
+import { VECTOR } from './vector.ts';
+import type { CompiledModule } from '../wasm/compiled.ts';
+import { FunctionBuilder } from '../wasm/function-builder.ts';
+import { assembleModule, type FunctionBody, type ImportedFunction } from '../wasm/module.ts';
 
 /** Every meaning there is; to add an instruction, add its row to one of these tables. */
 const MEANINGS: readonly Meaning[] = [...ARITHMETIC, ...MOVES, ...SHIFTS, ...BITS, ...CONTROL, ...VECTOR];

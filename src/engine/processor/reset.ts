@@ -1,8 +1,8 @@
-import { plainUnit } from './assists/fpu.ts';
-import * as L from './layout.ts';
+import { plainUnit } from '../assists/fpu.ts';
+import * as L from '../state/layout.ts';
 import type { Processor } from './processor.ts';
-import { initialise } from './x87/image.ts';
-import { resetX87 } from './x87/fxsave.ts';
+import { initialise } from '../x87/image.ts';
+import { resetX87 } from '../x87/fxsave.ts';
 
 const DATA_ACCESS = 0x93;
 const CODE_ACCESS = 0x9b;

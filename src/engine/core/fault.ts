@@ -1,4 +1,4 @@
-import { NO_EXIT, type VmExit } from '../x86/guest.ts';
+import { NO_EXIT, type VmExit } from '../../x86/guest.ts';
 
 /** Exception vectors. SDM Vol. 3, Table 6-1. */
 export const VECTOR = {

@@ -1,4 +1,4 @@
-import { ACCESS } from './builder.ts';
+import { ACCESS } from '../emit/builder.ts';
 
 /** Where an address is meant: through the guest's page tables, or in host memory, whatever leads there. */
 export type AddressSpace = 'linear' | 'host';

@@ -1,4 +1,4 @@
-import { codeModeOf, deriveSegments } from './code/mode.ts';
+import { codeModeOf, deriveSegments } from './mode.ts';
 import * as L from './layout.ts';
 import type { EngineMemory } from './memory.ts';
 

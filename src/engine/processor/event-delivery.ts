@@ -1,9 +1,9 @@
-import type { ExecutionControls, VmExit } from '../x86/guest.ts';
-import { type GuestEvent, interruptionInfo } from './event.ts';
-import { hasErrorCode, isContributory, VECTOR, vmExit } from './fault.ts';
-import * as L from './layout.ts';
+import type { ExecutionControls, VmExit } from '../../x86/guest.ts';
+import { type GuestEvent, interruptionInfo } from '../core/event.ts';
+import { hasErrorCode, isContributory, VECTOR, vmExit } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
 import { LinearAccess } from './linear-access.ts';
-import { MMIO_NEEDED, stopOf } from './stop.ts';
+import { MMIO_NEEDED, stopOf } from '../core/stop.ts';
 
 /** Exceptions and interrupts on their way to the guest: interception, delivery, and what becomes of faults in it. */
 export abstract class EventDelivery extends LinearAccess {

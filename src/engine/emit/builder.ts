@@ -1,7 +1,7 @@
-import { invariant } from '../base/invariant.ts';
+import { invariant } from '../../base/invariant.ts';
 import { FlagBuilder, type Size } from './flag-builder.ts';
-import * as L from './layout.ts';
-import type { V, Variable, Width } from './wasm/function-builder.ts';
+import * as L from '../state/layout.ts';
+import type { V, Variable, Width } from '../wasm/function-builder.ts';
 
 /** Operand kinds of a handler: register, immediate, memory (flat base+disp, flat general, segmented), branch. */
 export type OperandKind = 'r' | 'i' | 'mA' | 'mB' | 'mC' | 'x';

@@ -1,6 +1,6 @@
-import { invariant } from '../base/invariant.ts';
+import { invariant } from '../../base/invariant.ts';
 import * as L from './layout.ts';
-import type { LinearMemory } from './wasm/compiled.ts';
+import type { LinearMemory } from '../wasm/compiled.ts';
 
 /** Most pages of 64 KiB: one less than WebAssembly allows, so that an address just past the end has 32 bits, too. */
 const PAGES_MAX = 65535;

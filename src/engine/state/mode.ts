@@ -1,5 +1,5 @@
-import * as L from '../layout.ts';
-import type { EngineMemory } from '../memory.ts';
+import * as L from './layout.ts';
+import type { EngineMemory } from './memory.ts';
 
 /** What decoding depends on besides the bytes, as bits of one number. */
 export const MODE = {

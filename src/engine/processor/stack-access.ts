@@ -1,5 +1,5 @@
-import { decodeInstruction, ICED } from './code/instruction.ts';
-import * as L from './layout.ts';
+import { decodeInstruction, ICED } from '../code/instruction.ts';
+import * as L from '../state/layout.ts';
 import type { Processor } from './processor.ts';
 
 const STACK = /^(push|pop|call|ret|leave|enter|iret)/;
