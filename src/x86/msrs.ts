@@ -98,7 +98,7 @@ export const MSR_KVM = {
   ASYNC_PF_ACK: 0x4b56_4d07,
 } as const;
 
-/** Where the MSRs with a high number start: the bitmap of VM-execution controls knows 0x2000 of each. SDM Vol. 3, 25.6.9. */
+/** Where the MSRs with a high number start; the MSR bitmap knows 0x2000 of each kind. SDM Vol. 3, 25.6.9. */
 export const HIGH_MSRS = 0xc000_0000;
 /** How many MSRs of each kind the bitmap knows. */
 export const MSRS_IN_BITMAP = 0x2000;
