@@ -1,6 +1,6 @@
 import { invariant } from '../../base/invariant.ts';
 import * as L from '../state/layout.ts';
-import { ASSIST_BY_SITE } from '../meanings/control.ts';
+import { ASSIST_BY_SITE } from '../meanings/pseudo.ts';
 import type { EngineMemory } from '../state/memory.ts';
 import { type DecodedInstruction, decodeInstruction } from './instruction.ts';
 import { MODE } from '../state/mode.ts';

@@ -2,13 +2,11 @@ import { invariant } from '../../base/invariant.ts';
 import { FlagBuilder, type Size } from './flag-builder.ts';
 import * as L from '../state/layout.ts';
 import type { V, Variable, Width } from '../wasm/function-builder.ts';
+import type { InstructionReader, Ordinal, Tier } from './reader.ts';
+import { FN, GLOBAL } from './shared.ts';
 
 /** Operand kinds of a handler: register, immediate, memory (flat base+disp, flat general, segmented), branch. */
 export type OperandKind = 'r' | 'i' | 'mA' | 'mB' | 'mC' | 'x';
-
-/** Indices of what every handler may call: imports first, then the shared functions (`shared.ts`). */
-export const FN = { translate: 0, commit: 1, resolve: 2, assist: 3, lookup: 4, branch: 5, segment: 6 } as const;
-export const GLOBAL = { ticks: 0, fault: 1, context: 2 } as const;
 
 /** What `translate` is asked for. */
 export const ACCESS = { read: 0, write: 1, readWrite: 2, execute: 3 } as const;
@@ -28,35 +26,28 @@ export interface Operand {
   address(displacement?: V): V;
 }
 
-/** The verbs an instruction's meaning is written in: guest registers, memory and flags over WebAssembly. */
-export class MeaningBuilder extends FlagBuilder {
-  readonly record: V;
+/**
+ * The verbs an instruction's meaning is written in: guest registers, memory and flags over WebAssembly. What is asked
+ * of the instruction itself goes to a reader.
+ */
+export class MeaningBuilder<Reader extends InstructionReader = InstructionReader> extends FlagBuilder {
+  readonly instruction: Reader;
 
-  constructor() {
-    super({ params: ['i32'], results: ['i32'] });
-    this.record = this.param(0);
+  constructor(tier: Tier<Reader>) {
+    super(tier.signature);
+    this.instruction = tier.reader(this);
   }
 
-  // Fields of the record. The translated tier will answer these with constants.
-  field(offset: number, width: 1 | 2 | 4): V {
-    return this.load('i32', this.record, width, offset);
-  }
-  slot(index: 0 | 1 | 2): V {
-    return this.field(L.R_REG[index], 2);
-  }
   immediate(size: Size): V {
-    if (size === 8) return this.load('i64', this.record, 8, L.R_IMM);
-    return this.load('i32', this.record, size === 1 ? 1 : size === 2 ? 2 : 4, L.R_IMM);
+    return this.instruction.immediate(size);
   }
 
   // Registers.
   readSlot(slot: V, size: Size): V {
-    return size === 8 ? this.load('i64', slot, 8) : this.load('i32', slot, size as 1 | 2 | 4);
+    return this.instruction.readSlot(slot, size);
   }
-  /** A 32-bit write clears the upper half. SDM Vol. 1, 3.4.1.1. */
   writeSlot(slot: V, size: Size, value: V): void {
-    if (size === 4) this.store(slot, this.extendU(value), 8);
-    else this.store(slot, value, size as Width);
+    this.instruction.writeSlot(slot, size, value);
   }
   readRegister(index: number, size: Size): V {
     return this.readSlot(this.i32(L.GPR + 8 * index), size);
@@ -74,66 +65,73 @@ export class MeaningBuilder extends FlagBuilder {
     const low = this.wrap(value);
     return size === 4 ? low : this.zeroExtend(low, size as Width);
   }
-  // Ends of a handler.
+  // Ends of the instruction.
   next(): void {
-    this.result(this.add(this.record, this.i32(L.RECORD)));
+    this.instruction.next();
+  }
+  ended(): void {
+    this.instruction.ended();
   }
   returnNext(): void {
-    this.return(this.add(this.record, this.i32(L.RECORD)));
+    this.instruction.returnNext();
   }
-  /** Take the near relative branch of the record. */
   takeBranch(): void {
-    const target = this.field(L.R_TARGET, 4);
-    this.if(target, () => this.return(target));
-    this.return(this.call(FN.branch, [this.record], 'i32'));
+    this.instruction.takeBranch();
   }
-  /** Continue at `rip` (i64, already wrapped). */
   jump(rip: V): void {
-    this.return(this.call(FN.lookup, [rip], 'i32'));
+    this.instruction.jump(rip);
   }
-  /** rip of the instruction after this one. */
   nextRip(): V {
-    const sum = this.add(this.state64(L.RIP_PAGE), this.extendU(this.field(L.R_NEXT, 2)));
-    return this.and(sum, this.state64(L.RIP_MASK));
+    return this.instruction.nextRip();
   }
   raise(vector: number, error = 0): void {
     this.setState32(L.STOP_CODE, this.i32(L.STOP.fault));
     this.setState32(L.FAULT_VECTOR, this.i32(vector));
     this.setState32(L.FAULT_ERROR, this.i32(error));
-    this.return(this.i32(0));
+    this.instruction.stop();
   }
   /** Give a tick back: pseudo-instructions and restarted ones do not retire. */
   refundTick(): void {
-    this.globalSet(GLOBAL.ticks, this.add(this.globalGet(GLOBAL.ticks, 'i32'), this.i32(1)));
+    this.instruction.setTicks(this.add(this.instruction.ticks(), this.i32(1)));
   }
 
   // Memory.
-  /** Effective address of the record, wrapped to the address size (no segment). */
+  /** Effective address of the memory operand, wrapped to the address size (no segment). */
   effectiveAddress(kind: OperandKind): V {
-    const base = this.load('i64', this.field(L.R_BASE, 2), 8);
-    const displacement = this.extendS(this.field(L.R_DISP, 4));
+    const { instruction } = this;
+    const base = this.readSlot(instruction.base(), 8);
+    const displacement = this.extendS(instruction.displacement());
     if (kind === 'mA') return this.add(base, displacement);
-    const index = this.load('i64', this.field(L.R_INDEX, 2), 8);
-    const scaled = this.shl(index, this.extendU(this.field(L.R_SCALE, 1)));
+    const index = this.readSlot(instruction.index(), 8);
+    const scaled = this.shl(index, this.extendU(instruction.scale()));
     const sum = this.add(this.add(base, scaled), displacement);
-    const wrap = this.extendU(this.field(L.R_WRAP, 1));
-    return this.shrU(this.shl(sum, wrap), wrap);
+    return this.cut(sum, this.addressWrap());
   }
-  /** Linear address of the record's memory operand, checked where segments count. */
+  private addressWrap(): V {
+    return this.extendU(this.instruction.wrap());
+  }
+  private cut(address: V, wrap: V): V {
+    return this.shrU(this.shl(address, wrap), wrap);
+  }
+  /** Linear address of the memory operand, checked where segments count. */
   linearAddress(kind: OperandKind, size: number, write: boolean, displacement?: V): V {
     let offset = this.effectiveAddress(kind);
     if (displacement !== undefined) {
-      const wrap = this.extendU(this.field(L.R_WRAP, 1));
-      offset = this.shrU(this.shl(this.add(offset, displacement), wrap), wrap);
+      const wrap = this.addressWrap();
+      offset = this.cut(this.add(offset, displacement), wrap);
     }
-    if (kind === 'mA') return offset;
-    if (kind === 'mB') return this.add(offset, this.load('i64', this.field(L.R_SEGBASE, 2), 8));
-    return this.checkedLinear(this.field(L.R_SEGMENT, 1), offset, size, write);
+    return kind === 'mA' ? offset : this.inSegment(offset, size, kind === 'mB', write);
+  }
+  /** Linear address of an offset in the memory operand's segment. `flat`: nothing but its base counts. */
+  inSegment(offset: V, size: number, flat: boolean, write: boolean): V {
+    const { instruction } = this;
+    if (flat) return this.add(offset, this.readSlot(instruction.segmentBase(), 8));
+    return this.checkedLinear(instruction.segment(), offset, size, write);
   }
   /** Segment limit and type check (SDM Vol. 3, 5.3-5.5); returns the linear address. */
   checkedLinear(segment: V, offset: V, size: number, write: boolean): V {
     const linear = this.call(FN.segment, [segment, offset, this.i32(size | (write ? 0x100 : 0))], 'i64');
-    this.if(this.globalGet(GLOBAL.fault, 'i32'), () => this.return(this.i32(0)));
+    this.if(this.globalGet(GLOBAL.fault, 'i32'), () => this.instruction.stop());
     return linear;
   }
   /** Host pointer for an access of `size` bytes at `linear`; leaves the handler on a fault. */
@@ -152,7 +150,7 @@ export class MeaningBuilder extends FlagBuilder {
         const high = this.wrap(this.shrU(linear, this.i64(32)));
         const want = this.i32(size | (ACCESS[access] << 8));
         this.set(pointer, this.call(FN.translate, [this.wrap(linear), high, want], 'i32'));
-        this.if(this.eqz(this.get(pointer)), () => this.return(this.i32(0)));
+        this.if(this.eqz(this.get(pointer)), () => this.instruction.stop());
       },
     );
     return this.get(pointer);
@@ -179,24 +177,25 @@ export class MeaningBuilder extends FlagBuilder {
     else this.store(pointer, value, size as Width, offset);
   }
 
-  /** The `index`-th operand of the instruction. `slot`: which register field of the record it uses. */
-  operand(kind: OperandKind, size: Size, slot: 0 | 1 | 2): Operand {
-    if (kind === 'r') return this.registerOperand(size, slot);
+  /** An operand of the instruction. `ordinal`: if it is a register, the how-manieth. */
+  operand(kind: OperandKind, size: Size, ordinal: Ordinal): Operand {
+    if (kind === 'r') return this.registerOperand(size, ordinal);
     if (kind === 'i') return this.immediateOperand(size);
     return this.memoryOperand(kind, size);
   }
-  private registerOperand(size: Size, slot: 0 | 1 | 2): Operand {
-    const read = (): V => (size === 16 ? this.loadVector(this.slot(slot)) : this.readSlot(this.slot(slot), size));
+  private registerOperand(size: Size, ordinal: Ordinal): Operand {
+    const slot = (): V => this.instruction.slot(ordinal);
+    const read = (): V => (size === 16 ? this.loadVector(slot()) : this.readSlot(slot(), size));
     return {
       kind: 'r',
       size,
       read,
       readForWrite: read,
       write: (value) => {
-        if (size === 16) this.storeVector(this.slot(slot), value);
-        else this.writeSlot(this.slot(slot), size, value);
+        if (size === 16) this.storeVector(slot(), value);
+        else this.writeSlot(slot(), size, value);
       },
-      address: () => this.slot(slot),
+      address: slot,
     };
   }
   private immediateOperand(size: Size): Operand {
@@ -231,7 +230,7 @@ export class MeaningBuilder extends FlagBuilder {
   // Calls out.
   /** Let a TypeScript routine do (the rest of) the instruction; it says where to go on. */
   assist(id: number): void {
-    this.return(this.call(FN.assist, [this.i32(id), this.record], 'i32'));
+    this.instruction.assist(id);
   }
 
   // The stack. `flat`: 64-bit mode.

@@ -295,7 +295,7 @@ function divide64(m: MeaningBuilder, divisor: V, signed: boolean): void {
   m.setState64(L.XMM_SCRATCH, divisor);
   m.setState32(L.XMM_SCRATCH + 8, m.i32(signed ? 1 : 0));
   m.assist(ASSIST_DIVIDE_128);
-  m.result(m.i32(0));
+  m.ended();
 }
 
 /** Fixed number of the assist that divides 128 by 64 bits. */

@@ -288,7 +288,7 @@ const crc32: Meaning = {
       m.set(left, rest);
       again(rest);
     });
-    m.writeSlot(m.slot(0), 8, m.get(state));
+    m.writeSlot(m.instruction.slot(0), 8, m.get(state));
     m.next();
   },
 };

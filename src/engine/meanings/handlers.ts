@@ -1,20 +1,25 @@
 import { invariant } from '../../base/invariant.ts';
-import { FN, GLOBAL, MeaningBuilder, type OperandKind, SEGMENT } from '../emit/builder.ts';
+import { MeaningBuilder, SEGMENT } from '../emit/builder.ts';
+import { HANDLERS, type RecordReader } from '../emit/record.ts';
+import { FN, GLOBAL } from '../emit/shared.ts';
 import * as L from '../state/layout.ts';
 import { ARITHMETIC } from './arithmetic.ts';
 import { BITS } from './bits.ts';
-import { CONTROL } from './control.ts';
-import { handlerKey, kindCombinations, type Meaning } from './meaning.ts';
+import { BRANCHES } from './branches.ts';
+import { FLAGS } from './flags.ts';
+import { emitMeaning, handlerKey, kindCombinations, type Meaning } from './meaning.ts';
 import { MOVES } from './moves.ts';
 import { SHIFTS } from './shifts.ts';
-import { stringHandlers } from './strings.ts';
+import { PSEUDO } from './pseudo.ts';
+import { stringMeanings } from './strings.ts';
 import { VECTOR } from './vector.ts';
 import type { CompiledModule } from '../wasm/compiled.ts';
 import { FunctionBuilder } from '../wasm/function-builder.ts';
 import { assembleModule, type FunctionBody, type ImportedFunction } from '../wasm/module.ts';
 
-/** Every meaning there is; to add an instruction, add its row to one of these tables. */
-const MEANINGS: readonly Meaning[] = [...ARITHMETIC, ...MOVES, ...SHIFTS, ...BITS, ...CONTROL, ...VECTOR];
+/** Every meaning there is, but for strings; to add an instruction, add its row to one of these tables. */
+const MEANINGS: readonly Meaning[] = [...ARITHMETIC, ...MOVES, ...SHIFTS, ...BITS, ...BRANCHES];
+const MORE_MEANINGS: readonly Meaning[] = [...FLAGS, ...VECTOR];
 
 const IMPORTS: readonly ImportedFunction[] = [
   { name: 'translate', signature: { params: ['i32', 'i32', 'i32'], results: ['i32'] } },
@@ -68,8 +73,15 @@ export function buildHandlers(): HandlerBinary {
     table.push(IMPORTS.length + functions.length);
     functions.push(body);
   };
-  for (const meaning of MEANINGS) addMeaning(meaning, add);
-  for (const { key, body } of stringHandlers()) add(key, body.finish());
+  const addEmitted = (key: string, emit: (m: MeaningBuilder<RecordReader>) => void): void => {
+    const m = new MeaningBuilder(HANDLERS);
+    emit(m);
+    add(key, m.finish());
+  };
+  for (const meaning of MEANINGS) addMeaning(meaning, addEmitted);
+  for (const { name, emit } of PSEUDO) addEmitted(handlerKey(name, [], []), emit);
+  for (const meaning of MORE_MEANINGS) addMeaning(meaning, addEmitted);
+  for (const { key, emit } of stringMeanings()) addEmitted(key, emit);
   invariant(table.length < 65536, 'a handler index has 16 bits', { handlers: table.length });
   const globals = [
     { type: 'i32', name: 'ticks' },
@@ -80,16 +92,12 @@ export function buildHandlers(): HandlerBinary {
   return { bytes: assembleModule({ imports: IMPORTS, functions, globals, table, memoryPages }), slots };
 }
 
-function addMeaning(meaning: Meaning, add: (key: string, body: FunctionBody) => void): void {
+type AddEmitted = (key: string, emit: (m: MeaningBuilder) => void) => void;
+
+function addMeaning(meaning: Meaning, add: AddEmitted): void {
   for (const sizes of meaning.sizes) {
     for (const kinds of kindCombinations(meaning.operands)) {
-      const m = new MeaningBuilder();
-      let registers = 0;
-      const operands = kinds.map((kind: OperandKind, index) =>
-        m.operand(kind, sizes[index] ?? sizes[0] ?? 4, (kind === 'r' ? registers++ : 0) as 0 | 1 | 2),
-      );
-      meaning.emit(m, operands, sizes);
-      add(handlerKey(meaning.name, sizes, kinds), m.finish());
+      add(handlerKey(meaning.name, sizes, kinds), (m) => emitMeaning(m, meaning, sizes, kinds));
     }
   }
 }

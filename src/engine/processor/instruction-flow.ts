@@ -9,7 +9,7 @@ import { DebugRegisters } from './debug-registers.ts';
 import { GuestFault, VECTOR } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import { ASSIST_DIVIDE_128 } from '../meanings/arithmetic.ts';
-import { ASSIST_BY_SITE, ASSIST_CHECK, ASSIST_CROSSING } from '../meanings/control.ts';
+import { ASSIST_BY_SITE, ASSIST_CHECK, ASSIST_CROSSING } from '../meanings/pseudo.ts';
 import { ASSIST_VECTOR } from '../meanings/vector/slow.ts';
 import { MMIO } from '../mmu/mmu.ts';
 import type { Processor } from './processor.ts';
