@@ -1,7 +1,7 @@
 import { GuestFault, VECTOR, vmExit, GuestExit } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import { EVENT_TYPE, type GuestEvent } from '../core/event.ts';
-import type { Processor } from '../processor/processor.ts';
+import type { Core } from '../core/core.ts';
 import {
   accessOf,
   baseOf,
@@ -21,7 +21,7 @@ const TF = 0x100;
 const AC = 0x40000;
 
 /** Deliver one event through the IDT, SDM Vol. 3, 6.12 and 6.14. Throws with nothing changed. */
-export function deliver(p: Processor, event: GuestEvent): void {
+export function deliver(p: Core, event: GuestEvent): void {
   const { state } = p;
   const isSoftware =
     event.type === 'soft-interrupt' || event.type === 'soft-exception' || event.type === 'privileged-exception';
@@ -33,7 +33,7 @@ export function deliver(p: Processor, event: GuestEvent): void {
   if (event.type === 'nmi') p.memory.write32(L.INTERRUPTIBILITY, p.memory.read32(L.INTERRUPTIBILITY) | 8);
 }
 
-function deliverReal(p: Processor, vector: number, returnRip: bigint): void {
+function deliverReal(p: Core, vector: number, returnRip: bigint): void {
   const { state, memory } = p;
   if (vector * 4 + 3 > memory.read32(L.IDTR_LIMIT)) throw new GuestFault(VECTOR.GP, 0);
   const at = memory.read64(L.IDTR_BASE) + BigInt(vector * 4);
@@ -51,7 +51,7 @@ function deliverReal(p: Processor, vector: number, returnRip: bigint): void {
   state.rip = BigInt(offset);
 }
 
-function clearFlags(p: Processor, bits: number): void {
+function clearFlags(p: Core, bits: number): void {
   p.memory.write32(L.FLAGS_REST, p.memory.read32(L.FLAGS_REST) & ~bits);
 }
 
@@ -68,7 +68,7 @@ function idtError(event: GuestEvent, isSoftware: boolean): number {
   return (event.vector * 8) | 2 | (isSoftware ? 0 : 1);
 }
 
-function readGate(p: Processor, event: GuestEvent, isSoftware: boolean, size: 8 | 16): Gate {
+function readGate(p: Core, event: GuestEvent, isSoftware: boolean, size: 8 | 16): Gate {
   const { memory, state } = p;
   const error = idtError(event, isSoftware);
   if (event.vector * size + size - 1 > memory.read32(L.IDTR_LIMIT)) throw new GuestFault(VECTOR.GP, error);
@@ -91,7 +91,7 @@ function readGate(p: Processor, event: GuestEvent, isSoftware: boolean, size: 8 
 }
 
 /** Checks on the gate's code segment; returns the descriptor and the new CPL. */
-function targetCode(p: Processor, selector: number, external: number, long: boolean): { d: Descriptor; cpl: number } {
+function targetCode(p: Core, selector: number, external: number, long: boolean): { d: Descriptor; cpl: number } {
   const { state } = p;
   if ((selector & 0xfffc) === 0) throw new GuestFault(VECTOR.GP, external);
   const d = readDescriptor(p, selector, VECTOR.GP, external);
@@ -103,7 +103,7 @@ function targetCode(p: Processor, selector: number, external: number, long: bool
   return { d, cpl: conforming ? state.cpl : d.dpl };
 }
 
-function deliverLong(p: Processor, event: GuestEvent, isSoftware: boolean, returnRip: bigint): void {
+function deliverLong(p: Core, event: GuestEvent, isSoftware: boolean, returnRip: bigint): void {
   const { state } = p;
   const external = isSoftware ? 0 : 1;
   const gate = readGate(p, event, isSoftware, 16);
@@ -132,13 +132,13 @@ export function isCanonical(address: bigint): boolean {
 }
 
 /** The image of RFLAGS that faults push has RF set. SDM Vol. 3, 18.3.1.1. */
-function pushedFlags(p: Processor, event: GuestEvent): bigint {
+function pushedFlags(p: Core, event: GuestEvent): bigint {
   const flags = p.state.rflags;
   const isFault = event.type === 'exception' && event.vector !== VECTOR.DB;
   return BigInt(isFault ? flags | RF : flags);
 }
 
-function tssStack64(p: Processor, offset: number, external: number): bigint {
+function tssStack64(p: Core, offset: number, external: number): bigint {
   const { state } = p;
   if (offset + 7 > state.limit(7)) throw new GuestFault(VECTOR.TS, (state.selector(7) & 0xfffc) | external);
   const stack = p.asSystem(() => p.read64(state.base(7) + BigInt(offset)));
@@ -148,7 +148,7 @@ function tssStack64(p: Processor, offset: number, external: number): bigint {
 
 /** Write 64-bit words upwards from `bottom` with the rights of the new privilege level. */
 function pushFrame(
-  p: Processor,
+  p: Core,
   bottom: bigint,
   words: readonly bigint[],
   cpl: number,
@@ -166,7 +166,7 @@ function pushFrame(
 }
 
 /** Memory accesses of `body` are made at privilege `cpl`. */
-export function withPrivilege<T>(p: Processor, cpl: number, body: () => T): T {
+export function withPrivilege<T>(p: Core, cpl: number, body: () => T): T {
   const old = p.state.cpl;
   if (old === cpl) return body();
   p.state.cpl = cpl;
@@ -179,7 +179,7 @@ export function withPrivilege<T>(p: Processor, cpl: number, body: () => T): T {
   }
 }
 
-function deliverProtected(p: Processor, event: GuestEvent, isSoftware: boolean, returnRip: bigint): void {
+function deliverProtected(p: Core, event: GuestEvent, isSoftware: boolean, returnRip: bigint): void {
   const { state } = p;
   const external = isSoftware ? 0 : 1;
   if (isSoftware && state.virtual8086 && event.type === 'soft-interrupt' && state.iopl < 3) {
@@ -206,18 +206,18 @@ function deliverProtected(p: Processor, event: GuestEvent, isSoftware: boolean, 
   clearFlags(p, TF | VM | RF | NT | ((gate.type & 1) === 0 ? IF : 0));
 }
 
-function stackAddress(p: Processor, bytes: number): bigint {
+function stackAddress(p: Core, bytes: number): bigint {
   return (p.state.gpr(4) - BigInt(bytes)) & p.memory.read64(L.STACK_MASK);
 }
 
-function setStackPointer(p: Processor, top: bigint): void {
+function setStackPointer(p: Core, top: bigint): void {
   const mask = p.memory.read64(L.STACK_MASK);
   p.state.setGpr(4, (p.state.gpr(4) & ~mask & 0xffff_ffffn) | top);
 }
 
 /** Push `words` (first pushed first) so that the last lies at `top`. */
 function writeStack(
-  p: Processor,
+  p: Core,
   base: bigint,
   top: bigint,
   words: readonly bigint[],
@@ -249,7 +249,7 @@ interface InnerStack {
 }
 
 /** More privileged: the stack comes from the TSS; from virtual-8086 mode the data segments are saved too. */
-function toInnerStack(p: Processor, to: InnerStack): void {
+function toInnerStack(p: Core, to: InnerStack): void {
   const { state } = p;
   const { selector, pointer } = tssStack(p, to.cpl, to.external);
   const ss = checkInnerStack(p, selector, to.cpl, to.external);
@@ -267,7 +267,7 @@ function toInnerStack(p: Processor, to: InnerStack): void {
 }
 
 /** SS:ESP of a privilege level from a 32- or 16-bit TSS. */
-export function tssStack(p: Processor, cpl: number, external: number): { selector: number; pointer: bigint } {
+export function tssStack(p: Core, cpl: number, external: number): { selector: number; pointer: bigint } {
   const { state } = p;
   const wide = (state.access(7) & 8) !== 0;
   const offset = wide ? 4 + 8 * cpl : 2 + 4 * cpl;
@@ -282,7 +282,7 @@ export function tssStack(p: Processor, cpl: number, external: number): { selecto
 }
 
 export function checkInnerStack(
-  p: Processor,
+  p: Core,
   selector: number,
   cpl: number,
   external: number,
@@ -298,7 +298,7 @@ export function checkInnerStack(
 }
 
 /** A task gate always exits in VMX non-root operation; source 3 is the IDT. SDM Vol. 3, Table 28-2. */
-function taskGateExit(p: Processor, selector: number, event: GuestEvent): GuestExit {
+function taskGateExit(p: Core, selector: number, event: GuestEvent): GuestExit {
   void p;
   const info =
     (0x80000000 | (EVENT_TYPE[event.type] << 8) | event.vector | (event.error === undefined ? 0 : 0x800)) >>> 0;

@@ -1,6 +1,6 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
 import { GuestFault, instructionExit, VECTOR } from '../core/fault.ts';
-import type { Processor } from '../processor/processor.ts';
+import type { Boundary, Core, RegisterFile } from '../core/core.ts';
 import type { Outcome } from './operand.ts';
 
 /** Basic exit reasons these instructions can cause. SDM Vol. 3 Appendix C. */
@@ -55,21 +55,23 @@ export const SECONDARY = {
 } as const;
 
 /** The instruction at hand exits: what its routine returns. Nothing is thrown, as throwing is what costs most. */
-export function leave(p: Processor, d: DecodedInstruction, reason: number, qualification = 0n): Outcome {
+export function leave(p: Boundary, d: DecodedInstruction, reason: number, qualification = 0n): Outcome {
   return p.exitWith(instructionExit(reason, qualification, d.length));
 }
 
+type Controlled = Pick<Core, 'controls'>;
+
 /** Whether a primary control is set. */
-export const primary = (p: Processor, bit: number): boolean => ((p.controls.primary >>> bit) & 1) !== 0;
+export const primary = (p: Controlled, bit: number): boolean => ((p.controls.primary >>> bit) & 1) !== 0;
 /** Whether a secondary control is on. */
-export const secondary = (p: Processor, bit: number): boolean =>
+export const secondary = (p: Controlled, bit: number): boolean =>
   p.controls.primary >>> 31 === 1 && ((p.controls.secondary >>> bit) & 1) !== 0;
 
 /** A VMX guest does not have this instruction: its "enable" control is off. SDM Vol. 3, 26.3. */
-export const withheld = (p: Processor, bit: number): boolean =>
+export const withheld = (p: Controlled, bit: number): boolean =>
   p.controls.primary >>> 31 === 1 && ((p.controls.secondary >>> bit) & 1) === 0;
 
 /** #GP(0) above CPL 0. */
-export function privileged(p: Processor): void {
+export function privileged(p: RegisterFile): void {
   if (p.state.cpl !== 0) throw new GuestFault(VECTOR.GP, 0);
 }

@@ -1,6 +1,6 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
 import { GuestFault, VECTOR } from '../core/fault.ts';
-import type { Processor } from '../processor/processor.ts';
+import type { Core } from '../core/core.ts';
 import { checkInnerStack, tssStack } from './deliver.ts';
 import { type Descriptor, enterCode, isLongCode, readDescriptor, readUpperHalf } from './descriptor.ts';
 import { type Assist, operandAddress, peekStack, popBytes, push, ripAfter } from './operand.ts';
@@ -13,7 +13,7 @@ interface FarTarget {
   readonly size: 2 | 4 | 8;
 }
 
-function farTarget(p: Processor, d: DecodedInstruction): FarTarget {
+function farTarget(p: Core, d: DecodedInstruction): FarTarget {
   const operand = d.operands[0];
   const size = d.operandSize;
   if (operand?.kind === 'far') return { selector: operand.selector, offset: BigInt(operand.offset), size };
@@ -47,7 +47,7 @@ const callFar: Assist = (p, d) => {
   return 'jump';
 };
 
-function pushFarReturn(p: Processor, d: DecodedInstruction, size: number): void {
+function pushFarReturn(p: Core, d: DecodedInstruction, size: number): void {
   const { state } = p;
   const stack = state.gpr(4);
   const back = ripAfter(p, d);
@@ -61,7 +61,7 @@ function pushFarReturn(p: Processor, d: DecodedInstruction, size: number): void 
 }
 
 /** JMP and CALL to another segment, gate or task. SDM Vol. 2A CALL, JMP. */
-function farToProtected(p: Processor, d: DecodedInstruction, to: FarTarget, call: boolean): void {
+function farToProtected(p: Core, d: DecodedInstruction, to: FarTarget, call: boolean): void {
   const { state } = p;
   const error = to.selector & 0xfffc;
   if (error === 0) throw new GuestFault(VECTOR.GP, 0);
@@ -94,7 +94,7 @@ function farToProtected(p: Processor, d: DecodedInstruction, to: FarTarget, call
   throw new GuestFault(VECTOR.GP, error);
 }
 
-function checkCodeTarget(p: Processor, selector: number, d: Descriptor): void {
+function checkCodeTarget(p: Core, selector: number, d: Descriptor): void {
   const { state } = p;
   const error = selector & 0xfffc;
   if ((d.type & 8) === 0) throw new GuestFault(VECTOR.GP, error);
@@ -106,7 +106,7 @@ function checkCodeTarget(p: Processor, selector: number, d: Descriptor): void {
 }
 
 /** Call gates, 16-, 32- and 64-bit. SDM Vol. 3, 5.8.3 to 5.8.5. */
-function throughGate(p: Processor, d: DecodedInstruction, gateSelector: number, gate: Descriptor, call: boolean): void {
+function throughGate(p: Core, d: DecodedInstruction, gateSelector: number, gate: Descriptor, call: boolean): void {
   const { state } = p;
   if (!gate.present) throw new GuestFault(VECTOR.NP, gateSelector & 0xfffc);
   const long = state.longMode;
@@ -138,7 +138,7 @@ function throughGate(p: Processor, d: DecodedInstruction, gateSelector: number, 
 }
 
 function callInner(
-  p: Processor,
+  p: Core,
   d: DecodedInstruction,
   to: { selector: number; code: Descriptor; offset: bigint; size: number; count: number },
 ): void {
@@ -170,7 +170,7 @@ function callInner(
 }
 
 function writeWords(
-  p: Processor,
+  p: Core,
   base: bigint,
   top: bigint,
   mask: bigint,
@@ -214,7 +214,7 @@ const returnFar: Assist = (p, d) => {
   return 'jump';
 };
 
-function returnOuter(p: Processor, to: { selector: number; offset: bigint; size: 2 | 4 | 8; parameter: number }): void {
+function returnOuter(p: Core, to: { selector: number; offset: bigint; size: 2 | 4 | 8; parameter: number }): void {
   const { state } = p;
   const code = checkReturnCode(p, to.selector);
   const depth = 2 * to.size + to.parameter;

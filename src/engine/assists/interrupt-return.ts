@@ -1,7 +1,7 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
 import { GuestFault, VECTOR } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
-import type { Processor } from '../processor/processor.ts';
+import type { Core } from '../core/core.ts';
 import { enterCode } from './descriptor.ts';
 import { type Assist, peekStack, popBytes } from './operand.ts';
 import { checkOffset, checkReturnCode, isReal, leaveTo, loadRealCode, taskSwitchExit } from './far-checks.ts';
@@ -29,7 +29,7 @@ function stackIretSize(d: DecodedInstruction): 2 | 4 | 8 {
   return d.mnemonic === 'iretq' ? 8 : d.mnemonic === 'iretd' ? 4 : 2;
 }
 
-function iretReal(p: Processor, size: number): void {
+function iretReal(p: Core, size: number): void {
   const { state } = p;
   if (state.virtual8086 && state.iopl < 3) throw new GuestFault(VECTOR.GP, 0);
   const offset = peekStack(p, size);
@@ -43,7 +43,7 @@ function iretReal(p: Processor, size: number): void {
 }
 
 /** Flags IRET may change at the current (old) privilege. */
-function loadReturnFlags(p: Processor, flags: number, size: number, oldCpl: number): void {
+function loadReturnFlags(p: Core, flags: number, size: number, oldCpl: number): void {
   const { state } = p;
   let mask = 0x255dd5 & ~VM & ~0x180000;
   mask |= RF | NT | 0x100 | 0x40000 | 0x200000;
@@ -55,7 +55,7 @@ function loadReturnFlags(p: Processor, flags: number, size: number, oldCpl: numb
   state.rflags = (state.rflags & ~mask) | (flags & mask);
 }
 
-function iretLong(p: Processor, size: 2 | 4 | 8): void {
+function iretLong(p: Core, size: 2 | 4 | 8): void {
   const { state } = p;
   if (state.flag(NT)) throw new GuestFault(VECTOR.GP, 0);
   const offset = peekStack(p, size);
@@ -78,7 +78,7 @@ function iretLong(p: Processor, size: 2 | 4 | 8): void {
   loadReturnFlags(p, flags, size, oldCpl);
 }
 
-function iretProtected(p: Processor, d: DecodedInstruction, size: 2 | 4 | 8): void {
+function iretProtected(p: Core, d: DecodedInstruction, size: 2 | 4 | 8): void {
   const { state } = p;
   if (state.flag(NT)) {
     const link = p.asSystem(() => p.read(state.base(7), 2));
@@ -107,7 +107,7 @@ function iretProtected(p: Processor, d: DecodedInstruction, size: 2 | 4 | 8): vo
   loadReturnFlags(p, flags, size, oldCpl);
 }
 
-function iretToVirtual8086(p: Processor, offset: bigint, selector: number, flags: number): void {
+function iretToVirtual8086(p: Core, offset: bigint, selector: number, flags: number): void {
   const { state } = p;
   const words = [3, 4, 5, 6, 7, 8].map((i) => peekStack(p, 4, 4 * i));
   state.rflags = (flags & 0x3f7fd5) | VM | 2;

@@ -1,7 +1,7 @@
 
 import { GuestFault, VECTOR, } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
-import type { Processor } from '../processor/processor.ts';
+import type { Core } from '../core/core.ts';
 import { isCanonical } from './deliver.ts';
 import { type Assist, effectiveOffset, operandAddress, readOperand, segmentOf, writeOperand } from './operand.ts';
 import { EXIT, leave, PRIMARY, primary, privileged, SECONDARY, secondary, withheld } from './exits.ts';
@@ -32,7 +32,7 @@ const invalidatePcid: Assist = (p, d) => {
 
 /** CPL 0 only, then an exit if the control says so, else nothing. */
 const exiting =
-  (reason: number, when: (p: Processor) => boolean, cpl0 = true): Assist =>
+  (reason: number, when: (p: Core) => boolean, cpl0 = true): Assist =>
   (p, d) => {
     if (cpl0) privileged(p);
     if (when(p)) return leave(p, d, reason);
@@ -54,7 +54,7 @@ const pause: Assist = (p, d) => {
 };
 
 /** An MSR exits unless its bit in the MSR bitmap is clear. SDM Vol. 3, 26.1.3. */
-function msrExits(p: Processor, index: number, write: boolean): boolean {
+function msrExits(p: Core, index: number, write: boolean): boolean {
   if (!primary(p, PRIMARY.msrBitmaps)) return true;
   const low = index <= 0x1fff;
   const high = index >= 0xc0000000 && index <= 0xc0001fff;

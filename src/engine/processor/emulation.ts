@@ -36,7 +36,8 @@ export function emulateStringPort(processor: Processor, reads: readonly MmioAcce
       finishString(processor, d.length, access.repeated, d.addressSize);
       return { then: 'out', port: access.port, size: access.size, bytes: data };
     }
-    const count = stringRoom(processor, address, access.size, access.repeated ? processor.counter(d.addressSize) : 1n);
+    const wanted = access.repeated ? state.counter(d.addressSize) : 1n;
+    const count = stringRoom(processor, address, access.size, wanted);
     const data = reads[0]?.bytes;
     if (data === undefined) return { then: 'in', port: access.port, size: access.size, count };
     const elements = data.length / access.size;
@@ -74,7 +75,7 @@ function stringRoom(processor: Processor, address: bigint, size: number, wanted:
 }
 
 function finishString(processor: Processor, length: number, repeated: boolean, addressSize: number): void {
-  if (repeated && processor.counter(addressSize) !== 0n) return;
+  if (repeated && processor.state.counter(addressSize) !== 0n) return;
   const { state } = processor;
   state.rip = (state.rip + BigInt(length)) & processor.memory.read64(L.RIP_MASK);
   processor.endShadow();

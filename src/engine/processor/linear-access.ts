@@ -101,18 +101,6 @@ export abstract class LinearAccess {
     return (offset + this.state.base(segment)) & 0xffff_ffffn;
   }
 
-  /** RCX by address size, for REP. */
-  counter(addressSize: number): bigint {
-    return BigInt.asUintN(8 * addressSize, this.state.gpr(1));
-  }
-
-  setAccumulator(size: number, value: bigint): void {
-    const { view } = this.memory;
-    if (size === 1) view.setUint8(L.GPR, Number(value & 0xffn));
-    else if (size === 2) view.setUint16(L.GPR, Number(value & 0xffffn), true);
-    else view.setBigUint64(L.GPR, value & 0xffff_ffffn, true);
-  }
-
   /** `count` 64-bit words of guest-physical memory, read as the processor reads paging structures. */
   physicalRead64(gpa: bigint, count: number): bigint[] {
     const words: bigint[] = [];

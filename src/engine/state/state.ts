@@ -28,6 +28,17 @@ export class CpuState {
     this.memory.u32[(L.GPR >>> 2) + 2 * index] = value;
     this.memory.u32[(L.GPR >>> 2) + 2 * index + 1] = 0;
   }
+  /** RCX by address size, for REP. */
+  counter(addressSize: number): bigint {
+    return BigInt.asUintN(8 * addressSize, this.gpr(1));
+  }
+  /** AL, AX or EAX. */
+  setAccumulator(size: number, value: bigint): void {
+    const { view } = this.memory;
+    if (size === 1) view.setUint8(L.GPR, Number(value & 0xffn));
+    else if (size === 2) view.setUint16(L.GPR, Number(value & 0xffffn), true);
+    else view.setBigUint64(L.GPR, value & 0xffff_ffffn, true);
+  }
   get rip(): bigint {
     return this.memory.read64(L.RIP);
   }
