@@ -15,6 +15,8 @@ export const ACCESS = { read: 0, write: 1, readWrite: 2, execute: 3 } as const;
 
 export const SEGMENT = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const;
 
+const GENERAL_PROTECTION = 13;
+
 /** An operand as a meaning sees it. Memory is accessed when read or written, never before. */
 export interface Operand {
   readonly kind: OperandKind;
@@ -86,6 +88,23 @@ export class MeaningBuilder extends FlagBuilder {
     const target = this.field(L.R_TARGET, 4);
     this.if(target, () => this.return(target));
     this.return(this.call(FN.branch, [this.record], 'i32'));
+  }
+  /** Where the near relative branch of the record leads, in a segment that may end before: #GP(0) beyond its end. */
+  targetWithin(): V {
+    const next = this.add(this.state64(L.RIP_PAGE), this.extendU(this.field(L.R_NEXT, 2)));
+    const mask = this.select(this.field(L.R_CUT, 1), this.i64(0xffff), this.i64(0xffff_ffff));
+    return this.within(this.and(this.add(next, this.load('i64', this.record, 8, L.R_IMM)), mask));
+  }
+  /** An offset of the code segment; #GP(0) beyond its end. SDM Vol. 3, 5.3. */
+  within(rip: V): V {
+    this.if(this.gtU(rip, this.state64(L.CODE_LIMIT)), () => this.raise(GENERAL_PROTECTION));
+    return rip;
+  }
+  /** Take the branch to `rip`, which lies in the segment. */
+  takeBranchTo(rip: V): void {
+    const target = this.field(L.R_TARGET, 4);
+    this.if(target, () => this.return(target));
+    this.jump(rip);
   }
   /** Continue at `rip` (i64, already wrapped). */
   jump(rip: V): void {
