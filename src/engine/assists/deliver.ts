@@ -39,6 +39,8 @@ function deliverReal(p: Core, vector: number, returnRip: bigint): void {
   const at = memory.read64(L.IDTR_BASE) + BigInt(vector * 4);
   const offset = p.read(at & 0xffff_ffffn, 2);
   const selector = p.read((at + 2n) & 0xffff_ffffn, 2);
+  // Real mode leaves the limit of CS as it is.
+  if (offset > state.limit(1)) throw new GuestFault(VECTOR.GP, 0);
   const sp = Number(state.gpr(4) & 0xffffn);
   const frame = [Number(returnRip & 0xffffn), state.selector(1), state.rflags & 0xffff];
   frame.forEach((value, i) => {
@@ -113,6 +115,7 @@ function deliverLong(p: Core, event: GuestEvent, isSoftware: boolean, returnRip:
   else if (cpl !== state.cpl) stack = tssStack64(p, 4 + 8 * cpl, external);
   stack &= ~15n;
   const oldSs = state.selector(2);
+  if (!isCanonical(gate.offset)) throw new GuestFault(VECTOR.GP, external);
   const flags = pushedFlags(p, event);
   const words = [BigInt(oldSs), state.gpr(4), flags, BigInt(state.selector(1)), returnRip];
   if (event.error !== undefined) words.push(BigInt(event.error));
@@ -189,20 +192,23 @@ function deliverProtected(p: Core, event: GuestEvent, isSoftware: boolean, retur
   if (gate.type === 5) throw taskGateExit(p, gate.selector, event);
   const { d, cpl } = targetCode(p, gate.selector, external, false);
   const size = (gate.type & 8) !== 0 ? 4 : 2;
+  // A 16-bit gate has an offset of 16 bits.
+  const isWithin = gate.offset <= BigInt(limitOf(d));
   const was8086 = state.virtual8086;
   if (was8086 && cpl !== 0) throw new GuestFault(VECTOR.GP, (gate.selector & 0xfffc) | external);
   const flags = pushedFlags(p, event);
   const tail = [flags, BigInt(state.selector(1)), returnRip];
   if (event.error !== undefined) tail.push(BigInt(event.error));
   if (cpl !== state.cpl || was8086) {
-    toInnerStack(p, { gate, d, cpl, size, tail, was8086, external });
+    toInnerStack(p, { gate, d, cpl, size, tail, was8086, external, isWithin });
   } else {
+    if (!isWithin) throw new GuestFault(VECTOR.GP, external);
     const top = stackAddress(p, tail.length * size);
     writeStack(p, state.base(2), top, tail, size, cpl, { limitCheck: true });
     setStackPointer(p, top);
     enterCode(p, gate.selector, d, cpl);
   }
-  state.rip = size === 4 ? gate.offset : gate.offset & 0xffffn;
+  state.rip = gate.offset;
   clearFlags(p, TF | VM | RF | NT | ((gate.type & 1) === 0 ? IF : 0));
 }
 
@@ -246,6 +252,8 @@ interface InnerStack {
   readonly tail: readonly bigint[];
   readonly was8086: boolean;
   readonly external: number;
+  /** The handler lies in its segment. */
+  readonly isWithin: boolean;
 }
 
 /** More privileged: the stack comes from the TSS; from virtual-8086 mode the data segments are saved too. */
@@ -253,6 +261,7 @@ function toInnerStack(p: Core, to: InnerStack): void {
   const { state } = p;
   const { selector, pointer } = tssStack(p, to.cpl, to.external);
   const ss = checkInnerStack(p, selector, to.cpl, to.external);
+  if (!to.isWithin) throw new GuestFault(VECTOR.GP, to.external);
   const words: bigint[] = [];
   if (to.was8086) for (const s of [5, 4, 3, 0]) words.push(BigInt(state.selector(s)));
   words.push(BigInt(state.selector(2)), state.gpr(4) & 0xffff_ffffn, ...to.tail);

@@ -8,12 +8,17 @@ export function isReal(p: Core): boolean {
   return !p.state.protectedMode || p.state.virtual8086;
 }
 
+/** In real and virtual-8086 mode CS keeps its limit, which holds for the target too. */
+export function checkRealOffset(p: Core, offset: bigint): void {
+  if (offset > BigInt(p.state.limit(1))) throw new GuestFault(VECTOR.GP, 0);
+}
+
 /** Load CS as real mode does. */
-export function loadRealCode(p: Core, selector: number, offset: bigint, size: number): void {
+export function loadRealCode(p: Core, selector: number, offset: bigint): void {
   const { state } = p;
-  if (offset > BigInt(state.limit(1)) && size > 2) throw new GuestFault(VECTOR.GP, 0);
+  checkRealOffset(p, offset);
   state.setSegment(1, selector, BigInt(selector << 4), state.limit(1), state.access(1));
-  state.rip = size === 2 ? offset & 0xffffn : offset;
+  state.rip = offset;
 }
 
 /** Task switches always exit in VMX non-root operation; a task gate names the TSS. */

@@ -4,7 +4,9 @@ import type { Core } from '../core/core.ts';
 import { checkInnerStack, tssStack } from './deliver.ts';
 import { type Descriptor, enterCode, isLongCode, readDescriptor, readUpperHalf } from './descriptor.ts';
 import { type Assist, operandAddress, peekStack, popBytes, push, ripAfter } from './operand.ts';
-import { checkOffset, checkReturnCode, isReal, leaveTo, loadRealCode, taskSwitchExit } from './far-checks.ts';
+import {
+  checkOffset, checkRealOffset, checkReturnCode, isReal, leaveTo, loadRealCode, taskSwitchExit,
+} from './far-checks.ts';
 
 interface FarTarget {
   readonly selector: number;
@@ -27,7 +29,7 @@ function farTarget(p: Core, d: DecodedInstruction): FarTarget {
 const jumpFar: Assist = (p, d) => {
   const to = farTarget(p, d);
   if (isReal(p)) {
-    loadRealCode(p, to.selector, to.offset, to.size);
+    loadRealCode(p, to.selector, to.offset);
   } else {
     farToProtected(p, d, to, false);
   }
@@ -40,8 +42,9 @@ const callFar: Assist = (p, d) => {
   if (!isReal(p)) {
     farToProtected(p, d, to, true);
   } else {
+    checkRealOffset(p, to.offset);
     pushFarReturn(p, d, to.size);
-    loadRealCode(p, to.selector, to.offset, to.size);
+    loadRealCode(p, to.selector, to.offset);
   }
   p.modeChanged();
   return 'jump';
@@ -152,6 +155,7 @@ function callInner(
   const oldCs = state.selector(1);
   const words = [BigInt(oldSs), oldSp, ...parameters, BigInt(oldCs), back];
   if (state.longMode) {
+    checkOffset(p, to.code, to.offset);
     const top = p.asSystem(() => p.read64(state.base(7) + BigInt(4 + 8 * cpl)));
     writeWords(p, 0n, top, 0xffff_ffff_ffff_ffffn, words, 8, cpl);
     state.setSegment(2, cpl, 0n, 0, 0x10000 | (cpl << 5));
@@ -160,6 +164,7 @@ function callInner(
   } else {
     const { selector, pointer } = tssStack(p, cpl, 0);
     const ss = checkInnerStack(p, selector, cpl, 0);
+    checkOffset(p, to.code, to.offset);
     const mask = (ss.access & 0x4000) !== 0 ? 0xffff_ffffn : 0xffffn;
     writeWords(p, ss.base, pointer, mask, words, to.size, cpl);
     enterCode(p, to.selector, to.code, cpl);
@@ -199,7 +204,7 @@ const returnFar: Assist = (p, d) => {
   const offset = peekStack(p, size);
   const selector = Number(peekStack(p, size, size) & 0xffffn);
   if (isReal(p)) {
-    loadRealCode(p, selector, offset, size);
+    loadRealCode(p, selector, offset);
     popBytes(p, 2 * size + parameter);
   } else if ((selector & 3) > state.cpl) {
     returnOuter(p, { selector, offset, size, parameter });

@@ -35,7 +35,7 @@ function iretReal(p: Core, size: number): void {
   const offset = peekStack(p, size);
   const selector = Number(peekStack(p, size, size) & 0xffffn);
   const flags = Number(peekStack(p, size, 2 * size) & 0xffff_ffffn);
-  loadRealCode(p, selector, offset, size);
+  loadRealCode(p, selector, offset);
   popBytes(p, 3 * size);
   const keep = state.virtual8086 ? IOPL | VM | 0x180000 : VM | 0x180000;
   const mask = size === 2 ? 0xffff & ~keep : 0x3f7fd5 & ~keep;
@@ -122,6 +122,7 @@ function iretToVirtual8086(p: Core, offset: bigint, selector: number, flags: num
     load(segment, words[i + 1] as bigint);
   });
   state.setGpr(4, words[0] as bigint);
+  // The upper half of EIP's image is ignored, as processors do; the manual has #GP(0) for one that is not zero.
   state.rip = offset & 0xffffn;
 }
 

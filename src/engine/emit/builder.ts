@@ -13,6 +13,8 @@ export const ACCESS = { read: 0, write: 1, readWrite: 2, execute: 3 } as const;
 
 export const SEGMENT = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const;
 
+const GENERAL_PROTECTION = 13;
+
 /** An operand as a meaning sees it. Memory is accessed when read or written, never before. */
 export interface Operand {
   readonly kind: OperandKind;
@@ -78,8 +80,20 @@ export class MeaningBuilder<Reader extends InstructionReader = InstructionReader
   takeBranch(): void {
     this.instruction.takeBranch();
   }
+  takeBranchTo(rip: V): void {
+    this.instruction.takeBranchTo(rip);
+  }
   jump(rip: V): void {
     this.instruction.jump(rip);
+  }
+  /** Where the near relative branch leads, in a segment that may end before: #GP(0) beyond its end. */
+  targetWithin(): V {
+    return this.within(this.instruction.target());
+  }
+  /** An offset of the code segment; #GP(0) beyond its end. SDM Vol. 3, 5.3. */
+  within(rip: V): V {
+    this.if(this.gtU(rip, this.state64(L.CODE_LIMIT)), () => this.raise(GENERAL_PROTECTION));
+    return rip;
   }
   nextRip(): V {
     return this.instruction.nextRip();

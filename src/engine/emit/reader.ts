@@ -30,6 +30,8 @@ export interface InstructionReader {
   segmentBase(): V;
   /** rip of the instruction after it. */
   nextRip(): V;
+  /** Where its near relative branch leads outside 64-bit mode, cut to IP where its operand size is 16 bits. */
+  target(): V;
 
   // Registers, and the ticks that are left.
 
@@ -50,6 +52,8 @@ export interface InstructionReader {
   returnNext(): void;
   /** Take its near relative branch. */
   takeBranch(): void;
+  /** The same where `target` is known to be a place in the segment. */
+  takeBranchTo(rip: V): void;
   /** Go on at `rip` (i64, already wrapped). */
   jump(rip: V): void;
   /** Its ticks are used up before it is done: go on with itself. */

@@ -56,9 +56,18 @@ export class RecordReader implements InstructionReader {
     return this.ripAt(L.R_OFFSET);
   }
   private ripAt(field: number): V {
+    const sum = this.sumAt(field);
+    return this.f.and(sum, this.f.load('i64', this.f.i32(0), 8, L.RIP_MASK));
+  }
+  private sumAt(field: number): V {
     const { f } = this;
-    const sum = f.add(f.load('i64', f.i32(0), 8, L.RIP_PAGE), f.extendU(this.field(field, 2)));
-    return f.and(sum, f.load('i64', f.i32(0), 8, L.RIP_MASK));
+    return f.add(f.load('i64', f.i32(0), 8, L.RIP_PAGE), f.extendU(this.field(field, 2)));
+  }
+  target(): V {
+    const { f } = this;
+    const next = this.sumAt(L.R_NEXT);
+    const mask = f.select(this.field(L.R_CUT, 1), f.i64(0xffff), f.i64(0xffff_ffff));
+    return f.and(f.add(next, f.load('i64', this.record, 8, L.R_IMM)), mask);
   }
 
   readSlot(slot: V, size: Size): V {
@@ -92,6 +101,11 @@ export class RecordReader implements InstructionReader {
     const target = this.field(L.R_TARGET, 4);
     f.if(target, () => f.return(target));
     f.return(f.call(FN.branch, [this.record], 'i32'));
+  }
+  takeBranchTo(rip: V): void {
+    const target = this.field(L.R_TARGET, 4);
+    this.f.if(target, () => this.f.return(target));
+    this.jump(rip);
   }
   jump(rip: V): void {
     this.f.return(this.f.call(FN.lookup, [rip], 'i32'));

@@ -1,36 +1,96 @@
-import { CONDITIONS, type Size } from '../emit/builder.ts';
+import { CONDITIONS, type MeaningBuilder, type Size } from '../emit/builder.ts';
 import type { Meaning } from './meaning.ts';
 
-const conditionalJumps: Meaning[] = CONDITIONS.map((condition) => ({
-  name: `j${condition}`,
-  operands: [],
-  sizes: [[]],
-  emit: (m) => {
-    m.if(m.condition(condition), () => m.takeBranch());
-    m.next();
-  },
-}));
+/** Where near branches may lead: anywhere, or within a code segment that ends before 4 GiB. */
+type Reach = 'all' | 'limited';
 
-const jumpNear: Meaning = {
-  name: 'jmp.near',
-  operands: [],
-  sizes: [[]],
-  emit: (m) => {
-    m.takeBranch();
-    m.ended();
-  },
-};
+const suffix = (reach: Reach): string => (reach === 'all' ? '' : '.limited');
 
-/** Indirect near JMP. */
-const jumpIndirect: Meaning = {
-  name: 'jmp',
-  operands: ['rm'],
-  sizes: [[2], [4], [8]],
-  emit: (m, [target]) => {
-    m.jump(m.extendU(target.read()));
-    m.ended();
+function jumps(reach: Reach): Meaning[] {
+  const take = (m: MeaningBuilder): void =>
+    reach === 'all' ? m.takeBranch() : m.takeBranchTo(m.targetWithin());
+  return [
+    ...CONDITIONS.map((condition) => ({
+      name: `j${condition}${suffix(reach)}`,
+      operands: [],
+      sizes: [[]],
+      emit(m: MeaningBuilder) {
+        m.if(m.condition(condition), () => take(m));
+        m.next();
+      },
+    })),
+    {
+      name: `jmp.near${suffix(reach)}`,
+      operands: [],
+      sizes: [[]],
+      emit: (m) => {
+        take(m);
+        m.ended();
+      },
+    },
+    {
+      // Indirect.
+      name: `jmp${suffix(reach)}`,
+      operands: ['rm'],
+      sizes: reach === 'all' ? [[2], [4], [8]] : [[2], [4]],
+      emit: (m, [target]) => {
+        const to = m.extendU(target.read());
+        m.jump(reach === 'all' ? to : m.within(to));
+        m.ended();
+      },
+    },
+    jumpIfCountZero(reach, take),
+  ];
+}
+
+function jumpIfCountZero(reach: Reach, take: (m: MeaningBuilder) => void): Meaning {
+  return {
+    name: `jcxz${suffix(reach)}`,
+    operands: ['i'],
+    sizes: [[2], [4], [8]],
+    emit: (m, _, [size]) => {
+      m.if(m.eqz(m.readRegister(1, size)), () => take(m));
+      m.next();
+    },
+  };
+}
+
+/** Near calls and returns in a segment that ends before 4 GiB: nothing has changed when the target is beyond it. */
+const limitedCalls: Meaning[] = [
+  {
+    name: 'call.near.limited',
+    operands: ['i'],
+    sizes: [[2], [4]],
+    emit: (m, _, [size]) => {
+      const to = m.targetWithin();
+      m.push64or(size, m.fit(m.nextRip(), size), false);
+      m.takeBranchTo(to);
+      m.ended();
+    },
   },
-};
+  {
+    name: 'call.limited',
+    operands: ['rm'],
+    sizes: [[2], [4]],
+    emit: (m, [target], [size]) => {
+      const to = m.within(m.extendU(target.read()));
+      m.push64or(size, m.fit(m.nextRip(), size), false);
+      m.jump(to);
+      m.ended();
+    },
+  },
+  {
+    name: 'ret.limited',
+    operands: ['i'],
+    sizes: [[2], [4]],
+    emit: (m, _, [size]) => {
+      const to = m.within(m.extendU(m.top(size, false)));
+      m.popped(m.add(m.i64(size), m.extendU(m.immediate(2))), false);
+      m.jump(to);
+      m.ended();
+    },
+  },
+];
 
 function calls(flat: boolean): Meaning[] {
   const stack = flat ? 'flat' : 'checked';
@@ -72,41 +132,41 @@ function calls(flat: boolean): Meaning[] {
 }
 
 /** LOOP LOOPE LOOPNE and JCXZ: the size is the address size. */
-function loops(name: string, condition?: 'e' | 'ne'): Meaning {
+function loops(name: string, reach: Reach, condition?: 'e' | 'ne'): Meaning {
   return {
-    name,
+    name: `${name}${suffix(reach)}`,
     operands: ['i'],
     sizes: [[2], [4], [8]],
     emit: (m, _, [size]) => {
       const left = m.sub(m.readRegister(1, size), m.num(size, 1));
       const count = size === 2 ? m.zeroExtend(left, 2) : left;
-      m.writeRegister(1, size, count);
       let taken = m.ne(count, m.num(size, 0));
       if (condition !== undefined) taken = m.and(taken, m.condition(condition));
-      m.if(taken, () => m.takeBranch());
+      if (reach === 'limited') {
+        m.if(taken, () => {
+          const to = m.targetWithin();
+          m.writeRegister(1, size, count);
+          m.takeBranchTo(to);
+        });
+        m.writeRegister(1, size, count);
+      } else {
+        m.writeRegister(1, size, count);
+        m.if(taken, () => m.takeBranch());
+      }
       m.next();
     },
   };
 }
 
-const jumpIfCountZero: Meaning = {
-  name: 'jcxz',
-  operands: ['i'],
-  sizes: [[2], [4], [8]],
-  emit: (m, _, [size]) => {
-    m.if(m.eqz(m.readRegister(1, size)), () => m.takeBranch());
-    m.next();
-  },
-};
-
 export const BRANCHES: readonly Meaning[] = [
-  ...conditionalJumps,
-  jumpNear,
-  jumpIndirect,
+  ...jumps('all'),
+  ...jumps('limited'),
   ...calls(true),
   ...calls(false),
-  loops('loop'),
-  loops('loope', 'e'),
-  loops('loopne', 'ne'),
-  jumpIfCountZero,
+  ...limitedCalls,
+  ...(['all', 'limited'] as const).flatMap((reach) => [
+    loops('loop', reach),
+    loops('loope', reach, 'e'),
+    loops('loopne', reach, 'ne'),
+  ]),
 ];

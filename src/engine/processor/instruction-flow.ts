@@ -104,7 +104,9 @@ export abstract class InstructionFlow extends DebugRegisters {
   private assistBySite(record: number): number {
     const site = this.code.site(record);
     const routine = ASSISTS.get(site.name);
-    if (routine === undefined || site.instruction === undefined) throw new GuestFault(VECTOR.UD);
+    if (routine === undefined || site.instruction === undefined) {
+      throw new GuestFault(site.name === 'overlong' ? VECTOR.GP : VECTOR.UD);
+    }
     // Routines see rip of the instruction; those that go elsewhere set it and return 'jump'.
     this.state.rip = this.ripOf(record);
     if (this.stops.values !== undefined) this.stopSoon();

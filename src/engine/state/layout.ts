@@ -104,7 +104,7 @@ export const FAULT_VECTOR = SCRATCH + 0x114;
 export const FAULT_ERROR = SCRATCH + 0x118;
 /** Record of the instruction that stopped. */
 export const STOP_UOP = SCRATCH + 0x11c;
-/** Wraps rip after near branches: all ones in 64-bit code, 0xffffffff or 0xffff else. */
+/** Wraps rip: all ones in 64-bit code, 0xffffffff else. Only a branch of 16-bit operand size cuts it further. */
 export const RIP_MASK = SCRATCH + 0x120; // i64
 /** Stack address mask by SS.B / long mode. */
 export const STACK_MASK = SCRATCH + 0x128; // i64
@@ -152,7 +152,7 @@ export const R_DISP = 20; // i32
 export const R_IMM = 24; // i64
 export const R_TARGET = 32; // i32 record address, 0 = not linked
 export const R_WRAP = 36; // u8: shift that wraps the effective address (0, 32, 48)
-export const R_AUX = 37; // u8
+export const R_CUT = 37; // u8: the branch has 16-bit operand size, so that its target is cut to IP
 export const R_NEXT = 40; // u16, page offset of the next instruction (may be 4096 and more)
 export const R_PAGE = 44; // i32, code page number, for invalidation
 export const R_BYTES = 48; // the instruction itself, up to 15 bytes
@@ -173,6 +173,8 @@ export const STOP = {
 export const CODE_BASE = SCRATCH + 0x130;
 /** Where the last page ends that lies in the code segment as a whole (i64): from there on every fetch is checked. */
 export const CODE_END = SCRATCH + 0x148;
+/** Highest offset of the code segment; all ones in 64-bit code (i64). */
+export const CODE_LIMIT = SCRATCH + 0x150;
 /** Linear addresses outside 64-bit mode have 32 bits (i64 mask). */
 export const LINEAR_MASK = SCRATCH + 0x138;
 /** Value of the global `ticks` right after STI: its shadow is on while they are equal. */

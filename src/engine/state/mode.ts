@@ -16,7 +16,21 @@ export const MODE = {
   waitOff: 1 << 11,
   /** The code segment ends in the page: each instruction is looked up by itself. */
   bounded: 1 << 12,
+  /** Bits 14:13, where the code segment ends: see CODE_REACH. */
+  reach: 13,
 } as const;
+
+/** How far the code segment reaches. */
+export const CODE_REACH = {
+  /** 4 GiB, or 64-bit code: every target of 32 bits is in it. */
+  all: 0,
+  /** At most 64 KiB: a page that lies in it as a whole has no target that IP would cut. */
+  word: 1,
+  between: 2,
+} as const;
+
+/** The code segment's reach in a code mode. */
+export const reachOf = (mode: number): number => (mode >>> MODE.reach) & 3;
 
 const WRITABLE_DATA = 0x2;
 const CODE = 0x8;
@@ -31,6 +45,9 @@ export function codeModeOf(memory: EngineMemory, tscExits: boolean): number {
   let mode = is64 ? 2 : (cs & 0x4000) !== 0 ? 1 : 0;
   if (!is64) {
     for (const segment of [0, 2, 3, 4, 5]) if (isFlat(memory, segment)) mode |= 1 << (MODE.flat + segment);
+    const limit = memory.read32(L.SEG_LIMIT + 4);
+    const { all, word, between } = CODE_REACH;
+    mode |= (limit === 0xffff_ffff ? all : limit <= 0xffff ? word : between) << MODE.reach;
   }
   const cr4 = memory.read32(L.CR4);
   const cpl = memory.read32(L.CPL);
@@ -55,10 +72,10 @@ export function deriveSegments(memory: EngineMemory): void {
   const long = (memory.read32(L.EFER) & 0x400) !== 0;
   const cs = memory.read32(L.SEG_ACCESS + 4);
   const is64 = long && (cs & 0x2000) !== 0;
-  const is32 = (cs & 0x4000) !== 0;
-  memory.write64(L.RIP_MASK, is64 ? 0xffff_ffff_ffff_ffffn : is32 ? 0xffff_ffffn : 0xffffn);
+  memory.write64(L.RIP_MASK, is64 ? 0xffff_ffff_ffff_ffffn : 0xffff_ffffn);
   memory.write64(L.LINEAR_MASK, is64 ? 0xffff_ffff_ffff_ffffn : 0xffff_ffffn);
   memory.write64(L.CODE_BASE, is64 ? 0n : memory.read64(L.SEG_BASE + 8));
+  memory.write64(L.CODE_LIMIT, is64 ? 0xffff_ffff_ffff_ffffn : BigInt(memory.read32(L.SEG_LIMIT + 4)));
   memory.write64(L.CODE_END, is64 ? 0xffff_ffff_ffff_ffffn : codeEnd(memory));
   const stack32 = (memory.read32(L.SEG_ACCESS + 8) & 0x4000) !== 0;
   memory.write64(L.STACK_MASK, is64 ? 0xffff_ffff_ffff_ffffn : stack32 ? 0xffff_ffffn : 0xffffn);

@@ -16,7 +16,10 @@ export interface Known {
   readonly wrap: number;
   readonly segment: number;
   readonly segmentBase: number;
+  /** Record of the branch's target, or 0. */
   readonly target: number;
+  /** Its operand size is 16 bits. */
+  readonly cut: boolean;
   readonly nextRip: bigint;
 }
 
@@ -85,6 +88,11 @@ class ConstantReader implements InstructionReader {
     return this.f.i64(this.known.nextRip);
   }
 
+  target(): V {
+    const { cut, immediate, nextRip } = this.known;
+    return this.f.i64((nextRip + immediate) & (cut ? 0xffffn : 0xffff_ffffn));
+  }
+
   readSlot(slot: V, size: Size): V {
     const { f } = this;
     const place = this.place(slot);
@@ -146,6 +154,10 @@ class ConstantReader implements InstructionReader {
     const { f, known } = this;
     const unlinked = (): V => f.call(FN.branch, [f.i32(known.record)], 'i32');
     this.leave(() => (known.target === 0 ? unlinked() : f.i32(known.target)));
+  }
+  takeBranchTo(rip: V): void {
+    if (this.known.target === 0) this.jump(rip);
+    else this.leave(() => this.f.i32(this.known.target));
   }
   jump(rip: V): void {
     this.leave(() => this.f.call(FN.lookup, [rip], 'i32'));

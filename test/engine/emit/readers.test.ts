@@ -49,6 +49,7 @@ function knownFor(vector: boolean, sizes: readonly Size[], kinds: readonly Opera
     segment: below(6),
     segmentBase: oneOf([L.ZERO_SLOT, L.SEG_BASE + 32, L.SEG_BASE + 40]),
     target: oneOf([0, RECORD + 640]),
+    cut: random() < 0.5,
     nextRip: BigInt(below(4096)),
   };
 }

@@ -102,6 +102,7 @@ export function writeKnown(bytes: Uint8Array, known: Known): void {
   view.setInt32(at + L.R_DISP, known.displacement, true);
   view.setInt32(at + L.R_TARGET, known.target, true);
   view.setUint8(at + L.R_WRAP, known.wrap);
+  view.setUint8(at + L.R_CUT, known.cut ? 1 : 0);
   view.setUint16(at + L.R_NEXT, Number(known.nextRip & 0xfffn), true);
 }
 
@@ -130,6 +131,7 @@ export function randomState(bytes: Uint8Array, random: () => number): void {
   view.setUint32(L.CR0, small(2), true);
   view.setUint32(L.CPL, small(4), true);
   view.setBigUint64(L.RIP_MASK, random() < 0.5 ? 0xffff_ffff_ffff_ffffn : 0xffff_ffffn, true);
+  view.setBigUint64(L.CODE_LIMIT, BigInt(Math.floor(random() * 2 ** 32)), true);
   view.setBigUint64(L.STACK_MASK, random() < 0.5 ? 0xffff_ffffn : 0xffffn, true);
   fill(L.TSC_BASE, L.TSC_BASE + 8);
   view.setUint32(L.TSC_TICKS, 1000, true);
