@@ -15,18 +15,18 @@ import {
 import { PRIMARY } from '../x86/controls.ts';
 import { EPT_PAGE_WORDS } from '../memory/ept-pool.ts';
 import { switchTask } from './assists/task.ts';
-import type { DebuggerStops } from './debugger-stops.ts';
-import { emulateOne, emulateStringPort } from './emulation.ts';
-import * as L from './layout.ts';
-import { EngineMemory } from './memory.ts';
+import type { DebuggerStops } from './core/debugger-stops.ts';
+import { emulateOne, emulateStringPort } from './processor/emulation.ts';
+import * as L from './state/layout.ts';
+import { EngineMemory } from './state/memory.ts';
 import { FollowedTables, type TableWrite } from './mmu/followed-tables.ts';
 import { takeFlagged } from './mmu/page-flags.ts';
-import { EVENT_TYPE, type GuestEvent } from './event.ts';
-import { exitOperands } from './exit-operands.ts';
-import type { Instantiate } from './handlers.ts';
-import { Processor } from './processor.ts';
-import { registersOf } from './registers.ts';
-import { resetBlock } from './reset.ts';
+import { EVENT_TYPE, type GuestEvent } from './core/event.ts';
+import { exitOperands } from './processor/exit-operands.ts';
+import type { Instantiate } from './meanings/handlers.ts';
+import { Processor } from './processor/processor.ts';
+import { registersOf } from './processor/registers.ts';
+import { resetBlock } from './processor/reset.ts';
 
 /** What an engine is made for. */
 export interface EngineOptions {
@@ -68,6 +68,8 @@ export interface GuestEngine extends Guest {
 /** What was entered into the caches. */
 export interface CacheFills {
   readonly translations: number;
+  /** Guest-physical pages found through extended page tables. */
+  readonly guestPages: number;
   readonly codePages: number;
 }
 
@@ -173,7 +175,7 @@ class Engine implements GuestEngine {
   }
   get cacheFills(): CacheFills {
     const { code, mmu } = this.processor;
-    return { translations: mmu.fills, codePages: code.pagesDecoded };
+    return { translations: mmu.fills, guestPages: mmu.second.fills, codePages: code.pagesDecoded };
   }
 
   private blockOf(vcpu: number): number {

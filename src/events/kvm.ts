@@ -259,6 +259,6 @@ export const KVM_EVENTS = {
   ),
   kvm_ple_window_update: fact(
     { vcpu_id: 'u', new: 'u', old: 'u' },
-    (e) => `vcpu ${e.vcpu_id} old ${e.old} new ${e.new} (${e.old < e.new ? 'growed' : 'truncated'})`,
+    (e) => `vcpu ${e.vcpu_id} old ${e.old} new ${e.new} (${e.old < e.new ? 'growed' : 'shrinked'})`,
   ),
 } as const;

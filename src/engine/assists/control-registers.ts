@@ -1,7 +1,7 @@
 import { type DecodedInstruction, ICED } from '../code/instruction.ts';
-import { GuestFault, VECTOR, vmExit } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR, vmExit } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Core } from '../core/core.ts';
 import { type Assist, type Outcome, readOperand, writeOperand } from './operand.ts';
 import { moveSegment, umip } from './segments.ts';
 import { PRIMARY } from '../../x86/controls.ts';
@@ -33,7 +33,7 @@ const moveAbsolute: Assist = (p, d) => {
   return 'next';
 };
 
-function readControl(p: Processor, d: DecodedInstruction, number: number): Outcome {
+function readControl(p: Core, d: DecodedInstruction, number: number): Outcome {
   privileged(p);
   const { memory, controls } = p;
   const exits =
@@ -52,7 +52,7 @@ function readControl(p: Processor, d: DecodedInstruction, number: number): Outco
   return 'next';
 }
 
-function writeControl(p: Processor, d: DecodedInstruction, number: number): Outcome {
+function writeControl(p: Core, d: DecodedInstruction, number: number): Outcome {
   privileged(p);
   const { controls } = p;
   const value = readOperand(p, d, 1);
@@ -83,14 +83,14 @@ function writeControl(p: Processor, d: DecodedInstruction, number: number): Outc
 }
 
 /** The TPR-threshold exit comes after the instruction. SDM Vol. 3, 30.1.2. */
-function belowThreshold(p: Processor, d: DecodedInstruction): Outcome {
+function belowThreshold(p: Core, d: DecodedInstruction): Outcome {
   p.state.rip = (p.state.rip + BigInt(d.length)) & p.memory.read64(L.RIP_MASK);
   p.retireBeforeExit();
   return p.exitWith(vmExit({ reason: EXIT.TPR_BELOW_THRESHOLD }));
 }
 
 /** MOV to CR0: consistency and the activation of long mode. SDM Vol. 3, 2.5 and 4.1.2. */
-export function loadCr0(p: Processor, wanted: bigint): void {
+export function loadCr0(p: Core, wanted: bigint): void {
   const { memory } = p;
   if (wanted >> 32n !== 0n) throw new GuestFault(VECTOR.GP, 0);
   const value = Number(wanted) | 0x10;
@@ -117,7 +117,7 @@ export function loadCr0(p: Processor, wanted: bigint): void {
 }
 
 /** Read the four PAE page-directory-pointer entries; reserved bits are a #GP. SDM Vol. 3, 4.4.1. */
-export function loadPointers(p: Processor, cr3: bigint): void {
+export function loadPointers(p: Core, cr3: bigint): void {
   const base = cr3 & 0xffff_ffe0n;
   const entries = p.physicalRead64(base, 4);
   for (const entry of entries) {
@@ -130,7 +130,7 @@ export function loadPointers(p: Processor, cr3: bigint): void {
 
 const PHYSICAL_LIMIT = 1n << 39n;
 
-function loadCr3(p: Processor, value: bigint): void {
+function loadCr3(p: Core, value: bigint): void {
   const { state, memory } = p;
   if (!state.longMode) {
     const low = value & 0xffff_ffffn;
@@ -148,7 +148,7 @@ function loadCr3(p: Processor, value: bigint): void {
 /** Bits of CR4 this processor has. */
 const CR4_KNOWN = 0x372fffn & ~0x2000n & ~0x4000n;
 
-export function loadCr4(p: Processor, value: bigint): void {
+export function loadCr4(p: Core, value: bigint): void {
   const { memory, state } = p;
   const old = memory.read64(L.CR4);
   // VMXE is the host's while a guest runs: it stays as it is.
@@ -164,12 +164,12 @@ export function loadCr4(p: Processor, value: bigint): void {
 }
 
 /** MOV from (`read`) or to a debug register exits with operand `k` as its source or destination. */
-function exitByDebug(p: Processor, d: DecodedInstruction, number: number, read: boolean, k: number): Outcome {
+function exitByDebug(p: Core, d: DecodedInstruction, number: number, read: boolean, k: number): Outcome {
   return leave(p, d, EXIT.DR_ACCESS, BigInt(number | (read ? 0x10 : 0) | (registerNumber(d, k) << 8)));
 }
 
 /** The register a debug access that did not exit is for. */
-function debugRegister(p: Processor, number: number): number {
+function debugRegister(p: Core, number: number): number {
   let real = number;
   if (number === 4 || number === 5) {
     if ((p.state.cr4 & 8) !== 0) throw new GuestFault(VECTOR.UD);
@@ -183,7 +183,7 @@ function debugRegister(p: Processor, number: number): number {
   return real;
 }
 
-function readDebug(p: Processor, d: DecodedInstruction, number: number): Outcome {
+function readDebug(p: Core, d: DecodedInstruction, number: number): Outcome {
   privileged(p);
   if (primary(p, PRIMARY.MOV_DR_EXITING)) return exitByDebug(p, d, number, true, 0);
   const real = debugRegister(p, number);
@@ -191,7 +191,7 @@ function readDebug(p: Processor, d: DecodedInstruction, number: number): Outcome
   return 'next';
 }
 
-function writeDebug(p: Processor, d: DecodedInstruction, number: number): Outcome {
+function writeDebug(p: Core, d: DecodedInstruction, number: number): Outcome {
   privileged(p);
   if (primary(p, PRIMARY.MOV_DR_EXITING)) return exitByDebug(p, d, number, false, 1);
   const real = debugRegister(p, number);

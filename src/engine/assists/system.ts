@@ -1,7 +1,7 @@
 
-import { GuestFault, VECTOR, } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR, } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Core } from '../core/core.ts';
 import { isCanonical } from './deliver.ts';
 import { type Assist, effectiveOffset, operandAddress, readOperand, segmentOf, writeOperand } from './operand.ts';
 import { PRIMARY, SECONDARY } from '../../x86/controls.ts';
@@ -54,7 +54,7 @@ const halt: Assist = (p, d) => {
 };
 
 /** Pause-loop exiting. SDM Vol. 3, 26.1.3. */
-const spinsTooLong = (p: Processor): boolean =>
+const spinsTooLong = (p: Core): boolean =>
   p.state.cpl === 0 && secondary(p, SECONDARY.PAUSE_LOOP_EXITING) && p.pauseLoop();
 
 const pause: Assist = (p, d) => {
@@ -63,7 +63,7 @@ const pause: Assist = (p, d) => {
 };
 
 /** An MSR exits unless its bit in the MSR bitmap is clear. SDM Vol. 3, 26.1.3. */
-function msrExits(p: Processor, index: number, write: boolean): boolean {
+function msrExits(p: Core, index: number, write: boolean): boolean {
   if (!primary(p, PRIMARY.MSR_BITMAPS)) return true;
   const low = index <= 0x1fff;
   const high = index >= 0xc0000000 && index <= 0xc0001fff;
