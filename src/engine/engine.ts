@@ -12,20 +12,21 @@ import {
   type TaskSwitched,
   type VmExit,
 } from '../x86/guest.ts';
+import { PRIMARY } from '../x86/controls.ts';
 import { EPT_PAGE_WORDS } from '../memory/ept-pool.ts';
 import { switchTask } from './assists/task.ts';
-import type { DebuggerStops } from './debugger-stops.ts';
-import { emulateOne, emulateStringPort } from './emulation.ts';
-import * as L from './layout.ts';
-import { EngineMemory } from './memory.ts';
+import type { DebuggerStops } from './core/debugger-stops.ts';
+import { emulateOne, emulateStringPort } from './processor/emulation.ts';
+import * as L from './state/layout.ts';
+import { EngineMemory } from './state/memory.ts';
 import { FollowedTables, type TableWrite } from './mmu/followed-tables.ts';
 import { takeFlagged } from './mmu/page-flags.ts';
-import { EVENT_TYPE, type GuestEvent } from './event.ts';
-import { exitOperands } from './exit-operands.ts';
-import type { Instantiate } from './handlers.ts';
-import { Processor } from './processor.ts';
-import { registersOf } from './registers.ts';
-import { resetBlock } from './reset.ts';
+import { EVENT_TYPE, type GuestEvent } from './core/event.ts';
+import { exitOperands } from './processor/exit-operands.ts';
+import type { Instantiate } from './meanings/handlers.ts';
+import { Processor } from './processor/processor.ts';
+import { registersOf } from './processor/registers.ts';
+import { resetBlock } from './processor/reset.ts';
 
 /** What an engine is made for. */
 export interface EngineOptions {
@@ -67,6 +68,8 @@ export interface GuestEngine extends Guest {
 /** What was entered into the caches. */
 export interface CacheFills {
   readonly translations: number;
+  /** Guest-physical pages found through extended page tables. */
+  readonly guestPages: number;
   readonly codePages: number;
 }
 
@@ -172,7 +175,7 @@ class Engine implements GuestEngine {
   }
   get cacheFills(): CacheFills {
     const { code, mmu } = this.processor;
-    return { translations: mmu.fills, codePages: code.pagesDecoded };
+    return { translations: mmu.fills, guestPages: mmu.second.fills, codePages: code.pagesDecoded };
   }
 
   private blockOf(vcpu: number): number {
@@ -236,7 +239,7 @@ class Engine implements GuestEngine {
     if (vcpu !== this.selected) return;
     const old = this.processor.controls;
     this.processor.controls = controls;
-    const tsc = ((old.primary ^ controls.primary) & (1 << 12)) !== 0;
+    const tsc = ((old.primary ^ controls.primary) & PRIMARY.RDTSC_EXITING) !== 0;
     if (tsc || old.eptPointer !== controls.eptPointer || old.secondary !== controls.secondary) this.stale = true;
   }
   setGpr(vcpu: number, index: number, value: bigint): void {

@@ -10,5 +10,5 @@ export type {
   WatchedMsr,
   WatchedValue,
   Writer,
-} from './debugger-stops.ts';
-export type { HandlerInstance, Instantiate } from './handlers.ts';
+} from './core/debugger-stops.ts';
+export type { HandlerInstance, Instantiate } from './meanings/handlers.ts';

@@ -1,4 +1,5 @@
 import type { Registers } from './guest.ts';
+import { CR0_PG, CR4_LA57, CR4_PAE, CR4_PSE, EFER_LMA } from './registers.ts';
 
 /** What a walk needs of the guest: a paging-structure entry by its guest-physical address; undefined: no memory. */
 export type ReadEntry = (gpa: number, size: 4 | 8) => bigint | undefined;
@@ -9,11 +10,6 @@ export interface Walked {
   readonly entries: readonly bigint[];
 }
 
-const CR0_PG = 0x8000_0000n;
-const CR4_PSE = 0x10n;
-const CR4_PAE = 0x20n;
-const CR4_LA57 = 0x1000n;
-const EFER_LMA = 0x400n;
 const PRESENT = 1n;
 const LARGE = 0x80n;
 const FRAME = 0xf_ffff_ffff_f000n;

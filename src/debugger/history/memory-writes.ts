@@ -3,6 +3,7 @@ import type { Writer } from '../../engine/index.ts';
 import { type GuestView, hvaOf, isPaging, physicalOf, registersOf, walkLinear } from '../../machine/guest-view.ts';
 import type { DebugSession } from '../session.ts';
 import { type Bound, type Here, runOn, searchBack, stand } from '../stops/windows.ts';
+import { CR4_LA57, EFER_LMA } from '../../x86/registers.ts';
 
 /** A change of what was asked about, and where in the run it happened. */
 export interface Change {
@@ -27,8 +28,6 @@ export interface Piece {
 }
 
 const PAGE = 4096;
-const EFER_LMA = 0x400n;
-const CR4_LA57 = 0x1000n;
 
 /** Where guest memory lies, in pieces of a page at most. Linear addresses go through the tables as they are here. */
 export function piecesOf(

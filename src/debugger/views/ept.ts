@@ -1,3 +1,4 @@
+import { loadedVmcs } from '../../kvm/vmcs/controls.ts';
 import { Problem } from '../../base/problem.ts';
 import {
   EPT_EXECUTE,
@@ -22,8 +23,10 @@ const PHYSICAL_END = 1n << 52n;
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 
 /** Where a processor's extended page tables begin; 0: it has none. */
-const rootOf = ({ machine }: GuestView, vcpu: number): number =>
-  Number((machine.state.kvm.vcpus[vcpu]?.vmcs.eptPointer ?? 0n) & ADDRESS);
+function rootOf({ machine }: GuestView, vcpu: number): number {
+  const state = machine.state.kvm.vcpus[vcpu];
+  return Number((state === undefined ? 0n : loadedVmcs(state).eptPointer) & ADDRESS);
+}
 
 /** One entry of extended page tables that took part in a translation. SDM Vol. 3, 29.3.2. */
 interface EptStep {

@@ -1,6 +1,6 @@
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Core } from '../core/core.ts';
 import { isCanonical } from './deliver.ts';
 import { type Assist, ripAfter } from './operand.ts';
 
@@ -13,7 +13,7 @@ const _IOPL = 0x3000;
 const SYSTEM_CODE_64 = 0xa09b;
 const SYSTEM_DATA = 0xc093;
 
-function setFlat(p: Processor, segment: number, selector: number, access: number, dpl: number): void {
+function setFlat(p: Core, segment: number, selector: number, access: number, dpl: number): void {
   p.state.setSegment(segment, selector, 0n, 0xffffffff, access | (dpl << 5));
 }
 

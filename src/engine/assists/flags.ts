@@ -1,6 +1,6 @@
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Core } from '../core/core.ts';
 import { type Assist, type Outcome, peekStack, popBytes, push, stackOperandSize } from './operand.ts';
 
 const IF = 0x200;
@@ -37,7 +37,7 @@ const popFlags: Assist = (p, d) => {
 };
 
 /** RFLAGS changed as a whole: AC and traps may matter now. */
-export function afterFlags(p: Processor, before: number): Outcome {
+export function afterFlags(p: Core, before: number): Outcome {
   p.flagsLoaded();
   if (((before ^ p.state.rflags) & 0x40000) === 0) return 'next';
   p.mmu.select();

@@ -1,7 +1,7 @@
 import { type DecodedInstruction, ICED } from '../code/instruction.ts';
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Core } from '../core/core.ts';
 import { isCanonical } from './deliver.ts';
 import {
   accessOf,
@@ -32,7 +32,7 @@ function segmentOperand(d: DecodedInstruction, k: number): number | undefined {
 }
 
 /** MOV to and from a segment register; other MOV assists are control and debug registers (system.ts). */
-export function moveSegment(p: Processor, d: DecodedInstruction): Outcome {
+export function moveSegment(p: Core, d: DecodedInstruction): Outcome {
   const to = segmentOperand(d, 0);
   if (to === undefined) {
     const from = segmentOperand(d, 1) as number;
@@ -45,7 +45,7 @@ export function moveSegment(p: Processor, d: DecodedInstruction): Outcome {
   return segmentLoaded(p, to);
 }
 
-function segmentLoaded(p: Processor, segment: number): Outcome {
+function segmentLoaded(p: Core, segment: number): Outcome {
   p.modeChanged();
   if (segment === 2) p.shadow(2);
   return 'serialize';
@@ -88,16 +88,16 @@ const loadFarPointer =
     return 'serialize';
   };
 
-function privileged(p: Processor): void {
+function privileged(p: Core): void {
   if (p.state.cpl !== 0) throw new GuestFault(VECTOR.GP, 0);
 }
 
-function protectedOnly(p: Processor): void {
+function protectedOnly(p: Core): void {
   if (!p.state.protectedMode || p.state.virtual8086) throw new GuestFault(VECTOR.UD);
 }
 
 /** UMIP keeps SGDT SIDT SLDT STR SMSW from user mode. */
-export function umip(p: Processor): void {
+export function umip(p: Core): void {
   if ((p.state.cr4 & 0x800) !== 0 && p.state.cpl > 0) throw new GuestFault(VECTOR.GP, 0);
 }
 
@@ -130,7 +130,7 @@ const storeTable =
     return 'next';
   };
 
-function systemBase(p: Processor, selector: number, d: Descriptor): bigint {
+function systemBase(p: Core, selector: number, d: Descriptor): bigint {
   if (!p.state.longMode) return baseOf(d);
   const upper = readUpperHalf(p, selector, d);
   const base = baseOf(d) | (BigInt(upper.low) << 32n);
@@ -181,7 +181,7 @@ const storeSelector =
   };
 
 /** The descriptor LAR, LSL, VERR or VERW ask about, or undefined when the question has no answer. */
-function visibleDescriptor(p: Processor, selector: number): Descriptor | undefined {
+function visibleDescriptor(p: Core, selector: number): Descriptor | undefined {
   if ((selector & 0xfffc) === 0) return undefined;
   try {
     return readDescriptor(p, selector);
@@ -191,7 +191,7 @@ function visibleDescriptor(p: Processor, selector: number): Descriptor | undefin
   }
 }
 
-function reachable(p: Processor, selector: number, d: Descriptor): boolean {
+function reachable(p: Core, selector: number, d: Descriptor): boolean {
   const conforming = d.isSegment && (d.type & 0xc) === 0xc;
   return conforming || (p.state.cpl <= d.dpl && (selector & 3) <= d.dpl);
 }

@@ -1,7 +1,7 @@
 import type { TaskSwitch, TaskSwitched } from '../../x86/guest.ts';
-import { GuestExit, GuestFault, MmioNeeded, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestExit, GuestFault, MmioNeeded, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Core } from '../core/core.ts';
 import { accessOf, baseOf, checkSegment, type Descriptor, limitOf, readDescriptor, setBusy } from './descriptor.ts';
 import { push } from './operand.ts';
 import { loadPointers } from './control-registers.ts';
@@ -38,7 +38,7 @@ const TSS32: TaskLayout = {
 const TSS16: TaskLayout = { word: 2, ip: 14, flags: 16, registers: 18, segments: 34, ldt: 42, length: 44 };
 
 /** Task switch, SDM Vol. 3, 8.3, as KVM does it on a task-switch exit. rip is already past the instruction. */
-export function switchTask(p: Processor, task: TaskSwitch): TaskSwitched {
+export function switchTask(p: Core, task: TaskSwitch): TaskSwitched {
   const progress = { saved: false };
   try {
     performSwitch(p, task, progress);
@@ -60,7 +60,7 @@ export function switchTask(p: Processor, task: TaskSwitch): TaskSwitched {
   }
 }
 
-function performSwitch(p: Processor, { selector, source, errorCode }: TaskSwitch, progress: { saved: boolean }): void {
+function performSwitch(p: Core, { selector, source, errorCode }: TaskSwitch, progress: { saved: boolean }): void {
   const error = selector & 0xfffc;
   const target = readDescriptor(p, selector, source === TASK_SOURCE.iret ? VECTOR.TS : VECTOR.GP);
   const busy = (target.type & 2) !== 0;
@@ -82,7 +82,7 @@ function performSwitch(p: Processor, { selector, source, errorCode }: TaskSwitch
 
 const layoutOf = (access: number): TaskLayout => ((access & 8) !== 0 ? TSS32 : TSS16);
 
-function saveTask(p: Processor, fromIret: boolean): void {
+function saveTask(p: Core, fromIret: boolean): void {
   const { state } = p;
   const at = layoutOf(state.access(7));
   const base = state.base(7);
@@ -95,7 +95,7 @@ function saveTask(p: Processor, fromIret: boolean): void {
 }
 
 function loadTask(
-  p: Processor,
+  p: Core,
   how: { selector: number; target: Descriptor; to: TaskLayout; nested: boolean; oldSelector: number },
 ): void {
   const { state, memory } = p;
@@ -127,7 +127,7 @@ function loadTask(
   memory.write32(L.DR + 56, memory.read32(L.DR + 56) & ~0x55);
 }
 
-function loadTables(p: Processor, ldt: number, selectors: readonly number[], virtual8086: boolean): void {
+function loadTables(p: Core, ldt: number, selectors: readonly number[], virtual8086: boolean): void {
   const { state } = p;
   state.setSegment(6, ldt, 0n, 0, 0x10000);
   if ((ldt & 0xfffc) !== 0) {

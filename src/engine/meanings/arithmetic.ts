@@ -1,5 +1,5 @@
-import { CONDITIONS, type MeaningBuilder, type Operand, type Size, type V } from '../builder.ts';
-import * as L from '../layout.ts';
+import { CONDITIONS, type MeaningBuilder, type Operand, type Size, type V } from '../emit/builder.ts';
+import * as L from '../state/layout.ts';
 import { type Meaning, ONE, SAME_2, SAME_2_NO_BYTE } from './meaning.ts';
 
 type Binary = (m: MeaningBuilder, a: V, b: V, size: Size) => V;
@@ -295,7 +295,7 @@ function divide64(m: MeaningBuilder, divisor: V, signed: boolean): void {
   m.setState64(L.XMM_SCRATCH, divisor);
   m.setState32(L.XMM_SCRATCH + 8, m.i32(signed ? 1 : 0));
   m.assist(ASSIST_DIVIDE_128);
-  m.result(m.i32(0));
+  m.ended();
 }
 
 /** Fixed number of the assist that divides 128 by 64 bits. */

@@ -1,8 +1,8 @@
 import { EPT_ACCESS_KIND, type SecondLevel } from './second-level.ts';
 import type { FollowedTables } from './followed-tables.ts';
 import { PAGE } from './page-flags.ts';
-import type { EngineMemory } from '../memory.ts';
-import * as L from '../layout.ts';
+import type { EngineMemory } from '../state/memory.ts';
+import * as L from '../state/layout.ts';
 
 /** Bits of a page-fault error code. SDM Vol. 3, 4.7. */
 export const PF = { present: 1, write: 2, user: 4, reserved: 8, fetch: 16 } as const;

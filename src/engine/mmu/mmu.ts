@@ -1,8 +1,9 @@
+import { EXIT } from '../../x86/exit-reasons.ts';
 import type { VmExit } from '../../x86/guest.ts';
-import { ACCESS } from '../builder.ts';
-import * as L from '../layout.ts';
-import type { Writer } from '../debugger-stops.ts';
-import { alignedDown, type EngineMemory } from '../memory.ts';
+import { ACCESS } from '../emit/builder.ts';
+import * as L from '../state/layout.ts';
+import type { Writer } from '../core/debugger-stops.ts';
+import { alignedDown, type EngineMemory } from '../state/memory.ts';
 import { MIXED, NARROW, type Want } from './guest-walk.ts';
 import { NOTICED, PAGE, takeFlagged } from './page-flags.ts';
 import { EPT_ACCESS_KIND } from './second-level.ts';
@@ -351,7 +352,7 @@ export class Mmu extends Tlb {
       : asked | (second.allowed << 3) | 0x80 | (where === 'final' ? 0x100 : 0);
     void size;
     this.client.exit({
-      reason: second.misconfigured ? 49 : 48,
+      reason: second.misconfigured ? EXIT.EPT_MISCONFIG : EXIT.EPT_VIOLATION,
       qualification: BigInt(qualification),
       instructionLength: 0,
       instructionInfo: 0,

@@ -1,5 +1,5 @@
-import * as L from '../layout.ts';
-import type { EngineMemory } from '../memory.ts';
+import * as L from '../state/layout.ts';
+import type { EngineMemory } from '../state/memory.ts';
 import { GuestWalk, type PagingMode, type Want } from './guest-walk.ts';
 import { NOTICED, PAGE } from './page-flags.ts';
 import { SecondLevel } from './second-level.ts';

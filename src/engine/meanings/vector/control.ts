@@ -1,5 +1,5 @@
-import type { MeaningBuilder, V } from '../../builder.ts';
-import * as L from '../../layout.ts';
+import type { MeaningBuilder, V } from '../../emit/builder.ts';
+import * as L from '../../state/layout.ts';
 import type { Meaning } from '../meaning.ts';
 import { checkX87, enterMmx, readAligned } from './operands.ts';
 import { SLOW, slowly, slowVector } from './slow.ts';
