@@ -103,9 +103,12 @@ export interface RegisterWrite extends RegisterRead {
 }
 
 /** Facts of a device's own kinds, and what they do to its state. */
-export type FactReducers<S> = {
-  readonly [K in EventKind]?: (state: Draft<S>, event: EventOf<K>, stamped: Stamped) => void;
-};
+export type FactReducers<S> = { readonly [K in EventKind]?: FactReducer<S, K>['reduce'] };
+
+/** Written as a method, so that a reducer of some state is one of whatever state to those who keep both together. */
+interface FactReducer<S, K extends EventKind> {
+  reduce(state: Draft<S>, event: EventOf<K>, stamped: Stamped): void;
+}
 
 /** How a device's state follows from facts. It asks no clock: times come with the facts. */
 export interface DeviceReducer<S> {
