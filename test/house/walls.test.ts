@@ -35,7 +35,7 @@ const WALLS: Readonly<Record<string, Wall>> = {
   machine: { folders: BELOW_MACHINE, packages: [] },
   replay: { folders: BELOW_REPLAY, packages: ['rxjs'] },
   'replay/sources': { folders: BELOW_REPLAY, packages: ['rxjs', 'seedrandom'] },
-  options: { folders: [...BELOW_DEVICES, 'kvm', 'vmm'], packages: ANY_PACKAGE },
+  options: { folders: [...BELOW_DEVICES, 'kvm', 'devices', 'vmm'], packages: ANY_PACKAGE },
   host: { folders: BELOW_DEBUGGER, packages: ANY_PACKAGE },
   runs: { folders: OUTSIDE, packages: ANY_PACKAGE },
   debugger: { folders: BELOW_DEBUGGER, packages: ['rxjs'] },

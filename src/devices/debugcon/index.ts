@@ -23,7 +23,7 @@ export const debugcon: Device<DebugconState> = {
   read: (console) => console.readback,
   write: (_console, _region, _offset, _size, value, effects) => {
     effects.commit();
-    effects.raise({ kind: 'sim:debugcon_sent', byte: value });
+    effects.ask({ to: 'chardev', bytes: Uint8Array.of(value) });
   },
   describe: (console) => ({ readback: `0x${console.readback.toString(16)}` }),
 };

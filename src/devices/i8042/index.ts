@@ -22,7 +22,7 @@ export const i8042: Device<I8042State> = {
     if (region === REGION.data) writeData(kbc, value, effects);
     else writeCommand(kbc, value, effects);
   },
-  receive: fillOutput,
+  receive: (kbc, effects) => fillOutput(kbc, effects),
   reset: resetI8042,
   describe: (kbc) => ({
     status: `0x${kbc.status.toString(16)}`,

@@ -66,10 +66,11 @@ export function configurationWritten(vmm: Vmm, event: EventOf<'pci_cfg_write'>, 
 
 /** A fact of a kind that is a device's own. */
 export function deviceFact<K extends EventKind>(
-  name: (event: EventOf<K>) => string,
+  name: (event: EventOf<K>) => string | undefined,
 ): (vmm: Vmm, event: EventOf<K>, config: MachineConfig, stamped: Stamped) => void {
   return (vmm, event, config, stamped) => {
-    const part = partNamed(config, name(event));
+    const dev = name(event);
+    const part = dev === undefined ? undefined : partNamed(config, dev);
     if (part === undefined) return;
     const reduce = driverOf(part.model).reducer.facts?.[event.kind] as AnyReduce | undefined;
     reduce?.(stateOf(vmm, part), event, stamped);

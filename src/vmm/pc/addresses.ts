@@ -1,5 +1,6 @@
 /** Where devices of the command line may sit: no two at one place. */
 import { Problem, shortly } from '../../base/problem.ts';
+import { PCI, type PciFunctionState } from '../../devices/pci/index.ts';
 import type { Part } from '../board/machine.ts';
 import { KERNEL_PORTS } from './kernel-ports.ts';
 
@@ -32,6 +33,20 @@ export function freeAddress(name: string, parts: readonly Part[]): PciAddress {
     if (!parts.some(({ pci }) => pci?.slot === slot)) return { slot, function: 0 };
   }
   throw new Problem(`-device ${name}: all ${SLOTS} slots of the PCI bus are taken.`);
+}
+
+/** Refuse a function of a slot whose function 0 says that it is the only one. */
+export function checkSlot(added: Part, parts: readonly Part[]): void {
+  const { pci } = added;
+  const others = parts.filter((each) => pci !== undefined && each.pci?.slot === pci.slot);
+  const zero = [added, ...others].find((each) => each.pci?.function === 0);
+  if (others.length === 0 || zero === undefined || isMultifunction(zero)) return;
+  throw new Problem(`-device ${modelOf(added)}: ${zero.name} is the only function of its PCI slot.`);
+}
+
+function isMultifunction(part: Part): boolean {
+  const state: Partial<PciFunctionState> = part.atReset();
+  return ((state.config?.[PCI.headerType] ?? 0) & 0x80) !== 0;
 }
 
 const occupant = (address: PciAddress, parts: readonly Part[]): Part | undefined =>

@@ -9,11 +9,17 @@ import { freeAddress, pciAddress } from './addresses.ts';
 import { seated } from './seat.ts';
 
 /** Each driver `-device` may name, by that name. */
-export const OPTION_DRIVERS: ReadonlyMap<string, readonly [DeviceModel, AnyDriver]> = new Map(
+const OPTION_DRIVERS: ReadonlyMap<string, readonly [DeviceModel, AnyDriver]> = new Map(
   drivers()
     .filter(([, { properties }]) => properties !== undefined)
     .map((entry) => [entry[1].name, entry]),
 );
+
+/** Every driver that `-device` may name. */
+export const optionDrivers = (): readonly AnyDriver[] => [...OPTION_DRIVERS.values()].map(([, driver]) => driver);
+
+/** Name of the part that the `index`th `-device` adds. */
+export const optionName = (driver: string, index: number): string => `${driver}#${index}`;
 
 /** The driver an option names. */
 export function optionDriver(name: string): readonly [DeviceModel, AnyDriver] {
@@ -33,7 +39,7 @@ export function optionPart({ driver: name, properties }: DeviceOption, index: nu
   const [model, driver] = optionDriver(name);
   const setup = setupOf(driver, properties);
   const seat = driver.bus === 'PCI' ? { pci: seatOf(name, properties, parts) } : {};
-  return seated(`${name}#${index}`, model, driver, setup, seat);
+  return seated(optionName(name, index), model, driver, setup, seat);
 }
 
 /** What a device is set up by: what was given, or else the default. */

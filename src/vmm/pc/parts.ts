@@ -5,7 +5,7 @@ import { DIRECT_BOOT } from '../direct/reset-code.ts';
 import type { FwCfgItems } from '../fw-cfg/device.ts';
 import { type DeviceModel, driverOf, type SetupOf } from '../models.ts';
 import type { DevicesState } from '../state.ts';
-import { checkPorts } from './addresses.ts';
+import { checkPorts, checkSlot } from './addresses.ts';
 import { optionPart } from './option-parts.ts';
 import { ramLayout } from './ram-layout.ts';
 import { type Seat, seated } from './seat.ts';
@@ -39,14 +39,15 @@ export function pcParts(made: Board, items: FwCfgItems): Part[] {
   if (!made.firmware) parts.push(part(DIRECT_BOOT, 'directBoot', {}));
   for (const [index, option] of made.devices.entries()) {
     const added = optionPart(option, index, parts);
+    checkSlot(added, parts);
     checkPorts(added, parts);
     parts.push(added);
   }
   return parts;
 }
 
-/** Name of the part behind a serial line. */
-export const serialName = (line: number): string => `serial${line}`;
+/** Name of the part behind a serial line: who receives `sim:serial_received`. */
+const serialName = (line: number): string => `serial${line}`;
 
 /** A device of the board. */
 const part = <M extends DeviceModel>(name: string, model: M, setup: SetupOf<M>, seat: Seat = {}): Part =>
