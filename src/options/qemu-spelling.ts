@@ -20,7 +20,7 @@ export const QEMU_OPTIONS: Readonly<Record<string, Spelling>> = {
   serial: valued('none, stdio, mon:stdio, file:PATH or chardev:ID; again for the next line (default mon:stdio)'),
   chardev: valued('stdio,id=ID | file,id=ID,path=PATH | null,id=ID'),
   debugcon: valued('stdio, file:PATH or chardev:ID: the debug port 0xe9'),
-  device: valued('isa-debug-exit | isa-debugcon | pc-testdev | pci-testdev, with iobase=, iosize=, chardev=, addr='),
+  device: valued('DRIVER,PROPERTY=VALUE...: `-device help` lists drivers, `-device DRIVER,help` properties'),
   nodefaults: flag('no serial line unless asked for'),
   'no-reboot': flag('a reset ends the run'),
   gdb: valued('tcp::PORT: let a gdb come to the run, on the loopback interface'),

@@ -46,7 +46,7 @@ describe('QEMU spelling', () => {
       ramBytes: 64 * MIB,
       serial: [],
       devices: [{ driver: 'isa-debugcon', properties: { iobase: 0x402 } }],
-      debugcon: { to: 'stdio', monitor: false },
+      characters: [{ dev: 'isa-debugcon#0', backend: { to: 'stdio', monitor: false }, hears: false }],
     });
   });
 

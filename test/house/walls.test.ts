@@ -79,7 +79,7 @@ const WALLS: Readonly<Record<string, Wall>> = {
   'debugger/history': { ...DEBUGGER, inside: GOING },
   'debugger/forks': { ...DEBUGGER, inside: ['debugger/travel'] },
   'debugger/prompt': { ...DEBUGGER, except: ['debugger/forks'] },
-  options: { folders: [...BELOW_DEVICES, 'kvm', 'vmm', 'runs'], packages: ['commander'] },
+  options: { folders: [...BELOW_DEVICES, 'kvm', 'devices', 'vmm', 'runs'], packages: ['commander'] },
   host: { folders: BELOW_DEBUGGER, packages: ['node:'] },
   api: { folders: OUTSIDE, packages: ['rxjs'] },
   testing: { folders: OUTSIDE, packages: [...ANY_PACKAGE, 'vitest'] },

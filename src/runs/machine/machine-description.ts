@@ -16,7 +16,7 @@ const MACHINE_DESCRIPTION = z.object({
   append: z.string(),
   cpu: z.string().optional(),
   devices: z.array(
-    z.object({ driver: z.string(), properties: z.record(z.string(), z.union([z.string(), z.number()])) }),
+    z.object({ driver: z.string(), properties: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])) }),
   ),
   serialLines: z.number().int().min(0).max(MOST.serialLines),
   noDefaults: z.boolean(),

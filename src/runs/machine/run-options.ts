@@ -7,6 +7,15 @@ export type CharacterBackend =
   | { readonly to: 'stdio'; readonly monitor: boolean }
   | { readonly to: 'file'; readonly path: string };
 
+/** A device with a `-chardev`. */
+export interface CharacterDevice {
+  /** Its name in the machine, like `isa-debugcon#0`. */
+  readonly dev: string;
+  readonly backend: CharacterBackend;
+  /** It takes what is typed. */
+  readonly hears: boolean;
+}
+
 /** Wait until the guest printed `after`, then type `text`. */
 export interface TypedLine {
   readonly after: string;
@@ -30,8 +39,8 @@ export interface RunOptions {
   readonly serial: readonly CharacterBackend[];
   /** `-device` and `-debugcon`, in order. */
   readonly devices: readonly DeviceOption[];
-  /** Where the debug port's bytes go. */
-  readonly debugcon: CharacterBackend | undefined;
+  /** Devices that print, or hear. */
+  readonly characters: readonly CharacterDevice[];
   readonly noDefaults: boolean;
   readonly reboot: boolean;
   readonly seed: string;

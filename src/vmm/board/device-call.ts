@@ -1,6 +1,6 @@
 import { digestOfBytes } from '../../base/digest.ts';
 import { invariant } from '../../base/invariant.ts';
-import type { Effects } from '../../devices/device.ts';
+import type { Ask, Effects } from '../../devices/device.ts';
 import { armTimer, cancelTimer } from '../../events/timers.ts';
 import type { MachineEvent } from '../../events/vocabulary.ts';
 import type { Machine, Part } from './machine.ts';
@@ -55,6 +55,10 @@ export class DeviceCall implements Effects {
 
   deadline(timer: string): number | undefined {
     return this.machine.state.timers[this.idOf(timer)]?.deadline;
+  }
+
+  ask({ bytes }: Ask): void {
+    this.raise({ kind: 'sim:chardev_sent', dev: this.part.name, bytes });
   }
 
   requestReset(): void {
