@@ -33,8 +33,7 @@ export function keepCheckpoints(trace: string, machine: Machine): CheckpointKeep
     },
     finish() {
       const reader = openTraceFile(trace);
-      const { nsPerTick } = readDescription(reader.header.machine, trace);
-      file.finish(traceInputs(reader, reader.eventCount, nsPerTick));
+      file.finish(traceInputs(reader, reader.eventCount, readDescription(reader.header.machine, trace)));
     },
   };
 }

@@ -94,7 +94,7 @@ export function openTimeline(run: RecordedRun, setting: TimelineSetting = {}): R
   const { every, heldBytes, onStoredProblem } = setting;
   const verifier = createVerifier(events);
   const stored = onStoredProblem === undefined ? undefined : openStoredCheckpoints(run.path, onStoredProblem);
-  const inputs = stored?.inputs ?? traceInputs(run.trace, events.length, run.description.nsPerTick);
+  const inputs = stored?.inputs ?? traceInputs(run.trace, events.length, run.description);
   const timeline = createTimeline({
     ...(every === undefined ? {} : { every }),
     ...(heldBytes === undefined ? {} : { heldBytes }),

@@ -1,3 +1,4 @@
+import type { Costs } from '../events/costs.ts';
 import type { DeviceModel } from './models.ts';
 import type { DeviceOption } from './options.ts';
 
@@ -36,6 +37,7 @@ export interface MachineConfig {
   /** A reset ends the run. */
   readonly noReboot: boolean;
   readonly nsPerTick: number;
+  readonly costs: Costs;
   /** Ticks between digests of memory; 0: none. */
   readonly digestEvery: number;
   readonly parts: readonly PartConfig[];

@@ -24,7 +24,6 @@ import { DEBUG_SINGLESTEP } from './guest-debug.ts';
 import { lapicTimer, taskPriority } from '../irqchip/index.ts';
 import { loadRoot } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
-import { VM_EXIT_NS } from '../clock/exit-cost.ts';
 import {
   exitFailedEntry,
   exitFor,
@@ -246,7 +245,7 @@ const isInterruptedNmi = ({ idtVectoringInfo: info }: VmExit): boolean =>
 /** A run that ended with its budget: the vCPU's own timer (52), or the host's tick (1). */
 function timerExit(kvm: KvmContext, vcpu: VcpuState): VmExit {
   const deadline = kvm.state.timers[lapicTimer(vcpu.index)]?.deadline ?? Number.POSITIVE_INFINITY;
-  if (deadline <= kvm.now() + VM_EXIT_NS) return { ...NO_EXIT, reason: EXIT_PREEMPTION_TIMER };
+  if (deadline <= kvm.now() + kvm.costs.exit) return { ...NO_EXIT, reason: EXIT_PREEMPTION_TIMER };
   return { ...NO_EXIT, reason: EXIT_EXTERNAL_INTERRUPT, interruptionInfo: HOST_TIMER };
 }
 
