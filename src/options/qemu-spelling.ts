@@ -60,7 +60,9 @@ export function withTwoDashes(argv: readonly string[]): string[] {
   return out;
 }
 
-const OUR_VALUED = new Set(['--seed', '--trace', '--ticks', '--events', '--ns-per-tick', '--wall-clock', '--type']);
+const OUR_VALUED = new Set([
+  ...['--seed', '--trace', '--ticks', '--events', '--ns-per-tick', '--cost', '--wall-clock', '--type'],
+]);
 
 function unknown(token: string): UsageProblem {
   const planned = NOT_YET[token.slice(1)];

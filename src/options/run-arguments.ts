@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { type AcceptedOptions, acceptedWarnings } from './accepted-options.ts';
 import { type Chardevs, characterBackend, chardevs } from './character-backends.ts';
 import { addDebugcon, checkDevices, devicesOf } from './device-options.ts';
+import { costList, costsAsked } from './cost-options.ts';
 import { QEMU_OPTIONS, withTwoDashes } from './qemu-spelling.ts';
 import { commaValue, refuseOthers, sizeInBytes, wholeNumber } from './qemu-values.ts';
 import type { CharacterBackend, RunOptions, TypedLine } from '../runs/machine/run-options.ts';
@@ -39,6 +40,7 @@ interface RawOptions extends AcceptedOptions {
   readonly ticks?: string;
   readonly events?: string[];
   readonly nsPerTick: string;
+  readonly cost?: string[];
   readonly wallClock?: string;
   readonly type?: string[];
   readonly cpu?: string;
@@ -75,6 +77,9 @@ export function runCommand(name: string): Command {
     .option('--ticks <n>', 'stop after n instructions')
     .addOption(new Option('--events <family>', 'record more: guest-pt').argParser(collect))
     .option('--ns-per-tick <n>', 'virtual nanoseconds per instruction', '8')
+    .addOption(
+      new Option('--cost <name=ns>', `virtual nanoseconds of what the host does: ${costList()}`).argParser(collect),
+    )
     .option('--wall-clock <time>', "time at power-on: ISO form or seconds since 1970 (default: the host's)")
     .addOption(
       new Option(
@@ -148,6 +153,7 @@ function understood(raw: RawOptions): RunOptions {
     ticks: raw.ticks === undefined ? undefined : wholeNumber('--ticks', raw.ticks, 0, Number.MAX_SAFE_INTEGER),
     guestPageTables: guestPageTables(raw.events ?? []),
     nsPerTick: wholeNumber('--ns-per-tick', raw.nsPerTick, 1, MOST.nsPerTick),
+    costs: costsAsked(raw.cost),
     wallClock: wallClock(raw.wallClock),
     typed: (raw.type ?? []).map(typedLine),
     warnings: [...acceptedWarnings(raw), ...missingFeaturesOf(raw.cpu)],

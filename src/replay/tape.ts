@@ -180,15 +180,17 @@ function playAsides(tape: Tape, time: GuestTime, budget: number): void {
   }
 }
 
+/** What is raised in the middle of a run. */
+const ASIDES: ReadonlySet<string> = new Set(['sim:random_drawn', 'sim:guest_pt_write']);
+
 function playRun(tape: Tape, vcpu: number, budget: number): GuestStop {
   const answer = peek(tape);
   if (answer === undefined) throw new TapeEnded();
+  // The run was cut before the instruction that tells or asks next.
+  if (ASIDES.has(answer.kind)) return playQuiet(tape, budget);
   if (answer.kind !== 'kvm_exit') throw new TapeMismatch(tape.at, 'a VM exit');
   const left = answer.ticks - tape.played;
-  if (left > budget) {
-    tape.played += budget;
-    return { ...BLANK_STOP, ticks: budget };
-  }
+  if (left > budget) return playQuiet(tape, budget);
   standAfter(tape, vcpu, answer);
   if (!MADE_OF_A_STOP.has(answer.exit_reason & EXIT_REASON.BASIC)) {
     tape.at += 1;
@@ -202,6 +204,12 @@ function playRun(tape: Tape, vcpu: number, budget: number): GuestStop {
   }
   const { guest_rip: rip, rflags, interruptibility, cr8 } = answer;
   return { ...BLANK_STOP, ticks: left, rip, rflags, interruptibility, cr8 };
+}
+
+/** Nothing but instructions, up to where the run is cut. */
+function playQuiet(tape: Tape, budget: number): GuestStop {
+  tape.played += budget;
+  return { ...BLANK_STOP, ticks: budget };
 }
 
 const BLANK_STOP: GuestStop = {

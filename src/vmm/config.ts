@@ -1,4 +1,5 @@
 import type { Wires } from '../devices/wire.ts';
+import type { Costs } from '../events/costs.ts';
 import type { DeviceModel } from './models.ts';
 import type { DeviceOption } from './options.ts';
 
@@ -34,6 +35,7 @@ export interface MachineConfig {
   /** A reset ends the run. */
   readonly noReboot: boolean;
   readonly nsPerTick: number;
+  readonly costs: Costs;
   /** Ticks between digests of memory; 0: none. */
   readonly digestEvery: number;
   readonly parts: readonly PartConfig[];

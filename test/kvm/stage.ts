@@ -1,4 +1,5 @@
 import { expect, onTestFinished } from 'vitest';
+import { USUAL_PACE } from '../../src/events/costs.ts';
 import type { Origin } from '../../src/events/origin.ts';
 import { type Stamped, vcpuSource } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
@@ -46,7 +47,7 @@ const MADE = {
   devices: [],
   firmware: false,
   noReboot: false,
-  nsPerTick: 8,
+  ...USUAL_PACE,
   digestEvery: 0,
 } as const;
 

@@ -146,6 +146,7 @@ describe('a trace that is not whole', () => {
     ['nsPerTick', 1.3],
     ['nsPerTick', 1e18],
     ['digestEvery', Number.NaN],
+    ['costs', 600],
   ])('or says that its machine had what none can have: %s %d', (field, value) => {
     const bad = join(folder, 'machine.trace');
     rewrite(bad, recorded.slice(0, 100), ({ machine }) => ({ ...machine, [field]: value }));

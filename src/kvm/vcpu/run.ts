@@ -27,7 +27,6 @@ import { DEBUG_SINGLESTEP } from './guest-debug.ts';
 import { lapicTimer, taskPriority } from '../irqchip/index.ts';
 import { loadRoot } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
-import { VM_EXIT_NS } from '../clock/exit-cost.ts';
 import {
   exitFailedEntry,
   exitFor,
@@ -253,7 +252,7 @@ const isInterruptedNmi = ({ idtVectoringInfo: info }: VmExit): boolean => info >
 /** A run that ended with its budget: the vCPU's own timer (52), or the host's tick (1). */
 function timerExit(kvm: KvmContext, vcpu: VcpuState): VmExit {
   const deadline = kvm.state.timers[lapicTimer(vcpu.index)]?.deadline ?? Number.POSITIVE_INFINITY;
-  if (deadline <= kvm.now() + VM_EXIT_NS) return { ...NO_EXIT, reason: EXIT.PREEMPTION_TIMER };
+  if (deadline <= kvm.now() + kvm.costs.exit) return { ...NO_EXIT, reason: EXIT.PREEMPTION_TIMER };
   return { ...NO_EXIT, reason: EXIT.EXTERNAL_INTERRUPT, interruptionInfo: HOST_TIMER };
 }
 

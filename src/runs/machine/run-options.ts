@@ -1,3 +1,4 @@
+import type { Costs } from '../../events/costs.ts';
 import type { DeviceOption } from '../../vmm/options.ts';
 
 /** Where the bytes of a character device go and come from. */
@@ -56,6 +57,7 @@ export interface RunOptions {
   readonly ticks: number | undefined;
   readonly guestPageTables: boolean;
   readonly nsPerTick: number;
+  readonly costs: Costs;
   /** Nanoseconds since 1970 (UTC) at power-on; `undefined`: the host's clock, read once. */
   readonly wallClock: bigint | undefined;
   readonly typed: readonly TypedLine[];

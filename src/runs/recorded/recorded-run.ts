@@ -101,7 +101,7 @@ export function openTimeline(run: RecordedRun, setting: TimelineSetting = {}): R
   const verifier = createVerifier(events);
   const stored =
     onStoredProblem === undefined ? undefined : openStoredCheckpoints(run.world, run.path, onStoredProblem);
-  const inputs = stored?.inputs ?? traceInputs(run.trace, events.length, run.description.nsPerTick);
+  const inputs = stored?.inputs ?? traceInputs(run.trace, events.length, run.description);
   const timeline = createTimeline({
     ...(every === undefined ? {} : { every }),
     ...(heldBytes === undefined ? {} : { heldBytes }),
