@@ -174,7 +174,7 @@ function debugRegister(p: Core, number: number): number {
   }
   if (number > 7) throw new GuestFault(VECTOR.UD);
   if ((p.memory.read32(L.DR + 56) & 0x2000) !== 0) {
-    p.pendingDebug = 0x2000;
+    p.events.pendingDebug = 0x2000;
     throw new GuestFault(VECTOR.DB);
   }
   return real;
@@ -197,8 +197,8 @@ function writeDebug(p: Core, d: DecodedInstruction, number: number): Outcome {
   if (real === 6) value = (value & 0x1e00fn) | 0xffff0ff0n;
   if (real === 7) value = (value & 0xffff_2bffn) | 0x400n;
   p.memory.write64(L.DR + 8 * real, value);
-  p.debugChanged();
-  p.stopSoon();
+  p.debug.changed();
+  p.clock.stopSoon();
   return 'serialize';
 }
 

@@ -41,7 +41,7 @@ const overflow: Assist = (p, d) => {
 const breakpoint: Assist = (p, d) => softwareEvent(p, { type: 'soft-exception', vector: VECTOR.BP, length: d.length });
 
 const icebp: Assist = (p, d) =>
-  softwareEvent(p, { type: 'privileged-exception', vector: VECTOR.DB, length: d.length }, p.takeHits());
+  softwareEvent(p, { type: 'privileged-exception', vector: VECTOR.DB, length: d.length }, p.debug.takeHits());
 
 /** ENTER with nesting. SDM Vol. 2A. */
 const enterFrame: Assist = (p, d) => {

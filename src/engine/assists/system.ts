@@ -43,13 +43,13 @@ const halt: Assist = (p, d) => {
   privileged(p);
   if (primary(p, PRIMARY.hlt)) return leave(p, d, EXIT.hlt);
   p.memory.write32(L.ACTIVITY, 1);
-  p.stopSoon();
+  p.clock.stopSoon();
   return 'next';
 };
 
 const pause: Assist = (p, d) => {
   if (primary(p, PRIMARY.pause)) return leave(p, d, EXIT.pause);
-  if (p.state.cpl === 0 && secondary(p, SECONDARY.pauseLoop) && p.pauseLoop()) return leave(p, d, EXIT.pause);
+  if (p.state.cpl === 0 && secondary(p, SECONDARY.pauseLoop) && p.clock.pauseLoop()) return leave(p, d, EXIT.pause);
   return 'next';
 };
 
@@ -71,8 +71,8 @@ const readMsr: Assist = (p, d) => {
   if (msrExits(p, index, false)) return leave(p, d, EXIT.rdmsr);
   const slot = L.MSR_SLOTS[index];
   if (index !== 0x10 && slot === undefined) return leave(p, d, EXIT.rdmsr);
-  const value = slot === undefined ? p.timeStamp() : p.memory.read64(slot);
-  if (p.stops.msrs !== undefined && p.stops.noticeMsr(index, false)) p.stopSoon();
+  const value = slot === undefined ? p.clock.timeStamp() : p.memory.read64(slot);
+  if (p.stops.msrs !== undefined && p.stops.noticeMsr(index, false)) p.clock.stopSoon();
   p.state.setGpr32(0, Number(value & 0xffff_ffffn));
   p.state.setGpr32(2, Number(value >> 32n));
   return 'next';
@@ -88,7 +88,7 @@ const writeMsr: Assist = (p, d) => {
   if (slot === undefined || msrExits(p, index, true)) return leave(p, d, EXIT.wrmsr);
   const value = (BigInt(p.state.gpr32(2)) << 32n) | BigInt(p.state.gpr32(0));
   if (CANONICAL_MSRS.has(index) && !isCanonical(value)) throw new GuestFault(VECTOR.GP, 0);
-  if (p.stops.msrs !== undefined && p.stops.noticeMsr(index, true)) p.stopSoon();
+  if (p.stops.msrs !== undefined && p.stops.noticeMsr(index, true)) p.clock.stopSoon();
   p.memory.write64(slot, index === 0x174 ? value & 0xffff_ffffn : value);
   // Outside 64-bit code, FS and GS with a base are not flat any more.
   if (p.state.code64 || (index !== FS_BASE && index !== GS_BASE)) return 'next';
@@ -103,7 +103,7 @@ const readTimeStamp =
     if (withAux && withheld(p, SECONDARY.rdtscp)) throw new GuestFault(VECTOR.UD);
     if ((p.state.cr4 & 4) !== 0 && p.state.cpl > 0) throw new GuestFault(VECTOR.GP, 0);
     if (primary(p, 12)) return leave(p, d, withAux ? EXIT.rdtscp : EXIT.rdtsc);
-    const now = p.timeStamp();
+    const now = p.clock.timeStamp();
     p.state.setGpr32(0, Number(now & 0xffff_ffffn));
     p.state.setGpr32(2, Number(now >> 32n));
     if (withAux) p.state.setGpr32(1, p.memory.read32(L.TSC_AUX));

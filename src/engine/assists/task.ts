@@ -50,7 +50,7 @@ export function switchTask(p: Core, task: TaskSwitch): TaskSwitched {
         then,
         vector: thrown.vector,
         errorCode: thrown.error,
-        address: thrown.vector === VECTOR.PF ? p.faultAddress : 0n,
+        address: thrown.vector === VECTOR.PF ? p.events.faultAddress : 0n,
       };
     }
     if (thrown instanceof GuestExit || thrown instanceof MmioNeeded) {

@@ -1,5 +1,6 @@
 import { invariant } from '../../base/invariant.ts';
 import { FlagBuilder, type Size } from './flag-builder.ts';
+import { ACCESS } from '../mmu/access.ts';
 import * as L from '../state/layout.ts';
 import type { V, Variable, Width } from '../wasm/function-builder.ts';
 import type { InstructionReader, Ordinal, Tier } from './reader.ts';
@@ -7,9 +8,6 @@ import { FN, GLOBAL } from './shared.ts';
 
 /** Operand kinds of a handler: register, immediate, memory (flat base+disp, flat general, segmented), branch. */
 export type OperandKind = 'r' | 'i' | 'mA' | 'mB' | 'mC' | 'x';
-
-/** What `translate` is asked for. */
-export const ACCESS = { read: 0, write: 1, readWrite: 2, execute: 3 } as const;
 
 export const SEGMENT = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const;
 

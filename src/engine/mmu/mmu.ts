@@ -1,8 +1,7 @@
 import type { VmExit } from '../../x86/guest.ts';
-import { ACCESS } from '../emit/builder.ts';
 import * as L from '../state/layout.ts';
-import type { Writer } from '../core/debugger-stops.ts';
 import { alignedDown, type EngineMemory } from '../state/memory.ts';
+import { ACCESS, type Writer } from './access.ts';
 import { MIXED, NARROW, type Want } from './guest-walk.ts';
 import { NOTICED, PAGE, takeFlagged } from './page-flags.ts';
 import { EPT_ACCESS_KIND } from './second-level.ts';

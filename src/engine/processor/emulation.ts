@@ -4,15 +4,16 @@ import { decodeInstruction } from '../code/instruction.ts';
 import { type GuestEvent, interruptionInfo } from '../core/event.ts';
 import { GuestExit, GuestFault, hasErrorCode, MmioNeeded, vmExit } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
+import type { Core, Peeking, RegisterFile } from '../core/core.ts';
 import type { Processor } from './processor.ts';
 import { MMIO_NEEDED } from '../core/stop.ts';
 
 /** Run the instruction at rip with memory as KVM's slots have it. */
 export function emulateOne(processor: Processor): Emulated {
-  processor.executed = 0;
+  processor.clock.executed = 0;
   const exit = processor.emulateOne();
   if (exit?.reason === MMIO_NEEDED) return { then: 'read', ...processor.needed };
-  if (exit !== undefined && processor.executed === 0) {
+  if (exit !== undefined && processor.clock.executed === 0) {
     return exit.reason === 0 || exit.reason === 48 || exit.reason === 49 ? { then: 'exit', exit } : { then: 'failed' };
   }
   return { then: 'done', writes: processor.mmu.mmioWrites };
@@ -58,7 +59,7 @@ function emulatedProblem(processor: Processor, thrown: unknown): Emulated {
   if (!(thrown instanceof GuestFault)) throw thrown;
   const error = hasErrorCode(thrown.vector) ? { error: thrown.error } : {};
   const event: GuestEvent = { type: 'exception', vector: thrown.vector, length: 0, ...error };
-  const qualification = thrown.vector === 14 ? processor.faultAddress : 0n;
+  const qualification = thrown.vector === 14 ? processor.events.faultAddress : 0n;
   const exit = vmExit({
     reason: 0,
     qualification,
@@ -68,13 +69,13 @@ function emulatedProblem(processor: Processor, thrown: unknown): Emulated {
   return { then: 'exit', exit };
 }
 
-function stringRoom(processor: Processor, address: bigint, size: number, wanted: bigint): number {
+function stringRoom(processor: RegisterFile, address: bigint, size: number, wanted: bigint): number {
   if ((processor.memory.read32(L.FLAGS_REST) & 0x400) !== 0) return 1;
   const room = Math.max(1, Math.floor((4096 - Number(address & 0xfffn)) / size));
   return wanted < BigInt(room) ? Number(wanted) : room;
 }
 
-function finishString(processor: Processor, length: number, repeated: boolean, addressSize: number): void {
+function finishString(processor: Core, length: number, repeated: boolean, addressSize: number): void {
   if (repeated && processor.state.counter(addressSize) !== 0n) return;
   const { state } = processor;
   state.rip = (state.rip + BigInt(length)) & processor.memory.read64(L.RIP_MASK);
@@ -82,7 +83,7 @@ function finishString(processor: Processor, length: number, repeated: boolean, a
 }
 
 /** Up to 15 instruction bytes at a linear address, as far as they are mapped. */
-function fetch(processor: Processor, linear: bigint): Uint8Array | undefined {
+function fetch(processor: Peeking, linear: bigint): Uint8Array | undefined {
   const first = peekHost(processor, linear);
   if (first === undefined) return undefined;
   const inPage = Math.min(15, 4096 - (first % 4096));
@@ -95,7 +96,7 @@ function fetch(processor: Processor, linear: bigint): Uint8Array | undefined {
 }
 
 /** Host-virtual address behind a linear one, without side effects. */
-export function peekHost(processor: Processor, linear: bigint): number | undefined {
+function peekHost(processor: Peeking, linear: bigint): number | undefined {
   const found = processor.mmu.peek(Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n)));
   return found === undefined || found.host < 0 ? undefined : found.host + (found.gpa % 4096);
 }

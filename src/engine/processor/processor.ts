@@ -1,22 +1,23 @@
 import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../../x86/guest.ts';
 import { CodeCache } from '../code/cache.ts';
-import type { GuestEvent } from '../core/event.ts';
 import { hasErrorCode, VECTOR, vmExit } from '../core/fault.ts';
 import { type HandlerInstance, handlerModule, type Instantiate } from '../meanings/handlers.ts';
-import { deliver } from '../assists/deliver.ts';
+import { DebugRegisters } from './debug-registers.ts';
+import { EventDelivery } from './event-delivery.ts';
+import { type Executing, InstructionFlow } from './instruction-flow.ts';
+import { LinearAccess } from './linear-access.ts';
 import * as L from '../state/layout.ts';
 import { DebuggerStops } from '../core/debugger-stops.ts';
 import { RunClock } from './run-clock.ts';
 import { MMIO_NEEDED, NOTHING, type Stop } from '../core/stop.ts';
 import type { EngineMemory } from '../state/memory.ts';
-import { FAILED, Mmu } from '../mmu/mmu.ts';
+import { Mmu } from '../mmu/mmu.ts';
 import { refusedByStack } from './stack-access.ts';
 import { undoStrayBranch } from './stray-branch.ts';
 import { CpuState } from '../state/state.ts';
 
 /** One processor core: runs the architectural block that is in memory now. */
-export class Processor extends RunClock {
-  protected readonly self = this;
+export class Processor extends LinearAccess implements Executing {
   readonly code: CodeCache;
   readonly mmu: Mmu;
   readonly stops = new DebuggerStops({
@@ -24,12 +25,16 @@ export class Processor extends RunClock {
       const { read, written } = this.stops.hostPages();
       this.mmu.tap(read, written);
       this.code.check(offsets);
-      this.debugChanged();
+      this.debug.changed();
     },
     cr3: () => this.memory.read64(L.CR3),
   });
   controls: ExecutionControls = NO_CONTROLS;
-  protected readonly wasm: HandlerInstance;
+  readonly clock: RunClock;
+  readonly debug: DebugRegisters;
+  readonly events: EventDelivery;
+  private readonly flow: InstructionFlow;
+  private readonly wasm: HandlerInstance;
   /** Next 64 bits of the recorded entropy stream, for RDRAND and RDSEED. */
   seed: () => bigint = () => 0n;
 
@@ -40,8 +45,8 @@ export class Processor extends RunClock {
       memory: memory.memory,
       translate: (low: number, high: number, want: number) => this.mmu.translate(low, high, want),
       commit: () => this.mmu.commit(),
-      resolve: () => this.resolve(),
-      assist: (id: number, record: number) => this.assist(id, record),
+      resolve: () => this.flow.resolve(),
+      assist: (id: number, record: number) => this.flow.assist(id, record),
     });
     this.mmu = new Mmu(memory, eptWords, {
       pageFault: (low, high, error) => this.stopWithPageFault(low, high, error),
@@ -53,21 +58,21 @@ export class Processor extends RunClock {
       needsMmio: (gpa, length) => this.stopWith({ kind: 'mmio', gpa, length }),
       codeWritten: (page, offset, length) => {
         // A repeated instruction that overwrites itself is another from its next iteration on.
-        if (this.code.written(page, offset, length) && this.slicing) this.stopSoon();
+        if (this.code.written(page, offset, length) && this.clock.slicing) this.clock.stopSoon();
       },
       tappedWritten: (host, bytes, by) => {
-        const writer = this.delivering && by === 'instruction' ? 'delivery' : by;
-        const ticks = by === 'outside' ? 0 : this.ticksBefore;
-        if (this.stops.noticeWrite(host, bytes, writer, ticks)) this.stopSoon();
+        const writer = this.events.delivering && by === 'instruction' ? 'delivery' : by;
+        const ticks = by === 'outside' ? 0 : this.clock.ticksBefore;
+        if (this.stops.noticeWrite(host, bytes, writer, ticks)) this.clock.stopSoon();
       },
       tappedRead: (host, size, access) => {
-        if (this.stops.noticeRead(host, size, access)) this.stopSoon();
+        if (this.stops.noticeRead(host, size, access)) this.clock.stopSoon();
       },
       setContext: (context) => {
         this.wasm.context.value = context;
       },
       dropped: () => {
-        if (this.slicing) this.stopSoon();
+        if (this.clock.slicing) this.clock.stopSoon();
       },
     });
     this.code = new CodeCache(memory, slots, {
@@ -75,6 +80,10 @@ export class Processor extends RunClock {
       onUnwatch: (page) => this.mmu.unwatchCode(page),
       onFlush: () => this.mmu.flush(),
     });
+    this.clock = new RunClock(this, this.wasm.ticks);
+    this.debug = new DebugRegisters(this);
+    this.events = new EventDelivery(this);
+    this.flow = new InstructionFlow(this);
     this.refresh();
   }
 
@@ -85,38 +94,33 @@ export class Processor extends RunClock {
     const { primary, secondary } = this.controls;
     // RDTSC exits, or RDTSCP is not enabled.
     this.state.tscExits = (primary & (1 << 12)) !== 0 || (primary >>> 31 === 1 && (secondary & 8) === 0);
-    this.codeMode = this.state.derive();
-    this.mmu.codeMode = this.codeMode;
+    this.flow.codeMode = this.state.derive();
+    this.mmu.codeMode = this.flow.codeMode;
     this.mmu.second.setPointer((this.controls.secondary & 2) !== 0 ? this.controls.eptPointer : 0n);
     this.mmu.refresh();
-    this.debugChanged();
+    this.debug.changed();
   }
   /** Segments, CPL or AC changed. */
   modeChanged(): void {
-    this.codeMode = this.state.derive();
-    this.mmu.codeMode = this.codeMode;
+    this.flow.codeMode = this.state.derive();
+    this.mmu.codeMode = this.flow.codeMode;
     this.mmu.select();
   }
 
-  protected deliverEvent(event: GuestEvent): void {
-    this.delivering = true;
-    try {
-      deliver(this, event);
-    } finally {
-      this.delivering = false;
-    }
-  }
-  private delivering = false;
-
   // Stops.
 
-  protected stopWith(stop: Stop): void {
+  /** The instruction at hand ends in this VM exit. */
+  exitWith(exit: VmExit): 'exit' {
+    this.stop = { kind: 'exit', exit };
+    return 'exit';
+  }
+  stopWith(stop: Stop): void {
     this.stop = stop;
     this.memory.write32(L.STOP_CODE, L.STOP.memory);
   }
   private stopWithPageFault(low: number, high: number, error: number): void {
     // CR2 is written only when the fault is delivered; until then it waits here.
-    this.faultAddress = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+    this.events.faultAddress = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
     this.stopWith({ kind: 'fault', vector: VECTOR.PF, error });
   }
 
@@ -133,41 +137,41 @@ export class Processor extends RunClock {
    * `executed` tells how many ticks were used.
    */
   run(budget: number): VmExit | undefined {
-    this.executed = 0;
-    while (this.executed < budget) {
+    this.clock.executed = 0;
+    while (this.clock.executed < budget) {
       if (this.stops.values !== undefined) this.stops.compareValues();
       if (this.stops.isHit) return undefined;
       const window = this.windowExit();
       if (window !== undefined) return window;
-      const after = this.breaksHere() ? this.raiseBreakpoint() : this.sliceUpTo(budget - this.executed);
+      const after = this.breaksHere() ? this.raiseBreakpoint() : this.sliceUpTo(budget - this.clock.executed);
       if (after !== undefined) return after;
     }
     return this.windowExit();
   }
   private sliceUpTo(left: number): VmExit | undefined {
-    this.executed += this.slice(this.singleStepping() ? 1 : left);
+    this.clock.executed += this.slice(this.singleStepping() ? 1 : left);
     return this.afterSlice();
   }
   /** A breakpoint in the guest's debug registers comes before its instruction. */
   private raiseBreakpoint(): VmExit | undefined {
-    const exit = this.debugException(this.codeHits());
+    const exit = this.events.debugException(this.debug.codeHits());
     if (exit === undefined) this.delivered();
     return exit;
   }
   /** A delivery counts as a tick, so that a guest that only faults still uses up its budget. */
   private delivered(): void {
-    this.executed += 1;
-    this.advanceTime(1);
+    this.clock.executed += 1;
+    this.clock.advanceTime(1);
   }
 
   private singleStepping(): boolean {
-    return this.state.flag(0x100) || this.watchesCode() || this.stops.steps;
+    return this.state.flag(0x100) || this.debug.watchesCode() || this.stops.steps;
   }
 
   /** Run the one instruction at RIP for KVM's emulator: windows and traps are KVM's business. */
   emulateOne(): VmExit | undefined {
     const used = this.slice(1);
-    this.executed += used;
+    this.clock.executed += used;
     this.steppedOver = false;
     return this.afterSlice();
   }
@@ -180,7 +184,7 @@ export class Processor extends RunClock {
     return undefined;
   }
   private breaksHere(): boolean {
-    return this.watchesCode() && this.codeHits() !== 0;
+    return this.debug.watchesCode() && this.debug.codeHits() !== 0;
   }
 
   /** STI or MOV SS shadow covers the next instruction. */
@@ -195,13 +199,13 @@ export class Processor extends RunClock {
     const held = this.memory.read32(L.INTERRUPTIBILITY);
     this.memory.write32(L.INTERRUPTIBILITY, (held & ~3) | kind);
     this.shadowFresh = true;
-    this.stopSoon();
+    this.clock.stopSoon();
   }
   private shadowFresh = false;
   /** RFLAGS were loaded: traps and windows may be due at the next boundary. */
   flagsLoaded(): void {
     const due = this.state.flag(0x100) || (this.state.flag(0x200) && (this.controls.primary & 4) !== 0);
-    if (due || (this.controls.primary & (1 << 22)) !== 0) this.stopSoon();
+    if (due || (this.controls.primary & (1 << 22)) !== 0) this.clock.stopSoon();
   }
 
   private slice(ticks: number): number {
@@ -209,36 +213,36 @@ export class Processor extends RunClock {
     const stepping = this.state.flag(0x100);
     const wasShadowed = this.shadowed();
     const resumes = this.state.flag(0x10000);
-    this.heldHits = memory.read32(L.PENDING_DEBUG);
+    this.debug.heldHits = memory.read32(L.PENDING_DEBUG);
     const take = wasShadowed || resumes ? 1 : ticks;
     this.stop = NOTHING;
-    this.fetching = false;
-    this.reserve = 0;
+    this.flow.fetching = false;
+    this.clock.reserve = 0;
     this.shadowFresh = false;
     this.resumeFresh = false;
     this.refused = false;
     memory.write32(L.SHADOW_TICKS, 0xffffffff);
     memory.write32(L.WINDOW_WANTED, this.controls.primary & 4);
-    this.startTime(take);
+    this.clock.startTime(take);
     wasm.ticks.value = take;
     wasm.fault.value = 0;
-    this.lastRecord = this.resolve();
+    this.lastRecord = this.flow.resolve();
     if (this.lastRecord !== 0) {
-      this.slicing = true;
+      this.clock.slicing = true;
       const end = wasm.dispatch(this.lastRecord);
-      this.slicing = false;
+      this.clock.slicing = false;
       if (end !== 0) {
-        this.state.rip = this.ripOf(end);
+        this.state.rip = this.flow.ripOf(end);
         this.lastRecord = 0;
       } else this.lastRecord = memory.read32(L.STOP_UOP);
     }
     this.settleStop();
-    const used = take - wasm.ticks.value - this.reserve;
-    this.advanceTime(used);
+    const used = take - wasm.ticks.value - this.clock.reserve;
+    this.clock.advanceTime(used);
     // That the next instruction cannot be fetched is found again, after what is due before it.
-    if (used > 0 && this.fetching) this.stop = NOTHING;
+    if (used > 0 && this.flow.fetching) this.stop = NOTHING;
     // STI's shadow is still on when nothing retired after it.
-    const freshSti = memory.read32(L.SHADOW_TICKS) === wasm.ticks.value + this.reserve;
+    const freshSti = memory.read32(L.SHADOW_TICKS) === wasm.ticks.value + this.clock.reserve;
     if (used > 0 && wasShadowed && !this.shadowFresh) this.endShadow();
     if (used > 0 && resumes && !this.resumeFresh) memory.write32(L.FLAGS_REST, memory.read32(L.FLAGS_REST) & ~0x10000);
     if (freshSti) memory.write32(L.INTERRUPTIBILITY, memory.read32(L.INTERRUPTIBILITY) | 1);
@@ -251,7 +255,7 @@ export class Processor extends RunClock {
   resumeLoaded(): void {
     if (!this.state.flag(0x10000)) return;
     this.resumeFresh = true;
-    this.stopSoon();
+    this.clock.stopSoon();
   }
   private resumeFresh = false;
   /** A memory access met a non-canonical address. */
@@ -268,7 +272,7 @@ export class Processor extends RunClock {
   /** TF counts as it is after SYSCALL and SYSRET; delivering an event leaves no trap behind. SDM Vol. 3, 18.3.1.4. */
   trapByFlagNow(): void {
     this.trapsNow = this.state.flag(0x100);
-    if (this.trapsNow) this.stopSoon();
+    if (this.trapsNow) this.clock.stopSoon();
   }
 
   /** Put RIP and the tick counter right after a handler stopped. */
@@ -285,8 +289,8 @@ export class Processor extends RunClock {
     }
     this.memory.write32(L.STOP_CODE, L.STOP.resume);
     if (this.stop.kind === 'none') return;
-    if (this.fetching) {
-      if (this.refused && this.lastRecord !== 0 && undoStrayBranch(this, this.ripOf(this.lastRecord))) {
+    if (this.flow.fetching) {
+      if (this.refused && this.lastRecord !== 0 && undoStrayBranch(this, this.flow.ripOf(this.lastRecord))) {
         this.wasm.ticks.value += 1;
       }
       this.refused = false;
@@ -297,9 +301,9 @@ export class Processor extends RunClock {
       this.trapLike = false;
       return;
     }
-    this.state.rip = this.ripOf(this.lastRecord);
+    this.state.rip = this.flow.ripOf(this.lastRecord);
     this.wasm.ticks.value += 1;
-    this.memory.write32(L.PENDING_DEBUG, this.heldHits);
+    this.memory.write32(L.PENDING_DEBUG, this.debug.heldHits);
     this.stops.drop();
   }
 
@@ -316,9 +320,9 @@ export class Processor extends RunClock {
         return vmExit({ reason: MMIO_NEEDED });
       case 'fault': {
         const vector = stop.vector === VECTOR.GP && this.refused && refusedByStack(this) ? VECTOR.SS : stop.vector;
-        if (this.emulating) return this.emulatedFault(vector, stop.error);
+        if (this.clock.emulating) return this.events.emulatedFault(vector, stop.error);
         const error = hasErrorCode(vector) ? { error: stop.error } : {};
-        const exit = this.raise({ type: 'exception', vector, length: 0, ...error });
+        const exit = this.events.raise({ type: 'exception', vector, length: 0, ...error });
         if (exit === undefined) this.delivered();
         return exit;
       }
@@ -329,11 +333,10 @@ export class Processor extends RunClock {
       this.steppedOver = false;
       return undefined;
     }
-    const hits = (this.steppedOver ? 0x4000 : 0) | this.takeHits();
+    const hits = (this.steppedOver ? 0x4000 : 0) | this.debug.takeHits();
     this.steppedOver = false;
-    return hits === 0 ? undefined : this.debugException(hits);
+    return hits === 0 ? undefined : this.events.debugException(hits);
   }
   needed = { gpa: 0, length: 0 };
 }
 
-export { FAILED };

@@ -1,6 +1,6 @@
 import { plainUnit } from '../assists/fpu.ts';
 import * as L from '../state/layout.ts';
-import type { Processor } from './processor.ts';
+import type { RegisterFile } from '../core/core.ts';
 import { initialise } from '../x87/image.ts';
 import { resetX87 } from '../x87/fxsave.ts';
 
@@ -9,7 +9,7 @@ const CODE_ACCESS = 0x9b;
 const PAT_AT_RESET = 0x0007_0406_0007_0406n;
 
 /** Put the selected block in the state after RESET or INIT. SDM Vol. 3, Table 10-1. */
-export function resetBlock(p: Processor, kind: 'reset' | 'init'): void {
+export function resetBlock(p: RegisterFile, kind: 'reset' | 'init'): void {
   const { memory, state } = p;
   const kept = kind === 'init' ? keepOverInit(p) : undefined;
   memory.u8.fill(0, L.BLOCK, L.BLOCK + L.BLOCK_SIZE);
@@ -40,7 +40,7 @@ export function resetBlock(p: Processor, kind: 'reset' | 'init'): void {
 }
 
 /** INIT leaves the x87, SSE and MSR state and CR0's cache bits alone. Returns how to put them back. */
-function keepOverInit(p: Processor): () => void {
+function keepOverInit(p: RegisterFile): () => void {
   const { memory } = p;
   const msrs = memory.u8.slice(L.MSRS, L.MSRS + 0x80);
   const floats = memory.u8.slice(L.X87_REGISTERS, L.BLOCK + L.BLOCK_SIZE);
