@@ -3,11 +3,13 @@ import { HOST_STATE } from '../../kvm/vmcs/host-state.ts';
 import type { Registers } from '../../x86/guest.ts';
 import { EPT_LARGE, EPT_READ, eptAddress, eptWord } from '../../memory/ept-pool.ts';
 import { type GuestView, registersOf } from '../../machine/guest-view.ts';
+import { PTE_FRAME } from '../../x86/paging.ts';
+import { SEGMENT_NAMES } from '../../x86/registers.ts';
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 const row = (name: string, value: number | bigint): string => `  ${name.padEnd(28)} ${hex(value)}`;
 
-const SEGMENTS = ['ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'LDTR', 'TR'] as const;
+const SEGMENTS = SEGMENT_NAMES.map((name) => name.toUpperCase());
 
 /** The VMCS of one processor by the SDM's names: what KVM wrote, and the guest's state as an exit would save it. */
 export function describeVmcs(view: GuestView, vcpu: number): string {
@@ -49,7 +51,6 @@ function guestRows(registers: Registers): string[] {
   return rows.map(([name, value]) => row(name, value));
 }
 
-const ADDRESS = 0xf_ffff_ffff_f000n;
 const LINES_MAX = 200;
 
 /** A run of guest-physical addresses extended page tables map in one piece. */
@@ -62,7 +63,7 @@ interface EptRange {
 
 /** What a processor's extended page tables map, neighbours joined. */
 export function describeEpt(view: GuestView, vcpu: number): string {
-  const root = Number((view.machine.state.kvm.vcpus[vcpu]?.vmcs.eptPointer ?? 0n) & ADDRESS);
+  const root = Number((view.machine.state.kvm.vcpus[vcpu]?.vmcs.eptPointer ?? 0n) & PTE_FRAME);
   if (root === 0) return 'There are no extended page tables.';
   const ranges: EptRange[] = [];
   collect(view.machine.engine.eptWords, root, 4, 0, ranges);

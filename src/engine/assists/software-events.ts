@@ -7,6 +7,7 @@ import { deliver, } from './deliver.ts';
 import {
   type Assist, type Outcome, push, setStack, stackOperandSize,
 } from './operand.ts';
+import { RFLAGS } from '../../x86/registers.ts';
 
 /** INT n, INT3, INTO, INT1: the event goes through the IDT as software's. */
 function softwareEvent(p: Core, event: GuestEvent, hits = 0): Outcome {
@@ -34,7 +35,7 @@ const interrupt: Assist = (p, d) => {
 };
 
 const overflow: Assist = (p, d) => {
-  if ((p.state.rflags & 0x800) === 0) return 'next';
+  if ((p.state.rflags & RFLAGS.OF) === 0) return 'next';
   return softwareEvent(p, { type: 'soft-exception', vector: VECTOR.OF, length: d.length });
 };
 

@@ -6,6 +6,7 @@ import * as L from '../state/layout.ts';
 import type { EngineMemory } from '../state/memory.ts';
 import type { CpuState } from '../state/state.ts';
 import type { RunClock } from './run-clock.ts';
+import { BLOCKED_BY, DR7, RFLAGS } from '../../x86/registers.ts';
 
 /** What debug registers work on. */
 export interface Watched extends RegisterFile {
@@ -48,7 +49,7 @@ export class DebugRegisters {
   changed(): void {
     const dr7 = this.memory.read32(L.DR + 56);
     const { watchedPages } = this.mmu;
-    if ((dr7 & 0xff) === 0 && this.stops.watchpoints.length === 0 && watchedPages === undefined) return;
+    if ((dr7 & DR7.ENABLES) === 0 && this.stops.watchpoints.length === 0 && watchedPages === undefined) return;
     const pages = new Set(this.stops.pages());
     for (let i = 0; i < 4; i++) {
       if (((dr7 >>> (2 * i)) & 3) === 0 || ((dr7 >>> (16 + 4 * i)) & 3) === 0) continue;
@@ -85,7 +86,7 @@ export class DebugRegisters {
   }
 
   watchesCode(): boolean {
-    return (this.memory.read32(L.DR + 56) & 0xff) !== 0 && this.hasCodeBreakpoint();
+    return (this.memory.read32(L.DR + 56) & DR7.ENABLES) !== 0 && this.hasCodeBreakpoint();
   }
 
   private hasCodeBreakpoint(): boolean {
@@ -97,7 +98,7 @@ export class DebugRegisters {
   /** DR6 bits of the breakpoints at the instruction that is next. */
   codeHits(): number {
     // RF suppresses instruction breakpoints for one instruction, and so does MOV SS. SDM Vol. 3, 18.3.1.1 and 6.8.3.
-    if (this.state.flag(0x10000) || (this.memory.read32(L.INTERRUPTIBILITY) & 2) !== 0) return 0;
+    if (this.state.flag(RFLAGS.RF) || (this.memory.read32(L.INTERRUPTIBILITY) & BLOCKED_BY.MOV_SS) !== 0) return 0;
     const linear = (this.state.rip + this.memory.read64(L.CODE_BASE)) & this.memory.read64(L.LINEAR_MASK);
     const dr7 = this.memory.read32(L.DR + 56);
     let hits = 0;

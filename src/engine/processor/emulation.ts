@@ -7,6 +7,8 @@ import * as L from '../state/layout.ts';
 import type { Core, Peeking, RegisterFile } from '../core/core.ts';
 import type { Processor } from './processor.ts';
 import { MMIO_NEEDED } from '../core/stop.ts';
+import { RFLAGS } from '../../x86/registers.ts';
+import { VECTOR } from '../../x86/exceptions.ts';
 
 /** Run the instruction at rip with memory as KVM's slots have it. */
 export function emulateOne(processor: Processor): Emulated {
@@ -59,7 +61,7 @@ function emulatedProblem(processor: Processor, thrown: unknown): Emulated {
   if (!(thrown instanceof GuestFault)) throw thrown;
   const error = hasErrorCode(thrown.vector) ? { error: thrown.error } : {};
   const event: GuestEvent = { type: 'exception', vector: thrown.vector, length: 0, ...error };
-  const qualification = thrown.vector === 14 ? processor.events.faultAddress : 0n;
+  const qualification = thrown.vector === VECTOR.PF ? processor.events.faultAddress : 0n;
   const exit = vmExit({
     reason: 0,
     qualification,
@@ -70,7 +72,7 @@ function emulatedProblem(processor: Processor, thrown: unknown): Emulated {
 }
 
 function stringRoom(processor: RegisterFile, address: bigint, size: number, wanted: bigint): number {
-  if ((processor.memory.read32(L.FLAGS_REST) & 0x400) !== 0) return 1;
+  if ((processor.memory.read32(L.FLAGS_REST) & RFLAGS.DF) !== 0) return 1;
   const room = Math.max(1, Math.floor((4096 - Number(address & 0xfffn)) / size));
   return wanted < BigInt(room) ? Number(wanted) : room;
 }

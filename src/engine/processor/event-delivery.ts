@@ -5,6 +5,7 @@ import { type GuestEvent, interruptionInfo } from '../core/event.ts';
 import { hasErrorCode, isContributory, VECTOR, vmExit } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import { MMIO_NEEDED, stopOf } from '../core/stop.ts';
+import { DR6, DR7 } from '../../x86/registers.ts';
 
 /** Exceptions and interrupts on their way to the guest: interception, delivery, and what becomes of faults in it. */
 export class EventDelivery {
@@ -70,8 +71,8 @@ export class EventDelivery {
     if (event.vector === VECTOR.PF) memory.write64(L.CR2, this.faultAddress);
     if (event.vector === VECTOR.DB) {
       const dr6 = memory.read32(L.DR + 48);
-      memory.write32(L.DR + 48, (dr6 & ~0xf) | this.pendingDebug | 0xffff0ff0);
-      memory.write32(L.DR + 56, memory.read32(L.DR + 56) & ~0x2000);
+      memory.write32(L.DR + 48, (dr6 & ~DR6.B0_TO_B3) | this.pendingDebug | DR6.ONES);
+      memory.write32(L.DR + 56, memory.read32(L.DR + 56) & ~DR7.GD);
     }
   }
 

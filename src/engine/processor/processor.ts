@@ -15,6 +15,9 @@ import { Mmu } from '../mmu/mmu.ts';
 import { refusedByStack } from './stack-access.ts';
 import { undoStrayBranch } from './stray-branch.ts';
 import { CpuState } from '../state/state.ts';
+import { BLOCKED_BY, DR6, RFLAGS } from '../../x86/registers.ts';
+
+const SHADOWS = BLOCKED_BY.STI | BLOCKED_BY.MOV_SS;
 
 /** One processor core: runs the architectural block that is in memory now. */
 export class Processor extends LinearAccess implements Executing {
@@ -165,7 +168,7 @@ export class Processor extends LinearAccess implements Executing {
   }
 
   private singleStepping(): boolean {
-    return this.state.flag(0x100) || this.debug.watchesCode() || this.stops.steps;
+    return this.state.flag(RFLAGS.TF) || this.debug.watchesCode() || this.stops.steps;
   }
 
   /** Run the one instruction at RIP for KVM's emulator: windows and traps are KVM's business. */
@@ -179,7 +182,7 @@ export class Processor extends LinearAccess implements Executing {
   /** KVM waits for a moment at which interrupts, or NMIs, can be taken. */
   private windowExit(): VmExit | undefined {
     const { primary } = this.controls;
-    if ((primary & (1 << 2)) !== 0 && this.state.flag(0x200) && !this.shadowed()) return vmExit({ reason: 7 });
+    if ((primary & (1 << 2)) !== 0 && this.state.flag(RFLAGS.IF) && !this.shadowed()) return vmExit({ reason: 7 });
     if ((primary & (1 << 22)) !== 0 && !this.nmiBlocked() && !this.shadowed()) return vmExit({ reason: 8 });
     return undefined;
   }
@@ -189,30 +192,30 @@ export class Processor extends LinearAccess implements Executing {
 
   /** STI or MOV SS shadow covers the next instruction. */
   shadowed(): boolean {
-    return (this.memory.read32(L.INTERRUPTIBILITY) & 3) !== 0;
+    return (this.memory.read32(L.INTERRUPTIBILITY) & SHADOWS) !== 0;
   }
   private nmiBlocked(): boolean {
-    return (this.memory.read32(L.INTERRUPTIBILITY) & 8) !== 0;
+    return (this.memory.read32(L.INTERRUPTIBILITY) & BLOCKED_BY.NMI) !== 0;
   }
   /** STI (1) or MOV SS (2) was executed: interrupts wait one instruction more. */
   shadow(kind: 1 | 2): void {
     const held = this.memory.read32(L.INTERRUPTIBILITY);
-    this.memory.write32(L.INTERRUPTIBILITY, (held & ~3) | kind);
+    this.memory.write32(L.INTERRUPTIBILITY, (held & ~SHADOWS) | kind);
     this.shadowFresh = true;
     this.clock.stopSoon();
   }
   private shadowFresh = false;
   /** RFLAGS were loaded: traps and windows may be due at the next boundary. */
   flagsLoaded(): void {
-    const due = this.state.flag(0x100) || (this.state.flag(0x200) && (this.controls.primary & 4) !== 0);
+    const due = this.state.flag(RFLAGS.TF) || (this.state.flag(RFLAGS.IF) && (this.controls.primary & 4) !== 0);
     if (due || (this.controls.primary & (1 << 22)) !== 0) this.clock.stopSoon();
   }
 
   private slice(ticks: number): number {
     const { memory, wasm } = this;
-    const stepping = this.state.flag(0x100);
+    const stepping = this.state.flag(RFLAGS.TF);
     const wasShadowed = this.shadowed();
-    const resumes = this.state.flag(0x10000);
+    const resumes = this.state.flag(RFLAGS.RF);
     this.debug.heldHits = memory.read32(L.PENDING_DEBUG);
     const take = wasShadowed || resumes ? 1 : ticks;
     this.stop = NOTHING;
@@ -244,8 +247,8 @@ export class Processor extends LinearAccess implements Executing {
     // STI's shadow is still on when nothing retired after it.
     const freshSti = memory.read32(L.SHADOW_TICKS) === wasm.ticks.value + this.clock.reserve;
     if (used > 0 && wasShadowed && !this.shadowFresh) this.endShadow();
-    if (used > 0 && resumes && !this.resumeFresh) memory.write32(L.FLAGS_REST, memory.read32(L.FLAGS_REST) & ~0x10000);
-    if (freshSti) memory.write32(L.INTERRUPTIBILITY, memory.read32(L.INTERRUPTIBILITY) | 1);
+    if (used > 0 && resumes && !this.resumeFresh) this.state.clearFlag(RFLAGS.RF);
+    if (freshSti) memory.write32(L.INTERRUPTIBILITY, memory.read32(L.INTERRUPTIBILITY) | BLOCKED_BY.STI);
     this.hasRetired = used > 0;
     this.steppedOver = (this.trapsNow ?? stepping) && this.hasRetired;
     this.trapsNow = undefined;
@@ -253,7 +256,7 @@ export class Processor extends LinearAccess implements Executing {
   }
   /** IRET loaded RF: it holds for the next instruction and is cleared after it. SDM Vol. 3, 18.3.1.1. */
   resumeLoaded(): void {
-    if (!this.state.flag(0x10000)) return;
+    if (!this.state.flag(RFLAGS.RF)) return;
     this.resumeFresh = true;
     this.clock.stopSoon();
   }
@@ -262,7 +265,7 @@ export class Processor extends LinearAccess implements Executing {
   private refused = false;
   /** The STI/MOV SS shadow is over. */
   endShadow(): void {
-    this.memory.write32(L.INTERRUPTIBILITY, this.memory.read32(L.INTERRUPTIBILITY) & ~3);
+    this.memory.write32(L.INTERRUPTIBILITY, this.memory.read32(L.INTERRUPTIBILITY) & ~SHADOWS);
   }
   private lastRecord = 0;
   private hasRetired = false;
@@ -271,7 +274,7 @@ export class Processor extends LinearAccess implements Executing {
   private trapsNow: boolean | undefined;
   /** TF counts as it is after SYSCALL and SYSRET; delivering an event leaves no trap behind. SDM Vol. 3, 18.3.1.4. */
   trapByFlagNow(): void {
-    this.trapsNow = this.state.flag(0x100);
+    this.trapsNow = this.state.flag(RFLAGS.TF);
     if (this.trapsNow) this.clock.stopSoon();
   }
 
@@ -329,11 +332,11 @@ export class Processor extends LinearAccess implements Executing {
     }
     if (!this.hasRetired) return undefined;
     // MOV SS holds debug exceptions back for one instruction; its own single-step trap is lost. SDM Vol. 3, 6.8.3.
-    if (this.shadowFresh && (this.memory.read32(L.INTERRUPTIBILITY) & 2) !== 0) {
+    if (this.shadowFresh && (this.memory.read32(L.INTERRUPTIBILITY) & BLOCKED_BY.MOV_SS) !== 0) {
       this.steppedOver = false;
       return undefined;
     }
-    const hits = (this.steppedOver ? 0x4000 : 0) | this.debug.takeHits();
+    const hits = (this.steppedOver ? DR6.BS : 0) | this.debug.takeHits();
     this.steppedOver = false;
     return hits === 0 ? undefined : this.events.debugException(hits);
   }

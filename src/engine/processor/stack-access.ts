@@ -1,9 +1,9 @@
 import { decodeInstruction, ICED } from '../code/instruction.ts';
 import * as L from '../state/layout.ts';
 import type { Peeking } from '../core/core.ts';
+import { SEG } from '../../x86/registers.ts';
 
 const STACK = /^(push|pop|call|ret|leave|enter|iret)/;
-const SS = 2;
 
 /**
  * Whether the access of the instruction at RIP to a non-canonical address was by way of SS: then it is #SS(0), not
@@ -14,7 +14,7 @@ export function refusedByStack(p: Peeking): boolean {
   const d = bytes === undefined ? 'invalid' : decodeInstruction(bytes, 64, 0n);
   if (typeof d === 'string') return false;
   const accessesMemory = d.operands.some((operand) => operand.kind === 'memory');
-  if (accessesMemory && ICED.segment(d.segment) === SS) return true;
+  if (accessesMemory && ICED.segment(d.segment) === SEG.SS) return true;
   const pointer = p.state.gpr(4);
   return STACK.test(d.mnemonic) && BigInt.asUintN(64, BigInt.asIntN(48, pointer)) !== pointer;
 }
