@@ -5,6 +5,7 @@ import { GuestFault, instructionExit, VECTOR } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import type { Core } from '../core/core.ts';
 import { type Assist, segmentOf } from './operand.ts';
+import { RFLAGS } from '../../x86/registers.ts';
 
 /** IOPL and the TSS's I/O permission bitmap. SDM Vol. 1, 19.5. */
 function checkPermission(p: Core, port: number, size: number): void {
@@ -100,7 +101,7 @@ export function stringAddress(p: Core, d: DecodedInstruction, access: PortAccess
 /** Move rSI or rDI and rCX after `count` elements of a string I/O instruction. */
 export function advanceString(p: Core, d: DecodedInstruction, access: PortAccess, count: number): void {
   const mask = (1n << BigInt(8 * d.addressSize)) - 1n;
-  const down = (p.memory.read32(L.FLAGS_REST) & 0x400) !== 0;
+  const down = (p.memory.read32(L.FLAGS_REST) & RFLAGS.DF) !== 0;
   const step = BigInt(down ? -access.size * count : access.size * count);
   const move = (index: number, by: bigint): void => {
     const old = p.state.gpr(index);

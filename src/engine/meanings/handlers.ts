@@ -1,5 +1,5 @@
 import { invariant } from '../../base/invariant.ts';
-import { MeaningBuilder, SEGMENT } from '../emit/builder.ts';
+import { MeaningBuilder } from '../emit/builder.ts';
 import { HANDLERS, type RecordReader } from '../emit/record.ts';
 import { FN, GLOBAL } from '../emit/shared.ts';
 import * as L from '../state/layout.ts';
@@ -16,6 +16,8 @@ import { VECTOR } from './vector.ts';
 import type { CompiledModule } from '../wasm/compiled.ts';
 import { FunctionBuilder } from '../wasm/function-builder.ts';
 import { assembleModule, type FunctionBody, type ImportedFunction } from '../wasm/module.ts';
+import { SEG } from '../../x86/registers.ts';
+import { VECTOR as EXCEPTION } from '../../x86/exceptions.ts';
 
 /** Every meaning there is, but for strings; to add an instruction, add its row to one of these tables. */
 const MEANINGS: readonly Meaning[] = [...ARITHMETIC, ...MOVES, ...SHIFTS, ...BITS, ...BRANCHES];
@@ -151,8 +153,8 @@ function segmentFunction(): FunctionBody {
   f.if(f.eqz(f.and(low, high)), () => {
     f.globalSet(GLOBAL.fault, f.i32(1));
     f.store(zero, f.i32(L.STOP.fault), 4, L.STOP_CODE);
-    const isStack = f.eq(segment, f.i32(SEGMENT.ss));
-    f.store(zero, f.select(isStack, f.i32(12), f.i32(13)), 4, L.FAULT_VECTOR);
+    const isStack = f.eq(segment, f.i32(SEG.SS));
+    f.store(zero, f.select(isStack, f.i32(EXCEPTION.SS), f.i32(EXCEPTION.GP)), 4, L.FAULT_VECTOR);
     f.store(zero, zero, 4, L.FAULT_ERROR);
     f.return(f.i64(0));
   });
