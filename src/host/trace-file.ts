@@ -9,7 +9,7 @@ import type { ByteSink, Compress } from '../replay/trace/writer.ts';
 import { worldProblem } from './files.ts';
 
 /** Deflate for trace chunks: of the levels that cost as little as the lowest, the one that stores least. */
-export const compress: Compress = (raw) => deflateRawSync(raw, { level: 3 });
+export const compress: Compress = (raw) => deflateRawSync(raw, { level: 5 });
 
 /** The inverse of `compress`. */
 export const inflate: Inflate = (stored, rawLength) => inflateRawSync(stored, { maxOutputLength: rawLength });
