@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { openTraceFile } from '../src/host/trace-file.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -52,14 +53,20 @@ export const GOLDEN: readonly Golden[] = [
   },
 ];
 
-/** What `npm run bless` wrote down of each trace. */
-export interface Blessed {
-  readonly digest: string;
-  readonly events: number;
-  readonly bytes: number;
+const BLESSED = z.object({
+  digest: z.string(),
+  events: z.number(),
+  bytes: z.number(),
   /** Version of the trace format it is in. */
-  readonly format: number;
-}
+  format: z.number(),
+});
+
+/** What `npm run bless` wrote down of each trace. */
+export type Blessed = Readonly<z.infer<typeof BLESSED>>;
+
+/** What it wrote of all of them, by name. */
+export const blessed = (): Record<string, Blessed> =>
+  existsSync(TABLE) ? z.record(z.string(), BLESSED).parse(JSON.parse(readFileSync(TABLE, 'utf8'))) : {};
 
 const cli = (...args: readonly string[]) =>
   spawnSync(process.execPath, [join(ROOT, 'bin/retrovisor.js'), ...args], {
@@ -84,7 +91,7 @@ function measured(path: string): { bytes: number; format: number } {
 }
 
 function bless(): void {
-  const before: Record<string, Blessed> = existsSync(TABLE) ? JSON.parse(readFileSync(TABLE, 'utf8')) : {};
+  const before = blessed();
   const after: Record<string, Blessed> = {};
   for (const { name, run, guests } of GOLDEN) {
     if (guests && !existsSync(join(ROOT, '.guests'))) {
@@ -104,9 +111,9 @@ function bless(): void {
 }
 
 /** What traces/README.md says of them. */
-export function table(blessed: Readonly<Record<string, Blessed>>): string {
-  const rows = GOLDEN.filter(({ name }) => blessed[name] !== undefined).map(({ name, proves }) => {
-    const { digest, events, bytes, format } = blessed[name] as Blessed;
+export function table(all: Readonly<Record<string, Blessed>>): string {
+  const rows = GOLDEN.filter(({ name }) => all[name] !== undefined).map(({ name, proves }) => {
+    const { digest, events, bytes, format } = all[name] as Blessed;
     return `| ${name}.trace | ${proves} | ${events} | ${bytes} | ${format} | \`${digest}\` |`;
   });
   return `# Golden traces

@@ -1,3 +1,4 @@
+import type { CharacterPort } from '../runs/run-inputs.ts';
 import type { Session, SessionEnd, SessionPause } from '../runs/underway/session.ts';
 import { GUEST_FAILED } from '../reducers/run.ts';
 import type { Terminal } from '../host/terminal.ts';
@@ -9,8 +10,10 @@ import type { Typist } from '../runs/underway/typist.ts';
 export interface ConsoleOptions {
   /** Ctrl-A leads to the monitor and out. */
   readonly monitor: boolean;
-  /** The serial line standard input is typed into; `undefined`: input goes nowhere. */
-  readonly line: number | undefined;
+  /** Where standard input is typed; `undefined`: it goes nowhere. */
+  readonly line: CharacterPort | undefined;
+  /** Where the script types. */
+  readonly scripted: CharacterPort;
   readonly typist: Typist;
   /** Wait for the monitor's `cont` before the first instruction. */
   readonly startsStopped?: boolean;
@@ -87,7 +90,7 @@ function takeInput(state: ConsoleState): void {
     state.held = [];
   }
   const typed = options.typist.next();
-  if (typed !== undefined) session.type(options.line ?? 0, typed);
+  if (typed !== undefined) session.type(options.scripted, typed);
 }
 
 function takeKeys(state: ConsoleState, bytes: Uint8Array): void {

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { Problem } from '../base/problem.ts';
 import { writeOut } from '../host/terminal.ts';
+import { OptionHelp } from '../options/device-help.ts';
 import { withImages } from '../options/image-options.ts';
 import { index } from './index-command.ts';
 import { fold, replay, rerun } from './replay-commands.ts';
@@ -26,6 +27,10 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 function reported(error: unknown): number {
+  if (error instanceof OptionHelp) {
+    process.stdout.write(`${error.message}\n`);
+    return 0;
+  }
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
     process.stderr.write(`retrovisor: ${error.message.replace(/^error: /, '').replace(/\n\(D/, ' (d')}\n`);

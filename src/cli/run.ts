@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { worldProblem } from '../host/files.ts';
+import type { CharacterPort } from '../runs/run-inputs.ts';
 import { openSession } from '../runs/underway/open-session.ts';
 import { NODE } from '../host/node.ts';
 import type { OutputTo } from '../runs/underway/printed.ts';
@@ -24,9 +25,8 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 /** Boot what the options say, joined to this process' terminal. */
 export async function runWith(options: RunOptions): Promise<SessionEnd> {
-  const line = options.serial.findIndex(({ to }) => to === 'stdio');
-  const backend = options.serial[line];
-  const terminal = openTerminal(line >= 0);
+  const person = ports(options).find(({ backend }) => backend.to === 'stdio');
+  const terminal = openTerminal(person !== undefined);
   const script = typist(options.typed);
   const outputs = outputsOf(options, terminal, (bytes) => script.hear(bytes));
   try {
@@ -35,8 +35,9 @@ export async function runWith(options: RunOptions): Promise<SessionEnd> {
     try {
       server = await serveLive(session.live, options);
       return await runConsole(session, terminal, {
-        monitor: backend?.to === 'stdio' && backend.monitor,
-        line: line >= 0 ? line : undefined,
+        monitor: person?.backend.to === 'stdio' && person.backend.monitor,
+        line: person?.at,
+        scripted: (person ?? ports(options)[0])?.at ?? 0,
         typist: script,
         startsStopped: options.startsStopped && server === undefined,
       });
@@ -50,7 +51,16 @@ export async function runWith(options: RunOptions): Promise<SessionEnd> {
   }
 }
 
-/** Open what the serial lines and the debug port write to. The script hears line 0, or else the debug port. */
+/** What can be typed at, the serial lines first. */
+const ports = ({
+  serial,
+  characters,
+}: RunOptions): { readonly at: CharacterPort; readonly backend: CharacterBackend }[] => [
+  ...serial.map((backend, at) => ({ at, backend })),
+  ...characters.flatMap(({ dev: at, backend, hears }) => (hears ? [{ at, backend }] : [])),
+];
+
+/** Open what the serial lines and devices write to. The script hears line 0, or where there is none the devices. */
 function outputsOf(
   options: RunOptions,
   terminal: Terminal,
@@ -65,16 +75,16 @@ function outputsOf(
     return (bytes) => void writeSync(file, bytes);
   };
   const lines = options.serial.map(writer);
-  const debugcon = options.debugcon === undefined ? undefined : writer(options.debugcon);
+  const devices = new Map(options.characters.map(({ dev, backend }) => [dev, writer(backend)]));
   return {
     to: {
       serial(line, bytes) {
         if (line === 0) hear(bytes);
         lines[line]?.(bytes);
       },
-      debugcon(bytes) {
+      character(dev, bytes) {
         if (lines.length === 0) hear(bytes);
-        debugcon?.(bytes);
+        devices.get(dev)?.(bytes);
       },
     },
     close() {

@@ -20,7 +20,7 @@ const GUEST_CONTENT = 1;
 export async function tour(): Promise<number> {
   say(`Booting our own guest, recorded into ${TRACE}. Its console:`, '');
   const options = runOptions(['--trace', TRACE, '-smp', '2']);
-  const session = openSession(NODE, options, { serial: (_line, bytes) => writeOut(bytes), debugcon: () => undefined });
+  const session = openSession(NODE, options, { serial: (_line, bytes) => writeOut(bytes), character: () => undefined });
   const begun = performance.now();
   const end = await watch(session);
   const seconds = (performance.now() - begun) / 1000;
@@ -48,7 +48,7 @@ function say(...lines: readonly string[]): void {
 async function watch(session: Session): Promise<SessionEnd> {
   const terminal = openTerminal(false);
   try {
-    return await runConsole(session, terminal, { monitor: false, line: undefined, typist: typist([]) });
+    return await runConsole(session, terminal, { monitor: false, line: undefined, scripted: 0, typist: typist([]) });
   } finally {
     terminal.close();
   }

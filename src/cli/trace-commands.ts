@@ -44,7 +44,7 @@ export async function printEvents(
     throw new UsageProblem(`No kind of event is named ${unknown.join(', ')}: see \`retrovisor info FILE\`.`);
   }
   const trace = openTraceFile(path);
-  const clock = eventClock(readDescription(trace.header.machine, path).nsPerTick);
+  const clock = eventClock(readDescription(trace.header.machine, path));
   const wanted = matcher(filter);
   let left = form.limit;
   return readThrough(trace, (stamped) => {

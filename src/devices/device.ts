@@ -2,6 +2,12 @@ import type { Draft } from '../base/draft.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
 
+/** What a device may ask of the host. `chardev`: print these bytes where its `chardev` property says. */
+export interface Ask {
+  readonly to: 'chardev';
+  readonly bytes: Uint8Array;
+}
+
 /** What a device that decides may do. `now` is virtual nanoseconds since power-on. */
 export interface Effects {
   readonly now: number;
@@ -23,6 +29,8 @@ export interface Effects {
   cancel(timer: string): void;
   /** When one of the device's own timers is due; undefined while it is not armed. */
   deadline(timer: string): number | undefined;
+  /** Ask something of the world outside, which answers nothing, or later by an input. */
+  ask(what: Ask): void;
   /** Reset the machine, once the access under way is over. */
   requestReset(): void;
   /** How many of so many bytes from an address on somebody answers: DMA beyond them fails. */
@@ -81,8 +89,8 @@ export interface Device<S> {
   input?(state: S, name: string, high: boolean, effects: Effects): void;
   /** One of its timers fired. It was due at `deadline`: time may have passed since. */
   expire?(state: S, timer: string, effects: Effects, deadline: number): void;
-  /** Something arrived from outside (serial input, scan codes, the power button): it is in the state already. */
-  receive?(state: S, effects: Effects): void;
+  /** An input arrived from outside whose row names this device: it is in the state already, by the reducer's facts. */
+  receive?(state: S, effects: Effects, input: MachineEvent): void;
   /** A write the device wants as a signal of an eventfd instead of a call, as its state is now. */
   eventfd?(state: S): EventfdWrite | undefined;
   /** System reset with consequences, which commits (not power-on: that is a fresh state). */
@@ -103,9 +111,12 @@ export interface RegisterWrite extends RegisterRead {
 }
 
 /** Facts of a device's own kinds, and what they do to its state. */
-export type FactReducers<S> = {
-  readonly [K in EventKind]?: (state: Draft<S>, event: EventOf<K>, stamped: Stamped) => void;
-};
+export type FactReducers<S> = { readonly [K in EventKind]?: FactReducer<S, K>['reduce'] };
+
+/** Written as a method, so that a reducer of some state is one of whatever state to those who keep both together. */
+interface FactReducer<S, K extends EventKind> {
+  reduce(state: Draft<S>, event: EventOf<K>, stamped: Stamped): void;
+}
 
 /** How a device's state follows from facts. It asks no clock: times come with the facts. */
 export interface DeviceReducer<S> {

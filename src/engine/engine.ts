@@ -12,20 +12,21 @@ import {
   type TaskSwitched,
   type VmExit,
 } from '../x86/guest.ts';
+import { PRIMARY } from '../x86/controls.ts';
 import { EPT_PAGE_WORDS } from '../memory/ept-pool.ts';
 import { switchTask } from './assists/task.ts';
-import type { DebuggerStops } from './debugger-stops.ts';
-import { emulateOne, emulateStringPort } from './emulation.ts';
-import * as L from './layout.ts';
-import { EngineMemory } from './memory.ts';
+import type { DebuggerStops } from './core/debugger-stops.ts';
+import { emulateOne, emulateStringPort } from './processor/emulation.ts';
+import * as L from './state/layout.ts';
+import { EngineMemory } from './state/memory.ts';
 import { FollowedTables, type TableWrite } from './mmu/followed-tables.ts';
 import { takeFlagged } from './mmu/page-flags.ts';
-import { EVENT_TYPE, type GuestEvent } from './event.ts';
-import { exitOperands } from './exit-operands.ts';
-import type { Instantiate } from './handlers.ts';
-import { Processor } from './processor.ts';
-import { registersOf } from './registers.ts';
-import { resetBlock } from './reset.ts';
+import { EVENT_TYPE, type GuestEvent } from './core/event.ts';
+import { exitOperands } from './processor/exit-operands.ts';
+import type { Instantiate } from './meanings/handlers.ts';
+import { Processor } from './processor/processor.ts';
+import { registersOf } from './processor/registers.ts';
+import { resetBlock } from './processor/reset.ts';
 
 /** What an engine is made for. */
 export interface EngineOptions {
@@ -67,6 +68,8 @@ export interface GuestEngine extends Guest {
 /** What was entered into the caches. */
 export interface CacheFills {
   readonly translations: number;
+  /** Guest-physical pages found through extended page tables. */
+  readonly guestPages: number;
   readonly codePages: number;
 }
 
@@ -99,7 +102,7 @@ class Engine implements GuestEngine {
     this.memory = new EngineMemory(hostBytes);
     this.eptWords = new Uint32Array((Math.ceil(hostBytes / MIB2) + SPARE_EPT_PAGES) * EPT_PAGE_WORDS);
     this.processor = new Processor(this.memory, this.eptWords, options.instantiate);
-    this.processor.seed = () => options.random(this.processor.ticksBefore);
+    this.processor.seed = () => options.random(this.processor.clock.ticksBefore);
     this.memory.write32(L.TSC_PER_TICK, options.tscPerTick);
     this.regions = [this.hostRegion(), this.eptRegion(), this.blockRegion(), ...this.followTables()];
   }
@@ -120,7 +123,7 @@ class Engine implements GuestEngine {
     if (onTableWrite === undefined) return [];
     const { mmu } = this.processor;
     const followed = new FollowedTables(this.memory, mmu.flags, (write) => {
-      onTableWrite(write, this.selected, this.processor.ticksUsed);
+      onTableWrite(write, this.selected, this.processor.clock.ticksUsed);
     });
     mmu.guest.followed = followed;
     const bytes = new Uint8Array(followed.frames.buffer);
@@ -172,7 +175,7 @@ class Engine implements GuestEngine {
   }
   get cacheFills(): CacheFills {
     const { code, mmu } = this.processor;
-    return { translations: mmu.fills, codePages: code.pagesDecoded };
+    return { translations: mmu.fills, guestPages: mmu.second.fills, codePages: code.pagesDecoded };
   }
 
   private blockOf(vcpu: number): number {
@@ -236,7 +239,7 @@ class Engine implements GuestEngine {
     if (vcpu !== this.selected) return;
     const old = this.processor.controls;
     this.processor.controls = controls;
-    const tsc = ((old.primary ^ controls.primary) & (1 << 12)) !== 0;
+    const tsc = ((old.primary ^ controls.primary) & PRIMARY.RDTSC_EXITING) !== 0;
     if (tsc || old.eptPointer !== controls.eptPointer || old.secondary !== controls.secondary) this.stale = true;
   }
   setGpr(vcpu: number, index: number, value: bigint): void {
@@ -282,15 +285,15 @@ class Engine implements GuestEngine {
     this.select(vcpu);
     this.refresh();
     const { processor } = this;
-    processor.tscAtStart = BigInt.asUintN(64, this.options.hostTsc() + processor.controls.tscOffset);
-    processor.executed = 0;
-    processor.inRun = true;
+    processor.clock.tscAtStart = BigInt.asUintN(64, this.options.hostTsc() + processor.controls.tscOffset);
+    processor.clock.executed = 0;
+    processor.clock.inRun = true;
     let exit: VmExit | undefined;
     if (inject.info >>> 31 === 1) exit = this.inject(inject);
     if (exit === undefined) exit = processor.run(budget);
-    processor.inRun = false;
+    processor.clock.inRun = false;
     if (budget > 0) this.stops.passes = false;
-    const isBroken = exit === undefined && processor.executed < budget && this.stops.isHit;
+    const isBroken = exit === undefined && processor.clock.executed < budget && this.stops.isHit;
     return isBroken ? { ...this.stopped(exit), why: 'break' } : this.stopped(exit);
   }
 
@@ -299,7 +302,7 @@ class Engine implements GuestEngine {
     invariant(type !== undefined, 'the injected event has a known type', { info: how.info });
     const error = (how.info & 0x800) !== 0 ? { error: how.errorCode } : {};
     this.memory.write32(L.ACTIVITY, 0);
-    return this.processor.injectEvent({ type, vector: how.info & 0xff, length: how.length, ...error });
+    return this.processor.events.injectEvent({ type, vector: how.info & 0xff, length: how.length, ...error });
   }
 
   private stopped(exit: VmExit | undefined): GuestStop {
@@ -309,7 +312,7 @@ class Engine implements GuestEngine {
     return {
       why: exit === undefined ? 'budget' : 'exit',
       exit: exit ?? NO_EXIT,
-      ticks: this.processor.executed,
+      ticks: this.processor.clock.executed,
       rip: state.rip,
       rflags: state.rflags,
       interruptibility: memory.read32(L.INTERRUPTIBILITY),
@@ -327,14 +330,14 @@ class Engine implements GuestEngine {
     this.select(vcpu);
     this.refresh();
     const { processor } = this;
-    processor.emulating = true;
+    processor.clock.emulating = true;
     processor.mmu.startEmulation(reads);
     processor.mmu.second.slots = memory;
-    processor.tscAtStart = BigInt.asUintN(64, this.options.hostTsc() + processor.controls.tscOffset);
+    processor.clock.tscAtStart = BigInt.asUintN(64, this.options.hostTsc() + processor.controls.tscOffset);
     try {
       return emulateStringPort(processor, reads) ?? emulateOne(processor);
     } finally {
-      processor.emulating = false;
+      processor.clock.emulating = false;
       processor.mmu.endEmulation();
       processor.mmu.second.slots = undefined;
     }
@@ -344,14 +347,14 @@ class Engine implements GuestEngine {
     this.select(vcpu);
     this.refresh();
     const { processor } = this;
-    processor.emulating = true;
+    processor.clock.emulating = true;
     processor.mmu.startEmulation([]);
     processor.mmu.second.slots = memory;
     try {
       return switchTask(processor, task);
     } finally {
       this.stale = true;
-      processor.emulating = false;
+      processor.clock.emulating = false;
       processor.mmu.endEmulation();
       processor.mmu.second.slots = undefined;
     }

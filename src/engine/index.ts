@@ -9,6 +9,6 @@ export type {
   Watchpoint,
   WatchedMsr,
   WatchedValue,
-  Writer,
-} from './debugger-stops.ts';
-export type { HandlerInstance, Instantiate } from './handlers.ts';
+} from './core/debugger-stops.ts';
+export type { Writer } from './mmu/access.ts';
+export type { HandlerInstance, Instantiate } from './meanings/handlers.ts';

@@ -1,4 +1,5 @@
 import { fact, hex } from './schema.ts';
+import { hexBytes } from './symbols.ts';
 
 /** What devices and the board do that QEMU does not trace. Accesses themselves are memory_region_ops_*. */
 export const DEVICE_FACTS = {
@@ -21,7 +22,8 @@ export const DEVICE_FACTS = {
   'sim:serial_looped': fact({ line: 'u', byte: 'u' }, (e) => `line ${e.line} byte 0x${hex(e.byte)}`),
   /** The receiver takes the first byte that waits on the wire. */
   'sim:serial_accepted': fact({ line: 'u', byte: 'u' }, (e) => `line ${e.line} byte 0x${hex(e.byte)}`),
-  'sim:debugcon_sent': fact({ byte: 'u' }, (e) => `byte 0x${hex(e.byte)}`),
+  /** A device with a `chardev` prints. */
+  'sim:chardev_sent': fact({ dev: 'text', bytes: 'bytes' }, (e) => `dev ${e.dev} ${hexBytes(e.bytes)}`),
   /** The keyboard controller fills its output buffer. source: 'own', 'keyboard' or 'mouse'. */
   'sim:kbc_filled': fact({ source: 'text' }, (e) => e.source),
   /** The clock's registers show this time, encoded as register B `mode` has it. */

@@ -23,16 +23,26 @@ export type Fields = Readonly<Record<string, FieldType>>;
 
 export type FieldsOf<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> };
 
-/** Who takes an input: a part of the machine. `machine/inputs.ts` has one way in for each. */
-export type Receiver =
-  | 'machine'
-  | 'serial line'
-  | 'keyboard'
-  | 'reset button'
-  | 'power button'
-  | 'debugger'
-  | 'timeline'
-  | 'recorder';
+/** Who takes an input that is no device's. `machine/inputs.ts` has one way in for each. */
+export type NamedReceiver = 'machine' | 'reset button' | 'debugger' | 'timeline' | 'recorder';
+
+/**
+ * A device takes an input: the part of the board that is called so, followed by the value of a field if one is named.
+ * It may be one that this machine does not have.
+ */
+export interface DeviceReceiver<Field extends string> {
+  readonly part: string;
+  readonly field: Field | undefined;
+}
+
+/** Who takes an input. */
+export type Receiver<Field extends string = string> = NamedReceiver | DeviceReceiver<Field>;
+
+/** An input for a device of the board. */
+export const toPart = <const Field extends string = never>(part: string, field?: Field): DeviceReceiver<Field> => ({
+  part,
+  field,
+});
 
 /** One row: the fields in order, who receives the event if it is an input, and how it prints. */
 export interface EventRow<F extends Fields, R extends Receiver | undefined = Receiver | undefined> {
@@ -49,7 +59,7 @@ export function fact<const F extends Fields>(fields: F, print: (event: FieldsOf<
 }
 
 /** A fact from outside the machine, and who takes it there. Inputs alone replay a run. */
-export function input<const F extends Fields, const R extends Receiver>(
+export function input<const F extends Fields, const R extends Receiver<keyof F & string>>(
   fields: F,
   print: (event: FieldsOf<F>) => string,
   receiver: R,

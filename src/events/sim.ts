@@ -1,4 +1,4 @@
-import { fact, hex, input } from './schema.ts';
+import { fact, hex, input, toPart } from './schema.ts';
 import { hexBytes } from './symbols.ts';
 
 /** Events of the machine as a whole, with no upstream equivalent: inputs, turns, time, and how a run ends. */
@@ -11,12 +11,18 @@ export const SIM_EVENTS = {
   'sim:serial_received': input(
     { line: 'u', bytes: 'bytes' },
     (e) => `line ${e.line} ${e.bytes.length} bytes`,
-    'serial line',
+    toPart('serial', 'line'),
+  ),
+  /** Characters for a device of `-device` that has a `chardev`. */
+  'sim:chardev_received': input(
+    { dev: 'text', bytes: 'bytes' },
+    (e) => `dev ${e.dev} ${e.bytes.length} bytes`,
+    toPart('', 'dev'),
   ),
   /** Keys in scan code set 1. */
-  'sim:keyboard_received': input({ bytes: 'bytes' }, (e) => `${e.bytes.length} scan code bytes`, 'keyboard'),
+  'sim:keyboard_received': input({ bytes: 'bytes' }, (e) => `${e.bytes.length} scan code bytes`, toPart('i8042')),
   'sim:reset_requested': input({}, () => '', 'reset button'),
-  'sim:power_button_pressed': input({}, () => '', 'power button'),
+  'sim:power_button_pressed': input({}, () => '', toPart('piix4-pm')),
   /** A person changed the past or the present of a fork: `what` names it, `value` is its JSON. */
   'sim:intervened': input({ what: 'text', value: 'text' }, (e) => `${e.what} ${e.value}`, 'debugger'),
   /** A field of the state that a person set; value: JSON. */

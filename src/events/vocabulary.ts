@@ -4,7 +4,7 @@ import { KVM_EVENTS } from './kvm.ts';
 import { KVM_FACTS } from './kvm-facts.ts';
 import { MMU_EVENTS } from './mmu.ts';
 import { QEMU_EVENTS } from './qemu.ts';
-import type { EventsOf, InputsOf } from './schema.ts';
+import type { EventsOf, InputsOf, Receiver } from './schema.ts';
 import { SIM_EVENTS } from './sim.ts';
 
 /** Every kind of event there is. To add one, add its row to its family's table, and one to reducers/table/. */
@@ -26,6 +26,14 @@ export type EventOf<K extends EventKind> = Extract<MachineEvent, { readonly kind
 
 /** Kinds of events from outside the machine. */
 export type InputKind = InputsOf<typeof VOCABULARY>;
+
+/** The part that receives an input; undefined for what no device receives. */
+export function receivingPart(event: MachineEvent): string | undefined {
+  const { receiver }: { readonly receiver: Receiver | undefined } = VOCABULARY[event.kind];
+  if (typeof receiver !== 'object') return undefined;
+  const { part, field } = receiver;
+  return field === undefined ? part : `${part}${String(Reflect.get(event, field))}`;
+}
 
 const NONE: readonly string[] = [];
 

@@ -31,8 +31,7 @@ export function subjectOf(recorded: RecordedTimeline): StubSubject {
     lastTick: last?.tick ?? 0,
     endSeq: (last?.seq ?? -1) + 1,
     event: (seq) => events[seq],
-    inputsFrom: (from) =>
-      traceInputs(run.trace, events.length, run.description.nsPerTick).filter(({ seq = 0 }) => seq >= from),
+    inputsFrom: (from) => traceInputs(run.trace, events.length, run.description).filter(({ seq = 0 }) => seq >= from),
   };
   const forks = forksOf(
     ground,

@@ -10,7 +10,7 @@ import type { Files, FileSink, OpenedFile, WholeFile } from '../runs/world.ts';
 import { worldProblem } from './files.ts';
 
 /** Deflate for trace chunks: of the levels that cost as little as the lowest, the one that stores least. */
-export const compress: Compress = (raw) => deflateRawSync(raw, { level: 3 });
+export const compress: Compress = (raw) => deflateRawSync(raw, { level: 5 });
 
 /** The inverse of `compress`. */
 export const inflate: Inflate = (stored, rawLength) => inflateRawSync(stored, { maxOutputLength: rawLength });

@@ -1,13 +1,15 @@
+import type { Costs } from '../events/costs.ts';
 import type { Origin } from '../events/origin.ts';
 import type { MachineEvent } from '../events/vocabulary.ts';
+import type { Processor, TracedGuest } from './processor.ts';
 import type { CpuFeatures } from './vcpu/cpuid.ts';
-import type { Processor, TracedGuest } from '../x86/guest.ts';
 import type { KvmState, VcpuState, VmState } from './state.ts';
 
 /** What KVM needs from the world around it. */
 export interface KvmHost {
   /** Everything KVM remembers, as it is now. */
   readonly state: KvmState;
+  readonly costs: Costs;
   /** Virtual nanoseconds since power-on. */
   now(): number;
   /** Wall-clock nanoseconds (UTC) at power-on: an input. */
@@ -40,6 +42,11 @@ export class KvmContext {
   /** Looked up anew each time: facts change it, a restored checkpoint replaces it. */
   get state(): KvmState {
     return this.module.host.state;
+  }
+
+  /** What things take, in virtual time. */
+  get costs(): Costs {
+    return this.module.host.costs;
   }
 
   get features(): CpuFeatures {

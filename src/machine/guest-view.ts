@@ -2,6 +2,7 @@ import type { Registers } from '../x86/guest.ts';
 import type { MemslotState } from '../kvm/state.ts';
 import type { Machine } from './machine.ts';
 import { walkPageTables, type Walked } from '../x86/page-tables.ts';
+import { ACCESS, CR0_PE, CR0_PG, EFER_LMA, RFLAGS_VM } from '../x86/registers.ts';
 
 const PAGE = 4096;
 
@@ -9,12 +10,6 @@ const PAGE = 4096;
 export interface GuestView {
   readonly machine: Machine;
 }
-
-const CR0_PG = 0x8000_0000n;
-const EFER_LMA = 0x400n;
-const RFLAGS_VM = 0x2_0000n;
-const ACCESS_LONG = 0x2000;
-const ACCESS_BIG = 0x4000;
 
 /** Registers of one processor. */
 export const registersOf = ({ machine }: GuestView, vcpu: number): Registers => machine.engine.registers(vcpu);
@@ -97,9 +92,9 @@ export const bitsOf = (view: GuestView, vcpu: number): 16 | 32 | 64 => codeBits(
 
 function codeBits(registers: Registers): 16 | 32 | 64 {
   const { access } = registers.segment(1);
-  if ((registers.cr0 & 1n) === 0n || (registers.rflags & RFLAGS_VM) !== 0n) return 16;
-  if ((registers.efer & EFER_LMA) !== 0n && (access & ACCESS_LONG) !== 0) return 64;
-  return (access & ACCESS_BIG) === 0 ? 16 : 32;
+  if ((registers.cr0 & CR0_PE) === 0n || (registers.rflags & RFLAGS_VM) !== 0n) return 16;
+  if ((registers.efer & EFER_LMA) !== 0n && (access & ACCESS.LONG) !== 0) return 64;
+  return (access & ACCESS.BIG) === 0 ? 16 : 32;
 }
 
 /** Linear address of the next instruction. */

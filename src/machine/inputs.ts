@@ -1,6 +1,7 @@
 import type { Origin } from '../events/origin.ts';
-import type { Receiver } from '../events/schema.ts';
-import { VOCABULARY } from '../events/vocabulary.ts';
+import { Problem, shortly } from '../base/problem.ts';
+import type { NamedReceiver } from '../events/schema.ts';
+import { receivingPart, VOCABULARY } from '../events/vocabulary.ts';
 import type { MachineContext } from './context.ts';
 import { checkIntervention, intervene } from './intervene.ts';
 import type { InputEvent } from './parts.ts';
@@ -14,15 +15,10 @@ const nothing = (): void => undefined;
  * A part of the machine for each receiver an input's row may name: what it does once the input has changed the state.
  * undefined: the machine does not notice.
  */
-const RECEIVERS: { readonly [R in Receiver]: Receive | undefined } = {
+const RECEIVERS: { readonly [R in NamedReceiver]: Receive | undefined } = {
   /** `sim:powered_on`, which is how a machine begins. */
   machine: nothing,
-  'serial line': ({ vmm }, event, origin) => {
-    if (event.kind === 'sim:serial_received') vmm.receiveSerial(event.line, origin);
-  },
-  keyboard: ({ vmm }, _event, origin) => vmm.receiveKeys(origin),
   'reset button': ({ vmm }, _event, origin) => vmm.pressReset(origin),
-  'power button': ({ vmm }, _event, origin) => vmm.pressPowerButton(origin),
   debugger: (context, event, origin) => {
     if (event.kind === 'sim:intervened') intervene(context, event.what, event.value, origin);
   },
@@ -32,10 +28,21 @@ const RECEIVERS: { readonly [R in Receiver]: Receive | undefined } = {
   recorder: nothing,
 };
 
+const device: Receive = ({ vmm }, event, origin) => {
+  const part = receivingPart(event);
+  if (part !== undefined) vmm.receive(part, event, origin);
+};
+
 /** Who receives an input, as its row says; undefined: the machine does not notice. */
-export const receiverOf = (event: InputEvent): Receive | undefined => RECEIVERS[VOCABULARY[event.kind].receiver];
+export function receiverOf(event: InputEvent): Receive | undefined {
+  const { receiver } = VOCABULARY[event.kind];
+  return typeof receiver === 'string' ? RECEIVERS[receiver] : device;
+}
 
 /** Refuse what no part of the machine could take, before it is put on record. */
 export function checkInput(context: MachineContext, event: InputEvent): void {
   if (event.kind === 'sim:intervened') checkIntervention(context, event.what, event.value);
+  if (event.kind === 'sim:chardev_received' && !context.state.config.parts.some(({ name }) => name === event.dev)) {
+    throw new Problem(`There is no device ${shortly(event.dev)} to type at.`);
+  }
 }

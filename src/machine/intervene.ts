@@ -3,6 +3,7 @@ import type { Origin } from '../events/origin.ts';
 import { GPR_NAMES, type Registers } from '../x86/guest.ts';
 import { fieldFrom, fieldOf, isAlike } from '../reducers/run.ts';
 import { type MachineContext, refreshDerived } from './context.ts';
+import { MSR } from '../x86/msrs.ts';
 
 /** What a person changes in a machine that stands still. `sim:intervened` keeps it as JSON. */
 export type Intervention =
@@ -19,7 +20,11 @@ export type Intervention =
 const OTHER_REGISTERS = ['rip', 'rflags', 'cr0', 'cr2', 'cr3', 'cr4', 'efer'] as const;
 
 /** Segment bases that are MSRs. SDM Vol. 4, table 2-2. */
-const BASES: Readonly<Record<string, number>> = { fs_base: 0xc0000100, gs_base: 0xc0000101, k_gs_base: 0xc0000102 };
+const BASES: Readonly<Record<string, number>> = {
+  fs_base: MSR.FS_BASE,
+  gs_base: MSR.GS_BASE,
+  k_gs_base: MSR.KERNEL_GS_BASE,
+};
 
 /** The intervention as an input to record. */
 export const interventionEvent = ({ what, ...rest }: Intervention) =>

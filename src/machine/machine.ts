@@ -118,6 +118,9 @@ function kvmHost(context: MachineContext): KvmHost {
     get state() {
       return context.state.kvm;
     },
+    get costs() {
+      return context.state.config.costs;
+    },
     get wallClockAtPowerOn() {
       return context.state.clock.wallClockAtPowerOn;
     },

@@ -1,4 +1,5 @@
-import { emptyHash, mixBytes, mixWord } from '../base/digest.ts';
+import { digestOfBytes } from '../base/digest.ts';
+import { xxh32 } from '../base/xxh32.ts';
 
 /** Bytes of a page of bulk state. */
 export const PAGE_SIZE = 4096;
@@ -48,7 +49,7 @@ export function eachDifference(
 /** Follows a region's pages: their hashes, and copies of those that changed. */
 interface Followed {
   readonly region: BulkRegion;
-  /** Hash lanes by page: 2n and 2n+1. */
+  /** Both hashes of each page: 2n and 2n+1. */
   hashes: Int32Array;
   sumA: number;
   sumB: number;
@@ -61,6 +62,10 @@ interface Followed {
 
 /** Digest and images of all bulk state, both at a cost of what changed since the last. */
 export interface Pages {
+  /**
+   * For each region two sums modulo 2^32 over its pages that are not zero: of a page's XXH32 with its number as seed,
+   * and with its number's complement. The digest is that of these sums, as little-endian words.
+   */
   digest(): string;
   image(): PageImage;
   restore(image: PageImage): void;
@@ -76,14 +81,9 @@ export function followPages(regions: readonly BulkRegion[]): Pages {
   const followed = regions.map(follow);
   return {
     digest() {
-      const hash = emptyHash();
-      for (const each of followed) {
-        refreshHashes(each);
-        mixWord(hash, each.sumA);
-        mixWord(hash, each.sumB);
-      }
-      const eight = (word: number): string => (word >>> 0).toString(16).padStart(8, '0');
-      return eight(hash.a) + eight(hash.b);
+      for (const each of followed) refreshHashes(each);
+      const sums = Int32Array.from(followed.flatMap(({ sumA, sumB }) => [sumA, sumB]));
+      return digestOfBytes(new Uint8Array(sums.buffer));
     },
     image: () => followed.map(imageOf),
     restore(image) {
@@ -138,19 +138,14 @@ function refreshHashes(each: Followed): void {
   const bytes = each.region.bytes();
   const { hashes } = each;
   for (const page of each.staleHashes) {
-    const hash = emptyHash();
     const content = pageOf(bytes, page);
-    if (isZero(content)) {
-      hash.a = 0;
-      hash.b = 0;
-    } else {
-      mixWord(hash, page);
-      mixBytes(hash, content);
-    }
-    each.sumA = (each.sumA - hashes[page * 2] + hash.a) | 0;
-    each.sumB = (each.sumB - hashes[page * 2 + 1] + hash.b) | 0;
-    hashes[page * 2] = hash.a;
-    hashes[page * 2 + 1] = hash.b;
+    const isEmpty = isZero(content);
+    const a = isEmpty ? 0 : xxh32(content, page);
+    const b = isEmpty ? 0 : xxh32(content, ~page);
+    each.sumA = (each.sumA - hashes[page * 2] + a) | 0;
+    each.sumB = (each.sumB - hashes[page * 2 + 1] + b) | 0;
+    hashes[page * 2] = a;
+    hashes[page * 2 + 1] = b;
   }
   each.staleHashes.clear();
 }

@@ -20,7 +20,7 @@ export const QEMU_OPTIONS: Readonly<Record<string, Spelling>> = {
   serial: valued('none, stdio, mon:stdio, file:PATH or chardev:ID; again for the next line (default mon:stdio)'),
   chardev: valued('stdio,id=ID | file,id=ID,path=PATH | null,id=ID'),
   debugcon: valued('stdio, file:PATH or chardev:ID: the debug port 0xe9'),
-  device: valued('isa-debug-exit | isa-debugcon | pc-testdev | pci-testdev, with iobase=, iosize=, chardev=, addr='),
+  device: valued('DRIVER,PROPERTY=VALUE...: `-device help` lists drivers, `-device DRIVER,help` properties'),
   nodefaults: flag('no serial line unless asked for'),
   'no-reboot': flag('a reset ends the run'),
   gdb: valued('tcp::PORT: let a gdb come to the run, on the loopback interface'),
@@ -60,7 +60,9 @@ export function withTwoDashes(argv: readonly string[]): string[] {
   return out;
 }
 
-const OUR_VALUED = new Set(['--seed', '--trace', '--ticks', '--events', '--ns-per-tick', '--wall-clock', '--type']);
+const OUR_VALUED = new Set([
+  ...['--seed', '--trace', '--ticks', '--events', '--ns-per-tick', '--cost', '--wall-clock', '--type'],
+]);
 
 function unknown(token: string): UsageProblem {
   const planned = NOT_YET[token.slice(1)];

@@ -1,14 +1,15 @@
 import { Problem } from '../base/problem.ts';
 import { Command, CommanderError, Option } from 'commander';
 import { type AcceptedOptions, acceptedWarnings } from './accepted-options.ts';
-import { type Chardevs, characterBackend, chardevById, chardevs } from './character-backends.ts';
+import { type Chardevs, characterBackend, chardevs } from './character-backends.ts';
+import { addDebugcon, checkDevices, devicesOf } from './device-options.ts';
+import { costList, costsAsked } from './cost-options.ts';
 import { QEMU_OPTIONS, withTwoDashes } from './qemu-spelling.ts';
 import { commaValue, refuseOthers, sizeInBytes, wholeNumber } from './qemu-values.ts';
 import type { CharacterBackend, RunOptions, TypedLine } from '../runs/machine/run-options.ts';
 import { ENGINE_FEATURES, supportedCpuid } from '../kvm/vcpu/cpuid.ts';
 import { missingFeatures, parseCpuModel } from '../vmm/cpu/model.ts';
 import { MOST } from '../vmm/limits.ts';
-import type { DeviceOption } from '../vmm/options.ts';
 import { UsageProblem } from './usage.ts';
 
 const MIB = 2 ** 20;
@@ -39,6 +40,7 @@ interface RawOptions extends AcceptedOptions {
   readonly ticks?: string;
   readonly events?: string[];
   readonly nsPerTick: string;
+  readonly cost?: string[];
   readonly wallClock?: string;
   readonly type?: string[];
   readonly cpu?: string;
@@ -75,6 +77,9 @@ export function runCommand(name: string): Command {
     .option('--ticks <n>', 'stop after n instructions')
     .addOption(new Option('--events <family>', 'record more: guest-pt').argParser(collect))
     .option('--ns-per-tick <n>', 'virtual nanoseconds per instruction', '8')
+    .addOption(
+      new Option('--cost <name=ns>', `virtual nanoseconds of what the host does: ${costList()}`).argParser(collect),
+    )
     .option('--wall-clock <time>', "time at power-on: ISO form or seconds since 1970 (default: the host's)")
     .addOption(
       new Option(
@@ -114,19 +119,18 @@ const sentence = (message: string): string => {
 function understood(raw: RawOptions): RunOptions {
   const byId = chardevs(raw.chardev ?? []);
   const found = devicesOf(raw.device ?? [], byId);
-  if (raw.debugcon !== undefined) {
-    if (found.debugcon !== undefined) throw new UsageProblem('Give -debugcon or -device isa-debugcon, not both.');
-    found.debugcon = characterBackend('-debugcon', raw.debugcon, byId);
-    found.devices.push({ driver: 'isa-debugcon', properties: {} });
-  }
+  if (raw.debugcon !== undefined) addDebugcon(found, raw.debugcon, byId);
   const serial = serialLines(raw, byId);
-  refuseTwoReaders([...serial, ...(found.debugcon === undefined ? [] : [found.debugcon])]);
+  refuseTwoReaders([...serial, ...found.characters.map(({ backend }) => backend)]);
   if (raw.checkpoints === true && raw.trace === false) throw new UsageProblem('--checkpoints needs a trace.');
   if (raw.optionRom !== undefined && raw.bios === undefined) throw new UsageProblem('-option-rom needs a -bios.');
   if (raw.append !== undefined && raw.kernel === undefined && raw.bios !== undefined) {
     throw new UsageProblem('-append needs a -kernel.');
   }
   if (raw.initrd !== undefined && raw.kernel === undefined) throw new UsageProblem('-initrd needs a -kernel.');
+  const [bytes, smp] = [ramBytes(raw.m), cpuCount(raw.smp)];
+  const { devices } = found;
+  checkDevices({ memory: bytes / MIB, smp, serialLines: serial.length, devices, firmware: raw.bios !== undefined });
   return {
     kernel: raw.kernel,
     kernelName: kernelName(raw),
@@ -134,8 +138,8 @@ function understood(raw: RawOptions): RunOptions {
     append: raw.append ?? '',
     bios: raw.bios,
     optionRom: raw.optionRom,
-    ramBytes: ramBytes(raw.m),
-    cpus: cpuCount(raw.smp),
+    ramBytes: bytes,
+    cpus: smp,
     cpu: cpuModel(raw.cpu),
     serial,
     ...found,
@@ -149,6 +153,7 @@ function understood(raw: RawOptions): RunOptions {
     ticks: raw.ticks === undefined ? undefined : wholeNumber('--ticks', raw.ticks, 0, Number.MAX_SAFE_INTEGER),
     guestPageTables: guestPageTables(raw.events ?? []),
     nsPerTick: wholeNumber('--ns-per-tick', raw.nsPerTick, 1, MOST.nsPerTick),
+    costs: costsAsked(raw.cost),
     wallClock: wallClock(raw.wallClock),
     typed: (raw.type ?? []).map(typedLine),
     warnings: [...acceptedWarnings(raw), ...missingFeaturesOf(raw.cpu)],
@@ -162,42 +167,6 @@ function kernelName({ kernel, bios, kernelName: name }: RawOptions): string | un
   return name;
 }
 
-/** The devices asked for, and where the debug port's bytes go when there is one. */
-interface Devices {
-  devices: DeviceOption[];
-  debugcon: CharacterBackend | undefined;
-}
-
-/** Numeric and other properties each driver takes, as QEMU names them. */
-const DRIVERS: Readonly<Record<string, { readonly ports: readonly string[]; readonly others: readonly string[] }>> = {
-  'isa-debug-exit': { ports: ['iobase', 'iosize'], others: ['id'] },
-  'isa-debugcon': { ports: ['iobase', 'readback'], others: ['chardev', 'id'] },
-  'pc-testdev': { ports: [], others: ['id'] },
-  'pci-testdev': { ports: [], others: ['id'] },
-};
-
-function devicesOf(values: readonly string[], byId: Chardevs): Devices {
-  const found: Devices = { devices: [], debugcon: undefined };
-  for (const text of values) {
-    const option = `-device ${text}`;
-    const value = commaValue(text);
-    const driver = DRIVERS[value.name ?? ''];
-    if (driver === undefined) {
-      throw new UsageProblem(`${option}: there is no such device. There are ${Object.keys(DRIVERS).join(', ')}.`);
-    }
-    refuseOthers(`-device ${value.name}`, value, [...driver.ports, ...driver.others]);
-    const numbers = driver.ports.flatMap((name) => {
-      const number = value.properties.get(name);
-      return number === undefined ? [] : [[name, wholeNumber(option, number, 0, 0xffff)]];
-    });
-    found.devices.push({ driver: value.name as string, properties: Object.fromEntries(numbers) });
-    const chardev = value.properties.get('chardev');
-    if (chardev !== undefined) found.debugcon = chardevById(option, chardev, byId);
-    else if (value.name === 'isa-debugcon') throw new UsageProblem(`${option}: name its -chardev with chardev=ID.`);
-  }
-  return found;
-}
-
 function serialLines(raw: RawOptions, byId: Chardevs): CharacterBackend[] {
   const { serial = [] } = raw;
   if (serial.length > MOST.serialLines) throw new UsageProblem(`-serial: the machine has ${MOST.serialLines} lines.`);
@@ -209,7 +178,7 @@ function serialLines(raw: RawOptions, byId: Chardevs): CharacterBackend[] {
 
 function refuseTwoReaders(backends: readonly CharacterBackend[]): void {
   const readers = backends.filter(({ to }) => to === 'stdio');
-  if (readers.length > 1) throw new UsageProblem('Only one of -serial and -debugcon can have stdio.');
+  if (readers.length > 1) throw new UsageProblem('Only one of -serial, -debugcon and -chardev can have stdio.');
 }
 
 function ramBytes(text: string): number {

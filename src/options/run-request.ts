@@ -1,3 +1,4 @@
+import type { Costs } from '../events/costs.ts';
 import { runOptions } from './run-arguments.ts';
 import type { RunOptions } from '../runs/machine/run-options.ts';
 
@@ -32,6 +33,8 @@ export interface RunRequest {
   readonly wallClock?: string | number;
   /** Virtual nanoseconds per instruction; usually 8. */
   readonly nsPerTick?: number;
+  /** Virtual nanoseconds of what the host does, by the names of `--cost`. */
+  readonly costs?: Partial<Costs>;
   /** Stop after so many instructions. */
   readonly ticks?: number;
   /** Families of events that are told only when asked for. */
@@ -57,7 +60,7 @@ export function understoodRun(wanted: RunArguments): RunOptions {
 const isSpelled = (wanted: RunArguments): wanted is readonly string[] => Array.isArray(wanted);
 
 function argumentsOf(wanted: RunRequest): string[] {
-  const { trace, checkpoints, noDefaults, noReboot, devices = [], events = [] } = wanted;
+  const { trace, checkpoints, noDefaults, noReboot, devices = [], events = [], costs = {} } = wanted;
   const valued: readonly (readonly [string, string | number | undefined])[] = [
     ['-kernel', wanted.kernel],
     ['-initrd', wanted.initrd],
@@ -73,6 +76,7 @@ function argumentsOf(wanted: RunRequest): string[] {
     ['--ns-per-tick', wanted.nsPerTick],
     ['--ticks', wanted.ticks],
     ...devices.map((device) => ['-device', device] as const),
+    ...Object.entries(costs).map(([name, ns]) => ['--cost', `${name}=${ns}`] as const),
     ...events.map((family) => ['--events', family] as const),
   ];
   return [

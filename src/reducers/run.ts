@@ -4,7 +4,6 @@ import { invariant } from '../base/invariant.ts';
 import { putNamed } from '../base/places.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { EventOf } from '../events/vocabulary.ts';
-import { VM_EXIT_NS } from '../kvm/clock/exit-cost.ts';
 import type { Ending, MachineState } from './state.ts';
 
 type State = Draft<MachineState>;
@@ -19,8 +18,13 @@ export function poweredOn(state: State, { seed, wall_clock: wallClock }: EventOf
 }
 
 /** kvm_exit: what the exit and the host's work on it cost. */
-export function exitTakesTime({ clock }: State): void {
-  clock.warpedNs += VM_EXIT_NS;
+export function exitTakesTime({ clock, config }: State): void {
+  clock.warpedNs += config.costs.exit;
+}
+
+/** kvm_userspace_exit: what the way to user space and back, and its work there, cost besides. */
+export function tripTakesTime({ clock, config }: State): void {
+  clock.warpedNs += config.costs['user-exit'];
 }
 
 /** sim:idle_warped. */

@@ -1,4 +1,5 @@
 import { Problem, shortly } from '../base/problem.ts';
+import { USUAL_PACE } from '../events/costs.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { InputSource, MachineParts } from '../machine/parts.ts';
@@ -23,13 +24,13 @@ export type TapeParts = Pick<MachineParts, 'engine' | 'onEvent'> & { readonly in
  * It verifies that what decided then decides the same now. `build` composes the machine from the parts given and
  * whatever the run was configured with.
  */
-export function rerun(recorded: readonly Stamped[], build: (parts: TapeParts) => Machine, nsPerTick = 8): Rerun {
+export function rerun(recorded: readonly Stamped[], build: (parts: TapeParts) => Machine, pace = USUAL_PACE): Rerun {
   const verifier = createVerifier(recorded, UNKNOWN_TO_A_RERUN);
   let machine: Machine | undefined;
   try {
     machine = build({
       engine: (time) => tapeEngine(recorded, time),
-      inputs: recordedInputs(recorded, nsPerTick),
+      inputs: recordedInputs(recorded, pace),
       onEvent: verifier.check,
     });
     return { machine, ...replayTo(machine, recorded, verifier) };

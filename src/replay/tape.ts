@@ -1,5 +1,7 @@
 import type { Stamped } from '../events/stamped.ts';
 import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
+import { EXIT_REASON } from '../x86/controls.ts';
+import { EXIT } from '../x86/exit-reasons.ts';
 import {
   NO_EXIT,
   type Emulated,
@@ -28,7 +30,7 @@ const ANSWERS: ReadonlySet<EventKind> = new Set<EventKind>([
 ]);
 
 /** Exits the hypervisor makes of a budget that ended: host interrupt, own timer. */
-const MADE_OF_A_STOP: ReadonlySet<number> = new Set([1, 52]);
+const MADE_OF_A_STOP: ReadonlySet<number> = new Set([EXIT.EXTERNAL_INTERRUPT, EXIT.PREEMPTION_TIMER]);
 
 /** A place in the answers. */
 interface Tape {
@@ -178,17 +180,19 @@ function playAsides(tape: Tape, time: GuestTime, budget: number): void {
   }
 }
 
+/** What is raised in the middle of a run. */
+const ASIDES: ReadonlySet<string> = new Set(['sim:random_drawn', 'sim:guest_pt_write']);
+
 function playRun(tape: Tape, vcpu: number, budget: number): GuestStop {
   const answer = peek(tape);
   if (answer === undefined) throw new TapeEnded();
+  // The run was cut before the instruction that tells or asks next.
+  if (ASIDES.has(answer.kind)) return playQuiet(tape, budget);
   if (answer.kind !== 'kvm_exit') throw new TapeMismatch(tape.at, 'a VM exit');
   const left = answer.ticks - tape.played;
-  if (left > budget) {
-    tape.played += budget;
-    return { ...BLANK_STOP, ticks: budget };
-  }
+  if (left > budget) return playQuiet(tape, budget);
   standAfter(tape, vcpu, answer);
-  if (!MADE_OF_A_STOP.has(answer.exit_reason & 0xffff)) {
+  if (!MADE_OF_A_STOP.has(answer.exit_reason & EXIT_REASON.BASIC)) {
     tape.at += 1;
     tape.played = 0;
     return exitStop(answer, left);
@@ -200,6 +204,12 @@ function playRun(tape: Tape, vcpu: number, budget: number): GuestStop {
   }
   const { guest_rip: rip, rflags, interruptibility, cr8 } = answer;
   return { ...BLANK_STOP, ticks: left, rip, rflags, interruptibility, cr8 };
+}
+
+/** Nothing but instructions, up to where the run is cut. */
+function playQuiet(tape: Tape, budget: number): GuestStop {
+  tape.played += budget;
+  return { ...BLANK_STOP, ticks: budget };
 }
 
 const BLANK_STOP: GuestStop = {

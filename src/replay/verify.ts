@@ -1,3 +1,4 @@
+import { USUAL_PACE } from '../events/costs.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { InputEvent, InputSource, PendingInput } from '../machine/parts.ts';
@@ -64,9 +65,9 @@ export function divergenceAt(
 }
 
 /** The inputs among recorded events, each due before the sequence number it had. */
-export function recordedInputs(recorded: Iterable<Stamped>, nsPerTick = 8): InputSource {
+export function recordedInputs(recorded: Iterable<Stamped>, pace = USUAL_PACE): InputSource {
   const inputs: PendingInput[] = [];
-  const clock = eventClock(nsPerTick);
+  const clock = eventClock(pace);
   for (const stamped of recorded) {
     const ns = clock.ns(stamped);
     const { seq, tick, event } = stamped;

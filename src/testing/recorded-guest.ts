@@ -31,7 +31,7 @@ export function recordGuest(trace: string, options: readonly string[]): Recorded
       printed.push(bytes);
       script.hear(bytes);
     },
-    debugcon: () => undefined,
+    character: () => undefined,
   });
   let status = 0;
   try {

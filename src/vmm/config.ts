@@ -1,16 +1,15 @@
+import type { Wires } from '../devices/wire.ts';
+import type { Costs } from '../events/costs.ts';
 import type { DeviceModel } from './models.ts';
 import type { DeviceOption } from './options.ts';
 
-/** Where an output pin of a device leads. */
-export type Wire =
-  /** A global system interrupt of the in-kernel interrupt controllers. */
-  | { readonly to: 'gsi'; readonly gsi: number }
-  /** INTA# to INTD# of a slot, routed by the ISA bridge. */
-  | { readonly to: 'intx'; readonly slot: number; readonly pin: number }
-  /** The in-kernel PIT's channel 0: low takes its interrupt line away. */
-  | { readonly to: 'pit' }
-  /** An input pin of another device. */
-  | { readonly to: 'input'; readonly part: string; readonly name: string };
+/** Where a PCI function sits on bus 0, and what it was made from. */
+export interface PciSeat {
+  readonly slot: number;
+  readonly function: number;
+  /** A plain value: whoever has the configuration can make the function again. */
+  readonly setup: object;
+}
 
 /** One device of a machine: where it sits and what its pins lead to. */
 export interface PartConfig {
@@ -18,10 +17,10 @@ export interface PartConfig {
   readonly model: DeviceModel;
   /** By region: where it lies, if neither a BAR nor the device itself places it. */
   readonly bases: readonly (number | undefined)[];
-  /** Slot and function on PCI bus 0, for PCI functions. */
-  readonly pci?: { readonly slot: number; readonly function: number };
+  /** For PCI functions. */
+  readonly pci?: PciSeat;
   /** Pins not named lead nowhere. */
-  readonly wires: Readonly<Record<string, Wire>>;
+  readonly wires: Wires;
 }
 
 /** What a machine was made as: nothing that happens changes it. */
@@ -36,6 +35,7 @@ export interface MachineConfig {
   /** A reset ends the run. */
   readonly noReboot: boolean;
   readonly nsPerTick: number;
+  readonly costs: Costs;
   /** Ticks between digests of memory; 0: none. */
   readonly digestEvery: number;
   readonly parts: readonly PartConfig[];

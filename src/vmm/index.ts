@@ -1,4 +1,5 @@
-export type { MachineConfig, PartConfig, Wire } from './config.ts';
+export type { Wire } from '../devices/wire.ts';
+export type { MachineConfig, PartConfig } from './config.ts';
 export type { HostMemory, VmmHost } from './host.ts';
 export { type ImagePart, loaderParts } from './loaders/loader-parts.ts';
 export type { DeviceOption, MachineOptions, NamedImage } from './options.ts';

@@ -5,4 +5,6 @@ export const MOST = {
   cpus: 4,
   serialLines: 4,
   nsPerTick: 1_000_000,
+  /** Of each of `events/costs.ts`: a second. */
+  costNs: 1_000_000_000,
 } as const;

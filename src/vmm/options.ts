@@ -1,3 +1,5 @@
+import type { PropertyValue } from '../devices/properties.ts';
+
 /** A file's content with the name the guest may see (a multiboot kernel's argv[0]). */
 export interface NamedImage {
   readonly name: string;
@@ -7,7 +9,7 @@ export interface NamedImage {
 /** One `-device driver,property=value...`. Numbers are already numbers. */
 export interface DeviceOption {
   readonly driver: string;
-  readonly properties: Readonly<Record<string, string | number>>;
+  readonly properties: Readonly<Record<string, PropertyValue>>;
 }
 
 /** What QEMU's command line says of the machine, files already read. */

@@ -1,24 +1,6 @@
 /** All state of QEMU's half: plain values, complete. What follows from it is rebuilt. */
-import type { DebugExitState } from '../devices/debug-exit/index.ts';
-import type { DebugPortsState } from '../devices/debug-ports/index.ts';
-import type { DebugconState } from '../devices/debugcon/index.ts';
-import type { HpetState } from '../devices/hpet/index.ts';
-import type { I440fxState } from '../devices/i440fx/index.ts';
-import type { I8042State } from '../devices/i8042/index.ts';
-import type { DmaState } from '../devices/i8237/index.ts';
-import type { KvmvapicState } from '../devices/kvmvapic/index.ts';
-import type { RtcState } from '../devices/mc146818/index.ts';
-import type { PcTestdevState } from '../devices/pc-testdev/index.ts';
-import type { PciTestdevState } from '../devices/pci-testdev/index.ts';
-import type { Piix3State } from '../devices/piix3/index.ts';
-import type { Piix3IdeState } from '../devices/piix3-ide/index.ts';
-import type { Piix4PmState } from '../devices/piix4-pm/index.ts';
-import type { Port92State } from '../devices/port92/index.ts';
-import type { UartState } from '../devices/uart16550/index.ts';
 import type { Timers } from '../events/timers.ts';
-import type { CpuHotplugState, PciHotplugState } from './acpi/hotplug.ts';
-import type { DirectBootState } from './direct/reset-code.ts';
-import type { FwCfgState } from './fw-cfg/device.ts';
+import type { OptionState, StateOf } from './models.ts';
 
 /** A KVM memory slot in use, as set by KVM_SET_USER_MEMORY_REGION. */
 export interface MemorySlot {
@@ -43,30 +25,27 @@ export interface EventfdPlace {
   readonly match: number | undefined;
 }
 
-/** State of a device that `-device` added. */
-export type OptionState = DebugExitState | DebugconState | PcTestdevState | PciTestdevState;
-
 /** State of each device by the name of its part. */
 export interface DevicesState {
-  readonly i440fx: I440fxState;
-  readonly piix3: Piix3State;
-  readonly 'piix3-ide': Piix3IdeState;
-  readonly 'piix4-pm': Piix4PmState;
-  readonly rtc: RtcState;
-  readonly hpet: HpetState;
-  readonly i8042: I8042State;
-  readonly port92: Port92State;
-  readonly i8237: DmaState;
-  readonly 'debug-ports': DebugPortsState;
-  readonly kvmvapic: KvmvapicState;
-  readonly 'cpu-hotplug': CpuHotplugState;
-  readonly 'pci-hotplug': PciHotplugState;
-  readonly serial0?: UartState;
-  readonly serial1?: UartState;
-  readonly serial2?: UartState;
-  readonly serial3?: UartState;
-  readonly fw_cfg: FwCfgState;
-  readonly 'direct-boot'?: DirectBootState;
+  readonly i440fx: StateOf<'i440fx'>;
+  readonly piix3: StateOf<'piix3'>;
+  readonly 'piix3-ide': StateOf<'piix3Ide'>;
+  readonly 'piix4-pm': StateOf<'piix4Pm'>;
+  readonly rtc: StateOf<'mc146818'>;
+  readonly hpet: StateOf<'hpet'>;
+  readonly i8042: StateOf<'i8042'>;
+  readonly port92: StateOf<'port92'>;
+  readonly i8237: StateOf<'i8237'>;
+  readonly 'debug-ports': StateOf<'debugPorts'>;
+  readonly kvmvapic: StateOf<'kvmvapic'>;
+  readonly 'cpu-hotplug': StateOf<'cpuHotplug'>;
+  readonly 'pci-hotplug': StateOf<'pciHotplug'>;
+  readonly serial0?: StateOf<'uart16550'>;
+  readonly serial1?: StateOf<'uart16550'>;
+  readonly serial2?: StateOf<'uart16550'>;
+  readonly serial3?: StateOf<'uart16550'>;
+  readonly fw_cfg: StateOf<'fwCfg'>;
+  readonly 'direct-boot'?: StateOf<'directBoot'>;
   readonly [option: `${string}#${number}`]: OptionState;
 }
 

@@ -1,6 +1,7 @@
 import { fireTimer, isDue } from '../events/timers.ts';
 import { MAIN_LOOP } from '../events/stamped.ts';
 import type { Origin } from '../events/origin.ts';
+import type { MachineEvent } from '../events/vocabulary.ts';
 import type { KvmKernel } from '../kvm/api.ts';
 import { KVM_RUN } from '../kvm/ioctl/ioctls.ts';
 import { DeviceCall } from './board/device-call.ts';
@@ -10,7 +11,6 @@ import { describeFlatView, type MemoryTree, memoryTrees } from './memory/mtree.t
 import type { MachineOptions } from './options.ts';
 import { buildMachine } from './pc/create.ts';
 import { systemIo, systemMemory } from './pc/memory-map.ts';
-import { serialName } from './pc/parts.ts';
 import { redraw } from './pc/remap.ts';
 import { resetIfAsked } from './board/reset.ts';
 import { serviceExit } from './accel/service.ts';
@@ -21,12 +21,8 @@ export interface Vmm {
   service(vcpu: number, origin: Origin): void;
   /** Expire the devices' timers due at or before now. False: there was none. */
   expire(origin: Origin): boolean;
-  /** Bytes have arrived at a serial line: COM1 is 0. */
-  receiveSerial(line: number, origin: Origin): void;
-  /** Keys have arrived. */
-  receiveKeys(origin: Origin): void;
-  /** A person pressed the power button. */
-  pressPowerButton(origin: Origin): void;
+  /** An input has arrived at a device, and changed its state. One for a device that is not there is nobody's. */
+  receive(part: string, input: MachineEvent, origin: Origin): void;
   /** A person pressed reset. */
   pressReset(origin: Origin): void;
   /** A state that came from a checkpoint is in place: what follows from it is rebuilt. KVM is not asked. */
@@ -47,9 +43,7 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
   return {
     service: (vcpu, from) => service(new Machine(board, from), vcpu),
     expire: (from) => expireDevices(by(from)),
-    receiveSerial: (line, from) => receive(by(from), serialName(line)),
-    receiveKeys: (from) => receive(by(from), 'i8042'),
-    pressPowerButton: (from) => receive(by(from), 'piix4-pm'),
+    receive: (part, input, from) => receive(by(from), part, input),
     pressReset: (from) => {
       by(from).askForReset('user');
       resetIfAsked(by(from));
@@ -99,7 +93,7 @@ function fire(machine: Machine, part: Part, timer: string, id: string): void {
   part.device.expire?.(machine.stateOf(part), timer, new DeviceCall(fired, part), deadline);
 }
 
-function receive(machine: Machine, name: string): void {
+function receive(machine: Machine, name: string, input: MachineEvent): void {
   const part = machine.parts.find((candidate) => candidate.name === name);
-  part?.device.receive?.(machine.stateOf(part), new DeviceCall(machine, part));
+  part?.device.receive?.(machine.stateOf(part), new DeviceCall(machine, part), input);
 }

@@ -52,7 +52,7 @@ describe('a script of lines', () => {
 
 describe('monitor', () => {
   const options = runOptions(['--no-trace', '-smp', '2', '-m', '4', '--wall-clock', '1700000000']);
-  const subject = openSession(NODE, options, { serial: () => undefined, debugcon: () => undefined });
+  const subject = openSession(NODE, options, { serial: () => undefined, character: () => undefined });
   afterAll(() => subject.close());
 
   test.each([

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { USUAL_PACE } from '../../src/events/costs.ts';
 import { runOptions, typedLine } from '../../src/options/run-arguments.ts';
 
 const MIB = 2 ** 20;
@@ -40,13 +41,34 @@ describe('QEMU spelling', () => {
     expect(() => runOptions(['-s', '--checkpoints'])).toThrow('not both');
   });
 
+  test('what the host does costs what --cost says, and else what it usually does', () => {
+    expect(runOptions([]).costs).toEqual(USUAL_PACE.costs);
+    const words = '--cost exit=0x10,user-exit=0 --cost element=7 --cost exit=20'.split(' ');
+    expect(runOptions(words).costs).toEqual({ ...USUAL_PACE.costs, exit: 20, 'user-exit': 0, element: 7 });
+  });
+
+  test.each([
+    ['exits=1', "there is no cost 'exits'. There are exit, user-exit, main-loop-wake, worker-wake, handler, element."],
+    ['toString=1', "there is no cost 'toString'"],
+    ['600', 'write NAME=NS'],
+    ['', 'write NAME=NS'],
+    ['exit', 'write NAME=NS'],
+    ['exit=', "'' is not a whole number from 0 to 1000000000"],
+    ['exit=-1', "'-1' is not a whole number"],
+    ['exit=1e9', "'1e9' is not a whole number"],
+    ['exit=1000000001', 'from 0 to 1000000000'],
+    ['handler=0', "'0' is not a whole number from 1 to"],
+  ])('--cost %s is refused', (value, sentence) => {
+    expect(() => runOptions(['--cost', value])).toThrow(sentence);
+  });
+
   test("SeaBIOS' debug port goes to the chardev it names", () => {
     const words = '-m 64 -nodefaults -net none -chardev stdio,id=d -device isa-debugcon,iobase=0x402,chardev=d';
     expect(runOptions(words.split(' '))).toMatchObject({
       ramBytes: 64 * MIB,
       serial: [],
       devices: [{ driver: 'isa-debugcon', properties: { iobase: 0x402 } }],
-      debugcon: { to: 'stdio', monitor: false },
+      characters: [{ dev: 'isa-debugcon#0', backend: { to: 'stdio', monitor: false }, hears: false }],
     });
   });
 

@@ -63,7 +63,12 @@ function presses(interactive: boolean, ...keys: readonly string[]) {
   return { terminal, shown };
 }
 
-const joined = (monitor: boolean, script: Typist): ConsoleOptions => ({ monitor, line: 0, typist: script });
+const joined = (monitor: boolean, script: Typist): ConsoleOptions => ({
+  monitor,
+  line: 0,
+  scripted: 0,
+  typist: script,
+});
 const noScript: readonly TypedLine[] = [];
 
 describe('the console', () => {

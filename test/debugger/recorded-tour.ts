@@ -28,7 +28,7 @@ export function recordTour(trace: string, more: readonly string[] = [], ticks = 
 
 /** Record a run to its end as `retrovisor run` does, in this process. */
 export function recordRun(options: readonly string[]): void {
-  const session = openSession(NODE, runOptions(options), { serial: () => undefined, debugcon: () => undefined });
+  const session = openSession(NODE, runOptions(options), { serial: () => undefined, character: () => undefined });
   while (session.run(SLICE_MS, false).pause === 'slice');
   session.close();
 }

@@ -21,7 +21,7 @@ describe('debug console', () => {
     const b = new Bench(debugcon, DEBUGCON_REDUCER, debugconAtReset());
     expect(b.read(0)).toBe(0xe9);
     b.write(0, 0x53);
-    expect(b.raised).toEqual([{ kind: 'sim:debugcon_sent', byte: 0x53 }]);
+    expect(b.raised).toEqual([{ kind: 'sim:chardev_sent', dev: 'isa-debugcon', bytes: Uint8Array.of(0x53) }]);
   });
 });
 

@@ -54,6 +54,7 @@ export class Bench<S> {
       arm: (timer, deadline) => void this.timers.set(this.known(timer), deadline),
       cancel: (timer) => void this.timers.delete(this.known(timer)),
       deadline: (timer) => this.timers.get(this.known(timer)),
+      ask: ({ bytes }) => this.raise({ kind: 'sim:chardev_sent', dev: this.device.model, bytes }),
       requestReset: () => this.raise({ kind: 'sim:reset_asked', by: this.device.model }),
       dmaReach: (gpa, length) => Math.max(0, Math.min(length, this.memory.length - gpa)),
       dmaRead: (gpa, length) => this.memory.slice(gpa, gpa + length),
@@ -130,7 +131,7 @@ export class Bench<S> {
   /** An input from outside, then the device's answer to it. */
   receive(event: MachineEvent): void {
     this.raise(event);
-    this.device.receive?.(this.state, this.effects);
+    this.device.receive?.(this.state, this.effects, event);
     this.checkFold();
   }
 

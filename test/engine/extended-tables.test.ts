@@ -1,5 +1,6 @@
+import seedrandom from 'seedrandom';
 import { expect, test } from 'vitest';
-import type { GuestEngine } from '../../src/engine/index.ts';
+import type { CacheFills, GuestEngine } from '../../src/engine/index.ts';
 import { NO_CONTROLS } from '../../src/x86/guest.ts';
 import { EPT_ACCESSED, EPT_DIRTY, EPT_POOL_BASE, eptIndex, eptWord } from '../../src/memory/ept-pool.ts';
 import { HOST_PHYSICAL_BASE } from '../../src/memory/host-physical.ts';
@@ -62,28 +63,85 @@ test('a 32-bit walk sets an accessed bit where a 64-bit entry has a part of its 
 
 const ENABLE_EPT = { ...NO_CONTROLS, primary: ((1 << 7) | (1 << 31)) >>> 0, secondary: 2 };
 
-test('one linear address under two EPT pointers is two places', () => {
-  const engine = engineWith({ hostBytes: 2 * SLOT_BYTES });
+/** An engine whose memory has a slot for each of several roots, which lead a guest-physical address to its own slot. */
+function underRoots(count: number): { engine: GuestEngine; pointers: readonly bigint[] } {
+  const engine = engineWith({ hostBytes: count * SLOT_BYTES });
   engine.addVcpu();
-  const pointers = [putExtendedTables(engine, 0, 0), putExtendedTables(engine, 4, SLOT_BYTES)];
-  const seen = [0, 1, 0, 1].map((which) => {
+  const pointers = Array.from({ length: count }, (_, which) => {
     const host = which * SLOT_BYTES;
-    putTables(engine, host);
-    // The tables name guest-physical addresses, which are the same in both.
+    // The tables name guest-physical addresses, which are the same in all.
     for (const [from, to] of [[AT.pml4, AT.pdpt], [AT.pd, AT.pt]] as const) {
       putQuad(engine, host + from, BigInt(to) | 7n);
     }
     putQuad(engine, host + AT.pdpt + 8 * Number((LINEAR >> 30n) & 511n), BigInt(AT.pd) | 7n);
     for (let page = 0; page < 512; page++) putQuad(engine, host + AT.pt + 8 * page, BigInt(page * 4096) | 7n);
     putQuad(engine, host + AT.data, BigInt(0x100 + which));
-    engine.writeHost(host + AT.code, Uint8Array.of(0x49, 0x8b, 0x06, 0xf4));
-    enterLongMode(engine, 0, [0x49, 0x8b, 0x06, 0xf4]);
-    engine.setControls(0, { ...ENABLE_EPT, eptPointer: pointers[which] as bigint });
-    engine.registers(0).setGpr(14, DATA);
-    expect(engine.run(0, 10, NO_EVENT).exit.reason).toBe(HLT);
-    return engine.registers(0).gpr(RAX);
+    engine.writeHost(host + AT.code, READ);
+    return putExtendedTables(engine, 4 * which, host);
   });
+  return { engine, pointers };
+}
+
+/** MOV RAX,[R14]; HLT. */
+const READ = Uint8Array.of(0x49, 0x8b, 0x06, 0xf4);
+
+/** What 64-bit code reads at DATA under a root. Nothing is written meanwhile, nor told to be another. */
+function readUnder(engine: GuestEngine, eptPointer: bigint, cr3: bigint): bigint {
+  enterLongMode(engine, 0, []);
+  engine.registers(0).cr3 |= cr3;
+  engine.setControls(0, { ...ENABLE_EPT, eptPointer });
+  engine.registers(0).setGpr(14, DATA);
+  expect(engine.run(0, 10, NO_EVENT).exit.reason).toBe(HLT);
+  return engine.registers(0).gpr(RAX);
+}
+
+test('one linear address under two EPT pointers is two places', () => {
+  const { engine, pointers } = underRoots(2);
+  const seen = [0, 1, 0, 1].map((which) => readUnder(engine, pointers[which] as bigint, 0n));
   expect(seen).toEqual([0x100n, 0x101n, 0x100n, 0x101n]);
+});
+
+/** More roots than are remembered, more contexts than a tag can tell apart; caches dropped at some turns. */
+function readThroughMany(drops: (turn: number) => boolean): { read: bigint[]; due: bigint[]; marks: number[] } {
+  const { engine, pointers } = underRoots(11);
+  const random = seedrandom.alea('roots');
+  const read: bigint[] = [];
+  const due: bigint[] = [];
+  for (let turn = 0; turn < 2200; turn += 1) {
+    // Bits of CR3 that mean nothing here make contexts of their own.
+    const cr3 = BigInt(Math.floor(random() * 4096));
+    const [one, other] = [0, 1].map(() => Math.floor(random() * pointers.length)) as [number, number];
+    for (const which of [one, other]) {
+      // Half with accessed and dirty flags.
+      read.push(readUnder(engine, (pointers[which] as bigint) | (turn % 2 === 0 ? 0x40n : 0n), cr3));
+      due.push(BigInt(0x100 + which));
+      if (drops(read.length)) engine.dropCaches();
+    }
+  }
+  return { read, due, marks: [...engine.eptWords] };
+}
+
+test('of many roots each has its own byte, whatever is dropped and however many contexts there were', () => {
+  const undisturbed = readThroughMany(() => false);
+  expect(undisturbed.read).toEqual(undisturbed.due);
+  const dropped = readThroughMany((turn) => turn % 7 < 2);
+  expect(dropped).toEqual(undisturbed);
+});
+
+test('back under a root, what was found through it is still known', () => {
+  const { engine, pointers } = underRoots(2);
+  const fills = [0, 1, 0, 1].map((which): CacheFills => {
+    readUnder(engine, pointers[which] as bigint, 0n);
+    // The TLB is empty then, so that every page is asked for again.
+    for (const region of engine.regions) region.takeDirty();
+    return engine.cacheFills;
+  });
+  const [first, second, ...later] = fills.map((at) => at.guestPages);
+  expect(second).toBeGreaterThan(first as number);
+  expect(later).toEqual([second, second]);
+  engine.invalidateEpt();
+  readUnder(engine, pointers[0] as bigint, 0n);
+  expect(engine.cacheFills.guestPages).toBeGreaterThan(second as number);
 });
 
 test('a translation for a debugger leaves no trace in extended page tables', () => {

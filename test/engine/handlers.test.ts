@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import wabt from 'wabt';
-import { buildHandlers } from '../../src/engine/handlers.ts';
+import { buildHandlers } from '../../src/engine/meanings/handlers.ts';
 import { instantiate } from '../../src/host/wasm.ts';
 import { engineWith } from './long-mode.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { TableWrite } from '../../src/engine/mmu/followed-tables.ts';
-import * as L from '../../src/engine/layout.ts';
+import * as L from '../../src/engine/state/layout.ts';
 import {
   AT,
   engineWith,

@@ -35,7 +35,7 @@ export function replayWithoutCaches(path: string, drops: number, seed: string): 
   const run = openRecordedRun(NODE, path, {});
   const { events } = run.read;
   const verifier = createVerifier(events);
-  const inputs = recordedInputs(events, run.description.nsPerTick);
+  const inputs = recordedInputs(events, run.description);
   const machine = createMachine(assemble({ ...run, inputs, onEvent: verifier.check }));
   const lastTick = events.at(-1)?.tick ?? 0;
   const chance = seedrandom.alea(seed);

@@ -156,6 +156,61 @@ test.each([
 });
 
 test.each([
+  ['JNZ', [0x0f, 0x85], 2n],
+  ['JMP', [0xe9], 2n],
+  ['LOOP', [0xe2], 2n],
+  ['JRCXZ', [0xe3], 0n],
+])('%s rel to a non-canonical address faults before it is taken', (_, opcode, count) => {
+  // The last page below the hole is the page of the code.
+  const last = 0x7fff_ffff_f000n;
+  const length = opcode.length + (opcode[0] === 0xe2 || opcode[0] === 0xe3 ? 1 : 4);
+  const at = 0x1000 - length - 4;
+  const ran = at64([], (guest) => {
+    const entry = (table: number, index: number, to: number): void => quad(guest, table + 8 * index, BigInt(to) | 7n);
+    entry(TABLES, 255, TABLES + 0x3000);
+    entry(TABLES + 0x3000, 511, TABLES + 0x4000);
+    entry(TABLES + 0x4000, 511, TABLES + 0x5000);
+    entry(TABLES + 0x5000, 511, CODE);
+    guest.writeHost(CODE + at, Uint8Array.from([...opcode, 0x10, 0, 0, 0].slice(0, length)));
+    guest.registers(0).setGpr(1, count);
+    guest.registers(0).rip = last + BigInt(at);
+  });
+  expect(vectorOf(ran)).toBe(GP_GATE);
+  expect(framed(ran, 1)).toBe(last + BigInt(at));
+  expect(ran.guest.registers(0).gpr(1)).toBe(count);
+});
+
+test('code that runs on to a non-canonical address faults there', () => {
+  const last = 0x7fff_ffff_f000n;
+  // JZ is not taken.
+  for (const code of [
+    [NOP, NOP],
+    [0x74, 0x10],
+  ]) {
+    const ran = at64([], (guest) => {
+      const entry = (table: number, index: number, to: number): void => quad(guest, table + 8 * index, BigInt(to) | 7n);
+      entry(TABLES, 255, TABLES + 0x3000);
+      entry(TABLES + 0x3000, 511, TABLES + 0x4000);
+      entry(TABLES + 0x4000, 511, TABLES + 0x5000);
+      entry(TABLES + 0x5000, 511, CODE);
+      guest.writeHost(CODE + 0xffe, Uint8Array.from(code));
+      guest.registers(0).rip = last + 0xffen;
+    });
+    expect(vectorOf(ran)).toBe(GP_GATE);
+    expect(framed(ran, 1)).toBe(last + 0x1000n);
+  }
+});
+
+test('an interrupt gate that leads to a non-canonical address: #GP of the instruction that used it', () => {
+  const ran = at64([0xcd, 0x50], (guest) => {
+    quad(guest, 0x2000 + 0x500, (0x8en << 40n) | (8n << 16n));
+    quad(guest, 0x2000 + 0x508, 0xdead_beefn);
+  });
+  expect(vectorOf(ran)).toBe(GP_GATE);
+  expect([framed(ran, 0), framed(ran, 1), framed(ran, 4)]).toEqual([0n, BigInt(CODE), 0x7f00n]);
+});
+
+test.each([
   ['FEMMS', [0x0f, 0x0e]],
   ['PFADD', [0x0f, 0x0f, 0xc0, 0x9e]],
 ])('%s is undefined: 3DNow! is not announced', (_, code) => {

@@ -119,6 +119,7 @@ const CAPTURED: readonly (readonly [string, MachineEvent])[] = [
     { kind: 'kvm_vcpu_wakeup', ns: 727667412, waited: true, valid: true, vcpu_id: 0 },
   ],
   ['vcpu 1 old 4096 new 8192 (growed)', { kind: 'kvm_ple_window_update', vcpu_id: 1, new: 8192, old: 4096 }],
+  ['vcpu 1 old 8192 new 4096 (shrinked)', { kind: 'kvm_ple_window_update', vcpu_id: 1, new: 4096, old: 8192 }],
   [
     'vcpu_id 0, pvclock { version 2, tsc_timestamp 0x55aae33, system_time 0x4adee8, tsc_to_system_mul 0x924a159f, ' +
       'tsc_shift -1, flags 0x1 }',

@@ -8,10 +8,10 @@ import { expectFolds, expectReruns } from '../guests/trace-alone.ts';
 import { IS_WHOLE, LONG } from '../how-long.ts';
 import { without } from '../stepping-aside.ts';
 import { openTraceFile } from '../../src/host/trace-file.ts';
-import { type Blessed, GOLDEN, table } from '../../scripts/bless.ts';
+import { type Blessed, blessed, GOLDEN, table } from '../../scripts/bless.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const BLESSED: Record<string, Blessed> = JSON.parse(readFileSync(join(ROOT, 'traces/golden.json'), 'utf8'));
+const BLESSED = blessed();
 const missing = noGuests('vmlinuz');
 
 /** A fresh process, as anybody who was sent the trace would start one. */

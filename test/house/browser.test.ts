@@ -74,8 +74,9 @@ describe('our own guest in headless Chromium', { ...LONG, ...without(noChromium)
   test('names the first event that comes out otherwise, as Node does', async () => {
     const spoilt = join(folder, 'spoilt.trace');
     const from = openTraceFile(trace);
+    const { engineVersion, machine: made, images, seed } = from.header;
     const sink = createTraceFile(spoilt);
-    const writer = createTraceWriter(sink, compress, from.header);
+    const writer = createTraceWriter(sink, compress, { engineVersion, machine: made, images, seed });
     for (const stamped of inOrder(from)) writer.append(otherwise(stamped));
     writer.close();
     sink.close();

@@ -24,7 +24,7 @@ const IMPORTS = [
 
 /** What the compiler takes, and beside it what it refuses. */
 const TAKEN: Readonly<Record<string, string>> = {
-  'an input that somebody receives': "export const row = input({ key: 'u' }, () => '', 'keyboard');",
+  'an input that somebody receives': "export const row = input({ key: 'u' }, () => '', 'recorder');",
   'a table with a row for each kind': 'export const rows: Rows<EventKind> = { ...REDUCERS };',
   'a fact with its fields': "origin.raise({ kind: 'kvm_pv_eoi', apicid: 0, vector: 32 });",
   'a look at the state': 'export const ns: number = state.clock.warpedNs + state.kvm.vcpus.length + stamped.seq;',

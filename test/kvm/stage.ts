@@ -1,4 +1,5 @@
 import { expect, onTestFinished } from 'vitest';
+import { USUAL_PACE } from '../../src/events/costs.ts';
 import type { Origin } from '../../src/events/origin.ts';
 import { type Stamped, vcpuSource } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
@@ -6,7 +7,7 @@ import type { Kvm } from '../../src/kvm/api.ts';
 import { KvmContext, type KvmHost } from '../../src/kvm/context.ts';
 import { BASELINE_FEATURES, type CpuFeatures } from '../../src/kvm/vcpu/cpuid.ts';
 import { resample } from '../../src/kvm/io/eventfd.ts';
-import type { Processor } from '../../src/x86/guest.ts';
+import type { Processor } from '../../src/kvm/processor.ts';
 import * as io from '../../src/kvm/ioctl/ioctls.ts';
 import { createKvm } from '../../src/kvm/kvm.ts';
 import type { KvmState } from '../../src/kvm/state.ts';
@@ -46,7 +47,7 @@ const MADE = {
   devices: [],
   firmware: false,
   noReboot: false,
-  nsPerTick: 8,
+  ...USUAL_PACE,
   digestEvery: 0,
 } as const;
 

@@ -6,9 +6,7 @@ import type { Vmm } from '../../src/vmm/index.ts';
 export const IDLE_MONITOR: Vmm = {
   service: () => undefined,
   expire: () => false,
-  receiveSerial: () => undefined,
-  receiveKeys: () => undefined,
-  pressPowerButton: () => undefined,
+  receive: () => undefined,
   pressReset: () => undefined,
   restored: () => undefined,
   describeDevice: () => undefined,

@@ -1,3 +1,4 @@
+import { type Costs, USUAL_PACE } from '../../src/events/costs.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
 import type { Machine } from '../../src/machine/machine.ts';
 import type { Chance, InputSource, MachineParts } from '../../src/machine/parts.ts';
@@ -21,6 +22,7 @@ export interface CountingOptions {
   readonly inputs?: InputSource;
   readonly chance?: Chance;
   readonly digestEvery?: number;
+  readonly costs?: Costs;
   readonly engine?: MachineParts['engine'];
   readonly onEvent?: (stamped: Stamped) => void;
 }
@@ -57,6 +59,7 @@ export function countingMachine(options: CountingOptions = {}): CountingRun {
     inputs = inputQueue(),
     chance = CHANCE,
     digestEvery = DIGEST_EVERY,
+    costs = USUAL_PACE.costs,
     engine,
     onEvent,
   } = options;
@@ -67,6 +70,7 @@ export function countingMachine(options: CountingOptions = {}): CountingRun {
     seed,
     wallClockAtPowerOn: 0n,
     digestEvery,
+    costs,
     onEvent(stamped) {
       events.push(stamped);
       onEvent?.(stamped);

@@ -19,6 +19,10 @@ const INPUTS: { readonly [K in GivenKind]: { readonly event: InputEvent & { kind
       event: { kind: 'sim:serial_received', line: 0, bytes: Uint8Array.of(0x61) },
       reaches: ['serial0'],
     },
+    'sim:chardev_received': {
+      event: { kind: 'sim:chardev_received', dev: 'isa-debugcon#0', bytes: Uint8Array.of(0x61) },
+      reaches: [],
+    },
     'sim:keyboard_received': {
       event: { kind: 'sim:keyboard_received', bytes: Uint8Array.of(0x1e, 0x9e) },
       reaches: ['i8042'],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../src/base/digest.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
-import { VM_EXIT_NS } from '../../src/kvm/clock/exit-cost.ts';
+import { USUAL_PACE } from '../../src/events/costs.ts';
 import { restoreCheckpoint, takeCheckpoint } from '../../src/machine/checkpoint.ts';
 import { digestSlices } from '../../src/reducers/slices.ts';
 import { eventClock } from '../../src/replay/export/report.ts';
@@ -48,7 +48,7 @@ describe('the machine loop', () => {
     machine.advance({ tick: END });
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i));
     expect(events.every(({ tick }, i) => i === 0 || tick >= events[i - 1].tick)).toBe(true);
-    const clock = eventClock(8);
+    const clock = eventClock(USUAL_PACE);
     const times = events.map((stamped) => clock.ns(stamped));
     expect(times.every((ns, i) => i === 0 || ns >= times[i - 1])).toBe(true);
     const ticksSince = machine.ticks - (events.at(-1)?.tick ?? 0);
@@ -100,19 +100,36 @@ describe('the machine loop', () => {
     expect(machine.state.clock.warpedNs).toBeGreaterThan(0);
   });
 
+  test('an exit and a trip to user space take what the machine was made with', () => {
+    const costs = { ...USUAL_PACE.costs, exit: 1000, 'user-exit': 30_000 };
+    const { machine, events } = countingMachine({ costs });
+    machine.advance({ tick: 3000 });
+    const count = (kind: string): number => events.filter(({ event }) => event.kind === kind).length;
+    const warps = events.flatMap(({ event }) => (event.kind === 'sim:idle_warped' ? [event.to - event.from] : []));
+    const warped = warps.reduce((sum, ns) => sum + ns, 0);
+    expect(count('kvm_userspace_exit')).toBeGreaterThan(5);
+    expect(count('kvm_exit')).toBeGreaterThan(count('kvm_userspace_exit'));
+    const spent = 1000 * count('kvm_exit') + 30_000 * count('kvm_userspace_exit');
+    expect(machine.now()).toBe(machine.ticks * 8 + warped + spent);
+    const clock = eventClock({ nsPerTick: 8, costs });
+    const last = events.map((stamped) => clock.ns(stamped)).at(-1) ?? 0;
+    expect(last).toBe(machine.now() - (machine.ticks - (events.at(-1)?.tick ?? 0)) * 8);
+  });
+
   test('the budget of a run ends at the deadline of a timer', () => {
     const { machine, events } = countingMachine({ vcpus: 4 });
     machine.advance({ tick: 40_000 });
-    const clock = eventClock(8);
+    const clock = eventClock(USUAL_PACE);
     const late = events.flatMap((stamped) => {
       const ns = clock.ns(stamped);
       return stamped.event.kind === 'sim:timer_fire' ? [ns - stamped.event.deadline] : [];
     });
     expect(late.length).toBeGreaterThan(20);
-    // Never later than the tick in which it was due, and the exit that took the guest out of its run.
+    // Never later than the tick in which it was due, and the exit that took the guest out of its run, to user space.
+    const { exit, 'user-exit': trip } = USUAL_PACE.costs;
     expect(Math.min(...late)).toBeGreaterThanOrEqual(0);
-    expect(Math.max(...late)).toBeLessThan(8 + VM_EXIT_NS);
-    expect(late.filter((ns) => ns >= VM_EXIT_NS).length).toBeGreaterThan(5);
+    expect(Math.max(...late)).toBeLessThan(8 + exit + trip);
+    expect(late.filter((ns) => ns >= exit).length).toBeGreaterThan(5);
   });
 
   test('knows the next deadline, whatever armed a timer or stopped it', () => {

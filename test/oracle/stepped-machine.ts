@@ -67,7 +67,7 @@ export function steppedMachine(args: readonly string[], timers = true): SteppedM
     inputs: { peek: () => undefined, take: () => undefined },
     onEvent(stamped) {
       events.push(stamped);
-      if (stamped.event.kind === 'sim:debugcon_sent') debugcon.push(stamped.event.byte);
+      if (stamped.event.kind === 'sim:chardev_sent') debugcon.push(...stamped.event.bytes);
     },
   });
   const made = { ...parts, ...(timers ? {} : withoutTimers(parts)) };

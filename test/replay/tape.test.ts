@@ -31,3 +31,20 @@ test('a tape knows CR8 as the guest left it, after an instruction was emulated t
   expect(engine.registers(0).cr8).toBe(3);
   expect(engine.registers(0).rip).toBe(0x1000n);
 });
+
+test('a run that is cut just before a recorded draw goes on with it', () => {
+  const drawn = { ...answer('sim:random_drawn', {}), tick: 40 };
+  const exit = answer('kvm_exit', { ticks: 50 });
+  const asked: number[] = [];
+  let ticks = 0;
+  const time = { ...TIME, ticks: () => ticks, random: (at: number) => BigInt(asked.push(ticks + at)) };
+  const engine = tapeEngine([drawn, exit], time);
+  engine.addVcpu();
+  const run = (budget: number) => {
+    const stop = engine.run(0, budget, { info: 0, errorCode: 0, length: 0 });
+    ticks += stop.ticks;
+    return stop.why;
+  };
+  expect([run(40), ticks, asked]).toEqual(['budget', 40, []]);
+  expect([run(100), ticks, asked]).toEqual(['exit', 50, [40]]);
+});

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../src/base/digest.ts';
+import { USUAL_PACE } from '../../src/events/costs.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
 import { differenceOf } from '../../src/reducers/seal.ts';
 import { describeDivergence } from '../../src/replay/divergence.ts';
@@ -100,11 +101,11 @@ describe('replay', () => {
   test('delivers the inputs of a trace file at the same events, ticks and times as those of the events', () => {
     const trace = openTrace(sourceOf(traceOf(live.events)), inflate);
     const source = recordedInputs(live.events);
-    const inputs = traceInputs(trace, live.events.length, 8);
+    const inputs = traceInputs(trace, live.events.length, USUAL_PACE);
     expect(inputs.length).toBeGreaterThan(10);
     for (const input of inputs) expect(source.peek(input.seq as number)).toEqual(input);
     expect(source.peek((inputs.at(-1)?.seq ?? 0) + 1)).toBeUndefined();
-    const part = traceInputs(trace, 8192, 8);
+    const part = traceInputs(trace, 8192, USUAL_PACE);
     expect(part.length).toBeGreaterThan(3);
     expect(part.length).toBeLessThan(inputs.length);
     expect(part).toEqual(inputs.filter(({ seq = 0 }) => seq < 8192));

@@ -122,7 +122,9 @@ describe('a trace that is not whole', () => {
   test('gives what it has, then says so by an error of its own', async () => {
     const cut = join(folder, 'cut.trace');
     const bytes = readFileSync(TRACE);
-    writeFileSync(cut, bytes.subarray(0, bytes.length * 0.7));
+    const file = openTraceFile(TRACE);
+    writeFileSync(cut, bytes.subarray(0, file.chunks.at(-1)!.offset + 100));
+    file.close();
     const trace = openTrace(cut);
     const seen: Stamped[] = [];
     const error = await new Promise<unknown>((resolve) => {
@@ -146,6 +148,7 @@ describe('a trace that is not whole', () => {
     ['nsPerTick', 1.3],
     ['nsPerTick', 1e18],
     ['digestEvery', Number.NaN],
+    ['costs', 600],
   ])('or says that its machine had what none can have: %s %d', (field, value) => {
     const bad = join(folder, 'machine.trace');
     rewrite(bad, recorded.slice(0, 100), ({ machine }) => ({ ...machine, [field]: value }));

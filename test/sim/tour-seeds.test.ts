@@ -24,7 +24,7 @@ const folder = scratchFolder();
 /** Our own guest from power-on to its end. Returns the digest of the state it ends in. */
 function record(trace: string, seed: string, cpus: number): string {
   const options = ['-smp', `${cpus}`, '--seed', seed, '--wall-clock', '1700000000', '--trace', trace];
-  const session = openSession(NODE, runOptions(options), { serial: () => undefined, debugcon: () => undefined });
+  const session = openSession(NODE, runOptions(options), { serial: () => undefined, character: () => undefined });
   let pause = session.run(SLICE_MS, false);
   while (pause.pause === 'slice') pause = session.run(SLICE_MS, false);
   session.close();

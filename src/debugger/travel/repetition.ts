@@ -1,4 +1,5 @@
 import type { Registers } from '../../x86/guest.ts';
+import { GPR, RFLAGS_RF } from '../../x86/registers.ts';
 
 /** Where a repeated string instruction stood when it was last seen. */
 export interface Repetition {
@@ -8,10 +9,7 @@ export interface Repetition {
   readonly destination: bigint;
 }
 
-const RCX = 1;
-const RSI = 6;
-const RDI = 7;
-const RF = 0x1_0000n;
+const { RCX, RSI, RDI } = GPR;
 const LONGEST = 15;
 /** Operand size, address size and segment prefixes, LOCK and REX. SDM Vol. 2, 2.1.1. */
 const PREFIXES = new Set([0x66, 0x67, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0xf0]);
@@ -42,7 +40,7 @@ export const repetitionAt = (address: bigint, registers: Registers): Repetition 
  * moved by as many elements. Else RF tells that a fault interrupted it. SDM Vol. 3, 18.3.1.1.
  */
 export function isMidway(address: bigint, registers: Registers, seen: Repetition | undefined): boolean {
-  const isResumed = (registers.rflags & RF) !== 0n;
+  const isResumed = (registers.rflags & RFLAGS_RF) !== 0n;
   if (seen === undefined || seen.address !== address) return isResumed;
   const now = repetitionAt(address, registers);
   const done = seen.count - now.count;

@@ -1,3 +1,4 @@
+import { loadedVmcs } from '../../kvm/vmcs/controls.ts';
 import { Problem } from '../../base/problem.ts';
 import {
   EPT_EXECUTE,
@@ -13,8 +14,8 @@ import { hostVirtual } from '../../memory/host-physical.ts';
 import { type GuestView, hvaOf } from '../../machine/guest-view.ts';
 import { evaluate } from '../look/vantage.ts';
 import { viewOf } from './view.ts';
+import { PTE_FRAME } from '../../x86/paging.ts';
 
-const ADDRESS = 0xf_ffff_ffff_f000n;
 const LINES_MAX = 200;
 /** SDM Vol. 3, 4.1.4: MAXPHYADDR is at most 52. */
 const PHYSICAL_END = 1n << 52n;
@@ -22,8 +23,10 @@ const PHYSICAL_END = 1n << 52n;
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 
 /** Where a processor's extended page tables begin; 0: it has none. */
-const rootOf = ({ machine }: GuestView, vcpu: number): number =>
-  Number((machine.state.kvm.vcpus[vcpu]?.vmcs.eptPointer ?? 0n) & ADDRESS);
+function rootOf({ machine }: GuestView, vcpu: number): number {
+  const state = machine.state.kvm.vcpus[vcpu];
+  return Number((state === undefined ? 0n : loadedVmcs(state).eptPointer) & PTE_FRAME);
+}
 
 /** One entry of extended page tables that took part in a translation. SDM Vol. 3, 29.3.2. */
 interface EptStep {

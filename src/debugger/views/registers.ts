@@ -1,6 +1,7 @@
 import { registersOf } from '../../machine/guest-view.ts';
 import type { Registers, Segment } from '../../x86/guest.ts';
 import { viewOf } from './view.ts';
+import { ACCESS, ACTIVITY, RFLAGS } from '../../x86/registers.ts';
 
 const hex = (value: number | bigint, digits: number): string => value.toString(16).padStart(digits, '0');
 
@@ -13,15 +14,14 @@ const GPR_ROWS = [
 const GPR_NAMES = ['RAX', 'RCX', 'RDX', 'RBX', 'RSP', 'RBP', 'RSI', 'RDI'] as const;
 const SEGMENTS = ['ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'LDT', 'TR'] as const;
 const FLAG_LETTERS: readonly (readonly [number, string])[] = [
-  [0x400, 'D'],
-  [0x800, 'O'],
-  [0x80, 'S'],
-  [0x40, 'Z'],
-  [0x10, 'A'],
-  [0x4, 'P'],
-  [0x1, 'C'],
+  [RFLAGS.DF, 'D'],
+  [RFLAGS.OF, 'O'],
+  [RFLAGS.SF, 'S'],
+  [RFLAGS.ZF, 'Z'],
+  [RFLAGS.AF, 'A'],
+  [RFLAGS.PF, 'P'],
+  [RFLAGS.CF, 'C'],
 ];
-const ACTIVITY_HALTED = 1;
 const WORDS = ['rip', 'rflags', 'cr0', 'cr2', 'cr3', 'cr4', 'cr8', 'efer', 'xcr0'] as const;
 
 type WordsSeen = { readonly [Name in (typeof WORDS)[number]]: Registers[Name] };
@@ -54,7 +54,7 @@ function seenOf(vcpu: number, registers: Registers): RegistersSeen {
     idtr: { base: registers.idtr.base, limit: registers.idtr.limit },
     debug: [0, 1, 2, 3, 6, 7].map((index) => registers.dr(index)),
     cpl: (registers.segment(2).access >> 5) & 3,
-    isHalted: registers.activity === ACTIVITY_HALTED,
+    isHalted: registers.activity === ACTIVITY.HLT,
   };
 }
 
@@ -83,7 +83,7 @@ const gprName = (index: number): string => GPR_NAMES[index] ?? `R${index}`.padEn
 
 /** Selector, base, limit, and the descriptor's high word as QEMU keeps it: access rights in bits 23:8. */
 function segmentText(name: string, { selector, base, limit, access }: Segment): string {
-  const unusable = (access & 0x10000) !== 0 ? ' unusable' : '';
+  const unusable = (access & ACCESS.UNUSABLE) !== 0 ? ' unusable' : '';
   const words = [hex(selector, 4), hex(base, 16), hex(limit, 8), hex((access & 0xf0ff) << 8, 8)];
   return `${name.padEnd(3)}=${words.join(' ')}${unusable}`;
 }

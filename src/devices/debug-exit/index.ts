@@ -1,4 +1,6 @@
 import type { Device, DeviceReducer } from '../device.ts';
+import type { Driver } from '../driver.ts';
+import { ioBase, uint32 } from '../properties.ts';
 
 /** QEMU's isa-debug-exit keeps nothing. */
 export type DebugExitState = Readonly<Record<string, never>>;
@@ -29,3 +31,20 @@ export function debugExitAt(base: number, length: number): Device<DebugExitState
 
 /** Nothing changes a device that keeps nothing. */
 export const DEBUG_EXIT_REDUCER: DeviceReducer<DebugExitState> = {};
+
+/** Where it is, and how many ports it has. */
+export interface DebugExitSetup {
+  readonly iobase: number;
+  readonly iosize: number;
+}
+
+export const driver: Driver<DebugExitState, DebugExitSetup> = {
+  name: 'isa-debug-exit',
+  description: 'Ends the run: a write of v is status 2v + 1',
+  bus: 'ISA',
+  category: 'Misc',
+  properties: { iobase: ioBase(0x501), iosize: uint32(2, 'How many ports', [1, 0x1_0000]) },
+  create: ({ iobase, iosize }) => debugExitAt(iobase, iosize),
+  atReset: debugExitAtReset,
+  reducer: DEBUG_EXIT_REDUCER,
+};

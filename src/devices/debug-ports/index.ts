@@ -1,4 +1,5 @@
 import type { Device, DeviceReducer } from '../device.ts';
+import type { Driver } from '../driver.ts';
 
 /** Port 0x80 and port 0xf0. */
 export interface DebugPortsState {
@@ -33,4 +34,15 @@ export const DEBUG_PORTS_REDUCER: DeviceReducer<DebugPortsState> = {
   written(ports, { region, value }) {
     if (region === POST) ports.postCode = value;
   },
+};
+
+/** On the board of every `pc`. */
+export const driver: Driver<DebugPortsState, object> = {
+  name: 'debug-ports',
+  description: 'POST codes and coprocessor errors',
+  bus: 'ISA',
+  category: 'Misc',
+  create: () => debugPorts,
+  atReset: debugPortsAtReset,
+  reducer: DEBUG_PORTS_REDUCER,
 };

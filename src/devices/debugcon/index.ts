@@ -1,4 +1,6 @@
 import type { Device, DeviceReducer } from '../device.ts';
+import type { Driver } from '../driver.ts';
+import { ioBase, uint32 } from '../properties.ts';
 
 /** The debug console keeps nothing between accesses. */
 export interface DebugconState {
@@ -6,8 +8,10 @@ export interface DebugconState {
   readonly readback: number;
 }
 
+const READBACK = 0xe9;
+
 /** QEMU's isa-debugcon answers 0xe9 to reads unless told otherwise. */
-export function debugconAtReset(readback = 0xe9): DebugconState {
+export function debugconAtReset(readback = READBACK): DebugconState {
   return { readback };
 }
 
@@ -19,10 +23,28 @@ export const debugcon: Device<DebugconState> = {
   read: (console) => console.readback,
   write: (_console, _region, _offset, _size, value, effects) => {
     effects.commit();
-    effects.raise({ kind: 'sim:debugcon_sent', byte: value });
+    effects.ask({ to: 'chardev', bytes: Uint8Array.of(value) });
   },
   describe: (console) => ({ readback: `0x${console.readback.toString(16)}` }),
 };
 
 /** Nothing changes what a read answers. */
 export const DEBUGCON_REDUCER: DeviceReducer<DebugconState> = {};
+
+/** Where it is and what its port reads. */
+export interface DebugconSetup {
+  readonly iobase: number;
+  readonly readback: number;
+}
+
+export const driver: Driver<DebugconState, DebugconSetup> = {
+  name: 'isa-debugcon',
+  description: 'Debug console: each byte written is printed',
+  bus: 'ISA',
+  category: 'Misc',
+  properties: { iobase: ioBase(0xe9), readback: uint32(READBACK, 'What a read of the port gives') },
+  chardev: 'required',
+  create: ({ iobase }) => ({ ...debugcon, regions: debugcon.regions.map((each) => ({ ...each, base: iobase })) }),
+  atReset: ({ readback }) => debugconAtReset(readback),
+  reducer: DEBUGCON_REDUCER,
+};

@@ -2,6 +2,9 @@ import type { Device } from '../device.ts';
 import { driveLegacy, readHpet, resetHpet, writeHpet } from './decide.ts';
 import type { HpetState } from './state.ts';
 import { expireHpet, TIMER_NAMES } from './timer.ts';
+import type { Driver } from '../driver.ts';
+import { HPET_REDUCER } from './evolve.ts';
+import { hpetAtReset } from './state.ts';
 
 export { HPET_REDUCER } from './evolve.ts';
 export { type HpetState, hpetAtReset } from './state.ts';
@@ -31,4 +34,15 @@ export const hpet: Device<HpetState> = {
       ]),
     ),
   }),
+};
+
+/** On the board of every `pc`. */
+export const driver: Driver<HpetState, object> = {
+  name: 'hpet',
+  description: 'High-precision event timer',
+  bus: 'System',
+  category: 'Misc',
+  create: () => hpet,
+  atReset: hpetAtReset,
+  reducer: HPET_REDUCER,
 };

@@ -1,6 +1,9 @@
 import type { PciFunction } from '../pci/index.ts';
 import { pamSegments, smramControl } from './memory-map.ts';
 import { CONFIG_ADDRESS, type I440fxState } from './state.ts';
+import type { Driver } from '../driver.ts';
+import { I440FX_REDUCER } from './evolve.ts';
+import { type I440fxOptions, i440fxAtReset } from './state.ts';
 
 export { I440FX_REDUCER } from './evolve.ts';
 export { type PamSegment, pamSegments, smramControl } from './memory-map.ts';
@@ -33,4 +36,15 @@ export const i440fx: PciFunction<I440fxState> = {
       .map((s) => `${s.base.toString(16)}:${s.readsRam ? 'r' : '-'}${s.writesRam ? 'w' : '-'}`)
       .join(' '),
   }),
+};
+
+/** On the board of every `pc`. */
+export const driver: Driver<I440fxState, I440fxOptions> = {
+  name: 'i440FX',
+  description: 'Host bridge',
+  bus: 'PCI',
+  category: 'Controller/Bridge/Hub',
+  create: () => i440fx,
+  atReset: i440fxAtReset,
+  reducer: I440FX_REDUCER,
 };

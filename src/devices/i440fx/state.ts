@@ -6,11 +6,16 @@ export interface I440fxState extends PciFunctionState {
   readonly configAddress: number;
 }
 
+/** How the machine sets the bridge up. */
+export interface I440fxOptions {
+  readonly ramBytes: number;
+}
+
 /** The region of CONFIG_ADDRESS: it takes whole doublewords only. */
 export const CONFIG_ADDRESS = 0;
 
 /** 82441FX (PMC) at power-on: PAM closed, SMRAM register 2, and the row boundary QEMU leaves for nobody. */
-export function i440fxAtReset(options: { readonly ramBytes: number }): I440fxState {
+export function i440fxAtReset(options: I440fxOptions): I440fxState {
   const rowBoundary = Math.min(255, Math.floor(options.ramBytes / 2 ** 23));
   const config = configAtReset({
     vendorId: 0x8086,

@@ -2,6 +2,9 @@ import type { Device } from '../device.ts';
 import { fillOutput, readData, resetI8042, writeCommand, writeData } from './decide.ts';
 import { REGION } from './registers.ts';
 import type { I8042State } from './state.ts';
+import type { Driver } from '../driver.ts';
+import { I8042_REDUCER } from './evolve.ts';
+import { i8042AtReset } from './state.ts';
 
 export { I8042_REDUCER } from './evolve.ts';
 export { type I8042State, i8042AtReset } from './state.ts';
@@ -19,7 +22,7 @@ export const i8042: Device<I8042State> = {
     if (region === REGION.data) writeData(kbc, value, effects);
     else writeCommand(kbc, value, effects);
   },
-  receive: fillOutput,
+  receive: (kbc, effects) => fillOutput(kbc, effects),
   reset: resetI8042,
   describe: (kbc) => ({
     status: `0x${kbc.status.toString(16)}`,
@@ -28,4 +31,15 @@ export const i8042: Device<I8042State> = {
     keyboard: kbc.keyboard.enabled ? 'scanning' : 'off',
     mouse: kbc.mouse.enabled ? 'reporting' : 'off',
   }),
+};
+
+/** On the board of every `pc`. */
+export const driver: Driver<I8042State, object> = {
+  name: 'i8042',
+  description: 'Keyboard controller',
+  bus: 'ISA',
+  category: 'Input',
+  create: () => i8042,
+  atReset: i8042AtReset,
+  reducer: I8042_REDUCER,
 };

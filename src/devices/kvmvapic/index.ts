@@ -1,4 +1,5 @@
 import type { Device, DeviceReducer } from '../device.ts';
+import type { Driver } from '../driver.ts';
 
 /** What the option ROM told through the port. */
 export interface KvmvapicState {
@@ -30,4 +31,15 @@ export const KVMVAPIC_REDUCER: DeviceReducer<KvmvapicState> = {
   written(vapic, { size, value }) {
     if (size === REPORT && vapic.romState < 0) vapic.romState = value;
   },
+};
+
+/** On the board of every `pc`. */
+export const driver: Driver<KvmvapicState, object> = {
+  name: 'kvmvapic',
+  description: 'Port of the TPR option ROM',
+  bus: 'System',
+  category: 'Misc',
+  create: () => kvmvapic,
+  atReset: kvmvapicAtReset,
+  reducer: KVMVAPIC_REDUCER,
 };

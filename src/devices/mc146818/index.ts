@@ -4,6 +4,9 @@ import { PERIODIC } from './periodic.ts';
 import { REGISTER } from './registers.ts';
 import type { RtcState } from './state.ts';
 import { UPDATE } from './update.ts';
+import type { Driver } from '../driver.ts';
+import { MC146818_REDUCER } from './evolve.ts';
+import { type RtcOptions, rtcAtReset } from './state.ts';
 
 export { MC146818_REDUCER } from './evolve.ts';
 export { type RtcOptions, type RtcState, rtcAtReset } from './state.ts';
@@ -30,3 +33,14 @@ export const mc146818: Device<RtcState> = {
 
 const byte = (value: number): string => value.toString(16).padStart(2, '0');
 const shown = (rtc: RtcState, name: string): string => byte(rtc.cmos[REGISTER[name as keyof typeof REGISTER]]!);
+
+/** On the board of every `pc`. */
+export const driver: Driver<RtcState, RtcOptions> = {
+  name: 'mc146818rtc',
+  description: 'Real-time clock and CMOS memory',
+  bus: 'ISA',
+  category: 'Misc',
+  create: () => mc146818,
+  atReset: rtcAtReset,
+  reducer: MC146818_REDUCER,
+};

@@ -1,5 +1,7 @@
 import type { Draft } from '../../base/draft.ts';
 import type { Device, DeviceReducer } from '../device.ts';
+import type { Driver } from '../driver.ts';
+import { gsiWires } from '../wire.ts';
 
 /** QEMU's pc-testdev: what kvm-unit-tests poke. */
 export interface PcTestdevState {
@@ -67,3 +69,15 @@ function readMemory(dev: PcTestdevState, offset: number, size: number): number {
 function writeMemory(dev: Draft<PcTestdevState>, offset: number, size: number, value: number): void {
   for (let at = 0; at < size; at++) dev.memory[offset + at] = Math.floor(value / 2 ** (8 * at)) & 0xff;
 }
+
+export const driver: Driver<PcTestdevState, object> = {
+  name: 'pc-testdev',
+  description: 'What kvm-unit-tests poke',
+  bus: 'ISA',
+  category: 'Misc',
+  properties: {},
+  create: () => pcTestdev,
+  atReset: pcTestdevAtReset,
+  reducer: PC_TESTDEV_REDUCER,
+  wires: () => gsiWires('irq', 24),
+};

@@ -1,6 +1,7 @@
 import type { Draft } from '../../base/draft.ts';
 import type { DeviceReducer, EventfdWrite } from '../device.ts';
 import { configAtReset, type PciBar, type PciFunction, type PciFunctionState, resetConfig } from '../pci/index.ts';
+import type { Driver } from '../driver.ts';
 
 /** QEMU's pci-testdev: counts writes to one address per test. */
 export interface PciTestdevState extends PciFunctionState {
@@ -86,3 +87,14 @@ function header(dev: PciTestdevState, test: number): readonly number[] {
 }
 
 const word = (value: number): readonly number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
+
+export const driver: Driver<PciTestdevState, object> = {
+  name: 'pci-testdev',
+  description: 'PCI Test Device',
+  bus: 'PCI',
+  category: 'Misc',
+  properties: {},
+  create: () => pciTestdev,
+  atReset: pciTestdevAtReset,
+  reducer: PCI_TESTDEV_REDUCER,
+};

@@ -62,6 +62,9 @@ export interface PciFunction<S extends PciFunctionState> extends Device<S>, Conf
   configWritten?(state: S, offset: number, size: number, effects: Effects): void;
 }
 
+/** Whether a device is a function of a PCI bus. */
+export const isPciFunction = (device: Device<object>): device is PciFunction<PciFunctionState> => 'bars' in device;
+
 /** What is wired into a function's standard header. */
 export interface PciIdentity {
   readonly vendorId: number;

@@ -7,6 +7,7 @@ export {
   configWritten,
   getConfig,
   isBusMaster,
+  isPciFunction,
   movesRegions,
   PCI,
   type PciBar,

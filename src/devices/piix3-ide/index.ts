@@ -1,6 +1,7 @@
 import type { Draft } from '../../base/draft.ts';
 import type { DeviceReducer } from '../device.ts';
 import { configAtReset, type PciBar, type PciFunction, type PciFunctionState, resetConfig } from '../pci/index.ts';
+import type { Driver } from '../driver.ts';
 
 /** IDE function with no drive on either channel. */
 export interface Piix3IdeState extends PciFunctionState {
@@ -73,3 +74,14 @@ function writeBusMaster(ide: Draft<Piix3IdeState>, offset: number, value: number
   else if (register === 4) ide.busMaster[offset] = value & 0xfc;
   else if (register > 4) ide.busMaster[offset] = value;
 }
+
+/** On the board of every `pc`. */
+export const driver: Driver<Piix3IdeState, object> = {
+  name: 'piix3-ide',
+  description: 'IDE controller',
+  bus: 'PCI',
+  category: 'Storage',
+  create: () => piix3Ide,
+  atReset: piix3IdeAtReset,
+  reducer: PIIX3_IDE_REDUCER,
+};

@@ -1,6 +1,9 @@
 import type { PciFunction } from '../pci/index.ts';
 import { routesWritten, writeResetControl } from './decide.ts';
 import { PIRQ_ROUTE, type Piix3State } from './state.ts';
+import type { Driver } from '../driver.ts';
+import { PIIX3_REDUCER } from './evolve.ts';
+import { piix3AtReset } from './state.ts';
 
 export { routeSlot } from './decide.ts';
 export { PIIX3_REDUCER, type SlotLine, slotDriven } from './evolve.ts';
@@ -26,3 +29,14 @@ export const piix3: PciFunction<Piix3State> = {
 };
 
 const route = (value: number): string => (value < 16 ? `irq${value}` : 'off');
+
+/** On the board of every `pc`. */
+export const driver: Driver<Piix3State, object> = {
+  name: 'PIIX3',
+  description: 'ISA bridge',
+  bus: 'PCI',
+  category: 'Controller/Bridge/Hub',
+  create: () => piix3,
+  atReset: piix3AtReset,
+  reducer: PIIX3_REDUCER,
+};

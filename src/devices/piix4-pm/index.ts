@@ -2,6 +2,9 @@ import { getConfig, type PciFunction } from '../pci/index.ts';
 import { answerPowerButton, OVERFLOW, readPm, resetPm, updateSci, writePm } from './decide.ts';
 import { CONFIG, REGION } from './registers.ts';
 import type { Piix4PmState } from './state.ts';
+import type { Driver } from '../driver.ts';
+import { PIIX4_PM_REDUCER } from './evolve.ts';
+import { type Piix4PmOptions, piix4PmAtReset } from './state.ts';
 
 export { PIIX4_PM_REDUCER } from './evolve.ts';
 export { type Piix4PmOptions, type Piix4PmState, piix4PmAtReset } from './state.ts';
@@ -53,3 +56,14 @@ function place(pm: Piix4PmState, region: number): number | undefined {
 }
 
 const ioBase = (pm: Piix4PmState, register: number): number => getConfig(pm.config, register, 4) & 0xffc0;
+
+/** On the board of every `pc`. */
+export const driver: Driver<Piix4PmState, Piix4PmOptions> = {
+  name: 'PIIX4_PM',
+  description: 'Power management',
+  bus: 'PCI',
+  category: 'Controller/Bridge/Hub',
+  create: () => piix4Pm,
+  atReset: piix4PmAtReset,
+  reducer: PIIX4_PM_REDUCER,
+};

@@ -1,4 +1,5 @@
 import type { Device, DeviceReducer } from '../device.ts';
+import type { Driver } from '../driver.ts';
 
 /** System control port A. */
 export interface Port92State {
@@ -33,4 +34,15 @@ export const PORT92_REDUCER: DeviceReducer<Port92State> = {
   reset(port) {
     port.value &= ~1;
   },
+};
+
+/** On the board of every `pc`. */
+export const driver: Driver<Port92State, object> = {
+  name: 'port92',
+  description: 'System control port A',
+  bus: 'ISA',
+  category: 'Misc',
+  create: () => port92,
+  atReset: port92AtReset,
+  reducer: PORT92_REDUCER,
 };

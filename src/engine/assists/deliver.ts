@@ -1,7 +1,8 @@
-import { GuestFault, VECTOR, vmExit, GuestExit } from '../fault.ts';
-import * as L from '../layout.ts';
-import { EVENT_TYPE, type GuestEvent } from '../event.ts';
-import type { Processor } from '../processor.ts';
+import { EXIT } from '../../x86/exit-reasons.ts';
+import { GuestFault, VECTOR, vmExit, GuestExit } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import { type GuestEvent, interruptionInfo } from '../core/event.ts';
+import type { Core } from '../core/core.ts';
 import {
   accessOf,
   baseOf,
@@ -12,16 +13,12 @@ import {
   markAccessed,
   readDescriptor,
 } from './descriptor.ts';
+import { ACCESS, RFLAGS } from '../../x86/registers.ts';
 
-const VM = 0x20000;
-const RF = 0x10000;
-const NT = 0x4000;
-const IF = 0x200;
-const TF = 0x100;
-const AC = 0x40000;
+const { AC, IF, NT, RF, TF, VM } = RFLAGS;
 
 /** Deliver one event through the IDT, SDM Vol. 3, 6.12 and 6.14. Throws with nothing changed. */
-export function deliver(p: Processor, event: GuestEvent): void {
+export function deliver(p: Core, event: GuestEvent): void {
   const { state } = p;
   const isSoftware =
     event.type === 'soft-interrupt' || event.type === 'soft-exception' || event.type === 'privileged-exception';
@@ -33,12 +30,14 @@ export function deliver(p: Processor, event: GuestEvent): void {
   if (event.type === 'nmi') p.memory.write32(L.INTERRUPTIBILITY, p.memory.read32(L.INTERRUPTIBILITY) | 8);
 }
 
-function deliverReal(p: Processor, vector: number, returnRip: bigint): void {
+function deliverReal(p: Core, vector: number, returnRip: bigint): void {
   const { state, memory } = p;
   if (vector * 4 + 3 > memory.read32(L.IDTR_LIMIT)) throw new GuestFault(VECTOR.GP, 0);
   const at = memory.read64(L.IDTR_BASE) + BigInt(vector * 4);
   const offset = p.read(at & 0xffff_ffffn, 2);
   const selector = p.read((at + 2n) & 0xffff_ffffn, 2);
+  // Real mode leaves the limit of CS as it is.
+  if (offset > state.limit(1)) throw new GuestFault(VECTOR.GP, 0);
   const sp = Number(state.gpr(4) & 0xffffn);
   const frame = [Number(returnRip & 0xffffn), state.selector(1), state.rflags & 0xffff];
   frame.forEach((value, i) => {
@@ -51,7 +50,7 @@ function deliverReal(p: Processor, vector: number, returnRip: bigint): void {
   state.rip = BigInt(offset);
 }
 
-function clearFlags(p: Processor, bits: number): void {
+function clearFlags(p: Core, bits: number): void {
   p.memory.write32(L.FLAGS_REST, p.memory.read32(L.FLAGS_REST) & ~bits);
 }
 
@@ -68,7 +67,7 @@ function idtError(event: GuestEvent, isSoftware: boolean): number {
   return (event.vector * 8) | 2 | (isSoftware ? 0 : 1);
 }
 
-function readGate(p: Processor, event: GuestEvent, isSoftware: boolean, size: 8 | 16): Gate {
+function readGate(p: Core, event: GuestEvent, isSoftware: boolean, size: 8 | 16): Gate {
   const { memory, state } = p;
   const error = idtError(event, isSoftware);
   if (event.vector * size + size - 1 > memory.read32(L.IDTR_LIMIT)) throw new GuestFault(VECTOR.GP, error);
@@ -91,7 +90,7 @@ function readGate(p: Processor, event: GuestEvent, isSoftware: boolean, size: 8 
 }
 
 /** Checks on the gate's code segment; returns the descriptor and the new CPL. */
-function targetCode(p: Processor, selector: number, external: number, long: boolean): { d: Descriptor; cpl: number } {
+function targetCode(p: Core, selector: number, external: number, long: boolean): { d: Descriptor; cpl: number } {
   const { state } = p;
   if ((selector & 0xfffc) === 0) throw new GuestFault(VECTOR.GP, external);
   const d = readDescriptor(p, selector, VECTOR.GP, external);
@@ -103,7 +102,7 @@ function targetCode(p: Processor, selector: number, external: number, long: bool
   return { d, cpl: conforming ? state.cpl : d.dpl };
 }
 
-function deliverLong(p: Processor, event: GuestEvent, isSoftware: boolean, returnRip: bigint): void {
+function deliverLong(p: Core, event: GuestEvent, isSoftware: boolean, returnRip: bigint): void {
   const { state } = p;
   const external = isSoftware ? 0 : 1;
   const gate = readGate(p, event, isSoftware, 16);
@@ -113,6 +112,7 @@ function deliverLong(p: Processor, event: GuestEvent, isSoftware: boolean, retur
   else if (cpl !== state.cpl) stack = tssStack64(p, 4 + 8 * cpl, external);
   stack &= ~15n;
   const oldSs = state.selector(2);
+  if (!isCanonical(gate.offset)) throw new GuestFault(VECTOR.GP, external);
   const flags = pushedFlags(p, event);
   const words = [BigInt(oldSs), state.gpr(4), flags, BigInt(state.selector(1)), returnRip];
   if (event.error !== undefined) words.push(BigInt(event.error));
@@ -121,7 +121,7 @@ function deliverLong(p: Processor, event: GuestEvent, isSoftware: boolean, retur
   pushFrame(p, bottom, words.reverse(), cpl, isCanonical(bottom) ? undefined : external);
   markAccessed(p, d);
   enterCode(p, gate.selector, d, cpl);
-  if (cpl !== oldCpl) state.setSegment(2, cpl, 0n, 0, 0x10000 | (cpl << 5));
+  if (cpl !== oldCpl) state.setSegment(2, cpl, 0n, 0, ACCESS.UNUSABLE | (cpl << 5));
   state.setGpr(4, bottom);
   state.rip = gate.offset;
   clearFlags(p, TF | VM | RF | NT | (gate.type === 14 ? IF : 0));
@@ -132,13 +132,13 @@ export function isCanonical(address: bigint): boolean {
 }
 
 /** The image of RFLAGS that faults push has RF set. SDM Vol. 3, 18.3.1.1. */
-function pushedFlags(p: Processor, event: GuestEvent): bigint {
+function pushedFlags(p: Core, event: GuestEvent): bigint {
   const flags = p.state.rflags;
   const isFault = event.type === 'exception' && event.vector !== VECTOR.DB;
   return BigInt(isFault ? flags | RF : flags);
 }
 
-function tssStack64(p: Processor, offset: number, external: number): bigint {
+function tssStack64(p: Core, offset: number, external: number): bigint {
   const { state } = p;
   if (offset + 7 > state.limit(7)) throw new GuestFault(VECTOR.TS, (state.selector(7) & 0xfffc) | external);
   const stack = p.asSystem(() => p.read64(state.base(7) + BigInt(offset)));
@@ -148,7 +148,7 @@ function tssStack64(p: Processor, offset: number, external: number): bigint {
 
 /** Write 64-bit words upwards from `bottom` with the rights of the new privilege level. */
 function pushFrame(
-  p: Processor,
+  p: Core,
   bottom: bigint,
   words: readonly bigint[],
   cpl: number,
@@ -166,7 +166,7 @@ function pushFrame(
 }
 
 /** Memory accesses of `body` are made at privilege `cpl`. */
-export function withPrivilege<T>(p: Processor, cpl: number, body: () => T): T {
+export function withPrivilege<T>(p: Core, cpl: number, body: () => T): T {
   const old = p.state.cpl;
   if (old === cpl) return body();
   p.state.cpl = cpl;
@@ -179,7 +179,7 @@ export function withPrivilege<T>(p: Processor, cpl: number, body: () => T): T {
   }
 }
 
-function deliverProtected(p: Processor, event: GuestEvent, isSoftware: boolean, returnRip: bigint): void {
+function deliverProtected(p: Core, event: GuestEvent, isSoftware: boolean, returnRip: bigint): void {
   const { state } = p;
   const external = isSoftware ? 0 : 1;
   if (isSoftware && state.virtual8086 && event.type === 'soft-interrupt' && state.iopl < 3) {
@@ -189,35 +189,38 @@ function deliverProtected(p: Processor, event: GuestEvent, isSoftware: boolean, 
   if (gate.type === 5) throw taskGateExit(p, gate.selector, event);
   const { d, cpl } = targetCode(p, gate.selector, external, false);
   const size = (gate.type & 8) !== 0 ? 4 : 2;
+  // A 16-bit gate has an offset of 16 bits.
+  const isWithin = gate.offset <= BigInt(limitOf(d));
   const was8086 = state.virtual8086;
   if (was8086 && cpl !== 0) throw new GuestFault(VECTOR.GP, (gate.selector & 0xfffc) | external);
   const flags = pushedFlags(p, event);
   const tail = [flags, BigInt(state.selector(1)), returnRip];
   if (event.error !== undefined) tail.push(BigInt(event.error));
   if (cpl !== state.cpl || was8086) {
-    toInnerStack(p, { gate, d, cpl, size, tail, was8086, external });
+    toInnerStack(p, { gate, d, cpl, size, tail, was8086, external, isWithin });
   } else {
+    if (!isWithin) throw new GuestFault(VECTOR.GP, external);
     const top = stackAddress(p, tail.length * size);
     writeStack(p, state.base(2), top, tail, size, cpl, { limitCheck: true });
     setStackPointer(p, top);
     enterCode(p, gate.selector, d, cpl);
   }
-  state.rip = size === 4 ? gate.offset : gate.offset & 0xffffn;
+  state.rip = gate.offset;
   clearFlags(p, TF | VM | RF | NT | ((gate.type & 1) === 0 ? IF : 0));
 }
 
-function stackAddress(p: Processor, bytes: number): bigint {
+function stackAddress(p: Core, bytes: number): bigint {
   return (p.state.gpr(4) - BigInt(bytes)) & p.memory.read64(L.STACK_MASK);
 }
 
-function setStackPointer(p: Processor, top: bigint): void {
+function setStackPointer(p: Core, top: bigint): void {
   const mask = p.memory.read64(L.STACK_MASK);
   p.state.setGpr(4, (p.state.gpr(4) & ~mask & 0xffff_ffffn) | top);
 }
 
 /** Push `words` (first pushed first) so that the last lies at `top`. */
 function writeStack(
-  p: Processor,
+  p: Core,
   base: bigint,
   top: bigint,
   words: readonly bigint[],
@@ -246,28 +249,31 @@ interface InnerStack {
   readonly tail: readonly bigint[];
   readonly was8086: boolean;
   readonly external: number;
+  /** The handler lies in its segment. */
+  readonly isWithin: boolean;
 }
 
 /** More privileged: the stack comes from the TSS; from virtual-8086 mode the data segments are saved too. */
-function toInnerStack(p: Processor, to: InnerStack): void {
+function toInnerStack(p: Core, to: InnerStack): void {
   const { state } = p;
   const { selector, pointer } = tssStack(p, to.cpl, to.external);
   const ss = checkInnerStack(p, selector, to.cpl, to.external);
+  if (!to.isWithin) throw new GuestFault(VECTOR.GP, to.external);
   const words: bigint[] = [];
   if (to.was8086) for (const s of [5, 4, 3, 0]) words.push(BigInt(state.selector(s)));
   words.push(BigInt(state.selector(2)), state.gpr(4) & 0xffff_ffffn, ...to.tail);
-  const mask = (ss.access & 0x4000) !== 0 ? 0xffff_ffffn : 0xffffn;
+  const mask = (ss.access & ACCESS.BIG) !== 0 ? 0xffff_ffffn : 0xffffn;
   const top = (pointer - BigInt(words.length * to.size)) & mask;
   writeStack(p, ss.base, top, words, to.size, to.cpl, { limitCheck: false });
   enterCode(p, to.gate.selector, to.d, to.cpl);
   state.setSegment(2, (selector & 0xfffc) | to.cpl, ss.base, ss.limit, ss.access);
   const old = state.gpr(4) & 0xffff_ffffn;
   state.setGpr(4, (old & ~mask) | top);
-  if (to.was8086) for (const s of [0, 3, 4, 5]) state.setSegment(s, 0, 0n, 0, 0x10000);
+  if (to.was8086) for (const s of [0, 3, 4, 5]) state.setSegment(s, 0, 0n, 0, ACCESS.UNUSABLE);
 }
 
 /** SS:ESP of a privilege level from a 32- or 16-bit TSS. */
-export function tssStack(p: Processor, cpl: number, external: number): { selector: number; pointer: bigint } {
+export function tssStack(p: Core, cpl: number, external: number): { selector: number; pointer: bigint } {
   const { state } = p;
   const wide = (state.access(7) & 8) !== 0;
   const offset = wide ? 4 + 8 * cpl : 2 + 4 * cpl;
@@ -282,7 +288,7 @@ export function tssStack(p: Processor, cpl: number, external: number): { selecto
 }
 
 export function checkInnerStack(
-  p: Processor,
+  p: Core,
   selector: number,
   cpl: number,
   external: number,
@@ -298,16 +304,14 @@ export function checkInnerStack(
 }
 
 /** A task gate always exits in VMX non-root operation; source 3 is the IDT. SDM Vol. 3, Table 28-2. */
-function taskGateExit(p: Processor, selector: number, event: GuestEvent): GuestExit {
+function taskGateExit(p: Core, selector: number, event: GuestEvent): GuestExit {
   void p;
-  const info =
-    (0x80000000 | (EVENT_TYPE[event.type] << 8) | event.vector | (event.error === undefined ? 0 : 0x800)) >>> 0;
   return new GuestExit(
     vmExit({
-      reason: 9,
+      reason: EXIT.TASK_SWITCH,
       qualification: BigInt(((3 << 30) | selector) >>> 0),
       instructionLength: event.length,
-      idtVectoringInfo: info,
+      idtVectoringInfo: interruptionInfo(event),
       idtVectoringErrorCode: event.error ?? 0,
     }),
   );

@@ -1,6 +1,7 @@
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Core } from '../core/core.ts';
+import { ACCESS } from '../../x86/registers.ts';
 
 /** A segment or gate descriptor in memory. SDM Vol. 3, 3.4.5 and 5.8.3. */
 export interface Descriptor {
@@ -16,7 +17,7 @@ export interface Descriptor {
 }
 
 /** Linear address of the descriptor a selector names, or undefined outside its table. */
-function descriptorAddress(p: Processor, selector: number, bytes: number): bigint | undefined {
+function descriptorAddress(p: Core, selector: number, bytes: number): bigint | undefined {
   const offset = selector & 0xfff8;
   const { state, memory } = p;
   if ((selector & 4) !== 0) {
@@ -29,7 +30,7 @@ function descriptorAddress(p: Processor, selector: number, bytes: number): bigin
 }
 
 /** Read a descriptor; `vector` with the selector is raised when it lies outside its table. */
-export function readDescriptor(p: Processor, selector: number, vector: number = VECTOR.GP, external = 0): Descriptor {
+export function readDescriptor(p: Core, selector: number, vector: number = VECTOR.GP, external = 0): Descriptor {
   const address = descriptorAddress(p, selector, 8);
   if (address === undefined) throw new GuestFault(vector, (selector & 0xfffc) | external);
   return p.asSystem(() => {
@@ -46,7 +47,7 @@ export function readDescriptor(p: Processor, selector: number, vector: number = 
 }
 
 /** The upper 8 bytes of a 16-byte system descriptor in long mode. */
-export function readUpperHalf(p: Processor, selector: number, d: Descriptor): { low: number; high: number } {
+export function readUpperHalf(p: Core, selector: number, d: Descriptor): { low: number; high: number } {
   if (descriptorAddress(p, selector, 16) === undefined) throw new GuestFault(VECTOR.GP, selector & 0xfffc);
   return p.asSystem(() => ({ low: p.read(d.address + 8n, 4), high: p.read(d.address + 12n, 4) }));
 }
@@ -67,21 +68,20 @@ export function accessOf(d: Descriptor): number {
 }
 
 /** Set the accessed bit of a code or data descriptor in memory. */
-export function markAccessed(p: Processor, d: Descriptor): void {
+export function markAccessed(p: Core, d: Descriptor): void {
   if ((d.high & 0x100) !== 0) return;
   p.asSystem(() => p.writeValue(d.address + 5n, 1, BigInt(((d.high >>> 8) & 0xff) | 1)));
 }
 
 /** Set or clear the busy bit of a TSS descriptor in memory. */
-export function setBusy(p: Processor, d: Descriptor, busy: boolean): void {
+export function setBusy(p: Core, d: Descriptor, busy: boolean): void {
   const byte = (d.high >>> 8) & 0xff;
   p.asSystem(() => p.writeValue(d.address + 5n, 1, BigInt(busy ? byte | 2 : byte & ~2)));
 }
 
-const NULL_ACCESS = 0x10000;
 
 /** Load a data segment register or SS in the current mode. SDM Vol. 2B, MOV. */
-export function loadSegment(p: Processor, segment: number, selector: number): void {
+export function loadSegment(p: Core, segment: number, selector: number): void {
   const { state } = p;
   if (!state.protectedMode || state.virtual8086) {
     loadRealSegment(p, segment, selector);
@@ -91,14 +91,14 @@ export function loadSegment(p: Processor, segment: number, selector: number): vo
   state.setSegment(segment, selector, loaded.base, loaded.limit, loaded.access);
 }
 
-export function loadRealSegment(p: Processor, segment: number, selector: number): void {
+export function loadRealSegment(p: Core, segment: number, selector: number): void {
   const { state } = p;
   if (state.virtual8086) {
     state.setSegment(segment, selector, BigInt(selector << 4), 0xffff, 0xf3);
     return;
   }
   // Real mode changes selector and base only; limit and rights stay (unreal mode).
-  const access = segment === 1 ? state.access(1) : state.access(segment) & ~NULL_ACCESS;
+  const access = segment === 1 ? state.access(1) : state.access(segment) & ~ACCESS.UNUSABLE;
   state.setSegment(segment, selector, BigInt(selector << 4), state.limit(segment), access);
 }
 
@@ -110,7 +110,7 @@ export interface LoadedSegment {
 
 /** Protection checks for loading ES SS DS FS GS; returns what goes into the hidden part. */
 export function checkSegment(
-  p: Processor,
+  p: Core,
   segment: number,
   selector: number,
   cpl: number,
@@ -125,7 +125,7 @@ export function checkSegment(
       if (!(state.code64 && cpl !== 3 && rpl === cpl)) throw new GuestFault(vector, 0);
     }
     // The base stays with FS and GS on processors of this kind: Intel clears it.
-    return { base: 0n, limit: 0, access: NULL_ACCESS | (segment === 2 ? cpl << 5 : 0) };
+    return { base: 0n, limit: 0, access: ACCESS.UNUSABLE | (segment === 2 ? cpl << 5 : 0) };
   }
   const d = readDescriptor(p, selector, vector);
   const isCode = (d.type & 8) !== 0;
@@ -144,7 +144,7 @@ export function checkSegment(
 }
 
 /** Put a checked code segment into CS with privilege `cpl`. */
-export function enterCode(p: Processor, selector: number, d: Descriptor, cpl: number): void {
+export function enterCode(p: Core, selector: number, d: Descriptor, cpl: number): void {
   markAccessed(p, d);
   p.state.setSegment(1, (selector & 0xfffc) | cpl, baseOf(d), limitOf(d), accessOf(d) | 1);
   p.state.cpl = cpl;

@@ -1,9 +1,9 @@
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { RegisterFile } from '../core/core.ts';
 
 /** DIV and IDIV of rdx:rax by the 64-bit divisor the handler left in scratch. */
-export function divide128(p: Processor): boolean {
+export function divide128(p: RegisterFile): boolean {
   const { memory, state } = p;
   const signed = memory.read32(L.XMM_SCRATCH + 8) !== 0;
   const raw = (state.gpr(2) << 64n) | state.gpr(0);

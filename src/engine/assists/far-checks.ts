@@ -1,38 +1,49 @@
-import { GuestExit, GuestFault, VECTOR, vmExit } from '../fault.ts';
-import type { Processor } from '../processor.ts';
+import { EXIT } from '../../x86/exit-reasons.ts';
+import { GuestExit, GuestFault, VECTOR, vmExit } from '../core/fault.ts';
+import type { Core } from '../core/core.ts';
 import { isCanonical } from './deliver.ts';
 import { checkSegment, type Descriptor, enterCode, isLongCode, limitOf, readDescriptor } from './descriptor.ts';
+import { ACCESS } from '../../x86/registers.ts';
 
 /** Real-address or virtual-8086 mode: selectors are not checked. */
-export function isReal(p: Processor): boolean {
+export function isReal(p: Core): boolean {
   return !p.state.protectedMode || p.state.virtual8086;
 }
 
+/** In real and virtual-8086 mode CS keeps its limit, which holds for the target too. */
+export function checkRealOffset(p: Core, offset: bigint): void {
+  if (offset > BigInt(p.state.limit(1))) throw new GuestFault(VECTOR.GP, 0);
+}
+
 /** Load CS as real mode does. */
-export function loadRealCode(p: Processor, selector: number, offset: bigint, size: number): void {
+export function loadRealCode(p: Core, selector: number, offset: bigint): void {
   const { state } = p;
-  if (offset > BigInt(state.limit(1)) && size > 2) throw new GuestFault(VECTOR.GP, 0);
+  checkRealOffset(p, offset);
   state.setSegment(1, selector, BigInt(selector << 4), state.limit(1), state.access(1));
-  state.rip = size === 2 ? offset & 0xffffn : offset;
+  state.rip = offset;
 }
 
 /** Task switches always exit in VMX non-root operation; a task gate names the TSS. */
 export function taskSwitchExit(selector: number, source: number, length: number, d?: Descriptor): GuestExit {
   const target = d !== undefined && d.type === 5 ? d.low >>> 16 : selector;
   return new GuestExit(
-    vmExit({ reason: 9, qualification: BigInt(((source << 30) | target) >>> 0), instructionLength: length }),
+    vmExit({
+      reason: EXIT.TASK_SWITCH,
+      qualification: BigInt(((source << 30) | target) >>> 0),
+      instructionLength: length,
+    }),
   );
 }
 
 /** The target must lie in the segment, or be canonical in 64-bit code. */
-export function checkOffset(p: Processor, d: Descriptor, offset: bigint): void {
+export function checkOffset(p: Core, d: Descriptor, offset: bigint): void {
   if (p.state.longMode && isLongCode(d)) {
     if (!isCanonical(offset)) throw new GuestFault(VECTOR.GP, 0);
   } else if (offset > BigInt(limitOf(d))) throw new GuestFault(VECTOR.GP, 0);
 }
 
 /** The code segment a far return or IRET goes to. SDM Vol. 2B, RET. */
-export function checkReturnCode(p: Processor, selector: number): Descriptor {
+export function checkReturnCode(p: Core, selector: number): Descriptor {
   const error = selector & 0xfffc;
   if (error === 0) throw new GuestFault(VECTOR.GP, 0);
   const code = readDescriptor(p, selector);
@@ -47,25 +58,25 @@ export function checkReturnCode(p: Processor, selector: number): Descriptor {
 
 /** Load CS and SS of a less privileged level and drop segments it may not use. */
 export function leaveTo(
-  p: Processor,
+  p: Core,
   to: { selector: number; code: Descriptor; ss: number; sp: bigint; parameter: number; size: number },
 ): void {
   const { state } = p;
   const cpl = to.selector & 3;
   const code64 = state.longMode && isLongCode(to.code);
   const nullStack = (to.ss & 0xfffc) === 0 && code64 && cpl !== 3 && (to.ss & 3) === cpl;
-  const ss = nullStack ? { base: 0n, limit: 0, access: 0x10000 | (cpl << 5) } : checkSegment(p, 2, to.ss, cpl);
+  const ss = nullStack ? { base: 0n, limit: 0, access: ACCESS.UNUSABLE | (cpl << 5) } : checkSegment(p, 2, to.ss, cpl);
   enterCode(p, to.selector, to.code, cpl);
   state.setSegment(2, to.ss, ss.base, ss.limit, ss.access);
-  const mask = code64 ? 0xffff_ffff_ffff_ffffn : (ss.access & 0x4000) !== 0 ? 0xffff_ffffn : 0xffffn;
+  const mask = code64 ? 0xffff_ffff_ffff_ffffn : (ss.access & ACCESS.BIG) !== 0 ? 0xffff_ffffn : 0xffffn;
   const sp = (to.sp + BigInt(to.parameter)) & mask;
   state.setGpr(4, mask === 0xffffn ? (state.gpr(4) & ~mask) | sp : sp);
   for (const segment of [0, 3, 4, 5]) {
     const access = state.access(segment);
     const isNonConforming = (access & 0xc) !== 0xc;
-    if ((access & 0x10000) === 0 && isNonConforming && ((access >>> 5) & 3) < cpl) {
+    if ((access & ACCESS.UNUSABLE) === 0 && isNonConforming && ((access >>> 5) & 3) < cpl) {
       // FS and GS keep the base that 64-bit code uses.
-      state.setSegment(segment, 0, segment >= 4 ? state.base(segment) : 0n, 0, 0x10000);
+      state.setSegment(segment, 0, segment >= 4 ? state.base(segment) : 0n, 0, ACCESS.UNUSABLE);
     }
   }
 }

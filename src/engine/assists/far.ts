@@ -1,10 +1,13 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
-import { GuestFault, VECTOR } from '../fault.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import type { Core } from '../core/core.ts';
 import { checkInnerStack, tssStack } from './deliver.ts';
 import { type Descriptor, enterCode, isLongCode, readDescriptor, readUpperHalf } from './descriptor.ts';
 import { type Assist, operandAddress, peekStack, popBytes, push, ripAfter } from './operand.ts';
-import { checkOffset, checkReturnCode, isReal, leaveTo, loadRealCode, taskSwitchExit } from './far-checks.ts';
+import {
+  checkOffset, checkRealOffset, checkReturnCode, isReal, leaveTo, loadRealCode, taskSwitchExit,
+} from './far-checks.ts';
+import { ACCESS } from '../../x86/registers.ts';
 
 interface FarTarget {
   readonly selector: number;
@@ -13,7 +16,7 @@ interface FarTarget {
   readonly size: 2 | 4 | 8;
 }
 
-function farTarget(p: Processor, d: DecodedInstruction): FarTarget {
+function farTarget(p: Core, d: DecodedInstruction): FarTarget {
   const operand = d.operands[0];
   const size = d.operandSize;
   if (operand?.kind === 'far') return { selector: operand.selector, offset: BigInt(operand.offset), size };
@@ -27,7 +30,7 @@ function farTarget(p: Processor, d: DecodedInstruction): FarTarget {
 const jumpFar: Assist = (p, d) => {
   const to = farTarget(p, d);
   if (isReal(p)) {
-    loadRealCode(p, to.selector, to.offset, to.size);
+    loadRealCode(p, to.selector, to.offset);
   } else {
     farToProtected(p, d, to, false);
   }
@@ -40,14 +43,15 @@ const callFar: Assist = (p, d) => {
   if (!isReal(p)) {
     farToProtected(p, d, to, true);
   } else {
+    checkRealOffset(p, to.offset);
     pushFarReturn(p, d, to.size);
-    loadRealCode(p, to.selector, to.offset, to.size);
+    loadRealCode(p, to.selector, to.offset);
   }
   p.modeChanged();
   return 'jump';
 };
 
-function pushFarReturn(p: Processor, d: DecodedInstruction, size: number): void {
+function pushFarReturn(p: Core, d: DecodedInstruction, size: number): void {
   const { state } = p;
   const stack = state.gpr(4);
   const back = ripAfter(p, d);
@@ -61,7 +65,7 @@ function pushFarReturn(p: Processor, d: DecodedInstruction, size: number): void 
 }
 
 /** JMP and CALL to another segment, gate or task. SDM Vol. 2A CALL, JMP. */
-function farToProtected(p: Processor, d: DecodedInstruction, to: FarTarget, call: boolean): void {
+function farToProtected(p: Core, d: DecodedInstruction, to: FarTarget, call: boolean): void {
   const { state } = p;
   const error = to.selector & 0xfffc;
   if (error === 0) throw new GuestFault(VECTOR.GP, 0);
@@ -94,7 +98,7 @@ function farToProtected(p: Processor, d: DecodedInstruction, to: FarTarget, call
   throw new GuestFault(VECTOR.GP, error);
 }
 
-function checkCodeTarget(p: Processor, selector: number, d: Descriptor): void {
+function checkCodeTarget(p: Core, selector: number, d: Descriptor): void {
   const { state } = p;
   const error = selector & 0xfffc;
   if ((d.type & 8) === 0) throw new GuestFault(VECTOR.GP, error);
@@ -106,7 +110,7 @@ function checkCodeTarget(p: Processor, selector: number, d: Descriptor): void {
 }
 
 /** Call gates, 16-, 32- and 64-bit. SDM Vol. 3, 5.8.3 to 5.8.5. */
-function throughGate(p: Processor, d: DecodedInstruction, gateSelector: number, gate: Descriptor, call: boolean): void {
+function throughGate(p: Core, d: DecodedInstruction, gateSelector: number, gate: Descriptor, call: boolean): void {
   const { state } = p;
   if (!gate.present) throw new GuestFault(VECTOR.NP, gateSelector & 0xfffc);
   const long = state.longMode;
@@ -138,7 +142,7 @@ function throughGate(p: Processor, d: DecodedInstruction, gateSelector: number, 
 }
 
 function callInner(
-  p: Processor,
+  p: Core,
   d: DecodedInstruction,
   to: { selector: number; code: Descriptor; offset: bigint; size: number; count: number },
 ): void {
@@ -152,15 +156,17 @@ function callInner(
   const oldCs = state.selector(1);
   const words = [BigInt(oldSs), oldSp, ...parameters, BigInt(oldCs), back];
   if (state.longMode) {
+    checkOffset(p, to.code, to.offset);
     const top = p.asSystem(() => p.read64(state.base(7) + BigInt(4 + 8 * cpl)));
     writeWords(p, 0n, top, 0xffff_ffff_ffff_ffffn, words, 8, cpl);
-    state.setSegment(2, cpl, 0n, 0, 0x10000 | (cpl << 5));
+    state.setSegment(2, cpl, 0n, 0, ACCESS.UNUSABLE | (cpl << 5));
     enterCode(p, to.selector, to.code, cpl);
     state.setGpr(4, top - BigInt(8 * words.length));
   } else {
     const { selector, pointer } = tssStack(p, cpl, 0);
     const ss = checkInnerStack(p, selector, cpl, 0);
-    const mask = (ss.access & 0x4000) !== 0 ? 0xffff_ffffn : 0xffffn;
+    checkOffset(p, to.code, to.offset);
+    const mask = (ss.access & ACCESS.BIG) !== 0 ? 0xffff_ffffn : 0xffffn;
     writeWords(p, ss.base, pointer, mask, words, to.size, cpl);
     enterCode(p, to.selector, to.code, cpl);
     state.setSegment(2, (selector & 0xfffc) | cpl, ss.base, ss.limit, ss.access);
@@ -170,7 +176,7 @@ function callInner(
 }
 
 function writeWords(
-  p: Processor,
+  p: Core,
   base: bigint,
   top: bigint,
   mask: bigint,
@@ -199,7 +205,7 @@ const returnFar: Assist = (p, d) => {
   const offset = peekStack(p, size);
   const selector = Number(peekStack(p, size, size) & 0xffffn);
   if (isReal(p)) {
-    loadRealCode(p, selector, offset, size);
+    loadRealCode(p, selector, offset);
     popBytes(p, 2 * size + parameter);
   } else if ((selector & 3) > state.cpl) {
     returnOuter(p, { selector, offset, size, parameter });
@@ -214,7 +220,7 @@ const returnFar: Assist = (p, d) => {
   return 'jump';
 };
 
-function returnOuter(p: Processor, to: { selector: number; offset: bigint; size: 2 | 4 | 8; parameter: number }): void {
+function returnOuter(p: Core, to: { selector: number; offset: bigint; size: 2 | 4 | 8; parameter: number }): void {
   const { state } = p;
   const code = checkReturnCode(p, to.selector);
   const depth = 2 * to.size + to.parameter;

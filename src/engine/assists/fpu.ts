@@ -1,23 +1,21 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { GuestMemory, RegisterFile } from '../core/core.ts';
 import { blockUnit } from '../x87/block.ts';
 import { executeX87, x87Pending } from '../x87/execute.ts';
 import {
   isMxcsrValid, putMxcsr, putX87Region, putXmmRegion, resetX87, takeX87Region, takeXmmRegion, x87InUse,
 } from '../x87/fxsave.ts';
 import { X87_ERROR, X87_UNDEFINED, type X87Unit } from '../x87/unit.ts';
-import { type Assist, effectiveOffset, operandAddress, segmentOf } from './operand.ts';
+import { type Assist, effectiveOffset, type Operands, operandAddress, segmentOf } from './operand.ts';
+import { CR0, CR4 } from '../../x86/registers.ts';
 
-const EM = 4;
-const TS = 8;
-const MP = 2;
-const OSFXSR = 0x200;
-const OSXSAVE = 0x40000;
+const { EM, MP, TS } = CR0;
+const { OSFXSR, OSXSAVE } = CR4;
 
 /** The x87 unit of the processor as `d`, the instruction at hand, sees it. */
-function unitFor(p: Processor, d: DecodedInstruction): X87Unit {
+function unitFor(p: Operands, d: DecodedInstruction): X87Unit {
   const { state, memory } = p;
   const buffer = new DataView(new ArrayBuffer(128));
   const bytes = new Uint8Array(buffer.buffer);
@@ -41,7 +39,7 @@ function unitFor(p: Processor, d: DecodedInstruction): X87Unit {
 const CHUNK = 32;
 
 /** Reads longer than the bounce buffer go piece by piece. */
-function readLong(p: Processor, linear: bigint, size: number): Uint8Array {
+function readLong(p: GuestMemory, linear: bigint, size: number): Uint8Array {
   if (size <= CHUNK) return p.readBytes(linear, size);
   const out = new Uint8Array(size);
   for (let at = 0; at < size; at += CHUNK) {
@@ -51,7 +49,7 @@ function readLong(p: Processor, linear: bigint, size: number): Uint8Array {
 }
 
 /** All or nothing: every page is probed before the first byte changes. */
-function writeLong(p: Processor, linear: bigint, bytes: Uint8Array): void {
+function writeLong(p: GuestMemory, linear: bigint, bytes: Uint8Array): void {
   p.probeWrite(linear, 1);
   p.probeWrite(linear + BigInt(bytes.length - 1), 1);
   for (let at = 0; at < bytes.length; at += CHUNK) {
@@ -79,13 +77,13 @@ const wait: Assist = (p, d) => {
   return 'next';
 };
 
-function aligned(p: Processor, d: DecodedInstruction, size: number, to: number, write: boolean): bigint {
+function aligned(p: Operands, d: DecodedInstruction, size: number, to: number, write: boolean): bigint {
   const linear = operandAddress(p, d, size, write);
   if ((linear & BigInt(to - 1)) !== 0n) throw new GuestFault(VECTOR.GP, 0);
   return linear;
 }
 
-const xmmCount = (p: Processor): number => (p.state.code64 ? 16 : 8);
+const xmmCount = (p: RegisterFile): number => (p.state.code64 ? 16 : 8);
 
 const fxsave: Assist = (p, d) => {
   if ((p.state.cr0 & (EM | TS)) !== 0) throw new GuestFault(VECTOR.NM);
@@ -112,13 +110,13 @@ const fxrstor: Assist = (p, d) => {
   return 'next';
 };
 
-function requested(p: Processor): number {
+function requested(p: RegisterFile): number {
   if ((p.state.cr4 & OSXSAVE) === 0) throw new GuestFault(VECTOR.UD);
   if ((p.state.cr0 & TS) !== 0) throw new GuestFault(VECTOR.NM);
   return p.state.gpr32(0) & p.memory.read32(L.XCR0);
 }
 
-function sseInUse(p: Processor): boolean {
+function sseInUse(p: RegisterFile): boolean {
   for (let at = L.XMM; at < L.XMM + 256; at += 8) if (p.memory.read64(at) !== 0n) return true;
   return p.memory.read32(L.MXCSR) !== 0x1f80;
 }
@@ -181,7 +179,7 @@ export const FPU_ASSISTS: Readonly<Record<string, Assist>> = {
 
 
 /** The x87 unit outside any instruction: for KVM_GET_XSAVE and resets. */
-export function plainUnit(p: Processor): X87Unit {
+export function plainUnit(p: RegisterFile): X87Unit {
   const buffer = new DataView(new ArrayBuffer(128));
   const nothing = (): void => undefined;
   return blockUnit(p.memory.view, {

@@ -1,13 +1,14 @@
+import { PRIMARY } from '../../x86/controls.ts';
+import { EXIT } from '../../x86/exit-reasons.ts';
 import type { DecodedInstruction } from '../code/instruction.ts';
-import { GuestFault, instructionExit, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, instructionExit, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Core } from '../core/core.ts';
 import { type Assist, segmentOf } from './operand.ts';
-
-const EXIT_IO = 30;
+import { RFLAGS } from '../../x86/registers.ts';
 
 /** IOPL and the TSS's I/O permission bitmap. SDM Vol. 1, 19.5. */
-function checkPermission(p: Processor, port: number, size: number): void {
+function checkPermission(p: Core, port: number, size: number): void {
   const { state } = p;
   if (!state.protectedMode || (state.cpl <= state.iopl && !state.virtual8086)) return;
   const limit = state.limit(7);
@@ -23,9 +24,9 @@ function checkPermission(p: Processor, port: number, size: number): void {
 }
 
 /** Whether the access exits: unconditional I/O exiting, or a set bit in the I/O bitmaps. SDM Vol. 3, 26.1.3. */
-function exits(p: Processor, port: number, size: number): boolean {
+function exits(p: Core, port: number, size: number): boolean {
   const { primary, ioBitmap } = p.controls;
-  if ((primary & (1 << 25)) === 0) return (primary & (1 << 24)) !== 0;
+  if ((primary & PRIMARY.IO_BITMAPS) === 0) return (primary & PRIMARY.UNCONDITIONAL_IO_EXITING) !== 0;
   for (let i = 0; i < size; i++) {
     const at = port + i;
     if (at > 0xffff || (((ioBitmap[at >>> 3] as number) >>> (at & 7)) & 1) !== 0) return true;
@@ -44,7 +45,7 @@ export interface PortAccess {
 }
 
 /** Decode IN, OUT, INS or OUTS against the registers. */
-export function portAccess(p: Processor, d: DecodedInstruction): PortAccess {
+export function portAccess(p: Core, d: DecodedInstruction): PortAccess {
   const name = d.mnemonic;
   const string = name.length === 4 || name.length === 5;
   const input = name.startsWith('in');
@@ -71,14 +72,14 @@ function qualification(a: PortAccess): bigint {
 const portInstruction: Assist = (p, d) => {
   const access = portAccess(p, d);
   checkPermission(p, access.port, access.size);
-  if (access.string && access.repeated && p.counter(d.addressSize) === 0n) return 'next';
+  if (access.string && access.repeated && p.state.counter(d.addressSize) === 0n) return 'next';
   const leaves = exits(p, access.port, access.size);
   if (!leaves) {
     // Nothing but KVM answers ports here: an access that does not exit reads all ones.
-    if (access.input && !access.string) p.setAccumulator(access.size, 0xffff_ffffn);
+    if (access.input && !access.string) p.state.setAccumulator(access.size, 0xffff_ffffn);
     return 'next';
   }
-  const exit = instructionExit(EXIT_IO, qualification(access), d.length);
+  const exit = instructionExit(EXIT.IO_INSTRUCTION, qualification(access), d.length);
   if (!access.string) return p.exitWith(exit);
   const guestLinearAddress = stringAddress(p, d, access);
   return p.exitWith({ ...exit, guestLinearAddress, instructionInfo: stringInfo(d) });
@@ -91,16 +92,16 @@ function stringInfo(d: DecodedInstruction): number {
 }
 
 /** Linear address of the element, checked as the instruction would. */
-export function stringAddress(p: Processor, d: DecodedInstruction, access: PortAccess): bigint {
+export function stringAddress(p: Core, d: DecodedInstruction, access: PortAccess): bigint {
   const mask = (1n << BigInt(8 * d.addressSize)) - 1n;
   const offset = p.state.gpr(access.input ? 7 : 6) & mask;
   return p.linear(access.input ? 0 : segmentOf(d), offset, access.size, access.input);
 }
 
 /** Move rSI or rDI and rCX after `count` elements of a string I/O instruction. */
-export function advanceString(p: Processor, d: DecodedInstruction, access: PortAccess, count: number): void {
+export function advanceString(p: Core, d: DecodedInstruction, access: PortAccess, count: number): void {
   const mask = (1n << BigInt(8 * d.addressSize)) - 1n;
-  const down = (p.memory.read32(L.FLAGS_REST) & 0x400) !== 0;
+  const down = (p.memory.read32(L.FLAGS_REST) & RFLAGS.DF) !== 0;
   const step = BigInt(down ? -access.size * count : access.size * count);
   const move = (index: number, by: bigint): void => {
     const old = p.state.gpr(index);

@@ -1,20 +1,21 @@
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { RegisterFile } from '../core/core.ts';
 import { type Assist, operandAddress, peekStack, popBytes, push, readOperand, writeOperand } from './operand.ts';
+import { RFLAGS } from '../../x86/registers.ts';
 
 /** Status flags of an 8-bit result: SF ZF PF. */
-function resultFlags(p: Processor, value: number): number {
+function resultFlags(p: RegisterFile, value: number): number {
   const byte = value & 0xff;
   return (byte & 0x80) | (byte === 0 ? 0x40 : 0) | ((p.memory.u8[L.PARITY + byte] as number) << 2);
 }
 
-const al = (p: Processor): number => p.memory.u8[L.GPR] as number;
-const ah = (p: Processor): number => p.memory.u8[L.GPR + 1] as number;
-const setAl = (p: Processor, value: number): void => {
+const al = (p: RegisterFile): number => p.memory.u8[L.GPR] as number;
+const ah = (p: RegisterFile): number => p.memory.u8[L.GPR + 1] as number;
+const setAl = (p: RegisterFile, value: number): void => {
   p.memory.u8[L.GPR] = value;
 };
-const setAh = (p: Processor, value: number): void => {
+const setAh = (p: RegisterFile, value: number): void => {
   p.memory.u8[L.GPR + 1] = value;
 };
 
@@ -113,7 +114,7 @@ const compareExchangeWide =
       p.state.setGpr(0, low);
       p.state.setGpr(2, high);
     }
-    p.state.setStatus(equal ? 0x40 : 0, 0x40);
+    p.state.setStatus(equal ? RFLAGS.ZF : 0, RFLAGS.ZF);
     return 'next';
   };
 

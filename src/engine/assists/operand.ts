@@ -1,17 +1,20 @@
 import { type DecodedInstruction, ICED } from '../code/instruction.ts';
 import { registerSlot } from '../code/record.ts';
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Core, GuestMemory, RegisterFile } from '../core/core.ts';
 
 /**
  * What an assist did: 'next' goes on after it, 'serialize' too but looks everything up again, 'jump' set rip, 'exit'
  * left the VM exit with the processor.
  */
 export type Outcome = 'next' | 'serialize' | 'jump' | 'exit';
-export type Assist = (p: Processor, d: DecodedInstruction) => Outcome;
+export type Assist = (p: Core, d: DecodedInstruction) => Outcome;
 
-function registerValue(p: Processor, register: number): bigint {
+/** Where operands are: registers and memory. */
+export type Operands = RegisterFile & GuestMemory;
+
+function registerValue(p: RegisterFile, register: number): bigint {
   if (register === ICED.none) return 0n;
   if (register === ICED.rip || register === ICED.eip) return p.memory.read64(L.RIP_PAGE);
   const slot = registerSlot(register);
@@ -20,7 +23,7 @@ function registerValue(p: Processor, register: number): bigint {
 }
 
 /** Offset of the memory operand inside its segment, wrapped to the address size. */
-export function effectiveOffset(p: Processor, d: DecodedInstruction, extra = 0n): bigint {
+export function effectiveOffset(p: RegisterFile, d: DecodedInstruction, extra = 0n): bigint {
   const bits = d.addressSize * 8;
   let index = registerValue(p, d.index);
   if (d.mnemonic === 'xlatb') index &= 0xffn;
@@ -32,12 +35,12 @@ export function effectiveOffset(p: Processor, d: DecodedInstruction, extra = 0n)
 export const segmentOf = (d: DecodedInstruction): number => ICED.segment(d.segment) ?? 3;
 
 /** Linear address of the memory operand, checked for an access of `size` bytes. */
-export function operandAddress(p: Processor, d: DecodedInstruction, size: number, write: boolean, extra = 0n): bigint {
+export function operandAddress(p: Operands, d: DecodedInstruction, size: number, write: boolean, extra = 0n): bigint {
   return p.linear(segmentOf(d), effectiveOffset(p, d, extra), size, write);
 }
 
 /** Value of operand `k`: register, immediate or memory of `size` bytes (default: its own). */
-export function readOperand(p: Processor, d: DecodedInstruction, k: number, size?: number): bigint {
+export function readOperand(p: Operands, d: DecodedInstruction, k: number, size?: number): bigint {
   const operand = d.operands[k];
   if (operand === undefined) throw new GuestFault(VECTOR.UD);
   switch (operand.kind) {
@@ -51,7 +54,7 @@ export function readOperand(p: Processor, d: DecodedInstruction, k: number, size
   }
 }
 
-export function readRegister(p: Processor, register: number, size: number): bigint {
+export function readRegister(p: RegisterFile, register: number, size: number): bigint {
   const slot = registerSlot(register);
   const { view } = p.memory;
   switch (size) {
@@ -62,7 +65,7 @@ export function readRegister(p: Processor, register: number, size: number): bigi
   }
 }
 
-export function writeRegister(p: Processor, register: number, size: number, value: bigint): void {
+export function writeRegister(p: RegisterFile, register: number, size: number, value: bigint): void {
   const slot = registerSlot(register);
   const { view } = p.memory;
   switch (size) {
@@ -73,7 +76,7 @@ export function writeRegister(p: Processor, register: number, size: number, valu
   }
 }
 
-export function writeOperand(p: Processor, d: DecodedInstruction, k: number, value: bigint, size?: number): void {
+export function writeOperand(p: Operands, d: DecodedInstruction, k: number, value: bigint, size?: number): void {
   const operand = d.operands[k];
   if (operand?.kind === 'register') writeRegister(p, operand.register, operand.size, value);
   else if (operand?.kind === 'memory') {
@@ -83,36 +86,36 @@ export function writeOperand(p: Processor, d: DecodedInstruction, k: number, val
 }
 
 /** rip after the instruction, before wrapping. */
-export const ripAfter = (p: Processor, d: DecodedInstruction): bigint =>
+export const ripAfter = (p: RegisterFile, d: DecodedInstruction): bigint =>
   BigInt.asUintN(64, p.state.rip + BigInt(d.length)) & p.memory.read64(L.RIP_MASK);
 
 /** The stack, in the current mode. */
-export function stackLinear(p: Processor, offset: bigint, size: number, write: boolean): bigint {
+export function stackLinear(p: Operands, offset: bigint, size: number, write: boolean): bigint {
   return p.linear(2, offset & p.memory.read64(L.STACK_MASK), size, write);
 }
 
-export function push(p: Processor, value: bigint, size: number): void {
+export function push(p: Operands, value: bigint, size: number): void {
   const top = (p.state.gpr(4) - BigInt(size)) & p.memory.read64(L.STACK_MASK);
   p.writeValue(stackLinear(p, top, size, true), size, value);
   setStack(p, top);
 }
 
 /** Value `depth` bytes above the top of the stack. */
-export function peekStack(p: Processor, size: number, depth = 0): bigint {
+export function peekStack(p: Operands, size: number, depth = 0): bigint {
   return p.readValue(stackLinear(p, p.state.gpr(4) + BigInt(depth), size, false), size);
 }
 
-export function setStack(p: Processor, pointer: bigint): void {
+export function setStack(p: RegisterFile, pointer: bigint): void {
   const mask = p.memory.read64(L.STACK_MASK);
   p.state.setGpr(4, (p.state.gpr(4) & ~mask) | (pointer & mask));
 }
 
-export function popBytes(p: Processor, bytes: number): void {
+export function popBytes(p: RegisterFile, bytes: number): void {
   setStack(p, p.state.gpr(4) + BigInt(bytes));
 }
 
 /** Operand size of a stack instruction: 8 in 64-bit mode unless 66h. */
-export function stackOperandSize(p: Processor, d: DecodedInstruction): 2 | 4 | 8 {
+export function stackOperandSize(p: RegisterFile, d: DecodedInstruction): 2 | 4 | 8 {
   if (p.state.code64) return d.operandSize === 2 ? 2 : 8;
   return d.operandSize;
 }

@@ -1,7 +1,7 @@
 import { type DecodedInstruction, ICED } from '../code/instruction.ts';
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Core } from '../core/core.ts';
 import { isCanonical } from './deliver.ts';
 import {
   accessOf,
@@ -24,6 +24,7 @@ import {
   stackOperandSize,
   writeOperand,
 } from './operand.ts';
+import { ACCESS, CR4, RFLAGS } from '../../x86/registers.ts';
 
 /** The segment register an operand names. */
 function segmentOperand(d: DecodedInstruction, k: number): number | undefined {
@@ -32,7 +33,7 @@ function segmentOperand(d: DecodedInstruction, k: number): number | undefined {
 }
 
 /** MOV to and from a segment register; other MOV assists are control and debug registers (system.ts). */
-export function moveSegment(p: Processor, d: DecodedInstruction): Outcome {
+export function moveSegment(p: Core, d: DecodedInstruction): Outcome {
   const to = segmentOperand(d, 0);
   if (to === undefined) {
     const from = segmentOperand(d, 1) as number;
@@ -45,7 +46,7 @@ export function moveSegment(p: Processor, d: DecodedInstruction): Outcome {
   return segmentLoaded(p, to);
 }
 
-function segmentLoaded(p: Processor, segment: number): Outcome {
+function segmentLoaded(p: Core, segment: number): Outcome {
   p.modeChanged();
   if (segment === 2) p.shadow(2);
   return 'serialize';
@@ -88,17 +89,17 @@ const loadFarPointer =
     return 'serialize';
   };
 
-function privileged(p: Processor): void {
+function privileged(p: Core): void {
   if (p.state.cpl !== 0) throw new GuestFault(VECTOR.GP, 0);
 }
 
-function protectedOnly(p: Processor): void {
+function protectedOnly(p: Core): void {
   if (!p.state.protectedMode || p.state.virtual8086) throw new GuestFault(VECTOR.UD);
 }
 
 /** UMIP keeps SGDT SIDT SLDT STR SMSW from user mode. */
-export function umip(p: Processor): void {
-  if ((p.state.cr4 & 0x800) !== 0 && p.state.cpl > 0) throw new GuestFault(VECTOR.GP, 0);
+export function umip(p: Core): void {
+  if ((p.state.cr4 & CR4.UMIP) !== 0 && p.state.cpl > 0) throw new GuestFault(VECTOR.GP, 0);
 }
 
 const loadTable =
@@ -130,7 +131,7 @@ const storeTable =
     return 'next';
   };
 
-function systemBase(p: Processor, selector: number, d: Descriptor): bigint {
+function systemBase(p: Core, selector: number, d: Descriptor): bigint {
   if (!p.state.longMode) return baseOf(d);
   const upper = readUpperHalf(p, selector, d);
   const base = baseOf(d) | (BigInt(upper.low) << 32n);
@@ -143,7 +144,7 @@ const loadLocalTable: Assist = (p, d) => {
   privileged(p);
   const selector = Number(readOperand(p, d, 0, 2) & 0xffffn);
   if ((selector & 0xfffc) === 0) {
-    p.state.setSegment(6, selector, 0n, 0, 0x10000);
+    p.state.setSegment(6, selector, 0n, 0, ACCESS.UNUSABLE);
     return 'next';
   }
   if ((selector & 4) !== 0) throw new GuestFault(VECTOR.GP, selector & 0xfffc);
@@ -181,7 +182,7 @@ const storeSelector =
   };
 
 /** The descriptor LAR, LSL, VERR or VERW ask about, or undefined when the question has no answer. */
-function visibleDescriptor(p: Processor, selector: number): Descriptor | undefined {
+function visibleDescriptor(p: Core, selector: number): Descriptor | undefined {
   if ((selector & 0xfffc) === 0) return undefined;
   try {
     return readDescriptor(p, selector);
@@ -191,7 +192,7 @@ function visibleDescriptor(p: Processor, selector: number): Descriptor | undefin
   }
 }
 
-function reachable(p: Processor, selector: number, d: Descriptor): boolean {
+function reachable(p: Core, selector: number, d: Descriptor): boolean {
   const conforming = d.isSegment && (d.type & 0xc) === 0xc;
   return conforming || (p.state.cpl <= d.dpl && (selector & 3) <= d.dpl);
 }
@@ -215,7 +216,7 @@ const askDescriptor =
       (descriptor.isSegment || types.has(descriptor.type)) &&
       reachable(p, selector, descriptor);
     if (ok) writeOperand(p, d, 0, BigInt(name === 'lar' ? (descriptor.high & 0xffff00) >>> 0 : limitOf(descriptor)));
-    p.state.setStatus(ok ? 0x40 : 0, 0x40);
+    p.state.setStatus(ok ? RFLAGS.ZF : 0, RFLAGS.ZF);
     return 'next';
   };
 
@@ -232,7 +233,7 @@ const verify =
       const bit2 = (descriptor.type & 2) !== 0;
       ok = write ? !isCode && bit2 : !isCode || bit2;
     }
-    p.state.setStatus(ok ? 0x40 : 0, 0x40);
+    p.state.setStatus(ok ? RFLAGS.ZF : 0, RFLAGS.ZF);
     return 'next';
   };
 
@@ -242,7 +243,7 @@ const adjustRpl: Assist = (p, d) => {
   const from = readOperand(p, d, 1);
   const raise = (to & 3n) < (from & 3n);
   if (raise) writeOperand(p, d, 0, (to & ~3n) | (from & 3n));
-  p.state.setStatus(raise ? 0x40 : 0, 0x40);
+  p.state.setStatus(raise ? RFLAGS.ZF : 0, RFLAGS.ZF);
   return 'next';
 };
 
@@ -260,7 +261,7 @@ const swapGs: Assist = (p) => {
 const baseRegister =
   (slot: number, write: boolean): Assist =>
   (p, d) => {
-    if (!p.state.code64 || (p.state.cr4 & 0x10000) === 0) throw new GuestFault(VECTOR.UD);
+    if (!p.state.code64 || (p.state.cr4 & CR4.FSGSBASE) === 0) throw new GuestFault(VECTOR.UD);
     if (!write) {
       writeOperand(p, d, 0, p.memory.read64(slot));
       return 'next';

@@ -1,15 +1,18 @@
 
-import { GuestExit, VECTOR, vmExit } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { GuestEvent } from '../event.ts';
-import type { Processor } from '../processor.ts';
+import { INTERRUPTION } from '../../x86/controls.ts';
+import { EXIT } from '../../x86/exit-reasons.ts';
+import { GuestExit, VECTOR, vmExit } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { GuestEvent } from '../core/event.ts';
+import type { Core } from '../core/core.ts';
 import { deliver, } from './deliver.ts';
 import {
   type Assist, type Outcome, push, setStack, stackOperandSize,
 } from './operand.ts';
+import { RFLAGS } from '../../x86/registers.ts';
 
 /** INT n, INT3, INTO, INT1: the event goes through the IDT as software's. */
-function softwareEvent(p: Processor, event: GuestEvent, hits = 0): Outcome {
+function softwareEvent(p: Core, event: GuestEvent, hits = 0): Outcome {
   const exit = interceptSoftware(p, event, hits);
   if (exit !== undefined) throw exit;
   deliver(p, event);
@@ -18,13 +21,14 @@ function softwareEvent(p: Processor, event: GuestEvent, hits = 0): Outcome {
   return 'jump';
 }
 
-function interceptSoftware(p: Processor, event: GuestEvent, hits: number): GuestExit | undefined {
+function interceptSoftware(p: Core, event: GuestEvent, hits: number): GuestExit | undefined {
   const isException = event.type !== 'soft-interrupt';
   if (!isException || ((p.controls.exceptionBitmap >>> event.vector) & 1) === 0) return undefined;
-  const type = event.type === 'soft-exception' ? 6 : 5;
-  const interruptionInfo = (0x80000000 | (type << 8) | event.vector) >>> 0;
+  const type = event.type === 'soft-exception' ? INTERRUPTION.SOFTWARE_EXCEPTION : INTERRUPTION.PRIVILEGED_EXCEPTION;
+  const interruptionInfo = (INTERRUPTION.VALID | type | event.vector) >>> 0;
   const qualification = BigInt(hits);
-  return new GuestExit(vmExit({ reason: 0, qualification, interruptionInfo, instructionLength: event.length }));
+  const [reason, instructionLength] = [EXIT.EXCEPTION_NMI, event.length];
+  return new GuestExit(vmExit({ reason, qualification, interruptionInfo, instructionLength }));
 }
 
 const interrupt: Assist = (p, d) => {
@@ -34,14 +38,14 @@ const interrupt: Assist = (p, d) => {
 };
 
 const overflow: Assist = (p, d) => {
-  if ((p.state.rflags & 0x800) === 0) return 'next';
+  if ((p.state.rflags & RFLAGS.OF) === 0) return 'next';
   return softwareEvent(p, { type: 'soft-exception', vector: VECTOR.OF, length: d.length });
 };
 
 const breakpoint: Assist = (p, d) => softwareEvent(p, { type: 'soft-exception', vector: VECTOR.BP, length: d.length });
 
 const icebp: Assist = (p, d) =>
-  softwareEvent(p, { type: 'privileged-exception', vector: VECTOR.DB, length: d.length }, p.takeHits());
+  softwareEvent(p, { type: 'privileged-exception', vector: VECTOR.DB, length: d.length }, p.debug.takeHits());
 
 /** ENTER with nesting. SDM Vol. 2A. */
 const enterFrame: Assist = (p, d) => {

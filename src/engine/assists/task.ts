@@ -1,16 +1,16 @@
 import type { TaskSwitch, TaskSwitched } from '../../x86/guest.ts';
-import { GuestExit, GuestFault, MmioNeeded, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
-import type { Processor } from '../processor.ts';
+import { GuestExit, GuestFault, MmioNeeded, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
+import type { Core } from '../core/core.ts';
 import { accessOf, baseOf, checkSegment, type Descriptor, limitOf, readDescriptor, setBusy } from './descriptor.ts';
 import { push } from './operand.ts';
 import { loadPointers } from './control-registers.ts';
+import { ACCESS, RFLAGS } from '../../x86/registers.ts';
 
 /** Who asks for the switch: exit qualification bits 31:30. SDM Vol. 3, Table 28-2. */
 export const TASK_SOURCE = { call: 0, iret: 1, jump: 2, gate: 3 } as const;
 
-const NT = 0x4000;
-const VM = 0x20000;
+const { ALL, FIXED, NT, VM } = RFLAGS;
 const SEGMENT_ORDER = [0, 1, 2, 3, 4, 5] as const;
 
 /** Where a TSS keeps what; offsets in bytes. SDM Vol. 3, Figures 8-2 and 8-10. */
@@ -38,7 +38,7 @@ const TSS32: TaskLayout = {
 const TSS16: TaskLayout = { word: 2, ip: 14, flags: 16, registers: 18, segments: 34, ldt: 42, length: 44 };
 
 /** Task switch, SDM Vol. 3, 8.3, as KVM does it on a task-switch exit. rip is already past the instruction. */
-export function switchTask(p: Processor, task: TaskSwitch): TaskSwitched {
+export function switchTask(p: Core, task: TaskSwitch): TaskSwitched {
   const progress = { saved: false };
   try {
     performSwitch(p, task, progress);
@@ -50,7 +50,7 @@ export function switchTask(p: Processor, task: TaskSwitch): TaskSwitched {
         then,
         vector: thrown.vector,
         errorCode: thrown.error,
-        address: thrown.vector === VECTOR.PF ? p.faultAddress : 0n,
+        address: thrown.vector === VECTOR.PF ? p.events.faultAddress : 0n,
       };
     }
     if (thrown instanceof GuestExit || thrown instanceof MmioNeeded) {
@@ -60,7 +60,7 @@ export function switchTask(p: Processor, task: TaskSwitch): TaskSwitched {
   }
 }
 
-function performSwitch(p: Processor, { selector, source, errorCode }: TaskSwitch, progress: { saved: boolean }): void {
+function performSwitch(p: Core, { selector, source, errorCode }: TaskSwitch, progress: { saved: boolean }): void {
   const error = selector & 0xfffc;
   const target = readDescriptor(p, selector, source === TASK_SOURCE.iret ? VECTOR.TS : VECTOR.GP);
   const busy = (target.type & 2) !== 0;
@@ -82,7 +82,7 @@ function performSwitch(p: Processor, { selector, source, errorCode }: TaskSwitch
 
 const layoutOf = (access: number): TaskLayout => ((access & 8) !== 0 ? TSS32 : TSS16);
 
-function saveTask(p: Processor, fromIret: boolean): void {
+function saveTask(p: Core, fromIret: boolean): void {
   const { state } = p;
   const at = layoutOf(state.access(7));
   const base = state.base(7);
@@ -95,7 +95,7 @@ function saveTask(p: Processor, fromIret: boolean): void {
 }
 
 function loadTask(
-  p: Processor,
+  p: Core,
   how: { selector: number; target: Descriptor; to: TaskLayout; nested: boolean; oldSelector: number },
 ): void {
   const { state, memory } = p;
@@ -118,7 +118,7 @@ function loadTask(
     memory.write64(L.CR3, cr3);
   }
   state.rip = ip;
-  state.rflags = (flags & 0x3f7fd5) | 2 | (how.nested ? NT : 0);
+  state.rflags = (flags & ALL) | FIXED | (how.nested ? NT : 0);
   registers.forEach((value, i) => {
     state.setGpr(i, to.word === 2 ? value | 0xffff0000n : value);
   });
@@ -127,9 +127,9 @@ function loadTask(
   memory.write32(L.DR + 56, memory.read32(L.DR + 56) & ~0x55);
 }
 
-function loadTables(p: Processor, ldt: number, selectors: readonly number[], virtual8086: boolean): void {
+function loadTables(p: Core, ldt: number, selectors: readonly number[], virtual8086: boolean): void {
   const { state } = p;
-  state.setSegment(6, ldt, 0n, 0, 0x10000);
+  state.setSegment(6, ldt, 0n, 0, ACCESS.UNUSABLE);
   if ((ldt & 0xfffc) !== 0) {
     const d = readDescriptor(p, ldt, VECTOR.TS);
     if (d.isSegment || d.type !== 2 || !d.present) throw new GuestFault(VECTOR.TS, ldt & 0xfffc);

@@ -9,7 +9,7 @@ import {
 } from '../float/select.ts';
 import { singleAdd, singleDivide, singleMultiply, singleSquareRoot, singleSubtract } from '../float/single.ts';
 import { SLOW } from '../meanings/vector/slow.ts';
-import type { SlowContext, SlowRoutine } from './vector.ts';
+import type { SlowContext, SlowRoutine } from './slow-routine.ts';
 
 type Single = (env: FloatEnvironment, a: number, b: number, immediate: number) => number;
 type Double = (env: FloatEnvironment, a: bigint, b: bigint, immediate: number) => bigint;

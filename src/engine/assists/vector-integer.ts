@@ -1,5 +1,5 @@
 import { SLOW } from '../meanings/vector/slow.ts';
-import type { SlowContext, SlowRoutine } from './vector.ts';
+import type { SlowContext, SlowRoutine } from './slow-routine.ts';
 
 /** MPSADBW: eight sums of four absolute differences. SDM Vol. 2A. */
 const sumsOfDifferences: SlowRoutine = ({ view, immediate }) => {

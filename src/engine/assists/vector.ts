@@ -1,33 +1,22 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
 import { registerSlot } from '../code/record.ts';
-import { GuestFault, VECTOR } from '../fault.ts';
-import * as L from '../layout.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
+import * as L from '../state/layout.ts';
 import { SLOW, SLOW_OPERATIONS } from '../meanings/vector/slow.ts';
-import type { EngineMemory } from '../memory.ts';
-import type { Processor } from '../processor.ts';
+import type { EngineMemory } from '../state/memory.ts';
+import type { Core } from '../core/core.ts';
 import { type Assist, segmentOf } from './operand.ts';
+import type { SlowContext, SlowRoutine } from './slow-routine.ts';
 import { FLOAT_ROUTINES } from './vector-float.ts';
 import { INTEGER_ROUTINES } from './vector-integer.ts';
-
-/** What a slow vector operation works on: the operands a handler left in scratch. */
-export interface SlowContext {
-  readonly view: DataView;
-  /** MXCSR before, and with the new flags after. */
-  mxcsr: number;
-  readonly immediate: number;
-  /** An unmasked exception was found: the destination stays. */
-  faults: boolean;
-}
-
-export type SlowRoutine = (context: SlowContext) => void;
+import { CR0, CR4 } from '../../x86/registers.ts';
 
 const ROUTINES: readonly (SlowRoutine | undefined)[] = SLOW_OPERATIONS.map(
   (name) => FLOAT_ROUTINES[name] ?? INTEGER_ROUTINES[name],
 );
 
-const OSFXSR = 0x200;
-const OSXMMEXCPT = 0x400;
-const EM = 4;
+const { OSFXSR, OSXMMEXCPT } = CR4;
+const { EM } = CR0;
 const TOP = 0x3800;
 const ERROR_SUMMARY = 0x80;
 
@@ -60,7 +49,7 @@ const mmxUnavailable: Assist = (p) => {
 };
 
 /** Store the bytes whose mask byte has its sign set at DS:rDI. SDM Vol. 2B, MASKMOVDQU. */
-function maskedMove(p: Processor, d: DecodedInstruction, size: 8 | 16): void {
+function maskedMove(p: Core, d: DecodedInstruction, size: 8 | 16): void {
   const [source, mask] = d.operands.flatMap((o) => (o.kind === 'register' ? [registerSlot(o.register)] : []));
   if (source === undefined || mask === undefined) throw new GuestFault(VECTOR.UD);
   const { u8 } = p.memory;

@@ -1,9 +1,9 @@
 import { invariant } from '../../base/invariant.ts';
-import * as L from '../layout.ts';
-import { ASSIST_BY_SITE } from '../meanings/control.ts';
-import type { EngineMemory } from '../memory.ts';
+import * as L from '../state/layout.ts';
+import { ASSIST_BY_SITE } from '../meanings/pseudo.ts';
+import type { EngineMemory } from '../state/memory.ts';
 import { type DecodedInstruction, decodeInstruction } from './instruction.ts';
-import { MODE } from './mode.ts';
+import { CODE_REACH, MODE, reachOf } from '../state/mode.ts';
 import { writeRecord } from './record.ts';
 import { select } from './select.ts';
 
@@ -34,6 +34,9 @@ export interface AssistSite {
   readonly name: string;
   readonly instruction: DecodedInstruction | undefined;
 }
+
+/** The assists of bytes that are no instruction. */
+const NO_INSTRUCTION = { invalid: 'undefined', long: 'overlong' } as const;
 
 /** Handlers that leave their rare cases to the assist of the same name. */
 const FALLS_BACK = new Set(['cli', 'sti']);
@@ -203,8 +206,8 @@ export class CodeCache {
       const at = this.allocate(page);
       if (!isChecked) this.enter(page, offset, at);
       this.decoded++;
-      if (d === 'invalid') {
-        this.writeAssist(at, offset, 'undefined', undefined);
+      if (d === 'invalid' || d === 'long') {
+        this.writeAssist(at, offset, NO_INSTRUCTION[d], undefined);
         this.mark(page, offset, Math.min(15, 4096 - offset));
         return first;
       }
@@ -260,7 +263,10 @@ export class CodeCache {
     if (FALLS_BACK.has(d.mnemonic)) this.sites.set(at, { name: d.mnemonic, instruction: d });
     this.memory.view.setUint32(at + L.R_PAGE, page.hostPage, true);
     const target = d.operands[0];
-    if (target?.kind === 'near' && (page.mode & MODE.bounded) === 0) this.link(page, at, offset);
+    if (target?.kind !== 'near' || (page.mode & MODE.bounded) !== 0) return;
+    // What IP cuts may lead elsewhere from the same page.
+    if (target.size === 2 && reachOf(page.mode) !== CODE_REACH.word) return;
+    this.link(page, at, offset);
   }
 
   private writeAssist(at: number, offset: number, name: string, d: DecodedInstruction | undefined): void {
@@ -304,8 +310,9 @@ export class CodeCache {
     bytes.set(u8.subarray(second, second + 15 - inFirst), inFirst);
     const d = decodeInstruction(bytes, bits, BigInt(offset));
     const record = this.allocate(page);
-    if (d === 'invalid' || d === 'more') this.writeAssist(record, offset, 'undefined', undefined);
-    else {
+    if (typeof d === 'string') {
+      this.writeAssist(record, offset, NO_INSTRUCTION[d === 'long' ? d : 'invalid'], undefined);
+    } else {
       this.writeInstruction(page, record, d, offset);
       // Its target may lie in the page, but its own end does not: never linked.
       const isBranch = d.operands[0]?.kind === 'near';

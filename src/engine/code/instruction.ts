@@ -7,7 +7,7 @@ export type DecodedOperand =
   | { readonly kind: 'register'; readonly register: number; readonly size: number }
   | { readonly kind: 'immediate'; readonly value: bigint; readonly size: number }
   | { readonly kind: 'memory'; readonly size: number }
-  | { readonly kind: 'near'; readonly target: bigint }
+  | { readonly kind: 'near'; readonly target: bigint; readonly size: 2 | 4 | 8 }
   | { readonly kind: 'far'; readonly selector: number; readonly offset: number }
   | { readonly kind: 'string' };
 
@@ -34,8 +34,8 @@ export interface DecodedInstruction {
   readonly stackIncrement: number;
 }
 
-/** 'invalid': no such instruction. 'more': the bytes end before it does. */
-export type DecodeOutcome = DecodedInstruction | 'invalid' | 'more';
+/** 'invalid': no such instruction. 'long': it has more than 15 bytes. 'more': the bytes end before it does. */
+export type DecodeOutcome = DecodedInstruction | 'invalid' | 'long' | 'more';
 
 const NAMES: string[] = [];
 for (const [name, value] of Object.entries(Mnemonic)) {
@@ -46,16 +46,58 @@ const scratch = new Instruction();
 
 /** Decode the instruction at the start of `bytes` (at most 15 are used). `rip` gives branch targets. */
 export function decodeInstruction(bytes: Uint8Array, bits: 16 | 32 | 64, rip: bigint): DecodeOutcome {
-  const window = bytes.length > 15 ? bytes.subarray(0, 15) : bytes;
-  const decoder = new Decoder(bits, window, DecoderOptions.None);
+  const window = bytes.length > LONGEST ? bytes.subarray(0, LONGEST) : bytes;
+  const decoder = new Decoder(bits, window, HINTS_ARE_NOPS);
   decoder.ip = rip;
   decoder.decodeOut(scratch);
   const failed = scratch.code === 0;
   // 2 is DecoderError.NoMoreBytes.
   const more = failed && decoder.lastError === 2;
   decoder.free();
-  if (failed) return more && bytes.length < 15 ? 'more' : 'invalid';
-  return describe(window, bits);
+  if (!failed) return describe(window, bits);
+  if (bytes.length < LONGEST) return more ? 'more' : 'invalid';
+  return isOverlong(window, bits) ? 'long' : 'invalid';
+}
+
+/** Bytes of the longest instruction: one of more raises #GP(0). SDM Vol. 3, 6.15, interrupt 13. */
+const LONGEST = 15;
+
+/**
+ * 0F 0D and 0F 18 to 0F 1F are NOPs whatever ModRM and prefixes say, and so is what later processors make of them: none
+ * of it is announced (CLDEMOTE, CET, MPX, PREFETCHI), and a hint changes nothing.
+ */
+const HINTS_ARE_NOPS = DecoderOptions.ForceReservedNop;
+
+/**
+ * Whether an instruction whose first 15 bytes are no whole one has more than these. Its length is that of the same
+ * instruction without the prefixes that do not count for it, which has room to end.
+ */
+function isOverlong(window: Uint8Array, bits: 16 | 32 | 64): boolean {
+  const { core, dropped } = withoutIdlePrefixes(window, bits);
+  const bytes = new Uint8Array(LONGEST);
+  bytes.set(core);
+  const decoder = new Decoder(bits, bytes, HINTS_ARE_NOPS | DecoderOptions.NoInvalidCheck);
+  decoder.decodeOut(scratch);
+  decoder.free();
+  return scratch.length + dropped > LONGEST;
+}
+
+/** Of each prefix that counts for the length one is left, REX where it counts. */
+function withoutIdlePrefixes(window: Uint8Array, bits: 16 | 32 | 64): { core: Uint8Array; dropped: number } {
+  const counting = new Set<number>();
+  let rex: number | undefined;
+  let at = 0;
+  for (; at < window.length; at++) {
+    const byte = window[at] as number;
+    if (bits === 64 && (byte & 0xf0) === 0x40) rex = byte;
+    else if (!LEGACY_PREFIXES.has(byte)) break;
+    else {
+      rex = undefined;
+      if (COUNTING_PREFIXES.has(byte)) counting.add(byte);
+    }
+  }
+  const kept = [...counting, ...(rex === undefined ? [] : [rex])];
+  return { core: Uint8Array.of(...kept, ...window.subarray(at)), dropped: at - kept.length };
 }
 
 function describe(window: Uint8Array, bits: 16 | 32 | 64): DecodedInstruction {
@@ -103,9 +145,9 @@ function operandOf(k: number): DecodedOperand {
       const register = i.opRegister(k);
       return { kind: 'register', register, size: RegisterExt.size(register) };
     }
-    case OpKind.NearBranch16: return { kind: 'near', target: BigInt(i.nearBranch16) };
-    case OpKind.NearBranch32: return { kind: 'near', target: BigInt(i.nearBranch32) };
-    case OpKind.NearBranch64: return { kind: 'near', target: i.nearBranch64 };
+    case OpKind.NearBranch16: return { kind: 'near', target: BigInt(i.nearBranch16), size: 2 };
+    case OpKind.NearBranch32: return { kind: 'near', target: BigInt(i.nearBranch32), size: 4 };
+    case OpKind.NearBranch64: return { kind: 'near', target: i.nearBranch64, size: 8 };
     case OpKind.FarBranch16: return { kind: 'far', selector: i.farBranchSelector, offset: i.farBranch16 };
     case OpKind.FarBranch32: return { kind: 'far', selector: i.farBranchSelector, offset: i.farBranch32 };
     case OpKind.Memory: return { kind: 'memory', size: MemorySizeExt.size(i.memorySize) };
@@ -135,12 +177,14 @@ function prefixesOf(bytes: Uint8Array, bits: 16 | 32 | 64): { operandSize: 2 | 4
   let address = false;
   let wide = false;
   for (const byte of bytes) {
-    if (byte === 0x66) operand = true;
-    else if (byte === 0x67) address = true;
-    else if (bits === 64 && (byte & 0xf0) === 0x40) {
-      wide = (byte & 8) !== 0;
-      break;
-    } else if (!LEGACY_PREFIXES.has(byte)) break;
+    if (bits === 64 && (byte & 0xf0) === 0x40) wide = (byte & 8) !== 0;
+    else if (!LEGACY_PREFIXES.has(byte)) break;
+    else {
+      operand ||= byte === 0x66;
+      address ||= byte === 0x67;
+      // REX counts right before the opcode only. SDM Vol. 2, 2.2.1.
+      wide = false;
+    }
   }
   if (bits === 64) {
     return { operandSize: wide ? 8 : operand ? 2 : 4, addressSize: address ? 4 : 8 };
@@ -149,7 +193,9 @@ function prefixesOf(bytes: Uint8Array, bits: 16 | 32 | 64): { operandSize: 2 | 4
   return { operandSize: natural !== operand ? 4 : 2, addressSize: natural !== address ? 4 : 2 };
 }
 
-const LEGACY_PREFIXES = new Set([0xf0, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65]);
+const LEGACY_PREFIXES = new Set([0xf0, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65, 0x66, 0x67]);
+/** Operand size, address size, and what selects an opcode. */
+const COUNTING_PREFIXES = new Set([0x66, 0x67, 0xf2, 0xf3]);
 
 /** iced register numbers, by what the engine needs of them. */
 export const ICED = {

@@ -1,5 +1,5 @@
-import * as L from '../layout.ts';
-import type { EngineMemory } from '../memory.ts';
+import * as L from '../state/layout.ts';
+import type { EngineMemory } from '../state/memory.ts';
 import { type DecodedInstruction, ICED } from './instruction.ts';
 
 const MASK_64 = 0xffff_ffff_ffff_ffffn;
@@ -42,7 +42,8 @@ export function writeRecord(
     } else if (operand.kind === 'immediate') {
       view.setBigUint64(at + L.R_IMM, BigInt.asUintN(64, operand.value), true);
     } else if (operand.kind === 'near') {
-      view.setBigUint64(at + L.R_IMM, relative(d, offset, operand.target) & MASK_64, true);
+      view.setBigUint64(at + L.R_IMM, relative(d, offset, operand) & MASK_64, true);
+      view.setUint8(at + L.R_CUT, operand.size === 2 ? 1 : 0);
     }
   }
   writeAddress(memory, at, d);
@@ -50,10 +51,8 @@ export function writeRecord(
 }
 
 /** Signed distance from the next instruction; targets were computed in the width of the branch. */
-function relative(d: DecodedInstruction, offset: number, target: bigint): bigint {
-  const distance = target - BigInt(offset + d.length);
-  const bits = d.addressSize === 8 || d.operandSize === 8 ? 64 : d.operandSize === 2 ? 16 : 64;
-  return BigInt.asIntN(bits === 16 ? 16 : target > 0xffff_ffffn ? 64 : 32, distance);
+function relative(d: DecodedInstruction, offset: number, { target, size }: { target: bigint; size: number }): bigint {
+  return BigInt.asIntN(8 * size, target - BigInt(offset + d.length));
 }
 
 function writeAddress(memory: EngineMemory, at: number, d: DecodedInstruction): void {

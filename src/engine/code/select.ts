@@ -1,8 +1,8 @@
-import type { OperandKind } from '../builder.ts';
+import type { OperandKind } from '../emit/builder.ts';
 import { handlerKey } from '../meanings/meaning.ts';
 import { stringKey } from '../meanings/strings.ts';
 import { type DecodedInstruction, ICED } from './instruction.ts';
-import { MODE } from './mode.ts';
+import { CODE_REACH, MODE, reachOf } from '../state/mode.ts';
 
 /** Which handler an instruction gets: its key, or the name of an assist. */
 export type Selection = { readonly key: string } | { readonly assist: string };
@@ -92,12 +92,26 @@ type Special = (d: DecodedInstruction, is64: boolean, mode: number) => Selection
 const flatness = (is64: boolean): string => (is64 ? 'flat' : 'checked');
 const assist = (d: DecodedInstruction): Selection => ({ assist: d.mnemonic });
 
+/** What the names of near branches end in: a target that may lie beyond the segment, or is cut to IP, is looked at. */
+function limited(d: DecodedInstruction, mode: number): '' | '.limited' {
+  const [target] = d.operands;
+  const isCut = target?.kind === 'near' && target.size === 2;
+  return reachOf(mode) === CODE_REACH.all && !isCut ? '' : '.limited';
+}
+
+/** CALL and RET: by the stack where the segment has no end. */
+const callOrReturn = (name: string, d: DecodedInstruction, is64: boolean, mode: number): string =>
+  `${name}${limited(d, mode) || `.${flatness(is64)}`}`;
+
 const jump: Special = (d, is64, mode) => {
   const target = d.operands[0];
-  if (target?.kind === 'near') return { key: handlerKey('jmp.near', [], []) };
-  if (target?.kind === 'register') return { key: handlerKey('jmp', [is64 ? 8 : target.size], ['r']) };
+  const ending = limited(d, mode);
+  if (target?.kind === 'near') return { key: handlerKey(`jmp.near${ending}`, [], []) };
+  if (target?.kind === 'register') return { key: handlerKey(`jmp${ending}`, [is64 ? 8 : target.size], ['r']) };
   // iced gives far pointers sizes 4, 6 and 10; near ones 2, 4 and 8.
-  if (target?.kind === 'memory' && !isFar(d)) return { key: handlerKey('jmp', [target.size], [memoryKind(d, mode)]) };
+  if (target?.kind === 'memory' && !isFar(d)) {
+    return { key: handlerKey(`jmp${ending}`, [target.size], [memoryKind(d, mode)]) };
+  }
   return { assist: 'jmp.far' };
 };
 
@@ -110,13 +124,11 @@ function isFar(d: DecodedInstruction): boolean {
 
 const call: Special = (d, is64, mode) => {
   const target = d.operands[0];
-  const stack = flatness(is64);
   const size = is64 ? 8 : d.operandSize;
-  if (target?.kind === 'near') return { key: handlerKey(`call.near.${stack}`, [size], ['i']) };
-  if (target?.kind === 'register') return { key: handlerKey(`call.${stack}`, [target.size], ['r']) };
-  if (target?.kind === 'memory' && !isFar(d)) {
-    return { key: handlerKey(`call.${stack}`, [target.size], [memoryKind(d, mode)]) };
-  }
+  if (target?.kind === 'near') return { key: handlerKey(callOrReturn('call.near', d, is64, mode), [size], ['i']) };
+  const name = callOrReturn('call', d, is64, mode);
+  if (target?.kind === 'register') return { key: handlerKey(name, [target.size], ['r']) };
+  if (target?.kind === 'memory' && !isFar(d)) return { key: handlerKey(name, [target.size], [memoryKind(d, mode)]) };
   return { assist: 'call.far' };
 };
 
@@ -138,32 +150,40 @@ const pushOrPop: Special = (d, is64, mode) => {
   return { assist: `${d.mnemonic}.segment` };
 };
 
-const byAddressSize = (name: string): Special => (d, is64) => {
-  void is64;
-  return { key: handlerKey(name, [d.addressSize], ['i']) };
-};
+const byAddressSize =
+  (name: string): Special =>
+  (d, _, mode) => ({ key: handlerKey(`${name}${limited(d, mode)}`, [d.addressSize], ['i']) });
+
+/** The address size is in the name. */
+const byCount =
+  (size: 2 | 4 | 8): Special =>
+  (d, _, mode) => ({ key: handlerKey(`jcxz${limited(d, mode)}`, [size], ['i']) });
 
 const nop: Special = () => ({ key: handlerKey('nop', [], []) });
 
 const SPECIAL: Readonly<Record<string, Special>> = {
   jmp: jump,
   call,
-  ret: (d, is64) => ({ key: handlerKey(`ret.${flatness(is64)}`, [is64 ? 8 : d.operandSize], ['i']) }),
+  ret: (d, is64, mode) => ({
+    key: handlerKey(callOrReturn('ret', d, is64, mode), [is64 ? 8 : d.operandSize], ['i']),
+  }),
   push: pushOrPop,
   pop: pushOrPop,
   leave: (d, is64) => ({ key: handlerKey(`leave.${flatness(is64)}`, [stackSize(d, is64)], []) }),
   loop: byAddressSize('loop'),
   loope: byAddressSize('loope'),
   loopne: byAddressSize('loopne'),
-  jcxz: () => ({ key: handlerKey('jcxz', [2], ['i']) }),
-  jecxz: () => ({ key: handlerKey('jcxz', [4], ['i']) }),
-  jrcxz: () => ({ key: handlerKey('jcxz', [8], ['i']) }),
+  jcxz: byCount(2),
+  jecxz: byCount(4),
+  jrcxz: byCount(8),
   rdtsc: (d, _, mode) => ((mode & MODE.rdtscFast) !== 0 ? { key: handlerKey('rdtsc.fast', [], []) } : assist(d)),
   rdtscp: (d, _, mode) => ((mode & MODE.rdtscFast) !== 0 ? { key: handlerKey('rdtscp.fast', [], []) } : assist(d)),
   ...Object.fromEntries(
     ['o', 'no', 'b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'p', 'np', 'l', 'ge', 'le', 'g'].map((c) => [
       `j${c}`,
-      (): Selection => ({ key: handlerKey(`j${c}`, [], []) }),
+      (d: DecodedInstruction, _: boolean, mode: number): Selection => ({
+        key: handlerKey(`j${c}${limited(d, mode)}`, [], []),
+      }),
     ]),
   ),
   ...Object.fromEntries(

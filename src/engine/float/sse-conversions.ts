@@ -3,7 +3,7 @@ import {
   singleReciprocalSquareRoot, singleRound, singleToDouble, singleToInteger,
 } from './convert-sse.ts';
 import { PE, ROUND_NEAREST } from './environment.ts';
-import type { SseOperands, SseOperation } from './sse.ts';
+import type { SseOperands, SseOperation } from './sse-operation.ts';
 
 type Lane = (o: SseOperands, lane: number) => void;
 

@@ -1,6 +1,7 @@
-import { MXCSR } from '../layout.ts';
+import { MXCSR } from '../state/layout.ts';
 import { type FloatEnvironment, sseFaults, sseFlags, startSse } from './environment.ts';
 import { SSE_CONVERSIONS } from './sse-conversions.ts';
+import type { SseOperands, SseOperation } from './sse-operation.ts';
 import {
   doubleAdd, doubleDivide, doubleMultiply, doubleSquareRoot, doubleSubtract, fastDifference, fastProduct, fastQuotient,
   fastRoot, fastSum,
@@ -10,24 +11,6 @@ import {
   fastSingleDifference, fastSingleProduct, fastSingleQuotient, fastSingleRoot, fastSingleSum, singleAdd, singleDivide,
   singleMultiply, singleSquareRoot, singleSubtract,
 } from './single.ts';
-
-/** One instruction's operands: addresses in `memory` (register slots or scratch), result to `out`, 16 bytes. */
-export interface SseOperands {
-  readonly env: FloatEnvironment;
-  readonly memory: DataView;
-  readonly destination: number;
-  readonly source: number;
-  readonly immediate: number;
-  /** Bytes of a general register or memory integer in conversions: 4 or 8. */
-  readonly width: number;
-  readonly out: DataView;
-}
-
-/** What an instruction computes, and how many bytes of `out` its destination takes (0: the answer is RFLAGS). */
-export interface SseOperation {
-  readonly bytes: number;
-  readonly compute: (o: SseOperands) => number;
-}
 
 type Fast = (env: FloatEnvironment, x: number, y: number) => number;
 type OnDouble = (env: FloatEnvironment, a: bigint, b: bigint) => bigint;

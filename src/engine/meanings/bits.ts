@@ -1,4 +1,4 @@
-import type { MeaningBuilder, Operand, Size, V } from '../builder.ts';
+import type { MeaningBuilder, Operand, Size, V } from '../emit/builder.ts';
 import { multiplyHighUnsigned } from './arithmetic.ts';
 import { type Meaning, SAME_2_NO_BYTE } from './meaning.ts';
 
@@ -288,7 +288,7 @@ const crc32: Meaning = {
       m.set(left, rest);
       again(rest);
     });
-    m.writeSlot(m.slot(0), 8, m.get(state));
+    m.writeSlot(m.instruction.slot(0), 8, m.get(state));
     m.next();
   },
 };

@@ -1,4 +1,5 @@
-import type { MeaningBuilder, Operand, OperandKind, Size } from '../builder.ts';
+import type { MeaningBuilder, Operand, OperandKind, Size } from '../emit/builder.ts';
+import type { Ordinal } from '../emit/reader.ts';
 
 /** Which places an operand of a row may be in: register, memory, register or memory, immediate. */
 export type Place = 'r' | 'm' | 'rm' | 'i' | 'ri' | 'rmi';
@@ -10,7 +11,7 @@ export interface Meaning {
   readonly operands: readonly Place[];
   /** Every combination of operand sizes, in bytes. */
   readonly sizes: readonly (readonly Size[])[];
-  /** Emit the handler; it must end in `next()` or a branch. */
+  /** Emit it; it must end in `next()`, or in a branch and `ended()`. */
   readonly emit: (m: MeaningBuilder, operands: readonly Operand[], sizes: readonly Size[]) => void;
 }
 
@@ -46,4 +47,18 @@ export function kindCombinations(places: readonly Place[]): readonly (readonly O
     all = all.flatMap((head) => kindsOf(place).map((kind) => [...head, kind]));
   }
   return all.filter((kinds) => kinds.filter((kind) => MEMORY_KINDS.includes(kind)).length <= 1);
+}
+
+/** Emit a meaning for operands of these sizes and kinds. */
+export function emitMeaning(
+  m: MeaningBuilder,
+  meaning: Meaning,
+  sizes: readonly Size[],
+  kinds: readonly OperandKind[],
+): void {
+  let registers = 0;
+  const operands = kinds.map((kind, index) =>
+    m.operand(kind, sizes[index] ?? sizes[0] ?? 4, (kind === 'r' ? registers++ : 0) as Ordinal),
+  );
+  meaning.emit(m, operands, sizes);
 }

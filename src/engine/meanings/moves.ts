@@ -1,5 +1,5 @@
-import type { MeaningBuilder, Operand, Size, V } from '../builder.ts';
-import * as L from '../layout.ts';
+import type { MeaningBuilder, Operand, Size, V } from '../emit/builder.ts';
+import * as L from '../state/layout.ts';
 import { type Meaning, SAME_2, SAME_2_NO_BYTE } from './meaning.ts';
 
 const move: Meaning[] = [
@@ -167,9 +167,7 @@ function pops(flat: boolean): Meaning[] {
 function popAddress(m: MeaningBuilder, target: Operand, size: Size, oldRsp: V): V {
   const offset = m.effectiveAddress(target.kind);
   m.writeRegister(4, 8, oldRsp);
-  if (target.kind === 'mA') return offset;
-  if (target.kind === 'mB') return m.add(offset, m.load('i64', m.field(L.R_SEGBASE, 2), 8));
-  return m.checkedLinear(m.field(L.R_SEGMENT, 1), offset, size, true);
+  return target.kind === 'mA' ? offset : m.inSegment(offset, size, target.kind === 'mB', true);
 }
 
 function leave(flat: boolean): Meaning {

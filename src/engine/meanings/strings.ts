@@ -1,6 +1,7 @@
-import { GLOBAL, MeaningBuilder, SEGMENT, type Size, type V } from '../builder.ts';
-import * as L from '../layout.ts';
+import type { MeaningBuilder, Size, V } from '../emit/builder.ts';
+import * as L from '../state/layout.ts';
 import { handlerKey } from './meaning.ts';
+import { GPR, RFLAGS, SEG } from '../../x86/registers.ts';
 
 type StringName = 'movs' | 'stos' | 'lods' | 'scas' | 'cmps';
 type Repeat = 'one' | 'rep' | 'repne';
@@ -18,11 +19,8 @@ export function stringKey(form: StringForm): string {
   return handlerKey(`str.${form.name}`, [form.size, form.addressSize], [form.repeat, form.flat ? 'f' : 'c']);
 }
 
-const DF = 1 << 10;
-const RAX = 0;
-const RCX = 1;
-const RSI = 6;
-const RDI = 7;
+const { DF } = RFLAGS;
+const { RAX, RCX, RSI, RDI } = GPR;
 
 /**
  * String instructions, SDM Vol. 2 REP. One tick per iteration, whether done one by one or a page at a time;
@@ -52,12 +50,12 @@ class StringMeaning {
         m.if(m.condition(form.repeat === 'rep' ? 'ne' : 'e'), () => m.returnNext());
       }
       m.if(m.eqz(this.counter()), () => m.returnNext());
-      const ticks = m.globalGet(GLOBAL.ticks, 'i32');
-      m.if(m.eqz(ticks), () => m.return(m.record));
-      m.globalSet(GLOBAL.ticks, m.sub(ticks, m.i32(1)));
+      const ticks = m.instruction.ticks();
+      m.if(m.eqz(ticks), () => m.instruction.again());
+      m.instruction.setTicks(m.sub(ticks, m.i32(1)));
       again();
     });
-    m.result(m.i32(0));
+    m.ended();
   }
 
   private counter(): V {
@@ -88,14 +86,12 @@ class StringMeaning {
   }
   private source(): V {
     const { m, form } = this;
-    const offset = this.pointerRegister(RSI);
-    if (form.flat) return m.add(offset, m.load('i64', m.field(L.R_SEGBASE, 2), 8));
-    return m.checkedLinear(m.field(L.R_SEGMENT, 1), offset, form.size, false);
+    return m.inSegment(this.pointerRegister(RSI), form.size, form.flat, false);
   }
   private destination(write: boolean): V {
     const { m, form } = this;
     const offset = this.pointerRegister(RDI);
-    return form.flat ? offset : m.checkedLinear(m.i32(SEGMENT.es), offset, form.size, write);
+    return form.flat ? offset : m.checkedLinear(m.i32(SEG.ES), offset, form.size, write);
   }
   private move(index: number, step: V): void {
     const { m, form } = this;
@@ -142,7 +138,7 @@ class StringMeaning {
   /** Elements that may be done at once: within the page(s), the count and the tick budget. */
   private room(pointers: readonly V[]): V {
     const { m, form } = this;
-    const ticks = m.add(m.globalGet(GLOBAL.ticks, 'i32'), m.i32(1));
+    const ticks = m.add(m.instruction.ticks(), m.i32(1));
     const least = m.variable('i32', m.select(m.ltU(ticks, m.i32(4096)), ticks, m.i32(4096)));
     const count = this.counter();
     const small = m.wrap(m.extendU(count));
@@ -240,28 +236,31 @@ class StringMeaning {
   /** `n` iterations cost n ticks; the dispatcher took one. */
   private spend(n: V): void {
     const { m } = this;
-    const rest = m.sub(m.globalGet(GLOBAL.ticks, 'i32'), m.sub(n, m.i32(1)));
-    m.globalSet(GLOBAL.ticks, rest);
+    m.instruction.setTicks(m.sub(m.instruction.ticks(), m.sub(n, m.i32(1))));
   }
 }
 
-/** Every string handler: its key and its body. */
-export function stringHandlers(): readonly { key: string; body: MeaningBuilder }[] {
-  const handlers: { key: string; body: MeaningBuilder }[] = [];
+/** A string instruction in one form. */
+export interface StringMeaningRow {
+  readonly key: string;
+  readonly emit: (m: MeaningBuilder) => void;
+}
+
+/** Every string instruction in every form. */
+export function stringMeanings(): readonly StringMeaningRow[] {
+  const rows: StringMeaningRow[] = [];
   for (const name of ['movs', 'stos', 'lods', 'scas', 'cmps'] as const) {
     const repeats: readonly Repeat[] = name === 'scas' || name === 'cmps' ? ['one', 'rep', 'repne'] : ['one', 'rep'];
     for (const size of [1, 2, 4, 8] as const) {
       for (const addressSize of [2, 4, 8] as const) {
         for (const repeat of repeats) {
           for (const flat of [true, false]) {
-            const body = new MeaningBuilder();
             const form = { name, size, addressSize, repeat, flat };
-            new StringMeaning(body, form).emit();
-            handlers.push({ key: stringKey(form), body });
+            rows.push({ key: stringKey(form), emit: (m) => new StringMeaning(m, form).emit() });
           }
         }
       }
     }
   }
-  return handlers;
+  return rows;
 }

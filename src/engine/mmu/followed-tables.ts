@@ -1,5 +1,5 @@
-import * as L from '../layout.ts';
-import { alignedDown, type EngineMemory } from '../memory.ts';
+import * as L from '../state/layout.ts';
+import { alignedDown, type EngineMemory } from '../state/memory.ts';
 import { PAGE } from './page-flags.ts';
 
 /** The guest changed an entry of its own page tables. Both values are the 8 aligned bytes at `gpa`. */

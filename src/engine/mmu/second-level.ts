@@ -4,16 +4,17 @@ import {
   EPT_LARGE,
   EPT_PAGE_WORDS,
   EPT_POOL_BASE,
-  EPTP_ACCESSED_DIRTY,
 } from '../../memory/ept-pool.ts';
+import { EPTP } from '../../x86/controls.ts';
 import { HOST_PHYSICAL_BASE } from '../../memory/host-physical.ts';
+import { GfnCaches } from './gfn-cache.ts';
+import { PTE_FRAME } from '../../x86/paging.ts';
 
 /** Kinds of access, as bits 2:0 of an EPT violation's qualification. SDM Vol. 3, Table 28-7. */
 export const EPT_ACCESS_KIND = { read: 1, write: 2, execute: 4 } as const;
 
+/** Set in a word of a gfn cache, beside the access that is allowed; the page of host memory is above them. */
 const CACHED = 8;
-/** Guest-physical pages the cache covers: 16 GiB. */
-const CACHE_PAGES = 1 << 22;
 
 /**
  * The hypervisor's half of a translation: guest-physical to host memory through EPT.
@@ -30,9 +31,11 @@ export class SecondLevel {
   /** A walk for people: it sets no accessed and dirty flags, and nothing is kept of it. */
   private quiet = false;
   private readonly hostBytes: number;
-  /** Per gfn: host page << 4 | CACHED | allowed access; derived, dropped by `forget`. */
-  private readonly cache = new Int32Array(CACHE_PAGES);
-  private cachedUpTo = 0;
+  /** What was found through each of the last roots; derived, dropped by `forget`. */
+  private readonly caches = new GfnCaches();
+  private cache = this.caches.of(0);
+  /** Entered into the caches since the start, for statistics. */
+  fills = 0;
 
   /** While KVM emulates, memory goes by its slots: host-virtual address, or -1 for memory-mapped. */
   slots: ((gpa: number, write: boolean) => number) | undefined;
@@ -52,12 +55,13 @@ export class SecondLevel {
   }
 
   setPointer(eptPointer: bigint): void {
-    const root = Number(eptPointer & 0xf_ffff_ffff_f000n);
-    const accessedDirty = (eptPointer & BigInt(EPTP_ACCESSED_DIRTY)) !== 0n;
+    const root = Number(eptPointer & PTE_FRAME);
+    const accessedDirty = (eptPointer & BigInt(EPTP.ACCESSED_DIRTY)) !== 0n;
     if (root === this.root && accessedDirty === this.accessedDirty) return;
     this.root = root;
     this.accessedDirty = accessedDirty;
-    this.forget();
+    // Roots are aligned: what is found with accessed and dirty flags is told apart by the lowest bit.
+    this.cache = this.caches.of(accessedDirty ? root + 1 : root);
   }
 
   /** What it goes by, as a part of a name; empty when EPT is off. */
@@ -65,16 +69,16 @@ export class SecondLevel {
     return this.root === 0 ? '' : `${this.root}${this.accessedDirty ? 'a' : ''}:`;
   }
 
+  /** An entry changed that was present, in whatever tables. */
   forget(): void {
-    this.cache.fill(0, 0, this.cachedUpTo);
-    this.cachedUpTo = 0;
+    this.caches.forget();
   }
 
   /** Host-virtual address of the page holding `gpa`, or -1 when the access is not allowed. */
   page(gpa: number, access: number): number {
     if (this.slots !== undefined) return this.bySlot(gpa, access);
     const gfn = Math.floor(gpa / 4096);
-    const hit = gfn < CACHE_PAGES ? (this.cache[gfn] as number) : 0;
+    const hit = this.cache.get(gfn);
     if ((hit & (CACHED | access)) === (CACHED | access)) {
       this.writable = (hit & EPT_ACCESS_KIND.write) !== 0;
       return (hit >>> 4) * 4096;
@@ -155,9 +159,9 @@ export class SecondLevel {
     const base = (at.high & 0xfffff) * 0x1_0000_0000 + ((low & 0xfffff000) >>> 0);
     const frame = base - (base % span) + (at.gpa % span);
     const hostPage = Math.floor((frame - HOST_PHYSICAL_BASE) / 4096);
-    if (at.gfn < CACHE_PAGES && !this.quiet) {
-      this.cache[at.gfn] = (hostPage << 4) | CACHED | allowed;
-      if (at.gfn >= this.cachedUpTo) this.cachedUpTo = at.gfn + 1;
+    if (!this.quiet) {
+      this.fills += 1;
+      this.cache.set(at.gfn, (hostPage << 4) | CACHED | allowed);
     }
     return hostPage * 4096;
   }

@@ -1,4 +1,4 @@
-import { FCS, FCW, FDP, FDS, FIP, FOP, FSW, FTW, X87_REGISTERS } from '../layout.ts';
+import { FCS, FCW, FDP, FDS, FIP, FOP, FSW, FTW, X87_REGISTERS } from '../state/layout.ts';
 import type { X87Unit } from './unit.ts';
 
 /** What an assist supplies beside the register block: the parts of X87Unit that are not state. */

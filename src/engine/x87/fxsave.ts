@@ -1,4 +1,4 @@
-import { MXCSR, XMM } from '../layout.ts';
+import { MXCSR, XMM } from '../state/layout.ts';
 import { abridgedTags, expandTags, initialise, writeControl } from './image.ts';
 import { type X87Unit, physical } from './unit.ts';
 

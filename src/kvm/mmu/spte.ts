@@ -8,6 +8,7 @@ import {
   EPT_READ,
   EPT_WRITE,
 } from '../../memory/ept-pool.ts';
+import { PTE_FRAME } from '../../x86/paging.ts';
 
 /** Software bits of KVM's entries. Linux arch/x86/kvm/mmu/spte.h. */
 const MMU_PRESENT = 0x800n;
@@ -19,7 +20,6 @@ const SUPPRESS_VE = 1n << 63n;
 const WRITE_BACK = 6 << EPT_MEMORY_TYPE_SHIFT;
 /** Write and execute without read: hardware reports a misconfiguration, KVM reads MMIO. */
 const MMIO_VALUE = BigInt(EPT_WRITE | EPT_EXECUTE);
-const ADDRESS = 0xf_ffff_ffff_f000n;
 const LARGE = BigInt(EPT_LARGE);
 const WRITE = BigInt(EPT_WRITE);
 
@@ -38,7 +38,7 @@ export const isWritable = (spte: bigint): boolean => (spte & WRITE) !== 0n;
 export const isMmuWritable = (spte: bigint): boolean => (spte & MMU_WRITABLE) !== 0n;
 
 /** Physical address an entry holds. */
-export const addressOf = (spte: bigint): number => Number(spte & ADDRESS);
+export const addressOf = (spte: bigint): number => Number(spte & PTE_FRAME);
 
 /** make_nonleaf_spte: an entry that leads to the table at `hpa`. */
 export function tableSpte(hpa: number): bigint {

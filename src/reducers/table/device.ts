@@ -18,7 +18,7 @@ export const DEVICE_ROWS: Rows<keyof typeof DEVICE_FACTS> = {
   'sim:serial_sent': changes(['devices'], vmm(deviceFact(OF_SERIAL))),
   'sim:serial_looped': changes(['devices'], vmm(deviceFact(OF_SERIAL))),
   'sim:serial_accepted': changes(['devices'], vmm(deviceFact(OF_SERIAL))),
-  'sim:debugcon_sent': tells,
+  'sim:chardev_sent': changes(['devices'], vmm(deviceFact(({ dev }) => dev))),
   'sim:kbc_filled': changes(['devices'], vmm(deviceFact(OF_KEYBOARD))),
   'sim:rtc_time': changes(['devices'], vmm(deviceFact(OF_CLOCK))),
   'sim:rtc_set': changes(['devices'], vmm(deviceFact(OF_CLOCK))),

@@ -16,7 +16,7 @@ export const KVM_ROWS: Rows<keyof typeof KVM_EVENTS> = {
     (state, event) => (vcpu.leavesInterrupts(state, event) ? undefined : ITSELF),
     changes(['clock', 'vcpu'], run.exitTakesTime, kvm(vcpu.left)),
   ),
-  kvm_userspace_exit: reaching(() => RUN_PAGE, changes(['vcpu'], kvm(runPage.returned))),
+  kvm_userspace_exit: reaching(() => RUN_PAGE, changes(['clock', 'vcpu'], run.tripTakesTime, kvm(runPage.returned))),
   kvm_pio: changesUnless(
     (_state, { rw, data }) => rw !== 0 || data.length === 0,
     ['vcpu'],

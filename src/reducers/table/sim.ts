@@ -1,10 +1,11 @@
 import type { SIM_EVENTS } from '../../events/sim.ts';
+import { type InputKind, receivingPart } from '../../events/vocabulary.ts';
 import * as lapic from '../../kvm/evolve/lapic.ts';
 import * as timers from '../../kvm/evolve/timers.ts';
 import * as vcpu from '../../kvm/evolve/vcpu.ts';
 import * as board from '../../vmm/evolve/board.ts';
 import { deviceFact } from '../../vmm/evolve/devices.ts';
-import { type Change, changes, kvm, type Owner, type Rows, tells, vmm } from '../row.ts';
+import { type Change, changes, kvm, type Owner, type Row, type Rows, tells, vmm } from '../row.ts';
 import * as run from '../run.ts';
 
 type TimerKind = 'sim:timer_arm' | 'sim:timer_cancel' | 'sim:timer_fire';
@@ -17,6 +18,10 @@ const ofKernelOrDevice =
   (state, event, stamped, config) =>
     (isKernels(event) ? ofKernel : ofDevice)(state, event, stamped, config);
 
+/** An input for the device that its row names. */
+const received = <K extends InputKind>(): Row<K> =>
+  changes<K>(['devices'], vmm<K>(deviceFact<K>((event) => receivingPart(event))));
+
 const EVERYTHING: readonly Owner[] = [
   ...(['clock', 'schedule', 'chance', 'hostMemory', 'files', 'vm', 'ept', 'kernelTimers', 'pic', 'ioapic'] as const),
   ...(['lapics', 'pit', 'vcpus', 'board', 'timers', 'devices'] as const),
@@ -24,10 +29,11 @@ const EVERYTHING: readonly Owner[] = [
 
 export const SIM_ROWS: Rows<keyof typeof SIM_EVENTS> = {
   'sim:powered_on': changes(['clock', 'chance', 'devices'], run.poweredOn, vmm(deviceFact(() => 'rtc'))),
-  'sim:serial_received': changes(['devices'], vmm(deviceFact(({ line }) => `serial${line}`))),
-  'sim:keyboard_received': changes(['devices'], vmm(deviceFact(() => 'i8042'))),
+  'sim:serial_received': received(),
+  'sim:chardev_received': received(),
+  'sim:keyboard_received': received(),
   'sim:reset_requested': tells,
-  'sim:power_button_pressed': changes(['devices'], vmm(deviceFact(() => 'piix4-pm'))),
+  'sim:power_button_pressed': received(),
   'sim:intervened': tells,
   'sim:state_set': changes(EVERYTHING, run.fieldSet),
   'sim:vector_set': changes(['lapics', 'vcpus'], kvm(lapic.vectorSet)),

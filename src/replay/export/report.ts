@@ -1,5 +1,5 @@
+import type { Pace } from '../../events/costs.ts';
 import { sourceName, type Stamped } from '../../events/stamped.ts';
-import { VM_EXIT_NS } from '../../kvm/clock/exit-cost.ts';
 import { textOf } from './text.ts';
 
 /** Virtual time of events, told from the events themselves. */
@@ -8,12 +8,13 @@ export interface EventClock {
   ns(stamped: Stamped): number;
 }
 
-/** Ticks, the warps among the events and what each exit takes give virtual time. */
-export function eventClock(nsPerTick: number): EventClock {
+/** Ticks, the warps among the events and what each exit and each trip to user space takes give virtual time. */
+export function eventClock({ nsPerTick, costs }: Pace): EventClock {
   let warped = 0;
   return {
     ns({ tick, event }) {
-      if (event.kind === 'kvm_exit') warped += VM_EXIT_NS;
+      if (event.kind === 'kvm_exit') warped += costs.exit;
+      else if (event.kind === 'kvm_userspace_exit') warped += costs['user-exit'];
       else if (event.kind === 'sim:idle_warped') warped = event.to - tick * nsPerTick;
       return tick * nsPerTick + warped;
     },
@@ -38,7 +39,7 @@ export function reportLine(stamped: Stamped, ns: number): string {
 }
 
 /** Lines of a whole run. */
-export function* report(events: Iterable<Stamped>, nsPerTick: number): Generator<string> {
-  const clock = eventClock(nsPerTick);
+export function* report(events: Iterable<Stamped>, pace: Pace): Generator<string> {
+  const clock = eventClock(pace);
   for (const stamped of events) yield reportLine(stamped, clock.ns(stamped));
 }

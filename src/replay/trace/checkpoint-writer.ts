@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../../machine/checkpoint.ts';
-import { emptyHash, mixBytes } from '../../base/digest.ts';
+import { xxh32 } from '../../base/xxh32.ts';
 import { eachDifference, PAGE_SIZE, type Page, type PageImage, ZERO_PAGE } from '../../memory/pages.ts';
 import type { PendingInput } from '../../machine/parts.ts';
 import { byteWriter, writeVarint, written, zigzag } from './bytes.ts';
@@ -131,12 +131,8 @@ function numberOfAlike({ numbers, alike }: WriterState, page: Page): number | un
   return same;
 }
 
-/** 52 bits of a page's hash: what is alike by it is compared. */
-function hashOf(page: Page): number {
-  const hash = emptyHash();
-  mixBytes(hash, page);
-  return (hash.a >>> 0) * 2 ** 20 + (hash.b >>> 12);
-}
+/** What is alike by it is compared. */
+const hashOf = (page: Page): number => xxh32(page, 0);
 
 function writePages(state: WriterState, pages: readonly Page[]): void {
   const raw = new Uint8Array(pages.length * PAGE_SIZE);

@@ -13,7 +13,7 @@ import {
 import { crc32 } from './crc32.ts';
 import { readEvents, readKinds } from './event-batch.ts';
 import { kindTable } from './event-columns.ts';
-import type { ReadEnvelope } from './envelope.ts';
+import type { Layout } from './envelope.ts';
 import { checkedHeader } from './header.ts';
 import type { ByteSource, ChunkPlace, Inflate, OpenTrace } from './opened.ts';
 
@@ -28,7 +28,7 @@ interface Walk {
 }
 
 /** Preamble, header chunk, event chunks, index chunk, trailer: how traces of every version so far are laid out. */
-export function openChunked(source: ByteSource, inflate: Inflate, readEnvelope: ReadEnvelope): OpenTrace {
+export function openChunked(source: ByteSource, inflate: Inflate, layout: Layout): OpenTrace {
   const walk = indexed(source, inflate) ?? walked(source);
   const [head] = walk.chunks;
   if (head === undefined || head.kind !== CHUNK.header) {
@@ -45,7 +45,7 @@ export function openChunked(source: ByteSource, inflate: Inflate, readEnvelope: 
     events,
     damage: damage ?? walk.damage,
     readEvents: (chunk) =>
-      placed(source, chunk, () => readEvents(payloadOf(source, inflate, chunk), chunk, kinds, readEnvelope)),
+      placed(source, chunk, () => readEvents(payloadOf(source, inflate, chunk), chunk, kinds, layout)),
     readKinds: (chunk) =>
       placed(source, chunk, () => readKinds(payloadOf(source, inflate, chunk), chunk.events, kinds)),
     check: (chunk) => void storedPayload(source, chunk),

@@ -1,4 +1,4 @@
-import { Problem } from '../../base/problem.ts';
+import type { Problem } from '../../base/problem.ts';
 import type { FieldType } from '../../events/schema.ts';
 import {
   type ByteReader,
@@ -6,22 +6,13 @@ import {
   readBytes,
   readText,
   readVarint,
-  reserve,
-  unzigzag,
   writeBytes,
   writeText,
   writeVarint,
-  zigzag,
 } from './bytes.ts';
-
-/**
- * One field of all events of a kind in a chunk. Every column starts with a tag that says how its integers are packed:
- * all equal, varints above the column's minimum, or zigzag differences of neighbours.
- */
-const CONSTANT = 0;
-const ABOVE_MINIMUM = 1;
-const DIFFERENCES = 2;
-const EXACT_DIFFERENCE = 2 ** 51;
+import { contradiction } from './contradiction.ts';
+import { type Numbers, readNumbers, writeIntegers } from './integers.ts';
+import { type FieldPlace, readTold, type TellerAt, writeTold } from './told.ts';
 
 /** Room for the integers of one column; callers fill `values[0..count)`. */
 export interface Scratch {
@@ -45,114 +36,69 @@ export function scratch(limit: number): Scratch {
   };
 }
 
-/** Pack integers -(2^52)..2^53-1. */
-export function writeIntegers(out: ByteWriter, values: Float64Array, count: number): void {
-  let minimum = values[0];
-  let maximum = minimum;
-  let turns = 0;
-  for (let i = 1; i < count; i += 1) {
-    const value = values[i];
-    turns += Math.abs(value - values[i - 1]);
-    if (value < minimum) minimum = value;
-    else if (value > maximum) maximum = value;
-  }
-  if (minimum === maximum) {
-    writeVarint(out, CONSTANT);
-    writeSigned(out, minimum);
-    return;
-  }
-  // A column that mostly climbs is smaller as differences, which must stay exact.
-  const range = maximum - minimum;
-  const climbing = range < EXACT_DIFFERENCE && (turns / count) * 8 < range;
-  writeVarint(out, climbing ? DIFFERENCES : ABOVE_MINIMUM);
-  writeSigned(out, climbing ? values[0] : minimum);
-  if (climbing) writeDifferences(out, values, count);
-  else writeAbove(out, values, count, minimum);
-}
-
-function writeAbove(out: ByteWriter, values: Float64Array, count: number, minimum: number): void {
-  reserve(out, count * 8);
-  const { bytes } = out;
-  for (let i = 0; i < count; i += 1) {
-    const value = values[i] - minimum;
-    if (value < 0x80) bytes[out.length++] = value;
-    else writeVarint(out, value);
-  }
-}
-
-function writeDifferences(out: ByteWriter, values: Float64Array, count: number): void {
-  reserve(out, count * 8);
-  const { bytes } = out;
-  for (let i = 1; i < count; i += 1) {
-    const value = zigzag(values[i] - values[i - 1]);
-    if (value < 0x80) bytes[out.length++] = value;
-    else writeVarint(out, value);
-  }
-}
-
-/** A sign byte, then the magnitude: exact over the whole range, unlike zigzag. */
-function writeSigned(out: ByteWriter, value: number): void {
-  writeVarint(out, value < 0 ? 1 : 0);
-  writeVarint(out, Math.abs(value));
-}
-
-function readSigned(input: ByteReader): number {
-  const negative = readVarint(input) === 1;
-  const magnitude = readVarint(input);
-  return negative ? -magnitude : magnitude;
-}
-
-/** Unpack what `writeIntegers` packed into `values[0..count)`. Returns whether they were packed as all equal. */
-export function readIntegers(input: ByteReader, values: Float64Array, count: number): boolean {
-  const tag = readVarint(input);
-  const first = readSigned(input);
-  if (tag === CONSTANT) {
-    values.fill(first, 0, count);
-  } else if (tag === DIFFERENCES) {
-    values[0] = first;
-    for (let i = 1; i < count; i += 1) values[i] = values[i - 1] + unzigzag(readVarint(input));
-  } else {
-    for (let i = 0; i < count; i += 1) values[i] = first + readVarint(input);
-  }
-  return tag === CONSTANT;
-}
-
 /** Whatever has fields by name: an event seen by the codec. */
 export type Row = Record<string, unknown>;
 
-/** Pack field `name` of `rows`. */
+/** How the other columns of a chunk can tell one: the events of its kind, and the columns known so far. */
+export interface Telling {
+  readonly rows: Uint32Array;
+  /** Fields that may have told it. */
+  readonly tellers: readonly FieldPlace[];
+  readonly low: TellerAt;
+  readonly high: TellerAt;
+}
+
+/** What a column of a chunk being written says, for those it tells. */
+export interface Said {
+  readonly low: Numbers;
+  readonly high: Numbers;
+}
+
+const NOTHING_SAID: Numbers = { isConstant: true, values: new Float64Array(1) };
+const SILENT: Said = { low: NOTHING_SAID, high: NOTHING_SAID };
+
+/** Pack field `name` of `rows`. Returns what it says, in `room`. */
 export function writeColumn(
   out: ByteWriter,
   type: FieldType,
   rows: readonly Readonly<Row>[],
   name: string,
   room: Scratch,
-): void {
+  telling: Telling,
+): Said {
   const count = rows.length;
   const { values } = room;
   switch (type) {
     case 'u':
     case 'i':
       for (let i = 0; i < count; i += 1) values[i] = rows[i][name] as number;
-      writeIntegers(out, values, count);
-      return;
+      return writeNumbers(out, values, telling);
     case 'bool':
       for (let i = 0; i < count; i += 1) values[i] = rows[i][name] === true ? 1 : 0;
-      writeIntegers(out, values, count);
-      return;
+      return writeNumbers(out, values, telling);
     case 'u64':
-      writeWide(out, rows, name, room);
-      return;
+      return writeWide(out, rows, name, room, telling);
     case 'text':
       writeTexts(out, rows, name, room);
-      return;
+      return SILENT;
     case 'bytes':
-      writeBlobs(out, rows, name, room);
+      return writeBlobs(out, rows, name, room, telling);
   }
 }
 
+function writeNumbers(out: ByteWriter, values: Float64Array, { rows, tellers, low }: Telling): Said {
+  writeTold(out, values, rows, tellers, low);
+  return { low: { isConstant: false, values }, high: NOTHING_SAID };
+}
+
 /** 64-bit integers as two columns: the high halves are mostly equal. */
-function writeWide(out: ByteWriter, rows: readonly Readonly<Row>[], name: string, room: Scratch): void {
+function writeWide(
+  out: ByteWriter,
+  rows: readonly Readonly<Row>[],
+  name: string,
+  room: Scratch,
+  telling: Telling,
+): Said {
   const { values, high, wide, halves } = room;
   for (let i = 0; i < rows.length; i += 1) {
     const value = rows[i][name] as bigint;
@@ -165,8 +111,9 @@ function writeWide(out: ByteWriter, rows: readonly Readonly<Row>[], name: string
       high[i] = halves[1];
     }
   }
-  writeIntegers(out, high, rows.length);
-  writeIntegers(out, values, rows.length);
+  writeTold(out, high, telling.rows, telling.tellers, telling.high);
+  writeTold(out, values, telling.rows, telling.tellers, telling.low);
+  return { low: { isConstant: false, values }, high: { isConstant: false, values: high } };
 }
 
 function writeTexts(out: ByteWriter, rows: readonly Readonly<Row>[], name: string, room: Scratch): void {
@@ -185,17 +132,42 @@ function writeTexts(out: ByteWriter, rows: readonly Readonly<Row>[], name: strin
   writeIntegers(out, room.values, rows.length);
 }
 
-function writeBlobs(out: ByteWriter, rows: readonly Readonly<Row>[], name: string, room: Scratch): void {
-  for (let i = 0; i < rows.length; i += 1) room.values[i] = (rows[i][name] as Uint8Array).length;
-  writeIntegers(out, room.values, rows.length);
-  for (const row of rows) writeBytes(out, row[name] as Uint8Array);
+/** As many bytes can be taken for a number. */
+const MOST_IN_NUMBER = 6;
+
+/** Bytes as numbers where none are longer, the first byte lowest: a register's are told by others. */
+function writeBlobs(
+  out: ByteWriter,
+  rows: readonly Readonly<Row>[],
+  name: string,
+  room: Scratch,
+  telling: Telling,
+): Said {
+  const { values } = room;
+  let longest = 0;
+  for (let i = 0; i < rows.length; i += 1) {
+    const { length } = rows[i][name] as Uint8Array;
+    values[i] = length;
+    if (length > longest) longest = length;
+  }
+  writeIntegers(out, values, rows.length);
+  if (longest > MOST_IN_NUMBER) for (const row of rows) writeBytes(out, row[name] as Uint8Array);
+  if (longest === 0 || longest > MOST_IN_NUMBER) return SILENT;
+  for (let i = 0; i < rows.length; i += 1) values[i] = numberOf(rows[i][name] as Uint8Array);
+  return writeNumbers(out, values, telling);
+}
+
+function numberOf(bytes: Uint8Array): number {
+  let number = 0;
+  for (let at = bytes.length - 1; at >= 0; at -= 1) number = number * 256 + bytes[at];
+  return number;
 }
 
 /** Field `name` of all events of a kind in a chunk, every value one its type can have. */
 export interface Column {
   readonly name: string;
   readonly type: FieldType;
-  /** Whether all events have the same. */
+  /** Whether all events have the same: then there is one value. */
   readonly isConstant: boolean;
   /** By event: the integer, a text's place, a bool as 0 or 1, the low half of 64 bits, where bytes end. */
   readonly values: Float64Array;
@@ -203,26 +175,58 @@ export interface Column {
   readonly high: Float64Array;
   readonly texts: readonly string[];
   readonly bytes: Uint8Array;
+  /** What it says to the columns it tells. */
+  readonly said: Said;
 }
 
 const NO_VALUES = new Float64Array(0);
 const NO_BYTES = new Uint8Array(0);
 const NO_TEXTS: readonly string[] = [];
 
-/** What `writeColumn` wrote of `count` events. */
-export function readColumn(input: ByteReader, type: FieldType, count: number, name: string): Column {
-  const high = type === 'u64' ? new Float64Array(count) : NO_VALUES;
-  const isHighConstant = type !== 'u64' || readIntegers(input, high, count);
-  checkRange(high, RANGES.u64, name);
-  const texts = type === 'text' ? readTexts(input, count, name) : NO_TEXTS;
-  const values = new Float64Array(count);
-  const isLowConstant = readIntegers(input, values, count);
-  checkRange(values, type === 'text' ? [0, texts.length - 1] : RANGES[type], name);
-  if (type === 'bytes') for (let i = 1; i < count; i += 1) values[i] += values[i - 1];
-  const bytes = type === 'bytes' ? readBytes(input, values[count - 1]) : NO_BYTES;
-  const isConstant = type === 'bytes' ? bytes.length === 0 : isHighConstant && isLowConstant;
-  return { name, type, isConstant, values, high, texts, bytes };
+/** A field as its chunk names it. */
+export interface Field {
+  readonly name: string;
+  readonly type: FieldType;
 }
+
+/** What `writeColumn` wrote of the events at `rows`. */
+export function readColumn(input: ByteReader, field: Field, telling: Telling, hasShortBytes: boolean): Column {
+  switch (field.type) {
+    case 'text':
+      return readTexts(input, field, telling);
+    case 'bytes':
+      return readBlobs(input, field, telling, hasShortBytes);
+    case 'u64':
+      return readWide(input, field, telling);
+    default: {
+      const low = readTold(input, telling.rows, telling.low);
+      checkRange(low.values, RANGES[field.type], field.name);
+      return columnOf(field, low, { said: { low, high: NOTHING_SAID } });
+    }
+  }
+}
+
+/** Not by spreading: there are hundreds in a chunk. */
+const columnOf = (
+  { name, type }: Field,
+  { isConstant, values }: Numbers,
+  { high = NO_VALUES, texts = NO_TEXTS, bytes = NO_BYTES, said = SILENT }: Partial<Column>,
+): Column => ({ name, type, isConstant, values, high, texts, bytes, said });
+
+function readWide(input: ByteReader, field: Field, { rows, low: lowAt, high: highAt }: Telling): Column {
+  const high = readTold(input, rows, highAt);
+  const low = readTold(input, rows, lowAt);
+  checkRange(high.values, RANGES.u64, field.name);
+  checkRange(low.values, RANGES.u64, field.name);
+  const said = { low, high };
+  if (high.isConstant && low.isConstant) return columnOf(field, low, { high: high.values, said });
+  const values = spread(low, rows.length);
+  return columnOf(field, { isConstant: false, values }, { high: spread(high, rows.length), said });
+}
+
+/** By event, also what all have. */
+const spread = ({ isConstant, values }: Numbers, count: number): Float64Array =>
+  isConstant ? new Float64Array(count).fill(values[0]) : values;
 
 /** What a field of a type can be; of bytes, how many. */
 const RANGES: Readonly<Record<Exclude<FieldType, 'text'>, readonly [least: number, most: number]>> = {
@@ -234,20 +238,50 @@ const RANGES: Readonly<Record<Exclude<FieldType, 'text'>, readonly [least: numbe
 };
 
 function checkRange(values: Float64Array, [least, most]: readonly [number, number], name: string): void {
-  for (let i = 0; i < values.length; i += 1) {
-    if (!(values[i] >= least && values[i] <= most)) {
-      throw new Problem(
-        `A chunk of the trace contradicts itself: it holds a value that the field ${name} cannot have.`,
-      );
-    }
-  }
+  for (let i = 0; i < values.length; i += 1) if (!(values[i] >= least && values[i] <= most)) throw outside(name);
 }
 
-/** The texts of a column, each once. */
-function readTexts(input: ByteReader, count: number, name: string): string[] {
+const outside = (name: string): Problem => contradiction(`a value that the field ${name} cannot have`);
+
+function readTexts(input: ByteReader, field: Field, { rows }: Telling): Column {
   const different = readVarint(input);
-  checkRange(Float64Array.of(different), [0, count], name);
-  return Array.from({ length: different }, () => readText(input));
+  if (different > rows.length) throw outside(field.name);
+  const texts = Array.from({ length: different }, () => readText(input));
+  const places = readNumbers(input, readVarint(input), rows.length);
+  checkRange(places.values, [0, texts.length - 1], field.name);
+  return columnOf(field, places, { texts });
+}
+
+function readBlobs(input: ByteReader, field: Field, telling: Telling, hasShortBytes: boolean): Column {
+  const count = telling.rows.length;
+  const lengths = readNumbers(input, readVarint(input), count);
+  checkRange(lengths.values, RANGES.bytes, field.name);
+  let longest = 0;
+  for (const length of lengths.values) longest = Math.max(longest, length);
+  if (longest === 0) return columnOf(field, { isConstant: true, values: lengths.values }, {});
+  const ends = spread(lengths, count);
+  if (hasShortBytes && longest <= MOST_IN_NUMBER) return readShort(input, field, telling, ends);
+  for (let i = 1; i < count; i += 1) ends[i] += ends[i - 1];
+  return columnOf(field, { isConstant: false, values: ends }, { bytes: readBytes(input, ends[count - 1]) });
+}
+
+/** Bytes that were written as numbers. */
+function readShort(input: ByteReader, field: Field, telling: Telling, ends: Float64Array): Column {
+  const low = readTold(input, telling.rows, telling.low);
+  const bytes = new Uint8Array(ends.length * MOST_IN_NUMBER);
+  let end = 0;
+  for (let i = 0; i < ends.length; i += 1) {
+    let rest = low.values[low.isConstant ? 0 : i];
+    const to = end + ends[i];
+    if (!(rest >= 0 && rest < 256 ** ends[i])) throw outside(field.name);
+    for (; end < to; end += 1) {
+      bytes[end] = rest % 256;
+      rest = Math.floor(rest / 256);
+    }
+    ends[i] = end;
+  }
+  const said = { low, high: NOTHING_SAID };
+  return columnOf(field, { isConstant: false, values: ends }, { bytes, said });
 }
 
 const WIDE = new BigUint64Array(1);

@@ -1,6 +1,8 @@
 import type { Stamped } from '../../events/stamped.ts';
 import { type ByteReader, type ByteWriter, readVarint, writeVarint } from './bytes.ts';
-import { readIntegers, type Scratch, writeIntegers } from './columns.ts';
+import type { Scratch } from './columns.ts';
+import { readIntegers, writeIntegers } from './integers.ts';
+import type { Teller } from './told.ts';
 
 /** The envelope columns of a batch, in the order of its events. Links are sequence numbers; NO_EVENT: there is none. */
 export interface Envelope {
@@ -13,6 +15,15 @@ export interface Envelope {
 
 /** How a format version lays its envelope out; `order` lists the events' places kind by kind. */
 export type ReadEnvelope = (input: ByteReader, order: Uint32Array) => Envelope;
+
+/** How a format version lays a chunk of events out. */
+export interface Layout {
+  readonly readEnvelope: ReadEnvelope;
+  /** Whether each kind repeats how many events of it there are. */
+  readonly hasCounts: boolean;
+  /** Whether bytes that are few are packed as numbers. */
+  readonly hasShortBytes: boolean;
+}
 
 export const NO_EVENT = -1;
 
@@ -46,6 +57,24 @@ export function writeEnvelope(out: ByteWriter, batch: readonly Stamped[], order:
   writeIntegers(out, values, count);
   for (let at = 0; at < count; at += 1) values[at] = causeCode(batch[order[at]]);
   writeIntegers(out, values, count);
+}
+
+/** The ticks since the event before, which fields may repeat. */
+export function gapsOf(ticks: Float64Array): Teller {
+  const { length } = ticks;
+  const values = new Float64Array(length);
+  const events = new Uint32Array(length);
+  for (let i = 1; i < length; i += 1) {
+    values[i] = ticks[i] - ticks[i - 1];
+    events[i] = i;
+  }
+  return { events, numbers: { isConstant: false, values } };
+}
+
+export function ticksOf(batch: readonly Stamped[]): Float64Array {
+  const ticks = new Float64Array(batch.length);
+  for (let i = 0; i < batch.length; i += 1) ticks[i] = batch[i].tick;
+  return ticks;
 }
 
 function withinCode({ seq, within }: Stamped, before: Stamped | undefined): number {

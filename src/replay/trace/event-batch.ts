@@ -1,8 +1,9 @@
-import { Problem } from '../../base/problem.ts';
 import { byteReader, type ByteReader, readVarint } from './bytes.ts';
-import { type Column, readColumn, readIntegers, type Row, valueIn } from './columns.ts';
-import { type Envelope, NO_EVENT, type ReadEnvelope } from './envelope.ts';
-import { type ByKind, byKind, type KindColumns, type KindTable } from './event-columns.ts';
+import { type Column, readColumn, type Row, valueIn } from './columns.ts';
+import { contradiction } from './contradiction.ts';
+import { type Envelope, gapsOf, type Layout, NO_EVENT } from './envelope.ts';
+import { type ByKind, byKind, type KindTable, type KnownColumns, tellersAmong } from './event-columns.ts';
+import { readIntegers } from './integers.ts';
 
 /** An event as its trace recorded it: the fields its vocabulary had, whatever today's has. */
 export interface RecordedEvent {
@@ -49,25 +50,46 @@ export function readEvents(
   payload: Uint8Array,
   { events: expected, firstSeq }: Extent,
   kinds: KindTable,
-  readEnvelope: ReadEnvelope,
+  layout: Layout,
 ): EventBatch {
   const input = byteReader(payload);
   const places = kindsOf(input, expected, kinds);
   demand(expected > 0, 'no events');
   const grouped = byKind(new Uint32Array(places), expected, kinds.byPlace.length);
-  const envelope = readEnvelope(input, grouped.order);
+  const envelope = layout.readEnvelope(input, grouped.order);
   demand(envelope.seqs[0] === firstSeq, 'other events than it says');
   checkEnvelope(envelope);
-  const present = new Array<RecordedKind | undefined>(kinds.byPlace.length).fill(undefined);
-  for (let left = readVarint(input); left > 0; left -= 1) {
-    const place = readVarint(input);
-    present[place] = readKind(input, kinds.byPlace[place], grouped.starts[place + 1] - grouped.starts[place]);
-  }
+  const present = readKindColumns(input, grouped, kinds, layout, envelope);
   demand(
     places.every((place) => present[place] !== undefined),
     'fewer events than it says',
   );
   return batchOf(envelope, places, rowsOf(grouped), present as readonly RecordedKind[]);
+}
+
+function readKindColumns(
+  input: ByteReader,
+  { order, starts }: ByKind,
+  { byPlace }: KindTable,
+  { hasCounts, hasShortBytes }: Layout,
+  { ticks }: Envelope,
+): (RecordedKind | undefined)[] {
+  const present = new Array<RecordedKind | undefined>(byPlace.length).fill(undefined);
+  const known = new Array<KnownColumns | undefined>(byPlace.length).fill(undefined);
+  const [low, high] = tellersAmong(known, gapsOf(ticks));
+  for (let left = readVarint(input); left > 0; left -= 1) {
+    const place = readVarint(input);
+    const columns = byPlace[place];
+    const events = order.subarray(starts[place], starts[place + 1]);
+    const isThere = columns !== undefined && events.length > 0;
+    const isTold = isThere && (!hasCounts || readVarint(input) === events.length);
+    if (!isTold) throw contradiction('events its kinds do not tell of');
+    const telling = { rows: events, tellers: [], low, high };
+    const read = columns.fields.map(([name, type]) => readColumn(input, { name, type }, telling, hasShortBytes));
+    present[place] = recordedKind(columns.kind, columns.blank, read);
+    known[place] = { events, said: read.map(({ said }) => said) };
+  }
+  return present;
 }
 
 /** By event, which of its kind it is. */
@@ -108,14 +130,11 @@ interface RecordedKind {
   readonly differing: readonly Column[];
 }
 
-function readKind(input: ByteReader, columns: KindColumns | undefined, count: number): RecordedKind {
-  const isTold = columns !== undefined && count > 0 && readVarint(input) === count;
-  if (!isTold) throw contradiction('events its kinds do not tell of');
-  const read = columns.fields.map(([name, type]) => readColumn(input, type, count, name));
-  const blank = { ...columns.blank };
-  for (const column of read) if (column.isConstant) blank[column.name] = valueIn(column, 0);
-  const differing = read.filter(({ isConstant }) => !isConstant);
-  return { kind: columns.kind, blank: blank as RecordedEvent['event'], differing };
+function recordedKind(kind: string, blankOf: Row, columns: readonly Column[]): RecordedKind {
+  const blank = { ...blankOf };
+  for (const column of columns) if (column.isConstant) blank[column.name] = valueIn(column, 0);
+  const differing = columns.filter(({ isConstant }) => !isConstant);
+  return { kind, blank: blank as RecordedEvent['event'], differing };
 }
 
 function eventOf({ blank, differing }: RecordedKind, row: number): RecordedEvent['event'] {
@@ -135,9 +154,6 @@ function checkEnvelope({ seqs, ticks, sources, withins, causes }: Envelope): voi
 }
 
 const isEarlier = (link: number, seq: number): boolean => link >= NO_EVENT && link < seq;
-
-const contradiction = (what: string): Problem =>
-  new Problem(`A chunk of the trace contradicts itself: it holds ${what}.`);
 
 function demand(holds: boolean, what: string): void {
   if (!holds) throw contradiction(what);

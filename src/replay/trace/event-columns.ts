@@ -1,15 +1,19 @@
 import type { FieldType } from '../../events/schema.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { type ByteWriter, writeVarint } from './bytes.ts';
-import { type Row, type Scratch, writeColumn, writeIntegers } from './columns.ts';
-import { writeEnvelope } from './envelope.ts';
+import { type Row, type Said, type Scratch, writeColumn } from './columns.ts';
+import { gapsOf, ticksOf, writeEnvelope } from './envelope.ts';
 import type { RecordedVocabulary } from './header.ts';
+import { type Numbers, writeIntegers } from './integers.ts';
+import { type FieldPlace, inTellingOrder, type Teller, type TellerAt, tellersOf } from './told.ts';
 
 /** A kind's place in the trace and its columns. */
 export interface KindColumns {
   readonly kind: string;
   readonly place: number;
   readonly fields: readonly (readonly [string, FieldType])[];
+  /** By field, those that told it. */
+  readonly tellers: readonly (readonly FieldPlace[])[];
   /** An event of the kind, to be copied: objects that have all their fields from the start are four times as fast. */
   readonly blank: Row;
 }
@@ -18,17 +22,24 @@ export interface KindColumns {
 export interface KindTable {
   readonly byName: ReadonlyMap<string, KindColumns>;
   readonly byPlace: readonly KindColumns[];
+  /** In the order they are written. */
+  readonly inOrder: readonly KindColumns[];
+  /** By kind, the fields that tell others. */
+  readonly telling: readonly ReadonlySet<number>[];
 }
 
 /** Kinds numbered in the order of a vocabulary. */
 export function kindTable(vocabulary: RecordedVocabulary): KindTable {
-  const byPlace = Object.entries(vocabulary).map(([kind, fields], place) => ({
-    kind,
-    place,
-    fields: Object.entries(fields),
-    blank: { kind, ...Object.fromEntries(Object.keys(fields).map((name) => [name, undefined])) },
+  const named = Object.entries(vocabulary).map(([kind, fields]) => ({ kind, fields: Object.entries(fields) }));
+  const byPlace = named.map(({ kind, fields }, place) => ({
+    ...{ kind, place, fields, tellers: tellersOf({ kind, fields }, named) },
+    blank: { kind, ...Object.fromEntries(fields.map(([name]) => [name, undefined])) },
   }));
-  return { byPlace, byName: new Map(byPlace.map((columns) => [columns.kind, columns])) };
+  const tellers = byPlace.map((columns) => columns.tellers);
+  const telling = named.map(() => new Set<number>());
+  for (const { kind, field } of tellers.flat(2)) telling[kind]?.add(field);
+  const inOrder = inTellingOrder(tellers).map((place) => byPlace[place]);
+  return { byPlace, byName: new Map(byPlace.map((columns) => [columns.kind, columns])), inOrder, telling };
 }
 
 /**
@@ -48,16 +59,62 @@ export function writeEvents(out: ByteWriter, batch: readonly Stamped[], kinds: K
   writeIntegers(out, values, count);
   const { order, starts } = byKind(places, count, kinds.byPlace.length);
   writeEnvelope(out, batch, order, room);
-  const rows = new Array<Readonly<Row>>(count);
-  for (let at = 0; at < count; at += 1) rows[at] = batch[order[at]].event;
-  const present = kinds.byPlace.filter(({ place }) => starts[place + 1] > starts[place]);
+  writeKinds(out, batch, { order, starts }, kinds, room);
+}
+
+/** The columns of each kind that occurs, those first that tell others. */
+function writeKinds(
+  out: ByteWriter,
+  batch: readonly Stamped[],
+  { order, starts }: ByKind,
+  kinds: KindTable,
+  room: Scratch,
+): void {
+  const present = kinds.inOrder.filter(({ place }) => starts[place + 1] > starts[place]);
+  const said = kinds.byPlace.map((): KnownColumns => ({ events: order, said: [] }));
+  const [low, high] = tellersAmong(said, gapsOf(ticksOf(batch)));
   writeVarint(out, present.length);
-  for (const { place, fields } of present) {
-    const of = rows.slice(starts[place], starts[place + 1]);
+  for (const { place, fields, tellers } of present) {
+    const rows = order.subarray(starts[place], starts[place + 1]);
+    const events = new Array<Readonly<Row>>(rows.length);
+    for (let i = 0; i < rows.length; i += 1) events[i] = batch[rows[i]].event;
+    const known: KnownColumns = { events: rows, said: [] };
     writeVarint(out, place);
-    writeVarint(out, of.length);
-    for (const [name, type] of fields) writeColumn(out, type, of, name, room);
+    fields.forEach(([name, type], field) => {
+      const telling = { rows, tellers: tellers[field], low, high };
+      const column = writeColumn(out, type, events, name, room, telling);
+      if (kinds.telling[place].has(field)) known.said[field] = keptOf(column, rows.length);
+    });
+    said[place] = known;
   }
+}
+
+/** What columns say, out of the room they were written from. */
+const keptOf = ({ low, high }: Said, count: number): Said => ({ low: kept(low, count), high: kept(high, count) });
+
+const kept = (numbers: Numbers, count: number): Numbers =>
+  numbers.isConstant ? numbers : { isConstant: false, values: numbers.values.slice(0, count) };
+
+/** A kind's columns as far as they are known, and the places of its events. */
+export interface KnownColumns {
+  readonly events: Uint32Array;
+  readonly said: (Said | undefined)[];
+}
+
+/** How to find the columns that tell others: their low and their high halves. */
+export function tellersAmong(
+  said: readonly (KnownColumns | undefined)[],
+  gap: Teller,
+): readonly [low: TellerAt, high: TellerAt] {
+  const at =
+    (half: 'low' | 'high'): TellerAt =>
+    ({ kind, field }) => {
+      if (kind === said.length && half === 'low') return gap;
+      const columns = said[kind];
+      const numbers = columns?.said[field]?.[half];
+      return numbers && columns && { events: columns.events, numbers };
+    };
+  return [at('low'), at('high')];
 }
 
 /** A batch's events by kind. */

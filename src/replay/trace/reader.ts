@@ -9,10 +9,13 @@ import type { EventBatch, RecordedEvent } from './event-batch.ts';
 import type { RecordedVocabulary, TraceHeader } from './header.ts';
 import type { ByteSource, ChunkPlace, Inflate, OpenTrace } from './opened.ts';
 
+const BEFORE_TELLING = { readEnvelope, hasCounts: true, hasShortBytes: false };
+
 /** Every format version there has been, and how it is opened. A version is added, never taken away. */
 const LADDER: Readonly<Record<number, (source: ByteSource, inflate: Inflate) => OpenTrace>> = {
-  1: (source, inflate) => openChunked(source, inflate, readFirstEnvelope),
-  2: (source, inflate) => openChunked(source, inflate, readEnvelope),
+  1: (source, inflate) => openChunked(source, inflate, { ...BEFORE_TELLING, readEnvelope: readFirstEnvelope }),
+  2: (source, inflate) => openChunked(source, inflate, BEFORE_TELLING),
+  3: (source, inflate) => openChunked(source, inflate, { readEnvelope, hasCounts: false, hasShortBytes: true }),
 };
 
 const NEWEST = Math.max(...Object.keys(LADDER).map(Number));

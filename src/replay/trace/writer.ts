@@ -7,7 +7,7 @@ import { type KindTable, kindTable, writeEvents } from './event-columns.ts';
 import { currentVocabulary, type ImageIdentity, type Parent, type TraceHeader } from './header.ts';
 
 /** The format version this code writes. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 /** Events of one chunk: what a torn tail can lose at most. */
 export const EVENTS_PER_CHUNK = 4096;

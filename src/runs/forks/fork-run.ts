@@ -39,7 +39,7 @@ export function forkRun(fork: Fork): Forked {
   const { events } = run.read;
   const end = endOf(events);
   const place = markOf(fork.place, events, { seq: 0, tick: 0 });
-  const recorded = recordedInputs(events, run.description.nsPerTick);
+  const recorded = recordedInputs(events, run.description);
   let future: PendingInput[] | undefined;
   let file: ReturnType<typeof startForkTrace> | undefined;
   const timeline = createTimeline({

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fileName } from '../../base/file-name.ts';
 import { Problem } from '../../base/problem.ts';
+import { COSTS, type CostName } from '../../events/costs.ts';
 import type { RunOptions } from './run-options.ts';
 import type { MachineConfig } from '../../vmm/index.ts';
 import { MOST } from '../../vmm/limits.ts';
@@ -9,6 +10,18 @@ import type { Images } from './images.ts';
 
 const MIB = 2 ** 20;
 
+const cost = (name: CostName) => z.number().int().min(COSTS[name].least).max(MOST.costNs);
+
+/** Before costs were recorded there was one. */
+const COSTS_ONCE = {
+  exit: 600,
+  'user-exit': 0,
+  'main-loop-wake': COSTS['main-loop-wake'].usual,
+  'worker-wake': COSTS['worker-wake'].usual,
+  handler: COSTS.handler.usual,
+  element: COSTS.element.usual,
+};
+
 /** Everything about a machine but the bytes of its images: what the header of a trace keeps to build it again. */
 const MACHINE_DESCRIPTION = z.object({
   memory: z.number().int().min(1).max(MOST.memoryMiB),
@@ -16,12 +29,22 @@ const MACHINE_DESCRIPTION = z.object({
   append: z.string(),
   cpu: z.string().optional(),
   devices: z.array(
-    z.object({ driver: z.string(), properties: z.record(z.string(), z.union([z.string(), z.number()])) }),
+    z.object({ driver: z.string(), properties: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])) }),
   ),
   serialLines: z.number().int().min(0).max(MOST.serialLines),
   noDefaults: z.boolean(),
   noReboot: z.boolean(),
   nsPerTick: z.number().int().min(1).max(MOST.nsPerTick),
+  costs: z
+    .object({
+      exit: cost('exit'),
+      'user-exit': cost('user-exit'),
+      'main-loop-wake': cost('main-loop-wake'),
+      'worker-wake': cost('worker-wake'),
+      handler: cost('handler'),
+      element: cost('element'),
+    })
+    .default(COSTS_ONCE),
   digestEvery: z.number().int().min(0),
   /** Events between two digests of the state's slices, where a check wants more than the usual ones. */
   eventsPerDigest: z.number().int().positive().optional(),
@@ -47,6 +70,7 @@ export function describeMachine(options: RunOptions, paths: Readonly<Record<stri
     noDefaults: options.noDefaults,
     noReboot: !options.reboot,
     nsPerTick: options.nsPerTick,
+    costs: { ...options.costs },
     digestEvery: DIGEST_EVERY,
     guestPageTables: options.guestPageTables,
     paths: { ...paths },
@@ -64,9 +88,9 @@ export function readDescription(machine: unknown, where: string): MachineDescrip
 
 /** What of a machine is in its state from the start: its shape, whatever its images hold. */
 export function configurationOf(description: MachineDescription): Omit<MachineConfig, 'parts'> {
-  const { memory, smp, devices, serialLines, noReboot, nsPerTick, digestEvery, paths } = description;
+  const { memory, smp, devices, serialLines, noReboot, nsPerTick, costs, digestEvery, paths } = description;
   const firmware = paths['bios'] !== undefined;
-  return { memory, smp, devices, serialLines, firmware, noReboot, nsPerTick, digestEvery };
+  return { memory, smp, devices, serialLines, firmware, noReboot, nsPerTick, costs, digestEvery };
 }
 
 /** What the monitor is given: the description with the images' bytes. */

@@ -1,3 +1,4 @@
+import type { Costs } from '../../events/costs.ts';
 import type { DeviceOption } from '../../vmm/options.ts';
 
 /** Where the bytes of a character device go and come from. */
@@ -6,6 +7,15 @@ export type CharacterBackend =
   /** `monitor`: Ctrl-A leads to the monitor and out (QEMU's `mon:stdio`). */
   | { readonly to: 'stdio'; readonly monitor: boolean }
   | { readonly to: 'file'; readonly path: string };
+
+/** A device with a `-chardev`. */
+export interface CharacterDevice {
+  /** Its name in the machine, like `isa-debugcon#0`. */
+  readonly dev: string;
+  readonly backend: CharacterBackend;
+  /** It takes what is typed. */
+  readonly hears: boolean;
+}
 
 /** Wait until the guest printed `after`, then type `text`. */
 export interface TypedLine {
@@ -30,8 +40,8 @@ export interface RunOptions {
   readonly serial: readonly CharacterBackend[];
   /** `-device` and `-debugcon`, in order. */
   readonly devices: readonly DeviceOption[];
-  /** Where the debug port's bytes go. */
-  readonly debugcon: CharacterBackend | undefined;
+  /** Devices that print, or hear. */
+  readonly characters: readonly CharacterDevice[];
   readonly noDefaults: boolean;
   readonly reboot: boolean;
   readonly seed: string;
@@ -47,6 +57,7 @@ export interface RunOptions {
   readonly ticks: number | undefined;
   readonly guestPageTables: boolean;
   readonly nsPerTick: number;
+  readonly costs: Costs;
   /** Nanoseconds since 1970 (UTC) at power-on; `undefined`: the host's clock, read once. */
   readonly wallClock: bigint | undefined;
   readonly typed: readonly TypedLine[];

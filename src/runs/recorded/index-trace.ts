@@ -27,7 +27,7 @@ export function indexTrace(
   progress: (share: number) => void = () => undefined,
 ): Indexed {
   const { events } = run.read;
-  const inputs = traceInputs(run.trace, events.length, run.description.nsPerTick);
+  const inputs = traceInputs(run.trace, events.length, run.description);
   const verifier = createVerifier(events);
   const machine = createMachine(assemble({ ...run, inputs: inputsAgain(inputs), onEvent: verifier.check }));
   const last = events[events.length - 1].tick;

@@ -67,9 +67,12 @@ function opened(
   return { world, path, trace, read, description, images, seed: first.seed, wallClockAtPowerOn: first.wall_clock };
 }
 
+/** The first format whose events are all that happen. */
+const OLDEST_RUN_AGAIN = 2;
+
 /** Events of an older format are not all that happens today: nothing can be compared with them. */
 export function refuseOlder(path: string, { version, header }: TraceReader): void {
-  if (version >= FORMAT_VERSION) return;
+  if (version >= OLDEST_RUN_AGAIN) return;
   throw new Problem(
     `${path} is in trace format ${version}, written by Retrovisor ${header.engineVersion}: \`info\`, \`events\` and ` +
       `\`stat\` read it; to run it again takes that version, or a new recording (format ${FORMAT_VERSION}).`,
@@ -101,7 +104,7 @@ export function openTimeline(run: RecordedRun, setting: TimelineSetting = {}): R
   const verifier = createVerifier(events);
   const stored =
     onStoredProblem === undefined ? undefined : openStoredCheckpoints(run.world, run.path, onStoredProblem);
-  const inputs = stored?.inputs ?? traceInputs(run.trace, events.length, run.description.nsPerTick);
+  const inputs = stored?.inputs ?? traceInputs(run.trace, events.length, run.description);
   const timeline = createTimeline({
     ...(every === undefined ? {} : { every }),
     ...(heldBytes === undefined ? {} : { heldBytes }),

@@ -47,7 +47,7 @@ export async function replayRun(run: RecordedRun, told: Told): Promise<RanAgain>
   const { events } = run.read;
   const verifier = createVerifier(events);
   told.events$.subscribe((stamped) => verifier.check(stamped));
-  const inputs = inputsAgain(traceInputs(run.trace, events.length, run.description.nsPerTick));
+  const inputs = inputsAgain(traceInputs(run.trace, events.length, run.description));
   const machine = createMachine(assemble({ ...run, inputs, onEvent: told.hear }));
   const steps = replaySteps(machine, events, verifier);
   let step = steps.next();
@@ -64,7 +64,7 @@ export async function rerun(world: World, path: string, { images = {} }: RunAgai
   const run = openRunWithoutImages(world, path, images);
   const build = (tape: Parameters<Parameters<typeof rerunEvents>[1]>[0]): Machine =>
     createMachine(assemble({ ...run, ...tape }));
-  const { machine, ...replayed } = rerunEvents(run.read.events, build, run.description.nsPerTick);
+  const { machine, ...replayed } = rerunEvents(run.read.events, build, run.description);
   return ranAgain(run, replayed, machine === undefined ? '' : digestOf(machine.state));
 }
 

@@ -34,8 +34,7 @@ export function keepCheckpoints(world: World, trace: string, machine: Machine): 
     },
     finish() {
       const reader = openTraceFile(world, trace);
-      const { nsPerTick } = readDescription(reader.header.machine, trace);
-      file.finish(traceInputs(reader, reader.eventCount, nsPerTick));
+      file.finish(traceInputs(reader, reader.eventCount, readDescription(reader.header.machine, trace)));
     },
   };
 }

@@ -23,6 +23,7 @@ import { type Prepared, prepared, startSession } from './open-session.ts';
 import type { Opened } from '../opened.ts';
 import type { RunOptions } from '../machine/run-options.ts';
 import type { World } from '../world.ts';
+import { type CharacterPort, typedAt } from '../run-inputs.ts';
 import type { Session } from './session.ts';
 
 /** How a run came to its end. */
@@ -47,8 +48,11 @@ export interface OpenedRun extends Opened {
   start(): void;
   /** Resolves when the run has ended and its files are closed. Rejects with what it failed of. */
   ended(): Promise<RunEnd>;
-  /** Type at a serial line; COM1 is 0. The guest receives it before its next instruction. */
-  type(text: string | Uint8Array, line?: number): void;
+  /**
+   * Type at a serial line (COM1 is 0) or at a device by its name, like `isa-debugcon#0`: the first `-device` is 0. The
+   * guest receives it before its next instruction.
+   */
+  type(text: string | Uint8Array, at?: CharacterPort): void;
   press(button: 'power' | 'reset'): void;
   /** Press and release keys of the keyboard: scan codes of set 1. */
   key(codes: readonly number[] | Uint8Array): void;
@@ -109,9 +113,9 @@ class RunUnderWay implements OpenedRun {
     return this.running as Promise<RunEnd>;
   }
 
-  type(text: string | Uint8Array, line = 0): void {
+  type(text: string | Uint8Array, at: CharacterPort = 0): void {
     const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : Uint8Array.from(text);
-    this.send({ kind: 'sim:serial_received', line, bytes });
+    this.send(typedAt(at, bytes));
   }
 
   press(button: 'power' | 'reset'): void {
@@ -193,7 +197,7 @@ class RunUnderWay implements OpenedRun {
       serial: (line: number, bytes: Uint8Array) => {
         if (line === 0) script.hear(bytes);
       },
-      debugcon: () => undefined,
+      character: () => undefined,
     };
     let close: (() => void) | undefined;
     let forget: (() => void) | undefined;

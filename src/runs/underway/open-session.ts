@@ -15,7 +15,7 @@ import { describeMachine, type MachineDescription } from '../machine/machine-des
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
 import { type OutputTo, Printed } from './printed.ts';
 import { type Recording, startRecording } from './recording.ts';
-import { STOPPED } from '../run-inputs.ts';
+import { STOPPED, typedAt } from '../run-inputs.ts';
 import type { Session, SessionPause } from './session.ts';
 
 const MEASURED_MS = 8;
@@ -172,12 +172,13 @@ function sessionOf(running: Running): Session {
       const deadline = machine.nextDeadline();
       if (deadline !== Number.POSITIVE_INFINITY) running.mayWarpTo = Math.max(running.mayWarpTo, deadline);
     },
-    type: (line, bytes) => send({ kind: 'sim:serial_received', line, bytes: Uint8Array.from(bytes) }),
+    type: (at, bytes) => send(typedAt(at, Uint8Array.from(bytes))),
     send,
     get hasInputs() {
       return running.inputs.length > 0;
     },
-    listens: (line) => isOpen(machine.vmm.describeDevice(`serial${line}`)) || running.polling.awaits(line),
+    listens: (at) =>
+      typeof at === 'string' || isOpen(machine.vmm.describeDevice(`serial${at}`)) || running.polling.awaits(at),
     now: () => machine.now(),
     silence: () => machine.now() - running.printedAt,
     get isStopped() {

@@ -3,13 +3,14 @@ import type { Stamped } from '../../events/stamped.ts';
 /** Where what the guest prints goes. */
 export interface OutputTo {
   serial(line: number, bytes: Uint8Array): void;
-  debugcon(bytes: Uint8Array): void;
+  /** By a device of `-device` that has a `chardev`. */
+  character(dev: string, bytes: Uint8Array): void;
 }
 
 /** A reader of a run that collects what the guest prints, to be handed on in pieces as large as they come. */
 export class Printed {
   private readonly lines: number[][] = [[], [], [], []];
-  private readonly debugcon: number[] = [];
+  private readonly characters = new Map<string, number[]>();
   private readonly output: OutputTo;
 
   constructor(output: OutputTo) {
@@ -18,17 +19,29 @@ export class Printed {
 
   next({ event }: Stamped): void {
     if (event.kind === 'sim:serial_sent') this.lines[event.line]?.push(event.byte);
-    else if (event.kind === 'sim:debugcon_sent') this.debugcon.push(event.byte);
+    else if (event.kind === 'sim:chardev_sent') this.printedBy(event.dev).push(...event.bytes);
+  }
+
+  private printedBy(dev: string): number[] {
+    let bytes = this.characters.get(dev);
+    if (bytes === undefined) {
+      bytes = [];
+      this.characters.set(dev, bytes);
+    }
+    return bytes;
   }
 
   /** Hand on what there is; whether there was anything. */
   flush(): boolean {
-    const { lines, debugcon, output } = this;
-    const hasPrinted = debugcon.length > 0 || lines.some((bytes) => bytes.length > 0);
-    for (const [line, bytes] of lines.entries()) {
-      if (bytes.length > 0) output.serial(line, Uint8Array.from(bytes.splice(0)));
-    }
-    if (debugcon.length > 0) output.debugcon(Uint8Array.from(debugcon.splice(0)));
+    const { lines, characters, output } = this;
+    let hasPrinted = false;
+    const handOn = (bytes: number[], to: (taken: Uint8Array) => void): void => {
+      if (bytes.length === 0) return;
+      hasPrinted = true;
+      to(Uint8Array.from(bytes.splice(0)));
+    };
+    for (const [line, bytes] of lines.entries()) handOn(bytes, (taken) => output.serial(line, taken));
+    for (const [dev, bytes] of characters) handOn(bytes, (taken) => output.character(dev, taken));
     return hasPrinted;
   }
 }

@@ -2,6 +2,7 @@ import type { GuestView } from '../../machine/guest-view.ts';
 import type { InputEvent } from '../../machine/parts.ts';
 import type { MachineState } from '../../reducers/state.ts';
 import type { LiveRun } from './live-run.ts';
+import type { CharacterPort } from '../run-inputs.ts';
 
 /** How a run came to its end: the process status, and what to tell a person. */
 export interface SessionEnd {
@@ -40,14 +41,14 @@ export interface Session {
   run(milliseconds: number, paced: boolean): SessionPause;
   /** Let virtual time jump to the next deadline. */
   warp(): void;
-  /** Type bytes at a serial line: an input, recorded at this place. */
-  type(line: number, bytes: Uint8Array): void;
+  /** Type bytes at a serial line or a device: an input, recorded at this place. */
+  type(at: CharacterPort, bytes: Uint8Array): void;
   /** Hand an input over: recorded at this place. */
   send(event: InputEvent): void;
   /** Inputs wait to be delivered. */
   readonly hasInputs: boolean;
-  /** Whether the guest has opened a serial line for receiving. */
-  listens(line: number): boolean;
+  /** Whether the guest has opened a serial line for receiving. A device keeps what it is given. */
+  listens(at: CharacterPort): boolean;
   /** Virtual nanoseconds since power-on. */
   now(): number;
   /** Virtual nanoseconds since the guest last printed. */

@@ -1,4 +1,5 @@
 import type { Device, DeviceReducer } from '../../devices/device.ts';
+import type { Driver } from '../../devices/driver.ts';
 
 /** CPU hot-plug registers at 0xaf00. All processors are there from the start and stay. */
 export interface CpuHotplugState {
@@ -70,3 +71,28 @@ const REGISTER = { selector: 0, flags: 4, command: 5, data: 8 } as const;
 const ENABLED = 1;
 const NEXT_WITH_EVENT = 0;
 const SELECT_BUS = 0x10;
+
+/** How many processors there are. */
+export interface CpuHotplugSetup {
+  readonly cpus: number;
+}
+
+export const cpuHotplugDriver: Driver<CpuHotplugState, CpuHotplugSetup> = {
+  name: 'acpi-cpu-hotplug',
+  description: 'ACPI CPU hot-plug registers',
+  bus: 'System',
+  category: 'Misc',
+  create: ({ cpus }) => cpuHotplug(cpus),
+  atReset: cpuHotplugAtReset,
+  reducer: CPU_HOTPLUG_REDUCER,
+};
+
+export const pciHotplugDriver: Driver<PciHotplugState, object> = {
+  name: 'acpi-pci-hotplug',
+  description: 'ACPI PCI hot-plug registers',
+  bus: 'System',
+  category: 'Misc',
+  create: () => pciHotplug,
+  atReset: pciHotplugAtReset,
+  reducer: PCI_HOTPLUG_REDUCER,
+};

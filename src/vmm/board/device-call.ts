@@ -1,5 +1,6 @@
+import { digestOfBytes } from '../../base/digest.ts';
 import { invariant } from '../../base/invariant.ts';
-import type { Effects } from '../../devices/device.ts';
+import type { Ask, Effects } from '../../devices/device.ts';
 import { armTimer, cancelTimer } from '../../events/timers.ts';
 import type { MachineEvent } from '../../events/vocabulary.ts';
 import type { Machine, Part } from './machine.ts';
@@ -56,6 +57,10 @@ export class DeviceCall implements Effects {
     return this.machine.state.timers[this.idOf(timer)]?.deadline;
   }
 
+  ask({ bytes }: Ask): void {
+    this.raise({ kind: 'sim:chardev_sent', dev: this.part.name, bytes });
+  }
+
   requestReset(): void {
     this.machine.askForReset(this.part.name);
   }
@@ -80,13 +85,6 @@ export class DeviceCall implements Effects {
   }
 
   private tellDma(dir: 'read' | 'write', gpa: number, bytes: Uint8Array): void {
-    this.raise({ kind: 'sim:dma', dev: this.part.name, dir, gpa, len: bytes.length, digest: digestOf(bytes) });
+    this.raise({ kind: 'sim:dma', dev: this.part.name, dir, gpa, len: bytes.length, digest: digestOfBytes(bytes) });
   }
-}
-
-/** 32-bit FNV-1a: enough to tell whether a replay moved the same bytes. */
-function digestOf(bytes: Uint8Array): string {
-  let hash = 0x811c9dc5;
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
-  return (hash >>> 0).toString(16).padStart(8, '0');
 }

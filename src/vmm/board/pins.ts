@@ -1,8 +1,8 @@
 import type { Effects } from '../../devices/device.ts';
 import { pirqOf } from '../../devices/pci/index.ts';
 import { routeSlot } from '../../devices/piix3/index.ts';
+import type { Wire } from '../../devices/wire.ts';
 import { KVM_GET_PIT2, KVM_IRQ_LINE_STATUS, KVM_SET_PIT2 } from '../../kvm/ioctl/ioctls.ts';
-import type { Wire } from '../config.ts';
 import { ISA_BRIDGE } from './isa-bridge.ts';
 import type { Machine, Part } from './machine.ts';
 import { vmIoctl } from '../accel/traced-kvm.ts';

@@ -1,4 +1,5 @@
 import type { Device, DeviceReducer } from '../../devices/device.ts';
+import type { Driver } from '../../devices/driver.ts';
 import { assemble, label, op, ref } from '../option-rom/assemble.ts';
 
 /** The part by which the reset code asks for the kernel to be loaded again. */
@@ -27,6 +28,17 @@ export const directBoot: Device<DirectBootState> = {
 
 /** Nothing changes a part that keeps nothing. */
 export const DIRECT_BOOT_REDUCER: DeviceReducer<DirectBootState> = {};
+
+/** There while no firmware is. */
+export const driver: Driver<DirectBootState, object> = {
+  name: DIRECT_BOOT,
+  description: 'Starts the kernel again',
+  bus: 'System',
+  category: 'Misc',
+  create: () => directBoot,
+  atReset: directBootAtReset,
+  reducer: DIRECT_BOOT_REDUCER,
+};
 
 /**
  * The 64 KiB at the reset vector of a machine without firmware: a processor that was only initialised goes on at the

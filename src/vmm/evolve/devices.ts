@@ -5,7 +5,7 @@ import { configWritten, type PciFunctionState } from '../../devices/pci/index.ts
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventKind, EventOf, MachineEvent } from '../../events/vocabulary.ts';
 import type { MachineConfig, PartConfig } from '../config.ts';
-import { PCI_FUNCTIONS, reducerOf } from '../models.ts';
+import { driverOf, functionOf } from '../models.ts';
 import { regionBaseOf } from '../memory/region-base.ts';
 import { regionOf } from '../memory/region-number.ts';
 import type { VmmState } from '../state.ts';
@@ -27,51 +27,52 @@ export function registerWritten(vmm: Vmm, event: EventOf<'memory_region_ops_writ
   if (base === undefined) return;
   const access = { region: place.region, offset: event.addr - base, size: event.size, value: event.value };
   invariant(access.offset >= 0, 'a region begins at its base', { offset: access.offset });
-  reducerOf(part.model).written?.(stateOf(vmm, part), access);
+  driverOf(part.model).reducer.written?.(stateOf(vmm, part), access);
 }
 
 /** sim:register_taken. */
 export function registerTaken(vmm: Vmm, event: EventOf<'sim:register_taken'>, config: MachineConfig): void {
   const { dev, region, offset, size } = event;
   const part = partNamed(config, dev);
-  if (part !== undefined) reducerOf(part.model).taken?.(stateOf(vmm, part), { region, offset, size });
+  if (part !== undefined) driverOf(part.model).reducer.taken?.(stateOf(vmm, part), { region, offset, size });
 }
 
 /** sim:device_reset. */
 export function deviceReset(vmm: Vmm, { dev }: EventOf<'sim:device_reset'>, config: MachineConfig): void {
   const part = partNamed(config, dev);
-  if (part !== undefined) reducerOf(part.model).reset?.(stateOf(vmm, part));
+  if (part !== undefined) driverOf(part.model).reducer.reset?.(stateOf(vmm, part));
 }
 
 /** An input of a device is driven. */
 export function inputDriven(vmm: Vmm, dev: string, input: string, high: boolean, config: MachineConfig): void {
   const part = partNamed(config, dev);
-  if (part !== undefined) reducerOf(part.model).driven?.(stateOf(vmm, part), input, high);
+  if (part !== undefined) driverOf(part.model).reducer.driven?.(stateOf(vmm, part), input, high);
 }
 
 /** A device's timer fired. */
 export function timerFired(vmm: Vmm, id: string, config: MachineConfig): void {
   const dot = id.indexOf('.');
   const part = partNamed(config, id.slice(0, dot));
-  if (part !== undefined) reducerOf(part.model).fired?.(stateOf(vmm, part), id.slice(dot + 1));
+  if (part !== undefined) driverOf(part.model).reducer.fired?.(stateOf(vmm, part), id.slice(dot + 1));
 }
 
 /** pci_cfg_write. */
 export function configurationWritten(vmm: Vmm, event: EventOf<'pci_cfg_write'>, config: MachineConfig): void {
   const part = config.parts.find(({ pci }) => pci?.slot === event.slot && pci.function === event.func);
-  const pci = part === undefined ? undefined : PCI_FUNCTIONS[part.model];
+  const pci = part === undefined ? undefined : functionOf(part);
   if (part === undefined || pci === undefined) return;
   configWritten(pci, stateOf(vmm, part) as Draft<PciFunctionState>, event.offs, event.len, event.val);
 }
 
 /** A fact of a kind that is a device's own. */
 export function deviceFact<K extends EventKind>(
-  name: (event: EventOf<K>) => string,
+  name: (event: EventOf<K>) => string | undefined,
 ): (vmm: Vmm, event: EventOf<K>, config: MachineConfig, stamped: Stamped) => void {
   return (vmm, event, config, stamped) => {
-    const part = partNamed(config, name(event));
+    const dev = name(event);
+    const part = dev === undefined ? undefined : partNamed(config, dev);
     if (part === undefined) return;
-    const reduce = reducerOf(part.model).facts?.[event.kind] as AnyReduce | undefined;
+    const reduce = driverOf(part.model).reducer.facts?.[event.kind] as AnyReduce | undefined;
     reduce?.(stateOf(vmm, part), event, stamped);
   };
 }

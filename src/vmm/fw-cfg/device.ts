@@ -1,5 +1,6 @@
 import type { Draft } from '../../base/draft.ts';
 import type { Device, DeviceReducer, Effects, RegisterWrite } from '../../devices/device.ts';
+import type { Driver } from '../../devices/driver.ts';
 
 /** Where the guest is in the configuration items. */
 export interface FwCfgState {
@@ -56,6 +57,21 @@ export const FW_CFG_REDUCER: DeviceReducer<FwCfgState> = {
       Object.assign(state, { key, offset });
     },
   },
+};
+
+/** What it has to tell. */
+export interface FwCfgSetup {
+  readonly items: FwCfgItems;
+}
+
+export const driver: Driver<FwCfgState, FwCfgSetup> = {
+  name: 'fw_cfg_io',
+  description: 'Firmware configuration',
+  bus: 'System',
+  category: 'Misc',
+  create: ({ items }) => fwCfg(items),
+  atReset: fwCfgAtReset,
+  reducer: FW_CFG_REDUCER,
 };
 
 /** An item from its start. */

@@ -1,7 +1,7 @@
 import type { Draft } from '../../base/draft.ts';
 import { type PciFunctionState, regionBase } from '../../devices/pci/index.ts';
 import type { PartConfig } from '../config.ts';
-import { PCI_FUNCTIONS } from '../models.ts';
+import { functionOf } from '../models.ts';
 import type { VmmState } from '../state.ts';
 
 /** Where a part's region lies now; `undefined`: nowhere. */
@@ -10,7 +10,7 @@ export function regionBaseOf(
   part: PartConfig,
   region: number,
 ): number | undefined {
-  const pci = PCI_FUNCTIONS[part.model];
-  if (part.pci === undefined || pci === undefined) return part.bases[region];
+  const pci = functionOf(part);
+  if (pci === undefined) return part.bases[region];
   return regionBase(pci, (devices as unknown as Readonly<Record<string, PciFunctionState>>)[part.name]!, region);
 }

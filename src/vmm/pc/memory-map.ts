@@ -3,6 +3,7 @@ import type { Board, Part } from '../board/machine.ts';
 import { alias, container, io, type IoHandler, type MemoryRegion, ram, rom, WHOLE_SPACE } from '../memory/region.ts';
 import { HOST_BRIDGE } from '../board/pci-parts.ts';
 import { regionBaseOf } from '../memory/region-base.ts';
+import { KERNEL_PORTS } from './kernel-ports.ts';
 
 /** How far the board is assembled; QEMU commits memory after each step. */
 export type Assembly = 'ram' | 'firmware' | 'complete';
@@ -35,15 +36,6 @@ export function systemIo(board: Board): MemoryRegion {
     ...placedRegions(board, 'io', () => true),
   ]);
 }
-
-/** Ports of the in-kernel PIC and PIT. */
-const KERNEL_PORTS = [
-  ['kvm-pic', 0x20, 2],
-  ['kvm-pit', 0x40, 4],
-  ['kvm-pic', 0xa0, 2],
-  ['kvm-elcr', 0x4d0, 1],
-  ['kvm-elcr', 0x4d1, 1],
-] as const;
 
 function pciChildren(board: Board, assembly: Assembly): MemoryRegion[] {
   const bios = biosRegions(board);

@@ -3,7 +3,7 @@ import { casesOf } from '../../how-long.ts';
 import { without } from '../../stepping-aside.ts';
 import { sseEnvironment } from '../../../src/engine/float/environment.ts';
 import { SSE_OPERATIONS, executeSse } from '../../../src/engine/float/sse.ts';
-import { MXCSR as MXCSR_SLOT, XMM, XMM_SCRATCH } from '../../../src/engine/layout.ts';
+import { MXCSR as MXCSR_SLOT, XMM, XMM_SCRATCH } from '../../../src/engine/state/layout.ts';
 import {
   CAUGHT,
   CODE,

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { ASSISTS } from '../../../src/engine/assists/index.ts';
 import { decodeInstruction } from '../../../src/engine/code/instruction.ts';
 import { select } from '../../../src/engine/code/select.ts';
-import { buildHandlers } from '../../../src/engine/handlers.ts';
+import { buildHandlers } from '../../../src/engine/meanings/handlers.ts';
 import { campaign, chanceOf } from '../../oracle/host-cpu/campaign.ts';
 import { type Form, forms, isShared } from '../../oracle/host-cpu/catalog.ts';
 import { encode } from '../../oracle/host-cpu/encode.ts';

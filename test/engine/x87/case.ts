@@ -1,4 +1,4 @@
-import { FCW, FSW, FTW, X87_REGISTERS } from '../../../src/engine/layout.ts';
+import { FCW, FSW, FTW, X87_REGISTERS } from '../../../src/engine/state/layout.ts';
 import { blockUnit } from '../../../src/engine/x87/block.ts';
 import { executeX87 } from '../../../src/engine/x87/execute.ts';
 import { fullTags, takeEnvironment, takeStack } from '../../../src/engine/x87/image.ts';

@@ -56,6 +56,11 @@ describe('a reader made from the page of the format alone', without(tool('python
     expect(readElsewhere(path)).toEqual(events.map(eventJson));
   });
 
+  test('reads the format before', () => {
+    const path = join(import.meta.dirname, 'recorded/format-2.trace');
+    expect(readElsewhere(path)).toEqual(readAll(openTraceFile(path)).events.map(eventJson));
+  });
+
   test('reads a recorded run as ours does', LONG, () => {
     const path = join(GOLDEN, 'seabios.trace');
     const { events, damage } = readAll(openTraceFile(path));

@@ -28,7 +28,38 @@ class Bytes:
         return self.take(self.varint()).decode()
 
     def integers(self, count):
-        tag, negative, magnitude = self.varint(), self.varint(), self.varint()
+        return self.packed(self.varint(), count)
+
+    def in_context(self, count):
+        missed = self.varint()
+        hits, values = self.integers(missed), self.integers(missed)
+        contexts = 1
+        while contexts < count and contexts < 4096:
+            contexts *= 2
+        after_many, after_two, many, two, read = {}, {}, 0, 0, []
+
+        def guessed():
+            return after_many.get(many, after_two.get(two, 0))
+
+        def take(value):
+            nonlocal many, two
+            read.append(value)
+            after_many[many] = after_two[two] = value
+            mix = ((value & 0xFFFFFFFF) * 0x9E3779B1 & 0xFFFFFFFF) >> 20
+            many, two = (many << 1 ^ mix) % contexts, (two << 6 ^ mix) % contexts
+
+        for run, value in zip(hits, values):
+            for _ in range(run):
+                take(guessed())
+            take(value)
+        while len(read) < count:
+            take(guessed())
+        return read
+
+    def packed(self, tag, count):
+        if tag == 3:
+            return self.in_context(count)
+        negative, magnitude = self.varint(), self.varint()
         first = -magnitude if negative else magnitude
         if tag == 0:
             return [first] * count
@@ -45,7 +76,7 @@ class Bytes:
 def chunks(data):
     """Kind and inflated payload of every chunk, each checksum tried."""
     assert data[:8] == bytes.fromhex("8952545652 0d0a1a")
-    assert struct.unpack_from("<II", data, 8) == (2, 0)
+    assert struct.unpack_from("<I", data, 12) == (0,)
     offset, ordinal, before, places = 16, 0, 0, []
     while len(data) - offset > 16:
         head = data[offset : offset + 64]
@@ -67,16 +98,52 @@ def chunks(data):
     assert [tuple(listed.varint() for _ in range(6)) for _ in range(listed.varint())] == places[:-1]
 
 
-def column(data, kind, count):
+def told(data, places, half, tellers):
+    """Integers of a field, of those that are told by other columns what these said."""
+    tag = data.varint()
+    if tag != 4:
+        return data.packed(tag, len(places))
+    names = [(data.varint(), data.varint()) for _ in range(data.varint())]
+    silent = ([], [])
+    said = []
+    for name in names:
+        by_place = dict(zip(*tellers.get((*name, half), silent)))
+        last, column = 0, []
+        at = 0
+        for place in places:
+            while at <= place:
+                last = by_place.get(at, last)
+                at += 1
+            column.append(last)
+        said.append(column)
+    choices = data.integers(len(places))
+    others = iter(data.integers(choices.count(0)) if 0 in choices else [])
+    return [
+        said[0][i] + next(others) if choice == 0 else said[choice - 1][i] for i, choice in enumerate(choices)
+    ]
+
+
+def column(data, name, kind, places, version, tellers):
+    """A field of a kind's events. `tellers` has what fields said before, and gets what this one says."""
+    count = len(places)
+
+    def numbers(half="low"):
+        values = told(data, places, half, tellers)
+        tellers[(*name, half)] = (places, values)
+        return values
+
     if kind == "u64":
-        high, low = data.integers(count), data.integers(count)
+        high, low = numbers("high"), numbers()
         return [f"0x{(h << 32 | l):x}" for h, l in zip(high, low)]
-    texts = [data.text() for _ in range(data.varint())] if kind == "text" else []
-    values = data.integers(count)
-    if kind == "bytes":
-        return [data.take(length).hex() for length in values]
     if kind == "text":
-        return [texts[value] for value in values]
+        texts = [data.text() for _ in range(data.varint())]
+        return [texts[value] for value in data.integers(count)]
+    if kind == "bytes":
+        lengths = data.integers(count)
+        if version >= 3 and 0 < max(lengths) <= 6:
+            return [value.to_bytes(length, "little").hex() for length, value in zip(lengths, numbers())]
+        return [data.take(length).hex() for length in lengths]
+    values = numbers()
     return [value == 1 for value in values] if kind == "bool" else values
 
 
@@ -101,7 +168,7 @@ def cause_of(code, seq, within):
     return within if code == 1 else seq - (code - 1)
 
 
-def events_of(data, vocabulary):
+def events_of(data, vocabulary, version):
     count = data.varint()
     kinds = data.integers(count)
     order = sorted(range(count), key=lambda place: kinds[place])
@@ -127,14 +194,17 @@ def events_of(data, vocabulary):
         causes[i] = cause_of(causes[i], seqs[i], withins[i])
     events = [{} for _ in range(count)]
     names = list(vocabulary)
+    gaps = [0] + [ticks[i] - ticks[i - 1] for i in range(1, count)]
+    tellers = {(len(names), 0, "low"): (range(count), gaps)}
     for _ in range(data.varint()):
         kind = data.varint()
         places = [place for place in range(count) if kinds[place] == kind]
-        assert data.varint() == len(places)
+        assert version >= 3 or data.varint() == len(places)
         for place in places:
             events[place]["kind"] = names[kind]
-        for name, type_ in vocabulary[names[kind]].items():
-            for place, value in zip(places, column(data, type_, len(places))):
+        for field, (name, type_) in enumerate(vocabulary[names[kind]].items()):
+            values = column(data, (kind, field), type_, places, version, tellers)
+            for place, value in zip(places, values):
                 events[place][name] = value
     assert data.at == len(data.data)
     for i, event in enumerate(events):
@@ -147,11 +217,13 @@ def main():
     with open(sys.argv[1], "rb") as file:
         data = file.read()
     vocabulary = {}
+    (version,) = struct.unpack_from("<I", data, 8)
+    assert version in (2, 3)
     for kind, count, payload in chunks(data):
         if kind == 1:
             vocabulary = json.loads(payload)["vocabulary"]
         elif kind == 2:
-            events = list(events_of(Bytes(payload), vocabulary))
+            events = list(events_of(Bytes(payload), vocabulary, version))
             assert len(events) == count
             for event in events:
                 print(json.dumps(event, separators=(",", ":"), ensure_ascii=False))

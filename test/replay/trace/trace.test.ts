@@ -2,17 +2,51 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { byteReader, byteWriter, readVarint, unzigzag, writeVarint, zigzag } from '../../../src/replay/trace/bytes.ts';
-import { readIntegers, scratch, writeIntegers } from '../../../src/replay/trace/columns.ts';
+import { scratch } from '../../../src/replay/trace/columns.ts';
+import type { Stamped } from '../../../src/events/stamped.ts';
+import type { EventOf, MachineEvent } from '../../../src/events/vocabulary.ts';
 import { crc32 } from '../../../src/replay/trace/crc32.ts';
 import { readEnvelope } from '../../../src/replay/trace/envelope.ts';
 import { readEvents } from '../../../src/replay/trace/event-batch.ts';
 import { kindTable, writeEvents } from '../../../src/replay/trace/event-columns.ts';
 import { currentVocabulary } from '../../../src/replay/trace/header.ts';
+import { readIntegers, writeIntegers } from '../../../src/replay/trace/integers.ts';
 import { chunkOf, openTrace, readAll } from '../../../src/replay/trace/reader.ts';
 import { createTraceWriter, EVENTS_PER_CHUNK } from '../../../src/replay/trace/writer.ts';
 import { IS_WHOLE } from '../../how-long.ts';
 import { anyEvent } from './any-event.ts';
 import { deflate, inflate, isBeginningOf, memorySink, SUBJECT, sampleEvents, sourceOf, traceOf } from './sample.ts';
+
+const LAYOUT = { readEnvelope, hasCounts: false, hasShortBytes: true };
+const ROOM = scratch(EVENTS_PER_CHUNK);
+const LINES: ReadonlySet<string> = new Set(['kvm_set_irq', 'kvm_pic_set_irq', 'kvm_ioapic_set_irq']);
+
+/** What a guest's writes to a serial line come to: each has four changes of an interrupt line that change nothing. */
+function serialOutput(count: number): Stamped[] {
+  const line: readonly MachineEvent[] = [
+    { kind: 'kvm_set_irq', gsi: 4, level: 0, irq_source_id: 0 },
+    { kind: 'kvm_pic_set_irq', chip: 0, pin: 4, elcr: 0, imr: 255, coalesced: false },
+    { kind: 'kvm_ioapic_set_irq', e: 0x10000n, pin: 4, coalesced: false },
+  ];
+  const write = (i: number): readonly MachineEvent[] => {
+    const byte = (i * i * 7 + i * 13) % 251;
+    return [
+      { ...(sampleEvents(2)[0]!.event as EventOf<'kvm_exit'>), ticks: 35, a0: BigInt(byte), guest_rip: 0x2276n },
+      { kind: 'kvm_pio', rw: 1, port: 0x3f8, size: 1, count: 1, val: byte, data: new Uint8Array(0) },
+      { kind: 'memory_region_ops_write', cpu_index: 0, mr: 209, addr: 0x3f8, value: byte, size: 1, name: 'serial' },
+      ...[...line, ...line],
+      { kind: 'sim:serial_sent', line: 0, byte },
+      ...[...line, ...line],
+    ];
+  };
+  return Array.from({ length: count }, (_, i) => write(i)).flatMap((events, group) =>
+    events.map((event, at) => {
+      const first = group * events.length;
+      const links = { cause: at === 0 ? undefined : first, within: at === 0 ? undefined : first };
+      return { seq: first + at, tick: 1000 + group * 35, source: 16, ...links, event };
+    }),
+  );
+}
 
 describe('columns', () => {
   test('every integer of 53 bits survives as a varint', () => {
@@ -41,6 +75,74 @@ describe('columns', () => {
     );
   });
 
+  test('a column that goes on as it did before reads back equal, and costs what is new in it', () => {
+    const pattern = fc.array(fc.oneof(fc.nat(3), fc.maxSafeNat()), { minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(pattern, fc.array(fc.tuple(fc.nat(40), fc.nat(300)), { maxLength: 6 }), (unit, strangers) => {
+        const numbers = Array.from({ length: 1000 }, (_, i) => unit[i % unit.length]!);
+        for (const [at, value] of strangers) numbers[at * 20] = value;
+        const out = byteWriter(1);
+        writeIntegers(out, Float64Array.from(numbers), numbers.length);
+        const { values } = scratch(numbers.length);
+        readIntegers(byteReader(out.bytes.subarray(0, out.length)), values, numbers.length);
+        expect([...values]).toEqual(numbers);
+        expect(out.length).toBeLessThan(400);
+      }),
+    );
+  });
+
+  test('lines that stay as they are cost next to nothing, and a byte told five times is written once', () => {
+    const { batch, kinds } = { batch: serialOutput(200), kinds: kindTable(currentVocabulary()) };
+    const out = byteWriter(1);
+    writeEvents(out, batch, kinds, scratch(batch.length));
+    const payload = out.bytes.slice(0, out.length);
+    const read = readEvents(payload, { events: batch.length, firstSeq: 0 }, kinds, LAYOUT);
+    expect(batch.map((_, index) => read.at(index))).toEqual(batch);
+    const [lines, silent] = [serialOutput(200), serialOutput(200).filter(({ event }) => !LINES.has(event.kind))];
+    const sizeOf = (events: readonly Stamped[]): number => {
+      const sized = byteWriter(1);
+      writeEvents(
+        sized,
+        events.map((each, seq) => ({ ...each, seq, cause: undefined, within: undefined })),
+        kinds,
+        ROOM,
+      );
+      return sized.length;
+    };
+    expect(lines.length - silent.length).toBe(2400);
+    expect(sizeOf(lines) - sizeOf(silent)).toBeLessThan(120);
+    // One byte of text each, and what a kind's columns cost at all.
+    expect(sizeOf(silent)).toBeLessThan(200 + 420);
+  });
+
+  test('kinds are written behind those that told them', () => {
+    const { inOrder } = kindTable(currentVocabulary());
+    const written = new Set<number>([inOrder.length]);
+    for (const { kind, place, tellers } of inOrder) {
+      for (const { kind: teller } of tellers.flat()) expect(written.has(teller), kind).toBe(true);
+      written.add(place);
+    }
+    expect(written.size).toBe(inOrder.length + 1);
+    expect(inOrder.flatMap(({ tellers }) => tellers.flat()).length).toBeGreaterThan(15);
+  });
+
+  test('numbers packed in a way that there is not are refused with a sentence', () => {
+    const numbers = (...varints: readonly number[]) => {
+      const out = byteWriter(1);
+      for (const value of varints) writeVarint(out, value);
+      const read = byteReader(out.bytes.slice(0, out.length));
+      return () => readIntegers(read, new Float64Array(4), 4);
+    };
+    const [context, constant] = [3, [0, 0, 7]];
+    expect(numbers(context, 1, ...constant.with(2, 3), ...constant)).not.toThrow();
+    expect(numbers(context, 1, ...constant.with(2, 4), ...constant)).toThrow('holds more numbers than it says');
+    expect(numbers(context, 5, ...constant, ...constant)).toThrow('holds more numbers than it says');
+    expect(numbers(context, 0, ...constant, ...constant)).toThrow('holds more numbers than it says');
+    expect(numbers(context, 1, context, 1)).toThrow('a packing that there is not');
+    expect(numbers(4, 1, 0, 0)).toThrow('a packing that there is not');
+    expect(numbers(9, 1, 0, 0)).toThrow('a packing that there is not');
+  });
+
   test('a batch of any events of the vocabulary reads back equal', () => {
     const kinds = kindTable(currentVocabulary());
     fc.assert(
@@ -54,7 +156,7 @@ describe('columns', () => {
         const out = byteWriter(1);
         writeEvents(out, batch as never, kinds, scratch(40));
         const payload = out.bytes.slice(0, out.length);
-        const read = readEvents(payload, { events: batch.length, firstSeq: 5 }, kinds, readEnvelope);
+        const read = readEvents(payload, { events: batch.length, firstSeq: 5 }, kinds, LAYOUT);
         expect(batch.map((_, index) => read.at(index))).toEqual(batch);
         expect(batch.map((_, index) => read.kindAt(index))).toEqual(events.map(({ kind }) => kind));
       }),
@@ -69,14 +171,14 @@ describe('columns', () => {
     const { seq: firstSeq } = sample[0]!;
     writeEvents(out, sample, kinds, scratch(9));
     const payload = out.bytes.slice(0, out.length);
-    expect(readEvents(payload, { events: 9, firstSeq }, kinds, readEnvelope)).toHaveLength(9);
-    expect(() => readEvents(payload, { events: 8, firstSeq }, kinds, readEnvelope)).toThrow(
+    expect(readEvents(payload, { events: 9, firstSeq }, kinds, LAYOUT)).toHaveLength(9);
+    expect(() => readEvents(payload, { events: 8, firstSeq }, kinds, LAYOUT)).toThrow(
       'contradicts itself: it holds another number',
     );
     const moved = { events: 9, firstSeq: firstSeq + 1 };
-    expect(() => readEvents(payload, moved, kinds, readEnvelope)).toThrow('holds other events than it says');
+    expect(() => readEvents(payload, moved, kinds, LAYOUT)).toThrow('holds other events than it says');
     const fewer = { ...kinds, byPlace: kinds.byPlace.slice(0, 3) };
-    expect(() => readEvents(payload, { events: 9, firstSeq }, fewer, readEnvelope)).toThrow(
+    expect(() => readEvents(payload, { events: 9, firstSeq }, fewer, LAYOUT)).toThrow(
       'holds a kind that its header does not name',
     );
   });
@@ -92,7 +194,7 @@ describe('a trace', () => {
 
   test('gives back every event and its header', () => {
     const trace = openTrace(sourceOf(bytes), inflate);
-    expect(trace.header).toMatchObject({ formatVersion: 2, ...SUBJECT });
+    expect(trace.header).toMatchObject({ formatVersion: 3, ...SUBJECT });
     expect(trace.eventCount).toBe(events.length);
     const { events: read, damage } = readAll(trace);
     expect(damage).toBeUndefined();
@@ -113,6 +215,13 @@ describe('a trace', () => {
     expect(last).toEqual({ seq: 40, tick: 1500, source: 0, cause: 39, within: 39 });
     const value = '{"grow":true,"vcpu_id":1,"new":20000,"old":10000}';
     expect(gone).toEqual({ kind: 'sim:unknown', name: 'kvm_halt_poll_ns', value });
+  });
+
+  test('of the second format is read as it was', () => {
+    const old = new Uint8Array(readFileSync(new URL('./recorded/format-2.trace', import.meta.url)));
+    const trace = openTrace(sourceOf(old), inflate);
+    expect(trace).toMatchObject({ version: 2, damage: undefined });
+    expect(readAll(trace).events).toEqual(sampleEvents(60));
   });
 
   test('stays under 16 bytes an event for a mix of exits', () => {
@@ -181,7 +290,7 @@ describe('damage', () => {
     const newer = bytes.slice();
     newer[8] = 9;
     expect(() => openTrace(sourceOf(newer), inflate)).toThrow(
-      'run.trace is in trace format 9; this version of Retrovisor reads up to 2: use a newer one.',
+      'run.trace is in trace format 9; this version of Retrovisor reads up to 3: use a newer one.',
     );
   });
 

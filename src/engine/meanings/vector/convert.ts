@@ -1,4 +1,4 @@
-import type { MeaningBuilder, Operand, Size, V } from '../../builder.ts';
+import type { MeaningBuilder, Operand, Size, V } from '../../emit/builder.ts';
 import type { Meaning } from '../meaning.ts';
 import { scalarForms, writeSlowLow } from './float.ts';
 import {

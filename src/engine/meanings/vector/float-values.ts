@@ -1,5 +1,5 @@
-import type { MeaningBuilder, V } from '../../builder.ts';
-import * as L from '../../layout.ts';
+import type { MeaningBuilder, V } from '../../emit/builder.ts';
+import * as L from '../../state/layout.ts';
 import { vector32, vector64, zeroVector } from './operands.ts';
 import { SIMD } from './simd.ts';
 

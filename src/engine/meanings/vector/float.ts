@@ -1,4 +1,4 @@
-import type { MeaningBuilder, Operand, V } from '../../builder.ts';
+import type { MeaningBuilder, Operand, V } from '../../emit/builder.ts';
 import type { Meaning } from '../meaning.ts';
 import {
   aboveTinyLanes, bitsOf, bothMasks, eitherMask, everyLane, finiteLanes, FLOAT_TYPES, type FloatType,

@@ -1,4 +1,4 @@
-import type { MeaningBuilder, V } from '../../builder.ts';
+import type { MeaningBuilder, V } from '../../emit/builder.ts';
 import type { Meaning } from '../meaning.ts';
 import { onBoth, onXmm, plain, readAligned, vector16, vector64, type VectorOperation } from './operands.ts';
 import { SIMD } from './simd.ts';

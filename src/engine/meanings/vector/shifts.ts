@@ -1,4 +1,4 @@
-import type { MeaningBuilder, Operand, V } from '../../builder.ts';
+import type { MeaningBuilder, Operand, V } from '../../emit/builder.ts';
 import type { Meaning } from '../meaning.ts';
 import { checkX87, enterMmx, lowHalf, readAligned, vector64, writeMmx } from './operands.ts';
 import { SIMD } from './simd.ts';

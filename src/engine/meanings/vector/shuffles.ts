@@ -1,5 +1,5 @@
-import type { MeaningBuilder, Operand, Size, V } from '../../builder.ts';
-import * as L from '../../layout.ts';
+import type { MeaningBuilder, Operand, Size, V } from '../../emit/builder.ts';
+import * as L from '../../state/layout.ts';
 import type { Meaning, Place } from '../meaning.ts';
 import {
   checkX87, enterMmx, joinHalves, lowHalf, lowVector, onJoined, onMmx, onXmm, plain, readAligned, readLow,

@@ -1,5 +1,5 @@
-import { FN, type MeaningBuilder, type V } from '../../builder.ts';
-import * as L from '../../layout.ts';
+import type { MeaningBuilder, V } from '../../emit/builder.ts';
+import * as L from '../../state/layout.ts';
 
 /** Fixed number of the assist that computes what vector handlers leave to TypeScript. */
 export const ASSIST_VECTOR = 3;
@@ -42,8 +42,7 @@ export function slowly(m: MeaningBuilder, operation: string, a: V, b: V, immedia
   put(m, SLOW.second, b);
   m.setState32(SLOW.operation, m.i32(SLOW_OPERATIONS.indexOf(operation as never)));
   if (immediate !== undefined) m.setState32(SLOW.immediate, immediate);
-  const next = m.call(FN.assist, [m.i32(ASSIST_VECTOR), m.record], 'i32');
-  m.if(m.eqz(next), () => m.return(m.i32(0)));
+  m.instruction.assistWithin(ASSIST_VECTOR);
 }
 
 /** The vector a slow operation left. */

@@ -1,0 +1,220 @@
+/**
+ * Plain values as CBOR, one value one encoding: RFC 8949, 4.2.1 (core deterministic encoding), with every number that
+ * is no integer as a double. A bigint and a number of one integer value are alike; a field that is undefined is absent.
+ */
+
+const MAJOR = { unsigned: 0x00, negative: 0x20, bytes: 0x40, text: 0x60, array: 0x80, map: 0xa0, tag: 0xc0 } as const;
+const SIMPLE = { false: 0xf4, true: 0xf5, null: 0xf6, undefined: 0xf7, double: 0xfb } as const;
+/** Tags of integers beyond 64 bits. RFC 8949, 3.4.3. */
+const BIGNUM = { positive: 2, negative: 3 } as const;
+
+/** Names of fields a guest or a trace makes up are not kept without end. */
+const MOST_KEPT = 4096;
+
+/** Fields of one shape: as they were made, and where each stands once sorted. */
+interface Shape {
+  readonly made: readonly string[];
+  readonly sorted: readonly string[];
+}
+
+/** Encodes values one after the other into one buffer, which it keeps. */
+export class CborEncoder {
+  private bytes = new Uint8Array(1 << 12);
+  private view = new DataView(this.bytes.buffer);
+  private length = 0;
+  /** What names of fields come to, and the shapes that begin with a name. They save time: none of it is state. */
+  private readonly keys = new Map<string, Uint8Array>();
+  private readonly shapes = new Map<string, Shape[]>();
+  private shapesKept = 0;
+
+  /** The value's bytes: a view that the next call overwrites. Functions and symbols are no plain values. */
+  encode(value: unknown): Uint8Array {
+    this.length = 0;
+    this.put(value);
+    return this.bytes.subarray(0, this.length);
+  }
+
+  private put(value: unknown): void {
+    switch (typeof value) {
+      case 'number':
+        this.putNumber(value);
+        return;
+      case 'bigint':
+        this.putBigint(value);
+        return;
+      case 'string':
+        this.append(encodedText(value));
+        return;
+      case 'boolean':
+        this.putByte(value ? SIMPLE.true : SIMPLE.false);
+        return;
+      case 'undefined':
+        this.putByte(SIMPLE.undefined);
+        return;
+      default:
+        this.putObject(value as object | null);
+    }
+  }
+
+  private putObject(value: object | null): void {
+    if (value === null) {
+      this.putByte(SIMPLE.null);
+    } else if (Array.isArray(value)) {
+      this.putHead(MAJOR.array, value.length);
+      for (const item of value) this.put(item);
+    } else if (value instanceof Uint8Array) {
+      this.putHead(MAJOR.bytes, value.length);
+      this.append(value);
+    } else {
+      this.putMap(value as Readonly<Record<string, unknown>>);
+    }
+  }
+
+  private putMap(map: Readonly<Record<string, unknown>>): void {
+    const names = this.sorted(Object.keys(map));
+    let present = 0;
+    for (const name of names) if (map[name] !== undefined) present += 1;
+    this.putHead(MAJOR.map, present);
+    for (const name of names) {
+      const value = map[name];
+      if (value === undefined) continue;
+      this.append(this.keyOf(name));
+      this.put(value);
+    }
+  }
+
+  /** Sorting is dear and shapes are few: one that was met before is known by its names. */
+  private sorted(names: readonly string[]): readonly string[] {
+    const first = names[0];
+    if (first === undefined) return names;
+    const alike = this.shapes.get(first);
+    const known = alike?.find(
+      ({ made }) => made.length === names.length && made.every((name, at) => name === names[at]),
+    );
+    if (known !== undefined) return known.sorted;
+    const sorted = [...names].sort((a, b) => compareBytes(this.keyOf(a), this.keyOf(b)));
+    if (this.shapesKept < MOST_KEPT) {
+      this.shapesKept += 1;
+      const shape = { made: [...names], sorted };
+      if (alike === undefined) this.shapes.set(first, [shape]);
+      else alike.push(shape);
+    }
+    return sorted;
+  }
+
+  private keyOf(name: string): Uint8Array {
+    const known = this.keys.get(name);
+    if (known !== undefined) return known;
+    const encoded = encodedText(name);
+    if (this.keys.size < MOST_KEPT) this.keys.set(name, encoded);
+    return encoded;
+  }
+
+  private putNumber(value: number): void {
+    if (Number.isSafeInteger(value)) {
+      if (value >= 0) this.putHead(MAJOR.unsigned, value);
+      else this.putHead(MAJOR.negative, -1 - value);
+      return;
+    }
+    this.putByte(SIMPLE.double);
+    this.room(8);
+    this.view.setFloat64(this.length, value);
+    this.length += 8;
+  }
+
+  private putBigint(value: bigint): void {
+    const magnitude = value < 0n ? -1n - value : value;
+    if (magnitude === BigInt.asUintN(64, magnitude)) {
+      this.putWideHead(value < 0n ? MAJOR.negative : MAJOR.unsigned, magnitude);
+      return;
+    }
+    this.putHead(MAJOR.tag, value < 0n ? BIGNUM.negative : BIGNUM.positive);
+    const digits = magnitude.toString(16);
+    const even = digits.length % 2 === 0 ? digits : `0${digits}`;
+    this.putHead(MAJOR.bytes, even.length / 2);
+    for (let at = 0; at < even.length; at += 2) this.putByte(Number.parseInt(even.slice(at, at + 2), 16));
+  }
+
+  private putWideHead(major: number, argument: bigint): void {
+    if (argument <= BigInt(Number.MAX_SAFE_INTEGER)) {
+      this.putHead(major, Number(argument));
+      return;
+    }
+    this.putByte(major | 27);
+    this.room(8);
+    this.view.setBigUint64(this.length, argument);
+    this.length += 8;
+  }
+
+  /** The shortest head that holds the argument, a safe integer. RFC 8949, 3. */
+  private putHead(major: number, argument: number): void {
+    this.room(9);
+    if (argument < 24) {
+      this.bytes[this.length] = major | argument;
+      this.length += 1;
+    } else if (argument < 2 ** 8) {
+      this.bytes[this.length] = major | 24;
+      this.bytes[this.length + 1] = argument;
+      this.length += 2;
+    } else if (argument < 2 ** 16) {
+      this.bytes[this.length] = major | 25;
+      this.view.setUint16(this.length + 1, argument);
+      this.length += 3;
+    } else if (argument < 2 ** 32) {
+      this.bytes[this.length] = major | 26;
+      this.view.setUint32(this.length + 1, argument);
+      this.length += 5;
+    } else {
+      this.bytes[this.length] = major | 27;
+      this.view.setUint32(this.length + 1, Math.floor(argument / 2 ** 32));
+      this.view.setUint32(this.length + 5, argument >>> 0);
+      this.length += 9;
+    }
+  }
+
+  private putByte(byte: number): void {
+    this.room(1);
+    this.bytes[this.length] = byte;
+    this.length += 1;
+  }
+
+  private append(bytes: Uint8Array): void {
+    this.room(bytes.length);
+    this.bytes.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  private room(more: number): void {
+    const least = this.length + more;
+    if (least <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(least, 2 * this.bytes.length));
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
+    this.view = new DataView(grown.buffer);
+  }
+}
+
+/** A text string with its head. What is no Unicode (half a surrogate pair) becomes U+FFFD. */
+function encodedText(text: string): Uint8Array {
+  const utf8 = new TextEncoder().encode(text);
+  const head = utf8.length < 24 ? [MAJOR.text | utf8.length] : longHead(utf8.length);
+  const out = new Uint8Array(head.length + utf8.length);
+  out.set(head);
+  out.set(utf8, head.length);
+  return out;
+}
+
+function longHead(length: number): number[] {
+  if (length < 2 ** 8) return [MAJOR.text | 24, length];
+  if (length < 2 ** 16) return [MAJOR.text | 25, length >>> 8, length & 0xff];
+  return [MAJOR.text | 26, length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff];
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shorter = Math.min(a.length, b.length);
+  for (let at = 0; at < shorter; at += 1) {
+    const difference = (a[at] as number) - (b[at] as number);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}

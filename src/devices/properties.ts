@@ -1,0 +1,81 @@
+/** Properties a driver takes on the command line: QEMU's names, types and defaults. */
+
+/** What `-device` gives a property. */
+export type PropertyValue = string | number | boolean;
+
+interface Described<T extends PropertyValue> {
+  readonly default: T;
+  readonly help: string;
+}
+
+/** A number, with the least and the most it may be. */
+export interface NumberProperty extends Described<number> {
+  readonly type: 'uint8' | 'uint16' | 'uint32' | 'uint64';
+  readonly least: number;
+  readonly most: number;
+}
+
+/** On or off. */
+export interface SwitchProperty extends Described<boolean> {
+  readonly type: 'bool';
+}
+
+export interface TextProperty extends Described<string> {
+  readonly type: 'str';
+}
+
+export type Property = NumberProperty | SwitchProperty | TextProperty;
+
+/** The property by which a value of a setup is given. */
+type PropertyFor<V> = V extends number
+  ? NumberProperty
+  : V extends boolean
+    ? SwitchProperty
+    : V extends string
+      ? TextProperty
+      : never;
+
+/** A property for each value a device is set up by: one that is missing does not compile. */
+export type PropertiesOf<P extends object> = { readonly [K in keyof P & string]: PropertyFor<P[K]> };
+
+type Range = readonly [least: number, most: number];
+
+/** The most of each type. What has 64 bits goes as far as numbers are exact. */
+const MOST = { uint8: 0xff, uint16: 0xffff, uint32: 0xffff_ffff, uint64: Number.MAX_SAFE_INTEGER } as const;
+
+const numberOf =
+  (type: NumberProperty['type']) =>
+  (otherwise: number, help: string, [least, most]: Range = [0, MOST[type]]): NumberProperty => ({
+    type,
+    default: otherwise,
+    help,
+    least,
+    most,
+  });
+
+export const uint8 = numberOf('uint8');
+export const uint16 = numberOf('uint16');
+export const uint32 = numberOf('uint32');
+export const uint64 = numberOf('uint64');
+
+/** The first of `length` I/O ports: QEMU calls it `iobase`. */
+export const ioBase = (otherwise: number, length = 1): NumberProperty =>
+  uint32(otherwise, 'First I/O port', [0, 0x1_0000 - length]);
+
+export const bool = (otherwise: boolean, help: string): SwitchProperty => ({ type: 'bool', default: otherwise, help });
+
+export const text = (otherwise: string, help: string): TextProperty => ({ type: 'str', default: otherwise, help });
+
+/** Whether a property can have a value. */
+export function accepts(property: Property, value: unknown): value is PropertyValue {
+  if (property.type === 'str') return typeof value === 'string';
+  if (property.type === 'bool') return typeof value === 'boolean';
+  return Number.isSafeInteger(value) && (value as number) >= property.least && (value as number) <= property.most;
+}
+
+/** What a property can be, as the end of a sentence: `is not ...`. */
+export function rangeOf(property: Property): string {
+  if (property.type === 'str') return 'text';
+  if (property.type === 'bool') return 'on or off';
+  return `a whole number from ${property.least} to ${property.most}`;
+}

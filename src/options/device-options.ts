@@ -1,0 +1,103 @@
+/** `-device` and `-debugcon`: which devices are asked for, and whose characters go where. */
+import { Problem } from '../base/problem.ts';
+import type { AnyDriver } from '../devices/driver.ts';
+import { accepts, type Property, type PropertyValue, rangeOf } from '../devices/properties.ts';
+import type { DeviceOption } from '../vmm/options.ts';
+import { optionDriver, optionName, placeProperties } from '../vmm/pc/option-parts.ts';
+import { pcParts } from '../vmm/pc/parts.ts';
+import { type Chardevs, characterBackend, chardevById } from './character-backends.ts';
+import { helpOfDriver, helpOfDrivers, OptionHelp } from './device-help.ts';
+import { type CommaValue, commaValue, refuseOthers } from './qemu-values.ts';
+import type { CharacterDevice } from '../runs/machine/run-options.ts';
+import { UsageProblem } from './usage.ts';
+
+/** The devices asked for, and the characters of those that have some. */
+export interface Devices {
+  readonly devices: DeviceOption[];
+  readonly characters: CharacterDevice[];
+}
+
+/** Throws a UsageProblem for what cannot be had, and OptionHelp where help was asked for. */
+export function devicesOf(values: readonly string[], byId: Chardevs): Devices {
+  const found: Devices = { devices: [], characters: [] };
+  for (const text of values) addDevice(found, text, byId);
+  return found;
+}
+
+/** Refuse devices that the machine cannot have beside one another. */
+export function checkDevices(board: Parameters<typeof pcParts>[0]): void {
+  asUsage(() => pcParts(board, new Map()));
+}
+
+/** `-debugcon BACKEND` is an isa-debugcon whose backend has no name. */
+export function addDebugcon({ devices, characters }: Devices, text: string, byId: Chardevs): void {
+  const [, driver] = optionDriver(DEBUGCON);
+  if (devices.some((each) => each.driver === DEBUGCON)) {
+    throw new UsageProblem('Give -debugcon or -device isa-debugcon, not both.');
+  }
+  characters.push(characterDevice(driver, devices.length, characterBackend('-debugcon', text, byId)));
+  devices.push({ driver: DEBUGCON, properties: {} });
+}
+
+const DEBUGCON = 'isa-debugcon';
+
+function addDevice({ devices, characters }: Devices, text: string, byId: Chardevs): void {
+  const value = commaValue(text);
+  if (value.name === 'help' || value.name === '?') throw new OptionHelp(helpOfDrivers());
+  const driver = driverNamed(value.name ?? '');
+  if (value.properties.has('help')) throw new OptionHelp(helpOfDriver(driver));
+  const known = [...Object.keys(driver.properties ?? {}), ...placeProperties(driver), 'id'];
+  refuseOthers(`-device ${driver.name}`, value, known);
+  const id = value.properties.get('chardev');
+  if (id === undefined && driver.chardev === 'required') {
+    throw new UsageProblem(`-device ${text}: name its -chardev with chardev=ID.`);
+  }
+  if (id !== undefined)
+    characters.push(characterDevice(driver, devices.length, chardevById(`-device ${text}`, id, byId)));
+  devices.push({ driver: driver.name, properties: propertiesOf(driver, value) });
+}
+
+const driverNamed = (name: string): AnyDriver => asUsage(() => optionDriver(name)[1]);
+
+/** What is wrong with a machine is wrong with the command line here. */
+function asUsage<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw error instanceof Problem ? new UsageProblem(error.message) : error;
+  }
+}
+
+const characterDevice = (driver: AnyDriver, index: number, backend: CharacterDevice['backend']): CharacterDevice => ({
+  dev: optionName(driver.name, index),
+  backend,
+  hears: driver.reducer.facts?.['sim:chardev_received'] !== undefined,
+});
+
+function propertiesOf(driver: AnyDriver, { properties }: CommaValue): Readonly<Record<string, PropertyValue>> {
+  const given: Record<string, PropertyValue> = {};
+  for (const [key, text] of properties) {
+    const property = driver.properties?.[key];
+    if (property !== undefined) given[key] = meant(driver, key, property, text);
+    else if (key === 'addr') given[key] = text;
+  }
+  return given;
+}
+
+function meant({ name }: AnyDriver, key: string, property: Property, text: string): PropertyValue {
+  const value = READ[property.type](text);
+  if (accepts(property, value)) return value;
+  throw new UsageProblem(`-device ${name}: ${key}=${text} is not ${rangeOf(property)}.`);
+}
+
+const whole = (text: string): number => (/^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN);
+
+/** What a text means as a property of each type; what it cannot mean is accepted by none. */
+const READ: { readonly [T in Property['type']]: (text: string) => PropertyValue | undefined } = {
+  uint8: whole,
+  uint16: whole,
+  uint32: whole,
+  uint64: whole,
+  str: (text) => text,
+  bool: (text) => (/^(on|yes|true|y)$/.test(text) ? true : /^(off|no|false|n)$/.test(text) ? false : undefined),
+};

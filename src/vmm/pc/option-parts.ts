@@ -1,0 +1,64 @@
+/** Devices of the command line: QEMU's drivers and property names. */
+import { Problem, shortly } from '../../base/problem.ts';
+import type { AnyDriver } from '../../devices/driver.ts';
+import { accepts, type PropertyValue, rangeOf } from '../../devices/properties.ts';
+import type { Part } from '../board/machine.ts';
+import { type DeviceModel, drivers } from '../models.ts';
+import type { DeviceOption } from '../options.ts';
+import { freeAddress, pciAddress } from './addresses.ts';
+import { seated } from './seat.ts';
+
+/** Each driver `-device` may name, by that name. */
+const OPTION_DRIVERS: ReadonlyMap<string, readonly [DeviceModel, AnyDriver]> = new Map(
+  drivers()
+    .filter(([, { properties }]) => properties !== undefined)
+    .map((entry) => [entry[1].name, entry]),
+);
+
+/** Every driver that `-device` may name. */
+export const optionDrivers = (): readonly AnyDriver[] => [...OPTION_DRIVERS.values()].map(([, driver]) => driver);
+
+/** Name of the part that the `index`th `-device` adds. */
+export const optionName = (driver: string, index: number): string => `${driver}#${index}`;
+
+/** The driver an option names. */
+export function optionDriver(name: string): readonly [DeviceModel, AnyDriver] {
+  const found = OPTION_DRIVERS.get(name);
+  if (found !== undefined) return found;
+  const known = [...OPTION_DRIVERS.keys()].sort().join(', ');
+  throw new Problem(`-device ${shortly(name)}: there is no such device. There are ${known}.`);
+}
+
+/** Properties every driver has that its device is not told of: who prints for it, and where it sits. */
+export function placeProperties({ bus, chardev }: AnyDriver): readonly string[] {
+  return [...(bus === 'PCI' ? ['addr'] : []), ...(chardev === undefined ? [] : ['chardev'])];
+}
+
+/** The device of an option: the `index`th, in a machine that has these parts. */
+export function optionPart({ driver: name, properties }: DeviceOption, index: number, parts: readonly Part[]): Part {
+  const [model, driver] = optionDriver(name);
+  const setup = setupOf(driver, properties);
+  const seat = driver.bus === 'PCI' ? { pci: seatOf(name, properties, parts) } : {};
+  return seated(optionName(name, index), model, driver, setup, seat);
+}
+
+/** What a device is set up by: what was given, or else the default. */
+function setupOf({ name, properties = {}, ...driver }: AnyDriver, given: DeviceOption['properties']): object {
+  const known = [...Object.keys(properties), ...placeProperties({ name, ...driver })];
+  const stranger = Object.keys(given).find((key) => !known.includes(key));
+  if (stranger !== undefined) {
+    const what = known.length === 0 ? 'It has none.' : `There are ${known.sort().join(', ')}.`;
+    throw new Problem(`-device ${name}: there is no property '${shortly(stranger)}'. ${what}`);
+  }
+  const values = Object.entries(properties).map(([key, property]): [string, PropertyValue] => {
+    const value = given[key] ?? property.default;
+    if (accepts(property, value)) return [key, value];
+    throw new Problem(`-device ${name}: ${key}=${shortly(String(value))} is not ${rangeOf(property)}.`);
+  });
+  return Object.fromEntries(values);
+}
+
+function seatOf(name: string, { addr }: DeviceOption['properties'], parts: readonly Part[]) {
+  if (addr === undefined) return freeAddress(name, parts);
+  return pciAddress(name, String(addr), parts);
+}

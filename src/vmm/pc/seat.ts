@@ -1,0 +1,26 @@
+import type { AnyDriver } from '../../devices/driver.ts';
+import type { Wires } from '../../devices/wire.ts';
+import type { Part } from '../board/machine.ts';
+import type { DeviceModel } from '../models.ts';
+
+/** Where a device sits. */
+export interface Seat {
+  readonly pci?: { readonly slot: number; readonly function: number };
+  /** What its pins lead to, if elsewhere than its driver says. */
+  readonly wires?: Wires;
+}
+
+/** A device in its seat. `setup` is of the kind the driver takes: whoever calls has made sure of it. */
+export function seated(name: string, model: DeviceModel, driver: AnyDriver, setup: object, seat: Seat): Part {
+  const device = driver.create(setup);
+  return {
+    name,
+    model,
+    device,
+    timers: new Map(device.timers?.map((timer): [string, string] => [timer, `${name}.${timer}`])),
+    atReset: () => driver.atReset(setup),
+    bases: device.regions.map(({ base }) => base),
+    wires: seat.wires ?? driver.wires?.(setup) ?? {},
+    ...(seat.pci === undefined ? {} : { pci: { ...seat.pci, setup } }),
+  };
+}

@@ -1,0 +1,40 @@
+import { describe, expect, test } from 'vitest';
+import { checkedHeader, currentVocabulary } from '../../../src/replay/trace/header.ts';
+
+const GOOD = {
+  formatVersion: 2,
+  engineVersion: '1',
+  machine: { memory: 4 },
+  images: [{ role: 'kernel', name: 'k', sha256: '00', bytes: 4, parts: [{ at: 1, bytes: 'AAAA' }] }],
+  seed: '0',
+  vocabulary: currentVocabulary(),
+};
+const [image] = GOOD.images;
+
+test('a header that holds is what it was', () => {
+  expect(checkedHeader(GOOD, 'a.trace')).toEqual(GOOD);
+});
+
+describe('a header that does not hold is refused by the place where it does not', () => {
+  test.each([
+    ['nothing', null, 'Invalid input'],
+    ['a list', [], 'Invalid input'],
+    ['no version', { ...GOOD, formatVersion: undefined }, 'formatVersion: '],
+    ['a machine that is a list', { ...GOOD, machine: [] }, 'machine: '],
+    ['an image without a digest', { ...GOOD, images: [{ ...image, sha256: 5 }] }, 'images.0.sha256: '],
+    ['a part outside its image', { ...GOOD, images: [{ ...image, bytes: 3 }] }, 'images.0: a part lies outside'],
+    [
+      'a part at a fraction',
+      { ...GOOD, images: [{ ...image, parts: [{ at: 0.5, bytes: '' }] }] },
+      'images.0.parts.0.at',
+    ],
+    ['a parent without a place', { ...GOOD, parent: { trace: 'a', set: 'b' } }, 'parent.at: '],
+    ['a kind that is no name', { ...GOOD, vocabulary: { 'a b': {} } }, 'vocabulary.a b: '],
+    ['a kind called constructor', { ...GOOD, vocabulary: { constructor: {} } }, 'vocabulary.constructor: '],
+    ['a kind called __proto__', { ...GOOD, vocabulary: JSON.parse('{"__proto__":{}}') }, 'vocabulary'],
+    ['a field called kind', { ...GOOD, vocabulary: { a: { kind: 'u' } } }, 'vocabulary.a.kind: '],
+    ['a field of no type', { ...GOOD, vocabulary: { a: { b: 'u128' } } }, 'vocabulary.a.b: '],
+  ])('%s', (_name, header, place) => {
+    expect(() => checkedHeader(header, 'a.trace')).toThrow(`The header of a.trace is damaged: ${place}`);
+  });
+});
