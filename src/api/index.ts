@@ -21,8 +21,8 @@ export {
   EXCEPTIONS,
   IRQCHIPS,
   KVM_EXIT_REASONS as USERSPACE_EXIT_REASONS,
-  VMX_EXIT_REASONS as EXIT_REASONS,
 } from '../events/symbols.ts';
+export { EXIT_NAMES as EXIT_REASONS } from '../x86/exit-reasons.ts';
 export type { EventKind, EventOf, InputKind, MachineEvent } from '../events/vocabulary.ts';
 export { reduce } from '../reducers/evolve.ts';
 export type { MachineState } from '../reducers/state.ts';

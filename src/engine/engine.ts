@@ -12,6 +12,7 @@ import {
   type TaskSwitched,
   type VmExit,
 } from '../x86/guest.ts';
+import { PRIMARY } from '../x86/controls.ts';
 import { EPT_PAGE_WORDS } from '../memory/ept-pool.ts';
 import { switchTask } from './assists/task.ts';
 import type { DebuggerStops } from './core/debugger-stops.ts';
@@ -238,7 +239,7 @@ class Engine implements GuestEngine {
     if (vcpu !== this.selected) return;
     const old = this.processor.controls;
     this.processor.controls = controls;
-    const tsc = ((old.primary ^ controls.primary) & (1 << 12)) !== 0;
+    const tsc = ((old.primary ^ controls.primary) & PRIMARY.RDTSC_EXITING) !== 0;
     if (tsc || old.eptPointer !== controls.eptPointer || old.secondary !== controls.secondary) this.stale = true;
   }
   setGpr(vcpu: number, index: number, value: bigint): void {

@@ -1,3 +1,5 @@
+import { EXIT_NAMES } from '../x86/exit-reasons.ts';
+import { EXIT_REASON } from '../x86/controls.ts';
 import { fact, hex } from './schema.ts';
 import {
   APIC_REGISTERS,
@@ -11,7 +13,6 @@ import {
   KVM_EXIT_REASONS,
   padded,
   symbol,
-  VMX_EXIT_REASONS,
 } from './symbols.ts';
 
 /** What `trace_kvm_exit` prints. Its fields after `requests` are ours. */
@@ -27,8 +28,8 @@ interface PrintedExit {
 }
 
 function printExit(e: PrintedExit): string {
-  const failedEntry = e.exit_reason >= 0x80000000 ? ' FAILED_VMENTRY' : '';
-  const reason = `${symbol(VMX_EXIT_REASONS, e.exit_reason & 0xffff)}${failedEntry}`;
+  const failedEntry = e.exit_reason >= EXIT_REASON.ENTRY_FAILED ? ' FAILED_VMENTRY' : '';
+  const reason = `${symbol(EXIT_NAMES, e.exit_reason & EXIT_REASON.BASIC)}${failedEntry}`;
   const infos = `info1 0x${padded(e.info1, 16)} info2 0x${padded(e.info2, 16)}`;
   const interrupt = `intr_info 0x${padded(e.intr_info, 8)} error_code 0x${padded(e.error_code, 8)}`;
   const requests = `requests 0x${padded(e.requests, 16)}`;

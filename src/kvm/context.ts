@@ -1,7 +1,7 @@
 import type { Origin } from '../events/origin.ts';
 import type { MachineEvent } from '../events/vocabulary.ts';
+import type { Processor, TracedGuest } from './processor.ts';
 import type { CpuFeatures } from './vcpu/cpuid.ts';
-import type { Processor, TracedGuest } from '../x86/guest.ts';
 import type { KvmState, VcpuState, VmState } from './state.ts';
 
 /** What KVM needs from the world around it. */

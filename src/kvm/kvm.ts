@@ -11,7 +11,7 @@ import { systemAttribute } from './ioctl/device-attributes.ts';
 import { E2BIG, EBADF, EBUSY, EINVAL, ENOTTY } from './ioctl/errno.ts';
 import { consumeEventfd, resample, signalEventfd } from './io/eventfd.ts';
 import { EVENTFD_PATH, fileOf, KVM_PATH, nextFd, openFile } from './ioctl/files.ts';
-import type { Processor } from '../x86/guest.ts';
+import type { Processor } from './processor.ts';
 import { VCPU_IOCTLS } from './ioctl/vcpu.ts';
 import { VM_IOCTLS } from './ioctl/vm.ts';
 import * as io from './ioctl/ioctls.ts';
@@ -20,7 +20,7 @@ import { ARCH_CAPABILITIES, listedMsrs } from './vcpu/msrs.ts';
 import type { FileState } from './state.ts';
 import { isVcpuRunnable } from './vcpu/blocking.ts';
 import { advanceVcpu } from './vcpu/run.ts';
-import { obey } from './vmcs/controls.ts';
+import { loadedVmcs, obey } from './vmcs/controls.ts';
 
 const API_VERSION = 12;
 /** kvm_run, the PIO data page and the coalesced ring. */
@@ -49,7 +49,7 @@ export function createKvm(processor: Processor, host: KvmHost, features: CpuFeat
       return true;
     },
     restored: () => {
-      for (const vcpu of host.state.vcpus) obey(asked, vcpu);
+      for (const vcpu of host.state.vcpus) obey(asked, loadedVmcs(vcpu));
     },
   };
 }

@@ -3,7 +3,7 @@ import type { Timers } from '../events/timers.ts';
 import type { CoalescedRing, KvmRun } from './api.ts';
 import type { CpuidEntry } from './ioctl/ioctls.ts';
 import type { IrqchipState } from './irqchip/state.ts';
-import type { VmcsControls } from './vmcs/controls.ts';
+import type { Vmcs } from './vmcs/controls.ts';
 
 /** A file descriptor's object. */
 export type FileState =
@@ -255,7 +255,7 @@ export interface VcpuState {
   readonly tsc: TscState;
   readonly pv: ParavirtState;
   readonly cpuid: readonly CpuidEntry[];
-  readonly vmcs: VmcsControls;
+  readonly vmcs01: Vmcs;
   /** User space set registers: run the VM-entry checks. What the guest sets KVM has judged already. */
   readonly checkEntry: boolean;
   readonly guestDebug: GuestDebugState;

@@ -1,5 +1,6 @@
 import type { MachineEvent } from '../events/vocabulary.ts';
-import type { Emulated, Position, VmExit } from '../x86/guest.ts';
+import type { Position } from '../kvm/processor.ts';
+import type { Emulated, VmExit } from '../x86/guest.ts';
 import { packWrites } from '../kvm/io/packed-writes.ts';
 
 const NO_BYTES = new Uint8Array(0);

@@ -2,7 +2,7 @@ import type { Registers } from '../x86/guest.ts';
 import type { MemslotState } from '../kvm/state.ts';
 import type { Machine } from './machine.ts';
 import { walkPageTables, type Walked } from '../x86/page-tables.ts';
-import { ACCESS, CR0_PG, EFER_LMA, RFLAGS_VM } from '../x86/registers.ts';
+import { ACCESS, CR0_PE, CR0_PG, EFER_LMA, RFLAGS_VM } from '../x86/registers.ts';
 
 const PAGE = 4096;
 
@@ -92,7 +92,7 @@ export const bitsOf = (view: GuestView, vcpu: number): 16 | 32 | 64 => codeBits(
 
 function codeBits(registers: Registers): 16 | 32 | 64 {
   const { access } = registers.segment(1);
-  if ((registers.cr0 & 1n) === 0n || (registers.rflags & RFLAGS_VM) !== 0n) return 16;
+  if ((registers.cr0 & CR0_PE) === 0n || (registers.rflags & RFLAGS_VM) !== 0n) return 16;
   if ((registers.efer & EFER_LMA) !== 0n && (access & ACCESS.LONG) !== 0) return 64;
   return (access & ACCESS.BIG) === 0 ? 16 : 32;
 }

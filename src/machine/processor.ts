@@ -6,13 +6,11 @@ import type {
   GuestStop,
   MemoryOfGuest,
   MmioAccess,
-  Position,
-  Processor,
   Registers,
   TaskSwitch,
   TaskSwitched,
-  TracedGuest,
 } from '../x86/guest.ts';
+import type { Position, Processor, TracedGuest } from '../kvm/processor.ts';
 import type { MachineContext } from './context.ts';
 import { emulatedFact, emulationExitFact } from './emulation-facts.ts';
 import { TracedRegisters } from './traced-registers.ts';

@@ -18,11 +18,6 @@ export const EPT_LARGE = 0x80;
 export const EPT_ACCESSED = 0x100;
 export const EPT_DIRTY = 0x200;
 
-/** EPTP: bits 2:0 memory type, 5:3 walk length minus 1, 6 accessed and dirty flags. SDM Vol. 3, 26.6.11. */
-export const EPTP_WRITE_BACK = 6;
-export const EPTP_FOUR_LEVELS = 0x18;
-export const EPTP_ACCESSED_DIRTY = 0x40;
-
 /** Word index (of the low half) of entry `index` in the pool page at host-physical `page`. */
 export const eptWord = (page: number, index: number): number => ((page - EPT_POOL_BASE) / 4096) * 1024 + index * 2;
 

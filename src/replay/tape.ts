@@ -1,5 +1,7 @@
 import type { Stamped } from '../events/stamped.ts';
 import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
+import { EXIT_REASON } from '../x86/controls.ts';
+import { EXIT } from '../x86/exit-reasons.ts';
 import {
   NO_EXIT,
   type Emulated,
@@ -28,7 +30,7 @@ const ANSWERS: ReadonlySet<EventKind> = new Set<EventKind>([
 ]);
 
 /** Exits the hypervisor makes of a budget that ended: host interrupt, own timer. */
-const MADE_OF_A_STOP: ReadonlySet<number> = new Set([1, 52]);
+const MADE_OF_A_STOP: ReadonlySet<number> = new Set([EXIT.EXTERNAL_INTERRUPT, EXIT.PREEMPTION_TIMER]);
 
 /** A place in the answers. */
 interface Tape {
@@ -188,7 +190,7 @@ function playRun(tape: Tape, vcpu: number, budget: number): GuestStop {
     return { ...BLANK_STOP, ticks: budget };
   }
   standAfter(tape, vcpu, answer);
-  if (!MADE_OF_A_STOP.has(answer.exit_reason & 0xffff)) {
+  if (!MADE_OF_A_STOP.has(answer.exit_reason & EXIT_REASON.BASIC)) {
     tape.at += 1;
     tape.played = 0;
     return exitStop(answer, left);

@@ -1,11 +1,10 @@
 import { hex } from '../events/schema.ts';
+import { EXIT_REASON } from '../x86/controls.ts';
+import { EXIT } from '../x86/exit-reasons.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { GUEST_FAILED } from '../reducers/run.ts';
 import type { Ending } from '../reducers/state.ts';
 import type { SessionEnd } from './session.ts';
-
-/** Basic exit reason. SDM Vol. 3, Appendix C. */
-const TRIPLE_FAULT = 2;
 
 /** A reader of a run that knows what a person is to be told of its course. */
 export class Course {
@@ -17,7 +16,7 @@ export class Course {
   next({ event, tick }: Stamped): void {
     if (event.kind === 'kvm_exit') {
       this.exits += 1;
-      if ((event.exit_reason & 0xffff) !== TRIPLE_FAULT) return;
+      if ((event.exit_reason & EXIT_REASON.BASIC) !== EXIT.TRIPLE_FAULT) return;
       this.tripleFault = `vCPU ${event.vcpu_id} met a triple fault at rip 0x${hex(event.guest_rip)}, tick ${tick}`;
     } else if (event.kind === 'sim:guest_panicked') this.panicked = event.by;
   }

@@ -4,8 +4,6 @@
  * answers can run hypervisor and devices again without running the guest (`rerun`).
  */
 
-import type { Origin } from '../events/origin.ts';
-
 /** VM-execution controls of the current VMCS, as the processor needs them. SDM Vol. 3, 25.6. */
 export interface ExecutionControls {
   readonly pin: number;
@@ -58,12 +56,7 @@ export interface GuestStop {
   readonly interruptibility: number;
   /** Task priority as the TPR shadow holds it after the run (vTPR[7:4]). */
   readonly cr8: number;
-  /**
-   * Operands the exit's handler needs, by reason: CPUID eax,ecx · I/O: rax (string I/O: rcx, address)
-   * · RDMSR/WRMSR ecx, edx:eax · CR/DR access: the source register's value
-   * · VMCALL rax,rbx,rcx,rdx,rsi; a5: CPL in b1:0, 64-bit mode in b2
-   * · INVPCID/INVEPT/INVVPID type, descriptor low, descriptor high · XSETBV ecx, edx:eax. Others: zeros.
-   */
+  /** Operands the exit's handler needs, as `OPERANDS` of exit-reasons.ts places them by name. Others: zeros. */
   readonly a0: bigint;
   readonly a1: bigint;
   readonly a2: bigint;
@@ -198,31 +191,6 @@ export interface Guest {
   invalidateEpt(): void;
   /** A guest-virtual translation for debuggers and KVM_TRANSLATE; no side effects. */
   translate(vcpu: number, linear: bigint): { gpa: number; entries: readonly bigint[] } | undefined;
-}
-
-/** Where a guest stands between two runs. */
-export interface Position {
-  readonly rip: bigint;
-  readonly rflags: number;
-  /** VMCS guest interruptibility state. */
-  readonly interruptibility: number;
-  /** Task priority as the TPR shadow holds it. */
-  readonly cr8: number;
-}
-
-/** The processor as KVM sees it: what it answers is told as facts of one origin. */
-export interface TracedGuest extends Guest {
-  /** Where a vCPU stands. It is out of the guest. */
-  position(vcpu: number): Position;
-  /** Facts changed what `setControls` told. */
-  controlsChanged(vcpu: number): void;
-  /** Whether `setControls` is due before the next run. */
-  needsControls(vcpu: number): boolean;
-}
-
-/** The processor, for everybody who acts on it. */
-export interface Processor {
-  from(origin: Origin): TracedGuest;
 }
 
 /** All exit-information fields zero: no exit, or what an exit does not use. */

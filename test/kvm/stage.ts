@@ -6,7 +6,7 @@ import type { Kvm } from '../../src/kvm/api.ts';
 import { KvmContext, type KvmHost } from '../../src/kvm/context.ts';
 import { BASELINE_FEATURES, type CpuFeatures } from '../../src/kvm/vcpu/cpuid.ts';
 import { resample } from '../../src/kvm/io/eventfd.ts';
-import type { Processor } from '../../src/x86/guest.ts';
+import type { Processor } from '../../src/kvm/processor.ts';
 import * as io from '../../src/kvm/ioctl/ioctls.ts';
 import { createKvm } from '../../src/kvm/kvm.ts';
 import type { KvmState } from '../../src/kvm/state.ts';

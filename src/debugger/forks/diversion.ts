@@ -1,5 +1,7 @@
 import { Problem } from '../../base/problem.ts';
 import type { Stamped } from '../../events/stamped.ts';
+import { EXIT_REASON } from '../../x86/controls.ts';
+import { EXIT } from '../../x86/exit-reasons.ts';
 import { startForkTrace } from '../../runs/fork-run.ts';
 import { forkedFrom, isOfTheWorld } from '../../runs/run-inputs.ts';
 import type { RecordedRun } from '../../runs/recorded-run.ts';
@@ -27,11 +29,9 @@ export type Build = (parts: TimelineParts) => MachineParts;
 
 const MOST_EVENTS = 1_000_000;
 const HELD_BYTES = 2 ** 28;
-/** Basic exit reason. SDM Vol. 3, Appendix C. */
-const TRIPLE_FAULT = 2;
 
 const isTripleFault = ({ event }: Stamped): boolean =>
-  event.kind === 'kvm_exit' && (event.exit_reason & 0xffff) === TRIPLE_FAULT;
+  event.kind === 'kvm_exit' && (event.exit_reason & EXIT_REASON.BASIC) === EXIT.TRIPLE_FAULT;
 
 /** Leave a run, recorded at `path` if it is, where it stands. */
 export function divert(

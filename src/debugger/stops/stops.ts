@@ -1,6 +1,7 @@
 import { Problem } from '../../base/problem.ts';
 import type { Stamped } from '../../events/stamped.ts';
-import { VMX_EXIT_REASONS } from '../../events/symbols.ts';
+import { EXIT_REASON } from '../../x86/controls.ts';
+import { EXIT_NAMES } from '../../x86/exit-reasons.ts';
 import { type EventKind, VOCABULARY } from '../../events/vocabulary.ts';
 import { matcher } from '../../replay/export/event-filter.ts';
 import { type Expression, parseExpression } from '../look/expression.ts';
@@ -105,7 +106,10 @@ const SPECIAL: Readonly<Record<string, (words: string, given: StopWords) => Unsa
   event: (words) => ({ what: 'event', isMeant: matcher(filterOf(words)) }),
   exit(words) {
     const reason = reasonNamed(words);
-    return atEvents('kvm_exit', (event) => event.kind === 'kvm_exit' && (event.exit_reason & 0xffff) === reason);
+    return atEvents(
+      'kvm_exit',
+      (event) => event.kind === 'kvm_exit' && (event.exit_reason & EXIT_REASON.BASIC) === reason,
+    );
   },
   port(words, given) {
     const match = /^(.*?)(?:\/(\d+))?(?:\s+(in|out))?$/.exec(words) as RegExpExecArray;
@@ -132,7 +136,7 @@ const SPECIAL: Readonly<Record<string, (words: string, given: StopWords) => Unsa
 
 function reasonNamed(words: string): number {
   const name = words.trim().toUpperCase();
-  const found = Object.entries(VMX_EXIT_REASONS).find(([number, reason]) => reason === name || number === name);
+  const found = Object.entries(EXIT_NAMES).find(([number, reason]) => reason === name || number === name);
   if (found === undefined) throw new Problem(`No exit reason is named ${words}: see \`retrovisor stat\`.`);
   return Number(found[0]);
 }
@@ -153,7 +157,7 @@ export function breakWords(words: readonly string[], last: string): readonly str
       : words.length === 3 && words[1] === 'event'
         ? Object.keys(VOCABULARY)
         : words.length === 3 && words[1] === 'exit'
-          ? Object.values(VMX_EXIT_REASONS)
+          ? Object.values(EXIT_NAMES)
           : [];
   const found = names.filter((name) => name.startsWith(last));
   return found.length === 0 ? undefined : found;

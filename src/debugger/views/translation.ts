@@ -1,3 +1,4 @@
+import { loadedVmcs } from '../../kvm/vmcs/controls.ts';
 import {
   EPT_LARGE,
   EPT_READ,
@@ -30,7 +31,8 @@ export interface EptWalk {
 /** Walk the extended page tables of a processor. */
 export function walkEpt(view: GuestView, vcpu: number, gpa: number): EptWalk {
   const { eptWords } = view.machine.engine;
-  let table = Number((view.machine.state.kvm.vcpus[vcpu]?.vmcs.eptPointer ?? 0n) & PTE_FRAME);
+  const state = view.machine.state.kvm.vcpus[vcpu];
+  let table = Number((state === undefined ? 0n : loadedVmcs(state).eptPointer) & PTE_FRAME);
   const steps: EptStep[] = [];
   if (table === 0) return { steps, hpa: undefined };
   for (let level = 4; level >= 1; level -= 1) {

@@ -4,10 +4,12 @@ import * as L from '../state/layout.ts';
 import type { Core } from '../core/core.ts';
 import { type Assist, type Outcome, readOperand, writeOperand } from './operand.ts';
 import { moveSegment, umip } from './segments.ts';
-import { EXIT, leave, PRIMARY, primary, privileged, } from './exits.ts';
 import {
   ACCESS, CR0, CR0_TS, CR4, CR4_PAE, CR4_PCIDE, CR4_VMXE, DR6, DR6_ONES, DR7, DR7_ONE, EFER,
 } from '../../x86/registers.ts';
+import { PRIMARY } from '../../x86/controls.ts';
+import { EXIT } from '../../x86/exit-reasons.ts';
+import { leave, primary, privileged } from './exits.ts';
 
 /** MOV whose operand is a segment, control or debug register. */
 const moveSpecial: Assist = (p, d) => {
@@ -37,8 +39,9 @@ const moveAbsolute: Assist = (p, d) => {
 function readControl(p: Core, d: DecodedInstruction, number: number): Outcome {
   privileged(p);
   const { memory, controls } = p;
-  const exits = (number === 3 && primary(p, PRIMARY.cr3Store)) || (number === 8 && primary(p, PRIMARY.cr8Store));
-  if (exits) return leave(p, d, EXIT.cr, BigInt(number | (1 << 4) | (registerNumber(d, 0) << 8)));
+  const exits =
+    (number === 3 && primary(p, PRIMARY.CR3_STORE_EXITING)) || (number === 8 && primary(p, PRIMARY.CR8_STORE_EXITING));
+  if (exits) return leave(p, d, EXIT.CR_ACCESS, BigInt(number | (1 << 4) | (registerNumber(d, 0) << 8)));
   let value: bigint;
   switch (number) {
     case 0: value = (memory.read64(L.CR0) & ~controls.cr0Mask) | (controls.cr0Shadow & controls.cr0Mask); break;
@@ -56,7 +59,7 @@ function writeControl(p: Core, d: DecodedInstruction, number: number): Outcome {
   privileged(p);
   const { controls } = p;
   const value = readOperand(p, d, 1);
-  const exit = (): Outcome => leave(p, d, EXIT.cr, BigInt(number | (registerNumber(d, 1) << 8)));
+  const exit = (): Outcome => leave(p, d, EXIT.CR_ACCESS, BigInt(number | (registerNumber(d, 1) << 8)));
   switch (number) {
     case 0:
       if (((value ^ controls.cr0Shadow) & controls.cr0Mask) !== 0n) return exit();
@@ -64,7 +67,7 @@ function writeControl(p: Core, d: DecodedInstruction, number: number): Outcome {
       break;
     case 2: p.memory.write64(L.CR2, value); return 'next';
     case 3:
-      if (primary(p, PRIMARY.cr3Load)) return exit();
+      if (primary(p, PRIMARY.CR3_LOAD_EXITING)) return exit();
       loadCr3(p, value);
       break;
     case 4:
@@ -72,10 +75,10 @@ function writeControl(p: Core, d: DecodedInstruction, number: number): Outcome {
       loadCr4(p, (value & ~controls.cr4Mask) | (p.memory.read64(L.CR4) & controls.cr4Mask));
       break;
     case 8:
-      if (primary(p, PRIMARY.cr8Load)) return exit();
+      if (primary(p, PRIMARY.CR8_LOAD_EXITING)) return exit();
       if (value > 15n) throw new GuestFault(VECTOR.GP, 0);
       p.memory.write64(L.CR8, value);
-      if (primary(p, PRIMARY.tpr) && Number(value) < controls.tprThreshold) return belowThreshold(p, d);
+      if (primary(p, PRIMARY.TPR_SHADOW) && Number(value) < controls.tprThreshold) return belowThreshold(p, d);
       return 'next';
     default: throw new GuestFault(VECTOR.UD);
   }
@@ -86,7 +89,7 @@ function writeControl(p: Core, d: DecodedInstruction, number: number): Outcome {
 function belowThreshold(p: Core, d: DecodedInstruction): Outcome {
   p.state.rip = (p.state.rip + BigInt(d.length)) & p.memory.read64(L.RIP_MASK);
   p.retireBeforeExit();
-  return p.exitWith(vmExit({ reason: EXIT.tprThreshold }));
+  return p.exitWith(vmExit({ reason: EXIT.TPR_BELOW_THRESHOLD }));
 }
 
 /** MOV to CR0: consistency and the activation of long mode. SDM Vol. 3, 2.5 and 4.1.2. */
@@ -168,7 +171,7 @@ export function loadCr4(p: Core, value: bigint): void {
 
 /** MOV from (`read`) or to a debug register exits with operand `k` as its source or destination. */
 function exitByDebug(p: Core, d: DecodedInstruction, number: number, read: boolean, k: number): Outcome {
-  return leave(p, d, EXIT.dr, BigInt(number | (read ? 0x10 : 0) | (registerNumber(d, k) << 8)));
+  return leave(p, d, EXIT.DR_ACCESS, BigInt(number | (read ? 0x10 : 0) | (registerNumber(d, k) << 8)));
 }
 
 /** The register a debug access that did not exit is for. */
@@ -188,7 +191,7 @@ function debugRegister(p: Core, number: number): number {
 
 function readDebug(p: Core, d: DecodedInstruction, number: number): Outcome {
   privileged(p);
-  if (primary(p, PRIMARY.dr)) return exitByDebug(p, d, number, true, 0);
+  if (primary(p, PRIMARY.MOV_DR_EXITING)) return exitByDebug(p, d, number, true, 0);
   const real = debugRegister(p, number);
   writeOperand(p, d, 0, p.memory.read64(L.DR + 8 * real));
   return 'next';
@@ -196,7 +199,7 @@ function readDebug(p: Core, d: DecodedInstruction, number: number): Outcome {
 
 function writeDebug(p: Core, d: DecodedInstruction, number: number): Outcome {
   privileged(p);
-  if (primary(p, PRIMARY.dr)) return exitByDebug(p, d, number, false, 1);
+  if (primary(p, PRIMARY.MOV_DR_EXITING)) return exitByDebug(p, d, number, false, 1);
   const real = debugRegister(p, number);
   let value = readOperand(p, d, 1);
   if (real >= 6 && value >> 32n !== 0n) throw new GuestFault(VECTOR.GP, 0);
@@ -212,7 +215,7 @@ const clearTaskSwitched: Assist = (p, d) => {
   privileged(p);
   const { cr0Mask, cr0Shadow } = p.controls;
   if ((cr0Mask & CR0_TS) !== 0n) {
-    if ((cr0Shadow & CR0_TS) !== 0n) return leave(p, d, EXIT.cr, 0x20n);
+    if ((cr0Shadow & CR0_TS) !== 0n) return leave(p, d, EXIT.CR_ACCESS, 0x20n);
     return 'next';
   }
   p.memory.write64(L.CR0, p.memory.read64(L.CR0) & ~CR0_TS);
@@ -228,7 +231,7 @@ const loadMachineStatus: Assist = (p, d) => {
   const next = (old & ~0xen) | (value & 0xfn);
   if (((next ^ cr0Shadow) & cr0Mask & 0xfn) !== 0n) {
     const inMemory = d.operands[0]?.kind === 'memory' ? 0x40n : 0n;
-    return leave(p, d, EXIT.cr, 0x30n | inMemory | (value << 16n));
+    return leave(p, d, EXIT.CR_ACCESS, 0x30n | inMemory | (value << 16n));
   }
   loadCr0(p, next);
   return 'serialize';

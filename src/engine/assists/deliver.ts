@@ -1,6 +1,7 @@
+import { EXIT } from '../../x86/exit-reasons.ts';
 import { GuestFault, VECTOR, vmExit, GuestExit } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
-import { EVENT_TYPE, type GuestEvent } from '../core/event.ts';
+import { type GuestEvent, interruptionInfo } from '../core/event.ts';
 import type { Core } from '../core/core.ts';
 import {
   accessOf,
@@ -305,14 +306,12 @@ export function checkInnerStack(
 /** A task gate always exits in VMX non-root operation; source 3 is the IDT. SDM Vol. 3, Table 28-2. */
 function taskGateExit(p: Core, selector: number, event: GuestEvent): GuestExit {
   void p;
-  const info =
-    (0x80000000 | (EVENT_TYPE[event.type] << 8) | event.vector | (event.error === undefined ? 0 : 0x800)) >>> 0;
   return new GuestExit(
     vmExit({
-      reason: 9,
+      reason: EXIT.TASK_SWITCH,
       qualification: BigInt(((3 << 30) | selector) >>> 0),
       instructionLength: event.length,
-      idtVectoringInfo: info,
+      idtVectoringInfo: interruptionInfo(event),
       idtVectoringErrorCode: event.error ?? 0,
     }),
   );

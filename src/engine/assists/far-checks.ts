@@ -1,3 +1,4 @@
+import { EXIT } from '../../x86/exit-reasons.ts';
 import { GuestExit, GuestFault, VECTOR, vmExit } from '../core/fault.ts';
 import type { Core } from '../core/core.ts';
 import { isCanonical } from './deliver.ts';
@@ -26,7 +27,11 @@ export function loadRealCode(p: Core, selector: number, offset: bigint): void {
 export function taskSwitchExit(selector: number, source: number, length: number, d?: Descriptor): GuestExit {
   const target = d !== undefined && d.type === 5 ? d.low >>> 16 : selector;
   return new GuestExit(
-    vmExit({ reason: 9, qualification: BigInt(((source << 30) | target) >>> 0), instructionLength: length }),
+    vmExit({
+      reason: EXIT.TASK_SWITCH,
+      qualification: BigInt(((source << 30) | target) >>> 0),
+      instructionLength: length,
+    }),
   );
 }
 

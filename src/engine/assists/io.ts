@@ -1,11 +1,11 @@
+import { PRIMARY } from '../../x86/controls.ts';
+import { EXIT } from '../../x86/exit-reasons.ts';
 import type { DecodedInstruction } from '../code/instruction.ts';
 import { GuestFault, instructionExit, VECTOR } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import type { Core } from '../core/core.ts';
 import { type Assist, segmentOf } from './operand.ts';
 import { RFLAGS } from '../../x86/registers.ts';
-
-const EXIT_IO = 30;
 
 /** IOPL and the TSS's I/O permission bitmap. SDM Vol. 1, 19.5. */
 function checkPermission(p: Core, port: number, size: number): void {
@@ -26,7 +26,7 @@ function checkPermission(p: Core, port: number, size: number): void {
 /** Whether the access exits: unconditional I/O exiting, or a set bit in the I/O bitmaps. SDM Vol. 3, 26.1.3. */
 function exits(p: Core, port: number, size: number): boolean {
   const { primary, ioBitmap } = p.controls;
-  if ((primary & (1 << 25)) === 0) return (primary & (1 << 24)) !== 0;
+  if ((primary & PRIMARY.IO_BITMAPS) === 0) return (primary & PRIMARY.UNCONDITIONAL_IO_EXITING) !== 0;
   for (let i = 0; i < size; i++) {
     const at = port + i;
     if (at > 0xffff || (((ioBitmap[at >>> 3] as number) >>> (at & 7)) & 1) !== 0) return true;
@@ -79,7 +79,7 @@ const portInstruction: Assist = (p, d) => {
     if (access.input && !access.string) p.state.setAccumulator(access.size, 0xffff_ffffn);
     return 'next';
   }
-  const exit = instructionExit(EXIT_IO, qualification(access), d.length);
+  const exit = instructionExit(EXIT.IO_INSTRUCTION, qualification(access), d.length);
   if (!access.string) return p.exitWith(exit);
   const guestLinearAddress = stringAddress(p, d, access);
   return p.exitWith({ ...exit, guestLinearAddress, instructionInfo: stringInfo(d) });

@@ -1,4 +1,6 @@
 
+import { INTERRUPTION } from '../../x86/controls.ts';
+import { EXIT } from '../../x86/exit-reasons.ts';
 import { GuestExit, VECTOR, vmExit } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import type { GuestEvent } from '../core/event.ts';
@@ -22,10 +24,11 @@ function softwareEvent(p: Core, event: GuestEvent, hits = 0): Outcome {
 function interceptSoftware(p: Core, event: GuestEvent, hits: number): GuestExit | undefined {
   const isException = event.type !== 'soft-interrupt';
   if (!isException || ((p.controls.exceptionBitmap >>> event.vector) & 1) === 0) return undefined;
-  const type = event.type === 'soft-exception' ? 6 : 5;
-  const interruptionInfo = (0x80000000 | (type << 8) | event.vector) >>> 0;
+  const type = event.type === 'soft-exception' ? INTERRUPTION.SOFTWARE_EXCEPTION : INTERRUPTION.PRIVILEGED_EXCEPTION;
+  const interruptionInfo = (INTERRUPTION.VALID | type | event.vector) >>> 0;
   const qualification = BigInt(hits);
-  return new GuestExit(vmExit({ reason: 0, qualification, interruptionInfo, instructionLength: event.length }));
+  const [reason, instructionLength] = [EXIT.EXCEPTION_NMI, event.length];
+  return new GuestExit(vmExit({ reason, qualification, interruptionInfo, instructionLength }));
 }
 
 const interrupt: Assist = (p, d) => {

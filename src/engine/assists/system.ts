@@ -4,24 +4,26 @@ import * as L from '../state/layout.ts';
 import type { Core } from '../core/core.ts';
 import { isCanonical } from './deliver.ts';
 import { type Assist, effectiveOffset, operandAddress, readOperand, segmentOf, writeOperand } from './operand.ts';
-import { EXIT, leave, PRIMARY, primary, privileged, SECONDARY, secondary, withheld } from './exits.ts';
 import { ACTIVITY, CR4 } from '../../x86/registers.ts';
 import { HIGH_MSRS, MSR, MSRS_IN_BITMAP } from '../../x86/msrs.ts';
+import { PRIMARY, SECONDARY } from '../../x86/controls.ts';
+import { EXIT, type ExitName } from '../../x86/exit-reasons.ts';
+import { intercepts, leave, primary, privileged, secondary, withheld } from './exits.ts';
 
 const invalidatePage: Assist = (p, d) => {
   privileged(p);
   const segment = segmentOf(d);
   const offset = effectiveOffset(p, d);
   const linear = p.state.code64 ? offset + (segment >= 4 ? p.state.base(segment) : 0n) : offset + p.state.base(segment);
-  if (primary(p, PRIMARY.invlpg)) return leave(p, d, EXIT.invlpg, BigInt.asUintN(64, linear));
+  if (intercepts(p, 'INVLPG')) return leave(p, d, EXIT.INVLPG, BigInt.asUintN(64, linear));
   // The TLB is coherent with the page tables: nothing stale is ever held.
   return 'next';
 };
 
 const invalidatePcid: Assist = (p, d) => {
-  if (withheld(p, SECONDARY.invpcid)) throw new GuestFault(VECTOR.UD);
+  if (withheld(p, SECONDARY.INVPCID)) throw new GuestFault(VECTOR.UD);
   privileged(p);
-  if (primary(p, PRIMARY.invlpg)) return leave(p, d, EXIT.invpcid);
+  if (intercepts(p, 'INVPCID')) return leave(p, d, EXIT.INVPCID);
   const bytes = p.readBytes(operandAddress(p, d, 16, false), 16);
   const type = readOperand(p, d, 0);
   const view = new DataView(bytes.buffer);
@@ -32,32 +34,39 @@ const invalidatePcid: Assist = (p, d) => {
   return 'next';
 };
 
-/** CPL 0 only, then an exit if the control says so, else nothing. */
+/** CPL 0 only, then an exit if its control says so, else nothing. */
 const exiting =
-  (reason: number, when: (p: Core) => boolean, cpl0 = true): Assist =>
+  (name: ExitName): Assist =>
   (p, d) => {
-    if (cpl0) privileged(p);
-    if (when(p)) return leave(p, d, reason);
-    return 'next';
+    privileged(p);
+    return intercepts(p, name) ? leave(p, d, EXIT[name]) : 'next';
   };
+
+const invalidateCaches: Assist = (p, d) => {
+  privileged(p);
+  return leave(p, d, EXIT.INVD);
+};
 
 const halt: Assist = (p, d) => {
   privileged(p);
-  if (primary(p, PRIMARY.hlt)) return leave(p, d, EXIT.hlt);
+  if (intercepts(p, 'HLT')) return leave(p, d, EXIT.HLT);
   p.memory.write32(L.ACTIVITY, ACTIVITY.HLT);
   p.clock.stopSoon();
   return 'next';
 };
 
+/** Pause-loop exiting. SDM Vol. 3, 26.1.3. */
+const spinsTooLong = (p: Core): boolean =>
+  p.state.cpl === 0 && secondary(p, SECONDARY.PAUSE_LOOP_EXITING) && p.clock.pauseLoop();
+
 const pause: Assist = (p, d) => {
-  if (primary(p, PRIMARY.pause)) return leave(p, d, EXIT.pause);
-  if (p.state.cpl === 0 && secondary(p, SECONDARY.pauseLoop) && p.clock.pauseLoop()) return leave(p, d, EXIT.pause);
+  if (intercepts(p, 'PAUSE_INSTRUCTION') || spinsTooLong(p)) return leave(p, d, EXIT.PAUSE_INSTRUCTION);
   return 'next';
 };
 
 /** An MSR exits unless its bit in the MSR bitmap is clear. SDM Vol. 3, 26.1.3. */
 function msrExits(p: Core, index: number, write: boolean): boolean {
-  if (!primary(p, PRIMARY.msrBitmaps)) return true;
+  if (!primary(p, PRIMARY.MSR_BITMAPS)) return true;
   const low = index < MSRS_IN_BITMAP;
   const high = index >= HIGH_MSRS && index < HIGH_MSRS + MSRS_IN_BITMAP;
   if (!low && !high) return true;
@@ -72,9 +81,9 @@ const CANONICAL_MSRS: ReadonlySet<number> = new Set([
 const readMsr: Assist = (p, d) => {
   privileged(p);
   const index = p.state.gpr32(1);
-  if (msrExits(p, index, false)) return leave(p, d, EXIT.rdmsr);
+  if (msrExits(p, index, false)) return leave(p, d, EXIT.MSR_READ);
   const slot = L.MSR_SLOTS[index];
-  if (index !== MSR.TSC && slot === undefined) return leave(p, d, EXIT.rdmsr);
+  if (index !== MSR.TSC && slot === undefined) return leave(p, d, EXIT.MSR_READ);
   const value = slot === undefined ? p.clock.timeStamp() : p.memory.read64(slot);
   if (p.stops.msrs !== undefined && p.stops.noticeMsr(index, false)) p.clock.stopSoon();
   p.state.setGpr32(0, Number(value & 0xffff_ffffn));
@@ -86,7 +95,7 @@ const writeMsr: Assist = (p, d) => {
   privileged(p);
   const index = p.state.gpr32(1);
   const slot = L.MSR_SLOTS[index];
-  if (slot === undefined || msrExits(p, index, true)) return leave(p, d, EXIT.wrmsr);
+  if (slot === undefined || msrExits(p, index, true)) return leave(p, d, EXIT.MSR_WRITE);
   const value = (BigInt(p.state.gpr32(2)) << 32n) | BigInt(p.state.gpr32(0));
   if (CANONICAL_MSRS.has(index) && !isCanonical(value)) throw new GuestFault(VECTOR.GP, 0);
   if (p.stops.msrs !== undefined && p.stops.noticeMsr(index, true)) p.clock.stopSoon();
@@ -101,9 +110,9 @@ const writeMsr: Assist = (p, d) => {
 const readTimeStamp =
   (withAux: boolean): Assist =>
   (p, d) => {
-    if (withAux && withheld(p, SECONDARY.rdtscp)) throw new GuestFault(VECTOR.UD);
+    if (withAux && withheld(p, SECONDARY.RDTSCP)) throw new GuestFault(VECTOR.UD);
     if ((p.state.cr4 & CR4.TSD) !== 0 && p.state.cpl > 0) throw new GuestFault(VECTOR.GP, 0);
-    if (primary(p, 12)) return leave(p, d, withAux ? EXIT.rdtscp : EXIT.rdtsc);
+    if (intercepts(p, 'RDTSC')) return leave(p, d, withAux ? EXIT.RDTSCP : EXIT.RDTSC);
     const now = p.clock.timeStamp();
     p.state.setGpr32(0, Number(now & 0xffff_ffffn));
     p.state.setGpr32(2, Number(now >> 32n));
@@ -113,16 +122,16 @@ const readTimeStamp =
 
 /** RDRAND and RDSEED take from the recorded stream; CF says there was one. */
 const random =
-  (reason: number, control: number): Assist =>
+  (name: ExitName): Assist =>
   (p, d) => {
-    if (secondary(p, control)) return leave(p, d, reason);
+    if (intercepts(p, name)) return leave(p, d, EXIT[name]);
     writeOperand(p, d, 0, p.seed());
     p.state.setStatus(1);
     return 'next';
   };
 
 const readPid: Assist = (p, d) => {
-  if (withheld(p, SECONDARY.rdtscp)) throw new GuestFault(VECTOR.UD);
+  if (withheld(p, SECONDARY.RDTSCP)) throw new GuestFault(VECTOR.UD);
   writeOperand(p, d, 0, BigInt(p.memory.read32(L.TSC_AUX)));
   return 'next';
 };
@@ -139,7 +148,7 @@ const readExtended: Assist = (p) => {
 const writeExtended: Assist = (p, d) => {
   if ((p.state.cr4 & CR4.OSXSAVE) === 0) throw new GuestFault(VECTOR.UD);
   privileged(p);
-  return leave(p, d, EXIT.xsetbv);
+  return leave(p, d, EXIT.XSETBV);
 };
 
 const undefinedInstruction: Assist = () => {
@@ -148,36 +157,37 @@ const undefinedInstruction: Assist = () => {
 
 /** VMCLEAR and the others exit in non-root operation whatever the controls; KVM without nesting injects #UD. */
 const VMX: Readonly<Record<string, number>> = {
-  vmclear: 19, vmlaunch: 20, vmptrld: 21, vmptrst: 22, vmread: 23, vmresume: 24, vmwrite: 25, vmxoff: 26, vmxon: 27,
-  invept: 50, invvpid: 53,
+  vmclear: EXIT.VMCLEAR, vmlaunch: EXIT.VMLAUNCH, vmptrld: EXIT.VMPTRLD, vmptrst: EXIT.VMPTRST, vmread: EXIT.VMREAD,
+  vmresume: EXIT.VMRESUME, vmwrite: EXIT.VMWRITE, vmxoff: EXIT.VMOFF, vmxon: EXIT.VMON,
+  invept: EXIT.INVEPT, invvpid: EXIT.INVVPID,
 };
 
 export const SYSTEM_ASSISTS: Readonly<Record<string, Assist>> = {
   invlpg: invalidatePage,
   invpcid: invalidatePcid,
-  wbinvd: exiting(EXIT.wbinvd, (p) => secondary(p, SECONDARY.wbinvd)),
-  wbnoinvd: exiting(EXIT.wbinvd, (p) => secondary(p, SECONDARY.wbinvd)),
-  invd: exiting(EXIT.invd, () => true),
+  wbinvd: exiting('WBINVD'),
+  wbnoinvd: exiting('WBINVD'),
+  invd: invalidateCaches,
   hlt: halt,
-  cpuid: (p, d) => leave(p, d, EXIT.cpuid),
+  cpuid: (p, d) => leave(p, d, EXIT.CPUID),
   rdmsr: readMsr,
   wrmsr: writeMsr,
   rdtsc: readTimeStamp(false),
   rdtscp: readTimeStamp(true),
   rdpmc: (p, d) => {
     if (p.state.cpl > 0 && (p.state.cr4 & CR4.PCE) === 0) throw new GuestFault(VECTOR.GP, 0);
-    if (primary(p, PRIMARY.rdpmc)) return leave(p, d, EXIT.rdpmc);
+    if (intercepts(p, 'RDPMC')) return leave(p, d, EXIT.RDPMC);
     throw new GuestFault(VECTOR.GP, 0);
   },
-  rdrand: random(EXIT.rdrand, SECONDARY.rdrand),
-  rdseed: random(EXIT.rdseed, SECONDARY.rdseed),
+  rdrand: random('RDRAND'),
+  rdseed: random('RDSEED'),
   rdpid: readPid,
   xgetbv: readExtended,
   xsetbv: writeExtended,
   pause,
-  monitor: exiting(EXIT.monitor, (p) => primary(p, 29)),
-  mwait: exiting(EXIT.mwait, (p) => primary(p, PRIMARY.mwait)),
-  vmcall: (p, d) => leave(p, d, EXIT.vmcall),
+  monitor: exiting('MONITOR_INSTRUCTION'),
+  mwait: exiting('MWAIT_INSTRUCTION'),
+  vmcall: (p, d) => leave(p, d, EXIT.VMCALL),
   vmmcall: undefinedInstruction,
   vmfunc: undefinedInstruction,
   rsm: undefinedInstruction,

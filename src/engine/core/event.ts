@@ -1,3 +1,5 @@
+import { INTERRUPTION } from '../../x86/controls.ts';
+
 /** An event to deliver through the IDT. `type` as in VM-entry interruption information. */
 export interface GuestEvent {
   readonly type: 'external' | 'nmi' | 'exception' | 'soft-interrupt' | 'soft-exception' | 'privileged-exception';
@@ -13,6 +15,6 @@ export const EVENT_TYPE = {
 
 /** Interruption information of an event. SDM Vol. 3, Table 25-18. */
 export function interruptionInfo(event: GuestEvent): number {
-  const error = event.error === undefined ? 0 : 0x800;
-  return (0x80000000 | error | (EVENT_TYPE[event.type] << 8) | event.vector) >>> 0;
+  const error = event.error === undefined ? 0 : INTERRUPTION.ERROR_CODE;
+  return (INTERRUPTION.VALID | error | (EVENT_TYPE[event.type] << 8) | event.vector) >>> 0;
 }

@@ -1,3 +1,4 @@
+import { EXIT } from '../../x86/exit-reasons.ts';
 import type { VmExit } from '../../x86/guest.ts';
 import * as L from '../state/layout.ts';
 import { alignedDown, type EngineMemory } from '../state/memory.ts';
@@ -356,7 +357,7 @@ export class Mmu extends Tlb {
       : asked | (second.allowed << 3) | 0x80 | (where === 'final' ? 0x100 : 0);
     void size;
     this.client.exit({
-      reason: second.misconfigured ? 49 : 48,
+      reason: second.misconfigured ? EXIT.EPT_MISCONFIG : EXIT.EPT_VIOLATION,
       qualification: BigInt(qualification),
       instructionLength: 0,
       instructionInfo: 0,

@@ -4,8 +4,8 @@ import {
   EPT_LARGE,
   EPT_PAGE_WORDS,
   EPT_POOL_BASE,
-  EPTP_ACCESSED_DIRTY,
 } from '../../memory/ept-pool.ts';
+import { EPTP } from '../../x86/controls.ts';
 import { HOST_PHYSICAL_BASE } from '../../memory/host-physical.ts';
 import { GfnCaches } from './gfn-cache.ts';
 import { PTE_FRAME } from '../../x86/paging.ts';
@@ -56,7 +56,7 @@ export class SecondLevel {
 
   setPointer(eptPointer: bigint): void {
     const root = Number(eptPointer & PTE_FRAME);
-    const accessedDirty = (eptPointer & BigInt(EPTP_ACCESSED_DIRTY)) !== 0n;
+    const accessedDirty = (eptPointer & BigInt(EPTP.ACCESSED_DIRTY)) !== 0n;
     if (root === this.root && accessedDirty === this.accessedDirty) return;
     this.root = root;
     this.accessedDirty = accessedDirty;

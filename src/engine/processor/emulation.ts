@@ -1,3 +1,4 @@
+import { EXIT } from '../../x86/exit-reasons.ts';
 import type { Emulated, MmioAccess } from '../../x86/guest.ts';
 import { advanceString, portAccess, stringAddress } from '../assists/io.ts';
 import { decodeInstruction } from '../code/instruction.ts';
@@ -10,13 +11,16 @@ import { MMIO_NEEDED } from '../core/stop.ts';
 import { RFLAGS } from '../../x86/registers.ts';
 import { VECTOR } from '../../x86/exceptions.ts';
 
+/** What KVM's emulator can go on from. */
+const FOR_THE_EMULATOR: readonly number[] = [EXIT.EXCEPTION_NMI, EXIT.EPT_VIOLATION, EXIT.EPT_MISCONFIG];
+
 /** Run the instruction at rip with memory as KVM's slots have it. */
 export function emulateOne(processor: Processor): Emulated {
   processor.clock.executed = 0;
   const exit = processor.emulateOne();
   if (exit?.reason === MMIO_NEEDED) return { then: 'read', ...processor.needed };
   if (exit !== undefined && processor.clock.executed === 0) {
-    return exit.reason === 0 || exit.reason === 48 || exit.reason === 49 ? { then: 'exit', exit } : { then: 'failed' };
+    return FOR_THE_EMULATOR.includes(exit.reason) ? { then: 'exit', exit } : { then: 'failed' };
   }
   return { then: 'done', writes: processor.mmu.mmioWrites };
 }
@@ -63,7 +67,7 @@ function emulatedProblem(processor: Processor, thrown: unknown): Emulated {
   const event: GuestEvent = { type: 'exception', vector: thrown.vector, length: 0, ...error };
   const qualification = thrown.vector === VECTOR.PF ? processor.events.faultAddress : 0n;
   const exit = vmExit({
-    reason: 0,
+    reason: EXIT.EXCEPTION_NMI,
     qualification,
     interruptionInfo: interruptionInfo(event),
     interruptionErrorCode: thrown.error,

@@ -1,3 +1,4 @@
+import { EXIT } from '../../x86/exit-reasons.ts';
 import type { VmExit } from '../../x86/guest.ts';
 import { deliver } from '../assists/deliver.ts';
 import type { Core } from '../core/core.ts';
@@ -44,7 +45,7 @@ export class EventDelivery {
         if (stop.kind === 'exit') return vectored(stop.exit, event);
         if (stop.kind !== 'fault') return vmExit({ reason: MMIO_NEEDED });
         const next = combine(event, stop);
-        if (next === undefined) return vmExit({ reason: 2 });
+        if (next === undefined) return vmExit({ reason: EXIT.TRIPLE_FAULT });
         previous = event;
         event = next;
       }
@@ -88,7 +89,7 @@ export class EventDelivery {
     const qualification =
       event.vector === VECTOR.PF ? this.faultAddress : event.vector === VECTOR.DB ? BigInt(this.pendingDebug) : 0n;
     const exit = vmExit({
-      reason: 0,
+      reason: EXIT.EXCEPTION_NMI,
       qualification,
       interruptionInfo: interruptionInfo(event),
       interruptionErrorCode: event.error ?? 0,

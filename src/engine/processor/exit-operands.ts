@@ -1,39 +1,54 @@
+import { byNumber, field, type Operand, QUALIFICATION } from '../../x86/exit-reasons.ts';
 import type { GuestStop, VmExit } from '../../x86/guest.ts';
 import type { CpuState } from '../state/state.ts';
 
 type Operands = Pick<GuestStop, 'a0' | 'a1' | 'a2' | 'a3' | 'a4' | 'a5'>;
+type Read = (state: CpuState, exit: VmExit) => bigint;
 
+const low = (state: CpuState, index: number): bigint => BigInt(state.gpr32(index));
+const qualificationOf = (exit: VmExit): number => Number(BigInt.asUintN(32, exit.qualification));
+const IO = QUALIFICATION.IO_INSTRUCTION;
+
+/** How an operand is read, by its name in exit-reasons.ts. */
+const READ: Readonly<Record<Operand, Read>> = {
+  eax: (state) => low(state, 0),
+  ecx: (state) => low(state, 1),
+  'edx:eax': (state) => (low(state, 2) << 32n) | low(state, 0),
+  rax: (state) => state.gpr(0),
+  rcx: (state) => state.gpr(1),
+  rdx: (state) => state.gpr(2),
+  rbx: (state) => state.gpr(3),
+  rsi: (state) => state.gpr(6),
+  // Control and debug register accesses name their register in the same place.
+  source: (state, exit) => {
+    const value = state.gpr(field(qualificationOf(exit), QUALIFICATION.CR_ACCESS.register));
+    return state.code64 ? value : value & 0xffff_ffffn;
+  },
+  out: (state, exit) => {
+    const qualification = qualificationOf(exit);
+    if (field(qualification, IO.string) !== 0) return state.gpr(1);
+    const width = 8 * (field(qualification, IO.size) + 1);
+    return field(qualification, IO.in) !== 0 ? state.gpr(0) : BigInt.asUintN(width, state.gpr(0));
+  },
+  address: (_state, exit) => exit.guestLinearAddress,
+  mode: (state) => BigInt(state.cpl | (state.code64 ? 4 : 0)),
+};
+
+const nothing: Read = () => 0n;
+const READERS = byNumber(([, { operands = [] }]) => operands.map((name) => READ[name]));
 const NO_OPERANDS: Operands = { a0: 0n, a1: 0n, a2: 0n, a3: 0n, a4: 0n, a5: 0n };
 
 /** What the exit's handler may look at; see GuestStop. */
 export function exitOperands(state: CpuState, exit: VmExit | undefined): Operands {
-  const g = (index: number): bigint => state.gpr(index);
-  const low = (index: number): bigint => BigInt(state.gpr32(index));
-  const pair = (): bigint => (low(2) << 32n) | low(0);
-  const q = exit?.qualification ?? 0n;
-  switch (exit?.reason) {
-    case 10:
-      return { ...NO_OPERANDS, a0: low(0), a1: low(1) };
-    case 18:
-      return { a0: g(0), a1: g(3), a2: g(1), a3: g(2), a4: g(6), a5: BigInt(state.cpl | (state.code64 ? 4 : 0)) };
-    case 28:
-    case 29:
-      return { ...NO_OPERANDS, a0: sourceRegister(state, Number((q >> 8n) & 15n)) };
-    case 30: {
-      if ((q & 16n) !== 0n) return { ...NO_OPERANDS, a0: g(1), a1: exit?.guestLinearAddress ?? 0n };
-      const bits = 8 * (Number(q & 7n) + 1);
-      return { ...NO_OPERANDS, a0: (q & 8n) !== 0n ? g(0) : BigInt.asUintN(bits, g(0)) };
-    }
-    case 31:
-    case 32:
-    case 55:
-      return { ...NO_OPERANDS, a0: low(1), a1: pair() };
-    default:
-      return NO_OPERANDS;
-  }
-}
-
-function sourceRegister(state: CpuState, index: number): bigint {
-  const value = state.gpr(index);
-  return state.code64 ? value : value & 0xffff_ffffn;
+  const readers = exit === undefined ? undefined : READERS[exit.reason];
+  if (exit === undefined || readers === undefined || readers.length === 0) return NO_OPERANDS;
+  const [a0 = nothing, a1 = nothing, a2 = nothing, a3 = nothing, a4 = nothing, a5 = nothing] = readers;
+  return {
+    a0: a0(state, exit),
+    a1: a1(state, exit),
+    a2: a2(state, exit),
+    a3: a3(state, exit),
+    a4: a4(state, exit),
+    a5: a5(state, exit),
+  };
 }

@@ -1,3 +1,5 @@
+import { PRIMARY, SECONDARY } from '../../x86/controls.ts';
+import { EXIT } from '../../x86/exit-reasons.ts';
 import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../../x86/guest.ts';
 import { CodeCache } from '../code/cache.ts';
 import { hasErrorCode, VECTOR, vmExit } from '../core/fault.ts';
@@ -96,10 +98,11 @@ export class Processor extends LinearAccess implements Executing {
   refresh(): void {
     const { primary, secondary } = this.controls;
     // RDTSC exits, or RDTSCP is not enabled.
-    this.state.tscExits = (primary & (1 << 12)) !== 0 || (primary >>> 31 === 1 && (secondary & 8) === 0);
+    this.state.tscExits = (primary & PRIMARY.RDTSC_EXITING) !== 0 ||
+      ((primary & PRIMARY.SECONDARY_CONTROLS) !== 0 && (secondary & SECONDARY.RDTSCP) === 0);
     this.flow.codeMode = this.state.derive();
     this.mmu.codeMode = this.flow.codeMode;
-    this.mmu.second.setPointer((this.controls.secondary & 2) !== 0 ? this.controls.eptPointer : 0n);
+    this.mmu.second.setPointer((this.controls.secondary & SECONDARY.EPT) !== 0 ? this.controls.eptPointer : 0n);
     this.mmu.refresh();
     this.debug.changed();
   }
@@ -182,8 +185,13 @@ export class Processor extends LinearAccess implements Executing {
   /** KVM waits for a moment at which interrupts, or NMIs, can be taken. */
   private windowExit(): VmExit | undefined {
     const { primary } = this.controls;
-    if ((primary & (1 << 2)) !== 0 && this.state.flag(RFLAGS.IF) && !this.shadowed()) return vmExit({ reason: 7 });
-    if ((primary & (1 << 22)) !== 0 && !this.nmiBlocked() && !this.shadowed()) return vmExit({ reason: 8 });
+    const { INTERRUPT_WINDOW_EXITING, NMI_WINDOW_EXITING } = PRIMARY;
+    if ((primary & INTERRUPT_WINDOW_EXITING) !== 0 && this.state.flag(RFLAGS.IF) && !this.shadowed()) {
+      return vmExit({ reason: EXIT.INTERRUPT_WINDOW });
+    }
+    if ((primary & NMI_WINDOW_EXITING) !== 0 && !this.nmiBlocked() && !this.shadowed()) {
+      return vmExit({ reason: EXIT.NMI_WINDOW });
+    }
     return undefined;
   }
   private breaksHere(): boolean {
@@ -207,8 +215,10 @@ export class Processor extends LinearAccess implements Executing {
   private shadowFresh = false;
   /** RFLAGS were loaded: traps and windows may be due at the next boundary. */
   flagsLoaded(): void {
-    const due = this.state.flag(RFLAGS.TF) || (this.state.flag(RFLAGS.IF) && (this.controls.primary & 4) !== 0);
-    if (due || (this.controls.primary & (1 << 22)) !== 0) this.clock.stopSoon();
+    const { primary } = this.controls;
+    const opens = (primary & PRIMARY.INTERRUPT_WINDOW_EXITING) !== 0;
+    const due = this.state.flag(RFLAGS.TF) || (this.state.flag(RFLAGS.IF) && opens);
+    if (due || (primary & PRIMARY.NMI_WINDOW_EXITING) !== 0) this.clock.stopSoon();
   }
 
   private slice(ticks: number): number {
@@ -225,7 +235,7 @@ export class Processor extends LinearAccess implements Executing {
     this.resumeFresh = false;
     this.refused = false;
     memory.write32(L.SHADOW_TICKS, 0xffffffff);
-    memory.write32(L.WINDOW_WANTED, this.controls.primary & 4);
+    memory.write32(L.WINDOW_WANTED, this.controls.primary & PRIMARY.INTERRUPT_WINDOW_EXITING);
     this.clock.startTime(take);
     wasm.ticks.value = take;
     wasm.fault.value = 0;

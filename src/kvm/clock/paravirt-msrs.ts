@@ -1,13 +1,10 @@
 import { vmOf } from '../context.ts';
 import { type MsrRow, type MsrRows, setMsr } from '../vcpu/msr-rows.ts';
 import { writeWallClock } from './kvmclock.ts';
+import { MSR_KVM } from '../../x86/msrs.ts';
 
-/** By number: KVM_SYSTEM_TIME(_NEW), steal time, PV EOI, poll control, KVM_WALL_CLOCK(_NEW). */
-export const WALL_CLOCK = [0x11, 0x4b564d00] as const;
-export const SYSTEM_TIME = [0x12, 0x4b564d01] as const;
-export const STEAL_TIME = 0x4b564d03;
-export const PV_EOI = 0x4b564d04;
-export const POLL_CONTROL = 0x4b564d05;
+export const WALL_CLOCK = [MSR_KVM.WALL_CLOCK, MSR_KVM.WALL_CLOCK_NEW] as const;
+export const SYSTEM_TIME = [MSR_KVM.SYSTEM_TIME, MSR_KVM.SYSTEM_TIME_NEW] as const;
 
 const wallClock = (index: number): MsrRow => ({
   read: (kvm) => vmOf(kvm).clock.wallClockMsr,
@@ -33,7 +30,7 @@ const stealTime: MsrRow = {
   read: (_kvm, vcpu) => vcpu.pv.stealMsr,
   write: (kvm, vcpu, value) => {
     if ((value & 0x3en) !== 0n) return false;
-    setMsr(kvm, vcpu, STEAL_TIME, value);
+    setMsr(kvm, vcpu, MSR_KVM.STEAL_TIME, value);
     return true;
   },
   listed: true,
@@ -43,7 +40,7 @@ const pvEoi: MsrRow = {
   read: (_kvm, vcpu) => vcpu.pv.eoiMsr,
   write: (kvm, vcpu, value) => {
     if ((value & 2n) !== 0n) return false;
-    setMsr(kvm, vcpu, PV_EOI, value);
+    setMsr(kvm, vcpu, MSR_KVM.PV_EOI_EN, value);
     return true;
   },
   listed: true,
@@ -54,7 +51,7 @@ const pollControl: MsrRow = {
   read: (_kvm, vcpu) => vcpu.pv.pollControl,
   write: (kvm, vcpu, value) => {
     if ((value & ~1n) !== 0n) return false;
-    setMsr(kvm, vcpu, POLL_CONTROL, value);
+    setMsr(kvm, vcpu, MSR_KVM.POLL_CONTROL, value);
     return true;
   },
   listed: true,
@@ -68,11 +65,11 @@ export function kvmclockMsrs(): MsrRows {
   return [
     ...WALL_CLOCK.map((index) => [index, wallClock(index)] as const),
     ...SYSTEM_TIME.map((index) => [index, systemTime(index)] as const),
-    [0x4b564d02, asyncPf],
-    [STEAL_TIME, stealTime],
-    [PV_EOI, pvEoi],
-    [POLL_CONTROL, pollControl],
-    [0x4b564d06, asyncPf],
-    [0x4b564d07, asyncPf],
+    [MSR_KVM.ASYNC_PF_EN, asyncPf],
+    [MSR_KVM.STEAL_TIME, stealTime],
+    [MSR_KVM.PV_EOI_EN, pvEoi],
+    [MSR_KVM.POLL_CONTROL, pollControl],
+    [MSR_KVM.ASYNC_PF_INT, asyncPf],
+    [MSR_KVM.ASYNC_PF_ACK, asyncPf],
   ];
 }

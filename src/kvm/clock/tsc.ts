@@ -1,6 +1,6 @@
 import { type KvmContext, REQ_CLOCK_UPDATE, request, vmOf } from '../context.ts';
 import type { VcpuState } from '../state.ts';
-import { writeControl } from '../vmcs/controls.ts';
+import { loadedVmcs, writeVmcs } from '../vmcs/controls.ts';
 import { updateMasterClock } from './kvmclock.ts';
 
 /** The host's and so every guest's TSC rate. */
@@ -22,7 +22,7 @@ export function setTscOffset(kvm: KvmContext, vcpu: VcpuState, offset: bigint): 
     previous_tsc_offset: vcpu.tsc.offset,
     next_tsc_offset: next,
   });
-  writeControl(kvm, vcpu, 'tscOffset', next);
+  writeVmcs(kvm, loadedVmcs(vcpu), 'tscOffset', next);
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { Draft } from '../../base/draft.ts';
 import { invariant } from '../../base/invariant.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
-import { EPT_VIOLATION } from '../io/emulation.ts';
+import { EXIT } from '../../x86/exit-reasons.ts';
 import { unpackWrites } from '../io/packed-writes.ts';
 import type { VcpuState } from '../state.ts';
 
@@ -36,7 +36,7 @@ function underWay(vcpu: Vcpu): Emulation {
 
 /** sim:emulation_exited: after an exception the instruction begins anew. */
 export function exited(vcpu: Vcpu, event: EventOf<'sim:emulation_exited'>): void {
-  if (event.exit_reason !== EPT_VIOLATION) vcpu.emulation = undefined;
+  if (event.exit_reason !== EXIT.EPT_VIOLATION) vcpu.emulation = undefined;
 }
 
 /** kvm_mmio: a fragment was read or written. */

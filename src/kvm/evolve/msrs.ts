@@ -2,18 +2,18 @@
 import type { Draft } from '../../base/draft.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
-import { POLL_CONTROL, PV_EOI, STEAL_TIME, SYSTEM_TIME, WALL_CLOCK } from '../clock/paravirt-msrs.ts';
+import { SYSTEM_TIME, WALL_CLOCK } from '../clock/paravirt-msrs.ts';
 import { REQ_GLOBAL_CLOCK_UPDATE, REQ_STEAL_UPDATE } from '../context.ts';
 import { FIRST_BANK, STORED } from '../vcpu/msrs.ts';
 import { FIRST_VARIABLE, FIXED } from '../vcpu/mtrr.ts';
 import type { KvmState, VcpuState } from '../state.ts';
 import { deadlineWritten } from './lapic.ts';
 import { makeRequest } from './requests.ts';
+import { MSR, MSR_KVM } from '../../x86/msrs.ts';
 
 type Vcpu = Draft<VcpuState>;
 type Setter = (vcpu: Vcpu, data: bigint, seq: number, kvm: Draft<KvmState>) => void;
 
-const TSC_DEADLINE = 0x6e0;
 const MTRRS = 16;
 const BANKS = 128;
 
@@ -32,21 +32,21 @@ const PARAVIRT: readonly (readonly [number, Setter])[] = [
     },
   ]),
   [
-    STEAL_TIME,
+    MSR_KVM.STEAL_TIME,
     (vcpu, data, seq) => {
       vcpu.pv.stealMsr = data;
       makeRequest(vcpu, REQ_STEAL_UPDATE, seq);
     },
   ],
   [
-    PV_EOI,
+    MSR_KVM.PV_EOI_EN,
     (vcpu, data) => {
       vcpu.pv.eoiMsr = data;
       vcpu.pv.eoiPending = false;
     },
   ],
   [
-    POLL_CONTROL,
+    MSR_KVM.POLL_CONTROL,
     (vcpu, data) => {
       vcpu.pv.pollControl = data;
     },
@@ -76,7 +76,7 @@ const SETTERS: ReadonlyMap<number, Setter> = new Map<number, Setter>([
   ...span(FIRST_BANK, BANKS, (at) => (vcpu, data) => {
     vcpu.msrs.mcBanks[at] = data;
   }),
-  [TSC_DEADLINE, (vcpu, data, _seq, kvm) => deadlineWritten(kvm, vcpu.index, data)],
+  [MSR.TSC_DEADLINE, (vcpu, data, _seq, kvm) => deadlineWritten(kvm, vcpu.index, data)],
 ]);
 
 /** sim:msr_set. */

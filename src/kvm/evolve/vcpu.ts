@@ -8,17 +8,8 @@ import { REQ_CLOCK_UPDATE, REQ_EVENT, REQ_STEAL_UPDATE, REQ_TLB_FLUSH, REQ_TRIPL
 import { OWN_DR7 } from '../vcpu/guest-debug.ts';
 import { unpackCpuid } from '../ioctl/structs.ts';
 import type { KvmState, VcpuState } from '../state.ts';
-import { FIELD_OF } from '../vmcs/fields.ts';
-import {
-  DELIVER_ERROR_CODE,
-  TYPE_EXTERNAL,
-  TYPE_HARDWARE,
-  TYPE_NMI,
-  TYPE_PRIVILEGED,
-  TYPE_SOFTWARE_EXCEPTION,
-  TYPE_SOFTWARE_INTERRUPT,
-  VALID,
-} from '../vcpu/injection.ts';
+import { type ControlField, FIELD_OF } from '../vmcs/fields.ts';
+import { INTERRUPTION } from '../../x86/controls.ts';
 import { MP_HALTED, MP_INIT_RECEIVED, MP_RUNNABLE } from '../vcpu/start.ts';
 import * as lapic from './lapic.ts';
 import * as pic from './pic.ts';
@@ -34,7 +25,7 @@ const vcpuOf = (kvm: Kvm, { vcpu_id: index }: OfVcpu): Vcpu => kvm.vcpus[index];
 export function entered(kvm: Kvm, event: EventOf<'kvm_entry'>, { seq, tick }: Stamped): void {
   const vcpu = vcpuOf(kvm, event);
   vcpu.inGuest = true;
-  vcpu.entry = { seq, tick, injects: event.intr_info >= VALID };
+  vcpu.entry = { seq, tick, injects: event.intr_info >= INTERRUPTION.VALID };
   vcpu.checkEntry = false;
 }
 
@@ -55,7 +46,7 @@ export function left(kvm: Kvm, event: EventOf<'kvm_exit'>, { seq }: Stamped): vo
 
 /** Whether a delivery is to be completed. What stays injected comes with the next entry: without it there is none. */
 export const leavesInterrupts = ({ entry }: VcpuState, { info2 }: EventOf<'kvm_exit'>): boolean =>
-  entry.injects || info2 >= VALID;
+  entry.injects || info2 >= INTERRUPTION.VALID;
 
 /**
  * vmx_complete_interrupts: an event whose delivery an exit interrupted is queued again.
@@ -67,25 +58,25 @@ function completeInterrupts(vcpu: Vcpu, event: EventOf<'kvm_exit'>, seq: number)
   exception.injected = false;
   interrupt.injected = false;
   const info = event.info2;
-  if (info < VALID) return;
+  if (info < INTERRUPTION.VALID) return;
   makeRequest(vcpu, REQ_EVENT, seq);
   vcpu.events.instructionLength = event.insn_len;
-  switch ((info >>> 8) & 7) {
-    case TYPE_NMI:
+  switch (info & INTERRUPTION.TYPE) {
+    case INTERRUPTION.NMI:
       nmi.injected = true;
       return;
-    case TYPE_HARDWARE:
-    case TYPE_SOFTWARE_EXCEPTION:
-    case TYPE_PRIVILEGED:
+    case INTERRUPTION.HARDWARE_EXCEPTION:
+    case INTERRUPTION.SOFTWARE_EXCEPTION:
+    case INTERRUPTION.PRIVILEGED_EXCEPTION:
       requeue(exception, info, event.idt_error_code, seq);
       return;
-    case TYPE_EXTERNAL:
-    case TYPE_SOFTWARE_INTERRUPT: {
-      const soft = ((info >>> 8) & 7) === TYPE_SOFTWARE_INTERRUPT;
+    case INTERRUPTION.EXTERNAL:
+    case INTERRUPTION.SOFTWARE_INTERRUPT: {
+      const soft = (info & INTERRUPTION.TYPE) === INTERRUPTION.SOFTWARE_INTERRUPT;
       // One the guest itself made has no earlier injection.
-      if (soft || interrupt.vector !== (info & 0xff)) interrupt.cause = seq;
+      if (soft || interrupt.vector !== (info & INTERRUPTION.VECTOR)) interrupt.cause = seq;
       interrupt.injected = true;
-      interrupt.vector = info & 0xff;
+      interrupt.vector = info & INTERRUPTION.VECTOR;
       interrupt.soft = soft;
       return;
     }
@@ -94,11 +85,11 @@ function completeInterrupts(vcpu: Vcpu, event: EventOf<'kvm_exit'>, seq: number)
 }
 
 function requeue(exception: Vcpu['events']['exception'], info: number, errorCode: number, seq: number): void {
-  if (exception.vector !== (info & 0xff)) exception.cause = seq;
+  if (exception.vector !== (info & INTERRUPTION.VECTOR)) exception.cause = seq;
   exception.injected = true;
   exception.pending = false;
-  exception.vector = info & 0xff;
-  exception.hasError = (info & DELIVER_ERROR_CODE) !== 0;
+  exception.vector = info & INTERRUPTION.VECTOR;
+  exception.hasError = (info & INTERRUPTION.ERROR_CODE) !== 0;
   exception.errorCode = errorCode;
 }
 
@@ -236,12 +227,16 @@ export function started(kvm: Kvm, event: EventOf<'sim:sipi'>): void {
   if (event.starts) vcpu.mpState = MP_RUNNABLE;
 }
 
+/** The VMCS a fact names. */
+const vmcsNamed = ({ vmcs01 }: Vcpu, name: string): Vcpu['vmcs01'] | undefined =>
+  name === vmcs01.name ? vmcs01 : undefined;
+
 /** sim:vmcs_write. */
 export function fieldWritten(kvm: Kvm, event: EventOf<'sim:vmcs_write'>): void {
-  const { vmcs } = vcpuOf(kvm, event);
+  const vmcs = vmcsNamed(vcpuOf(kvm, event), event.vmcs);
   const field = FIELD_OF[event.enc];
-  if (field === undefined) return;
-  const fields = vmcs as Record<string, number | bigint>;
+  if (vmcs === undefined || field === undefined) return;
+  const fields: Record<ControlField, number | bigint> = vmcs;
   fields[field] = typeof vmcs[field] === 'bigint' ? event.value : Number(event.value);
 }
 

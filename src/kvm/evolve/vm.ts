@@ -9,7 +9,7 @@ import { DEFAULT_DENY } from '../vcpu/msr-filter.ts';
 import { ARCH_CAPABILITIES } from '../vcpu/msrs.ts';
 import { unpackMsrRanges } from '../ioctl/structs.ts';
 import type { KvmState, MsrState, PendingEvents, VcpuState } from '../state.ts';
-import { createControls } from '../vmcs/controls.ts';
+import { newVmcs01 } from '../vmcs/controls.ts';
 import { MP_RUNNABLE, MP_UNINITIALIZED } from '../vcpu/start.ts';
 import * as lapic from './lapic.ts';
 import { makeAllRequest } from './requests.ts';
@@ -84,7 +84,7 @@ function newVcpu(index: number, id: number, fd: number, hasIrqchip: boolean): Dr
       pollControl: 1n,
     },
     cpuid: [],
-    vmcs: createControls(index),
+    vmcs01: newVmcs01(index),
     checkEntry: true,
     guestDebug: { control: 0, singleStepRip: 0n, own: undefined },
     exits: 0,

@@ -1,20 +1,22 @@
 /** CPUID. SDM Vol. 2A; Linux kvm_emulate_cpuid. */
 import { type KvmContext, vmOf } from '../context.ts';
 import { type CpuidAnswer, lookUpCpuid } from '../vcpu/cpuid.ts';
+import { OPERANDS } from '../../x86/exit-reasons.ts';
 import type { GuestStop } from '../../x86/guest.ts';
 import { currentCr4 } from '../vcpu/mode.ts';
 import type { VcpuState } from '../state.ts';
 import { type Handled, skipExit } from './handled.ts';
+import { CR4_OSXSAVE, GPR } from '../../x86/registers.ts';
 
+const { eax, ecx } = OPERANDS.CPUID;
 const APIC = 0x200;
 const OSXSAVE = 0x8000000;
-const CR4_OSXSAVE = 1n << 18n;
 const APIC_ENABLED = 0x800;
 
 /** Exit 10. */
 export function handleCpuid(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
-  const leaf = Number(BigInt.asUintN(32, stop.a0));
-  const index = Number(BigInt.asUintN(32, stop.a1));
+  const leaf = Number(BigInt.asUintN(32, stop[eax]));
+  const index = Number(BigInt.asUintN(32, stop[ecx]));
   const answer = answerCpuid(kvm, vcpu, leaf, index);
   kvm.raise({
     kind: 'kvm_cpuid',
@@ -28,10 +30,10 @@ export function handleCpuid(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): 
     used_max_basic: answer.usedMaxBasic,
   });
   const { guest } = kvm;
-  guest.setGpr(vcpu.index, 0, BigInt(answer.eax));
-  guest.setGpr(vcpu.index, 3, BigInt(answer.ebx));
-  guest.setGpr(vcpu.index, 1, BigInt(answer.ecx));
-  guest.setGpr(vcpu.index, 2, BigInt(answer.edx));
+  guest.setGpr(vcpu.index, GPR.RAX, BigInt(answer.eax));
+  guest.setGpr(vcpu.index, GPR.RBX, BigInt(answer.ebx));
+  guest.setGpr(vcpu.index, GPR.RCX, BigInt(answer.ecx));
+  guest.setGpr(vcpu.index, GPR.RDX, BigInt(answer.edx));
   return skipExit(kvm, vcpu, stop);
 }
 

@@ -1,4 +1,5 @@
 /** Exit 0: an exception KVM intercepts, or an NMI. SDM Vol. 3, 28.2; Linux handle_exception_nmi. */
+import { INTERRUPTION } from '../../x86/controls.ts';
 import type { KvmContext } from '../context.ts';
 import type { GuestStop } from '../../x86/guest.ts';
 import { debugsEvents, exitDebug, takesBreakpoints } from '../vcpu/guest-debug.ts';
@@ -9,16 +10,14 @@ import { AC, BP, DB, injectUd, MC, PF, queueException, UD } from '../vcpu/except
 import { fetchInstruction, type FetchedInstruction, traceEmulation } from './fetch.ts';
 import { type Handled, skip } from './handled.ts';
 import { emulateSyscall } from './syscall.ts';
-
-const NMI = 2;
-const TYPE_ICEBP = 5;
+import { VECTOR } from '../../x86/exceptions.ts';
 
 /** Exit 0. */
 export function handleException(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const info = stop.exit.interruptionInfo;
-  const vector = info & 0xff;
-  const type = (info >>> 8) & 7;
-  if (type === 2 && vector === NMI) return 'resume';
+  const vector = info & INTERRUPTION.VECTOR;
+  const type = info & INTERRUPTION.TYPE;
+  if (type === INTERRUPTION.NMI && vector === VECTOR.NMI) return 'resume';
   switch (vector) {
     case UD:
       return handleUd(kvm, vcpu);
@@ -47,7 +46,7 @@ export function handleException(kvm: KvmContext, vcpu: VcpuState, stop: GuestSto
 
 function handleDb(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop, type: number): Handled {
   if (debugsEvents(vcpu)) return exitDebug(kvm, vcpu, DB, stop.exit.qualification);
-  if (type === TYPE_ICEBP) skip(kvm, vcpu, stop.exit.instructionLength);
+  if (type === INTERRUPTION.PRIVILEGED_EXCEPTION) skip(kvm, vcpu, stop.exit.instructionLength);
   queueException(kvm, vcpu, { vector: DB, payload: stop.exit.qualification });
   return 'resume';
 }

@@ -2,9 +2,11 @@ import type { KvmContext } from '../context.ts';
 import { continueEmulation } from '../io/emulation.ts';
 import type { GuestStop } from '../../x86/guest.ts';
 import { readGuest } from '../mmu/guest-memory.ts';
-import { CR0_PE, isLongMode } from '../vcpu/mode.ts';
+import { isLongMode } from '../vcpu/mode.ts';
 import type { VcpuState } from '../state.ts';
 import type { Handled } from './handled.ts';
+import { loadedVmcs } from '../vmcs/controls.ts';
+import { ACCESS, CR0_PE, RFLAGS, SEG } from '../../x86/registers.ts';
 
 /** The bytes at the guest's rip, up to the end of their page. */
 export interface FetchedInstruction {
@@ -16,14 +18,12 @@ export interface FetchedInstruction {
   readonly flags: number;
 }
 
-const CS = 1;
 const MAX_LENGTH = 15;
-const VM = 0x20000;
 
 /** Read the instruction at rip as KVM's emulator does; undefined when it is not mapped. */
 export function fetchInstruction(kvm: KvmContext, vcpu: VcpuState): FetchedInstruction | undefined {
-  const cs = kvm.guest.registers(vcpu.index).segment(CS);
-  const long = isLongMode(vcpu) && (cs.access & 0x2000) !== 0;
+  const cs = kvm.guest.registers(vcpu.index).segment(SEG.CS);
+  const long = isLongMode(vcpu) && (cs.access & ACCESS.LONG) !== 0;
   const { rip, rflags } = kvm.guest.position(vcpu.index);
   const linear = long ? rip : (cs.base + rip) & 0xffff_ffffn;
   const translated = kvm.guest.translate(vcpu.index, linear);
@@ -31,8 +31,9 @@ export function fetchInstruction(kvm: KvmContext, vcpu: VcpuState): FetchedInstr
   const { gpa } = translated;
   const bytes = readGuest(kvm, gpa, Math.min(MAX_LENGTH, 4096 - (gpa % 4096)));
   if (bytes === undefined) return undefined;
-  const protectedMode = (vcpu.vmcs.cr0Shadow & CR0_PE) !== 0n ? 1 : 0;
-  const flags = protectedMode | ((rflags & VM) !== 0 ? 2 : 0) | (long ? 8 : (cs.access & 0x4000) !== 0 ? 4 : 0);
+  const protectedMode = (loadedVmcs(vcpu).cr0Shadow & CR0_PE) !== 0n ? 1 : 0;
+  const flags =
+    protectedMode | ((rflags & RFLAGS.VM) !== 0 ? 2 : 0) | (long ? 8 : (cs.access & ACCESS.BIG) !== 0 ? 4 : 0);
   return { bytes: bytes.slice(), gpa, csBase: long ? 0n : cs.base, rip, flags: protectedMode === 0 ? 0 : flags };
 }
 

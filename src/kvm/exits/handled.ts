@@ -1,11 +1,10 @@
 import type { KvmContext } from '../context.ts';
 import type { GuestStop } from '../../x86/guest.ts';
 import { singleStepped } from '../vcpu/guest-debug.ts';
-import { EFER_LMA } from '../vcpu/mode.ts';
 import type { VcpuState } from '../state.ts';
 import type { UserspaceExit } from '../io/userspace.ts';
-
-const TRAP_FLAG = 0x100;
+import { loadedVmcs } from '../vmcs/controls.ts';
+import { EFER_LMA, RFLAGS } from '../../x86/registers.ts';
 
 /** What a handler decided: enter the guest again, give up the turn first, or return to user space. */
 export type Handled = 'resume' | 'yield' | UserspaceExit;
@@ -17,9 +16,9 @@ export type ExitHandler = (kvm: KvmContext, vcpu: VcpuState, stop: GuestStop) =>
 export function skip(kvm: KvmContext, vcpu: VcpuState, length: number): Handled {
   const { rip, rflags } = kvm.guest.position(vcpu.index);
   const sum = rip + BigInt(length);
-  const next = (vcpu.vmcs.guestEfer & EFER_LMA) !== 0n ? BigInt.asUintN(64, sum) : sum & 0xffff_ffffn;
+  const next = (loadedVmcs(vcpu).guestEfer & EFER_LMA) !== 0n ? BigInt.asUintN(64, sum) : sum & 0xffff_ffffn;
   kvm.guest.skipInstruction(vcpu.index, length, next);
-  return (rflags & TRAP_FLAG) === 0 ? 'resume' : singleStepped(kvm, vcpu);
+  return (rflags & RFLAGS.TF) === 0 ? 'resume' : singleStepped(kvm, vcpu);
 }
 
 /** Skip the instruction that exited. */

@@ -3,11 +3,13 @@ import { guestTsc } from '../clock/tsc.ts';
 import { type KvmContext, vmOf } from '../context.ts';
 import type { Handled } from './handled.ts';
 import { skip } from './handled.ts';
+import { OPERANDS } from '../../x86/exit-reasons.ts';
 import type { GuestStop } from '../../x86/guest.ts';
 import { kickCpu, sendPvIpi } from '../irqchip/index.ts';
 import { writeGuest } from '../mmu/guest-memory.ts';
 import { isLongMode } from '../vcpu/mode.ts';
 import type { VcpuState } from '../state.ts';
+import { GPR } from '../../x86/registers.ts';
 
 const KVM_ENOSYS = 1000n;
 const KVM_EPERM = 1n;
@@ -46,14 +48,15 @@ const HYPERCALLS: Readonly<Record<string, Hypercall>> = {
 
 /** Exit 18. */
 export function handleVmcall(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
-  const long = isLongMode(vcpu) && (stop.a5 & MODE_64) !== 0n;
+  const long = isLongMode(vcpu) && (stop[OPERANDS.VMCALL.mode] & MODE_64) !== 0n;
   const width = long ? 64 : 32;
-  const [nr, rbx, rcx, rdx, rsi] = [stop.a0, stop.a1, stop.a2, stop.a3, stop.a4];
+  const at = OPERANDS.VMCALL;
+  const [nr, rbx, rcx, rdx, rsi] = [stop[at.rax], stop[at.rbx], stop[at.rcx], stop[at.rdx], stop[at.rsi]];
   const called = kvm.after(kvm.raise({ kind: 'kvm_hypercall', nr, a0: rbx, a1: rcx, a2: rdx, a3: rsi }));
   const number = BigInt.asUintN(width, nr);
   const hypercall = HYPERCALLS[number.toString()];
   const ret =
-    (stop.a5 & CPL) !== 0n
+    (stop[OPERANDS.VMCALL.mode] & CPL) !== 0n
       ? -KVM_EPERM
       : hypercall === undefined
         ? -KVM_ENOSYS
@@ -66,7 +69,7 @@ export function handleVmcall(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop):
           });
   const result = BigInt.asUintN(width, ret);
   called.raise({ kind: 'sim:hypercall_ret', nr, ret: result });
-  kvm.guest.setGpr(vcpu.index, 0, result);
+  kvm.guest.setGpr(vcpu.index, GPR.RAX, result);
   const stepped = skip(kvm, vcpu, stop.exit.instructionLength);
   return number === 11n && stepped === 'resume' ? 'yield' : stepped;
 }

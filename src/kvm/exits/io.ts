@@ -1,15 +1,15 @@
 /** I/O instructions. SDM Vol. 3, Table 28-5; Linux handle_io, kvm_fast_pio. */
 import { bytesOf, numberOf, portRead, portWrite } from '../io/buses.ts';
 import type { KvmContext } from '../context.ts';
+import { field, OPERANDS, QUALIFICATION } from '../../x86/exit-reasons.ts';
 import type { GuestStop } from '../../x86/guest.ts';
 import type { VcpuState } from '../state.ts';
 import { exitIo } from '../io/userspace.ts';
 import { emulateExit } from './fetch.ts';
 import { type Handled, skip } from './handled.ts';
+import { GPR } from '../../x86/registers.ts';
 
-const RAX = 0;
-const STRING = 0x10;
-const IN = 8;
+const Q = QUALIFICATION.IO_INSTRUCTION;
 /** Old firmware expects rip past this OUT when user space looks (KVM_X86_QUIRK_OUT_7E_INC_RIP). */
 export const PORT_7E = 0x7e;
 const NO_BYTES = new Uint8Array(0);
@@ -17,10 +17,11 @@ const NO_BYTES = new Uint8Array(0);
 /** Exit 30. */
 export function handleIo(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const qualification = Number(stop.exit.qualification);
-  if ((qualification & STRING) !== 0) return emulateExit(kvm, vcpu, stop);
-  const port = qualification >>> 16;
-  const size = (qualification & 7) + 1;
-  return (qualification & IN) !== 0 ? portIn(kvm, vcpu, port, size) : portOut(kvm, vcpu, port, size, stop.a0);
+  if (field(qualification, Q.string) !== 0) return emulateExit(kvm, vcpu, stop);
+  const port = field(qualification, Q.port);
+  const size = field(qualification, Q.size) + 1;
+  if (field(qualification, Q.in) !== 0) return portIn(kvm, vcpu, port, size);
+  return portOut(kvm, vcpu, port, size, stop[OPERANDS.IO_INSTRUCTION.out]);
 }
 
 function portOut(kvm: KvmContext, vcpu: VcpuState, port: number, size: number, rax: bigint): Handled {
@@ -53,6 +54,6 @@ function finishIn(kvm: KvmContext, vcpu: VcpuState, port: number, size: number, 
   const width = size * 8;
   const low = BigInt.asUintN(width, BigInt(value));
   const { operand: rax, instructionLength } = vcpu.exit;
-  kvm.guest.setGpr(vcpu.index, RAX, size === 4 ? low : ((rax >> BigInt(width)) << BigInt(width)) | low);
+  kvm.guest.setGpr(vcpu.index, GPR.RAX, size === 4 ? low : ((rax >> BigInt(width)) << BigInt(width)) | low);
   return skip(kvm, vcpu, instructionLength);
 }

@@ -2,21 +2,23 @@
 import { type KvmContext, vmOf } from '../context.ts';
 import { emulateFastWrite, violationErrorCode } from '../io/emulation.ts';
 import { hasFastWrite } from '../io/eventfd.ts';
+import { INTERRUPTION } from '../../x86/controls.ts';
+import { field, QUALIFICATION } from '../../x86/exit-reasons.ts';
 import type { GuestStop } from '../../x86/guest.ts';
 import { handleMmioFault, handleTdpFault } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
 import { emulateExit } from './fetch.ts';
 import type { Handled } from './handled.ts';
+import { BLOCKED_BY } from '../../x86/registers.ts';
 
-const NMI_UNBLOCKED_BY_IRET = 0x1000;
-const BLOCKED_BY_NMI = 8;
+const { nmiUnblocked } = QUALIFICATION.EPT_VIOLATION;
 
 /** Exit 48. */
 export function handleEptViolation(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const { exit } = stop;
   const qualification = Number(exit.qualification);
-  if ((qualification & NMI_UNBLOCKED_BY_IRET) !== 0 && exit.idtVectoringInfo < 0x80000000) {
-    kvm.guest.registers(vcpu.index).interruptibility |= BLOCKED_BY_NMI;
+  if (field(qualification, nmiUnblocked) !== 0 && exit.idtVectoringInfo < INTERRUPTION.VALID) {
+    kvm.guest.registers(vcpu.index).interruptibility |= BLOCKED_BY.NMI;
   }
   kvm.raise({
     kind: 'kvm_page_fault',

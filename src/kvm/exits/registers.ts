@@ -1,6 +1,8 @@
 /** MSRs, control registers, debug registers, XCR0. SDM Vol. 3, Tables 28-3 and 28-4; Linux handle_cr, handle_dr. */
 import { type KvmContext, REQ_EVENT, request, vmOf } from '../context.ts';
 import type { KvmRunAnswer } from '../api.ts';
+import { PRIMARY } from '../../x86/controls.ts';
+import { field, OPERANDS, QUALIFICATION } from '../../x86/exit-reasons.ts';
 import type { GuestStop } from '../../x86/guest.ts';
 import { exitDebug, guestDr, moveToDr, ownsDebugRegisters } from '../vcpu/guest-debug.ts';
 import { writeTaskPriority } from '../irqchip/index.ts';
@@ -24,31 +26,30 @@ import {
   type UserspaceExit,
 } from '../io/userspace.ts';
 import { DB, injectGp, injectUd, queueException } from '../vcpu/exceptions.ts';
-import { MOV_DR_EXITING, primaryBits } from '../vmcs/controls.ts';
+import { loadedVmcs, primaryBits } from '../vmcs/controls.ts';
 import { type Handled, skip, skipExit } from './handled.ts';
+import { CR4_DE, DR6_BD, DR7_GD, GPR } from '../../x86/registers.ts';
 
 const LOW = 0xffff_ffffn;
-const RAX = 0;
-const RDX = 2;
 
 /** Exit 31. */
 export function handleRdmsr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
-  const index = Number(BigInt.asUintN(32, stop.a0));
+  const index = Number(BigInt.asUintN(32, stop[OPERANDS.MSR_READ.ecx]));
   const allowed = isMsrAllowed(vmOf(kvm).msrFilter, index, FILTER_READ);
   const value = allowed ? readMsr(kvm, vcpu, index, false) : undefined;
   const asks = value === undefined ? asksForMsr(kvm, vcpu, false, index, 0n, allowed) : undefined;
   if (asks !== undefined) return asks;
   kvm.raise({ kind: 'kvm_msr', write: 0, ecx: index, data: value ?? 0n, exception: value === undefined ? 1 : 0 });
   if (value === undefined) return fault(kvm, vcpu);
-  kvm.guest.setGpr(vcpu.index, RAX, value & LOW);
-  kvm.guest.setGpr(vcpu.index, RDX, value >> 32n);
+  kvm.guest.setGpr(vcpu.index, GPR.RAX, value & LOW);
+  kvm.guest.setGpr(vcpu.index, GPR.RDX, value >> 32n);
   return skipExit(kvm, vcpu, stop);
 }
 
 /** Exit 32. */
 export function handleWrmsr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
-  const index = Number(BigInt.asUintN(32, stop.a0));
-  const data = BigInt.asUintN(64, stop.a1);
+  const index = Number(BigInt.asUintN(32, stop[OPERANDS.MSR_WRITE.ecx]));
+  const data = BigInt.asUintN(64, stop[OPERANDS.MSR_WRITE['edx:eax']]);
   const allowed = isMsrAllowed(vmOf(kvm).msrFilter, index, FILTER_WRITE);
   const taken = allowed && writeMsr(kvm, vcpu, index, data, false);
   const asks = taken ? undefined : asksForMsr(kvm, vcpu, true, index, data, allowed);
@@ -78,8 +79,8 @@ export function completeMsr(
 ): Handled {
   if (error !== 0) return fault(kvm, vcpu);
   if (read) {
-    kvm.guest.setGpr(vcpu.index, RAX, data & LOW);
-    kvm.guest.setGpr(vcpu.index, RDX, BigInt.asUintN(32, data >> 32n));
+    kvm.guest.setGpr(vcpu.index, GPR.RAX, data & LOW);
+    kvm.guest.setGpr(vcpu.index, GPR.RDX, BigInt.asUintN(32, data >> 32n));
   }
   return skip(kvm, vcpu, vcpu.exit.instructionLength);
 }
@@ -89,26 +90,33 @@ function fault(kvm: KvmContext, vcpu: VcpuState): Handled {
   return 'resume';
 }
 
+/** Kinds of access to a control register. LMSW is the fourth. */
+const MOV_TO_CR = 0;
+const MOV_FROM_CR = 1;
+const CLTS = 2;
+
 /** Exit 28. */
 export function handleCr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const qualification = Number(stop.exit.qualification);
-  const cr = qualification & 15;
-  switch ((qualification >>> 4) & 3) {
-    case 0: {
-      kvm.raise({ kind: 'kvm_cr', rw: 1, cr, val: stop.a0 });
-      if (!moveToCr(kvm, vcpu, cr, stop.a0)) return fault(kvm, vcpu);
+  const fields = QUALIFICATION.CR_ACCESS;
+  const cr = field(qualification, fields.cr);
+  switch (field(qualification, fields.access)) {
+    case MOV_TO_CR: {
+      const source = stop[OPERANDS.CR_ACCESS.source];
+      kvm.raise({ kind: 'kvm_cr', rw: 1, cr, val: source });
+      if (!moveToCr(kvm, vcpu, cr, source)) return fault(kvm, vcpu);
       const stepped = skipExit(kvm, vcpu, stop);
       // Without an in-kernel controller user space must see a new task priority.
       return cr === 8 && vmOf(kvm).irqchip === undefined ? exitFor(KVM_EXIT_SET_TPR) : stepped;
     }
-    case 1:
-      return moveFromCr(kvm, vcpu, cr, (qualification >>> 8) & 15, stop);
-    case 2:
+    case MOV_FROM_CR:
+      return moveFromCr(kvm, vcpu, cr, field(qualification, fields.register), stop);
+    case CLTS:
       kvm.raise({ kind: 'kvm_cr', rw: 1, cr: 0, val: clearTaskSwitched(kvm, vcpu) });
       return skipExit(kvm, vcpu, stop);
     default: {
       const cr0 = currentCr0(kvm, vcpu);
-      const source = BigInt((qualification >>> 16) & 15);
+      const source = BigInt(field(qualification, fields.lmswSource) & 15);
       kvm.raise({ kind: 'kvm_cr', rw: 1, cr: 0, val: (cr0 & ~15n) | source });
       // LMSW cannot clear PE.
       if (!setCr0(kvm, vcpu, (cr0 & ~14n) | source)) return fault(kvm, vcpu);
@@ -148,17 +156,12 @@ function moveFromCr(kvm: KvmContext, vcpu: VcpuState, cr: number, register: numb
   return skipExit(kvm, vcpu, stop);
 }
 
-const MOV_FROM_DR = 0x10;
-const CR4_DE = 8n;
-const DR7_GD = 0x2000n;
-const DR6_BD = 0x2000n;
-
 /**
  * Exit 29. The first use of a debug register hands all of them to the guest: the instruction runs again, and the
  * exit after that takes them back.
  */
 export function handleDr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
-  const dr = Number(stop.exit.qualification) & 7;
+  const dr = field(Number(stop.exit.qualification), QUALIFICATION.DR_ACCESS.dr);
   if ((dr === 4 || dr === 5) && (currentCr4(kvm, vcpu) & CR4_DE) !== 0n) {
     injectUd(kvm, vcpu);
     return 'resume';
@@ -169,17 +172,18 @@ export function handleDr(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Han
     return 'resume';
   }
   if (vcpu.guestDebug.control !== 0) return emulateMovDr(kvm, vcpu, dr, stop);
-  primaryBits(kvm, vcpu, MOV_DR_EXITING, false);
+  primaryBits(kvm, loadedVmcs(vcpu), PRIMARY.MOV_DR_EXITING, false);
   return 'resume';
 }
 
 /** While user space debugs, the registers stay with KVM. */
 function emulateMovDr(kvm: KvmContext, vcpu: VcpuState, dr: number, stop: GuestStop): Handled {
   const qualification = Number(stop.exit.qualification);
-  if ((qualification & MOV_FROM_DR) !== 0) {
+  if (field(qualification, QUALIFICATION.DR_ACCESS.read) !== 0) {
     const index = dr === 4 || dr === 5 ? dr + 2 : dr;
-    kvm.guest.setGpr(vcpu.index, (qualification >>> 8) & 15, guestDr(kvm, vcpu, index));
-  } else if (!moveToDr(kvm, vcpu, dr, stop.a0)) return fault(kvm, vcpu);
+    const register = field(qualification, QUALIFICATION.DR_ACCESS.register);
+    kvm.guest.setGpr(vcpu.index, register, guestDr(kvm, vcpu, index));
+  } else if (!moveToDr(kvm, vcpu, dr, stop[OPERANDS.DR_ACCESS.source])) return fault(kvm, vcpu);
   return skipExit(kvm, vcpu, stop);
 }
 
@@ -188,8 +192,8 @@ const XCR0_KNOWN = 3n;
 
 /** Exit 55. */
 export function handleXsetbv(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
-  const value = BigInt.asUintN(64, stop.a1);
-  if (BigInt.asUintN(32, stop.a0) !== 0n || !isValidXcr0(value)) return fault(kvm, vcpu);
+  const value = BigInt.asUintN(64, stop[OPERANDS.XSETBV['edx:eax']]);
+  if (BigInt.asUintN(32, stop[OPERANDS.XSETBV.ecx]) !== 0n || !isValidXcr0(value)) return fault(kvm, vcpu);
   setXcr0(kvm, vcpu, value);
   return skipExit(kvm, vcpu, stop);
 }

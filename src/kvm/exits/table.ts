@@ -1,6 +1,8 @@
 /** Every exit a guest without nested virtualization can cause, and who handles it. SDM Vol. 3, Appendix C. */
 import { type KvmContext, REQ_EVENT, request, vmOf } from '../context.ts';
 import { memoryOf } from '../io/emulation.ts';
+import { INTERRUPTION, PRIMARY } from '../../x86/controls.ts';
+import { byNumber, type ExitName, field, QUALIFICATION } from '../../x86/exit-reasons.ts';
 import type { GuestStop, TaskSwitched } from '../../x86/guest.ts';
 import { handleVmcall } from './hypercalls.ts';
 import type { VcpuState } from '../state.ts';
@@ -13,16 +15,14 @@ import {
   SUBERROR_EMULATION,
 } from '../io/userspace.ts';
 import { injectGp, injectUd, PF, queueException } from '../vcpu/exceptions.ts';
-import { INTERRUPT_WINDOW, NMI_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
+import { loadedVmcs, primaryBits, writeVmcs } from '../vmcs/controls.ts';
 import { handleCpuid } from './cpuid.ts';
 import { handleException } from './exceptions.ts';
 import { type ExitHandler, type Handled, skip, skipExit } from './handled.ts';
 import { handleIo } from './io.ts';
 import { handleEptMisconfig, handleEptViolation } from './memory.ts';
+import type { ExitOwner } from './owner.ts';
 import { handleCr, handleDr, handleRdmsr, handleWrmsr, handleXsetbv } from './registers.ts';
-
-export const EXIT_EXTERNAL_INTERRUPT = 1;
-export const EXIT_PREEMPTION_TIMER = 52;
 
 const MP_STATE_HALTED = 3;
 
@@ -43,9 +43,10 @@ const tripleFault: ExitHandler = () => exitFor(KVM_EXIT_SHUTDOWN);
 const window =
   (bit: number): ExitHandler =>
   (kvm, vcpu) => {
-    primaryBits(kvm, vcpu, bit, false);
+    primaryBits(kvm, loadedVmcs(vcpu), bit, false);
     request(kvm, vcpu, REQ_EVENT);
-    const isWanted = bit === INTERRUPT_WINDOW && vmOf(kvm).irqchip === undefined && vcpu.run.requestInterruptWindow;
+    const isWanted =
+      bit === PRIMARY.INTERRUPT_WINDOW_EXITING && vmOf(kvm).irqchip === undefined && vcpu.run.requestInterruptWindow;
     return isWanted ? exitFor(KVM_EXIT_IRQ_WINDOW_OPEN) : 'resume';
   };
 
@@ -56,39 +57,43 @@ const halt: ExitHandler = (kvm, vcpu, stop) => {
   return stepped;
 };
 
+const belowThreshold: ExitHandler = (kvm, vcpu) => {
+  request(kvm, vcpu, REQ_EVENT);
+  return 'resume';
+};
+
 const PLE_WINDOW_MAX = 0xffff_ffff;
 
 /** handle_pause: a spinning vCPU gives up its turn, and next time spins longer before it exits. */
 const pause: ExitHandler = (kvm, vcpu, stop) => {
-  const old = vcpu.vmcs.pleWindow;
+  const old = loadedVmcs(vcpu).pleWindow;
   const grown = Math.min(old * 2, PLE_WINDOW_MAX);
   if (grown !== old) {
     kvm.raise({ kind: 'kvm_ple_window_update', vcpu_id: vcpu.index, new: grown, old });
-    writeControl(kvm, vcpu, 'pleWindow', grown);
+    writeVmcs(kvm, loadedVmcs(vcpu), 'pleWindow', grown);
   }
   const stepped = skipExit(kvm, vcpu, stop);
   return stepped === 'resume' ? 'yield' : stepped;
 };
 
-const IDT_NMI = 2;
-const IDT_HARDWARE_EXCEPTION = 3;
+const { VALID, TYPE, EXTERNAL, NMI, HARDWARE_EXCEPTION, ERROR_CODE } = INTERRUPTION;
 const TASK_GATE = 3;
 
 /** handle_task_switch. SDM Vol. 3, Table 28-2. */
 function taskSwitch(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const qualification = Number(stop.exit.qualification);
-  const source = qualification >>> 30;
+  const source = field(qualification, QUALIFICATION.TASK_SWITCH.source);
   const info = stop.exit.idtVectoringInfo;
-  const vectoring = info >= 0x80000000;
-  const type = (info >>> 8) & 7;
+  const vectoring = info >= VALID;
+  const type = info & TYPE;
   let errorCode: number | undefined;
   if (source === TASK_GATE && vectoring) {
-    if (type === IDT_HARDWARE_EXCEPTION && (info & 0x800) !== 0) errorCode = stop.exit.idtVectoringErrorCode;
+    if (type === HARDWARE_EXCEPTION && (info & ERROR_CODE) !== 0) errorCode = stop.exit.idtVectoringErrorCode;
     kvm.raise({ kind: 'sim:delivery_ended', vcpu_id: vcpu.index });
   }
-  const asynchronous = type === 0 || type === IDT_NMI || type === IDT_HARDWARE_EXCEPTION;
+  const asynchronous = type === EXTERNAL || type === NMI || type === HARDWARE_EXCEPTION;
   if (!vectoring || !asynchronous) skip(kvm, vcpu, stop.exit.instructionLength);
-  const task = { selector: qualification & 0xffff, source, errorCode };
+  const task = { selector: field(qualification, QUALIFICATION.TASK_SWITCH.selector), source, errorCode };
   return afterSwitch(kvm, vcpu, stop.rip, kvm.guest.taskSwitch(vcpu.index, task, memoryOf(kvm)));
 }
 
@@ -102,54 +107,56 @@ function afterSwitch(kvm: KvmContext, vcpu: VcpuState, rip: bigint, switched: Ta
   return 'resume';
 }
 
-/** By basic exit reason. */
-export const EXIT_HANDLERS: Readonly<Record<number, ExitHandler>> = {
-  0: handleException,
-  [EXIT_EXTERNAL_INTERRUPT]: resume,
-  2: tripleFault,
-  7: window(INTERRUPT_WINDOW),
-  8: window(NMI_WINDOW),
-  9: taskSwitch,
-  10: handleCpuid,
-  12: halt,
-  13: skipExit,
-  14: skipExit,
-  15: refuse,
-  18: handleVmcall,
-  19: undefinedOpcode,
-  20: undefinedOpcode,
-  21: undefinedOpcode,
-  22: undefinedOpcode,
-  23: undefinedOpcode,
-  24: undefinedOpcode,
-  25: undefinedOpcode,
-  26: undefinedOpcode,
-  27: undefinedOpcode,
-  28: handleCr,
-  29: handleDr,
-  30: handleIo,
-  31: handleRdmsr,
-  32: handleWrmsr,
-  36: skipExit,
-  37: resume,
-  39: skipExit,
-  40: pause,
-  43: (kvm, vcpu) => {
-    request(kvm, vcpu, REQ_EVENT);
-    return 'resume';
-  },
-  46: undefinedOpcode,
-  47: undefinedOpcode,
-  48: handleEptViolation,
-  49: handleEptMisconfig,
-  50: undefinedOpcode,
-  [EXIT_PREEMPTION_TIMER]: resume,
-  53: undefinedOpcode,
-  54: skipExit,
-  55: handleXsetbv,
-  57: undefinedOpcode,
-  58: skipExit,
-  59: undefinedOpcode,
-  60: undefinedOpcode,
-  61: undefinedOpcode,
+/** By name; what has no handler nobody expects. VMX instructions and SGX are not offered: there are none. */
+const HANDLERS: Readonly<Partial<Record<ExitName, ExitHandler>>> = {
+  EXCEPTION_NMI: handleException,
+  EXTERNAL_INTERRUPT: resume,
+  TRIPLE_FAULT: tripleFault,
+  INTERRUPT_WINDOW: window(PRIMARY.INTERRUPT_WINDOW_EXITING),
+  NMI_WINDOW: window(PRIMARY.NMI_WINDOW_EXITING),
+  TASK_SWITCH: taskSwitch,
+  CPUID: handleCpuid,
+  HLT: halt,
+  INVD: skipExit,
+  INVLPG: skipExit,
+  RDPMC: refuse,
+  VMCALL: handleVmcall,
+  VMCLEAR: undefinedOpcode,
+  VMLAUNCH: undefinedOpcode,
+  VMPTRLD: undefinedOpcode,
+  VMPTRST: undefinedOpcode,
+  VMREAD: undefinedOpcode,
+  VMRESUME: undefinedOpcode,
+  VMWRITE: undefinedOpcode,
+  VMOFF: undefinedOpcode,
+  VMON: undefinedOpcode,
+  CR_ACCESS: handleCr,
+  DR_ACCESS: handleDr,
+  IO_INSTRUCTION: handleIo,
+  MSR_READ: handleRdmsr,
+  MSR_WRITE: handleWrmsr,
+  MWAIT_INSTRUCTION: skipExit,
+  MONITOR_TRAP_FLAG: resume,
+  MONITOR_INSTRUCTION: skipExit,
+  PAUSE_INSTRUCTION: pause,
+  TPR_BELOW_THRESHOLD: belowThreshold,
+  GDTR_IDTR: undefinedOpcode,
+  LDTR_TR: undefinedOpcode,
+  EPT_VIOLATION: handleEptViolation,
+  EPT_MISCONFIG: handleEptMisconfig,
+  INVEPT: undefinedOpcode,
+  PREEMPTION_TIMER: resume,
+  INVVPID: undefinedOpcode,
+  WBINVD: skipExit,
+  XSETBV: handleXsetbv,
+  RDRAND: undefinedOpcode,
+  INVPCID: skipExit,
+  VMFUNC: undefinedOpcode,
+  ENCLS: undefinedOpcode,
+  RDSEED: undefinedOpcode,
+};
+
+/** By whose exit it is, by basic exit reason. */
+export const EXIT_HANDLERS: Readonly<Record<ExitOwner, readonly (ExitHandler | undefined)[]>> = {
+  L0: byNumber(([name]) => HANDLERS[name]),
 };

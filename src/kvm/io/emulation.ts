@@ -4,6 +4,8 @@ import { bigintOf, bytesOf, mmioRead, mmioWrite, numberOf, portRead, portWrite }
 import type { KvmContext } from '../context.ts';
 import { ioeventfdWrite } from './eventfd.ts';
 import type { Handled } from '../exits/handled.ts';
+import { INTERRUPTION } from '../../x86/controls.ts';
+import { EXIT, field, QUALIFICATION } from '../../x86/exit-reasons.ts';
 import type { Emulated, MemoryOfGuest, MmioAccess, VmExit } from '../../x86/guest.ts';
 import { singleStepped } from '../vcpu/guest-debug.ts';
 import { guestHva, markDirty, slotOf } from '../mmu/guest-memory.ts';
@@ -11,12 +13,12 @@ import { handleTdpFault, PFERR_FETCH, PFERR_PRESENT, PFERR_WRITE } from '../mmu/
 import type { VcpuState } from '../state.ts';
 import { exitInternal, exitIo, exitMmio, SUBERROR_EMULATION } from './userspace.ts';
 import { PF, queueException } from '../vcpu/exceptions.ts';
+import { RFLAGS } from '../../x86/registers.ts';
 
 /** Steps one instruction may take before it must end or reach user space. */
 const STEP_LIMIT = 4096;
 /** Bytes of one access to a device. */
 const FRAGMENT = 8;
-const TRAP_FLAG = 0x100;
 const NO_BYTES = new Uint8Array(0);
 
 /**
@@ -78,7 +80,7 @@ function act(kvm: KvmContext, vcpu: VcpuState, emulated: Emulated): Handled | un
 
 /** The trap after an emulated instruction. As in Linux, a write that user space must perform loses it. */
 const trapped = (kvm: KvmContext, vcpu: VcpuState, done: Handled): Handled =>
-  done === 'resume' && (kvm.guest.position(vcpu.index).rflags & TRAP_FLAG) !== 0 ? singleStepped(kvm, vcpu) : done;
+  done === 'resume' && (kvm.guest.position(vcpu.index).rflags & RFLAGS.TF) !== 0 ? singleStepped(kvm, vcpu) : done;
 
 /** Writes of the finished instruction, one after the other; user space may be needed for some. */
 export function performWrites(kvm: KvmContext, vcpu: VcpuState): Handled {
@@ -158,24 +160,23 @@ function stringOut(kvm: KvmContext, port: number, size: number, bytes: Uint8Arra
 
 /** The emulator met an exception, or memory EPT does not map yet. */
 function emulationExit(kvm: KvmContext, vcpu: VcpuState, exit: VmExit): Handled | undefined {
-  if (exit.reason === EPT_VIOLATION) {
+  if (exit.reason === EXIT.EPT_VIOLATION) {
     const fault = handleTdpFault(kvm, vcpu, exit.guestPhysicalAddress, violationErrorCode(Number(exit.qualification)));
     return fault === 'emulate' ? exitInternal(kvm, vcpu, SUBERROR_EMULATION, []) : undefined;
   }
-  const vector = exit.interruptionInfo & 0xff;
-  const errorCode = (exit.interruptionInfo & 0x800) !== 0 ? exit.interruptionErrorCode : undefined;
+  const vector = exit.interruptionInfo & INTERRUPTION.VECTOR;
+  const errorCode = (exit.interruptionInfo & INTERRUPTION.ERROR_CODE) !== 0 ? exit.interruptionErrorCode : undefined;
   queueException(kvm, vcpu, { vector, errorCode, payload: vector === PF ? exit.qualification : undefined });
   return 'resume';
 }
 
-/** Basic exit reason 48. */
-export const EPT_VIOLATION = 48;
-
 /** The page-fault error code KVM makes of an EPT violation's qualification. Linux handle_ept_violation. */
 export function violationErrorCode(qualification: number): number {
+  const { write, fetch, readable, writable, executable } = QUALIFICATION.EPT_VIOLATION;
   let code = 0;
-  if ((qualification & 2) !== 0) code |= PFERR_WRITE;
-  if ((qualification & 4) !== 0) code |= PFERR_FETCH;
-  if ((qualification & 0x38) !== 0) code |= PFERR_PRESENT;
+  if (field(qualification, write) !== 0) code |= PFERR_WRITE;
+  if (field(qualification, fetch) !== 0) code |= PFERR_FETCH;
+  const allowed = field(qualification, readable) | field(qualification, writable) | field(qualification, executable);
+  if (allowed !== 0) code |= PFERR_PRESENT;
   return code;
 }

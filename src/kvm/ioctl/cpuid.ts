@@ -5,15 +5,11 @@ import type { CpuidTable } from './ioctls.ts';
 import { updateCr4Owner } from '../vcpu/mode.ts';
 import type { VcpuState } from '../state.ts';
 import { packCpuid } from './structs.ts';
-import {
-  SECONDARY_INVPCID,
-  SECONDARY_RDRAND,
-  SECONDARY_RDSEED,
-  SECONDARY_RDTSCP,
-  writeControl,
-} from '../vmcs/controls.ts';
+import { SECONDARY } from '../../x86/controls.ts';
+import { loadedVmcs, writeVmcs } from '../vmcs/controls.ts';
 
-const BY_FEATURE = SECONDARY_RDTSCP | SECONDARY_INVPCID | SECONDARY_RDRAND | SECONDARY_RDSEED;
+const { RDTSCP, INVPCID, RDRAND_EXITING, RDSEED_EXITING } = SECONDARY;
+const BY_FEATURE = RDTSCP | INVPCID | RDRAND_EXITING | RDSEED_EXITING;
 
 /** KVM_SET_CPUID2, and what follows from the features the guest is promised. */
 export function setCpuid(kvm: KvmContext, vcpu: VcpuState, { entries }: CpuidTable): number {
@@ -30,9 +26,9 @@ export function setCpuid(kvm: KvmContext, vcpu: VcpuState, { entries }: CpuidTab
   );
   updateCr4Owner(set, vcpu);
   const hasPid = guestHas(vcpu, 0x80000001, 'edx', 27) || guestHas(vcpu, 7, 'ecx', 22);
-  const enabled = (hasPid ? SECONDARY_RDTSCP : 0) | (guestHas(vcpu, 7, 'ebx', 10) ? SECONDARY_INVPCID : 0);
+  const enabled = (hasPid ? RDTSCP : 0) | (guestHas(vcpu, 7, 'ebx', 10) ? INVPCID : 0);
   const exiting =
-    (guestHas(vcpu, 1, 'ecx', 30) ? 0 : SECONDARY_RDRAND) | (guestHas(vcpu, 7, 'ebx', 18) ? 0 : SECONDARY_RDSEED);
-  writeControl(set, vcpu, 'secondary', (vcpu.vmcs.secondary & ~BY_FEATURE) | enabled | exiting);
+    (guestHas(vcpu, 1, 'ecx', 30) ? 0 : RDRAND_EXITING) | (guestHas(vcpu, 7, 'ebx', 18) ? 0 : RDSEED_EXITING);
+  writeVmcs(set, loadedVmcs(vcpu), 'secondary', (loadedVmcs(vcpu).secondary & ~BY_FEATURE) | enabled | exiting);
   return 0;
 }

@@ -4,6 +4,7 @@ import { guestTsc } from '../clock/tsc.ts';
 import type { KvmContext } from '../context.ts';
 import { deliverLocal, isEnabled, isPresent, LVT_MASKED, LVT_TIMER } from './lapic.ts';
 import { chipOf, type LapicState, type LapicTimerState } from './state.ts';
+import { MSR } from '../../x86/msrs.ts';
 
 export const ONE_SHOT = 0;
 export const PERIODIC = 0x20000;
@@ -123,7 +124,7 @@ export function tscDeadlineRead(l: LapicState): bigint {
 export function tscDeadlineWrite(kvm: KvmContext, vcpu: number, value: bigint): void {
   const l = lapicOf(kvm, vcpu);
   if (!isPresent(l) || !isDeadlineMode(l)) return;
-  kvm.raise({ kind: 'sim:msr_set', vcpu_id: vcpu, index: 0x6e0, data: value });
+  kvm.raise({ kind: 'sim:msr_set', vcpu_id: vcpu, index: MSR.TSC_DEADLINE, data: value });
   startDeadline(kvm, vcpu);
 }
 

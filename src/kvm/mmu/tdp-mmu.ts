@@ -1,13 +1,7 @@
 import { invariant } from '../../base/invariant.ts';
-import {
-  EPT_PAGE_WORDS,
-  EPT_POOL_BASE,
-  EPTP_ACCESSED_DIRTY,
-  EPTP_FOUR_LEVELS,
-  EPTP_WRITE_BACK,
-  eptWord,
-} from '../../memory/ept-pool.ts';
+import { EPT_PAGE_WORDS, EPT_POOL_BASE, eptWord } from '../../memory/ept-pool.ts';
 import { hostPhysical } from '../../memory/host-physical.ts';
+import { EPTP } from '../../x86/controls.ts';
 import { type KvmContext, REQ_TLB_FLUSH, request, vmOf } from '../context.ts';
 import { KVM_MEM_READONLY } from '../ioctl/ioctls.ts';
 import type { MemslotState, VcpuState } from '../state.ts';
@@ -49,7 +43,7 @@ const ROLE = 0x780;
 /** kvm_mmu_reload: make sure there is a root, and tell the VMCS. */
 export function loadRoot(kvm: KvmContext): number {
   if (kvm.state.ept.root === 0) allocateTable(kvm, 0, ROOT_LEVEL);
-  return kvm.state.ept.root + EPTP_WRITE_BACK + EPTP_FOUR_LEVELS + EPTP_ACCESSED_DIRTY;
+  return kvm.state.ept.root + EPTP.WRITE_BACK + EPTP.FOUR_LEVELS + EPTP.ACCESSED_DIRTY;
 }
 
 /** kvm_tdp_page_fault: map the page, or find that the access must be emulated. */

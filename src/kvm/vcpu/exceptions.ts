@@ -2,27 +2,15 @@
 import type { KvmContext } from '../context.ts';
 import { isProtected } from './mode.ts';
 import type { VcpuState } from '../state.ts';
+import { VECTOR } from '../../x86/exceptions.ts';
 
-export const DB = 1;
-export const BP = 3;
-export const OF = 4;
-export const UD = 6;
-export const DF = 8;
-export const TS = 10;
-export const NP = 11;
-export const SS = 12;
-export const GP = 13;
-export const PF = 14;
-export const AC = 17;
-export const MC = 18;
-
-const ZERO_DIVIDE = 0;
+export const { DB, BP, OF, UD, DF, GP, PF, AC, MC } = VECTOR;
 
 type Class = 'benign' | 'contributory' | 'page fault';
 
 function exceptionClass(vector: number): Class {
   if (vector === PF) return 'page fault';
-  return vector === ZERO_DIVIDE || (vector >= TS && vector <= GP) ? 'contributory' : 'benign';
+  return vector === VECTOR.DE || (vector >= VECTOR.TS && vector <= GP) ? 'contributory' : 'benign';
 }
 
 /** An exception to deliver. */

@@ -6,7 +6,8 @@ import type { GuestDebug } from '../ioctl/ioctls.ts';
 import type { VcpuState } from '../state.ts';
 import { exitFor, KVM_EXIT_DEBUG } from '../io/userspace.ts';
 import { BP, DB, queueException } from './exceptions.ts';
-import { exceptionBits } from '../vmcs/controls.ts';
+import { exceptionBits, loadedVmcs } from '../vmcs/controls.ts';
+import { ACCESS, DR6_BS, DR6_ONES, DR7_ONE, EFER_LMA, RFLAGS_TF, SEG } from '../../x86/registers.ts';
 
 const ENABLE = 1;
 export const DEBUG_SINGLESTEP = 2;
@@ -15,17 +16,9 @@ const USE_HW_BP = 0x20000;
 const INJECT_DB = 0x40000;
 const INJECT_BP = 0x80000;
 
-const TF = 0x100n;
-const CS = 1;
-const LMA = 0x400n;
-const ACCESS_L = 0x2000;
 /** DR6: the bits that are set by hardware, and those that read as one. SDM Vol. 3, 18.2.3. */
 const DR6_VOLATILE = 0xe00fn;
-export const DR6_ACTIVE_LOW = 0xffff0ff0n;
-/** DR6.BS. */
-const SINGLE_STEP = 0x4000n;
 const DR7_KNOWN = 0xffff2bffn;
-const DR7_FIXED = 0x400n;
 
 /** User space takes debug events of its own (rather than the guest's). */
 export const debugsEvents = ({ guestDebug }: VcpuState): boolean =>
@@ -58,7 +51,7 @@ export function setGuestDebug(kvm: KvmContext, vcpu: VcpuState, debug: GuestDebu
     own: packWords(own ?? []),
   });
   registers.rflags = steppingRflags(kvm, vcpu, rflags);
-  exceptionBits(kvm, vcpu, 1 << BP, (control & USE_SW_BP) !== 0);
+  exceptionBits(kvm, loadedVmcs(vcpu), 1 << BP, (control & USE_SW_BP) !== 0);
   return 0;
 }
 
@@ -103,8 +96,8 @@ export function setGuestDr(kvm: KvmContext, vcpu: VcpuState, index: number, valu
 export function moveToDr(kvm: KvmContext, vcpu: VcpuState, dr: number, value: bigint): boolean {
   const index = dr === 4 || dr === 5 ? dr + 2 : dr;
   if (index >= 6 && value >> 32n !== 0n) return false;
-  if (index === 6) setGuestDr(kvm, vcpu, 6, (value & DR6_VOLATILE) | DR6_ACTIVE_LOW);
-  else if (index === 7) setGuestDr(kvm, vcpu, 7, (value & DR7_KNOWN) | DR7_FIXED);
+  if (index === 6) setGuestDr(kvm, vcpu, 6, (value & DR6_VOLATILE) | DR6_ONES);
+  else if (index === 7) setGuestDr(kvm, vcpu, 7, (value & DR7_KNOWN) | DR7_ONE);
   else setGuestDr(kvm, vcpu, index, value);
   return true;
 }
@@ -112,18 +105,18 @@ export function moveToDr(kvm: KvmContext, vcpu: VcpuState, dr: number, value: bi
 /** kvm_get_rflags: without the TF that steps for user space. */
 export function readRflags(kvm: KvmContext, vcpu: VcpuState): bigint {
   const { rflags } = kvm.guest.registers(vcpu.index);
-  return steps(vcpu) ? rflags & ~TF : rflags;
+  return steps(vcpu) ? rflags & ~RFLAGS_TF : rflags;
 }
 
 /** kvm_set_rflags: with TF where user space steps from here. */
 export function steppingRflags(kvm: KvmContext, vcpu: VcpuState, rflags: bigint): bigint {
-  return steps(vcpu) && linearRip(kvm, vcpu) === vcpu.guestDebug.singleStepRip ? rflags | TF : rflags;
+  return steps(vcpu) && linearRip(kvm, vcpu) === vcpu.guestDebug.singleStepRip ? rflags | RFLAGS_TF : rflags;
 }
 
 /** kvm_vcpu_do_singlestep: an instruction KVM performed counts as a step, user space's or the guest's. */
 export function singleStepped(kvm: KvmContext, vcpu: VcpuState): Handled {
-  if (steps(vcpu)) return exitDebug(kvm, vcpu, DB, SINGLE_STEP);
-  queueException(kvm, vcpu, { vector: DB, payload: SINGLE_STEP });
+  if (steps(vcpu)) return exitDebug(kvm, vcpu, DB, DR6_BS);
+  queueException(kvm, vcpu, { vector: DB, payload: DR6_BS });
   return 'resume';
 }
 
@@ -131,14 +124,14 @@ export function singleStepped(kvm: KvmContext, vcpu: VcpuState): Handled {
 export function exitDebug(kvm: KvmContext, vcpu: VcpuState, exception: number, dr6: bigint): Handled {
   const dr7 = kvm.guest.registers(vcpu.index).dr(7);
   const pc = linearRip(kvm, vcpu);
-  kvm.raise({ kind: 'sim:run_debug', vcpu_id: vcpu.index, exception, pc, dr6: dr6 | DR6_ACTIVE_LOW, dr7 });
+  kvm.raise({ kind: 'sim:run_debug', vcpu_id: vcpu.index, exception, pc, dr6: dr6 | DR6_ONES, dr7 });
   return exitFor(KVM_EXIT_DEBUG);
 }
 
 /** kvm_get_linear_rip. */
 function linearRip(kvm: KvmContext, vcpu: VcpuState): bigint {
   const registers = kvm.guest.registers(vcpu.index);
-  const cs = registers.segment(CS);
-  if ((vcpu.vmcs.guestEfer & LMA) !== 0n && (cs.access & ACCESS_L) !== 0) return registers.rip;
+  const cs = registers.segment(SEG.CS);
+  if ((loadedVmcs(vcpu).guestEfer & EFER_LMA) !== 0n && (cs.access & ACCESS.LONG) !== 0) return registers.rip;
   return BigInt.asUintN(32, cs.base + registers.rip);
 }

@@ -3,29 +3,16 @@ import { type KvmContext, vmOf } from '../context.ts';
 import { acknowledgeInterrupt, pendingInterrupt, tprThreshold } from '../irqchip/index.ts';
 import { guestDr, setGuestDr } from './guest-debug.ts';
 import type { VcpuState } from '../state.ts';
-import { INTERRUPT_WINDOW, NMI_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
+import { INTERRUPTION, PRIMARY } from '../../x86/controls.ts';
+import { loadedVmcs, primaryBits, writeVmcs } from '../vmcs/controls.ts';
 import { BP, DB, DF, MC, OF } from './exceptions.ts';
+import { BLOCKED_BY, DR6_ONES, DR7_GD, RFLAGS, RFLAGS_RF } from '../../x86/registers.ts';
+import { VECTOR } from '../../x86/exceptions.ts';
 
-/** VM-entry interruption-information types. SDM Vol. 3, Table 25-17. */
-export const TYPE_EXTERNAL = 0;
-export const TYPE_NMI = 2;
-export const TYPE_HARDWARE = 3;
-export const TYPE_SOFTWARE_INTERRUPT = 4;
-export const TYPE_PRIVILEGED = 5;
-export const TYPE_SOFTWARE_EXCEPTION = 6;
-export const DELIVER_ERROR_CODE = 0x800;
-export const VALID = 0x8000_0000;
-const NMI_VECTOR = 2;
+const NMI_VECTOR = VECTOR.NMI;
 
 /** Traps and aborts: RF stays as it is. Linux exception_type. */
-const NOT_FAULTS = [BP, OF, DF, MC];
-
-const IF = 0x200;
-const RF = 0x10000n;
-/** Interruptibility: blocking by STI, by MOV SS, by NMI. SDM Vol. 3, Table 25-3. */
-export const BLOCKED_BY_STI = 1;
-export const BLOCKED_BY_MOV_SS = 2;
-export const BLOCKED_BY_NMI = 8;
+const NOT_FAULTS: readonly number[] = [BP, OF, DF, MC];
 
 /** What the next entry injects; `info` 0 is nothing. */
 export interface Injection {
@@ -37,13 +24,13 @@ export interface Injection {
 /** vmx_interrupt_allowed. */
 export function interruptAllowed(kvm: KvmContext, vcpu: VcpuState): boolean {
   const { rflags, interruptibility } = kvm.guest.position(vcpu.index);
-  return (rflags & IF) !== 0 && (interruptibility & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)) === 0;
+  return (rflags & RFLAGS.IF) !== 0 && (interruptibility & (BLOCKED_BY.STI | BLOCKED_BY.MOV_SS)) === 0;
 }
 
 /** vmx_nmi_allowed. */
 export function nmiAllowed(kvm: KvmContext, vcpu: VcpuState): boolean {
   const { interruptibility } = kvm.guest.position(vcpu.index);
-  return (interruptibility & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS | BLOCKED_BY_NMI)) === 0;
+  return (interruptibility & (BLOCKED_BY.STI | BLOCKED_BY.MOV_SS | BLOCKED_BY.NMI)) === 0;
 }
 
 /** kvm_cpu_has_injectable_intr: a vector waits, or -1. */
@@ -60,7 +47,7 @@ export function checkAndInject(kvm: KvmContext, vcpu: VcpuState, injection: Inje
     injectException(kvm, vcpu, injection, true);
     busy = true;
   } else if (!exception.pending && nmi.injected) {
-    setInjection(injection, NMI_VECTOR, TYPE_NMI, 0);
+    setInjection(injection, NMI_VECTOR, INTERRUPTION.NMI, 0);
     busy = true;
   } else if (!exception.pending && interrupt.injected) {
     injectInterrupt(kvm, vcpu, injection, true);
@@ -77,7 +64,7 @@ export function checkAndInject(kvm: KvmContext, vcpu: VcpuState, injection: Inje
 }
 
 function setInjection(injection: Injection, vector: number, type: number, length: number): void {
-  injection.info = (VALID | vector | (type << 8)) >>> 0;
+  injection.info = (INTERRUPTION.VALID | vector | type) >>> 0;
   injection.length = length;
 }
 
@@ -86,13 +73,13 @@ function deliver(kvm: KvmContext, vcpu: VcpuState): void {
   const { vector, payload } = vcpu.events.exception;
   const registers = kvm.guest.registers(vcpu.index);
   if (vector === DB) {
-    setGuestDr(kvm, vcpu, 7, guestDr(kvm, vcpu, 7) & ~0x2000n);
+    setGuestDr(kvm, vcpu, 7, guestDr(kvm, vcpu, 7) & ~DR7_GD);
   } else if (!NOT_FAULTS.includes(vector)) {
-    registers.rflags |= RF;
+    registers.rflags |= RFLAGS_RF;
   }
   if (payload === undefined) return;
   // DR6: trap bits replaced, bits that read as one stay; bit 16 (RTM) is active low.
-  if (vector === DB) registers.setDr(6, (registers.dr(6) & ~0xfn) | 0xffff0ff0n | (payload & 0xe00fn));
+  if (vector === DB) registers.setDr(6, (registers.dr(6) & ~0xfn) | DR6_ONES | (payload & 0xe00fn));
   else registers.cr2 = payload;
 }
 
@@ -102,17 +89,17 @@ function injectException(kvm: KvmContext, vcpu: VcpuState, injection: Injection,
   const fact = { exception: vector, has_error: hasError ? 1 : 0, error_code: errorCode, reinjected: again };
   kvm.after(cause).raise({ kind: 'kvm_inj_exception', ...fact });
   const software = vector === BP || vector === OF;
-  const type = software ? TYPE_SOFTWARE_EXCEPTION : TYPE_HARDWARE;
+  const type = software ? INTERRUPTION.SOFTWARE_EXCEPTION : INTERRUPTION.HARDWARE_EXCEPTION;
   setInjection(injection, vector, type, software ? instructionLength : 0);
   if (!hasError) return;
-  injection.info = (injection.info | DELIVER_ERROR_CODE) >>> 0;
+  injection.info = (injection.info | INTERRUPTION.ERROR_CODE) >>> 0;
   injection.errorCode = errorCode;
 }
 
 function injectInterrupt(kvm: KvmContext, vcpu: VcpuState, injection: Injection, again: boolean): void {
   const { vector, soft, cause } = vcpu.events.interrupt;
   kvm.after(cause).raise({ kind: 'kvm_inj_virq', vector, soft, reinjected: again });
-  const type = soft ? TYPE_SOFTWARE_INTERRUPT : TYPE_EXTERNAL;
+  const type = soft ? INTERRUPTION.SOFTWARE_INTERRUPT : INTERRUPTION.EXTERNAL;
   setInjection(injection, vector, type, soft ? vcpu.events.instructionLength : 0);
 }
 
@@ -121,12 +108,17 @@ function injectNmi(kvm: KvmContext, vcpu: VcpuState, injection: Injection, busy:
   if (nmi.pending === 0) return;
   if (!busy && nmiAllowed(kvm, vcpu)) {
     kvm.after(nmi.cause).raise({ kind: 'sim:inj_nmi', vcpu_id: vcpu.index });
-    setInjection(injection, NMI_VECTOR, TYPE_NMI, 0);
+    setInjection(injection, NMI_VECTOR, INTERRUPTION.NMI, 0);
   }
   if (vcpu.events.nmi.pending === 0) return;
-  const isBlockedBySti = (kvm.guest.position(vcpu.index).interruptibility & BLOCKED_BY_STI) !== 0;
+  const isBlockedBySti = (kvm.guest.position(vcpu.index).interruptibility & BLOCKED_BY.STI) !== 0;
   // With blocking by STI an NMI window would not open: the interrupt window comes first.
-  primaryBits(kvm, vcpu, isBlockedBySti ? INTERRUPT_WINDOW : NMI_WINDOW, true);
+  primaryBits(
+    kvm,
+    loadedVmcs(vcpu),
+    isBlockedBySti ? PRIMARY.INTERRUPT_WINDOW_EXITING : PRIMARY.NMI_WINDOW_EXITING,
+    true,
+  );
 }
 
 function injectIrq(kvm: KvmContext, vcpu: VcpuState, injection: Injection, busy: boolean): void {
@@ -141,17 +133,17 @@ function injectIrq(kvm: KvmContext, vcpu: VcpuState, injection: Injection, busy:
     injectInterrupt(kvm, vcpu, injection, false);
     if (pendingInterrupt(irqchip, vcpu.index) < 0) return;
   }
-  primaryBits(kvm, vcpu, INTERRUPT_WINDOW, true);
+  primaryBits(kvm, loadedVmcs(vcpu), PRIMARY.INTERRUPT_WINDOW_EXITING, true);
 }
 
 /** Without an in-kernel controller user space queues the vector by KVM_INTERRUPT, or asks for a window. */
 function userIrq(kvm: KvmContext, vcpu: VcpuState, busy: boolean): void {
   if (vcpu.run.requestInterruptWindow && (busy || !interruptAllowed(kvm, vcpu))) {
-    primaryBits(kvm, vcpu, INTERRUPT_WINDOW, true);
+    primaryBits(kvm, loadedVmcs(vcpu), PRIMARY.INTERRUPT_WINDOW_EXITING, true);
   }
 }
 
 function updateCr8Intercept(kvm: KvmContext, vcpu: VcpuState): void {
   const { irqchip } = vmOf(kvm);
-  if (irqchip !== undefined) writeControl(kvm, vcpu, 'tprThreshold', tprThreshold(irqchip.lapics[vcpu.index]));
+  if (irqchip !== undefined) writeVmcs(kvm, loadedVmcs(vcpu), 'tprThreshold', tprThreshold(irqchip.lapics[vcpu.index]));
 }

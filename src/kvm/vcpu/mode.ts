@@ -3,27 +3,31 @@ import { type KvmContext, REQ_TLB_FLUSH, request } from '../context.ts';
 import { guestHas } from './features.ts';
 import { readGuest } from '../mmu/guest-memory.ts';
 import type { VcpuState } from '../state.ts';
-import { CR0_GUEST_OWNED, CR4_GUEST_OWNED, ENTRY_IA32E, writeControl } from '../vmcs/controls.ts';
+import { VM_ENTRY } from '../../x86/controls.ts';
+import { CR0_GUEST_OWNED, CR4_GUEST_OWNED, loadedVmcs, writeVmcs } from '../vmcs/controls.ts';
+import {
+  ACCESS,
+  CR0_CD,
+  CR0_ET,
+  CR0_NE,
+  CR0_NW,
+  CR0_PE,
+  CR0_PG,
+  CR0_TS,
+  CR4_MCE,
+  CR4_PAE,
+  CR4_PCIDE,
+  CR4_VMXE,
+  EFER_LMA,
+  EFER_LME,
+  EFER_NX,
+  EFER_SCE,
+  SEG,
+} from '../../x86/registers.ts';
 
-export const CR0_PE = 1n;
-const CR0_TS = 8n;
-const CR0_ET = 0x10n;
-const CR0_NE = 0x20n;
-const CR0_NW = 1n << 29n;
-const CR0_CD = 1n << 30n;
-export const CR0_PG = 1n << 31n;
+const { IA32E_MODE_GUEST } = VM_ENTRY;
 /** PE, MP, EM, TS, ET, NE, WP, AM, NW, CD, PG. */
 const CR0_KNOWN = 0xe005003fn;
-const CR4_PAE = 0x20n;
-const CR4_MCE = 0x40n;
-const CR4_VMXE = 0x2000n;
-const CR4_PCIDE = 1n << 17n;
-const EFER_SCE = 1n;
-const EFER_LME = 0x100n;
-export const EFER_LMA = 0x400n;
-const EFER_NX = 0x800n;
-const CS = 1;
-const ACCESS_L = 0x2000;
 /** CR4 bits every processor of this kind has: VME to OSXMMEXCPT. */
 const CR4_PLAIN = 0x7ffn;
 
@@ -37,9 +41,9 @@ const CR4_OFFERED = [
   [21n, 7, 'ebx', 20],
 ] as const;
 
-export const isPaging = (vcpu: VcpuState): boolean => (vcpu.vmcs.cr0Shadow & CR0_PG) !== 0n;
-export const isLongMode = (vcpu: VcpuState): boolean => (vcpu.vmcs.guestEfer & EFER_LMA) !== 0n;
-export const isProtected = (vcpu: VcpuState): boolean => (vcpu.vmcs.cr0Shadow & CR0_PE) !== 0n;
+export const isPaging = (vcpu: VcpuState): boolean => (loadedVmcs(vcpu).cr0Shadow & CR0_PG) !== 0n;
+export const isLongMode = (vcpu: VcpuState): boolean => (loadedVmcs(vcpu).guestEfer & EFER_LMA) !== 0n;
+export const isProtected = (vcpu: VcpuState): boolean => (loadedVmcs(vcpu).cr0Shadow & CR0_PE) !== 0n;
 
 /** CR4 bits the guest may set, from its CPUID. */
 function validCr4(vcpu: VcpuState): bigint {
@@ -51,13 +55,13 @@ function validCr4(vcpu: VcpuState): bigint {
 /** CR0 as the guest sees it now. */
 export function currentCr0(kvm: KvmContext, vcpu: VcpuState): bigint {
   const real = kvm.guest.registers(vcpu.index).cr0;
-  return (real & CR0_GUEST_OWNED) | (vcpu.vmcs.cr0Shadow & ~CR0_GUEST_OWNED);
+  return (real & CR0_GUEST_OWNED) | (loadedVmcs(vcpu).cr0Shadow & ~CR0_GUEST_OWNED);
 }
 
 /** CR4 as the guest sees it now. */
 export function currentCr4(kvm: KvmContext, vcpu: VcpuState): bigint {
-  const owned = ~vcpu.vmcs.cr4Mask;
-  return (kvm.guest.registers(vcpu.index).cr4 & owned) | (vcpu.vmcs.cr4Shadow & ~owned);
+  const owned = ~loadedVmcs(vcpu).cr4Mask;
+  return (kvm.guest.registers(vcpu.index).cr4 & owned) | (loadedVmcs(vcpu).cr4Shadow & ~owned);
 }
 
 /** kvm_set_cr0. False: #GP. */
@@ -68,16 +72,16 @@ export function setCr0(kvm: KvmContext, vcpu: VcpuState, requested: bigint): boo
   const paging = (cr0 & CR0_PG) !== 0n;
   if (paging && (cr0 & CR0_PE) === 0n) return false;
   if (paging && !isPaging(vcpu) && !mayEnablePaging(kvm, vcpu)) return false;
-  const mode64 = isLongMode(vcpu) && (kvm.guest.registers(vcpu.index).segment(CS).access & ACCESS_L) !== 0;
-  if (!paging && isPaging(vcpu) && (mode64 || (vcpu.vmcs.cr4Shadow & CR4_PCIDE) !== 0n)) return false;
+  const mode64 = isLongMode(vcpu) && (kvm.guest.registers(vcpu.index).segment(SEG.CS).access & ACCESS.LONG) !== 0;
+  if (!paging && isPaging(vcpu) && (mode64 || (loadedVmcs(vcpu).cr4Shadow & CR4_PCIDE) !== 0n)) return false;
   applyCr0(kvm, vcpu, cr0);
   return true;
 }
 
 function mayEnablePaging(kvm: KvmContext, vcpu: VcpuState): boolean {
-  const pae = (vcpu.vmcs.cr4Shadow & CR4_PAE) !== 0n;
-  if ((vcpu.vmcs.guestEfer & EFER_LME) === 0n) return !pae || pdptesAreValid(kvm, vcpu);
-  return pae && (kvm.guest.registers(vcpu.index).segment(CS).access & ACCESS_L) === 0;
+  const pae = (loadedVmcs(vcpu).cr4Shadow & CR4_PAE) !== 0n;
+  if ((loadedVmcs(vcpu).guestEfer & EFER_LME) === 0n) return !pae || pdptesAreValid(kvm, vcpu);
+  return pae && (kvm.guest.registers(vcpu.index).segment(SEG.CS).access & ACCESS.LONG) === 0;
 }
 
 /** load_pdptrs: a present PDPTE has no reserved bit set. SDM Vol. 3, 4.4.1. */
@@ -96,9 +100,9 @@ function pdptesAreValid(kvm: KvmContext, vcpu: VcpuState): boolean {
 
 /** vmx_set_cr0, with IA-32e mode entered or left as PG and EFER.LME say. */
 export function applyCr0(kvm: KvmContext, vcpu: VcpuState, cr0: bigint): void {
-  const { cr0Shadow: was, guestEfer: efer } = vcpu.vmcs;
+  const { cr0Shadow: was, guestEfer: efer } = loadedVmcs(vcpu);
   const turned = ((was ^ cr0) & CR0_PG) !== 0n;
-  writeControl(kvm, vcpu, 'cr0Shadow', cr0);
+  writeVmcs(kvm, loadedVmcs(vcpu), 'cr0Shadow', cr0);
   if (turned && (efer & EFER_LME) !== 0n) {
     applyEfer(kvm, vcpu, (cr0 & CR0_PG) !== 0n ? efer | EFER_LMA : efer & ~EFER_LMA);
   }
@@ -116,7 +120,7 @@ export function clearTaskSwitched(kvm: KvmContext, vcpu: VcpuState): bigint {
 /** kvm_set_cr4. False: #GP. */
 export function setCr4(kvm: KvmContext, vcpu: VcpuState, cr4: bigint): boolean {
   if ((cr4 & ~validCr4(vcpu)) !== 0n) return false;
-  const old = vcpu.vmcs.cr4Shadow;
+  const old = loadedVmcs(vcpu).cr4Shadow;
   if (isLongMode(vcpu)) {
     if ((cr4 & CR4_PAE) === 0n) return false;
   } else if (isPaging(vcpu) && (cr4 & CR4_PAE) !== 0n && (old & CR4_PAE) === 0n && !pdptesAreValid(kvm, vcpu)) {
@@ -131,22 +135,23 @@ export function setCr4(kvm: KvmContext, vcpu: VcpuState, cr4: bigint): boolean {
 
 /** vmx_set_cr4: hardware's CR4 has VMXE and MCE set whatever the guest wants. */
 export function applyCr4(kvm: KvmContext, vcpu: VcpuState, cr4: bigint): void {
-  writeControl(kvm, vcpu, 'cr4Shadow', cr4);
+  writeVmcs(kvm, loadedVmcs(vcpu), 'cr4Shadow', cr4);
   kvm.guest.registers(vcpu.index).cr4 = cr4 | CR4_VMXE | CR4_MCE;
   request(kvm, vcpu, REQ_TLB_FLUSH);
 }
 
 /** vmx_set_efer. */
 export function applyEfer(kvm: KvmContext, vcpu: VcpuState, efer: bigint): void {
-  writeControl(kvm, vcpu, 'guestEfer', efer);
+  const vmcs = loadedVmcs(vcpu);
+  writeVmcs(kvm, vmcs, 'guestEfer', efer);
   kvm.guest.registers(vcpu.index).efer = efer;
-  const { entry } = vcpu.vmcs;
-  writeControl(kvm, vcpu, 'entry', (efer & EFER_LMA) !== 0n ? entry | ENTRY_IA32E : entry & ~ENTRY_IA32E);
+  const { entry } = vmcs;
+  writeVmcs(kvm, vmcs, 'entry', (efer & EFER_LMA) !== 0n ? entry | IA32E_MODE_GUEST : entry & ~IA32E_MODE_GUEST);
 }
 
 /** WRMSR EFER. LMA follows paging, not the write. */
 export function writeEfer(kvm: KvmContext, vcpu: VcpuState, value: bigint, byHost: boolean): boolean {
-  const old = vcpu.vmcs.guestEfer;
+  const old = loadedVmcs(vcpu).guestEfer;
   if (byHost) {
     applyEfer(kvm, vcpu, value & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NX));
     return true;
@@ -164,5 +169,5 @@ export function writeEfer(kvm: KvmContext, vcpu: VcpuState, value: bigint, byHos
 /** Which CR4 bits the guest owns, once its CPUID is known. */
 export function updateCr4Owner(kvm: KvmContext, vcpu: VcpuState): void {
   const owned = CR4_GUEST_OWNED & validCr4(vcpu);
-  writeControl(kvm, vcpu, 'cr4Mask', BigInt.asUintN(64, ~owned));
+  writeVmcs(kvm, loadedVmcs(vcpu), 'cr4Mask', BigInt.asUintN(64, ~owned));
 }

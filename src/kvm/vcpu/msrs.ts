@@ -9,6 +9,8 @@ import { writeEfer } from './mode.ts';
 import { type MsrRow, type MsrRows, setMsr } from './msr-rows.ts';
 import { mtrrRows } from './mtrr.ts';
 import type { MsrState, VcpuState } from '../state.ts';
+import { loadedVmcs } from '../vmcs/controls.ts';
+import { MSR, MSR_AMD } from '../../x86/msrs.ts';
 
 const refuse = (): boolean => false;
 const ignore = (): boolean => true;
@@ -23,18 +25,18 @@ const forgotten: MsrRow = { read: () => 0n, write: ignore, listed: false };
 
 /** Registers KVM keeps as one value each, by number. */
 export const STORED = {
-  0x3a: 'featureControl',
-  0x48: 'specCtrl',
-  0x8b: 'ucodeRev',
-  0x9e: 'smbase',
-  0xce: 'platformInfo',
-  0x10a: 'archCapabilities',
-  0x140: 'miscFeatures',
-  0x17a: 'mcgStatus',
-  0x17b: 'mcgCtl',
-  0x1a0: 'miscEnable',
-  0x1fc: 'powerCtl',
-  0x2ff: 'mtrrDefType',
+  [MSR.FEATURE_CONTROL]: 'featureControl',
+  [MSR.SPEC_CTRL]: 'specCtrl',
+  [MSR.BIOS_SIGN_ID]: 'ucodeRev',
+  [MSR.SMBASE]: 'smbase',
+  [MSR.PLATFORM_INFO]: 'platformInfo',
+  [MSR.ARCH_CAPABILITIES]: 'archCapabilities',
+  [MSR.MISC_FEATURES_ENABLES]: 'miscFeatures',
+  [MSR.MCG_STATUS]: 'mcgStatus',
+  [MSR.MCG_CTL]: 'mcgCtl',
+  [MSR.MISC_ENABLE]: 'miscEnable',
+  [MSR.POWER_CTL]: 'powerCtl',
+  [MSR.MTRR_DEF_TYPE]: 'mtrrDefType',
 } as const satisfies Readonly<Record<number, keyof MsrState>>;
 
 type StoredMsr = keyof typeof STORED;
@@ -76,18 +78,18 @@ const isPat = (value: bigint): boolean =>
   [0n, 8n, 16n, 24n, 32n, 40n, 48n, 56n].every((at) => [0n, 1n, 4n, 5n, 6n, 7n].includes((value >> at) & 0xffn));
 
 const PROCESSOR_MSRS: MsrRows = [
-  [0x174, inProcessor(0x174, any)],
-  [0x175, inProcessor(0x175, isCanonical)],
-  [0x176, inProcessor(0x176, isCanonical)],
-  [0x277, inProcessor(0x277, isPat)],
-  [0xc0000081, inProcessor(0xc0000081, any)],
-  [0xc0000082, inProcessor(0xc0000082, isCanonical)],
-  [0xc0000083, inProcessor(0xc0000083, isCanonical)],
-  [0xc0000084, inProcessor(0xc0000084, any)],
-  [0xc0000100, inProcessor(0xc0000100, isCanonical)],
-  [0xc0000101, inProcessor(0xc0000101, isCanonical)],
-  [0xc0000102, inProcessor(0xc0000102, isCanonical)],
-  [0xc0000103, inProcessor(0xc0000103, thirtyTwoBits)],
+  [MSR.SYSENTER_CS, inProcessor(MSR.SYSENTER_CS, any)],
+  [MSR.SYSENTER_ESP, inProcessor(MSR.SYSENTER_ESP, isCanonical)],
+  [MSR.SYSENTER_EIP, inProcessor(MSR.SYSENTER_EIP, isCanonical)],
+  [MSR.PAT, inProcessor(MSR.PAT, isPat)],
+  [MSR.STAR, inProcessor(MSR.STAR, any)],
+  [MSR.LSTAR, inProcessor(MSR.LSTAR, isCanonical)],
+  [MSR.CSTAR, inProcessor(MSR.CSTAR, isCanonical)],
+  [MSR.FMASK, inProcessor(MSR.FMASK, any)],
+  [MSR.FS_BASE, inProcessor(MSR.FS_BASE, isCanonical)],
+  [MSR.GS_BASE, inProcessor(MSR.GS_BASE, isCanonical)],
+  [MSR.KERNEL_GS_BASE, inProcessor(MSR.KERNEL_GS_BASE, isCanonical)],
+  [MSR.TSC_AUX, inProcessor(MSR.TSC_AUX, thirtyTwoBits)],
 ];
 
 const MISC_ENABLE_READ_ONLY = 0x1800n;
@@ -98,7 +100,7 @@ const miscEnable: MsrRow = {
   write: (kvm, vcpu, value, byHost) => {
     const old = vcpu.msrs.miscEnable;
     if (!byHost && ((old ^ value) & MISC_ENABLE_READ_ONLY) !== 0n) return false;
-    setMsr(kvm, vcpu, 0x1a0, byHost ? value : (value & ~MISC_ENABLE_EMON) | (old & MISC_ENABLE_EMON));
+    setMsr(kvm, vcpu, MSR.MISC_ENABLE, byHost ? value : (value & ~MISC_ENABLE_EMON) | (old & MISC_ENABLE_EMON));
     return true;
   },
   listed: true,
@@ -158,7 +160,7 @@ const featureControl: MsrRow = {
   write: (kvm, vcpu, value, byHost) => {
     if ((value & ~FEATURE_CONTROL_LOCKED) !== 0n) return false;
     if ((vcpu.msrs.featureControl & FEATURE_CONTROL_LOCKED) !== 0n && !byHost) return false;
-    setMsr(kvm, vcpu, 0x3a, value);
+    setMsr(kvm, vcpu, MSR.FEATURE_CONTROL, value);
     return true;
   },
   listed: true,
@@ -172,7 +174,7 @@ const mcgCtl: MsrRow = {
   write: (kvm, vcpu, value, byHost) => {
     if ((vcpu.msrs.mcgCap & MCG_CTL_PRESENT) === 0n && (value !== 0n || !byHost)) return false;
     if (value !== 0n && value !== ALL_ONES) return false;
-    setMsr(kvm, vcpu, 0x17b, value);
+    setMsr(kvm, vcpu, MSR.MCG_CTL, value);
     return true;
   },
   listed: true,
@@ -202,7 +204,7 @@ const debugCtl: MsrRow = {
   listed: true,
 };
 
-const efer: MsrRow = { read: (_kvm, vcpu) => vcpu.vmcs.guestEfer, write: writeEfer, listed: true };
+const efer: MsrRow = { read: (_kvm, vcpu) => loadedVmcs(vcpu).guestEfer, write: writeEfer, listed: true };
 
 /** IA32_ARCH_CAPABILITIES: a processor that does not speculate has none of the holes. SDM Vol. 4, Table 2-2. */
 export const ARCH_CAPABILITIES = [0, 1, 3, 4, 5, 6, 8, 13, 14, 15, 20, 24, 26, 27, 62].reduce(
@@ -217,81 +219,87 @@ const command = (valid: bigint): MsrRow => ({
 });
 
 /** The guest's writes are taken and forgotten. */
-const UCODE_REV: MsrRow = { ...kept(0x8b, any), listed: false };
+const UCODE_REV: MsrRow = { ...kept(MSR.BIOS_SIGN_ID, any), listed: false };
 
 const KVM_MSRS: MsrRows = [
-  [0x10, tsc],
-  [0x17, zero],
-  [0x1b, apicBase],
-  [0x2a, zero],
-  [0x2c, readOnly(1n << 24n)],
-  [0x34, { read: () => 0n, write: (_kvm, _vcpu, _value, byHost) => byHost, listed: true }],
-  [0x3a, featureControl],
-  [0x3b, offered(7, 'ebx', 1, tscAdjust)],
-  [0x48, offered(7, 'edx', 26, stored(0x48, 7n))],
-  [0x49, offered(7, 'edx', 26, command(1n))],
-  [0x79, { read: () => undefined, write: ignore, listed: false }],
-  [0x8b, { ...UCODE_REV, write: (kvm, vcpu, value, byHost) => !byHost || UCODE_REV.write(kvm, vcpu, value, byHost) }],
-  [0x9e, hostOnly(kept(0x9e, any))],
-  [0xc1, zero],
-  [0xc2, zero],
-  [0xcd, readOnly(3n)],
-  [0xce, kept(0xce, byHostOnly)],
-  [0x10a, offered(7, 'edx', 29, kept(0x10a, byHostOnly))],
-  [0x10b, offered(7, 'edx', 28, command(1n))],
-  [0x140, stored(0x140, 0n)],
-  [0x179, { read: (_kvm, vcpu) => vcpu.msrs.mcgCap, write: refuse, listed: false }],
-  [0x17a, stored(0x17a, ALL_ONES)],
-  [0x17b, mcgCtl],
-  [0x186, zero],
-  [0x187, zero],
-  [0x198, readOnly(1000n | (4n << 40n))],
-  [0x199, zero],
-  [0x1a0, miscEnable],
-  [0x1d9, debugCtl],
-  [0x1db, zero],
-  [0x1dc, zero],
-  [0x1dd, zero],
-  [0x1de, zero],
-  [0x1fc, stored(0x1fc, ALL_ONES)],
-  [0x345, hostOnly(zero)],
-  [0x606, zero],
-  [0x611, zero],
-  [0x619, zero],
-  [0x639, zero],
-  [0x641, zero],
-  [0x6e0, offered(1, 'ecx', 24, tscDeadline)],
-  [0xda0, hostOnly(zero)],
-  [0xc0000080, efer],
-  ...[0, 1, 2, 3, 4, 5, 6, 7].map((at) => [0xc0010000 + at, forgotten] as const),
-  [0xc0010010, zero],
-  [0xc0010015, zero],
-  [0xc001001f, zero],
-  [0xc0010020, zero],
-  [0xc0010055, zero],
-  [0xc0010058, zero],
-  [0xc0010117, zero],
+  [MSR.TSC, tsc],
+  [MSR.PLATFORM_ID, zero],
+  [MSR.APIC_BASE, apicBase],
+  [MSR.EBL_CR_POWERON, zero],
+  [MSR.EBC_FREQUENCY_ID, readOnly(1n << 24n)],
+  [MSR.SMI_COUNT, { read: () => 0n, write: (_kvm, _vcpu, _value, byHost) => byHost, listed: true }],
+  [MSR.FEATURE_CONTROL, featureControl],
+  [MSR.TSC_ADJUST, offered(7, 'ebx', 1, tscAdjust)],
+  [MSR.SPEC_CTRL, offered(7, 'edx', 26, stored(MSR.SPEC_CTRL, 7n))],
+  [MSR.PRED_CMD, offered(7, 'edx', 26, command(1n))],
+  [MSR.BIOS_UPDT_TRIG, { read: () => undefined, write: ignore, listed: false }],
+  [
+    MSR.BIOS_SIGN_ID,
+    { ...UCODE_REV, write: (kvm, vcpu, value, byHost) => !byHost || UCODE_REV.write(kvm, vcpu, value, byHost) },
+  ],
+  [MSR.SMBASE, hostOnly(kept(MSR.SMBASE, any))],
+  [MSR.PMC0, zero],
+  [MSR.PMC1, zero],
+  [MSR.FSB_FREQ, readOnly(3n)],
+  [MSR.PLATFORM_INFO, kept(MSR.PLATFORM_INFO, byHostOnly)],
+  [MSR.ARCH_CAPABILITIES, offered(7, 'edx', 29, kept(MSR.ARCH_CAPABILITIES, byHostOnly))],
+  [MSR.FLUSH_CMD, offered(7, 'edx', 28, command(1n))],
+  [MSR.MISC_FEATURES_ENABLES, stored(MSR.MISC_FEATURES_ENABLES, 0n)],
+  [MSR.MCG_CAP, { read: (_kvm, vcpu) => vcpu.msrs.mcgCap, write: refuse, listed: false }],
+  [MSR.MCG_STATUS, stored(MSR.MCG_STATUS, ALL_ONES)],
+  [MSR.MCG_CTL, mcgCtl],
+  [MSR.PERFEVTSEL0, zero],
+  [MSR.PERFEVTSEL1, zero],
+  [MSR.PERF_STATUS, readOnly(1000n | (4n << 40n))],
+  [MSR.PERF_CTL, zero],
+  [MSR.MISC_ENABLE, miscEnable],
+  [MSR.DEBUGCTL, debugCtl],
+  [MSR.LAST_BRANCH_FROM_IP, zero],
+  [MSR.LAST_BRANCH_TO_IP, zero],
+  [MSR.LAST_INT_FROM_IP, zero],
+  [MSR.LAST_INT_TO_IP, zero],
+  [MSR.POWER_CTL, stored(MSR.POWER_CTL, ALL_ONES)],
+  [MSR.PERF_CAPABILITIES, hostOnly(zero)],
+  [MSR.RAPL_POWER_UNIT, zero],
+  [MSR.PKG_ENERGY_STATUS, zero],
+  [MSR.DRAM_ENERGY_STATUS, zero],
+  [MSR.PP0_ENERGY_STATUS, zero],
+  [MSR.PP1_ENERGY_STATUS, zero],
+  [MSR.TSC_DEADLINE, offered(1, 'ecx', 24, tscDeadline)],
+  [MSR.XSS, hostOnly(zero)],
+  [MSR.EFER, efer],
+  ...[0, 1, 2, 3, 4, 5, 6, 7].map((at) => [MSR_AMD.K7_EVNTSEL0 + at, forgotten] as const),
+  [MSR_AMD.SYSCFG, zero],
+  [MSR_AMD.HWCR, zero],
+  [MSR_AMD.NB_CFG, zero],
+  [MSR_AMD.PATCH_LOADER, zero],
+  [MSR_AMD.INT_PENDING_MSG, zero],
+  [MSR_AMD.MMIO_CONF_BASE, zero],
+  [MSR_AMD.VM_HSAVE_PA, zero],
 ];
 
 const ROWS: ReadonlyMap<number, MsrRow> = new Map([...PROCESSOR_MSRS, ...KVM_MSRS, ...mtrrRows(), ...kvmclockMsrs()]);
 
-/** MC0_CTL. SDM Vol. 4, table 2-2. */
-export const FIRST_BANK = 0x400;
+/** SDM Vol. 4, table 2-2. */
+export const FIRST_BANK = MSR.MC0_CTL;
 
 /** All MSRs KVM_GET_MSR_INDEX_LIST names. */
 export function listedMsrs(): number[] {
   return [...ROWS].filter(([, row]) => row.listed).map(([index]) => index);
 }
 
+/** The registers of an x2APIC: 256 of them. */
+const isX2apic = (index: number): boolean => index >= MSR.X2APIC && index <= MSR.X2APIC + 0xff;
+
 /** Whether KVM has such an MSR at all: unknown ones are told apart from refused values. */
 export const isKnownMsr = (vcpu: VcpuState, index: number): boolean =>
-  ROWS.has(index) || (index >= 0x800 && index <= 0x8ff) || isBank(vcpu, index);
+  ROWS.has(index) || isX2apic(index) || isBank(vcpu, index);
 
 /** kvm_get_msr: undefined is #GP. */
 export function readMsr(kvm: KvmContext, vcpu: VcpuState, index: number, byHost: boolean): bigint | undefined {
   const row = ROWS.get(index);
   if (row !== undefined) return row.read(kvm, vcpu, byHost);
-  if (index >= 0x800 && index <= 0x8ff) {
+  if (isX2apic(index)) {
     return vmOf(kvm).irqchip === undefined ? undefined : lapicMsrRead(kvm, vcpu.index, index);
   }
   return isBank(vcpu, index) ? vcpu.msrs.mcBanks[index - FIRST_BANK] : undefined;
@@ -301,7 +309,7 @@ export function readMsr(kvm: KvmContext, vcpu: VcpuState, index: number, byHost:
 export function writeMsr(kvm: KvmContext, vcpu: VcpuState, index: number, value: bigint, byHost: boolean): boolean {
   const row = ROWS.get(index);
   if (row !== undefined) return row.write(kvm, vcpu, value, byHost);
-  if (index >= 0x800 && index <= 0x8ff) {
+  if (isX2apic(index)) {
     return vmOf(kvm).irqchip !== undefined && lapicMsrWrite(kvm, vcpu.index, index, value);
   }
   return isBank(vcpu, index) && writeBank(kvm, vcpu, index, value, byHost);

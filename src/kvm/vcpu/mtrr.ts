@@ -1,13 +1,12 @@
 import { guestPhysicalBits } from './features.ts';
 import { type MsrRow, type MsrRows, setMsr } from './msr-rows.ts';
+import { MSR } from '../../x86/msrs.ts';
 
 /** Variable ranges: KVM_NR_VAR_MTRR. */
 const VARIABLE = 8;
-/** IA32_MTRR_PHYSBASE0. */
-export const FIRST_VARIABLE = 0x200;
-/** IA32_MTRR_DEF_TYPE. */
-const DEFAULT_TYPE = 0x2ff;
-export const FIXED = [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f];
+export const FIRST_VARIABLE = MSR.MTRR_PHYSBASE0;
+const FIXED_4K = Array.from({ length: 8 }, (_, at) => MSR.MTRR_FIX4K_C0000 + at);
+export const FIXED = [MSR.MTRR_FIX64K_00000, MSR.MTRR_FIX16K_80000, MSR.MTRR_FIX16K_A0000, ...FIXED_4K];
 /** MTRRcap: 8 variable ranges, fixed ranges, write combining. SDM Vol. 3, 12.11.1. */
 const CAPABILITIES = 0x508n;
 
@@ -22,7 +21,7 @@ const defaultType: MsrRow = {
   read: (_kvm, vcpu) => vcpu.msrs.mtrrDefType,
   write: (kvm, vcpu, value) => {
     if ((value & ~0xcffn) !== 0n || !isType(value & 0xffn)) return false;
-    setMsr(kvm, vcpu, DEFAULT_TYPE, value);
+    setMsr(kvm, vcpu, MSR.MTRR_DEF_TYPE, value);
     return true;
   },
   listed: true,
@@ -55,8 +54,8 @@ const variableRange = (at: number): MsrRow => ({
 export function mtrrRows(): MsrRows {
   const capabilities: MsrRow = { read: () => CAPABILITIES, write: () => false, listed: false };
   return [
-    [0xfe, capabilities],
-    [DEFAULT_TYPE, defaultType],
+    [MSR.MTRRCAP, capabilities],
+    [MSR.MTRR_DEF_TYPE, defaultType],
     ...FIXED.map((index, at) => [index, fixedRange(at)] as const),
     ...Array.from({ length: 2 * VARIABLE }, (_, at) => [FIRST_VARIABLE + at, variableRange(at)] as const),
   ];

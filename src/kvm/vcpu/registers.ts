@@ -9,10 +9,10 @@ import { applyCr0, applyCr4, applyEfer, currentCr0, currentCr4 } from './mode.ts
 import { writeApicBase } from './msrs.ts';
 import type { VcpuState } from '../state.ts';
 import { packRegs, packSregs } from '../ioctl/structs.ts';
+import { loadedVmcs } from '../vmcs/controls.ts';
+import { CR0_PE, CR0_PG, RFLAGS_FIXED } from '../../x86/registers.ts';
 
 const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldt', 'tr'] as const;
-const CR0_PG = 1n << 31n;
-const CR0_PE = 1n;
 
 /** KVM_GET_REGS. */
 export function getRegs(kvm: KvmContext, vcpu: VcpuState, out: Regs): number {
@@ -30,7 +30,7 @@ export function setRegs(kvm: KvmContext, vcpu: VcpuState, regs: Regs): number {
   const registers = kvm.guest.registers(vcpu.index);
   GPR_NAMES.forEach((name, index) => registers.setGpr(index, regs[name]));
   registers.rip = regs.rip;
-  registers.rflags = steppingRflags(kvm, vcpu, regs.rflags | 2n);
+  registers.rflags = steppingRflags(kvm, vcpu, regs.rflags | RFLAGS_FIXED);
   kvm.raise({ kind: 'ioctl:KVM_SET_REGS', vcpu_id: vcpu.index, regs: packRegs(regs) });
   return 0;
 }
@@ -49,7 +49,7 @@ export function getSregs(kvm: KvmContext, vcpu: VcpuState, out: Sregs): number {
   out.cr3 = registers.cr3;
   out.cr4 = currentCr4(kvm, vcpu);
   out.cr8 = irqchip === undefined ? vcpu.run.cr8 : taskPriority(irqchip.lapics[vcpu.index]);
-  out.efer = vcpu.vmcs.guestEfer;
+  out.efer = loadedVmcs(vcpu).guestEfer;
   out.apicBase = BigInt(vcpu.run.apicBase);
   out.interrupt = vcpu.events.interrupt.injected ? vcpu.events.interrupt.vector : -1;
   return 0;

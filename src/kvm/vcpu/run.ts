@@ -18,7 +18,10 @@ import { EINTR } from '../ioctl/errno.ts';
 import type { Handled } from '../exits/handled.ts';
 import { completeIn, completeOut } from '../exits/io.ts';
 import { completeMsr, unexpected } from '../exits/registers.ts';
-import { EXIT_EXTERNAL_INTERRUPT, EXIT_HANDLERS, EXIT_PREEMPTION_TIMER } from '../exits/table.ts';
+import { exitOwner } from '../exits/owner.ts';
+import { EXIT_HANDLERS } from '../exits/table.ts';
+import { EXIT_REASON, INTERRUPTION, PRIMARY, VM_INSTRUCTION_ERROR } from '../../x86/controls.ts';
+import { byNumber, EXIT } from '../../x86/exit-reasons.ts';
 import { type GuestStop, NO_EXIT, type VmExit } from '../../x86/guest.ts';
 import { DEBUG_SINGLESTEP } from './guest-debug.ts';
 import { lapicTimer, taskPriority } from '../irqchip/index.ts';
@@ -34,17 +37,21 @@ import {
   SUBERROR_DELIVERY_EVENT,
   type UserspaceExit,
 } from '../io/userspace.ts';
-import { MOV_DR_EXITING, obey, PLE_WINDOW, primaryBits, writeControl } from '../vmcs/controls.ts';
+import { loadedVmcs, obey, PLE_WINDOW, primaryBits, writeVmcs } from '../vmcs/controls.ts';
 import { checkEntry, type EntryFailure } from '../vmcs/entry-checks.ts';
+import { viewOf } from '../vmcs/view.ts';
 import { block, tryWake } from './blocking.ts';
-import { BLOCKED_BY_NMI, checkAndInject, type Injection, TYPE_NMI, VALID } from './injection.ts';
+import { checkAndInject, type Injection } from './injection.ts';
 import { offerPvEoi, takePvEoi } from './pv-eoi.ts';
 import { acceptApicEvents, MP_RUNNABLE } from './start.ts';
+import { BLOCKED_BY, RFLAGS } from '../../x86/registers.ts';
 
+const { MOV_DR_EXITING } = PRIMARY;
+const { VALID, TYPE, NMI } = INTERRUPTION;
+const SHADOW = BLOCKED_BY.STI | BLOCKED_BY.MOV_SS;
 const VMX_ISA = 1;
 /** The host's timer vector, which took the guest out (LOCAL_TIMER_VECTOR). */
-const HOST_TIMER = 0x800000ec;
-const IF = 0x200;
+const HOST_TIMER = VALID + 0xec;
 const NOTHING: Injection = { info: 0, errorCode: 0, length: 0 };
 const NO_BYTES = new Uint8Array(0);
 const NO_MSR = { data: 0n, error: 0 };
@@ -121,10 +128,10 @@ function noteWaiting(kvm: KvmContext, vcpu: VcpuState): void {
 
 /** vmx_sched_in: a vCPU that gave way spins no longer than at first before it exits again. */
 function shrinkPleWindow(kvm: KvmContext, vcpu: VcpuState): void {
-  const old = vcpu.vmcs.pleWindow;
+  const old = loadedVmcs(vcpu).pleWindow;
   if (old === PLE_WINDOW) return;
   kvm.raise({ kind: 'kvm_ple_window_update', vcpu_id: vcpu.index, new: PLE_WINDOW, old });
-  writeControl(kvm, vcpu, 'pleWindow', PLE_WINDOW);
+  writeVmcs(kvm, loadedVmcs(vcpu), 'pleWindow', PLE_WINDOW);
 }
 
 /** vcpu_enter_guest's requests, in its order. */
@@ -168,13 +175,13 @@ function enter(kvm: KvmContext, vcpu: VcpuState, budget: number): VcpuProgress {
     injection = { info: 0, errorCode: 0, length: 0 };
     checkAndInject(kvm, vcpu, injection);
     offerPvEoi(kvm, vcpu);
-    if ((injection.info & 0x700) === 0x200) unblockNmi(kvm, vcpu);
+    if ((injection.info & TYPE) === NMI) unblockNmi(kvm, vcpu);
   }
-  writeControl(kvm, vcpu, 'eptPointer', BigInt(loadRoot(kvm)));
+  writeVmcs(kvm, loadedVmcs(vcpu), 'eptPointer', BigInt(loadRoot(kvm)));
   syncTaskPriority(kvm, vcpu);
   // A step over STI or MOV SS takes the shadow away: entry with TF set refuses one.
   if (vcpu.guestDebug.control !== 0) dropShadow(kvm, vcpu);
-  if (kvm.guest.needsControls(vcpu.index)) obey(kvm, vcpu);
+  if (kvm.guest.needsControls(vcpu.index)) obey(kvm, loadedVmcs(vcpu));
   const { checkEntry: checks } = vcpu;
   kvm.raise({
     kind: 'kvm_entry',
@@ -184,20 +191,20 @@ function enter(kvm: KvmContext, vcpu: VcpuState, budget: number): VcpuProgress {
     intr_info: injection.info,
     error_code: injection.errorCode,
   });
-  const failure = checks ? checkEntry(kvm, vcpu) : undefined;
+  const failure = checks ? checkEntry(viewOf(loadedVmcs(vcpu), kvm.guest.registers(vcpu.index))) : undefined;
   return failure === undefined ? runGuest(kvm, vcpu, budget, injection) : failEntry(kvm, vcpu, failure);
 }
 
 function dropShadow(kvm: KvmContext, vcpu: VcpuState): void {
   if ((vcpu.guestDebug.control & DEBUG_SINGLESTEP) === 0) return;
-  if ((kvm.guest.position(vcpu.index).interruptibility & 3) === 0) return;
-  kvm.guest.registers(vcpu.index).interruptibility &= ~3;
+  if ((kvm.guest.position(vcpu.index).interruptibility & SHADOW) === 0) return;
+  kvm.guest.registers(vcpu.index).interruptibility &= ~SHADOW;
 }
 
 /** An injected NMI sets the blocking itself; VM entry refuses it where the blocking is there already. */
 function unblockNmi(kvm: KvmContext, vcpu: VcpuState): void {
-  if ((kvm.guest.position(vcpu.index).interruptibility & BLOCKED_BY_NMI) === 0) return;
-  kvm.guest.registers(vcpu.index).interruptibility &= ~BLOCKED_BY_NMI;
+  if ((kvm.guest.position(vcpu.index).interruptibility & BLOCKED_BY.NMI) === 0) return;
+  kvm.guest.registers(vcpu.index).interruptibility &= ~BLOCKED_BY.NMI;
 }
 
 /** Hand the LAPIC's task priority to the TPR shadow when software changed it. */
@@ -219,7 +226,8 @@ function priorityOf(kvm: KvmContext, vcpu: VcpuState): number {
 /** VMfail (error 7 or 8) or the exit hardware makes of invalid guest state: user space learns that entry failed. */
 function failEntry(kvm: KvmContext, vcpu: VcpuState, failure: EntryFailure): VcpuProgress {
   const reason = failure.kind === 'fail' ? failure.error : failure.reason;
-  const group = reason === 7 ? 'controls' : reason === 8 ? 'host' : 'guest';
+  const { INVALID_CONTROLS, INVALID_HOST_STATE } = VM_INSTRUCTION_ERROR;
+  const group = reason === INVALID_CONTROLS ? 'controls' : reason === INVALID_HOST_STATE ? 'host' : 'guest';
   kvm.raise({ kind: 'sim:vmentry_check', vcpu_id: vcpu.index, group, failed: failure.what, reason });
   return leave(kvm, vcpu, exitFailedEntry(kvm, vcpu, reason), 0);
 }
@@ -230,9 +238,9 @@ function runGuest(kvm: KvmContext, vcpu: VcpuState, budget: number, injection: I
   const exit = stop.why === 'budget' ? timerExit(kvm, vcpu) : stop.exit;
   const inside = kvm.inside(raiseExit(kvm, vcpu, stop, exit));
   takeTaskPriority(inside, vcpu, stop.cr8);
-  if (isInterruptedNmi(exit)) inside.guest.registers(vcpu.index).interruptibility &= ~BLOCKED_BY_NMI;
+  if (isInterruptedNmi(exit)) inside.guest.registers(vcpu.index).interruptibility &= ~BLOCKED_BY.NMI;
   if (vcpu.pv.eoiPending) takePvEoi(inside, vcpu);
-  if ((vcpu.vmcs.primary & MOV_DR_EXITING) === 0) primaryBits(inside, vcpu, MOV_DR_EXITING, true);
+  if ((loadedVmcs(vcpu).primary & MOV_DR_EXITING) === 0) primaryBits(inside, loadedVmcs(vcpu), MOV_DR_EXITING, true);
   const handled = handleExit(inside, vcpu, stop, exit);
   if (vcpu.mpState !== MP_RUNNABLE) block(inside, vcpu);
   if (typeof handled === 'object') return leave(inside, vcpu, handled, 0);
@@ -240,14 +248,13 @@ function runGuest(kvm: KvmContext, vcpu: VcpuState, budget: number, injection: I
 }
 
 /** The delivery of an NMI was interrupted: it is injected again, which blocking would refuse. */
-const isInterruptedNmi = ({ idtVectoringInfo: info }: VmExit): boolean =>
-  info >= VALID && ((info >>> 8) & 7) === TYPE_NMI;
+const isInterruptedNmi = ({ idtVectoringInfo: info }: VmExit): boolean => info >= VALID && (info & TYPE) === NMI;
 
 /** A run that ended with its budget: the vCPU's own timer (52), or the host's tick (1). */
 function timerExit(kvm: KvmContext, vcpu: VcpuState): VmExit {
   const deadline = kvm.state.timers[lapicTimer(vcpu.index)]?.deadline ?? Number.POSITIVE_INFINITY;
-  if (deadline <= kvm.now() + VM_EXIT_NS) return { ...NO_EXIT, reason: EXIT_PREEMPTION_TIMER };
-  return { ...NO_EXIT, reason: EXIT_EXTERNAL_INTERRUPT, interruptionInfo: HOST_TIMER };
+  if (deadline <= kvm.now() + VM_EXIT_NS) return { ...NO_EXIT, reason: EXIT.PREEMPTION_TIMER };
+  return { ...NO_EXIT, reason: EXIT.EXTERNAL_INTERRUPT, interruptionInfo: HOST_TIMER };
 }
 
 /** An exit names its entry, so that the pair spans the time in the guest. It has no cause but the guest itself. */
@@ -281,25 +288,23 @@ function raiseExit(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop, exit: VmEx
   });
 }
 
-/** Exits that may interrupt the delivery of an event. */
-const DURING_DELIVERY = [0, 9, 44, 48, 49, 52, 62, 75];
+const DURING_DELIVERY = byNumber(([, { duringDelivery }]) => duringDelivery === true);
 
 /** vmx_handle_exit. */
 function handleExit(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop, exit: VmExit): Handled {
-  // Bit 31 of an exit reason: VM-entry failure.
-  if (exit.reason >= VALID) return exitFailedEntry(kvm, vcpu, exit.reason);
-  if (exit.idtVectoringInfo >= VALID && !DURING_DELIVERY.includes(exit.reason)) {
+  if (exit.reason >= EXIT_REASON.ENTRY_FAILED) return exitFailedEntry(kvm, vcpu, exit.reason);
+  if (exit.idtVectoringInfo >= VALID && DURING_DELIVERY[exit.reason] !== true) {
     const words = [BigInt(exit.idtVectoringInfo), BigInt(exit.reason), exit.qualification];
     return exitInternal(kvm, vcpu, SUBERROR_DELIVERY_EVENT, words);
   }
-  const handler = EXIT_HANDLERS[exit.reason] ?? unexpected;
+  const handler = EXIT_HANDLERS[exitOwner(vcpu, exit)][exit.reason] ?? unexpected;
   return handler(kvm, vcpu, stop);
 }
 
 /** KVM_RUN returns. */
 function leave(kvm: KvmContext, vcpu: VcpuState, exit: UserspaceExit, errno: number): VcpuProgress {
   const { rflags, interruptibility, cr8 } = kvm.guest.position(vcpu.index);
-  const takesInterrupts = (rflags & IF) !== 0;
+  const takesInterrupts = (rflags & RFLAGS.IF) !== 0;
   kvm.raise({
     kind: 'kvm_userspace_exit',
     reason: exit.reason,
@@ -312,7 +317,7 @@ function leave(kvm: KvmContext, vcpu: VcpuState, exit: UserspaceExit, errno: num
     count: exit.count,
     data: exit.data,
     if_flag: takesInterrupts,
-    ready: takesInterrupts && (interruptibility & 3) === 0 && !vcpu.events.interrupt.injected,
+    ready: takesInterrupts && (interruptibility & SHADOW) === 0 && !vcpu.events.interrupt.injected,
     cr8: vmOf(kvm).irqchip === undefined ? vcpu.run.cr8 : cr8,
   });
   return 'userspace';

@@ -6,19 +6,17 @@ import { nextFd } from '../ioctl/files.ts';
 import { stopLapicTimer } from '../irqchip/index.ts';
 import { applyCr0, applyCr4, applyEfer } from './mode.ts';
 import type { VcpuState } from '../state.ts';
-import { primaryBits } from '../vmcs/controls.ts';
+import { PRIMARY } from '../../x86/controls.ts';
+import { loadedVmcs, primaryBits } from '../vmcs/controls.ts';
+import { CR0_AT_RESET, CR0_CD, CR0_ET, CR0_NW, SEG } from '../../x86/registers.ts';
 
 export const MP_RUNNABLE = 0;
 export const MP_UNINITIALIZED = 1;
 export const MP_INIT_RECEIVED = 2;
 export const MP_HALTED = 3;
 
-export const CR0_AT_RESET = 0x60000010n;
-const CR0_CACHE_BITS = 0x60000000n;
-const CR0_ET = 0x10n;
-const CR8_EXITING = (1 << 19) | (1 << 20);
-const TPR_SHADOW = 1 << 21;
-const CS = 1;
+const CR0_CACHE_BITS = CR0_CD | CR0_NW;
+const CR8_EXITING = PRIMARY.CR8_LOAD_EXITING | PRIMARY.CR8_STORE_EXITING;
 
 /** KVM_CREATE_VCPU. Returns its descriptor. */
 export function createVcpu(kvm: KvmContext, id: number): number {
@@ -28,8 +26,8 @@ export function createVcpu(kvm: KvmContext, id: number): number {
   const vcpu = kvm.state.vcpus[index];
   kvm.guest.controlsChanged(index);
   if (vmOf(kvm).irqchip === undefined) {
-    primaryBits(made, vcpu, TPR_SHADOW, false);
-    primaryBits(made, vcpu, CR8_EXITING, true);
+    primaryBits(made, loadedVmcs(vcpu), PRIMARY.TPR_SHADOW, false);
+    primaryBits(made, loadedVmcs(vcpu), CR8_EXITING, true);
   }
   applyCr4(made, vcpu, 0n);
   applyCr0(made, vcpu, CR0_AT_RESET);
@@ -40,7 +38,7 @@ export function createVcpu(kvm: KvmContext, id: number): number {
 
 /** kvm_vcpu_reset for INIT: registers as after reset, caches and FPU as they were. */
 function initVcpu(kvm: KvmContext, vcpu: VcpuState): void {
-  const cacheBits = vcpu.vmcs.cr0Shadow & CR0_CACHE_BITS;
+  const cacheBits = loadedVmcs(vcpu).cr0Shadow & CR0_CACHE_BITS;
   const mpState = vcpu.index === vmOf(kvm).bootCpu ? MP_RUNNABLE : MP_INIT_RECEIVED;
   const told = kvm.after(kvm.raise({ kind: 'sim:init', vcpu_id: vcpu.index, mp_state: mpState }));
   if (vmOf(kvm).irqchip !== undefined) stopLapicTimer(told, vcpu.index);
@@ -59,7 +57,7 @@ export function acceptApicEvents(kvm: KvmContext, vcpu: VcpuState): void {
   kvm.after(startCause).raise({ kind: 'sim:sipi', vcpu_id: vcpu.index, vector, starts });
   if (!starts) return;
   const registers = kvm.guest.registers(vcpu.index);
-  const cs = registers.segment(CS);
-  registers.setSegment(CS, { ...cs, selector: vector << 8, base: BigInt(vector << 12) });
+  const cs = registers.segment(SEG.CS);
+  registers.setSegment(SEG.CS, { ...cs, selector: vector << 8, base: BigInt(vector << 12) });
   registers.rip = 0n;
 }

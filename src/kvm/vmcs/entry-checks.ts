@@ -1,74 +1,126 @@
 /**
- * VM-entry checks in the SDM's order: controls, host state, guest state. SDM Vol. 3, 27.2 and 27.3.
- * They run when software changed something they look at, which hardware checks at every entry.
+ * VM-entry checks in the SDM's order, one row each: controls, host state, guest state. SDM Vol. 3, 27.2 and 27.3. They
+ * judge any VMCS by the view of it they are given.
  */
-import type { KvmContext } from '../context.ts';
-import type { Segment } from '../../x86/guest.ts';
-import type { VcpuState } from '../state.ts';
-import { checkHostState, HOST_STATE } from './host-state.ts';
-import { ENTRY_IA32E, type VmcsControls } from './controls.ts';
+import { ALWAYS_ONE, EPTP, EXIT_REASON, SECONDARY, VM_ENTRY, VM_INSTRUCTION_ERROR } from '../../x86/controls.ts';
+import { EXIT } from '../../x86/exit-reasons.ts';
+import { ACCESS, CR0, CR4, EFER, RFLAGS } from '../../x86/registers.ts';
+import type { VmcsView } from './view.ts';
 
 /** What a failed check leads to. */
 export type EntryFailure =
   | { readonly kind: 'fail'; readonly error: 7 | 8; readonly what: string }
   | { readonly kind: 'exit'; readonly reason: number; readonly what: string };
 
-const INVALID_GUEST_STATE = 0x8000_0021;
-const PIN_FIXED = 0x16;
-const PRIMARY_FIXED = 0x04006172;
-const SECONDARY_EPT = 2;
-const SECONDARY_UNRESTRICTED = 0x80;
-const CR0_PE = 1n;
-const CR0_PG = 1n << 31n;
-const CR4_PAE = 0x20n;
-const CR4_PCIDE = 1n << 17n;
-const CR4_VMXE = 0x2000n;
-const EFER_LME = 0x100n;
-const EFER_LMA = 0x400n;
-const VM = 0x20000n;
-
-/** Undefined when the entry may go ahead. */
-export function checkEntry(kvm: KvmContext, vcpu: VcpuState): EntryFailure | undefined {
-  const controls = checkControls(vcpu.vmcs);
-  if (controls !== undefined) return { kind: 'fail', error: 7, what: controls };
-  const host = checkHostState(HOST_STATE);
-  if (host !== undefined) return { kind: 'fail', error: 8, what: host };
-  const guest = checkGuest(kvm, vcpu);
-  return guest === undefined ? undefined : { kind: 'exit', reason: INVALID_GUEST_STATE, what: guest };
+interface EntryCheck {
+  readonly what: string;
+  readonly fails: (view: VmcsView) => boolean;
 }
+
+const INVALID_GUEST_STATE = EXIT_REASON.ENTRY_FAILED + EXIT.INVALID_STATE;
+const { INVALID_CONTROLS, INVALID_HOST_STATE } = VM_INSTRUCTION_ERROR;
+
+const all = (value: bigint, bits: number): boolean => (value & BigInt(bits >>> 0)) === BigInt(bits >>> 0);
+const any = (value: bigint, bits: number): boolean => (value & BigInt(bits)) !== 0n;
+const isCanonical = (address: bigint): boolean => BigInt.asUintN(64, BigInt.asIntN(48, address)) === address;
 
 /** 27.2.1: reserved bits, and controls that need others. */
-function checkControls(c: VmcsControls): string | undefined {
-  if ((c.pin & PIN_FIXED) !== PIN_FIXED) return 'pin-based reserved bits';
-  if ((c.primary & PRIMARY_FIXED) !== PRIMARY_FIXED) return 'processor-based reserved bits';
-  if ((c.secondary & SECONDARY_UNRESTRICTED) !== 0 && (c.secondary & SECONDARY_EPT) === 0) {
-    return 'unrestricted guest without EPT';
-  }
-  if (c.vpid === 0) return 'VPID 0';
-  if ((c.eptPointer & 7n) !== 6n || ((c.eptPointer >> 3n) & 7n) !== 3n) return 'EPT pointer';
-  return c.tprThreshold > 15 ? 'TPR threshold' : undefined;
-}
+const CONTROLS: readonly EntryCheck[] = [
+  { what: 'pin-based reserved bits', fails: (v) => !all(v('PIN_BASED_VM_EXEC_CONTROL'), ALWAYS_ONE.PIN) },
+  { what: 'processor-based reserved bits', fails: (v) => !all(v('CPU_BASED_VM_EXEC_CONTROL'), ALWAYS_ONE.PRIMARY) },
+  {
+    what: 'unrestricted guest without EPT',
+    fails: (v) => {
+      const secondary = v('SECONDARY_VM_EXEC_CONTROL');
+      return any(secondary, SECONDARY.UNRESTRICTED_GUEST) && !any(secondary, SECONDARY.EPT);
+    },
+  },
+  { what: 'VPID 0', fails: (v) => v('VIRTUAL_PROCESSOR_ID') === 0n },
+  {
+    what: 'EPT pointer',
+    fails: (v) => {
+      const format = v('EPT_POINTER') & BigInt(EPTP.MEMORY_TYPE | EPTP.WALK_LENGTH);
+      return format !== BigInt(EPTP.WRITE_BACK | EPTP.FOUR_LEVELS);
+    },
+  },
+  { what: 'TPR threshold', fails: (v) => v('TPR_THRESHOLD') > 15n },
+];
+
+/** RPL and TI of a selector. */
+const RPL_AND_TI = 7;
+const HOST_SELECTORS = [
+  ...(['HOST_CS_SELECTOR', 'HOST_SS_SELECTOR', 'HOST_DS_SELECTOR', 'HOST_ES_SELECTOR'] as const),
+  ...(['HOST_FS_SELECTOR', 'HOST_GS_SELECTOR', 'HOST_TR_SELECTOR'] as const),
+] as const;
+const HOST_ADDRESSES = [
+  ...(['HOST_FS_BASE', 'HOST_GS_BASE', 'HOST_TR_BASE'] as const),
+  ...(['HOST_GDTR_BASE', 'HOST_IDTR_BASE', 'HOST_RIP'] as const),
+] as const;
+
+/** 27.2.2 to 27.2.4, of a 64-bit host. */
+const HOST: readonly EntryCheck[] = [
+  { what: 'host CR0', fails: (v) => !all(v('HOST_CR0'), CR0.PG | CR0.NE | CR0.PE) },
+  { what: 'host CR4', fails: (v) => !all(v('HOST_CR4'), CR4.VMXE | CR4.PAE) },
+  { what: 'host EFER', fails: (v) => !all(v('HOST_IA32_EFER'), EFER.LMA | EFER.LME) },
+  { what: 'host selector: RPL or TI', fails: (v) => HOST_SELECTORS.some((name) => any(v(name), RPL_AND_TI)) },
+  { what: 'host CS or TR is null', fails: (v) => v('HOST_CS_SELECTOR') === 0n || v('HOST_TR_SELECTOR') === 0n },
+  { what: 'host address is not canonical', fails: (v) => !HOST_ADDRESSES.every((name) => isCanonical(v(name))) },
+];
+
+const isIa32e = (v: VmcsView): boolean => any(v('VM_ENTRY_CONTROLS'), VM_ENTRY.IA32E_MODE_GUEST);
+const paging = (v: VmcsView): boolean => any(v('GUEST_CR0'), CR0.PG);
+const longModeActive = (v: VmcsView): boolean => any(v('GUEST_IA32_EFER'), EFER.LMA);
+/** Bits of RFLAGS there are. */
+const RFLAGS_KNOWN = 0x3f7fd7n;
+const TABLE_LIMIT = 0xffffn;
 
 /** 27.3.1: control registers and EFER, RFLAGS, segments, tables. */
-function checkGuest(kvm: KvmContext, vcpu: VcpuState): string | undefined {
-  const r = kvm.guest.registers(vcpu.index);
-  const { cr0, cr4, efer } = r;
-  const ia32e = (vcpu.vmcs.entry & ENTRY_IA32E) !== 0;
-  if ((cr0 & CR0_PG) !== 0n && (cr0 & CR0_PE) === 0n) return 'CR0: PG without PE';
-  if ((cr4 & CR4_VMXE) === 0n) return 'CR4: VMXE clear';
-  if (ia32e && ((cr0 & CR0_PG) === 0n || (cr4 & CR4_PAE) === 0n)) return 'IA-32e mode without paging or PAE';
-  if (!ia32e && (cr4 & CR4_PCIDE) !== 0n) return 'CR4: PCIDE outside IA-32e mode';
-  if (((efer & EFER_LMA) !== 0n) !== ia32e) return 'EFER: LMA is not the entry control';
-  if ((cr0 & CR0_PG) !== 0n && ((efer & EFER_LMA) !== 0n) !== ((efer & EFER_LME) !== 0n)) return 'EFER: LMA is not LME';
-  if ((r.rflags & 2n) === 0n || (r.rflags & ~0x3f7fd7n) !== 0n) return 'RFLAGS reserved bits';
-  if ((r.rflags & VM) !== 0n && (ia32e || (cr0 & CR0_PE) === 0n)) return 'RFLAGS: VM';
-  if (!isBusyTss(r.segment(7), ia32e)) return 'TR';
-  if ((r.gdtr.limit | r.idtr.limit) > 0xffff) return 'descriptor table limit';
-  return undefined;
-}
+const GUEST: readonly EntryCheck[] = [
+  { what: 'CR0: PG without PE', fails: (v) => paging(v) && !any(v('GUEST_CR0'), CR0.PE) },
+  { what: 'CR4: VMXE clear', fails: (v) => !any(v('GUEST_CR4'), CR4.VMXE) },
+  {
+    what: 'IA-32e mode without paging or PAE',
+    fails: (v) => isIa32e(v) && !(paging(v) && any(v('GUEST_CR4'), CR4.PAE)),
+  },
+  { what: 'CR4: PCIDE outside IA-32e mode', fails: (v) => !isIa32e(v) && any(v('GUEST_CR4'), CR4.PCIDE) },
+  { what: 'EFER: LMA is not the entry control', fails: (v) => longModeActive(v) !== isIa32e(v) },
+  {
+    what: 'EFER: LMA is not LME',
+    fails: (v) => paging(v) && longModeActive(v) !== any(v('GUEST_IA32_EFER'), EFER.LME),
+  },
+  {
+    what: 'RFLAGS reserved bits',
+    fails: (v) => !any(v('GUEST_RFLAGS'), RFLAGS.FIXED) || (v('GUEST_RFLAGS') & ~RFLAGS_KNOWN) !== 0n,
+  },
+  {
+    what: 'RFLAGS: VM',
+    fails: (v) => any(v('GUEST_RFLAGS'), RFLAGS.VM) && (isIa32e(v) || !any(v('GUEST_CR0'), CR0.PE)),
+  },
+  { what: 'TR', fails: (v) => !isBusyTss(Number(v('GUEST_TR_AR_BYTES')), isIa32e(v)) },
+  {
+    what: 'descriptor table limit',
+    fails: (v) => v('GUEST_GDTR_LIMIT') > TABLE_LIMIT || v('GUEST_IDTR_LIMIT') > TABLE_LIMIT,
+  },
+];
+
+const BUSY_TSS_16 = 3;
+const BUSY_TSS = 11;
 
 /** TR: usable, busy TSS (in IA-32e mode the 64-bit one). 27.3.1.2. */
-function isBusyTss(tr: Segment, ia32e: boolean): boolean {
-  const type = tr.access & 0xf;
-  return (type === 11 || (type === 3 && !ia32e)) && (tr.access & 0x90) === 0x80 && (tr.access & 0x10000) === 0;
+function isBusyTss(access: number, ia32e: boolean): boolean {
+  const type = access & ACCESS.TYPE;
+  const isBusy = type === BUSY_TSS || (type === BUSY_TSS_16 && !ia32e);
+  const kind = access & (ACCESS.PRESENT | ACCESS.CODE_OR_DATA);
+  return isBusy && kind === ACCESS.PRESENT && (access & ACCESS.UNUSABLE) === 0;
+}
+
+/** Undefined when the entry may go ahead. */
+export function checkEntry(view: VmcsView): EntryFailure | undefined {
+  const failed = (checks: readonly EntryCheck[]): string | undefined => checks.find(({ fails }) => fails(view))?.what;
+  const controls = failed(CONTROLS);
+  if (controls !== undefined) return { kind: 'fail', error: INVALID_CONTROLS, what: controls };
+  const host = failed(HOST);
+  if (host !== undefined) return { kind: 'fail', error: INVALID_HOST_STATE, what: host };
+  const guest = failed(GUEST);
+  return guest === undefined ? undefined : { kind: 'exit', reason: INVALID_GUEST_STATE, what: guest };
 }

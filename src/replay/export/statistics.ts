@@ -1,5 +1,7 @@
 import type { Stamped } from '../../events/stamped.ts';
-import { symbol, VMX_EXIT_REASONS } from '../../events/symbols.ts';
+import { symbol } from '../../events/symbols.ts';
+import { EXIT_REASON } from '../../x86/controls.ts';
+import { EXIT_NAMES } from '../../x86/exit-reasons.ts';
 
 /** Exits of one reason. */
 export interface ExitStatistics {
@@ -31,7 +33,7 @@ export class ExitCounts {
 
   next({ event }: Stamped): void {
     if (event.kind !== 'kvm_exit' || (this.vcpu !== undefined && event.vcpu_id !== this.vcpu)) return;
-    const reason = event.exit_reason & 0xffff;
+    const reason = event.exit_reason & EXIT_REASON.BASIC;
     let tally = this.tallies.get(reason);
     if (tally === undefined) {
       tally = { count: 0, ticks: 0, least: event.ticks, most: 0 };
@@ -48,7 +50,7 @@ export class ExitCounts {
     const total = [...this.tallies.values()].reduce((sum, { count }) => sum + count, 0);
     return [...this.tallies]
       .map(([reason, { count, ticks, least, most }]) => ({
-        reason: symbol(VMX_EXIT_REASONS, reason),
+        reason: symbol(EXIT_NAMES, reason),
         count,
         share: count / total,
         ticks,

@@ -14,6 +14,8 @@ import {
 import type { KernelEntry } from '../loaders/plan.ts';
 import type { Machine } from '../board/machine.ts';
 import { vcpuIoctl } from './traced-kvm.ts';
+import { CR0_AT_RESET, CR0_ET, CR0_PE, DR6_ONES, DR7_ONE, FLAT, RFLAGS_FIXED } from '../../x86/registers.ts';
+import { MSR, MSR_KVM, PAT_AT_RESET } from '../../x86/msrs.ts';
 
 type Segment = Sregs['cs'];
 
@@ -29,14 +31,14 @@ export function resetVcpu(machine: Machine, vcpu: number): void {
   vcpuIoctl(machine, vcpu, KVM_SET_MSRS, { entries: RESET_MSRS.map(([index, data]) => ({ index, data })) });
   vcpuIoctl(machine, vcpu, KVM_SET_VCPU_EVENTS, NO_EVENTS);
   vcpuIoctl(machine, vcpu, KVM_SET_MP_STATE, { mpState: vcpu === 0 ? RUNNABLE : UNINITIALIZED });
-  vcpuIoctl(machine, vcpu, KVM_SET_DEBUGREGS, { db: [0n, 0n, 0n, 0n], dr6: 0xffff0ff0n, dr7: 0x400n });
+  vcpuIoctl(machine, vcpu, KVM_SET_DEBUGREGS, { db: [0n, 0n, 0n, 0n], dr6: DR6_ONES, dr7: DR7_ONE });
   vcpuIoctl(machine, vcpu, KVM_SET_LAPIC, { regs: initialLapic(vcpu) });
 }
 
 /** Start the first vCPU at a kernel's entry: flat 32-bit protected mode, paging and interrupts off. */
 export function enterKernel(machine: Machine, entry: KernelEntry): void {
-  const code = flat(entry.codeSelector, 0xc09b);
-  const data = flat(entry.dataSelector, 0xc093);
+  const code = flat(entry.codeSelector, FLAT.CODE_32);
+  const data = flat(entry.dataSelector, FLAT.DATA);
   vcpuIoctl(machine, 0, KVM_SET_SREGS2, {
     ...resetSregs(0),
     cs: code,
@@ -61,13 +63,14 @@ export function enterKernel(machine: Machine, entry: KernelEntry): void {
 export function setMemoryTypes(machine: Machine, pciHole: number): void {
   const writeBack = 0x0606060606060606n;
   const mask = (2n ** 40n - (2n ** 32n - BigInt(pciHole))) | MTRR_VALID;
-  const fixed = [0x250, 0x258, ...Array.from({ length: 8 }, (_, index) => 0x268 + index)];
+  const fixed4k = Array.from({ length: 8 }, (_, index) => MSR.MTRR_FIX4K_C0000 + index);
+  const fixed = [MSR.MTRR_FIX64K_00000, MSR.MTRR_FIX16K_80000, ...fixed4k];
   const entries = [
-    ...fixed.map((index) => ({ index, data: index === 0x259 ? 0n : writeBack })),
-    { index: 0x259, data: 0n },
-    { index: 0x200, data: BigInt(pciHole) },
-    { index: 0x201, data: mask },
-    { index: 0x2ff, data: MTRR_ENABLED_WRITE_BACK },
+    ...fixed.map((index) => ({ index, data: writeBack })),
+    { index: MSR.MTRR_FIX16K_A0000, data: 0n },
+    { index: MSR.MTRR_PHYSBASE0, data: BigInt(pciHole) },
+    { index: MSR.MTRR_PHYSMASK0, data: mask },
+    { index: MSR.MTRR_DEF_TYPE, data: MTRR_ENABLED_WRITE_BACK },
   ];
   machine.fds.vcpus.forEach((_fd, vcpu) => vcpuIoctl(machine, vcpu, KVM_SET_MSRS, { entries }));
 }
@@ -85,7 +88,7 @@ function resetSregs(vcpu: number): Sregs {
     ldt: { selector: 0, base: 0n, limit: 0xffff, access: 0x82 },
     gdt: { base: 0n, limit: 0xffff },
     idt: { base: 0n, limit: 0xffff },
-    cr0: 0x60000010n,
+    cr0: CR0_AT_RESET,
     cr2: 0n,
     cr3: 0n,
     cr4: 0n,
@@ -115,16 +118,15 @@ function zeroRegs(): Regs {
     r14: 0n,
     r15: 0n,
     rip: 0n,
-    rflags: 2n,
+    rflags: RFLAGS_FIXED,
   };
 }
 
-const flat = (selector: number, access: number): Segment => ({ selector, base: 0n, limit: 0xffffffff, access });
+const flat = (selector: number, access: number): Segment => ({ selector, base: 0n, limit: FLAT.LIMIT, access });
 
 const RUNNABLE = 0;
 const UNINITIALIZED = 1;
-/** CR0.PE and CR0.ET. */
-const PROTECTED = 0x11n;
+const PROTECTED = CR0_PE | CR0_ET;
 const MTRR_VALID = 0x800n;
 /** Enabled, fixed ranges enabled, default write-back. */
 const MTRR_ENABLED_WRITE_BACK = 0xc06n;
@@ -165,21 +167,21 @@ const LVT_EXTINT = 0x700;
 
 /** SYSENTER, STAR and its kin, PAT, MISC_ENABLE, MTRRs off, and KVM's own: clock, async faults, steal time, EOI. */
 const RESET_MSRS: readonly (readonly [number, bigint])[] = [
-  [0x174, 0n],
-  [0x175, 0n],
-  [0x176, 0n],
-  [0x277, 0x0007040600070406n],
-  [0x1a0, 1n],
-  [0x2ff, 0n],
-  [0xc0000081, 0n],
-  [0xc0000082, 0n],
-  [0xc0000083, 0n],
-  [0xc0000084, 0n],
-  [0xc0000102, 0n],
-  [0x4b564d01, 0n],
-  [0x4b564d00, 0n],
-  [0x4b564d02, 0n],
-  [0x4b564d04, 0n],
-  [0x4b564d03, 0n],
-  [0x4b564d05, 1n],
+  [MSR.SYSENTER_CS, 0n],
+  [MSR.SYSENTER_ESP, 0n],
+  [MSR.SYSENTER_EIP, 0n],
+  [MSR.PAT, PAT_AT_RESET],
+  [MSR.MISC_ENABLE, 1n],
+  [MSR.MTRR_DEF_TYPE, 0n],
+  [MSR.STAR, 0n],
+  [MSR.LSTAR, 0n],
+  [MSR.CSTAR, 0n],
+  [MSR.FMASK, 0n],
+  [MSR.KERNEL_GS_BASE, 0n],
+  [MSR_KVM.SYSTEM_TIME_NEW, 0n],
+  [MSR_KVM.WALL_CLOCK_NEW, 0n],
+  [MSR_KVM.ASYNC_PF_EN, 0n],
+  [MSR_KVM.PV_EOI_EN, 0n],
+  [MSR_KVM.STEAL_TIME, 0n],
+  [MSR_KVM.POLL_CONTROL, 1n],
 ];

@@ -73,11 +73,11 @@ describe('a pause loop', () => {
     const pause: Scripted = () => ({ exit: exitOf(40) });
     const b = bench([pause, HLT]);
     b.advance();
-    expect(b.state.vcpus[0]!.vmcs.pleWindow).toBe(8192);
+    expect(b.state.vcpus[0]!.vmcs01.pleWindow).toBe(8192);
     const now = b.machine.now();
     b.origin.raise({ kind: 'sim:thread_switch', from: 0, to: 1, quantum: 125, draw: 0, ns: now });
     b.passTo(now + 1000);
     b.advance();
-    expect(b.state.vcpus[0]!.vmcs.pleWindow).toBe(4096);
+    expect(b.state.vcpus[0]!.vmcs01.pleWindow).toBe(4096);
   });
 });

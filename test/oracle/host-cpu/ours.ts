@@ -1,3 +1,4 @@
+import { EPTP } from '../../../src/x86/controls.ts';
 import { HOST_PHYSICAL_BASE } from '../../../src/memory/host-physical.ts';
 import {
   type ExecutionControls,
@@ -13,8 +14,6 @@ import {
   EPT_LARGE,
   EPT_MEMORY_TYPE_SHIFT,
   EPT_POOL_BASE,
-  EPTP_FOUR_LEVELS,
-  EPTP_WRITE_BACK,
   eptWord,
 } from '../../../src/memory/ept-pool.ts';
 import {
@@ -102,7 +101,7 @@ function controls(): ExecutionControls {
     primary: SECONDARY_ENABLED,
     secondary: ENABLE_EPT | UNRESTRICTED_GUEST,
     exceptionBitmap: 0xffffffff,
-    eptPointer: BigInt(EPT_POOL_BASE) | BigInt(EPTP_FOUR_LEVELS | EPTP_WRITE_BACK),
+    eptPointer: BigInt(EPT_POOL_BASE) | BigInt(EPTP.FOUR_LEVELS | EPTP.WRITE_BACK),
   };
 }
 

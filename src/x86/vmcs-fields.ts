@@ -1,4 +1,4 @@
-/** Every field of the VMCS this processor has, by group: names and encodings. SDM Vol. 3, Appendix B. */
+/** Every field of the VMCS this processor has, by group: names (Linux's) and encodings. SDM Vol. 3, Appendix B. */
 export const VMCS_FIELDS = {
   guest: {
     GUEST_ES_SELECTOR: 0x0800,
@@ -129,3 +129,39 @@ export const VMCS_FIELDS = {
     GUEST_LINEAR_ADDRESS: 0x640a,
   },
 } as const;
+
+type Groups = typeof VMCS_FIELDS;
+/** A group of fields. */
+export type FieldGroup = keyof Groups;
+/** A field's name. */
+export type FieldName = { [G in FieldGroup]: keyof Groups[G] }[FieldGroup];
+
+/** How much a field holds: 16, 32 or 64 bits, or as many as the processor's registers. SDM Vol. 3, Table 25-21. */
+export type FieldWidth = 16 | 32 | 64 | 'natural';
+
+/** One field. */
+export interface VmcsField {
+  readonly name: FieldName;
+  readonly encoding: number;
+  readonly group: FieldGroup;
+  readonly width: FieldWidth;
+}
+
+const WIDTHS = [16, 64, 32, 'natural'] as const;
+
+/** Bits 14:13 of an encoding. */
+export const fieldWidth = (encoding: number): FieldWidth => WIDTHS[(encoding >> 13) & 3];
+
+const ALL: readonly VmcsField[] = Object.entries(VMCS_FIELDS).flatMap(([group, fields]) =>
+  Object.entries(fields).map(([name, encoding]) => ({
+    name: name as FieldName,
+    encoding,
+    group: group as FieldGroup,
+    width: fieldWidth(encoding),
+  })),
+);
+
+/** By name. */
+export const FIELDS = Object.fromEntries(ALL.map((field) => [field.name, field])) as Readonly<
+  Record<FieldName, VmcsField>
+>;
