@@ -4,7 +4,7 @@ import { ENGINE_FEATURES } from '../kvm/vcpu/cpuid.ts';
 import { createKvm } from '../kvm/kvm.ts';
 import type { InputSource, MachineParts } from '../machine/parts.ts';
 import { CHANCE } from '../replay/sources/random.ts';
-import { createMachinePc } from '../vmm/index.ts';
+import { createMachinePc, deviceRomBytes } from '../vmm/index.ts';
 import type { Images } from '../host/images.ts';
 import { configurationOf, type MachineDescription, machineOptions } from './machine-description.ts';
 import { instantiate } from '../host/wasm.ts';
@@ -44,10 +44,11 @@ const ROM_BYTES = 8 << 20;
 
 /** The processor itself, with host memory for this machine. */
 const liveEngine =
-  ({ memory, guestPageTables }: MachineDescription): MachineParts['engine'] =>
-  (time) =>
-    createEngine({
-      hostBytes: memory * 2 ** 20 + ROM_BYTES,
+  (description: MachineDescription): MachineParts['engine'] =>
+  (time) => {
+    const { memory, guestPageTables } = description;
+    return createEngine({
+      hostBytes: memory * 2 ** 20 + ROM_BYTES + deviceRomBytes(configurationOf(description)),
       instantiate,
       hostTsc: () => time.hostTsc(),
       tscPerTick: time.tscPerTick,
@@ -56,3 +57,4 @@ const liveEngine =
         ? { onTableWrite: (write, vcpu, ticks) => time.tableWritten({ ...write, vcpu, ticks }) }
         : {}),
     });
+  };
