@@ -1,0 +1,107 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test, vi } from 'vitest';
+import { fold, rerun } from '../../src/cli/replay-commands.ts';
+import type { Stamped } from '../../src/events/stamped.ts';
+import { divergenceOf, eventsOf, type RecordedGuest, recordGuest } from '../../src/testing/recorded-guest.ts';
+import { without } from '../stepping-aside.ts';
+import { printed, scratchFolder } from './command-line.ts';
+
+vi.mock('../../src/devices/catalog.ts', async (original) => ({
+  ...(await original<object>()),
+  ...(await import('../devices/pci/raiser.ts')).raisers,
+}));
+
+const FOLDER = scratchFolder();
+const EXIT = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4'];
+const program = (name: string): string => fileURLToPath(new URL(`pci/${name}.elf`, import.meta.url));
+
+const run = (name: string, device: string): RecordedGuest =>
+  recordGuest(join(FOLDER, `${device}.trace`), [
+    ...['-device', device, ...EXIT, '-kernel', program(name)],
+    ...['--wall-clock', '1700000000'],
+  ]);
+
+const arrayOf = ({ trace }: RecordedGuest): Stamped[] => {
+  const { events } = eventsOf(trace);
+  return Array.from({ length: events.length }, (_, at) => events[at] as Stamped);
+};
+
+/** Kinds from what made an event back to where it began. */
+function causesOf(events: readonly Stamped[], from: Stamped): string[] {
+  const kinds: string[] = [from.event.kind];
+  for (let at = from.cause; at !== undefined; at = events[at]?.cause) kinds.push((events[at] as Stamped).event.kind);
+  return kinds;
+}
+
+const injected = (events: readonly Stamped[], vector: number): Stamped[] =>
+  events.filter(({ event }) => event.kind === 'kvm_inj_virq' && event.vector === vector);
+
+/** Run again on the processor and without it, every event and every slice of the state comes out as recorded. */
+async function expectHeld({ trace }: RecordedGuest): Promise<void> {
+  expect(divergenceOf(trace, {})).toBeUndefined();
+  expect(await printed((print) => fold(trace, print))).toMatch(/events folded, [1-9]\d* digests of \d+ slices equal/);
+  expect(await printed((print) => rerun(trace, {}, print))).toContain(' 0 divergences');
+}
+
+const EDU = 'ixmxmmok\n';
+const QEMU = 'qemu-system-x86_64';
+const noQemu =
+  spawnSync(QEMU, ['--version']).status === 0
+    ? undefined
+    : ({ what: 'QEMU', why: `There is no ${QEMU} here.`, kind: 'tool' } as const);
+
+describe('a guest with an edu device', () => {
+  test('takes its interrupts by pin and by message, and moves bytes by DMA', async () => {
+    const guest = run('edu', 'edu');
+    expect([guest.console, guest.status]).toEqual([EDU, 0x21]);
+    const events = arrayOf(guest);
+    const [byPin] = injected(events, 0x73);
+    expect(causesOf(events, byPin as Stamped)).toEqual(
+      expect.arrayContaining(['kvm_set_irq', 'sim:irq_line', 'sim:timer_fire', 'memory_region_ops_write']),
+    );
+    const byMessage = injected(events, 0x51);
+    expect(byMessage.length).toBe(3);
+    expect(causesOf(events, byMessage[0] as Stamped).slice(0, 5)).toEqual([
+      ...['kvm_inj_virq', 'kvm_apic_accept_irq', 'kvm_msi_set_irq'],
+      ...['sim:timer_fire', 'sim:timer_arm'],
+    ]);
+    await expectHeld(guest);
+  });
+
+  test('prints what it prints on QEMU', without(noQemu), () => {
+    const machine = ['-M', 'pc,accel=tcg', '-display', 'none', '-nodefaults', '-serial', 'stdio'];
+    const options = [...machine, '-device', 'edu', ...EXIT, '-kernel', program('edu')];
+    const { stdout, status } = spawnSync(QEMU, options, { encoding: 'utf8', timeout: 60_000 });
+    expect([stdout, status]).toEqual([EDU, 0x21]);
+  });
+});
+
+describe.each(['raiser', 'raiser-irqfd'])('a guest with MSI-X: %s', (device) => {
+  test('takes its vectors, those that waited once they may', async () => {
+    const guest = run('msix', device);
+    expect([guest.console, guest.status]).toEqual(['1u0f10\n', 0x21]);
+    const events = arrayOf(guest);
+    const [first] = injected(events, 0x51);
+    const raised = causesOf(events, first as Stamped);
+    const byIrqfd = device === 'raiser-irqfd';
+    expect(raised).toEqual(expect.arrayContaining(['kvm_apic_accept_irq', 'kvm_msi_set_irq']));
+    expect(raised.includes('sim:eventfd_signal')).toBe(byIrqfd);
+    expect(raised).not.toContain('kvm_set_irq');
+    expect(events.some(({ event }) => event.kind === 'kvm_set_irq' && event.gsi === 2 && event.level === 1)).toBe(
+      false,
+    );
+    await expectHeld(guest);
+  });
+
+  test('and one that waited names what raised it, not what let it go', () => {
+    const events = arrayOf(run('msix', device));
+    const [waited] = injected(events, 0x50);
+    const writes = events.filter(({ event }) => event.kind === 'memory_region_ops_write' && event.name === 'raise');
+    const raised = writes.find(({ event }) => event.kind === 'memory_region_ops_write' && event.value === 0);
+    const seqs: (number | undefined)[] = [];
+    for (let at = waited?.cause; at !== undefined; at = events[at]?.cause) seqs.push(at);
+    expect(seqs).toContain(raised?.seq);
+  });
+});
