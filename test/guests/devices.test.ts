@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test, vi } from 'vitest';
 import { fold, rerun } from '../../src/cli/replay-commands.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
+import { runOptions } from '../../src/options/run-arguments.ts';
+import { openSession } from '../../src/runs/open-session.ts';
 import { divergenceOf, eventsOf, type RecordedGuest, recordGuest } from '../../src/testing/recorded-guest.ts';
 import { without } from '../stepping-aside.ts';
 import { printed, scratchFolder } from './command-line.ts';
@@ -11,11 +13,12 @@ import { printed, scratchFolder } from './command-line.ts';
 vi.mock('../../src/devices/catalog.ts', async (original) => ({
   ...(await original<object>()),
   ...(await import('../devices/pci/raiser.ts')).raisers,
+  isaEcho: (await import('../devices/echo.ts')).isaEcho,
 }));
 
 const FOLDER = scratchFolder();
 const EXIT = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4'];
-const program = (name: string): string => fileURLToPath(new URL(`pci/${name}.elf`, import.meta.url));
+const program = (name: string): string => fileURLToPath(new URL(`devices/${name}.elf`, import.meta.url));
 
 const run = (name: string, device: string): RecordedGuest =>
   recordGuest(join(FOLDER, `${device}.trace`), [
@@ -51,6 +54,47 @@ const noQemu =
   spawnSync(QEMU, ['--version']).status === 0
     ? undefined
     : ({ what: 'QEMU', why: `There is no ${QEMU} here.`, kind: 'tool' } as const);
+
+describe('a guest with an ISA device that has a chardev', () => {
+  const argv = (trace: string): string[] => [
+    ...['-serial', 'none', '-chardev', 'stdio,id=c', '-device', 'isa-echo,chardev=c', ...EXIT],
+    ...['-kernel', program('echo'), '--wall-clock', '1700000000', '--trace', trace],
+  ];
+
+  test('is told what is typed and prints what it says', async () => {
+    const trace = join(FOLDER, 'echo.trace');
+    const options = runOptions(argv(trace));
+    expect(options.characters).toMatchObject([{ dev: 'isa-echo#0', backend: { to: 'stdio' }, hears: true }]);
+    const said: number[] = [];
+    const character = (dev: string, bytes: Uint8Array): void => {
+      if (dev === 'isa-echo#0') said.push(...bytes);
+    };
+    const session = openSession(options, { serial: () => undefined, character });
+    session.type('isa-echo#0', Buffer.from('hello\n'));
+    expect(session.run(60_000, false)).toMatchObject({ pause: 'ended', end: { status: 0x21 } });
+    session.close();
+    expect(Buffer.from(said).toString()).toBe('hello\n');
+    const { events } = eventsOf(trace);
+    const all = Array.from({ length: events.length }, (_, at) => events[at] as Stamped);
+    const input = all.find(({ event }) => event.kind === 'sim:chardev_received') as Stamped;
+    const pin = all.find(({ event }) => event.kind === 'sim:irq_line' && event.pin === 'heard') as Stamped;
+    expect([input.event, pin.cause]).toEqual([
+      { kind: 'sim:chardev_received', dev: 'isa-echo#0', bytes: Uint8Array.from(Buffer.from('hello\n')) },
+      input.seq,
+    ]);
+    await expectHeld({ trace, status: 0, console: '' });
+  });
+
+  test('is not told what is typed at a device that is not there', () => {
+    const session = openSession(runOptions(argv(join(FOLDER, 'nobody.trace'))), {
+      serial: () => undefined,
+      character: () => undefined,
+    });
+    session.type('isa-echo#1', Buffer.from('x'));
+    expect(() => session.run(60_000, false)).toThrow('There is no device isa-echo#1 to type at.');
+    session.close();
+  });
+});
 
 describe('a guest with an edu device', () => {
   test('takes its interrupts by pin and by message, and moves bytes by DMA', async () => {
