@@ -30,6 +30,17 @@ const READ = [0x00, 0x04, 0x08, 0x0c, 0x20, 0x24, 0x60, 0x64, 0x80, 0x84, 0x88, 
 const WRITTEN = [0x00, 0x04, 0x0c, 0x20, 0x24, 0x60, 0x60, 0x60, 0x64, 0x64, 0x80, 0x84, 0x88, 0x90];
 const MESSAGE_REGISTERS = [0x40, 0x44, 0x48, 0x4c];
 
+/** A message on its way to RAM, if control, command and mask let it go. */
+async function sentTo(bus: Bus, chance: Chance, address: number): Promise<void> {
+  await config(bus, 0x44, 4, address);
+  await config(bus, 0x48, 4, 0);
+  await config(bus, 0x42, 2, chance.of([0, 1, 1, 0x71]));
+  await config(bus, 4, 2, chance.of([6, 6, 2]));
+  await bus.write(BAR0 + 0x60, chance.of([1, 0x100]));
+  await bus.read(address);
+  await config(bus, 0x42, 2);
+}
+
 /** Factorials and transfers take time, which stands still here: all else. */
 export async function edu(bus: Bus, chance: Chance): Promise<void> {
   const word = (): number => chance.of([0, 1, 0xff, 0x101, 0xffff_ffff, chance.below(2 ** 32)]);
@@ -44,6 +55,8 @@ export async function edu(bus: Bus, chance: Chance): Promise<void> {
     () => config(bus, 0x44, 4, RAM + 4 * chance.below(4)),
     () => config(bus, 0x48, 4, 0),
     () => config(bus, 0x42, 2, chance.of([0, 1, 1, 1, 0x71, 0x70])),
+    () => config(bus, 0x42, 2),
+    () => sentTo(bus, chance, RAM + 4 * chance.below(4)),
     () => bus.read(BAR0 + chance.of(READ)),
     () => bus.write(BAR0 + chance.of(WRITTEN), word()),
     () => bus.read(RAM + 4 * chance.below(4)),
