@@ -2,6 +2,7 @@
 export { driver as debugExit } from './debug-exit/index.ts';
 export { driver as debugPorts } from './debug-ports/index.ts';
 export { driver as debugcon } from './debugcon/index.ts';
+export { driver as edu } from './edu/index.ts';
 export { driver as hpet } from './hpet/index.ts';
 export { driver as i440fx } from './i440fx/index.ts';
 export { driver as i8042 } from './i8042/index.ts';

@@ -31,6 +31,13 @@ export interface Effects {
   deadline(timer: string): number | undefined;
   /** Ask something of the world outside, which answers nothing, or later by an input. */
   ask(what: Ask): void;
+  /**
+   * Raise one of a PCI function's message-signalled interrupts, by MSI-X or else by MSI, whichever a guest has turned on.
+   * One that is masked waits. False: neither is on, so the pin `intx` is to be driven instead.
+   */
+  msi(vector: number): boolean;
+  /** Put bytes on record that the device keeps, like those it read by DMA: `sim:device_data` of its reducer's facts. */
+  keep(offset: number, bytes: Uint8Array): void;
   /** Reset the machine, once the access under way is over. */
   requestReset(): void;
   /** How many of so many bytes from an address on somebody answers: DMA beyond them fails. */
@@ -52,6 +59,12 @@ export interface Region {
   /** Access widths the model itself handles. Wider ones come in pieces; of a widened one the low part is kept. */
   readonly minAccess: 1 | 2 | 4 | 8;
   readonly maxAccess: 1 | 2 | 4 | 8;
+  /** Narrower accesses read zero and write nothing; default 1. */
+  readonly leastAccess?: 1 | 2 | 4 | 8;
+  /** Of a PCI function: it lies in a base address register's range, from an offset on. */
+  readonly bar?: { readonly index: number; readonly offset: number };
+  /** Read-only memory that holds this, instead of registers. */
+  readonly content?: Uint8Array;
 }
 
 /** A write that becomes a signal. */

@@ -17,6 +17,27 @@ export const DEVICE_FACTS = {
     (e) => `dev ${e.dev} ${e.dir} gpa 0x${hex(e.gpa)} len ${e.len} digest ${e.digest}`,
   ),
 
+  /** Bytes a device keeps from now on. */
+  'sim:device_data': fact(
+    { dev: 'text', offset: 'u', bytes: 'bytes' },
+    (e) => `dev ${e.dev} offset 0x${hex(e.offset)} ${e.bytes.length} bytes`,
+  ),
+  /** An interrupt of a PCI function waits because it is masked; pending false: no longer. */
+  'sim:msi_pending': fact(
+    { dev: 'text', vector: 'u', pending: 'bool' },
+    (e) => `dev ${e.dev} vector ${e.vector} pending ${Number(e.pending)}`,
+  ),
+  /** A vector of MSI-X as an MSI route of KVM: bound to its eventfd or not; used false: it has none any more. */
+  'sim:msi_route': fact(
+    {
+      ...{ dev: 'text', vector: 'u', gsi: 'u', fd: 'i' },
+      ...{ address: 'u64', data: 'u', bound: 'bool', used: 'bool' },
+    },
+    (e) =>
+      `dev ${e.dev} vector ${e.vector} gsi ${e.gsi} fd ${e.fd} address 0x${hex(e.address)} data 0x${hex(e.data)} ` +
+      `bound ${Number(e.bound)} used ${Number(e.used)}`,
+  ),
+
   'sim:serial_sent': fact({ line: 'u', byte: 'u' }, (e) => `line ${e.line} byte 0x${hex(e.byte)}`),
   /** A byte sent in loopback comes back. */
   'sim:serial_looped': fact({ line: 'u', byte: 'u' }, (e) => `line ${e.line} byte 0x${hex(e.byte)}`),

@@ -71,6 +71,12 @@ export const QEMU_EVENTS = {
       `ua=0x${hex(e.userspace_addr)} ret=${e.ret}`,
   ),
   kvm_irqchip_commit_routes: fact({}, () => ''),
+  kvm_irqchip_add_msi_route: fact(
+    { name: 'text', vector: 'u', virq: 'u' },
+    (e) => `dev ${e.name} vector ${e.vector} virq ${e.virq}`,
+  ),
+  kvm_irqchip_update_msi_route: fact({ virq: 'u' }, (e) => `Updating MSI route virq=${e.virq}`),
+  kvm_irqchip_release_virq: fact({ virq: 'u' }, (e) => `virq ${e.virq}`),
   kvm_set_ioeventfd_mmio: fact(IOEVENTFD, ioeventfd),
   kvm_set_ioeventfd_pio: fact(IOEVENTFD, ioeventfd),
   memory_region_ops_read: fact(MEMORY_REGION_OPS, memoryRegionOps),

@@ -18,6 +18,7 @@ export function powerOn(made: Omit<MachineConfig, 'parts'>): MachineState {
       slots: [],
       pins: {},
       eventfds: {},
+      msiRoutes: {},
       timers: {},
       resetBy: undefined,
     },

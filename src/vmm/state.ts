@@ -17,6 +17,16 @@ export interface BoundEventfd {
   readonly place: EventfdPlace | undefined;
 }
 
+/** A message KVM sends when an eventfd is signalled. */
+export interface MsiRoute {
+  readonly gsi: number;
+  readonly fd: number;
+  readonly address: bigint;
+  readonly data: number;
+  /** The eventfd is an irqfd now: not while the vector is masked. */
+  readonly bound: boolean;
+}
+
 /** Writes an eventfd stands for. `match` undefined: any value. */
 export interface EventfdPlace {
   readonly addr: number;
@@ -57,6 +67,8 @@ export interface VmmState {
   readonly pins: Readonly<Record<string, boolean>>;
   /** Eventfds of devices that have one, by the name of the part. */
   readonly eventfds: Readonly<Record<string, BoundEventfd>>;
+  /** Vectors of MSI-X that are MSI routes of KVM, as `part.vector`. */
+  readonly msiRoutes: Readonly<Record<string, MsiRoute>>;
   /** The devices' timers, as `part.timer`. */
   readonly timers: Timers;
   /** Who asked for a reset that has not happened yet. */

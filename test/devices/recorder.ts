@@ -18,6 +18,10 @@ export class Bench<S> {
   readonly pins = new Map<string, boolean>();
   /** Every drive of a pin, in order. */
   readonly drives: (readonly [pin: string, high: boolean])[] = [];
+  /** Vectors of message-signalled interrupts, in order. */
+  readonly messages: number[] = [];
+  /** Whether a guest has turned them on. */
+  hasMessages = false;
   readonly timers = new Map<string, number>();
   readonly memory = new Uint8Array(4096);
   now = 0;
@@ -54,6 +58,11 @@ export class Bench<S> {
       arm: (timer, deadline) => void this.timers.set(this.known(timer), deadline),
       cancel: (timer) => void this.timers.delete(this.known(timer)),
       deadline: (timer) => this.timers.get(this.known(timer)),
+      msi: (vector) => {
+        this.messages.push(vector);
+        return this.hasMessages;
+      },
+      keep: (offset, bytes) => this.raise({ kind: 'sim:device_data', dev: this.device.model, offset, bytes }),
       ask: ({ bytes }) => this.raise({ kind: 'sim:chardev_sent', dev: this.device.model, bytes }),
       requestReset: () => this.raise({ kind: 'sim:reset_asked', by: this.device.model }),
       dmaReach: (gpa, length) => Math.max(0, Math.min(length, this.memory.length - gpa)),

@@ -1,3 +1,5 @@
+export { type Capability, capabilityOf, type Placed, placeCapabilities } from './capabilities.ts';
+export { type PciModel, pciDriver } from './driver.ts';
 export {
   COMMAND,
   type ConfigByte,
@@ -5,10 +7,14 @@ export {
   type ConfigRange,
   configAtReset,
   configWritten,
+  functionAtReset,
   getConfig,
+  intxDriven,
   isBusMaster,
+  isIntxDisabled,
   isPciFunction,
   movesRegions,
+  placeOfBar,
   PCI,
   type PciBar,
   type PciFunction,
@@ -19,3 +25,15 @@ export {
   resetConfig,
 } from './function.ts';
 export { type ConfigTarget, configTarget, pirqOf } from './mechanism.ts';
+export {
+  causeOf,
+  hasMessages,
+  isMasked,
+  isPending,
+  messageOf,
+  messagesOf,
+  vectorPending,
+} from './interrupts.ts';
+export type { Message } from './message.ts';
+export { isMsiOn, type MsiOptions, msi } from './msi.ts';
+export { type MsixOptions, type MsixState, msix } from './msix.ts';

@@ -1,7 +1,7 @@
 import { type KvmContext, vmOf } from '../context.ts';
 import { EBADF, EBUSY, EEXIST, EINVAL, ENOENT } from '../ioctl/errno.ts';
 import { fileOf } from '../ioctl/files.ts';
-import { RESAMPLE_SOURCE, setIrqLine, USERSPACE_SOURCE } from '../irqchip/index.ts';
+import { pulseGsi, RESAMPLE_SOURCE, setIrqLine } from '../irqchip/index.ts';
 import type { Ioeventfd, Irqfd } from '../ioctl/ioctls.ts';
 import type { IoeventfdState, IrqfdState } from '../state.ts';
 
@@ -70,15 +70,14 @@ function deassignIrqfd(kvm: KvmContext, arg: Irqfd): number {
   return 0;
 }
 
-/** irqfd_inject: an edge, or the level a resampling one holds until the guest acknowledges. */
+/** irqfd_wakeup: a message or an edge, or the level a resampling one holds until the guest acknowledges. */
 function injectIrqfd(kvm: KvmContext, { fd, gsi, resamplefd }: IrqfdState): void {
   consumeEventfd(kvm, fd, 'irqfd');
   if (resamplefd !== undefined) {
     setIrqLine(kvm, gsi, RESAMPLE_SOURCE, true);
     return;
   }
-  setIrqLine(kvm, gsi, USERSPACE_SOURCE, true);
-  setIrqLine(kvm, gsi, USERSPACE_SOURCE, false);
+  pulseGsi(kvm, gsi);
 }
 
 /** KVM_IOEVENTFD. */

@@ -172,6 +172,12 @@ function deliverByMatch(kvm: KvmContext, source: number, message: LapicMessage, 
   return acceptIrq(kvm, lapics[nthBit(candidates, m.vector % bitCount(candidates))], m, rtc);
 }
 
+/** Whether KVM's map of local APICs says at once who takes a device's message (kvm_irq_delivery_to_apic_fast). */
+export function isInMap(kvm: KvmContext, m: LapicMessage): boolean {
+  if (m.shorthand !== SHORTHAND_NONE || m.destination === XAPIC_BROADCAST) return false;
+  return !m.logical || logicalMode(chipOf(kvm).lapics) !== 'mixed';
+}
+
 /**
  * Deliver a message from vCPU `source` (-1: IOAPIC or MSI). `rtc`: the EOI of whoever takes it is waited for.
  * Returns how many APICs took it, 0 when none did, -1 when nobody was addressed.

@@ -24,6 +24,6 @@ export { apicBaseWrite } from './lapic-reset.ts';
 export { getPit2, setPit2 } from './pit.ts';
 export { irqchipPortRead, irqchipPortWrite } from './ports.ts';
 export { buildRouting, type GsiRoutingEntry } from './routes.ts';
-export { kickCpu, sendMsi, sendPvIpi, setIrqLine } from './routing.ts';
+export { kickCpu, pulseGsi, sendMsi, sendPvIpi, setIrqLine } from './routing.ts';
 export type { GsiRoute, IrqchipState, LapicFeatures, LapicState } from './state.ts';
 export { PIC_MASTER, PIC_SLAVE, IOAPIC, PIT_SOURCE, RESAMPLE_SOURCE, USERSPACE_SOURCE } from './state.ts';

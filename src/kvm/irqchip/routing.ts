@@ -1,27 +1,52 @@
 /** From a GSI, an MSI or a hypercall to the controllers. Linux Documentation/virt/kvm/api.rst, KVM_IRQ_LINE. */
 import type { KvmContext } from '../context.ts';
-import { deliverToApic, physicalId, SHORTHAND_NONE } from './delivery.ts';
+import { deliverToApic, isInMap, type LapicMessage, physicalId, SHORTHAND_NONE } from './delivery.ts';
 import { setIoapicIrq } from './ioapic.ts';
 import { acceptIrq, DELIVER_REMOTE_READ, isPresent } from './lapic.ts';
 import { setPicIrq } from './pic.ts';
-import { chipOf, type GsiRoute, IOAPIC } from './state.ts';
+import { chipOf, type GsiRoute, IOAPIC, USERSPACE_SOURCE } from './state.ts';
 
 /** KVM_EINVAL as hypercalls return it. */
 const HYPERCALL_EINVAL = -22;
 
 /** Deliver a message-signalled interrupt. SDM Vol. 3, 11.11. Returns > 0 delivered, 0 or -1 not. */
 export function sendMsi(kvm: KvmContext, addressLow: number, data: number): number {
-  const seq = kvm.raise({ kind: 'kvm_msi_set_irq', address: BigInt(addressLow >>> 0), data: data >>> 0 });
-  return deliverToApic(kvm.after(seq), -1, {
-    destination: (addressLow >>> 12) & 0xff,
-    logical: (addressLow & 4) !== 0,
-    shorthand: SHORTHAND_NONE,
-    deliveryMode: data & 0x700,
-    vector: data & 0xff,
-    level: true,
-    trigMode: (data >>> 15) & 1,
-    redirHint: (addressLow & 8) !== 0,
-  });
+  return deliverToApic(tellMsi(kvm, addressLow, data), -1, messageOf(addressLow, data));
+}
+
+/** The same from a context that cannot wait (kvm_arch_set_irq_inatomic). False: it has to be done elsewhere. */
+function sendMsiAtOnce(kvm: KvmContext, addressLow: number, data: number): boolean {
+  const told = tellMsi(kvm, addressLow, data);
+  const message = messageOf(addressLow, data);
+  if (!isInMap(kvm, message)) return false;
+  deliverToApic(told, -1, message);
+  return true;
+}
+
+const tellMsi = (kvm: KvmContext, addressLow: number, data: number): KvmContext =>
+  kvm.after(kvm.raise({ kind: 'kvm_msi_set_irq', address: BigInt(addressLow >>> 0), data: data >>> 0 }));
+
+const messageOf = (addressLow: number, data: number): LapicMessage => ({
+  destination: (addressLow >>> 12) & 0xff,
+  logical: (addressLow & 4) !== 0,
+  shorthand: SHORTHAND_NONE,
+  deliveryMode: data & 0x700,
+  vector: data & 0xff,
+  level: true,
+  trigMode: (data >>> 15) & 1,
+  redirHint: (addressLow & 8) !== 0,
+});
+
+/**
+ * An irqfd without resampling was signalled: a GSI that is a message goes straight to the local APICs (irqfd_wakeup);
+ * all others, and a message that asks each of them, are an edge of the line (irqfd_inject).
+ */
+export function pulseGsi(kvm: KvmContext, gsi: number): void {
+  const routes = chipOf(kvm).routing.routes[gsi] ?? [];
+  const [route] = routes;
+  if (routes.length === 1 && route?.type === 'msi' && sendMsiAtOnce(kvm, route.addressLow, route.data)) return;
+  setIrqLine(kvm, gsi, USERSPACE_SOURCE, true);
+  setIrqLine(kvm, gsi, USERSPACE_SOURCE, false);
 }
 
 function setRoute(kvm: KvmContext, route: GsiRoute, level: boolean, lineStatus: boolean): number {

@@ -1,6 +1,6 @@
 import type { DEVICE_FACTS } from '../../events/device.ts';
 import * as board from '../../vmm/evolve/board.ts';
-import { deviceFact, deviceReset, registerTaken } from '../../vmm/evolve/devices.ts';
+import { deviceFact, deviceReset, messagePending, registerTaken } from '../../vmm/evolve/devices.ts';
 import { changes, type Rows, tells, vmm } from '../row.ts';
 
 const OF_SERIAL = ({ line }: { readonly line: number }): string => `serial${line}`;
@@ -15,6 +15,9 @@ export const DEVICE_ROWS: Rows<keyof typeof DEVICE_FACTS> = {
   'sim:register_taken': changes(['devices'], vmm(registerTaken)),
   'sim:device_reset': changes(['devices'], vmm(deviceReset)),
   'sim:dma': tells,
+  'sim:device_data': changes(['devices'], vmm(deviceFact(({ dev }) => dev))),
+  'sim:msi_pending': changes(['devices'], vmm(messagePending)),
+  'sim:msi_route': changes(['board'], vmm(board.msiRouted)),
   'sim:serial_sent': changes(['devices'], vmm(deviceFact(OF_SERIAL))),
   'sim:serial_looped': changes(['devices'], vmm(deviceFact(OF_SERIAL))),
   'sim:serial_accepted': changes(['devices'], vmm(deviceFact(OF_SERIAL))),

@@ -4,7 +4,7 @@ import { ENGINE_FEATURES } from '../../kvm/vcpu/cpuid.ts';
 import { createKvm } from '../../kvm/kvm.ts';
 import type { InputSource, MachineParts } from '../../machine/parts.ts';
 import { CHANCE } from '../../replay/sources/random.ts';
-import { createMachinePc } from '../../vmm/index.ts';
+import { createMachinePc, deviceRomBytes } from '../../vmm/index.ts';
 import type { World } from '../world.ts';
 import type { Images } from './images.ts';
 import { configurationOf, type MachineDescription, machineOptions } from './machine-description.ts';
@@ -45,10 +45,11 @@ const ROM_BYTES = 8 << 20;
 
 /** The processor itself, with host memory for this machine. */
 const liveEngine =
-  ({ description: { memory, guestPageTables }, world }: Assembly): MachineParts['engine'] =>
-  (time) =>
-    createEngine({
-      hostBytes: memory * 2 ** 20 + ROM_BYTES,
+  ({ description, world }: Assembly): MachineParts['engine'] =>
+  (time) => {
+    const { memory, guestPageTables } = description;
+    return createEngine({
+      hostBytes: memory * 2 ** 20 + ROM_BYTES + deviceRomBytes(configurationOf(description)),
       instantiate: world.instantiate,
       hostTsc: () => time.hostTsc(),
       tscPerTick: time.tscPerTick,
@@ -57,3 +58,4 @@ const liveEngine =
         ? { onTableWrite: (write, vcpu, ticks) => time.tableWritten({ ...write, vcpu, ticks }) }
         : {}),
     });
+  };

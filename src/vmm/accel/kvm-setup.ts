@@ -25,6 +25,7 @@ import { type CpuModel, modelCpuid } from '../cpu/model.ts';
 import { cpuidOf } from '../cpu/cpuid.ts';
 import type { VmFds } from '../board/machine.ts';
 import type { ProcessorId } from '../pc/machine-tables.ts';
+import { pcRoutes } from './gsi-routes.ts';
 import { filterMsrs } from './msr-exits.ts';
 import { kvmIoctl, type TracedKvm, vcpuIoctl, vmIoctl } from './traced-kvm.ts';
 
@@ -99,25 +100,6 @@ function check(caller: TracedKvm, fd: number, capabilities: readonly (keyof type
 
 function enable(caller: TracedKvm, vm: number, cap: number, arg: bigint): void {
   vmIoctl(caller, vm, KVM_ENABLE_CAP, { cap, args: [arg] });
-}
-
-interface Route {
-  readonly gsi: number;
-  readonly type: 'irqchip';
-  readonly irqchip: number;
-  readonly pin: number;
-}
-
-/** GSIs 0-15 lead to the two PICs and the IOAPIC alike, but GSI 0 to IOAPIC pin 2; 16-23 to the IOAPIC alone. */
-function pcRoutes(): Route[] {
-  const routes: Route[] = [];
-  for (let gsi = 0; gsi < 16; gsi++) {
-    if (gsi !== 2) routes.push({ gsi, type: 'irqchip', irqchip: gsi >> 3, pin: gsi & 7 });
-  }
-  for (let gsi = 0; gsi < 24; gsi++) {
-    if (gsi !== 2) routes.push({ gsi, type: 'irqchip', irqchip: 2, pin: gsi === 0 ? 2 : gsi });
-  }
-  return routes;
 }
 
 /** Capability numbers. Linux include/uapi/linux/kvm.h. */

@@ -1,8 +1,9 @@
 /** Register accesses of a machine: each is one call of the device that owns the leaf, and one event. */
 import type { MachineEvent } from '../../events/vocabulary.ts';
-import { DeviceCall } from './device-call.ts';
+import { callOf, DeviceCall } from './device-call.ts';
 import { bindEventfds, clearEventfd } from '../accel/eventfds.ts';
 import type { Machine, Part } from './machine.ts';
+import { vectorsChanged } from './messages.ts';
 import { allOnes } from '../memory/access.ts';
 import type { FlatRange } from '../memory/flat-view.ts';
 import { isConfigData, readConfigData, writeConfigData } from './pci-bus.ts';
@@ -56,6 +57,7 @@ function writeDevice(machine: Machine, part: Part, region: number, { event, offs
   part.device.write?.(machine.stateOf(part), region, offset, size, value, call);
   call.finish(part.device.write === undefined);
   if (part.device.eventfd !== undefined) bindEventfds(machine);
+  if (part.hasMessages) vectorsChanged(call.since, part, callOf);
 }
 
 function accessed(

@@ -5,7 +5,11 @@ import { armTimer, cancelTimer } from '../../events/timers.ts';
 import type { MachineEvent } from '../../events/vocabulary.ts';
 import type { Machine, Part } from './machine.ts';
 import { reachOf, readBytes, writeBytes } from '../memory/address-space.ts';
-import { drivePin } from './pins.ts';
+import { raiseVector } from './messages.ts';
+import { type CallOf, drivePin } from './pins.ts';
+
+/** A call of another device, or of the same one later. */
+export const callOf: CallOf = (machine, part) => new DeviceCall(machine, part);
 
 /** One call of a device: what it may do to the machine around it, and the fact it was called for. */
 export class DeviceCall implements Effects {
@@ -22,6 +26,11 @@ export class DeviceCall implements Effects {
 
   get now(): number {
     return this.machine.now();
+  }
+
+  /** The machine, as what follows from this call finds it. */
+  get since(): Machine {
+    return this.machine;
   }
 
   commit(): void {
@@ -42,7 +51,7 @@ export class DeviceCall implements Effects {
   }
 
   pin(name: string, high: boolean): void {
-    drivePin(this.machine, { part: this.part, name, high }, (machine, part) => new DeviceCall(machine, part));
+    drivePin(this.machine, { part: this.part, name, high }, callOf);
   }
 
   arm(timer: string, deadline: number): void {
@@ -59,6 +68,14 @@ export class DeviceCall implements Effects {
 
   ask({ bytes }: Ask): void {
     this.raise({ kind: 'sim:chardev_sent', dev: this.part.name, bytes });
+  }
+
+  keep(offset: number, bytes: Uint8Array): void {
+    this.raise({ kind: 'sim:device_data', dev: this.part.name, offset, bytes });
+  }
+
+  msi(vector: number): boolean {
+    return raiseVector(this.machine, this.part, vector, callOf);
   }
 
   requestReset(): void {

@@ -22,6 +22,8 @@ export interface Part extends PartConfig {
   readonly device: AnyDevice;
   /** The device's timers, by their names among the machine's. */
   readonly timers: ReadonlyMap<string, string>;
+  /** A PCI function that may raise its interrupts by messages. */
+  readonly hasMessages: boolean;
   /** State at power-on. */
   readonly atReset: () => object;
 }
@@ -38,6 +40,8 @@ export interface HostRanges {
   readonly ram: number;
   readonly bios: number;
   readonly optionRom: number;
+  /** Of regions that are read-only memory, as `part.region`. */
+  readonly roms: ReadonlyMap<string, number>;
 }
 
 /** What of a machine does not depend on who acts on it. */

@@ -1,5 +1,9 @@
-import { configTarget, getConfig, movesRegions, regionBase } from '../../devices/pci/index.ts';
-import { DeviceCall } from './device-call.ts';
+import { configTarget, getConfig, messagesOf, movesRegions, pirqOf, placeOfBar } from '../../devices/pci/index.ts';
+import { isPirqAsserted } from '../../devices/piix3/index.ts';
+import { callOf, DeviceCall } from './device-call.ts';
+import { ISA_BRIDGE } from './isa-bridge.ts';
+import { vectorsChanged } from './messages.ts';
+import { drivePin, routeIntx } from './pins.ts';
 import type { Machine, Part } from './machine.ts';
 import { allOnes } from '../memory/access.ts';
 import { remap } from '../pc/remap.ts';
@@ -28,13 +32,31 @@ export function writeConfigData(machine: Machine, offset: number, size: number, 
   const { pci, register } = found;
   const before = placedBars(pci);
   const moves = movesRegions(pci.function, pci.state, register, size, value);
+  const pin = intxOf(machine, pci.part);
   const written = machine.after(
     machine.raise({ kind: 'pci_cfg_write', ...location(pci.part), offs: register, val: value, len: size }),
   );
+  if (pin !== undefined) routeIntx(written, pin.pirq, pin.wasAsserted, callOf);
+  if (pci.part.hasMessages) messagesWritten(written, pci);
   pci.function.configWritten?.(pci.state, register, size, new DeviceCall(written, pci.part));
   if (!moves) return;
   tellMappings(written, pci, before);
   remap(written);
+}
+
+/** The pin of a function, whose command register may keep it from the bridge: what the bridge sees before a write. */
+function intxOf({ state }: Machine, part: Part): { readonly pirq: number; readonly wasAsserted: boolean } | undefined {
+  const wire = part.wires['intx'];
+  if (wire?.to !== 'intx') return undefined;
+  const pirq = pirqOf(wire.slot, wire.pin);
+  return { pirq, wasAsserted: isPirqAsserted(state.devices[ISA_BRIDGE], pirq) };
+}
+
+/** While messages are on the pin is low. */
+function messagesWritten(machine: Machine, { part, function: pci, state }: PciPart): void {
+  const isHigh = machine.state.pins[`${part.name}.intx`] === true;
+  if (isHigh && messagesOf(pci, state) !== undefined) drivePin(machine, { part, name: 'intx', high: false }, callOf);
+  vectorsChanged(machine, part, callOf);
 }
 
 function addressed(machine: Machine, offset: number): { pci: PciPart; register: number } | undefined {
@@ -51,7 +73,7 @@ function location(part: Part): Location {
 }
 
 function placedBars(pci: PciPart): (number | undefined)[] {
-  return pci.function.bars.map((bar) => regionBase(pci.function, pci.state, bar.region));
+  return pci.function.bars.map((bar) => placeOfBar(pci.state, bar));
 }
 
 function tellMappings(machine: Machine, pci: PciPart, before: readonly (number | undefined)[]): void {

@@ -32,7 +32,8 @@ export function drivePin(machine: Machine, { part, name, high }: Drive, callOf: 
   else if (wire !== undefined) driveInput(moved, wire, high, callOf);
 }
 
-function routeIntx(machine: Machine, pirq: number, wasAsserted: boolean, callOf: CallOf): void {
+/** The bridge sees a PIRQ. `wasAsserted`: whether it did until then. */
+export function routeIntx(machine: Machine, pirq: number, wasAsserted: boolean, callOf: CallOf): void {
   const bridge = partOf(machine, ISA_BRIDGE);
   if (bridge === undefined) return;
   routeSlot(machine.state.devices[ISA_BRIDGE], pirq, wasAsserted, callOf(machine, bridge));

@@ -1,10 +1,11 @@
 import { MAIN_LOOP } from '../../events/stamped.ts';
 import type { KvmRunAnswer } from '../../kvm/api.ts';
-import { DeviceCall } from './device-call.ts';
+import { callOf, DeviceCall } from './device-call.ts';
 import { DIRECT_BOOT } from '../direct/reset-code.ts';
 import { ISA_BRIDGE } from './isa-bridge.ts';
 import { enterKvmRun, leaveKvmRun, resetInterruptControllers } from '../accel/kvm-reset.ts';
 import type { Machine, Part } from './machine.ts';
+import { vectorsChanged } from './messages.ts';
 import { powerOn } from '../pc/power-on.ts';
 import { remap } from '../pc/remap.ts';
 import { resetVcpu } from '../accel/vcpu-registers.ts';
@@ -44,6 +45,7 @@ function resetDevice(machine: Machine, part: Part): void {
   const call = new DeviceCall(machine, part, { kind: 'sim:device_reset', dev: part.name });
   part.device.reset?.(machine.stateOf(part), call);
   call.finish(part.device.reset === undefined);
+  if (part.hasMessages) vectorsChanged(call.since, part, callOf);
 }
 
 /**

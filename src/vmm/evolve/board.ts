@@ -1,13 +1,15 @@
 /** What facts do to the board between the devices: pins, memory slots, eventfds, timers, resets. */
 import type { Draft } from '../../base/draft.ts';
 import { putNamed } from '../../base/places.ts';
+import { intxDriven, isIntxDisabled } from '../../devices/pci/index.ts';
 import { slotDriven } from '../../devices/piix3/index.ts';
+import type { Wire } from '../../devices/wire.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import type { MachineConfig } from '../config.ts';
 import { ISA_BRIDGE } from '../board/isa-bridge.ts';
 import type { VmmState } from '../state.ts';
-import { inputDriven, timerFired } from './devices.ts';
+import { functionState, inputDriven, timerFired } from './devices.ts';
 
 type Vmm = Draft<VmmState>;
 
@@ -16,8 +18,15 @@ export function pinDriven(vmm: Vmm, { dev, pin, level }: EventOf<'sim:irq_line'>
   const high = level !== 0;
   vmm.pins[`${dev}.${pin}`] = high;
   const wire = config.parts.find((part) => part.name === dev)?.wires[pin];
-  if (wire?.to === 'intx') slotDriven(vmm.devices[ISA_BRIDGE], { slot: wire.slot, pin: wire.pin, high });
+  if (wire?.to === 'intx') intxRaised(vmm, dev, wire, high);
   else if (wire?.to === 'input') inputDriven(vmm, wire.part, wire.name, high, config);
+}
+
+/** The function's status tells of its pin; the bridge sees it unless the function's pin is disabled. */
+function intxRaised(vmm: Vmm, dev: string, { slot, pin }: Wire & { readonly to: 'intx' }, high: boolean): void {
+  const state = functionState(vmm, dev);
+  intxDriven(state, high);
+  slotDriven(vmm.devices[ISA_BRIDGE], { slot, pin, high: high && !isIntxDisabled(state) });
 }
 
 /** kvm_set_user_memory. */
@@ -32,6 +41,14 @@ export function eventfdBound(vmm: Vmm, event: EventOf<'sim:eventfd_bound'>): voi
   const { dev, fd, addr, size, pio, match, assigned } = event;
   const place = { addr, size, pio, match: match < 0 ? undefined : match };
   putNamed(vmm.eventfds, dev, { fd, place: assigned ? place : undefined });
+}
+
+/** sim:msi_route. */
+export function msiRouted(vmm: Vmm, event: EventOf<'sim:msi_route'>): void {
+  const { dev, vector, gsi, fd, address, data, bound, used } = event;
+  const name = `${dev}.${vector}`;
+  if (used) putNamed(vmm.msiRoutes, name, { gsi, fd, address, data, bound });
+  else delete vmm.msiRoutes[name];
 }
 
 /** sim:reset_asked. */

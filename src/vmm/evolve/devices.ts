@@ -1,9 +1,12 @@
 /** What facts do to the devices, each to its own state. */
 import type { Draft } from '../../base/draft.ts';
 import { invariant } from '../../base/invariant.ts';
-import { configWritten, type PciFunctionState } from '../../devices/pci/index.ts';
+import { configWritten, isIntxDisabled, type PciFunctionState, vectorPending } from '../../devices/pci/index.ts';
+import { slotDriven } from '../../devices/piix3/index.ts';
+import { NONE } from '../../events/origin.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventKind, EventOf, MachineEvent } from '../../events/vocabulary.ts';
+import { ISA_BRIDGE } from '../board/isa-bridge.ts';
 import type { MachineConfig, PartConfig } from '../config.ts';
 import { driverOf, functionOf } from '../models.ts';
 import { regionBaseOf } from '../memory/region-base.ts';
@@ -61,7 +64,27 @@ export function configurationWritten(vmm: Vmm, event: EventOf<'pci_cfg_write'>, 
   const part = config.parts.find(({ pci }) => pci?.slot === event.slot && pci.function === event.func);
   const pci = part === undefined ? undefined : functionOf(part);
   if (part === undefined || pci === undefined) return;
-  configWritten(pci, stateOf(vmm, part) as Draft<PciFunctionState>, event.offs, event.len, event.val);
+  const state = functionState(vmm, part.name);
+  configWritten(pci, state, event.offs, event.len, event.val);
+  const wire = part.wires['intx'];
+  if (wire?.to !== 'intx' || vmm.pins[`${part.name}.intx`] !== true) return;
+  slotDriven(vmm.devices[ISA_BRIDGE], { slot: wire.slot, pin: wire.pin, high: !isIntxDisabled(state) });
+}
+
+/** State of a part that is a PCI function. */
+export const functionState = (vmm: Vmm, dev: string): Draft<PciFunctionState> =>
+  (vmm.devices as unknown as Record<string, Draft<PciFunctionState>>)[dev]!;
+
+/** sim:msi_pending. */
+export function messagePending(
+  vmm: Vmm,
+  event: EventOf<'sim:msi_pending'>,
+  config: MachineConfig,
+  { cause }: Stamped,
+): void {
+  const part = partNamed(config, event.dev);
+  const pci = part === undefined ? undefined : functionOf(part);
+  if (pci !== undefined) vectorPending(pci, functionState(vmm, event.dev), event, cause ?? NONE);
 }
 
 /** A fact of a kind that is a device's own. */

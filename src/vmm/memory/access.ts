@@ -12,6 +12,7 @@ export interface RegisterBus {
  */
 export function adjustedRead(bus: RegisterBus, range: FlatRange, offset: number, size: number): number {
   const handler = range.leaf.handler;
+  if (handler !== undefined && size < handler.leastAccess) return 0;
   if (handler === undefined || (size >= handler.minAccess && size <= handler.maxAccess)) {
     return bus.read(range, offset, size);
   }
@@ -24,6 +25,7 @@ export function adjustedRead(bus: RegisterBus, range: FlatRange, offset: number,
 /** Write `size` bytes of `value` the same way. */
 export function adjustedWrite(bus: RegisterBus, range: FlatRange, offset: number, size: number, value: number): void {
   const handler = range.leaf.handler;
+  if (handler !== undefined && size < handler.leastAccess) return;
   if (handler === undefined || (size >= handler.minAccess && size <= handler.maxAccess)) {
     bus.write(range, offset, size, value);
     return;

@@ -6,6 +6,8 @@ export interface IoHandler {
   readonly region: number;
   readonly minAccess: number;
   readonly maxAccess: number;
+  /** Narrower accesses read zero and write nothing. */
+  readonly leastAccess: number;
 }
 
 /**

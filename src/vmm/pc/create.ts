@@ -9,10 +9,10 @@ import { firmwareItems } from '../fw-cfg/items.ts';
 import type { VmmHost } from '../host.ts';
 import { enterKvmRun } from '../accel/kvm-reset.ts';
 import { createInterruptRoutes, createTimer, createVm } from '../accel/kvm-setup.ts';
-import { type Board, type HostRanges, Machine } from '../board/machine.ts';
+import { type Board, type HostRanges, Machine, type Part } from '../board/machine.ts';
 import type { MachineOptions } from '../options.ts';
 import type { TracedKvm } from '../accel/traced-kvm.ts';
-import { OPTION_ROM_SIZE } from './memory-map.ts';
+import { OPTION_ROM_SIZE, romName } from './memory-map.ts';
 import { pcParts } from './parts.ts';
 import { powerOn } from './power-on.ts';
 import { ramLayout } from './ram-layout.ts';
@@ -25,13 +25,14 @@ export function buildMachine(kernel: KvmKernel, options: MachineOptions, host: V
   const caller: TracedKvm = { kvm: kernel.calledBy(origin), raise: (event) => origin.raise(event) };
   const { fds, processorId } = createVm(caller, options.smp, model);
   const ram = ramLayout(options.memory * 2 ** 20);
+  const parts = pcParts(host.config, firmwareItems(options, processorId));
   const board: Board = {
     host,
     kernel,
     options,
     ram,
-    parts: pcParts(host.config, firmwareItems(options, processorId)),
-    hva: hostRanges(host, options, ram.total, origin),
+    parts,
+    hva: { ...hostRanges(host, options, ram.total, origin), roms: hostRoms(host, parts, origin) },
     fds,
     processorId,
     memoryView: [],
@@ -52,12 +53,18 @@ export function buildMachine(kernel: KvmKernel, options: MachineOptions, host: V
   return board;
 }
 
-function hostRanges(host: VmmHost, options: MachineOptions, ramSize: number, origin: Origin): HostRanges {
-  const allocate = (fd: string, len: number): number => {
+type Allocate = (fd: string, len: number) => number;
+
+const allocator =
+  (host: VmmHost, origin: Origin): Allocate =>
+  (fd, len) => {
     const hva = host.nextHva;
     origin.raise({ kind: 'sim:mmap', fd, len, hva });
     return hva;
   };
+
+function hostRanges(host: VmmHost, options: MachineOptions, ramSize: number, origin: Origin): Omit<HostRanges, 'roms'> {
+  const allocate = allocator(host, origin);
   const firmware = options.bios?.bytes ?? resetCode();
   const ranges = {
     ram: allocate('pc.ram', ramSize),
@@ -66,6 +73,21 @@ function hostRanges(host: VmmHost, options: MachineOptions, ramSize: number, ori
   };
   host.memoryFor(origin).writeHost(ranges.bios, firmware);
   return ranges;
+}
+
+/** Host memory for the regions of devices that are read-only memory. */
+function hostRoms(host: VmmHost, parts: readonly Part[], origin: Origin): HostRanges['roms'] {
+  const allocate = allocator(host, origin);
+  const roms = new Map<string, number>();
+  for (const part of parts) {
+    for (const [at, { name, content }] of part.device.regions.entries()) {
+      if (content === undefined) continue;
+      const hva = allocate(`${part.name}.${name}`, content.length);
+      host.memoryFor(origin).writeHost(hva, content);
+      roms.set(romName(part, at), hva);
+    }
+  }
+  return roms;
 }
 
 function checkOptions(options: MachineOptions): void {

@@ -1,3 +1,4 @@
+import type { Region } from '../../devices/device.ts';
 import { pamSegments, smramControl } from '../../devices/i440fx/index.ts';
 import type { Board, Part } from '../board/machine.ts';
 import { alias, container, io, type IoHandler, type MemoryRegion, ram, rom, WHOLE_SPACE } from '../memory/region.ts';
@@ -78,17 +79,25 @@ function placedRegions(board: Board, space: 'io' | 'memory', wanted: (part: Part
       ? part.device.regions.flatMap((region, at) => {
           const base = region.space === space ? regionBaseOf(board.host.state, part, at) : undefined;
           if (base === undefined) return [];
-          const handler: IoHandler = {
-            part: index,
-            region: at,
-            minAccess: region.minAccess,
-            maxAccess: region.maxAccess,
-          };
-          return [io(region.name, region.length, handler, { base, priority: region.priority ?? 0 })];
+          const place = { base, priority: region.priority ?? 0 };
+          const hva = board.hva.roms.get(romName(part, at));
+          if (hva !== undefined) return [rom(region.name, region.length, hva, place)];
+          return [io(region.name, region.length, handlerOf(region, index, at), place)];
         })
       : [],
   );
 }
+
+const handlerOf = (region: Region, part: number, at: number): IoHandler => ({
+  part,
+  region: at,
+  minAccess: region.minAccess,
+  maxAccess: region.maxAccess,
+  leastAccess: region.leastAccess ?? 1,
+});
+
+/** A region of a part that is read-only memory, by name. */
+export const romName = ({ name }: Part, region: number): string => `${name}.${region}`;
 
 /** Size of what lies at the reset vector when there is no firmware. */
 const RESET_CODE_SIZE = 0x10000;

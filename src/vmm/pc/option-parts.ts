@@ -1,12 +1,13 @@
 /** Devices of the command line: QEMU's drivers and property names. */
 import { Problem, shortly } from '../../base/problem.ts';
 import type { AnyDriver } from '../../devices/driver.ts';
+import { PCI, type PciFunctionState } from '../../devices/pci/index.ts';
 import { accepts, type PropertyValue, rangeOf } from '../../devices/properties.ts';
 import type { Part } from '../board/machine.ts';
 import { type DeviceModel, drivers } from '../models.ts';
 import type { DeviceOption } from '../options.ts';
 import { freeAddress, pciAddress } from './addresses.ts';
-import { seated } from './seat.ts';
+import { type Seat, seated } from './seat.ts';
 
 /** Each driver `-device` may name, by that name. */
 const OPTION_DRIVERS: ReadonlyMap<string, readonly [DeviceModel, AnyDriver]> = new Map(
@@ -38,7 +39,7 @@ export function placeProperties({ bus, chardev }: AnyDriver): readonly string[] 
 export function optionPart({ driver: name, properties }: DeviceOption, index: number, parts: readonly Part[]): Part {
   const [model, driver] = optionDriver(name);
   const setup = setupOf(driver, properties);
-  const seat = driver.bus === 'PCI' ? { pci: seatOf(name, properties, parts) } : {};
+  const seat = driver.bus === 'PCI' ? pciSeat(name, driver.atReset(setup), properties, parts) : {};
   return seated(optionName(name, index), model, driver, setup, seat);
 }
 
@@ -58,7 +59,14 @@ function setupOf({ name, properties = {}, ...driver }: AnyDriver, given: DeviceO
   return Object.fromEntries(values);
 }
 
-function seatOf(name: string, { addr }: DeviceOption['properties'], parts: readonly Part[]) {
-  if (addr === undefined) return freeAddress(name, parts);
-  return pciAddress(name, String(addr), parts);
+/** The pin of a function that has one leads to the ISA bridge. */
+function pciSeat(
+  name: string,
+  { config = [] }: Partial<PciFunctionState>,
+  { addr }: DeviceOption['properties'],
+  parts: readonly Part[],
+): Seat {
+  const pci = addr === undefined ? freeAddress(name, parts) : pciAddress(name, String(addr), parts);
+  const pin = config[PCI.interruptPin] ?? 0;
+  return { pci, wires: pin === 0 ? {} : { intx: { to: 'intx', slot: pci.slot, pin } } };
 }

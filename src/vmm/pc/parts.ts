@@ -46,6 +46,12 @@ export function pcParts(made: Board, items: FwCfgItems): Part[] {
   return parts;
 }
 
+/** How much read-only memory its devices bring along. */
+export const deviceRomBytes = (made: Board): number =>
+  pcParts(made, NO_ITEMS)
+    .flatMap(({ device }) => device.regions)
+    .reduce((sum, { content }) => sum + (content?.length ?? 0), 0);
+
 /** Name of the part behind a serial line: who receives `sim:serial_received`. */
 const serialName = (line: number): string => `serial${line}`;
 

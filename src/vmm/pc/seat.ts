@@ -1,4 +1,5 @@
 import type { AnyDriver } from '../../devices/driver.ts';
+import { hasMessages, isPciFunction } from '../../devices/pci/index.ts';
 import type { Wires } from '../../devices/wire.ts';
 import type { Part } from '../board/machine.ts';
 import type { DeviceModel } from '../models.ts';
@@ -18,6 +19,7 @@ export function seated(name: string, model: DeviceModel, driver: AnyDriver, setu
     model,
     device,
     timers: new Map(device.timers?.map((timer): [string, string] => [timer, `${name}.${timer}`])),
+    hasMessages: isPciFunction(device) && hasMessages(device),
     atReset: () => driver.atReset(setup),
     bases: device.regions.map(({ base }) => base),
     wires: seat.wires ?? driver.wires?.(setup) ?? {},

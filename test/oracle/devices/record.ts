@@ -2,11 +2,13 @@
  * Records random accesses to the devices of a real QEMU 7.2 through its qtest port, for replay.test.ts:
  * `npx tsx test/oracle/devices/record.ts` writes test/oracle/devices/recorded/*.txt. Needs qemu-system-x86_64.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
-import { type Access, type Bus, Chance, lookAround, placePm, WORKLOADS } from './workloads.ts';
+import { config, edu, type MessageBus, msix, placeEdu, TABLE } from './message-workloads.ts';
+import { type Access, Chance, lookAround, placePm, WORKLOADS } from './workloads.ts';
 
 const STEPS = 600;
 const SEED = 20240229;
@@ -23,12 +25,21 @@ const OPTIONS = [
     '/dev/null',
   ],
 ];
+/** Where virtio-rng-pci has its MSI-X, and where its common configuration is put. */
+const MSIX = 0x98;
+const COMMON = 0xe300_0000;
 const LETTER = { 1: 'b', 2: 'w', 4: 'l' } as const;
 
-class Qtest implements Bus {
+class Qtest implements MessageBus {
   readonly accesses: Access[] = [];
-  readonly #process = spawn('qemu-system-x86_64', OPTIONS, { stdio: ['pipe', 'pipe', 'inherit'] });
-  readonly #lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
+  readonly #process: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(...devices: readonly string[]) {
+    const options = [...OPTIONS, ...devices.flatMap((device) => ['-device', device])];
+    this.#process = spawn('qemu-system-x86_64', options, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
+  }
 
   async in(port: number, size: 1 | 2 | 4 = 1): Promise<void> {
     const value = Number((await this.#ask(`in${LETTER[size]} ${port}`)).split(' ')[1]);
@@ -56,6 +67,38 @@ class Qtest implements Bus {
     this.accesses.push({ op: 'reset', address: 0, size: 1, value: 0 });
   }
 
+  async control(value: number): Promise<void> {
+    await this.#unrecorded(() => config(this, MSIX + 2, 2, value));
+    this.accesses.push({ op: 'control', address: 0, size: 2, value });
+  }
+
+  /** virtio-rng's configuration vector, as an error of the driver's raises it: virtio 1.1, 4.1.4.3. */
+  async raise(vector: number): Promise<void> {
+    const steps = [
+      ...['b 20 0', 'b 20 3', 'l 8 1', 'l 12 1', 'b 20 11', `w 16 ${vector}`, 'b 20 15', 'w 28 0'],
+    ] as const;
+    for (const step of steps) {
+      const [letter, offset, value] = step.split(' ');
+      await this.#ask(`write${letter} ${COMMON + Number(offset)} ${value}`);
+    }
+    this.accesses.push({ op: 'raise', address: 0, size: 4, value: vector });
+  }
+
+  /** BARs 1 and 4 of virtio-rng: MSI-X, and its own registers. */
+  async placeVirtio(): Promise<void> {
+    await this.#unrecorded(async () => {
+      await config(this, 0x14, 4, TABLE);
+      await config(this, 0x20, 4, COMMON);
+      await config(this, 4, 2, 6);
+    });
+  }
+
+  async #unrecorded(act: () => Promise<void>): Promise<void> {
+    const { length } = this.accesses;
+    await act();
+    this.accesses.length = length;
+  }
+
   end(): void {
     this.#process.kill();
   }
@@ -70,8 +113,12 @@ class Qtest implements Bus {
   }
 }
 
-async function record(name: string, work: (qemu: Qtest, chance: Chance) => Promise<void>): Promise<void> {
-  const qemu = new Qtest();
+async function record(
+  name: string,
+  work: (qemu: Qtest, chance: Chance) => Promise<void>,
+  ...devices: readonly string[]
+): Promise<void> {
+  const qemu = new Qtest(...devices);
   if (name === 'piix4Pm' || name === 'reset') await placePm(qemu);
   await work(qemu, new Chance(SEED));
   qemu.end();
@@ -79,14 +126,35 @@ async function record(name: string, work: (qemu: Qtest, chance: Chance) => Promi
   writeFileSync(new URL(`recorded/${name}.txt`, import.meta.url), text.join(''));
 }
 
+/** These alone, when named; all of them otherwise. */
+const [, , ...only] = process.argv;
+const isWanted = (name: string): boolean => only.length === 0 || only.includes(name);
+
 for (const [name, step] of Object.entries(WORKLOADS)) {
+  if (!isWanted(name)) continue;
   await record(name, async (qemu, chance) => {
     for (let count = 0; count < STEPS; count++) await step(qemu, chance);
   });
 }
-await record('reset', async (qemu, chance) => {
-  const steps = Object.values(WORKLOADS);
-  for (let count = 0; count < STEPS; count++) await chance.of(steps)(qemu, chance);
-  await qemu.reset();
-  await lookAround(qemu);
-});
+if (isWanted('reset')) {
+  await record('reset', async (qemu, chance) => {
+    const steps = Object.values(WORKLOADS);
+    for (let count = 0; count < STEPS; count++) await chance.of(steps)(qemu, chance);
+    await qemu.reset();
+    await lookAround(qemu);
+  });
+}
+if (isWanted('edu')) {
+  const work = async (qemu: Qtest, chance: Chance): Promise<void> => {
+    await placeEdu(qemu);
+    for (let count = 0; count < 2 * STEPS; count++) await edu(qemu, chance);
+  };
+  await record('edu', work, 'edu');
+}
+if (isWanted('msix')) {
+  const work = async (qemu: Qtest, chance: Chance): Promise<void> => {
+    await qemu.placeVirtio();
+    for (let count = 0; count < STEPS / 5; count++) await msix(qemu, chance);
+  };
+  await record('msix', work, 'virtio-rng-pci');
+}

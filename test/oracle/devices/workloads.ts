@@ -1,6 +1,6 @@
 /** One access to a machine's I/O ports or memory, as the recordings write it. */
 export interface Access {
-  readonly op: 'in' | 'out' | 'read' | 'write' | 'reset';
+  readonly op: 'in' | 'out' | 'read' | 'write' | 'reset' | 'control' | 'raise';
   readonly address: number;
   readonly size: 1 | 2 | 4;
   readonly value: number;

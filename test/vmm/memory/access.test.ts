@@ -6,7 +6,7 @@ import { container, io } from '../../../src/vmm/memory/region.ts';
 /** A model of one width that answers offset * 0x11 in every byte and notes what it was called with. */
 function spaceOf(minAccess: number, maxAccess: number): { space: AddressSpace; calls: string[] } {
   const calls: string[] = [];
-  const handler = { part: 0, region: 0, minAccess, maxAccess };
+  const handler = { part: 0, region: 0, minAccess, maxAccess, leastAccess: 1 };
   const view = flatten(container('root', 0x1000, [io('device', 0x10, handler, { base: 0x100 })]));
   const bus = {
     read: (_range: unknown, offset: number, size: number) => {

@@ -1,0 +1,118 @@
+import type { Draft } from '../../base/draft.ts';
+import type { DeviceReducer, Region } from '../device.ts';
+import type { Driver } from '../driver.ts';
+import { type Capability, capabilityOf, type MsixRow, placeCapabilities } from './capabilities.ts';
+import {
+  type ConfigLayout,
+  functionAtReset,
+  type PciBar,
+  type PciFunction,
+  type PciFunctionState,
+  type PciIdentity,
+  resetFunction,
+} from './function.ts';
+import { msixBar, msixRegions } from './msix.ts';
+
+/** What of a PCI model is the same for every one of its functions. */
+interface Shape {
+  readonly identity: PciIdentity;
+  readonly bars: readonly PciBar[];
+  /** The function's own regions: `read`, `write` and the reducer number them from 0. */
+  readonly regions: readonly Region[];
+  readonly capabilities?: readonly Capability[];
+  /** What the expansion ROM holds. */
+  readonly rom?: Uint8Array;
+}
+
+/** What a PCI model says of itself: header, capabilities, MSI-X table and expansion ROM are made from it. */
+export interface PciModel<Own extends object, P extends object>
+  extends Shape,
+    Pick<Driver<Own, P>, 'name' | 'description' | 'category' | 'properties' | 'chardev' | 'atReset'> {
+  /** What it does. Its pin, if it has one, is `intx`. */
+  create(setup: P): FunctionBody<PciFunctionState & Own>;
+  readonly reducer: DeviceReducer<PciFunctionState & Own>;
+}
+
+type FunctionBody<S extends PciFunctionState> = Omit<
+  PciFunction<S>,
+  'bars' | 'capabilities' | 'regions' | 'model' | 'pins'
+>;
+
+/** The driver of a PCI model. `atReset` is of the function's own state: header and MSI-X table come by themselves. */
+export function pciDriver<Own extends object, P extends object>(
+  model: PciModel<Own, P>,
+): Driver<PciFunctionState & Own, P> {
+  const { name, identity, regions, rom, reducer, create, atReset } = model;
+  const row = capabilityOf(placeCapabilities(model.capabilities ?? []), 'msix');
+  const layout = layoutOf(model, row);
+  const shown = [...regions, ...(row === undefined ? [] : msixRegions(row)), ...(rom === undefined ? [] : romOf(rom))];
+  return {
+    ...model,
+    bus: 'PCI',
+    create: (setup) => functionOf(create(setup), { ...layout, model: name, regions: shown }, regions.length),
+    atReset: (setup) => ({ ...functionAtReset(identity, layout), ...atReset(setup) }),
+    reducer: reducerOf(reducer, layout, regions.length),
+  };
+}
+
+/** With the BARs nobody has to write down: that of MSI-X, if it has one of its own, and that of the ROM. */
+function layoutOf({ bars, capabilities = [], rom }: Shape, row: MsixRow | undefined): ConfigLayout {
+  const ofMsix = row === undefined || bars.some(({ index }) => index === row.bar) ? [] : [msixBar(row)];
+  const ofRom: PciBar[] = rom === undefined ? [] : [{ index: 6, space: 'memory', size: romSize(rom) }];
+  return { bars: [...bars, ...ofMsix, ...ofRom], capabilities: placeCapabilities(capabilities) };
+}
+
+const SMALLEST_ROM = 2048;
+
+const romSize = ({ length }: Uint8Array): number => 2 ** Math.ceil(Math.log2(Math.max(length, SMALLEST_ROM)));
+
+function romOf(rom: Uint8Array): Region[] {
+  const content = new Uint8Array(romSize(rom));
+  content.set(rom);
+  const [length, bar] = [content.length, { index: 6, offset: 0 }];
+  return [{ name: 'rom', space: 'memory', length, minAccess: 1, maxAccess: 4, bar, content }];
+}
+
+/** `own`: how many regions are the function's; the next two are those of MSI-X. */
+function functionOf<S extends PciFunctionState>(
+  body: FunctionBody<S>,
+  rest: Pick<PciFunction<S>, 'bars' | 'capabilities' | 'regions' | 'model'>,
+  own: number,
+): PciFunction<S> {
+  return {
+    ...body,
+    ...rest,
+    pins: ['intx'],
+    read(state, region, offset, size, effects) {
+      if (region < own) return body.read(state, region, offset, size, effects);
+      return state.msix![region === own ? 'table' : 'pending'][offset >> 2]!;
+    },
+    write(state, region, offset, size, value, effects) {
+      if (region < own && body.write !== undefined) body.write(state, region, offset, size, value, effects);
+      else effects.commit();
+    },
+    reset(state, effects) {
+      if (body.reset === undefined) effects.commit();
+      else body.reset(state, effects);
+      effects.pin('intx', false);
+    },
+  };
+}
+
+function reducerOf<S extends PciFunctionState>(
+  reducer: DeviceReducer<S>,
+  layout: ConfigLayout,
+  own: number,
+): DeviceReducer<S> {
+  return {
+    ...reducer,
+    written(state: Draft<S>, access) {
+      if (access.region < own) reducer.written?.(state, access);
+      else if (access.region === own) state.msix!.table[access.offset >> 2] = access.value;
+    },
+    reset(state: Draft<S>) {
+      resetFunction(state, layout);
+      reducer.reset?.(state);
+    },
+  };
+}
