@@ -15,6 +15,7 @@ import type { Piix3IdeState } from '../devices/piix3-ide/index.ts';
 import type { Piix4PmState } from '../devices/piix4-pm/index.ts';
 import type { Port92State } from '../devices/port92/index.ts';
 import type { UartState } from '../devices/uart16550/index.ts';
+import type { Source } from '../events/stamped.ts';
 import type { Timers } from '../events/timers.ts';
 import type { CpuHotplugState, PciHotplugState } from './acpi/hotplug.ts';
 import type { DirectBootState } from './direct/reset-code.ts';
@@ -29,9 +30,12 @@ export interface MemorySlot {
   readonly hva: number;
 }
 
-/** A device's eventfd, and the writes KVM signals to it now. */
+/** One of a device's eventfds, who polls it, and the writes KVM signals to it now. */
 export interface BoundEventfd {
-  readonly fd: number;
+  /** The part, and the device's own number of it. */
+  readonly dev: string;
+  readonly id: number;
+  readonly thread: Source;
   readonly place: EventfdPlace | undefined;
 }
 
@@ -76,8 +80,8 @@ export interface VmmState {
   readonly slots: readonly MemorySlot[];
   /** Levels of output pins that moved, as `part.pin`. */
   readonly pins: Readonly<Record<string, boolean>>;
-  /** Eventfds of devices that have one, by the name of the part. */
-  readonly eventfds: Readonly<Record<string, BoundEventfd>>;
+  /** Eventfds of devices by their descriptors. */
+  readonly eventfds: Readonly<Record<number, BoundEventfd>>;
   /** The devices' timers, as `part.timer`. */
   readonly timers: Timers;
   /** Who asked for a reset that has not happened yet. */

@@ -13,6 +13,7 @@ import { systemIo, systemMemory } from './pc/memory-map.ts';
 import { serialName } from './pc/parts.ts';
 import { redraw } from './pc/remap.ts';
 import { resetIfAsked } from './board/reset.ts';
+import { handleEventfd } from './main-loop/eventfd-handler.ts';
 import { serviceExit } from './accel/service.ts';
 
 /** QEMU's process as the rest of the simulator sees it. What it raises comes from the `origin` it is given. */
@@ -21,6 +22,8 @@ export interface Vmm {
   service(vcpu: number, origin: Origin): void;
   /** Expire the devices' timers due at or before now. False: there was none. */
   expire(origin: Origin): boolean;
+  /** A thread found an eventfd of a device signalled. Returns how many elements it dealt with. */
+  handle(fd: number, origin: Origin): number;
   /** Bytes have arrived at a serial line: COM1 is 0. */
   receiveSerial(line: number, origin: Origin): void;
   /** Keys have arrived. */
@@ -47,6 +50,7 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
   return {
     service: (vcpu, from) => service(new Machine(board, from), vcpu),
     expire: (from) => expireDevices(by(from)),
+    handle: (fd, from) => handleEventfd(new Machine(board, from), fd),
     receiveSerial: (line, from) => receive(by(from), serialName(line)),
     receiveKeys: (from) => receive(by(from), 'i8042'),
     pressPowerButton: (from) => receive(by(from), 'piix4-pm'),

@@ -43,6 +43,12 @@ export function deviceReset(vmm: Vmm, { dev }: EventOf<'sim:device_reset'>, conf
   if (part !== undefined) reducerOf(part.model).reset?.(stateOf(vmm, part));
 }
 
+/** sim:device_notified. */
+export function deviceNotified(vmm: Vmm, { dev, id }: EventOf<'sim:device_notified'>, config: MachineConfig): void {
+  const part = partNamed(config, dev);
+  if (part !== undefined) reducerOf(part.model).notified?.(stateOf(vmm, part), id);
+}
+
 /** An input of a device is driven. */
 export function inputDriven(vmm: Vmm, dev: string, input: string, high: boolean, config: MachineConfig): void {
   const part = partNamed(config, dev);
