@@ -49,8 +49,14 @@ const STUCK_LIMIT = 200_000;
 /** No digest of memory is due any more. */
 const NEVER = Number.MAX_SAFE_INTEGER;
 
-/** Jumps over idle time in a row after which nobody is going to wake: the timers that fire are masked. */
+/**
+ * Jumps over idle time in a row that nothing but timers came of, after which nobody is going to wake: the timers that
+ * fire are masked.
+ */
 const IDLE_LIMIT = 20_000;
+
+/** What a step of the loop was. */
+type Step = 'input' | 'digest' | 'timers' | 'worker' | 'vcpu' | 'warp';
 
 /** Run the machine until a reason to return it. */
 export function advance(context: MachineContext, until: Until): Reason {
@@ -59,24 +65,22 @@ export function advance(context: MachineContext, until: Until): Reason {
   for (;;) {
     const { ticks } = context;
     const { warpedNs } = context.state.clock;
-    const reason = step(context, until);
-    if (reason !== undefined) return reason;
-    if (context.ticks !== ticks) {
-      stuck = 0;
-      warps = 0;
-    } else if (context.state.clock.warpedNs !== warpedNs) {
-      stuck = 0;
-      warps += 1;
-      if (warps >= IDLE_LIMIT) return { why: 'idle' };
-    } else {
-      stuck += 1;
-      invariant(stuck < STUCK_LIMIT, 'the machine gets on', { tick: ticks, seq: nextSeq(context) });
-    }
+    const did = step(context, until);
+    if (typeof did === 'object') return did;
+    if (did === 'warp') warps += 1;
+    else if (did === 'input' || did === 'worker' || context.ticks !== ticks) warps = 0;
+    if (warps >= IDLE_LIMIT && isEndless(context, until)) return { why: 'idle' };
+    stuck = did === 'input' || context.ticks !== ticks || context.state.clock.warpedNs !== warpedNs ? 0 : stuck + 1;
+    invariant(stuck < STUCK_LIMIT, 'the machine gets on', { tick: ticks, seq: nextSeq(context) });
   }
 }
 
+/** Nothing that is known ends an idle time: neither what the caller asked for nor an input that waits. */
+const isEndless = (context: MachineContext, { ns, seq }: Until): boolean =>
+  ns === undefined && seq === undefined && context.parts.inputs.peek(nextSeq(context)) === undefined;
+
 /** One turn of the loop: an input, the due timers, or what one thread does, or a warp. */
-function step(context: MachineContext, until: Until): Reason | undefined {
+function step(context: MachineContext, until: Until): Reason | Step {
   const { ended } = context.state.schedule;
   if (ended !== undefined) {
     tellLastDigest(context);
@@ -85,22 +89,22 @@ function step(context: MachineContext, until: Until): Reason | undefined {
   const input = context.parts.inputs.peek(nextSeq(context));
   if (input !== undefined && isDue(context, input)) {
     deliver(context, input);
-    return undefined;
+    return 'input';
   }
   const isOpen = isEntryOpen(context);
   // An input may have been recorded just after it.
-  if (!isOpen && tellDigestWhenDue(context)) return undefined;
+  if (!isOpen && tellDigestWhenDue(context)) return 'digest';
   if (isThere(context, until, isOpen)) return { why: 'until' };
-  if (!isOpen && expireDue(context)) return undefined;
+  if (!isOpen && expireDue(context)) return 'timers';
   const thread = pick(context);
   if (thread === undefined) return idle(context, until, input);
   if (thread.kind !== 'vcpu') {
     runWorker(context, thread);
-    return undefined;
+    return 'worker';
   }
   context.cutAt = cutTick(context, until, input, isOpen);
   runVcpu(context, context.state.schedule.turn);
-  if (!context.hasBroken) return undefined;
+  if (!context.hasBroken) return 'vcpu';
   context.hasBroken = false;
   return { why: 'break' };
 }
@@ -156,7 +160,7 @@ function expireDue(context: MachineContext): boolean {
 }
 
 /** Nobody can run: jump to the next deadline or input. */
-function idle(context: MachineContext, until: Until, input: PendingInput | undefined): Reason | undefined {
+function idle(context: MachineContext, until: Until, input: PendingInput | undefined): Reason | 'warp' {
   const from = now(context);
   // An input that is due now but waits for its sequence number cannot end an idle time.
   const isHeld = input?.ns === undefined || (input.seq !== undefined && input.ns <= from);
@@ -164,7 +168,7 @@ function idle(context: MachineContext, until: Until, input: PendingInput | undef
   if (to === Infinity) return { why: 'idle' };
   if (to > (until.ns ?? Infinity)) return { why: 'until' };
   timerOrigin(context).raise({ kind: 'sim:idle_warped', from, to: Math.max(from, to) });
-  return undefined;
+  return 'warp';
 }
 
 /** The tick no run may pass: the caller's, or that of the next input. Always ahead of now. */
