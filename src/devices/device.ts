@@ -69,6 +69,8 @@ export interface Region {
 
 /** A write that becomes a signal. */
 export interface EventfdWrite {
+  /** Which of the device's signals it is: a queue's number. */
+  readonly id: number;
   /** By its place in `regions`. */
   readonly region: number;
   readonly offset: number;
@@ -104,8 +106,13 @@ export interface Device<S> {
   expire?(state: S, timer: string, effects: Effects, deadline: number): void;
   /** An input arrived from outside whose row names this device: it is in the state already, by the reducer's facts. */
   receive?(state: S, effects: Effects, input: MachineEvent): void;
-  /** A write the device wants as a signal of an eventfd instead of a call, as its state is now. */
-  eventfd?(state: S): EventfdWrite | undefined;
+  /** Writes the device wants as signals of eventfds instead of calls, as its state is now. */
+  eventfds?(state: S): readonly EventfdWrite[];
+  /**
+   * A thread found one of them signalled, which commits: since when and how often it cannot tell. Returns how many
+   * elements there were to deal with. Without: a signal does no more than the reducer says.
+   */
+  notified?(state: S, id: number, effects: Effects): number;
   /** System reset with consequences, which commits (not power-on: that is a fresh state). */
   reset?(state: S, effects: Effects): void;
   /** For a stopped person: labels and values. */
@@ -139,6 +146,8 @@ export interface DeviceReducer<S> {
   taken?(state: Draft<S>, access: RegisterRead): void;
   /** sim:irq_line of a pin wired to one of its inputs. */
   driven?(state: Draft<S>, input: string, high: boolean): void;
+  /** sim:device_notified of one of its eventfds. */
+  notified?(state: Draft<S>, id: number): void;
   /** sim:timer_fire of one of its timers. */
   fired?(state: Draft<S>, timer: string): void;
   /** sim:device_reset. */

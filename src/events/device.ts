@@ -11,6 +11,8 @@ export const DEVICE_FACTS = {
     (e) => `dev ${e.dev} region ${e.region} offset 0x${hex(e.offset)} size ${e.size}`,
   ),
   'sim:device_reset': fact({ dev: 'text' }, (e) => `dev ${e.dev}`),
+  /** A thread hands a signal of an eventfd to its device. */
+  'sim:device_notified': fact({ dev: 'text', id: 'u' }, (e) => `dev ${e.dev} id ${e.id}`),
   /** dir: 'read' is device reads guest memory. */
   'sim:dma': fact(
     { dev: 'text', dir: 'text', gpa: 'u', len: 'u', digest: 'text' },
@@ -73,11 +75,14 @@ export const DEVICE_FACTS = {
   /** Somebody asked for a reset, which waits until the access that asked is over. */
   'sim:reset_asked': fact({ by: 'text' }, (e) => `by ${e.by}`),
   'sim:reset': fact({ by: 'text' }, (e) => `by ${e.by}`),
-  /** An eventfd that KVM signals for a device's register; assigned false: no longer. match -1: any value. */
+  /**
+   * An eventfd that KVM signals for a device's register, by the device's number of it, and the thread that polls it;
+   * assigned false: no longer signalled. match -1: any value.
+   */
   'sim:eventfd_bound': fact(
-    { dev: 'text', fd: 'i', addr: 'u', size: 'u', pio: 'bool', match: 'i', assigned: 'bool' },
+    { dev: 'text', id: 'u', thread: 'u', fd: 'i', addr: 'u', size: 'u', pio: 'bool', match: 'i', assigned: 'bool' },
     (e) =>
-      `dev ${e.dev} fd ${e.fd} addr 0x${hex(e.addr)} size ${e.size}${e.pio ? ' ports' : ''} match ${e.match} ` +
-      `assigned ${Number(e.assigned)}`,
+      `dev ${e.dev} id ${e.id} thread ${e.thread} fd ${e.fd} addr 0x${hex(e.addr)} size ${e.size}` +
+      `${e.pio ? ' ports' : ''} match ${e.match} assigned ${Number(e.assigned)}`,
   ),
 } as const;

@@ -44,6 +44,13 @@ export const SIM_EVENTS = {
   ),
   /** The vCPU whose turn it is gives it up. */
   'sim:turn_yielded': fact({ vcpu_id: 'u' }, (e) => `vcpu ${e.vcpu_id}`),
+  /** A thread that slept is to act at `at`; thread: its number as a source of events. */
+  'sim:thread_woken': fact({ thread: 'u', at: 'u' }, (e) => `thread ${e.thread} at ${e.at} ns`),
+  /** A thread dealt with one piece of work, of so many elements, and is busy with it until `until`. */
+  'sim:thread_ran': fact(
+    { thread: 'u', elements: 'u', until: 'u' },
+    (e) => `thread ${e.thread} ${e.elements} elements until ${e.until} ns`,
+  ),
   /** deadline: virtual nanoseconds since power-on. `kvm-` timers are the kernel's, the others a device's. */
   'sim:timer_arm': fact({ id: 'text', deadline: 'u' }, (e) => `${e.id} deadline ${e.deadline} ns`),
   'sim:timer_cancel': fact({ id: 'text', deadline: 'u' }, (e) => `${e.id} deadline ${e.deadline} ns`),

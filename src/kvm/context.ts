@@ -14,6 +14,8 @@ export interface KvmHost {
   now(): number;
   /** Wall-clock nanoseconds (UTC) at power-on: an input. */
   readonly wallClockAtPowerOn: bigint;
+  /** An eventfd was signalled: a thread that polls it is to act. */
+  signalled(fd: number, origin: Origin): void;
 }
 
 /** TSC cycles of a virtual nanosecond: 2 GHz. */
@@ -92,6 +94,11 @@ export class KvmContext {
   /** The same with an origin found otherwise: that of a timer that fires. */
   from(origin: Origin): KvmContext {
     return new KvmContext(this.module, origin);
+  }
+
+  /** The threads that poll an eventfd are woken. */
+  wakePollers(fd: number): void {
+    this.module.host.signalled(fd, this.origin);
   }
 
   resample(gsi: number): void {

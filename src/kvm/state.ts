@@ -42,6 +42,14 @@ export interface IoeventfdState {
   readonly datamatch: bigint | undefined;
 }
 
+/** Eventfds bound to what the guest writes, by address: looked up at every access that exits. */
+export interface IoeventfdsState {
+  readonly pio: IoeventfdsByAddress;
+  readonly mmio: IoeventfdsByAddress;
+}
+
+export type IoeventfdsByAddress = Readonly<Record<number, readonly IoeventfdState[]>>;
+
 /** Addresses whose writes may wait for user space. */
 export interface CoalescedZoneState {
   readonly addr: number;
@@ -89,7 +97,7 @@ export interface VmState {
   readonly validGen: number;
   readonly irqchip: IrqchipState | undefined;
   readonly irqfds: readonly IrqfdState[];
-  readonly ioeventfds: readonly IoeventfdState[];
+  readonly ioeventfds: IoeventfdsState;
   readonly coalesced: readonly CoalescedZoneState[];
   readonly ring: CoalescedRing;
   readonly msrFilter: MsrFilterState | undefined;

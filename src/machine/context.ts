@@ -6,7 +6,7 @@ import type { KvmKernel } from '../kvm/api.ts';
 import type { Pages } from '../memory/pages.ts';
 import { restore } from '../reducers/evolve.ts';
 import type { SliceDigests } from '../reducers/slices.ts';
-import { type MachineState, nowNs, ticksUntil } from '../reducers/state.ts';
+import { type MachineState, nowNs, type ThreadState, ticksUntil } from '../reducers/state.ts';
 import type { Vmm } from '../vmm/vmm.ts';
 import type { Engine, MachineParts } from './parts.ts';
 import type { MachineProcessor } from './processor.ts';
@@ -24,7 +24,7 @@ export interface MachineContext {
   vmm: Vmm;
   pages: Pages;
   readonly digests: SliceDigests;
-  /** Derived from the timers: the earliest deadline, or UNKNOWN. */
+  /** Derived from the timers and threads: the earliest deadline, or UNKNOWN. */
   deadline: number;
   /** Tick at which a run is cut without the guest noticing. */
   cutAt: number;
@@ -58,13 +58,22 @@ export const now = ({ state, ticks }: MachineContext): number => nowNs(state, ti
 export const ticksTo = ({ state, ticks }: MachineContext, deadline: number): number =>
   ticksUntil(state, ticks, deadline);
 
-/** The earliest deadline of the kernel's and the devices' timers; Infinity when none is armed. */
+/** The earliest deadline of the kernel's and the devices' timers and of the threads; Infinity when there is none. */
 export function nextDeadline(context: MachineContext): number {
   if (context.deadline === UNKNOWN) {
-    const { kvm, vmm } = context.state;
-    context.deadline = Math.min(earliestDeadline(kvm.timers), earliestDeadline(vmm.timers));
+    const { kvm, vmm, schedule } = context.state;
+    const timers = Math.min(earliestDeadline(kvm.timers), earliestDeadline(vmm.timers));
+    context.deadline = Math.min(timers, earliestToAct(schedule.threads));
   }
   return context.deadline;
+}
+
+function earliestToAct(threads: readonly ThreadState[]): number {
+  let earliest = Number.POSITIVE_INFINITY;
+  for (const thread of threads) {
+    if (thread.kind !== 'vcpu' && thread.actsAt !== undefined) earliest = Math.min(earliest, thread.actsAt);
+  }
+  return earliest;
 }
 
 /** No deadline: it is to be looked for among the timers. */

@@ -2,8 +2,6 @@ import { invariant } from '../base/invariant.ts';
 import { MAIN_LOOP, USER } from '../events/stamped.ts';
 import type { Ending } from '../reducers/state.ts';
 import {
-  chanceOf,
-  drawnOf,
   isEntryOpen,
   type MachineContext,
   mainLoop,
@@ -18,6 +16,8 @@ import {
 } from './context.ts';
 import { checkInput, receiverOf } from './inputs.ts';
 import type { PendingInput } from './parts.ts';
+import { isAlone, LONGEST_BUDGET, pick, restOfTurn } from './schedule.ts';
+import { runWorker } from './workers.ts';
 
 /** How far to run. Whichever comes first; nothing given: until something else ends it. */
 export interface Until {
@@ -46,20 +46,17 @@ export type Reason =
 /** Steps in a row without a tick, a warp or an input, after which something is wrong. */
 const STUCK_LIMIT = 200_000;
 
-/** Longest run of one VM entry: 32-bit counters hold it. */
-const LONGEST_BUDGET = 1_000_000_000;
-
 /** No digest of memory is due any more. */
 const NEVER = Number.MAX_SAFE_INTEGER;
 
-const SHORTEST_QUANTUM = 4096;
-const QUANTUM_SPREAD = 28_672;
-
-/** Ticks of a turn from a number of the stream `scheduler`. */
-const quantumOf = (drawn: number): number => SHORTEST_QUANTUM + ((drawn >>> 0) % QUANTUM_SPREAD);
-
-/** Jumps over idle time in a row after which nobody is going to wake: the timers that fire are masked. */
+/**
+ * Jumps over idle time in a row that nothing but timers came of, after which nobody is going to wake: the timers that
+ * fire are masked.
+ */
 const IDLE_LIMIT = 20_000;
+
+/** What a step of the loop was. */
+type Step = 'input' | 'digest' | 'timers' | 'worker' | 'vcpu' | 'warp';
 
 /** Run the machine until a reason to return it. */
 export function advance(context: MachineContext, until: Until): Reason {
@@ -68,24 +65,22 @@ export function advance(context: MachineContext, until: Until): Reason {
   for (;;) {
     const { ticks } = context;
     const { warpedNs } = context.state.clock;
-    const reason = step(context, until);
-    if (reason !== undefined) return reason;
-    if (context.ticks !== ticks) {
-      stuck = 0;
-      warps = 0;
-    } else if (context.state.clock.warpedNs !== warpedNs) {
-      stuck = 0;
-      warps += 1;
-      if (warps >= IDLE_LIMIT) return { why: 'idle' };
-    } else {
-      stuck += 1;
-      invariant(stuck < STUCK_LIMIT, 'the machine gets on', { tick: ticks, seq: nextSeq(context) });
-    }
+    const did = step(context, until);
+    if (typeof did === 'object') return did;
+    if (did === 'warp') warps += 1;
+    else if (did === 'input' || did === 'worker' || context.ticks !== ticks) warps = 0;
+    if (warps >= IDLE_LIMIT && isEndless(context, until)) return { why: 'idle' };
+    stuck = did === 'input' || context.ticks !== ticks || context.state.clock.warpedNs !== warpedNs ? 0 : stuck + 1;
+    invariant(stuck < STUCK_LIMIT, 'the machine gets on', { tick: ticks, seq: nextSeq(context) });
   }
 }
 
-/** One turn of the loop: an input, the due timers, or one VM entry, visit to user space or warp. */
-function step(context: MachineContext, until: Until): Reason | undefined {
+/** Nothing that is known ends an idle time: neither what the caller asked for nor an input that waits. */
+const isEndless = (context: MachineContext, { ns, seq }: Until): boolean =>
+  ns === undefined && seq === undefined && context.parts.inputs.peek(nextSeq(context)) === undefined;
+
+/** One turn of the loop: an input, the due timers, or what one thread does, or a warp. */
+function step(context: MachineContext, until: Until): Reason | Step {
   const { ended } = context.state.schedule;
   if (ended !== undefined) {
     tellLastDigest(context);
@@ -94,18 +89,22 @@ function step(context: MachineContext, until: Until): Reason | undefined {
   const input = context.parts.inputs.peek(nextSeq(context));
   if (input !== undefined && isDue(context, input)) {
     deliver(context, input);
-    return undefined;
+    return 'input';
   }
   const isOpen = isEntryOpen(context);
   // An input may have been recorded just after it.
-  if (!isOpen && tellDigestWhenDue(context)) return undefined;
+  if (!isOpen && tellDigestWhenDue(context)) return 'digest';
   if (isThere(context, until, isOpen)) return { why: 'until' };
-  if (!isOpen && expireDue(context)) return undefined;
-  const vcpu = pick(context);
-  if (vcpu === undefined) return idle(context, until, input);
+  if (!isOpen && expireDue(context)) return 'timers';
+  const thread = pick(context);
+  if (thread === undefined) return idle(context, until, input);
+  if (thread.kind !== 'vcpu') {
+    runWorker(context, thread);
+    return 'worker';
+  }
   context.cutAt = cutTick(context, until, input, isOpen);
-  runVcpu(context, vcpu);
-  if (!context.hasBroken) return undefined;
+  runVcpu(context, context.state.schedule.turn);
+  if (!context.hasBroken) return 'vcpu';
   context.hasBroken = false;
   return { why: 'break' };
 }
@@ -160,36 +159,8 @@ function expireDue(context: MachineContext): boolean {
   return context.vmm.expire(mainLoop(context)) || kernels;
 }
 
-/** The vCPU to run: an open VM entry goes on; a turn lasts its quantum; then the next that can run. */
-function pick(context: MachineContext): number | undefined {
-  const { schedule, kvm } = context.state;
-  const { turn, turnEnds } = schedule;
-  const count = kvm.vcpus.length;
-  if (kvm.vcpus[turn]!.inGuest) return turn;
-  const canRun = (vcpu: number): boolean => kvm.vcpus[vcpu]!.inUserspace || context.kvm.isRunnable(vcpu);
-  if (turnEnds > context.ticks && canRun(turn)) return turn;
-  for (let distance = 1; distance <= count; distance += 1) {
-    const vcpu = (turn + distance) % count;
-    if (canRun(vcpu)) return giveTurn(context, vcpu);
-  }
-  return undefined;
-}
-
-/** One vCPU alone has nobody to give way to. */
-const isAlone = ({ state }: MachineContext): boolean => state.kvm.vcpus.length === 1;
-
-const TURNS = 'scheduler';
-
-function giveTurn(context: MachineContext, to: number): number {
-  const { turn: from } = context.state.schedule;
-  const draw = isAlone(context) ? 0 : drawnOf(context, TURNS) + 1;
-  const quantum = draw === 0 ? LONGEST_BUDGET : quantumOf(chanceOf(context, TURNS, draw));
-  mainLoop(context).raise({ kind: 'sim:thread_switch', from, to, quantum, draw, ns: now(context) });
-  return to;
-}
-
 /** Nobody can run: jump to the next deadline or input. */
-function idle(context: MachineContext, until: Until, input: PendingInput | undefined): Reason | undefined {
+function idle(context: MachineContext, until: Until, input: PendingInput | undefined): Reason | 'warp' {
   const from = now(context);
   // An input that is due now but waits for its sequence number cannot end an idle time.
   const isHeld = input?.ns === undefined || (input.seq !== undefined && input.ns <= from);
@@ -197,7 +168,7 @@ function idle(context: MachineContext, until: Until, input: PendingInput | undef
   if (to === Infinity) return { why: 'idle' };
   if (to > (until.ns ?? Infinity)) return { why: 'until' };
   timerOrigin(context).raise({ kind: 'sim:idle_warped', from, to: Math.max(from, to) });
-  return undefined;
+  return 'warp';
 }
 
 /** The tick no run may pass: the caller's, or that of the next input. Always ahead of now. */
@@ -222,10 +193,9 @@ function runVcpu(context: MachineContext, vcpu: number): void {
   }
 }
 
-/** Ticks until the turn is over or a timer is due: at least one. */
+/** Ticks until the turn is over, a timer is due or a worker acts: at least one. */
 function budgetOf(context: MachineContext): number {
-  const { turnEnds } = context.state.schedule;
   const deadline = nextDeadline(context);
   const untilDeadline = deadline === Infinity ? LONGEST_BUDGET : ticksTo(context, deadline);
-  return Math.max(1, Math.min(LONGEST_BUDGET, turnEnds - context.ticks, untilDeadline));
+  return Math.max(1, Math.min(LONGEST_BUDGET, restOfTurn(context), untilDeadline));
 }

@@ -22,6 +22,7 @@ import { advance, type Reason, type Until } from './loop.ts';
 import type { Engine, GuestTime, MachineParts, TableWrite } from './parts.ts';
 import { MachineProcessor } from './processor.ts';
 import { teller } from './tell.ts';
+import { wakePoller } from './workers.ts';
 
 /** A machine: power-on to power-off. */
 export interface Machine {
@@ -37,7 +38,7 @@ export interface Machine {
   readonly pages: Pages;
   /** Virtual nanoseconds since power-on. */
   now(): number;
-  /** Virtual nanosecond of the next deadline; Infinity when no timer is armed. */
+  /** Virtual nanosecond of the next deadline; Infinity when no timer is armed and every worker sleeps. */
   nextDeadline(): number;
   advance(until: Until): Reason;
   /** Be in another state, as it was after so many ticks; memory has been put back by `pages`. */
@@ -125,6 +126,7 @@ function kvmHost(context: MachineContext): KvmHost {
       return context.state.clock.wallClockAtPowerOn;
     },
     now: () => now(context),
+    signalled: (fd, origin) => wakePoller(context, fd, origin),
   };
 }
 

@@ -6,7 +6,7 @@ import { evolve, rowOf } from '../reducers/evolve.ts';
 import { bitsOf } from '../reducers/row.ts';
 import { draftOf, isDigestNext, type MachineContext, nextSeq, UNKNOWN } from './context.ts';
 
-const OWNERS_OF_TIMERS = bitsOf('kernelTimers', 'timers');
+const OWNERS_OF_DEADLINES = bitsOf('kernelTimers', 'timers', 'schedule');
 
 /**
  * The one place where events get their envelope: a fact is stamped, evolved and told, in this order, before whoever
@@ -28,7 +28,7 @@ export function teller(context: MachineContext): Tell {
     };
     const owners = evolve(draftOf(context), stamped, row);
     digests.touch(owners);
-    if ((owners & OWNERS_OF_TIMERS) !== 0) context.deadline = UNKNOWN;
+    if ((owners & OWNERS_OF_DEADLINES) !== 0) context.deadline = UNKNOWN;
     context.parts.onEvent(stamped);
     return seq;
   };

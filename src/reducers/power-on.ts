@@ -2,6 +2,7 @@ import { newKvmState } from '../kvm/new-state.ts';
 import type { MachineConfig } from '../vmm/config.ts';
 import { configOf, devicesAtPowerOn } from '../vmm/pc/parts.ts';
 import type { MachineState } from './state.ts';
+import { threadsAtPowerOn } from './threads.ts';
 
 /** The state of a machine made so, before its first event. Its seed and its time of day come with `sim:powered_on`. */
 export function powerOn(made: Omit<MachineConfig, 'parts'>): MachineState {
@@ -9,7 +10,7 @@ export function powerOn(made: Omit<MachineConfig, 'parts'>): MachineState {
     at: { seq: -1, tick: 0 },
     config: configOf(made),
     clock: { warpedNs: 0, wallClockAtPowerOn: 0n },
-    schedule: { turn: 0, turnEnds: 0, nextDigest: made.digestEvery, ended: undefined },
+    schedule: { turn: 0, threads: threadsAtPowerOn(made.smp), nextDigest: made.digestEvery, ended: undefined },
     chance: { seed: '', draws: {} },
     hostMemory: { next: 0 },
     kvm: newKvmState(made.memory * 2 ** 20),

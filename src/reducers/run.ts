@@ -32,18 +32,6 @@ export function warped({ clock }: State, { from, to }: EventOf<'sim:idle_warped'
   clock.warpedNs += to - from;
 }
 
-/** sim:thread_switch. */
-export function turnGiven(state: State, event: EventOf<'sim:thread_switch'>, { tick }: Stamped): void {
-  state.schedule.turn = event.to;
-  state.schedule.turnEnds = tick + event.quantum;
-  if (event.draw > 0) state.chance.draws['scheduler'] = event.draw;
-}
-
-/** sim:turn_yielded. */
-export function turnYielded({ schedule }: State, _event: EventOf<'sim:turn_yielded'>, { tick }: Stamped): void {
-  schedule.turnEnds = tick;
-}
-
 /** sim:random_drawn: 64 bits are two numbers of the stream. */
 export function drawn({ chance }: State, { stream }: EventOf<'sim:random_drawn'>): void {
   putNamed(chance.draws, stream, (Object.hasOwn(chance.draws, stream) ? chance.draws[stream] : 0) + 2);

@@ -1,3 +1,4 @@
+import type { Source } from '../events/stamped.ts';
 import type { KvmState } from '../kvm/state.ts';
 import type { MachineConfig } from '../vmm/config.ts';
 import type { VmmState } from '../vmm/state.ts';
@@ -23,11 +24,41 @@ export interface Ending {
   readonly status: number;
 }
 
-/** Whose turn it is. */
-export interface ScheduleState {
-  readonly turn: number;
-  /** Tick at which the turn is over. */
+/** A thread of the host, by the number its events have as their source. */
+export type ThreadState = VcpuThread | WorkerThread;
+
+/** vCPUs share a core of the host: they act in turns. */
+export interface VcpuThread {
+  readonly kind: 'vcpu';
+  readonly source: Source;
+  /** Tick at which its last turn is over. */
   readonly turnEnds: number;
+}
+
+/** A thread that waits for signals and has a core for itself. */
+export interface WorkerThread {
+  readonly kind: 'main-loop' | 'iothread' | 'vhost';
+  readonly source: Source;
+  /** Virtual nanosecond at which it acts next; undefined: it sleeps. */
+  readonly actsAt: number | undefined;
+  /** Virtual nanosecond until which it is busy with what it did last. */
+  readonly busyUntil: number;
+  /** What it is to do, oldest first. */
+  readonly work: readonly Work[];
+}
+
+/** An eventfd that was signalled, and the fact that made it work: the first signal since the last read. */
+export interface Work {
+  readonly fd: number;
+  readonly signal: number;
+}
+
+/** Whose turn it is, and what every thread is to do. */
+export interface ScheduleState {
+  /** The vCPU whose turn it is. */
+  readonly turn: number;
+  /** Those of the vCPUs first, in order. */
+  readonly threads: readonly ThreadState[];
   /** Tick from which the next digest of memory is due. */
   readonly nextDigest: number;
   readonly ended: Ending | undefined;

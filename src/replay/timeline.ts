@@ -192,11 +192,21 @@ function advanceKeeping(state: TimelineState, until: Until): Reason {
     const stop = state.keptTo + every;
     const now = machine.ticks;
     const isOwnStop = now < stop && stop < (until.tick ?? Number.POSITIVE_INFINITY);
-    const reason = machine.advance(isOwnStop ? { ...until, tick: stop } : until);
+    const reason = goOn(state, isOwnStop ? { ...until, tick: stop } : until);
     const { ticks } = machine;
     if (ticks > state.end.tick) state.end = { seq: Math.max(state.end.seq, machine.seq), tick: ticks };
     if (ticks >= stop) keep(state);
     if (reason.why !== 'until' || !isOwnStop || ticks < stop) return reason;
+  }
+}
+
+/** Idleness is no end of the past while events are known to follow. */
+function goOn(state: TimelineState, until: Until): Reason {
+  const { machine } = state;
+  for (;;) {
+    const before = machine.seq;
+    const reason = machine.advance(until);
+    if (reason.why !== 'idle' || machine.seq >= state.end.seq || machine.seq === before) return reason;
   }
 }
 
@@ -252,7 +262,7 @@ function seek(state: TimelineState, tick: number): Mark {
     const stop = tick - distance;
     // New ground is covered in strides of its own.
     if (stop <= machine.ticks || stop - state.keptTo > state.every) continue;
-    machine.advance({ tick: stop });
+    goOn(state, { tick: stop });
     before = takeCheckpoint(machine, before);
     store.leave(before, tick);
   }

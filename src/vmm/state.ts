@@ -1,4 +1,5 @@
 /** All state of QEMU's half: plain values, complete. What follows from it is rebuilt. */
+import type { Source } from '../events/stamped.ts';
 import type { Timers } from '../events/timers.ts';
 import type { OptionState, StateOf } from './models.ts';
 
@@ -11,9 +12,12 @@ export interface MemorySlot {
   readonly hva: number;
 }
 
-/** A device's eventfd, and the writes KVM signals to it now. */
+/** One of a device's eventfds, who polls it, and the writes KVM signals to it now. */
 export interface BoundEventfd {
-  readonly fd: number;
+  /** The part, and the device's own number of it. */
+  readonly dev: string;
+  readonly id: number;
+  readonly thread: Source;
   readonly place: EventfdPlace | undefined;
 }
 
@@ -65,8 +69,8 @@ export interface VmmState {
   readonly slots: readonly MemorySlot[];
   /** Levels of output pins that moved, as `part.pin`. */
   readonly pins: Readonly<Record<string, boolean>>;
-  /** Eventfds of devices that have one, by the name of the part. */
-  readonly eventfds: Readonly<Record<string, BoundEventfd>>;
+  /** Eventfds of devices by their descriptors. */
+  readonly eventfds: Readonly<Record<number, BoundEventfd>>;
   /** Vectors of MSI-X that are MSI routes of KVM, as `part.vector`. */
   readonly msiRoutes: Readonly<Record<string, MsiRoute>>;
   /** The devices' timers, as `part.timer`. */

@@ -13,6 +13,7 @@ import { buildMachine } from './pc/create.ts';
 import { systemIo, systemMemory } from './pc/memory-map.ts';
 import { redraw } from './pc/remap.ts';
 import { resetIfAsked } from './board/reset.ts';
+import { handleEventfd } from './main-loop/eventfd-handler.ts';
 import { serviceExit } from './accel/service.ts';
 
 /** QEMU's process as the rest of the simulator sees it. What it raises comes from the `origin` it is given. */
@@ -21,6 +22,8 @@ export interface Vmm {
   service(vcpu: number, origin: Origin): void;
   /** Expire the devices' timers due at or before now. False: there was none. */
   expire(origin: Origin): boolean;
+  /** A thread found an eventfd of a device signalled. Returns how many elements it dealt with. */
+  handle(fd: number, origin: Origin): number;
   /** An input has arrived at a device, and changed its state. One for a device that is not there is nobody's. */
   receive(part: string, input: MachineEvent, origin: Origin): void;
   /** A person pressed reset. */
@@ -43,6 +46,7 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
   return {
     service: (vcpu, from) => service(new Machine(board, from), vcpu),
     expire: (from) => expireDevices(by(from)),
+    handle: (fd, from) => handleEventfd(new Machine(board, from), fd),
     receive: (part, input, from) => receive(by(from), part, input),
     pressReset: (from) => {
       by(from).askForReset('user');

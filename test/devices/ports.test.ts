@@ -7,7 +7,7 @@ import { KVMVAPIC_REDUCER, kvmvapic, kvmvapicAtReset } from '../../src/devices/k
 import { PC_TESTDEV_REDUCER, pcTestdev, pcTestdevAtReset } from '../../src/devices/pc-testdev/index.ts';
 import { regionBase } from '../../src/devices/pci/index.ts';
 import {
-  activeEventfd,
+  activeEventfds,
   PCI_TESTDEV_REDUCER,
   pciTestdev,
   pciTestdevAtReset,
@@ -178,9 +178,9 @@ describe('pci-testdev', () => {
   it('names the write to be signalled in its eventfd tests', () => {
     const b = new Bench(pciTestdev, PCI_TESTDEV_REDUCER, pciTestdevAtReset());
     b.write(0, 2, 1, 1);
-    expect(activeEventfd(b.state)).toEqual({ region: 1, offset: 128 + 5, size: 1, match: 0xfa });
+    expect(activeEventfds(b.state)).toEqual([{ id: 5, region: 1, offset: 128 + 5, size: 1, match: 0xfa }]);
     b.write(0, 0, 1, 1);
-    expect(activeEventfd(b.state)).toBe(undefined);
+    expect(activeEventfds(b.state)).toEqual([]);
     b.write(0, 3);
     expect(b.read(4)).toBe(0);
   });

@@ -6,6 +6,7 @@ import type { Vmm } from '../../src/vmm/index.ts';
 export const IDLE_MONITOR: Vmm = {
   service: () => undefined,
   expire: () => false,
+  handle: () => 0,
   receive: () => undefined,
   pressReset: () => undefined,
   restored: () => undefined,

@@ -1,13 +1,16 @@
 import type { Draft } from '../../base/draft.ts';
+import { putAt } from '../../base/places.ts';
 import type { DeviceReducer, EventfdWrite } from '../device.ts';
 import { configAtReset, type PciBar, type PciFunction, type PciFunctionState, resetConfig } from '../pci/index.ts';
 import type { Driver } from '../driver.ts';
 
-/** QEMU's pci-testdev: counts writes to one address per test. */
+/** QEMU's pci-testdev: counts writes to one address per test that no eventfd takes from it. */
 export interface PciTestdevState extends PciFunctionState {
   /** Running test, 0-2 in memory and 3-5 in I/O space; -1 none. */
   readonly current: number;
   readonly counts: readonly number[];
+  /** How often a thread came with a signal of each test's eventfd: the guest cannot see it. */
+  readonly heard: readonly number[];
 }
 
 const NAMES = ['no-eventfd', 'wildcard-eventfd', 'datamatch-eventfd'] as const;
@@ -20,10 +23,12 @@ const BARS: readonly PciBar[] = [
   { index: 1, region: 1, space: 'io', size: 256 },
 ];
 
+const noneCounted = (): number[] => new Array<number>(TESTS).fill(0);
+
 /** No test chosen. */
 export function pciTestdevAtReset(): PciTestdevState {
   const config = configAtReset({ vendorId: 0x1b36, deviceId: 0x0005, classCode: 0x00_ff_00 }, BARS);
-  return { config, current: -1, counts: new Array<number>(TESTS).fill(0) };
+  return { config, current: -1, counts: noneCounted(), heard: noneCounted() };
 }
 
 /** Writing a test's number to offset 0 starts it; reads show its header: QEMU docs/specs/pci-testdev.txt. */
@@ -36,8 +41,12 @@ export const pciTestdev: PciFunction<PciTestdevState> = {
   pins: [],
   bars: BARS,
   read: (dev, _region, offset) => (dev.current < 0 ? 0 : (header(dev, dev.current)[offset] ?? 0)),
-  eventfd: activeEventfd,
-  describe: (dev) => ({ test: dev.current < 0 ? 'none' : nameOf(dev.current), counts: dev.counts.join(' ') }),
+  eventfds: activeEventfds,
+  describe: (dev) => ({
+    test: dev.current < 0 ? 'none' : nameOf(dev.current),
+    counts: dev.counts.join(' '),
+    heard: dev.heard.join(' '),
+  }),
 };
 
 /** Offset 0 starts a test, the test's own offset counts. */
@@ -46,6 +55,9 @@ export const PCI_TESTDEV_REDUCER: DeviceReducer<PciTestdevState> = {
     if (offset === 0) start(dev, region, value);
     else count(dev, offset, value);
   },
+  notified(dev, test) {
+    putAt(dev.heard, test, (dev.heard[test] ?? 0) + 1);
+  },
   reset(dev) {
     resetConfig(dev, BARS);
     dev.current = -1;
@@ -53,11 +65,12 @@ export const PCI_TESTDEV_REDUCER: DeviceReducer<PciTestdevState> = {
 };
 
 /** The write a running eventfd test wants signalled. In memory, without a value to match, of any width. */
-export function activeEventfd({ current }: PciTestdevState): EventfdWrite | undefined {
-  if (current < 0 || current % NAMES.length === 0) return undefined;
+export function activeEventfds({ current }: PciTestdevState): readonly EventfdWrite[] {
+  if (current < 0 || current % NAMES.length === 0) return [];
   const match = matches(current) ? MATCH : undefined;
   const region = spaceOf(current);
-  return { region, offset: offsetOf(current), size: region === 0 && match === undefined ? 0 : 1, match };
+  const size = region === 0 && match === undefined ? 0 : 1;
+  return [{ id: current, region, offset: offsetOf(current), size, match }];
 }
 
 const MATCH = 0xfa;

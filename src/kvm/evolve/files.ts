@@ -40,8 +40,12 @@ export function irqfdSet(kvm: Kvm, { fd, gsi, flags, resamplefd }: EventOf<'ioct
 export function ioeventfdSet(kvm: Kvm, event: EventOf<'ioctl:KVM_IOEVENTFD'>): void {
   const { ioeventfds } = kvm.vm!;
   const wanted = ioeventfdOf(event);
-  if ((event.flags & IOEVENTFD_DEASSIGN) !== 0) ioeventfds.splice(assignedAt(ioeventfds, wanted), 1);
-  else ioeventfds.push(wanted);
+  const bus = wanted.pio ? ioeventfds.pio : ioeventfds.mmio;
+  const there = bus[event.addr] ?? [];
+  if ((event.flags & IOEVENTFD_DEASSIGN) === 0) there.push(wanted);
+  else there.splice(assignedAt(there, wanted), 1);
+  if (there.length === 0) delete bus[event.addr];
+  else bus[event.addr] = there;
 }
 
 /** KVM_REGISTER_COALESCED_MMIO. */

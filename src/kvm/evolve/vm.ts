@@ -25,7 +25,7 @@ export function created(kvm: Kvm, { ns, tsc }: EventOf<'ioctl:KVM_CREATE_VM'>): 
     validGen: 0,
     irqchip: undefined,
     irqfds: [],
-    ioeventfds: [],
+    ioeventfds: { pio: {}, mmio: {} },
     coalesced: [],
     ring: { first: 0, last: 0, entries: [] },
     msrFilter: undefined,

@@ -1,5 +1,5 @@
 /** EPT violations and misconfigurations. SDM Vol. 3, Table 28-7; Linux handle_ept_violation, handle_ept_misconfig. */
-import { type KvmContext, vmOf } from '../context.ts';
+import type { KvmContext } from '../context.ts';
 import { emulateFastWrite, violationErrorCode } from '../io/emulation.ts';
 import { hasFastWrite } from '../io/eventfd.ts';
 import { INTERRUPTION } from '../../x86/controls.ts';
@@ -34,7 +34,7 @@ export function handleEptViolation(kvm: KvmContext, vcpu: VcpuState, stop: Guest
 /** Exit 49: an MMIO entry. */
 export function handleEptMisconfig(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const gpa = stop.exit.guestPhysicalAddress;
-  if (vmOf(kvm).ioeventfds.length > 0 && hasFastWrite(kvm, gpa)) return emulateFastWrite(kvm, vcpu, gpa);
+  if (hasFastWrite(kvm, gpa)) return emulateFastWrite(kvm, vcpu, gpa);
   if (handleMmioFault(kvm, vcpu, gpa) === 'emulate') return emulateExit(kvm, vcpu, stop);
   return handleTdpFault(kvm, vcpu, gpa, 0) === 'emulate' ? emulateExit(kvm, vcpu, stop) : 'resume';
 }

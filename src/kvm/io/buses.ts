@@ -45,7 +45,7 @@ export function portRead(kvm: KvmContext, port: number, size: number): number | 
 export function portWrite(kvm: KvmContext, port: number, size: number, value: number): boolean {
   const { irqchip, ioeventfds } = vmOf(kvm);
   if (irqchip !== undefined && irqchipPortWrite(kvm, port, size, value)) return true;
-  if (ioeventfds.length > 0 && ioeventfdWrite(kvm, true, port, size, BigInt(value))) return true;
+  if (ioeventfds.pio[port] !== undefined && ioeventfdWrite(kvm, true, port, size, BigInt(value))) return true;
   return isCoalesced(kvm, true, port, size) && coalescedWrite(kvm, true, port, bytesOf(value, size));
 }
 
@@ -77,7 +77,7 @@ export function mmioWrite(kvm: KvmContext, vcpu: VcpuState, gpa: number, bytes: 
       return true;
     }
   }
-  if (ioeventfds.length > 0 && ioeventfdWrite(kvm, false, gpa, bytes.length, bigintOf(bytes))) return true;
+  if (ioeventfds.mmio[gpa] !== undefined && ioeventfdWrite(kvm, false, gpa, bytes.length, bigintOf(bytes))) return true;
   return isCoalesced(kvm, false, gpa, bytes.length) && coalescedWrite(kvm, false, gpa, bytes);
 }
 

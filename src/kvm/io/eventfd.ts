@@ -3,7 +3,7 @@ import { EBADF, EBUSY, EEXIST, EINVAL, ENOENT } from '../ioctl/errno.ts';
 import { fileOf } from '../ioctl/files.ts';
 import { pulseGsi, RESAMPLE_SOURCE, setIrqLine } from '../irqchip/index.ts';
 import type { Ioeventfd, Irqfd } from '../ioctl/ioctls.ts';
-import type { IoeventfdState, IrqfdState } from '../state.ts';
+import type { IoeventfdState, IoeventfdsState, IrqfdState } from '../state.ts';
 
 export const IRQFD_DEASSIGN = 1;
 export const IRQFD_RESAMPLE = 2;
@@ -16,10 +16,11 @@ const countOf = (kvm: KvmContext, fd: number): number => {
   return file?.kind === 'eventfd' ? file.count : 0;
 };
 
-/** Write 1 to an eventfd: an irqfd bound to it moves its GSI at once. */
+/** Write 1 to an eventfd: who polls it is woken, an irqfd bound to it moves its GSI at once. */
 export function signalEventfd(kvm: KvmContext, fd: number, by: string): void {
   if (fileOf(kvm, fd)?.kind !== 'eventfd') return;
   const signalled = kvm.after(kvm.raise({ kind: 'sim:eventfd_signal', fd, n: 1, by }));
+  signalled.wakePollers(fd);
   const { irqchip, irqfds } = vmOf(kvm);
   if (irqchip === undefined) return;
   for (const irqfd of irqfds) if (irqfd.fd === fd) injectIrqfd(signalled, irqfd);
@@ -82,16 +83,16 @@ function injectIrqfd(kvm: KvmContext, { fd, gsi, resamplefd }: IrqfdState): void
 
 /** KVM_IOEVENTFD. */
 export function assignIoeventfd(kvm: KvmContext, arg: Ioeventfd): number {
-  const { ioeventfds } = vmOf(kvm);
   const known = IOEVENTFD_DATAMATCH | IOEVENTFD_PIO | IOEVENTFD_DEASSIGN;
   if (![0, 1, 2, 4, 8].includes(arg.len) || (arg.flags & ~known) !== 0) return -EINVAL;
   if (arg.len === 0 && (arg.flags & IOEVENTFD_DATAMATCH) !== 0) return -EINVAL;
   const file = fileOf(kvm, arg.fd);
   if (file?.kind !== 'eventfd') return file === undefined ? -EBADF : -EINVAL;
   const wanted = ioeventfdOf(arg);
+  const there = boundAt(vmOf(kvm).ioeventfds, wanted.pio, wanted.addr) ?? [];
   if ((arg.flags & IOEVENTFD_DEASSIGN) !== 0) {
-    if (assignedAt(ioeventfds, wanted) < 0) return -ENOENT;
-  } else if (ioeventfds.some((e) => collide(e, wanted))) return -EEXIST;
+    if (assignedAt(there, wanted) < 0) return -ENOENT;
+  } else if (there.some((e) => collide(e, wanted))) return -EEXIST;
   const { fd, addr, len, datamatch, flags } = arg;
   kvm.raise({ kind: 'ioctl:KVM_IOEVENTFD', fd, addr, len, datamatch, flags });
   return 0;
@@ -103,27 +104,34 @@ export function ioeventfdOf({ fd, addr, len, datamatch, flags }: Ioeventfd): Ioe
   return { fd, addr, len, pio, datamatch: (flags & IOEVENTFD_DATAMATCH) !== 0 ? datamatch : undefined };
 }
 
-/** The place of a binding that KVM_IOEVENTFD takes away, or -1. */
-export const assignedAt = (ioeventfds: readonly IoeventfdState[], wanted: IoeventfdState): number =>
-  ioeventfds.findIndex(
+/** The place of a binding that KVM_IOEVENTFD takes away among those of its address, or -1. */
+export const assignedAt = (there: readonly IoeventfdState[], wanted: IoeventfdState): number =>
+  there.findIndex(
     (e) => e.fd === wanted.fd && e.len === wanted.len && e.datamatch === wanted.datamatch && collide(e, wanted),
   );
 
-/** ioeventfd_check_collision: one write could mean both. */
+/** ioeventfd_check_collision of two at one address: one write could mean both. */
 function collide(a: IoeventfdState, b: IoeventfdState): boolean {
-  if (a.pio !== b.pio || a.addr !== b.addr) return false;
   if (a.len === 0 || b.len === 0) return true;
   return a.len === b.len && (a.datamatch === undefined || b.datamatch === undefined || a.datamatch === b.datamatch);
 }
 
 /** Whether writes of any width to this address are eventfds: KVM_FAST_MMIO_BUS. */
 export const hasFastWrite = (kvm: KvmContext, addr: number): boolean =>
-  vmOf(kvm).ioeventfds.some((e) => !e.pio && e.len === 0 && e.addr === addr);
+  boundAt(vmOf(kvm).ioeventfds, false, addr)?.some(({ len }) => len === 0) === true;
+
+/** What is bound to an address of the I/O ports or of memory. */
+const boundAt = (
+  { pio: ports, mmio }: IoeventfdsState,
+  pio: boolean,
+  addr: number,
+): readonly IoeventfdState[] | undefined => (pio ? ports : mmio)[addr];
 
 /** ioeventfd_write: true when a registered eventfd took the access. `length` 0 asks for address-only matches. */
 export function ioeventfdWrite(kvm: KvmContext, pio: boolean, addr: number, length: number, value: bigint): boolean {
-  for (const e of vmOf(kvm).ioeventfds) {
-    if (e.pio !== pio || e.addr !== addr) continue;
+  const there = boundAt(vmOf(kvm).ioeventfds, pio, addr);
+  if (there === undefined) return false;
+  for (const e of there) {
     if (e.len !== 0 && (e.len !== length || (e.datamatch !== undefined && e.datamatch !== value))) continue;
     signalEventfd(kvm, e.fd, 'ioeventfd');
     return true;

@@ -1,6 +1,6 @@
 import type { DEVICE_FACTS } from '../../events/device.ts';
 import * as board from '../../vmm/evolve/board.ts';
-import { deviceFact, deviceReset, messagePending, registerTaken } from '../../vmm/evolve/devices.ts';
+import { deviceFact, deviceNotified, deviceReset, messagePending, registerTaken } from '../../vmm/evolve/devices.ts';
 import { changes, type Rows, tells, vmm } from '../row.ts';
 
 const OF_SERIAL = ({ line }: { readonly line: number }): string => `serial${line}`;
@@ -14,6 +14,7 @@ export const DEVICE_ROWS: Rows<keyof typeof DEVICE_FACTS> = {
   'sim:irq_line': changes(['board', 'devices'], vmm(board.pinDriven)),
   'sim:register_taken': changes(['devices'], vmm(registerTaken)),
   'sim:device_reset': changes(['devices'], vmm(deviceReset)),
+  'sim:device_notified': changes(['devices'], vmm(deviceNotified)),
   'sim:dma': tells,
   'sim:device_data': changes(['devices'], vmm(deviceFact(({ dev }) => dev))),
   'sim:msi_pending': changes(['devices'], vmm(messagePending)),

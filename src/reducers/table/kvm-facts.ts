@@ -12,6 +12,7 @@ import * as runPage from '../../kvm/evolve/run-page.ts';
 import * as vcpu from '../../kvm/evolve/vcpu.ts';
 import * as vm from '../../kvm/evolve/vm.ts';
 import { changes, kvm, ofVcpu, type Rows, tells } from '../row.ts';
+import * as threads from '../threads.ts';
 
 export const KVM_FACT_ROWS: Rows<keyof typeof KVM_FACTS> = {
   'sim:vmcs_write': changes(['vcpu'], kvm(vcpu.fieldWritten)),
@@ -58,8 +59,8 @@ export const KVM_FACT_ROWS: Rows<keyof typeof KVM_FACTS> = {
   'sim:page_dirty': changes(['vm'], kvm(memslots.pageWritten)),
   'sim:fd_open': changes(['files'], kvm(files.opened)),
   'sim:ioctl': tells,
-  'sim:eventfd_signal': changes(['files'], kvm(files.signalled)),
-  'sim:eventfd_consume': changes(['files'], kvm(files.consumed)),
+  'sim:eventfd_signal': changes(['schedule', 'files'], kvm(files.signalled), threads.workCame),
+  'sim:eventfd_consume': changes(['schedule', 'files'], kvm(files.consumed), threads.workTaken),
   'sim:coalesced_write': changes(['vm'], kvm(files.writeWaits)),
   'sim:coalesced_taken': changes(['vm'], kvm(files.writeTaken)),
   'sim:run_debug': changes(['vcpu'], kvm(runPage.debugTold)),

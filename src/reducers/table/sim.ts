@@ -7,6 +7,7 @@ import * as board from '../../vmm/evolve/board.ts';
 import { deviceFact } from '../../vmm/evolve/devices.ts';
 import { type Change, changes, kvm, type Owner, type Row, type Rows, tells, vmm } from '../row.ts';
 import * as run from '../run.ts';
+import * as threads from '../threads.ts';
 
 type TimerKind = 'sim:timer_arm' | 'sim:timer_cancel' | 'sim:timer_fire';
 
@@ -39,8 +40,10 @@ export const SIM_ROWS: Rows<keyof typeof SIM_EVENTS> = {
   'sim:vector_set': changes(['lapics', 'vcpus'], kvm(lapic.vectorSet)),
   'sim:forked': tells,
   'sim:stopped': changes(['schedule'], run.stopped),
-  'sim:thread_switch': changes(['schedule', 'chance', 'vcpus'], run.turnGiven, kvm(vcpu.turnLost)),
-  'sim:turn_yielded': changes(['schedule'], run.turnYielded),
+  'sim:thread_switch': changes(['schedule', 'chance', 'vcpus'], threads.turnGiven, kvm(vcpu.turnLost)),
+  'sim:turn_yielded': changes(['schedule'], threads.turnYielded),
+  'sim:thread_woken': changes(['schedule'], threads.woken),
+  'sim:thread_ran': changes(['schedule'], threads.ran),
   'sim:timer_arm': changes(
     ['kernelTimers', 'lapics', 'pit', 'timers'],
     ofKernelOrDevice(

@@ -1,39 +1,45 @@
 import type { EventfdWrite } from '../../devices/device.ts';
+import { MAIN_LOOP } from '../../events/stamped.ts';
 import { KVM_IOEVENTFD } from '../../kvm/ioctl/ioctls.ts';
 import type { Machine, Part } from '../board/machine.ts';
 import { regionBaseOf } from '../memory/region-base.ts';
-import type { EventfdPlace } from '../state.ts';
+import type { BoundEventfd, EventfdPlace } from '../state.ts';
 import { vmIoctl } from './traced-kvm.ts';
 
 /**
- * Give KVM the writes devices want signalled, after one of them was written to or regions moved: what changed goes,
- * then what is new comes. QEMU's address_space_update_ioeventfds.
+ * Give KVM the writes a device wants signalled, after it changed or regions moved: what changed goes, then what is new
+ * comes. QEMU's address_space_update_ioeventfds.
  */
-export function bindEventfds(machine: Machine): void {
-  for (const part of machine.parts) {
-    if (part.device.eventfd === undefined) continue;
-    const { fd, place } = machine.state.eventfds[part.name] ?? { fd: undefined, place: undefined };
-    const wanted = placed(machine, part, part.device.eventfd(machine.stateOf(part)));
-    if (place !== undefined && isSame(place, wanted)) continue;
-    if (fd !== undefined && place !== undefined) assign(machine, part.name, { fd, place }, false);
-    if (wanted !== undefined) bind(machine, part.name, fd ?? machine.kvm.eventfd(), wanted);
+export function bindEventfds(machine: Machine, part: Part): void {
+  if (part.device.eventfds === undefined) return;
+  const wanted = new Map<number, EventfdPlace>();
+  for (const write of part.device.eventfds(machine.stateOf(part))) {
+    const place = placed(machine, part, write);
+    if (place !== undefined) wanted.set(write.id, place);
+  }
+  const fds = new Map<number, number>();
+  for (const [fd, bound] of boundTo(machine, part.name)) {
+    const { id, place } = bound;
+    fds.set(id, fd);
+    if (place === undefined) continue;
+    if (isSame(place, wanted.get(id))) wanted.delete(id);
+    else assign(machine, { ...bound, fd, place }, false);
+  }
+  for (const [id, place] of wanted) {
+    const fd = fds.get(id) ?? machine.kvm.eventfd();
+    assign(machine, { dev: part.name, id, thread: MAIN_LOOP, fd, place }, true);
   }
 }
 
-function bind(machine: Machine, part: string, fd: number, place: EventfdPlace): void {
-  machine.kvm.consume(fd);
-  assign(machine, part, { fd, place }, true);
+function boundTo({ state: { eventfds } }: Machine, part: string): [number, BoundEventfd][] {
+  return Object.entries(eventfds).flatMap(([fd, bound]): [number, BoundEventfd][] =>
+    bound.dev === part ? [[Number(fd), bound]] : [],
+  );
 }
 
-/** The device looked whether it was signalled: QEMU's event_notifier_test_and_clear. */
-export function clearEventfd(machine: Machine, part: string): void {
-  const bound = machine.state.eventfds[part];
-  if (bound !== undefined) machine.kvm.consume(bound.fd);
-}
-
-function placed(machine: Machine, part: Part, write: EventfdWrite | undefined): EventfdPlace | undefined {
-  const base = write === undefined ? undefined : regionBaseOf(machine.state, part, write.region);
-  if (write === undefined || base === undefined) return undefined;
+function placed(machine: Machine, part: Part, write: EventfdWrite): EventfdPlace | undefined {
+  const base = regionBaseOf(machine.state, part, write.region);
+  if (base === undefined) return undefined;
   const pio = part.device.regions[write.region]!.space === 'io';
   return { addr: base + write.offset, size: write.size, pio, match: write.match };
 }
@@ -46,15 +52,18 @@ const DATAMATCH = 1;
 const PIO = 2;
 const DEASSIGN = 4;
 
-function assign(
-  machine: Machine,
-  dev: string,
-  { fd, place }: { readonly fd: number; readonly place: EventfdPlace },
-  assigned: boolean,
-): void {
+interface Binding extends Omit<BoundEventfd, 'place'> {
+  readonly fd: number;
+  readonly place: EventfdPlace;
+}
+
+function assign(machine: Machine, { dev, id, thread, fd, place }: Binding, assigned: boolean): void {
   const { addr, size, pio, match } = place;
   const bound = machine.after(
-    machine.raise({ kind: 'sim:eventfd_bound', dev, fd, addr, size, pio, match: match ?? -1, assigned }),
+    machine.raise({
+      ...({ kind: 'sim:eventfd_bound', dev, id, thread, fd } as const),
+      ...{ addr, size, pio, match: match ?? -1, assigned },
+    }),
   );
   bound.raise({
     kind: pio ? 'kvm_set_ioeventfd_pio' : 'kvm_set_ioeventfd_mmio',

@@ -1,7 +1,7 @@
 /** Register accesses of a machine: each is one call of the device that owns the leaf, and one event. */
 import type { MachineEvent } from '../../events/vocabulary.ts';
 import { callOf, DeviceCall } from './device-call.ts';
-import { bindEventfds, clearEventfd } from '../accel/eventfds.ts';
+import { bindEventfds } from '../accel/eventfds.ts';
 import type { Machine, Part } from './machine.ts';
 import { vectorsChanged } from './messages.ts';
 import { allOnes } from '../memory/access.ts';
@@ -40,7 +40,6 @@ function readLeaf(machine: Machine, range: FlatRange, offset: number, size: numb
   const part = machine.parts[handler.part]!;
   const { region } = handler;
   if (isConfigData(part, region)) return readConfigData(machine, offset, size);
-  if (part.device.eventfd !== undefined) clearEventfd(machine, part.name);
   const call = new DeviceCall(machine, part, { kind: 'sim:register_taken', dev: part.name, region, offset, size });
   return part.device.read(machine.stateOf(part), region, offset, size, call);
 }
@@ -56,7 +55,7 @@ function writeDevice(machine: Machine, part: Part, region: number, { event, offs
   const call = new DeviceCall(machine, part, event);
   part.device.write?.(machine.stateOf(part), region, offset, size, value, call);
   call.finish(part.device.write === undefined);
-  if (part.device.eventfd !== undefined) bindEventfds(machine);
+  bindEventfds(machine, part);
   if (part.hasMessages) vectorsChanged(call.since, part, callOf);
 }
 

@@ -38,9 +38,9 @@ export function slotSet(vmm: Vmm, event: EventOf<'kvm_set_user_memory'>): void {
 
 /** sim:eventfd_bound. */
 export function eventfdBound(vmm: Vmm, event: EventOf<'sim:eventfd_bound'>): void {
-  const { dev, fd, addr, size, pio, match, assigned } = event;
+  const { dev, id, thread, fd, addr, size, pio, match, assigned } = event;
   const place = { addr, size, pio, match: match < 0 ? undefined : match };
-  putNamed(vmm.eventfds, dev, { fd, place: assigned ? place : undefined });
+  vmm.eventfds[fd] = { dev, id, thread, place: assigned ? place : undefined };
 }
 
 /** sim:msi_route. */

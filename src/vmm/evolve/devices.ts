@@ -46,6 +46,12 @@ export function deviceReset(vmm: Vmm, { dev }: EventOf<'sim:device_reset'>, conf
   if (part !== undefined) driverOf(part.model).reducer.reset?.(stateOf(vmm, part));
 }
 
+/** sim:device_notified. */
+export function deviceNotified(vmm: Vmm, { dev, id }: EventOf<'sim:device_notified'>, config: MachineConfig): void {
+  const part = partNamed(config, dev);
+  if (part !== undefined) driverOf(part.model).reducer.notified?.(stateOf(vmm, part), id);
+}
+
 /** An input of a device is driven. */
 export function inputDriven(vmm: Vmm, dev: string, input: string, high: boolean, config: MachineConfig): void {
   const part = partNamed(config, dev);

@@ -10,7 +10,7 @@ export function remap(machine: Machine, assembly: Assembly = 'complete'): void {
   const before = board.memoryView;
   redraw(board, assembly);
   commitSlots(machine, before, board.memoryView);
-  bindEventfds(machine);
+  for (const part of board.parts) bindEventfds(machine, part);
 }
 
 /** Rebuild the derived views from the state alone; KVM already knows them. */

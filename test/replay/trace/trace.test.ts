@@ -201,6 +201,12 @@ describe('a trace', () => {
     expect(read).toEqual(events);
   });
 
+  test('takes events of every thread there may be', () => {
+    const sources = [0, 1, 2, 3, 16, 271, 272, 273, 527, 528, 531];
+    const stamped = sampleEvents(200).map((each, at) => ({ ...each, source: sources[at % sources.length] as number }));
+    expect(readAll(openTrace(sourceOf(traceOf(stamped)), inflate)).events).toEqual(stamped);
+  });
+
   test('of the first format is read by the vocabulary it has: what caused an event, it happened within', () => {
     // Power-on, sample events and one of a kind that is gone, as that version wrote them.
     const old = new Uint8Array(readFileSync(new URL('./recorded/format-1.trace', import.meta.url)));

@@ -1,0 +1,75 @@
+/** What facts do to the threads of the host: whose turn it is among the vCPUs, what waits for the others. */
+import type { Draft } from '../base/draft.ts';
+import { invariant } from '../base/invariant.ts';
+import { MAIN_LOOP, type Source, type Stamped, vcpuSource } from '../events/stamped.ts';
+import type { EventOf } from '../events/vocabulary.ts';
+import type { MachineState, ThreadState, WorkerThread } from './state.ts';
+
+type State = Draft<MachineState>;
+
+/** The threads of a machine nobody has switched on: those of its vCPUs, in order, then the main loop. */
+export const threadsAtPowerOn = (vcpus: number): readonly ThreadState[] => [
+  ...Array.from({ length: vcpus }, (_, vcpu) => ({ kind: 'vcpu', source: vcpuSource(vcpu), turnEnds: 0 }) as const),
+  { kind: 'main-loop', source: MAIN_LOOP, actsAt: undefined, busyUntil: 0, work: [] },
+];
+
+/** The worker whose events have this source. */
+export const workerOf = <T extends { readonly source: Source; readonly kind: ThreadState['kind'] }>(
+  threads: readonly T[],
+  source: Source,
+): Exclude<T, { readonly kind: 'vcpu' }> | undefined =>
+  threads.find((thread) => thread.source === source && thread.kind !== 'vcpu') as
+    | Exclude<T, { readonly kind: 'vcpu' }>
+    | undefined;
+
+function worker({ schedule }: State, source: Source): Draft<WorkerThread> {
+  const found = workerOf(schedule.threads, source);
+  invariant(found !== undefined, 'the machine has this thread', { source });
+  return found;
+}
+
+function endTurn({ schedule }: State, vcpu: number, tick: number): void {
+  const thread = schedule.threads[vcpu];
+  invariant(thread?.kind === 'vcpu', 'turns are those of vCPUs', { vcpu });
+  thread.turnEnds = tick;
+}
+
+/** sim:thread_switch. */
+export function turnGiven(state: State, event: EventOf<'sim:thread_switch'>, { tick }: Stamped): void {
+  state.schedule.turn = event.to;
+  endTurn(state, event.to, tick + event.quantum);
+  if (event.draw > 0) state.chance.draws['scheduler'] = event.draw;
+}
+
+/** sim:turn_yielded. */
+export function turnYielded(state: State, _event: EventOf<'sim:turn_yielded'>, { tick }: Stamped): void {
+  endTurn(state, state.schedule.turn, tick);
+}
+
+/** sim:eventfd_signal: work for the thread that polls the eventfd, unless it has that to do already. */
+export function workCame(state: State, { fd }: EventOf<'sim:eventfd_signal'>, { seq }: Stamped): void {
+  const polled = state.vmm.eventfds[fd];
+  if (polled === undefined) return;
+  const { work } = worker(state, polled.thread);
+  if (!work.some((each) => each.fd === fd)) work.push({ fd, signal: seq });
+}
+
+/** sim:eventfd_consume: whoever reads an eventfd has seen its signals. */
+export function workTaken(state: State, { fd }: EventOf<'sim:eventfd_consume'>): void {
+  const polled = state.vmm.eventfds[fd];
+  if (polled === undefined) return;
+  const thread = worker(state, polled.thread);
+  thread.work = thread.work.filter((each) => each.fd !== fd);
+}
+
+/** sim:thread_woken. */
+export function woken(state: State, { thread, at }: EventOf<'sim:thread_woken'>): void {
+  worker(state, thread).actsAt = at;
+}
+
+/** sim:thread_ran: it goes on with what waits, or falls asleep. */
+export function ran(state: State, { thread: source, until }: EventOf<'sim:thread_ran'>): void {
+  const thread = worker(state, source);
+  thread.busyUntil = until;
+  thread.actsAt = thread.work.length > 0 ? until : undefined;
+}
