@@ -10,7 +10,9 @@ export const DEVICE_FACTS = {
     (e) => `dev ${e.dev} region ${e.region} offset 0x${hex(e.offset)} size ${e.size}`,
   ),
   'sim:device_reset': fact({ dev: 'text' }, (e) => `dev ${e.dev}`),
-  /** dir: 'read' is device reads guest memory. */
+  /** What a device read of guest memory in one transaction, one read behind the other: it decides by that. */
+  'sim:dma_gathered': fact({ dev: 'text', bytes: 'bytes' }, (e) => `dev ${e.dev} ${e.bytes.length} bytes`),
+  /** Bytes a device wrote to guest memory: dir is 'write'. */
   'sim:dma': fact(
     { dev: 'text', dir: 'text', gpa: 'u', len: 'u', digest: 'text' },
     (e) => `dev ${e.dev} ${e.dir} gpa 0x${hex(e.gpa)} len ${e.len} digest ${e.digest}`,

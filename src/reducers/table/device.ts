@@ -15,6 +15,7 @@ export const DEVICE_ROWS: Rows<keyof typeof DEVICE_FACTS> = {
   'sim:register_taken': changes(['devices'], vmm(registerTaken)),
   'sim:device_reset': changes(['devices'], vmm(deviceReset)),
   'sim:dma': tells,
+  'sim:dma_gathered': tells,
   'sim:serial_sent': changes(['devices'], vmm(deviceFact(OF_SERIAL))),
   'sim:serial_looped': changes(['devices'], vmm(deviceFact(OF_SERIAL))),
   'sim:serial_accepted': changes(['devices'], vmm(deviceFact(OF_SERIAL))),
