@@ -42,7 +42,9 @@ export interface Effects {
   requestReset(): void;
   /** How many of so many bytes from an address on somebody answers: DMA beyond them fails. */
   dmaReach(gpa: number, length: number): number;
-  /** Guest-physical memory as the device's DMA sees it. */
+  /** All that is read of memory meanwhile is one fact when it is over: a ring, its descriptors, what they point to. */
+  transaction<T>(reads: () => T): T;
+  /** Guest-physical memory as the device's DMA sees it, to decide by: the bytes go on record. */
   dmaRead(gpa: number, length: number): Uint8Array;
   dmaWrite(gpa: number, bytes: Uint8Array): void;
 }

@@ -13,7 +13,9 @@ export const DEVICE_FACTS = {
   'sim:device_reset': fact({ dev: 'text' }, (e) => `dev ${e.dev}`),
   /** A thread hands a signal of an eventfd to its device. */
   'sim:device_notified': fact({ dev: 'text', id: 'u' }, (e) => `dev ${e.dev} id ${e.id}`),
-  /** dir: 'read' is device reads guest memory. */
+  /** What a device read of guest memory in one transaction, one read behind the other: it decides by that. */
+  'sim:dma_gathered': fact({ dev: 'text', bytes: 'bytes' }, (e) => `dev ${e.dev} ${e.bytes.length} bytes`),
+  /** Bytes a device wrote to guest memory: dir is 'write'. */
   'sim:dma': fact(
     { dev: 'text', dir: 'text', gpa: 'u', len: 'u', digest: 'text' },
     (e) => `dev ${e.dev} ${e.dir} gpa 0x${hex(e.gpa)} len ${e.len} digest ${e.digest}`,

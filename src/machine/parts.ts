@@ -37,6 +37,8 @@ export interface TableWrite {
 export interface Engine extends Guest {
   /** All bytes that are state: host memory, EPT pages, register blocks. */
   readonly regions: readonly BulkRegion[];
+  /** `readHost` of what is told together with other reads. Without: the same. A tape has it from another fact. */
+  readGathered?(hva: number, length: number): Uint8Array;
   /** What a debugger waits for. A tape has none. */
   readonly stops?: DebuggerStops;
 }

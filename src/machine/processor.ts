@@ -11,8 +11,10 @@ import type {
   TaskSwitched,
 } from '../x86/guest.ts';
 import type { Position, Processor, TracedGuest } from '../kvm/processor.ts';
+import type { HostMemory } from '../vmm/host.ts';
 import type { MachineContext } from './context.ts';
 import { emulatedFact, emulationExitFact } from './emulation-facts.ts';
+import type { Engine } from './parts.ts';
 import { TracedRegisters } from './traced-registers.ts';
 
 /** What of a processor can be asked without looking: derived from its answers, and read anew after a restore. */
@@ -30,6 +32,8 @@ interface Known {
 export class MachineProcessor implements Processor {
   readonly context: MachineContext;
   private readonly known: Known[] = [];
+  /** What is read of memory in one transaction, while it is under way. */
+  gathering: Uint8Array[] | undefined;
   /** Whose run is under way: what the processor tells meanwhile comes from it. */
   running: Origin | undefined;
 
@@ -37,7 +41,7 @@ export class MachineProcessor implements Processor {
     this.context = context;
   }
 
-  from(origin: Origin): TracedGuest {
+  from(origin: Origin): TracedGuest & HostMemory {
     return new GuestView(this, origin);
   }
 
@@ -115,7 +119,7 @@ export class MachineProcessor implements Processor {
 }
 
 /** The processor for one origin of facts. */
-class GuestView implements TracedGuest {
+class GuestView implements TracedGuest, HostMemory {
   private readonly processor: MachineProcessor;
   private readonly origin: Origin;
   private views: Registers[] | undefined;
@@ -125,7 +129,7 @@ class GuestView implements TracedGuest {
     this.origin = origin;
   }
 
-  private get engine(): Guest {
+  private get engine(): Engine {
     return this.processor.context.engine;
   }
 
@@ -208,9 +212,34 @@ class GuestView implements TracedGuest {
   }
 
   readHost(hva: number, length: number): Uint8Array {
+    const { gathering } = this.processor;
+    if (gathering !== undefined) return this.readGathered(gathering, hva, length);
     const bytes = this.engine.readHost(hva, length);
     this.origin.raise({ kind: 'sim:memory_read', hva, bytes });
     return bytes;
+  }
+
+  private readGathered(gathering: Uint8Array[], hva: number, length: number): Uint8Array {
+    const { engine } = this;
+    const bytes = engine.readGathered?.(hva, length) ?? engine.readHost(hva, length);
+    gathering.push(bytes);
+    return bytes;
+  }
+
+  gather<T>(dev: string, reads: () => T): T {
+    const { processor } = this;
+    if (processor.gathering !== undefined) return reads();
+    const gathering: Uint8Array[] = [];
+    processor.gathering = gathering;
+    let answer: T;
+    try {
+      answer = reads();
+    } finally {
+      processor.gathering = undefined;
+    }
+    const bytes = joined(gathering);
+    if (bytes.length > 0) this.origin.raise({ kind: 'sim:dma_gathered', dev, bytes });
+    return answer;
   }
 
   writeHost(hva: number, bytes: Uint8Array): void {
@@ -236,6 +265,16 @@ class GuestView implements TracedGuest {
     this.origin.raise({ kind: 'sim:translated', vcpu_id: vcpu, linear, mapped, gpa: answer?.gpa ?? 0, entries });
     return answer;
   }
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
 }
 
 /** Interruptibility: blocking by STI and by MOV SS. SDM Vol. 3, Table 25-3. */

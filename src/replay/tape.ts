@@ -43,6 +43,8 @@ interface Tape {
    * asked for anything else, it had ended.
    */
   atStop: boolean;
+  /** What was read of memory together: which fact tells it, and how far it has been read. */
+  readonly gathered: { at: number; bytes: Uint8Array; read: number };
   /** By vCPU: where it stands, as far as the answers tell. */
   readonly positions: Standing[];
 }
@@ -94,6 +96,32 @@ function take<K extends EventKind>(tape: Tape, kind: K, what: string): EventOf<K
   return event as EventOf<K>;
 }
 
+const nothingGathered = (): Tape['gathered'] => ({ at: -1, bytes: new Uint8Array(0), read: 0 });
+
+/** The next bytes of those that were read together. The fact that tells them comes behind the last of these reads. */
+function takeGathered(tape: Tape, length: number): Uint8Array {
+  leaveStop(tape);
+  const { gathered } = tape;
+  if (length > 0 && gathered.read === gathered.bytes.length) findGathered(tape);
+  const end = gathered.read + length;
+  if (end > gathered.bytes.length) throw new TapeMismatch(gathered.at, 'guest memory');
+  const bytes = gathered.bytes.slice(gathered.read, end);
+  gathered.read = end;
+  return bytes;
+}
+
+function findGathered({ recorded, gathered, at: from }: Tape): void {
+  for (let at = Math.max(from, gathered.at + 1); at < recorded.length; at += 1) {
+    const { event } = recorded[at];
+    // The guest ran on: nothing was read before.
+    if (event.kind === 'kvm_exit') throw new TapeMismatch(at, 'guest memory');
+    if (event.kind !== 'sim:dma_gathered') continue;
+    Object.assign(gathered, { at, bytes: event.bytes, read: 0 });
+    return;
+  }
+  throw new TapeEnded();
+}
+
 /** The hypervisor asked for something else than the processor answered next in the trace. */
 export class TapeMismatch extends Error {
   /** Index of the recorded answer. */
@@ -121,7 +149,7 @@ export class TapeEnded extends Error {
  * devices again; guest memory and registers stay unknown.
  */
 export function tapeEngine(recorded: readonly Stamped[], time: GuestTime, eptWords = 1 << 20): Engine {
-  const tape: Tape = { recorded, at: 0, played: 0, atStop: false, positions: [] };
+  const tape: Tape = { recorded, at: 0, played: 0, atStop: false, gathered: nothingGathered(), positions: [] };
   const words = new Uint32Array(eptWords);
   const views: Registers[] = [];
   let vcpus = 0;
@@ -154,6 +182,7 @@ export function tapeEngine(recorded: readonly Stamped[], time: GuestTime, eptWor
     setRip: () => undefined,
     skipInstruction: () => undefined,
     readHost: () => take(tape, 'sim:memory_read', 'guest memory').bytes,
+    readGathered: (_hva, length) => takeGathered(tape, length),
     writeHost: () => undefined,
     eptWords: words,
     invalidateEpt: () => undefined,

@@ -29,6 +29,7 @@ const BESIDE_THE_STATE: Readonly<Record<string, string>> = {
   'machine/processor.ts Known.needsControls': 'derived from the VMCS: the processor is yet to be told',
   'machine/processor.ts Known.position': 'derived from the processor’s last answer',
   'machine/processor.ts MachineProcessor.known*': 'holds the two above',
+  'machine/processor.ts MachineProcessor.gathering': 'of one transaction: what it has read',
   'machine/processor.ts MachineProcessor.running': 'of one run: whose it is',
   'memory/pages.ts Followed.copies': 'derived from the bytes',
   'memory/pages.ts Followed.hashes': 'derived from the bytes',

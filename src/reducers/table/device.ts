@@ -19,6 +19,7 @@ export const DEVICE_ROWS: Rows<keyof typeof DEVICE_FACTS> = {
   'sim:device_data': changes(['devices'], vmm(deviceFact(({ dev }) => dev))),
   'sim:msi_pending': changes(['devices'], vmm(messagePending)),
   'sim:msi_route': changes(['board'], vmm(board.msiRouted)),
+  'sim:dma_gathered': tells,
   'sim:serial_sent': changes(['devices'], vmm(deviceFact(OF_SERIAL))),
   'sim:serial_looped': changes(['devices'], vmm(deviceFact(OF_SERIAL))),
   'sim:serial_accepted': changes(['devices'], vmm(deviceFact(OF_SERIAL))),

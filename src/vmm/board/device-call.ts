@@ -86,22 +86,21 @@ export class DeviceCall implements Effects {
     return reachOf(this.machine.memory, gpa, length);
   }
 
+  transaction<T>(reads: () => T): T {
+    return this.machine.memory.memory.gather(this.part.name, reads);
+  }
+
   dmaRead(gpa: number, length: number): Uint8Array {
-    const bytes = readBytes(this.machine.memory, gpa, length);
-    this.tellDma('read', gpa, bytes);
-    return bytes;
+    return this.transaction(() => readBytes(this.machine.memory, gpa, length));
   }
 
   dmaWrite(gpa: number, bytes: Uint8Array): void {
-    this.tellDma('write', gpa, bytes);
+    const digest = digestOfBytes(bytes);
+    this.raise({ kind: 'sim:dma', dev: this.part.name, dir: 'write', gpa, len: bytes.length, digest });
     writeBytes(this.machine.memory, gpa, bytes);
   }
 
   private idOf(timer: string): string {
     return this.part.timers.get(timer)!;
-  }
-
-  private tellDma(dir: 'read' | 'write', gpa: number, bytes: Uint8Array): void {
-    this.raise({ kind: 'sim:dma', dev: this.part.name, dir, gpa, len: bytes.length, digest: digestOfBytes(bytes) });
   }
 }

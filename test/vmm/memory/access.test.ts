@@ -19,7 +19,12 @@ function spaceOf(minAccess: number, maxAccess: number): { space: AddressSpace; c
       calls.push(`w${size}@${offset}=${value.toString(16)}`);
     },
   };
-  const memory = { allocate: () => 0, readHost: () => new Uint8Array(), writeHost: () => undefined };
+  const memory = {
+    allocate: () => 0,
+    readHost: () => new Uint8Array(),
+    writeHost: () => undefined,
+    gather: <T>(_dev: string, reads: () => T): T => reads(),
+  };
   return { space: { view, memory, bus }, calls };
 }
 
