@@ -4,7 +4,7 @@ import { NODE } from '../host/node.ts';
 import type { LiveRun } from '../runs/underway/live-run.ts';
 import { liveSubjectOf } from '../gdb/live-subject.ts';
 import { type GdbServer, type GdbServerOptions, serveGdb } from '../gdb/server.ts';
-import type { StubSubject } from '../gdb/stub.ts';
+import type { StubSubject } from '../gdb/stub-subject.ts';
 import { subjectOf } from '../gdb/subject.ts';
 import type { RunOptions } from '../runs/machine/run-options.ts';
 

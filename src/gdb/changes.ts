@@ -2,7 +2,7 @@ import type { WantedChange } from '../debugger/forks/forks.ts';
 import { type GuestView, hvaOf, physicalOf } from '../machine/guest-view.ts';
 import { hexNumber, hexOf } from './packet.ts';
 import { REGISTERS, type RegisterRow, registerView, type RegisterView, targetHex } from './registers.ts';
-import type { StubSubject } from './stub.ts';
+import type { StubSubject } from './stub-subject.ts';
 
 const MALFORMED = 'E22';
 const UNMAPPED = 'E14';

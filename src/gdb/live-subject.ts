@@ -3,7 +3,7 @@ import { type GuestView, readLinear, vcpuCount } from '../machine/guest-view.ts'
 import { forksOf } from '../debugger/forks/forks.ts';
 import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/ground.ts';
 import { NO_SYMBOLS } from '../debugger/symbols/symbols.ts';
-import type { StubSubject } from './stub.ts';
+import type { StubSubject } from './stub-subject.ts';
 import {
   type Arrived,
   createTraveller,

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { idleLine, packetOf, hexText, receive } from './packet.ts';
-import { answerPacket, arriveWith, freshStub, type StubState, type StubSubject, stopReply } from './stub.ts';
+import { answerPacket, arriveWith, freshStub, type StubState, stopReply } from './stub.ts';
+import type { StubSubject } from './stub-subject.ts';
 
 /** A gdb server on the loopback interface. */
 export interface GdbServer {

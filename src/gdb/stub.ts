@@ -1,30 +1,13 @@
+import type { StubSubject } from './stub-subject.ts';
 import type { Watchpoint } from '../engine/index.ts';
-import { type GuestView, linearRipOf, readPhysical } from '../machine/guest-view.ts';
+import { linearRipOf, readPhysical } from '../machine/guest-view.ts';
 import { evaluateAgent } from './agent-expression.ts';
-import { describeMonitor, type MonitorView, type Sentences } from './monitor.ts';
+import { describeMonitor, type Sentences } from './monitor.ts';
 import { bytesIn, bytesOf, hexNumber, hexOf, hexText, PACKET_SIZE } from './packet.ts';
 import { allRegistersHex, registerHex, REGISTERS, registerView, type RegisterView } from './registers.ts';
 import { writeAllRegisters, writeMemory, writeRegister } from './changes.ts';
 import { TARGET_XML } from './target-description.ts';
-import type { WantedChange } from '../debugger/forks/forks.ts';
 import type { Arrived, Journey, StopsWanted } from '../debugger/travel/travel.ts';
-
-/** The run as the stub needs it. */
-export interface StubSubject extends MonitorView {
-  /** Bytes at a virtual address through a vCPU's page tables of now; undefined where nothing is mapped. */
-  readMemory(vcpu: number, address: bigint, length: number): Uint8Array | undefined;
-  view(): GuestView;
-  /** Make registers or memory something else from here on. A sentence, when that cannot be. */
-  change(changes: readonly WantedChange[]): string | undefined;
-  /** gdb has come. */
-  joined(): void;
-  /** A journey waits for somebody else: look again in a while. */
-  rests(): boolean;
-  /** gdb has gone; nothing of what it set up stays. `killed`: it asked for the run's end. */
-  left(killed: boolean): void;
-  /** What a person is to be told with the next answer. */
-  takeNotices(): readonly string[];
-}
 
 /** What gdb has set up. */
 export interface StubState {

@@ -9,7 +9,7 @@ import { saveDiversion } from '../debugger/forks/diversion.ts';
 import { forksOf } from '../debugger/forks/forks.ts';
 import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/ground.ts';
 import { QUESTIONS } from '../debugger/prompt/commands.ts';
-import type { StubSubject } from './stub.ts';
+import type { StubSubject } from './stub-subject.ts';
 import { createTraveller, type Traveller } from '../debugger/travel/travel.ts';
 
 /** A recorded run as gdb's stub looks at it. */

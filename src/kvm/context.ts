@@ -1,3 +1,4 @@
+import type { IrqchipState } from './irqchip/state.ts';
 import type { Costs } from '../events/costs.ts';
 import type { Origin } from '../events/origin.ts';
 import type { MachineEvent } from '../events/vocabulary.ts';
@@ -126,3 +127,6 @@ export function request(kvm: KvmContext, vcpu: VcpuState, requests: number): voi
   if ((vcpu.requests & requests) === requests) return;
   kvm.raise({ kind: 'sim:request', vcpu_id: vcpu.index, requests });
 }
+
+/** The controllers of a VM that has them. */
+export const chipOf = (kvm: KvmContext): IrqchipState => kvm.state.vm!.irqchip!;

@@ -4,7 +4,7 @@ import type { CoalescedRing, KvmRun } from './api.ts';
 import type { CpuidEntry } from './ioctl/ioctls.ts';
 import type { IrqchipState } from './irqchip/state.ts';
 import type { MmuRoot, RootKind } from './mmu/roots.ts';
-import type { Vmcs } from './vmcs/controls.ts';
+import type { Vmcs } from './vmcs/vmcs.ts';
 
 /** A file descriptor's object. */
 export type FileState =

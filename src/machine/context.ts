@@ -9,15 +9,11 @@ import type { SliceDigests } from '../reducers/slices.ts';
 import { type MachineState, nowNs, type ThreadState, ticksUntil } from '../reducers/state.ts';
 import type { Vmm } from '../vmm/vmm.ts';
 import type { Engine, MachineParts } from './parts.ts';
-import type { MachineProcessor } from './processor.ts';
+import type { MachineProcessor, Surroundings } from './processor.ts';
 
 /** Around the state: what is handed in, what is derived from it, and how far the run under way may go. */
-export interface MachineContext {
+export interface MachineContext extends Surroundings {
   readonly parts: MachineParts;
-  /** Changed by `evolve` alone. */
-  readonly state: MachineState;
-  /** Guest instructions retired by all vCPUs: a register of the processor's, like the others beside the state. */
-  ticks: number;
   engine: Engine;
   processor: MachineProcessor;
   kvm: KvmKernel;
@@ -26,10 +22,7 @@ export interface MachineContext {
   readonly digests: SliceDigests;
   /** Derived from the timers and threads: the earliest deadline, or UNKNOWN. */
   deadline: number;
-  /** Tick at which a run is cut without the guest noticing. */
   cutAt: number;
-  /** A debugger stopped the last run. */
-  hasBroken: boolean;
   tell: Tell;
 }
 

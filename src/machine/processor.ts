@@ -12,7 +12,7 @@ import type {
 } from '../x86/guest.ts';
 import type { Position, Processor, TracedGuest } from '../kvm/processor.ts';
 import type { HostMemory } from '../vmm/host.ts';
-import type { MachineContext } from './context.ts';
+import type { MachineState } from '../reducers/state.ts';
 import { emulatedFact, emulationExitFact } from './emulation-facts.ts';
 import type { Engine } from './parts.ts';
 import { TracedRegisters } from './traced-registers.ts';
@@ -24,20 +24,33 @@ interface Known {
   needsControls: boolean;
 }
 
+/** What a processor knows of the machine it is in. */
+export interface Surroundings {
+  readonly engine: Engine;
+  /** Changed by `evolve` alone. */
+  readonly state: MachineState;
+  /** Guest instructions retired by all vCPUs: a register of the processor's, like the others beside the state. */
+  ticks: number;
+  /** Tick at which a run is cut without the guest noticing. */
+  readonly cutAt: number;
+  /** A debugger stopped the last run. */
+  hasBroken: boolean;
+}
+
 /**
  * The processor as KVM sees it in a machine. Every retired instruction moves the clock, and no run passes the tick at
  * which it is to be cut. Each of its answers that does not come with a kvm_exit is raised as a fact, so that the
  * hypervisor can be run again without it.
  */
 export class MachineProcessor implements Processor {
-  readonly context: MachineContext;
+  readonly context: Surroundings;
   private readonly known: Known[] = [];
   /** What is read of memory in one transaction, while it is under way. */
   gathering: Uint8Array[] | undefined;
   /** Whose run is under way: what the processor tells meanwhile comes from it. */
   running: Origin | undefined;
 
-  constructor(context: MachineContext) {
+  constructor(context: Surroundings) {
     this.context = context;
   }
 

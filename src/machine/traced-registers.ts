@@ -1,17 +1,23 @@
 import type { Origin } from '../events/origin.ts';
+import type { Position } from '../kvm/processor.ts';
 import type { Registers, Segment } from '../x86/guest.ts';
-import type { MachineProcessor } from './processor.ts';
 
 type Table = Registers['gdtr'];
 
+/** Who knows where a vCPU stands without looking. */
+interface Positions {
+  position(vcpu: number): Position;
+  moved(vcpu: number, part: Partial<Position>): void;
+}
+
 /** Registers whose reads are facts. Writes pass: the hypervisor knows what it wrote. */
 export class TracedRegisters implements Registers {
-  private readonly processor: MachineProcessor;
+  private readonly processor: Positions;
   private readonly vcpu: number;
   private readonly real: Registers;
   private readonly origin: Origin;
 
-  constructor(processor: MachineProcessor, vcpu: number, real: Registers, origin: Origin) {
+  constructor(processor: Positions, vcpu: number, real: Registers, origin: Origin) {
     this.processor = processor;
     this.vcpu = vcpu;
     this.real = real;

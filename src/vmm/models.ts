@@ -3,7 +3,6 @@ import * as CATALOG from '../devices/catalog.ts';
 import type { AnyDriver } from '../devices/driver.ts';
 import { isPciFunction, type PciFunction, type PciFunctionState } from '../devices/pci/index.ts';
 import { cpuHotplugDriver, pciHotplugDriver } from './acpi/hotplug.ts';
-import type { PartConfig } from './config.ts';
 import { driver as directBoot } from './direct/reset-code.ts';
 import { driver as fwCfg } from './fw-cfg/device.ts';
 
@@ -29,8 +28,15 @@ export const driverOf = (model: DeviceModel): AnyDriver => BY_MODEL[model];
 export const drivers = (): readonly (readonly [DeviceModel, AnyDriver])[] =>
   Object.entries(BY_MODEL) as [DeviceModel, AnyDriver][];
 
+/** What of a part says what it is. */
+interface OfModel {
+  readonly model: DeviceModel;
+  /** What a PCI function was made from. */
+  readonly pci?: { readonly setup: object };
+}
+
 /** The PCI function a part is; undefined: it is none. */
-export function functionOf({ model, pci }: PartConfig): PciFunction<PciFunctionState> | undefined {
+export function functionOf({ model, pci }: OfModel): PciFunction<PciFunctionState> | undefined {
   if (pci === undefined) return undefined;
   const device = driverOf(model).create(pci.setup);
   return isPciFunction(device) ? device : undefined;

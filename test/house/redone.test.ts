@@ -15,7 +15,7 @@ const REDONE = ['host memory', 'EPT pages', 'register blocks', 'page-table pages
 const BESIDE_THE_STATE: Readonly<Record<string, string>> = {
   'kvm/context.ts KvmContext.view': 'of one call: the processor as its origin sees it',
   'kvm/vmcs/controls.ts IO_BITMAP*': 'constant: no port is let through',
-  'machine/context.ts MachineContext.ticks': 'the processor’s count of instructions, in each fact as its tick',
+  'machine/processor.ts Surroundings.ticks': 'the processor’s count of instructions, in each fact as its tick',
   'machine/context.ts MachineContext.engine': 'assembled once',
   'machine/context.ts MachineContext.processor': 'assembled once',
   'machine/context.ts MachineContext.kvm': 'assembled once',
@@ -24,7 +24,7 @@ const BESIDE_THE_STATE: Readonly<Record<string, string>> = {
   'machine/context.ts MachineContext.tell': 'assembled once',
   'machine/context.ts MachineContext.deadline': 'derived from the timers',
   'machine/context.ts MachineContext.cutAt': 'of one step: where the caller wants to stop',
-  'machine/context.ts MachineContext.hasBroken': 'of one step: a debugger stopped it',
+  'machine/processor.ts Surroundings.hasBroken': 'of one step: a debugger stopped it',
   'machine/processor.ts GuestView.views': 'of one call: registers as its origin sees them',
   'machine/processor.ts Known.needsControls': 'derived from the VMCS: the processor is yet to be told',
   'machine/processor.ts Known.position': 'derived from the processor’s last answer',

@@ -1,19 +1,8 @@
 /** What facts do to the 8254. */
 import type { Draft } from '../../base/draft.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
-import {
-  HPET_LEGACY,
-  MSB,
-  NO_MODE,
-  type PitChannel,
-  type PitState,
-  PIT_TIMER,
-  runOf,
-  SPEAKER_DATA_ON,
-  WORD_LSB,
-  WORD_MSB,
-} from '../irqchip/pit.ts';
-import type { IrqchipState } from '../irqchip/state.ts';
+import { HPET_LEGACY, MSB, NO_MODE, PIT_TIMER, runOf, SPEAKER_DATA_ON, WORD_LSB, WORD_MSB } from '../irqchip/pit.ts';
+import type { IrqchipState, PitChannel, PitState } from '../irqchip/state.ts';
 import type { KvmState } from '../state.ts';
 import { unpackPit } from '../ioctl/structs.ts';
 

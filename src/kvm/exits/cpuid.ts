@@ -5,7 +5,8 @@ import { OPERANDS } from '../../x86/exit-reasons.ts';
 import type { GuestStop } from '../../x86/guest.ts';
 import { currentCr4 } from '../vcpu/mode.ts';
 import type { VcpuState } from '../state.ts';
-import { type Handled, skipExit } from './handled.ts';
+import { skipExit } from './handled.ts';
+import type { Handled } from '../io/userspace.ts';
 import { CR4_OSXSAVE, GPR } from '../../x86/registers.ts';
 
 const { eax, ecx } = OPERANDS.CPUID;

@@ -5,10 +5,10 @@ import type { GuestStop } from '../../x86/guest.ts';
 import { debugsEvents, exitDebug, takesBreakpoints } from '../vcpu/guest-debug.ts';
 import { writeGuest } from '../mmu/guest-memory.ts';
 import type { VcpuState } from '../state.ts';
-import { exitFor, KVM_EXIT_EXCEPTION } from '../io/userspace.ts';
+import { exitFor, type Handled, KVM_EXIT_EXCEPTION } from '../io/userspace.ts';
 import { AC, BP, DB, injectUd, MC, PF, queueException, UD } from '../vcpu/exceptions.ts';
 import { fetchInstruction, type FetchedInstruction, traceEmulation } from './fetch.ts';
-import { type Handled, skip } from './handled.ts';
+import { skip } from './handled.ts';
 import { emulateSyscall } from './syscall.ts';
 import { VECTOR } from '../../x86/exceptions.ts';
 

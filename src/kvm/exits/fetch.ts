@@ -4,7 +4,7 @@ import type { GuestStop } from '../../x86/guest.ts';
 import { readGuest } from '../mmu/guest-memory.ts';
 import { isLongMode } from '../vcpu/mode.ts';
 import type { VcpuState } from '../state.ts';
-import type { Handled } from './handled.ts';
+import type { Handled } from '../io/userspace.ts';
 import { loadedVmcs } from '../vmcs/controls.ts';
 import { ACCESS, CR0_PE, RFLAGS, SEG } from '../../x86/registers.ts';
 

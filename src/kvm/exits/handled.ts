@@ -1,13 +1,10 @@
+import type { Handled } from '../io/userspace.ts';
 import type { KvmContext } from '../context.ts';
 import type { GuestStop } from '../../x86/guest.ts';
 import { singleStepped } from '../vcpu/guest-debug.ts';
 import type { VcpuState } from '../state.ts';
-import type { UserspaceExit } from '../io/userspace.ts';
 import { loadedVmcs } from '../vmcs/controls.ts';
 import { EFER_LMA, RFLAGS } from '../../x86/registers.ts';
-
-/** What a handler decided: enter the guest again, give up the turn first, or return to user space. */
-export type Handled = 'resume' | 'yield' | UserspaceExit;
 
 /** Handles one basic exit reason. Linux kvm_vmx_exit_handlers. */
 export type ExitHandler = (kvm: KvmContext, vcpu: VcpuState, stop: GuestStop) => Handled;

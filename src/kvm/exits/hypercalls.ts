@@ -1,7 +1,7 @@
 /** KVM_HC_*. Linux Documentation/virt/kvm/x86/hypercalls.rst; kvm_emulate_hypercall. */
 import { guestTsc } from '../clock/tsc.ts';
 import { type KvmContext, vmOf } from '../context.ts';
-import type { Handled } from './handled.ts';
+import type { Handled } from '../io/userspace.ts';
 import { skip } from './handled.ts';
 import { OPERANDS } from '../../x86/exit-reasons.ts';
 import type { GuestStop } from '../../x86/guest.ts';

@@ -4,9 +4,9 @@ import type { KvmContext } from '../context.ts';
 import { field, OPERANDS, QUALIFICATION } from '../../x86/exit-reasons.ts';
 import type { GuestStop } from '../../x86/guest.ts';
 import type { VcpuState } from '../state.ts';
-import { exitIo } from '../io/userspace.ts';
+import { exitIo, type Handled } from '../io/userspace.ts';
 import { emulateExit } from './fetch.ts';
-import { type Handled, skip } from './handled.ts';
+import { skip } from './handled.ts';
 import { GPR } from '../../x86/registers.ts';
 
 const Q = QUALIFICATION.IO_INSTRUCTION;

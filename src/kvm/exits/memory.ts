@@ -8,7 +8,7 @@ import type { GuestStop } from '../../x86/guest.ts';
 import { handleMmioFault, handleTdpFault } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
 import { emulateExit } from './fetch.ts';
-import type { Handled } from './handled.ts';
+import type { Handled } from '../io/userspace.ts';
 import { BLOCKED_BY } from '../../x86/registers.ts';
 
 const { nmiUnblocked } = QUALIFICATION.EPT_VIOLATION;

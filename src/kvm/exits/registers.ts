@@ -21,13 +21,14 @@ import type { VcpuState } from '../state.ts';
 import {
   exitFor,
   exitInternal,
+  type Handled,
   KVM_EXIT_SET_TPR,
   SUBERROR_UNEXPECTED_EXIT,
   type UserspaceExit,
 } from '../io/userspace.ts';
 import { DB, injectGp, injectUd, queueException } from '../vcpu/exceptions.ts';
 import { loadedVmcs, primaryBits } from '../vmcs/controls.ts';
-import { type Handled, skip, skipExit } from './handled.ts';
+import { skip, skipExit } from './handled.ts';
 import { CR4_DE, DR6_BD, DR7_GD, GPR } from '../../x86/registers.ts';
 
 const LOW = 0xffff_ffffn;

@@ -9,6 +9,7 @@ import type { VcpuState } from '../state.ts';
 import {
   exitFor,
   exitInternal,
+  type Handled,
   KVM_EXIT_HLT,
   KVM_EXIT_IRQ_WINDOW_OPEN,
   KVM_EXIT_SHUTDOWN,
@@ -18,7 +19,7 @@ import { injectGp, injectUd, PF, queueException } from '../vcpu/exceptions.ts';
 import { loadedVmcs, primaryBits, writeVmcs } from '../vmcs/controls.ts';
 import { handleCpuid } from './cpuid.ts';
 import { handleException } from './exceptions.ts';
-import { type ExitHandler, type Handled, skip, skipExit } from './handled.ts';
+import { type ExitHandler, skip, skipExit } from './handled.ts';
 import { handleIo } from './io.ts';
 import { handleEptMisconfig, handleEptViolation } from './memory.ts';
 import type { ExitOwner } from './owner.ts';

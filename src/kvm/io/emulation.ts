@@ -3,7 +3,7 @@ import { invariant } from '../../base/invariant.ts';
 import { bigintOf, bytesOf, mmioRead, mmioWrite, numberOf, portRead, portWrite } from './buses.ts';
 import type { KvmContext } from '../context.ts';
 import { ioeventfdWrite } from './eventfd.ts';
-import type { Handled } from '../exits/handled.ts';
+import { exitInternal, exitIo, exitMmio, type Handled, SUBERROR_EMULATION } from './userspace.ts';
 import { INTERRUPTION } from '../../x86/controls.ts';
 import { EXIT, field, QUALIFICATION } from '../../x86/exit-reasons.ts';
 import type { Emulated, MemoryOfGuest, MmioAccess, VmExit } from '../../x86/guest.ts';
@@ -11,7 +11,6 @@ import { singleStepped } from '../vcpu/guest-debug.ts';
 import { guestHva, markDirty, slotOf } from '../mmu/guest-memory.ts';
 import { handleTdpFault, PFERR_FETCH, PFERR_PRESENT, PFERR_WRITE } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
-import { exitInternal, exitIo, exitMmio, SUBERROR_EMULATION } from './userspace.ts';
 import { PF, queueException } from '../vcpu/exceptions.ts';
 import { RFLAGS } from '../../x86/registers.ts';
 

@@ -77,3 +77,6 @@ export function exitFailedEntry(kvm: KvmContext, vcpu: VcpuState, reason: number
   kvm.raise({ kind: 'sim:run_fail_entry', vcpu_id: vcpu.index, reason: BigInt(reason) });
   return exitFor(KVM_EXIT_FAIL_ENTRY);
 }
+
+/** What a handler decided: enter the guest again, give up the turn first, or return to user space. */
+export type Handled = 'resume' | 'yield' | UserspaceExit;

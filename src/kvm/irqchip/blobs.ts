@@ -1,5 +1,5 @@
 /** KVM_GET/SET_IRQCHIP and KVM_GET/SET_LAPIC: Linux arch/x86/include/uapi/asm/kvm.h. */
-import type { KvmContext } from '../context.ts';
+import { chipOf, type KvmContext } from '../context.ts';
 import { type IoapicRegisters, packIoapic, packPic, type PicRegisters } from '../ioctl/structs.ts';
 import { injectAsserted, IOAPIC_BASE } from './ioapic.ts';
 import { isX2apic, processorPriority } from './lapic.ts';
@@ -23,7 +23,7 @@ import {
   APIC_VERSION_VALUE,
 } from './lapic-registers.ts';
 import { currentCount, startTimer } from './lapic-timer.ts';
-import { chipOf, IOAPIC, type IrqchipState, type LapicState } from './state.ts';
+import { IOAPIC, type IrqchipState, type LapicState } from './state.ts';
 import { entryBits } from './trace.ts';
 
 /** KVM_APIC_REG_SIZE. */

@@ -1,7 +1,7 @@
 /** Which APICs a message reaches: SDM Vol. 3, 11.6.2, with KVM's quirks. */
-import type { KvmContext } from '../context.ts';
+import { chipOf, type KvmContext } from '../context.ts';
 import { acceptIrq, DELIVER_FIXED, DELIVER_LOWEST, isPresent, isSoftwareEnabled, isX2apic } from './lapic.ts';
-import { chipOf, type IrqchipState, type LapicState } from './state.ts';
+import type { IrqchipState, LapicState } from './state.ts';
 
 const DFR_FLAT = 0xffffffff;
 const DFR_CLUSTER = 0x0fffffff;

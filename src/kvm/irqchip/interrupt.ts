@@ -1,12 +1,12 @@
 /** What the controllers offer a vCPU at VM entry, and when their timers expire. */
-import type { KvmContext } from '../context.ts';
+import { chipOf, type KvmContext } from '../context.ts';
 import { expireIoapic } from './ioapic.ts';
 import { acceptsPic, DELIVER_NMI, deliverableVector, deliverLocal, LVT_LINT0, LVT_LINT1 } from './lapic.ts';
 import { expireLapicTimer } from './lapic-timer.ts';
 import { acknowledgePic, peekPic } from './pic.ts';
 import { expirePit } from './pit.ts';
 import { setIrqLine } from './routing.ts';
-import { chipOf, type IrqchipState, type LapicState, PIT_SOURCE } from './state.ts';
+import { type IrqchipState, type LapicState, PIT_SOURCE } from './state.ts';
 import { highestVector, testVector } from './vectors.ts';
 
 /** The vector the vCPU would be interrupted with now, or -1. A PIC interrupt comes before the LAPIC's. */

@@ -1,9 +1,9 @@
 /** The 82093AA I/O APIC as KVM emulates it (Intel 82093AA data sheet; KVM's version 11h, no EOI register). */
 import { armTimer, fireTimer, isDue } from '../../events/timers.ts';
-import type { KvmContext } from '../context.ts';
+import { chipOf, type KvmContext } from '../context.ts';
 import { deliverToApic, type LapicMessage, SHORTHAND_NONE } from './delivery.ts';
 import { ackPin, resampleOnUnmask } from './notifiers.ts';
-import { chipOf, IOAPIC, IOAPIC_PINS, type IoapicState, RTC_PIN } from './state.ts';
+import { IOAPIC, IOAPIC_PINS, type IoapicState, RTC_PIN } from './state.ts';
 import { entryBits } from './trace.ts';
 
 /** Where the registers lie and how far they reach. */

@@ -1,5 +1,5 @@
 /** The local APIC's registers: SDM Vol. 3, Table 11-1 (xAPIC, memory) and Table 11-6 (x2APIC, MSRs 800h-8FFh). */
-import type { KvmContext } from '../context.ts';
+import { chipOf, type KvmContext } from '../context.ts';
 import { deliverToApic, type LapicMessage, SHORTHAND_SELF } from './delivery.ts';
 import { ioapicEoi } from './ioapic.ts';
 import { isPresent, isX2apic, processorPriority } from './lapic.ts';
@@ -11,7 +11,7 @@ import {
   stopTimer,
   TSC_DEADLINE,
 } from './lapic-timer.ts';
-import { chipOf, type LapicState } from './state.ts';
+import type { LapicState } from './state.ts';
 import { traceApic } from './trace.ts';
 import { highestVector, testVector } from './vectors.ts';
 

@@ -1,8 +1,7 @@
 /** IA32_APIC_BASE: SDM Vol. 3, 11.4.3-11.4.4 and 11.12.5. */
-import type { KvmContext } from '../context.ts';
+import { chipOf, type KvmContext } from '../context.ts';
 import { APIC_BASE_ENABLE, APIC_BASE_EXTD } from './lapic.ts';
 import { deliverExpiredTimer } from './lapic-timer.ts';
-import { chipOf } from './state.ts';
 
 const MODE = APIC_BASE_ENABLE | APIC_BASE_EXTD;
 

@@ -1,9 +1,9 @@
 /** The LAPIC timer: SDM Vol. 3, 11.5.4. The bus clock is 1 GHz, the TSC 2 GHz. */
 import { armTimer, cancelTimer, fireTimer, isDue } from '../../events/timers.ts';
 import { guestTsc } from '../clock/tsc.ts';
-import type { KvmContext } from '../context.ts';
+import { chipOf, type KvmContext } from '../context.ts';
 import { deliverLocal, isEnabled, isPresent, LVT_MASKED, LVT_TIMER } from './lapic.ts';
-import { chipOf, type LapicState, type LapicTimerState } from './state.ts';
+import type { LapicState, LapicTimerState } from './state.ts';
 import { MSR } from '../../x86/msrs.ts';
 
 export const ONE_SHOT = 0;

@@ -1,6 +1,6 @@
-import type { KvmContext } from '../context.ts';
+import { chipOf, type KvmContext } from '../context.ts';
 import { deliverMissed } from './pit.ts';
-import { chipOf, type IrqchipState } from './state.ts';
+import type { IrqchipState } from './state.ts';
 
 /** The GSI the PIT drives. */
 const PIT_GSI = 0;

@@ -2,10 +2,10 @@
  * The cascaded 8259A pair as KVM emulates it (Intel 8259A data sheet; ELCR at 4D0h/4D1h from the
  * PIIX data sheet). Single mode and the level bit of ICW1 do not exist, as in KVM.
  */
-import type { KvmContext } from '../context.ts';
+import { chipOf, type KvmContext } from '../context.ts';
 import { acceptsPic } from './lapic.ts';
 import { ackPin } from './notifiers.ts';
-import { chipOf, type IrqchipState, type PicChip, type PicState } from './state.ts';
+import type { IrqchipState, PicChip, PicState } from './state.ts';
 
 /** Master pin the slave's INTR is wired to. */
 export const CASCADE = 2;

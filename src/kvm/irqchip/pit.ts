@@ -2,10 +2,10 @@
  * The 8254 interval timer of KVM (KVM_CREATE_PIT2) and the speaker gate at port 61h.
  * Intel 8254 data sheet; where KVM is simpler than the chip, KVM is followed.
  */
+import type { PitChannel, PitState } from './state.ts';
 import { armTimer, cancelTimer, fireTimer, isDue } from '../../events/timers.ts';
-import type { KvmContext } from '../context.ts';
+import { chipOf, type KvmContext } from '../context.ts';
 import { packPit, type PitRegisters } from '../ioctl/structs.ts';
-import { chipOf } from './state.ts';
 
 const PIT_HZ = 1193182;
 const NS_PER_SECOND = 1_000_000_000;
@@ -30,41 +30,6 @@ export const PIT_WORK = 'kvm-pit-work';
 
 /** Whether a timer is the counter's or the delivery of missed ticks. */
 export const isPitTimer = (id: string): boolean => id === PIT_TIMER || id === PIT_WORK;
-
-/** struct kvm_pit_channel_state. */
-export interface PitChannel {
-  /** 1..65536. */
-  readonly count: number;
-  readonly latchedCount: number;
-  readonly countLatched: number;
-  readonly statusLatched: number;
-  readonly status: number;
-  readonly readState: number;
-  readonly writeState: number;
-  readonly writeLatch: number;
-  readonly rwMode: number;
-  readonly mode: number;
-  readonly bcd: number;
-  readonly gate: number;
-  /** Virtual nanosecond. */
-  readonly countLoadTime: number;
-}
-
-/** All of the PIT. Channel 0's time lives in its timer, as in KVM. */
-export interface PitState {
-  readonly channels: readonly PitChannel[];
-  readonly flags: number;
-  /** Port 61h is ours (KVM_PIT_SPEAKER_DUMMY). */
-  readonly speaker: boolean;
-  readonly period: number;
-  readonly periodic: boolean;
-  /** When the timer expires or last expired. */
-  readonly expires: number;
-  /** Ticks the guest missed are delivered after its EOI. */
-  readonly reinject: boolean;
-  readonly pending: number;
-  readonly irqAck: boolean;
-}
 
 /** How channel 0's timer runs for a count: not at all in modes without one. */
 export interface PitRun {

@@ -1,8 +1,8 @@
 /** The kernel's own I/O ports: PIC, ELCR, PIT and, if asked for, the speaker port. */
-import type { KvmContext } from '../context.ts';
+import { chipOf, type KvmContext } from '../context.ts';
 import { picRead, picWrite } from './pic.ts';
 import { pitRead, pitWrite, speakerRead, speakerWrite } from './pit.ts';
-import { chipOf, type IrqchipState } from './state.ts';
+import type { IrqchipState } from './state.ts';
 
 /** Whether a whole access of `size` bytes at `port` falls on the PIC pair or the ELCRs. */
 function isPic(port: number, size: number): boolean {

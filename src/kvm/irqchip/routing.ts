@@ -1,10 +1,10 @@
 /** From a GSI, an MSI or a hypercall to the controllers. Linux Documentation/virt/kvm/api.rst, KVM_IRQ_LINE. */
-import type { KvmContext } from '../context.ts';
+import { chipOf, type KvmContext } from '../context.ts';
 import { deliverToApic, isInMap, type LapicMessage, physicalId, SHORTHAND_NONE } from './delivery.ts';
 import { setIoapicIrq } from './ioapic.ts';
 import { acceptIrq, DELIVER_REMOTE_READ, isPresent } from './lapic.ts';
 import { setPicIrq } from './pic.ts';
-import { chipOf, type GsiRoute, IOAPIC, USERSPACE_SOURCE } from './state.ts';
+import { type GsiRoute, IOAPIC, USERSPACE_SOURCE } from './state.ts';
 
 /** KVM_EINVAL as hypercalls return it. */
 const HYPERCALL_EINVAL = -22;

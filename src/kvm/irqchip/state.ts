@@ -1,6 +1,3 @@
-import type { KvmContext } from '../context.ts';
-import type { PitState } from './pit.ts';
-
 /** One 8259A as KVM keeps it (struct kvm_kpic_state). Intel 8259A data sheet. */
 export interface PicChip {
   /** Input levels last seen, for edge detection. */
@@ -114,6 +111,41 @@ export interface LapicState {
   readonly features: LapicFeatures;
 }
 
+/** struct kvm_pit_channel_state. */
+export interface PitChannel {
+  /** 1..65536. */
+  readonly count: number;
+  readonly latchedCount: number;
+  readonly countLatched: number;
+  readonly statusLatched: number;
+  readonly status: number;
+  readonly readState: number;
+  readonly writeState: number;
+  readonly writeLatch: number;
+  readonly rwMode: number;
+  readonly mode: number;
+  readonly bcd: number;
+  readonly gate: number;
+  /** Virtual nanosecond. */
+  readonly countLoadTime: number;
+}
+
+/** All of the PIT. Channel 0's time lives in its timer, as in KVM. */
+export interface PitState {
+  readonly channels: readonly PitChannel[];
+  readonly flags: number;
+  /** Port 61h is ours (KVM_PIT_SPEAKER_DUMMY). */
+  readonly speaker: boolean;
+  readonly period: number;
+  readonly periodic: boolean;
+  /** When the timer expires or last expired. */
+  readonly expires: number;
+  /** Ticks the guest missed are delivered after its EOI. */
+  readonly reinject: boolean;
+  readonly pending: number;
+  readonly irqAck: boolean;
+}
+
 /** Where a GSI leads. Linux Documentation/virt/kvm/api.rst, KVM_SET_GSI_ROUTING. */
 export type GsiRoute =
   | { readonly type: 'irqchip'; readonly irqchip: number; readonly pin: number }
@@ -156,6 +188,3 @@ export const PIT_SOURCE = 2;
 
 /** `n` zeros. */
 export const zeros = (n: number): number[] => new Array<number>(n).fill(0);
-
-/** The controllers of a VM that has them. */
-export const chipOf = (kvm: KvmContext): IrqchipState => kvm.state.vm!.irqchip!;

@@ -1,10 +1,9 @@
 /** KVM_SET_GUEST_DEBUG: user space steps and stops the guest. Linux kvm_arch_vcpu_ioctl_set_guest_debug. */
 import type { KvmContext } from '../context.ts';
 import { EBUSY } from '../ioctl/errno.ts';
-import type { Handled } from '../exits/handled.ts';
+import { exitFor, type Handled, KVM_EXIT_DEBUG } from '../io/userspace.ts';
 import type { GuestDebug } from '../ioctl/ioctls.ts';
 import type { VcpuState } from '../state.ts';
-import { exitFor, KVM_EXIT_DEBUG } from '../io/userspace.ts';
 import { BP, DB, queueException } from './exceptions.ts';
 import { exceptionBits, loadedVmcs } from '../vmcs/controls.ts';
 import { ACCESS, DR6_BS, DR6_ONES, DR7_ONE, EFER_LMA, RFLAGS_TF, SEG } from '../../x86/registers.ts';

@@ -15,7 +15,16 @@ import {
 } from '../context.ts';
 import { completeRead, completeStringIn, performWrites } from '../io/emulation.ts';
 import { EINTR } from '../ioctl/errno.ts';
-import type { Handled } from '../exits/handled.ts';
+import {
+  exitFailedEntry,
+  exitFor,
+  exitInternal,
+  type Handled,
+  KVM_EXIT_INTR,
+  KVM_EXIT_SHUTDOWN,
+  SUBERROR_DELIVERY_EVENT,
+  type UserspaceExit,
+} from '../io/userspace.ts';
 import { completeIn, completeOut } from '../exits/io.ts';
 import { completeMsr, unexpected } from '../exits/registers.ts';
 import { exitOwner } from '../exits/owner.ts';
@@ -27,15 +36,6 @@ import { DEBUG_SINGLESTEP } from './guest-debug.ts';
 import { lapicTimer, taskPriority } from '../irqchip/index.ts';
 import { loadRoot } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
-import {
-  exitFailedEntry,
-  exitFor,
-  exitInternal,
-  KVM_EXIT_INTR,
-  KVM_EXIT_SHUTDOWN,
-  SUBERROR_DELIVERY_EVENT,
-  type UserspaceExit,
-} from '../io/userspace.ts';
 import { loadedVmcs, obey, PLE_WINDOW, primaryBits, writeVmcs } from '../vmcs/controls.ts';
 import { checkEntry, type EntryFailure } from '../vmcs/entry-checks.ts';
 import { viewOf } from '../vmcs/view.ts';

@@ -1,5 +1,5 @@
 import { FIELDS, type FieldName } from '../../x86/vmcs-fields.ts';
-import type { VmcsControls } from './controls.ts';
+import type { VmcsControls } from './vmcs.ts';
 
 /** Fields KVM keeps as plain numbers. */
 export type ControlField = keyof VmcsControls;

@@ -1,7 +1,7 @@
 import { invariant } from '../../base/invariant.ts';
 import type { Registers } from '../../x86/guest.ts';
 import type { FieldName } from '../../x86/vmcs-fields.ts';
-import type { Vmcs } from './controls.ts';
+import type { Vmcs } from './vmcs.ts';
 import { KEPT_AS } from './fields.ts';
 import { GUEST_STATE } from './guest-state.ts';
 import { HOST_STATE } from './host-state.ts';

@@ -1,8 +1,14 @@
 import { vcpuSource } from '../../events/stamped.ts';
+import type { KvmRunAnswer } from '../../kvm/api.ts';
 import { KVM_GET_IRQCHIP, KVM_GET_PIT2, KVM_RUN, KVM_SET_IRQCHIP, KVM_SET_PIT2 } from '../../kvm/ioctl/ioctls.ts';
 import type { Machine } from '../board/machine.ts';
-import type { Served } from '../board/reset.ts';
 import { vmIoctl } from './traced-kvm.ts';
+
+/** What the vCPU being served is to be told when it is taken out of KVM_RUN. */
+export interface Served {
+  readonly vcpu: number;
+  readonly answer: KvmRunAnswer;
+}
 
 /**
  * Bring every vCPU out of KVM_RUN with what it was asked for completed, so that nothing is pending when its

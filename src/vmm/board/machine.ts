@@ -3,7 +3,6 @@ import type { Origin } from '../../events/origin.ts';
 import { vcpuOf } from '../../events/stamped.ts';
 import type { MachineEvent } from '../../events/vocabulary.ts';
 import type { Kvm, KvmKernel } from '../../kvm/api.ts';
-import { readRegister, writeRegister } from './bus.ts';
 import type { MachineConfig, PartConfig } from '../config.ts';
 import type { HostMemory, VmmHost } from '../host.ts';
 import type { RegisterBus } from '../memory/access.ts';
@@ -44,6 +43,12 @@ export interface HostRanges {
   readonly roms: ReadonlyMap<string, number>;
 }
 
+/** How accesses come to the devices whose registers they hit. */
+export interface Registers {
+  read(machine: Machine, range: FlatRange, offset: number, size: number): number;
+  write(machine: Machine, range: FlatRange, offset: number, size: number, value: number): void;
+}
+
 /** What of a machine does not depend on who acts on it. */
 export interface Board {
   readonly host: VmmHost;
@@ -54,6 +59,7 @@ export interface Board {
   readonly hva: HostRanges;
   readonly fds: VmFds;
   readonly processorId: ProcessorId;
+  readonly registers: Registers;
   /** Derived from the state: who answers each guest-physical address, and each I/O port. */
   memoryView: readonly FlatRange[];
   ioView: readonly FlatRange[];
@@ -149,10 +155,10 @@ export class Machine implements RegisterBus {
   }
 
   read(range: FlatRange, offset: number, size: number): number {
-    return readRegister(this, range, offset, size);
+    return this.board.registers.read(this, range, offset, size);
   }
 
   write(range: FlatRange, offset: number, size: number, value: number): void {
-    writeRegister(this, range, offset, size, value);
+    this.board.registers.write(this, range, offset, size, value);
   }
 }

@@ -1,20 +1,13 @@
 import { MAIN_LOOP } from '../../events/stamped.ts';
-import type { KvmRunAnswer } from '../../kvm/api.ts';
 import { callOf, DeviceCall } from './device-call.ts';
 import { DIRECT_BOOT } from '../direct/reset-code.ts';
 import { ISA_BRIDGE } from './isa-bridge.ts';
-import { enterKvmRun, leaveKvmRun, resetInterruptControllers } from '../accel/kvm-reset.ts';
+import { enterKvmRun, leaveKvmRun, resetInterruptControllers, type Served } from '../accel/kvm-reset.ts';
 import type { Machine, Part } from './machine.ts';
 import { vectorsChanged } from './messages.ts';
 import { powerOn } from '../pc/power-on.ts';
 import { remap } from '../pc/remap.ts';
 import { resetVcpu } from '../accel/vcpu-registers.ts';
-
-/** What the vCPU being served is to be told when it is taken out of KVM_RUN. */
-export interface Served {
-  readonly vcpu: number;
-  readonly answer: KvmRunAnswer;
-}
 
 /** Do the reset somebody asked for, once the access that asked is over. False: nobody has asked. */
 export function resetIfAsked(asked: Machine, served?: Served): boolean {

@@ -3,6 +3,7 @@ import type { Origin } from '../../events/origin.ts';
 import type { KvmKernel } from '../../kvm/api.ts';
 import { coalesceWrites } from '../accel/coalesced.ts';
 import { parseCpuModel } from '../cpu/model.ts';
+import { readRegister, writeRegister } from '../board/bus.ts';
 import { DeviceCall } from '../board/device-call.ts';
 import { resetCode } from '../direct/reset-code.ts';
 import { firmwareItems } from '../fw-cfg/items.ts';
@@ -35,6 +36,7 @@ export function buildMachine(kernel: KvmKernel, options: MachineOptions, host: V
     hva: { ...hostRanges(host, options, ram.total, origin), roms: hostRoms(host, parts, origin) },
     fds,
     processorId,
+    registers: { read: readRegister, write: writeRegister },
     memoryView: [],
     ioView: [],
   };

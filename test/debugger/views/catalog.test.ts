@@ -7,7 +7,7 @@ import { type DebugSession, openDebugSession } from '../../../src/debugger/sessi
 import { VIEW_NAMES } from '../../../src/debugger/views/asked.ts';
 import { VIEWS } from '../../../src/debugger/views/catalog.ts';
 import { describeMonitor } from '../../../src/gdb/monitor.ts';
-import type { StubSubject } from '../../../src/gdb/stub.ts';
+import type { StubSubject } from '../../../src/gdb/stub-subject.ts';
 import { subjectOf } from '../../../src/gdb/subject.ts';
 import { NODE } from '../../../src/host/node.ts';
 import { openRecordedRun, openTimeline, type RecordedTimeline } from '../../../src/runs/recorded/recorded-run.ts';
