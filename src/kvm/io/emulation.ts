@@ -14,6 +14,7 @@ import type { VcpuState } from '../state.ts';
 import { exitInternal, exitIo, exitMmio, SUBERROR_EMULATION } from './userspace.ts';
 import { PF, queueException } from '../vcpu/exceptions.ts';
 import { RFLAGS } from '../../x86/registers.ts';
+import { unreachable } from '../../base/unreachable.ts';
 
 /** Steps one instruction may take before it must end or reach user space. */
 const STEP_LIMIT = 4096;
@@ -73,8 +74,10 @@ function act(kvm: KvmContext, vcpu: VcpuState, emulated: Emulated): Handled | un
       return stringOut(kvm, emulated.port, emulated.size, emulated.bytes);
     case 'exit':
       return emulationExit(kvm, vcpu, emulated.exit);
-    default:
+    case 'failed':
       return exitInternal(kvm, vcpu, SUBERROR_EMULATION, []);
+    default:
+      return unreachable(emulated);
   }
 }
 

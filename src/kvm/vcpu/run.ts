@@ -45,6 +45,7 @@ import { checkAndInject, type Injection } from './injection.ts';
 import { offerPvEoi, takePvEoi } from './pv-eoi.ts';
 import { acceptApicEvents, MP_RUNNABLE } from './start.ts';
 import { BLOCKED_BY, RFLAGS } from '../../x86/registers.ts';
+import { unreachable } from '../../base/unreachable.ts';
 
 const { MOV_DR_EXITING } = PRIMARY;
 const { VALID, TYPE, NMI } = INTERRUPTION;
@@ -101,8 +102,11 @@ function complete(
     case 'rdmsr':
     case 'wrmsr':
       return completeMsr(kvm, vcpu, pending === 'rdmsr', msr);
-    default:
+    case 'string-out':
+    case 'nothing':
       return 'resume';
+    default:
+      return unreachable(pending);
   }
 }
 

@@ -13,6 +13,7 @@ import {
   writeVarint,
   zigzag,
 } from './bytes.ts';
+import { unreachable } from '../../base/unreachable.ts';
 
 /**
  * One field of all events of a kind in a chunk. Every column starts with a tag that says how its integers are packed:
@@ -148,6 +149,9 @@ export function writeColumn(
       return;
     case 'bytes':
       writeBlobs(out, rows, name, room);
+      return;
+    default:
+      unreachable(type);
   }
 }
 
@@ -271,5 +275,7 @@ export function valueIn({ type, values, high, texts, bytes }: Column, row: numbe
       HALVES[0] = value;
       HALVES[1] = high[row];
       return WIDE[0];
+    default:
+      return unreachable(type);
   }
 }

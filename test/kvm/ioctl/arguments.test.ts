@@ -1,21 +1,23 @@
 import { expectTypeOf, test } from 'vitest';
-import type { Kvm } from '../../../src/kvm/api.ts';
-import type { IoctlArguments } from '../../../src/kvm/ioctl/arguments.ts';
-import * as io from '../../../src/kvm/ioctl/ioctls.ts';
+import type { BareRequest, IoctlArguments, IoctlRequest } from '../../../src/kvm/ioctl/arguments.ts';
+import type * as io from '../../../src/kvm/ioctl/ioctls.ts';
+
+type Takes<R extends IoctlRequest, A> = A extends IoctlArguments[R] ? true : false;
+type MayBeBare<R extends IoctlRequest> = R extends BareRequest ? true : false;
 
 /** Judged by the compiler. */
-export function calls(kvm: Kvm, regs: io.Regs): void {
-  kvm.ioctl(5, io.KVM_SET_REGS, regs);
-  kvm.ioctl(4, io.KVM_CREATE_IRQCHIP);
-  // @ts-expect-error: registers are not a number
-  kvm.ioctl(5, io.KVM_SET_REGS, 1);
-  // @ts-expect-error: a request that has an argument needs it
-  kvm.ioctl(5, io.KVM_SET_REGS);
-  // @ts-expect-error: nobody answers this number
-  kvm.ioctl(5, 0x1234, regs);
-}
+test('a request takes its own argument and no other', () => {
+  expectTypeOf<Takes<typeof io.KVM_SET_REGS, io.Regs>>().toEqualTypeOf<true>();
+  expectTypeOf<Takes<typeof io.KVM_SET_REGS, number>>().toEqualTypeOf<false>();
+  expectTypeOf<Takes<typeof io.KVM_CREATE_VCPU, number>>().toEqualTypeOf<true>();
+  expectTypeOf<Takes<typeof io.KVM_IRQ_LINE, io.Msi>>().toEqualTypeOf<false>();
+});
 
-test('every request of the table has an argument of its own', () => {
-  expectTypeOf<IoctlArguments[typeof io.KVM_SET_REGS]>().toEqualTypeOf<io.Regs>();
-  expectTypeOf<keyof IoctlArguments>().toExtend<number>();
+test('only a request without an argument may come without one', () => {
+  expectTypeOf<MayBeBare<typeof io.KVM_CREATE_IRQCHIP>>().toEqualTypeOf<true>();
+  expectTypeOf<MayBeBare<typeof io.KVM_SET_REGS>>().toEqualTypeOf<false>();
+});
+
+test('there is no request of another number', () => {
+  expectTypeOf<0x1234 extends IoctlRequest ? true : false>().toEqualTypeOf<false>();
 });
