@@ -105,32 +105,84 @@ export class FunctionBuilder {
   sub(a: V, b: V): V {
     return isZero(b) ? a : this.binary('sub', a, b);
   }
-  mul = (a: V, b: V): V => this.binary('mul', a, b);
-  divS = (a: V, b: V): V => this.binary('divS', a, b);
-  divU = (a: V, b: V): V => this.binary('divU', a, b);
-  remS = (a: V, b: V): V => this.binary('remS', a, b);
-  remU = (a: V, b: V): V => this.binary('remU', a, b);
-  and = (a: V, b: V): V => this.binary('and', a, b);
-  or = (a: V, b: V): V => this.binary('or', a, b);
-  xor = (a: V, b: V): V => this.binary('xor', a, b);
-  shl = (a: V, b: V): V => (isZero(b) ? a : this.binary('shl', a, b));
-  shrS = (a: V, b: V): V => (isZero(b) ? a : this.binary('shrS', a, b));
-  shrU = (a: V, b: V): V => (isZero(b) ? a : this.binary('shrU', a, b));
-  rotl = (a: V, b: V): V => this.binary('rotl', a, b);
-  rotr = (a: V, b: V): V => this.binary('rotr', a, b);
-  eq = (a: V, b: V): V => this.compare('eq', a, b);
-  ne = (a: V, b: V): V => this.compare('ne', a, b);
-  ltS = (a: V, b: V): V => this.compare('ltS', a, b);
-  ltU = (a: V, b: V): V => this.compare('ltU', a, b);
-  gtS = (a: V, b: V): V => this.compare('gtS', a, b);
-  gtU = (a: V, b: V): V => this.compare('gtU', a, b);
-  leS = (a: V, b: V): V => this.compare('leS', a, b);
-  leU = (a: V, b: V): V => this.compare('leU', a, b);
-  geS = (a: V, b: V): V => this.compare('geS', a, b);
-  geU = (a: V, b: V): V => this.compare('geU', a, b);
-  clz = (a: V): V => this.unary('clz', a);
-  ctz = (a: V): V => this.unary('ctz', a);
-  popcnt = (a: V): V => this.unary('popcnt', a);
+  mul(a: V, b: V): V {
+    return this.binary('mul', a, b);
+  }
+  divS(a: V, b: V): V {
+    return this.binary('divS', a, b);
+  }
+  divU(a: V, b: V): V {
+    return this.binary('divU', a, b);
+  }
+  remS(a: V, b: V): V {
+    return this.binary('remS', a, b);
+  }
+  remU(a: V, b: V): V {
+    return this.binary('remU', a, b);
+  }
+  and(a: V, b: V): V {
+    return this.binary('and', a, b);
+  }
+  or(a: V, b: V): V {
+    return this.binary('or', a, b);
+  }
+  xor(a: V, b: V): V {
+    return this.binary('xor', a, b);
+  }
+  shl(a: V, b: V): V {
+    return isZero(b) ? a : this.binary('shl', a, b);
+  }
+  shrS(a: V, b: V): V {
+    return isZero(b) ? a : this.binary('shrS', a, b);
+  }
+  shrU(a: V, b: V): V {
+    return isZero(b) ? a : this.binary('shrU', a, b);
+  }
+  rotl(a: V, b: V): V {
+    return this.binary('rotl', a, b);
+  }
+  rotr(a: V, b: V): V {
+    return this.binary('rotr', a, b);
+  }
+  eq(a: V, b: V): V {
+    return this.compare('eq', a, b);
+  }
+  ne(a: V, b: V): V {
+    return this.compare('ne', a, b);
+  }
+  ltS(a: V, b: V): V {
+    return this.compare('ltS', a, b);
+  }
+  ltU(a: V, b: V): V {
+    return this.compare('ltU', a, b);
+  }
+  gtS(a: V, b: V): V {
+    return this.compare('gtS', a, b);
+  }
+  gtU(a: V, b: V): V {
+    return this.compare('gtU', a, b);
+  }
+  leS(a: V, b: V): V {
+    return this.compare('leS', a, b);
+  }
+  leU(a: V, b: V): V {
+    return this.compare('leU', a, b);
+  }
+  geS(a: V, b: V): V {
+    return this.compare('geS', a, b);
+  }
+  geU(a: V, b: V): V {
+    return this.compare('geU', a, b);
+  }
+  clz(a: V): V {
+    return this.unary('clz', a);
+  }
+  ctz(a: V): V {
+    return this.unary('ctz', a);
+  }
+  popcnt(a: V): V {
+    return this.unary('popcnt', a);
+  }
 
   not(a: V): V {
     return this.xor(a, this.const(integer(a), -1));
