@@ -13,7 +13,7 @@ import {
   type VmExit,
 } from '../x86/guest.ts';
 import { PRIMARY } from '../x86/controls.ts';
-import { EPT_PAGE_WORDS } from '../memory/ept-pool.ts';
+import { EPT_PAGE_WORDS, tablePages } from '../memory/ept-pool.ts';
 import { switchTask } from './assists/task.ts';
 import type { DebuggerStops } from './core/debugger-stops.ts';
 import { emulateOne, emulateStringPort } from './processor/emulation.ts';
@@ -73,8 +73,6 @@ export interface CacheFills {
   readonly codePages: number;
 }
 
-const MIB2 = 2 << 20;
-const SPARE_EPT_PAGES = 512;
 const EVENT_NAMES = Object.fromEntries(Object.entries(EVENT_TYPE).map(([name, type]) => [type, name])) as Readonly<
   Record<number, GuestEvent['type']>
 >;
@@ -100,7 +98,7 @@ class Engine implements GuestEngine {
     this.options = options;
     const hostBytes = Math.ceil(options.hostBytes / 65536) * 65536;
     this.memory = new EngineMemory(hostBytes);
-    this.eptWords = new Uint32Array((Math.ceil(hostBytes / MIB2) + SPARE_EPT_PAGES) * EPT_PAGE_WORDS);
+    this.eptWords = new Uint32Array(tablePages(hostBytes) * EPT_PAGE_WORDS);
     this.processor = new Processor(this.memory, this.eptWords, options.instantiate);
     this.processor.seed = () => options.random(this.processor.clock.ticksBefore);
     this.memory.write32(L.TSC_PER_TICK, options.tscPerTick);

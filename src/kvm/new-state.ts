@@ -1,14 +1,16 @@
 import type { Draft } from '../base/draft.ts';
 import { NONE } from '../events/origin.ts';
 import type { LapicState } from './irqchip/state.ts';
+import { tablePages } from '../memory/ept-pool.ts';
+import { newRoots } from './mmu/roots.ts';
 import type { KvmState } from './state.ts';
 
-/** The state before anybody opened /dev/kvm. */
-export const newKvmState = (): KvmState => ({
+/** The state before anybody opened /dev/kvm, of a machine with so much memory. */
+export const newKvmState = (memoryBytes: number): KvmState => ({
   files: [],
   vm: undefined,
   vcpus: [],
-  ept: { root: 0, next: 0, free: [], used: 0, tables: {} },
+  ept: { roots: newRoots(), pages: tablePages(memoryBytes), next: 0, free: [], used: 0, tables: {} },
   timers: {},
 });
 

@@ -3,6 +3,7 @@ import type { Timers } from '../events/timers.ts';
 import type { CoalescedRing, KvmRun } from './api.ts';
 import type { CpuidEntry } from './ioctl/ioctls.ts';
 import type { IrqchipState } from './irqchip/state.ts';
+import type { MmuRoot, RootKind } from './mmu/roots.ts';
 import type { Vmcs } from './vmcs/controls.ts';
 
 /** A file descriptor's object. */
@@ -106,8 +107,9 @@ export type EptTable = Readonly<Record<number, bigint>>;
 
 /** EPT: the pages in use and what KVM wrote into them. The processor walks a copy. */
 export interface EptState {
-  /** Host-physical address of the root table, 0 when there is none. */
-  readonly root: number;
+  readonly roots: Readonly<Record<RootKind, MmuRoot>>;
+  /** How many pages there are for tables. */
+  readonly pages: number;
   /** Pages handed out so far. */
   readonly next: number;
   /** Host-physical addresses of pages given back. */
@@ -256,6 +258,8 @@ export interface VcpuState {
   readonly pv: ParavirtState;
   readonly cpuid: readonly CpuidEntry[];
   readonly vmcs01: Vmcs;
+  /** Which root its guest-physical addresses go through. */
+  readonly mmu: RootKind;
   /** User space set registers: run the VM-entry checks. What the guest sets KVM has judged already. */
   readonly checkEntry: boolean;
   readonly guestDebug: GuestDebugState;

@@ -7,6 +7,11 @@ export const EPT_POOL_BASE = 0x10_0000_0000;
 /** 32-bit words of one page: 512 entries, two words each. */
 export const EPT_PAGE_WORDS = 1024;
 
+/** Pages for tables of a machine with so much memory: all of it may be mapped by small pages, and some are to spare. */
+export const tablePages = (bytes: number): number => Math.ceil(bytes / LARGE_PAGE) + SPARE_PAGES;
+const LARGE_PAGE = 2 << 20;
+const SPARE_PAGES = 512;
+
 /** What hardware sees in an EPT entry. SDM Vol. 3, Tables 29-1 to 29-7; bits of the low word. */
 export const EPT_READ = 1;
 export const EPT_WRITE = 2;

@@ -12,7 +12,7 @@ export function powerOn(made: Omit<MachineConfig, 'parts'>): MachineState {
     schedule: { turn: 0, turnEnds: 0, nextDigest: made.digestEvery, ended: undefined },
     chance: { seed: '', draws: {} },
     hostMemory: { next: 0 },
-    kvm: newKvmState(),
+    kvm: newKvmState(made.memory * 2 ** 20),
     vmm: {
       devices: devicesAtPowerOn(made),
       slots: [],

@@ -59,6 +59,8 @@ export const SECONDARY = {
   XSAVES: 1 << 20,
   TSC_SCALING: 1 << 25,
   USER_WAIT_AND_PAUSE: 1 << 26,
+  PCONFIG: 1 << 27,
+  ENCLV_EXITING: 1 << 28,
   BUS_LOCK_DETECTION: 1 << 30,
   NOTIFY_EXITING: 0x8000_0000,
 } as const;

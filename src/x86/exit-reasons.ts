@@ -30,6 +30,11 @@ export type Operand =
 export interface ExitReason {
   /** Basic exit reason: bits 15:0 of the field. */
   readonly number: number;
+  /**
+   * Instructions of which the processor has nothing but this exit, in lower case: undefined where none of the controls
+   * is set, always an exit where there are no controls. Those it has ask `intercepts` themselves.
+   */
+  readonly instructions?: readonly string[];
   /** Any of them makes it happen; absent: it needs none, or bitmaps and masks decide as well. */
   readonly controls?: readonly ExitControl[];
   readonly qualification?: Readonly<Record<string, QualificationField>>;
@@ -96,15 +101,15 @@ export const EXIT_REASONS = {
   RDPMC: { number: 15, controls: [primary(PRIMARY.RDPMC_EXITING)] },
   RDTSC: { number: 16, controls: [primary(PRIMARY.RDTSC_EXITING)] },
   VMCALL: { number: 18, operands: ['rax', 'rbx', 'rcx', 'rdx', 'rsi', 'mode'] },
-  VMCLEAR: { number: 19 },
-  VMLAUNCH: { number: 20 },
-  VMPTRLD: { number: 21 },
-  VMPTRST: { number: 22 },
-  VMREAD: { number: 23 },
-  VMRESUME: { number: 24 },
-  VMWRITE: { number: 25 },
-  VMOFF: { number: 26 },
-  VMON: { number: 27 },
+  VMCLEAR: { number: 19, instructions: ['vmclear'] },
+  VMLAUNCH: { number: 20, instructions: ['vmlaunch'] },
+  VMPTRLD: { number: 21, instructions: ['vmptrld'] },
+  VMPTRST: { number: 22, instructions: ['vmptrst'] },
+  VMREAD: { number: 23, instructions: ['vmread'] },
+  VMRESUME: { number: 24, instructions: ['vmresume'] },
+  VMWRITE: { number: 25, instructions: ['vmwrite'] },
+  VMOFF: { number: 26, instructions: ['vmxoff'] },
+  VMON: { number: 27, instructions: ['vmxon'] },
   CR_ACCESS: { number: 28, qualification: CR_ACCESS, operands: ['source'] },
   DR_ACCESS: {
     number: 29,
@@ -139,17 +144,17 @@ export const EXIT_REASONS = {
     duringDelivery: true,
   },
   EPT_MISCONFIG: { number: 49, controls: [secondary(SECONDARY.EPT)], duringDelivery: true },
-  INVEPT: { number: 50 },
+  INVEPT: { number: 50, instructions: ['invept'] },
   RDTSCP: { number: 51, controls: [primary(PRIMARY.RDTSC_EXITING)] },
   PREEMPTION_TIMER: { number: 52, controls: [pin(PIN.PREEMPTION_TIMER)], duringDelivery: true },
-  INVVPID: { number: 53 },
+  INVVPID: { number: 53, instructions: ['invvpid'] },
   WBINVD: { number: 54, controls: [secondary(SECONDARY.WBINVD_EXITING)] },
   XSETBV: { number: 55, operands: ['ecx', 'edx:eax'] },
   APIC_WRITE: { number: 56, controls: [secondary(SECONDARY.APIC_REGISTER_VIRTUALIZATION)] },
   RDRAND: { number: 57, controls: [secondary(SECONDARY.RDRAND_EXITING)] },
   INVPCID: { number: 58, controls: [primary(PRIMARY.INVLPG_EXITING)] },
-  VMFUNC: { number: 59, controls: [secondary(SECONDARY.VM_FUNCTIONS)] },
-  ENCLS: { number: 60, controls: [secondary(SECONDARY.ENCLS_EXITING)] },
+  VMFUNC: { number: 59, instructions: ['vmfunc'], controls: [secondary(SECONDARY.VM_FUNCTIONS)] },
+  ENCLS: { number: 60, instructions: ['encls'], controls: [secondary(SECONDARY.ENCLS_EXITING)] },
   RDSEED: { number: 61, controls: [secondary(SECONDARY.RDSEED_EXITING)] },
   PML_FULL: { number: 62, controls: [secondary(SECONDARY.PML)], duringDelivery: true },
   XSAVES: { number: 63, controls: [secondary(SECONDARY.XSAVES)] },

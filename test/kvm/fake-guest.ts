@@ -8,6 +8,7 @@ import {
   type VmExit,
 } from '../../src/x86/guest.ts';
 import type { Engine } from '../../src/machine/parts.ts';
+import { EPT_PAGE_WORDS, tablePages } from '../../src/memory/ept-pool.ts';
 
 /** An exit with only what a test names. */
 export function exitOf(reason: number, fields: Partial<VmExit> = {}): VmExit {
@@ -119,7 +120,7 @@ export function createFakeGuest(script: Scripted[] = [], emulations: Emulated[] 
     },
     readHost: (hva, length) => memory.subarray(hva, hva + length),
     writeHost: (hva, bytes) => memory.set(bytes, hva),
-    eptWords: new Uint32Array(64 * 1024),
+    eptWords: new Uint32Array(tablePages(2 ** 20) * EPT_PAGE_WORDS),
     invalidateEpt: () => undefined,
     translate: () => undefined,
   };

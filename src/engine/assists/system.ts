@@ -7,7 +7,7 @@ import { type Assist, effectiveOffset, operandAddress, readOperand, segmentOf, w
 import { ACTIVITY, CR4 } from '../../x86/registers.ts';
 import { HIGH_MSRS, MSR, MSRS_IN_BITMAP } from '../../x86/msrs.ts';
 import { PRIMARY, SECONDARY } from '../../x86/controls.ts';
-import { EXIT, type ExitName } from '../../x86/exit-reasons.ts';
+import { EXIT, EXIT_REASONS, type ExitName, type ExitReason } from '../../x86/exit-reasons.ts';
 import { intercepts, leave, primary, privileged, secondary, withheld } from './exits.ts';
 
 const invalidatePage: Assist = (p, d) => {
@@ -155,12 +155,15 @@ const undefinedInstruction: Assist = () => {
   throw new GuestFault(VECTOR.UD);
 };
 
-/** VMCLEAR and the others exit in non-root operation whatever the controls; KVM without nesting injects #UD. */
-const VMX: Readonly<Record<string, number>> = {
-  vmclear: EXIT.VMCLEAR, vmlaunch: EXIT.VMLAUNCH, vmptrld: EXIT.VMPTRLD, vmptrst: EXIT.VMPTRST, vmread: EXIT.VMREAD,
-  vmresume: EXIT.VMRESUME, vmwrite: EXIT.VMWRITE, vmxoff: EXIT.VMOFF, vmxon: EXIT.VMON,
-  invept: EXIT.INVEPT, invvpid: EXIT.INVVPID,
-};
+/** An instruction of which the processor has nothing but its exit: see `instructions` in x86/exit-reasons.ts. */
+const nothingButExit = (name: ExitName, always: boolean): Assist =>
+  (p, d) => (always || intercepts(p, name) ? leave(p, d, EXIT[name]) : undefinedInstruction(p, d));
+
+const NOTHING_BUT_EXITS: Readonly<Record<string, Assist>> = Object.fromEntries(
+  Object.entries<ExitReason>(EXIT_REASONS).flatMap(([name, { instructions = [], controls }]) =>
+    instructions.map((each) => [each, nothingButExit(name as ExitName, controls === undefined)]),
+  ),
+);
 
 export const SYSTEM_ASSISTS: Readonly<Record<string, Assist>> = {
   invlpg: invalidatePage,
@@ -189,12 +192,9 @@ export const SYSTEM_ASSISTS: Readonly<Record<string, Assist>> = {
   mwait: exiting('MWAIT_INSTRUCTION'),
   vmcall: (p, d) => leave(p, d, EXIT.VMCALL),
   vmmcall: undefinedInstruction,
-  vmfunc: undefinedInstruction,
   rsm: undefinedInstruction,
   ud0: undefinedInstruction,
   ud1: undefinedInstruction,
   ud2: undefinedInstruction,
-  ...Object.fromEntries(
-    Object.entries(VMX).map(([name, reason]) => [name, ((p, d) => leave(p, d, reason)) satisfies Assist]),
-  ),
+  ...NOTHING_BUT_EXITS,
 };

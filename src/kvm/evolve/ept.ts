@@ -3,7 +3,7 @@ import type { Draft } from '../../base/draft.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import { REQ_LOAD_MMU_PGD, REQ_TLB_FLUSH } from '../context.ts';
-import { nextTable, ROOT_LEVEL, tablesBelow, walkTo } from '../mmu/ept-tables.ts';
+import { nextTable, tablesBelow, tablesOf, walkTo } from '../mmu/ept-tables.ts';
 import { addressOf, isLarge, isPresent, smallSpte } from '../mmu/spte.ts';
 import type { EptState, KvmState } from '../state.ts';
 import { makeAllRequest } from './requests.ts';
@@ -17,7 +17,7 @@ export function tableMade({ ept }: Draft<KvmState>, { role }: EventOf<'kvm_mmu_g
   if (ept.free.pop() === undefined) ept.next += 1;
   ept.used += 1;
   ept.tables[table] = {};
-  if ((role & LEVEL) === ROOT_LEVEL) ept.root = table;
+  if ((role & LEVEL) === ept.roots.tdp.level) ept.roots.tdp.table = table;
 }
 
 /** Tables are given back. */
@@ -32,7 +32,7 @@ function release(ept: Draft<EptState>, tables: readonly number[]): void {
 /** kvm_tdp_mmu_spte_changed. A large entry that becomes a table is split into 512; with a table goes all below it. */
 export function entryChanged({ ept }: Draft<KvmState>, event: EventOf<'kvm_tdp_mmu_spte_changed'>): void {
   const { gfn, level, old_spte: old, new_spte: spte } = event;
-  const { table, index } = walkTo(ept, gfn * 4096, level);
+  const { table, index } = walkTo(ept, ept.roots.tdp, gfn * 4096, level);
   if (level > 1 && isPresent(old) && !isLarge(old)) release(ept, tablesBelow(ept, addressOf(old), level - 1));
   if (level > 1 && isPresent(old) && isLarge(old) && !isLarge(spte)) split(ept, old, addressOf(spte));
   ept.tables[table][index] = spte;
@@ -54,8 +54,10 @@ export function madeWritable({ ept }: Draft<KvmState>, { sptep, new_spte: spte }
 export function zapped(kvm: Draft<KvmState>, event: EventOf<'kvm_mmu_zap_all_fast'>, { seq }: Stamped): void {
   const { ept } = kvm;
   kvm.vm!.validGen = event.mmu_valid_gen;
-  if (ept.root === 0) return;
-  release(ept, tablesBelow(ept, ept.root, ROOT_LEVEL));
-  ept.root = 0;
+  if (Object.values(ept.roots).every(({ table }) => table === 0)) return;
+  for (const root of Object.values(ept.roots)) {
+    release(ept, tablesOf(ept, root));
+    root.table = 0;
+  }
   makeAllRequest(kvm, REQ_LOAD_MMU_PGD | REQ_TLB_FLUSH, seq);
 }

@@ -85,6 +85,7 @@ function newVcpu(index: number, id: number, fd: number, hasIrqchip: boolean): Dr
     },
     cpuid: [],
     vmcs01: newVmcs01(index),
+    mmu: 'tdp',
     checkEntry: true,
     guestDebug: { control: 0, singleStepRip: 0n, own: undefined },
     exits: 0,

@@ -35,6 +35,6 @@ export function handleEptViolation(kvm: KvmContext, vcpu: VcpuState, stop: Guest
 export function handleEptMisconfig(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {
   const gpa = stop.exit.guestPhysicalAddress;
   if (vmOf(kvm).ioeventfds.length > 0 && hasFastWrite(kvm, gpa)) return emulateFastWrite(kvm, vcpu, gpa);
-  if (handleMmioFault(kvm, gpa) === 'emulate') return emulateExit(kvm, vcpu, stop);
+  if (handleMmioFault(kvm, vcpu, gpa) === 'emulate') return emulateExit(kvm, vcpu, stop);
   return handleTdpFault(kvm, vcpu, gpa, 0) === 'emulate' ? emulateExit(kvm, vcpu, stop) : 'resume';
 }

@@ -2,9 +2,8 @@
 import { invariant } from '../../base/invariant.ts';
 import { EPT_POOL_BASE, eptIndex } from '../../memory/ept-pool.ts';
 import type { EptState } from '../state.ts';
+import type { MmuRoot } from './roots.ts';
 import { addressOf, isLarge, isPresent } from './spte.ts';
-
-export const ROOT_LEVEL = 4;
 
 /** An entry: the table it stands in, its place there and what it holds. */
 export interface EptPlace {
@@ -20,17 +19,21 @@ export const entryOf = ({ tables }: EptState, table: number, index: number): big
 /** The page the next table will be. */
 export const nextTable = ({ free, next }: EptState): number => free[free.length - 1] ?? EPT_POOL_BASE + next * 4096;
 
-/** The entry that translates `gpa` at `goal`, or the one above it at which a walk ends. */
-export function walkTo(ept: EptState, gpa: number, goal: number): EptPlace {
-  let table = ept.root;
-  invariant(goal >= 1 && goal <= ROOT_LEVEL, 'a walk has four levels', { goal });
-  for (let level = ROOT_LEVEL; ; level -= 1) {
+/** The entry below a root that translates `gpa` at `goal`, or the one above it at which a walk ends. */
+export function walkTo(ept: EptState, root: MmuRoot, gpa: number, goal: number): EptPlace {
+  let { table } = root;
+  invariant(goal >= 1 && goal <= root.level, 'a walk has as many levels as its root', { goal });
+  for (let { level } = root; ; level -= 1) {
     const index = eptIndex(gpa, level);
     const spte = entryOf(ept, table, index);
     if (level === goal || !isPresent(spte) || isLarge(spte)) return { table, index, level, spte };
     table = addressOf(spte);
   }
 }
+
+/** The tables of a root, in the order in which they are given back. */
+export const tablesOf = (ept: EptState, { table, level }: MmuRoot): number[] =>
+  table === 0 ? [] : tablesBelow(ept, table, level);
 
 /** A table and all below it, in the order in which they are given back: what is below comes first. */
 export function tablesBelow(ept: EptState, table: number, level: number): number[] {

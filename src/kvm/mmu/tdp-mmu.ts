@@ -1,12 +1,13 @@
 import { invariant } from '../../base/invariant.ts';
-import { EPT_PAGE_WORDS, EPT_POOL_BASE, eptWord } from '../../memory/ept-pool.ts';
+import { EPT_POOL_BASE, eptWord } from '../../memory/ept-pool.ts';
 import { hostPhysical } from '../../memory/host-physical.ts';
 import { EPTP } from '../../x86/controls.ts';
 import { type KvmContext, REQ_TLB_FLUSH, request, vmOf } from '../context.ts';
 import { KVM_MEM_READONLY } from '../ioctl/ioctls.ts';
 import type { MemslotState, VcpuState } from '../state.ts';
-import { type EptPlace, nextTable, ROOT_LEVEL, tablesBelow, walkTo } from './ept-tables.ts';
+import { type EptPlace, nextTable, tablesBelow, tablesOf, walkTo } from './ept-tables.ts';
 import { markDirty, slotOf } from './guest-memory.ts';
+import { type MmuRoot, rootInUse } from './roots.ts';
 import {
   addressOf,
   isLarge,
@@ -40,24 +41,26 @@ const KVM_MIN_FREE_MMU_PAGES = 5;
 /** Linux union kvm_mmu_page_role: direct, all access. */
 const ROLE = 0x780;
 
-/** kvm_mmu_reload: make sure there is a root, and tell the VMCS. */
-export function loadRoot(kvm: KvmContext): number {
-  if (kvm.state.ept.root === 0) allocateTable(kvm, 0, ROOT_LEVEL);
-  return kvm.state.ept.root + EPTP.WRITE_BACK + EPTP.FOUR_LEVELS + EPTP.ACCESSED_DIRTY;
+/** kvm_mmu_reload: make sure there is the root a vCPU is to use. Returns its EPT pointer. */
+export function loadRoot(kvm: KvmContext, vcpu: VcpuState): number {
+  const { table, level } = rootInUse(kvm.state, vcpu);
+  if (table === 0) allocateTable(kvm, 0, level);
+  return rootInUse(kvm.state, vcpu).table + EPTP.WRITE_BACK + EPTP.FOUR_LEVELS + EPTP.ACCESSED_DIRTY;
 }
 
 /** kvm_tdp_page_fault: map the page, or find that the access must be emulated. */
 export function handleTdpFault(kvm: KvmContext, vcpu: VcpuState, gpa: number, errorCode: number): PageFault {
   makePagesAvailable(kvm);
-  loadRoot(kvm);
+  loadRoot(kvm, vcpu);
   const write = (errorCode & PFERR_WRITE) !== 0;
   const gfn = Math.floor(gpa / 4096);
   if ((errorCode & PFERR_PRESENT) !== 0 && write && fastPageFault(kvm, vcpu, gpa, errorCode)) return 'fixed';
   const slot = slotOf(kvm, gfn);
-  if (slot === undefined) return mapNoSlot(kvm, gfn);
+  const root = rootInUse(kvm.state, vcpu);
+  if (slot === undefined) return mapNoSlot(kvm, root, gfn);
   const readonly = (slot.flags & KVM_MEM_READONLY) !== 0;
   if (readonly && write) return 'emulate';
-  return mapSlot(kvm, slot, gfn, write, readonly);
+  return mapSlot(kvm, root, slot, { gfn, write, readonly });
 }
 
 /**
@@ -65,14 +68,13 @@ export function handleTdpFault(kvm: KvmContext, vcpu: VcpuState, gpa: number, er
  * oldest pages of a shadow MMU and lets those of the TDP MMU grow; here every translation goes, as when a slot does.
  */
 function makePagesAvailable(kvm: KvmContext): void {
-  if (poolPages(kvm) - kvm.state.ept.used < KVM_MIN_FREE_MMU_PAGES) zapAllFast(kvm);
+  const { pages, used } = kvm.state.ept;
+  if (pages - used < KVM_MIN_FREE_MMU_PAGES) zapAllFast(kvm);
 }
 
-const poolPages = ({ guest }: KvmContext): number => guest.eptWords.length / EPT_PAGE_WORDS;
-
 /** kvm_mmu_page_fault with PFERR_RSVD, Linux handle_mmio_page_fault: 'emulate' unless the entry is stale. */
-export function handleMmioFault(kvm: KvmContext, gpa: number): PageFault {
-  const { spte, level } = walkTo(kvm.state.ept, gpa, 1);
+export function handleMmioFault(kvm: KvmContext, vcpu: VcpuState, gpa: number): PageFault {
+  const { spte, level } = walkTo(kvm.state.ept, rootInUse(kvm.state, vcpu), gpa, 1);
   if (level !== 1 || !isMmioSpte(spte)) return 'retry';
   const generation = mmioGeneration(spte);
   const current = vmOf(kvm).generation;
@@ -85,14 +87,15 @@ export function handleMmioFault(kvm: KvmContext, gpa: number): PageFault {
 /** kvm_mmu_zap_all_fast: a slot went away; every translation with it. */
 export function zapAllFast(kvm: KvmContext): void {
   const { ept } = kvm.state;
-  const gone = ept.root === 0 ? [] : tablesBelow(ept, ept.root, ROOT_LEVEL);
+  const gone = Object.values(ept.roots).flatMap((root) => tablesOf(ept, root));
   kvm.raise({ kind: 'kvm_mmu_zap_all_fast', mmu_valid_gen: vmOf(kvm).validGen ^ 1, mmu_used_pages: ept.used });
   clearTables(kvm, gone);
 }
 
 /** Write-protect the mapped pages of a slot: all, or those with a bit in `mask` (one bit a page). */
 export function writeProtectSlot(kvm: KvmContext, slot: MemslotState, mask: readonly number[] | undefined): void {
-  if (kvm.state.ept.root === 0) return;
+  const root = kvm.state.ept.roots.tdp;
+  if (root.table === 0) return;
   let changed = false;
   for (let page = 0; page < slot.npages; ) {
     const gfn = slot.baseGfn + page;
@@ -100,7 +103,7 @@ export function writeProtectSlot(kvm: KvmContext, slot: MemslotState, mask: read
       page += 1;
       continue;
     }
-    const place = walkTo(kvm.state.ept, gfn * 4096, 1);
+    const place = walkTo(kvm.state.ept, root, gfn * 4096, 1);
     if (isPresent(place.spte) && isWritable(place.spte)) {
       setEntry(kvm, place, gfn, writeProtected(place.spte));
       changed = true;
@@ -115,7 +118,7 @@ export function writeProtectSlot(kvm: KvmContext, slot: MemslotState, mask: read
 
 /** fast_page_fault: an entry that dirty logging write-protected becomes writable again. */
 function fastPageFault(kvm: KvmContext, vcpu: VcpuState, gpa: number, errorCode: number): boolean {
-  const place = walkTo(kvm.state.ept, gpa, 1);
+  const place = walkTo(kvm.state.ept, rootInUse(kvm.state, vcpu), gpa, 1);
   const gfn = Math.floor(gpa / 4096);
   const slot = slotOf(kvm, gfn);
   const { spte, level } = place;
@@ -137,22 +140,30 @@ function fastPageFault(kvm: KvmContext, vcpu: VcpuState, gpa: number, errorCode:
   return true;
 }
 
-function mapNoSlot(kvm: KvmContext, gfn: number): PageFault {
+function mapNoSlot(kvm: KvmContext, root: MmuRoot, gfn: number): PageFault {
   kvm.raise({ kind: 'kvm_mmu_spte_requested', gfn, pfn: PFN_NOSLOT, level: 1 });
-  const place = linkTables(kvm, gfn, 1);
+  const place = linkTables(kvm, root, gfn, 1);
   const { generation } = vmOf(kvm);
   setEntry(kvm, place, gfn, mmioSpte(gfn, generation));
   kvm.raise({ kind: 'mark_mmio_spte', sptep: addressOfPlace(place), gfn, access: 7, gen: generation });
   return 'emulate';
 }
 
-function mapSlot(kvm: KvmContext, slot: MemslotState, gfn: number, write: boolean, readonly: boolean): PageFault {
+/** What is to be mapped, and for what. */
+interface Wanted {
+  readonly gfn: number;
+  readonly write: boolean;
+  readonly readonly: boolean;
+}
+
+function mapSlot(kvm: KvmContext, root: MmuRoot, slot: MemslotState, wanted: Wanted): PageFault {
+  const { gfn, write, readonly } = wanted;
   const level = mappingLevel(slot, gfn);
   const base = level === 1 ? gfn : gfn - (gfn % 512);
   const hpa = hostPhysical(slot.hva + (base - slot.baseGfn) * 4096);
   const pfn = hostPhysical(slot.hva) / 4096 + gfn - slot.baseGfn;
   kvm.raise({ kind: 'kvm_mmu_spte_requested', gfn, pfn, level });
-  const place = linkTables(kvm, gfn, level);
+  const place = linkTables(kvm, root, gfn, level);
   // With dirty logging a page read first is mapped read-only, so that its first write is noticed.
   const writable = !readonly && (slot.dirty === undefined || write);
   const spte = leafSpte(hpa, level, !readonly, writable);
@@ -172,9 +183,9 @@ function mappingLevel(slot: MemslotState, gfn: number): number {
 }
 
 /** Walk down to `goal`, making the tables that are missing. Returns the entry at `goal`. */
-function linkTables(kvm: KvmContext, gfn: number, goal: number): EptPlace {
+function linkTables(kvm: KvmContext, root: MmuRoot, gfn: number, goal: number): EptPlace {
   for (;;) {
-    const place = walkTo(kvm.state.ept, gfn * 4096, goal);
+    const place = walkTo(kvm.state.ept, root, gfn * 4096, goal);
     if (place.level === goal) return place;
     const span = 512 ** (place.level - 1);
     const child = allocateTable(kvm, gfn - (gfn % span), place.level - 1);
@@ -210,7 +221,7 @@ const addressOfPlace = ({ table, index }: WordPlace): number => table + index * 
 function allocateTable(kvm: KvmContext, gfn: number, level: number): number {
   const { ept } = kvm.state;
   const table = nextTable(ept);
-  const fits = (table - EPT_POOL_BASE) / 4096 < poolPages(kvm);
+  const fits = (table - EPT_POOL_BASE) / 4096 < ept.pages;
   invariant(fits, 'the EPT pool is large enough', { used: ept.used });
   const page = { mmu_valid_gen: vmOf(kvm).validGen, gfn, role: ROLE | level, root_count: 0, unsync: false };
   kvm.raise({ kind: 'kvm_mmu_get_page', ...page, created: true });

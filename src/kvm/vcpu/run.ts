@@ -177,7 +177,7 @@ function enter(kvm: KvmContext, vcpu: VcpuState, budget: number): VcpuProgress {
     offerPvEoi(kvm, vcpu);
     if ((injection.info & TYPE) === NMI) unblockNmi(kvm, vcpu);
   }
-  writeVmcs(kvm, loadedVmcs(vcpu), 'eptPointer', BigInt(loadRoot(kvm)));
+  writeVmcs(kvm, loadedVmcs(vcpu), 'eptPointer', BigInt(loadRoot(kvm, vcpu)));
   syncTaskPriority(kvm, vcpu);
   // A step over STI or MOV SS takes the shadow away: entry with TF set refuses one.
   if (vcpu.guestDebug.control !== 0) dropShadow(kvm, vcpu);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EPT_WRITE, eptAddress, eptIndex, eptWord } from '../../../src/memory/ept-pool.ts';
+import { EPT_PAGE_WORDS, EPT_WRITE, eptAddress, eptIndex, eptWord, tablePages } from '../../../src/memory/ept-pool.ts';
 import { hostVirtual } from '../../../src/memory/host-physical.ts';
 import * as io from '../../../src/kvm/ioctl/ioctls.ts';
 import { type Bench, bench, kinds } from '../bench.ts';
@@ -13,7 +13,7 @@ const WRITE = 0x782n;
 const WRITE_TO_READABLE = 0x7aan;
 
 function entryAt({ state, guest }: Bench, gpa: number): { low: number; high: number; level: number } {
-  let table = state.ept.root;
+  let { table } = state.ept.roots.tdp;
   for (let level = 4; ; level -= 1) {
     const word = eptWord(table, eptIndex(gpa, level));
     const low = guest.eptWords[word];
@@ -64,17 +64,23 @@ describe('the TDP MMU', () => {
     expect(b.run.mmio).toEqual({ physAddr: 0x400010, data: [7], length: 1, isWrite: true });
   });
 
+  it('has as many pages as the state says, whatever lies behind the processor', () => {
+    const b = bench([]);
+    expect(b.state.ept.pages).toBe(tablePages(2 ** 20));
+    expect(b.guest.eptWords.length).toBeGreaterThanOrEqual(b.state.ept.pages * EPT_PAGE_WORDS);
+  });
+
   it('begins anew when a guest that touches memory everywhere has used up the pool', () => {
-    const places = Array.from({ length: 150 }, (_, at) => 0x400000 + at * 0x200000);
+    const places = Array.from({ length: 1100 }, (_, at) => 0x400000 + at * 0x200000);
     const b = bench(places.map((gpa) => fault(gpa, READ)));
-    setSlot(b, { flags: io.KVM_MEM_LOG_DIRTY_PAGES, memorySize: 0x2000_0000 });
+    setSlot(b, { flags: io.KVM_MEM_LOG_DIRTY_PAGES, memorySize: 0x1_0000_0000 });
     b.events.length = 0;
     for (const gpa of places) {
       expect(b.advance()).toBe('entered');
       expect(hostVirtual(eptAddress(entryAt(b, gpa).low, entryAt(b, gpa).high))).toBe(gpa);
     }
     const zapped = b.events.filter((event) => event.kind === 'kvm_mmu_zap_all_fast');
-    expect(zapped.map(({ mmu_used_pages: used }) => used)).toEqual([60, 60]);
+    expect(zapped.map(({ mmu_used_pages: used }) => used)).toEqual([509, 509]);
   });
 
   it('logs dirty pages by write protection, and again after the log was read', () => {
@@ -109,9 +115,9 @@ describe('the TDP MMU', () => {
   it('drops every translation when a slot is deleted, and gives the pages back zeroed', () => {
     const b = bench([fault(0x5000, READ)]);
     b.advance();
-    const { root } = b.state.ept;
+    const { table: root } = b.state.ept.roots.tdp;
     expect(setSlot(b, { slot: 0, guestPhysAddr: 0, memorySize: 0, userspaceAddr: 0 })).toBe(0);
-    expect(b.state.ept).toMatchObject({ root: 0, used: 0 });
+    expect(b.state.ept).toMatchObject({ roots: { tdp: { table: 0 } }, used: 0 });
     expect(b.guest.eptWords.every((word) => word === 0)).toBe(true);
     expect(root).not.toBe(0);
   });
