@@ -3,9 +3,13 @@ import { advanceString, portAccess, stringAddress } from './assists/io.ts';
 import { decodeInstruction } from './code/instruction.ts';
 import { type GuestEvent, interruptionInfo } from './event.ts';
 import { GuestExit, GuestFault, hasErrorCode, MmioNeeded, vmExit } from './fault.ts';
+import { hasBreakpoints } from './io-breakpoints.ts';
 import * as L from './layout.ts';
 import type { Processor } from './processor.ts';
 import { MMIO_NEEDED } from './stop.ts';
+
+const TRAP = 0x100;
+const DIRECTION = 0x400;
 
 /** Run the instruction at rip with memory as KVM's slots have it. */
 export function emulateOne(processor: Processor): Emulated {
@@ -15,12 +19,13 @@ export function emulateOne(processor: Processor): Emulated {
   if (exit !== undefined && processor.executed === 0) {
     return exit.reason === 0 || exit.reason === 48 || exit.reason === 49 ? { then: 'exit', exit } : { then: 'failed' };
   }
-  return { then: 'done', writes: processor.mmu.mmioWrites };
+  return { then: 'done', writes: processor.mmu.mmioWrites, breakpoints: processor.emulatedHits };
 }
 
 /** INS and OUTS: KVM moves the data, the processor the registers. Undefined: the instruction is another. */
 export function emulateStringPort(processor: Processor, reads: readonly MmioAccess[]): Emulated | undefined {
   const { state } = processor;
+  const held = processor.memory.read32(L.PENDING_DEBUG);
   try {
     const linear = (state.rip + processor.memory.read64(L.CODE_BASE)) & processor.memory.read64(L.LINEAR_MASK);
     const bytes = fetch(processor, linear);
@@ -34,7 +39,8 @@ export function emulateStringPort(processor: Processor, reads: readonly MmioAcce
       const data = processor.readBytes(address, access.size);
       advanceString(processor, d, access, 1);
       finishString(processor, d.length, access.repeated, d.addressSize);
-      return { then: 'out', port: access.port, size: access.size, bytes: data };
+      const breakpoints = processor.takeHits();
+      return { then: 'out', port: access.port, size: access.size, bytes: data, breakpoints };
     }
     const count = stringRoom(processor, address, access.size, access.repeated ? processor.counter(d.addressSize) : 1n);
     const data = reads[0]?.bytes;
@@ -45,8 +51,9 @@ export function emulateStringPort(processor: Processor, reads: readonly MmioAcce
     }
     advanceString(processor, d, access, elements);
     finishString(processor, d.length, access.repeated, d.addressSize);
-    return { then: 'done', writes: processor.mmu.mmioWrites };
+    return { then: 'done', writes: processor.mmu.mmioWrites, breakpoints: processor.takeHits() };
   } catch (thrown) {
+    processor.memory.write32(L.PENDING_DEBUG, held);
     return emulatedProblem(processor, thrown);
   }
 }
@@ -67,8 +74,9 @@ function emulatedProblem(processor: Processor, thrown: unknown): Emulated {
   return { then: 'exit', exit };
 }
 
+/** Elements an INS may take at once: one where it may trap after it. */
 function stringRoom(processor: Processor, address: bigint, size: number, wanted: bigint): number {
-  if ((processor.memory.read32(L.FLAGS_REST) & 0x400) !== 0) return 1;
+  if ((processor.memory.read32(L.FLAGS_REST) & (DIRECTION | TRAP)) !== 0 || hasBreakpoints(processor.memory)) return 1;
   const room = Math.max(1, Math.floor((4096 - Number(address & 0xfffn)) / size));
   return wanted < BigInt(room) ? Number(wanted) : room;
 }

@@ -1,4 +1,5 @@
 import type { GuestStop, VmExit } from '../x86/guest.ts';
+import { ioBreakpoints } from './io-breakpoints.ts';
 import type { CpuState } from './state.ts';
 
 type Operands = Pick<GuestStop, 'a0' | 'a1' | 'a2' | 'a3' | 'a4' | 'a5'>;
@@ -20,9 +21,11 @@ export function exitOperands(state: CpuState, exit: VmExit | undefined): Operand
     case 29:
       return { ...NO_OPERANDS, a0: sourceRegister(state, Number((q >> 8n) & 15n)) };
     case 30: {
-      if ((q & 16n) !== 0n) return { ...NO_OPERANDS, a0: g(1), a1: exit?.guestLinearAddress ?? 0n };
-      const bits = 8 * (Number(q & 7n) + 1);
-      return { ...NO_OPERANDS, a0: (q & 8n) !== 0n ? g(0) : BigInt.asUintN(bits, g(0)) };
+      const size = Number(q & 7n) + 1;
+      const hits = ioBreakpoints(state.memory, Number((q >> 16n) & 0xffffn), size);
+      const a2 = hits === 0 ? 0n : BigInt(hits);
+      if ((q & 16n) !== 0n) return { ...NO_OPERANDS, a0: g(1), a1: exit?.guestLinearAddress ?? 0n, a2 };
+      return { ...NO_OPERANDS, a0: (q & 8n) !== 0n ? g(0) : BigInt.asUintN(8 * size, g(0)), a2 };
     }
     case 31:
     case 32:

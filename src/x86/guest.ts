@@ -59,7 +59,8 @@ export interface GuestStop {
   /** Task priority as the TPR shadow holds it after the run (vTPR[7:4]). */
   readonly cr8: number;
   /**
-   * Operands the exit's handler needs, by reason: CPUID eax,ecx · I/O: rax (string I/O: rcx, address)
+   * Operands the exit's handler needs, by reason: CPUID eax,ecx · I/O: rax (string I/O: rcx, address), DR6 bits of I/O
+   * breakpoints
    * · RDMSR/WRMSR ecx, edx:eax · CR/DR access: the source register's value
    * · VMCALL rax,rbx,rcx,rdx,rsi; a5: CPL in b1:0, 64-bit mode in b2
    * · INVPCID/INVEPT/INVVPID type, descriptor low, descriptor high · XSETBV ecx, edx:eax. Others: zeros.
@@ -78,14 +79,23 @@ export interface MmioAccess {
   readonly bytes: Uint8Array;
 }
 
-/** What came of emulating the instruction at the guest's rip. */
+/** What came of emulating the instruction at the guest's rip. `breakpoints`: DR6 bits of those its accesses met. */
 export type Emulated =
-  | { readonly then: 'done'; readonly writes: readonly MmioAccess[] }
+  | { readonly then: 'done'; readonly writes: readonly MmioAccess[]; readonly breakpoints?: number }
   | { readonly then: 'read'; readonly gpa: number; readonly length: number }
-  /** INS wants `count` elements (what rCX and the destination page allow; 1 when DF is set): give them as one read. */
+  /**
+   * INS wants `count` elements (what rCX and the destination page allow; 1 when DF or TF or a breakpoint is set): give
+   * them as one read.
+   */
   | { readonly then: 'in'; readonly port: number; readonly size: number; readonly count: number }
   /** OUTS was performed for `bytes` (one element), registers have moved on. */
-  | { readonly then: 'out'; readonly port: number; readonly size: number; readonly bytes: Uint8Array }
+  | {
+      readonly then: 'out';
+      readonly port: number;
+      readonly size: number;
+      readonly bytes: Uint8Array;
+      readonly breakpoints?: number;
+    }
   | { readonly then: 'exit'; readonly exit: VmExit }
   | { readonly then: 'failed' };
 

@@ -1,5 +1,6 @@
 import type { DecodedInstruction } from '../code/instruction.ts';
 import { GuestFault, instructionExit, VECTOR } from '../fault.ts';
+import { ioBreakpoints } from '../io-breakpoints.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import { type Assist, segmentOf } from './operand.ts';
@@ -76,6 +77,7 @@ const portInstruction: Assist = (p, d) => {
   if (!leaves) {
     // Nothing but KVM answers ports here: an access that does not exit reads all ones.
     if (access.input && !access.string) p.setAccumulator(access.size, 0xffff_ffffn);
+    p.noteHits(ioBreakpoints(p.memory, access.port, access.size));
     return 'next';
   }
   const exit = instructionExit(EXIT_IO, qualification(access), d.length);

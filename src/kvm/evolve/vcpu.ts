@@ -24,6 +24,9 @@ import * as lapic from './lapic.ts';
 import * as pic from './pic.ts';
 import { makeRequest } from './requests.ts';
 
+/** Basic exit reason 30. */
+const EXIT_IO = 30;
+
 type Kvm = Draft<KvmState>;
 type Vcpu = Draft<VcpuState>;
 type OfVcpu = { readonly vcpu_id: number };
@@ -48,7 +51,9 @@ export function left(kvm: Kvm, event: EventOf<'kvm_exit'>, { seq }: Stamped): vo
   const vcpu = vcpuOf(kvm, event);
   vcpu.inGuest = false;
   vcpu.exits += 1;
-  vcpu.exit = { seq, instructionLength: event.insn_len, operand: event.a0 };
+  // Of an I/O instruction the processor tells which breakpoints its ports meet.
+  const breakpoints = event.exit_reason === EXIT_IO ? Number(event.a2) : 0;
+  vcpu.exit = { seq, instructionLength: event.insn_len, operand: event.a0, breakpoints };
   if (vcpu.emulation !== undefined) vcpu.emulation = undefined;
   if (leavesInterrupts(vcpu, event)) completeInterrupts(vcpu, event, seq);
 }

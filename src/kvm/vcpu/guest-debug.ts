@@ -15,7 +15,8 @@ const USE_HW_BP = 0x20000;
 const INJECT_DB = 0x40000;
 const INJECT_BP = 0x80000;
 
-const TF = 0x100n;
+const TRAP_FLAG = 0x100;
+const TF = BigInt(TRAP_FLAG);
 const CS = 1;
 const LMA = 0x400n;
 const ACCESS_L = 0x2000;
@@ -120,10 +121,16 @@ export function steppingRflags(kvm: KvmContext, vcpu: VcpuState, rflags: bigint)
   return steps(vcpu) && linearRip(kvm, vcpu) === vcpu.guestDebug.singleStepRip ? rflags | TF : rflags;
 }
 
-/** kvm_vcpu_do_singlestep: an instruction KVM performed counts as a step, user space's or the guest's. */
-export function singleStepped(kvm: KvmContext, vcpu: VcpuState): Handled {
-  if (steps(vcpu)) return exitDebug(kvm, vcpu, DB, SINGLE_STEP);
-  queueException(kvm, vcpu, { vector: DB, payload: SINGLE_STEP });
+/**
+ * The traps after an instruction KVM performed, which belong to user space or to the guest. Linux
+ * kvm_vcpu_do_singlestep knows the step alone; here the breakpoints the instruction met are told too.
+ */
+export function trapped(kvm: KvmContext, vcpu: VcpuState, rflags: number): Handled {
+  const { breakpoints } = vcpu.exit;
+  if (breakpoints === 0 && (rflags & TRAP_FLAG) === 0) return 'resume';
+  const bits = BigInt(breakpoints) | ((rflags & TRAP_FLAG) === 0 ? 0n : SINGLE_STEP);
+  if (steps(vcpu) || (breakpoints !== 0 && ownsDebugRegisters(vcpu))) return exitDebug(kvm, vcpu, DB, bits);
+  queueException(kvm, vcpu, { vector: DB, payload: bits });
   return 'resume';
 }
 
