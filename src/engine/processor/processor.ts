@@ -179,7 +179,23 @@ export class Processor extends LinearAccess implements Executing {
     const used = this.slice(1);
     this.clock.executed += used;
     this.steppedOver = false;
+    // What MOV SS holds back stays for later.
+    this.emulatedHits = used === 0 || (this.memory.read32(L.INTERRUPTIBILITY) & BLOCKED_BY.MOV_SS) !== 0 ? 0 : this.debug.takeHits();
     return this.afterSlice();
+  }
+  /** DR6 bits of the breakpoints that the instruction KVM emulated met. */
+  emulatedHits = 0;
+
+  /**
+   * Breakpoints that MOV SS held back for an instruction which exited and was completed outside: they come with the
+   * entry. SDM Vol. 3, 27.7.3.
+   */
+  enteringTrap(): VmExit | undefined {
+    const isHeld = (this.memory.read32(L.INTERRUPTIBILITY) & BLOCKED_BY.MOV_SS) !== 0;
+    if (isHeld || this.memory.read32(L.PENDING_DEBUG) === 0) return undefined;
+    const exit = this.events.debugException(this.debug.takeHits());
+    if (exit === undefined) this.delivered();
+    return exit;
   }
 
   /** KVM waits for a moment at which interrupts, or NMIs, can be taken. */
