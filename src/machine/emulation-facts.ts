@@ -8,7 +8,7 @@ const NO_BYTES = new Uint8Array(0);
 /** What emulating an instruction came to, and where the guest stands then. */
 export function emulatedFact(vcpu: number, emulated: Emulated, position: Position): MachineEvent {
   const { rip, rflags, interruptibility } = position;
-  const breakpoints = 'breakpoints' in emulated ? (emulated.breakpoints ?? 0) : 0;
+  const breakpoints = 'breakpoints' in emulated ? emulated.breakpoints : 0;
   const { then } = emulated;
   const fact = { kind: 'sim:emulated', vcpu_id: vcpu, then, rip, rflags, interruptibility, breakpoints } as const;
   switch (emulated.then) {

@@ -73,7 +73,7 @@ export interface MmioAccess {
 
 /** What came of emulating the instruction at the guest's rip. `breakpoints`: DR6 bits of those its accesses met. */
 export type Emulated =
-  | { readonly then: 'done'; readonly writes: readonly MmioAccess[]; readonly breakpoints?: number }
+  | { readonly then: 'done'; readonly writes: readonly MmioAccess[]; readonly breakpoints: number }
   | { readonly then: 'read'; readonly gpa: number; readonly length: number }
   /**
    * INS wants `count` elements (what rCX and the destination page allow; 1 when DF or TF or a breakpoint is set): give
@@ -86,7 +86,7 @@ export type Emulated =
       readonly port: number;
       readonly size: number;
       readonly bytes: Uint8Array;
-      readonly breakpoints?: number;
+      readonly breakpoints: number;
     }
   | { readonly then: 'exit'; readonly exit: VmExit }
   | { readonly then: 'failed' };
