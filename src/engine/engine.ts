@@ -100,7 +100,7 @@ class Engine implements GuestEngine {
     this.memory = new EngineMemory(hostBytes);
     this.eptWords = new Uint32Array(tablePages(hostBytes) * EPT_PAGE_WORDS);
     this.processor = new Processor(this.memory, this.eptWords, options.instantiate);
-    this.processor.seed = () => options.random(this.processor.ticksBefore);
+    this.processor.seed = () => options.random(this.processor.clock.ticksBefore);
     this.memory.write32(L.TSC_PER_TICK, options.tscPerTick);
     this.regions = [this.hostRegion(), this.eptRegion(), this.blockRegion(), ...this.followTables()];
   }
@@ -121,7 +121,7 @@ class Engine implements GuestEngine {
     if (onTableWrite === undefined) return [];
     const { mmu } = this.processor;
     const followed = new FollowedTables(this.memory, mmu.flags, (write) => {
-      onTableWrite(write, this.selected, this.processor.ticksUsed);
+      onTableWrite(write, this.selected, this.processor.clock.ticksUsed);
     });
     mmu.guest.followed = followed;
     const bytes = new Uint8Array(followed.frames.buffer);
@@ -283,15 +283,15 @@ class Engine implements GuestEngine {
     this.select(vcpu);
     this.refresh();
     const { processor } = this;
-    processor.tscAtStart = BigInt.asUintN(64, this.options.hostTsc() + processor.controls.tscOffset);
-    processor.executed = 0;
-    processor.inRun = true;
+    processor.clock.tscAtStart = BigInt.asUintN(64, this.options.hostTsc() + processor.controls.tscOffset);
+    processor.clock.executed = 0;
+    processor.clock.inRun = true;
     let exit: VmExit | undefined;
-    if (inject.info >>> 31 === 1) exit = this.inject(inject);
+    exit = inject.info >>> 31 === 1 ? this.inject(inject) : processor.enteringTrap();
     if (exit === undefined) exit = processor.run(budget);
-    processor.inRun = false;
+    processor.clock.inRun = false;
     if (budget > 0) this.stops.passes = false;
-    const isBroken = exit === undefined && processor.executed < budget && this.stops.isHit;
+    const isBroken = exit === undefined && processor.clock.executed < budget && this.stops.isHit;
     return isBroken ? { ...this.stopped(exit), why: 'break' } : this.stopped(exit);
   }
 
@@ -300,7 +300,7 @@ class Engine implements GuestEngine {
     invariant(type !== undefined, 'the injected event has a known type', { info: how.info });
     const error = (how.info & 0x800) !== 0 ? { error: how.errorCode } : {};
     this.memory.write32(L.ACTIVITY, 0);
-    return this.processor.injectEvent({ type, vector: how.info & 0xff, length: how.length, ...error });
+    return this.processor.events.injectEvent({ type, vector: how.info & 0xff, length: how.length, ...error });
   }
 
   private stopped(exit: VmExit | undefined): GuestStop {
@@ -310,7 +310,7 @@ class Engine implements GuestEngine {
     return {
       why: exit === undefined ? 'budget' : 'exit',
       exit: exit ?? NO_EXIT,
-      ticks: this.processor.executed,
+      ticks: this.processor.clock.executed,
       rip: state.rip,
       rflags: state.rflags,
       interruptibility: memory.read32(L.INTERRUPTIBILITY),
@@ -328,14 +328,14 @@ class Engine implements GuestEngine {
     this.select(vcpu);
     this.refresh();
     const { processor } = this;
-    processor.emulating = true;
+    processor.clock.emulating = true;
     processor.mmu.startEmulation(reads);
     processor.mmu.second.slots = memory;
-    processor.tscAtStart = BigInt.asUintN(64, this.options.hostTsc() + processor.controls.tscOffset);
+    processor.clock.tscAtStart = BigInt.asUintN(64, this.options.hostTsc() + processor.controls.tscOffset);
     try {
       return emulateStringPort(processor, reads) ?? emulateOne(processor);
     } finally {
-      processor.emulating = false;
+      processor.clock.emulating = false;
       processor.mmu.endEmulation();
       processor.mmu.second.slots = undefined;
     }
@@ -345,14 +345,14 @@ class Engine implements GuestEngine {
     this.select(vcpu);
     this.refresh();
     const { processor } = this;
-    processor.emulating = true;
+    processor.clock.emulating = true;
     processor.mmu.startEmulation([]);
     processor.mmu.second.slots = memory;
     try {
       return switchTask(processor, task);
     } finally {
       this.stale = true;
-      processor.emulating = false;
+      processor.clock.emulating = false;
       processor.mmu.endEmulation();
       processor.mmu.second.slots = undefined;
     }

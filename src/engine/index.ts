@@ -9,6 +9,6 @@ export type {
   Watchpoint,
   WatchedMsr,
   WatchedValue,
-  Writer,
 } from './core/debugger-stops.ts';
+export type { Writer } from './mmu/access.ts';
 export type { HandlerInstance, Instantiate } from './meanings/handlers.ts';

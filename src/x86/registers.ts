@@ -91,6 +91,8 @@ export const RFLAGS = {
   VIF: 1 << 19,
   VIP: 1 << 20,
   ID: 1 << 21,
+  /** All of them but the fixed one. */
+  ALL: 0x3f_7fd5,
 } as const;
 
 export const RFLAGS_FIXED = BigInt(RFLAGS.FIXED);

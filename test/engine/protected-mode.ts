@@ -66,6 +66,19 @@ export function putGate32(engine: GuestEngine, vector: number, selector: number,
   putQuad(engine, PLACE.idt + 8 * vector, low | (BigInt(selector) << 16n) | (BigInt(type) << 40n) | (high << 48n));
 }
 
+let used: GuestEngine | undefined;
+
+/** One engine serves all runs, from zeroed memory and the state after a reset. */
+function freshEngine(): GuestEngine {
+  if (used === undefined) {
+    used = engineWith({ hostBytes: MEMORY });
+    used.addVcpu();
+  } else used.writeHost(0, new Uint8Array(MEMORY));
+  used.resetVcpu(0, 'reset');
+  used.setControls(0, HLT_EXITS);
+  return used;
+}
+
 /** Run `code` at offset `ip` of the segment; every exception comes to a HLT of its own in a flat one. */
 export function runIn(
   segment: CodeSegment,
@@ -74,9 +87,7 @@ export function runIn(
   change: (engine: GuestEngine) => void = () => undefined,
   ticks = 200,
 ): Came {
-  const engine = engineWith({ hostBytes: MEMORY });
-  engine.addVcpu();
-  engine.setControls(0, HLT_EXITS);
+  const engine = freshEngine();
   putQuad(engine, PLACE.gdt + SELECTOR.code, 0x00cf9b000000ffffn);
   putQuad(engine, PLACE.gdt + SELECTOR.data, 0x00cf93000000ffffn);
   putQuad(engine, PLACE.gdt + SELECTOR.tested, codeDescriptor(segment));
@@ -100,7 +111,8 @@ export function runIn(
 function cameTo(engine: GuestEngine, budget: number): Came {
   const stop = engine.run(0, budget, NO_EVENT);
   const r = engine.registers(0);
-  const gpr = (index: number): number => Number(r.gpr(index));
+  const gprs = Array.from({ length: 8 }, (_, index) => Number(r.gpr(index)));
+  const gpr = (index: number): number => gprs[index] ?? 0;
   const vector = Number(stop.rip) - PLACE.handlers;
   if (stop.exit.reason !== HLT) throw new Error(`the run came to exit ${stop.exit.reason} (${stop.why})`);
   const { ticks } = stop;

@@ -4,6 +4,7 @@ import { type GuestView, hvaOf, isPaging, physicalOf, registersOf, walkLinear } 
 import type { DebugSession } from '../session.ts';
 import { type Bound, type Here, runOn, searchBack, stand } from '../stops/windows.ts';
 import { CR4_LA57, EFER_LMA } from '../../x86/registers.ts';
+import { PTE_FRAME, PTE_MARKS } from '../../x86/paging.ts';
 
 /** A change of what was asked about, and where in the run it happened. */
 export interface Change {
@@ -58,32 +59,28 @@ function noMemory(view: GuestView, vcpu: number, at: bigint, gpa: number | undef
   return `${where} is not mapped${hint}`;
 }
 
-const FRAME = 0xf_ffff_ffff_f000n;
-
 /** The paging-structure entries a linear address goes through here, in IA-32e mode. SDM Vol. 3, 4.5. */
 export function entriesOf(view: GuestView, vcpu: number, linear: bigint): Piece[] {
   const { cr3, efer } = registersOf(view, vcpu);
   const entries = walkLinear(view, vcpu, linear)?.entries ?? [];
   if ((efer & EFER_LMA) === 0n) return [];
   const top = (registersOf(view, vcpu).cr4 & CR4_LA57) === 0n ? 4 : 5;
-  let table = cr3 & FRAME;
+  let table = cr3 & PTE_FRAME;
   return entries.flatMap((entry, at) => {
     const index = (linear >> BigInt(3 + 9 * (top - at))) & 0x1ffn;
     const host = hvaOf(view, Number(table + 8n * index));
-    table = entry & FRAME;
+    table = entry & PTE_FRAME;
     return host === undefined ? [] : [{ host, length: 8 }];
   });
 }
-
-/** Accessed and dirty bits change nothing about where an address leads. */
-const MARKS = 0x60n;
 
 /** Whether a write to paging-structure entries changed where they lead or what may be done there. */
 export function changesMapping({ before, after }: Change): boolean {
   const [old, now] = [BigInt(before), BigInt(after)];
   for (let shift = 0n; old >> shift !== 0n || now >> shift !== 0n; shift += 64n) {
     const differing = BigInt.asUintN(64, (old ^ now) >> shift);
-    if ((differing & ~MARKS) !== 0n) return true;
+    // Accessed and dirty bits change nothing about where an address leads.
+    if ((differing & ~PTE_MARKS) !== 0n) return true;
   }
   return false;
 }

@@ -2,6 +2,8 @@ import { takeCheckpoint } from '../../machine/checkpoint.ts';
 import { eachDifference, PAGE_SIZE, type PageImage } from '../../memory/pages.ts';
 import type { MachineState } from '../../reducers/state.ts';
 import { type GuestView, gpasOf, registersOf, vcpuCount } from '../../machine/guest-view.ts';
+import { SEGMENT_NAMES } from '../../x86/registers.ts';
+import { GPR_NAMES } from '../../x86/guest.ts';
 
 /** Everything that can be compared of a machine at a mark. */
 export interface Snapshot {
@@ -17,9 +19,6 @@ export interface FieldDifference {
   readonly right: unknown;
 }
 
-const GPRS = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
-const SEGMENTS = 'es cs ss ds fs gs ldtr tr'.split(' ');
-
 /** Keep what the machine is now. */
 export function snapshotOf(view: GuestView): Snapshot {
   const { state, pages } = takeCheckpoint(view.machine);
@@ -31,11 +30,11 @@ function plainRegisters(view: GuestView, vcpu: number): object {
   const registers = registersOf(view, vcpu);
   const { rip, rflags, cr0, cr2, cr3, cr4, cr8, efer, xcr0, gdtr, idtr, interruptibility, activity } = registers;
   return {
-    ...Object.fromEntries(GPRS.map((name, index) => [name, registers.gpr(index)])),
+    ...Object.fromEntries(GPR_NAMES.map((name, index) => [name, registers.gpr(index)])),
     ...{ rip, rflags, cr0, cr2, cr3, cr4, cr8, efer, xcr0, interruptibility, activity },
     gdtr: { ...gdtr },
     idtr: { ...idtr },
-    ...Object.fromEntries(SEGMENTS.map((name, index) => [name, { ...registers.segment(index) }])),
+    ...Object.fromEntries(SEGMENT_NAMES.map((name, index) => [name, { ...registers.segment(index) }])),
   };
 }
 

@@ -1,9 +1,9 @@
 import { Problem } from '../../base/problem.ts';
 import type { Registers } from '../../x86/guest.ts';
 import { linearRipOf } from '../../machine/guest-view.ts';
+import { SEGMENT_NAMES } from '../../x86/registers.ts';
+import { GPR_NAMES } from '../../x86/guest.ts';
 
-const GPRS = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
-const SEGMENTS = 'es cs ss ds fs gs ldtr tr'.split(' ');
 const WORDS = ['rip', 'rflags', 'cr0', 'cr2', 'cr3', 'cr4', 'efer', 'xcr0'] as const;
 const SMALL = ['cr8', 'interruptibility', 'activity'] as const;
 
@@ -11,15 +11,18 @@ type Read = (registers: Registers) => bigint;
 
 /** Registers by the names people type, and how each is read. */
 const READERS: ReadonlyMap<string, Read> = new Map([
-  ...GPRS.map((name, index): [string, Read] => [name, (registers) => registers.gpr(index)]),
-  ...GPRS.slice(0, 8).map((name, index): [string, Read] => [
+  ...GPR_NAMES.map((name, index): [string, Read] => [name, (registers) => registers.gpr(index)]),
+  ...GPR_NAMES.slice(0, 8).map((name, index): [string, Read] => [
     `e${name.slice(1)}`,
     (registers) => BigInt.asUintN(32, registers.gpr(index)),
   ]),
   ...WORDS.map((name): [string, Read] => [name, (registers) => registers[name]]),
   ...SMALL.map((name): [string, Read] => [name, (registers) => BigInt(registers[name])]),
-  ...SEGMENTS.map((name, index): [string, Read] => [name, (registers) => BigInt(registers.segment(index).selector)]),
-  ...SEGMENTS.map((name, index): [string, Read] => [`${name}_base`, (registers) => registers.segment(index).base]),
+  ...SEGMENT_NAMES.map((name, index): [string, Read] => [
+    name,
+    (registers) => BigInt(registers.segment(index).selector),
+  ]),
+  ...SEGMENT_NAMES.map((name, index): [string, Read] => [`${name}_base`, (registers) => registers.segment(index).base]),
   ...[0, 1, 2, 3, 6, 7].map((index): [string, Read] => [`dr${index}`, (registers) => registers.dr(index)]),
   ['gdtr', (registers) => registers.gdtr.base],
   ['idtr', (registers) => registers.idtr.base],

@@ -2,6 +2,7 @@ import type { Registers } from '../../x86/guest.ts';
 import { type UnwindMemory, unwindOrc } from './orc.ts';
 import type { SymbolTable } from './symbols.ts';
 import { bitsOf, type GuestView, linearRip, readLinear, registersOf } from '../../machine/guest-view.ts';
+import { GPR } from '../../x86/registers.ts';
 
 /** A caller on the stack. */
 export interface Frame {
@@ -13,8 +14,7 @@ export interface Frame {
   readonly by: 'here' | 'orc' | 'interrupted' | 'frame' | 'guess';
 }
 
-const RSP = 4;
-const RBP = 5;
+const { RSP, RBP } = GPR;
 const FRAMES_MAX = 64;
 const SCANNED_WORDS = 512;
 

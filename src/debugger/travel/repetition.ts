@@ -1,5 +1,5 @@
 import type { Registers } from '../../x86/guest.ts';
-import { RFLAGS_RF } from '../../x86/registers.ts';
+import { GPR, RFLAGS_RF } from '../../x86/registers.ts';
 
 /** Where a repeated string instruction stood when it was last seen. */
 export interface Repetition {
@@ -9,9 +9,7 @@ export interface Repetition {
   readonly destination: bigint;
 }
 
-const RCX = 1;
-const RSI = 6;
-const RDI = 7;
+const { RCX, RSI, RDI } = GPR;
 const LONGEST = 15;
 /** Operand size, address size and segment prefixes, LOCK and REX. SDM Vol. 2, 2.1.1. */
 const PREFIXES = new Set([0x66, 0x67, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0xf0]);

@@ -1,4 +1,5 @@
 import type { Registers, Segment } from '../../x86/guest.ts';
+import { ACCESS, ACTIVITY, RFLAGS } from '../../x86/registers.ts';
 
 const hex = (value: number | bigint, digits: number): string => value.toString(16).padStart(digits, '0');
 
@@ -11,22 +12,21 @@ const GPR_ROWS = [
 const GPR_NAMES = ['RAX', 'RCX', 'RDX', 'RBX', 'RSP', 'RBP', 'RSI', 'RDI'] as const;
 const SEGMENTS = ['ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'LDT', 'TR'] as const;
 const FLAG_LETTERS: readonly (readonly [number, string])[] = [
-  [0x400, 'D'],
-  [0x800, 'O'],
-  [0x80, 'S'],
-  [0x40, 'Z'],
-  [0x10, 'A'],
-  [0x4, 'P'],
-  [0x1, 'C'],
+  [RFLAGS.DF, 'D'],
+  [RFLAGS.OF, 'O'],
+  [RFLAGS.SF, 'S'],
+  [RFLAGS.ZF, 'Z'],
+  [RFLAGS.AF, 'A'],
+  [RFLAGS.PF, 'P'],
+  [RFLAGS.CF, 'C'],
 ];
-const ACTIVITY_HALTED = 1;
 
 /** One processor's registers as QEMU's monitor prints them for `info registers`. */
 export function describeRegisters(vcpu: number, registers: Registers): string {
   const flags = Number(registers.rflags & 0xffffffffn);
   const letters = FLAG_LETTERS.map(([bit, letter]) => ((flags & bit) === 0 ? '-' : letter)).join('');
   const cpl = (registers.segment(2).access >> 5) & 3;
-  const halted = registers.activity === ACTIVITY_HALTED ? 1 : 0;
+  const halted = registers.activity === ACTIVITY.HLT ? 1 : 0;
   return [
     `CPU#${vcpu}`,
     ...GPR_ROWS.map((row) => row.map((index) => `${gprName(index)}=${hex(registers.gpr(index), 16)}`).join(' ')),
@@ -46,7 +46,7 @@ const gprName = (index: number): string => GPR_NAMES[index] ?? `R${index}`.padEn
 
 /** Selector, base, limit, and the descriptor's high word as QEMU keeps it: access rights in bits 23:8. */
 function describeSegment(name: string, { selector, base, limit, access }: Segment): string {
-  const unusable = (access & 0x10000) !== 0 ? ' unusable' : '';
+  const unusable = (access & ACCESS.UNUSABLE) !== 0 ? ' unusable' : '';
   const words = [hex(selector, 4), hex(base, 16), hex(limit, 8), hex((access & 0xf0ff) << 8, 8)];
   return `${name.padEnd(3)}=${words.join(' ')}${unusable}`;
 }

@@ -11,6 +11,7 @@ import {
 } from '../../memory/ept-pool.ts';
 import { hostVirtual } from '../../memory/host-physical.ts';
 import { type GuestView, hvaOf, isPaging, registersOf, walkLinear } from '../../machine/guest-view.ts';
+import { PTE_FRAME } from '../../x86/paging.ts';
 
 /** One entry of extended page tables that took part in a translation. SDM Vol. 3, 29.3.2. */
 export interface EptStep {
@@ -27,13 +28,11 @@ export interface EptWalk {
   readonly hpa: number | undefined;
 }
 
-const ADDRESS = 0xf_ffff_ffff_f000n;
-
 /** Walk the extended page tables of a processor. */
 export function walkEpt(view: GuestView, vcpu: number, gpa: number): EptWalk {
   const { eptWords } = view.machine.engine;
   const state = view.machine.state.kvm.vcpus[vcpu];
-  let table = Number((state === undefined ? 0n : loadedVmcs(state).eptPointer) & ADDRESS);
+  let table = Number((state === undefined ? 0n : loadedVmcs(state).eptPointer) & PTE_FRAME);
   const steps: EptStep[] = [];
   if (table === 0) return { steps, hpa: undefined };
   for (let level = 4; level >= 1; level -= 1) {

@@ -5,6 +5,7 @@ import { HOST_STATE } from '../../kvm/vmcs/host-state.ts';
 import { type FieldName, FIELDS } from '../../x86/vmcs-fields.ts';
 import { EPT_LARGE, EPT_READ, eptAddress, eptWord } from '../../memory/ept-pool.ts';
 import { type GuestView, registersOf } from '../../machine/guest-view.ts';
+import { PTE_FRAME } from '../../x86/paging.ts';
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 const row = (name: string, value: number | bigint): string => `  ${name.padEnd(28)} ${hex(value)}`;
@@ -23,7 +24,6 @@ export function describeVmcs(view: GuestView, vcpu: number): string {
   return ['controls', ...controls, 'guest state', ...guest, 'host state', ...host].join('\n');
 }
 
-const ADDRESS = 0xf_ffff_ffff_f000n;
 const LINES_MAX = 200;
 
 /** A run of guest-physical addresses extended page tables map in one piece. */
@@ -37,7 +37,7 @@ interface EptRange {
 /** What a processor's extended page tables map, neighbours joined. */
 export function describeEpt(view: GuestView, vcpu: number): string {
   const state = view.machine.state.kvm.vcpus[vcpu];
-  const root = Number((state === undefined ? 0n : loadedVmcs(state).eptPointer) & ADDRESS);
+  const root = Number((state === undefined ? 0n : loadedVmcs(state).eptPointer) & PTE_FRAME);
   if (root === 0) return 'There are no extended page tables.';
   const ranges: EptRange[] = [];
   collect(view.machine.engine.eptWords, root, 4, 0, ranges);

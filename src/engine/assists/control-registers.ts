@@ -4,6 +4,9 @@ import * as L from '../state/layout.ts';
 import type { Core } from '../core/core.ts';
 import { type Assist, type Outcome, readOperand, writeOperand } from './operand.ts';
 import { moveSegment, umip } from './segments.ts';
+import {
+  ACCESS, CR0, CR0_TS, CR4, CR4_PAE, CR4_PCIDE, CR4_VMXE, DR6, DR6_ONES, DR7, DR7_ONE, EFER,
+} from '../../x86/registers.ts';
 import { PRIMARY } from '../../x86/controls.ts';
 import { EXIT } from '../../x86/exit-reasons.ts';
 import { leave, primary, privileged } from './exits.ts';
@@ -93,24 +96,24 @@ function belowThreshold(p: Core, d: DecodedInstruction): Outcome {
 export function loadCr0(p: Core, wanted: bigint): void {
   const { memory } = p;
   if (wanted >> 32n !== 0n) throw new GuestFault(VECTOR.GP, 0);
-  const value = Number(wanted) | 0x10;
+  const value = Number(wanted) | CR0.ET;
   const old = memory.read32(L.CR0);
   const paging = value >>> 31 === 1;
-  if (paging && (value & 1) === 0) throw new GuestFault(VECTOR.GP, 0);
-  if ((value & 0x20000000) !== 0 && (value & 0x40000000) === 0) throw new GuestFault(VECTOR.GP, 0);
+  if (paging && (value & CR0.PE) === 0) throw new GuestFault(VECTOR.GP, 0);
+  if ((value & CR0.NW) !== 0 && (value & CR0.CD) === 0) throw new GuestFault(VECTOR.GP, 0);
   let efer = memory.read32(L.EFER);
   const turnsOn = paging && old >>> 31 === 0;
-  if (turnsOn && (efer & 0x100) !== 0) {
-    const longCode = (p.state.access(1) & 0x2000) !== 0;
-    if ((memory.read32(L.CR4) & 0x20) === 0 || longCode) throw new GuestFault(VECTOR.GP, 0);
-    efer |= 0x400;
+  if (turnsOn && (efer & EFER.LME) !== 0) {
+    const longCode = (p.state.access(1) & ACCESS.LONG) !== 0;
+    if ((memory.read32(L.CR4) & CR4.PAE) === 0 || longCode) throw new GuestFault(VECTOR.GP, 0);
+    efer |= EFER.LMA;
   }
   if (!paging && old >>> 31 === 1) {
     if (p.state.code64) throw new GuestFault(VECTOR.GP, 0);
-    efer &= ~0x400;
+    efer &= ~EFER.LMA;
   }
-  const usesPae = paging && (memory.read32(L.CR4) & 0x20) !== 0 && (efer & 0x400) === 0;
-  if (usesPae && ((value ^ old) & 0xe0000000) !== 0) loadPointers(p, memory.read64(L.CR3));
+  const usesPae = paging && (memory.read32(L.CR4) & CR4.PAE) !== 0 && (efer & EFER.LMA) === 0;
+  if (usesPae && ((value ^ old) & (CR0.PG | CR0.CD | CR0.NW)) !== 0) loadPointers(p, memory.read64(L.CR3));
   memory.write32(L.EFER, efer);
   memory.write64(L.CR0, BigInt(value >>> 0));
   p.refresh();
@@ -137,7 +140,7 @@ function loadCr3(p: Core, value: bigint): void {
     if (p.mmu.mode.paging && p.mmu.mode.pae) loadPointers(p, low);
     memory.write64(L.CR3, low);
   } else {
-    const pcid = (state.cr4 & 0x20000) !== 0;
+    const pcid = (state.cr4 & CR4.PCIDE) !== 0;
     const address = pcid ? value & ~(1n << 63n) : value;
     if (address >= PHYSICAL_LIMIT) throw new GuestFault(VECTOR.GP, 0);
     memory.write64(L.CR3, address);
@@ -145,19 +148,22 @@ function loadCr3(p: Core, value: bigint): void {
   p.mmu.refresh();
 }
 
+/** Bits of CR4 whose change loads PAE's pointers. SDM Vol. 3, 4.4.1. */
+const POINTERS_RELOADED = BigInt(CR4.PSE | CR4.PAE | CR4.PGE | CR4.SMEP);
+
 /** Bits of CR4 this processor has. */
-const CR4_KNOWN = 0x372fffn & ~0x2000n & ~0x4000n;
+const CR4_KNOWN = 0x370fffn;
 
 export function loadCr4(p: Core, value: bigint): void {
   const { memory, state } = p;
   const old = memory.read64(L.CR4);
   // VMXE is the host's while a guest runs: it stays as it is.
-  if ((value & ~(CR4_KNOWN | (old & 0x2000n))) !== 0n) throw new GuestFault(VECTOR.GP, 0);
-  if (state.longMode && (value & 0x20n) === 0n) throw new GuestFault(VECTOR.GP, 0);
-  const setsPcid = (value & ~old & 0x20000n) !== 0n;
+  if ((value & ~(CR4_KNOWN | (old & CR4_VMXE))) !== 0n) throw new GuestFault(VECTOR.GP, 0);
+  if (state.longMode && (value & CR4_PAE) === 0n) throw new GuestFault(VECTOR.GP, 0);
+  const setsPcid = (value & ~old & CR4_PCIDE) !== 0n;
   if (setsPcid && (!state.longMode || (memory.read64(L.CR3) & 0xfffn) !== 0n)) throw new GuestFault(VECTOR.GP, 0);
-  const pae = (value & 0x20n) !== 0n;
-  const pagingBits = (value ^ old) & 0x1000b0n;
+  const pae = (value & CR4_PAE) !== 0n;
+  const pagingBits = (value ^ old) & POINTERS_RELOADED;
   if (p.mmu.mode.paging && pae && !state.longMode && pagingBits !== 0n) loadPointers(p, memory.read64(L.CR3));
   memory.write64(L.CR4, value);
   p.refresh();
@@ -172,12 +178,12 @@ function exitByDebug(p: Core, d: DecodedInstruction, number: number, read: boole
 function debugRegister(p: Core, number: number): number {
   let real = number;
   if (number === 4 || number === 5) {
-    if ((p.state.cr4 & 8) !== 0) throw new GuestFault(VECTOR.UD);
+    if ((p.state.cr4 & CR4.DE) !== 0) throw new GuestFault(VECTOR.UD);
     real += 2;
   }
   if (number > 7) throw new GuestFault(VECTOR.UD);
-  if ((p.memory.read32(L.DR + 56) & 0x2000) !== 0) {
-    p.pendingDebug = 0x2000;
+  if ((p.memory.read32(L.DR + 56) & DR7.GD) !== 0) {
+    p.events.pendingDebug = DR6.BD;
     throw new GuestFault(VECTOR.DB);
   }
   return real;
@@ -197,22 +203,22 @@ function writeDebug(p: Core, d: DecodedInstruction, number: number): Outcome {
   const real = debugRegister(p, number);
   let value = readOperand(p, d, 1);
   if (real >= 6 && value >> 32n !== 0n) throw new GuestFault(VECTOR.GP, 0);
-  if (real === 6) value = (value & 0x1e00fn) | 0xffff0ff0n;
-  if (real === 7) value = (value & 0xffff_2bffn) | 0x400n;
+  if (real === 6) value = (value & 0x1e00fn) | DR6_ONES;
+  if (real === 7) value = (value & 0xffff_2bffn) | DR7_ONE;
   p.memory.write64(L.DR + 8 * real, value);
-  p.debugChanged();
-  p.stopSoon();
+  p.debug.changed();
+  p.clock.stopSoon();
   return 'serialize';
 }
 
 const clearTaskSwitched: Assist = (p, d) => {
   privileged(p);
   const { cr0Mask, cr0Shadow } = p.controls;
-  if ((cr0Mask & 8n) !== 0n) {
-    if ((cr0Shadow & 8n) !== 0n) return leave(p, d, EXIT.CR_ACCESS, 0x20n);
+  if ((cr0Mask & CR0_TS) !== 0n) {
+    if ((cr0Shadow & CR0_TS) !== 0n) return leave(p, d, EXIT.CR_ACCESS, 0x20n);
     return 'next';
   }
-  p.memory.write64(L.CR0, p.memory.read64(L.CR0) & ~8n);
+  p.memory.write64(L.CR0, p.memory.read64(L.CR0) & ~CR0_TS);
   p.refresh();
   return 'serialize';
 };

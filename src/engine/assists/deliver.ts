@@ -13,13 +13,9 @@ import {
   markAccessed,
   readDescriptor,
 } from './descriptor.ts';
+import { ACCESS, RFLAGS } from '../../x86/registers.ts';
 
-const VM = 0x20000;
-const RF = 0x10000;
-const NT = 0x4000;
-const IF = 0x200;
-const TF = 0x100;
-const AC = 0x40000;
+const { AC, IF, NT, RF, TF, VM } = RFLAGS;
 
 /** Deliver one event through the IDT, SDM Vol. 3, 6.12 and 6.14. Throws with nothing changed. */
 export function deliver(p: Core, event: GuestEvent): void {
@@ -125,7 +121,7 @@ function deliverLong(p: Core, event: GuestEvent, isSoftware: boolean, returnRip:
   pushFrame(p, bottom, words.reverse(), cpl, isCanonical(bottom) ? undefined : external);
   markAccessed(p, d);
   enterCode(p, gate.selector, d, cpl);
-  if (cpl !== oldCpl) state.setSegment(2, cpl, 0n, 0, 0x10000 | (cpl << 5));
+  if (cpl !== oldCpl) state.setSegment(2, cpl, 0n, 0, ACCESS.UNUSABLE | (cpl << 5));
   state.setGpr(4, bottom);
   state.rip = gate.offset;
   clearFlags(p, TF | VM | RF | NT | (gate.type === 14 ? IF : 0));
@@ -266,14 +262,14 @@ function toInnerStack(p: Core, to: InnerStack): void {
   const words: bigint[] = [];
   if (to.was8086) for (const s of [5, 4, 3, 0]) words.push(BigInt(state.selector(s)));
   words.push(BigInt(state.selector(2)), state.gpr(4) & 0xffff_ffffn, ...to.tail);
-  const mask = (ss.access & 0x4000) !== 0 ? 0xffff_ffffn : 0xffffn;
+  const mask = (ss.access & ACCESS.BIG) !== 0 ? 0xffff_ffffn : 0xffffn;
   const top = (pointer - BigInt(words.length * to.size)) & mask;
   writeStack(p, ss.base, top, words, to.size, to.cpl, { limitCheck: false });
   enterCode(p, to.gate.selector, to.d, to.cpl);
   state.setSegment(2, (selector & 0xfffc) | to.cpl, ss.base, ss.limit, ss.access);
   const old = state.gpr(4) & 0xffff_ffffn;
   state.setGpr(4, (old & ~mask) | top);
-  if (to.was8086) for (const s of [0, 3, 4, 5]) state.setSegment(s, 0, 0n, 0, 0x10000);
+  if (to.was8086) for (const s of [0, 3, 4, 5]) state.setSegment(s, 0, 0n, 0, ACCESS.UNUSABLE);
 }
 
 /** SS:ESP of a privilege level from a 32- or 16-bit TSS. */

@@ -1,6 +1,7 @@
 import { GuestFault, VECTOR } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import type { Core } from '../core/core.ts';
+import { ACCESS } from '../../x86/registers.ts';
 
 /** A segment or gate descriptor in memory. SDM Vol. 3, 3.4.5 and 5.8.3. */
 export interface Descriptor {
@@ -78,7 +79,6 @@ export function setBusy(p: Core, d: Descriptor, busy: boolean): void {
   p.asSystem(() => p.writeValue(d.address + 5n, 1, BigInt(busy ? byte | 2 : byte & ~2)));
 }
 
-const NULL_ACCESS = 0x10000;
 
 /** Load a data segment register or SS in the current mode. SDM Vol. 2B, MOV. */
 export function loadSegment(p: Core, segment: number, selector: number): void {
@@ -98,7 +98,7 @@ export function loadRealSegment(p: Core, segment: number, selector: number): voi
     return;
   }
   // Real mode changes selector and base only; limit and rights stay (unreal mode).
-  const access = segment === 1 ? state.access(1) : state.access(segment) & ~NULL_ACCESS;
+  const access = segment === 1 ? state.access(1) : state.access(segment) & ~ACCESS.UNUSABLE;
   state.setSegment(segment, selector, BigInt(selector << 4), state.limit(segment), access);
 }
 
@@ -125,7 +125,7 @@ export function checkSegment(
       if (!(state.code64 && cpl !== 3 && rpl === cpl)) throw new GuestFault(vector, 0);
     }
     // The base stays with FS and GS on processors of this kind: Intel clears it.
-    return { base: 0n, limit: 0, access: NULL_ACCESS | (segment === 2 ? cpl << 5 : 0) };
+    return { base: 0n, limit: 0, access: ACCESS.UNUSABLE | (segment === 2 ? cpl << 5 : 0) };
   }
   const d = readDescriptor(p, selector, vector);
   const isCode = (d.type & 8) !== 0;

@@ -3,6 +3,7 @@ import { GuestExit, GuestFault, VECTOR, vmExit } from '../core/fault.ts';
 import type { Core } from '../core/core.ts';
 import { isCanonical } from './deliver.ts';
 import { checkSegment, type Descriptor, enterCode, isLongCode, limitOf, readDescriptor } from './descriptor.ts';
+import { ACCESS } from '../../x86/registers.ts';
 
 /** Real-address or virtual-8086 mode: selectors are not checked. */
 export function isReal(p: Core): boolean {
@@ -64,18 +65,18 @@ export function leaveTo(
   const cpl = to.selector & 3;
   const code64 = state.longMode && isLongCode(to.code);
   const nullStack = (to.ss & 0xfffc) === 0 && code64 && cpl !== 3 && (to.ss & 3) === cpl;
-  const ss = nullStack ? { base: 0n, limit: 0, access: 0x10000 | (cpl << 5) } : checkSegment(p, 2, to.ss, cpl);
+  const ss = nullStack ? { base: 0n, limit: 0, access: ACCESS.UNUSABLE | (cpl << 5) } : checkSegment(p, 2, to.ss, cpl);
   enterCode(p, to.selector, to.code, cpl);
   state.setSegment(2, to.ss, ss.base, ss.limit, ss.access);
-  const mask = code64 ? 0xffff_ffff_ffff_ffffn : (ss.access & 0x4000) !== 0 ? 0xffff_ffffn : 0xffffn;
+  const mask = code64 ? 0xffff_ffff_ffff_ffffn : (ss.access & ACCESS.BIG) !== 0 ? 0xffff_ffffn : 0xffffn;
   const sp = (to.sp + BigInt(to.parameter)) & mask;
   state.setGpr(4, mask === 0xffffn ? (state.gpr(4) & ~mask) | sp : sp);
   for (const segment of [0, 3, 4, 5]) {
     const access = state.access(segment);
     const isNonConforming = (access & 0xc) !== 0xc;
-    if ((access & 0x10000) === 0 && isNonConforming && ((access >>> 5) & 3) < cpl) {
+    if ((access & ACCESS.UNUSABLE) === 0 && isNonConforming && ((access >>> 5) & 3) < cpl) {
       // FS and GS keep the base that 64-bit code uses.
-      state.setSegment(segment, 0, segment >= 4 ? state.base(segment) : 0n, 0, 0x10000);
+      state.setSegment(segment, 0, segment >= 4 ? state.base(segment) : 0n, 0, ACCESS.UNUSABLE);
     }
   }
 }

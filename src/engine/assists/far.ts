@@ -7,6 +7,7 @@ import { type Assist, operandAddress, peekStack, popBytes, push, ripAfter } from
 import {
   checkOffset, checkRealOffset, checkReturnCode, isReal, leaveTo, loadRealCode, taskSwitchExit,
 } from './far-checks.ts';
+import { ACCESS } from '../../x86/registers.ts';
 
 interface FarTarget {
   readonly selector: number;
@@ -158,14 +159,14 @@ function callInner(
     checkOffset(p, to.code, to.offset);
     const top = p.asSystem(() => p.read64(state.base(7) + BigInt(4 + 8 * cpl)));
     writeWords(p, 0n, top, 0xffff_ffff_ffff_ffffn, words, 8, cpl);
-    state.setSegment(2, cpl, 0n, 0, 0x10000 | (cpl << 5));
+    state.setSegment(2, cpl, 0n, 0, ACCESS.UNUSABLE | (cpl << 5));
     enterCode(p, to.selector, to.code, cpl);
     state.setGpr(4, top - BigInt(8 * words.length));
   } else {
     const { selector, pointer } = tssStack(p, cpl, 0);
     const ss = checkInnerStack(p, selector, cpl, 0);
     checkOffset(p, to.code, to.offset);
-    const mask = (ss.access & 0x4000) !== 0 ? 0xffff_ffffn : 0xffffn;
+    const mask = (ss.access & ACCESS.BIG) !== 0 ? 0xffff_ffffn : 0xffffn;
     writeWords(p, ss.base, pointer, mask, words, to.size, cpl);
     enterCode(p, to.selector, to.code, cpl);
     state.setSegment(2, (selector & 0xfffc) | cpl, ss.base, ss.limit, ss.access);

@@ -3,18 +3,13 @@ import * as L from '../state/layout.ts';
 import type { Core } from '../core/core.ts';
 import { isCanonical } from './deliver.ts';
 import { type Assist, ripAfter } from './operand.ts';
+import { FLAT, RFLAGS } from '../../x86/registers.ts';
 
-const RF = 0x10000;
-const VM = 0x20000;
-const _NT = 0x4000;
-const IF = 0x200;
-const _IOPL = 0x3000;
+const { ALL, FIXED, IF, RF, VM } = RFLAGS;
 
-const SYSTEM_CODE_64 = 0xa09b;
-const SYSTEM_DATA = 0xc093;
 
 function setFlat(p: Core, segment: number, selector: number, access: number, dpl: number): void {
-  p.state.setSegment(segment, selector, 0n, 0xffffffff, access | (dpl << 5));
+  p.state.setSegment(segment, selector, 0n, FLAT.LIMIT, access | (dpl << 5));
 }
 
 const systemCall: Assist = (p, d) => {
@@ -25,10 +20,10 @@ const systemCall: Assist = (p, d) => {
   state.setGpr(1, ripAfter(p, d));
   state.setGpr(11, BigInt(flags & ~RF));
   state.rip = memory.read64(L.LSTAR);
-  state.rflags = (flags & ~Number(memory.read64(L.FMASK) & 0xffff_ffffn) & ~RF) | 2;
+  state.rflags = (flags & ~Number(memory.read64(L.FMASK) & 0xffff_ffffn) & ~RF) | FIXED;
   const selector = Number((star >> 32n) & 0xfffcn);
-  setFlat(p, 1, selector, SYSTEM_CODE_64, 0);
-  setFlat(p, 2, selector + 8, SYSTEM_DATA, 0);
+  setFlat(p, 1, selector, FLAT.CODE_64, 0);
+  setFlat(p, 2, selector + 8, FLAT.DATA, 0);
   state.cpl = 0;
   p.modeChanged();
   p.trapByFlagNow();
@@ -45,9 +40,9 @@ const systemReturn: Assist = (p, d) => {
   const target = state.gpr(1);
   if (wide && !isCanonical(target)) throw new GuestFault(VECTOR.GP, 0);
   state.rip = wide ? target : target & 0xffff_ffffn;
-  state.rflags = (Number(state.gpr(11) & 0xffff_ffffn) & 0x3c7fd7) | 2;
-  setFlat(p, 1, ((wide ? base + 16 : base) & 0xffff) | 3, wide ? SYSTEM_CODE_64 : 0xc09b, 3);
-  setFlat(p, 2, ((base + 8) & 0xffff) | 3, SYSTEM_DATA, 3);
+  state.rflags = (Number(state.gpr(11) & 0xffff_ffffn) & ALL & ~(RF | VM)) | FIXED;
+  setFlat(p, 1, ((wide ? base + 16 : base) & 0xffff) | 3, wide ? FLAT.CODE_64 : FLAT.CODE_32, 3);
+  setFlat(p, 2, ((base + 8) & 0xffff) | 3, FLAT.DATA, 3);
   state.cpl = 3;
   p.modeChanged();
   p.trapByFlagNow();
@@ -61,8 +56,8 @@ const systemEnter: Assist = (p) => {
   if (!state.protectedMode || selector === 0) throw new GuestFault(VECTOR.GP, 0);
   const long = state.longMode;
   memory.write32(L.FLAGS_REST, memory.read32(L.FLAGS_REST) & ~(VM | IF | RF));
-  setFlat(p, 1, selector, long ? SYSTEM_CODE_64 : 0xc09b, 0);
-  setFlat(p, 2, selector + 8, SYSTEM_DATA, 0);
+  setFlat(p, 1, selector, long ? FLAT.CODE_64 : FLAT.CODE_32, 0);
+  setFlat(p, 2, selector + 8, FLAT.DATA, 0);
   const pointer = memory.read64(L.SYSENTER_ESP);
   const target = memory.read64(L.SYSENTER_EIP);
   state.setGpr(4, long ? pointer : pointer & 0xffff_ffffn);
@@ -79,8 +74,8 @@ const systemExit: Assist = (p, d) => {
   const wide = d.mnemonic === 'sysexitq';
   const [target, pointer] = [state.gpr(2), state.gpr(1)];
   if (wide && !(isCanonical(target) && isCanonical(pointer))) throw new GuestFault(VECTOR.GP, 0);
-  setFlat(p, 1, (base + (wide ? 32 : 16)) | 3, wide ? SYSTEM_CODE_64 : 0xc09b, 3);
-  setFlat(p, 2, (base + (wide ? 40 : 24)) | 3, SYSTEM_DATA, 3);
+  setFlat(p, 1, (base + (wide ? 32 : 16)) | 3, wide ? FLAT.CODE_64 : FLAT.CODE_32, 3);
+  setFlat(p, 2, (base + (wide ? 40 : 24)) | 3, FLAT.DATA, 3);
   state.setGpr(4, wide ? pointer : pointer & 0xffff_ffffn);
   state.rip = wide ? target : target & 0xffff_ffffn;
   state.cpl = 3;

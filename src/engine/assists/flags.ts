@@ -2,15 +2,11 @@ import { GuestFault, VECTOR } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import type { Core } from '../core/core.ts';
 import { type Assist, type Outcome, peekStack, popBytes, push, stackOperandSize } from './operand.ts';
+import { CR4, RFLAGS } from '../../x86/registers.ts';
 
-const IF = 0x200;
-const IOPL = 0x3000;
-const RF = 0x10000;
-const VM = 0x20000;
-const VIF = 0x80000;
-const VIP = 0x100000;
+const { ALL, AC, IF, IOPL, RF, VM, VIF, VIP } = RFLAGS;
 /** Everything POPF may change at CPL 0: status, TF IF DF IOPL NT AC ID. */
-const POPPABLE = 0x247fd5;
+const POPPABLE = ALL & ~(RF | VM | VIF | VIP);
 
 const pushFlags: Assist = (p, d) => {
   const { state } = p;
@@ -39,7 +35,7 @@ const popFlags: Assist = (p, d) => {
 /** RFLAGS changed as a whole: AC and traps may matter now. */
 export function afterFlags(p: Core, before: number): Outcome {
   p.flagsLoaded();
-  if (((before ^ p.state.rflags) & 0x40000) === 0) return 'next';
+  if (((before ^ p.state.rflags) & AC) === 0) return 'next';
   p.mmu.select();
   return 'serialize';
 }
@@ -50,7 +46,7 @@ const clearInterrupt: Assist = (p) => {
     memory.write32(L.FLAGS_REST, memory.read32(L.FLAGS_REST) & ~IF);
     return 'next';
   }
-  if (state.cpl === 3 && !state.virtual8086 && (state.cr4 & 2) !== 0) {
+  if (state.cpl === 3 && !state.virtual8086 && (state.cr4 & CR4.PVI) !== 0) {
     memory.write32(L.FLAGS_REST, memory.read32(L.FLAGS_REST) & ~VIF);
     return 'next';
   }
@@ -64,7 +60,7 @@ const setInterrupt: Assist = (p) => {
     memory.write32(L.FLAGS_REST, memory.read32(L.FLAGS_REST) | IF);
     return 'next';
   }
-  if (state.cpl === 3 && !state.virtual8086 && (state.cr4 & 2) !== 0 && !state.flag(VIP)) {
+  if (state.cpl === 3 && !state.virtual8086 && (state.cr4 & CR4.PVI) !== 0 && !state.flag(VIP)) {
     memory.write32(L.FLAGS_REST, memory.read32(L.FLAGS_REST) | VIF);
     return 'next';
   }
@@ -77,7 +73,7 @@ const alignmentCheck =
   (p) => {
     if (p.state.cpl !== 0) throw new GuestFault(VECTOR.UD);
     const rest = p.memory.read32(L.FLAGS_REST);
-    p.memory.write32(L.FLAGS_REST, set ? rest | 0x40000 : rest & ~0x40000);
+    p.memory.write32(L.FLAGS_REST, set ? rest | AC : rest & ~AC);
     p.mmu.select();
     return 'next';
   };

@@ -9,12 +9,10 @@ import {
 } from '../x87/fxsave.ts';
 import { X87_ERROR, X87_UNDEFINED, type X87Unit } from '../x87/unit.ts';
 import { type Assist, effectiveOffset, type Operands, operandAddress, segmentOf } from './operand.ts';
+import { CR0, CR4 } from '../../x86/registers.ts';
 
-const EM = 4;
-const TS = 8;
-const MP = 2;
-const OSFXSR = 0x200;
-const OSXSAVE = 0x40000;
+const { EM, MP, TS } = CR0;
+const { OSFXSR, OSXSAVE } = CR4;
 
 /** The x87 unit of the processor as `d`, the instruction at hand, sees it. */
 function unitFor(p: Operands, d: DecodedInstruction): X87Unit {

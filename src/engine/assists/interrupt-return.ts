@@ -5,12 +5,9 @@ import type { Core } from '../core/core.ts';
 import { enterCode } from './descriptor.ts';
 import { type Assist, peekStack, popBytes } from './operand.ts';
 import { checkOffset, checkReturnCode, isReal, leaveTo, loadRealCode, taskSwitchExit } from './far-checks.ts';
+import { RFLAGS } from '../../x86/registers.ts';
 
-const RF = 0x10000;
-const VM = 0x20000;
-const NT = 0x4000;
-const IF = 0x200;
-const IOPL = 0x3000;
+const { ALL, IF, IOPL, NT, VIF, VIP, VM } = RFLAGS;
 
 const interruptReturn: Assist = (p, d) => {
   const size = stackIretSize(d);
@@ -37,20 +34,17 @@ function iretReal(p: Core, size: number): void {
   const flags = Number(peekStack(p, size, 2 * size) & 0xffff_ffffn);
   loadRealCode(p, selector, offset);
   popBytes(p, 3 * size);
-  const keep = state.virtual8086 ? IOPL | VM | 0x180000 : VM | 0x180000;
-  const mask = size === 2 ? 0xffff & ~keep : 0x3f7fd5 & ~keep;
+  const keep = state.virtual8086 ? IOPL | VM | VIF | VIP : VM | VIF | VIP;
+  const mask = size === 2 ? 0xffff & ~keep : ALL & ~keep;
   state.rflags = (state.rflags & ~mask) | (flags & mask);
 }
 
 /** Flags IRET may change at the current (old) privilege. */
 function loadReturnFlags(p: Core, flags: number, size: number, oldCpl: number): void {
   const { state } = p;
-  let mask = 0x255dd5 & ~VM & ~0x180000;
-  mask |= RF | NT | 0x100 | 0x40000 | 0x200000;
-  if (oldCpl === 0) mask |= IOPL | 0x180000;
+  let mask = ALL & ~(VM | VIF | VIP | IOPL | IF);
+  if (oldCpl === 0) mask |= IOPL | VIF | VIP;
   if (oldCpl <= state.iopl) mask |= IF;
-  else mask &= ~IF;
-  if (oldCpl !== 0) mask &= ~IOPL;
   if (size === 2) mask &= 0xffff;
   state.rflags = (state.rflags & ~mask) | (flags & mask);
 }
@@ -110,7 +104,7 @@ function iretProtected(p: Core, d: DecodedInstruction, size: 2 | 4 | 8): void {
 function iretToVirtual8086(p: Core, offset: bigint, selector: number, flags: number): void {
   const { state } = p;
   const words = [3, 4, 5, 6, 7, 8].map((i) => peekStack(p, 4, 4 * i));
-  state.rflags = (flags & 0x3f7fd5) | VM | 2;
+  state.rflags = (flags & ALL) | VM | RFLAGS.FIXED;
   state.cpl = 3;
   const load = (segment: number, value: bigint): void => {
     const s = Number(value & 0xffffn);

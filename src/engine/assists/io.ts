@@ -2,9 +2,11 @@ import { PRIMARY } from '../../x86/controls.ts';
 import { EXIT } from '../../x86/exit-reasons.ts';
 import type { DecodedInstruction } from '../code/instruction.ts';
 import { GuestFault, instructionExit, VECTOR } from '../core/fault.ts';
+import { ioBreakpoints } from '../state/io-breakpoints.ts';
 import * as L from '../state/layout.ts';
 import type { Core } from '../core/core.ts';
 import { type Assist, segmentOf } from './operand.ts';
+import { RFLAGS } from '../../x86/registers.ts';
 
 /** IOPL and the TSS's I/O permission bitmap. SDM Vol. 1, 19.5. */
 function checkPermission(p: Core, port: number, size: number): void {
@@ -76,6 +78,7 @@ const portInstruction: Assist = (p, d) => {
   if (!leaves) {
     // Nothing but KVM answers ports here: an access that does not exit reads all ones.
     if (access.input && !access.string) p.state.setAccumulator(access.size, 0xffff_ffffn);
+    p.debug.noteHits(ioBreakpoints(p.memory, access.port, access.size));
     return 'next';
   }
   const exit = instructionExit(EXIT.IO_INSTRUCTION, qualification(access), d.length);
@@ -100,7 +103,7 @@ export function stringAddress(p: Core, d: DecodedInstruction, access: PortAccess
 /** Move rSI or rDI and rCX after `count` elements of a string I/O instruction. */
 export function advanceString(p: Core, d: DecodedInstruction, access: PortAccess, count: number): void {
   const mask = (1n << BigInt(8 * d.addressSize)) - 1n;
-  const down = (p.memory.read32(L.FLAGS_REST) & 0x400) !== 0;
+  const down = (p.memory.read32(L.FLAGS_REST) & RFLAGS.DF) !== 0;
   const step = BigInt(down ? -access.size * count : access.size * count);
   const move = (index: number, by: bigint): void => {
     const old = p.state.gpr(index);

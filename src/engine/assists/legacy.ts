@@ -2,6 +2,7 @@ import { GuestFault, VECTOR } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import type { RegisterFile } from '../core/core.ts';
 import { type Assist, operandAddress, peekStack, popBytes, push, readOperand, writeOperand } from './operand.ts';
+import { RFLAGS } from '../../x86/registers.ts';
 
 /** Status flags of an 8-bit result: SF ZF PF. */
 function resultFlags(p: RegisterFile, value: number): number {
@@ -113,7 +114,7 @@ const compareExchangeWide =
       p.state.setGpr(0, low);
       p.state.setGpr(2, high);
     }
-    p.state.setStatus(equal ? 0x40 : 0, 0x40);
+    p.state.setStatus(equal ? RFLAGS.ZF : 0, RFLAGS.ZF);
     return 'next';
   };
 

@@ -24,6 +24,7 @@ import {
   stackOperandSize,
   writeOperand,
 } from './operand.ts';
+import { ACCESS, CR4, RFLAGS } from '../../x86/registers.ts';
 
 /** The segment register an operand names. */
 function segmentOperand(d: DecodedInstruction, k: number): number | undefined {
@@ -98,7 +99,7 @@ function protectedOnly(p: Core): void {
 
 /** UMIP keeps SGDT SIDT SLDT STR SMSW from user mode. */
 export function umip(p: Core): void {
-  if ((p.state.cr4 & 0x800) !== 0 && p.state.cpl > 0) throw new GuestFault(VECTOR.GP, 0);
+  if ((p.state.cr4 & CR4.UMIP) !== 0 && p.state.cpl > 0) throw new GuestFault(VECTOR.GP, 0);
 }
 
 const loadTable =
@@ -143,7 +144,7 @@ const loadLocalTable: Assist = (p, d) => {
   privileged(p);
   const selector = Number(readOperand(p, d, 0, 2) & 0xffffn);
   if ((selector & 0xfffc) === 0) {
-    p.state.setSegment(6, selector, 0n, 0, 0x10000);
+    p.state.setSegment(6, selector, 0n, 0, ACCESS.UNUSABLE);
     return 'next';
   }
   if ((selector & 4) !== 0) throw new GuestFault(VECTOR.GP, selector & 0xfffc);
@@ -215,7 +216,7 @@ const askDescriptor =
       (descriptor.isSegment || types.has(descriptor.type)) &&
       reachable(p, selector, descriptor);
     if (ok) writeOperand(p, d, 0, BigInt(name === 'lar' ? (descriptor.high & 0xffff00) >>> 0 : limitOf(descriptor)));
-    p.state.setStatus(ok ? 0x40 : 0, 0x40);
+    p.state.setStatus(ok ? RFLAGS.ZF : 0, RFLAGS.ZF);
     return 'next';
   };
 
@@ -232,7 +233,7 @@ const verify =
       const bit2 = (descriptor.type & 2) !== 0;
       ok = write ? !isCode && bit2 : !isCode || bit2;
     }
-    p.state.setStatus(ok ? 0x40 : 0, 0x40);
+    p.state.setStatus(ok ? RFLAGS.ZF : 0, RFLAGS.ZF);
     return 'next';
   };
 
@@ -242,7 +243,7 @@ const adjustRpl: Assist = (p, d) => {
   const from = readOperand(p, d, 1);
   const raise = (to & 3n) < (from & 3n);
   if (raise) writeOperand(p, d, 0, (to & ~3n) | (from & 3n));
-  p.state.setStatus(raise ? 0x40 : 0, 0x40);
+  p.state.setStatus(raise ? RFLAGS.ZF : 0, RFLAGS.ZF);
   return 'next';
 };
 
@@ -260,7 +261,7 @@ const swapGs: Assist = (p) => {
 const baseRegister =
   (slot: number, write: boolean): Assist =>
   (p, d) => {
-    if (!p.state.code64 || (p.state.cr4 & 0x10000) === 0) throw new GuestFault(VECTOR.UD);
+    if (!p.state.code64 || (p.state.cr4 & CR4.FSGSBASE) === 0) throw new GuestFault(VECTOR.UD);
     if (!write) {
       writeOperand(p, d, 0, p.memory.read64(slot));
       return 'next';

@@ -9,6 +9,7 @@ import { deliver, } from './deliver.ts';
 import {
   type Assist, type Outcome, push, setStack, stackOperandSize,
 } from './operand.ts';
+import { RFLAGS } from '../../x86/registers.ts';
 
 /** INT n, INT3, INTO, INT1: the event goes through the IDT as software's. */
 function softwareEvent(p: Core, event: GuestEvent, hits = 0): Outcome {
@@ -37,14 +38,14 @@ const interrupt: Assist = (p, d) => {
 };
 
 const overflow: Assist = (p, d) => {
-  if ((p.state.rflags & 0x800) === 0) return 'next';
+  if ((p.state.rflags & RFLAGS.OF) === 0) return 'next';
   return softwareEvent(p, { type: 'soft-exception', vector: VECTOR.OF, length: d.length });
 };
 
 const breakpoint: Assist = (p, d) => softwareEvent(p, { type: 'soft-exception', vector: VECTOR.BP, length: d.length });
 
 const icebp: Assist = (p, d) =>
-  softwareEvent(p, { type: 'privileged-exception', vector: VECTOR.DB, length: d.length }, p.takeHits());
+  softwareEvent(p, { type: 'privileged-exception', vector: VECTOR.DB, length: d.length }, p.debug.takeHits());
 
 /** ENTER with nesting. SDM Vol. 2A. */
 const enterFrame: Assist = (p, d) => {

@@ -4,6 +4,8 @@ import * as L from '../state/layout.ts';
 import type { Core } from '../core/core.ts';
 import { isCanonical } from './deliver.ts';
 import { type Assist, effectiveOffset, operandAddress, readOperand, segmentOf, writeOperand } from './operand.ts';
+import { ACTIVITY, CR4 } from '../../x86/registers.ts';
+import { HIGH_MSRS, MSR, MSRS_IN_BITMAP } from '../../x86/msrs.ts';
 import { PRIMARY, SECONDARY } from '../../x86/controls.ts';
 import { EXIT, EXIT_REASONS, type ExitName, type ExitReason } from '../../x86/exit-reasons.ts';
 import { intercepts, leave, primary, privileged, secondary, withheld } from './exits.ts';
@@ -27,7 +29,7 @@ const invalidatePcid: Assist = (p, d) => {
   const view = new DataView(bytes.buffer);
   const first = view.getBigUint64(0, true);
   if (type > 3n || first >> 12n !== 0n) throw new GuestFault(VECTOR.GP, 0);
-  if ((p.state.cr4 & 0x20000) === 0 && type < 2n && first !== 0n) throw new GuestFault(VECTOR.GP, 0);
+  if ((p.state.cr4 & CR4.PCIDE) === 0 && type < 2n && first !== 0n) throw new GuestFault(VECTOR.GP, 0);
   if (type === 0n && !isCanonical(view.getBigUint64(8, true))) throw new GuestFault(VECTOR.GP, 0);
   return 'next';
 };
@@ -48,14 +50,14 @@ const invalidateCaches: Assist = (p, d) => {
 const halt: Assist = (p, d) => {
   privileged(p);
   if (intercepts(p, 'HLT')) return leave(p, d, EXIT.HLT);
-  p.memory.write32(L.ACTIVITY, 1);
-  p.stopSoon();
+  p.memory.write32(L.ACTIVITY, ACTIVITY.HLT);
+  p.clock.stopSoon();
   return 'next';
 };
 
 /** Pause-loop exiting. SDM Vol. 3, 26.1.3. */
 const spinsTooLong = (p: Core): boolean =>
-  p.state.cpl === 0 && secondary(p, SECONDARY.PAUSE_LOOP_EXITING) && p.pauseLoop();
+  p.state.cpl === 0 && secondary(p, SECONDARY.PAUSE_LOOP_EXITING) && p.clock.pauseLoop();
 
 const pause: Assist = (p, d) => {
   if (intercepts(p, 'PAUSE_INSTRUCTION') || spinsTooLong(p)) return leave(p, d, EXIT.PAUSE_INSTRUCTION);
@@ -65,30 +67,29 @@ const pause: Assist = (p, d) => {
 /** An MSR exits unless its bit in the MSR bitmap is clear. SDM Vol. 3, 26.1.3. */
 function msrExits(p: Core, index: number, write: boolean): boolean {
   if (!primary(p, PRIMARY.MSR_BITMAPS)) return true;
-  const low = index <= 0x1fff;
-  const high = index >= 0xc0000000 && index <= 0xc0001fff;
+  const low = index < MSRS_IN_BITMAP;
+  const high = index >= HIGH_MSRS && index < HIGH_MSRS + MSRS_IN_BITMAP;
   if (!low && !high) return true;
-  const at = (write ? 2048 : 0) + (high ? 1024 : 0) + ((index & 0x1fff) >>> 3);
+  const at = (write ? 2048 : 0) + (high ? 1024 : 0) + ((index & (MSRS_IN_BITMAP - 1)) >>> 3);
   return (((p.controls.msrBitmap[at] as number) >>> (index & 7)) & 1) !== 0;
 }
 
-const CANONICAL_MSRS = new Set([0xc0000082, 0xc0000083, 0xc0000100, 0xc0000101, 0xc0000102, 0x175, 0x176]);
+const CANONICAL_MSRS: ReadonlySet<number> = new Set([
+  ...[MSR.LSTAR, MSR.CSTAR, MSR.FS_BASE, MSR.GS_BASE, MSR.KERNEL_GS_BASE, MSR.SYSENTER_ESP, MSR.SYSENTER_EIP],
+]);
 
 const readMsr: Assist = (p, d) => {
   privileged(p);
   const index = p.state.gpr32(1);
   if (msrExits(p, index, false)) return leave(p, d, EXIT.MSR_READ);
   const slot = L.MSR_SLOTS[index];
-  if (index !== 0x10 && slot === undefined) return leave(p, d, EXIT.MSR_READ);
-  const value = slot === undefined ? p.timeStamp() : p.memory.read64(slot);
-  if (p.stops.msrs !== undefined && p.stops.noticeMsr(index, false)) p.stopSoon();
+  if (index !== MSR.TSC && slot === undefined) return leave(p, d, EXIT.MSR_READ);
+  const value = slot === undefined ? p.clock.timeStamp() : p.memory.read64(slot);
+  if (p.stops.msrs !== undefined && p.stops.noticeMsr(index, false)) p.clock.stopSoon();
   p.state.setGpr32(0, Number(value & 0xffff_ffffn));
   p.state.setGpr32(2, Number(value >> 32n));
   return 'next';
 };
-
-const FS_BASE = 0xc0000100;
-const GS_BASE = 0xc0000101;
 
 const writeMsr: Assist = (p, d) => {
   privileged(p);
@@ -97,10 +98,10 @@ const writeMsr: Assist = (p, d) => {
   if (slot === undefined || msrExits(p, index, true)) return leave(p, d, EXIT.MSR_WRITE);
   const value = (BigInt(p.state.gpr32(2)) << 32n) | BigInt(p.state.gpr32(0));
   if (CANONICAL_MSRS.has(index) && !isCanonical(value)) throw new GuestFault(VECTOR.GP, 0);
-  if (p.stops.msrs !== undefined && p.stops.noticeMsr(index, true)) p.stopSoon();
-  p.memory.write64(slot, index === 0x174 ? value & 0xffff_ffffn : value);
+  if (p.stops.msrs !== undefined && p.stops.noticeMsr(index, true)) p.clock.stopSoon();
+  p.memory.write64(slot, index === MSR.SYSENTER_CS ? value & 0xffff_ffffn : value);
   // Outside 64-bit code, FS and GS with a base are not flat any more.
-  if (p.state.code64 || (index !== FS_BASE && index !== GS_BASE)) return 'next';
+  if (p.state.code64 || (index !== MSR.FS_BASE && index !== MSR.GS_BASE)) return 'next';
   p.modeChanged();
   return 'serialize';
 };
@@ -110,9 +111,9 @@ const readTimeStamp =
   (withAux: boolean): Assist =>
   (p, d) => {
     if (withAux && withheld(p, SECONDARY.RDTSCP)) throw new GuestFault(VECTOR.UD);
-    if ((p.state.cr4 & 4) !== 0 && p.state.cpl > 0) throw new GuestFault(VECTOR.GP, 0);
+    if ((p.state.cr4 & CR4.TSD) !== 0 && p.state.cpl > 0) throw new GuestFault(VECTOR.GP, 0);
     if (intercepts(p, 'RDTSC')) return leave(p, d, withAux ? EXIT.RDTSCP : EXIT.RDTSC);
-    const now = p.timeStamp();
+    const now = p.clock.timeStamp();
     p.state.setGpr32(0, Number(now & 0xffff_ffffn));
     p.state.setGpr32(2, Number(now >> 32n));
     if (withAux) p.state.setGpr32(1, p.memory.read32(L.TSC_AUX));
@@ -136,7 +137,7 @@ const readPid: Assist = (p, d) => {
 };
 
 const readExtended: Assist = (p) => {
-  if ((p.state.cr4 & 0x40000) === 0) throw new GuestFault(VECTOR.UD);
+  if ((p.state.cr4 & CR4.OSXSAVE) === 0) throw new GuestFault(VECTOR.UD);
   if (p.state.gpr32(1) !== 0) throw new GuestFault(VECTOR.GP, 0);
   const value = p.memory.read64(L.XCR0);
   p.state.setGpr32(0, Number(value & 0xffff_ffffn));
@@ -145,7 +146,7 @@ const readExtended: Assist = (p) => {
 };
 
 const writeExtended: Assist = (p, d) => {
-  if ((p.state.cr4 & 0x40000) === 0) throw new GuestFault(VECTOR.UD);
+  if ((p.state.cr4 & CR4.OSXSAVE) === 0) throw new GuestFault(VECTOR.UD);
   privileged(p);
   return leave(p, d, EXIT.XSETBV);
 };
@@ -177,7 +178,7 @@ export const SYSTEM_ASSISTS: Readonly<Record<string, Assist>> = {
   rdtsc: readTimeStamp(false),
   rdtscp: readTimeStamp(true),
   rdpmc: (p, d) => {
-    if (p.state.cpl > 0 && (p.state.cr4 & 0x100) === 0) throw new GuestFault(VECTOR.GP, 0);
+    if (p.state.cpl > 0 && (p.state.cr4 & CR4.PCE) === 0) throw new GuestFault(VECTOR.GP, 0);
     if (intercepts(p, 'RDPMC')) return leave(p, d, EXIT.RDPMC);
     throw new GuestFault(VECTOR.GP, 0);
   },

@@ -5,12 +5,12 @@ import type { Core } from '../core/core.ts';
 import { accessOf, baseOf, checkSegment, type Descriptor, limitOf, readDescriptor, setBusy } from './descriptor.ts';
 import { push } from './operand.ts';
 import { loadPointers } from './control-registers.ts';
+import { ACCESS, RFLAGS } from '../../x86/registers.ts';
 
 /** Who asks for the switch: exit qualification bits 31:30. SDM Vol. 3, Table 28-2. */
 export const TASK_SOURCE = { call: 0, iret: 1, jump: 2, gate: 3 } as const;
 
-const NT = 0x4000;
-const VM = 0x20000;
+const { ALL, FIXED, NT, VM } = RFLAGS;
 const SEGMENT_ORDER = [0, 1, 2, 3, 4, 5] as const;
 
 /** Where a TSS keeps what; offsets in bytes. SDM Vol. 3, Figures 8-2 and 8-10. */
@@ -50,7 +50,7 @@ export function switchTask(p: Core, task: TaskSwitch): TaskSwitched {
         then,
         vector: thrown.vector,
         errorCode: thrown.error,
-        address: thrown.vector === VECTOR.PF ? p.faultAddress : 0n,
+        address: thrown.vector === VECTOR.PF ? p.events.faultAddress : 0n,
       };
     }
     if (thrown instanceof GuestExit || thrown instanceof MmioNeeded) {
@@ -118,7 +118,7 @@ function loadTask(
     memory.write64(L.CR3, cr3);
   }
   state.rip = ip;
-  state.rflags = (flags & 0x3f7fd5) | 2 | (how.nested ? NT : 0);
+  state.rflags = (flags & ALL) | FIXED | (how.nested ? NT : 0);
   registers.forEach((value, i) => {
     state.setGpr(i, to.word === 2 ? value | 0xffff0000n : value);
   });
@@ -129,7 +129,7 @@ function loadTask(
 
 function loadTables(p: Core, ldt: number, selectors: readonly number[], virtual8086: boolean): void {
   const { state } = p;
-  state.setSegment(6, ldt, 0n, 0, 0x10000);
+  state.setSegment(6, ldt, 0n, 0, ACCESS.UNUSABLE);
   if ((ldt & 0xfffc) !== 0) {
     const d = readDescriptor(p, ldt, VECTOR.TS);
     if (d.isSegment || d.type !== 2 || !d.present) throw new GuestFault(VECTOR.TS, ldt & 0xfffc);

@@ -9,14 +9,14 @@ import { type Assist, segmentOf } from './operand.ts';
 import type { SlowContext, SlowRoutine } from './slow-routine.ts';
 import { FLOAT_ROUTINES } from './vector-float.ts';
 import { INTEGER_ROUTINES } from './vector-integer.ts';
+import { CR0, CR4 } from '../../x86/registers.ts';
 
 const ROUTINES: readonly (SlowRoutine | undefined)[] = SLOW_OPERATIONS.map(
   (name) => FLOAT_ROUTINES[name] ?? INTEGER_ROUTINES[name],
 );
 
-const OSFXSR = 0x200;
-const OSXMMEXCPT = 0x400;
-const EM = 4;
+const { OSFXSR, OSXMMEXCPT } = CR4;
+const { EM } = CR0;
 const TOP = 0x3800;
 const ERROR_SUMMARY = 0x80;
 

@@ -70,20 +70,46 @@ const HINTS_ARE_NOPS = DecoderOptions.ForceReservedNop;
 
 /**
  * Whether an instruction whose first 15 bytes are no whole one has more than these. Its length is that of the same
- * instruction without the prefixes that do not count for it, which has room to end.
+ * instruction without the prefixes that do not count for it, which has room to end; an undefined opcode has no ModRM.
  */
 function isOverlong(window: Uint8Array, bits: 16 | 32 | 64): boolean {
-  const { core, dropped } = withoutIdlePrefixes(window, bits);
+  const { core, prefixes, dropped } = withoutIdlePrefixes(window, bits);
   const bytes = new Uint8Array(LONGEST);
   bytes.set(core);
+  const opcode = bytes.slice(prefixes);
+  const length = isUndefinedOpcode(opcode, bits) ? prefixes + opcodeLength(opcode) : lengthOf(bytes, bits);
+  return length + dropped > LONGEST;
+}
+
+/** Bytes of the instruction, or of what there was to look at before it turned out to be undefined. */
+function lengthOf(bytes: Uint8Array, bits: 16 | 32 | 64): number {
   const decoder = new Decoder(bits, bytes, HINTS_ARE_NOPS | DecoderOptions.NoInvalidCheck);
   decoder.decodeOut(scratch);
   decoder.free();
-  return scratch.length + dropped > LONGEST;
+  return scratch.length;
+}
+
+const opcodeLength = ([first, second]: Uint8Array): number =>
+  first !== 0x0f ? 1 : second === 0x38 || second === 0x3a ? 3 : 2;
+
+/** No ModRM byte and no mandatory prefix makes an instruction of it. */
+function isUndefinedOpcode(opcode: Uint8Array, bits: 16 | 32 | 64): boolean {
+  const modRmAt = opcodeLength(opcode);
+  for (let modRm = 0; modRm < 256; modRm += modRm === 0x38 ? 0x88 : 8) {
+    opcode[modRmAt] = modRm;
+    for (const prefix of [[], [0x66], [0xf2], [0xf3]]) {
+      lengthOf(Uint8Array.of(...prefix, ...opcode), bits);
+      if (scratch.code !== 0) return false;
+    }
+  }
+  return true;
 }
 
 /** Of each prefix that counts for the length one is left, REX where it counts. */
-function withoutIdlePrefixes(window: Uint8Array, bits: 16 | 32 | 64): { core: Uint8Array; dropped: number } {
+function withoutIdlePrefixes(
+  window: Uint8Array,
+  bits: 16 | 32 | 64,
+): { core: Uint8Array; prefixes: number; dropped: number } {
   const counting = new Set<number>();
   let rex: number | undefined;
   let at = 0;
@@ -97,7 +123,8 @@ function withoutIdlePrefixes(window: Uint8Array, bits: 16 | 32 | 64): { core: Ui
     }
   }
   const kept = [...counting, ...(rex === undefined ? [] : [rex])];
-  return { core: Uint8Array.of(...kept, ...window.subarray(at)), dropped: at - kept.length };
+  const core = Uint8Array.of(...kept, ...window.subarray(at));
+  return { core, prefixes: kept.length, dropped: at - kept.length };
 }
 
 function describe(window: Uint8Array, bits: 16 | 32 | 64): DecodedInstruction {

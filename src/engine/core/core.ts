@@ -1,5 +1,6 @@
 import type { ExecutionControls, VmExit } from '../../x86/guest.ts';
 import type { PagingMode } from '../mmu/guest-walk.ts';
+import type { Mmu } from '../mmu/mmu.ts';
 import type { EngineMemory } from '../state/memory.ts';
 import type { CpuState } from '../state/state.ts';
 
@@ -7,6 +8,11 @@ import type { CpuState } from '../state/state.ts';
 export interface RegisterFile {
   readonly memory: EngineMemory;
   readonly state: CpuState;
+}
+
+/** Registers, and what lies behind a linear address, found without side effects. */
+export interface Peeking extends RegisterFile {
+  readonly mmu: Pick<Mmu, 'peek'>;
 }
 
 /**
@@ -44,8 +50,6 @@ export interface Modes {
   refresh(): void;
   /** Segments, CPL or AC changed. */
   modeChanged(): void;
-  /** DR7 or the address registers changed. */
-  debugChanged(): void;
   /** RFLAGS were loaded: traps and windows may be due at the next boundary. */
   flagsLoaded(): void;
 }
@@ -56,41 +60,49 @@ export interface Boundary {
   exitWith(exit: VmExit): 'exit';
   /** It retires although it exits (trap-like exits). */
   retireBeforeExit(): void;
-  /** Look at conditions after it. */
-  stopSoon(): void;
   /** STI (1) or MOV SS (2): interrupts wait one instruction more. */
   shadow(kind: 1 | 2): void;
+  /** The shadow of STI or MOV SS is over. */
   endShadow(): void;
-  /** IRET loaded RF: it holds for the next instruction. */
+  /** IRET loaded RF: it holds for the next instruction and is cleared after it. SDM Vol. 3, 18.3.1.1. */
   resumeLoaded(): void;
-  /** TF counts as it is now. SDM Vol. 3, 18.3.1.4. */
+  /** TF counts as it is after SYSCALL and SYSRET. SDM Vol. 3, 18.3.1.4. */
   trapByFlagNow(): void;
-  /** DR6 bits of the debug exception at hand. */
-  pendingDebug: number;
-  /** Data breakpoints that were hit, which are reported now. */
-  takeHits(): number;
-  /** Linear address of the page fault at hand, which is not in CR2 yet. */
-  readonly faultAddress: bigint;
 }
 
-/** Time as the guest sees it, and chance. */
-export interface TimeAndChance {
+/** The run's time as an instruction sees it. */
+export interface Clock {
   /** Guest TSC now. */
   timeStamp(): bigint;
+  /** End the slice after the instruction at hand, to look at conditions. */
+  stopSoon(): void;
   /** PAUSE-loop exiting: whether this PAUSE is one too many. SDM Vol. 3, 26.1.3. */
   pauseLoop(): boolean;
-  /** Next 64 bits of the recorded entropy stream, for RDRAND and RDSEED. */
-  seed(): bigint;
-}
-
-/** A debugger who waits for MSRs. */
-export interface MsrWatch {
-  readonly msrs: readonly unknown[] | undefined;
-  noticeMsr(index: number, write: boolean): boolean;
 }
 
 /** The processor as the routines see it that perform instructions and deliver events. */
-export interface Core extends RegisterFile, GuestMemory, Modes, Boundary, TimeAndChance {
+export interface Core extends RegisterFile, GuestMemory, Modes, Boundary {
   readonly controls: ExecutionControls;
-  readonly stops: MsrWatch;
+  readonly clock: Clock;
+  readonly debug: {
+    /** DR7 or the address registers changed. */
+    changed(): void;
+    /** The instruction at hand met breakpoints: DR6 bits of a #DB after it. */
+    noteHits(hits: number): void;
+    /** Data breakpoints that were hit, which are reported now. */
+    takeHits(): number;
+  };
+  readonly events: {
+    /** DR6 bits of the debug exception at hand. */
+    pendingDebug: number;
+    /** Linear address of the page fault at hand, which is not in CR2 yet. */
+    readonly faultAddress: bigint;
+  };
+  /** A debugger who waits for MSRs. */
+  readonly stops: {
+    readonly msrs: readonly unknown[] | undefined;
+    noticeMsr(index: number, write: boolean): boolean;
+  };
+  /** Next 64 bits of the recorded entropy stream, for RDRAND and RDSEED. */
+  seed(): bigint;
 }

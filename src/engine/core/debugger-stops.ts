@@ -1,4 +1,4 @@
-import { ACCESS } from '../emit/builder.ts';
+import { ACCESS, type Writer } from '../mmu/access.ts';
 
 /** Where an address is meant: through the guest's page tables, or in host memory, whatever leads there. */
 export type AddressSpace = 'linear' | 'host';
@@ -41,12 +41,6 @@ export interface WantedStops {
   readonly values?: readonly WatchedValue[];
   readonly msrs?: readonly WatchedMsr[];
 }
-
-/**
- * Who wrote to memory: an instruction, the delivery of an event, the page walk (accessed and dirty bits), or KVM and
- * what lies behind it.
- */
-export type Writer = 'instruction' | 'delivery' | 'walk' | 'outside';
 
 /** Told of every write to a page that is followed, before it is carried out, `ticks` into the run under way. */
 export type OnWrite = (host: number, bytes: Uint8Array, by: Writer, ticks: number) => void;

@@ -1,7 +1,6 @@
-import { VECTOR } from '../../x86/vectors.ts';
 import { NO_EXIT, type VmExit } from '../../x86/guest.ts';
 
-export { VECTOR };
+export { hasErrorCode, isContributory, VECTOR } from '../../x86/exceptions.ts';
 
 /** Thrown inside the engine's TypeScript when the instruction at hand raises an exception. Never leaves the engine. */
 export class GuestFault {
@@ -30,14 +29,6 @@ export class MmioNeeded {
     this.length = length;
   }
 }
-
-/** Which vectors push an error code. */
-export const hasErrorCode = (vector: number): boolean =>
-  vector === VECTOR.DF || (vector >= VECTOR.TS && vector <= VECTOR.PF) || vector === VECTOR.AC;
-
-/** Contributory exceptions make a double fault of another. SDM Vol. 3, Table 6-5. */
-export const isContributory = (vector: number): boolean =>
-  vector === VECTOR.DE || (vector >= VECTOR.TS && vector <= VECTOR.GP);
 
 /** A VM exit with the given fields, the others zero. */
 export const vmExit = (fields: Partial<VmExit>): VmExit => ({ ...NO_EXIT, ...fields });

@@ -1,19 +1,15 @@
 import { invariant } from '../../base/invariant.ts';
 import { FlagBuilder, type Size } from './flag-builder.ts';
+import { ACCESS } from '../mmu/access.ts';
 import * as L from '../state/layout.ts';
 import type { V, Variable, Width } from '../wasm/function-builder.ts';
 import type { InstructionReader, Ordinal, Tier } from './reader.ts';
 import { FN, GLOBAL } from './shared.ts';
+import { SEG } from '../../x86/registers.ts';
+import { VECTOR } from '../../x86/exceptions.ts';
 
 /** Operand kinds of a handler: register, immediate, memory (flat base+disp, flat general, segmented), branch. */
 export type OperandKind = 'r' | 'i' | 'mA' | 'mB' | 'mC' | 'x';
-
-/** What `translate` is asked for. */
-export const ACCESS = { read: 0, write: 1, readWrite: 2, execute: 3 } as const;
-
-export const SEGMENT = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const;
-
-const GENERAL_PROTECTION = 13;
 
 /** An operand as a meaning sees it. Memory is accessed when read or written, never before. */
 export interface Operand {
@@ -92,7 +88,7 @@ export class MeaningBuilder<Reader extends InstructionReader = InstructionReader
   }
   /** An offset of the code segment; #GP(0) beyond its end. SDM Vol. 3, 5.3. */
   within(rip: V): V {
-    this.if(this.gtU(rip, this.state64(L.CODE_LIMIT)), () => this.raise(GENERAL_PROTECTION));
+    this.if(this.gtU(rip, this.state64(L.CODE_LIMIT)), () => this.raise(VECTOR.GP));
     return rip;
   }
   nextRip(): V {
@@ -258,7 +254,7 @@ export class MeaningBuilder<Reader extends InstructionReader = InstructionReader
     const mask = this.state64(L.STACK_MASK);
     const old = this.readRegister(4, 8);
     const top = this.and(this.sub(old, this.i64(size)), mask);
-    this.storeLinear(this.checkedLinear(this.i32(SEGMENT.ss), top, size, true), size, value);
+    this.storeLinear(this.checkedLinear(this.i32(SEG.SS), top, size, true), size, value);
     this.writeRegister(4, 8, this.or(this.and(old, this.not(mask)), top));
   }
   /** Value at the top of the stack; the pointer is moved by `popped`. */
@@ -267,7 +263,7 @@ export class MeaningBuilder<Reader extends InstructionReader = InstructionReader
     const at = this.add(rsp, this.i64(displacement));
     if (flat) return this.loadLinear(at, size);
     const offset = this.and(at, this.state64(L.STACK_MASK));
-    return this.loadLinear(this.checkedLinear(this.i32(SEGMENT.ss), offset, size, false), size);
+    return this.loadLinear(this.checkedLinear(this.i32(SEG.SS), offset, size, false), size);
   }
   popped(bytes: V, flat: boolean): void {
     const old = this.readRegister(4, 8);

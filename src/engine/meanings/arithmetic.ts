@@ -1,6 +1,7 @@
 import { CONDITIONS, type MeaningBuilder, type Operand, type Size, type V } from '../emit/builder.ts';
 import * as L from '../state/layout.ts';
 import { type Meaning, ONE, SAME_2, SAME_2_NO_BYTE } from './meaning.ts';
+import { VECTOR } from '../../x86/exceptions.ts';
 
 type Binary = (m: MeaningBuilder, a: V, b: V, size: Size) => V;
 
@@ -129,7 +130,7 @@ function compareExchangePair(name: string, half: 4 | 8): Meaning {
     sizes: [[(2 * half) as Size]],
     emit: (m, [target]) => {
       const linear = m.linearAddress(target.kind, 2 * half, true);
-      if (half === 8) m.if(m.ne(m.and(linear, m.i64(15)), m.i64(0)), () => m.raise(13));
+      if (half === 8) m.if(m.ne(m.and(linear, m.i64(15)), m.i64(0)), () => m.raise(VECTOR.GP));
       const pointer = m.pointer(linear, 2 * half, 'readWrite');
       const [low, high] = [m.loadAt(pointer, half), m.loadAt(pointer, half, half)];
       const equal = m.and(m.eq(low, m.readRegister(0, half)), m.eq(high, m.readRegister(2, half)));
@@ -241,7 +242,7 @@ function divide(name: string, signed: boolean): Meaning {
     sizes: ONE,
     emit: (m, [source], [size]) => {
       const divisor = source.read();
-      m.if(m.eqz(divisor), () => m.raise(0));
+      m.if(m.eqz(divisor), () => m.raise(VECTOR.DE));
       if (size === 8) divide64(m, divisor, signed);
       else divideNarrow(m, divisor, size, signed);
     },
@@ -262,13 +263,13 @@ function divideNarrow(m: MeaningBuilder, divisor: V, size: Size, signed: boolean
   const by = signed ? m.wide(divisor, size) : m.extendU(divisor);
   if (signed && size === 4) {
     const isMinimum = m.eq(dividend, m.i64(-(1n << 63n)));
-    m.if(m.and(isMinimum, m.eq(by, m.i64(-1))), () => m.raise(0));
+    m.if(m.and(isMinimum, m.eq(by, m.i64(-1))), () => m.raise(VECTOR.DE));
   }
   const quotient = signed ? m.divS(dividend, by) : m.divU(dividend, by);
   const remainder = signed ? m.remS(dividend, by) : m.remU(dividend, by);
   const low = m.fit(quotient, size);
   const back = signed ? m.wide(low, size) : m.extendU(low);
-  m.if(m.ne(back, quotient), () => m.raise(0));
+  m.if(m.ne(back, quotient), () => m.raise(VECTOR.DE));
   if (size === 1) {
     const ah = m.shl(m.and(m.wrap(remainder), m.i32(0xff)), m.i32(8));
     m.writeRegister(0, 2, m.or(low, ah));

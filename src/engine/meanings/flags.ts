@@ -2,8 +2,9 @@ import type { MeaningBuilder } from '../emit/builder.ts';
 import * as L from '../state/layout.ts';
 import type { Meaning } from './meaning.ts';
 import { ASSIST_BY_SITE } from './pseudo.ts';
+import { RFLAGS } from '../../x86/registers.ts';
 
-const DF = 1 << 10;
+const { DF, IF, RF, VM } = RFLAGS;
 
 function simple(name: string, body: (m: MeaningBuilder) => void): Meaning {
   return {
@@ -60,9 +61,6 @@ const flagInstructions: Meaning[] = [
   },
 ];
 
-const IF = 1 << 9;
-const VM = 1 << 17;
-
 /** CPL <= IOPL outside virtual-8086 mode, or real mode (CPL and IOPL then do not count). */
 function mayMaskInterrupts(m: MeaningBuilder): ReturnType<MeaningBuilder['carry']> {
   const rest = m.state32(L.FLAGS_REST);
@@ -110,7 +108,7 @@ const interruptFlag: Meaning[] = [
         m.or(m.or(m.carry(), at(m.parity(), 2)), m.or(at(m.adjust(), 4), at(m.zero(), 6))),
         m.or(at(m.sign(), 7), at(m.overflow(), 11)),
       );
-      const rest = m.and(m.state32(L.FLAGS_REST), m.i32(~((1 << 16) | VM)));
+      const rest = m.and(m.state32(L.FLAGS_REST), m.i32(~(RF | VM)));
       m.push64or(8, m.extendU(m.or(m.or(status, rest), m.i32(2))), true);
       m.next();
     },

@@ -1,5 +1,5 @@
 import { invariant } from '../../base/invariant.ts';
-import { MeaningBuilder, SEGMENT } from '../emit/builder.ts';
+import { MeaningBuilder } from '../emit/builder.ts';
 import { HANDLERS, type RecordReader } from '../emit/record.ts';
 import { FN, GLOBAL } from '../emit/shared.ts';
 import * as L from '../state/layout.ts';
@@ -16,6 +16,8 @@ import { VECTOR } from './vector.ts';
 import type { CompiledModule } from '../wasm/compiled.ts';
 import { FunctionBuilder } from '../wasm/function-builder.ts';
 import { assembleModule, type FunctionBody, type ImportedFunction } from '../wasm/module.ts';
+import { SEG } from '../../x86/registers.ts';
+import { VECTOR as EXCEPTION } from '../../x86/exceptions.ts';
 
 /** Every meaning there is, but for strings; to add an instruction, add its row to one of these tables. */
 const MEANINGS: readonly Meaning[] = [...ARITHMETIC, ...MOVES, ...SHIFTS, ...BITS, ...BRANCHES];
@@ -67,21 +69,18 @@ export function buildHandlers(): HandlerBinary {
   const functions: FunctionBody[] = [lookupFunction(), branchFunction(), segmentFunction(), dispatchFunction()];
   const slots = new Map<string, number>();
   const table: number[] = [];
-  const add = (key: string, body: FunctionBody): void => {
-    if (slots.has(key)) return;
-    slots.set(key, table.length);
-    table.push(IMPORTS.length + functions.length);
-    functions.push(body);
-  };
-  const addEmitted = (key: string, emit: (m: MeaningBuilder<RecordReader>) => void): void => {
+  const add: Add = (key, emit) => {
     const m = new MeaningBuilder(HANDLERS);
     emit(m);
-    add(key, m.finish());
+    invariant(!slots.has(key), 'a handler has one meaning', { key });
+    slots.set(key, table.length);
+    table.push(IMPORTS.length + functions.length);
+    functions.push(m.finish());
   };
-  for (const meaning of MEANINGS) addMeaning(meaning, addEmitted);
-  for (const { name, emit } of PSEUDO) addEmitted(handlerKey(name, [], []), emit);
-  for (const meaning of MORE_MEANINGS) addMeaning(meaning, addEmitted);
-  for (const { key, emit } of stringMeanings()) addEmitted(key, emit);
+  for (const meaning of MEANINGS) addMeaning(meaning, add);
+  for (const { name, emit } of PSEUDO) add(handlerKey(name, [], []), emit);
+  for (const meaning of MORE_MEANINGS) addMeaning(meaning, add);
+  for (const { key, emit } of stringMeanings()) add(key, emit);
   invariant(table.length < 65536, 'a handler index has 16 bits', { handlers: table.length });
   const globals = [
     { type: 'i32', name: 'ticks' },
@@ -92,9 +91,9 @@ export function buildHandlers(): HandlerBinary {
   return { bytes: assembleModule({ imports: IMPORTS, functions, globals, table, memoryPages }), slots };
 }
 
-type AddEmitted = (key: string, emit: (m: MeaningBuilder) => void) => void;
+type Add = (key: string, emit: (m: MeaningBuilder<RecordReader>) => void) => void;
 
-function addMeaning(meaning: Meaning, add: AddEmitted): void {
+function addMeaning(meaning: Meaning, add: Add): void {
   for (const sizes of meaning.sizes) {
     for (const kinds of kindCombinations(meaning.operands)) {
       add(handlerKey(meaning.name, sizes, kinds), (m) => emitMeaning(m, meaning, sizes, kinds));
@@ -151,8 +150,8 @@ function segmentFunction(): FunctionBody {
   f.if(f.eqz(f.and(low, high)), () => {
     f.globalSet(GLOBAL.fault, f.i32(1));
     f.store(zero, f.i32(L.STOP.fault), 4, L.STOP_CODE);
-    const isStack = f.eq(segment, f.i32(SEGMENT.ss));
-    f.store(zero, f.select(isStack, f.i32(12), f.i32(13)), 4, L.FAULT_VECTOR);
+    const isStack = f.eq(segment, f.i32(SEG.SS));
+    f.store(zero, f.select(isStack, f.i32(EXCEPTION.SS), f.i32(EXCEPTION.GP)), 4, L.FAULT_VECTOR);
     f.store(zero, zero, 4, L.FAULT_ERROR);
     f.return(f.i64(0));
   });

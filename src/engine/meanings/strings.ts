@@ -1,6 +1,7 @@
-import { type MeaningBuilder, SEGMENT, type Size, type V } from '../emit/builder.ts';
+import type { MeaningBuilder, Size, V } from '../emit/builder.ts';
 import * as L from '../state/layout.ts';
 import { handlerKey } from './meaning.ts';
+import { GPR, RFLAGS, SEG } from '../../x86/registers.ts';
 
 type StringName = 'movs' | 'stos' | 'lods' | 'scas' | 'cmps';
 type Repeat = 'one' | 'rep' | 'repne';
@@ -18,11 +19,8 @@ export function stringKey(form: StringForm): string {
   return handlerKey(`str.${form.name}`, [form.size, form.addressSize], [form.repeat, form.flat ? 'f' : 'c']);
 }
 
-const DF = 1 << 10;
-const RAX = 0;
-const RCX = 1;
-const RSI = 6;
-const RDI = 7;
+const { DF } = RFLAGS;
+const { RAX, RCX, RSI, RDI } = GPR;
 
 /**
  * String instructions, SDM Vol. 2 REP. One tick per iteration, whether done one by one or a page at a time;
@@ -93,7 +91,7 @@ class StringMeaning {
   private destination(write: boolean): V {
     const { m, form } = this;
     const offset = this.pointerRegister(RDI);
-    return form.flat ? offset : m.checkedLinear(m.i32(SEGMENT.es), offset, form.size, write);
+    return form.flat ? offset : m.checkedLinear(m.i32(SEG.ES), offset, form.size, write);
   }
   private move(index: number, step: V): void {
     const { m, form } = this;

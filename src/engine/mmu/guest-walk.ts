@@ -3,9 +3,9 @@ import type { FollowedTables } from './followed-tables.ts';
 import { PAGE } from './page-flags.ts';
 import type { EngineMemory } from '../state/memory.ts';
 import * as L from '../state/layout.ts';
-
-/** Bits of a page-fault error code. SDM Vol. 3, 4.7. */
-export const PF = { present: 1, write: 2, user: 4, reserved: 8, fetch: 16 } as const;
+import { RFLAGS } from '../../x86/registers.ts';
+import { PF } from '../../x86/exceptions.ts';
+import { PTE } from '../../x86/paging.ts';
 
 /** The control bits a walk depends on. */
 export interface PagingMode {
@@ -39,9 +39,7 @@ function combined(region: number, other: number): number {
 /** Linear address divided by 2 MiB, as an exact number. */
 const regionOf = (low: number, high: number): number => (high >>> 0) * 2048 + (low >>> 21);
 
-const ACCESSED = 0x20;
-const DIRTY = 0x40;
-const LARGE = 0x80;
+const { ACCESSED, DIRTY, LARGE, PRESENT, USER, WRITABLE } = PTE;
 
 /**
  * The guest's half of a translation: its own page tables, SDM Vol. 3 chapter 4. Results are left in
@@ -128,13 +126,13 @@ export class GuestWalk {
         entryHigh = this.memory.read32(host + 4);
       }
       this.trail?.push((BigInt(entryHigh) << 32n) | BigInt(entryLow));
-      if ((entryLow & 1) === 0) return this.fault(want, 0);
+      if ((entryLow & PRESENT) === 0) return this.fault(want, 0);
       const leaf = level === 1 || (level < 4 && (entryLow & LARGE) !== 0 && host >= 0);
       if (this.reservedBits(mode, entryLow, entryHigh, level, levels, leaf))
         return this.fault(want, PF.present | PF.reserved);
       if (host >= 0) {
-        writable &&= (entryLow & 2) !== 0;
-        user &&= (entryLow & 4) !== 0;
+        writable &&= (entryLow & WRITABLE) !== 0;
+        user &&= (entryLow & USER) !== 0;
         executable &&= entryHigh >>> 31 === 0 || !mode.noExecute;
       }
       if (!leaf) {
@@ -161,9 +159,9 @@ export class GuestWalk {
     if (pde < 0) return this.tableRefused(directory);
     const top = this.memory.read32(pde);
     this.trail?.push(BigInt(top));
-    if ((top & 1) === 0) return this.fault(want, 0);
-    let writable = (top & 2) !== 0;
-    let user = (top & 4) !== 0;
+    if ((top & PRESENT) === 0) return this.fault(want, 0);
+    let writable = (top & WRITABLE) !== 0;
+    let user = (top & USER) !== 0;
     if (mode.pse && (top & LARGE) !== 0) {
       if ((top & 0x200000) !== 0) return this.fault(want, PF.present | PF.reserved);
       if (!this.permitted(mode, writable, user, true, want)) return this.fault(want, PF.present);
@@ -179,9 +177,9 @@ export class GuestWalk {
     if (pte < 0) return this.tableRefused(address);
     const entry = this.memory.read32(pte);
     this.trail?.push(BigInt(entry));
-    if ((entry & 1) === 0) return this.fault(want, 0);
-    writable &&= (entry & 2) !== 0;
-    user &&= (entry & 4) !== 0;
+    if ((entry & PRESENT) === 0) return this.fault(want, 0);
+    writable &&= (entry & WRITABLE) !== 0;
+    user &&= (entry & USER) !== 0;
     if (!this.permitted(mode, writable, user, true, want)) return this.fault(want, PF.present);
     this.mark(pte, entry, want.write ? ACCESSED | DIRTY : ACCESSED, want, NARROW);
     this.dirty = want.write || (entry & DIRTY) !== 0;
@@ -258,7 +256,7 @@ export class GuestWalk {
       return !want.fetch || executable;
     }
     if (want.fetch) return executable && !(user && mode.smep);
-    if (user && mode.smap && (want.implicit || (this.memory.read32(L.FLAGS_REST) & 0x40000) === 0)) return false;
+    if (user && mode.smap && (want.implicit || (this.memory.read32(L.FLAGS_REST) & RFLAGS.AC) === 0)) return false;
     return !want.write || writable || !mode.writeProtect;
   }
 

@@ -1,13 +1,13 @@
 import { EXIT } from '../../x86/exit-reasons.ts';
 import type { VmExit } from '../../x86/guest.ts';
-import { ACCESS } from '../emit/builder.ts';
 import * as L from '../state/layout.ts';
-import type { Writer } from '../core/debugger-stops.ts';
 import { alignedDown, type EngineMemory } from '../state/memory.ts';
+import { ACCESS, type Writer } from './access.ts';
 import { MIXED, NARROW, type Want } from './guest-walk.ts';
 import { NOTICED, PAGE, takeFlagged } from './page-flags.ts';
 import { EPT_ACCESS_KIND } from './second-level.ts';
 import { Tlb } from './tlb.ts';
+import { PTE } from '../../x86/paging.ts';
 
 /** What the MMU tells the processor when an access cannot complete. */
 export interface MmuClient {
@@ -27,6 +27,11 @@ export interface MmuClient {
   /** Translations were dropped while the guest runs: the code under way must be looked up again, too. */
   dropped(): void;
 }
+
+/** What an entry has that may be cached. */
+const HELD = PTE.PRESENT | PTE.ACCESSED;
+/** What the processor sets in an entry by itself. */
+const MARKS = PTE.ACCESSED | PTE.DIRTY;
 
 /** Room in the bounce buffer. */
 const BOUNCE_BYTES = 64;
@@ -258,11 +263,11 @@ export class Mmu extends Tlb {
   /** Whether the 8 bytes at `at` hold an entry that may be cached (present and accessed) and would change. */
   private changesHeldEntry(at: number, host: number, bytes: Uint8Array, region: number): boolean {
     const { u8, u32 } = this.memory;
-    const isHeld = ((u32[at >>> 2] as number) & 0x21) === 0x21;
-    const isSecondHeld = region <= NARROW && ((u32[(at >>> 2) + 1] as number) & 0x21) === 0x21;
+    const isHeld = ((u32[at >>> 2] as number) & HELD) === HELD;
+    const isSecondHeld = region <= NARROW && ((u32[(at >>> 2) + 1] as number) & HELD) === HELD;
     if (!isHeld && !isSecondHeld) return false;
     // Setting accessed or dirty changes nothing that is cached; clearing them does.
-    const marks = region === NARROW ? [0x60, 0x60] : region === MIXED ? [0, 0] : [0x60, 0];
+    const marks = region === NARROW ? [MARKS, MARKS] : region === MIXED ? [0, 0] : [MARKS, 0];
     for (let i = 0; i < 8; i++) {
       const index = at + i - host;
       if (index < 0 || index >= bytes.length) continue;

@@ -8,6 +8,7 @@ import {
 import { EPTP } from '../../x86/controls.ts';
 import { HOST_PHYSICAL_BASE } from '../../memory/host-physical.ts';
 import { GfnCaches } from './gfn-cache.ts';
+import { PTE_FRAME } from '../../x86/paging.ts';
 
 /** Kinds of access, as bits 2:0 of an EPT violation's qualification. SDM Vol. 3, Table 28-7. */
 export const EPT_ACCESS_KIND = { read: 1, write: 2, execute: 4 } as const;
@@ -54,7 +55,7 @@ export class SecondLevel {
   }
 
   setPointer(eptPointer: bigint): void {
-    const root = Number(eptPointer & 0xf_ffff_ffff_f000n);
+    const root = Number(eptPointer & PTE_FRAME);
     const accessedDirty = (eptPointer & BigInt(EPTP.ACCESSED_DIRTY)) !== 0n;
     if (root === this.root && accessedDirty === this.accessedDirty) return;
     this.root = root;

@@ -3,6 +3,7 @@ import type { EngineMemory } from '../state/memory.ts';
 import { GuestWalk, type PagingMode, type Want } from './guest-walk.ts';
 import { NOTICED, PAGE } from './page-flags.ts';
 import { SecondLevel } from './second-level.ts';
+import { CR0, CR4, EFER } from '../../x86/registers.ts';
 
 /** More than one TLB entry lets writes to the page through. */
 const SEVERAL = -1;
@@ -57,14 +58,14 @@ export abstract class Tlb {
     const cr0 = memory.read32(L.CR0);
     const cr4 = memory.read32(L.CR4);
     const efer = memory.read32(L.EFER);
-    mode.paging = (cr0 & 0x80000000) !== 0;
-    mode.writeProtect = (cr0 & 0x10000) !== 0;
-    mode.pse = (cr4 & 0x10) !== 0;
-    mode.pae = (cr4 & 0x20) !== 0;
-    mode.smep = (cr4 & 0x100000) !== 0;
-    mode.smap = (cr4 & 0x200000) !== 0;
-    mode.long = (efer & 0x400) !== 0;
-    mode.noExecute = (efer & 0x800) !== 0;
+    mode.paging = (cr0 & CR0.PG) !== 0;
+    mode.writeProtect = (cr0 & CR0.WP) !== 0;
+    mode.pse = (cr4 & CR4.PSE) !== 0;
+    mode.pae = (cr4 & CR4.PAE) !== 0;
+    mode.smep = (cr4 & CR4.SMEP) !== 0;
+    mode.smap = (cr4 & CR4.SMAP) !== 0;
+    mode.long = (efer & EFER.LMA) !== 0;
+    mode.noExecute = (efer & EFER.NX) !== 0;
     this.contextCache.clear();
     this.select();
   }

@@ -1,22 +1,26 @@
 import { EXIT } from '../../x86/exit-reasons.ts';
-import type { ExecutionControls, VmExit } from '../../x86/guest.ts';
+import type { VmExit } from '../../x86/guest.ts';
+import { deliver } from '../assists/deliver.ts';
+import type { Core } from '../core/core.ts';
 import { type GuestEvent, interruptionInfo } from '../core/event.ts';
 import { hasErrorCode, isContributory, VECTOR, vmExit } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
-import { LinearAccess } from './linear-access.ts';
 import { MMIO_NEEDED, stopOf } from '../core/stop.ts';
+import { DR6, DR7 } from '../../x86/registers.ts';
 
 /** Exceptions and interrupts on their way to the guest: interception, delivery, and what becomes of faults in it. */
-export abstract class EventDelivery extends LinearAccess {
-  abstract controls: ExecutionControls;
+export class EventDelivery {
+  private readonly core: Core;
   /** DR6 bits of the debug exception at hand. */
   pendingDebug = 0;
   /** Linear address of the page fault at hand: CR2 is written only when it is delivered. */
   faultAddress = 0n;
+  /** What is written to memory now is written by the delivery. */
+  delivering = false;
 
-  abstract modeChanged(): void;
-  /** Through the IDT, in the current mode. */
-  protected abstract deliverEvent(event: GuestEvent): void;
+  constructor(core: Core) {
+    this.core = core;
+  }
 
   /** Deliver an event on VM entry. It is not subject to the exception bitmap. SDM Vol. 3, 27.6. */
   injectEvent(event: GuestEvent): VmExit | undefined {
@@ -32,11 +36,11 @@ export abstract class EventDelivery extends LinearAccess {
       if (interceptable && this.intercepts(event)) return this.exceptionExit(event, previous);
       try {
         if (interceptable) this.noteException(event);
-        this.deliverEvent(event);
-        this.modeChanged();
+        this.deliver(event);
+        this.core.modeChanged();
         return undefined;
       } catch (thrown) {
-        this.modeChanged();
+        this.core.modeChanged();
         const stop = stopOf(thrown);
         if (stop.kind === 'exit') return vectored(stop.exit, event);
         if (stop.kind !== 'fault') return vmExit({ reason: MMIO_NEEDED });
@@ -48,23 +52,33 @@ export abstract class EventDelivery extends LinearAccess {
     }
   }
 
+  private deliver(event: GuestEvent): void {
+    this.delivering = true;
+    try {
+      deliver(this.core, event);
+    } finally {
+      this.delivering = false;
+    }
+  }
+
   /** KVM's emulator met an exception: it will be injected. */
-  protected emulatedFault(vector: number, error: number): VmExit {
+  emulatedFault(vector: number, error: number): VmExit {
     const withError = hasErrorCode(vector) ? { error } : {};
     return this.exceptionExit({ type: 'exception', vector, length: 0, ...withError }, undefined);
   }
 
   private noteException(event: GuestEvent): void {
-    if (event.vector === VECTOR.PF) this.memory.write64(L.CR2, this.faultAddress);
+    const { memory } = this.core;
+    if (event.vector === VECTOR.PF) memory.write64(L.CR2, this.faultAddress);
     if (event.vector === VECTOR.DB) {
-      const dr6 = this.memory.read32(L.DR + 48);
-      this.memory.write32(L.DR + 48, (dr6 & ~0xf) | this.pendingDebug | 0xffff0ff0);
-      this.memory.write32(L.DR + 56, this.memory.read32(L.DR + 56) & ~0x2000);
+      const dr6 = memory.read32(L.DR + 48);
+      memory.write32(L.DR + 48, (dr6 & ~DR6.B0_TO_B3) | this.pendingDebug | DR6.ONES);
+      memory.write32(L.DR + 56, memory.read32(L.DR + 56) & ~DR7.GD);
     }
   }
 
   private intercepts(event: GuestEvent): boolean {
-    const { exceptionBitmap, pageFaultErrorCodeMask, pageFaultErrorCodeMatch } = this.controls;
+    const { exceptionBitmap, pageFaultErrorCodeMask, pageFaultErrorCodeMatch } = this.core.controls;
     const wanted = ((exceptionBitmap >>> event.vector) & 1) !== 0;
     if (event.vector !== VECTOR.PF) return wanted;
     const matches = ((event.error ?? 0) & pageFaultErrorCodeMask) === pageFaultErrorCodeMatch;

@@ -1,5 +1,6 @@
 import { byNumber, field, type Operand, QUALIFICATION } from '../../x86/exit-reasons.ts';
 import type { GuestStop, VmExit } from '../../x86/guest.ts';
+import { ioBreakpoints } from '../state/io-breakpoints.ts';
 import type { CpuState } from '../state/state.ts';
 
 type Operands = Pick<GuestStop, 'a0' | 'a1' | 'a2' | 'a3' | 'a4' | 'a5'>;
@@ -31,6 +32,10 @@ const READ: Readonly<Record<Operand, Read>> = {
     return field(qualification, IO.in) !== 0 ? state.gpr(0) : BigInt.asUintN(width, state.gpr(0));
   },
   address: (_state, exit) => exit.guestLinearAddress,
+  breakpoints: (state, exit) => {
+    const qualification = qualificationOf(exit);
+    return BigInt(ioBreakpoints(state.memory, field(qualification, IO.port), field(qualification, IO.size) + 1));
+  },
   mode: (state) => BigInt(state.cpl | (state.code64 ? 4 : 0)),
 };
 

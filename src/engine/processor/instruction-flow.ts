@@ -1,36 +1,63 @@
-import type { VmExit } from '../../x86/guest.ts';
 import { ASSISTS } from '../assists/index.ts';
 import { divide128 } from '../assists/divide.ts';
 import { runSlow } from '../assists/vector.ts';
-import { ACCESS } from '../emit/builder.ts';
+import { ACCESS } from '../mmu/access.ts';
 import type { CodeCache } from '../code/cache.ts';
 import { MODE } from '../state/mode.ts';
-import { DebugRegisters } from './debug-registers.ts';
+import type { Core } from '../core/core.ts';
+import type { DebuggerStops } from '../core/debugger-stops.ts';
+import type { Watched } from './debug-registers.ts';
 import { GuestFault, VECTOR } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import { ASSIST_DIVIDE_128 } from '../meanings/arithmetic.ts';
 import { ASSIST_BY_SITE, ASSIST_CHECK, ASSIST_CROSSING } from '../meanings/pseudo.ts';
 import { ASSIST_VECTOR } from '../meanings/vector/slow.ts';
-import { MMIO } from '../mmu/mmu.ts';
-import type { Processor } from './processor.ts';
+import { MMIO, type Mmu } from '../mmu/mmu.ts';
+import type { EngineMemory } from '../state/memory.ts';
+import type { CpuState } from '../state/state.ts';
+import type { RunClock } from './run-clock.ts';
 import { NOTHING, type Stop, stopOf } from '../core/stop.ts';
 
 /** Host address of code that is not mapped. */
 const NOWHERE = -1;
 
-/** From one instruction to the next: what the handlers call when they cannot go on by themselves. */
-export abstract class InstructionFlow extends DebugRegisters {
-  abstract readonly code: CodeCache;
-  protected codeMode = 0;
-  /** The stop happened while fetching: RIP is already right and no tick was taken for it. */
-  protected fetching = false;
+/** The processor as it looks between instructions. */
+export interface Executing extends Core, Watched {
+  readonly stops: DebuggerStops;
+  readonly mmu: Mmu;
+  readonly code: CodeCache;
+  readonly clock: RunClock;
+  /** What stopped the handlers. */
+  stop: Stop;
+  /** A handler's access stopped it. */
+  stopWith(stop: Stop): void;
+}
 
-  /** The whole processor, for the routines. */
-  protected abstract readonly self: Processor;
-  protected abstract stopWith(stop: Stop): void;
+/** From one instruction to the next: what the handlers call when they cannot go on by themselves. */
+export class InstructionFlow {
+  codeMode = 0;
+  /** The stop happened while fetching: RIP is already right and no tick was taken for it. */
+  fetching = false;
+  private readonly core: Executing;
+  private readonly memory: EngineMemory;
+  private readonly state: CpuState;
+  private readonly mmu: Mmu;
+  private readonly code: CodeCache;
+  private readonly stops: DebuggerStops;
+  private readonly clock: RunClock;
+
+  constructor(core: Executing) {
+    this.core = core;
+    this.memory = core.memory;
+    this.state = core.state;
+    this.mmu = core.mmu;
+    this.code = core.code;
+    this.stops = core.stops;
+    this.clock = core.clock;
+  }
 
   /** Find the record at RIP, decoding if need be. 0: a stop is described. */
-  protected resolve(): number {
+  resolve(): number {
     const { memory } = this;
     const rip = memory.read64(L.RIP);
     const isBounded = this.isBounded(rip);
@@ -41,8 +68,8 @@ export abstract class InstructionFlow extends DebugRegisters {
     const host = this.mmu.page(low, high, 1, ACCESS.execute);
     if (host < 0) {
       this.fetching = true;
-      if (host === MMIO) this.stopWith({ kind: 'fault', vector: VECTOR.GP, error: 0 });
-      if (this.breaksBeforeFault(linear)) this.stop = NOTHING;
+      if (host === MMIO) this.core.stopWith({ kind: 'fault', vector: VECTOR.GP, error: 0 });
+      if (this.breaksBeforeFault(linear)) this.core.stop = NOTHING;
       return 0;
     }
     const offset = low & 0xfff;
@@ -67,36 +94,31 @@ export abstract class InstructionFlow extends DebugRegisters {
     if (this.state.code64 || rip + BigInt(length) - 1n <= BigInt(this.state.limit(1))) return false;
     this.state.rip = rip;
     this.fetching = true;
-    this.stopWith({ kind: 'fault', vector: VECTOR.GP, error: 0 });
+    this.core.stopWith({ kind: 'fault', vector: VECTOR.GP, error: 0 });
     return true;
   }
 
   /** A breakpoint comes before the page fault of fetching its instruction. SDM Vol. 3, table 7-2. */
   private breaksBeforeFault(linear: bigint): boolean {
-    const { self, stop, stops } = this;
-    if (stop.kind !== 'fault' || stop.vector !== VECTOR.PF || self.emulating) return false;
-    return !(stops.passes && self.ticksUsed === 0) && stops.breaksAt(linear, NOWHERE);
+    const { clock, stops } = this;
+    const { stop } = this.core;
+    if (stop.kind !== 'fault' || stop.vector !== VECTOR.PF || clock.emulating) return false;
+    return !(stops.passes && clock.ticksUsed === 0) && stops.breaksAt(linear, NOWHERE);
   }
 
-  /** The instruction at hand ends in this VM exit: what a routine returns. */
-  exitWith(exit: VmExit): 'exit' {
-    this.stop = { kind: 'exit', exit };
-    return 'exit';
-  }
-
-  protected assist(id: number, record: number): number {
+  assist(id: number, record: number): number {
     try {
       if (id === ASSIST_BY_SITE) return this.assistBySite(record);
-      if (id === ASSIST_DIVIDE_128) return divide128(this.self) ? record + L.RECORD : 0;
+      if (id === ASSIST_DIVIDE_128) return divide128(this.core) ? record + L.RECORD : 0;
       if (id === ASSIST_CROSSING) return this.crossing(record);
       if (id === ASSIST_CHECK) return this.check(record);
       if (id === ASSIST_VECTOR) {
-        runSlow(this.self);
+        runSlow(this.core);
         return record + L.RECORD;
       }
       return 0;
     } catch (thrown) {
-      this.stop = stopOf(thrown);
+      this.core.stop = stopOf(thrown);
       return 0;
     }
   }
@@ -109,8 +131,8 @@ export abstract class InstructionFlow extends DebugRegisters {
     }
     // Routines see rip of the instruction; those that go elsewhere set it and return 'jump'.
     this.state.rip = this.ripOf(record);
-    if (this.stops.values !== undefined) this.stopSoon();
-    const outcome = routine(this.self, site.instruction);
+    if (this.stops.values !== undefined) this.clock.stopSoon();
+    const outcome = routine(this.core, site.instruction);
     if (outcome === 'exit') return 0;
     if (outcome === 'next') return record + L.RECORD;
     if (outcome === 'serialize') return this.advance(record);
@@ -118,7 +140,7 @@ export abstract class InstructionFlow extends DebugRegisters {
   }
 
   /** Go on after `record` through a fresh lookup: modes or mappings may have changed. */
-  protected advance(record: number): number {
+  private advance(record: number): number {
     const { view } = this.memory;
     const rip = this.memory.read64(L.RIP_PAGE) + BigInt(view.getUint16(record + L.R_NEXT, true));
     this.state.rip = BigInt.asUintN(64, rip) & this.memory.read64(L.RIP_MASK);
@@ -127,8 +149,8 @@ export abstract class InstructionFlow extends DebugRegisters {
 
   /** A debugger's breakpoint may stand at this instruction, which has not begun: no tick is taken. */
   private check(record: number): number {
-    const { self, stops } = this;
-    if (self.emulating || (stops.passes && self.ticksUsed === 0)) return record + L.RECORD;
+    const { clock, stops } = this;
+    if (clock.emulating || (stops.passes && clock.ticksUsed === 0)) return record + L.RECORD;
     const rip = this.ripOf(record);
     const linear = (rip + this.memory.read64(L.CODE_BASE)) & this.memory.read64(L.LINEAR_MASK);
     const { view } = this.memory;
@@ -167,7 +189,7 @@ export abstract class InstructionFlow extends DebugRegisters {
   }
 
   /** rip of a record on the current code page. */
-  protected ripOf(record: number): bigint {
+  ripOf(record: number): bigint {
     const rip = this.memory.read64(L.RIP_PAGE) + BigInt(this.memory.view.getUint16(record + L.R_OFFSET, true));
     return BigInt.asUintN(64, rip) & this.memory.read64(L.RIP_MASK);
   }

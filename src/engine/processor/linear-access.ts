@@ -1,4 +1,4 @@
-import { ACCESS } from '../emit/builder.ts';
+import { ACCESS } from '../mmu/access.ts';
 import { GuestExit, GuestFault, MmioNeeded, VECTOR } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import type { EngineMemory } from '../state/memory.ts';
@@ -11,7 +11,8 @@ export abstract class LinearAccess {
   readonly memory: EngineMemory;
   readonly state: CpuState;
   abstract readonly mmu: Mmu;
-  protected stop: Stop = NOTHING;
+  /** What stopped the handlers, or the access at hand. */
+  stop: Stop = NOTHING;
 
   constructor(memory: EngineMemory, state: CpuState) {
     this.memory = memory;

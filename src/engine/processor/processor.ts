@@ -2,23 +2,27 @@ import { PRIMARY, SECONDARY } from '../../x86/controls.ts';
 import { EXIT } from '../../x86/exit-reasons.ts';
 import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../../x86/guest.ts';
 import { CodeCache } from '../code/cache.ts';
-import type { GuestEvent } from '../core/event.ts';
 import { hasErrorCode, VECTOR, vmExit } from '../core/fault.ts';
 import { type HandlerInstance, handlerModule, type Instantiate } from '../meanings/handlers.ts';
-import { deliver } from '../assists/deliver.ts';
+import { DebugRegisters } from './debug-registers.ts';
+import { EventDelivery } from './event-delivery.ts';
+import { type Executing, InstructionFlow } from './instruction-flow.ts';
+import { LinearAccess } from './linear-access.ts';
 import * as L from '../state/layout.ts';
 import { DebuggerStops } from '../core/debugger-stops.ts';
 import { RunClock } from './run-clock.ts';
 import { MMIO_NEEDED, NOTHING, type Stop } from '../core/stop.ts';
 import type { EngineMemory } from '../state/memory.ts';
-import { FAILED, Mmu } from '../mmu/mmu.ts';
+import { Mmu } from '../mmu/mmu.ts';
 import { refusedByStack } from './stack-access.ts';
 import { undoStrayBranch } from './stray-branch.ts';
 import { CpuState } from '../state/state.ts';
+import { BLOCKED_BY, DR6, RFLAGS } from '../../x86/registers.ts';
+
+const SHADOWS = BLOCKED_BY.STI | BLOCKED_BY.MOV_SS;
 
 /** One processor core: runs the architectural block that is in memory now. */
-export class Processor extends RunClock {
-  protected readonly self = this;
+export class Processor extends LinearAccess implements Executing {
   readonly code: CodeCache;
   readonly mmu: Mmu;
   readonly stops = new DebuggerStops({
@@ -26,12 +30,16 @@ export class Processor extends RunClock {
       const { read, written } = this.stops.hostPages();
       this.mmu.tap(read, written);
       this.code.check(offsets);
-      this.debugChanged();
+      this.debug.changed();
     },
     cr3: () => this.memory.read64(L.CR3),
   });
   controls: ExecutionControls = NO_CONTROLS;
-  protected readonly wasm: HandlerInstance;
+  readonly clock: RunClock;
+  readonly debug: DebugRegisters;
+  readonly events: EventDelivery;
+  private readonly flow: InstructionFlow;
+  private readonly wasm: HandlerInstance;
   /** Next 64 bits of the recorded entropy stream, for RDRAND and RDSEED. */
   seed: () => bigint = () => 0n;
 
@@ -42,8 +50,8 @@ export class Processor extends RunClock {
       memory: memory.memory,
       translate: (low: number, high: number, want: number) => this.mmu.translate(low, high, want),
       commit: () => this.mmu.commit(),
-      resolve: () => this.resolve(),
-      assist: (id: number, record: number) => this.assist(id, record),
+      resolve: () => this.flow.resolve(),
+      assist: (id: number, record: number) => this.flow.assist(id, record),
     });
     this.mmu = new Mmu(memory, eptWords, {
       pageFault: (low, high, error) => this.stopWithPageFault(low, high, error),
@@ -55,21 +63,21 @@ export class Processor extends RunClock {
       needsMmio: (gpa, length) => this.stopWith({ kind: 'mmio', gpa, length }),
       codeWritten: (page, offset, length) => {
         // A repeated instruction that overwrites itself is another from its next iteration on.
-        if (this.code.written(page, offset, length) && this.slicing) this.stopSoon();
+        if (this.code.written(page, offset, length) && this.clock.slicing) this.clock.stopSoon();
       },
       tappedWritten: (host, bytes, by) => {
-        const writer = this.delivering && by === 'instruction' ? 'delivery' : by;
-        const ticks = by === 'outside' ? 0 : this.ticksBefore;
-        if (this.stops.noticeWrite(host, bytes, writer, ticks)) this.stopSoon();
+        const writer = this.events.delivering && by === 'instruction' ? 'delivery' : by;
+        const ticks = by === 'outside' ? 0 : this.clock.ticksBefore;
+        if (this.stops.noticeWrite(host, bytes, writer, ticks)) this.clock.stopSoon();
       },
       tappedRead: (host, size, access) => {
-        if (this.stops.noticeRead(host, size, access)) this.stopSoon();
+        if (this.stops.noticeRead(host, size, access)) this.clock.stopSoon();
       },
       setContext: (context) => {
         this.wasm.context.value = context;
       },
       dropped: () => {
-        if (this.slicing) this.stopSoon();
+        if (this.clock.slicing) this.clock.stopSoon();
       },
     });
     this.code = new CodeCache(memory, slots, {
@@ -77,6 +85,10 @@ export class Processor extends RunClock {
       onUnwatch: (page) => this.mmu.unwatchCode(page),
       onFlush: () => this.mmu.flush(),
     });
+    this.clock = new RunClock(this, this.wasm.ticks);
+    this.debug = new DebugRegisters(this);
+    this.events = new EventDelivery(this);
+    this.flow = new InstructionFlow(this);
     this.refresh();
   }
 
@@ -88,38 +100,33 @@ export class Processor extends RunClock {
     // RDTSC exits, or RDTSCP is not enabled.
     this.state.tscExits = (primary & PRIMARY.RDTSC_EXITING) !== 0 ||
       ((primary & PRIMARY.SECONDARY_CONTROLS) !== 0 && (secondary & SECONDARY.RDTSCP) === 0);
-    this.codeMode = this.state.derive();
-    this.mmu.codeMode = this.codeMode;
+    this.flow.codeMode = this.state.derive();
+    this.mmu.codeMode = this.flow.codeMode;
     this.mmu.second.setPointer((this.controls.secondary & SECONDARY.EPT) !== 0 ? this.controls.eptPointer : 0n);
     this.mmu.refresh();
-    this.debugChanged();
+    this.debug.changed();
   }
   /** Segments, CPL or AC changed. */
   modeChanged(): void {
-    this.codeMode = this.state.derive();
-    this.mmu.codeMode = this.codeMode;
+    this.flow.codeMode = this.state.derive();
+    this.mmu.codeMode = this.flow.codeMode;
     this.mmu.select();
   }
 
-  protected deliverEvent(event: GuestEvent): void {
-    this.delivering = true;
-    try {
-      deliver(this, event);
-    } finally {
-      this.delivering = false;
-    }
-  }
-  private delivering = false;
-
   // Stops.
 
-  protected stopWith(stop: Stop): void {
+  /** The instruction at hand ends in this VM exit. */
+  exitWith(exit: VmExit): 'exit' {
+    this.stop = { kind: 'exit', exit };
+    return 'exit';
+  }
+  stopWith(stop: Stop): void {
     this.stop = stop;
     this.memory.write32(L.STOP_CODE, L.STOP.memory);
   }
   private stopWithPageFault(low: number, high: number, error: number): void {
     // CR2 is written only when the fault is delivered; until then it waits here.
-    this.faultAddress = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+    this.events.faultAddress = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
     this.stopWith({ kind: 'fault', vector: VECTOR.PF, error });
   }
 
@@ -136,50 +143,64 @@ export class Processor extends RunClock {
    * `executed` tells how many ticks were used.
    */
   run(budget: number): VmExit | undefined {
-    this.executed = 0;
-    while (this.executed < budget) {
+    this.clock.executed = 0;
+    while (this.clock.executed < budget) {
       if (this.stops.values !== undefined) this.stops.compareValues();
       if (this.stops.isHit) return undefined;
       const window = this.windowExit();
       if (window !== undefined) return window;
-      const after = this.breaksHere() ? this.raiseBreakpoint() : this.sliceUpTo(budget - this.executed);
+      const after = this.breaksHere() ? this.raiseBreakpoint() : this.sliceUpTo(budget - this.clock.executed);
       if (after !== undefined) return after;
     }
     return this.windowExit();
   }
   private sliceUpTo(left: number): VmExit | undefined {
-    this.executed += this.slice(this.singleStepping() ? 1 : left);
+    this.clock.executed += this.slice(this.singleStepping() ? 1 : left);
     return this.afterSlice();
   }
   /** A breakpoint in the guest's debug registers comes before its instruction. */
   private raiseBreakpoint(): VmExit | undefined {
-    const exit = this.debugException(this.codeHits());
+    const exit = this.events.debugException(this.debug.codeHits());
     if (exit === undefined) this.delivered();
     return exit;
   }
   /** A delivery counts as a tick, so that a guest that only faults still uses up its budget. */
   private delivered(): void {
-    this.executed += 1;
-    this.advanceTime(1);
+    this.clock.executed += 1;
+    this.clock.advanceTime(1);
   }
 
   private singleStepping(): boolean {
-    return this.state.flag(0x100) || this.watchesCode() || this.stops.steps;
+    return this.state.flag(RFLAGS.TF) || this.debug.watchesCode() || this.stops.steps;
   }
 
   /** Run the one instruction at RIP for KVM's emulator: windows and traps are KVM's business. */
   emulateOne(): VmExit | undefined {
     const used = this.slice(1);
-    this.executed += used;
+    this.clock.executed += used;
     this.steppedOver = false;
+    this.emulatedHits = used === 0 || this.holdsTraps() ? 0 : this.debug.takeHits();
     return this.afterSlice();
+  }
+  /** DR6 bits of the breakpoints that the instruction KVM emulated met. */
+  emulatedHits = 0;
+
+  /**
+   * Breakpoints that MOV SS held back for an instruction which exited and was completed outside: they come with the
+   * entry. SDM Vol. 3, 27.7.3.
+   */
+  enteringTrap(): VmExit | undefined {
+    if (this.holdsTraps() || this.memory.read32(L.PENDING_DEBUG) === 0) return undefined;
+    const exit = this.events.debugException(this.debug.takeHits());
+    if (exit === undefined) this.delivered();
+    return exit;
   }
 
   /** KVM waits for a moment at which interrupts, or NMIs, can be taken. */
   private windowExit(): VmExit | undefined {
     const { primary } = this.controls;
     const { INTERRUPT_WINDOW_EXITING, NMI_WINDOW_EXITING } = PRIMARY;
-    if ((primary & INTERRUPT_WINDOW_EXITING) !== 0 && this.state.flag(0x200) && !this.shadowed()) {
+    if ((primary & INTERRUPT_WINDOW_EXITING) !== 0 && this.state.flag(RFLAGS.IF) && !this.shadowed()) {
       return vmExit({ reason: EXIT.INTERRUPT_WINDOW });
     }
     if ((primary & NMI_WINDOW_EXITING) !== 0 && !this.nmiBlocked() && !this.shadowed()) {
@@ -188,70 +209,74 @@ export class Processor extends RunClock {
     return undefined;
   }
   private breaksHere(): boolean {
-    return this.watchesCode() && this.codeHits() !== 0;
+    return this.debug.watchesCode() && this.debug.codeHits() !== 0;
   }
 
   /** STI or MOV SS shadow covers the next instruction. */
   shadowed(): boolean {
-    return (this.memory.read32(L.INTERRUPTIBILITY) & 3) !== 0;
+    return (this.memory.read32(L.INTERRUPTIBILITY) & SHADOWS) !== 0;
+  }
+  /** MOV SS was the last instruction: what is to be reported waits for the next. */
+  private holdsTraps(): boolean {
+    return (this.memory.read32(L.INTERRUPTIBILITY) & BLOCKED_BY.MOV_SS) !== 0;
   }
   private nmiBlocked(): boolean {
-    return (this.memory.read32(L.INTERRUPTIBILITY) & 8) !== 0;
+    return (this.memory.read32(L.INTERRUPTIBILITY) & BLOCKED_BY.NMI) !== 0;
   }
   /** STI (1) or MOV SS (2) was executed: interrupts wait one instruction more. */
   shadow(kind: 1 | 2): void {
     const held = this.memory.read32(L.INTERRUPTIBILITY);
-    this.memory.write32(L.INTERRUPTIBILITY, (held & ~3) | kind);
+    this.memory.write32(L.INTERRUPTIBILITY, (held & ~SHADOWS) | kind);
     this.shadowFresh = true;
-    this.stopSoon();
+    this.clock.stopSoon();
   }
   private shadowFresh = false;
   /** RFLAGS were loaded: traps and windows may be due at the next boundary. */
   flagsLoaded(): void {
     const { primary } = this.controls;
     const opens = (primary & PRIMARY.INTERRUPT_WINDOW_EXITING) !== 0;
-    const due = this.state.flag(0x100) || (this.state.flag(0x200) && opens);
-    if (due || (primary & PRIMARY.NMI_WINDOW_EXITING) !== 0) this.stopSoon();
+    const due = this.state.flag(RFLAGS.TF) || (this.state.flag(RFLAGS.IF) && opens);
+    if (due || (primary & PRIMARY.NMI_WINDOW_EXITING) !== 0) this.clock.stopSoon();
   }
 
   private slice(ticks: number): number {
     const { memory, wasm } = this;
-    const stepping = this.state.flag(0x100);
+    const stepping = this.state.flag(RFLAGS.TF);
     const wasShadowed = this.shadowed();
-    const resumes = this.state.flag(0x10000);
-    this.heldHits = memory.read32(L.PENDING_DEBUG);
+    const resumes = this.state.flag(RFLAGS.RF);
+    this.debug.heldHits = memory.read32(L.PENDING_DEBUG);
     const take = wasShadowed || resumes ? 1 : ticks;
     this.stop = NOTHING;
-    this.fetching = false;
-    this.reserve = 0;
+    this.flow.fetching = false;
+    this.clock.reserve = 0;
     this.shadowFresh = false;
     this.resumeFresh = false;
     this.refused = false;
     memory.write32(L.SHADOW_TICKS, 0xffffffff);
     memory.write32(L.WINDOW_WANTED, this.controls.primary & PRIMARY.INTERRUPT_WINDOW_EXITING);
-    this.startTime(take);
+    this.clock.startTime(take);
     wasm.ticks.value = take;
     wasm.fault.value = 0;
-    this.lastRecord = this.resolve();
+    this.lastRecord = this.flow.resolve();
     if (this.lastRecord !== 0) {
-      this.slicing = true;
+      this.clock.slicing = true;
       const end = wasm.dispatch(this.lastRecord);
-      this.slicing = false;
+      this.clock.slicing = false;
       if (end !== 0) {
-        this.state.rip = this.ripOf(end);
+        this.state.rip = this.flow.ripOf(end);
         this.lastRecord = 0;
       } else this.lastRecord = memory.read32(L.STOP_UOP);
     }
     this.settleStop();
-    const used = take - wasm.ticks.value - this.reserve;
-    this.advanceTime(used);
+    const used = take - wasm.ticks.value - this.clock.reserve;
+    this.clock.advanceTime(used);
     // That the next instruction cannot be fetched is found again, after what is due before it.
-    if (used > 0 && this.fetching) this.stop = NOTHING;
+    if (used > 0 && this.flow.fetching) this.stop = NOTHING;
     // STI's shadow is still on when nothing retired after it.
-    const freshSti = memory.read32(L.SHADOW_TICKS) === wasm.ticks.value + this.reserve;
+    const freshSti = memory.read32(L.SHADOW_TICKS) === wasm.ticks.value + this.clock.reserve;
     if (used > 0 && wasShadowed && !this.shadowFresh) this.endShadow();
-    if (used > 0 && resumes && !this.resumeFresh) memory.write32(L.FLAGS_REST, memory.read32(L.FLAGS_REST) & ~0x10000);
-    if (freshSti) memory.write32(L.INTERRUPTIBILITY, memory.read32(L.INTERRUPTIBILITY) | 1);
+    if (used > 0 && resumes && !this.resumeFresh) this.state.clearFlag(RFLAGS.RF);
+    if (freshSti) memory.write32(L.INTERRUPTIBILITY, memory.read32(L.INTERRUPTIBILITY) | BLOCKED_BY.STI);
     this.hasRetired = used > 0;
     this.steppedOver = (this.trapsNow ?? stepping) && this.hasRetired;
     this.trapsNow = undefined;
@@ -259,16 +284,16 @@ export class Processor extends RunClock {
   }
   /** IRET loaded RF: it holds for the next instruction and is cleared after it. SDM Vol. 3, 18.3.1.1. */
   resumeLoaded(): void {
-    if (!this.state.flag(0x10000)) return;
+    if (!this.state.flag(RFLAGS.RF)) return;
     this.resumeFresh = true;
-    this.stopSoon();
+    this.clock.stopSoon();
   }
   private resumeFresh = false;
   /** A memory access met a non-canonical address. */
   private refused = false;
   /** The STI/MOV SS shadow is over. */
   endShadow(): void {
-    this.memory.write32(L.INTERRUPTIBILITY, this.memory.read32(L.INTERRUPTIBILITY) & ~3);
+    this.memory.write32(L.INTERRUPTIBILITY, this.memory.read32(L.INTERRUPTIBILITY) & ~SHADOWS);
   }
   private lastRecord = 0;
   private hasRetired = false;
@@ -277,8 +302,8 @@ export class Processor extends RunClock {
   private trapsNow: boolean | undefined;
   /** TF counts as it is after SYSCALL and SYSRET; delivering an event leaves no trap behind. SDM Vol. 3, 18.3.1.4. */
   trapByFlagNow(): void {
-    this.trapsNow = this.state.flag(0x100);
-    if (this.trapsNow) this.stopSoon();
+    this.trapsNow = this.state.flag(RFLAGS.TF);
+    if (this.trapsNow) this.clock.stopSoon();
   }
 
   /** Put RIP and the tick counter right after a handler stopped. */
@@ -295,8 +320,8 @@ export class Processor extends RunClock {
     }
     this.memory.write32(L.STOP_CODE, L.STOP.resume);
     if (this.stop.kind === 'none') return;
-    if (this.fetching) {
-      if (this.refused && this.lastRecord !== 0 && undoStrayBranch(this, this.ripOf(this.lastRecord))) {
+    if (this.flow.fetching) {
+      if (this.refused && this.lastRecord !== 0 && undoStrayBranch(this, this.flow.ripOf(this.lastRecord))) {
         this.wasm.ticks.value += 1;
       }
       this.refused = false;
@@ -307,9 +332,9 @@ export class Processor extends RunClock {
       this.trapLike = false;
       return;
     }
-    this.state.rip = this.ripOf(this.lastRecord);
+    this.state.rip = this.flow.ripOf(this.lastRecord);
     this.wasm.ticks.value += 1;
-    this.memory.write32(L.PENDING_DEBUG, this.heldHits);
+    this.memory.write32(L.PENDING_DEBUG, this.debug.heldHits);
     this.stops.drop();
   }
 
@@ -326,24 +351,23 @@ export class Processor extends RunClock {
         return vmExit({ reason: MMIO_NEEDED });
       case 'fault': {
         const vector = stop.vector === VECTOR.GP && this.refused && refusedByStack(this) ? VECTOR.SS : stop.vector;
-        if (this.emulating) return this.emulatedFault(vector, stop.error);
+        if (this.clock.emulating) return this.events.emulatedFault(vector, stop.error);
         const error = hasErrorCode(vector) ? { error: stop.error } : {};
-        const exit = this.raise({ type: 'exception', vector, length: 0, ...error });
+        const exit = this.events.raise({ type: 'exception', vector, length: 0, ...error });
         if (exit === undefined) this.delivered();
         return exit;
       }
     }
     if (!this.hasRetired) return undefined;
     // MOV SS holds debug exceptions back for one instruction; its own single-step trap is lost. SDM Vol. 3, 6.8.3.
-    if (this.shadowFresh && (this.memory.read32(L.INTERRUPTIBILITY) & 2) !== 0) {
+    if (this.shadowFresh && this.holdsTraps()) {
       this.steppedOver = false;
       return undefined;
     }
-    const hits = (this.steppedOver ? 0x4000 : 0) | this.takeHits();
+    const hits = (this.steppedOver ? DR6.BS : 0) | this.debug.takeHits();
     this.steppedOver = false;
-    return hits === 0 ? undefined : this.debugException(hits);
+    return hits === 0 ? undefined : this.events.debugException(hits);
   }
   needed = { gpa: 0, length: 0 };
 }
 
-export { FAILED };

@@ -1,21 +1,23 @@
 import type { Registers, Segment } from '../../x86/guest.ts';
 import { plainUnit } from '../assists/fpu.ts';
 import * as L from '../state/layout.ts';
-import type { Processor } from './processor.ts';
+import type { Core, RegisterFile } from '../core/core.ts';
 import { putMxcsr, putX87Region, putXmmRegion, resetX87, takeX87Region, takeXmmRegion } from '../x87/fxsave.ts';
 
 /** XSAVE area in the standard format without extended components. SDM Vol. 1, 13.4. */
 export const XSAVE_SIZE = 576;
 
+type Registered = Pick<Core, 'memory' | 'state' | 'debug'>;
+
 /** Registers of one vCPU over its block: `select` brings the block in, `changed` is called when modes may have. */
-export function registersOf(p: Processor, select: () => void, changed: () => void): Registers {
+export function registersOf(p: Registered, select: () => void, changed: () => void): Registers {
   const access = { p, select, changed };
   const methods = { ...generalMethods(access), ...areaMethods(access) };
   return Object.defineProperties(methods, { ...properties(access) }) as unknown as Registers;
 }
 
 interface Access {
-  readonly p: Processor;
+  readonly p: Registered;
   select(): void;
   changed(): void;
 }
@@ -54,7 +56,7 @@ function generalMethods({ p, select, changed }: Access) {
     setDr(index: number, value: bigint): void {
       select();
       memory.write64(L.DR + 8 * index, value);
-      p.debugChanged();
+      p.debug.changed();
     },
   };
 }
@@ -165,7 +167,7 @@ function table({ p, select }: Access, base: number, limit: number): PropertyDesc
   };
 }
 
-function saveArea(p: Processor): Uint8Array {
+function saveArea(p: RegisterFile): Uint8Array {
   const area = new Uint8Array(XSAVE_SIZE);
   const view = new DataView(area.buffer);
   putX87Region(plainUnit(p), view, true);
@@ -175,7 +177,7 @@ function saveArea(p: Processor): Uint8Array {
   return area;
 }
 
-function restoreArea(p: Processor, area: Uint8Array): void {
+function restoreArea(p: RegisterFile, area: Uint8Array): void {
   const copy = area.slice(0, XSAVE_SIZE);
   const view = new DataView(copy.buffer);
   const present = copy.length >= 520 ? view.getBigUint64(512, true) : 3n;

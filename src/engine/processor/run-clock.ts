@@ -1,29 +1,38 @@
+import type { Core } from '../core/core.ts';
 import type { HandlerInstance } from '../meanings/handlers.ts';
-import { InstructionFlow } from './instruction-flow.ts';
 import * as L from '../state/layout.ts';
+import type { EngineMemory } from '../state/memory.ts';
 
 /** Ticks and time of the run under way: the same wherever a run is cut, and into whatever slices it falls. */
-export abstract class RunClock extends InstructionFlow {
-  protected abstract readonly wasm: HandlerInstance;
+export class RunClock {
+  private readonly core: Pick<Core, 'controls'>;
+  private readonly memory: EngineMemory;
+  private readonly ticks: HandlerInstance['ticks'];
   /** Ticks held back so that the loop stops early at the next boundary. */
-  protected reserve = 0;
+  reserve = 0;
   /** Ticks used by the slices of the run that are over, and by deliveries. */
   executed = 0;
   /** Handlers are running: the instruction at hand has taken its tick. */
-  protected slicing = false;
+  slicing = false;
   /** KVM emulates: what INS and OUTS use instead of an exit. */
   emulating = false;
   /** Between a VM entry and its exit; KVM's emulator and task switches lie outside. */
   inRun = false;
 
+  constructor(core: Pick<Core, 'controls' | 'memory'>, ticks: HandlerInstance['ticks']) {
+    this.core = core;
+    this.memory = core.memory;
+    this.ticks = ticks;
+  }
+
   /** Ticks left in the current slice. */
   get ticksLeft(): number {
-    return this.wasm.ticks.value + this.reserve;
+    return this.ticks.value + this.reserve;
   }
   /** End the slice after the current instruction, to look at conditions. */
   stopSoon(): void {
-    this.reserve += this.wasm.ticks.value;
-    this.wasm.ticks.value = 0;
+    this.reserve += this.ticks.value;
+    this.ticks.value = 0;
   }
 
   /**
@@ -42,11 +51,11 @@ export abstract class RunClock extends InstructionFlow {
 
   /** Guest TSC at the start of the run; set by the engine. */
   tscAtStart = 0n;
-  protected startTime(ticks: number): void {
+  startTime(ticks: number): void {
     this.memory.write64(L.TSC_BASE, this.tscAtStart);
     this.memory.write32(L.TSC_TICKS, ticks);
   }
-  protected advanceTime(used: number): void {
+  advanceTime(used: number): void {
     this.tscAtStart += BigInt(used) * BigInt(this.memory.read32(L.TSC_PER_TICK));
   }
   /** Guest TSC now, from inside an assist. */
@@ -59,7 +68,7 @@ export abstract class RunClock extends InstructionFlow {
   pauseLoop(): boolean {
     const { memory } = this;
     const now = this.timeStamp();
-    const { pleGap, pleWindow } = this.controls;
+    const { pleGap, pleWindow } = this.core.controls;
     const isNewLoop = now - memory.read64(L.PLE_LAST) > BigInt(pleGap);
     memory.write64(L.PLE_LAST, now);
     if (isNewLoop) memory.write64(L.PLE_FIRST, now);

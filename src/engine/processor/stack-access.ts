@@ -1,26 +1,26 @@
 import { decodeInstruction, ICED } from '../code/instruction.ts';
 import * as L from '../state/layout.ts';
-import type { Processor } from './processor.ts';
+import type { Peeking } from '../core/core.ts';
+import { SEG } from '../../x86/registers.ts';
 
 const STACK = /^(push|pop|call|ret|leave|enter|iret)/;
-const SS = 2;
 
 /**
  * Whether the access of the instruction at RIP to a non-canonical address was by way of SS: then it is #SS(0), not
  * #GP(0). SDM Vol. 3, 6.15.
  */
-export function refusedByStack(p: Processor): boolean {
+export function refusedByStack(p: Peeking): boolean {
   const bytes = codeBytes(p, p.state.rip);
   const d = bytes === undefined ? 'invalid' : decodeInstruction(bytes, 64, 0n);
   if (typeof d === 'string') return false;
   const accessesMemory = d.operands.some((operand) => operand.kind === 'memory');
-  if (accessesMemory && ICED.segment(d.segment) === SS) return true;
+  if (accessesMemory && ICED.segment(d.segment) === SEG.SS) return true;
   const pointer = p.state.gpr(4);
   return STACK.test(d.mnemonic) && BigInt.asUintN(64, BigInt.asIntN(48, pointer)) !== pointer;
 }
 
 /** The bytes at `rip` of 64-bit code, as far as they lie in one page and are mapped. */
-export function codeBytes(p: Processor, rip: bigint): Uint8Array | undefined {
+export function codeBytes(p: Peeking, rip: bigint): Uint8Array | undefined {
   const found = p.mmu.peek(Number(BigInt.asIntN(32, rip)), Number(BigInt.asIntN(32, rip >> 32n)));
   if (found === undefined || found.host < 0) return undefined;
   const at = L.HOST_MEMORY + found.host + (found.gpa % 4096);

@@ -1,12 +1,12 @@
 import { decodeInstruction } from '../code/instruction.ts';
-import type { Processor } from './processor.ts';
+import type { Peeking } from '../core/core.ts';
 import { codeBytes } from './stack-access.ts';
 
 /**
  * A near branch to a non-canonical address faults before it is taken. When the instruction at `rip` is one, put the
  * processor back before it; false: it is not, and the fault is the fetch's own. SDM Vol. 2, JMP, CALL, RET.
  */
-export function undoStrayBranch(p: Processor, rip: bigint): boolean {
+export function undoStrayBranch(p: Peeking, rip: bigint): boolean {
   const bytes = codeBytes(p, rip);
   const d = bytes === undefined ? 'invalid' : decodeInstruction(bytes, 64, rip);
   if (typeof d === 'string' || !/^(j|loop|call$|ret$)/.test(d.mnemonic)) return false;

@@ -1,3 +1,5 @@
+import { MSR } from '../../x86/msrs.ts';
+
 /**
  * Where everything lies in the engine's one WebAssembly.Memory. Byte addresses, little-endian.
  * The architectural block is swapped when another vCPU takes its turn; the rest is derived or scratch.
@@ -64,20 +66,20 @@ export const XMM = BLOCK + 0x400; // 16 x 16
 
 /** MSR number -> slot address. SDM Vol. 4. */
 export const MSR_SLOTS: Readonly<Record<number, number>> = {
-  0xc0000081: MSRS, // STAR
-  0xc0000082: MSRS + 8, // LSTAR
-  0xc0000083: MSRS + 16, // CSTAR
-  0xc0000084: MSRS + 24, // FMASK
-  0xc0000102: MSRS + 32, // KERNEL_GS_BASE
-  0x174: MSRS + 40, // SYSENTER_CS
-  0x175: MSRS + 48, // SYSENTER_ESP
-  0x176: MSRS + 56, // SYSENTER_EIP
-  0xc0000103: MSRS + 64, // TSC_AUX
-  0x277: MSRS + 72, // PAT
-  0x48: MSRS + 80, // SPEC_CTRL
-  0xda0: MSRS + 88, // XSS
-  0xc0000100: SEG_BASE + 32, // FS_BASE
-  0xc0000101: SEG_BASE + 40, // GS_BASE
+  [MSR.STAR]: MSRS,
+  [MSR.LSTAR]: MSRS + 8,
+  [MSR.CSTAR]: MSRS + 16,
+  [MSR.FMASK]: MSRS + 24,
+  [MSR.KERNEL_GS_BASE]: MSRS + 32,
+  [MSR.SYSENTER_CS]: MSRS + 40,
+  [MSR.SYSENTER_ESP]: MSRS + 48,
+  [MSR.SYSENTER_EIP]: MSRS + 56,
+  [MSR.TSC_AUX]: MSRS + 64,
+  [MSR.PAT]: MSRS + 72,
+  [MSR.SPEC_CTRL]: MSRS + 80,
+  [MSR.XSS]: MSRS + 88,
+  [MSR.FS_BASE]: SEG_BASE + 32,
+  [MSR.GS_BASE]: SEG_BASE + 40,
 };
 export const STAR = MSRS;
 export const LSTAR = MSRS + 8;

@@ -1,5 +1,6 @@
 import * as L from './layout.ts';
 import type { EngineMemory } from './memory.ts';
+import { ACCESS, CR0, CR4, EFER, RFLAGS } from '../../x86/registers.ts';
 
 /** What decoding depends on besides the bytes, as bits of one number. */
 export const MODE = {
@@ -32,17 +33,19 @@ export const CODE_REACH = {
 /** The code segment's reach in a code mode. */
 export const reachOf = (mode: number): number => (mode >>> MODE.reach) & 3;
 
-const WRITABLE_DATA = 0x2;
-const CODE = 0x8;
-const PRESENT = 0x80;
-const UNUSABLE = 0x10000;
+const { CODE, PRESENT, UNUSABLE } = ACCESS;
+const WRITABLE_DATA = ACCESS.WRITABLE;
+/** With any of them x87 instructions fault, and SSE ones too. */
+const OFF = CR0.EM | CR0.TS;
+/** With both of them so does WAIT. */
+const WAITS = CR0.MP | CR0.TS;
 
 /** Bits of the code mode that come from the segment registers, CR0, CR4 and EFER. */
 export function codeModeOf(memory: EngineMemory, tscExits: boolean): number {
   const cs = memory.read32(L.SEG_ACCESS + 4);
-  const long = (memory.read32(L.EFER) & 0x400) !== 0;
-  const is64 = long && (cs & 0x2000) !== 0;
-  let mode = is64 ? 2 : (cs & 0x4000) !== 0 ? 1 : 0;
+  const long = (memory.read32(L.EFER) & EFER.LMA) !== 0;
+  const is64 = long && (cs & ACCESS.LONG) !== 0;
+  let mode = is64 ? 2 : (cs & ACCESS.BIG) !== 0 ? 1 : 0;
   if (!is64) {
     for (const segment of [0, 2, 3, 4, 5]) if (isFlat(memory, segment)) mode |= 1 << (MODE.flat + segment);
     const limit = memory.read32(L.SEG_LIMIT + 4);
@@ -51,11 +54,11 @@ export function codeModeOf(memory: EngineMemory, tscExits: boolean): number {
   }
   const cr4 = memory.read32(L.CR4);
   const cpl = memory.read32(L.CPL);
-  if (!tscExits && ((cr4 & 4) === 0 || cpl === 0)) mode |= MODE.rdtscFast;
+  if (!tscExits && ((cr4 & CR4.TSD) === 0 || cpl === 0)) mode |= MODE.rdtscFast;
   const cr0 = memory.read32(L.CR0);
-  if ((cr0 & 0xc) !== 0) mode |= MODE.x87Off;
-  if ((cr0 & 0xc) !== 0 || (cr4 & 0x200) === 0) mode |= MODE.sseOff;
-  if ((cr0 & 0xa) === 0xa) mode |= MODE.waitOff;
+  if ((cr0 & OFF) !== 0) mode |= MODE.x87Off;
+  if ((cr0 & OFF) !== 0 || (cr4 & CR4.OSFXSR) === 0) mode |= MODE.sseOff;
+  if ((cr0 & WAITS) === WAITS) mode |= MODE.waitOff;
   return mode;
 }
 
@@ -69,17 +72,17 @@ function isFlat(memory: EngineMemory, segment: number): boolean {
 
 /** Recompute what is derived from the segment registers: valid offset ranges, masks, code base. */
 export function deriveSegments(memory: EngineMemory): void {
-  const long = (memory.read32(L.EFER) & 0x400) !== 0;
+  const long = (memory.read32(L.EFER) & EFER.LMA) !== 0;
   const cs = memory.read32(L.SEG_ACCESS + 4);
-  const is64 = long && (cs & 0x2000) !== 0;
+  const is64 = long && (cs & ACCESS.LONG) !== 0;
   memory.write64(L.RIP_MASK, is64 ? 0xffff_ffff_ffff_ffffn : 0xffff_ffffn);
   memory.write64(L.LINEAR_MASK, is64 ? 0xffff_ffff_ffff_ffffn : 0xffff_ffffn);
   memory.write64(L.CODE_BASE, is64 ? 0n : memory.read64(L.SEG_BASE + 8));
   memory.write64(L.CODE_LIMIT, is64 ? 0xffff_ffff_ffff_ffffn : BigInt(memory.read32(L.SEG_LIMIT + 4)));
   memory.write64(L.CODE_END, is64 ? 0xffff_ffff_ffff_ffffn : codeEnd(memory));
-  const stack32 = (memory.read32(L.SEG_ACCESS + 8) & 0x4000) !== 0;
+  const stack32 = (memory.read32(L.SEG_ACCESS + 8) & ACCESS.BIG) !== 0;
   memory.write64(L.STACK_MASK, is64 ? 0xffff_ffff_ffff_ffffn : stack32 ? 0xffff_ffffn : 0xffffn);
-  const protectedMode = (memory.read32(L.CR0) & 1) !== 0 && (memory.read32(L.FLAGS_REST) & 0x20000) === 0;
+  const protectedMode = (memory.read32(L.CR0) & CR0.PE) !== 0 && (memory.read32(L.FLAGS_REST) & RFLAGS.VM) === 0;
   for (let segment = 0; segment < 6; segment++) deriveRange(memory, segment, protectedMode);
 }
 
@@ -109,7 +112,7 @@ function deriveRange(memory: EngineMemory, segment: number, protectedMode: boole
       if ((access & 4) !== 0) {
         // Expand-down: valid offsets lie above the limit.
         low = limit + 1n;
-        high = (access & 0x4000) !== 0 ? 0xffff_ffffn : 0xffffn;
+        high = (access & ACCESS.BIG) !== 0 ? 0xffff_ffffn : 0xffffn;
       }
     }
   }

@@ -1,9 +1,11 @@
 import { codeModeOf, deriveSegments } from './mode.ts';
 import * as L from './layout.ts';
 import type { EngineMemory } from './memory.ts';
+import { ACCESS, CR0, EFER, RFLAGS } from '../../x86/registers.ts';
 
-const FLAG_BITS_REST = 0x3f7700 & ~0x8d5; // TF IF DF IOPL NT RF VM AC VIF VIP ID
-const STATUS = 0x8d5;
+const STATUS = RFLAGS.CF | RFLAGS.PF | RFLAGS.AF | RFLAGS.ZF | RFLAGS.SF | RFLAGS.OF;
+/** Those that are not held lazily. */
+const FLAG_BITS_REST = RFLAGS.ALL & ~STATUS;
 
 /** Registers of the selected vCPU as TypeScript needs them: numbers where they fit, bigint where not. */
 export class CpuState {
@@ -81,6 +83,9 @@ export class CpuState {
   flag(bit: number): boolean {
     return (this.memory.read32(L.FLAGS_REST) & bit) !== 0;
   }
+  clearFlag(bit: number): void {
+    this.memory.write32(L.FLAGS_REST, this.memory.read32(L.FLAGS_REST) & ~bit);
+  }
 
   selector(segment: number): number {
     return this.memory.read32(L.SEG_SELECTOR + 4 * segment);
@@ -118,21 +123,21 @@ export class CpuState {
     return this.memory.read32(L.EFER);
   }
   get protectedMode(): boolean {
-    return (this.cr0 & 1) !== 0;
+    return (this.cr0 & CR0.PE) !== 0;
   }
   get virtual8086(): boolean {
-    return this.flag(0x20000);
+    return this.flag(RFLAGS.VM);
   }
   get longMode(): boolean {
-    return (this.efer & 0x400) !== 0;
+    return (this.efer & EFER.LMA) !== 0;
   }
   get code64(): boolean {
-    return this.longMode && (this.access(1) & 0x2000) !== 0;
+    return this.longMode && (this.access(1) & ACCESS.LONG) !== 0;
   }
   /** Width of code in bits. */
   get codeBits(): 16 | 32 | 64 {
     if (this.code64) return 64;
-    return (this.access(1) & 0x4000) !== 0 ? 32 : 16;
+    return (this.access(1) & ACCESS.BIG) !== 0 ? 32 : 16;
   }
   get iopl(): number {
     return (this.memory.read32(L.FLAGS_REST) >>> 12) & 3;

@@ -10,7 +10,7 @@ import { AC, BP, DB, injectUd, MC, PF, queueException, UD } from '../vcpu/except
 import { fetchInstruction, type FetchedInstruction, traceEmulation } from './fetch.ts';
 import { type Handled, skip } from './handled.ts';
 import { emulateSyscall } from './syscall.ts';
-import { VECTOR } from '../../x86/vectors.ts';
+import { VECTOR } from '../../x86/exceptions.ts';
 
 /** Exit 0. */
 export function handleException(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): Handled {

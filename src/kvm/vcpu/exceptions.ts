@@ -2,7 +2,7 @@
 import type { KvmContext } from '../context.ts';
 import { isProtected } from './mode.ts';
 import type { VcpuState } from '../state.ts';
-import { VECTOR } from '../../x86/vectors.ts';
+import { VECTOR } from '../../x86/exceptions.ts';
 
 export const { DB, BP, OF, UD, DF, GP, PF, AC, MC } = VECTOR;
 

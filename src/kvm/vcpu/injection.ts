@@ -7,7 +7,7 @@ import { INTERRUPTION, PRIMARY } from '../../x86/controls.ts';
 import { loadedVmcs, primaryBits, writeVmcs } from '../vmcs/controls.ts';
 import { BP, DB, DF, MC, OF } from './exceptions.ts';
 import { BLOCKED_BY, DR6_ONES, DR7_GD, RFLAGS, RFLAGS_RF } from '../../x86/registers.ts';
-import { VECTOR } from '../../x86/vectors.ts';
+import { VECTOR } from '../../x86/exceptions.ts';
 
 const NMI_VECTOR = VECTOR.NMI;
 

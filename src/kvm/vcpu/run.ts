@@ -13,7 +13,7 @@ import {
   request,
   vmOf,
 } from '../context.ts';
-import { completeRead, completeStringIn, performWrites } from '../io/emulation.ts';
+import { completeRead, completeStringIn, completeStringOut, completeWrites } from '../io/emulation.ts';
 import { EINTR } from '../ioctl/errno.ts';
 import type { Handled } from '../exits/handled.ts';
 import { completeIn, completeOut } from '../exits/io.ts';
@@ -98,7 +98,9 @@ function complete(
     case 'mmio-read':
       return completeRead(kvm, vcpu, data);
     case 'mmio-write':
-      return performWrites(kvm, vcpu);
+      return completeWrites(kvm, vcpu);
+    case 'string-out':
+      return completeStringOut(kvm, vcpu);
     case 'rdmsr':
     case 'wrmsr':
       return completeMsr(kvm, vcpu, pending === 'rdmsr', msr);

@@ -7,7 +7,7 @@ import { FIELDS } from '../../x86/vmcs-fields.ts';
 import { type ControlField, KEPT } from './fields.ts';
 import { CR0, CR0_AT_RESET, CR4 } from '../../x86/registers.ts';
 import { HIGH_MSRS, MSR, MSRS_IN_BITMAP } from '../../x86/msrs.ts';
-import { VECTOR } from '../../x86/vectors.ts';
+import { VECTOR } from '../../x86/exceptions.ts';
 
 /** Fields of a VMCS that KVM changes while the guest lives. SDM Vol. 3, 26.4 and 26.6 to 26.8. */
 export interface VmcsControls {

@@ -27,13 +27,19 @@
 /* In the place of a vector: see record.ts. */
 #define HUNG 255u
 #define NO_SEGMENTS 254u
+/* Mapped behind CODE, for code segments of more than a page. */
+#define CODE_SIZE 0x20000ul
 /* 16-bit segments of the local descriptor table. */
 #define CODE16 0x7ul
 #define DATA16 0xful
+/* The code segment of a case that names its end. */
+#define CODE_LIMITED 0x17ul
 #define DATA16_BASE 0x1f8000ul
 
 struct record {
-  uint8_t length, mode, pad0[14];
+  uint8_t length, mode, pad0[2];
+  uint32_t code_limit;
+  uint8_t pad1[8];
   uint8_t code[16];
   uint64_t gpr[16]; /* hardware order: rax rcx rdx rbx rsp rbp rsi rdi r8.. */
   uint64_t rflags, rip;
@@ -57,6 +63,12 @@ static void use_data_segments(uint64_t selector) {
   __asm__ volatile("mov %0, %%ds; mov %0, %%es" ::"r"(selector));
 }
 
+static void make_limited(const struct record *r) {
+  struct user_desc code = {.entry_number = 2, .base_addr = CODE, .limit = r->code_limit, .contents = 2};
+  code.seg_32bit = r->mode == 1;
+  syscall(SYS_modify_ldt, 1, &code, sizeof code);
+}
+
 static void load(ucontext_t *uc, const struct record *r) {
   memset((void *)ENTRY, 0xcc, 16);
   memcpy((void *)ENTRY, r->code, r->length);
@@ -64,9 +76,10 @@ static void load(ucontext_t *uc, const struct record *r) {
   greg_t *g = uc->uc_mcontext.gregs;
   for (int i = 0; i < 16; i++) g[ORDER[i]] = (greg_t)r->gpr[i];
   g[REG_EFL] = (greg_t)r->rflags;
-  const uint64_t cs = r->mode == 0 ? 0x33 : r->mode == 1 ? 0x23 : CODE16;
+  if (r->code_limit) make_limited(r);
+  const uint64_t cs = r->code_limit ? CODE_LIMITED : r->mode == 0 ? 0x33 : r->mode == 1 ? 0x23 : CODE16;
   const uint64_t ss = r->mode == 2 ? DATA16 : 0x2b;
-  g[REG_RIP] = (greg_t)(r->mode == 2 ? ENTRY - CODE : ENTRY);
+  g[REG_RIP] = (greg_t)(r->mode == 2 || r->code_limit ? ENTRY - CODE : ENTRY);
   g[REG_CSGSFS] = (greg_t)((home[REG_CSGSFS] & 0x0000ffffffff0000ull) | cs | (ss << 48));
   use_data_segments(ss);
   uint8_t *fx = (uint8_t *)uc->uc_mcontext.fpregs;
@@ -87,7 +100,7 @@ static void store(const ucontext_t *uc, struct record *r, unsigned vector) {
 }
 
 static void skip_impossible(void) {
-  for (; at < count && records[at].mode == 2 && !have_segments; at++) records[at].vector = NO_SEGMENTS;
+  for (; at < count && (records[at].mode == 2 || records[at].code_limit) && !have_segments; at++) records[at].vector = NO_SEGMENTS;
 }
 
 static void on_signal(int signal, siginfo_t *info, void *context) {
@@ -145,7 +158,7 @@ int main(void) {
   _Static_assert(sizeof(struct record) == 1216, "record.ts relies on this layout");
   read_records();
   map(DATA, DATA_SIZE, PROT_READ | PROT_WRITE);
-  memset(map(CODE, 0x1000, PROT_READ | PROT_WRITE | PROT_EXEC), 0xcc, 0x1000);
+  memset(map(CODE, CODE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC), 0xcc, CODE_SIZE);
   make_segments();
   stack_t stack = {.ss_sp = malloc(1 << 20), .ss_size = 1 << 20};
   sigaltstack(&stack, NULL);

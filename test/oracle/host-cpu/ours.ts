@@ -6,6 +6,7 @@ import {
   type GuestStop,
   NO_CONTROLS,
   type Registers,
+  type Segment,
 } from '../../../src/x86/guest.ts';
 import {
   EPT_ACCESS,
@@ -19,6 +20,7 @@ import {
   type CaseRecord,
   CODE_BASE,
   CODE_BASE_16,
+  CODE_SIZE,
   codeOffset,
   DATA_BASE_16,
   DATA_BASE,
@@ -54,7 +56,7 @@ export function ourCpu(guest: Guest): OurCpu {
   const vcpu = guest.addVcpu();
   buildEpt(guest);
   buildPageTables(guest);
-  guest.writeHost(CODE_BASE, new Uint8Array(4096).fill(0xcc));
+  guest.writeHost(CODE_BASE, new Uint8Array(CODE_SIZE).fill(0xcc));
   guest.setControls(vcpu, controls());
   const registers = guest.registers(vcpu);
   enterUserMode(registers);
@@ -87,7 +89,8 @@ function buildPageTables(guest: Guest): void {
   entry(PML4, 0, BigInt(PDPT) | PRESENT_WRITE_USER);
   entry(PDPT, 0, BigInt(PD) | PRESENT_WRITE_USER);
   entry(PD, 1, BigInt(PT_LOW) | PRESENT_WRITE_USER);
-  for (const page of [DATA_BASE, DATA_BASE + 0x1000, CODE_BASE]) {
+  const code = Array.from({ length: CODE_SIZE >> 12 }, (_, page) => CODE_BASE + page * 0x1000);
+  for (const page of [DATA_BASE, DATA_BASE + 0x1000, ...code]) {
     entry(PT_LOW, (page >> 12) & 511, BigInt(page) | PRESENT_WRITE_USER);
   }
 }
@@ -114,6 +117,11 @@ function enterUserMode(registers: Registers): void {
   registers.activity = 0;
 }
 
+function codeSegment({ bitness, codeLimit: limit }: CaseRecord): Segment {
+  if (limit !== 0) return { ...(bitness === 32 ? CODE_32 : CODE_16), selector: 0x17, base: BigInt(CODE_BASE), limit };
+  return bitness === 64 ? CODE_64 : bitness === 32 ? CODE_32 : CODE_16;
+}
+
 function run(guest: Guest, vcpu: number, registers: Registers, before: CaseRecord): CaseRecord {
   guest.writeHost(DATA_BASE, new Uint8Array(DATA_SIZE));
   guest.writeHost(WINDOW_BASE, before.window);
@@ -121,10 +129,10 @@ function run(guest: Guest, vcpu: number, registers: Registers, before: CaseRecor
   code.set(before.code);
   guest.writeHost(ENTRY, code);
   for (let i = 0; i < 16; i++) registers.setGpr(i, before.gpr(i));
-  registers.setSegment(1, before.bitness === 64 ? CODE_64 : before.bitness === 32 ? CODE_32 : CODE_16);
+  registers.setSegment(1, codeSegment(before));
   for (const index of [0, 2, 3]) registers.setSegment(index, before.bitness === 16 ? DATA_16 : DATA);
   registers.rflags = BigInt(before.rflags);
-  registers.rip = BigInt(codeOffset(ENTRY, before.bitness));
+  registers.rip = BigInt(before.codeLimit === 0 ? codeOffset(ENTRY, before.bitness) : ENTRY - CODE_BASE);
   registers.interruptibility = 0;
   const area = new Uint8Array(576);
   area.set(before.fx.subarray(0, 464));

@@ -47,6 +47,11 @@ const WINDOW = 704;
 /** Offsets inside the FXSAVE image. SDM Vol. 1, Table 10-2. */
 export const FXSAVE = { fcw: 0, fsw: 2, ftw: 4, mxcsr: 24, st: 32, xmm: 160 } as const;
 
+/** Where the code segment of a case may end at most: all of it is INT3 but the case. */
+export const CODE_SIZE = 0x20000;
+
+const LIMIT = 4;
+
 /** A view of one record. */
 export class CaseRecord {
   readonly bytes: Uint8Array;
@@ -69,6 +74,15 @@ export class CaseRecord {
     this.bytes[0] = code.length;
     this.bytes[1] = MODES.indexOf(bitness);
     this.bytes.set(code, 16);
+  }
+
+  /** The case runs in a code segment of its own, which begins at CODE_BASE and ends here; 0: in the usual one. */
+  get codeLimit(): number {
+    return this.view.getUint32(LIMIT, true);
+  }
+
+  set codeLimit(value: number) {
+    this.view.setUint32(LIMIT, value, true);
   }
 
   gpr(index: number): bigint {

@@ -3,6 +3,7 @@ import * as L from '../../state/layout.ts';
 import type { Meaning } from '../meaning.ts';
 import { checkX87, enterMmx, readAligned } from './operands.ts';
 import { SLOW, slowly, slowVector } from './slow.ts';
+import { VECTOR } from '../../../x86/exceptions.ts';
 
 const RESERVED_MXCSR = 0xffff0000;
 
@@ -13,7 +14,7 @@ const loadControl: Meaning = {
   sizes: [[4]],
   emit: (m, [from]) => {
     const value = from.read();
-    m.if(m.and(value, m.i32(RESERVED_MXCSR | 0)), () => m.raise(13));
+    m.if(m.and(value, m.i32(RESERVED_MXCSR | 0)), () => m.raise(VECTOR.GP));
     m.setState32(L.MXCSR, value);
     m.next();
   },

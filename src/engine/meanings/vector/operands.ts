@@ -2,9 +2,8 @@ import type { MeaningBuilder, Operand, Size, V } from '../../emit/builder.ts';
 import * as L from '../../state/layout.ts';
 import type { Meaning, Place } from '../meaning.ts';
 import { SIMD } from './simd.ts';
+import { VECTOR } from '../../../x86/exceptions.ts';
 
-const GENERAL_PROTECTION = 13;
-const X87_ERROR = 16;
 const TOP = 0x3800;
 const ERROR_SUMMARY = 0x80;
 
@@ -53,7 +52,7 @@ export function joinHalves(m: MeaningBuilder, low: V, high: V): V {
 /** Linear address of a 128-bit operand that must be aligned. SDM Vol. 1, 10.2.2. */
 function alignedAddress(m: MeaningBuilder, operand: Operand, write: boolean): V {
   const linear = m.linearAddress(operand.kind, 16, write);
-  m.if(m.and(m.wrap(linear), m.i32(15)), () => m.raise(GENERAL_PROTECTION));
+  m.if(m.and(m.wrap(linear), m.i32(15)), () => m.raise(VECTOR.GP));
   return linear;
 }
 
@@ -76,7 +75,7 @@ export function readLow(m: MeaningBuilder, operand: Operand, size: Size): V {
 /** A waiting x87 exception comes before an MMX instruction. SDM Vol. 1, 8.6. */
 export function checkX87(m: MeaningBuilder): void {
   const status = m.load('i32', m.i32(0), 2, L.FSW);
-  m.if(m.and(status, m.i32(ERROR_SUMMARY)), () => m.raise(X87_ERROR));
+  m.if(m.and(status, m.i32(ERROR_SUMMARY)), () => m.raise(VECTOR.MF));
 }
 
 /** TOP is 0 and every register valid after an MMX instruction. SDM Vol. 1, 9.5.1. */
