@@ -13,7 +13,6 @@ import { handleTdpFault, PFERR_FETCH, PFERR_PRESENT, PFERR_WRITE } from '../mmu/
 import type { VcpuState } from '../state.ts';
 import { exitInternal, exitIo, exitMmio, SUBERROR_EMULATION } from './userspace.ts';
 import { PF, queueException } from '../vcpu/exceptions.ts';
-import { RFLAGS } from '../../x86/registers.ts';
 import { unreachable } from '../../base/unreachable.ts';
 
 /** Steps one instruction may take before it must end or reach user space. */
