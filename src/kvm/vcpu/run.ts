@@ -104,7 +104,6 @@ function complete(
     case 'rdmsr':
     case 'wrmsr':
       return completeMsr(kvm, vcpu, pending === 'rdmsr', msr);
-    case 'string-out':
     case 'nothing':
       return 'resume';
     default:
