@@ -287,7 +287,7 @@ class Engine implements GuestEngine {
     processor.clock.executed = 0;
     processor.clock.inRun = true;
     let exit: VmExit | undefined;
-    if (inject.info >>> 31 === 1) exit = this.inject(inject);
+    exit = inject.info >>> 31 === 1 ? this.inject(inject) : processor.enteringTrap();
     if (exit === undefined) exit = processor.run(budget);
     processor.clock.inRun = false;
     if (budget > 0) this.stops.passes = false;

@@ -74,6 +74,8 @@ export const KVM_FACTS = {
   'sim:apic_base': fact({ vcpu_id: 'u', value: 'u' }, (e) => `vcpu ${e.vcpu_id} 0x${hex(e.value)}`),
   /** The task priority register, written by MOV to CR8 or from user space. */
   'sim:tpr': fact({ vcpu_id: 'u', tpr: 'u' }, (e) => `vcpu ${e.vcpu_id} 0x${hex(e.tpr)}`),
+  /** A local APIC logs an error for its next write of ESR, as a bit of it. */
+  'sim:apic_error': fact({ vcpu_id: 'u', error: 'u' }, (e) => `vcpu ${e.vcpu_id} 0x${hex(e.error)}`),
   /** A timer that expired while it was masked is delivered now. */
   'sim:lapic_timer_delivered': fact({ vcpu_id: 'u' }, (e) => `vcpu ${e.vcpu_id}`),
   'sim:pic_write': fact({ port: 'u', val: 'u' }, (e) => `port 0x${hex(e.port)} val 0x${hex(e.val)}`),
@@ -173,6 +175,7 @@ export const KVM_FACTS = {
       rip: 'u64',
       rflags: 'u',
       interruptibility: 'u',
+      breakpoints: 'u',
     },
     (e) => `vcpu ${e.vcpu_id} ${e.then} at 0x${hex(e.at)} size ${e.size} count ${e.count} ${e.bytes.length} bytes`,
   ),

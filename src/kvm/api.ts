@@ -3,6 +3,9 @@
  * Linux Documentation/virt/kvm/api.rst.
  */
 import type { Origin } from '../events/origin.ts';
+import type { BareRequest, IoctlArgument, IoctlArguments, IoctlRequest } from './ioctl/arguments.ts';
+
+export type { IoctlArgument, IoctlArguments, IoctlRequest };
 
 /** The shared page of one vCPU, as KVM left it. Only the member named by `exitReason` is meaningful. */
 export interface KvmRun {
@@ -67,7 +70,8 @@ export interface Kvm {
   /** open("/dev/kvm"). Returns a file descriptor. */
   open(): number;
   /** Returns >= 0, or a negative errno. `arg`: the ioctl's struct, plain; out-parameters are changed in place. */
-  ioctl(fd: number, request: number, arg?: unknown): number;
+  ioctl<R extends IoctlRequest>(fd: number, request: R, arg: IoctlArguments[R]): number;
+  ioctl(fd: number, request: BareRequest): number;
   /** The mmap of a vCPU descriptor. */
   run(vcpuFd: number): KvmRun;
   /** The page of coalesced writes in a vCPU's mmap; every vCPU has the same. */

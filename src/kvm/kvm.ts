@@ -1,4 +1,5 @@
 /** KVM's half of the machine, behind /dev/kvm. */
+import { unreachable } from '../base/unreachable.ts';
 import { Origin } from '../events/origin.ts';
 import { MAIN_LOOP } from '../events/stamped.ts';
 import { earliestDeadline } from '../events/timers.ts';
@@ -14,6 +15,7 @@ import { EVENTFD_PATH, fileOf, KVM_PATH, nextFd, openFile } from './ioctl/files.
 import type { Processor } from './processor.ts';
 import { VCPU_IOCTLS } from './ioctl/vcpu.ts';
 import { VM_IOCTLS } from './ioctl/vm.ts';
+import type { IoctlArguments, IoctlRequest, IoctlTable } from './ioctl/arguments.ts';
 import * as io from './ioctl/ioctls.ts';
 import { expireIrqchip } from './irqchip/index.ts';
 import { ARCH_CAPABILITIES, listedMsrs } from './vcpu/msrs.ts';
@@ -21,11 +23,11 @@ import type { FileState } from './state.ts';
 import { isVcpuRunnable } from './vcpu/blocking.ts';
 import { advanceVcpu } from './vcpu/run.ts';
 import { loadedVmcs, obey } from './vmcs/controls.ts';
+import { MSR } from '../x86/msrs.ts';
 
 const API_VERSION = 12;
 /** kvm_run, the PIO data page and the coalesced ring. */
 const VCPU_MMAP_SIZE = 0x3000;
-const IA32_ARCH_CAPABILITIES = 0x10a;
 const MCG_CAP_SUPPORTED = 0x1000120n;
 /** What happens at every access of a device has a fact of its own already. */
 const UNTOLD: readonly number[] = [io.KVM_RUN, io.KVM_IRQ_LINE, io.KVM_IRQ_LINE_STATUS];
@@ -66,8 +68,8 @@ class SystemCalls implements Kvm {
     return openFile(this.kvm, KVM_PATH);
   }
 
-  ioctl(fd: number, request: number, arg?: unknown): number {
-    return ioctl(this.kvm, fd, request, arg);
+  ioctl(fd: number, request: IoctlRequest, arg?: IoctlArguments[IoctlRequest]): number {
+    return ioctl(this.kvm, fd, request, arg as IoctlArguments[IoctlRequest]);
   }
 
   run(vcpuFd: number): KvmRun {
@@ -98,7 +100,7 @@ class SystemCalls implements Kvm {
 }
 
 /** One ioctl: performed, then told with its result. */
-function ioctl(kvm: KvmContext, fd: number, requestNumber: number, arg: unknown): number {
+function ioctl<R extends IoctlRequest>(kvm: KvmContext, fd: number, requestNumber: R, arg: IoctlArguments[R]): number {
   const file = fileOf(kvm, fd);
   if (file === undefined) return -EBADF;
   const ret = dispatch(kvm, file, requestNumber, arg);
@@ -114,20 +116,23 @@ function ioctl(kvm: KvmContext, fd: number, requestNumber: number, arg: unknown)
   return ret;
 }
 
-function dispatch(kvm: KvmContext, file: FileState, requestNumber: number, arg: unknown): number {
+function dispatch<R extends IoctlRequest>(
+  kvm: KvmContext,
+  file: FileState,
+  request: R,
+  arg: IoctlArguments[R],
+): number {
   switch (file.kind) {
     case 'kvm':
-      return systemIoctl(kvm, requestNumber, arg);
-    case 'vm': {
-      const handler = VM_IOCTLS[requestNumber];
-      return handler === undefined ? -ENOTTY : handler(kvm, arg as never);
-    }
-    case 'vcpu': {
-      const handler = VCPU_IOCTLS[requestNumber];
-      return handler === undefined ? -EINVAL : handler(kvm, kvm.state.vcpus[file.vcpu], arg as never);
-    }
-    default:
+      return SYSTEM_IOCTLS[request]?.(kvm, arg) ?? (io.IOCTLS[request] === undefined ? -ENOTTY : -EINVAL);
+    case 'vm':
+      return VM_IOCTLS[request]?.(kvm, arg) ?? -ENOTTY;
+    case 'vcpu':
+      return VCPU_IOCTLS[request]?.(kvm, kvm.state.vcpus[file.vcpu], arg) ?? -EINVAL;
+    case 'eventfd':
       return -ENOTTY;
+    default:
+      return unreachable(file);
   }
 }
 
@@ -150,43 +155,33 @@ function describe(arg: unknown): string {
 }
 
 /** Requests of /dev/kvm itself. Linux kvm_dev_ioctl, kvm_arch_dev_ioctl. */
-function systemIoctl(kvm: KvmContext, requestNumber: number, arg: unknown): number {
-  switch (requestNumber) {
-    case io.KVM_GET_API_VERSION:
-      return API_VERSION;
-    case io.KVM_CREATE_VM:
-      return createVm(kvm);
-    case io.KVM_CHECK_EXTENSION:
-      return checkExtension(arg as number);
-    case io.KVM_GET_VCPU_MMAP_SIZE:
-      return VCPU_MMAP_SIZE;
-    case io.KVM_GET_MSR_INDEX_LIST:
-      return fillIndices(arg as io.MsrIndexList, listedMsrs());
-    case io.KVM_GET_MSR_FEATURE_INDEX_LIST:
-      return fillIndices(arg as io.MsrIndexList, [IA32_ARCH_CAPABILITIES]);
-    case io.KVM_GET_MSRS:
-      return featureMsrs(arg as io.MsrList);
-    case io.KVM_GET_SUPPORTED_CPUID:
-      (arg as io.CpuidTable).entries = supportedCpuid(kvm.features);
-      return 0;
-    case io.KVM_GET_EMULATED_CPUID:
-      (arg as io.CpuidTable).entries = [];
-      return 0;
-    case io.KVM_HAS_DEVICE_ATTR:
-      return systemAttribute(arg as io.DeviceAttribute, false);
-    case io.KVM_GET_DEVICE_ATTR:
-      return systemAttribute(arg as io.DeviceAttribute, true);
-    case io.KVM_X86_GET_MCE_CAP_SUPPORTED:
-      (arg as { cap: bigint }).cap = MCG_CAP_SUPPORTED;
-      return 0;
-    default:
-      return io.IOCTLS[requestNumber] === undefined ? -ENOTTY : -EINVAL;
-  }
-}
+const SYSTEM_IOCTLS: IoctlTable<[kvm: KvmContext]> = {
+  [io.KVM_GET_API_VERSION]: () => API_VERSION,
+  [io.KVM_CREATE_VM]: createVm,
+  [io.KVM_CHECK_EXTENSION]: (_kvm, cap) => checkExtension(cap),
+  [io.KVM_GET_VCPU_MMAP_SIZE]: () => VCPU_MMAP_SIZE,
+  [io.KVM_GET_MSR_INDEX_LIST]: (_kvm, list) => fillIndices(list, listedMsrs()),
+  [io.KVM_GET_MSR_FEATURE_INDEX_LIST]: (_kvm, list) => fillIndices(list, [MSR.ARCH_CAPABILITIES]),
+  [io.KVM_GET_MSRS]: (_kvm, list) => featureMsrs(list),
+  [io.KVM_GET_SUPPORTED_CPUID]: (kvm, table) => {
+    table.entries = supportedCpuid(kvm.features);
+    return 0;
+  },
+  [io.KVM_GET_EMULATED_CPUID]: (_kvm, table) => {
+    table.entries = [];
+    return 0;
+  },
+  [io.KVM_HAS_DEVICE_ATTR]: (_kvm, attribute) => systemAttribute(attribute, false),
+  [io.KVM_GET_DEVICE_ATTR]: (_kvm, attribute) => systemAttribute(attribute, true),
+  [io.KVM_X86_GET_MCE_CAP_SUPPORTED]: (_kvm, out) => {
+    out.cap = MCG_CAP_SUPPORTED;
+    return 0;
+  },
+};
 
 /** KVM_GET_MSRS of the system: features user space may offer its guest, up to the first that is none. */
 function featureMsrs({ entries }: io.MsrList): number {
-  const end = entries.findIndex(({ index }) => index !== IA32_ARCH_CAPABILITIES);
+  const end = entries.findIndex(({ index }) => index !== MSR.ARCH_CAPABILITIES);
   const known = end < 0 ? entries : entries.slice(0, end);
   for (const entry of known) entry.data = ARCH_CAPABILITIES;
   return known.length;

@@ -31,6 +31,8 @@ export function newLapic(vcpu: number): Draft<LapicState> {
     lvt: zeros(6),
     initialCount: 0,
     divideConfig: 0,
+    esr: 0,
+    errors: 0,
     isr: zeros(8),
     tmr: zeros(8),
     irr: zeros(8),

@@ -234,6 +234,8 @@ export interface LastExit {
   readonly instructionLength: number;
   /** What GuestStop.a0 held. */
   readonly operand: bigint;
+  /** DR6 bits of the breakpoints its instruction has met, to be told when KVM is done with it. */
+  readonly breakpoints: number;
 }
 
 export interface VcpuState {

@@ -8,7 +8,9 @@ const NO_BYTES = new Uint8Array(0);
 /** What emulating an instruction came to, and where the guest stands then. */
 export function emulatedFact(vcpu: number, emulated: Emulated, position: Position): MachineEvent {
   const { rip, rflags, interruptibility } = position;
-  const fact = { kind: 'sim:emulated', vcpu_id: vcpu, then: emulated.then, rip, rflags, interruptibility } as const;
+  const breakpoints = 'breakpoints' in emulated ? emulated.breakpoints : 0;
+  const { then } = emulated;
+  const fact = { kind: 'sim:emulated', vcpu_id: vcpu, then, rip, rflags, interruptibility, breakpoints } as const;
   switch (emulated.then) {
     case 'done':
       return { ...fact, at: 0, size: 0, count: 0, bytes: packWrites(emulated.writes) };

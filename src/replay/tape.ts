@@ -277,16 +277,16 @@ function exitOf(event: EventOf<'kvm_exit'> | EventOf<'sim:emulation_exited'>): V
   };
 }
 
-function emulatedFrom(tape: Tape, { then, at, size, count, bytes }: EventOf<'sim:emulated'>): Emulated {
+function emulatedFrom(tape: Tape, { then, at, size, count, bytes, breakpoints }: EventOf<'sim:emulated'>): Emulated {
   switch (then) {
     case 'done':
-      return { then, writes: unpackWrites(bytes) };
+      return { then, writes: unpackWrites(bytes), breakpoints };
     case 'read':
       return { then, gpa: at, length: size };
     case 'in':
       return { then, port: at, size, count };
     case 'out':
-      return { then, port: at, size, bytes };
+      return { then, port: at, size, bytes, breakpoints };
     case 'exit':
       return { then, exit: exitOf(take(tape, 'sim:emulation_exited', 'the exit of an emulation')) };
     default:

@@ -20,11 +20,12 @@ export interface ExitControl {
 /**
  * What the processor hands to the handler, by name. Registers are as wide as their names say; `edx:eax` is both.
  * `source`: of a control or debug register access, the general register; `out`: what OUT writes, of IN all of rAX, of
- * a string its rCX; `address`: of a string the linear address; `mode`: CPL in bits 1:0, 64-bit mode in bit 2.
+ * a string its rCX; `address`: of a string the linear address; `breakpoints`: DR6 bits of those on its ports; `mode`:
+ * CPL in bits 1:0, 64-bit mode in bit 2.
  */
 export type Operand =
   | ('eax' | 'ecx' | 'edx:eax' | 'rax' | 'rbx' | 'rcx' | 'rdx' | 'rsi')
-  | ('source' | 'out' | 'address' | 'mode');
+  | ('source' | 'out' | 'address' | 'breakpoints' | 'mode');
 
 /** One reason. */
 export interface ExitReason {
@@ -117,7 +118,7 @@ export const EXIT_REASONS = {
     qualification: DR_ACCESS,
     operands: ['source'],
   },
-  IO_INSTRUCTION: { number: 30, qualification: IO, operands: ['out', 'address'] },
+  IO_INSTRUCTION: { number: 30, qualification: IO, operands: ['out', 'address', 'breakpoints'] },
   MSR_READ: { number: 31, operands: ['ecx', 'edx:eax'] },
   MSR_WRITE: { number: 32, operands: ['ecx', 'edx:eax'] },
   INVALID_STATE: { number: 33 },

@@ -71,14 +71,23 @@ export interface MmioAccess {
   readonly bytes: Uint8Array;
 }
 
-/** What came of emulating the instruction at the guest's rip. */
+/** What came of emulating the instruction at the guest's rip. `breakpoints`: DR6 bits of those its accesses met. */
 export type Emulated =
-  | { readonly then: 'done'; readonly writes: readonly MmioAccess[] }
+  | { readonly then: 'done'; readonly writes: readonly MmioAccess[]; readonly breakpoints: number }
   | { readonly then: 'read'; readonly gpa: number; readonly length: number }
-  /** INS wants `count` elements (what rCX and the destination page allow; 1 when DF is set): give them as one read. */
+  /**
+   * INS wants `count` elements (what rCX and the destination page allow; 1 when DF or TF or a breakpoint is set): give
+   * them as one read.
+   */
   | { readonly then: 'in'; readonly port: number; readonly size: number; readonly count: number }
   /** OUTS was performed for `bytes` (one element), registers have moved on. */
-  | { readonly then: 'out'; readonly port: number; readonly size: number; readonly bytes: Uint8Array }
+  | {
+      readonly then: 'out';
+      readonly port: number;
+      readonly size: number;
+      readonly bytes: Uint8Array;
+      readonly breakpoints: number;
+    }
   | { readonly then: 'exit'; readonly exit: VmExit }
   | { readonly then: 'failed' };
 

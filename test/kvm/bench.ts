@@ -5,6 +5,7 @@ import * as io from '../../src/kvm/ioctl/ioctls.ts';
 import { ioapicWrite, irqchipPortWrite, lapicMmioWrite } from '../../src/kvm/irqchip/index.ts';
 import { createFakeGuest, type FakeGuest, type Scripted } from './fake-guest.ts';
 import { type Stage, stage, withVm } from './stage.ts';
+import { untyped } from './user-space.ts';
 
 /** A VM with one vCPU and 1 MiB of memory over a scripted processor. */
 export interface Bench extends Stage {
@@ -38,7 +39,7 @@ export function bench(script: Scripted[], emulations: Emulated[] = [], irqchip =
   const { machine } = made;
   made.events.length = 0;
   const vcpuIoctl = (request: number, arg?: unknown): number =>
-    machine.kvm.calledBy(made.onThread(0)).ioctl(vcpu, request, arg);
+    untyped(machine.kvm.calledBy(made.onThread(0))).ioctl(vcpu, request, arg);
   return {
     ...made,
     get state() {
@@ -53,7 +54,7 @@ export function bench(script: Scripted[], emulations: Emulated[] = [], irqchip =
     advance: () => machine.kvm.advance(0, BUDGET, made.onThread(0)),
     answer: (given = {}) => void vcpuIoctl(io.KVM_RUN, given),
     vcpuIoctl,
-    vmIoctl: (request, arg) => made.kvm.ioctl(vm, request, arg),
+    vmIoctl: (request, arg) => untyped(made.kvm).ioctl(vm, request, arg),
   };
 }
 

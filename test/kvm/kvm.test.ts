@@ -62,7 +62,7 @@ describe('KVM', () => {
       [() => ({ exit: violation }), () => ({ why: 'budget', exit: exitOf(0) })],
       [
         { then: 'read', gpa: 0xfed00000, length: 4 },
-        { then: 'done', writes: [] },
+        { then: 'done', writes: [], breakpoints: 0 },
       ],
     );
     expect(b.advance()).toBe('userspace');

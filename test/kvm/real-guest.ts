@@ -4,6 +4,7 @@ import type { Kvm, KvmRun, KvmRunAnswer } from '../../src/kvm/api.ts';
 import * as io from '../../src/kvm/ioctl/ioctls.ts';
 import type { Engine, GuestTime } from '../../src/machine/parts.ts';
 import { type Stage, stage } from './stage.ts';
+import { untyped } from './user-space.ts';
 
 /** A small virtual machine monitor over KVM and the real processor: 1 MiB of memory, code in real mode at CODE. */
 export interface RealGuest extends Stage {
@@ -62,7 +63,7 @@ export function realGuest(code: readonly number[], options: RealGuestOptions = {
   kvm.ioctl(vm, io.KVM_SET_USER_MEMORY_REGION, slot);
   machine.engine.writeHost(CODE, Uint8Array.from(code));
   const vcpuIoctl = (request: number, arg?: unknown): number =>
-    machine.kvm.calledBy(made.onThread(0)).ioctl(vcpu, request, arg);
+    untyped(machine.kvm.calledBy(made.onThread(0))).ioctl(vcpu, request, arg);
   const guest: RealGuest = {
     ...made,
     get state() {
@@ -90,7 +91,7 @@ export function realGuest(code: readonly number[], options: RealGuestOptions = {
       change(sregs);
       vcpuIoctl(io.KVM_SET_SREGS, sregs);
     },
-    vmIoctl: (request, arg) => kvm.ioctl(vm, request, arg),
+    vmIoctl: (request, arg) => untyped(kvm).ioctl(vm, request, arg),
     vcpuIoctl,
   };
   guest.setSregs((sregs) => {

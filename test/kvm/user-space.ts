@@ -29,3 +29,11 @@ export function populate(kvm: Kvm, system: number, vm: number, count: number): r
   kvm.ioctl(vm, io.KVM_SET_USER_MEMORY_REGION, slot);
   return vcpus;
 }
+
+/** System calls as a program in C makes them: any number, any argument. */
+export interface UntypedCalls {
+  ioctl(fd: number, request: number, arg?: unknown): number;
+}
+
+/** The same system calls without what the compiler knows of them. */
+export const untyped = (kvm: Kvm): UntypedCalls => kvm as unknown as UntypedCalls;

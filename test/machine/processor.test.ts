@@ -27,6 +27,7 @@ const EXIT = {
 const EMULATED: readonly Emulated[] = [
   {
     then: 'done',
+    breakpoints: 5,
     writes: [
       { gpa: 0xfee000b0, bytes: Uint8Array.of(1, 2, 3, 4) },
       { gpa: 2 ** 40, bytes: Uint8Array.of(9) },
@@ -34,7 +35,7 @@ const EMULATED: readonly Emulated[] = [
   },
   { then: 'read', gpa: 0xfec00010, length: 4 },
   { then: 'in', port: 0x1f0, size: 2, count: 256 },
-  { then: 'out', port: 0x3f8, size: 1, bytes: Uint8Array.of(65) },
+  { then: 'out', port: 0x3f8, size: 1, bytes: Uint8Array.of(65), breakpoints: 0 },
   { then: 'exit', exit: EXIT },
   { then: 'failed' },
 ];

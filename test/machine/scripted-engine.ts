@@ -109,7 +109,7 @@ function emulated(vcpu: BlockVcpu, reads: readonly MmioAccess[]): Emulated {
   if (reads.length === 0 && which % 7 === 0) return { then: 'read', gpa, length: 4 };
   if (reads.length === 0 && which % 11 === 0) return { then: 'exit', exit: exceptionExit() };
   vcpu.registers.rip += 3n;
-  return { then: 'done', writes: reads.length > 0 ? [] : [{ gpa, bytes: word(value) }] };
+  return { then: 'done', writes: reads.length > 0 ? [] : [{ gpa, bytes: word(value) }], breakpoints: 0 };
 }
 
 const exceptionExit = () => ({

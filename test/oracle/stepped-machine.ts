@@ -9,6 +9,7 @@ import { cancelTimer, isDue, type Timers } from '../../src/events/timers.ts';
 import type { Guest, Registers } from '../../src/x86/guest.ts';
 import { createMachine, type Machine } from '../../src/machine/machine.ts';
 import type { MachineParts } from '../../src/machine/parts.ts';
+import { untyped } from '../kvm/user-space.ts';
 
 /** A machine of ours that an oracle leads instruction by instruction. */
 export interface SteppedMachine {
@@ -98,7 +99,7 @@ export function steppedMachine(args: readonly string[], timers = true): SteppedM
     },
     vcpuIoctl(request, arg) {
       const index = machine.state.kvm.files.findIndex((file) => file.kind === 'vcpu');
-      return machine.kvm.calledBy(origin!).ioctl(FIRST_FD + index, request, arg);
+      return untyped(machine.kvm.calledBy(origin!)).ioctl(FIRST_FD + index, request, arg);
     },
     readPhysical(gpa, length) {
       const at = hva(gpa);

@@ -126,7 +126,7 @@ function recordedKvm(ioctls: { request: number; arg: unknown }[], told: Told): K
   let next = 3;
   return {
     open: () => next++,
-    ioctl: (_fd, request, arg) => {
+    ioctl: (_fd: number, request: number, arg?: unknown) => {
       ioctls.push({ request, arg });
       if (request === KVM_CREATE_VM || request === KVM_CREATE_VCPU) return next++;
       if (request === KVM_GET_PIT2) (arg as { channels: object[] }).channels = [{}, {}, {}];

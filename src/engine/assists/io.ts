@@ -2,6 +2,7 @@ import { PRIMARY } from '../../x86/controls.ts';
 import { EXIT } from '../../x86/exit-reasons.ts';
 import type { DecodedInstruction } from '../code/instruction.ts';
 import { GuestFault, instructionExit, VECTOR } from '../core/fault.ts';
+import { ioBreakpoints } from '../state/io-breakpoints.ts';
 import * as L from '../state/layout.ts';
 import type { Core } from '../core/core.ts';
 import { type Assist, segmentOf } from './operand.ts';
@@ -77,6 +78,7 @@ const portInstruction: Assist = (p, d) => {
   if (!leaves) {
     // Nothing but KVM answers ports here: an access that does not exit reads all ones.
     if (access.input && !access.string) p.state.setAccumulator(access.size, 0xffff_ffffn);
+    p.debug.noteHits(ioBreakpoints(p.memory, access.port, access.size));
     return 'next';
   }
   const exit = instructionExit(EXIT.IO_INSTRUCTION, qualification(access), d.length);

@@ -87,6 +87,8 @@ export interface Core extends RegisterFile, GuestMemory, Modes, Boundary {
   readonly debug: {
     /** DR7 or the address registers changed. */
     changed(): void;
+    /** The instruction at hand met breakpoints: DR6 bits of a #DB after it. */
+    noteHits(hits: number): void;
     /** Data breakpoints that were hit, which are reported now. */
     takeHits(): number;
   };

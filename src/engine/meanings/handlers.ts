@@ -69,21 +69,18 @@ export function buildHandlers(): HandlerBinary {
   const functions: FunctionBody[] = [lookupFunction(), branchFunction(), segmentFunction(), dispatchFunction()];
   const slots = new Map<string, number>();
   const table: number[] = [];
-  const add = (key: string, body: FunctionBody): void => {
-    if (slots.has(key)) return;
-    slots.set(key, table.length);
-    table.push(IMPORTS.length + functions.length);
-    functions.push(body);
-  };
-  const addEmitted = (key: string, emit: (m: MeaningBuilder<RecordReader>) => void): void => {
+  const add: Add = (key, emit) => {
     const m = new MeaningBuilder(HANDLERS);
     emit(m);
-    add(key, m.finish());
+    invariant(!slots.has(key), 'a handler has one meaning', { key });
+    slots.set(key, table.length);
+    table.push(IMPORTS.length + functions.length);
+    functions.push(m.finish());
   };
-  for (const meaning of MEANINGS) addMeaning(meaning, addEmitted);
-  for (const { name, emit } of PSEUDO) addEmitted(handlerKey(name, [], []), emit);
-  for (const meaning of MORE_MEANINGS) addMeaning(meaning, addEmitted);
-  for (const { key, emit } of stringMeanings()) addEmitted(key, emit);
+  for (const meaning of MEANINGS) addMeaning(meaning, add);
+  for (const { name, emit } of PSEUDO) add(handlerKey(name, [], []), emit);
+  for (const meaning of MORE_MEANINGS) addMeaning(meaning, add);
+  for (const { key, emit } of stringMeanings()) add(key, emit);
   invariant(table.length < 65536, 'a handler index has 16 bits', { handlers: table.length });
   const globals = [
     { type: 'i32', name: 'ticks' },
@@ -94,9 +91,9 @@ export function buildHandlers(): HandlerBinary {
   return { bytes: assembleModule({ imports: IMPORTS, functions, globals, table, memoryPages }), slots };
 }
 
-type AddEmitted = (key: string, emit: (m: MeaningBuilder) => void) => void;
+type Add = (key: string, emit: (m: MeaningBuilder<RecordReader>) => void) => void;
 
-function addMeaning(meaning: Meaning, add: AddEmitted): void {
+function addMeaning(meaning: Meaning, add: Add): void {
   for (const sizes of meaning.sizes) {
     for (const kinds of kindCombinations(meaning.operands)) {
       add(handlerKey(meaning.name, sizes, kinds), (m) => emitMeaning(m, meaning, sizes, kinds));

@@ -211,11 +211,11 @@ function flaglessShift(name: 'sarx' | 'shlx' | 'shrx'): Meaning {
     name,
     operands: ['r', 'rm', 'r'],
     sizes: [[4, 4, 4], [8, 8, 8]],
-    emit: (m, [to, from, by], [size]) => {
+    emit: (m, [to, from, counter], [size]) => {
       const value = from.read();
-      const count = by.read(); // WebAssembly masks to 5 or 6 bits itself, as the manual asks
-      const op = { sarx: m.shrS, shlx: m.shl, shrx: m.shrU }[name];
-      to.write(op(value, m.and(count, m.num(size, size === 8 ? 63 : 31))));
+      const count = counter.read(); // WebAssembly masks to 5 or 6 bits itself, as the manual asks
+      const by = m.and(count, m.num(size, size === 8 ? 63 : 31));
+      to.write(name === 'sarx' ? m.shrS(value, by) : name === 'shlx' ? m.shl(value, by) : m.shrU(value, by));
       m.next();
     },
   };

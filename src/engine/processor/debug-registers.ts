@@ -80,6 +80,11 @@ export class DebugRegisters {
       const start = this.memory.read64(L.DR + 8 * i) & ~(length - 1n);
       if (linear < start + length && start < linear + BigInt(size)) hits |= 1 << i;
     }
+    this.noteHits(hits);
+  }
+
+  /** The instruction at hand met breakpoints: #DB after it. */
+  noteHits(hits: number): void {
     if (hits === 0) return;
     this.memory.write32(L.PENDING_DEBUG, this.memory.read32(L.PENDING_DEBUG) | hits);
     this.clock.stopSoon();

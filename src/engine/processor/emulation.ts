@@ -4,6 +4,7 @@ import { advanceString, portAccess, stringAddress } from '../assists/io.ts';
 import { decodeInstruction } from '../code/instruction.ts';
 import { type GuestEvent, interruptionInfo } from '../core/event.ts';
 import { GuestExit, GuestFault, hasErrorCode, MmioNeeded, vmExit } from '../core/fault.ts';
+import { hasBreakpoints } from '../state/io-breakpoints.ts';
 import * as L from '../state/layout.ts';
 import type { Core, Peeking, RegisterFile } from '../core/core.ts';
 import type { Processor } from './processor.ts';
@@ -14,6 +15,7 @@ import { VECTOR } from '../../x86/exceptions.ts';
 /** What KVM's emulator can go on from. */
 const FOR_THE_EMULATOR: readonly number[] = [EXIT.EXCEPTION_NMI, EXIT.EPT_VIOLATION, EXIT.EPT_MISCONFIG];
 
+
 /** Run the instruction at rip with memory as KVM's slots have it. */
 export function emulateOne(processor: Processor): Emulated {
   processor.clock.executed = 0;
@@ -22,12 +24,13 @@ export function emulateOne(processor: Processor): Emulated {
   if (exit !== undefined && processor.clock.executed === 0) {
     return FOR_THE_EMULATOR.includes(exit.reason) ? { then: 'exit', exit } : { then: 'failed' };
   }
-  return { then: 'done', writes: processor.mmu.mmioWrites };
+  return { then: 'done', writes: processor.mmu.mmioWrites, breakpoints: processor.emulatedHits };
 }
 
 /** INS and OUTS: KVM moves the data, the processor the registers. Undefined: the instruction is another. */
 export function emulateStringPort(processor: Processor, reads: readonly MmioAccess[]): Emulated | undefined {
   const { state } = processor;
+  const held = processor.memory.read32(L.PENDING_DEBUG);
   try {
     const linear = (state.rip + processor.memory.read64(L.CODE_BASE)) & processor.memory.read64(L.LINEAR_MASK);
     const bytes = fetch(processor, linear);
@@ -41,7 +44,8 @@ export function emulateStringPort(processor: Processor, reads: readonly MmioAcce
       const data = processor.readBytes(address, access.size);
       advanceString(processor, d, access, 1);
       finishString(processor, d.length, access.repeated, d.addressSize);
-      return { then: 'out', port: access.port, size: access.size, bytes: data };
+      const breakpoints = processor.debug.takeHits();
+      return { then: 'out', port: access.port, size: access.size, bytes: data, breakpoints };
     }
     const wanted = access.repeated ? state.counter(d.addressSize) : 1n;
     const count = stringRoom(processor, address, access.size, wanted);
@@ -53,8 +57,9 @@ export function emulateStringPort(processor: Processor, reads: readonly MmioAcce
     }
     advanceString(processor, d, access, elements);
     finishString(processor, d.length, access.repeated, d.addressSize);
-    return { then: 'done', writes: processor.mmu.mmioWrites };
+    return { then: 'done', writes: processor.mmu.mmioWrites, breakpoints: processor.debug.takeHits() };
   } catch (thrown) {
+    processor.memory.write32(L.PENDING_DEBUG, held);
     return emulatedProblem(processor, thrown);
   }
 }
@@ -75,8 +80,10 @@ function emulatedProblem(processor: Processor, thrown: unknown): Emulated {
   return { then: 'exit', exit };
 }
 
+/** Elements an INS may take at once: one where it may trap after it. */
 function stringRoom(processor: RegisterFile, address: bigint, size: number, wanted: bigint): number {
-  if ((processor.memory.read32(L.FLAGS_REST) & RFLAGS.DF) !== 0) return 1;
+  const { memory } = processor;
+  if ((memory.read32(L.FLAGS_REST) & (RFLAGS.DF | RFLAGS.TF)) !== 0 || hasBreakpoints(memory)) return 1;
   const room = Math.max(1, Math.floor((4096 - Number(address & 0xfffn)) / size));
   return wanted < BigInt(room) ? Number(wanted) : room;
 }

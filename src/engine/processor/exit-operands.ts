@@ -1,12 +1,14 @@
 import { byNumber, field, type Operand, QUALIFICATION } from '../../x86/exit-reasons.ts';
 import type { GuestStop, VmExit } from '../../x86/guest.ts';
+import { ioBreakpoints } from '../state/io-breakpoints.ts';
 import type { CpuState } from '../state/state.ts';
 
 type Operands = Pick<GuestStop, 'a0' | 'a1' | 'a2' | 'a3' | 'a4' | 'a5'>;
 type Read = (state: CpuState, exit: VmExit) => bigint;
 
 const low = (state: CpuState, index: number): bigint => BigInt(state.gpr32(index));
-const qualificationOf = (exit: VmExit): number => Number(BigInt.asUintN(32, exit.qualification));
+/** Of a register or port access, which has 32 bits of it. */
+const qualificationOf = (exit: VmExit): number => Number(exit.qualification);
 const IO = QUALIFICATION.IO_INSTRUCTION;
 
 /** How an operand is read, by its name in exit-reasons.ts. */
@@ -31,24 +33,42 @@ const READ: Readonly<Record<Operand, Read>> = {
     return field(qualification, IO.in) !== 0 ? state.gpr(0) : BigInt.asUintN(width, state.gpr(0));
   },
   address: (_state, exit) => exit.guestLinearAddress,
+  breakpoints: (state, exit) => {
+    const qualification = qualificationOf(exit);
+    return BigInt(ioBreakpoints(state.memory, field(qualification, IO.port), field(qualification, IO.size) + 1));
+  },
   mode: (state) => BigInt(state.cpl | (state.code64 ? 4 : 0)),
 };
 
 const nothing: Read = () => 0n;
-const READERS = byNumber(([, { operands = [] }]) => operands.map((name) => READ[name]));
 const NO_OPERANDS: Operands = { a0: 0n, a1: 0n, a2: 0n, a3: 0n, a4: 0n, a5: 0n };
+
+/** How each of the six is read. */
+interface Readers {
+  readonly a0: Read;
+  readonly a1: Read;
+  readonly a2: Read;
+  readonly a3: Read;
+  readonly a4: Read;
+  readonly a5: Read;
+}
+
+const READERS = byNumber(([, { operands = [] }]): Readers | undefined => {
+  const [a0, a1 = nothing, a2 = nothing, a3 = nothing, a4 = nothing, a5 = nothing] = operands.map((name) => READ[name]);
+  return a0 === undefined ? undefined : { a0, a1, a2, a3, a4, a5 };
+});
 
 /** What the exit's handler may look at; see GuestStop. */
 export function exitOperands(state: CpuState, exit: VmExit | undefined): Operands {
-  const readers = exit === undefined ? undefined : READERS[exit.reason];
-  if (exit === undefined || readers === undefined || readers.length === 0) return NO_OPERANDS;
-  const [a0 = nothing, a1 = nothing, a2 = nothing, a3 = nothing, a4 = nothing, a5 = nothing] = readers;
+  if (exit === undefined) return NO_OPERANDS;
+  const readers = READERS[exit.reason];
+  if (readers === undefined) return NO_OPERANDS;
   return {
-    a0: a0(state, exit),
-    a1: a1(state, exit),
-    a2: a2(state, exit),
-    a3: a3(state, exit),
-    a4: a4(state, exit),
-    a5: a5(state, exit),
+    a0: readers.a0(state, exit),
+    a1: readers.a1(state, exit),
+    a2: readers.a2(state, exit),
+    a3: readers.a3(state, exit),
+    a4: readers.a4(state, exit),
+    a5: readers.a5(state, exit),
   };
 }

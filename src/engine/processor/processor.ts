@@ -179,7 +179,21 @@ export class Processor extends LinearAccess implements Executing {
     const used = this.slice(1);
     this.clock.executed += used;
     this.steppedOver = false;
+    this.emulatedHits = used === 0 || this.holdsTraps() ? 0 : this.debug.takeHits();
     return this.afterSlice();
+  }
+  /** DR6 bits of the breakpoints that the instruction KVM emulated met. */
+  emulatedHits = 0;
+
+  /**
+   * Breakpoints that MOV SS held back for an instruction which exited and was completed outside: they come with the
+   * entry. SDM Vol. 3, 27.7.3.
+   */
+  enteringTrap(): VmExit | undefined {
+    if (this.holdsTraps() || this.memory.read32(L.PENDING_DEBUG) === 0) return undefined;
+    const exit = this.events.debugException(this.debug.takeHits());
+    if (exit === undefined) this.delivered();
+    return exit;
   }
 
   /** KVM waits for a moment at which interrupts, or NMIs, can be taken. */
@@ -201,6 +215,10 @@ export class Processor extends LinearAccess implements Executing {
   /** STI or MOV SS shadow covers the next instruction. */
   shadowed(): boolean {
     return (this.memory.read32(L.INTERRUPTIBILITY) & SHADOWS) !== 0;
+  }
+  /** MOV SS was the last instruction: what is to be reported waits for the next. */
+  private holdsTraps(): boolean {
+    return (this.memory.read32(L.INTERRUPTIBILITY) & BLOCKED_BY.MOV_SS) !== 0;
   }
   private nmiBlocked(): boolean {
     return (this.memory.read32(L.INTERRUPTIBILITY) & BLOCKED_BY.NMI) !== 0;
@@ -342,7 +360,7 @@ export class Processor extends LinearAccess implements Executing {
     }
     if (!this.hasRetired) return undefined;
     // MOV SS holds debug exceptions back for one instruction; its own single-step trap is lost. SDM Vol. 3, 6.8.3.
-    if (this.shadowFresh && (this.memory.read32(L.INTERRUPTIBILITY) & BLOCKED_BY.MOV_SS) !== 0) {
+    if (this.shadowFresh && this.holdsTraps()) {
       this.steppedOver = false;
       return undefined;
     }

@@ -1,4 +1,5 @@
 import { invariant } from '../../base/invariant.ts';
+import { BINARY, COMPARE, fold, LOADS, SIGNED_LOADS, STORES, UNARY } from './opcodes.ts';
 import { type FunctionBody, type Signature, signedLeb, signedLeb64, unsignedLeb, type ValueType } from './module.ts';
 
 /** A value while code is being emitted: a constant, or a WebAssembly local that is never written again. */
@@ -15,54 +16,6 @@ export interface Variable {
 }
 
 type IntegerType = 'i32' | 'i64';
-
-/** Binary integer operators: opcode for i32 and i64, and how constants fold (on unsigned values). */
-const BINARY = {
-  add: [0x6a, 0x7c],
-  sub: [0x6b, 0x7d],
-  mul: [0x6c, 0x7e],
-  divS: [0x6d, 0x7f],
-  divU: [0x6e, 0x80],
-  remS: [0x6f, 0x81],
-  remU: [0x70, 0x82],
-  and: [0x71, 0x83],
-  or: [0x72, 0x84],
-  xor: [0x73, 0x85],
-  shl: [0x74, 0x86],
-  shrS: [0x75, 0x87],
-  shrU: [0x76, 0x88],
-  rotl: [0x77, 0x89],
-  rotr: [0x78, 0x8a],
-} as const;
-
-const COMPARE = {
-  eq: [0x46, 0x51],
-  ne: [0x47, 0x52],
-  ltS: [0x48, 0x53],
-  ltU: [0x49, 0x54],
-  gtS: [0x4a, 0x55],
-  gtU: [0x4b, 0x56],
-  leS: [0x4c, 0x57],
-  leU: [0x4d, 0x58],
-  geS: [0x4e, 0x59],
-  geU: [0x4f, 0x5a],
-} as const;
-
-const UNARY = { clz: [0x67, 0x79], ctz: [0x68, 0x7a], popcnt: [0x69, 0x7b] } as const;
-
-/** Memory accesses: opcode and natural alignment (log2). */
-const LOADS = {
-  i32: { 1: [0x2d, 0], 2: [0x2f, 1], 4: [0x28, 2], 8: undefined },
-  i64: { 1: [0x31, 0], 2: [0x33, 1], 4: [0x35, 2], 8: [0x29, 3] },
-} as const;
-const SIGNED_LOADS = {
-  i32: { 1: [0x2c, 0], 2: [0x2e, 1], 4: [0x28, 2], 8: undefined },
-  i64: { 1: [0x30, 0], 2: [0x32, 1], 4: [0x34, 2], 8: [0x29, 3] },
-} as const;
-const STORES = {
-  i32: { 1: [0x3a, 0], 2: [0x3b, 1], 4: [0x36, 2], 8: undefined },
-  i64: { 1: [0x3c, 0], 2: [0x3d, 1], 4: [0x3e, 2], 8: [0x37, 3] },
-} as const;
 
 export type Width = 1 | 2 | 4 | 8;
 
@@ -105,32 +58,84 @@ export class FunctionBuilder {
   sub(a: V, b: V): V {
     return isZero(b) ? a : this.binary('sub', a, b);
   }
-  mul = (a: V, b: V): V => this.binary('mul', a, b);
-  divS = (a: V, b: V): V => this.binary('divS', a, b);
-  divU = (a: V, b: V): V => this.binary('divU', a, b);
-  remS = (a: V, b: V): V => this.binary('remS', a, b);
-  remU = (a: V, b: V): V => this.binary('remU', a, b);
-  and = (a: V, b: V): V => this.binary('and', a, b);
-  or = (a: V, b: V): V => this.binary('or', a, b);
-  xor = (a: V, b: V): V => this.binary('xor', a, b);
-  shl = (a: V, b: V): V => (isZero(b) ? a : this.binary('shl', a, b));
-  shrS = (a: V, b: V): V => (isZero(b) ? a : this.binary('shrS', a, b));
-  shrU = (a: V, b: V): V => (isZero(b) ? a : this.binary('shrU', a, b));
-  rotl = (a: V, b: V): V => this.binary('rotl', a, b);
-  rotr = (a: V, b: V): V => this.binary('rotr', a, b);
-  eq = (a: V, b: V): V => this.compare('eq', a, b);
-  ne = (a: V, b: V): V => this.compare('ne', a, b);
-  ltS = (a: V, b: V): V => this.compare('ltS', a, b);
-  ltU = (a: V, b: V): V => this.compare('ltU', a, b);
-  gtS = (a: V, b: V): V => this.compare('gtS', a, b);
-  gtU = (a: V, b: V): V => this.compare('gtU', a, b);
-  leS = (a: V, b: V): V => this.compare('leS', a, b);
-  leU = (a: V, b: V): V => this.compare('leU', a, b);
-  geS = (a: V, b: V): V => this.compare('geS', a, b);
-  geU = (a: V, b: V): V => this.compare('geU', a, b);
-  clz = (a: V): V => this.unary('clz', a);
-  ctz = (a: V): V => this.unary('ctz', a);
-  popcnt = (a: V): V => this.unary('popcnt', a);
+  mul(a: V, b: V): V {
+    return this.binary('mul', a, b);
+  }
+  divS(a: V, b: V): V {
+    return this.binary('divS', a, b);
+  }
+  divU(a: V, b: V): V {
+    return this.binary('divU', a, b);
+  }
+  remS(a: V, b: V): V {
+    return this.binary('remS', a, b);
+  }
+  remU(a: V, b: V): V {
+    return this.binary('remU', a, b);
+  }
+  and(a: V, b: V): V {
+    return this.binary('and', a, b);
+  }
+  or(a: V, b: V): V {
+    return this.binary('or', a, b);
+  }
+  xor(a: V, b: V): V {
+    return this.binary('xor', a, b);
+  }
+  shl(a: V, b: V): V {
+    return isZero(b) ? a : this.binary('shl', a, b);
+  }
+  shrS(a: V, b: V): V {
+    return isZero(b) ? a : this.binary('shrS', a, b);
+  }
+  shrU(a: V, b: V): V {
+    return isZero(b) ? a : this.binary('shrU', a, b);
+  }
+  rotl(a: V, b: V): V {
+    return this.binary('rotl', a, b);
+  }
+  rotr(a: V, b: V): V {
+    return this.binary('rotr', a, b);
+  }
+  eq(a: V, b: V): V {
+    return this.compare('eq', a, b);
+  }
+  ne(a: V, b: V): V {
+    return this.compare('ne', a, b);
+  }
+  ltS(a: V, b: V): V {
+    return this.compare('ltS', a, b);
+  }
+  ltU(a: V, b: V): V {
+    return this.compare('ltU', a, b);
+  }
+  gtS(a: V, b: V): V {
+    return this.compare('gtS', a, b);
+  }
+  gtU(a: V, b: V): V {
+    return this.compare('gtU', a, b);
+  }
+  leS(a: V, b: V): V {
+    return this.compare('leS', a, b);
+  }
+  leU(a: V, b: V): V {
+    return this.compare('leU', a, b);
+  }
+  geS(a: V, b: V): V {
+    return this.compare('geS', a, b);
+  }
+  geU(a: V, b: V): V {
+    return this.compare('geU', a, b);
+  }
+  clz(a: V): V {
+    return this.unary('clz', a);
+  }
+  ctz(a: V): V {
+    return this.unary('ctz', a);
+  }
+  popcnt(a: V): V {
+    return this.unary('popcnt', a);
+  }
 
   not(a: V): V {
     return this.xor(a, this.const(integer(a), -1));
@@ -338,7 +343,7 @@ export class FunctionBuilder {
   private binary(name: keyof typeof BINARY, a: V, b: V): V {
     invariant(a.type === b.type, 'operands have one type', { name, a: a.type, b: b.type });
     if (a.constant !== undefined && b.constant !== undefined) {
-      const folded = fold(name, a, b);
+      const folded = fold(name, integer(a), a.constant, b.constant);
       if (folded !== undefined) return this.const(integer(a), folded);
     }
     return this.raw(BINARY[name][a.type === 'i64' ? 1 : 0], [a, b], a.type);
@@ -381,20 +386,4 @@ function integer(value: V): IntegerType {
 
 function isZero(value: V): boolean {
   return value.constant === 0n;
-}
-
-function fold(name: keyof typeof BINARY, a: V, b: V): bigint | undefined {
-  const [x, y] = [a.constant as bigint, b.constant as bigint];
-  const bits = a.type === 'i64' ? 63n : 31n;
-  switch (name) {
-    case 'add': return x + y;
-    case 'sub': return x - y;
-    case 'mul': return x * y;
-    case 'and': return x & y;
-    case 'or': return x | y;
-    case 'xor': return x ^ y;
-    case 'shl': return x << (y & bits);
-    case 'shrU': return x >> (y & bits);
-    default: return undefined;
-  }
 }

@@ -9,7 +9,8 @@ import type { VcpuState } from '../state.ts';
 type Vcpu = Draft<VcpuState>;
 
 /** sim:emulated. */
-export function emulated(vcpu: Vcpu, { then, at, size, count, bytes }: EventOf<'sim:emulated'>): void {
+export function emulated(vcpu: Vcpu, { then, at, size, count, bytes, breakpoints }: EventOf<'sim:emulated'>): void {
+  if (breakpoints !== 0) vcpu.exit.breakpoints |= breakpoints;
   switch (then) {
     case 'done':
       vcpu.emulation = undefined;

@@ -25,6 +25,7 @@ import {
 import {
   APIC_DFR,
   APIC_DIVIDE,
+  APIC_ESR,
   APIC_ICR,
   APIC_ICR2,
   APIC_ID,
@@ -182,9 +183,19 @@ export function registerWritten(kvm: Kvm, { rw, reg, val }: EventOf<'kvm_apic'>,
     case APIC_DIVIDE:
       writeDivide(l, value);
       return;
+    case APIC_ESR:
+      if (isX2apic(l) && value !== 0) return;
+      l.esr = l.errors;
+      l.errors = 0;
+      return;
     default:
       if (!isX2apic(l) && writeXapicRegister(l, reg, value)) scan(chip);
   }
+}
+
+/** sim:apic_error. */
+export function errorLogged(kvm: Kvm, { vcpu_id: index, error }: EventOf<'sim:apic_error'>): void {
+  chipOf(kvm).lapics[index].errors |= error;
 }
 
 /** Registers that only xAPIC mode lets the guest write. True: who is addressed how may have changed. */
@@ -325,6 +336,8 @@ export function reset(kvm: Kvm, index: number, init: boolean): void {
   l.icrLow = 0;
   l.icrHigh = 0;
   l.divideConfig = 0;
+  l.esr = 0;
+  l.errors = 0;
   l.initialCount = 0;
   for (const words of [l.irr, l.isr, l.tmr]) words.fill(0);
   l.causes = {};
@@ -362,6 +375,7 @@ export function restored(kvm: Kvm, { vcpu_id: index, regs }: EventOf<'ioctl:KVM_
   takeVectors(view, APIC_ISR, l.isr);
   takeVectors(view, APIC_TMR, l.tmr);
   takeVectors(view, APIC_IRR, l.irr);
+  l.errors = 0;
   l.causes = {};
   for (let vector = 0; vector < 256; vector += 1) if (testVector(l.irr, vector)) l.causes[vector] = seq;
   l.isrCache = -1;

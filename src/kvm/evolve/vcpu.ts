@@ -10,6 +10,7 @@ import { unpackCpuid } from '../ioctl/structs.ts';
 import type { KvmState, VcpuState } from '../state.ts';
 import { type ControlField, FIELD_OF } from '../vmcs/fields.ts';
 import { INTERRUPTION } from '../../x86/controls.ts';
+import { EXIT, OPERANDS } from '../../x86/exit-reasons.ts';
 import { MP_HALTED, MP_INIT_RECEIVED, MP_RUNNABLE } from '../vcpu/start.ts';
 import * as lapic from './lapic.ts';
 import * as pic from './pic.ts';
@@ -39,7 +40,10 @@ export function left(kvm: Kvm, event: EventOf<'kvm_exit'>, { seq }: Stamped): vo
   const vcpu = vcpuOf(kvm, event);
   vcpu.inGuest = false;
   vcpu.exits += 1;
-  vcpu.exit = { seq, instructionLength: event.insn_len, operand: event.a0 };
+  // Of an I/O instruction the processor tells which breakpoints its ports meet.
+  const breakpoints =
+    event.exit_reason === EXIT.IO_INSTRUCTION ? Number(event[OPERANDS.IO_INSTRUCTION.breakpoints]) : 0;
+  vcpu.exit = { seq, instructionLength: event.insn_len, operand: event.a0, breakpoints };
   if (vcpu.emulation !== undefined) vcpu.emulation = undefined;
   if (leavesInterrupts(vcpu, event)) completeInterrupts(vcpu, event, seq);
 }

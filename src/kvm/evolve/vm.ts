@@ -59,7 +59,7 @@ function newVcpu(index: number, id: number, fd: number, hasIrqchip: boolean): Dr
     fd,
     inGuest: false,
     entry: { seq: NONE, tick: 0, injects: false },
-    exit: { seq: NONE, instructionLength: 0, operand: 0n },
+    exit: { seq: NONE, instructionLength: 0, operand: 0n, breakpoints: 0 },
     inUserspace: false,
     pending: 'nothing',
     emulation: undefined,

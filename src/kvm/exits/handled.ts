@@ -1,10 +1,10 @@
 import type { Handled } from '../io/userspace.ts';
 import type { KvmContext } from '../context.ts';
 import type { GuestStop } from '../../x86/guest.ts';
-import { singleStepped } from '../vcpu/guest-debug.ts';
+import { trapped } from '../vcpu/guest-debug.ts';
 import type { VcpuState } from '../state.ts';
 import { loadedVmcs } from '../vmcs/controls.ts';
-import { EFER_LMA, RFLAGS } from '../../x86/registers.ts';
+import { EFER_LMA } from '../../x86/registers.ts';
 
 /** Handles one basic exit reason. Linux kvm_vmx_exit_handlers. */
 export type ExitHandler = (kvm: KvmContext, vcpu: VcpuState, stop: GuestStop) => Handled;
@@ -15,7 +15,7 @@ export function skip(kvm: KvmContext, vcpu: VcpuState, length: number): Handled 
   const sum = rip + BigInt(length);
   const next = (loadedVmcs(vcpu).guestEfer & EFER_LMA) !== 0n ? BigInt.asUintN(64, sum) : sum & 0xffff_ffffn;
   kvm.guest.skipInstruction(vcpu.index, length, next);
-  return (rflags & RFLAGS.TF) === 0 ? 'resume' : singleStepped(kvm, vcpu);
+  return trapped(kvm, vcpu, rflags);
 }
 
 /** Skip the instruction that exited. */

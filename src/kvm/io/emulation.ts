@@ -7,12 +7,12 @@ import { exitInternal, exitIo, exitMmio, type Handled, SUBERROR_EMULATION } from
 import { INTERRUPTION } from '../../x86/controls.ts';
 import { EXIT, field, QUALIFICATION } from '../../x86/exit-reasons.ts';
 import type { Emulated, MemoryOfGuest, MmioAccess, VmExit } from '../../x86/guest.ts';
-import { singleStepped } from '../vcpu/guest-debug.ts';
+import { trapped } from '../vcpu/guest-debug.ts';
 import { guestHva, markDirty, slotOf } from '../mmu/guest-memory.ts';
 import { handleTdpFault, PFERR_FETCH, PFERR_PRESENT, PFERR_WRITE } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
 import { PF, queueException } from '../vcpu/exceptions.ts';
-import { RFLAGS } from '../../x86/registers.ts';
+import { unreachable } from '../../base/unreachable.ts';
 
 /** Steps one instruction may take before it must end or reach user space. */
 const STEP_LIMIT = 4096;
@@ -29,8 +29,10 @@ export function emulateFastWrite(kvm: KvmContext, vcpu: VcpuState, gpa: number):
   if (emulated.then !== 'done') return act(kvm, vcpu, emulated) ?? continueEmulation(kvm, vcpu);
   ioeventfdWrite(kvm, false, gpa, 0, 0n);
   kvm.raise({ kind: 'kvm_fast_mmio', gpa });
-  return trapped(kvm, vcpu, 'resume');
+  return finished(kvm, vcpu, 'resume');
 }
+
+type StringOut = Extract<Emulated, { then: 'out' }>;
 
 /** Emulate the instruction at rip, or go on with it: its reads so far are at hand. */
 export function continueEmulation(kvm: KvmContext, vcpu: VcpuState): Handled {
@@ -63,26 +65,35 @@ export const memoryOf =
 function act(kvm: KvmContext, vcpu: VcpuState, emulated: Emulated): Handled | undefined {
   switch (emulated.then) {
     case 'done':
-      return trapped(kvm, vcpu, performWrites(kvm, vcpu));
+      return completeWrites(kvm, vcpu);
     case 'read':
       return continueRead(kvm, vcpu);
     case 'in':
       return stringIn(kvm, emulated.port, emulated.size, emulated.count);
     case 'out':
-      return stringOut(kvm, emulated.port, emulated.size, emulated.bytes);
+      return stringOut(kvm, vcpu, emulated);
     case 'exit':
       return emulationExit(kvm, vcpu, emulated.exit);
-    default:
+    case 'failed':
       return exitInternal(kvm, vcpu, SUBERROR_EMULATION, []);
+    default:
+      return unreachable(emulated);
   }
 }
 
-/** The trap after an emulated instruction. As in Linux, a write that user space must perform loses it. */
-const trapped = (kvm: KvmContext, vcpu: VcpuState, done: Handled): Handled =>
-  done === 'resume' && (kvm.guest.position(vcpu.index).rflags & RFLAGS.TF) !== 0 ? singleStepped(kvm, vcpu) : done;
+/** The trap after an emulated instruction, when nothing of it is left to user space. */
+const finished = (kvm: KvmContext, vcpu: VcpuState, done: Handled): Handled =>
+  done === 'resume' ? trapped(kvm, vcpu, kvm.guest.position(vcpu.index).rflags) : done;
+
+/** complete_emulated_mmio of a write: what is left of it, and then its trap, which Linux loses. */
+export const completeWrites = (kvm: KvmContext, vcpu: VcpuState): Handled =>
+  finished(kvm, vcpu, performWrites(kvm, vcpu));
+
+/** User space has taken an element of OUTS. Its trap follows it, and not the instruction behind it as in Linux. */
+export const completeStringOut = (kvm: KvmContext, vcpu: VcpuState): Handled => finished(kvm, vcpu, 'resume');
 
 /** Writes of the finished instruction, one after the other; user space may be needed for some. */
-export function performWrites(kvm: KvmContext, vcpu: VcpuState): Handled {
+function performWrites(kvm: KvmContext, vcpu: VcpuState): Handled {
   for (;;) {
     const next = vcpu.emulation?.writes[0];
     if (next === undefined) return 'resume';
@@ -150,11 +161,12 @@ export function completeStringIn(kvm: KvmContext, vcpu: VcpuState, data: Uint8Ar
   return continueEmulation(kvm, vcpu);
 }
 
-function stringOut(kvm: KvmContext, port: number, size: number, bytes: Uint8Array): Handled {
+function stringOut(kvm: KvmContext, vcpu: VcpuState, { port, size, bytes }: StringOut): Handled {
   const count = bytes.length / size;
   const val = numberOf(bytes, size);
   kvm.raise({ kind: 'kvm_pio', rw: 1, port, size, count, val, data: NO_BYTES });
-  return portWrite(kvm, port, size, val) ? 'resume' : exitIo({ rw: 1, port, size, count }, bytes, 'string-out');
+  if (portWrite(kvm, port, size, val)) return finished(kvm, vcpu, 'resume');
+  return exitIo({ rw: 1, port, size, count }, bytes, 'string-out');
 }
 
 /** The emulator met an exception, or memory EPT does not map yet. */

@@ -1,5 +1,4 @@
 /** Requests of a vCPU's descriptor. Linux kvm_vcpu_ioctl, kvm_arch_vcpu_ioctl. */
-import type { KvmRunAnswer } from '../api.ts';
 import { TSC_KHZ } from '../clock/tsc.ts';
 import { type KvmContext, vmOf } from '../context.ts';
 import { getVcpuAttribute, hasVcpuAttribute, setVcpuAttribute } from './device-attributes.ts';
@@ -8,6 +7,7 @@ import { isValidXcr0, setXcr0 } from '../exits/registers.ts';
 import { guestDr, setGuestDebug, setGuestDr } from '../vcpu/guest-debug.ts';
 import { setCpuid } from './cpuid.ts';
 import { getEvents, setEvents } from './events.ts';
+import type { IoctlTable } from './arguments.ts';
 import * as io from './ioctls.ts';
 import { getLapic, setLapic } from '../irqchip/index.ts';
 import { readMsr, writeMsr } from '../vcpu/msrs.ts';
@@ -17,22 +17,20 @@ import { packMsrs } from './structs.ts';
 import { injectNmi } from '../vcpu/nmi.ts';
 import { enterRun } from '../vcpu/run.ts';
 
-type VcpuIoctl = (kvm: KvmContext, vcpu: VcpuState, arg: never) => number;
-
 const MAX_MP_STATE = 4;
 /** Bytes of FXSAVE within an XSAVE area. */
 const LEGACY_REGION = 512;
 
 /** By request number. */
-export const VCPU_IOCTLS: Readonly<Record<number, VcpuIoctl>> = {
-  [io.KVM_RUN]: (kvm, vcpu, answer: KvmRunAnswer | undefined) => enterRun(kvm, vcpu, answer ?? {}),
-  [io.KVM_GET_REGS]: (kvm, vcpu, regs: io.Regs) => getRegs(kvm, vcpu, regs),
-  [io.KVM_SET_REGS]: (kvm, vcpu, regs: io.Regs) => setRegs(kvm, vcpu, regs),
-  [io.KVM_GET_SREGS]: (kvm, vcpu, sregs: io.Sregs) => getSregs(kvm, vcpu, sregs),
-  [io.KVM_SET_SREGS]: (kvm, vcpu, sregs: io.Sregs) => setSregs(kvm, vcpu, sregs),
-  [io.KVM_GET_SREGS2]: (kvm, vcpu, sregs: io.Sregs) => getSregs(kvm, vcpu, sregs),
-  [io.KVM_SET_SREGS2]: (kvm, vcpu, sregs: io.Sregs) => setSregs(kvm, vcpu, sregs),
-  [io.KVM_GET_MSRS]: (kvm, vcpu, list: io.MsrList) => {
+export const VCPU_IOCTLS: IoctlTable<[kvm: KvmContext, vcpu: VcpuState]> = {
+  [io.KVM_RUN]: (kvm, vcpu, answer) => enterRun(kvm, vcpu, answer ?? {}),
+  [io.KVM_GET_REGS]: (kvm, vcpu, regs) => getRegs(kvm, vcpu, regs),
+  [io.KVM_SET_REGS]: (kvm, vcpu, regs) => setRegs(kvm, vcpu, regs),
+  [io.KVM_GET_SREGS]: (kvm, vcpu, sregs) => getSregs(kvm, vcpu, sregs),
+  [io.KVM_SET_SREGS]: (kvm, vcpu, sregs) => setSregs(kvm, vcpu, sregs),
+  [io.KVM_GET_SREGS2]: (kvm, vcpu, sregs) => getSregs(kvm, vcpu, sregs),
+  [io.KVM_SET_SREGS2]: (kvm, vcpu, sregs) => setSregs(kvm, vcpu, sregs),
+  [io.KVM_GET_MSRS]: (kvm, vcpu, list) => {
     let done = 0;
     for (const entry of list.entries) {
       const value = readMsr(kvm, vcpu, entry.index, true);
@@ -45,22 +43,22 @@ export const VCPU_IOCTLS: Readonly<Record<number, VcpuIoctl>> = {
   [io.KVM_SET_MSRS]: setMsrs,
   [io.KVM_SET_CPUID]: setCpuid,
   [io.KVM_SET_CPUID2]: setCpuid,
-  [io.KVM_GET_CPUID2]: (_kvm, vcpu, table: io.CpuidTable) => {
+  [io.KVM_GET_CPUID2]: (_kvm, vcpu, table) => {
     table.entries = vcpu.cpuid.map((entry) => ({ ...entry }));
     return 0;
   },
-  [io.KVM_GET_LAPIC]: (kvm, vcpu, out: io.LapicRegisters) => {
+  [io.KVM_GET_LAPIC]: (kvm, vcpu, out) => {
     const { irqchip } = vmOf(kvm);
     if (irqchip === undefined) return -EINVAL;
     out.regs = getLapic(irqchip.lapics[vcpu.index], kvm.now());
     return 0;
   },
-  [io.KVM_SET_LAPIC]: (kvm, vcpu, page: io.LapicRegisters) => {
+  [io.KVM_SET_LAPIC]: (kvm, vcpu, page) => {
     if (vmOf(kvm).irqchip === undefined) return -EINVAL;
     setLapic(kvm, vcpu.index, page.regs);
     return 0;
   },
-  [io.KVM_GET_MP_STATE]: (_kvm, vcpu, out: io.MpState) => {
+  [io.KVM_GET_MP_STATE]: (_kvm, vcpu, out) => {
     out.mpState = vcpu.mpState;
     return 0;
   },
@@ -69,7 +67,7 @@ export const VCPU_IOCTLS: Readonly<Record<number, VcpuIoctl>> = {
     injectNmi(kvm.after(kvm.raise({ kind: 'ioctl:KVM_NMI', vcpu_id: vcpu.index })), vcpu);
     return 0;
   },
-  [io.KVM_INTERRUPT]: (kvm, vcpu, { irq }: { irq: number }) => {
+  [io.KVM_INTERRUPT]: (kvm, vcpu, { irq }) => {
     if (irq > 255) return -EINVAL;
     if (vmOf(kvm).irqchip !== undefined) return -ENXIO;
     kvm.raise({ kind: 'ioctl:KVM_INTERRUPT', vcpu_id: vcpu.index, irq });
@@ -77,7 +75,7 @@ export const VCPU_IOCTLS: Readonly<Record<number, VcpuIoctl>> = {
   },
   [io.KVM_GET_VCPU_EVENTS]: getEvents,
   [io.KVM_SET_VCPU_EVENTS]: setEvents,
-  [io.KVM_GET_DEBUGREGS]: (kvm, vcpu, out: io.DebugRegs) => {
+  [io.KVM_GET_DEBUGREGS]: (kvm, vcpu, out) => {
     out.db = [0, 1, 2, 3].map((index) => guestDr(kvm, vcpu, index));
     out.dr6 = guestDr(kvm, vcpu, 6);
     out.dr7 = guestDr(kvm, vcpu, 7);
@@ -86,16 +84,16 @@ export const VCPU_IOCTLS: Readonly<Record<number, VcpuIoctl>> = {
   [io.KVM_SET_DEBUGREGS]: setDebugRegisters,
   [io.KVM_GET_XSAVE]: getXsave,
   [io.KVM_GET_XSAVE2]: getXsave,
-  [io.KVM_SET_XSAVE]: (kvm, vcpu, { region }: io.Xsave) => {
+  [io.KVM_SET_XSAVE]: (kvm, vcpu, { region }) => {
     kvm.raise({ kind: 'ioctl:KVM_SET_XSAVE', vcpu_id: vcpu.index, region });
     kvm.guest.registers(vcpu.index).setXsave(region);
     return 0;
   },
-  [io.KVM_GET_FPU]: (kvm, vcpu, out: io.Xsave) => {
+  [io.KVM_GET_FPU]: (kvm, vcpu, out) => {
     out.region = kvm.guest.registers(vcpu.index).xsave().slice(0, LEGACY_REGION);
     return 0;
   },
-  [io.KVM_SET_FPU]: (kvm, vcpu, area: io.Xsave) => {
+  [io.KVM_SET_FPU]: (kvm, vcpu, area) => {
     const region = area.region.slice(0, LEGACY_REGION);
     kvm.raise({ kind: 'ioctl:KVM_SET_FPU', vcpu_id: vcpu.index, region });
     const registers = kvm.guest.registers(vcpu.index);
@@ -104,19 +102,19 @@ export const VCPU_IOCTLS: Readonly<Record<number, VcpuIoctl>> = {
     registers.setXsave(whole);
     return 0;
   },
-  [io.KVM_GET_XCRS]: (_kvm, vcpu, out: io.Xcrs) => {
+  [io.KVM_GET_XCRS]: (_kvm, vcpu, out) => {
     out.xcrs = [{ xcr: 0, value: vcpu.xcr0 }];
     return 0;
   },
   [io.KVM_SET_XCRS]: setXcrs,
-  [io.KVM_SET_TSC_KHZ]: (_kvm, _vcpu, khz: number) => (khz === 0 || khz === TSC_KHZ ? 0 : -EINVAL),
+  [io.KVM_SET_TSC_KHZ]: (_kvm, _vcpu, khz) => (khz === 0 || khz === TSC_KHZ ? 0 : -EINVAL),
   [io.KVM_GET_TSC_KHZ]: () => TSC_KHZ,
   [io.KVM_KVMCLOCK_CTRL]: (kvm, vcpu) => {
     if ((vcpu.pv.systemTimeMsr & 1n) === 0n) return -EINVAL;
     kvm.raise({ kind: 'ioctl:KVM_KVMCLOCK_CTRL', vcpu_id: vcpu.index });
     return 0;
   },
-  [io.KVM_TRANSLATE]: (kvm, vcpu, translation: io.Translation) => {
+  [io.KVM_TRANSLATE]: (kvm, vcpu, translation) => {
     const found = kvm.guest.translate(vcpu.index, translation.linearAddress);
     translation.valid = found !== undefined;
     translation.physicalAddress = found?.gpa ?? 0;
@@ -124,11 +122,11 @@ export const VCPU_IOCTLS: Readonly<Record<number, VcpuIoctl>> = {
     translation.usermode = false;
     return 0;
   },
-  [io.KVM_SET_GUEST_DEBUG]: (kvm, vcpu, debug: io.GuestDebug) => setGuestDebug(kvm, vcpu, debug),
+  [io.KVM_SET_GUEST_DEBUG]: (kvm, vcpu, debug) => setGuestDebug(kvm, vcpu, debug),
   [io.KVM_HAS_DEVICE_ATTR]: hasVcpuAttribute,
   [io.KVM_GET_DEVICE_ATTR]: getVcpuAttribute,
   [io.KVM_SET_DEVICE_ATTR]: setVcpuAttribute,
-  [io.KVM_X86_SETUP_MCE]: (kvm, vcpu, cap: bigint) => {
+  [io.KVM_X86_SETUP_MCE]: (kvm, vcpu, cap) => {
     const banks = Number(cap & 0xffn);
     if (banks === 0 || banks > 32) return -EINVAL;
     kvm.raise({ kind: 'ioctl:KVM_X86_SETUP_MCE', vcpu_id: vcpu.index, mcg_cap: cap });

@@ -6,10 +6,10 @@ import { registerZone, unregisterZone } from '../io/coalesced.ts';
 import { type KvmContext, vmOf } from '../context.ts';
 import { EEXIST, EINVAL, ENODEV, ENXIO } from './errno.ts';
 import { assignIoeventfd, assignIrqfd } from '../io/eventfd.ts';
+import type { IoctlTable } from './arguments.ts';
 import * as io from './ioctls.ts';
 import {
   buildRouting,
-  type GsiRoutingEntry,
   getIoapic,
   getPic,
   getPit2,
@@ -31,35 +31,28 @@ const MAX_VCPUS = 1024;
 /** The last address three pages of TSS fit at. */
 const LAST_TSS = 0xffffd000;
 
-type VmIoctl = (kvm: KvmContext, arg: never) => number;
-
-interface IrqchipArgument {
-  chipId: number;
-  state?: unknown;
-}
-
 /** By request number. */
-export const VM_IOCTLS: Readonly<Record<number, VmIoctl>> = {
-  [io.KVM_CHECK_EXTENSION]: (_kvm, cap: number) => checkExtension(cap),
-  [io.KVM_CREATE_VCPU]: (kvm, id: number) => {
+export const VM_IOCTLS: IoctlTable<[kvm: KvmContext]> = {
+  [io.KVM_CHECK_EXTENSION]: (_kvm, cap) => checkExtension(cap),
+  [io.KVM_CREATE_VCPU]: (kvm, id) => {
     const { vcpus } = kvm.state;
     if (vcpus.length >= MAX_VCPUS) return -EINVAL;
     return vcpus.some((vcpu) => vcpu.id === id) ? -EEXIST : createVcpu(kvm, id);
   },
-  [io.KVM_SET_USER_MEMORY_REGION]: (kvm, region: io.UserMemoryRegion) => setMemoryRegion(kvm, region),
-  [io.KVM_GET_DIRTY_LOG]: (kvm, log: io.DirtyLog) => getDirtyLog(kvm, log.slot, log.bitmap),
-  [io.KVM_CLEAR_DIRTY_LOG]: (kvm, log: io.DirtyLog) => clearDirtyLog(kvm, log),
-  [io.KVM_SET_TSS_ADDR]: (kvm, addr: number) => {
+  [io.KVM_SET_USER_MEMORY_REGION]: (kvm, region) => setMemoryRegion(kvm, region),
+  [io.KVM_GET_DIRTY_LOG]: (kvm, log) => getDirtyLog(kvm, log.slot, log.bitmap),
+  [io.KVM_CLEAR_DIRTY_LOG]: (kvm, log) => clearDirtyLog(kvm, log),
+  [io.KVM_SET_TSS_ADDR]: (kvm, addr) => {
     if (addr > LAST_TSS) return -EINVAL;
     kvm.raise({ kind: 'ioctl:KVM_SET_TSS_ADDR', addr });
     return 0;
   },
-  [io.KVM_SET_IDENTITY_MAP_ADDR]: (kvm, addr: number) => {
+  [io.KVM_SET_IDENTITY_MAP_ADDR]: (kvm, addr) => {
     if (kvm.state.vcpus.length > 0) return -EINVAL;
     kvm.raise({ kind: 'ioctl:KVM_SET_IDENTITY_MAP_ADDR', addr });
     return 0;
   },
-  [io.KVM_SET_BOOT_CPU_ID]: (kvm, id: number) => {
+  [io.KVM_SET_BOOT_CPU_ID]: (kvm, id) => {
     if (kvm.state.vcpus.length > 0) return -EINVAL;
     kvm.raise({ kind: 'ioctl:KVM_SET_BOOT_CPU_ID', id });
     return 0;
@@ -70,71 +63,71 @@ export const VM_IOCTLS: Readonly<Record<number, VmIoctl>> = {
     kvm.raise({ kind: 'ioctl:KVM_CREATE_IRQCHIP' });
     return 0;
   },
-  [io.KVM_IRQ_LINE]: (kvm, line: io.IrqLevel) => (irqLine(kvm, line) < -1 ? -ENXIO : 0),
-  [io.KVM_IRQ_LINE_STATUS]: (kvm, line: io.IrqLevel) => {
+  [io.KVM_IRQ_LINE]: (kvm, line) => (irqLine(kvm, line) < -1 ? -ENXIO : 0),
+  [io.KVM_IRQ_LINE_STATUS]: (kvm, line) => {
     const status = irqLine(kvm, line);
     if (status < -1) return -ENXIO;
     line.status = status;
     return 0;
   },
-  [io.KVM_SET_GSI_ROUTING]: (kvm, { entries }: { entries: GsiRoutingEntry[] }) => {
+  [io.KVM_SET_GSI_ROUTING]: (kvm, { entries }) => {
     if (vmOf(kvm).irqchip === undefined || buildRouting(entries) === undefined) return -EINVAL;
     kvm.raise({ kind: 'ioctl:KVM_SET_GSI_ROUTING', entries: packRoutes(entries) });
     return 0;
   },
-  [io.KVM_SIGNAL_MSI]: (kvm, { addressLow, data }: io.Msi) =>
+  [io.KVM_SIGNAL_MSI]: (kvm, { addressLow, data }) =>
     vmOf(kvm).irqchip === undefined ? -EINVAL : sendMsi(kvm, addressLow, data),
   [io.KVM_IRQFD]: assignIrqfd,
   [io.KVM_IOEVENTFD]: assignIoeventfd,
-  [io.KVM_GET_IRQCHIP]: (kvm, chip: IrqchipArgument) => {
+  [io.KVM_GET_IRQCHIP]: (kvm, chip) => {
     const { irqchip } = vmOf(kvm);
     if (irqchip === undefined) return -ENXIO;
     if (chip.chipId > IOAPIC) return -EINVAL;
     chip.state = chip.chipId === IOAPIC ? getIoapic(irqchip) : getPic(irqchip, chip.chipId);
     return 0;
   },
-  [io.KVM_SET_IRQCHIP]: (kvm, chip: IrqchipArgument) => {
+  [io.KVM_SET_IRQCHIP]: (kvm, chip) => {
     if (vmOf(kvm).irqchip === undefined) return -ENXIO;
     if (chip.chipId > IOAPIC) return -EINVAL;
     if (chip.chipId === IOAPIC) setIoapic(kvm, chip.state as ReturnType<typeof getIoapic>);
     else setPic(kvm, chip.chipId, chip.state as ReturnType<typeof getPic>);
     return 0;
   },
-  [io.KVM_CREATE_PIT2]: (kvm, { flags }: { flags: number }) => {
+  [io.KVM_CREATE_PIT2]: (kvm, { flags }) => {
     const { irqchip } = vmOf(kvm);
     if (irqchip === undefined) return -ENXIO;
     if (irqchip.pit !== undefined) return -EEXIST;
     kvm.raise({ kind: 'ioctl:KVM_CREATE_PIT2', flags, ns: kvm.now() });
     return 0;
   },
-  [io.KVM_GET_PIT2]: (kvm, out: ReturnType<typeof getPit2>) => {
+  [io.KVM_GET_PIT2]: (kvm, out) => {
     const pit = vmOf(kvm).irqchip?.pit;
     if (pit === undefined) return -ENXIO;
     Object.assign(out, getPit2(pit));
     return 0;
   },
-  [io.KVM_SET_PIT2]: (kvm, registers: ReturnType<typeof getPit2>) => {
+  [io.KVM_SET_PIT2]: (kvm, registers) => {
     if (vmOf(kvm).irqchip?.pit === undefined) return -ENXIO;
-    setPit2(kvm, registers);
+    setPit2(kvm, registers as ReturnType<typeof getPit2>);
     return 0;
   },
-  [io.KVM_REINJECT_CONTROL]: (kvm, { pitReinject }: { pitReinject: boolean }) => {
+  [io.KVM_REINJECT_CONTROL]: (kvm, { pitReinject }) => {
     if (vmOf(kvm).irqchip?.pit === undefined) return -ENXIO;
     kvm.raise({ kind: 'ioctl:KVM_REINJECT_CONTROL', pit_reinject: pitReinject });
     return 0;
   },
-  [io.KVM_GET_CLOCK]: (kvm, clock: io.ClockData) => {
+  [io.KVM_GET_CLOCK]: (kvm, clock) => {
     clock.clock = BigInt(kvmclockNs(kvm));
     clock.flags = 2;
     return 0;
   },
-  [io.KVM_SET_CLOCK]: (kvm, { clock }: io.ClockData) => {
+  [io.KVM_SET_CLOCK]: (kvm, { clock }) => {
     setKvmclock(kvm, clock);
     return 0;
   },
-  [io.KVM_SET_TSC_KHZ]: (_kvm, khz: number) => (khz === 0 || khz === TSC_KHZ ? 0 : -EINVAL),
+  [io.KVM_SET_TSC_KHZ]: (_kvm, khz) => (khz === 0 || khz === TSC_KHZ ? 0 : -EINVAL),
   [io.KVM_GET_TSC_KHZ]: () => TSC_KHZ,
-  [io.KVM_ENABLE_CAP]: (kvm, { cap, args }: io.EnableCap) => {
+  [io.KVM_ENABLE_CAP]: (kvm, { cap, args }) => {
     const arg = Number(args[0] ?? 0n);
     if (!isEnableable(cap, arg)) return -EINVAL;
     kvm.raise({ kind: 'ioctl:KVM_ENABLE_CAP', cap, arg });

@@ -7,6 +7,7 @@ import {
   APIC_CURRENT_COUNT,
   APIC_DFR,
   APIC_DIVIDE,
+  APIC_ESR,
   APIC_ICR,
   APIC_ICR2,
   APIC_ID,
@@ -71,6 +72,7 @@ export const WORDS = [
   [APIC_ICR2, 'icrHigh'],
   [APIC_INITIAL_COUNT, 'initialCount'],
   [APIC_DIVIDE, 'divideConfig'],
+  [APIC_ESR, 'esr'],
 ] as const satisfies readonly (readonly [number, keyof LapicState])[];
 
 /** KVM_GET_LAPIC: the register page. The id stands in bits 31:24 in x2APIC mode too. */

@@ -2,6 +2,7 @@
 import { chipOf, type KvmContext } from '../context.ts';
 import { acceptIrq, DELIVER_FIXED, DELIVER_LOWEST, isPresent, isSoftwareEnabled, isX2apic } from './lapic.ts';
 import type { IrqchipState, LapicState } from './state.ts';
+import { unreachable } from '../../base/unreachable.ts';
 
 const DFR_FLAT = 0xffffffff;
 const DFR_CLUSTER = 0x0fffffff;
@@ -121,8 +122,11 @@ function clusterMask(chip: IrqchipState, mode: LogicalMode, destination: number)
       const size = Math.min(256 - first, 16);
       return first > 255 || chip.lapics.length === 0 ? 0 : destination & (0xffff >>> (16 - size));
     }
-    default:
+    case 'none':
+    case 'mixed':
       return 0;
+    default:
+      return unreachable(mode);
   }
 }
 

@@ -2,7 +2,17 @@
 import { chipOf, type KvmContext } from '../context.ts';
 import { deliverToApic, type LapicMessage, SHORTHAND_SELF } from './delivery.ts';
 import { ioapicEoi } from './ioapic.ts';
-import { isPresent, isX2apic, processorPriority } from './lapic.ts';
+import {
+  DELIVER_EXTINT,
+  DELIVER_REMOTE_READ,
+  ESR_ILLEGAL_REGISTER,
+  ESR_SEND_ILLEGAL_VECTOR,
+  isIllegalVector,
+  isPresent,
+  isX2apic,
+  logError,
+  processorPriority,
+} from './lapic.ts';
 import {
   currentCount,
   deliverExpiredTimer,
@@ -71,8 +81,12 @@ function icrMessage(low: number, destination: number): LapicMessage {
 
 function sendIpi(kvm: KvmContext, l: LapicState, low: number, high: number): void {
   const destination = isX2apic(l) ? high : high >>> 24;
-  const seq = kvm.raise({ kind: 'kvm_apic_ipi', icr_low: low, dest_id: destination });
-  deliverToApic(kvm.after(seq), l.vcpu, icrMessage(low, destination));
+  const sent = kvm.after(kvm.raise({ kind: 'kvm_apic_ipi', icr_low: low, dest_id: destination }));
+  const message = icrMessage(low, destination);
+  const { deliveryMode, vector } = message;
+  const isReserved = deliveryMode === DELIVER_REMOTE_READ || deliveryMode === DELIVER_EXTINT;
+  if (isReserved || isIllegalVector(deliveryMode, vector)) logError(sent, l, ESR_SEND_ILLEGAL_VECTOR);
+  if (!isReserved) deliverToApic(sent, l.vcpu, message);
 }
 
 /** The value of a register, or undefined where none can be read. */
@@ -96,7 +110,7 @@ function readRegister(kvm: KvmContext, l: LapicState, offset: number): number | 
     case APIC_SVR:
       return l.svr;
     case APIC_ESR:
-      return 0;
+      return l.esr;
     case APIC_ICR:
       return l.icrLow;
     case APIC_INITIAL_COUNT:
@@ -120,6 +134,35 @@ function readXapicRegister(l: LapicState, offset: number): number | undefined {
       return l.icrHigh;
     default:
       return undefined;
+  }
+}
+
+/** Reading or writing these is no error, though nothing comes of it: they have been registers of other processors. */
+const APIC_REMOTE_READ = 0xc0;
+
+/** No register is there. SDM Vol. 3, Table 11-1. */
+function isReservedRegister(offset: number): boolean {
+  if (offset > 0x3ff) return true;
+  if (isLvt(offset) || (offset >= APIC_ISR && offset <= APIC_ESR)) return false;
+  switch (offset) {
+    case APIC_ID:
+    case APIC_VERSION:
+    case APIC_TPR:
+    case APIC_ARBPRI:
+    case APIC_PPR:
+    case APIC_EOI:
+    case APIC_REMOTE_READ:
+    case APIC_LDR:
+    case APIC_DFR:
+    case APIC_SVR:
+    case APIC_ICR:
+    case APIC_ICR2:
+    case APIC_INITIAL_COUNT:
+    case APIC_CURRENT_COUNT:
+    case APIC_DIVIDE:
+      return false;
+    default:
+      return true;
   }
 }
 
@@ -194,7 +237,11 @@ export function lapicMmioRead(kvm: KvmContext, vcpu: number, offset: number, siz
   const l = chipOf(kvm).lapics[vcpu];
   if (isMmioHole(l)) return -1;
   const byte = offset & 0xf;
-  if (byte + size > 4 || offset > 0x3ff) return 0;
+  if (byte + size > 4) return 0;
+  if (isReservedRegister(offset & ~0xf)) {
+    logError(kvm, l, ESR_ILLEGAL_REGISTER);
+    return 0;
+  }
   const value = readRegister(kvm, l, offset & ~0xf);
   if (value === undefined) return 0;
   traceApic(kvm, 0, offset, BigInt(value));
@@ -207,6 +254,7 @@ export function lapicMmioWrite(kvm: KvmContext, vcpu: number, offset: number, si
   const l = chipOf(kvm).lapics[vcpu];
   if (isMmioHole(l) || size !== 4 || (offset & 0xf) !== 0) return;
   writeRegister(kvm, l, offset & 0xff0, value >>> 0);
+  if (isReservedRegister(offset & 0xff0)) logError(kvm, l, ESR_ILLEGAL_REGISTER);
 }
 
 /** RDMSR of 800h-8FFh. Undefined: #GP. */

@@ -1,6 +1,7 @@
 /**
  * The local APIC's core: modes, priorities, what it accepts and what it offers the processor.
- * SDM Vol. 3, chapter 11; where KVM is simpler (no ESR, no remote read), KVM is followed.
+ * SDM Vol. 3, chapter 11; where KVM is simpler (no remote read), KVM is followed. It has no errors, which are the
+ * manual's here.
  */
 import type { KvmContext } from '../context.ts';
 import { injectNmi } from '../vcpu/nmi.ts';
@@ -15,6 +16,7 @@ export const APIC_BASE_ENABLE = 0x800;
 export const LVT_TIMER = 0;
 export const LVT_LINT0 = 3;
 export const LVT_LINT1 = 4;
+const LVT_ERROR = 5;
 export const LVT_MASKED = 0x10000;
 const LVT_LEVEL = 0x8000;
 
@@ -27,6 +29,14 @@ export const DELIVER_NMI = 0x400;
 export const DELIVER_INIT = 0x500;
 export const DELIVER_STARTUP = 0x600;
 export const DELIVER_EXTINT = 0x700;
+
+/** Vectors the processor keeps to itself: no interrupt may have one. */
+const FIRST_LEGAL_VECTOR = 16;
+
+/** Bits of the error status register. SDM Vol. 3, 11.5.3. */
+export const ESR_SEND_ILLEGAL_VECTOR = 0x20;
+const ESR_RECEIVE_ILLEGAL_VECTOR = 0x40;
+export const ESR_ILLEGAL_REGISTER = 0x80;
 
 const SVR_ENABLE = 0x100;
 
@@ -71,8 +81,20 @@ export interface AcceptedMessage {
   readonly trigMode: number;
 }
 
+/** A vector in a message whose mode uses it. */
+export const isIllegalVector = (deliveryMode: number, vector: number): boolean =>
+  (deliveryMode === DELIVER_FIXED || deliveryMode === DELIVER_LOWEST) && vector < FIRST_LEGAL_VECTOR;
+
+/** An error is logged for the next write of ESR. The first since the last one interrupts. SDM Vol. 3, 11.5.3. */
+export function logError(kvm: KvmContext, l: LapicState, error: number): void {
+  const isArmed = l.errors === 0;
+  const seq = kvm.raise({ kind: 'sim:apic_error', vcpu_id: l.vcpu, error });
+  if (isArmed) deliverLocal(kvm.after(seq), l, LVT_ERROR);
+}
+
 /** Whether a message has an effect. SDM Vol. 3, 11.8.4. */
-function accepts(l: LapicState, { deliveryMode, level, trigMode }: AcceptedMessage): boolean {
+function accepts(l: LapicState, { deliveryMode, vector, level, trigMode }: AcceptedMessage): boolean {
+  if (isIllegalVector(deliveryMode, vector)) return false;
   switch (deliveryMode) {
     case DELIVER_FIXED:
     case DELIVER_LOWEST:
@@ -94,6 +116,7 @@ export function acceptIrq(kvm: KvmContext, l: LapicState, m: AcceptedMessage, rt
   const { deliveryMode, trigMode, vector } = m;
   const fact = { apicid: l.vcpu, dm: deliveryMode, tm: trigMode, vec: vector, accepted, rtc: rtc && accepted };
   const seq = kvm.raise({ kind: 'kvm_apic_accept_irq', ...fact });
+  if (isIllegalVector(deliveryMode, vector) && isEnabled(l)) logError(kvm.after(seq), l, ESR_RECEIVE_ILLEGAL_VECTOR);
   if (accepted && deliveryMode === DELIVER_NMI) injectNmi(kvm.after(seq), kvm.state.vcpus[l.vcpu]);
   return accepted ? 1 : 0;
 }

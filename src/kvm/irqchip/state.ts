@@ -98,6 +98,9 @@ export interface LapicState {
   readonly lvt: readonly number[];
   readonly initialCount: number;
   readonly divideConfig: number;
+  /** Error status as the last write of ESR left it, and what has been logged since. */
+  readonly esr: number;
+  readonly errors: number;
   readonly isr: readonly number[];
   readonly tmr: readonly number[];
   readonly irr: readonly number[];

@@ -6,7 +6,7 @@ import type { GuestDebug } from '../ioctl/ioctls.ts';
 import type { VcpuState } from '../state.ts';
 import { BP, DB, queueException } from './exceptions.ts';
 import { exceptionBits, loadedVmcs } from '../vmcs/controls.ts';
-import { ACCESS, DR6_BS, DR6_ONES, DR7_ONE, EFER_LMA, RFLAGS_TF, SEG } from '../../x86/registers.ts';
+import { ACCESS, DR6_BS, DR6_ONES, DR7_ONE, EFER_LMA, RFLAGS, RFLAGS_TF, SEG } from '../../x86/registers.ts';
 
 const ENABLE = 1;
 export const DEBUG_SINGLESTEP = 2;
@@ -112,10 +112,16 @@ export function steppingRflags(kvm: KvmContext, vcpu: VcpuState, rflags: bigint)
   return steps(vcpu) && linearRip(kvm, vcpu) === vcpu.guestDebug.singleStepRip ? rflags | RFLAGS_TF : rflags;
 }
 
-/** kvm_vcpu_do_singlestep: an instruction KVM performed counts as a step, user space's or the guest's. */
-export function singleStepped(kvm: KvmContext, vcpu: VcpuState): Handled {
-  if (steps(vcpu)) return exitDebug(kvm, vcpu, DB, DR6_BS);
-  queueException(kvm, vcpu, { vector: DB, payload: DR6_BS });
+/**
+ * The traps after an instruction KVM performed, which belong to user space or to the guest. Linux
+ * kvm_vcpu_do_singlestep knows the step alone; here the breakpoints the instruction met are told too.
+ */
+export function trapped(kvm: KvmContext, vcpu: VcpuState, rflags: number): Handled {
+  const { breakpoints } = vcpu.exit;
+  if (breakpoints === 0 && (rflags & RFLAGS.TF) === 0) return 'resume';
+  const bits = BigInt(breakpoints) | ((rflags & RFLAGS.TF) === 0 ? 0n : DR6_BS);
+  if (steps(vcpu) || (breakpoints !== 0 && ownsDebugRegisters(vcpu))) return exitDebug(kvm, vcpu, DB, bits);
+  queueException(kvm, vcpu, { vector: DB, payload: bits });
   return 'resume';
 }
 

@@ -13,7 +13,7 @@ import {
   request,
   vmOf,
 } from '../context.ts';
-import { completeRead, completeStringIn, performWrites } from '../io/emulation.ts';
+import { completeRead, completeStringIn, completeStringOut, completeWrites } from '../io/emulation.ts';
 import { EINTR } from '../ioctl/errno.ts';
 import {
   exitFailedEntry,
@@ -44,6 +44,7 @@ import { checkAndInject, type Injection } from './injection.ts';
 import { offerPvEoi, takePvEoi } from './pv-eoi.ts';
 import { acceptApicEvents, MP_RUNNABLE } from './start.ts';
 import { BLOCKED_BY, RFLAGS } from '../../x86/registers.ts';
+import { unreachable } from '../../base/unreachable.ts';
 
 const { MOV_DR_EXITING } = PRIMARY;
 const { VALID, TYPE, NMI } = INTERRUPTION;
@@ -96,12 +97,16 @@ function complete(
     case 'mmio-read':
       return completeRead(kvm, vcpu, data);
     case 'mmio-write':
-      return performWrites(kvm, vcpu);
+      return completeWrites(kvm, vcpu);
+    case 'string-out':
+      return completeStringOut(kvm, vcpu);
     case 'rdmsr':
     case 'wrmsr':
       return completeMsr(kvm, vcpu, pending === 'rdmsr', msr);
-    default:
+    case 'nothing':
       return 'resume';
+    default:
+      return unreachable(pending);
   }
 }
 

@@ -42,6 +42,7 @@ export const KVM_FACT_ROWS: Rows<keyof typeof KVM_FACTS> = {
   'sim:guest_dr': changes(['vcpu'], kvm(vcpu.ownRegisterSet)),
   'sim:apic_base': changes(['lapics', 'vcpus'], kvm(vm.apicBaseSet)),
   'sim:tpr': changes(['lapics', 'vcpus'], kvm(vm.taskPrioritySet)),
+  'sim:apic_error': changes(['lapics'], kvm(lapic.errorLogged)),
   'sim:lapic_timer_delivered': changes(['lapics'], kvm(lapic.timerDelivered)),
   'sim:pic_write': changes(['pic', 'pit', 'vcpus'], kvm(pic.written)),
   'sim:pic_poll': changes(['pic'], kvm(pic.polled)),

@@ -13,6 +13,7 @@ import {
 import { contradiction } from './contradiction.ts';
 import { type Numbers, readNumbers, writeIntegers } from './integers.ts';
 import { type FieldPlace, readTold, type TellerAt, writeTold } from './told.ts';
+import { unreachable } from '../../base/unreachable.ts';
 
 /** Room for the integers of one column; callers fill `values[0..count)`. */
 export interface Scratch {
@@ -83,6 +84,8 @@ export function writeColumn(
       return SILENT;
     case 'bytes':
       return writeBlobs(out, rows, name, room, telling);
+    default:
+      return unreachable(type);
   }
 }
 
@@ -305,5 +308,7 @@ export function valueIn({ type, values, high, texts, bytes }: Column, row: numbe
       HALVES[0] = value;
       HALVES[1] = high[row];
       return WIDE[0];
+    default:
+      return unreachable(type);
   }
 }

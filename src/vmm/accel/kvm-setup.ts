@@ -48,7 +48,7 @@ export function createVm(caller: TracedKvm, cpus: number, model?: CpuModel): Cre
   enable(caller, vm, CAP.EXCEPTION_PAYLOAD, 1n);
   check(caller, kvm, ['X86_TRIPLE_FAULT_EVENT']);
   enable(caller, vm, CAP.X86_TRIPLE_FAULT_EVENT, 1n);
-  for (const request of [KVM_GET_MSR_INDEX_LIST, KVM_GET_MSR_FEATURE_INDEX_LIST]) {
+  for (const request of [KVM_GET_MSR_INDEX_LIST, KVM_GET_MSR_FEATURE_INDEX_LIST] as const) {
     kvmIoctl(caller, kvm, request, { indices: [] });
   }
   vmIoctl(caller, vm, KVM_SET_IDENTITY_MAP_ADDR, IDENTITY_MAP);

@@ -15,6 +15,8 @@ const lapic: LapicState = {
   lvt: [0x400ec, 0x10000, 0x400, 0x10700, 0x400, 0xfe],
   initialCount: 0,
   divideConfig: 0,
+  esr: 0,
+  errors: 0,
   isr: [0, 0, 0, 0, 0, 0, 0, 0x1000],
   tmr: [0, 0, 0, 0, 0, 0, 0, 0],
   irr: [0, 1, 0, 0, 0, 0, 0, 0],

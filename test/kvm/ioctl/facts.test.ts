@@ -9,6 +9,7 @@ import type { MachineState } from '../../../src/reducers/state.ts';
 import { createFakeGuest, type FakeGuest } from '../fake-guest.ts';
 import { IOCTL_CASES, type IoctlCase, type Made, type Scene } from './ioctl-table.ts';
 import { stage, withVm } from '../stage.ts';
+import { untyped } from '../user-space.ts';
 
 const nameOf = (request: number): string => io.IOCTLS[request]?.name ?? `0x${request.toString(16)}`;
 
@@ -60,7 +61,7 @@ function outcomeOf({ on, request, arg, fact, made, before }: IoctlCase): Outcome
   const [given, expected] = [arg(scene), fact?.(scene)];
   const old = { state: thaw(held(machine.state)), processor: processorOf(guest, 0) };
   events.length = 0;
-  kvm.ioctl({ kvm: system, vm, vcpu }[on], request, given);
+  untyped(kvm).ioctl({ kvm: system, vm, vcpu }[on], request, given);
   const changed = differenceOf(old, { state: held(machine.state), processor: processorOf(guest, 0) });
   return { facts: [...events], isChanged: changed !== undefined, expected };
 }

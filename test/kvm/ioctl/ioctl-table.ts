@@ -3,6 +3,7 @@ import * as io from '../../../src/kvm/ioctl/ioctls.ts';
 import { packIoapic, packMsrRanges, packPit, packRegs, packRoutes, packSregs } from '../../../src/kvm/ioctl/structs.ts';
 import type { FakeGuest } from '../fake-guest.ts';
 import type { Stage } from '../stage.ts';
+import { untyped } from '../user-space.ts';
 
 /** A VM as it is before a request, and the descriptors of what there is. */
 export interface Scene extends Stage {
@@ -57,7 +58,7 @@ function asked<T extends object>(
   request: number,
   into: Partial<T> = {},
 ): T {
-  kvm.ioctl(on === 'vm' ? vm : vcpu, request, into);
+  untyped(kvm).ioctl(on === 'vm' ? vm : vcpu, request, into);
   return into as T;
 }
 

@@ -55,7 +55,7 @@ describe('the TDP MMU', () => {
   it('makes a write to a read-only slot an MMIO exit', () => {
     const b = bench(
       [fault(0x400010, READ), fault(0x400010, WRITE_TO_READABLE)],
-      [{ then: 'done', writes: [{ gpa: 0x400010, bytes: Uint8Array.of(7) }] }],
+      [{ then: 'done', writes: [{ gpa: 0x400010, bytes: Uint8Array.of(7) }], breakpoints: 0 }],
     );
     setSlot(b, { flags: io.KVM_MEM_READONLY });
     expect(b.advance()).toBe('entered');
@@ -125,7 +125,7 @@ describe('the TDP MMU', () => {
   it('maps anew where a slot took the place of MMIO', () => {
     const b = bench(
       [fault(0x400000, READ), () => ({ exit: exitOf(49, { guestPhysicalAddress: 0x400000 }) })],
-      [{ then: 'done', writes: [] }],
+      [{ then: 'done', writes: [], breakpoints: 0 }],
     );
     b.advance();
     expect(entryAt(b, 0x400000).low & 7).toBe(6);

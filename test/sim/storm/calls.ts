@@ -1,6 +1,7 @@
 import type { Kvm } from '../../../src/kvm/api.ts';
 import * as io from '../../../src/kvm/ioctl/ioctls.ts';
 import type { Draw } from './draw.ts';
+import { untyped } from '../../kvm/user-space.ts';
 
 /** What user space holds of a VM. */
 export interface Held {
@@ -22,9 +23,10 @@ const bigWord = ({ draw }: Held): bigint => BigInt(draw.word());
 
 function changed<T>(held: Held, fd: number, get: number, set: number, change: (value: T) => void): void {
   const value = {} as T;
-  if (held.kvm.ioctl(fd, get, value) < 0) return;
+  const kvm = untyped(held.kvm);
+  if (kvm.ioctl(fd, get, value) < 0) return;
   change(value);
-  held.kvm.ioctl(fd, set, value);
+  kvm.ioctl(fd, set, value);
 }
 
 const region: Call = ({ kvm, vm, draw }) => {
@@ -61,13 +63,16 @@ const dirtyLog: Call = ({ kvm, vm, draw }) => {
 };
 
 const line: Call = ({ kvm, vm, draw }) =>
-  void kvm.ioctl(vm, draw.of([io.KVM_IRQ_LINE, io.KVM_IRQ_LINE_STATUS]), { irq: draw.below(24), level: draw.below(2) });
+  void untyped(kvm).ioctl(vm, draw.of([io.KVM_IRQ_LINE, io.KVM_IRQ_LINE_STATUS]), {
+    irq: draw.below(24),
+    level: draw.below(2),
+  });
 
 const routes: Call = ({ kvm, vm, draw }) => {
   const msi = { addressLow: 0xfee00000, addressHigh: 0, data: 0x30 + draw.below(64) };
   const entries = Array.from({ length: 24 }, (_, gsi) => [
-    ...(gsi < 16 && !draw.once(8) ? [{ gsi, type: 'irqchip', irqchip: gsi >> 3, pin: gsi & 7 }] : []),
-    ...(draw.once(8) ? [] : [{ gsi, type: 'irqchip', irqchip: 2, pin: gsi === 0 ? 2 : gsi }]),
+    ...(gsi < 16 && !draw.once(8) ? [{ gsi, type: 'irqchip' as const, irqchip: gsi >> 3, pin: gsi & 7 }] : []),
+    ...(draw.once(8) ? [] : [{ gsi, type: 'irqchip' as const, irqchip: 2, pin: gsi === 0 ? 2 : gsi }]),
   ]).flat();
   kvm.ioctl(vm, io.KVM_SET_GSI_ROUTING, { entries: [...entries, { gsi: 24 + draw.below(4), type: 'msi', ...msi }] });
 };
@@ -95,7 +100,7 @@ const heldTwice: Call = (held) => {
   const { kvm, vm, eventfds, draw } = held;
   const [fd, resamplefd] = eventfds as readonly [number, number];
   const pin = 16 + draw.below(8);
-  const routes = [{ gsi: pin, type: 'irqchip', irqchip: 2, pin }];
+  const routes = [{ gsi: pin, type: 'irqchip' as const, irqchip: 2, pin }];
   kvm.ioctl(vm, io.KVM_SET_GSI_ROUTING, { entries: routes });
   kvm.ioctl(vm, io.KVM_IRQFD, { fd, gsi: pin, flags: 2, resamplefd });
   const chip = { chipId: 2 } as IoapicChip;
@@ -177,7 +182,11 @@ const zone: Call = ({ kvm, vm, draw }) => {
   const pio = draw.once(3);
   const addr = pio ? 0x80 : 0xd000_0000 + 256 * draw.below(2);
   const size = pio ? 1 : 256;
-  kvm.ioctl(vm, draw.of([io.KVM_REGISTER_COALESCED_MMIO, io.KVM_UNREGISTER_COALESCED_MMIO]), { addr, size, pio });
+  untyped(kvm).ioctl(vm, draw.of([io.KVM_REGISTER_COALESCED_MMIO, io.KVM_UNREGISTER_COALESCED_MMIO]), {
+    addr,
+    size,
+    pio,
+  });
   const { first, last } = kvm.coalescedRing();
   if (first !== last) kvm.takeCoalesced();
 };
@@ -251,7 +260,7 @@ const debugging: Call = (held, vcpu) => {
 
 const floatingPoint: Call = ({ kvm, draw }, vcpu) => {
   const area = {} as io.Xsave;
-  kvm.ioctl(vcpu, draw.of([io.KVM_GET_XSAVE, io.KVM_GET_FPU]), area);
+  untyped(kvm).ioctl(vcpu, draw.of([io.KVM_GET_XSAVE, io.KVM_GET_FPU]), area);
   kvm.ioctl(vcpu, area.region.length === 512 ? io.KVM_SET_FPU : io.KVM_SET_XSAVE, area);
   kvm.ioctl(vcpu, io.KVM_SET_XCRS, { xcrs: [{ xcr: 0, value: draw.of([1n, 3n, 2n]) }] });
 };

@@ -105,7 +105,7 @@ function emulated(vcpu: BlockVcpu, reads: readonly MmioAccess[]): Emulated {
     case 2:
       return { then: 'in', port: of([0x3f8, 0x40], n), size: 1, count: 3 };
     case 3:
-      return { then: 'out', port: of([0x3f8, 0x20], n), size: 1, bytes: Uint8Array.of(0x20, n & 0xff) };
+      return { then: 'out', port: of([0x3f8, 0x20], n), size: 1, bytes: Uint8Array.of(0x20, n & 0xff), breakpoints: 0 };
     case 4:
       return n % 4 === 0 ? { then: 'failed' } : { then: 'exit', exit: faulted(n) };
     default:
@@ -116,7 +116,7 @@ function emulated(vcpu: BlockVcpu, reads: readonly MmioAccess[]): Emulated {
 
 function done(vcpu: BlockVcpu, writes: readonly MmioAccess[]): Emulated {
   vcpu.registers.rip += 3n;
-  return { then: 'done', writes };
+  return { then: 'done', writes, breakpoints: 0 };
 }
 
 const faulted = (n: number) => ({
