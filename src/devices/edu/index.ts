@@ -20,7 +20,7 @@ export const driver = pciDriver<EduRegisters, EduSetup>({
   create: (setup) => ({
     timers: [FACTORIAL, TRANSFER],
     read: (edu, _region, offset, size) => readEdu(edu, offset, size),
-    write: (edu, _region, offset, size, value, effects) => writeEdu(edu, offset, size, value, effects),
+    write: (edu, _region, offset, size, _value, effects) => writeEdu(edu, offset, size, effects),
     expire: (edu, timer, effects) => expireEdu(setup, edu, timer, effects),
     describe: (edu) => ({
       factorial: `${edu.factorial}`,
