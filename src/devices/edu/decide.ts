@@ -1,12 +1,7 @@
 import type { Effects } from '../device.ts';
 import { isBusMaster } from '../pci/index.ts';
 import { BUFFER, DMA, FIRST_WIDE, IDENTIFICATION, REGISTER, STATUS } from './registers.ts';
-import type { EduSetup, EduState } from './state.ts';
-
-/** The thread that computes is done. */
-export const FACTORIAL = 'factorial';
-/** The DMA engine moves bytes. */
-export const TRANSFER = 'dma';
+import { type EduSetup, type EduState, FACTORIAL, TRANSFER } from './state.ts';
 
 /** A thread of QEMU's own computes; here it takes a microsecond. */
 const FACTORIAL_NS = 1_000;

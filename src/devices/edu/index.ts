@@ -1,9 +1,9 @@
 import { msi, pciDriver } from '../pci/index.ts';
 import { uint64 } from '../properties.ts';
-import { expireEdu, FACTORIAL, readEdu, TRANSFER, writeEdu } from './decide.ts';
+import { expireEdu, readEdu, writeEdu } from './decide.ts';
 import { EDU_REDUCER } from './evolve.ts';
 import { BUFFER } from './registers.ts';
-import type { EduRegisters, EduSetup } from './state.ts';
+import { type EduRegisters, type EduSetup, FACTORIAL, TRANSFER } from './state.ts';
 
 export type { EduRegisters, EduSetup, EduState } from './state.ts';
 
