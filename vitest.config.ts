@@ -7,7 +7,16 @@ const GOLDEN_TESTS = ['test/golden/**/*.test.ts'];
 const HOUSE_TESTS = ['test/house/**/*.test.ts'];
 const SIM_TESTS = ['test/sim/**/*.test.ts'];
 
-const project = (name: string, include: string[], exclude: string[], testTimeout: number) => ({
+/** Machines with devices the catalog does not have: modules of their own. */
+const CATALOG_TESTS = [
+  'test/guests/devices.test.ts',
+  'test/oracle/devices/messages.test.ts',
+  'test/vmm/message-interrupts.test.ts',
+];
+
+const NOT_UNIT_TESTS = [...GUEST_TESTS, ...GOLDEN_TESTS, ...HOUSE_TESTS, ...SIM_TESTS, ...CATALOG_TESTS];
+
+const project = (name: string, include: string[], exclude: string[], testTimeout: number, isolate = false) => ({
   extends: true as const,
   test: {
     name,
@@ -17,7 +26,7 @@ const project = (name: string, include: string[], exclude: string[], testTimeout
     hookTimeout: testTimeout,
     pool: 'forks' as const,
     // The product keeps no state in modules, so files share a process, and with it what is compiled there.
-    isolate: false,
+    isolate,
   },
 });
 
@@ -28,10 +37,11 @@ export default defineConfig({
     tagsFilter: process.env['RETROVISOR_ALL'] === '1' ? [] : ['!long'],
     projects: [
       project('house', HOUSE_TESTS, [], 60_000),
-      project('unit', ['test/**/*.test.ts'], [...GUEST_TESTS, ...GOLDEN_TESTS, ...HOUSE_TESTS, ...SIM_TESTS], 60_000),
+      project('unit', ['test/**/*.test.ts'], NOT_UNIT_TESTS, 60_000),
+      project('catalog', CATALOG_TESTS, [], 60_000, true),
       project('golden', GOLDEN_TESTS, [], 600_000),
       project('sim', SIM_TESTS, [], 600_000),
-      project('guests', GUEST_TESTS, KUT_TESTS, 1_800_000),
+      project('guests', GUEST_TESTS, [...KUT_TESTS, ...CATALOG_TESTS], 1_800_000),
       project('kut', KUT_TESTS, [], 1_800_000),
     ],
   },

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { ensureReady, ROOT } from './setup.js';
 
-const PROJECTS = ['house', 'unit', 'golden', 'sim'];
+const PROJECTS = ['house', 'unit', 'catalog', 'golden', 'sim'];
 // The usual loader writes beside the packages, and the folder may belong to somebody else.
 const VITEST = ['node_modules/vitest/vitest.mjs', 'run', '--configLoader', 'runner'];
 const STAGES = [

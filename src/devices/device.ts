@@ -32,8 +32,8 @@ export interface Effects {
   /** Ask something of the world outside, which answers nothing, or later by an input. */
   ask(what: Ask): void;
   /**
-   * Raise one of a PCI function's message-signalled interrupts, by MSI-X or else by MSI, whichever a guest has turned on.
-   * One that is masked waits. False: neither is on, so the pin `intx` is to be driven instead.
+   * Raise one of a PCI function's message-signalled interrupts, by MSI-X or else by MSI, whichever a guest has turned
+   * on. One that is masked waits. False: neither is on, so the pin `intx` is to be driven instead.
    */
   msi(vector: number): boolean;
   /** Put bytes on record that the device keeps, like those it read by DMA: `sim:device_data` of its reducer's facts. */

@@ -23,7 +23,8 @@ export interface BoundEventfd {
 
 /** A message KVM sends when an eventfd is signalled. */
 export interface MsiRoute {
-  readonly gsi: number;
+  /** undefined: it has no route any more; the eventfd is kept for the next. */
+  readonly gsi: number | undefined;
   readonly fd: number;
   readonly address: bigint;
   readonly data: number;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { decodeInstruction } from '../../src/engine/code/instruction.ts';
-import { CODE_REACH, MODE } from '../../src/engine/code/mode.ts';
+import { CODE_REACH, MODE } from '../../src/engine/state/mode.ts';
 import { select } from '../../src/engine/code/select.ts';
 
 describe('code in a segment of 4 GiB has the handlers that look at no limit', () => {

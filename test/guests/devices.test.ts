@@ -5,6 +5,8 @@ import { describe, expect, test, vi } from 'vitest';
 import { fold, rerun } from '../../src/cli/replay-commands.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
 import { NODE } from '../../src/host/node.ts';
+import { endOf } from '../../src/replay/places.ts';
+import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
 import { runOptions } from '../../src/options/run-arguments.ts';
 import { openSession } from '../../src/runs/underway/open-session.ts';
 import { divergenceOf, eventsOf, type RecordedGuest, recordGuest } from '../../src/testing/recorded-guest.ts';
@@ -45,6 +47,12 @@ const injected = (events: readonly Stamped[], vector: number): Stamped[] =>
 /** Run again on the processor and without it, every event and every slice of the state comes out as recorded. */
 async function expectHeld({ trace }: RecordedGuest): Promise<void> {
   expect(divergenceOf(trace, {})).toBeUndefined();
+  const { timeline, verifier, events } = openTimeline(openRecordedRun(NODE, trace, {}), { every: 16 });
+  const end = endOf(events);
+  for (const place of [end, { seq: Math.floor(end.seq * 0.9), tick: 0 }, { seq: 1000, tick: 0 }, end]) {
+    timeline.seek({ ...place, tick: (events[Math.min(place.seq, events.length - 1)] as Stamped).tick });
+  }
+  expect(verifier.divergence).toBeUndefined();
   expect(await printed((print) => fold(trace, print))).toMatch(/events folded, [1-9]\d* digests of \d+ slices equal/);
   expect(await printed((print) => rerun(trace, {}, print))).toContain(' 0 divergences');
 }

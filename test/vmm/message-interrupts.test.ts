@@ -156,14 +156,21 @@ describe('MSI-X by irqfd', () => {
     setVector(machine, 1, 0xfee0_0000, 0x51);
     expect(routes(machine).at(-1)?.length).toBe(2);
     config.write(MSIX + 2, 2, 0);
-    expect(machine.state.vmm.msiRoutes).toEqual({});
+    expect(machine.state.vmm.msiRoutes).toMatchObject({
+      'raiser-irqfd#0.0': { gsi: undefined, bound: false },
+      'raiser-irqfd#0.1': { gsi: undefined, bound: false },
+    });
+    config.write(MSIX + 2, 2, ON);
+    expect(irqfds(machine).at(-2)).toEqual({ fd, gsi: 2, flags: 0 });
+    machine.out(0xcf9, 1, 6);
+    expect(irqfds(machine).slice(-2)).toMatchObject([{ fd, flags: 1 }, { flags: 1 }]);
     const told = kinds(machine.events, 'kvm_irqchip_add_msi_route', 'kvm_irqchip_update_msi_route');
-    expect(told).toEqual([
+    expect(told.slice(0, 3)).toEqual([
       { kind: 'kvm_irqchip_add_msi_route', name: 'raiser-irqfd', vector: 0, virq: 2 },
       { kind: 'kvm_irqchip_update_msi_route', virq: 2 },
       { kind: 'kvm_irqchip_add_msi_route', name: 'raiser-irqfd', vector: 1, virq: 24 },
     ]);
-    expect(kinds(machine.events, 'kvm_irqchip_release_virq').length).toBe(2);
+    expect(kinds(machine.events, 'kvm_irqchip_release_virq').length).toBe(4);
   });
 
   test('a vector that is raised signals its eventfd; one that waited is a KVM_SIGNAL_MSI', () => {

@@ -1,12 +1,7 @@
 import type { Effects } from '../device.ts';
 import { isBusMaster } from '../pci/index.ts';
 import { BUFFER, DMA, FIRST_WIDE, IDENTIFICATION, REGISTER, STATUS } from './registers.ts';
-import type { EduSetup, EduState } from './state.ts';
-
-/** The thread that computes is done. */
-export const FACTORIAL = 'factorial';
-/** The DMA engine moves bytes. */
-export const TRANSFER = 'dma';
+import { type EduSetup, type EduState, FACTORIAL, TRANSFER } from './state.ts';
 
 /** A thread of QEMU's own computes; here it takes a microsecond. */
 const FACTORIAL_NS = 1_000;
@@ -48,16 +43,19 @@ function registerOf(edu: EduState, offset: number): number | undefined {
   }
 }
 
-export function writeEdu(edu: EduState, offset: number, size: number, value: number, effects: Effects): void {
-  const wasComputing = (edu.status & STATUS.computing) !== 0;
-  const wasRunning = (edu.dma.command & DMA.run) !== 0;
+export function writeEdu(edu: EduState, offset: number, size: number, effects: Effects): void {
+  const was = { isComputing: isComputing(edu), isMoving: isMoving(edu) };
   effects.commit();
   if (!isWidth(offset, size)) return;
-  if (offset === REGISTER.factorial && !wasComputing) effects.arm(FACTORIAL, effects.now + FACTORIAL_NS);
-  if (offset === REGISTER.dmaCommand && !wasRunning && (edu.dma.command & DMA.run) !== 0) effects.arm(TRANSFER, effects.now + TRANSFER_NS);
+  if (!was.isComputing && isComputing(edu)) effects.arm(FACTORIAL, effects.now + FACTORIAL_NS);
+  if (!was.isMoving && isMoving(edu)) effects.arm(TRANSFER, effects.now + TRANSFER_NS);
   if (offset === REGISTER.interruptRaise) interrupt(edu, effects);
   if (offset === REGISTER.interruptAcknowledge && edu.interruptStatus === 0) effects.pin('intx', false);
 }
+
+const isComputing = ({ status }: EduState): boolean => (status & STATUS.computing) !== 0;
+
+const isMoving = ({ dma }: EduState): boolean => (dma.command & DMA.run) !== 0;
 
 /** By a message where the guest has turned them on, or else by the pin. */
 function interrupt(edu: EduState, effects: Effects): void {

@@ -1,9 +1,8 @@
 /** What facts do to the edu device. */
 import type { Draft } from '../../base/draft.ts';
 import type { DeviceReducer } from '../device.ts';
-import { FACTORIAL } from './decide.ts';
 import { DMA, FIRST_WIDE, INTERRUPT, REGISTER, STATUS } from './registers.ts';
-import type { EduState } from './state.ts';
+import { type EduState, FACTORIAL } from './state.ts';
 
 type Edu = Draft<EduState>;
 

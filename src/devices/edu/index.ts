@@ -1,9 +1,9 @@
 import { msi, pciDriver } from '../pci/index.ts';
 import { uint64 } from '../properties.ts';
-import { expireEdu, FACTORIAL, readEdu, TRANSFER, writeEdu } from './decide.ts';
+import { expireEdu, readEdu, writeEdu } from './decide.ts';
 import { EDU_REDUCER } from './evolve.ts';
 import { BUFFER } from './registers.ts';
-import type { EduRegisters, EduSetup } from './state.ts';
+import { type EduRegisters, type EduSetup, FACTORIAL, TRANSFER } from './state.ts';
 
 export type { EduRegisters, EduSetup, EduState } from './state.ts';
 
@@ -20,7 +20,7 @@ export const driver = pciDriver<EduRegisters, EduSetup>({
   create: (setup) => ({
     timers: [FACTORIAL, TRANSFER],
     read: (edu, _region, offset, size) => readEdu(edu, offset, size),
-    write: (edu, _region, offset, size, value, effects) => writeEdu(edu, offset, size, value, effects),
+    write: (edu, _region, offset, size, _value, effects) => writeEdu(edu, offset, size, effects),
     expire: (edu, timer, effects) => expireEdu(setup, edu, timer, effects),
     describe: (edu) => ({
       factorial: `${edu.factorial}`,

@@ -25,3 +25,8 @@ export interface EduRegisters {
 }
 
 export type EduState = PciFunctionState & EduRegisters;
+
+/** The thread that computes is done. */
+export const FACTORIAL = 'factorial';
+/** The DMA engine moves bytes. */
+export const TRANSFER = 'dma';

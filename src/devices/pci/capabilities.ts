@@ -1,5 +1,5 @@
 /** Capabilities of a PCI function as rows: what each holds and what of it a guest can write. PCI 3.0, 6.7. */
-import type { ConfigByte } from './function.ts';
+import type { ConfigByte } from './config-space.ts';
 
 interface Row {
   readonly id: number;

@@ -1,9 +1,10 @@
 import type { Draft } from '../../base/draft.ts';
 import type { Device, Effects } from '../device.ts';
+import { type ConfigByte, type ConfigRange, getConfig, putConfig } from './config-space.ts';
 import { capabilityBytes, capabilityOf, type Placed, writableIn } from './capabilities.ts';
 import { NO_CAUSE } from './message.ts';
 import { msiWritten, resetMsi } from './msi.ts';
-import { type MsixState, msixAtReset, resetMsix } from './msix.ts';
+import { type MsixSpace, msixAtReset, resetMsix } from './msix.ts';
 
 /** Standard configuration registers. PCI Local Bus Specification 3.0, 6.1. */
 export const PCI = {
@@ -32,10 +33,7 @@ export const COMMAND = { io: 0x001, memory: 0x002, busMaster: 0x004, serr: 0x100
 const STATUS = { interrupt: 0x08, capabilities: 0x10 } as const;
 
 /** Every PCI function's state begins with its 256 bytes of configuration space. */
-export interface PciFunctionState {
-  readonly config: readonly number[];
-  /** Of a function with MSI-X. */
-  readonly msix?: MsixState;
+export interface PciFunctionState extends MsixSpace {
   /** Of a function with MSI: for each vector that waits, the event that raised it. */
   readonly msiCauses?: readonly number[];
 }
@@ -52,12 +50,6 @@ export interface PciBar {
   readonly width?: 32 | 64;
   readonly prefetchable?: boolean;
 }
-
-/** One byte of configuration space. */
-export type ConfigByte = readonly [offset: number, value: number];
-
-/** First and last configuration byte of a range. */
-export type ConfigRange = readonly [first: number, last: number];
 
 /** What a guest can change of a configuration space, and which of it places regions. */
 export interface ConfigLayout {
@@ -123,18 +115,6 @@ export function configAtReset(
   for (const [offset, byte] of capabilityBytes(capabilities)) config[offset] = byte;
   for (const [offset, byte] of identity.bytes ?? []) config[offset] = byte;
   return config;
-}
-
-/** Little-endian bytes of configuration space, without side effects. */
-export function getConfig(config: readonly number[], offset: number, size: number): number {
-  let value = 0;
-  for (let at = size - 1; at >= 0; at--) value = value * 256 + config[offset + at]!;
-  return value;
-}
-
-/** Put bytes as the device itself would, read-only or not. */
-export function putConfig(config: number[], offset: number, size: number, value: number): void {
-  for (let at = 0; at < size; at++) config[offset + at] = Math.floor(value / 2 ** (8 * at)) & 0xff;
 }
 
 /** pci_cfg_write: a guest's write changes the bits it may change. */

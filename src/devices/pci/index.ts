@@ -1,14 +1,12 @@
 export { type Capability, capabilityOf, type Placed, placeCapabilities } from './capabilities.ts';
+export { type ConfigByte, type ConfigRange, getConfig, putConfig } from './config-space.ts';
 export { type PciModel, pciDriver } from './driver.ts';
 export {
   COMMAND,
-  type ConfigByte,
   type ConfigLayout,
-  type ConfigRange,
   configAtReset,
   configWritten,
   functionAtReset,
-  getConfig,
   intxDriven,
   isBusMaster,
   isIntxDisabled,
@@ -20,7 +18,6 @@ export {
   type PciFunction,
   type PciFunctionState,
   type PciIdentity,
-  putConfig,
   regionBase,
   resetConfig,
 } from './function.ts';

@@ -1,7 +1,7 @@
 /** The MSI capability. PCI 3.0, 6.8.1; what QEMU 7.2 makes of it: hw/pci/msi.c. */
 import type { Draft } from '../../base/draft.ts';
 import { bytesAt, type MsiRow, type Placed } from './capabilities.ts';
-import { getConfig, type PciFunctionState, putConfig } from './function.ts';
+import { type ConfigSpace, getConfig, putConfig } from './config-space.ts';
 import type { Message } from './message.ts';
 
 const ID = 0x05;
@@ -46,28 +46,28 @@ export function msi({ vectors, is64 = true, perVectorMask = false, offset }: Msi
 const placesOf = ({ is64 }: { readonly is64: boolean }) =>
   is64 ? { data: 12, mask: 16, pending: 20 } : { data: 8, mask: 12, pending: 16 };
 
-const controlOf = (state: PciFunctionState, { offset }: Placed<MsiRow>): number =>
+const controlOf = (state: ConfigSpace, { offset }: Placed<MsiRow>): number =>
   getConfig(state.config, offset + CONTROL.at, 2);
 
 /** Whether interrupts go out as messages. */
-export const isMsiOn = (state: PciFunctionState, row: Placed<MsiRow>): boolean =>
+export const isMsiOn = (state: ConfigSpace, row: Placed<MsiRow>): boolean =>
   (controlOf(state, row) & CONTROL.enable) !== 0;
 
-const enabledVectors = (state: PciFunctionState, row: Placed<MsiRow>): number =>
+const enabledVectors = (state: ConfigSpace, row: Placed<MsiRow>): number =>
   2 ** ((controlOf(state, row) & CONTROL.multiple) >> 4);
 
-const word = (state: PciFunctionState, row: Placed<MsiRow>, place: 'mask' | 'pending'): number =>
+const word = (state: ConfigSpace, row: Placed<MsiRow>, place: 'mask' | 'pending'): number =>
   getConfig(state.config, row.offset + placesOf(row)[place], 4);
 
 /** Whether a vector's message has to wait. */
-export const isMsiMasked = (state: PciFunctionState, row: Placed<MsiRow>, vector: number): boolean =>
+export const isMsiMasked = (state: ConfigSpace, row: Placed<MsiRow>, vector: number): boolean =>
   row.perVectorMask && (word(state, row, 'mask') & (1 << vector)) !== 0;
 
-export const isMsiPending = (state: PciFunctionState, row: Placed<MsiRow>, vector: number): boolean =>
+export const isMsiPending = (state: ConfigSpace, row: Placed<MsiRow>, vector: number): boolean =>
   row.perVectorMask && (word(state, row, 'pending') & (1 << vector)) !== 0;
 
 /** The message of a vector: with more than one, the low bits of the data are its number. */
-export function msiMessage(state: PciFunctionState, row: Placed<MsiRow>, vector: number): Message {
+export function msiMessage(state: ConfigSpace, row: Placed<MsiRow>, vector: number): Message {
   const at = (place: number, size: number): number => getConfig(state.config, row.offset + place, size);
   const high = row.is64 ? at(ADDRESS_HIGH, 4) : 0;
   const vectors = enabledVectors(state, row);
@@ -79,14 +79,14 @@ export function msiMessage(state: PciFunctionState, row: Placed<MsiRow>, vector:
 }
 
 /** A vector waits, or does so no more. */
-export function putMsiPending(state: Draft<PciFunctionState>, row: Placed<MsiRow>, vector: number, on: boolean): void {
+export function putMsiPending(state: Draft<ConfigSpace>, row: Placed<MsiRow>, vector: number, on: boolean): void {
   const before = word(state, row, 'pending');
   const after = on ? before | (1 << vector) : before & ~(1 << vector);
   putConfig(state.config, row.offset + placesOf(row).pending, 4, after >>> 0);
 }
 
 /** A guest wrote to the capability: more vectors than there are become those; what waits for others is lost. */
-export function msiWritten(state: Draft<PciFunctionState>, row: Placed<MsiRow>): void {
+export function msiWritten(state: Draft<ConfigSpace>, row: Placed<MsiRow>): void {
   if (!isMsiOn(state, row)) return;
   const most = Math.log2(row.vectors) << 4;
   const control = controlOf(state, row);
@@ -99,7 +99,7 @@ export function msiWritten(state: Draft<PciFunctionState>, row: Placed<MsiRow>):
 }
 
 /** RST#. */
-export function resetMsi(state: Draft<PciFunctionState>, row: Placed<MsiRow>): void {
+export function resetMsi(state: Draft<ConfigSpace>, row: Placed<MsiRow>): void {
   const control = controlOf(state, row) & ~(CONTROL.multiple | CONTROL.enable);
   for (let at = ADDRESS; at < row.size; at++) state.config[row.offset + at] = 0;
   putConfig(state.config, row.offset + CONTROL.at, 2, control);

@@ -2,7 +2,7 @@
 import type { Draft } from '../../base/draft.ts';
 import type { Region } from '../device.ts';
 import { bytesAt, type MsixRow, type Placed } from './capabilities.ts';
-import type { PciBar, PciFunctionState } from './function.ts';
+import type { ConfigSpace } from './config-space.ts';
 import { type Message, NO_CAUSE } from './message.ts';
 
 const ID = 0x11;
@@ -22,6 +22,11 @@ export interface MsixState {
   readonly pending: readonly number[];
   /** Sequence numbers of events. */
   readonly causes: readonly number[];
+}
+
+/** A function that has them. */
+export interface MsixSpace extends ConfigSpace {
+  readonly msix?: MsixState;
 }
 
 /** What a function says of its vectors. */
@@ -56,9 +61,9 @@ export function msix({ vectors, bar, tableOffset = 0, pbaOffset, irqfd = false, 
 }
 
 /** The BAR of a function that has none of its own at that place. */
-export function msixBar({ bar, vectors, pbaOffset }: MsixRow): PciBar {
+export function msixBar({ bar, vectors, pbaOffset }: MsixRow) {
   const least = Math.max(SMALLEST_BAR, pbaOffset + pbaBytes(vectors));
-  return { index: bar, space: 'memory', size: 2 ** Math.ceil(Math.log2(least)) };
+  return { index: bar, space: 'memory' as const, size: 2 ** Math.ceil(Math.log2(least)) };
 }
 
 /** The registers: doublewords, and pairs of them. Narrower accesses read zero and write nothing. */
@@ -80,24 +85,24 @@ export function msixAtReset({ vectors }: MsixRow): MsixState {
 }
 
 /** Whether interrupts go out as messages of the table. */
-export const isMsixOn = ({ config }: PciFunctionState, { offset }: Placed<MsixRow>): boolean =>
+export const isMsixOn = ({ config }: MsixSpace, { offset }: Placed<MsixRow>): boolean =>
   (config[offset + CONTROL.at]! & CONTROL.enable) !== 0;
 
 /** Whether a vector's message has to wait: its own mask, that of the function, or MSI-X is off. */
-export function isMsixMasked(state: PciFunctionState, row: Placed<MsixRow>, vector: number): boolean {
+export function isMsixMasked(state: MsixSpace, row: Placed<MsixRow>, vector: number): boolean {
   const control = state.config[row.offset + CONTROL.at]!;
   if ((control & (CONTROL.enable | CONTROL.masked)) !== CONTROL.enable) return true;
   return (entryOf(state, vector, ENTRY.control) & ENTRY.masked) !== 0;
 }
 
-const entryOf = ({ msix: state }: PciFunctionState, vector: number, word: number): number =>
+const entryOf = ({ msix: state }: MsixSpace, vector: number, word: number): number =>
   state!.table[vector * ENTRY_WORDS + word]!;
 
-export const isMsixPending = ({ msix: state }: PciFunctionState, vector: number): boolean =>
+export const isMsixPending = ({ msix: state }: MsixSpace, vector: number): boolean =>
   (state!.pending[vector >> 5]! & (1 << (vector & 31))) !== 0;
 
 /** What the table says of a vector. */
-export const msixMessage = (state: PciFunctionState, vector: number): Message => ({
+export const msixMessage = (state: MsixSpace, vector: number): Message => ({
   address: (BigInt(entryOf(state, vector, ENTRY.addressHigh)) << 32n) | BigInt(entryOf(state, vector, ENTRY.address)),
   data: entryOf(state, vector, ENTRY.data),
 });
@@ -112,7 +117,7 @@ export function putMsixPending(state: Draft<MsixState>, vector: number, on: bool
 }
 
 /** RST#. */
-export function resetMsix(state: Draft<PciFunctionState>, row: Placed<MsixRow>): void {
+export function resetMsix(state: Draft<MsixSpace>, row: Placed<MsixRow>): void {
   state.config[row.offset + CONTROL.at]! &= ~(CONTROL.enable | CONTROL.masked);
   Object.assign(state.msix!, msixAtReset(row));
 }

@@ -42,7 +42,7 @@ function bind(machine: Machine, part: Part, vector: number, message: Message): v
   const told = machine.after(
     machine.raise({ kind: 'sim:msi_route', dev: part.name, vector, gsi, fd, ...words, bound: true, used: true }),
   );
-  if (before === undefined) {
+  if (before?.gsi === undefined) {
     told.raise({ kind: 'kvm_irqchip_add_msi_route', name: part.device.model, vector, virq: gsi });
     commit(told);
   } else if (!isSame(before, message)) {
@@ -56,22 +56,23 @@ const isSame = (route: MsiRoute, { address, data }: Message): boolean =>
   route.address === address && route.data === data;
 
 function unbind(machine: Machine, part: Part, vector: number, route: MsiRoute | undefined): void {
-  if (route?.bound !== true) return;
+  if (route?.bound !== true || route.gsi === undefined) return;
   const { gsi, fd } = route;
   const told = machine.after(
-    machine.raise({ kind: 'sim:msi_route', dev: part.name, vector, ...route, bound: false, used: true }),
+    machine.raise({ kind: 'sim:msi_route', dev: part.name, vector, ...route, gsi, bound: false, used: true }),
   );
   vmIoctl(told, told.fds.vm, KVM_IRQFD, { fd, gsi, flags: DEASSIGN });
 }
 
 /** The entry goes with the next table KVM is given, as QEMU leaves it. The eventfd is kept for who comes next. */
 function release(machine: Machine, part: Part, vector: number, route: MsiRoute | undefined): void {
-  if (route === undefined) return;
+  const gsi = route?.gsi;
+  if (route === undefined || gsi === undefined) return;
   unbind(machine, part, vector, route);
   const told = machine.after(
-    machine.raise({ kind: 'sim:msi_route', dev: part.name, vector, ...route, bound: false, used: false }),
+    machine.raise({ kind: 'sim:msi_route', dev: part.name, vector, ...route, gsi, bound: false, used: false }),
   );
-  told.raise({ kind: 'kvm_irqchip_release_virq', virq: route.gsi });
+  told.raise({ kind: 'kvm_irqchip_release_virq', virq: gsi });
 }
 
 const DEASSIGN = 1;
@@ -85,13 +86,10 @@ function freeGsi({ state }: Machine): number {
 }
 
 function commit(machine: Machine): void {
-  const entries: GsiRoute[] = Object.values(machine.state.msiRoutes).map(({ gsi, address, data }) => ({
-    gsi,
-    type: 'msi',
-    addressLow: Number(address & 0xffff_ffffn),
-    addressHigh: Number(address >> 32n),
-    data,
-  }));
+  const entries = Object.values(machine.state.msiRoutes).flatMap(({ gsi, address, data }): GsiRoute[] => {
+    const [addressLow, addressHigh] = [Number(address & 0xffff_ffffn), Number(address >> 32n)];
+    return gsi === undefined ? [] : [{ gsi, type: 'msi', addressLow, addressHigh, data }];
+  });
   machine.raise({ kind: 'kvm_irqchip_commit_routes' });
   vmIoctl(machine, machine.fds.vm, KVM_SET_GSI_ROUTING, { entries: [...pcRoutes(), ...entries] });
 }

@@ -1,4 +1,4 @@
-/** Message-signalled interrupts on their way from a PCI function to the local APICs. QEMU 7.2: msi.c, msix.c, kvm/apic.c. */
+/** Message-signalled interrupts on their way from a PCI function to the local APICs. QEMU 7.2: hw/pci/msi.c, msix.c. */
 import { invariant } from '../../base/invariant.ts';
 import type { Effects } from '../../devices/device.ts';
 import {
@@ -53,7 +53,7 @@ export function vectorsChanged(machine: Machine, part: Part, callOf: CallOf): vo
 /** What the local APICs' messages are written to. SDM Vol. 3, 11.11.1. */
 const APIC_WINDOW = { first: 0xfee0_0000n, last: 0xfeef_ffffn } as const;
 
-/** A message is a write of a doubleword like any other; KVM is told of those into the window by their offset, as by QEMU. */
+/** A message is a write of a doubleword like any other; KVM is told of those into the window, by their offset there. */
 function send({ kvm, fds }: Machine, { address, data }: Message, effects: Effects): void {
   if (address >= APIC_WINDOW.first && address <= APIC_WINDOW.last) {
     const addressLow = Number(address - APIC_WINDOW.first);

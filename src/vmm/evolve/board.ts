@@ -46,9 +46,7 @@ export function eventfdBound(vmm: Vmm, event: EventOf<'sim:eventfd_bound'>): voi
 /** sim:msi_route. */
 export function msiRouted(vmm: Vmm, event: EventOf<'sim:msi_route'>): void {
   const { dev, vector, gsi, fd, address, data, bound, used } = event;
-  const name = `${dev}.${vector}`;
-  if (used) putNamed(vmm.msiRoutes, name, { gsi, fd, address, data, bound });
-  else delete vmm.msiRoutes[name];
+  putNamed(vmm.msiRoutes, `${dev}.${vector}`, { gsi: used ? gsi : undefined, fd, address, data, bound });
 }
 
 /** sim:reset_asked. */

@@ -79,7 +79,7 @@ export function configurationWritten(vmm: Vmm, event: EventOf<'pci_cfg_write'>, 
 
 /** State of a part that is a PCI function. */
 export const functionState = (vmm: Vmm, dev: string): Draft<PciFunctionState> =>
-  (vmm.devices as unknown as Record<string, Draft<PciFunctionState>>)[dev]!;
+  (vmm.devices as unknown as Record<string, object>)[dev] as Draft<PciFunctionState>;
 
 /** sim:msi_pending. */
 export function messagePending(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { KVM_IOEVENTFD, KVM_IRQFD } from '../../../src/kvm/ioctl/ioctls.ts';
+import { KVM_IOEVENTFD, KVM_IRQFD, KVM_SET_GSI_ROUTING } from '../../../src/kvm/ioctl/ioctls.ts';
 import { lapicMmioWrite } from '../../../src/kvm/irqchip/index.ts';
 import { type RealGuest, realGuest } from '../real-guest.ts';
 
@@ -162,6 +162,27 @@ describe('an irqfd', () => {
     machine.kvm.signal(fd);
     expect(machine.next()).toBe('halted');
     expect([counted(machine), machine.kvm.consume(resamplefd)]).toEqual([2, 1]);
+  });
+
+  test.each([
+    ['to one local APIC goes there at once', 0xfee0_0000, ['kvm_msi_set_irq', 'kvm_apic_accept_irq']],
+    [
+      'to all of them is an edge of its GSI',
+      0xfeef_f000,
+      ['kvm_msi_set_irq', 'kvm_set_irq', 'kvm_msi_set_irq', 'kvm_apic_accept_irq', 'kvm_set_irq'],
+    ],
+  ])('that is a message %s', (_what, addressLow, kinds) => {
+    const machine = listening(false);
+    const fd = machine.kvm.eventfd();
+    const route = { gsi: 24, type: 'msi', addressLow, addressHigh: 0, data: 0x31 };
+    expect(machine.vmIoctl(KVM_SET_GSI_ROUTING, { entries: [route] })).toBe(0);
+    machine.vmIoctl(KVM_IRQFD, { fd, gsi: 24, flags: 0 });
+    machine.events.length = 0;
+    machine.kvm.signal(fd);
+    const told = machine.events
+      .map(({ kind }) => kind)
+      .filter((kind) => /^kvm_(msi_set|set|apic_accept)_irq$/.test(kind));
+    expect(told).toEqual(kinds);
   });
 
   test('that is taken away interrupts no more', () => {
