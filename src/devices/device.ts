@@ -1,6 +1,23 @@
 import type { Draft } from '../base/draft.ts';
 import type { Stamped } from '../events/stamped.ts';
-import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
+import type { DEVICE_FACTS } from '../events/device.ts';
+import type { EventKind, EventOf } from '../events/vocabulary.ts';
+
+/** What the board puts on record, for whom devices have verbs. */
+type BoardFact =
+  | 'sim:irq_line'
+  | 'sim:register_taken'
+  | 'sim:device_reset'
+  | 'sim:device_notified'
+  | 'sim:dma'
+  | 'sim:reset_asked'
+  | 'sim:reset'
+  | 'sim:eventfd_bound';
+
+/** What a device may raise by itself: facts of its own, or that it ends the run. */
+export type DeviceFact = EventOf<
+  Exclude<keyof typeof DEVICE_FACTS, BoardFact> | 'sim:exit_requested' | 'sim:powered_off'
+>;
 
 /** What a device may ask of the host. `chardev`: print these bytes where its `chardev` property says. */
 export interface Ask {
@@ -17,7 +34,7 @@ export interface Effects {
    */
   commit(): void;
   /** Put a fact of the device on record; its reducer has changed the state when this returns. */
-  raise(event: MachineEvent): void;
+  raise(event: DeviceFact): void;
   /**
    * Drive one of the device's own output pins (named in its `pins`). The machine knows the wiring.
    * As in QEMU the same level may be driven again: whether that goes further is the wiring's choice.

@@ -11,15 +11,18 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const SRC = join(ROOT, 'src');
 const IMPORTS = [
   `import { input, type Receiver } from '${SRC}/events/schema.ts';`,
+  `import type { Effects } from '${SRC}/devices/device.ts';`,
+  `import type { UartState } from '${SRC}/devices/uart16550/index.ts';`,
   `import type { Origin } from '${SRC}/events/origin.ts';`,
   `import type { Stamped } from '${SRC}/events/stamped.ts';`,
   `import type { EventKind } from '${SRC}/events/vocabulary.ts';`,
   `import type { Row, Rows } from '${SRC}/reducers/row.ts';`,
   `import type { MachineState } from '${SRC}/reducers/state.ts';`,
   `import { REDUCERS } from '${SRC}/reducers/table/index.ts';`,
+  'declare const effects: Effects; declare const uart: UartState;',
   'declare const origin: Origin; declare const state: MachineState; declare const stamped: Stamped;',
   'export type Used = [typeof input, Receiver, EventKind, Row<EventKind>, Rows<EventKind>, typeof REDUCERS];',
-  'export const used = [origin, state, stamped];',
+  'export const used = [origin, state, stamped, effects, uart];',
 ];
 
 /** What the compiler takes, and beside it what it refuses. */
@@ -27,6 +30,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   'an input that somebody receives': "export const row = input({ key: 'u' }, () => '', 'recorder');",
   'a table with a row for each kind': 'export const rows: Rows<EventKind> = { ...REDUCERS };',
   'a fact with its fields': "origin.raise({ kind: 'kvm_pv_eoi', apicid: 0, vector: 32 });",
+  'a fact that is a device’s own': "effects.raise({ kind: 'sim:serial_sent', line: uart.line, byte: 65 });",
   'a look at the state': 'export const ns: number = state.clock.warpedNs + state.kvm.vcpus.length + stamped.seq;',
 };
 
@@ -44,6 +48,10 @@ const REFUSED: Readonly<Record<string, string>> = {
   'a write to a vCPU': 'state.kvm.vcpus[0]!.exits = 1;',
   'a write to a list of the state': 'state.kvm.vcpus.pop();',
   'a write to a device': "state.vmm.devices['hpet'] = state.vmm.devices['hpet'];",
+  'a device that writes its state': 'uart.ier = 1;',
+  'a device that raises what the board does':
+    "effects.raise({ kind: 'sim:register_taken', dev: 'rtc', region: 0, offset: 0, size: 1 });",
+  'a device that raises what KVM does': "effects.raise({ kind: 'kvm_pv_eoi', apicid: 0, vector: 32 });",
   'a write to a timer': "delete state.vmm.timers['rtc.update'];",
   'a write to an event': "stamped.event.kind = 'kvm_exit';",
   'a write to the links of an event': 'stamped.cause = 1;',

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Device } from '../../src/devices/device.ts';
 import { type PciTestdevState, pciTestdev } from '../../src/devices/pci-testdev/index.ts';
+import type { MachineEvent } from '../../src/events/vocabulary.ts';
 import { createTimeline } from '../../src/replay/timeline.ts';
 import { inputQueue, typed } from '../machine/pc.ts';
 import { choose, HALTED, kick, PLACED, signallingMachine } from '../machine/signalling.ts';
@@ -14,6 +15,9 @@ const END = { tick: 30_000 };
 
 /** A guest that halts for good while a timer goes on that cannot wake it. */
 const code = [...PLACED, ...choose(1), ...kick(1), ...HALTED];
+
+/** No device may raise what KVM does: it is played here. */
+const anything = (effects: { raise: unknown }) => effects as { raise(event: MachineEvent): void };
 
 describe('a guest that is halted for good while a masked timer goes on', LONG, () => {
   const device: Pick<Device<PciTestdevState>, 'notified'> = pciTestdev;
@@ -50,7 +54,7 @@ describe('a guest that is halted for good while a masked timer goes on', LONG, (
       effects.commit();
       times += 1;
       // Its own signal: there is more to do.
-      if (times < MANY) effects.raise({ kind: 'sim:eventfd_signal', fd: 13, n: 1, by: 'test' });
+      if (times < MANY) anything(effects).raise({ kind: 'sim:eventfd_signal', fd: 13, n: 1, by: 'test' });
       return 0;
     };
     const { machine, events } = signallingMachine({ code });

@@ -72,6 +72,16 @@ describe('an ioeventfd', () => {
     expect(machine.next()).toBe(MMIO);
   });
 
+  test('among many is found by its address, and leaves nothing behind when it goes', () => {
+    const machine = realGuest(OUT_AL);
+    const around = Array.from({ length: 128 }, (_, at) => ({ fd: machine.kvm.eventfd(), addr: 0x10 + at }));
+    for (const { fd, addr } of around) expect(bind(machine, fd, { addr })).toBe(0);
+    expect(machine.next()).toBe(HLT);
+    expect(around.filter(({ fd }) => machine.kvm.consume(fd) > 0).map(({ addr }) => addr)).toEqual([0x50]);
+    for (const { fd, addr } of around) expect(bind(machine, fd, { addr, flags: PIO | DEASSIGN })).toBe(0);
+    expect(machine.state.vm?.ioeventfds).toEqual({ pio: {}, mmio: {} });
+  });
+
   test('is refused where it collides, and gone once deassigned', () => {
     const machine = realGuest(OUT_AL);
     const [a, b] = [machine.kvm.eventfd(), machine.kvm.eventfd()];
