@@ -32,6 +32,11 @@ export interface Effects {
   /** Guest-physical memory as the device's DMA sees it, to decide by: the bytes go on record. */
   dmaRead(gpa: number, length: number): Uint8Array;
   dmaWrite(gpa: number, bytes: Uint8Array): void;
+  /**
+   * Bytes of memory for bulk state or the outside: sectors, packets. Only a digest goes on record, so that nothing may
+   * be decided by them: a rerun has others.
+   */
+  payload(gpa: number, length: number): Uint8Array;
 }
 
 /** One range of registers a device answers: I/O ports or memory-mapped. */

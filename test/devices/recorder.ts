@@ -56,6 +56,7 @@ export class Bench<S> {
       deadline: (timer) => this.timers.get(this.known(timer)),
       requestReset: () => this.raise({ kind: 'sim:reset_asked', by: this.device.model }),
       dmaReach: (gpa, length) => Math.max(0, Math.min(length, this.memory.length - gpa)),
+      payload: (gpa, length) => this.memory.slice(gpa, gpa + length),
       transaction: (reads) => reads(),
       dmaRead: (gpa, length) => this.memory.slice(gpa, gpa + length),
       dmaWrite: (gpa, bytes) => this.memory.set(bytes, gpa),
