@@ -19,7 +19,7 @@ export type ReadEnvelope = (input: ByteReader, order: Uint32Array) => Envelope;
 /** How a format version lays a chunk of events out. */
 export interface Layout {
   readonly readEnvelope: ReadEnvelope;
-  /** Whether each kind repeats how many events of it there are. */
+  /** Whether kinds are told by place, and each with its columns how many of it there are; else they are listed first. */
   readonly hasCounts: boolean;
   /** Whether bytes that are few are packed as numbers. */
   readonly hasShortBytes: boolean;
