@@ -1,7 +1,7 @@
 import type { Draft } from '../base/draft.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { DEVICE_FACTS } from '../events/device.ts';
-import type { EventKind, EventOf } from '../events/vocabulary.ts';
+import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
 
 /** What the board puts on record, for whom devices have verbs. */
 type BoardFact =
@@ -10,13 +10,17 @@ type BoardFact =
   | 'sim:device_reset'
   | 'sim:device_notified'
   | 'sim:dma'
+  | 'sim:dma_gathered'
+  | 'sim:device_data'
+  | 'sim:msi_pending'
+  | 'sim:msi_route'
   | 'sim:reset_asked'
   | 'sim:reset'
   | 'sim:eventfd_bound';
 
 /** What a device may raise by itself: facts of its own, or that it ends the run. */
 export type DeviceFact = EventOf<
-  Exclude<keyof typeof DEVICE_FACTS, BoardFact> | 'sim:exit_requested' | 'sim:powered_off'
+  Exclude<keyof typeof DEVICE_FACTS, BoardFact> | 'sim:exit_requested' | 'sim:powered_off' | 'sim:guest_panicked'
 >;
 
 /** What a device may ask of the host. `chardev`: print these bytes where its `chardev` property says. */
@@ -64,6 +68,11 @@ export interface Effects {
   /** Guest-physical memory as the device's DMA sees it, to decide by: the bytes go on record. */
   dmaRead(gpa: number, length: number): Uint8Array;
   dmaWrite(gpa: number, bytes: Uint8Array): void;
+  /**
+   * Bytes of memory for bulk state or the outside: sectors, packets. Only a digest goes on record, so that nothing may
+   * be decided by them: a rerun has others.
+   */
+  payload(gpa: number, length: number): Uint8Array;
 }
 
 /** One range of registers a device answers: I/O ports or memory-mapped. */

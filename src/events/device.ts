@@ -15,7 +15,7 @@ export const DEVICE_FACTS = {
   'sim:device_notified': fact({ dev: 'text', id: 'u' }, (e) => `dev ${e.dev} id ${e.id}`),
   /** What a device read of guest memory in one transaction, one read behind the other: it decides by that. */
   'sim:dma_gathered': fact({ dev: 'text', bytes: 'bytes' }, (e) => `dev ${e.dev} ${e.bytes.length} bytes`),
-  /** Bytes a device wrote to guest memory: dir is 'write'. */
+  /** Bytes a device wrote to guest memory, or read from it without deciding by them: dir is 'write' or 'read'. */
   'sim:dma': fact(
     { dev: 'text', dir: 'text', gpa: 'u', len: 'u', digest: 'text' },
     (e) => `dev ${e.dev} ${e.dir} gpa 0x${hex(e.gpa)} len ${e.len} digest ${e.digest}`,

@@ -67,7 +67,7 @@ export function createMachine(parts: MachineParts): Machine {
   context.processor = new MachineProcessor(context);
   context.kvm = parts.kvm(context.processor, kvmHost(context));
   context.vmm = parts.vmm(context.kvm, vmmHost(context), originOf(context, MAIN_LOOP).inside(switchedOn));
-  context.pages = followPages(context.engine.regions);
+  context.pages = followPages([...context.engine.regions, ...(context.vmm.regions ?? [])]);
   return {
     state,
     get ticks() {

@@ -39,6 +39,8 @@ export interface Engine extends Guest {
   readonly regions: readonly BulkRegion[];
   /** `readHost` of what is told together with other reads. Without: the same. A tape has it from another fact. */
   readGathered?(hva: number, length: number): Uint8Array;
+  /** `readHost` of what nothing is decided by. Without: the same. A tape does not know it. */
+  readPayload?(hva: number, length: number): Uint8Array;
   /** What a debugger waits for. A tape has none. */
   readonly stops?: DebuggerStops;
 }

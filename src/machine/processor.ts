@@ -239,6 +239,10 @@ class GuestView implements TracedGuest, HostMemory {
     return bytes;
   }
 
+  readPayload(hva: number, length: number): Uint8Array {
+    return this.engine.readPayload?.(hva, length) ?? this.engine.readHost(hva, length);
+  }
+
   gather<T>(dev: string, reads: () => T): T {
     const { processor } = this;
     if (processor.gathering !== undefined) return reads();

@@ -1,11 +1,23 @@
 import { digestOfBytes } from '../base/digest.ts';
 import { xxh32 } from '../base/xxh32.ts';
+import {
+  BLOCK_PAGES,
+  eachDifference,
+  PAGE_SIZE,
+  type Page,
+  type PageImage,
+  type RegionImage,
+  ZERO_PAGE,
+} from './images.ts';
+import { FollowedSparse, type SparseRegion } from './sparse.ts';
 
-/** Bytes of a page of bulk state. */
-export const PAGE_SIZE = 4096;
+export { BLOCK_PAGES, eachDifference, PAGE_SIZE, type Page, type PageImage, type RegionImage, ZERO_PAGE };
 
-/** One range of bytes that is state but not plain: guest memory, EPT pages, register blocks. */
-export interface BulkRegion {
+/** One range of bytes that is state but not plain. */
+export type BulkRegion = FlatRegion | SparseRegion;
+
+/** Bytes that lie together: guest memory, EPT pages, register blocks. */
+export interface FlatRegion {
   readonly name: string;
   /** The bytes as they are now: a fresh view, since memory may have moved. 4-aligned, whole words. */
   bytes(): Uint8Array;
@@ -15,40 +27,9 @@ export interface BulkRegion {
   restored(pages: readonly number[]): void;
 }
 
-/** A page that will never change. Checkpoints share it. */
-export type Page = Uint8Array;
-
-/** Pages of a region in blocks of `BLOCK_PAGES`. Images share the blocks in which nothing changed. */
-export type RegionImage = readonly (readonly Page[])[];
-
-/** Pages of every region at one moment. */
-export type PageImage = readonly RegionImage[];
-
-/** Pages of a block of an image. */
-export const BLOCK_PAGES = 256;
-
-/** The page nothing was ever written to. */
-export const ZERO_PAGE: Page = new Uint8Array(PAGE_SIZE);
-
-/** Visit every page in which a region differs from another image's. Shared blocks are not looked into. */
-export function eachDifference(
-  wanted: RegionImage,
-  have: RegionImage | undefined,
-  visit: (page: number, wanted: Page, have: Page | undefined) => void,
-): void {
-  for (let block = 0; block < wanted.length; block += 1) {
-    const left = wanted[block];
-    const right = have?.[block];
-    if (left === right) continue;
-    for (let at = 0; at < left.length; at += 1) {
-      if (left[at] !== right?.[at]) visit(block * BLOCK_PAGES + at, left[at], right?.[at]);
-    }
-  }
-}
-
 /** Follows a region's pages: their hashes, and copies of those that changed. */
 interface Followed {
-  readonly region: BulkRegion;
+  readonly region: FlatRegion;
   /** Both hashes of each page: 2n and 2n+1. */
   hashes: Int32Array;
   sumA: number;
@@ -78,22 +59,36 @@ const pageOf = (bytes: Uint8Array, page: number): Uint8Array =>
 
 /** Follow these regions. What it keeps is derived from their bytes: none of it is state. */
 export function followPages(regions: readonly BulkRegion[]): Pages {
-  const followed = regions.map(follow);
+  const followed = regions.map((region) => ('bytes' in region ? followFlat(region) : new FollowedSparse(region)));
   return {
     digest() {
-      for (const each of followed) refreshHashes(each);
-      const sums = Int32Array.from(followed.flatMap(({ sumA, sumB }) => [sumA, sumB]));
+      const sums = Int32Array.from(followed.flatMap((each) => each.sums()));
       return digestOfBytes(new Uint8Array(sums.buffer));
     },
-    image: () => followed.map(imageOf),
+    image: () => followed.map((each) => each.image()),
     restore(image) {
-      for (const [index, each] of followed.entries()) putBack(each, image[index]);
+      for (const [index, each] of followed.entries()) each.restore(image[index]);
     },
   };
 }
 
+/** How a region is followed. */
+type Follower = Pick<FollowedSparse, 'sums' | 'image' | 'restore'>;
+
+function followFlat(region: FlatRegion): Follower {
+  const followed = follow(region);
+  return {
+    sums() {
+      refreshHashes(followed);
+      return [followed.sumA, followed.sumB];
+    },
+    image: () => imageOf(followed),
+    restore: (image) => putBack(followed, image),
+  };
+}
+
 /** A region begins zero; what was written since is told as dirty, or all of it is looked at. */
-function follow(region: BulkRegion): Followed {
+function follow(region: FlatRegion): Followed {
   const dirty = dirtyPages(region);
   return {
     region,
@@ -116,7 +111,7 @@ function zeroBlocks(bytes: Uint8Array): (readonly Page[])[] {
   return blocks;
 }
 
-function dirtyPages(region: BulkRegion): readonly number[] {
+function dirtyPages(region: FlatRegion): readonly number[] {
   return region.takeDirty() ?? Array.from({ length: pageCount(region.bytes()) }, (_, page) => page);
 }
 

@@ -170,7 +170,11 @@ function ownBytes(pages: PageImage, before: PageImage | undefined): number {
   let bytes = 0;
   for (const [index, region] of pages.entries()) {
     const shared = before?.[index];
-    for (const [at, block] of region.entries()) if (block !== shared?.[at]) bytes += block.length * POINTER_BYTES;
+    for (const [at, block] of region.entries()) {
+      // Blocks that are the same one are there once.
+      const isOwn = block !== shared?.[at] && block !== region[at - 1];
+      if (isOwn) bytes += block.length * POINTER_BYTES;
+    }
     eachDifference(region, shared, (_, page) => {
       if (page !== ZERO_PAGE) bytes += page.length;
     });

@@ -182,6 +182,7 @@ export function tapeEngine(recorded: readonly Stamped[], time: GuestTime, eptWor
     setRip: () => undefined,
     skipInstruction: () => undefined,
     readHost: () => take(tape, 'sim:memory_read', 'guest memory').bytes,
+    readPayload: (_hva, length) => new Uint8Array(length),
     readGathered: (_hva, length) => takeGathered(tape, length),
     writeHost: () => undefined,
     eptWords: words,

@@ -6,6 +6,8 @@ import type { VmmState } from './state.ts';
 export interface HostMemory {
   readHost(hva: number, length: number): Uint8Array;
   writeHost(hva: number, bytes: Uint8Array): void;
+  /** Bytes nothing is decided by: they are not on record. */
+  readPayload(hva: number, length: number): Uint8Array;
   /** What is read meanwhile is one fact of a device, raised at the end. Within another gathering it is part of that. */
   gather<T>(dev: string, reads: () => T): T;
 }

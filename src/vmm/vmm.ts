@@ -2,6 +2,7 @@ import { fireTimer, isDue } from '../events/timers.ts';
 import { MAIN_LOOP } from '../events/stamped.ts';
 import type { Origin } from '../events/origin.ts';
 import type { MachineEvent } from '../events/vocabulary.ts';
+import type { BulkRegion } from '../memory/pages.ts';
 import type { KvmKernel } from '../kvm/api.ts';
 import { KVM_RUN } from '../kvm/ioctl/ioctls.ts';
 import { DeviceCall } from './board/device-call.ts';
@@ -32,6 +33,8 @@ export interface Vmm {
   restored(): void;
   /** A device of the machine, for a stopped person: labels and values. */
   describeDevice(name: string): Readonly<Record<string, string>> | undefined;
+  /** Bulk state of devices: what disks hold. */
+  readonly regions?: readonly BulkRegion[];
   readonly deviceNames: readonly string[];
   /** `info mtree`. */
   memoryTrees(): readonly MemoryTree[];

@@ -66,6 +66,7 @@ export class Bench<S> {
       ask: ({ bytes }) => this.raise({ kind: 'sim:chardev_sent', dev: this.device.model, bytes }),
       requestReset: () => this.raise({ kind: 'sim:reset_asked', by: this.device.model }),
       dmaReach: (gpa, length) => Math.max(0, Math.min(length, this.memory.length - gpa)),
+      payload: (gpa, length) => this.memory.slice(gpa, gpa + length),
       transaction: (reads) => reads(),
       dmaRead: (gpa, length) => this.memory.slice(gpa, gpa + length),
       dmaWrite: (gpa, bytes) => this.memory.set(bytes, gpa),

@@ -15,6 +15,9 @@ export const PAGES_PER_CHUNK = 64;
 /** The number of what a page of guest memory held at power-on, and back again: below zero. */
 export const pageAtFirst = (pageOrNumber: number): number => -1 - pageOrNumber;
 
+/** The number of a page of a sparse region that is what its base has there. */
+export const OF_BASE = 1 - 2 ** 31;
+
 /** What a chunk of the file holds; numbers of their own, so that none is taken for a trace's. */
 export const PART = { pages: 16, checkpoint: 17, index: 18 } as const;
 

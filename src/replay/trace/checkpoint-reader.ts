@@ -1,5 +1,6 @@
 import { Problem } from '../../base/problem.ts';
 import type { Checkpoint } from '../../machine/checkpoint.ts';
+import { BASE_PAGE } from '../../memory/images.ts';
 import { BLOCK_PAGES, PAGE_SIZE, type Page, type PageImage, type RegionImage, ZERO_PAGE } from '../../memory/pages.ts';
 import type { PendingInput } from '../../machine/parts.ts';
 import { seal } from '../../reducers/seal.ts';
@@ -10,6 +11,7 @@ import {
   CHECKPOINT_FORMAT,
   CHECKPOINT_MAGIC,
   type CheckpointIdentity,
+  OF_BASE,
   PAGES_PER_CHUNK,
   pageAtFirst,
   PART,
@@ -54,12 +56,12 @@ interface ReaderState {
   damaged(what: string): void;
 }
 
-/** A page's number when nothing has changed it since the first moment. */
-const UNCHANGED = -(2 ** 31);
+/** Numbers of a region's pages that are not what they were at the first moment. */
+type Numbers = ReadonlyMap<number, number>;
 
 /** Page numbers of every region at a checkpoint, and the pages they stand for. */
 interface Laid {
-  readonly numbers: readonly Int32Array[];
+  readonly numbers: readonly Numbers[];
   readonly image: WeakRef<PageImage>;
 }
 
@@ -127,7 +129,7 @@ function load(state: ReaderState, place: number, first: Checkpoint): Checkpoint 
 
 /** The changes of every checkpoint up to the wanted one, laid over the first moment; and its state. */
 function assembled(state: ReaderState, place: number, first: Checkpoint): Checkpoint {
-  const numbers = first.pages.map((region) => new Int32Array(region.length * BLOCK_PAGES).fill(UNCHANGED));
+  const numbers = first.pages.map(() => new Map<number, number>());
   for (let at = 0; at <= place; at += 1) {
     for (const [region, changes] of changesOf(state, at, numbers.length).entries()) lay(changes, numbers[region]);
   }
@@ -145,8 +147,8 @@ function assembled(state: ReaderState, place: number, first: Checkpoint): Checkp
   return { seq, tick, state: seal(undefined, machine), pages };
 }
 
-function lay(changes: Int32Array, numbers: Int32Array): void {
-  for (let at = 0; at < changes.length; at += 2) numbers[changes[at]] = changes[at + 1];
+function lay(changes: Int32Array, numbers: Map<number, number>): void {
+  for (let at = 0; at < changes.length; at += 2) numbers.set(changes[at], changes[at + 1]);
 }
 
 function changesOf(state: ReaderState, at: number, regions: number): readonly Int32Array[] {
@@ -174,7 +176,7 @@ function readChanges(input: ByteReader): Int32Array {
 
 /** What an image is laid over: pages with known numbers; at the first moment none is changed. */
 interface Below {
-  readonly have: Int32Array | undefined;
+  readonly have: Numbers | undefined;
   readonly image: RegionImage;
   readonly first: RegionImage;
   /** Guest memory at the first moment. */
@@ -182,31 +184,31 @@ interface Below {
 }
 
 /** A region whose pages have the numbers wanted, sharing the blocks in which nothing differs. */
-function laidOver(state: ReaderState, { have, image, first, memory }: Below, wanted: Int32Array): RegionImage {
-  const blocks = image.slice();
-  for (let at = 0; at < blocks.length; at += 1) {
-    let block: Page[] | undefined;
-    for (let page = at * BLOCK_PAGES; page < at * BLOCK_PAGES + blocks[at].length; page += 1) {
-      const number = wanted[page];
-      if (number === (have?.[page] ?? UNCHANGED)) continue;
-      const original = first[at][page % BLOCK_PAGES];
-      block ??= blocks[at].slice();
-      block[page % BLOCK_PAGES] =
-        number === UNCHANGED ? original : pageNumbered(state, number, original.length, memory);
-    }
-    if (block !== undefined) blocks[at] = block;
-  }
-  return blocks;
+function laidOver(state: ReaderState, { have, image, first, memory }: Below, wanted: Numbers): RegionImage {
+  const blocks = new Map<number, Page[]>();
+  const put = (page: number, number: number | undefined): void => {
+    const at = Math.floor(page / BLOCK_PAGES);
+    const original = first[at]?.[page % BLOCK_PAGES];
+    if (original === undefined) return;
+    const block = blocks.get(at) ?? image[at].slice();
+    block[page % BLOCK_PAGES] = number === undefined ? original : pageNumbered(state, number, original.length, memory);
+    blocks.set(at, block);
+  };
+  for (const [page, number] of wanted) if (number !== have?.get(page)) put(page, number);
+  for (const page of have?.keys() ?? []) if (!wanted.has(page)) put(page, undefined);
+  return blocks.size === 0 ? image : image.map((block, at) => blocks.get(at) ?? block);
 }
 
 function pageNumbered(state: ReaderState, number: number, length: number, memory: RegionImage): Page {
   if (number === 0) return ZERO_PAGE;
+  if (number === OF_BASE) return BASE_PAGE;
   if (number < 0) {
     const page = pageAtFirst(number);
     return memory[Math.floor(page / BLOCK_PAGES)][page % BLOCK_PAGES];
   }
   const page = state.pages.get(number)?.deref() ?? readPages(state, number);
-  return page.length === length ? page : page.slice(0, length);
+  // The last page of a region may be short; where the base was at first, it is whole.
+  return page.length === length || length === 0 ? page : page.slice(0, length);
 }
 
 /** Read the chunk a page lies in, for that page and its neighbours: they were written, and are wanted, together. */

@@ -1,5 +1,6 @@
 import type { Checkpoint } from '../../machine/checkpoint.ts';
 import { xxh32 } from '../../base/xxh32.ts';
+import { BASE_PAGE } from '../../memory/images.ts';
 import { eachDifference, PAGE_SIZE, type Page, type PageImage, ZERO_PAGE } from '../../memory/pages.ts';
 import type { PendingInput } from '../../machine/parts.ts';
 import { byteWriter, writeVarint, written, zigzag } from './bytes.ts';
@@ -9,6 +10,7 @@ import {
   CHECKPOINT_MAGIC,
   type CheckpointIdentity,
   framed,
+  OF_BASE,
   pageAtFirst,
   PAGES_PER_CHUNK,
   PART,
@@ -44,7 +46,10 @@ export function createCheckpointWriter(sink: ByteSink, compress: Compress, first
   const state: WriterState = {
     sink,
     compress,
-    numbers: new WeakMap([[ZERO_PAGE, 0]]),
+    numbers: new WeakMap([
+      [ZERO_PAGE, 0],
+      [BASE_PAGE, OF_BASE],
+    ]),
     alike: new Map(),
     pageChunks: [],
     checkpoints: [],

@@ -47,7 +47,7 @@ export function openChunked(source: ByteSource, inflate: Inflate, layout: Layout
     readEvents: (chunk) =>
       placed(source, chunk, () => readEvents(payloadOf(source, inflate, chunk), chunk, kinds, layout)),
     readKinds: (chunk) =>
-      placed(source, chunk, () => readKinds(payloadOf(source, inflate, chunk), chunk.events, kinds)),
+      placed(source, chunk, () => readKinds(payloadOf(source, inflate, chunk), chunk.events, kinds, layout)),
     check: (chunk) => void storedPayload(source, chunk),
   };
 }

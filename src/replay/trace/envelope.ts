@@ -19,7 +19,7 @@ export type ReadEnvelope = (input: ByteReader, order: Uint32Array) => Envelope;
 /** How a format version lays a chunk of events out. */
 export interface Layout {
   readonly readEnvelope: ReadEnvelope;
-  /** Whether each kind repeats how many events of it there are. */
+  /** Whether each kind's columns say how many events of it there are; else kinds are listed first. */
   readonly hasCounts: boolean;
   /** Whether bytes that are few are packed as numbers. */
   readonly hasShortBytes: boolean;

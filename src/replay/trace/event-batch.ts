@@ -16,19 +16,35 @@ export interface RecordedEvent {
 }
 
 /** The kinds of the batch `writeEvents` appended, by place: what can be told without reading the columns. */
-export function readKinds(payload: Uint8Array, expected: number, kinds: KindTable): Float64Array {
-  return kindsOf(byteReader(payload), expected, kinds);
+export function readKinds(payload: Uint8Array, expected: number, kinds: KindTable, layout: Layout): Float64Array {
+  return kindsOf(byteReader(payload), expected, kinds, layout).places;
 }
 
-function kindsOf(input: ByteReader, expected: number, { byPlace }: KindTable): Float64Array {
+/** By event, its kind's place; and, where they are listed, the kinds that occur, as their columns follow. */
+interface Kinds {
+  readonly places: Float64Array;
+  readonly listed: readonly number[] | undefined;
+}
+
+function kindsOf(input: ByteReader, expected: number, { byPlace }: KindTable, { hasCounts }: Layout): Kinds {
   demand(readVarint(input) === expected, 'another number of events than it says');
+  const listed = hasCounts ? undefined : readListed(input, expected);
   const places = new Float64Array(expected);
   if (expected > 0) readIntegers(input, places, expected);
+  if (listed !== undefined) for (let i = 0; i < expected; i += 1) places[i] = listed[places[i]] ?? -1;
   demand(
     places.every((place) => place >= 0 && place < byPlace.length),
     'a kind that its header does not name',
   );
-  return places;
+  return { places, listed };
+}
+
+function readListed(input: ByteReader, most: number): number[] {
+  const count = readVarint(input);
+  demand(count <= most, 'more kinds than there are');
+  const listed = Array.from({ length: count }, () => readVarint(input));
+  demand(new Set(listed).size === count, 'a kind twice');
+  return listed;
 }
 
 /** What a chunk's header says of its events. */
@@ -53,13 +69,13 @@ export function readEvents(
   layout: Layout,
 ): EventBatch {
   const input = byteReader(payload);
-  const places = kindsOf(input, expected, kinds);
+  const { places, listed } = kindsOf(input, expected, kinds, layout);
   demand(expected > 0, 'no events');
   const grouped = byKind(new Uint32Array(places), expected, kinds.byPlace.length);
   const envelope = layout.readEnvelope(input, grouped.order);
   demand(envelope.seqs[0] === firstSeq, 'other events than it says');
   checkEnvelope(envelope);
-  const present = readKindColumns(input, grouped, kinds, layout, envelope);
+  const present = readKindColumns(input, grouped, { kinds, listed, layout, envelope });
   demand(
     places.every((place) => present[place] !== undefined),
     'fewer events than it says',
@@ -67,18 +83,26 @@ export function readEvents(
   return batchOf(envelope, places, rowsOf(grouped), present as readonly RecordedKind[]);
 }
 
+/** What is known of a chunk before the columns of its kinds. */
+interface KindSection {
+  readonly kinds: KindTable;
+  readonly listed: readonly number[] | undefined;
+  readonly layout: Layout;
+  readonly envelope: Envelope;
+}
+
 function readKindColumns(
   input: ByteReader,
   { order, starts }: ByKind,
-  { byPlace }: KindTable,
-  { hasCounts, hasShortBytes }: Layout,
-  { ticks }: Envelope,
+  { kinds: { byPlace }, listed, layout, envelope }: KindSection,
 ): (RecordedKind | undefined)[] {
   const present = new Array<RecordedKind | undefined>(byPlace.length).fill(undefined);
   const known = new Array<KnownColumns | undefined>(byPlace.length).fill(undefined);
-  const [low, high] = tellersAmong(known, gapsOf(ticks));
-  for (let left = readVarint(input); left > 0; left -= 1) {
-    const place = readVarint(input);
+  const [low, high] = tellersAmong(known, gapsOf(envelope.ticks));
+  const { hasCounts, hasShortBytes } = layout;
+  const count = listed?.length ?? readVarint(input);
+  for (let at = 0; at < count; at += 1) {
+    const place = listed?.[at] ?? readVarint(input);
     const columns = byPlace[place];
     const events = order.subarray(starts[place], starts[place + 1]);
     const isThere = columns !== undefined && events.length > 0;

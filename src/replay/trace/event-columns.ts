@@ -43,8 +43,7 @@ export function kindTable(vocabulary: RecordedVocabulary): KindTable {
 }
 
 /**
- * Append a batch of stamped events: their kinds, their envelopes, then for each kind that occurs its number, count and
- * columns.
+ * Append a batch of stamped events: their kinds, their envelopes, then for each kind that occurs its columns.
  */
 export function writeEvents(out: ByteWriter, batch: readonly Stamped[], kinds: KindTable, room: Scratch): void {
   const count = batch.length;
@@ -54,12 +53,19 @@ export function writeEvents(out: ByteWriter, batch: readonly Stamped[], kinds: K
   for (let i = 0; i < count; i += 1) {
     const { place } = kinds.byName.get(batch[i].event.kind) as KindColumns;
     places[i] = place;
-    values[i] = place;
   }
-  writeIntegers(out, values, count);
   const { order, starts } = byKind(places, count, kinds.byPlace.length);
+  const present = kinds.inOrder.filter(({ place }) => starts[place + 1] > starts[place]);
+  writeVarint(out, present.length);
+  const numbers = new Uint32Array(kinds.byPlace.length);
+  present.forEach(({ place }, number) => {
+    writeVarint(out, place);
+    numbers[place] = number;
+  });
+  for (let i = 0; i < count; i += 1) values[i] = numbers[places[i]];
+  writeIntegers(out, values, count);
   writeEnvelope(out, batch, order, room);
-  writeKinds(out, batch, { order, starts }, kinds, room);
+  writeKinds(out, batch, { order, starts }, { kinds, present }, room);
 }
 
 /** The columns of each kind that occurs, those first that tell others. */
@@ -67,19 +73,16 @@ function writeKinds(
   out: ByteWriter,
   batch: readonly Stamped[],
   { order, starts }: ByKind,
-  kinds: KindTable,
+  { kinds, present }: { readonly kinds: KindTable; readonly present: readonly KindColumns[] },
   room: Scratch,
 ): void {
-  const present = kinds.inOrder.filter(({ place }) => starts[place + 1] > starts[place]);
   const said = kinds.byPlace.map((): KnownColumns => ({ events: order, said: [] }));
   const [low, high] = tellersAmong(said, gapsOf(ticksOf(batch)));
-  writeVarint(out, present.length);
   for (const { place, fields, tellers } of present) {
     const rows = order.subarray(starts[place], starts[place + 1]);
     const events = new Array<Readonly<Row>>(rows.length);
     for (let i = 0; i < rows.length; i += 1) events[i] = batch[rows[i]].event;
     const known: KnownColumns = { events: rows, said: [] };
-    writeVarint(out, place);
     fields.forEach(([name, type], field) => {
       const telling = { rows, tellers: tellers[field], low, high };
       const column = writeColumn(out, type, events, name, room, telling);

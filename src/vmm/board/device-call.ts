@@ -95,9 +95,20 @@ export class DeviceCall implements Effects {
   }
 
   dmaWrite(gpa: number, bytes: Uint8Array): void {
-    const digest = digestOfBytes(bytes);
-    this.raise({ kind: 'sim:dma', dev: this.part.name, dir: 'write', gpa, len: bytes.length, digest });
+    this.tellDma('write', gpa, bytes);
     writeBytes(this.machine.memory, gpa, bytes);
+  }
+
+  payload(gpa: number, length: number): Uint8Array {
+    const { view, bus, memory } = this.machine.memory;
+    const payloads = { readHost: (hva: number, some: number) => memory.readPayload(hva, some) };
+    const bytes = readBytes({ view, bus, memory: payloads }, gpa, length);
+    this.tellDma('read', gpa, bytes);
+    return bytes;
+  }
+
+  private tellDma(dir: 'read' | 'write', gpa: number, bytes: Uint8Array): void {
+    this.raise({ kind: 'sim:dma', dev: this.part.name, dir, gpa, len: bytes.length, digest: digestOfBytes(bytes) });
   }
 
   private idOf(timer: string): string {

@@ -9,6 +9,11 @@ export interface AddressSpace {
   readonly bus: RegisterBus;
 }
 
+/** As much of an address space as reading takes. */
+export interface ReadableSpace extends Omit<AddressSpace, 'memory'> {
+  readonly memory: Pick<HostMemory, 'readHost'>;
+}
+
 /** Part of a byte array that an access fills or takes. */
 export interface Span {
   readonly bytes: Uint8Array;
@@ -23,7 +28,7 @@ const USUAL_WIDTH = 4;
  * Read from `address`: RAM directly, registers by calls, nobody all ones. As in QEMU a register access goes whole
  * to the leaf of its first byte, even past the end of that leaf's range.
  */
-export function readSpace(space: AddressSpace, address: number, into: Span): void {
+export function readSpace(space: ReadableSpace, address: number, into: Span): void {
   let done = 0;
   while (done < into.length) {
     const here = address + done;
@@ -85,7 +90,7 @@ export function reachOf({ view }: AddressSpace, address: number, length: number)
 }
 
 /** Bytes as a device's DMA sees them. */
-export function readBytes(space: AddressSpace, address: number, length: number): Uint8Array {
+export function readBytes(space: ReadableSpace, address: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   readSpace(space, address, { bytes, at: 0, length });
   return bytes;

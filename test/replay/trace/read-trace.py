@@ -170,7 +170,10 @@ def cause_of(code, seq, within):
 
 def events_of(data, vocabulary, version):
     count = data.varint()
+    listed = [data.varint() for _ in range(data.varint())] if version >= 3 else None
     kinds = data.integers(count)
+    if listed is not None:
+        kinds = [listed[kind] for kind in kinds]
     order = sorted(range(count), key=lambda place: kinds[place])
 
     def by_kind():
@@ -196,8 +199,8 @@ def events_of(data, vocabulary, version):
     names = list(vocabulary)
     gaps = [0] + [ticks[i] - ticks[i - 1] for i in range(1, count)]
     tellers = {(len(names), 0, "low"): (range(count), gaps)}
-    for _ in range(data.varint()):
-        kind = data.varint()
+    for index in range(data.varint() if listed is None else len(listed)):
+        kind = data.varint() if listed is None else listed[index]
         places = [place for place in range(count) if kinds[place] == kind]
         assert version >= 3 or data.varint() == len(places)
         for place in places:

@@ -23,6 +23,7 @@ function spaceOf(minAccess: number, maxAccess: number): { space: AddressSpace; c
     allocate: () => 0,
     readHost: () => new Uint8Array(),
     writeHost: () => undefined,
+    readPayload: () => new Uint8Array(),
     gather: <T>(_dev: string, reads: () => T): T => reads(),
   };
   return { space: { view, memory, bus }, calls };
