@@ -1,5 +1,5 @@
 /** The walks as ARCHITECTURE.md tells them. */
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { Step, Walked } from './walks.ts';
 
 /** What a walk came to before the rooms of D-028, measured in the same way. */
@@ -11,7 +11,7 @@ const BEFORE: Readonly<Record<string, { readonly files: number; readonly rooms: 
 
 const roomsOf = ({ files }: Walked): number => new Set(files.map((file) => file.split('/')[0])).size;
 
-const linkTo = (file: string): string => `[${file}](src/${file})`;
+const linkTo = (file: string): string => `[${basename(file)}](src/${file})`;
 
 /** Events one after the other that files of one folder decided: which files, which kinds of events. */
 interface Stretch {
@@ -42,12 +42,11 @@ function row(walk: Walked): string {
   return `| ${walk.name} | ${was} | ${walk.steps.length} / ${walk.files.length} / ${roomsOf(walk)} |`;
 }
 
-function way(walk: Walked): string[] {
-  const lines = stretchesOf(walk.steps).map(
-    ({ files, kinds }) => `| ${[...files].map(linkTo).join(', ')} | ${[...kinds].map(counted).join(', ')} |`,
-  );
-  return [`**${walk.name}**`, '', '| Decided by | Events |', '|---|---|', ...lines, ''];
-}
+/** A stretch as one cell of a line: the files, and what they decided. */
+const told = ({ files, kinds }: Stretch): string =>
+  `${[...files].map(linkTo).join(' ')} ${[...kinds].map(counted).join(' ')}`;
+
+const way = ({ name, steps }: Walked): string => `* ${name}: ${stretchesOf(steps).map(told).join(' → ')}`;
 
 /** Markdown: what each walk comes to, then its way. */
 export const tableOf = (walks: readonly Walked[]): string =>
@@ -56,5 +55,6 @@ export const tableOf = (walks: readonly Walked[]): string =>
     '|---|---|---|',
     ...walks.map(row),
     '',
-    ...walks.flatMap(way),
+    ...walks.map(way),
+    '',
   ].join('\n');

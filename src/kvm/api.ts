@@ -5,6 +5,7 @@
 import type { Origin } from '../events/origin.ts';
 import type { BareRequest, IoctlArgument, IoctlArguments, IoctlRequest } from './ioctl/arguments.ts';
 
+export type { KvmRunAnswer } from './ioctl/run-answer.ts';
 export type { IoctlArgument, IoctlArguments, IoctlRequest };
 
 /** The shared page of one vCPU, as KVM left it. Only the member named by `exitReason` is meaningful. */
@@ -35,20 +36,6 @@ export interface KvmRun {
   readonly debug: { readonly exception: number; readonly pc: bigint; readonly dr6: bigint; readonly dr7: bigint };
   /** KVM_EXIT_X86_RDMSR and _WRMSR. */
   readonly msr: { readonly reason: number; readonly index: number; readonly data: bigint };
-}
-
-/** What user space writes into the kvm_run page before it enters KVM_RUN: the ioctl's argument. */
-export interface KvmRunAnswer {
-  /** What a KVM_EXIT_IO in or a KVM_EXIT_MMIO read gave: size*count bytes. */
-  readonly data?: Uint8Array;
-  /** What an MSR exit gave; `error` other than 0 is #GP. */
-  readonly msr?: { readonly data: bigint; readonly error: number };
-  /** Finish what is pending and come back with EINTR. */
-  readonly immediateExit?: boolean;
-  /** Leave as soon as the guest takes interrupts. Without an in-kernel controller only. */
-  readonly requestInterruptWindow?: boolean;
-  /** Without an in-kernel controller: the task priority. */
-  readonly cr8?: number;
 }
 
 /** What one step of a vCPU thread inside KVM_RUN came to. */

@@ -3,7 +3,7 @@ import type { Timers } from '../events/timers.ts';
 import type { CoalescedRing, KvmRun } from './api.ts';
 import type { CpuidEntry } from './ioctl/ioctls.ts';
 import type { IrqchipState } from './irqchip/state.ts';
-import type { MmuRoot, RootKind } from './mmu/roots.ts';
+import type { MmuRoot, RootKind } from './mmu/root.ts';
 import type { Vmcs } from './vmcs/vmcs.ts';
 
 /** A file descriptor's object. */

@@ -20,6 +20,7 @@ const raisedIn = (text: string): string[] =>
 const ENDS: Readonly<Record<string, readonly string[]>> = {
   'sim:exit_requested': ['debug-exit'],
   'sim:powered_off': ['piix4-pm'],
+  'sim:guest_panicked': ['edu'],
 };
 
 /** Whose fact it is is who evolves by it. What changes nobody, anybody may tell. */

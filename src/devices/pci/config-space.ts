@@ -1,3 +1,4 @@
+import type { Draft } from '../../base/draft.ts';
 /** The bytes of a function's configuration space. */
 export interface ConfigSpace {
   /** 256 of them. */
@@ -18,6 +19,6 @@ export function getConfig(config: readonly number[], offset: number, size: numbe
 }
 
 /** Put bytes as the device itself would, read-only or not. */
-export function putConfig(config: number[], offset: number, size: number, value: number): void {
+export function putConfig(config: Draft<number[]>, offset: number, size: number, value: number): void {
   for (let at = 0; at < size; at++) config[offset + at] = Math.floor(value / 2 ** (8 * at)) & 0xff;
 }

@@ -1,6 +1,6 @@
 /** What each request is given, by its number. Linux Documentation/virt/kvm/api.rst. */
-import type { KvmRunAnswer } from '../api.ts';
-import type { GsiRoutingEntry } from '../irqchip/index.ts';
+import type { KvmRunAnswer } from './run-answer.ts';
+import type { GsiRoutingEntry } from '../irqchip/routes.ts';
 import * as io from './ioctls.ts';
 
 /** A request without an argument; QEMU gives some of them 0. */

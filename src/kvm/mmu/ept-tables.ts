@@ -2,7 +2,7 @@
 import { invariant } from '../../base/invariant.ts';
 import { EPT_POOL_BASE, eptIndex } from '../../memory/ept-pool.ts';
 import type { EptState } from '../state.ts';
-import type { MmuRoot } from './roots.ts';
+import type { MmuRoot } from './root.ts';
 import { addressOf, isLarge, isPresent } from './spte.ts';
 
 /** An entry: the table it stands in, its place there and what it holds. */

@@ -7,7 +7,8 @@ import { KVM_MEM_READONLY } from '../ioctl/ioctls.ts';
 import type { MemslotState, VcpuState } from '../state.ts';
 import { type EptPlace, nextTable, tablesBelow, tablesOf, walkTo } from './ept-tables.ts';
 import { markDirty, slotOf } from './guest-memory.ts';
-import { type MmuRoot, rootInUse } from './roots.ts';
+import type { MmuRoot } from './root.ts';
+import { rootInUse } from './roots.ts';
 import {
   addressOf,
   isLarge,
