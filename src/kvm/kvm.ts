@@ -41,8 +41,8 @@ export function createKvm(processor: Processor, host: KvmHost, features: CpuFeat
   const asked = new KvmContext(module, NOBODY);
   return {
     calledBy: (origin) => new SystemCalls(new KvmContext(module, origin)),
-    advance: (vcpu, budget, origin) => advanceVcpu(new KvmContext(module, origin), host.state.vcpus[vcpu], budget),
-    isRunnable: (vcpu) => isVcpuRunnable(asked, host.state.vcpus[vcpu]),
+    advance: (vcpu, budget, origin) => advanceVcpu(new KvmContext(module, origin), host.state.vcpus[vcpu]!, budget),
+    isRunnable: (vcpu) => isVcpuRunnable(asked, host.state.vcpus[vcpu]!),
     expire: (origin) => {
       if (earliestDeadline(host.state.timers) > host.now()) return false;
       expireIrqchip(new KvmContext(module, origin));
@@ -73,7 +73,7 @@ class SystemCalls implements Kvm {
   run(vcpuFd: number): KvmRun {
     const file = fileOf(this.kvm, vcpuFd);
     if (file?.kind !== 'vcpu') throw new TypeError('only a vCPU has a kvm_run page');
-    return this.kvm.state.vcpus[file.vcpu].run;
+    return this.kvm.state.vcpus[file.vcpu]!.run;
   }
 
   coalescedRing(): CoalescedRing {
@@ -124,7 +124,7 @@ function dispatch(kvm: KvmContext, file: FileState, requestNumber: number, arg: 
     }
     case 'vcpu': {
       const handler = VCPU_IOCTLS[requestNumber];
-      return handler === undefined ? -EINVAL : handler(kvm, kvm.state.vcpus[file.vcpu], arg as never);
+      return handler === undefined ? -EINVAL : handler(kvm, kvm.state.vcpus[file.vcpu]!, arg as never);
     }
     default:
       return -ENOTTY;

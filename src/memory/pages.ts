@@ -37,11 +37,11 @@ export function eachDifference(
   visit: (page: number, wanted: Page, have: Page | undefined) => void,
 ): void {
   for (let block = 0; block < wanted.length; block += 1) {
-    const left = wanted[block];
+    const left = wanted[block]!;
     const right = have?.[block];
     if (left === right) continue;
     for (let at = 0; at < left.length; at += 1) {
-      if (left[at] !== right?.[at]) visit(block * BLOCK_PAGES + at, left[at], right?.[at]);
+      if (left[at] !== right?.[at]) visit(block * BLOCK_PAGES + at, left[at]!, right?.[at]);
     }
   }
 }
@@ -87,7 +87,7 @@ export function followPages(regions: readonly BulkRegion[]): Pages {
     },
     image: () => followed.map(imageOf),
     restore(image) {
-      for (const [index, each] of followed.entries()) putBack(each, image[index]);
+      for (const [index, each] of followed.entries()) putBack(each, image[index]!);
     },
   };
 }
@@ -142,8 +142,8 @@ function refreshHashes(each: Followed): void {
     const isEmpty = isZero(content);
     const a = isEmpty ? 0 : xxh32(content, page);
     const b = isEmpty ? 0 : xxh32(content, ~page);
-    each.sumA = (each.sumA - hashes[page * 2] + a) | 0;
-    each.sumB = (each.sumB - hashes[page * 2 + 1] + b) | 0;
+    each.sumA = (each.sumA - hashes[page * 2]! + a) | 0;
+    each.sumB = (each.sumB - hashes[page * 2 + 1]! + b) | 0;
     hashes[page * 2] = a;
     hashes[page * 2 + 1] = b;
   }

@@ -79,7 +79,7 @@ function leaveStop(tape: Tape): void {
 /** The next answer, without taking it. */
 function peek(tape: Tape): MachineEvent | undefined {
   for (; tape.at < tape.recorded.length; tape.at += 1) {
-    const { event } = tape.recorded[tape.at];
+    const { event } = tape.recorded[tape.at]!;
     if (ANSWERS.has(event.kind)) return event;
   }
   return undefined;

@@ -100,7 +100,7 @@ export function blockGuest(behaviour: Behaviour, memoryBytes: number, time: Gues
     behaviour.begin(vcpu);
   };
   return {
-    registers: (vcpu) => vcpus[vcpu].registers,
+    registers: (vcpu) => vcpus[vcpu]!.registers,
     addVcpu() {
       const index = vcpus.length;
       const base = index * SLOTS;
@@ -123,20 +123,20 @@ export function blockGuest(behaviour: Behaviour, memoryBytes: number, time: Gues
       begin(vcpu);
       return index;
     },
-    resetVcpu: (vcpu) => begin(vcpus[vcpu]),
+    resetVcpu: (vcpu) => begin(vcpus[vcpu]!),
     setControls(vcpu, controls) {
-      vcpus[vcpu].controls = controls;
+      vcpus[vcpu]!.controls = controls;
     },
-    run: (vcpu, budget, { info }) => stopOf(vcpus[vcpu], behaviour.run(vcpus[vcpu], budget, info)),
-    emulate: (vcpu, reads) => behaviour.emulate?.(vcpus[vcpu], reads) ?? FAILED,
-    taskSwitch: (vcpu) => behaviour.taskSwitch?.(vcpus[vcpu]) ?? { ...FAILED, vector: 0, errorCode: 0, address: 0n },
-    setGpr: (vcpu, index, value) => vcpus[vcpu].registers.setGpr(index, value),
+    run: (vcpu, budget, { info }) => stopOf(vcpus[vcpu]!, behaviour.run(vcpus[vcpu]!, budget, info)),
+    emulate: (vcpu, reads) => behaviour.emulate?.(vcpus[vcpu]!, reads) ?? FAILED,
+    taskSwitch: (vcpu) => behaviour.taskSwitch?.(vcpus[vcpu]!) ?? { ...FAILED, vector: 0, errorCode: 0, address: 0n },
+    setGpr: (vcpu, index, value) => vcpus[vcpu]!.registers.setGpr(index, value),
     setRip(vcpu, rip) {
-      vcpus[vcpu].registers.rip = rip;
+      vcpus[vcpu]!.registers.rip = rip;
     },
     skipInstruction(vcpu, _length, next) {
-      vcpus[vcpu].registers.rip = next;
-      behaviour.skipped(vcpus[vcpu]);
+      vcpus[vcpu]!.registers.rip = next;
+      behaviour.skipped(vcpus[vcpu]!);
     },
     readHost: (hva, length) => memory.slice(hva, hva + length),
     writeHost(hva, bytes) {

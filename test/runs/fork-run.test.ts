@@ -97,7 +97,7 @@ describe('a fork', () => {
   test('names its parent where it begins, and closes as any run does', () => {
     const { run, at } = fork('named.trace', '20000', 'rax=1');
     const { events } = run.read;
-    expect(events[at.seq].event).toEqual({ kind: 'sim:forked', parent: 'parent.trace' });
+    expect(events[at.seq]!.event).toEqual({ kind: 'sim:forked', parent: 'parent.trace' });
     // The processor is in the guest when somebody ends the run.
     const ends = ['sim:stopped', 'kvm_exit', 'sim:memory_digest', 'sim:digest'];
     expect(events.slice(-4).map(({ event }) => event.kind)).toEqual(ends);
@@ -124,7 +124,7 @@ describe('a fork', () => {
       forkRun({ run, place: '5000', changes, said: change, trace, ticks: undefined, onSerial: () => undefined });
       return openRecordedRun(NODE, trace, {}).read.events.filter(({ event }) => event.kind === 'sim:serial_received');
     };
-    expect(again('other.trace', 'typed xyz')[0].event).toMatchObject({ bytes: new TextEncoder().encode('xyz') });
+    expect(again('other.trace', 'typed xyz')[0]!.event).toMatchObject({ bytes: new TextEncoder().encode('xyz') });
     expect(again('none.trace', 'typed')).toEqual([]);
   });
 

@@ -100,9 +100,9 @@ function orderForms(): Row[] {
     compute: ({ env, memory, destination, source }) => {
       const x = memory.getFloat64(destination, true);
       const y = memory.getFloat64(source, true);
-      if (arePlain(x, y, LEAST_DOUBLE)) return FLAGS[x < y ? 0 : x === y ? 1 : 2];
+      if (arePlain(x, y, LEAST_DOUBLE)) return FLAGS[x < y ? 0 : x === y ? 1 : 2]!;
       const a = memory.getBigUint64(destination, true);
-      return FLAGS[1 + doubleOrder(env, a, memory.getBigUint64(source, true), signals)];
+      return FLAGS[1 + doubleOrder(env, a, memory.getBigUint64(source, true), signals)]!;
     },
   });
   const ofSingle = (signals: boolean): SseOperation => ({
@@ -110,9 +110,9 @@ function orderForms(): Row[] {
     compute: ({ env, memory, destination, source }) => {
       const x = memory.getFloat32(destination, true);
       const y = memory.getFloat32(source, true);
-      if (arePlain(x, y, LEAST_SINGLE)) return FLAGS[x < y ? 0 : x === y ? 1 : 2];
+      if (arePlain(x, y, LEAST_SINGLE)) return FLAGS[x < y ? 0 : x === y ? 1 : 2]!;
       const a = memory.getUint32(destination, true);
-      return FLAGS[1 + singleOrder(env, a, memory.getUint32(source, true), signals)];
+      return FLAGS[1 + singleOrder(env, a, memory.getUint32(source, true), signals)]!;
     },
   });
   return [
@@ -169,8 +169,8 @@ function dotSingle(o: SseOperands): number {
     env, memory.getUint32(o.destination + lane * 4, true), memory.getUint32(o.source + lane * 4, true));
   const products = [product(0), product(1), product(2), product(3)];
   if (endStep(o)) return 0;
-  const low = singleAdd(env, products[0], products[1]);
-  const high = singleAdd(env, products[2], products[3]);
+  const low = singleAdd(env, products[0]!, products[1]!);
+  const high = singleAdd(env, products[2]!, products[3]!);
   if (endStep(o)) return 0;
   const sum = singleAdd(env, low, high);
   for (let lane = 0; lane < 4; lane++) o.out.setUint32(lane * 4, ((o.immediate >> lane) & 1) === 0 ? 0 : sum, true);

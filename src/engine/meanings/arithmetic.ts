@@ -1,13 +1,13 @@
 import { CONDITIONS, type MeaningBuilder, type Operand, type Size, type V } from '../emit/builder.ts';
 import * as L from '../state/layout.ts';
-import { type Meaning, ONE, SAME_2, SAME_2_NO_BYTE } from './meaning.ts';
+import { type Meaning, ONE, SAME_2, SAME_2_NO_BYTE, type Operands, type Sizes } from './meaning.ts';
 import { VECTOR } from '../../x86/exceptions.ts';
 
 type Binary = (m: MeaningBuilder, a: V, b: V, size: Size) => V;
 
 /** ADD OR ADC SBB AND SUB XOR: destination op= source. */
 function binary(name: string, meaning: Binary): Meaning[] {
-  const emit = (m: MeaningBuilder, [to, from]: readonly Operand[], [size]: readonly Size[]): void => {
+  const emit = (m: MeaningBuilder, [to, from]: Operands, [size]: Sizes): void => {
     if (from.kind.startsWith('m')) {
       const b = from.read();
       to.write(meaning(m, to.read(), b, size));
@@ -25,7 +25,7 @@ function binary(name: string, meaning: Binary): Meaning[] {
 
 /** CMP and TEST: flags only. */
 function compare(name: string, meaning: (m: MeaningBuilder, a: V, b: V, size: Size) => void): Meaning[] {
-  const emit = (m: MeaningBuilder, [left, right]: readonly Operand[], [size]: readonly Size[]): void => {
+  const emit = (m: MeaningBuilder, [left, right]: Operands, [size]: Sizes): void => {
     const a = left.read();
     meaning(m, a, right.read(), size);
     m.next();

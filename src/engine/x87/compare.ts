@@ -25,7 +25,7 @@ export function compareWith(unit: X87Unit, b: Unpacked, pops: number, signalsQui
   }
   const env = x87Environment(unit.fcw);
   const order = compare(env, readSt(unit, 0), b, signalsQuiet);
-  setConditions(unit, CODES[order + 1]);
+  setConditions(unit, CODES[order + 1]!);
   if (settle(unit, env)) popTimes(unit, pops);
 }
 
@@ -56,7 +56,7 @@ export function compareToFlags(unit: X87Unit, i: number, pops: number, signalsQu
     return;
   }
   const env = x87Environment(unit.fcw);
-  unit.setFlags(FLAGS[compare(env, readSt(unit, 0), readSt(unit, i), signalsQuiet) + 1]);
+  unit.setFlags(FLAGS[compare(env, readSt(unit, 0), readSt(unit, i), signalsQuiet) + 1]!);
   if (settle(unit, env)) popTimes(unit, pops);
 }
 

@@ -132,9 +132,9 @@ const REGISTER: readonly Row[] = [
 
 function actionOf(opcode: number, modrm: number): Action | undefined {
   const reg = (modrm >> 3) & 7;
-  if (modrm < 0xc0) return MEMORY[opcode - 0xd8][reg];
+  if (modrm < 0xc0) return MEMORY[opcode - 0xd8]![reg];
   const partial = PARTIAL.get((opcode << 8) | reg);
-  return partial === undefined ? REGISTER[opcode - 0xd8][reg] : partial[modrm & 7];
+  return partial === undefined ? REGISTER[opcode - 0xd8]![reg] : partial[modrm & 7];
 }
 
 /** Whether the instruction does not wait for a pending exception: FNINIT FNCLEX FNSTSW FNSTCW FNSTENV FNSAVE. */

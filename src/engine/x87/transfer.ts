@@ -179,7 +179,7 @@ export function moveIf(unit: X87Unit, row: number, negated: boolean, i: number):
     markValid(unit, 0);
     return;
   }
-  const holds = (unit.flags() & [0x01, 0x40, 0x41, 0x04][row]) !== 0;
+  const holds = (unit.flags() & [0x01, 0x40, 0x41, 0x04][row]!) !== 0;
   if (holds === negated) return;
   const from = physical(unit, i);
   unit.setRegister(physical(unit, 0), unit.signExponent(from), unit.significand(from));

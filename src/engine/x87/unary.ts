@@ -104,7 +104,7 @@ export function loadConstant(unit: X87Unit, which: number): void {
     pushValue(unit, zero(0));
     return;
   }
-  const [exponent, down, nearest, up] = CONSTANTS[which];
+  const [exponent, down, nearest, up] = CONSTANTS[which]!;
   const rounding = (unit.fcw >> 10) & 3;
   pushValue(unit, finite(0, exponent, down + (rounding === 0 ? nearest : rounding === 2 ? up : 0n)));
 }

@@ -69,7 +69,7 @@ function setAdjust(kvm: KvmContext, vcpu: VcpuState, value: bigint): void {
 
 function trackTsc(kvm: KvmContext, vcpu: VcpuState): void {
   const { vcpus } = kvm.state;
-  const matched = vcpus.filter((other) => other.tsc.offset === vcpus[0].tsc.offset).length;
+  const matched = vcpus.filter((other) => other.tsc.offset === vcpus[0]!.tsc.offset).length;
   const { clock } = vmOf(kvm);
   if ((matched === vcpus.length) !== clock.useMasterClock) updateMasterClock(kvm);
   kvm.raise({

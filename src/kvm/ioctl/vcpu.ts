@@ -52,7 +52,7 @@ export const VCPU_IOCTLS: Readonly<Record<number, VcpuIoctl>> = {
   [io.KVM_GET_LAPIC]: (kvm, vcpu, out: io.LapicRegisters) => {
     const { irqchip } = vmOf(kvm);
     if (irqchip === undefined) return -EINVAL;
-    out.regs = getLapic(irqchip.lapics[vcpu.index], kvm.now());
+    out.regs = getLapic(irqchip.lapics[vcpu.index]!, kvm.now());
     return 0;
   },
   [io.KVM_SET_LAPIC]: (kvm, vcpu, page: io.LapicRegisters) => {

@@ -31,7 +31,7 @@ const LAPIC_BLOB_SIZE = 0x400;
 
 /** KVM_GET_IRQCHIP of the PIC `index` (0 master, 1 slave): struct kvm_pic_state. */
 export function getPic(chip: IrqchipState, index: number): PicRegisters {
-  const { causes, ...registers } = chip.pic.chips[index];
+  const { causes, ...registers } = chip.pic.chips[index]!;
   return registers;
 }
 
@@ -47,7 +47,7 @@ export function getIoapic({ ioapic: io }: IrqchipState): IoapicRegisters {
     ioregsel: io.ioregsel,
     id: io.id,
     irr: (io.irr & ~io.irrDelivered) >>> 0,
-    redirtbl: io.redirLow.map((low, pin) => entryBits(low, io.redirHigh[pin])),
+    redirtbl: io.redirLow.map((low, pin) => entryBits(low, io.redirHigh[pin]!)),
   };
 }
 
@@ -58,7 +58,7 @@ export function setIoapic(kvm: KvmContext, registers: IoapicRegisters): void {
 }
 
 function putVectors(view: DataView, offset: number, words: readonly number[]): void {
-  for (let i = 0; i < 8; i++) view.setInt32(offset + i * 16, words[i], true);
+  for (let i = 0; i < 8; i++) view.setInt32(offset + i * 16, words[i]!, true);
 }
 
 /** Registers of one word each, in both directions. */
@@ -83,7 +83,7 @@ export function getLapic(l: LapicState, now: number): Uint8Array {
   put(APIC_PPR, processorPriority(l));
   put(APIC_CURRENT_COUNT, currentCount(l, now));
   for (const [offset, name] of WORDS) put(offset, l[name]);
-  for (let i = 0; i < l.lvt.length; i++) put(APIC_LVT_TIMER + i * 16, l.lvt[i]);
+  for (let i = 0; i < l.lvt.length; i++) put(APIC_LVT_TIMER + i * 16, l.lvt[i]!);
   putVectors(view, APIC_ISR, l.isr);
   putVectors(view, APIC_TMR, l.tmr);
   putVectors(view, APIC_IRR, l.irr);
@@ -98,4 +98,4 @@ export function setLapic(kvm: KvmContext, vcpu: number, page: Uint8Array): void 
 }
 
 /** Registers of a vCPU's LAPIC. */
-export const lapicOf = (kvm: KvmContext, vcpu: number): LapicState => chipOf(kvm).lapics[vcpu];
+export const lapicOf = (kvm: KvmContext, vcpu: number): LapicState => chipOf(kvm).lapics[vcpu]!;

@@ -169,7 +169,7 @@ function deliverByMatch(kvm: KvmContext, source: number, message: LapicMessage, 
     else if (isSoftwareEnabled(l)) candidates |= 1 << l.vcpu;
   }
   if (candidates === 0) return result;
-  return acceptIrq(kvm, lapics[nthBit(candidates, m.vector % bitCount(candidates))], m, rtc);
+  return acceptIrq(kvm, lapics[nthBit(candidates, m.vector % bitCount(candidates))]!, m, rtc);
 }
 
 /**
@@ -178,8 +178,8 @@ function deliverByMatch(kvm: KvmContext, source: number, message: LapicMessage, 
  */
 export function deliverToApic(kvm: KvmContext, source: number, m: LapicMessage, rtc = false): number {
   const { lapics } = chipOf(kvm);
-  if (m.shorthand === SHORTHAND_SELF && source >= 0) return acceptIrq(kvm, lapics[source], m, rtc);
-  const x2apicIpi = source >= 0 && isX2apic(lapics[source]);
+  if (m.shorthand === SHORTHAND_SELF && source >= 0) return acceptIrq(kvm, lapics[source]!, m, rtc);
+  const x2apicIpi = source >= 0 && isX2apic(lapics[source]!);
   const broadcast = m.destination === (x2apicIpi ? X2APIC_BROADCAST : XAPIC_BROADCAST);
   if (m.shorthand !== SHORTHAND_NONE || broadcast) return deliverByMatch(kvm, source, m, rtc);
   if (!m.logical) {

@@ -44,7 +44,7 @@ export const isEnabled = (l: LapicState): boolean => isPresent(l) && isSoftwareE
 
 /** The PIC's INTR reaches this vCPU: through LVT0 as ExtINT, or directly when the APIC is disabled. */
 export function acceptsPic(l: LapicState): boolean {
-  return !isPresent(l) || (l.lvt[LVT_LINT0] & (LVT_MASKED | 0x700)) === DELIVER_EXTINT;
+  return !isPresent(l) || (l.lvt[LVT_LINT0]! & (LVT_MASKED | 0x700)) === DELIVER_EXTINT;
 }
 
 /** Processor priority: the greater of task priority and the class in service. SDM Vol. 3, 11.8.3.1. */
@@ -94,13 +94,13 @@ export function acceptIrq(kvm: KvmContext, l: LapicState, m: AcceptedMessage, rt
   const { deliveryMode, trigMode, vector } = m;
   const fact = { apicid: l.vcpu, dm: deliveryMode, tm: trigMode, vec: vector, accepted, rtc: rtc && accepted };
   const seq = kvm.raise({ kind: 'kvm_apic_accept_irq', ...fact });
-  if (accepted && deliveryMode === DELIVER_NMI) injectNmi(kvm.after(seq), kvm.state.vcpus[l.vcpu]);
+  if (accepted && deliveryMode === DELIVER_NMI) injectNmi(kvm.after(seq), kvm.state.vcpus[l.vcpu]!);
   return accepted ? 1 : 0;
 }
 
 /** A local interrupt source fires through its LVT entry. SDM Vol. 3, 11.5.1. */
 export function deliverLocal(kvm: KvmContext, l: LapicState, entry: number): void {
-  const lvt = l.lvt[entry];
+  const lvt = l.lvt[entry]!;
   if (!isPresent(l) || (lvt & LVT_MASKED) !== 0) return;
   acceptIrq(kvm, l, { deliveryMode: lvt & 0x700, vector: lvt & 0xff, level: true, trigMode: lvt & LVT_LEVEL });
 }

@@ -129,16 +129,16 @@ function load(state: ReaderState, place: number, first: Checkpoint): Checkpoint 
 function assembled(state: ReaderState, place: number, first: Checkpoint): Checkpoint {
   const numbers = first.pages.map((region) => new Int32Array(region.length * BLOCK_PAGES).fill(UNCHANGED));
   for (let at = 0; at <= place; at += 1) {
-    for (const [region, changes] of changesOf(state, at, numbers.length).entries()) lay(changes, numbers[region]);
+    for (const [region, changes] of changesOf(state, at, numbers.length).entries()) lay(changes, numbers[region]!);
   }
   const { input } = checkpointAt(state, place, numbers.length);
   const machine = readPlain(input) as MachineState;
-  const { seq, tick } = state.index.checkpoints[place];
+  const { seq, tick } = state.index.checkpoints[place]!;
   const before = state.last?.image.deref();
   const from = before === undefined ? undefined : state.last;
   const pages: PageImage = numbers.map((wanted, at) => {
-    const image = (before ?? first.pages)[at];
-    const below = { have: from?.numbers[at], image, first: first.pages[at], memory: first.pages[0] };
+    const image = (before ?? first.pages)[at]!;
+    const below = { have: from?.numbers[at], image, first: first.pages[at]!, memory: first.pages[0]! };
     return laidOver(state, below, wanted);
   });
   state.last = { numbers, image: new WeakRef(pages) };
@@ -146,7 +146,7 @@ function assembled(state: ReaderState, place: number, first: Checkpoint): Checkp
 }
 
 function lay(changes: Int32Array, numbers: Int32Array): void {
-  for (let at = 0; at < changes.length; at += 2) numbers[changes[at]] = changes[at + 1];
+  for (let at = 0; at < changes.length; at += 2) numbers[changes[at]!] = changes[at + 1]!;
 }
 
 function changesOf(state: ReaderState, at: number, regions: number): readonly Int32Array[] {
@@ -156,7 +156,7 @@ function changesOf(state: ReaderState, at: number, regions: number): readonly In
 
 /** One checkpoint's chunk: its changes, and the reader standing before its state. */
 function checkpointAt({ source, inflate, index }: ReaderState, at: number, regions: number) {
-  const { offset, seq, tick } = index.checkpoints[at];
+  const { offset, seq, tick } = index.checkpoints[at]!;
   const raw = unframed(source, inflate, offset, (header) => {
     return header.kind === PART.checkpoint && header.firstSeq === seq && header.firstTick === tick;
   });
@@ -186,12 +186,12 @@ function laidOver(state: ReaderState, { have, image, first, memory }: Below, wan
   const blocks = image.slice();
   for (let at = 0; at < blocks.length; at += 1) {
     let block: Page[] | undefined;
-    for (let page = at * BLOCK_PAGES; page < at * BLOCK_PAGES + blocks[at].length; page += 1) {
-      const number = wanted[page];
+    for (let page = at * BLOCK_PAGES; page < at * BLOCK_PAGES + blocks[at]!.length; page += 1) {
+      const number = wanted[page]!;
       if (number === (have?.[page] ?? UNCHANGED)) continue;
-      const original = first[at][page % BLOCK_PAGES];
-      block ??= blocks[at].slice();
-      block[page % BLOCK_PAGES] =
+      const original = first[at]![page % BLOCK_PAGES]!;
+      block ??= blocks[at]!.slice();
+      block[page % BLOCK_PAGES]! =
         number === UNCHANGED ? original : pageNumbered(state, number, original.length, memory);
     }
     if (block !== undefined) blocks[at] = block;
@@ -203,7 +203,7 @@ function pageNumbered(state: ReaderState, number: number, length: number, memory
   if (number === 0) return ZERO_PAGE;
   if (number < 0) {
     const page = pageAtFirst(number);
-    return memory[Math.floor(page / BLOCK_PAGES)][page % BLOCK_PAGES];
+    return memory[Math.floor(page / BLOCK_PAGES)]![page % BLOCK_PAGES]!;
   }
   const page = state.pages.get(number)?.deref() ?? readPages(state, number);
   return page.length === length ? page : page.slice(0, length);

@@ -73,7 +73,7 @@ describe('the prompt', () => {
     const tick = Number(/at tick (\d+) by vcpu0/.exec(answer)?.[1]);
     const [, before, after] = /: (0x[0-9a-f]+) -> (0x[0-9a-f]+)/.exec(answer) as RegExpExecArray;
     expect(session.now.tick).toBe(40_000);
-    const value = (): string => ask(`x/1xg ${address}`).split(': ')[1];
+    const value = (): string => ask(`x/1xg ${address}`).split(': ')[1]!;
     expect(value()).toBe(after);
     ask(`at ${tick}`);
     expect(value()).toBe(before);
@@ -111,7 +111,7 @@ describe('the prompt', () => {
     ask('watch $rsp-8/8');
     const [stop] = session.stops;
     const address = `0x${(stop.what === 'access' ? stop.address : 0n).toString(16)}`;
-    const value = (): string => ask(`x/1xg ${address}`).split(': ')[1];
+    const value = (): string => ask(`x/1xg ${address}`).split(': ')[1]!;
     expect(ask('rcontinue')).toContain('Before a hit of watch $rsp-8/8');
     const { tick } = session.now;
     const before = value();

@@ -98,7 +98,7 @@ export function differences(before: CaseRecord, ours: CaseRecord, host: CaseReco
   if (narrow(ours.rip) !== narrow(host.rip)) differ('rip', '-', hex(ours.rip), hex(host.rip));
   for (let i = 0; i < (before.bitness === 64 ? 16 : 8); i++) {
     const [was, got, want] = [before.gpr(i), ours.gpr(i), host.gpr(i)].map(narrow);
-    if (got !== want) differ(GPR_NAMES[i], hex(was), hex(got), hex(want));
+    if (got !== want) differ(GPR_NAMES[i]!, hex(was), hex(got), hex(want));
   }
   const flags = COMPARED & ~undefinedFlags(instruction, before);
   if ((ours.rflags ^ host.rflags) & flags) {
@@ -141,7 +141,7 @@ const flagNames = (flags: number): string =>
 function withC1Of(ours: CaseRecord, host: CaseRecord): CaseRecord {
   const same = host.copy();
   const high = FXSAVE.fsw + 1;
-  same.fx[high] = (host.fx[high] & ~(C1 >> 8)) | (ours.fx[high] & (C1 >> 8));
+  same.fx[high] = (host.fx[high]! & ~(C1 >> 8)) | (ours.fx[high]! & (C1 >> 8));
   return same;
 }
 

@@ -27,7 +27,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   'is cut': (bytes, draw) => bytes.slice(0, draw(bytes.length)),
   'has a bit flipped': (bytes, draw) => {
     const copy = bytes.slice();
-    copy[draw(copy.length)] ^= 1 << draw(8);
+    copy[draw(copy.length)]! ^= 1 << draw(8);
     return copy;
   },
   'has a run of bytes overwritten': (bytes, draw) => {

@@ -91,7 +91,7 @@ export function sampleEvents(count: number): Stamped[] {
     source: 16 + (i % 2),
     cause: i % 3 === 0 && i > 0 ? i - 1 : undefined,
     within: i % 5 === 0 && i > 0 ? i - 1 - (i % 4) : undefined,
-    event: KINDS[i % KINDS.length](i),
+    event: KINDS[i % KINDS.length]!(i),
   }));
 }
 
