@@ -109,11 +109,11 @@ export function blockGuest(behaviour: Behaviour, memoryBytes: number, time: Gues
         time,
         controls: NO_CONTROLS,
         registers: registersAt(block, base),
-        own: (at: number) => block[base + OWN + at],
+        own: (at: number) => block[base + OWN + at]!,
         setOwn(at: number, value: bigint) {
           block[base + OWN + at] = value;
         },
-        load: (hva: number) => memory[hva],
+        load: (hva: number) => memory[hva]!,
         store(hva: number, byte: number) {
           memory[hva] = byte;
           written.add(hva >> 12);
@@ -195,14 +195,14 @@ function takenFlags(flags: Uint8Array): number[] {
 
 function registersAt(block: BigUint64Array, base: number): Registers {
   const view = {
-    gpr: (index: number) => block[base + index],
+    gpr: (index: number) => block[base + index]!,
     setGpr(index: number, value: bigint) {
       block[base + index] = value;
     },
     segment(index: number): Segment {
       const at = base + SEGMENTS + index * 4;
-      const [selector, limit, access] = [block[at], block[at + 2], block[at + 3]].map(Number);
-      return { selector, base: block[at + 1], limit, access };
+      const [selector, limit, access] = [Number(block[at]), Number(block[at + 2]), Number(block[at + 3])];
+      return { selector, base: block[at + 1]!, limit, access };
     },
     setSegment(index: number, segment: Segment) {
       const at = base + SEGMENTS + index * 4;

@@ -23,7 +23,8 @@ export interface EventOrder {
 /** Compare the order of exits, port accesses, CPUID, MSRs and interrupts. */
 export function compareOrder(reference: readonly string[], ours: readonly string[]): EventOrder {
   const table = new Interned();
-  const [a, b] = [reference, ours].map((tokens) => Int32Array.from(tokens, (token) => table.id(token)));
+  const numbered = (tokens: readonly string[]) => Int32Array.from(tokens, (token) => table.id(token));
+  const [a, b] = [numbered(reference), numbered(ours)];
   const { equal, gaps } = align(a, b, 1 << 16, undefined, EVENT_ANCHOR);
   let matched = 0;
   const explained = new Map<string, number>();

@@ -73,7 +73,7 @@ describe.each([
   test('changes only what the owners of a kind hold', () => {
     const slices = slicesOf(end.config);
     const astray = live.events.flatMap(({ event }, at) => {
-      const [old, now] = [before[at], before[at + 1] ?? end];
+      const [old, now] = [before[at]!, before[at + 1] ?? end];
       const { ownerBits } = rowOf(event.kind);
       return slices
         .filter((slice) => (slice.ownerBits & ownerBits) === 0 && !isSame(slice.read(old), slice.read(now)))
@@ -95,7 +95,7 @@ describe.each([
     const slices = slicesOf(end.config);
     const { config: _, ...parts } = held(before[3000]!) as MachineState;
     const unseen = live.events.flatMap(({ event }, at) => {
-      const [old, now] = [before[at], before[at + 1] ?? end];
+      const [old, now] = [before[at]!, before[at + 1] ?? end];
       const isMoved = Object.keys(parts).some((part) => !isSame(old[part as 'clock'], now[part as 'clock']));
       return isMoved && slices.every(({ read }) => isSame(read(old), read(now))) ? [event.kind] : [];
     });
@@ -107,7 +107,7 @@ describe.each([
     for (const [at, stamped] of live.events.entries()) {
       if (rowOf(stamped.event.kind).isIdle?.(before[at]!, stamped.event) !== true) continue;
       skipped += 1;
-      const worked = produce(before[at], (draft) => void evolve(draft, stamped));
+      const worked = produce(before[at]!, (draft) => void evolve(draft, stamped));
       expect(differenceOf(held(worked), held(before[at]!)), stamped.event.kind).toBeUndefined();
     }
     expect(skipped).toBeGreaterThan(100);

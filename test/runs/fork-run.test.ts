@@ -106,11 +106,11 @@ describe('a fork', () => {
 
   test('without a change goes on as its parent does: that it is one is noticed by nobody', () => {
     const { run, at } = fork('same.trace', '500');
-    const told = ({ read }: RecordedRun): Stamped[] =>
-      read.events.filter(({ event: { kind } }) => !/^sim:(forked|digest|memory_digest)$/.test(kind));
-    const [ours, theirs] = [told(run), told(parent)].map((events) =>
-      events.map(({ tick, source, event }) => ({ tick, source, event })),
-    );
+    const told = ({ read }: RecordedRun) =>
+      read.events
+        .filter(({ event: { kind } }) => !/^sim:(forked|digest|memory_digest)$/.test(kind))
+        .map(({ tick, source, event }) => ({ tick, source, event }));
+    const [ours, theirs] = [told(run), told(parent)];
     expect(ours.length).toBeGreaterThan(at.seq + 100);
     expect(ours).toEqual(theirs);
     expect(run.read.events.at(-2)?.event).toEqual(parent.read.events.at(-2)?.event);

@@ -101,7 +101,7 @@ function guess(values: Float64Array, count: number): number {
   let hits = 0;
   for (let i = 0; i < count; i += 1) {
     const value = values[i]!;
-    const seen = AFTER_MANY[many];
+    const seen = AFTER_MANY[many]!;
     if (value === (Number.isNaN(seen) ? AFTER_TWO[two]! : seen)) hits += 1;
     else {
       room.hits[missed] = hits;
@@ -232,8 +232,8 @@ function readInContext(input: ByteReader, values: Float64Array, count: number): 
       next = miss < missed ? at + 1 + hits[miss]! : count;
       if (!(next > at)) throw contradiction('more numbers than it says');
     } else {
-      const seen = AFTER_MANY[many];
-      value = Number.isNaN(seen) ? AFTER_TWO[two] : seen;
+      const seen = AFTER_MANY[many]!;
+      value = Number.isNaN(seen) ? AFTER_TWO[two]! : seen;
     }
     values[at] = value;
     AFTER_MANY[many] = value;

@@ -140,7 +140,7 @@ export function randomFxImage(chance: Chance, window: Uint8Array): Uint8Array {
   view.setUint16(FXSAVE.fsw, (top << 11) | (chance.below(2) * 0x4700 * chance.below(2)), true);
   image[FXSAVE.ftw] = chance.below(6) === 0 ? chance.below(256) : 0xff;
   const rounding = chance.below(3) === 0 ? chance.below(4) << 13 : 0;
-  const zeroing = chance.below(6) === 0 ? [0x40, 0x8000, 0x8040][chance.below(3)] : 0;
+  const zeroing = chance.below(6) === 0 ? [0x40, 0x8000, 0x8040][chance.below(3)]! : 0;
   const masks = chance.below(16) === 0 ? chance.below(64) << 7 : 0x1f80;
   // With PE already set an inexact result leaves no trace: the processor may take a shorter way.
   const raised = chance.below(2) === 0 ? 0x20 | (chance.below(4) === 0 ? chance.below(64) : 0) : 0;

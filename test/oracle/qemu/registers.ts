@@ -82,8 +82,9 @@ export function readSystemRegisters(gdb: GdbRemote): SystemRegisters {
   const segment = (name: string): MonitorSegment => {
     const match = new RegExp(`^${name} *=([0-9a-f]{4}) ([0-9a-f]+) ([0-9a-f]{8}) ([0-9a-f]{8})`, 'm').exec(text);
     if (match === null) throw new Error(`info registers has no ${name}:\n${text}`);
-    const [selector, base, limit, flags] = match.slice(1).map((field) => BigInt('0x' + field));
-    return { selector: Number(selector), base, limit: Number(limit), flags: Number(flags) };
+    const [, selector, base, limit, flags] = match;
+    const number = (field: string | undefined) => Number('0x' + field);
+    return { selector: number(selector), base: BigInt('0x' + base), limit: number(limit), flags: number(flags) };
   };
   const table = (name: string) => {
     const match = new RegExp(`^${name}= *([0-9a-f]+) ([0-9a-f]+)`, 'm').exec(text);

@@ -46,7 +46,8 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'has two chunks swapped': (bytes, draw) => {
     const edges = chunkEdges(bytes);
-    const [a, b] = [draw(edges.length - 1), draw(edges.length - 1)].sort((left, right) => left - right);
+    const [one, other] = [draw(edges.length - 1), draw(edges.length - 1)];
+    const [a, b] = [Math.min(one, other), Math.max(one, other)];
     const piece = (from: number, to: number) => bytes.subarray(edges[from], edges[to]);
     if (a === b) return bytes;
     const ends = [bytes.subarray(0, edges[a]), bytes.subarray(edges[b + 1])] as const;

@@ -31,7 +31,7 @@ export const sourceOf = (bytes: Uint8Array, name = 'run.trace'): ByteSource => (
 
 const exit = (i: number): MachineEvent => ({
   kind: 'kvm_exit',
-  exit_reason: [10, 30, 48, 32][i % 4],
+  exit_reason: [10, 30, 48, 32][i % 4]!,
   guest_rip: 0xffffffff81000000n + BigInt((i * 7919) % 65536),
   isa: 1,
   info1: i % 4 === 1 ? 0x3f80000n : 0n,
