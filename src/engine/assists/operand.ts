@@ -44,13 +44,16 @@ export function readOperand(p: Operands, d: DecodedInstruction, k: number, size?
   const operand = d.operands[k];
   if (operand === undefined) throw new GuestFault(VECTOR.UD);
   switch (operand.kind) {
-    case 'register': return readRegister(p, operand.register, operand.size);
-    case 'immediate': return BigInt.asUintN(operand.size * 8, operand.value);
+    case 'register':
+      return readRegister(p, operand.register, operand.size);
+    case 'immediate':
+      return BigInt.asUintN(operand.size * 8, operand.value);
     case 'memory': {
       const bytes = size ?? operand.size;
       return p.readValue(operandAddress(p, d, bytes, false), bytes);
     }
-    default: throw new GuestFault(VECTOR.UD);
+    default:
+      throw new GuestFault(VECTOR.UD);
   }
 }
 
@@ -58,10 +61,14 @@ export function readRegister(p: RegisterFile, register: number, size: number): b
   const slot = registerSlot(register);
   const { view } = p.memory;
   switch (size) {
-    case 1: return BigInt(view.getUint8(slot));
-    case 2: return BigInt(view.getUint16(slot, true));
-    case 4: return BigInt(view.getUint32(slot, true));
-    default: return view.getBigUint64(slot, true);
+    case 1:
+      return BigInt(view.getUint8(slot));
+    case 2:
+      return BigInt(view.getUint16(slot, true));
+    case 4:
+      return BigInt(view.getUint32(slot, true));
+    default:
+      return view.getBigUint64(slot, true);
   }
 }
 
@@ -69,10 +76,17 @@ export function writeRegister(p: RegisterFile, register: number, size: number, v
   const slot = registerSlot(register);
   const { view } = p.memory;
   switch (size) {
-    case 1: view.setUint8(slot, Number(value & 0xffn)); return;
-    case 2: view.setUint16(slot, Number(value & 0xffffn), true); return;
-    case 4: view.setBigUint64(slot, value & 0xffff_ffffn, true); return;
-    default: view.setBigUint64(slot, BigInt.asUintN(64, value), true);
+    case 1:
+      view.setUint8(slot, Number(value & 0xffn));
+      return;
+    case 2:
+      view.setUint16(slot, Number(value & 0xffffn), true);
+      return;
+    case 4:
+      view.setBigUint64(slot, value & 0xffff_ffffn, true);
+      return;
+    default:
+      view.setBigUint64(slot, BigInt.asUintN(64, value), true);
   }
 }
 

@@ -1,5 +1,4 @@
-
-import { GuestFault, VECTOR, } from '../core/fault.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import type { Core } from '../core/core.ts';
 import { isCanonical } from './deliver.ts';
@@ -156,6 +155,7 @@ const undefinedInstruction: Assist = () => {
 };
 
 /** VMCLEAR and the others exit in non-root operation whatever the controls; KVM without nesting injects #UD. */
+// biome-ignore format: a table
 const VMX: Readonly<Record<string, number>> = {
   vmclear: EXIT.VMCLEAR, vmlaunch: EXIT.VMLAUNCH, vmptrld: EXIT.VMPTRLD, vmptrst: EXIT.VMPTRST, vmread: EXIT.VMREAD,
   vmresume: EXIT.VMRESUME, vmwrite: EXIT.VMWRITE, vmxoff: EXIT.VMOFF, vmxon: EXIT.VMON,

@@ -50,9 +50,7 @@ function generic(d: DecodedInstruction, mode: number): Selection {
 }
 
 function isPlainRegister(register: number): boolean {
-  return (
-    ICED.general(register) !== undefined || ICED.xmm(register) !== undefined || ICED.mm(register) !== undefined
-  );
+  return ICED.general(register) !== undefined || ICED.xmm(register) !== undefined || ICED.mm(register) !== undefined;
 }
 
 function usesVector(d: DecodedInstruction): boolean {
@@ -187,6 +185,7 @@ const SPECIAL: Readonly<Record<string, Special>> = {
     ]),
   ),
   ...Object.fromEntries(
+    // biome-ignore format: a table
     [
       'nop', 'fnop', 'endbr64', 'endbr32', 'lfence', 'mfence', 'sfence', 'prefetcht0', 'prefetcht1', 'prefetcht2',
       'prefetchnta', 'prefetchw', 'prefetch', 'prefetchwt1', 'reservednop', 'clflush', 'clflushopt', 'clwb', 'cldemote',

@@ -113,7 +113,11 @@ const compareExchange: Meaning = {
     m.subWithFlags(accumulator, a, size);
     const equal = m.eq(accumulator, a);
     if (to.kind === 'r') {
-      m.if(equal, () => to.write(source), () => m.writeRegister(0, size, a));
+      m.if(
+        equal,
+        () => to.write(source),
+        () => m.writeRegister(0, size, a),
+      );
     } else {
       to.write(m.select(equal, source, a));
       m.if(m.eqz(equal), () => m.writeRegister(0, size, a));
@@ -142,7 +146,12 @@ function compareExchangePair(name: string, half: 4 | 8): Meaning {
         m.writeRegister(2, half, high);
       });
       m.setStatusFlags({
-        cf: m.carry(), pf: m.parity(), af: m.adjust(), zf: equal, sf: m.sign(), of: m.overflow(),
+        cf: m.carry(),
+        pf: m.parity(),
+        af: m.adjust(),
+        zf: equal,
+        sf: m.sign(),
+        of: m.overflow(),
       });
       m.next();
     },
@@ -230,7 +239,11 @@ const imul2: Meaning = {
 const imul3: Meaning = {
   name: 'imul',
   operands: ['r', 'rm', 'i'],
-  sizes: [[2, 2, 2], [4, 4, 4], [8, 8, 8]],
+  sizes: [
+    [2, 2, 2],
+    [4, 4, 4],
+    [8, 8, 8],
+  ],
   emit: (m, [to, from, by], [size]) => multiplyInto(m, to, from.read(), by.read(), size),
 };
 

@@ -21,9 +21,18 @@ export interface Meaning {
 }
 
 /** Two operands of one size: 8, 16, 32 and 64 bits. */
-export const SAME_2: readonly (readonly Size[])[] = [[1, 1], [2, 2], [4, 4], [8, 8]];
+export const SAME_2: readonly (readonly Size[])[] = [
+  [1, 1],
+  [2, 2],
+  [4, 4],
+  [8, 8],
+];
 /** The same without bytes. */
-export const SAME_2_NO_BYTE: readonly (readonly Size[])[] = [[2, 2], [4, 4], [8, 8]];
+export const SAME_2_NO_BYTE: readonly (readonly Size[])[] = [
+  [2, 2],
+  [4, 4],
+  [8, 8],
+];
 export const ONE: readonly (readonly Size[])[] = [[1], [2], [4], [8]];
 
 const MEMORY_KINDS: readonly OperandKind[] = ['mA', 'mB', 'mC'];
@@ -31,12 +40,18 @@ const MEMORY_KINDS: readonly OperandKind[] = ['mA', 'mB', 'mC'];
 /** The kinds a place stands for. */
 export function kindsOf(place: Place): readonly OperandKind[] {
   switch (place) {
-    case 'r': return ['r'];
-    case 'm': return MEMORY_KINDS;
-    case 'rm': return ['r', ...MEMORY_KINDS];
-    case 'i': return ['i'];
-    case 'ri': return ['r', 'i'];
-    case 'rmi': return ['r', ...MEMORY_KINDS, 'i'];
+    case 'r':
+      return ['r'];
+    case 'm':
+      return MEMORY_KINDS;
+    case 'rm':
+      return ['r', ...MEMORY_KINDS];
+    case 'i':
+      return ['i'];
+    case 'ri':
+      return ['r', 'i'];
+    case 'rmi':
+      return ['r', ...MEMORY_KINDS, 'i'];
   }
 }
 

@@ -379,13 +379,12 @@ function integer(value: V): IntegerType {
   return value.type as IntegerType;
 }
 
-function isZero(value: V): boolean {
-  return value.constant === 0n;
-}
+const isZero = (value: V): boolean => value.constant === 0n;
 
 function fold(name: keyof typeof BINARY, a: V, b: V): bigint | undefined {
   const [x, y] = [a.constant as bigint, b.constant as bigint];
   const bits = a.type === 'i64' ? 63n : 31n;
+  // biome-ignore format: a table
   switch (name) {
     case 'add': return x + y;
     case 'sub': return x - y;

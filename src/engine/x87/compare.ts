@@ -2,7 +2,18 @@ import { compare } from '../float/convert.ts';
 import { x87Environment } from '../float/environment.ts';
 import { DENORMAL, INFINITE, NORMAL, UNSUPPORTED, type Unpacked, ZERO, zero } from '../float/unpacked.ts';
 import {
-  C0, C2, C3, type X87Unit, isEmpty, physical, pop, readSt, setC1, setConditions, settle, stackFault,
+  C0,
+  C2,
+  C3,
+  type X87Unit,
+  isEmpty,
+  physical,
+  pop,
+  readSt,
+  setC1,
+  setConditions,
+  settle,
+  stackFault,
 } from './unit.ts';
 
 /** C3 C2 C0 for less, equal, greater, unordered (SDM vol. 1 table 8-6). */
@@ -69,11 +80,17 @@ export function examine(unit: X87Unit): void {
 
 function classCodes(kind: number): number {
   switch (kind) {
-    case ZERO: return C3;
-    case NORMAL: return C2;
-    case DENORMAL: return C3 | C2;
-    case INFINITE: return C2 | C0;
-    case UNSUPPORTED: return 0;
-    default: return C0;
+    case ZERO:
+      return C3;
+    case NORMAL:
+      return C2;
+    case DENORMAL:
+      return C3 | C2;
+    case INFINITE:
+      return C2 | C0;
+    case UNSUPPORTED:
+      return 0;
+    default:
+      return C0;
   }
 }

@@ -5,8 +5,22 @@ import { type Remainder, extract, remainder, scale } from '../float/extended.ts'
 import { DENORMAL, INDEFINITE, finite, zero } from '../float/unpacked.ts';
 import { pushValue } from './transfer.ts';
 import {
-  C0, C1, C2, C3, type X87Unit, isEmpty, markValid, physical, push, readSt, setC1, setConditions, settle, stackFault,
-  writeIndefinite, writeSt,
+  C0,
+  C1,
+  C2,
+  C3,
+  type X87Unit,
+  isEmpty,
+  markValid,
+  physical,
+  push,
+  readSt,
+  setC1,
+  setConditions,
+  settle,
+  stackFault,
+  writeIndefinite,
+  writeSt,
 } from './unit.ts';
 
 /** True when ST(0) .. ST(count-1) are there; else answers the stack underflow. */
