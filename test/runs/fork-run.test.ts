@@ -1,7 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Stamped } from '../../src/events/stamped.ts';
 import { parseChange } from '../../src/replay/interventions.ts';
 import { type Forked, forkRun } from '../../src/runs/forks/fork-run.ts';
 import { NODE } from '../../src/host/node.ts';

@@ -147,7 +147,10 @@ function eventOf({ blank, differing }: RecordedKind, row: number): RecordedEvent
 function checkEnvelope({ seqs, ticks, sources, withins, causes }: Envelope): void {
   for (let i = 0; i < seqs.length; i += 1) {
     demand(i === 0 || seqs[i] === seqs[i - 1]! + 1, 'events that do not follow one another');
-    demand(ticks[i]! >= (i === 0 ? 0 : ticks[i - 1]!) && ticks[i]! <= Number.MAX_SAFE_INTEGER, 'ticks that do not go on');
+    demand(
+      ticks[i]! >= (i === 0 ? 0 : ticks[i - 1]!) && ticks[i]! <= Number.MAX_SAFE_INTEGER,
+      'ticks that do not go on',
+    );
     demand(sources[i]! >= 0, 'an event of nobody');
     demand(isEarlier(withins[i]!, seqs[i]!) && isEarlier(causes[i]!, seqs[i]!), 'an event whose cause comes after it');
   }

@@ -48,7 +48,11 @@ describe('the prompt', () => {
     ask('at 20000');
     const lines = ask('disas $pc 20').split('\n');
     for (const line of lines) {
-      const [, address, digits] = /0x([0-9a-f]+): ((?:[0-9a-f]{2} )+)/.exec(line) as unknown as [string, string, string];
+      const [, address, digits] = /0x([0-9a-f]+): ((?:[0-9a-f]{2} )+)/.exec(line) as unknown as [
+        string,
+        string,
+        string,
+      ];
       // objdump puts the rest of a long instruction on another line.
       expect(digits.trim().startsWith(expected.get(address)?.trim() ?? 'not an instruction')).toBe(true);
     }

@@ -46,11 +46,18 @@ const TOKENS: Readonly<Record<string, Token>> = {
   kvm_pio: (text) => {
     const match = /pio_(\w+) at 0x([0-9a-f]+) size (\d) count (\d+) val (.*)/.exec(text);
     if (match === null) return undefined;
-    const [, direction, port, size, count, value] = match as unknown as [string, string, string, string, string, string];
+    const [, direction, port, size, count, value] = match as unknown as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+    ];
     const isTimed = direction === 'read' && TIMED_PORTS.has(Number.parseInt(port, 16));
     return `pio ${direction} ${port} ${size} ${count} ${isTimed ? 'timed' : value.replace(/ .*/, '')}`;
   },
-  kvm_cpuid: (text) => /func ([0-9a-f]+) idx/.exec(text)?.[1]!.replace(/^/, 'cpuid '),
+  kvm_cpuid: (text) => /func ([0-9a-f]+) idx/.exec(text)?.[1]?.replace(/^/, 'cpuid '),
   kvm_msr: (text) => /(msr_\w+) ([0-9a-f]+)/.exec(text)?.slice(1).join(' '),
   kvm_cr: (text) => 'cr ' + text,
   kvm_apic: (text) => text.replace(/0x[0-9a-f]{5,}/, 'count'),
