@@ -108,7 +108,7 @@ function belowThreshold(p: Core, d: DecodedInstruction): Outcome {
 }
 
 /** MOV to CR0: consistency and the activation of long mode. SDM Vol. 3, 2.5 and 4.1.2. */
-export function loadCr0(p: Core, wanted: bigint): void {
+function loadCr0(p: Core, wanted: bigint): void {
   const { memory } = p;
   if (wanted >> 32n !== 0n) throw new GuestFault(VECTOR.GP, 0);
   const value = Number(wanted) | CR0.ET;
@@ -169,7 +169,7 @@ const POINTERS_RELOADED = BigInt(CR4.PSE | CR4.PAE | CR4.PGE | CR4.SMEP);
 /** Bits of CR4 this processor has. */
 const CR4_KNOWN = 0x370fffn;
 
-export function loadCr4(p: Core, value: bigint): void {
+function loadCr4(p: Core, value: bigint): void {
   const { memory, state } = p;
   const old = memory.read64(L.CR4);
   // VMXE is the host's while a guest runs: it stays as it is.

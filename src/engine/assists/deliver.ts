@@ -160,7 +160,7 @@ function pushFrame(p: Core, bottom: bigint, words: readonly bigint[], cpl: numbe
 }
 
 /** Memory accesses of `body` are made at privilege `cpl`. */
-export function withPrivilege<T>(p: Core, cpl: number, body: () => T): T {
+function withPrivilege<T>(p: Core, cpl: number, body: () => T): T {
   const old = p.state.cpl;
   if (old === cpl) return body();
   p.state.cpl = cpl;

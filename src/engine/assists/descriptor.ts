@@ -92,7 +92,7 @@ export function loadSegment(p: Core, segment: number, selector: number): void {
   state.setSegment(segment, selector, loaded.base, loaded.limit, loaded.access);
 }
 
-export function loadRealSegment(p: Core, segment: number, selector: number): void {
+function loadRealSegment(p: Core, segment: number, selector: number): void {
   const { state } = p;
   if (state.virtual8086) {
     state.setSegment(segment, selector, BigInt(selector << 4), 0xffff, 0xf3);

@@ -57,7 +57,7 @@ export function readOperand(p: Operands, d: DecodedInstruction, k: number, size?
   }
 }
 
-export function readRegister(p: RegisterFile, register: number, size: number): bigint {
+function readRegister(p: RegisterFile, register: number, size: number): bigint {
   const slot = registerSlot(register);
   const { view } = p.memory;
   switch (size) {
@@ -72,7 +72,7 @@ export function readRegister(p: RegisterFile, register: number, size: number): b
   }
 }
 
-export function writeRegister(p: RegisterFile, register: number, size: number, value: bigint): void {
+function writeRegister(p: RegisterFile, register: number, size: number, value: bigint): void {
   const slot = registerSlot(register);
   const { view } = p.memory;
   switch (size) {
@@ -104,7 +104,7 @@ export const ripAfter = (p: RegisterFile, d: DecodedInstruction): bigint =>
   BigInt.asUintN(64, p.state.rip + BigInt(d.length)) & p.memory.read64(L.RIP_MASK);
 
 /** The stack, in the current mode. */
-export function stackLinear(p: Operands, offset: bigint, size: number, write: boolean): bigint {
+function stackLinear(p: Operands, offset: bigint, size: number, write: boolean): bigint {
   return p.linear(2, offset & p.memory.read64(L.STACK_MASK), size, write);
 }
 

@@ -64,7 +64,7 @@ function usesMmx(d: DecodedInstruction): boolean {
 }
 
 /** How the record's memory operand is addressed; see OperandKind. */
-export function memoryKind(d: DecodedInstruction, mode: number): OperandKind {
+function memoryKind(d: DecodedInstruction, mode: number): OperandKind {
   const segment = ICED.segment(d.segment) ?? 3;
   if ((mode & MODE.size) === 2) {
     if (segment >= 4 || d.addressSize !== 8 || d.index !== ICED.none) return 'mB';

@@ -38,7 +38,7 @@ export const ONE: readonly (readonly Size[])[] = [[1], [2], [4], [8]];
 const MEMORY_KINDS: readonly OperandKind[] = ['mA', 'mB', 'mC'];
 
 /** The kinds a place stands for. */
-export function kindsOf(place: Place): readonly OperandKind[] {
+function kindsOf(place: Place): readonly OperandKind[] {
   switch (place) {
     case 'r':
       return ['r'];

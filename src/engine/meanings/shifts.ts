@@ -108,7 +108,7 @@ function rotated(m: MeaningBuilder, value: V, count: V, size: Size, name: 'rol' 
 }
 
 /** Replace CF and OF, keeping the lazily held others. */
-export function setCarryOverflow(m: MeaningBuilder, carry: V, overflow: V): void {
+function setCarryOverflow(m: MeaningBuilder, carry: V, overflow: V): void {
   m.setStatusFlags({ cf: carry, of: overflow, pf: m.parity(), af: m.adjust(), zf: m.zero(), sf: m.sign() });
 }
 

@@ -388,5 +388,5 @@ export class Mmu extends Tlb {
 }
 
 /** `page` results below zero. */
-export const FAILED = -1;
+const FAILED = -1;
 export const MMIO = -2;

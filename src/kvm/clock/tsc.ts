@@ -14,7 +14,7 @@ export function guestTsc(kvm: KvmContext, vcpu: VcpuState): bigint {
 }
 
 /** kvm_vcpu_write_tsc_offset. */
-export function setTscOffset(kvm: KvmContext, vcpu: VcpuState, offset: bigint): void {
+function setTscOffset(kvm: KvmContext, vcpu: VcpuState, offset: bigint): void {
   const next = BigInt.asUintN(64, offset);
   kvm.raise({
     kind: 'kvm_write_tsc_offset',

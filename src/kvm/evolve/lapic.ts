@@ -96,7 +96,7 @@ export function accepted(kvm: Kvm, event: EventOf<'kvm_apic_accept_irq'>, { seq 
 }
 
 /** A vector waits in a LAPIC from now on. */
-export function requestVector(kvm: Kvm, index: number, vector: number, level: boolean, cause: number): void {
+function requestVector(kvm: Kvm, index: number, vector: number, level: boolean, cause: number): void {
   const l = chipOf(kvm).lapics[index]!;
   if (level) setVector(l.tmr, vector);
   else clearVector(l.tmr, vector);
@@ -106,7 +106,7 @@ export function requestVector(kvm: Kvm, index: number, vector: number, level: bo
 }
 
 /** A vector no longer waits. Returns what had requested it. */
-export function dropVector(l: Lapic, vector: number): number {
+function dropVector(l: Lapic, vector: number): number {
   const cause = l.causes[vector] ?? NONE;
   clearVector(l.irr, vector);
   delete l.causes[vector];

@@ -43,7 +43,7 @@ function drop(c: Chip, pin: number): void {
 }
 
 /** pic_update_irq: the slave's request reaches the master, the master's a processor. */
-export function updateOutput(kvm: Kvm, cause: number): void {
+function updateOutput(kvm: Kvm, cause: number): void {
   const { pic, lapics } = chipOf(kvm);
   const slave = wanted(pic, 1);
   if (slave >= 0) {

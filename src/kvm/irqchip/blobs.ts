@@ -23,7 +23,7 @@ import {
   APIC_VERSION_VALUE,
 } from './lapic-registers.ts';
 import { currentCount, startTimer } from './lapic-timer.ts';
-import { chipOf, IOAPIC, type IrqchipState, type LapicState } from './state.ts';
+import { IOAPIC, type IrqchipState, type LapicState } from './state.ts';
 import { entryBits } from './trace.ts';
 
 /** KVM_APIC_REG_SIZE. */
@@ -96,6 +96,3 @@ export function setLapic(kvm: KvmContext, vcpu: number, page: Uint8Array): void 
   const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
   startTimer(kvm.after(seq), vcpu, view.getUint32(APIC_CURRENT_COUNT, true));
 }
-
-/** Registers of a vCPU's LAPIC. */
-export const lapicOf = (kvm: KvmContext, vcpu: number): LapicState => chipOf(kvm).lapics[vcpu]!;

@@ -10,8 +10,8 @@ const X2APIC_BROADCAST = 0xffffffff;
 
 export const SHORTHAND_NONE = 0;
 export const SHORTHAND_SELF = 0x40000;
-export const SHORTHAND_ALL = 0x80000;
-export const SHORTHAND_OTHERS = 0xc0000;
+const SHORTHAND_ALL = 0x80000;
+const SHORTHAND_OTHERS = 0xc0000;
 
 /** A message on its way (struct kvm_lapic_irq). */
 export interface LapicMessage {

@@ -24,7 +24,7 @@ export const STORM_COUNT = 10000;
 const STORM_DELAY_NS = 10_000_000;
 
 /** When a throttled level interrupt is delivered again. */
-export const EOI_TIMER = 'kvm-ioapic-eoi';
+const EOI_TIMER = 'kvm-ioapic-eoi';
 
 const vectorOf = (io: IoapicState, pin: number): number => io.redirLow[pin]! & 0xff;
 export const isLevel = (io: IoapicState, pin: number): boolean => (io.redirLow[pin]! & LEVEL) !== 0;

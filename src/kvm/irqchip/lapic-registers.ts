@@ -19,16 +19,16 @@ import { highestVector, testVector } from './vectors.ts';
 export const APIC_ID = 0x20;
 export const APIC_VERSION = 0x30;
 export const APIC_TPR = 0x80;
-export const APIC_ARBPRI = 0x90;
+const APIC_ARBPRI = 0x90;
 export const APIC_PPR = 0xa0;
-export const APIC_EOI = 0xb0;
+const APIC_EOI = 0xb0;
 export const APIC_LDR = 0xd0;
 export const APIC_DFR = 0xe0;
 export const APIC_SVR = 0xf0;
 export const APIC_ISR = 0x100;
 export const APIC_TMR = 0x180;
 export const APIC_IRR = 0x200;
-export const APIC_ESR = 0x280;
+const APIC_ESR = 0x280;
 export const APIC_ICR = 0x300;
 export const APIC_ICR2 = 0x310;
 export const APIC_LVT_TIMER = 0x320;
@@ -36,7 +36,7 @@ export const APIC_LVT_ERROR = 0x370;
 export const APIC_INITIAL_COUNT = 0x380;
 export const APIC_CURRENT_COUNT = 0x390;
 export const APIC_DIVIDE = 0x3e0;
-export const APIC_SELF_IPI = 0x3f0;
+const APIC_SELF_IPI = 0x3f0;
 
 /** Version 14h with six LVT entries and no EOI-broadcast suppression. */
 export const APIC_VERSION_VALUE = 0x50014;

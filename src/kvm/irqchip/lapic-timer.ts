@@ -7,7 +7,7 @@ import { chipOf, type LapicState, type LapicTimerState } from './state.ts';
 import { MSR } from '../../x86/msrs.ts';
 
 export const ONE_SHOT = 0;
-export const PERIODIC = 0x20000;
+const PERIODIC = 0x20000;
 export const TSC_DEADLINE = 0x40000;
 
 /** KVM's min_timer_period_us: shorter periods are stretched. */

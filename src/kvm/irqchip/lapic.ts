@@ -21,12 +21,11 @@ const LVT_LEVEL = 0x8000;
 /** Delivery modes as they stand in ICR and LVT bits 10:8. SDM Vol. 3, 11.6.1. */
 export const DELIVER_FIXED = 0x000;
 export const DELIVER_LOWEST = 0x100;
-export const DELIVER_SMI = 0x200;
 export const DELIVER_REMOTE_READ = 0x300;
 export const DELIVER_NMI = 0x400;
 export const DELIVER_INIT = 0x500;
 export const DELIVER_STARTUP = 0x600;
-export const DELIVER_EXTINT = 0x700;
+const DELIVER_EXTINT = 0x700;
 
 const SVR_ENABLE = 0x100;
 

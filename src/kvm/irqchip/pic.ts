@@ -19,7 +19,7 @@ function outcome(c: PicChip, pin: number, level: boolean): number {
 }
 
 /** Priority (0 highest) of the best request in `mask`; 8: none. */
-export function priority(c: PicChip, mask: number): number {
+function priority(c: PicChip, mask: number): number {
   if (mask === 0) return 8;
   let p = 0;
   while ((mask & (1 << ((p + c.priorityAdd) & 7))) === 0) p++;
@@ -82,7 +82,7 @@ export function acknowledgePic(kvm: KvmContext, vcpu: number): number {
 }
 
 /** What an ICW1 ends: edges that wait, if a processor takes interrupts of the PICs. */
-export const edgesEnded = (chip: IrqchipState, index: number): number => {
+const edgesEnded = (chip: IrqchipState, index: number): number => {
   const c = chip.pic.chips[index]!;
   return chip.lapics.some(acceptsPic) ? c.irr & ~c.elcr : 0;
 };

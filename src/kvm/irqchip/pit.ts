@@ -26,7 +26,7 @@ export const SPEAKER_DATA_ON = 2;
 
 /** Channel 0's counter, and the delivery of what it missed. */
 export const PIT_TIMER = 'kvm-pit';
-export const PIT_WORK = 'kvm-pit-work';
+const PIT_WORK = 'kvm-pit-work';
 
 /** Whether a timer is the counter's or the delivery of missed ticks. */
 export const isPitTimer = (id: string): boolean => id === PIT_TIMER || id === PIT_WORK;
@@ -146,7 +146,7 @@ function loadCount(kvm: KvmContext, channel: number, value: number): void {
 }
 
 /** pit_load_count and create_pit_timer: what missed ticks waited is forgotten with the old count. */
-export function startTimer(kvm: KvmContext, run: PitRun | false | undefined, ns: number): void {
+function startTimer(kvm: KvmContext, run: PitRun | false | undefined, ns: number): void {
   if (run === undefined) return;
   const { timers } = kvm.state;
   cancelTimer(timers, kvm.origin, PIT_WORK);

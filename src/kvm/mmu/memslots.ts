@@ -5,7 +5,7 @@ import type { MemslotState, VmState } from '../state.ts';
 import { writeProtectSlot, zapAllFast } from './tdp-mmu.ts';
 
 /** Slots user space may use: KVM_USER_MEM_SLOTS. */
-export const USER_MEMORY_SLOTS = 32764;
+const USER_MEMORY_SLOTS = 32764;
 const MAX_SLOT_PAGES = 2 ** 31 - 1;
 const PAGE = 4096;
 
