@@ -81,11 +81,11 @@ function compare(guest: Guest, runs: number, folder: string): void {
   const hasQemu = spawnSync('qemu-system-x86_64', ['--version']).status === 0;
   const costs: Record<string, Cost[]> = { recorded: [], unrecorded: [], qemu: [], rr: [] };
   for (let i = 0; i < runs; i++) {
-    costs['recorded'].push(ours(guest, trace));
-    costs['unrecorded'].push(ours(guest, undefined));
+    costs['recorded']!.push(ours(guest, trace));
+    costs['unrecorded']!.push(ours(guest, undefined));
     if (!hasQemu) continue;
-    costs['qemu'].push(qemu(guest, undefined));
-    costs['rr'].push(qemu(guest, join(folder, 'rr.bin')));
+    costs['qemu']!.push(qemu(guest, undefined));
+    costs['rr']!.push(qemu(guest, join(folder, 'rr.bin')));
   }
   report(costs, trace, hasQemu);
 }
@@ -93,9 +93,9 @@ function compare(guest: Guest, runs: number, folder: string): void {
 function report(costs: Record<string, Cost[]>, trace: string, hasQemu: boolean): void {
   const { ticks, events } = traceFigures(trace);
   const bytes = statSync(trace).size;
-  const cpu = (name: string): number => median(costs[name].map(({ cpuSeconds }) => cpuSeconds));
-  const wall = (name: string): number => median(costs[name].map(({ wallSeconds }) => wallSeconds));
-  const peak = (name: string): number => Math.max(...costs[name].map(({ peakMiB }) => peakMiB));
+  const cpu = (name: string): number => median(costs[name]!.map(({ cpuSeconds }) => cpuSeconds));
+  const wall = (name: string): number => median(costs[name]!.map(({ wallSeconds }) => wallSeconds));
+  const peak = (name: string): number => Math.max(...costs[name]!.map(({ peakMiB }) => peakMiB));
   const table = new Table({
     head: ['boot to power-off', 'wall s', 'CPU s', 'MIPS (CPU)', 'MIPS (wall)', 'resident MiB'],
   });
@@ -114,7 +114,7 @@ function report(costs: Record<string, Cost[]>, trace: string, hasQemu: boolean):
   row('Retrovisor, not recorded', 'unrecorded', ticks);
   if (hasQemu) row('QEMU TCG', 'qemu', QEMU_INSTRUCTIONS);
   if (hasQemu) row('QEMU TCG, rr=record', 'rr', QEMU_INSTRUCTIONS);
-  console.log(`${cpus()[0].model}, Node ${process.versions.node}, ${costs['recorded'].length} runs, medians`);
+  console.log(`${cpus()[0]!.model}, Node ${process.versions.node}, ${costs['recorded']!.length} runs, medians`);
   console.log(table.toString());
   console.log(`guest instructions ${ticks}, events ${events}, trace ${bytes} bytes`);
   const rates = [cpu('recorded'), wall('recorded')].map((seconds) => Math.round(events / seconds / 1000));

@@ -46,7 +46,7 @@ sys.exit(status)
 /** The middle of a few numbers. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
+  return sorted[Math.floor(sorted.length / 2)]!;
 }
 
 /** The value below which a share of a few numbers lies. */

@@ -46,9 +46,9 @@ function figures(trace: string, count: number, isStored: boolean): Figures {
     return openTimeline(openRecordedRun(NODE, trace, {}), isStored ? { onStoredProblem: complain } : {});
   });
   const { timeline, events } = recorded;
-  const [first, ...rest] = scattered(count + 1, events[events.length - 1].tick);
+  const [first = 0, ...rest] = scattered(count + 1, events[events.length - 1]!.tick);
   const [firstTime] = timed(() => timeline.seek(first));
-  if (!isStored) timeline.seek(events[events.length - 1].tick);
+  if (!isStored) timeline.seek(events[events.length - 1]!.tick);
   const marks = rest.map((tick) => timed(() => timeline.seek(tick))[0]);
   const both = checkpointTimes(recorded);
   if (recorded.verifier.divergence !== undefined) throw new Error('what was run did not come out as recorded');

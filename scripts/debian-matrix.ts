@@ -77,7 +77,7 @@ function bootAndReplay(boot: Boot, trace: string, nodes: readonly string[]): Out
     return /digest ([0-9a-f]+)/.exec(out)?.[1] ?? 'none';
   });
   if (new Set(digests).size !== 1) problems.push(`digests differ: ${digests.join(', ')}`);
-  return { digest: digests[0], problems };
+  return { digest: digests[0]!, problems };
 }
 
 function main(): number {

@@ -1,4 +1,4 @@
-// `npm test`: everything a fresh clone needs, then types, lint, house rules, unit tests and golden replays.
+// `npm test`: everything a fresh clone needs, then types, lint and layout, house rules, unit tests and golden replays.
 // `npm run test:all` leaves out none of the long ones.
 import { spawnSync } from 'node:child_process';
 import { ensureReady, ROOT } from './setup.js';
@@ -8,7 +8,8 @@ const PROJECTS = ['house', 'unit', 'catalog', 'golden', 'sim'];
 const VITEST = ['node_modules/vitest/vitest.mjs', 'run', '--configLoader', 'runner'];
 const STAGES = [
   ['types', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--noEmit']],
-  ['lint', ['node_modules/@biomejs/biome/bin/biome', 'lint', '--error-on-warnings']],
+  // Lint and `format:check` in one reading of the files.
+  ['lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings']],
   ['tests', [...VITEST, ...PROJECTS.flatMap((name) => ['--project', name])]],
 ];
 /** Where test/summary-reporter.ts writes what the tests came to. */

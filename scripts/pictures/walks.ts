@@ -42,7 +42,7 @@ const EXIT = { ioInstruction: 30, eptViolation: 48 } as const;
 /** Exit qualification of OUT DX, AL with DX = 0x3f8. SDM Vol. 3, table 28-5. */
 const OUT_TO_COM1 = 0x3f8_0000;
 
-export const WALKS: readonly Walk[] = [
+const WALKS: readonly Walk[] = [
   {
     name: 'A byte out of COM1',
     nth: 20,

@@ -8,7 +8,7 @@ import { xxh32 } from './xxh32.ts';
 const ENCODER = new CborEncoder();
 
 /** Eight hexadecimal digits of a 32-bit word. */
-export const hexWord = (word: number): string => (word >>> 0).toString(16).padStart(8, '0');
+const hexWord = (word: number): string => (word >>> 0).toString(16).padStart(8, '0');
 
 /** XXH32, seed 0, of a plain value's CBOR. */
 export const digestWord = (value: unknown): number => xxh32(ENCODER.encode(value), 0);

@@ -26,10 +26,10 @@ function overStripes(words: Int32Array, count: number, seed: number): number {
   let c = seed | 0;
   let d = (seed - PRIME.a) | 0;
   for (let at = 0; at < count; at += 4) {
-    a = round(a, words[at]);
-    b = round(b, words[at + 1]);
-    c = round(c, words[at + 2]);
-    d = round(d, words[at + 3]);
+    a = round(a, words[at]!);
+    b = round(b, words[at + 1]!);
+    c = round(c, words[at + 2]!);
+    d = round(d, words[at + 3]!);
   }
   return (rotated(a, 1) + rotated(b, 7) + rotated(c, 12) + rotated(d, 18)) | 0;
 }
@@ -38,10 +38,10 @@ function overTail(bytes: Uint8Array, words: Int32Array, from: number, before: nu
   let hash = before;
   let at = from;
   for (; at + 4 <= bytes.length; at += 4) {
-    hash = Math.imul(rotated((hash + Math.imul(words[at >>> 2], PRIME.c)) | 0, 17), PRIME.d);
+    hash = Math.imul(rotated((hash + Math.imul(words[at >>> 2]!, PRIME.c)) | 0, 17), PRIME.d);
   }
   for (; at < bytes.length; at += 1) {
-    hash = Math.imul(rotated((hash + Math.imul(bytes[at], PRIME.e)) | 0, 11), PRIME.a);
+    hash = Math.imul(rotated((hash + Math.imul(bytes[at]!, PRIME.e)) | 0, 11), PRIME.a);
   }
   return hash;
 }

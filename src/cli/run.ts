@@ -24,7 +24,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 }
 
 /** Boot what the options say, joined to this process' terminal. */
-export async function runWith(options: RunOptions): Promise<SessionEnd> {
+async function runWith(options: RunOptions): Promise<SessionEnd> {
   const person = ports(options).find(({ backend }) => backend.to === 'stdio');
   const terminal = openTerminal(person !== undefined);
   const script = typist(options.typed);

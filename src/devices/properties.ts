@@ -53,17 +53,22 @@ const numberOf =
     most,
   });
 
+/** @public All of them, for whoever writes a device. */
 export const uint8 = numberOf('uint8');
+/** @public */
 export const uint16 = numberOf('uint16');
 export const uint32 = numberOf('uint32');
+/** @public */
 export const uint64 = numberOf('uint64');
 
 /** The first of `length` I/O ports: QEMU calls it `iobase`. */
 export const ioBase = (otherwise: number, length = 1): NumberProperty =>
   uint32(otherwise, 'First I/O port', [0, 0x1_0000 - length]);
 
+/** @public */
 export const bool = (otherwise: boolean, help: string): SwitchProperty => ({ type: 'bool', default: otherwise, help });
 
+/** @public */
 export const text = (otherwise: string, help: string): TextProperty => ({ type: 'str', default: otherwise, help });
 
 /** Whether a property can have a value. */

@@ -13,7 +13,7 @@ export const TIMER: Source = 1;
 /** A person or a script outside the machine. */
 export const USER: Source = 2;
 /** The network outside the machine. */
-export const HOST_NETWORK: Source = 3;
+const HOST_NETWORK: Source = 3;
 
 const FIRST_VCPU = 16;
 const FIRST_IOTHREAD = 272;

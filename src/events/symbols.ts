@@ -138,6 +138,6 @@ export function padded(value: number | bigint, digits: number): string {
 /** Bytes as two-digit hexadecimal numbers with blanks between, as `%*ph` does. */
 export function hexBytes(bytes: Uint8Array, length: number = bytes.length): string {
   let text = '';
-  for (let i = 0; i < length; i += 1) text += `${i === 0 ? '' : ' '}${padded(bytes[i], 2)}`;
+  for (let i = 0; i < length; i += 1) text += `${i === 0 ? '' : ' '}${padded(bytes[i]!, 2)}`;
   return text;
 }

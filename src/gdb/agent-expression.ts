@@ -96,7 +96,7 @@ function load({ view }: Run, address: bigint | undefined, size: number): bigint 
 function operand(run: Run, length: number): bigint | undefined {
   if (run.at + length > run.code.length) return undefined;
   let value = 0n;
-  for (let i = 0; i < length; i += 1) value = (value << 8n) | BigInt(run.code[run.at + i]);
+  for (let i = 0; i < length; i += 1) value = (value << 8n) | BigInt(run.code[run.at + i]!);
   run.at += length;
   return value;
 }

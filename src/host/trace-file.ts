@@ -64,7 +64,7 @@ function createWhole(path: string, what: 'trace' | 'checkpoints'): WholeFile {
 }
 
 /** A file's bytes, read where they are asked for. */
-export function fileSource(path: string): OpenedFile {
+function fileSource(path: string): OpenedFile {
   const file = opened(path, 'r', 'read the trace');
   const stat = fstatSync(file);
   if (!stat.isFile()) {
@@ -94,7 +94,7 @@ export function fileSource(path: string): OpenedFile {
 }
 
 /** Throw unless a trace may be written here: over nothing or over a trace. */
-export function refuseOtherThanTrace(path: string): void {
+function refuseOtherThanTrace(path: string): void {
   if (!existsSync(path)) return;
   if (!statSync(path).isFile()) {
     if (statSync(path).isDirectory()) throw new Problem(`Cannot write the trace: ${path} is a folder.`);

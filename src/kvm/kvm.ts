@@ -43,8 +43,8 @@ export function createKvm(processor: Processor, host: KvmHost, features: CpuFeat
   const asked = new KvmContext(module, NOBODY);
   return {
     calledBy: (origin) => new SystemCalls(new KvmContext(module, origin)),
-    advance: (vcpu, budget, origin) => advanceVcpu(new KvmContext(module, origin), host.state.vcpus[vcpu], budget),
-    isRunnable: (vcpu) => isVcpuRunnable(asked, host.state.vcpus[vcpu]),
+    advance: (vcpu, budget, origin) => advanceVcpu(new KvmContext(module, origin), host.state.vcpus[vcpu]!, budget),
+    isRunnable: (vcpu) => isVcpuRunnable(asked, host.state.vcpus[vcpu]!),
     expire: (origin) => {
       if (earliestDeadline(host.state.timers) > host.now()) return false;
       expireIrqchip(new KvmContext(module, origin));
@@ -75,7 +75,7 @@ class SystemCalls implements Kvm {
   run(vcpuFd: number): KvmRun {
     const file = fileOf(this.kvm, vcpuFd);
     if (file?.kind !== 'vcpu') throw new TypeError('only a vCPU has a kvm_run page');
-    return this.kvm.state.vcpus[file.vcpu].run;
+    return this.kvm.state.vcpus[file.vcpu]!.run;
   }
 
   coalescedRing(): CoalescedRing {
@@ -128,7 +128,7 @@ function dispatch<R extends IoctlRequest>(
     case 'vm':
       return VM_IOCTLS[request]?.(kvm, arg) ?? -ENOTTY;
     case 'vcpu':
-      return VCPU_IOCTLS[request]?.(kvm, kvm.state.vcpus[file.vcpu], arg) ?? -EINVAL;
+      return VCPU_IOCTLS[request]?.(kvm, kvm.state.vcpus[file.vcpu]!, arg) ?? -EINVAL;
     case 'eventfd':
       return -ENOTTY;
     default:

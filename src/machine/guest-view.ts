@@ -15,7 +15,7 @@ export interface GuestView {
 export const registersOf = ({ machine }: GuestView, vcpu: number): Registers => machine.engine.registers(vcpu);
 
 /** The memory slot that holds a guest-physical address. */
-export function slotAt(view: GuestView, gpa: number): MemslotState | undefined {
+function slotAt(view: GuestView, gpa: number): MemslotState | undefined {
   const gfn = Math.floor(gpa / PAGE);
   return view.machine.state.kvm.vm?.slots.find((slot) => gfn >= slot.baseGfn && gfn < slot.baseGfn + slot.npages);
 }

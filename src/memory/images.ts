@@ -27,11 +27,11 @@ export function eachDifference(
 ): void {
   if (wanted === have) return;
   for (let block = 0; block < wanted.length; block += 1) {
-    const left = wanted[block];
+    const left = wanted[block]!;
     const right = have?.[block];
     if (left === right) continue;
     for (let at = 0; at < left.length; at += 1) {
-      if (left[at] !== right?.[at]) visit(block * BLOCK_PAGES + at, left[at], right?.[at]);
+      if (left[at] !== right?.[at]) visit(block * BLOCK_PAGES + at, left[at]!, right?.[at]);
     }
   }
 }

@@ -67,7 +67,7 @@ export function followPages(regions: readonly BulkRegion[]): Pages {
     },
     image: () => followed.map((each) => each.image()),
     restore(image) {
-      for (const [index, each] of followed.entries()) each.restore(image[index]);
+      for (const [index, each] of followed.entries()) each.restore(image[index]!);
     },
   };
 }
@@ -137,8 +137,8 @@ function refreshHashes(each: Followed): void {
     const isEmpty = isZero(content);
     const a = isEmpty ? 0 : xxh32(content, page);
     const b = isEmpty ? 0 : xxh32(content, ~page);
-    each.sumA = (each.sumA - hashes[page * 2] + a) | 0;
-    each.sumB = (each.sumB - hashes[page * 2 + 1] + b) | 0;
+    each.sumA = (each.sumA - hashes[page * 2]! + a) | 0;
+    each.sumB = (each.sumB - hashes[page * 2 + 1]! + b) | 0;
     hashes[page * 2] = a;
     hashes[page * 2 + 1] = b;
   }

@@ -142,7 +142,7 @@ export class FollowedSparse {
     for (const page of this.staleCopies) {
       const content = this.region.page(page) ?? BASE_PAGE;
       const block = Math.floor(page / BLOCK_PAGES);
-      const have = opened.get(block) ?? this.last[block];
+      const have = opened.get(block) ?? this.last[block]!;
       if (have[page % BLOCK_PAGES] === content) continue;
       const fresh = opened.get(block) ?? have.slice();
       fresh[page % BLOCK_PAGES] = content;
@@ -159,7 +159,7 @@ export class FollowedSparse {
       this.region.put(page, wanted === BASE_PAGE ? undefined : wanted);
       this.staleHashes.add(page);
     };
-    for (const page of this.staleCopies) put(page, image[Math.floor(page / BLOCK_PAGES)][page % BLOCK_PAGES]);
+    for (const page of this.staleCopies) put(page, image[Math.floor(page / BLOCK_PAGES)]![page % BLOCK_PAGES]!);
     eachDifference(image, this.last, (page, wanted) => {
       if (!this.staleCopies.has(page)) put(page, wanted);
     });

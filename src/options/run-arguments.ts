@@ -54,7 +54,7 @@ const qemuTerm = ({ flags, long }: Option): string =>
   long !== undefined && QEMU_OPTIONS[long.slice(2)] !== undefined ? flags.slice(1) : flags;
 
 /** The `run` command as commander knows it: QEMU's options and ours. */
-export function runCommand(name: string): Command {
+function runCommand(name: string): Command {
   const command = new Command(name);
   command
     .description('Boot a guest, recorded. Options are spelled as QEMU spells them.')

@@ -105,7 +105,7 @@ export const vcpuNamed = (event: object, { source }: Stamped): number =>
 /** What concerns the vCPU an event is about. */
 export const ofVcpu = <K extends EventKind>(
   step: (vcpu: Draft<VcpuState>, event: EventOf<K>, stamped: Stamped) => void,
-): Change<K> => kvm((state, event, stamped) => step(state.vcpus[vcpuNamed(event, stamped)], event, stamped));
+): Change<K> => kvm((state, event, stamped) => step(state.vcpus[vcpuNamed(event, stamped)]!, event, stamped));
 
 /** What concerns QEMU's half. */
 export const vmm =

@@ -34,7 +34,7 @@ export function warped({ clock }: State, { from, to }: EventOf<'sim:idle_warped'
 
 /** sim:random_drawn: 64 bits are two numbers of the stream. */
 export function drawn({ chance }: State, { stream }: EventOf<'sim:random_drawn'>): void {
-  putNamed(chance.draws, stream, (Object.hasOwn(chance.draws, stream) ? chance.draws[stream] : 0) + 2);
+  putNamed(chance.draws, stream, (Object.hasOwn(chance.draws, stream) ? chance.draws[stream]! : 0) + 2);
 }
 
 const PAGE = 4096;

@@ -32,7 +32,7 @@ export function changedNear<S extends object, Part extends keyof S>(
   change: (draft: Draft<S>) => void,
 ): S {
   const copy = { ...sealed };
-  for (let i = 0; i < parts.length; i += 1) copy[parts[i]] = { ...copy[parts[i]] };
+  for (let i = 0; i < parts.length; i += 1) copy[parts[i]!] = { ...copy[parts[i]!] };
   change(copy as Draft<S>);
   return freezeNew(copy);
 }

@@ -104,7 +104,7 @@ const PER_DOUBLING = 64;
  * shorter ones, so that thinning again and again leaves no hole.
  */
 export function thinned<C extends { readonly tick: number }>(checkpoints: readonly C[], every: number): C[] {
-  const newest = checkpoints[checkpoints.length - 1].tick;
+  const newest = checkpoints[checkpoints.length - 1]!.tick;
   const kept: C[] = [];
   for (const checkpoint of checkpoints) {
     const { tick } = checkpoint;

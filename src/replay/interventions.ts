@@ -12,7 +12,7 @@ export type Change =
   | { readonly change: 'typed'; readonly text: string };
 
 /** How `--set` is written. */
-export const CHANGE_USAGE = [
+const CHANGE_USAGE = [
   'rax=5, vcpu1.rip=0x1000          a register',
   'mem:0x1000=c3                    guest-physical memory, bytes in hexadecimal',
   'drop irq 0x40 [vcpu 1]           an interrupt a local APIC has accepted',

@@ -42,7 +42,7 @@ export function rerun(recorded: readonly Stamped[], build: (parts: TapeParts) =>
 /** Whoever decides cannot go on from what the processor is said to have answered. */
 function impossible(recorded: readonly Stamped[], agreed: number, stopped: unknown): unknown {
   if (stopped instanceof Problem) return stopped;
-  const { seq, event } = recorded[Math.max(0, agreed - 1)];
+  const { seq, event } = recorded[Math.max(0, agreed - 1)]!;
   const why = shortly(stopped instanceof Error ? stopped.message : String(stopped));
   return new Problem(
     `After event ${seq}, ${event.kind}, the hypervisor cannot go on (${why}): ` +

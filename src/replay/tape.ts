@@ -81,7 +81,7 @@ function leaveStop(tape: Tape): void {
 /** The next answer, without taking it. */
 function peek(tape: Tape): MachineEvent | undefined {
   for (; tape.at < tape.recorded.length; tape.at += 1) {
-    const { event } = tape.recorded[tape.at];
+    const { event } = tape.recorded[tape.at]!;
     if (ANSWERS.has(event.kind)) return event;
   }
   return undefined;
@@ -112,7 +112,7 @@ function takeGathered(tape: Tape, length: number): Uint8Array {
 
 function findGathered({ recorded, gathered, at: from }: Tape): void {
   for (let at = Math.max(from, gathered.at + 1); at < recorded.length; at += 1) {
-    const { event } = recorded[at];
+    const { event } = recorded[at]!;
     // The guest ran on: nothing was read before.
     if (event.kind === 'kvm_exit') throw new TapeMismatch(at, 'guest memory');
     if (event.kind !== 'sim:dma_gathered') continue;

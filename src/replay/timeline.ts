@@ -169,8 +169,8 @@ function note(state: TimelineState, stamped: Stamped): void {
 /** Whether an event is seen for the first time. */
 function see(seen: Stretch[], seq: number): boolean {
   let at = seen.length - 1;
-  while (at > 0 && seen[at].from > seq) at -= 1;
-  const stretch = seen[at];
+  while (at > 0 && seen[at]!.from > seq) at -= 1;
+  const stretch = seen[at]!;
   if (seq < stretch.to) return false;
   if (seq > stretch.to) {
     seen.splice(at + 1, 0, { from: seq, to: seq + 1 });
@@ -247,7 +247,7 @@ function startFor(state: TimelineState, tick: number): Checkpoint {
 function loadedBefore(state: TimelineState, tick: number, least: number): Checkpoint | undefined {
   const places = storedPlaces(state);
   for (let at = places.length - 1; at >= 0; at -= 1) {
-    const place = places[at];
+    const place = places[at]!;
     if (place.tick < least) return undefined;
     const loaded = place.tick < tick ? state.options.stored?.load(at, state.first) : undefined;
     if (loaded !== undefined) return loaded;

@@ -103,7 +103,7 @@ function match(walk: Walk): void {
     if (queue.parted) continue;
     const shared = Math.min(queue.a.length, queue.b.length);
     let at = 0;
-    while (at < shared && fieldApart(queue.a[at], queue.b[at], walk.ignored) === undefined) at += 1;
+    while (at < shared && fieldApart(queue.a[at]!, queue.b[at]!, walk.ignored) === undefined) at += 1;
     walk.agreed += at;
     queue.before.push(...queue.a.slice(Math.max(0, at - CONTEXT), at));
     queue.before.splice(0, Math.max(0, queue.before.length - CONTEXT));
@@ -168,10 +168,10 @@ function extraOf(
   if (a[0] === undefined) return { only: 'only in B', extra: b.slice(0, CONTEXT) };
   if (b[0] === undefined) return { only: 'only in A', extra: a.slice(0, CONTEXT) };
   for (let count = 1; count <= LOOK_AHEAD; count += 1) {
-    if (a[count] !== undefined && fieldApart(a[count], b[0], ignored) === undefined) {
+    if (a[count] !== undefined && fieldApart(a[count]!, b[0], ignored) === undefined) {
       return { only: 'only in A', extra: a.slice(0, count) };
     }
-    if (b[count] !== undefined && fieldApart(a[0], b[count], ignored) === undefined) {
+    if (b[count] !== undefined && fieldApart(a[0], b[count]!, ignored) === undefined) {
       return { only: 'only in B', extra: b.slice(0, count) };
     }
   }

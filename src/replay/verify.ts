@@ -31,7 +31,7 @@ export function createVerifier(recorded: readonly Stamped[], ignored: Ignored = 
     check(stamped) {
       const at = stamped.seq - first;
       if (divergence !== undefined || at >= length) return;
-      const field = differingField(recorded[at], stamped, ignored);
+      const field = differingField(recorded[at]!, stamped, ignored);
       if (field === undefined) agreed += 1;
       else divergence = divergenceAt(recorded, at, field, stamped);
     },
@@ -51,7 +51,7 @@ export function divergenceAt(
   field: string,
   replayed: Stamped | undefined,
 ): Divergence {
-  const expected = recorded[at];
+  const expected = recorded[at]!;
   return {
     seq: expected.seq,
     tick: expected.tick,
@@ -88,7 +88,7 @@ export function firstInputFrom(inputs: readonly PendingInput[], seq: number): Pe
   let high = inputs.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((inputs[middle].seq as number) < seq) low = middle + 1;
+    if ((inputs[middle]!.seq as number) < seq) low = middle + 1;
     else high = middle;
   }
   return inputs[low];
@@ -122,7 +122,7 @@ export function* replaySteps(
   recorded: readonly Stamped[],
   verifier: Verifier,
 ): Generator<void, Replayed> {
-  const last = recorded.length === 0 ? -1 : recorded[recorded.length - 1].seq;
+  const last = recorded.length === 0 ? -1 : recorded[recorded.length - 1]!.seq;
   while (verifier.divergence === undefined && machine.seq <= last) {
     const seq = Math.min(last + 1, machine.seq + STRIDE);
     const before = machine.seq;

@@ -176,9 +176,6 @@ export const EXIT = Object.fromEntries(ROWS.map(([name, { number }]) => [name, n
   readonly [N in ExitName]: (typeof EXIT_REASONS)[N]['number'];
 };
 
-/** By basic exit reason, where there is one of that number. */
-export const EXIT_REASON_OF: readonly (ExitReason | undefined)[] = byNumber(([, row]) => row);
-
 /** Name by basic exit reason. */
 export const EXIT_NAMES: Readonly<Record<number, ExitName>> = Object.fromEntries(
   ROWS.map(([name, { number }]) => [number, name]),

@@ -106,7 +106,6 @@ export const DR6 = { B0_TO_B3: 0xf, BD: 1 << 13, BS: 1 << 14, BT: 1 << 15, ONES:
 
 export const DR6_BD = BigInt(DR6.BD);
 export const DR6_BS = BigInt(DR6.BS);
-export const DR6_BT = BigInt(DR6.BT);
 export const DR6_ONES = BigInt(DR6.ONES);
 
 /** SDM Vol. 3, 18.2.4. `ONE` reads as one. */

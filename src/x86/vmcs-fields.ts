@@ -150,7 +150,7 @@ export interface VmcsField {
 const WIDTHS = [16, 64, 32, 'natural'] as const;
 
 /** Bits 14:13 of an encoding. */
-export const fieldWidth = (encoding: number): FieldWidth => WIDTHS[(encoding >> 13) & 3];
+const fieldWidth = (encoding: number): FieldWidth => WIDTHS[(encoding >> 13) & 3]!;
 
 const ALL: readonly VmcsField[] = Object.entries(VMCS_FIELDS).flatMap(([group, fields]) =>
   Object.entries(fields).map(([name, encoding]) => ({

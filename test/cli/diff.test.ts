@@ -36,7 +36,7 @@ describe('the diff of two runs with several processors', () => {
     expect(text).toContain('Seeds differ: 1 in A, 2 in B.');
     const cause = /The cause: a turn of (\d+) ticks in A and of (\d+) in B, drawn for vCPU 0 at tick (\d+)\n/;
     expect(text).toContain("\nfrom the random stream 'scheduler' (number 1; seed 1 in A, 2 in B).");
-    const [, quantumA, quantumB, from] = (cause.exec(text) ?? []).map(Number);
+    const [, quantumA, quantumB, from] = (cause.exec(text) ?? []).map(Number) as [number, number, number, number];
     expect(text).toContain(`in event.quantum: ${quantumA} in A, ${quantumB} in B.`);
     // The turn ends after as many ticks as were drawn for it, unless the guest has given it up.
     expect([quantumA, quantumB]).toContain(ticksOfFirstTurn(from, '1') ?? ticksOfFirstTurn(from, '2'));

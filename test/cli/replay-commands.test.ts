@@ -58,12 +58,12 @@ describe('a recorded run of two processors', () => {
     const { status, lines } = await said(command, TRACE);
     expect(status).toBe(0);
     expect(lines[0]).toMatch(pattern);
-    expect(Number(pattern.exec(lines[0])?.[1])).toBe(openTraceFile(TRACE).eventCount);
+    expect(Number(pattern.exec(lines[0]!)?.[1])).toBe(openTraceFile(TRACE).eventCount);
   });
 
   test('ends in the same state whether it is run or only folded', async () => {
-    const [, rerunDigest] = (await said(COMMANDS[1][1], TRACE)).lines;
-    const [, foldDigest] = (await said(COMMANDS[2][1], TRACE)).lines;
+    const [, rerunDigest] = (await said(COMMANDS[1]![1], TRACE)).lines;
+    const [, foldDigest] = (await said(COMMANDS[2]![1], TRACE)).lines;
     expect(foldDigest).toMatch(/^digest [0-9a-f]{16,}$/);
     expect(foldDigest).toBe(rerunDigest);
   });
@@ -84,7 +84,7 @@ describe('an event that did not happen so', () => {
     const { path, seq } = changed('scratch.trace', isOut, { addr: 0x3ff, value: 0x5a });
     const { status, lines } = await said(fold, path);
     expect(status).toBe(3);
-    const [, at, slices] = /differs at event (\d+), tick \d+, in ([^ ].*)\.$/.exec(lines[0]) ?? [];
+    const [, at, slices] = /differs at event (\d+), tick \d+, in ([^ ].*)\.$/.exec(lines[0]!) ?? [];
     expect(Number(at)).toBeGreaterThan(seq);
     expect(slices).toBe('serial0');
   });

@@ -1,7 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import type { GuestEngine } from '../../src/engine/index.ts';
 import {
-  AT, engineWith, enterLongMode, HLT_EXITS, LINEAR, NO_EVENT, putFlatSegments, putGate, putQuad, putTables, SLOT_BYTES,
+  AT,
+  engineWith,
+  enterLongMode,
+  HLT_EXITS,
+  LINEAR,
+  NO_EVENT,
+  putFlatSegments,
+  putGate,
+  putQuad,
+  putTables,
+  SLOT_BYTES,
 } from './long-mode.ts';
 import { endedInHlt, type Subject, undisturbed } from './side-by-side.ts';
 
@@ -30,11 +40,22 @@ function subject(code: readonly number[], change: (engine: GuestEngine) => void 
 describe('what the code under way rests on changes at the next instruction', () => {
   test('the accessed bit of its own page is set again', () => {
     const code = [
-      0x41, 0x80, 0x26, 0xdf, // and byte [r14],0xdf
-      0xb9, 0x05, 0x00, 0x00, 0x00, // mov ecx,5
-      0xff, 0xc9, // dec ecx
-      0x75, 0xfc, // jnz the instruction before
-      0x49, 0x8b, 0x06, // mov rax,[r14]
+      0x41,
+      0x80,
+      0x26,
+      0xdf, // and byte [r14],0xdf
+      0xb9,
+      0x05,
+      0x00,
+      0x00,
+      0x00, // mov ecx,5
+      0xff,
+      0xc9, // dec ecx
+      0x75,
+      0xfc, // jnz the instruction before
+      0x49,
+      0x8b,
+      0x06, // mov rax,[r14]
       0xf4, // hlt
     ];
     const whole = undisturbed(subject(code));
@@ -44,8 +65,14 @@ describe('what the code under way rests on changes at the next instruction', () 
 
   test('its page is another', () => {
     const code = [
-      0x49, 0x89, 0x06, // mov [r14],rax
-      0xbb, 0x01, 0x00, 0x00, 0x00, // mov ebx,1
+      0x49,
+      0x89,
+      0x06, // mov [r14],rax
+      0xbb,
+      0x01,
+      0x00,
+      0x00,
+      0x00, // mov ebx,1
       0xf4, // hlt
     ];
     const whole = undisturbed(
@@ -60,10 +87,22 @@ describe('what the code under way rests on changes at the next instruction', () 
 
   test('a repeated instruction overwrites itself', () => {
     const code = [
-      0x48, 0x8d, 0x3d, 0x06, 0x00, 0x00, 0x00, // lea rdi,[the byte before REP STOSB]
-      0xb0, 0x90, // mov al,0x90
-      0xb9, 0x10, 0x00, 0x00, 0x00, // mov ecx,16
-      0xf3, 0xaa, // rep stosb
+      0x48,
+      0x8d,
+      0x3d,
+      0x06,
+      0x00,
+      0x00,
+      0x00, // lea rdi,[the byte before REP STOSB]
+      0xb0,
+      0x90, // mov al,0x90
+      0xb9,
+      0x10,
+      0x00,
+      0x00,
+      0x00, // mov ecx,16
+      0xf3,
+      0xaa, // rep stosb
       ...new Array<number>(14).fill(0x90),
       0xf4, // hlt
     ];
@@ -75,9 +114,17 @@ describe('what the code under way rests on changes at the next instruction', () 
 
   test('an entry comes to name another frame by a bit that is ACCESSED in 32-bit entries', () => {
     const code = [
-      0x49, 0x8b, 0x07, // mov rax,[r15]
-      0x41, 0x80, 0x4e, 0x04, 0x20, // or byte [r14+4],0x20
-      0x49, 0x8b, 0x1f, // mov rbx,[r15]
+      0x49,
+      0x8b,
+      0x07, // mov rax,[r15]
+      0x41,
+      0x80,
+      0x4e,
+      0x04,
+      0x20, // or byte [r14+4],0x20
+      0x49,
+      0x8b,
+      0x1f, // mov rbx,[r15]
       0xf4, // hlt
     ];
     const whole = undisturbed(
@@ -91,8 +138,12 @@ describe('what the code under way rests on changes at the next instruction', () 
 
   test('an element is read before the walk to its destination marks it', () => {
     const code = [
-      0xf3, 0x48, 0xa5, // rep movsq
-      0x49, 0x8b, 0x07, // mov rax,[r15]
+      0xf3,
+      0x48,
+      0xa5, // rep movsq
+      0x49,
+      0x8b,
+      0x07, // mov rax,[r15]
       0xf4, // hlt
     ];
     const page = 0x40;
@@ -112,10 +163,19 @@ describe('what the code under way rests on changes at the next instruction', () 
 
   test('an accessed bit is an operand of code in a page table', () => {
     const code = [
-      0x41, 0xff, 0xd5, // call r13
-      0x48, 0x89, 0xda, // mov rdx,rbx
-      0x49, 0x8b, 0x0c, 0x24, // mov rcx,[r12]
-      0x41, 0xff, 0xd5, // call r13
+      0x41,
+      0xff,
+      0xd5, // call r13
+      0x48,
+      0x89,
+      0xda, // mov rdx,rbx
+      0x49,
+      0x8b,
+      0x0c,
+      0x24, // mov rcx,[r12]
+      0x41,
+      0xff,
+      0xd5, // call r13
       0xf4, // hlt
     ];
     const page = 0x40;
@@ -140,9 +200,15 @@ describe('debug exceptions', () => {
 
   test('a single-step trap comes before the fault of fetching its target', () => {
     const code = [
-      0x68, 0x02, 0x01, 0x00, 0x00, // push 0x102
+      0x68,
+      0x02,
+      0x01,
+      0x00,
+      0x00, // push 0x102
       0x9d, // popf
-      0x41, 0xff, 0xe5, // jmp r13
+      0x41,
+      0xff,
+      0xe5, // jmp r13
     ];
     const whole = undisturbed(subject(code, (engine) => engine.registers(0).setGpr(13, 0x7000_0000n)));
     expect(endedInHlt(whole)).toBe(true);
@@ -151,7 +217,10 @@ describe('debug exceptions', () => {
 
   test('what a data breakpoint found is held back by MOV SS for one instruction', () => {
     const code = [
-      0x41, 0x8e, 0x55, 0x00, // mov ss,[r13]
+      0x41,
+      0x8e,
+      0x55,
+      0x00, // mov ss,[r13]
       0x90, // nop
       0x90, // nop
       0xf4, // hlt
@@ -172,7 +241,10 @@ describe('debug exceptions', () => {
 
   test('an instruction that faults has hit no data breakpoint', () => {
     const code = [
-      0x4d, 0x87, 0x65, 0x00, // xchg [r13],r12 to a page that is read-only
+      0x4d,
+      0x87,
+      0x65,
+      0x00, // xchg [r13],r12 to a page that is read-only
       0xf4, // hlt
     ];
     const whole = undisturbed(
@@ -207,9 +279,22 @@ describe('debug exceptions', () => {
 
 test("PAE's pointers are registers: memory changes them no more", () => {
   const code = [
-    0xc7, 0x05, 0x00, 0x80, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, // mov dword [0x8000],0
+    0xc7,
+    0x05,
+    0x00,
+    0x80,
+    0x00,
+    0x00,
+    0x00,
+    0x00,
+    0x00,
+    0x00, // mov dword [0x8000],0
     0x90, // nop
-    0xa1, 0x00, 0x60, 0x00, 0x00, // mov eax,[0x6000]
+    0xa1,
+    0x00,
+    0x60,
+    0x00,
+    0x00, // mov eax,[0x6000]
     0xf4, // hlt
   ];
   const whole = undisturbed({

@@ -5,7 +5,16 @@ import { NO_CONTROLS } from '../../src/x86/guest.ts';
 import { EPT_ACCESSED, EPT_DIRTY, EPT_POOL_BASE, eptIndex, eptWord } from '../../src/memory/ept-pool.ts';
 import { HOST_PHYSICAL_BASE } from '../../src/memory/host-physical.ts';
 import {
-  AT, engineWith, enterLongMode, HLT, LINEAR, NO_EVENT, putFlatSegments, putQuad, putTables, SLOT_BYTES,
+  AT,
+  engineWith,
+  enterLongMode,
+  HLT,
+  LINEAR,
+  NO_EVENT,
+  putFlatSegments,
+  putQuad,
+  putTables,
+  SLOT_BYTES,
 } from './long-mode.ts';
 
 const DATA = LINEAR + BigInt(AT.data);
@@ -33,7 +42,7 @@ test('a 32-bit walk sets an accessed bit where a 64-bit entry has a part of its 
   // 2 MiB from 0 and from 4 GiB on.
   const eptPointer = putExtendedTables(engine, 0, 0);
   const above = eptWord(EPT_POOL_BASE + 4096, eptIndex(2 ** 32, 3));
-  engine.eptWords[above] = (EPT_POOL_BASE + 3 * 4096) % 2 ** 32 | 7;
+  engine.eptWords[above] = ((EPT_POOL_BASE + 3 * 4096) % 2 ** 32) | 7;
   engine.eptWords[above + 1] = Math.floor(EPT_POOL_BASE / 2 ** 32);
   engine.eptWords[eptWord(EPT_POOL_BASE + 3 * 4096, 0)] = SLOT_BYTES | 0xb7;
   engine.eptWords[eptWord(EPT_POOL_BASE + 3 * 4096, 0) + 1] = HOST_PHYSICAL_BASE / 2 ** 32;
@@ -70,7 +79,10 @@ function underRoots(count: number): { engine: GuestEngine; pointers: readonly bi
   const pointers = Array.from({ length: count }, (_, which) => {
     const host = which * SLOT_BYTES;
     // The tables name guest-physical addresses, which are the same in all.
-    for (const [from, to] of [[AT.pml4, AT.pdpt], [AT.pd, AT.pt]] as const) {
+    for (const [from, to] of [
+      [AT.pml4, AT.pdpt],
+      [AT.pd, AT.pt],
+    ] as const) {
       putQuad(engine, host + from, BigInt(to) | 7n);
     }
     putQuad(engine, host + AT.pdpt + 8 * Number((LINEAR >> 30n) & 511n), BigInt(AT.pd) | 7n);

@@ -3,11 +3,23 @@ import { engineWith, enterLongMode, NO_EVENT, putTables, SLOT_BYTES } from './lo
 
 /** A loop that counts in a byte beside itself, with a hundred instructions behind its branch. */
 const CODE = [
-  0xeb, 0x01, 0x00, // jmp over a byte
-  0xfe, 0x05, 0xf9, 0xff, 0xff, 0xff, // inc byte [that one]
-  0x75, 0xf8, // jnz the instruction before
+  0xeb,
+  0x01,
+  0x00, // jmp over a byte
+  0xfe,
+  0x05,
+  0xf9,
+  0xff,
+  0xff,
+  0xff, // inc byte [that one]
+  0x75,
+  0xf8, // jnz the instruction before
   ...new Array<number>(100).fill(0x90),
-  0xe9, 0x8c, 0xff, 0xff, 0xff, // jmp to INC
+  0xe9,
+  0x8c,
+  0xff,
+  0xff,
+  0xff, // jmp to INC
 ];
 const TICKS = 5000;
 

@@ -75,7 +75,7 @@ export async function randomWalk(
   const out = await gdbOn(served, folder, [`source ${path}`]);
   const found = /^walked=(\d+) (\d+) (\d+) (\d+) ([\d.]+)$/m.exec(out)?.slice(1).map(Number);
   if (found === undefined) throw new Error(`gdb did not walk to the end: ${out}`);
-  const [taken, revisits, mismatches, stuck, seconds] = found;
+  const [taken, revisits, mismatches, stuck, seconds] = found as [number, number, number, number, number];
   if (mismatches > 0) process.stderr.write(`${/^differs at.*$/ms.exec(out)?.[0].slice(0, 4000)}\n`);
   return { steps: taken, revisits, mismatches, stuck, seconds };
 }

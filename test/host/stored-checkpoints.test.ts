@@ -171,7 +171,7 @@ describe('a file of checkpoints that', () => {
   const isAlike = (left: Checkpoint, right: Checkpoint): boolean =>
     isSame(left.state, right.state) &&
     left.pages.every((region, at) =>
-      region.every((block, of) => block.every((page, i) => Buffer.compare(page, right.pages[at][of][i]) === 0)),
+      region.every((block, of) => block.every((page, i) => Buffer.compare(page, right.pages[at]![of]![i]!) === 0)),
     );
 
   const title = '%s gives a sentence or the very checkpoint, never another';
@@ -182,7 +182,7 @@ describe('a file of checkpoints that', () => {
     const identity = { trace, program: programDigest() };
     const whole = openCheckpoints(source(bytes), inflate, identity, () => undefined).stored;
     const right = whole?.places.map((_place, at) => whole.load(at, first) as Checkpoint) ?? [];
-    expect(right[0].pages[0][0].length).toBe(BLOCK_PAGES);
+    expect(right[0]!.pages[0]![0]!.length).toBe(BLOCK_PAGES);
     const share = Math.ceil(COUNT / Object.keys(MUTATIONS).length);
     for (let seed = 1; seed <= share; seed += 1) {
       const said: string[] = [];
@@ -197,7 +197,7 @@ describe('a file of checkpoints that', () => {
       for (const at of stored.places.keys()) {
         const loaded = stored.load(at, first);
         if (loaded === undefined) expect(said.at(-1), `seed ${seed}`).toMatch(/damaged|missing/);
-        else expect(isAlike(loaded, right[at]), `seed ${seed}: checkpoint ${at}`).toBe(true);
+        else expect(isAlike(loaded, right[at]!), `seed ${seed}: checkpoint ${at}`).toBe(true);
       }
     }
   });
@@ -206,7 +206,7 @@ describe('a file of checkpoints that', () => {
     const path = join(folder, 'damaged.trace');
     copyFileSync(TRACE, path);
     const bytes = readFileSync(checkpointPath(TRACE));
-    for (let at = 4000; at < bytes.length - 4000; at += 997) bytes[at] ^= 0x10;
+    for (let at = 4000; at < bytes.length - 4000; at += 997) bytes[at]! ^= 0x10;
     writeFileSync(checkpointPath(path), bytes);
     const recorded = stood(path);
     recorded.timeline.seek(333_333);

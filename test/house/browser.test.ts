@@ -87,7 +87,7 @@ describe('our own guest in headless Chromium', { ...LONG, ...without(noChromium)
   });
 
   test('is not run with another image than the recorded one', async () => {
-    const [other] = Object.keys(files);
+    const [other = ''] = Object.keys(files);
     const task = { version: NODE.version, replay: 'tour.trace' };
     const there = await inChromium(task, { [other]: Uint8Array.of(1, 2, 3), 'tour.trace': recorded });
     expect(there.failure).toContain('The kernel of this trace was not given to the page.');

@@ -33,7 +33,7 @@ function fakeRegisters(gprs: bigint[]): Registers {
   const msrs = new Map<number, bigint>();
   let area = new Uint8Array(576);
   return {
-    gpr: (index) => gprs[index],
+    gpr: (index) => gprs[index]!,
     setGpr: (index, value) => {
       gprs[index] = value;
     },
@@ -46,7 +46,7 @@ function fakeRegisters(gprs: bigint[]): Registers {
     cr8: 0,
     efer: 0n,
     xcr0: 1n,
-    segment: (index) => segments[index],
+    segment: (index) => segments[index]!,
     setSegment: (index, segment) => {
       segments[index] = segment;
     },
@@ -93,7 +93,7 @@ export function createFakeGuest(script: Scripted[] = [], emulations: Emulated[] 
     memory,
     gprs: [],
     regions: [],
-    registers: (vcpu) => registers[vcpu],
+    registers: (vcpu) => registers[vcpu]!,
     addVcpu: () => {
       guest.gprs.push(new Array<bigint>(16).fill(0n));
       registers.push(fakeRegisters(guest.gprs.at(-1)!));
@@ -105,18 +105,18 @@ export function createFakeGuest(script: Scripted[] = [], emulations: Emulated[] 
       guest.injected.push(inject.info);
       const next = script.shift();
       if (next === undefined) throw new Error('the script is over');
-      const r = registers[vcpu];
+      const r = registers[vcpu]!;
       const stop = { ...BLANK, rip: r.rip, rflags: Number(r.rflags), interruptibility: r.interruptibility, cr8: r.cr8 };
       return { ...stop, ...next(guest, vcpu) };
     },
     emulate: () => emulations.shift() ?? { then: 'failed' },
     taskSwitch: () => ({ then: 'failed', vector: 0, errorCode: 0, address: 0n }),
-    setGpr: (vcpu, index, value) => registers[vcpu].setGpr(index, value),
+    setGpr: (vcpu, index, value) => registers[vcpu]!.setGpr(index, value),
     setRip: (vcpu, rip) => {
-      registers[vcpu].rip = rip;
+      registers[vcpu]!.rip = rip;
     },
     skipInstruction: (vcpu, length) => {
-      registers[vcpu].rip += BigInt(length);
+      registers[vcpu]!.rip += BigInt(length);
     },
     readHost: (hva, length) => memory.subarray(hva, hva + length),
     writeHost: (hva, bytes) => memory.set(bytes, hva),

@@ -7,7 +7,7 @@ describe('KVM', () => {
   it('answers CPUID in the kernel and goes on after the instruction', () => {
     const { advance, guest, events } = bench([() => ({ exit: exitOf(10), a0: 0x40000000n })]);
     expect(advance()).toBe('entered');
-    expect(guest.gprs[0].slice(0, 4)).toEqual([0x40000001n, 0x564b4d56n, 0x4dn, 0x4b4d564bn]);
+    expect(guest.gprs[0]!.slice(0, 4)).toEqual([0x40000001n, 0x564b4d56n, 0x4dn, 0x4b4d564bn]);
     expect(guest.registers(0).rip).toBe(0xfff2n);
     expect(kinds(events).slice(-3)).toEqual(['kvm_entry', 'kvm_exit', 'kvm_cpuid']);
   });
@@ -36,7 +36,7 @@ describe('KVM', () => {
     b.advance();
     b.answer({ data: Uint8Array.of(0x5a) });
     expect(b.advance()).toBe('entered');
-    expect(b.guest.gprs[0][0]).toBe(0x1122335an);
+    expect(b.guest.gprs[0]![0]).toBe(0x1122335an);
   });
 
   it('maps memory on the first EPT violation in the order Linux traces it', () => {
@@ -53,7 +53,7 @@ describe('KVM', () => {
       'kvm_tdp_mmu_spte_changed',
       'kvm_mmu_set_spte',
     ]);
-    expect(guest.controls[0].eptPointer).toBe(0x10_0000_005en);
+    expect(guest.controls[0]!.eptPointer).toBe(0x10_0000_005en);
   });
 
   it('marks an address without a slot as MMIO and asks user space for the data', () => {

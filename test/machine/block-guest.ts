@@ -100,7 +100,7 @@ export function blockGuest(behaviour: Behaviour, memoryBytes: number, time: Gues
     behaviour.begin(vcpu);
   };
   return {
-    registers: (vcpu) => vcpus[vcpu].registers,
+    registers: (vcpu) => vcpus[vcpu]!.registers,
     addVcpu() {
       const index = vcpus.length;
       const base = index * SLOTS;
@@ -109,11 +109,11 @@ export function blockGuest(behaviour: Behaviour, memoryBytes: number, time: Gues
         time,
         controls: NO_CONTROLS,
         registers: registersAt(block, base),
-        own: (at: number) => block[base + OWN + at],
+        own: (at: number) => block[base + OWN + at]!,
         setOwn(at: number, value: bigint) {
           block[base + OWN + at] = value;
         },
-        load: (hva: number) => memory[hva],
+        load: (hva: number) => memory[hva]!,
         store(hva: number, byte: number) {
           memory[hva] = byte;
           written.add(hva >> 12);
@@ -123,20 +123,20 @@ export function blockGuest(behaviour: Behaviour, memoryBytes: number, time: Gues
       begin(vcpu);
       return index;
     },
-    resetVcpu: (vcpu) => begin(vcpus[vcpu]),
+    resetVcpu: (vcpu) => begin(vcpus[vcpu]!),
     setControls(vcpu, controls) {
-      vcpus[vcpu].controls = controls;
+      vcpus[vcpu]!.controls = controls;
     },
-    run: (vcpu, budget, { info }) => stopOf(vcpus[vcpu], behaviour.run(vcpus[vcpu], budget, info)),
-    emulate: (vcpu, reads) => behaviour.emulate?.(vcpus[vcpu], reads) ?? FAILED,
-    taskSwitch: (vcpu) => behaviour.taskSwitch?.(vcpus[vcpu]) ?? { ...FAILED, vector: 0, errorCode: 0, address: 0n },
-    setGpr: (vcpu, index, value) => vcpus[vcpu].registers.setGpr(index, value),
+    run: (vcpu, budget, { info }) => stopOf(vcpus[vcpu]!, behaviour.run(vcpus[vcpu]!, budget, info)),
+    emulate: (vcpu, reads) => behaviour.emulate?.(vcpus[vcpu]!, reads) ?? FAILED,
+    taskSwitch: (vcpu) => behaviour.taskSwitch?.(vcpus[vcpu]!) ?? { ...FAILED, vector: 0, errorCode: 0, address: 0n },
+    setGpr: (vcpu, index, value) => vcpus[vcpu]!.registers.setGpr(index, value),
     setRip(vcpu, rip) {
-      vcpus[vcpu].registers.rip = rip;
+      vcpus[vcpu]!.registers.rip = rip;
     },
     skipInstruction(vcpu, _length, next) {
-      vcpus[vcpu].registers.rip = next;
-      behaviour.skipped(vcpus[vcpu]);
+      vcpus[vcpu]!.registers.rip = next;
+      behaviour.skipped(vcpus[vcpu]!);
     },
     readHost: (hva, length) => memory.slice(hva, hva + length),
     writeHost(hva, bytes) {
@@ -195,14 +195,14 @@ function takenFlags(flags: Uint8Array): number[] {
 
 function registersAt(block: BigUint64Array, base: number): Registers {
   const view = {
-    gpr: (index: number) => block[base + index],
+    gpr: (index: number) => block[base + index]!,
     setGpr(index: number, value: bigint) {
       block[base + index] = value;
     },
     segment(index: number): Segment {
       const at = base + SEGMENTS + index * 4;
-      const [selector, limit, access] = [block[at], block[at + 2], block[at + 3]].map(Number);
-      return { selector, base: block[at + 1], limit, access };
+      const [selector, limit, access] = [Number(block[at]), Number(block[at + 2]), Number(block[at + 3])];
+      return { selector, base: block[at + 1]!, limit, access };
     },
     setSegment(index: number, segment: Segment) {
       const at = base + SEGMENTS + index * 4;

@@ -92,7 +92,7 @@ const isVector = (injected: number, vector: number): boolean => injected !== 0 &
 
 /** What the next tick is, or the exit that comes instead. */
 function nextExit(vcpu: BlockVcpu, ticks: number): Happening | undefined {
-  const routine = NAMES[Number(vcpu.own(ROUTINE))];
+  const routine = NAMES[Number(vcpu.own(ROUTINE))]!;
   if (routine !== 'count') return ROUTINES[routine][Number(vcpu.own(STEP))]?.(vcpu, ticks);
   if ((vcpu.controls.primary & WINDOW_EXITING) !== 0) return { reason: 7 };
   const next = Number(vcpu.own(COUNT)) + 1;

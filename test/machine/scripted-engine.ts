@@ -76,13 +76,13 @@ const SCRIPT: readonly ((draw: number) => Happening)[] = [
   () => into(0x71),
   (n) => out(0x71, BigInt(n % 256)),
   () => into(0x61),
-  (n) => out(0x43, BigInt([0x34, 0xb0, 0x00][n % 3])),
+  (n) => out(0x43, BigInt([0x34, 0xb0, 0x00][n % 3]!)),
   (n) => out(0x40, BigInt(n % 3 === 0 ? n % 256 : 0)),
-  (n) => out(0x20 + (n % 2), BigInt([0x20, 0x0a, 0x0c, 0x11][n % 4])),
+  (n) => out(0x20 + (n % 2), BigInt([0x20, 0x0a, 0x0c, 0x11][n % 4]!)),
   (n) => out(0xcf8, 0x80000000n | (BigInt(n % 4) << 9n) | (BigInt((n >> 2) % 32) << 2n), 4),
   (n) => (n % 3 === 0 ? out(0xcfc, BigInt(n), 4) : into(0xcfc, 4)),
   (n) => (n % 16 === 0 ? out(0xcf9, 6n) : into(0x64)),
-  (n) => out([0x60, 0x64][n % 2], BigInt([0xf4, 0x60, 0xed, 0xaa][(n >> 1) % 4])),
+  (n) => out([0x60, 0x64][n % 2]!, BigInt([0xf4, 0x60, 0xed, 0xaa][(n >> 1) % 4]!)),
   () => wrmsr(0x1b, 0xfee00900n),
   () => rdmsr(0x1b),
   () => rdmsr(0x8b),
@@ -105,7 +105,7 @@ const word = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value)
 function emulated(vcpu: BlockVcpu, reads: readonly MmioAccess[]): Emulated {
   const which = draw(vcpu);
   const table = which % 3 === 0 ? MORE_WRITES : WRITES;
-  const [gpa, value] = table[draw(vcpu) % table.length];
+  const [gpa, value] = table[draw(vcpu) % table.length]!;
   if (reads.length === 0 && which % 7 === 0) return { then: 'read', gpa, length: 4 };
   if (reads.length === 0 && which % 11 === 0) return { then: 'exit', exit: exceptionExit() };
   vcpu.registers.rip += 3n;
@@ -137,7 +137,7 @@ const SCRIPTED: Behaviour = {
     vcpu.setOwn(LEFT, BigInt(1 + (draw(vcpu) % 200)));
     const value = draw(vcpu);
     if (value % 7 === 0) vcpu.store(at, vcpu.load(at) ^ Number(time.random(ticks) & 0xffn));
-    return { ticks, exit: SCRIPT[draw(vcpu) % SCRIPT.length](value) };
+    return { ticks, exit: SCRIPT[draw(vcpu) % SCRIPT.length]!(value) };
   },
   skipped: () => undefined,
   emulate: emulated,

@@ -23,7 +23,8 @@ export interface EventOrder {
 /** Compare the order of exits, port accesses, CPUID, MSRs and interrupts. */
 export function compareOrder(reference: readonly string[], ours: readonly string[]): EventOrder {
   const table = new Interned();
-  const [a, b] = [reference, ours].map((tokens) => Int32Array.from(tokens, (token) => table.id(token)));
+  const numbered = (tokens: readonly string[]) => Int32Array.from(tokens, (token) => table.id(token));
+  const [a, b] = [numbered(reference), numbered(ours)];
   const { equal, gaps } = align(a, b, 1 << 16, undefined, EVENT_ANCHOR);
   let matched = 0;
   const explained = new Map<string, number>();
@@ -67,15 +68,15 @@ function longestCommon(a: readonly string[], b: readonly string[]): { reference:
   const table = new Uint16Array((a.length + 1) * width);
   for (let i = a.length - 1; i >= 0; i--) {
     for (let j = b.length - 1; j >= 0; j--) {
-      const skip = Math.max(table[(i + 1) * width + j], table[i * width + j + 1]);
-      table[i * width + j] = a[i] === b[j] ? table[(i + 1) * width + j + 1] + 1 : skip;
+      const skip = Math.max(table[(i + 1) * width + j]!, table[i * width + j + 1]!);
+      table[i * width + j] = a[i] === b[j] ? table[(i + 1) * width + j + 1]! + 1 : skip;
     }
   }
   for (let i = 0, j = 0; i < a.length && j < b.length; ) {
     if (a[i] === b[j]) {
       found.reference.add(i++);
       found.ours.add(j++);
-    } else if (table[(i + 1) * width + j] >= table[i * width + j + 1]) i++;
+    } else if (table[(i + 1) * width + j]! >= table[i * width + j + 1]!) i++;
     else j++;
   }
   return found;

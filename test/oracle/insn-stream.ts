@@ -110,20 +110,20 @@ function interruptLength(
   handlers: ReadonlySet<number>,
   table: Interned,
 ): number {
-  if (!handlers.has(side[at])) return 0;
+  if (!handlers.has(side[at]!)) return 0;
   for (let end = at; end < Math.min(side.length, at + LONGEST_INTERRUPT); end++) {
-    if (IRET.test(table.text(side[end])) && agrees(side, end + 1, other, otherAt)) return end + 1 - at;
+    if (IRET.test(table.text(side[end]!)) && agrees(side, end + 1, other, otherAt)) return end + 1 - at;
   }
   return 0;
 }
 
 /** From a handler's first instruction to an IRET. */
 function isInterrupt(side: Int32Array, handlers: ReadonlySet<number>, table: Interned): boolean {
-  return handlers.has(side[0]) && IRET.test(table.text(side[side.length - 1]));
+  return handlers.has(side[0]!) && IRET.test(table.text(side[side.length - 1]!));
 }
 
 function shortGap(gap: Gap, reference: Int32Array, ours: Int32Array, table: Interned): string {
-  const text = (stream: Int32Array, at: number) => (at < stream.length ? table.text(stream[at]) : 'end');
+  const text = (stream: Int32Array, at: number) => (at < stream.length ? table.text(stream[at]!) : 'end');
   const recorded = `${gap.referenceLength} recorded from #${gap.reference} ${text(reference, gap.reference)}`;
   return `${recorded} | ${gap.oursLength} ours from #${gap.ours} ${text(ours, gap.ours)}`;
 }

@@ -35,12 +35,7 @@ function runTo(qemu: StoppedQemu, address: number): void {
 }
 
 /** The kernel from each of its entry points: its decompressor's, then the decompressed kernel's. */
-export function walkKernel(
-  kernel: string,
-  steps: number,
-  single: boolean,
-  entries: readonly number[] = [KERNEL_ENTRY, DECOMPRESSED],
-): Walk[] {
+export function walkKernel(kernel: string, steps: number, single: boolean, entries: readonly number[]): Walk[] {
   const memory = 128;
   const qemu = startStopped(['-M', 'pc,smm=off', '-m', String(memory), '-kernel', kernel, '-append', ARGUMENTS]);
   try {
@@ -89,8 +84,8 @@ function main(): number {
   const walks: [string, Walk][] = [];
   if (Number(values.steps) > 0) walks.push(['SeaBIOS', walkFirmware(values.bios, Number(values.steps), single)]);
   if (values.kernel !== undefined) {
-    const [decompressor, early] = walkKernel(values.kernel, Number(values['kernel-steps']), single);
-    walks.push(['Linux decompressor', decompressor], ['Linux early boot', early]);
+    const walked = walkKernel(values.kernel, Number(values['kernel-steps']), single, [KERNEL_ENTRY, DECOMPRESSED]);
+    for (const [at, name] of ['Linux decompressor', 'Linux early boot'].entries()) walks.push([name, walked[at]!]);
   }
   for (const [name, walk] of walks) console.log(showWalk(name, walk));
   return walks.some(([, walk]) => walk.mismatch !== undefined) ? 1 : 0;

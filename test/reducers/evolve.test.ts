@@ -59,11 +59,11 @@ describe.each([
     const copies = [100, 2000, 5000].map((at) => structuredClone(before[at]));
     expect(copies).toEqual([before[100], before[2000], before[5000]]);
     expect(before.slice(1).every((state) => Object.isFrozen(state))).toBe(true);
-    expect(Object.isFrozen(before[2000].kvm.vcpus)).toBe(true);
+    expect(Object.isFrozen(before[2000]!.kvm.vcpus)).toBe(true);
     const taken = live.events.findIndex(({ event }) => event.kind === 'sim:serial_received');
-    expect(before[taken + 1].vmm.devices.serial0).not.toBe(before[taken].vmm.devices.serial0);
-    expect(before[taken + 1].vmm.devices.hpet).toBe(before[taken].vmm.devices.hpet);
-    expect(before[taken + 1].kvm).toBe(before[taken].kvm);
+    expect(before[taken + 1]!.vmm.devices.serial0).not.toBe(before[taken]!.vmm.devices.serial0);
+    expect(before[taken + 1]!.vmm.devices.hpet).toBe(before[taken]!.vmm.devices.hpet);
+    expect(before[taken + 1]!.kvm).toBe(before[taken]!.kvm);
   });
 
   test('is frozen in every part: who has a state cannot change it', () => {
@@ -73,7 +73,7 @@ describe.each([
   test('changes only what the owners of a kind hold', () => {
     const slices = slicesOf(end.config);
     const astray = live.events.flatMap(({ event }, at) => {
-      const [old, now] = [before[at], before[at + 1] ?? end];
+      const [old, now] = [before[at]!, before[at + 1] ?? end];
       const { ownerBits } = rowOf(event.kind);
       return slices
         .filter((slice) => (slice.ownerBits & ownerBits) === 0 && !isSame(slice.read(old), slice.read(now)))
@@ -93,9 +93,9 @@ describe.each([
 
   test('has every part of the state in a slice', () => {
     const slices = slicesOf(end.config);
-    const { config: _, ...parts } = held(before[3000]) as MachineState;
+    const { config: _, ...parts } = held(before[3000]!) as MachineState;
     const unseen = live.events.flatMap(({ event }, at) => {
-      const [old, now] = [before[at], before[at + 1] ?? end];
+      const [old, now] = [before[at]!, before[at + 1] ?? end];
       const isMoved = Object.keys(parts).some((part) => !isSame(old[part as 'clock'], now[part as 'clock']));
       return isMoved && slices.every(({ read }) => isSame(read(old), read(now))) ? [event.kind] : [];
     });
@@ -105,16 +105,16 @@ describe.each([
   test('skips an event only where it changes nothing', () => {
     let skipped = 0;
     for (const [at, stamped] of live.events.entries()) {
-      if (rowOf(stamped.event.kind).isIdle?.(before[at], stamped.event) !== true) continue;
+      if (rowOf(stamped.event.kind).isIdle?.(before[at]!, stamped.event) !== true) continue;
       skipped += 1;
-      const worked = produce(before[at], (draft) => void evolve(draft, stamped));
-      expect(differenceOf(held(worked), held(before[at])), stamped.event.kind).toBeUndefined();
+      const worked = produce(before[at]!, (draft) => void evolve(draft, stamped));
+      expect(differenceOf(held(worked), held(before[at]!)), stamped.event.kind).toBeUndefined();
     }
     expect(skipped).toBeGreaterThan(100);
   });
 
   test('digests of slices, looked at only where an owner changed, are those of all', () => {
-    const digests = new SliceDigests(before[0]);
+    const digests = new SliceDigests(before[0]!);
     for (const [at, { event }] of live.events.entries()) {
       digests.touch(rowOf(event.kind).ownerBits);
       if (at % 997 !== 0) continue;

@@ -76,7 +76,7 @@ describe.each([1, 3])('the hypervisor and the devices of a pc with %i vCPUs', (s
       again.splice(kept.seq);
     }
     machine.advance({ seq: live.events.length });
-    const at = again.findIndex((stamped, i) => i < live.events.length && stamped.tick !== live.events[i].tick);
+    const at = again.findIndex((stamped, i) => i < live.events.length && stamped.tick !== live.events[i]!.tick);
     expect(at).toBe(-1);
     const verifier = createVerifier(live.events);
     for (const stamped of again) verifier.check(stamped);

@@ -106,16 +106,16 @@ describe('a timeline', () => {
     const { timeline, events } = timelineOfTyping();
     const there = new Map<number, string>();
     for (let i = 0; i < 60; i += 1) {
-      const { seq, tick } = events[(i * 7919) % events.length];
+      const { seq, tick } = events[(i * 7919) % events.length]!;
       const now = timeline.seek({ seq: seq + 1, tick });
       expect(now.seq).toBeGreaterThan(seq);
       expect(now.tick - tick).toBeLessThanOrEqual(1);
-      if (events[seq].event.kind === 'kvm_entry') expect(now).toEqual({ seq: seq + 1, tick });
+      if (events[seq]!.event.kind === 'kvm_entry') expect(now).toEqual({ seq: seq + 1, tick });
       expect(timeline.seek(now)).toEqual(now);
       there.set(seq, fingerprint(timeline));
     }
     for (const [seq, mark] of there) {
-      timeline.seek({ seq: seq + 1, tick: events[seq].tick });
+      timeline.seek({ seq: seq + 1, tick: events[seq]!.tick });
       expect(fingerprint(timeline)).toBe(mark);
     }
   });
@@ -131,7 +131,7 @@ describe('a timeline', () => {
       expect(fingerprint(tight)).toBe(fingerprint(free));
       expect(tight.heldBytes).toBeLessThanOrEqual(700_000);
     }
-    expect(tight.checkpoints[0].tick).toBe(0);
+    expect(tight.checkpoints[0]!.tick).toBe(0);
   });
 
   test('counts at least the bytes of every page and list its checkpoints hold', () => {
@@ -165,7 +165,7 @@ describe('a timeline', () => {
     timeline.advance({ tick: 40_000 });
     const fresh = events.slice(before).filter(({ event }) => event.kind === 'sim:serial_received');
     expect(fresh.length).toBeGreaterThan(0);
-    expect(fresh[0].tick).toBe(30_000);
+    expect(fresh[0]!.tick).toBe(30_000);
   });
 
   test('keeps a number of checkpoints that grows with the logarithm of the run', () => {
@@ -175,11 +175,11 @@ describe('a timeline', () => {
       kept = thinned([...kept, { tick }], 1);
       if (Math.log2(tick) % 1 === 0) sizes.push(kept.length);
     }
-    expect(kept[0].tick).toBe(0);
+    expect(kept[0]!.tick).toBe(0);
     expect(sizes.at(-1)).toBeLessThan(700);
     expect((sizes.at(-1) as number) - (sizes.at(-2) as number)).toBeLessThanOrEqual(64);
     expect(kept.at(-1)!.tick - kept.at(-2)!.tick).toBe(1);
-    const holes = kept.slice(1).map(({ tick }, at) => (tick - kept[at].tick) / (16_384 - kept[at].tick));
+    const holes = kept.slice(1).map(({ tick }, at) => (tick - kept[at]!.tick) / (16_384 - kept[at]!.tick));
     expect(Math.max(...holes.slice(0, -64))).toBeLessThanOrEqual(1 / 16);
   });
 });

@@ -143,7 +143,7 @@ describe('fold', () => {
 
   test('names the slices in which a changed or a missing event shows, at the next digest', () => {
     const at = live.events.findIndex(({ event }, i) => event.kind === 'kvm_apic' && event.reg === 0x320 && i > 0);
-    const other = { ...live.events[at], event: { ...live.events[at].event, val: 0x40041n } as Stamped['event'] };
+    const other = { ...live.events[at]!, event: { ...live.events[at]!.event, val: 0x40041n } as Stamped['event'] };
     const next = live.events.find(({ seq, event }) => seq > at && event.kind === 'sim:digest') as Stamped;
     const { difference, events } = fold(live.events.with(at, other), made);
     expect(difference).toEqual({ seq: next.seq, tick: next.tick, slices: ['lapic0'] });
@@ -176,17 +176,17 @@ describe('rerun', () => {
     const at = live.events.findIndex(({ event, seq }) => seq > 3000 && event.kind === 'kvm_exit');
     const answer = { outcome: 'done', vector: 0, error_code: 0, address: 0n, rip: 0n, rflags: 2, interruptibility: 0 };
     const wrong = live.events.with(at, {
-      ...live.events[at],
+      ...live.events[at]!,
       event: { kind: 'sim:task_switched', vcpu_id: 0, ...answer },
     });
-    expect(rerun(wrong, build).divergence).toMatchObject({ seq: live.events[at].seq, recorded: 'sim:task_switched' });
+    expect(rerun(wrong, build).divergence).toMatchObject({ seq: live.events[at]!.seq, recorded: 'sim:task_switched' });
   });
 
   test('names what is decided otherwise', () => {
     const at = live.events.findIndex(({ event, seq }) => seq > 3000 && event.kind === 'kvm_inj_virq');
     const wrong = live.events.with(at, {
-      ...live.events[at],
-      event: { ...live.events[at].event, vector: 0x41 } as Stamped['event'],
+      ...live.events[at]!,
+      event: { ...live.events[at]!.event, vector: 0x41 } as Stamped['event'],
     });
     const { divergence, agreed } = rerun(wrong, build);
     expect(divergence).toMatchObject({ seq: at, field: 'event.vector', recorded: 0x41, replayed: 0x40 });

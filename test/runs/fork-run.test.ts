@@ -1,7 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Stamped } from '../../src/events/stamped.ts';
 import { parseChange } from '../../src/replay/interventions.ts';
 import { type Forked, forkRun } from '../../src/runs/forks/fork-run.ts';
 import { NODE } from '../../src/host/node.ts';
@@ -97,7 +96,7 @@ describe('a fork', () => {
   test('names its parent where it begins, and closes as any run does', () => {
     const { run, at } = fork('named.trace', '20000', 'rax=1');
     const { events } = run.read;
-    expect(events[at.seq].event).toEqual({ kind: 'sim:forked', parent: 'parent.trace' });
+    expect(events[at.seq]!.event).toEqual({ kind: 'sim:forked', parent: 'parent.trace' });
     // The processor is in the guest when somebody ends the run.
     const ends = ['sim:stopped', 'kvm_exit', 'sim:memory_digest', 'sim:digest'];
     expect(events.slice(-4).map(({ event }) => event.kind)).toEqual(ends);
@@ -106,11 +105,11 @@ describe('a fork', () => {
 
   test('without a change goes on as its parent does: that it is one is noticed by nobody', () => {
     const { run, at } = fork('same.trace', '500');
-    const told = ({ read }: RecordedRun): Stamped[] =>
-      read.events.filter(({ event: { kind } }) => !/^sim:(forked|digest|memory_digest)$/.test(kind));
-    const [ours, theirs] = [told(run), told(parent)].map((events) =>
-      events.map(({ tick, source, event }) => ({ tick, source, event })),
-    );
+    const told = ({ read }: RecordedRun) =>
+      read.events
+        .filter(({ event: { kind } }) => !/^sim:(forked|digest|memory_digest)$/.test(kind))
+        .map(({ tick, source, event }) => ({ tick, source, event }));
+    const [ours, theirs] = [told(run), told(parent)];
     expect(ours.length).toBeGreaterThan(at.seq + 100);
     expect(ours).toEqual(theirs);
     expect(run.read.events.at(-2)?.event).toEqual(parent.read.events.at(-2)?.event);
@@ -124,7 +123,7 @@ describe('a fork', () => {
       forkRun({ run, place: '5000', changes, said: change, trace, ticks: undefined, onSerial: () => undefined });
       return openRecordedRun(NODE, trace, {}).read.events.filter(({ event }) => event.kind === 'sim:serial_received');
     };
-    expect(again('other.trace', 'typed xyz')[0].event).toMatchObject({ bytes: new TextEncoder().encode('xyz') });
+    expect(again('other.trace', 'typed xyz')[0]!.event).toMatchObject({ bytes: new TextEncoder().encode('xyz') });
     expect(again('none.trace', 'typed')).toEqual([]);
   });
 

@@ -133,7 +133,7 @@ describe('a run under way', () => {
     const seen = [0, 0, 0, 0];
     const ended = [false, false, false, false];
     [run.events$, run.events$, run.states$, run.states$].forEach((stream: Observable<unknown>, who) => {
-      stream.subscribe({ next: () => seen[who]++, complete: () => void (ended[who] = true) });
+      stream.subscribe({ next: () => seen[who]!++, complete: () => void (ended[who] = true) });
     });
     await run.ended();
     expect(seen.every((count) => count === seen[0] && count > MIDDLE)).toBe(true);

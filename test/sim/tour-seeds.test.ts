@@ -50,7 +50,7 @@ test(NAME, { timeout: 10 * MINUTES + RUNS * MINUTES }, () => {
   for (let done = 0; done < RUNS; done += BATCH) {
     const traces = Array.from({ length: Math.min(BATCH, RUNS - done) }, (_, at) => join(folder, `${done + at}.trace`));
     const ends = traces.map((trace, at) =>
-      record(trace, `${CHANCE.int32(from, 'tour', done + at + 1)}`, CPUS[at % CPUS.length]),
+      record(trace, `${CHANCE.int32(from, 'tour', done + at + 1)}`, CPUS[at % CPUS.length]!),
     );
     traces.forEach((trace, at) => {
       const end = ends[at] as string;

@@ -48,7 +48,7 @@ export function parseBreak(words: string, given: StopWords): Stop {
   if (text === '') throw new Problem('Say where: `break ADDR`, or `break event|exit|port|msr ...`.');
   const special = /^(event|exit|port|msr)\s+(\S.*)$/.exec(text);
   const said = `break ${words}`;
-  if (special !== null) return { ...SPECIAL[special[1] as string](special[2] as string, given), said, condition };
+  if (special !== null) return { ...SPECIAL[special[1] as string]!(special[2] as string, given), said, condition };
   const { rest, cr3 } = withoutSpace(text, given);
   return { what: 'execute', ...placed(rest, given), cr3, said, condition };
 }

@@ -14,14 +14,14 @@ export interface Here {
 }
 
 /** Whether a processor is in the guest and about to execute. */
-export const isRunning = ({ run }: DebugSession): boolean =>
+const isRunning = ({ run }: DebugSession): boolean =>
   run.timeline.machine.state.kvm.vcpus.some(({ inGuest }) => inGuest);
 
 /** Where a session stands. */
 export const hereOf = (session: DebugSession): Here => ({ ...session.now, isRunning: isRunning(session) });
 
 /** Sequence number just beyond the recording. */
-export const endSeq = ({ run }: DebugSession): number => (run.events[run.events.length - 1]?.seq ?? 0) + 1;
+const endSeq = ({ run }: DebugSession): number => (run.events[run.events.length - 1]?.seq ?? 0) + 1;
 
 /** Be where a tick is first reached and a processor is about to execute. */
 export function stand(session: DebugSession, tick: number): void {

@@ -61,17 +61,17 @@ const WORD = 8;
 export function callFrames(tables: OrcTables, functions: readonly NamedAddress[]): Uint8Array {
   const rows = rowsOf(tables);
   const out: number[][] = [commonEntry('')];
-  const interrupted = out[0].length;
+  const interrupted = out[0]!.length;
   out.push(commonEntry('S'));
   let at = 0;
   for (const [index, { address }] of functions.entries()) {
     const end = functions[index + 1]?.address ?? address;
-    while (at < rows.length && rows[at].address < address) at += 1;
+    while (at < rows.length && rows[at]!.address < address) at += 1;
     let last = at;
-    while (last < rows.length && rows[last].address < end) last += 1;
+    while (last < rows.length && rows[last]!.address < end) last += 1;
     const own = rows.slice(at, last);
     // A name in the middle of a row: what came before it still holds.
-    if (at > 0 && rows[at]?.address !== address) own.unshift({ ...rows[at - 1], address });
+    if (at > 0 && rows[at]?.address !== address) own.unshift({ ...rows[at - 1]!, address });
     if (end > address) for (const run of runsOf(own, end)) out.push(functionEntry(run, interrupted));
   }
   return Uint8Array.from(out.flat());
@@ -110,7 +110,7 @@ function runsOf(rows: readonly OrcRow[], end: bigint): Run[] {
   const runs: Run[] = [];
   let first = 0;
   for (let at = 1; at <= rows.length; at += 1) {
-    if (at < rows.length && isInterrupted(rows[at]) === isInterrupted(rows[first])) continue;
+    if (at < rows.length && isInterrupted(rows[at]!) === isInterrupted(rows[first]!)) continue;
     runs.push({ rows: rows.slice(first, at), end: rows[at]?.address ?? end });
     first = at;
   }
@@ -134,8 +134,8 @@ function little(value: bigint, bytes: number): number[] {
 }
 
 function functionEntry({ rows, end }: Run, interrupted: number): number[] {
-  const start = rows[0].address;
-  const common = isInterrupted(rows[0]) ? interrupted : 0;
+  const start = rows[0]!.address;
+  const common = isInterrupted(rows[0]!) ? interrupted : 0;
   const body = [...little(BigInt(common), 4), ...little(start, 8), ...little(end - start, 8)];
   if (common !== 0) body.push(0);
   let before: OrcRow | undefined;

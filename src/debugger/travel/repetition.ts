@@ -20,7 +20,7 @@ const STRINGS = new Set([...[0x6c, 0x6d, 0x6e, 0x6f, 0xa4, 0xa5, 0xa6, 0xa7], ..
 export function isRepeatedString(code: Uint8Array): boolean {
   let repeats = false;
   for (let at = 0; at < Math.min(LONGEST, code.length); at += 1) {
-    const byte = code[at];
+    const byte = code[at]!;
     if (byte === 0xf2 || byte === 0xf3) repeats = true;
     else if (!PREFIXES.has(byte) && (byte & 0xf0) !== 0x40) return repeats && STRINGS.has(byte);
   }

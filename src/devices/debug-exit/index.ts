@@ -10,10 +10,10 @@ export function debugExitAtReset(): DebugExitState {
   return {};
 }
 
-/** QEMU's isa-debug-exit: writing v ends the process with status v*2+1. Default 2 ports at 0x501. */
-export const debugExit: Device<DebugExitState> = debugExitAt(0x501, 2);
-
-/** The same device where and as wide as the command line says (`iobase=`, `iosize=`). */
+/**
+ * QEMU's isa-debug-exit, where and as wide as the command line says (`iobase=`, `iosize=`): writing v ends the process
+ * with status v*2+1.
+ */
 export function debugExitAt(base: number, length: number): Device<DebugExitState> {
   return {
     model: 'isa-debug-exit',

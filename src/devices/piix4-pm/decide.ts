@@ -72,7 +72,7 @@ export function resetPm(pm: Piix4PmState, effects: Effects): void {
 }
 
 /** The PM timer's count, unlimited by its 24 bits. */
-export function timerCount(now: number): number {
+function timerCount(now: number): number {
   const seconds = Math.floor(now / NANOSECONDS);
   const rest = now - seconds * NANOSECONDS;
   return seconds * PM_TIMER_FREQUENCY + Math.floor((rest * PM_TIMER_FREQUENCY) / NANOSECONDS);

@@ -8,7 +8,18 @@ import { PRIMARY } from '../../x86/controls.ts';
 import { EXIT } from '../../x86/exit-reasons.ts';
 import { leave, primary, privileged } from './exits.ts';
 import {
-  ACCESS, CR0, CR0_TS, CR4, CR4_PAE, CR4_PCIDE, CR4_VMXE, DR6, DR6_ONES, DR7, DR7_ONE, EFER,
+  ACCESS,
+  CR0,
+  CR0_TS,
+  CR4,
+  CR4_PAE,
+  CR4_PCIDE,
+  CR4_VMXE,
+  DR6,
+  DR6_ONES,
+  DR7,
+  DR7_ONE,
+  EFER,
 } from '../../x86/registers.ts';
 
 /** MOV whose operand is a segment, control or debug register. */
@@ -43,6 +54,7 @@ function readControl(p: Core, d: DecodedInstruction, number: number): Outcome {
     (number === 3 && primary(p, PRIMARY.CR3_STORE_EXITING)) || (number === 8 && primary(p, PRIMARY.CR8_STORE_EXITING));
   if (exits) return leave(p, d, EXIT.CR_ACCESS, BigInt(number | (1 << 4) | (registerNumber(d, 0) << 8)));
   let value: bigint;
+  // biome-ignore format: a table
   switch (number) {
     case 0: value = (memory.read64(L.CR0) & ~controls.cr0Mask) | (controls.cr0Shadow & controls.cr0Mask); break;
     case 2: value = memory.read64(L.CR2); break;
@@ -65,7 +77,9 @@ function writeControl(p: Core, d: DecodedInstruction, number: number): Outcome {
       if (((value ^ controls.cr0Shadow) & controls.cr0Mask) !== 0n) return exit();
       loadCr0(p, (value & ~controls.cr0Mask) | (p.memory.read64(L.CR0) & controls.cr0Mask));
       break;
-    case 2: p.memory.write64(L.CR2, value); return 'next';
+    case 2:
+      p.memory.write64(L.CR2, value);
+      return 'next';
     case 3:
       if (primary(p, PRIMARY.CR3_LOAD_EXITING)) return exit();
       loadCr3(p, value);
@@ -80,7 +94,8 @@ function writeControl(p: Core, d: DecodedInstruction, number: number): Outcome {
       p.memory.write64(L.CR8, value);
       if (primary(p, PRIMARY.TPR_SHADOW) && Number(value) < controls.tprThreshold) return belowThreshold(p, d);
       return 'next';
-    default: throw new GuestFault(VECTOR.UD);
+    default:
+      throw new GuestFault(VECTOR.UD);
   }
   return 'serialize';
 }
@@ -93,7 +108,7 @@ function belowThreshold(p: Core, d: DecodedInstruction): Outcome {
 }
 
 /** MOV to CR0: consistency and the activation of long mode. SDM Vol. 3, 2.5 and 4.1.2. */
-export function loadCr0(p: Core, wanted: bigint): void {
+function loadCr0(p: Core, wanted: bigint): void {
   const { memory } = p;
   if (wanted >> 32n !== 0n) throw new GuestFault(VECTOR.GP, 0);
   const value = Number(wanted) | CR0.ET;
@@ -154,7 +169,7 @@ const POINTERS_RELOADED = BigInt(CR4.PSE | CR4.PAE | CR4.PGE | CR4.SMEP);
 /** Bits of CR4 this processor has. */
 const CR4_KNOWN = 0x370fffn;
 
-export function loadCr4(p: Core, value: bigint): void {
+function loadCr4(p: Core, value: bigint): void {
   const { memory, state } = p;
   const old = memory.read64(L.CR4);
   // VMXE is the host's while a guest runs: it stays as it is.

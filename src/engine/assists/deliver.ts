@@ -147,13 +147,7 @@ function tssStack64(p: Core, offset: number, external: number): bigint {
 }
 
 /** Write 64-bit words upwards from `bottom` with the rights of the new privilege level. */
-function pushFrame(
-  p: Core,
-  bottom: bigint,
-  words: readonly bigint[],
-  cpl: number,
-  refused: number | undefined,
-): void {
+function pushFrame(p: Core, bottom: bigint, words: readonly bigint[], cpl: number, refused: number | undefined): void {
   if (refused !== undefined) throw new GuestFault(VECTOR.SS, refused);
   const write = (): void => {
     p.probeWrite(bottom, 8);
@@ -166,7 +160,7 @@ function pushFrame(
 }
 
 /** Memory accesses of `body` are made at privilege `cpl`. */
-export function withPrivilege<T>(p: Core, cpl: number, body: () => T): T {
+function withPrivilege<T>(p: Core, cpl: number, body: () => T): T {
   const old = p.state.cpl;
   if (old === cpl) return body();
   p.state.cpl = cpl;

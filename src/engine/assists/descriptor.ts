@@ -37,7 +37,9 @@ export function readDescriptor(p: Core, selector: number, vector: number = VECTO
     const low = p.read(address, 4);
     const high = p.read(address + 4n, 4);
     return {
-      address, low, high,
+      address,
+      low,
+      high,
       type: (high >>> 8) & 15,
       isSegment: (high & 0x1000) !== 0,
       dpl: (high >>> 13) & 3,
@@ -53,7 +55,7 @@ export function readUpperHalf(p: Core, selector: number, d: Descriptor): { low: 
 }
 
 export function baseOf(d: Descriptor): bigint {
-  return BigInt((((d.low >>> 16) | ((d.high & 0xff) << 16) | (d.high & 0xff000000)) >>> 0));
+  return BigInt(((d.low >>> 16) | ((d.high & 0xff) << 16) | (d.high & 0xff000000)) >>> 0);
 }
 
 /** Byte limit with granularity applied. */
@@ -79,7 +81,6 @@ export function setBusy(p: Core, d: Descriptor, busy: boolean): void {
   p.asSystem(() => p.writeValue(d.address + 5n, 1, BigInt(busy ? byte | 2 : byte & ~2)));
 }
 
-
 /** Load a data segment register or SS in the current mode. SDM Vol. 2B, MOV. */
 export function loadSegment(p: Core, segment: number, selector: number): void {
   const { state } = p;
@@ -91,7 +92,7 @@ export function loadSegment(p: Core, segment: number, selector: number): void {
   state.setSegment(segment, selector, loaded.base, loaded.limit, loaded.access);
 }
 
-export function loadRealSegment(p: Core, segment: number, selector: number): void {
+function loadRealSegment(p: Core, segment: number, selector: number): void {
   const { state } = p;
   if (state.virtual8086) {
     state.setSegment(segment, selector, BigInt(selector << 4), 0xffff, 0xf3);

@@ -17,8 +17,7 @@ export const primary = (p: Controlled, bit: number): boolean => (p.controls.prim
 /** Whether there are secondary controls. */
 const hasSecondary = (p: Controlled): boolean => (p.controls.primary & PRIMARY.SECONDARY_CONTROLS) !== 0;
 /** Whether a secondary control is on. */
-export const secondary = (p: Controlled, bit: number): boolean =>
-  hasSecondary(p) && (p.controls.secondary & bit) !== 0;
+export const secondary = (p: Controlled, bit: number): boolean => hasSecondary(p) && (p.controls.secondary & bit) !== 0;
 
 /** A VMX guest does not have this instruction: its "enable" control is off. SDM Vol. 3, 26.3. */
 export const withheld = (p: Controlled, bit: number): boolean => hasSecondary(p) && (p.controls.secondary & bit) === 0;

@@ -5,7 +5,13 @@ import { checkInnerStack, tssStack } from './deliver.ts';
 import { type Descriptor, enterCode, isLongCode, readDescriptor, readUpperHalf } from './descriptor.ts';
 import { type Assist, operandAddress, peekStack, popBytes, push, ripAfter } from './operand.ts';
 import {
-  checkOffset, checkRealOffset, checkReturnCode, isReal, leaveTo, loadRealCode, taskSwitchExit,
+  checkOffset,
+  checkRealOffset,
+  checkReturnCode,
+  isReal,
+  leaveTo,
+  loadRealCode,
+  taskSwitchExit,
 } from './far-checks.ts';
 import { ACCESS } from '../../x86/registers.ts';
 

@@ -7,7 +7,6 @@ import { FLAT, RFLAGS } from '../../x86/registers.ts';
 
 const { ALL, FIXED, IF, RF, VM } = RFLAGS;
 
-
 function setFlat(p: Core, segment: number, selector: number, access: number, dpl: number): void {
   p.state.setSegment(segment, selector, 0n, FLAT.LIMIT, access | (dpl << 5));
 }

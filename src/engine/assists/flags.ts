@@ -33,7 +33,7 @@ const popFlags: Assist = (p, d) => {
 };
 
 /** RFLAGS changed as a whole: AC and traps may matter now. */
-export function afterFlags(p: Core, before: number): Outcome {
+function afterFlags(p: Core, before: number): Outcome {
   p.flagsLoaded();
   if (((before ^ p.state.rflags) & AC) === 0) return 'next';
   p.mmu.select();

@@ -5,7 +5,14 @@ import type { GuestMemory, RegisterFile } from '../core/core.ts';
 import { blockUnit } from '../x87/block.ts';
 import { executeX87, x87Pending } from '../x87/execute.ts';
 import {
-  isMxcsrValid, putMxcsr, putX87Region, putXmmRegion, resetX87, takeX87Region, takeXmmRegion, x87InUse,
+  isMxcsrValid,
+  putMxcsr,
+  putX87Region,
+  putXmmRegion,
+  resetX87,
+  takeX87Region,
+  takeXmmRegion,
+  x87InUse,
 } from '../x87/fxsave.ts';
 import { X87_ERROR, X87_UNDEFINED, type X87Unit } from '../x87/unit.ts';
 import { type Assist, effectiveOffset, type Operands, operandAddress, segmentOf } from './operand.ts';
@@ -177,13 +184,22 @@ export const FPU_ASSISTS: Readonly<Record<string, Assist>> = {
   xrstor64: xrstor,
 };
 
-
 /** The x87 unit outside any instruction: for KVM_GET_XSAVE and resets. */
 export function plainUnit(p: RegisterFile): X87Unit {
   const buffer = new DataView(new ArrayBuffer(128));
   const nothing = (): void => undefined;
   return blockUnit(p.memory.view, {
-    buffer, load: nothing, store: nothing, flags: () => 0, setFlags: nothing, setAx: nothing,
-    operand16: false, realFormat: false, instructionPointer: 0n, codeSelector: 0, dataPointer: 0n, dataSelector: 0,
+    buffer,
+    load: nothing,
+    store: nothing,
+    flags: () => 0,
+    setFlags: nothing,
+    setAx: nothing,
+    operand16: false,
+    realFormat: false,
+    instructionPointer: 0n,
+    codeSelector: 0,
+    dataPointer: 0n,
+    dataSelector: 0,
   });
 }

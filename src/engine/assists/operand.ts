@@ -44,35 +44,49 @@ export function readOperand(p: Operands, d: DecodedInstruction, k: number, size?
   const operand = d.operands[k];
   if (operand === undefined) throw new GuestFault(VECTOR.UD);
   switch (operand.kind) {
-    case 'register': return readRegister(p, operand.register, operand.size);
-    case 'immediate': return BigInt.asUintN(operand.size * 8, operand.value);
+    case 'register':
+      return readRegister(p, operand.register, operand.size);
+    case 'immediate':
+      return BigInt.asUintN(operand.size * 8, operand.value);
     case 'memory': {
       const bytes = size ?? operand.size;
       return p.readValue(operandAddress(p, d, bytes, false), bytes);
     }
-    default: throw new GuestFault(VECTOR.UD);
+    default:
+      throw new GuestFault(VECTOR.UD);
   }
 }
 
-export function readRegister(p: RegisterFile, register: number, size: number): bigint {
+function readRegister(p: RegisterFile, register: number, size: number): bigint {
   const slot = registerSlot(register);
   const { view } = p.memory;
   switch (size) {
-    case 1: return BigInt(view.getUint8(slot));
-    case 2: return BigInt(view.getUint16(slot, true));
-    case 4: return BigInt(view.getUint32(slot, true));
-    default: return view.getBigUint64(slot, true);
+    case 1:
+      return BigInt(view.getUint8(slot));
+    case 2:
+      return BigInt(view.getUint16(slot, true));
+    case 4:
+      return BigInt(view.getUint32(slot, true));
+    default:
+      return view.getBigUint64(slot, true);
   }
 }
 
-export function writeRegister(p: RegisterFile, register: number, size: number, value: bigint): void {
+function writeRegister(p: RegisterFile, register: number, size: number, value: bigint): void {
   const slot = registerSlot(register);
   const { view } = p.memory;
   switch (size) {
-    case 1: view.setUint8(slot, Number(value & 0xffn)); return;
-    case 2: view.setUint16(slot, Number(value & 0xffffn), true); return;
-    case 4: view.setBigUint64(slot, value & 0xffff_ffffn, true); return;
-    default: view.setBigUint64(slot, BigInt.asUintN(64, value), true);
+    case 1:
+      view.setUint8(slot, Number(value & 0xffn));
+      return;
+    case 2:
+      view.setUint16(slot, Number(value & 0xffffn), true);
+      return;
+    case 4:
+      view.setBigUint64(slot, value & 0xffff_ffffn, true);
+      return;
+    default:
+      view.setBigUint64(slot, BigInt.asUintN(64, value), true);
   }
 }
 
@@ -90,7 +104,7 @@ export const ripAfter = (p: RegisterFile, d: DecodedInstruction): bigint =>
   BigInt.asUintN(64, p.state.rip + BigInt(d.length)) & p.memory.read64(L.RIP_MASK);
 
 /** The stack, in the current mode. */
-export function stackLinear(p: Operands, offset: bigint, size: number, write: boolean): bigint {
+function stackLinear(p: Operands, offset: bigint, size: number, write: boolean): bigint {
   return p.linear(2, offset & p.memory.read64(L.STACK_MASK), size, write);
 }
 

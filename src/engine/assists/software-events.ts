@@ -1,14 +1,11 @@
-
 import { INTERRUPTION } from '../../x86/controls.ts';
 import { EXIT } from '../../x86/exit-reasons.ts';
 import { GuestExit, VECTOR, vmExit } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import type { GuestEvent } from '../core/event.ts';
 import type { Core } from '../core/core.ts';
-import { deliver, } from './deliver.ts';
-import {
-  type Assist, type Outcome, push, setStack, stackOperandSize,
-} from './operand.ts';
+import { deliver } from './deliver.ts';
+import { type Assist, type Outcome, push, setStack, stackOperandSize } from './operand.ts';
 import { RFLAGS } from '../../x86/registers.ts';
 
 /** INT n, INT3, INTO, INT1: the event goes through the IDT as software's. */

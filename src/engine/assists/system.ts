@@ -1,5 +1,4 @@
-
-import { GuestFault, VECTOR, } from '../core/fault.ts';
+import { GuestFault, VECTOR } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import type { Core } from '../core/core.ts';
 import { isCanonical } from './deliver.ts';
@@ -156,8 +155,10 @@ const undefinedInstruction: Assist = () => {
 };
 
 /** An instruction of which the processor has nothing but its exit: see `instructions` in x86/exit-reasons.ts. */
-const nothingButExit = (name: ExitName, always: boolean): Assist =>
-  (p, d) => (always || intercepts(p, name) ? leave(p, d, EXIT[name]) : undefinedInstruction(p, d));
+const nothingButExit =
+  (name: ExitName, always: boolean): Assist =>
+  (p, d) =>
+    always || intercepts(p, name) ? leave(p, d, EXIT[name]) : undefinedInstruction(p, d);
 
 const NOTHING_BUT_EXITS: Readonly<Record<string, Assist>> = Object.fromEntries(
   Object.entries<ExitReason>(EXIT_REASONS).flatMap(([name, { instructions = [], controls }]) =>

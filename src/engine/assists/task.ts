@@ -8,7 +8,7 @@ import { loadPointers } from './control-registers.ts';
 import { ACCESS, RFLAGS } from '../../x86/registers.ts';
 
 /** Who asks for the switch: exit qualification bits 31:30. SDM Vol. 3, Table 28-2. */
-export const TASK_SOURCE = { call: 0, iret: 1, jump: 2, gate: 3 } as const;
+const TASK_SOURCE = { call: 0, iret: 1, jump: 2, gate: 3 } as const;
 
 const { ALL, FIXED, NT, VM } = RFLAGS;
 const SEGMENT_ORDER = [0, 1, 2, 3, 4, 5] as const;

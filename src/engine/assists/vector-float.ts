@@ -1,11 +1,24 @@
 import {
-  doubleRound, doubleToInteger, doubleToSingle, integerToDouble, integerToSingle, singleReciprocal,
-  singleReciprocalSquareRoot, singleRound, singleToDouble, singleToInteger,
+  doubleRound,
+  doubleToInteger,
+  doubleToSingle,
+  integerToDouble,
+  integerToSingle,
+  singleReciprocal,
+  singleReciprocalSquareRoot,
+  singleRound,
+  singleToDouble,
+  singleToInteger,
 } from '../float/convert-sse.ts';
 import { doubleAdd, doubleDivide, doubleMultiply, doubleSquareRoot, doubleSubtract } from '../float/double.ts';
 import { type FloatEnvironment, sseEnvironment, sseFaults, sseFlags, startSse } from '../float/environment.ts';
 import {
-  doubleOrder, doublePredicate, doubleSelect, singleOrder, singlePredicate, singleSelect,
+  doubleOrder,
+  doublePredicate,
+  doubleSelect,
+  singleOrder,
+  singlePredicate,
+  singleSelect,
 } from '../float/select.ts';
 import { singleAdd, singleDivide, singleMultiply, singleSquareRoot, singleSubtract } from '../float/single.ts';
 import { SLOW } from '../meanings/vector/slow.ts';
@@ -49,7 +62,10 @@ const doubles =
     });
 
 const SINGLES: Readonly<Record<string, Single>> = {
-  add: singleAdd, sub: singleSubtract, mul: singleMultiply, div: singleDivide,
+  add: singleAdd,
+  sub: singleSubtract,
+  mul: singleMultiply,
+  div: singleDivide,
   sqrt: (env, _, b) => singleSquareRoot(env, b),
   min: (env, a, b) => singleSelect(env, a, b, false),
   max: (env, a, b) => singleSelect(env, a, b, true),
@@ -60,7 +76,10 @@ const SINGLES: Readonly<Record<string, Single>> = {
 };
 
 const DOUBLES: Readonly<Record<string, Double>> = {
-  add: doubleAdd, sub: doubleSubtract, mul: doubleMultiply, div: doubleDivide,
+  add: doubleAdd,
+  sub: doubleSubtract,
+  mul: doubleMultiply,
+  div: doubleDivide,
   sqrt: (env, _, b) => doubleSquareRoot(env, b),
   min: (env, a, b) => doubleSelect(env, a, b, false),
   max: (env, a, b) => doubleSelect(env, a, b, true),
@@ -68,8 +87,10 @@ const DOUBLES: Readonly<Record<string, Double>> = {
   round: (env, _, b, immediate) => doubleRound(env, b, immediate),
 };
 
-const order = (of: (c: SlowContext, env: FloatEnvironment) => number): SlowRoutine => (c) =>
-  reported(c, (env) => c.view.setInt32(SLOW.result, of(c, env), true));
+const order =
+  (of: (c: SlowContext, env: FloatEnvironment) => number): SlowRoutine =>
+  (c) =>
+    reported(c, (env) => c.view.setInt32(SLOW.result, of(c, env), true));
 
 const addSubtractPs: SlowRoutine = (c) =>
   reported(c, (env) => {
@@ -121,8 +142,10 @@ const dotProductPd: SlowRoutine = (c) => {
 };
 
 /** Conversions read the first operand. */
-const conversion = (body: (c: SlowContext, env: FloatEnvironment) => void): SlowRoutine => (c) =>
-  reported(c, (env) => body(c, env));
+const conversion =
+  (body: (c: SlowContext, env: FloatEnvironment) => void): SlowRoutine =>
+  (c) =>
+    reported(c, (env) => body(c, env));
 
 const low = (value: bigint): number => Number(BigInt.asUintN(32, value));
 

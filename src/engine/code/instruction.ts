@@ -172,13 +172,20 @@ function operandOf(k: number): DecodedOperand {
       const register = i.opRegister(k);
       return { kind: 'register', register, size: RegisterExt.size(register) };
     }
-    case OpKind.NearBranch16: return { kind: 'near', target: BigInt(i.nearBranch16), size: 2 };
-    case OpKind.NearBranch32: return { kind: 'near', target: BigInt(i.nearBranch32), size: 4 };
-    case OpKind.NearBranch64: return { kind: 'near', target: i.nearBranch64, size: 8 };
-    case OpKind.FarBranch16: return { kind: 'far', selector: i.farBranchSelector, offset: i.farBranch16 };
-    case OpKind.FarBranch32: return { kind: 'far', selector: i.farBranchSelector, offset: i.farBranch32 };
-    case OpKind.Memory: return { kind: 'memory', size: MemorySizeExt.size(i.memorySize) };
-    default: break;
+    case OpKind.NearBranch16:
+      return { kind: 'near', target: BigInt(i.nearBranch16), size: 2 };
+    case OpKind.NearBranch32:
+      return { kind: 'near', target: BigInt(i.nearBranch32), size: 4 };
+    case OpKind.NearBranch64:
+      return { kind: 'near', target: i.nearBranch64, size: 8 };
+    case OpKind.FarBranch16:
+      return { kind: 'far', selector: i.farBranchSelector, offset: i.farBranch16 };
+    case OpKind.FarBranch32:
+      return { kind: 'far', selector: i.farBranchSelector, offset: i.farBranch32 };
+    case OpKind.Memory:
+      return { kind: 'memory', size: MemorySizeExt.size(i.memorySize) };
+    default:
+      break;
   }
   if (kind >= OpKind.Immediate8 && kind <= OpKind.Immediate32to64) {
     return { kind: 'immediate', value: i.immediate(k), size: IMMEDIATE_SIZES[kind] ?? 4 };

@@ -50,9 +50,7 @@ function generic(d: DecodedInstruction, mode: number): Selection {
 }
 
 function isPlainRegister(register: number): boolean {
-  return (
-    ICED.general(register) !== undefined || ICED.xmm(register) !== undefined || ICED.mm(register) !== undefined
-  );
+  return ICED.general(register) !== undefined || ICED.xmm(register) !== undefined || ICED.mm(register) !== undefined;
 }
 
 function usesVector(d: DecodedInstruction): boolean {
@@ -66,7 +64,7 @@ function usesMmx(d: DecodedInstruction): boolean {
 }
 
 /** How the record's memory operand is addressed; see OperandKind. */
-export function memoryKind(d: DecodedInstruction, mode: number): OperandKind {
+function memoryKind(d: DecodedInstruction, mode: number): OperandKind {
   const segment = ICED.segment(d.segment) ?? 3;
   if ((mode & MODE.size) === 2) {
     if (segment >= 4 || d.addressSize !== 8 || d.index !== ICED.none) return 'mB';
@@ -187,6 +185,7 @@ const SPECIAL: Readonly<Record<string, Special>> = {
     ]),
   ),
   ...Object.fromEntries(
+    // biome-ignore format: a table
     [
       'nop', 'fnop', 'endbr64', 'endbr32', 'lfence', 'mfence', 'sfence', 'prefetcht0', 'prefetcht1', 'prefetcht2',
       'prefetchnta', 'prefetchw', 'prefetch', 'prefetchwt1', 'reservednop', 'clflush', 'clflushopt', 'clwb', 'cldemote',

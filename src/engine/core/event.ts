@@ -9,6 +9,7 @@ export interface GuestEvent {
   readonly length: number;
 }
 
+// biome-ignore format: a table
 export const EVENT_TYPE = {
   external: 0, nmi: 2, exception: 3, 'soft-interrupt': 4, 'privileged-exception': 5, 'soft-exception': 6,
 } as const;

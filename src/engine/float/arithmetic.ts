@@ -1,7 +1,17 @@
 import { DE, type FloatEnvironment, ROUND_DOWN, ZE } from './environment.ts';
 import { round } from './round.ts';
 import {
-  DENORMAL, INFINITE, QUIET, type Unpacked, ZERO, infinity, invalid, propagate, propagateOne, withSign, zero,
+  DENORMAL,
+  INFINITE,
+  QUIET,
+  type Unpacked,
+  ZERO,
+  infinity,
+  invalid,
+  propagate,
+  propagateOne,
+  withSign,
+  zero,
 } from './unpacked.ts';
 
 function noteDenormals(env: FloatEnvironment, a: Unpacked, b: Unpacked): void {
@@ -33,9 +43,7 @@ function addAligned(env: FloatEnvironment, a: Unpacked, b: Unpacked): Unpacked {
   const high = a.significand << BigInt(gap);
   const total = a.sign === b.sign ? high + b.significand : high - b.significand;
   if (total === 0n) return zero(env.rounding === ROUND_DOWN ? 1 : 0);
-  return total > 0n
-    ? round(env, a.sign, b.exponent - 63, total)
-    : round(env, b.sign, b.exponent - 63, -total);
+  return total > 0n ? round(env, a.sign, b.exponent - 63, total) : round(env, b.sign, b.exponent - 63, -total);
 }
 
 /** a - b. */

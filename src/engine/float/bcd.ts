@@ -31,7 +31,7 @@ export function packBcd(env: FloatEnvironment, a: Unpacked, buffer: DataView): v
   for (let at = 0; at < 9; at++) {
     const pair = Number(rest % 100n);
     rest /= 100n;
-    buffer.setUint8(at, (Math.floor(pair / 10) << 4) | pair % 10);
+    buffer.setUint8(at, (Math.floor(pair / 10) << 4) | (pair % 10));
   }
   buffer.setUint8(9, a.sign << 7);
 }

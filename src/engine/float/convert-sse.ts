@@ -47,13 +47,15 @@ function withImmediate<T>(env: FloatEnvironment, immediate: number, body: (round
 /** ROUNDSD on bit patterns. */
 export function doubleRound(env: FloatEnvironment, a: bigint, immediate: number): bigint {
   return withImmediate(env, immediate, (rounding) =>
-    packDouble(roundToIntegral(env, unpackDouble(a, env.denormalsAreZero), rounding)));
+    packDouble(roundToIntegral(env, unpackDouble(a, env.denormalsAreZero), rounding)),
+  );
 }
 
 /** ROUNDSS on bit patterns. */
 export function singleRound(env: FloatEnvironment, a: number, immediate: number): number {
   return withImmediate(env, immediate, (rounding) =>
-    packSingle(roundToIntegral(env, unpackSingle(a, env.denormalsAreZero), rounding)));
+    packSingle(roundToIntegral(env, unpackSingle(a, env.denormalsAreZero), rounding)),
+  );
 }
 
 /** RCPSS: 1 / a cut to 12 bits; raises nothing, takes and gives denormals as zeros (SDM vol. 2, RCPSS). */

@@ -1,7 +1,17 @@
 import { DE, type FloatEnvironment, IE, PE } from './environment.ts';
 import { round, roundShift } from './round.ts';
 import {
-  DENORMAL, INFINITE, QUIET, SIGNALING, UNSUPPORTED, type Unpacked, ZERO, bitLength, finite, propagateOne, zero,
+  DENORMAL,
+  INFINITE,
+  QUIET,
+  SIGNALING,
+  UNSUPPORTED,
+  type Unpacked,
+  ZERO,
+  bitLength,
+  finite,
+  propagateOne,
+  zero,
 } from './unpacked.ts';
 
 /** The number rounded to the environment's format; DE for a denormal operand is the caller's choice of instruction. */
@@ -82,4 +92,3 @@ function compareMagnitude(a: Unpacked, b: Unpacked): number {
   if (a.significand === b.significand) return 0;
   return a.significand > b.significand ? 1 : -1;
 }
-

@@ -15,12 +15,12 @@ const SPLITTER = 2 ** 27 + 1;
 
 function numberOf(bits: bigint): number {
   words[0] = bits;
-  return numbers[0];
+  return numbers[0]!;
 }
 
 function bitsOf(value: number): bigint {
   numbers[0] = value;
-  return words[0];
+  return words[0]!;
 }
 
 function between(value: number, low: number, high: number): boolean {

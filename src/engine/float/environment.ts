@@ -30,9 +30,9 @@ export const DOUBLE: Format = { precision: 53, minExponent: -1022, maxExponent: 
 /** The x87 register format with PC = 64 bits. */
 export const EXTENDED: Format = { precision: 64, minExponent: -16382, maxExponent: 16383, wrap: 24576 };
 /** An x87 register rounded with PC = 53 bits: the range of exponents stays extended (SDM vol. 1 §8.1.5.2). */
-export const EXTENDED_53: Format = { precision: 53, minExponent: -16382, maxExponent: 16383, wrap: 24576 };
+const EXTENDED_53: Format = { precision: 53, minExponent: -16382, maxExponent: 16383, wrap: 24576 };
 /** An x87 register rounded with PC = 24 bits. */
-export const EXTENDED_24: Format = { precision: 24, minExponent: -16382, maxExponent: 16383, wrap: 24576 };
+const EXTENDED_24: Format = { precision: 24, minExponent: -16382, maxExponent: 16383, wrap: 24576 };
 
 /** How to round and what one instruction raised: made by the caller for an instruction, filled in by the arithmetic. */
 export interface FloatEnvironment {
@@ -69,7 +69,7 @@ export function x87Environment(fcw: number): FloatEnvironment {
 }
 
 /** The register format that PC of FCW selects; the reserved encoding 01 behaves as 64 bits. */
-export function precisionFormat(fcw: number): Format {
+function precisionFormat(fcw: number): Format {
   const pc = (fcw >> 8) & 3;
   return pc === 0 ? EXTENDED_24 : pc === 2 ? EXTENDED_53 : EXTENDED;
 }

@@ -2,7 +2,17 @@ import { DE, EXTENDED, type FloatEnvironment, ROUND_NEAREST, ROUND_ZERO, ZE } fr
 import { unpackInteger } from './formats.ts';
 import { round, roundShift } from './round.ts';
 import {
-  DENORMAL, INFINITE, QUIET, type Unpacked, ZERO, finite, infinity, invalid, propagate, propagateOne, zero,
+  DENORMAL,
+  INFINITE,
+  QUIET,
+  type Unpacked,
+  ZERO,
+  finite,
+  infinity,
+  invalid,
+  propagate,
+  propagateOne,
+  zero,
 } from './unpacked.ts';
 
 /** FSCALE: a * 2^trunc(b) (SDM vol. 2, FSCALE). */

@@ -1,5 +1,16 @@
 import {
-  DENORMAL, INFINITE, NORMAL, QUIET, UNSUPPORTED, type Unpacked, ZERO, bitLength, finite, infinity, nan, zero,
+  DENORMAL,
+  INFINITE,
+  NORMAL,
+  QUIET,
+  UNSUPPORTED,
+  type Unpacked,
+  ZERO,
+  bitLength,
+  finite,
+  infinity,
+  nan,
+  zero,
 } from './unpacked.ts';
 
 const INTEGER_BIT = 1n << 63n;

@@ -2,7 +2,18 @@ import { DE, EXTENDED, type FloatEnvironment, PE, UE, ZE } from './environment.t
 import { round } from './round.ts';
 import { FRACTION, LN2, ONE, arctangentSeries, exponentialSeries } from './series.ts';
 import {
-  DENORMAL, INFINITE, NORMAL, QUIET, type Unpacked, ZERO, finite, infinity, invalid, propagate, propagateOne, withSign,
+  DENORMAL,
+  INFINITE,
+  NORMAL,
+  QUIET,
+  type Unpacked,
+  ZERO,
+  finite,
+  infinity,
+  invalid,
+  propagate,
+  propagateOne,
+  withSign,
   zero,
 } from './unpacked.ts';
 

@@ -63,8 +63,8 @@ function overflow(env: FloatEnvironment, sign: number, exponent: number, signifi
   }
   if ((env.masks & OE) === 0 && wrap === 0) return infinity(sign);
   env.raised |= PE;
-  const toInfinity = (env.masks & OE) === 0 || env.rounding === ROUND_NEAREST
-    || env.rounding === (sign === 0 ? ROUND_UP : ROUND_DOWN);
+  const toInfinity =
+    (env.masks & OE) === 0 || env.rounding === ROUND_NEAREST || env.rounding === (sign === 0 ? ROUND_UP : ROUND_DOWN);
   env.roundedUp = toInfinity;
   if (toInfinity) return infinity(sign);
   return finite(sign, maxExponent, ((1n << BigInt(precision)) - 1n) << BigInt(64 - precision));

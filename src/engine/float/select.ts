@@ -56,11 +56,11 @@ function predicateSignals(predicate: number): boolean {
 /** CMPSD: whether the predicate (0..7) holds. */
 export function doublePredicate(env: FloatEnvironment, a: bigint, b: bigint, predicate: number): boolean {
   const order = doubleOrder(env, a, b, predicateSignals(predicate));
-  return ((PREDICATES[predicate & 7] >> (order + 1)) & 1) !== 0;
+  return ((PREDICATES[predicate & 7]! >> (order + 1)) & 1) !== 0;
 }
 
 /** CMPSS: whether the predicate (0..7) holds. */
 export function singlePredicate(env: FloatEnvironment, a: number, b: number, predicate: number): boolean {
   const order = singleOrder(env, a, b, predicateSignals(predicate));
-  return ((PREDICATES[predicate & 7] >> (order + 1)) & 1) !== 0;
+  return ((PREDICATES[predicate & 7]! >> (order + 1)) & 1) !== 0;
 }

@@ -12,12 +12,12 @@ const HIGH = 2 ** 127;
 
 function numberOf(bits: number): number {
   words[0] = bits;
-  return numbers[0];
+  return numbers[0]!;
 }
 
 function bitsOf(value: number): number {
   numbers[0] = value;
-  return words[0];
+  return words[0]!;
 }
 
 /** A normal binary32 number or zero, below 2^127. */

@@ -1,6 +1,14 @@
 import {
-  doubleRound, doubleToInteger, doubleToSingle, integerToDouble, integerToSingle, singleReciprocal,
-  singleReciprocalSquareRoot, singleRound, singleToDouble, singleToInteger,
+  doubleRound,
+  doubleToInteger,
+  doubleToSingle,
+  integerToDouble,
+  integerToSingle,
+  singleReciprocal,
+  singleReciprocalSquareRoot,
+  singleRound,
+  singleToDouble,
+  singleToInteger,
 } from './convert-sse.ts';
 import { PE, ROUND_NEAREST } from './environment.ts';
 import type { SseOperands, SseOperation } from './sse-operation.ts';
@@ -90,16 +98,18 @@ function toGeneralQuick(o: SseOperands, value: number): void {
   o.out.setInt32(4, o.width === 8 && value < 0 ? -1 : 0, true);
 }
 
-const generalFromSingle = (truncate: boolean): SseOperation => lanes(8, 1, (o) => {
-  const quick = quickInteger(o, o.memory.getFloat32(o.source, true), truncate);
-  if (quick !== undefined) toGeneralQuick(o, quick);
-  else toGeneral(o, singleToInteger(o.env, single(o, 0), widthOf(o), truncate));
-});
-const generalFromDouble = (truncate: boolean): SseOperation => lanes(8, 1, (o) => {
-  const quick = quickInteger(o, o.memory.getFloat64(o.source, true), truncate);
-  if (quick !== undefined) toGeneralQuick(o, quick);
-  else toGeneral(o, doubleToInteger(o.env, double(o, 0), widthOf(o), truncate));
-});
+const generalFromSingle = (truncate: boolean): SseOperation =>
+  lanes(8, 1, (o) => {
+    const quick = quickInteger(o, o.memory.getFloat32(o.source, true), truncate);
+    if (quick !== undefined) toGeneralQuick(o, quick);
+    else toGeneral(o, singleToInteger(o.env, single(o, 0), widthOf(o), truncate));
+  });
+const generalFromDouble = (truncate: boolean): SseOperation =>
+  lanes(8, 1, (o) => {
+    const quick = quickInteger(o, o.memory.getFloat64(o.source, true), truncate);
+    if (quick !== undefined) toGeneralQuick(o, quick);
+    else toGeneral(o, doubleToInteger(o.env, double(o, 0), widthOf(o), truncate));
+  });
 
 /** CVTSI2SD: 32-bit integers are exact. */
 function generalToDouble(o: SseOperands): void {
@@ -108,6 +118,7 @@ function generalToDouble(o: SseOperands): void {
 }
 
 /** Conversions, roundings and approximations, by mnemonic. */
+// biome-ignore format: a table
 export const SSE_CONVERSIONS: readonly (readonly [string, SseOperation])[] = [
   ['cvtss2sd', lanes(8, 1, widened)], ['cvtps2pd', lanes(16, 2, widened)],
   ['cvtsd2ss', lanes(4, 1, narrowed)], ['cvtpd2ps', lanes(16, 2, narrowed)],

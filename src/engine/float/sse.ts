@@ -3,13 +3,29 @@ import { type FloatEnvironment, sseFaults, sseFlags, startSse } from './environm
 import { SSE_CONVERSIONS } from './sse-conversions.ts';
 import type { SseOperands, SseOperation } from './sse-operation.ts';
 import {
-  doubleAdd, doubleDivide, doubleMultiply, doubleSquareRoot, doubleSubtract, fastDifference, fastProduct, fastQuotient,
-  fastRoot, fastSum,
+  doubleAdd,
+  doubleDivide,
+  doubleMultiply,
+  doubleSquareRoot,
+  doubleSubtract,
+  fastDifference,
+  fastProduct,
+  fastQuotient,
+  fastRoot,
+  fastSum,
 } from './double.ts';
 import { doubleOrder, doublePredicate, doubleSelect, singleOrder, singlePredicate, singleSelect } from './select.ts';
 import {
-  fastSingleDifference, fastSingleProduct, fastSingleQuotient, fastSingleRoot, fastSingleSum, singleAdd, singleDivide,
-  singleMultiply, singleSquareRoot, singleSubtract,
+  fastSingleDifference,
+  fastSingleProduct,
+  fastSingleQuotient,
+  fastSingleRoot,
+  fastSingleSum,
+  singleAdd,
+  singleDivide,
+  singleMultiply,
+  singleSquareRoot,
+  singleSubtract,
 } from './single.ts';
 
 type Fast = (env: FloatEnvironment, x: number, y: number) => number;
@@ -28,8 +44,14 @@ function arePlain(x: number, y: number, least: number): boolean {
 const LEAST_DOUBLE = 2 ** -1022;
 const LEAST_SINGLE = 2 ** -126;
 
-const fastMinimum = (least: number): Fast => (_env, x, y) => (!arePlain(x, y, least) ? NaN : x < y ? x : y);
-const fastMaximum = (least: number): Fast => (_env, x, y) => (!arePlain(x, y, least) ? NaN : x > y ? x : y);
+const fastMinimum =
+  (least: number): Fast =>
+  (_env, x, y) =>
+    !arePlain(x, y, least) ? NaN : x < y ? x : y;
+const fastMaximum =
+  (least: number): Fast =>
+  (_env, x, y) =>
+    !arePlain(x, y, least) ? NaN : x > y ? x : y;
 
 function doubleLane(o: SseOperands, at: number, fast: Fast, exact: OnDouble): void {
   const { memory, destination, source, env } = o;
@@ -73,22 +95,31 @@ type Row = readonly [string, SseOperation];
 
 /** The four forms of one arithmetic instruction. */
 const forms = (name: string, fastDouble: Fast, onDouble: OnDouble, fastSingle: Fast, onSingle: OnSingle): Row[] => [
-  [`${name}pd`, doubles(16, fastDouble, onDouble)], [`${name}sd`, doubles(8, fastDouble, onDouble)],
-  [`${name}ps`, singles(16, fastSingle, onSingle)], [`${name}ss`, singles(4, fastSingle, onSingle)],
+  [`${name}pd`, doubles(16, fastDouble, onDouble)],
+  [`${name}sd`, doubles(8, fastDouble, onDouble)],
+  [`${name}ps`, singles(16, fastSingle, onSingle)],
+  [`${name}ss`, singles(4, fastSingle, onSingle)],
 ];
 
 function compareForms(): Row[] {
   const ofDouble = (bytes: number): SseOperation => ({
     bytes,
-    compute: (o) => doubles(bytes, NEVER, (env, a, b) =>
-      (doublePredicate(env, a, b, o.immediate & 7) ? 0xffff_ffff_ffff_ffffn : 0n)).compute(o),
+    compute: (o) =>
+      doubles(bytes, NEVER, (env, a, b) =>
+        doublePredicate(env, a, b, o.immediate & 7) ? 0xffff_ffff_ffff_ffffn : 0n,
+      ).compute(o),
   });
   const ofSingle = (bytes: number): SseOperation => ({
     bytes,
-    compute: (o) => singles(bytes, NEVER, (env, a, b) =>
-      (singlePredicate(env, a, b, o.immediate & 7) ? 0xffff_ffff : 0)).compute(o),
+    compute: (o) =>
+      singles(bytes, NEVER, (env, a, b) => (singlePredicate(env, a, b, o.immediate & 7) ? 0xffff_ffff : 0)).compute(o),
   });
-  return [['cmppd', ofDouble(16)], ['cmpsd', ofDouble(8)], ['cmpps', ofSingle(16)], ['cmpss', ofSingle(4)]];
+  return [
+    ['cmppd', ofDouble(16)],
+    ['cmpsd', ofDouble(8)],
+    ['cmpps', ofSingle(16)],
+    ['cmpss', ofSingle(4)],
+  ];
 }
 
 /** ZF PF CF by order: less, equal, greater, unordered (SDM vol. 2, COMISD). */
@@ -100,9 +131,9 @@ function orderForms(): Row[] {
     compute: ({ env, memory, destination, source }) => {
       const x = memory.getFloat64(destination, true);
       const y = memory.getFloat64(source, true);
-      if (arePlain(x, y, LEAST_DOUBLE)) return FLAGS[x < y ? 0 : x === y ? 1 : 2];
+      if (arePlain(x, y, LEAST_DOUBLE)) return FLAGS[x < y ? 0 : x === y ? 1 : 2]!;
       const a = memory.getBigUint64(destination, true);
-      return FLAGS[1 + doubleOrder(env, a, memory.getBigUint64(source, true), signals)];
+      return FLAGS[1 + doubleOrder(env, a, memory.getBigUint64(source, true), signals)]!;
     },
   });
   const ofSingle = (signals: boolean): SseOperation => ({
@@ -110,19 +141,25 @@ function orderForms(): Row[] {
     compute: ({ env, memory, destination, source }) => {
       const x = memory.getFloat32(destination, true);
       const y = memory.getFloat32(source, true);
-      if (arePlain(x, y, LEAST_SINGLE)) return FLAGS[x < y ? 0 : x === y ? 1 : 2];
+      if (arePlain(x, y, LEAST_SINGLE)) return FLAGS[x < y ? 0 : x === y ? 1 : 2]!;
       const a = memory.getUint32(destination, true);
-      return FLAGS[1 + singleOrder(env, a, memory.getUint32(source, true), signals)];
+      return FLAGS[1 + singleOrder(env, a, memory.getUint32(source, true), signals)]!;
     },
   });
   return [
-    ['comisd', ofDouble(true)], ['ucomisd', ofDouble(false)], ['comiss', ofSingle(true)], ['ucomiss', ofSingle(false)],
+    ['comisd', ofDouble(true)],
+    ['ucomisd', ofDouble(false)],
+    ['comiss', ofSingle(true)],
+    ['ucomiss', ofSingle(false)],
   ];
 }
 
 /** ADDSUB, HADD, HSUB: lane i of the result from two lanes of destination or source. */
 function crosswise(
-  name: string, size: 4 | 8, lanes: (lane: number) => [number, number], adds: (lane: number) => boolean,
+  name: string,
+  size: 4 | 8,
+  lanes: (lane: number) => [number, number],
+  adds: (lane: number) => boolean,
 ): Row {
   const compute = (o: SseOperands): number => {
     const { env, memory } = o;
@@ -147,6 +184,7 @@ function crosswise(
 const CROSSWISE: Row[] = ([8, 4] as const).flatMap((size): Row[] => {
   const suffix = size === 8 ? 'pd' : 'ps';
   const lanes = 16 / size;
+  // biome-ignore format: a table
   return [
     crosswise(`addsub${suffix}`, size, (lane) => [lane, lanes + lane], (lane) => (lane & 1) === 1),
     crosswise(`hadd${suffix}`, size, (lane) => [2 * lane, 2 * lane + 1], () => true),
@@ -165,12 +203,18 @@ function endStep({ env, memory }: SseOperands): boolean {
 /** DPPS: products of the lanes in immediate 7:4, summed in pairs, to the lanes in immediate 3:0 (SDM vol. 2, DPPS). */
 function dotSingle(o: SseOperands): number {
   const { env, memory } = o;
-  const product = (lane: number): number => ((o.immediate >> (4 + lane)) & 1) === 0 ? 0 : singleMultiply(
-    env, memory.getUint32(o.destination + lane * 4, true), memory.getUint32(o.source + lane * 4, true));
+  const product = (lane: number): number =>
+    ((o.immediate >> (4 + lane)) & 1) === 0
+      ? 0
+      : singleMultiply(
+          env,
+          memory.getUint32(o.destination + lane * 4, true),
+          memory.getUint32(o.source + lane * 4, true),
+        );
   const products = [product(0), product(1), product(2), product(3)];
   if (endStep(o)) return 0;
-  const low = singleAdd(env, products[0], products[1]);
-  const high = singleAdd(env, products[2], products[3]);
+  const low = singleAdd(env, products[0]!, products[1]!);
+  const high = singleAdd(env, products[2]!, products[3]!);
   if (endStep(o)) return 0;
   const sum = singleAdd(env, low, high);
   for (let lane = 0; lane < 4; lane++) o.out.setUint32(lane * 4, ((o.immediate >> lane) & 1) === 0 ? 0 : sum, true);
@@ -180,8 +224,14 @@ function dotSingle(o: SseOperands): number {
 /** DPPD: the same for two lanes. */
 function dotDouble(o: SseOperands): number {
   const { env, memory } = o;
-  const product = (lane: number): bigint => ((o.immediate >> (4 + lane)) & 1) === 0 ? 0n : doubleMultiply(
-    env, memory.getBigUint64(o.destination + lane * 8, true), memory.getBigUint64(o.source + lane * 8, true));
+  const product = (lane: number): bigint =>
+    ((o.immediate >> (4 + lane)) & 1) === 0
+      ? 0n
+      : doubleMultiply(
+          env,
+          memory.getBigUint64(o.destination + lane * 8, true),
+          memory.getBigUint64(o.source + lane * 8, true),
+        );
   const low = product(0);
   const high = product(1);
   if (endStep(o)) return 0;
@@ -191,6 +241,7 @@ function dotDouble(o: SseOperands): number {
 }
 
 /** Every SSE to SSE4.2 instruction that depends on MXCSR, by its mnemonic in lower case. */
+// biome-ignore format: a table
 export const SSE_OPERATIONS: ReadonlyMap<string, SseOperation> = new Map<string, SseOperation>([
   ...forms('add', fastSum, doubleAdd, fastSingleSum, singleAdd),
   ...forms('sub', fastDifference, doubleSubtract, fastSingleDifference, singleSubtract),

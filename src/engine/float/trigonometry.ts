@@ -3,7 +3,16 @@ import { DE, EXTENDED, type FloatEnvironment } from './environment.ts';
 import { round } from './round.ts';
 import { FRACTION, ONE, PI, arctangentSeries, cosineSeries, sineSeries } from './series.ts';
 import {
-  DENORMAL, INFINITE, QUIET, type Unpacked, ZERO, finite, invalid, propagate, propagateOne, zero,
+  DENORMAL,
+  INFINITE,
+  QUIET,
+  type Unpacked,
+  ZERO,
+  finite,
+  invalid,
+  propagate,
+  propagateOne,
+  zero,
 } from './unpacked.ts';
 
 /** The processor's pi of 66 bits, times 2^66 (SDM vol. 1 §8.3.8); halved by its scale of 2^-67. */
@@ -74,7 +83,10 @@ export function isBeyondReduction(a: Unpacked): boolean {
 }
 
 function trigonometric(
-  env: FloatEnvironment, a: Unpacked, ofZero: Unpacked, of: (env: FloatEnvironment, r: Reduced) => Unpacked,
+  env: FloatEnvironment,
+  a: Unpacked,
+  ofZero: Unpacked,
+  of: (env: FloatEnvironment, r: Reduced) => Unpacked,
 ): Unpacked {
   if (a.kind >= QUIET) return propagateOne(env, a);
   if (a.kind === INFINITE) return invalid(env);

@@ -53,7 +53,7 @@ export function withSign(a: Unpacked, sign: number): Unpacked {
 }
 
 /** The NaN made quiet. */
-export function quieted(a: Unpacked): Unpacked {
+function quieted(a: Unpacked): Unpacked {
   return a.kind === QUIET ? a : { kind: QUIET, sign: a.sign, exponent: 0, significand: a.significand | QUIET_BIT };
 }
 

@@ -1,13 +1,13 @@
 import { CONDITIONS, type MeaningBuilder, type Operand, type Size, type V } from '../emit/builder.ts';
 import * as L from '../state/layout.ts';
-import { type Meaning, ONE, SAME_2, SAME_2_NO_BYTE } from './meaning.ts';
+import { type Meaning, ONE, SAME_2, SAME_2_NO_BYTE, type Operands, type Sizes } from './meaning.ts';
 import { VECTOR } from '../../x86/exceptions.ts';
 
 type Binary = (m: MeaningBuilder, a: V, b: V, size: Size) => V;
 
 /** ADD OR ADC SBB AND SUB XOR: destination op= source. */
 function binary(name: string, meaning: Binary): Meaning[] {
-  const emit = (m: MeaningBuilder, [to, from]: readonly Operand[], [size]: readonly Size[]): void => {
+  const emit = (m: MeaningBuilder, [to, from]: Operands, [size]: Sizes): void => {
     if (from.kind.startsWith('m')) {
       const b = from.read();
       to.write(meaning(m, to.read(), b, size));
@@ -25,7 +25,7 @@ function binary(name: string, meaning: Binary): Meaning[] {
 
 /** CMP and TEST: flags only. */
 function compare(name: string, meaning: (m: MeaningBuilder, a: V, b: V, size: Size) => void): Meaning[] {
-  const emit = (m: MeaningBuilder, [left, right]: readonly Operand[], [size]: readonly Size[]): void => {
+  const emit = (m: MeaningBuilder, [left, right]: Operands, [size]: Sizes): void => {
     const a = left.read();
     meaning(m, a, right.read(), size);
     m.next();
@@ -113,7 +113,11 @@ const compareExchange: Meaning = {
     m.subWithFlags(accumulator, a, size);
     const equal = m.eq(accumulator, a);
     if (to.kind === 'r') {
-      m.if(equal, () => to.write(source), () => m.writeRegister(0, size, a));
+      m.if(
+        equal,
+        () => to.write(source),
+        () => m.writeRegister(0, size, a),
+      );
     } else {
       to.write(m.select(equal, source, a));
       m.if(m.eqz(equal), () => m.writeRegister(0, size, a));
@@ -142,7 +146,12 @@ function compareExchangePair(name: string, half: 4 | 8): Meaning {
         m.writeRegister(2, half, high);
       });
       m.setStatusFlags({
-        cf: m.carry(), pf: m.parity(), af: m.adjust(), zf: equal, sf: m.sign(), of: m.overflow(),
+        cf: m.carry(),
+        pf: m.parity(),
+        af: m.adjust(),
+        zf: equal,
+        sf: m.sign(),
+        of: m.overflow(),
       });
       m.next();
     },
@@ -230,7 +239,11 @@ const imul2: Meaning = {
 const imul3: Meaning = {
   name: 'imul',
   operands: ['r', 'rm', 'i'],
-  sizes: [[2, 2, 2], [4, 4, 4], [8, 8, 8]],
+  sizes: [
+    [2, 2, 2],
+    [4, 4, 4],
+    [8, 8, 8],
+  ],
   emit: (m, [to, from, by], [size]) => multiplyInto(m, to, from.read(), by.read(), size),
 };
 

@@ -1,6 +1,6 @@
 import type { MeaningBuilder, Operand, Size, V } from '../emit/builder.ts';
 import { multiplyHighUnsigned } from './arithmetic.ts';
-import { type Meaning, SAME_2_NO_BYTE } from './meaning.ts';
+import { type Meaning, SAME_2_NO_BYTE, type Operands, type Sizes } from './meaning.ts';
 
 type BitChange = 'bt' | 'bts' | 'btr' | 'btc';
 
@@ -12,7 +12,7 @@ function changed(m: MeaningBuilder, name: BitChange, value: V, mask: V): V {
 
 /** BT BTS BTR BTC: a register index reaches outside a memory operand. SDM Vol. 2A, BT. */
 function bitTest(name: BitChange): Meaning[] {
-  const emit = (m: MeaningBuilder, [target, index]: readonly Operand[], [size]: readonly Size[]): void => {
+  const emit = (m: MeaningBuilder, [target, index]: Operands, [size]: Sizes): void => {
     const bits = 8 * size;
     const position = index.kind === 'i' ? m.fit(index.read(), size) : index.read();
     const low = m.and(position, m.num(size, bits - 1));

@@ -7,8 +7,7 @@ type Reach = 'all' | 'limited';
 const suffix = (reach: Reach): string => (reach === 'all' ? '' : '.limited');
 
 function jumps(reach: Reach): Meaning[] {
-  const take = (m: MeaningBuilder): void =>
-    reach === 'all' ? m.takeBranch() : m.takeBranchTo(m.targetWithin());
+  const take = (m: MeaningBuilder): void => (reach === 'all' ? m.takeBranch() : m.takeBranchTo(m.targetWithin()));
   return [
     ...CONDITIONS.map((condition) => ({
       name: `j${condition}${suffix(reach)}`,

@@ -4,6 +4,11 @@ import type { Ordinal } from '../emit/reader.ts';
 /** Which places an operand of a row may be in: register, memory, register or memory, immediate. */
 export type Place = 'r' | 'm' | 'rm' | 'i' | 'ri' | 'rmi';
 
+/** The operands of a meaning: as many as its row has places. */
+export type Operands = readonly [Operand, Operand, Operand, Operand];
+/** Their sizes, as one combination of the row has them. */
+export type Sizes = readonly [Size, Size, Size, Size];
+
 /** One instruction: the manual's mnemonic, where its operands may be, their sizes, and what it means. */
 export interface Meaning {
   /** iced-x86's mnemonic in lower case. */
@@ -12,26 +17,41 @@ export interface Meaning {
   /** Every combination of operand sizes, in bytes. */
   readonly sizes: readonly (readonly Size[])[];
   /** Emit it; it must end in `next()`, or in a branch and `ended()`. */
-  readonly emit: (m: MeaningBuilder, operands: readonly Operand[], sizes: readonly Size[]) => void;
+  readonly emit: (m: MeaningBuilder, operands: Operands, sizes: Sizes) => void;
 }
 
 /** Two operands of one size: 8, 16, 32 and 64 bits. */
-export const SAME_2: readonly (readonly Size[])[] = [[1, 1], [2, 2], [4, 4], [8, 8]];
+export const SAME_2: readonly (readonly Size[])[] = [
+  [1, 1],
+  [2, 2],
+  [4, 4],
+  [8, 8],
+];
 /** The same without bytes. */
-export const SAME_2_NO_BYTE: readonly (readonly Size[])[] = [[2, 2], [4, 4], [8, 8]];
+export const SAME_2_NO_BYTE: readonly (readonly Size[])[] = [
+  [2, 2],
+  [4, 4],
+  [8, 8],
+];
 export const ONE: readonly (readonly Size[])[] = [[1], [2], [4], [8]];
 
 const MEMORY_KINDS: readonly OperandKind[] = ['mA', 'mB', 'mC'];
 
 /** The kinds a place stands for. */
-export function kindsOf(place: Place): readonly OperandKind[] {
+function kindsOf(place: Place): readonly OperandKind[] {
   switch (place) {
-    case 'r': return ['r'];
-    case 'm': return MEMORY_KINDS;
-    case 'rm': return ['r', ...MEMORY_KINDS];
-    case 'i': return ['i'];
-    case 'ri': return ['r', 'i'];
-    case 'rmi': return ['r', ...MEMORY_KINDS, 'i'];
+    case 'r':
+      return ['r'];
+    case 'm':
+      return MEMORY_KINDS;
+    case 'rm':
+      return ['r', ...MEMORY_KINDS];
+    case 'i':
+      return ['i'];
+    case 'ri':
+      return ['r', 'i'];
+    case 'rmi':
+      return ['r', ...MEMORY_KINDS, 'i'];
   }
 }
 
@@ -60,5 +80,6 @@ export function emitMeaning(
   const operands = kinds.map((kind, index) =>
     m.operand(kind, sizes[index] ?? sizes[0] ?? 4, (kind === 'r' ? registers++ : 0) as Ordinal),
   );
-  meaning.emit(m, operands, sizes);
+  // Nobody asks for more of either than the row has.
+  meaning.emit(m, operands as readonly Operand[] as Operands, sizes as Sizes);
 }

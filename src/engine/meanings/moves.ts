@@ -1,13 +1,13 @@
 import type { MeaningBuilder, Operand, Size, V } from '../emit/builder.ts';
 import * as L from '../state/layout.ts';
-import { type Meaning, SAME_2, SAME_2_NO_BYTE } from './meaning.ts';
+import { type Meaning, SAME_2, SAME_2_NO_BYTE, type Operands, type Sizes } from './meaning.ts';
 
 const move: Meaning[] = [
   { name: 'mov', operands: ['rm', 'ri'], sizes: SAME_2, emit: emitMove },
   { name: 'mov', operands: ['r', 'm'], sizes: SAME_2, emit: emitMove },
 ];
 
-function emitMove(m: MeaningBuilder, [to, from]: readonly Operand[]): void {
+function emitMove(m: MeaningBuilder, [to, from]: Operands): void {
   to.write(from.read());
   m.next();
 }
@@ -90,7 +90,7 @@ const moveBigEndian: Meaning[] = [
   { name: 'movbe', operands: ['m', 'r'], sizes: SAME_2_NO_BYTE, emit: emitReversed },
 ];
 
-function emitReversed(m: MeaningBuilder, [to, from]: readonly Operand[], [size]: readonly Size[]): void {
+function emitReversed(m: MeaningBuilder, [to, from]: Operands, [size]: Sizes): void {
   to.write(reverseBytes(m, from.read(), size));
   m.next();
 }

@@ -2,7 +2,12 @@ import type { MeaningBuilder, Operand, Size, V } from '../emit/builder.ts';
 import type { Meaning } from './meaning.ts';
 
 /** Sizes of a shifted operand and its count (CL or an immediate byte). */
-const COUNTED: readonly (readonly Size[])[] = [[1, 1], [2, 1], [4, 1], [8, 1]];
+const COUNTED: readonly (readonly Size[])[] = [
+  [1, 1],
+  [2, 1],
+  [4, 1],
+  [8, 1],
+];
 
 type Shift = (m: MeaningBuilder, value: V, count: V, size: Size) => { result: V; carry: V; overflow: V };
 
@@ -43,9 +48,7 @@ const shiftLeft: Shift = (m, value, count, size) => {
   const bits = 8 * size;
   const result = m.shl(value, count);
   const carry =
-    size === 8
-      ? bit(m, value, m.sub(m.i64(64), count))
-      : m.and(m.wrap(m.shrU(result, m.i64(bits))), m.i32(1));
+    size === 8 ? bit(m, value, m.sub(m.i64(64), count)) : m.and(m.wrap(m.shrU(result, m.i64(bits))), m.i32(1));
   return { result, carry, overflow: m.xor(bit(m, result, bits - 1), carry) };
 };
 
@@ -105,7 +108,7 @@ function rotated(m: MeaningBuilder, value: V, count: V, size: Size, name: 'rol' 
 }
 
 /** Replace CF and OF, keeping the lazily held others. */
-export function setCarryOverflow(m: MeaningBuilder, carry: V, overflow: V): void {
+function setCarryOverflow(m: MeaningBuilder, carry: V, overflow: V): void {
   m.setStatusFlags({ cf: carry, of: overflow, pf: m.parity(), af: m.adjust(), zf: m.zero(), sf: m.sign() });
 }
 
@@ -163,7 +166,11 @@ function doubleShift(name: 'shld' | 'shrd'): Meaning {
   return {
     name,
     operands: ['rm', 'r', 'ri'],
-    sizes: [[2, 2, 1], [4, 4, 1], [8, 8, 1]],
+    sizes: [
+      [2, 2, 1],
+      [4, 4, 1],
+      [8, 8, 1],
+    ],
     emit: (m, [target, filler, by], [size]) => {
       const count = maskedCount(m, by, size);
       const value = readUnlessZero(m, target, count);
@@ -199,9 +206,7 @@ function joinedRight(m: MeaningBuilder, a: V, b: V, count: V, size: Size): { res
     const rest = m.sub(m.i64(64), count);
     return { result: m.or(m.shrU(a, count), m.shl(b, rest)), carry: bit(m, a, m.sub(count, m.i64(1))) };
   }
-  const both = size === 4
-    ? m.or(m.shl(b, m.i64(32)), a)
-    : m.or(m.or(m.shl(a, m.i64(32)), m.shl(b, m.i64(16))), a);
+  const both = size === 4 ? m.or(m.shl(b, m.i64(32)), a) : m.or(m.or(m.shl(a, m.i64(32)), m.shl(b, m.i64(16))), a);
   return { result: m.shrU(both, count), carry: bit(m, both, m.sub(count, m.i64(1))) };
 }
 
@@ -210,7 +215,10 @@ function flaglessShift(name: 'sarx' | 'shlx' | 'shrx'): Meaning {
   return {
     name,
     operands: ['r', 'rm', 'r'],
-    sizes: [[4, 4, 4], [8, 8, 8]],
+    sizes: [
+      [4, 4, 4],
+      [8, 8, 8],
+    ],
     emit: (m, [to, from, counter], [size]) => {
       const value = from.read();
       const count = counter.read(); // WebAssembly masks to 5 or 6 bits itself, as the manual asks
@@ -224,7 +232,10 @@ function flaglessShift(name: 'sarx' | 'shlx' | 'shrx'): Meaning {
 const rotateExtended: Meaning = {
   name: 'rorx',
   operands: ['r', 'rm', 'i'],
-  sizes: [[4, 4, 1], [8, 8, 1]],
+  sizes: [
+    [4, 4, 1],
+    [8, 8, 1],
+  ],
   emit: (m, [to, from, by], [size]) => {
     to.write(m.rotr(from.read(), m.fit(by.read(), size)));
     m.next();
@@ -247,4 +258,3 @@ export const SHIFTS: readonly Meaning[] = [
   flaglessShift('shrx'),
   rotateExtended,
 ];
-

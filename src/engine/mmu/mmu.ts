@@ -116,8 +116,7 @@ export class Mmu extends Tlb {
     if (page >= 0) {
       const address = L.HOST_MEMORY + page + (low & 0xfff);
       if (this.watchedFrames?.has(page >>> 12) === true) return this.onWatchedFrame(address, size, access);
-      if (access === ACCESS.read || ((this.flags[page >>> 12] as number) & NOTICED) === 0)
-        return address;
+      if (access === ACCESS.read || ((this.flags[page >>> 12] as number) & NOTICED) === 0) return address;
       this.memory.u8.copyWithin(L.BOUNCE, address, address + size);
       this.pending = [{ host: address, gpa: 0, from: 0, length: size }];
       return L.BOUNCE;
@@ -389,5 +388,5 @@ export class Mmu extends Tlb {
 }
 
 /** `page` results below zero. */
-export const FAILED = -1;
+const FAILED = -1;
 export const MMIO = -2;

@@ -1,10 +1,4 @@
-import {
-  EPT_ACCESSED,
-  EPT_DIRTY,
-  EPT_LARGE,
-  EPT_PAGE_WORDS,
-  EPT_POOL_BASE,
-} from '../../memory/ept-pool.ts';
+import { EPT_ACCESSED, EPT_DIRTY, EPT_LARGE, EPT_PAGE_WORDS, EPT_POOL_BASE } from '../../memory/ept-pool.ts';
 import { EPTP } from '../../x86/controls.ts';
 import { HOST_PHYSICAL_BASE } from '../../memory/host-physical.ts';
 import { GfnCaches } from './gfn-cache.ts';
@@ -145,7 +139,14 @@ export class SecondLevel {
   }
 
   private leaf(at: {
-    word: number; low: number; high: number; level: number; allowed: number; access: number; gpa: number; gfn: number;
+    word: number;
+    low: number;
+    high: number;
+    level: number;
+    allowed: number;
+    access: number;
+    gpa: number;
+    gfn: number;
   }): number {
     let { low, allowed } = at;
     if (this.accessedDirty) {

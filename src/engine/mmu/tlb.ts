@@ -20,8 +20,15 @@ export abstract class Tlb {
   readonly flags: Uint8Array;
   readonly guest: GuestWalk;
   readonly mode: PagingMode = {
-    paging: false, pae: false, long: false, pse: false, writeProtect: false,
-    smep: false, smap: false, noExecute: false, physicalBits: 39,
+    paging: false,
+    pae: false,
+    long: false,
+    pse: false,
+    writeProtect: false,
+    smep: false,
+    smap: false,
+    noExecute: false,
+    physicalBits: 39,
   };
   /** CPL 3. */
   user = false;
@@ -91,8 +98,13 @@ export abstract class Tlb {
     let tables = this.second.pointer;
     if (mode.paging) {
       const bits =
-        (mode.pae ? 1 : 0) | (mode.long ? 2 : 0) | (mode.pse ? 4 : 0) | (mode.writeProtect ? 8 : 0) |
-        (mode.smep ? 16 : 0) | (mode.smap ? 32 : 0) | (mode.noExecute ? 64 : 0);
+        (mode.pae ? 1 : 0) |
+        (mode.long ? 2 : 0) |
+        (mode.pse ? 4 : 0) |
+        (mode.writeProtect ? 8 : 0) |
+        (mode.smep ? 16 : 0) |
+        (mode.smap ? 32 : 0) |
+        (mode.noExecute ? 64 : 0);
       tables += `${memory.read32(L.CR3 + 4)}.${memory.read32(L.CR3)}.${bits}`;
       // PAE translations also depend on the loaded PDPTEs.
       if (mode.pae && !mode.long) for (let i = 0; i < 8; i++) tables += `.${memory.read32(L.PDPTE + 4 * i)}`;

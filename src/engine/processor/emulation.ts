@@ -15,7 +15,6 @@ import { VECTOR } from '../../x86/exceptions.ts';
 /** What KVM's emulator can go on from. */
 const FOR_THE_EMULATOR: readonly number[] = [EXIT.EXCEPTION_NMI, EXIT.EPT_VIOLATION, EXIT.EPT_MISCONFIG];
 
-
 /** Run the instruction at rip with memory as KVM's slots have it. */
 export function emulateOne(processor: Processor): Emulated {
   processor.clock.executed = 0;

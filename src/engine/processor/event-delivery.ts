@@ -128,7 +128,6 @@ function combine(event: GuestEvent, fault: { vector: number; error: number }): G
     return second || fault.vector === VECTOR.PF ? undefined : serial;
   }
   const double =
-    (isContributory(event.vector) && second) ||
-    (event.vector === VECTOR.PF && (second || fault.vector === VECTOR.PF));
+    (isContributory(event.vector) && second) || (event.vector === VECTOR.PF && (second || fault.vector === VECTOR.PF));
   return double ? { type: 'exception', vector: VECTOR.DF, error: 0, length: 0 } : serial;
 }

@@ -24,10 +24,14 @@ export abstract class LinearAccess {
     const { stop } = this;
     this.stop = NOTHING;
     switch (stop.kind) {
-      case 'fault': throw new GuestFault(stop.vector, stop.error);
-      case 'exit': throw new GuestExit(stop.exit);
-      case 'mmio': throw new MmioNeeded(stop.gpa, stop.length);
-      case 'none': throw new GuestFault(VECTOR.GP, 0);
+      case 'fault':
+        throw new GuestFault(stop.vector, stop.error);
+      case 'exit':
+        throw new GuestExit(stop.exit);
+      case 'mmio':
+        throw new MmioNeeded(stop.gpa, stop.length);
+      case 'none':
+        throw new GuestFault(VECTOR.GP, 0);
     }
   }
 

@@ -98,7 +98,8 @@ export class Processor extends LinearAccess implements Executing {
   refresh(): void {
     const { primary, secondary } = this.controls;
     // RDTSC exits, or RDTSCP is not enabled.
-    this.state.tscExits = (primary & PRIMARY.RDTSC_EXITING) !== 0 ||
+    this.state.tscExits =
+      (primary & PRIMARY.RDTSC_EXITING) !== 0 ||
       ((primary & PRIMARY.SECONDARY_CONTROLS) !== 0 && (secondary & SECONDARY.RDTSCP) === 0);
     this.flow.codeMode = this.state.derive();
     this.mmu.codeMode = this.flow.codeMode;
@@ -370,4 +371,3 @@ export class Processor extends LinearAccess implements Executing {
   }
   needed = { gpa: 0, length: 0 };
 }
-

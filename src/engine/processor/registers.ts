@@ -5,7 +5,7 @@ import type { Core, RegisterFile } from '../core/core.ts';
 import { putMxcsr, putX87Region, putXmmRegion, resetX87, takeX87Region, takeXmmRegion } from '../x87/fxsave.ts';
 
 /** XSAVE area in the standard format without extended components. SDM Vol. 1, 13.4. */
-export const XSAVE_SIZE = 576;
+const XSAVE_SIZE = 576;
 
 type Registered = Pick<Core, 'memory' | 'state' | 'debug'>;
 

@@ -83,7 +83,6 @@ export const MSR_SLOTS: Readonly<Record<number, number>> = {
 };
 export const STAR = MSRS;
 export const LSTAR = MSRS + 8;
-export const CSTAR = MSRS + 16;
 export const FMASK = MSRS + 24;
 export const KERNEL_GS_BASE = MSRS + 32;
 export const SYSENTER_CS = MSRS + 40;
@@ -92,7 +91,7 @@ export const SYSENTER_EIP = MSRS + 56;
 export const TSC_AUX = MSRS + 64;
 
 /** Derived and scratch, not architectural. */
-export const SCRATCH = 0x1800;
+const SCRATCH = 0x1800;
 /** Ranges of valid offsets per segment, 8 x 32: read min, read max, write min, write max (i64). */
 export const SEG_RANGE = SCRATCH; // 6 x 32
 /** Guest TSC when the tick counter stood at `TSC_TICKS`. */
@@ -142,7 +141,6 @@ export const HOST_MEMORY = CODE_ARENA + CODE_ARENA_SIZE;
 export const RECORD = 64;
 export const R_HANDLER = 0; // u16
 export const R_LENGTH = 2; // u8
-export const R_FLAGS = 3; // u8
 export const R_OFFSET = 4; // u16, page offset of the instruction
 export const R_REG = [6, 8, 10] as const; // u16 slot addresses
 export const R_BASE = 12; // u16 slot

@@ -2,7 +2,7 @@
 
 export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
 
-export const TYPE_CODE: Readonly<Record<ValueType, number>> = {
+const TYPE_CODE: Readonly<Record<ValueType, number>> = {
   i32: 0x7f,
   i64: 0x7e,
   f32: 0x7d,

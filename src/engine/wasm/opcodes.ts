@@ -53,6 +53,7 @@ export const STORES = {
 /** What a binary operator of two constants comes to, as far as it is worked out here. `x` and `y` are unsigned. */
 export function fold(name: keyof typeof BINARY, type: 'i32' | 'i64', x: bigint, y: bigint): bigint | undefined {
   const bits = type === 'i64' ? 63n : 31n;
+  // biome-ignore format: a table
   switch (name) {
     case 'add': return x + y;
     case 'sub': return x - y;

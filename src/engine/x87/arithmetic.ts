@@ -8,12 +8,18 @@ import { type X87Unit, isEmpty, pop, readSt, settle, stackFault, writeIndefinite
 /** Operation 0..7 of the reg field: FADD FMUL (FCOM FCOMP) FSUB FSUBR FDIV FDIVR, a being ST(0). */
 function operate(env: FloatEnvironment, operation: number, a: Unpacked, b: Unpacked): Unpacked {
   switch (operation) {
-    case 0: return add(env, a, b);
-    case 1: return multiply(env, a, b);
-    case 4: return subtract(env, a, b);
-    case 5: return subtract(env, b, a);
-    case 6: return divide(env, a, b);
-    default: return divide(env, b, a);
+    case 0:
+      return add(env, a, b);
+    case 1:
+      return multiply(env, a, b);
+    case 4:
+      return subtract(env, a, b);
+    case 5:
+      return subtract(env, b, a);
+    case 6:
+      return divide(env, a, b);
+    default:
+      return divide(env, b, a);
   }
 }
 

@@ -18,22 +18,54 @@ class BlockUnit implements X87Unit {
     this.buffer = around.buffer;
   }
 
-  get fcw(): number { return this.memory.getUint16(FCW, true); }
-  set fcw(value: number) { this.memory.setUint16(FCW, value, true); }
-  get fsw(): number { return this.memory.getUint16(FSW, true); }
-  set fsw(value: number) { this.memory.setUint16(FSW, value, true); }
-  get ftw(): number { return this.memory.getUint16(FTW, true); }
-  set ftw(value: number) { this.memory.setUint16(FTW, value, true); }
-  get fop(): number { return this.memory.getUint16(FOP, true); }
-  set fop(value: number) { this.memory.setUint16(FOP, value, true); }
-  get fip(): bigint { return this.memory.getBigUint64(FIP, true); }
-  set fip(value: bigint) { this.memory.setBigUint64(FIP, value, true); }
-  get fdp(): bigint { return this.memory.getBigUint64(FDP, true); }
-  set fdp(value: bigint) { this.memory.setBigUint64(FDP, value, true); }
-  get fcs(): number { return this.memory.getUint16(FCS, true); }
-  set fcs(value: number) { this.memory.setUint16(FCS, value, true); }
-  get fds(): number { return this.memory.getUint16(FDS, true); }
-  set fds(value: number) { this.memory.setUint16(FDS, value, true); }
+  get fcw(): number {
+    return this.memory.getUint16(FCW, true);
+  }
+  set fcw(value: number) {
+    this.memory.setUint16(FCW, value, true);
+  }
+  get fsw(): number {
+    return this.memory.getUint16(FSW, true);
+  }
+  set fsw(value: number) {
+    this.memory.setUint16(FSW, value, true);
+  }
+  get ftw(): number {
+    return this.memory.getUint16(FTW, true);
+  }
+  set ftw(value: number) {
+    this.memory.setUint16(FTW, value, true);
+  }
+  get fop(): number {
+    return this.memory.getUint16(FOP, true);
+  }
+  set fop(value: number) {
+    this.memory.setUint16(FOP, value, true);
+  }
+  get fip(): bigint {
+    return this.memory.getBigUint64(FIP, true);
+  }
+  set fip(value: bigint) {
+    this.memory.setBigUint64(FIP, value, true);
+  }
+  get fdp(): bigint {
+    return this.memory.getBigUint64(FDP, true);
+  }
+  set fdp(value: bigint) {
+    this.memory.setBigUint64(FDP, value, true);
+  }
+  get fcs(): number {
+    return this.memory.getUint16(FCS, true);
+  }
+  set fcs(value: number) {
+    this.memory.setUint16(FCS, value, true);
+  }
+  get fds(): number {
+    return this.memory.getUint16(FDS, true);
+  }
+  set fds(value: number) {
+    this.memory.setUint16(FDS, value, true);
+  }
 
   signExponent(physical: number): number {
     return this.memory.getUint16(X87_REGISTERS + physical * 16 + 8, true);
@@ -46,17 +78,39 @@ class BlockUnit implements X87Unit {
     this.memory.setUint16(X87_REGISTERS + physical * 16 + 8, signExponent, true);
   }
 
-  load(size: number): void { this.around.load(size); }
-  store(size: number): void { this.around.store(size); }
-  flags(): number { return this.around.flags(); }
-  setFlags(zpc: number): void { this.around.setFlags(zpc); }
-  setAx(value: number): void { this.around.setAx(value); }
-  get operand16(): boolean { return this.around.operand16; }
-  get realFormat(): boolean { return this.around.realFormat; }
-  get instructionPointer(): bigint { return this.around.instructionPointer; }
-  get codeSelector(): number { return this.around.codeSelector; }
-  get dataPointer(): bigint { return this.around.dataPointer; }
-  get dataSelector(): number { return this.around.dataSelector; }
+  load(size: number): void {
+    this.around.load(size);
+  }
+  store(size: number): void {
+    this.around.store(size);
+  }
+  flags(): number {
+    return this.around.flags();
+  }
+  setFlags(zpc: number): void {
+    this.around.setFlags(zpc);
+  }
+  setAx(value: number): void {
+    this.around.setAx(value);
+  }
+  get operand16(): boolean {
+    return this.around.operand16;
+  }
+  get realFormat(): boolean {
+    return this.around.realFormat;
+  }
+  get instructionPointer(): bigint {
+    return this.around.instructionPointer;
+  }
+  get codeSelector(): number {
+    return this.around.codeSelector;
+  }
+  get dataPointer(): bigint {
+    return this.around.dataPointer;
+  }
+  get dataSelector(): number {
+    return this.around.dataSelector;
+  }
 }
 
 /** X87Unit over the engine's register block (layout.ts); `around` is asked anew at every use. */

@@ -2,7 +2,18 @@ import { compare } from '../float/convert.ts';
 import { x87Environment } from '../float/environment.ts';
 import { DENORMAL, INFINITE, NORMAL, UNSUPPORTED, type Unpacked, ZERO, zero } from '../float/unpacked.ts';
 import {
-  C0, C2, C3, type X87Unit, isEmpty, physical, pop, readSt, setC1, setConditions, settle, stackFault,
+  C0,
+  C2,
+  C3,
+  type X87Unit,
+  isEmpty,
+  physical,
+  pop,
+  readSt,
+  setC1,
+  setConditions,
+  settle,
+  stackFault,
 } from './unit.ts';
 
 /** C3 C2 C0 for less, equal, greater, unordered (SDM vol. 1 table 8-6). */
@@ -25,7 +36,7 @@ export function compareWith(unit: X87Unit, b: Unpacked, pops: number, signalsQui
   }
   const env = x87Environment(unit.fcw);
   const order = compare(env, readSt(unit, 0), b, signalsQuiet);
-  setConditions(unit, CODES[order + 1]);
+  setConditions(unit, CODES[order + 1]!);
   if (settle(unit, env)) popTimes(unit, pops);
 }
 
@@ -56,7 +67,7 @@ export function compareToFlags(unit: X87Unit, i: number, pops: number, signalsQu
     return;
   }
   const env = x87Environment(unit.fcw);
-  unit.setFlags(FLAGS[compare(env, readSt(unit, 0), readSt(unit, i), signalsQuiet) + 1]);
+  unit.setFlags(FLAGS[compare(env, readSt(unit, 0), readSt(unit, i), signalsQuiet) + 1]!);
   if (settle(unit, env)) popTimes(unit, pops);
 }
 
@@ -69,11 +80,17 @@ export function examine(unit: X87Unit): void {
 
 function classCodes(kind: number): number {
   switch (kind) {
-    case ZERO: return C3;
-    case NORMAL: return C2;
-    case DENORMAL: return C3 | C2;
-    case INFINITE: return C2 | C0;
-    case UNSUPPORTED: return 0;
-    default: return C0;
+    case ZERO:
+      return C3;
+    case NORMAL:
+      return C2;
+    case DENORMAL:
+      return C3 | C2;
+    case INFINITE:
+      return C2 | C0;
+    case UNSUPPORTED:
+      return 0;
+    default:
+      return C0;
   }
 }

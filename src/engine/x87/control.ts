@@ -1,5 +1,11 @@
 import {
-  environmentSize, initialise, putEnvironment, putStack, takeEnvironment, takeStack, writeControl,
+  environmentSize,
+  initialise,
+  putEnvironment,
+  putStack,
+  takeEnvironment,
+  takeStack,
+  writeControl,
 } from './image.ts';
 import { type X87Unit, updateSummary } from './unit.ts';
 

@@ -1,13 +1,29 @@
 import { memoryArithmetic, registerArithmetic } from './arithmetic.ts';
 import { compareRegister, compareToFlags, examine, test } from './compare.ts';
 import {
-  clearExceptions, loadControl, loadEnvironment, restore, save, storeEnvironment, storeWord,
+  clearExceptions,
+  loadControl,
+  loadEnvironment,
+  restore,
+  save,
+  storeEnvironment,
+  storeWord,
 } from './control.ts';
 import { initialise } from './image.ts';
 import { transcendental } from './transcendental.ts';
 import {
-  exchange, loadExtended, loadInteger, loadReal, loadRegister, moveIf, storeBcd, storeExtended, storeInteger,
-  storeQuietly, storeReal, storeRegister,
+  exchange,
+  loadExtended,
+  loadInteger,
+  loadReal,
+  loadRegister,
+  moveIf,
+  storeBcd,
+  storeExtended,
+  storeInteger,
+  storeQuietly,
+  storeReal,
+  storeRegister,
 } from './transfer.ts';
 import { changeSign, loadConstant, partialRemainder, root, roundToInteger, scaleByPower, split } from './unary.ts';
 import { ES, X87_DONE, X87_ERROR, X87_UNDEFINED, type X87Unit, markEmpty, moveTop, pop, setC1 } from './unit.ts';
@@ -18,26 +34,34 @@ type Row = readonly (Action | undefined)[];
 
 /** The eight memory forms D8, DA, DC and DE share, with the operand of that opcode. */
 const arithmetic = (opcode: number): Row =>
-  [0, 1, 2, 3, 4, 5, 6, 7].map((operation): Action => (unit) => memoryArithmetic(unit, opcode, operation));
+  [0, 1, 2, 3, 4, 5, 6, 7].map(
+    (operation): Action =>
+      (unit) =>
+        memoryArithmetic(unit, opcode, operation),
+  );
 
 /** Memory forms by opcode - D8 and reg (SDM vol. 2, tables ); undefined: #UD. */
 const MEMORY: readonly Row[] = [
   arithmetic(0xd8),
+  // biome-ignore format: a table
   [
     (u) => loadReal(u, 4), undefined, (u) => storeReal(u, 4, false), (u) => storeReal(u, 4, true),
     loadEnvironment, loadControl, storeEnvironment, (u) => storeWord(u, u.fcw),
   ],
   arithmetic(0xda),
+  // biome-ignore format: a table
   [
     (u) => loadInteger(u, 4), (u) => storeInteger(u, 4, true, true), (u) => storeInteger(u, 4, false, false),
     (u) => storeInteger(u, 4, true, false), undefined, loadExtended, undefined, storeExtended,
   ],
   arithmetic(0xdc),
+  // biome-ignore format: a table
   [
     (u) => loadReal(u, 8), (u) => storeInteger(u, 8, true, true), (u) => storeReal(u, 8, false),
     (u) => storeReal(u, 8, true), restore, undefined, save, (u) => storeWord(u, u.fsw),
   ],
   arithmetic(0xde),
+  // biome-ignore format: a table
   [
     (u) => loadInteger(u, 2), (u) => storeInteger(u, 2, true, true), (u) => storeInteger(u, 2, false, false),
     (u) => storeInteger(u, 2, true, false), (u) => loadInteger(u, 10), (u) => loadInteger(u, 8), storeBcd,
@@ -46,15 +70,28 @@ const MEMORY: readonly Row[] = [
 ];
 
 /** One of a group of eight encodings told apart by the low bits of ModRM. */
-const one = (actions: Row): Action => (unit, i) => actions[i]?.(unit, i);
+const one =
+  (actions: Row): Action =>
+  (unit, i) =>
+    actions[i]?.(unit, i);
 
-const combine = (operation: number, toSti: boolean, pops: boolean): Action =>
-  (unit, i) => registerArithmetic(unit, operation, i, toSti, pops);
-const compare = (pops: number, signalsQuiet: boolean): Action =>
-  (unit, i) => compareRegister(unit, i, pops, signalsQuiet);
-const move = (row: number, negated: boolean): Action => (unit, i) => moveIf(unit, row, negated, i);
+const combine =
+  (operation: number, toSti: boolean, pops: boolean): Action =>
+  (unit, i) =>
+    registerArithmetic(unit, operation, i, toSti, pops);
+const compare =
+  (pops: number, signalsQuiet: boolean): Action =>
+  (unit, i) =>
+    compareRegister(unit, i, pops, signalsQuiet);
+const move =
+  (row: number, negated: boolean): Action =>
+  (unit, i) =>
+    moveIf(unit, row, negated, i);
 const nothing: Action = () => undefined;
-const store = (pops: boolean): Action => (unit, i) => storeRegister(unit, i, pops);
+const store =
+  (pops: boolean): Action =>
+  (unit, i) =>
+    storeRegister(unit, i, pops);
 
 /** FFREE. */
 function release(unit: X87Unit, i: number): void {
@@ -69,19 +106,24 @@ function releaseAndPop(unit: X87Unit, i: number): void {
 }
 
 /** FDECSTP (-1) and FINCSTP (1). */
-const rotate = (by: number): Action => (unit) => {
-  moveTop(unit, by);
-  setC1(unit, false);
-};
+const rotate =
+  (by: number): Action =>
+  (unit) => {
+    moveTop(unit, by);
+    setC1(unit, false);
+  };
 
+// biome-ignore format: a table
 const SIGNS: Row = [
   (u) => changeSign(u, true), (u) => changeSign(u, false), undefined, undefined, test, examine, undefined, undefined,
 ];
 const CONSTANTS: Row = [...Array.from({ length: 7 }, (): Action => loadConstant), undefined];
+// biome-ignore format: a table
 const F0: Row = [
   (u) => transcendental(u, 0xf0), (u) => transcendental(u, 0xf1), (u) => transcendental(u, 0xf2),
   (u) => transcendental(u, 0xf3), split, (u) => partialRemainder(u, true), rotate(-1), rotate(1),
 ];
+// biome-ignore format: a table
 const F8: Row = [
   (u) => partialRemainder(u, false), (u) => transcendental(u, 0xf9), root, (u) => transcendental(u, 0xfb),
   roundToInteger, scaleByPower, (u) => transcendental(u, 0xfe), (u) => transcendental(u, 0xff),
@@ -95,6 +137,7 @@ const FNOP = only(0, nothing);
 const FNSTSW = only(0, (u) => u.setAx(u.fsw));
 
 /** Groups of which some encodings do not exist, by opcode and reg: consulted before REGISTER. */
+// biome-ignore format: a table
 const PARTIAL: ReadonlyMap<number, Row> = new Map([
   [0xd902, FNOP], [0xd904, SIGNS], [0xd905, CONSTANTS], [0xda05, FUCOMPP], [0xdb04, DB_E0], [0xde03, FCOMPP],
   [0xdf04, FNSTSW],
@@ -102,28 +145,35 @@ const PARTIAL: ReadonlyMap<number, Row> = new Map([
 
 /** Register forms by opcode - D8 and reg (SDM vol. 2, tables ); undefined: #UD. */
 const REGISTER: readonly Row[] = [
+  // biome-ignore format: a table
   [
     combine(0, false, false), combine(1, false, false), compare(0, true), compare(1, true),
     combine(4, false, false), combine(5, false, false), combine(6, false, false), combine(7, false, false),
   ],
   [loadRegister, exchange, one(FNOP), storeQuietly, one(SIGNS), one(CONSTANTS), one(F0), one(F8)],
+  [move(0, false), move(1, false), move(2, false), move(3, false), undefined, one(FUCOMPP), undefined, undefined],
   [
-    move(0, false), move(1, false), move(2, false), move(3, false),
-    undefined, one(FUCOMPP), undefined, undefined,
+    move(0, true),
+    move(1, true),
+    move(2, true),
+    move(3, true),
+    one(DB_E0),
+    (u, i) => compareToFlags(u, i, 0, false),
+    (u, i) => compareToFlags(u, i, 0, true),
+    undefined,
   ],
-  [
-    move(0, true), move(1, true), move(2, true), move(3, true), one(DB_E0),
-    (u, i) => compareToFlags(u, i, 0, false), (u, i) => compareToFlags(u, i, 0, true), undefined,
-  ],
+  // biome-ignore format: a table
   [
     combine(0, true, false), combine(1, true, false), compare(0, true), compare(1, true),
     combine(4, true, false), combine(5, true, false), combine(6, true, false), combine(7, true, false),
   ],
   [release, exchange, store(false), store(true), compare(0, false), compare(1, false), undefined, undefined],
+  // biome-ignore format: a table
   [
     combine(0, true, true), combine(1, true, true), compare(1, true), one(FCOMPP),
     combine(4, true, true), combine(5, true, true), combine(6, true, true), combine(7, true, true),
   ],
+  // biome-ignore format: a table
   [
     releaseAndPop, exchange, store(true), store(true), one(FNSTSW),
     (u, i) => compareToFlags(u, i, 1, false), (u, i) => compareToFlags(u, i, 1, true), undefined,
@@ -132,9 +182,9 @@ const REGISTER: readonly Row[] = [
 
 function actionOf(opcode: number, modrm: number): Action | undefined {
   const reg = (modrm >> 3) & 7;
-  if (modrm < 0xc0) return MEMORY[opcode - 0xd8][reg];
+  if (modrm < 0xc0) return MEMORY[opcode - 0xd8]![reg];
   const partial = PARTIAL.get((opcode << 8) | reg);
-  return partial === undefined ? REGISTER[opcode - 0xd8][reg] : partial[modrm & 7];
+  return partial === undefined ? REGISTER[opcode - 0xd8]![reg] : partial[modrm & 7];
 }
 
 /** Whether the instruction does not wait for a pending exception: FNINIT FNCLEX FNSTSW FNSTCW FNSTENV FNSAVE. */

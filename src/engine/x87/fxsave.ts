@@ -3,7 +3,7 @@ import { abridgedTags, expandTags, initialise, writeControl } from './image.ts';
 import { type X87Unit, physical } from './unit.ts';
 
 /** MXCSR_MASK: every defined bit, DAZ included (SDM vol. 1 §11.6.6). */
-export const MXCSR_MASK = 0xffff;
+const MXCSR_MASK = 0xffff;
 
 /**
  * Writes the x87 part of an FXSAVE or XSAVE image: bytes 0..23 and 32..159 (SDM vol. 1 tables 10-2 and 10-3). `wide`

@@ -60,7 +60,8 @@ export function putEnvironment(unit: X87Unit): void {
   const step = unit.operand16 ? 2 : 4;
   const ip = Number(BigInt.asUintN(32, unit.fip));
   const dp = Number(BigInt.asUintN(32, unit.fdp));
-  const words = unit.realFormat ? realPointers(unit, ip, dp)
+  const words = unit.realFormat
+    ? realPointers(unit, ip, dp)
     : [ip, unit.fcs | ((unit.fop & 0x7ff) << 16), dp, unit.fds | 0xffff_0000];
   [unit.fcw | 0xffff_0000, unit.fsw | 0xffff_0000, fullTags(unit) | 0xffff_0000, ...words].forEach((word, index) => {
     if (step === 2) buffer.setUint16(index * 2, word & 0xffff, true);
@@ -77,8 +78,10 @@ function realPointers(unit: X87Unit, ip: number, dp: number): number[] {
     return [code & 0xffff, ((code >>> 4) & 0xf000) | fop, data & 0xffff, (data >>> 4) & 0xf000];
   }
   return [
-    (code & 0xffff) | 0xffff_0000, ((code >>> 4) & 0x0fff_f000) | fop,
-    (data & 0xffff) | 0xffff_0000, (data >>> 4) & 0x0fff_f000,
+    (code & 0xffff) | 0xffff_0000,
+    ((code >>> 4) & 0x0fff_f000) | fop,
+    (data & 0xffff) | 0xffff_0000,
+    (data >>> 4) & 0x0fff_f000,
   ];
 }
 

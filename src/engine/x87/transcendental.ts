@@ -4,7 +4,17 @@ import { arctangent, cosine, isBeyondReduction, sine, tangent } from '../float/t
 import { INDEFINITE, QUIET, type Unpacked, finite } from '../float/unpacked.ts';
 import { operandsThere } from './unary.ts';
 import {
-  C2, type X87Unit, isEmpty, pop, push, readSt, setC1, settle, stackFault, writeIndefinite, writeSt,
+  C2,
+  type X87Unit,
+  isEmpty,
+  pop,
+  push,
+  readSt,
+  setC1,
+  settle,
+  stackFault,
+  writeIndefinite,
+  writeSt,
 } from './unit.ts';
 
 const PLUS_ONE = finite(0, 0, 1n << 63n);

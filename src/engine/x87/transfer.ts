@@ -1,12 +1,30 @@
 import { packBcd, unpackBcd } from '../float/bcd.ts';
 import { convert, toInteger } from '../float/convert.ts';
 import {
-  DOUBLE, type FloatEnvironment, IE, OE, PE, ROUND_ZERO, SINGLE, UE, x87Environment,
+  DOUBLE,
+  type FloatEnvironment,
+  IE,
+  OE,
+  PE,
+  ROUND_ZERO,
+  SINGLE,
+  UE,
+  x87Environment,
 } from '../float/environment.ts';
 import { packDouble, packSingle, unpackDouble, unpackInteger, unpackSingle } from '../float/formats.ts';
 import { INDEFINITE, type Unpacked } from '../float/unpacked.ts';
 import {
-  type X87Unit, isEmpty, markValid, moveTop, physical, pop, push, readSt, setC1, settle, stackFault,
+  type X87Unit,
+  isEmpty,
+  markValid,
+  moveTop,
+  physical,
+  pop,
+  push,
+  readSt,
+  setC1,
+  settle,
+  stackFault,
 } from './unit.ts';
 
 /** Pushes the indefinite if the stack is full and IE masked; true when there is room. */
@@ -19,9 +37,10 @@ function roomToPush(unit: X87Unit): boolean {
 /** FLD m32 or m64. An unmasked DE does not keep the number from being pushed. */
 export function loadReal(unit: X87Unit, size: 4 | 8): void {
   unit.load(size);
-  const source = size === 4
-    ? unpackSingle(unit.buffer.getUint32(0, true), false)
-    : unpackDouble(unit.buffer.getBigUint64(0, true), false);
+  const source =
+    size === 4
+      ? unpackSingle(unit.buffer.getUint32(0, true), false)
+      : unpackDouble(unit.buffer.getBigUint64(0, true), false);
   if (!roomToPush(unit)) return;
   const env = x87Environment(unit.fcw | 0x300);
   const value = convert(env, source, true);
@@ -59,9 +78,14 @@ function pushBits(unit: X87Unit, signExponent: number, significand: bigint): voi
 export function loadInteger(unit: X87Unit, size: 2 | 4 | 8 | 10): void {
   unit.load(size);
   const { buffer } = unit;
-  const value = size === 10 ? unpackBcd(buffer)
-    : unpackInteger(size === 8 ? buffer.getBigInt64(0, true)
-      : BigInt(size === 4 ? buffer.getInt32(0, true) : buffer.getInt16(0, true)));
+  const value =
+    size === 10
+      ? unpackBcd(buffer)
+      : unpackInteger(
+          size === 8
+            ? buffer.getBigInt64(0, true)
+            : BigInt(size === 4 ? buffer.getInt32(0, true) : buffer.getInt16(0, true)),
+        );
   pushValue(unit, value);
 }
 
@@ -87,7 +111,8 @@ export function storeReal(unit: X87Unit, size: 4 | 8, pops: boolean): void {
 export function storeInteger(unit: X87Unit, size: 2 | 4 | 8, pops: boolean, truncate: boolean): void {
   const env = x87Environment(unit.fcw);
   const empty = isEmpty(unit, 0);
-  const value = empty ? -(1n << BigInt(size * 8 - 1))
+  const value = empty
+    ? -(1n << BigInt(size * 8 - 1))
     : toInteger(env, readSt(unit, 0), size * 8, truncate ? ROUND_ZERO : env.rounding);
   unit.buffer.setBigInt64(0, value, true);
   deliver(unit, env, empty, size, pops);
@@ -179,7 +204,7 @@ export function moveIf(unit: X87Unit, row: number, negated: boolean, i: number):
     markValid(unit, 0);
     return;
   }
-  const holds = (unit.flags() & [0x01, 0x40, 0x41, 0x04][row]) !== 0;
+  const holds = (unit.flags() & [0x01, 0x40, 0x41, 0x04][row]!) !== 0;
   if (holds === negated) return;
   const from = physical(unit, i);
   unit.setRegister(physical(unit, 0), unit.signExponent(from), unit.significand(from));

@@ -5,8 +5,22 @@ import { type Remainder, extract, remainder, scale } from '../float/extended.ts'
 import { DENORMAL, INDEFINITE, finite, zero } from '../float/unpacked.ts';
 import { pushValue } from './transfer.ts';
 import {
-  C0, C1, C2, C3, type X87Unit, isEmpty, markValid, physical, push, readSt, setC1, setConditions, settle, stackFault,
-  writeIndefinite, writeSt,
+  C0,
+  C1,
+  C2,
+  C3,
+  type X87Unit,
+  isEmpty,
+  markValid,
+  physical,
+  push,
+  readSt,
+  setC1,
+  setConditions,
+  settle,
+  stackFault,
+  writeIndefinite,
+  writeSt,
 } from './unit.ts';
 
 /** True when ST(0) .. ST(count-1) are there; else answers the stack underflow. */
@@ -104,7 +118,7 @@ export function loadConstant(unit: X87Unit, which: number): void {
     pushValue(unit, zero(0));
     return;
   }
-  const [exponent, down, nearest, up] = CONSTANTS[which];
+  const [exponent, down, nearest, up] = CONSTANTS[which]!;
   const rounding = (unit.fcw >> 10) & 3;
   pushValue(unit, finite(0, exponent, down + (rounding === 0 ? nearest : rounding === 2 ? up : 0n)));
 }

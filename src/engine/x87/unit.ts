@@ -8,13 +8,13 @@ export const X87_UNDEFINED = 1;
 export const X87_ERROR = 2;
 
 /** Bits of the status word beside the six exceptions (SDM vol. 1 §8.1.3). */
-export const SF = 0x40;
+const SF = 0x40;
 export const ES = 0x80;
 export const C0 = 0x100;
 export const C1 = 0x200;
 export const C2 = 0x400;
 export const C3 = 0x4000;
-export const BUSY = 0x8000;
+const BUSY = 0x8000;
 
 /** The x87 state (SDM vol. 1 §8.1) and what an instruction needs of the processor around it. */
 export interface X87Unit {

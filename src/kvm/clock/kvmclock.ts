@@ -20,7 +20,7 @@ export function kvmclockNs(kvm: KvmContext): number {
 /** pvclock_update_vm_gtod_copy: a common base for all vCPUs while their TSCs agree. */
 export function updateMasterClock(kvm: KvmContext): void {
   const { vcpus } = kvm.state;
-  const matched = vcpus.every((vcpu) => vcpu.tsc.offset === vcpus[0].tsc.offset);
+  const matched = vcpus.every((vcpu) => vcpu.tsc.offset === vcpus[0]!.tsc.offset);
   kvm.raise({
     kind: 'kvm_update_master_clock',
     use_master_clock: matched,

@@ -14,7 +14,7 @@ export function guestTsc(kvm: KvmContext, vcpu: VcpuState): bigint {
 }
 
 /** kvm_vcpu_write_tsc_offset. */
-export function setTscOffset(kvm: KvmContext, vcpu: VcpuState, offset: bigint): void {
+function setTscOffset(kvm: KvmContext, vcpu: VcpuState, offset: bigint): void {
   const next = BigInt.asUintN(64, offset);
   kvm.raise({
     kind: 'kvm_write_tsc_offset',
@@ -69,7 +69,7 @@ function setAdjust(kvm: KvmContext, vcpu: VcpuState, value: bigint): void {
 
 function trackTsc(kvm: KvmContext, vcpu: VcpuState): void {
   const { vcpus } = kvm.state;
-  const matched = vcpus.filter((other) => other.tsc.offset === vcpus[0].tsc.offset).length;
+  const matched = vcpus.filter((other) => other.tsc.offset === vcpus[0]!.tsc.offset).length;
   const { clock } = vmOf(kvm);
   if ((matched === vcpus.length) !== clock.useMasterClock) updateMasterClock(kvm);
   kvm.raise({

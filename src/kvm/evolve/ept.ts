@@ -35,7 +35,7 @@ export function entryChanged({ ept }: Draft<KvmState>, event: EventOf<'kvm_tdp_m
   const { table, index } = walkTo(ept, ept.roots.tdp, gfn * 4096, level);
   if (level > 1 && isPresent(old) && !isLarge(old)) release(ept, tablesBelow(ept, addressOf(old), level - 1));
   if (level > 1 && isPresent(old) && isLarge(old) && !isLarge(spte)) split(ept, old, addressOf(spte));
-  ept.tables[table][index] = spte;
+  ept.tables[table]![index] = spte;
 }
 
 function split(ept: Draft<EptState>, large: bigint, child: number): void {
@@ -47,7 +47,7 @@ function split(ept: Draft<EptState>, large: bigint, child: number): void {
 /** fast_page_fault. */
 export function madeWritable({ ept }: Draft<KvmState>, { sptep, new_spte: spte }: EventOf<'fast_page_fault'>): void {
   const index = (sptep % 4096) / 8;
-  ept.tables[sptep - index * 8][index] = spte;
+  ept.tables[sptep - index * 8]![index] = spte;
 }
 
 /** kvm_mmu_zap_all_fast. */

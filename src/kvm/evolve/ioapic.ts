@@ -55,7 +55,7 @@ export function delivered(kvm: Draft<KvmState>, { pin, count, rtc }: EventOf<'si
   const io = chipOf(kvm).ioapic;
   if (rtc) io.rtc.pendingEoi = Math.max(0, count);
   if (!isLevel(io, pin)) io.irrDelivered |= 1 << pin;
-  else if (count !== 0) putAt(io.redirLow, pin, (io.redirLow[pin] | REMOTE_IRR) >>> 0);
+  else if (count !== 0) putAt(io.redirLow, pin, (io.redirLow[pin]! | REMOTE_IRR) >>> 0);
 }
 
 /** A LAPIC took the RTC's interrupt. */
@@ -75,9 +75,9 @@ export function rtcEnded(io: Ioapic, vcpu: number, vector: number): void {
 /** sim:ioapic_eoi. */
 export function ended(kvm: Draft<KvmState>, { pin }: EventOf<'sim:ioapic_eoi'>): void {
   const io = chipOf(kvm).ioapic;
-  putAt(io.redirLow, pin, (io.redirLow[pin] & ~REMOTE_IRR) >>> 0);
+  putAt(io.redirLow, pin, (io.redirLow[pin]! & ~REMOTE_IRR) >>> 0);
   const counts = !isMasked(io, pin) && isAsserted(io, pin);
-  const count = counts ? io.eoiCount[pin] + 1 : 0;
+  const count = counts ? io.eoiCount[pin]! + 1 : 0;
   io.eoiCount[pin] = count >= STORM_COUNT ? 0 : count;
 }
 
@@ -95,7 +95,7 @@ export function written(kvm: Draft<KvmState>, { offset, val }: EventOf<'sim:ioap
   const wasMasked = isMasked(io, pin);
   if ((io.ioregsel & 1) !== 0) putAt(io.redirHigh, pin, val >>> 0);
   else {
-    const low = (val & ~READ_ONLY) | (io.redirLow[pin] & READ_ONLY);
+    const low = (val & ~READ_ONLY) | (io.redirLow[pin]! & READ_ONLY);
     // An edge entry has no remote IRR: guests switch to edge and back to end a stuck interrupt.
     putAt(io.redirLow, pin, ((low & LEVEL) === 0 ? low & ~REMOTE_IRR : low) >>> 0);
   }
@@ -106,7 +106,7 @@ export function written(kvm: Draft<KvmState>, { offset, val }: EventOf<'sim:ioap
 function scanInto(chip: Chip, l: Draft<LapicState>): void {
   const { ioapic: io } = chip;
   l.ioapicHandled.fill(0);
-  if ((io.rtc.vcpus & (1 << l.vcpu)) !== 0) setVector(l.ioapicHandled, io.rtc.vectors[l.vcpu]);
+  if ((io.rtc.vcpus & (1 << l.vcpu)) !== 0) setVector(l.ioapicHandled, io.rtc.vectors[l.vcpu]!);
   for (let pin = 0; pin < IOAPIC_PINS; pin++) {
     if (!isLevel(io, pin) && pin !== RTC_PIN && !hasAckNotifier(chip, IOAPIC, pin)) continue;
     const m = message(io, pin);

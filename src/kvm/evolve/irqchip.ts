@@ -72,7 +72,7 @@ export function lineDriven(kvm: Draft<KvmState>, { gsi, level, irq_source_id: so
   for (const route of chip.routing.routes[gsi] ?? []) {
     if (route.type === 'msi') continue;
     const { irqStates } = route.irqchip === IOAPIC ? chip.ioapic : chip.pic;
-    irqStates[route.pin] = level !== 0 ? irqStates[route.pin] | bit : irqStates[route.pin] & ~bit;
+    irqStates[route.pin] = level !== 0 ? irqStates[route.pin]! | bit : irqStates[route.pin]! & ~bit;
   }
 }
 
@@ -82,7 +82,7 @@ export function isDriven(kvm: KvmState, { gsi, level, irq_source_id: source }: E
   for (const route of routing.routes[gsi] ?? []) {
     if (route.type === 'msi') continue;
     const { irqStates } = route.irqchip === IOAPIC ? io : pair;
-    if (((irqStates[route.pin] >> source) & 1) !== Math.sign(level)) return false;
+    if (((irqStates[route.pin]! >> source) & 1) !== Math.sign(level)) return false;
   }
   return true;
 }

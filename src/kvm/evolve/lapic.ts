@@ -64,14 +64,14 @@ const chipOf = (kvm: Kvm) => kvm.vm!.irqchip!;
 
 /** A vector that passes the priority now wants an entry. */
 function kick(kvm: Kvm, l: Lapic, cause: number): void {
-  if (deliverableVector(l) >= 0) makeRequest(kvm.vcpus[l.vcpu], REQ_EVENT, cause);
+  if (deliverableVector(l) >= 0) makeRequest(kvm.vcpus[l.vcpu]!, REQ_EVENT, cause);
 }
 
 /** kvm_apic_accept_irq. A vector that waits already keeps its first cause. NMIs come as sim:nmi_pending. */
 export function accepted(kvm: Kvm, event: EventOf<'kvm_apic_accept_irq'>, { seq }: Stamped): void {
   if (!event.accepted) return;
   const { apicid, dm, tm, vec } = event;
-  const { events } = kvm.vcpus[apicid];
+  const { events } = kvm.vcpus[apicid]!;
   switch (dm) {
     case DELIVER_FIXED:
     case DELIVER_LOWEST:
@@ -93,21 +93,21 @@ export function accepted(kvm: Kvm, event: EventOf<'kvm_apic_accept_irq'>, { seq 
       return;
   }
   events.startCause = seq;
-  makeRequest(kvm.vcpus[apicid], REQ_EVENT, seq);
+  makeRequest(kvm.vcpus[apicid]!, REQ_EVENT, seq);
 }
 
 /** A vector waits in a LAPIC from now on. */
-export function requestVector(kvm: Kvm, index: number, vector: number, level: boolean, cause: number): void {
-  const l = chipOf(kvm).lapics[index];
+function requestVector(kvm: Kvm, index: number, vector: number, level: boolean, cause: number): void {
+  const l = chipOf(kvm).lapics[index]!;
   if (level) setVector(l.tmr, vector);
   else clearVector(l.tmr, vector);
   if (!testVector(l.irr, vector)) l.causes[vector] = cause;
   setVector(l.irr, vector);
-  makeRequest(kvm.vcpus[index], REQ_EVENT, cause);
+  makeRequest(kvm.vcpus[index]!, REQ_EVENT, cause);
 }
 
 /** A vector no longer waits. Returns what had requested it. */
-export function dropVector(l: Lapic, vector: number): number {
+function dropVector(l: Lapic, vector: number): number {
   const cause = l.causes[vector] ?? NONE;
   clearVector(l.irr, vector);
   delete l.causes[vector];
@@ -117,15 +117,15 @@ export function dropVector(l: Lapic, vector: number): number {
 /** sim:vector_set: a person requests a vector, or takes it away. SDM Vol. 3, 11.8.4. */
 export function vectorSet(kvm: Kvm, event: EventOf<'sim:vector_set'>, { seq }: Stamped): void {
   const { vcpu_id: index, vector, pending } = event;
-  const l = chipOf(kvm).lapics[index];
+  const l = chipOf(kvm).lapics[index]!;
   if (pending) requestVector(kvm, index, vector, testVector(l.tmr, vector), seq);
   else dropVector(l, vector);
-  makeRequest(kvm.vcpus[index], REQ_EVENT, seq);
+  makeRequest(kvm.vcpus[index]!, REQ_EVENT, seq);
 }
 
 /** INTA: a vector goes from IRR to ISR. Returns what had requested it. */
 export function takenIntoService(kvm: Kvm, index: number, vector: number): number {
-  const l = chipOf(kvm).lapics[index];
+  const l = chipOf(kvm).lapics[index]!;
   setVector(l.isr, vector);
   l.isrCache = vector;
   return dropVector(l, vector);
@@ -135,7 +135,7 @@ export function takenIntoService(kvm: Kvm, index: number, vector: number): numbe
 export function ended(kvm: Kvm, { apicid, vector }: EventOf<'kvm_eoi'>, { seq }: Stamped): void {
   if (vector < 0) return;
   const { lapics, ioapic } = chipOf(kvm);
-  const l = lapics[apicid];
+  const l = lapics[apicid]!;
   clearVector(l.isr, vector);
   l.isrCache = -1;
   if (testVector(l.ioapicHandled, vector)) rtcEnded(ioapic, apicid, vector);
@@ -150,14 +150,14 @@ function setTaskPriority(kvm: Kvm, l: Lapic, tpr: number, cause: number): void {
 
 /** sim:tpr. */
 export function taskPrioritySet(kvm: Kvm, { vcpu_id: index, tpr }: EventOf<'sim:tpr'>, { seq }: Stamped): void {
-  setTaskPriority(kvm, chipOf(kvm).lapics[index], tpr, seq);
+  setTaskPriority(kvm, chipOf(kvm).lapics[index]!, tpr, seq);
 }
 
 /** kvm_apic: a register of the vCPU that wrote it. What is refused changes nothing. */
 export function registerWritten(kvm: Kvm, { rw, reg, val }: EventOf<'kvm_apic'>, index: number, seq: number): void {
   if (rw === 0) return;
   const chip = chipOf(kvm);
-  const l = chip.lapics[index];
+  const l = chip.lapics[index]!;
   const value = Number(val & LOW);
   if (reg >= APIC_LVT_TIMER && reg <= APIC_LVT_ERROR) {
     writeLvt(l, (reg - APIC_LVT_TIMER) >> 4, value);
@@ -195,7 +195,7 @@ export function registerWritten(kvm: Kvm, { rw, reg, val }: EventOf<'kvm_apic'>,
 
 /** sim:apic_error. */
 export function errorLogged(kvm: Kvm, { vcpu_id: index, error }: EventOf<'sim:apic_error'>): void {
-  chipOf(kvm).lapics[index].errors |= error;
+  chipOf(kvm).lapics[index]!.errors |= error;
 }
 
 /** Registers that only xAPIC mode lets the guest write. True: who is addressed how may have changed. */
@@ -222,14 +222,14 @@ function writeXapicRegister(l: Lapic, reg: number, value: number): boolean {
 function writeSpurious(l: Lapic, value: number): void {
   l.svr = value & SVR_WRITABLE;
   if (isSoftwareEnabled(l)) return;
-  for (let i = 0; i < l.lvt.length; i++) l.lvt[i] |= LVT_MASKED;
+  for (let i = 0; i < l.lvt.length; i++) l.lvt[i]! |= LVT_MASKED;
   updateTimerMode(l);
   l.timer.pending = false;
 }
 
 function writeLvt(l: Lapic, index: number, value: number): void {
   const masked = isSoftwareEnabled(l) ? value : value | LVT_MASKED;
-  l.lvt[index] = masked & LVT_WRITABLE[index];
+  l.lvt[index] = masked & LVT_WRITABLE[index]!;
   if (index !== LVT_TIMER) return;
   l.lvt[index] |= masked & timerModeMask(l);
   updateTimerMode(l);
@@ -238,7 +238,7 @@ function writeLvt(l: Lapic, index: number, value: number): void {
 /** The LVT timer entry changed: only a move to or from TSC-deadline mode forgets the count. */
 function updateTimerMode(l: Lapic): void {
   const t = l.timer;
-  const mode = l.lvt[LVT_TIMER] & timerModeMask(l);
+  const mode = l.lvt[LVT_TIMER]! & timerModeMask(l);
   if (t.mode === mode) return;
   if ((t.mode === TSC_DEADLINE) !== (mode === TSC_DEADLINE)) {
     t.pending = false;
@@ -268,20 +268,20 @@ function writeDivide(l: Lapic, value: number): void {
 
 /** IA32_TSC_DEADLINE. */
 export function deadlineWritten(kvm: Kvm, index: number, value: bigint): void {
-  const t = chipOf(kvm).lapics[index].timer;
+  const t = chipOf(kvm).lapics[index]!.timer;
   t.tscDeadline = value;
   t.pending = false;
 }
 
 /** The timer was armed: a counting one reaches zero then. */
 export function timerArmed(kvm: Kvm, index: number, deadline: number): void {
-  const t = chipOf(kvm).lapics[index].timer;
+  const t = chipOf(kvm).lapics[index]!.timer;
   if (t.mode !== TSC_DEADLINE) t.target = deadline;
 }
 
 /** The timer fired: it is delivered as soon as APIC and LVT entry let it pass. */
 export function timerFired(kvm: Kvm, index: number, seq: number): void {
-  const t = chipOf(kvm).lapics[index].timer;
+  const t = chipOf(kvm).lapics[index]!.timer;
   if (t.pending) return;
   t.pending = true;
   t.cause = seq;
@@ -289,7 +289,7 @@ export function timerFired(kvm: Kvm, index: number, seq: number): void {
 
 /** sim:lapic_timer_delivered. */
 export function timerDelivered(kvm: Kvm, { vcpu_id: index }: EventOf<'sim:lapic_timer_delivered'>): void {
-  const t = chipOf(kvm).lapics[index].timer;
+  const t = chipOf(kvm).lapics[index]!.timer;
   t.pending = false;
   t.cause = NONE;
   if (t.mode === TSC_DEADLINE) t.tscDeadline = 0n;
@@ -315,14 +315,14 @@ function setBase(l: Lapic, value: number): void {
 export function baseWritten(kvm: Kvm, { vcpu_id: index, value }: EventOf<'sim:apic_base'>): void {
   const chip = kvm.vm!.irqchip;
   if (chip === undefined) return;
-  setBase(chip.lapics[index], value);
+  setBase(chip.lapics[index]!, value);
   scan(chip);
 }
 
 /** The RESET or (`init`) INIT state. The BSP's LINT0 comes up as ExtINT, as KVM's quirk has it. */
 export function reset(kvm: Kvm, index: number, init: boolean): void {
   const chip = chipOf(kvm);
-  const l = chip.lapics[index];
+  const l = chip.lapics[index]!;
   const isBsp = index === 0;
   if (!init) setBase(l, DEFAULT_BASE + APIC_BASE_ENABLE + (isBsp ? APIC_BASE_BSP : 0));
   if (!init) l.id = (index << 24) >>> 0;
@@ -365,7 +365,7 @@ export function featuresSet(kvm: Kvm, index: number, features: LapicFeatures): v
 /** KVM_SET_LAPIC. */
 export function restored(kvm: Kvm, { vcpu_id: index, regs }: EventOf<'ioctl:KVM_SET_LAPIC'>, { seq }: Stamped): void {
   const chip = chipOf(kvm);
-  const l = chip.lapics[index];
+  const l = chip.lapics[index]!;
   const view = new DataView(regs.buffer, regs.byteOffset, regs.byteLength);
   const take = (offset: number): number => view.getUint32(offset, true);
   for (const [offset, name] of WORDS) l[name] = take(offset);
@@ -386,7 +386,7 @@ export function restored(kvm: Kvm, { vcpu_id: index, regs }: EventOf<'ioctl:KVM_
   if (isCounting(t)) t.period = limitedPeriod(t.mode, l.initialCount * t.divide);
   restoreRtcTracking(chip, l);
   scan(chip);
-  makeRequest(kvm.vcpus[index], REQ_EVENT, seq);
+  makeRequest(kvm.vcpus[index]!, REQ_EVENT, seq);
 }
 
 function takeVectors(view: DataView, offset: number, words: number[]): void {

@@ -48,7 +48,7 @@ export function logCleared(kvm: Kvm, event: EventOf<'ioctl:KVM_CLEAR_DIRTY_LOG'>
   invariant(event.num_pages <= npages, 'the pages are of the slot', { npages });
   const range = { firstPage: event.first_page, numPages: event.num_pages, bitmap: event.bitmap };
   clearedBy(dirty, range).forEach((bits, at) => {
-    dirty[at] = (dirty[at] & ~bits) >>> 0;
+    dirty[at] = (dirty[at]! & ~bits) >>> 0;
   });
 }
 
@@ -57,5 +57,5 @@ export function pageWritten(kvm: Kvm, { slot: id, gfn }: EventOf<'sim:page_dirty
   const { dirty, baseGfn } = slotOf(kvm, id);
   if (dirty === undefined) return;
   const page = gfn - baseGfn;
-  putAt(dirty, page >> 5, (dirty[page >> 5] | (1 << (page & 31))) >>> 0);
+  putAt(dirty, page >> 5, (dirty[page >> 5]! | (1 << (page & 31))) >>> 0);
 }

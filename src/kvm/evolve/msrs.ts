@@ -81,5 +81,5 @@ const SETTERS: ReadonlyMap<number, Setter> = new Map<number, Setter>([
 
 /** sim:msr_set. */
 export function msrSet(kvm: Draft<KvmState>, event: EventOf<'sim:msr_set'>, { seq }: Stamped): void {
-  SETTERS.get(event.index)?.(kvm.vcpus[event.vcpu_id], event.data, seq, kvm);
+  SETTERS.get(event.index)?.(kvm.vcpus[event.vcpu_id]!, event.data, seq, kvm);
 }

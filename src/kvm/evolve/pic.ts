@@ -43,36 +43,36 @@ function drop(c: Chip, pin: number): void {
 }
 
 /** pic_update_irq: the slave's request reaches the master, the master's a processor. */
-export function updateOutput(kvm: Kvm, cause: number): void {
+function updateOutput(kvm: Kvm, cause: number): void {
   const { pic, lapics } = chipOf(kvm);
   const slave = wanted(pic, 1);
   if (slave >= 0) {
-    setPin(pic.chips[0], CASCADE, true, pic.chips[1].causes[slave]);
-    setPin(pic.chips[0], CASCADE, false, NONE);
+    setPin(pic.chips[0]!, CASCADE, true, pic.chips[1]!.causes[slave]!);
+    setPin(pic.chips[0]!, CASCADE, false, NONE);
   }
   const before = pic.output;
   pic.output = wanted(pic, 0) >= 0;
   if (before || !pic.output) return;
   const taker = lapics.find(acceptsPic);
-  if (taker !== undefined) makeRequest(kvm.vcpus[taker.vcpu], REQ_EVENT, cause);
+  if (taker !== undefined) makeRequest(kvm.vcpus[taker.vcpu]!, REQ_EVENT, cause);
 }
 
 /** kvm_pic_set_irq: the input stands as its sources drive it. */
 export function lineMoved(kvm: Kvm, { chip, pin }: EventOf<'kvm_pic_set_irq'>, { seq, cause }: Stamped): void {
   const { pic } = chipOf(kvm);
-  setPin(pic.chips[chip], pin, pic.irqStates[chip * 8 + pin] !== 0, cause ?? seq);
+  setPin(pic.chips[chip]!, pin, pic.irqStates[chip * 8 + pin] !== 0, cause ?? seq);
   updateOutput(kvm, cause ?? seq);
 }
 
 /** kvm_pic_set_irq that leaves everything as it is: the input stands so already, and INTR follows from it. */
 export function isSettled(kvm: KvmState, { chip, pin }: EventOf<'kvm_pic_set_irq'>): boolean {
   const { pic } = kvm.vm!.irqchip!;
-  const c = pic.chips[chip];
+  const c = pic.chips[chip]!;
   const bit = 1 << pin;
   const level = pic.irqStates[chip * 8 + pin] !== 0;
   if (((c.lastIrr & bit) !== 0) !== level) return false;
   if ((c.elcr & bit) !== 0 && ((c.irr & bit) !== 0) !== level) return false;
-  if (wanted(pic, 1) >= 0 && (pic.chips[0].irr & (1 << CASCADE)) === 0) return false;
+  if (wanted(pic, 1) >= 0 && (pic.chips[0]!.irr & (1 << CASCADE)) === 0) return false;
   return pic.output === wanted(pic, 0) >= 0;
 }
 
@@ -80,8 +80,8 @@ export function isSettled(kvm: KvmState, { chip, pin }: EventOf<'kvm_pic_set_irq
 export function causeOfNext(kvm: Kvm): number {
   const { pic } = chipOf(kvm);
   const { master, slave } = picTaken(pic);
-  if (slave >= 0) return pic.chips[1].causes[slave];
-  return master < 0 ? NONE : pic.chips[0].causes[master];
+  if (slave >= 0) return pic.chips[1]!.causes[slave]!;
+  return master < 0 ? NONE : pic.chips[0]!.causes[master]!;
 }
 
 /** An INTA cycle. */
@@ -89,7 +89,7 @@ export function taken(kvm: Kvm, seq: number): void {
   const { pic } = chipOf(kvm);
   pic.output = false;
   const { master, slave } = picTaken(pic);
-  const ends = [master, slave].map((irq, index) => irq >= 0 && takeIntoService(pic.chips[index], irq));
+  const ends = [master, slave].map((irq, index) => irq >= 0 && takeIntoService(pic.chips[index]!, irq));
   if (!ends.includes(true)) updateOutput(kvm, seq);
 }
 
@@ -104,7 +104,7 @@ function takeIntoService(c: Chip, irq: number): boolean {
 
 /** kvm_ack_irq of a PIC: the interrupt is out of service. `pin`: 0..15 over both. */
 export function ended(kvm: Kvm, irqchip: number, pin: number): void {
-  chipOf(kvm).pic.chips[irqchip].isr &= ~(1 << (pin & 7));
+  chipOf(kvm).pic.chips[irqchip]!.isr &= ~(1 << (pin & 7));
 }
 
 /** sim:pic_intr. */
@@ -116,30 +116,30 @@ export function intrRefreshed(kvm: Kvm, _event: EventOf<'sim:pic_intr'>, { seq }
 export function polled(kvm: Kvm, { port, irq }: EventOf<'sim:pic_poll'>): void {
   const { chips } = chipOf(kvm).pic;
   const index = port >> 7;
-  chips[index].poll = 0;
+  chips[index]!.poll = 0;
   if (irq < 0) return;
   if (index === 1) {
-    chips[0].isr &= ~(1 << CASCADE);
-    drop(chips[0], CASCADE);
+    chips[0]!.isr &= ~(1 << CASCADE);
+    drop(chips[0]!, CASCADE);
   }
-  drop(chips[index], irq);
+  drop(chips[index]!, irq);
 }
 
 /** sim:pic_write. Ends of interrupts follow as facts of their own. */
 export function written(kvm: Kvm, { port, val }: EventOf<'sim:pic_write'>, { seq }: Stamped): void {
   const { chips } = chipOf(kvm).pic;
   if (port >= 0x4d0) {
-    const c = chips[port & 1];
+    const c = chips[port & 1]!;
     c.elcr = val & c.elcrMask;
   } else if ((port & 1) !== 0) writeData(kvm, port >> 7, val, seq);
   else if ((val & 0x10) !== 0) initialize(kvm, port >> 7, val);
-  else if ((val & 0x08) !== 0) writeOcw3(chips[port >> 7], val);
+  else if ((val & 0x08) !== 0) writeOcw3(chips[port >> 7]!, val);
   else writeOcw2(kvm, port >> 7, val, seq);
 }
 
 function initialize(kvm: Kvm, index: number, icw1: number): void {
   const chip = chipOf(kvm);
-  const c = chip.pic.chips[index];
+  const c = chip.pic.chips[index]!;
   c.init4 = icw1 & 1;
   c.lastIrr = 0;
   for (let pin = 0; pin < 8; pin += 1) if ((c.elcr & (1 << pin)) === 0) drop(c, pin);
@@ -162,7 +162,7 @@ function writeOcw3(c: Chip, value: number): void {
 }
 
 function writeOcw2(kvm: Kvm, index: number, value: number, seq: number): void {
-  const c = chipOf(kvm).pic.chips[index];
+  const c = chipOf(kvm).pic.chips[index]!;
   const command = value >> 5;
   if (command === 0 || command === 4) c.rotateOnAutoEoi = command >> 2;
   if (command === 6) {
@@ -175,7 +175,7 @@ function writeOcw2(kvm: Kvm, index: number, value: number, seq: number): void {
 }
 
 function writeData(kvm: Kvm, index: number, value: number, seq: number): void {
-  const c = chipOf(kvm).pic.chips[index];
+  const c = chipOf(kvm).pic.chips[index]!;
   switch (c.initState) {
     case 1:
       c.irqBase = value & 0xf8;
@@ -196,7 +196,7 @@ function writeData(kvm: Kvm, index: number, value: number, seq: number): void {
 
 function writeMask(kvm: Kvm, index: number, value: number, seq: number): void {
   const chip = chipOf(kvm);
-  const c = chip.pic.chips[index];
+  const c = chip.pic.chips[index]!;
   const unmasked = c.imr & ~value;
   c.imr = value;
   for (let irq = 0; irq < 8; irq++) {

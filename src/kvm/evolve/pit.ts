@@ -51,10 +51,10 @@ export function written(kvm: Draft<KvmState>, { port, val }: EventOf<'sim:pit_wr
   const { channels } = pitOf(kvm);
   if (port === 0x43) {
     const access = (val >> 4) & 3;
-    if (val >> 6 !== 3 && access !== 0) programCounter(channels[val >> 6], access, val);
+    if (val >> 6 !== 3 && access !== 0) programCounter(channels[val >> 6]!, access, val);
     return;
   }
-  const c = channels[port - 0x40];
+  const c = channels[port - 0x40]!;
   if (c.writeState === WORD_LSB) {
     c.writeLatch = val;
     c.writeState = WORD_MSB;
@@ -77,7 +77,7 @@ export function loaded(kvm: Draft<KvmState>, { channel, count, ns }: EventOf<'si
 }
 
 function load(pit: Pit, channel: number, count: number, ns: number): void {
-  const c = pit.channels[channel];
+  const c = pit.channels[channel]!;
   c.count = count;
   if (channel !== 0) {
     c.countLoadTime = ns;
@@ -99,20 +99,20 @@ function forgetMissed(pit: Pit): void {
 /** A pin was unmasked: if it is the PIT's, its missed ticks are forgotten. */
 export function resetReinject(chip: Draft<IrqchipState>, irqchip: number, pin: number): void {
   const { pit } = chip;
-  if (pit?.reinject === true && chip.routing.pinGsi[irqchip][pin] === PIT_GSI) forgetMissed(pit);
+  if (pit?.reinject === true && chip.routing.pinGsi[irqchip]![pin] === PIT_GSI) forgetMissed(pit);
 }
 
 /** kvm_ack_irq of the PIT's pin. */
 export function acknowledged(chip: Draft<IrqchipState>, irqchip: number, pin: number): void {
   const { pit } = chip;
-  if (pit?.reinject !== true || chip.routing.pinGsi[irqchip][pin] !== PIT_GSI) return;
+  if (pit?.reinject !== true || chip.routing.pinGsi[irqchip]![pin] !== PIT_GSI) return;
   pit.irqAck = true;
   if (pit.pending > 0) pit.pending -= 1;
 }
 
 /** sim:pit_latch. */
 export function latched(kvm: Draft<KvmState>, { channel, count, status }: EventOf<'sim:pit_latch'>): void {
-  const c = pitOf(kvm).channels[channel];
+  const c = pitOf(kvm).channels[channel]!;
   if (count >= 0) {
     c.latchedCount = count;
     c.countLatched = c.rwMode;
@@ -124,7 +124,7 @@ export function latched(kvm: Draft<KvmState>, { channel, count, status }: EventO
 
 /** sim:pit_read. */
 export function read(kvm: Draft<KvmState>, { port }: EventOf<'sim:pit_read'>): void {
-  const c = pitOf(kvm).channels[port - 0x40];
+  const c = pitOf(kvm).channels[port - 0x40]!;
   if (c.statusLatched !== 0) c.statusLatched = 0;
   else if (c.countLatched !== 0) c.countLatched = c.countLatched === WORD_LSB ? MSB : 0;
   else if (c.readState === WORD_LSB) c.readState = WORD_MSB;
@@ -135,7 +135,7 @@ export function read(kvm: Draft<KvmState>, { port }: EventOf<'sim:pit_read'>): v
 export function speakerWritten(kvm: Draft<KvmState>, { val, ns }: EventOf<'sim:pit_speaker'>): void {
   const pit = pitOf(kvm);
   pit.flags = (val & 2) !== 0 ? pit.flags | SPEAKER_DATA_ON : pit.flags & ~SPEAKER_DATA_ON;
-  const c = pit.channels[2];
+  const c = pit.channels[2]!;
   const gate = val & 1;
   const restarts = c.mode === 1 || c.mode === 2 || c.mode === 3 || c.mode === 5;
   if (restarts && c.gate < gate) c.countLoadTime = ns;
@@ -171,9 +171,9 @@ export function restored(kvm: Draft<KvmState>, { state, ns }: EventOf<'ioctl:KVM
   pit.channels = channels;
   pit.flags = flags;
   for (let channel = 0; channel < 3; channel += 1) {
-    const count = channels[channel].count === 0 ? 0x10000 : channels[channel].count;
+    const count = channels[channel]!.count === 0 ? 0x10000 : channels[channel]!.count;
     // Whom the HPET replaces counts no more: as if it had no mode.
-    if (channel === 0 && takesOver) pit.channels[0].count = count;
+    if (channel === 0 && takesOver) pit.channels[0]!.count = count;
     else load(pit, channel, count, ns);
   }
 }

@@ -20,10 +20,10 @@ export function makeAllRequest(kvm: Draft<KvmState>, requests: number, cause: nu
 
 /** sim:request. */
 export function requested(kvm: Draft<KvmState>, event: EventOf<'sim:request'>, { seq, cause }: Stamped): void {
-  makeRequest(kvm.vcpus[event.vcpu_id], event.requests, cause ?? seq);
+  makeRequest(kvm.vcpus[event.vcpu_id]!, event.requests, cause ?? seq);
 }
 
 /** sim:requests_served. */
 export function served(kvm: Draft<KvmState>, { vcpu_id: index, requests }: EventOf<'sim:requests_served'>): void {
-  kvm.vcpus[index].requests &= ~requests;
+  kvm.vcpus[index]!.requests &= ~requests;
 }

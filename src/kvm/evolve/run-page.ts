@@ -9,7 +9,7 @@ type Run = Draft<VcpuState>['run'];
 
 /** kvm_userspace_exit: KVM_RUN returns. With an error there is nothing to answer. */
 export function returned(kvm: Kvm, event: EventOf<'kvm_userspace_exit'>): void {
-  const vcpu = kvm.vcpus[event.vcpu_id];
+  const vcpu = kvm.vcpus[event.vcpu_id]!;
   const { run } = vcpu;
   vcpu.inUserspace = event.errno >= 0;
   vcpu.pending = event.pending as PendingUserspace;
@@ -34,7 +34,7 @@ function putMmio(run: Run, { rw, addr: physAddr, size: length, data }: EventOf<'
 
 /** KVM_RUN. */
 export function entered(kvm: Kvm, event: EventOf<'ioctl:KVM_RUN'>): void {
-  const vcpu = kvm.vcpus[event.vcpu_id];
+  const vcpu = kvm.vcpus[event.vcpu_id]!;
   vcpu.inUserspace = false;
   vcpu.pending = 'nothing';
   vcpu.run.requestInterruptWindow = event.request_interrupt_window;
@@ -43,20 +43,20 @@ export function entered(kvm: Kvm, event: EventOf<'ioctl:KVM_RUN'>): void {
 
 /** sim:run_debug. */
 export function debugTold(kvm: Kvm, { vcpu_id: index, exception, pc, dr6, dr7 }: EventOf<'sim:run_debug'>): void {
-  kvm.vcpus[index].run.debug = { exception, pc, dr6, dr7 };
+  kvm.vcpus[index]!.run.debug = { exception, pc, dr6, dr7 };
 }
 
 /** sim:run_internal_error. */
 export function errorTold(kvm: Kvm, { vcpu_id: index, suberror, data }: EventOf<'sim:run_internal_error'>): void {
-  kvm.vcpus[index].run.internal = { suberror, data: [...new BigUint64Array(data.slice().buffer)] };
+  kvm.vcpus[index]!.run.internal = { suberror, data: [...new BigUint64Array(data.slice().buffer)] };
 }
 
 /** sim:run_fail_entry. */
 export function failureTold(kvm: Kvm, { vcpu_id: index, reason }: EventOf<'sim:run_fail_entry'>): void {
-  kvm.vcpus[index].run.failEntry = { reason };
+  kvm.vcpus[index]!.run.failEntry = { reason };
 }
 
 /** sim:run_msr. */
 export function msrTold(kvm: Kvm, { vcpu_id: index, reason, index: msr, data }: EventOf<'sim:run_msr'>): void {
-  kvm.vcpus[index].run.msr = { reason, index: msr, data };
+  kvm.vcpus[index]!.run.msr = { reason, index: msr, data };
 }

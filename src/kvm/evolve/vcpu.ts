@@ -20,7 +20,7 @@ type Kvm = Draft<KvmState>;
 type Vcpu = Draft<VcpuState>;
 type OfVcpu = { readonly vcpu_id: number };
 
-const vcpuOf = (kvm: Kvm, { vcpu_id: index }: OfVcpu): Vcpu => kvm.vcpus[index];
+const vcpuOf = (kvm: Kvm, { vcpu_id: index }: OfVcpu): Vcpu => kvm.vcpus[index]!;
 
 /** kvm_entry. */
 export function entered(kvm: Kvm, event: EventOf<'kvm_entry'>, { seq, tick }: Stamped): void {
@@ -113,7 +113,7 @@ export function exceptionQueued(kvm: Kvm, event: EventOf<'sim:exception_queued'>
 
 /** kvm_inj_exception: what is injected again points to this. */
 export function exceptionInjected(kvm: Kvm, index: number, seq: number): void {
-  const { exception } = kvm.vcpus[index].events;
+  const { exception } = kvm.vcpus[index]!.events;
   exception.pending = false;
   exception.injected = true;
   exception.payload = undefined;
@@ -122,7 +122,7 @@ export function exceptionInjected(kvm: Kvm, index: number, seq: number): void {
 
 /** kvm_inj_virq: what is injected again points to this. */
 export function interruptInjected(kvm: Kvm, index: number, seq: number): void {
-  kvm.vcpus[index].events.interrupt.cause = seq;
+  kvm.vcpus[index]!.events.interrupt.cause = seq;
 }
 
 /** sim:triple_fault. */
@@ -275,7 +275,7 @@ export function tscAdjusted(kvm: Kvm, event: EventOf<'sim:tsc_adjust'>): void {
 
 /** sim:xcr0, KVM_SET_XCRS. */
 export function xcr0Set(kvm: Kvm, index: number, value: bigint): void {
-  kvm.vcpus[index].xcr0 = value;
+  kvm.vcpus[index]!.xcr0 = value;
 }
 
 /** KVM_SET_REGS: entry is checked, and what waited to be delivered is not any more. */
@@ -369,7 +369,7 @@ const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 /** KVM_X86_SETUP_MCE. */
 export function mceSet(kvm: Kvm, { vcpu_id: index, mcg_cap: cap }: EventOf<'ioctl:KVM_X86_SETUP_MCE'>): void {
   const MCG_CTL_P = 0x100n;
-  const { msrs } = kvm.vcpus[index];
+  const { msrs } = kvm.vcpus[index]!;
   msrs.mcgCap = cap;
   if ((cap & MCG_CTL_P) !== 0n) msrs.mcgCtl = ALL_ONES;
   for (let bank = 0; bank < Number(cap & 0xffn); bank += 1) msrs.mcBanks[bank * 4] = ALL_ONES;

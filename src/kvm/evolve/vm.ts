@@ -201,12 +201,12 @@ export function masterClockUpdated(kvm: Kvm, event: EventOf<'kvm_update_master_c
 
 /** sim:apic_base: as user space sees it. */
 export function apicBaseSet(kvm: Kvm, event: EventOf<'sim:apic_base'>): void {
-  kvm.vcpus[event.vcpu_id].run.apicBase = event.value;
+  kvm.vcpus[event.vcpu_id]!.run.apicBase = event.value;
   lapic.baseWritten(kvm, event);
 }
 
 /** sim:tpr: of a local APIC, or the one user space keeps. */
 export function taskPrioritySet(kvm: Kvm, event: EventOf<'sim:tpr'>, stamped: Stamped): void {
-  kvm.vcpus[event.vcpu_id].run.cr8 = event.tpr >> 4;
+  kvm.vcpus[event.vcpu_id]!.run.cr8 = event.tpr >> 4;
   if (kvm.vm!.irqchip !== undefined) lapic.taskPrioritySet(kvm, event, stamped);
 }

@@ -39,7 +39,7 @@ export function handleCpuid(kvm: KvmContext, vcpu: VcpuState, stop: GuestStop): 
 }
 
 /** kvm_cpuid with the bits that follow CR4, XCR0 and the APIC base. */
-export function answerCpuid(kvm: KvmContext, vcpu: VcpuState, leaf: number, index: number): CpuidAnswer {
+function answerCpuid(kvm: KvmContext, vcpu: VcpuState, leaf: number, index: number): CpuidAnswer {
   const answer = lookUpCpuid(vcpu.cpuid, leaf, index);
   if (leaf === 1) {
     const osxsave = (currentCr4(kvm, vcpu) & CR4_OSXSAVE) !== 0n;

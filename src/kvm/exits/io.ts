@@ -11,7 +11,7 @@ import { GPR } from '../../x86/registers.ts';
 
 const Q = QUALIFICATION.IO_INSTRUCTION;
 /** Old firmware expects rip past this OUT when user space looks (KVM_X86_QUIRK_OUT_7E_INC_RIP). */
-export const PORT_7E = 0x7e;
+const PORT_7E = 0x7e;
 const NO_BYTES = new Uint8Array(0);
 
 /** Exit 30. */

@@ -18,14 +18,14 @@ import type { VcpuState } from '../state.ts';
 /** A little-endian number: of the first `length` bytes, 6 at most. */
 export function numberOf(bytes: ArrayLike<number>, length = bytes.length): number {
   let value = 0;
-  for (let i = Math.min(length, bytes.length, 6) - 1; i >= 0; i -= 1) value = value * 256 + bytes[i];
+  for (let i = Math.min(length, bytes.length, 6) - 1; i >= 0; i -= 1) value = value * 256 + bytes[i]!;
   return value;
 }
 
 /** A little-endian number of up to 8 bytes. */
 export function bigintOf(bytes: ArrayLike<number>): bigint {
   let value = 0n;
-  for (let i = Math.min(bytes.length, 8) - 1; i >= 0; i -= 1) value = (value << 8n) | BigInt(bytes[i]);
+  for (let i = Math.min(bytes.length, 8) - 1; i >= 0; i -= 1) value = (value << 8n) | BigInt(bytes[i]!);
   return value;
 }
 
@@ -53,7 +53,7 @@ export function portWrite(kvm: KvmContext, port: number, size: number, value: nu
 export function mmioRead(kvm: KvmContext, vcpu: VcpuState, gpa: number, length: number): Uint8Array | undefined {
   const { irqchip } = vmOf(kvm);
   if (irqchip === undefined) return undefined;
-  const base = lapicMmioBase(irqchip.lapics[vcpu.index]);
+  const base = lapicMmioBase(irqchip.lapics[vcpu.index]!);
   if (gpa >= base && gpa < base + 4096) {
     return littleEndian(lapicMmioRead(kvm, vcpu.index, gpa - base, length), length);
   }
@@ -67,7 +67,7 @@ export function mmioRead(kvm: KvmContext, vcpu: VcpuState, gpa: number, length: 
 export function mmioWrite(kvm: KvmContext, vcpu: VcpuState, gpa: number, bytes: Uint8Array): boolean {
   const { irqchip, ioeventfds } = vmOf(kvm);
   if (irqchip !== undefined) {
-    const base = lapicMmioBase(irqchip.lapics[vcpu.index]);
+    const base = lapicMmioBase(irqchip.lapics[vcpu.index]!);
     if (gpa >= base && gpa < base + 4096) {
       lapicMmioWrite(kvm, vcpu.index, gpa - base, bytes.length, numberOf(bytes));
       return true;

@@ -7,8 +7,8 @@ import type { IoeventfdState, IoeventfdsState, IrqfdState } from '../state.ts';
 
 export const IRQFD_DEASSIGN = 1;
 export const IRQFD_RESAMPLE = 2;
-export const IOEVENTFD_DATAMATCH = 1;
-export const IOEVENTFD_PIO = 2;
+const IOEVENTFD_DATAMATCH = 1;
+const IOEVENTFD_PIO = 2;
 export const IOEVENTFD_DEASSIGN = 4;
 
 const countOf = (kvm: KvmContext, fd: number): number => {

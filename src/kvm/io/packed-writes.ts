@@ -21,8 +21,8 @@ export function packWrites(writes: readonly MmioAccess[]): Uint8Array {
 export function unpackWrites(packed: Uint8Array): MmioAccess[] {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
   const writes: MmioAccess[] = [];
-  for (let at = 0; at < packed.length; at += 9 + packed[at + 8]) {
-    const bytes = packed.slice(at + 9, at + 9 + packed[at + 8]);
+  for (let at = 0; at < packed.length; at += 9 + packed[at + 8]!) {
+    const bytes = packed.slice(at + 9, at + 9 + packed[at + 8]!);
     writes.push({ gpa: Number(view.getBigUint64(at, true)), bytes });
   }
   return writes;

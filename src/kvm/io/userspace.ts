@@ -9,10 +9,10 @@ export const KVM_EXIT_HLT = 5;
 export const KVM_EXIT_MMIO = 6;
 export const KVM_EXIT_IRQ_WINDOW_OPEN = 7;
 export const KVM_EXIT_SHUTDOWN = 8;
-export const KVM_EXIT_FAIL_ENTRY = 9;
+const KVM_EXIT_FAIL_ENTRY = 9;
 export const KVM_EXIT_INTR = 10;
 export const KVM_EXIT_SET_TPR = 11;
-export const KVM_EXIT_INTERNAL_ERROR = 17;
+const KVM_EXIT_INTERNAL_ERROR = 17;
 export const KVM_EXIT_X86_RDMSR = 29;
 export const KVM_EXIT_X86_WRMSR = 30;
 

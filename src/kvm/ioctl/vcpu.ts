@@ -50,7 +50,7 @@ export const VCPU_IOCTLS: IoctlTable<[kvm: KvmContext, vcpu: VcpuState]> = {
   [io.KVM_GET_LAPIC]: (kvm, vcpu, out) => {
     const { irqchip } = vmOf(kvm);
     if (irqchip === undefined) return -EINVAL;
-    out.regs = getLapic(irqchip.lapics[vcpu.index], kvm.now());
+    out.regs = getLapic(irqchip.lapics[vcpu.index]!, kvm.now());
     return 0;
   },
   [io.KVM_SET_LAPIC]: (kvm, vcpu, page) => {

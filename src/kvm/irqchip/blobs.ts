@@ -1,5 +1,5 @@
 /** KVM_GET/SET_IRQCHIP and KVM_GET/SET_LAPIC: Linux arch/x86/include/uapi/asm/kvm.h. */
-import { chipOf, type KvmContext } from '../context.ts';
+import type { KvmContext } from '../context.ts';
 import { type IoapicRegisters, packIoapic, packPic, type PicRegisters } from '../ioctl/structs.ts';
 import { injectAsserted, IOAPIC_BASE } from './ioapic.ts';
 import { isX2apic, processorPriority } from './lapic.ts';
@@ -32,7 +32,7 @@ const LAPIC_BLOB_SIZE = 0x400;
 
 /** KVM_GET_IRQCHIP of the PIC `index` (0 master, 1 slave): struct kvm_pic_state. */
 export function getPic(chip: IrqchipState, index: number): PicRegisters {
-  const { causes, ...registers } = chip.pic.chips[index];
+  const { causes, ...registers } = chip.pic.chips[index]!;
   return registers;
 }
 
@@ -48,7 +48,7 @@ export function getIoapic({ ioapic: io }: IrqchipState): IoapicRegisters {
     ioregsel: io.ioregsel,
     id: io.id,
     irr: (io.irr & ~io.irrDelivered) >>> 0,
-    redirtbl: io.redirLow.map((low, pin) => entryBits(low, io.redirHigh[pin])),
+    redirtbl: io.redirLow.map((low, pin) => entryBits(low, io.redirHigh[pin]!)),
   };
 }
 
@@ -59,7 +59,7 @@ export function setIoapic(kvm: KvmContext, registers: IoapicRegisters): void {
 }
 
 function putVectors(view: DataView, offset: number, words: readonly number[]): void {
-  for (let i = 0; i < 8; i++) view.setInt32(offset + i * 16, words[i], true);
+  for (let i = 0; i < 8; i++) view.setInt32(offset + i * 16, words[i]!, true);
 }
 
 /** Registers of one word each, in both directions. */
@@ -85,7 +85,7 @@ export function getLapic(l: LapicState, now: number): Uint8Array {
   put(APIC_PPR, processorPriority(l));
   put(APIC_CURRENT_COUNT, currentCount(l, now));
   for (const [offset, name] of WORDS) put(offset, l[name]);
-  for (let i = 0; i < l.lvt.length; i++) put(APIC_LVT_TIMER + i * 16, l.lvt[i]);
+  for (let i = 0; i < l.lvt.length; i++) put(APIC_LVT_TIMER + i * 16, l.lvt[i]!);
   putVectors(view, APIC_ISR, l.isr);
   putVectors(view, APIC_TMR, l.tmr);
   putVectors(view, APIC_IRR, l.irr);
@@ -98,6 +98,3 @@ export function setLapic(kvm: KvmContext, vcpu: number, page: Uint8Array): void 
   const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
   startTimer(kvm.after(seq), vcpu, view.getUint32(APIC_CURRENT_COUNT, true));
 }
-
-/** Registers of a vCPU's LAPIC. */
-export const lapicOf = (kvm: KvmContext, vcpu: number): LapicState => chipOf(kvm).lapics[vcpu];

@@ -11,8 +11,8 @@ const X2APIC_BROADCAST = 0xffffffff;
 
 export const SHORTHAND_NONE = 0;
 export const SHORTHAND_SELF = 0x40000;
-export const SHORTHAND_ALL = 0x80000;
-export const SHORTHAND_OTHERS = 0xc0000;
+const SHORTHAND_ALL = 0x80000;
+const SHORTHAND_OTHERS = 0xc0000;
 
 /** A message on its way (struct kvm_lapic_irq). */
 export interface LapicMessage {
@@ -173,7 +173,7 @@ function deliverByMatch(kvm: KvmContext, source: number, message: LapicMessage, 
     else if (isSoftwareEnabled(l)) candidates |= 1 << l.vcpu;
   }
   if (candidates === 0) return result;
-  return acceptIrq(kvm, lapics[nthBit(candidates, m.vector % bitCount(candidates))], m, rtc);
+  return acceptIrq(kvm, lapics[nthBit(candidates, m.vector % bitCount(candidates))]!, m, rtc);
 }
 
 /** Whether KVM's map of local APICs says at once who takes a device's message (kvm_irq_delivery_to_apic_fast). */
@@ -188,8 +188,8 @@ export function isInMap(kvm: KvmContext, m: LapicMessage): boolean {
  */
 export function deliverToApic(kvm: KvmContext, source: number, m: LapicMessage, rtc = false): number {
   const { lapics } = chipOf(kvm);
-  if (m.shorthand === SHORTHAND_SELF && source >= 0) return acceptIrq(kvm, lapics[source], m, rtc);
-  const x2apicIpi = source >= 0 && isX2apic(lapics[source]);
+  if (m.shorthand === SHORTHAND_SELF && source >= 0) return acceptIrq(kvm, lapics[source]!, m, rtc);
+  const x2apicIpi = source >= 0 && isX2apic(lapics[source]!);
   const broadcast = m.destination === (x2apicIpi ? X2APIC_BROADCAST : XAPIC_BROADCAST);
   if (m.shorthand !== SHORTHAND_NONE || broadcast) return deliverByMatch(kvm, source, m, rtc);
   if (!m.logical) {

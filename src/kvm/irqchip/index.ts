@@ -1,5 +1,5 @@
 /** KVM's in-kernel interrupt controllers, as the rest of KVM uses them. */
-export { getIoapic, getLapic, getPic, lapicOf, setIoapic, setLapic, setPic } from './blobs.ts';
+export { getIoapic, getLapic, getPic, setIoapic, setLapic, setPic } from './blobs.ts';
 export {
   acknowledgeInterrupt,
   expireIrqchip,
@@ -26,4 +26,4 @@ export { irqchipPortRead, irqchipPortWrite } from './ports.ts';
 export { buildRouting, type GsiRoutingEntry } from './routes.ts';
 export { kickCpu, pulseGsi, sendMsi, sendPvIpi, setIrqLine } from './routing.ts';
 export type { GsiRoute, IrqchipState, LapicFeatures, LapicState } from './state.ts';
-export { PIC_MASTER, PIC_SLAVE, IOAPIC, PIT_SOURCE, RESAMPLE_SOURCE, USERSPACE_SOURCE } from './state.ts';
+export { IOAPIC, RESAMPLE_SOURCE, USERSPACE_SOURCE } from './state.ts';

@@ -11,7 +11,7 @@ import { highestVector, testVector } from './vectors.ts';
 
 /** The vector the vCPU would be interrupted with now, or -1. A PIC interrupt comes before the LAPIC's. */
 export function pendingInterrupt(chip: IrqchipState, vcpu: number): number {
-  const l = chip.lapics[vcpu];
+  const l = chip.lapics[vcpu]!;
   if (chip.pic.output && acceptsPic(l)) return peekPic(chip.pic);
   return deliverableVector(l);
 }
@@ -19,7 +19,7 @@ export function pendingInterrupt(chip: IrqchipState, vcpu: number): number {
 /** Take the pending interrupt: INTA for the PIC, IRR to ISR for the LAPIC. Returns its vector, or -1. */
 export function acknowledgeInterrupt(kvm: KvmContext, vcpu: number): number {
   const chip = chipOf(kvm);
-  const l = chip.lapics[vcpu];
+  const l = chip.lapics[vcpu]!;
   if (chip.pic.output && acceptsPic(l)) return acknowledgePic(kvm, vcpu);
   const vector = deliverableVector(l);
   if (vector >= 0) kvm.raise({ kind: 'sim:intack', vcpu_id: vcpu, irqchip: LAPIC, vector });
@@ -35,7 +35,7 @@ export const taskPriority = ({ tpr }: LapicState): number => tpr >> 4;
 /** MOV to CR8, or user space's KVM_SET_SREGS. */
 export function writeTaskPriority(kvm: KvmContext, vcpu: number, cr8: number): void {
   const tpr = (cr8 & 0xf) << 4;
-  if (chipOf(kvm).lapics[vcpu].tpr !== tpr) kvm.raise({ kind: 'sim:tpr', vcpu_id: vcpu, tpr });
+  if (chipOf(kvm).lapics[vcpu]!.tpr !== tpr) kvm.raise({ kind: 'sim:tpr', vcpu_id: vcpu, tpr });
 }
 
 /**
@@ -56,7 +56,7 @@ export function pvEoiCandidate(l: LapicState): number {
 
 /** A pulse on LINT1 (the platform's NMI pin): delivered as the LVT entry says. */
 export function pulseLint1(kvm: KvmContext, vcpu: number): void {
-  deliverLocal(kvm, chipOf(kvm).lapics[vcpu], LVT_LINT1);
+  deliverLocal(kvm, chipOf(kvm).lapics[vcpu]!, LVT_LINT1);
 }
 
 /** IRQ 0 pulses; an LVT0 in NMI mode makes the same tick an NMI (KVM's NMI watchdog). */
@@ -64,7 +64,7 @@ function pulsePit(kvm: KvmContext): void {
   setIrqLine(kvm, 0, PIT_SOURCE, true);
   setIrqLine(kvm, 0, PIT_SOURCE, false);
   for (const l of chipOf(kvm).lapics) {
-    if ((l.lvt[LVT_LINT0] & 0x700) === DELIVER_NMI) deliverLocal(kvm, l, LVT_LINT0);
+    if ((l.lvt[LVT_LINT0]! & 0x700) === DELIVER_NMI) deliverLocal(kvm, l, LVT_LINT0);
   }
 }
 

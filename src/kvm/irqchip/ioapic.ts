@@ -24,18 +24,18 @@ export const STORM_COUNT = 10000;
 const STORM_DELAY_NS = 10_000_000;
 
 /** When a throttled level interrupt is delivered again. */
-export const EOI_TIMER = 'kvm-ioapic-eoi';
+const EOI_TIMER = 'kvm-ioapic-eoi';
 
-const vectorOf = (io: IoapicState, pin: number): number => io.redirLow[pin] & 0xff;
-export const isLevel = (io: IoapicState, pin: number): boolean => (io.redirLow[pin] & LEVEL) !== 0;
-export const isMasked = (io: IoapicState, pin: number): boolean => (io.redirLow[pin] & MASKED) !== 0;
+const vectorOf = (io: IoapicState, pin: number): number => io.redirLow[pin]! & 0xff;
+export const isLevel = (io: IoapicState, pin: number): boolean => (io.redirLow[pin]! & LEVEL) !== 0;
+export const isMasked = (io: IoapicState, pin: number): boolean => (io.redirLow[pin]! & MASKED) !== 0;
 export const isAsserted = (io: IoapicState, pin: number): boolean => (io.irr & (1 << pin)) !== 0;
 
 /** What a pin sends. */
 export function message(io: IoapicState, pin: number): LapicMessage {
-  const low = io.redirLow[pin];
+  const low = io.redirLow[pin]!;
   return {
-    destination: io.redirHigh[pin] >>> 24,
+    destination: io.redirHigh[pin]! >>> 24,
     logical: (low & 0x800) !== 0,
     shorthand: SHORTHAND_NONE,
     deliveryMode: low & 0x700,
@@ -50,7 +50,7 @@ export function message(io: IoapicState, pin: number): LapicMessage {
 function service(kvm: KvmContext, pin: number, lineStatus: boolean): number {
   const io = chipOf(kvm).ioapic;
   if (isMasked(io, pin)) return -1;
-  if ((io.redirLow[pin] & (LEVEL | REMOTE_IRR)) === (LEVEL | REMOTE_IRR)) return -1;
+  if ((io.redirLow[pin]! & (LEVEL | REMOTE_IRR)) === (LEVEL | REMOTE_IRR)) return -1;
   const rtc = pin === RTC_PIN && lineStatus;
   const count = deliverToApic(kvm, -1, message(io, pin), rtc);
   kvm.raise({ kind: 'sim:ioapic_delivered', pin, count, rtc });
@@ -59,7 +59,7 @@ function service(kvm: KvmContext, pin: number, lineStatus: boolean): number {
 
 /** The interrupt of a line that stands high since something else than what is handled now. */
 function serviceAgain(kvm: KvmContext, pin: number): void {
-  service(kvm.after(chipOf(kvm).ioapic.causes[pin]), pin, false);
+  service(kvm.after(chipOf(kvm).ioapic.causes[pin]!), pin, false);
 }
 
 function changeInput(kvm: KvmContext, pin: number, high: boolean, lineStatus: boolean): number {
@@ -78,7 +78,7 @@ function changeInput(kvm: KvmContext, pin: number, high: boolean, lineStatus: bo
 
 function setInput(kvm: KvmContext, pin: number, high: boolean, lineStatus: boolean): number {
   const io = chipOf(kvm).ioapic;
-  const e = entryBits(io.redirLow[pin], io.redirHigh[pin]);
+  const e = entryBits(io.redirLow[pin]!, io.redirHigh[pin]!);
   const result = changeInput(kvm, pin, high, lineStatus);
   kvm.raise({ kind: 'kvm_ioapic_set_irq', e, pin, coalesced: result === 0 });
   return result;
@@ -99,7 +99,7 @@ function readIndirect(io: IoapicState): number {
   }
   const pin = (io.ioregsel - 0x10) >> 1;
   if (pin < 0 || pin >= IOAPIC_PINS) return 0xffffffff;
-  return ((io.ioregsel & 1) !== 0 ? io.redirHigh[pin] : io.redirLow[pin]) >>> 0;
+  return ((io.ioregsel & 1) !== 0 ? io.redirHigh[pin]! : io.redirLow[pin]!) >>> 0;
 }
 
 /** A read of the register at `offset` (IOREGSEL 00h, IOWIN 10h). */
@@ -122,7 +122,7 @@ export function ioapicWrite(kvm: KvmContext, offset: number, value: number): voi
   if (register === 0x00) return;
   const io = chipOf(kvm).ioapic;
   const pin = selectedPin(io);
-  if (pin < 0 || (io.redirLow[pin] & (LEVEL | REMOTE_IRR | MASKED)) !== LEVEL || !isAsserted(io, pin)) return;
+  if (pin < 0 || (io.redirLow[pin]! & (LEVEL | REMOTE_IRR | MASKED)) !== LEVEL || !isAsserted(io, pin)) return;
   if (!resampleOnUnmask(kvm, IOAPIC, pin)) serviceAgain(kvm, pin);
   else if (isAsserted(io, pin)) kvm.raise({ kind: 'sim:ioapic_line', pin, level: 0 });
 }
@@ -133,7 +133,7 @@ function endPin(kvm: KvmContext, pin: number, level: boolean): void {
   if (!level) return;
   const io = chipOf(kvm).ioapic;
   const again = !isMasked(io, pin) && isAsserted(io, pin);
-  const storms = io.eoiCount[pin] + 1 >= STORM_COUNT;
+  const storms = io.eoiCount[pin]! + 1 >= STORM_COUNT;
   kvm.raise({ kind: 'sim:ioapic_eoi', pin });
   if (!again) return;
   if (!storms) {
@@ -141,7 +141,7 @@ function endPin(kvm: KvmContext, pin: number, level: boolean): void {
     return;
   }
   if (kvm.state.timers[EOI_TIMER] === undefined) armTimer(kvm.origin, EOI_TIMER, kvm.now() + STORM_DELAY_NS);
-  kvm.raise({ kind: 'kvm_ioapic_delayed_eoi_inj', e: entryBits(io.redirLow[pin], io.redirHigh[pin]) });
+  kvm.raise({ kind: 'kvm_ioapic_delayed_eoi_inj', e: entryBits(io.redirLow[pin]!, io.redirHigh[pin]!) });
 }
 
 /** A LAPIC's EOI broadcast: end every pin with this vector. SDM Vol. 3, 11.8.5. */

@@ -29,9 +29,9 @@ import { highestVector, testVector } from './vectors.ts';
 export const APIC_ID = 0x20;
 export const APIC_VERSION = 0x30;
 export const APIC_TPR = 0x80;
-export const APIC_ARBPRI = 0x90;
+const APIC_ARBPRI = 0x90;
 export const APIC_PPR = 0xa0;
-export const APIC_EOI = 0xb0;
+const APIC_EOI = 0xb0;
 export const APIC_LDR = 0xd0;
 export const APIC_DFR = 0xe0;
 export const APIC_SVR = 0xf0;
@@ -46,7 +46,7 @@ export const APIC_LVT_ERROR = 0x370;
 export const APIC_INITIAL_COUNT = 0x380;
 export const APIC_CURRENT_COUNT = 0x390;
 export const APIC_DIVIDE = 0x3e0;
-export const APIC_SELF_IPI = 0x3f0;
+const APIC_SELF_IPI = 0x3f0;
 
 /** Version 14h with six LVT entries and no EOI-broadcast suppression. */
 export const APIC_VERSION_VALUE = 0x50014;
@@ -57,7 +57,7 @@ const X2APIC_ICR_RESERVED = 0xfff32000n;
 
 /** End of interrupt: the highest vector in service ends, or -1 when there is none. SDM Vol. 3, 11.8.5. */
 export function writeEoi(kvm: KvmContext, vcpu: number): number {
-  const l = chipOf(kvm).lapics[vcpu];
+  const l = chipOf(kvm).lapics[vcpu]!;
   const vector = highestVector(l.isr);
   const concerns = vector >= 0 && testVector(l.ioapicHandled, vector);
   const level = vector >= 0 && testVector(l.tmr, vector);
@@ -92,9 +92,9 @@ function sendIpi(kvm: KvmContext, l: LapicState, low: number, high: number): voi
 /** The value of a register, or undefined where none can be read. */
 function readRegister(kvm: KvmContext, l: LapicState, offset: number): number | undefined {
   const word = (offset >> 4) & 7;
-  if (offset >= APIC_ISR && offset < APIC_TMR) return l.isr[word] >>> 0;
-  if (offset >= APIC_TMR && offset < APIC_IRR) return l.tmr[word] >>> 0;
-  if (offset >= APIC_IRR && offset < APIC_ESR) return l.irr[word] >>> 0;
+  if (offset >= APIC_ISR && offset < APIC_TMR) return l.isr[word]! >>> 0;
+  if (offset >= APIC_TMR && offset < APIC_IRR) return l.tmr[word]! >>> 0;
+  if (offset >= APIC_IRR && offset < APIC_ESR) return l.irr[word]! >>> 0;
   if (offset >= APIC_LVT_TIMER && offset <= APIC_LVT_ERROR) return l.lvt[(offset - APIC_LVT_TIMER) >> 4];
   switch (offset) {
     case APIC_ID:
@@ -234,7 +234,7 @@ export const lapicMmioBase = ({ apicBase }: LapicState): number => apicBase - (a
 
 /** A read of `size` bytes at `offset` in the register page. -1: all ones, however wide the access. */
 export function lapicMmioRead(kvm: KvmContext, vcpu: number, offset: number, size: number): number {
-  const l = chipOf(kvm).lapics[vcpu];
+  const l = chipOf(kvm).lapics[vcpu]!;
   if (isMmioHole(l)) return -1;
   const byte = offset & 0xf;
   if (byte + size > 4) return 0;
@@ -251,7 +251,7 @@ export function lapicMmioRead(kvm: KvmContext, vcpu: number, offset: number, siz
 
 /** A write at `offset`: only aligned 32-bit ones count. */
 export function lapicMmioWrite(kvm: KvmContext, vcpu: number, offset: number, size: number, value: number): void {
-  const l = chipOf(kvm).lapics[vcpu];
+  const l = chipOf(kvm).lapics[vcpu]!;
   if (isMmioHole(l) || size !== 4 || (offset & 0xf) !== 0) return;
   writeRegister(kvm, l, offset & 0xff0, value >>> 0);
   if (isReservedRegister(offset & 0xff0)) logError(kvm, l, ESR_ILLEGAL_REGISTER);
@@ -259,7 +259,7 @@ export function lapicMmioWrite(kvm: KvmContext, vcpu: number, offset: number, si
 
 /** RDMSR of 800h-8FFh. Undefined: #GP. */
 export function lapicMsrRead(kvm: KvmContext, vcpu: number, msr: number): bigint | undefined {
-  const l = chipOf(kvm).lapics[vcpu];
+  const l = chipOf(kvm).lapics[vcpu]!;
   if (!isX2apic(l)) return undefined;
   const offset = (msr - 0x800) << 4;
   if (offset === APIC_ICR) return (BigInt(l.icrHigh) << 32n) | BigInt(l.icrLow);
@@ -281,7 +281,7 @@ function writeX2apicIcr(kvm: KvmContext, l: LapicState, value: bigint): boolean 
 
 /** WRMSR of 800h-8FFh. False: #GP. */
 export function lapicMsrWrite(kvm: KvmContext, vcpu: number, msr: number, value: bigint): boolean {
-  const l = chipOf(kvm).lapics[vcpu];
+  const l = chipOf(kvm).lapics[vcpu]!;
   if (!isX2apic(l)) return false;
   const offset = (msr - 0x800) << 4;
   if (offset === APIC_ICR) return writeX2apicIcr(kvm, l, value);

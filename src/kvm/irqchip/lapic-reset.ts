@@ -14,7 +14,7 @@ function isIllegal(from: number, to: number): boolean {
 
 /** Write IA32_APIC_BASE. False: #GP. `host`: user space, which may make any transition. */
 export function apicBaseWrite(kvm: KvmContext, vcpu: number, value: bigint, host = false): boolean {
-  const { apicBase, features } = chipOf(kvm).lapics[vcpu];
+  const { apicBase, features } = chipOf(kvm).lapics[vcpu]!;
   const { x2apic, physicalBits } = features;
   if (value === BigInt(apicBase)) return true;
   if (value >> BigInt(physicalBits) !== 0n) return false;

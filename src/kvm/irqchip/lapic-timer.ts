@@ -7,7 +7,7 @@ import type { LapicState, LapicTimerState } from './state.ts';
 import { MSR } from '../../x86/msrs.ts';
 
 export const ONE_SHOT = 0;
-export const PERIODIC = 0x20000;
+const PERIODIC = 0x20000;
 export const TSC_DEADLINE = 0x40000;
 
 /** KVM's min_timer_period_us: shorter periods are stretched. */
@@ -24,7 +24,7 @@ const NAMES: readonly string[] = Array.from({ length: 16 }, (_, vcpu) => `${TIME
 export const vcpuOfTimer = (id: string): number | undefined =>
   id.startsWith(TIMER_PREFIX) ? Number(id.slice(TIMER_PREFIX.length)) : undefined;
 
-const lapicOf = (kvm: KvmContext, vcpu: number): LapicState => chipOf(kvm).lapics[vcpu];
+const lapicOf = (kvm: KvmContext, vcpu: number): LapicState => chipOf(kvm).lapics[vcpu]!;
 const isDeadlineMode = (l: LapicState): boolean => l.timer.mode === TSC_DEADLINE;
 export const isCounting = ({ mode }: LapicTimerState): boolean => mode === ONE_SHOT || mode === PERIODIC;
 
@@ -44,7 +44,7 @@ export function divisorOf(divideConfig: number): number {
 /** Deliver an expired timer as soon as APIC and LVT entry let it pass. */
 export function deliverExpiredTimer(kvm: KvmContext, vcpu: number): void {
   const l = lapicOf(kvm, vcpu);
-  if (!l.timer.pending || !isEnabled(l) || (l.lvt[LVT_TIMER] & LVT_MASKED) !== 0) return;
+  if (!l.timer.pending || !isEnabled(l) || (l.lvt[LVT_TIMER]! & LVT_MASKED) !== 0) return;
   const expired = kvm.after(l.timer.cause);
   deliverLocal(expired, l, LVT_TIMER);
   expired.raise({ kind: 'sim:lapic_timer_delivered', vcpu_id: vcpu });
@@ -69,7 +69,7 @@ function startDeadline(kvm: KvmContext, vcpu: number): void {
     stopTimer(kvm, vcpu);
     return;
   }
-  const left = tscDeadline - guestTsc(kvm, kvm.state.vcpus[vcpu]);
+  const left = tscDeadline - guestTsc(kvm, kvm.state.vcpus[vcpu]!);
   const ns = left <= 0n ? 0 : Number((left + 1n) >> 1n);
   armTimer(kvm.origin, lapicTimer(vcpu), Math.min(kvm.now() + ns, Number.MAX_SAFE_INTEGER));
   if (left <= 0n) expire(kvm, vcpu);

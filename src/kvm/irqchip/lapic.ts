@@ -23,7 +23,6 @@ const LVT_LEVEL = 0x8000;
 /** Delivery modes as they stand in ICR and LVT bits 10:8. SDM Vol. 3, 11.6.1. */
 export const DELIVER_FIXED = 0x000;
 export const DELIVER_LOWEST = 0x100;
-export const DELIVER_SMI = 0x200;
 export const DELIVER_REMOTE_READ = 0x300;
 export const DELIVER_NMI = 0x400;
 export const DELIVER_INIT = 0x500;
@@ -54,7 +53,7 @@ export const isEnabled = (l: LapicState): boolean => isPresent(l) && isSoftwareE
 
 /** The PIC's INTR reaches this vCPU: through LVT0 as ExtINT, or directly when the APIC is disabled. */
 export function acceptsPic(l: LapicState): boolean {
-  return !isPresent(l) || (l.lvt[LVT_LINT0] & (LVT_MASKED | 0x700)) === DELIVER_EXTINT;
+  return !isPresent(l) || (l.lvt[LVT_LINT0]! & (LVT_MASKED | 0x700)) === DELIVER_EXTINT;
 }
 
 /** Processor priority: the greater of task priority and the class in service. SDM Vol. 3, 11.8.3.1. */
@@ -117,13 +116,13 @@ export function acceptIrq(kvm: KvmContext, l: LapicState, m: AcceptedMessage, rt
   const fact = { apicid: l.vcpu, dm: deliveryMode, tm: trigMode, vec: vector, accepted, rtc: rtc && accepted };
   const seq = kvm.raise({ kind: 'kvm_apic_accept_irq', ...fact });
   if (isIllegalVector(deliveryMode, vector) && isEnabled(l)) logError(kvm.after(seq), l, ESR_RECEIVE_ILLEGAL_VECTOR);
-  if (accepted && deliveryMode === DELIVER_NMI) injectNmi(kvm.after(seq), kvm.state.vcpus[l.vcpu]);
+  if (accepted && deliveryMode === DELIVER_NMI) injectNmi(kvm.after(seq), kvm.state.vcpus[l.vcpu]!);
   return accepted ? 1 : 0;
 }
 
 /** A local interrupt source fires through its LVT entry. SDM Vol. 3, 11.5.1. */
 export function deliverLocal(kvm: KvmContext, l: LapicState, entry: number): void {
-  const lvt = l.lvt[entry];
+  const lvt = l.lvt[entry]!;
   if (!isPresent(l) || (lvt & LVT_MASKED) !== 0) return;
   acceptIrq(kvm, l, { deliveryMode: lvt & 0x700, vector: lvt & 0xff, level: true, trigMode: lvt & LVT_LEVEL });
 }

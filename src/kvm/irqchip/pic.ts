@@ -19,7 +19,7 @@ function outcome(c: PicChip, pin: number, level: boolean): number {
 }
 
 /** Priority (0 highest) of the best request in `mask`; 8: none. */
-export function priority(c: PicChip, mask: number): number {
+function priority(c: PicChip, mask: number): number {
   if (mask === 0) return 8;
   let p = 0;
   while ((mask & (1 << ((p + c.priorityAdd) & 7))) === 0) p++;
@@ -28,7 +28,7 @@ export function priority(c: PicChip, mask: number): number {
 
 /** The request this chip wants served now, or -1. */
 export function wanted(pic: PicState, index: number): number {
-  const c = pic.chips[index];
+  const c = pic.chips[index]!;
   const best = priority(c, c.irr & ~c.imr);
   if (best === 8) return -1;
   // In special fully nested mode the slave's own in-service interrupt does not block the slave.
@@ -39,7 +39,7 @@ export function wanted(pic: PicState, index: number): number {
 /** Input 0..15 was moved by one of its sources: kvm_set_irq has told. Returns 1 latched, 0 coalesced, -1 masked. */
 export function setPicIrq(kvm: KvmContext, irq: number): number {
   const { pic } = chipOf(kvm);
-  const c = pic.chips[irq >> 3];
+  const c = pic.chips[irq >> 3]!;
   const result = outcome(c, irq & 7, pic.irqStates[irq] !== 0);
   const { elcr, imr } = c;
   kvm.raise({ kind: 'kvm_pic_set_irq', chip: irq >> 3, pin: irq & 7, elcr, imr, coalesced: result === 0 });
@@ -57,9 +57,9 @@ function refreshOutput(kvm: KvmContext): void {
 /** The vector an INTA cycle would give now, without giving it: 7 of a chip when spurious. */
 export function peekPic(pic: PicState): number {
   const irq = wanted(pic, 0);
-  if (irq !== CASCADE) return pic.chips[0].irqBase + (irq < 0 ? 7 : irq);
+  if (irq !== CASCADE) return pic.chips[0]!.irqBase + (irq < 0 ? 7 : irq);
   const slave = wanted(pic, 1);
-  return pic.chips[1].irqBase + (slave < 0 ? 7 : slave);
+  return pic.chips[1]!.irqBase + (slave < 0 ? 7 : slave);
 }
 
 /** The inputs an INTA cycle takes into service now, -1 for none. */
@@ -73,7 +73,7 @@ export function acknowledgePic(kvm: KvmContext, vcpu: number): number {
   const { pic } = chipOf(kvm);
   const vector = peekPic(pic);
   const { master, slave } = picTaken(pic);
-  const ends = [master, slave].map((irq, index) => irq >= 0 && pic.chips[index].autoEoi !== 0);
+  const ends = [master, slave].map((irq, index) => irq >= 0 && pic.chips[index]!.autoEoi !== 0);
   kvm.raise({ kind: 'sim:intack', vcpu_id: vcpu, irqchip: 0, vector });
   if (ends[0]) acknowledged(kvm, 0, master);
   if (ends[1]) acknowledged(kvm, 1, slave);
@@ -82,8 +82,8 @@ export function acknowledgePic(kvm: KvmContext, vcpu: number): number {
 }
 
 /** What an ICW1 ends: edges that wait, if a processor takes interrupts of the PICs. */
-export const edgesEnded = (chip: IrqchipState, index: number): number => {
-  const c = chip.pic.chips[index];
+const edgesEnded = (chip: IrqchipState, index: number): number => {
+  const c = chip.pic.chips[index]!;
   return chip.lapics.some(acceptsPic) ? c.irr & ~c.elcr : 0;
 };
 
@@ -103,7 +103,7 @@ export function picWrite(kvm: KvmContext, port: number, data: number): void {
   const isCommand = port < 0x4d0 && (port & 1) === 0;
   const index = port >> 7;
   const edges = isCommand && (value & 0x10) !== 0 ? edgesEnded(chip, index) : 0;
-  const ended = isCommand && (value & 0x18) === 0 ? endedBy(chip.pic.chips[index], value) : -1;
+  const ended = isCommand && (value & 0x18) === 0 ? endedBy(chip.pic.chips[index]!, value) : -1;
   kvm.raise({ kind: 'sim:pic_write', port, val: value });
   for (let irq = 0; irq < 8; irq++) {
     if ((edges & (1 << irq)) !== 0) acknowledged(kvm, index, irq);
@@ -126,8 +126,8 @@ function poll(kvm: KvmContext, port: number): number {
 /** A byte read from port 20h, 21h, A0h, A1h, 4D0h or 4D1h. */
 export function picRead(kvm: KvmContext, port: number): number {
   const { chips } = chipOf(kvm).pic;
-  if (port >= 0x4d0) return chips[port & 1].elcr;
-  const c = chips[port >> 7];
+  if (port >= 0x4d0) return chips[port & 1]!.elcr;
+  const c = chips[port >> 7]!;
   if (c.poll !== 0) return poll(kvm, port);
   if ((port & 1) !== 0) return c.imr;
   return c.readRegSelect !== 0 ? c.isr : c.irr;

@@ -26,7 +26,7 @@ export const SPEAKER_DATA_ON = 2;
 
 /** Channel 0's counter, and the delivery of what it missed. */
 export const PIT_TIMER = 'kvm-pit';
-export const PIT_WORK = 'kvm-pit-work';
+const PIT_WORK = 'kvm-pit-work';
 
 /** Whether a timer is the counter's or the delivery of missed ticks. */
 export const isPitTimer = (id: string): boolean => id === PIT_TIMER || id === PIT_WORK;
@@ -40,7 +40,7 @@ export interface PitRun {
 
 /** What loading channel 0 starts: undefined leaves the timer as it is, false stops it. */
 export function runOf(pit: PitState, count: number): PitRun | false | undefined {
-  const { mode } = pit.channels[0];
+  const { mode } = pit.channels[0]!;
   const periodic = mode === 2 || mode === 3;
   if (!periodic && mode !== 0 && mode !== 1 && mode !== 4) return false;
   if ((pit.flags & HPET_LEGACY) !== 0) return undefined;
@@ -55,12 +55,12 @@ function clocks(ns: number): number {
 }
 
 function elapsedClocks(pit: PitState, channel: number, now: number): number {
-  if (channel !== 0) return clocks(now - pit.channels[channel].countLoadTime);
+  if (channel !== 0) return clocks(now - pit.channels[channel]!.countLoadTime);
   return pit.period === 0 ? 0 : clocks(Math.max(0, pit.period - (pit.expires - now)));
 }
 
 function currentCount(pit: PitState, channel: number, now: number): number {
-  const c = pit.channels[channel];
+  const c = pit.channels[channel]!;
   const elapsed = elapsedClocks(pit, channel, now);
   switch (c.mode) {
     case 0:
@@ -76,7 +76,7 @@ function currentCount(pit: PitState, channel: number, now: number): number {
 }
 
 function outputPin(pit: PitState, channel: number, now: number): number {
-  const c = pit.channels[channel];
+  const c = pit.channels[channel]!;
   const elapsed = elapsedClocks(pit, channel, now);
   switch (c.mode) {
     case 1:
@@ -111,7 +111,7 @@ function loadCount(kvm: KvmContext, channel: number, value: number): void {
 }
 
 /** pit_load_count and create_pit_timer: what missed ticks waited is forgotten with the old count. */
-export function startTimer(kvm: KvmContext, run: PitRun | false | undefined, ns: number): void {
+function startTimer(kvm: KvmContext, run: PitRun | false | undefined, ns: number): void {
   if (run === undefined) return;
   const { timers } = kvm.state;
   cancelTimer(timers, kvm.origin, PIT_WORK);
@@ -122,7 +122,7 @@ export function startTimer(kvm: KvmContext, run: PitRun | false | undefined, ns:
 /** Latch what is asked for and not latched already. */
 function latch(kvm: KvmContext, channel: number, wants: { readonly count: boolean; readonly status: boolean }): void {
   const pit = pitOf(kvm);
-  const c = pit.channels[channel];
+  const c = pit.channels[channel]!;
   const now = kvm.now();
   const count = wants.count && c.countLatched === 0 ? currentCount(pit, channel, now) & 0xffff : -1;
   const bits = (outputPin(pit, channel, now) << 7) | (c.rwMode << 4) | (c.mode << 1) | c.bcd;
@@ -157,7 +157,7 @@ function countOf(c: PitChannel, value: number): number | undefined {
 /** A write to port 40h + `offset`. */
 export function pitWrite(kvm: KvmContext, offset: number, data: number): void {
   const value = data & 0xff;
-  const count = offset === 3 ? undefined : countOf(pitOf(kvm).channels[offset], value);
+  const count = offset === 3 ? undefined : countOf(pitOf(kvm).channels[offset]!, value);
   kvm.raise({ kind: 'sim:pit_write', port: 0x40 + offset, val: value });
   if (offset === 3) writeControl(kvm, value);
   else if (count !== undefined) loadCount(kvm, offset, count);
@@ -167,7 +167,7 @@ export function pitWrite(kvm: KvmContext, offset: number, data: number): void {
 export function pitRead(kvm: KvmContext, offset: number): number {
   if (offset === 3) return 0;
   const pit = pitOf(kvm);
-  const c = pit.channels[offset];
+  const c = pit.channels[offset]!;
   const value = readCounter(pit, offset, kvm.now());
   const alternates = c.readState === WORD_LSB || c.readState === WORD_MSB;
   if (c.statusLatched !== 0 || c.countLatched !== 0 || alternates) {
@@ -177,7 +177,7 @@ export function pitRead(kvm: KvmContext, offset: number): number {
 }
 
 function readCounter(pit: PitState, channel: number, now: number): number {
-  const c = pit.channels[channel];
+  const c = pit.channels[channel]!;
   if (c.statusLatched !== 0) return c.status;
   if (c.countLatched !== 0) return c.countLatched === MSB ? c.latchedCount >> 8 : c.latchedCount & 0xff;
   const count = currentCount(pit, channel, now);
@@ -196,7 +196,7 @@ export function speakerRead(kvm: KvmContext): number {
   const now = kvm.now();
   const data = (pit.flags & SPEAKER_DATA_ON) !== 0 ? 2 : 0;
   const refresh = Math.floor(now / 16384) & 1;
-  return data | pit.channels[2].gate | (outputPin(pit, 2, now) << 5) | (refresh << 4);
+  return data | pit.channels[2]!.gate | (outputPin(pit, 2, now) << 5) | (refresh << 4);
 }
 
 /** Expire channel 0's timer and run the delivery work. Returns the KVM in whose name IRQ 0 must pulse, if it must. */
@@ -229,6 +229,6 @@ export function setPit2(kvm: KvmContext, registers: PitRegisters): void {
   const takesOver = (before.flags & HPET_LEGACY) === 0 && (registers.flags & HPET_LEGACY) !== 0;
   const ns = kvm.now();
   const seq = kvm.raise({ kind: 'ioctl:KVM_SET_PIT2', state: packPit(registers), ns });
-  const { count } = pitOf(kvm).channels[0];
+  const { count } = pitOf(kvm).channels[0]!;
   startTimer(kvm.after(seq), takesOver ? false : runOf(pitOf(kvm), count), ns);
 }

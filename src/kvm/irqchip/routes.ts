@@ -31,7 +31,7 @@ export function buildRouting(entries: readonly GsiRoutingEntry[]): Draft<GsiRout
   for (const entry of entries) {
     if (entry.gsi >= MAX_ROUTES) return undefined;
     while (routing.routes.length <= entry.gsi) routing.routes.push([]);
-    const present = routing.routes[entry.gsi];
+    const present = routing.routes[entry.gsi]!;
     if (clashes(present, entry)) return undefined;
     if (entry.type === 'msi') {
       const { addressLow, addressHigh, data } = entry;
@@ -40,7 +40,7 @@ export function buildRouting(entries: readonly GsiRoutingEntry[]): Draft<GsiRout
     }
     const pin = chipPin(entry);
     if (pin < 0) return undefined;
-    routing.pinGsi[entry.irqchip][pin] = entry.gsi;
+    routing.pinGsi[entry.irqchip]![pin] = entry.gsi;
     present.push({ type: 'irqchip', irqchip: entry.irqchip, pin });
   }
   return routing;

@@ -65,7 +65,7 @@ export function setIrqLine(kvm: KvmContext, gsi: number, source: number, level: 
   const moved = kvm.after(seq);
   let result = -1;
   for (let i = 0; i < routes.length; i++) {
-    const r = setRoute(moved, routes[i], level, lineStatus);
+    const r = setRoute(moved, routes[i]!, level, lineStatus);
     if (r >= 0) result = r + Math.max(result, 0);
   }
   return result;

@@ -14,7 +14,7 @@ export interface EptPlace {
 }
 
 /** An entry of a table, 0 where nothing was put. */
-export const entryOf = ({ tables }: EptState, table: number, index: number): bigint => tables[table]?.[index] ?? 0n;
+const entryOf = ({ tables }: EptState, table: number, index: number): bigint => tables[table]?.[index] ?? 0n;
 
 /** The page the next table will be. */
 export const nextTable = ({ free, next }: EptState): number => free[free.length - 1] ?? EPT_POOL_BASE + next * 4096;

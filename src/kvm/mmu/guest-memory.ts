@@ -24,7 +24,7 @@ export function guestHva(kvm: KvmContext, gpa: number, write: boolean): number {
 export function markDirty(kvm: KvmContext, slot: MemslotState, gfn: number): void {
   if (slot.dirty === undefined) return;
   const page = gfn - slot.baseGfn;
-  if (((slot.dirty[page >> 5] >>> (page & 31)) & 1) === 0) kvm.raise({ kind: 'sim:page_dirty', slot: slot.id, gfn });
+  if (((slot.dirty[page >> 5]! >>> (page & 31)) & 1) === 0) kvm.raise({ kind: 'sim:page_dirty', slot: slot.id, gfn });
 }
 
 /** kvm_read_guest: undefined where no slot is. The range does not cross a page. */

@@ -5,7 +5,7 @@ import type { MemslotState, VmState } from '../state.ts';
 import { writeProtectSlot, zapAllFast } from './tdp-mmu.ts';
 
 /** Slots user space may use: KVM_USER_MEM_SLOTS. */
-export const USER_MEMORY_SLOTS = 32764;
+const USER_MEMORY_SLOTS = 32764;
 const MAX_SLOT_PAGES = 2 ** 31 - 1;
 const PAGE = 4096;
 
@@ -46,7 +46,7 @@ export function getDirtyLog(kvm: KvmContext, id: number, bitmap: Uint8Array): nu
   if (slot?.dirty === undefined) return id >= USER_MEMORY_SLOTS ? -EINVAL : -ENOENT;
   const words = [...slot.dirty];
   for (let byte = 0; byte < Math.min(bitmap.length, words.length * 4); byte += 1) {
-    bitmap[byte] = (words[byte >> 2] >>> ((byte & 3) * 8)) & 0xff;
+    bitmap[byte] = (words[byte >> 2]! >>> ((byte & 3) * 8)) & 0xff;
   }
   if (isManual(kvm)) return 0;
   const taken = kvm.after(kvm.raise({ kind: 'ioctl:KVM_GET_DIRTY_LOG', slot: id }));
@@ -78,7 +78,7 @@ export function clearedBy(
   for (let word = 0; word < Math.ceil(numPages / 32); word += 1) {
     const at = firstPage / 32 + word;
     const [a = 0, b = 0, c = 0, d = 0] = bitmap.subarray(word * 4, word * 4 + 4);
-    cleared[at] = (dirty[at] & (a | (b << 8) | (c << 16) | (d << 24))) >>> 0;
+    cleared[at] = (dirty[at]! & (a | (b << 8) | (c << 16) | (d << 24))) >>> 0;
   }
   return cleared;
 }

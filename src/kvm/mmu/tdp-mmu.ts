@@ -100,7 +100,7 @@ export function writeProtectSlot(kvm: KvmContext, slot: MemslotState, mask: read
   let changed = false;
   for (let page = 0; page < slot.npages; ) {
     const gfn = slot.baseGfn + page;
-    if (mask !== undefined && ((mask[page >> 5] >>> (page & 31)) & 1) === 0) {
+    if (mask !== undefined && ((mask[page >> 5]! >>> (page & 31)) & 1) === 0) {
       page += 1;
       continue;
     }

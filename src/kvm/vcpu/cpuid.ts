@@ -95,7 +95,7 @@ function text(word: string): number {
 function brandRow(leaf: number): Row {
   const from = (leaf - 0x80000002) * 16;
   const words = [0, 4, 8, 12].map((at) => text(BRAND.padEnd(48, '\0').slice(from + at, from + at + 4)));
-  return [leaf, 0, words[0], words[1], words[2], words[3]];
+  return [leaf, 0, words[0]!, words[1]!, words[2]!, words[3]!];
 }
 
 function supportedRows(f: CpuFeatures): readonly Row[] {

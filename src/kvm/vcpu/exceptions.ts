@@ -4,7 +4,8 @@ import { isProtected } from './mode.ts';
 import type { VcpuState } from '../state.ts';
 import { VECTOR } from '../../x86/exceptions.ts';
 
-export const { DB, BP, OF, UD, DF, GP, PF, AC, MC } = VECTOR;
+export const { DB, BP, OF, UD, DF, PF, AC, MC } = VECTOR;
+const { GP } = VECTOR;
 
 type Class = 'benign' | 'contributory' | 'page fault';
 

@@ -69,7 +69,7 @@ function takeDebugRegisters(
   const { own: before } = vcpu.guestDebug;
   const own = wanted === undefined ? undefined : (before ?? BREAKPOINTS.map((index) => registers.dr(index)));
   const values = wanted === undefined ? before : BREAKPOINTS.map((index) => wanted[index] ?? 0n);
-  values?.forEach((value, at) => registers.setDr(BREAKPOINTS[at], value));
+  values?.forEach((value, at) => registers.setDr(BREAKPOINTS[at]!, value));
   return own;
 }
 
@@ -81,7 +81,7 @@ export const OWN_DR7 = 4;
 export function guestDr(kvm: KvmContext, vcpu: VcpuState, index: number): bigint {
   const { own } = vcpu.guestDebug;
   if (own === undefined || index === 6) return kvm.guest.registers(vcpu.index).dr(index);
-  return index === 7 ? own[OWN_DR7] : own[index];
+  return index === 7 ? own[OWN_DR7]! : own[index]!;
 }
 
 /** Change a debug register of the guest, which the processor need not hold at the moment (kvm_set_dr). */

@@ -145,5 +145,6 @@ function userIrq(kvm: KvmContext, vcpu: VcpuState, busy: boolean): void {
 
 function updateCr8Intercept(kvm: KvmContext, vcpu: VcpuState): void {
   const { irqchip } = vmOf(kvm);
-  if (irqchip !== undefined) writeVmcs(kvm, loadedVmcs(vcpu), 'tprThreshold', tprThreshold(irqchip.lapics[vcpu.index]));
+  if (irqchip !== undefined)
+    writeVmcs(kvm, loadedVmcs(vcpu), 'tprThreshold', tprThreshold(irqchip.lapics[vcpu.index]!));
 }

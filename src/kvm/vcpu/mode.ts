@@ -41,7 +41,7 @@ const CR4_OFFERED = [
   [21n, 7, 'ebx', 20],
 ] as const;
 
-export const isPaging = (vcpu: VcpuState): boolean => (loadedVmcs(vcpu).cr0Shadow & CR0_PG) !== 0n;
+const isPaging = (vcpu: VcpuState): boolean => (loadedVmcs(vcpu).cr0Shadow & CR0_PG) !== 0n;
 export const isLongMode = (vcpu: VcpuState): boolean => (loadedVmcs(vcpu).guestEfer & EFER_LMA) !== 0n;
 export const isProtected = (vcpu: VcpuState): boolean => (loadedVmcs(vcpu).cr0Shadow & CR0_PE) !== 0n;
 

@@ -143,7 +143,7 @@ const tscAdjust: MsrRow = {
 const tscDeadline: MsrRow = {
   read: (kvm, vcpu) => {
     const { irqchip } = vmOf(kvm);
-    return irqchip === undefined ? undefined : tscDeadlineRead(irqchip.lapics[vcpu.index]);
+    return irqchip === undefined ? undefined : tscDeadlineRead(irqchip.lapics[vcpu.index]!);
   },
   write: (kvm, vcpu, value) => {
     if (vmOf(kvm).irqchip === undefined) return false;

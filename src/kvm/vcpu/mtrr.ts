@@ -31,7 +31,7 @@ const fixedRange = (at: number): MsrRow => ({
   read: (_kvm, vcpu) => vcpu.msrs.mtrrFixed[at],
   write: (kvm, vcpu, value) => {
     if (!bytesAreTypes(value)) return false;
-    setMsr(kvm, vcpu, FIXED[at], value);
+    setMsr(kvm, vcpu, FIXED[at]!, value);
     return true;
   },
   listed: true,

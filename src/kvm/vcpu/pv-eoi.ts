@@ -10,7 +10,7 @@ const ENABLED = 1n;
 export function offerPvEoi(kvm: KvmContext, vcpu: VcpuState): void {
   const { irqchip } = vmOf(kvm);
   const { eoiMsr, eoiPending } = vcpu.pv;
-  if ((eoiMsr & ENABLED) === 0n || irqchip === undefined || pvEoiCandidate(irqchip.lapics[vcpu.index]) < 0) return;
+  if ((eoiMsr & ENABLED) === 0n || irqchip === undefined || pvEoiCandidate(irqchip.lapics[vcpu.index]!) < 0) return;
   if (eoiPending || !writeGuest(kvm, Number(eoiMsr & ~3n), Uint8Array.of(1))) return;
   kvm.raise({ kind: 'sim:pv_eoi', vcpu_id: vcpu.index, offered: true });
 }
@@ -21,8 +21,8 @@ export function takePvEoi(kvm: KvmContext, vcpu: VcpuState): void {
   const gpa = Number(vcpu.pv.eoiMsr & ~3n);
   const word = readGuest(kvm, gpa, 1);
   if (word === undefined || vmOf(kvm).irqchip === undefined) return;
-  if ((word[0] & 1) !== 0) {
-    writeGuest(kvm, gpa, Uint8Array.of(word[0] & ~1));
+  if ((word[0]! & 1) !== 0) {
+    writeGuest(kvm, gpa, Uint8Array.of(word[0]! & ~1));
     return;
   }
   const vector = writeEoi(kvm, vcpu.index);

@@ -48,7 +48,7 @@ export function getSregs(kvm: KvmContext, vcpu: VcpuState, out: Sregs): number {
   out.cr2 = registers.cr2;
   out.cr3 = registers.cr3;
   out.cr4 = currentCr4(kvm, vcpu);
-  out.cr8 = irqchip === undefined ? vcpu.run.cr8 : taskPriority(irqchip.lapics[vcpu.index]);
+  out.cr8 = irqchip === undefined ? vcpu.run.cr8 : taskPriority(irqchip.lapics[vcpu.index]!);
   out.efer = loadedVmcs(vcpu).guestEfer;
   out.apicBase = BigInt(vcpu.run.apicBase);
   out.interrupt = vcpu.events.interrupt.injected ? vcpu.events.interrupt.vector : -1;

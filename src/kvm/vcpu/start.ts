@@ -23,7 +23,7 @@ export function createVcpu(kvm: KvmContext, id: number): number {
   const index = kvm.guest.addVcpu();
   const fd = nextFd(kvm);
   const made = kvm.after(kvm.raise({ kind: 'ioctl:KVM_CREATE_VCPU', vcpu_id: index, id, fd }));
-  const vcpu = kvm.state.vcpus[index];
+  const vcpu = kvm.state.vcpus[index]!;
   kvm.guest.controlsChanged(index);
   if (vmOf(kvm).irqchip === undefined) {
     primaryBits(made, loadedVmcs(vcpu), PRIMARY.TPR_SHADOW, false);

@@ -127,7 +127,7 @@ function msrBitmap(filter?: MsrFilterState): Uint8Array {
   const page = new Uint8Array(4096).fill(0xff);
   const allow = (msr: number, offset: number): void => {
     const at = offset + (msr >= HIGH_MSRS ? 1024 : 0);
-    page[at + ((msr & (MSRS_IN_BITMAP - 1)) >> 3)] &= ~(1 << (msr & 7));
+    page[at + ((msr & (MSRS_IN_BITMAP - 1)) >> 3)]! &= ~(1 << (msr & 7));
   };
   for (const msr of [MSR.TSC, ...OWN_MSRS]) if (isMsrAllowed(filter, msr, FILTER_READ)) allow(msr, 0);
   for (const msr of OWN_MSRS) if (isMsrAllowed(filter, msr, FILTER_WRITE)) allow(msr, 2048);

@@ -83,5 +83,5 @@ export function printStatistics(rows: readonly ExitStatistics[]): string {
 
 const percent = (share: number): string => `${(share * 100).toFixed(2)}%`;
 
-const columns = ([first, ...rest]: readonly string[]): string =>
+const columns = ([first, ...rest]: readonly [string, ...string[]]): string =>
   first.padStart(20) + rest.map((text) => text.padStart(12)).join('');

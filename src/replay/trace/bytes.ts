@@ -40,7 +40,7 @@ export function writeBytes(out: ByteWriter, bytes: Uint8Array): void {
   const { length } = bytes;
   reserve(out, length);
   // Of a few bytes a call costs more than a loop.
-  if (length <= FEW_BYTES) for (let i = 0; i < length; i += 1) out.bytes[out.length + i] = bytes[i];
+  if (length <= FEW_BYTES) for (let i = 0; i < length; i += 1) out.bytes[out.length + i] = bytes[i]!;
   else out.bytes.set(bytes, out.length);
   out.length += length;
 }
@@ -68,11 +68,11 @@ export function writeVarint(out: ByteWriter, value: number): void {
 export function readVarint(input: ByteReader): number {
   const { bytes } = input;
   let { at } = input;
-  let byte = bytes[at++];
+  let byte = bytes[at++]!;
   let value = byte & 0x7f;
   let factor = 0x80;
   while (byte >= 0x80) {
-    byte = bytes[at++];
+    byte = bytes[at++]!;
     value += (byte & 0x7f) * factor;
     factor *= 0x80;
   }

@@ -131,16 +131,16 @@ function load(state: ReaderState, place: number, first: Checkpoint): Checkpoint 
 function assembled(state: ReaderState, place: number, first: Checkpoint): Checkpoint {
   const numbers = first.pages.map(() => new Map<number, number>());
   for (let at = 0; at <= place; at += 1) {
-    for (const [region, changes] of changesOf(state, at, numbers.length).entries()) lay(changes, numbers[region]);
+    for (const [region, changes] of changesOf(state, at, numbers.length).entries()) lay(changes, numbers[region]!);
   }
   const { input } = checkpointAt(state, place, numbers.length);
   const machine = readPlain(input) as MachineState;
-  const { seq, tick } = state.index.checkpoints[place];
+  const { seq, tick } = state.index.checkpoints[place]!;
   const before = state.last?.image.deref();
   const from = before === undefined ? undefined : state.last;
   const pages: PageImage = numbers.map((wanted, at) => {
-    const image = (before ?? first.pages)[at];
-    const below = { have: from?.numbers[at], image, first: first.pages[at], memory: first.pages[0] };
+    const image = (before ?? first.pages)[at]!;
+    const below = { have: from?.numbers[at], image, first: first.pages[at]!, memory: first.pages[0]! };
     return laidOver(state, below, wanted);
   });
   state.last = { numbers, image: new WeakRef(pages) };
@@ -148,7 +148,7 @@ function assembled(state: ReaderState, place: number, first: Checkpoint): Checkp
 }
 
 function lay(changes: Int32Array, numbers: Map<number, number>): void {
-  for (let at = 0; at < changes.length; at += 2) numbers.set(changes[at], changes[at + 1]);
+  for (let at = 0; at < changes.length; at += 2) numbers.set(changes[at]!, changes[at + 1]!);
 }
 
 function changesOf(state: ReaderState, at: number, regions: number): readonly Int32Array[] {
@@ -158,7 +158,7 @@ function changesOf(state: ReaderState, at: number, regions: number): readonly In
 
 /** One checkpoint's chunk: its changes, and the reader standing before its state. */
 function checkpointAt({ source, inflate, index }: ReaderState, at: number, regions: number) {
-  const { offset, seq, tick } = index.checkpoints[at];
+  const { offset, seq, tick } = index.checkpoints[at]!;
   const raw = unframed(source, inflate, offset, (header) => {
     return header.kind === PART.checkpoint && header.firstSeq === seq && header.firstTick === tick;
   });
@@ -190,7 +190,7 @@ function laidOver(state: ReaderState, { have, image, first, memory }: Below, wan
     const at = Math.floor(page / BLOCK_PAGES);
     const original = first[at]?.[page % BLOCK_PAGES];
     if (original === undefined) return;
-    const block = blocks.get(at) ?? image[at].slice();
+    const block = blocks.get(at) ?? image[at]!.slice();
     block[page % BLOCK_PAGES] = number === undefined ? original : pageNumbered(state, number, original.length, memory);
     blocks.set(at, block);
   };
@@ -204,7 +204,7 @@ function pageNumbered(state: ReaderState, number: number, length: number, memory
   if (number === OF_BASE) return BASE_PAGE;
   if (number < 0) {
     const page = pageAtFirst(number);
-    return memory[Math.floor(page / BLOCK_PAGES)][page % BLOCK_PAGES];
+    return memory[Math.floor(page / BLOCK_PAGES)]![page % BLOCK_PAGES]!;
   }
   const page = state.pages.get(number)?.deref() ?? readPages(state, number);
   // The last page of a region may be short; where the base was at first, it is whole.

@@ -69,7 +69,7 @@ function following({ name }: ByteSource, chunks: readonly ChunkPlace[]): Walk {
     return !(firstSeq >= 0 && events > 0 && events <= MOST_EVENTS && (at === 0 || firstSeq === before + count));
   });
   if (wrong < 0) return { chunks, damage: undefined };
-  const { ordinal, offset } = chunks[wrong];
+  const { ordinal, offset } = chunks[wrong]!;
   const damage = `${name} is out of order at byte ${offset}: chunk ${ordinal} does not follow the events before it.`;
   return { chunks: chunks.slice(0, wrong), damage };
 }

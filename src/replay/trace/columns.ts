@@ -72,10 +72,10 @@ export function writeColumn(
   switch (type) {
     case 'u':
     case 'i':
-      for (let i = 0; i < count; i += 1) values[i] = rows[i][name] as number;
+      for (let i = 0; i < count; i += 1) values[i] = rows[i]![name] as number;
       return writeNumbers(out, values, telling);
     case 'bool':
-      for (let i = 0; i < count; i += 1) values[i] = rows[i][name] === true ? 1 : 0;
+      for (let i = 0; i < count; i += 1) values[i] = rows[i]![name] === true ? 1 : 0;
       return writeNumbers(out, values, telling);
     case 'u64':
       return writeWide(out, rows, name, room, telling);
@@ -104,14 +104,14 @@ function writeWide(
 ): Said {
   const { values, high, wide, halves } = room;
   for (let i = 0; i < rows.length; i += 1) {
-    const value = rows[i][name] as bigint;
+    const value = rows[i]![name] as bigint;
     if (value === 0n) {
       values[i] = 0;
       high[i] = 0;
     } else {
       wide[0] = value;
-      values[i] = halves[0];
-      high[i] = halves[1];
+      values[i] = halves[0]!;
+      high[i] = halves[1]!;
     }
   }
   writeTold(out, high, telling.rows, telling.tellers, telling.high);
@@ -122,7 +122,7 @@ function writeWide(
 function writeTexts(out: ByteWriter, rows: readonly Readonly<Row>[], name: string, room: Scratch): void {
   const places = new Map<string, number>();
   for (let i = 0; i < rows.length; i += 1) {
-    const text = rows[i][name] as string;
+    const text = rows[i]![name] as string;
     let place = places.get(text);
     if (place === undefined) {
       place = places.size;
@@ -149,20 +149,20 @@ function writeBlobs(
   const { values } = room;
   let longest = 0;
   for (let i = 0; i < rows.length; i += 1) {
-    const { length } = rows[i][name] as Uint8Array;
+    const { length } = rows[i]![name] as Uint8Array;
     values[i] = length;
     if (length > longest) longest = length;
   }
   writeIntegers(out, values, rows.length);
   if (longest > MOST_IN_NUMBER) for (const row of rows) writeBytes(out, row[name] as Uint8Array);
   if (longest === 0 || longest > MOST_IN_NUMBER) return SILENT;
-  for (let i = 0; i < rows.length; i += 1) values[i] = numberOf(rows[i][name] as Uint8Array);
+  for (let i = 0; i < rows.length; i += 1) values[i] = numberOf(rows[i]![name] as Uint8Array);
   return writeNumbers(out, values, telling);
 }
 
 function numberOf(bytes: Uint8Array): number {
   let number = 0;
-  for (let at = bytes.length - 1; at >= 0; at -= 1) number = number * 256 + bytes[at];
+  for (let at = bytes.length - 1; at >= 0; at -= 1) number = number * 256 + bytes[at]!;
   return number;
 }
 
@@ -229,7 +229,7 @@ function readWide(input: ByteReader, field: Field, { rows, low: lowAt, high: hig
 
 /** By event, also what all have. */
 const spread = ({ isConstant, values }: Numbers, count: number): Float64Array =>
-  isConstant ? new Float64Array(count).fill(values[0]) : values;
+  isConstant ? new Float64Array(count).fill(values[0]!) : values;
 
 /** What a field of a type can be; of bytes, how many. */
 const RANGES: Readonly<Record<Exclude<FieldType, 'text'>, readonly [least: number, most: number]>> = {
@@ -241,7 +241,7 @@ const RANGES: Readonly<Record<Exclude<FieldType, 'text'>, readonly [least: numbe
 };
 
 function checkRange(values: Float64Array, [least, most]: readonly [number, number], name: string): void {
-  for (let i = 0; i < values.length; i += 1) if (!(values[i] >= least && values[i] <= most)) throw outside(name);
+  for (let i = 0; i < values.length; i += 1) if (!(values[i]! >= least && values[i]! <= most)) throw outside(name);
 }
 
 const outside = (name: string): Problem => contradiction(`a value that the field ${name} cannot have`);
@@ -264,8 +264,8 @@ function readBlobs(input: ByteReader, field: Field, telling: Telling, hasShortBy
   if (longest === 0) return columnOf(field, { isConstant: true, values: lengths.values }, {});
   const ends = spread(lengths, count);
   if (hasShortBytes && longest <= MOST_IN_NUMBER) return readShort(input, field, telling, ends);
-  for (let i = 1; i < count; i += 1) ends[i] += ends[i - 1];
-  return columnOf(field, { isConstant: false, values: ends }, { bytes: readBytes(input, ends[count - 1]) });
+  for (let i = 1; i < count; i += 1) ends[i]! += ends[i - 1]!;
+  return columnOf(field, { isConstant: false, values: ends }, { bytes: readBytes(input, ends[count - 1]!) });
 }
 
 /** Bytes that were written as numbers. */
@@ -274,9 +274,9 @@ function readShort(input: ByteReader, field: Field, telling: Telling, ends: Floa
   const bytes = new Uint8Array(ends.length * MOST_IN_NUMBER);
   let end = 0;
   for (let i = 0; i < ends.length; i += 1) {
-    let rest = low.values[low.isConstant ? 0 : i];
-    const to = end + ends[i];
-    if (!(rest >= 0 && rest < 256 ** ends[i])) throw outside(field.name);
+    let rest = low.values[low.isConstant ? 0 : i]!;
+    const to = end + ends[i]!;
+    if (!(rest >= 0 && rest < 256 ** ends[i]!)) throw outside(field.name);
     for (; end < to; end += 1) {
       bytes[end] = rest % 256;
       rest = Math.floor(rest / 256);
@@ -292,7 +292,7 @@ const HALVES = new Uint32Array(WIDE.buffer);
 
 /** The value of a column's field in one event. Bytes are the caller's to keep. */
 export function valueIn({ type, values, high, texts, bytes }: Column, row: number): unknown {
-  const value = values[row];
+  const value = values[row]!;
   switch (type) {
     case 'u':
     case 'i':
@@ -306,7 +306,7 @@ export function valueIn({ type, values, high, texts, bytes }: Column, row: numbe
       return new Uint8Array(bytes.subarray(row === 0 ? 0 : values[row - 1], value));
     case 'u64':
       HALVES[0] = value;
-      HALVES[1] = high[row];
+      HALVES[1] = high[row]!;
       return WIDE[0];
     default:
       return unreachable(type);

@@ -42,20 +42,20 @@ const CAUSE_DISTANCE = 1;
 export function writeEnvelope(out: ByteWriter, batch: readonly Stamped[], order: Uint32Array, room: Scratch): void {
   const { values } = room;
   const count = batch.length;
-  for (let i = 0; i < count; i += 1) values[i] = i === 0 ? 1 : batch[i].seq - batch[i - 1].seq;
-  writeVarint(out, batch[0].seq);
+  for (let i = 0; i < count; i += 1) values[i] = i === 0 ? 1 : batch[i]!.seq - batch[i - 1]!.seq;
+  writeVarint(out, batch[0]!.seq);
   writeIntegers(out, values, count);
   for (let at = 0; at < count; at += 1) {
-    const i = order[at];
-    values[at] = i === 0 ? 0 : batch[i].tick - batch[i - 1].tick;
+    const i = order[at]!;
+    values[at] = i === 0 ? 0 : batch[i]!.tick - batch[i - 1]!.tick;
   }
-  writeVarint(out, batch[0].tick);
+  writeVarint(out, batch[0]!.tick);
   writeIntegers(out, values, count);
-  for (let at = 0; at < count; at += 1) values[at] = batch[order[at]].source;
+  for (let at = 0; at < count; at += 1) values[at] = batch[order[at]!]!.source;
   writeIntegers(out, values, count);
-  for (let at = 0; at < count; at += 1) values[at] = withinCode(batch[order[at]], batch[order[at] - 1]);
+  for (let at = 0; at < count; at += 1) values[at] = withinCode(batch[order[at]!]!, batch[order[at]! - 1]);
   writeIntegers(out, values, count);
-  for (let at = 0; at < count; at += 1) values[at] = causeCode(batch[order[at]]);
+  for (let at = 0; at < count; at += 1) values[at] = causeCode(batch[order[at]!]!);
   writeIntegers(out, values, count);
 }
 
@@ -65,7 +65,7 @@ export function gapsOf(ticks: Float64Array): Teller {
   const values = new Float64Array(length);
   const events = new Uint32Array(length);
   for (let i = 1; i < length; i += 1) {
-    values[i] = ticks[i] - ticks[i - 1];
+    values[i] = ticks[i]! - ticks[i - 1]!;
     events[i] = i;
   }
   return { events, numbers: { isConstant: false, values } };
@@ -73,7 +73,7 @@ export function gapsOf(ticks: Float64Array): Teller {
 
 export function ticksOf(batch: readonly Stamped[]): Float64Array {
   const ticks = new Float64Array(batch.length);
-  for (let i = 0; i < batch.length; i += 1) ticks[i] = batch[i].tick;
+  for (let i = 0; i < batch.length; i += 1) ticks[i] = batch[i]!.tick;
   return ticks;
 }
 
@@ -95,21 +95,21 @@ export function readEnvelope(input: ByteReader, order: Uint32Array): Envelope {
   const firstTick = readVarint(input);
   const ticks = scattered(input, order);
   ticks[0] = firstTick;
-  for (let i = 1; i < count; i += 1) ticks[i] += ticks[i - 1];
+  for (let i = 1; i < count; i += 1) ticks[i]! += ticks[i - 1]!;
   const sources = scattered(input, order);
   const withins = scattered(input, order);
   const causes = scattered(input, order);
   for (let i = 0; i < count; i += 1) {
-    withins[i] = withinOf(withins[i], i, seqs, withins);
-    causes[i] = causeOf(causes[i], seqs[i], withins[i]);
+    withins[i] = withinOf(withins[i]!, i, seqs, withins);
+    causes[i] = causeOf(causes[i]!, seqs[i]!, withins[i]!);
   }
   return { seqs, ticks, sources, withins, causes };
 }
 
 function withinOf(code: number, i: number, seqs: Float64Array, withins: Float64Array): number {
   if (code === NONE) return NO_EVENT;
-  if (code === AS_BEFORE) return withins[i - 1];
-  return code === THE_ONE_BEFORE ? seqs[i - 1] : seqs[i] - (code - WITHIN_DISTANCE);
+  if (code === AS_BEFORE) return withins[i - 1]!;
+  return code === THE_ONE_BEFORE ? seqs[i - 1]! : seqs[i]! - (code - WITHIN_DISTANCE);
 }
 
 function causeOf(code: number, seq: number, within: number): number {
@@ -122,7 +122,7 @@ function scattered(input: ByteReader, order: Uint32Array): Float64Array {
   const byKind = new Float64Array(order.length);
   const values = new Float64Array(order.length);
   readIntegers(input, byKind, order.length);
-  for (let at = 0; at < order.length; at += 1) values[order[at]] = byKind[at];
+  for (let at = 0; at < order.length; at += 1) values[order[at]!] = byKind[at]!;
   return values;
 }
 
@@ -132,7 +132,7 @@ function summed(input: ByteReader, count: number): Float64Array {
   const first = readVarint(input);
   readIntegers(input, values, count);
   values[0] = first;
-  for (let i = 1; i < count; i += 1) values[i] += values[i - 1];
+  for (let i = 1; i < count; i += 1) values[i]! += values[i - 1]!;
   return values;
 }
 
@@ -145,6 +145,6 @@ export function readFirstEnvelope(input: ByteReader, order: Uint32Array): Envelo
   const withins = new Float64Array(count);
   readIntegers(input, sources, count);
   readIntegers(input, withins, count);
-  for (let i = 0; i < count; i += 1) withins[i] = withins[i] === NONE ? NO_EVENT : seqs[i] - withins[i];
+  for (let i = 0; i < count; i += 1) withins[i] = withins[i] === NONE ? NO_EVENT : seqs[i]! - withins[i]!;
   return { seqs, ticks, sources, withins, causes: withins };
 }

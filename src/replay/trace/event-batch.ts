@@ -31,7 +31,7 @@ function kindsOf(input: ByteReader, expected: number, { byPlace }: KindTable, { 
   const listed = hasCounts ? undefined : readListed(input, expected);
   const places = new Float64Array(expected);
   if (expected > 0) readIntegers(input, places, expected);
-  if (listed !== undefined) for (let i = 0; i < expected; i += 1) places[i] = listed[places[i]] ?? -1;
+  if (listed !== undefined) for (let i = 0; i < expected; i += 1) places[i] = listed[places[i]!] ?? -1;
   demand(
     places.every((place) => place >= 0 && place < byPlace.length),
     'a kind that its header does not name',
@@ -120,8 +120,8 @@ function readKindColumns(
 function rowsOf({ order, starts }: ByKind): Uint32Array {
   const rows = new Uint32Array(order.length);
   for (let kind = 1; kind < starts.length; kind += 1) {
-    const start = starts[kind - 1];
-    for (let at = start; at < starts[kind]; at += 1) rows[order[at]] = at - start;
+    const start = starts[kind - 1]!;
+    for (let at = start; at < starts[kind]!; at += 1) rows[order[at]!] = at - start;
   }
   return rows;
 }
@@ -134,14 +134,14 @@ function batchOf(
 ): EventBatch {
   return {
     length: seqs.length,
-    kindAt: (i) => kinds[places[i]].kind,
+    kindAt: (i) => kinds[places[i]!]!.kind,
     at: (i) => ({
-      seq: seqs[i],
-      tick: ticks[i],
-      source: sources[i],
+      seq: seqs[i]!,
+      tick: ticks[i]!,
+      source: sources[i]!,
       cause: causes[i] === NO_EVENT ? undefined : causes[i],
       within: withins[i] === NO_EVENT ? undefined : withins[i],
-      event: eventOf(kinds[places[i]], rows[i]),
+      event: eventOf(kinds[places[i]!]!, rows[i]!),
     }),
   };
 }
@@ -163,17 +163,20 @@ function recordedKind(kind: string, blankOf: Row, columns: readonly Column[]): R
 
 function eventOf({ blank, differing }: RecordedKind, row: number): RecordedEvent['event'] {
   const event: Row = { ...blank };
-  for (let i = 0; i < differing.length; i += 1) event[differing[i].name] = valueIn(differing[i], row);
+  for (let i = 0; i < differing.length; i += 1) event[differing[i]!.name] = valueIn(differing[i]!, row);
   return event as RecordedEvent['event'];
 }
 
 /** Events come one after the other, time goes on, and what an event comes from was before it. */
 function checkEnvelope({ seqs, ticks, sources, withins, causes }: Envelope): void {
   for (let i = 0; i < seqs.length; i += 1) {
-    demand(i === 0 || seqs[i] === seqs[i - 1] + 1, 'events that do not follow one another');
-    demand(ticks[i] >= (i === 0 ? 0 : ticks[i - 1]) && ticks[i] <= Number.MAX_SAFE_INTEGER, 'ticks that do not go on');
-    demand(sources[i] >= 0, 'an event of nobody');
-    demand(isEarlier(withins[i], seqs[i]) && isEarlier(causes[i], seqs[i]), 'an event whose cause comes after it');
+    demand(i === 0 || seqs[i] === seqs[i - 1]! + 1, 'events that do not follow one another');
+    demand(
+      ticks[i]! >= (i === 0 ? 0 : ticks[i - 1]!) && ticks[i]! <= Number.MAX_SAFE_INTEGER,
+      'ticks that do not go on',
+    );
+    demand(sources[i]! >= 0, 'an event of nobody');
+    demand(isEarlier(withins[i]!, seqs[i]!) && isEarlier(causes[i]!, seqs[i]!), 'an event whose cause comes after it');
   }
 }
 

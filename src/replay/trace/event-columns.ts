@@ -38,7 +38,7 @@ export function kindTable(vocabulary: RecordedVocabulary): KindTable {
   const tellers = byPlace.map((columns) => columns.tellers);
   const telling = named.map(() => new Set<number>());
   for (const { kind, field } of tellers.flat(2)) telling[kind]?.add(field);
-  const inOrder = inTellingOrder(tellers).map((place) => byPlace[place]);
+  const inOrder = inTellingOrder(tellers).map((place) => byPlace[place]!);
   return { byPlace, byName: new Map(byPlace.map((columns) => [columns.kind, columns])), inOrder, telling };
 }
 
@@ -51,18 +51,18 @@ export function writeEvents(out: ByteWriter, batch: readonly Stamped[], kinds: K
   if (count === 0) return;
   const { values, places } = room;
   for (let i = 0; i < count; i += 1) {
-    const { place } = kinds.byName.get(batch[i].event.kind) as KindColumns;
+    const { place } = kinds.byName.get(batch[i]!.event.kind) as KindColumns;
     places[i] = place;
   }
   const { order, starts } = byKind(places, count, kinds.byPlace.length);
-  const present = kinds.inOrder.filter(({ place }) => starts[place + 1] > starts[place]);
+  const present = kinds.inOrder.filter(({ place }) => starts[place + 1]! > starts[place]!);
   writeVarint(out, present.length);
   const numbers = new Uint32Array(kinds.byPlace.length);
   present.forEach(({ place }, number) => {
     writeVarint(out, place);
     numbers[place] = number;
   });
-  for (let i = 0; i < count; i += 1) values[i] = numbers[places[i]];
+  for (let i = 0; i < count; i += 1) values[i] = numbers[places[i]!]!;
   writeIntegers(out, values, count);
   writeEnvelope(out, batch, order, room);
   writeKinds(out, batch, { order, starts }, { kinds, present }, room);
@@ -81,12 +81,12 @@ function writeKinds(
   for (const { place, fields, tellers } of present) {
     const rows = order.subarray(starts[place], starts[place + 1]);
     const events = new Array<Readonly<Row>>(rows.length);
-    for (let i = 0; i < rows.length; i += 1) events[i] = batch[rows[i]].event;
+    for (let i = 0; i < rows.length; i += 1) events[i] = batch[rows[i]!]!.event;
     const known: KnownColumns = { events: rows, said: [] };
     fields.forEach(([name, type], field) => {
-      const telling = { rows, tellers: tellers[field], low, high };
+      const telling = { rows, tellers: tellers[field]!, low, high };
       const column = writeColumn(out, type, events, name, room, telling);
-      if (kinds.telling[place].has(field)) known.said[field] = keptOf(column, rows.length);
+      if (kinds.telling[place]!.has(field)) known.said[field] = keptOf(column, rows.length);
     });
     said[place] = known;
   }
@@ -130,10 +130,10 @@ export interface ByKind {
 
 export function byKind(places: Uint32Array, count: number, kindCount: number): ByKind {
   const starts = new Uint32Array(kindCount + 1);
-  for (let i = 0; i < count; i += 1) starts[places[i] + 1] += 1;
-  for (let kind = 1; kind <= kindCount; kind += 1) starts[kind] += starts[kind - 1];
+  for (let i = 0; i < count; i += 1) starts[places[i]! + 1]! += 1;
+  for (let kind = 1; kind <= kindCount; kind += 1) starts[kind]! += starts[kind - 1]!;
   const next = starts.slice();
   const order = new Uint32Array(count);
-  for (let i = 0; i < count; i += 1) order[next[places[i]]++] = i;
+  for (let i = 0; i < count; i += 1) order[next[places[i]!]!++] = i;
   return { order, starts };
 }

@@ -76,7 +76,6 @@ const TRACE_HEADER = z
   })
   .readonly();
 
-export type RecordedPart = z.infer<typeof RECORDED_PART>;
 export type RecordedVocabulary = Readonly<Record<string, Readonly<Record<string, FieldType>>>>;
 export type Parent = Readonly<z.infer<typeof PARENT>>;
 export type ImageIdentity = z.infer<typeof IMAGE_IDENTITY>;

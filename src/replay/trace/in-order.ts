@@ -16,9 +16,9 @@ export function* inOrder(
   const { chunks } = trace;
   let read = 0;
   for (let at = Math.max(0, chunkOf(chunks, from)); at < chunks.length; at += 1) {
-    const events = eventsOf(trace, chunks[at], read);
+    const events = eventsOf(trace, chunks[at]!, read);
     const last = events.length - 1;
-    for (let i = Math.max(0, from - chunks[at].firstSeq); i <= last; i += 1) {
+    for (let i = Math.max(0, from - chunks[at]!.firstSeq); i <= last; i += 1) {
       if (i === last || isWanted(events.kindAt(i))) yield events.at(i);
     }
     read += events.length;

@@ -60,12 +60,12 @@ export function writeIntegers(out: ByteWriter, values: Float64Array, count: numb
 }
 
 function pack(out: ByteWriter, values: Float64Array, count: number, mayGuess: boolean): void {
-  let minimum = values[0];
+  let minimum = values[0]!;
   let maximum = minimum;
   let turns = 0;
   for (let i = 1; i < count; i += 1) {
-    const value = values[i];
-    turns += Math.abs(value - values[i - 1]);
+    const value = values[i]!;
+    turns += Math.abs(value - values[i - 1]!);
     if (value < minimum) minimum = value;
     else if (value > maximum) maximum = value;
   }
@@ -86,7 +86,7 @@ function pack(out: ByteWriter, values: Float64Array, count: number, mayGuess: bo
     }
   }
   writeVarint(out, climbing ? DIFFERENCES : ABOVE_MINIMUM);
-  writeSigned(out, climbing ? values[0] : minimum);
+  writeSigned(out, climbing ? values[0]! : minimum);
   if (climbing) writeDifferences(out, values, count);
   else writeAbove(out, values, count, minimum);
 }
@@ -100,9 +100,9 @@ function guess(values: Float64Array, count: number): number {
   let missed = 0;
   let hits = 0;
   for (let i = 0; i < count; i += 1) {
-    const value = values[i];
-    const seen = AFTER_MANY[many];
-    if (value === (Number.isNaN(seen) ? AFTER_TWO[two] : seen)) hits += 1;
+    const value = values[i]!;
+    const seen = AFTER_MANY[many]!;
+    if (value === (Number.isNaN(seen) ? AFTER_TWO[two]! : seen)) hits += 1;
     else {
       room.hits[missed] = hits;
       room.values[missed] = value;
@@ -136,13 +136,13 @@ function sizeOf(value: number): number {
 
 function sizeAbove(values: Float64Array, count: number, minimum: number): number {
   let size = 0;
-  for (let i = 0; i < count; i += 1) size += sizeOf(values[i] - minimum);
+  for (let i = 0; i < count; i += 1) size += sizeOf(values[i]! - minimum);
   return size;
 }
 
 function sizeOfDifferences(values: Float64Array, count: number): number {
   let size = 0;
-  for (let i = 1; i < count; i += 1) size += sizeOf(zigzag(values[i] - values[i - 1]));
+  for (let i = 1; i < count; i += 1) size += sizeOf(zigzag(values[i]! - values[i - 1]!));
   return size;
 }
 
@@ -150,7 +150,7 @@ function writeAbove(out: ByteWriter, values: Float64Array, count: number, minimu
   reserve(out, count * 8);
   const { bytes } = out;
   for (let i = 0; i < count; i += 1) {
-    const value = values[i] - minimum;
+    const value = values[i]! - minimum;
     if (value < 0x80) bytes[out.length++] = value;
     else writeVarint(out, value);
   }
@@ -160,7 +160,7 @@ function writeDifferences(out: ByteWriter, values: Float64Array, count: number):
   reserve(out, count * 8);
   const { bytes } = out;
   for (let i = 1; i < count; i += 1) {
-    const value = zigzag(values[i] - values[i - 1]);
+    const value = zigzag(values[i]! - values[i - 1]!);
     if (value < 0x80) bytes[out.length++] = value;
     else writeVarint(out, value);
   }
@@ -208,7 +208,7 @@ function unpack(input: ByteReader, tag: number, values: Float64Array, count: num
   const first = readSigned(input);
   if (tag === DIFFERENCES) {
     values[0] = first;
-    for (let i = 1; i < count; i += 1) values[i] = values[i - 1] + unzigzag(readVarint(input));
+    for (let i = 1; i < count; i += 1) values[i] = values[i - 1]! + unzigzag(readVarint(input));
   } else {
     for (let i = 0; i < count; i += 1) values[i] = first + readVarint(input);
   }
@@ -223,17 +223,17 @@ function readInContext(input: ByteReader, values: Float64Array, count: number): 
   let many = 0;
   let two = 0;
   let miss = 0;
-  let next = hits[0];
+  let next = hits[0]!;
   for (let at = 0; at < count; at += 1) {
     let value: number;
     if (at === next) {
-      value = told[miss];
+      value = told[miss]!;
       miss += 1;
-      next = miss < missed ? at + 1 + hits[miss] : count;
+      next = miss < missed ? at + 1 + hits[miss]! : count;
       if (!(next > at)) throw contradiction('more numbers than it says');
     } else {
-      const seen = AFTER_MANY[many];
-      value = Number.isNaN(seen) ? AFTER_TWO[two] : seen;
+      const seen = AFTER_MANY[many]!;
+      value = Number.isNaN(seen) ? AFTER_TWO[two]! : seen;
     }
     values[at] = value;
     AFTER_MANY[many] = value;

@@ -20,11 +20,11 @@ export function lazyEvents(trace: TraceReader): ReadTrace {
     const place = chunkOf(trace.chunks, seq);
     let events = kept.get(place);
     if (events === undefined) {
-      events = trace.readChunk(trace.chunks[place]);
+      events = trace.readChunk(trace.chunks[place]!);
       if (kept.size >= CHUNKS_KEPT) kept.delete(kept.keys().next().value as number);
       kept.set(place, events);
     }
-    return events[seq - trace.chunks[place].firstSeq];
+    return events[seq - trace.chunks[place]!.firstSeq];
   };
   return { events: arrayOf(length, at), damage };
 }

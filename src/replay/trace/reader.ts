@@ -126,7 +126,7 @@ export function chunkOf(chunks: readonly ChunkPlace[], seq: number): number {
   let high = chunks.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (chunks[middle].firstSeq <= seq) low = middle + 1;
+    if (chunks[middle]!.firstSeq <= seq) low = middle + 1;
     else high = middle;
   }
   return low - 1;
@@ -144,7 +144,7 @@ export const ABSENT: Readonly<Record<FieldType, unknown>> = {
 
 /** Give events recorded under another vocabulary today's fields; kinds unknown today become `sim:unknown`. */
 function adapter(recorded: RecordedVocabulary): (events: EventBatch) => OpenChunk {
-  const changed = new Set(Object.keys(recorded).filter((kind) => !sameFields(kind, recorded[kind])));
+  const changed = new Set(Object.keys(recorded).filter((kind) => !sameFields(kind, recorded[kind]!)));
   const asToday = (stamped: RecordedEvent): Stamped =>
     (changed.has(stamped.event.kind) ? { ...stamped, event: adapted(stamped.event) } : stamped) as Stamped;
   return (events) =>

@@ -103,8 +103,8 @@ function lastSaid({ events, numbers }: Teller, rows: Uint32Array): Float64Array 
   const said = new Float64Array(rows.length);
   let next = 0;
   for (let i = 0; i < rows.length; i += 1) {
-    while (next < events.length && events[next] <= rows[i]) next += 1;
-    if (next > 0) said[i] = values[isConstant ? 0 : next - 1];
+    while (next < events.length && events[next]! <= rows[i]!) next += 1;
+    if (next > 0) said[i] = values[isConstant ? 0 : next - 1]!;
   }
   return said;
 }
@@ -148,7 +148,7 @@ function writeChoices(
     const choice = 1 + said.findIndex((each) => each[i] === values[i]);
     choices[i] = choice;
     if (choice !== 0) continue;
-    const other = values[i] - said[0][i];
+    const other = values[i]! - said[0]![i]!;
     if (!(Math.abs(other) < EXACT_DIFFERENCE)) return false;
     others[missed++] = other;
   }
@@ -180,8 +180,8 @@ export function readTold(input: ByteReader, rows: Uint32Array, tellerAt: TellerA
   if (missed > 0) readIntegers(input, others, missed);
   let next = 0;
   for (let i = 0; i < rows.length; i += 1) {
-    const choice = values[i];
-    values[i] = choice === 0 ? said[0][i] + others[next++] : said[choice - 1][i];
+    const choice = values[i]!;
+    values[i] = choice === 0 ? said[0]![i]! + others[next++]! : said[choice - 1]![i]!;
   }
   return { isConstant: false, values };
 }

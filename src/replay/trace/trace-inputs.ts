@@ -56,6 +56,6 @@ function inputAt(
   { nsPerTick }: Pace,
   warped: number,
 ): PendingInput {
-  const { seq, tick, event } = trace.readChunk(chunk)[index];
+  const { seq, tick, event } = trace.readChunk(chunk)[index]!;
   return { seq, tick, ns: tick * nsPerTick + warped, event: event as InputEvent };
 }

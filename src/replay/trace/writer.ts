@@ -101,9 +101,9 @@ function flush(state: WriterState): void {
   state.batch = [];
   out.length = 0;
   writeEvents(out, batch, state.kinds, state.room);
-  const [first] = batch;
+  const [first, last] = [batch[0]!, batch[batch.length - 1]!];
   const place = { events: batch.length, firstSeq: first.seq, firstTick: first.tick };
-  const lastTick = batch[batch.length - 1].tick;
+  const lastTick = last.tick;
   writeChunk(state, { kind: CHUNK.events, ...place, lastTick }, out.bytes.subarray(0, out.length));
 }
 

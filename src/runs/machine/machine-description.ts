@@ -56,7 +56,7 @@ const MACHINE_DESCRIPTION = z.object({
 export type MachineDescription = z.infer<typeof MACHINE_DESCRIPTION>;
 
 /** Ticks between two digests in the stream of events. */
-export const DIGEST_EVERY = 50_000_000;
+const DIGEST_EVERY = 50_000_000;
 
 /** What the command line asked for, as a trace keeps it. */
 export function describeMachine(options: RunOptions, paths: Readonly<Record<string, string>>): MachineDescription {

@@ -30,7 +30,7 @@ export function indexTrace(
   const inputs = traceInputs(run.trace, events.length, run.description);
   const verifier = createVerifier(events);
   const machine = createMachine(assemble({ ...run, inputs: inputsAgain(inputs), onEvent: verifier.check }));
-  const last = events[events.length - 1].tick;
+  const last = events[events.length - 1]!.tick;
   let latest = takeCheckpoint(machine);
   const file = createCheckpointFile(run.world, run.path, latest);
   let checkpoints = 0;

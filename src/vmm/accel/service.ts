@@ -5,7 +5,7 @@ import { readSpace, writeSpace } from '../memory/address-space.ts';
 import { answerRdmsr } from './msr-exits.ts';
 
 /** KVM_EXIT_* reasons that reach user space. Linux include/uapi/linux/kvm.h. */
-export const KVM_EXIT = {
+const KVM_EXIT = {
   unknown: 0,
   exception: 1,
   io: 2,

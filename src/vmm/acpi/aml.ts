@@ -5,13 +5,13 @@ export type Aml = readonly number[];
 export type Term = Aml | string | number;
 
 /** Integers take their shortest form; strings are names. */
-export function encode(term: Term): Aml {
+function encode(term: Term): Aml {
   if (typeof term === 'number') return integer(term);
   return typeof term === 'string' ? path(term) : term;
 }
 
 /** Zero, One, or the shortest constant. 20.2.3. */
-export function integer(value: number): Aml {
+function integer(value: number): Aml {
   if (value === 0) return [0x00];
   if (value === 1) return [0x01];
   if (value <= 0xff) return [0x0a, value];
@@ -23,7 +23,7 @@ export function integer(value: number): Aml {
 export const dword = (value: number): Aml => [0x0c, ...little(value, 4)];
 
 /** Names are four characters, dots separate them, a backslash starts at the root. 20.2.2. */
-export function path(text: string): Aml {
+function path(text: string): Aml {
   const root = text.startsWith('\\') ? [0x5c] : [];
   const names = text
     .slice(root.length)
@@ -143,7 +143,7 @@ export const release = (named: string): Aml => [0x5b, 0x27, ...path(named)];
 export const leave: Aml = [0xa5];
 export const DEBUG: Aml = [0x5b, 0x31];
 /** A null name: the result goes nowhere. */
-export const NOWHERE: Aml = [0x00];
+const NOWHERE: Aml = [0x00];
 /** Local0-Local7 and Arg0-Arg6. */
 export const LOCAL: readonly Aml[] = [[0x60], [0x61], [0x62], [0x63], [0x64], [0x65], [0x66], [0x67]];
 export const ARG: readonly Aml[] = [[0x68], [0x69], [0x6a], [0x6b], [0x6c], [0x6d], [0x6e]];

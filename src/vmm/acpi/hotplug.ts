@@ -10,10 +10,10 @@ export interface CpuHotplugState {
 }
 
 /** The bitmap form, as QEMU starts. */
-export const cpuHotplugAtReset = (): CpuHotplugState => ({ modern: false, selector: 0, command: 0 });
+const cpuHotplugAtReset = (): CpuHotplugState => ({ modern: false, selector: 0, command: 0 });
 
 /** Block the DSDT's processor devices read their status from. QEMU docs/specs/acpi_cpu_hotplug.rst. */
-export function cpuHotplug(cpus: number): Device<CpuHotplugState> {
+function cpuHotplug(cpus: number): Device<CpuHotplugState> {
   return {
     model: 'ACPI CPU hotplug',
     regions: [{ name: 'acpi-cpu-hotplug', space: 'io', base: 0xaf00, length: 0x20, minAccess: 1, maxAccess: 4 }],
@@ -28,7 +28,7 @@ export function cpuHotplug(cpus: number): Device<CpuHotplugState> {
 }
 
 /** The first write of the selector switches to the registers of today. */
-export const CPU_HOTPLUG_REDUCER: DeviceReducer<CpuHotplugState> = {
+const CPU_HOTPLUG_REDUCER: DeviceReducer<CpuHotplugState> = {
   written(state, { offset, value }) {
     if (!state.modern && offset !== REGISTER.selector) return;
     state.modern = true;
@@ -46,10 +46,10 @@ export interface PciHotplugState {
 }
 
 /** Bus 0. */
-export const pciHotplugAtReset = (): PciHotplugState => ({ bus: 0 });
+const pciHotplugAtReset = (): PciHotplugState => ({ bus: 0 });
 
 /** Nothing is ever plugged or unplugged, and no device has a label index. QEMU docs/specs/acpi_pci_hotplug.rst. */
-export const pciHotplug: Device<PciHotplugState> = {
+const pciHotplug: Device<PciHotplugState> = {
   model: 'ACPI PCI hotplug',
   regions: [{ name: 'acpi-pci-hotplug', space: 'io', base: 0xae00, length: 0x18, minAccess: 4, maxAccess: 4 }],
   pins: [],
@@ -58,7 +58,7 @@ export const pciHotplug: Device<PciHotplugState> = {
 };
 
 /** The selector is all there is. */
-export const PCI_HOTPLUG_REDUCER: DeviceReducer<PciHotplugState> = {
+const PCI_HOTPLUG_REDUCER: DeviceReducer<PciHotplugState> = {
   written(state, { offset, value }) {
     if (offset === SELECT_BUS) state.bus = value;
   },

@@ -11,10 +11,10 @@ const BOOT_PORT = 0x4f4;
 export type DirectBootState = Readonly<Record<string, never>>;
 
 /** Nothing to keep. */
-export const directBootAtReset = (): DirectBootState => ({});
+const directBootAtReset = (): DirectBootState => ({});
 
 /** A write starts the kernel anew, as firmware does at the end of a restart. Reads tell nothing. */
-export const directBoot: Device<DirectBootState> = {
+const directBoot: Device<DirectBootState> = {
   model: DIRECT_BOOT,
   regions: [{ name: DIRECT_BOOT, space: 'io', base: BOOT_PORT, length: 1, minAccess: 1, maxAccess: 1 }],
   pins: [],
@@ -27,7 +27,7 @@ export const directBoot: Device<DirectBootState> = {
 };
 
 /** Nothing changes a part that keeps nothing. */
-export const DIRECT_BOOT_REDUCER: DeviceReducer<DirectBootState> = {};
+const DIRECT_BOOT_REDUCER: DeviceReducer<DirectBootState> = {};
 
 /** There while no firmware is. */
 export const driver: Driver<DirectBootState, object> = {

@@ -15,10 +15,10 @@ export interface FwCfgState {
 export type FwCfgItems = ReadonlyMap<number, Uint8Array>;
 
 /** The selector after reset: the signature, from its start. */
-export const fwCfgAtReset = (): FwCfgState => ({ key: 0, offset: 0, dmaHigh: 0 });
+const fwCfgAtReset = (): FwCfgState => ({ key: 0, offset: 0, dmaHigh: 0 });
 
 /** Firmware configuration device, I/O port form with DMA. QEMU docs/specs/fw_cfg.rst. */
-export function fwCfg(items: FwCfgItems): Device<FwCfgState> {
+function fwCfg(items: FwCfgItems): Device<FwCfgState> {
   return {
     model: 'fw_cfg',
     regions: [
@@ -41,7 +41,7 @@ export function fwCfg(items: FwCfgItems): Device<FwCfgState> {
 }
 
 /** The selector and the DMA address register are plain registers; what a transfer leaves comes by its own fact. */
-export const FW_CFG_REDUCER: DeviceReducer<FwCfgState> = {
+const FW_CFG_REDUCER: DeviceReducer<FwCfgState> = {
   written(state, { region, offset, size, value }) {
     if (region !== REGISTERS) writeDmaAddress(state, offset, size, value);
     else if (size === 2) Object.assign(state, selected(value));

@@ -17,7 +17,7 @@ export function commitSlots(machine: Machine, before: readonly FlatRange[], afte
 }
 
 /** Host virtual address of a range's first byte. */
-export const hvaOf = (range: FlatRange): number => range.leaf.hva! + range.offset;
+const hvaOf = (range: FlatRange): number => range.leaf.hva! + range.offset;
 
 const isBacked = (range: FlatRange): boolean => range.leaf.hva !== undefined;
 

@@ -98,7 +98,7 @@ describe('the writes to memory', () => {
     const stack = evaluate(session, '$rsp - 8');
     const writes = allWrites(session, pieces(stack, 8));
     expect(writes.some(({ by }) => by === 'delivery')).toBe(true);
-    expect(writes.every((write, at) => at === 0 || write.before === writes[at - 1].after)).toBe(true);
+    expect(writes.every((write, at) => at === 0 || write.before === writes[at - 1]!.after)).toBe(true);
     expectHistory(writes, (view) => bytesIn(view, pieces(stack, 8)), [0, 16_000]);
   });
 

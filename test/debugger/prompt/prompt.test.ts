@@ -48,7 +48,11 @@ describe('the prompt', () => {
     ask('at 20000');
     const lines = ask('disas $pc 20').split('\n');
     for (const line of lines) {
-      const [, address, digits] = /0x([0-9a-f]+): ((?:[0-9a-f]{2} )+)/.exec(line) as RegExpExecArray;
+      const [, address, digits] = /0x([0-9a-f]+): ((?:[0-9a-f]{2} )+)/.exec(line) as unknown as [
+        string,
+        string,
+        string,
+      ];
       // objdump puts the rest of a long instruction on another line.
       expect(digits.trim().startsWith(expected.get(address)?.trim() ?? 'not an instruction')).toBe(true);
     }
@@ -73,7 +77,7 @@ describe('the prompt', () => {
     const tick = Number(/at tick (\d+) by vcpu0/.exec(answer)?.[1]);
     const [, before, after] = /: (0x[0-9a-f]+) -> (0x[0-9a-f]+)/.exec(answer) as RegExpExecArray;
     expect(session.now.tick).toBe(40_000);
-    const value = (): string => ask(`x/1xg ${address}`).split(': ')[1];
+    const value = (): string => ask(`x/1xg ${address}`).split(': ')[1]!;
     expect(value()).toBe(after);
     ask(`at ${tick}`);
     expect(value()).toBe(before);
@@ -110,8 +114,9 @@ describe('the prompt', () => {
     ask('at 40000');
     ask('watch $rsp-8/8');
     const [stop] = session.stops;
-    const address = `0x${(stop.what === 'access' ? stop.address : 0n).toString(16)}`;
-    const value = (): string => ask(`x/1xg ${address}`).split(': ')[1];
+    if (stop?.what !== 'access') throw new Error('watch sets a stop at an access');
+    const address = `0x${stop.address.toString(16)}`;
+    const value = (): string => ask(`x/1xg ${address}`).split(': ')[1]!;
     expect(ask('rcontinue')).toContain('Before a hit of watch $rsp-8/8');
     const { tick } = session.now;
     const before = value();

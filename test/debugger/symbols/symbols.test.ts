@@ -35,7 +35,7 @@ describe('symbols', () => {
       const table = readSymbols('a.o', new Uint8Array(readFileSync(join(folder, 'a.o'))));
       const listed = execFileSync('nm', [join(folder, 'a.o')], { encoding: 'utf8' });
       for (const [, address, name] of listed.matchAll(/^([0-9a-f]+) [TD] (\w+)$/gm)) {
-        expect(table.addressOf(name)).toBe(BigInt(`0x${address}`));
+        expect(table.addressOf(name!)).toBe(BigInt(`0x${address}`));
       }
       expect(table.count).toBeGreaterThanOrEqual(2);
     } finally {

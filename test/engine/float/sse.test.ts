@@ -73,7 +73,7 @@ interface Row {
 }
 
 const single = (value: bigint): number => Number(BigInt.asUintN(32, value));
-const flagsOf = (order: number): bigint => [1n, 0x40n, 0n, 0x45n][order + 1];
+const flagsOf = (order: number): bigint => [1n, 0x40n, 0n, 0x45n][order + 1]!;
 
 type Binary64 = (env: FloatEnvironment, a: bigint, b: bigint) => bigint;
 type Binary32 = (env: FloatEnvironment, a: number, b: number) => number;

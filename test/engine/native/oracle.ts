@@ -117,5 +117,5 @@ export function draw64(draw: Draw): bigint {
 
 /** One of the given values. */
 export function drawOf<T>(draw: Draw, values: readonly T[]): T {
-  return values[drawBelow(draw, values.length)];
+  return values[drawBelow(draw, values.length)]!;
 }

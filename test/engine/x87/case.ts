@@ -181,7 +181,7 @@ export function describe(view: DataView, base: number, fswMask: number): string 
   const stores = view.getUint8(base + view.getUint8(base)) >> 3 === 6;
   const pointers = !stores ? [0, 0] : wide ? [12, 28] : [6, 14];
   for (let index = 0; index < 112; index++) {
-    const pointer = index >= pointers[0] && index < pointers[1];
+    const pointer = index >= pointers[0]! && index < pointers[1]!;
     memory += pointer
       ? '..'
       : view

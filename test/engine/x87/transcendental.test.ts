@@ -68,7 +68,7 @@ function distances(r: Transcendental, cases: number): { counts: number[]; worst:
     for (const at of r.modrm === 0xfb || r.modrm === 0xf2 ? [28, 38] : [28]) {
       const gap = rank(mine, base + IMAGE + at) - rank(host, base + IMAGE + at);
       const distance = Number(gap < 0n ? -gap : gap);
-      counts[Math.min(distance, 2)]++;
+      counts[Math.min(distance, 2)]!++;
       if (distance > 1 && worst === '') {
         const text = (view: DataView, from: number): string =>
           `${view.getUint16(from + 8, true).toString(16)}:${view.getBigUint64(from, true).toString(16)}`;

@@ -286,7 +286,7 @@ describe('KVM_GET_IRQCHIP and KVM_SET_IRQCHIP', () => {
     const blob = getIoapic(a.chip);
     expect(blob.irr).toBe(1 << 20);
     const b = rig();
-    blob.redirtbl[20] &= ~BigInt(MASKED);
+    blob.redirtbl[20]! &= ~BigInt(MASKED);
     setIoapic(b.context, blob);
     expect(take(b)).toBe(0x55);
   });

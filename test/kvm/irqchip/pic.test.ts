@@ -16,7 +16,7 @@ function initialized(icw4 = 1): Rig {
     [0xa1, icw4],
     [0x21, 0],
     [0xa1, 0],
-  ]) {
+  ] as const) {
     write(r, port, value);
   }
   forget(r);

@@ -90,7 +90,7 @@ describe('counters', () => {
     expect([inb(r, 0x42), inb(r, 0x42)]).toEqual([0x80, 0x80]);
     out(r, 0x43, 0xa4);
     out(r, 0x42, 0x12);
-    expect(getPit2(r.chip.pit!).channels[2].count).toBe(0x1200);
+    expect(getPit2(r.chip.pit!).channels[2]!.count).toBe(0x1200);
     expect(inb(r, 0x42)).toBe(0x12);
   });
 });

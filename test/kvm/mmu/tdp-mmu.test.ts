@@ -16,8 +16,8 @@ function entryAt({ state, guest }: Bench, gpa: number): { low: number; high: num
   let { table } = state.ept.roots.tdp;
   for (let level = 4; ; level -= 1) {
     const word = eptWord(table, eptIndex(gpa, level));
-    const low = guest.eptWords[word];
-    const high = guest.eptWords[word + 1];
+    const low = guest.eptWords[word]!;
+    const high = guest.eptWords[word + 1]!;
     if (level === 1 || (low & 0x800) === 0 || (low & 0x80) !== 0) return { low, high, level };
     table = eptAddress(low, high);
   }

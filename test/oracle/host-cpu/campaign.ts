@@ -60,8 +60,8 @@ export function campaign(plan: Plan, guest: Guest, host: HostCpu): Findings {
     const expected = host.run(batch.map(([, record]) => record));
     batch.forEach(([form, before], i) => {
       const after = ours.run(before);
-      if (asides.ofOutcome(form, after, expected[i])) return;
-      const lines = differences(before, after, expected[i]);
+      if (asides.ofOutcome(form, after, expected[i]!)) return;
+      const lines = differences(before, after, expected[i]!);
       if (lines.length === 0) return;
       if (!byForm.has(form.text)) reports.push(report(before, lines));
       byForm.set(form.text, (byForm.get(form.text) ?? 0) + 1);
@@ -131,7 +131,7 @@ function makeBatch(
   let list = [...counts].filter(([, count]) => count.cases > 0 || count.tries < HOPELESS);
   for (let attempts = 0; batch.length < size && list.length > 0; attempts++) {
     if (attempts % size === size - 1) list = list.filter(([, count]) => count.cases > 0 || count.tries < HOPELESS);
-    const [form, count] = list[chance.below(list.length)];
+    const [form, count] = list[chance.below(list.length)]!;
     count.tries++;
     const record = generate(form, plan.bitness, chance);
     if (record === undefined || asides.ofCase(record) !== undefined) continue;

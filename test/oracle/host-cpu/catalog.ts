@@ -215,7 +215,7 @@ function formOf(code: Code, bitness: Bitness): Form | undefined {
       fwait: op.fwait,
       escape: leading,
       kinds,
-      mandatoryPrefix: MANDATORY[op.mandatoryPrefix],
+      mandatoryPrefix: MANDATORY[op.mandatoryPrefix]!,
       opCode: op.opCode,
       opCodeLength: op.opCodeLength,
       group: op.isGroup ? op.groupIndex : -1,

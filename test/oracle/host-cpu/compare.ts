@@ -97,8 +97,8 @@ export function differences(before: CaseRecord, ours: CaseRecord, host: CaseReco
   else if (host.vector !== INT3) compareException(ours, host, differ);
   if (narrow(ours.rip) !== narrow(host.rip)) differ('rip', '-', hex(ours.rip), hex(host.rip));
   for (let i = 0; i < (before.bitness === 64 ? 16 : 8); i++) {
-    const [was, got, want] = [before.gpr(i), ours.gpr(i), host.gpr(i)].map(narrow);
-    if (got !== want) differ(GPR_NAMES[i], hex(was), hex(got), hex(want));
+    const [was, got, want] = [narrow(before.gpr(i)), narrow(ours.gpr(i)), narrow(host.gpr(i))];
+    if (got !== want) differ(GPR_NAMES[i]!, hex(was), hex(got), hex(want));
   }
   const flags = COMPARED & ~undefinedFlags(instruction, before);
   if ((ours.rflags ^ host.rflags) & flags) {
@@ -141,13 +141,14 @@ const flagNames = (flags: number): string =>
 function withC1Of(ours: CaseRecord, host: CaseRecord): CaseRecord {
   const same = host.copy();
   const high = FXSAVE.fsw + 1;
-  same.fx[high] = (host.fx[high] & ~(C1 >> 8)) | (ours.fx[high] & (C1 >> 8));
+  same.fx[high] = (host.fx[high]! & ~(C1 >> 8)) | (ours.fx[high]! & (C1 >> 8));
   return same;
 }
 
 function compareFx(before: CaseRecord, ours: CaseRecord, host: CaseRecord, differ: Differ): void {
   const field = (name: string, offset: number, size: number) => {
-    const [was, got, want] = [before, ours, host].map((r) => bytesHex(r.fx.slice(offset, offset + size).reverse()));
+    const shown = (r: CaseRecord) => bytesHex(r.fx.slice(offset, offset + size).reverse());
+    const [was, got, want] = [shown(before), shown(ours), shown(host)];
     if (got !== want) differ(name, was, got, want);
   };
   field('fcw', FXSAVE.fcw, 2);

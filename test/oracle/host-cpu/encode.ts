@@ -58,7 +58,7 @@ function modRm(form: Form, chance: Chance): number[] {
 function head(form: Form, bitness: Bitness, chance: Chance): number[] {
   const wide = form.operandSize === 64;
   const opcode = form.opCodeLength === 2 ? [form.opCode >> 8, form.opCode & 0xff] : [form.opCode & 0xff];
-  if (form.kinds.some((kind) => OPCODE_REGISTER.has(kind))) opcode[opcode.length - 1] += chance.below(8);
+  if (form.kinds.some((kind) => OPCODE_REGISTER.has(kind))) opcode[opcode.length - 1]! += chance.below(8);
   if (form.vex) return [...vex(form, bitness, chance), ...opcode];
   const bytes: number[] = form.fwait ? [0x9b] : [];
   if (form.canLock && chance.below(10) === 0) bytes.push(0xf0);

@@ -85,7 +85,7 @@ function isUncommon(instruction: Instruction, code: Uint8Array, bitness: Bitness
   const mnemonic = instruction.mnemonic;
   // With 16-bit operands a count above 16 has no defined result.
   if ((mnemonic === Mnemonic.Shld || mnemonic === Mnemonic.Shrd) && is16) return true;
-  if (mnemonic === Mnemonic.Enter && code[code.length - 2] > 0x40) return true;
+  if (mnemonic === Mnemonic.Enter && code[code.length - 2]! > 0x40) return true;
   if (mnemonic === Mnemonic.Movsxd && prefixed) return true;
   // Undefined result, and an alias of XCHG on some processors.
   if ((mnemonic === Mnemonic.Bswap && is16) || (mnemonic === Mnemonic.Pause && code.length > 2)) return true;
@@ -211,7 +211,7 @@ function tame(record: CaseRecord, instruction: Instruction, chance: Chance): voi
   const stack = Number(record.gpr(4)) - dataOffset(WINDOW_BASE, record.bitness);
   if (mnemonic === Mnemonic.Popf || mnemonic === Mnemonic.Popfd || mnemonic === Mnemonic.Popfq) {
     // Neither the trap flag, alignment checks nor ID, which belong to the helper's surroundings.
-    record.window[stack + 1] &= 0x0e;
+    record.window[stack + 1]! &= 0x0e;
     record.window[stack + 2] = 0;
   }
   if (mnemonic === Mnemonic.Leave || mnemonic === Mnemonic.Enter)

@@ -85,12 +85,7 @@ export function ofCode(bitness: Bitness): KnownAnswer[] {
       { gpr: { 3: rbx }, memory: [0x0807_0605_0403_0201n] },
       { gpr: { 0: bitness === 16 ? 0x0201n : 0x0403_0201n } },
     ),
-    answer(
-      'PUSH',
-      [0x50],
-      { gpr: { 0: pushed, 4: point(bitness, size) } },
-      { gpr: { 4: rbx }, memory: [pushed] },
-    ),
+    answer('PUSH', [0x50], { gpr: { 0: pushed, 4: point(bitness, size) } }, { gpr: { 4: rbx }, memory: [pushed] }),
     answer(
       'REP MOVSB',
       [0xf3, 0xa4],
@@ -125,7 +120,13 @@ export function ofFaults(bitness: Bitness): ReadonlyMap<number, KnownAnswer> {
       answer(
         'DIVPS by zero, unmasked',
         [0x0f, 0x5e, 0xc1],
-        { mxcsr: 0x1d80, xmm: [[ONES, ONES], [0n, 0n]] },
+        {
+          mxcsr: 0x1d80,
+          xmm: [
+            [ONES, ONES],
+            [0n, 0n],
+          ],
+        },
         { vector: 19 },
       ),
     ],
@@ -138,10 +139,15 @@ export function ofFaults(bitness: Bitness): ReadonlyMap<number, KnownAnswer> {
     { memory: [3n] },
   );
   faults.push([1, split], [17, split]);
-  const stack = answer('a load from beyond the stack', [0x8b, 0x46, 0], { gpr: { 5: beyond } }, {
-    vector: 12,
-    errorCode: 0,
-  });
+  const stack = answer(
+    'a load from beyond the stack',
+    [0x8b, 0x46, 0],
+    { gpr: { 5: beyond } },
+    {
+      vector: 12,
+      errorCode: 0,
+    },
+  );
   if (bitness === 16) faults.push([12, stack]);
   if (bitness === 64) faults.push([12, { ...stack, code: [0x8b, 0x45, 0] }]);
   return new Map(faults);
@@ -176,7 +182,12 @@ export function ofFeatures(bitness: Bitness): ReadonlyMap<CpuidFeature, KnownAns
       answer(
         'PADDB',
         [0x0f, 0xfc, 0xc1],
-        { st: [[0, 0x0102_03ffn], [0, 0x1010_1002n]] },
+        {
+          st: [
+            [0, 0x0102_03ffn],
+            [0, 0x1010_1002n],
+          ],
+        },
         { st: [[0xffff, 0x1112_1301n]] },
       ),
     ],

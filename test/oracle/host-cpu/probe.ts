@@ -82,7 +82,7 @@ function wrongAreas(helper: HelperProcess, areas: readonly Area[], bitness: Bitn
     if (areas.length > 1) return areas.flatMap((area) => wrongAreas(helper, [area], bitness));
     return areas.map(({ name }) => [name, `The program that runs single instructions ended with ${outcomes} here.`]);
   }
-  const outcomeOf = new Map<KnownAnswer, CaseRecord>(asked.map((answer, at) => [answer, outcomes[at]]));
+  const outcomeOf = new Map<KnownAnswer, CaseRecord>(asked.map((answer, at) => [answer, outcomes[at]!]));
   return areas.flatMap(({ name, answers }) => {
     const sentences = answers.flatMap((answer) => difference(answer, outcomeOf.get(answer) as CaseRecord, bitness));
     return sentences.slice(0, 1).map((sentence): [string, string] => [name, sentence]);

@@ -63,11 +63,11 @@ export class CaseRecord {
   }
 
   get bitness(): Bitness {
-    return MODES[this.bytes[1]];
+    return MODES[this.bytes[1]!]!;
   }
 
   get code(): Uint8Array {
-    return this.bytes.subarray(16, 16 + this.bytes[0]);
+    return this.bytes.subarray(16, 16 + this.bytes[0]!);
   }
 
   setCode(code: Uint8Array, bitness: Bitness): void {

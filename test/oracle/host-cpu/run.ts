@@ -41,6 +41,6 @@ if (process.argv[1]?.endsWith('host-cpu/run.ts')) {
   const only = values.only === undefined ? {} : { only: new RegExp(values.only) };
   const findings = runCampaigns(host, freshEngine, { seed: values.seed, cases: Number(values.cases), ...only });
   host.close();
-  for (const [i, name] of ['64-bit', '32-bit', '16-bit'].entries()) console.log(showFindings(name, findings[i]));
+  for (const [i, name] of ['64-bit', '32-bit', '16-bit'].entries()) console.log(showFindings(name, findings[i]!));
   process.exit(findings.some(({ mismatches }) => mismatches > 0) ? 1 : 0);
 }

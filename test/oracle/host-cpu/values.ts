@@ -86,9 +86,9 @@ const EXTENDED: readonly (readonly [number, bigint])[] = [
 export function randomGpr(chance: Chance): bigint {
   switch (chance.below(5)) {
     case 0:
-      return EDGES[chance.below(EDGES.length)];
+      return EDGES[chance.below(EDGES.length)]!;
     case 1:
-      return BigInt.asUintN(64, EDGES[chance.below(EDGES.length)] + BigInt(chance.below(5) - 2));
+      return BigInt.asUintN(64, EDGES[chance.below(EDGES.length)]! + BigInt(chance.below(5) - 2));
     case 2:
       return BigInt(chance.below(256));
     default:
@@ -100,11 +100,11 @@ export function randomGpr(chance: Chance): bigint {
 function randomQuad(chance: Chance): bigint {
   switch (chance.below(6)) {
     case 0: {
-      const low = SINGLES[chance.below(SINGLES.length)];
-      return (BigInt(SINGLES[chance.below(SINGLES.length)]) << 32n) | BigInt(low);
+      const low = SINGLES[chance.below(SINGLES.length)]!;
+      return (BigInt(SINGLES[chance.below(SINGLES.length)]!) << 32n) | BigInt(low);
     }
     case 1:
-      return DOUBLES[chance.below(DOUBLES.length)];
+      return DOUBLES[chance.below(DOUBLES.length)]!;
     case 2:
       // Doubles of like size, so that sums and differences round.
       return ((0x3f0n + BigInt(chance.below(32))) << 52n) | (chance.bits64() & 0x800fffffffffffffn);
@@ -121,7 +121,7 @@ function randomQuad(chance: Chance): bigint {
 
 function randomExtended(chance: Chance): readonly [number, bigint] {
   const kind = chance.below(4);
-  if (kind === 0) return EXTENDED[chance.below(EXTENDED.length)];
+  if (kind === 0) return EXTENDED[chance.below(EXTENDED.length)]!;
   const sign = chance.below(2) << 15;
   const exponent = kind === 1 ? chance.below(0x7ffe) + 1 : 0x3fff - 40 + chance.below(110);
   const bits = chance.bits64() | (1n << 63n);
@@ -134,13 +134,13 @@ export function randomFxImage(chance: Chance, window: Uint8Array): Uint8Array {
   const view = new DataView(image.buffer);
   const control = [0x37f, 0x27f, 0x07f, 0x77f, 0xb7f, 0xf7f, 0x67f, 0xe3f | 0x40][
     chance.below(4) === 0 ? chance.below(8) : 0
-  ];
+  ]!;
   view.setUint16(FXSAVE.fcw, control, true);
   const top = chance.below(3) === 0 ? chance.below(8) : 0;
   view.setUint16(FXSAVE.fsw, (top << 11) | (chance.below(2) * 0x4700 * chance.below(2)), true);
   image[FXSAVE.ftw] = chance.below(6) === 0 ? chance.below(256) : 0xff;
   const rounding = chance.below(3) === 0 ? chance.below(4) << 13 : 0;
-  const zeroing = chance.below(6) === 0 ? [0x40, 0x8000, 0x8040][chance.below(3)] : 0;
+  const zeroing = chance.below(6) === 0 ? [0x40, 0x8000, 0x8040][chance.below(3)]! : 0;
   const masks = chance.below(16) === 0 ? chance.below(64) << 7 : 0x1f80;
   // With PE already set an inexact result leaves no trace: the processor may take a shorter way.
   const raised = chance.below(2) === 0 ? 0x20 | (chance.below(4) === 0 ? chance.below(64) : 0) : 0;

@@ -25,7 +25,7 @@ export function transplant(qemu: StoppedQemu, stepped: SteppedMachine, memoryByt
   const { gpr, rip, eflags } = readRegisters(qemu.gdb);
   const system = readSystemRegisters(qemu.gdb);
   const [es, cs, ss, ds, fs, gs, ldt, tr] = system.segments.map(toSegment);
-  const busy = { ...tr, access: (tr.access & ~0xf) | 0xb };
+  const busy = { ...tr!, access: (tr!.access & ~0xf) | 0xb };
   stepped.vcpuIoctl(KVM_SET_SREGS, {
     es,
     cs,

@@ -288,9 +288,9 @@ export class Lockstep {
     entry.times++;
     let differs = false;
     for (const index of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]) {
-      if (this.#narrow(this.#registers.gpr(index)) === this.#narrow(qemu.gpr[index])) continue;
+      if (this.#narrow(this.#registers.gpr(index)) === this.#narrow(qemu.gpr[index]!)) continue;
       differs = true;
-      this.#registers.setGpr(index, qemu.gpr[index]);
+      this.#registers.setGpr(index, qemu.gpr[index]!);
     }
     if (differs) entry.differed++;
     if (kind === 'MMIO') this.#registers.rflags = BigInt(qemu.eflags);
@@ -306,7 +306,7 @@ export class Lockstep {
     const lines: string[] = [];
     for (const [i, name] of GPR_NAMES.entries()) {
       if (i >= 8 && !is64Bit(r)) break;
-      const [ours, theirs] = [this.#narrow(r.gpr(i)), this.#narrow(qemu.gpr[i])];
+      const [ours, theirs] = [this.#narrow(r.gpr(i)), this.#narrow(qemu.gpr[i]!)];
       if (ours !== theirs) lines.push(`${name}: ours ${ours.toString(16)}, QEMU ${theirs.toString(16)}`);
     }
     if (r.rip !== qemu.rip) lines.push(`rip: ours ${r.rip.toString(16)}, QEMU ${qemu.rip.toString(16)}`);

@@ -34,9 +34,9 @@ const hex64 = (text: string, at: number): bigint => (BigInt(hex32(text, at + 8))
 export function readRegisters(gdb: GdbRemote): StepRegisters {
   const text = gdb.ask('g');
   const gpr: bigint[] = new Array(16);
-  for (let i = 0; i < 16; i++) gpr[FROM_GDB[i]] = hex64(text, i * 16);
+  for (let i = 0; i < 16; i++) gpr[FROM_GDB[i]!] = hex64(text, i * 16);
   const selectors: number[] = new Array(6);
-  for (let i = 0; i < 6; i++) selectors[SELECTOR_ORDER[i]] = hex32(text, SELECTORS + i * 8);
+  for (let i = 0; i < 6; i++) selectors[SELECTOR_ORDER[i]!] = hex32(text, SELECTORS + i * 8);
   return { gpr, rip: hex64(text, RIP), eflags: hex32(text, EFLAGS), selectors };
 }
 
@@ -82,13 +82,14 @@ export function readSystemRegisters(gdb: GdbRemote): SystemRegisters {
   const segment = (name: string): MonitorSegment => {
     const match = new RegExp(`^${name} *=([0-9a-f]{4}) ([0-9a-f]+) ([0-9a-f]{8}) ([0-9a-f]{8})`, 'm').exec(text);
     if (match === null) throw new Error(`info registers has no ${name}:\n${text}`);
-    const [selector, base, limit, flags] = match.slice(1).map((field) => BigInt('0x' + field));
-    return { selector: Number(selector), base, limit: Number(limit), flags: Number(flags) };
+    const [, selector, base, limit, flags] = match;
+    const number = (field: string | undefined) => Number('0x' + field);
+    return { selector: number(selector), base: BigInt('0x' + base), limit: number(limit), flags: number(flags) };
   };
   const table = (name: string) => {
     const match = new RegExp(`^${name}= *([0-9a-f]+) ([0-9a-f]+)`, 'm').exec(text);
     if (match === null) throw new Error(`info registers has no ${name}:\n${text}`);
-    return { base: BigInt('0x' + match[1]), limit: Number.parseInt(match[2], 16) };
+    return { base: BigInt('0x' + match[1]), limit: Number.parseInt(match[2]!, 16) };
   };
   return {
     segments: ['ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'LDT', 'TR'].map(segment),

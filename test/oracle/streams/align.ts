@@ -96,7 +96,7 @@ function shortestGap(
 
 function anchorKey(stream: Int32Array, at: number, anchor: number): number {
   let key = 0;
-  for (let k = 0; k < anchor; k++) key = (Math.imul(key, 31) + stream[at + k]) | 0;
+  for (let k = 0; k < anchor; k++) key = (Math.imul(key, 31) + stream[at + k]!) | 0;
   return key;
 }
 
@@ -120,6 +120,6 @@ export class Interned {
   }
 
   text(id: number): string {
-    return this.#texts[id];
+    return this.#texts[id]!;
   }
 }

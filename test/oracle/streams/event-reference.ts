@@ -16,7 +16,7 @@ export function parseEvents(text: string): TracedEvent[] {
   const events: TracedEvent[] = [];
   for (const line of text.split('\n')) {
     const match = LINE.exec(line);
-    if (match !== null) events.push({ thread: match[1], name: match[2], text: match[3] });
+    if (match !== null) events.push({ thread: match[1]!, name: match[2]!, text: match[3]! });
   }
   return events;
 }
@@ -39,18 +39,25 @@ const TOKENS: Readonly<Record<string, Token>> = {
   kvm_exit: (text) => {
     const match = /vcpu (\d+) reason (\w+) rip 0x([0-9a-f]+) info1 0x([0-9a-f]+)/.exec(text);
     if (match === null) return undefined;
-    const [, vcpu, reason, rip, info] = match;
+    const [, vcpu, reason, rip, info] = match as unknown as [string, string, string, string, string];
     const qualification = reason === 'IO_INSTRUCTION' || reason === 'CR_ACCESS' ? ' ' + info.replace(/^0+/, '') : '';
     return reason === 'EPT_VIOLATION' ? undefined : `exit ${vcpu} ${reason}${qualification} at ${place(rip)}`;
   },
   kvm_pio: (text) => {
     const match = /pio_(\w+) at 0x([0-9a-f]+) size (\d) count (\d+) val (.*)/.exec(text);
     if (match === null) return undefined;
-    const [, direction, port, size, count, value] = match;
+    const [, direction, port, size, count, value] = match as unknown as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+    ];
     const isTimed = direction === 'read' && TIMED_PORTS.has(Number.parseInt(port, 16));
     return `pio ${direction} ${port} ${size} ${count} ${isTimed ? 'timed' : value.replace(/ .*/, '')}`;
   },
-  kvm_cpuid: (text) => /func ([0-9a-f]+) idx/.exec(text)?.[1].replace(/^/, 'cpuid '),
+  kvm_cpuid: (text) => /func ([0-9a-f]+) idx/.exec(text)?.[1]?.replace(/^/, 'cpuid '),
   kvm_msr: (text) => /(msr_\w+) ([0-9a-f]+)/.exec(text)?.slice(1).join(' '),
   kvm_cr: (text) => 'cr ' + text,
   kvm_apic: (text) => text.replace(/0x[0-9a-f]{5,}/, 'count'),

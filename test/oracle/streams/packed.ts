@@ -28,7 +28,7 @@ export function pack(ids: Int32Array, table: Interned): Uint8Array {
 /** The stream that was packed. */
 export function unpack(bytes: Uint8Array, table: Interned): Int32Array {
   const lines = brotliDecompressSync(bytes).toString('latin1').split('\n');
-  const surprises = lines[lines.length - 1].split(' ').map(Number);
+  const surprises = lines[lines.length - 1]!.split(' ').map(Number);
   const own = lines.slice(0, -2).map((text) => table.id(text));
   const length = surprises.reduce((sum, n, i) => (i % 2 === 0 ? sum + n : sum + 1), 0);
   const ids = new Int32Array(length);
@@ -36,9 +36,9 @@ export function unpack(bytes: Uint8Array, table: Interned): Int32Array {
   let at = 0;
   let last = -1;
   for (let i = 0; i < surprises.length; i += 2) {
-    for (let n = surprises[i]; n > 0; n--) ids[at++] = last = next.get(last)!;
+    for (let n = surprises[i]!; n > 0; n--) ids[at++] = last = next.get(last)!;
     if (i + 1 === surprises.length) break;
-    const id = own[surprises[i + 1]];
+    const id = own[surprises[i + 1]!]!;
     next.set(last, id);
     ids[at++] = last = id;
   }

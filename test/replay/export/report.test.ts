@@ -8,7 +8,7 @@ import { sampleEvents } from '../trace/sample.ts';
 describe('the report', () => {
   test('prints an event as trace-cmd report does', () => {
     const [, pio] = sampleEvents(2);
-    expect([...report([pio], USUAL_PACE)]).toEqual([
+    expect([...report([pio!], USUAL_PACE)]).toEqual([
       '            vcpu1-17 [001]     0.000000: kvm_pio:              pio_write at 0x3f9 size 1 count 1 val 0x1 ',
     ]);
   });

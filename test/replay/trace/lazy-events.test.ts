@@ -26,7 +26,7 @@ describe('lazy events', () => {
 
   test('end where the trace is damaged, with the reason', () => {
     const bytes = traceOf(sampleEvents(EVENTS));
-    bytes[Math.floor(bytes.length / 2)] ^= 0x55;
+    bytes[Math.floor(bytes.length / 2)]! ^= 0x55;
     const damaged = lazyEvents(openTrace(sourceOf(bytes), inflate));
     expect(damaged.events.length).toBeLessThan(EVENTS);
     expect(damaged.events.length).toBeGreaterThan(0);

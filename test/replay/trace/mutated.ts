@@ -27,7 +27,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   'is cut': (bytes, draw) => bytes.slice(0, draw(bytes.length)),
   'has a bit flipped': (bytes, draw) => {
     const copy = bytes.slice();
-    copy[draw(copy.length)] ^= 1 << draw(8);
+    copy[draw(copy.length)]! ^= 1 << draw(8);
     return copy;
   },
   'has a run of bytes overwritten': (bytes, draw) => {
@@ -46,7 +46,8 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'has two chunks swapped': (bytes, draw) => {
     const edges = chunkEdges(bytes);
-    const [a, b] = [draw(edges.length - 1), draw(edges.length - 1)].sort((left, right) => left - right);
+    const [one, other] = [draw(edges.length - 1), draw(edges.length - 1)];
+    const [a, b] = [Math.min(one, other), Math.max(one, other)];
     const piece = (from: number, to: number) => bytes.subarray(edges[from], edges[to]);
     if (a === b) return bytes;
     const ends = [bytes.subarray(0, edges[a]), bytes.subarray(edges[b + 1])] as const;

@@ -31,7 +31,7 @@ export const sourceOf = (bytes: Uint8Array, name = 'run.trace'): ByteSource => (
 
 const exit = (i: number): MachineEvent => ({
   kind: 'kvm_exit',
-  exit_reason: [10, 30, 48, 32][i % 4],
+  exit_reason: [10, 30, 48, 32][i % 4]!,
   guest_rip: 0xffffffff81000000n + BigInt((i * 7919) % 65536),
   isa: 1,
   info1: i % 4 === 1 ? 0x3f80000n : 0n,
@@ -91,7 +91,7 @@ export function sampleEvents(count: number): Stamped[] {
     source: 16 + (i % 2),
     cause: i % 3 === 0 && i > 0 ? i - 1 : undefined,
     within: i % 5 === 0 && i > 0 ? i - 1 - (i % 4) : undefined,
-    event: KINDS[i % KINDS.length](i),
+    event: KINDS[i % KINDS.length]!(i),
   }));
 }
 

@@ -224,7 +224,7 @@ describe('a trace', () => {
     expect(trace).toMatchObject({ version: 1, header: { formatVersion: 1 } });
     const { events: read, damage } = readAll(trace);
     expect(damage).toBeUndefined();
-    expect(read[0].event).toEqual({ kind: 'sim:powered_on', seed: '7', wall_clock: 1n });
+    expect(read[0]!.event).toEqual({ kind: 'sim:powered_on', seed: '7', wall_clock: 1n });
     const samples = sampleEvents(40).slice(1);
     expect(read.slice(1, -1)).toEqual(samples.map((stamped) => ({ ...stamped, within: stamped.cause })));
     const { event: gone, ...last } = read.at(-1)!;
@@ -267,12 +267,12 @@ describe('damage', () => {
   const whole = openTrace(sourceOf(bytes), inflate);
 
   test('a cut loses only what comes after it, and says where', () => {
-    for (const at of [whole.chunks[1].offset + 10, whole.chunks[1].offset + 500, whole.chunks[2].offset + 64]) {
+    for (const at of [whole.chunks[1]!.offset + 10, whole.chunks[1]!.offset + 500, whole.chunks[2]!.offset + 64]) {
       const trace = openTrace(sourceOf(bytes.slice(0, at)), inflate);
       const { events: read, damage } = readAll(trace);
       expect(damage).toMatch(/^run\.trace is cut off at byte \d+: chunk \d is incomplete and is left out\.$/);
       expect(isBeginningOf(read, events)).toBe(true);
-      expect(read.length).toBe(at > whole.chunks[2].offset ? EVENTS_PER_CHUNK * 2 : EVENTS_PER_CHUNK);
+      expect(read.length).toBe(at > whole.chunks[2]!.offset ? EVENTS_PER_CHUNK * 2 : EVENTS_PER_CHUNK);
     }
   });
 
@@ -280,7 +280,7 @@ describe('damage', () => {
     const steps = Math.floor(bytes.length / (IS_WHOLE ? 100 : 25));
     for (let at = 16; at < bytes.length - 40; at += steps) {
       const flipped = bytes.slice();
-      flipped[at] ^= 1 << (at % 8);
+      flipped[at]! ^= 1 << (at % 8);
       let read: { events: readonly unknown[]; damage: string | undefined };
       try {
         read = readAll(openTrace(sourceOf(flipped), inflate));
@@ -289,14 +289,14 @@ describe('damage', () => {
         continue;
       }
       expect(isBeginningOf(read.events, events)).toBe(true);
-      const inIndex = at > whole.chunks[2].offset + 64 && read.events.length === events.length;
+      const inIndex = at > whole.chunks[2]!.offset + 64 && read.events.length === events.length;
       if (!inIndex) expect(read.damage).toMatch(/damaged/);
     }
   });
 
   test('swapped chunks are named', () => {
-    const [a, b] = [whole.chunks[0].offset, whole.chunks[1].offset];
-    const c = whole.chunks[2].offset;
+    const [a, b] = [whole.chunks[0]!.offset, whole.chunks[1]!.offset];
+    const c = whole.chunks[2]!.offset;
     const swapped = Buffer.concat([bytes.slice(0, a), bytes.slice(b, c), bytes.slice(a, b), bytes.slice(c, -16)]);
     const trace = openTrace(sourceOf(new Uint8Array(swapped)), inflate);
     expect(trace.damage).toMatch(/out of order at byte \d+: chunk 2 stands where chunk 1 belongs/);

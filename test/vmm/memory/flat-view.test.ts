@@ -56,7 +56,7 @@ test("a tree prints as QEMU's info mtree does", () => {
   const bios = rom('pc.bios', 0x40000, 0x100000, { base: 0xfffc0000 });
   const isa = alias('isa-bios', bios, 0x20000, 0x20000, { base: 0xe0000, priority: 1, readonly: true });
   const root = container('system', 2 ** 64, [container('pci', 2 ** 64, [isa, bios], { priority: -1 })]);
-  const [tree, shown] = memoryTrees('memory', root).map(treeText);
+  const [tree, shown] = memoryTrees('memory', root).map(treeText) as [string, string];
   expect(tree.split('\n')).toEqual([
     'address-space: memory',
     '  0000000000000000-ffffffffffffffff (prio 0, i/o): system',

@@ -98,7 +98,10 @@ export const VECTOR_CONTROL: readonly Meaning[] = [
   storeControl,
   emptyMmx,
   sumsOfDifferences,
-  compareStrings('pcmpestri', true, false), compareStrings('pcmpestri64', true, true),
-  compareStrings('pcmpestrm', true, false), compareStrings('pcmpestrm64', true, true),
-  compareStrings('pcmpistri', false, false), compareStrings('pcmpistrm', false, false),
+  compareStrings('pcmpestri', true, false),
+  compareStrings('pcmpestri64', true, true),
+  compareStrings('pcmpestrm', true, false),
+  compareStrings('pcmpestrm64', true, true),
+  compareStrings('pcmpistri', false, false),
+  compareStrings('pcmpistrm', false, false),
 ];

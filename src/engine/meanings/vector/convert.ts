@@ -2,12 +2,41 @@ import type { MeaningBuilder, Operand, Size, V } from '../../emit/builder.ts';
 import type { Meaning } from '../meaning.ts';
 import { scalarForms, writeSlowLow } from './float.ts';
 import {
-  aboveTinyLanes, bitsOf, bothMasks, DOUBLE_TYPE, eitherMask, everyLane, finiteLanes, FLOAT_TYPES, floatConstant,
-  type FloatType, isAboveTiny, isBounded, isOrdinary, isZero, ordinaryLanes, plainEnvironment, precisionMasked,
-  reportPrecision, roundingControl, roundsToNearest, SINGLE_TYPE, zeroLanes,
+  aboveTinyLanes,
+  bitsOf,
+  bothMasks,
+  DOUBLE_TYPE,
+  eitherMask,
+  everyLane,
+  finiteLanes,
+  FLOAT_TYPES,
+  floatConstant,
+  type FloatType,
+  isAboveTiny,
+  isBounded,
+  isOrdinary,
+  isZero,
+  ordinaryLanes,
+  plainEnvironment,
+  precisionMasked,
+  reportPrecision,
+  roundingControl,
+  roundsToNearest,
+  SINGLE_TYPE,
+  zeroLanes,
 } from './float-values.ts';
 import {
-  checkX87, enterMmx, joinHalves, lowHalf, lowVector, readAligned, readLow, vector32, vector64, writeMmx, zeroVector,
+  checkX87,
+  enterMmx,
+  joinHalves,
+  lowHalf,
+  lowVector,
+  readAligned,
+  readLow,
+  vector32,
+  vector64,
+  writeMmx,
+  zeroVector,
 } from './operands.ts';
 import { SIMD } from './simd.ts';
 import { SLOW, slowly, slowVector } from './slow.ts';
@@ -296,6 +325,7 @@ function round(t: FloatType, packed: boolean): Meaning[] {
 }
 
 /** Conversions between integers, singles and doubles, and rounding. SDM Vol. 1, 10.4.3, 11.4.1.6, 12.10.5. */
+// biome-ignore format: a table
 export const VECTOR_CONVERSIONS: readonly Meaning[] = [
   ...FLOAT_TYPES.flatMap((t) => [
     fromInteger(t, 4), fromInteger(t, 8),

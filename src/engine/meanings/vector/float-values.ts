@@ -22,6 +22,7 @@ export interface FloatType {
   readonly infinity: bigint;
 }
 
+// biome-ignore format: a table
 export const SINGLE_TYPE: FloatType = {
   bytes: 4, type: 'f32', integer: 'i32', suffix: 's', fromBits: 0xbe, toBits: 0xbc,
   compare: { eq: 0x5b, lt: 0x5d, gt: 0x5e, le: 0x5f, ge: 0x60 },
@@ -38,6 +39,7 @@ export const SINGLE_TYPE: FloatType = {
   infinity: 0x7f80_0000n,
 };
 
+// biome-ignore format: a table
 export const DOUBLE_TYPE: FloatType = {
   bytes: 8, type: 'f64', integer: 'i64', suffix: 'd', fromBits: 0xbf, toBits: 0xbd,
   compare: { eq: 0x61, lt: 0x63, gt: 0x64, le: 0x65, ge: 0x66 },
@@ -128,8 +130,7 @@ export const finiteLanes = (m: MeaningBuilder, t: FloatType, value: V): V =>
 export const aboveTinyLanes = (m: MeaningBuilder, t: FloatType, value: V): V =>
   m.simd(t.packed.gt, [magnitudes(m, t, value), lanesOf(m, t, t.leastNormal)]);
 
-export const zeroLanes = (m: MeaningBuilder, t: FloatType, value: V): V =>
-  m.simd(t.packed.eq, [value, zeroVector(m)]);
+export const zeroLanes = (m: MeaningBuilder, t: FloatType, value: V): V => m.simd(t.packed.eq, [value, zeroVector(m)]);
 
 export const bothMasks = (m: MeaningBuilder, a: V, b: V): V => m.simd(SIMD.and, [a, b]);
 export const eitherMask = (m: MeaningBuilder, a: V, b: V): V => m.simd(SIMD.or, [a, b]);

@@ -1,8 +1,22 @@
 import type { MeaningBuilder, Operand, V } from '../../emit/builder.ts';
 import type { Meaning } from '../meaning.ts';
 import {
-  aboveTinyLanes, bitsOf, bothMasks, eitherMask, everyLane, finiteLanes, FLOAT_TYPES, type FloatType,
-  isAboveTiny, isBounded, isOrdinary, isZero, ordinaryLanes, plainEnvironment, SINGLE_TYPE, zeroLanes,
+  aboveTinyLanes,
+  bitsOf,
+  bothMasks,
+  eitherMask,
+  everyLane,
+  finiteLanes,
+  FLOAT_TYPES,
+  type FloatType,
+  isAboveTiny,
+  isBounded,
+  isOrdinary,
+  isZero,
+  ordinaryLanes,
+  plainEnvironment,
+  SINGLE_TYPE,
+  zeroLanes,
 } from './float-values.ts';
 import { readAligned, readLow, vector32, vector64 } from './operands.ts';
 import { SIMD } from './simd.ts';
@@ -280,11 +294,15 @@ export const VECTOR_FLOAT: readonly Meaning[] = [
       ...scalarArithmetic(t, operation),
       packedArithmetic(t, operation),
     ]),
-    horizontal(t, 'add'), horizontal(t, 'sub'), alternate(t),
+    horizontal(t, 'add'),
+    horizontal(t, 'sub'),
+    alternate(t),
     ...squareRoot(t),
-    ...select(t, 'min'), ...select(t, 'max'),
+    ...select(t, 'min'),
+    ...select(t, 'max'),
     ...compareMasks(t),
-    ...compareFlags(t, `comis${t.suffix}`), ...compareFlags(t, `ucomis${t.suffix}`),
+    ...compareFlags(t, `comis${t.suffix}`),
+    ...compareFlags(t, `ucomis${t.suffix}`),
   ]),
   ...approximations,
   ...dotProducts,

@@ -6,6 +6,7 @@ import { SIMD } from './simd.ts';
 type Row = readonly [name: string, opcode: number];
 
 /** In MMX and SSE2 (or SSSE3) alike. */
+// biome-ignore format: a table
 const BOTH: readonly Row[] = [
   ['paddb', SIMD.i8x16Add], ['paddw', SIMD.i16x8Add], ['paddd', SIMD.i32x4Add], ['paddq', SIMD.i64x2Add],
   ['psubb', SIMD.i8x16Sub], ['psubw', SIMD.i16x8Sub], ['psubd', SIMD.i32x4Sub], ['psubq', SIMD.i64x2Sub],
@@ -22,6 +23,7 @@ const BOTH: readonly Row[] = [
 ];
 
 /** XMM registers only. */
+// biome-ignore format: a table
 const XMM: readonly Row[] = [
   ['andps', SIMD.and], ['andpd', SIMD.and], ['orps', SIMD.or], ['orpd', SIMD.or],
   ['xorps', SIMD.xor], ['xorpd', SIMD.xor],

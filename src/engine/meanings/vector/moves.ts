@@ -1,9 +1,7 @@
 import type { MeaningBuilder, Operand, Size, V } from '../../emit/builder.ts';
 import * as L from '../../state/layout.ts';
 import type { Meaning, Place } from '../meaning.ts';
-import {
-  checkX87, enterMmx, lowHalf, lowVector, readAligned, readLow, writeAligned, writeMmx,
-} from './operands.ts';
+import { checkX87, enterMmx, lowHalf, lowVector, readAligned, readLow, writeAligned, writeMmx } from './operands.ts';
 import { SIMD } from './simd.ts';
 
 type Emit = (m: MeaningBuilder, to: Operand, from: Operand) => void;
@@ -93,6 +91,7 @@ function duplicate(m: MeaningBuilder, value: V, bytes: readonly number[]): V {
 const ODD = [4, 5, 6, 7, 4, 5, 6, 7, 12, 13, 14, 15, 12, 13, 14, 15];
 const EVEN = [0, 1, 2, 3, 0, 1, 2, 3, 8, 9, 10, 11, 8, 9, 10, 11];
 
+// biome-ignore format: a table
 const duplicates: Meaning[] = [
   move('movshdup', ['r', 'rm'], [16, 16], (m, to, from) => to.write(duplicate(m, readAligned(m, from), ODD))),
   move('movsldup', ['r', 'rm'], [16, 16], (m, to, from) => to.write(duplicate(m, readAligned(m, from), EVEN))),

@@ -2,8 +2,22 @@ import type { MeaningBuilder, Operand, Size, V } from '../../emit/builder.ts';
 import * as L from '../../state/layout.ts';
 import type { Meaning, Place } from '../meaning.ts';
 import {
-  checkX87, enterMmx, joinHalves, lowHalf, lowVector, onJoined, onMmx, onXmm, plain, readAligned, readLow,
-  vector16, vector32, vector64, type VectorOperation, writeMmx,
+  checkX87,
+  enterMmx,
+  joinHalves,
+  lowHalf,
+  lowVector,
+  onJoined,
+  onMmx,
+  onXmm,
+  plain,
+  readAligned,
+  readLow,
+  vector16,
+  vector32,
+  vector64,
+  type VectorOperation,
+  writeMmx,
 } from './operands.ts';
 import { byteShifted, clamped } from './shifts.ts';
 import { SIMD } from './simd.ts';
@@ -38,7 +52,11 @@ function unpack(name: string, width: 1 | 2 | 4, high: boolean): Meaning[] {
 /** PHADD and PHSUB: the even lanes of both operands with the odd ones. */
 function horizontal(name: string, width: 2 | 4, opcode: number): Meaning[] {
   const count = 16 / width;
-  const every = (first: number): number[] => lanes(width, Array.from({ length: count }, (_, i) => 2 * i + first));
+  const every = (first: number): number[] =>
+    lanes(
+      width,
+      Array.from({ length: count }, (_, i) => 2 * i + first),
+    );
   return onJoined(name, (m, a, b) => m.simd(opcode, [arranged(every(0))(m, a, b), arranged(every(1))(m, a, b)]));
 }
 
@@ -47,7 +65,10 @@ function wordControl(m: MeaningBuilder, immediate: V, factors: readonly number[]
   const spread = m.simd(SIMD.i16x8Mul, [m.simd(SIMD.i16x8Splat, [immediate]), vector16(m, factors)]);
   const chosen = m.simd(SIMD.and, [
     m.simd(SIMD.i16x8ShrU, [spread, m.i32(6)]),
-    vector16(m, factors.map((factor) => (factor === 0 ? 0 : 3))),
+    vector16(
+      m,
+      factors.map((factor) => (factor === 0 ? 0 : 3)),
+    ),
   ]);
   const bytes = m.simd(SIMD.i16x8Mul, [chosen, vector16(m, new Array<number>(8).fill(0x0202))]);
   return m.simd(SIMD.i16x8Add, [bytes, vector16(m, base)]);
@@ -234,7 +255,10 @@ function signs(name: string, opcode: number, from: 8 | 16): Meaning {
   return {
     name,
     operands: ['r', 'r'],
-    sizes: [[4, from], [8, from]],
+    sizes: [
+      [4, from],
+      [8, from],
+    ],
     emit: (m, [to, source]) => {
       if (from === 8) checkX87(m);
       const value = from === 8 ? lowVector(m, source.read()) : source.read();
@@ -262,10 +286,12 @@ function extend(name: string, size: Size, steps: readonly number[]): Meaning[] {
 const SIGNED = [SIMD.i16x8ExtendLowS, SIMD.i32x4ExtendLowS, SIMD.i64x2ExtendLowS];
 const UNSIGNED = [SIMD.i16x8ExtendLowU, SIMD.i32x4ExtendLowU, SIMD.i64x2ExtendLowU];
 /** Letters, bytes read from memory, first and last step. */
+// biome-ignore format: a table
 const EXTENSIONS: readonly (readonly [string, Size, number, number])[] = [
   ['bw', 8, 0, 1], ['bd', 4, 0, 2], ['bq', 2, 0, 3], ['wd', 8, 1, 2], ['wq', 4, 1, 3], ['dq', 8, 2, 3],
 ];
 
+// biome-ignore format: a table
 const packs: Meaning[] = [
   ...onJoined('packsswb', plain(SIMD.i8x16NarrowS)),
   ...onJoined('packuswb', plain(SIMD.i8x16NarrowU)),
@@ -278,6 +304,7 @@ const packs: Meaning[] = [
   onXmm('unpcklpd', arranged(interleaved(8, false))), onXmm('unpckhpd', arranged(interleaved(8, true))),
 ];
 
+// biome-ignore format: a table
 const lanesInAndOut: Meaning[] = [
   extract('pextrb', 1, [[4, 16, 1], [8, 16, 1]], 'r'), extract('pextrb', 1, [[1, 16, 1]], 'm'),
   extract('pextrw', 2, [[4, 16, 1], [8, 16, 1], [4, 8, 1], [8, 8, 1]], 'r'), extract('pextrw', 2, [[2, 16, 1]], 'm'),
@@ -293,6 +320,7 @@ const lanesInAndOut: Meaning[] = [
 ];
 
 /** Packing, shuffling, blending, inserting and extracting. SDM Vol. 1, 9.4.4, 10.4.4, 11.4.2, 12.7, 12.10. */
+// biome-ignore format: a table
 export const VECTOR_SHUFFLES: readonly Meaning[] = [
   ...packs,
   ...lanesInAndOut,

@@ -1,4 +1,5 @@
 /** Opcodes behind the 0xfd prefix. WebAssembly Core Specification 2.0, 5.4.9. */
+// biome-ignore format: a table
 export const SIMD = {
   shuffle: 0x0d, swizzle: 0x0e,
   i8x16Splat: 0x0f, i16x8Splat: 0x10, i32x4Splat: 0x11, i64x2Splat: 0x12,

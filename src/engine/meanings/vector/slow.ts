@@ -16,6 +16,7 @@ export const SLOW = {
 } as const;
 
 /** Operations the assist knows; their places in this list are their numbers. */
+// biome-ignore format: a table
 export const SLOW_OPERATIONS = [
   ...['ss', 'sd', 'ps', 'pd'].flatMap((type) => [
     `add${type}`, `sub${type}`, `mul${type}`, `div${type}`, `sqrt${type}`, `min${type}`, `max${type}`, `cmp${type}`,
