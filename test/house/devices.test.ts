@@ -103,7 +103,7 @@ describe('a device that decides', () => {
         `src/devices/planted/decide.ts raises ${kind}`,
       ]);
     }
-    expect(foreign(planted("effects.raise({ kind: up ? 'sim:rtc_uip' : 'sim:debugcon_sent', byte });"))).toEqual([
+    expect(foreign(planted("effects.raise({ kind: up ? 'sim:rtc_uip' : 'sim:dma', byte });"))).toEqual([
       'src/devices/planted/decide.ts raises sim:rtc_uip',
     ]);
     for (const line of ['const at = host.now();', 'return Date.now();', 'setTimeout(go, 1);', 'machine.hostTsc()']) {
