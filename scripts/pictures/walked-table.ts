@@ -38,7 +38,7 @@ const counted = ([kind, times]: readonly [string, number]): string =>
 
 function row(walk: Walked): string {
   const before = BEFORE[walk.name];
-  const was = before === undefined ? '' : `${before.events} / ${before.files} / ${before.rooms}`;
+  const was = before === undefined ? 'impossible' : `${before.events} / ${before.files} / ${before.rooms}`;
   return `| ${walk.name} | ${was} | ${walk.steps.length} / ${walk.files.length} / ${roomsOf(walk)} |`;
 }
 

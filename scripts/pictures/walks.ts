@@ -1,6 +1,6 @@
 /**
  * Through which files and rooms the machine goes for one byte of a serial line, one EPT violation, one tick of a LAPIC
- * timer: what V8 counted as executed between the events of a run of our own guest.
+ * timer, one MSI: what V8 counted as executed between the events of a run of a guest of ours.
  */
 import { Session } from 'node:inspector';
 import { join } from 'node:path';
@@ -12,6 +12,8 @@ type Stamped = Api.Stamped;
 /** A walk begins with one event and ends with another. Of several the `nth` is taken: the first ones set things up. */
 export interface Walk {
   readonly name: string;
+  /** Which guest goes it. */
+  readonly guest: Api.RunRequest;
   readonly nth: number;
   begins(stamped: Stamped): boolean;
   ends(stamped: Stamped): boolean;
@@ -42,9 +44,20 @@ const EXIT = { ioInstruction: 30, eptViolation: 48 } as const;
 /** Exit qualification of OUT DX, AL with DX = 0x3f8. SDM Vol. 3, table 28-5. */
 const OUT_TO_COM1 = 0x3f8_0000;
 
+/** Our own. */
+const TOUR: Api.RunRequest = { wallClock: '2026-01-01' };
+/** It takes the interrupts of a PCI function. */
+const EDU: Api.RunRequest = {
+  ...TOUR,
+  kernel: 'test/guests/devices/edu.elf',
+  devices: ['edu', 'isa-debug-exit,iobase=0xf4,iosize=4'],
+  noDefaults: true,
+};
+
 const WALKS: readonly Walk[] = [
   {
     name: 'A byte out of COM1',
+    guest: TOUR,
     nth: 20,
     begins: ({ event }) =>
       event.kind === 'kvm_exit' && event.exit_reason === EXIT.ioInstruction && Number(event.info1) === OUT_TO_COM1,
@@ -52,29 +65,40 @@ const WALKS: readonly Walk[] = [
   },
   {
     name: 'An EPT violation',
+    guest: TOUR,
     nth: 3,
     begins: ({ event }) => event.kind === 'kvm_exit' && event.exit_reason === EXIT.eptViolation,
     ends: isEntry,
   },
   {
     name: 'A tick of the LAPIC timer',
+    guest: TOUR,
     nth: 2,
     begins: ({ event }) => event.kind === 'sim:timer_fire' && event.id.startsWith('kvm-lapic'),
     ends: ({ event }) => event.kind === 'kvm_inj_virq',
   },
+  {
+    name: 'An MSI, from its message',
+    guest: EDU,
+    nth: 1,
+    begins: ({ event }) => event.kind === 'kvm_msi_set_irq',
+    ends: ({ event }) => event.kind === 'kvm_inj_virq',
+  },
 ];
 
-/** Go these walks in one run of our own guest, in a checkout of this project. */
+/** Go these walks, one run for each guest, in a checkout of this project. */
 export async function walked(checkout: string): Promise<Walked[]> {
   const root = pathToFileURL(join(checkout, 'src/')).href;
   const counter = new Counter(root);
   const { openRun, textOf }: typeof Api = await import(pathToFileURL(join(checkout, 'src/api/index.ts')).href);
   const gone = WALKS.map((walk) => new Going(walk, counter, root));
-  const run = openRun({ wallClock: '2026-01-01' });
-  run.events$.subscribe((stamped) => {
-    for (const going of gone) going.next(stamped);
-  });
-  await run.ended();
+  for (const guest of new Set(WALKS.map((walk) => walk.guest))) {
+    const run = openRun(guest);
+    run.events$.subscribe((stamped) => {
+      for (const going of gone) if (going.walk.guest === guest) going.next(stamped);
+    });
+    await run.ended();
+  }
   counter.close();
   return gone.map((going) => going.result(textOf));
 }
@@ -85,7 +109,7 @@ class Going {
   private isOver = false;
   private readonly steps: (Omit<Step, 'text'> & Pick<Stamped, 'event'>)[] = [];
 
-  private readonly walk: Walk;
+  readonly walk: Walk;
   private readonly counter: Counter;
   private readonly root: string;
 
