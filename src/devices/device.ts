@@ -1,4 +1,5 @@
 import type { Draft } from '../base/draft.ts';
+import type { Gpa, Ns } from '../base/units.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
 
@@ -10,7 +11,7 @@ export interface Ask {
 
 /** What a device that decides may do. `now` is virtual nanoseconds since power-on. */
 export interface Effects {
-  readonly now: number;
+  readonly now: Ns;
   /**
    * Put on record what the device was called for: the write, the read that changes what it reads, the reset. When this
    * returns the state has changed by the device's own `DeviceReducer`, and what the device does next is caused by it.
@@ -24,20 +25,20 @@ export interface Effects {
    */
   pin(name: string, high: boolean): void;
   /** Arm one of the device's own timers (named in its `timers`), or arm it anew. */
-  arm(timer: string, deadline: number): void;
+  arm(timer: string, deadline: Ns): void;
   /** Stop one of the device's own timers, if it is armed. */
   cancel(timer: string): void;
   /** When one of the device's own timers is due; undefined while it is not armed. */
-  deadline(timer: string): number | undefined;
+  deadline(timer: string): Ns | undefined;
   /** Ask something of the world outside, which answers nothing, or later by an input. */
   ask(what: Ask): void;
   /** Reset the machine, once the access under way is over. */
   requestReset(): void;
   /** How many of so many bytes from an address on somebody answers: DMA beyond them fails. */
-  dmaReach(gpa: number, length: number): number;
+  dmaReach(gpa: Gpa, length: number): number;
   /** Guest-physical memory as the device's DMA sees it. */
-  dmaRead(gpa: number, length: number): Uint8Array;
-  dmaWrite(gpa: number, bytes: Uint8Array): void;
+  dmaRead(gpa: Gpa, length: number): Uint8Array;
+  dmaWrite(gpa: Gpa, bytes: Uint8Array): void;
 }
 
 /** One range of registers a device answers: I/O ports or memory-mapped. */
@@ -88,7 +89,7 @@ export interface Device<S> {
   /** One of `inputs` was driven. */
   input?(state: S, name: string, high: boolean, effects: Effects): void;
   /** One of its timers fired. It was due at `deadline`: time may have passed since. */
-  expire?(state: S, timer: string, effects: Effects, deadline: number): void;
+  expire?(state: S, timer: string, effects: Effects, deadline: Ns): void;
   /** An input arrived from outside whose row names this device: it is in the state already, by the reducer's facts. */
   receive?(state: S, effects: Effects, input: MachineEvent): void;
   /** A write the device wants as a signal of an eventfd instead of a call, as its state is now. */

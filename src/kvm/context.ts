@@ -1,3 +1,4 @@
+import type { Ns, Seq } from '../base/units.ts';
 import type { Costs } from '../events/costs.ts';
 import type { Origin } from '../events/origin.ts';
 import type { MachineEvent } from '../events/vocabulary.ts';
@@ -11,7 +12,7 @@ export interface KvmHost {
   readonly state: KvmState;
   readonly costs: Costs;
   /** Virtual nanoseconds since power-on. */
-  now(): number;
+  now(): Ns;
   /** Wall-clock nanoseconds (UTC) at power-on: an input. */
   readonly wallClockAtPowerOn: bigint;
 }
@@ -64,7 +65,7 @@ export class KvmContext {
   }
 
   /** Virtual nanoseconds since power-on. */
-  now(): number {
+  now(): Ns {
     return this.module.host.now();
   }
 
@@ -79,13 +80,13 @@ export class KvmContext {
   }
 
   /** The same for what follows from an event. */
-  after(seq: number): KvmContext {
+  after(seq: Seq): KvmContext {
     const origin = this.origin.after(seq);
     return origin === this.origin ? this : new KvmContext(this.module, origin);
   }
 
   /** The same for the handling of a VM exit. */
-  inside(seq: number): KvmContext {
+  inside(seq: Seq): KvmContext {
     return new KvmContext(this.module, this.origin.inside(seq));
   }
 

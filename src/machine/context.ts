@@ -1,4 +1,5 @@
 import type { Draft } from '../base/draft.ts';
+import type { Ns, Tick } from '../base/units.ts';
 import { Origin, type Tell } from '../events/origin.ts';
 import { earliestDeadline } from '../events/timers.ts';
 import { MAIN_LOOP, type Source, TIMER, vcpuSource } from '../events/stamped.ts';
@@ -17,7 +18,7 @@ export interface MachineContext {
   /** Changed by `evolve` alone. */
   readonly state: MachineState;
   /** Guest instructions retired by all vCPUs: a register of the processor's, like the others beside the state. */
-  ticks: number;
+  ticks: Tick;
   engine: Engine;
   processor: MachineProcessor;
   kvm: KvmKernel;
@@ -25,7 +26,7 @@ export interface MachineContext {
   pages: Pages;
   readonly digests: SliceDigests;
   /** Derived from the timers: the earliest deadline, or UNKNOWN. */
-  deadline: number;
+  deadline: Ns;
   /** Tick at which a run is cut without the guest noticing. */
   cutAt: number;
   /** A debugger stopped the last run. */
@@ -52,14 +53,13 @@ export function isDigestNext(context: MachineContext): boolean {
 export const nextFactSeq = (context: MachineContext): number => nextSeq(context) + (isDigestNext(context) ? 1 : 0);
 
 /** Virtual nanoseconds since power-on. */
-export const now = ({ state, ticks }: MachineContext): number => nowNs(state, ticks);
+export const now = ({ state, ticks }: MachineContext): Ns => nowNs(state, ticks);
 
 /** Ticks from now until virtual time reaches `deadline`; 0 when it has. */
-export const ticksTo = ({ state, ticks }: MachineContext, deadline: number): number =>
-  ticksUntil(state, ticks, deadline);
+export const ticksTo = ({ state, ticks }: MachineContext, deadline: Ns): number => ticksUntil(state, ticks, deadline);
 
 /** The earliest deadline of the kernel's and the devices' timers; Infinity when none is armed. */
-export function nextDeadline(context: MachineContext): number {
+export function nextDeadline(context: MachineContext): Ns {
   if (context.deadline === UNKNOWN) {
     const { kvm, vmm } = context.state;
     context.deadline = Math.min(earliestDeadline(kvm.timers), earliestDeadline(vmm.timers));
@@ -95,7 +95,7 @@ export const chanceOf = ({ parts, state }: MachineContext, name: string, n: numb
 export const drawnOf = ({ state }: MachineContext, name: string): number => state.chance.draws[name] ?? 0;
 
 /** Another state is put in, as it was after so many ticks; what follows from it is looked at anew. */
-export function restored(context: MachineContext, earlier: MachineState, ticks: number): void {
+export function restored(context: MachineContext, earlier: MachineState, ticks: Tick): void {
   restore(draftOf(context), earlier);
   context.ticks = ticks;
   context.digests.forget();

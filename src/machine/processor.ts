@@ -1,3 +1,4 @@
+import type { Gva, Hva } from '../base/units.ts';
 import type { Origin } from '../events/origin.ts';
 import type {
   Emulated,
@@ -207,13 +208,13 @@ class GuestView implements TracedGuest {
     this.processor.moved(vcpu, { rip: next, interruptibility: interruptibility & ~SHADOW });
   }
 
-  readHost(hva: number, length: number): Uint8Array {
+  readHost(hva: Hva, length: number): Uint8Array {
     const bytes = this.engine.readHost(hva, length);
     this.origin.raise({ kind: 'sim:memory_read', hva, bytes });
     return bytes;
   }
 
-  writeHost(hva: number, bytes: Uint8Array): void {
+  writeHost(hva: Hva, bytes: Uint8Array): void {
     this.engine.writeHost(hva, bytes);
   }
 
@@ -229,7 +230,7 @@ class GuestView implements TracedGuest {
     this.engine.invalidateEpt();
   }
 
-  translate(vcpu: number, linear: bigint): ReturnType<Guest['translate']> {
+  translate(vcpu: number, linear: Gva): ReturnType<Guest['translate']> {
     const answer = this.engine.translate(vcpu, linear);
     const entries = new Uint8Array(new BigUint64Array(answer?.entries ?? []).buffer);
     const mapped = answer !== undefined;

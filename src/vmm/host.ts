@@ -1,11 +1,12 @@
+import type { Hva, Ns } from '../base/units.ts';
 import type { Origin } from '../events/origin.ts';
 import type { MachineConfig } from './config.ts';
 import type { VmmState } from './state.ts';
 
 /** Memory of the process that owns the virtual machine: what memslots' userspace_addr points into. */
 export interface HostMemory {
-  readHost(hva: number, length: number): Uint8Array;
-  writeHost(hva: number, bytes: Uint8Array): void;
+  readHost(hva: Hva, length: number): Uint8Array;
+  writeHost(hva: Hva, bytes: Uint8Array): void;
 }
 
 /** What the virtual machine monitor needs from the world around it. */
@@ -14,11 +15,11 @@ export interface VmmHost {
   readonly state: VmmState;
   readonly config: MachineConfig;
   /** The next host virtual address nobody has been given. */
-  readonly nextHva: number;
+  readonly nextHva: Hva;
   /** The run is over. */
   readonly hasEnded: boolean;
   /** Virtual nanoseconds since power-on. */
-  now(): number;
+  now(): Ns;
   /** Memory, whose answers are facts of this origin. */
   memoryFor(origin: Origin): HostMemory;
 }

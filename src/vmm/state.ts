@@ -1,4 +1,5 @@
 /** All state of QEMU's half: plain values, complete. What follows from it is rebuilt. */
+import type { Gpa, Hva } from '../base/units.ts';
 import type { Timers } from '../events/timers.ts';
 import type { OptionState, StateOf } from './models.ts';
 
@@ -6,9 +7,9 @@ import type { OptionState, StateOf } from './models.ts';
 export interface MemorySlot {
   readonly slot: number;
   readonly flags: number;
-  readonly gpa: number;
+  readonly gpa: Gpa;
   readonly size: number;
-  readonly hva: number;
+  readonly hva: Hva;
 }
 
 /** A device's eventfd, and the writes KVM signals to it now. */

@@ -1,4 +1,5 @@
 import { Problem } from '../../base/problem.ts';
+import type { Seq, Tick } from '../../base/units.ts';
 import type {
   AnyHit,
   Breakpoint,
@@ -32,8 +33,8 @@ export interface Met {
 /** What the engine heard, where. */
 interface Heard {
   readonly met: Met;
-  readonly tick: number;
-  readonly seq: number;
+  readonly tick: Tick;
+  readonly seq: Seq;
   /** Where the instruction at a breakpoint lies; undefined: data, a register or an MSR was touched before here. */
   readonly address: bigint | undefined;
 }
@@ -160,7 +161,7 @@ function armed({ view }: DebugSession, stops: readonly Stop[]): Armed {
 /** Where a journey ends and what does not count on it. */
 interface Leg extends Bound {
   /** Standing here, the breakpoint one stands at does not count. */
-  readonly passed: { readonly tick: number; readonly address: bigint } | undefined;
+  readonly passed: { readonly tick: Tick; readonly address: bigint } | undefined;
 }
 
 /** Run on, hearing every stop that is met with its condition true; `hear` says whether to stop there. */

@@ -1,3 +1,4 @@
+import type { Gva } from '../../base/units.ts';
 import type { Registers } from '../../x86/guest.ts';
 import { type UnwindMemory, unwindOrc } from './orc.ts';
 import type { SymbolTable } from './symbols.ts';
@@ -64,7 +65,7 @@ function byFramePointer(view: GuestView, vcpu: number): Frame[] {
   return [...frames, ...guessed.map((address) => ({ address, by: 'guess' as const }))].slice(0, FRAMES_MAX);
 }
 
-function words(view: GuestView, vcpu: number, linear: bigint, size: number, count: number): bigint[] {
+function words(view: GuestView, vcpu: number, linear: Gva, size: number, count: number): bigint[] {
   const bytes = readLinear(view, vcpu, linear, size * count);
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return Array.from({ length: Math.floor(bytes.length / size) }, (_, at) =>

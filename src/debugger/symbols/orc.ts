@@ -1,3 +1,4 @@
+import type { Gva } from '../../base/units.ts';
 import type { SymbolTable } from './symbols.ts';
 
 /** Registers as far as a frame gives them, by the names of Linux's struct pt_regs. */
@@ -12,8 +13,8 @@ export interface OrcFrame {
 
 /** What unwinding needs: 8 bytes of the stack, and raw bytes of the tables. */
 export interface UnwindMemory {
-  word(linear: bigint): bigint | undefined;
-  bytes(linear: bigint, length: number): Uint8Array;
+  word(linear: Gva): bigint | undefined;
+  bytes(linear: Gva, length: number): Uint8Array;
 }
 
 /** Where the tables of the kernel lie: its own, not those of its modules. */

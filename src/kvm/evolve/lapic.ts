@@ -1,5 +1,6 @@
 /** What facts do to the local APICs. */
 import type { Draft } from '../../base/draft.ts';
+import type { Ns, Seq } from '../../base/units.ts';
 import { NONE } from '../../events/origin.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
@@ -62,7 +63,7 @@ const LOW = 0xffff_ffffn;
 const chipOf = (kvm: Kvm) => kvm.vm!.irqchip!;
 
 /** A vector that passes the priority now wants an entry. */
-function kick(kvm: Kvm, l: Lapic, cause: number): void {
+function kick(kvm: Kvm, l: Lapic, cause: Seq): void {
   if (deliverableVector(l) >= 0) makeRequest(kvm.vcpus[l.vcpu]!, REQ_EVENT, cause);
 }
 
@@ -96,7 +97,7 @@ export function accepted(kvm: Kvm, event: EventOf<'kvm_apic_accept_irq'>, { seq 
 }
 
 /** A vector waits in a LAPIC from now on. */
-function requestVector(kvm: Kvm, index: number, vector: number, level: boolean, cause: number): void {
+function requestVector(kvm: Kvm, index: number, vector: number, level: boolean, cause: Seq): void {
   const l = chipOf(kvm).lapics[index]!;
   if (level) setVector(l.tmr, vector);
   else clearVector(l.tmr, vector);
@@ -141,7 +142,7 @@ export function ended(kvm: Kvm, { apicid, vector }: EventOf<'kvm_eoi'>, { seq }:
   kick(kvm, l, seq);
 }
 
-function setTaskPriority(kvm: Kvm, l: Lapic, tpr: number, cause: number): void {
+function setTaskPriority(kvm: Kvm, l: Lapic, tpr: number, cause: Seq): void {
   const lowered = tpr < l.tpr;
   l.tpr = tpr;
   if (lowered) kick(kvm, l, cause);
@@ -153,7 +154,7 @@ export function taskPrioritySet(kvm: Kvm, { vcpu_id: index, tpr }: EventOf<'sim:
 }
 
 /** kvm_apic: a register of the vCPU that wrote it. What is refused changes nothing. */
-export function registerWritten(kvm: Kvm, { rw, reg, val }: EventOf<'kvm_apic'>, index: number, seq: number): void {
+export function registerWritten(kvm: Kvm, { rw, reg, val }: EventOf<'kvm_apic'>, index: number, seq: Seq): void {
   if (rw === 0) return;
   const chip = chipOf(kvm);
   const l = chip.lapics[index]!;
@@ -263,13 +264,13 @@ export function deadlineWritten(kvm: Kvm, index: number, value: bigint): void {
 }
 
 /** The timer was armed: a counting one reaches zero then. */
-export function timerArmed(kvm: Kvm, index: number, deadline: number): void {
+export function timerArmed(kvm: Kvm, index: number, deadline: Ns): void {
   const t = chipOf(kvm).lapics[index]!.timer;
   if (t.mode !== TSC_DEADLINE) t.target = deadline;
 }
 
 /** The timer fired: it is delivered as soon as APIC and LVT entry let it pass. */
-export function timerFired(kvm: Kvm, index: number, seq: number): void {
+export function timerFired(kvm: Kvm, index: number, seq: Seq): void {
   const t = chipOf(kvm).lapics[index]!.timer;
   if (t.pending) return;
   t.pending = true;

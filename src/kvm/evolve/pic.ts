@@ -1,6 +1,7 @@
 /** What facts do to the pair of 8259As. */
 import type { Draft } from '../../base/draft.ts';
 import { putAt } from '../../base/places.ts';
+import type { Seq } from '../../base/units.ts';
 import { NONE } from '../../events/origin.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
@@ -19,7 +20,7 @@ type Chip = Draft<PicChip>;
 const chipOf = (kvm: Kvm) => kvm.vm!.irqchip!;
 
 /** One input changes level. */
-function setPin(c: Chip, pin: number, level: boolean, cause: number): void {
+function setPin(c: Chip, pin: number, level: boolean, cause: Seq): void {
   const bit = 1 << pin;
   const isLevel = (c.elcr & bit) !== 0;
   if (!level) {
@@ -32,7 +33,7 @@ function setPin(c: Chip, pin: number, level: boolean, cause: number): void {
 }
 
 /** A request that waits already keeps its first cause. */
-function latch(c: Chip, pin: number, cause: number): void {
+function latch(c: Chip, pin: number, cause: Seq): void {
   if ((c.irr & (1 << pin)) === 0) putAt(c.causes, pin, cause);
   c.irr |= 1 << pin;
 }
@@ -43,7 +44,7 @@ function drop(c: Chip, pin: number): void {
 }
 
 /** pic_update_irq: the slave's request reaches the master, the master's a processor. */
-function updateOutput(kvm: Kvm, cause: number): void {
+function updateOutput(kvm: Kvm, cause: Seq): void {
   const { pic, lapics } = chipOf(kvm);
   const slave = wanted(pic, 1);
   if (slave >= 0) {
@@ -85,7 +86,7 @@ export function causeOfNext(kvm: Kvm): number {
 }
 
 /** An INTA cycle. */
-export function taken(kvm: Kvm, seq: number): void {
+export function taken(kvm: Kvm, seq: Seq): void {
   const { pic } = chipOf(kvm);
   pic.output = false;
   const { master, slave } = picTaken(pic);
@@ -161,7 +162,7 @@ function writeOcw3(c: Chip, value: number): void {
   if ((value & 0x40) !== 0) c.specialMask = (value >> 5) & 1;
 }
 
-function writeOcw2(kvm: Kvm, index: number, value: number, seq: number): void {
+function writeOcw2(kvm: Kvm, index: number, value: number, seq: Seq): void {
   const c = chipOf(kvm).pic.chips[index]!;
   const command = value >> 5;
   if (command === 0 || command === 4) c.rotateOnAutoEoi = command >> 2;
@@ -174,7 +175,7 @@ function writeOcw2(kvm: Kvm, index: number, value: number, seq: number): void {
   if (irq >= 0) c.priorityAdd = (irq + 1) & 7;
 }
 
-function writeData(kvm: Kvm, index: number, value: number, seq: number): void {
+function writeData(kvm: Kvm, index: number, value: number, seq: Seq): void {
   const c = chipOf(kvm).pic.chips[index]!;
   switch (c.initState) {
     case 1:
@@ -194,7 +195,7 @@ function writeData(kvm: Kvm, index: number, value: number, seq: number): void {
   }
 }
 
-function writeMask(kvm: Kvm, index: number, value: number, seq: number): void {
+function writeMask(kvm: Kvm, index: number, value: number, seq: Seq): void {
   const chip = chipOf(kvm);
   const c = chip.pic.chips[index]!;
   const unmasked = c.imr & ~value;
@@ -206,7 +207,7 @@ function writeMask(kvm: Kvm, index: number, value: number, seq: number): void {
 }
 
 /** KVM_SET_IRQCHIP of the chip `index`. */
-export function restored(kvm: Kvm, index: number, state: Uint8Array, seq: number): void {
+export function restored(kvm: Kvm, index: number, state: Uint8Array, seq: Seq): void {
   const registers: PicRegisters = unpackPic(state);
   const causes = Array.from({ length: 8 }, (_, pin) => ((registers.irr & (1 << pin)) === 0 ? NONE : seq));
   putAt(chipOf(kvm).pic.chips, index, { ...registers, causes });

@@ -1,4 +1,5 @@
 /** The LAPIC timer: SDM Vol. 3, 11.5.4. The bus clock is 1 GHz, the TSC 2 GHz. */
+import type { Ns } from '../../base/units.ts';
 import { armTimer, cancelTimer, fireTimer, isDue } from '../../events/timers.ts';
 import { guestTsc } from '../clock/tsc.ts';
 import type { KvmContext } from '../context.ts';
@@ -99,7 +100,7 @@ export function restartCount(kvm: KvmContext, vcpu: number): void {
 }
 
 /** The current-count register: derived from the time that is left. */
-export function currentCount(l: LapicState, now: number): number {
+export function currentCount(l: LapicState, now: Ns): number {
   const t = l.timer;
   if (isDeadlineMode(l) || l.initialCount === 0 || t.period === 0) return 0;
   return Math.floor((Math.max(0, t.target - now) % t.period) / t.divide);

@@ -1,3 +1,4 @@
+import type { Ns, Seq } from '../../base/units.ts';
 import type { KvmContext } from '../context.ts';
 import type { PitState } from './pit.ts';
 
@@ -70,12 +71,12 @@ export interface LapicTimerState {
   readonly divide: number;
   readonly period: number;
   /** Virtual nanosecond the current count reaches zero. */
-  readonly target: number;
+  readonly target: Ns;
   readonly tscDeadline: bigint;
   /** Expired, not yet delivered: the LVT entry is masked or the APIC disabled. */
   readonly pending: boolean;
   /** Sequence number of the expiry that is pending. */
-  readonly cause: number;
+  readonly cause: Seq;
 }
 
 /** What CPUID promises this vCPU about its APIC. */

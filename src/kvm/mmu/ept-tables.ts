@@ -1,5 +1,6 @@
 /** EPT as KVM remembers it: which page holds which entries. The processor walks a copy of the same words. */
 import { invariant } from '../../base/invariant.ts';
+import type { Gpa } from '../../base/units.ts';
 import { EPT_POOL_BASE, eptIndex } from '../../memory/ept-pool.ts';
 import type { EptState } from '../state.ts';
 import { addressOf, isLarge, isPresent } from './spte.ts';
@@ -21,7 +22,7 @@ const entryOf = ({ tables }: EptState, table: number, index: number): bigint => 
 export const nextTable = ({ free, next }: EptState): number => free[free.length - 1] ?? EPT_POOL_BASE + next * 4096;
 
 /** The entry that translates `gpa` at `goal`, or the one above it at which a walk ends. */
-export function walkTo(ept: EptState, gpa: number, goal: number): EptPlace {
+export function walkTo(ept: EptState, gpa: Gpa, goal: number): EptPlace {
   let table = ept.root;
   invariant(goal >= 1 && goal <= ROOT_LEVEL, 'a walk has four levels', { goal });
   for (let level = ROOT_LEVEL; ; level -= 1) {

@@ -1,4 +1,5 @@
 import { invariant } from '../../base/invariant.ts';
+import type { Gfn, Gpa } from '../../base/units.ts';
 import { EPT_PAGE_WORDS, EPT_POOL_BASE, eptWord } from '../../memory/ept-pool.ts';
 import { hostPhysical } from '../../memory/host-physical.ts';
 import { EPTP } from '../../x86/controls.ts';
@@ -47,7 +48,7 @@ export function loadRoot(kvm: KvmContext): number {
 }
 
 /** kvm_tdp_page_fault: map the page, or find that the access must be emulated. */
-export function handleTdpFault(kvm: KvmContext, vcpu: VcpuState, gpa: number, errorCode: number): PageFault {
+export function handleTdpFault(kvm: KvmContext, vcpu: VcpuState, gpa: Gpa, errorCode: number): PageFault {
   makePagesAvailable(kvm);
   loadRoot(kvm);
   const write = (errorCode & PFERR_WRITE) !== 0;
@@ -71,7 +72,7 @@ function makePagesAvailable(kvm: KvmContext): void {
 const poolPages = ({ guest }: KvmContext): number => guest.eptWords.length / EPT_PAGE_WORDS;
 
 /** kvm_mmu_page_fault with PFERR_RSVD, Linux handle_mmio_page_fault: 'emulate' unless the entry is stale. */
-export function handleMmioFault(kvm: KvmContext, gpa: number): PageFault {
+export function handleMmioFault(kvm: KvmContext, gpa: Gpa): PageFault {
   const { spte, level } = walkTo(kvm.state.ept, gpa, 1);
   if (level !== 1 || !isMmioSpte(spte)) return 'retry';
   const generation = mmioGeneration(spte);
@@ -114,7 +115,7 @@ export function writeProtectSlot(kvm: KvmContext, slot: MemslotState, mask: read
 }
 
 /** fast_page_fault: an entry that dirty logging write-protected becomes writable again. */
-function fastPageFault(kvm: KvmContext, vcpu: VcpuState, gpa: number, errorCode: number): boolean {
+function fastPageFault(kvm: KvmContext, vcpu: VcpuState, gpa: Gpa, errorCode: number): boolean {
   const place = walkTo(kvm.state.ept, gpa, 1);
   const gfn = Math.floor(gpa / 4096);
   const slot = slotOf(kvm, gfn);
@@ -137,7 +138,7 @@ function fastPageFault(kvm: KvmContext, vcpu: VcpuState, gpa: number, errorCode:
   return true;
 }
 
-function mapNoSlot(kvm: KvmContext, gfn: number): PageFault {
+function mapNoSlot(kvm: KvmContext, gfn: Gfn): PageFault {
   kvm.raise({ kind: 'kvm_mmu_spte_requested', gfn, pfn: PFN_NOSLOT, level: 1 });
   const place = linkTables(kvm, gfn, 1);
   const { generation } = vmOf(kvm);
@@ -146,7 +147,7 @@ function mapNoSlot(kvm: KvmContext, gfn: number): PageFault {
   return 'emulate';
 }
 
-function mapSlot(kvm: KvmContext, slot: MemslotState, gfn: number, write: boolean, readonly: boolean): PageFault {
+function mapSlot(kvm: KvmContext, slot: MemslotState, gfn: Gfn, write: boolean, readonly: boolean): PageFault {
   const level = mappingLevel(slot, gfn);
   const base = level === 1 ? gfn : gfn - (gfn % 512);
   const hpa = hostPhysical(slot.hva + (base - slot.baseGfn) * 4096);
@@ -165,14 +166,14 @@ function mapSlot(kvm: KvmContext, slot: MemslotState, gfn: number, write: boolea
 }
 
 /** 2 MiB when slot, alignment and logging allow it: Linux kvm_mmu_max_mapping_level. */
-function mappingLevel(slot: MemslotState, gfn: number): number {
+function mappingLevel(slot: MemslotState, gfn: Gfn): number {
   const base = gfn - (gfn % 512);
   if (slot.dirty !== undefined || base < slot.baseGfn || base + 512 > slot.baseGfn + slot.npages) return 1;
   return (slot.hva / 4096 + base - slot.baseGfn) % 512 === 0 ? LARGE_LEVEL : 1;
 }
 
 /** Walk down to `goal`, making the tables that are missing. Returns the entry at `goal`. */
-function linkTables(kvm: KvmContext, gfn: number, goal: number): EptPlace {
+function linkTables(kvm: KvmContext, gfn: Gfn, goal: number): EptPlace {
   for (;;) {
     const place = walkTo(kvm.state.ept, gfn * 4096, goal);
     if (place.level === goal) return place;
@@ -184,7 +185,7 @@ function linkTables(kvm: KvmContext, gfn: number, goal: number): EptPlace {
 }
 
 /** tdp_mmu_split_huge_page: 512 entries in place of one. */
-function splitLarge(kvm: KvmContext, place: EptPlace, gfn: number, child: number): void {
+function splitLarge(kvm: KvmContext, place: EptPlace, gfn: Gfn, child: number): void {
   for (let index = 0; index < 512; index += 1) {
     putWords(kvm, { table: child, index }, smallSpte(place.spte, index));
   }
@@ -193,7 +194,7 @@ function splitLarge(kvm: KvmContext, place: EptPlace, gfn: number, child: number
 }
 
 /** handle_changed_spte: the one place an entry changes while it is linked. A table it led to goes with it. */
-function setEntry(kvm: KvmContext, place: EptPlace, gfn: number, spte: bigint): void {
+function setEntry(kvm: KvmContext, place: EptPlace, gfn: Gfn, spte: bigint): void {
   const { level, spte: old } = place;
   const gone =
     isPresent(old) && !isLarge(old) && level > 1 ? tablesBelow(kvm.state.ept, addressOf(old), level - 1) : [];
@@ -207,7 +208,7 @@ type WordPlace = Pick<EptPlace, 'table' | 'index'>;
 
 const addressOfPlace = ({ table, index }: WordPlace): number => table + index * 8;
 
-function allocateTable(kvm: KvmContext, gfn: number, level: number): number {
+function allocateTable(kvm: KvmContext, gfn: Gfn, level: number): number {
   const { ept } = kvm.state;
   const table = nextTable(ept);
   const fits = (table - EPT_POOL_BASE) / 4096 < poolPages(kvm);

@@ -1,5 +1,6 @@
 import { digestOfBytes } from '../../base/digest.ts';
 import { invariant } from '../../base/invariant.ts';
+import type { Gpa, Ns } from '../../base/units.ts';
 import type { Ask, Effects } from '../../devices/device.ts';
 import { armTimer, cancelTimer } from '../../events/timers.ts';
 import type { MachineEvent } from '../../events/vocabulary.ts';
@@ -20,7 +21,7 @@ export class DeviceCall implements Effects {
     this.pending = pending;
   }
 
-  get now(): number {
+  get now(): Ns {
     return this.machine.now();
   }
 
@@ -45,7 +46,7 @@ export class DeviceCall implements Effects {
     drivePin(this.machine, { part: this.part, name, high }, (machine, part) => new DeviceCall(machine, part));
   }
 
-  arm(timer: string, deadline: number): void {
+  arm(timer: string, deadline: Ns): void {
     armTimer(this.machine.origin, this.idOf(timer), deadline);
   }
 
@@ -53,7 +54,7 @@ export class DeviceCall implements Effects {
     cancelTimer(this.machine.state.timers, this.machine.origin, this.idOf(timer));
   }
 
-  deadline(timer: string): number | undefined {
+  deadline(timer: string): Ns | undefined {
     return this.machine.state.timers[this.idOf(timer)]?.deadline;
   }
 
@@ -65,17 +66,17 @@ export class DeviceCall implements Effects {
     this.machine.askForReset(this.part.name);
   }
 
-  dmaReach(gpa: number, length: number): number {
+  dmaReach(gpa: Gpa, length: number): number {
     return reachOf(this.machine.memory, gpa, length);
   }
 
-  dmaRead(gpa: number, length: number): Uint8Array {
+  dmaRead(gpa: Gpa, length: number): Uint8Array {
     const bytes = readBytes(this.machine.memory, gpa, length);
     this.tellDma('read', gpa, bytes);
     return bytes;
   }
 
-  dmaWrite(gpa: number, bytes: Uint8Array): void {
+  dmaWrite(gpa: Gpa, bytes: Uint8Array): void {
     this.tellDma('write', gpa, bytes);
     writeBytes(this.machine.memory, gpa, bytes);
   }
@@ -84,7 +85,7 @@ export class DeviceCall implements Effects {
     return this.part.timers.get(timer)!;
   }
 
-  private tellDma(dir: 'read' | 'write', gpa: number, bytes: Uint8Array): void {
+  private tellDma(dir: 'read' | 'write', gpa: Gpa, bytes: Uint8Array): void {
     this.raise({ kind: 'sim:dma', dev: this.part.name, dir, gpa, len: bytes.length, digest: digestOfBytes(bytes) });
   }
 }
