@@ -1,3 +1,4 @@
+import { unreachable } from '../base/invariant.ts';
 import type { Watchpoint } from '../engine/index.ts';
 import { type GuestView, linearRipOf, readPhysical } from '../machine/guest-view.ts';
 import { evaluateAgent } from './agent-expression.ts';
@@ -336,8 +337,10 @@ function reasonOf({ why, watchpoint }: Arrived): string {
     case 'begin':
     case 'end':
       return `replaylog:${why};`;
-    default:
+    case 'step':
       return '';
+    default:
+      return unreachable(why);
   }
 }
 

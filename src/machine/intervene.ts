@@ -1,3 +1,4 @@
+import { unreachable } from '../base/invariant.ts';
 import { Problem, shortly } from '../base/problem.ts';
 import type { Gpa, Hva } from '../base/units.ts';
 import type { Origin } from '../events/origin.ts';
@@ -92,6 +93,8 @@ export function checkIntervention(context: MachineContext, what: string, value: 
     case 'state':
       checkField(context, intervention.path, intervention.value);
       return;
+    default:
+      unreachable(intervention);
   }
 }
 
@@ -116,9 +119,12 @@ export function intervene(context: MachineContext, what: string, value: string, 
       origin.raise({ kind: 'sim:vector_set', vcpu_id: vcpu, vector, pending });
       return;
     }
-    default:
+    case 'state':
       origin.raise({ kind: 'sim:state_set', path: intervention.path, value: intervention.value });
       refreshDerived(context);
+      return;
+    default:
+      unreachable(intervention);
   }
 }
 

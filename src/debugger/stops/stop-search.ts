@@ -1,3 +1,4 @@
+import { unreachable } from '../../base/invariant.ts';
 import { Problem } from '../../base/problem.ts';
 import type { Seq, Tick } from '../../base/units.ts';
 import type {
@@ -196,6 +197,8 @@ function wantedBy(hit: AnyHit): unknown {
       return hit.value;
     case 'msr':
       return hit.msr;
+    default:
+      return unreachable(hit);
   }
 }
 
