@@ -38,6 +38,9 @@ interface IrqchipArgument {
   state?: unknown;
 }
 
+/** The PICs' numbers and the IOAPIC's. */
+const isChip = (id: number): boolean => id >= 0 && id <= IOAPIC;
+
 /** By request number. */
 export const VM_IOCTLS: Readonly<Record<number, VmIoctl>> = {
   [io.KVM_CHECK_EXTENSION]: (_kvm, cap: number) => checkExtension(cap),
@@ -89,13 +92,13 @@ export const VM_IOCTLS: Readonly<Record<number, VmIoctl>> = {
   [io.KVM_GET_IRQCHIP]: (kvm, chip: IrqchipArgument) => {
     const { irqchip } = vmOf(kvm);
     if (irqchip === undefined) return -ENXIO;
-    if (chip.chipId > IOAPIC) return -EINVAL;
+    if (!isChip(chip.chipId)) return -EINVAL;
     chip.state = chip.chipId === IOAPIC ? getIoapic(irqchip) : getPic(irqchip, chip.chipId);
     return 0;
   },
   [io.KVM_SET_IRQCHIP]: (kvm, chip: IrqchipArgument) => {
     if (vmOf(kvm).irqchip === undefined) return -ENXIO;
-    if (chip.chipId > IOAPIC) return -EINVAL;
+    if (!isChip(chip.chipId)) return -EINVAL;
     if (chip.chipId === IOAPIC) setIoapic(kvm, chip.state as ReturnType<typeof getIoapic>);
     else setPic(kvm, chip.chipId, chip.state as ReturnType<typeof getPic>);
     return 0;

@@ -202,8 +202,10 @@ function laidOver(state: ReaderState, { have, image, first, memory }: Below, wan
 function pageNumbered(state: ReaderState, number: number, length: number, memory: RegionImage): Page {
   if (number === 0) return ZERO_PAGE;
   if (number < 0) {
-    const page = pageAtFirst(number);
-    return memory[Math.floor(page / BLOCK_PAGES)]![page % BLOCK_PAGES]!;
+    const place = pageAtFirst(number);
+    const page = memory[Math.floor(place / BLOCK_PAGES)]?.[place % BLOCK_PAGES];
+    if (page === undefined) throw new Damaged(`Pages in ${state.source.name} are of a larger memory: ${INSTEAD}`);
+    return page;
   }
   const page = state.pages.get(number)?.deref() ?? readPages(state, number);
   return page.length === length ? page : page.slice(0, length);
