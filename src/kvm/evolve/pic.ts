@@ -48,8 +48,8 @@ function updateOutput(kvm: Kvm, cause: Seq): void {
   const { pic, lapics } = chipOf(kvm);
   const slave = wanted(pic, 1);
   if (slave >= 0) {
-    setPin(pic.chips[0]!, CASCADE, true, pic.chips[1]!.causes[slave]!);
-    setPin(pic.chips[0]!, CASCADE, false, NONE);
+    setPin(pic.chips[0], CASCADE, true, pic.chips[1].causes[slave]!);
+    setPin(pic.chips[0], CASCADE, false, NONE);
   }
   const before = pic.output;
   pic.output = wanted(pic, 0) >= 0;
@@ -73,7 +73,7 @@ export function isSettled(kvm: KvmState, { chip, pin }: EventOf<'kvm_pic_set_irq
   const level = pic.irqStates[chip * 8 + pin] !== 0;
   if (((c.lastIrr & bit) !== 0) !== level) return false;
   if ((c.elcr & bit) !== 0 && ((c.irr & bit) !== 0) !== level) return false;
-  if (wanted(pic, 1) >= 0 && (pic.chips[0]!.irr & (1 << CASCADE)) === 0) return false;
+  if (wanted(pic, 1) >= 0 && (pic.chips[0].irr & (1 << CASCADE)) === 0) return false;
   return pic.output === wanted(pic, 0) >= 0;
 }
 
@@ -81,8 +81,8 @@ export function isSettled(kvm: KvmState, { chip, pin }: EventOf<'kvm_pic_set_irq
 export function causeOfNext(kvm: Kvm): number {
   const { pic } = chipOf(kvm);
   const { master, slave } = picTaken(pic);
-  if (slave >= 0) return pic.chips[1]!.causes[slave]!;
-  return master < 0 ? NONE : pic.chips[0]!.causes[master]!;
+  if (slave >= 0) return pic.chips[1].causes[slave]!;
+  return master < 0 ? NONE : pic.chips[0].causes[master]!;
 }
 
 /** An INTA cycle. */
@@ -120,8 +120,8 @@ export function polled(kvm: Kvm, { port, irq }: EventOf<'sim:pic_poll'>): void {
   chips[index]!.poll = 0;
   if (irq < 0) return;
   if (index === 1) {
-    chips[0]!.isr &= ~(1 << CASCADE);
-    drop(chips[0]!, CASCADE);
+    chips[0].isr &= ~(1 << CASCADE);
+    drop(chips[0], CASCADE);
   }
   drop(chips[index]!, irq);
 }

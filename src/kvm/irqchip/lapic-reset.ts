@@ -2,7 +2,7 @@
 import type { KvmContext } from '../context.ts';
 import { APIC_BASE_ENABLE, APIC_BASE_EXTD } from './lapic.ts';
 import { deliverExpiredTimer } from './lapic-timer.ts';
-import { chipOf } from './state.ts';
+import { lapicOf } from './state.ts';
 
 const MODE = APIC_BASE_ENABLE | APIC_BASE_EXTD;
 
@@ -15,7 +15,7 @@ function isIllegal(from: number, to: number): boolean {
 
 /** Write IA32_APIC_BASE. False: #GP. `host`: user space, which may make any transition. */
 export function apicBaseWrite(kvm: KvmContext, vcpu: number, value: bigint, host = false): boolean {
-  const { apicBase, features } = chipOf(kvm).lapics[vcpu]!;
+  const { apicBase, features } = lapicOf(kvm, vcpu);
   const { x2apic, physicalBits } = features;
   if (value === BigInt(apicBase)) return true;
   if (value >> BigInt(physicalBits) !== 0n) return false;

@@ -4,7 +4,7 @@ import { armTimer, cancelTimer, fireTimer, isDue } from '../../events/timers.ts'
 import { guestTsc } from '../clock/tsc.ts';
 import type { KvmContext } from '../context.ts';
 import { deliverLocal, isEnabled, isPresent, LVT_MASKED, LVT_TIMER } from './lapic.ts';
-import { chipOf, type LapicState, type LapicTimerState } from './state.ts';
+import { lapicOf, type LapicState, type LapicTimerState } from './state.ts';
 import { MSR } from '../../x86/msrs.ts';
 
 export const ONE_SHOT = 0;
@@ -25,7 +25,6 @@ const NAMES: readonly string[] = Array.from({ length: 16 }, (_, vcpu) => `${TIME
 export const vcpuOfTimer = (id: string): number | undefined =>
   id.startsWith(TIMER_PREFIX) ? Number(id.slice(TIMER_PREFIX.length)) : undefined;
 
-const lapicOf = (kvm: KvmContext, vcpu: number): LapicState => chipOf(kvm).lapics[vcpu]!;
 const isDeadlineMode = (l: LapicState): boolean => l.timer.mode === TSC_DEADLINE;
 export const isCounting = ({ mode }: LapicTimerState): boolean => mode === ONE_SHOT || mode === PERIODIC;
 

@@ -31,7 +31,7 @@ export interface PicChip {
 
 /** The cascaded pair: master, slave. */
 export interface PicState {
-  readonly chips: readonly PicChip[];
+  readonly chips: readonly [master: PicChip, slave: PicChip];
   /** INTR output of the master. */
   readonly output: boolean;
   /** Per pin 0..15: which sources assert it. */
@@ -160,3 +160,6 @@ export const zeros = (n: number): number[] => new Array<number>(n).fill(0);
 
 /** The controllers of a VM that has them. */
 export const chipOf = (kvm: KvmContext): IrqchipState => kvm.state.vm!.irqchip!;
+
+/** The LAPIC of a vCPU, which has one as soon as there is an irqchip. */
+export const lapicOf = (kvm: KvmContext, vcpu: number): LapicState => chipOf(kvm).lapics[vcpu]!;
