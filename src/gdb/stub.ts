@@ -1,4 +1,5 @@
 import { unreachable } from '../base/invariant.ts';
+import type { Gva } from '../base/units.ts';
 import type { Watchpoint } from '../engine/index.ts';
 import { type GuestView, linearRipOf, readPhysical } from '../machine/guest-view.ts';
 import { evaluateAgent } from './agent-expression.ts';
@@ -13,7 +14,7 @@ import type { Arrived, Journey, StopsWanted } from '../debugger/travel/travel.ts
 /** The run as the stub needs it. */
 export interface StubSubject extends MonitorView {
   /** Bytes at a virtual address through a vCPU's page tables of now; undefined where nothing is mapped. */
-  readMemory(vcpu: number, address: bigint, length: number): Uint8Array | undefined;
+  readMemory(vcpu: number, address: Gva, length: number): Uint8Array | undefined;
   view(): GuestView;
   /** Make registers or memory something else from here on. A sentence, when that cannot be. */
   change(changes: readonly WantedChange[]): string | undefined;

@@ -1,4 +1,4 @@
-import type { Seq, Tick } from '../../base/units.ts';
+import type { Gva, Seq, Tick } from '../../base/units.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { PendingInput } from '../../machine/parts.ts';
 import type { Timeline } from '../../replay/timeline.ts';
@@ -34,7 +34,7 @@ export function looksAt(here: () => Ground) {
       const { machine } = here().timeline;
       return { seq: machine.seq, tick: machine.ticks, ns: machine.now() };
     },
-    readMemory(vcpu: number, address: bigint, length: number) {
+    readMemory(vcpu: number, address: Gva, length: number) {
       const bytes = readLinear(here().view, vcpu, address, length);
       return bytes.length === 0 && length > 0 ? undefined : bytes;
     },

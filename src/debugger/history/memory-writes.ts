@@ -52,7 +52,7 @@ export function piecesOf(
   return pieces;
 }
 
-function noMemory(view: GuestView, vcpu: number, at: bigint, gpa: Gpa | undefined, space: string): string {
+function noMemory(view: GuestView, vcpu: number, at: Gva, gpa: Gpa | undefined, space: string): string {
   const where = `0x${at.toString(16)}`;
   if (gpa !== undefined && space === 'physical') return `There is no memory at ${where}.`;
   if (gpa !== undefined) return `There is no memory at ${where}, physical 0x${gpa.toString(16)}.`;

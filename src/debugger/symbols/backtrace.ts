@@ -7,7 +7,7 @@ import { GPR } from '../../x86/registers.ts';
 
 /** A caller on the stack. */
 export interface Frame {
-  readonly address: bigint;
+  readonly address: Gva;
   /**
    * 'here': the next instruction. 'orc': by the kernel's ORC tables; 'interrupted': likewise, and it was interrupted.
    * 'frame': by the frame pointer. 'guess': a word of the stack that follows a call.
@@ -81,7 +81,7 @@ const GROUP_5 = 0xff;
 const INDIRECT_LENGTHS = [2, 3, 4, 6, 7];
 
 /** Whether the bytes before an address are a near call: only then can it be where a callee returns to. */
-function followsCall(view: GuestView, vcpu: number, address: bigint): boolean {
+function followsCall(view: GuestView, vcpu: number, address: Gva): boolean {
   if (address < 16n) return false;
   const before = readLinear(view, vcpu, address - 7n, 7);
   if (before.length < 7) return false;

@@ -6,7 +6,7 @@ type Known = { ip: bigint; sp: bigint; bp: bigint } & Partial<Record<'dx' | 'di'
 
 /** One caller found by Linux's ORC tables. */
 export interface OrcFrame {
-  readonly address: bigint;
+  readonly address: Gva;
   /** It was interrupted here: the address is that of its next instruction, not one a call returns to. */
   readonly isInterrupted: boolean;
 }

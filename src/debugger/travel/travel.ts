@@ -20,7 +20,7 @@ export type Journey = Generator<void, Arrived, void>;
 export interface StopsWanted {
   readonly breakpoints: readonly bigint[];
   readonly watchpoints: readonly Watchpoint[];
-  isWanted(address: bigint, vcpu: number): boolean;
+  isWanted(address: Gva, vcpu: number): boolean;
 }
 
 /** The run that is travelled, and where its recording begins and ends. */
@@ -133,7 +133,7 @@ function settle(travel: Travel, tick: Tick): Reason {
 const firstTickOf = ({ road }: Travel): number => road.firstTick ?? 0;
 
 /** Whether the breakpoint at hand is on a repeated string instruction of which some iterations are done. */
-function isRepetition(travel: Travel, vcpu: number, address: bigint): boolean {
+function isRepetition(travel: Travel, vcpu: number, address: Gva): boolean {
   const { machine, repetitions, road } = travel;
   if (road.code === undefined || !isRepeatedString(road.code(vcpu, address))) return false;
   const registers = machine.engine.registers(vcpu);
@@ -281,7 +281,7 @@ function listen(travel: Travel, wanted: StopsWanted, leaves: boolean): () => Arr
   const { stops } = travel;
   stops.arm(wanted.breakpoints, wanted.watchpoints);
   travel.repetitions = [];
-  let passed: { readonly tick: Tick; readonly address: bigint } | undefined;
+  let passed: { readonly tick: Tick; readonly address: Gva } | undefined;
   if (leaves) {
     passed = { tick: tickOf(travel), address: pcOf(travel) };
     stops.passes = true;

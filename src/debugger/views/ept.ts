@@ -132,7 +132,7 @@ function eptMapText({ root, ranges }: EptMap): string {
   return [`root ${hex(root)}`, ...lines.slice(0, LINES_MAX), ...(rest > 0 ? [`and ${rest} more`] : [])].join('\n');
 }
 
-function physicalAddress(address: bigint): number {
+function physicalAddress(address: bigint): Gpa {
   if (address < PHYSICAL_END) return Number(address);
   throw new Problem(`0x${address.toString(16)} is no physical address: they have 52 bits.`);
 }

@@ -18,7 +18,7 @@ interface TranslationSeen {
   readonly ept: EptWalk | undefined;
 }
 
-function translationSeen(view: GuestView, vcpu: number, address: bigint): TranslationSeen {
+function translationSeen(view: GuestView, vcpu: number, address: Gva): TranslationSeen {
   const linear = BigInt.asUintN(64, address);
   const registers = registersOf(view, vcpu);
   const { entries = [], gpa } = walkLinear(view, vcpu, linear) ?? {};
