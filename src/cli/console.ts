@@ -1,3 +1,4 @@
+import type { Ns } from '../base/units.ts';
 import type { CharacterPort } from '../runs/run-inputs.ts';
 import type { Session, SessionEnd, SessionPause } from '../runs/underway/session.ts';
 import { GUEST_FAILED } from '../reducers/run.ts';
@@ -30,7 +31,7 @@ interface ConsoleState {
   stopped: boolean;
   end: SessionEnd | undefined;
   /** Virtual time the guest idles until, and the host's time at which that comes. */
-  idle: { readonly untilNs: number; readonly wakeAt: number } | undefined;
+  idle: { readonly untilNs: Ns; readonly wakeAt: number } | undefined;
 }
 
 /** How long the guest runs between two looks at the outside. */

@@ -1,4 +1,5 @@
 import { Problem } from '../base/problem.ts';
+import type { Seq } from '../base/units.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { describeDivergence } from '../replay/divergence.ts';
 import type { Mark, Timeline } from '../replay/timeline.ts';
@@ -34,7 +35,7 @@ export interface DebugSession extends Vantage {
   follow(journey: Journey): Arrived;
   readonly now: Mark;
   /** Events raised up to the one last gone to: others of the same step may have been raised with it. */
-  readonly seq: number;
+  readonly seq: Seq;
   /** Go to a place as `markOf` reads it. */
   at(place: string): Mark;
   goTo(place: Mark | number): Mark;
@@ -52,7 +53,7 @@ export function openDebugSession(run: DebuggedRun): DebugSession {
   const end = endOf(events);
   let hasTold = false;
   let asked: number | undefined;
-  const follow = (seq?: number): Mark => {
+  const follow = (seq?: Seq): Mark => {
     asked = seq;
     session.vcpu = timeline.machine.state.schedule.turn;
     return timeline.now;

@@ -1,4 +1,5 @@
 import type { Draft } from '../base/draft.ts';
+import type { Gpa, Ns } from '../base/units.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { DEVICE_FACTS } from '../events/device.ts';
 import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
@@ -31,7 +32,7 @@ export interface Ask {
 
 /** What a device that decides may do. `now` is virtual nanoseconds since power-on. */
 export interface Effects {
-  readonly now: number;
+  readonly now: Ns;
   /**
    * Put on record what the device was called for: the write, the read that changes what it reads, the reset. When this
    * returns the state has changed by the device's own `DeviceReducer`, and what the device does next is caused by it.
@@ -45,11 +46,11 @@ export interface Effects {
    */
   pin(name: string, high: boolean): void;
   /** Arm one of the device's own timers (named in its `timers`), or arm it anew. */
-  arm(timer: string, deadline: number): void;
+  arm(timer: string, deadline: Ns): void;
   /** Stop one of the device's own timers, if it is armed. */
   cancel(timer: string): void;
   /** When one of the device's own timers is due; undefined while it is not armed. */
-  deadline(timer: string): number | undefined;
+  deadline(timer: string): Ns | undefined;
   /** Ask something of the world outside, which answers nothing, or later by an input. */
   ask(what: Ask): void;
   /**
@@ -62,17 +63,17 @@ export interface Effects {
   /** Reset the machine, once the access under way is over. */
   requestReset(): void;
   /** How many of so many bytes from an address on somebody answers: DMA beyond them fails. */
-  dmaReach(gpa: number, length: number): number;
+  dmaReach(gpa: Gpa, length: number): number;
   /** All that is read of memory meanwhile is one fact when it is over: a ring, its descriptors, what they point to. */
   transaction<T>(reads: () => T): T;
   /** Guest-physical memory as the device's DMA sees it, to decide by: the bytes go on record. */
-  dmaRead(gpa: number, length: number): Uint8Array;
-  dmaWrite(gpa: number, bytes: Uint8Array): void;
+  dmaRead(gpa: Gpa, length: number): Uint8Array;
+  dmaWrite(gpa: Gpa, bytes: Uint8Array): void;
   /**
    * Bytes of memory for bulk state or the outside: sectors, packets. Only a digest goes on record, so that nothing may
    * be decided by them: a rerun has others.
    */
-  payload(gpa: number, length: number): Uint8Array;
+  payload(gpa: Gpa, length: number): Uint8Array;
 }
 
 /** One range of registers a device answers: I/O ports or memory-mapped. */
@@ -131,7 +132,7 @@ export interface Device<S> {
   /** One of `inputs` was driven. */
   input?(state: S, name: string, high: boolean, effects: Effects): void;
   /** One of its timers fired. It was due at `deadline`: time may have passed since. */
-  expire?(state: S, timer: string, effects: Effects, deadline: number): void;
+  expire?(state: S, timer: string, effects: Effects, deadline: Ns): void;
   /** An input arrived from outside whose row names this device: it is in the state already, by the reducer's facts. */
   receive?(state: S, effects: Effects, input: MachineEvent): void;
   /** Writes the device wants as signals of eventfds instead of calls, as its state is now. */

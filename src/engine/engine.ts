@@ -1,4 +1,5 @@
 import { invariant } from '../base/invariant.ts';
+import type { Gpa, Gva, Hva } from '../base/units.ts';
 import {
   NO_EXIT,
   type Emulated,
@@ -360,11 +361,11 @@ class Engine implements GuestEngine {
 
   // Guest: memory.
 
-  readHost(hva: number, length: number): Uint8Array {
+  readHost(hva: Hva, length: number): Uint8Array {
     invariant(hva >= 0 && hva + length <= this.memory.hostBytes, 'host memory reads stay inside it', { hva, length });
     return this.memory.u8.slice(L.HOST_MEMORY + hva, L.HOST_MEMORY + hva + length);
   }
-  writeHost(hva: number, bytes: Uint8Array): void {
+  writeHost(hva: Hva, bytes: Uint8Array): void {
     const { hostBytes } = this.memory;
     invariant(hva >= 0 && hva + bytes.length <= hostBytes, 'host memory writes stay inside it', {
       hva,
@@ -380,7 +381,7 @@ class Engine implements GuestEngine {
     this.processor.mmu.second.forget();
     this.processor.mmu.flush();
   }
-  translate(vcpu: number, linear: bigint): { gpa: number; entries: readonly bigint[] } | undefined {
+  translate(vcpu: number, linear: Gva): { gpa: Gpa; entries: readonly bigint[] } | undefined {
     this.select(vcpu);
     this.refresh();
     const found = this.processor.mmu.peek(Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n)));

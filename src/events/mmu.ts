@@ -1,3 +1,4 @@
+import type { Gfn } from '../base/units.ts';
 import { fact, hex } from './schema.ts';
 import { padded, pageFaultBits } from './symbols.ts';
 
@@ -5,7 +6,7 @@ const SHADOW_PAGE = { mmu_valid_gen: 'u', gfn: 'u', role: 'u', root_count: 'u', 
 
 interface ShadowPage {
   readonly mmu_valid_gen: number;
-  readonly gfn: number;
+  readonly gfn: Gfn;
   readonly role: number;
   readonly root_count: number;
   readonly unsync: boolean;

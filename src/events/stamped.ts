@@ -1,3 +1,4 @@
+import type { Seq, Tick } from '../base/units.ts';
 import type { MachineEvent } from './vocabulary.ts';
 
 /**
@@ -44,17 +45,17 @@ export function sourceName(source: Source): string {
 /** An event with its place in the run. Only the machine's one `raise` makes these. */
 export interface Stamped<E extends MachineEvent = MachineEvent> {
   /** Total order, counted from 0. */
-  readonly seq: number;
+  readonly seq: Seq;
   /** Guest instructions retired by all vCPUs when it happened. */
-  readonly tick: number;
+  readonly tick: Tick;
   readonly source: Source;
   /**
    * Sequence number of what really made it: a timer's fire, a line that moved, an input, the guest's own exit. It is
    * kept beside whatever waits in between, so an interrupt names what asked for it, however long ago that was. The
    * guest's own exit has none, nor has an input.
    */
-  readonly cause: number | undefined;
+  readonly cause: Seq | undefined;
   /** Sequence number of the exit or input in whose handling it happened; a VM exit names its entry. */
-  readonly within: number | undefined;
+  readonly within: Seq | undefined;
   readonly event: E;
 }

@@ -1,18 +1,19 @@
+import type { Ns, Seq } from '../base/units.ts';
 import type { Origin } from './origin.ts';
 
 /** A timer that is armed. */
 export interface Timer {
   /** Virtual nanosecond since power-on. */
-  readonly deadline: number;
+  readonly deadline: Ns;
   /** Sequence number of the fact that armed it. */
-  readonly armed: number;
+  readonly armed: Seq;
 }
 
 /** Armed timers by id. */
 export type Timers = Readonly<Record<string, Timer>>;
 
 /** Arm a timer, or arm it anew. */
-export const armTimer = (origin: Origin, id: string, deadline: number): number =>
+export const armTimer = (origin: Origin, id: string, deadline: Ns): Seq =>
   origin.raise({ kind: 'sim:timer_arm', id, deadline });
 
 /** Stop a timer; one that is not armed stays so. */
@@ -28,10 +29,10 @@ export function fireTimer(timers: Timers, origin: Origin, id: string): Origin {
 }
 
 /** Whether a timer's time has come. */
-export const isDue = (timers: Timers, id: string, now: number): boolean => (timers[id]?.deadline ?? Infinity) <= now;
+export const isDue = (timers: Timers, id: string, now: Ns): boolean => (timers[id]?.deadline ?? Infinity) <= now;
 
 /** The earliest deadline; Infinity when no timer is armed. */
-export function earliestDeadline(timers: Timers): number {
+export function earliestDeadline(timers: Timers): Ns {
   let earliest = Number.POSITIVE_INFINITY;
   for (const id in timers) {
     const { deadline } = timers[id] as Timer;

@@ -3,6 +3,7 @@ import { Problem } from '../base/problem.ts';
 import { worldProblem } from '../host/files.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { digestOf } from '../base/digest.ts';
+import type { Gva, Seq, Tick } from '../base/units.ts';
 import type { Registers } from '../x86/guest.ts';
 import { describeStamped } from '../replay/divergence.ts';
 import { type GuestView, linearRipOf } from '../machine/guest-view.ts';
@@ -18,11 +19,11 @@ import type { Travels } from '../debugger/travel/travel.ts';
 export interface MonitorView {
   readonly traveller: Travels;
   readonly vcpus: number;
-  event(seq: number): Stamped | undefined;
+  event(seq: Seq): Stamped | undefined;
   /** Number of the event after the last. */
-  endSeq(): number;
+  endSeq(): Seq;
   /** Tick of the last event. */
-  lastTick(): number;
+  lastTick(): Tick;
   /** The run that leaves the recorded one where something was changed. */
   readonly fork: Forking;
   view(): GuestView;
@@ -31,7 +32,7 @@ export interface MonitorView {
   /** Answer a question of the debugger's prompt from here; undefined when it is none. */
   ask(line: string, vcpu: number): string | undefined;
   registers(vcpu: number): Registers;
-  readMemory(vcpu: number, address: bigint, length: number): Uint8Array | undefined;
+  readMemory(vcpu: number, address: Gva, length: number): Uint8Array | undefined;
   activity(vcpu: number): number;
   moment(): Moment;
   /** A sentence about how the replay went so far, when it went wrong. */

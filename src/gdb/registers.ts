@@ -1,14 +1,15 @@
+import type { Ns, Seq, Tick } from '../base/units.ts';
 import { linearRipOf } from '../machine/guest-view.ts';
 import type { Registers } from '../x86/guest.ts';
 
 /** What registers of our own show: where in the run the machine stands. */
 export interface Moment {
   /** Sequence number of the next event. */
-  readonly seq: number;
+  readonly seq: Seq;
   /** Instructions retired. */
-  readonly tick: number;
+  readonly tick: Tick;
   /** Virtual nanoseconds since power-on. */
-  readonly ns: number;
+  readonly ns: Ns;
 }
 
 /** One vCPU as it is read for gdb. The XSAVE area is asked for once. */

@@ -1,3 +1,4 @@
+import { unreachable } from '../base/invariant.ts';
 import { createServer, type Server, type Socket } from 'node:net';
 import { idleLine, packetOf, hexText, receive } from './packet.ts';
 import { answerPacket, arriveWith, freshStub, type StubState, stopReply } from './stub.ts';
@@ -166,6 +167,8 @@ function serveWaiting(client: Client, subject: StubSubject): void {
           send(client, hexText(`${text}\n`));
         });
         break;
+      default:
+        unreachable(answer);
     }
   }
 }

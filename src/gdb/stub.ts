@@ -1,4 +1,6 @@
+import { unreachable } from '../base/invariant.ts';
 import type { StubSubject } from './stub-subject.ts';
+import type { Gva } from '../base/units.ts';
 import type { Watchpoint } from '../engine/index.ts';
 import { linearRipOf, readPhysical } from '../machine/guest-view.ts';
 import { evaluateAgent } from './agent-expression.ts';
@@ -319,8 +321,10 @@ function reasonOf({ why, watchpoint }: Arrived): string {
     case 'begin':
     case 'end':
       return `replaylog:${why};`;
-    default:
+    case 'step':
       return '';
+    default:
+      return unreachable(why);
   }
 }
 

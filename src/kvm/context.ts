@@ -1,4 +1,5 @@
-import type { IrqchipState } from './irqchip/state.ts';
+import type { IrqchipState, LapicState } from './irqchip/state.ts';
+import type { Ns, Seq } from '../base/units.ts';
 import type { Costs } from '../events/costs.ts';
 import type { Origin } from '../events/origin.ts';
 import type { MachineEvent } from '../events/vocabulary.ts';
@@ -12,7 +13,7 @@ export interface KvmHost {
   readonly state: KvmState;
   readonly costs: Costs;
   /** Virtual nanoseconds since power-on. */
-  now(): number;
+  now(): Ns;
   /** Wall-clock nanoseconds (UTC) at power-on: an input. */
   readonly wallClockAtPowerOn: bigint;
   /** An eventfd was signalled: a thread that polls it is to act. */
@@ -67,7 +68,7 @@ export class KvmContext {
   }
 
   /** Virtual nanoseconds since power-on. */
-  now(): number {
+  now(): Ns {
     return this.module.host.now();
   }
 
@@ -82,13 +83,13 @@ export class KvmContext {
   }
 
   /** The same for what follows from an event. */
-  after(seq: number): KvmContext {
+  after(seq: Seq): KvmContext {
     const origin = this.origin.after(seq);
     return origin === this.origin ? this : new KvmContext(this.module, origin);
   }
 
   /** The same for the handling of a VM exit. */
-  inside(seq: number): KvmContext {
+  inside(seq: Seq): KvmContext {
     return new KvmContext(this.module, this.origin.inside(seq));
   }
 
@@ -130,3 +131,6 @@ export function request(kvm: KvmContext, vcpu: VcpuState, requests: number): voi
 
 /** The controllers of a VM that has them. */
 export const chipOf = (kvm: KvmContext): IrqchipState => kvm.state.vm!.irqchip!;
+
+/** The LAPIC of a vCPU, which has one as soon as there is an irqchip. */
+export const lapicOf = (kvm: KvmContext, vcpu: number): LapicState => chipOf(kvm).lapics[vcpu]!;

@@ -1,5 +1,5 @@
 /** KVM's half of the machine, behind /dev/kvm. */
-import { unreachable } from '../base/unreachable.ts';
+import { unreachable } from '../base/invariant.ts';
 import { Origin } from '../events/origin.ts';
 import { MAIN_LOOP } from '../events/stamped.ts';
 import { earliestDeadline } from '../events/timers.ts';

@@ -1,4 +1,5 @@
 /** All state of KVM's half: plain values, complete. What decides reads it; only `evolve` changes it. */
+import type { Gfn, Gpa, Hva, Ns, Seq, Tick } from '../base/units.ts';
 import type { Timers } from '../events/timers.ts';
 import type { CoalescedRing, KvmRun } from './api.ts';
 import type { CpuidEntry } from './ioctl/ioctls.ts';
@@ -18,9 +19,9 @@ export type FileState =
 export interface MemslotState {
   readonly id: number;
   readonly flags: number;
-  readonly baseGfn: number;
+  readonly baseGfn: Gfn;
   readonly npages: number;
-  readonly hva: number;
+  readonly hva: Hva;
   /** One bit per page when dirty pages are logged: 32 pages a word. */
   readonly dirty: readonly number[] | undefined;
 }
@@ -62,7 +63,7 @@ export interface VmClockState {
   /** Added to the host's boot-based clock to give the guest's. */
   readonly kvmclockOffset: number;
   readonly useMasterClock: boolean;
-  readonly masterKernelNs: number;
+  readonly masterKernelNs: Ns;
   readonly masterTsc: bigint;
   readonly wallClockMsr: bigint;
 }
@@ -137,7 +138,7 @@ export interface ExceptionState {
   /** DR6 bits of #DB, CR2 of #PF: written when the exception is delivered. */
   readonly payload: bigint | undefined;
   /** Sequence number of what made it; of its injection once there was one. -1: none. */
-  readonly cause: number;
+  readonly cause: Seq;
 }
 
 /** An interrupt between INTA and its delivery. */
@@ -145,13 +146,13 @@ export interface InterruptState {
   readonly injected: boolean;
   readonly vector: number;
   readonly soft: boolean;
-  readonly cause: number;
+  readonly cause: Seq;
 }
 
 export interface PendingEvents {
   readonly exception: ExceptionState;
   readonly interrupt: InterruptState;
-  readonly nmi: { readonly pending: number; readonly injected: boolean; readonly cause: number };
+  readonly nmi: { readonly pending: number; readonly injected: boolean; readonly cause: Seq };
   /** Length of the instruction behind a software interrupt or exception that is injected again. */
   readonly instructionLength: number;
   readonly initPending: boolean;
@@ -213,7 +214,7 @@ export type PendingUserspace =
 
 /** An MMIO access that is part of the emulation under way. */
 export interface MmioFragment {
-  readonly gpa: number;
+  readonly gpa: Gpa;
   readonly bytes: readonly number[];
 }
 
@@ -222,7 +223,7 @@ export interface EmulationState {
   /** Data read so far, in order. */
   readonly reads: readonly MmioFragment[];
   /** What is being read now, as far as it has come: a port's address for INS. */
-  readonly reading: { readonly gpa: number; readonly length: number; readonly bytes: readonly number[] } | undefined;
+  readonly reading: { readonly gpa: Gpa; readonly length: number; readonly bytes: readonly number[] } | undefined;
   /** Writes not yet performed; registers have already moved on. */
   readonly writes: readonly MmioFragment[];
 }
@@ -230,7 +231,7 @@ export interface EmulationState {
 /** The last VM exit, as far as it is needed once user space has answered. */
 export interface LastExit {
   /** Sequence number of its kvm_exit, -1 before the first. */
-  readonly seq: number;
+  readonly seq: Seq;
   readonly instructionLength: number;
   /** What GuestStop.a0 held. */
   readonly operand: bigint;
@@ -245,7 +246,7 @@ export interface VcpuState {
   /** Between VM entry and VM exit. */
   readonly inGuest: boolean;
   /** The last VM entry: sequence number of its kvm_entry (-1 before the first), its tick, whether it injected. */
-  readonly entry: { readonly seq: number; readonly tick: number; readonly injects: boolean };
+  readonly entry: { readonly seq: Seq; readonly tick: Tick; readonly injects: boolean };
   readonly exit: LastExit;
   /** KVM_RUN has returned: user space answers next. */
   readonly inUserspace: boolean;

@@ -1,3 +1,4 @@
+import type { Seq, Tick } from '../base/units.ts';
 import type { PageImage } from '../memory/pages.ts';
 import { seal } from '../reducers/seal.ts';
 import type { MachineState } from '../reducers/state.ts';
@@ -6,8 +7,8 @@ import type { Machine } from './machine.ts';
 /** A retained machine at a mark. Immutable; shares every unchanged page and part of the state with its neighbours. */
 export interface Checkpoint {
   /** Sequence number of the event that comes next. */
-  readonly seq: number;
-  readonly tick: number;
+  readonly seq: Seq;
+  readonly tick: Tick;
   readonly state: MachineState;
   readonly pages: PageImage;
 }

@@ -1,4 +1,5 @@
 import type { Draft } from '../base/draft.ts';
+import type { Ns, Tick } from '../base/units.ts';
 import { Origin, type Tell } from '../events/origin.ts';
 import { earliestDeadline } from '../events/timers.ts';
 import { MAIN_LOOP, type Source, TIMER, vcpuSource } from '../events/stamped.ts';
@@ -21,7 +22,7 @@ export interface MachineContext extends Surroundings {
   pages: Pages;
   readonly digests: SliceDigests;
   /** Derived from the timers and threads: the earliest deadline, or UNKNOWN. */
-  deadline: number;
+  deadline: Ns;
   cutAt: number;
   tell: Tell;
 }
@@ -45,14 +46,13 @@ export function isDigestNext(context: MachineContext): boolean {
 export const nextFactSeq = (context: MachineContext): number => nextSeq(context) + (isDigestNext(context) ? 1 : 0);
 
 /** Virtual nanoseconds since power-on. */
-export const now = ({ state, ticks }: MachineContext): number => nowNs(state, ticks);
+export const now = ({ state, ticks }: MachineContext): Ns => nowNs(state, ticks);
 
 /** Ticks from now until virtual time reaches `deadline`; 0 when it has. */
-export const ticksTo = ({ state, ticks }: MachineContext, deadline: number): number =>
-  ticksUntil(state, ticks, deadline);
+export const ticksTo = ({ state, ticks }: MachineContext, deadline: Ns): number => ticksUntil(state, ticks, deadline);
 
 /** The earliest deadline of the kernel's and the devices' timers and of the threads; Infinity when there is none. */
-export function nextDeadline(context: MachineContext): number {
+export function nextDeadline(context: MachineContext): Ns {
   if (context.deadline === UNKNOWN) {
     const { kvm, vmm, schedule } = context.state;
     const timers = Math.min(earliestDeadline(kvm.timers), earliestDeadline(vmm.timers));
@@ -97,7 +97,7 @@ export const chanceOf = ({ parts, state }: MachineContext, name: string, n: numb
 export const drawnOf = ({ state }: MachineContext, name: string): number => state.chance.draws[name] ?? 0;
 
 /** Another state is put in, as it was after so many ticks; what follows from it is looked at anew. */
-export function restored(context: MachineContext, earlier: MachineState, ticks: number): void {
+export function restored(context: MachineContext, earlier: MachineState, ticks: Tick): void {
   restore(draftOf(context), earlier);
   context.ticks = ticks;
   context.digests.forget();

@@ -1,3 +1,4 @@
+import { unreachable } from '../base/invariant.ts';
 import type { MachineEvent } from '../events/vocabulary.ts';
 import type { Position } from '../kvm/processor.ts';
 import type { Emulated, VmExit } from '../x86/guest.ts';
@@ -20,8 +21,11 @@ export function emulatedFact(vcpu: number, emulated: Emulated, position: Positio
       return { ...fact, at: emulated.port, size: emulated.size, count: emulated.count, bytes: NO_BYTES };
     case 'out':
       return { ...fact, at: emulated.port, size: emulated.size, count: 0, bytes: emulated.bytes };
-    default:
+    case 'exit':
+    case 'failed':
       return { ...fact, at: 0, size: 0, count: 0, bytes: NO_BYTES };
+    default:
+      return unreachable(emulated);
   }
 }
 

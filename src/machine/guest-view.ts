@@ -1,3 +1,4 @@
+import type { Gpa, Gva, Hva } from '../base/units.ts';
 import type { Registers } from '../x86/guest.ts';
 import type { MemslotState } from '../kvm/state.ts';
 import type { Machine } from './machine.ts';
@@ -15,19 +16,19 @@ export interface GuestView {
 export const registersOf = ({ machine }: GuestView, vcpu: number): Registers => machine.engine.registers(vcpu);
 
 /** The memory slot that holds a guest-physical address. */
-function slotAt(view: GuestView, gpa: number): MemslotState | undefined {
+function slotAt(view: GuestView, gpa: Gpa): MemslotState | undefined {
   const gfn = Math.floor(gpa / PAGE);
   return view.machine.state.kvm.vm?.slots.find((slot) => gfn >= slot.baseGfn && gfn < slot.baseGfn + slot.npages);
 }
 
 /** Host-virtual address of guest-physical memory; undefined where there is none. */
-export function hvaOf(view: GuestView, gpa: number): number | undefined {
+export function hvaOf(view: GuestView, gpa: Gpa): Hva | undefined {
   const slot = slotAt(view, gpa);
   return slot === undefined ? undefined : slot.hva + gpa - slot.baseGfn * PAGE;
 }
 
 /** Guest-physical addresses at which a host-virtual one is seen. */
-export function gpasOf(view: GuestView, hva: number): number[] {
+export function gpasOf(view: GuestView, hva: Hva): Gpa[] {
   const slots = view.machine.state.kvm.vm?.slots ?? [];
   return slots.flatMap((slot) =>
     hva >= slot.hva && hva < slot.hva + slot.npages * PAGE ? [slot.baseGfn * PAGE + hva - slot.hva] : [],
@@ -35,7 +36,7 @@ export function gpasOf(view: GuestView, hva: number): number[] {
 }
 
 /** Bytes at a guest-physical address, as many as there is memory for. */
-export function readPhysical(view: GuestView, gpa: number, length: number): Uint8Array {
+export function readPhysical(view: GuestView, gpa: Gpa, length: number): Uint8Array {
   return inPages(gpa, length, (at, size) => {
     const hva = hvaOf(view, at);
     return hva === undefined ? undefined : view.machine.engine.readHost(hva, size);
@@ -43,7 +44,7 @@ export function readPhysical(view: GuestView, gpa: number, length: number): Uint
 }
 
 /** Bytes at a linear address through a processor's own page tables, up to the first page that is not mapped. */
-export function readLinear(view: GuestView, vcpu: number, linear: bigint, length: number): Uint8Array {
+export function readLinear(view: GuestView, vcpu: number, linear: Gva, length: number): Uint8Array {
   const start = BigInt.asUintN(64, linear);
   const offset = Number(start % BigInt(PAGE));
   return inPages(offset, length, (at, size) => {
@@ -72,7 +73,7 @@ function inPages(
 }
 
 /** The guest's own page tables' way from a linear address; undefined when it is not mapped. */
-export function walkLinear(view: GuestView, vcpu: number, linear: bigint): Walked | undefined {
+export function walkLinear(view: GuestView, vcpu: number, linear: Gva): Walked | undefined {
   const { engine } = view.machine;
   return walkPageTables(registersOf(view, vcpu), BigInt.asUintN(64, linear), (gpa, size) => {
     const hva = hvaOf(view, gpa);
@@ -84,7 +85,7 @@ export function walkLinear(view: GuestView, vcpu: number, linear: bigint): Walke
 }
 
 /** Guest-physical address of a linear one; undefined when it is not mapped. */
-export const physicalOf = (view: GuestView, vcpu: number, linear: bigint): number | undefined =>
+export const physicalOf = (view: GuestView, vcpu: number, linear: Gva): Gpa | undefined =>
   walkLinear(view, vcpu, linear)?.gpa;
 
 /** Width of the code a processor runs. SDM Vol. 3, 3.4.5. */

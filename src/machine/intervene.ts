@@ -1,4 +1,6 @@
+import { unreachable } from '../base/invariant.ts';
 import { Problem, shortly } from '../base/problem.ts';
+import type { Gpa, Hva } from '../base/units.ts';
 import type { Origin } from '../events/origin.ts';
 import { GPR_NAMES, type Registers } from '../x86/guest.ts';
 import { fieldFrom, fieldOf, isAlike } from '../reducers/run.ts';
@@ -11,7 +13,7 @@ export type Intervention =
   /** Bytes of the XSAVE area: x87 and SSE registers; `bytes` in hexadecimal. */
   | { readonly what: 'xsave'; readonly vcpu: number; readonly offset: number; readonly bytes: string }
   /** Guest-physical memory; `bytes` in hexadecimal. */
-  | { readonly what: 'memory'; readonly gpa: number; readonly bytes: string }
+  | { readonly what: 'memory'; readonly gpa: Gpa; readonly bytes: string }
   /** A vector of a local APIC's IRR: taken away, or requested. */
   | { readonly what: 'interrupt'; readonly vcpu: number; readonly vector: number; readonly pending: boolean }
   /** A field of the plain state, by path. */
@@ -91,6 +93,8 @@ export function checkIntervention(context: MachineContext, what: string, value: 
     case 'state':
       checkField(context, intervention.path, intervention.value);
       return;
+    default:
+      unreachable(intervention);
   }
 }
 
@@ -115,9 +119,12 @@ export function intervene(context: MachineContext, what: string, value: string, 
       origin.raise({ kind: 'sim:vector_set', vcpu_id: vcpu, vector, pending });
       return;
     }
-    default:
+    case 'state':
       origin.raise({ kind: 'sim:state_set', path: intervention.path, value: intervention.value });
       refreshDerived(context);
+      return;
+    default:
+      unreachable(intervention);
   }
 }
 
@@ -160,7 +167,7 @@ const PAGE = 4096;
 const bytesOf = (hex: string): Uint8Array =>
   Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 
-function hvaOf({ state }: MachineContext, gpa: number, length: number): number {
+function hvaOf({ state }: MachineContext, gpa: Gpa, length: number): Hva {
   const gfn = Math.floor(gpa / PAGE);
   const slot = state.kvm.vm?.slots.find((each) => gfn >= each.baseGfn && gfn < each.baseGfn + each.npages);
   const offset = slot === undefined ? 0 : gpa - slot.baseGfn * PAGE;

@@ -1,4 +1,5 @@
 import { invariant } from '../base/invariant.ts';
+import type { Ns, Seq, Tick } from '../base/units.ts';
 import { MAIN_LOOP, USER } from '../events/stamped.ts';
 import type { Ending } from '../reducers/state.ts';
 import {
@@ -21,11 +22,11 @@ import { runWorker } from './workers.ts';
 
 /** How far to run. Whichever comes first; nothing given: until something else ends it. */
 export interface Until {
-  readonly tick?: number;
+  readonly tick?: Tick;
   /** Virtual nanoseconds since power-on. */
-  readonly ns?: number;
+  readonly ns?: Ns;
   /** Stop between events once this many have been raised. */
-  readonly seq?: number;
+  readonly seq?: Seq;
   /**
    * At the tick, go on until a vCPU is in the guest and about to execute: what happens between its last instruction and
    * its next is over, be it a VM exit, an injected event or idling.

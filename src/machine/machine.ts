@@ -1,3 +1,4 @@
+import type { Ns, Seq } from '../base/units.ts';
 import { MAIN_LOOP, USER } from '../events/stamped.ts';
 import { type KvmHost, TSC_PER_NS } from '../kvm/context.ts';
 import type { KvmKernel } from '../kvm/api.ts';
@@ -31,13 +32,13 @@ export interface Machine {
   /** Guest instructions retired by all vCPUs. */
   readonly ticks: number;
   /** Sequence number of the next event. */
-  readonly seq: number;
+  readonly seq: Seq;
   readonly kvm: KvmKernel;
   readonly vmm: Vmm;
   readonly engine: Engine;
   readonly pages: Pages;
   /** Virtual nanoseconds since power-on. */
-  now(): number;
+  now(): Ns;
   /** Virtual nanosecond of the next deadline; Infinity when no timer is armed and every worker sleeps. */
   nextDeadline(): number;
   advance(until: Until): Reason;

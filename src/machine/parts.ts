@@ -1,3 +1,4 @@
+import type { Gpa, Ns, Seq, Tick } from '../base/units.ts';
 import type { DebuggerStops } from '../engine/index.ts';
 import type { Origin } from '../events/origin.ts';
 import type { Stamped } from '../events/stamped.ts';
@@ -28,7 +29,7 @@ export interface GuestTime {
 export interface TableWrite {
   readonly vcpu: number;
   readonly ticks: number;
-  readonly gpa: number;
+  readonly gpa: Gpa;
   readonly old: bigint;
   readonly new: bigint;
 }
@@ -57,7 +58,7 @@ export interface Chance {
 /** Inputs in order. A live queue says when; a replay also says before which sequence number. */
 export interface InputSource {
   /** The next input; `seq` is the sequence number the machine has come to. */
-  peek(seq: number): PendingInput | undefined;
+  peek(seq: Seq): PendingInput | undefined;
   take(): void;
 }
 
@@ -65,10 +66,10 @@ export interface InputSource {
 export interface PendingInput {
   readonly event: InputEvent;
   /** Virtual nanosecond from which it may be delivered; absent: at once. */
-  readonly ns?: number;
+  readonly ns?: Ns;
   /** Replay: the tick and sequence number at which it was delivered. They decide; `ns` then only ends idle times. */
-  readonly tick?: number;
-  readonly seq?: number;
+  readonly tick?: Tick;
+  readonly seq?: Seq;
 }
 
 /** What a machine is made of. */

@@ -1,3 +1,4 @@
+import type { Gva, Hva } from '../base/units.ts';
 import type { Origin } from '../events/origin.ts';
 import type {
   Emulated,
@@ -224,7 +225,7 @@ class GuestView implements TracedGuest, HostMemory {
     this.processor.moved(vcpu, { rip: next, interruptibility: interruptibility & ~SHADOW });
   }
 
-  readHost(hva: number, length: number): Uint8Array {
+  readHost(hva: Hva, length: number): Uint8Array {
     const { gathering } = this.processor;
     if (gathering !== undefined) return this.readGathered(gathering, hva, length);
     const bytes = this.engine.readHost(hva, length);
@@ -232,14 +233,14 @@ class GuestView implements TracedGuest, HostMemory {
     return bytes;
   }
 
-  private readGathered(gathering: Uint8Array[], hva: number, length: number): Uint8Array {
+  private readGathered(gathering: Uint8Array[], hva: Hva, length: number): Uint8Array {
     const { engine } = this;
     const bytes = engine.readGathered?.(hva, length) ?? engine.readHost(hva, length);
     gathering.push(bytes);
     return bytes;
   }
 
-  readPayload(hva: number, length: number): Uint8Array {
+  readPayload(hva: Hva, length: number): Uint8Array {
     return this.engine.readPayload?.(hva, length) ?? this.engine.readHost(hva, length);
   }
 
@@ -259,7 +260,7 @@ class GuestView implements TracedGuest, HostMemory {
     return answer;
   }
 
-  writeHost(hva: number, bytes: Uint8Array): void {
+  writeHost(hva: Hva, bytes: Uint8Array): void {
     this.engine.writeHost(hva, bytes);
   }
 
@@ -275,7 +276,7 @@ class GuestView implements TracedGuest, HostMemory {
     this.engine.invalidateEpt();
   }
 
-  translate(vcpu: number, linear: bigint): ReturnType<Guest['translate']> {
+  translate(vcpu: number, linear: Gva): ReturnType<Guest['translate']> {
     const answer = this.engine.translate(vcpu, linear);
     const entries = new Uint8Array(new BigUint64Array(answer?.entries ?? []).buffer);
     const mapped = answer !== undefined;

@@ -1,3 +1,4 @@
+import type { Seq, Tick } from '../base/units.ts';
 import type { Tell } from '../events/origin.ts';
 import { NONE } from '../events/origin.ts';
 import { MAIN_LOOP, type Source, type Stamped } from '../events/stamped.ts';
@@ -14,7 +15,7 @@ const OWNERS_OF_DEADLINES = bitsOf('kernelTimers', 'timers', 'schedule');
  */
 export function teller(context: MachineContext): Tell {
   const { digests } = context;
-  const put = (event: MachineEvent, source: Source, cause: number, within: number, tick: number): number => {
+  const put = (event: MachineEvent, source: Source, cause: Seq, within: Seq, tick: Tick): number => {
     const seq = nextSeq(context);
     const row = rowOf(event.kind);
     if (row.bytes.length > 0) own(event, row.bytes);

@@ -1,3 +1,5 @@
+import type { Gpa } from '../base/units.ts';
+
 /**
  * The pages extended page tables are made of. KVM writes them, the processor walks them: both see the same 64-bit
  * entries, kept as (low, high) pairs of 32-bit words. Page `i` lies at host-physical EPT_POOL_BASE + i * 4096.
@@ -27,7 +29,7 @@ export const EPT_DIRTY = 0x200;
 export const eptWord = (page: number, index: number): number => ((page - EPT_POOL_BASE) / 4096) * 1024 + index * 2;
 
 /** Which of a table's 512 entries translates `gpa`; level 4 is the root, 1 the page table. */
-export const eptIndex = (gpa: number, level: number): number => Math.floor(gpa / 2 ** (3 + 9 * level)) % 512;
+export const eptIndex = (gpa: Gpa, level: number): number => Math.floor(gpa / 2 ** (3 + 9 * level)) % 512;
 
 /** Physical address (bits 51:12) an entry's words hold. */
 export const eptAddress = (low: number, high: number): number =>

@@ -1,19 +1,20 @@
 import type { Source } from '../events/stamped.ts';
+import type { Ns, Seq, Tick } from '../base/units.ts';
 import type { KvmState } from '../kvm/state.ts';
 import type { MachineConfig } from '../vmm/config.ts';
 import type { VmmState } from '../vmm/state.ts';
 
 /** Where a run has come to: its last event. seq -1: none has happened. */
 export interface Place {
-  readonly seq: number;
+  readonly seq: Seq;
   /** Guest instructions retired by all vCPUs when it happened. */
-  readonly tick: number;
+  readonly tick: Tick;
 }
 
 /** Virtual time apart from ticks. */
 export interface ClockState {
   /** Virtual nanoseconds that were not ticks: idle time, and what VM exits cost. */
-  readonly warpedNs: number;
+  readonly warpedNs: Ns;
   /** Wall-clock nanoseconds (UTC) at power-on. */
   readonly wallClockAtPowerOn: bigint;
 }
@@ -87,9 +88,8 @@ export interface MachineState {
 }
 
 /** Virtual nanoseconds since power-on, when so many ticks are over. */
-export const nowNs = ({ config, clock }: MachineState, ticks: number): number =>
-  ticks * config.nsPerTick + clock.warpedNs;
+export const nowNs = ({ config, clock }: MachineState, ticks: Tick): Ns => ticks * config.nsPerTick + clock.warpedNs;
 
 /** Ticks until virtual time reaches `deadline`; 0 when it has. */
-export const ticksUntil = (state: MachineState, ticks: number, deadline: number): number =>
+export const ticksUntil = (state: MachineState, ticks: Tick, deadline: Ns): number =>
   Math.max(0, Math.ceil((deadline - nowNs(state, ticks)) / state.config.nsPerTick));

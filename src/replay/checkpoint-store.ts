@@ -1,3 +1,4 @@
+import type { Seq, Tick } from '../base/units.ts';
 import type { Checkpoint } from '../machine/checkpoint.ts';
 import { eachDifference, type PageImage, ZERO_PAGE } from '../memory/pages.ts';
 
@@ -14,9 +15,9 @@ export interface CheckpointStore {
   /** Keep one more on the way to `cursor`; those far from it go first. */
   leave(checkpoint: Checkpoint, cursor: number): void;
   /** The latest at or before a tick. */
-  before(tick: number): Checkpoint;
+  before(tick: Tick): Checkpoint;
   /** Forget what lies after a place. */
-  dropAfter(seq: number, tick: number): void;
+  dropAfter(seq: Seq, tick: Tick): void;
 }
 
 /** What a store may hold. */
@@ -84,7 +85,7 @@ export function checkpointStore(first: Checkpoint, limits: CheckpointLimits): Ch
   };
 }
 
-function latestAtOrBefore(entries: readonly Entry[], tick: number): Checkpoint {
+function latestAtOrBefore(entries: readonly Entry[], tick: Tick): Checkpoint {
   let low = 1;
   let high = entries.length;
   while (low < high) {
@@ -103,7 +104,7 @@ const PER_DOUBLING = 64;
  * spans, longer ones for what is older, and the earliest checkpoint of each stays. Longer spans are made of whole
  * shorter ones, so that thinning again and again leaves no hole.
  */
-export function thinned<C extends { readonly tick: number }>(checkpoints: readonly C[], every: number): C[] {
+export function thinned<C extends { readonly tick: Tick }>(checkpoints: readonly C[], every: number): C[] {
   const newest = checkpoints[checkpoints.length - 1]!.tick;
   const kept: C[] = [];
   for (const checkpoint of checkpoints) {

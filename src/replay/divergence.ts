@@ -1,10 +1,11 @@
+import type { Seq, Tick } from '../base/units.ts';
 import { sourceName, type Stamped } from '../events/stamped.ts';
 import { textOf } from './export/text.ts';
 
 /** The first place where a replay differs from its trace. */
 export interface Divergence {
-  readonly seq: number;
-  readonly tick: number;
+  readonly seq: Seq;
+  readonly tick: Tick;
   /** The field that differs: `event.a0`, `tick`, `event.kind`; `events` when one side has no more. */
   readonly field: string;
   readonly recorded: unknown;

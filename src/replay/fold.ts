@@ -1,5 +1,6 @@
 import type { Draft } from '../base/draft.ts';
 import { Problem, shortly } from '../base/problem.ts';
+import type { Seq, Tick } from '../base/units.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { changesState, evolve, reduce } from '../reducers/evolve.ts';
 import { powerOn } from '../reducers/power-on.ts';
@@ -11,8 +12,8 @@ import type { MachineConfig } from '../vmm/config.ts';
 
 /** Where the state that follows from the events is not the one that was recorded. */
 export interface FoldDifference {
-  readonly seq: number;
-  readonly tick: number;
+  readonly seq: Seq;
+  readonly tick: Tick;
   /** Names of the slices that differ. */
   readonly slices: readonly string[];
 }

@@ -1,4 +1,5 @@
 import { Problem } from '../base/problem.ts';
+import type { Seq, Tick } from '../base/units.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { Mark } from './timeline.ts';
 import { type EventFilter, matcher, unknownKinds } from './export/event-filter.ts';
@@ -36,7 +37,7 @@ export function markOf(text: string, events: readonly Stamped[], now: Mark): Mar
   return within(value, end);
 }
 
-function within(tick: number, end: Mark): number {
+function within(tick: Tick, end: Mark): number {
   if (tick <= end.tick) return tick;
   throw new Problem(`Tick ${tick} lies outside the run: it ends at ${end.tick}.`);
 }
@@ -59,7 +60,7 @@ function firstEvent(text: string, events: readonly Stamped[]): Mark {
 /** The first event from `seq` on that is wanted. */
 export function nextEvent(
   events: readonly Stamped[],
-  seq: number,
+  seq: Seq,
   isWanted: (stamped: Stamped) => boolean,
 ): Stamped | undefined {
   const first = events[0]?.seq ?? 0;
@@ -73,7 +74,7 @@ export function nextEvent(
 /** The last event before `seq` that is wanted. */
 export function previousEvent(
   events: readonly Stamped[],
-  seq: number,
+  seq: Seq,
   isWanted: (stamped: Stamped) => boolean,
 ): Stamped | undefined {
   const first = events[0]?.seq ?? 0;

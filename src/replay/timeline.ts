@@ -1,3 +1,4 @@
+import type { Seq, Tick } from '../base/units.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { type Checkpoint, restoreCheckpoint, takeCheckpoint } from '../machine/checkpoint.ts';
 import type { Reason, Until } from '../machine/loop.ts';
@@ -10,8 +11,8 @@ import { firstInputFrom } from './verify.ts';
 
 /** A comparable place in a run. */
 export interface Mark {
-  readonly seq: number;
-  readonly tick: number;
+  readonly seq: Seq;
+  readonly tick: Tick;
 }
 
 /** What a timeline puts around a machine's parts: its inputs and where events go. */
@@ -52,7 +53,7 @@ export interface Timeline {
    * Look at the past in windows, latest first: `look` gets the machine at a window's start and runs it to its end.
    * The first answer other than undefined is returned; the machine stays where `look` left it.
    */
-  searchBack<T>(look: (machine: Machine, endTick: number) => T | undefined): T | undefined;
+  searchBack<T>(look: (machine: Machine, endTick: Tick) => T | undefined): T | undefined;
   /** Forget what came after now: the run goes on from here as a fork of what it was. */
   forget(): void;
   /** Every event while `look` runs, first time or again. */
@@ -167,7 +168,7 @@ function note(state: TimelineState, stamped: Stamped): void {
 }
 
 /** Whether an event is seen for the first time. */
-function see(seen: Stretch[], seq: number): boolean {
+function see(seen: Stretch[], seq: Seq): boolean {
   let at = seen.length - 1;
   while (at > 0 && seen[at]!.from > seq) at -= 1;
   const stretch = seen[at]!;
@@ -229,7 +230,7 @@ function allPlaces(state: TimelineState): Mark[] {
 }
 
 /** Bring the machine to the best place to reach a later tick from. What is at the very tick may lie behind it. */
-function startFor(state: TimelineState, tick: number): Checkpoint {
+function startFor(state: TimelineState, tick: Tick): Checkpoint {
   const { machine, store } = state;
   const held = store.before(tick);
   const now = machine.ticks;
@@ -244,7 +245,7 @@ function startFor(state: TimelineState, tick: number): Checkpoint {
 }
 
 /** The last stored checkpoint before a tick that stands at `least` or later. What cannot be read is passed by. */
-function loadedBefore(state: TimelineState, tick: number, least: number): Checkpoint | undefined {
+function loadedBefore(state: TimelineState, tick: Tick, least: number): Checkpoint | undefined {
   const places = storedPlaces(state);
   for (let at = places.length - 1; at >= 0; at -= 1) {
     const place = places[at]!;
@@ -255,7 +256,7 @@ function loadedBefore(state: TimelineState, tick: number, least: number): Checkp
   return undefined;
 }
 
-function seek(state: TimelineState, tick: number): Mark {
+function seek(state: TimelineState, tick: Tick): Mark {
   const { machine, store } = state;
   let before = startFor(state, tick);
   for (const distance of NEAR) {
@@ -282,7 +283,7 @@ function seekMark(state: TimelineState, { seq, tick }: Mark): Mark {
 }
 
 /** At the tick of an event, go on until it has been raised, but no instruction further: a VM entry is left open. */
-function reachEvent(machine: Machine, seq: number, tick: number): void {
+function reachEvent(machine: Machine, seq: Seq, tick: Tick): void {
   while (machine.seq < seq && machine.ticks === tick) {
     const before = machine.seq;
     const isInGuest = machine.state.kvm.vcpus.some(({ inGuest }) => inGuest);
@@ -293,10 +294,7 @@ function reachEvent(machine: Machine, seq: number, tick: number): void {
   }
 }
 
-function searchBack<T>(
-  state: TimelineState,
-  look: (machine: Machine, endTick: number) => T | undefined,
-): T | undefined {
+function searchBack<T>(state: TimelineState, look: (machine: Machine, endTick: Tick) => T | undefined): T | undefined {
   const { machine, store } = state;
   let end = machine.ticks;
   const starts = [...allPlaces(state), ...store.near].map(({ tick }) => tick).filter((tick) => tick < end);
@@ -311,7 +309,7 @@ function searchBack<T>(
 }
 
 /** At a checkpoint, held or stored. A held one may have gone to make room since: then by running there. */
-function stand(state: TimelineState, tick: number): void {
+function stand(state: TimelineState, tick: Tick): void {
   const { machine, store } = state;
   const held = store.before(tick);
   const loaded = held.tick === tick ? held : loadedBefore(state, tick + 1, tick);

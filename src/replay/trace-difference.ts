@@ -1,3 +1,4 @@
+import type { Seq, Tick } from '../base/units.ts';
 import { sourceName, type Stamped, USER } from '../events/stamped.ts';
 import { describeStamped, differingField, fieldOf, type Ignored } from './divergence.ts';
 
@@ -126,9 +127,7 @@ const fieldApart = (a: Stamped, b: Stamped, ignored: Ignored): string | undefine
   differingField(a, { ...b, cause: a.cause, within: a.within }, ignored);
 
 function earliest(walk: Walk): TraceDifference | undefined {
-  let first:
-    | { readonly source: number; readonly queue: Queue; readonly tick: number; readonly seq: number }
-    | undefined;
+  let first: { readonly source: number; readonly queue: Queue; readonly tick: Tick; readonly seq: Seq } | undefined;
   for (const [source, queue] of walk.queues) {
     if (!queue.parted) continue;
     const heads = [queue.a[0], queue.b[0]].filter((head): head is Stamped => head !== undefined);

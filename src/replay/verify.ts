@@ -1,3 +1,4 @@
+import type { Seq } from '../base/units.ts';
 import { USUAL_PACE } from '../events/costs.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { Machine } from '../machine/machine.ts';
@@ -83,7 +84,7 @@ export const inputsAgain = (inputs: readonly PendingInput[]): InputSource => ({
 });
 
 /** The first recorded input at or after a sequence number. */
-export function firstInputFrom(inputs: readonly PendingInput[], seq: number): PendingInput | undefined {
+export function firstInputFrom(inputs: readonly PendingInput[], seq: Seq): PendingInput | undefined {
   let low = 0;
   let high = inputs.length;
   while (low < high) {

@@ -1,4 +1,5 @@
 import { Problem } from '../base/problem.ts';
+import type { Gpa } from '../base/units.ts';
 import { hex } from '../events/schema.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { GPR_NAMES } from '../x86/guest.ts';
@@ -33,7 +34,7 @@ export interface Moment {
   /** Throws a Problem when there is no such processor, or the run cannot be run again here: an image is missing. */
   registers(vcpu?: number): ProcessorRegisters;
   /** Guest-physical memory. Throws a Problem where there is none, or when the run cannot be run again here. */
-  memory(gpa: number, length: number): Uint8Array;
+  memory(gpa: Gpa, length: number): Uint8Array;
 }
 
 /** `timeline`: the run, to be stood in. It may have been moved since. */

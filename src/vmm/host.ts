@@ -1,13 +1,14 @@
+import type { Hva, Ns } from '../base/units.ts';
 import type { Origin } from '../events/origin.ts';
 import type { MachineConfig } from './config.ts';
 import type { VmmState } from './state.ts';
 
 /** Memory of the process that owns the virtual machine: what memslots' userspace_addr points into. */
 export interface HostMemory {
-  readHost(hva: number, length: number): Uint8Array;
-  writeHost(hva: number, bytes: Uint8Array): void;
+  readHost(hva: Hva, length: number): Uint8Array;
+  writeHost(hva: Hva, bytes: Uint8Array): void;
   /** Bytes nothing is decided by: they are not on record. */
-  readPayload(hva: number, length: number): Uint8Array;
+  readPayload(hva: Hva, length: number): Uint8Array;
   /** What is read meanwhile is one fact of a device, raised at the end. Within another gathering it is part of that. */
   gather<T>(dev: string, reads: () => T): T;
 }
@@ -18,11 +19,11 @@ export interface VmmHost {
   readonly state: VmmState;
   readonly config: MachineConfig;
   /** The next host virtual address nobody has been given. */
-  readonly nextHva: number;
+  readonly nextHva: Hva;
   /** The run is over. */
   readonly hasEnded: boolean;
   /** Virtual nanoseconds since power-on. */
-  now(): number;
+  now(): Ns;
   /** Memory, whose answers are facts of this origin. */
   memoryFor(origin: Origin): HostMemory;
 }

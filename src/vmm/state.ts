@@ -1,5 +1,6 @@
 /** All state of QEMU's half: plain values, complete. What follows from it is rebuilt. */
 import type { Source } from '../events/stamped.ts';
+import type { Gpa, Hva } from '../base/units.ts';
 import type { Timers } from '../events/timers.ts';
 import type { OptionState, StateOf } from './models.ts';
 
@@ -7,9 +8,9 @@ import type { OptionState, StateOf } from './models.ts';
 export interface MemorySlot {
   readonly slot: number;
   readonly flags: number;
-  readonly gpa: number;
+  readonly gpa: Gpa;
   readonly size: number;
-  readonly hva: number;
+  readonly hva: Hva;
 }
 
 /** One of a device's eventfds, who polls it, and the writes KVM signals to it now. */

@@ -4,6 +4,8 @@
  * answers can run hypervisor and devices again without running the guest (`rerun`).
  */
 
+import type { Gpa, Gva, Hva } from '../base/units.ts';
+
 /** VM-execution controls of the current VMCS, as the processor needs them. SDM Vol. 3, 25.6. */
 export interface ExecutionControls {
   readonly pin: number;
@@ -67,14 +69,14 @@ export interface GuestStop {
 
 /** One memory-mapped access KVM's emulator performed for the guest. `bytes` is 1..16 long. */
 export interface MmioAccess {
-  readonly gpa: number;
+  readonly gpa: Gpa;
   readonly bytes: Uint8Array;
 }
 
 /** What came of emulating the instruction at the guest's rip. `breakpoints`: DR6 bits of those its accesses met. */
 export type Emulated =
   | { readonly then: 'done'; readonly writes: readonly MmioAccess[]; readonly breakpoints: number }
-  | { readonly then: 'read'; readonly gpa: number; readonly length: number }
+  | { readonly then: 'read'; readonly gpa: Gpa; readonly length: number }
   /**
    * INS wants `count` elements (what rCX and the destination page allow; 1 when DF or TF or a breakpoint is set): give
    * them as one read.
@@ -95,7 +97,7 @@ export type Emulated =
  * Where guest-physical memory lies for the emulator, which goes by memslots and not by EPT:
  * the host-virtual address, or -1 when the access is MMIO (no slot, or a write to a read-only one).
  */
-export type MemoryOfGuest = (gpa: number, write: boolean) => number;
+export type MemoryOfGuest = (gpa: Gpa, write: boolean) => Hva;
 
 /** A task switch the processor left to the hypervisor. */
 export interface TaskSwitch {
@@ -190,8 +192,8 @@ export interface Guest {
    */
   skipInstruction(vcpu: number, length: number, next: bigint): void;
   /** Host memory (the address space memslots' userspace_addr points into): guest RAM and ROM. */
-  readHost(hva: number, length: number): Uint8Array;
-  writeHost(hva: number, bytes: Uint8Array): void;
+  readHost(hva: Hva, length: number): Uint8Array;
+  writeHost(hva: Hva, bytes: Uint8Array): void;
   /** EPT pages the processor walks: 512 64-bit entries as lo,hi pairs. See memory/ept-pool.ts. */
   readonly eptWords: Uint32Array;
   /** By EPT page: set by whoever writes to it, for checkpoints. Absent: nobody keeps any. */
@@ -199,7 +201,7 @@ export interface Guest {
   /** A present EPT entry changed or went away: cached translations must go. */
   invalidateEpt(): void;
   /** A guest-virtual translation for debuggers and KVM_TRANSLATE; no side effects. */
-  translate(vcpu: number, linear: bigint): { gpa: number; entries: readonly bigint[] } | undefined;
+  translate(vcpu: number, linear: Gva): { gpa: Gpa; entries: readonly bigint[] } | undefined;
 }
 
 /** All exit-information fields zero: no exit, or what an exit does not use. */

@@ -1,13 +1,14 @@
+import type { Gpa, Gva } from '../base/units.ts';
 import type { Registers } from './guest.ts';
 import { CR0_PG, CR4_LA57, CR4_PAE, CR4_PSE, EFER_LMA } from './registers.ts';
 import { PTE_FRAME, PTE_LARGE, PTE_PRESENT } from './paging.ts';
 
 /** What a walk needs of the guest: a paging-structure entry by its guest-physical address; undefined: no memory. */
-export type ReadEntry = (gpa: number, size: 4 | 8) => bigint | undefined;
+export type ReadEntry = (gpa: Gpa, size: 4 | 8) => bigint | undefined;
 
 /** Where a linear address leads, and the entries on the way, from the top. */
 export interface Walked {
-  readonly gpa: number;
+  readonly gpa: Gpa;
   readonly entries: readonly bigint[];
 }
 
@@ -15,7 +16,7 @@ export interface Walked {
  * The guest's own page tables, read as they lie in its memory: what EPT maps by now does not count, nothing is set and
  * rights are not asked for. SDM Vol. 3, 4.3 to 4.5. Undefined: not mapped.
  */
-export function walkPageTables(registers: Registers, linear: bigint, read: ReadEntry): Walked | undefined {
+export function walkPageTables(registers: Registers, linear: Gva, read: ReadEntry): Walked | undefined {
   const { cr0, cr3, cr4, efer } = registers;
   if ((efer & EFER_LMA) !== 0n) return descend(cr3 & PTE_FRAME, linear, (cr4 & CR4_LA57) !== 0n ? 5 : 4, read);
   // Linear addresses have 32 bits outside IA-32e mode.
@@ -29,7 +30,7 @@ export function walkPageTables(registers: Registers, linear: bigint, read: ReadE
 }
 
 /** Tables of 512 entries, from `levels` down. */
-function descend(top: bigint, linear: bigint, levels: number, read: ReadEntry): Walked | undefined {
+function descend(top: bigint, linear: Gva, levels: number, read: ReadEntry): Walked | undefined {
   const entries: bigint[] = [];
   let table = top;
   for (let level = levels; level >= 1; level -= 1) {
@@ -46,7 +47,7 @@ function descend(top: bigint, linear: bigint, levels: number, read: ReadEntry): 
 }
 
 /** 32-bit paging. Bits 20:13 of a 4 MiB page's entry are bits 39:32 of its address. SDM Vol. 3, table 4-4. */
-function twoLevels(cr3: bigint, cr4: bigint, linear: bigint, read: ReadEntry): Walked | undefined {
+function twoLevels(cr3: bigint, cr4: bigint, linear: Gva, read: ReadEntry): Walked | undefined {
   const directory = read(Number((cr3 & 0xffff_f000n) + 4n * (linear >> 22n)), 4);
   if (directory === undefined || (directory & PTE_PRESENT) === 0n) return undefined;
   if ((directory & PTE_LARGE) !== 0n && (cr4 & CR4_PSE) !== 0n) {

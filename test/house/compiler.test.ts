@@ -19,10 +19,15 @@ const IMPORTS = [
   `import type { Row, Rows } from '${SRC}/reducers/row.ts';`,
   `import type { MachineState } from '${SRC}/reducers/state.ts';`,
   `import { REDUCERS } from '${SRC}/reducers/table/index.ts';`,
+  `import { hostPhysical } from '${SRC}/memory/host-physical.ts';`,
+  `import type { Gfn, Gpa, Gva, Hpa, Hva, Ns, Seq, Tick } from '${SRC}/base/units.ts';`,
   'declare const effects: Effects; declare const uart: UartState;',
   'declare const origin: Origin; declare const state: MachineState; declare const stamped: Stamped;',
   'export type Used = [typeof input, Receiver, EventKind, Row<EventKind>, Rows<EventKind>, typeof REDUCERS];',
-  'export const used = [origin, state, stamped, effects, uart];',
+  'declare const gpa: Gpa; declare const gfn: Gfn; declare const hva: Hva;',
+  'declare const ns: Ns; declare const seq: Seq;',
+  'export const used = [origin, state, stamped, effects, uart, gpa, gfn, hva, ns, seq, hostPhysical];',
+  'export type UsedUnits = [Gva, Hpa, Tick];',
 ];
 
 /** What the compiler takes, and beside it what it refuses. */
@@ -31,7 +36,10 @@ const TAKEN: Readonly<Record<string, string>> = {
   'a table with a row for each kind': 'export const rows: Rows<EventKind> = { ...REDUCERS };',
   'a fact with its fields': "origin.raise({ kind: 'kvm_pv_eoi', apicid: 0, vector: 32 });",
   'a fact that is a device’s own': "effects.raise({ kind: 'sim:serial_sent', line: uart.line, byte: 65 });",
-  'a look at the state': 'export const ns: number = state.clock.warpedNs + state.kvm.vcpus.length + stamped.seq;',
+  'a plain number for an address': 'export const a: Gpa = 0x1000; export const b: Gva = 0x1000n;',
+  'what is reckoned from an address': 'export const a: Gpa = gpa + 4096; export const b: Hva = gpa - 4096 + hva;',
+  'a place in host memory for one': 'export const a: Hpa = hostPhysical(hva);',
+  'a look at the state': 'export const a: number = state.clock.warpedNs + state.kvm.vcpus.length + stamped.seq;',
 };
 
 const REFUSED: Readonly<Record<string, string>> = {
@@ -44,6 +52,14 @@ const REFUSED: Readonly<Record<string, string>> = {
   'a row for a kind there is none of': 'export const row: Rows<EventKind>["kvm_exits"] = REDUCERS.kvm_exit;',
   'a fact of a kind there is none of': "origin.raise({ kind: 'kvm_exits', vcpu_id: 0 });",
   'a fact without one of its fields': "origin.raise({ kind: 'kvm_pv_eoi', apicid: 0 });",
+  'a guest-physical address for a host-virtual one': 'export const a: Hva = gpa;',
+  'a guest-physical address given for a host-virtual one': 'export const a = hostPhysical(gpa);',
+  'a host-virtual address for a host-physical one': 'export const a: Hpa = hva;',
+  'a frame for an address': 'export const a: Gpa = stamped.seq === 0 ? gfn : 0;',
+  'nanoseconds for ticks': 'export const a: Tick = ns;',
+  'a tick for the cause of a fact': 'origin.after(stamped.tick);',
+  'a sequence number for a tick': "origin.raise({ kind: 'kvm_pv_eoi', apicid: 0, vector: 32 }, seq);",
+  'a stamp whose time is its number': 'export const a: Stamped = { ...stamped, tick: stamped.seq };',
   'a write to the clock': 'state.clock.warpedNs = 1;',
   'a write to a vCPU': 'state.kvm.vcpus[0]!.exits = 1;',
   'a write to a list of the state': 'state.kvm.vcpus.pop();',
@@ -80,7 +96,7 @@ function complaints(sources: Readonly<Record<string, string>>): Map<string, stri
   return found;
 }
 
-test('the compiler refuses what nobody receives, nobody reduces, nobody may write', () => {
+test('the compiler refuses what nobody receives, nobody reduces, nobody may write, and one unit for another', () => {
   const found = complaints({ ...TAKEN, ...REFUSED });
   expect([...found].filter(([name]) => REFUSED[name] === undefined)).toEqual([]);
   expect(Object.keys(REFUSED).filter((name) => !found.has(name))).toEqual([]);

@@ -49,7 +49,13 @@ function withLine(text: string, { file, code }: Step): string {
   return `${before}\n${place}\n${code}\n${after}`;
 }
 
-const RECIPES = ['An ISA device with input and output', 'A PCI device with MSI-X', 'An event', 'A view', 'A VM-exit reason'];
+const RECIPES = [
+  'An ISA device with input and output',
+  'A PCI device with MSI-X',
+  'An event',
+  'A view',
+  'A VM-exit reason',
+];
 
 /** Writes a POST code, then runs ENCLV in flat protected mode; the handler of #UD prints a letter and ends the run. */
 const GUEST = Uint8Array.of(
@@ -128,7 +134,16 @@ describe('a copy of the sources in which docs/adding.md was carried out', LONG, 
   });
 
   test('has an ISA device that a guest talks to', () => {
-    const chardev = ['-serial', 'none', '-chardev', 'stdio,id=c', '-device', 'isa-echo,chardev=c', '--type', 'hello\\n'];
+    const chardev = [
+      '-serial',
+      'none',
+      '-chardev',
+      'stdio,id=c',
+      '-device',
+      'isa-echo,chardev=c',
+      '--type',
+      'hello\\n',
+    ];
     const ran = retrovisor('run', ...EXIT, ...chardev, '-kernel', program('echo'), '--trace', 'echo.trace');
     expect(ran).toMatchObject({ status: 33, out: expect.stringContaining('hello') });
     expect(retrovisor('run', '-device', 'isa-echo,help').out).toContain('iobase');
@@ -136,7 +151,18 @@ describe('a copy of the sources in which docs/adding.md was carried out', LONG, 
   });
 
   test('has a PCI device whose MSI-X interrupts a guest takes', () => {
-    const ran = retrovisor('run', ...EXIT, '-serial', 'stdio', '-device', 'raiser', '-kernel', program('msix'), '--trace', 'msix.trace');
+    const ran = retrovisor(
+      'run',
+      ...EXIT,
+      '-serial',
+      'stdio',
+      '-device',
+      'raiser',
+      '-kernel',
+      program('msix'),
+      '--trace',
+      'msix.trace',
+    );
     expect(ran).toMatchObject({ status: 33, out: expect.stringContaining('1u0f10') });
     expect(retrovisor('events', 'msix.trace', '--event', 'kvm_msi_set_irq').out).toContain('kvm_msi_set_irq');
     expectHeld('msix.trace');

@@ -1,3 +1,4 @@
+import type { Gva, Seq, Tick } from '../../base/units.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { PendingInput } from '../../machine/parts.ts';
 import type { Timeline } from '../../replay/timeline.ts';
@@ -10,15 +11,15 @@ export interface Ground {
   readonly timeline: Timeline;
   readonly traveller: Travels;
   /** Where it can be stood in first. */
-  readonly firstTick: number;
+  readonly firstTick: Tick;
   /** How far it has come. */
-  readonly lastTick: number;
+  readonly lastTick: Tick;
   /** Number of the event after its last. */
-  readonly endSeq: number;
+  readonly endSeq: Seq;
   /** An event by its number; undefined when there is none, or when it is not held any more. */
-  event(seq: number): Stamped | undefined;
+  event(seq: Seq): Stamped | undefined;
   /** Inputs still to come from an event on, with their virtual time. */
-  inputsFrom(seq: number): readonly PendingInput[];
+  inputsFrom(seq: Seq): readonly PendingInput[];
 }
 
 /** Longest instruction. SDM Vol. 2, 2.3.11. */
@@ -33,12 +34,12 @@ export function looksAt(here: () => Ground) {
       const { machine } = here().timeline;
       return { seq: machine.seq, tick: machine.ticks, ns: machine.now() };
     },
-    readMemory(vcpu: number, address: bigint, length: number) {
+    readMemory(vcpu: number, address: Gva, length: number) {
       const bytes = readLinear(here().view, vcpu, address, length);
       return bytes.length === 0 && length > 0 ? undefined : bytes;
     },
     view: () => here().view,
-    event: (seq: number) => here().event(seq),
+    event: (seq: Seq) => here().event(seq),
     endSeq: () => here().endSeq,
     lastTick: () => here().lastTick,
   };

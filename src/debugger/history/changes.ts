@@ -1,3 +1,4 @@
+import type { Seq, Tick } from '../../base/units.ts';
 import type { WatchedValue } from '../../engine/index.ts';
 import { registersOf } from '../../machine/guest-view.ts';
 import type { Change } from './memory-writes.ts';
@@ -55,7 +56,7 @@ export function followedState(session: DebugSession, path: string): Followed {
     beyond: 0,
     hear(bound, hear) {
       let before = read();
-      const compare = (tick: number, seq: number): void => {
+      const compare = (tick: Tick, seq: Seq): void => {
         const after = read();
         if (after !== before) hear({ tick, seq, before, after });
         before = after;

@@ -1,4 +1,5 @@
 import { Problem } from '../../base/problem.ts';
+import type { Gpa, Gva, Seq, Tick } from '../../base/units.ts';
 import type { Writer } from '../../engine/index.ts';
 import { type GuestView, hvaOf, isPaging, physicalOf, registersOf, walkLinear } from '../../machine/guest-view.ts';
 import type { DebugSession } from '../session.ts';
@@ -9,9 +10,9 @@ import { PTE_FRAME, PTE_MARKS } from '../../x86/paging.ts';
 /** A change of what was asked about, and where in the run it happened. */
 export interface Change {
   /** Ticks retired before it: an instruction's own do not count. */
-  readonly tick: number;
+  readonly tick: Tick;
   /** Events raised before it. */
-  readonly seq: number;
+  readonly seq: Seq;
   readonly before: string;
   readonly after: string;
 }
@@ -51,7 +52,7 @@ export function piecesOf(
   return pieces;
 }
 
-function noMemory(view: GuestView, vcpu: number, at: bigint, gpa: number | undefined, space: string): string {
+function noMemory(view: GuestView, vcpu: number, at: Gva, gpa: Gpa | undefined, space: string): string {
   const where = `0x${at.toString(16)}`;
   if (gpa !== undefined && space === 'physical') return `There is no memory at ${where}.`;
   if (gpa !== undefined) return `There is no memory at ${where}, physical 0x${gpa.toString(16)}.`;
@@ -60,7 +61,7 @@ function noMemory(view: GuestView, vcpu: number, at: bigint, gpa: number | undef
 }
 
 /** The paging-structure entries a linear address goes through here, in IA-32e mode. SDM Vol. 3, 4.5. */
-export function entriesOf(view: GuestView, vcpu: number, linear: bigint): Piece[] {
+export function entriesOf(view: GuestView, vcpu: number, linear: Gva): Piece[] {
   const { cr3, efer } = registersOf(view, vcpu);
   const entries = walkLinear(view, vcpu, linear)?.entries ?? [];
   if ((efer & EFER_LMA) === 0n) return [];

@@ -1,4 +1,5 @@
 import { Problem } from '../../base/problem.ts';
+import type { Gva } from '../../base/units.ts';
 import { disassemble } from '../../engine/code/disassemble.ts';
 import { bitsOf, linearRip, readLinear } from '../../machine/guest-view.ts';
 import { type NamedPlace, placeAt, placeText, type Vantage } from './vantage.ts';
@@ -17,7 +18,7 @@ export interface InstructionSeen extends NamedPlace {
 const LONGEST_INSTRUCTION = 15;
 
 /** Instructions from a linear address on. */
-export function instructionsAt(from: Vantage, linear: bigint, count: number): InstructionSeen[] {
+export function instructionsAt(from: Vantage, linear: Gva, count: number): InstructionSeen[] {
   const { view, vcpu } = from;
   const code = readLinear(view, vcpu, linear, count * LONGEST_INSTRUCTION);
   if (code.length === 0) throw new Problem(`There is no memory at 0x${linear.toString(16)}.`);
@@ -40,5 +41,5 @@ export function instructionText(seen: InstructionSeen): string {
 }
 
 /** Instructions from a linear address on, a line each. */
-export const disassembly = (from: Vantage, linear: bigint, count: number): string[] =>
+export const disassembly = (from: Vantage, linear: Gva, count: number): string[] =>
   instructionsAt(from, linear, count).map(instructionText);

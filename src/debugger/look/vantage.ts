@@ -1,4 +1,5 @@
 import { Problem } from '../../base/problem.ts';
+import type { Gva } from '../../base/units.ts';
 import { type GuestView, readLinear, readPhysical, registersOf } from '../../machine/guest-view.ts';
 import type { SymbolTable } from '../symbols/symbols.ts';
 import { numberIn, parseExpression, type Scope } from './expression.ts';
@@ -35,11 +36,11 @@ export function scopeOf(from: Vantage): Scope {
 
 /** An address, and its name when it has one. */
 export interface NamedPlace {
-  readonly address: bigint;
+  readonly address: Gva;
   readonly name: string | undefined;
 }
 
-export const placeAt = ({ symbols }: Vantage, address: bigint): NamedPlace => ({
+export const placeAt = ({ symbols }: Vantage, address: Gva): NamedPlace => ({
   address,
   name: symbols.nameOf(address),
 });
@@ -51,4 +52,4 @@ export function placeText({ address, name }: NamedPlace): string {
 }
 
 /** An address as it is printed. */
-export const named = (from: Vantage, address: bigint): string => placeText(placeAt(from, address));
+export const named = (from: Vantage, address: Gva): string => placeText(placeAt(from, address));

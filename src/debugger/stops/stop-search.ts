@@ -1,4 +1,6 @@
+import { unreachable } from '../../base/invariant.ts';
 import { Problem } from '../../base/problem.ts';
+import type { Gva, Seq, Tick } from '../../base/units.ts';
 import type {
   AnyHit,
   Breakpoint,
@@ -32,10 +34,10 @@ export interface Met {
 /** What the engine heard, where. */
 interface Heard {
   readonly met: Met;
-  readonly tick: number;
-  readonly seq: number;
+  readonly tick: Tick;
+  readonly seq: Seq;
   /** Where the instruction at a breakpoint lies; undefined: data, a register or an MSR was touched before here. */
-  readonly address: bigint | undefined;
+  readonly address: Gva | undefined;
 }
 
 /**
@@ -160,7 +162,7 @@ function armed({ view }: DebugSession, stops: readonly Stop[]): Armed {
 /** Where a journey ends and what does not count on it. */
 interface Leg extends Bound {
   /** Standing here, the breakpoint one stands at does not count. */
-  readonly passed: { readonly tick: number; readonly address: bigint } | undefined;
+  readonly passed: { readonly tick: Tick; readonly address: Gva } | undefined;
 }
 
 /** Run on, hearing every stop that is met with its condition true; `hear` says whether to stop there. */
@@ -195,6 +197,8 @@ function wantedBy(hit: AnyHit): unknown {
       return hit.value;
     case 'msr':
       return hit.msr;
+    default:
+      return unreachable(hit);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Seq, Tick } from '../../base/units.ts';
 import type { DebugSession } from '../session.ts';
 
 /** Ticks of one piece of a journey. */
@@ -8,8 +9,8 @@ const LARGEST = 1 << 24;
 
 /** A place a search starts from: whether a processor is about to execute there, or KVM is at work. */
 export interface Here {
-  readonly tick: number;
-  readonly seq: number;
+  readonly tick: Tick;
+  readonly seq: Seq;
   readonly isRunning: boolean;
 }
 
@@ -24,7 +25,7 @@ export const hereOf = (session: DebugSession): Here => ({ ...session.now, isRunn
 const endSeq = ({ run }: DebugSession): number => (run.events[run.events.length - 1]?.seq ?? 0) + 1;
 
 /** Be where a tick is first reached and a processor is about to execute. */
-export function stand(session: DebugSession, tick: number): void {
+export function stand(session: DebugSession, tick: Tick): void {
   const { timeline } = session.run;
   const isBehind = timeline.machine.ticks < tick;
   timeline.seek(isBehind ? tick : Math.max(0, tick - 1));
@@ -33,8 +34,8 @@ export function stand(session: DebugSession, tick: number): void {
 
 /** How far `runOn` runs: whichever comes first. */
 export interface Bound {
-  readonly tick: number;
-  readonly seq: number;
+  readonly tick: Tick;
+  readonly seq: Seq;
 }
 
 /** Run on in pieces; `isOver` looks after each and says whether to stop there. */
@@ -76,7 +77,7 @@ export function searchBack<T>(
 }
 
 /** Near windows are small; far ones begin at a checkpoint, so that nothing is run twice. */
-function startOf(checkpoints: readonly { readonly tick: number }[], end: number, size: number): number {
+function startOf(checkpoints: readonly { readonly tick: Tick }[], end: number, size: number): number {
   if (size < LARGEST) return Math.max(0, end - size);
   return checkpoints.findLast(({ tick }) => tick < end)?.tick ?? 0;
 }

@@ -1,3 +1,4 @@
+import type { Gva } from '../../base/units.ts';
 import type { Registers } from '../../x86/guest.ts';
 import { type UnwindMemory, unwindOrc } from './orc.ts';
 import type { SymbolTable } from './symbols.ts';
@@ -6,7 +7,7 @@ import { GPR } from '../../x86/registers.ts';
 
 /** A caller on the stack. */
 export interface Frame {
-  readonly address: bigint;
+  readonly address: Gva;
   /**
    * 'here': the next instruction. 'orc': by the kernel's ORC tables; 'interrupted': likewise, and it was interrupted.
    * 'frame': by the frame pointer. 'guess': a word of the stack that follows a call.
@@ -64,7 +65,7 @@ function byFramePointer(view: GuestView, vcpu: number): Frame[] {
   return [...frames, ...guessed.map((address) => ({ address, by: 'guess' as const }))].slice(0, FRAMES_MAX);
 }
 
-function words(view: GuestView, vcpu: number, linear: bigint, size: number, count: number): bigint[] {
+function words(view: GuestView, vcpu: number, linear: Gva, size: number, count: number): bigint[] {
   const bytes = readLinear(view, vcpu, linear, size * count);
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return Array.from({ length: Math.floor(bytes.length / size) }, (_, at) =>
@@ -80,7 +81,7 @@ const GROUP_5 = 0xff;
 const INDIRECT_LENGTHS = [2, 3, 4, 6, 7];
 
 /** Whether the bytes before an address are a near call: only then can it be where a callee returns to. */
-function followsCall(view: GuestView, vcpu: number, address: bigint): boolean {
+function followsCall(view: GuestView, vcpu: number, address: Gva): boolean {
   if (address < 16n) return false;
   const before = readLinear(view, vcpu, address - 7n, 7);
   if (before.length < 7) return false;

@@ -1,3 +1,4 @@
+import type { Gva } from '../../base/units.ts';
 import type { SymbolTable } from './symbols.ts';
 
 /** Registers as far as a frame gives them, by the names of Linux's struct pt_regs. */
@@ -5,15 +6,15 @@ type Known = { ip: bigint; sp: bigint; bp: bigint } & Partial<Record<'dx' | 'di'
 
 /** One caller found by Linux's ORC tables. */
 export interface OrcFrame {
-  readonly address: bigint;
+  readonly address: Gva;
   /** It was interrupted here: the address is that of its next instruction, not one a call returns to. */
   readonly isInterrupted: boolean;
 }
 
 /** What unwinding needs: 8 bytes of the stack, and raw bytes of the tables. */
 export interface UnwindMemory {
-  word(linear: bigint): bigint | undefined;
-  bytes(linear: bigint, length: number): Uint8Array;
+  word(linear: Gva): bigint | undefined;
+  bytes(linear: Gva, length: number): Uint8Array;
 }
 
 /** Where the tables of the kernel lie: its own, not those of its modules. */

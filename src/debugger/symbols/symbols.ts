@@ -1,9 +1,10 @@
 import { Problem } from '../../base/problem.ts';
+import type { Gva } from '../../base/units.ts';
 
 /** A name of an address. */
 export interface NamedAddress {
   readonly name: string;
-  readonly address: bigint;
+  readonly address: Gva;
   /** 0: up to the next symbol. */
   readonly size: bigint;
 }
@@ -13,7 +14,7 @@ export interface SymbolTable {
   readonly count: number;
   addressOf(name: string): bigint | undefined;
   /** `name` or `name+0x12`, when the address lies in or soon after a symbol. */
-  nameOf(address: bigint): string | undefined;
+  nameOf(address: Gva): string | undefined;
   /** Names that start so, for completion. */
   startingWith(prefix: string, limit: number): string[];
 }

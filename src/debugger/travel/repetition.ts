@@ -1,9 +1,10 @@
+import type { Gva } from '../../base/units.ts';
 import type { Registers } from '../../x86/guest.ts';
 import { GPR, RFLAGS_RF } from '../../x86/registers.ts';
 
 /** Where a repeated string instruction stood when it was last seen. */
 export interface Repetition {
-  readonly address: bigint;
+  readonly address: Gva;
   readonly count: bigint;
   readonly source: bigint;
   readonly destination: bigint;
@@ -28,7 +29,7 @@ export function isRepeatedString(code: Uint8Array): boolean {
 }
 
 /** What there is to compare a later look with. */
-export const repetitionAt = (address: bigint, registers: Registers): Repetition => ({
+export const repetitionAt = (address: Gva, registers: Registers): Repetition => ({
   address,
   count: registers.gpr(RCX),
   source: registers.gpr(RSI),
@@ -39,7 +40,7 @@ export const repetitionAt = (address: bigint, registers: Registers): Repetition 
  * Whether a repeated string instruction is in mid-repetition: it was seen with a higher count, and its pointers have
  * moved by as many elements. Else RF tells that a fault interrupted it. SDM Vol. 3, 18.3.1.1.
  */
-export function isMidway(address: bigint, registers: Registers, seen: Repetition | undefined): boolean {
+export function isMidway(address: Gva, registers: Registers, seen: Repetition | undefined): boolean {
   const isResumed = (registers.rflags & RFLAGS_RF) !== 0n;
   if (seen === undefined || seen.address !== address) return isResumed;
   const now = repetitionAt(address, registers);

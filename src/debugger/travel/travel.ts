@@ -1,3 +1,4 @@
+import type { Gva, Seq, Tick } from '../../base/units.ts';
 import type { DebuggerStops, StopHit, Watchpoint } from '../../engine/index.ts';
 import type { Reason } from '../../machine/loop.ts';
 import type { Machine } from '../../machine/machine.ts';
@@ -19,19 +20,19 @@ export type Journey = Generator<void, Arrived, void>;
 export interface StopsWanted {
   readonly breakpoints: readonly bigint[];
   readonly watchpoints: readonly Watchpoint[];
-  isWanted(address: bigint, vcpu: number): boolean;
+  isWanted(address: Gva, vcpu: number): boolean;
 }
 
 /** The run that is travelled, and where its recording begins and ends. */
 export interface Road {
   readonly timeline: Timeline;
   /** Where it can be stood in first; 0 when absent. */
-  readonly firstTick?: number;
+  readonly firstTick?: Tick;
   /** Sequence number and tick of the last recorded event. Infinite: it goes on as far as somebody goes. */
-  readonly lastSeq: number;
-  readonly lastTick: number;
+  readonly lastSeq: Seq;
+  readonly lastTick: Tick;
   /** Code at a linear address: without it a breakpoint on a repeated instruction may be hit in its middle. */
-  code?(vcpu: number, linear: bigint): Uint8Array;
+  code?(vcpu: number, linear: Gva): Uint8Array;
 }
 
 /** Where the traveller stands; all else is the machine's. */
@@ -60,7 +61,7 @@ export interface Travels {
   run(wanted: StopsWanted): Journey;
   runBack(wanted: StopsWanted): Journey;
   /** Be at a tick; beyond the last is the end of the recording. */
-  go(tick: number): Journey;
+  go(tick: Tick): Journey;
 }
 
 /** The same, for who runs the machine beside it. */
@@ -123,7 +124,7 @@ function isAtEnd({ machine, road }: Travel): boolean {
 }
 
 /** Go on to a tick, to where a vCPU is about to execute; no further than the recording. */
-function settle(travel: Travel, tick: number): Reason {
+function settle(travel: Travel, tick: Tick): Reason {
   const { timeline, lastSeq } = travel.road;
   travel.isPlain = true;
   return timeline.advance({ tick, inGuest: true, seq: lastSeq + 1 });
@@ -132,7 +133,7 @@ function settle(travel: Travel, tick: number): Reason {
 const firstTickOf = ({ road }: Travel): number => road.firstTick ?? 0;
 
 /** Whether the breakpoint at hand is on a repeated string instruction of which some iterations are done. */
-function isRepetition(travel: Travel, vcpu: number, address: bigint): boolean {
+function isRepetition(travel: Travel, vcpu: number, address: Gva): boolean {
   const { machine, repetitions, road } = travel;
   if (road.code === undefined || !isRepeatedString(road.code(vcpu, address))) return false;
   const registers = machine.engine.registers(vcpu);
@@ -144,7 +145,7 @@ function isRepetition(travel: Travel, vcpu: number, address: bigint): boolean {
 const arrived = (travel: Travel, why: Arrived['why']): Arrived => ({ why, vcpu: turnOf(travel) });
 
 /** To a tick in either direction. */
-function* goTo(travel: Travel, tick: number): Journey {
+function* goTo(travel: Travel, tick: Tick): Journey {
   const { timeline } = travel.road;
   const wanted = Math.max(firstTickOf(travel), Math.min(tick, travel.road.lastTick));
   travel.stops.disarm();
@@ -199,7 +200,7 @@ interface Turn {
 }
 
 /** Run to a tick and say from when on it was whose turn. */
-function turnsUntil(travel: Travel, tick: number): Turn[] {
+function turnsUntil(travel: Travel, tick: Tick): Turn[] {
   const turns: Turn[] = [{ vcpu: turnOf(travel), from: tickOf(travel) }];
   travel.road.timeline.watching(
     ({ event, tick: from }) => {
@@ -280,7 +281,7 @@ function listen(travel: Travel, wanted: StopsWanted, leaves: boolean): () => Arr
   const { stops } = travel;
   stops.arm(wanted.breakpoints, wanted.watchpoints);
   travel.repetitions = [];
-  let passed: { readonly tick: number; readonly address: bigint } | undefined;
+  let passed: { readonly tick: Tick; readonly address: Gva } | undefined;
   if (leaves) {
     passed = { tick: tickOf(travel), address: pcOf(travel) };
     stops.passes = true;
@@ -304,7 +305,7 @@ function listen(travel: Travel, wanted: StopsWanted, leaves: boolean): () => Arr
 /** A stop met while running through a window. */
 interface Met {
   /** The place before the stop: of the instruction at the breakpoint, or of the one that touched the range. */
-  readonly tick: number;
+  readonly tick: Tick;
   readonly hit: StopHit;
 }
 

@@ -1,5 +1,6 @@
 import { loadedVmcs } from '../../kvm/vmcs/controls.ts';
 import { Problem } from '../../base/problem.ts';
+import type { Gpa, Hpa, Hva } from '../../base/units.ts';
 import {
   EPT_EXECUTE,
   EPT_LARGE,
@@ -40,13 +41,13 @@ interface EptStep {
 export interface EptWalk {
   readonly steps: readonly EptStep[];
   /** Undefined: the walk ends at an entry that is not present, or there is no EPT. */
-  readonly hpa: number | undefined;
+  readonly hpa: Hpa | undefined;
   /** Host-virtual address of the page; without a mapping, where its memory slot has it. */
-  readonly hva: number | undefined;
+  readonly hva: Hva | undefined;
 }
 
 /** Walk the extended page tables of a processor. */
-export function walkEpt(view: GuestView, vcpu: number, gpa: number): EptWalk {
+export function walkEpt(view: GuestView, vcpu: number, gpa: Gpa): EptWalk {
   const { eptWords } = view.machine.engine;
   let table = rootOf(view, vcpu);
   const steps: EptStep[] = [];
@@ -83,9 +84,9 @@ export function eptWalkText({ steps, hpa, hva }: EptWalk): string[] {
 
 /** A run of guest-physical addresses extended page tables map in one piece. */
 interface EptRange {
-  readonly gpa: number;
+  readonly gpa: Gpa;
   size: number;
-  readonly hpa: number;
+  readonly hpa: Hpa;
   readonly access: string;
 }
 
@@ -131,7 +132,7 @@ function eptMapText({ root, ranges }: EptMap): string {
   return [`root ${hex(root)}`, ...lines.slice(0, LINES_MAX), ...(rest > 0 ? [`and ${rest} more`] : [])].join('\n');
 }
 
-function physicalAddress(address: bigint): number {
+function physicalAddress(address: bigint): Gpa {
   if (address < PHYSICAL_END) return Number(address);
   throw new Problem(`0x${address.toString(16)} is no physical address: they have 52 bits.`);
 }

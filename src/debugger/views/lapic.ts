@@ -1,4 +1,5 @@
 import { Problem } from '../../base/problem.ts';
+import type { Ns } from '../../base/units.ts';
 import { lapicTimer } from '../../kvm/irqchip/index.ts';
 import type { LapicState } from '../../kvm/irqchip/state.ts';
 import { irqchipOf } from './pic.ts';
@@ -41,7 +42,7 @@ interface LapicSeen extends PlainSeen {
   readonly isEnabled: boolean;
   readonly lvt: readonly LvtSeen[];
   /** Virtual time at which the timer is due, while it is armed. */
-  readonly deadline: number | undefined;
+  readonly deadline: Ns | undefined;
   /** Vectors in service, requested, and of level-triggered interrupts. */
   readonly isr: readonly number[];
   readonly irr: readonly number[];
@@ -52,7 +53,7 @@ const vectors = (words: readonly number[]): number[] =>
   words.flatMap((word, index) => setBits(word).map((bit) => index * 32 + bit));
 
 /** `deadline`: of its timer, while that is armed. */
-export function lapicSeen(vcpu: number, lapic: LapicState, deadline: number | undefined): LapicSeen {
+export function lapicSeen(vcpu: number, lapic: LapicState, deadline: Ns | undefined): LapicSeen {
   return {
     ...(Object.fromEntries(PLAIN.map((name) => [name, lapic[name]])) as PlainSeen),
     vcpu,

@@ -1,3 +1,4 @@
+import type { Gpa, Gva } from '../../base/units.ts';
 import { type GuestView, isPaging, registersOf, walkLinear } from '../../machine/guest-view.ts';
 import { evaluate } from '../look/vantage.ts';
 import { type EptWalk, eptWalkText, walkEpt } from './ept.ts';
@@ -7,17 +8,17 @@ const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 
 /** Every entry that leads from a linear address to host memory. */
 interface TranslationSeen {
-  readonly linear: bigint;
+  readonly linear: Gva;
   /** Undefined: paging is off. */
   readonly cr3: bigint | undefined;
   /** The guest's own entries, from the top. */
   readonly entries: readonly bigint[];
   /** Undefined: the guest does not map it. */
-  readonly gpa: number | undefined;
+  readonly gpa: Gpa | undefined;
   readonly ept: EptWalk | undefined;
 }
 
-function translationSeen(view: GuestView, vcpu: number, address: bigint): TranslationSeen {
+function translationSeen(view: GuestView, vcpu: number, address: Gva): TranslationSeen {
   const linear = BigInt.asUintN(64, address);
   const registers = registersOf(view, vcpu);
   const { entries = [], gpa } = walkLinear(view, vcpu, linear) ?? {};

@@ -1,3 +1,4 @@
+import type { Ns } from '../../base/units.ts';
 import type { Effects } from '../device.ts';
 import { TICK, TIMERS, TN } from './registers.ts';
 import {
@@ -32,7 +33,7 @@ const DEADLINES: readonly Deadlines[] = Array.from({ length: TIMERS }, (_, index
 export const TIMER_NAMES: readonly string[] = DEADLINES.flatMap(({ match, wrap }) => [match, wrap]);
 
 /** The main counter now. */
-export function counterOf(hpet: HpetState, now: number): bigint {
+export function counterOf(hpet: HpetState, now: Ns): bigint {
   if (!isEnabled(hpet)) return hpet.counter;
   return (hpet.counter + BigInt(Math.floor((now - hpet.since) / TICK))) & ALL_ONES;
 }

@@ -1,3 +1,4 @@
+import type { Ns } from '../../base/units.ts';
 import type { Effects } from '../device.ts';
 import { expirePeriodic, PERIODIC, periodOf, schedulePeriodic } from './periodic.ts';
 import { A, B, C, isIndexPort, REGISTER } from './registers.ts';
@@ -36,7 +37,7 @@ export function writeRtc(rtc: RtcState, offset: number, value: number, effects: 
 }
 
 /** The periodic or the update cycle is due. */
-export function expireRtc(rtc: RtcState, timer: string, effects: Effects, deadline: number): void {
+export function expireRtc(rtc: RtcState, timer: string, effects: Effects, deadline: Ns): void {
   if (timer === PERIODIC) expirePeriodic(rtc, deadline, effects);
   else expireUpdate(rtc, effects);
 }

@@ -1,3 +1,4 @@
+import type { Ns } from '../../base/units.ts';
 import { type DateTime, dateOf, secondsOf } from './calendar.ts';
 import { B, DONT_CARE, REGISTER } from './registers.ts';
 import type { RtcState } from './state.ts';
@@ -7,12 +8,12 @@ const DAY = 86_400;
 const ANY = -1;
 
 /** Nanoseconds into the clock's current second. */
-export function nanosecondOf(rtc: RtcState, now: number): number {
+export function nanosecondOf(rtc: RtcState, now: Ns): number {
   return (now - rtc.setAt + rtc.phase) % NANOSECONDS;
 }
 
 /** The clock's time now, in seconds since 1970. */
-export function secondsAt(rtc: RtcState, now: number): number {
+export function secondsAt(rtc: RtcState, now: Ns): number {
   return rtc.baseSeconds + Math.floor((now - rtc.setAt + rtc.phase) / NANOSECONDS);
 }
 

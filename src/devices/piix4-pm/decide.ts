@@ -1,3 +1,4 @@
+import type { Ns } from '../../base/units.ts';
 import type { Effects } from '../device.ts';
 import {
   APM,
@@ -72,7 +73,7 @@ export function resetPm(pm: Piix4PmState, effects: Effects): void {
 }
 
 /** The PM timer's count, unlimited by its 24 bits. */
-function timerCount(now: number): number {
+function timerCount(now: Ns): number {
   const seconds = Math.floor(now / NANOSECONDS);
   const rest = now - seconds * NANOSECONDS;
   return seconds * PM_TIMER_FREQUENCY + Math.floor((rest * PM_TIMER_FREQUENCY) / NANOSECONDS);
@@ -86,7 +87,7 @@ function timeOfCount(count: number): number {
 }
 
 const isTimerStatus = (pm: Piix4PmState): boolean => (pm.status & PM1.timer) !== 0;
-const hasOverflowed = (pm: Piix4PmState, now: number): boolean => timerCount(now) >= pm.overflowCount;
+const hasOverflowed = (pm: Piix4PmState, now: Ns): boolean => timerCount(now) >= pm.overflowCount;
 
 /** TMR_STS has no moment of its own unless it interrupts: it is set when somebody looks. */
 function eventStatus(pm: Piix4PmState, effects: Effects): number {

@@ -1,3 +1,4 @@
+import type { Gpa } from '../../base/units.ts';
 import { NO_EXIT, type VmExit } from '../../x86/guest.ts';
 
 export { hasErrorCode, isContributory, VECTOR } from '../../x86/exceptions.ts';
@@ -22,9 +23,9 @@ export class GuestExit {
 
 /** Thrown when a memory access met memory-mapped data KVM must fetch first. Never leaves the engine. */
 export class MmioNeeded {
-  readonly gpa: number;
+  readonly gpa: Gpa;
   readonly length: number;
-  constructor(gpa: number, length: number) {
+  constructor(gpa: Gpa, length: number) {
     this.gpa = gpa;
     this.length = length;
   }

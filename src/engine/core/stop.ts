@@ -1,3 +1,4 @@
+import type { Gpa } from '../../base/units.ts';
 import type { VmExit } from '../../x86/guest.ts';
 import { GuestExit, GuestFault, MmioNeeded } from './fault.ts';
 
@@ -6,7 +7,7 @@ export type Stop =
   | { readonly kind: 'none' }
   | { readonly kind: 'fault'; readonly vector: number; readonly error: number }
   | { readonly kind: 'exit'; readonly exit: VmExit }
-  | { readonly kind: 'mmio'; readonly gpa: number; readonly length: number };
+  | { readonly kind: 'mmio'; readonly gpa: Gpa; readonly length: number };
 
 /** Nothing stopped it but the end of the ticks. */
 export const NOTHING: Stop = { kind: 'none' };

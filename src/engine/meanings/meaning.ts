@@ -1,3 +1,4 @@
+import { unreachable } from '../../base/invariant.ts';
 import type { MeaningBuilder, Operand, OperandKind, Size } from '../emit/builder.ts';
 import type { Ordinal } from '../emit/reader.ts';
 
@@ -52,6 +53,8 @@ function kindsOf(place: Place): readonly OperandKind[] {
       return ['r', 'i'];
     case 'rmi':
       return ['r', ...MEMORY_KINDS, 'i'];
+    default:
+      return unreachable(place);
   }
 }
 

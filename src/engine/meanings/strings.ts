@@ -1,3 +1,4 @@
+import { unreachable } from '../../base/invariant.ts';
 import type { MeaningBuilder, Size, V } from '../emit/builder.ts';
 import * as L from '../state/layout.ts';
 import { handlerKey } from './meaning.ts';
@@ -132,6 +133,8 @@ class StringMeaning {
         this.move(RDI, step);
         return;
       }
+      default:
+        unreachable(form.name);
     }
   }
 

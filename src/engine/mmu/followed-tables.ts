@@ -1,10 +1,11 @@
+import type { Gpa } from '../../base/units.ts';
 import * as L from '../state/layout.ts';
 import { alignedDown, type EngineMemory } from '../state/memory.ts';
 import { PAGE } from './page-flags.ts';
 
 /** The guest changed an entry of its own page tables. Both values are the 8 aligned bytes at `gpa`. */
 export interface TableWrite {
-  readonly gpa: number;
+  readonly gpa: Gpa;
   readonly old: bigint;
   readonly new: bigint;
 }
@@ -28,7 +29,7 @@ export class FollowedTables {
   }
 
   /** A walk uses the table at guest-physical `gpa`. True: its page was not known yet. */
-  used(page: number, gpa: number): boolean {
+  used(page: number, gpa: Gpa): boolean {
     if (this.frames[page] !== 0) return false;
     this.frames[page] = Math.floor(gpa / 4096) + 1;
     this.flags[page] = (this.flags[page] as number) | PAGE.followed;

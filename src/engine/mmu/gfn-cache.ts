@@ -1,3 +1,5 @@
+import type { Gfn } from '../../base/units.ts';
+
 const CHUNK_BITS = 10;
 const CHUNK = 1 << CHUNK_BITS;
 /** Guest-physical pages that are kept: the first 16 GiB. */
@@ -12,11 +14,11 @@ export class GfnCache {
   private readonly chunks: Int32Array[] = new Array<Int32Array>(PAGES / CHUNK).fill(NOTHING);
   private readonly used: Int32Array[] = [];
 
-  get(gfn: number): number {
+  get(gfn: Gfn): number {
     return gfn < PAGES ? ((this.chunks[gfn >>> CHUNK_BITS] as Int32Array)[gfn & (CHUNK - 1)] as number) : 0;
   }
 
-  set(gfn: number, word: number): void {
+  set(gfn: Gfn, word: number): void {
     if (gfn >= PAGES) return;
     const at = gfn >>> CHUNK_BITS;
     let chunk = this.chunks[at] as Int32Array;

@@ -1,3 +1,4 @@
+import type { Gpa } from '../../base/units.ts';
 import { EPT_ACCESS_KIND, type SecondLevel } from './second-level.ts';
 import type { FollowedTables } from './followed-tables.ts';
 import { PAGE } from './page-flags.ts';
@@ -188,7 +189,7 @@ export class GuestWalk {
   }
 
   /** Engine address of a paging-structure entry; accesses to these count as writes for EPT's dirty flags. */
-  private entryAddress(gpa: number, want: Want): number {
+  private entryAddress(gpa: Gpa, want: Want): number {
     let page: number;
     if (want.quiet) page = this.second.peek(gpa);
     else {
@@ -199,12 +200,12 @@ export class GuestWalk {
     return page < 0 ? -1 : L.HOST_MEMORY + page + (gpa % 4096);
   }
 
-  private follow(page: number, gpa: number): void {
+  private follow(page: number, gpa: Gpa): void {
     const isNew = this.followed?.used(page, gpa) === true;
     if (isNew && ((this.flags[page] as number) & PAGE.writeCached) !== 0) this.conflicts.push(page);
   }
 
-  private tableRefused(gpa: number): WalkOutcome {
+  private tableRefused(gpa: Gpa): WalkOutcome {
     this.refusedGpa = gpa;
     return 'exit';
   }

@@ -1,3 +1,4 @@
+import type { Gpa } from '../../base/units.ts';
 import { EXIT } from '../../x86/exit-reasons.ts';
 import type { VmExit } from '../../x86/guest.ts';
 import * as L from '../state/layout.ts';
@@ -16,7 +17,7 @@ export interface MmuClient {
   nonCanonical(): void;
   exit(exit: VmExit): void;
   /** KVM's emulator reads memory-mapped data that is not at hand yet. */
-  needsMmio(gpa: number, length: number): void;
+  needsMmio(gpa: Gpa, length: number): void;
   /** A write is about to change bytes of a page that holds decoded code. */
   codeWritten(hostPage: number, offset: number, length: number): void;
   /** Bytes of a page a debugger has tapped are about to be written. */
@@ -39,7 +40,7 @@ const BOUNCE_BYTES = 64;
 interface Piece {
   /** Engine address, or -1 for memory-mapped. */
   host: number;
-  gpa: number;
+  gpa: Gpa;
   from: number;
   length: number;
 }
@@ -47,8 +48,8 @@ interface Piece {
 /** The soft MMU: TLB, two-dimensional walks, write watching, page-crossing and memory-mapped accesses. */
 export class Mmu extends Tlb {
   /** MMIO reads at hand while KVM emulates; undefined: memory-mapped accesses exit. */
-  mmioReads: readonly { gpa: number; bytes: Uint8Array }[] | undefined;
-  mmioWrites: { gpa: number; bytes: Uint8Array }[] = [];
+  mmioReads: readonly { gpa: Gpa; bytes: Uint8Array }[] | undefined;
+  mmioWrites: { gpa: Gpa; bytes: Uint8Array }[] = [];
   private mmioReadsUsed = 0;
 
   private readonly client: MmuClient;
@@ -183,7 +184,7 @@ export class Mmu extends Tlb {
   }
 
   /** While emulating: provide read data and remember where the write goes. */
-  private memoryMapped(gpa: number, length: number, access: number, from: number): boolean {
+  private memoryMapped(gpa: Gpa, length: number, access: number, from: number): boolean {
     if (access !== ACCESS.write) {
       const have = this.mmioReads?.[this.mmioReadsUsed];
       if (have === undefined) {
@@ -200,7 +201,7 @@ export class Mmu extends Tlb {
     return true;
   }
 
-  startEmulation(reads: readonly { gpa: number; bytes: Uint8Array }[]): void {
+  startEmulation(reads: readonly { gpa: Gpa; bytes: Uint8Array }[]): void {
     this.mmioReads = reads;
     this.mmioReadsUsed = 0;
     this.mmioWrites = [];
@@ -339,14 +340,7 @@ export class Mmu extends Tlb {
     return top !== 0 && top !== -1;
   }
 
-  private refuse(
-    low: number,
-    high: number,
-    gpa: number,
-    asked: number,
-    where: 'table' | 'final',
-    size: number,
-  ): number {
+  private refuse(low: number, high: number, gpa: Gpa, asked: number, where: 'table' | 'final', size: number): number {
     const { second } = this;
     if (this.mmioReads !== undefined && where === 'final') return MMIO;
     const linear = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
@@ -371,7 +365,7 @@ export class Mmu extends Tlb {
   }
 
   /** Translation for people: no side effects. */
-  peek(low: number, high: number): { gpa: number; host: number; entries: bigint[] } | undefined {
+  peek(low: number, high: number): { gpa: Gpa; host: number; entries: bigint[] } | undefined {
     const { guest, want } = this;
     guest.trail = [];
     want.write = want.fetch = want.user = want.implicit = false;

@@ -1,3 +1,4 @@
+import type { Gfn, Gpa, Hva } from '../../base/units.ts';
 import { EPT_ACCESSED, EPT_DIRTY, EPT_LARGE, EPT_PAGE_WORDS, EPT_POOL_BASE } from '../../memory/ept-pool.ts';
 import { EPTP } from '../../x86/controls.ts';
 import { HOST_PHYSICAL_BASE } from '../../memory/host-physical.ts';
@@ -32,7 +33,7 @@ export class SecondLevel {
   fills = 0;
 
   /** While KVM emulates, memory goes by its slots: host-virtual address, or -1 for memory-mapped. */
-  slots: ((gpa: number, write: boolean) => number) | undefined;
+  slots: ((gpa: Gpa, write: boolean) => Hva) | undefined;
 
   /** The last page found may be written without setting a dirty flag. */
   writable = false;
@@ -69,7 +70,7 @@ export class SecondLevel {
   }
 
   /** Host-virtual address of the page holding `gpa`, or -1 when the access is not allowed. */
-  page(gpa: number, access: number): number {
+  page(gpa: Gpa, access: number): number {
     if (this.slots !== undefined) return this.bySlot(gpa, access);
     const gfn = Math.floor(gpa / 4096);
     const hit = this.cache.get(gfn);
@@ -81,21 +82,21 @@ export class SecondLevel {
   }
 
   /** The same for a read that leaves no trace. */
-  peek(gpa: number): number {
+  peek(gpa: Gpa): number {
     this.quiet = true;
     const page = this.page(gpa, EPT_ACCESS_KIND.read);
     this.quiet = false;
     return page;
   }
 
-  private bySlot(gpa: number, access: number): number {
+  private bySlot(gpa: Gpa, access: number): number {
     this.misconfigured = false;
     this.allowed = 0;
     const hva = this.slots?.(gpa, (access & EPT_ACCESS_KIND.write) !== 0) ?? -1;
     return hva < 0 ? -1 : hva - (hva % 4096);
   }
 
-  private walk(gpa: number, gfn: number, access: number): number {
+  private walk(gpa: Gpa, gfn: Gfn, access: number): number {
     this.misconfigured = false;
     if (this.root === 0) {
       this.allowed = 0;
@@ -145,8 +146,8 @@ export class SecondLevel {
     level: number;
     allowed: number;
     access: number;
-    gpa: number;
-    gfn: number;
+    gpa: Gpa;
+    gfn: Gfn;
   }): number {
     let { low, allowed } = at;
     if (this.accessedDirty) {

@@ -1,3 +1,4 @@
+import { unreachable } from '../../base/invariant.ts';
 import { ACCESS } from '../mmu/access.ts';
 import { GuestExit, GuestFault, MmioNeeded, VECTOR } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
@@ -32,6 +33,8 @@ export abstract class LinearAccess {
         throw new MmioNeeded(stop.gpa, stop.length);
       case 'none':
         throw new GuestFault(VECTOR.GP, 0);
+      default:
+        return unreachable(stop);
     }
   }
 

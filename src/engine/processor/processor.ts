@@ -1,3 +1,4 @@
+import { unreachable } from '../../base/invariant.ts';
 import { PRIMARY, SECONDARY } from '../../x86/controls.ts';
 import { EXIT } from '../../x86/exit-reasons.ts';
 import { type ExecutionControls, NO_CONTROLS, type VmExit } from '../../x86/guest.ts';
@@ -358,6 +359,8 @@ export class Processor extends LinearAccess implements Executing {
         if (exit === undefined) this.delivered();
         return exit;
       }
+      default:
+        return unreachable(stop);
     }
     if (!this.hasRetired) return undefined;
     // MOV SS holds debug exceptions back for one instruction; its own single-step trap is lost. SDM Vol. 3, 6.8.3.

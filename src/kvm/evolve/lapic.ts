@@ -1,5 +1,6 @@
 /** What facts do to the local APICs. */
 import type { Draft } from '../../base/draft.ts';
+import type { Ns, Seq } from '../../base/units.ts';
 import { NONE } from '../../events/origin.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
@@ -61,9 +62,10 @@ const LVT_WRITABLE = [LVT_PLAIN, LVT_MODE, LVT_MODE, LVT_LINT, LVT_LINT, LVT_PLA
 const LOW = 0xffff_ffffn;
 
 const chipOf = (kvm: Kvm) => kvm.vm!.irqchip!;
+const lapicOf = (kvm: Kvm, index: number): Lapic => chipOf(kvm).lapics[index]!;
 
 /** A vector that passes the priority now wants an entry. */
-function kick(kvm: Kvm, l: Lapic, cause: number): void {
+function kick(kvm: Kvm, l: Lapic, cause: Seq): void {
   if (deliverableVector(l) >= 0) makeRequest(kvm.vcpus[l.vcpu]!, REQ_EVENT, cause);
 }
 
@@ -97,8 +99,8 @@ export function accepted(kvm: Kvm, event: EventOf<'kvm_apic_accept_irq'>, { seq 
 }
 
 /** A vector waits in a LAPIC from now on. */
-function requestVector(kvm: Kvm, index: number, vector: number, level: boolean, cause: number): void {
-  const l = chipOf(kvm).lapics[index]!;
+function requestVector(kvm: Kvm, index: number, vector: number, level: boolean, cause: Seq): void {
+  const l = lapicOf(kvm, index);
   if (level) setVector(l.tmr, vector);
   else clearVector(l.tmr, vector);
   if (!testVector(l.irr, vector)) l.causes[vector] = cause;
@@ -117,7 +119,7 @@ function dropVector(l: Lapic, vector: number): number {
 /** sim:vector_set: a person requests a vector, or takes it away. SDM Vol. 3, 11.8.4. */
 export function vectorSet(kvm: Kvm, event: EventOf<'sim:vector_set'>, { seq }: Stamped): void {
   const { vcpu_id: index, vector, pending } = event;
-  const l = chipOf(kvm).lapics[index]!;
+  const l = lapicOf(kvm, index);
   if (pending) requestVector(kvm, index, vector, testVector(l.tmr, vector), seq);
   else dropVector(l, vector);
   makeRequest(kvm.vcpus[index]!, REQ_EVENT, seq);
@@ -125,7 +127,7 @@ export function vectorSet(kvm: Kvm, event: EventOf<'sim:vector_set'>, { seq }: S
 
 /** INTA: a vector goes from IRR to ISR. Returns what had requested it. */
 export function takenIntoService(kvm: Kvm, index: number, vector: number): number {
-  const l = chipOf(kvm).lapics[index]!;
+  const l = lapicOf(kvm, index);
   setVector(l.isr, vector);
   l.isrCache = vector;
   return dropVector(l, vector);
@@ -142,7 +144,7 @@ export function ended(kvm: Kvm, { apicid, vector }: EventOf<'kvm_eoi'>, { seq }:
   kick(kvm, l, seq);
 }
 
-function setTaskPriority(kvm: Kvm, l: Lapic, tpr: number, cause: number): void {
+function setTaskPriority(kvm: Kvm, l: Lapic, tpr: number, cause: Seq): void {
   const lowered = tpr < l.tpr;
   l.tpr = tpr;
   if (lowered) kick(kvm, l, cause);
@@ -150,11 +152,11 @@ function setTaskPriority(kvm: Kvm, l: Lapic, tpr: number, cause: number): void {
 
 /** sim:tpr. */
 export function taskPrioritySet(kvm: Kvm, { vcpu_id: index, tpr }: EventOf<'sim:tpr'>, { seq }: Stamped): void {
-  setTaskPriority(kvm, chipOf(kvm).lapics[index]!, tpr, seq);
+  setTaskPriority(kvm, lapicOf(kvm, index), tpr, seq);
 }
 
 /** kvm_apic: a register of the vCPU that wrote it. What is refused changes nothing. */
-export function registerWritten(kvm: Kvm, { rw, reg, val }: EventOf<'kvm_apic'>, index: number, seq: number): void {
+export function registerWritten(kvm: Kvm, { rw, reg, val }: EventOf<'kvm_apic'>, index: number, seq: Seq): void {
   if (rw === 0) return;
   const chip = chipOf(kvm);
   const l = chip.lapics[index]!;
@@ -268,20 +270,20 @@ function writeDivide(l: Lapic, value: number): void {
 
 /** IA32_TSC_DEADLINE. */
 export function deadlineWritten(kvm: Kvm, index: number, value: bigint): void {
-  const t = chipOf(kvm).lapics[index]!.timer;
+  const t = lapicOf(kvm, index).timer;
   t.tscDeadline = value;
   t.pending = false;
 }
 
 /** The timer was armed: a counting one reaches zero then. */
-export function timerArmed(kvm: Kvm, index: number, deadline: number): void {
-  const t = chipOf(kvm).lapics[index]!.timer;
+export function timerArmed(kvm: Kvm, index: number, deadline: Ns): void {
+  const t = lapicOf(kvm, index).timer;
   if (t.mode !== TSC_DEADLINE) t.target = deadline;
 }
 
 /** The timer fired: it is delivered as soon as APIC and LVT entry let it pass. */
-export function timerFired(kvm: Kvm, index: number, seq: number): void {
-  const t = chipOf(kvm).lapics[index]!.timer;
+export function timerFired(kvm: Kvm, index: number, seq: Seq): void {
+  const t = lapicOf(kvm, index).timer;
   if (t.pending) return;
   t.pending = true;
   t.cause = seq;
@@ -289,7 +291,7 @@ export function timerFired(kvm: Kvm, index: number, seq: number): void {
 
 /** sim:lapic_timer_delivered. */
 export function timerDelivered(kvm: Kvm, { vcpu_id: index }: EventOf<'sim:lapic_timer_delivered'>): void {
-  const t = chipOf(kvm).lapics[index]!.timer;
+  const t = lapicOf(kvm, index).timer;
   t.pending = false;
   t.cause = NONE;
   if (t.mode === TSC_DEADLINE) t.tscDeadline = 0n;

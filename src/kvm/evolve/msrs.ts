@@ -1,5 +1,6 @@
 /** What sim:msr_set does: by number, where KVM keeps the register and what follows from its value. */
 import type { Draft } from '../../base/draft.ts';
+import type { Seq } from '../../base/units.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import { SYSTEM_TIME, WALL_CLOCK } from '../clock/paravirt-msrs.ts';
@@ -12,7 +13,7 @@ import { makeRequest } from './requests.ts';
 import { MSR, MSR_KVM } from '../../x86/msrs.ts';
 
 type Vcpu = Draft<VcpuState>;
-type Setter = (vcpu: Vcpu, data: bigint, seq: number, kvm: Draft<KvmState>) => void;
+type Setter = (vcpu: Vcpu, data: bigint, seq: Seq, kvm: Draft<KvmState>) => void;
 
 const MTRRS = 16;
 const BANKS = 128;

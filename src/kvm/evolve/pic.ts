@@ -1,6 +1,7 @@
 /** What facts do to the pair of 8259As. */
 import type { Draft } from '../../base/draft.ts';
 import { putAt } from '../../base/places.ts';
+import type { Seq } from '../../base/units.ts';
 import { NONE } from '../../events/origin.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
@@ -19,7 +20,7 @@ type Chip = Draft<PicChip>;
 const chipOf = (kvm: Kvm) => kvm.vm!.irqchip!;
 
 /** One input changes level. */
-function setPin(c: Chip, pin: number, level: boolean, cause: number): void {
+function setPin(c: Chip, pin: number, level: boolean, cause: Seq): void {
   const bit = 1 << pin;
   const isLevel = (c.elcr & bit) !== 0;
   if (!level) {
@@ -32,7 +33,7 @@ function setPin(c: Chip, pin: number, level: boolean, cause: number): void {
 }
 
 /** A request that waits already keeps its first cause. */
-function latch(c: Chip, pin: number, cause: number): void {
+function latch(c: Chip, pin: number, cause: Seq): void {
   if ((c.irr & (1 << pin)) === 0) putAt(c.causes, pin, cause);
   c.irr |= 1 << pin;
 }
@@ -43,12 +44,12 @@ function drop(c: Chip, pin: number): void {
 }
 
 /** pic_update_irq: the slave's request reaches the master, the master's a processor. */
-function updateOutput(kvm: Kvm, cause: number): void {
+function updateOutput(kvm: Kvm, cause: Seq): void {
   const { pic, lapics } = chipOf(kvm);
   const slave = wanted(pic, 1);
   if (slave >= 0) {
-    setPin(pic.chips[0]!, CASCADE, true, pic.chips[1]!.causes[slave]!);
-    setPin(pic.chips[0]!, CASCADE, false, NONE);
+    setPin(pic.chips[0], CASCADE, true, pic.chips[1].causes[slave]!);
+    setPin(pic.chips[0], CASCADE, false, NONE);
   }
   const before = pic.output;
   pic.output = wanted(pic, 0) >= 0;
@@ -72,7 +73,7 @@ export function isSettled(kvm: KvmState, { chip, pin }: EventOf<'kvm_pic_set_irq
   const level = pic.irqStates[chip * 8 + pin] !== 0;
   if (((c.lastIrr & bit) !== 0) !== level) return false;
   if ((c.elcr & bit) !== 0 && ((c.irr & bit) !== 0) !== level) return false;
-  if (wanted(pic, 1) >= 0 && (pic.chips[0]!.irr & (1 << CASCADE)) === 0) return false;
+  if (wanted(pic, 1) >= 0 && (pic.chips[0].irr & (1 << CASCADE)) === 0) return false;
   return pic.output === wanted(pic, 0) >= 0;
 }
 
@@ -80,12 +81,12 @@ export function isSettled(kvm: KvmState, { chip, pin }: EventOf<'kvm_pic_set_irq
 export function causeOfNext(kvm: Kvm): number {
   const { pic } = chipOf(kvm);
   const { master, slave } = picTaken(pic);
-  if (slave >= 0) return pic.chips[1]!.causes[slave]!;
-  return master < 0 ? NONE : pic.chips[0]!.causes[master]!;
+  if (slave >= 0) return pic.chips[1].causes[slave]!;
+  return master < 0 ? NONE : pic.chips[0].causes[master]!;
 }
 
 /** An INTA cycle. */
-export function taken(kvm: Kvm, seq: number): void {
+export function taken(kvm: Kvm, seq: Seq): void {
   const { pic } = chipOf(kvm);
   pic.output = false;
   const { master, slave } = picTaken(pic);
@@ -119,8 +120,8 @@ export function polled(kvm: Kvm, { port, irq }: EventOf<'sim:pic_poll'>): void {
   chips[index]!.poll = 0;
   if (irq < 0) return;
   if (index === 1) {
-    chips[0]!.isr &= ~(1 << CASCADE);
-    drop(chips[0]!, CASCADE);
+    chips[0].isr &= ~(1 << CASCADE);
+    drop(chips[0], CASCADE);
   }
   drop(chips[index]!, irq);
 }
@@ -161,7 +162,7 @@ function writeOcw3(c: Chip, value: number): void {
   if ((value & 0x40) !== 0) c.specialMask = (value >> 5) & 1;
 }
 
-function writeOcw2(kvm: Kvm, index: number, value: number, seq: number): void {
+function writeOcw2(kvm: Kvm, index: number, value: number, seq: Seq): void {
   const c = chipOf(kvm).pic.chips[index]!;
   const command = value >> 5;
   if (command === 0 || command === 4) c.rotateOnAutoEoi = command >> 2;
@@ -174,7 +175,7 @@ function writeOcw2(kvm: Kvm, index: number, value: number, seq: number): void {
   if (irq >= 0) c.priorityAdd = (irq + 1) & 7;
 }
 
-function writeData(kvm: Kvm, index: number, value: number, seq: number): void {
+function writeData(kvm: Kvm, index: number, value: number, seq: Seq): void {
   const c = chipOf(kvm).pic.chips[index]!;
   switch (c.initState) {
     case 1:
@@ -194,7 +195,7 @@ function writeData(kvm: Kvm, index: number, value: number, seq: number): void {
   }
 }
 
-function writeMask(kvm: Kvm, index: number, value: number, seq: number): void {
+function writeMask(kvm: Kvm, index: number, value: number, seq: Seq): void {
   const chip = chipOf(kvm);
   const c = chip.pic.chips[index]!;
   const unmasked = c.imr & ~value;
@@ -206,7 +207,7 @@ function writeMask(kvm: Kvm, index: number, value: number, seq: number): void {
 }
 
 /** KVM_SET_IRQCHIP of the chip `index`. */
-export function restored(kvm: Kvm, index: number, state: Uint8Array, seq: number): void {
+export function restored(kvm: Kvm, index: number, state: Uint8Array, seq: Seq): void {
   const registers: PicRegisters = unpackPic(state);
   const causes = Array.from({ length: 8 }, (_, pin) => ((registers.irr & (1 << pin)) === 0 ? NONE : seq));
   putAt(chipOf(kvm).pic.chips, index, { ...registers, causes });

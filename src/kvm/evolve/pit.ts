@@ -1,5 +1,6 @@
 /** What facts do to the 8254. */
 import type { Draft } from '../../base/draft.ts';
+import type { Ns } from '../../base/units.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import { HPET_LEGACY, MSB, NO_MODE, PIT_TIMER, runOf, SPEAKER_DATA_ON, WORD_LSB, WORD_MSB } from '../irqchip/pit.ts';
 import type { IrqchipState, PitChannel, PitState } from '../irqchip/state.ts';
@@ -76,7 +77,7 @@ export function loaded(kvm: Draft<KvmState>, { channel, count, ns }: EventOf<'si
   load(pit, channel, count, ns);
 }
 
-function load(pit: Pit, channel: number, count: number, ns: number): void {
+function load(pit: Pit, channel: number, count: number, ns: Ns): void {
   const c = pit.channels[channel]!;
   c.count = count;
   if (channel !== 0) {
@@ -143,7 +144,7 @@ export function speakerWritten(kvm: Draft<KvmState>, { val, ns }: EventOf<'sim:p
 }
 
 /** The counter's timer was armed. */
-export function armed(kvm: Draft<KvmState>, id: string, deadline: number): void {
+export function armed(kvm: Draft<KvmState>, id: string, deadline: Ns): void {
   if (id === PIT_TIMER) pitOf(kvm).expires = deadline;
 }
 

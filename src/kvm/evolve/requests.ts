@@ -1,11 +1,12 @@
 import type { Draft } from '../../base/draft.ts';
 import { putAt } from '../../base/places.ts';
+import type { Seq } from '../../base/units.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import type { KvmState, VcpuState } from '../state.ts';
 
 /** kvm_make_request: what is requested already keeps its first cause. */
-export function makeRequest(vcpu: Draft<VcpuState>, requests: number, cause: number): void {
+export function makeRequest(vcpu: Draft<VcpuState>, requests: number, cause: Seq): void {
   const added = requests & ~vcpu.requests;
   if (added === 0) return;
   for (let bit = 0; bit < 32 && added >>> bit !== 0; bit += 1)
@@ -14,7 +15,7 @@ export function makeRequest(vcpu: Draft<VcpuState>, requests: number, cause: num
 }
 
 /** kvm_make_all_cpus_request. */
-export function makeAllRequest(kvm: Draft<KvmState>, requests: number, cause: number): void {
+export function makeAllRequest(kvm: Draft<KvmState>, requests: number, cause: Seq): void {
   for (const vcpu of kvm.vcpus) makeRequest(vcpu, requests, cause);
 }
 

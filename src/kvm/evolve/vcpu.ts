@@ -1,6 +1,7 @@
 /** What facts do to a vCPU: entries and exits, what it waits for, what it is to receive. */
 import type { Draft } from '../../base/draft.ts';
 import { putAt } from '../../base/places.ts';
+import type { Seq } from '../../base/units.ts';
 import { NONE } from '../../events/origin.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
@@ -56,7 +57,7 @@ export const leavesInterrupts = ({ entry }: VcpuState, { info2 }: EventOf<'kvm_e
  * vmx_complete_interrupts: an event whose delivery an exit interrupted is queued again.
  * SDM Vol. 3, 25.9.3: IDT-vectoring information.
  */
-function completeInterrupts(vcpu: Vcpu, event: EventOf<'kvm_exit'>, seq: number): void {
+function completeInterrupts(vcpu: Vcpu, event: EventOf<'kvm_exit'>, seq: Seq): void {
   const { exception, nmi, interrupt } = vcpu.events;
   nmi.injected = false;
   exception.injected = false;
@@ -88,7 +89,7 @@ function completeInterrupts(vcpu: Vcpu, event: EventOf<'kvm_exit'>, seq: number)
   }
 }
 
-function requeue(exception: Vcpu['events']['exception'], info: number, errorCode: number, seq: number): void {
+function requeue(exception: Vcpu['events']['exception'], info: number, errorCode: number, seq: Seq): void {
   if (exception.vector !== (info & INTERRUPTION.VECTOR)) exception.cause = seq;
   exception.injected = true;
   exception.pending = false;
@@ -112,7 +113,7 @@ export function exceptionQueued(kvm: Kvm, event: EventOf<'sim:exception_queued'>
 }
 
 /** kvm_inj_exception: what is injected again points to this. */
-export function exceptionInjected(kvm: Kvm, index: number, seq: number): void {
+export function exceptionInjected(kvm: Kvm, index: number, seq: Seq): void {
   const { exception } = kvm.vcpus[index]!.events;
   exception.pending = false;
   exception.injected = true;
@@ -121,7 +122,7 @@ export function exceptionInjected(kvm: Kvm, index: number, seq: number): void {
 }
 
 /** kvm_inj_virq: what is injected again points to this. */
-export function interruptInjected(kvm: Kvm, index: number, seq: number): void {
+export function interruptInjected(kvm: Kvm, index: number, seq: Seq): void {
   kvm.vcpus[index]!.events.interrupt.cause = seq;
 }
 
@@ -168,7 +169,7 @@ export function interruptTaken(kvm: Kvm, event: EventOf<'sim:intack'>, { seq }: 
   interrupt.cause = cause === NONE ? seq : cause;
 }
 
-function takeFromPic(kvm: Kvm, seq: number): number {
+function takeFromPic(kvm: Kvm, seq: Seq): number {
   const cause = pic.causeOfNext(kvm);
   pic.taken(kvm, seq);
   return cause;

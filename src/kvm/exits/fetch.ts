@@ -1,3 +1,4 @@
+import type { Gpa } from '../../base/units.ts';
 import type { KvmContext } from '../context.ts';
 import { continueEmulation } from '../io/emulation.ts';
 import type { GuestStop } from '../../x86/guest.ts';
@@ -11,7 +12,7 @@ import { ACCESS, CR0_PE, RFLAGS, SEG } from '../../x86/registers.ts';
 /** The bytes at the guest's rip, up to the end of their page. */
 export interface FetchedInstruction {
   readonly bytes: Uint8Array;
-  readonly gpa: number;
+  readonly gpa: Gpa;
   readonly csBase: bigint;
   readonly rip: bigint;
   /** kvm_emulate_insn flags: b0 CR0.PE, b1 EFLAGS.VM, b2 CS.D, b3 CS.L. */

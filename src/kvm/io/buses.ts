@@ -1,4 +1,5 @@
 /** KVM_PIO_BUS and KVM_MMIO_BUS: what the kernel answers without user space. Linux virt/kvm/kvm_main.c. */
+import type { Gpa } from '../../base/units.ts';
 import { coalescedWrite, isCoalesced } from './coalesced.ts';
 import { type KvmContext, vmOf } from '../context.ts';
 import { ioeventfdWrite } from './eventfd.ts';
@@ -50,7 +51,7 @@ export function portWrite(kvm: KvmContext, port: number, size: number, value: nu
 }
 
 /** A read of the LAPIC page or the IOAPIC; undefined: user space must answer. */
-export function mmioRead(kvm: KvmContext, vcpu: VcpuState, gpa: number, length: number): Uint8Array | undefined {
+export function mmioRead(kvm: KvmContext, vcpu: VcpuState, gpa: Gpa, length: number): Uint8Array | undefined {
   const { irqchip } = vmOf(kvm);
   if (irqchip === undefined) return undefined;
   const base = lapicMmioBase(irqchip.lapics[vcpu.index]!);
@@ -64,7 +65,7 @@ export function mmioRead(kvm: KvmContext, vcpu: VcpuState, gpa: number, length: 
 }
 
 /** A write to the LAPIC page, the IOAPIC or an ioeventfd. False: user space must act. */
-export function mmioWrite(kvm: KvmContext, vcpu: VcpuState, gpa: number, bytes: Uint8Array): boolean {
+export function mmioWrite(kvm: KvmContext, vcpu: VcpuState, gpa: Gpa, bytes: Uint8Array): boolean {
   const { irqchip, ioeventfds } = vmOf(kvm);
   if (irqchip !== undefined) {
     const base = lapicMmioBase(irqchip.lapics[vcpu.index]!);

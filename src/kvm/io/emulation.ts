@@ -1,5 +1,6 @@
 /** Emulating the instruction at rip: MMIO, string I/O, what hardware leaves to KVM. Linux x86_emulate_instruction. */
 import { invariant } from '../../base/invariant.ts';
+import type { Gpa } from '../../base/units.ts';
 import { bigintOf, bytesOf, mmioRead, mmioWrite, numberOf, portRead, portWrite } from './buses.ts';
 import type { KvmContext } from '../context.ts';
 import { ioeventfdWrite } from './eventfd.ts';
@@ -12,7 +13,7 @@ import { guestHva, markDirty, slotOf } from '../mmu/guest-memory.ts';
 import { handleTdpFault, PFERR_FETCH, PFERR_PRESENT, PFERR_WRITE } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
 import { PF, queueException } from '../vcpu/exceptions.ts';
-import { unreachable } from '../../base/unreachable.ts';
+import { unreachable } from '../../base/invariant.ts';
 
 /** Steps one instruction may take before it must end or reach user space. */
 const STEP_LIMIT = 4096;
@@ -24,7 +25,7 @@ const NO_BYTES = new Uint8Array(0);
  * KVM_FAST_MMIO_BUS: the write is an eventfd's whatever its width. Linux skips the instruction by a length VMX does
  * not promise; here it is emulated and its write signals. A read goes the usual way.
  */
-export function emulateFastWrite(kvm: KvmContext, vcpu: VcpuState, gpa: number): Handled {
+export function emulateFastWrite(kvm: KvmContext, vcpu: VcpuState, gpa: Gpa): Handled {
   const emulated = kvm.guest.emulate(vcpu.index, [], memoryOf(kvm));
   if (emulated.then !== 'done') return act(kvm, vcpu, emulated) ?? continueEmulation(kvm, vcpu);
   ioeventfdWrite(kvm, false, gpa, 0, 0n);
@@ -121,7 +122,7 @@ function continueRead(kvm: KvmContext, vcpu: VcpuState): Handled | undefined {
   }
 }
 
-function tellRead(kvm: KvmContext, gpa: number, bytes: Uint8Array): void {
+function tellRead(kvm: KvmContext, gpa: Gpa, bytes: Uint8Array): void {
   kvm.raise({ kind: 'kvm_mmio', type: 1, len: bytes.length, gpa, val: bigintOf(bytes) });
 }
 

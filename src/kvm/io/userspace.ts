@@ -1,4 +1,5 @@
 /** The kvm_run page and the exits user space serves. Documentation/virt/kvm/api.rst, 5. */
+import type { Gpa } from '../../base/units.ts';
 import type { KvmContext } from '../context.ts';
 import type { VcpuState } from '../state.ts';
 
@@ -55,7 +56,7 @@ export function exitIo(
 }
 
 /** KVM_EXIT_MMIO. */
-export function exitMmio(gpa: number, data: Uint8Array, isWrite: boolean): UserspaceExit {
+export function exitMmio(gpa: Gpa, data: Uint8Array, isWrite: boolean): UserspaceExit {
   const pending = isWrite ? 'mmio-write' : 'mmio-read';
   return { reason: KVM_EXIT_MMIO, pending, rw: isWrite ? 1 : 0, addr: gpa, size: data.length, count: 1, data };
 }

@@ -2,6 +2,7 @@
  * Requests, argument shapes and constants of /dev/kvm, its VMs and its vCPUs.
  * Linux include/uapi/linux/kvm.h and Documentation/virt/kvm/api.rst.
  */
+import type { Gpa, Hva } from '../../base/units.ts';
 import type { Segment } from '../../x86/guest.ts';
 
 export const KVM_GET_API_VERSION = 0xae00;
@@ -181,9 +182,9 @@ export const KVM_MEM_READONLY = 2;
 export interface UserMemoryRegion {
   slot: number;
   flags: number;
-  guestPhysAddr: number;
+  guestPhysAddr: Gpa;
   memorySize: number;
-  userspaceAddr: number;
+  userspaceAddr: Hva;
 }
 
 /** struct kvm_dirty_log / kvm_clear_dirty_log: one bit per page, page 0 in bit 0 of byte 0. */

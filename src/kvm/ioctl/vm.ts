@@ -31,6 +31,9 @@ const MAX_VCPUS = 1024;
 /** The last address three pages of TSS fit at. */
 const LAST_TSS = 0xffffd000;
 
+/** The PICs' numbers and the IOAPIC's. */
+const isChip = (id: number): boolean => id >= 0 && id <= IOAPIC;
+
 /** By request number. */
 export const VM_IOCTLS: IoctlTable<[kvm: KvmContext]> = {
   [io.KVM_CHECK_EXTENSION]: (_kvm, cap) => checkExtension(cap),
@@ -82,13 +85,13 @@ export const VM_IOCTLS: IoctlTable<[kvm: KvmContext]> = {
   [io.KVM_GET_IRQCHIP]: (kvm, chip) => {
     const { irqchip } = vmOf(kvm);
     if (irqchip === undefined) return -ENXIO;
-    if (chip.chipId > IOAPIC) return -EINVAL;
+    if (!isChip(chip.chipId)) return -EINVAL;
     chip.state = chip.chipId === IOAPIC ? getIoapic(irqchip) : getPic(irqchip, chip.chipId);
     return 0;
   },
   [io.KVM_SET_IRQCHIP]: (kvm, chip) => {
     if (vmOf(kvm).irqchip === undefined) return -ENXIO;
-    if (chip.chipId > IOAPIC) return -EINVAL;
+    if (!isChip(chip.chipId)) return -EINVAL;
     if (chip.chipId === IOAPIC) setIoapic(kvm, chip.state as ReturnType<typeof getIoapic>);
     else setPic(kvm, chip.chipId, chip.state as ReturnType<typeof getPic>);
     return 0;

@@ -1,4 +1,5 @@
 /** KVM_GET/SET_IRQCHIP and KVM_GET/SET_LAPIC: Linux arch/x86/include/uapi/asm/kvm.h. */
+import type { Ns } from '../../base/units.ts';
 import type { KvmContext } from '../context.ts';
 import { type IoapicRegisters, packIoapic, packPic, type PicRegisters } from '../ioctl/structs.ts';
 import { injectAsserted, IOAPIC_BASE } from './ioapic.ts';
@@ -76,7 +77,7 @@ export const WORDS = [
 ] as const satisfies readonly (readonly [number, keyof LapicState])[];
 
 /** KVM_GET_LAPIC: the register page. The id stands in bits 31:24 in x2APIC mode too. */
-export function getLapic(l: LapicState, now: number): Uint8Array {
+export function getLapic(l: LapicState, now: Ns): Uint8Array {
   const page = new Uint8Array(LAPIC_BLOB_SIZE);
   const view = new DataView(page.buffer);
   const put = (offset: number, value: number): void => view.setUint32(offset, value, true);

@@ -2,7 +2,7 @@
 import { chipOf, type KvmContext } from '../context.ts';
 import { acceptIrq, DELIVER_FIXED, DELIVER_LOWEST, isPresent, isSoftwareEnabled, isX2apic } from './lapic.ts';
 import type { IrqchipState, LapicState } from './state.ts';
-import { unreachable } from '../../base/unreachable.ts';
+import { unreachable } from '../../base/invariant.ts';
 
 const DFR_FLAT = 0xffffffff;
 const DFR_CLUSTER = 0x0fffffff;

@@ -1,12 +1,13 @@
 /** What the controllers offer a vCPU at VM entry, and when their timers expire. */
-import { chipOf, type KvmContext } from '../context.ts';
+import { lapicOf, chipOf, type KvmContext } from '../context.ts';
 import { expireIoapic } from './ioapic.ts';
 import { acceptsPic, DELIVER_NMI, deliverableVector, deliverLocal, LVT_LINT0, LVT_LINT1 } from './lapic.ts';
 import { expireLapicTimer } from './lapic-timer.ts';
 import { acknowledgePic, peekPic } from './pic.ts';
 import { expirePit } from './pit.ts';
 import { setIrqLine } from './routing.ts';
-import { type IrqchipState, type LapicState, PIT_SOURCE } from './state.ts';
+import type { IrqchipState, LapicState } from './state.ts';
+import { PIT_SOURCE } from './state.ts';
 import { highestVector, testVector } from './vectors.ts';
 
 /** The vector the vCPU would be interrupted with now, or -1. A PIC interrupt comes before the LAPIC's. */
@@ -35,7 +36,7 @@ export const taskPriority = ({ tpr }: LapicState): number => tpr >> 4;
 /** MOV to CR8, or user space's KVM_SET_SREGS. */
 export function writeTaskPriority(kvm: KvmContext, vcpu: number, cr8: number): void {
   const tpr = (cr8 & 0xf) << 4;
-  if (chipOf(kvm).lapics[vcpu]!.tpr !== tpr) kvm.raise({ kind: 'sim:tpr', vcpu_id: vcpu, tpr });
+  if (lapicOf(kvm, vcpu).tpr !== tpr) kvm.raise({ kind: 'sim:tpr', vcpu_id: vcpu, tpr });
 }
 
 /**
@@ -56,7 +57,7 @@ export function pvEoiCandidate(l: LapicState): number {
 
 /** A pulse on LINT1 (the platform's NMI pin): delivered as the LVT entry says. */
 export function pulseLint1(kvm: KvmContext, vcpu: number): void {
-  deliverLocal(kvm, chipOf(kvm).lapics[vcpu]!, LVT_LINT1);
+  deliverLocal(kvm, lapicOf(kvm, vcpu), LVT_LINT1);
 }
 
 /** IRQ 0 pulses; an LVT0 in NMI mode makes the same tick an NMI (KVM's NMI watchdog). */

@@ -1,5 +1,5 @@
 /** The local APIC's registers: SDM Vol. 3, Table 11-1 (xAPIC, memory) and Table 11-6 (x2APIC, MSRs 800h-8FFh). */
-import { chipOf, type KvmContext } from '../context.ts';
+import { lapicOf, chipOf, type KvmContext } from '../context.ts';
 import { deliverToApic, type LapicMessage, SHORTHAND_SELF } from './delivery.ts';
 import { ioapicEoi } from './ioapic.ts';
 import {
@@ -57,7 +57,7 @@ const X2APIC_ICR_RESERVED = 0xfff32000n;
 
 /** End of interrupt: the highest vector in service ends, or -1 when there is none. SDM Vol. 3, 11.8.5. */
 export function writeEoi(kvm: KvmContext, vcpu: number): number {
-  const l = chipOf(kvm).lapics[vcpu]!;
+  const l = lapicOf(kvm, vcpu);
   const vector = highestVector(l.isr);
   const concerns = vector >= 0 && testVector(l.ioapicHandled, vector);
   const level = vector >= 0 && testVector(l.tmr, vector);
@@ -234,7 +234,7 @@ export const lapicMmioBase = ({ apicBase }: LapicState): number => apicBase - (a
 
 /** A read of `size` bytes at `offset` in the register page. -1: all ones, however wide the access. */
 export function lapicMmioRead(kvm: KvmContext, vcpu: number, offset: number, size: number): number {
-  const l = chipOf(kvm).lapics[vcpu]!;
+  const l = lapicOf(kvm, vcpu);
   if (isMmioHole(l)) return -1;
   const byte = offset & 0xf;
   if (byte + size > 4) return 0;
@@ -251,7 +251,7 @@ export function lapicMmioRead(kvm: KvmContext, vcpu: number, offset: number, siz
 
 /** A write at `offset`: only aligned 32-bit ones count. */
 export function lapicMmioWrite(kvm: KvmContext, vcpu: number, offset: number, size: number, value: number): void {
-  const l = chipOf(kvm).lapics[vcpu]!;
+  const l = lapicOf(kvm, vcpu);
   if (isMmioHole(l) || size !== 4 || (offset & 0xf) !== 0) return;
   writeRegister(kvm, l, offset & 0xff0, value >>> 0);
   if (isReservedRegister(offset & 0xff0)) logError(kvm, l, ESR_ILLEGAL_REGISTER);
@@ -259,7 +259,7 @@ export function lapicMmioWrite(kvm: KvmContext, vcpu: number, offset: number, si
 
 /** RDMSR of 800h-8FFh. Undefined: #GP. */
 export function lapicMsrRead(kvm: KvmContext, vcpu: number, msr: number): bigint | undefined {
-  const l = chipOf(kvm).lapics[vcpu]!;
+  const l = lapicOf(kvm, vcpu);
   if (!isX2apic(l)) return undefined;
   const offset = (msr - 0x800) << 4;
   if (offset === APIC_ICR) return (BigInt(l.icrHigh) << 32n) | BigInt(l.icrLow);
@@ -281,7 +281,7 @@ function writeX2apicIcr(kvm: KvmContext, l: LapicState, value: bigint): boolean 
 
 /** WRMSR of 800h-8FFh. False: #GP. */
 export function lapicMsrWrite(kvm: KvmContext, vcpu: number, msr: number, value: bigint): boolean {
-  const l = chipOf(kvm).lapics[vcpu]!;
+  const l = lapicOf(kvm, vcpu);
   if (!isX2apic(l)) return false;
   const offset = (msr - 0x800) << 4;
   if (offset === APIC_ICR) return writeX2apicIcr(kvm, l, value);

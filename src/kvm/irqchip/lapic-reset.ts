@@ -1,5 +1,5 @@
 /** IA32_APIC_BASE: SDM Vol. 3, 11.4.3-11.4.4 and 11.12.5. */
-import { chipOf, type KvmContext } from '../context.ts';
+import { lapicOf, chipOf, type KvmContext } from '../context.ts';
 import { APIC_BASE_ENABLE, APIC_BASE_EXTD } from './lapic.ts';
 import { deliverExpiredTimer } from './lapic-timer.ts';
 
@@ -14,7 +14,7 @@ function isIllegal(from: number, to: number): boolean {
 
 /** Write IA32_APIC_BASE. False: #GP. `host`: user space, which may make any transition. */
 export function apicBaseWrite(kvm: KvmContext, vcpu: number, value: bigint, host = false): boolean {
-  const { apicBase, features } = chipOf(kvm).lapics[vcpu]!;
+  const { apicBase, features } = lapicOf(kvm, vcpu);
   const { x2apic, physicalBits } = features;
   if (value === BigInt(apicBase)) return true;
   if (value >> BigInt(physicalBits) !== 0n) return false;

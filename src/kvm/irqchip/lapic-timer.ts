@@ -1,7 +1,8 @@
 /** The LAPIC timer: SDM Vol. 3, 11.5.4. The bus clock is 1 GHz, the TSC 2 GHz. */
+import type { Ns } from '../../base/units.ts';
 import { armTimer, cancelTimer, fireTimer, isDue } from '../../events/timers.ts';
 import { guestTsc } from '../clock/tsc.ts';
-import { chipOf, type KvmContext } from '../context.ts';
+import { lapicOf, chipOf, type KvmContext } from '../context.ts';
 import { deliverLocal, isEnabled, isPresent, LVT_MASKED, LVT_TIMER } from './lapic.ts';
 import type { LapicState, LapicTimerState } from './state.ts';
 import { MSR } from '../../x86/msrs.ts';
@@ -24,7 +25,6 @@ const NAMES: readonly string[] = Array.from({ length: 16 }, (_, vcpu) => `${TIME
 export const vcpuOfTimer = (id: string): number | undefined =>
   id.startsWith(TIMER_PREFIX) ? Number(id.slice(TIMER_PREFIX.length)) : undefined;
 
-const lapicOf = (kvm: KvmContext, vcpu: number): LapicState => chipOf(kvm).lapics[vcpu]!;
 const isDeadlineMode = (l: LapicState): boolean => l.timer.mode === TSC_DEADLINE;
 export const isCounting = ({ mode }: LapicTimerState): boolean => mode === ONE_SHOT || mode === PERIODIC;
 
@@ -99,7 +99,7 @@ export function restartCount(kvm: KvmContext, vcpu: number): void {
 }
 
 /** The current-count register: derived from the time that is left. */
-export function currentCount(l: LapicState, now: number): number {
+export function currentCount(l: LapicState, now: Ns): number {
   const t = l.timer;
   if (isDeadlineMode(l) || l.initialCount === 0 || t.period === 0) return 0;
   return Math.floor((Math.max(0, t.target - now) % t.period) / t.divide);

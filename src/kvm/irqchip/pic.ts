@@ -57,9 +57,9 @@ function refreshOutput(kvm: KvmContext): void {
 /** The vector an INTA cycle would give now, without giving it: 7 of a chip when spurious. */
 export function peekPic(pic: PicState): number {
   const irq = wanted(pic, 0);
-  if (irq !== CASCADE) return pic.chips[0]!.irqBase + (irq < 0 ? 7 : irq);
+  if (irq !== CASCADE) return pic.chips[0].irqBase + (irq < 0 ? 7 : irq);
   const slave = wanted(pic, 1);
-  return pic.chips[1]!.irqBase + (slave < 0 ? 7 : slave);
+  return pic.chips[1].irqBase + (slave < 0 ? 7 : slave);
 }
 
 /** The inputs an INTA cycle takes into service now, -1 for none. */

@@ -3,6 +3,7 @@
  * Intel 8254 data sheet; where KVM is simpler than the chip, KVM is followed.
  */
 import type { PitChannel, PitState } from './state.ts';
+import type { Ns } from '../../base/units.ts';
 import { armTimer, cancelTimer, fireTimer, isDue } from '../../events/timers.ts';
 import { chipOf, type KvmContext } from '../context.ts';
 import { packPit, type PitRegisters } from '../ioctl/structs.ts';
@@ -49,17 +50,17 @@ export function runOf(pit: PitState, count: number): PitRun | false | undefined 
 }
 
 /** Whole PIT clocks in a span of nanoseconds, exact for any span below 2^53. */
-function clocks(ns: number): number {
+function clocks(ns: Ns): number {
   const seconds = Math.floor(ns / NS_PER_SECOND);
   return seconds * PIT_HZ + Math.floor(((ns - seconds * NS_PER_SECOND) * PIT_HZ) / NS_PER_SECOND);
 }
 
-function elapsedClocks(pit: PitState, channel: number, now: number): number {
+function elapsedClocks(pit: PitState, channel: number, now: Ns): number {
   if (channel !== 0) return clocks(now - pit.channels[channel]!.countLoadTime);
   return pit.period === 0 ? 0 : clocks(Math.max(0, pit.period - (pit.expires - now)));
 }
 
-function currentCount(pit: PitState, channel: number, now: number): number {
+function currentCount(pit: PitState, channel: number, now: Ns): number {
   const c = pit.channels[channel]!;
   const elapsed = elapsedClocks(pit, channel, now);
   switch (c.mode) {
@@ -75,7 +76,7 @@ function currentCount(pit: PitState, channel: number, now: number): number {
   }
 }
 
-function outputPin(pit: PitState, channel: number, now: number): number {
+function outputPin(pit: PitState, channel: number, now: Ns): number {
   const c = pit.channels[channel]!;
   const elapsed = elapsedClocks(pit, channel, now);
   switch (c.mode) {
@@ -111,7 +112,7 @@ function loadCount(kvm: KvmContext, channel: number, value: number): void {
 }
 
 /** pit_load_count and create_pit_timer: what missed ticks waited is forgotten with the old count. */
-function startTimer(kvm: KvmContext, run: PitRun | false | undefined, ns: number): void {
+function startTimer(kvm: KvmContext, run: PitRun | false | undefined, ns: Ns): void {
   if (run === undefined) return;
   const { timers } = kvm.state;
   cancelTimer(timers, kvm.origin, PIT_WORK);
@@ -176,7 +177,7 @@ export function pitRead(kvm: KvmContext, offset: number): number {
   return value;
 }
 
-function readCounter(pit: PitState, channel: number, now: number): number {
+function readCounter(pit: PitState, channel: number, now: Ns): number {
   const c = pit.channels[channel]!;
   if (c.statusLatched !== 0) return c.status;
   if (c.countLatched !== 0) return c.countLatched === MSB ? c.latchedCount >> 8 : c.latchedCount & 0xff;

@@ -15,6 +15,7 @@ function emptyRouting(): Draft<GsiRouting> {
 
 /** A pin counted within its own chip, 0..15 over both PICs; -1 when there is none. */
 function chipPin(route: GsiRoute & { type: 'irqchip' }): number {
+  if (route.pin < 0) return -1;
   if (route.irqchip === IOAPIC) return route.pin < IOAPIC_PINS ? route.pin : -1;
   if (route.irqchip !== PIC_MASTER && route.irqchip !== PIC_SLAVE) return -1;
   return route.pin < 8 ? route.pin + route.irqchip * 8 : -1;
@@ -29,7 +30,7 @@ function clashes(present: readonly GsiRoute[], route: GsiRoute): boolean {
 export function buildRouting(entries: readonly GsiRoutingEntry[]): Draft<GsiRouting> | undefined {
   const routing = emptyRouting();
   for (const entry of entries) {
-    if (entry.gsi >= MAX_ROUTES) return undefined;
+    if (entry.gsi < 0 || entry.gsi >= MAX_ROUTES) return undefined;
     while (routing.routes.length <= entry.gsi) routing.routes.push([]);
     const present = routing.routes[entry.gsi]!;
     if (clashes(present, entry)) return undefined;

@@ -1,3 +1,5 @@
+import type { Ns, Seq } from '../../base/units.ts';
+
 /** One 8259A as KVM keeps it (struct kvm_kpic_state). Intel 8259A data sheet. */
 export interface PicChip {
   /** Input levels last seen, for edge detection. */
@@ -27,7 +29,7 @@ export interface PicChip {
 
 /** The cascaded pair: master, slave. */
 export interface PicState {
-  readonly chips: readonly PicChip[];
+  readonly chips: readonly [master: PicChip, slave: PicChip];
   /** INTR output of the master. */
   readonly output: boolean;
   /** Per pin 0..15: which sources assert it. */
@@ -67,12 +69,12 @@ export interface LapicTimerState {
   readonly divide: number;
   readonly period: number;
   /** Virtual nanosecond the current count reaches zero. */
-  readonly target: number;
+  readonly target: Ns;
   readonly tscDeadline: bigint;
   /** Expired, not yet delivered: the LVT entry is masked or the APIC disabled. */
   readonly pending: boolean;
   /** Sequence number of the expiry that is pending. */
-  readonly cause: number;
+  readonly cause: Seq;
 }
 
 /** What CPUID promises this vCPU about its APIC. */

@@ -1,5 +1,6 @@
 /** EPT as KVM remembers it: which page holds which entries. The processor walks a copy of the same words. */
 import { invariant } from '../../base/invariant.ts';
+import type { Gpa } from '../../base/units.ts';
 import { EPT_POOL_BASE, eptIndex } from '../../memory/ept-pool.ts';
 import type { EptState } from '../state.ts';
 import type { MmuRoot } from './root.ts';
@@ -20,7 +21,7 @@ const entryOf = ({ tables }: EptState, table: number, index: number): bigint => 
 export const nextTable = ({ free, next }: EptState): number => free[free.length - 1] ?? EPT_POOL_BASE + next * 4096;
 
 /** The entry below a root that translates `gpa` at `goal`, or the one above it at which a walk ends. */
-export function walkTo(ept: EptState, root: MmuRoot, gpa: number, goal: number): EptPlace {
+export function walkTo(ept: EptState, root: MmuRoot, gpa: Gpa, goal: number): EptPlace {
   let { table } = root;
   invariant(goal >= 1 && goal <= root.level, 'a walk has as many levels as its root', { goal });
   for (let { level } = root; ; level -= 1) {

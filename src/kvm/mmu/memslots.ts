@@ -1,3 +1,4 @@
+import type { Gfn } from '../../base/units.ts';
 import { type KvmContext, vmOf } from '../context.ts';
 import { E2BIG, EEXIST, EINVAL, ENOENT } from '../ioctl/errno.ts';
 import { type DirtyLog, KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY, type UserMemoryRegion } from '../ioctl/ioctls.ts';
@@ -122,7 +123,7 @@ function deleteSlot(kvm: KvmContext, region: UserMemoryRegion): number {
   return 0;
 }
 
-function overlaps(slots: readonly MemslotState[], id: number, baseGfn: number, npages: number): boolean {
+function overlaps(slots: readonly MemslotState[], id: number, baseGfn: Gfn, npages: number): boolean {
   return slots.some((s) => s.id !== id && s.baseGfn < baseGfn + npages && baseGfn < s.baseGfn + s.npages);
 }
 

@@ -1,3 +1,4 @@
+import type { Gfn, Hpa } from '../../base/units.ts';
 import {
   EPT_ACCESSED,
   EPT_DIRTY,
@@ -41,13 +42,13 @@ export const isMmuWritable = (spte: bigint): boolean => (spte & MMU_WRITABLE) !=
 export const addressOf = (spte: bigint): number => Number(spte & PTE_FRAME);
 
 /** make_nonleaf_spte: an entry that leads to the table at `hpa`. */
-export function tableSpte(hpa: number): bigint {
+export function tableSpte(hpa: Hpa): bigint {
   const flags = EPT_READ | EPT_WRITE | EPT_EXECUTE | EPT_ACCESSED;
   return BigInt(hpa) | MMU_PRESENT | SUPPRESS_VE | BigInt(flags);
 }
 
 /** make_spte: a leaf that maps the page (or 2 MiB) at `hpa`. */
-export function leafSpte(hpa: number, level: number, hostWritable: boolean, writable: boolean): bigint {
+export function leafSpte(hpa: Hpa, level: number, hostWritable: boolean, writable: boolean): bigint {
   const flags = EPT_READ | EPT_EXECUTE | WRITE_BACK | EPT_IGNORE_PAT | EPT_ACCESSED;
   let spte = BigInt(hpa) | MMU_PRESENT | SUPPRESS_VE | BigInt(flags);
   if (level > 1) spte |= LARGE;
@@ -64,7 +65,7 @@ export const writeProtected = (spte: bigint): bigint => spte & ~WRITE;
 export const smallSpte = (large: bigint, index: number): bigint => (large & ~LARGE) + BigInt(index * 4096);
 
 /** make_mmio_spte: generation bits 7:0 lie in 10:3, bits 18:8 in 62:52. */
-export function mmioSpte(gfn: number, generation: number): bigint {
+export function mmioSpte(gfn: Gfn, generation: number): bigint {
   const low = BigInt(generation & 0xff) << 3n;
   const high = BigInt(generation >>> 8) << 52n;
   return BigInt(gfn * 4096) | MMIO_VALUE | SUPPRESS_VE | low | high;

@@ -1,4 +1,5 @@
 import { invariant } from '../../base/invariant.ts';
+import type { Gfn, Gpa } from '../../base/units.ts';
 import { EPT_POOL_BASE, eptWord } from '../../memory/ept-pool.ts';
 import { hostPhysical } from '../../memory/host-physical.ts';
 import { EPTP } from '../../x86/controls.ts';
@@ -50,7 +51,7 @@ export function loadRoot(kvm: KvmContext, vcpu: VcpuState): number {
 }
 
 /** kvm_tdp_page_fault: map the page, or find that the access must be emulated. */
-export function handleTdpFault(kvm: KvmContext, vcpu: VcpuState, gpa: number, errorCode: number): PageFault {
+export function handleTdpFault(kvm: KvmContext, vcpu: VcpuState, gpa: Gpa, errorCode: number): PageFault {
   makePagesAvailable(kvm);
   loadRoot(kvm, vcpu);
   const write = (errorCode & PFERR_WRITE) !== 0;
@@ -74,7 +75,7 @@ function makePagesAvailable(kvm: KvmContext): void {
 }
 
 /** kvm_mmu_page_fault with PFERR_RSVD, Linux handle_mmio_page_fault: 'emulate' unless the entry is stale. */
-export function handleMmioFault(kvm: KvmContext, vcpu: VcpuState, gpa: number): PageFault {
+export function handleMmioFault(kvm: KvmContext, vcpu: VcpuState, gpa: Gpa): PageFault {
   const { spte, level } = walkTo(kvm.state.ept, rootInUse(kvm.state, vcpu), gpa, 1);
   if (level !== 1 || !isMmioSpte(spte)) return 'retry';
   const generation = mmioGeneration(spte);
@@ -118,7 +119,7 @@ export function writeProtectSlot(kvm: KvmContext, slot: MemslotState, mask: read
 }
 
 /** fast_page_fault: an entry that dirty logging write-protected becomes writable again. */
-function fastPageFault(kvm: KvmContext, vcpu: VcpuState, gpa: number, errorCode: number): boolean {
+function fastPageFault(kvm: KvmContext, vcpu: VcpuState, gpa: Gpa, errorCode: number): boolean {
   const place = walkTo(kvm.state.ept, rootInUse(kvm.state, vcpu), gpa, 1);
   const gfn = Math.floor(gpa / 4096);
   const slot = slotOf(kvm, gfn);
@@ -141,7 +142,7 @@ function fastPageFault(kvm: KvmContext, vcpu: VcpuState, gpa: number, errorCode:
   return true;
 }
 
-function mapNoSlot(kvm: KvmContext, root: MmuRoot, gfn: number): PageFault {
+function mapNoSlot(kvm: KvmContext, root: MmuRoot, gfn: Gfn): PageFault {
   kvm.raise({ kind: 'kvm_mmu_spte_requested', gfn, pfn: PFN_NOSLOT, level: 1 });
   const place = linkTables(kvm, root, gfn, 1);
   const { generation } = vmOf(kvm);
@@ -152,7 +153,7 @@ function mapNoSlot(kvm: KvmContext, root: MmuRoot, gfn: number): PageFault {
 
 /** What is to be mapped, and for what. */
 interface Wanted {
-  readonly gfn: number;
+  readonly gfn: Gfn;
   readonly write: boolean;
   readonly readonly: boolean;
 }
@@ -177,14 +178,14 @@ function mapSlot(kvm: KvmContext, root: MmuRoot, slot: MemslotState, wanted: Wan
 }
 
 /** 2 MiB when slot, alignment and logging allow it: Linux kvm_mmu_max_mapping_level. */
-function mappingLevel(slot: MemslotState, gfn: number): number {
+function mappingLevel(slot: MemslotState, gfn: Gfn): number {
   const base = gfn - (gfn % 512);
   if (slot.dirty !== undefined || base < slot.baseGfn || base + 512 > slot.baseGfn + slot.npages) return 1;
   return (slot.hva / 4096 + base - slot.baseGfn) % 512 === 0 ? LARGE_LEVEL : 1;
 }
 
 /** Walk down to `goal`, making the tables that are missing. Returns the entry at `goal`. */
-function linkTables(kvm: KvmContext, root: MmuRoot, gfn: number, goal: number): EptPlace {
+function linkTables(kvm: KvmContext, root: MmuRoot, gfn: Gfn, goal: number): EptPlace {
   for (;;) {
     const place = walkTo(kvm.state.ept, root, gfn * 4096, goal);
     if (place.level === goal) return place;
@@ -196,7 +197,7 @@ function linkTables(kvm: KvmContext, root: MmuRoot, gfn: number, goal: number): 
 }
 
 /** tdp_mmu_split_huge_page: 512 entries in place of one. */
-function splitLarge(kvm: KvmContext, place: EptPlace, gfn: number, child: number): void {
+function splitLarge(kvm: KvmContext, place: EptPlace, gfn: Gfn, child: number): void {
   for (let index = 0; index < 512; index += 1) {
     putWords(kvm, { table: child, index }, smallSpte(place.spte, index));
   }
@@ -205,7 +206,7 @@ function splitLarge(kvm: KvmContext, place: EptPlace, gfn: number, child: number
 }
 
 /** handle_changed_spte: the one place an entry changes while it is linked. A table it led to goes with it. */
-function setEntry(kvm: KvmContext, place: EptPlace, gfn: number, spte: bigint): void {
+function setEntry(kvm: KvmContext, place: EptPlace, gfn: Gfn, spte: bigint): void {
   const { level, spte: old } = place;
   const gone =
     isPresent(old) && !isLarge(old) && level > 1 ? tablesBelow(kvm.state.ept, addressOf(old), level - 1) : [];
@@ -219,7 +220,7 @@ type WordPlace = Pick<EptPlace, 'table' | 'index'>;
 
 const addressOfPlace = ({ table, index }: WordPlace): number => table + index * 8;
 
-function allocateTable(kvm: KvmContext, gfn: number, level: number): number {
+function allocateTable(kvm: KvmContext, gfn: Gfn, level: number): number {
   const { ept } = kvm.state;
   const table = nextTable(ept);
   const fits = (table - EPT_POOL_BASE) / 4096 < ept.pages;

@@ -44,7 +44,7 @@ import { checkAndInject, type Injection } from './injection.ts';
 import { offerPvEoi, takePvEoi } from './pv-eoi.ts';
 import { acceptApicEvents, MP_RUNNABLE } from './start.ts';
 import { BLOCKED_BY, RFLAGS } from '../../x86/registers.ts';
-import { unreachable } from '../../base/unreachable.ts';
+import { unreachable } from '../../base/invariant.ts';
 
 const { MOV_DR_EXITING } = PRIMARY;
 const { VALID, TYPE, NMI } = INTERRUPTION;

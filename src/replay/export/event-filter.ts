@@ -1,3 +1,4 @@
+import type { Tick } from '../../base/units.ts';
 import { sourceName, type Stamped } from '../../events/stamped.ts';
 import { VOCABULARY } from '../../events/vocabulary.ts';
 import { textOf } from './text.ts';
@@ -6,8 +7,8 @@ import { textOf } from './text.ts';
 export interface EventFilter {
   /** Names with `*`, like `kvm_exit`, `kvm_*`, `sim:*`. */
   readonly kinds?: readonly string[];
-  readonly fromTick?: number;
-  readonly toTick?: number;
+  readonly fromTick?: Tick;
+  readonly toTick?: Tick;
   readonly source?: string;
   /** Text the printed fields must contain. */
   readonly containing?: string;

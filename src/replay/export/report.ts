@@ -1,3 +1,4 @@
+import type { Ns } from '../../base/units.ts';
 import type { Pace } from '../../events/costs.ts';
 import { sourceName, type Stamped } from '../../events/stamped.ts';
 import { textOf } from './text.ts';
@@ -5,7 +6,7 @@ import { textOf } from './text.ts';
 /** Virtual time of events, told from the events themselves. */
 export interface EventClock {
   /** Virtual nanoseconds at which this event happened; call it for every event in order. */
-  ns(stamped: Stamped): number;
+  ns(stamped: Stamped): Ns;
 }
 
 /** Ticks, the warps among the events and what each exit and each trip to user space takes give virtual time. */
@@ -28,7 +29,7 @@ const FIRST_IOTHREAD = 272;
 const cpuOf = (source: number): number => (source >= FIRST_VCPU && source < FIRST_IOTHREAD ? source - FIRST_VCPU : 0);
 
 /** One line as `trace-cmd report` prints it: task-pid, CPU, seconds, event name, text. */
-export function reportLine(stamped: Stamped, ns: number): string {
+export function reportLine(stamped: Stamped, ns: Ns): string {
   const { source, event } = stamped;
   const seconds = Math.floor(ns / 1e9);
   const micros = Math.floor((ns % 1e9) / 1000);

@@ -1,3 +1,4 @@
+import type { Seq, Tick } from '../../base/units.ts';
 import { CHUNK_HEADER_LENGTH, type ChunkHeader, decodeChunkHeader, encodeChunkHeader } from './chunk.ts';
 import { crc32 } from './crc32.ts';
 import type { ByteSource, Inflate } from './opened.ts';
@@ -32,13 +33,13 @@ export interface CheckpointIdentity {
 /** Where a chunk lies and what it is about. */
 export interface PartPlace {
   readonly offset: number;
-  readonly seq: number;
-  readonly tick: number;
+  readonly seq: Seq;
+  readonly tick: Tick;
 }
 
 /** A chunk as it goes into the file: the frame of a trace's, which checks itself. */
 export function framed(
-  { kind, ordinal, seq, tick }: { kind: number; ordinal: number; seq: number; tick: number },
+  { kind, ordinal, seq, tick }: { kind: number; ordinal: number; seq: Seq; tick: Tick },
   raw: Uint8Array,
   compress: Compress,
 ): Uint8Array {

@@ -203,8 +203,10 @@ function pageNumbered(state: ReaderState, number: number, length: number, memory
   if (number === 0) return ZERO_PAGE;
   if (number === OF_BASE) return BASE_PAGE;
   if (number < 0) {
-    const page = pageAtFirst(number);
-    return memory[Math.floor(page / BLOCK_PAGES)]![page % BLOCK_PAGES]!;
+    const place = pageAtFirst(number);
+    const page = memory[Math.floor(place / BLOCK_PAGES)]?.[place % BLOCK_PAGES];
+    if (page === undefined) throw new Damaged(`Pages in ${state.source.name} are of a larger memory: ${INSTEAD}`);
+    return page;
   }
   const page = state.pages.get(number)?.deref() ?? readPages(state, number);
   // The last page of a region may be short; where the base was at first, it is whole.

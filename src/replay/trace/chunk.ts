@@ -1,3 +1,4 @@
+import type { Seq, Tick } from '../../base/units.ts';
 import { crc32 } from './crc32.ts';
 
 /** First bytes of every trace: a name that is not text in any encoding, then the format version (u32). */
@@ -24,9 +25,9 @@ export interface ChunkHeader {
   readonly storedLength: number;
   readonly rawLength: number;
   readonly events: number;
-  readonly firstSeq: number;
-  readonly firstTick: number;
-  readonly lastTick: number;
+  readonly firstSeq: Seq;
+  readonly firstTick: Tick;
+  readonly lastTick: Tick;
   readonly payloadCrc: number;
   /** Header checksum of the chunk before: a chunk that moved does not fit its neighbour. */
   readonly previousCrc: number;

@@ -13,7 +13,7 @@ import {
 import { contradiction } from './contradiction.ts';
 import { type Numbers, readNumbers, writeIntegers } from './integers.ts';
 import { type FieldPlace, readTold, type TellerAt, writeTold } from './told.ts';
-import { unreachable } from '../../base/unreachable.ts';
+import { unreachable } from '../../base/invariant.ts';
 
 /** Room for the integers of one column; callers fill `values[0..count)`. */
 export interface Scratch {

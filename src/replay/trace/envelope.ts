@@ -1,3 +1,4 @@
+import type { Seq } from '../../base/units.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { type ByteReader, type ByteWriter, readVarint, writeVarint } from './bytes.ts';
 import type { Scratch } from './columns.ts';
@@ -112,7 +113,7 @@ function withinOf(code: number, i: number, seqs: Float64Array, withins: Float64A
   return code === THE_ONE_BEFORE ? seqs[i - 1]! : seqs[i]! - (code - WITHIN_DISTANCE);
 }
 
-function causeOf(code: number, seq: number, within: number): number {
+function causeOf(code: number, seq: Seq, within: Seq): number {
   if (code === NONE) return NO_EVENT;
   return code === AS_WITHIN ? within : seq - (code - CAUSE_DISTANCE);
 }

@@ -1,3 +1,4 @@
+import type { Seq, Tick } from '../../base/units.ts';
 import { byteReader, type ByteReader, readVarint } from './bytes.ts';
 import { type Column, readColumn, type Row, valueIn } from './columns.ts';
 import { contradiction } from './contradiction.ts';
@@ -7,11 +8,11 @@ import { readIntegers } from './integers.ts';
 
 /** An event as its trace recorded it: the fields its vocabulary had, whatever today's has. */
 export interface RecordedEvent {
-  readonly seq: number;
-  readonly tick: number;
+  readonly seq: Seq;
+  readonly tick: Tick;
   readonly source: number;
-  readonly cause: number | undefined;
-  readonly within: number | undefined;
+  readonly cause: Seq | undefined;
+  readonly within: Seq | undefined;
   readonly event: { readonly kind: string } & Readonly<Row>;
 }
 
@@ -50,7 +51,7 @@ function readListed(input: ByteReader, most: number): number[] {
 /** What a chunk's header says of its events. */
 export interface Extent {
   readonly events: number;
-  readonly firstSeq: number;
+  readonly firstSeq: Seq;
 }
 
 /** Events of a chunk, taken apart into columns and put together when they are asked for. */
@@ -180,7 +181,7 @@ function checkEnvelope({ seqs, ticks, sources, withins, causes }: Envelope): voi
   }
 }
 
-const isEarlier = (link: number, seq: number): boolean => link >= NO_EVENT && link < seq;
+const isEarlier = (link: number, seq: Seq): boolean => link >= NO_EVENT && link < seq;
 
 function demand(holds: boolean, what: string): void {
   if (!holds) throw contradiction(what);

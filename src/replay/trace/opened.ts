@@ -1,3 +1,4 @@
+import type { Seq, Tick } from '../../base/units.ts';
 import type { EventBatch } from './event-batch.ts';
 import type { TraceHeader } from './header.ts';
 
@@ -19,9 +20,9 @@ export interface ChunkPlace {
   readonly offset: number;
   readonly kind: number;
   readonly events: number;
-  readonly firstSeq: number;
-  readonly firstTick: number;
-  readonly lastTick: number;
+  readonly firstSeq: Seq;
+  readonly firstTick: Tick;
+  readonly lastTick: Tick;
 }
 
 /** A trace of any format version, opened. */

@@ -1,4 +1,5 @@
 import { Problem } from '../../base/problem.ts';
+import type { Seq } from '../../base/units.ts';
 import type { FieldType } from '../../events/schema.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { type EventKind, type MachineEvent, VOCABULARY } from '../../events/vocabulary.ts';
@@ -121,7 +122,7 @@ export function* kindsUpTo(trace: TraceReader, length: number): Generator<[chunk
 }
 
 /** Index of the chunk that holds `seq`, or of the last one before it. -1: all come later. */
-export function chunkOf(chunks: readonly ChunkPlace[], seq: number): number {
+export function chunkOf(chunks: readonly ChunkPlace[], seq: Seq): number {
   let low = 0;
   let high = chunks.length;
   while (low < high) {

@@ -1,3 +1,4 @@
+import type { Seq, Tick } from '../../base/units.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { byteWriter, type ByteWriter, writeVarint } from './bytes.ts';
 import { CHUNK, encodeChunkHeader, encodeTrailer, FILE_MAGIC, headerCrc, PREAMBLE_LENGTH } from './chunk.ts';
@@ -42,9 +43,9 @@ interface ChunkPlace {
   readonly kind: number;
   readonly offset: number;
   readonly events: number;
-  readonly firstSeq: number;
-  readonly firstTick: number;
-  readonly lastTick: number;
+  readonly firstSeq: Seq;
+  readonly firstTick: Tick;
+  readonly lastTick: Tick;
 }
 
 interface WriterState {

@@ -1,4 +1,5 @@
 import { Problem } from '../../base/problem.ts';
+import type { Seq } from '../../base/units.ts';
 import type { Change } from '../../replay/interventions.ts';
 import { endOf, markOf } from '../../replay/places.ts';
 import { interventionEvent } from '../../machine/intervene.ts';
@@ -98,7 +99,7 @@ function futureInputs(
   { run, changes }: Fork,
   { machine }: Timeline,
   at: Mark,
-  peek: (seq: number) => PendingInput | undefined,
+  peek: (seq: Seq) => PendingInput | undefined,
 ): PendingInput[] {
   const rest: PendingInput[] = [];
   for (let input = peek(at.seq); input !== undefined; input = peek((input.seq as number) + 1)) {

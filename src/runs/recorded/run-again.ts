@@ -1,4 +1,5 @@
 import { digestOf } from '../../base/digest.ts';
+import type { Tick } from '../../base/units.ts';
 import { createMachine, type Machine } from '../../machine/machine.ts';
 import { describeDivergence } from '../../replay/divergence.ts';
 import { rerun as rerunEvents } from '../../replay/rerun.ts';
@@ -19,7 +20,7 @@ export interface RanAgain {
   /** Digests of state and memory among the events. */
   readonly digests: number;
   /** Tick of the last event. */
-  readonly tick: number;
+  readonly tick: Tick;
   /** Of the state at the end, and where there is any of guest memory. */
   readonly digest: string;
   /** The first event that came out otherwise, as text. */

@@ -1,4 +1,5 @@
 import { Problem } from '../../base/problem.ts';
+import type { Tick } from '../../base/units.ts';
 import type { Checkpoint } from '../../machine/checkpoint.ts';
 import type { PendingInput } from '../../machine/parts.ts';
 import type { CheckpointIdentity } from '../../replay/trace/checkpoint-format.ts';
@@ -64,5 +65,5 @@ export function createCheckpointFile(world: World, trace: string, first: Checkpo
 const PER_DOUBLING = 128;
 
 /** Ticks from one stored checkpoint to the next. */
-export const strideAt = (tick: number, every: number): number =>
+export const strideAt = (tick: Tick, every: number): number =>
   Math.max(every, 2 ** Math.floor(Math.log2(Math.max(1, tick / PER_DOUBLING))));

@@ -1,3 +1,4 @@
+import type { Seq } from '../../base/units.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { type Intervention, interventionEvent } from '../../machine/intervene.ts';
 import { createMachine } from '../../machine/machine.ts';
@@ -13,7 +14,7 @@ export interface LiveRun {
   /** Every input taken so far, with its virtual time. */
   readonly taken: readonly PendingInput[];
   /** An event by its number, of the last some ten thousand. */
-  event(seq: number): Stamped | undefined;
+  event(seq: Seq): Stamped | undefined;
   /** The session leaves the machine alone. */
   isHeld: boolean;
   /** Somebody looks: a run that has ended is kept to be gone back in. */

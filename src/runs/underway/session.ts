@@ -1,3 +1,4 @@
+import type { Ns } from '../../base/units.ts';
 import type { GuestView } from '../../machine/guest-view.ts';
 import type { InputEvent } from '../../machine/parts.ts';
 import type { MachineState } from '../../reducers/state.ts';
@@ -15,7 +16,7 @@ export type SessionPause =
   /** Its slice of the host's time is over. */
   | { readonly pause: 'slice' }
   /** Every vCPU waits. `untilNs`: virtual time of the next deadline, when there is one. */
-  | { readonly pause: 'idle'; readonly untilNs: number | undefined }
+  | { readonly pause: 'idle'; readonly untilNs: Ns | undefined }
   /** Somebody holds the run. */
   | { readonly pause: 'held' }
   | { readonly pause: 'ended'; readonly end: SessionEnd };
@@ -25,7 +26,7 @@ export interface SessionFigures {
   readonly ticks: number;
   readonly events: number;
   readonly exits: number;
-  readonly virtualNs: number;
+  readonly virtualNs: Ns;
 }
 
 /** One running machine, recorded, as its console drives it. */
@@ -50,7 +51,7 @@ export interface Session {
   /** Whether the guest has opened a serial line for receiving. A device keeps what it is given. */
   listens(at: CharacterPort): boolean;
   /** Virtual nanoseconds since power-on. */
-  now(): number;
+  now(): Ns;
   /** Virtual nanoseconds since the guest last printed. */
   silence(): number;
   readonly isStopped: boolean;

@@ -1,5 +1,6 @@
 import { digestOfBytes } from '../../base/digest.ts';
 import { invariant } from '../../base/invariant.ts';
+import type { Gpa, Ns } from '../../base/units.ts';
 import type { Ask, Effects } from '../../devices/device.ts';
 import { armTimer, cancelTimer } from '../../events/timers.ts';
 import type { MachineEvent } from '../../events/vocabulary.ts';
@@ -24,7 +25,7 @@ export class DeviceCall implements Effects {
     this.pending = pending;
   }
 
-  get now(): number {
+  get now(): Ns {
     return this.machine.now();
   }
 
@@ -54,7 +55,7 @@ export class DeviceCall implements Effects {
     drivePin(this.machine, { part: this.part, name, high }, callOf);
   }
 
-  arm(timer: string, deadline: number): void {
+  arm(timer: string, deadline: Ns): void {
     armTimer(this.machine.origin, this.idOf(timer), deadline);
   }
 
@@ -62,7 +63,7 @@ export class DeviceCall implements Effects {
     cancelTimer(this.machine.state.timers, this.machine.origin, this.idOf(timer));
   }
 
-  deadline(timer: string): number | undefined {
+  deadline(timer: string): Ns | undefined {
     return this.machine.state.timers[this.idOf(timer)]?.deadline;
   }
 
@@ -82,7 +83,7 @@ export class DeviceCall implements Effects {
     this.machine.askForReset(this.part.name);
   }
 
-  dmaReach(gpa: number, length: number): number {
+  dmaReach(gpa: Gpa, length: number): number {
     return reachOf(this.machine.memory, gpa, length);
   }
 
@@ -90,11 +91,11 @@ export class DeviceCall implements Effects {
     return this.machine.memory.memory.gather(this.part.name, reads);
   }
 
-  dmaRead(gpa: number, length: number): Uint8Array {
+  dmaRead(gpa: Gpa, length: number): Uint8Array {
     return this.transaction(() => readBytes(this.machine.memory, gpa, length));
   }
 
-  dmaWrite(gpa: number, bytes: Uint8Array): void {
+  dmaWrite(gpa: Gpa, bytes: Uint8Array): void {
     this.tellDma('write', gpa, bytes);
     writeBytes(this.machine.memory, gpa, bytes);
   }
@@ -107,7 +108,7 @@ export class DeviceCall implements Effects {
     return bytes;
   }
 
-  private tellDma(dir: 'read' | 'write', gpa: number, bytes: Uint8Array): void {
+  private tellDma(dir: 'read' | 'write', gpa: Gpa, bytes: Uint8Array): void {
     this.raise({ kind: 'sim:dma', dev: this.part.name, dir, gpa, len: bytes.length, digest: digestOfBytes(bytes) });
   }
 

@@ -1,3 +1,4 @@
+import type { Ns, Seq } from '../../base/units.ts';
 import type { Device } from '../../devices/device.ts';
 import type { Origin } from '../../events/origin.ts';
 import { vcpuOf } from '../../events/stamped.ts';
@@ -125,7 +126,7 @@ export class Machine implements RegisterBus {
   }
 
   /** Virtual nanoseconds since power-on. */
-  now(): number {
+  now(): Ns {
     return this.board.host.now();
   }
 
@@ -140,7 +141,7 @@ export class Machine implements RegisterBus {
   }
 
   /** The same for what follows from an event. */
-  after(seq: number): Machine {
+  after(seq: Seq): Machine {
     return new Machine(this.board, this.origin.after(seq));
   }
 

@@ -1,6 +1,8 @@
+import type { Gpa } from '../../base/units.ts';
+
 /** Bytes to be in guest memory before the first instruction; zeros follow up to `size`. */
 export interface Segment {
-  readonly gpa: number;
+  readonly gpa: Gpa;
   readonly bytes: Uint8Array;
   readonly size: number;
 }
@@ -25,4 +27,4 @@ export interface LoadPlan {
 }
 
 /** A segment that is exactly its bytes. */
-export const segment = (gpa: number, bytes: Uint8Array): Segment => ({ gpa, bytes, size: bytes.length });
+export const segment = (gpa: Gpa, bytes: Uint8Array): Segment => ({ gpa, bytes, size: bytes.length });

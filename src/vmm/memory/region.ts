@@ -1,3 +1,5 @@
+import type { Hva } from '../../base/units.ts';
+
 /** Which device register range answers an I/O leaf. */
 export interface IoHandler {
   /** Index of the device in the machine's list of parts. */
@@ -25,7 +27,7 @@ export interface MemoryRegion {
   readonly readonly: boolean;
   readonly children: readonly MemoryRegion[];
   /** Host virtual address of offset 0, of `ram` and `rom`. */
-  readonly hva?: number;
+  readonly hva?: Hva;
   /** Undefined for an `io` leaf that the kernel serves, or nobody. */
   readonly handler?: IoHandler;
   readonly target?: MemoryRegion;
@@ -49,13 +51,13 @@ export const container = (
 ): MemoryRegion => ({ ...leaf(name, 'container', size, place), children });
 
 /** Random-access memory backed by host memory at `hva`. */
-export const ram = (name: string, size: number, hva: number, place: Placement = {}): MemoryRegion => ({
+export const ram = (name: string, size: number, hva: Hva, place: Placement = {}): MemoryRegion => ({
   ...leaf(name, 'ram', size, place),
   hva,
 });
 
 /** Read-only memory backed by host memory at `hva`. */
-export const rom = (name: string, size: number, hva: number, place: Placement = {}): MemoryRegion => ({
+export const rom = (name: string, size: number, hva: Hva, place: Placement = {}): MemoryRegion => ({
   ...leaf(name, 'rom', size, place),
   hva,
   readonly: true,

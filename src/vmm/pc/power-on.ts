@@ -1,3 +1,4 @@
+import type { Gpa } from '../../base/units.ts';
 import type { Machine } from '../board/machine.ts';
 import { bootsThroughFirmware } from '../loaders/boot-path.ts';
 import { planLinux } from '../loaders/direct-linux.ts';
@@ -37,7 +38,7 @@ function place(machine: Machine, plan: LoadPlan): void {
   }
 }
 
-function clear(machine: Machine, gpa: number, length: number): void {
+function clear(machine: Machine, gpa: Gpa, length: number): void {
   for (let done = 0; done < length; done += CHUNK) {
     const size = Math.min(CHUNK, length - done);
     const there = readBytes(machine.memory, gpa + done, size);

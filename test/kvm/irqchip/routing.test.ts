@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { KVM_SET_GSI_ROUTING } from '../../../src/kvm/ioctl/ioctls.ts';
+import { KVM_GET_IRQCHIP, KVM_SET_GSI_ROUTING, KVM_SET_IRQCHIP } from '../../../src/kvm/ioctl/ioctls.ts';
 import { type GsiRoutingEntry, setIrqLine } from '../../../src/kvm/irqchip/index.ts';
 import { fresh, pending, printed, rig } from './fixture.ts';
 
@@ -53,10 +53,19 @@ describe('KVM_SET_GSI_ROUTING', () => {
     ['two pins of one chip', [irqchip(0, 2, 0), irqchip(0, 2, 1)]],
     ['an MSI beside a pin', [irqchip(0, 2, 0), msi(0)]],
     ['a GSI beyond 4095', [msi(4096)]],
+    ['a GSI below 0', [msi(-1)]],
+    ['a PIC pin below 0', [irqchip(0, 1, -1)]],
+    ['an IOAPIC pin below 0', [irqchip(0, 2, -1)]],
   ])('refuses %s and keeps the old table', (_, entries) => {
     const r = rig();
     const before = r.chip.routing;
     expect(r.kvm.ioctl(r.vm, KVM_SET_GSI_ROUTING, { entries })).toBe(EINVAL);
     expect(r.chip.routing).toBe(before);
   });
+});
+
+test.each([-1, 3])('there is no interrupt controller %i to read or set', (chipId) => {
+  const r = rig();
+  expect(r.kvm.ioctl(r.vm, KVM_GET_IRQCHIP, { chipId })).toBe(EINVAL);
+  expect(r.kvm.ioctl(r.vm, KVM_SET_IRQCHIP, { chipId, state: {} })).toBe(EINVAL);
 });
