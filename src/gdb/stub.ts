@@ -1,6 +1,5 @@
 import { unreachable } from '../base/invariant.ts';
 import type { StubSubject } from './stub-subject.ts';
-import type { Gva } from '../base/units.ts';
 import type { Watchpoint } from '../engine/index.ts';
 import { linearRipOf, readPhysical } from '../machine/guest-view.ts';
 import { evaluateAgent } from './agent-expression.ts';

@@ -1,5 +1,5 @@
 /** Emulating the instruction at rip: MMIO, string I/O, what hardware leaves to KVM. Linux x86_emulate_instruction. */
-import { invariant } from '../../base/invariant.ts';
+import { invariant, unreachable } from '../../base/invariant.ts';
 import type { Gpa } from '../../base/units.ts';
 import { bigintOf, bytesOf, mmioRead, mmioWrite, numberOf, portRead, portWrite } from './buses.ts';
 import type { KvmContext } from '../context.ts';
@@ -13,7 +13,6 @@ import { guestHva, markDirty, slotOf } from '../mmu/guest-memory.ts';
 import { handleTdpFault, PFERR_FETCH, PFERR_PRESENT, PFERR_WRITE } from '../mmu/tdp-mmu.ts';
 import type { VcpuState } from '../state.ts';
 import { PF, queueException } from '../vcpu/exceptions.ts';
-import { unreachable } from '../../base/invariant.ts';
 
 /** Steps one instruction may take before it must end or reach user space. */
 const STEP_LIMIT = 4096;

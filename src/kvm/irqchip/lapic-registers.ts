@@ -1,5 +1,5 @@
 /** The local APIC's registers: SDM Vol. 3, Table 11-1 (xAPIC, memory) and Table 11-6 (x2APIC, MSRs 800h-8FFh). */
-import { lapicOf, chipOf, type KvmContext } from '../context.ts';
+import { lapicOf, type KvmContext } from '../context.ts';
 import { deliverToApic, type LapicMessage, SHORTHAND_SELF } from './delivery.ts';
 import { ioapicEoi } from './ioapic.ts';
 import {

@@ -1,5 +1,5 @@
 /** IA32_APIC_BASE: SDM Vol. 3, 11.4.3-11.4.4 and 11.12.5. */
-import { lapicOf, chipOf, type KvmContext } from '../context.ts';
+import { lapicOf, type KvmContext } from '../context.ts';
 import { APIC_BASE_ENABLE, APIC_BASE_EXTD } from './lapic.ts';
 import { deliverExpiredTimer } from './lapic-timer.ts';
 

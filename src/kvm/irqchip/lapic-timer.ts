@@ -2,7 +2,7 @@
 import type { Ns } from '../../base/units.ts';
 import { armTimer, cancelTimer, fireTimer, isDue } from '../../events/timers.ts';
 import { guestTsc } from '../clock/tsc.ts';
-import { lapicOf, chipOf, type KvmContext } from '../context.ts';
+import { lapicOf, type KvmContext } from '../context.ts';
 import { deliverLocal, isEnabled, isPresent, LVT_MASKED, LVT_TIMER } from './lapic.ts';
 import type { LapicState, LapicTimerState } from './state.ts';
 import { MSR } from '../../x86/msrs.ts';
