@@ -8,13 +8,20 @@ const SIMPLE = { false: 0xf4, true: 0xf5, null: 0xf6, undefined: 0xf7, double: 0
 /** Tags of integers beyond 64 bits. RFC 8949, 3.4.3. */
 const BIGNUM = { positive: 2, negative: 3 } as const;
 
+/** A 64-bit integer by its halves, on a host that stores the lower one first. */
+const WIDE = new BigUint64Array(1);
+const HALVES = new Uint32Array(WIDE.buffer);
+
+const SHORT = 24;
+
 /** Names of fields a guest or a trace makes up are not kept without end. */
 const MOST_KEPT = 4096;
 
-/** Fields of one shape: as they were made, and where each stands once sorted. */
+/** Fields of one shape: as they were made, then sorted, each with what its name comes to. */
 interface Shape {
   readonly made: readonly string[];
   readonly sorted: readonly string[];
+  readonly keys: readonly Uint8Array[];
 }
 
 /** Encodes values one after the other into one buffer, which it keeps. */
@@ -71,35 +78,31 @@ export class CborEncoder {
   }
 
   private putMap(map: Readonly<Record<string, unknown>>): void {
-    const names = this.sorted(Object.keys(map));
+    const { sorted, keys } = this.shapeOf(Object.keys(map));
     let present = 0;
-    for (const name of names) if (map[name] !== undefined) present += 1;
+    for (let i = 0; i < sorted.length; i += 1) if (map[sorted[i]!] !== undefined) present += 1;
     this.putHead(MAJOR.map, present);
-    for (const name of names) {
-      const value = map[name];
+    for (let i = 0; i < sorted.length; i += 1) {
+      const value = map[sorted[i]!];
       if (value === undefined) continue;
-      this.append(this.keyOf(name));
+      this.append(keys[i]!);
       this.put(value);
     }
   }
 
   /** Sorting is dear and shapes are few: one that was met before is known by its names. */
-  private sorted(names: readonly string[]): readonly string[] {
-    const first = names[0];
-    if (first === undefined) return names;
+  private shapeOf(names: readonly string[]): Shape {
+    const first = names[0] ?? '';
     const alike = this.shapes.get(first);
-    const known = alike?.find(
-      ({ made }) => made.length === names.length && made.every((name, at) => name === names[at]),
-    );
-    if (known !== undefined) return known.sorted;
+    if (alike !== undefined) for (const shape of alike) if (areSame(shape.made, names)) return shape;
     const sorted = [...names].sort((a, b) => compareBytes(this.keyOf(a), this.keyOf(b)));
+    const shape = { made: [...names], sorted, keys: sorted.map((name) => this.keyOf(name)) };
     if (this.shapesKept < MOST_KEPT) {
       this.shapesKept += 1;
-      const shape = { made: [...names], sorted };
       if (alike === undefined) this.shapes.set(first, [shape]);
       else alike.push(shape);
     }
-    return sorted;
+    return shape;
   }
 
   private keyOf(name: string): Uint8Array {
@@ -123,9 +126,15 @@ export class CborEncoder {
   }
 
   private putBigint(value: bigint): void {
+    WIDE[0] = value;
+    if (WIDE[0] === value) {
+      this.putWideHead(MAJOR.unsigned, HALVES[1]!, HALVES[0]!);
+      return;
+    }
     const magnitude = value < 0n ? -1n - value : value;
-    if (magnitude === BigInt.asUintN(64, magnitude)) {
-      this.putWideHead(value < 0n ? MAJOR.negative : MAJOR.unsigned, magnitude);
+    WIDE[0] = magnitude;
+    if (value < 0n && WIDE[0] === magnitude) {
+      this.putWideHead(MAJOR.negative, HALVES[1]!, HALVES[0]!);
       return;
     }
     this.putHead(MAJOR.tag, value < 0n ? BIGNUM.negative : BIGNUM.positive);
@@ -135,15 +144,16 @@ export class CborEncoder {
     for (let at = 0; at < even.length; at += 2) this.putByte(Number.parseInt(even.slice(at, at + 2), 16));
   }
 
-  private putWideHead(major: number, argument: bigint): void {
-    if (argument <= BigInt(Number.MAX_SAFE_INTEGER)) {
-      this.putHead(major, Number(argument));
+  private putWideHead(major: number, high: number, low: number): void {
+    if (high === 0) {
+      this.putHead(major, low);
       return;
     }
-    this.putByte(major | 27);
-    this.room(8);
-    this.view.setBigUint64(this.length, argument);
-    this.length += 8;
+    this.room(9);
+    this.bytes[this.length] = major | 27;
+    this.view.setUint32(this.length + 1, high);
+    this.view.setUint32(this.length + 5, low);
+    this.length += 9;
   }
 
   /** The shortest head that holds the argument, a safe integer. RFC 8949, 3. */
@@ -179,9 +189,12 @@ export class CborEncoder {
   }
 
   private append(bytes: Uint8Array): void {
-    this.room(bytes.length);
-    this.bytes.set(bytes, this.length);
-    this.length += bytes.length;
+    const { length } = bytes;
+    this.room(length);
+    // `set` is dear for a few bytes, which most names and texts are.
+    if (length > SHORT) this.bytes.set(bytes, this.length);
+    else for (let i = 0; i < length; i += 1) this.bytes[this.length + i] = bytes[i]!;
+    this.length += length;
   }
 
   private room(more: number): void {
@@ -208,6 +221,12 @@ function longHead(length: number): number[] {
   if (length < 2 ** 8) return [MAJOR.text | 24, length];
   if (length < 2 ** 16) return [MAJOR.text | 25, length >>> 8, length & 0xff];
   return [MAJOR.text | 26, length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff];
+}
+
+function areSame(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 function compareBytes(a: Uint8Array, b: Uint8Array): number {

@@ -1,15 +1,6 @@
-import { Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
 import { Problem } from '../base/problem.ts';
-import { writeOut } from '../host/terminal.ts';
 import { OptionHelp } from '../options/device-help.ts';
-import { withImages } from '../options/image-options.ts';
-import { index } from './index-command.ts';
-import { fold, replay, rerun } from './replay-commands.ts';
-import { run } from './run.ts';
-import { addTimeTravel } from './time-travel.ts';
-import { tour } from './tour.ts';
-import { type Print, printEvents, printExits, printInfo } from './trace-commands.ts';
-import { wholeNumber } from '../options/qemu-values.ts';
 import { UsageProblem } from '../options/usage.ts';
 
 const USAGE_STATUS = 2;
@@ -19,8 +10,9 @@ const BROKEN_STATUS = 70;
 /** The command line `retrovisor`. Resolves to the process status. */
 export async function main(argv: readonly string[]): Promise<number> {
   try {
-    if (argv[0] === 'run') return await run(argv.slice(1));
-    return await dispatch(argv);
+    // What a command does not use is not loaded: a third of a second at every start.
+    if (argv[0] === 'run') return await (await import('./run.ts')).run(argv.slice(1));
+    return await (await import('./commands.ts')).dispatch(argv);
   } catch (error) {
     return reported(error);
   }
@@ -43,144 +35,4 @@ function reported(error: unknown): number {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(`retrovisor: this is a bug of Retrovisor's own; please report it.\n${text}\n`);
   return BROKEN_STATUS;
-}
-
-interface EventsOptions {
-  readonly event?: string[];
-  readonly from?: string;
-  readonly to?: string;
-  readonly source?: string;
-  readonly containing?: string;
-  readonly inputs?: boolean;
-  readonly json?: boolean;
-  readonly limit?: string;
-}
-
-const FURTHEST = Number.MAX_SAFE_INTEGER;
-const SHORTEST_STRIDE = 1000;
-
-const stride = (text: string): number => wholeNumber('--every', text, SHORTEST_STRIDE, FURTHEST);
-
-const position = (option: string, text: string | undefined, usual: number): number =>
-  text === undefined ? usual : wholeNumber(option, text, 0, FURTHEST);
-
-function events(path: string, options: EventsOptions, print: Print): Promise<number> {
-  const filter = {
-    fromTick: position('--from', options.from, 0),
-    toTick: position('--to', options.to, FURTHEST),
-    inputsOnly: options.inputs === true,
-    ...(options.event === undefined ? {} : { kinds: options.event.flatMap((names) => names.split(',')) }),
-    ...(options.source === undefined ? {} : { source: options.source }),
-    ...(options.containing === undefined ? {} : { containing: options.containing }),
-  };
-  const limit = position('--limit', options.limit, FURTHEST);
-  return printEvents(path, filter, { json: options.json === true, limit }, print);
-}
-
-/** Where commands print, and what they came to. */
-interface Outcome {
-  readonly print: Print;
-  done(status: number): void;
-}
-
-async function dispatch(argv: readonly string[]): Promise<number> {
-  let status = 0;
-  const { print, flush } = printer();
-  const program = new Command('retrovisor')
-    .description('A hypervisor you can rewind: runs x86-64 guests, records every run, replays it bit for bit.')
-    .exitOverride()
-    .configureOutput({ writeErr: () => undefined });
-  const outcome: Outcome = {
-    print,
-    done: (reached) => {
-      status = reached;
-    },
-  };
-  program.command('run').description('boot a guest, recorded (QEMU spelling; `run --help`)').argument('[options...]');
-  addRunningAgain(program, outcome);
-  addReading(program, outcome);
-  addFolding(program, outcome);
-  addTimeTravel(program, outcome);
-  program
-    .command('tour')
-    .description('our own guest: recorded, replayed in a second process, shown as events, causes and state')
-    .action(async () => outcome.done(await tour()));
-  if (argv.length === 0) {
-    program.outputHelp();
-    return USAGE_STATUS;
-  }
-  try {
-    await program.parseAsync([...argv], { from: 'user' });
-  } finally {
-    flush();
-  }
-  return status;
-}
-
-/** What runs a trace's guest again. */
-function addRunningAgain(program: Command, { print, done }: Outcome): void {
-  withImages(program.command('replay <file>'))
-    .description('run a trace again and compare every event; names the first divergence')
-    .option('--console', "show the guest's console again")
-    .action(async (file, options) => done(await replay(file, options, print)));
-  withImages(program.command('index <file>'))
-    .description('replay a trace once and leave checkpoints beside it, so that debug and gdb go anywhere at once')
-    .option('--every <n>', 'instructions between two of them at the beginning of the run')
-    .action((file, { every, ...images }) =>
-      done(index(file, every === undefined ? images : { ...images, every: stride(every) }, print)),
-    );
-}
-
-/** What reads a trace's events. */
-function addReading(program: Command, { print, done }: Outcome): void {
-  program
-    .command('events <file>')
-    .description('print a trace as trace-cmd report does')
-    .option('-e, --event <name...>', 'only these events; * stands for anything')
-    .option('--from <tick>', 'from this tick')
-    .option('--to <tick>', 'up to this tick')
-    .option('--source <name>', 'only from this source: vcpu0, main-loop, timer ...')
-    .option('--containing <text>', 'only events whose text contains this')
-    .option('--inputs', 'only inputs: what the guest could not cause')
-    .option('-n, --limit <count>', 'stop after so many')
-    .option('--json', 'one JSON object per line, with the events it has for its cause and is within')
-    .action(async (file, options) => done(await events(file, options, print)));
-  program
-    .command('stat <file>')
-    .description('VM exits by reason: count, share, instructions')
-    .option('--vcpu <n>', 'of one processor')
-    .action(async (file, options) => {
-      const vcpu = options.vcpu === undefined ? undefined : wholeNumber('--vcpu', options.vcpu, 0, FURTHEST);
-      done(await printExits(file, vcpu, print));
-    });
-  program
-    .command('info <file>')
-    .description('what a trace is: machine, images, seed, events by kind')
-    .action(async (file) => done(await printInfo(file, print)));
-}
-
-/** What comes to the state without the guest. */
-function addFolding(program: Command, { print, done }: Outcome): void {
-  program
-    .command('fold <file>')
-    .description('reduce the events to the state they amount to, compared at every digest; needs no image')
-    .action((file) => done(fold(file, print)));
-  withImages(program.command('rerun <file>'))
-    .description("hypervisor and devices again on the processor's recorded answers, compared; needs no image")
-    .action(async (file, options) => done(await rerun(file, options, print)));
-}
-
-const LINES_HELD = 512;
-
-/** Lines to standard output, written in batches and never queued without end when a pipe is slow. */
-function printer(): { readonly print: Print; flush(): void } {
-  let lines: string[] = [];
-  const flush = (): void => {
-    if (lines.length > 0) writeOut(Buffer.from(`${lines.join('\n')}\n`));
-    lines = [];
-  };
-  const print: Print = (line) => {
-    if (lines.push(line) >= LINES_HELD) flush();
-  };
-  return { print, flush };
 }

@@ -8,7 +8,6 @@ import type { SessionEnd } from '../runs/underway/session.ts';
 import { openTerminal, type Terminal } from '../host/terminal.ts';
 import { runConsole } from './console.ts';
 import type { GdbServer } from '../gdb/server.ts';
-import { serveLive } from './gdb.ts';
 import { runOptions } from '../options/run-arguments.ts';
 import type { CharacterBackend, RunOptions } from '../runs/machine/run-options.ts';
 import { typist } from '../runs/underway/typist.ts';
@@ -33,7 +32,7 @@ async function runWith(options: RunOptions): Promise<SessionEnd> {
     const session = openSession(NODE, options, outputs.to);
     let server: GdbServer | undefined;
     try {
-      server = await serveLive(session.live, options);
+      if (options.gdb !== undefined) server = await (await import('./gdb.ts')).serveLive(session.live, options);
       return await runConsole(session, terminal, {
         monitor: person?.backend.to === 'stdio' && person.backend.monitor,
         line: person?.at,

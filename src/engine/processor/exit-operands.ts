@@ -43,8 +43,9 @@ const READ: Readonly<Record<Operand, Read>> = {
 const nothing: Read = () => 0n;
 const NO_OPERANDS: Operands = { a0: 0n, a1: 0n, a2: 0n, a3: 0n, a4: 0n, a5: 0n };
 
-/** How each of the six is read. */
+/** How each of the six is read, of which the first `count` are anything. */
 interface Readers {
+  readonly count: number;
   readonly a0: Read;
   readonly a1: Read;
   readonly a2: Read;
@@ -55,7 +56,7 @@ interface Readers {
 
 const READERS = byNumber(([, { operands = [] }]): Readers | undefined => {
   const [a0, a1 = nothing, a2 = nothing, a3 = nothing, a4 = nothing, a5 = nothing] = operands.map((name) => READ[name]);
-  return a0 === undefined ? undefined : { a0, a1, a2, a3, a4, a5 };
+  return a0 === undefined ? undefined : { count: operands.length, a0, a1, a2, a3, a4, a5 };
 });
 
 /** What the exit's handler may look at; see GuestStop. */
@@ -63,12 +64,17 @@ export function exitOperands(state: CpuState, exit: VmExit | undefined): Operand
   if (exit === undefined) return NO_OPERANDS;
   const readers = READERS[exit.reason];
   if (readers === undefined) return NO_OPERANDS;
+  const { count, a0, a1, a2, a3, a4, a5 } = readers;
+  // Most have one or two, and a call that gives nothing costs as much as one that gives something.
+  if (count <= 2) {
+    return { a0: a0(state, exit), a1: count === 2 ? a1(state, exit) : 0n, a2: 0n, a3: 0n, a4: 0n, a5: 0n };
+  }
   return {
-    a0: readers.a0(state, exit),
-    a1: readers.a1(state, exit),
-    a2: readers.a2(state, exit),
-    a3: readers.a3(state, exit),
-    a4: readers.a4(state, exit),
-    a5: readers.a5(state, exit),
+    a0: a0(state, exit),
+    a1: a1(state, exit),
+    a2: a2(state, exit),
+    a3: a3(state, exit),
+    a4: a4(state, exit),
+    a5: a5(state, exit),
   };
 }

@@ -2,7 +2,7 @@ import { ASSISTS } from '../assists/index.ts';
 import { divide128 } from '../assists/divide.ts';
 import { runSlow } from '../assists/vector.ts';
 import { ACCESS } from '../mmu/access.ts';
-import type { CodeCache } from '../code/cache.ts';
+import type { CodeCache, CodePage } from '../code/cache.ts';
 import { MODE } from '../state/mode.ts';
 import type { Core } from '../core/core.ts';
 import type { DebuggerStops } from '../core/debugger-stops.ts';
@@ -33,6 +33,9 @@ export interface Executing extends Core, Watched {
   stopWith(stop: Stop): void;
 }
 
+/** Of an address in its page. */
+const OFFSET = 0xfff;
+
 /** From one instruction to the next: what the handlers call when they cannot go on by themselves. */
 export class InstructionFlow {
   codeMode = 0;
@@ -58,31 +61,63 @@ export class InstructionFlow {
 
   /** Find the record at RIP, decoding if need be. 0: a stop is described. */
   resolve(): number {
+    return this.state.code64 ? this.resolveLong() : this.resolveSegmented();
+  }
+
+  /** In 64-bit code RIP is the linear address, and nothing ends: its halves need no bigint. */
+  private resolveLong(): number {
+    const { memory } = this;
+    const low = memory.read32(L.RIP) | 0;
+    const high = memory.read32(L.RIP + 4) | 0;
+    const host = this.mmu.page(low, high, 1, ACCESS.execute);
+    if (host < 0) return this.unfetched(host);
+    const { flushes } = this.mmu;
+    const page = this.pageOf(host, this.codeMode);
+    const record = this.code.record(page, low & OFFSET);
+    // Nothing may be cached of a walk whose tables are not watched any more.
+    if (this.mmu.flushes !== flushes) return this.resolve();
+    this.mmu.fillExecute(low, high, host, page.table);
+    memory.write32(L.RIP_PAGE, low & ~OFFSET);
+    memory.write32(L.RIP_PAGE + 4, high);
+    return record;
+  }
+
+  private resolveSegmented(): number {
     const { memory } = this;
     const rip = memory.read64(L.RIP);
     const isBounded = this.isBounded(rip);
     if (isBounded && this.endsBeyond(rip, 1)) return 0;
-    const linear = (rip + memory.read64(L.CODE_BASE)) & memory.read64(L.LINEAR_MASK);
+    const linear = this.linearOf(rip);
     const low = Number(BigInt.asIntN(32, linear));
     const high = Number(BigInt.asIntN(32, linear >> 32n));
     const host = this.mmu.page(low, high, 1, ACCESS.execute);
-    if (host < 0) {
-      this.fetching = true;
-      if (host === MMIO) this.core.stopWith({ kind: 'fault', vector: VECTOR.GP, error: 0 });
-      if (this.breaksBeforeFault(linear)) this.core.stop = NOTHING;
-      return 0;
-    }
-    const offset = low & 0xfff;
+    if (host < 0) return this.unfetched(host);
+    const offset = low & OFFSET;
     const { flushes } = this.mmu;
-    if (!this.code.hasRoom()) this.code.flush();
-    const page = this.code.page(host >>> 12, isBounded ? this.codeMode | MODE.bounded : this.codeMode);
+    const page = this.pageOf(host, isBounded ? this.codeMode | MODE.bounded : this.codeMode);
     const record = this.code.record(page, offset);
-    // Nothing may be cached of a walk whose tables are not watched any more.
     if (this.mmu.flushes !== flushes) return this.resolve();
     if (!isBounded) this.mmu.fillExecute(low, high, host, page.table);
     else if (this.endsBeyond(rip, this.code.lengthOf(record))) return 0;
     memory.write64(L.RIP_PAGE, rip - BigInt(offset));
     return record;
+  }
+
+  private pageOf(host: number, mode: number): CodePage {
+    if (!this.code.hasRoom()) this.code.flush();
+    return this.code.page(host >>> 12, mode);
+  }
+
+  private linearOf(rip: bigint): bigint {
+    return (rip + this.memory.read64(L.CODE_BASE)) & this.memory.read64(L.LINEAR_MASK);
+  }
+
+  /** The page of RIP cannot be fetched from. */
+  private unfetched(host: number): number {
+    this.fetching = true;
+    if (host === MMIO) this.core.stopWith({ kind: 'fault', vector: VECTOR.GP, error: 0 });
+    if (this.breaksBeforeFault(this.linearOf(this.state.rip))) this.core.stop = NOTHING;
+    return 0;
   }
 
   /** The code segment ends in the page of `rip`, or before. */
@@ -130,7 +165,7 @@ export class InstructionFlow {
       throw new GuestFault(site.name === 'overlong' ? VECTOR.GP : VECTOR.UD);
     }
     // Routines see rip of the instruction; those that go elsewhere set it and return 'jump'.
-    this.state.rip = this.ripOf(record);
+    this.goTo(record);
     if (this.stops.values !== undefined) this.clock.stopSoon();
     const outcome = routine(this.core, site.instruction);
     if (outcome === 'exit') return 0;
@@ -152,7 +187,7 @@ export class InstructionFlow {
     const { clock, stops } = this;
     if (clock.emulating || (stops.passes && clock.ticksUsed === 0)) return record + L.RECORD;
     const rip = this.ripOf(record);
-    const linear = (rip + this.memory.read64(L.CODE_BASE)) & this.memory.read64(L.LINEAR_MASK);
+    const linear = this.linearOf(rip);
     const { view } = this.memory;
     const host = view.getUint32(record + L.R_PAGE, true) * 4096 + view.getUint16(record + L.R_OFFSET, true);
     if (!stops.breaksAt(linear, host)) return record + L.RECORD;
@@ -165,7 +200,7 @@ export class InstructionFlow {
     const { view } = this.memory;
     const rip = this.ripOf(record);
     const offset = view.getUint16(record + L.R_OFFSET, true);
-    const linear = (rip + this.memory.read64(L.CODE_BASE)) & this.memory.read64(L.LINEAR_MASK);
+    const linear = this.linearOf(rip);
     const next = (linear - BigInt(offset) + 4096n) & this.memory.read64(L.LINEAR_MASK);
     const low = Number(BigInt.asIntN(32, next));
     const high = Number(BigInt.asIntN(32, next >> 32n));
@@ -186,6 +221,18 @@ export class InstructionFlow {
     // The page it begins on is not watched any more.
     this.state.rip = rip;
     return this.resolve();
+  }
+
+  /** RIP becomes that of a record on the current code page. */
+  goTo(record: number): void {
+    const { memory } = this;
+    const low = memory.read32(L.RIP_PAGE) + memory.view.getUint16(record + L.R_OFFSET, true);
+    if (low >= 2 ** 32) {
+      this.state.rip = this.ripOf(record);
+      return;
+    }
+    memory.write32(L.RIP, low & memory.read32(L.RIP_MASK));
+    memory.write32(L.RIP + 4, memory.read32(L.RIP_PAGE + 4) & memory.read32(L.RIP_MASK + 4));
   }
 
   /** rip of a record on the current code page. */

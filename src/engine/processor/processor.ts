@@ -265,7 +265,7 @@ export class Processor extends LinearAccess implements Executing {
       const end = wasm.dispatch(this.lastRecord);
       this.clock.slicing = false;
       if (end !== 0) {
-        this.state.rip = this.flow.ripOf(end);
+        this.flow.goTo(end);
         this.lastRecord = 0;
       } else this.lastRecord = memory.read32(L.STOP_UOP);
     }
@@ -334,7 +334,7 @@ export class Processor extends LinearAccess implements Executing {
       this.trapLike = false;
       return;
     }
-    this.state.rip = this.flow.ripOf(this.lastRecord);
+    this.flow.goTo(this.lastRecord);
     this.wasm.ticks.value += 1;
     this.memory.write32(L.PENDING_DEBUG, this.debug.heldHits);
     this.stops.drop();

@@ -23,6 +23,8 @@ export interface Scratch {
   readonly high: Float64Array;
   readonly wide: BigUint64Array;
   readonly halves: Uint32Array;
+  /** The envelope's columns. */
+  readonly codes: Readonly<Record<'gaps' | 'ticks' | 'sources' | 'withins' | 'causes', Float64Array>>;
 }
 
 /** Scratch for chunks of up to `limit` events. */
@@ -34,6 +36,13 @@ export function scratch(limit: number): Scratch {
     high: new Float64Array(limit),
     wide,
     halves: new Uint32Array(wide.buffer),
+    codes: {
+      gaps: new Float64Array(limit),
+      ticks: new Float64Array(limit),
+      sources: new Float64Array(limit),
+      withins: new Float64Array(limit),
+      causes: new Float64Array(limit),
+    },
   };
 }
 

@@ -36,46 +36,61 @@ const WITHIN_DISTANCE = 2;
 const AS_WITHIN = 1;
 const CAUSE_DISTANCE = 1;
 
+/** The envelope's columns of a batch as they are packed, in the order of its events. */
+interface Codes {
+  readonly gaps: Float64Array;
+  readonly ticks: Float64Array;
+  readonly sources: Float64Array;
+  readonly withins: Float64Array;
+  readonly causes: Float64Array;
+}
+
+/** Each event is looked at once: it may lie far away in memory. */
+function codesOf(batch: readonly Stamped[], { codes }: Scratch): Codes {
+  let before: Stamped | undefined;
+  for (let i = 0; i < batch.length; i += 1) {
+    const stamped = batch[i]!;
+    codes.gaps[i] = before === undefined ? 1 : stamped.seq - before.seq;
+    codes.ticks[i] = before === undefined ? 0 : stamped.tick - before.tick;
+    codes.sources[i] = stamped.source;
+    codes.withins[i] = withinCode(stamped, before);
+    codes.causes[i] = causeCode(stamped);
+    before = stamped;
+  }
+  return codes;
+}
+
 /**
  * Append the envelope: sequence numbers as gaps, then the other columns kind by kind, where neighbours are alike.
- * Ticks are gaps to the event before; `within` is told by that event where it can be, `cause` by `within`.
+ * Ticks are gaps to the event before; `within` is told by that event where it can be, `cause` by `within`. Returns
+ * the gaps of ticks, which fields may repeat.
  */
-export function writeEnvelope(out: ByteWriter, batch: readonly Stamped[], order: Uint32Array, room: Scratch): void {
-  const { values } = room;
+export function writeEnvelope(out: ByteWriter, batch: readonly Stamped[], order: Uint32Array, room: Scratch): Teller {
   const count = batch.length;
-  for (let i = 0; i < count; i += 1) values[i] = i === 0 ? 1 : batch[i]!.seq - batch[i - 1]!.seq;
+  const { gaps, ticks, sources, withins, causes } = codesOf(batch, room);
   writeVarint(out, batch[0]!.seq);
-  writeIntegers(out, values, count);
-  for (let at = 0; at < count; at += 1) {
-    const i = order[at]!;
-    values[at] = i === 0 ? 0 : batch[i]!.tick - batch[i - 1]!.tick;
-  }
+  writeIntegers(out, gaps, count);
   writeVarint(out, batch[0]!.tick);
-  writeIntegers(out, values, count);
-  for (let at = 0; at < count; at += 1) values[at] = batch[order[at]!]!.source;
-  writeIntegers(out, values, count);
-  for (let at = 0; at < count; at += 1) values[at] = withinCode(batch[order[at]!]!, batch[order[at]! - 1]);
-  writeIntegers(out, values, count);
-  for (let at = 0; at < count; at += 1) values[at] = causeCode(batch[order[at]!]!);
-  writeIntegers(out, values, count);
+  for (const column of [ticks, sources, withins, causes]) {
+    for (let at = 0; at < count; at += 1) room.values[at] = column[order[at]!]!;
+    writeIntegers(out, room.values, count);
+  }
+  return { events: inTurn(count), numbers: { isConstant: false, values: ticks } };
+}
+
+/** Places from the first to the last. */
+function inTurn(count: number): Uint32Array {
+  const places = new Uint32Array(count);
+  for (let i = 1; i < count; i += 1) places[i] = i;
+  return places;
 }
 
 /** The ticks since the event before, which fields may repeat. */
 export function gapsOf(ticks: Float64Array): Teller {
   const { length } = ticks;
   const values = new Float64Array(length);
-  const events = new Uint32Array(length);
-  for (let i = 1; i < length; i += 1) {
-    values[i] = ticks[i]! - ticks[i - 1]!;
-    events[i] = i;
-  }
-  return { events, numbers: { isConstant: false, values } };
-}
-
-export function ticksOf(batch: readonly Stamped[]): Float64Array {
-  const ticks = new Float64Array(batch.length);
-  for (let i = 0; i < batch.length; i += 1) ticks[i] = batch[i]!.tick;
-  return ticks;
+  for (let i = 1; i < length; i += 1) values[i] = ticks[i]! - ticks[i - 1]!;
+  return { events: inTurn(length), numbers: { isConstant: false, values } };
 }
 
 function withinCode({ seq, within }: Stamped, before: Stamped | undefined): number {

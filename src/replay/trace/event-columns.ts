@@ -2,7 +2,7 @@ import type { FieldType } from '../../events/schema.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { type ByteWriter, writeVarint } from './bytes.ts';
 import { type Row, type Said, type Scratch, writeColumn } from './columns.ts';
-import { gapsOf, ticksOf, writeEnvelope } from './envelope.ts';
+import { writeEnvelope } from './envelope.ts';
 import type { RecordedVocabulary } from './header.ts';
 import { type Numbers, writeIntegers } from './integers.ts';
 import { type FieldPlace, inTellingOrder, type Teller, type TellerAt, tellersOf } from './told.ts';
@@ -64,8 +64,15 @@ export function writeEvents(out: ByteWriter, batch: readonly Stamped[], kinds: K
   });
   for (let i = 0; i < count; i += 1) values[i] = numbers[places[i]!]!;
   writeIntegers(out, values, count);
-  writeEnvelope(out, batch, order, room);
-  writeKinds(out, batch, { order, starts }, { kinds, present }, room);
+  const gap = writeEnvelope(out, batch, order, room);
+  writeKinds(out, batch, { order, starts }, { kinds, present, gap }, room);
+}
+
+/** Kinds of a chunk being written, and what its envelope tells. */
+interface KindsPresent {
+  readonly kinds: KindTable;
+  readonly present: readonly KindColumns[];
+  readonly gap: Teller;
 }
 
 /** The columns of each kind that occurs, those first that tell others. */
@@ -73,21 +80,22 @@ function writeKinds(
   out: ByteWriter,
   batch: readonly Stamped[],
   { order, starts }: ByKind,
-  { kinds, present }: { readonly kinds: KindTable; readonly present: readonly KindColumns[] },
+  { kinds, present, gap }: KindsPresent,
   room: Scratch,
 ): void {
   const said = kinds.byPlace.map((): KnownColumns => ({ events: order, said: [] }));
-  const [low, high] = tellersAmong(said, gapsOf(ticksOf(batch)));
+  const [low, high] = tellersAmong(said, gap);
   for (const { place, fields, tellers } of present) {
     const rows = order.subarray(starts[place], starts[place + 1]);
     const events = new Array<Readonly<Row>>(rows.length);
     for (let i = 0; i < rows.length; i += 1) events[i] = batch[rows[i]!]!.event;
     const known: KnownColumns = { events: rows, said: [] };
-    fields.forEach(([name, type], field) => {
-      const telling = { rows, tellers: tellers[field]!, low, high };
-      const column = writeColumn(out, type, events, name, room, telling);
-      if (kinds.telling[place]!.has(field)) known.said[field] = keptOf(column, rows.length);
-    });
+    const told = kinds.telling[place]!;
+    for (let field = 0; field < fields.length; field += 1) {
+      const [name, type] = fields[field]!;
+      const column = writeColumn(out, type, events, name, room, { rows, tellers: tellers[field]!, low, high });
+      if (told.has(field)) known.said[field] = keptOf(column, rows.length);
+    }
     said[place] = known;
   }
 }

@@ -79,8 +79,7 @@ function pack(out: ByteWriter, values: Float64Array, count: number, mayGuess: bo
   const climbing = range < EXACT_DIFFERENCE && (turns / count) * 8 < range;
   if (mayGuess) {
     const missed = guess(values, count);
-    const most = climbing ? sizeOfDifferences(values, count) : sizeAbove(values, count, minimum);
-    if (missed + sizeAbove(MISSES.values, missed, minimum) < most) {
+    if (isWorthIt(values, count, missed, climbing, minimum)) {
       writeMisses(out, missed);
       return;
     }
@@ -89,6 +88,14 @@ function pack(out: ByteWriter, values: Float64Array, count: number, mayGuess: bo
   writeSigned(out, climbing ? values[0]! : minimum);
   if (climbing) writeDifferences(out, values, count);
   else writeAbove(out, values, count, minimum);
+}
+
+/** Whether what was not guessed takes less than all. A value takes a byte at least, and what was not guessed ten at most. */
+function isWorthIt(values: Float64Array, count: number, missed: number, climbing: boolean, minimum: number): boolean {
+  if (10 * missed < count) return true;
+  if (missed === count) return false;
+  const all = climbing ? sizeOfDifferences(values, count) : sizeAbove(values, count, minimum);
+  return missed + sizeAbove(MISSES.values, missed, minimum) < all;
 }
 
 /** Fill `MISSES` with what does not follow from the values before. Returns how many do not. */
@@ -131,7 +138,10 @@ const FOURTEEN_BITS = 2 ** 14;
 /** Bytes of a varint, near enough to choose by. */
 function sizeOf(value: number): number {
   if (value < SEVEN_BITS) return 1;
-  return value < FOURTEEN_BITS ? 2 : Math.ceil(Math.log2(value + 1) / 7);
+  if (value < FOURTEEN_BITS) return 2;
+  if (value < 2 ** 28) return value < 2 ** 21 ? 3 : 4;
+  if (value < 2 ** 42) return value < 2 ** 35 ? 5 : 6;
+  return value < 2 ** 49 ? 7 : 8;
 }
 
 function sizeAbove(values: Float64Array, count: number, minimum: number): number {

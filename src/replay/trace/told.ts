@@ -10,8 +10,8 @@ import { type Numbers, readIntegers, readNumbers, writeIntegers } from './intege
  */
 const TOLD = 4;
 
-/** What is smaller than this cannot become so. */
-const FEW_BYTES = 8;
+/** What others told in so few need not be tried otherwise. */
+const FEW_BYTES = 16;
 
 const EXACT_DIFFERENCE = 2 ** 51;
 
@@ -120,16 +120,25 @@ export function writeTold(
   tellers: readonly FieldPlace[],
   tellerAt: TellerAt,
 ): void {
+  const known = isOne(values, rows.length) ? [] : tellers.filter((place) => tellerAt(place) !== undefined);
   const start = out.length;
+  if (known.length === 0 || !writeChoices(out, values, rows, known, tellerAt)) {
+    out.length = start;
+    writeIntegers(out, values, rows.length);
+    return;
+  }
+  const told = out.length - start;
+  if (told <= FEW_BYTES) return;
   writeIntegers(out, values, rows.length);
-  const plain = out.length - start;
-  const known = plain < FEW_BYTES ? [] : tellers.filter((place) => tellerAt(place) !== undefined);
-  if (known.length === 0) return;
-  const isTold = writeChoices(out, values, rows, known, tellerAt);
-  const told = out.length - start - plain;
-  const isSmaller = isTold && told < plain;
-  if (isSmaller) out.bytes.copyWithin(start, start + plain, out.length);
-  out.length = start + (isSmaller ? told : plain);
+  const plain = out.length - start - told;
+  if (plain <= told) out.bytes.copyWithin(start, start + told, out.length);
+  out.length = start + Math.min(plain, told);
+}
+
+/** All the same: nothing is smaller. */
+function isOne(values: Float64Array, count: number): boolean {
+  for (let i = 1; i < count; i += 1) if (values[i] !== values[0]) return false;
+  return true;
 }
 
 /** Returns whether it could. */
@@ -145,10 +154,11 @@ function writeChoices(
   const others = new Float64Array(rows.length);
   let missed = 0;
   for (let i = 0; i < rows.length; i += 1) {
-    const choice = 1 + said.findIndex((each) => each[i] === values[i]);
+    const value = values[i]!;
+    const choice = 1 + teller(said, i, value);
     choices[i] = choice;
     if (choice !== 0) continue;
-    const other = values[i]! - said[0]![i]!;
+    const other = value - said[0]![i]!;
     if (!(Math.abs(other) < EXACT_DIFFERENCE)) return false;
     others[missed++] = other;
   }
@@ -161,6 +171,12 @@ function writeChoices(
   writeIntegers(out, choices, rows.length);
   if (missed > 0) writeIntegers(out, others, missed);
   return true;
+}
+
+/** Which of the columns says this here; -1: none. */
+function teller(said: readonly Float64Array[], at: number, value: number): number {
+  for (let i = 0; i < said.length; i += 1) if (said[i]![at] === value) return i;
+  return -1;
 }
 
 /** What `writeTold` packed. */
