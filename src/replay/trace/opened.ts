@@ -1,6 +1,7 @@
 import type { Seq, Tick } from '../../base/units.ts';
 import type { EventBatch } from './event-batch.ts';
 import type { TraceHeader } from './header.ts';
+import type { RecordedPayloads } from './payload-chunks.ts';
 
 /** Where a trace's bytes come from. */
 export interface ByteSource {
@@ -30,6 +31,8 @@ export interface OpenTrace {
   readonly header: TraceHeader;
   /** The event chunks that stand in order, oldest first. */
   readonly events: readonly ChunkPlace[];
+  /** What its inputs brought in bulk. */
+  readonly payloads: RecordedPayloads;
   /** Why the chunks end early, as a sentence; undefined when they do not. */
   readonly damage: string | undefined;
   /** Throws a Problem when the chunk is damaged. */
