@@ -1,3 +1,4 @@
+import type { Stamped } from '../../events/stamped.ts';
 import { createMachine, type Machine } from '../../machine/machine.ts';
 import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
 import { Payloads } from '../../memory/payloads.ts';
@@ -109,13 +110,14 @@ export function startSession(
   const course = new Course();
   const polling = watchPolling();
   const printed = new Printed(output);
-  // One subscription: what each costs is paid at every event.
-  told.events$.subscribe((stamped) => {
+  // One subscription: what each costs is paid at every event. Why a run cannot go on is said to whoever runs it.
+  const next = (stamped: Stamped): void => {
     recording?.next(stamped);
     course.next(stamped);
     polling.next(stamped);
     printed.next(stamped);
-  });
+  };
+  told.events$.subscribe({ next, error: () => undefined });
   const inputs: PendingInput[] = [];
   const build = (parts: TimelineParts): MachineParts =>
     assemble({ world, description, images, payloads, seed, wallClockAtPowerOn, ...parts });
