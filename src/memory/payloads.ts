@@ -25,10 +25,12 @@ export class Payloads implements PayloadSource {
   keep(bytes: Uint8Array): string {
     const { length } = bytes;
     if (length > LONGEST_PAYLOAD) {
-      throw new Problem(`A payload of ${length} bytes is too long: ${LONGEST_PAYLOAD} are the most, give it in pieces.`);
+      throw new Problem(
+        `A payload of ${length} bytes is too long: ${LONGEST_PAYLOAD} are the most, give it in pieces.`,
+      );
     }
     const name = this.sha256(bytes);
-    if (!this.kept.has(name)) this.kept.set(name, bytes.slice());
+    if (!this.kept.has(name)) this.kept.set(name, new Uint8Array(bytes));
     return name;
   }
 

@@ -164,12 +164,11 @@ function damageAt(source: ByteSource, offset: number, ordinal: number, previousC
 function payloadOf(source: ByteSource, inflate: Inflate, chunk: ChunkPlace, most = MOST_BYTES): Uint8Array {
   const { header, stored } = storedPayload(source, chunk);
   const { compression, rawLength } = header;
-  const content = compression === 0 ? stored : rawLength > most ? undefined : inflated(stored, rawLength, inflate);
+  const where = `${source.name} is damaged in chunk ${chunk.ordinal} (byte ${chunk.offset})`;
+  if (rawLength > most) throw new Problem(`${where}: no chunk like it holds ${rawLength} bytes.`);
+  const content = compression === 0 ? stored : inflated(stored, rawLength, inflate);
   if (content?.length === rawLength) return content;
-  throw new Problem(
-    `${source.name} is damaged in chunk ${chunk.ordinal} (byte ${chunk.offset}): its content is not as long as its ` +
-      'header says.',
-  );
+  throw new Problem(`${where}: its content is not as long as its header says.`);
 }
 
 function inflated(stored: Uint8Array, rawLength: number, inflate: Inflate): Uint8Array | undefined {

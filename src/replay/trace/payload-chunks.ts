@@ -114,7 +114,8 @@ export class RecordedPayloads {
     if (this.last?.chunk === chunk) return this.last.content;
     try {
       const content = this.contentOf(chunk, LONGEST_PAYLOAD);
-      if (content.length !== together) throw contradiction(`${content.length} bytes of payloads, and lists ${together}`);
+      if (content.length !== together)
+        throw contradiction(`${content.length} bytes of payloads, and lists ${together}`);
       this.last = { chunk, content };
       return content;
     } catch (problem) {

@@ -109,7 +109,7 @@ export class DeviceCall implements Effects {
   }
 
   payloadOf(sha256: string): Uint8Array {
-    return this.machine.board.host.payload(sha256).slice();
+    return new Uint8Array(this.machine.board.host.payload(sha256));
   }
 
   private tellDma(dir: 'read' | 'write', gpa: Gpa, bytes: Uint8Array): void {
