@@ -1,45 +1,11 @@
-import { createHash } from 'node:crypto';
 import { inflateRawSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { Problem } from '../../../src/base/problem.ts';
-import type { Stamped } from '../../../src/events/stamped.ts';
-import { Payloads } from '../../../src/memory/payloads.ts';
 import { CHUNK, CHUNK_HEADER_LENGTH, encodeChunkHeader, headerCrc } from '../../../src/replay/trace/chunk.ts';
 import { crc32 } from '../../../src/replay/trace/crc32.ts';
 import { openTrace, readAll, type TraceReader } from '../../../src/replay/trace/reader.ts';
-import { createTraceWriter } from '../../../src/replay/trace/writer.ts';
 import { chance, MUTATIONS } from './mutated.ts';
-import { deflate, memorySink, sampleEvents, SUBJECT } from './sample.ts';
-
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-
-/** Bytes that deflate does not make smaller. */
-function noise(length: number, seed: number): Uint8Array {
-  const draw = chance(seed);
-  return Uint8Array.from({ length }, () => draw(256));
-}
-
-interface Written {
-  readonly bytes: Uint8Array;
-  readonly events: readonly Stamped[];
-  readonly payloads: readonly Uint8Array[];
-}
-
-/** A trace whose inputs bring these, one after the other and then all again, among other events. */
-function traceWith(payloads: readonly Uint8Array[]): Written {
-  const store = new Payloads(sha256);
-  const sink = memorySink();
-  const writer = createTraceWriter(sink, deflate, SUBJECT, store);
-  const events = sampleEvents(12_000).map((stamped, at) => {
-    const payload = at % 50 === 0 ? payloads[(at / 50) % payloads.length] : undefined;
-    if (payload === undefined) return stamped;
-    const named = { sha256: store.keep(payload), len: payload.length };
-    return { ...stamped, event: { kind: 'sim:payload_received', dev: 'nic', ...named } as const };
-  });
-  for (const stamped of events) writer.append(stamped);
-  writer.close();
-  return { bytes: sink.bytes(), events, payloads };
-}
+import { deflate, noise, sha256, traceWith } from './sample.ts';
 
 interface Opened {
   readonly trace: TraceReader;
