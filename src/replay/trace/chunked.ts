@@ -41,8 +41,8 @@ export function openChunked(source: ByteSource, inflate: Inflate, layout: Layout
     source,
     walk.chunks.filter(({ kind }) => kind === CHUNK.events),
   );
-  const payloads = new RecordedPayloads(source, walk.chunks, walk.damage, (chunk, most) =>
-    payloadOf(source, inflate, chunk, most),
+  const payloads = new RecordedPayloads(source, walk.chunks, walk.damage, (chunk, most, take) =>
+    placed(source, chunk, () => take(payloadOf(source, inflate, chunk, most))),
   );
   return {
     header,

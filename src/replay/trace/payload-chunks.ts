@@ -1,10 +1,11 @@
 import { hexadecimal, fromHexadecimal } from '../../base/bytes.ts';
+import { invariant } from '../../base/invariant.ts';
 import { Problem } from '../../base/problem.ts';
 import { LONGEST_PAYLOAD, type Sha256 } from '../../memory/payloads.ts';
 import { byteReader, byteWriter, readBytes, readVarint, writeBytes, writeVarint, written } from './bytes.ts';
 import { CHUNK } from './chunk.ts';
 import { contradiction } from './contradiction.ts';
-import type { ByteSource, ChunkPlace } from './opened.ts';
+import type { ByteSource, ChunkPlace, PayloadPlace, PayloadReader } from './opened.ts';
 
 /** Payloads that wait for each other, so that small ones are deflated together. */
 const BYTES_PER_CHUNK = 2 ** 20;
@@ -37,8 +38,10 @@ export class PayloadBatch {
   }
 
   add(sha256: string, payload: Uint8Array): void {
+    const name = fromHexadecimal(sha256);
+    invariant(name.length === NAME_LENGTH, 'a payload is named by its SHA-256', { sha256 });
     this.known.add(sha256);
-    writeBytes(this.list, fromHexadecimal(sha256));
+    writeBytes(this.list, name);
     writeVarint(this.list, payload.length);
     writeBytes(this.bytes, payload);
   }
@@ -53,25 +56,14 @@ export class PayloadBatch {
   }
 }
 
-/** One payload, and where it lies. */
-export interface PayloadPlace {
-  readonly sha256: string;
-  readonly length: number;
-  readonly chunk: ChunkPlace;
-  /** Of its first byte in the chunk's content. */
-  readonly at: number;
-  /** Bytes of all the payloads in the chunk. */
-  readonly together: number;
-}
+/** What somebody takes from the content of a chunk of at most so many bytes, checked. */
+type ReadChunk = <T>(chunk: ChunkPlace, most: number, take: (content: Uint8Array) => T) => T;
 
-/** The content of a chunk of at most so many bytes, checked. */
-type ContentOf = (chunk: ChunkPlace, most: number) => Uint8Array;
-
-/** Payloads of a trace that was opened. What is not asked for is not read: of lists nothing, until one is. */
-export class RecordedPayloads {
+/** Reads what is asked for: of lists nothing, until somebody wants a payload. */
+export class RecordedPayloads implements PayloadReader {
   private readonly source: Pick<ByteSource, 'name' | 'size'>;
   private readonly chunks: readonly ChunkPlace[];
-  private readonly contentOf: ContentOf;
+  private readonly read: ReadChunk;
   /** Why chunks are missing, or the first list is that cannot be read. */
   private damage: string | undefined;
   private places: ReadonlyMap<string, PayloadPlace> | undefined;
@@ -81,20 +73,18 @@ export class RecordedPayloads {
     source: Pick<ByteSource, 'name' | 'size'>,
     chunks: readonly ChunkPlace[],
     damage: string | undefined,
-    contentOf: ContentOf,
+    read: ReadChunk,
   ) {
     this.source = source;
     this.chunks = chunks;
     this.damage = damage;
-    this.contentOf = contentOf;
+    this.read = read;
   }
 
-  /** Each content once, in the order in which they came. */
   list(): readonly PayloadPlace[] {
     return [...this.known().values()];
   }
 
-  /** Throws a Problem for one that is missing, or is not what it is called by `hash`. */
   payload(sha256: string, hash: Sha256): Uint8Array {
     const place = this.known().get(sha256);
     const { name, size } = this.source;
@@ -113,9 +103,10 @@ export class RecordedPayloads {
   private contentFor({ sha256, chunk, together }: PayloadPlace): Uint8Array {
     if (this.last?.chunk === chunk) return this.last.content;
     try {
-      const content = this.contentOf(chunk, LONGEST_PAYLOAD);
-      if (content.length !== together)
-        throw contradiction(`${content.length} bytes of payloads, and lists ${together}`);
+      const content = this.read(chunk, LONGEST_PAYLOAD, (bytes) => {
+        if (bytes.length === together) return bytes;
+        throw contradiction(`${bytes.length} bytes of payloads, and lists ${together}`);
+      });
       this.last = { chunk, content };
       return content;
     } catch (problem) {
@@ -134,7 +125,7 @@ export class RecordedPayloads {
       const chunk = this.chunks[index + 1];
       if (list.kind !== CHUNK.payloadList || chunk?.kind !== CHUNK.payloads) continue;
       try {
-        for (const place of placesIn(this.contentOf(list, LONGEST_LIST), chunk)) {
+        for (const place of this.read(list, LONGEST_LIST, (names) => placesIn(names, chunk))) {
           if (!places.has(place.sha256)) places.set(place.sha256, place);
         }
       } catch (problem) {

@@ -8,8 +8,7 @@ import { FILE_MAGIC, PREAMBLE_LENGTH } from './chunk.ts';
 import { readEnvelope, readFirstEnvelope } from './envelope.ts';
 import type { EventBatch, RecordedEvent } from './event-batch.ts';
 import type { RecordedVocabulary, TraceHeader } from './header.ts';
-import type { ByteSource, ChunkPlace, Inflate, OpenTrace } from './opened.ts';
-import type { RecordedPayloads } from './payload-chunks.ts';
+import type { ByteSource, ChunkPlace, Inflate, OpenTrace, PayloadReader } from './opened.ts';
 
 const BEFORE_TELLING = { readEnvelope, hasCounts: true, hasShortBytes: false };
 
@@ -32,7 +31,7 @@ export interface TraceReader {
   /** Those of events. */
   readonly chunks: readonly ChunkPlace[];
   /** Bulk bytes that its events name. Who does not ask for one reads none. */
-  readonly payloads: RecordedPayloads;
+  readonly payloads: PayloadReader;
   /** The first damage known so far, as a sentence. Reading may find more. */
   readonly damage: string | undefined;
   /** Events of one chunk. Throws a Problem when it is damaged. */

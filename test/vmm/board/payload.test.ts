@@ -11,6 +11,7 @@ import type { Stamped } from '../../../src/events/stamped.ts';
 import { NODE } from '../../../src/host/node.ts';
 import { compress, openTraceFile } from '../../../src/host/trace-file.ts';
 import { LONGEST_PAYLOAD, type PayloadSource } from '../../../src/memory/payloads.ts';
+import { runOptions } from '../../../src/options/run-arguments.ts';
 import { fold } from '../../../src/replay/fold.ts';
 import { endOf } from '../../../src/replay/places.ts';
 import { inOrder } from '../../../src/replay/trace/in-order.ts';
@@ -20,6 +21,7 @@ import { forkRun } from '../../../src/runs/forks/fork-run.ts';
 import { configurationOf, readDescription } from '../../../src/runs/machine/machine-description.ts';
 import { indexTrace } from '../../../src/runs/recorded/index-trace.ts';
 import { openRecordedRun, openTimeline } from '../../../src/runs/recorded/recorded-run.ts';
+import { openSession } from '../../../src/runs/underway/open-session.ts';
 import { printed, scratchFolder } from '../../guests/command-line.ts';
 import { AT, installMailbox, MAILBOX, mailboxGuest, PRINTED } from './mailbox.ts';
 
@@ -80,13 +82,13 @@ afterAll(() => remove());
 const received = (): readonly Stamped[] => events.filter(({ event }) => event.kind === 'sim:payload_received');
 
 /** The machine's own events, and payloads from wherever. */
-function rewritten(name: string, payloads?: PayloadSource): string {
+function rewritten(name: string, payloads?: PayloadSource, told = events): string {
   const path = join(folder, name);
   const { engineVersion, images, seed, machine } = openTraceFile(TRACE).header;
   const pieces: Uint8Array[] = [];
   const sink = { append: (bytes: Uint8Array) => void pieces.push(bytes.slice()) };
   const writer = createTraceWriter(sink, compress, { engineVersion, images, seed, machine }, payloads);
-  for (const stamped of events) writer.append(stamped);
+  for (const stamped of told) writer.append(stamped);
   writer.close();
   writeFileSync(path, Buffer.concat(pieces));
   return path;
@@ -163,6 +165,26 @@ describe('a payload that came 50 times', () => {
   });
 });
 
+test('a session hands a payload on as well', async () => {
+  const trace = join(folder, 'session.trace');
+  const kernel = join(folder, 'mailbox-2.bin');
+  writeFileSync(kernel, mailboxGuest(2));
+  const exit = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4', '-m', '4', '--wall-clock', '1700000000'];
+  let console = '';
+  const serial = (_line: number, bytes: Uint8Array): void => void (console += Buffer.from(bytes).toString());
+  const options = runOptions(['-kernel', kernel, ...exit, '--trace', trace]);
+  const session = openSession(NODE, options, { serial, character: () => undefined });
+  const bytes = LETTER.slice();
+  session.receive(MAILBOX, bytes);
+  // What is given is given: nobody changes it afterwards.
+  bytes.fill(0);
+  session.receive(MAILBOX, bytes);
+  expect(session.run(60_000, false)).toMatchObject({ pause: 'ended', end: { status: 1 } });
+  session.close();
+  expect(console).toBe('A\0');
+  expect(await replay(trace)).toMatchObject({ divergence: undefined });
+});
+
 describe('without a byte of it', () => {
   test('a run folds, and is run again without a processor', async () => {
     const path = rewritten('bare.trace');
@@ -226,6 +248,22 @@ describe('a payload that is spoilt', () => {
       /^The payload [0-9a-f]{64} cannot be read: .*spoilt.trace is damaged in chunk 2 \(bytes \d+ to \d+\)/,
     );
     expect(readAll(openTraceFile(path))).toEqual({ events, damage: undefined });
+  });
+});
+
+describe('an input that names a payload and lies', () => {
+  test.each([
+    ['of its length', { len: 2 ** 50 }, `The payload ${sha256(NOTE)} is longer than ${LONGEST_PAYLOAD} bytes.`],
+    ['of its name', { sha256: 'x'.repeat(1000) }, `No payload is named ${'x'.repeat(200)}...: that is no SHA-256.`],
+    ['of who receives it', { dev: 'nobody' }, 'There is no device nobody to receive a payload.'],
+  ])('%s is refused', async (what, lie, sentence) => {
+    const at = received()[0]!.seq;
+    const told = events.map((stamped) => {
+      return stamped.seq === at ? { ...stamped, event: { ...stamped.event, ...lie } as Stamped['event'] } : stamped;
+    });
+    const path = rewritten(`${what}.trace`, undefined, told);
+    await expect(replay(path)).rejects.toThrow(sentence);
+    await expect(rerun(path)).rejects.toThrow(sentence);
   });
 });
 
