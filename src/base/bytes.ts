@@ -15,3 +15,14 @@ export const base64 = (bytes: Uint8Array): string => btoa(latin1(bytes));
 
 /** The inverse of `base64`. */
 export const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0));
+
+/** Bytes as lower-case hexadecimal digits, two each. */
+export function hexadecimal(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  return text;
+}
+
+/** The inverse of `hexadecimal`. */
+export const fromHexadecimal = (text: string): Uint8Array =>
+  Uint8Array.from({ length: text.length / 2 }, (_, at) => Number.parseInt(text.slice(2 * at, 2 * at + 2), 16));

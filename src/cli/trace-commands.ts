@@ -87,7 +87,7 @@ export async function printInfo(path: string, print: Print): Promise<number> {
   return status;
 }
 
-function printHeader(path: string, { header, eventCount, chunks }: TraceReader, print: Print): void {
+function printHeader(path: string, { header, eventCount, chunks, payloads }: TraceReader, print: Print): void {
   print(
     `${path}: Retrovisor trace, format ${header.formatVersion}, engine ${header.engineVersion}, seed ${header.seed}`,
   );
@@ -98,6 +98,9 @@ function printHeader(path: string, { header, eventCount, chunks }: TraceReader, 
     print(`${image.role}: ${image.name}, ${image.bytes} bytes, sha256 ${image.sha256}`);
   }
   print(`${eventCount} events in ${chunks.length} chunks`);
+  const kept = payloads.list();
+  const bytes = kept.reduce((sum, { length }) => sum + length, 0);
+  if (kept.length > 0) print(`${kept.length} payloads from outside, ${bytes} bytes, each content once`);
   const { length: stored = 0 } = openStoredCheckpoints(NODE, path, print)?.places ?? [];
   if (stored > 0) print(`${stored} checkpoints in ${checkpointPath(path)}`);
 }

@@ -74,6 +74,11 @@ export interface Effects {
    * be decided by them: a rerun has others.
    */
   payload(gpa: Gpa, length: number): Uint8Array;
+  /**
+   * The bytes that `sim:payload_received` named, then or later: for memory by `dmaWrite`, or for bulk state. What is
+   * decided may follow from its length and its name, not from them: a rerun has zeroes.
+   */
+  payloadOf(sha256: string): Uint8Array;
 }
 
 /** One range of registers a device answers: I/O ports or memory-mapped. */

@@ -19,6 +19,12 @@ export const SIM_EVENTS = {
     (e) => `dev ${e.dev} ${e.bytes.length} bytes`,
     toPart('', 'dev'),
   ),
+  /** Bulk bytes for a device: `len` of them, which the run keeps by their SHA-256 in hexadecimal digits. */
+  'sim:payload_received': input(
+    { dev: 'text', sha256: 'text', len: 'u' },
+    (e) => `dev ${e.dev} ${e.len} bytes sha256 ${e.sha256}`,
+    toPart('', 'dev'),
+  ),
   /** Keys in scan code set 1. */
   'sim:keyboard_received': input({ bytes: 'bytes' }, (e) => `${e.bytes.length} scan code bytes`, toPart('i8042')),
   'sim:reset_requested': input({}, () => '', 'reset button'),

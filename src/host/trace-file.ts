@@ -12,8 +12,11 @@ import { worldProblem } from './files.ts';
 /** Deflate for trace chunks: of the levels that cost as little as the lowest, the one that stores least. */
 export const compress: Compress = (raw) => deflateRawSync(raw, { level: 5 });
 
-/** The inverse of `compress`. */
-export const inflate: Inflate = (stored, rawLength) => inflateRawSync(stored, { maxOutputLength: rawLength });
+/** The inverse of `compress`. What it gives is no Buffer: `slice` of one is no copy. */
+export const inflate: Inflate = (stored, rawLength) => {
+  const { buffer, byteOffset, length } = inflateRawSync(stored, { maxOutputLength: rawLength });
+  return new Uint8Array(buffer, byteOffset, length);
+};
 
 /** Start a trace file. A file that is there and is not a trace stays as it is. */
 export function createTraceFile(path: string): FileSink {

@@ -1,7 +1,9 @@
 import type { Origin } from '../events/origin.ts';
 import { Problem, shortly } from '../base/problem.ts';
 import type { NamedReceiver } from '../events/schema.ts';
-import { receivingPart, VOCABULARY } from '../events/vocabulary.ts';
+import { type EventOf, receivingPart, VOCABULARY } from '../events/vocabulary.ts';
+import { LONGEST_PAYLOAD } from '../memory/payloads.ts';
+import { driverOf } from '../vmm/models.ts';
 import type { MachineContext } from './context.ts';
 import { checkIntervention, intervene } from './intervene.ts';
 import type { InputEvent } from './parts.ts';
@@ -42,7 +44,20 @@ export function receiverOf(event: InputEvent): Receive | undefined {
 /** Refuse what no part of the machine could take, before it is put on record. */
 export function checkInput(context: MachineContext, event: InputEvent): void {
   if (event.kind === 'sim:intervened') checkIntervention(context, event.what, event.value);
+  if (event.kind === 'sim:payload_received') checkPayload(context, event);
   if (event.kind === 'sim:chardev_received' && !context.state.config.parts.some(({ name }) => name === event.dev)) {
     throw new Problem(`There is no device ${shortly(event.dev)} to type at.`);
   }
+}
+
+const SHA256 = /^[0-9a-f]{64}$/;
+
+function checkPayload({ state }: MachineContext, { dev, sha256, len }: EventOf<'sim:payload_received'>): void {
+  const part = state.config.parts.find(({ name }) => name === dev);
+  if (part === undefined) throw new Problem(`There is no device ${shortly(dev)} to receive a payload.`);
+  if (driverOf(part.model).reducer.facts?.['sim:payload_received'] === undefined) {
+    throw new Problem(`${dev} is a device that receives no payloads.`);
+  }
+  if (!SHA256.test(sha256)) throw new Problem(`No payload is named ${shortly(sha256)}: that is no SHA-256.`);
+  if (len > LONGEST_PAYLOAD) throw new Problem(`The payload ${sha256} is longer than ${LONGEST_PAYLOAD} bytes.`);
 }

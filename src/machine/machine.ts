@@ -3,6 +3,7 @@ import { MAIN_LOOP, USER } from '../events/stamped.ts';
 import { type KvmHost, TSC_PER_NS } from '../kvm/context.ts';
 import type { KvmKernel } from '../kvm/api.ts';
 import { followPages, type Pages } from '../memory/pages.ts';
+import { NO_PAYLOADS } from '../memory/payloads.ts';
 import { powerOn } from '../reducers/power-on.ts';
 import { SliceDigests } from '../reducers/slices.ts';
 import type { MachineState } from '../reducers/state.ts';
@@ -147,5 +148,6 @@ function vmmHost(context: MachineContext): VmmHost {
     },
     now: () => now(context),
     memoryFor: (origin) => context.processor.from(origin),
+    payload: (sha256) => (context.parts.payloads ?? NO_PAYLOADS).payload(sha256),
   };
 }

@@ -8,6 +8,7 @@ import type { KvmHost } from '../kvm/context.ts';
 import type { Guest } from '../x86/guest.ts';
 import type { Processor } from '../kvm/processor.ts';
 import type { BulkRegion } from '../memory/pages.ts';
+import type { PayloadSource } from '../memory/payloads.ts';
 import type { MachineConfig } from '../vmm/config.ts';
 import type { VmmHost } from '../vmm/host.ts';
 import type { Vmm } from '../vmm/vmm.ts';
@@ -80,6 +81,8 @@ export interface MachineParts {
   vmm(kernel: KvmKernel, host: VmmHost, origin: Origin): Vmm;
   readonly chance: Chance;
   readonly inputs: InputSource;
+  /** What payloads the inputs name are. Without: they name none. */
+  readonly payloads?: PayloadSource;
   readonly seed: string;
   readonly wallClockAtPowerOn: bigint;
   /** Events between two digests of the state's slices; usually 2,000. */

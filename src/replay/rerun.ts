@@ -3,6 +3,7 @@ import { USUAL_PACE } from '../events/costs.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { InputSource, MachineParts } from '../machine/parts.ts';
+import { NO_PAYLOADS, type PayloadSource } from '../memory/payloads.ts';
 import type { Divergence } from './divergence.ts';
 import { TapeEnded, tapeEngine, TapeMismatch } from './tape.ts';
 import { createVerifier, divergenceAt, recordedInputs, type Replayed, replayTo, type Verifier } from './verify.ts';
@@ -17,7 +18,24 @@ export interface Rerun extends Replayed {
 }
 
 /** What a rerun puts in place of a live machine's parts. */
-export type TapeParts = Pick<MachineParts, 'engine' | 'onEvent'> & { readonly inputs: InputSource };
+export interface TapeParts extends Pick<MachineParts, 'engine' | 'onEvent'> {
+  readonly inputs: InputSource;
+  readonly payloads: PayloadSource;
+}
+
+/** A rerun is told of a payload how long it is, and has zeroes for it: whoever decides by its bytes is found out. */
+class BlankPayloads implements PayloadSource {
+  private readonly lengths = new Map<string, number>();
+
+  note({ event }: Stamped): void {
+    if (event.kind === 'sim:payload_received') this.lengths.set(event.sha256, event.len);
+  }
+
+  payload(sha256: string): Uint8Array {
+    const length = this.lengths.get(sha256);
+    return length === undefined ? NO_PAYLOADS.payload(sha256) : new Uint8Array(length);
+  }
+}
 
 /**
  * Run the hypervisor and the devices again on what the processor answered: the same machine, with a tape in its place.
@@ -26,12 +44,17 @@ export type TapeParts = Pick<MachineParts, 'engine' | 'onEvent'> & { readonly in
  */
 export function rerun(recorded: readonly Stamped[], build: (parts: TapeParts) => Machine, pace = USUAL_PACE): Rerun {
   const verifier = createVerifier(recorded, UNKNOWN_TO_A_RERUN);
+  const payloads = new BlankPayloads();
   let machine: Machine | undefined;
   try {
     machine = build({
       engine: (time) => tapeEngine(recorded, time),
       inputs: recordedInputs(recorded, pace),
-      onEvent: verifier.check,
+      payloads,
+      onEvent(stamped) {
+        payloads.note(stamped);
+        verifier.check(stamped);
+      },
     });
     return { machine, ...replayTo(machine, recorded, verifier) };
   } catch (stopped) {

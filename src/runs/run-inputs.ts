@@ -16,6 +16,12 @@ export const forkedFrom = (path?: string) =>
 /** Where characters can be typed: a serial line (COM1 is 0), or a device of `-device` by its name. */
 export type CharacterPort = number | string;
 
+/** A payload for a device. */
+export const payloadFor = (dev: string, sha256: string, len: number): InputEvent => ({
+  kind: 'sim:payload_received',
+  ...{ dev, sha256, len },
+});
+
 /** What somebody types there. */
 export const typedAt = (at: CharacterPort, bytes: Uint8Array): InputEvent =>
   typeof at === 'number'

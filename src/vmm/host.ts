@@ -1,5 +1,6 @@
 import type { Hva, Ns } from '../base/units.ts';
 import type { Origin } from '../events/origin.ts';
+import type { PayloadSource } from '../memory/payloads.ts';
 import type { MachineConfig } from './config.ts';
 import type { VmmState } from './state.ts';
 
@@ -14,7 +15,7 @@ export interface HostMemory {
 }
 
 /** What the virtual machine monitor needs from the world around it. */
-export interface VmmHost {
+export interface VmmHost extends PayloadSource {
   /** Everything QEMU's half remembers, as it is now. */
   readonly state: VmmState;
   readonly config: MachineConfig;

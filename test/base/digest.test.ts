@@ -39,6 +39,14 @@ describe('digest', () => {
     );
   });
 
+  test('XXH32 of a Buffer is that of its bytes, wherever it lies in memory', () => {
+    const bytes = Uint8Array.from({ length: 100 }, (_, at) => at);
+    const whole = Buffer.from(new Uint8Array([...bytes, ...bytes]).buffer);
+    for (let at = 0; at < 8; at += 1) {
+      expect(xxh32(whole.subarray(at, at + 50), 0)).toBe(xxh32(bytes.slice(at, at + 50), 0));
+    }
+  });
+
   test('a plain value is encoded as cborg does by RFC 8949', () => {
     const encoder = new CborEncoder();
     fc.assert(

@@ -5,6 +5,7 @@ import type { Device, DeviceReducer, Effects } from '../../src/devices/device.ts
 import { configWritten, movesRegions, type PciFunction, type PciFunctionState } from '../../src/devices/pci/index.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
+import { NO_PAYLOADS, type PayloadSource } from '../../src/memory/payloads.ts';
 
 /**
  * A device on a bench: its state as its reducer makes it, its pins, what it raised, and a clock turned by hand. Beside
@@ -24,6 +25,7 @@ export class Bench<S> {
   hasMessages = false;
   readonly timers = new Map<string, number>();
   readonly memory = new Uint8Array(4096);
+  payloads: PayloadSource = NO_PAYLOADS;
   now = 0;
   private pending: ((state: Draft<S>) => void) | undefined;
   private folded: S;
@@ -68,6 +70,7 @@ export class Bench<S> {
       dmaReach: (gpa, length) => Math.max(0, Math.min(length, this.memory.length - gpa)),
       payload: (gpa, length) => this.memory.slice(gpa, gpa + length),
       transaction: (reads) => reads(),
+      payloadOf: (sha256) => this.payloads.payload(sha256),
       dmaRead: (gpa, length) => this.memory.slice(gpa, gpa + length),
       dmaWrite: (gpa, bytes) => this.memory.set(bytes, gpa),
     };

@@ -38,6 +38,7 @@ const BESIDE_THE_STATE: Readonly<Record<string, string>> = {
   'memory/pages.ts Followed.sumA': 'derived from the bytes',
   'memory/pages.ts Followed.sumB': 'derived from the bytes',
   'memory/images.ts ZERO_PAGE*': 'constant: never written',
+  'memory/payloads.ts Payloads.kept*': 'from outside: inputs and states name it by its SHA-256',
   'memory/sparse.ts FollowedSparse.hashes*': 'derived from the pages',
   'memory/sparse.ts FollowedSparse.last': 'derived from the pages',
   'memory/sparse.ts FollowedSparse.staleCopies*': 'derived from the pages',

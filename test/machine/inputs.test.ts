@@ -23,6 +23,10 @@ const INPUTS: { readonly [K in GivenKind]: { readonly event: InputEvent & { kind
       event: { kind: 'sim:chardev_received', dev: 'isa-debugcon#0', bytes: Uint8Array.of(0x61) },
       reaches: [],
     },
+    'sim:payload_received': {
+      event: { kind: 'sim:payload_received', dev: 'isa-debugcon#0', sha256: '', len: 0 },
+      reaches: [],
+    },
     'sim:keyboard_received': {
       event: { kind: 'sim:keyboard_received', bytes: Uint8Array.of(0x1e, 0x9e) },
       reaches: ['i8042'],

@@ -127,6 +127,20 @@ describe('a run under way', () => {
     expect(others).toBeGreaterThan(MIDDLE + 1);
   });
 
+  test('that cannot go on says so to whoever waits for its end, and to nobody else', async () => {
+    const uncaught: unknown[] = [];
+    const note = (error: unknown): void => void uncaught.push(error);
+    const others = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException').on('uncaughtException', note);
+    const run = openRun(SHORT);
+    run.type('x', 'isa-debugcon#3');
+    await expect(run.ended()).rejects.toThrow('There is no device isa-debugcon#3 to type at.');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    process.removeListener('uncaughtException', note);
+    for (const other of others) process.on('uncaughtException', other);
+    expect(uncaught).toEqual([]);
+  });
+
   test('has no file open when it has ended, however many subscribed twice and never left', async () => {
     const before = readdirSync('/proc/self/fd').sort();
     const run = openRun({ ...SHORT, trace: traceAt('crowded') });

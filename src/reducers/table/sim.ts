@@ -32,6 +32,7 @@ export const SIM_ROWS: Rows<keyof typeof SIM_EVENTS> = {
   'sim:powered_on': changes(['clock', 'chance', 'devices'], run.poweredOn, vmm(deviceFact(() => 'rtc'))),
   'sim:serial_received': received(),
   'sim:chardev_received': received(),
+  'sim:payload_received': received(),
   'sim:keyboard_received': received(),
   'sim:reset_requested': tells,
   'sim:power_button_pressed': received(),

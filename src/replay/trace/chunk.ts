@@ -13,7 +13,7 @@ export const CHUNK_HEADER_LENGTH = 64;
 const CHUNK_MAGIC = 0x4b435652; // RVCK
 
 /** What a chunk holds. */
-export const CHUNK = { header: 1, events: 2, index: 3 } as const;
+export const CHUNK = { header: 1, events: 2, index: 3, payloadList: 4, payloads: 5 } as const;
 
 /** A chunk header: enough to walk, seek and check the file without its payloads. */
 export interface ChunkHeader {

@@ -16,6 +16,7 @@ import { kindTable } from './event-columns.ts';
 import type { Layout } from './envelope.ts';
 import { checkedHeader } from './header.ts';
 import type { ByteSource, ChunkPlace, Inflate, OpenTrace } from './opened.ts';
+import { RecordedPayloads } from './payload-chunks.ts';
 
 /** Bounds of a chunk, far above what a recorder writes: nobody's memory is taken for what a few bytes say. */
 const MOST_EVENTS = 2 ** 16;
@@ -40,9 +41,13 @@ export function openChunked(source: ByteSource, inflate: Inflate, layout: Layout
     source,
     walk.chunks.filter(({ kind }) => kind === CHUNK.events),
   );
+  const payloads = new RecordedPayloads(source, walk.chunks, walk.damage, (chunk, most, take) =>
+    placed(source, chunk, () => take(payloadOf(source, inflate, chunk, most))),
+  );
   return {
     header,
     events,
+    payloads,
     damage: damage ?? walk.damage,
     readEvents: (chunk) =>
       placed(source, chunk, () => readEvents(payloadOf(source, inflate, chunk), chunk, kinds, layout)),
@@ -155,20 +160,18 @@ function damageAt(source: ByteSource, offset: number, ordinal: number, previousC
   return undefined;
 }
 
-/** The inflated payload of one chunk, checked. */
-function payloadOf(source: ByteSource, inflate: Inflate, chunk: ChunkPlace): Uint8Array {
+/** The inflated payload of one chunk, of at most so many bytes, checked. */
+function payloadOf(source: ByteSource, inflate: Inflate, chunk: ChunkPlace, most = MOST_BYTES): Uint8Array {
   const { header, stored } = storedPayload(source, chunk);
   const { compression, rawLength } = header;
+  const where = `${source.name} is damaged in chunk ${chunk.ordinal} (byte ${chunk.offset})`;
+  if (rawLength > most) throw new Problem(`${where}: no chunk like it holds ${rawLength} bytes.`);
   const content = compression === 0 ? stored : inflated(stored, rawLength, inflate);
   if (content?.length === rawLength) return content;
-  throw new Problem(
-    `${source.name} is damaged in chunk ${chunk.ordinal} (byte ${chunk.offset}): its content is not as long as its ` +
-      'header says.',
-  );
+  throw new Problem(`${where}: its content is not as long as its header says.`);
 }
 
 function inflated(stored: Uint8Array, rawLength: number, inflate: Inflate): Uint8Array | undefined {
-  if (rawLength > MOST_BYTES) return undefined;
   try {
     return inflate(stored, rawLength);
   } catch {

@@ -1,4 +1,5 @@
 import type { Seq, Tick } from '../../base/units.ts';
+import type { Sha256 } from '../../memory/payloads.ts';
 import type { EventBatch } from './event-batch.ts';
 import type { TraceHeader } from './header.ts';
 
@@ -25,11 +26,32 @@ export interface ChunkPlace {
   readonly lastTick: Tick;
 }
 
+/** One payload, and where it lies. */
+export interface PayloadPlace {
+  readonly sha256: string;
+  readonly length: number;
+  readonly chunk: ChunkPlace;
+  /** Of its first byte in the chunk's content. */
+  readonly at: number;
+  /** Bytes of all the payloads in the chunk. */
+  readonly together: number;
+}
+
+/** Payloads of a trace that was opened. */
+export interface PayloadReader {
+  /** Each content once, in the order in which they came. */
+  list(): readonly PayloadPlace[];
+  /** Throws a Problem for one that is missing, or is not what it is called by `hash`. */
+  payload(sha256: string, hash: Sha256): Uint8Array;
+}
+
 /** A trace of any format version, opened. */
 export interface OpenTrace {
   readonly header: TraceHeader;
   /** The event chunks that stand in order, oldest first. */
   readonly events: readonly ChunkPlace[];
+  /** What its inputs brought in bulk. */
+  readonly payloads: PayloadReader;
   /** Why the chunks end early, as a sentence; undefined when they do not. */
   readonly damage: string | undefined;
   /** Throws a Problem when the chunk is damaged. */

@@ -8,7 +8,7 @@ import { FILE_MAGIC, PREAMBLE_LENGTH } from './chunk.ts';
 import { readEnvelope, readFirstEnvelope } from './envelope.ts';
 import type { EventBatch, RecordedEvent } from './event-batch.ts';
 import type { RecordedVocabulary, TraceHeader } from './header.ts';
-import type { ByteSource, ChunkPlace, Inflate, OpenTrace } from './opened.ts';
+import type { ByteSource, ChunkPlace, Inflate, OpenTrace, PayloadReader } from './opened.ts';
 
 const BEFORE_TELLING = { readEnvelope, hasCounts: true, hasShortBytes: false };
 
@@ -28,7 +28,10 @@ export interface TraceReader {
   readonly header: TraceHeader;
   /** Events in the chunks that can be reached. */
   readonly eventCount: number;
+  /** Those of events. */
   readonly chunks: readonly ChunkPlace[];
+  /** Bulk bytes that its events name. Who does not ask for one reads none. */
+  readonly payloads: PayloadReader;
   /** The first damage known so far, as a sentence. Reading may find more. */
   readonly damage: string | undefined;
   /** Events of one chunk. Throws a Problem when it is damaged. */
@@ -68,6 +71,7 @@ export function openTrace(source: ByteSource, inflate: Inflate): TraceReader {
     header: trace.header,
     eventCount: trace.events.reduce((sum, { events }) => sum + events, 0),
     chunks: trace.events,
+    payloads: trace.payloads,
     damage: trace.damage,
     readChunk: (chunk) => allOf(openChunk(chunk)),
     openChunk,

@@ -1,11 +1,13 @@
 import type { Seq, Tick } from '../../base/units.ts';
 import type { Stamped } from '../../events/stamped.ts';
+import type { PayloadSource } from '../../memory/payloads.ts';
 import { byteWriter, type ByteWriter, writeVarint } from './bytes.ts';
 import { CHUNK, encodeChunkHeader, encodeTrailer, FILE_MAGIC, headerCrc, PREAMBLE_LENGTH } from './chunk.ts';
 import { type Scratch, scratch } from './columns.ts';
 import { crc32 } from './crc32.ts';
 import { type KindTable, kindTable, writeEvents } from './event-columns.ts';
 import { currentVocabulary, type ImageIdentity, type Parent, type TraceHeader } from './header.ts';
+import { PayloadBatch } from './payload-chunks.ts';
 
 /** The format version this code writes. */
 export const FORMAT_VERSION = 3;
@@ -55,14 +57,24 @@ interface WriterState {
   readonly room: Scratch;
   readonly out: ByteWriter;
   readonly chunks: ChunkPlace[];
+  readonly payloads: PayloadSource | undefined;
+  readonly waiting: PayloadBatch;
   batch: Stamped[];
   offset: number;
   previousCrc: number;
   closed: boolean;
 }
 
-/** Start a trace: the preamble and the header chunk are written at once. */
-export function createTraceWriter(sink: ByteSink, compress: Compress, subject: TraceSubject): TraceWriter {
+/**
+ * Start a trace: the preamble and the header chunk are written at once. `payloads`: what its events will name; without,
+ * they are left out.
+ */
+export function createTraceWriter(
+  sink: ByteSink,
+  compress: Compress,
+  subject: TraceSubject,
+  payloads?: PayloadSource,
+): TraceWriter {
   const header: TraceHeader = { formatVersion: FORMAT_VERSION, ...subject, vocabulary: currentVocabulary() };
   const state: WriterState = {
     sink,
@@ -71,6 +83,8 @@ export function createTraceWriter(sink: ByteSink, compress: Compress, subject: T
     room: scratch(EVENTS_PER_CHUNK),
     out: byteWriter(1 << 20),
     chunks: [],
+    payloads,
+    waiting: new PayloadBatch(),
     batch: [],
     offset: PREAMBLE_LENGTH,
     previousCrc: 0,
@@ -78,9 +92,10 @@ export function createTraceWriter(sink: ByteSink, compress: Compress, subject: T
   };
   sink.append(preamble());
   const json = new TextEncoder().encode(JSON.stringify(header));
-  writeChunk(state, { kind: CHUNK.header, events: 0, firstSeq: 0, firstTick: 0, lastTick: 0 }, json);
+  writeChunk(state, { ...EVENTLESS, kind: CHUNK.header }, json);
   return {
     append(stamped) {
+      if (stamped.event.kind === 'sim:payload_received') putDown(state, stamped.event.sha256);
       state.batch.push(stamped);
       if (state.batch.length === EVENTS_PER_CHUNK) flush(state);
     },
@@ -96,9 +111,29 @@ function preamble(): Uint8Array {
   return bytes;
 }
 
+/** Put the payload down before the event that names it, if it is the first to. */
+function putDown(state: WriterState, sha256: string): void {
+  const { payloads, waiting } = state;
+  if (payloads === undefined || waiting.has(sha256)) return;
+  const bytes = payloads.payload(sha256);
+  if (waiting.isFullFor(bytes.length)) writePayloads(state);
+  waiting.add(sha256, bytes);
+}
+
+function writePayloads(state: WriterState): void {
+  const taken = state.waiting.take();
+  if (taken === undefined) return;
+  writeChunk(state, { ...EVENTLESS, kind: CHUNK.payloadList }, taken.list);
+  writeChunk(state, { ...EVENTLESS, kind: CHUNK.payloads }, taken.bytes);
+}
+
+/** Of a chunk without events. */
+const EVENTLESS = { events: 0, firstSeq: 0, firstTick: 0, lastTick: 0 } as const;
+
 function flush(state: WriterState): void {
   const { batch, out } = state;
   if (batch.length === 0) return;
+  writePayloads(state);
   state.batch = [];
   out.length = 0;
   writeEvents(out, batch, state.kinds, state.room);
@@ -140,8 +175,7 @@ function close(state: WriterState): void {
   for (const { offset, kind, events, firstSeq, firstTick, lastTick } of state.chunks) {
     for (const value of [offset, kind, events, firstSeq, firstTick, lastTick]) writeVarint(out, value);
   }
-  const index = { kind: CHUNK.index, events: 0, firstSeq: 0, firstTick: 0, lastTick: 0 };
   const indexOffset = state.offset;
-  writeChunk(state, index, out.bytes.slice(0, out.length));
+  writeChunk(state, { ...EVENTLESS, kind: CHUNK.index }, out.bytes.slice(0, out.length));
   state.sink.append(encodeTrailer(indexOffset));
 }

@@ -3,6 +3,7 @@ import type { Stamped } from '../../events/stamped.ts';
 import { ENGINE_FEATURES } from '../../kvm/vcpu/cpuid.ts';
 import { createKvm } from '../../kvm/kvm.ts';
 import type { InputSource, MachineParts } from '../../machine/parts.ts';
+import type { PayloadSource } from '../../memory/payloads.ts';
 import { CHANCE } from '../../replay/sources/random.ts';
 import { createMachinePc, deviceRomBytes } from '../../vmm/index.ts';
 import type { World } from '../world.ts';
@@ -17,6 +18,8 @@ export interface Assembly {
   readonly seed: string;
   readonly wallClockAtPowerOn: bigint;
   readonly inputs: InputSource;
+  /** What payloads the inputs name are. Without: they name none. */
+  readonly payloads?: PayloadSource;
   /** What stands in for the processor: a rerun's tape. */
   readonly engine?: MachineParts['engine'];
   onEvent(stamped: Stamped): void;
@@ -33,6 +36,7 @@ export function assemble(assembly: Assembly): MachineParts {
     vmm: (kernel, host, origin) => createMachinePc(kernel, options, host, origin),
     chance: CHANCE,
     inputs,
+    ...(assembly.payloads === undefined ? {} : { payloads: assembly.payloads }),
     seed,
     wallClockAtPowerOn,
     ...(description.eventsPerDigest === undefined ? {} : { eventsPerDigest: description.eventsPerDigest }),

@@ -1,6 +1,7 @@
 import { Problem } from '../../base/problem.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { createMachine } from '../../machine/machine.ts';
+import type { PayloadSource } from '../../memory/payloads.ts';
 import { createTimeline, type Timeline } from '../../replay/timeline.ts';
 import { lazyEvents } from '../../replay/trace/lazy-events.ts';
 import type { ReadTrace, TraceReader } from '../../replay/trace/reader.ts';
@@ -30,6 +31,8 @@ export interface RecordedRun {
   readonly read: ReadTrace;
   readonly description: MachineDescription;
   readonly images: Images;
+  /** Read from the trace when they are asked for. */
+  readonly payloads: PayloadSource;
   readonly seed: string;
   readonly wallClockAtPowerOn: bigint;
 }
@@ -64,7 +67,9 @@ function opened(
   }
   const description = readDescription(trace.header.machine, path);
   const images = find(trace, description);
-  return { world, path, trace, read, description, images, seed: first.seed, wallClockAtPowerOn: first.wall_clock };
+  const payloads = { payload: (sha256: string) => trace.payloads.payload(sha256, world.sha256) };
+  const { seed, wall_clock: wallClockAtPowerOn } = first;
+  return { world, path, trace, read, description, images, payloads, seed, wallClockAtPowerOn };
 }
 
 /** The first format whose events are all that happen. */

@@ -23,7 +23,7 @@ import { type Prepared, prepared, startSession } from './open-session.ts';
 import type { Opened } from '../opened.ts';
 import type { RunOptions } from '../machine/run-options.ts';
 import type { World } from '../world.ts';
-import { type CharacterPort, typedAt } from '../run-inputs.ts';
+import { type CharacterPort, payloadFor, typedAt } from '../run-inputs.ts';
 import type { Session } from './session.ts';
 
 /** How a run came to its end. */
@@ -53,6 +53,11 @@ export interface OpenedRun extends Opened {
    * guest receives it before its next instruction.
    */
   type(text: string | Uint8Array, at?: CharacterPort): void;
+  /**
+   * Hand bulk bytes to a device, by its name: a packet, a piece of a file. The run keeps each content once, and so does
+   * its trace.
+   */
+  receive(dev: string, bytes: Uint8Array): void;
   press(button: 'power' | 'reset'): void;
   /** Press and release keys of the keyboard: scan codes of set 1. */
   key(codes: readonly number[] | Uint8Array): void;
@@ -118,6 +123,10 @@ class RunUnderWay implements OpenedRun {
     this.send(typedAt(at, bytes));
   }
 
+  receive(dev: string, bytes: Uint8Array): void {
+    this.send(payloadFor(dev, this.made.payloads.keep(bytes), bytes.length));
+  }
+
   press(button: 'power' | 'reset'): void {
     this.send({ kind: button === 'power' ? 'sim:power_button_pressed' : 'sim:reset_requested' });
   }
@@ -180,10 +189,10 @@ class RunUnderWay implements OpenedRun {
 
   /** The same machine once more, to be stood in. */
   private standing(): Timeline {
-    const { world, description, images, options, wallClockAtPowerOn } = this.made;
+    const { options, ...made } = this.made;
     const { seed } = options;
     this.timeline ??= createTimeline({
-      build: (parts) => createMachine(assemble({ world, description, images, seed, wallClockAtPowerOn, ...parts })),
+      build: (parts) => createMachine(assemble({ ...made, seed, ...parts })),
       inputs: inputsAgain(this.taken),
       onEvent: () => undefined,
     });

@@ -1,5 +1,7 @@
+import type { Stamped } from '../../events/stamped.ts';
 import { createMachine, type Machine } from '../../machine/machine.ts';
 import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
+import { Payloads } from '../../memory/payloads.ts';
 import type { RunOptions } from '../machine/run-options.ts';
 import { seal } from '../../reducers/seal.ts';
 import type { Gate } from '../../replay/streams/hold.ts';
@@ -15,7 +17,7 @@ import { describeMachine, type MachineDescription } from '../machine/machine-des
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
 import { type OutputTo, Printed } from './printed.ts';
 import { type Recording, startRecording } from './recording.ts';
-import { STOPPED, typedAt } from '../run-inputs.ts';
+import { payloadFor, STOPPED, typedAt } from '../run-inputs.ts';
 import type { Session, SessionPause } from './session.ts';
 
 const MEASURED_MS = 8;
@@ -37,6 +39,7 @@ interface Running {
   /** Leaves checkpoints beside the trace. */
   readonly keeper: CheckpointKeeper | undefined;
   readonly inputs: PendingInput[];
+  readonly payloads: Payloads;
   readonly tickLimit: number;
   /** Ticks of one call of `advance`: what takes a few milliseconds. */
   chunk: number;
@@ -55,6 +58,8 @@ export interface Prepared {
   readonly options: RunOptions;
   readonly description: MachineDescription;
   readonly images: Images;
+  /** What it will have been given. */
+  readonly payloads: Payloads;
   /** Nanoseconds since 1970 (UTC): the host's clock is read once, here. */
   readonly wallClockAtPowerOn: bigint;
 }
@@ -64,7 +69,8 @@ export function prepared(world: World, options: RunOptions): Prepared {
   const { kernelName } = options;
   const images = loadImages(world, pathsOf(options), kernelName);
   const wallClockAtPowerOn = options.wallClock ?? world.wallClock();
-  return { world, options, images, description: descriptionOf(options), wallClockAtPowerOn };
+  const payloads = new Payloads(world.sha256);
+  return { world, options, images, payloads, description: descriptionOf(options), wallClockAtPowerOn };
 }
 
 /** What the machine is, whose images nobody has read. */
@@ -94,26 +100,27 @@ export function openSession(world: World, options: RunOptions, output: OutputTo)
 
 /** Build the machine, recorded, ready to run: its first events are told before this returns. */
 export function startSession(
-  { world, options, description, images, wallClockAtPowerOn }: Prepared,
+  { world, options, description, images, payloads, wallClockAtPowerOn }: Prepared,
   output: OutputTo,
   { told, gate }: Company,
 ): Session {
   const { seed, trace } = options;
   const subject = { engineVersion: world.version, machine: description, images: identities(world, images), seed };
-  const recording = trace === undefined ? undefined : startRecording(world, trace, subject);
+  const recording = trace === undefined ? undefined : startRecording(world, trace, subject, payloads);
   const course = new Course();
   const polling = watchPolling();
   const printed = new Printed(output);
-  // One subscription: what each costs is paid at every event.
-  told.events$.subscribe((stamped) => {
+  // One subscription: what each costs is paid at every event. Why a run cannot go on is said to whoever runs it.
+  const next = (stamped: Stamped): void => {
     recording?.next(stamped);
     course.next(stamped);
     polling.next(stamped);
     printed.next(stamped);
-  });
+  };
+  told.events$.subscribe({ next, error: () => undefined });
   const inputs: PendingInput[] = [];
   const build = (parts: TimelineParts): MachineParts =>
-    assemble({ world, description, images, seed, wallClockAtPowerOn, ...parts });
+    assemble({ world, description, images, payloads, seed, wallClockAtPowerOn, ...parts });
   const outside = { onEvent: told.hear };
   const live = options.gdb === undefined ? undefined : startLiveRun(build, outside, inputs);
   const queue = { peek: () => inputs[0], take: () => void inputs.shift() };
@@ -121,7 +128,7 @@ export function startSession(
   recording?.begin();
   const keeper = options.checkpoints ? keepCheckpoints(world, trace as string, machine) : undefined;
   const running: Running = {
-    ...{ world, machine, told, gate, recording, printed, course, polling, live, keeper, inputs },
+    ...{ world, machine, told, gate, recording, printed, course, polling, live, keeper, inputs, payloads },
     tickLimit: options.ticks ?? Number.POSITIVE_INFINITY,
     chunk: FIRST_CHUNK,
     mayWarpTo: 0,
@@ -173,6 +180,7 @@ function sessionOf(running: Running): Session {
       if (deadline !== Number.POSITIVE_INFINITY) running.mayWarpTo = Math.max(running.mayWarpTo, deadline);
     },
     type: (at, bytes) => send(typedAt(at, Uint8Array.from(bytes))),
+    receive: (dev, bytes) => send(payloadFor(dev, running.payloads.keep(bytes), bytes.length)),
     send,
     get hasInputs() {
       return running.inputs.length > 0;

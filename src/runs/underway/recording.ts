@@ -1,5 +1,6 @@
 import type { Observer } from 'rxjs';
 import type { Stamped } from '../../events/stamped.ts';
+import type { PayloadSource } from '../../memory/payloads.ts';
 import { createTraceWriter, type TraceSubject } from '../../replay/trace/writer.ts';
 import type { Files, FileSink, World } from '../world.ts';
 
@@ -18,10 +19,11 @@ export function startRecording(
   { files, compress }: Pick<World, 'files' | 'compress'>,
   path: string,
   subject: TraceSubject,
+  payloads?: PayloadSource,
 ): Recording {
   files.refuseOtherThanTrace(path);
   const file = heldBack(files, path);
-  const writer = createTraceWriter(file, compress, subject);
+  const writer = createTraceWriter(file, compress, subject, payloads);
   let failure: Error | undefined;
   return {
     get failure() {

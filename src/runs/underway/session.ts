@@ -44,6 +44,8 @@ export interface Session {
   warp(): void;
   /** Type bytes at a serial line or a device: an input, recorded at this place. */
   type(at: CharacterPort, bytes: Uint8Array): void;
+  /** Hand a device bulk bytes from outside: an input that names them, recorded at this place. */
+  receive(dev: string, bytes: Uint8Array): void;
   /** Hand an input over: recorded at this place. */
   send(event: InputEvent): void;
   /** Inputs wait to be delivered. */

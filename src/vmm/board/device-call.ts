@@ -108,6 +108,10 @@ export class DeviceCall implements Effects {
     return bytes;
   }
 
+  payloadOf(sha256: string): Uint8Array {
+    return new Uint8Array(this.machine.board.host.payload(sha256));
+  }
+
   private tellDma(dir: 'read' | 'write', gpa: Gpa, bytes: Uint8Array): void {
     this.raise({ kind: 'sim:dma', dev: this.part.name, dir, gpa, len: bytes.length, digest: digestOfBytes(bytes) });
   }

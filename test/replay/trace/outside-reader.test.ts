@@ -12,7 +12,7 @@ import { scratchFolder } from '../../guests/command-line.ts';
 import { LONG } from '../../how-long.ts';
 import { tool, without } from '../../stepping-aside.ts';
 import { anyEvent } from './any-event.ts';
-import { traceOf } from './sample.ts';
+import { noise, sha256, traceOf, traceWith } from './sample.ts';
 
 const folder = scratchFolder();
 const READER = join(import.meta.dirname, 'read-trace.py');
@@ -22,8 +22,8 @@ const SEED = 20261129;
 const EVENTS = 5000;
 
 /** The events another program reads from a trace, knowing nothing but docs/trace-format.md. */
-function readElsewhere(path: string): string[] {
-  const { status, stdout, stderr } = spawnSync('python3', [READER, path], {
+function readElsewhere(path: string, ...options: readonly string[]): string[] {
+  const { status, stdout, stderr } = spawnSync('python3', [READER, path, ...options], {
     encoding: 'utf8',
     maxBuffer: 1 << 28,
     env: { ...process.env, PYTHONIOENCODING: 'utf-8' },
@@ -54,6 +54,14 @@ describe('a reader made from the page of the format alone', without(tool('python
     const path = join(folder, 'any.trace');
     writeFileSync(path, traceOf(events));
     expect(readElsewhere(path)).toEqual(events.map(eventJson));
+  });
+
+  test('reads payloads, each of which lies before the events that name it', () => {
+    const path = join(folder, 'payloads.trace');
+    const { bytes, events, payloads } = traceWith([noise(70, 1), noise(1_500_000, 2), new Uint8Array(0), noise(80, 3)]);
+    writeFileSync(path, bytes);
+    const listed = payloads.map((payload) => `${sha256(payload)} ${payload.length}`);
+    expect(readElsewhere(path, '--payloads')).toEqual([...events.map(eventJson), ...listed]);
   });
 
   test('reads the format before', () => {

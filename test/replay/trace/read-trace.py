@@ -1,5 +1,7 @@
-"""Prints a trace's events as `retrovisor events --json` does. Made from docs/trace-format.md alone."""
+"""Prints a trace's events as `retrovisor events --json` does; after `--payloads` also the SHA-256 and length of each
+payload, in the order in which they lie there, each tried. Made from docs/trace-format.md alone."""
 
+import hashlib
 import json
 import struct
 import sys
@@ -216,20 +218,43 @@ def events_of(data, vocabulary, version):
         yield {"seq": seqs[i], "tick": ticks[i], "source": source_name(sources[i]), **links, **event}
 
 
+def payloads_of(listed, data):
+    """SHA-256 and length of each payload of two neighbouring chunks."""
+    listed, data = Bytes(listed), Bytes(data)
+    while listed.at < len(listed.data):
+        name, length = listed.take(32), listed.varint()
+        assert hashlib.sha256(data.take(length)).digest() == name
+        yield name.hex(), length
+    assert data.at == len(data.data)
+
+
 def main():
     with open(sys.argv[1], "rb") as file:
         data = file.read()
-    vocabulary = {}
+    vocabulary, listed, there = {}, None, {}
     (version,) = struct.unpack_from("<I", data, 8)
     assert version in (2, 3)
     for kind, count, payload in chunks(data):
         if kind == 1:
             vocabulary = json.loads(payload)["vocabulary"]
+        elif kind == 4:
+            listed = payload
+        elif kind == 5:
+            found = list(payloads_of(listed, payload))
+            assert not any(name in there for name, _ in found)
+            there.update(found)
+            listed = None
         elif kind == 2:
             events = list(events_of(Bytes(payload), vocabulary, version))
             assert len(events) == count
+            assert listed is None
             for event in events:
+                if there and event["kind"] == "sim:payload_received":
+                    assert there[event["sha256"]] == event["len"]
                 print(json.dumps(event, separators=(",", ":"), ensure_ascii=False))
+    if "--payloads" in sys.argv:
+        for name, length in there.items():
+            print(name, length)
 
 
 main()

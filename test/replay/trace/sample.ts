@@ -1,8 +1,11 @@
+import { createHash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Stamped } from '../../../src/events/stamped.ts';
 import type { MachineEvent } from '../../../src/events/vocabulary.ts';
+import { Payloads } from '../../../src/memory/payloads.ts';
 import type { ByteSource } from '../../../src/replay/trace/opened.ts';
 import { type ByteSink, createTraceWriter } from '../../../src/replay/trace/writer.ts';
+import { chance } from './mutated.ts';
 
 export const deflate = (raw: Uint8Array): Uint8Array => deflateRawSync(raw, { level: 1 });
 export const inflate = (stored: Uint8Array): Uint8Array => inflateRawSync(stored);
@@ -109,3 +112,33 @@ const line = (_: string, value: unknown): unknown => (typeof value === 'bigint' 
 /** True when `read` is the beginning of `events`: much quicker than a deep comparison of thousands. */
 export const isBeginningOf = (read: readonly unknown[], events: readonly Stamped[]): boolean =>
   read.every((stamped, i) => JSON.stringify(stamped, line) === JSON.stringify(events[i], line));
+
+export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** Bytes that deflate does not make smaller. */
+export function noise(length: number, seed: number): Uint8Array {
+  const draw = chance(seed);
+  return Uint8Array.from({ length }, () => draw(256));
+}
+
+export interface WithPayloads {
+  readonly bytes: Uint8Array;
+  readonly events: readonly Stamped[];
+  readonly payloads: readonly Uint8Array[];
+}
+
+/** A trace whose inputs bring these, one after the other and then all again, among other events. */
+export function traceWith(payloads: readonly Uint8Array[]): WithPayloads {
+  const store = new Payloads(sha256);
+  const sink = memorySink();
+  const writer = createTraceWriter(sink, deflate, SUBJECT, store);
+  const events = sampleEvents(12_000).map((stamped, at) => {
+    const payload = at % 50 === 0 ? payloads[(at / 50) % payloads.length] : undefined;
+    if (payload === undefined) return stamped;
+    const named = { sha256: store.keep(payload), len: payload.length };
+    return { ...stamped, event: { kind: 'sim:payload_received', dev: 'nic', ...named } as const };
+  });
+  for (const stamped of events) writer.append(stamped);
+  writer.close();
+  return { bytes: sink.bytes(), events, payloads };
+}
