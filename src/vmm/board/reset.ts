@@ -1,6 +1,6 @@
 import { MAIN_LOOP } from '../../events/stamped.ts';
 import { callOf, DeviceCall } from './device-call.ts';
-import { DIRECT_BOOT } from '../direct/reset-code.ts';
+import { DIRECT_BOOT } from '../../devices/direct-boot/index.ts';
 import { ISA_BRIDGE } from './isa-bridge.ts';
 import { enterKvmRun, leaveKvmRun, resetInterruptControllers, type Served } from '../accel/kvm-reset.ts';
 import type { Machine, Part } from './machine.ts';

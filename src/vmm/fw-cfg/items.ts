@@ -1,3 +1,4 @@
+import type { FwCfgItems } from '../../devices/fw-cfg/index.ts';
 import { acpiFiles } from '../acpi/table-loader.ts';
 import { bootsThroughFirmware } from '../loaders/boot-path.ts';
 import { encodeE820, machineE820 } from '../loaders/e820.ts';
@@ -6,7 +7,6 @@ import { LINUX_BOOT_ROM, linuxBootRom } from '../option-rom/linux-boot.ts';
 import type { MachineOptions, NamedImage } from '../options.ts';
 import { machineAcpi, machineSmbios, type ProcessorId } from '../pc/machine-tables.ts';
 import { type RamLayout, ramLayout } from '../pc/ram-layout.ts';
-import type { FwCfgItems } from './device.ts';
 import { FW_CFG } from './keys.ts';
 import { number } from './number.ts';
 
