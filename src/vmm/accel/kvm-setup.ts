@@ -24,7 +24,7 @@ import {
 import { type CpuModel, modelCpuid } from '../cpu/model.ts';
 import { cpuidOf } from '../cpu/cpuid.ts';
 import type { VmFds } from '../board/machine.ts';
-import type { ProcessorId } from '../pc/machine-tables.ts';
+import type { ProcessorId } from '../cpu/cpuid.ts';
 import { pcRoutes } from './gsi-routes.ts';
 import { filterMsrs } from './msr-exits.ts';
 import { kvmIoctl, type TracedKvm, vcpuIoctl, vmIoctl } from './traced-kvm.ts';
