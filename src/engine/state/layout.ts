@@ -39,6 +39,8 @@ export const EFER = BLOCK + 0x1a0;
 export const CR8 = BLOCK + 0x1a8;
 export const XCR0 = BLOCK + 0x1b0;
 export const DR = BLOCK + 0x1c0; // 8 x 8
+export const DR6 = DR + 8 * 6;
+export const DR7 = DR + 8 * 7;
 export const PDPTE = BLOCK + 0x200; // 4 x 8
 /** MSRs the processor keeps, 8 bytes each: see MSR_SLOTS. */
 export const MSRS = BLOCK + 0x220;
