@@ -118,9 +118,8 @@ export const XMM_SCRATCH = SCRATCH + 0x200; // 4 x 16
 /** 256 bytes: parity of each byte. */
 export const PARITY = SCRATCH + 0x300;
 
-/** Blocks of the vCPUs that are not running, BLOCK_SIZE each. */
+/** Blocks of the vCPUs that are not running, BLOCK_SIZE each: VCPUS_MAX of them. */
 export const VCPU_BLOCKS = 0x4000;
-export const VCPUS_MAX = 16;
 
 /** Soft TLB: hashed, direct-mapped. Entry: read tag, write tag, execute tag (i64), addend, code table (i32). */
 export const TLB = 0x10000;
