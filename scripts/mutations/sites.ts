@@ -32,9 +32,9 @@ const EVOLVING = [
   /^src\/events\/timers\.ts$/,
 ];
 /** Files that hold a reducer beside the device it belongs to. */
-const HOLDING_REDUCERS = /^src\/(devices\/[^/]+\/index|devices\/pci\/function|vmm\/(acpi|fw-cfg)\/[a-z-]+)\.ts$/;
+const HOLDING_REDUCERS = /^src\/(devices\/[^/]+\/index|devices\/acpi-hotplug\/[a-z]+|devices\/pci\/function)\.ts$/;
 /** Functions of those files that only the reducers call. */
-const REDUCING = /_REDUCER\b|^(writeMemory|withBytes|start|count|writeBusMaster|selected|writeDmaAddress)$/;
+const REDUCING = /_REDUCER\b|^(writeMemory|withBytes|start|count|writeBusMaster)$/;
 const REDUCING_PCI = /^(configWritten|resetConfig|putConfig|writableBits|barMask)$/;
 
 /** The engine raises nothing; a run's readers and what reads traces only hear. */

@@ -1,8 +1,12 @@
 /** Every device model, by the name a machine's configuration gives it. To add one: its folder, and its line here. */
+export { driver as cpuHotplug } from './acpi-hotplug/cpu.ts';
+export { driver as pciHotplug } from './acpi-hotplug/pci.ts';
 export { driver as debugExit } from './debug-exit/index.ts';
 export { driver as debugPorts } from './debug-ports/index.ts';
 export { driver as debugcon } from './debugcon/index.ts';
+export { driver as directBoot } from './direct-boot/index.ts';
 export { driver as edu } from './edu/index.ts';
+export { driver as fwCfg } from './fw-cfg/index.ts';
 export { driver as hpet } from './hpet/index.ts';
 export { driver as i440fx } from './i440fx/index.ts';
 export { driver as i8042 } from './i8042/index.ts';

@@ -12,6 +12,7 @@ import {
   type TaskSwitch,
   type TaskSwitched,
   type VmExit,
+  VCPUS_MAX,
 } from '../x86/guest.ts';
 import { PRIMARY } from '../x86/controls.ts';
 import { EPT_PAGE_WORDS, tablePages } from '../memory/ept-pool.ts';
@@ -206,7 +207,7 @@ class Engine implements GuestEngine {
 
   addVcpu(): number {
     const vcpu = this.controls.length;
-    invariant(vcpu < L.VCPUS_MAX, 'there is room for the vCPU', { vcpu });
+    invariant(vcpu < VCPUS_MAX, 'there is room for the vCPU', { vcpu });
     this.controls.push(this.processor.controls);
     if (vcpu > 0) {
       const before = this.selected;

@@ -1,6 +1,8 @@
 import type { Ns, Seq, Tick } from '../base/units.ts';
 import { linearRipOf } from '../machine/guest-view.ts';
 import type { Registers } from '../x86/guest.ts';
+import { MSR } from '../x86/msrs.ts';
+import { GPR } from '../x86/registers.ts';
 
 /** What registers of our own show: where in the run the machine stands. */
 export interface Moment {
@@ -43,22 +45,19 @@ export const FEATURES = {
 
 type Feature = keyof typeof FEATURES;
 
-const KERNEL_GS_BASE = 0xc0000102;
-const FS_BASE = 0xc0000100;
-const GS_BASE = 0xc0000101;
 const ST_AREA = 32;
 const XMM_AREA = 160;
 
 /** In gdb's order; the number is the hardware's. */
 const GENERAL: readonly (readonly [string, number])[] = [
-  ['rax', 0],
-  ['rbx', 3],
-  ['rcx', 1],
-  ['rdx', 2],
-  ['rsi', 6],
-  ['rdi', 7],
-  ['rbp', 5],
-  ['rsp', 4],
+  ['rax', GPR.RAX],
+  ['rbx', GPR.RBX],
+  ['rcx', GPR.RCX],
+  ['rdx', GPR.RDX],
+  ['rsi', GPR.RSI],
+  ['rdi', GPR.RDI],
+  ['rbp', GPR.RBP],
+  ['rsp', GPR.RSP],
   ['r8', 8],
   ['r9', 9],
   ['r10', 10],
@@ -226,9 +225,9 @@ export const REGISTERS: readonly RegisterRow[] = [
     written: 24,
     read: ({ area }) => BigInt(area.getUint32(24, true)),
   },
-  base('fs_base', FS_BASE),
-  base('gs_base', GS_BASE),
-  system('k_gs_base', 'int64', (registers) => registers.msr(KERNEL_GS_BASE) ?? 0n),
+  base('fs_base', MSR.FS_BASE),
+  base('gs_base', MSR.GS_BASE),
+  system('k_gs_base', 'int64', (registers) => registers.msr(MSR.KERNEL_GS_BASE) ?? 0n),
   system('cr0', 'x86_cr0', (registers) => registers.cr0),
   system('cr2', 'data_ptr', (registers) => registers.cr2),
   system('cr3', 'int64', (registers) => registers.cr3),

@@ -3,6 +3,6 @@ export type { MachineConfig, PartConfig } from './config.ts';
 export type { HostMemory, VmmHost } from './host.ts';
 export { type ImagePart, loaderParts } from './loaders/loader-parts.ts';
 export type { DeviceOption, MachineOptions, NamedImage } from './options.ts';
-export { configOf, deviceRomBytes, devicesAtPowerOn } from './pc/parts.ts';
+export { deviceRomBytes } from './pc/parts.ts';
 export type { DevicesState, VmmState } from './state.ts';
 export { createMachinePc, type Vmm } from './vmm.ts';

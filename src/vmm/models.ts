@@ -1,12 +1,7 @@
 /** Every model a machine may be made of, by the name a part gives it. */
-import * as CATALOG from '../devices/catalog.ts';
+import * as DRIVERS from '../devices/catalog.ts';
 import type { AnyDriver } from '../devices/driver.ts';
 import { isPciFunction, type PciFunction, type PciFunctionState } from '../devices/pci/index.ts';
-import { cpuHotplugDriver, pciHotplugDriver } from './acpi/hotplug.ts';
-import { driver as directBoot } from './direct/reset-code.ts';
-import { driver as fwCfg } from './fw-cfg/device.ts';
-
-const DRIVERS = { ...CATALOG, cpuHotplug: cpuHotplugDriver, pciHotplug: pciHotplugDriver, fwCfg, directBoot };
 
 export type DeviceModel = keyof typeof DRIVERS;
 
@@ -17,7 +12,7 @@ export type StateOf<M extends DeviceModel> = ReturnType<(typeof DRIVERS)[M]['atR
 export type SetupOf<M extends DeviceModel> = Parameters<(typeof DRIVERS)[M]['create']>[0];
 
 /** The state of a device that `-device` added. */
-export type OptionState = StateOf<keyof typeof CATALOG>;
+export type OptionState = StateOf<DeviceModel>;
 
 const BY_MODEL: Readonly<Record<DeviceModel, AnyDriver>> = DRIVERS;
 

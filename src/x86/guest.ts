@@ -6,6 +6,9 @@
 
 import type { Gpa, Gva, Hva } from '../base/units.ts';
 
+/** How many vCPUs the processor has room for; state that has one bit for each is a 32-bit number. */
+export const VCPUS_MAX = 32;
+
 /** VM-execution controls of the current VMCS, as the processor needs them. SDM Vol. 3, 25.6. */
 export interface ExecutionControls {
   readonly pin: number;

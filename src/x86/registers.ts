@@ -109,7 +109,7 @@ export const DR6_BS = BigInt(DR6.BS);
 export const DR6_ONES = BigInt(DR6.ONES);
 
 /** SDM Vol. 3, 18.2.4. `ONE` reads as one. */
-export const DR7 = { ENABLES: 0xff, LE: 1 << 8, GE: 1 << 9, ONE: 1 << 10, GD: 1 << 13 } as const;
+export const DR7 = { ENABLES: 0xff, LOCAL_ENABLES: 0x55, LE: 1 << 8, GE: 1 << 9, ONE: 1 << 10, GD: 1 << 13 } as const;
 
 export const DR7_ONE = BigInt(DR7.ONE);
 export const DR7_GD = BigInt(DR7.GD);
@@ -119,6 +119,9 @@ export const GPR = { RAX: 0, RCX: 1, RDX: 2, RBX: 3, RSP: 4, RBP: 5, RSI: 6, RDI
 
 /** Segment registers by their number in instructions; LDTR and TR after them. */
 export const SEG = { ES: 0, CS: 1, SS: 2, DS: 3, FS: 4, GS: 5, LDTR: 6, TR: 7 } as const;
+
+/** Those that neither code nor the stack needs. */
+export const DATA_SEGMENTS = [SEG.ES, SEG.DS, SEG.FS, SEG.GS] as const;
 
 /** Names of the segment registers by number. */
 export const SEGMENT_NAMES = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldtr', 'tr'] as const;
@@ -139,6 +142,25 @@ export const ACCESS = {
   BIG: 1 << 14,
   GRANULARITY: 1 << 15,
   UNUSABLE: 1 << 16,
+} as const;
+
+/**
+ * The high double word of a descriptor: from bit 8 on the access rights as above, but for bits 19:16, of the limit.
+ * SDM Vol. 3, 3.4.5 and 3.5.
+ */
+export const DESCRIPTOR = {
+  BASE_23_16: 0xff,
+  BASE_31_24: 0xff00_0000,
+  LIMIT_19_16: 0xf_0000,
+  ACCESSED: 1 << 8,
+  SEGMENT: 1 << 12,
+  PRESENT: 1 << 15,
+  LONG: 1 << 21,
+  BIG: 1 << 22,
+  GRANULARITY: 1 << 23,
+  /** Where the access rights start. */
+  ACCESS_SHIFT: 8,
+  DPL_SHIFT: 13,
 } as const;
 
 /** What SYSCALL and SYSRET load, and SYSENTER and SYSEXIT: flat, present, accessed. DPL 0. SDM Vol. 2, SYSCALL. */

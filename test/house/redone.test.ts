@@ -50,7 +50,7 @@ const BESIDE_THE_STATE: Readonly<Record<string, string>> = {
   'reducers/slices.ts SliceDigests.stale': 'derived from the facts: whose digest is to be made anew',
   'vmm/board/device-call.ts DeviceCall.machine': 'of one call: what it follows from',
   'vmm/board/device-call.ts DeviceCall.pending': 'of one call: an access that is not committed yet',
-  'vmm/fw-cfg/device.ts EMPTY*': 'constant: never written',
+  'devices/fw-cfg/decide.ts EMPTY*': 'constant: never written',
   'vmm/fw-cfg/items.ts SYSTEM_STATES*': 'constant: never written',
   'vmm/board/machine.ts Board.ioView': 'derived from the devices’ state',
   'vmm/board/machine.ts Board.memoryView': 'derived from the devices’ state',

@@ -36,6 +36,8 @@ const VMM: Wall = {
   packages: [],
   except: ['vmm/evolve'],
 };
+/** QEMU's `pc`: which devices it has and where, what lies in its memory at the start. */
+const MACHINE_TYPE = ['vmm/direct', 'vmm/fw-cfg', 'vmm/option-rom', 'vmm/pc', 'vmm/smbios', 'vmm/vmm.ts'];
 /** What looks at one machine that stands still. */
 const LOOKING = ['debugger/look', 'debugger/symbols'];
 /** What goes along a run. */
@@ -57,6 +59,10 @@ const WALLS: Readonly<Record<string, Wall>> = {
   devices: { folders: BELOW_DEVICES, packages: [] },
   vmm: VMM,
   'vmm/evolve': { ...VMM, except: ['vmm/vmm.ts', 'vmm/accel', 'vmm/loaders'] },
+  // The board, its memory and its accelerator stand below the machine's type, which builds them.
+  'vmm/accel': { ...VMM, except: ['vmm/evolve', ...MACHINE_TYPE] },
+  'vmm/board': { ...VMM, except: ['vmm/evolve', 'vmm/main-loop', ...MACHINE_TYPE] },
+  'vmm/memory': { ...VMM, except: ['vmm/evolve', ...MACHINE_TYPE] },
   'vmm/acpi': { ...VMM, inside: [] },
   'vmm/cpu': { ...VMM, inside: [] },
   reducers: { folders: ['base', 'events', ...EVOLVED], packages: ['immer'] },
@@ -139,6 +145,7 @@ describe('walls', () => {
     ['src/replay/trace/x.ts', 'src/replay/timeline.ts'],
     ['src/kvm/vcpu/x.ts', 'src/kvm/evolve/lapic.ts'],
     ['src/kvm/mmu/x.ts', 'src/kvm/irqchip/index.ts'],
+    ['src/vmm/board/x.ts', 'src/vmm/pc/remap.ts'],
     ['src/devices/hpet/x.ts', 'src/devices/piix3/device.ts'],
     ['src/api/x.ts', 'src/cli/main.ts'],
   ])('a planted import is found: %s of %s', (path, target) => {

@@ -1,5 +1,5 @@
 export { type Capability, capabilityOf, type Placed, placeCapabilities } from './capabilities.ts';
-export { type ConfigByte, type ConfigRange, getConfig, putConfig } from './config-space.ts';
+export { type ConfigByte, type ConfigRange, getConfig } from './config-space.ts';
 export { type PciModel, pciDriver } from './driver.ts';
 export {
   COMMAND,
@@ -32,5 +32,5 @@ export {
   vectorPending,
 } from './interrupts.ts';
 export type { Message } from './message.ts';
-export { isMsiOn, type MsiOptions, msi } from './msi.ts';
+export { type MsiOptions, msi } from './msi.ts';
 export { type MsixOptions, type MsixState, msix } from './msix.ts';

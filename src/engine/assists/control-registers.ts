@@ -20,6 +20,7 @@ import {
   DR7,
   DR7_ONE,
   EFER,
+  SEG,
 } from '../../x86/registers.ts';
 
 /** MOV whose operand is a segment, control or debug register. */
@@ -119,7 +120,7 @@ function loadCr0(p: Core, wanted: bigint): void {
   let efer = memory.read32(L.EFER);
   const turnsOn = paging && old >>> 31 === 0;
   if (turnsOn && (efer & EFER.LME) !== 0) {
-    const longCode = (p.state.access(1) & ACCESS.LONG) !== 0;
+    const longCode = (p.state.access(SEG.CS) & ACCESS.LONG) !== 0;
     if ((memory.read32(L.CR4) & CR4.PAE) === 0 || longCode) throw new GuestFault(VECTOR.GP, 0);
     efer |= EFER.LMA;
   }
@@ -197,7 +198,7 @@ function debugRegister(p: Core, number: number): number {
     real += 2;
   }
   if (number > 7) throw new GuestFault(VECTOR.UD);
-  if ((p.memory.read32(L.DR + 56) & DR7.GD) !== 0) {
+  if ((p.memory.read32(L.DR7) & DR7.GD) !== 0) {
     p.events.pendingDebug = DR6.BD;
     throw new GuestFault(VECTOR.DB);
   }

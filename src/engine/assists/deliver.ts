@@ -13,7 +13,7 @@ import {
   markAccessed,
   readDescriptor,
 } from './descriptor.ts';
-import { ACCESS, RFLAGS } from '../../x86/registers.ts';
+import { ACCESS, DATA_SEGMENTS, DESCRIPTOR, GPR, RFLAGS, SEG } from '../../x86/registers.ts';
 
 const { AC, IF, NT, RF, TF, VM } = RFLAGS;
 
@@ -37,16 +37,16 @@ function deliverReal(p: Core, vector: number, returnRip: bigint): void {
   const offset = p.read(at & 0xffff_ffffn, 2);
   const selector = p.read((at + 2n) & 0xffff_ffffn, 2);
   // Real mode leaves the limit of CS as it is.
-  if (offset > state.limit(1)) throw new GuestFault(VECTOR.GP, 0);
-  const sp = Number(state.gpr(4) & 0xffffn);
-  const frame = [Number(returnRip & 0xffffn), state.selector(1), state.rflags & 0xffff];
+  if (offset > state.limit(SEG.CS)) throw new GuestFault(VECTOR.GP, 0);
+  const sp = Number(state.gpr(GPR.RSP) & 0xffffn);
+  const frame = [Number(returnRip & 0xffffn), state.selector(SEG.CS), state.rflags & 0xffff];
   frame.forEach((value, i) => {
     const to = BigInt((sp - 6 + 2 * i) & 0xffff);
-    p.writeValue(p.linear(2, to, 2, true), 2, BigInt(value));
+    p.writeValue(p.linear(SEG.SS, to, 2, true), 2, BigInt(value));
   });
-  state.setGpr(4, (state.gpr(4) & ~0xffffn) | BigInt((sp - 6) & 0xffff));
+  state.setGpr(GPR.RSP, (state.gpr(GPR.RSP) & ~0xffffn) | BigInt((sp - 6) & 0xffff));
   clearFlags(p, IF | TF | AC | RF);
-  state.setSegment(1, selector, BigInt(selector << 4), state.limit(1), state.access(1));
+  state.setSegment(SEG.CS, selector, BigInt(selector << 4), state.limit(SEG.CS), state.access(SEG.CS));
   state.rip = BigInt(offset);
 }
 
@@ -75,13 +75,13 @@ function readGate(p: Core, event: GuestEvent, isSoftware: boolean, size: 8 | 16)
   return p.asSystem(() => {
     const low = p.read(at, 4);
     const high = p.read(at + 4n, 4);
-    const type = (high >>> 8) & 31;
-    const dpl = (high >>> 13) & 3;
+    const type = (high >>> DESCRIPTOR.ACCESS_SHIFT) & (ACCESS.TYPE | ACCESS.CODE_OR_DATA);
+    const dpl = (high >>> DESCRIPTOR.DPL_SHIFT) & 3;
     const allowed =
       size === 16 ? type === 14 || type === 15 : type === 5 || type === 6 || type === 7 || type === 14 || type === 15;
     if (!allowed) throw new GuestFault(VECTOR.GP, error);
     if (isSoftware && event.type !== 'privileged-exception' && dpl < state.cpl) throw new GuestFault(VECTOR.GP, error);
-    if ((high & 0x8000) === 0) throw new GuestFault(VECTOR.NP, error);
+    if ((high & DESCRIPTOR.PRESENT) === 0) throw new GuestFault(VECTOR.NP, error);
     const wide = (type & 8) !== 0;
     let offset = BigInt((low & 0xffff) + (wide ? (high & 0xffff0000) >>> 0 : 0));
     if (size === 16) offset |= BigInt(p.read(at + 8n, 4)) << 32n;
@@ -95,10 +95,10 @@ function targetCode(p: Core, selector: number, external: number, long: boolean):
   if ((selector & 0xfffc) === 0) throw new GuestFault(VECTOR.GP, external);
   const d = readDescriptor(p, selector, VECTOR.GP, external);
   const error = (selector & 0xfffc) | external;
-  if (!d.isSegment || (d.type & 8) === 0 || d.dpl > state.cpl) throw new GuestFault(VECTOR.GP, error);
-  if (long && (!isLongCode(d) || (d.high & 0x400000) !== 0)) throw new GuestFault(VECTOR.GP, error);
+  if (!d.isSegment || (d.type & ACCESS.CODE) === 0 || d.dpl > state.cpl) throw new GuestFault(VECTOR.GP, error);
+  if (long && (!isLongCode(d) || (d.high & DESCRIPTOR.BIG) !== 0)) throw new GuestFault(VECTOR.GP, error);
   if (!d.present) throw new GuestFault(VECTOR.NP, error);
-  const conforming = (d.type & 4) !== 0;
+  const conforming = (d.type & ACCESS.CONFORMING) !== 0;
   return { d, cpl: conforming ? state.cpl : d.dpl };
 }
 
@@ -107,22 +107,22 @@ function deliverLong(p: Core, event: GuestEvent, isSoftware: boolean, returnRip:
   const external = isSoftware ? 0 : 1;
   const gate = readGate(p, event, isSoftware, 16);
   const { d, cpl } = targetCode(p, gate.selector, external, true);
-  let stack = state.gpr(4);
+  let stack = state.gpr(GPR.RSP);
   if (gate.ist !== 0) stack = tssStack64(p, 0x24 + 8 * (gate.ist - 1), external);
   else if (cpl !== state.cpl) stack = tssStack64(p, 4 + 8 * cpl, external);
   stack &= ~15n;
-  const oldSs = state.selector(2);
+  const oldSs = state.selector(SEG.SS);
   if (!isCanonical(gate.offset)) throw new GuestFault(VECTOR.GP, external);
   const flags = pushedFlags(p, event);
-  const words = [BigInt(oldSs), state.gpr(4), flags, BigInt(state.selector(1)), returnRip];
+  const words = [BigInt(oldSs), state.gpr(GPR.RSP), flags, BigInt(state.selector(SEG.CS)), returnRip];
   if (event.error !== undefined) words.push(BigInt(event.error));
   const bottom = BigInt.asUintN(64, stack - BigInt(8 * words.length));
   const oldCpl = state.cpl;
   pushFrame(p, bottom, words.reverse(), cpl, isCanonical(bottom) ? undefined : external);
   markAccessed(p, d);
   enterCode(p, gate.selector, d, cpl);
-  if (cpl !== oldCpl) state.setSegment(2, cpl, 0n, 0, ACCESS.UNUSABLE | (cpl << 5));
-  state.setGpr(4, bottom);
+  if (cpl !== oldCpl) state.setSegment(SEG.SS, cpl, 0n, 0, ACCESS.UNUSABLE | (cpl << 5));
+  state.setGpr(GPR.RSP, bottom);
   state.rip = gate.offset;
   clearFlags(p, TF | VM | RF | NT | (gate.type === 14 ? IF : 0));
 }
@@ -140,8 +140,8 @@ function pushedFlags(p: Core, event: GuestEvent): bigint {
 
 function tssStack64(p: Core, offset: number, external: number): bigint {
   const { state } = p;
-  if (offset + 7 > state.limit(7)) throw new GuestFault(VECTOR.TS, (state.selector(7) & 0xfffc) | external);
-  const stack = p.asSystem(() => p.read64(state.base(7) + BigInt(offset)));
+  if (offset + 7 > state.limit(SEG.TR)) throw new GuestFault(VECTOR.TS, (state.selector(SEG.TR) & 0xfffc) | external);
+  const stack = p.asSystem(() => p.read64(state.base(SEG.TR) + BigInt(offset)));
   if (!isCanonical(stack)) throw new GuestFault(VECTOR.SS, external);
   return stack;
 }
@@ -188,14 +188,14 @@ function deliverProtected(p: Core, event: GuestEvent, isSoftware: boolean, retur
   const was8086 = state.virtual8086;
   if (was8086 && cpl !== 0) throw new GuestFault(VECTOR.GP, (gate.selector & 0xfffc) | external);
   const flags = pushedFlags(p, event);
-  const tail = [flags, BigInt(state.selector(1)), returnRip];
+  const tail = [flags, BigInt(state.selector(SEG.CS)), returnRip];
   if (event.error !== undefined) tail.push(BigInt(event.error));
   if (cpl !== state.cpl || was8086) {
     toInnerStack(p, { gate, d, cpl, size, tail, was8086, external, isWithin });
   } else {
     if (!isWithin) throw new GuestFault(VECTOR.GP, external);
     const top = stackAddress(p, tail.length * size);
-    writeStack(p, state.base(2), top, tail, size, cpl, { limitCheck: true });
+    writeStack(p, state.base(SEG.SS), top, tail, size, cpl, { limitCheck: true });
     setStackPointer(p, top);
     enterCode(p, gate.selector, d, cpl);
   }
@@ -204,12 +204,12 @@ function deliverProtected(p: Core, event: GuestEvent, isSoftware: boolean, retur
 }
 
 function stackAddress(p: Core, bytes: number): bigint {
-  return (p.state.gpr(4) - BigInt(bytes)) & p.memory.read64(L.STACK_MASK);
+  return (p.state.gpr(GPR.RSP) - BigInt(bytes)) & p.memory.read64(L.STACK_MASK);
 }
 
 function setStackPointer(p: Core, top: bigint): void {
   const mask = p.memory.read64(L.STACK_MASK);
-  p.state.setGpr(4, (p.state.gpr(4) & ~mask & 0xffff_ffffn) | top);
+  p.state.setGpr(GPR.RSP, (p.state.gpr(GPR.RSP) & ~mask & 0xffff_ffffn) | top);
 }
 
 /** Push `words` (first pushed first) so that the last lies at `top`. */
@@ -224,7 +224,7 @@ function writeStack(
 ): void {
   const addressOf = (i: number): bigint => {
     const offset = top + BigInt(size * (words.length - 1 - i));
-    return how.limitCheck ? p.linear(2, offset, size, true) : (base + offset) & 0xffff_ffffn;
+    return how.limitCheck ? p.linear(SEG.SS, offset, size, true) : (base + offset) & 0xffff_ffffn;
   };
   withPrivilege(p, cpl, () => {
     p.probeWrite(addressOf(0), size);
@@ -255,27 +255,27 @@ function toInnerStack(p: Core, to: InnerStack): void {
   if (!to.isWithin) throw new GuestFault(VECTOR.GP, to.external);
   const words: bigint[] = [];
   if (to.was8086) for (const s of [5, 4, 3, 0]) words.push(BigInt(state.selector(s)));
-  words.push(BigInt(state.selector(2)), state.gpr(4) & 0xffff_ffffn, ...to.tail);
+  words.push(BigInt(state.selector(SEG.SS)), state.gpr(GPR.RSP) & 0xffff_ffffn, ...to.tail);
   const mask = (ss.access & ACCESS.BIG) !== 0 ? 0xffff_ffffn : 0xffffn;
   const top = (pointer - BigInt(words.length * to.size)) & mask;
   writeStack(p, ss.base, top, words, to.size, to.cpl, { limitCheck: false });
   enterCode(p, to.gate.selector, to.d, to.cpl);
-  state.setSegment(2, (selector & 0xfffc) | to.cpl, ss.base, ss.limit, ss.access);
-  const old = state.gpr(4) & 0xffff_ffffn;
-  state.setGpr(4, (old & ~mask) | top);
-  if (to.was8086) for (const s of [0, 3, 4, 5]) state.setSegment(s, 0, 0n, 0, ACCESS.UNUSABLE);
+  state.setSegment(SEG.SS, (selector & 0xfffc) | to.cpl, ss.base, ss.limit, ss.access);
+  const old = state.gpr(GPR.RSP) & 0xffff_ffffn;
+  state.setGpr(GPR.RSP, (old & ~mask) | top);
+  if (to.was8086) for (const s of DATA_SEGMENTS) state.setSegment(s, 0, 0n, 0, ACCESS.UNUSABLE);
 }
 
 /** SS:ESP of a privilege level from a 32- or 16-bit TSS. */
 export function tssStack(p: Core, cpl: number, external: number): { selector: number; pointer: bigint } {
   const { state } = p;
-  const wide = (state.access(7) & 8) !== 0;
+  const wide = (state.access(SEG.TR) & 8) !== 0;
   const offset = wide ? 4 + 8 * cpl : 2 + 4 * cpl;
-  if (offset + (wide ? 5 : 3) > state.limit(7)) {
-    throw new GuestFault(VECTOR.TS, (state.selector(7) & 0xfffc) | external);
+  if (offset + (wide ? 5 : 3) > state.limit(SEG.TR)) {
+    throw new GuestFault(VECTOR.TS, (state.selector(SEG.TR) & 0xfffc) | external);
   }
   return p.asSystem(() => {
-    const at = state.base(7) + BigInt(offset);
+    const at = state.base(SEG.TR) + BigInt(offset);
     const pointer = BigInt(p.read(at, wide ? 4 : 2));
     return { pointer, selector: p.read(at + (wide ? 4n : 2n), 2) };
   });
@@ -290,7 +290,7 @@ export function checkInnerStack(
   const error = (selector & 0xfffc) | external;
   if ((selector & 0xfffc) === 0) throw new GuestFault(VECTOR.TS, external);
   const d = readDescriptor(p, selector, VECTOR.TS, external);
-  const isWritableData = d.isSegment && (d.type & 8) === 0 && (d.type & 2) !== 0;
+  const isWritableData = d.isSegment && (d.type & ACCESS.CODE) === 0 && (d.type & ACCESS.WRITABLE) !== 0;
   if ((selector & 3) !== cpl || d.dpl !== cpl || !isWritableData) throw new GuestFault(VECTOR.TS, error);
   if (!d.present) throw new GuestFault(VECTOR.SS, error);
   markAccessed(p, d);

@@ -1,7 +1,7 @@
 import { GuestFault, VECTOR } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import type { Core } from '../core/core.ts';
-import { ACCESS } from '../../x86/registers.ts';
+import { ACCESS, DESCRIPTOR, SEG } from '../../x86/registers.ts';
 
 /** A segment or gate descriptor in memory. SDM Vol. 3, 3.4.5 and 5.8.3. */
 export interface Descriptor {
@@ -21,9 +21,9 @@ function descriptorAddress(p: Core, selector: number, bytes: number): bigint | u
   const offset = selector & 0xfff8;
   const { state, memory } = p;
   if ((selector & 4) !== 0) {
-    if ((state.access(6) & 0x10080) !== 0x80) return undefined;
-    if (offset + bytes - 1 > state.limit(6)) return undefined;
-    return state.base(6) + BigInt(offset);
+    if ((state.access(SEG.LDTR) & (ACCESS.UNUSABLE | ACCESS.PRESENT)) !== ACCESS.PRESENT) return undefined;
+    if (offset + bytes - 1 > state.limit(SEG.LDTR)) return undefined;
+    return state.base(SEG.LDTR) + BigInt(offset);
   }
   if (offset + bytes - 1 > memory.read32(L.GDTR_LIMIT)) return undefined;
   return memory.read64(L.GDTR_BASE) + BigInt(offset);
@@ -40,10 +40,10 @@ export function readDescriptor(p: Core, selector: number, vector: number = VECTO
       address,
       low,
       high,
-      type: (high >>> 8) & 15,
-      isSegment: (high & 0x1000) !== 0,
-      dpl: (high >>> 13) & 3,
-      present: (high & 0x8000) !== 0,
+      type: (high >>> DESCRIPTOR.ACCESS_SHIFT) & ACCESS.TYPE,
+      isSegment: (high & DESCRIPTOR.SEGMENT) !== 0,
+      dpl: (high >>> DESCRIPTOR.DPL_SHIFT) & 3,
+      present: (high & DESCRIPTOR.PRESENT) !== 0,
     };
   });
 }
@@ -55,29 +55,31 @@ export function readUpperHalf(p: Core, selector: number, d: Descriptor): { low: 
 }
 
 export function baseOf(d: Descriptor): bigint {
-  return BigInt(((d.low >>> 16) | ((d.high & 0xff) << 16) | (d.high & 0xff000000)) >>> 0);
+  const { low, high } = d;
+  return BigInt(((low >>> 16) | ((high & DESCRIPTOR.BASE_23_16) << 16) | (high & DESCRIPTOR.BASE_31_24)) >>> 0);
 }
 
 /** Byte limit with granularity applied. */
 export function limitOf(d: Descriptor): number {
-  const raw = (d.low & 0xffff) | (d.high & 0xf0000);
-  return ((d.high & 0x800000) !== 0 ? (raw << 12) | 0xfff : raw) >>> 0;
+  const raw = (d.low & 0xffff) | (d.high & DESCRIPTOR.LIMIT_19_16);
+  return ((d.high & DESCRIPTOR.GRANULARITY) !== 0 ? (raw << 12) | 0xfff : raw) >>> 0;
 }
 
 /** VMX access rights of a descriptor. SDM Vol. 3, Table 25-2. */
 export function accessOf(d: Descriptor): number {
-  return (d.high >>> 8) & 0xf0ff;
+  return (d.high >>> DESCRIPTOR.ACCESS_SHIFT) & 0xf0ff;
 }
 
 /** Set the accessed bit of a code or data descriptor in memory. */
 export function markAccessed(p: Core, d: Descriptor): void {
-  if ((d.high & 0x100) !== 0) return;
-  p.asSystem(() => p.writeValue(d.address + 5n, 1, BigInt(((d.high >>> 8) & 0xff) | 1)));
+  if ((d.high & DESCRIPTOR.ACCESSED) !== 0) return;
+  const byte = (d.high >>> DESCRIPTOR.ACCESS_SHIFT) & 0xff;
+  p.asSystem(() => p.writeValue(d.address + 5n, 1, BigInt(byte | ACCESS.ACCESSED)));
 }
 
 /** Set or clear the busy bit of a TSS descriptor in memory. */
 export function setBusy(p: Core, d: Descriptor, busy: boolean): void {
-  const byte = (d.high >>> 8) & 0xff;
+  const byte = (d.high >>> DESCRIPTOR.ACCESS_SHIFT) & 0xff;
   p.asSystem(() => p.writeValue(d.address + 5n, 1, BigInt(busy ? byte | 2 : byte & ~2)));
 }
 
@@ -99,7 +101,7 @@ function loadRealSegment(p: Core, segment: number, selector: number): void {
     return;
   }
   // Real mode changes selector and base only; limit and rights stay (unreal mode).
-  const access = segment === 1 ? state.access(1) : state.access(segment) & ~ACCESS.UNUSABLE;
+  const access = segment === SEG.CS ? state.access(SEG.CS) : state.access(segment) & ~ACCESS.UNUSABLE;
   state.setSegment(segment, selector, BigInt(selector << 4), state.limit(segment), access);
 }
 
@@ -121,35 +123,35 @@ export function checkSegment(
   const error = selector & 0xfffc;
   const rpl = selector & 3;
   if (error === 0) {
-    if (segment === 2) {
+    if (segment === SEG.SS) {
       // SS may be null only in 64-bit mode below CPL 3 with RPL = CPL.
       if (!(state.code64 && cpl !== 3 && rpl === cpl)) throw new GuestFault(vector, 0);
     }
     // The base stays with FS and GS on processors of this kind: Intel clears it.
-    return { base: 0n, limit: 0, access: ACCESS.UNUSABLE | (segment === 2 ? cpl << 5 : 0) };
+    return { base: 0n, limit: 0, access: ACCESS.UNUSABLE | (segment === SEG.SS ? cpl << 5 : 0) };
   }
   const d = readDescriptor(p, selector, vector);
-  const isCode = (d.type & 8) !== 0;
+  const isCode = (d.type & ACCESS.CODE) !== 0;
   if (!d.isSegment) throw new GuestFault(vector, error);
-  if (segment === 2) {
-    if (isCode || (d.type & 2) === 0 || rpl !== cpl || d.dpl !== cpl) throw new GuestFault(vector, error);
+  if (segment === SEG.SS) {
+    if (isCode || (d.type & ACCESS.WRITABLE) === 0 || rpl !== cpl || d.dpl !== cpl) throw new GuestFault(vector, error);
     if (!d.present) throw new GuestFault(VECTOR.SS, error);
   } else {
-    if (isCode && (d.type & 2) === 0) throw new GuestFault(vector, error);
-    const conforming = isCode && (d.type & 4) !== 0;
+    if (isCode && (d.type & ACCESS.READABLE) === 0) throw new GuestFault(vector, error);
+    const conforming = isCode && (d.type & ACCESS.CONFORMING) !== 0;
     if (!conforming && (rpl > d.dpl || cpl > d.dpl)) throw new GuestFault(vector, error);
     if (!d.present) throw new GuestFault(VECTOR.NP, error);
   }
   markAccessed(p, d);
-  return { base: baseOf(d), limit: limitOf(d), access: accessOf(d) | 1 };
+  return { base: baseOf(d), limit: limitOf(d), access: accessOf(d) | ACCESS.ACCESSED };
 }
 
 /** Put a checked code segment into CS with privilege `cpl`. */
 export function enterCode(p: Core, selector: number, d: Descriptor, cpl: number): void {
   markAccessed(p, d);
-  p.state.setSegment(1, (selector & 0xfffc) | cpl, baseOf(d), limitOf(d), accessOf(d) | 1);
+  p.state.setSegment(SEG.CS, (selector & 0xfffc) | cpl, baseOf(d), limitOf(d), accessOf(d) | ACCESS.ACCESSED);
   p.state.cpl = cpl;
 }
 
 /** A code descriptor is 64-bit in long mode: L set, D clear. */
-export const isLongCode = (d: Descriptor): boolean => (d.high & 0x200000) !== 0;
+export const isLongCode = (d: Descriptor): boolean => (d.high & DESCRIPTOR.LONG) !== 0;

@@ -13,7 +13,7 @@ import {
   loadRealCode,
   taskSwitchExit,
 } from './far-checks.ts';
-import { ACCESS } from '../../x86/registers.ts';
+import { ACCESS, DESCRIPTOR, GPR, SEG } from '../../x86/registers.ts';
 
 interface FarTarget {
   readonly selector: number;
@@ -59,13 +59,13 @@ const callFar: Assist = (p, d) => {
 
 function pushFarReturn(p: Core, d: DecodedInstruction, size: number): void {
   const { state } = p;
-  const stack = state.gpr(4);
+  const stack = state.gpr(GPR.RSP);
   const back = ripAfter(p, d);
   try {
-    push(p, BigInt(state.selector(1)), size);
+    push(p, BigInt(state.selector(SEG.CS)), size);
     push(p, back, size);
   } catch (thrown) {
-    state.setGpr(4, stack);
+    state.setGpr(GPR.RSP, stack);
     throw thrown;
   }
 }
@@ -107,11 +107,11 @@ function farToProtected(p: Core, d: DecodedInstruction, to: FarTarget, call: boo
 function checkCodeTarget(p: Core, selector: number, d: Descriptor): void {
   const { state } = p;
   const error = selector & 0xfffc;
-  if ((d.type & 8) === 0) throw new GuestFault(VECTOR.GP, error);
-  const conforming = (d.type & 4) !== 0;
+  if ((d.type & ACCESS.CODE) === 0) throw new GuestFault(VECTOR.GP, error);
+  const conforming = (d.type & ACCESS.CONFORMING) !== 0;
   const rpl = selector & 3;
   if (conforming ? d.dpl > state.cpl : rpl > state.cpl || d.dpl !== state.cpl) throw new GuestFault(VECTOR.GP, error);
-  if (state.longMode && isLongCode(d) && (d.high & 0x400000) !== 0) throw new GuestFault(VECTOR.GP, error);
+  if (state.longMode && isLongCode(d) && (d.high & DESCRIPTOR.BIG) !== 0) throw new GuestFault(VECTOR.GP, error);
   if (!d.present) throw new GuestFault(VECTOR.NP, error);
 }
 
@@ -131,9 +131,10 @@ function throughGate(p: Core, d: DecodedInstruction, gateSelector: number, gate:
   const error = selector & 0xfffc;
   if (error === 0) throw new GuestFault(VECTOR.GP, 0);
   const code = readDescriptor(p, selector);
-  if (!code.isSegment || (code.type & 8) === 0 || code.dpl > state.cpl) throw new GuestFault(VECTOR.GP, error);
-  if (long && (!isLongCode(code) || (code.high & 0x400000) !== 0)) throw new GuestFault(VECTOR.GP, error);
-  const conforming = (code.type & 4) !== 0;
+  const isCode = code.isSegment && (code.type & ACCESS.CODE) !== 0;
+  if (!isCode || code.dpl > state.cpl) throw new GuestFault(VECTOR.GP, error);
+  if (long && (!isLongCode(code) || (code.high & DESCRIPTOR.BIG) !== 0)) throw new GuestFault(VECTOR.GP, error);
+  const conforming = (code.type & ACCESS.CONFORMING) !== 0;
   if (!call && !conforming && code.dpl !== state.cpl) throw new GuestFault(VECTOR.GP, error);
   if (!code.present) throw new GuestFault(VECTOR.NP, error);
   const size = long ? 8 : gate.type === 12 ? 4 : 2;
@@ -154,20 +155,20 @@ function callInner(
 ): void {
   const { state } = p;
   const cpl = to.code.dpl;
-  const oldSs = state.selector(2);
-  const oldSp = state.gpr(4);
+  const oldSs = state.selector(SEG.SS);
+  const oldSp = state.gpr(GPR.RSP);
   const parameters: bigint[] = [];
   for (let i = 0; i < to.count; i++) parameters.unshift(peekStack(p, to.size, i * to.size));
   const back = ripAfter(p, d);
-  const oldCs = state.selector(1);
+  const oldCs = state.selector(SEG.CS);
   const words = [BigInt(oldSs), oldSp, ...parameters, BigInt(oldCs), back];
   if (state.longMode) {
     checkOffset(p, to.code, to.offset);
-    const top = p.asSystem(() => p.read64(state.base(7) + BigInt(4 + 8 * cpl)));
+    const top = p.asSystem(() => p.read64(state.base(SEG.TR) + BigInt(4 + 8 * cpl)));
     writeWords(p, 0n, top, 0xffff_ffff_ffff_ffffn, words, 8, cpl);
-    state.setSegment(2, cpl, 0n, 0, ACCESS.UNUSABLE | (cpl << 5));
+    state.setSegment(SEG.SS, cpl, 0n, 0, ACCESS.UNUSABLE | (cpl << 5));
     enterCode(p, to.selector, to.code, cpl);
-    state.setGpr(4, top - BigInt(8 * words.length));
+    state.setGpr(GPR.RSP, top - BigInt(8 * words.length));
   } else {
     const { selector, pointer } = tssStack(p, cpl, 0);
     const ss = checkInnerStack(p, selector, cpl, 0);
@@ -175,8 +176,8 @@ function callInner(
     const mask = (ss.access & ACCESS.BIG) !== 0 ? 0xffff_ffffn : 0xffffn;
     writeWords(p, ss.base, pointer, mask, words, to.size, cpl);
     enterCode(p, to.selector, to.code, cpl);
-    state.setSegment(2, (selector & 0xfffc) | cpl, ss.base, ss.limit, ss.access);
-    state.setGpr(4, (oldSp & ~mask & 0xffff_ffffn) | ((pointer - BigInt(to.size * words.length)) & mask));
+    state.setSegment(SEG.SS, (selector & 0xfffc) | cpl, ss.base, ss.limit, ss.access);
+    state.setGpr(GPR.RSP, (oldSp & ~mask & 0xffff_ffffn) | ((pointer - BigInt(to.size * words.length)) & mask));
   }
   state.rip = to.offset;
 }

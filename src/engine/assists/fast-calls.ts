@@ -3,7 +3,7 @@ import * as L from '../state/layout.ts';
 import type { Core } from '../core/core.ts';
 import { isCanonical } from './deliver.ts';
 import { type Assist, ripAfter } from './operand.ts';
-import { FLAT, RFLAGS } from '../../x86/registers.ts';
+import { FLAT, GPR, RFLAGS } from '../../x86/registers.ts';
 
 const { ALL, FIXED, IF, RF, VM } = RFLAGS;
 
@@ -16,8 +16,8 @@ const systemCall: Assist = (p, d) => {
   if (!state.code64 || (state.efer & 1) === 0) throw new GuestFault(VECTOR.UD);
   const star = memory.read64(L.STAR);
   const flags = state.rflags;
-  state.setGpr(1, ripAfter(p, d));
-  state.setGpr(11, BigInt(flags & ~RF));
+  state.setGpr(GPR.RCX, ripAfter(p, d));
+  state.setGpr(GPR.R11, BigInt(flags & ~RF));
   state.rip = memory.read64(L.LSTAR);
   state.rflags = (flags & ~Number(memory.read64(L.FMASK) & 0xffff_ffffn) & ~RF) | FIXED;
   const selector = Number((star >> 32n) & 0xfffcn);
@@ -36,10 +36,10 @@ const systemReturn: Assist = (p, d) => {
   const star = memory.read64(L.STAR);
   const base = Number(star >> 48n);
   const wide = d.mnemonic === 'sysretq';
-  const target = state.gpr(1);
+  const target = state.gpr(GPR.RCX);
   if (wide && !isCanonical(target)) throw new GuestFault(VECTOR.GP, 0);
   state.rip = wide ? target : target & 0xffff_ffffn;
-  state.rflags = (Number(state.gpr(11) & 0xffff_ffffn) & ALL & ~(RF | VM)) | FIXED;
+  state.rflags = (Number(state.gpr(GPR.R11) & 0xffff_ffffn) & ALL & ~(RF | VM)) | FIXED;
   setFlat(p, 1, ((wide ? base + 16 : base) & 0xffff) | 3, wide ? FLAT.CODE_64 : FLAT.CODE_32, 3);
   setFlat(p, 2, ((base + 8) & 0xffff) | 3, FLAT.DATA, 3);
   state.cpl = 3;
@@ -59,7 +59,7 @@ const systemEnter: Assist = (p) => {
   setFlat(p, 2, selector + 8, FLAT.DATA, 0);
   const pointer = memory.read64(L.SYSENTER_ESP);
   const target = memory.read64(L.SYSENTER_EIP);
-  state.setGpr(4, long ? pointer : pointer & 0xffff_ffffn);
+  state.setGpr(GPR.RSP, long ? pointer : pointer & 0xffff_ffffn);
   state.rip = long ? target : target & 0xffff_ffffn;
   state.cpl = 0;
   p.modeChanged();
@@ -71,11 +71,11 @@ const systemExit: Assist = (p, d) => {
   const base = Number(memory.read64(L.SYSENTER_CS) & 0xfffcn);
   if (!state.protectedMode || base === 0 || state.cpl !== 0) throw new GuestFault(VECTOR.GP, 0);
   const wide = d.mnemonic === 'sysexitq';
-  const [target, pointer] = [state.gpr(2), state.gpr(1)];
+  const [target, pointer] = [state.gpr(GPR.RDX), state.gpr(GPR.RCX)];
   if (wide && !(isCanonical(target) && isCanonical(pointer))) throw new GuestFault(VECTOR.GP, 0);
   setFlat(p, 1, (base + (wide ? 32 : 16)) | 3, wide ? FLAT.CODE_64 : FLAT.CODE_32, 3);
   setFlat(p, 2, (base + (wide ? 40 : 24)) | 3, FLAT.DATA, 3);
-  state.setGpr(4, wide ? pointer : pointer & 0xffff_ffffn);
+  state.setGpr(GPR.RSP, wide ? pointer : pointer & 0xffff_ffffn);
   state.rip = wide ? target : target & 0xffff_ffffn;
   state.cpl = 3;
   p.modeChanged();

@@ -16,7 +16,7 @@ import {
 } from '../x87/fxsave.ts';
 import { X87_ERROR, X87_UNDEFINED, type X87Unit } from '../x87/unit.ts';
 import { type Assist, effectiveOffset, type Operands, operandAddress, segmentOf } from './operand.ts';
-import { CR0, CR4 } from '../../x86/registers.ts';
+import { CR0, CR4, SEG } from '../../x86/registers.ts';
 
 const { EM, MP, TS } = CR0;
 const { OSFXSR, OSXSAVE } = CR4;
@@ -37,7 +37,7 @@ function unitFor(p: Operands, d: DecodedInstruction): X87Unit {
     operand16: d.operandSize === 2,
     realFormat: !state.protectedMode || state.virtual8086,
     instructionPointer: state.rip,
-    codeSelector: state.selector(1),
+    codeSelector: state.selector(SEG.CS),
     dataPointer: hasMemory ? effectiveOffset(p, d) : 0n,
     dataSelector: hasMemory ? state.selector(segmentOf(d)) : 0,
   });

@@ -5,7 +5,7 @@ import type { Core } from '../core/core.ts';
 import { enterCode } from './descriptor.ts';
 import { type Assist, peekStack, popBytes } from './operand.ts';
 import { checkOffset, checkReturnCode, isReal, leaveTo, loadRealCode, taskSwitchExit } from './far-checks.ts';
-import { RFLAGS } from '../../x86/registers.ts';
+import { DATA_SEGMENTS, GPR, RFLAGS, SEG } from '../../x86/registers.ts';
 
 const { ALL, IF, IOPL, NT, VIF, VIP, VM } = RFLAGS;
 
@@ -75,7 +75,7 @@ function iretLong(p: Core, size: 2 | 4 | 8): void {
 function iretProtected(p: Core, d: DecodedInstruction, size: 2 | 4 | 8): void {
   const { state } = p;
   if (state.flag(NT)) {
-    const link = p.asSystem(() => p.read(state.base(7), 2));
+    const link = p.asSystem(() => p.read(state.base(SEG.TR), 2));
     throw taskSwitchExit(link, 1, d.length);
   }
   const offset = peekStack(p, size);
@@ -108,14 +108,14 @@ function iretToVirtual8086(p: Core, offset: bigint, selector: number, flags: num
   state.cpl = 3;
   const load = (segment: number, value: bigint): void => {
     const s = Number(value & 0xffffn);
-    state.setSegment(segment, s, BigInt(s << 4), 0xffff, segment === 1 ? 0xfb : 0xf3);
+    state.setSegment(segment, s, BigInt(s << 4), 0xffff, segment === SEG.CS ? 0xfb : 0xf3);
   };
-  load(1, BigInt(selector));
-  state.setSegment(1, selector, BigInt(selector << 4), 0xffff, 0xf3);
-  [2, 0, 3, 4, 5].forEach((segment, i) => {
+  load(SEG.CS, BigInt(selector));
+  state.setSegment(SEG.CS, selector, BigInt(selector << 4), 0xffff, 0xf3);
+  [SEG.SS, ...DATA_SEGMENTS].forEach((segment, i) => {
     load(segment, words[i + 1] as bigint);
   });
-  state.setGpr(4, words[0] as bigint);
+  state.setGpr(GPR.RSP, words[0] as bigint);
   // The upper half of EIP's image is ignored, as processors do; the manual has #GP(0) for one that is not zero.
   state.rip = offset & 0xffffn;
 }

@@ -6,20 +6,20 @@ import { ioBreakpoints } from '../state/io-breakpoints.ts';
 import * as L from '../state/layout.ts';
 import type { Core } from '../core/core.ts';
 import { type Assist, segmentOf } from './operand.ts';
-import { RFLAGS } from '../../x86/registers.ts';
+import { RFLAGS, SEG } from '../../x86/registers.ts';
 
 /** IOPL and the TSS's I/O permission bitmap. SDM Vol. 1, 19.5. */
 function checkPermission(p: Core, port: number, size: number): void {
   const { state } = p;
   if (!state.protectedMode || (state.cpl <= state.iopl && !state.virtual8086)) return;
-  const limit = state.limit(7);
-  const type = state.access(7) & 15;
+  const limit = state.limit(SEG.TR);
+  const type = state.access(SEG.TR) & 15;
   if ((type !== 11 && type !== 9) || limit < 103) throw new GuestFault(VECTOR.GP, 0);
   p.asSystem(() => {
-    const map = p.read(state.base(7) + 102n, 2);
+    const map = p.read(state.base(SEG.TR) + 102n, 2);
     const at = map + (port >>> 3);
     if (at + 1 > limit) throw new GuestFault(VECTOR.GP, 0);
-    const bits = p.read(state.base(7) + BigInt(at), 2) >>> (port & 7);
+    const bits = p.read(state.base(SEG.TR) + BigInt(at), 2) >>> (port & 7);
     if ((bits & ((1 << size) - 1)) !== 0) throw new GuestFault(VECTOR.GP, 0);
   });
 }

@@ -2,7 +2,7 @@ import { GuestFault, VECTOR } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import type { RegisterFile } from '../core/core.ts';
 import { type Assist, operandAddress, peekStack, popBytes, push, readOperand, writeOperand } from './operand.ts';
-import { RFLAGS } from '../../x86/registers.ts';
+import { GPR, RFLAGS } from '../../x86/registers.ts';
 
 /** Status flags of an 8-bit result: SF ZF PF. */
 function resultFlags(p: RegisterFile, value: number): number {
@@ -103,16 +103,16 @@ const compareExchangeWide =
     const view = new DataView(bytes.buffer);
     const word = (at: number): bigint => (half === 8 ? view.getBigUint64(at, true) : BigInt(view.getUint32(at, true)));
     const [low, high] = [word(0), word(half)];
-    const equal = low === (p.state.gpr(0) & mask) && high === (p.state.gpr(2) & mask);
-    const next = equal ? [p.state.gpr(3) & mask, p.state.gpr(1) & mask] : [low, high];
+    const equal = low === (p.state.gpr(GPR.RAX) & mask) && high === (p.state.gpr(GPR.RDX) & mask);
+    const next = equal ? [p.state.gpr(GPR.RBX) & mask, p.state.gpr(GPR.RCX) & mask] : [low, high];
     next.forEach((value, i) => {
       if (half === 8) view.setBigUint64(8 * i, value, true);
       else view.setUint32(4 * i, Number(value), true);
     });
     p.writeBytes(linear, bytes);
     if (!equal) {
-      p.state.setGpr(0, low);
-      p.state.setGpr(2, high);
+      p.state.setGpr(GPR.RAX, low);
+      p.state.setGpr(GPR.RDX, high);
     }
     p.state.setStatus(equal ? RFLAGS.ZF : 0, RFLAGS.ZF);
     return 'next';
@@ -131,11 +131,11 @@ const bound: Assist = (p, d) => {
 
 /** PUSHA and PUSHAD: eax ecx edx ebx, the old esp, ebp esi edi. */
 const pushAll: Assist = (p, d) => {
-  const old = p.state.gpr(4);
+  const old = p.state.gpr(GPR.RSP);
   try {
     for (let i = 0; i < 8; i++) push(p, i === 4 ? old : p.state.gpr(i), d.operandSize);
   } catch (thrown) {
-    p.state.setGpr(4, old);
+    p.state.setGpr(GPR.RSP, old);
     throw thrown;
   }
   return 'next';

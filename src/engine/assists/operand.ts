@@ -3,6 +3,7 @@ import { registerSlot } from '../code/record.ts';
 import { GuestFault, VECTOR } from '../core/fault.ts';
 import * as L from '../state/layout.ts';
 import type { Core, GuestMemory, RegisterFile } from '../core/core.ts';
+import { GPR, SEG } from '../../x86/registers.ts';
 
 /**
  * What an assist did: 'next' goes on after it, 'serialize' too but looks everything up again, 'jump' set rip, 'exit'
@@ -105,27 +106,27 @@ export const ripAfter = (p: RegisterFile, d: DecodedInstruction): bigint =>
 
 /** The stack, in the current mode. */
 function stackLinear(p: Operands, offset: bigint, size: number, write: boolean): bigint {
-  return p.linear(2, offset & p.memory.read64(L.STACK_MASK), size, write);
+  return p.linear(SEG.SS, offset & p.memory.read64(L.STACK_MASK), size, write);
 }
 
 export function push(p: Operands, value: bigint, size: number): void {
-  const top = (p.state.gpr(4) - BigInt(size)) & p.memory.read64(L.STACK_MASK);
+  const top = (p.state.gpr(GPR.RSP) - BigInt(size)) & p.memory.read64(L.STACK_MASK);
   p.writeValue(stackLinear(p, top, size, true), size, value);
   setStack(p, top);
 }
 
 /** Value `depth` bytes above the top of the stack. */
 export function peekStack(p: Operands, size: number, depth = 0): bigint {
-  return p.readValue(stackLinear(p, p.state.gpr(4) + BigInt(depth), size, false), size);
+  return p.readValue(stackLinear(p, p.state.gpr(GPR.RSP) + BigInt(depth), size, false), size);
 }
 
 export function setStack(p: RegisterFile, pointer: bigint): void {
   const mask = p.memory.read64(L.STACK_MASK);
-  p.state.setGpr(4, (p.state.gpr(4) & ~mask) | (pointer & mask));
+  p.state.setGpr(GPR.RSP, (p.state.gpr(GPR.RSP) & ~mask) | (pointer & mask));
 }
 
 export function popBytes(p: RegisterFile, bytes: number): void {
-  setStack(p, p.state.gpr(4) + BigInt(bytes));
+  setStack(p, p.state.gpr(GPR.RSP) + BigInt(bytes));
 }
 
 /** Operand size of a stack instruction: 8 in 64-bit mode unless 66h. */

@@ -24,7 +24,7 @@ import {
   stackOperandSize,
   writeOperand,
 } from './operand.ts';
-import { ACCESS, CR4, RFLAGS } from '../../x86/registers.ts';
+import { ACCESS, CR4, GPR, RFLAGS, SEG } from '../../x86/registers.ts';
 
 /** The segment register an operand names. */
 function segmentOperand(d: DecodedInstruction, k: number): number | undefined {
@@ -40,7 +40,7 @@ export function moveSegment(p: Core, d: DecodedInstruction): Outcome {
     writeOperand(p, d, 0, BigInt(p.state.selector(from)), d.operands[0]?.kind === 'memory' ? 2 : undefined);
     return 'next';
   }
-  if (to === 1) throw new GuestFault(VECTOR.UD);
+  if (to === SEG.CS) throw new GuestFault(VECTOR.UD);
   const selector = Number(readOperand(p, d, 1, 2) & 0xffffn);
   loadSegment(p, to, selector);
   return segmentLoaded(p, to);
@@ -48,19 +48,19 @@ export function moveSegment(p: Core, d: DecodedInstruction): Outcome {
 
 function segmentLoaded(p: Core, segment: number): Outcome {
   p.modeChanged();
-  if (segment === 2) p.shadow(2);
+  if (segment === SEG.SS) p.shadow(2);
   return 'serialize';
 }
 
 const pushSegment: Assist = (p, d) => {
   const segment = segmentOperand(d, 0) as number;
   const size = stackOperandSize(p, d);
-  const top = p.state.gpr(4) - BigInt(size);
+  const top = p.state.gpr(GPR.RSP) - BigInt(size);
   // Processors write only the low word of the slot in 32-bit pushes; the space is the operand's.
   const mask = p.memory.read64(L.STACK_MASK);
   if (size === 4) {
-    p.writeValue(p.linear(2, top & mask, 2, true), 2, BigInt(p.state.selector(segment)));
-    p.state.setGpr(4, (p.state.gpr(4) & ~mask) | (top & mask));
+    p.writeValue(p.linear(SEG.SS, top & mask, 2, true), 2, BigInt(p.state.selector(segment)));
+    p.state.setGpr(GPR.RSP, (p.state.gpr(GPR.RSP) & ~mask) | (top & mask));
   } else push(p, BigInt(p.state.selector(segment)), size);
   return 'next';
 };
@@ -144,14 +144,15 @@ const loadLocalTable: Assist = (p, d) => {
   privileged(p);
   const selector = Number(readOperand(p, d, 0, 2) & 0xffffn);
   if ((selector & 0xfffc) === 0) {
-    p.state.setSegment(6, selector, 0n, 0, ACCESS.UNUSABLE);
+    p.state.setSegment(SEG.LDTR, selector, 0n, 0, ACCESS.UNUSABLE);
     return 'next';
   }
   if ((selector & 4) !== 0) throw new GuestFault(VECTOR.GP, selector & 0xfffc);
   const descriptor = readDescriptor(p, selector);
   if (descriptor.isSegment || descriptor.type !== 2) throw new GuestFault(VECTOR.GP, selector & 0xfffc);
   if (!descriptor.present) throw new GuestFault(VECTOR.NP, selector & 0xfffc);
-  p.state.setSegment(6, selector, systemBase(p, selector, descriptor), limitOf(descriptor), accessOf(descriptor));
+  const base = systemBase(p, selector, descriptor);
+  p.state.setSegment(SEG.LDTR, selector, base, limitOf(descriptor), accessOf(descriptor));
   return 'next';
 };
 
@@ -167,7 +168,7 @@ const loadTask: Assist = (p, d) => {
   if (!descriptor.present) throw new GuestFault(VECTOR.NP, selector & 0xfffc);
   const base = systemBase(p, selector, descriptor);
   setBusy(p, descriptor, true);
-  p.state.setSegment(7, selector, base, limitOf(descriptor), accessOf(descriptor) | 2);
+  p.state.setSegment(SEG.TR, selector, base, limitOf(descriptor), accessOf(descriptor) | 2);
   return 'next';
 };
 
@@ -192,8 +193,10 @@ function visibleDescriptor(p: Core, selector: number): Descriptor | undefined {
   }
 }
 
+const CONFORMING_CODE = ACCESS.CODE | ACCESS.CONFORMING;
+
 function reachable(p: Core, selector: number, d: Descriptor): boolean {
-  const conforming = d.isSegment && (d.type & 0xc) === 0xc;
+  const conforming = d.isSegment && (d.type & CONFORMING_CODE) === CONFORMING_CODE;
   return conforming || (p.state.cpl <= d.dpl && (selector & 3) <= d.dpl);
 }
 
@@ -229,9 +232,9 @@ const verify =
     const descriptor = visibleDescriptor(p, selector);
     let ok = descriptor?.isSegment === true && reachable(p, selector, descriptor);
     if (ok && descriptor !== undefined) {
-      const isCode = (descriptor.type & 8) !== 0;
-      const bit2 = (descriptor.type & 2) !== 0;
-      ok = write ? !isCode && bit2 : !isCode || bit2;
+      const isCode = (descriptor.type & ACCESS.CODE) !== 0;
+      const mayAccess = (descriptor.type & (isCode ? ACCESS.READABLE : ACCESS.WRITABLE)) !== 0;
+      ok = write ? !isCode && mayAccess : !isCode || mayAccess;
     }
     p.state.setStatus(ok ? RFLAGS.ZF : 0, RFLAGS.ZF);
     return 'next';
@@ -252,8 +255,8 @@ const swapGs: Assist = (p) => {
   privileged(p);
   const { memory } = p;
   const held = memory.read64(L.KERNEL_GS_BASE);
-  memory.write64(L.KERNEL_GS_BASE, memory.read64(L.SEG_BASE + 40));
-  memory.write64(L.SEG_BASE + 40, held);
+  memory.write64(L.KERNEL_GS_BASE, memory.read64(L.SEG_BASE + 8 * SEG.GS));
+  memory.write64(L.SEG_BASE + 8 * SEG.GS, held);
   return 'next';
 };
 
@@ -275,27 +278,27 @@ const baseRegister =
 export const SEGMENT_ASSISTS: Readonly<Record<string, Assist>> = {
   'push.segment': pushSegment,
   'pop.segment': popSegment,
-  les: loadFarPointer(0),
-  lds: loadFarPointer(3),
-  lss: loadFarPointer(2),
-  lfs: loadFarPointer(4),
-  lgs: loadFarPointer(5),
+  les: loadFarPointer(SEG.ES),
+  lds: loadFarPointer(SEG.DS),
+  lss: loadFarPointer(SEG.SS),
+  lfs: loadFarPointer(SEG.FS),
+  lgs: loadFarPointer(SEG.GS),
   lgdt: loadTable(L.GDTR_BASE, L.GDTR_LIMIT),
   lidt: loadTable(L.IDTR_BASE, L.IDTR_LIMIT),
   sgdt: storeTable(L.GDTR_BASE, L.GDTR_LIMIT),
   sidt: storeTable(L.IDTR_BASE, L.IDTR_LIMIT),
   lldt: loadLocalTable,
   ltr: loadTask,
-  sldt: storeSelector(6),
-  str: storeSelector(7),
+  sldt: storeSelector(SEG.LDTR),
+  str: storeSelector(SEG.TR),
   lar: askDescriptor('lar'),
   lsl: askDescriptor('lsl'),
   verr: verify(false),
   verw: verify(true),
   arpl: adjustRpl,
   swapgs: swapGs,
-  rdfsbase: baseRegister(L.SEG_BASE + 32, false),
-  rdgsbase: baseRegister(L.SEG_BASE + 40, false),
-  wrfsbase: baseRegister(L.SEG_BASE + 32, true),
-  wrgsbase: baseRegister(L.SEG_BASE + 40, true),
+  rdfsbase: baseRegister(L.SEG_BASE + 8 * SEG.FS, false),
+  rdgsbase: baseRegister(L.SEG_BASE + 8 * SEG.GS, false),
+  wrfsbase: baseRegister(L.SEG_BASE + 8 * SEG.FS, true),
+  wrgsbase: baseRegister(L.SEG_BASE + 8 * SEG.GS, true),
 };

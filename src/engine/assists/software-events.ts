@@ -6,7 +6,7 @@ import type { GuestEvent } from '../core/event.ts';
 import type { Core } from '../core/core.ts';
 import { deliver } from './deliver.ts';
 import { type Assist, type Outcome, push, setStack, stackOperandSize } from './operand.ts';
-import { RFLAGS } from '../../x86/registers.ts';
+import { GPR, RFLAGS, SEG } from '../../x86/registers.ts';
 
 /** INT n, INT3, INTO, INT1: the event goes through the IDT as software's. */
 function softwareEvent(p: Core, event: GuestEvent, hits = 0): Outcome {
@@ -50,24 +50,24 @@ const enterFrame: Assist = (p, d) => {
   const size = stackOperandSize(p, d);
   const [space, nesting] = d.operands.map((o) => (o.kind === 'immediate' ? Number(o.value) : 0));
   const level = (nesting ?? 0) & 31;
-  const saved = state.gpr(4);
+  const saved = state.gpr(GPR.RSP);
   try {
-    push(p, state.gpr(5) & ((1n << BigInt(8 * size)) - 1n), size);
-    const frame = state.gpr(4);
-    let base = state.gpr(5);
+    push(p, state.gpr(GPR.RBP) & ((1n << BigInt(8 * size)) - 1n), size);
+    const frame = state.gpr(GPR.RSP);
+    let base = state.gpr(GPR.RBP);
     for (let i = 1; i < level; i++) {
       base -= BigInt(size);
-      push(p, p.readValue(p.linear(2, base & p.memory.read64(L.STACK_MASK), size, false), size), size);
+      push(p, p.readValue(p.linear(SEG.SS, base & p.memory.read64(L.STACK_MASK), size, false), size), size);
     }
     if (level > 0) push(p, frame, size);
     // The final stack pointer must be writable, or ENTER faults as a whole.
-    const final = (state.gpr(4) - BigInt(space ?? 0)) & p.memory.read64(L.STACK_MASK);
-    p.probeWrite(p.linear(2, final, size, true), size);
+    const final = (state.gpr(GPR.RSP) - BigInt(space ?? 0)) & p.memory.read64(L.STACK_MASK);
+    p.probeWrite(p.linear(SEG.SS, final, size, true), size);
     setStack(p, final);
     const mask = (1n << BigInt(8 * size)) - 1n;
-    state.setGpr(5, size === 2 ? (state.gpr(5) & ~mask) | (frame & mask) : frame & mask);
+    state.setGpr(GPR.RBP, size === 2 ? (state.gpr(GPR.RBP) & ~mask) | (frame & mask) : frame & mask);
   } catch (thrown) {
-    state.setGpr(4, saved);
+    state.setGpr(GPR.RSP, saved);
     throw thrown;
   }
   return 'next';

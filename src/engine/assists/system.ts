@@ -6,14 +6,15 @@ import { type Assist, effectiveOffset, operandAddress, readOperand, segmentOf, w
 import { PRIMARY, SECONDARY } from '../../x86/controls.ts';
 import { EXIT, EXIT_REASONS, type ExitName, type ExitReason } from '../../x86/exit-reasons.ts';
 import { intercepts, leave, primary, privileged, secondary, withheld } from './exits.ts';
-import { ACTIVITY, CR4 } from '../../x86/registers.ts';
+import { ACTIVITY, CR4, SEG } from '../../x86/registers.ts';
 import { HIGH_MSRS, MSR, MSRS_IN_BITMAP } from '../../x86/msrs.ts';
 
 const invalidatePage: Assist = (p, d) => {
   privileged(p);
   const segment = segmentOf(d);
   const offset = effectiveOffset(p, d);
-  const linear = p.state.code64 ? offset + (segment >= 4 ? p.state.base(segment) : 0n) : offset + p.state.base(segment);
+  const hasBase = !p.state.code64 || segment >= SEG.FS;
+  const linear = hasBase ? offset + p.state.base(segment) : offset;
   if (intercepts(p, 'INVLPG')) return leave(p, d, EXIT.INVLPG, BigInt.asUintN(64, linear));
   // The TLB is coherent with the page tables: nothing stale is ever held.
   return 'next';

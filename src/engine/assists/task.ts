@@ -5,13 +5,13 @@ import type { Core } from '../core/core.ts';
 import { accessOf, baseOf, checkSegment, type Descriptor, limitOf, readDescriptor, setBusy } from './descriptor.ts';
 import { push } from './operand.ts';
 import { loadPointers } from './control-registers.ts';
-import { ACCESS, RFLAGS } from '../../x86/registers.ts';
+import { ACCESS, DATA_SEGMENTS, DR7, RFLAGS, SEG } from '../../x86/registers.ts';
 
 /** Who asks for the switch: exit qualification bits 31:30. SDM Vol. 3, Table 28-2. */
 const TASK_SOURCE = { call: 0, iret: 1, jump: 2, gate: 3 } as const;
 
 const { ALL, FIXED, NT, VM } = RFLAGS;
-const SEGMENT_ORDER = [0, 1, 2, 3, 4, 5] as const;
+const SEGMENT_ORDER = [SEG.ES, SEG.CS, SEG.SS, SEG.DS, SEG.FS, SEG.GS] as const;
 
 /** Where a TSS keeps what; offsets in bytes. SDM Vol. 3, Figures 8-2 and 8-10. */
 interface TaskLayout {
@@ -70,7 +70,7 @@ function performSwitch(p: Core, { selector, source, errorCode }: TaskSwitch, pro
   if (!target.present) throw new GuestFault(VECTOR.NP, error);
   const to = (target.type & 8) !== 0 ? TSS32 : TSS16;
   if (limitOf(target) < to.length - 1) throw new GuestFault(VECTOR.TS, error);
-  const oldSelector = p.state.selector(7);
+  const oldSelector = p.state.selector(SEG.TR);
   const nested = source === TASK_SOURCE.call || source === TASK_SOURCE.gate;
   if (!nested) setBusy(p, readDescriptor(p, oldSelector), false);
   p.asSystem(() => saveTask(p, source === TASK_SOURCE.iret));
@@ -84,8 +84,8 @@ const layoutOf = (access: number): TaskLayout => ((access & 8) !== 0 ? TSS32 : T
 
 function saveTask(p: Core, fromIret: boolean): void {
   const { state } = p;
-  const at = layoutOf(state.access(7));
-  const base = state.base(7);
+  const at = layoutOf(state.access(SEG.TR));
+  const base = state.base(SEG.TR);
   const put = (offset: number, value: bigint): void => p.writeValue(base + BigInt(offset), at.word, value);
   put(at.ip, state.rip);
   put(at.flags, BigInt(fromIret ? state.rflags & ~NT : state.rflags));
@@ -111,7 +111,7 @@ function loadTask(
   const ip = get(to.ip);
   const flags = Number(get(to.flags));
   const cr3 = to.cr3 === undefined ? undefined : get(to.cr3);
-  state.setSegment(7, how.selector, base, limitOf(target), accessOf(target) | 2);
+  state.setSegment(SEG.TR, how.selector, base, limitOf(target), accessOf(target) | 2);
   memory.write64(L.CR0, memory.read64(L.CR0) | 8n);
   if (cr3 !== undefined && p.mmu.mode.paging) {
     if (p.mmu.mode.pae) loadPointers(p, cr3);
@@ -124,16 +124,16 @@ function loadTask(
   });
   p.refresh();
   loadTables(p, ldt, selectors, (flags & VM) !== 0);
-  memory.write32(L.DR + 56, memory.read32(L.DR + 56) & ~0x55);
+  memory.write32(L.DR7, memory.read32(L.DR7) & ~DR7.LOCAL_ENABLES);
 }
 
 function loadTables(p: Core, ldt: number, selectors: readonly number[], virtual8086: boolean): void {
   const { state } = p;
-  state.setSegment(6, ldt, 0n, 0, ACCESS.UNUSABLE);
+  state.setSegment(SEG.LDTR, ldt, 0n, 0, ACCESS.UNUSABLE);
   if ((ldt & 0xfffc) !== 0) {
     const d = readDescriptor(p, ldt, VECTOR.TS);
     if (d.isSegment || d.type !== 2 || !d.present) throw new GuestFault(VECTOR.TS, ldt & 0xfffc);
-    state.setSegment(6, ldt, baseOf(d), limitOf(d), accessOf(d));
+    state.setSegment(SEG.LDTR, ldt, baseOf(d), limitOf(d), accessOf(d));
   }
   if (virtual8086) {
     selectors.forEach((s, i) => {
@@ -143,14 +143,14 @@ function loadTables(p: Core, ldt: number, selectors: readonly number[], virtual8
     p.refresh();
     return;
   }
-  const cs = selectors[1] as number;
+  const cs = selectors[SEG.CS] as number;
   const cpl = cs & 3;
   const code = readDescriptor(p, cs, VECTOR.TS);
-  if (!code.isSegment || (code.type & 8) === 0) throw new GuestFault(VECTOR.TS, cs & 0xfffc);
+  if (!code.isSegment || (code.type & ACCESS.CODE) === 0) throw new GuestFault(VECTOR.TS, cs & 0xfffc);
   if (!code.present) throw new GuestFault(VECTOR.NP, cs & 0xfffc);
-  state.setSegment(1, cs, baseOf(code), limitOf(code), accessOf(code) | 1);
+  state.setSegment(SEG.CS, cs, baseOf(code), limitOf(code), accessOf(code) | ACCESS.ACCESSED);
   state.cpl = cpl;
-  for (const i of [2, 0, 3, 4, 5]) {
+  for (const i of [SEG.SS, ...DATA_SEGMENTS]) {
     const s = selectors[i] as number;
     const loaded = checkSegment(p, i, s, cpl, VECTOR.TS);
     state.setSegment(i, s, loaded.base, loaded.limit, loaded.access);

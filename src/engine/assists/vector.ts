@@ -9,7 +9,7 @@ import { type Assist, segmentOf } from './operand.ts';
 import type { SlowContext, SlowRoutine } from './slow-routine.ts';
 import { FLOAT_ROUTINES } from './vector-float.ts';
 import { INTEGER_ROUTINES } from './vector-integer.ts';
-import { CR0, CR4 } from '../../x86/registers.ts';
+import { CR0, CR4, GPR } from '../../x86/registers.ts';
 
 const ROUTINES: readonly (SlowRoutine | undefined)[] = SLOW_OPERATIONS.map(
   (name) => FLOAT_ROUTINES[name] ?? INTEGER_ROUTINES[name],
@@ -56,7 +56,7 @@ function maskedMove(p: Core, d: DecodedInstruction, size: 8 | 16): void {
   const chosen = Array.from({ length: size }, (_, i) => i).filter((i) => (u8[mask + i] as number) >= 0x80);
   const bits = d.addressSize * 8;
   const addresses = chosen.map((i) =>
-    p.linear(segmentOf(d), BigInt.asUintN(bits, p.state.gpr(7) + BigInt(i)), 1, true),
+    p.linear(segmentOf(d), BigInt.asUintN(bits, p.state.gpr(GPR.RDI) + BigInt(i)), 1, true),
   );
   // A fault names the operand's first byte on the page, chosen or not; nothing is stored before both pages are seen.
   const start = (addresses[0] ?? 0n) - BigInt(chosen[0] ?? 0);

@@ -1,6 +1,7 @@
 import * as L from '../state/layout.ts';
 import type { EngineMemory } from '../state/memory.ts';
 import { type DecodedInstruction, ICED } from './instruction.ts';
+import { SEG } from '../../x86/registers.ts';
 
 const MASK_64 = 0xffff_ffff_ffff_ffffn;
 
@@ -62,7 +63,7 @@ function writeAddress(memory: EngineMemory, at: number, d: DecodedInstruction): 
   view.setUint16(at + L.R_INDEX, addressSlot(d.index), true);
   view.setUint8(at + L.R_SCALE, Math.log2(d.scale || 1));
   view.setUint8(at + L.R_SEGMENT, segment);
-  const ignored = segment < 4; // flat kinds: only FS and GS have a base
+  const ignored = segment < SEG.FS; // flat kinds: only FS and GS have a base
   view.setUint16(at + L.R_SEGBASE, ignored ? L.ZERO_SLOT : L.SEG_BASE + 8 * segment, true);
   view.setInt32(at + L.R_DISP, Number(BigInt.asIntN(32, d.displacement)), true);
   view.setUint8(at + L.R_WRAP, d.addressSize === 8 ? 0 : d.addressSize === 4 ? 32 : 48);

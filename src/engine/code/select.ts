@@ -3,6 +3,7 @@ import { handlerKey } from '../meanings/meaning.ts';
 import { stringKey } from '../meanings/strings.ts';
 import { type DecodedInstruction, ICED } from './instruction.ts';
 import { CODE_REACH, MODE, reachOf } from '../state/mode.ts';
+import { SEG } from '../../x86/registers.ts';
 
 /** Which handler an instruction gets: its key, or the name of an assist. */
 export type Selection = { readonly key: string } | { readonly assist: string };
@@ -67,7 +68,7 @@ function usesMmx(d: DecodedInstruction): boolean {
 function memoryKind(d: DecodedInstruction, mode: number): OperandKind {
   const segment = ICED.segment(d.segment) ?? 3;
   if ((mode & MODE.size) === 2) {
-    if (segment >= 4 || d.addressSize !== 8 || d.index !== ICED.none) return 'mB';
+    if (segment >= SEG.FS || d.addressSize !== 8 || d.index !== ICED.none) return 'mB';
     return 'mA';
   }
   return (mode & (1 << (MODE.flat + segment))) !== 0 ? 'mB' : 'mC';

@@ -5,7 +5,7 @@ import * as L from '../state/layout.ts';
 import type { V, Variable, Width } from '../wasm/function-builder.ts';
 import type { InstructionReader, Ordinal, Tier } from './reader.ts';
 import { FN, GLOBAL } from './shared.ts';
-import { SEG } from '../../x86/registers.ts';
+import { GPR, SEG } from '../../x86/registers.ts';
 import { VECTOR } from '../../x86/exceptions.ts';
 
 /** Operand kinds of a handler: register, immediate, memory (flat base+disp, flat general, segmented), branch. */
@@ -246,34 +246,34 @@ export class MeaningBuilder<Reader extends InstructionReader = InstructionReader
   // The stack. `flat`: 64-bit mode.
   push64or(size: Size, value: V, flat: boolean): void {
     if (flat) {
-      const top = this.sub(this.readRegister(4, 8), this.i64(size));
+      const top = this.sub(this.readRegister(GPR.RSP, 8), this.i64(size));
       this.storeLinear(top, size, value);
-      this.writeRegister(4, 8, top);
+      this.writeRegister(GPR.RSP, 8, top);
       return;
     }
     const mask = this.state64(L.STACK_MASK);
-    const old = this.readRegister(4, 8);
+    const old = this.readRegister(GPR.RSP, 8);
     const top = this.and(this.sub(old, this.i64(size)), mask);
     this.storeLinear(this.checkedLinear(this.i32(SEG.SS), top, size, true), size, value);
-    this.writeRegister(4, 8, this.or(this.and(old, this.not(mask)), top));
+    this.writeRegister(GPR.RSP, 8, this.or(this.and(old, this.not(mask)), top));
   }
   /** Value at the top of the stack; the pointer is moved by `popped`. */
   top(size: Size, flat: boolean, displacement = 0): V {
-    const rsp = this.readRegister(4, 8);
+    const rsp = this.readRegister(GPR.RSP, 8);
     const at = this.add(rsp, this.i64(displacement));
     if (flat) return this.loadLinear(at, size);
     const offset = this.and(at, this.state64(L.STACK_MASK));
     return this.loadLinear(this.checkedLinear(this.i32(SEG.SS), offset, size, false), size);
   }
   popped(bytes: V, flat: boolean): void {
-    const old = this.readRegister(4, 8);
+    const old = this.readRegister(GPR.RSP, 8);
     const moved = this.add(old, bytes);
     if (flat) {
-      this.writeRegister(4, 8, moved);
+      this.writeRegister(GPR.RSP, 8, moved);
       return;
     }
     const mask = this.state64(L.STACK_MASK);
-    this.writeRegister(4, 8, this.or(this.and(old, this.not(mask)), this.and(moved, mask)));
+    this.writeRegister(GPR.RSP, 8, this.or(this.and(old, this.not(mask)), this.and(moved, mask)));
   }
 }
 

@@ -42,7 +42,7 @@ function productError(x: number, y: number, product: number): number {
 const ENCODING: Encoding<bigint> = { format: DOUBLE, numberOf, bitsOf, unpack: unpackDouble, pack: packDouble };
 
 /** x + y with PE noted, or NaN where only exact arithmetic will do. */
-export function fastSum(env: FloatEnvironment, x: number, y: number): number {
+function fastSum(env: FloatEnvironment, x: number, y: number): number {
   const sum = x + y;
   if (env.rounding !== ROUND_NEAREST || !between(sum, SUM_LOW, SUM_HIGH)) return NaN;
   if (!between(x, SUM_LOW, SUM_HIGH) || !between(y, SUM_LOW, SUM_HIGH)) return NaN;
@@ -53,12 +53,12 @@ export function fastSum(env: FloatEnvironment, x: number, y: number): number {
 }
 
 /** x - y likewise. */
-export function fastDifference(env: FloatEnvironment, x: number, y: number): number {
+function fastDifference(env: FloatEnvironment, x: number, y: number): number {
   return fastSum(env, x, -y);
 }
 
 /** x * y likewise. */
-export function fastProduct(env: FloatEnvironment, x: number, y: number): number {
+function fastProduct(env: FloatEnvironment, x: number, y: number): number {
   if (env.rounding !== ROUND_NEAREST) return NaN;
   if (!between(x, PRODUCT_LOW, PRODUCT_HIGH) || !between(y, PRODUCT_LOW, PRODUCT_HIGH)) return NaN;
   const product = x * y;
@@ -67,7 +67,7 @@ export function fastProduct(env: FloatEnvironment, x: number, y: number): number
 }
 
 /** x / y likewise. */
-export function fastQuotient(env: FloatEnvironment, x: number, y: number): number {
+function fastQuotient(env: FloatEnvironment, x: number, y: number): number {
   if (env.rounding !== ROUND_NEAREST || y === 0) return NaN;
   if (!between(x, PRODUCT_LOW, PRODUCT_HIGH) || !between(y, PRODUCT_LOW, PRODUCT_HIGH)) return NaN;
   const quotient = x / y;
@@ -78,7 +78,7 @@ export function fastQuotient(env: FloatEnvironment, x: number, y: number): numbe
 }
 
 /** The square root of y likewise (the first operand is not used). */
-export function fastRoot(env: FloatEnvironment, _x: number, y: number): number {
+function fastRoot(env: FloatEnvironment, _x: number, y: number): number {
   if (env.rounding !== ROUND_NEAREST || !(y > 0) || !between(y, PRODUCT_LOW, PRODUCT_HIGH)) return NaN;
   const root = Math.sqrt(y);
   if ((env.known & PE) !== 0) return root;

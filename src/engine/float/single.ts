@@ -32,7 +32,7 @@ const ENCODING: Encoding<number> = { format: SINGLE, numberOf, bitsOf, unpack: u
  * x + y as binary32 with PE noted, or NaN where only exact arithmetic will do. Rounding first to binary64 does not
  * change the result; whether it is inexact needs the error of that first rounding.
  */
-export function fastSingleSum(env: FloatEnvironment, x: number, y: number): number {
+function fastSingleSum(env: FloatEnvironment, x: number, y: number): number {
   const sum = x + y;
   if (env.rounding !== ROUND_NEAREST || !plain(x) || !plain(y) || !plain(sum)) return NaN;
   const part = sum - x;
@@ -42,12 +42,12 @@ export function fastSingleSum(env: FloatEnvironment, x: number, y: number): numb
 }
 
 /** x - y likewise. */
-export function fastSingleDifference(env: FloatEnvironment, x: number, y: number): number {
+function fastSingleDifference(env: FloatEnvironment, x: number, y: number): number {
   return fastSingleSum(env, x, -y);
 }
 
 /** x * y likewise. */
-export function fastSingleProduct(env: FloatEnvironment, x: number, y: number): number {
+function fastSingleProduct(env: FloatEnvironment, x: number, y: number): number {
   const product = x * y;
   if (env.rounding !== ROUND_NEAREST || !plain(x) || !plain(y) || !plain(product)) return NaN;
   const rounded = Math.fround(product);
@@ -56,7 +56,7 @@ export function fastSingleProduct(env: FloatEnvironment, x: number, y: number): 
 }
 
 /** x / y likewise. */
-export function fastSingleQuotient(env: FloatEnvironment, x: number, y: number): number {
+function fastSingleQuotient(env: FloatEnvironment, x: number, y: number): number {
   const quotient = x / y;
   if (env.rounding !== ROUND_NEAREST || y === 0 || !plain(x) || !plain(y) || !plain(quotient)) return NaN;
   const rounded = Math.fround(quotient);
@@ -65,7 +65,7 @@ export function fastSingleQuotient(env: FloatEnvironment, x: number, y: number):
 }
 
 /** The square root of y likewise (the first operand is not used). */
-export function fastSingleRoot(env: FloatEnvironment, _x: number, y: number): number {
+function fastSingleRoot(env: FloatEnvironment, _x: number, y: number): number {
   if (env.rounding !== ROUND_NEAREST || !(y > 0) || !plain(y)) return NaN;
   const root = Math.fround(Math.sqrt(y));
   if (root * root !== y) env.raised |= PE;

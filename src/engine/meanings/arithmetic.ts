@@ -2,6 +2,7 @@ import { CONDITIONS, type MeaningBuilder, type Operand, type Size, type V } from
 import * as L from '../state/layout.ts';
 import { type Meaning, ONE, SAME_2, SAME_2_NO_BYTE, type Operands, type Sizes } from './meaning.ts';
 import { VECTOR } from '../../x86/exceptions.ts';
+import { GPR } from '../../x86/registers.ts';
 
 type Binary = (m: MeaningBuilder, a: V, b: V, size: Size) => V;
 
@@ -108,7 +109,7 @@ const compareExchange: Meaning = {
   sizes: SAME_2,
   emit: (m, [to, from], [size]) => {
     const a = to.readForWrite();
-    const accumulator = m.readRegister(0, size);
+    const accumulator = m.readRegister(GPR.RAX, size);
     const source = from.read();
     m.subWithFlags(accumulator, a, size);
     const equal = m.eq(accumulator, a);
@@ -116,11 +117,11 @@ const compareExchange: Meaning = {
       m.if(
         equal,
         () => to.write(source),
-        () => m.writeRegister(0, size, a),
+        () => m.writeRegister(GPR.RAX, size, a),
       );
     } else {
       to.write(m.select(equal, source, a));
-      m.if(m.eqz(equal), () => m.writeRegister(0, size, a));
+      m.if(m.eqz(equal), () => m.writeRegister(GPR.RAX, size, a));
     }
     m.next();
   },
@@ -137,13 +138,13 @@ function compareExchangePair(name: string, half: 4 | 8): Meaning {
       if (half === 8) m.if(m.ne(m.and(linear, m.i64(15)), m.i64(0)), () => m.raise(VECTOR.GP));
       const pointer = m.pointer(linear, 2 * half, 'readWrite');
       const [low, high] = [m.loadAt(pointer, half), m.loadAt(pointer, half, half)];
-      const equal = m.and(m.eq(low, m.readRegister(0, half)), m.eq(high, m.readRegister(2, half)));
-      m.storeAt(pointer, half, m.select(equal, m.readRegister(3, half), low));
-      m.storeAt(pointer, half, m.select(equal, m.readRegister(1, half), high), half);
+      const equal = m.and(m.eq(low, m.readRegister(GPR.RAX, half)), m.eq(high, m.readRegister(GPR.RDX, half)));
+      m.storeAt(pointer, half, m.select(equal, m.readRegister(GPR.RBX, half), low));
+      m.storeAt(pointer, half, m.select(equal, m.readRegister(GPR.RCX, half), high), half);
       m.commit(pointer);
       m.if(m.eqz(equal), () => {
-        m.writeRegister(0, half, low);
-        m.writeRegister(2, half, high);
+        m.writeRegister(GPR.RAX, half, low);
+        m.writeRegister(GPR.RDX, half, high);
       });
       m.setStatusFlags({
         cf: m.carry(),
@@ -184,12 +185,12 @@ function multiply(name: string, signed: boolean): Meaning {
     sizes: ONE,
     emit: (m, [source], [size]) => {
       const b = source.read();
-      const a = m.readRegister(0, size);
+      const a = m.readRegister(GPR.RAX, size);
       if (size === 8) {
         const low = m.mul(a, b);
         const high = signed ? multiplyHighSigned(m, a, b) : multiplyHighUnsigned(m, a, b);
-        m.writeRegister(0, 8, low);
-        m.writeRegister(2, 8, high);
+        m.writeRegister(GPR.RAX, 8, low);
+        m.writeRegister(GPR.RDX, 8, high);
         const plain = signed ? m.eq(high, m.shrS(low, m.i64(63))) : m.eqz(high);
         m.resultFlags(low, 8, m.eqz(plain), m.eqz(plain));
         m.next();
@@ -198,10 +199,10 @@ function multiply(name: string, signed: boolean): Meaning {
       const extend = (v: V): V => (signed ? m.wide(v, size) : m.extendU(v));
       const product = m.mul(extend(a), extend(b));
       if (size === 1) {
-        m.writeRegister(0, 2, m.wrap(product));
+        m.writeRegister(GPR.RAX, 2, m.wrap(product));
       } else {
-        m.writeRegister(0, size, m.fit(product, size));
-        m.writeRegister(2, size, m.fit(m.shrU(product, m.i64(8 * size)), size));
+        m.writeRegister(GPR.RAX, size, m.fit(product, size));
+        m.writeRegister(GPR.RDX, size, m.fit(m.shrU(product, m.i64(8 * size)), size));
       }
       const low = m.fit(product, size);
       const overflow = m.ne(product, extend(low));
@@ -266,11 +267,11 @@ function divideNarrow(m: MeaningBuilder, divisor: V, size: Size, signed: boolean
   const bits = 8 * size;
   let dividend: V;
   if (size === 1) {
-    const ax = m.readRegister(0, 2);
+    const ax = m.readRegister(GPR.RAX, 2);
     dividend = signed ? m.wide(ax, 2) : m.extendU(ax);
   } else {
-    const high = m.extendU(m.readRegister(2, size));
-    const joined = m.or(m.shl(high, m.i64(bits)), m.extendU(m.readRegister(0, size)));
+    const high = m.extendU(m.readRegister(GPR.RDX, size));
+    const joined = m.or(m.shl(high, m.i64(bits)), m.extendU(m.readRegister(GPR.RAX, size)));
     dividend = signed && size === 2 ? m.extendS(m.wrap(joined)) : joined;
   }
   const by = signed ? m.wide(divisor, size) : m.extendU(divisor);
@@ -285,25 +286,25 @@ function divideNarrow(m: MeaningBuilder, divisor: V, size: Size, signed: boolean
   m.if(m.ne(back, quotient), () => m.raise(VECTOR.DE));
   if (size === 1) {
     const ah = m.shl(m.and(m.wrap(remainder), m.i32(0xff)), m.i32(8));
-    m.writeRegister(0, 2, m.or(low, ah));
+    m.writeRegister(GPR.RAX, 2, m.or(low, ah));
   } else {
-    m.writeRegister(0, size, low);
-    m.writeRegister(2, size, m.fit(remainder, size));
+    m.writeRegister(GPR.RAX, size, low);
+    m.writeRegister(GPR.RDX, size, m.fit(remainder, size));
   }
   m.next();
 }
 
 function divide64(m: MeaningBuilder, divisor: V, signed: boolean): void {
-  const low = m.readRegister(0, 8);
-  const high = m.readRegister(2, 8);
+  const low = m.readRegister(GPR.RAX, 8);
+  const high = m.readRegister(GPR.RDX, 8);
   let fits = signed ? m.eq(high, m.shrS(low, m.i64(63))) : m.eqz(high);
   if (signed) {
     const isMinimum = m.eq(low, m.i64(-(1n << 63n)));
     fits = m.and(fits, m.eqz(m.and(isMinimum, m.eq(divisor, m.i64(-1)))));
   }
   m.if(fits, () => {
-    m.writeRegister(0, 8, signed ? m.divS(low, divisor) : m.divU(low, divisor));
-    m.writeRegister(2, 8, signed ? m.remS(low, divisor) : m.remU(low, divisor));
+    m.writeRegister(GPR.RAX, 8, signed ? m.divS(low, divisor) : m.divU(low, divisor));
+    m.writeRegister(GPR.RDX, 8, signed ? m.remS(low, divisor) : m.remU(low, divisor));
     m.returnNext();
   });
   m.setState64(L.XMM_SCRATCH, divisor);

@@ -1,6 +1,7 @@
 import type { MeaningBuilder, Operand, Size, V } from '../emit/builder.ts';
 import { multiplyHighUnsigned } from './arithmetic.ts';
 import { type Meaning, SAME_2_NO_BYTE, type Operands, type Sizes } from './meaning.ts';
+import { GPR } from '../../x86/registers.ts';
 
 type BitChange = 'bt' | 'bts' | 'btr' | 'btc';
 
@@ -187,7 +188,7 @@ const multiplyExtended: Meaning = {
   operands: ['r', 'r', 'rm'],
   sizes: BMI_3,
   emit: (m, [high, low, from], [size]) => {
-    const a = m.readRegister(2, size);
+    const a = m.readRegister(GPR.RDX, size);
     const b = from.read();
     if (size === 8) {
       const top = multiplyHighUnsigned(m, a, b);

@@ -1,5 +1,6 @@
 import { CONDITIONS, type MeaningBuilder, type Size } from '../emit/builder.ts';
 import type { Meaning } from './meaning.ts';
+import { GPR } from '../../x86/registers.ts';
 
 /** Where near branches may lead: anywhere, or within a code segment that ends before 4 GiB. */
 type Reach = 'all' | 'limited';
@@ -48,7 +49,7 @@ function jumpIfCountZero(reach: Reach, take: (m: MeaningBuilder) => void): Meani
     operands: ['i'],
     sizes: [[2], [4], [8]],
     emit: (m, _, [size]) => {
-      m.if(m.eqz(m.readRegister(1, size)), () => take(m));
+      m.if(m.eqz(m.readRegister(GPR.RCX, size)), () => take(m));
       m.next();
     },
   };
@@ -137,19 +138,19 @@ function loops(name: string, reach: Reach, condition?: 'e' | 'ne'): Meaning {
     operands: ['i'],
     sizes: [[2], [4], [8]],
     emit: (m, _, [size]) => {
-      const left = m.sub(m.readRegister(1, size), m.num(size, 1));
+      const left = m.sub(m.readRegister(GPR.RCX, size), m.num(size, 1));
       const count = size === 2 ? m.zeroExtend(left, 2) : left;
       let taken = m.ne(count, m.num(size, 0));
       if (condition !== undefined) taken = m.and(taken, m.condition(condition));
       if (reach === 'limited') {
         m.if(taken, () => {
           const to = m.targetWithin();
-          m.writeRegister(1, size, count);
+          m.writeRegister(GPR.RCX, size, count);
           m.takeBranchTo(to);
         });
-        m.writeRegister(1, size, count);
+        m.writeRegister(GPR.RCX, size, count);
       } else {
-        m.writeRegister(1, size, count);
+        m.writeRegister(GPR.RCX, size, count);
         m.if(taken, () => m.takeBranch());
       }
       m.next();

@@ -2,7 +2,7 @@ import type { MeaningBuilder } from '../emit/builder.ts';
 import * as L from '../state/layout.ts';
 import type { Meaning } from './meaning.ts';
 import { ASSIST_BY_SITE } from './pseudo.ts';
-import { RFLAGS } from '../../x86/registers.ts';
+import { GPR, RFLAGS } from '../../x86/registers.ts';
 
 const { DF, IF, RF, VM } = RFLAGS;
 
@@ -55,7 +55,7 @@ const flagInstructions: Meaning[] = [
     sizes: [[]],
     emit: (m) => {
       emitTimeStamp(m);
-      m.writeRegister(1, 4, m.wrap(m.state64(L.TSC_AUX)));
+      m.writeRegister(GPR.RCX, 4, m.wrap(m.state64(L.TSC_AUX)));
       m.next();
     },
   },
@@ -118,8 +118,8 @@ const interruptFlag: Meaning[] = [
 function emitTimeStamp(m: MeaningBuilder): void {
   const elapsed = m.sub(m.state32(L.TSC_TICKS), m.instruction.ticks());
   const now = m.add(m.state64(L.TSC_BASE), m.mul(m.extendS(elapsed), m.extendU(m.state32(L.TSC_PER_TICK))));
-  m.writeRegister(0, 4, m.wrap(now));
-  m.writeRegister(2, 4, m.wrap(m.shrU(now, m.i64(32))));
+  m.writeRegister(GPR.RAX, 4, m.wrap(now));
+  m.writeRegister(GPR.RDX, 4, m.wrap(m.shrU(now, m.i64(32))));
 }
 
 export const FLAGS: readonly Meaning[] = [...flagInstructions, ...interruptFlag];

@@ -1,6 +1,7 @@
 import type { MeaningBuilder, Operand, Size, V } from '../emit/builder.ts';
 import * as L from '../state/layout.ts';
 import { type Meaning, SAME_2, SAME_2_NO_BYTE, type Operands, type Sizes } from './meaning.ts';
+import { GPR } from '../../x86/registers.ts';
 
 const move: Meaning[] = [
   { name: 'mov', operands: ['rm', 'ri'], sizes: SAME_2, emit: emitMove },
@@ -102,7 +103,7 @@ function widen(name: string, from: Size, to: Size): Meaning {
     operands: [],
     sizes: [[]],
     emit: (m) => {
-      m.writeRegister(0, to, m.fit(m.wide(m.readRegister(0, from), from), to));
+      m.writeRegister(GPR.RAX, to, m.fit(m.wide(m.readRegister(GPR.RAX, from), from), to));
       m.next();
     },
   };
@@ -114,8 +115,8 @@ function spreadSign(name: string, size: Size): Meaning {
     operands: [],
     sizes: [[]],
     emit: (m) => {
-      const sign = m.shrS(m.wide(m.readRegister(0, size), size), m.i64(63));
-      m.writeRegister(2, size, m.fit(sign, size));
+      const sign = m.shrS(m.wide(m.readRegister(GPR.RAX, size), size), m.i64(63));
+      m.writeRegister(GPR.RDX, size, m.fit(sign, size));
       m.next();
     },
   };
@@ -151,7 +152,7 @@ function pops(flat: boolean): Meaning[] {
           target.write(value);
         } else {
           // An rsp-based address uses rsp after the pop; a fault must leave rsp alone. SDM Vol. 2B, POP.
-          const old = m.readRegister(4, 8);
+          const old = m.readRegister(GPR.RSP, 8);
           m.popped(m.i64(size), flat);
           const linear = popAddress(m, target, size, old);
           m.storeLinear(linear, size, value);
@@ -166,7 +167,7 @@ function pops(flat: boolean): Meaning[] {
 /** Address of POP m with rsp already moved; rsp is put back before anything can fault. */
 function popAddress(m: MeaningBuilder, target: Operand, size: Size, oldRsp: V): V {
   const offset = m.effectiveAddress(target.kind);
-  m.writeRegister(4, 8, oldRsp);
+  m.writeRegister(GPR.RSP, 8, oldRsp);
   return target.kind === 'mA' ? offset : m.inSegment(offset, size, target.kind === 'mB', true);
 }
 
@@ -176,18 +177,18 @@ function leave(flat: boolean): Meaning {
     operands: [],
     sizes: flat ? [[8], [2]] : [[4], [2]],
     emit: (m, _, [size]) => {
-      const frame = m.readRegister(5, 8);
+      const frame = m.readRegister(GPR.RBP, 8);
       if (flat) {
         const value = m.loadLinear(frame, size);
-        m.writeRegister(4, 8, m.add(frame, m.i64(size)));
-        m.writeRegister(5, size, value);
+        m.writeRegister(GPR.RSP, 8, m.add(frame, m.i64(size)));
+        m.writeRegister(GPR.RBP, size, value);
       } else {
         const mask = m.state64(L.STACK_MASK);
         const offset = m.and(frame, mask);
         const value = m.loadLinear(m.checkedLinear(m.i32(2), offset, size, false), size);
         const moved = m.and(m.add(frame, m.i64(size)), mask);
-        m.writeRegister(4, 8, m.or(m.and(m.readRegister(4, 8), m.not(mask)), moved));
-        m.writeRegister(5, size, value);
+        m.writeRegister(GPR.RSP, 8, m.or(m.and(m.readRegister(GPR.RSP, 8), m.not(mask)), moved));
+        m.writeRegister(GPR.RBP, size, value);
       }
       m.next();
     },
@@ -206,7 +207,7 @@ const translateByte: Meaning = {
   operands: ['m'],
   sizes: [[1]],
   emit: (m, [table]) => {
-    m.writeRegister(0, 1, table.read());
+    m.writeRegister(GPR.RAX, 1, table.read());
     m.next();
   },
 };

@@ -47,7 +47,7 @@ export class DebugRegisters {
 
   /** DR7 or the address registers changed. */
   changed(): void {
-    const dr7 = this.memory.read32(L.DR + 56);
+    const dr7 = this.memory.read32(L.DR7);
     const { watchedPages } = this.mmu;
     if ((dr7 & DR7.ENABLES) === 0 && this.stops.watchpoints.length === 0 && watchedPages === undefined) return;
     const pages = new Set(this.stops.pages());
@@ -70,7 +70,7 @@ export class DebugRegisters {
   /** Data breakpoints: #DB after the instruction. SDM Vol. 3, 18.2.4. */
   private noticeData(linear: bigint, size: number, access: number): void {
     if (access === ACCESS.execute) return;
-    const dr7 = this.memory.read32(L.DR + 56);
+    const dr7 = this.memory.read32(L.DR7);
     let hits = 0;
     for (let i = 0; i < 4; i++) {
       const kind = (dr7 >>> (16 + 4 * i)) & 3;
@@ -91,11 +91,11 @@ export class DebugRegisters {
   }
 
   watchesCode(): boolean {
-    return (this.memory.read32(L.DR + 56) & DR7.ENABLES) !== 0 && this.hasCodeBreakpoint();
+    return (this.memory.read32(L.DR7) & DR7.ENABLES) !== 0 && this.hasCodeBreakpoint();
   }
 
   private hasCodeBreakpoint(): boolean {
-    const dr7 = this.memory.read32(L.DR + 56);
+    const dr7 = this.memory.read32(L.DR7);
     for (let i = 0; i < 4; i++) if (((dr7 >>> (2 * i)) & 3) !== 0 && ((dr7 >>> (16 + 4 * i)) & 3) === 0) return true;
     return false;
   }
@@ -105,7 +105,7 @@ export class DebugRegisters {
     // RF suppresses instruction breakpoints for one instruction, and so does MOV SS. SDM Vol. 3, 18.3.1.1 and 6.8.3.
     if (this.state.flag(RFLAGS.RF) || (this.memory.read32(L.INTERRUPTIBILITY) & BLOCKED_BY.MOV_SS) !== 0) return 0;
     const linear = (this.state.rip + this.memory.read64(L.CODE_BASE)) & this.memory.read64(L.LINEAR_MASK);
-    const dr7 = this.memory.read32(L.DR + 56);
+    const dr7 = this.memory.read32(L.DR7);
     let hits = 0;
     for (let i = 0; i < 4; i++) {
       const enabled = ((dr7 >>> (2 * i)) & 3) !== 0 && ((dr7 >>> (16 + 4 * i)) & 3) === 0;

@@ -71,9 +71,9 @@ export class EventDelivery {
     const { memory } = this.core;
     if (event.vector === VECTOR.PF) memory.write64(L.CR2, this.faultAddress);
     if (event.vector === VECTOR.DB) {
-      const dr6 = memory.read32(L.DR + 48);
-      memory.write32(L.DR + 48, (dr6 & ~DR6.B0_TO_B3) | this.pendingDebug | DR6.ONES);
-      memory.write32(L.DR + 56, memory.read32(L.DR + 56) & ~DR7.GD);
+      const dr6 = memory.read32(L.DR6);
+      memory.write32(L.DR6, (dr6 & ~DR6.B0_TO_B3) | this.pendingDebug | DR6.ONES);
+      memory.write32(L.DR7, memory.read32(L.DR7) & ~DR7.GD);
     }
   }
 

@@ -2,6 +2,7 @@ import { byNumber, field, type Operand, QUALIFICATION } from '../../x86/exit-rea
 import type { GuestStop, VmExit } from '../../x86/guest.ts';
 import { ioBreakpoints } from '../state/io-breakpoints.ts';
 import type { CpuState } from '../state/state.ts';
+import { GPR } from '../../x86/registers.ts';
 
 type Operands = Pick<GuestStop, 'a0' | 'a1' | 'a2' | 'a3' | 'a4' | 'a5'>;
 type Read = (state: CpuState, exit: VmExit) => bigint;
@@ -16,11 +17,11 @@ const READ: Readonly<Record<Operand, Read>> = {
   eax: (state) => low(state, 0),
   ecx: (state) => low(state, 1),
   'edx:eax': (state) => (low(state, 2) << 32n) | low(state, 0),
-  rax: (state) => state.gpr(0),
-  rcx: (state) => state.gpr(1),
-  rdx: (state) => state.gpr(2),
-  rbx: (state) => state.gpr(3),
-  rsi: (state) => state.gpr(6),
+  rax: (state) => state.gpr(GPR.RAX),
+  rcx: (state) => state.gpr(GPR.RCX),
+  rdx: (state) => state.gpr(GPR.RDX),
+  rbx: (state) => state.gpr(GPR.RBX),
+  rsi: (state) => state.gpr(GPR.RSI),
   // Control and debug register accesses name their register in the same place.
   source: (state, exit) => {
     const value = state.gpr(field(qualificationOf(exit), QUALIFICATION.CR_ACCESS.register));
@@ -28,9 +29,9 @@ const READ: Readonly<Record<Operand, Read>> = {
   },
   out: (state, exit) => {
     const qualification = qualificationOf(exit);
-    if (field(qualification, IO.string) !== 0) return state.gpr(1);
+    if (field(qualification, IO.string) !== 0) return state.gpr(GPR.RCX);
     const width = 8 * (field(qualification, IO.size) + 1);
-    return field(qualification, IO.in) !== 0 ? state.gpr(0) : BigInt.asUintN(width, state.gpr(0));
+    return field(qualification, IO.in) !== 0 ? state.gpr(GPR.RAX) : BigInt.asUintN(width, state.gpr(GPR.RAX));
   },
   address: (_state, exit) => exit.guestLinearAddress,
   breakpoints: (state, exit) => {

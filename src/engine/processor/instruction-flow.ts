@@ -17,6 +17,7 @@ import type { EngineMemory } from '../state/memory.ts';
 import type { CpuState } from '../state/state.ts';
 import type { RunClock } from './run-clock.ts';
 import { NOTHING, type Stop, stopOf } from '../core/stop.ts';
+import { SEG } from '../../x86/registers.ts';
 
 /** Host address of code that is not mapped. */
 const NOWHERE = -1;
@@ -126,7 +127,7 @@ export class InstructionFlow {
   }
   /** An instruction of `length` bytes does not lie in the code segment: #GP(0), which is described. SDM Vol. 3, 5.3. */
   private endsBeyond(rip: bigint, length: number): boolean {
-    if (this.state.code64 || rip + BigInt(length) - 1n <= BigInt(this.state.limit(1))) return false;
+    if (this.state.code64 || rip + BigInt(length) - 1n <= BigInt(this.state.limit(SEG.CS))) return false;
     this.state.rip = rip;
     this.fetching = true;
     this.core.stopWith({ kind: 'fault', vector: VECTOR.GP, error: 0 });

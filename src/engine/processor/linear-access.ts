@@ -6,6 +6,7 @@ import type { EngineMemory } from '../state/memory.ts';
 import type { Mmu } from '../mmu/mmu.ts';
 import type { CpuState } from '../state/state.ts';
 import { NOTHING, type Stop } from '../core/stop.ts';
+import { SEG } from '../../x86/registers.ts';
 
 /** Memory as the processor's TypeScript routines access it: linear addresses, checked and translated. */
 export abstract class LinearAccess {
@@ -100,11 +101,11 @@ export abstract class LinearAccess {
 
   /** Linear address of `offset` in a segment, checked. SDM Vol. 3, 5.3. */
   linear(segment: number, offset: bigint, size: number, write: boolean): bigint {
-    if (this.state.code64) return BigInt.asUintN(64, offset + (segment >= 4 ? this.state.base(segment) : 0n));
+    if (this.state.code64) return BigInt.asUintN(64, offset + (segment >= SEG.FS ? this.state.base(segment) : 0n));
     const range = L.SEG_RANGE + 32 * segment + (write ? 16 : 0);
     const last = offset + BigInt(size) - 1n;
     if (offset < this.memory.read64(range) || last > this.memory.read64(range + 8)) {
-      throw new GuestFault(segment === 2 ? VECTOR.SS : VECTOR.GP, 0);
+      throw new GuestFault(segment === SEG.SS ? VECTOR.SS : VECTOR.GP, 0);
     }
     return (offset + this.state.base(segment)) & 0xffff_ffffn;
   }

@@ -3,7 +3,19 @@ import * as L from '../state/layout.ts';
 import type { RegisterFile } from '../core/core.ts';
 import { initialise } from '../x87/image.ts';
 import { resetX87 } from '../x87/fxsave.ts';
-import { CR0_AT_RESET, CR0_CD, CR0_ET, CR0_NW, DR6_ONES, DR7_ONE, RFLAGS, XCR0 } from '../../x86/registers.ts';
+import {
+  CR0_AT_RESET,
+  CR0_CD,
+  CR0_ET,
+  CR0_NW,
+  DATA_SEGMENTS,
+  DR6_ONES,
+  DR7_ONE,
+  GPR,
+  RFLAGS,
+  SEG,
+  XCR0,
+} from '../../x86/registers.ts';
 import { MSR, PAT_AT_RESET } from '../../x86/msrs.ts';
 
 const DATA_ACCESS = 0x93;
@@ -16,16 +28,16 @@ export function resetBlock(p: RegisterFile, kind: 'reset' | 'init'): void {
   memory.u8.fill(0, L.BLOCK, L.BLOCK + L.BLOCK_SIZE);
   state.rflags = RFLAGS.FIXED;
   state.rip = 0xfff0n;
-  for (const segment of [0, 2, 3, 4, 5]) state.setSegment(segment, 0, 0n, 0xffff, DATA_ACCESS);
-  state.setSegment(1, 0xf000, 0xffff0000n, 0xffff, CODE_ACCESS);
-  state.setSegment(6, 0, 0n, 0xffff, 0x82);
-  state.setSegment(7, 0, 0n, 0xffff, 0x8b);
+  for (const segment of [SEG.SS, ...DATA_SEGMENTS]) state.setSegment(segment, 0, 0n, 0xffff, DATA_ACCESS);
+  state.setSegment(SEG.CS, 0xf000, 0xffff0000n, 0xffff, CODE_ACCESS);
+  state.setSegment(SEG.LDTR, 0, 0n, 0xffff, 0x82);
+  state.setSegment(SEG.TR, 0, 0n, 0xffff, 0x8b);
   memory.write32(L.GDTR_LIMIT, 0xffff);
   memory.write32(L.IDTR_LIMIT, 0xffff);
   memory.write64(L.CR0, CR0_AT_RESET);
-  memory.write64(L.DR + 48, DR6_ONES);
-  memory.write64(L.DR + 56, DR7_ONE);
-  state.setGpr(2, 0x600n);
+  memory.write64(L.DR6, DR6_ONES);
+  memory.write64(L.DR7, DR7_ONE);
+  state.setGpr(GPR.RDX, 0x600n);
   if (kept !== undefined) {
     kept();
     return;

@@ -1,7 +1,7 @@
 import { decodeInstruction, ICED } from '../code/instruction.ts';
 import * as L from '../state/layout.ts';
 import type { Peeking } from '../core/core.ts';
-import { SEG } from '../../x86/registers.ts';
+import { GPR, SEG } from '../../x86/registers.ts';
 
 const STACK = /^(push|pop|call|ret|leave|enter|iret)/;
 
@@ -15,7 +15,7 @@ export function refusedByStack(p: Peeking): boolean {
   if (typeof d === 'string') return false;
   const accessesMemory = d.operands.some((operand) => operand.kind === 'memory');
   if (accessesMemory && ICED.segment(d.segment) === SEG.SS) return true;
-  const pointer = p.state.gpr(4);
+  const pointer = p.state.gpr(GPR.RSP);
   return STACK.test(d.mnemonic) && BigInt.asUintN(64, BigInt.asIntN(48, pointer)) !== pointer;
 }
 

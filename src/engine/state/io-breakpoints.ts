@@ -8,7 +8,7 @@ const LENGTHS = [1, 2, 8, 4] as const;
 
 /** DR6 bits of the breakpoints that an access to ports meets. SDM Vol. 3, 18.2.4 and 18.2.5. */
 export function ioBreakpoints(memory: EngineMemory, port: number, size: number): number {
-  const dr7 = memory.read32(L.DR + 56);
+  const dr7 = memory.read32(L.DR7);
   if ((dr7 & DR7.ENABLES) === 0 || (memory.read32(L.CR4) & CR4.DE) === 0) return 0;
   let hits = 0;
   for (let i = 0; i < 4; i++) {
@@ -27,4 +27,4 @@ function overlaps(address: bigint, length: number, port: number, size: number): 
 }
 
 /** Any breakpoint is enabled: a repeated instruction may trap after each of its iterations. */
-export const hasBreakpoints = (memory: EngineMemory): boolean => (memory.read32(L.DR + 56) & DR7.ENABLES) !== 0;
+export const hasBreakpoints = (memory: EngineMemory): boolean => (memory.read32(L.DR7) & DR7.ENABLES) !== 0;

@@ -39,6 +39,8 @@ export const EFER = BLOCK + 0x1a0;
 export const CR8 = BLOCK + 0x1a8;
 export const XCR0 = BLOCK + 0x1b0;
 export const DR = BLOCK + 0x1c0; // 8 x 8
+export const DR6 = DR + 8 * 6;
+export const DR7 = DR + 8 * 7;
 export const PDPTE = BLOCK + 0x200; // 4 x 8
 /** MSRs the processor keeps, 8 bytes each: see MSR_SLOTS. */
 export const MSRS = BLOCK + 0x220;
@@ -116,9 +118,8 @@ export const XMM_SCRATCH = SCRATCH + 0x200; // 4 x 16
 /** 256 bytes: parity of each byte. */
 export const PARITY = SCRATCH + 0x300;
 
-/** Blocks of the vCPUs that are not running, BLOCK_SIZE each. */
+/** Blocks of the vCPUs that are not running, BLOCK_SIZE each: VCPUS_MAX of them. */
 export const VCPU_BLOCKS = 0x4000;
-export const VCPUS_MAX = 16;
 
 /** Soft TLB: hashed, direct-mapped. Entry: read tag, write tag, execute tag (i64), addend, code table (i32). */
 export const TLB = 0x10000;

@@ -1,6 +1,6 @@
 import * as L from './layout.ts';
 import type { EngineMemory } from './memory.ts';
-import { ACCESS, CR0, CR4, EFER, RFLAGS } from '../../x86/registers.ts';
+import { ACCESS, CR0, CR4, DATA_SEGMENTS, EFER, RFLAGS, SEG } from '../../x86/registers.ts';
 
 /** What decoding depends on besides the bytes, as bits of one number. */
 export const MODE = {
@@ -35,6 +35,8 @@ export const reachOf = (mode: number): number => (mode >>> MODE.reach) & 3;
 
 const { CODE, PRESENT, UNUSABLE } = ACCESS;
 const WRITABLE_DATA = ACCESS.WRITABLE;
+/** The segments that make addresses of data. */
+const NOT_CODE = [SEG.SS, ...DATA_SEGMENTS];
 /** With any of them x87 instructions fault, and SSE ones too. */
 const OFF = CR0.EM | CR0.TS;
 /** With both of them so does WAIT. */
@@ -42,13 +44,13 @@ const WAITS = CR0.MP | CR0.TS;
 
 /** Bits of the code mode that come from the segment registers, CR0, CR4 and EFER. */
 export function codeModeOf(memory: EngineMemory, tscExits: boolean): number {
-  const cs = memory.read32(L.SEG_ACCESS + 4);
+  const cs = memory.read32(L.SEG_ACCESS + 4 * SEG.CS);
   const long = (memory.read32(L.EFER) & EFER.LMA) !== 0;
   const is64 = long && (cs & ACCESS.LONG) !== 0;
   let mode = is64 ? 2 : (cs & ACCESS.BIG) !== 0 ? 1 : 0;
   if (!is64) {
-    for (const segment of [0, 2, 3, 4, 5]) if (isFlat(memory, segment)) mode |= 1 << (MODE.flat + segment);
-    const limit = memory.read32(L.SEG_LIMIT + 4);
+    for (const segment of NOT_CODE) if (isFlat(memory, segment)) mode |= 1 << (MODE.flat + segment);
+    const limit = memory.read32(L.SEG_LIMIT + 4 * SEG.CS);
     const { all, word, between } = CODE_REACH;
     mode |= (limit === 0xffff_ffff ? all : limit <= 0xffff ? word : between) << MODE.reach;
   }
@@ -73,22 +75,22 @@ function isFlat(memory: EngineMemory, segment: number): boolean {
 /** Recompute what is derived from the segment registers: valid offset ranges, masks, code base. */
 export function deriveSegments(memory: EngineMemory): void {
   const long = (memory.read32(L.EFER) & EFER.LMA) !== 0;
-  const cs = memory.read32(L.SEG_ACCESS + 4);
+  const cs = memory.read32(L.SEG_ACCESS + 4 * SEG.CS);
   const is64 = long && (cs & ACCESS.LONG) !== 0;
   memory.write64(L.RIP_MASK, is64 ? 0xffff_ffff_ffff_ffffn : 0xffff_ffffn);
   memory.write64(L.LINEAR_MASK, is64 ? 0xffff_ffff_ffff_ffffn : 0xffff_ffffn);
-  memory.write64(L.CODE_BASE, is64 ? 0n : memory.read64(L.SEG_BASE + 8));
-  memory.write64(L.CODE_LIMIT, is64 ? 0xffff_ffff_ffff_ffffn : BigInt(memory.read32(L.SEG_LIMIT + 4)));
+  memory.write64(L.CODE_BASE, is64 ? 0n : memory.read64(L.SEG_BASE + 8 * SEG.CS));
+  memory.write64(L.CODE_LIMIT, is64 ? 0xffff_ffff_ffff_ffffn : BigInt(memory.read32(L.SEG_LIMIT + 4 * SEG.CS)));
   memory.write64(L.CODE_END, is64 ? 0xffff_ffff_ffff_ffffn : codeEnd(memory));
-  const stack32 = (memory.read32(L.SEG_ACCESS + 8) & ACCESS.BIG) !== 0;
+  const stack32 = (memory.read32(L.SEG_ACCESS + 4 * SEG.SS) & ACCESS.BIG) !== 0;
   memory.write64(L.STACK_MASK, is64 ? 0xffff_ffff_ffff_ffffn : stack32 ? 0xffff_ffffn : 0xffffn);
   const protectedMode = (memory.read32(L.CR0) & CR0.PE) !== 0 && (memory.read32(L.FLAGS_REST) & RFLAGS.VM) === 0;
   for (let segment = 0; segment < 6; segment++) deriveRange(memory, segment, protectedMode);
 }
 
 function codeEnd(memory: EngineMemory): bigint {
-  const base = memory.read64(L.SEG_BASE + 8);
-  const end = ((base + BigInt(memory.read32(L.SEG_LIMIT + 4)) + 1n) & ~0xfffn) - base;
+  const base = memory.read64(L.SEG_BASE + 8 * SEG.CS);
+  const end = ((base + BigInt(memory.read32(L.SEG_LIMIT + 4 * SEG.CS)) + 1n) & ~0xfffn) - base;
   return end < 0n ? 0n : end;
 }
 

@@ -1,7 +1,7 @@
 import { codeModeOf, deriveSegments } from './mode.ts';
 import * as L from './layout.ts';
 import type { EngineMemory } from './memory.ts';
-import { ACCESS, CR0, EFER, RFLAGS } from '../../x86/registers.ts';
+import { ACCESS, CR0, EFER, GPR, RFLAGS, SEG } from '../../x86/registers.ts';
 
 const STATUS = RFLAGS.CF | RFLAGS.PF | RFLAGS.AF | RFLAGS.ZF | RFLAGS.SF | RFLAGS.OF;
 /** Those that are not held lazily. */
@@ -32,7 +32,7 @@ export class CpuState {
   }
   /** RCX by address size, for REP. */
   counter(addressSize: number): bigint {
-    return BigInt.asUintN(8 * addressSize, this.gpr(1));
+    return BigInt.asUintN(8 * addressSize, this.gpr(GPR.RCX));
   }
   /** AL, AX or EAX. */
   setAccumulator(size: number, value: bigint): void {
@@ -132,12 +132,12 @@ export class CpuState {
     return (this.efer & EFER.LMA) !== 0;
   }
   get code64(): boolean {
-    return this.longMode && (this.access(1) & ACCESS.LONG) !== 0;
+    return this.longMode && (this.access(SEG.CS) & ACCESS.LONG) !== 0;
   }
   /** Width of code in bits. */
   get codeBits(): 16 | 32 | 64 {
     if (this.code64) return 64;
-    return (this.access(1) & ACCESS.BIG) !== 0 ? 32 : 16;
+    return (this.access(SEG.CS) & ACCESS.BIG) !== 0 ? 32 : 16;
   }
   get iopl(): number {
     return (this.memory.read32(L.FLAGS_REST) >>> 12) & 3;

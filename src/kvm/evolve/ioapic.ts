@@ -60,7 +60,7 @@ export function delivered(kvm: Draft<KvmState>, { pin, count, rtc }: EventOf<'si
 
 /** A LAPIC took the RTC's interrupt. */
 export function rtcAccepted(io: Ioapic, vcpu: number, vector: number): void {
-  io.rtc.vcpus |= 1 << vcpu;
+  io.rtc.vcpus = (io.rtc.vcpus | (1 << vcpu)) >>> 0;
   putAt(io.rtc.vectors, vcpu, vector);
 }
 
@@ -68,7 +68,7 @@ export function rtcAccepted(io: Ioapic, vcpu: number, vector: number): void {
 export function rtcEnded(io: Ioapic, vcpu: number, vector: number): void {
   const bit = 1 << vcpu;
   if ((io.rtc.vcpus & bit) === 0 || io.rtc.vectors[vcpu] !== vector) return;
-  io.rtc.vcpus &= ~bit;
+  io.rtc.vcpus = (io.rtc.vcpus & ~bit) >>> 0;
   io.rtc.pendingEoi = Math.max(0, io.rtc.pendingEoi - 1);
 }
 
@@ -131,7 +131,7 @@ export function restoreRtcTracking(chip: Chip, l: LapicState): void {
     rtcAccepted(io, l.vcpu, m.vector);
     io.rtc.pendingEoi++;
   } else {
-    io.rtc.vcpus &= ~bit;
+    io.rtc.vcpus = (io.rtc.vcpus & ~bit) >>> 0;
     io.rtc.pendingEoi = Math.max(0, io.rtc.pendingEoi - 1);
   }
 }

@@ -1,3 +1,5 @@
+import { VCPUS_MAX } from '../../x86/guest.ts';
+
 /** KVM_CHECK_EXTENSION: what this KVM can do, by capability number. Linux include/uapi/linux/kvm.h. */
 const PRESENT: readonly number[] = [
   0, // IRQCHIP
@@ -56,8 +58,8 @@ const QUANTITIES: Readonly<Record<number, number>> = {
   15: 2, // COALESCED_MMIO: the ring's page in a vCPU's mmap
   25: 4096, // IRQ_ROUTING
   31: 32, // MCE banks
-  66: 1024, // MAX_VCPUS
-  128: 1024, // MAX_VCPU_ID
+  66: VCPUS_MAX, // MAX_VCPUS
+  128: VCPUS_MAX, // MAX_VCPU_ID
   168: 3, // MANUAL_DIRTY_LOG_PROTECT2: the options there are
 };
 

@@ -25,9 +25,8 @@ import { clearDirtyLog, getDirtyLog, setMemoryRegion } from '../mmu/memslots.ts'
 import { setMsrFilter } from '../vcpu/msr-filter.ts';
 import { packRoutes } from './structs.ts';
 import { createVcpu } from '../vcpu/start.ts';
+import { VCPUS_MAX } from '../../x86/guest.ts';
 
-/** vCPUs a VM may have. */
-const MAX_VCPUS = 1024;
 /** The last address three pages of TSS fit at. */
 const LAST_TSS = 0xffffd000;
 
@@ -39,7 +38,7 @@ export const VM_IOCTLS: IoctlTable<[kvm: KvmContext]> = {
   [io.KVM_CHECK_EXTENSION]: (_kvm, cap) => checkExtension(cap),
   [io.KVM_CREATE_VCPU]: (kvm, id) => {
     const { vcpus } = kvm.state;
-    if (vcpus.length >= MAX_VCPUS) return -EINVAL;
+    if (id >>> 0 >= VCPUS_MAX || vcpus.length >= VCPUS_MAX) return -EINVAL;
     return vcpus.some((vcpu) => vcpu.id === id) ? -EEXIST : createVcpu(kvm, id);
   },
   [io.KVM_SET_USER_MEMORY_REGION]: (kvm, region) => setMemoryRegion(kvm, region),

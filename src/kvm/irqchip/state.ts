@@ -39,7 +39,7 @@ export interface PicState {
 /** RTC interrupts not yet EOIed, so that user space learns of coalesced ones (KVM's rtc_status). */
 export interface RtcStatus {
   readonly pendingEoi: number;
-  /** vCPUs the last RTC interrupt went to, one bit each. */
+  /** vCPUs the last RTC interrupt went to, one bit each of VCPUS_MAX. */
   readonly vcpus: number;
   readonly vectors: readonly number[];
 }

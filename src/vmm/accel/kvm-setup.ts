@@ -21,10 +21,11 @@ import {
   KVM_X86_GET_MCE_CAP_SUPPORTED,
   KVM_X86_SETUP_MCE,
 } from '../../kvm/ioctl/ioctls.ts';
+import { MSR } from '../../x86/msrs.ts';
 import { type CpuModel, modelCpuid } from '../cpu/model.ts';
 import { cpuidOf } from '../cpu/cpuid.ts';
 import type { VmFds } from '../board/machine.ts';
-import type { ProcessorId } from '../pc/machine-tables.ts';
+import type { ProcessorId } from '../cpu/cpuid.ts';
 import { pcRoutes } from './gsi-routes.ts';
 import { filterMsrs } from './msr-exits.ts';
 import { kvmIoctl, type TracedKvm, vcpuIoctl, vmIoctl } from './traced-kvm.ts';
@@ -91,7 +92,7 @@ function createVcpu(
   kvmIoctl(caller, fds.kvm, KVM_X86_GET_MCE_CAP_SUPPORTED, { cap: 0n });
   vcpuIoctl(vcpu, id, KVM_X86_SETUP_MCE, MCE_TEN_BANKS);
   vcpuIoctl(vcpu, id, KVM_SET_CPUID2, { entries: cpuidOf(supported.entries, id, cpus) });
-  vcpuIoctl(vcpu, id, KVM_SET_MSRS, { entries: [{ index: IA32_BIOS_SIGN_ID, data: MICROCODE }] });
+  vcpuIoctl(vcpu, id, KVM_SET_MSRS, { entries: [{ index: MSR.BIOS_SIGN_ID, data: MICROCODE }] });
 }
 
 function check(caller: TracedKvm, fd: number, capabilities: readonly (keyof typeof CAP)[]): void {
@@ -168,7 +169,6 @@ const DIRTY_LOG_MANUAL_AND_INITIALLY_SET = 3n;
 const MSR_EXIT_REASON_FILTER = 4n;
 /** MCG_CTL, software error recovery and ten banks: QEMU's MCE_CAP_DEF and MCE_BANKS_DEF. */
 const MCE_TEN_BANKS = 0x100010an;
-const IA32_BIOS_SIGN_ID = 0x8b;
 /** QEMU's microcode revision for Intel processors. */
 const MICROCODE = 0x100000000n;
 /** Pages KVM needs below 4 GiB on Intel hosts. */

@@ -35,8 +35,8 @@ interface Access {
 }
 
 function readLeaf(machine: Machine, range: FlatRange, offset: number, size: number): number {
-  const { handler } = range.leaf;
-  if (handler === undefined) return allOnes(size);
+  const { handler, readsOnes } = range.leaf;
+  if (handler === undefined) return readsOnes === true ? allOnes(size) : 0;
   const part = machine.parts[handler.part]!;
   const { region } = handler;
   if (isConfigData(part, region)) return readConfigData(machine, offset, size);

@@ -5,13 +5,13 @@ import { vcpuOf } from '../../events/stamped.ts';
 import type { MachineEvent } from '../../events/vocabulary.ts';
 import type { Kvm, KvmKernel } from '../../kvm/api.ts';
 import type { MachineConfig, PartConfig } from '../config.ts';
+import type { ProcessorId } from '../cpu/cpuid.ts';
 import type { HostMemory, VmmHost } from '../host.ts';
 import type { RegisterBus } from '../memory/access.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
 import type { FlatRange } from '../memory/flat-view.ts';
 import type { MachineOptions } from '../options.ts';
-import type { ProcessorId } from '../pc/machine-tables.ts';
-import type { RamLayout } from '../pc/ram-layout.ts';
+import type { RamLayout } from '../memory/ram-layout.ts';
 import type { VmmState } from '../state.ts';
 
 /** A device model of whatever state; only the machine's own tables pair models with their states. */
@@ -50,8 +50,17 @@ export interface Registers {
   write(machine: Machine, range: FlatRange, offset: number, size: number, value: number): void;
 }
 
+/** What a machine's type knows, as QEMU's `-machine` names it: where its regions lie, how it comes up. */
+interface MachineType {
+  /** Redraw the address spaces after regions moved, and give KVM the difference. */
+  remap(machine: Machine): void;
+  /** Put memory and vCPUs where the first instruction finds them. */
+  powerOn(machine: Machine): void;
+}
+
 /** What of a machine does not depend on who acts on it. */
 export interface Board {
+  readonly type: MachineType;
   readonly host: VmmHost;
   readonly kernel: KvmKernel;
   readonly options: MachineOptions;

@@ -6,7 +6,6 @@ import { vectorsChanged } from './messages.ts';
 import { drivePin, routeIntx } from './pins.ts';
 import type { Machine, Part } from './machine.ts';
 import { allOnes } from '../memory/access.ts';
-import { remap } from '../pc/remap.ts';
 import { HOST_BRIDGE, type PciPart, pciPart } from './pci-parts.ts';
 
 const CONFIG_DATA = 1;
@@ -41,7 +40,7 @@ export function writeConfigData(machine: Machine, offset: number, size: number, 
   pci.function.configWritten?.(pci.state, register, size, new DeviceCall(written, pci.part));
   if (!moves) return;
   tellMappings(written, pci, before);
-  remap(written);
+  written.board.type.remap(written);
 }
 
 /** The pin of a function, whose command register may keep it from the bridge: what the bridge sees before a write. */

@@ -1,12 +1,10 @@
 import { MAIN_LOOP } from '../../events/stamped.ts';
 import { callOf, DeviceCall } from './device-call.ts';
-import { DIRECT_BOOT } from '../direct/reset-code.ts';
+import { DIRECT_BOOT } from '../../devices/direct-boot/index.ts';
 import { ISA_BRIDGE } from './isa-bridge.ts';
 import { enterKvmRun, leaveKvmRun, resetInterruptControllers, type Served } from '../accel/kvm-reset.ts';
 import type { Machine, Part } from './machine.ts';
 import { vectorsChanged } from './messages.ts';
-import { powerOn } from '../pc/power-on.ts';
-import { remap } from '../pc/remap.ts';
 import { resetVcpu } from '../accel/vcpu-registers.ts';
 
 /** Do the reset somebody asked for, once the access that asked is over. False: nobody has asked. */
@@ -28,9 +26,9 @@ function resetSystem(asked: Machine, by: string, served: Served | undefined): vo
     // A kernel that starts after an initialisation still finds the bit that caused it.
     if (by !== DIRECT_BOOT || part.name !== 'port92') resetDevice(machine, part);
   }
-  remap(machine);
+  machine.board.type.remap(machine);
   resetInterruptControllers(machine);
-  powerOn(machine);
+  machine.board.type.powerOn(machine);
   enterKvmRun(machine);
 }
 

@@ -1,5 +1,8 @@
 import type { CpuidEntry } from '../../kvm/ioctl/ioctls.ts';
 
+/** EAX and EDX of CPUID leaf 1: what SMBIOS calls the processor's ID. */
+export type ProcessorId = readonly [eax: number, edx: number];
+
 /** What one vCPU is told of itself: all KVM supports, with its place among the others. SDM Vol. 2, CPUID. */
 export function cpuidOf(supported: readonly CpuidEntry[], id: number, cpus: number): CpuidEntry[] {
   const entries: CpuidEntry[] = [];

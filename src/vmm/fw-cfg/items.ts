@@ -1,12 +1,14 @@
+import type { FwCfgItems } from '../../devices/fw-cfg/index.ts';
 import { acpiFiles } from '../acpi/table-loader.ts';
+import type { ProcessorId } from '../cpu/cpuid.ts';
 import { bootsThroughFirmware } from '../loaders/boot-path.ts';
 import { encodeE820, machineE820 } from '../loaders/e820.ts';
 import { firmwareLinuxItems } from '../loaders/firmware-linux.ts';
 import { LINUX_BOOT_ROM, linuxBootRom } from '../option-rom/linux-boot.ts';
+import type { RamLayout } from '../memory/ram-layout.ts';
 import type { MachineOptions, NamedImage } from '../options.ts';
-import { machineAcpi, machineSmbios, type ProcessorId } from '../pc/machine-tables.ts';
-import { type RamLayout, ramLayout } from '../pc/ram-layout.ts';
-import type { FwCfgItems } from './device.ts';
+import { machineAcpi, machineSmbios } from '../pc/machine-tables.ts';
+import { ramLayout } from '../pc/ram-layout.ts';
 import { FW_CFG } from './keys.ts';
 import { number } from './number.ts';
 

@@ -1,6 +1,6 @@
 import { Problem } from '../../base/problem.ts';
 import type { NamedImage } from '../options.ts';
-import type { RamLayout } from '../pc/ram-layout.ts';
+import type { RamLayout } from '../memory/ram-layout.ts';
 
 /**
  * Fields of the setup header, by offset in the file and in the zero page.

@@ -1,5 +1,5 @@
 import type { NamedImage } from '../options.ts';
-import type { RamLayout } from '../pc/ram-layout.ts';
+import type { RamLayout } from '../memory/ram-layout.ts';
 import { checkKernelFits, commandLineBytes, initrdAddress, KERNEL_ADDRESS, parseBzImage, SETUP } from './bzimage.ts';
 import { encodeE820, kernelE820 } from './e820.ts';
 import { type LoadPlan, segment } from './plan.ts';

@@ -1,4 +1,4 @@
-import type { RamLayout } from '../pc/ram-layout.ts';
+import type { RamLayout } from '../memory/ram-layout.ts';
 
 /** One range of the system address map. ACPI specification, INT 15h E820h: type 1 is memory, 2 is reserved. */
 export interface E820Entry {

@@ -1,7 +1,7 @@
 import { number } from '../fw-cfg/number.ts';
 import { FW_CFG } from '../fw-cfg/keys.ts';
 import type { NamedImage } from '../options.ts';
-import type { RamLayout } from '../pc/ram-layout.ts';
+import type { RamLayout } from '../memory/ram-layout.ts';
 import { checkKernelFits, commandLineBytes, initrdAddress, KERNEL_ADDRESS, parseBzImage, SETUP } from './bzimage.ts';
 
 /**

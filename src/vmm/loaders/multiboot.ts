@@ -1,6 +1,6 @@
 import { Problem } from '../../base/problem.ts';
 import type { NamedImage } from '../options.ts';
-import type { RamLayout } from '../pc/ram-layout.ts';
+import type { RamLayout } from '../memory/ram-layout.ts';
 import { kernelE820 } from './e820.ts';
 import { isElf, parseElf } from './elf.ts';
 import { type LoadPlan, type Segment, segment } from './plan.ts';

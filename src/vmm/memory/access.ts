@@ -8,7 +8,7 @@ export interface RegisterBus {
 
 /**
  * Read `size` bytes through a model that handles certain widths: wider accesses in little-endian pieces, narrower
- * ones by reading more and keeping the low part, as QEMU's access_with_adjusted_size does. Nobody reads all ones.
+ * ones by reading more and keeping the low part, as QEMU's access_with_adjusted_size does.
  */
 export function adjustedRead(bus: RegisterBus, range: FlatRange, offset: number, size: number): number {
   const handler = range.leaf.handler;
@@ -59,5 +59,5 @@ export function putLittleEndian(bytes: Uint8Array, at: number, size: number, val
   }
 }
 
-/** All ones of `size` bytes: what nobody answers. */
+/** All ones of `size` bytes: what a port reads that nobody answers, or a PCI function that is not there. */
 export const allOnes = (size: number): number => 2 ** (8 * size) - 1;

@@ -25,8 +25,9 @@ export interface Span {
 const USUAL_WIDTH = 4;
 
 /**
- * Read from `address`: RAM directly, registers by calls, nobody all ones. As in QEMU a register access goes whole
- * to the leaf of its first byte, even past the end of that leaf's range.
+ * Read from `address`: RAM directly, registers by calls; where nobody answers, zero, unlike a PCI bus, but as QEMU's
+ * unassigned_mem_read. As in QEMU a register access goes whole to the leaf of its first byte, even past the end of
+ * that leaf's range.
  */
 export function readSpace(space: ReadableSpace, address: number, into: Span): void {
   let done = 0;
@@ -36,7 +37,7 @@ export function readSpace(space: ReadableSpace, address: number, into: Span): vo
     const at = into.at + done;
     const left = into.length - done;
     if (range === undefined) {
-      into.bytes[at] = 0xff;
+      into.bytes[at] = 0;
       done++;
       continue;
     }

@@ -30,6 +30,8 @@ export interface MemoryRegion {
   readonly hva?: Hva;
   /** Undefined for an `io` leaf that the kernel serves, or nobody. */
   readonly handler?: IoHandler;
+  /** Of an `io` leaf without handler: it reads all ones, otherwise zero. */
+  readonly readsOnes?: boolean;
   readonly target?: MemoryRegion;
   readonly targetOffset?: number;
 }
@@ -63,17 +65,23 @@ export const rom = (name: string, size: number, hva: Hva, place: Placement = {})
   readonly: true,
 });
 
-/** Registers: accesses are calls. Without a handler they read all ones. */
-export const io = (
+/** Registers: accesses are calls. */
+export const io = (name: string, size: number, handler: IoHandler, place: Placement = {}): MemoryRegion => ({
+  ...leaf(name, 'io', size, place),
+  handler,
+});
+
+/** Registers that the kernel serves, or nobody: what comes to user space all the same reads zero, or all ones. */
+export const unserved = (
   name: string,
   size: number,
-  handler: IoHandler | undefined,
+  reads: 'zero' | 'ones',
   place: Placement = {},
   children: readonly MemoryRegion[] = [],
 ): MemoryRegion => ({
   ...leaf(name, 'io', size, place),
   children,
-  ...(handler === undefined ? {} : { handler }),
+  readsOnes: reads === 'ones',
 });
 
 /** A window of `size` bytes onto `target` from `targetOffset`. */

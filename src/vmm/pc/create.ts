@@ -28,6 +28,7 @@ export function buildMachine(kernel: KvmKernel, options: MachineOptions, host: V
   const ram = ramLayout(options.memory * 2 ** 20);
   const parts = pcParts(host.config, firmwareItems(options, processorId));
   const board: Board = {
+    type: { remap, powerOn },
     host,
     kernel,
     options,

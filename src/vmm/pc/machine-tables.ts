@@ -1,4 +1,5 @@
 import { type AcpiBlob, acpiBlob } from '../acpi/tables.ts';
+import type { ProcessorId } from '../cpu/cpuid.ts';
 import type { MachineOptions } from '../options.ts';
 import { type Smbios, smbios } from '../smbios/tables.ts';
 import { ramLayout } from './ram-layout.ts';
@@ -13,9 +14,6 @@ export function machineAcpi(options: MachineOptions): AcpiBlob {
     ramAbove4g: ram.above4g,
   });
 }
-
-/** EAX and EDX of CPUID leaf 1: what SMBIOS calls the processor's ID. */
-export type ProcessorId = readonly [eax: number, edx: number];
 
 /** The SMBIOS tables of a machine with these options. */
 export function machineSmbios(options: MachineOptions, processorId: ProcessorId): Smbios {

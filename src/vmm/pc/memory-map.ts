@@ -1,7 +1,17 @@
 import type { Region } from '../../devices/device.ts';
 import { pamSegments, smramControl } from '../../devices/i440fx/index.ts';
 import type { Board, Part } from '../board/machine.ts';
-import { alias, container, io, type IoHandler, type MemoryRegion, ram, rom, WHOLE_SPACE } from '../memory/region.ts';
+import {
+  alias,
+  container,
+  io,
+  type IoHandler,
+  type MemoryRegion,
+  ram,
+  rom,
+  unserved,
+  WHOLE_SPACE,
+} from '../memory/region.ts';
 import { HOST_BRIDGE } from '../board/pci-parts.ts';
 import { regionBaseOf } from '../memory/region-base.ts';
 import { KERNEL_PORTS } from './kernel-ports.ts';
@@ -24,16 +34,16 @@ export function systemMemory(board: Board, assembly: Assembly = 'complete'): Mem
     ...high,
     pci,
     ...legacyWindows(board, pcRam, pci),
-    io('kvm-ioapic', 0x1000, undefined, { base: 0xfec00000 }),
+    unserved('kvm-ioapic', 0x1000, 'zero', { base: 0xfec00000 }),
     ...placedRegions(board, 'memory', (part) => part.pci === undefined),
-    io('kvm-apic-msi', 0x100000, undefined, { base: 0xfee00000, priority: 4096 }),
+    unserved('kvm-apic-msi', 0x100000, 'ones', { base: 0xfee00000, priority: 4096 }),
   ]);
 }
 
-/** The I/O port tree, with what the kernel serves itself shown as leaves nobody answers. */
+/** The I/O port tree. What the kernel serves itself is shown as leaves; a port nobody answers reads all ones. */
 export function systemIo(board: Board): MemoryRegion {
-  return io('io', 0x10000, undefined, {}, [
-    ...KERNEL_PORTS.map(([name, base, size]) => io(name, size, undefined, { base })),
+  return unserved('io', 0x10000, 'ones', {}, [
+    ...KERNEL_PORTS.map(([name, base, size]) => unserved(name, size, 'zero', { base })),
     ...placedRegions(board, 'io', () => true),
   ]);
 }

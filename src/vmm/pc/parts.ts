@@ -1,8 +1,8 @@
+import { DIRECT_BOOT } from '../../devices/direct-boot/index.ts';
+import type { FwCfgItems } from '../../devices/fw-cfg/index.ts';
 import { gsi, gsiWires, type Wire, type Wires } from '../../devices/wire.ts';
 import type { Part } from '../board/machine.ts';
 import type { MachineConfig, PartConfig } from '../config.ts';
-import { DIRECT_BOOT } from '../direct/reset-code.ts';
-import type { FwCfgItems } from '../fw-cfg/device.ts';
 import { type DeviceModel, driverOf, type SetupOf } from '../models.ts';
 import type { DevicesState } from '../state.ts';
 import { checkPorts, checkSlot } from './addresses.ts';

@@ -1,9 +1,4 @@
-/** How much of the machine's memory lies below and above 4 GiB. */
-export interface RamLayout {
-  readonly total: number;
-  readonly below4g: number;
-  readonly above4g: number;
-}
+import type { RamLayout } from '../memory/ram-layout.ts';
 
 /** QEMU's pc machine: up to 3.5 GiB all memory is low; from there on 3 GiB is, the rest starts at 4 GiB. */
 export function ramLayout(total: number): RamLayout {

@@ -1,4 +1,4 @@
-import type { RamLayout } from '../pc/ram-layout.ts';
+import type { RamLayout } from '../memory/ram-layout.ts';
 
 /** What the tables tell of the machine. */
 export interface SmbiosOptions {

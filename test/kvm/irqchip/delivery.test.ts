@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { kickCpu, sendPvIpi } from '../../../src/kvm/irqchip/index.ts';
+import { VCPUS_MAX } from '../../../src/x86/guest.ts';
 import type { Rig } from './fixture.ts';
 import {
   forget,
@@ -18,6 +19,8 @@ import {
 const FLAT = 0xffffffff;
 const CLUSTER = 0x0fffffff;
 const LOGICAL = 0x4c00;
+const LOWEST = 0x100;
+const SHORTHAND_ALL = 0x80000;
 
 function setLogicalId(r: Rig, vcpu: number, id: number, format: number): void {
   writeApic(r, vcpu, 0xe0, format);
@@ -101,6 +104,19 @@ describe('physical destinations', () => {
     sendIpi(r, 0, 0xc4500);
     sendIpi(r, 0, 0x4500, 1);
     expect(reaching(r)).toEqual([]);
+  });
+});
+
+describe('lowest priority', () => {
+  test('the vector chooses among all vCPUs there may be', () => {
+    const r = rig(VCPUS_MAX);
+    for (const vector of [0x40, 0x5f, 0x6e]) sendIpi(r, 0, SHORTHAND_ALL | LOWEST | vector);
+    const taken = r.chip.lapics.flatMap((_, vcpu) => (pending(r, vcpu) < 0 ? [] : [[vcpu, pending(r, vcpu)]]));
+    expect(taken).toEqual([
+      [0, 0x40],
+      [14, 0x6e],
+      [31, 0x5f],
+    ]);
   });
 });
 

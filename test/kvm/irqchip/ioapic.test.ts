@@ -8,6 +8,7 @@ import {
   setIoapic,
   setIrqLine,
 } from '../../../src/kvm/irqchip/index.ts';
+import { VCPUS_MAX } from '../../../src/x86/guest.ts';
 import type { Rig } from './fixture.ts';
 import { pass, pending, printed, reaching, readApic, rig as bareRig, serveAll, take, writeApic } from './fixture.ts';
 
@@ -223,6 +224,21 @@ describe('what user space learns', () => {
     take(r);
     endOfInterrupt(r);
     expect(rtc(true)).toBe(1);
+  });
+
+  test('an RTC interrupt that all vCPUs took waits for the EOI of each', () => {
+    const r = rig(VCPUS_MAX);
+    redirect(r, 8, 0x38, 0xff);
+    const rtc = (level: boolean): number => setIrqLine(r.context, 8, 0, level, true);
+    expect(rtc(true)).toBe(VCPUS_MAX);
+    rtc(false);
+    for (let vcpu = VCPUS_MAX - 1; vcpu >= 0; vcpu--) {
+      expect(rtc(true)).toBe(0);
+      rtc(false);
+      expect(take(r, vcpu)).toBe(0x38);
+      writeApic(r, vcpu, 0xb0, 0);
+    }
+    expect(rtc(true)).toBe(VCPUS_MAX);
   });
 
   test('a masked pin ignores its line', () => {

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { config, edu, type MessageBus, msix, placeEdu, TABLE } from './message-workloads.ts';
-import { type Access, Chance, lookAround, placePm, WORKLOADS } from './workloads.ts';
+import { type Access, Chance, lookAround, placePm, unassigned, WORKLOADS } from './workloads.ts';
 
 const STEPS = 600;
 const SEED = 20240229;
@@ -51,9 +51,9 @@ class Qtest implements MessageBus {
     this.accesses.push({ op: 'out', address: port, size, value });
   }
 
-  async read(address: number): Promise<void> {
-    const value = Number((await this.#ask(`readl ${address}`)).split(' ')[1]);
-    this.accesses.push({ op: 'read', address, size: 4, value });
+  async read(address: number, size: 1 | 2 | 4 = 4): Promise<void> {
+    const value = Number((await this.#ask(`read${LETTER[size]} ${address}`)).split(' ')[1]);
+    this.accesses.push({ op: 'read', address, size, value });
   }
 
   async write(address: number, value: number): Promise<void> {
@@ -142,6 +142,11 @@ if (isWanted('reset')) {
     for (let count = 0; count < STEPS; count++) await chance.of(steps)(qemu, chance);
     await qemu.reset();
     await lookAround(qemu);
+  });
+}
+if (isWanted('unassigned')) {
+  await record('unassigned', async (qemu, chance) => {
+    for (let count = 0; count < STEPS / 3; count++) await unassigned(qemu, chance);
   });
 }
 if (isWanted('edu')) {

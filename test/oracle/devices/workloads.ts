@@ -10,7 +10,7 @@ export interface Access {
 export interface Bus {
   in(port: number, size?: 1 | 2 | 4): Promise<void>;
   out(port: number, value: number, size?: 1 | 2 | 4): Promise<void>;
-  read(address: number): Promise<void>;
+  read(address: number, size?: 1 | 2 | 4): Promise<void>;
   write(address: number, value: number): Promise<void>;
 }
 
@@ -130,6 +130,26 @@ async function testdev(bus: Bus, chance: Chance): Promise<void> {
   const size = chance.of([1, 2, 4] as const);
   const port = chance.of([0xe0, 0xe8]) + chance.below(4 / size) * size;
   await (chance.coin ? bus.in(port, size) : bus.out(port, chance.below(2 ** (8 * size)), size));
+}
+
+/** Where nobody answers on a board with 64 MiB: first address, and how far. */
+const HOLES = [
+  [0x400_0000, 0xfac0_0000],
+  [0xfec0_1000, 0xff000],
+  [0xfed0_0400, 0xffc00],
+  [2 ** 32, 2 ** 32],
+  [2 ** 39, 2 ** 20],
+] as const;
+const UNASSIGNED_PORTS = [0x100, 0x2e8, 0x300, 0x378, 0x5000, 0xaf40, 0xfff0] as const;
+
+/** Memory and ports of no device. */
+export async function unassigned(bus: Bus, chance: Chance): Promise<void> {
+  const size = chance.of([1, 2, 4] as const);
+  if (chance.coin) return bus.in(chance.of(UNASSIGNED_PORTS) + chance.below(4), size);
+  const [first, reach] = chance.of(HOLES);
+  const address = first + chance.below(reach / 8) * 8 + chance.below(4);
+  if (chance.coin) await bus.write(address - (address % 4), chance.below(2 ** 32));
+  await bus.read(address, size);
 }
 
 /** Every register that a system reset could have changed, looked at once. */

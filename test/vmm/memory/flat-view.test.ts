@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { memoryTrees, treeText } from '../../../src/vmm/memory/mtree.ts';
 import { flatten, rangeAt } from '../../../src/vmm/memory/flat-view.ts';
-import { alias, container, io, ram, rom } from '../../../src/vmm/memory/region.ts';
+import { alias, container, ram, rom, unserved } from '../../../src/vmm/memory/region.ts';
 
 const shown = (ranges: ReturnType<typeof flatten>) =>
   ranges.map((r) => `${r.start.toString(16)}+${r.size.toString(16)} ${r.leaf.name}@${r.offset.toString(16)}`);
@@ -10,13 +10,13 @@ describe('a flat view', () => {
   test('the higher priority covers the lower, which goes on behind it', () => {
     const root = container('root', 0x10000, [
       ram('ram', 0x4000, 0x100000),
-      io('device', 0x1000, undefined, { base: 0x1000, priority: 1 }),
+      unserved('device', 0x1000, 'zero', { base: 0x1000, priority: 1 }),
     ]);
     expect(shown(flatten(root))).toEqual(['0+1000 ram@0', '1000+1000 device@0', '2000+2000 ram@2000']);
   });
 
   test('among equals the last added covers', () => {
-    const root = container('root', 0x1000, [io('first', 0x100, undefined), io('second', 0x80, undefined)]);
+    const root = container('root', 0x1000, [unserved('first', 0x100, 'zero'), unserved('second', 0x80, 'zero')]);
     expect(shown(flatten(root))).toEqual(['0+80 second@0', '80+80 first@80']);
   });
 

@@ -4,6 +4,7 @@ import type { Meaning } from '../meaning.ts';
 import { checkX87, enterMmx, readAligned } from './operands.ts';
 import { SLOW, slowly, slowVector } from './slow.ts';
 import { VECTOR } from '../../../x86/exceptions.ts';
+import { GPR } from '../../../x86/registers.ts';
 
 const RESERVED_MXCSR = 0xffff0000;
 
@@ -72,7 +73,7 @@ function compareStrings(name: string, explicit: boolean, wide: boolean): Meaning
       slowly(m, operation, left.read(), b, immediate.read());
       const flags = m.state32(SLOW.lengths);
       if (operation.endsWith('m')) m.storeVector(m.i32(L.XMM), slowVector(m));
-      else m.writeRegister(1, 4, m.load('i32', m.i32(SLOW.result), 4));
+      else m.writeRegister(GPR.RCX, 4, m.load('i32', m.i32(SLOW.result), 4));
       const bit = (n: number): V => m.and(m.shrU(flags, m.i32(n)), m.i32(1));
       m.setStatusFlags({ cf: bit(0), pf: m.i32(0), af: m.i32(0), zf: bit(6), sf: bit(7), of: bit(11) });
       m.next();

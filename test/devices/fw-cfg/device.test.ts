@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { bench } from '../bench.ts';
-import { fakeBzImage } from '../loaders/kernels.ts';
+import { bench } from '../../vmm/bench.ts';
+import { fakeBzImage } from '../../vmm/loaders/kernels.ts';
 
 const RAM = 64 * 2 ** 20;
 const select = (machine: ReturnType<typeof bench>, key: number) => machine.out(0x510, 2, key);

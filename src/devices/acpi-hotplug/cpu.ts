@@ -1,5 +1,5 @@
-import type { Device, DeviceReducer } from '../../devices/device.ts';
-import type { Driver } from '../../devices/driver.ts';
+import type { Device, DeviceReducer } from '../device.ts';
+import type { Driver } from '../driver.ts';
 
 /** CPU hot-plug registers at 0xaf00. All processors are there from the start and stay. */
 export interface CpuHotplugState {
@@ -40,44 +40,17 @@ const CPU_HOTPLUG_REDUCER: DeviceReducer<CpuHotplugState> = {
   },
 };
 
-/** PCI hot-plug registers at 0xae00. */
-export interface PciHotplugState {
-  readonly bus: number;
-}
-
-/** Bus 0. */
-const pciHotplugAtReset = (): PciHotplugState => ({ bus: 0 });
-
-/** Nothing is ever plugged or unplugged, and no device has a label index. QEMU docs/specs/acpi_pci_hotplug.rst. */
-const pciHotplug: Device<PciHotplugState> = {
-  model: 'ACPI PCI hotplug',
-  regions: [{ name: 'acpi-pci-hotplug', space: 'io', base: 0xae00, length: 0x18, minAccess: 4, maxAccess: 4 }],
-  pins: [],
-  read: (state, _region, offset) => (offset === SELECT_BUS ? state.bus : 0),
-  describe: (state) => ({ bus: `${state.bus}` }),
-};
-
-/** The selector is all there is. */
-const PCI_HOTPLUG_REDUCER: DeviceReducer<PciHotplugState> = {
-  written(state, { offset, value }) {
-    if (offset === SELECT_BUS) state.bus = value;
-  },
-  reset(state) {
-    Object.assign(state, pciHotplugAtReset());
-  },
-};
-
 const REGISTER = { selector: 0, flags: 4, command: 5, data: 8 } as const;
 const ENABLED = 1;
 const NEXT_WITH_EVENT = 0;
-const SELECT_BUS = 0x10;
 
 /** How many processors there are. */
-export interface CpuHotplugSetup {
+interface CpuHotplugSetup {
   readonly cpus: number;
 }
 
-export const cpuHotplugDriver: Driver<CpuHotplugState, CpuHotplugSetup> = {
+/** On the board of every `pc`. */
+export const driver: Driver<CpuHotplugState, CpuHotplugSetup> = {
   name: 'acpi-cpu-hotplug',
   description: 'ACPI CPU hot-plug registers',
   bus: 'System',
@@ -85,14 +58,4 @@ export const cpuHotplugDriver: Driver<CpuHotplugState, CpuHotplugSetup> = {
   create: ({ cpus }) => cpuHotplug(cpus),
   atReset: cpuHotplugAtReset,
   reducer: CPU_HOTPLUG_REDUCER,
-};
-
-export const pciHotplugDriver: Driver<PciHotplugState, object> = {
-  name: 'acpi-pci-hotplug',
-  description: 'ACPI PCI hot-plug registers',
-  bus: 'System',
-  category: 'Misc',
-  create: () => pciHotplug,
-  atReset: pciHotplugAtReset,
-  reducer: PCI_HOTPLUG_REDUCER,
 };
