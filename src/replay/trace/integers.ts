@@ -90,7 +90,7 @@ function pack(out: ByteWriter, values: Float64Array, count: number, mayGuess: bo
   else writeAbove(out, values, count, minimum);
 }
 
-/** Whether what was not guessed takes less than all. A value takes a byte at least, and what was not guessed ten at most. */
+/** Whether what was not guessed takes less than all. A value takes a byte at least, one not guessed ten at most. */
 function isWorthIt(values: Float64Array, count: number, missed: number, climbing: boolean, minimum: number): boolean {
   if (10 * missed < count) return true;
   if (missed === count) return false;
