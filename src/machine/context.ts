@@ -15,16 +15,16 @@ import type { MachineProcessor, Surroundings } from './processor.ts';
 /** Around the state: what is handed in, what is derived from it, and how far the run under way may go. */
 export interface MachineContext extends Surroundings {
   readonly parts: MachineParts;
-  engine: Engine;
-  processor: MachineProcessor;
-  kvm: KvmKernel;
-  vmm: Vmm;
-  pages: Pages;
+  readonly engine: Engine;
+  readonly processor: MachineProcessor;
+  readonly kvm: KvmKernel;
+  readonly vmm: Vmm;
+  readonly pages: Pages;
   readonly digests: SliceDigests;
   /** Derived from the timers and threads: the earliest deadline, or UNKNOWN. */
   deadline: Ns;
   cutAt: number;
-  tell: Tell;
+  readonly tell: Tell;
 }
 
 /** The state, for `evolve`. */

@@ -1,4 +1,5 @@
-import type { Ns, Seq } from '../base/units.ts';
+import type { Tell } from '../events/origin.ts';
+import type { Ns, Seq, Tick } from '../base/units.ts';
 import { MAIN_LOOP, USER } from '../events/stamped.ts';
 import { type KvmHost, TSC_PER_NS } from '../kvm/context.ts';
 import type { KvmKernel } from '../kvm/api.ts';
@@ -49,29 +50,9 @@ export interface Machine {
 
 /** Build a machine and power it on: `sim:powered_on` is its first event. */
 export function createMachine(parts: MachineParts): Machine {
-  const state = powerOn(parts.made);
-  const digests = new SliceDigests(state);
-  // The parts refer to the context and are in it: they are put in below, before anything runs.
-  const cutAt = Number.POSITIVE_INFINITY;
-  const context = {
-    parts,
-    state,
-    ticks: 0,
-    cutAt,
-    deadline: UNKNOWN,
-    hasBroken: false,
-    digests,
-  } as unknown as MachineContext;
-  context.tell = teller(context);
-  const start = { kind: 'sim:powered_on', seed: parts.seed, wall_clock: parts.wallClockAtPowerOn } as const;
-  const switchedOn = originOf(context, USER).raise(start);
-  context.engine = parts.engine(guestTime(context));
-  context.processor = new MachineProcessor(context);
-  context.kvm = parts.kvm(context.processor, kvmHost(context));
-  context.vmm = parts.vmm(context.kvm, vmmHost(context), originOf(context, MAIN_LOOP).inside(switchedOn));
-  context.pages = followPages([...context.engine.regions, ...(context.vmm.regions ?? [])]);
+  const context = new PoweredOn(parts);
   return {
-    state,
+    state: context.state,
     get ticks() {
       return context.ticks;
     },
@@ -87,6 +68,37 @@ export function createMachine(parts: MachineParts): Machine {
     advance: (until) => advance(context, until),
     restore: (earlier, ticks) => restored(context, earlier, ticks),
   };
+}
+
+/** The parts refer to the context and are in it: each is made when those it asks at once are there. */
+class PoweredOn implements MachineContext {
+  readonly parts: MachineParts;
+  readonly state: MachineState;
+  readonly digests: SliceDigests;
+  ticks: Tick = 0;
+  cutAt = Number.POSITIVE_INFINITY;
+  deadline: Ns = UNKNOWN;
+  hasBroken = false;
+  readonly tell: Tell;
+  readonly engine: Engine;
+  readonly processor: MachineProcessor;
+  readonly kvm: KvmKernel;
+  readonly vmm: Vmm;
+  readonly pages: Pages;
+
+  constructor(parts: MachineParts) {
+    this.parts = parts;
+    this.state = powerOn(parts.made);
+    this.digests = new SliceDigests(this.state);
+    this.tell = teller(this);
+    const start = { kind: 'sim:powered_on', seed: parts.seed, wall_clock: parts.wallClockAtPowerOn } as const;
+    const switchedOn = originOf(this, USER).raise(start);
+    this.engine = parts.engine(guestTime(this));
+    this.processor = new MachineProcessor(this);
+    this.kvm = parts.kvm(this.processor, kvmHost(this));
+    this.vmm = parts.vmm(this.kvm, vmmHost(this), originOf(this, MAIN_LOOP).inside(switchedOn));
+    this.pages = followPages([...this.engine.regions, ...(this.vmm.regions ?? [])]);
+  }
 }
 
 function guestTime(context: MachineContext): GuestTime {

@@ -72,7 +72,7 @@ interface TimelineState {
   readonly options: TimelineOptions;
   readonly every: number;
   readonly journal: PendingInput[];
-  machine: Machine;
+  readonly machine: Machine;
   store: CheckpointStore;
   first: Checkpoint;
   /** Tick up to which checkpoints have been left by work done. */
@@ -92,28 +92,38 @@ interface Stretch {
   to: number;
 }
 
+/** The machine hears its inputs from here, and tells what it does to here. */
+class Travelled implements TimelineState {
+  readonly options: TimelineOptions;
+  readonly every: number;
+  readonly journal: PendingInput[];
+  readonly machine: Machine;
+  store: CheckpointStore;
+  first: Checkpoint;
+  keptTo: Tick;
+  end: Mark;
+  isLive = true;
+  seen: Stretch[] = [{ from: 0, to: 0 }];
+  forgotFrom = Number.POSITIVE_INFINITY;
+  watch: ((stamped: Stamped) => void) | undefined;
+
+  constructor(options: TimelineOptions) {
+    const { every = TICKS_BETWEEN, stored, heldBytes = HELD_BYTES } = options;
+    const reached = stored?.places.at(-1) ?? { seq: 0, tick: 0 };
+    this.options = options;
+    this.every = every;
+    this.journal = stored?.inputs.filter(({ seq = 0 }) => seq < reached.seq) ?? [];
+    this.end = reached;
+    this.machine = options.build({ inputs: journaledInputs(this), onEvent: (stamped) => note(this, stamped) });
+    this.first = takeCheckpoint(this.machine);
+    this.keptTo = Math.max(reached.tick, this.first.tick);
+    this.store = checkpointStore(this.first, { every, bytes: heldBytes });
+  }
+}
+
 /** Build the machine and keep its first moment. */
 export function createTimeline(options: TimelineOptions): Timeline {
-  const every = options.every ?? TICKS_BETWEEN;
-  const { stored } = options;
-  const reached = stored?.places[stored.places.length - 1] ?? { seq: 0, tick: 0 };
-  const state = {
-    options,
-    every,
-    journal: stored?.inputs.filter(({ seq = 0 }) => seq < reached.seq) ?? [],
-    end: reached,
-    isLive: true,
-    seen: [{ from: 0, to: 0 }],
-    forgotFrom: Number.POSITIVE_INFINITY,
-    watch: undefined,
-  } as unknown as TimelineState;
-  state.machine = options.build({
-    inputs: journaledInputs(state),
-    onEvent: (stamped) => note(state, stamped),
-  });
-  state.first = takeCheckpoint(state.machine);
-  state.keptTo = Math.max(reached.tick, state.first.tick);
-  state.store = checkpointStore(state.first, { every, bytes: options.heldBytes ?? HELD_BYTES });
+  const state = new Travelled(options);
   return {
     machine: state.machine,
     get now() {

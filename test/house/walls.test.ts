@@ -86,7 +86,7 @@ const WALLS: Readonly<Record<string, Wall>> = {
   'debugger/forks': { ...DEBUGGER, inside: ['debugger/travel'] },
   'debugger/prompt': { ...DEBUGGER, except: ['debugger/forks'] },
   options: { folders: [...BELOW_DEVICES, 'kvm', 'devices', 'vmm', 'runs'], packages: ['commander'] },
-  host: { folders: BELOW_DEBUGGER, packages: ['node:'] },
+  host: { folders: BELOW_DEBUGGER, packages: ['node:', 'zod'] },
   api: { folders: OUTSIDE, packages: ['rxjs'] },
   testing: { folders: OUTSIDE, packages: [...ANY_PACKAGE, 'vitest'] },
   gdb: { folders: OUTSIDE, packages: ['node:'] },
