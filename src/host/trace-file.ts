@@ -9,8 +9,8 @@ import { openTraceFile as openedFrom, type TraceFile } from '../runs/recorded/tr
 import type { Files, FileSink, OpenedFile, WholeFile } from '../runs/world.ts';
 import { worldProblem } from './files.ts';
 
-/** Deflate for trace chunks: of the levels that cost as little as the lowest, the one that stores least. */
-export const compress: Compress = (raw) => deflateRawSync(raw, { level: 5 });
+/** Deflate for trace chunks: the level at which a short run, whose writer is not warm yet, costs least. */
+export const compress: Compress = (raw) => deflateRawSync(raw, { level: 3 });
 
 /** The inverse of `compress`. What it gives is no Buffer: `slice` of one is no copy. */
 export const inflate: Inflate = (stored, rawLength) => {
