@@ -130,12 +130,15 @@ function writeWide(
 
 function writeTexts(out: ByteWriter, rows: readonly Readonly<Row>[], name: string, room: Scratch): void {
   const places = new Map<string, number>();
+  let last: string | undefined;
+  let place = 0;
   for (let i = 0; i < rows.length; i += 1) {
     const text = rows[i]![name] as string;
-    let place = places.get(text);
-    if (place === undefined) {
-      place = places.size;
-      places.set(text, place);
+    // Mostly the one before.
+    if (text !== last) {
+      place = places.get(text) ?? places.size;
+      if (place === places.size) places.set(text, place);
+      last = text;
     }
     room.values[i] = place;
   }
