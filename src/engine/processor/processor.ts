@@ -192,7 +192,7 @@ export class Processor extends LinearAccess implements Executing {
    * entry. SDM Vol. 3, 27.7.3.
    */
   enteringTrap(): VmExit | undefined {
-    if (this.holdsTraps() || this.memory.read32(L.PENDING_DEBUG) === 0) return undefined;
+    if (this.memory.read32(L.PENDING_DEBUG) === 0 || this.holdsTraps()) return undefined;
     const exit = this.events.debugException(this.debug.takeHits());
     if (exit === undefined) this.delivered();
     return exit;
