@@ -73,8 +73,15 @@ export function isSettled(kvm: KvmState, { chip, pin }: EventOf<'kvm_pic_set_irq
   const level = pic.irqStates[chip * 8 + pin] !== 0;
   if (((c.lastIrr & bit) !== 0) !== level) return false;
   if ((c.elcr & bit) !== 0 && ((c.irr & bit) !== 0) !== level) return false;
-  if (wanted(pic, 1) >= 0 && (pic.chips[0].irr & (1 << CASCADE)) === 0) return false;
+  if (wanted(pic, 1) >= 0 && !isCascaded(pic.chips[0])) return false;
   return pic.output === wanted(pic, 0) >= 0;
+}
+
+/** The slave's request, a pulse, would leave the master as it is: latched, or where the input is a level gone again. */
+function isCascaded({ lastIrr, irr, elcr, causes }: PicChip): boolean {
+  const bit = 1 << CASCADE;
+  if ((lastIrr & bit) !== 0) return false;
+  return (elcr & bit) === 0 ? (irr & bit) !== 0 : (irr & bit) === 0 && causes[CASCADE] === NONE;
 }
 
 /** What requested the interrupt an INTA cycle would take now. */
