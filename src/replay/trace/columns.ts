@@ -11,7 +11,7 @@ import {
   writeVarint,
 } from './bytes.ts';
 import { contradiction } from './contradiction.ts';
-import { type Numbers, readNumbers, writeIntegers } from './integers.ts';
+import { type Numbers, readNumbers, writeConstant, writeIntegers } from './integers.ts';
 import { type FieldPlace, readTold, type TellerAt, writeTold } from './told.ts';
 import { unreachable } from '../../base/invariant.ts';
 
@@ -81,12 +81,15 @@ export function writeColumn(
   switch (type) {
     case 'u':
     case 'i':
+      if (areOne(rows, name)) return writeOne(out, rows[0]![name] as number);
       for (let i = 0; i < count; i += 1) values[i] = rows[i]![name] as number;
       return writeNumbers(out, values, telling);
     case 'bool':
+      if (areOne(rows, name)) return writeOne(out, rows[0]![name] === true ? 1 : 0);
       for (let i = 0; i < count; i += 1) values[i] = rows[i]![name] === true ? 1 : 0;
       return writeNumbers(out, values, telling);
     case 'u64':
+      if (areOne(rows, name)) return writeOneWide(out, rows[0]![name] as bigint, room);
       return writeWide(out, rows, name, room, telling);
     case 'text':
       writeTexts(out, rows, name, room);
@@ -96,6 +99,28 @@ export function writeColumn(
     default:
       return unreachable(type);
   }
+}
+
+/** Most fields of most kinds are the same in a whole chunk: then one look at each is all there is to do. */
+function areOne(rows: readonly Readonly<Row>[], name: string): boolean {
+  const first = rows[0]![name];
+  for (let i = 1; i < rows.length; i += 1) if (rows[i]![name] !== first) return false;
+  return true;
+}
+
+const oneNumber = (value: number): Numbers => ({ isConstant: true, values: Float64Array.of(value) });
+
+function writeOne(out: ByteWriter, value: number): Said {
+  writeConstant(out, value);
+  return { low: oneNumber(value), high: NOTHING_SAID };
+}
+
+function writeOneWide(out: ByteWriter, value: bigint, { wide, halves }: Scratch): Said {
+  wide[0] = value;
+  const [low, high] = [halves[0]!, halves[1]!];
+  writeConstant(out, high);
+  writeConstant(out, low);
+  return { low: oneNumber(low), high: oneNumber(high) };
 }
 
 function writeNumbers(out: ByteWriter, values: Float64Array, { rows, tellers, low }: Telling): Said {

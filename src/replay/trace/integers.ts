@@ -54,6 +54,12 @@ function roomFor(count: number): Misses {
   return MISSES;
 }
 
+/** Pack a column in which all are `value`. */
+export function writeConstant(out: ByteWriter, value: number): void {
+  writeVarint(out, CONSTANT);
+  writeSigned(out, value);
+}
+
 /** Pack integers -(2^52)..2^53-1. */
 export function writeIntegers(out: ByteWriter, values: Float64Array, count: number): void {
   pack(out, values, count, count >= FEW);
@@ -70,8 +76,7 @@ function pack(out: ByteWriter, values: Float64Array, count: number, mayGuess: bo
     else if (value > maximum) maximum = value;
   }
   if (minimum === maximum) {
-    writeVarint(out, CONSTANT);
-    writeSigned(out, minimum);
+    writeConstant(out, minimum);
     return;
   }
   // A column that mostly climbs is smaller as differences, which must stay exact.
