@@ -36,7 +36,8 @@ const READ: Readonly<Record<Operand, Read>> = {
   address: (_state, exit) => exit.guestLinearAddress,
   breakpoints: (state, exit) => {
     const qualification = qualificationOf(exit);
-    return BigInt(ioBreakpoints(state.memory, field(qualification, IO.port), field(qualification, IO.size) + 1));
+    const hits = ioBreakpoints(state.memory, field(qualification, IO.port), field(qualification, IO.size) + 1);
+    return hits === 0 ? 0n : BigInt(hits);
   },
   mode: (state) => BigInt(state.cpl | (state.code64 ? 4 : 0)),
 };
@@ -66,9 +67,11 @@ export function exitOperands(state: CpuState, exit: VmExit | undefined): Operand
   const readers = READERS[exit.reason];
   if (readers === undefined) return NO_OPERANDS;
   const { count, a0, a1, a2, a3, a4, a5 } = readers;
-  // Most have one or two, and a call that gives nothing costs as much as one that gives something.
-  if (count <= 2) {
-    return { a0: a0(state, exit), a1: count === 2 ? a1(state, exit) : 0n, a2: 0n, a3: 0n, a4: 0n, a5: 0n };
+  // Most have few, and a call that gives nothing costs as much as one that gives something.
+  if (count <= 3) {
+    const first = a0(state, exit);
+    const second = count > 1 ? a1(state, exit) : 0n;
+    return { a0: first, a1: second, a2: count > 2 ? a2(state, exit) : 0n, a3: 0n, a4: 0n, a5: 0n };
   }
   return {
     a0: a0(state, exit),
