@@ -254,20 +254,8 @@ class Engine implements GuestEngine {
     this.select(vcpu);
     const { processor } = this;
     this.refresh();
-    this.advanceRip(length);
+    processor.state.advanceRip(length);
     processor.endShadow();
-  }
-
-  /** By halves: a bigint is dear where a guest does nothing but exit. */
-  private advanceRip(length: number): void {
-    const { memory, processor } = this;
-    const low = memory.read32(L.RIP) + length;
-    if (low >= 2 ** 32) {
-      processor.state.rip = BigInt.asUintN(64, processor.state.rip + BigInt(length)) & memory.read64(L.RIP_MASK);
-      return;
-    }
-    memory.write32(L.RIP, low & memory.read32(L.RIP_MASK));
-    memory.write32(L.RIP + 4, memory.read32(L.RIP + 4) & memory.read32(L.RIP_MASK + 4));
   }
 
   private refresh(): void {

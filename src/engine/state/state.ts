@@ -47,6 +47,17 @@ export class CpuState {
   set rip(value: bigint) {
     this.memory.write64(L.RIP, value);
   }
+  /** RIP goes on by so many bytes. By halves: a bigint is dear where a guest does nothing but exit. */
+  advanceRip(length: number): void {
+    const { memory } = this;
+    const low = memory.read32(L.RIP) + length;
+    if (low >= 2 ** 32) {
+      this.rip = BigInt.asUintN(64, this.rip + BigInt(length)) & memory.read64(L.RIP_MASK);
+      return;
+    }
+    memory.write32(L.RIP, low & memory.read32(L.RIP_MASK));
+    memory.write32(L.RIP + 4, memory.read32(L.RIP + 4) & memory.read32(L.RIP_MASK + 4));
+  }
 
   /** RFLAGS with the lazily held status flags worked out. */
   get rflags(): number {
