@@ -3,7 +3,7 @@ import seedrandom from 'seedrandom';
 import { expect, test } from 'vitest';
 import { restoreCheckpoint, takeCheckpoint } from '../../src/machine/checkpoint.ts';
 import { guestFile, noGuests, retrovisor, scratchFolder } from '../guests/command-line.ts';
-import { casesOf } from '../how-long.ts';
+import { casesOf, IS_WHOLE } from '../how-long.ts';
 import { without } from '../stepping-aside.ts';
 import { type DroppableMachine, droppableMachine } from './machines.ts';
 
@@ -11,7 +11,7 @@ import { type DroppableMachine, droppableMachine } from './machines.ts';
 const RUNS = casesOf('RETROVISOR_SEEDS', { whole: 1, quick: 0 });
 const SEED = process.env['RETROVISOR_SEED'] ?? 'drops';
 /** Our own guest, always. */
-const TOURS = 2;
+const TOURS = IS_WHOLE ? 2 : 1;
 const MINUTES = 60_000;
 const folder = scratchFolder();
 

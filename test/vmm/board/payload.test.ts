@@ -4,6 +4,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LONG } from '../../how-long.ts';
 import { openRun, openTrace, replay, rerun } from '../../../src/api/index.ts';
 import { printInfo } from '../../../src/cli/trace-commands.ts';
 import { driver } from '../../../src/devices/debug-ports/index.ts';
@@ -94,7 +95,7 @@ function rewritten(name: string, payloads?: PayloadSource, told = events): strin
   return path;
 }
 
-describe('a payload that came 50 times', () => {
+describe('a payload that came 50 times', LONG, () => {
   test('is in the trace once, and its inputs name it', async () => {
     const file = openTraceFile(TRACE);
     expect(file.payloads.list().map(({ sha256: name, length }) => [name, length])).toEqual([
@@ -185,7 +186,7 @@ test('a session hands a payload on as well', async () => {
   expect(await replay(trace)).toMatchObject({ divergence: undefined });
 });
 
-describe('without a byte of it', () => {
+describe('without a byte of it', LONG, () => {
   test('a run folds, and is run again without a processor', async () => {
     const path = rewritten('bare.trace');
     expect(openTraceFile(path).payloads.list()).toEqual([]);
@@ -225,7 +226,7 @@ describe('without a byte of it', () => {
   });
 });
 
-describe('a payload that is spoilt', () => {
+describe('a payload that is spoilt', LONG, () => {
   test('is refused by its digest', async () => {
     const other = LETTER.slice();
     other[7]! ^= 1;
