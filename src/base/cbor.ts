@@ -12,6 +12,8 @@ const BIGNUM = { positive: 2, negative: 3 } as const;
 const WIDE = new BigUint64Array(1);
 const HALVES = new Uint32Array(WIDE.buffer);
 
+const UTF_8 = new TextEncoder();
+
 const SHORT = 24;
 
 /** Names of fields a guest or a trace makes up are not kept without end. */
@@ -50,7 +52,7 @@ export class CborEncoder {
         this.putBigint(value);
         return;
       case 'string':
-        this.append(encodedText(value));
+        this.putText(value);
         return;
       case 'boolean':
         this.putByte(value ? SIMPLE.true : SIMPLE.false);
@@ -108,9 +110,19 @@ export class CborEncoder {
   private keyOf(name: string): Uint8Array {
     const known = this.keys.get(name);
     if (known !== undefined) return known;
-    const encoded = encodedText(name);
+    const { length } = this;
+    this.putText(name);
+    const encoded = this.bytes.slice(length, this.length);
+    this.length = length;
     if (this.keys.size < MOST_KEPT) this.keys.set(name, encoded);
     return encoded;
+  }
+
+  /** What is no Unicode (half a surrogate pair) becomes U+FFFD. */
+  private putText(text: string): void {
+    const utf8 = UTF_8.encode(text);
+    this.putHead(MAJOR.text, utf8.length);
+    this.append(utf8);
   }
 
   private putNumber(value: number): void {
@@ -205,22 +217,6 @@ export class CborEncoder {
     this.bytes = grown;
     this.view = new DataView(grown.buffer);
   }
-}
-
-/** A text string with its head. What is no Unicode (half a surrogate pair) becomes U+FFFD. */
-function encodedText(text: string): Uint8Array {
-  const utf8 = new TextEncoder().encode(text);
-  const head = utf8.length < 24 ? [MAJOR.text | utf8.length] : longHead(utf8.length);
-  const out = new Uint8Array(head.length + utf8.length);
-  out.set(head);
-  out.set(utf8, head.length);
-  return out;
-}
-
-function longHead(length: number): number[] {
-  if (length < 2 ** 8) return [MAJOR.text | 24, length];
-  if (length < 2 ** 16) return [MAJOR.text | 25, length >>> 8, length & 0xff];
-  return [MAJOR.text | 26, length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff];
 }
 
 function areSame(a: readonly string[], b: readonly string[]): boolean {

@@ -7,8 +7,7 @@ import { addTimeTravel } from './time-travel.ts';
 import { tour } from './tour.ts';
 import { type Print, printEvents, printExits, printInfo } from './trace-commands.ts';
 import { wholeNumber } from '../options/qemu-values.ts';
-
-const USAGE_STATUS = 2;
+import { USAGE_STATUS } from '../options/usage.ts';
 
 interface EventsOptions {
   readonly event?: string[];

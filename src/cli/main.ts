@@ -1,9 +1,8 @@
 import { CommanderError } from 'commander';
 import { Problem } from '../base/problem.ts';
 import { OptionHelp } from '../options/device-help.ts';
-import { UsageProblem } from '../options/usage.ts';
+import { USAGE_STATUS, UsageProblem } from '../options/usage.ts';
 
-const USAGE_STATUS = 2;
 const PROBLEM_STATUS = 1;
 const BROKEN_STATUS = 70;
 

@@ -1,6 +1,9 @@
 import { Problem } from '../base/problem.ts';
 
-/** A command line that cannot be understood: status 2, where other problems of the world give status 1. */
+/** The status of a command line that cannot be understood. */
+export const USAGE_STATUS = 2;
+
+/** A command line that cannot be understood. Other problems of the world give status 1. */
 export class UsageProblem extends Problem {
   constructor(sentence: string) {
     super(sentence);

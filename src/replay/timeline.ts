@@ -68,24 +68,6 @@ const HELD_BYTES = 2 ** 30;
 /** Distances before a sought tick at which checkpoints are left. */
 const NEAR = [1 << 20, 1 << 16, 1 << 12, 1 << 8];
 
-interface TimelineState {
-  readonly options: TimelineOptions;
-  readonly every: number;
-  readonly journal: PendingInput[];
-  readonly machine: Machine;
-  store: CheckpointStore;
-  first: Checkpoint;
-  /** Tick up to which checkpoints have been left by work done. */
-  keptTo: number;
-  end: Mark;
-  isLive: boolean;
-  /** What has been run in this timeline, as stretches of sequence numbers in order. */
-  seen: Stretch[];
-  /** From here on the stored checkpoints belong to a future that was forgotten. */
-  forgotFrom: number;
-  watch: ((stamped: Stamped) => void) | undefined;
-}
-
 /** Events from one sequence number to before another. */
 interface Stretch {
   readonly from: number;
@@ -93,17 +75,20 @@ interface Stretch {
 }
 
 /** The machine hears its inputs from here, and tells what it does to here. */
-class Travelled implements TimelineState {
+class TimelineState {
   readonly options: TimelineOptions;
   readonly every: number;
   readonly journal: PendingInput[];
   readonly machine: Machine;
   store: CheckpointStore;
   first: Checkpoint;
+  /** Tick up to which checkpoints have been left by work done. */
   keptTo: Tick;
   end: Mark;
   isLive = true;
+  /** What has been run in this timeline, as stretches of sequence numbers in order. */
   seen: Stretch[] = [{ from: 0, to: 0 }];
+  /** From here on the stored checkpoints belong to a future that was forgotten. */
   forgotFrom = Number.POSITIVE_INFINITY;
   watch: ((stamped: Stamped) => void) | undefined;
 
@@ -123,7 +108,7 @@ class Travelled implements TimelineState {
 
 /** Build the machine and keep its first moment. */
 export function createTimeline(options: TimelineOptions): Timeline {
-  const state = new Travelled(options);
+  const state = new TimelineState(options);
   return {
     machine: state.machine,
     get now() {

@@ -103,7 +103,7 @@ function writeControl(p: Core, d: DecodedInstruction, number: number): Outcome {
 
 /** The TPR-threshold exit comes after the instruction. SDM Vol. 3, 30.1.2. */
 function belowThreshold(p: Core, d: DecodedInstruction): Outcome {
-  p.state.rip = (p.state.rip + BigInt(d.length)) & p.memory.read64(L.RIP_MASK);
+  p.state.advanceRip(d.length);
   p.retireBeforeExit();
   return p.exitWith(vmExit({ reason: EXIT.TPR_BELOW_THRESHOLD }));
 }

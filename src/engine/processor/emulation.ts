@@ -89,8 +89,7 @@ function stringRoom(processor: RegisterFile, address: bigint, size: number, want
 
 function finishString(processor: Core, length: number, repeated: boolean, addressSize: number): void {
   if (repeated && processor.state.counter(addressSize) !== 0n) return;
-  const { state } = processor;
-  state.rip = (state.rip + BigInt(length)) & processor.memory.read64(L.RIP_MASK);
+  processor.state.advanceRip(length);
   processor.endShadow();
 }
 

@@ -177,9 +177,7 @@ export class InstructionFlow {
 
   /** Go on after `record` through a fresh lookup: modes or mappings may have changed. */
   private advance(record: number): number {
-    const { view } = this.memory;
-    const rip = this.memory.read64(L.RIP_PAGE) + BigInt(view.getUint16(record + L.R_NEXT, true));
-    this.state.rip = BigInt.asUintN(64, rip) & this.memory.read64(L.RIP_MASK);
+    this.state.ripFrom(L.RIP_PAGE, this.memory.view.getUint16(record + L.R_NEXT, true));
     return this.resolve();
   }
 
@@ -226,14 +224,7 @@ export class InstructionFlow {
 
   /** RIP becomes that of a record on the current code page. */
   goTo(record: number): void {
-    const { memory } = this;
-    const low = memory.read32(L.RIP_PAGE) + memory.view.getUint16(record + L.R_OFFSET, true);
-    if (low >= 2 ** 32) {
-      this.state.rip = this.ripOf(record);
-      return;
-    }
-    memory.write32(L.RIP, low & memory.read32(L.RIP_MASK));
-    memory.write32(L.RIP + 4, memory.read32(L.RIP_PAGE + 4) & memory.read32(L.RIP_MASK + 4));
+    this.state.ripFrom(L.RIP_PAGE, this.memory.view.getUint16(record + L.R_OFFSET, true));
   }
 
   /** rip of a record on the current code page. */

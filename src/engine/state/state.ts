@@ -47,16 +47,23 @@ export class CpuState {
   set rip(value: bigint) {
     this.memory.write64(L.RIP, value);
   }
-  /** RIP goes on by so many bytes. By halves: a bigint is dear where a guest does nothing but exit. */
+  /** RIP goes on by so many bytes. */
   advanceRip(length: number): void {
+    this.ripFrom(L.RIP, length);
+  }
+  /**
+   * RIP becomes what lies at an address of the layout, and so many bytes more. By halves: a bigint is dear where a
+   * guest does nothing but exit.
+   */
+  ripFrom(address: number, bytes: number): void {
     const { memory } = this;
-    const low = memory.read32(L.RIP) + length;
+    const low = memory.read32(address) + bytes;
     if (low >= 2 ** 32) {
-      this.rip = BigInt.asUintN(64, this.rip + BigInt(length)) & memory.read64(L.RIP_MASK);
+      this.rip = BigInt.asUintN(64, memory.read64(address) + BigInt(bytes)) & memory.read64(L.RIP_MASK);
       return;
     }
     memory.write32(L.RIP, low & memory.read32(L.RIP_MASK));
-    memory.write32(L.RIP + 4, memory.read32(L.RIP + 4) & memory.read32(L.RIP_MASK + 4));
+    memory.write32(L.RIP + 4, memory.read32(address + 4) & memory.read32(L.RIP_MASK + 4));
   }
 
   /** RFLAGS with the lazily held status flags worked out. */

@@ -1,25 +1,14 @@
+import type { ExecutionControls } from '../../x86/guest.ts';
+
 /** Fields of a VMCS that KVM changes while the guest lives. SDM Vol. 3, 26.4 and 26.6 to 26.8. */
-export interface VmcsControls {
-  readonly pin: number;
-  readonly primary: number;
-  readonly secondary: number;
+export interface VmcsControls extends Omit<ExecutionControls, 'ioBitmap' | 'msrBitmap'> {
   readonly exit: number;
   readonly entry: number;
-  readonly exceptionBitmap: number;
-  readonly pageFaultErrorCodeMask: number;
-  readonly pageFaultErrorCodeMatch: number;
-  readonly cr0Mask: bigint;
   /** CR0 as the guest sees it; bits the guest owns may be stale. */
   readonly cr0Shadow: bigint;
-  readonly cr4Mask: bigint;
   /** CR4 as the guest sees it; bits the guest owns may be stale. */
   readonly cr4Shadow: bigint;
   readonly guestEfer: bigint;
-  readonly tscOffset: bigint;
-  readonly eptPointer: bigint;
-  readonly tprThreshold: number;
-  readonly pleGap: number;
-  readonly pleWindow: number;
   readonly vpid: number;
 }
 
