@@ -35,7 +35,13 @@ interface Measure {
 }
 
 function measure(way: string, path: string): Measure {
-  const { out, status, peakMiB } = measured(process.execPath, [join(ROOT, 'bench/one-way.js'), way, path]);
+  const { out, status, peakMiB } = measured(process.execPath, [
+    '--import',
+    'tsx',
+    join(ROOT, 'bench/one-way.js'),
+    way,
+    path,
+  ]);
   if (status !== 0) throw new Error(`${way}: ${out}`);
   return { ...(JSON.parse(out) as Omit<Measure, 'peakMiB'>), peakMiB };
 }

@@ -1,11 +1,11 @@
-// One way from a trace to what it amounts to, in a process of its own: `node bench/one-way.js WAY TRACE` prints events
+// One way from a trace to what it amounts to, in a process of its own: `npx tsx bench/one-way.js WAY TRACE` prints events
 // and CPU seconds as JSON. bench/fold.ts compares them.
 import { lastValueFrom } from 'rxjs';
-import { openTrace, rerun } from '../dist/api/index.js';
-import { configurationOf, readDescription } from '../dist/runs/machine/machine-description.js';
-import { openTraceFile } from '../dist/host/trace-file.js';
-import { fold, isFolded } from '../dist/replay/fold.js';
-import { inOrder } from '../dist/replay/trace/in-order.js';
+import { openTrace, rerun } from '../src/api/index.ts';
+import { configurationOf, readDescription } from '../src/runs/machine/machine-description.ts';
+import { openTraceFile } from '../src/host/trace-file.ts';
+import { fold, isFolded } from '../src/replay/fold.ts';
+import { inOrder } from '../src/replay/trace/in-order.ts';
 
 const WAYS = {
   reading(path) {

@@ -93,11 +93,15 @@ export function ensureReady() {
       process.exit(1);
     }
   }
-  if (!isBuilt()) {
-    console.log('Building (tsc) ...');
-    if (run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']) !== 0) {
-      console.error('The build failed: see the compiler above.');
-      process.exit(1);
-    }
+  ensureBuilt();
+}
+
+/** Build, unless what is built is newer than all its sources. Ends the process when it cannot. */
+export function ensureBuilt() {
+  if (isBuilt()) return;
+  console.log('Building ...');
+  if (run(process.execPath, ['node_modules/tsx/dist/cli.mjs', 'scripts/build.ts']) !== 0) {
+    console.error('The build failed: see above.');
+    process.exit(1);
   }
 }

@@ -1,11 +1,9 @@
 import { Command } from 'commander';
+import { VERSION } from '../host/program.ts';
 import { writeOut } from '../host/terminal.ts';
 import { withImages } from '../options/image-options.ts';
-import { index } from './index-command.ts';
-import { fold, replay, rerun } from './replay-commands.ts';
 import { addTimeTravel } from './time-travel.ts';
-import { tour } from './tour.ts';
-import { type Print, printEvents, printExits, printInfo } from './trace-commands.ts';
+import type { Print } from './trace-commands.ts';
 import { wholeNumber } from '../options/qemu-values.ts';
 import { USAGE_STATUS } from '../options/usage.ts';
 
@@ -28,7 +26,7 @@ const stride = (text: string): number => wholeNumber('--every', text, SHORTEST_S
 const position = (option: string, text: string | undefined, usual: number): number =>
   text === undefined ? usual : wholeNumber(option, text, 0, FURTHEST);
 
-function events(path: string, options: EventsOptions, print: Print): Promise<number> {
+async function events(path: string, options: EventsOptions, print: Print): Promise<number> {
   const filter = {
     fromTick: position('--from', options.from, 0),
     toTick: position('--to', options.to, FURTHEST),
@@ -38,6 +36,7 @@ function events(path: string, options: EventsOptions, print: Print): Promise<num
     ...(options.containing === undefined ? {} : { containing: options.containing }),
   };
   const limit = position('--limit', options.limit, FURTHEST);
+  const { printEvents } = await import('./trace-commands.ts');
   return printEvents(path, filter, { json: options.json === true, limit }, print);
 }
 
@@ -47,11 +46,12 @@ interface Outcome {
   done(status: number): void;
 }
 
-/** Every command but `run`. Resolves to the process status. */
+/** Every command but `run`. What one uses is loaded when it is asked for. Resolves to the process status. */
 export async function dispatch(argv: readonly string[]): Promise<number> {
   let status = 0;
   const { print, flush } = printer();
   const program = new Command('retrovisor')
+    .version(`Retrovisor ${VERSION}`, '-V, --version', 'print the version')
     .description('A hypervisor you can rewind: runs x86-64 guests, records every run, replays it bit for bit.')
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });
@@ -69,7 +69,7 @@ export async function dispatch(argv: readonly string[]): Promise<number> {
   program
     .command('tour')
     .description('our own guest: recorded, replayed in a second process, shown as events, causes and state')
-    .action(async () => outcome.done(await tour()));
+    .action(async () => outcome.done(await (await import('./tour.ts')).tour()));
   if (argv.length === 0) {
     program.outputHelp();
     return USAGE_STATUS;
@@ -87,13 +87,18 @@ function addRunningAgain(program: Command, { print, done }: Outcome): void {
   withImages(program.command('replay <file>'))
     .description('run a trace again and compare every event; names the first divergence')
     .option('--console', "show the guest's console again")
-    .action(async (file, options) => done(await replay(file, options, print)));
+    .action(async (file, options) => {
+      const { replay } = await import('./replay-commands.ts');
+      done(await replay(file, options, print));
+    });
   withImages(program.command('index <file>'))
     .description('replay a trace once and leave checkpoints beside it, so that debug and gdb go anywhere at once')
     .option('--every <n>', 'instructions between two of them at the beginning of the run')
-    .action((file, { every, ...images }) =>
-      done(index(file, every === undefined ? images : { ...images, every: stride(every) }, print)),
-    );
+    .action(async (file, { every, ...images }) => {
+      const asked = every === undefined ? images : { ...images, every: stride(every) };
+      const { index } = await import('./index-command.ts');
+      done(index(file, asked, print));
+    });
 }
 
 /** What reads a trace's events. */
@@ -116,12 +121,16 @@ function addReading(program: Command, { print, done }: Outcome): void {
     .option('--vcpu <n>', 'of one processor')
     .action(async (file, options) => {
       const vcpu = options.vcpu === undefined ? undefined : wholeNumber('--vcpu', options.vcpu, 0, FURTHEST);
-      done(await printExits(file, vcpu, print));
+      const { printExits } = await import('./trace-commands.ts');
+      done(printExits(file, vcpu, print));
     });
   program
     .command('info <file>')
     .description('what a trace is: machine, images, seed, events by kind')
-    .action(async (file) => done(await printInfo(file, print)));
+    .action(async (file) => {
+      const { printInfo } = await import('./trace-commands.ts');
+      done(printInfo(file, print));
+    });
 }
 
 /** What comes to the state without the guest. */
@@ -129,10 +138,16 @@ function addFolding(program: Command, { print, done }: Outcome): void {
   program
     .command('fold <file>')
     .description('reduce the events to the state they amount to, compared at every digest; needs no image')
-    .action((file) => done(fold(file, print)));
+    .action(async (file) => {
+      const { fold } = await import('./replay-commands.ts');
+      done(fold(file, print));
+    });
   withImages(program.command('rerun <file>'))
     .description("hypervisor and devices again on the processor's recorded answers, compared; needs no image")
-    .action(async (file, options) => done(await rerun(file, options, print)));
+    .action(async (file, options) => {
+      const { rerun } = await import('./replay-commands.ts');
+      done(await rerun(file, options, print));
+    });
 }
 
 const LINES_HELD = 512;

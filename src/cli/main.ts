@@ -1,8 +1,11 @@
 import { CommanderError } from 'commander';
+import { fileURLToPath } from 'node:url';
 import { Problem } from '../base/problem.ts';
-import { OptionHelp } from '../options/device-help.ts';
-import { USAGE_STATUS, UsageProblem } from '../options/usage.ts';
+import { inSources } from '../host/source-places.ts';
+import { OptionHelp, USAGE_STATUS, UsageProblem } from '../options/usage.ts';
 
+/** Where the package lies. */
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PROBLEM_STATUS = 1;
 const BROKEN_STATUS = 70;
 
@@ -10,11 +13,17 @@ const BROKEN_STATUS = 70;
 export async function main(argv: readonly string[]): Promise<number> {
   try {
     // What a command does not use is not loaded: a third of a second at every start.
-    if (argv[0] === 'run') return await (await import('./run.ts')).run(argv.slice(1));
+    if (argv[0] === 'run') return await runAsked(argv.slice(1));
     return await (await import('./commands.ts')).dispatch(argv);
   } catch (error) {
     return reported(error);
   }
+}
+
+/** What to run is understood first: help and what is wrong need no machine. */
+async function runAsked(argv: readonly string[]): Promise<number> {
+  const options = (await import('../options/run-arguments.ts')).runOptions(argv);
+  return (await import('./run.ts')).run(options);
 }
 
 function reported(error: unknown): number {
@@ -31,7 +40,7 @@ function reported(error: unknown): number {
     process.stderr.write(`retrovisor: ${error.message}\n`);
     return error instanceof UsageProblem ? USAGE_STATUS : PROBLEM_STATUS;
   }
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const text = error instanceof Error ? inSources(error.stack ?? error.message, ROOT) : String(error);
   process.stderr.write(`retrovisor: this is a bug of Retrovisor's own; please report it.\n${text}\n`);
   return BROKEN_STATUS;
 }

@@ -8,13 +8,11 @@ import type { SessionEnd } from '../runs/underway/session.ts';
 import { openTerminal, type Terminal } from '../host/terminal.ts';
 import { runConsole } from './console.ts';
 import type { GdbServer } from '../gdb/server.ts';
-import { runOptions } from '../options/run-arguments.ts';
 import type { CharacterBackend, RunOptions } from '../runs/machine/run-options.ts';
 import { typist } from '../runs/underway/typist.ts';
 
 /** `retrovisor run`: boot a guest with its console here. Resolves to the process status. */
-export async function run(argv: readonly string[]): Promise<number> {
-  const options = runOptions(argv);
+export async function run(options: RunOptions): Promise<number> {
   for (const warning of options.warnings) process.stderr.write(`retrovisor: ${warning}\n`);
   const { status, sentence } = await runWith(options);
   if (sentence !== undefined)

@@ -1,13 +1,7 @@
 import type { Command } from 'commander';
-import { debug } from './debug.ts';
-import { diff } from './diff.ts';
-import { fork } from './fork.ts';
-import { gdb } from './gdb.ts';
 import { withImages } from '../options/image-options.ts';
 import { wholeNumber } from '../options/qemu-values.ts';
-import { symbols } from './symbols.ts';
 import type { Print } from './trace-commands.ts';
-import { verify } from './verify.ts';
 
 const MOST_JOBS = 256;
 const MOST_PORTS = 65_535;
@@ -27,6 +21,7 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
     .option('--ex <command...>', 'answer these first')
     .option('--batch', 'and then end')
     .action(async (file, options) => {
+      const { debug } = await import('./debug.ts');
       done(await debug(file, options, print));
     });
   withImages(program.command('gdb <file>'))
@@ -35,19 +30,22 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
     .option('--once', 'end when the first gdb has left')
     .action(async (file, options) => {
       const port = wholeNumber('--port', options.port, 0, MOST_PORTS);
+      const { gdb } = await import('./gdb.ts');
       done(await gdb(file, { ...options, port, once: options.once === true }));
     });
   withImages(program.command('symbols <file>'))
     .description("write the recorded Linux kernel's own names, and how to unwind its stack, to a file for gdb")
     .option('--at <place>', 'where they are read: start, end, a tick, #EVENT, 25%', 'end')
     .option('-o, --output <file>', 'the ELF file', 'kernel.sym')
-    .action((file, options) => {
+    .action(async (file, options) => {
+      const { symbols } = await import('./symbols.ts');
       done(symbols(file, options, print));
     });
   program
     .command('diff <a> <b>')
     .description('where two traces first differ, down to the field, and what led there')
-    .action((a, b) => {
+    .action(async (a, b) => {
+      const { diff } = await import('./diff.ts');
       done(diff(a, b, print));
     });
   withImages(program.command('fork <file>'))
@@ -57,8 +55,9 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
     .option('--trace <file>', 'where the new run is recorded', 'fork.trace')
     .option('--ticks <n>', "stop after n instructions in all; the parent's number when absent")
     .option('--console', "show the guest's console from there on")
-    .action((file, options) => {
+    .action(async (file, options) => {
       const ticks = options.ticks === undefined ? undefined : wholeNumber('--ticks', options.ticks, 1, MOST_TICKS);
+      const { fork } = await import('./fork.ts');
       done(fork(file, { ...options, ...(ticks === undefined ? {} : { ticks }) }, print));
     });
   program
@@ -67,6 +66,7 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
     .option('-j, --jobs <n>', 'how many at a time')
     .action(async (files, options) => {
       const jobs = options.jobs === undefined ? undefined : wholeNumber('--jobs', options.jobs, 1, MOST_JOBS);
+      const { verify } = await import('./verify.ts');
       done(await verify(files, jobs, print));
     });
 }

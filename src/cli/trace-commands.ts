@@ -1,5 +1,4 @@
 import Table from 'cli-table3';
-import { lastValueFrom, takeWhile } from 'rxjs';
 import type { Stamped } from '../events/stamped.ts';
 import { readDescription } from '../runs/machine/machine-description.ts';
 import { NODE } from '../host/node.ts';
@@ -7,10 +6,9 @@ import { checkpointPath, openStoredCheckpoints } from '../runs/recorded/stored-c
 import { openTraceFile } from '../host/trace-file.ts';
 import { eventClock, reportLine } from '../replay/export/report.ts';
 import { ExitCounts, printStatistics } from '../replay/export/statistics.ts';
-import { TraceDamage } from '../replay/trace/damage.ts';
-import { Gate } from '../replay/streams/hold.ts';
-import { traceEvents } from '../replay/streams/trace-events.ts';
-import type { TraceReader } from '../replay/trace/reader.ts';
+import { Problem } from '../base/problem.ts';
+import { inOrder } from '../replay/trace/in-order.ts';
+import { kindsUpTo, type TraceReader } from '../replay/trace/reader.ts';
 import { type EventFilter, matcher, unknownKinds } from '../replay/export/event-filter.ts';
 import { eventJson } from '../replay/export/event-json.ts';
 import { UsageProblem } from '../options/usage.ts';
@@ -20,25 +18,31 @@ export type Print = (line: string) => void;
 
 const DAMAGED = 1;
 
-/** Tell a reader every event, oldest first, until it has enough. Resolves to the status, once any damage is said. */
-async function readThrough(trace: TraceReader, read: (stamped: Stamped) => boolean): Promise<number> {
+/** Tell a reader every event, oldest first, until it has enough. Returns the status, once any damage is said. */
+const readThrough = (trace: TraceReader, read: (stamped: Stamped) => boolean): number =>
+  asFarAsSound(() => {
+    for (const stamped of inOrder(trace)) if (!read(stamped)) return;
+  });
+
+/** Read until the end, or until damage, which is said. Returns the status. */
+function asFarAsSound(read: () => void): number {
   try {
-    await lastValueFrom(traceEvents(trace, new Gate()).pipe(takeWhile(read)), { defaultValue: undefined });
+    read();
     return 0;
   } catch (damage) {
-    if (!(damage instanceof TraceDamage)) throw damage;
+    if (!(damage instanceof Problem)) throw damage;
     process.stderr.write(`retrovisor: ${damage.message}\n`);
     return DAMAGED;
   }
 }
 
-/** `retrovisor events`: print a trace as `trace-cmd report` does. Resolves to the status. */
-export async function printEvents(
+/** `retrovisor events`: print a trace as `trace-cmd report` does. Returns the status. */
+export function printEvents(
   path: string,
   filter: EventFilter,
   form: { readonly json: boolean; readonly limit: number },
   print: Print,
-): Promise<number> {
+): number {
   const unknown = unknownKinds(filter.kinds ?? []);
   if (unknown.length > 0) {
     throw new UsageProblem(`No kind of event is named ${unknown.join(', ')}: see \`retrovisor info FILE\`.`);
@@ -56,10 +60,10 @@ export async function printEvents(
   });
 }
 
-/** `retrovisor stat`: VM exits by reason, as `perf kvm stat report`. Resolves to the status. */
-export async function printExits(path: string, vcpu: number | undefined, print: Print): Promise<number> {
+/** `retrovisor stat`: VM exits by reason, as `perf kvm stat report`. Returns the status. */
+export function printExits(path: string, vcpu: number | undefined, print: Print): number {
   const counts = new ExitCounts(vcpu);
-  const status = await readThrough(openTraceFile(path), (stamped) => {
+  const status = readThrough(openTraceFile(path), (stamped) => {
     counts.next(stamped);
     return true;
   });
@@ -69,20 +73,26 @@ export async function printExits(path: string, vcpu: number | undefined, print: 
   return status;
 }
 
-/** `retrovisor info`: what a trace says about itself. Resolves to the status. */
-export async function printInfo(path: string, print: Print): Promise<number> {
+/** `retrovisor info`: what a trace says about itself. Returns the status. */
+export function printInfo(path: string, print: Print): number {
   const trace = openTraceFile(path);
-  const kinds = new Map<string, number>();
+  const names = Object.keys(trace.header.vocabulary);
+  const counts = new Float64Array(names.length);
   let last: Stamped | undefined;
-  const status = await readThrough(trace, (stamped) => {
-    kinds.set(stamped.event.kind, (kinds.get(stamped.event.kind) ?? 0) + 1);
-    last = stamped;
-    return true;
+  const status = asFarAsSound(() => {
+    // Of an event its kind alone is read: a long run is told of at once.
+    for (const [chunk, places] of kindsUpTo(trace, Number.POSITIVE_INFINITY)) {
+      for (const place of places) counts[place]! += 1;
+      const events = chunk === trace.chunks.at(-1) ? trace.openChunk(chunk) : undefined;
+      last = events?.at(events.length - 1);
+    }
+    if (trace.damage !== undefined) throw new Problem(trace.damage);
   });
   printHeader(path, trace, print);
   if (last !== undefined) print(`ends at event ${last.seq}, tick ${last.tick}`);
   const table = plainTable(['Event', 'Count']);
-  for (const [kind, count] of [...kinds].sort((a, b) => b[1] - a[1])) table.push([kind, count]);
+  const kinds = names.map((kind, place) => [kind, counts[place] as number] as const).filter(([, count]) => count > 0);
+  for (const [kind, count] of kinds.sort((a, b) => b[1] - a[1])) table.push([kind, count]);
   print(table.toString());
   return status;
 }

@@ -4,8 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Problem } from '../base/problem.ts';
 import type { ImageIdentity } from '../replay/trace/header.ts';
-import { OWN_GUEST } from '../runs/machine/images.ts';
-import type { ImageFiles, ImageRole, ImageSearch } from '../runs/world.ts';
+import { type ImageFiles, type ImageRole, type ImageSearch, OWN_GUEST } from '../runs/world.ts';
 import { readImage } from './files.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');

@@ -2,17 +2,19 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
 
 /** The package's version. */
-export const { version: VERSION } = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')));
+export const { version: VERSION } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+) as { readonly version: string };
 
 /** Folders whose code cannot be seen in a checkpoint. */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set(['debugger']);
 
-let known: string | undefined;
+/** Put into a bundle, which no longer has its code in folders. */
+declare const BUILT_OF: string | undefined;
+
+let known: string | undefined = typeof BUILT_OF === 'string' ? BUILT_OF : undefined;
 
 /** A digest of the code of this program: what another build made may have another shape. */
 export function programDigest(): string {

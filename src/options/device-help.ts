@@ -1,15 +1,6 @@
 /** `-device help` and `-device NAME,help`, as QEMU 7.2 prints them. */
-import { Problem } from '../base/problem.ts';
 import { CATEGORIES, type AnyDriver } from '../devices/driver.ts';
 import { optionDrivers, placeProperties } from '../vmm/pc/option-parts.ts';
-
-/** Help was asked for: it is all the run comes to. */
-export class OptionHelp extends Problem {
-  constructor(text: string) {
-    super(text);
-    this.name = 'OptionHelp';
-  }
-}
 
 /** Every driver, by what it is for. */
 export function helpOfDrivers(): string {

@@ -6,10 +6,10 @@ import type { DeviceOption } from '../vmm/options.ts';
 import { optionDriver, optionName, placeProperties } from '../vmm/pc/option-parts.ts';
 import { pcParts } from '../vmm/pc/parts.ts';
 import { type Chardevs, characterBackend, chardevById } from './character-backends.ts';
-import { helpOfDriver, helpOfDrivers, OptionHelp } from './device-help.ts';
+import { helpOfDriver, helpOfDrivers } from './device-help.ts';
 import { type CommaValue, commaValue, refuseOthers } from './qemu-values.ts';
 import type { CharacterDevice } from '../runs/machine/run-options.ts';
-import { UsageProblem } from './usage.ts';
+import { OptionHelp, UsageProblem } from './usage.ts';
 
 /** The devices asked for, and the characters of those that have some. */
 export interface Devices {

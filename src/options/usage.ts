@@ -10,3 +10,11 @@ export class UsageProblem extends Problem {
     this.name = 'UsageProblem';
   }
 }
+
+/** Help was asked for: it is all the run comes to. */
+export class OptionHelp extends Problem {
+  constructor(text: string) {
+    super(text);
+    this.name = 'OptionHelp';
+  }
+}

@@ -6,6 +6,9 @@ import type { ByteSink, Compress } from '../replay/trace/writer.ts';
 /** The parts an image can play in a machine. */
 export type ImageRole = 'kernel' | 'initrd' | 'bios' | 'option-rom';
 
+/** How the path of our own guest begins, wherever the package lies. */
+export const OWN_GUEST = 'own:';
+
 /** A recorded file's bytes, until it is closed. */
 export interface OpenedFile extends ByteSource {
   close(): void;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Problem, shortly } from '../../base/problem.ts';
 import type { FieldType } from '../../events/schema.ts';
 import { VOCABULARY } from '../../events/vocabulary.ts';

@@ -3,7 +3,7 @@ import { fileName } from '../../base/file-name.ts';
 import { Problem } from '../../base/problem.ts';
 import type { ImageIdentity } from '../../replay/trace/header.ts';
 import { type ImagePart, loaderParts } from '../../vmm/index.ts';
-import type { ImageRole, World } from '../world.ts';
+import { type ImageRole, OWN_GUEST, type World } from '../world.ts';
 
 /** An image read from a file. */
 export interface Image {
@@ -14,9 +14,6 @@ export interface Image {
 }
 
 export type Images = ReadonlyMap<ImageRole, Image>;
-
-/** How the path of our own guest begins, wherever the package lies. */
-export const OWN_GUEST = 'own:';
 
 /** The kernel a run starts when it is given nothing: our own guest. */
 export const OWN_GUEST_PATH = `${OWN_GUEST}guests/tour/tour.elf`;

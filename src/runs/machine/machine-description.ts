@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { fileName } from '../../base/file-name.ts';
 import { Problem } from '../../base/problem.ts';
 import { COSTS, type CostName } from '../../events/costs.ts';

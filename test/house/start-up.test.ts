@@ -1,0 +1,55 @@
+import { build } from 'esbuild';
+import { describe, expect, test } from 'vitest';
+import { ROOT } from './sources.ts';
+
+/** What is loaded before the first line of a module runs: rooms of ours as `src/replay`, packages by their names. */
+async function loadedBy(entry: string): Promise<Set<string>> {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: [entry],
+    outdir: 'dist',
+    write: false,
+    metafile: true,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    packages: 'external',
+  });
+  const loaded = new Set<string>();
+  const [first] = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === entry) ?? [];
+  const waiting = [first as string];
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    const { inputs = {}, imports = [] } = metafile.outputs[name] ?? {};
+    for (const path of Object.keys(inputs)) loaded.add(path.split('/').slice(0, 2).join('/'));
+    for (const { path, kind, external } of imports) {
+      if (kind === 'dynamic-import') continue;
+      if (external === true) loaded.add(path);
+      else waiting.push(path);
+    }
+  }
+  return loaded;
+}
+
+const MACHINE = ['src/engine', 'src/kvm', 'src/machine', 'src/vmm', 'src/debugger', 'src/gdb', 'iced-x86', 'immer'];
+
+describe('what a command does not use is not loaded', () => {
+  test('the table of commands, for --help and --version, needs neither machine nor trace', async () => {
+    const loaded = await loadedBy('src/cli/commands.ts');
+    const unwanted = [...MACHINE, 'src/replay', 'src/events', 'src/devices', 'rxjs', 'zod', 'cli-table3'];
+    expect(unwanted.filter((name) => loaded.has(name))).toEqual([]);
+    expect(loaded).toContain('commander');
+  });
+
+  test('options are understood without what runs and records', async () => {
+    const loaded = await loadedBy('src/options/run-arguments.ts');
+    const unwanted = ['src/engine', 'src/machine', 'src/replay', 'src/debugger', 'iced-x86', 'immer', 'rxjs', 'zod'];
+    expect(unwanted.filter((name) => loaded.has(name))).toEqual([]);
+  });
+
+  test('events are listed without a machine', async () => {
+    const loaded = await loadedBy('src/cli/trace-commands.ts');
+    const unwanted = ['src/engine', 'src/machine', 'src/devices', 'src/debugger', 'src/gdb', 'iced-x86', 'rxjs'];
+    expect(unwanted.filter((name) => loaded.has(name))).toEqual([]);
+  });
+});
