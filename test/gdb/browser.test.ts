@@ -91,7 +91,7 @@ test('a web page that posts to the port by fetch, form and WebSocket is answered
     await opened.goto(origin);
     return opened.evaluate(attack, { port: way.port, packets });
   });
-  const all = way.sent.join('');
+  const all = way.sent.join('\n');
   expect(all).toContain(`\r\n\r\n${packets}`);
   expect(all).toMatch(/^POST \//m);
   expect(all).toMatch(/^GET \/.*\r\n[^]*Upgrade: websocket/m);
