@@ -2,6 +2,7 @@ import { Problem } from '../base/problem.ts';
 import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { NODE } from '../host/node.ts';
 import type { LiveRun } from '../runs/underway/live-run.ts';
+import { writesIn } from '../gdb/allowed-folder.ts';
 import { liveSubjectOf } from '../gdb/live-subject.ts';
 import { type GdbServer, type GdbServerOptions, serveGdb } from '../gdb/server.ts';
 import type { StubSubject } from '../gdb/stub-subject.ts';
@@ -10,8 +11,11 @@ import type { RunOptions } from '../runs/machine/run-options.ts';
 
 /** How `retrovisor gdb` is asked to serve. */
 export interface GdbOptions extends ImagePaths {
+  readonly host?: string;
   readonly port: number;
   readonly once: boolean;
+  /** The folder gdb's commands may write files in; none, when absent. */
+  readonly allowWrite?: string;
 }
 
 const MIB = 2 ** 20;
@@ -26,29 +30,44 @@ export async function gdb(path: string, options: GdbOptions): Promise<number> {
   });
   const { damage } = recorded.run.read;
   if (damage !== undefined) say(damage);
-  const server = await listening(subjectOf(recorded), { ...options, say }, '--port');
-  process.stdout.write(`Waiting for gdb: target remote 127.0.0.1:${server.port}\n`);
+  const { host: address, port, once } = options;
+  const asked = { ...(address === undefined ? {} : { address }), port, once, say };
+  const server = await listening(subjectOf(recorded, writesIn(options.allowWrite)), asked, '--port');
+  process.stdout.write(`Waiting for gdb: target remote ${server.target}\n`);
   process.once('SIGINT', () => server.close());
   await server.closed;
   return 0;
 }
 
+/** What of a run's options is about gdb. */
+export type GdbWanted = Pick<RunOptions, 'gdb' | 'gdbAddress' | 'gdbWrites' | 'startsStopped'>;
+
 /** Let a gdb come to a run under way, when that was asked for. */
 export async function serveLive(
   live: LiveRun | undefined,
-  { gdb: port, startsStopped }: Pick<RunOptions, 'gdb' | 'startsStopped'>,
+  { gdb: port, gdbAddress: address, gdbWrites, startsStopped }: GdbWanted,
 ): Promise<GdbServer | undefined> {
   if (live === undefined || port === undefined) return undefined;
   const say = (sentence: string): void => void process.stderr.write(`retrovisor: ${sentence}\n`);
-  const server = await listening(liveSubjectOf(live), { port, once: false, say }, '-gdb tcp::PORT');
+  const subject = liveSubjectOf(live, writesIn(gdbWrites));
+  const asked = { ...(address === undefined ? {} : { address }), port, once: false, say };
+  const server = await listening(subject, asked, '-gdb tcp::PORT');
   live.isHeld = startsStopped;
-  say(`gdb can come: target remote 127.0.0.1:${server.port}`);
+  say(`gdb can come: target remote ${server.target}`);
   return server;
 }
 
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'it is taken',
+  EACCES: 'permission is denied',
+  EADDRNOTAVAIL: 'the address is not one of this machine',
+  ENOTFOUND: 'there is no such host',
+};
+
 const listening = (subject: StubSubject, options: GdbServerOptions, other: string): Promise<GdbServer> =>
   serveGdb(subject, options).catch((error: unknown) => {
-    const why =
-      error instanceof Error && 'code' in error && error.code === 'EADDRINUSE' ? 'it is taken' : String(error);
-    throw new Problem(`Cannot listen on port ${options.port}: ${why}. Choose another with ${other}.`);
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const at = options.address === undefined ? '' : ` of ${options.address}`;
+    const why = REASONS[code] ?? String(error);
+    throw new Problem(`Cannot listen on port ${options.port}${at}: ${why}. Choose another with ${other}.`);
   });

@@ -26,7 +26,9 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
     });
   withImages(program.command('gdb <file>'))
     .description('let a stock gdb stand in a recorded run: target remote, forwards and backwards')
-    .option('--port <n>', 'of the loopback interface; 0 takes a free one', '1234')
+    .option('--port <n>', '0 takes a free one', '1234')
+    .option('--host <address>', 'where to listen (default: the loopback interface): whoever reaches it has the run')
+    .option('--allow-write <dir>', 'let its `monitor` commands write files, in this folder only')
     .option('--once', 'end when the first gdb has left')
     .action(async (file, options) => {
       const port = wholeNumber('--port', options.port, 0, MOST_PORTS);

@@ -9,7 +9,7 @@ export interface AgentView {
 }
 
 /** Instructions after which an expression is taken to loop for ever. */
-const LONGEST = 10_000;
+const LONGEST = 1000;
 const DEEPEST = 1000;
 
 const signed = (value: bigint): bigint => BigInt.asIntN(64, value);

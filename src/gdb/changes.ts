@@ -7,6 +7,7 @@ import type { StubSubject } from './stub-subject.ts';
 const MALFORMED = 'E22';
 const UNMAPPED = 'E14';
 const PAGE = 4096;
+const ALL_DIGITS = REGISTERS.reduce((sum, { bits }) => sum + bits / 4, 0);
 
 /** `n=value`, little-endian. */
 export function writeRegister(subject: StubSubject, vcpu: number, rest: string): string {
@@ -21,13 +22,14 @@ export function writeRegister(subject: StubSubject, vcpu: number, rest: string):
 
 /** All registers; those that are as they were are left alone. */
 export function writeAllRegisters(subject: StubSubject, vcpu: number, rest: string): string {
+  if (rest.length !== ALL_DIGITS || /[^0-9a-fA-F]/.test(rest)) return MALFORMED;
   const view = viewOf(subject, vcpu);
   const changes: WantedChange[] = [];
   let at = 0;
   for (const row of REGISTERS) {
     const digits = rest.slice(at, at + row.bits / 4);
     at += row.bits / 4;
-    if (row.isPseudo === true || !/^[0-9a-fA-F]+$/.test(digits) || isAs(view, row, digits)) continue;
+    if (row.isPseudo === true || isAs(view, row, digits)) continue;
     const change = registerChange(row, vcpu, valueIn(digits));
     if (change === undefined) return refusal(row);
     changes.push(change);

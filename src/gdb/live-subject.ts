@@ -3,6 +3,7 @@ import { type GuestView, readLinear, vcpuCount } from '../machine/guest-view.ts'
 import { forksOf } from '../debugger/forks/forks.ts';
 import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/ground.ts';
 import { NO_SYMBOLS } from '../debugger/symbols/symbols.ts';
+import { type PathFor, WRITES_NOTHING } from './allowed-folder.ts';
 import type { StubSubject } from './stub-subject.ts';
 import {
   type Arrived,
@@ -14,7 +15,7 @@ import {
 } from '../debugger/travel/travel.ts';
 
 /** A run under way as gdb's stub looks at it: all that was recorded so far, and beyond it what is still to happen. */
-export function liveSubjectOf(live: LiveRun): StubSubject {
+export function liveSubjectOf(live: LiveRun, pathFor: PathFor = WRITES_NOTHING): StubSubject {
   const { timeline } = live;
   const view: GuestView = { machine: timeline.machine };
   const traveller = createTraveller({
@@ -42,6 +43,7 @@ export function liveSubjectOf(live: LiveRun): StubSubject {
   return {
     ...looksAt(forks.here),
     traveller: forks.travels,
+    pathFor,
     vcpus: vcpuCount(view),
     rests: () => watching.rests,
     problem: () => undefined,

@@ -1,6 +1,5 @@
-import { writeFileSync } from 'node:fs';
 import { Problem } from '../base/problem.ts';
-import { worldProblem } from '../host/files.ts';
+import { type PathFor, writeAllowed } from './allowed-folder.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { digestOf } from '../base/digest.ts';
 import type { Gva, Seq, Tick } from '../base/units.ts';
@@ -35,6 +34,8 @@ export interface MonitorView {
   readMemory(vcpu: number, address: Gva, length: number): Uint8Array | undefined;
   activity(vcpu: number): number;
   moment(): Moment;
+  /** Where a file goes that a command names. */
+  readonly pathFor: PathFor;
   /** A sentence about how the replay went so far, when it went wrong. */
   problem(): string | undefined;
 }
@@ -49,12 +50,18 @@ interface Command {
 }
 
 const EVENTS_SHOWN = 10;
+const MOST_EVENTS_SHOWN = 10_000;
 const MOVED = 'gdb still shows where it was: `maintenance flush register-cache` makes it look again.';
 
 const now = (answer: (view: MonitorView, vcpu: number, words: readonly string[]) => string): Command['answer'] =>
   // biome-ignore lint/correctness/useYield: an answer that is known at once comes in one piece.
   function* (view, vcpu, words) {
-    return answer(view, vcpu, words);
+    try {
+      return answer(view, vcpu, words);
+    } catch (problem) {
+      if (problem instanceof Problem) return problem.message;
+      throw problem;
+    }
   };
 
 /** To add a command, add its row. */
@@ -90,20 +97,14 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 export function describeMonitor(view: MonitorView, vcpu: number, line: string): Sentences {
   const asked = line.trim();
   const [name = '', ...words] = asked.split(/\s+/);
-  const command = COMMANDS[name === '' ? 'help' : name];
+  const command = name === '' ? COMMANDS['help'] : Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command !== undefined) return command.answer(view, vcpu, words);
-  const answer = viewText(view, vcpu, asked) ?? view.ask(asked, vcpu);
-  return now(() => answer ?? `Unknown command '${name}'. \`monitor help\` lists them.`)(view, vcpu, words);
+  const unknown = `Unknown command '${name}'. \`monitor help\` lists them.`;
+  return now(() => viewText(view, vcpu, asked) ?? view.ask(asked, vcpu) ?? unknown)(view, vcpu, words);
 }
 
-function viewText(view: MonitorView, vcpu: number, line: string): string | undefined {
-  try {
-    return answerView({ view: view.view(), vcpu, symbols: view.symbols() }, line);
-  } catch (problem) {
-    if (problem instanceof Problem) return problem.message;
-    throw problem;
-  }
-}
+const viewText = (view: MonitorView, vcpu: number, line: string): string | undefined =>
+  answerView({ view: view.view(), vcpu, symbols: view.symbols() }, line);
 
 const WIDTH = 40;
 
@@ -124,7 +125,8 @@ function describeWhen(view: MonitorView): string {
 
 function describeEvents(view: MonitorView, _vcpu: number, words: readonly string[]): string {
   const count = words[0] === undefined ? EVENTS_SHOWN : Number(words[0]);
-  if (!Number.isInteger(count) || count < 1) return `'${words[0]}' is not a number of events.`;
+  if (!Number.isInteger(count) || count < 1 || count > MOST_EVENTS_SHOWN)
+    return `'${words[0]}' is not a number of events, 1 to ${MOST_EVENTS_SHOWN}.`;
   const end = Math.min(view.moment().seq, view.endSeq());
   const lines: string[] = [];
   for (let at = Math.max(0, end - count); at < end; at += 1) {
@@ -134,28 +136,22 @@ function describeEvents(view: MonitorView, _vcpu: number, words: readonly string
   return lines.length === 0 ? 'Nothing has happened yet.' : lines.join('\n');
 }
 
-function writeSymbols(view: MonitorView, vcpu: number, [path]: readonly string[]): string {
-  if (path === undefined) return 'Say where to: `monitor symbols FILE`.';
+function writeSymbols(view: MonitorView, vcpu: number, [name]: readonly string[]): string {
+  if (name === undefined) return 'Say where to: `monitor symbols FILE`.';
+  const path = view.pathFor(name);
   const file = kernelFile(view.view(), vcpu, () => false);
   if (file === undefined) return "No kernel's kallsyms is in memory here: Linux 6.1 to 6.3 are known.";
-  try {
-    writeFileSync(path, file.bytes);
-  } catch (error) {
-    return worldProblem('write', path, error).message;
-  }
+  writeAllowed(path, file.bytes);
   const unwind = file.unwinds ? '' : ' Its ORC tables are not mapped here: backtraces are guesses.';
   return `${path}: ${file.count} symbols. \`symbol-file ${path}\` reads them.${unwind}`;
 }
 
-function forked({ fork }: MonitorView, _vcpu: number, [verb, ...rest]: readonly string[]): string {
+function forked(view: MonitorView, _vcpu: number, [verb, ...rest]: readonly string[]): string {
+  const { fork } = view;
   if (verb === undefined) return fork.describe();
-  try {
-    if (verb === 'save') return fork.save(rest.join(' '));
-    if (verb === 'discard') return `${fork.discard()}\n${MOVED}`;
-  } catch (problem) {
-    if (problem instanceof Problem) return problem.message;
-    throw problem;
-  }
+  const name = rest.join(' ');
+  if (verb === 'save') return fork.save(name === '' ? '' : view.pathFor(name));
+  if (verb === 'discard') return `${fork.discard()}\n${MOVED}`;
   return `\`monitor fork ${verb}\` is not known: it is fork, fork save FILE or fork discard.`;
 }
 
@@ -181,7 +177,8 @@ function placeOf(view: MonitorView, text: string): number | string {
   if (text === 'begin') return 0;
   if (text === 'end') return lastTick + 1;
   const [, mark, digits, unit] = /^(e?)(\d+(?:\.\d+)?)(%?)$/.exec(text) ?? [];
-  if (digits === undefined || (mark === 'e' && unit === '%')) {
+  const isWhole = Number.isInteger(Number(digits));
+  if (digits === undefined || (unit === '%' ? mark === 'e' : !isWhole)) {
     return `'${text}' is no place: give an instruction, a percentage (50%), an event (e1234), begin or end.`;
   }
   const value = Number(digits);
@@ -193,7 +190,11 @@ function placeOf(view: MonitorView, text: string): number | string {
 function* lastWrite(view: MonitorView, vcpu: number, words: readonly string[]): Sentences {
   const [addressText, lengthText = '8'] = words;
   const length = Number(lengthText);
-  if (addressText === undefined || !/^(0x[0-9a-f]{1,16}|\d+)$/i.test(addressText) || !(length >= 1 && length <= 4096)) {
+  if (
+    addressText === undefined ||
+    !/^(0x[0-9a-f]{1,16}|\d+)$/i.test(addressText) ||
+    !(Number.isInteger(length) && length >= 1 && length <= 4096)
+  ) {
     return 'Give an address and a length: last-write 0x402000 8.';
   }
   const { traveller } = view;

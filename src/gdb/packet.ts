@@ -11,7 +11,9 @@ export type Arrival =
   /** The other side did not understand the last packet. */
   | { readonly kind: 'nack' }
   /** A packet whose checksum or form is wrong, or which is longer than was agreed. */
-  | { readonly kind: 'malformed'; readonly why: string };
+  | { readonly kind: 'malformed'; readonly why: string }
+  /** What no gdb sends: something else than a packet, its acknowledgement or Ctrl-C. */
+  | { readonly kind: 'noise' };
 
 /** How far into a packet the line has come. */
 export interface LineState {
@@ -62,6 +64,7 @@ function betweenPackets(line: LineState, character: string): Arrival | undefined
   if (character === '$') line.body = '';
   else if (character === INTERRUPT) return { kind: 'interrupt' };
   else if (character === '-') return { kind: 'nack' };
+  else if (character !== '+') return { kind: 'noise' };
   return undefined;
 }
 

@@ -1,11 +1,14 @@
 import { unreachable } from '../base/invariant.ts';
-import { createServer, type Server, type Socket } from 'node:net';
-import { idleLine, packetOf, hexText, receive } from './packet.ts';
+import { type AddressInfo, createServer, isIPv6, type Server, type Socket } from 'node:net';
+import { doorTo } from './door.ts';
+import { type Arrival, type LineState, packetOf, hexText, receive } from './packet.ts';
 import { answerPacket, arriveWith, freshStub, type StubState, stopReply } from './stub.ts';
 import type { StubSubject } from './stub-subject.ts';
 
-/** A gdb server on the loopback interface. */
+/** A gdb server. */
 export interface GdbServer {
+  /** Where gdb reaches it: `ADDRESS:PORT`. */
+  readonly target: string;
   readonly port: number;
   /** Resolves once it listens to nobody any more. */
   readonly closed: Promise<void>;
@@ -14,6 +17,8 @@ export interface GdbServer {
 
 /** How a server is set up. */
 export interface GdbServerOptions {
+  /** The loopback interface, when absent. */
+  readonly address?: string;
   readonly port: number;
   /** Leave after the first gdb has left. */
   readonly once: boolean;
@@ -23,6 +28,10 @@ export interface GdbServerOptions {
 
 /** Packets that may wait while the run is under way; gdb sends one at a time. */
 const MOST_WAITING = 64;
+/** Bytes of answers that may wait to be read. */
+const MOST_UNREAD = 2 ** 24;
+
+const LOOPBACK = '127.0.0.1';
 
 /** Between two looks at a run somebody else drives. */
 const RESTING_MS = 4;
@@ -47,12 +56,7 @@ interface Client {
 /** Listen for one gdb at a time. */
 export async function serveGdb(subject: StubSubject, options: GdbServerOptions): Promise<GdbServer> {
   let current: Client | undefined;
-  const server = createServer((socket) => {
-    if (current !== undefined) {
-      options.say('A second gdb was refused: one at a time can stand in a run.');
-      socket.destroy();
-      return;
-    }
+  const enter = (socket: Socket, line: LineState, arrivals: readonly Arrival[]): void => {
     subject.joined();
     const client = welcome(subject, socket, options.say);
     current = client;
@@ -67,12 +71,16 @@ export async function serveGdb(subject: StubSubject, options: GdbServerOptions):
       client.isGone = true;
       if (!client.isBusy) client.depart();
     });
-  });
-  await listening(server, options.port);
-  const address = server.address();
+    hear(client, subject, arrivals);
+    socket.on('data', (bytes: Buffer) => hear(client, subject, receive(line, bytes)));
+  };
+  const server = createServer(doorTo({ isTaken: () => current !== undefined, enter, say: options.say }));
+  const { address, port } = await listening(server, options);
+  if (!isLoopback(address)) options.say(exposed(address));
   const closed = new Promise<void>((resolve) => server.on('close', () => resolve()));
   return {
-    port: typeof address === 'object' && address !== null ? address.port : options.port,
+    target: `${isIPv6(address) ? `[${address}]` : address}:${port}`,
+    port,
     closed,
     close() {
       current?.socket.destroy();
@@ -81,12 +89,17 @@ export async function serveGdb(subject: StubSubject, options: GdbServerOptions):
   };
 }
 
-function listening(server: Server, port: number): Promise<void> {
+const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.');
+
+const exposed = (address: string): string =>
+  `Warning: gdb's port is open on ${address}, not on the loopback interface: whoever reaches it can read and change this run.`;
+
+function listening(server: Server, { address = LOOPBACK, port }: GdbServerOptions): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => {
+    server.listen(port, address, () => {
       server.off('error', reject);
-      resolve();
+      resolve(server.address() as AddressInfo);
     });
   });
 }
@@ -106,28 +119,33 @@ function welcome(subject: StubSubject, socket: Socket, say: (sentence: string) =
     depart: () => undefined,
   };
   client.stub.stopped.last = { why: 'step', vcpu: subject.traveller.vcpu };
-  const line = idleLine();
   socket.setNoDelay(true);
-  // A client that vanishes is noticed by 'close'.
-  socket.on('error', () => undefined);
-  socket.on('data', (bytes: Buffer) => {
-    for (const arrival of receive(line, bytes)) {
-      if (arrival.kind === 'packet') takePacket(client, subject, arrival.body);
-      else if (arrival.kind === 'interrupt') client.isInterrupted = client.isBusy;
-      else if (arrival.kind === 'nack') {
-        // gdb also says so when it has waited for two seconds: the answer is on its way then.
-        if (client.stub.acknowledges && !client.isBusy) client.socket.write(client.lastSent, 'latin1');
-      } else {
-        say(`A packet from gdb was not understood: ${arrival.why}.`);
-        client.socket.write(client.stub.acknowledges ? '-' : packetOf('E22'), 'latin1');
-      }
-    }
-  });
   return client;
 }
 
+function hear(client: Client, subject: StubSubject, arrivals: readonly Arrival[]): void {
+  // Whoever sends something else between packets is no gdb, whatever came before.
+  if (arrivals.some(({ kind }) => kind === 'noise')) {
+    client.say('What gdb sent is no packet: it was disconnected.');
+    client.socket.destroy();
+    return;
+  }
+  for (const arrival of arrivals) {
+    if (arrival.kind === 'packet') takePacket(client, subject, arrival.body);
+    else if (arrival.kind === 'interrupt') client.isInterrupted = client.isBusy;
+    else if (arrival.kind === 'nack') {
+      // gdb also says so when it has waited for two seconds: the answer is on its way then.
+      if (client.stub.acknowledges && !client.isBusy) write(client, client.lastSent);
+    } else if (arrival.kind === 'malformed') {
+      client.say(`A packet from gdb was not understood: ${arrival.why}.`);
+      write(client, client.stub.acknowledges ? '-' : packetOf('E22'));
+    }
+  }
+}
+
 function takePacket(client: Client, subject: StubSubject, body: string): void {
-  if (client.stub.acknowledges) client.socket.write('+');
+  if (client.isGone) return;
+  if (client.stub.acknowledges) write(client, '+');
   if (client.waiting.length >= MOST_WAITING) {
     client.say(`gdb sent more than ${MOST_WAITING} packets without waiting for an answer: it was disconnected.`);
     client.socket.destroy();
@@ -140,7 +158,18 @@ function takePacket(client: Client, subject: StubSubject, body: string): void {
 function send(client: Client, body: string): void {
   if (client.isGone) return;
   client.lastSent = packetOf(body);
-  client.socket.write(client.lastSent, 'latin1');
+  write(client, client.lastSent);
+}
+
+function write(client: Client, text: string): void {
+  const { socket } = client;
+  if (socket.destroyed || !socket.writable) return;
+  if (socket.writableLength < MOST_UNREAD) {
+    socket.write(text, 'latin1');
+    return;
+  }
+  client.say('gdb asks and does not read the answers: it was disconnected.');
+  socket.destroy();
 }
 
 function serveWaiting(client: Client, subject: StubSubject): void {
@@ -189,7 +218,7 @@ function* breathing<T>(client: Client, way: Generator<void, T, void>): Generator
       const { done, value } = way.next();
       if (done === true) return value;
       if (performance.now() - heard > BREATH_MS) {
-        client.socket.write(packetOf('O'), 'latin1');
+        write(client, packetOf('O'));
         heard = performance.now();
       }
       yield;

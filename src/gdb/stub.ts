@@ -60,6 +60,11 @@ const RBP = 6;
 const RSP = 7;
 const RIP = 16;
 const MOST_WATCHED = 1 << 20;
+const MOST_WATCHED_IN_ALL = 1 << 24;
+/** Breakpoints, and watchpoints; each is looked at again whenever the run goes on. */
+const MOST_STOPS = 4096;
+const MOST_CONDITIONS = 16;
+const TOO_MANY = 'E.There are too many breakpoints, watchpoints or conditions.';
 
 const reply = (body: string): Answer => ({ kind: 'reply', body });
 const travels = (journey: Journey): Answer => ({ kind: 'journey', journey });
@@ -77,6 +82,12 @@ const constant =
   () =>
     reply(body);
 
+/** A packet without operands. One that only begins like it is another, which is not known. */
+const alone =
+  (handler: (stub: StubState, subject: StubSubject) => Answer): Handler =>
+  (stub, subject, rest) =>
+    rest === '' ? handler(stub, subject) : reply('');
+
 /** By prefix; the first that fits answers. */
 const HANDLERS: readonly (readonly [string, Handler])[] = [
   ['qSupported', constant(FEATURES)],
@@ -90,14 +101,14 @@ const HANDLERS: readonly (readonly [string, Handler])[] = [
   ['qsThreadInfo', constant('l')],
   ['qThreadExtraInfo,', (_stub, subject, rest) => reply(threadInfo(subject, rest))],
   ['qAttached', constant('1')],
-  ['qC', (stub, subject) => reply(`QC${selected(stub, subject) + 1}`)],
+  ['qC', alone((stub, subject) => reply(`QC${selected(stub, subject) + 1}`))],
   ['vCont?', constant('vCont;c;C;s;S;r')],
   ['vCont;', resumeActions],
   ['vKill', () => ({ kind: 'reply', body: 'OK', then: 'kill' })],
-  ['bs', (stub, subject) => travels(subject.traveller.stepBack(steppedVcpu(stub, subject)))],
-  ['bc', (stub, subject) => travels(subject.traveller.runBack(wantedBy(stub, subject)))],
-  ['?', (stub, subject) => reply(stopReply(subject, stub.stopped.last))],
-  ['g', (stub, subject) => reply(allRegistersHex(view(stub, subject)))],
+  ['bs', alone((stub, subject) => travels(subject.traveller.stepBack(steppedVcpu(stub, subject))))],
+  ['bc', alone((stub, subject) => travels(subject.traveller.runBack(wantedBy(stub, subject))))],
+  ['?', alone((stub, subject) => reply(stopReply(subject, stub.stopped.last)))],
+  ['g', alone((stub, subject) => reply(allRegistersHex(view(stub, subject))))],
   ['p', readRegister],
   ['m', readMemory],
   ['G', (stub, subject, rest) => reply(writeAllRegisters(subject, selected(stub, subject), rest))],
@@ -108,10 +119,10 @@ const HANDLERS: readonly (readonly [string, Handler])[] = [
   ['T', (_stub, subject, rest) => reply(vcpuOf(subject, rest) === undefined ? 'E01' : 'OK')],
   ['Z', insertStop],
   ['z', removeStop],
-  ['c', (stub, subject) => travels(subject.traveller.run(wantedBy(stub, subject)))],
-  ['s', (stub, subject) => travels(stepOnce(stub, subject, steppedVcpu(stub, subject)))],
+  ['c', alone((stub, subject) => travels(subject.traveller.run(wantedBy(stub, subject))))],
+  ['s', alone((stub, subject) => travels(stepOnce(stub, subject, steppedVcpu(stub, subject))))],
   ['D', () => ({ kind: 'reply', body: 'OK', then: 'detach' })],
-  ['k', () => ({ kind: 'reply', body: '', then: 'kill' })],
+  ['k', alone(() => ({ kind: 'reply', body: '', then: 'kill' }))],
 ];
 
 function noAcknowledgements(stub: StubState): Answer {
@@ -198,7 +209,11 @@ function setPhysical(stub: StubState, _subject: StubSubject, rest: string): Answ
 
 // Stops.
 
-const WATCH_KINDS: Readonly<Record<string, Watchpoint['on']>> = { 2: 'write', 3: 'read', 4: 'access' };
+const WATCH_KINDS: ReadonlyMap<string | undefined, Watchpoint['on']> = new Map([
+  ['2', 'write'],
+  ['3', 'read'],
+  ['4', 'access'],
+]);
 
 /** `type,address,kind[;X length,bytecode]...`. Nothing is ever written into the guest. */
 function insertStop(stub: StubState, _subject: StubSubject, rest: string): Answer {
@@ -207,15 +222,18 @@ function insertStop(stub: StubState, _subject: StubSubject, rest: string): Answe
   const address = hexNumber(addressText);
   const length = hexNumber(kindText);
   if (address === undefined || length === undefined) return reply(MALFORMED);
-  const on = WATCH_KINDS[type as string];
+  const on = WATCH_KINDS.get(type);
   if (on !== undefined) {
     if (length > BigInt(MOST_WATCHED)) return reply(`E.A watchpoint may cover ${MOST_WATCHED} bytes at most.`);
+    const watched = [...stub.watchpoints.values()].reduce((sum, each) => sum + each.length, Number(length));
+    if (watched > MOST_WATCHED_IN_ALL || stub.watchpoints.size >= MOST_STOPS) return reply(TOO_MANY);
     stub.watchpoints.set(`${on} ${address} ${length}`, { address, length: Number(length), on });
     return reply('OK');
   }
   if (type !== '0' && type !== '1') return reply('');
   const conditions = conditionsIn(options.join(';'));
   if (conditions === undefined) return reply(MALFORMED);
+  if (conditions.length > MOST_CONDITIONS || stub.breakpoints.size >= MOST_STOPS) return reply(TOO_MANY);
   stub.breakpoints.set(address, conditions);
   return reply('OK');
 }
@@ -242,7 +260,7 @@ function removeStop(stub: StubState, _subject: StubSubject, rest: string): Answe
   const address = hexNumber(addressText);
   const length = hexNumber(kindText);
   if (address === undefined || length === undefined) return reply(MALFORMED);
-  const on = WATCH_KINDS[type as string];
+  const on = WATCH_KINDS.get(type);
   if (on !== undefined) stub.watchpoints.delete(`${on} ${address} ${length}`);
   else stub.breakpoints.delete(address);
   return reply('OK');
@@ -275,19 +293,35 @@ function* stepOnce(stub: StubState, subject: StubSubject, vcpu: number): Journey
   return yield* subject.traveller.step(vcpu, wantedBy(stub, subject));
 }
 
+interface Action {
+  readonly does: 'continue' | 'step';
+  /** Steps go on while the instruction pointer is from the first to before the second. */
+  readonly range?: readonly [bigint, bigint];
+  /** Undefined: every thread that no other action names. */
+  readonly vcpu: number | undefined;
+}
+
+/** `c`, `s`, `C SIG`, `S SIG` or `r START,END`, and the thread it is for. Undefined: it is none of these. */
+function actionOf(subject: StubSubject, text: string): Action | undefined {
+  const [, verb = '', start, end, thread] = ACTION.exec(text) ?? [];
+  const vcpu = thread === undefined || thread === '-1' ? undefined : vcpuOf(subject, thread);
+  if (verb === '' || (vcpu === undefined && thread !== undefined && thread !== '-1')) return undefined;
+  if (start === undefined || end === undefined) return { does: /^c/i.test(verb) ? 'continue' : 'step', vcpu };
+  return { does: 'step', range: [BigInt(`0x${start}`), BigInt(`0x${end}`)], vcpu };
+}
+
+const ACTION = /^(c|s|[CS][0-9a-fA-F]{2}|r([0-9a-fA-F]{1,16}),([0-9a-fA-F]{1,16}))(?::(-1|[0-9a-fA-F]{1,16}))?$/;
+
 /** `action[:thread];...`: the first action that names a thread steps it, or all run. */
 function resumeActions(stub: StubState, subject: StubSubject, rest: string): Answer {
-  const actions = rest.split(';').map((text) => text.split(':') as [string, string?]);
-  const stepping = actions.find(([action]) => /^[sSr]/.test(action));
+  const actions = rest.split(';').map((text) => actionOf(subject, text));
+  if (!actions.every((action) => action !== undefined)) return reply('E01');
+  const stepping = actions.find(({ does }) => does === 'step');
   if (stepping === undefined) return travels(subject.traveller.run(wantedBy(stub, subject)));
-  const [action, thread] = stepping;
-  const named = thread === undefined || thread === '-1' ? undefined : vcpuOf(subject, thread);
-  if (thread !== undefined && thread !== '-1' && named === undefined) return reply('E01');
-  const vcpu = named ?? selected(stub, subject);
-  if (!action.startsWith('r')) return travels(stepOnce(stub, subject, vcpu));
-  const [start, end] = action.slice(1).split(',').map(hexNumber);
-  if (start === undefined || end === undefined) return reply(MALFORMED);
-  return travels(stepRange(stub, subject, vcpu, start, end));
+  const { range, vcpu = selected(stub, subject) } = stepping;
+  return travels(
+    range === undefined ? stepOnce(stub, subject, vcpu) : stepRange(stub, subject, vcpu, range[0], range[1]),
+  );
 }
 
 /** Steps while the instruction pointer stays within a range. */

@@ -9,11 +9,12 @@ import { saveDiversion } from '../debugger/forks/diversion.ts';
 import { forksOf } from '../debugger/forks/forks.ts';
 import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/ground.ts';
 import { QUESTIONS } from '../debugger/prompt/commands.ts';
+import { type PathFor, WRITES_NOTHING } from './allowed-folder.ts';
 import type { StubSubject } from './stub-subject.ts';
 import { createTraveller, type Traveller } from '../debugger/travel/travel.ts';
 
 /** A recorded run as gdb's stub looks at it. */
-export function subjectOf(recorded: RecordedTimeline): StubSubject {
+export function subjectOf(recorded: RecordedTimeline, pathFor: PathFor = WRITES_NOTHING): StubSubject {
   const { verifier, run, timeline, events } = recorded;
   const view: GuestView = { machine: timeline.machine };
   const last = events[events.length - 1];
@@ -47,6 +48,7 @@ export function subjectOf(recorded: RecordedTimeline): StubSubject {
   return {
     ...looksAt(forks.here),
     traveller: forks.travels,
+    pathFor,
     vcpus: vcpuCount(view),
     problem: () => (verifier.divergence === undefined ? undefined : describeDivergence(verifier.divergence)),
     symbols: () => session.symbols,

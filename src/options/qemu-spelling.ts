@@ -23,7 +23,7 @@ export const QEMU_OPTIONS: Readonly<Record<string, Spelling>> = {
   device: valued('DRIVER,PROPERTY=VALUE...: `-device help` lists drivers, `-device DRIVER,help` properties'),
   nodefaults: flag('no serial line unless asked for'),
   'no-reboot': flag('a reset ends the run'),
-  gdb: valued('tcp::PORT: let a gdb come to the run, on the loopback interface'),
+  gdb: valued('tcp::PORT: let a gdb come to the run; tcp:ADDRESS:PORT elsewhere than on the loopback interface'),
   s: flag('the same as -gdb tcp::1234'),
   S: flag("do not start: wait for gdb, or the monitor's `cont`"),
   display: valued('accepted: none'),
@@ -62,6 +62,7 @@ export function withTwoDashes(argv: readonly string[]): string[] {
 
 const OUR_VALUED = new Set([
   ...['--seed', '--trace', '--ticks', '--events', '--ns-per-tick', '--cost', '--wall-clock', '--type'],
+  ...['--allow-write'],
 ]);
 
 function unknown(token: string): UsageProblem {

@@ -36,6 +36,7 @@ interface RawOptions extends AcceptedOptions {
   readonly gdb?: string;
   readonly s?: boolean;
   readonly S?: boolean;
+  readonly allowWrite?: string;
   readonly checkpoints?: boolean;
   readonly ticks?: string;
   readonly events?: string[];
@@ -72,6 +73,7 @@ function runCommand(name: string): Command {
     .option('--seed <text>', 'the seed all chance is drawn from', '1')
     .option('--trace <file>', 'where the recording goes', 'retrovisor.trace')
     .option('--no-trace', 'do not record')
+    .option('--allow-write <dir>', 'let commands of a gdb that comes by -gdb or -s write files, in this folder only')
     .option('--checkpoints', 'leave checkpoints beside the trace, as `retrovisor index` does afterwards')
     .option('--kernel-name <text>', "the name the guest sees for its kernel (default: the file's base name)")
     .option('--ticks <n>', 'stop after n instructions')
@@ -147,7 +149,7 @@ function understood(raw: RawOptions): RunOptions {
     reboot: raw.reboot,
     seed: raw.seed,
     trace: raw.trace === false ? undefined : raw.trace,
-    gdb: gdbPort(raw),
+    ...gdbWanted(raw),
     startsStopped: raw.S === true,
     checkpoints: raw.checkpoints === true,
     ticks: raw.ticks === undefined ? undefined : wholeNumber('--ticks', raw.ticks, 0, Number.MAX_SAFE_INTEGER),
@@ -209,18 +211,21 @@ function cpuModel(text: string | undefined): string | undefined {
   }
 }
 
-/** `-gdb tcp::PORT`, as QEMU spells it, or `-s`. */
-function gdbPort({ gdb, s, checkpoints }: RawOptions): number | undefined {
-  if (gdb === undefined && s !== true) return undefined;
-  if (checkpoints === true)
+/** `-gdb tcp:ADDRESS:PORT`, as QEMU spells it, or `-s`; the loopback interface when no address is named. */
+function gdbWanted({ gdb, s, checkpoints, allowWrite }: RawOptions) {
+  const isWanted = gdb !== undefined || s === true;
+  if (!isWanted && allowWrite !== undefined) throw new UsageProblem('--allow-write needs a -gdb or -s.');
+  if (isWanted && checkpoints === true)
     throw new UsageProblem('Give -gdb or --checkpoints, not both: `retrovisor index` adds them.');
-  if (gdb === undefined) return GDB_PORT;
-  const [, host, port] = /^tcp:([^:,]*):(\d{1,5})(?:,.*)?$/.exec(gdb) ?? [];
+  const place = gdb === undefined ? { port: isWanted ? GDB_PORT : undefined, address: undefined } : gdbPlace(gdb);
+  return { gdb: place.port, gdbAddress: place.address, gdbWrites: allowWrite };
+}
+
+function gdbPlace(gdb: string): { readonly port: number; readonly address: string | undefined } {
+  const [, host = '', port] = /^tcp:([^:,[\]]*|\[[0-9a-f:.]+\]):(\d{1,5})(?:,.*)?$/i.exec(gdb) ?? [];
   if (port === undefined) throw new UsageProblem(`-gdb ${gdb}: write tcp::PORT, like -gdb tcp::1234.`);
-  if (!['', 'localhost', '127.0.0.1'].includes(host as string)) {
-    throw new UsageProblem(`-gdb ${gdb}: gdb is served on the loopback interface only.`);
-  }
-  return wholeNumber(`-gdb ${gdb}`, port, 0, 65_535);
+  const address = host === '' || host === 'localhost' ? undefined : host.replace(/[[\]]/g, '');
+  return { port: wholeNumber(`-gdb ${gdb}`, port, 0, 65_535), address };
 }
 
 function guestPageTables(families: readonly string[]): boolean {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { delimiter, join } from 'node:path';
-import { chromium } from 'playwright-core';
+import { chromium, type Page } from 'playwright-core';
 import { tool } from '../stepping-aside.ts';
 import { bundled } from './bundle.ts';
 import type { Done, Work } from './worker.ts';
@@ -55,18 +55,27 @@ export async function inChromium(
       ([name, bytes]) => [addresses[name] as string, ['application/octet-stream', bytes]] as const,
     ),
   ]);
-  const server = await serve(served);
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  // A sandbox needs a user of its own to fence off.
-  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  const browser = await chromium.launch({ executablePath: whereIs(PROGRAM), headless: true, args });
-  try {
-    const page = await browser.newPage();
+  return onPage(served, async (page, origin) => {
     const requests: string[] = [];
     page.on('request', (request) => void requests.push(request.url()));
     await page.goto(`${origin}/`);
     const done = await page.evaluate(inWorker, { ...task, files: addresses });
     return { ...done, requests, origin };
+  });
+}
+
+/** Open headless Chromium beside a server of these files, and do something with a page of it. */
+export async function onPage<T>(
+  files: ReadonlyMap<string, readonly [string, Uint8Array | string]>,
+  act: (page: Page, origin: string) => Promise<T>,
+): Promise<T> {
+  const server = await serve(files);
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  // A sandbox needs a user of its own to fence off.
+  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  const browser = await chromium.launch({ executablePath: whereIs(PROGRAM), headless: true, args });
+  try {
+    return await act(await browser.newPage(), origin);
   } finally {
     await browser.close();
     server.close();

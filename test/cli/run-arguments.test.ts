@@ -30,12 +30,16 @@ describe('QEMU spelling', () => {
     });
   });
 
-  test("gdb's options are QEMU's: -s, -S and -gdb with a port of the loopback interface", () => {
+  test("gdb's options are QEMU's: -s, -S and -gdb with a port, of the loopback interface unless another is named", () => {
     expect(runOptions([])).toMatchObject({ gdb: undefined, startsStopped: false });
     expect(runOptions(['-s', '-S'])).toMatchObject({ gdb: 1234, startsStopped: true });
     expect(runOptions(['-gdb', 'tcp::0'])).toMatchObject({ gdb: 0, startsStopped: false });
     expect(runOptions(['-gdb', 'tcp:localhost:99,server,nowait'])).toMatchObject({ gdb: 99 });
-    expect(() => runOptions(['-gdb', 'tcp:0.0.0.0:99'])).toThrow('loopback interface only');
+    expect(runOptions(['-gdb', 'tcp:0.0.0.0:99'])).toMatchObject({ gdb: 99, gdbAddress: '0.0.0.0' });
+    expect(runOptions(['-gdb', 'tcp:[::1]:99'])).toMatchObject({ gdb: 99, gdbAddress: '::1' });
+    expect(runOptions(['-gdb', 'tcp:localhost:99'])).toMatchObject({ gdbAddress: undefined, gdbWrites: undefined });
+    expect(runOptions(['-s', '--allow-write', 'out'])).toMatchObject({ gdb: 1234, gdbWrites: 'out' });
+    expect(() => runOptions(['--allow-write', 'out'])).toThrow('needs a -gdb');
     expect(() => runOptions(['-gdb', 'stdio'])).toThrow('write tcp::PORT');
     expect(() => runOptions(['-gdb', 'tcp::99999'])).toThrow('65535');
     expect(() => runOptions(['-s', '--checkpoints'])).toThrow('not both');

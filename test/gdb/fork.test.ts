@@ -26,7 +26,7 @@ let recorded: Buffer;
 beforeAll(async () => {
   recordRun(['--wall-clock', '2024-01-01T00:00:00Z', '--trace', trace]);
   recorded = readFileSync(trace);
-  served = await serveHere(trace);
+  served = await serveHere(trace, folder);
 }, MINUTES);
 afterAll(() => {
   served?.stop();

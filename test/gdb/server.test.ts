@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hexText, packetOf } from '../../src/gdb/packet.ts';
 import { scratchFolder } from '../guests/command-line.ts';
-import { recordRun } from '../debugger/recorded-tour.ts';
+import { recordRun, recordTour } from '../debugger/recorded-tour.ts';
+import { casesOf } from '../how-long.ts';
 import { without } from '../stepping-aside.ts';
+import { oddPackets } from './odd-packets.ts';
+import { rawClient, talk } from './raw-client.ts';
 import { NO_LOOPBACK, type Served, serveHere } from './stock-gdb.ts';
 
 const folder = scratchFolder();
@@ -20,22 +23,12 @@ afterAll(() => served?.stop());
 
 describe('a client that is no gdb', without(NO_LOOPBACK), () => {
   const bytes = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
-  const talk = (text: string, isEnough: (heard: string) => boolean): Promise<string> =>
-    new Promise((resolve) => {
-      const socket = connect(served.port, '127.0.0.1', () => void socket.write(bytes(text)));
-      let heard = '';
-      socket.on('data', (data) => {
-        heard += data.toString('latin1');
-        if (isEnough(heard)) socket.destroy();
-      });
-      socket.on('error', () => undefined);
-      socket.on('close', () => resolve(heard));
-    });
+  const talkHere = (text: string, isEnough: (heard: string) => boolean) => talk(served.port, text, isEnough);
 
   /** The one before may not have left yet: refused, try again. */
   const talkServed = async (text: string, isEnough: (heard: string) => boolean): Promise<string> => {
     for (;;) {
-      const heard = await talk(text, isEnough);
+      const heard = await talkHere(text, isEnough);
       if (heard !== '') return heard;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
@@ -124,17 +117,14 @@ describe('a client that is no gdb', without(NO_LOOPBACK), () => {
   );
 
   test(
-    'that sends noise, broken and endless packets is answered or refused, and the next is served',
+    'that sends broken and endless packets is answered or refused, and the next is served',
     async () => {
-      let state = 99;
-      const noise = Array.from({ length: 3000 }, () => {
-        state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
-        return String.fromCharCode((state >> 16) & 0xff);
-      }).join('');
+      const first = packetOf('QStartNoAckMode');
       const endless = `$${'m'.repeat(0x20010)}#00`;
       const broken = ['$g#00', '$#00', '$}#7d', '$m,#99', '$vCont;s:1', '\x03', '-', '++--', '$X0,99:abc#00'].join('');
-      for (const sent of [noise, endless, broken]) {
-        await talkServed(sent + packetOf('qAttached'), (all) => all.includes(packetOf('1')) || all.length > 4000);
+      for (const sent of [endless, broken]) {
+        const whole = first + sent + packetOf('qAttached');
+        await talkServed(whole, (all) => all.includes(packetOf('1')) || all.length > 4000);
         expect(await askedUntilServed()).toContain(packetOf('1'));
       }
       expect(served.said()).toContain('not understood');
@@ -174,10 +164,54 @@ describe('a client that is no gdb', without(NO_LOOPBACK), () => {
         });
       let first = await connected();
       while (first === undefined) first = await connected();
-      expect(await talk(packetOf('qAttached'), () => false)).toBe('');
+      expect(await talkHere(packetOf('qAttached'), () => false)).toBe('');
       expect(served.said()).toContain('one at a time');
       first.destroy();
     },
     MINUTES,
   );
+});
+
+describe('odd packets', without(NO_LOOPBACK), () => {
+  test(
+    'are answered, and none is met with a surprise',
+    async () => {
+      const small = join(folder, 'small.trace');
+      recordTour(small, [], 2000);
+      const server = await serveHere(small);
+      let client = await rawClient(server.port);
+      for (const packet of oddPackets(1, casesOf('ODD_PACKETS', { whole: 20_000, quick: 250 }))) {
+        const answer = await client.ask(packet);
+        if (/^(D|k|vKill)/.test(packet)) {
+          await client.end();
+          client = await rawClient(server.port);
+        } else expect(answer, JSON.stringify(packet)).toBeDefined();
+      }
+      expect(await client.ask('qAttached')).toBe('1');
+      expect(server.said()).not.toContain('could not go on');
+      await client.end();
+      server.stop();
+    },
+    10 * MINUTES,
+  );
+
+  test('that ask to go on in words there are not go nowhere', async () => {
+    const client = await rawClient(served.port);
+    const stands = await client.ask('?');
+    const WORDS = [
+      'vCont;t',
+      'vCont;',
+      'vCont;-1',
+      'vCont;ffffffff',
+      'vCont;c:7',
+      'vCont;C0;ffff',
+      'vCont;s:1;x',
+      'vCont;r1',
+    ];
+    for (const word of WORDS) expect(await client.ask(word)).toBe('E01');
+    for (const word of ['cX', 'sX', 'bsX', 'bcX', 'gX', 'qCRC:0,1']) expect(await client.ask(word)).toBe('');
+    expect(await client.ask('G00')).toBe('E22');
+    expect(await client.ask('?')).toBe(stands);
+    await client.end();
+  });
 });

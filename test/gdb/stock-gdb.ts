@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { writesIn } from '../../src/gdb/allowed-folder.ts';
 import { serveGdb } from '../../src/gdb/server.ts';
 import { subjectOf } from '../../src/gdb/subject.ts';
 import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
@@ -49,11 +50,11 @@ export const serve = (trace: string, ...options: string[]): Promise<ServedProces
   listening(['gdb', trace, '--port', '0', ...options]);
 
 /** What `retrovisor gdb` serves, in this process: the start of another would cost more than most tests. */
-export async function serveHere(trace: string): Promise<Served> {
+export async function serveHere(trace: string, allowWrite?: string): Promise<Served> {
   let said = '';
   const say = (sentence: string): void => void (said += `retrovisor: ${sentence}\n`);
   const recorded = openTimeline(openRecordedRun(NODE, trace, {}), { heldBytes: HELD_BYTES, onStoredProblem: say });
-  const server = await serveGdb(subjectOf(recorded), { port: 0, once: false, say });
+  const server = await serveGdb(subjectOf(recorded, writesIn(allowWrite)), { port: 0, once: false, say });
   return { port: server.port, said: () => said, stop: () => server.close() };
 }
 

@@ -58,7 +58,7 @@ test(
   async () => {
     const together = join(folder, 'together.trace');
     const file = join(folder, 'live.sym');
-    const served = await runLive(...run, '-serial', 'stdio', '--trace', together);
+    const served = await runLive(...run, '-serial', 'stdio', '--trace', together, '--allow-write', folder);
     let out = '';
     served.process.stdout?.on('data', (bytes) => void (out += String(bytes)));
     const ended = new Promise((resolve) => served.process.on('exit', resolve));

@@ -54,6 +54,8 @@ export function forksOf(
     change(changes) {
       if (here().timeline.machine.state.schedule.ended !== undefined) return 'The run has ended here.';
       let { diversion } = standing;
+      const tooMuch = refusal(diversion, changes);
+      if (tooMuch !== undefined) return tooMuch;
       if (diversion === undefined || !isAtItsEnd(diversion)) {
         diversion = divert(build, parent, here(), diversion?.said ?? []);
         standing.diversion = diversion;
@@ -80,6 +82,24 @@ export function forksOf(
     },
     takeNotices: () => notices.splice(0),
   };
+}
+
+/** Forks of forks: each is a machine of its own. */
+const MOST_NESTED = 8;
+/** Characters of what was changed, as it may be typed again. */
+const MOST_SAID = 2 ** 24;
+
+/** Why no more can be changed. */
+function refusal(diversion: Diversion | undefined, changes: readonly WantedChange[]): string | undefined {
+  if (diversion === undefined) return undefined;
+  let depth = 1;
+  for (let ground = diversion.parent; isDiversion(ground); ground = ground.parent) depth += 1;
+  if (depth >= MOST_NESTED && !isAtItsEnd(diversion)) return `Forks lie ${MOST_NESTED} deep at most.`;
+  const said = [...diversion.said, ...changes.map((change) => change.said)].reduce(
+    (sum, { length }) => sum + length,
+    0,
+  );
+  return said > MOST_SAID ? 'More was changed in this fork than can be kept.' : undefined;
 }
 
 function isAtItsEnd({ timeline, endSeq }: Diversion): boolean {

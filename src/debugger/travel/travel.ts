@@ -77,8 +77,10 @@ export interface Traveller extends Travels {
 
 /** Ticks of one piece of a journey. */
 const PIECE = 2_000_000;
+/** Events of one piece: a guest may cause one with every few instructions. */
+const EVENTS = 4096;
 /** Breakpoints met whose condition does not hold, in one piece of a journey. */
-const HITS = 256;
+const HITS = 32;
 /** First window looked at when going back. */
 const NEAREST = 1 << 12;
 const LARGEST = 1 << 24;
@@ -128,6 +130,13 @@ function settle(travel: Travel, tick: Tick): Reason {
   const { timeline, lastSeq } = travel.road;
   travel.isPlain = true;
   return timeline.advance({ tick, inGuest: true, seq: lastSeq + 1 });
+}
+
+/** On towards a tick, to a stop or for a while. */
+function settleForAWhile(travel: Travel, tick: Tick): Reason {
+  const { timeline, lastSeq } = travel.road;
+  travel.isPlain = true;
+  return timeline.advance({ tick, inGuest: true, seq: Math.min(lastSeq, travel.machine.seq + EVENTS) + 1 });
 }
 
 const firstTickOf = ({ road }: Travel): number => road.firstTick ?? 0;
@@ -264,7 +273,7 @@ function* run(travel: Travel, wanted: StopsWanted): Journey {
   const heard = listen(travel, wanted, true);
   try {
     for (let count = 1; !isAtEnd(travel); count += 1) {
-      const { why } = settle(travel, tickOf(travel) + PIECE);
+      const { why } = settleForAWhile(travel, tickOf(travel) + PIECE);
       const stop = heard();
       if (stop !== undefined) return stop;
       if (why === 'idle') break;
@@ -349,8 +358,8 @@ function* lastIn(travel: Travel, end: number, wanted: StopsWanted): Generator<vo
   let met: Met | undefined;
   stops.arm(wanted.breakpoints, wanted.watchpoints);
   try {
-    while (tickOf(travel) < end && !isAtEnd(travel)) {
-      const { why } = settle(travel, Math.min(end, tickOf(travel) + PIECE));
+    for (let count = 1; tickOf(travel) < end && !isAtEnd(travel); count += 1) {
+      const { why } = settleForAWhile(travel, Math.min(end, tickOf(travel) + PIECE));
       const hit = stops.take();
       stops.passes = hit?.kind === 'break';
       if (hit === undefined) {
@@ -358,6 +367,7 @@ function* lastIn(travel: Travel, end: number, wanted: StopsWanted): Generator<vo
         yield;
         continue;
       }
+      if (count % HITS === 0) yield;
       const tick = tickOf(travel) - (hit.kind === 'watch' ? 1 : 0);
       if (hit.kind === 'break' && isRepetition(travel, hit.vcpu, hit.address)) continue;
       if (tick < end && (hit.kind === 'watch' || wanted.isWanted(hit.address, hit.vcpu))) met = { tick, hit };

@@ -46,10 +46,12 @@ function chosenVcpus(view: GuestView, vcpu: number, words: string): number[] {
   throw new Problem(`There is no CPU ${words}: 0 to ${count - 1}.`);
 }
 
+const MOST = 4096;
+
 /** How many somebody wants. */
 export function countOf(words: string, usual: number): number {
   if (words === '') return usual;
   const count = Number(words);
-  if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new Problem(`${words} is not a count.`);
+  if (Number.isInteger(count) && count > 0 && count <= MOST) return count;
+  throw new Problem(`${words} is not a count from 1 to ${MOST}.`);
 }

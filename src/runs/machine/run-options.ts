@@ -47,8 +47,12 @@ export interface RunOptions {
   readonly seed: string;
   /** `undefined`: do not record. */
   readonly trace: string | undefined;
-  /** Port of the loopback interface where a gdb may come; 0: a free one. */
+  /** Port where a gdb may come; 0: a free one. */
   readonly gdb: number | undefined;
+  /** Address it listens on; the loopback interface when absent. */
+  readonly gdbAddress: string | undefined;
+  /** Folder that gdb's commands may write files in; none when absent. */
+  readonly gdbWrites: string | undefined;
   /** Wait for gdb, or the monitor's `cont`, before the first instruction. */
   readonly startsStopped: boolean;
   /** Leave checkpoints beside the trace. */
