@@ -37,7 +37,7 @@ const VMM: Wall = {
   except: ['vmm/evolve'],
 };
 /** QEMU's `pc`: which devices it has and where, what lies in its memory at the start. */
-const MACHINE_TYPE = ['vmm/direct', 'vmm/fw-cfg', 'vmm/option-rom', 'vmm/pc', 'vmm/smbios', 'vmm/vmm.ts'];
+const MACHINE_TYPE = ['vmm/bios', 'vmm/direct', 'vmm/fw-cfg', 'vmm/option-rom', 'vmm/pc', 'vmm/smbios', 'vmm/vmm.ts'];
 /** What looks at one machine that stands still. */
 const LOOKING = ['debugger/look', 'debugger/symbols'];
 /** What goes along a run. */

@@ -120,5 +120,6 @@ test("a kernel that starts without firmware finds the PC/AT's vectors, controlle
   };
   const IRET = 0xcf;
   expect(handler(0x11)[0]).toBe(IRET);
-  expect(handler(8)).toEqual([0x50, 0xb0, 0x20, 0xe6]);
+  expect(handler(9)).toEqual([0x50, 0xb0, 0x20, 0xe6]);
+  expect(handler(8)).toEqual([0x1e, 0x50, 0x31, 0xc0]);
 });

@@ -19,8 +19,8 @@ function placed(entry: CpuidEntry, id: number, cpus: number, shift: number): Cpu
   switch (entry.function) {
     case 0x01: {
       const siblings = cpus > 1 ? cpus << 16 : 0;
-      const edx = cpus > 1 ? entry.edx | HTT : entry.edx & ~HTT;
-      return { ...entry, ebx: ((entry.ebx & 0xffff) | siblings | (id << 24)) >>> 0, edx: edx >>> 0 };
+      const ebx = ((entry.ebx & 0xffff) | siblings | (id << 24)) >>> 0;
+      return { ...entry, ebx, edx: withHyperThreading(entry.edx, cpus) };
     }
     case 0x04:
       return { ...entry, eax: ((entry.eax & 0x03ffffff) | (((1 << shift) - 1) << 26)) >>> 0 };
@@ -30,6 +30,9 @@ function placed(entry: CpuidEntry, id: number, cpus: number, shift: number): Cpu
       return entry;
   }
 }
+
+/** EDX of leaf 1 with HTT: whether EBX counts the processors of the package. */
+export const withHyperThreading = (edx: number, cpus: number): number => (cpus > 1 ? edx | HTT : edx & ~HTT) >>> 0;
 
 /** Extended topology: one thread a core, all cores in one package. SDM Vol. 2, CPUID leaf 0BH. */
 function topology(leaf: number, id: number, cpus: number, shift: number): CpuidEntry[] {

@@ -1,22 +1,20 @@
-import { COMMAND, PCI, pirqOf } from '../../devices/pci/index.ts';
-import { placeAcpi } from '../acpi/tables.ts';
+import { secondsAt } from '../../devices/mc146818/index.ts';
+import { COMMAND, PCI } from '../../devices/pci/index.ts';
+import { DATA_AREA, dataArea, EXTENDED_DATA_AREA, extendedDataArea } from '../bios/data-area.ts';
+import type { Placed } from '../bios/segment.ts';
 import { RESET_CODE_START, resetCode } from '../direct/reset-code.ts';
-import { ACPI_AREA } from '../loaders/e820.ts';
 import type { Machine } from '../board/machine.ts';
 import { writeBytes, writeSpace } from '../memory/address-space.ts';
 import { pciParts } from '../board/pci-parts.ts';
-import { placeSmbios } from '../smbios/tables.ts';
+import { devfnOf, lineOf, PIRQ_ROUTES, pinOf, POWER_MANAGEMENT } from './bios-tables.ts';
 import { leaveRealModeInterrupts } from './firmware-interrupts.ts';
-import { machineAcpi, machineSmbios } from './machine-tables.ts';
-
-/** Where the ACPI root pointer goes when no firmware places it. */
-export const RSDP_ADDRESS = 0xf59d0;
+import { serialPorts } from './parts.ts';
 
 /**
  * What SeaBIOS would have done to the board before a kernel starts: memory shadowed, power management and BARs
- * placed, PCI interrupts routed, keyboard translated. Done by the same accesses.
+ * placed, PCI interrupts routed, keyboard translated. Done by the same accesses. Then its tables and variables.
  */
-export function playFirmware(machine: Machine): void {
+export function playFirmware(machine: Machine, tables: readonly Placed[]): void {
   writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x30);
   for (let register = PAM0 + 1; register <= 0x5f; register++) writeConfigByte(machine, HOST_BRIDGE, register, 0x33);
   for (const [index, irq] of PIRQ_ROUTES.entries()) writeConfigByte(machine, ISA_BRIDGE, 0x60 + index, irq);
@@ -25,7 +23,8 @@ export function playFirmware(machine: Machine): void {
   setUpFunctions(machine);
   out(machine, KEYBOARD_COMMAND, 1, WRITE_COMMAND_BYTE);
   out(machine, KEYBOARD_DATA, 1, INTERRUPT_AND_TRANSLATE);
-  placeTables(machine);
+  for (const { address, bytes } of tables) writeBytes(machine.memory, address, bytes);
+  writeDataAreas(machine);
   leaveRealModeInterrupts(machine);
   writeBytes(machine.memory, BIOS_SEGMENT + RESET_CODE_START, resetCode().subarray(RESET_CODE_START));
   writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x10);
@@ -35,9 +34,9 @@ export function playFirmware(machine: Machine): void {
 function setUpFunctions(machine: Machine): void {
   let io = FIRST_BAR_PORT;
   let memory = END_OF_PCI_MEMORY;
-  for (const { part, function: fn, state } of pciParts(machine)) {
-    const { slot, function: number } = part.pci!;
-    const devfn = (slot << 3) | number;
+  for (const each of pciParts(machine)) {
+    const { function: fn } = each;
+    const devfn = devfnOf(each);
     for (const bar of fn.bars) {
       if (bar.space === 'io') io = Math.ceil(io / bar.size) * bar.size;
       else memory = Math.floor((memory - bar.size) / bar.size) * bar.size;
@@ -45,22 +44,17 @@ function setUpFunctions(machine: Machine): void {
       if (bar.width === 64) writeConfig(machine, devfn, PCI.bar0 + 4 * bar.index + 4, 4, 0);
       if (bar.space === 'io') io += bar.size;
     }
-    const pin = state.config[PCI.interruptPin]!;
-    const line = devfn === POWER_MANAGEMENT ? SCI : PIRQ_ROUTES[pirqOf(slot, pin)]!;
-    if (pin !== 0) writeConfigByte(machine, devfn, PCI.interruptLine, line);
+    if (pinOf(each) !== 0) writeConfigByte(machine, devfn, PCI.interruptLine, lineOf(each));
     writeConfig(machine, devfn, PCI.command, 2, COMMAND.io | COMMAND.memory | COMMAND.serr);
   }
 }
 
-/** ACPI and SMBIOS tables at the end of low memory, what leads to them in the BIOS area. */
-function placeTables(machine: Machine): void {
-  const base = machine.board.ram.below4g - ACPI_AREA;
-  const { tables, rsdp } = placeAcpi(machineAcpi(machine.options), base);
-  writeBytes(machine.memory, base, tables);
-  writeBytes(machine.memory, RSDP_ADDRESS, rsdp);
-  const smbios = placeSmbios(machineSmbios(machine.options, machine.board.processorId), base + SMBIOS_OFFSET);
-  writeBytes(machine.memory, base + SMBIOS_OFFSET, smbios.tables);
-  writeBytes(machine.memory, SMBIOS_ANCHOR, smbios.anchor);
+/** What the BIOS keeps of the machine for itself and for whoever asks. */
+function writeDataAreas(machine: Machine): void {
+  const seconds = secondsAt(machine.state.devices.rtc, machine.now());
+  const secondsOfDay = seconds - Math.floor(seconds / SECONDS_OF_DAY) * SECONDS_OF_DAY;
+  writeBytes(machine.memory, DATA_AREA, dataArea({ serialPorts: serialPorts(machine.config), secondsOfDay }));
+  writeBytes(machine.memory, EXTENDED_DATA_AREA, extendedDataArea());
 }
 
 function writeConfigByte(machine: Machine, devfn: number, register: number, value: number): void {
@@ -85,21 +79,15 @@ function out(machine: Machine, port: number, size: number, value: number): void 
 const BIOS_SEGMENT = 0xf0000;
 const FIRST_BAR_PORT = 0xc000;
 const END_OF_PCI_MEMORY = 0xfec00000;
-const SCI = 9;
 const KEYBOARD_DATA = 0x60;
 const KEYBOARD_COMMAND = 0x64;
 /** 8042 command 0x60, and the byte SeaBIOS leaves: keyboard interrupt, scan codes translated, mouse off. */
 const WRITE_COMMAND_BYTE = 0x60;
 const INTERRUPT_AND_TRANSLATE = 0x61;
-/** Where SeaBIOS puts the SMBIOS entry point; the tables go behind the ACPI ones. */
-const SMBIOS_ANCHOR = 0xf59f0;
-const SMBIOS_OFFSET = 0x10000;
 /** Slot and function as configuration addresses carry them. */
 const HOST_BRIDGE = 0;
 const ISA_BRIDGE = 1 << 3;
-const POWER_MANAGEMENT = (1 << 3) | 3;
 /** Attributes of F0000-FFFFF in the high half; the registers after it hold 32 KiB each. */
 const PAM0 = 0x59;
 const PM_BASE = 0x600;
-/** SeaBIOS spreads PIRQA-D over these two. */
-const PIRQ_ROUTES = [10, 10, 11, 11] as const;
+const SECONDS_OF_DAY = 86_400;

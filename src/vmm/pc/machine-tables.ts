@@ -15,7 +15,11 @@ export function machineAcpi(options: MachineOptions): AcpiBlob {
   });
 }
 
-/** The SMBIOS tables of a machine with these options. */
-export function machineSmbios(options: MachineOptions, processorId: ProcessorId): Smbios {
-  return smbios({ cpus: options.smp, ram: ramLayout(options.memory * 2 ** 20), processorId });
+/** The SMBIOS tables of a machine with these options; firmware adds what it says of itself. */
+export function machineSmbios(
+  options: MachineOptions,
+  processorId: ProcessorId,
+  { bios }: { readonly bios: boolean } = { bios: false },
+): Smbios {
+  return smbios({ cpus: options.smp, ram: ramLayout(options.memory * 2 ** 20), processorId, bios });
 }

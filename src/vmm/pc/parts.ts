@@ -91,6 +91,10 @@ const serialParts = ({ serialLines }: Board): Part[] =>
     part(serialName(line), 'uart16550', { line, iobase }, wired({ irq: gsi(irq) })),
   );
 
+/** Where a machine's serial lines are reached, COM1 first. */
+export const serialPorts = ({ serialLines }: Pick<Board, 'serialLines'>): number[] =>
+  SERIAL_LINES.slice(0, serialLines).map(({ iobase }) => iobase);
+
 /** COM1 to COM4. */
 const SERIAL_LINES = [
   { iobase: 0x3f8, irq: 4 },

@@ -6,28 +6,31 @@ import { multibootHeader, planMultiboot } from '../loaders/multiboot.ts';
 import type { LoadPlan } from '../loaders/plan.ts';
 import { readBytes, writeBytes } from '../memory/address-space.ts';
 import { enterKernel, resetVcpu, setMemoryTypes } from '../accel/vcpu-registers.ts';
-import { playFirmware, RSDP_ADDRESS } from './firmware-role.ts';
+import { biosTables } from './bios-tables.ts';
+import { playFirmware } from './firmware-role.ts';
 
 /** Put memory and vCPUs where the first instruction finds them: at power-on and after every system reset. */
 export function powerOn(machine: Machine): void {
   for (let vcpu = 0; vcpu < machine.config.smp; vcpu++) resetVcpu(machine, vcpu);
-  const plan = directPlan(machine);
-  if (plan === undefined) return;
-  playFirmware(machine);
+  if (!startsKernel(machine)) return;
+  const { placed, rsdp } = biosTables(machine);
+  const plan = directPlan(machine, rsdp);
+  playFirmware(machine, placed);
   place(machine, plan);
   setMemoryTypes(machine, pciHole(machine));
   enterKernel(machine, plan.entry);
 }
 
-/** The kernel that starts without firmware, if there is one. Multiboot kernels always do. */
-function directPlan(machine: Machine): LoadPlan | undefined {
-  const { kernel, initrd, append } = machine.options;
-  if (kernel === undefined || bootsThroughFirmware(machine.options)) return undefined;
+/** Whether a kernel starts without firmware. Multiboot kernels always do. */
+const startsKernel = ({ options }: Machine): boolean => options.kernel !== undefined && !bootsThroughFirmware(options);
+
+function directPlan(machine: Machine, rsdp: number): LoadPlan {
+  const { kernel, initrd, append = '' } = machine.options;
   const { ram } = machine.board;
-  if (multibootHeader(kernel.bytes) !== undefined) {
-    return planMultiboot({ kernel, modules: initrd === undefined ? [] : [initrd], append: append ?? '', ram });
+  if (multibootHeader(kernel!.bytes) !== undefined) {
+    return planMultiboot({ kernel: kernel!, modules: initrd === undefined ? [] : [initrd], append, ram });
   }
-  return planLinux({ kernel, initrd, append: append ?? '', ram, rsdp: RSDP_ADDRESS });
+  return planLinux({ kernel: kernel!, initrd, append, ram, rsdp });
 }
 
 /** Copy the plan into memory; zeros after a segment matter only where an earlier run left something. */

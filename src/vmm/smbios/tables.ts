@@ -6,6 +6,8 @@ export interface SmbiosOptions {
   readonly ram: RamLayout;
   /** EAX and EDX of CPUID leaf 1. */
   readonly processorId: readonly [eax: number, edx: number];
+  /** Whether the firmware's own structure is there, which firmware adds to those of the machine. */
+  readonly bios?: boolean;
 }
 
 /** The entry point and the structures it leads to. SMBIOS 2.8 reference specification, 5.2 and 6. */
@@ -17,6 +19,7 @@ export interface Smbios {
 /** What QEMU 7.2's `pc` machine says of itself; firmware fills in the address and both checksums. */
 export function smbios(options: SmbiosOptions): Smbios {
   const structures = [
+    ...(options.bios === true ? [bios()] : []),
     system(),
     chassis(),
     processor(options),
@@ -58,6 +61,14 @@ function complement(bytes: Uint8Array): number {
   let sum = 0;
   for (const byte of bytes) sum += byte;
   return -sum & 0xff;
+}
+
+/** What SeaBIOS of Debian 12 says of itself. 7.1. */
+function bios(): number[] {
+  const [noCharacteristics, contentDistribution] = [8, 4];
+  const releases = [0, 0, 0xff, 0xff];
+  const fields = [1, 2, ...word(0xe800), 3, 0, noCharacteristics, ...zeros(7), 0, contentDistribution, ...releases];
+  return structure(0, 0, fields, 'SeaBIOS', '1.16.2-debian-1.16.2-1', '04/01/2014');
 }
 
 function system(): number[] {

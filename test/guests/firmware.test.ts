@@ -1,0 +1,47 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { tool, without } from '../stepping-aside.ts';
+import { retrovisor, scratchFolder } from './command-line.ts';
+import { expectFolds, expectReruns } from './trace-alone.ts';
+
+const folder = scratchFolder();
+const BIOS_READER = fileURLToPath(new URL('firmware/bios.elf', import.meta.url));
+const EXIT = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4'];
+const QEMU = 'qemu-system-x86_64';
+
+const lines = (text: string): string[] => text.replaceAll('\r', '').split('\n');
+
+/** Machines whose tables differ. */
+const MACHINES = [
+  ['one processor and one line', '-m 256'],
+  ['more processors than one and three lines', '-m 300 -smp 3 -serial null -serial null'],
+] as const;
+
+describe('what a BIOS leaves in memory, without firmware', () => {
+  test.each(MACHINES)('with %s a kernel reads what it reads on QEMU', without(tool(QEMU)), (_, machine) => {
+    const argv = ['-nodefaults', '-serial', 'stdio', ...machine.split(' '), ...EXIT, '-kernel', BIOS_READER];
+    const qemu = spawnSync(QEMU, ['-accel', 'tcg', '-display', 'none', ...argv], { encoding: 'utf8', timeout: 60_000 });
+    expect(qemu.stdout).toContain('done');
+    const { out, status } = retrovisor(['run', ...ours(argv), '--no-trace']);
+    expect(lines(out)).toEqual(lines(qemu.stdout));
+    expect(status).toBe(qemu.status);
+  });
+
+  test('tables are found, real mode has its interrupts, and the run is held by its trace', async () => {
+    const trace = join(folder, 'bios.trace');
+    const argv = ['-nodefaults', '-serial', 'stdio', ...EXIT, '-kernel', BIOS_READER, '--wall-clock', '1700000000'];
+    const { out } = retrovisor(['run', ...argv, '--trace', trace]);
+    expect(out).toContain('ebda 9fc0 equipment 206 base 27f ebda size 1');
+    expect(out).toContain('mp f5ba0 table f5bb0 sum 0');
+    expect(out).toContain('real mode: ticks 2');
+    expect(retrovisor(['replay', trace]).out).toContain('0 divergences');
+    expectFolds(trace);
+    await expectReruns(trace);
+  });
+});
+
+/** A line that prints nowhere, as ours has it. */
+const ours = (argv: readonly string[]): string[] =>
+  argv.map((word) => (word === 'null' ? `file:${join(folder, 'line')}` : word));

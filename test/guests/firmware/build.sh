@@ -1,0 +1,13 @@
+#!/bin/sh
+# Builds the program of this folder with gcc and binutils. The committed image is what Debian 12's produce.
+set -eu
+cd "$(dirname "$0")"
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+flags="-std=c11 -Os -m32 -march=i686 -ffreestanding -fno-pic -no-pie -fno-stack-protector -fno-asynchronous-unwind-tables
+  -fcf-protection=none -Wall -Wextra -Wno-array-bounds -ffile-prefix-map=$PWD=."
+as --32 start.S -o "$out/start.o"
+gcc $flags -c bios.c -o "$out/bios.o"
+ld -m elf_i386 -n -nostdlib --build-id=none -z noexecstack --no-warn-rwx-segments --strip-all -T bios.lds \
+  -o bios.elf "$out/start.o" "$out/bios.o"
+sha256sum bios.elf
