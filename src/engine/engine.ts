@@ -40,6 +40,8 @@ export interface EngineOptions {
   readonly tscPerTick: number;
   /** 64 bits of recorded entropy for RDRAND and RDSEED, `ticks` into the run: those before the drawing instruction. */
   random(ticks: number): bigint;
+  /** Routines outside the handlers that a run calls before it pauses, so that others are heard; without: any number. */
+  readonly callsPerRun?: number;
   /** Given: the guest's writes to its own page tables are told, with the ticks of the run up to and with each. */
   readonly onTableWrite?: (write: TableWrite, vcpu: number, ticks: number) => void;
 }
@@ -102,6 +104,7 @@ class Engine implements GuestEngine {
     this.memory = new EngineMemory(hostBytes);
     this.eptWords = new Uint32Array(tablePages(hostBytes) * EPT_PAGE_WORDS);
     this.processor = new Processor(this.memory, this.eptWords, options.instantiate);
+    this.processor.clock.callsPerRun = options.callsPerRun ?? Number.POSITIVE_INFINITY;
     this.processor.seed = () => options.random(this.processor.clock.ticksBefore);
     this.memory.write32(L.TSC_PER_TICK, options.tscPerTick);
     this.regions = [this.hostRegion(), this.eptRegion(), this.blockRegion(), ...this.followTables()];
@@ -292,8 +295,9 @@ class Engine implements GuestEngine {
     if (exit === undefined) exit = processor.run(budget);
     processor.clock.inRun = false;
     if (budget > 0) this.stops.passes = false;
-    const isBroken = exit === undefined && processor.clock.executed < budget && this.stops.isHit;
-    return isBroken ? { ...this.stopped(exit), why: 'break' } : this.stopped(exit);
+    if (exit !== undefined || processor.clock.executed >= budget) return this.stopped(exit);
+    if (this.stops.isHit) return { ...this.stopped(exit), why: 'break' };
+    return processor.clock.isPaused ? { ...this.stopped(exit), why: 'pause' } : this.stopped(exit);
   }
 
   private inject(how: { info: number; errorCode: number; length: number }): VmExit | undefined {

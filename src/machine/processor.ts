@@ -108,7 +108,7 @@ export class MachineProcessor implements Processor {
   }
 
   /**
-   * VM entry and run. A cut is a 'break' that leaves the VM entry open, so that where a caller of `advance` stops
+   * VM entry and run. A cut, and a pause, is a 'break' that leaves the VM entry open, so that where a caller of `advance` stops
    * cannot be seen in the run: the exit that ends the entry reports all its ticks.
    */
   run(vcpu: number, budget: number, inject: Parameters<Guest['run']>[2], origin: Origin): GuestStop {
@@ -120,7 +120,7 @@ export class MachineProcessor implements Processor {
     this.running = undefined;
     context.ticks += stop.ticks;
     const isCut = stop.why === 'budget' && allowed < budget;
-    if (isCut) return { ...stop, why: 'break' };
+    if (isCut || stop.why === 'pause') return { ...stop, why: 'break' };
     if (stop.why === 'break') {
       context.hasBroken = true;
       return stop;

@@ -50,8 +50,11 @@ export interface VmExit {
 
 /** Why the processor gave control back, with all that the hypervisor may look at. */
 export interface GuestStop {
-  /** 'exit': see `exit`. 'budget': the tick budget ended. 'break': a debugger's stop. */
-  readonly why: 'exit' | 'budget' | 'break';
+  /**
+   * 'exit': see `exit`. 'budget': the tick budget ended. 'break': a debugger's stop. 'pause': it took long in the
+   * host's time; the guest goes on as though nothing had been.
+   */
+  readonly why: 'exit' | 'budget' | 'break' | 'pause';
   readonly exit: VmExit;
   /** Instructions retired in this run. */
   readonly ticks: number;

@@ -49,10 +49,19 @@ export class Processor extends LinearAccess implements Executing {
     const { module, slots } = handlerModule();
     this.wasm = instantiate(module, {
       memory: memory.memory,
-      translate: (low: number, high: number, want: number) => this.mmu.translate(low, high, want),
+      translate: (low: number, high: number, want: number) => {
+        this.clock.called();
+        return this.mmu.translate(low, high, want);
+      },
       commit: () => this.mmu.commit(),
-      resolve: () => this.flow.resolve(),
-      assist: (id: number, record: number) => this.flow.assist(id, record),
+      resolve: () => {
+        this.clock.called();
+        return this.flow.resolve();
+      },
+      assist: (id: number, record: number) => {
+        this.clock.called();
+        return this.flow.assist(id, record);
+      },
     });
     this.mmu = new Mmu(memory, eptWords, {
       pageFault: (low, high, error) => this.stopWithPageFault(low, high, error),
@@ -141,12 +150,14 @@ export class Processor extends LinearAccess implements Executing {
   private trapLike = false;
 
   /**
-   * Run from RIP for at most `budget` ticks. Returns the exit, or undefined when the budget ended;
+   * Run from RIP for at most `budget` ticks. Returns the exit, or undefined when the budget ended or the run pauses;
    * `executed` tells how many ticks were used.
    */
   run(budget: number): VmExit | undefined {
-    this.clock.executed = 0;
+    this.clock.begin();
     while (this.clock.executed < budget) {
+      if (this.clock.isPaused) return undefined;
+      this.clock.called();
       if (this.stops.values !== undefined) this.stops.compareValues();
       if (this.stops.isHit) return undefined;
       const window = this.windowExit();

@@ -12,6 +12,9 @@ export class RunClock {
   reserve = 0;
   /** Ticks used by the slices of the run that are over, and by deliveries. */
   executed = 0;
+  /** What a run may call before it pauses. A handler is quick, whatever it does; a routine may cost a thousand. */
+  callsPerRun = Number.POSITIVE_INFINITY;
+  private callsLeft = 0;
   /** Handlers are running: the instruction at hand has taken its tick. */
   slicing = false;
   /** KVM emulates: what INS and OUTS use instead of an exit. */
@@ -33,6 +36,20 @@ export class RunClock {
   stopSoon(): void {
     this.reserve += this.ticks.value;
     this.ticks.value = 0;
+  }
+
+  begin(): void {
+    this.executed = 0;
+    this.callsLeft = this.callsPerRun;
+  }
+  /** A routine outside the handlers is called, or a slice begins. */
+  called(): void {
+    this.callsLeft -= 1;
+    if (this.callsLeft === 0 && this.slicing) this.stopSoon();
+  }
+  /** The run is to end before its budget because it has called so much. */
+  get isPaused(): boolean {
+    return this.callsLeft <= 0;
   }
 
   /**

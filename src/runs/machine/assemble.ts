@@ -47,6 +47,9 @@ export function assemble(assembly: Assembly): MachineParts {
 /** Host memory beside guest RAM: firmware, option ROM, and room for what rounding takes. */
 const ROM_BYTES = 8 << 20;
 
+/** Calls of its routines after which the processor lets others have their turn: some milliseconds at the dearest. */
+const CALLS_PER_RUN = 10_000;
+
 /** The processor itself, with host memory for this machine. */
 const liveEngine =
   ({ description, world }: Assembly): MachineParts['engine'] =>
@@ -57,6 +60,7 @@ const liveEngine =
       instantiate: world.instantiate,
       hostTsc: () => time.hostTsc(),
       tscPerTick: time.tscPerTick,
+      callsPerRun: CALLS_PER_RUN,
       random: (ticks) => time.random(ticks),
       ...(guestPageTables
         ? { onTableWrite: (write, vcpu, ticks) => time.tableWritten({ ...write, vcpu, ticks }) }

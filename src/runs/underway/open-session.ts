@@ -19,10 +19,11 @@ import { type OutputTo, Printed } from './printed.ts';
 import { type Recording, startRecording } from './recording.ts';
 import { payloadFor, STOPPED, typedAt } from '../run-inputs.ts';
 import type { Session, SessionPause } from './session.ts';
+import { Slice } from './slice.ts';
 
 const MEASURED_MS = 8;
 const FIRST_CHUNK = 200_000;
-/** A guest may become a thousand times slower from one chunk to the next, and no signal is heard within one. */
+/** What a processor runs in one go, where nothing else happens in between. */
 const LARGEST_CHUNK = 250_000;
 
 interface Running {
@@ -219,14 +220,14 @@ function isKept({ live }: Running): boolean {
   return true;
 }
 
-function runFor(running: Running, slice: number, paced: boolean): SessionPause {
-  const { milliseconds } = running.world;
-  const begun = milliseconds();
+function runFor(running: Running, milliseconds: number, paced: boolean): SessionPause {
+  const slice = new Slice(milliseconds, running.world.milliseconds, running.gate);
   try {
     for (;;) {
-      const pause = runChunk(running, paced);
+      const pause = runChunk(running, paced, slice);
       if (pause !== undefined) return pause;
-      if (milliseconds() - begun >= slice) return { pause: 'slice' };
+      slice.look();
+      if (slice.isOver) return { pause: 'slice' };
     }
   } catch (error) {
     running.hasFailed = true;
@@ -236,14 +237,14 @@ function runFor(running: Running, slice: number, paced: boolean): SessionPause {
   }
 }
 
-function runChunk(running: Running, paced: boolean): SessionPause | undefined {
+function runChunk(running: Running, paced: boolean, gate: Slice): SessionPause | undefined {
   const { world, machine, tickLimit, keeper, live } = running;
   const { nsPerTick } = machine.state.config;
   const from = machine.ticks;
   const tick = Math.min(from + running.chunk, tickLimit, keeper?.due ?? tickLimit);
   const ns = Math.max(machine.now() + running.chunk * nsPerTick, running.mayWarpTo);
   const begun = world.milliseconds();
-  const reason = (live?.timeline ?? machine).advance({ tick, ...(paced ? { ns } : {}), ...held(running) });
+  const reason = (live?.timeline ?? machine).advance({ tick, ...(paced ? { ns } : {}), gate });
   adapt(running, machine.ticks - from, world.milliseconds() - begun);
   if (running.recording?.failure !== undefined) throw running.recording.failure;
   if (reason.why === 'until') keeper?.keepWhenDue();
@@ -257,14 +258,13 @@ function runChunk(running: Running, paced: boolean): SessionPause | undefined {
     return { pause: 'ended', end: { status: 0, sentence: `Stopped after ${tickLimit} ticks as asked.` } };
   }
   if (running.gate?.isHeld === true) return { pause: 'held' };
+  if (gate.isOver) return { pause: 'slice' };
   if (paced && machine.ticks < tick && machine.now() < ns) {
     const deadline = machine.nextDeadline();
     return { pause: 'idle', untilNs: deadline === Number.POSITIVE_INFINITY ? undefined : deadline };
   }
   return undefined;
 }
-
-const held = ({ gate }: Running) => (gate === undefined ? {} : { gate });
 
 /** Keep a chunk near a few milliseconds of the host's time, whatever the guest does. */
 function adapt(running: Running, ticks: number, milliseconds: number): void {
