@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { Problem } from '../base/problem.ts';
 import { OptionHelp } from '../options/device-help.ts';
+import { BrokenPipe, statusOf } from '../host/terminal.ts';
 import { USAGE_STATUS, UsageProblem } from '../options/usage.ts';
 
 const PROBLEM_STATUS = 1;
@@ -27,6 +28,7 @@ function reported(error: unknown): number {
     process.stderr.write(`retrovisor: ${error.message.replace(/^error: /, '').replace(/\n\(D/, ' (d')}\n`);
     return USAGE_STATUS;
   }
+  if (error instanceof BrokenPipe) return statusOf('SIGPIPE');
   if (error instanceof Problem) {
     process.stderr.write(`retrovisor: ${error.message}\n`);
     return error instanceof UsageProblem ? USAGE_STATUS : PROBLEM_STATUS;

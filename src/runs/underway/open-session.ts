@@ -48,6 +48,7 @@ interface Running {
   stopped: boolean;
   /** A step did not come to its end: the machine cannot go on. */
   hasFailed: boolean;
+  isClosed: boolean;
   /** Virtual time of the look that last found something printed. */
   printedAt: number;
 }
@@ -134,6 +135,7 @@ export function startSession(
     mayWarpTo: 0,
     stopped: false,
     hasFailed: false,
+    isClosed: false,
     printedAt: 0,
   };
   return sessionOf(running);
@@ -155,14 +157,20 @@ function stopRun({ machine, inputs, live }: Running): void {
 }
 
 function closeRun(running: Running): void {
+  if (running.isClosed) return;
+  running.isClosed = true;
   const { told, recording, keeper } = running;
   try {
     if (!running.hasFailed) stopRun(running);
+  } catch (error) {
+    running.hasFailed = true;
+    throw error;
   } finally {
-    recording?.close();
+    if (running.hasFailed) recording?.breakOff();
+    else recording?.close();
     told.end();
   }
-  keeper?.finish();
+  if (!running.hasFailed) keeper?.finish();
 }
 
 function sessionOf(running: Running): Session {
@@ -201,7 +209,10 @@ function sessionOf(running: Running): Session {
       exits: running.course.exits,
       virtualNs: machine.now(),
     }),
-    flush: () => void running.printed.flush(),
+    flush() {
+      running.recording?.writeWhenDue();
+      running.printed.flush();
+    },
     live: running.live,
     close: () => closeRun(running),
   };
@@ -245,6 +256,7 @@ function runChunk(running: Running, paced: boolean): SessionPause | undefined {
   const begun = world.milliseconds();
   const reason = (live?.timeline ?? machine).advance({ tick, ...(paced ? { ns } : {}), ...held(running) });
   adapt(running, machine.ticks - from, world.milliseconds() - begun);
+  running.recording?.writeWhenDue();
   if (running.recording?.failure !== undefined) throw running.recording.failure;
   if (reason.why === 'until') keeper?.keepWhenDue();
   if (reason.why === 'ended') return { pause: 'ended', end: running.course.end(reason.ending, machine.ticks) };
