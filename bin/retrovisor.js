@@ -37,5 +37,15 @@ async function entryPoint() {
 // collecting them costs several times as much.
 setFlagsFromString('--no-allocation-site-pretenuring');
 
+const BROKEN_PIPE = 128 + 13;
+
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (stream === process.stdout) process.exitCode = BROKEN_PIPE;
+  });
+}
+
 const { main } = await import(pathToFileURL(await entryPoint()).href);
-process.exitCode = await main(process.argv.slice(2));
+const status = await main(process.argv.slice(2));
+process.exitCode ??= status;

@@ -2,7 +2,7 @@ import type { Ns } from '../base/units.ts';
 import type { CharacterPort } from '../runs/run-inputs.ts';
 import type { Session, SessionEnd, SessionPause } from '../runs/underway/session.ts';
 import { GUEST_FAILED } from '../reducers/run.ts';
-import type { Terminal } from '../host/terminal.ts';
+import { statusOf, type Terminal } from '../host/terminal.ts';
 import { ESCAPE_HELP, escapeAtStart, keyMeanings } from './escape.ts';
 import { answerMonitor, MONITOR_PROMPT } from './monitor.ts';
 import type { Typist } from '../runs/underway/typist.ts';
@@ -78,7 +78,7 @@ function takeInput(state: ConsoleState): void {
   const { terminal, options, session } = state;
   const signal = terminal.signal();
   if (signal !== undefined) {
-    state.end = { status: signal === 'SIGTERM' ? 143 : 130, sentence: `Ended by ${signal}.` };
+    state.end = { status: statusOf(signal), sentence: `Ended by ${signal}.` };
     return;
   }
   for (const bytes of terminal.take()) {

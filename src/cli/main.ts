@@ -2,6 +2,7 @@ import { CommanderError } from 'commander';
 import { fileURLToPath } from 'node:url';
 import { Problem } from '../base/problem.ts';
 import { inSources } from '../host/source-places.ts';
+import { BrokenPipe, statusOf } from '../host/terminal.ts';
 import { OptionHelp, USAGE_STATUS, UsageProblem } from '../options/usage.ts';
 
 /** Where the package lies. */
@@ -36,6 +37,7 @@ function reported(error: unknown): number {
     process.stderr.write(`retrovisor: ${error.message.replace(/^error: /, '').replace(/\n\(D/, ' (d')}\n`);
     return USAGE_STATUS;
   }
+  if (error instanceof BrokenPipe) return statusOf('SIGPIPE');
   if (error instanceof Problem) {
     process.stderr.write(`retrovisor: ${error.message}\n`);
     return error instanceof UsageProblem ? USAGE_STATUS : PROBLEM_STATUS;

@@ -1,5 +1,4 @@
 import { digestOf } from '../base/digest.ts';
-import type { Stamped } from '../events/stamped.ts';
 import { configurationOf } from '../runs/machine/machine-description.ts';
 import { NODE } from '../host/node.ts';
 import { progressOf } from '../host/progress.ts';
@@ -8,6 +7,7 @@ import { type RanAgain, replayRun, rerun as rerunTrace } from '../runs/recorded/
 import { writeOut } from '../host/terminal.ts';
 import { slicesOf } from '../reducers/slices.ts';
 import { fold as foldEvents, isFolded } from '../replay/fold.ts';
+import { Printed } from '../runs/underway/printed.ts';
 import { Told } from '../replay/streams/told.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
 import type { Print } from './trace-commands.ts';
@@ -32,14 +32,12 @@ export async function replay(path: string, options: ReplayOptions, print: Print)
   told.events$.subscribe(({ seq }) => {
     if (seq % STRIDE === 0) progress.at(seq / length);
   });
-  if (options.console === true) told.events$.subscribe(showConsole);
-  const ran = await replayRun(recorded, told);
+  const printed = new Printed({ serial: (line, bytes) => line === 0 && writeOut(bytes), character: () => undefined });
+  if (options.console === true) told.events$.subscribe((stamped) => printed.next(stamped));
+  const ran = await replayRun(recorded, told, () => printed.flush());
+  printed.flush();
   progress.end();
   return verdict(ran, print);
-}
-
-function showConsole({ event }: Stamped): void {
-  if (event.kind === 'sim:serial_sent' && event.line === 0) writeOut(Uint8Array.of(event.byte));
 }
 
 /** `retrovisor fold`: the state that follows from the events by the table of reducers. Returns the process status. */

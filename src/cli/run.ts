@@ -29,6 +29,8 @@ async function runWith(options: RunOptions): Promise<SessionEnd> {
   try {
     const session = openSession(NODE, options, outputs.to);
     let server: GdbServer | undefined;
+    // An error nobody foresaw must not leave half a trace.
+    const forget = NODE.atExit(() => session.close());
     try {
       if (options.gdb !== undefined) server = await (await import('./gdb.ts')).serveLive(session.live, options);
       return await runConsole(session, terminal, {
@@ -41,6 +43,7 @@ async function runWith(options: RunOptions): Promise<SessionEnd> {
     } finally {
       server?.close();
       session.close();
+      forget();
     }
   } finally {
     outputs.close();
@@ -69,7 +72,7 @@ function outputsOf(
     if (backend.to === 'stdio') return (bytes) => terminal.write(bytes);
     const file = openForWriting(backend.path);
     files.push(file);
-    return (bytes) => void writeSync(file, bytes);
+    return (bytes) => writeWhole(file, bytes, backend.path);
   };
   const lines = options.serial.map(writer);
   const devices = new Map(options.characters.map(({ dev, backend }) => [dev, writer(backend)]));
@@ -88,6 +91,14 @@ function outputsOf(
       for (const file of files) closeSync(file);
     },
   };
+}
+
+function writeWhole(file: number, bytes: Uint8Array, path: string): void {
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+  } catch (error) {
+    throw worldProblem('write', path, error);
+  }
 }
 
 function openForWriting(path: string): number {

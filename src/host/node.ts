@@ -11,6 +11,10 @@ export const NODE: World = {
   wallClock: () => BigInt(Date.now()) * 1_000_000n,
   milliseconds: () => performance.now(),
   othersTurn: () => new Promise((resolve) => void setImmediate(resolve)),
+  later(milliseconds, act) {
+    const timer = setTimeout(act, milliseconds).unref();
+    return () => clearTimeout(timer);
+  },
   atExit(act) {
     process.once('exit', act);
     return () => void process.off('exit', act);

@@ -69,6 +69,8 @@ export interface World {
   milliseconds(): number;
   /** Resolves once what else waits in the program has had its turn. */
   othersTurn(): Promise<void>;
+  /** Have something done after so many milliseconds; no reason for the program to go on. Returns how to take it back. */
+  later(milliseconds: number, act: () => void): () => void;
   /** Have something done should the program end first. Returns how to take that back. */
   atExit(act: () => void): () => void;
   /** The engine's handlers, made to run. */

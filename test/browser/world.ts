@@ -48,6 +48,10 @@ export async function pageWorld(version: string, given: ReadonlyMap<string, Uint
     wallClock: () => BigInt(Date.now()) * 1_000_000n,
     milliseconds: () => performance.now(),
     othersTurn,
+    later(milliseconds, act) {
+      const timer = setTimeout(act, milliseconds);
+      return () => clearTimeout(timer);
+    },
     atExit: () => () => undefined,
     instantiate,
     inflate: (stored, rawLength) => inflateSync(stored, { out: new Uint8Array(rawLength) }),

@@ -12,7 +12,7 @@ import { PayloadBatch } from './payload-chunks.ts';
 /** The format version this code writes. */
 export const FORMAT_VERSION = 3;
 
-/** Events of one chunk: what a torn tail can lose at most. */
+/** Most events of one chunk. */
 export const EVENTS_PER_CHUNK = 4096;
 
 /** Where a trace's bytes go, in order. The writer never seeks. */
@@ -35,6 +35,8 @@ export interface TraceSubject {
 /** A trace being written. */
 export interface TraceWriter {
   append(stamped: Stamped): void;
+  /** Events held back: not yet in a chunk. */
+  readonly held: number;
   /** Write the events held back; a crash after this loses nothing. */
   flush(): void;
   /** Flush and write the index. The trace can be read without it. */
@@ -98,6 +100,9 @@ export function createTraceWriter(
       if (stamped.event.kind === 'sim:payload_received') putDown(state, stamped.event.sha256);
       state.batch.push(stamped);
       if (state.batch.length === EVENTS_PER_CHUNK) flush(state);
+    },
+    get held() {
+      return state.batch.length;
     },
     flush: () => flush(state),
     close: () => close(state),

@@ -43,8 +43,12 @@ export async function replay(world: World, path: string, { images = {} }: RunAga
   return replayRun(openRecordedRun(world, path, images), new Told());
 }
 
-/** The same for readers of what is told. */
-export async function replayRun(run: RecordedRun, told: Told): Promise<RanAgain> {
+/** The same for readers of what is told. `onPiece` is called now and then: what it throws ends the replay. */
+export async function replayRun(
+  run: RecordedRun,
+  told: Told,
+  onPiece: () => void = () => undefined,
+): Promise<RanAgain> {
   const { events } = run.read;
   const verifier = createVerifier(events);
   told.events$.subscribe((stamped) => verifier.check(stamped));
@@ -52,7 +56,10 @@ export async function replayRun(run: RecordedRun, told: Told): Promise<RanAgain>
   const machine = createMachine(assemble({ ...run, inputs, onEvent: told.hear }));
   const steps = replaySteps(machine, events, verifier);
   let step = steps.next();
-  for (; step.done !== true; step = steps.next()) await run.world.othersTurn();
+  for (; step.done !== true; step = steps.next()) {
+    onPiece();
+    await run.world.othersTurn();
+  }
   told.end();
   return ranAgain(run, step.value, digestOf(machine.state) + machine.pages.digest());
 }

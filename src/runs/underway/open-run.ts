@@ -76,6 +76,9 @@ export const openPrepared = (made: Prepared): OpenedRun => new RunUnderWay(made)
 /** How long the machine runs before the rest of the program has its turn. */
 const SLICE_MS = 8;
 
+/** How long a run is held before its trace has all that was told. */
+const HELD_MS = 500;
+
 class RunUnderWay implements OpenedRun {
   readonly events$: Observable<Stamped>;
   readonly states$: Observable<MachineState>;
@@ -247,12 +250,16 @@ class RunUnderWay implements OpenedRun {
 
   /** At rest, and nobody holds the run. */
   private async whenOpen(): Promise<void> {
-    await this.made.world.othersTurn();
+    const { world } = this.made;
+    await world.othersTurn();
     while (this.gate.isHeld && !this.isClosing) {
+      // Whoever holds the run may do so for ever.
+      const forget = world.later(HELD_MS, () => this.session?.flush());
       await new Promise<void>((pass) => {
         this.wake = pass;
         this.gate.whenOpen(pass);
       });
+      forget();
     }
   }
 }

@@ -49,6 +49,7 @@ interface Running {
   stopped: boolean;
   /** A step did not come to its end: the machine cannot go on. */
   hasFailed: boolean;
+  isClosed: boolean;
   /** Virtual time of the look that last found something printed. */
   printedAt: number;
 }
@@ -135,6 +136,7 @@ export function startSession(
     mayWarpTo: 0,
     stopped: false,
     hasFailed: false,
+    isClosed: false,
     printedAt: 0,
   };
   return sessionOf(running);
@@ -156,14 +158,20 @@ function stopRun({ machine, inputs, live }: Running): void {
 }
 
 function closeRun(running: Running): void {
+  if (running.isClosed) return;
+  running.isClosed = true;
   const { told, recording, keeper } = running;
   try {
     if (!running.hasFailed) stopRun(running);
+  } catch (error) {
+    running.hasFailed = true;
+    throw error;
   } finally {
-    recording?.close();
+    if (running.hasFailed) recording?.breakOff();
+    else recording?.close();
     told.end();
   }
-  keeper?.finish();
+  if (!running.hasFailed) keeper?.finish();
 }
 
 function sessionOf(running: Running): Session {
@@ -202,7 +210,10 @@ function sessionOf(running: Running): Session {
       exits: running.course.exits,
       virtualNs: machine.now(),
     }),
-    flush: () => void running.printed.flush(),
+    flush() {
+      running.recording?.writeWhenDue();
+      running.printed.flush();
+    },
     live: running.live,
     close: () => closeRun(running),
   };
@@ -246,6 +257,7 @@ function runChunk(running: Running, paced: boolean, gate: Slice): SessionPause |
   const begun = world.milliseconds();
   const reason = (live?.timeline ?? machine).advance({ tick, ...(paced ? { ns } : {}), gate });
   adapt(running, machine.ticks - from, world.milliseconds() - begun);
+  running.recording?.writeWhenDue();
   if (running.recording?.failure !== undefined) throw running.recording.failure;
   if (reason.why === 'until') keeper?.keepWhenDue();
   if (reason.why === 'ended') return { pause: 'ended', end: running.course.end(reason.ending, machine.ticks) };

@@ -10,13 +10,23 @@ export interface Recording extends Pick<Observer<Stamped>, 'next'> {
   readonly failure: Error | undefined;
   /** The machine stands: from here on there is a file. A run that cannot start overwrites nothing. */
   begin(): void;
+  /** Write what has been held back for long. To be called again and again, whether anything was told or not. */
+  writeWhenDue(): void;
+  /** The run did not come to an end: write what is held back, and no end. */
+  breakOff(): void;
   /** Write what is held back and the index, and close the file. Throws what writing any of it threw. */
   close(): void;
 }
 
+/** Milliseconds for which an event may be held back, so that a recorder that is killed has lost less than a second. */
+const HELD_MS = 400;
+
+/** Events told between two looks at the clock. */
+const UNTIL_A_LOOK = 256;
+
 /** Record into a file. Throws a Problem when a trace may not be written there. */
 export function startRecording(
-  { files, compress }: Pick<World, 'files' | 'compress'>,
+  { files, compress, milliseconds }: Pick<World, 'files' | 'compress' | 'milliseconds'>,
   path: string,
   subject: TraceSubject,
   payloads?: PayloadSource,
@@ -25,27 +35,41 @@ export function startRecording(
   const file = heldBack(files, path);
   const writer = createTraceWriter(file, compress, subject, payloads);
   let failure: Error | undefined;
+  /** When the first event that is held back was told. */
+  let since: number | undefined;
+  const attempt = <T>(write: (what: T) => void, what: T): void => {
+    if (failure !== undefined) return;
+    try {
+      write(what);
+    } catch (error) {
+      failure = error as Error;
+    }
+  };
+  const writeWhenDue = (): void => {
+    if (since === undefined || milliseconds() - since < HELD_MS) return;
+    since = undefined;
+    attempt(writer.flush, undefined);
+  };
+  const finish = (write: () => void): void => {
+    attempt(write, undefined);
+    file.close();
+    if (failure !== undefined) throw failure;
+  };
   return {
     get failure() {
       return failure;
     },
     next(stamped) {
-      if (failure !== undefined) return;
-      try {
-        writer.append(stamped);
-      } catch (error) {
-        failure = error as Error;
-      }
+      attempt(writer.append, stamped);
+      const { held } = writer;
+      if (held === 0) since = undefined;
+      else if (since === undefined) since = milliseconds();
+      else if (held % UNTIL_A_LOOK === 0) writeWhenDue();
     },
     begin: file.begin,
-    close() {
-      try {
-        if (failure === undefined) writer.close();
-      } finally {
-        file.close();
-      }
-      if (failure !== undefined) throw failure;
-    },
+    writeWhenDue,
+    breakOff: () => finish(writer.flush),
+    close: () => finish(writer.close),
   };
 }
 

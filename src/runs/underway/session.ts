@@ -59,7 +59,7 @@ export interface Session {
   readonly isStopped: boolean;
   setStopped(stopped: boolean): void;
   figures(): SessionFigures;
-  /** Hand on what the guest has printed. */
+  /** Hand on what the guest has printed, and write what the trace has held back for long. */
   flush(): void;
   /** The run as gdb holds it, when `-gdb` was asked for. */
   readonly live: LiveRun | undefined;
