@@ -97,7 +97,7 @@ function addRunningAgain(program: Command, { print, done }: Outcome): void {
     .action(async (file, { every, ...images }) => {
       const asked = every === undefined ? images : { ...images, every: stride(every) };
       const { index } = await import('./index-command.ts');
-      done(index(file, asked, print));
+      done(await index(file, asked, print));
     });
 }
 

@@ -1,5 +1,6 @@
 import { Problem } from '../base/problem.ts';
 import type { Seq, Tick } from '../base/units.ts';
+import type { Work } from '../base/work.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { Mark } from './timeline.ts';
 import { type EventFilter, matcher, unknownKinds } from './export/event-filter.ts';
@@ -13,17 +14,25 @@ export function endOf(events: readonly Stamped[]): Mark {
 /** Just after an event was raised. */
 export const afterEvent = ({ seq, tick }: Stamped): Mark => ({ seq: seq + 1, tick });
 
+const NUMBER = /^(#|\+|-|tick\s+)?(\d[\d_]*)(\.\d+)?(%)?$/;
+
+/** Whether `markOf` can read it. */
+export const isMark = (text: string): boolean =>
+  /^(start|end)$/.test(text.trim()) || NUMBER.test(text.trim()) || unknownKinds([kindIn(text)]).length === 0;
+
+const kindIn = (text: string): string => text.trim().split(/\s+/)[0] || '*';
+
 /**
- * The mark somebody means: `start`, `end`, a tick (`1200`), an event (`#57`), a share of the run (`25%`), some ticks
- * on or back (`+10`, `-10`), or the first event of a kind whose text holds the rest (`kvm_exit CPUID`).
+ * The mark somebody means: `start`, `end`, a tick (`1200`, `tick 1200`), an event (`#57`), a share of the run (`25%`),
+ * some ticks on or back (`+10`, `-10`), or the first event of a kind whose text holds the rest (`kvm_exit CPUID`).
  */
-export function markOf(text: string, events: readonly Stamped[], now: Mark): Mark | number {
+export function* markOf(text: string, events: readonly Stamped[], now: Mark): Work<Mark | number> {
   const end = endOf(events);
   const words = text.trim();
   if (words === 'start') return 0;
   if (words === 'end') return end;
-  const number = /^(#|\+|-)?(\d[\d_]*)(\.\d+)?(%)?$/.exec(words);
-  if (number === null) return firstEvent(words, events);
+  const number = NUMBER.exec(words);
+  if (number === null) return yield* firstEvent(words, events);
   const [, sign, digits, fraction, percent] = number;
   const value = Number((digits as string).replaceAll('_', ''));
   if (percent !== undefined) return within(Math.floor((end.tick * Number(`${value}${fraction ?? ''}`)) / 100), end);
@@ -44,43 +53,53 @@ function within(tick: Tick, end: Mark): number {
 
 /** A filter from words: a kind of event with `*`, and text its fields must hold. */
 export function filterOf(text: string): EventFilter {
-  const [kind = '*', ...rest] = text.trim().split(/\s+/);
+  const kind = kindIn(text);
+  const rest = text.trim().split(/\s+/).slice(1);
   if (unknownKinds([kind]).length > 0) {
     throw new Problem(`${kind} is neither a place nor a kind of event: see \`help\`.`);
   }
   return { kinds: [kind], ...(rest.length === 0 ? {} : { containing: rest.join(' ') }) };
 }
 
-function firstEvent(text: string, events: readonly Stamped[]): Mark {
-  const found = nextEvent(events, 0, matcher(filterOf(text)));
+function* firstEvent(text: string, events: readonly Stamped[]): Work<Mark> {
+  const found = yield* nextEvent(events, 0, matcher(filterOf(text)));
   if (found === undefined) throw new Problem(`No event of the run is ${text}.`);
   return afterEvent(found);
 }
 
-/** The first event from `seq` on that is wanted. */
-export function nextEvent(
+/** Events looked at between two looks at whether somebody wants to stop. */
+const PIECE = 1 << 10;
+
+/** Looks for an event from a place on, or before it. */
+export type EventSearch = (
   events: readonly Stamped[],
   seq: Seq,
   isWanted: (stamped: Stamped) => boolean,
-): Stamped | undefined {
-  const first = events[0]?.seq ?? 0;
-  for (let at = Math.max(0, seq - first); at < events.length; at += 1) {
-    const stamped = events[at] as Stamped;
-    if (isWanted(stamped)) return stamped;
-  }
-  return undefined;
-}
+) => Work<Stamped | undefined>;
+
+/** The first event from `seq` on that is wanted. */
+export const nextEvent: EventSearch = (events, seq, isWanted) =>
+  firstOf(events, indexOf(events, seq), events.length, isWanted);
 
 /** The last event before `seq` that is wanted. */
-export function previousEvent(
+export const previousEvent: EventSearch = (events, seq, isWanted) =>
+  firstOf(events, indexOf(events, seq) - 1, -1, isWanted);
+
+const indexOf = (events: readonly Stamped[], seq: Seq): number =>
+  Math.min(events.length, Math.max(0, seq - (events[0]?.seq ?? 0)));
+
+/** From one index to before another, upwards or downwards. */
+function* firstOf(
   events: readonly Stamped[],
-  seq: Seq,
+  from: number,
+  to: number,
   isWanted: (stamped: Stamped) => boolean,
-): Stamped | undefined {
-  const first = events[0]?.seq ?? 0;
-  for (let at = Math.min(events.length, seq - first) - 1; at >= 0; at -= 1) {
+): Work<Stamped | undefined> {
+  const by = Math.sign(to - from);
+  for (let at = from; (to - at) * by > 0; at += by) {
     const stamped = events[at] as Stamped;
     if (isWanted(stamped)) return stamped;
+    if (at % PIECE === 0) yield (at - from) / (to - from);
   }
   return undefined;
 }

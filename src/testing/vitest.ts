@@ -1,3 +1,4 @@
+import { finish } from '../base/work.ts';
 import { expect } from 'vitest';
 import { matcher } from '../replay/export/event-filter.ts';
 import { filterOf, nextEvent } from '../replay/places.ts';
@@ -31,7 +32,7 @@ function toReplayExactly(received: TraceUnderTest, images: ImagePaths = {}): Out
 function toReach(received: TraceUnderTest, event: string): Outcome {
   const trace = pathOf(received);
   const { events, damage } = eventsOf(trace);
-  const found = nextEvent(events, 0, matcher(filterOf(event)));
+  const found = finish(nextEvent(events, 0, matcher(filterOf(event))));
   const reached = found === undefined ? '' : describeStamped(found);
   return {
     pass: found !== undefined,
