@@ -20,6 +20,8 @@ export const SETUP = {
   heapEndPtr: 0x224,
   cmdLinePtr: 0x228,
   initrdAddrMax: 0x22c,
+  kernelAlignment: 0x230,
+  relocatable: 0x234,
   xloadflags: 0x236,
   cmdlineSize: 0x238,
   prefAddress: 0x258,
@@ -36,8 +38,8 @@ export interface BzImage {
   readonly protocol: number;
   readonly initrdAddrMax: number;
   readonly cmdlineSize: number;
-  /** Memory the kernel may use before it looks at the memory map, from 1 MiB. */
-  readonly initSize: number;
+  /** Where the memory ends that it uses before it looks at the memory map. */
+  readonly initEnd: number;
   readonly initrdAbove4g: boolean;
 }
 
@@ -69,33 +71,44 @@ export function parseBzImage(image: NamedImage): BzImage {
     protocol,
     initrdAddrMax: fieldAt(bytes, SETUP.initrdAddrMax, 4),
     cmdlineSize: has(0x206) ? fieldAt(bytes, SETUP.cmdlineSize, 4) : 255,
-    initSize: has(0x20a) ? fieldAt(bytes, SETUP.initSize, 4) : bytes.length - setupSize,
+    initEnd: Math.max(initEnd(bytes, protocol), KERNEL_ADDRESS + bytes.length - setupSize),
     initrdAbove4g: has(0x20c) && (fieldAt(bytes, SETUP.xloadflags, 2) & CAN_BE_LOADED_ABOVE_4G) !== 0,
   };
 }
+
+/**
+ * It unpacks itself to where it was loaded, aligned, or to its preferred address if that is higher: `init_size` is
+ * counted from there. Linux Documentation/arch/x86/boot.rst, `init_size`.
+ */
+function initEnd(bytes: Uint8Array, protocol: number): number {
+  if (protocol < 0x20a) return KERNEL_ADDRESS;
+  const alignment = Math.max(1, fieldAt(bytes, SETUP.kernelAlignment, 4));
+  const loaded = bytes[SETUP.relocatable] === 0 ? 0 : Math.ceil(KERNEL_ADDRESS / alignment) * alignment;
+  const start = Math.max(loaded, preferredAddress(bytes));
+  return (start === 0 ? KERNEL_ADDRESS : start) + fieldAt(bytes, SETUP.initSize, 4);
+}
+
+const preferredAddress = (bytes: Uint8Array): number =>
+  fieldAt(bytes, SETUP.prefAddress, 4) + fieldAt(bytes, SETUP.prefAddress + 4, 4) * 2 ** 32;
 
 /** The initrd's place: as high as the kernel allows, below the ACPI area, on a page. QEMU's x86_load_linux. */
 export function initrdAddress(kernel: BzImage, initrd: NamedImage, ram: RamLayout): number {
   const allowed = kernel.initrdAbove4g ? 0xffffffff : kernel.initrdAddrMax;
   const highest = Math.min(allowed, ram.below4g - ACPI_DATA_SIZE - 1);
   const address = Math.floor((highest - initrd.bytes.length) / PAGE) * PAGE;
-  const kernelEnd = KERNEL_ADDRESS + kernel.initSize;
-  if (address < kernelEnd) {
-    throw new Problem(
-      `${kernel.name} and ${initrd.name} need ${mib(kernelEnd + initrd.bytes.length + ACPI_DATA_SIZE)} MiB of memory ` +
-        `and the machine has ${mib(ram.total)}; give it more with -m.`,
-    );
+  if (address < kernel.initEnd) {
+    throw new Problem(`${initrd.name} is too large: ${kernel.name} takes it below 0x${allowed.toString(16)} only.`);
   }
   return address;
 }
 
-/** Stop when the kernel alone does not fit. */
-export function checkKernelFits(kernel: BzImage, ram: RamLayout): void {
-  const end = KERNEL_ADDRESS + Math.max(kernel.initSize, kernel.protectedMode.length);
-  if (end <= ram.below4g - ACPI_DATA_SIZE) return;
+/** Stop when the machine has not the memory for what is to be loaded. */
+export function checkFits(kernel: BzImage, initrd: NamedImage | undefined, ram: RamLayout): void {
+  const needed = kernel.initEnd + Math.ceil((initrd?.bytes.length ?? 0) / PAGE) * PAGE + ACPI_DATA_SIZE;
+  if (needed <= ram.below4g) return;
+  const what = initrd === undefined ? `${kernel.name} needs` : `${kernel.name} and ${initrd.name} need`;
   throw new Problem(
-    `${kernel.name} needs ${mib(end + ACPI_DATA_SIZE)} MiB of memory and the machine has ${mib(ram.total)}; ` +
-      'give it more with -m.',
+    `${what} ${mib(needed)} MiB of memory and the machine has ${mib(ram.total)}; give it more with -m.`,
   );
 }
 

@@ -1,6 +1,6 @@
 import type { NamedImage } from '../options.ts';
 import type { RamLayout } from '../memory/ram-layout.ts';
-import { checkKernelFits, commandLineBytes, initrdAddress, KERNEL_ADDRESS, parseBzImage, SETUP } from './bzimage.ts';
+import { checkFits, commandLineBytes, initrdAddress, KERNEL_ADDRESS, parseBzImage, SETUP } from './bzimage.ts';
 import { encodeE820, kernelE820 } from './e820.ts';
 import { type LoadPlan, segment } from './plan.ts';
 
@@ -21,7 +21,7 @@ export interface LinuxRequest {
 export function planLinux(request: LinuxRequest): LoadPlan {
   const { kernel, initrd, ram } = request;
   const image = parseBzImage(kernel);
-  checkKernelFits(image, ram);
+  checkFits(image, initrd, ram);
   const cmdline = commandLineBytes(image, request.append);
   const initrdAt = initrd === undefined ? 0 : initrdAddress(image, initrd, ram);
   const zeroPage = new Uint8Array(PAGE);

@@ -2,7 +2,7 @@ import { number } from '../fw-cfg/number.ts';
 import { FW_CFG } from '../fw-cfg/keys.ts';
 import type { NamedImage } from '../options.ts';
 import type { RamLayout } from '../memory/ram-layout.ts';
-import { checkKernelFits, commandLineBytes, initrdAddress, KERNEL_ADDRESS, parseBzImage, SETUP } from './bzimage.ts';
+import { checkFits, commandLineBytes, initrdAddress, KERNEL_ADDRESS, parseBzImage, SETUP } from './bzimage.ts';
 
 /**
  * The fw_cfg items by which an option ROM boots a bzImage: setup code with its header filled in, kernel, initrd,
@@ -15,7 +15,7 @@ export function firmwareLinuxItems(
   ram: RamLayout,
 ): ReadonlyMap<number, Uint8Array> {
   const image = parseBzImage(kernel);
-  checkKernelFits(image, ram);
+  checkFits(image, initrd, ram);
   const commandLine = commandLineBytes(image, append);
   const initrdAt = initrd === undefined ? 0 : initrdAddress(image, initrd, ram);
   const initrdBytes = initrd?.bytes ?? new Uint8Array();

@@ -1,5 +1,15 @@
+/** Fields of a setup header. */
+interface FakeHeader {
+  readonly initSize?: number;
+  readonly prefAddress?: number;
+  readonly alignment?: number;
+  readonly protocol?: number;
+  readonly setupSects?: number;
+  readonly initrdMax?: number;
+}
+
 /** A bzImage with the header fields that matter and `bytes` of kernel behind `setupSects` sectors of setup. */
-export function fakeBzImage(change: { initSize?: number; protocol?: number; setupSects?: number } = {}): Uint8Array {
+export function fakeBzImage(change: FakeHeader = {}): Uint8Array {
   const sects = change.setupSects ?? 1;
   const bytes = new Uint8Array((sects + 1) * 512 + 4096);
   const view = new DataView(bytes.buffer);
@@ -9,9 +19,12 @@ export function fakeBzImage(change: { initSize?: number; protocol?: number; setu
   view.setUint32(0x202, 0x53726448, true);
   view.setUint16(0x206, change.protocol ?? 0x20f, true);
   view.setUint8(0x211, 1);
-  view.setUint32(0x22c, 0x7fffffff, true);
+  view.setUint32(0x22c, change.initrdMax ?? 0x7fffffff, true);
+  view.setUint32(0x230, change.alignment ?? 0x200000, true);
+  view.setUint8(0x234, 1);
   view.setUint16(0x236, 0, true);
   view.setUint32(0x238, 2047, true);
+  view.setBigUint64(0x258, BigInt(change.prefAddress ?? 0), true);
   view.setUint32(0x260, change.initSize ?? 0x800000, true);
   bytes.fill(0x90, (sects + 1) * 512);
   return bytes;

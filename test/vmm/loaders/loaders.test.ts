@@ -45,11 +45,30 @@ describe('a bzImage without firmware', () => {
     ['a file that is no kernel', { kernel: named('README', new Uint8Array(2048)) }, /README is neither/],
     ['a file cut off in its setup', { kernel: named('cut', fakeBzImage().subarray(0, 800)) }, /cut is truncated/],
     ['an ancient protocol', { kernel: named('old', fakeBzImage({ protocol: 0x202 })) }, /boot protocol 2.02/],
-    ['memory too small for the kernel', { ram: ramLayout(8 * MIB) }, /needs \d+ MiB of memory and the machine has 8/],
-    ['an initrd that does not fit', { initrd: named('big', new Uint8Array(60 * MIB)) }, /big need \d+ MiB/],
+    ['memory too small', { ram: ramLayout(8 * MIB) }, /vmlinuz and initrd need 11 MiB of memory .* has 8;/],
+    ['an initrd that does not fit', { initrd: named('big', new Uint8Array(60 * MIB)) }, /big need 71 MiB/],
+    [
+      'an initrd the kernel does not reach',
+      { kernel: named('vmlinuz', fakeBzImage({ initrdMax: 0xa00fff })) },
+      /initrd is too large: vmlinuz takes it below 0xa00fff only/,
+    ],
     ['a command line too long', { append: 'x'.repeat(3000) }, /has 3000 bytes; vmlinuz takes 2047/],
   ])('%s is told in one sentence', (_, change, sentence) => {
     expect(() => planLinux({ ...request, ...change })).toThrow(sentence);
+  });
+
+  test.each([
+    ['from where it is loaded, aligned', { initSize: 8 * MIB, alignment: 16 * MIB }, 25],
+    ['from its preferred address, which is higher', { initSize: 51 * MIB, prefAddress: 16 * MIB }, 68],
+    ['from beyond what addresses reach', { prefAddress: 2 ** 52 }, 2 ** 32],
+    ['from 1 MiB before there was such a field', { protocol: 0x209 }, 2],
+  ])('needs the memory it unpacks itself to, %s', (_, header, mib) => {
+    const alone = { ...request, kernel: named('vmlinuz', fakeBzImage(header)), initrd: undefined };
+    const enough = Math.min(mib, 3072);
+    expect(() => planLinux({ ...alone, ram: ramLayout((enough - 1) * MIB) })).toThrow(
+      `vmlinuz needs ${mib === enough ? mib : 2 ** 32 + 9} MiB of memory and the machine has ${enough - 1}; give it more`,
+    );
+    if (mib === enough) expect(planLinux({ ...alone, ram: ramLayout(mib * MIB) }).entry.eip).toBe(MIB);
   });
 });
 
