@@ -1,3 +1,4 @@
+import { Problem } from '../base/problem.ts';
 import type { Seq, Tick } from '../base/units.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { type Checkpoint, restoreCheckpoint, takeCheckpoint } from '../machine/checkpoint.ts';
@@ -91,6 +92,8 @@ class TimelineState {
   /** From here on the stored checkpoints belong to a future that was forgotten. */
   forgotFrom = Number.POSITIVE_INFINITY;
   watch: ((stamped: Stamped) => void) | undefined;
+  /** Whether the machine was put in a stored state. */
+  hasLoaded = false;
 
   constructor(options: TimelineOptions) {
     const { every = TICKS_BETWEEN, stored, heldBytes = HELD_BYTES } = options;
@@ -124,8 +127,9 @@ export function createTimeline(options: TimelineOptions): Timeline {
       return state.store.bytes;
     },
     advance: (until) => advanceKeeping(state, until),
-    seek: (place) => (typeof place === 'number' ? seek(state, place) : seekMark(state, place)),
-    searchBack: (look) => searchBack(state, look),
+    seek: (place) =>
+      distrusting(state, () => (typeof place === 'number' ? seek(state, place) : seekMark(state, place))),
+    searchBack: (look) => distrusting(state, () => searchBack(state, look)),
     forget: () => forget(state),
     watching(watch, look) {
       state.watch = watch;
@@ -136,6 +140,25 @@ export function createTimeline(options: TimelineOptions): Timeline {
       }
     },
   };
+}
+
+/**
+ * Stored checkpoints are anybody's: what breaks a machine that stood in one is run from the beginning instead, without
+ * them.
+ */
+function distrusting<T>(state: TimelineState, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof Problem || !state.hasLoaded) throw error;
+    state.options.stored?.refuse();
+    state.hasLoaded = false;
+    state.forgotFrom = 0;
+    state.store.dropAfter(state.first.seq, state.first.tick);
+    state.keptTo = state.first.tick;
+    restoreCheckpoint(state.machine, state.first);
+    return act();
+  }
 }
 
 const markOf = ({ seq, ticks: tick }: Machine): Mark => ({ seq, tick });
@@ -246,7 +269,9 @@ function loadedBefore(state: TimelineState, tick: Tick, least: number): Checkpoi
     const place = places[at]!;
     if (place.tick < least) return undefined;
     const loaded = place.tick < tick ? state.options.stored?.load(at, state.first) : undefined;
-    if (loaded !== undefined) return loaded;
+    if (loaded === undefined) continue;
+    state.hasLoaded = true;
+    return loaded;
   }
   return undefined;
 }
