@@ -2,8 +2,9 @@ import { createInterface } from 'node:readline/promises';
 import { readImage } from '../host/files.ts';
 import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { NODE } from '../host/node.ts';
+import { onOneLine } from '../base/printable.ts';
 import { Problem } from '../base/problem.ts';
-import { writeOut } from '../host/terminal.ts';
+import { complain, printText } from '../host/output.ts';
 import { endOf } from '../replay/places.ts';
 import { answerPrompt, completionsOf } from '../debugger/prompt/prompt.ts';
 import { type DebugSession, describePlace, openDebugSession } from '../debugger/session.ts';
@@ -24,10 +25,9 @@ const DAMAGED = 1;
 /** `retrovisor debug`: stand in a recorded run. Resolves to the process status. */
 export async function debug(path: string, options: DebugOptions, print: Print): Promise<number> {
   const recorded = openRecordedRun(NODE, path, options);
-  const onStoredProblem = (sentence: string): void => void process.stderr.write(`retrovisor: ${sentence}\n`);
-  const session = openDebugSession(openTimeline(recorded, { onStoredProblem }));
+  const session = openDebugSession(openTimeline(recorded, { onStoredProblem: complain }));
   const { damage } = recorded.read;
-  if (damage !== undefined) process.stderr.write(`retrovisor: ${damage}\n`);
+  if (damage !== undefined) complain(damage);
   for (const file of options.symbols ?? []) addSymbols(session, file);
   for (const line of options.ex ?? []) print(answered(session, line));
   if (options.batch !== true) await converse(session, print);
@@ -55,10 +55,16 @@ function answered(session: DebugSession, line: string): string {
   }
 }
 
+/** Completions without names that a terminal would obey: they are shown, and typed, as they are. */
+const typeable = ([names, last]: readonly [string[], string]): [string[], string] => [
+  names.filter((name) => onOneLine(name) === name),
+  last,
+];
+
 async function converse(session: DebugSession, print: Print): Promise<void> {
   const { stdin, stdout } = process;
   const interactive = stdin.isTTY === true && stdout.isTTY === true;
-  const say = interactive ? (text: string) => writeOut(Buffer.from(text === '' ? '' : `${text}\n`)) : print;
+  const say = interactive ? (text: string) => printText(text === '' ? '' : `${text}\n`) : print;
   if (interactive) {
     const { tick, seq } = endOf(session.run.events);
     say(`A run of ${tick} instructions and ${seq} events. \`help\` lists the commands.\n${describePlace(session)}`);
@@ -68,7 +74,7 @@ async function converse(session: DebugSession, print: Print): Promise<void> {
     output: interactive ? stdout : undefined,
     prompt: PROMPT,
     historySize: 1000,
-    completer: (line: string) => completionsOf(session, line) as [string[], string],
+    completer: (line: string) => typeable(completionsOf(session, line)),
   });
   let previous = '';
   if (interactive) lines.prompt();

@@ -1,6 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { NODE } from '../host/node.ts';
+import { complain, printText } from '../host/output.ts';
 import type { LiveRun } from '../runs/underway/live-run.ts';
 import { liveSubjectOf } from '../gdb/live-subject.ts';
 import { type GdbServer, type GdbServerOptions, serveGdb } from '../gdb/server.ts';
@@ -19,15 +20,14 @@ const HELD_MIB = 1024;
 
 /** `retrovisor gdb`: let a stock gdb stand in a recorded run. Resolves to the process status. */
 export async function gdb(path: string, options: GdbOptions): Promise<number> {
-  const say = (sentence: string): void => void process.stderr.write(`retrovisor: ${sentence}\n`);
   const recorded = openTimeline(openRecordedRun(NODE, path, options), {
     heldBytes: HELD_MIB * MIB,
-    onStoredProblem: say,
+    onStoredProblem: complain,
   });
   const { damage } = recorded.run.read;
-  if (damage !== undefined) say(damage);
-  const server = await listening(subjectOf(recorded), { ...options, say }, '--port');
-  process.stdout.write(`Waiting for gdb: target remote 127.0.0.1:${server.port}\n`);
+  if (damage !== undefined) complain(damage);
+  const server = await listening(subjectOf(recorded), { ...options, say: complain }, '--port');
+  printText(`Waiting for gdb: target remote 127.0.0.1:${server.port}\n`);
   process.once('SIGINT', () => server.close());
   await server.closed;
   return 0;
@@ -39,10 +39,9 @@ export async function serveLive(
   { gdb: port, startsStopped }: Pick<RunOptions, 'gdb' | 'startsStopped'>,
 ): Promise<GdbServer | undefined> {
   if (live === undefined || port === undefined) return undefined;
-  const say = (sentence: string): void => void process.stderr.write(`retrovisor: ${sentence}\n`);
-  const server = await listening(liveSubjectOf(live), { port, once: false, say }, '-gdb tcp::PORT');
+  const server = await listening(liveSubjectOf(live), { port, once: false, say: complain }, '-gdb tcp::PORT');
   live.isHeld = startsStopped;
-  say(`gdb can come: target remote 127.0.0.1:${server.port}`);
+  complain(`gdb can come: target remote 127.0.0.1:${server.port}`);
   return server;
 }
 

@@ -1,11 +1,11 @@
 import { digestOf } from '../base/digest.ts';
-import type { Stamped } from '../events/stamped.ts';
+import type { MachineEvent } from '../events/vocabulary.ts';
 import { configurationOf } from '../runs/machine/machine-description.ts';
 import { NODE } from '../host/node.ts';
 import { progressOf } from '../host/progress.ts';
 import { type ImagePaths, openRecordedRun, openRunWithoutImages } from '../runs/recorded/recorded-run.ts';
 import { type RanAgain, replayRun, rerun as rerunTrace } from '../runs/recorded/run-again.ts';
-import { writeOut } from '../host/terminal.ts';
+import { complain, type ConsoleShown, consoleShown } from '../host/output.ts';
 import { slicesOf } from '../reducers/slices.ts';
 import { fold as foldEvents, isFolded } from '../replay/fold.ts';
 import { Told } from '../replay/streams/told.ts';
@@ -15,6 +15,8 @@ import type { Print } from './trace-commands.ts';
 /** What may differ from the recorded run: where the images lie now, and whether its console is shown. */
 export interface ReplayOptions extends ImagePaths {
   readonly console?: boolean;
+  /** Byte for byte, as the guest's terminal would have had it. */
+  readonly raw?: boolean;
 }
 
 /** Status of a command that found a run to differ from its record. */
@@ -32,14 +34,16 @@ export async function replay(path: string, options: ReplayOptions, print: Print)
   told.events$.subscribe(({ seq }) => {
     if (seq % STRIDE === 0) progress.at(seq / length);
   });
-  if (options.console === true) told.events$.subscribe(showConsole);
+  const shown = options.console === true ? consoleShown(options.raw === true) : undefined;
+  if (shown !== undefined) told.events$.subscribe(({ event }) => showConsole(event, shown));
   const ran = await replayRun(recorded, told);
+  shown?.end();
   progress.end();
   return verdict(ran, print);
 }
 
-function showConsole({ event }: Stamped): void {
-  if (event.kind === 'sim:serial_sent' && event.line === 0) writeOut(Uint8Array.of(event.byte));
+function showConsole(event: MachineEvent, shown: ConsoleShown): void {
+  if (event.kind === 'sim:serial_sent' && event.line === 0) shown.take(Uint8Array.of(event.byte));
 }
 
 /** `retrovisor fold`: the state that follows from the events by the table of reducers. Returns the process status. */
@@ -79,6 +83,6 @@ function verdict({ events, agreed, digests, tick, digest, divergence, damage }: 
 
 function damageStatus(damage: string | undefined): number {
   if (damage === undefined) return 0;
-  process.stderr.write(`retrovisor: ${damage}\n`);
+  complain(damage);
   return DAMAGED;
 }

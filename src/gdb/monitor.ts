@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { own } from '../base/own.ts';
 import { Problem } from '../base/problem.ts';
 import { worldProblem } from '../host/files.ts';
 import type { Stamped } from '../events/stamped.ts';
@@ -90,7 +91,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 export function describeMonitor(view: MonitorView, vcpu: number, line: string): Sentences {
   const asked = line.trim();
   const [name = '', ...words] = asked.split(/\s+/);
-  const command = COMMANDS[name === '' ? 'help' : name];
+  const command = own(COMMANDS, name === '' ? 'help' : name);
   if (command !== undefined) return command.answer(view, vcpu, words);
   const answer = viewText(view, vcpu, asked) ?? view.ask(asked, vcpu);
   return now(() => answer ?? `Unknown command '${name}'. \`monitor help\` lists them.`)(view, vcpu, words);
