@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { VERSION } from '../host/program.ts';
-import { writeOut } from '../host/terminal.ts';
+import { printText } from '../host/output.ts';
 import { withImages } from '../options/image-options.ts';
 import { addTimeTravel } from './time-travel.ts';
 import type { Print } from './trace-commands.ts';
@@ -86,7 +86,8 @@ export async function dispatch(argv: readonly string[]): Promise<number> {
 function addRunningAgain(program: Command, { print, done }: Outcome): void {
   withImages(program.command('replay <file>'))
     .description('run a trace again and compare every event; names the first divergence')
-    .option('--console', "show the guest's console again")
+    .option('--console', "show the guest's console again, what a terminal would obey escaped")
+    .option('--raw', 'show it byte for byte')
     .action(async (file, options) => {
       const { replay } = await import('./replay-commands.ts');
       done(await replay(file, options, print));
@@ -156,7 +157,7 @@ const LINES_HELD = 512;
 function printer(): { readonly print: Print; flush(): void } {
   let lines: string[] = [];
   const flush = (): void => {
-    if (lines.length > 0) writeOut(Buffer.from(`${lines.join('\n')}\n`));
+    if (lines.length > 0) printText(`${lines.join('\n')}\n`);
     lines = [];
   };
   const print: Print = (line) => {

@@ -1,3 +1,4 @@
+import { printable } from '../base/printable.ts';
 import type { Ns } from '../base/units.ts';
 import type { CharacterPort } from '../runs/run-inputs.ts';
 import type { Session, SessionEnd, SessionPause } from '../runs/underway/session.ts';
@@ -104,7 +105,7 @@ function takeKeys(state: ConsoleState, bytes: Uint8Array): void {
   }
 }
 
-const onTerminal = (text: string): string => text.replaceAll('\n', '\r\n');
+const onTerminal = (text: string): string => printable(text).replaceAll('\n', '\r\n');
 
 function toggleMonitor(state: ConsoleState): void {
   const open = state.monitorLine === undefined;

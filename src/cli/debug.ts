@@ -5,8 +5,9 @@ import { readImage } from '../host/files.ts';
 import { hearInterrupt, type Interrupt } from '../host/interrupt.ts';
 import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { NODE } from '../host/node.ts';
+import { onOneLine } from '../base/printable.ts';
 import { Problem } from '../base/problem.ts';
-import { writeOut } from '../host/terminal.ts';
+import { complain, printText } from '../host/output.ts';
 import { endOf } from '../replay/places.ts';
 import { type Answer, answering, completionsOf } from '../debugger/prompt/prompt.ts';
 import { type DebugSession, describePlace, openDebugSession } from '../debugger/session.ts';
@@ -38,13 +39,12 @@ interface Talk {
 /** `retrovisor debug`: stand in a recorded run. Resolves to the process status. */
 export async function debug(path: string, options: DebugOptions, print: Print): Promise<number> {
   const recorded = openRecordedRun(NODE, path, options);
-  const onStoredProblem = (sentence: string): void => void process.stderr.write(`retrovisor: ${sentence}\n`);
-  const session = openDebugSession(openTimeline(recorded, { onStoredProblem }));
+  const session = openDebugSession(openTimeline(recorded, { onStoredProblem: complain }));
   const { damage } = recorded.read;
-  if (damage !== undefined) process.stderr.write(`retrovisor: ${damage}\n`);
+  if (damage !== undefined) complain(damage);
   for (const file of options.symbols ?? []) addSymbols(session, file);
   const interactive = options.batch !== true && process.stdin.isTTY === true && process.stdout.isTTY === true;
-  const say = interactive ? (text: string) => writeOut(Buffer.from(text === '' ? '' : `${text}\n`)) : print;
+  const say = interactive ? (text: string) => printText(text === '' ? '' : `${text}\n`) : print;
   const talk = { session, interactive, interrupt: hearInterrupt(), say };
   try {
     const given = await answerGiven(talk, options.ex ?? []);
@@ -63,7 +63,7 @@ async function answerGiven(talk: Talk, lines: readonly string[]): Promise<number
   for (const line of lines) {
     const { text, isProblem, isStopped } = await answered(talk, line);
     if (isProblem) {
-      process.stderr.write(`retrovisor: --ex '${line}': ${text}\n`);
+      complain(`--ex '${line}': ${text}`);
       status = FAILED;
     } else talk.say(text);
     if (isStopped) return INTERRUPTED;
@@ -103,6 +103,12 @@ function* answeringAll(session: DebugSession, line: string): Work<Answer> {
   }
 }
 
+/** Completions without names that a terminal would obey: they are shown, and typed, as they are. */
+const typeable = ([names, last]: readonly [string[], string]): [string[], string] => [
+  names.filter((name) => onOneLine(name) === name),
+  last,
+];
+
 async function converse(talk: Talk): Promise<'left' | 'interrupted'> {
   const { session, interactive, interrupt, say } = talk;
   if (interactive) {
@@ -114,7 +120,7 @@ async function converse(talk: Talk): Promise<'left' | 'interrupted'> {
     output: interactive ? process.stdout : undefined,
     prompt: PROMPT,
     historySize: 1000,
-    completer: (line: string) => completionsOf(session, line) as [string[], string],
+    completer: (line: string) => typeable(completionsOf(session, line)),
   });
   const close = (): void => lines.close();
   let isBusy = false;

@@ -1,4 +1,5 @@
 import { readDescription } from '../runs/machine/machine-description.ts';
+import { complain } from '../host/output.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 import { describeDifference, differenceOfTraces, type TraceDifference } from '../replay/trace-difference.ts';
 import { lazyEvents } from '../replay/trace/lazy-events.ts';
@@ -40,7 +41,7 @@ export function diff(pathA: string, pathB: string, print: Print): number {
   let status = difference === undefined ? 0 : DIFFERENT;
   for (const { name, read } of [a, b]) {
     if (read.damage === undefined) continue;
-    process.stderr.write(`retrovisor: ${name}: ${read.damage}\n`);
+    complain(`${name}: ${read.damage}`);
     if (status === 0) status = DAMAGED;
   }
   return status;

@@ -1,7 +1,7 @@
 import { forkRun } from '../runs/forks/fork-run.ts';
 import { NODE } from '../host/node.ts';
 import { type ImagePaths, openRecordedRun } from '../runs/recorded/recorded-run.ts';
-import { writeOut } from '../host/terminal.ts';
+import { consoleShown } from '../host/output.ts';
 import { parseChange } from '../replay/interventions.ts';
 import type { Print } from './trace-commands.ts';
 import { UsageProblem } from '../options/usage.ts';
@@ -13,6 +13,8 @@ export interface ForkOptions extends ImagePaths {
   readonly trace: string;
   readonly ticks?: number;
   readonly console?: boolean;
+  /** Byte for byte, as the guest's terminal would have had it. */
+  readonly raw?: boolean;
 }
 
 const ENDINGS = { ended: 'the guest ended', idle: 'every processor waits', ticks: 'as far as asked' } as const;
@@ -23,6 +25,7 @@ export function fork(path: string, options: ForkOptions, print: Print): number {
   if (at === undefined || set.length === 0) throw new UsageProblem('fork needs --at PLACE and --set CHANGE.');
   const changes = set.flatMap(parseChange);
   const run = openRecordedRun(NODE, path, options);
+  const shown = options.console === true ? consoleShown(options.raw === true) : undefined;
   const { end, why, ...forked } = forkRun({
     run,
     place: at,
@@ -31,9 +34,10 @@ export function fork(path: string, options: ForkOptions, print: Print): number {
     trace,
     ticks: options.ticks,
     onSerial(byte) {
-      if (options.console === true) writeOut(Uint8Array.of(byte));
+      shown?.take(Uint8Array.of(byte));
     },
   });
+  shown?.end();
   print(`Forked at tick ${forked.at.tick}, event ${forked.at.seq}; ran to tick ${end.tick}: ${ENDINGS[why]}.`);
   print(`${trace}: ${end.seq} events. \`retrovisor diff ${path} ${trace}\` shows where the futures part.`);
   return 0;

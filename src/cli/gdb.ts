@@ -1,6 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { NODE } from '../host/node.ts';
+import { complain, printText } from '../host/output.ts';
 import type { LiveRun } from '../runs/underway/live-run.ts';
 import { writesIn } from '../gdb/allowed-folder.ts';
 import { liveSubjectOf } from '../gdb/live-subject.ts';
@@ -23,17 +24,16 @@ const HELD_MIB = 1024;
 
 /** `retrovisor gdb`: let a stock gdb stand in a recorded run. Resolves to the process status. */
 export async function gdb(path: string, options: GdbOptions): Promise<number> {
-  const say = (sentence: string): void => void process.stderr.write(`retrovisor: ${sentence}\n`);
   const recorded = openTimeline(openRecordedRun(NODE, path, options), {
     heldBytes: HELD_MIB * MIB,
-    onStoredProblem: say,
+    onStoredProblem: complain,
   });
   const { damage } = recorded.run.read;
-  if (damage !== undefined) say(damage);
+  if (damage !== undefined) complain(damage);
   const { host: address, port, once } = options;
-  const asked = { ...(address === undefined ? {} : { address }), port, once, say };
+  const asked = { ...(address === undefined ? {} : { address }), port, once, say: complain };
   const server = await listening(subjectOf(recorded, writesIn(options.allowWrite)), asked, '--port');
-  process.stdout.write(`Waiting for gdb: target remote ${server.target}\n`);
+  printText(`Waiting for gdb: target remote ${server.target}\n`);
   process.once('SIGINT', () => server.close());
   await server.closed;
   return 0;
@@ -48,12 +48,11 @@ export async function serveLive(
   { gdb: port, gdbAddress: address, gdbWrites, startsStopped }: GdbWanted,
 ): Promise<GdbServer | undefined> {
   if (live === undefined || port === undefined) return undefined;
-  const say = (sentence: string): void => void process.stderr.write(`retrovisor: ${sentence}\n`);
   const subject = liveSubjectOf(live, writesIn(gdbWrites));
-  const asked = { ...(address === undefined ? {} : { address }), port, once: false, say };
+  const asked = { ...(address === undefined ? {} : { address }), port, once: false, say: complain };
   const server = await listening(subject, asked, '-gdb tcp::PORT');
   live.isHeld = startsStopped;
-  say(`gdb can come: target remote ${server.target}`);
+  complain(`gdb can come: target remote ${server.target}`);
   return server;
 }
 

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { indexTrace } from '../runs/recorded/index-trace.ts';
 import { NODE } from '../host/node.ts';
 import { attend } from '../host/attend.ts';
+import { complain } from '../host/output.ts';
 import { hearInterrupt } from '../host/interrupt.ts';
 import { type ImagePaths, openRecordedRun } from '../runs/recorded/recorded-run.ts';
 import { checkpointPath } from '../runs/recorded/stored-checkpoints.ts';
@@ -23,7 +24,7 @@ export async function index(path: string, options: IndexOptions, print: Print): 
     const work = indexTrace(openRecordedRun(NODE, path, options), options.every);
     const indexed = await attend(work, 'Replaying', () => interrupt.isAsked);
     if (!indexed.isDone) {
-      process.stderr.write('retrovisor: stopped; no checkpoints were left.\n');
+      complain('stopped; no checkpoints were left.');
       return INTERRUPTED;
     }
     const file = checkpointPath(path);

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { fileURLToPath } from 'node:url';
 import { Problem } from '../base/problem.ts';
+import { complain, printText } from '../host/output.ts';
 import { inSources } from '../host/source-places.ts';
 import { BrokenPipe, statusOf } from '../host/terminal.ts';
 import { OptionHelp, USAGE_STATUS, UsageProblem } from '../options/usage.ts';
@@ -29,20 +30,20 @@ async function runAsked(argv: readonly string[]): Promise<number> {
 
 function reported(error: unknown): number {
   if (error instanceof OptionHelp) {
-    process.stdout.write(`${error.message}\n`);
+    printText(`${error.message}\n`);
     return 0;
   }
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
-    process.stderr.write(`retrovisor: ${error.message.replace(/^error: /, '').replace(/\n\(D/, ' (d')}\n`);
+    complain(error.message.replace(/^error: /, '').replace(/\n\(D/, ' (d'));
     return USAGE_STATUS;
   }
   if (error instanceof BrokenPipe) return statusOf('SIGPIPE');
   if (error instanceof Problem) {
-    process.stderr.write(`retrovisor: ${error.message}\n`);
+    complain(error.message);
     return error instanceof UsageProblem ? USAGE_STATUS : PROBLEM_STATUS;
   }
   const text = error instanceof Error ? inSources(error.stack ?? error.message, ROOT) : String(error);
-  process.stderr.write(`retrovisor: this is a bug of Retrovisor's own; please report it.\n${text}\n`);
+  complain(`this is a bug of Retrovisor's own; please report it.\n${text}`);
   return BROKEN_STATUS;
 }

@@ -1,3 +1,4 @@
+import { own } from '../base/own.ts';
 import { Problem } from '../base/problem.ts';
 import { NO_SYMBOLS } from '../debugger/symbols/symbols.ts';
 import { answerView, viewsHelp } from '../debugger/views/asked.ts';
@@ -38,9 +39,9 @@ export const MONITOR_PROMPT = '(retrovisor) ';
 export function answerMonitor(subject: MonitorSubject, line: string): MonitorAnswer {
   const words = line.trim().split(/\s+/);
   if (words[0] === '') return say('');
-  const first = SHORT[words[0] as string] ?? (words[0] as string);
+  const first = own(SHORT, words[0] as string) ?? (words[0] as string);
   const name = first === 'info' ? `info ${words[1] ?? ''}`.trim() : first;
-  const command = MONITOR_COMMANDS[name];
+  const command = own(MONITOR_COMMANDS, name);
   if (command !== undefined) return command.answer(subject);
   return say(viewText(subject, line) ?? `Unknown command '${line.trim()}'. \`help\` lists them.`);
 }

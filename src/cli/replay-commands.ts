@@ -4,7 +4,7 @@ import { NODE } from '../host/node.ts';
 import { progressOf } from '../host/progress.ts';
 import { type ImagePaths, openRecordedRun, openRunWithoutImages } from '../runs/recorded/recorded-run.ts';
 import { type RanAgain, replayRun, rerun as rerunTrace } from '../runs/recorded/run-again.ts';
-import { writeOut } from '../host/terminal.ts';
+import { complain, consoleShown } from '../host/output.ts';
 import { slicesOf } from '../reducers/slices.ts';
 import { fold as foldEvents, isFolded } from '../replay/fold.ts';
 import { Printed } from '../runs/underway/printed.ts';
@@ -15,6 +15,8 @@ import type { Print } from './trace-commands.ts';
 /** What may differ from the recorded run: where the images lie now, and whether its console is shown. */
 export interface ReplayOptions extends ImagePaths {
   readonly console?: boolean;
+  /** Byte for byte, as the guest's terminal would have had it. */
+  readonly raw?: boolean;
 }
 
 /** Status of a command that found a run to differ from its record. */
@@ -32,10 +34,13 @@ export async function replay(path: string, options: ReplayOptions, print: Print)
   told.events$.subscribe(({ seq }) => {
     if (seq % STRIDE === 0) progress.at(seq / length);
   });
-  const printed = new Printed({ serial: (line, bytes) => line === 0 && writeOut(bytes), character: () => undefined });
+  const shown = consoleShown(options.raw === true);
+  const serial = (line: number, bytes: Uint8Array): void => void (line === 0 && shown.take(bytes));
+  const printed = new Printed({ serial, character: () => undefined });
   if (options.console === true) told.events$.subscribe((stamped) => printed.next(stamped));
   const ran = await replayRun(recorded, told, () => printed.flush());
   printed.flush();
+  shown.end();
   progress.end();
   return verdict(ran, print);
 }
@@ -77,6 +82,6 @@ function verdict({ events, agreed, digests, tick, digest, divergence, damage }: 
 
 function damageStatus(damage: string | undefined): number {
   if (damage === undefined) return 0;
-  process.stderr.write(`retrovisor: ${damage}\n`);
+  complain(damage);
   return DAMAGED;
 }

@@ -5,6 +5,7 @@ import { openSession } from '../runs/underway/open-session.ts';
 import { NODE } from '../host/node.ts';
 import type { OutputTo } from '../runs/underway/printed.ts';
 import type { SessionEnd } from '../runs/underway/session.ts';
+import { complain, printText } from '../host/output.ts';
 import { openTerminal, type Terminal } from '../host/terminal.ts';
 import { runConsole } from './console.ts';
 import type { GdbServer } from '../gdb/server.ts';
@@ -13,10 +14,13 @@ import { typist } from '../runs/underway/typist.ts';
 
 /** `retrovisor run`: boot a guest with its console here. Resolves to the process status. */
 export async function run(options: RunOptions): Promise<number> {
-  for (const warning of options.warnings) process.stderr.write(`retrovisor: ${warning}\n`);
+  for (const warning of options.warnings) complain(warning);
   const { status, sentence } = await runWith(options);
-  if (sentence !== undefined)
-    process.stderr.write(`${process.stdout.isTTY === true ? '\n' : ''}retrovisor: ${sentence}\n`);
+  if (sentence !== undefined) {
+    // The guest's last line may have no end.
+    if (process.stdout.isTTY === true) printText('\n');
+    complain(sentence);
+  }
   return status;
 }
 

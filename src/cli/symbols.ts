@@ -3,6 +3,7 @@ import { Problem } from '../base/problem.ts';
 import { worldProblem } from '../host/files.ts';
 import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { NODE } from '../host/node.ts';
+import { complain } from '../host/output.ts';
 import { kernelFile } from '../debugger/symbols/kernel-file.ts';
 import { openDebugSession } from '../debugger/session.ts';
 import type { Print } from './trace-commands.ts';
@@ -19,8 +20,7 @@ const BACK = [1_000, 30_000, 1_000_000, 30_000_000];
 
 /** `retrovisor symbols`: the recorded kernel's own names as a file for gdb. Returns the process status. */
 export function symbols(path: string, options: SymbolsOptions, print: Print): number {
-  const say = (sentence: string): void => void process.stderr.write(`retrovisor: ${sentence}\n`);
-  const session = openDebugSession(openTimeline(openRecordedRun(NODE, path, options), { onStoredProblem: say }));
+  const session = openDebugSession(openTimeline(openRecordedRun(NODE, path, options), { onStoredProblem: complain }));
   session.at(options.at);
   const left = [...BACK];
   const file = kernelFile(session.view, session.vcpu, () => {

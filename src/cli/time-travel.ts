@@ -56,7 +56,8 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
     .option('--set <change...>', 'like rax=5, mem:0x1000=c3, "drop irq 0x40", "type ls\\n"; --set help lists them')
     .option('--trace <file>', 'where the new run is recorded', 'fork.trace')
     .option('--ticks <n>', "stop after n instructions in all; the parent's number when absent")
-    .option('--console', "show the guest's console from there on")
+    .option('--console', "show the guest's console from there on, what a terminal would obey escaped")
+    .option('--raw', 'show it byte for byte')
     .action(async (file, options) => {
       const ticks = options.ticks === undefined ? undefined : wholeNumber('--ticks', options.ticks, 1, MOST_TICKS);
       const { fork } = await import('./fork.ts');

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { openSession } from '../runs/underway/open-session.ts';
 import { NODE } from '../host/node.ts';
 import type { Session, SessionEnd, SessionFigures } from '../runs/underway/session.ts';
+import { printText } from '../host/output.ts';
 import { openTerminal, writeOut } from '../host/terminal.ts';
 import { runConsole } from './console.ts';
 import { answerMonitor, MONITOR_PROMPT } from './monitor.ts';
@@ -41,7 +42,7 @@ export async function tour(): Promise<number> {
 }
 
 function say(...lines: readonly string[]): void {
-  writeOut(Buffer.from(`${lines.join('\n')}\n`));
+  printText(`${lines.join('\n')}\n`);
 }
 
 /** Run to the end with nobody typing. */

@@ -1,7 +1,9 @@
 import Table from 'cli-table3';
+import { onOneLine } from '../base/printable.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { readDescription } from '../runs/machine/machine-description.ts';
 import { NODE } from '../host/node.ts';
+import { complain } from '../host/output.ts';
 import { checkpointPath, openStoredCheckpoints } from '../runs/recorded/stored-checkpoints.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 import { eventClock, reportLine } from '../replay/export/report.ts';
@@ -31,7 +33,7 @@ function asFarAsSound(read: () => void): number {
     return 0;
   } catch (damage) {
     if (!(damage instanceof Problem)) throw damage;
-    process.stderr.write(`retrovisor: ${damage.message}\n`);
+    complain(damage.message);
     return DAMAGED;
   }
 }
@@ -98,20 +100,21 @@ export function printInfo(path: string, print: Print): number {
 }
 
 function printHeader(path: string, { header, eventCount, chunks, payloads }: TraceReader, print: Print): void {
-  print(
-    `${path}: Retrovisor trace, format ${header.formatVersion}, engine ${header.engineVersion}, seed ${header.seed}`,
-  );
+  const { formatVersion, engineVersion, seed } = header;
+  print(onOneLine(`${path}: Retrovisor trace, format ${formatVersion}, engine ${engineVersion}, seed ${seed}`));
   const { parent } = header;
-  if (parent !== undefined) print(`fork of ${parent.trace} at ${parent.at}: ${parent.set}`);
+  if (parent !== undefined) print(onOneLine(`fork of ${parent.trace} at ${parent.at}: ${parent.set}`));
   print(`machine: ${JSON.stringify(header.machine)}`);
   for (const image of header.images) {
-    print(`${image.role}: ${image.name}, ${image.bytes} bytes, sha256 ${image.sha256}`);
+    print(onOneLine(`${image.role}: ${image.name}, ${image.bytes} bytes, sha256 ${image.sha256}`));
   }
   print(`${eventCount} events in ${chunks.length} chunks`);
   const kept = payloads.list();
   const bytes = kept.reduce((sum, { length }) => sum + length, 0);
   if (kept.length > 0) print(`${kept.length} payloads from outside, ${bytes} bytes, each content once`);
-  const { length: stored = 0 } = openStoredCheckpoints(NODE, path, print)?.places ?? [];
+  const checkpoints = openStoredCheckpoints(NODE, path, print);
+  const { length: stored = 0 } = checkpoints?.places ?? [];
+  checkpoints?.close();
   if (stored > 0) print(`${stored} checkpoints in ${checkpointPath(path)}`);
 }
 

@@ -1,3 +1,4 @@
+import { own } from '../base/own.ts';
 import { Problem } from '../base/problem.ts';
 import { type PathFor, writeAllowed } from './allowed-folder.ts';
 import type { Stamped } from '../events/stamped.ts';
@@ -97,7 +98,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 export function describeMonitor(view: MonitorView, vcpu: number, line: string): Sentences {
   const asked = line.trim();
   const [name = '', ...words] = asked.split(/\s+/);
-  const command = name === '' ? COMMANDS['help'] : Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  const command = own(COMMANDS, name === '' ? 'help' : name);
   if (command !== undefined) return command.answer(view, vcpu, words);
   const unknown = `Unknown command '${name}'. \`monitor help\` lists them.`;
   return now(() => viewText(view, vcpu, asked) ?? view.ask(asked, vcpu) ?? unknown)(view, vcpu, words);

@@ -1,3 +1,4 @@
+import { printable } from '../base/printable.ts';
 import { unreachable } from '../base/invariant.ts';
 import { type AddressInfo, createServer, isIPv6, type Server, type Socket } from 'node:net';
 import { doorTo } from './door.ts';
@@ -186,14 +187,14 @@ function serveWaiting(client: Client, subject: StubSubject): void {
         break;
       case 'journey':
         travelOn(client, subject, answer.journey, (stop) => {
-          for (const notice of subject.takeNotices()) send(client, `O${hexText(notice)}`);
+          for (const notice of subject.takeNotices()) send(client, `O${hexText(printable(notice))}`);
           send(client, arriveWith(client.stub, subject, stop));
         });
         break;
       case 'sentences':
         travelOn(client, subject, breathing(client, answer.sentences), (text) => {
           client.stub.stopped.last = { why: 'step', vcpu: client.stub.stopped.last.vcpu };
-          send(client, hexText(`${text}\n`));
+          send(client, hexText(printable(`${text}\n`)));
         });
         break;
       default:

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { Problem } from '../base/problem.ts';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { Problem, shortly } from '../base/problem.ts';
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
@@ -16,14 +16,54 @@ const REASONS: Readonly<Record<string, string>> = {
 /** What the operating system said, as one sentence: what could not be done, where and why. */
 export function worldProblem(purpose: string, path: string, error: unknown): Problem {
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  return new Problem(`Cannot ${purpose} ${path}: ${REASONS[code] ?? (error as Error).message}.`);
+  return new Problem(`Cannot ${purpose} ${shortly(path)}: ${REASONS[code] ?? (error as Error).message}.`);
 }
 
-/** A whole file's bytes; `purpose` starts as in "read the kernel". */
-export function readImage(purpose: string, path: string): Uint8Array {
+/** No image is larger than what a machine addresses below 4 GiB. */
+const MOST_BYTES = 2 ** 32;
+
+/**
+ * A whole file's bytes; `purpose` starts as in "read the kernel". Devices, pipes and sockets are no images: nobody
+ * waits for what they say. Of a file that is not of the size wanted nothing is read.
+ */
+export function readImage(purpose: string, path: string, wanted?: number): Uint8Array {
+  const file = opened(purpose, path);
   try {
-    return readFileSync(path);
+    const stat = fstatSync(file);
+    if (!stat.isFile()) {
+      throw new Problem(
+        `Cannot ${purpose} ${shortly(path)}: it is ${stat.isDirectory() ? 'a folder' : 'no regular file'}.`,
+      );
+    }
+    if (stat.size > MOST_BYTES) throw new Problem(`Cannot ${purpose} ${shortly(path)}: it is larger than 4 GiB.`);
+    return wanted !== undefined && stat.size !== wanted ? NOTHING : wholeOf(file, stat.size);
+  } catch (error) {
+    throw error instanceof Problem ? error : worldProblem(purpose, path, error);
+  } finally {
+    closeSync(file);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Opening a pipe waits for who writes to it, unless it is said not to. */
+function opened(purpose: string, path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     throw worldProblem(purpose, path, error);
   }
 }
+
+function wholeOf(file: number, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  while (at < size) {
+    const got = readSync(file, bytes, at, Math.min(size - at, MOST_AT_ONCE), at);
+    if (got === 0) break;
+    at += got;
+  }
+  return bytes.subarray(0, at);
+}
+
+const MOST_AT_ONCE = 2 ** 30;

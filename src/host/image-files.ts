@@ -30,10 +30,10 @@ function places({ trace, recorded, given }: ImageSearch): string[] {
 export const IMAGE_FILES: ImageFiles = {
   read: (role, path) => readImage(PURPOSES[role], onDisk(path)),
   find(identity, search) {
-    const purpose = PURPOSES[identity.role as ImageRole];
+    const purpose = PURPOSES[identity.role as ImageRole] ?? `read the ${identity.role}`;
     const candidates = places(search);
     const found = candidates.filter((path) => existsSync(path));
-    const read = found.map((path) => ({ path, bytes: readImage(purpose, path) }));
+    const read = found.map((path) => ({ path, bytes: readImage(purpose, path, identity.bytes) }));
     const right = read.find(({ bytes }) => sha256(bytes) === identity.sha256);
     if (right === undefined) throw new Problem(missing(identity, found, candidates[0] as string));
     return right;

@@ -1,3 +1,4 @@
+import { Problem } from '../base/problem.ts';
 import type { Seq, Tick } from '../base/units.ts';
 import { finish, type Work } from '../base/work.ts';
 import type { Stamped } from '../events/stamped.ts';
@@ -52,11 +53,6 @@ export interface Timeline {
   seek(place: number | Mark): Mark;
   /** The same in pieces; whoever leaves it stands where it is by then. */
   seeking(place: number | Mark): Work<Mark>;
-  /**
-   * Look at the past in windows, latest first: `look` gets the machine at a window's start and runs it to its end.
-   * The first answer other than undefined is returned; the machine stays where `look` left it.
-   */
-  searchBack<T>(look: (machine: Machine, endTick: Tick) => T | undefined): T | undefined;
   /** Forget what came after now: the run goes on from here as a fork of what it was. */
   forget(): void;
   /** Every event while `look` runs, first time or again. */
@@ -94,6 +90,8 @@ class TimelineState {
   /** From here on the stored checkpoints belong to a future that was forgotten. */
   forgotFrom = Number.POSITIVE_INFINITY;
   watch: ((stamped: Stamped) => void) | undefined;
+  /** Whether the machine was put in a stored state. */
+  hasLoaded = false;
 
   constructor(options: TimelineOptions) {
     const { every = TICKS_BETWEEN, stored, heldBytes = HELD_BYTES } = options;
@@ -127,9 +125,8 @@ export function createTimeline(options: TimelineOptions): Timeline {
       return state.store.bytes;
     },
     advance: (until) => advanceKeeping(state, until),
-    seek: (place) => finish(seekPlace(state, place)),
-    seeking: (place) => seekPlace(state, place),
-    searchBack: (look) => searchBack(state, look),
+    seek: (place) => finish(distrusting(state, () => seekPlace(state, place))),
+    seeking: (place) => distrusting(state, () => seekPlace(state, place)),
     forget: () => forget(state),
     watching(watch, look) {
       state.watch = watch;
@@ -140,6 +137,25 @@ export function createTimeline(options: TimelineOptions): Timeline {
       }
     },
   };
+}
+
+/**
+ * Stored checkpoints are anybody's: what breaks a machine that stood in one is run from the beginning instead, without
+ * them.
+ */
+function* distrusting<T>(state: TimelineState, work: () => Work<T>): Work<T> {
+  try {
+    return yield* work();
+  } catch (error) {
+    if (error instanceof Problem || !state.hasLoaded) throw error;
+    state.options.stored?.refuse();
+    state.hasLoaded = false;
+    state.forgotFrom = 0;
+    state.store.dropAfter(state.first.seq, state.first.tick);
+    state.keptTo = state.first.tick;
+    restoreCheckpoint(state.machine, state.first);
+    return yield* work();
+  }
 }
 
 const markOf = ({ seq, ticks: tick }: Machine): Mark => ({ seq, tick });
@@ -250,7 +266,9 @@ function loadedBefore(state: TimelineState, tick: Tick, least: number): Checkpoi
     const place = places[at]!;
     if (place.tick < least) return undefined;
     const loaded = place.tick < tick ? state.options.stored?.load(at, state.first) : undefined;
-    if (loaded !== undefined) return loaded;
+    if (loaded === undefined) continue;
+    state.hasLoaded = true;
+    return loaded;
   }
   return undefined;
 }
@@ -313,29 +331,6 @@ function reachEvent(machine: Machine, seq: Seq, tick: Tick): void {
     const reason = machine.advance({ seq, tick: tick + 1 });
     if (reason.why !== 'until' && machine.seq === before) return;
   }
-}
-
-function searchBack<T>(state: TimelineState, look: (machine: Machine, endTick: Tick) => T | undefined): T | undefined {
-  const { machine, store } = state;
-  let end = machine.ticks;
-  const starts = [...allPlaces(state), ...store.near].map(({ tick }) => tick).filter((tick) => tick < end);
-  for (const start of starts.sort((left, right) => right - left)) {
-    if (start >= end) continue;
-    stand(state, start);
-    const found = look(machine, end);
-    if (found !== undefined) return found;
-    end = start;
-  }
-  return undefined;
-}
-
-/** At a checkpoint, held or stored. A held one may have gone to make room since: then by running there. */
-function stand(state: TimelineState, tick: Tick): void {
-  const { machine, store } = state;
-  const held = store.before(tick);
-  const loaded = held.tick === tick ? held : loadedBefore(state, tick + 1, tick);
-  if (loaded === undefined) finish(seekTick(state, tick));
-  else restoreCheckpoint(machine, loaded);
 }
 
 function forget(state: TimelineState): void {

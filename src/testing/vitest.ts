@@ -1,5 +1,6 @@
 import { finish } from '../base/work.ts';
 import { expect } from 'vitest';
+import { printable } from '../base/printable.ts';
 import { matcher } from '../replay/export/event-filter.ts';
 import { filterOf, nextEvent } from '../replay/places.ts';
 import { describeStamped } from '../replay/divergence.ts';
@@ -57,7 +58,8 @@ function toPrint(received: TraceUnderTest, text: string): Outcome {
   const pass = printed.includes(text);
   return {
     pass,
-    message: () => `The guest ${pass ? 'prints' : 'does not print'} ${JSON.stringify(text)}. Its console:\n${printed}`,
+    message: () =>
+      `The guest ${pass ? 'prints' : 'does not print'} ${JSON.stringify(text)}. Its console:\n${printable(printed)}`,
   };
 }
 

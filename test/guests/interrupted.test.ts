@@ -62,7 +62,8 @@ describe('Ctrl-C on a long run', without(tool('python3'), noGuests(...DEBIAN)), 
     const late = answers.filter(({ stopped, processor }) => stopped && processor > AT_ONCE);
     expect(late.map(({ text, processor }) => `${text}: ${processor} s`)).toEqual([]);
     const stopped = answers.filter((answer) => answer.stopped);
-    for (const { text, shown } of stopped) expect(`${text}: ${shown}`).toMatch(/Stopped[^\n]*\.\r\ntick \d+ after #\d+/);
+    for (const { text, shown } of stopped)
+      expect(`${text}: ${shown}`).toMatch(/Stopped[^\n]*\.\r\ntick \d+ after #\d+/);
     // Whatever was answered before it could be stopped was answered at once.
     const most = Math.max(...stopped.map(({ wall }) => wall));
     console.log(`${stopped.length} of ${asked.length} stopped, the latest after ${most.toFixed(3)} s`);

@@ -22,6 +22,15 @@ const UNWANTED: readonly Ban[] = [
   [/\b(TODO|FIXME|XXX|HACK)\b/, 'do it, or say in the issue what is missing'],
 ];
 
+/** Text leaves by `host/output.ts`, which makes it printable; bytes of a guest's own live console leave as they are. */
+const UNESCAPED: readonly Ban[] = [
+  [/\bstd(out|err)\.write\(/, 'print by host/output.ts: what a text quotes may be a command to the terminal'],
+  [/\bwriteOut\b/, 'only what runs a guest before somebody writes its bytes as they are'],
+  [/\bwriteSync\(\s*[12]\b/, 'print by host/output.ts'],
+];
+const OUTPUT = /^src\/host\/(output|terminal|progress)\.ts$/;
+const SHOWS_A_LIVE_CONSOLE = /^src\/cli\/tour\.ts$/;
+
 const IMPURE_ALLOWED = /^src\/(host|cli|gdb|replay\/sources)\//;
 
 /** What Node has beside the language and what every browser has; below it there is a World to ask. */
@@ -51,6 +60,14 @@ describe('bans', () => {
     const pure = PRODUCT.filter(({ path }) => !NODE_ALLOWED.test(path));
     expect(findings(pure, offenceAgainst(NODES))).toEqual([]);
     expect(offenceAgainst(NODES)("return Buffer.from(bytes).toString('latin1');")).toMatch(/^ask the World/);
+  });
+
+  test('no text reaches a terminal but by the one way that escapes what a terminal would obey', () => {
+    const printing = PRODUCT.filter(({ path }) => !OUTPUT.test(path) && !SHOWS_A_LIVE_CONSOLE.test(path));
+    expect(printing.some(({ path }) => path === 'src/cli/main.ts')).toBe(true);
+    expect(findings(printing, offenceAgainst(UNESCAPED))).toEqual([]);
+    const planted = ['process.stderr.write(path);', 'writeOut(Buffer.from(text));', 'writeSync(1, bytes);'];
+    for (const line of planted) expect(offenceAgainst(UNESCAPED)(line)).toBeDefined();
   });
 
   test('no file of ours silences the compiler, exports by default or holds a note to do', () => {

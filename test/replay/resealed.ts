@@ -38,8 +38,15 @@ function sealed({ header, content }: OpenChunk, ordinal: number, previousCrc: nu
   return Buffer.concat([encodeChunkHeader({ ...header, ...lengths, ordinal, previousCrc }), stored]);
 }
 
-/** A whole trace with other content in one of its chunks, or another header to it, and right checksums. */
-export function resealed(trace: Uint8Array, changed: (chunks: OpenChunk[]) => readonly OpenChunk[]): Uint8Array {
+/**
+ * A whole trace with other content in one of its chunks, or another header to it, and right checksums; with another
+ * index, if one is given.
+ */
+export function resealed(
+  trace: Uint8Array,
+  changed: (chunks: OpenChunk[]) => readonly OpenChunk[],
+  otherIndex?: Uint8Array,
+): Uint8Array {
   const pieces: Uint8Array[] = [trace.subarray(0, PREAMBLE_LENGTH)];
   const index = byteWriter();
   let offset = PREAMBLE_LENGTH;
@@ -58,7 +65,7 @@ export function resealed(trace: Uint8Array, changed: (chunks: OpenChunk[]) => re
     put(chunk);
   }
   const place = { kind: CHUNK.index, events: 0, firstSeq: 0, firstTick: 0, lastTick: 0 };
-  const content = index.bytes.slice(0, index.length);
+  const content = otherIndex ?? index.bytes.slice(0, index.length);
   const at = offset;
   put({ header: { ...(chunks[0] as OpenChunk).header, ...place, rawLength: content.length }, content });
   return Buffer.concat([...pieces, encodeTrailer(at)]);

@@ -87,21 +87,6 @@ describe('a timeline', () => {
     }
   });
 
-  test('finds the last event of a kind before now by running windows again', () => {
-    const { timeline, events } = timelineOfTyping();
-    timeline.seek(50_000);
-    const expected = events.filter(({ tick, event }) => tick < 50_000 && event.kind === 'sim:serial_received').at(-1);
-    const found = timeline.searchBack((machine, endTick) => {
-      let last: Stamped | undefined;
-      const watch = (stamped: Stamped) => {
-        if (stamped.event.kind === 'sim:serial_received') last = stamped;
-      };
-      timeline.watching(watch, () => machine.advance({ tick: endTick }));
-      return last;
-    });
-    expect(found).toEqual(expected);
-  });
-
   test('stands just after any event it is asked for, in the state it had then', () => {
     const { timeline, events } = timelineOfTyping();
     const there = new Map<number, string>();

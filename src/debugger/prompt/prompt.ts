@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { Problem } from '../../base/problem.ts';
 import { finish, type Work } from '../../base/work.ts';
 import { VOCABULARY } from '../../events/vocabulary.ts';
@@ -38,7 +39,7 @@ export function* answering(session: DebugSession, line: string): Work<Answer> {
   const match = /^([a-z?-]+)\s*(.*)$/.exec(line.trim());
   if (match === null) return line.trim() === '' ? { text: '', isProblem: false } : unknownCommand(line.trim());
   const [, first = '', words = ''] = match;
-  const command = PROMPT_COMMANDS[SHORT[first] ?? first];
+  const command = own(PROMPT_COMMANDS, own(SHORT, first) ?? first);
   try {
     const answer = command?.answer(session, words.trim()) ?? answerView(session, line);
     if (answer === undefined) return unknownCommand(first);
@@ -68,7 +69,7 @@ export function completionsOf(session: DebugSession, line: string): readonly [st
     const found = names.filter((name) => name.startsWith(last));
     return [found.length === 1 ? [`${found[0]} `] : found, last];
   }
-  const first = SHORT[words[0] as string] ?? (words[0] as string);
+  const first = own(SHORT, words[0] as string) ?? (words[0] as string);
   if (last.startsWith('$')) return [registerNames(last.slice(1)).map((name) => `$${name}`), last];
   const stopWords = first === 'break' ? breakWords(words, last) : undefined;
   if (stopWords !== undefined) return [[...stopWords], last];

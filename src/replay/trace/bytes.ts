@@ -1,7 +1,4 @@
-import { Problem } from '../../base/problem.ts';
-
 const TEXT_ENCODER = new TextEncoder();
-const TEXT_DECODER = new TextDecoder();
 const HIGH_BITS = 2 ** 28;
 const FEW_BYTES = 16;
 
@@ -11,17 +8,8 @@ export interface ByteWriter {
   length: number;
 }
 
-/** A place in bytes that are read. */
-export interface ByteReader {
-  readonly bytes: Uint8Array;
-  at: number;
-}
-
 /** An empty writer. */
 export const byteWriter = (capacity = 1 << 16): ByteWriter => ({ bytes: new Uint8Array(capacity), length: 0 });
-
-/** A reader at the start of bytes. */
-export const byteReader = (bytes: Uint8Array): ByteReader => ({ bytes, at: 0 });
 
 /** What has been written, copied. */
 export const written = (out: ByteWriter): Uint8Array => out.bytes.slice(0, out.length);
@@ -64,43 +52,12 @@ export function writeVarint(out: ByteWriter, value: number): void {
   out.length = length;
 }
 
-/** The integer `writeVarint` wrote. */
-export function readVarint(input: ByteReader): number {
-  const { bytes } = input;
-  let { at } = input;
-  let byte = bytes[at++]!;
-  let value = byte & 0x7f;
-  let factor = 0x80;
-  while (byte >= 0x80) {
-    byte = bytes[at++]!;
-    value += (byte & 0x7f) * factor;
-    factor *= 0x80;
-  }
-  if (at > bytes.length) throw new Problem('A chunk of the trace ends in the middle of a number.');
-  // A long one is infinite, or no number at all.
-  if (!(value <= Number.MAX_SAFE_INTEGER)) throw new Problem('A chunk of the trace holds a number that is too large.');
-  input.at = at;
-  return value;
-}
-
 /** Append a text: length of its UTF-8 form, then that form. */
 export function writeText(out: ByteWriter, text: string): void {
   const bytes = TEXT_ENCODER.encode(text);
   writeVarint(out, bytes.length);
   writeBytes(out, bytes);
 }
-
-/** Take `length` bytes without copying them. */
-export function readBytes(input: ByteReader, length: number): Uint8Array {
-  const end = input.at + length;
-  if (length < 0 || end > input.bytes.length) throw new Problem('A chunk of the trace ends in the middle of a field.');
-  const bytes = input.bytes.subarray(input.at, end);
-  input.at = end;
-  return bytes;
-}
-
-/** The text `writeText` wrote. */
-export const readText = (input: ByteReader): string => TEXT_DECODER.decode(readBytes(input, readVarint(input)));
 
 /** Signed to unsigned with small absolute values staying small; exact for |value| < 2^52. */
 export const zigzag = (value: number): number => (value < 0 ? -2 * value - 1 : 2 * value);

@@ -1,5 +1,6 @@
 import type { Seq, Tick } from '../../base/units.ts';
-import { CHUNK_HEADER_LENGTH, type ChunkHeader, decodeChunkHeader, encodeChunkHeader } from './chunk.ts';
+import { PAGE_SIZE } from '../../memory/pages.ts';
+import { CHUNK_HEADER_LENGTH, type ChunkHeader, decodeChunkHeader, encodeChunkHeader, MOST_PER_BYTE } from './chunk.ts';
 import { crc32 } from './crc32.ts';
 import type { ByteSource, Inflate } from './opened.ts';
 import type { Compress } from './writer.ts';
@@ -21,6 +22,13 @@ export const OF_BASE = 1 - 2 ** 31;
 
 /** What a chunk of the file holds; numbers of their own, so that none is taken for a trace's. */
 export const PART = { pages: 16, checkpoint: 17, index: 18 } as const;
+
+/** Bounds of a chunk: pages are counted; states and inputs are never so large. */
+const MOST_BYTES: Readonly<Record<number, number>> = {
+  [PART.pages]: PAGES_PER_CHUNK * PAGE_SIZE,
+  [PART.checkpoint]: 2 ** 26,
+  [PART.index]: 2 ** 26,
+};
 
 /** What checkpoints belong to: the very bytes of a trace, and the very program that made them. */
 export interface CheckpointIdentity {
@@ -75,6 +83,7 @@ export function unframed(
   const bytes = source.read(offset, CHUNK_HEADER_LENGTH);
   const header = bytes.length < CHUNK_HEADER_LENGTH ? undefined : decodeChunkHeader(bytes);
   if (header === undefined || !isWanted(header)) return undefined;
+  if (header.rawLength > Math.min(MOST_BYTES[header.kind] ?? 0, MOST_PER_BYTE * header.storedLength)) return undefined;
   const stored = source.read(offset + CHUNK_HEADER_LENGTH, header.storedLength);
   if (stored.length < header.storedLength || crc32(stored) !== header.payloadCrc) return undefined;
   try {

@@ -1,12 +1,12 @@
+import { ByteReader } from '../../base/byte-reader.ts';
 import { Problem } from '../../base/problem.ts';
 import type { Checkpoint } from '../../machine/checkpoint.ts';
 import { BASE_PAGE } from '../../memory/images.ts';
 import { BLOCK_PAGES, PAGE_SIZE, type Page, type PageImage, type RegionImage, ZERO_PAGE } from '../../memory/pages.ts';
 import type { PendingInput } from '../../machine/parts.ts';
 import { seal } from '../../reducers/seal.ts';
-import type { MachineState } from '../../reducers/state.ts';
-import { type ByteReader, byteReader, readVarint, unzigzag } from './bytes.ts';
-import { decodeTrailer, PREAMBLE_LENGTH, TRAILER_LENGTH } from './chunk.ts';
+import { unzigzag } from './bytes.ts';
+import { PREAMBLE_LENGTH } from './chunk.ts';
 import {
   CHECKPOINT_FORMAT,
   CHECKPOINT_MAGIC,
@@ -15,9 +15,10 @@ import {
   PAGES_PER_CHUNK,
   pageAtFirst,
   PART,
-  type PartPlace,
   unframed,
 } from './checkpoint-format.ts';
+import { type CheckpointIndex, readIndex } from './checkpoint-index.ts';
+import { isStateOf } from './checkpoint-state.ts';
 import { readPlain } from './plain-value.ts';
 import type { ByteSource, Inflate } from './opened.ts';
 
@@ -29,6 +30,8 @@ export interface StoredCheckpoints {
   readonly inputs: readonly PendingInput[];
   /** One of them; undefined when it turns out unreadable. `first` is the run's first moment, which they build on. */
   load(place: number, first: Checkpoint): Checkpoint | undefined;
+  /** A machine broke that had been put in the state of one: none of them is what it was called. */
+  refuse(): void;
 }
 
 /** A file of checkpoints, opened; or why it cannot be used. */
@@ -36,17 +39,10 @@ export type OpenedCheckpoints =
   | { readonly stored: StoredCheckpoints; readonly problem?: undefined }
   | { readonly stored?: undefined; readonly problem: string };
 
-interface Index {
-  readonly identity: CheckpointIdentity;
-  readonly inputs: readonly PendingInput[];
-  readonly checkpoints: readonly PartPlace[];
-  readonly pageChunks: readonly number[];
-}
-
 interface ReaderState {
   readonly source: ByteSource;
   readonly inflate: Inflate;
-  readonly index: Index;
+  readonly index: CheckpointIndex;
   /** Pages read and still in use somewhere: the same page is the same object in every checkpoint. */
   readonly pages: Map<number, WeakRef<Page>>;
   /** Of each checkpoint read so far and each region: pages that changed and their new numbers, in turn. */
@@ -75,10 +71,10 @@ export function openCheckpoints(
   wanted: CheckpointIdentity,
   damaged: (sentence: string) => void,
 ): OpenedCheckpoints {
-  const again = 'They are not used; `retrovisor index` makes them anew.';
+  const again = 'They cannot be used; `retrovisor index` makes them anew.';
   const preamble = source.read(0, PREAMBLE_LENGTH);
   if (preamble.length < PREAMBLE_LENGTH || !CHECKPOINT_MAGIC.every((byte, at) => preamble[at] === byte)) {
-    return { problem: `${source.name} holds no checkpoints.` };
+    return { problem: `${source.name} holds no checkpoints: it cannot be used.` };
   }
   const format = new DataView(preamble.buffer, preamble.byteOffset).getUint32(8, true);
   if (format !== CHECKPOINT_FORMAT) {
@@ -99,19 +95,12 @@ export function openCheckpoints(
       places: index.checkpoints.map(({ seq, tick }) => ({ seq, tick })),
       inputs: index.inputs,
       load: (place, first) => load(state, place, first),
+      refuse: () => damaged(`The checkpoints in ${source.name} are of no state a machine can be in. ${again}`),
     },
   };
 }
 
-function readIndex(source: ByteSource, inflate: Inflate): Index | undefined {
-  const end = source.size - TRAILER_LENGTH;
-  const offset = end < PREAMBLE_LENGTH ? undefined : decodeTrailer(source.read(end, TRAILER_LENGTH));
-  if (offset === undefined) return undefined;
-  const raw = unframed(source, inflate, offset, ({ kind }) => kind === PART.index);
-  // Its checksum says that it is what was written: its shape needs no proof.
-  return raw === undefined ? undefined : (readPlain(byteReader(raw)) as Index);
-}
-
+const REPLAYED = 'The run is replayed instead.';
 const INSTEAD = 'the run is replayed instead. `retrovisor index` makes the checkpoints anew.';
 
 /** Something of the file is not what was written. */
@@ -121,8 +110,8 @@ function load(state: ReaderState, place: number, first: Checkpoint): Checkpoint 
   try {
     return assembled(state, place, first);
   } catch (problem) {
-    if (!(problem instanceof Damaged)) throw problem;
-    state.damaged(problem.message);
+    if (!(problem instanceof Problem)) throw problem;
+    state.damaged(problem instanceof Damaged ? problem.message : `${problem.message} ${REPLAYED}`);
     return undefined;
   }
 }
@@ -134,8 +123,11 @@ function assembled(state: ReaderState, place: number, first: Checkpoint): Checkp
     for (const [region, changes] of changesOf(state, at, numbers.length).entries()) lay(changes, numbers[region]!);
   }
   const { input } = checkpointAt(state, place, numbers.length);
-  const machine = readPlain(input) as MachineState;
-  const { seq, tick } = state.index.checkpoints[place]!;
+  const machine = readPlain(input);
+  const at = state.index.checkpoints[place]!;
+  if (!isStateOf(machine, first.state, at)) {
+    throw new Damaged(`Checkpoint ${place} in ${state.source.name} is not of this machine: ${INSTEAD}`);
+  }
   const before = state.last?.image.deref();
   const from = before === undefined ? undefined : state.last;
   const pages: PageImage = numbers.map((wanted, at) => {
@@ -144,7 +136,7 @@ function assembled(state: ReaderState, place: number, first: Checkpoint): Checkp
     return laidOver(state, below, wanted);
   });
   state.last = { numbers, image: new WeakRef(pages) };
-  return { seq, tick, state: seal(undefined, machine), pages };
+  return { seq: at.seq, tick: at.tick, state: seal(undefined, machine), pages };
 }
 
 function lay(changes: Int32Array, numbers: Map<number, number>): void {
@@ -163,14 +155,14 @@ function checkpointAt({ source, inflate, index }: ReaderState, at: number, regio
     return header.kind === PART.checkpoint && header.firstSeq === seq && header.firstTick === tick;
   });
   if (raw === undefined) throw new Damaged(`Checkpoint ${at} in ${source.name} is damaged: ${INSTEAD}`);
-  const input = byteReader(raw);
+  const input = new ByteReader(raw, `Checkpoint ${at} in ${source.name}`);
   const changes = Array.from({ length: regions }, () => readChanges(input));
   return { input, changes };
 }
 
 function readChanges(input: ByteReader): Int32Array {
-  const changes = new Int32Array(readVarint(input) * 2);
-  for (let at = 0; at < changes.length; at += 1) changes[at] = unzigzag(readVarint(input));
+  const changes = new Int32Array(input.count(2) * 2);
+  for (let at = 0; at < changes.length; at += 1) changes[at] = unzigzag(input.varint());
   return changes;
 }
 

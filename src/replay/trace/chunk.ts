@@ -12,6 +12,9 @@ export const CHUNK_HEADER_LENGTH = 64;
 
 const CHUNK_MAGIC = 0x4b435652; // RVCK
 
+/** No deflated byte says more: https://zlib.net/zlib_tech.html, "Maximum Compression Factor". */
+export const MOST_PER_BYTE = 1032;
+
 /** What a chunk holds. */
 export const CHUNK = { header: 1, events: 2, index: 3, payloadList: 4, payloads: 5 } as const;
 
@@ -93,9 +96,13 @@ export function encodeTrailer(indexOffset: number): Uint8Array {
   return bytes;
 }
 
+const isPlace = (offset: number): boolean => Number.isSafeInteger(offset) && offset >= 0;
+
 /** Where the index chunk starts, or undefined when these bytes are not a trailer. */
 export function decodeTrailer(bytes: Uint8Array): number | undefined {
+  if (bytes.length < TRAILER_LENGTH) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(12, true) !== TRAILER_MAGIC) return undefined;
-  return view.getUint32(8, true) === crc32(bytes.subarray(0, 8)) ? view.getFloat64(0, true) : undefined;
+  const offset = view.getFloat64(0, true);
+  return view.getUint32(8, true) === crc32(bytes.subarray(0, 8)) && isPlace(offset) ? offset : undefined;
 }

@@ -1,5 +1,5 @@
+import { ByteReader } from '../../base/byte-reader.ts';
 import { Problem } from '../../base/problem.ts';
-import { byteReader, readVarint } from './bytes.ts';
 import {
   CHUNK,
   CHUNK_HEADER_LENGTH,
@@ -7,6 +7,7 @@ import {
   decodeChunkHeader,
   decodeTrailer,
   headerCrc,
+  MOST_PER_BYTE,
   PREAMBLE_LENGTH,
   TRAILER_LENGTH,
 } from './chunk.ts';
@@ -14,13 +15,21 @@ import { crc32 } from './crc32.ts';
 import { readEvents, readKinds } from './event-batch.ts';
 import { kindTable } from './event-columns.ts';
 import type { Layout } from './envelope.ts';
+import { contradiction } from './contradiction.ts';
 import { checkedHeader } from './header.ts';
 import type { ByteSource, ChunkPlace, Inflate, OpenTrace } from './opened.ts';
 import { RecordedPayloads } from './payload-chunks.ts';
 
 /** Bounds of a chunk, far above what a recorder writes: nobody's memory is taken for what a few bytes say. */
-const MOST_EVENTS = 2 ** 16;
-const MOST_BYTES = 2 ** 28;
+const MOST_EVENTS = 2 ** 13;
+const MOST_BYTES: Readonly<Record<number, number>> = {
+  [CHUNK.header]: 2 ** 22,
+  [CHUNK.events]: 2 ** 26,
+  [CHUNK.index]: 2 ** 24,
+};
+
+/** Numbers the index has of a chunk, of a byte at least. */
+const NUMBERS_OF_A_PLACE = 6;
 
 /** What walking the headers found: the chunks that stand where they should, and why it stopped early, if it did. */
 interface Walk {
@@ -71,7 +80,13 @@ function placed<T>({ name }: ByteSource, { ordinal, offset }: ChunkPlace, read: 
 function following({ name }: ByteSource, chunks: readonly ChunkPlace[]): Walk {
   const wrong = chunks.findIndex(({ firstSeq, events }, at) => {
     const { firstSeq: before = 0, events: count = 0 } = chunks[at - 1] ?? {};
-    return !(firstSeq >= 0 && events > 0 && events <= MOST_EVENTS && (at === 0 || firstSeq === before + count));
+    return !(
+      Number.isSafeInteger(firstSeq) &&
+      firstSeq >= 0 &&
+      events > 0 &&
+      events <= MOST_EVENTS &&
+      (at === 0 || firstSeq === before + count)
+    );
   });
   if (wrong < 0) return { chunks, damage: undefined };
   const { ordinal, offset } = chunks[wrong]!;
@@ -100,23 +115,31 @@ function indexed(source: ByteSource, inflate: Inflate): Walk | undefined {
   if (header?.kind !== CHUNK.index || offset + CHUNK_HEADER_LENGTH + header.storedLength !== end) return undefined;
   const place = { ...header, offset };
   try {
-    return { chunks: readIndex(payloadOf(source, inflate, place)), damage: undefined };
-  } catch {
-    return undefined;
+    return { chunks: readIndex(payloadOf(source, inflate, place), offset), damage: undefined };
+  } catch (problem) {
+    if (problem instanceof Problem) return undefined;
+    throw problem;
   }
 }
 
-function readIndex(payload: Uint8Array): ChunkPlace[] {
-  const input = byteReader(payload);
-  return Array.from({ length: readVarint(input) }, (_, ordinal) => ({
+/** The chunks as the index has them: one behind the other, each as long as a chunk is at least. */
+function readIndex(payload: Uint8Array, end: number): ChunkPlace[] {
+  const input = new ByteReader(payload, 'the index');
+  const chunks = Array.from({ length: input.count(NUMBERS_OF_A_PLACE) }, (_, ordinal) => ({
     ordinal,
-    offset: readVarint(input),
-    kind: readVarint(input),
-    events: readVarint(input),
-    firstSeq: readVarint(input),
-    firstTick: readVarint(input),
-    lastTick: readVarint(input),
+    offset: input.varint(),
+    kind: input.varint(),
+    events: input.varint(),
+    firstSeq: input.varint(),
+    firstTick: input.varint(),
+    lastTick: input.varint(),
   }));
+  const areInOrder = chunks.every(
+    ({ offset }, at) => offset >= (at === 0 ? PREAMBLE_LENGTH : chunks[at - 1]!.offset + CHUNK_HEADER_LENGTH),
+  );
+  const last = chunks.at(-1)?.offset ?? PREAMBLE_LENGTH;
+  if (!areInOrder || last + CHUNK_HEADER_LENGTH > end) throw contradiction('places that chunks cannot have');
+  return chunks;
 }
 
 /** The chunks by their headers, from the start: what a crash or a cut left. */
@@ -161,11 +184,20 @@ function damageAt(source: ByteSource, offset: number, ordinal: number, previousC
 }
 
 /** The inflated payload of one chunk, of at most so many bytes, checked. */
-function payloadOf(source: ByteSource, inflate: Inflate, chunk: ChunkPlace, most = MOST_BYTES): Uint8Array {
+function payloadOf(
+  source: ByteSource,
+  inflate: Inflate,
+  chunk: ChunkPlace,
+  most = MOST_BYTES[chunk.kind] ?? 0,
+): Uint8Array {
   const { header, stored } = storedPayload(source, chunk);
   const { compression, rawLength } = header;
   const where = `${source.name} is damaged in chunk ${chunk.ordinal} (byte ${chunk.offset})`;
   if (rawLength > most) throw new Problem(`${where}: no chunk like it holds ${rawLength} bytes.`);
+  if (compression > 1) throw new Problem(`${where}: it is packed in a way that there is not (${compression}).`);
+  if (rawLength > stored.length * MOST_PER_BYTE) {
+    throw new Problem(`${where}: ${stored.length} bytes cannot hold the ${rawLength} its header tells of.`);
+  }
   const content = compression === 0 ? stored : inflated(stored, rawLength, inflate);
   if (content?.length === rawLength) return content;
   throw new Problem(`${where}: its content is not as long as its header says.`);
@@ -188,7 +220,8 @@ function storedPayload(source: ByteSource, chunk: ChunkPlace): { header: ChunkHe
       `${source.name} is damaged at byte ${offset}: the header of chunk ${ordinal} does not match its checksum.`,
     );
   }
-  if (header.ordinal !== ordinal || header.firstSeq !== chunk.firstSeq || header.events !== chunk.events) {
+  const isThisOne = header.ordinal === ordinal && header.kind === chunk.kind;
+  if (!isThisOne || header.firstSeq !== chunk.firstSeq || header.events !== chunk.events) {
     throw new Problem(
       `${source.name} is out of order at byte ${offset}: chunk ${header.ordinal} stands where chunk ${ordinal} ` +
         'belongs.',

@@ -1,15 +1,7 @@
+import type { ByteReader } from '../../base/byte-reader.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { FieldType } from '../../events/schema.ts';
-import {
-  type ByteReader,
-  type ByteWriter,
-  readBytes,
-  readText,
-  readVarint,
-  writeBytes,
-  writeText,
-  writeVarint,
-} from './bytes.ts';
+import { type ByteWriter, writeBytes, writeText, writeVarint } from './bytes.ts';
 import { contradiction } from './contradiction.ts';
 import { type Numbers, readNumbers, writeConstant, writeIntegers } from './integers.ts';
 import { type FieldPlace, readTold, type TellerAt, writeTold } from './told.ts';
@@ -284,17 +276,17 @@ function checkRange(values: Float64Array, [least, most]: readonly [number, numbe
 const outside = (name: string): Problem => contradiction(`a value that the field ${name} cannot have`);
 
 function readTexts(input: ByteReader, field: Field, { rows }: Telling): Column {
-  const different = readVarint(input);
+  const different = input.count(1);
   if (different > rows.length) throw outside(field.name);
-  const texts = Array.from({ length: different }, () => readText(input));
-  const places = readNumbers(input, readVarint(input), rows.length);
+  const texts = Array.from({ length: different }, () => input.text());
+  const places = readNumbers(input, input.varint(), rows.length);
   checkRange(places.values, [0, texts.length - 1], field.name);
   return columnOf(field, places, { texts });
 }
 
 function readBlobs(input: ByteReader, field: Field, telling: Telling, hasShortBytes: boolean): Column {
   const count = telling.rows.length;
-  const lengths = readNumbers(input, readVarint(input), count);
+  const lengths = readNumbers(input, input.varint(), count);
   checkRange(lengths.values, RANGES.bytes, field.name);
   let longest = 0;
   for (const length of lengths.values) longest = Math.max(longest, length);
@@ -302,7 +294,7 @@ function readBlobs(input: ByteReader, field: Field, telling: Telling, hasShortBy
   const ends = spread(lengths, count);
   if (hasShortBytes && longest <= MOST_IN_NUMBER) return readShort(input, field, telling, ends);
   for (let i = 1; i < count; i += 1) ends[i]! += ends[i - 1]!;
-  return columnOf(field, { isConstant: false, values: ends }, { bytes: readBytes(input, ends[count - 1]!) });
+  return columnOf(field, { isConstant: false, values: ends }, { bytes: input.take(ends[count - 1]!) });
 }
 
 /** Bytes that were written as numbers. */

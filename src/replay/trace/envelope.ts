@@ -1,6 +1,7 @@
+import type { ByteReader } from '../../base/byte-reader.ts';
 import type { Seq } from '../../base/units.ts';
 import type { Stamped } from '../../events/stamped.ts';
-import { type ByteReader, type ByteWriter, readVarint, writeVarint } from './bytes.ts';
+import { type ByteWriter, writeVarint } from './bytes.ts';
 import type { Scratch } from './columns.ts';
 import { readIntegers, writeIntegers } from './integers.ts';
 import type { Teller } from './told.ts';
@@ -108,7 +109,7 @@ function causeCode({ seq, cause, within }: Stamped): number {
 export function readEnvelope(input: ByteReader, order: Uint32Array): Envelope {
   const count = order.length;
   const seqs = summed(input, count);
-  const firstTick = readVarint(input);
+  const firstTick = input.varint();
   const ticks = scattered(input, order);
   ticks[0] = firstTick;
   for (let i = 1; i < count; i += 1) ticks[i]! += ticks[i - 1]!;
@@ -145,7 +146,7 @@ function scattered(input: ByteReader, order: Uint32Array): Float64Array {
 /** A first value, then a column of gaps. */
 function summed(input: ByteReader, count: number): Float64Array {
   const values = new Float64Array(count);
-  const first = readVarint(input);
+  const first = input.varint();
   readIntegers(input, values, count);
   values[0] = first;
   for (let i = 1; i < count; i += 1) values[i]! += values[i - 1]!;

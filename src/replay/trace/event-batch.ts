@@ -1,5 +1,5 @@
+import { ByteReader } from '../../base/byte-reader.ts';
 import type { Seq, Tick } from '../../base/units.ts';
-import { byteReader, type ByteReader, readVarint } from './bytes.ts';
 import { type Column, readColumn, type Row, valueIn } from './columns.ts';
 import { contradiction } from './contradiction.ts';
 import { type Envelope, gapsOf, type Layout, NO_EVENT } from './envelope.ts';
@@ -16,9 +16,12 @@ export interface RecordedEvent {
   readonly event: { readonly kind: string } & Readonly<Row>;
 }
 
+/** What a sentence about its content calls it. */
+const WHAT = 'its content';
+
 /** The kinds of the batch `writeEvents` appended, by place: what can be told without reading the columns. */
 export function readKinds(payload: Uint8Array, expected: number, kinds: KindTable, layout: Layout): Float64Array {
-  return kindsOf(byteReader(payload), expected, kinds, layout).places;
+  return kindsOf(new ByteReader(payload, WHAT), expected, kinds, layout).places;
 }
 
 /** By event, its kind's place; and, where they are listed, the kinds that occur, as their columns follow. */
@@ -28,7 +31,7 @@ interface Kinds {
 }
 
 function kindsOf(input: ByteReader, expected: number, { byPlace }: KindTable, { hasCounts }: Layout): Kinds {
-  demand(readVarint(input) === expected, 'another number of events than it says');
+  demand(input.varint() === expected, 'another number of events than it says');
   const listed = hasCounts ? undefined : readListed(input, expected);
   const places = new Float64Array(expected);
   if (expected > 0) readIntegers(input, places, expected);
@@ -41,9 +44,9 @@ function kindsOf(input: ByteReader, expected: number, { byPlace }: KindTable, { 
 }
 
 function readListed(input: ByteReader, most: number): number[] {
-  const count = readVarint(input);
+  const count = input.count(1);
   demand(count <= most, 'more kinds than there are');
-  const listed = Array.from({ length: count }, () => readVarint(input));
+  const listed = Array.from({ length: count }, () => input.varint());
   demand(new Set(listed).size === count, 'a kind twice');
   return listed;
 }
@@ -69,7 +72,7 @@ export function readEvents(
   kinds: KindTable,
   layout: Layout,
 ): EventBatch {
-  const input = byteReader(payload);
+  const input = new ByteReader(payload, WHAT);
   const { places, listed } = kindsOf(input, expected, kinds, layout);
   demand(expected > 0, 'no events');
   const grouped = byKind(new Uint32Array(places), expected, kinds.byPlace.length);
@@ -101,13 +104,13 @@ function readKindColumns(
   const known = new Array<KnownColumns | undefined>(byPlace.length).fill(undefined);
   const [low, high] = tellersAmong(known, gapsOf(envelope.ticks));
   const { hasCounts, hasShortBytes } = layout;
-  const count = listed?.length ?? readVarint(input);
+  const count = listed?.length ?? input.varint();
   for (let at = 0; at < count; at += 1) {
-    const place = listed?.[at] ?? readVarint(input);
+    const place = listed?.[at] ?? input.varint();
     const columns = byPlace[place];
     const events = order.subarray(starts[place], starts[place + 1]);
     const isThere = columns !== undefined && events.length > 0;
-    const isTold = isThere && (!hasCounts || readVarint(input) === events.length);
+    const isTold = isThere && (!hasCounts || input.varint() === events.length);
     if (!isTold) throw contradiction('events its kinds do not tell of');
     const telling = { rows: events, tellers: [], low, high };
     const read = columns.fields.map(([name, type]) => readColumn(input, { name, type }, telling, hasShortBytes));

@@ -1,4 +1,5 @@
-import { type ByteReader, type ByteWriter, readVarint, reserve, unzigzag, writeVarint, zigzag } from './bytes.ts';
+import type { ByteReader } from '../../base/byte-reader.ts';
+import { type ByteWriter, reserve, unzigzag, writeVarint, zigzag } from './bytes.ts';
 import { contradiction } from './contradiction.ts';
 
 /**
@@ -188,8 +189,8 @@ function writeSigned(out: ByteWriter, value: number): void {
 }
 
 function readSigned(input: ByteReader): number {
-  const negative = readVarint(input) === 1;
-  const magnitude = readVarint(input);
+  const negative = input.varint() === 1;
+  const magnitude = input.varint();
   return negative ? -magnitude : magnitude;
 }
 
@@ -209,7 +210,7 @@ export function readNumbers(input: ByteReader, tag: number, count: number): Numb
 
 /** Unpack what `writeIntegers` packed into `values[0..count)`. */
 export function readIntegers(input: ByteReader, values: Float64Array, count: number): void {
-  const tag = readVarint(input);
+  const tag = input.varint();
   if (tag === CONSTANT) values.fill(readSigned(input), 0, count);
   else unpack(input, tag, values, count);
 }
@@ -223,14 +224,14 @@ function unpack(input: ByteReader, tag: number, values: Float64Array, count: num
   const first = readSigned(input);
   if (tag === DIFFERENCES) {
     values[0] = first;
-    for (let i = 1; i < count; i += 1) values[i] = values[i - 1]! + unzigzag(readVarint(input));
+    for (let i = 1; i < count; i += 1) values[i] = values[i - 1]! + unzigzag(input.varint());
   } else {
-    for (let i = 0; i < count; i += 1) values[i] = first + readVarint(input);
+    for (let i = 0; i < count; i += 1) values[i] = first + input.varint();
   }
 }
 
 function readInContext(input: ByteReader, values: Float64Array, count: number): void {
-  const missed = readVarint(input);
+  const missed = input.varint();
   if (missed === 0 || missed > count) throw contradiction('more numbers than it says');
   const hits = readUnguessed(input, missed);
   const told = readUnguessed(input, missed);
@@ -271,7 +272,7 @@ function readInContext(input: ByteReader, values: Float64Array, count: number): 
 /** Integers that nothing is guessed of: packings do not nest deeper. */
 function readUnguessed(input: ByteReader, count: number): Float64Array {
   const values = new Float64Array(count);
-  const tag = readVarint(input);
+  const tag = input.varint();
   if (tag === IN_CONTEXT) throw contradiction('numbers in a packing that there is not');
   if (tag === CONSTANT) values.fill(readSigned(input));
   else unpack(input, tag, values, count);

@@ -1,8 +1,9 @@
+import { ByteReader } from '../../base/byte-reader.ts';
 import { hexadecimal, fromHexadecimal } from '../../base/bytes.ts';
 import { invariant } from '../../base/invariant.ts';
 import { Problem } from '../../base/problem.ts';
 import { LONGEST_PAYLOAD, type Sha256 } from '../../memory/payloads.ts';
-import { byteReader, byteWriter, readBytes, readVarint, writeBytes, writeVarint, written } from './bytes.ts';
+import { byteWriter, writeBytes, writeVarint, written } from './bytes.ts';
 import { CHUNK } from './chunk.ts';
 import { contradiction } from './contradiction.ts';
 import type { ByteSource, ChunkPlace, PayloadPlace, PayloadReader } from './opened.ts';
@@ -141,12 +142,12 @@ const unreadable = (sha256: string, why: string): Problem =>
   new Problem(`The payload ${sha256} cannot be read: ${why}`);
 
 function placesIn(list: Uint8Array, chunk: ChunkPlace): readonly PayloadPlace[] {
-  const input = byteReader(list);
+  const input = new ByteReader(list, 'the list');
   const found: Omit<PayloadPlace, 'together'>[] = [];
   let at = 0;
   while (input.at < list.length) {
-    const sha256 = hexadecimal(readBytes(input, NAME_LENGTH));
-    const length = readVarint(input);
+    const sha256 = hexadecimal(input.take(NAME_LENGTH));
+    const length = input.varint();
     found.push({ sha256, length, chunk, at });
     at += length;
     if (at > LONGEST_PAYLOAD) throw contradiction(`a list of more than ${LONGEST_PAYLOAD} bytes of payloads`);

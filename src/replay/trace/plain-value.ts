@@ -1,14 +1,5 @@
-import { Problem } from '../../base/problem.ts';
-import {
-  type ByteReader,
-  type ByteWriter,
-  readBytes,
-  readText,
-  readVarint,
-  writeBytes,
-  writeText,
-  writeVarint,
-} from './bytes.ts';
+import type { ByteReader } from '../../base/byte-reader.ts';
+import { type ByteWriter, writeBytes, writeText, writeVarint } from './bytes.ts';
 
 const TAG = {
   undefined: 0,
@@ -71,9 +62,24 @@ function writeContainer(out: ByteWriter, value: object): void {
   }
 }
 
-/** The value `writePlain` appended. */
-export function readPlain(input: ByteReader): unknown {
-  const tag = readVarint(input);
+/** How deep a value stands in another, and how many more there may be. */
+interface Bounds {
+  readonly depth: number;
+  readonly budget: { left: number };
+}
+
+/** Far more than the state of a machine has. */
+const DEEPEST = 64;
+const MOST_VALUES = 2 ** 23;
+const DIGITS = /^[0-9a-f]{1,1024}$/;
+
+/** The value `writePlain` appended, if that is what it is. */
+export const readPlain = (input: ByteReader): unknown => readValue(input, { depth: 0, budget: { left: MOST_VALUES } });
+
+function readValue(input: ByteReader, bounds: Bounds): unknown {
+  bounds.budget.left -= 1;
+  if (bounds.depth > DEEPEST || bounds.budget.left < 0) throw input.problem('holds more values than any that was kept');
+  const tag = input.varint();
   switch (tag) {
     case TAG.undefined:
       return undefined;
@@ -81,29 +87,51 @@ export function readPlain(input: ByteReader): unknown {
     case TAG.true:
       return tag === TAG.true;
     case TAG.positive:
-      return readVarint(input);
+      return input.varint();
     case TAG.negative:
-      return -readVarint(input);
+      return -input.varint();
     case TAG.number: {
-      const eight = readBytes(input, 8);
+      const eight = input.take(8);
       return new DataView(eight.buffer, eight.byteOffset, 8).getFloat64(0, true);
     }
     case TAG.positiveBigint:
-      return BigInt(`0x${readText(input)}`);
+      return readMagnitude(input);
     case TAG.negativeBigint:
-      return -BigInt(`0x${readText(input)}`);
+      return -readMagnitude(input);
     case TAG.string:
-      return readText(input);
+      return input.text();
     case TAG.bytes:
-      return readBytes(input, readVarint(input)).slice();
+      return input.take(input.varint()).slice();
     case TAG.array:
-      return Array.from({ length: readVarint(input) }, () => readPlain(input));
-    case TAG.object: {
-      const object: Record<string, unknown> = {};
-      for (let left = readVarint(input); left > 0; left -= 1) object[readText(input)] = readPlain(input);
-      return object;
-    }
+      return readArray(input, bounds);
+    case TAG.object:
+      return readObject(input, bounds);
     default:
-      throw new Problem(`A stored value has the unknown tag ${tag}.`);
+      throw input.problem(`has the unknown tag ${tag}`);
   }
 }
+
+function readMagnitude(input: ByteReader): bigint {
+  const digits = input.text();
+  if (!DIGITS.test(digits)) throw input.problem('holds a number without digits');
+  return BigInt(`0x${digits}`);
+}
+
+function readArray(input: ByteReader, bounds: Bounds): unknown[] {
+  const array: unknown[] = [];
+  for (let left = input.count(1); left > 0; left -= 1) array.push(readValue(input, deeper(bounds)));
+  return array;
+}
+
+function readObject(input: ByteReader, bounds: Bounds): Record<string, unknown> {
+  const object: Record<string, unknown> = {};
+  for (let left = input.count(2); left > 0; left -= 1) {
+    const key = input.text();
+    // It would be the object's prototype.
+    if (key === '__proto__') throw input.problem('has a key that is none');
+    object[key] = readValue(input, deeper(bounds));
+  }
+  return object;
+}
+
+const deeper = ({ depth, budget }: Bounds): Bounds => ({ depth: depth + 1, budget });

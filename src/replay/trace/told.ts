@@ -1,5 +1,6 @@
+import type { ByteReader } from '../../base/byte-reader.ts';
 import type { EventKind, EventOf } from '../../events/vocabulary.ts';
-import { type ByteReader, type ByteWriter, readVarint, writeVarint } from './bytes.ts';
+import { type ByteWriter, writeVarint } from './bytes.ts';
 import { contradiction } from './contradiction.ts';
 import { type Numbers, readIntegers, readNumbers, writeIntegers } from './integers.ts';
 
@@ -181,10 +182,10 @@ function teller(said: readonly Float64Array[], at: number, value: number): numbe
 
 /** What `writeTold` packed. */
 export function readTold(input: ByteReader, rows: Uint32Array, tellerAt: TellerAt): Numbers {
-  const tag = readVarint(input);
+  const tag = input.varint();
   if (tag !== TOLD) return readNumbers(input, tag, rows.length);
-  const said = Array.from({ length: checked(readVarint(input), 1, MOST_TELLERS) }, () => {
-    const teller = tellerAt({ kind: readVarint(input), field: readVarint(input) });
+  const said = Array.from({ length: checked(input.varint(), 1, MOST_TELLERS) }, () => {
+    const teller = tellerAt({ kind: input.varint(), field: input.varint() });
     if (teller === undefined) throw contradiction('a field told by one that comes later');
     return lastSaid(teller, rows);
   });

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { fileName } from '../../base/file-name.ts';
-import { Problem } from '../../base/problem.ts';
+import { Problem, shortly } from '../../base/problem.ts';
 import { COSTS, type CostName } from '../../events/costs.ts';
 import type { RunOptions } from './run-options.ts';
 import type { MachineConfig } from '../../vmm/index.ts';
@@ -9,6 +9,11 @@ import type { MachineOptions } from '../../vmm/options.ts';
 import type { Images } from './images.ts';
 
 const MIB = 2 ** 20;
+
+const LONGEST_TEXT = 2 ** 16;
+
+/** A digest of memory at every instruction would take a run for ever. */
+const LEAST_DIGEST_EVERY = 1000;
 
 const cost = (name: CostName) => z.number().int().min(COSTS[name].least).max(MOST.costNs);
 
@@ -26,11 +31,16 @@ const COSTS_ONCE = {
 const MACHINE_DESCRIPTION = z.object({
   memory: z.number().int().min(1).max(MOST.memoryMiB),
   smp: z.number().int().min(1).max(MOST.cpus),
-  append: z.string(),
-  cpu: z.string().optional(),
-  devices: z.array(
-    z.object({ driver: z.string(), properties: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])) }),
-  ),
+  append: z.string().max(LONGEST_TEXT),
+  cpu: z.string().max(LONGEST_TEXT).optional(),
+  devices: z
+    .array(
+      z.object({
+        driver: z.string(),
+        properties: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+      }),
+    )
+    .max(MOST.devices),
   serialLines: z.number().int().min(0).max(MOST.serialLines),
   noDefaults: z.boolean(),
   noReboot: z.boolean(),
@@ -45,12 +55,12 @@ const MACHINE_DESCRIPTION = z.object({
       element: cost('element'),
     })
     .default(COSTS_ONCE),
-  digestEvery: z.number().int().min(0),
+  digestEvery: z.union([z.literal(0), z.number().int().min(LEAST_DIGEST_EVERY)]),
   /** Events between two digests of the state's slices, where a check wants more than the usual ones. */
   eventsPerDigest: z.number().int().positive().optional(),
   guestPageTables: z.boolean(),
   /** Where each image was, by role. */
-  paths: z.record(z.string(), z.string()),
+  paths: z.record(z.string(), z.string().max(LONGEST_TEXT)),
 });
 
 export type MachineDescription = z.infer<typeof MACHINE_DESCRIPTION>;
@@ -82,7 +92,7 @@ export function readDescription(machine: unknown, where: string): MachineDescrip
   const parsed = MACHINE_DESCRIPTION.safeParse(machine);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  const place = issue?.path.join('.') ?? '';
+  const place = shortly(issue?.path.join('.') ?? '');
   throw new Problem(`The machine in the header of ${where} cannot be read: ${place}: ${issue?.message ?? ''}.`);
 }
 

@@ -50,7 +50,7 @@ export interface OpenedTrace extends Opened {
  */
 export function openTrace(world: World, path: string, { images = {} }: OpenTraceOptions = {}): OpenedTrace {
   const file = openTraceFile(world, path);
-  const machine = readDescription(file.header.machine, path);
+  const machine = described(path, file);
   const gate = new Gate();
   const closed = new Subject<void>();
   const events: Observable<Stamped> = traceEvents(file, gate).pipe(takeUntil(closed));
@@ -69,9 +69,19 @@ export function openTrace(world: World, path: string, { images = {} }: OpenTrace
     close() {
       closed.next();
       file.close();
-      recorded?.run.trace.close();
+      recorded?.close();
     },
   };
+}
+
+/** The machine; with the file closed when it cannot be one. */
+function described(path: string, file: TraceFile): MachineDescription {
+  try {
+    return readDescription(file.header.machine, path);
+  } catch (problem) {
+    file.close();
+    throw problem;
+  }
 }
 
 function describe(path: string, file: TraceFile, machine: MachineDescription): TraceDescription {

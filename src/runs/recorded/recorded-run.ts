@@ -59,6 +59,20 @@ function opened(
   find: (trace: TraceReader, description: MachineDescription) => Images,
 ): RecordedRun {
   const trace = openTraceFile(world, path);
+  try {
+    return readRun(world, path, trace, find);
+  } catch (error) {
+    trace.close();
+    throw error;
+  }
+}
+
+function readRun(
+  world: World,
+  path: string,
+  trace: TraceFile,
+  find: (trace: TraceReader, description: MachineDescription) => Images,
+): RecordedRun {
   refuseOlder(path, trace);
   const read = lazyEvents(trace);
   const first = read.events[0]?.event;
@@ -90,6 +104,8 @@ export interface RecordedTimeline {
   readonly events: readonly Stamped[];
   readonly timeline: Timeline;
   readonly verifier: Verifier;
+  /** Close its files. Nothing can be read any more. */
+  close(): void;
 }
 
 /** How a recorded run is opened to be stood in. */
@@ -102,14 +118,29 @@ export interface TimelineSetting {
   readonly onStoredProblem?: (sentence: string) => void;
 }
 
+/** The checkpoints beside a trace, if they lie within what is recorded. */
+function storedOf({ world, path, read }: RecordedRun, say: (sentence: string) => void) {
+  const stored = openStoredCheckpoints(world, path, say);
+  const last = stored?.places.at(-1);
+  if (stored === undefined || last === undefined) return stored;
+  const { seq, tick } = read.events[read.events.length - 1]!;
+  if (last.tick <= tick && last.seq <= seq + 1) return stored;
+  stored.close();
+  say(`The checkpoints beside ${path} go beyond its end. They cannot be used; \`retrovisor index\` makes them anew.`);
+  return undefined;
+}
+
 /** Stand at the beginning of a recorded run. */
 export function openTimeline(run: RecordedRun, setting: TimelineSetting = {}): RecordedTimeline {
   const { events } = run.read;
   const { every, heldBytes, onStoredProblem } = setting;
   const verifier = createVerifier(events);
-  const stored =
-    onStoredProblem === undefined ? undefined : openStoredCheckpoints(run.world, run.path, onStoredProblem);
+  const stored = onStoredProblem === undefined ? undefined : storedOf(run, onStoredProblem);
   const inputs = stored?.inputs ?? traceInputs(run.trace, events.length, run.description);
+  const close = (): void => {
+    stored?.close();
+    run.trace.close();
+  };
   const timeline = createTimeline({
     ...(every === undefined ? {} : { every }),
     ...(heldBytes === undefined ? {} : { heldBytes }),
@@ -118,5 +149,5 @@ export function openTimeline(run: RecordedRun, setting: TimelineSetting = {}): R
     inputs: inputsAgain(inputs),
     onEvent: verifier.check,
   });
-  return { run, events, timeline, verifier };
+  return { run, events, timeline, verifier, close };
 }

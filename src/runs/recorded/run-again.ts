@@ -49,6 +49,14 @@ export async function replayRun(
   told: Told,
   onPiece: () => void = () => undefined,
 ): Promise<RanAgain> {
+  try {
+    return await ranThrough(run, told, onPiece);
+  } finally {
+    run.trace.close();
+  }
+}
+
+async function ranThrough(run: RecordedRun, told: Told, onPiece: () => void): Promise<RanAgain> {
   const { events } = run.read;
   const verifier = createVerifier(events);
   told.events$.subscribe((stamped) => verifier.check(stamped));
@@ -70,10 +78,14 @@ export async function replayRun(
  */
 export async function rerun(world: World, path: string, { images = {} }: RunAgainOptions = {}): Promise<RanAgain> {
   const run = openRunWithoutImages(world, path, images);
-  const build = (tape: Parameters<Parameters<typeof rerunEvents>[1]>[0]): Machine =>
-    createMachine(assemble({ ...run, ...tape }));
-  const { machine, ...replayed } = rerunEvents(run.read.events, build, run.description);
-  return ranAgain(run, replayed, machine === undefined ? '' : digestOf(machine.state));
+  try {
+    const build = (tape: Parameters<Parameters<typeof rerunEvents>[1]>[0]): Machine =>
+      createMachine(assemble({ ...run, ...tape }));
+    const { machine, ...replayed } = rerunEvents(run.read.events, build, run.description);
+    return ranAgain(run, replayed, machine === undefined ? '' : digestOf(machine.state));
+  } finally {
+    run.trace.close();
+  }
 }
 
 function ranAgain({ trace, read }: RecordedRun, { agreed, divergence }: Replayed, digest: string): RanAgain {
@@ -81,7 +93,6 @@ function ranAgain({ trace, read }: RecordedRun, { agreed, divergence }: Replayed
   const digests = digestsUpTo(trace, events.length);
   const tick = events[events.length - 1]?.tick ?? 0;
   const sentence = divergence === undefined ? undefined : describeDivergence(divergence);
-  trace.close();
   return { events: events.length, agreed, digests, tick, digest, divergence: sentence, damage };
 }
 

@@ -5,7 +5,7 @@ import type { PendingInput } from '../../machine/parts.ts';
 import type { CheckpointIdentity } from '../../replay/trace/checkpoint-format.ts';
 import { openCheckpoints, type StoredCheckpoints } from '../../replay/trace/checkpoint-reader.ts';
 import { createCheckpointWriter } from '../../replay/trace/checkpoint-writer.ts';
-import type { World } from '../world.ts';
+import type { OpenedFile, World } from '../world.ts';
 
 /** Where the checkpoints of a trace lie: beside it, so that the recording itself is never touched again. */
 export const checkpointPath = (trace: string): string => `${trace}.ckpt`;
@@ -19,23 +19,31 @@ function identityOf(world: World, trace: string): CheckpointIdentity {
   }
 }
 
+/** Checkpoints of a file that stays open while they are of use. */
+export interface OpenedCheckpointFile extends StoredCheckpoints {
+  close(): void;
+}
+
 /** The checkpoints beside a trace; undefined when there are none of use, and `say` hears why. */
 export function openStoredCheckpoints(
   world: World,
   trace: string,
   say: (sentence: string) => void,
-): StoredCheckpoints | undefined {
+): OpenedCheckpointFile | undefined {
   const path = checkpointPath(trace);
   if (!world.files.exists(path)) return undefined;
+  let source: OpenedFile | undefined;
   try {
-    const opened = openCheckpoints(world.files.open(path), world.inflate, identityOf(world, trace), say);
-    if (opened.problem !== undefined) say(opened.problem);
-    return opened.stored;
+    source = world.files.open(path);
+    const { stored, problem } = openCheckpoints(source, world.inflate, identityOf(world, trace), say);
+    if (stored !== undefined) return { ...stored, close: source.close };
+    say(problem);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     say(problem.message);
-    return undefined;
   }
+  source?.close();
+  return undefined;
 }
 
 /** A file of checkpoints being written. It takes its name only when it is whole. */

@@ -5,7 +5,7 @@ const GOOD = {
   formatVersion: 2,
   engineVersion: '1',
   machine: { memory: 4 },
-  images: [{ role: 'kernel', name: 'k', sha256: '00', bytes: 4, parts: [{ at: 1, bytes: 'AAAA' }] }],
+  images: [{ role: 'kernel', name: 'k', sha256: '00'.repeat(32), bytes: 4, parts: [{ at: 1, bytes: 'AAAA' }] }],
   seed: '0',
   vocabulary: currentVocabulary(),
 };

@@ -162,8 +162,8 @@ describe('a trace that lies about its payloads', () => {
     ['a length beyond all bounds', listOf(...VARINT_MOST), 'it holds a list of more than 16777216 bytes of payloads'],
     ['more than there is', listOf(9), 'it holds 8 bytes of payloads, and lists 9'],
     ['less than there is', listOf(7), 'it holds 8 bytes of payloads, and lists 7'],
-    ['a name that ends early', NAMED.subarray(0, 20), 'A chunk of the trace ends in the middle of a field'],
-    ['a name without a length', NAMED, 'A chunk of the trace ends in the middle of a number'],
+    ['a name that ends early', NAMED.subarray(0, 20), 'the list ends in the middle of a field'],
+    ['a name without a length', NAMED, 'the list ends in the middle of a number'],
     ['a name of other bytes', listOf(8), `what it holds there has the SHA-256 ${sha256(new Uint8Array(8))}`],
   ])('by %s gets a sentence', (_, list, sentence) => {
     const message = said(list, stored(new Uint8Array(8)));

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { byteReader, byteWriter, written } from '../../../src/replay/trace/bytes.ts';
+import { ByteReader } from '../../../src/base/byte-reader.ts';
+import { byteWriter, written } from '../../../src/replay/trace/bytes.ts';
 import { readPlain, writePlain } from '../../../src/replay/trace/plain-value.ts';
 
 const plain = fc.letrec((tie) => ({
@@ -28,7 +29,7 @@ test('a plain value is read as it was written, to the sign of a zero', () => {
     fc.property(plain, (value) => {
       const out = byteWriter(1);
       writePlain(out, value);
-      const input = byteReader(written(out));
+      const input = new ByteReader(written(out), 'the value');
       expect(readPlain(input)).toStrictEqual(value);
       expect(input.at).toBe(out.length);
     }),
@@ -38,5 +39,5 @@ test('a plain value is read as it was written, to the sign of a zero', () => {
 test('a key without a value is left out', () => {
   const out = byteWriter();
   writePlain(out, { left: undefined, right: 1 });
-  expect(Object.keys(readPlain(byteReader(written(out))) as object)).toEqual(['right']);
+  expect(Object.keys(readPlain(new ByteReader(written(out), 'the value')) as object)).toEqual(['right']);
 });

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { byteReader, byteWriter, readVarint, unzigzag, writeVarint, zigzag } from '../../../src/replay/trace/bytes.ts';
+import { ByteReader } from '../../../src/base/byte-reader.ts';
+import { byteWriter, unzigzag, writeVarint, zigzag } from '../../../src/replay/trace/bytes.ts';
 import { scratch } from '../../../src/replay/trace/columns.ts';
 import type { Stamped } from '../../../src/events/stamped.ts';
 import type { EventOf, MachineEvent } from '../../../src/events/vocabulary.ts';
@@ -54,7 +55,7 @@ describe('columns', () => {
       fc.property(fc.maxSafeNat(), (value) => {
         const out = byteWriter(1);
         writeVarint(out, value);
-        expect(readVarint(byteReader(out.bytes.subarray(0, out.length)))).toBe(value);
+        expect(new ByteReader(out.bytes.subarray(0, out.length), 'it').varint()).toBe(value);
       }),
     );
     for (const value of [-3, -1, 0, 1, 2 ** 40, -(2 ** 40)]) expect(unzigzag(zigzag(value))).toBe(value);
@@ -69,7 +70,7 @@ describe('columns', () => {
         const out = byteWriter(1);
         writeIntegers(out, Float64Array.from(numbers), numbers.length);
         const { values } = scratch(numbers.length);
-        readIntegers(byteReader(out.bytes.subarray(0, out.length)), values, numbers.length);
+        readIntegers(new ByteReader(out.bytes.subarray(0, out.length), 'it'), values, numbers.length);
         expect([...values]).toEqual(numbers);
       }),
     );
@@ -84,7 +85,7 @@ describe('columns', () => {
         const out = byteWriter(1);
         writeIntegers(out, Float64Array.from(numbers), numbers.length);
         const { values } = scratch(numbers.length);
-        readIntegers(byteReader(out.bytes.subarray(0, out.length)), values, numbers.length);
+        readIntegers(new ByteReader(out.bytes.subarray(0, out.length), 'it'), values, numbers.length);
         expect([...values]).toEqual(numbers);
       }),
     );
@@ -140,7 +141,7 @@ describe('columns', () => {
     const numbers = (...varints: readonly number[]) => {
       const out = byteWriter(1);
       for (const value of varints) writeVarint(out, value);
-      const read = byteReader(out.bytes.slice(0, out.length));
+      const read = new ByteReader(out.bytes.slice(0, out.length), 'it');
       return () => readIntegers(read, new Float64Array(4), 4);
     };
     const [context, constant] = [3, [0, 0, 7]];
