@@ -13,6 +13,8 @@ import type { Print } from './trace-commands.ts';
 /** How the debugger is started. */
 export interface DebugOptions extends ImagePaths {
   readonly symbols?: readonly string[];
+  /** Where to stand at first. */
+  readonly at?: string;
   /** Commands to answer before, or instead of, what is typed. */
   readonly ex?: readonly string[];
   readonly batch?: boolean;
@@ -29,6 +31,7 @@ export async function debug(path: string, options: DebugOptions, print: Print): 
   const { damage } = recorded.read;
   if (damage !== undefined) process.stderr.write(`retrovisor: ${damage}\n`);
   for (const file of options.symbols ?? []) addSymbols(session, file);
+  if (options.at !== undefined) session.at(options.at);
   for (const line of options.ex ?? []) print(answered(session, line));
   if (options.batch !== true) await converse(session, print);
   return damage === undefined ? 0 : DAMAGED;

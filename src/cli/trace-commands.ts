@@ -1,19 +1,13 @@
 import Table from 'cli-table3';
 import { lastValueFrom, takeWhile } from 'rxjs';
 import type { Stamped } from '../events/stamped.ts';
-import { readDescription } from '../runs/machine/machine-description.ts';
 import { NODE } from '../host/node.ts';
 import { checkpointPath, openStoredCheckpoints } from '../runs/recorded/stored-checkpoints.ts';
 import { openTraceFile } from '../host/trace-file.ts';
-import { eventClock, reportLine } from '../replay/export/report.ts';
-import { ExitCounts, printStatistics } from '../replay/export/statistics.ts';
 import { TraceDamage } from '../replay/trace/damage.ts';
 import { Gate } from '../replay/streams/hold.ts';
 import { traceEvents } from '../replay/streams/trace-events.ts';
 import type { TraceReader } from '../replay/trace/reader.ts';
-import { type EventFilter, matcher, unknownKinds } from '../replay/export/event-filter.ts';
-import { eventJson } from '../replay/export/event-json.ts';
-import { UsageProblem } from '../options/usage.ts';
 
 /** Where a command's answer goes, line by line. */
 export type Print = (line: string) => void;
@@ -21,7 +15,7 @@ export type Print = (line: string) => void;
 const DAMAGED = 1;
 
 /** Tell a reader every event, oldest first, until it has enough. Resolves to the status, once any damage is said. */
-async function readThrough(trace: TraceReader, read: (stamped: Stamped) => boolean): Promise<number> {
+export async function readThrough(trace: TraceReader, read: (stamped: Stamped) => boolean): Promise<number> {
   try {
     await lastValueFrom(traceEvents(trace, new Gate()).pipe(takeWhile(read)), { defaultValue: undefined });
     return 0;
@@ -30,43 +24,6 @@ async function readThrough(trace: TraceReader, read: (stamped: Stamped) => boole
     process.stderr.write(`retrovisor: ${damage.message}\n`);
     return DAMAGED;
   }
-}
-
-/** `retrovisor events`: print a trace as `trace-cmd report` does. Resolves to the status. */
-export async function printEvents(
-  path: string,
-  filter: EventFilter,
-  form: { readonly json: boolean; readonly limit: number },
-  print: Print,
-): Promise<number> {
-  const unknown = unknownKinds(filter.kinds ?? []);
-  if (unknown.length > 0) {
-    throw new UsageProblem(`No kind of event is named ${unknown.join(', ')}: see \`retrovisor info FILE\`.`);
-  }
-  const trace = openTraceFile(path);
-  const clock = eventClock(readDescription(trace.header.machine, path));
-  const wanted = matcher(filter);
-  let left = form.limit;
-  return readThrough(trace, (stamped) => {
-    const ns = clock.ns(stamped);
-    if (!wanted(stamped)) return true;
-    if (left > 0) print(form.json ? eventJson(stamped) : reportLine(stamped, ns));
-    left -= 1;
-    return left > 0;
-  });
-}
-
-/** `retrovisor stat`: VM exits by reason, as `perf kvm stat report`. Resolves to the status. */
-export async function printExits(path: string, vcpu: number | undefined, print: Print): Promise<number> {
-  const counts = new ExitCounts(vcpu);
-  const status = await readThrough(openTraceFile(path), (stamped) => {
-    counts.next(stamped);
-    return true;
-  });
-  const { rows } = counts;
-  if (rows.length === 0 && vcpu !== undefined) print(`vCPU ${vcpu} made no exit: is there one?`);
-  print(printStatistics(rows));
-  return status;
 }
 
 /** `retrovisor info`: what a trace says about itself. Resolves to the status. */
