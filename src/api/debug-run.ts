@@ -5,6 +5,7 @@ import { evaluate } from '../debugger/look/vantage.ts';
 import { type DebugSession, openDebugSession } from '../debugger/session.ts';
 import { findNext, findPrevious, type Met } from '../debugger/stops/stop-search.ts';
 import { parseBreak, parseWatch, type Stop } from '../debugger/stops/stops.ts';
+import { wordsIn } from '../debugger/stops/stop-words.ts';
 import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { NODE } from '../host/node.ts';
 
@@ -33,7 +34,7 @@ export function debugRun(path: string, images: ImagePaths = {}): RunDebugger {
     stopAt(line) {
       const [, verb, words = ''] = /^\s*(break|watch)\b\s*(.*)$/.exec(line) ?? [];
       if (verb === undefined) throw new Problem(`\`${line}\` is no stop: it begins with break or watch.`);
-      return (verb === 'break' ? parseBreak : parseWatch)(words, { vcpu: session.vcpu, evaluate: value });
+      return (verb === 'break' ? parseBreak : parseWatch)(words, wordsIn(session));
     },
     next: (...stops) => finish(findNext(session, stops)),
     previous: (...stops) => finish(findPrevious(session, stops)),

@@ -3,42 +3,15 @@ import { VERSION } from '../host/program.ts';
 import { printText } from '../host/output.ts';
 import { withImages } from '../options/image-options.ts';
 import { addTimeTravel } from './time-travel.ts';
+import { addReadingEvents } from './reading.ts';
 import type { Print } from './trace-commands.ts';
 import { wholeNumber } from '../options/qemu-values.ts';
 import { USAGE_STATUS } from '../options/usage.ts';
-
-interface EventsOptions {
-  readonly event?: string[];
-  readonly from?: string;
-  readonly to?: string;
-  readonly source?: string;
-  readonly containing?: string;
-  readonly inputs?: boolean;
-  readonly json?: boolean;
-  readonly limit?: string;
-}
 
 const FURTHEST = Number.MAX_SAFE_INTEGER;
 const SHORTEST_STRIDE = 1000;
 
 const stride = (text: string): number => wholeNumber('--every', text, SHORTEST_STRIDE, FURTHEST);
-
-const position = (option: string, text: string | undefined, usual: number): number =>
-  text === undefined ? usual : wholeNumber(option, text, 0, FURTHEST);
-
-async function events(path: string, options: EventsOptions, print: Print): Promise<number> {
-  const filter = {
-    fromTick: position('--from', options.from, 0),
-    toTick: position('--to', options.to, FURTHEST),
-    inputsOnly: options.inputs === true,
-    ...(options.event === undefined ? {} : { kinds: options.event.flatMap((names) => names.split(',')) }),
-    ...(options.source === undefined ? {} : { source: options.source }),
-    ...(options.containing === undefined ? {} : { containing: options.containing }),
-  };
-  const limit = position('--limit', options.limit, FURTHEST);
-  const { printEvents } = await import('./trace-commands.ts');
-  return printEvents(path, filter, { json: options.json === true, limit }, print);
-}
 
 /** Where commands print, and what they came to. */
 interface Outcome {
@@ -63,6 +36,7 @@ export async function dispatch(argv: readonly string[]): Promise<number> {
   };
   program.command('run').description('boot a guest, recorded (QEMU spelling; `run --help`)').argument('[options...]');
   addRunningAgain(program, outcome);
+  addReadingEvents(program, outcome);
   addReading(program, outcome);
   addFolding(program, outcome);
   addTimeTravel(program, outcome);
@@ -102,29 +76,8 @@ function addRunningAgain(program: Command, { print, done }: Outcome): void {
     });
 }
 
-/** What reads a trace's events. */
+/** What tells about a trace. */
 function addReading(program: Command, { print, done }: Outcome): void {
-  program
-    .command('events <file>')
-    .description('print a trace as trace-cmd report does')
-    .option('-e, --event <name...>', 'only these events; * stands for anything')
-    .option('--from <tick>', 'from this tick')
-    .option('--to <tick>', 'up to this tick')
-    .option('--source <name>', 'only from this source: vcpu0, main-loop, timer ...')
-    .option('--containing <text>', 'only events whose text contains this')
-    .option('--inputs', 'only inputs: what the guest could not cause')
-    .option('-n, --limit <count>', 'stop after so many')
-    .option('--json', 'one JSON object per line, with the events it has for its cause and is within')
-    .action(async (file, options) => done(await events(file, options, print)));
-  program
-    .command('stat <file>')
-    .description('VM exits by reason: count, share, instructions')
-    .option('--vcpu <n>', 'of one processor')
-    .action(async (file, options) => {
-      const vcpu = options.vcpu === undefined ? undefined : wholeNumber('--vcpu', options.vcpu, 0, FURTHEST);
-      const { printExits } = await import('./trace-commands.ts');
-      done(printExits(file, vcpu, print));
-    });
   program
     .command('info <file>')
     .description('what a trace is: machine, images, seed, events by kind')

@@ -17,6 +17,8 @@ import type { Print } from './trace-commands.ts';
 /** How the debugger is started. */
 export interface DebugOptions extends ImagePaths {
   readonly symbols?: readonly string[];
+  /** Where to stand at first. */
+  readonly at?: string;
   /** Commands to answer before, or instead of, what is typed. */
   readonly ex?: readonly string[];
   readonly batch?: boolean;
@@ -46,8 +48,9 @@ export async function debug(path: string, options: DebugOptions, print: Print): 
   const interactive = options.batch !== true && process.stdin.isTTY === true && process.stdout.isTTY === true;
   const say = interactive ? (text: string) => printText(text === '' ? '' : `${text}\n`) : print;
   const talk = { session, interactive, interrupt: hearInterrupt(), say };
+  const asked = [...(options.at === undefined ? [] : [`at ${options.at}`]), ...(options.ex ?? [])];
   try {
-    const given = await answerGiven(talk, options.ex ?? []);
+    const given = await answerGiven(talk, asked);
     if (options.batch === true) return given === 0 && damage !== undefined ? DAMAGED : given;
     if (given === INTERRUPTED && !interactive) return given;
     if ((await converse(talk)) === 'interrupted') return INTERRUPTED;

@@ -1,19 +1,13 @@
 import Table from 'cli-table3';
 import { onOneLine } from '../base/printable.ts';
 import type { Stamped } from '../events/stamped.ts';
-import { readDescription } from '../runs/machine/machine-description.ts';
 import { NODE } from '../host/node.ts';
 import { complain } from '../host/output.ts';
 import { checkpointPath, openStoredCheckpoints } from '../runs/recorded/stored-checkpoints.ts';
 import { openTraceFile } from '../host/trace-file.ts';
-import { eventClock, reportLine } from '../replay/export/report.ts';
-import { ExitCounts, printStatistics } from '../replay/export/statistics.ts';
 import { Problem } from '../base/problem.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
 import { kindsUpTo, type TraceReader } from '../replay/trace/reader.ts';
-import { type EventFilter, matcher, unknownKinds } from '../replay/export/event-filter.ts';
-import { eventJson } from '../replay/export/event-json.ts';
-import { UsageProblem } from '../options/usage.ts';
 
 /** Where a command's answer goes, line by line. */
 export type Print = (line: string) => void;
@@ -21,7 +15,7 @@ export type Print = (line: string) => void;
 const DAMAGED = 1;
 
 /** Tell a reader every event, oldest first, until it has enough. Returns the status, once any damage is said. */
-const readThrough = (trace: TraceReader, read: (stamped: Stamped) => boolean): number =>
+export const readThrough = (trace: TraceReader, read: (stamped: Stamped) => boolean): number =>
   asFarAsSound(() => {
     for (const stamped of inOrder(trace)) if (!read(stamped)) return;
   });
@@ -36,43 +30,6 @@ function asFarAsSound(read: () => void): number {
     complain(damage.message);
     return DAMAGED;
   }
-}
-
-/** `retrovisor events`: print a trace as `trace-cmd report` does. Returns the status. */
-export function printEvents(
-  path: string,
-  filter: EventFilter,
-  form: { readonly json: boolean; readonly limit: number },
-  print: Print,
-): number {
-  const unknown = unknownKinds(filter.kinds ?? []);
-  if (unknown.length > 0) {
-    throw new UsageProblem(`No kind of event is named ${unknown.join(', ')}: see \`retrovisor info FILE\`.`);
-  }
-  const trace = openTraceFile(path);
-  const clock = eventClock(readDescription(trace.header.machine, path));
-  const wanted = matcher(filter);
-  let left = form.limit;
-  return readThrough(trace, (stamped) => {
-    const ns = clock.ns(stamped);
-    if (!wanted(stamped)) return true;
-    if (left > 0) print(form.json ? eventJson(stamped) : reportLine(stamped, ns));
-    left -= 1;
-    return left > 0;
-  });
-}
-
-/** `retrovisor stat`: VM exits by reason, as `perf kvm stat report`. Returns the status. */
-export function printExits(path: string, vcpu: number | undefined, print: Print): number {
-  const counts = new ExitCounts(vcpu);
-  const status = readThrough(openTraceFile(path), (stamped) => {
-    counts.next(stamped);
-    return true;
-  });
-  const { rows } = counts;
-  if (rows.length === 0 && vcpu !== undefined) print(`vCPU ${vcpu} made no exit: is there one?`);
-  print(printStatistics(rows));
-  return status;
 }
 
 /** `retrovisor info`: what a trace says about itself. Returns the status. */

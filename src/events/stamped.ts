@@ -42,6 +42,26 @@ export function sourceName(source: Source): string {
   return NAMED[source] ?? `source${source}`;
 }
 
+const MANY: readonly (readonly [word: RegExp, first: Source, next: Source])[] = [
+  [/^vcpu(\d{1,3})$/, FIRST_VCPU, FIRST_IOTHREAD],
+  [/^iothread(\d{1,3})$/, FIRST_IOTHREAD, FIRST_VHOST],
+  [/^vhost-(\d{1,3})$/, FIRST_VHOST, Number.POSITIVE_INFINITY],
+];
+
+/** The sources there is one of, by name. */
+export const SINGLE_SOURCES: readonly string[] = Object.values(NAMED);
+
+/** The inverse of `sourceName`; undefined: no source is called so. */
+export function sourceNamed(name: string): Source | undefined {
+  const single = Object.entries(NAMED).find(([, each]) => each === name);
+  if (single !== undefined) return Number(single[0]);
+  for (const [word, first, next] of MANY) {
+    const number = word.exec(name)?.[1];
+    if (number !== undefined && first + Number(number) < next) return first + Number(number);
+  }
+  return undefined;
+}
+
 /** An event with its place in the run. Only the machine's one `raise` makes these. */
 export interface Stamped<E extends MachineEvent = MachineEvent> {
   /** Total order, counted from 0. */

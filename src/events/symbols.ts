@@ -98,6 +98,15 @@ export const DESTINATION_SHORTHANDS: Readonly<Record<number, string>> = {
 /** KVM_IRQCHIP_* numbers. */
 export const IRQCHIPS: Readonly<Record<number, string>> = { 0: 'PIC master', 1: 'PIC slave', 2: 'IOAPIC' };
 
+/** KVM_MP_STATE_* by number. Linux include/uapi/linux/kvm.h. */
+export const MP_STATES: Readonly<Record<number, string>> = {
+  0: 'RUNNABLE',
+  1: 'UNINITIALIZED',
+  2: 'INIT_RECEIVED',
+  3: 'HALTED',
+  4: 'SIPI_RECEIVED',
+};
+
 /** Host clock sources of kvmclock's master clock. */
 export const HOST_CLOCKS: Readonly<Record<number, string>> = { 0: 'none', 1: 'tsc', 2: 'hvclock' };
 

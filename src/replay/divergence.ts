@@ -1,6 +1,6 @@
 import type { Seq, Tick } from '../base/units.ts';
 import { sourceName, type Stamped } from '../events/stamped.ts';
-import { textOf } from './export/text.ts';
+import { briefOf } from './export/brief.ts';
 
 /** The first place where a replay differs from its trace. */
 export interface Divergence {
@@ -63,7 +63,7 @@ export function describeDivergence(divergence: Divergence): string {
 
 /** One event with its envelope, in one line. */
 export const describeStamped = ({ seq, tick, source, event }: Stamped): string =>
-  `${seq} tick ${tick} ${sourceName(source)} ${event.kind}: ${textOf(event)}`;
+  `#${seq} tick ${tick} ${sourceName(source)} ${event.kind}: ${briefOf(event)}`;
 
 function printable(value: unknown): string {
   if (typeof value === 'bigint') return `0x${value.toString(16)}`;

@@ -1,9 +1,10 @@
-import { Problem } from '../base/problem.ts';
+import { Problem, shortly } from '../base/problem.ts';
 import type { Seq, Tick } from '../base/units.ts';
 import type { Work } from '../base/work.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { Mark } from './timeline.ts';
-import { type EventFilter, matcher, unknownKinds } from './export/event-filter.ts';
+import { filterOf, isUnknownKind, matcher } from './export/event-filter.ts';
+import { printedBy, readPrintPattern } from './export/print-pattern.ts';
 
 /** The furthest mark of a recorded run: just after its last event. */
 export function endOf(events: readonly Stamped[]): Mark {
@@ -17,20 +18,24 @@ export const afterEvent = ({ seq, tick }: Stamped): Mark => ({ seq: seq + 1, tic
 const NUMBER = /^(#|\+|-|tick\s+)?(\d[\d_]*)(\.\d+)?(%)?$/;
 
 /** Whether `markOf` can read it. */
-export const isMark = (text: string): boolean =>
-  /^(start|end)$/.test(text.trim()) || NUMBER.test(text.trim()) || unknownKinds([kindIn(text)]).length === 0;
-
-const kindIn = (text: string): string => text.trim().split(/\s+/)[0] || '*';
+export const isMark = (text: string): boolean => {
+  const words = text.trim();
+  const [kind = ''] = words.split(/\s+/);
+  return /^(start|end|(print|if)\b.*)$/s.test(words) || NUMBER.test(words) || !isUnknownKind(kind);
+};
 
 /**
  * The mark somebody means: `start`, `end`, a tick (`1200`, `tick 1200`), an event (`#57`), a share of the run (`25%`),
- * some ticks on or back (`+10`, `-10`), or the first event of a kind whose text holds the rest (`kvm_exit CPUID`).
+ * some ticks on or back (`+10`, `-10`), where something was first printed (`print "login:"`), or the first event of a
+ * kind whose text holds the rest (`kvm_exit CPUID`) and of which a condition holds (`kvm_pio if port == 0x3f8`).
  */
 export function* markOf(text: string, events: readonly Stamped[], now: Mark): Work<Mark | number> {
   const end = endOf(events);
   const words = text.trim();
   if (words === 'start') return 0;
   if (words === 'end') return end;
+  const printed = /^print\b\s*(.*)$/s.exec(words)?.[1];
+  if (printed !== undefined) return firstPrinted(printed, events);
   const number = NUMBER.exec(words);
   if (number === null) return yield* firstEvent(words, events);
   const [, sign, digits, fraction, percent] = number;
@@ -51,17 +56,19 @@ function within(tick: Tick, end: Mark): number {
   throw new Problem(`Tick ${tick} lies outside the run: it ends at ${end.tick}.`);
 }
 
-/** A filter from words: a kind of event with `*`, and text its fields must hold. */
-export function filterOf(text: string): EventFilter {
-  const kind = kindIn(text);
-  const rest = text.trim().split(/\s+/).slice(1);
-  if (unknownKinds([kind]).length > 0) {
-    throw new Problem(`${kind} is neither a place nor a kind of event: see \`help\`.`);
-  }
-  return { kinds: [kind], ...(rest.length === 0 ? {} : { containing: rest.join(' ') }) };
+function firstPrinted(words: string, events: readonly Stamped[]): Mark {
+  const { pattern, rest } = readPrintPattern(words);
+  if (rest !== '') throw new Problem(`What follows the pattern cannot be read: ${shortly(rest)}`);
+  const [first] = printedBy(events, pattern);
+  if (first === undefined) throw new Problem(`Nowhere in the run is it printed: ${shortly(words)}`);
+  return { seq: first.seq + 1, tick: first.tick };
 }
 
 function* firstEvent(text: string, events: readonly Stamped[]): Work<Mark> {
+  const [kind = ''] = text.split(/\s+/);
+  if (kind !== 'if' && isUnknownKind(kind)) {
+    throw new Problem(`${shortly(kind)} is neither a place nor a kind of event: see \`help\`.`);
+  }
   const found = yield* nextEvent(events, 0, matcher(filterOf(text)));
   if (found === undefined) throw new Problem(`No event of the run is ${text}.`);
   return afterEvent(found);

@@ -1,3 +1,4 @@
+import type { Tick } from '../base/units.ts';
 import { runOptions } from '../options/run-arguments.ts';
 import { typist } from '../runs/underway/typist.ts';
 import { NODE } from '../host/node.ts';
@@ -51,29 +52,27 @@ export function recordGuest(trace: string, options: readonly string[]): Recorded
   return { trace, status, console: Buffer.concat(printed).toString('latin1') };
 }
 
-/** The first divergence of a trace run again, as text; undefined when all of it came out as recorded. */
-export function divergenceOf(trace: string, images: ImagePaths): string | undefined {
+/** What is wrong with a trace, and where one can see it. */
+export interface Fault {
+  readonly said: string;
+  readonly tick: Tick;
+}
+
+/** The first divergence of a trace run again; undefined when all of it came out as recorded. */
+export function divergenceOf(trace: string, images: ImagePaths): Fault | undefined {
   const run = openRecordedRun(NODE, trace, images);
+  const { tick } = endOf(run.read.events);
   const { damage } = run.read;
-  if (damage !== undefined) return damage;
+  if (damage !== undefined) return { said: damage, tick };
   const { timeline, verifier, events } = openTimeline(run, { every: Number.MAX_SAFE_INTEGER });
   timeline.seek(endOf(events));
-  if (verifier.divergence !== undefined) return describeDivergence(verifier.divergence);
-  const { agreed } = verifier;
-  return agreed === events.length ? undefined : `The replay ended after ${agreed} of ${events.length} events.`;
+  const { agreed, divergence } = verifier;
+  if (divergence !== undefined) return { said: describeDivergence(divergence), tick: divergence.tick };
+  if (agreed === events.length) return undefined;
+  return { said: `The replay ended after ${agreed} of ${events.length} events.`, tick };
 }
 
 /** The events of a trace and, when it is damaged, where they end. */
 export function eventsOf(trace: string): { readonly events: readonly Stamped[]; readonly damage: string | undefined } {
   return lazyEvents(openTraceFile(trace));
-}
-
-/** What the guest sent over its first serial line. */
-export function consoleOf(events: readonly Stamped[]): string {
-  const bytes: number[] = [];
-  for (let at = 0; at < events.length; at += 1) {
-    const event = events[at]?.event;
-    if (event?.kind === 'sim:serial_sent' && event.line === 0) bytes.push(event.byte);
-  }
-  return Buffer.from(bytes).toString('latin1');
 }

@@ -1,11 +1,14 @@
 import { finish } from '../base/work.ts';
 import { expect } from 'vitest';
+import type { Tick } from '../base/units.ts';
 import { printable } from '../base/printable.ts';
-import { matcher } from '../replay/export/event-filter.ts';
-import { filterOf, nextEvent } from '../replay/places.ts';
+import { filterOf, matcher } from '../replay/export/event-filter.ts';
+import { ConsoleText, consolesOf } from '../replay/export/console-text.ts';
+import { printedIn } from '../replay/export/print-pattern.ts';
+import { endOf, nextEvent } from '../replay/places.ts';
 import { describeStamped } from '../replay/divergence.ts';
 import type { ImagePaths } from '../runs/recorded/recorded-run.ts';
-import { consoleOf, divergenceOf, eventsOf } from './recorded-guest.ts';
+import { divergenceOf, eventsOf } from './recorded-guest.ts';
 
 export { recordGuest, type RecordedGuest } from './recorded-guest.ts';
 
@@ -19,29 +22,38 @@ interface Outcome {
 
 const pathOf = (trace: TraceUnderTest): string => (typeof trace === 'string' ? trace : trace.trace);
 
+/** A sentence, and how to stand where it happened. */
+const at = (trace: string, tick: Tick, sentence: string): string =>
+  `${sentence}\n${trace} opens there: npx retrovisor debug ${quoted(trace)} --at ${tick}`;
+
+const quoted = (path: string): string => (/^[\w./@-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
+
 /** Every event and digest comes out as recorded when the trace is run again. */
 function toReplayExactly(received: TraceUnderTest, images: ImagePaths = {}): Outcome {
   const trace = pathOf(received);
-  const divergence = divergenceOf(trace, images);
+  const fault = divergenceOf(trace, images);
   return {
-    pass: divergence === undefined,
-    message: () => divergence ?? `${trace} replays exactly, and was expected not to.`,
+    pass: fault === undefined,
+    message: () =>
+      fault === undefined ? `${trace} replays exactly, and was expected not to.` : at(trace, fault.tick, fault.said),
   };
 }
 
-/** Some event is of this kind, with `*` for anything, and its text holds the rest: `kvm_exit TRIPLE_FAULT`. */
+/**
+ * Some event is of this kind, with `*` for anything, its text holds the rest, and a condition holds of it:
+ * `kvm_exit TRIPLE_FAULT`, `kvm_exit if exit_reason == EPT_VIOLATION && gpa >= 0xfec00000`.
+ */
 function toReach(received: TraceUnderTest, event: string): Outcome {
   const trace = pathOf(received);
   const { events, damage } = eventsOf(trace);
   const found = finish(nextEvent(events, 0, matcher(filterOf(event))));
-  const reached = found === undefined ? '' : describeStamped(found);
-  return {
-    pass: found !== undefined,
-    message: () =>
-      found === undefined
-        ? `No event of ${trace} is ${event}${damage === undefined ? '' : `, as far as it can be read: ${damage}`}.`
-        : `${trace} was expected never to reach ${event}, and does:\n${reached}`,
-  };
+  if (found === undefined) {
+    const far = damage === undefined ? '' : `, as far as it can be read: ${damage}`;
+    const sentence = `No event of ${trace} is ${event}${far}.`;
+    return { pass: false, message: () => at(trace, endOf(events).tick, sentence) };
+  }
+  const sentence = `${trace} was expected never to reach ${event}, and does:\n${describeStamped(found)}`;
+  return { pass: true, message: () => at(trace, found.tick, sentence) };
 }
 
 /** No event is of this kind with this text. A damaged trace proves nothing. */
@@ -52,15 +64,24 @@ function toNeverRaise(received: TraceUnderTest, event: string): Outcome {
   return { pass: !pass, message };
 }
 
-/** The guest printed this on its first serial line. */
-function toPrint(received: TraceUnderTest, text: string): Outcome {
-  const printed = consoleOf(eventsOf(pathOf(received)).events);
-  const pass = printed.includes(text);
-  return {
-    pass,
-    message: () =>
-      `The guest ${pass ? 'prints' : 'does not print'} ${JSON.stringify(text)}. Its console:\n${printable(printed)}`,
-  };
+/** Most characters of a console that a message shows: its end. */
+const SHOWN = 2000;
+
+/** The guest printed this text on a console, or a line that matches. */
+function toPrint(received: TraceUnderTest, wanted: string | RegExp, device = 'serial0'): Outcome {
+  const trace = pathOf(received);
+  const { events, damage } = eventsOf(trace);
+  const printed = consolesOf(events).get(device) ?? new ConsoleText();
+  const { value: found } = printedIn(printed, wanted).next();
+  const what = typeof wanted === 'string' ? JSON.stringify(wanted) : String(wanted);
+  if (found !== undefined) {
+    const sentence = `The guest prints ${what} on ${device} at tick ${found.tick} (event #${found.seq}).`;
+    return { pass: true, message: () => at(trace, found.tick, sentence) };
+  }
+  const far = damage === undefined ? '' : `, as far as its trace can be read: ${damage}`;
+  const shown = printable(printed.text.slice(-SHOWN));
+  const sentence = `The guest does not print ${what} on ${device}${far}. Its console ends so:\n${shown}`;
+  return { pass: false, message: () => at(trace, endOf(events).tick, sentence) };
 }
 
 expect.extend({ toReplayExactly, toReach, toNeverRaise, toPrint });
@@ -70,11 +91,11 @@ declare module 'vitest' {
   interface Matchers<T = any> {
     /** The trace runs again to the same events and digests. Images that have moved are named. */
     toReplayExactly(images?: ImagePaths): T;
-    /** An event of this kind (`kvm_exit`, `kvm_*`) whose text holds the rest is in the trace. */
+    /** An event of this kind (`kvm_exit`, `kvm_*`) whose text holds the rest, or `if CONDITION`, is in the trace. */
     toReach(event: string): T;
     /** No such event is in the trace. */
     toNeverRaise(event: string): T;
-    /** The guest printed this on its first serial line. */
-    toPrint(text: string): T;
+    /** The guest printed this, or a line that matches, on its first serial line, or on another console. */
+    toPrint(wanted: string | RegExp, device?: string): T;
   }
 }

@@ -22,7 +22,7 @@ test(
     const options = `${SAME_MACHINE} ${firmware} ${debug} --ticks 2000000 --trace ${trace}`;
     expect(retrovisor(['run', ...options.split(' ')]).status).toBe(0);
     const recorded = brotliDecompressSync(readFileSync(RECORDED)).toString().split('\n');
-    const ours = printedFirmwareEvents(retrovisor(['events', trace]).out);
+    const ours = printedFirmwareEvents(retrovisor(['events', '--trace-cmd', trace]).out);
     expect(recorded.length).toBe(1795);
     expect(ours.slice(0, -1)).toEqual(recorded.slice(0, -1));
   },

@@ -9,6 +9,7 @@ import { linearRip, physicalOf, readLinear, readPhysical, registersOf } from '..
 import { kernelSymbols } from '../../src/debugger/symbols/kallsyms.ts';
 import { answerPrompt } from '../../src/debugger/prompt/prompt.ts';
 import { evaluate } from '../../src/debugger/look/vantage.ts';
+import { wordsIn } from '../../src/debugger/stops/stop-words.ts';
 import { type DebugSession, openDebugSession } from '../../src/debugger/session.ts';
 import { findNext, findPrevious } from '../../src/debugger/stops/stop-search.ts';
 import { parseBreak, type Stop } from '../../src/debugger/stops/stops.ts';
@@ -37,8 +38,7 @@ const TYPED = [
 
 const ask = (line: string): string => answerPrompt(session, line);
 
-const breakAt = (words: string): Stop =>
-  parseBreak(words, { vcpu: session.vcpu, evaluate: (text) => evaluate(session, text) });
+const breakAt = (words: string): Stop => parseBreak(words, wordsIn(session));
 
 beforeAll(() => {
   const trace = join(folder, 'questions.trace');

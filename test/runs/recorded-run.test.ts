@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { printEvents, printExits, printInfo } from '../../src/cli/trace-commands.ts';
+import { printEvents } from '../../src/cli/events-command.ts';
+import { printStatistics } from '../../src/cli/stat-command.ts';
+import { printInfo } from '../../src/cli/trace-commands.ts';
 import { NODE } from '../../src/host/node.ts';
 import { openRecordedRun, openRunWithoutImages } from '../../src/runs/recorded/recorded-run.ts';
 
@@ -15,8 +17,8 @@ test('what only looks at a trace reads an older one', async () => {
   const lines: string[] = [];
   const print = (line: string): void => void lines.push(line);
   expect(await printInfo(OLD, print)).toBe(0);
-  expect(await printEvents(OLD, {}, { json: false, limit: 100 }, print)).toBe(0);
-  expect(await printExits(OLD, undefined, print)).toBe(0);
+  expect(await printEvents(OLD, {}, { limit: 100 }, print)).toBe(0);
+  expect(await printStatistics(OLD, {}, print)).toBe(0);
   expect(lines.filter((line) => line.includes('kvm_pio:'))).toHaveLength(5);
   expect(lines.find((line) => line.includes('kvm_halt_poll_ns'))).toContain('"new":20000');
 });

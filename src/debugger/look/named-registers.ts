@@ -44,6 +44,8 @@ const CHANGED_BY_ANY = /^([er].[xip]|r\d+|sp|pc|[re]flags|interruptibility|activ
 /** Whether only system instructions, events and KVM change it. */
 export const isSystemRegister = (name: string): boolean => !CHANGED_BY_ANY.test(name.toLowerCase());
 
+/** Every register that has a name. */
+export const REGISTER_NAMES: readonly string[] = [...READERS.keys()];
+
 /** Names that start so, for completion. */
-export const registerNames = (prefix: string): string[] =>
-  [...READERS.keys()].filter((name) => name.startsWith(prefix));
+export const registerNames = (prefix: string): string[] => REGISTER_NAMES.filter((name) => name.startsWith(prefix));

@@ -2,8 +2,8 @@ import { Problem } from '../../base/problem.ts';
 import type { Gva } from '../../base/units.ts';
 import { type GuestView, readLinear, readPhysical, registersOf } from '../../machine/guest-view.ts';
 import type { SymbolTable } from '../symbols/symbols.ts';
-import { numberIn, parseExpression, type Scope } from './expression.ts';
-import { registerReader } from './named-registers.ts';
+import { type Names, numberIn, parseExpression, type Scope } from '../../replay/expression/expression.ts';
+import { REGISTER_NAMES, registerReader } from './named-registers.ts';
 
 /** Where one looks from: a machine that stands still, the processor it is about, and the names that are known. */
 export interface Vantage {
@@ -13,14 +13,29 @@ export interface Vantage {
 }
 
 /** A number from what somebody types: digits, `$rax`, a symbol, `u64[ADDR]`, and C's operators over these. */
-export const evaluate = (from: Vantage, text: string): bigint => numberIn(parseExpression(text), scopeOf(from));
+export const evaluate = (from: Vantage, text: string): bigint =>
+  numberIn(
+    parseExpression(
+      text,
+      namesFor((name) => from.symbols.addressOf(name) !== undefined),
+    ),
+    scopeOf(from),
+  );
+
+/** The names an expression may use where there is a machine to look at, given its symbols. */
+export const namesFor = (hasSymbol: (name: string) => boolean): Names => ({
+  hasSymbol,
+  registers: { has: (name) => REGISTER_NAMES.includes(name), all: () => REGISTER_NAMES },
+  changes: false,
+});
 
 /** What names mean from there. */
 export function scopeOf(from: Vantage): Scope {
   const { view } = from;
   return {
     register: (name) => registerReader(name)(registersOf(view, from.vcpu)),
-    named(name) {
+    field: () => undefined,
+    symbol(name) {
       const address = from.symbols.addressOf(name);
       if (address === undefined) throw new Problem(`No symbol is named ${name}.`);
       return address;
@@ -29,10 +44,14 @@ export function scopeOf(from: Vantage): Scope {
       const bytes =
         space === 'linear' ? readLinear(view, from.vcpu, address, size) : readPhysical(view, Number(address), size);
       if (bytes.length < size) throw new Problem(`There is no memory at 0x${address.toString(16)}.`);
-      return bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+      return littleEndian(bytes);
     },
   };
 }
+
+/** Bytes as an unsigned little-endian number. */
+export const littleEndian = (bytes: Uint8Array): bigint =>
+  bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
 
 /** An address, and its name when it has one. */
 export interface NamedPlace {

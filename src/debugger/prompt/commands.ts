@@ -2,11 +2,11 @@ import { Problem } from '../../base/problem.ts';
 import type { Work } from '../../base/work.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { describeStamped } from '../../replay/divergence.ts';
-import { matcher } from '../../replay/export/event-filter.ts';
+import { filterOf, matcher } from '../../replay/export/event-filter.ts';
 import { vcpuCount } from '../../machine/guest-view.ts';
 import { kernelSymbols } from '../symbols/kallsyms.ts';
-import { filterOf, nextEvent, previousEvent } from '../../replay/places.ts';
-import { clearStops, describeStops, find, setBreak, setWatch, towards } from './stops.ts';
+import { nextEvent, previousEvent } from '../../replay/places.ts';
+import { clearStops, describeStops, find, setBreak, setTemporary, setWatch, towards } from './stops.ts';
 import { type DebugSession, describePlace } from '../session.ts';
 import { placeOf } from './place.ts';
 import { staying } from '../stops/windows.ts';
@@ -96,7 +96,7 @@ function processor(session: DebugSession, words: string): string {
 export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   at: {
     usage: 'at [PLACE]',
-    help: 'go to: start, end, a tick, #EVENT, 25%, +N, -N, the first event of a KIND [TEXT], or the first time at ADDR',
+    help: 'go to: start, end, a tick, #EVENT, 25%, +N, -N, ADDR, print "TEXT", or the first event of a KIND [TEXT] [if COND]',
     *answer(session, words) {
       if (words !== '') yield* session.going(yield* placeOf(session, words));
       return describePlace(session);
@@ -120,7 +120,7 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   },
   continue: {
     usage: 'continue [KIND [TEXT]]',
-    help: 'on to the next stop or to the end; with a kind, to its next event',
+    help: 'on to the next stop or to the end; with a kind, to its next event; `continue print "TEXT"`',
     answer: (session, words) => towards(session, words, false),
   },
   rcontinue: {
@@ -130,9 +130,10 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   },
   break: {
     usage: 'break WHAT [if COND]',
-    help: 'stop at ADDR or phys:ADDR [cr3 N], event KIND [TEXT], exit REASON, port N [in|out], msr N [read|write]',
+    help: 'stop at ADDR or phys:ADDR [cr3 N], event KIND [TEXT], exit REASON, port N [in|out], msr N, print "TEXT"',
     answer: setBreak,
   },
+  tbreak: { usage: 'tbreak WHAT [if COND]', help: 'the same, once', answer: setTemporary },
   watch: {
     usage: 'watch WHAT [if COND]',
     help: 'stop when ADDR or phys:ADDR[/BYTES] is written [read|access], or when $REGISTER changes',

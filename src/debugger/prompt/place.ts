@@ -2,11 +2,11 @@ import { Problem } from '../../base/problem.ts';
 import type { Work } from '../../base/work.ts';
 import { isMark, markOf } from '../../replay/places.ts';
 import type { Mark } from '../../replay/timeline.ts';
-import { parseExpression } from '../look/expression.ts';
 import { evaluate } from '../look/vantage.ts';
 import type { DebugSession } from '../session.ts';
 import { findNext } from '../stops/stop-search.ts';
 import { parseBreak } from '../stops/stops.ts';
+import { wordsIn } from '../stops/stop-words.ts';
 
 /**
  * The place somebody types: what `markOf` reads, counted from where the session stands, or the first time an address
@@ -15,7 +15,7 @@ import { parseBreak } from '../stops/stops.ts';
 export function* placeOf(session: DebugSession, words: string): Work<Mark | number> {
   if (isMark(words)) return yield* markOf(words, session.run.events, session.now);
   const address = addressOf(session, words);
-  const stop = parseBreak(`0x${address.toString(16)}`, { vcpu: session.vcpu, evaluate: () => address });
+  const stop = parseBreak(`0x${address.toString(16)}`, { ...wordsIn(session), evaluate: () => address });
   yield* session.going(0);
   if ((yield* findNext(session, [stop])) === undefined) throw new Problem(`${words} is never executed in this run.`);
   return session.now;
@@ -30,5 +30,8 @@ function addressOf(session: DebugSession, words: string): bigint {
   throw new Problem(`${words} is neither a place nor a kind of event nor an address: see \`help\`.`);
 }
 
-const isKnown = (session: DebugSession, words: string): boolean =>
-  [...parseExpression(words).names].every((name) => session.symbols.addressOf(name) !== undefined);
+/** A symbol, where there is one, has to be one of the session's. */
+function isKnown(session: DebugSession, words: string): boolean {
+  const symbol = /^[a-z_.$][\w.$]*/i.exec(words)?.[0];
+  return symbol === undefined || session.symbols.addressOf(symbol) !== undefined;
+}

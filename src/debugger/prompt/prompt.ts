@@ -24,6 +24,8 @@ const SHORT: Readonly<Record<string, string>> = {
   '?': 'help',
 };
 
+const fullName = (name: string): string => own(SHORT, name) ?? name;
+
 /** A line of the prompt, answered. */
 export interface Answer {
   readonly text: string;
@@ -39,7 +41,7 @@ export function* answering(session: DebugSession, line: string): Work<Answer> {
   const match = /^([a-z?-]+)\s*(.*)$/.exec(line.trim());
   if (match === null) return line.trim() === '' ? { text: '', isProblem: false } : unknownCommand(line.trim());
   const [, first = '', words = ''] = match;
-  const command = own(PROMPT_COMMANDS, own(SHORT, first) ?? first);
+  const command = own(PROMPT_COMMANDS, fullName(first));
   try {
     const answer = command?.answer(session, words.trim()) ?? answerView(session, line);
     if (answer === undefined) return unknownCommand(first);
@@ -69,9 +71,9 @@ export function completionsOf(session: DebugSession, line: string): readonly [st
     const found = names.filter((name) => name.startsWith(last));
     return [found.length === 1 ? [`${found[0]} `] : found, last];
   }
-  const first = own(SHORT, words[0] as string) ?? (words[0] as string);
+  const first = fullName(words[0] as string);
   if (last.startsWith('$')) return [registerNames(last.slice(1)).map((name) => `$${name}`), last];
-  const stopWords = first === 'break' ? breakWords(words, last) : undefined;
+  const stopWords = first === 'break' || first === 'tbreak' ? breakWords(words, last) : undefined;
   if (stopWords !== undefined) return [[...stopWords], last];
   const names = TAKE_EVENTS.has(first)
     ? Object.keys(VOCABULARY).filter((kind) => kind.startsWith(last))

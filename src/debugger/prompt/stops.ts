@@ -2,15 +2,16 @@ import { Problem } from '../../base/problem.ts';
 import type { Work } from '../../base/work.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { describeStamped } from '../../replay/divergence.ts';
-import { evaluate, named } from '../look/vantage.ts';
+import { named } from '../look/vantage.ts';
 import { type DebugSession, describePlace } from '../session.ts';
 import { findNext, findPrevious, type Met } from '../stops/stop-search.ts';
 import { parseBreak, parseWatch, type Stop } from '../stops/stops.ts';
+import { wordsIn } from '../stops/stop-words.ts';
 import { staying } from '../stops/windows.ts';
 
 /** On or back: to an event of a kind, or without one to the next stop or the end of the run. */
 export function* towards(session: DebugSession, words: string, isBack: boolean): Work<string> {
-  const stops = words === '' ? session.stops : [parseBreak(`event ${words}`, wordsIn(session))];
+  const stops = words === '' ? session.stops : [meant(session, words)];
   const here = session.now;
   let isOver = false;
   let met: Met | undefined;
@@ -29,9 +30,14 @@ export function* towards(session: DebugSession, words: string, isBack: boolean):
     return `No ${isBack ? 'earlier' : 'further'} event is ${words}.`;
   }
   const place = describePlace(session);
+  if (met?.stop.isOnce === true) session.stops.splice(session.stops.indexOf(met.stop), 1);
   if (met === undefined) return `${isBack ? 'The beginning' : 'The end'} of the run.\n${place}`;
   return `${words === '' ? describeMet(met, isBack) : describeStamped(met.event as Stamped)}\n${place}`;
 }
+
+/** A kind of event, or `print` and what. */
+const meant = (session: DebugSession, words: string): Stop =>
+  parseBreak(/^print\b/.test(words) ? words : `event ${words}`, wordsIn(session));
 
 const WRITERS = {
   instruction: '',
@@ -45,11 +51,6 @@ function describeMet({ stop, event, by }: Met, isBack: boolean): string {
   if (stop.what === 'execute') return `A breakpoint: ${stop.said}.`;
   return `${isBack ? 'Before' : 'After'} a hit of ${stop.said}${WRITERS[by ?? 'instruction']}.`;
 }
-
-const wordsIn = (session: DebugSession) => ({
-  vcpu: session.vcpu,
-  evaluate: (text: string) => evaluate(session, text),
-});
 
 /** `find next|last break|watch ...`: where it would stop. The session stays where it is. */
 export function find(session: DebugSession, words: string): Work<string> {
@@ -68,6 +69,10 @@ function* found(session: DebugSession, stop: Stop, isBack: boolean): Work<string
 /** `break ...`: see `parseBreak`. */
 export const setBreak = (session: DebugSession, words: string): string =>
   added(session, parseBreak(words, wordsIn(session)));
+
+/** `tbreak ...`: the same, forgotten once it was met. */
+export const setTemporary = (session: DebugSession, words: string): string =>
+  added(session, { ...parseBreak(words, wordsIn(session)), said: `tbreak ${words}`, isOnce: true });
 
 /** `watch ...`: see `parseWatch`. */
 export const setWatch = (session: DebugSession, words: string): string =>

@@ -13,11 +13,12 @@ import type {
 } from '../../engine/index.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { Mark } from '../../replay/timeline.ts';
-import { isTrue } from '../look/expression.ts';
-import { hvaOf, linearRip, registersOf } from '../../machine/guest-view.ts';
+import { fieldValue } from '../../replay/expression/event-scope.ts';
+import { holds, type Scope } from '../../replay/expression/expression.ts';
+import { hvaOf, linearRip, readLinear, readPhysical, registersOf } from '../../machine/guest-view.ts';
 import { isSystemRegister, registerReader } from '../look/named-registers.ts';
 import { afterEvent, endOf, type EventSearch, nextEvent, previousEvent } from '../../replay/places.ts';
-import { scopeOf } from '../look/vantage.ts';
+import { littleEndian, scopeOf } from '../look/vantage.ts';
 import type { DebugSession } from '../session.ts';
 import { isMeantBy, type Stop } from './stops.ts';
 import { type Bound, type Here, hereOf, runOn, searchBack } from './windows.ts';
@@ -102,26 +103,16 @@ function* metBy(session: DebugSession, stops: readonly Stop[], stamped: Stamped)
     if (!isMeantBy(stop, stamped)) continue;
     const { condition } = stop;
     if (condition?.looks === true) yield* session.going(afterEvent(stamped));
-    if (condition !== undefined && !isTrue(condition.value(scopeAt(session, stamped)))) continue;
+    if (condition !== undefined && !holds(condition, scopeAt(session, stamped))) continue;
     return { stop, vcpu: Math.max(0, stamped.source - 16), event: stamped };
   }
   return undefined;
 }
 
-function scopeAt(session: DebugSession, { event, tick, seq }: Stamped) {
-  const scope = scopeOf(session);
-  return {
-    ...scope,
-    named(name: string): bigint | string {
-      if (name === 'tick') return BigInt(tick);
-      if (name === 'seq') return BigInt(seq);
-      const value = (event as unknown as Readonly<Record<string, unknown>>)[name];
-      if (typeof value === 'bigint' || typeof value === 'string') return value;
-      if (typeof value === 'number' || typeof value === 'boolean') return BigInt.asUintN(64, BigInt(value));
-      return scope.named(name);
-    },
-  };
-}
+const scopeAt = (session: DebugSession, stamped: Stamped): Scope => ({
+  ...scopeOf(session),
+  field: (name) => fieldValue(stamped, name),
+});
 
 // Instructions and what they touch: heard while the run is run again.
 
@@ -133,7 +124,8 @@ interface Armed {
   readonly stopOf: ReadonlyMap<unknown, Stop>;
 }
 
-function armed({ view }: DebugSession, stops: readonly Stop[]): Armed {
+function armed(session: DebugSession, stops: readonly Stop[]): Armed {
+  const { view } = session;
   const stopOf = new Map<unknown, Stop>();
   const breakpoints: Breakpoint[] = [];
   const watchpoints: Watchpoint[] = [];
@@ -151,7 +143,7 @@ function armed({ view }: DebugSession, stops: readonly Stop[]): Armed {
       const place = host === undefined ? { address: stop.address } : { address: BigInt(host), space: 'host' as const };
       const where = stop.cr3 === undefined ? place : { ...place, cr3: stop.cr3 };
       if (stop.what === 'execute') wait(breakpoints, stop, where);
-      else wait(watchpoints, stop, { ...where, length: stop.length, on: stop.on });
+      else wait(watchpoints, stop, { ...where, length: stop.length, on: stop.on, ...lookedAt(session, stop) });
     } else if (stop.what === 'register') {
       const { vcpu } = stop;
       const read = registerReader(stop.name);
@@ -159,6 +151,21 @@ function armed({ view }: DebugSession, stops: readonly Stop[]): Armed {
     } else if (stop.what === 'msr') wait(msrs, stop, { index: stop.index, on: stop.on });
   }
   return { wanted: { breakpoints, watchpoints, values, msrs }, stopOf };
+}
+
+/** The bytes a watchpoint is about, where its condition compares them with what they become. */
+const lookedAt = (session: DebugSession, stop: Stop): { read?: () => bigint } =>
+  stop.condition?.compares === true ? { read: () => watchedValue(session, stop) ?? 0n } : {};
+
+/** What is watched, as it is now. */
+function watchedValue({ view, run }: DebugSession, stop: Stop): bigint | undefined {
+  if (stop.what === 'register') return registerReader(stop.name)(registersOf(view, stop.vcpu));
+  if (stop.what !== 'access') return undefined;
+  const { address, length, space } = stop;
+  const { turn } = run.timeline.machine.state.schedule;
+  return littleEndian(
+    space === 'linear' ? readLinear(view, turn, address, length) : readPhysical(view, Number(address), length),
+  );
 }
 
 /** Where a journey ends and what does not count on it. */
@@ -212,26 +219,47 @@ function judged(session: DebugSession, hit: AnyHit, stopOf: Armed['stopOf'], leg
   const isPassed = leg.passed?.tick === tick && leg.passed.address === address;
   const stop = stopOf.get(wantedBy(hit));
   if (stop === undefined || isPassed) return undefined;
-  if (!holds(session, stop, hit.vcpu)) return undefined;
+  if (!holdsAt(session, stop, hit)) return undefined;
   const by = hit.kind === 'watch' ? { by: hit.by } : {};
   return { met: { stop, vcpu: hit.vcpu, ...by }, tick, seq, address };
 }
 
 /** Ask a condition where it is hit. One that cannot be answered ends the search there. */
-function holds(session: DebugSession, { condition, said }: Stop, hitBy: number): boolean {
+function holdsAt(session: DebugSession, stop: Stop, hit: AnyHit): boolean {
+  const { condition, said } = stop;
   if (condition === undefined) return true;
   const { vcpu } = session;
-  session.vcpu = hitBy;
+  session.vcpu = hit.vcpu;
   try {
-    const isMet = isTrue(condition.value(scopeOf(session)));
+    const isMet = holds(condition, scopeOfHit(session, stop, hit));
     session.vcpu = vcpu;
     return isMet;
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    session.stood(hitBy);
+    session.stood(hit.vcpu);
     const where = `${said} was hit at tick ${session.now.tick}`;
     throw new Problem(`${where}, and its condition has no answer: ${problem.message}`);
   }
+}
+
+/** What names mean where the processor has just done what was waited for. */
+function scopeOfHit(session: DebugSession, stop: Stop, hit: AnyHit): Scope {
+  const scope = scopeOf(session);
+  switch (hit.kind) {
+    case 'break':
+      return scope;
+    case 'msr':
+      return { ...scope, field: (name) => fieldOfMsr(scope, hit, name) };
+    default:
+      return { ...scope, changed: { old: hit.before, new: watchedValue(session, stop) } };
+  }
+}
+
+/** RDMSR and WRMSR without an exit, as `kvm_msr` would tell them: both leave their value in EDX:EAX. */
+function fieldOfMsr(scope: Scope, { msr, write }: Extract<AnyHit, { kind: 'msr' }>, name: string): bigint | undefined {
+  const low = (register: string): bigint => BigInt.asUintN(32, scope.register(register));
+  if (name === 'data') return (low('rdx') << 32n) | low('rax');
+  return { ecx: BigInt(msr.index), write: write ? 1n : 0n, exception: 0n }[name];
 }
 
 /** The first hit from here on, if it comes before an event. The session stands at it. */

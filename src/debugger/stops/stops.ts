@@ -1,12 +1,18 @@
+import { orNearest } from '../../base/nearest.ts';
 import { Problem } from '../../base/problem.ts';
+import type { Seq } from '../../base/units.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { EXIT_REASON } from '../../x86/controls.ts';
 import { EXIT_NAMES } from '../../x86/exit-reasons.ts';
-import { type EventKind, VOCABULARY } from '../../events/vocabulary.ts';
-import { matcher } from '../../replay/export/event-filter.ts';
-import { type Expression, parseExpression } from '../look/expression.ts';
+import { type EventKind, type EventOf, VOCABULARY } from '../../events/vocabulary.ts';
+import { msrNamed } from '../../events/named-numbers.ts';
+import { filterOf, matcher, wantedKinds } from '../../replay/export/event-filter.ts';
+import { PRINTING } from '../../replay/export/console-text.ts';
+import { type PrintPattern, readPrintPattern } from '../../replay/export/print-pattern.ts';
+import { fieldsOf } from '../../replay/expression/event-scope.ts';
+import { type Expression, type Names, parseExpression } from '../../replay/expression/expression.ts';
 import { registerReader } from '../look/named-registers.ts';
-import { filterOf } from '../../replay/places.ts';
+import { namesFor } from '../look/vantage.ts';
 
 /** Whether reads, writes or both are meant. */
 export type AccessKind = 'read' | 'write' | 'access';
@@ -24,6 +30,8 @@ export type Stop = (
   /** How a person says it. */
   readonly said: string;
   readonly condition?: Expression | undefined;
+  /** It is forgotten once it was met. */
+  readonly isOnce?: boolean;
 };
 
 /** Before an instruction, or after one that touched data: linear addresses, or guest-physical ones. */
@@ -34,47 +42,78 @@ export type StopAtMemory = {
   readonly cr3?: bigint | undefined;
 } & ({ readonly what: 'execute' } | { readonly what: 'access'; readonly length: number; readonly on: AccessKind });
 
-/** What numbers in a stop's words mean: `evaluate` of a session. */
+/** What a stop's words mean in a run. */
 export interface StopWords {
   readonly vcpu: number;
+  /** `evaluate` of a session. */
   evaluate(text: string): bigint;
+  hasSymbol(name: string): boolean;
+  /** Numbers of the events that complete what is waited for. */
+  printed(pattern: PrintPattern): ReadonlySet<Seq>;
 }
 
 const LONGEST = 1 << 20;
+/** Longest range of memory whose bytes are a number. */
+const WORD = 8;
 
-/** `break` of the prompt: an address, `event`, `exit`, `port` or `msr`, and perhaps `cr3 VALUE` and `if CONDITION`. */
+/**
+ * `break` of the prompt: an address, `event`, `exit`, `port`, `msr` or `print`, and perhaps `cr3 VALUE` and
+ * `if CONDITION`.
+ */
 export function parseBreak(words: string, given: StopWords): Stop {
-  const { text, condition } = withoutCondition(words);
-  if (text === '') throw new Problem('Say where: `break ADDR`, or `break event|exit|port|msr ...`.');
-  const special = /^(event|exit|port|msr)\s+(\S.*)$/.exec(text);
   const said = `break ${words}`;
-  if (special !== null) return { ...SPECIAL[special[1] as string]!(special[2] as string, given), said, condition };
+  const printed = /^print\b\s*(.*)$/s.exec(words)?.[1];
+  if (printed !== undefined) return { ...atPrinted(printed, given), said };
+  const { text, asked } = withoutCondition(words);
+  if (text === '') throw new Problem('Say where: `break ADDR`, or `break event|exit|port|msr|print ...`.');
+  const special = /^(event|exit|port|msr)(?:\s+(\S.*))?$/.exec(text);
+  if (special !== null) {
+    const { stop, kinds } = SPECIAL[special[1] as string]!(special[2] ?? '', given);
+    return { ...stop, said, condition: conditionOf(asked, given, { fields: fieldsOf(kinds) }) };
+  }
   const { rest, cr3 } = withoutSpace(text, given);
-  return { what: 'execute', ...placed(rest, given), cr3, said, condition };
+  return { what: 'execute', ...placed(rest, given), cr3, said, condition: conditionOf(asked, given) };
 }
 
 /** `watch` of the prompt: `ADDR[/BYTES] [read|write|access]` or `$register`, and perhaps a condition. */
 export function parseWatch(words: string, given: StopWords): Stop {
-  const { text, condition } = withoutCondition(words);
+  const { text, asked } = withoutCondition(words);
   const said = `watch ${words}`;
   const register = /^\$(\w+)$/.exec(text)?.[1]?.toLowerCase();
   if (register !== undefined) {
     registerReader(register);
+    const condition = conditionOf(asked, given, { changes: true });
     return { what: 'register', name: register, vcpu: given.vcpu, said, condition };
   }
   const { rest, cr3 } = withoutSpace(text, given);
   const match = /^(.*?)(?:\/(\d+))?(?:\s+(read|write|access))?$/.exec(rest) as RegExpExecArray;
   if (match[1] === '') throw new Problem('Say what: `watch ADDR[/BYTES] [read|access]`, or `watch $REGISTER`.');
-  const length = Number(match[2] ?? 8);
+  const length = Number(match[2] ?? WORD);
   if (length < 1 || length > LONGEST) throw new Problem(`${length} is not a length from 1 to ${LONGEST}.`);
   const on = (match[3] ?? 'write') as AccessKind;
+  const condition = conditionOf(asked, given, { changes: length <= WORD });
   return { what: 'access', ...placed(match[1] as string, given), length, on, cr3, said, condition };
 }
 
-function withoutCondition(words: string): { readonly text: string; readonly condition: Expression | undefined } {
+/** `break print ...`: at the event by which the guest has printed it. */
+function atPrinted(words: string, given: StopWords): Unsaid<Stop> & { readonly condition: Expression | undefined } {
+  const { pattern, rest } = readPrintPattern(words);
+  const { text, asked } = withoutCondition(rest);
+  if (text !== '') throw new Problem(`What follows the pattern cannot be read: ${text}`);
+  const condition = conditionOf(asked, given, { fields: fieldsOf(PRINTING) });
+  const numbers = given.printed(pattern);
+  return { what: 'event', isMeant: ({ seq }) => numbers.has(seq), condition };
+}
+
+function conditionOf(asked: string | undefined, given: StopWords, more: Partial<Names> = {}): Expression | undefined {
+  return asked === undefined ? undefined : parseExpression(asked, { ...namesFor(given.hasSymbol), ...more });
+}
+
+function withoutCondition(words: string): { readonly text: string; readonly asked: string | undefined } {
   const match = /^(.*?)\s*\bif\b\s*(.*)$/.exec(words);
-  if (match === null) return { text: words.trim(), condition: undefined };
-  return { text: (match[1] as string).trim(), condition: parseExpression(match[2] as string) };
+  return match === null
+    ? { text: words.trim(), asked: undefined }
+    : { text: (match[1] as string).trim(), asked: match[2] as string };
 }
 
 function withoutSpace(text: string, given: StopWords): { readonly rest: string; readonly cr3: bigint | undefined } {
@@ -89,27 +128,28 @@ function placed(text: string, given: StopWords): { readonly space: 'linear' | 'p
   return { space: 'physical', address: given.evaluate(physical[1] as string) };
 }
 
-type Said = 'said' | 'condition';
+type Unsaid<S> = S extends Stop ? Omit<S, 'said' | 'condition'> : never;
+
+/** A stop, and the kinds of events that it may be met at. */
+interface Special {
+  readonly stop: Unsaid<Stop>;
+  readonly kinds: Iterable<string>;
+}
 
 /** A stop at events of one kind. `isMeant` narrows them. */
-const atEvents = (
-  kind: EventKind,
-  isMeant: (event: Stamped['event']) => boolean,
-): { readonly what: 'event'; readonly isMeant: (stamped: Stamped) => boolean } => ({
-  what: 'event',
-  isMeant: ({ event }) => event.kind === kind && isMeant(event),
+const atEvents = <K extends EventKind>(kind: K, isMeant: (event: EventOf<K>) => boolean): Special => ({
+  stop: { what: 'event', isMeant: ({ event }) => event.kind === kind && isMeant(event as EventOf<K>) },
+  kinds: [kind],
 });
 
-type Unsaid<S> = S extends Stop ? Omit<S, Said> : never;
-
-const SPECIAL: Readonly<Record<string, (words: string, given: StopWords) => Unsaid<Stop>>> = {
-  event: (words) => ({ what: 'event', isMeant: matcher(filterOf(words)) }),
+const SPECIAL: Readonly<Record<string, (words: string, given: StopWords) => Special>> = {
+  event(words) {
+    const filter = filterOf(words);
+    return { stop: { what: 'event', isMeant: matcher(filter) }, kinds: wantedKinds(filter) };
+  },
   exit(words) {
-    const reason = reasonNamed(words);
-    return atEvents(
-      'kvm_exit',
-      (event) => event.kind === 'kvm_exit' && (event.exit_reason & EXIT_REASON.BASIC) === reason,
-    );
+    const reason = words === '' ? undefined : reasonNamed(words);
+    return atEvents('kvm_exit', (e) => reason === undefined || (e.exit_reason & EXIT_REASON.BASIC) === reason);
   },
   port(words, given) {
     const match = /^(.*?)(?:\/(\d+))?(?:\s+(in|out))?$/.exec(words) as RegExpExecArray;
@@ -117,28 +157,23 @@ const SPECIAL: Readonly<Record<string, (words: string, given: StopWords) => Unsa
     const last = first + Number(match[2] ?? 1) - 1;
     if (first > 0xffff || last > 0xffff || last < first) throw new Problem(`There is no port ${words}: 0 to 0xffff.`);
     const rw = match[3] === undefined ? undefined : match[3] === 'out' ? 1 : 0;
-    return atEvents(
-      'kvm_pio',
-      (event) =>
-        event.kind === 'kvm_pio' &&
-        event.port <= last &&
-        event.port + event.size > first &&
-        (rw === undefined || rw === event.rw),
-    );
+    return atEvents('kvm_pio', (e) => e.port <= last && e.port + e.size > first && (rw === undefined || rw === e.rw));
   },
   msr(words, given) {
     const match = /^(.*?)(?:\s+(read|write|access))?$/.exec(words) as RegExpExecArray;
-    const index = given.evaluate(match[1] as string);
+    const name = match[1] as string;
+    const index = BigInt(msrNamed(name) ?? given.evaluate(name));
     if (index > 0xffff_ffffn) throw new Problem(`There is no MSR ${words}: an MSR has a number of 32 bits.`);
-    return { what: 'msr', index: Number(index), on: (match[2] ?? 'access') as AccessKind };
+    const stop = { what: 'msr', index: Number(index), on: (match[2] ?? 'access') as AccessKind } as const;
+    return { stop, kinds: ['kvm_msr'] };
   },
 };
 
 function reasonNamed(words: string): number {
   const name = words.trim().toUpperCase();
   const found = Object.entries(EXIT_NAMES).find(([number, reason]) => reason === name || number === name);
-  if (found === undefined) throw new Problem(`No exit reason is named ${words}: see \`retrovisor stat\`.`);
-  return Number(found[0]);
+  if (found !== undefined) return Number(found[0]);
+  throw new Problem(`No exit reason is named ${words}${orNearest(words, Object.values(EXIT_NAMES))}`);
 }
 
 /** Whether an event is what a stop waits for, its condition aside. */
@@ -153,7 +188,7 @@ export function isMeantBy(stop: Stop, stamped: Stamped): boolean {
 export function breakWords(words: readonly string[], last: string): readonly string[] | undefined {
   const names =
     words.length === 2
-      ? ['event', 'exit', 'port', 'msr', 'phys:']
+      ? ['event', 'exit', 'port', 'msr', 'print', 'phys:']
       : words.length === 3 && words[1] === 'event'
         ? Object.keys(VOCABULARY)
         : words.length === 3 && words[1] === 'exit'

@@ -18,6 +18,8 @@ export interface Watchpoint {
   readonly on: 'write' | 'read' | 'access';
   readonly space?: AddressSpace;
   readonly cr3?: bigint;
+  /** Looks at the range where it is hit, before the access is carried out. */
+  read?(): bigint;
 }
 
 /** A register a debugger waits to change. `read` looks at it where the processor stands. */
@@ -48,12 +50,19 @@ export type OnWrite = (host: number, bytes: Uint8Array, by: Writer, ticks: numbe
 /** Why a debugger stopped a run: before the instruction at a breakpoint, or after one that did what was waited for. */
 export type StopHit =
   | { readonly kind: 'break'; readonly vcpu: number; readonly address: bigint; readonly breakpoint: Breakpoint }
-  | { readonly kind: 'watch'; readonly vcpu: number; readonly watchpoint: Watchpoint; readonly by: Writer };
+  | {
+      readonly kind: 'watch';
+      readonly vcpu: number;
+      readonly watchpoint: Watchpoint;
+      readonly by: Writer;
+      /** What `read` of the watchpoint said. */
+      readonly before: bigint | undefined;
+    };
 
 /** The same for all that `waitFor` waits for. */
 export type AnyHit =
   | StopHit
-  | { readonly kind: 'value'; readonly vcpu: number; readonly value: WatchedValue }
+  | { readonly kind: 'value'; readonly vcpu: number; readonly value: WatchedValue; readonly before: bigint }
   | { readonly kind: 'msr'; readonly vcpu: number; readonly msr: WatchedMsr; readonly write: boolean };
 
 const PAGE = 4096n;
@@ -92,7 +101,7 @@ export class DebuggerStops {
   private followedPages: readonly number[] = [];
   private breakpoints: ReadonlyMap<bigint, readonly Breakpoint[]> = new Map();
   private hostBreakpoints: readonly Breakpoint[] = [];
-  private last: (bigint | undefined)[] = [];
+  private last: bigint[] = [];
   /** Hits nobody has taken yet, in order. */
   private found: AnyHit[] = [];
   private readonly client: StopsClient;
@@ -115,7 +124,7 @@ export class DebuggerStops {
     this.values = values.length === 0 ? undefined : values;
     this.steps = values.some(({ isSystem }) => !isSystem);
     this.msrs = msrs.length === 0 ? undefined : msrs;
-    this.last = values.map(() => undefined);
+    this.last = [];
     this.found = [];
     this.passes = false;
     this.client.changed(all.map(({ address }) => Number(address & 0xfffn)));
@@ -195,7 +204,7 @@ export class DebuggerStops {
       if (!this.isInSpace(cr3)) continue;
       isHit = true;
       const isKnown = this.found.some((hit) => hit.kind === 'watch' && hit.watchpoint === watchpoint);
-      if (!isKnown) this.found.push({ kind: 'watch', vcpu: this.vcpu, watchpoint, by });
+      if (!isKnown) this.found.push({ kind: 'watch', vcpu: this.vcpu, watchpoint, by, before: watchpoint.read?.() });
     }
     return isHit;
   }
@@ -215,9 +224,10 @@ export class DebuggerStops {
     for (const [at, value] of (this.values ?? []).entries()) {
       if (value.vcpu !== this.vcpu) continue;
       const now = value.read();
-      if (now === this.last[at]) continue;
+      const before = this.last[at]!;
+      if (now === before) continue;
       this.last[at] = now;
-      this.found.push({ kind: 'value', vcpu: this.vcpu, value });
+      this.found.push({ kind: 'value', vcpu: this.vcpu, value, before });
     }
   }
 

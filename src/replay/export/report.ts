@@ -28,15 +28,18 @@ const FIRST_IOTHREAD = 272;
 /** Which CPU column a source gets: vCPU n runs on CPU n, everything else on CPU 0. */
 const cpuOf = (source: number): number => (source >= FIRST_VCPU && source < FIRST_IOTHREAD ? source - FIRST_VCPU : 0);
 
+/** Seconds and microseconds, as the kernel prints them before a line. */
+export function secondsText(ns: Ns): string {
+  const micros = Math.floor((ns % 1e9) / 1000);
+  return `${Math.floor(ns / 1e9)}.${String(micros).padStart(6, '0')}`.padStart(12);
+}
+
 /** One line as `trace-cmd report` prints it: task-pid, CPU, seconds, event name, text. */
 export function reportLine(stamped: Stamped, ns: Ns): string {
   const { source, event } = stamped;
-  const seconds = Math.floor(ns / 1e9);
-  const micros = Math.floor((ns % 1e9) / 1000);
   const task = `${sourceName(source)}-${source}`.padStart(20);
   const cpu = String(cpuOf(source)).padStart(3, '0');
-  const time = `${seconds}.${String(micros).padStart(6, '0')}`.padStart(12);
-  return `${task} [${cpu}] ${time}: ${`${event.kind}:`.padEnd(21)} ${textOf(event)}`;
+  return `${task} [${cpu}] ${secondsText(ns)}: ${`${event.kind}:`.padEnd(21)} ${textOf(event)}`;
 }
 
 /** Lines of a whole run. */

@@ -154,6 +154,8 @@ describe('the prompt', () => {
     ['x/4xg 0xffff800000000000', 'There is no memory'],
     ['step much', 'is not a count'],
     ['frobnicate', 'Unknown command'],
+    ['constructor', 'Unknown command'],
+    ['toString x', 'Unknown command'],
     ['diff', 'Say which marks'],
     ['why', 'Say which address'],
     ['vcpu 7', 'There is no vcpu 7'],
@@ -161,6 +163,53 @@ describe('the prompt', () => {
     ask('at 20000');
     expect(ask(line)).toContain(sentence);
     expect(session.now.tick).toBe(20_000);
+  });
+
+  test('goes where something was printed, as text or by a regular expression, in either direction', () => {
+    const printed = session.run.events.filter(({ event }) => event.kind === 'sim:serial_sent');
+    const text = printed.map(({ event }) => String.fromCharCode((event as { byte: number }).byte)).join('');
+    const ends = [...text.matchAll(/ \d /g)].map(({ index }) => printed[index + 2]!.seq + 1);
+    expect(ends.length).toBeGreaterThan(2);
+    ask('at start');
+    ask('break print /^ +\\d (?= )/ if line == 0');
+    for (const seq of ends) {
+      expect(ask('continue')).toMatch(/^break print [^\n]*: #\d+ tick \d+ vcpu0 sim:serial_sent: /);
+      expect(session.seq).toBe(seq);
+    }
+    for (const seq of ends.slice(0, -1).reverse()) {
+      ask('rcontinue');
+      expect(session.seq).toBe(seq);
+    }
+    ask('delete');
+    ask('at print "from the inside"');
+    expect(session.seq).toBe(printed[text.indexOf('from the inside') + 14]!.seq + 1);
+    ask('at start');
+    expect(ask('continue print serial0 /INSIDE/i')).toContain('sim:serial_sent');
+    expect(session.seq).toBe(printed[text.indexOf('from the inside') + 14]!.seq + 1);
+    expect(ask('at print "never"')).toContain('Nowhere in the run is it printed');
+    expect(ask('at print debugcon "x"')).toContain('Nothing was printed on debugcon: this run has serial0.');
+    expect(ask('break print /(/')).toContain('cannot be read');
+    expect(ask('break print')).toContain('Say what is printed');
+  });
+
+  test('forgets a temporary stop once it was met', () => {
+    ask('at start');
+    ask('break exit CPUID');
+    expect(ask('tbreak exit CPUID if seq > 0')).toBe('2: tbreak exit CPUID if seq > 0');
+    ask('delete 1');
+    expect(ask('continue')).toContain('tbreak exit CPUID');
+    expect(ask('stops')).toBe('Nothing to stop at.');
+  });
+
+  test('refuses a condition by the column, and keeps what there was', () => {
+    expect(ask('break exit CPUID if exit_reson == 1')).toBe(
+      'No field is named exit_reson: did you mean exit_reason? (column 1)\n  exit_reson == 1\n  ^',
+    );
+    expect(ask('break exit CPUDI')).toBe('No exit reason is named CPUDI: did you mean CPUID?');
+    expect(ask('watch $rax if $oldd == 1')).toContain('No register is named oldd');
+    expect(ask('watch 0x1000/64 if $old == 1')).toContain('for up to 8 bytes');
+    expect(ask('break 0x1000 if $old == 1')).toContain('(column 1)');
+    expect(ask('stops')).toBe('Nothing to stop at.');
   });
 
   test('completes commands and kinds of events', () => {

@@ -2,16 +2,17 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { finish } from '../../../src/base/work.ts';
 import type { MachineEvent } from '../../../src/events/vocabulary.ts';
-import { linearRip, physicalOf, readPhysical, registersOf } from '../../../src/machine/guest-view.ts';
+import { type GuestView, linearRip, physicalOf, readPhysical, registersOf } from '../../../src/machine/guest-view.ts';
 import { answerPrompt } from '../../../src/debugger/prompt/prompt.ts';
 import { evaluate } from '../../../src/debugger/look/vantage.ts';
 import type { DebugSession } from '../../../src/debugger/session.ts';
 import { findNext, findPrevious } from '../../../src/debugger/stops/stop-search.ts';
 import { endOf } from '../../../src/replay/places.ts';
 import { parseBreak, parseWatch, type Stop } from '../../../src/debugger/stops/stops.ts';
+import { wordsIn } from '../../../src/debugger/stops/stop-words.ts';
 import { fieldDifferences, snapshotOf } from '../../../src/debugger/history/state-difference.ts';
 import { LONG } from '../../how-long.ts';
-import { changesSeen, lookEverywhere, ticksAt } from '../naive-scan.ts';
+import { changesSeen, lookEverywhere, type Seen, ticksAt } from '../naive-scan.ts';
 import { debugTour, recordTour, traceFolder } from '../recorded-tour.ts';
 
 /** A run without a time to end at is recorded up to its last event. */
@@ -28,9 +29,8 @@ beforeAll(() => {
   END = endOf(session.run.events).tick;
 });
 
-const words = () => ({ vcpu: session.vcpu, evaluate: (text: string) => evaluate(session, text) });
-const breakAt = (text: string): Stop => parseBreak(text, words());
-const watchAt = (text: string): Stop => parseWatch(text, words());
+const breakAt = (text: string): Stop => parseBreak(text, wordsIn(session));
+const watchAt = (text: string): Stop => parseWatch(text, wordsIn(session));
 
 /** Sequence numbers of the events of every stop from here on, or back. */
 function eventsMet(stops: readonly Stop[], find: typeof findNext): (number | undefined)[] {
@@ -179,6 +179,49 @@ describe('a stop met in both directions', () => {
     answerPrompt(session, 'delete');
   });
 
+  test('at a change of a register knows what it was and what it has become', () => {
+    const changes = changesSeen(naive, END - 1, (view) => String(registersOf(view, 0).gpr(12)));
+    const expected = changes.filter(({ before, now }) => BigInt(now) < BigInt(before)).map(({ after }) => after);
+    expect(expected.length).toBeGreaterThan(0);
+    expect(expected.length).toBeLessThan(changes.length);
+    expectStops(watchAt('$r12 if $new < $old'), expected, true);
+  });
+
+  test('at a write to memory knows its bytes before and after, linear or physical', LONG, () => {
+    session.goTo(9_000);
+    const stack = evaluate(session, '$rsp - 8');
+    const gpa = physicalOf(session.view, 0, stack) as number;
+    const word = (view: GuestView): string =>
+      String(readPhysical(view, gpa, 8).reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n));
+    const changes = changesSeen(naive, END - 1, word);
+    for (const where of [`${stack}`, `phys:${gpa}`]) {
+      const met = (condition: string): number[] => forwards([watchAt(`${where}/8 if ${condition}`)], 10_000);
+      const [grown, shrunk] = [met('$new > $old'), met('$new < $old')];
+      expect(grown.length).toBeGreaterThan(0);
+      expect(shrunk.length).toBeGreaterThan(0);
+      // An event KVM injects pushes its frame before the instruction that the look finds it after.
+      const seen = (ticks: readonly number[], tick: number) => ticks.includes(tick) || ticks.includes(tick - 1);
+      for (const { after, before, now } of changes) {
+        expect(seen(BigInt(now) > BigInt(before) ? grown : shrunk, after)).toBe(true);
+      }
+      expect(grown.length + shrunk.length).toBe(changes.length);
+      const [{ before, now }] = changes as [Seen];
+      expect(met(`$old == ${before} && $new == ${now}`)[0]).toBe(changes[0]?.after);
+      expect(backwards([watchAt(`${where}/8 if $new > $old`)])).toHaveLength(grown.length);
+    }
+  });
+
+  test('at an MSR without an exit knows its value as at one with', () => {
+    const stop = breakAt('msr GS_BASE write if data == 0');
+    const all = forwards([breakAt('msr GS_BASE write')]);
+    const some = forwards([stop]);
+    const value = (tick: number): bigint => {
+      session.follow(session.traveller.go(tick));
+      return (BigInt.asUintN(32, evaluate(session, '$rdx')) << 32n) | BigInt.asUintN(32, evaluate(session, '$rax'));
+    };
+    expect(some).toEqual(all.filter((tick) => value(tick) === 0n));
+  });
+
   test('is found without going there', () => {
     session.goTo(9_000);
     const here = session.now;
@@ -282,14 +325,14 @@ describe('words that are no stop', () => {
   test.each([
     ['break', 'Say where'],
     ['break nosuch', 'No symbol is named nosuch'],
-    ['break event nosuch', 'neither a place nor a kind'],
+    ['break event nosuch', 'No kind of event is named nosuch'],
     ['break exit NOSUCH', 'No exit reason is named NOSUCH'],
     ['break port 0x10000', 'There is no port'],
     ['break msr 0x100000000', 'There is no MSR'],
     ['break 0x1000 if', 'An expression is missing'],
     ['break 0x1000 if $rax ==', 'breaks off'],
-    ['break 0x1000 if ($rax', 'lacks a `)`'],
-    ['break 0x1000 if $rax = 1', 'cannot be read at'],
+    ['break 0x1000 if ($rax', 'lacks its `)`'],
+    ['break 0x1000 if $rax = 1', 'cannot be read here'],
     ['watch', 'Say what'],
     ['watch $nosuch', 'No register is named nosuch'],
     ['watch 0x1000/0', 'is not a length'],

@@ -1,0 +1,115 @@
+import { orNearest } from '../base/nearest.ts';
+import { Problem } from '../base/problem.ts';
+import type { Ns } from '../base/units.ts';
+import { onOneLine } from '../base/printable.ts';
+import { SINGLE_SOURCES, sourceNamed, type Stamped, vcpuOf } from '../events/stamped.ts';
+import { openTraceFile } from '../host/trace-file.ts';
+import { UsageProblem } from '../options/usage.ts';
+import { columnsLine, csvLine, eventColumns, USUAL_COLUMNS } from '../replay/export/event-columns.ts';
+import { checkKinds, type EventFilter, matcher, wantedKinds } from '../replay/export/event-filter.ts';
+import { eventJson, plainField } from '../replay/export/event-json.ts';
+import { eventLine, fitted, widthsFor } from '../replay/export/event-line.ts';
+import { eventClock, reportLine } from '../replay/export/report.ts';
+import { type MachineDescription, readDescription } from '../runs/machine/machine-description.ts';
+import { type Print, readThrough } from './trace-commands.ts';
+
+/** How events are printed. */
+export interface EventsForm {
+  readonly as?: 'json' | 'csv' | 'trace-cmd';
+  readonly columns?: readonly string[];
+  readonly limit: number;
+  /** Of the terminal; absent: lines are as long as they are. */
+  readonly width?: number;
+}
+
+/** How an event is printed, and what stands above the first. */
+interface Printer {
+  readonly head?: string;
+  line(stamped: Stamped, ns: Ns): string;
+}
+
+/** `retrovisor events`: print a trace, a line an event. Returns the status. */
+export function printEvents(path: string, filter: EventFilter, form: EventsForm, print: Print): number {
+  const { wanted, printer } = asUsage(() => {
+    checkKinds(filter.kinds ?? []);
+    return { wanted: matcher(filter), printer: printerOf(form, filter) };
+  });
+  const trace = openTraceFile(path);
+  const machine = readDescription(trace.header.machine, path);
+  checkSource(filter.source, machine);
+  const clock = eventClock(machine);
+  const { head, line } = printer(trace.eventCount);
+  let left = form.limit;
+  if (head !== undefined) print(head);
+  if (left === 0) return 0;
+  return readThrough(trace, (stamped) => {
+    const ns = clock.ns(stamped);
+    if (!wanted(stamped)) return true;
+    print(line(stamped, ns));
+    left -= 1;
+    return left > 0;
+  });
+}
+
+/** What is wrong with what was asked for is wrong with the command line. */
+export function asUsage<T>(understand: () => T): T {
+  try {
+    return understand();
+  } catch (problem) {
+    throw problem instanceof Problem ? new UsageProblem(problem.message) : problem;
+  }
+}
+
+/** Throws a UsageProblem for a source this machine does not have. */
+export function checkSource(name: string | undefined, { smp }: MachineDescription): void {
+  if (name === undefined) return;
+  const source = sourceNamed(name);
+  if (source !== undefined && vcpuOf(source) < smp) return;
+  const vcpus = Array.from({ length: smp }, (_, vcpu) => `vcpu${vcpu}`);
+  throw new UsageProblem(`No source is named ${onOneLine(name)}${orNearest(name, [...SINGLE_SOURCES, ...vcpus])}`);
+}
+
+function printerOf({ as, columns, width }: EventsForm, filter: EventFilter): (events: number) => Printer {
+  if (as === 'trace-cmd') return () => ({ line: reportLine });
+  if (columns !== undefined || as === 'csv') {
+    const table = tableOf(as, columns ?? USUAL_COLUMNS, filter, width);
+    return () => table;
+  }
+  if (as === 'json') return () => ({ line: eventJson });
+  return (events) => {
+    const widths = widthsFor(events);
+    return { line: (stamped) => fitted(eventLine(stamped, widths), width) };
+  };
+}
+
+function tableOf(
+  as: EventsForm['as'],
+  names: readonly string[],
+  filter: EventFilter,
+  width: number | undefined,
+): Printer {
+  const columns = eventColumns(names, wantedKinds(filter));
+  if (as === 'csv') {
+    return {
+      head: csvLine(names),
+      line: (stamped, ns) => csvLine(columns.map(({ value }) => value(stamped, ns))),
+    };
+  }
+  if (as === 'json') {
+    return {
+      line: (stamped, ns) =>
+        JSON.stringify(Object.fromEntries(columns.map(({ name, value }) => [name, plainField(value(stamped, ns))]))),
+    };
+  }
+  return {
+    head: fitted(columnsLine(columns, names), width),
+    line: (stamped, ns) =>
+      fitted(
+        columnsLine(
+          columns,
+          columns.map(({ shown }) => shown(stamped, ns)),
+        ),
+        width,
+      ),
+  };
+}

@@ -1,0 +1,50 @@
+import { onOneLine } from '../base/printable.ts';
+import { openTraceFile } from '../host/trace-file.ts';
+import { eventCondition } from '../replay/expression/event-scope.ts';
+import { EventCounts, type OrderName, ORDERS, SUBJECTS, type SubjectName } from '../replay/export/statistics.ts';
+import { statisticsCsv, statisticsJson, statisticsTable } from '../replay/export/statistics-table.ts';
+import { readDescription } from '../runs/machine/machine-description.ts';
+import { orNearest } from '../base/nearest.ts';
+import { UsageProblem } from '../options/usage.ts';
+import { asUsage } from './events-command.ts';
+import { type Print, readThrough } from './trace-commands.ts';
+
+/** What `retrovisor stat` counts and how it prints it. */
+export interface StatOptions {
+  readonly event?: string;
+  readonly key?: string;
+  readonly vcpu?: number;
+  readonly condition?: string;
+  readonly as?: 'json' | 'csv';
+}
+
+/** `retrovisor stat`: VM exits by reason, or accesses, as `perf kvm stat report`. Returns the status. */
+export function printStatistics(path: string, options: StatOptions, print: Print): number {
+  const { vcpu, condition, as } = options;
+  const subject = oneOf<SubjectName>('--event', options.event ?? 'vmexit', SUBJECTS);
+  const order = ORDERS[oneOf<OrderName>('--key', options.key ?? 'sample', ORDERS)];
+  const isMeant =
+    condition === undefined ? undefined : asUsage(() => eventCondition(condition, [SUBJECTS[subject].kind]));
+  const trace = openTraceFile(path);
+  const machine = readDescription(trace.header.machine, path);
+  if (vcpu !== undefined && vcpu >= machine.smp) {
+    throw new UsageProblem(`There is no vCPU ${vcpu}: the machine has ${machine.smp}.`);
+  }
+  const counts = new EventCounts({ subject, pace: machine, vcpu, isMeant });
+  const status = readThrough(trace, (stamped) => {
+    counts.next(stamped);
+    return true;
+  });
+  const rows = counts.rows.sort(order);
+  if (as === 'json') for (const line of statisticsJson(rows)) print(line);
+  else if (as === 'csv') for (const line of statisticsCsv(rows)) print(line);
+  else print(statisticsTable(rows, subject));
+  return status;
+}
+
+function oneOf<Name extends string>(option: string, text: string, names: Readonly<Record<Name, unknown>>): Name {
+  if (Object.hasOwn(names, text)) return text as Name;
+  throw new UsageProblem(
+    `${option} is one of ${Object.keys(names).join(', ')}, not ${onOneLine(text)}${orNearest(text, Object.keys(names))}`,
+  );
+}
