@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { Problem } from '../base/problem.ts';
-import { complain, printText } from '../host/output.ts';
+import { complain, printHelp } from '../host/output.ts';
 import { OptionHelp } from '../options/device-help.ts';
 import { USAGE_STATUS, UsageProblem } from '../options/usage.ts';
 
@@ -20,7 +20,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 function reported(error: unknown): number {
   if (error instanceof OptionHelp) {
-    printText(`${error.message}\n`);
+    printHelp(`${error.message}\n`);
     return 0;
   }
   if (error instanceof CommanderError) {
