@@ -1,3 +1,4 @@
+import { onOneLine } from '../base/printable.ts';
 import { readDescription } from '../runs/machine/machine-description.ts';
 import { complain } from '../host/output.ts';
 import { openTraceFile } from '../host/trace-file.ts';
@@ -26,7 +27,7 @@ export function diff(pathA: string, pathB: string, print: Print): number {
   const a = opened('A', pathA);
   const b = opened('B', pathB);
   const given = [...differingSubjects(a, b)];
-  for (const line of given) print(line);
+  for (const line of given) print(onOneLine(line));
   // The state holds the seed's own streams: with another seed no two digests are equal.
   const isOtherSeed = a.trace.header.seed !== b.trace.header.seed;
   const skipped = new Set([

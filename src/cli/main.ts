@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { fileURLToPath } from 'node:url';
 import { Problem } from '../base/problem.ts';
-import { complain, printText } from '../host/output.ts';
+import { complain, printHelp } from '../host/output.ts';
 import { inSources } from '../host/source-places.ts';
 import { BrokenPipe, statusOf } from '../host/terminal.ts';
 import { OptionHelp, USAGE_STATUS, UsageProblem } from '../options/usage.ts';
@@ -30,7 +30,7 @@ async function runAsked(argv: readonly string[]): Promise<number> {
 
 function reported(error: unknown): number {
   if (error instanceof OptionHelp) {
-    printText(`${error.message}\n`);
+    printHelp(`${error.message}\n`);
     return 0;
   }
   if (error instanceof CommanderError) {

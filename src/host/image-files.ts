@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Problem } from '../base/problem.ts';
+import { Problem, shortly } from '../base/problem.ts';
 import type { ImageIdentity } from '../replay/trace/header.ts';
 import { type ImageFiles, type ImageRole, type ImageSearch, OWN_GUEST } from '../runs/world.ts';
 import { readImage } from './files.ts';
@@ -42,6 +42,6 @@ export const IMAGE_FILES: ImageFiles = {
 
 function missing({ role, sha256: digest }: ImageIdentity, found: readonly string[], first: string): string {
   const hint = `Name the right file with --${role}.`;
-  if (found.length === 0) return `The ${role} of this trace is not at ${first}. ${hint}`;
-  return `${found[0]} is not the ${role} this trace was recorded with (sha256 ${digest.slice(0, 16)}...). ${hint}`;
+  if (found.length === 0) return `The ${role} of this trace is not at ${shortly(first)}. ${hint}`;
+  return `${shortly(found[0] as string)} is not the ${role} this trace was recorded with (sha256 ${digest.slice(0, 16)}...). ${hint}`;
 }

@@ -9,6 +9,9 @@ import { writeOut } from './terminal.ts';
 /** Text of ours to standard output. */
 export const printText = (text: string): void => writeOut(Buffer.from(printable(text)));
 
+/** Help, of which nobody waits for the end. */
+export const printHelp = (text: string): void => void process.stdout.write(printable(text));
+
 /** A sentence to standard error, behind the program's name. */
 export const complain = (sentence: string): void => void process.stderr.write(`retrovisor: ${printable(sentence)}\n`);
 
