@@ -204,13 +204,13 @@ describe('a step of one processor while the other runs', () => {
     const { subject, traveller } = stand();
     const tick = () => subject.moment().tick;
     arrive(traveller.go(others[0]!.tick));
-    const address = subject.registers(1).gpr(4) - 8n;
-    const watchpoint: Watchpoint = { address, length: 8, on: 'access' };
+    // All of the guest's data and its stacks.
+    const watchpoint: Watchpoint = { address: 0x100000n, length: 0x100000, on: 'access' };
     const wanted: StopsWanted = { breakpoints: [], watchpoints: [watchpoint], isWanted: () => true };
     const met: number[] = [];
     while (arrive(traveller.run(wanted)).why === 'watch' && tick() <= after.tick) met.push(tick());
     expect(met.length).toBeGreaterThan(2);
-    arrive(traveller.go(before.tick));
+    arrive(traveller.go(others[0]!.tick));
     const seen: number[] = [];
     for (;;) {
       const stop = arrive(traveller.step(0, wanted));
