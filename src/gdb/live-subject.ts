@@ -5,14 +5,8 @@ import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/gro
 import { NO_SYMBOLS } from '../debugger/symbols/symbols.ts';
 import { type PathFor, WRITES_NOTHING } from './allowed-folder.ts';
 import type { StubSubject } from './stub-subject.ts';
-import {
-  type Arrived,
-  createTraveller,
-  type Journey,
-  type StopsWanted,
-  type Traveller,
-  type Travels,
-} from '../debugger/travel/travel.ts';
+import type { Arrived, Journey, StopsWanted } from '../debugger/travel/travel.ts';
+import { createTraveller, type Traveller, type Travels } from '../debugger/travel/traveller.ts';
 
 /** A run under way as gdb's stub looks at it: all that was recorded so far, and beyond it what is still to happen. */
 export function liveSubjectOf(live: LiveRun, pathFor: PathFor = WRITES_NOTHING): StubSubject {
@@ -125,7 +119,7 @@ function liveTraveller(live: LiveRun, traveller: Traveller, watching: { rests: b
       }
     },
     *run(wanted) {
-      const heard = traveller.listen(wanted, true);
+      const heard = traveller.listen(wanted);
       try {
         while (timeline.now.tick < timeline.end.tick) {
           const { why } = timeline.advance({ tick: Math.min(timeline.end.tick, timeline.now.tick + PIECE) });
@@ -142,7 +136,7 @@ function liveTraveller(live: LiveRun, traveller: Traveller, watching: { rests: b
         traveller.deafen();
       }
     },
-    stepBack: (vcpu) => traveller.stepBack(vcpu),
+    stepBack: (vcpu, wanted) => traveller.stepBack(vcpu, wanted),
     runBack: (wanted) => traveller.runBack(wanted),
     *go(tick) {
       if (tick < timeline.end.tick) return yield* traveller.go(tick);

@@ -13,7 +13,7 @@ import { answerView, viewsHelp } from '../debugger/views/asked.ts';
 import { kernelFile } from '../debugger/symbols/kernel-file.ts';
 import type { Moment } from './registers.ts';
 import type { Forking } from '../debugger/forks/forks.ts';
-import type { Travels } from '../debugger/travel/travel.ts';
+import type { Travels } from '../debugger/travel/traveller.ts';
 
 /** What `monitor` commands look at. */
 export interface MonitorView {

@@ -3,7 +3,7 @@ import { unreachable } from '../base/invariant.ts';
 import { type AddressInfo, createServer, isIPv6, type Server, type Socket } from 'node:net';
 import { doorTo } from './door.ts';
 import { type Arrival, type LineState, packetOf, hexText, receive } from './packet.ts';
-import { answerPacket, arriveWith, freshStub, type StubState, stopReply } from './stub.ts';
+import { answerPacket, arriveWith, freshStub, type StubState } from './stub.ts';
 import type { StubSubject } from './stub-subject.ts';
 
 /** A gdb server. */
@@ -38,6 +38,9 @@ const LOOPBACK = '127.0.0.1';
 const RESTING_MS = 4;
 
 const BREATH_MS = 1000;
+
+/** SIGINT, as gdb numbers signals. */
+const INTERRUPTED = '02';
 
 interface Client {
   readonly socket: Socket;
@@ -108,7 +111,7 @@ function listening(server: Server, { address = LOOPBACK, port }: GdbServerOption
 function welcome(subject: StubSubject, socket: Socket, say: (sentence: string) => void): Client {
   const client: Client = {
     socket,
-    stub: freshStub(),
+    stub: freshStub(subject),
     waiting: [],
     isBusy: false,
     isInterrupted: false,
@@ -119,7 +122,6 @@ function welcome(subject: StubSubject, socket: Socket, say: (sentence: string) =
     say,
     depart: () => undefined,
   };
-  client.stub.stopped.last = { why: 'step', vcpu: subject.traveller.vcpu };
   socket.setNoDelay(true);
   return client;
 }
@@ -255,10 +257,7 @@ function travelOn<T>(client: Client, subject: StubSubject, way: Generator<void, 
     if (client.isInterrupted) {
       way.return(undefined as never);
       client.isBusy = false;
-      const stop = { why: 'step', vcpu: subject.traveller.vcpu } as const;
-      client.stub.stopped.last = stop;
-      client.stub.general = stop.vcpu;
-      send(client, stopReply(subject, stop, '02'));
+      send(client, arriveWith(client.stub, subject, { why: 'step', vcpu: subject.traveller.vcpu }, INTERRUPTED));
       serveWaiting(client, subject);
       return;
     }

@@ -22,6 +22,10 @@ export interface StubState {
   /** Addresses of memory are guest-physical: QEMU's `Qqemu.PhyMemMode`. */
   isPhysical: boolean;
   readonly stopped: { last: Arrived };
+  /** vCPUs whose RIP gdb wrote since the machine stands here. */
+  readonly placed: Set<number>;
+  /** The tick gdb was last told it stands at. */
+  toldAt: number;
 }
 
 /** An answer: one packet's body, or a way through the run whose end is answered. */
@@ -31,14 +35,16 @@ export type Answer =
   | { readonly kind: 'sentences'; readonly sentences: Sentences };
 
 /** A fresh connection: nothing selected, nothing set. */
-export const freshStub = (): StubState => ({
+export const freshStub = (subject: StubSubject): StubState => ({
   general: -1,
   resumed: -1,
   breakpoints: new Map(),
   watchpoints: new Map(),
   acknowledges: true,
   isPhysical: false,
-  stopped: { last: { why: 'step', vcpu: 0 } },
+  stopped: { last: { why: 'step', vcpu: subject.traveller.vcpu } },
+  placed: new Set(),
+  toldAt: subject.moment().tick,
 });
 
 const FEATURES = [
@@ -59,6 +65,7 @@ const MALFORMED = 'E22';
 const RBP = 6;
 const RSP = 7;
 const RIP = 16;
+const RIP_WRITTEN = `${RIP.toString(16)}=`;
 const MOST_WATCHED = 1 << 20;
 const MOST_WATCHED_IN_ALL = 1 << 24;
 /** Breakpoints, and watchpoints; each is looked at again whenever the run goes on. */
@@ -105,14 +112,17 @@ const HANDLERS: readonly (readonly [string, Handler])[] = [
   ['vCont?', constant('vCont;c;C;s;S;r')],
   ['vCont;', resumeActions],
   ['vKill', () => ({ kind: 'reply', body: 'OK', then: 'kill' })],
-  ['bs', alone((stub, subject) => travels(subject.traveller.stepBack(steppedVcpu(stub, subject))))],
+  [
+    'bs',
+    alone((stub, subject) => travels(subject.traveller.stepBack(steppedVcpu(stub, subject), wantedBy(stub, subject)))),
+  ],
   ['bc', alone((stub, subject) => travels(subject.traveller.runBack(wantedBy(stub, subject))))],
   ['?', alone((stub, subject) => reply(stopReply(subject, stub.stopped.last)))],
   ['g', alone((stub, subject) => reply(allRegistersHex(view(stub, subject))))],
   ['p', readRegister],
   ['m', readMemory],
-  ['G', (stub, subject, rest) => reply(writeAllRegisters(subject, selected(stub, subject), rest))],
-  ['P', (stub, subject, rest) => reply(writeRegister(subject, selected(stub, subject), rest))],
+  ['G', (stub, subject, rest) => written(stub, subject, writeAllRegisters(subject, selected(stub, subject), rest))],
+  ['P', (stub, subject, rest) => written(stub, subject, writeRegister(subject, selected(stub, subject), rest), rest)],
   ['M', (stub, subject, rest) => reply(writeMemory(subject, memoryOf(stub, subject), rest, bytesOf))],
   ['X', (stub, subject, rest) => reply(writeMemory(subject, memoryOf(stub, subject), rest, bytesIn))],
   ['H', selectThread],
@@ -185,6 +195,12 @@ function readRegister(stub: StubState, subject: StubSubject, rest: string): Answ
   const number = hexNumber(rest);
   if (number === undefined) return reply(MALFORMED);
   return reply(registerHex(view(stub, subject), Number(number)) ?? 'E00');
+}
+
+/** Registers of a vCPU were written: all, or the one of `n=value`. */
+function written(stub: StubState, subject: StubSubject, body: string, rest = RIP_WRITTEN): Answer {
+  if (body === 'OK' && hexNumber(rest.split('=')[0]) === BigInt(RIP)) stub.placed.add(selected(stub, subject));
+  return reply(body);
 }
 
 function readMemory(stub: StubState, subject: StubSubject, rest: string): Answer {
@@ -266,8 +282,17 @@ function removeStop(stub: StubState, _subject: StubSubject, rest: string): Answe
   return reply('OK');
 }
 
+/**
+ * gdb steps off a breakpoint where it stands by itself, with that breakpoint lifted, unless somebody put the processor
+ * there. So the breakpoint at hand always counts, but where gdb does not know that it stands: somebody sought the place.
+ */
+function countsHere({ placed, toldAt }: StubState, subject: StubSubject): boolean {
+  return placed.has(subject.traveller.vcpu) || subject.moment().tick === toldAt;
+}
+
 function wantedBy(stub: StubState, subject: StubSubject): StopsWanted {
   return {
+    countsHere: countsHere(stub, subject),
     breakpoints: [...stub.breakpoints.keys()],
     watchpoints: [...stub.watchpoints.values()],
     isWanted: (address, vcpu) => {
@@ -328,6 +353,7 @@ function resumeActions(stub: StubState, subject: StubSubject, rest: string): Ans
 function* stepRange(stub: StubState, subject: StubSubject, vcpu: number, start: bigint, end: bigint): Journey {
   for (let count = 0; ; count += 1) {
     const stop = yield* stepOnce(stub, subject, vcpu);
+    stand(stub, subject, stop);
     const pc = linearRipOf(subject.registers(vcpu));
     if (stop.why !== 'step' || pc < start || pc >= end) return stop;
     if (stub.breakpoints.has(pc) && wantedBy(stub, subject).isWanted(pc, vcpu)) return { why: 'break', vcpu };
@@ -336,11 +362,17 @@ function* stepRange(stub: StubState, subject: StubSubject, vcpu: number, start: 
 }
 
 /** A journey is over: where gdb now stands, and that it has selected nothing. */
-export function arriveWith(stub: StubState, subject: StubSubject, stop: Arrived): string {
-  stub.stopped.last = stop;
+export function arriveWith(stub: StubState, subject: StubSubject, stop: Arrived, signal?: string): string {
+  stand(stub, subject, stop);
   stub.general = stop.vcpu;
   stub.resumed = -1;
-  return stopReply(subject, stop);
+  return stopReply(subject, stop, signal);
+}
+
+function stand(stub: StubState, subject: StubSubject, stop: Arrived): void {
+  stub.stopped.last = stop;
+  stub.placed.clear();
+  stub.toldAt = subject.moment().tick;
 }
 
 const WATCH_REASONS: Readonly<Record<Watchpoint['on'], string>> = { write: 'watch', read: 'rwatch', access: 'awatch' };

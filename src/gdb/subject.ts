@@ -11,7 +11,7 @@ import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/gro
 import { QUESTIONS } from '../debugger/prompt/commands.ts';
 import { type PathFor, WRITES_NOTHING } from './allowed-folder.ts';
 import type { StubSubject } from './stub-subject.ts';
-import { createTraveller, type Traveller } from '../debugger/travel/travel.ts';
+import { createTraveller, type Traveller } from '../debugger/travel/traveller.ts';
 
 /** A recorded run as gdb's stub looks at it. */
 export function subjectOf(recorded: RecordedTimeline, pathFor: PathFor = WRITES_NOTHING): StubSubject {

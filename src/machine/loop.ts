@@ -32,6 +32,8 @@ export interface Until {
    * its next is over, be it a VM exit, an injected event or idling.
    */
   readonly inGuest?: boolean;
+  /** At the tick, go on until it is this vCPU's turn. */
+  readonly turn?: number;
   /** Stop after the step under way once somebody holds it. */
   readonly gate?: { readonly isHeld: boolean };
 }
@@ -112,9 +114,13 @@ function step(context: MachineContext, until: Until): Reason | Step {
 
 function isThere(context: MachineContext, until: Until, isOpen: boolean): boolean {
   if (until.gate?.isHeld === true) return true;
-  if (context.ticks >= (until.tick ?? Infinity) && (isOpen || until.inGuest !== true)) return true;
+  if (context.ticks >= tickAsked(context, until) && (isOpen || until.inGuest !== true)) return true;
   return nextSeq(context) >= (until.seq ?? Infinity) || now(context) >= (until.ns ?? Infinity);
 }
+
+/** The tick the caller asked for; none while it is another vCPU's turn than it waits for. */
+const tickAsked = ({ state }: MachineContext, { tick, turn }: Until): Tick =>
+  tick === undefined || (turn !== undefined && state.schedule.turn !== turn) ? Infinity : tick;
 
 function isDue(context: MachineContext, input: PendingInput): boolean {
   if (input.seq !== undefined) {
@@ -176,7 +182,7 @@ function idle(context: MachineContext, until: Until, input: PendingInput | undef
 function cutTick(context: MachineContext, until: Until, input: PendingInput | undefined, isOpen: boolean): number {
   const { ticks } = context;
   // Beyond the tick asked for, a vCPU is only let into the guest.
-  let cut = Math.max(ticks, until.tick ?? Infinity);
+  let cut = Math.max(ticks, tickAsked(context, until));
   if (until.ns !== undefined) cut = Math.min(cut, ticks + ticksTo(context, until.ns));
   // A replayed input whose tick has come waits for its sequence number: the VM entry or the exit before it is still
   // to happen.

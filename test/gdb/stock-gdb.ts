@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -130,16 +130,49 @@ export const guestOptions = ({ kernel }: BuiltGuest): string[] => [
 const inOlderWords = (out: string): string =>
   out.replace(/Reached end of recorded history; stopping\.\n.*/g, 'No more reverse-execution history.');
 
+/** Why a guest cannot be shown to QEMU's own stub. */
+export const NO_QEMU = tool('qemu-system-x86_64');
+
+/** QEMU's stub on the same guest, which waits for `continue` at its reset vector. */
+export async function serveQemu(folder: string, guest: BuiltGuest, ...more: string[]): Promise<Reached & Stopped> {
+  const target = join(mkdtempSync(join(folder, 'qemu-')), 'gdb');
+  const machine = ['-accel', 'tcg', '-nodefaults', '-display', 'none', '-no-reboot', '-m', '16', '-S'];
+  const exits = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4'];
+  const stub = ['-gdb', `unix:${target},server=on,wait=off`, '-kernel', guest.kernel];
+  const child = spawn('qemu-system-x86_64', [...machine, ...exits, ...stub, ...more], { stdio: 'ignore' });
+  while (!existsSync(target)) await new Promise((resolve) => setTimeout(resolve, 20));
+  return { target, stop: () => void child.kill('SIGKILL') };
+}
+
+/** Something that can be ended. */
+export interface Stopped {
+  stop(): void;
+}
+
+/** Where a stub is, as `target remote` takes it. */
+export interface Reached {
+  readonly target: string;
+}
+
 /** What stock gdb prints for a list of commands, standing at the beginning of a served trace. */
-export async function gdbOn(
+export const gdbOn = (
   { port }: Served,
+  folder: string,
+  commands: readonly string[],
+  file: readonly string[] = [],
+  whenPrinted?: (out: string, gdb: ChildProcess) => void,
+): Promise<string> => gdbAt({ target: `127.0.0.1:${port}` }, folder, commands, file, whenPrinted);
+
+/** The same for any stub. */
+export async function gdbAt(
+  { target }: Reached,
   folder: string,
   commands: readonly string[],
   file: readonly string[] = [],
   whenPrinted: (out: string, gdb: ChildProcess) => void = () => undefined,
 ): Promise<string> {
-  const script = join(folder, `${port}.gdb`);
-  const before = ['set pagination off', 'set confirm off', 'set remotetimeout 60', `target remote 127.0.0.1:${port}`];
+  const script = join(folder, `${target.replace(/\W/g, '')}.gdb`);
+  const before = ['set pagination off', 'set confirm off', 'set remotetimeout 60', `target remote ${target}`];
   writeFileSync(script, [...before, ...commands, 'detach', ''].join('\n'));
   // Complaints come by the same pipe as answers, or they would be read in the middle of one.
   const asked = ['-c', 'exec gdb "$@" 2>&1', 'gdb', '-nx', '-batch', ...file, '-x', script];

@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Watchpoint } from '../../src/engine/index.ts';
 import { subjectOf } from '../../src/gdb/subject.ts';
-import type { Arrived, Journey } from '../../src/debugger/travel/travel.ts';
+import type { Arrived, Journey, StopsWanted } from '../../src/debugger/travel/travel.ts';
+import { linearRipOf } from '../../src/machine/guest-view.ts';
+import { LONG } from '../how-long.ts';
 import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
 import { NODE } from '../../src/host/node.ts';
 import { scratchFolder } from '../guests/command-line.ts';
@@ -125,7 +127,7 @@ describe('a traveller', () => {
             if (arrive(traveller.step(vcpu, nothing)).why !== 'step') return;
           }
           for (const was of before.reverse()) {
-            expect(arrive(traveller.stepBack(vcpu)).why).toBe('step');
+            expect(arrive(traveller.stepBack(vcpu, nothing)).why).toBe('step');
             expect(rip()).toBe(was);
           }
         }
@@ -133,4 +135,125 @@ describe('a traveller', () => {
     },
     MINUTES,
   );
+});
+
+/** Every place of the stretch in which both processors run, as single steps of the machine come by. */
+function placesOfBoth(): { readonly tick: number; readonly turn: number; readonly pc: bigint }[] {
+  const { recorded } = stand();
+  const { timeline, events } = recorded;
+  const first = events.find(({ event }) => event.kind === 'sim:thread_switch' && event.to === 1);
+  const from = (first?.tick ?? 0) - 20;
+  timeline.seek(from);
+  const places = [];
+  for (let tick = from; tick < from + 6000; tick += 1) {
+    timeline.advance({ tick, inGuest: true });
+    const { machine } = timeline;
+    const { turn } = machine.state.schedule;
+    if (machine.ticks === tick) places.push({ tick, turn, pc: linearRipOf(machine.engine.registers(turn)) });
+  }
+  return places;
+}
+
+describe('a step of one processor while the other runs', () => {
+  const both = () => {
+    const places = placesOfBoth();
+    const enters = places.findIndex(({ turn }) => turn === 1);
+    const leaves = places.findIndex(({ turn }, at) => at > enters && turn === 0);
+    const others = places.slice(enters, leaves);
+    expect(others.length).toBeGreaterThan(100);
+    return { before: places[enters - 1]!, others, after: places[leaves]! };
+  };
+  const at = (pc: bigint, more: Partial<StopsWanted> = {}): StopsWanted => ({
+    breakpoints: [pc],
+    watchpoints: [],
+    isWanted: () => true,
+    ...more,
+  });
+
+  test('ends at once where the other meets a breakpoint, forwards and backwards', { ...LONG, timeout: MINUTES }, () => {
+    const { before, others, after } = both();
+    const { subject, traveller } = stand();
+    const tick = () => subject.moment().tick;
+    for (const { pc } of [others[0]!, others[50]!, others.at(-1)!]) {
+      const met = others.filter((place) => place.pc === pc).map((place) => place.tick);
+      arrive(traveller.go(before.tick));
+      const seen: number[] = [];
+      // The step that leads to the other's turn, and the next, which begins there.
+      for (;;) {
+        const stop = arrive(traveller.step(0, at(pc, { countsHere: !seen.includes(tick()) })));
+        if (tick() > after.tick) break;
+        if (stop.why === 'step') continue;
+        expect(stop).toEqual({ why: 'break', vcpu: 1 });
+        seen.push(tick());
+      }
+      expect(seen).toEqual(met);
+      arrive(traveller.go(after.tick));
+      const back: number[] = [];
+      for (;;) {
+        const stop = arrive(traveller.stepBack(0, at(pc)));
+        if (tick() <= before.tick) break;
+        expect(stop).toEqual({ why: 'break', vcpu: 1 });
+        back.push(tick());
+      }
+      expect(back).toEqual(met.reverse());
+    }
+  });
+
+  test('ends where the other touches what is watched, forwards and backwards', { ...LONG, timeout: MINUTES }, () => {
+    const { before, others, after } = both();
+    const { subject, traveller } = stand();
+    const tick = () => subject.moment().tick;
+    arrive(traveller.go(others[0]!.tick));
+    // All of the guest's data and its stacks.
+    const watchpoint: Watchpoint = { address: 0x100000n, length: 0x100000, on: 'access' };
+    const wanted: StopsWanted = { breakpoints: [], watchpoints: [watchpoint], isWanted: () => true };
+    const met: number[] = [];
+    while (arrive(traveller.run(wanted)).why === 'watch' && tick() <= after.tick) met.push(tick());
+    expect(met.length).toBeGreaterThan(2);
+    arrive(traveller.go(others[0]!.tick));
+    const seen: number[] = [];
+    for (;;) {
+      const stop = arrive(traveller.step(0, wanted));
+      if (tick() > after.tick) break;
+      if (stop.why === 'watch') seen.push(tick());
+    }
+    expect(seen).toEqual(met);
+    arrive(traveller.go(after.tick));
+    const back: number[] = [];
+    for (;;) {
+      const stop = arrive(traveller.stepBack(0, wanted));
+      if (tick() <= before.tick) break;
+      expect(stop).toEqual({ why: 'watch', vcpu: 1, watchpoint });
+      back.push(tick() + 1);
+    }
+    expect(back).toEqual(met.reverse());
+  });
+
+  test('goes on to its end where nothing is met', { ...LONG, timeout: MINUTES }, () => {
+    const { others, after } = both();
+    const { subject, traveller } = stand();
+    arrive(traveller.go(others[3]!.tick));
+    expect(arrive(traveller.step(0, at(1n)))).toEqual({ why: 'step', vcpu: 0 });
+    expect(subject.moment().tick).toBe(after.tick + 1);
+    expect(arrive(traveller.stepBack(0, at(1n)))).toEqual({ why: 'step', vcpu: 0 });
+    expect(subject.moment().tick).toBe(after.tick);
+  });
+});
+
+describe('a step back over a watched write', () => {
+  test('ends at it as a step forward does, again and again', () => {
+    const { subject, traveller } = stand();
+    const tick = () => subject.moment().tick;
+    arrive(traveller.go(Math.floor(subject.lastTick() * 0.3)));
+    const watchpoint: Watchpoint = { address: subject.registers(traveller.vcpu).gpr(4) - 8n, length: 8, on: 'write' };
+    const wanted = { breakpoints: [], watchpoints: [watchpoint], isWanted: () => true };
+    expect(arrive(traveller.run(wanted)).why).toBe('watch');
+    const after = tick();
+    for (let count = 0; count < 3; count += 1) {
+      expect(arrive(traveller.stepBack(0, wanted))).toEqual({ why: 'watch', vcpu: 0, watchpoint });
+      expect(tick()).toBe(after - 1);
+      expect(arrive(traveller.step(0, wanted))).toEqual({ why: 'watch', vcpu: 0, watchpoint });
+      expect(tick()).toBe(after);
+    }
+  });
 });

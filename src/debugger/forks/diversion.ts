@@ -12,7 +12,7 @@ import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts
 import { createTimeline, type Mark, type Timeline, type TimelineParts } from '../../replay/timeline.ts';
 import { type GuestView, readLinear } from '../../machine/guest-view.ts';
 import { type Ground, LONGEST_INSTRUCTION } from './ground.ts';
-import { createTraveller } from '../travel/travel.ts';
+import { createTraveller } from '../travel/traveller.ts';
 
 /** A clone of a run that was changed at a mark and goes on by itself. The run it came from stays as it is. */
 export interface Diversion extends Ground {

@@ -1,7 +1,8 @@
 import type { Intervention } from '../../machine/intervene.ts';
 import { type Build, type Diversion, divert } from './diversion.ts';
 import type { Ground } from './ground.ts';
-import type { Journey, Travels } from '../travel/travel.ts';
+import type { Journey } from '../travel/travel.ts';
+import type { Travels } from '../travel/traveller.ts';
 
 /** A register or memory that gdb wants otherwise, and how somebody would type it after `--set`. */
 export interface WantedChange {
@@ -145,7 +146,7 @@ function travellerThrough(standing: Standing): Travels {
     },
     step: (vcpu, wanted) => here().step(vcpu, wanted),
     run: (wanted) => here().run(wanted),
-    stepBack: (vcpu) => backwards((traveller) => traveller.stepBack(vcpu)),
+    stepBack: (vcpu, wanted) => backwards((traveller) => traveller.stepBack(vcpu, wanted)),
     runBack: (wanted) => backwards((traveller) => traveller.runBack(wanted)),
     *go(tick) {
       while (standing.diversion !== undefined && tick < standing.diversion.at.tick) yield* leave(standing.diversion);

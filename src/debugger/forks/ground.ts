@@ -3,7 +3,7 @@ import type { Stamped } from '../../events/stamped.ts';
 import type { PendingInput } from '../../machine/parts.ts';
 import type { Timeline } from '../../replay/timeline.ts';
 import { type GuestView, readLinear } from '../../machine/guest-view.ts';
-import type { Travels } from '../travel/travel.ts';
+import type { Travels } from '../travel/traveller.ts';
 
 /** A run gdb stands in: the recorded one, one that was changed, or one that is under way. */
 export interface Ground {

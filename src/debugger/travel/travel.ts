@@ -18,6 +18,8 @@ export type Journey = Generator<void, Arrived, void>;
 
 /** What a journey stops at. A condition is asked where the breakpoint is hit. */
 export interface StopsWanted {
+  /** The breakpoint one stands at counts: nobody was told of it yet, or somebody put the processor there. */
+  readonly countsHere?: boolean;
   readonly breakpoints: readonly bigint[];
   readonly watchpoints: readonly Watchpoint[];
   isWanted(address: Gva, vcpu: number): boolean;
@@ -36,7 +38,7 @@ export interface Road {
 }
 
 /** Where the traveller stands; all else is the machine's. */
-interface Travel {
+export interface Travel {
   readonly road: Road;
   readonly machine: Machine;
   readonly stops: DebuggerStops;
@@ -46,35 +48,6 @@ interface Travel {
   repetitions: (Repetition | undefined)[];
 }
 
-/**
- * Goes through a recorded run by instructions. A place is a tick: the moment a vCPU is in the guest and about to
- * execute the next instruction, everything before it done. Two such moments of one tick (an exception that KVM
- * injected again) differ by what is about to be executed; steps know the first, breakpoints both.
- */
-export interface Travels {
-  readonly machine: Machine;
-  /** vCPU about to execute. */
-  readonly vcpu: number;
-  readonly isAtEnd: boolean;
-  step(vcpu: number, wanted: StopsWanted): Journey;
-  stepBack(vcpu: number): Journey;
-  run(wanted: StopsWanted): Journey;
-  runBack(wanted: StopsWanted): Journey;
-  /** Be at a tick; beyond the last is the end of the recording. */
-  go(tick: Tick): Journey;
-}
-
-/** The same, for who runs the machine beside it. */
-export interface Traveller extends Travels {
-  /**
-   * Wait for stops while somebody else runs the machine. To be asked when it has come to rest: why to stay there.
-   * `leaves`: what stands where the machine is now does not count.
-   */
-  listen(wanted: StopsWanted, leaves: boolean): () => Arrived | undefined;
-  /** Somebody else runs the machine no longer. */
-  deafen(): void;
-}
-
 /** Ticks of one piece of a journey. */
 const PIECE = 2_000_000;
 /** Events of one piece: a guest may cause one with every few instructions. */
@@ -82,64 +55,58 @@ const EVENTS = 4096;
 /** Breakpoints met whose condition does not hold, in one piece of a journey. */
 const HITS = 32;
 /** First window looked at when going back. */
-const NEAREST = 1 << 12;
-const LARGEST = 1 << 24;
-/** Most ticks that may lie between two places: an exit's completion counts one, rarely two. */
-const WIDEST = 16;
+export const NEAREST = 1 << 12;
+export const LARGEST = 1 << 24;
 
-/** Stand at the beginning of a run. */
-export function createTraveller(road: Road): Traveller {
-  const { machine } = road.timeline;
-  const { stops } = machine.engine;
-  if (stops === undefined) throw new Error('a run without a processor cannot be travelled');
-  const travel: Travel = { road, machine, stops, isPlain: true, repetitions: [] };
-  settle(travel, 0);
-  return {
-    machine,
-    get vcpu() {
-      return machine.state.schedule.turn;
-    },
-    get isAtEnd() {
-      return isAtEnd(travel);
-    },
-    step: (vcpu, wanted) => step(travel, vcpu, wanted),
-    stepBack: (vcpu) => stepBack(travel, vcpu),
-    run: (wanted) => run(travel, wanted),
-    runBack: (wanted) => runBack(travel, wanted),
-    go: (tick) => goTo(travel, tick),
-    listen: (wanted, leaves) => listen(travel, wanted, leaves),
-    deafen() {
-      travel.stops.disarm();
-      travel.isPlain = false;
-    },
-  };
-}
-
-const tickOf = ({ machine }: Travel): number => machine.ticks;
-const turnOf = ({ machine }: Travel): number => machine.state.schedule.turn;
+export const tickOf = ({ machine }: Travel): number => machine.ticks;
+export const turnOf = ({ machine }: Travel): number => machine.state.schedule.turn;
 const pcOf = ({ machine }: Travel): bigint => linearRipOf(machine.engine.registers(machine.state.schedule.turn));
 
-function isAtEnd({ machine, road }: Travel): boolean {
+export function isAtEnd({ machine, road }: Travel): boolean {
   const { schedule, kvm } = machine.state;
   if (schedule.ended !== undefined || machine.seq > road.lastSeq) return true;
   return machine.ticks >= road.lastTick && !kvm.vcpus.some(({ inGuest }) => inGuest);
 }
 
 /** Go on to a tick, to where a vCPU is about to execute; no further than the recording. */
-function settle(travel: Travel, tick: Tick): Reason {
+export function settle(travel: Travel, tick: Tick): Reason {
   const { timeline, lastSeq } = travel.road;
   travel.isPlain = true;
   return timeline.advance({ tick, inGuest: true, seq: lastSeq + 1 });
 }
 
 /** On towards a tick, to a stop or for a while. */
-function settleForAWhile(travel: Travel, tick: Tick): Reason {
+function settleForAWhile(travel: Travel, tick: Tick, turn?: number): Reason {
   const { timeline, lastSeq } = travel.road;
   travel.isPlain = true;
-  return timeline.advance({ tick, inGuest: true, seq: Math.min(lastSeq, travel.machine.seq + EVENTS) + 1 });
+  const seq = Math.min(lastSeq, travel.machine.seq + EVENTS) + 1;
+  return timeline.advance({ tick, inGuest: true, seq, ...(turn === undefined ? {} : { turn }) });
 }
 
-const firstTickOf = ({ road }: Travel): number => road.firstTick ?? 0;
+/** Whether a vCPU, or this one, is about to execute at a tick or later. */
+export const isAtPlace = ({ machine }: Travel, tick: Tick, turn?: number): boolean => {
+  const { schedule, kvm } = machine.state;
+  const isTurn = turn === undefined || schedule.turn === turn;
+  return machine.ticks >= tick && isTurn && kvm.vcpus.some(({ inGuest }) => inGuest);
+};
+
+/** On to a place, or to what is heard before: then why to stop there. Undefined: it is reached, or nothing leads there. */
+export function* onTo(
+  travel: Travel,
+  heard: () => Arrived | undefined,
+  tick: Tick,
+  turn?: number,
+): Generator<void, Arrived | undefined, void> {
+  for (let count = 1; !isAtEnd(travel) && !isAtPlace(travel, tick, turn); count += 1) {
+    const { why } = settleForAWhile(travel, tick, turn);
+    const stop = heard();
+    if (stop !== undefined || why === 'idle') return stop;
+    if (why !== 'break' || count % HITS === 0) yield;
+  }
+  return undefined;
+}
+
+export const firstTickOf = ({ road }: Travel): number => road.firstTick ?? 0;
 
 /** Whether the breakpoint at hand is on a repeated string instruction of which some iterations are done. */
 function isRepetition(travel: Travel, vcpu: number, address: Gva): boolean {
@@ -151,10 +118,10 @@ function isRepetition(travel: Travel, vcpu: number, address: Gva): boolean {
   return isSeen;
 }
 
-const arrived = (travel: Travel, why: Arrived['why']): Arrived => ({ why, vcpu: turnOf(travel) });
+export const arrived = (travel: Travel, why: Arrived['why']): Arrived => ({ why, vcpu: turnOf(travel) });
 
 /** To a tick in either direction. */
-function* goTo(travel: Travel, tick: Tick): Journey {
+export function* goTo(travel: Travel, tick: Tick): Journey {
   const { timeline } = travel.road;
   const wanted = Math.max(firstTickOf(travel), Math.min(tick, travel.road.lastTick));
   travel.stops.disarm();
@@ -174,103 +141,13 @@ function* goTo(travel: Travel, tick: Tick): Journey {
   return arrived(travel, 'step');
 }
 
-/** One instruction of a vCPU; the others run on until it has its turn. */
-function* step(travel: Travel, vcpu: number, wanted: StopsWanted): Journey {
-  if (isAtEnd(travel)) return arrived(travel, 'end');
-  if (turnOf(travel) !== vcpu) {
-    const turned = yield* toTurn(travel, vcpu);
-    if (turned !== undefined) return turned;
-  }
-  travel.stops.arm([], wanted.watchpoints);
-  settle(travel, tickOf(travel) + 1);
-  const hit = travel.stops.take();
-  travel.stops.disarm();
-  if (hit?.kind === 'watch') return watched(hit);
-  return { why: isAtEnd(travel) ? 'end' : 'step', vcpu };
-}
-
-/** Run on to where another vCPU is about to execute. */
-function* toTurn(travel: Travel, vcpu: number): Generator<void, Arrived | undefined, void> {
-  travel.stops.disarm();
-  while (turnOf(travel) !== vcpu) {
-    if (isAtEnd(travel)) return arrived(travel, 'end');
-    const from = tickOf(travel);
-    const turns = turnsUntil(travel, from + PIECE);
-    const next = turns.find((turn) => turn.vcpu === vcpu && turn.from > from);
-    if (next !== undefined) yield* goTo(travel, next.from);
-    else yield;
-  }
-  return undefined;
-}
-
-interface Turn {
-  readonly vcpu: number;
-  readonly from: number;
-}
-
-/** Run to a tick and say from when on it was whose turn. */
-function turnsUntil(travel: Travel, tick: Tick): Turn[] {
-  const turns: Turn[] = [{ vcpu: turnOf(travel), from: tickOf(travel) }];
-  travel.road.timeline.watching(
-    ({ event, tick: from }) => {
-      if (event.kind === 'sim:thread_switch') turns.push({ vcpu: event.to, from });
-    },
-    () => settle(travel, tick),
-  );
-  return turns;
-}
-
 function watched({ vcpu, watchpoint }: Extract<StopHit, { kind: 'watch' }>): Arrived {
   return { why: 'watch', vcpu, watchpoint };
 }
 
-/** Un-execute one instruction of a vCPU. */
-function* stepBack(travel: Travel, vcpu: number): Journey {
-  const isFromEnd = isAtEnd(travel);
-  const from = tickOf(travel);
-  if (!isFromEnd && turnOf(travel) === vcpu) {
-    const was = yield* before(travel, from, false);
-    if (was?.vcpu === vcpu) return was;
-    if (was === undefined) return { why: 'begin', vcpu };
-  } else if (isFromEnd) {
-    const was = yield* before(travel, from, true);
-    if (was === undefined || was.vcpu === vcpu) return was ?? { why: 'begin', vcpu };
-  }
-  return yield* backToTurn(travel, vcpu, from);
-}
-
-/** The last place before a tick, or before the end of the run at it. */
-function* before(travel: Travel, from: number, isFromEnd: boolean): Generator<void, Arrived | undefined, void> {
-  const first = firstTickOf(travel);
-  for (let back = isFromEnd ? 0 : 1; back <= WIDEST && back <= from - first; back += 1) {
-    yield* goTo(travel, from - back);
-    if (!isAtEnd(travel) && (tickOf(travel) < from || isFromEnd)) return arrived(travel, 'step');
-  }
-  yield* goTo(travel, first);
-  return undefined;
-}
-
-/** The last place before a tick where a vCPU was about to execute. */
-function* backToTurn(travel: Travel, vcpu: number, from: number): Journey {
-  const first = firstTickOf(travel);
-  for (let end = from, size = NEAREST; end > first; size = Math.min(LARGEST, 8 * size)) {
-    const start = Math.max(first, end - size);
-    yield* goTo(travel, start);
-    const turns = turnsUntil(travel, end - 1);
-    const last = turns.findLastIndex((turn, at) => turn.vcpu === vcpu && (turns[at + 1]?.from ?? end) > turn.from);
-    if (last >= 0) {
-      yield* goTo(travel, Math.min(turns[last + 1]?.from ?? end, end) - 1);
-      if (turnOf(travel) === vcpu && tickOf(travel) < from) return { why: 'step', vcpu };
-    }
-    end = start;
-  }
-  yield* goTo(travel, first);
-  return { why: 'begin', vcpu };
-}
-
 /** On to the next stop. What stands at the place one leaves does not count. */
-function* run(travel: Travel, wanted: StopsWanted): Journey {
-  const heard = listen(travel, wanted, true);
+export function* run(travel: Travel, wanted: StopsWanted): Journey {
+  const heard = listen(travel, wanted);
   try {
     for (let count = 1; !isAtEnd(travel); count += 1) {
       const { why } = settleForAWhile(travel, tickOf(travel) + PIECE);
@@ -286,12 +163,12 @@ function* run(travel: Travel, wanted: StopsWanted): Journey {
 }
 
 /** Wait for stops. The answer is asked each time the machine has come to rest: why to stay, if there is a reason. */
-function listen(travel: Travel, wanted: StopsWanted, leaves: boolean): () => Arrived | undefined {
+export function listen(travel: Travel, wanted: StopsWanted): () => Arrived | undefined {
   const { stops } = travel;
   stops.arm(wanted.breakpoints, wanted.watchpoints);
   travel.repetitions = [];
   let passed: { readonly tick: Tick; readonly address: Gva } | undefined;
-  if (leaves) {
+  if (wanted.countsHere !== true) {
     passed = { tick: tickOf(travel), address: pcOf(travel) };
     stops.passes = true;
     if (wanted.breakpoints.includes(passed.address)) isRepetition(travel, turnOf(travel), passed.address);
@@ -319,7 +196,7 @@ interface Met {
 }
 
 /** Back to the last stop before here, window by window. */
-function* runBack(travel: Travel, wanted: StopsWanted): Journey {
+export function* runBack(travel: Travel, wanted: StopsWanted): Journey {
   const from = tickOf(travel) + (isAtEnd(travel) ? 1 : 0);
   const first = firstTickOf(travel);
   for (let end = from, size = NEAREST; end > first; size = Math.min(LARGEST, 8 * size)) {
@@ -353,7 +230,7 @@ function* lookBehind(travel: Travel, wanted: StopsWanted): Generator<void, void,
   yield* goTo(travel, at);
 }
 
-function* lastIn(travel: Travel, end: number, wanted: StopsWanted): Generator<void, Met | undefined, void> {
+export function* lastIn(travel: Travel, end: number, wanted: StopsWanted): Generator<void, Met | undefined, void> {
   const { stops } = travel;
   let met: Met | undefined;
   stops.arm(wanted.breakpoints, wanted.watchpoints);
@@ -378,7 +255,7 @@ function* lastIn(travel: Travel, end: number, wanted: StopsWanted): Generator<vo
   return met;
 }
 
-function* arriveAt(travel: Travel, { tick, hit }: Met, wanted: StopsWanted): Journey {
+export function* arriveAt(travel: Travel, { tick, hit }: Met, wanted: StopsWanted): Journey {
   yield* goTo(travel, tick);
   if (hit.kind === 'watch') return watched(hit);
   if (pcOf(travel) !== hit.address) {
