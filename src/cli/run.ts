@@ -17,9 +17,13 @@ export async function run(argv: readonly string[]): Promise<number> {
   const options = runOptions(argv);
   for (const warning of options.warnings) process.stderr.write(`retrovisor: ${warning}\n`);
   const { status, sentence } = await runWith(options);
-  if (sentence !== undefined)
-    process.stderr.write(`${process.stdout.isTTY === true ? '\n' : ''}retrovisor: ${sentence}\n`);
+  if (sentence !== undefined) tell(sentence);
   return status;
+}
+
+/** On a line of its own, where the guest's console is on the same terminal. */
+function tell(sentence: string): void {
+  process.stderr.write(`${process.stdout.isTTY === true ? '\n' : ''}retrovisor: ${sentence}\n`);
 }
 
 /** Boot what the options say, joined to this process' terminal. */
@@ -85,6 +89,7 @@ function outputsOf(
         if (lines.length === 0) hear(bytes);
         devices.get(dev)?.(bytes);
       },
+      notice: tell,
     },
     close() {
       for (const file of files) closeSync(file);
