@@ -16,12 +16,14 @@ import { typist } from '../runs/underway/typist.ts';
 export async function run(options: RunOptions): Promise<number> {
   for (const warning of options.warnings) complain(warning);
   const { status, sentence } = await runWith(options);
-  if (sentence !== undefined) {
-    // The guest's last line may have no end.
-    if (process.stdout.isTTY === true) printText('\n');
-    complain(sentence);
-  }
+  if (sentence !== undefined) tell(sentence);
   return status;
+}
+
+/** On a line of its own, where the guest's console is on the same terminal. */
+function tell(sentence: string): void {
+  if (process.stdout.isTTY === true) printText('\n');
+  complain(sentence);
 }
 
 /** Boot what the options say, joined to this process' terminal. */
@@ -90,6 +92,7 @@ function outputsOf(
         if (lines.length === 0) hear(bytes);
         devices.get(dev)?.(bytes);
       },
+      notice: tell,
     },
     close() {
       for (const file of files) closeSync(file);

@@ -1,6 +1,9 @@
 import { fact, hex } from './schema.ts';
 import { hexBytes } from './symbols.ts';
 
+/** Who asked for a reset where it was a processor that shut down: by of `sim:reset_asked`, `sim:guest_panicked`. */
+export const TRIPLE_FAULT = 'triple fault';
+
 /** What devices and the board do that QEMU does not trace. Accesses themselves are memory_region_ops_*. */
 export const DEVICE_FACTS = {
   /** An output pin changed its level. */

@@ -64,7 +64,7 @@ describe('a guest that cannot go on ends with status 4 and a trace that replays'
   ] as const;
   test.each(firstOf(1, ENDS))('%s', async (name, code, words) => {
     const trace = at(`${name}.trace`);
-    const args = ['-kernel', flatKernel(name, code), '-nodefaults', '-serial', 'stdio', '--trace', trace];
+    const args = ['-kernel', flatKernel(name, code), '-nodefaults', '-no-reboot', '-serial', 'stdio', '--trace', trace];
     const ran = retrovisor(['run', ...args], '', 1);
     expect(ran.err).toContain(words);
     expect(ran.status).toBe(4);

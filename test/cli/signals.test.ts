@@ -27,6 +27,8 @@ const GUESTS: readonly (readonly [what: string, code: readonly number[]])[] = [
       ...[0xf3, 0x6c, 0xeb, 0xf4], // rep insb; jmp to mov cx
     ],
   ],
+  // xor ax,ax; mov ds,ax; lidt [0x500], which is zero; int3
+  ['starts again for ever by triple faults', [0x31, 0xc0, 0x8e, 0xd8, 0x0f, 0x01, 0x1e, 0x00, 0x05, 0xcc]],
   [
     'faults without end',
     [

@@ -1,3 +1,4 @@
+import { TRIPLE_FAULT } from '../../events/device.ts';
 import { hex } from '../../events/schema.ts';
 import { EXIT_REASON } from '../../x86/controls.ts';
 import { EXIT } from '../../x86/exit-reasons.ts';
@@ -6,12 +7,17 @@ import { GUEST_FAILED } from '../../reducers/run.ts';
 import type { Ending } from '../../reducers/state.ts';
 import type { SessionEnd } from './session.ts';
 
+/** Resets after triple faults that are told of. */
+const TOLD_OF = 3;
+
 /** A reader of a run that knows what a person is to be told of its course. */
 export class Course {
   exits = 0;
   private panicked: string | undefined;
   /** Where a processor shut down because it could not deliver an exception. */
   private tripleFault: string | undefined;
+  private tripleFaults = 0;
+  private notices: string[] = [];
 
   next({ event, tick }: Stamped): void {
     if (event.kind === 'kvm_exit') {
@@ -19,11 +25,26 @@ export class Course {
       if ((event.exit_reason & EXIT_REASON.BASIC) !== EXIT.TRIPLE_FAULT) return;
       this.tripleFault = `vCPU ${event.vcpu_id} met a triple fault at rip 0x${hex(event.guest_rip)}, tick ${tick}`;
     } else if (event.kind === 'sim:guest_panicked') this.panicked = event.by;
+    else if (event.kind === 'sim:reset' && event.by === TRIPLE_FAULT) this.noticeReset();
+  }
+
+  /** A kernel that cannot start is started for ever: a person is told so once. */
+  private noticeReset(): void {
+    this.tripleFaults += 1;
+    if (this.tripleFaults > TOLD_OF) return;
+    const last =
+      this.tripleFaults === TOLD_OF ? '; later ones are not told of, and -no-reboot ends the run instead' : '';
+    this.notices.push(`${this.tripleFault}: the machine resets${last}.`);
+  }
+
+  /** What a person is to be told while the run goes on, since the last time. */
+  takeNotices(): readonly string[] {
+    return this.notices.splice(0);
   }
 
   /** How the process ends that ran it. */
   end({ why, status }: Ending, ticks: number): SessionEnd {
-    if (this.tripleFault !== undefined) {
+    if (this.panicked === TRIPLE_FAULT) {
       return {
         status: GUEST_FAILED,
         sentence: `${this.tripleFault}: an exception whose handler could not be entered.`,

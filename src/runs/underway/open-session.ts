@@ -33,6 +33,7 @@ interface Running {
   readonly gate: Gate | undefined;
   readonly recording: Recording | undefined;
   readonly printed: Printed;
+  readonly output: OutputTo;
   readonly course: Course;
   readonly polling: PollingWatch;
   /** The machine as gdb holds it, and goes back in it. */
@@ -130,7 +131,7 @@ export function startSession(
   recording?.begin();
   const keeper = options.checkpoints ? keepCheckpoints(world, trace as string, machine) : undefined;
   const running: Running = {
-    ...{ world, machine, told, gate, recording, printed, course, polling, live, keeper, inputs, payloads },
+    ...{ world, machine, told, gate, recording, printed, output, course, polling, live, keeper, inputs, payloads },
     tickLimit: options.ticks ?? Number.POSITIVE_INFINITY,
     chunk: FIRST_CHUNK,
     mayWarpTo: 0,
@@ -212,7 +213,7 @@ function sessionOf(running: Running): Session {
     }),
     flush() {
       running.recording?.writeWhenDue();
-      running.printed.flush();
+      handOn(running);
     },
     live: running.live,
     close: () => closeRun(running),
@@ -244,8 +245,15 @@ function runFor(running: Running, milliseconds: number, paced: boolean): Session
     running.hasFailed = true;
     throw error;
   } finally {
-    if (running.printed.flush()) running.printedAt = running.machine.now();
+    handOn(running);
   }
+}
+
+/** What the guest printed, and then what is to be said of it. */
+function handOn(running: Running): void {
+  const { printed, course, output, machine } = running;
+  if (printed.flush()) running.printedAt = machine.now();
+  for (const sentence of course.takeNotices()) output.notice?.(sentence);
 }
 
 function runChunk(running: Running, paced: boolean, gate: Slice): SessionPause | undefined {

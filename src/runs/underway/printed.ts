@@ -5,6 +5,8 @@ export interface OutputTo {
   serial(line: number, bytes: Uint8Array): void;
   /** By a device of `-device` that has a `chardev`. */
   character(dev: string, bytes: Uint8Array): void;
+  /** What a person is to know of the run on its way. */
+  notice?(sentence: string): void;
 }
 
 /** A reader of a run that collects what the guest prints, to be handed on in pieces as large as they come. */

@@ -1,3 +1,4 @@
+import { TRIPLE_FAULT } from '../../events/device.ts';
 import type { KvmRun, KvmRunAnswer } from '../../kvm/api.ts';
 import { flushCoalesced } from './coalesced.ts';
 import type { Machine } from '../board/machine.ts';
@@ -40,8 +41,10 @@ export function serviceExit(machine: Machine, vcpu: number): KvmRunAnswer {
     case KVM_EXIT.hlt:
     case KVM_EXIT.debug:
       return NOTHING;
+    case KVM_EXIT.shutdown:
+      machine.askForReset(TRIPLE_FAULT);
+      return NOTHING;
     default:
-      // Deviation: QEMU resets after a triple fault, and a kernel that cannot start would start again for ever.
       machine.raise({ kind: 'sim:guest_panicked', by: describeFailure(run) });
       return NOTHING;
   }
@@ -69,7 +72,6 @@ function serviceMmio(machine: Machine, run: KvmRun): KvmRunAnswer {
 }
 
 function describeFailure(run: KvmRun): string {
-  if (run.exitReason === KVM_EXIT.shutdown) return 'triple fault';
   if (run.exitReason === KVM_EXIT.failEntry) {
     return `KVM: entry failed, hardware error 0x${run.failEntry.reason.toString(16)}`;
   }

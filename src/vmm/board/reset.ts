@@ -1,3 +1,4 @@
+import { TRIPLE_FAULT } from '../../events/device.ts';
 import { MAIN_LOOP } from '../../events/stamped.ts';
 import { callOf, DeviceCall } from './device-call.ts';
 import { DIRECT_BOOT } from '../../devices/direct-boot/index.ts';
@@ -13,9 +14,14 @@ export function resetIfAsked(asked: Machine, served?: Served): boolean {
   if (by === undefined) return false;
   const machine = asked.from(asked.origin.by(MAIN_LOOP));
   if (isInitialisation(machine, by)) initialiseVcpus(machine, by, served);
-  else if (machine.options.noReboot === true) machine.raise({ kind: 'sim:powered_off' });
+  else if (machine.options.noReboot === true) endInstead(machine, by);
   else resetSystem(machine, by, served);
   return true;
+}
+
+/** `-no-reboot`: a reset ends the run, which has failed where the guest cannot have meant it. */
+function endInstead(machine: Machine, by: string): void {
+  machine.raise(by === TRIPLE_FAULT ? { kind: 'sim:guest_panicked', by } : { kind: 'sim:powered_off' });
 }
 
 /** QEMU's system reset: every device, then memory and vCPUs. */
