@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { fileURLToPath } from 'node:url';
 import { Problem } from '../base/problem.ts';
+import { VERSION } from '../host/program.ts';
 import { inSources } from '../host/source-places.ts';
 import { OptionHelp, USAGE_STATUS, UsageProblem } from '../options/usage.ts';
 
@@ -22,6 +23,10 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 /** What to run is understood first: help and what is wrong need no machine. */
 async function runAsked(argv: readonly string[]): Promise<number> {
+  if (argv.some((token) => /^--?version$/.test(token))) {
+    process.stdout.write(`Retrovisor ${VERSION}\n`);
+    return 0;
+  }
   const options = (await import('../options/run-arguments.ts')).runOptions(argv);
   return (await import('./run.ts')).run(options);
 }

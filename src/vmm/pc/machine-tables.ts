@@ -17,5 +17,6 @@ export function machineAcpi(options: MachineOptions): AcpiBlob {
 
 /** The SMBIOS tables of a machine with these options. */
 export function machineSmbios(options: MachineOptions, processorId: ProcessorId): Smbios {
-  return smbios({ cpus: options.smp, ram: ramLayout(options.memory * 2 ** 20), processorId });
+  const ram = ramLayout(options.memory * 2 ** 20);
+  return smbios({ cpus: options.smp, ram, processorId, said: options.smbios });
 }
