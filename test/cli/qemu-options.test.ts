@@ -1,8 +1,12 @@
 import { spawnSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { record, replay, rerun } from '../../src/api/index.ts';
 import { runOptions } from '../../src/options/run-arguments.ts';
 import { UsageProblem } from '../../src/options/usage.ts';
-import { answer } from '../guests/command-line.ts';
+import { answer, scratchFolder } from '../guests/command-line.ts';
+import { LONG } from '../how-long.ts';
 import { PLAIN_LANGUAGE, tool, without } from '../stepping-aside.ts';
 
 const refusal = (...argv: readonly string[]): string => {
@@ -104,4 +108,16 @@ describe('options that QEMU has and we map', () => {
     expect(runOptions(['-fw_cfg', 'name=mine,string=x']).warnings).toEqual([expect.stringContaining('opt/')]);
     expect(runOptions(['-fw_cfg', 'opt/mine,string=a,,b']).fwCfg).toEqual([{ name: 'opt/mine', text: 'a,b' }]);
   });
+});
+
+test('what they say is recorded: replayed and rerun when the file is gone', LONG, async () => {
+  const folder = scratchFolder();
+  const [trace, file] = [join(folder, 'told.trace'), join(folder, 'key.bin')];
+  writeFileSync(file, 'a key');
+  const told = ['-smbios', 'type=1,serial=S1', '-uuid', '01234567-89ab-cdef-0123-456789abcdef', '-boot', 'order=dc'];
+  const files = ['-fw_cfg', `name=opt/key,file=${file}`, '-fw_cfg', 'name=opt/text,string=x'];
+  await record([...told, ...files, '-rtc', 'base=localtime', '--wall-clock', '1700000000', '--trace', trace]);
+  rmSync(file);
+  expect((await replay(trace)).divergence).toBeUndefined();
+  expect((await rerun(trace)).divergence).toBeUndefined();
 });

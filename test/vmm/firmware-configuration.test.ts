@@ -1,7 +1,9 @@
 /** What firmware and guest are told by fw_cfg, SMBIOS and CMOS, byte by byte beside QEMU's, which qtest lets us read. */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { rtcAtReset } from '../../src/devices/mc146818/index.ts';
 import { NODE } from '../../src/host/node.ts';
@@ -19,16 +21,19 @@ const QEMU = 'qemu-system-x86_64';
 const PROCESSOR: readonly [number, number] = [0x60fb1, 0x078bfbfd];
 const MEMORY = 128;
 
-/** The answers to commands of QEMU's qtest protocol. */
-function qtest(options: readonly string[], commands: readonly string[]): number[] {
+/** The answers to commands of QEMU's qtest protocol. Under TCG it does not end with its input. */
+async function qtest(options: readonly string[], commands: readonly string[]): Promise<number[]> {
   const machine = ['-machine', 'pc-i440fx-7.2,accel=tcg', '-m', `${MEMORY}`, '-nodefaults', '-display', 'none', '-S'];
-  const { stdout, stderr } = spawnSync(QEMU, [...machine, ...options, '-qtest', 'stdio'], {
-    input: `${commands.join('\n')}\n`,
-    encoding: 'utf8',
-  });
-  const answers = stdout.split('\n').filter((line) => line.startsWith('OK'));
-  if (answers.length !== commands.length) throw new Error(`QEMU: ${stdout.slice(-200)}${stderr}`);
-  return answers.map((line) => Number(line.slice(3) || 0));
+  const qemu = spawn(QEMU, [...machine, ...options, '-qtest', 'stdio'], { timeout: 30_000 });
+  const answers: number[] = [];
+  const said = text(qemu.stderr);
+  qemu.stdin.end(`${commands.join('\n')}\n`);
+  for await (const line of createInterface({ input: qemu.stdout })) {
+    if (line.startsWith('OK')) answers.push(Number(line.slice(3) || 0));
+    if (answers.length === commands.length) qemu.kill();
+  }
+  if (answers.length === commands.length) return answers;
+  throw new Error(`QEMU: ${await said}`);
 }
 
 const select = (key: number): string => `outw 0x510 ${key}`;
@@ -38,9 +43,9 @@ const bytesOfItem = (key: number, length: number): string[] => [
 ];
 
 /** Files of QEMU's fw_cfg by name, the first items, and CMOS. */
-function ofQemu(options: readonly string[], names: ReadonlySet<string>) {
-  const count = qtest(options, bytesOfItem(FW_CFG.fileDirectory, 4)).at(-1) as number;
-  const directory = Uint8Array.from(qtest(options, bytesOfItem(FW_CFG.fileDirectory, 4 + 64 * count)).slice(1));
+async function ofQemu(options: readonly string[], names: ReadonlySet<string>) {
+  const count = (await qtest(options, bytesOfItem(FW_CFG.fileDirectory, 4))).at(-1) as number;
+  const directory = Uint8Array.from((await qtest(options, bytesOfItem(FW_CFG.fileDirectory, 4 + 64 * count))).slice(1));
   const view = new DataView(directory.buffer);
   const listed = Array.from({ length: count }, (_, at) => 4 + 64 * at).map((at) => ({
     name: Buffer.from(directory.subarray(at + 8, at + 64))
@@ -56,7 +61,7 @@ function ofQemu(options: readonly string[], names: ReadonlySet<string>) {
   ];
   const cmos = [0x38, 0x3d, 0x09, 0x08, 0x07, 0x32].flatMap((register) => [`outb 0x70 ${register}`, 'inb 0x71']);
   const read = [...items, ...wanted];
-  const answers = qtest(options, [...read.flatMap(({ key, length }) => bytesOfItem(key, length)), ...cmos]);
+  const answers = await qtest(options, [...read.flatMap(({ key, length }) => bytesOfItem(key, length)), ...cmos]);
   const files = new Map<string, string>();
   let at = 0;
   for (const { name, length } of read) {
@@ -71,17 +76,17 @@ function ofOurs(options: readonly string[], names: ReadonlySet<string>) {
   const asked = runOptions([...options, '-m', `${MEMORY}`, '-nodefaults', '-bios', '/usr/share/seabios/bios-256k.bin']);
   const { description, images, wallClockAtPowerOn } = prepared(NODE, asked);
   const items = firmwareItems(machineOptions(description, images), PROCESSOR);
-  const text = (key: number): string => Buffer.from(items.get(key) ?? []).toString('latin1');
+  const contentOf = (key: number): string => Buffer.from(items.get(key) ?? []).toString('latin1');
   const directory = items.get(FW_CFG.fileDirectory) as Uint8Array;
   const files = new Map([
-    ['uuid', text(FW_CFG.uuid)],
-    ['menu', text(FW_CFG.bootMenu)],
+    ['uuid', contentOf(FW_CFG.uuid)],
+    ['menu', contentOf(FW_CFG.bootMenu)],
   ]);
   for (let at = 4; at < directory.length; at += 64) {
     const name = Buffer.from(directory.subarray(at + 8, at + 64))
       .toString('latin1')
       .replace(/\0.*$/s, '');
-    if (names.has(name)) files.set(name, text(FW_CFG.fileFirst + (at - 4) / 64));
+    if (names.has(name)) files.set(name, contentOf(FW_CFG.fileFirst + (at - 4) / 64));
   }
   const { bootOrder, rtcAhead } = configurationOf(description);
   const rtc = rtcAtReset({ ramBelow4G: MEMORY << 20, ramAbove4G: 0, cpus: 1, bootOrder, ahead: rtcAhead });
@@ -114,11 +119,11 @@ test.each([
   ['-uuid', ['-uuid', UUID, '-rtc', 'base=2026-11-29']],
   ['-smbios', [...SMBIOS, '-uuid', UUID, '-rtc', 'base=2026-11-29']],
   ['one field of one type', ['-smbios', `type=1,serial=only,uuid=${UUID}`, '-rtc', 'base=2026-11-29']],
-])('firmware is told what QEMU tells it: %s', { ...LONG, ...without(tool(QEMU)) }, (_, options) => {
-  expect(ofOurs(options, NAMES)).toEqual(ofQemu(options, NAMES));
+])('firmware is told what QEMU tells it: %s', { ...LONG, ...without(tool(QEMU)) }, async (_, options) => {
+  expect(ofOurs(options, NAMES)).toEqual(await ofQemu(options, NAMES));
 });
 
-test('files of -fw_cfg, by text and by path', { ...LONG, ...without(tool(QEMU)) }, () => {
+test('files of -fw_cfg, by text and by path', { ...LONG, ...without(tool(QEMU)) }, async () => {
   const path = join(scratchFolder(), 'file.bin');
   writeFileSync(
     path,
@@ -129,5 +134,5 @@ test('files of -fw_cfg, by text and by path', { ...LONG, ...without(tool(QEMU)) 
   const ours = ofOurs(options, NAMES);
   expect(ours.files.get('opt/mine')).toBe('a,b c');
   expect(ours.files.get('opt/file')).toHaveLength(300);
-  expect(ours).toEqual(ofQemu(options, NAMES));
+  expect(ours).toEqual(await ofQemu(options, NAMES));
 });
