@@ -2,6 +2,7 @@ import { CommanderError } from 'commander';
 import { fileURLToPath } from 'node:url';
 import { Problem } from '../base/problem.ts';
 import { complain, printHelp } from '../host/output.ts';
+import { VERSION } from '../host/program.ts';
 import { inSources } from '../host/source-places.ts';
 import { BrokenPipe, statusOf } from '../host/terminal.ts';
 import { OptionHelp, USAGE_STATUS, UsageProblem } from '../options/usage.ts';
@@ -24,6 +25,10 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 /** What to run is understood first: help and what is wrong need no machine. */
 async function runAsked(argv: readonly string[]): Promise<number> {
+  if (argv.some((token) => /^--?version$/.test(token))) {
+    process.stdout.write(`Retrovisor ${VERSION}\n`);
+    return 0;
+  }
   const options = (await import('../options/run-arguments.ts')).runOptions(argv);
   return (await import('./run.ts')).run(options);
 }

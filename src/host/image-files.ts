@@ -4,17 +4,20 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Problem, shortly } from '../base/problem.ts';
 import type { ImageIdentity } from '../replay/trace/header.ts';
-import { type ImageFiles, type ImageRole, type ImageSearch, OWN_GUEST } from '../runs/world.ts';
+import { type FwCfgRole, type ImageFiles, type ImageRole, type ImageSearch, OWN_GUEST } from '../runs/world.ts';
 import { readImage } from './files.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
-const PURPOSES: Readonly<Record<ImageRole, string>> = {
+const PURPOSES: Readonly<Record<Exclude<ImageRole, FwCfgRole>, string>> = {
   kernel: 'read the kernel',
   initrd: 'read the initrd',
   bios: 'read the firmware',
   'option-rom': 'read the option ROM',
 };
+
+const purposeOf = (role: ImageRole): string =>
+  role in PURPOSES ? PURPOSES[role as keyof typeof PURPOSES] : 'read the file of -fw_cfg';
 
 const onDisk = (path: string): string => (path.startsWith(OWN_GUEST) ? join(ROOT, path.slice(OWN_GUEST.length)) : path);
 
@@ -28,9 +31,9 @@ function places({ trace, recorded, given }: ImageSearch): string[] {
 
 /** Images as files. */
 export const IMAGE_FILES: ImageFiles = {
-  read: (role, path) => readImage(PURPOSES[role], onDisk(path)),
+  read: (role, path) => readImage(purposeOf(role), onDisk(path)),
   find(identity, search) {
-    const purpose = PURPOSES[identity.role as ImageRole] ?? `read the ${identity.role}`;
+    const purpose = purposeOf(identity.role as ImageRole);
     const candidates = places(search);
     const found = candidates.filter((path) => existsSync(path));
     const read = found.map((path) => ({ path, bytes: readImage(purpose, path, identity.bytes) }));

@@ -9,6 +9,7 @@ export const NODE: World = {
   version: VERSION,
   programDigest,
   wallClock: () => BigInt(Date.now()) * 1_000_000n,
+  aheadOfUtc: (wallClock) => -60 * new Date(Number(wallClock / 1_000_000n)).getTimezoneOffset(),
   milliseconds: () => performance.now(),
   othersTurn: () => new Promise((resolve) => void setImmediate(resolve)),
   later(milliseconds, act) {

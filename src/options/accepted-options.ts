@@ -1,3 +1,4 @@
+import { INSTEAD } from './qemu-others.ts';
 import { commaValue, refuseOthers } from './qemu-values.ts';
 import { UsageProblem } from './usage.ts';
 
@@ -59,5 +60,6 @@ function checkMachine(text: string): void {
 
 function refuseAll(option: string, values: readonly string[] = []): void {
   const wrong = values.find((value) => value !== 'none');
-  if (wrong !== undefined) throw new UsageProblem(`${option} ${wrong}: not supported. Give none, or leave it out.`);
+  if (wrong === undefined) return;
+  throw new UsageProblem(`${option} ${wrong} is not supported: ${INSTEAD[option]}. Give none, or leave it out.`);
 }

@@ -1,3 +1,4 @@
+import { OTHERS_OF_QEMU } from './qemu-others.ts';
 import { UsageProblem } from './usage.ts';
 
 /** One option of QEMU's that `run` understands or accepts. `argument`: whether a value follows. */
@@ -23,6 +24,13 @@ export const QEMU_OPTIONS: Readonly<Record<string, Spelling>> = {
   device: valued('DRIVER,PROPERTY=VALUE...: `-device help` lists drivers, `-device DRIVER,help` properties'),
   nodefaults: flag('no serial line unless asked for'),
   'no-reboot': flag('a reset ends the run'),
+  'no-shutdown': flag('a guest that powers off leaves its machine standing, for the monitor and gdb'),
+  action: valued('reboot=reset|shutdown, shutdown=poweroff|pause: as -no-reboot and -no-shutdown'),
+  rtc: valued('base=utc|localtime|DATE: what the real-time clock starts from'),
+  boot: valued('order=LETTERS,menu=on|off,strict=on|off,splash-time=MS,reboot-timeout=MS: told to the firmware'),
+  smbios: valued('type=N,FIELD=TEXT...: what the tables say of types 1, 2, 3, 4, 11 and 17; again for the next'),
+  uuid: valued('of the system: type 1 of -smbios'),
+  fw_cfg: valued('name=opt/NAME,string=TEXT|file=FILE: a file for firmware and guest; again for the next'),
   gdb: valued('tcp::PORT: let a gdb come to the run; tcp:ADDRESS:PORT elsewhere than on the loopback interface'),
   s: flag('the same as -gdb tcp::1234'),
   S: flag("do not start: wait for gdb, or the monitor's `cont`"),
@@ -48,34 +56,33 @@ export function withTwoDashes(argv: readonly string[]): string[] {
     const token = argv[at] as string;
     const name = token.startsWith('--') ? token.slice(2) : token.slice(1);
     const spelling = token.startsWith('-') ? QEMU_OPTIONS[name] : undefined;
-    if (spelling === undefined) {
-      if (/^-[a-z][a-z0-9-]+$/i.test(token) && token !== '-M') throw unknown(token);
+    if (token === '-help') out.push('--help');
+    else if (spelling === undefined) {
+      if (isNobodys(token)) throw unknown(token);
       out.push(token === '-M' ? '--machine' : token);
       if (token === '-m' || token === '-M' || OUR_VALUED.has(token)) out.push(...argv.slice(at + 1, (at += 1) + 1));
-      continue;
+    } else {
+      out.push(`--${name}`);
+      if (spelling.argument && at + 1 < argv.length) out.push(argv[(at += 1)] as string);
     }
-    out.push(`--${name}`);
-    if (spelling.argument && at + 1 < argv.length) out.push(argv[(at += 1)] as string);
   }
   return out;
 }
 
 const OUR_VALUED = new Set([
-  ...['--seed', '--trace', '--ticks', '--events', '--ns-per-tick', '--cost', '--wall-clock', '--type'],
+  ...['--seed', '--trace', '--ticks', '--events', '--ns-per-tick', '--cost', '--wall-clock', '--type', '--kernel-name'],
   ...['--allow-write'],
 ]);
 
-function unknown(token: string): UsageProblem {
-  const planned = NOT_YET[token.slice(1)];
-  if (planned !== undefined) return new UsageProblem(`${token} is not supported: ${planned}.`);
-  return new UsageProblem(`Unknown option ${token}. \`retrovisor run --help\` lists those there are.`);
+/** An option that is neither QEMU's, as far as it is here, nor ours: those have two dashes, or one letter. */
+function isNobodys(token: string): boolean {
+  if (/^--/.test(token)) return token.slice(2) in OTHERS_OF_QEMU && !OUR_VALUED.has(token);
+  if (token === '-M' || token === '-m' || token === '-h') return false;
+  return /^-[a-z]/i.test(token) && (token.length > 2 || token.slice(1) in OTHERS_OF_QEMU);
 }
 
-/** Options of QEMU's people reach for, and what to say instead of "unknown". */
-const NOT_YET: Readonly<Record<string, string>> = {
-  drive: 'there are no disks yet; put files into the -initrd',
-  hda: 'there are no disks yet; put files into the -initrd',
-  cdrom: 'there are no disks yet; put files into the -initrd',
-  netdev: 'there are no network cards yet',
-  icount: 'time always is the count of instructions here (see --ns-per-tick)',
-};
+function unknown(token: string): UsageProblem {
+  const instead = OTHERS_OF_QEMU[token.replace(/^--?/, '')];
+  if (instead !== undefined) return new UsageProblem(`${token} is not supported: ${instead}.`);
+  return new UsageProblem(`Unknown option ${token}. \`retrovisor run --help\` lists those there are.`);
+}

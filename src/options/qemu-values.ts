@@ -29,6 +29,13 @@ export function refuseOthers(option: string, value: CommaValue, known: readonly 
   }
 }
 
+/** A property that is on or off, where it is given. */
+export function switchValue(option: string, { properties }: CommaValue, key: string): boolean | undefined {
+  const given = properties.get(key);
+  if (given === undefined || given === 'on' || given === 'off') return given === undefined ? undefined : given === 'on';
+  throw new UsageProblem(`${option}: ${key} is on or off, not '${given}'.`);
+}
+
 const UNITS: Readonly<Record<string, number>> = { b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
 /** A size as QEMU reads one: a number with b, k, M, G or T; without a letter in units of `unit`. */

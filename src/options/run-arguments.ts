@@ -1,9 +1,12 @@
 import { Problem } from '../base/problem.ts';
 import { Command, CommanderError, Option } from 'commander';
+import { actionsAsked } from './actions.ts';
 import { type AcceptedOptions, acceptedWarnings } from './accepted-options.ts';
 import { type Chardevs, characterBackend, chardevs } from './character-backends.ts';
 import { addDebugcon, checkDevices, devicesOf } from './device-options.ts';
 import { costList, costsAsked } from './cost-options.ts';
+import { bootAsked, fwCfgAsked, smbiosAsked } from './firmware-options.ts';
+import { rtcAsked } from './rtc-option.ts';
 import { QEMU_OPTIONS, withTwoDashes } from './qemu-spelling.ts';
 import { commaValue, refuseOthers, sizeInBytes, wholeNumber } from './qemu-values.ts';
 import type { CharacterBackend, RunOptions, TypedLine } from '../runs/machine/run-options.ts';
@@ -31,6 +34,13 @@ interface RawOptions extends AcceptedOptions {
   readonly device?: string[];
   readonly nodefaults?: boolean;
   readonly reboot: boolean;
+  readonly shutdown: boolean;
+  readonly action?: string[];
+  readonly rtc?: string;
+  readonly boot?: string;
+  readonly smbios?: string[];
+  readonly uuid?: string;
+  readonly fw_cfg?: string[];
   readonly seed: string;
   readonly trace: string | false;
   readonly gdb?: string;
@@ -54,6 +64,18 @@ const collect = (value: string, before: string[] = []): string[] => [...before, 
 const qemuTerm = ({ flags, long }: Option): string =>
   long !== undefined && QEMU_OPTIONS[long.slice(2)] !== undefined ? flags.slice(1) : flags;
 
+/** Options that each add something. */
+const REPEATED: ReadonlySet<string> = new Set([
+  'serial',
+  'chardev',
+  'device',
+  'net',
+  'nic',
+  'action',
+  'smbios',
+  'fw_cfg',
+]);
+
 /** The `run` command as commander knows it: QEMU's options and ours. */
 function runCommand(name: string): Command {
   const command = new Command(name);
@@ -65,7 +87,7 @@ function runCommand(name: string): Command {
     .addOption(new Option('-m <size>', 'guest memory, in MiB or with k, M, G').default('128'));
   for (const [option, { argument, help }] of Object.entries(QEMU_OPTIONS)) {
     const made = new Option(argument ? `--${option} <value>` : `--${option}`, help);
-    if (['serial', 'chardev', 'device', 'net', 'nic'].includes(option)) made.argParser(collect);
+    if (REPEATED.has(option)) made.argParser(collect);
     if (option === 'smp') made.default('1', '1');
     command.addOption(made);
   }
@@ -132,6 +154,12 @@ function understood(raw: RawOptions): RunOptions {
   if (raw.initrd !== undefined && raw.kernel === undefined) throw new UsageProblem('-initrd needs a -kernel.');
   const [bytes, smp] = [ramBytes(raw.m), cpuCount(raw.smp)];
   const { devices } = found;
+  const actions = actionsAsked(raw.action ?? [], { noReboot: !raw.reboot, noShutdown: !raw.shutdown });
+  const fwCfg = fwCfgAsked(raw.fw_cfg ?? []);
+  const rtc = rtcAsked(raw.rtc);
+  if (rtc.date !== undefined && raw.wallClock !== undefined) {
+    throw new UsageProblem('Give -rtc base=DATE or --wall-clock: both are the time of day at power-on.');
+  }
   checkDevices({ memory: bytes / MIB, smp, serialLines: serial.length, devices, firmware: raw.bios !== undefined });
   return {
     kernel: raw.kernel,
@@ -146,7 +174,12 @@ function understood(raw: RawOptions): RunOptions {
     serial,
     ...found,
     noDefaults: raw.nodefaults === true,
-    reboot: raw.reboot,
+    reboot: actions.reboots,
+    keepsOff: actions.keepsOff,
+    boot: bootAsked(raw.boot),
+    smbios: smbiosAsked(raw.smbios ?? [], raw.uuid),
+    fwCfg: fwCfg.files,
+    localTime: rtc.localTime === true,
     seed: raw.seed,
     trace: raw.trace === false ? undefined : raw.trace,
     ...gdbWanted(raw),
@@ -156,9 +189,9 @@ function understood(raw: RawOptions): RunOptions {
     guestPageTables: guestPageTables(raw.events ?? []),
     nsPerTick: wholeNumber('--ns-per-tick', raw.nsPerTick, 1, MOST.nsPerTick),
     costs: costsAsked(raw.cost),
-    wallClock: wallClock(raw.wallClock),
+    wallClock: rtc.date ?? wallClock(raw.wallClock),
     typed: (raw.type ?? []).map(typedLine),
-    warnings: [...acceptedWarnings(raw), ...missingFeaturesOf(raw.cpu)],
+    warnings: [...acceptedWarnings(raw), ...missingFeaturesOf(raw.cpu), ...actions.warnings, ...fwCfg.warnings],
   };
 }
 

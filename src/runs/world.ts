@@ -4,7 +4,10 @@ import type { ByteSource, Inflate } from '../replay/trace/opened.ts';
 import type { ByteSink, Compress } from '../replay/trace/writer.ts';
 
 /** The parts an image can play in a machine. */
-export type ImageRole = 'kernel' | 'initrd' | 'bios' | 'option-rom';
+export type ImageRole = 'kernel' | 'initrd' | 'bios' | 'option-rom' | FwCfgRole;
+
+/** A file of `-fw_cfg`, by the name the guest sees. */
+export type FwCfgRole = `fw-cfg:${string}`;
 
 /** How the path of our own guest begins, wherever the package lies. */
 export const OWN_GUEST = 'own:';
@@ -65,6 +68,8 @@ export interface World {
   programDigest(): string;
   /** Nanoseconds since 1970 (UTC). */
   wallClock(): bigint;
+  /** Seconds that clocks on the wall here are ahead of UTC at a moment. */
+  aheadOfUtc(wallClock: bigint): number;
   /** Milliseconds from some moment on, to measure by. */
   milliseconds(): number;
   /** Resolves once what else waits in the program has had its turn. */

@@ -32,6 +32,10 @@ export interface MachineConfig {
   readonly devices: readonly DeviceOption[];
   /** Firmware runs first; without it the kernel is loaded directly. */
   readonly firmware: boolean;
+  /** `-boot order=`, where it is not the usual one. */
+  readonly bootOrder?: string;
+  /** `-rtc base=localtime`: seconds its clock is ahead of UTC. */
+  readonly rtcAhead?: number;
   /** A reset ends the run. */
   readonly noReboot: boolean;
   readonly nsPerTick: number;

@@ -6,7 +6,20 @@ export const MOST = {
   /** More than there are slots, ports and interrupts for. */
   devices: 64,
   serialLines: 4,
+  /** Files of fw_cfg besides the machine's own: it has 32 places. */
+  fwCfgFiles: 12,
+  /** Of each: a trace keeps them. */
+  fwCfgBytes: 4 << 20,
+  /** Milliseconds, as QEMU bounds them. */
+  splashTime: 0xffff,
+  rebootTimeout: 0xffff,
   nsPerTick: 1_000_000,
   /** Of each of `events/costs.ts`: a second. */
   costNs: 1_000_000_000,
 } as const;
+
+/** `-boot order=`: floppies a and b, disk, CD-ROM, network; each once. */
+export const BOOT_ORDER = /^(?!.*(.).*\1)[a-dn]{1,3}$/;
+
+/** What a file of fw_cfg can be called: its place in the directory has 56 bytes. */
+export const FW_CFG_NAME = /^[!-~]{1,55}$/;

@@ -1,4 +1,5 @@
 import type { PropertyValue } from '../devices/properties.ts';
+import type { SmbiosSaid } from './smbios/said.ts';
 
 /** A file's content with the name the guest may see (a multiboot kernel's argv[0]). */
 export interface NamedImage {
@@ -10,6 +11,19 @@ export interface NamedImage {
 export interface DeviceOption {
   readonly driver: string;
   readonly properties: Readonly<Record<string, PropertyValue>>;
+}
+
+/** `-boot`: what firmware is told of how to start. */
+export interface BootOptions {
+  /** Letters a to d and n, at most three; usually 'cad'. */
+  readonly order?: string | undefined;
+  readonly menu?: boolean | undefined;
+  /** Milliseconds a menu waits. */
+  readonly splashTime?: number | undefined;
+  /** Milliseconds until firmware that found nothing tries again; -1: never. */
+  readonly rebootTimeout?: number | undefined;
+  /** Of what has a place in the order alone. */
+  readonly strict?: boolean | undefined;
 }
 
 /** What QEMU's command line says of the machine, files already read. */
@@ -34,6 +48,10 @@ export interface MachineOptions {
   readonly noDefaults: boolean;
   /** Option ROMs handed to the firmware as fw_cfg files `genroms/NAME`, with their boot index or -1. */
   readonly optionRoms?: readonly (NamedImage & { readonly bootIndex: number })[];
+  readonly boot?: BootOptions | undefined;
+  readonly smbios?: SmbiosSaid | undefined;
+  /** `-fw_cfg`: files beside the machine's own, by their names. */
+  readonly fwCfg?: readonly NamedImage[];
   /** `-no-reboot`: a reset ends the run. */
   readonly noReboot?: boolean;
 }

@@ -46,6 +46,7 @@ export async function pageWorld(version: string, given: ReadonlyMap<string, Uint
     // Nothing stored is ever trusted by another page.
     programDigest: () => 'page',
     wallClock: () => BigInt(Date.now()) * 1_000_000n,
+    aheadOfUtc: (wallClock) => -60 * new Date(Number(wallClock / 1_000_000n)).getTimezoneOffset(),
     milliseconds: () => performance.now(),
     othersTurn,
     later(milliseconds, act) {

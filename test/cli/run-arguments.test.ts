@@ -136,9 +136,9 @@ describe('a wrong command line is answered with one sentence', () => {
     [['-machine', 'pc,accel=tcg'], 'accel can only be kvm'],
     [['-machine', 'pc,nvdimm=on'], "unknown property 'nvdimm'"],
     [['-accel', 'tcg'], 'the only accelerator is kvm'],
-    [['-vga', 'std'], '-vga std: not supported'],
-    [['-nic', 'user'], '-nic user: not supported'],
-    [['-monitor', 'stdio'], '-monitor stdio: not supported'],
+    [['-vga', 'std'], '-vga std is not supported'],
+    [['-nic', 'user'], '-nic user is not supported'],
+    [['-monitor', 'stdio'], '-monitor stdio is not supported'],
     [['--type', 'after:x'], 'after:WAIT:TEXT'],
   ])('%j', (argv, words) => {
     expect(() => runOptions(argv)).toThrow(words);

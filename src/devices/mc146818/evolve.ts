@@ -90,7 +90,7 @@ export const MC146818_REDUCER: DeviceReducer<RtcState> = {
   },
   facts: {
     'sim:powered_on'(rtc, { wall_clock }) {
-      powerOn(rtc, Number(wall_clock / BigInt(NANOSECONDS)));
+      powerOn(rtc, rtc.baseSeconds + Number(wall_clock / BigInt(NANOSECONDS)));
     },
     'sim:rtc_time'(rtc, { seconds, mode }) {
       showTime(rtc, seconds, mode);

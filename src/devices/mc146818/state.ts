@@ -21,10 +21,15 @@ export interface RtcOptions {
   readonly ramAbove4G: number;
   readonly cpus: number;
   /** QEMU's -boot order, letters a-d and n; default 'cad'. */
-  readonly bootOrder?: string;
+  readonly bootOrder?: string | undefined;
+  /** Seconds the clock is ahead of UTC. */
+  readonly ahead?: number | undefined;
 }
 
-/** CMOS filled in as QEMU's pc_cmos_init does, the clock without a time: that comes with sim:powered_on. */
+/**
+ * CMOS filled in as QEMU's pc_cmos_init does, the clock without a time but for what it is ahead: that comes with
+ * sim:powered_on.
+ */
 export function rtcAtReset(options: RtcOptions): RtcState {
   const cmos = new Array<number>(128).fill(0);
   cmos[REGISTER.a] = 0x26;
@@ -35,7 +40,7 @@ export function rtcAtReset(options: RtcOptions): RtcState {
   // FPU and PS/2 mouse are there; no floppy.
   cmos[0x14] = 0x06;
   cmos[0x5f] = options.cpus > 0xff ? 0 : options.cpus - 1;
-  return { index: 0, cmos, baseSeconds: 0, setAt: 0, phase: 0, alarmAt: 0 };
+  return { index: 0, cmos, baseSeconds: options.ahead ?? 0, setAt: 0, phase: 0, alarmAt: 0 };
 }
 
 /** The register port 0x71 leads to: IBM PS/2's place for the century is that of everybody else. */

@@ -2,6 +2,7 @@ import { base64, fromBase64 } from '../../base/bytes.ts';
 import { fileName } from '../../base/file-name.ts';
 import { Problem } from '../../base/problem.ts';
 import type { ImageIdentity } from '../../replay/trace/header.ts';
+import { MOST } from '../../vmm/limits.ts';
 import { type ImagePart, loaderParts } from '../../vmm/index.ts';
 import { type ImageRole, OWN_GUEST, type World } from '../world.ts';
 
@@ -27,15 +28,23 @@ export type RolePaths = Readonly<Partial<Record<ImageRole, string | undefined>>>
  */
 export function loadImages({ images: files }: Pick<World, 'images'>, paths: RolePaths, kernelName?: string): Images {
   const images = new Map<ImageRole, Image>();
-  for (const role of ['bios', 'option-rom', 'kernel', 'initrd'] as const) {
-    const path = paths[role];
+  const { bios, 'option-rom': optionRom, kernel, initrd, ...others } = paths;
+  const ordered: RolePaths = { bios, 'option-rom': optionRom, kernel, initrd, ...others };
+  for (const [role, path] of Object.entries(ordered) as [ImageRole, string | undefined][]) {
     if (path === undefined) continue;
     const bytes = files.read(role, path);
-    if (bytes.length === 0) throw new Problem(`Cannot use ${path} as ${role}: it is empty.`);
+    if (role.startsWith('fw-cfg:')) checkFwCfg(path, bytes);
+    else if (bytes.length === 0) throw new Problem(`Cannot use ${path} as ${role}: it is empty.`);
     const name = role === 'kernel' ? (kernelName ?? fileName(path)) : fileName(path);
     images.set(role, { name, path, bytes });
   }
   return images;
+}
+
+/** A trace keeps every byte of it, and it may be empty. */
+function checkFwCfg(path: string, bytes: Uint8Array): void {
+  if (bytes.length <= MOST.fwCfgBytes) return;
+  throw new Problem(`Cannot use ${path} for -fw_cfg: it has more than ${MOST.fwCfgBytes} bytes.`);
 }
 
 /** What a trace's header keeps of the images. */
@@ -49,10 +58,10 @@ export function identities({ sha256 }: Pick<World, 'sha256'>, images: Images): I
   }));
 }
 
-/** A loader looks into a kernel, the firmware reads an option ROM; of the others only the size counts. */
+/** A loader looks into a kernel, firmware and guest read what fw_cfg has; of the others only the size counts. */
 function partsOf(role: ImageRole, image: Image): readonly ImagePart[] {
   if (role === 'kernel') return loaderParts(image);
-  return role === 'option-rom' ? [{ at: 0, bytes: image.bytes }] : [];
+  return role === 'option-rom' || role.startsWith('fw-cfg:') ? [{ at: 0, bytes: image.bytes }] : [];
 }
 
 /**
@@ -70,9 +79,18 @@ export function outlinedImages(recorded: readonly ImageIdentity[]): Images | und
   return images;
 }
 
-/** The very images a trace was recorded with, found again by content. */
+/** An image of which the trace itself keeps every byte. */
+function keptWhole(world: Pick<World, 'sha256'>, { role, name, parts = [], bytes: size, sha256 }: ImageIdentity) {
+  if (!role.startsWith('fw-cfg:')) return undefined;
+  const [part] = parts;
+  const bytes = part?.at === 0 ? fromBase64(part.bytes) : undefined;
+  const isWhole = bytes?.length === size && world.sha256(bytes) === sha256;
+  return isWhole ? { name, path: name, bytes } : undefined;
+}
+
+/** The very images a trace was recorded with: kept by it, or found again by content. */
 export function recordedImages(
-  { images: files }: Pick<World, 'images'>,
+  world: Pick<World, 'images' | 'sha256'>,
   trace: string,
   recorded: readonly ImageIdentity[],
   paths: Readonly<Record<string, string>>,
@@ -81,8 +99,13 @@ export function recordedImages(
   const images = new Map<ImageRole, Image>();
   for (const identity of recorded) {
     const role = identity.role as ImageRole;
+    const kept = given[role] === undefined ? keptWhole(world, identity) : undefined;
+    if (kept !== undefined) {
+      images.set(role, kept);
+      continue;
+    }
     const search = { trace, recorded: paths[role] ?? identity.name, given: given[role] };
-    images.set(role, { name: identity.name, ...files.find(identity, search) });
+    images.set(role, { name: identity.name, ...world.images.find(identity, search) });
   }
   return images;
 }

@@ -2,10 +2,11 @@ import * as z from 'zod';
 import { fileName } from '../../base/file-name.ts';
 import { Problem, shortly } from '../../base/problem.ts';
 import { COSTS, type CostName } from '../../events/costs.ts';
-import type { RunOptions } from './run-options.ts';
+import type { FwCfgFile, RunOptions } from './run-options.ts';
 import type { MachineConfig } from '../../vmm/index.ts';
-import { MOST } from '../../vmm/limits.ts';
-import type { MachineOptions } from '../../vmm/options.ts';
+import { BOOT_ORDER, FW_CFG_NAME, MOST } from '../../vmm/limits.ts';
+import type { MachineOptions, NamedImage } from '../../vmm/options.ts';
+import { SMBIOS_CHARACTERS } from '../../vmm/smbios/said.ts';
 import type { Images } from './images.ts';
 
 const MIB = 2 ** 20;
@@ -26,6 +27,25 @@ const COSTS_ONCE = {
   handler: COSTS.handler.usual,
   element: COSTS.element.usual,
 };
+
+const BOOT = z.object({
+  order: z.string().regex(BOOT_ORDER).optional(),
+  menu: z.boolean().optional(),
+  splashTime: z.number().int().min(0).max(MOST.splashTime).optional(),
+  rebootTimeout: z.number().int().min(-1).max(MOST.rebootTimeout).optional(),
+  strict: z.boolean().optional(),
+});
+
+const SMBIOS = z.object({
+  fields: z.record(z.string(), z.record(z.string(), z.string().max(SMBIOS_CHARACTERS))),
+  strings: z.array(z.string().max(SMBIOS_CHARACTERS)).max(255),
+});
+
+const FW_CFG_FILE = z.object({
+  name: z.string().regex(FW_CFG_NAME),
+  /** Absent: the image of role `fw-cfg:NAME`. */
+  text: z.string().optional(),
+});
 
 /** Everything about a machine but the bytes of its images: what the header of a trace keeps to build it again. */
 const MACHINE_DESCRIPTION = z.object({
@@ -56,6 +76,11 @@ const MACHINE_DESCRIPTION = z.object({
     })
     .default(COSTS_ONCE),
   digestEvery: z.union([z.literal(0), z.number().int().min(LEAST_DIGEST_EVERY)]),
+  boot: BOOT.optional(),
+  smbios: SMBIOS.optional(),
+  fwCfg: z.array(FW_CFG_FILE).max(MOST.fwCfgFiles).optional(),
+  /** Seconds the real-time clock is ahead of UTC; usually 0. */
+  rtcAhead: z.number().int().optional(),
   /** Events between two digests of the state's slices, where a check wants more than the usual ones. */
   eventsPerDigest: z.number().int().positive().optional(),
   guestPageTables: z.boolean(),
@@ -68,8 +93,16 @@ export type MachineDescription = z.infer<typeof MACHINE_DESCRIPTION>;
 /** Ticks between two digests in the stream of events. */
 const DIGEST_EVERY = 50_000_000;
 
-/** What the command line asked for, as a trace keeps it. */
-export function describeMachine(options: RunOptions, paths: Readonly<Record<string, string>>): MachineDescription {
+/** A file's bytes are an image's, and not kept here. */
+const kept = (file: FwCfgFile) => ('text' in file ? { ...file } : { name: file.name });
+
+/** What the command line asked for, as a trace keeps it; `rtcAhead`: seconds its real-time clock is ahead of UTC. */
+export function describeMachine(
+  options: RunOptions,
+  paths: Readonly<Record<string, string>>,
+  rtcAhead = 0,
+): MachineDescription {
+  const { boot, smbios, fwCfg } = options;
   return {
     memory: options.ramBytes / MIB,
     smp: options.cpus,
@@ -82,6 +115,10 @@ export function describeMachine(options: RunOptions, paths: Readonly<Record<stri
     nsPerTick: options.nsPerTick,
     costs: { ...options.costs },
     digestEvery: DIGEST_EVERY,
+    ...(boot === undefined ? {} : { boot: { ...boot } }),
+    ...(smbios === undefined ? {} : { smbios: { fields: { ...smbios.fields }, strings: [...smbios.strings] } }),
+    ...(fwCfg.length === 0 ? {} : { fwCfg: fwCfg.map(kept) }),
+    ...(rtcAhead === 0 ? {} : { rtcAhead }),
     guestPageTables: options.guestPageTables,
     paths: { ...paths },
   };
@@ -99,13 +136,19 @@ export function readDescription(machine: unknown, where: string): MachineDescrip
 /** What of a machine is in its state from the start: its shape, whatever its images hold. */
 export function configurationOf(description: MachineDescription): Omit<MachineConfig, 'parts'> {
   const { memory, smp, devices, serialLines, noReboot, nsPerTick, costs, digestEvery, paths } = description;
+  const { boot, rtcAhead } = description;
   const firmware = paths['bios'] !== undefined;
-  return { memory, smp, devices, serialLines, firmware, noReboot, nsPerTick, costs, digestEvery };
+  return {
+    ...{ memory, smp, devices, serialLines, firmware, noReboot, nsPerTick, costs, digestEvery },
+    ...(boot?.order === undefined ? {} : { bootOrder: boot.order }),
+    ...(rtcAhead === undefined ? {} : { rtcAhead }),
+  };
 }
 
 /** What the monitor is given: the description with the images' bytes. */
 export function machineOptions(description: MachineDescription, images: Images): MachineOptions {
-  const { memory, smp, append, cpu, devices, serialLines, noDefaults, noReboot } = description;
+  const { memory, smp, append, cpu, devices, serialLines, noDefaults, noReboot, boot, smbios } = description;
+  const fwCfg = fwCfgFiles(description, images);
   const rom = images.get('option-rom');
   const optionRoms = rom === undefined ? [] : [{ name: fileName(rom.name), bytes: rom.bytes, bootIndex: -1 }];
   const roles = ['kernel', 'initrd', 'bios'] as const;
@@ -115,5 +158,14 @@ export function machineOptions(description: MachineDescription, images: Images):
       return image === undefined ? [] : [[role, { name: image.name, bytes: image.bytes }]];
     }),
   ) as Pick<MachineOptions, (typeof roles)[number]>;
-  return { machine: 'pc', memory, smp, append, cpu, devices, serialLines, noDefaults, noReboot, optionRoms, ...named };
+  const said = { memory, smp, append, cpu, devices, serialLines, noDefaults, noReboot, boot, smbios };
+  return { machine: 'pc', ...said, fwCfg, optionRoms, ...named };
+}
+
+function fwCfgFiles({ fwCfg = [] }: MachineDescription, images: Images): NamedImage[] {
+  return fwCfg.map(({ name, text }) => {
+    const bytes = text === undefined ? images.get(`fw-cfg:${name}`)?.bytes : new TextEncoder().encode(text);
+    if (bytes === undefined) throw new Problem(`The file ${name} of -fw_cfg is not among the images of the trace.`);
+    return { name, bytes };
+  });
 }

@@ -1,5 +1,6 @@
 import type { Costs } from '../../events/costs.ts';
-import type { DeviceOption } from '../../vmm/options.ts';
+import type { BootOptions, DeviceOption } from '../../vmm/options.ts';
+import type { SmbiosSaid } from '../../vmm/smbios/said.ts';
 
 /** Where the bytes of a character device go and come from. */
 export type CharacterBackend =
@@ -16,6 +17,9 @@ export interface CharacterDevice {
   /** It takes what is typed. */
   readonly hears: boolean;
 }
+
+/** `-fw_cfg`: what a file of the firmware's configuration holds, or where that lies. */
+export type FwCfgFile = { readonly name: string } & ({ readonly text: string } | { readonly path: string });
 
 /** Wait until the guest printed `after`, then type `text`. */
 export interface TypedLine {
@@ -42,6 +46,15 @@ export interface RunOptions {
   readonly devices: readonly DeviceOption[];
   /** Devices that print, or hear. */
   readonly characters: readonly CharacterDevice[];
+  /** `-boot`, where anything is said. */
+  readonly boot: BootOptions | undefined;
+  /** `-smbios` and `-uuid`. */
+  readonly smbios: SmbiosSaid | undefined;
+  readonly fwCfg: readonly FwCfgFile[];
+  /** `-rtc base=localtime`. */
+  readonly localTime: boolean;
+  /** `-no-shutdown`: a guest that powers off leaves its machine standing until somebody ends the run. */
+  readonly keepsOff: boolean;
   readonly noDefaults: boolean;
   readonly reboot: boolean;
   readonly seed: string;

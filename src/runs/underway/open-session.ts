@@ -73,13 +73,18 @@ export function prepared(world: World, options: RunOptions): Prepared {
   const images = loadImages(world, pathsOf(options), kernelName);
   const wallClockAtPowerOn = options.wallClock ?? world.wallClock();
   const payloads = new Payloads(world.sha256);
-  return { world, options, images, payloads, description: descriptionOf(options), wallClockAtPowerOn };
+  const ahead = options.localTime ? world.aheadOfUtc(wallClockAtPowerOn) : 0;
+  return { world, options, images, payloads, description: descriptionOf(options, ahead), wallClockAtPowerOn };
 }
 
 /** What the machine is, whose images nobody has read. */
-export function descriptionOf(options: RunOptions): MachineDescription {
+export function descriptionOf(options: RunOptions, rtcAhead = 0): MachineDescription {
   const paths = Object.fromEntries(Object.entries(pathsOf(options)).filter(([, path]) => path !== undefined));
-  return describeMachine(isOwnGuest(options) ? withDebugExit(options) : options, paths as Record<string, string>);
+  return describeMachine(
+    isOwnGuest(options) ? withDebugExit(options) : options,
+    paths as Record<string, string>,
+    rtcAhead,
+  );
 }
 
 /** Our own guest runs when nothing else is asked for. */
@@ -87,7 +92,9 @@ const isOwnGuest = ({ kernel, bios }: RunOptions): boolean => kernel === undefin
 
 function pathsOf(options: RunOptions) {
   const { kernel, initrd, bios, optionRom } = options;
-  return { bios, 'option-rom': optionRom, kernel: isOwnGuest(options) ? OWN_GUEST_PATH : kernel, initrd };
+  const files = options.fwCfg.flatMap((file) => ('path' in file ? [[`fw-cfg:${file.name}`, file.path]] : []));
+  const loaded = { bios, 'option-rom': optionRom, kernel: isOwnGuest(options) ? OWN_GUEST_PATH : kernel, initrd };
+  return { ...loaded, ...Object.fromEntries(files) };
 }
 
 /** Who else hears of a run, and may hold it. */

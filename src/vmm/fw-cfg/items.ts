@@ -9,6 +9,7 @@ import type { RamLayout } from '../memory/ram-layout.ts';
 import type { MachineOptions, NamedImage } from '../options.ts';
 import { machineAcpi, machineSmbios } from '../pc/machine-tables.ts';
 import { ramLayout } from '../pc/ram-layout.ts';
+import { uuidBytes } from '../smbios/said.ts';
 import { FW_CFG } from './keys.ts';
 import { number } from './number.ts';
 
@@ -18,13 +19,13 @@ export function firmwareItems(options: MachineOptions, processorId: ProcessorId)
   const items = new Map<number, Uint8Array>([
     [FW_CFG.signature, text('QEMU')],
     [FW_CFG.id, number(TRADITIONAL_AND_DMA, 4)],
-    [FW_CFG.uuid, new Uint8Array(16)],
+    [FW_CFG.uuid, systemUuid(options)],
     [FW_CFG.ramSize, number(ram.total, 8)],
     [FW_CFG.noGraphic, number(0, 2)],
     [FW_CFG.cpus, number(options.smp, 2)],
     // One count per possible APIC ID and per node: no nodes.
     [FW_CFG.numa, new Uint8Array(8 * (1 + options.smp))],
-    [FW_CFG.bootMenu, number(0, 2)],
+    [FW_CFG.bootMenu, number(options.boot?.menu === true ? 1 : 0, 2)],
     [FW_CFG.maxCpus, number(options.smp, 2)],
     [FW_CFG.irq0Override, number(1, 4)],
     [FW_CFG.hpet, hpetConfiguration()],
@@ -34,8 +35,9 @@ export function firmwareItems(options: MachineOptions, processorId: ProcessorId)
   const { anchor, tables } = machineSmbios(options, processorId);
   const files = {
     'bios-geometry': new Uint8Array(),
-    bootorder: bootOrder(roms),
-    'etc/boot-fail-wait': number(0xffffffff, 4),
+    bootorder: bootOrder(roms, options.boot?.strict === true),
+    'etc/boot-fail-wait': number((options.boot?.rebootTimeout ?? -1) >>> 0, 4),
+    ...splashFile(options),
     'etc/e820': encodeE820(machineE820(ram)),
     'etc/smbios/smbios-anchor': anchor,
     'etc/smbios/smbios-tables': tables,
@@ -43,6 +45,7 @@ export function firmwareItems(options: MachineOptions, processorId: ProcessorId)
     'etc/tpm/log': new Uint8Array(),
     ...acpiFiles(machineAcpi(options)),
     ...romFiles(roms),
+    ...Object.fromEntries((options.fwCfg ?? []).map(({ name, bytes }) => [name, bytes])),
   };
   addFiles(items, files);
   return items;
@@ -86,10 +89,22 @@ function romFiles(roms: readonly OptionRom[]): Record<string, Uint8Array> {
 }
 
 /** Option ROMs with a boot index, lowest first, one path a line. */
-function bootOrder(roms: readonly OptionRom[]): Uint8Array {
+function bootOrder(roms: readonly OptionRom[], strict: boolean): Uint8Array {
   const ordered = roms.filter((rom) => rom.bootIndex >= 0).sort((a, b) => a.bootIndex - b.bootIndex);
   if (ordered.length === 0) return new Uint8Array();
-  return text(`${ordered.map((rom) => `/rom@genroms/${rom.name}`).join('\n')}\0`);
+  const lines = ordered.map((rom) => `/rom@genroms/${rom.name}`);
+  return text(`${[...lines, ...(strict ? ['HALT'] : [])].join('\n')}\0`);
+}
+
+/** How long a menu waits, where somebody says. */
+function splashFile({ boot }: MachineOptions): Record<string, Uint8Array> {
+  return boot?.splashTime === undefined ? {} : { 'etc/boot-menu-wait': number(boot.splashTime, 2) };
+}
+
+/** As it is written: the tables of SMBIOS turn its parts around. */
+function systemUuid({ smbios }: MachineOptions): Uint8Array {
+  const uuid = smbios?.fields[1]?.['uuid'];
+  return uuid === undefined ? new Uint8Array(16) : Uint8Array.from(uuidBytes(uuid));
 }
 
 /** One HPET: event timer block 0x8086a201 at 0xfed00000. Padded to eight. */

@@ -21,5 +21,6 @@ export function machineSmbios(
   processorId: ProcessorId,
   { bios }: { readonly bios: boolean } = { bios: false },
 ): Smbios {
-  return smbios({ cpus: options.smp, ram: ramLayout(options.memory * 2 ** 20), processorId, bios });
+  const ram = ramLayout(options.memory * 2 ** 20);
+  return smbios({ cpus: options.smp, ram, processorId, said: options.smbios, bios });
 }

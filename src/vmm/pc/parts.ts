@@ -11,7 +11,10 @@ import { ramLayout } from './ram-layout.ts';
 import { type Seat, seated } from './seat.ts';
 
 /** What of a machine's options decides which devices it has and how they come up. */
-export type Board = Pick<MachineConfig, 'memory' | 'smp' | 'serialLines' | 'devices' | 'firmware'>;
+export type Board = Pick<
+  MachineConfig,
+  'memory' | 'smp' | 'serialLines' | 'devices' | 'firmware' | 'bootOrder' | 'rtcAhead'
+>;
 
 /** A machine's configuration, with its parts. */
 export function configOf(made: Omit<MachineConfig, 'parts'>): MachineConfig {
@@ -61,7 +64,8 @@ const part = <M extends DeviceModel>(name: string, model: M, setup: SetupOf<M>, 
 
 function boardParts(made: Board): Part[] {
   const ram = ramLayout(made.memory * 2 ** 20);
-  const rtc = { ramBelow4G: ram.below4g, ramAbove4G: ram.above4g, cpus: made.smp };
+  const { bootOrder, rtcAhead } = made;
+  const rtc = { ramBelow4G: ram.below4g, ramAbove4G: ram.above4g, cpus: made.smp, bootOrder, ahead: rtcAhead };
   return [
     ...pciBoardParts(made, ram.total),
     part('rtc', 'mc146818', rtc, wired({ irq: into('hpet', 'rtc') })),
