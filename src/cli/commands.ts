@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { writeOut } from '../host/terminal.ts';
-import { withImages } from '../options/image-options.ts';
+import { withCut, withImages } from '../options/image-options.ts';
 import { index } from './index-command.ts';
 import { fold, replay, rerun } from './replay-commands.ts';
 import { addTimeTravel } from './time-travel.ts';
@@ -84,7 +84,7 @@ export async function dispatch(argv: readonly string[]): Promise<number> {
 
 /** What runs a trace's guest again. */
 function addRunningAgain(program: Command, { print, done }: Outcome): void {
-  withImages(program.command('replay <file>'))
+  withCut(withImages(program.command('replay <file>')))
     .description('run a trace again and compare every event; names the first divergence')
     .option('--console', "show the guest's console again")
     .action(async (file, options) => done(await replay(file, options, print)));
@@ -126,11 +126,10 @@ function addReading(program: Command, { print, done }: Outcome): void {
 
 /** What comes to the state without the guest. */
 function addFolding(program: Command, { print, done }: Outcome): void {
-  program
-    .command('fold <file>')
+  withCut(program.command('fold <file>'))
     .description('reduce the events to the state they amount to, compared at every digest; needs no image')
-    .action((file) => done(fold(file, print)));
-  withImages(program.command('rerun <file>'))
+    .action((file, options) => done(fold(file, print, options)));
+  withCut(withImages(program.command('rerun <file>')))
     .description("hypervisor and devices again on the processor's recorded answers, compared; needs no image")
     .action(async (file, options) => done(await rerun(file, options, print)));
 }

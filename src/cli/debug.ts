@@ -8,6 +8,7 @@ import { endOf } from '../replay/places.ts';
 import { answerPrompt, completionsOf } from '../debugger/prompt/prompt.ts';
 import { type DebugSession, describePlace, openDebugSession } from '../debugger/session.ts';
 import { readSymbols } from '../debugger/symbols/symbols.ts';
+import { sayCut } from './cut.ts';
 import type { Print } from './trace-commands.ts';
 
 /** How the debugger is started. */
@@ -23,7 +24,8 @@ const DAMAGED = 1;
 
 /** `retrovisor debug`: stand in a recorded run. Resolves to the process status. */
 export async function debug(path: string, options: DebugOptions, print: Print): Promise<number> {
-  const recorded = openRecordedRun(NODE, path, options);
+  const recorded = openRecordedRun(NODE, path, { ...options, acceptCut: true });
+  sayCut(recorded.trace);
   const onStoredProblem = (sentence: string): void => void process.stderr.write(`retrovisor: ${sentence}\n`);
   const session = openDebugSession(openTimeline(recorded, { onStoredProblem }));
   const { damage } = recorded.read;

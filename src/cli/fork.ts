@@ -3,6 +3,7 @@ import { NODE } from '../host/node.ts';
 import { type ImagePaths, openRecordedRun } from '../runs/recorded/recorded-run.ts';
 import { writeOut } from '../host/terminal.ts';
 import { parseChange } from '../replay/interventions.ts';
+import { sayCut } from './cut.ts';
 import type { Print } from './trace-commands.ts';
 import { UsageProblem } from '../options/usage.ts';
 
@@ -22,7 +23,8 @@ export function fork(path: string, options: ForkOptions, print: Print): number {
   const { at, set = [], trace } = options;
   if (at === undefined || set.length === 0) throw new UsageProblem('fork needs --at PLACE and --set CHANGE.');
   const changes = set.flatMap(parseChange);
-  const run = openRecordedRun(NODE, path, options);
+  const run = openRecordedRun(NODE, path, { ...options, acceptCut: true });
+  sayCut(run.trace);
   const { end, why, ...forked } = forkRun({
     run,
     place: at,

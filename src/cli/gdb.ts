@@ -1,6 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { NODE } from '../host/node.ts';
+import { sayCut } from './cut.ts';
 import type { LiveRun } from '../runs/underway/live-run.ts';
 import { liveSubjectOf } from '../gdb/live-subject.ts';
 import { type GdbServer, type GdbServerOptions, serveGdb } from '../gdb/server.ts';
@@ -20,11 +21,12 @@ const HELD_MIB = 1024;
 /** `retrovisor gdb`: let a stock gdb stand in a recorded run. Resolves to the process status. */
 export async function gdb(path: string, options: GdbOptions): Promise<number> {
   const say = (sentence: string): void => void process.stderr.write(`retrovisor: ${sentence}\n`);
-  const recorded = openTimeline(openRecordedRun(NODE, path, options), {
+  const recorded = openTimeline(openRecordedRun(NODE, path, { ...options, acceptCut: true }), {
     heldBytes: HELD_MIB * MIB,
     onStoredProblem: say,
   });
   const { damage } = recorded.run.read;
+  sayCut(recorded.run.trace);
   if (damage !== undefined) say(damage);
   const server = await listening(subjectOf(recorded), { ...options, say }, '--port');
   process.stdout.write(`Waiting for gdb: target remote 127.0.0.1:${server.port}\n`);

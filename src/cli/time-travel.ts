@@ -3,7 +3,7 @@ import { debug } from './debug.ts';
 import { diff } from './diff.ts';
 import { fork } from './fork.ts';
 import { gdb } from './gdb.ts';
-import { withImages } from '../options/image-options.ts';
+import { withCut, withImages } from '../options/image-options.ts';
 import { wholeNumber } from '../options/qemu-values.ts';
 import { symbols } from './symbols.ts';
 import type { Print } from './trace-commands.ts';
@@ -44,11 +44,10 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
     .action((file, options) => {
       done(symbols(file, options, print));
     });
-  program
-    .command('diff <a> <b>')
+  withCut(program.command('diff <a> <b>'))
     .description('where two traces first differ, down to the field, and what led there')
-    .action((a, b) => {
-      done(diff(a, b, print));
+    .action((a, b, options) => {
+      done(diff(a, b, print, options));
     });
   withImages(program.command('fork <file>'))
     .description('run on from a mark with something changed, into a trace of its own')
@@ -61,12 +60,11 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
       const ticks = options.ticks === undefined ? undefined : wholeNumber('--ticks', options.ticks, 1, MOST_TICKS);
       done(fork(file, { ...options, ...(ticks === undefined ? {} : { ticks }) }, print));
     });
-  program
-    .command('verify <files...>')
+  withCut(withImages(program.command('verify <files...>')))
     .description('replay traces in processes of their own, several at a time, with a summary')
     .option('-j, --jobs <n>', 'how many at a time')
-    .action(async (files, options) => {
-      const jobs = options.jobs === undefined ? undefined : wholeNumber('--jobs', options.jobs, 1, MOST_JOBS);
-      done(await verify(files, jobs, print));
+    .action(async (files, { jobs: asked, ...access }) => {
+      const jobs = asked === undefined ? undefined : wholeNumber('--jobs', asked, 1, MOST_JOBS);
+      done(await verify(files, { jobs, access }, print));
     });
 }

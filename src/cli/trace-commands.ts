@@ -13,12 +13,20 @@ import { traceEvents } from '../replay/streams/trace-events.ts';
 import type { TraceReader } from '../replay/trace/reader.ts';
 import { type EventFilter, matcher, unknownKinds } from '../replay/export/event-filter.ts';
 import { eventJson } from '../replay/export/event-json.ts';
+import { sayCut } from './cut.ts';
 import { UsageProblem } from '../options/usage.ts';
 
 /** Where a command's answer goes, line by line. */
 export type Print = (line: string) => void;
 
 const DAMAGED = 1;
+
+/** Open a trace for who only looks: that it has no end is said, and no more. */
+function openToLook(path: string): TraceReader {
+  const trace = openTraceFile(path, { acceptCut: true });
+  sayCut(trace);
+  return trace;
+}
 
 /** Tell a reader every event, oldest first, until it has enough. Resolves to the status, once any damage is said. */
 async function readThrough(trace: TraceReader, read: (stamped: Stamped) => boolean): Promise<number> {
@@ -43,7 +51,7 @@ export async function printEvents(
   if (unknown.length > 0) {
     throw new UsageProblem(`No kind of event is named ${unknown.join(', ')}: see \`retrovisor info FILE\`.`);
   }
-  const trace = openTraceFile(path);
+  const trace = openToLook(path);
   const clock = eventClock(readDescription(trace.header.machine, path));
   const wanted = matcher(filter);
   let left = form.limit;
@@ -59,7 +67,7 @@ export async function printEvents(
 /** `retrovisor stat`: VM exits by reason, as `perf kvm stat report`. Resolves to the status. */
 export async function printExits(path: string, vcpu: number | undefined, print: Print): Promise<number> {
   const counts = new ExitCounts(vcpu);
-  const status = await readThrough(openTraceFile(path), (stamped) => {
+  const status = await readThrough(openToLook(path), (stamped) => {
     counts.next(stamped);
     return true;
   });
@@ -71,7 +79,7 @@ export async function printExits(path: string, vcpu: number | undefined, print: 
 
 /** `retrovisor info`: what a trace says about itself. Resolves to the status. */
 export async function printInfo(path: string, print: Print): Promise<number> {
-  const trace = openTraceFile(path);
+  const trace = openToLook(path);
   const kinds = new Map<string, number>();
   let last: Stamped | undefined;
   const status = await readThrough(trace, (stamped) => {
@@ -101,8 +109,9 @@ function printHeader(path: string, { header, eventCount, chunks, payloads }: Tra
   const kept = payloads.list();
   const bytes = kept.reduce((sum, { length }) => sum + length, 0);
   if (kept.length > 0) print(`${kept.length} payloads from outside, ${bytes} bytes, each content once`);
-  const { length: stored = 0 } = openStoredCheckpoints(NODE, path, print)?.places ?? [];
-  if (stored > 0) print(`${stored} checkpoints in ${checkpointPath(path)}`);
+  const stored = openStoredCheckpoints(NODE, path, print);
+  if (stored !== undefined) print(`${stored.places.length} checkpoints in ${checkpointPath(path)}`);
+  stored?.close();
 }
 
 /** Columns without borders, numbers to the right. */

@@ -1,12 +1,14 @@
+import { Problem } from '../base/problem.ts';
 import { runOptions } from '../options/run-arguments.ts';
 import { typist } from '../runs/underway/typist.ts';
 import { NODE } from '../host/node.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { describeDivergence } from '../replay/divergence.ts';
+import type { ReadTrace, TraceAccess, TraceReader } from '../replay/trace/reader.ts';
 import { lazyEvents } from '../replay/trace/lazy-events.ts';
 import { openSession } from '../runs/underway/open-session.ts';
 import { endOf } from '../replay/places.ts';
-import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
+import { openRecordedRun, openTimeline, type RunAccess } from '../runs/recorded/recorded-run.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 
 /** A run recorded for a test. */
@@ -51,21 +53,39 @@ export function recordGuest(trace: string, options: readonly string[]): Recorded
   return { trace, status, console: Buffer.concat(printed).toString('latin1') };
 }
 
-/** The first divergence of a trace run again, as text; undefined when all of it came out as recorded. */
-export function divergenceOf(trace: string, images: ImagePaths): string | undefined {
-  const run = openRecordedRun(NODE, trace, images);
-  const { damage } = run.read;
-  if (damage !== undefined) return damage;
-  const { timeline, verifier, events } = openTimeline(run, { every: Number.MAX_SAFE_INTEGER });
-  timeline.seek(endOf(events));
-  if (verifier.divergence !== undefined) return describeDivergence(verifier.divergence);
-  const { agreed } = verifier;
-  return agreed === events.length ? undefined : `The replay ended after ${agreed} of ${events.length} events.`;
+/**
+ * The first divergence of a trace run again, as text; undefined when all of it came out as recorded. Throws a Problem
+ * for a trace that is damaged or cut.
+ */
+export function divergenceOf(trace: string, access: RunAccess): string | undefined {
+  const run = openRecordedRun(NODE, trace, access);
+  try {
+    refuseDamaged(run.read, run.trace);
+    const { timeline, verifier, events } = openTimeline(run, { every: Number.MAX_SAFE_INTEGER });
+    timeline.seek(endOf(events));
+    if (verifier.divergence !== undefined) return describeDivergence(verifier.divergence);
+    const { agreed } = verifier;
+    return agreed === events.length ? undefined : `The replay ended after ${agreed} of ${events.length} events.`;
+  } finally {
+    run.trace.close();
+  }
 }
 
-/** The events of a trace and, when it is damaged, where they end. */
-export function eventsOf(trace: string): { readonly events: readonly Stamped[]; readonly damage: string | undefined } {
-  return lazyEvents(openTraceFile(trace));
+/** Ask something of a trace's events. Throws a Problem for a trace that is damaged or cut: it proves nothing. */
+export function askEvents<T>(trace: string, access: TraceAccess, ask: (events: readonly Stamped[]) => T): T {
+  const file = openTraceFile(trace, access);
+  try {
+    const read = lazyEvents(file);
+    refuseDamaged(read, file);
+    return ask(read.events);
+  } finally {
+    file.close();
+  }
+}
+
+function refuseDamaged({ damage }: ReadTrace, { cut }: TraceReader): void {
+  if (damage === undefined) return;
+  throw new Problem(damage === cut ? `${damage} \`acceptCut: true\` takes that for the whole.` : damage);
 }
 
 /** What the guest sent over its first serial line. */

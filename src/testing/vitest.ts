@@ -3,7 +3,7 @@ import { matcher } from '../replay/export/event-filter.ts';
 import { filterOf, nextEvent } from '../replay/places.ts';
 import { describeStamped } from '../replay/divergence.ts';
 import type { ImagePaths } from '../runs/recorded/recorded-run.ts';
-import { consoleOf, divergenceOf, eventsOf } from './recorded-guest.ts';
+import { askEvents, consoleOf, divergenceOf } from './recorded-guest.ts';
 
 export { recordGuest, type RecordedGuest } from './recorded-guest.ts';
 
@@ -17,10 +17,16 @@ interface Outcome {
 
 const pathOf = (trace: TraceUnderTest): string => (typeof trace === 'string' ? trace : trace.trace);
 
+/** What is so of a trace that may be cut. */
+export interface CutAccess {
+  /** Take what there is of a trace whose recorder did not end for the whole. */
+  readonly acceptCut?: boolean;
+}
+
 /** Every event and digest comes out as recorded when the trace is run again. */
-function toReplayExactly(received: TraceUnderTest, images: ImagePaths = {}): Outcome {
+function toReplayExactly(received: TraceUnderTest, access: ImagePaths & CutAccess = {}): Outcome {
   const trace = pathOf(received);
-  const divergence = divergenceOf(trace, images);
+  const divergence = divergenceOf(trace, access);
   return {
     pass: divergence === undefined,
     message: () => divergence ?? `${trace} replays exactly, and was expected not to.`,
@@ -28,31 +34,30 @@ function toReplayExactly(received: TraceUnderTest, images: ImagePaths = {}): Out
 }
 
 /** Some event is of this kind, with `*` for anything, and its text holds the rest: `kvm_exit TRIPLE_FAULT`. */
-function toReach(received: TraceUnderTest, event: string): Outcome {
+function toReach(received: TraceUnderTest, event: string, access: CutAccess = {}): Outcome {
   const trace = pathOf(received);
-  const { events, damage } = eventsOf(trace);
-  const found = nextEvent(events, 0, matcher(filterOf(event)));
-  const reached = found === undefined ? '' : describeStamped(found);
+  const reached = askEvents(trace, access, (events) => {
+    const found = nextEvent(events, 0, matcher(filterOf(event)));
+    return found === undefined ? undefined : describeStamped(found);
+  });
   return {
-    pass: found !== undefined,
+    pass: reached !== undefined,
     message: () =>
-      found === undefined
-        ? `No event of ${trace} is ${event}${damage === undefined ? '' : `, as far as it can be read: ${damage}`}.`
+      reached === undefined
+        ? `No event of ${trace} is ${event}.`
         : `${trace} was expected never to reach ${event}, and does:\n${reached}`,
   };
 }
 
-/** No event is of this kind with this text. A damaged trace proves nothing. */
-function toNeverRaise(received: TraceUnderTest, event: string): Outcome {
-  const { damage } = eventsOf(pathOf(received));
-  if (damage !== undefined) return { pass: false, message: () => damage };
-  const { pass, message } = toReach(received, event);
+/** No event is of this kind with this text. */
+function toNeverRaise(received: TraceUnderTest, event: string, access: CutAccess = {}): Outcome {
+  const { pass, message } = toReach(received, event, access);
   return { pass: !pass, message };
 }
 
 /** The guest printed this on its first serial line. */
-function toPrint(received: TraceUnderTest, text: string): Outcome {
-  const printed = consoleOf(eventsOf(pathOf(received)).events);
+function toPrint(received: TraceUnderTest, text: string, access: CutAccess = {}): Outcome {
+  const printed = askEvents(pathOf(received), access, consoleOf);
   const pass = printed.includes(text);
   return {
     pass,
@@ -66,12 +71,12 @@ declare module 'vitest' {
   // biome-ignore lint/suspicious/noExplicitAny: vitest declares it so, and declarations must agree
   interface Matchers<T = any> {
     /** The trace runs again to the same events and digests. Images that have moved are named. */
-    toReplayExactly(images?: ImagePaths): T;
+    toReplayExactly(access?: ImagePaths & CutAccess): T;
     /** An event of this kind (`kvm_exit`, `kvm_*`) whose text holds the rest is in the trace. */
-    toReach(event: string): T;
+    toReach(event: string, access?: CutAccess): T;
     /** No such event is in the trace. */
-    toNeverRaise(event: string): T;
+    toNeverRaise(event: string, access?: CutAccess): T;
     /** The guest printed this on its first serial line. */
-    toPrint(text: string): T;
+    toPrint(text: string, access?: CutAccess): T;
   }
 }

@@ -5,7 +5,7 @@ import type { PendingInput } from '../../machine/parts.ts';
 import type { CheckpointIdentity } from '../../replay/trace/checkpoint-format.ts';
 import { openCheckpoints, type StoredCheckpoints } from '../../replay/trace/checkpoint-reader.ts';
 import { createCheckpointWriter } from '../../replay/trace/checkpoint-writer.ts';
-import type { World } from '../world.ts';
+import type { OpenedFile, World } from '../world.ts';
 
 /** Where the checkpoints of a trace lie: beside it, so that the recording itself is never touched again. */
 export const checkpointPath = (trace: string): string => `${trace}.ckpt`;
@@ -19,23 +19,31 @@ function identityOf(world: World, trace: string): CheckpointIdentity {
   }
 }
 
+/** Stored checkpoints in a file, until it is closed. */
+export interface CheckpointsBeside extends StoredCheckpoints {
+  close(): void;
+}
+
 /** The checkpoints beside a trace; undefined when there are none of use, and `say` hears why. */
 export function openStoredCheckpoints(
   world: World,
   trace: string,
   say: (sentence: string) => void,
-): StoredCheckpoints | undefined {
+): CheckpointsBeside | undefined {
   const path = checkpointPath(trace);
   if (!world.files.exists(path)) return undefined;
+  let file: OpenedFile | undefined;
   try {
-    const opened = openCheckpoints(world.files.open(path), world.inflate, identityOf(world, trace), say);
-    if (opened.problem !== undefined) say(opened.problem);
-    return opened.stored;
+    file = world.files.open(path);
+    const { problem, stored } = openCheckpoints(file, world.inflate, identityOf(world, trace), say);
+    if (stored !== undefined) return { ...stored, close: file.close };
+    say(problem);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     say(problem.message);
-    return undefined;
   }
+  file?.close();
+  return undefined;
 }
 
 /** A file of checkpoints being written. It takes its name only when it is whole. */
