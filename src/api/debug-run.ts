@@ -6,7 +6,7 @@ import { type DebugSession, openDebugSession } from '../debugger/session.ts';
 import { findNext, findPrevious, type Met } from '../debugger/stops/stop-search.ts';
 import { parseBreak, parseWatch, type Stop } from '../debugger/stops/stops.ts';
 import { wordsIn } from '../debugger/stops/stop-words.ts';
-import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
+import { openRecordedRun, openTimeline, type RunAccess } from '../runs/recorded/recorded-run.ts';
 import { NODE } from '../host/node.ts';
 
 /** A recorded run to stand in, for programs: what `retrovisor debug` offers people. */
@@ -22,11 +22,14 @@ export interface RunDebugger {
   value(expression: string): bigint;
   /** The answer to any line of the prompt. */
   ask(line: string): string;
+  /** Close the files. Nothing can be asked any more. */
+  close(): void;
 }
 
 /** Open a trace to be debugged by a program. Nothing done here changes the recording. */
-export function debugRun(path: string, images: ImagePaths = {}): RunDebugger {
-  const session = openDebugSession(openTimeline(openRecordedRun(NODE, path, images)));
+export function debugRun(path: string, access: RunAccess = {}): RunDebugger {
+  const recorded = openTimeline(openRecordedRun(NODE, path, access));
+  const session = openDebugSession(recorded);
   const value = (expression: string): bigint => evaluate(session, expression);
   return {
     session,
@@ -39,5 +42,6 @@ export function debugRun(path: string, images: ImagePaths = {}): RunDebugger {
     next: (...stops) => finish(findNext(session, stops)),
     previous: (...stops) => finish(findPrevious(session, stops)),
     ask: (line) => answerPrompt(session, line),
+    close: recorded.close,
   };
 }

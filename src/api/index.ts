@@ -10,7 +10,7 @@ export type { OpenedRun, RunEnd } from '../runs/underway/open-run.ts';
 export type { OpenedTrace, OpenTraceOptions, TraceDescription } from '../runs/recorded/open-trace.ts';
 export type { Opened, RunDescription } from '../runs/opened.ts';
 export type { Recorded } from '../runs/underway/record.ts';
-export type { ImagePaths } from '../runs/recorded/recorded-run.ts';
+export type { ImagePaths, RunAccess } from '../runs/recorded/recorded-run.ts';
 export type { RanAgain, RunAgainOptions } from '../runs/recorded/run-again.ts';
 export type { RunArguments, RunRequest } from '../options/run-request.ts';
 export type { MachineDescription } from '../runs/machine/machine-description.ts';

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { VERSION } from '../host/program.ts';
 import { printText } from '../host/output.ts';
-import { withImages } from '../options/image-options.ts';
+import { withCut, withImages } from '../options/image-options.ts';
 import { addTimeTravel } from './time-travel.ts';
 import { addReadingEvents } from './reading.ts';
 import type { Print } from './trace-commands.ts';
@@ -58,7 +58,7 @@ export async function dispatch(argv: readonly string[]): Promise<number> {
 
 /** What runs a trace's guest again. */
 function addRunningAgain(program: Command, { print, done }: Outcome): void {
-  withImages(program.command('replay <file>'))
+  withCut(withImages(program.command('replay <file>')))
     .description('run a trace again and compare every event; names the first divergence')
     .option('--console', "show the guest's console again, what a terminal would obey escaped")
     .option('--raw', 'show it byte for byte')
@@ -89,14 +89,13 @@ function addReading(program: Command, { print, done }: Outcome): void {
 
 /** What comes to the state without the guest. */
 function addFolding(program: Command, { print, done }: Outcome): void {
-  program
-    .command('fold <file>')
+  withCut(program.command('fold <file>'))
     .description('reduce the events to the state they amount to, compared at every digest; needs no image')
-    .action(async (file) => {
+    .action(async (file, options) => {
       const { fold } = await import('./replay-commands.ts');
-      done(fold(file, print));
+      done(fold(file, print, options));
     });
-  withImages(program.command('rerun <file>'))
+  withCut(withImages(program.command('rerun <file>')))
     .description("hypervisor and devices again on the processor's recorded answers, compared; needs no image")
     .action(async (file, options) => {
       const { rerun } = await import('./replay-commands.ts');

@@ -1,12 +1,11 @@
 import { onOneLine } from '../base/printable.ts';
 import { complain } from '../host/output.ts';
 import { writeOut } from '../host/terminal.ts';
-import { openTraceFile } from '../host/trace-file.ts';
 import { ConsoleLines, type ConsoleLine } from '../replay/export/console-lines.ts';
 import { pieceOf } from '../replay/export/console-text.ts';
 import { eventClock, secondsText } from '../replay/export/report.ts';
 import { readDescription } from '../runs/machine/machine-description.ts';
-import { type Print, readThrough } from './trace-commands.ts';
+import { openToLook, type Print, readThrough } from './trace-commands.ts';
 
 /** What `retrovisor console` shows, and how. */
 export interface ConsoleCommandOptions {
@@ -24,7 +23,7 @@ const NOTHING = 1;
 /** `retrovisor console`: what the guest printed, from the events alone. Returns the status. */
 export function printConsole(path: string, options: ConsoleCommandOptions, print: Print): number {
   const { before, raw } = options;
-  const trace = openTraceFile(path);
+  const trace = openToLook(path);
   const clock = eventClock(readDescription(trace.header.machine, path));
   const lines = new ConsoleLines((line) => print(lineText(line, before)));
   const others = new Set<string>();

@@ -12,6 +12,7 @@ import { endOf } from '../replay/places.ts';
 import { type Answer, answering, completionsOf } from '../debugger/prompt/prompt.ts';
 import { type DebugSession, describePlace, openDebugSession } from '../debugger/session.ts';
 import { readSymbols } from '../debugger/symbols/symbols.ts';
+import { sayCut } from './cut.ts';
 import type { Print } from './trace-commands.ts';
 
 /** How the debugger is started. */
@@ -40,7 +41,8 @@ interface Talk {
 
 /** `retrovisor debug`: stand in a recorded run. Resolves to the process status. */
 export async function debug(path: string, options: DebugOptions, print: Print): Promise<number> {
-  const recorded = openRecordedRun(NODE, path, options);
+  const recorded = openRecordedRun(NODE, path, { ...options, acceptCut: true });
+  sayCut(recorded.trace);
   const session = openDebugSession(openTimeline(recorded, { onStoredProblem: complain }));
   const { damage } = recorded.read;
   if (damage !== undefined) complain(damage);

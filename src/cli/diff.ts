@@ -1,14 +1,13 @@
 import { onOneLine } from '../base/printable.ts';
 import { readDescription } from '../runs/machine/machine-description.ts';
-import { complain } from '../host/output.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 import { describeDifference, differenceOfTraces, type TraceDifference } from '../replay/trace-difference.ts';
 import { lazyEvents } from '../replay/trace/lazy-events.ts';
-import type { ReadTrace, TraceReader } from '../replay/trace/reader.ts';
+import type { ReadTrace, TraceAccess, TraceReader } from '../replay/trace/reader.ts';
+import { statusOfDamage } from './cut.ts';
 import type { Print } from './trace-commands.ts';
 
 const DIFFERENT = 3;
-const DAMAGED = 1;
 
 interface Side {
   readonly name: string;
@@ -17,15 +16,15 @@ interface Side {
   readonly read: ReadTrace;
 }
 
-const opened = (name: string, path: string): Side => {
-  const trace = openTraceFile(path);
+const opened = (name: string, path: string, access: TraceAccess): Side => {
+  const trace = openTraceFile(path, access);
   return { name, path, trace, read: lazyEvents(trace) };
 };
 
 /** `retrovisor diff`: where two runs part, and why. Returns the process status: 0 equal, 3 different. */
-export function diff(pathA: string, pathB: string, print: Print): number {
-  const a = opened('A', pathA);
-  const b = opened('B', pathB);
+export function diff(pathA: string, pathB: string, print: Print, access: TraceAccess = {}): number {
+  const a = opened('A', pathA, access);
+  const b = opened('B', pathB, access);
   const given = [...differingSubjects(a, b)];
   for (const line of given) print(onOneLine(line));
   // The state holds the seed's own streams: with another seed no two digests are equal.
@@ -40,10 +39,9 @@ export function diff(pathA: string, pathB: string, print: Print): number {
     for (const line of describeTurns(difference, a, b)) print(line);
   } else print(`${Math.max(0, a.read.events.length - 1)} events after power-on agree: the runs do not differ.`);
   let status = difference === undefined ? 0 : DIFFERENT;
-  for (const { name, read } of [a, b]) {
-    if (read.damage === undefined) continue;
-    complain(`${name}: ${read.damage}`);
-    if (status === 0) status = DAMAGED;
+  for (const { name, read, trace } of [a, b]) {
+    const damaged = statusOfDamage({ damage: read.damage, cut: trace.cut }, name);
+    if (status === 0) status = damaged;
   }
   return status;
 }

@@ -3,7 +3,6 @@ import { Problem } from '../base/problem.ts';
 import type { Ns } from '../base/units.ts';
 import { onOneLine } from '../base/printable.ts';
 import { SINGLE_SOURCES, sourceNamed, type Stamped, vcpuOf } from '../events/stamped.ts';
-import { openTraceFile } from '../host/trace-file.ts';
 import { UsageProblem } from '../options/usage.ts';
 import { columnsLine, csvLine, eventColumns, USUAL_COLUMNS } from '../replay/export/event-columns.ts';
 import { checkKinds, type EventFilter, matcher, wantedKinds } from '../replay/export/event-filter.ts';
@@ -11,7 +10,7 @@ import { eventJson, plainField } from '../replay/export/event-json.ts';
 import { eventLine, fitted, widthsFor } from '../replay/export/event-line.ts';
 import { eventClock, reportLine } from '../replay/export/report.ts';
 import { type MachineDescription, readDescription } from '../runs/machine/machine-description.ts';
-import { type Print, readThrough } from './trace-commands.ts';
+import { openToLook, type Print, readThrough } from './trace-commands.ts';
 
 /** How events are printed. */
 export interface EventsForm {
@@ -34,7 +33,7 @@ export function printEvents(path: string, filter: EventFilter, form: EventsForm,
     checkKinds(filter.kinds ?? []);
     return { wanted: matcher(filter), printer: printerOf(form, filter) };
   });
-  const trace = openTraceFile(path);
+  const trace = openToLook(path);
   const machine = readDescription(trace.header.machine, path);
   checkSource(filter.source, machine);
   const clock = eventClock(machine);

@@ -3,6 +3,7 @@ import { NODE } from '../host/node.ts';
 import { type ImagePaths, openRecordedRun } from '../runs/recorded/recorded-run.ts';
 import { consoleShown } from '../host/output.ts';
 import { parseChange } from '../replay/interventions.ts';
+import { sayCut } from './cut.ts';
 import type { Print } from './trace-commands.ts';
 import { UsageProblem } from '../options/usage.ts';
 
@@ -24,7 +25,8 @@ export function fork(path: string, options: ForkOptions, print: Print): number {
   const { at, set = [], trace } = options;
   if (at === undefined || set.length === 0) throw new UsageProblem('fork needs --at PLACE and --set CHANGE.');
   const changes = set.flatMap(parseChange);
-  const run = openRecordedRun(NODE, path, options);
+  const run = openRecordedRun(NODE, path, { ...options, acceptCut: true });
+  sayCut(run.trace);
   const shown = options.console === true ? consoleShown(options.raw === true) : undefined;
   const { end, why, ...forked } = forkRun({
     run,

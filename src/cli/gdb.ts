@@ -2,6 +2,7 @@ import { Problem } from '../base/problem.ts';
 import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { NODE } from '../host/node.ts';
 import { complain, printText } from '../host/output.ts';
+import { sayCut } from './cut.ts';
 import type { LiveRun } from '../runs/underway/live-run.ts';
 import { writesIn } from '../gdb/allowed-folder.ts';
 import { liveSubjectOf } from '../gdb/live-subject.ts';
@@ -24,11 +25,12 @@ const HELD_MIB = 1024;
 
 /** `retrovisor gdb`: let a stock gdb stand in a recorded run. Resolves to the process status. */
 export async function gdb(path: string, options: GdbOptions): Promise<number> {
-  const recorded = openTimeline(openRecordedRun(NODE, path, options), {
+  const recorded = openTimeline(openRecordedRun(NODE, path, { ...options, acceptCut: true }), {
     heldBytes: HELD_MIB * MIB,
     onStoredProblem: complain,
   });
   const { damage } = recorded.run.read;
+  sayCut(recorded.run.trace);
   if (damage !== undefined) complain(damage);
   const { host: address, port, once } = options;
   const asked = { ...(address === undefined ? {} : { address }), port, once, say: complain };

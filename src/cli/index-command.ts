@@ -6,6 +6,7 @@ import { complain } from '../host/output.ts';
 import { hearInterrupt } from '../host/interrupt.ts';
 import { type ImagePaths, openRecordedRun } from '../runs/recorded/recorded-run.ts';
 import { checkpointPath } from '../runs/recorded/stored-checkpoints.ts';
+import { sayCut } from './cut.ts';
 import type { Print } from './trace-commands.ts';
 
 /** How `retrovisor index` is asked to work. */
@@ -21,7 +22,9 @@ const INTERRUPTED = 130;
 export async function index(path: string, options: IndexOptions, print: Print): Promise<number> {
   const interrupt = hearInterrupt();
   try {
-    const work = indexTrace(openRecordedRun(NODE, path, options), options.every);
+    const run = openRecordedRun(NODE, path, { ...options, acceptCut: true });
+    sayCut(run.trace);
+    const work = indexTrace(run, options.every);
     const indexed = await attend(work, 'Replaying', () => interrupt.isAsked);
     if (!indexed.isDone) {
       complain('stopped; no checkpoints were left.');

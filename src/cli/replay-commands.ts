@@ -2,18 +2,19 @@ import { digestOf } from '../base/digest.ts';
 import { configurationOf } from '../runs/machine/machine-description.ts';
 import { NODE } from '../host/node.ts';
 import { progressOf } from '../host/progress.ts';
-import { type ImagePaths, openRecordedRun, openRunWithoutImages } from '../runs/recorded/recorded-run.ts';
+import { openRecordedRun, openRunWithoutImages, type RunAccess } from '../runs/recorded/recorded-run.ts';
 import { type RanAgain, replayRun, rerun as rerunTrace } from '../runs/recorded/run-again.ts';
-import { complain, consoleShown } from '../host/output.ts';
+import { consoleShown } from '../host/output.ts';
 import { slicesOf } from '../reducers/slices.ts';
 import { fold as foldEvents, isFolded } from '../replay/fold.ts';
 import { Printed } from '../runs/underway/printed.ts';
 import { Told } from '../replay/streams/told.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
+import { statusOfDamage } from './cut.ts';
 import type { Print } from './trace-commands.ts';
 
 /** What may differ from the recorded run: where the images lie now, and whether its console is shown. */
-export interface ReplayOptions extends ImagePaths {
+export interface ReplayOptions extends RunAccess {
   readonly console?: boolean;
   /** Byte for byte, as the guest's terminal would have had it. */
   readonly raw?: boolean;
@@ -21,7 +22,6 @@ export interface ReplayOptions extends ImagePaths {
 
 /** Status of a command that found a run to differ from its record. */
 export const DIVERGED = 3;
-const DAMAGED = 1;
 /** Events between two looks at the progress. */
 const STRIDE = 1 << 14;
 
@@ -46,8 +46,8 @@ export async function replay(path: string, options: ReplayOptions, print: Print)
 }
 
 /** `retrovisor fold`: the state that follows from the events by the table of reducers. Returns the process status. */
-export function fold(path: string, print: Print): number {
-  const { trace, description } = openRunWithoutImages(NODE, path, {});
+export function fold(path: string, print: Print, access: RunAccess = {}): number {
+  const { trace, description } = openRunWithoutImages(NODE, path, access);
   const progress = progressOf('Folding');
   const { state, events, digests, difference, damage } = foldEvents(
     inOrder(trace, 0, isFolded),
@@ -62,14 +62,15 @@ export function fold(path: string, print: Print): number {
   }
   print(`${events} events folded, ${digests} digests of ${slicesOf(state.config).length} slices equal`);
   print(`digest ${digestOf(state)}`);
-  return damageStatus(damage);
+  return statusOfDamage({ damage, cut: trace.cut });
 }
 
 /** `retrovisor rerun`: run hypervisor and devices again on the processor's answers. Resolves to the process status. */
-export const rerun = async (path: string, images: ReplayOptions, print: Print): Promise<number> =>
-  verdict(await rerunTrace(NODE, path, { images }), print);
+export const rerun = async (path: string, access: RunAccess, print: Print): Promise<number> =>
+  verdict(await rerunTrace(NODE, path, { images: access, acceptCut: access.acceptCut === true }), print);
 
-function verdict({ events, agreed, digests, tick, digest, divergence, damage }: RanAgain, print: Print): number {
+function verdict(ran: RanAgain, print: Print): number {
+  const { events, agreed, digests, tick, digest, divergence } = ran;
   if (divergence !== undefined) {
     print(divergence);
     print(`${agreed} of ${events} events agreed, 1 divergence`);
@@ -77,11 +78,5 @@ function verdict({ events, agreed, digests, tick, digest, divergence, damage }: 
   }
   print(`${agreed} events and ${digests} digests equal, 0 divergences, tick ${tick}`);
   print(`digest ${digest}`);
-  return damageStatus(damage);
-}
-
-function damageStatus(damage: string | undefined): number {
-  if (damage === undefined) return 0;
-  complain(damage);
-  return DAMAGED;
+  return statusOfDamage(ran);
 }

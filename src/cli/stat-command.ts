@@ -1,5 +1,4 @@
 import { onOneLine } from '../base/printable.ts';
-import { openTraceFile } from '../host/trace-file.ts';
 import { eventCondition } from '../replay/expression/event-scope.ts';
 import { EventCounts, type OrderName, ORDERS, SUBJECTS, type SubjectName } from '../replay/export/statistics.ts';
 import { statisticsCsv, statisticsJson, statisticsTable } from '../replay/export/statistics-table.ts';
@@ -7,7 +6,7 @@ import { readDescription } from '../runs/machine/machine-description.ts';
 import { orNearest } from '../base/nearest.ts';
 import { UsageProblem } from '../options/usage.ts';
 import { asUsage } from './events-command.ts';
-import { type Print, readThrough } from './trace-commands.ts';
+import { openToLook, type Print, readThrough } from './trace-commands.ts';
 
 /** What `retrovisor stat` counts and how it prints it. */
 export interface StatOptions {
@@ -25,7 +24,7 @@ export function printStatistics(path: string, options: StatOptions, print: Print
   const order = ORDERS[oneOf<OrderName>('--key', options.key ?? 'sample', ORDERS)];
   const isMeant =
     condition === undefined ? undefined : asUsage(() => eventCondition(condition, [SUBJECTS[subject].kind]));
-  const trace = openTraceFile(path);
+  const trace = openToLook(path);
   const machine = readDescription(trace.header.machine, path);
   if (vcpu !== undefined && vcpu >= machine.smp) {
     throw new UsageProblem(`There is no vCPU ${vcpu}: the machine has ${machine.smp}.`);

@@ -6,6 +6,7 @@ import { NODE } from '../host/node.ts';
 import { complain } from '../host/output.ts';
 import { kernelFile } from '../debugger/symbols/kernel-file.ts';
 import { openDebugSession } from '../debugger/session.ts';
+import { sayCut } from './cut.ts';
 import type { Print } from './trace-commands.ts';
 
 /** What `retrovisor symbols` is asked for. */
@@ -20,7 +21,9 @@ const BACK = [1_000, 30_000, 1_000_000, 30_000_000];
 
 /** `retrovisor symbols`: the recorded kernel's own names as a file for gdb. Returns the process status. */
 export function symbols(path: string, options: SymbolsOptions, print: Print): number {
-  const session = openDebugSession(openTimeline(openRecordedRun(NODE, path, options), { onStoredProblem: complain }));
+  const run = openRecordedRun(NODE, path, { ...options, acceptCut: true });
+  sayCut(run.trace);
+  const session = openDebugSession(openTimeline(run, { onStoredProblem: complain }));
   session.at(options.at);
   const left = [...BACK];
   const file = kernelFile(session.view, session.vcpu, () => {

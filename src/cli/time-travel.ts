@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { withImages } from '../options/image-options.ts';
+import { withCut, withImages } from '../options/image-options.ts';
 import { wholeNumber } from '../options/qemu-values.ts';
 import type { Print } from './trace-commands.ts';
 
@@ -44,12 +44,11 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
       const { symbols } = await import('./symbols.ts');
       done(symbols(file, options, print));
     });
-  program
-    .command('diff <a> <b>')
+  withCut(program.command('diff <a> <b>'))
     .description('where two traces first differ, down to the field, and what led there')
-    .action(async (a, b) => {
+    .action(async (a, b, options) => {
       const { diff } = await import('./diff.ts');
-      done(diff(a, b, print));
+      done(diff(a, b, print, options));
     });
   withImages(program.command('fork <file>'))
     .description('run on from a mark with something changed, into a trace of its own')
@@ -64,13 +63,12 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
       const { fork } = await import('./fork.ts');
       done(fork(file, { ...options, ...(ticks === undefined ? {} : { ticks }) }, print));
     });
-  program
-    .command('verify <files...>')
+  withCut(withImages(program.command('verify <files...>')))
     .description('replay traces in processes of their own, several at a time, with a summary')
     .option('-j, --jobs <n>', 'how many at a time')
-    .action(async (files, options) => {
-      const jobs = options.jobs === undefined ? undefined : wholeNumber('--jobs', options.jobs, 1, MOST_JOBS);
+    .action(async (files, { jobs: asked, ...access }) => {
+      const jobs = asked === undefined ? undefined : wholeNumber('--jobs', asked, 1, MOST_JOBS);
       const { verify } = await import('./verify.ts');
-      done(await verify(files, jobs, print));
+      done(await verify(files, { jobs, access }, print));
     });
 }

@@ -8,11 +8,19 @@ import { openTraceFile } from '../host/trace-file.ts';
 import { Problem } from '../base/problem.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
 import { kindsUpTo, type TraceReader } from '../replay/trace/reader.ts';
+import { sayCut } from './cut.ts';
 
 /** Where a command's answer goes, line by line. */
 export type Print = (line: string) => void;
 
 const DAMAGED = 1;
+
+/** Open a trace for who only looks: that it has no end is said, and no more. */
+export function openToLook(path: string): TraceReader {
+  const trace = openTraceFile(path, { acceptCut: true });
+  sayCut(trace);
+  return trace;
+}
 
 /** Tell a reader every event, oldest first, until it has enough. Returns the status, once any damage is said. */
 export const readThrough = (trace: TraceReader, read: (stamped: Stamped) => boolean): number =>
@@ -34,7 +42,7 @@ function asFarAsSound(read: () => void): number {
 
 /** `retrovisor info`: what a trace says about itself. Returns the status. */
 export function printInfo(path: string, print: Print): number {
-  const trace = openTraceFile(path);
+  const trace = openToLook(path);
   const names = Object.keys(trace.header.vocabulary);
   const counts = new Float64Array(names.length);
   let last: Stamped | undefined;

@@ -2,10 +2,18 @@ import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { progressOf } from '../host/progress.ts';
+import type { RunAccess } from '../runs/recorded/recorded-run.ts';
 import { DIVERGED } from './replay-commands.ts';
 import type { Print } from './trace-commands.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/retrovisor.js', import.meta.url));
+
+/** How `retrovisor verify` is asked to work. */
+export interface VerifyOptions {
+  /** Replays at a time. */
+  readonly jobs: number | undefined;
+  readonly access: RunAccess;
+}
 
 interface Verdict {
   readonly path: string;
@@ -17,13 +25,13 @@ interface Verdict {
  * `retrovisor verify`: replay each trace in a process of its own, several at a time. Resolves to 0 when all are equal,
  * 3 when one diverged, 1 when one could not be replayed.
  */
-export async function verify(paths: readonly string[], jobs: number | undefined, print: Print): Promise<number> {
+export async function verify(paths: readonly string[], { jobs, access }: VerifyOptions, print: Print): Promise<number> {
   const verdicts: Verdict[] = [];
   const progress = progressOf(`Replaying ${paths.length} traces`);
   const queue = [...paths];
   const work = async (): Promise<void> => {
     for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
-      const verdict = await replayed(path);
+      const verdict = await replayed(path, argumentsFor(access));
       verdicts.push(verdict);
       progress.at(verdicts.length / paths.length);
       print(`${verdict.status === 0 ? 'equal' : verdict.status === DIVERGED ? 'DIVERGED' : 'PROBLEM'}  ${path}`);
@@ -41,9 +49,18 @@ export async function verify(paths: readonly string[], jobs: number | undefined,
   return diverged > 0 ? DIVERGED : broken > 0 ? 1 : 0;
 }
 
-function replayed(path: string): Promise<Verdict> {
+/** The options of each replay, as they are typed. */
+function argumentsFor({ kernel, initrd, bios, optionRom, acceptCut }: RunAccess): string[] {
+  const paths = { '--kernel': kernel, '--initrd': initrd, '--bios': bios, '--option-rom': optionRom };
+  return [
+    ...Object.entries(paths).flatMap(([option, path]) => (path === undefined ? [] : [option, path])),
+    ...(acceptCut === true ? ['--accept-cut'] : []),
+  ];
+}
+
+function replayed(path: string, options: readonly string[]): Promise<Verdict> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [BIN, 'replay', path], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [BIN, 'replay', path, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
     const pieces: Buffer[] = [];
     child.stdout.on('data', (bytes: Buffer) => pieces.push(bytes));
     child.stderr.on('data', (bytes: Buffer) => pieces.push(bytes));

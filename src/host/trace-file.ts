@@ -4,6 +4,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { Problem } from '../base/problem.ts';
 import { FILE_MAGIC } from '../replay/trace/chunk.ts';
 import type { Inflate } from '../replay/trace/opened.ts';
+import type { TraceAccess } from '../replay/trace/reader.ts';
 import type { Compress } from '../replay/trace/writer.ts';
 import { openTraceFile as openedFrom, type TraceFile } from '../runs/recorded/trace-file.ts';
 import type { Files, FileSink, OpenedFile, WholeFile } from '../runs/world.ts';
@@ -130,4 +131,5 @@ export const TRACE_FILES: Files = {
 };
 
 /** Open a recorded trace. Throws a Problem, with the file closed, when it is none. */
-export const openTraceFile = (path: string): TraceFile => openedFrom({ files: TRACE_FILES, inflate }, path);
+export const openTraceFile = (path: string, access: TraceAccess = {}): TraceFile =>
+  openedFrom({ files: TRACE_FILES, inflate }, path, access);

@@ -7,3 +7,7 @@ export const withImages = (command: Command): Command =>
     .option('--initrd <file>', 'the same for the initial RAM disk')
     .option('--bios <file>', 'the same for the firmware')
     .option('--option-rom <file>', 'the same for the option ROM');
+
+/** The option of a command that judges a trace. */
+export const withCut = (command: Command): Command =>
+  command.option('--accept-cut', 'take what there is of a trace whose recorder did not end for the whole');

@@ -1,13 +1,15 @@
+import { Problem } from '../base/problem.ts';
 import type { Tick } from '../base/units.ts';
 import { runOptions } from '../options/run-arguments.ts';
 import { typist } from '../runs/underway/typist.ts';
 import { NODE } from '../host/node.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { describeDivergence } from '../replay/divergence.ts';
+import type { ReadTrace, TraceAccess, TraceReader } from '../replay/trace/reader.ts';
 import { lazyEvents } from '../replay/trace/lazy-events.ts';
 import { openSession } from '../runs/underway/open-session.ts';
 import { endOf } from '../replay/places.ts';
-import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
+import { openRecordedRun, openTimeline, type RunAccess } from '../runs/recorded/recorded-run.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 
 /** A run recorded for a test. */
@@ -58,21 +60,39 @@ export interface Fault {
   readonly tick: Tick;
 }
 
-/** The first divergence of a trace run again; undefined when all of it came out as recorded. */
-export function divergenceOf(trace: string, images: ImagePaths): Fault | undefined {
-  const run = openRecordedRun(NODE, trace, images);
-  const { tick } = endOf(run.read.events);
-  const { damage } = run.read;
-  if (damage !== undefined) return { said: damage, tick };
-  const { timeline, verifier, events } = openTimeline(run, { every: Number.MAX_SAFE_INTEGER });
-  timeline.seek(endOf(events));
-  const { agreed, divergence } = verifier;
-  if (divergence !== undefined) return { said: describeDivergence(divergence), tick: divergence.tick };
-  if (agreed === events.length) return undefined;
-  return { said: `The replay ended after ${agreed} of ${events.length} events.`, tick };
+/**
+ * The first divergence of a trace run again; undefined when all of it came out as recorded. Throws a Problem for a
+ * trace that is damaged or cut.
+ */
+export function divergenceOf(trace: string, access: RunAccess): Fault | undefined {
+  const run = openRecordedRun(NODE, trace, access);
+  try {
+    refuseDamaged(run.read, run.trace);
+    const { timeline, verifier, events } = openTimeline(run, { every: Number.MAX_SAFE_INTEGER });
+    const { tick } = endOf(events);
+    timeline.seek(endOf(events));
+    const { agreed, divergence } = verifier;
+    if (divergence !== undefined) return { said: describeDivergence(divergence), tick: divergence.tick };
+    if (agreed === events.length) return undefined;
+    return { said: `The replay ended after ${agreed} of ${events.length} events.`, tick };
+  } finally {
+    run.trace.close();
+  }
 }
 
-/** The events of a trace and, when it is damaged, where they end. */
-export function eventsOf(trace: string): { readonly events: readonly Stamped[]; readonly damage: string | undefined } {
-  return lazyEvents(openTraceFile(trace));
+/** Ask something of a trace's events. Throws a Problem for a trace that is damaged or cut: it proves nothing. */
+export function askEvents<T>(trace: string, access: TraceAccess, ask: (events: readonly Stamped[]) => T): T {
+  const file = openTraceFile(trace, access);
+  try {
+    const read = lazyEvents(file);
+    refuseDamaged(read, file);
+    return ask(read.events);
+  } finally {
+    file.close();
+  }
+}
+
+function refuseDamaged({ damage }: ReadTrace, { cut }: TraceReader): void {
+  if (damage === undefined) return;
+  throw new Problem(damage === cut ? `${damage} \`acceptCut: true\` takes that for the whole.` : damage);
 }

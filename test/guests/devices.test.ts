@@ -9,7 +9,9 @@ import { endOf } from '../../src/replay/places.ts';
 import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
 import { runOptions } from '../../src/options/run-arguments.ts';
 import { openSession } from '../../src/runs/underway/open-session.ts';
-import { divergenceOf, eventsOf, type RecordedGuest, recordGuest } from '../../src/testing/recorded-guest.ts';
+import { openTraceFile } from '../../src/host/trace-file.ts';
+import { readAll } from '../../src/replay/trace/reader.ts';
+import { divergenceOf, type RecordedGuest, recordGuest } from '../../src/testing/recorded-guest.ts';
 import { without } from '../stepping-aside.ts';
 import { printed, scratchFolder } from './command-line.ts';
 
@@ -30,7 +32,7 @@ const run = (name: string, device: string): RecordedGuest =>
   ]);
 
 const arrayOf = ({ trace }: RecordedGuest): Stamped[] => {
-  const { events } = eventsOf(trace);
+  const { events } = readAll(openTraceFile(trace));
   return Array.from({ length: events.length }, (_, at) => events[at] as Stamped);
 };
 
@@ -83,7 +85,7 @@ describe('a guest with an ISA device that has a chardev', () => {
     expect(session.run(60_000, false)).toMatchObject({ pause: 'ended', end: { status: 0x21 } });
     session.close();
     expect(Buffer.from(said).toString()).toBe('hello\n');
-    const { events } = eventsOf(trace);
+    const { events } = readAll(openTraceFile(trace));
     const all = Array.from({ length: events.length }, (_, at) => events[at] as Stamped);
     const input = all.find(({ event }) => event.kind === 'sim:chardev_received') as Stamped;
     const pin = all.find(({ event }) => event.kind === 'sim:irq_line' && event.pin === 'heard') as Stamped;

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { recordGuest, type RecordedGuest } from '../../src/testing/vitest.ts';
-import { eventsOf } from '../../src/testing/recorded-guest.ts';
+import { askEvents } from '../../src/testing/recorded-guest.ts';
 import { traceFolder } from '../debugger/recorded-tour.ts';
 
 const folder = traceFolder();
@@ -32,7 +32,7 @@ describe('the matchers', () => {
     expect(guest).toReach('kvm_pio if port == 0x3f8 && rw == 1');
     expect(guest).toNeverRaise('if exit_reason == TRIPLE_FAULT || exception == #DF');
     expect(guest).toPrint(/tour of the \w+, from the inside\.$/);
-    expect(guest).not.toPrint('tour', 'serial1');
+    expect(guest).not.toPrint('tour', { device: 'serial1' });
   });
 
   test('say what is wrong when it does not', () => {
@@ -51,7 +51,7 @@ describe('the matchers', () => {
       expect(trace).toBe(guest.trace);
       return tick as string;
     };
-    const events = eventsOf(guest.trace).events;
+    const events = askEvents(guest.trace, {}, (all) => [...all]);
     const printed = events.filter(({ event }) => event.kind === 'sim:serial_sent' && event.line === 0);
     const last = printed[guest.console.indexOf('inside') + 5]!;
     const said = complaint(() => expect(guest).not.toPrint('inside'));

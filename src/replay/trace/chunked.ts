@@ -35,6 +35,8 @@ const NUMBERS_OF_A_PLACE = 6;
 interface Walk {
   readonly chunks: readonly ChunkPlace[];
   readonly damage: string | undefined;
+  /** Why there is no end, if there is none. */
+  readonly cut?: string | undefined;
 }
 
 /** Preamble, header chunk, event chunks, index chunk, trailer: how traces of every version so far are laid out. */
@@ -42,7 +44,7 @@ export function openChunked(source: ByteSource, inflate: Inflate, layout: Layout
   const walk = indexed(source, inflate) ?? walked(source);
   const [head] = walk.chunks;
   if (head === undefined || head.kind !== CHUNK.header) {
-    throw new Problem(walk.damage ?? `${source.name} holds no header: nothing of it can be read.`);
+    throw new Problem(walk.damage ?? walk.cut ?? `${source.name} holds no header: nothing of it can be read.`);
   }
   const header = headerOf(source, inflate, head);
   const kinds = kindTable(header.vocabulary);
@@ -50,7 +52,7 @@ export function openChunked(source: ByteSource, inflate: Inflate, layout: Layout
     source,
     walk.chunks.filter(({ kind }) => kind === CHUNK.events),
   );
-  const payloads = new RecordedPayloads(source, walk.chunks, walk.damage, (chunk, most, take) =>
+  const payloads = new RecordedPayloads(source, walk.chunks, walk, (chunk, most, take) =>
     placed(source, chunk, () => take(payloadOf(source, inflate, chunk, most))),
   );
   return {
@@ -58,6 +60,7 @@ export function openChunked(source: ByteSource, inflate: Inflate, layout: Layout
     events,
     payloads,
     damage: damage ?? walk.damage,
+    cut: walk.cut,
     readEvents: (chunk) =>
       placed(source, chunk, () => readEvents(payloadOf(source, inflate, chunk), chunk, kinds, layout)),
     readKinds: (chunk) =>
@@ -80,13 +83,7 @@ function placed<T>({ name }: ByteSource, { ordinal, offset }: ChunkPlace, read: 
 function following({ name }: ByteSource, chunks: readonly ChunkPlace[]): Walk {
   const wrong = chunks.findIndex(({ firstSeq, events }, at) => {
     const { firstSeq: before = 0, events: count = 0 } = chunks[at - 1] ?? {};
-    return !(
-      Number.isSafeInteger(firstSeq) &&
-      firstSeq >= 0 &&
-      events > 0 &&
-      events <= MOST_EVENTS &&
-      (at === 0 || firstSeq === before + count)
-    );
+    return !(Number.isSafeInteger(firstSeq) && events > 0 && events <= MOST_EVENTS && firstSeq === before + count);
   });
   if (wrong < 0) return { chunks, damage: undefined };
   const { ordinal, offset } = chunks[wrong]!;
@@ -115,7 +112,8 @@ function indexed(source: ByteSource, inflate: Inflate): Walk | undefined {
   if (header?.kind !== CHUNK.index || offset + CHUNK_HEADER_LENGTH + header.storedLength !== end) return undefined;
   const place = { ...header, offset };
   try {
-    return { chunks: readIndex(payloadOf(source, inflate, place), offset), damage: undefined };
+    const chunks = readIndex(payloadOf(source, inflate, place), offset);
+    return chunks.length === header.ordinal ? { chunks, damage: undefined } : undefined;
   } catch (problem) {
     if (problem instanceof Problem) return undefined;
     throw problem;
@@ -149,24 +147,38 @@ function walked(source: ByteSource): Walk {
   let previousCrc = 0;
   while (offset < source.size) {
     const left = source.size - offset;
-    if (left === TRAILER_LENGTH && decodeTrailer(source.read(offset, left)) !== undefined) break;
+    if (left === TRAILER_LENGTH && decodeTrailer(source.read(offset, left)) !== undefined) {
+      return { chunks, damage: undefined };
+    }
+    const cut = cutAt(source, offset, chunks.length);
+    if (cut !== undefined) return { chunks, damage: undefined, cut };
     const damage = damageAt(source, offset, chunks.length, previousCrc);
     if (damage !== undefined) return { chunks, damage };
     const bytes = source.read(offset, CHUNK_HEADER_LENGTH);
     const header = decodeChunkHeader(bytes) as ChunkHeader;
     chunks.push({ ...header, offset });
     previousCrc = headerCrc(bytes);
-    offset += CHUNK_HEADER_LENGTH + header.storedLength;
+    offset += lengthOf(header);
   }
-  return { chunks, damage: undefined };
+  const cut = `${source.name} has no end: its recorder did not end. What was written up to then is readable.`;
+  return { chunks, damage: undefined, cut };
 }
+
+/** That the chunk at `offset` was not written to its end, as one sentence. */
+function cutAt({ name, size, read }: ByteSource, offset: number, ordinal: number): string | undefined {
+  const header = decodeChunkHeader(read(offset, CHUNK_HEADER_LENGTH));
+  const isShort = header === undefined ? size - offset < CHUNK_HEADER_LENGTH : offset + lengthOf(header) > size;
+  if (!isShort) return undefined;
+  return (
+    `${name} is cut off at byte ${size}: chunk ${ordinal} is incomplete and is left out; its recorder did not end, or ` +
+    'the rest is gone.'
+  );
+}
+
+const lengthOf = ({ storedLength }: ChunkHeader): number => CHUNK_HEADER_LENGTH + storedLength;
 
 /** What is wrong with the chunk header at `offset`, as one sentence. */
 function damageAt(source: ByteSource, offset: number, ordinal: number, previousCrc: number): string | undefined {
-  const left = source.size - offset;
-  if (left < CHUNK_HEADER_LENGTH) {
-    return `${source.name} is cut off at byte ${source.size}: chunk ${ordinal} is incomplete and is left out.`;
-  }
   const header = decodeChunkHeader(source.read(offset, CHUNK_HEADER_LENGTH));
   if (header === undefined) {
     return `${source.name} is damaged at byte ${offset}: the header of chunk ${ordinal} does not match its checksum.`;
@@ -176,9 +188,6 @@ function damageAt(source: ByteSource, offset: number, ordinal: number, previousC
       `${source.name} is out of order at byte ${offset}: chunk ${header.ordinal} stands where chunk ${ordinal} ` +
       'belongs; what comes before is readable.'
     );
-  }
-  if (left < CHUNK_HEADER_LENGTH + header.storedLength) {
-    return `${source.name} is cut off at byte ${source.size}: chunk ${ordinal} is incomplete and is left out.`;
   }
   return undefined;
 }

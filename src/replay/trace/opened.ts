@@ -52,8 +52,10 @@ export interface OpenTrace {
   readonly events: readonly ChunkPlace[];
   /** What its inputs brought in bulk. */
   readonly payloads: PayloadReader;
-  /** Why the chunks end early, as a sentence; undefined when they do not. */
+  /** Why the chunks end early although the file goes on, as a sentence; undefined when they do not. */
   readonly damage: string | undefined;
+  /** That the file has no end, as a sentence: its recorder was killed, or the rest is gone. */
+  readonly cut: string | undefined;
   /** Throws a Problem when the chunk is damaged. */
   readEvents(chunk: ChunkPlace): EventBatch;
   /** Of each event of a chunk, its kind's place in the vocabulary. */

@@ -67,18 +67,20 @@ export class RecordedPayloads implements PayloadReader {
   private readonly read: ReadChunk;
   /** Why chunks are missing, or the first list is that cannot be read. */
   private damage: string | undefined;
+  private readonly cut: string | undefined;
   private places: ReadonlyMap<string, PayloadPlace> | undefined;
   private last: { readonly chunk: ChunkPlace; readonly content: Uint8Array } | undefined;
 
   constructor(
     source: Pick<ByteSource, 'name' | 'size'>,
     chunks: readonly ChunkPlace[],
-    damage: string | undefined,
+    { damage, cut }: { readonly damage: string | undefined; readonly cut?: string | undefined },
     read: ReadChunk,
   ) {
     this.source = source;
     this.chunks = chunks;
     this.damage = damage;
+    this.cut = cut;
     this.read = read;
   }
 
@@ -91,7 +93,7 @@ export class RecordedPayloads implements PayloadReader {
     const { name, size } = this.source;
     if (place === undefined) {
       const missing = `${name} ends at byte ${size} and does not hold it.`;
-      throw unreadable(sha256, this.damage ?? missing);
+      throw unreadable(sha256, this.damage ?? this.cut ?? missing);
     }
     const { chunk, at, length } = place;
     const bytes = this.contentFor(place).subarray(at, at + length);

@@ -32,8 +32,10 @@ export interface TraceReader {
   readonly chunks: readonly ChunkPlace[];
   /** Bulk bytes that its events name. Who does not ask for one reads none. */
   readonly payloads: PayloadReader;
-  /** The first damage known so far, as a sentence. Reading may find more. */
+  /** The first damage known so far, as a sentence. Reading may find more. That it has no end is one, until accepted. */
   readonly damage: string | undefined;
+  /** That it has no end, whether that is accepted or not. */
+  readonly cut: string | undefined;
   /** Events of one chunk. Throws a Problem when it is damaged. */
   readChunk(chunk: ChunkPlace): readonly Stamped[];
   /** The same, each made when it is asked for. */
@@ -53,8 +55,14 @@ export interface OpenChunk {
   at(index: number): Stamped;
 }
 
+/** How a trace is to be read. */
+export interface TraceAccess {
+  /** Take what there is of a trace whose recorder did not end for the whole. */
+  readonly acceptCut?: boolean;
+}
+
 /** Open a trace. Throws a Problem with one sentence when it is no trace, is newer than this code, or has no header. */
-export function openTrace(source: ByteSource, inflate: Inflate): TraceReader {
+export function openTrace(source: ByteSource, inflate: Inflate, { acceptCut = false }: TraceAccess = {}): TraceReader {
   const version = versionOf(source);
   const open = LADDER[version];
   if (open === undefined) {
@@ -72,7 +80,8 @@ export function openTrace(source: ByteSource, inflate: Inflate): TraceReader {
     eventCount: trace.events.reduce((sum, { events }) => sum + events, 0),
     chunks: trace.events,
     payloads: trace.payloads,
-    damage: trace.damage,
+    damage: trace.damage ?? (acceptCut ? undefined : trace.cut),
+    cut: trace.cut,
     readChunk: (chunk) => allOf(openChunk(chunk)),
     openChunk,
     readKinds: trace.readKinds,

@@ -23,6 +23,8 @@ import { openTraceFile, type TraceFile } from './trace-file.ts';
 export interface OpenTraceOptions {
   /** Where the images are, if no longer where they were. Only registers and memory need them. */
   readonly images?: ImagePaths;
+  /** Take what there is of a trace whose recorder did not end for the whole: its streams end without an error. */
+  readonly acceptCut?: boolean;
 }
 
 /** What a trace says about itself. */
@@ -37,6 +39,8 @@ export interface TraceDescription extends RunDescription {
   readonly parent: Parent | undefined;
   /** Why it ends early, as far as that is known before all is read. */
   readonly damage: string | undefined;
+  /** That its recorder did not end, whether that is accepted or not. */
+  readonly cut: string | undefined;
 }
 
 /** A recorded run. Its streams begin at the first event for each subscriber, and end with the last. */
@@ -48,8 +52,9 @@ export interface OpenedTrace extends Opened {
  * Open a trace: events and states without its images. Throws a Problem when it is no trace. States are of this
  * version's traces; the events of an older one can be read too.
  */
-export function openTrace(world: World, path: string, { images = {} }: OpenTraceOptions = {}): OpenedTrace {
-  const file = openTraceFile(world, path);
+export function openTrace(world: World, path: string, options: OpenTraceOptions = {}): OpenedTrace {
+  const { images = {}, acceptCut = false } = options;
+  const file = openTraceFile(world, path, { acceptCut });
   const machine = described(path, file);
   const gate = new Gate();
   const closed = new Subject<void>();
@@ -57,7 +62,7 @@ export function openTrace(world: World, path: string, { images = {} }: OpenTrace
   const states = new RecordedStates(path, file, machine);
   let recorded: RecordedTimeline | undefined;
   const standing = (): Timeline => {
-    recorded ??= openTimeline(openRecordedRun(world, path, images));
+    recorded ??= openTimeline(openRecordedRun(world, path, { ...images, acceptCut }));
     return recorded.timeline;
   };
   return {
@@ -85,9 +90,20 @@ function described(path: string, file: TraceFile): MachineDescription {
 }
 
 function describe(path: string, file: TraceFile, machine: MachineDescription): TraceDescription {
-  const { header, damage, eventCount, version } = file;
+  const { header, damage, cut, eventCount, version } = file;
   const { images, seed, engineVersion, parent } = header;
-  return { path, machine, images, seed, engineVersion, formatVersion: version, events: eventCount, parent, damage };
+  return {
+    path,
+    machine,
+    images,
+    seed,
+    engineVersion,
+    formatVersion: version,
+    events: eventCount,
+    parent,
+    damage,
+    cut,
+  };
 }
 
 const STATES_KEPT = 64;

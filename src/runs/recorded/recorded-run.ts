@@ -4,7 +4,7 @@ import { createMachine } from '../../machine/machine.ts';
 import type { PayloadSource } from '../../memory/payloads.ts';
 import { createTimeline, type Timeline } from '../../replay/timeline.ts';
 import { lazyEvents } from '../../replay/trace/lazy-events.ts';
-import type { ReadTrace, TraceReader } from '../../replay/trace/reader.ts';
+import type { ReadTrace, TraceAccess, TraceReader } from '../../replay/trace/reader.ts';
 import { FORMAT_VERSION } from '../../replay/trace/writer.ts';
 import { traceInputs } from '../../replay/trace/trace-inputs.ts';
 import { createVerifier, inputsAgain, type Verifier } from '../../replay/verify.ts';
@@ -23,6 +23,9 @@ export interface ImagePaths {
   readonly optionRom?: string;
 }
 
+/** How a recorded run is opened. */
+export interface RunAccess extends ImagePaths, TraceAccess {}
+
 /** Everything a trace says about its run, and the bytes it was made from. */
 export interface RecordedRun {
   readonly world: World;
@@ -38,15 +41,15 @@ export interface RecordedRun {
 }
 
 /** Open a trace with its images, ready to be built again. */
-export function openRecordedRun(world: World, path: string, given: ImagePaths): RecordedRun {
-  return opened(world, path, ({ header }, { paths }) =>
+export function openRecordedRun(world: World, path: string, given: RunAccess): RecordedRun {
+  return opened(world, path, given, ({ header }, { paths }) =>
     recordedImages(world, path, header.images, paths, { ...given, 'option-rom': given.optionRom }),
   );
 }
 
 /** Open a trace for a rerun, which needs no image unless one is given or the trace is too old to keep their headers. */
-export function openRunWithoutImages(world: World, path: string, given: ImagePaths): RecordedRun {
-  return opened(world, path, ({ header }, { paths }) => {
+export function openRunWithoutImages(world: World, path: string, given: RunAccess): RecordedRun {
+  return opened(world, path, given, ({ header }, { paths }) => {
     const names = [given.kernel, given.initrd, given.bios, given.optionRom];
     const outlined = names.every((name) => name === undefined) ? outlinedImages(header.images) : undefined;
     return outlined ?? recordedImages(world, path, header.images, paths, { ...given, 'option-rom': given.optionRom });
@@ -56,34 +59,26 @@ export function openRunWithoutImages(world: World, path: string, given: ImagePat
 function opened(
   world: World,
   path: string,
+  access: TraceAccess,
   find: (trace: TraceReader, description: MachineDescription) => Images,
 ): RecordedRun {
-  const trace = openTraceFile(world, path);
+  const trace = openTraceFile(world, path, access);
   try {
-    return readRun(world, path, trace, find);
-  } catch (error) {
+    refuseOlder(path, trace);
+    const read = lazyEvents(trace);
+    const first = read.events[0]?.event;
+    if (first?.kind !== 'sim:powered_on') {
+      throw new Problem(read.damage ?? trace.cut ?? `${path} holds no event: there is nothing to replay.`);
+    }
+    const description = readDescription(trace.header.machine, path);
+    const images = find(trace, description);
+    const payloads = { payload: (sha256: string) => trace.payloads.payload(sha256, world.sha256) };
+    const { seed, wall_clock: wallClockAtPowerOn } = first;
+    return { world, path, trace, read, description, images, payloads, seed, wallClockAtPowerOn };
+  } catch (problem) {
     trace.close();
-    throw error;
+    throw problem;
   }
-}
-
-function readRun(
-  world: World,
-  path: string,
-  trace: TraceFile,
-  find: (trace: TraceReader, description: MachineDescription) => Images,
-): RecordedRun {
-  refuseOlder(path, trace);
-  const read = lazyEvents(trace);
-  const first = read.events[0]?.event;
-  if (first?.kind !== 'sim:powered_on') {
-    throw new Problem(read.damage ?? `${path} holds no event: there is nothing to replay.`);
-  }
-  const description = readDescription(trace.header.machine, path);
-  const images = find(trace, description);
-  const payloads = { payload: (sha256: string) => trace.payloads.payload(sha256, world.sha256) };
-  const { seed, wall_clock: wallClockAtPowerOn } = first;
-  return { world, path, trace, read, description, images, payloads, seed, wallClockAtPowerOn };
 }
 
 /** The first format whose events are all that happen. */
@@ -104,7 +99,7 @@ export interface RecordedTimeline {
   readonly events: readonly Stamped[];
   readonly timeline: Timeline;
   readonly verifier: Verifier;
-  /** Close its files. Nothing can be read any more. */
+  /** Close the files. Nothing can be read any more. */
   close(): void;
 }
 

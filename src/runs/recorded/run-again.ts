@@ -9,7 +9,13 @@ import { traceInputs } from '../../replay/trace/trace-inputs.ts';
 import { createVerifier, inputsAgain, type Replayed, replaySteps } from '../../replay/verify.ts';
 import { assemble } from '../machine/assemble.ts';
 import type { World } from '../world.ts';
-import { type ImagePaths, openRecordedRun, openRunWithoutImages, type RecordedRun } from './recorded-run.ts';
+import {
+  type ImagePaths,
+  openRecordedRun,
+  openRunWithoutImages,
+  type RecordedRun,
+  type RunAccess,
+} from './recorded-run.ts';
 
 /** What running a recorded run again came to. */
 export interface RanAgain {
@@ -27,20 +33,26 @@ export interface RanAgain {
   readonly divergence: string | undefined;
   /** Why the trace ends early, if it does. */
   readonly damage: string | undefined;
+  /** That its recorder did not end, whether that is accepted or not. */
+  readonly cut: string | undefined;
 }
 
 /** How a trace is run again. */
 export interface RunAgainOptions {
   /** Where the images are, if no longer where they were. */
   readonly images?: ImagePaths;
+  /** Take what there is of a trace whose recorder did not end for the whole. */
+  readonly acceptCut?: boolean;
 }
+
+const accessOf = ({ images, acceptCut = false }: RunAgainOptions): RunAccess => ({ ...images, acceptCut });
 
 /**
  * Run a trace again, processor and all, and compare every event with the recorded one. Rejects with a Problem when the
  * trace or an image cannot be read.
  */
-export async function replay(world: World, path: string, { images = {} }: RunAgainOptions = {}): Promise<RanAgain> {
-  return replayRun(openRecordedRun(world, path, images), new Told());
+export async function replay(world: World, path: string, options: RunAgainOptions = {}): Promise<RanAgain> {
+  return replayRun(openRecordedRun(world, path, accessOf(options)), new Told());
 }
 
 /** The same for readers of what is told. `onPiece` is called now and then: what it throws ends the replay. */
@@ -76,8 +88,8 @@ async function ranThrough(run: RecordedRun, told: Told, onPiece: () => void): Pr
  * Run hypervisor and devices of a trace again on the processor's recorded answers, and compare every event. No image is
  * needed.
  */
-export async function rerun(world: World, path: string, { images = {} }: RunAgainOptions = {}): Promise<RanAgain> {
-  const run = openRunWithoutImages(world, path, images);
+export async function rerun(world: World, path: string, options: RunAgainOptions = {}): Promise<RanAgain> {
+  const run = openRunWithoutImages(world, path, accessOf(options));
   try {
     const build = (tape: Parameters<Parameters<typeof rerunEvents>[1]>[0]): Machine =>
       createMachine(assemble({ ...run, ...tape }));
@@ -93,7 +105,7 @@ function ranAgain({ trace, read }: RecordedRun, { agreed, divergence }: Replayed
   const digests = digestsUpTo(trace, events.length);
   const tick = events[events.length - 1]?.tick ?? 0;
   const sentence = divergence === undefined ? undefined : describeDivergence(divergence);
-  return { events: events.length, agreed, digests, tick, digest, divergence: sentence, damage };
+  return { events: events.length, agreed, digests, tick, digest, divergence: sentence, damage, cut: trace.cut };
 }
 
 /** Digests among the first `length` events. */
