@@ -123,7 +123,7 @@ describe('a recorded Debian kernel', without(missing), () => {
     const met = finish(findPrevious(session, [breakAt('tick_sched_timer'), breakAt('tick_periodic')]));
     expect(met).toBeDefined();
     const frames = backtrace(session.view, session.vcpu, session.symbols);
-    expect(frames.some(({ by }) => by === 'interrupted')).toBe(true);
+    expect(frames.some(({ isInterrupted }) => isInterrupted === true)).toBe(true);
     expect(framesHere().at(-1)).toMatch(/^(secondary_startup|ret_from_fork|entry_|asm_)/);
   });
 
@@ -171,7 +171,7 @@ describe('a recorded Debian kernel', without(missing), () => {
     ['diff 50% +1', /\d+ fields and \d+ pages/],
     ['why jiffies/8', /by vcpu0: 0x[0-9a-f]+ <\w+\+0x[0-9a-f]+>: .*add/],
     ['why $cr3', /mov cr3/],
-    ['why kvm.vcpus.0.mpState', /between these events/],
+    ['why kvm.vcpus.0.mpState', /by event \d+ tick \d+ /],
     // The decompressor's work: "Linux ve".
     ['history linux_banner/8', /: 3 writes\n[\s\S]*-> 0x65762078756e694c {2}vcpu0$/],
   ])('answers %s', (line, expected) => {
