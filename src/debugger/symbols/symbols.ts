@@ -1,3 +1,4 @@
+import { ByteReader } from '../../base/byte-reader.ts';
 import { Problem } from '../../base/problem.ts';
 import type { Gva } from '../../base/units.ts';
 
@@ -74,16 +75,14 @@ const SHT_SYMTAB = 2;
 const ADDRESSED = new Set([0, 1, 2]);
 
 function elfSymbols(name: string, bytes: Uint8Array): NamedAddress[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const is64 = bytes[4] === 2;
-  try {
-    return sections(view, is64).flatMap((section, _, all) =>
-      section.type === SHT_SYMTAB ? symbolsOf(bytes, view, is64, section, all[section.link]) : [],
-    );
-  } catch (error) {
-    if (error instanceof RangeError) throw new Problem(`${name} is damaged: a section lies beyond its end.`);
-    throw error;
+  const input = new ByteReader(bytes, name);
+  const is64 = input.u8(4) === 2;
+  const all = sections(input, is64);
+  const tables = all.filter(({ type }) => type === SHT_SYMTAB);
+  if (tables.reduce((sum, { size }) => sum + size, 0) > bytes.length) {
+    throw input.problem('is damaged: its tables of symbols are larger than itself', 0);
   }
+  return tables.flatMap((table) => symbolsOf(input, is64, table, all[table.link]));
 }
 
 interface Section {
@@ -93,41 +92,41 @@ interface Section {
   readonly link: number;
 }
 
-function sections(view: DataView, is64: boolean): Section[] {
-  const start = is64 ? Number(view.getBigUint64(40, true)) : view.getUint32(32, true);
-  const size = view.getUint16(is64 ? 58 : 46, true);
-  const count = view.getUint16(is64 ? 60 : 48, true);
+function sections(input: ByteReader, is64: boolean): Section[] {
+  const start = is64 ? input.size64(40) : input.u32(32);
+  const size = input.u16(is64 ? 58 : 46);
+  const count = input.u16(is64 ? 60 : 48);
+  if (count > 0 && size < (is64 ? 64 : 40)) throw input.problem(`has section headers of ${size} bytes`, is64 ? 58 : 46);
+  input.table(start, count, size, 'its table of sections');
   return Array.from({ length: count }, (_, index) => {
     const at = start + index * size;
-    const word = (offset: number): number => view.getUint32(at + offset, true);
-    const quad = (offset: number): number => Number(view.getBigUint64(at + offset, true));
+    const word = (offset: number): number => input.u32(at + offset);
+    const quad = (offset: number): number => input.size64(at + offset);
     return is64
       ? { type: word(4), offset: quad(24), size: quad(32), link: word(40) }
       : { type: word(4), offset: word(16), size: word(20), link: word(24) };
   });
 }
 
+/** Longer ones name nothing a person could type. */
+const LONGEST_NAME = 4096;
+
 function symbolsOf(
-  bytes: Uint8Array,
-  view: DataView,
+  input: ByteReader,
   is64: boolean,
   { offset, size }: Section,
   names: Section | undefined,
 ): NamedAddress[] {
   const each = is64 ? 24 : 16;
   const symbols: NamedAddress[] = [];
+  input.table(offset, 1, size, 'its table of symbols');
   for (let at = offset; at + each <= offset + size; at += each) {
-    const info = view.getUint8(at + (is64 ? 4 : 12));
-    const index = view.getUint16(at + (is64 ? 6 : 14), true);
-    const address = is64 ? view.getBigUint64(at + 8, true) : BigInt(view.getUint32(at + 4, true));
-    const length = is64 ? view.getBigUint64(at + 16, true) : BigInt(view.getUint32(at + 8, true));
-    const name = textAt(bytes, (names?.offset ?? 0) + view.getUint32(at, true));
-    if (index !== 0 && name !== '' && ADDRESSED.has(info & 15)) symbols.push({ name, address, size: length });
+    const info = input.u8(at + (is64 ? 4 : 12));
+    if (input.u16(at + (is64 ? 6 : 14)) === 0 || !ADDRESSED.has(info & 15)) continue;
+    const address = is64 ? input.u64(at + 8) : BigInt(input.u32(at + 4));
+    const length = is64 ? input.u64(at + 16) : BigInt(input.u32(at + 8));
+    const name = input.terminated((names?.offset ?? 0) + input.u32(at), LONGEST_NAME) ?? '';
+    if (name !== '') symbols.push({ name, address, size: length });
   }
   return symbols;
-}
-
-function textAt(bytes: Uint8Array, start: number): string {
-  const end = bytes.indexOf(0, start);
-  return end < 0 ? '' : new TextDecoder().decode(bytes.subarray(start, end));
 }
