@@ -116,6 +116,6 @@ export class ByteReader {
 
   private demand(at: number, length: number, part: string): void {
     if (Number.isSafeInteger(at) && at >= 0 && length >= 0 && at + length <= this.bytes.length) return;
-    throw this.problem(`is damaged or cut off: ${part} of ${length} bytes does not lie within it`, at);
+    throw this.problem(`is damaged or truncated: ${part} of ${length} bytes does not lie within it`, at);
   }
 }

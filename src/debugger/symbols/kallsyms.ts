@@ -18,6 +18,16 @@ const SEARCHED = 8 * MIB;
 /** What lies before and behind the digits and belongs to the tables: those of a kernel with everything are 6 MiB. */
 const BEFORE = 16 * MIB;
 const BEHIND = MIB;
+/** scripts/kallsyms.c writes shorter ones. */
+const LONGEST_TOKEN = 512;
+const LATIN_1 = new TextDecoder('latin1');
+
+/** Steps of a search: a guest can fill its memory with what looks like tables. */
+interface Effort {
+  left: number;
+}
+
+const MOST_EFFORT = 2 ** 27;
 
 /**
  * The symbols of the Linux kernel that runs, from its own kallsyms in guest memory: no file is needed and KASLR is
@@ -28,12 +38,13 @@ export function* kernelSymbols(view: GuestView): Work<readonly NamedAddress[]> {
   for (const { baseGfn, npages } of view.machine.state.kvm.vm?.slots ?? []) {
     const [start, end] = [baseGfn * PAGE, (baseGfn + npages) * PAGE];
     if (end - start < MIB) continue;
+    const effort = { left: MOST_EFFORT };
     for (let from = start; from < end; from += SEARCHED) {
       const memory = readPhysical(view, from, Math.min(end - from, SEARCHED + DIGITS.length));
-      for (let at = find(memory, DIGITS, 0); at >= 0; at = find(memory, DIGITS, at + 1)) {
+      for (let at = find(memory, DIGITS, 0); at >= 0 && effort.left > 0; at = find(memory, DIGITS, at + 1)) {
         const first = Math.max(start, from + at - BEFORE);
         const around = readPhysical(view, first, Math.min(end, from + at + BEHIND) - first);
-        const symbols = yield* symbolsAround(around, from + at - first);
+        const symbols = yield* symbolsAround(around, from + at - first, effort);
         if (symbols !== undefined) return symbols;
       }
       yield (from - start) / (end - start);
@@ -56,14 +67,19 @@ function find(memory: Uint8Array, pattern: Uint8Array, from: number): number {
 /** The table of tokens around its digits; its start is where the 48 tokens before begin. */
 function tokensAround(memory: Uint8Array, digits: number): { readonly start: number; readonly tokens: string[] } {
   let start = digits - 1;
-  for (let left = DIGIT_ZERO; left > 0 && start > 0; left -= 1) start = memory.lastIndexOf(0, start - 1);
+  for (let left = DIGIT_ZERO; left > 0 && start > 0; left -= 1) {
+    const from = Math.max(0, start - 1 - LONGEST_TOKEN);
+    const end = memory.subarray(from, start).lastIndexOf(0);
+    if (end < 0) return { start: 1, tokens: [] };
+    start = from + end;
+  }
   start += 1;
   const tokens: string[] = [];
   for (let at = start; tokens.length < TOKENS; ) {
-    const end = memory.indexOf(0, at);
+    const end = memory.subarray(at, at + LONGEST_TOKEN).indexOf(0);
     if (end < 0) break;
-    tokens.push(new TextDecoder('latin1').decode(memory.subarray(at, end)));
-    at = end + 1;
+    tokens.push(LATIN_1.decode(memory.subarray(at, at + end)));
+    at += end + 1;
   }
   return { start, tokens };
 }
@@ -75,7 +91,12 @@ const FEWEST = 1000;
 const COUNTS = 1 << 15;
 const MOST = 1_000_000;
 
-function* symbolsAround(memory: Uint8Array, digits: number): Work<readonly NamedAddress[] | undefined> {
+function* symbolsAround(
+  memory: Uint8Array,
+  digits: number,
+  effort: Effort,
+): Work<readonly NamedAddress[] | undefined> {
+  effort.left -= TOKENS;
   const { start, tokens } = tokensAround(memory, digits);
   if (tokens.length < TOKENS || start % 8 !== 0) return undefined;
   const data = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
@@ -83,13 +104,17 @@ function* symbolsAround(memory: Uint8Array, digits: number): Work<readonly Named
     if (count % COUNTS === 0) yield undefined;
     for (const sequences of [aligned(3 * count), 0]) {
       const markers = start - sequences - aligned(4 * Math.ceil(count / PER_MARKER));
-      if (markers < 0 || !areMarkers(data, markers, count)) continue;
+      effort.left -= 1;
+      if (effort.left < 0) return undefined;
+      if (markers < 0 || !areMarkers(data, markers, count, effort)) continue;
       const last = data.getUint32(markers + 4 * (Math.ceil(count / PER_MARKER) - 1), true);
       for (let names = markers - aligned(last); names > markers - last - LONGEST_TAIL && names >= 32; names -= 8) {
+        effort.left -= 1;
         if (data.getUint32(names - 8, true) !== count) continue;
+        effort.left -= count;
         const list = namesAt(memory, names, count, tokens, markers);
         yield undefined;
-        if (list !== undefined) return withAddresses(data, names, list);
+        if (list !== undefined && names >= 16 + aligned(4 * count)) return withAddresses(data, names, list);
       }
     }
   }
@@ -97,9 +122,10 @@ function* symbolsAround(memory: Uint8Array, digits: number): Work<readonly Named
 }
 
 /** Where the names of every 256th symbol begin: 32-bit offsets that rise from 0. */
-function areMarkers(data: DataView, start: number, count: number): boolean {
+function areMarkers(data: DataView, start: number, count: number, effort: Effort): boolean {
   if (data.getUint32(start, true) !== 0) return false;
   for (let at = 1; at < Math.ceil(count / PER_MARKER); at += 1) {
+    effort.left -= 1;
     const step = data.getUint32(start + 4 * at, true) - data.getUint32(start + 4 * at - 4, true);
     if (step < PER_MARKER || step > LONGEST_TAIL) return false;
   }

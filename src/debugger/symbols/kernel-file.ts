@@ -48,12 +48,16 @@ function codeRanges(table: SymbolTable): CodeRange[] {
   });
 }
 
+const MOST_TABLE_BYTES = 2 ** 26;
+
 function orcTables(view: GuestView, vcpu: number, table: SymbolTable): OrcTables | undefined {
   const between = (first: string, last: string) => {
     const start = table.addressOf(first);
     const end = table.addressOf(last);
     if (start === undefined || end === undefined) return undefined;
     const length = Number(end - start);
+    // A table of a guest's own making may begin and end anywhere.
+    if (length <= 0 || length > MOST_TABLE_BYTES) return undefined;
     const bytes = readLinear(view, vcpu, start, length);
     return bytes.length === length ? { start, bytes } : undefined;
   };

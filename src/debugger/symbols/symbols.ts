@@ -82,7 +82,7 @@ export const NO_SYMBOLS: SymbolTable = symbolTable([]);
  */
 export function readSymbols(name: string, bytes: Uint8Array, base = 0n): SymbolTable {
   const elf = isElf(bytes) ? readElf(name, bytes) : undefined;
-  const symbols = elf === undefined ? mapSymbols(bytes) : elfSymbols(elf);
+  const symbols = elf === undefined ? mapSymbols(bytes) : elfSymbols(name, elf);
   if (symbols.length === 0)
     throw new Problem(`${name} holds no symbols: give an ELF file with .symtab, or a System.map.`);
   const moved = symbols.map((symbol) => ({ ...symbol, address: BigInt.asUintN(64, symbol.address + base) }));
@@ -102,10 +102,13 @@ const SHT_SYMTAB = 2;
 /** NamedAddress types with an address in the guest: none, object, function. System V ABI, chapter 4. */
 const ADDRESSED = new Set([0, 1, 2]);
 
-const elfSymbols = ({ is64, sections }: ElfFile): NamedAddress[] =>
-  sections.flatMap(({ type, bytes, link }) =>
-    type === SHT_SYMTAB ? symbolsOf(bytes, is64, sections[link]?.bytes) : [],
-  );
+function elfSymbols(name: string, { is64, sections, length }: ElfFile): NamedAddress[] {
+  const tables = sections.filter(({ type }) => type === SHT_SYMTAB);
+  if (tables.reduce((sum, { bytes }) => sum + bytes.length, 0) > length) {
+    throw new Problem(`${name} is damaged: its tables of symbols are larger than itself.`);
+  }
+  return tables.flatMap(({ bytes, link }) => symbolsOf(bytes, is64, sections[link]?.bytes));
+}
 
 function symbolsOf(bytes: Uint8Array, is64: boolean, names: Uint8Array | undefined): NamedAddress[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

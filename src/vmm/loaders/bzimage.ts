@@ -45,7 +45,7 @@ export interface BzImage {
 
 /** True when the file carries the boot protocol's magic. */
 export function isBzImage(bytes: Uint8Array): boolean {
-  if (bytes.length < SETUP.version) return false;
+  if (bytes.length < SETUP.initSize + 4) return false;
   return fieldAt(bytes, SETUP.bootFlag, 2) === BOOT_FLAG && fieldAt(bytes, SETUP.header, 4) === HDRS;
 }
 

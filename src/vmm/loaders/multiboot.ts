@@ -1,3 +1,4 @@
+import { ByteReader } from '../../base/byte-reader.ts';
 import { Problem } from '../../base/problem.ts';
 import type { NamedImage } from '../options.ts';
 import type { RamLayout } from '../memory/ram-layout.ts';
@@ -76,20 +77,20 @@ interface Image {
 function kernelImage(kernel: NamedImage): Image {
   const header = multibootHeader(kernel.bytes);
   if (header === undefined) throw new Problem(`${kernel.name} has no multiboot header in its first 8 KiB.`);
-  const view = new DataView(kernel.bytes.buffer, kernel.bytes.byteOffset, kernel.bytes.byteLength);
-  const hasAddresses = (view.getUint32(header + 4, true) & ADDRESS_FIELDS) !== 0;
-  if (hasAddresses) return addressedImage(kernel, view, header);
+  const input = new ByteReader(kernel.bytes, kernel.name);
+  const hasAddresses = (input.u32(header + 4) & ADDRESS_FIELDS) !== 0;
+  if (hasAddresses) return addressedImage(kernel, input, header);
   if (!isElf(kernel.bytes)) throw new Problem(`${kernel.name} has a multiboot header but neither addresses nor ELF.`);
   return parseElf(kernel);
 }
 
 /** An image that says itself where it belongs. Multiboot specification 3.1.3. */
-function addressedImage(kernel: NamedImage, view: DataView, header: number): Image {
-  const field = (index: number): number => view.getUint32(header + 12 + 4 * index, true);
+function addressedImage(kernel: NamedImage, input: ByteReader, header: number): Image {
+  const field = (index: number): number => input.u32(header + 12 + 4 * index);
   const [headerAddress, load, loadEnd, bssEnd, entry] = [field(0), field(1), field(2), field(3), field(4)];
   const start = header - (headerAddress - load);
   const length = loadEnd === 0 ? kernel.bytes.length - start : loadEnd - load;
-  if (start < 0 || start + length > kernel.bytes.length) {
+  if (start < 0 || length < 0 || start + length > kernel.bytes.length) {
     throw new Problem(`${kernel.name} is truncated: its multiboot header asks for ${length} bytes.`);
   }
   const size = Math.max(length, bssEnd === 0 ? 0 : bssEnd - load);

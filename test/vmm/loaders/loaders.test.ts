@@ -104,7 +104,7 @@ describe('a multiboot kernel', () => {
   test('memory too small and a truncated file are told in one sentence', () => {
     expect(() => planMultiboot({ ...request, ram: ramLayout(4 * MIB) })).toThrow(/needs \d+ MiB .* has 4/);
     const cut = named('cut.flat', fakeMultiboot().subarray(0, 0x110));
-    expect(() => planMultiboot({ ...request, kernel: cut })).toThrow(/cut.flat is truncated/);
+    expect(() => planMultiboot({ ...request, kernel: cut })).toThrow(/cut.flat is damaged or truncated/);
   });
 });
 
