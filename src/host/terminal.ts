@@ -9,14 +9,18 @@ export interface Terminal {
   /** True once no further byte can come. */
   ended(): boolean;
   write(bytes: Uint8Array | string): void;
-  /** Resolves when bytes came, the input ended, a signal asked to end, or the time is over. */
+  /** Resolves when bytes came, the input ended, a signal asked to end, somebody rouses, or the time is over. */
   wait(milliseconds: number): Promise<void>;
+  /** There is something to do. */
+  rouse(): void;
   /** The signal that asked us to end, if one did. */
   signal(): NodeJS.Signals | undefined;
   /** Give the terminal back as it was. May be called more than once. */
   close(): void;
 }
 
+/** Bytes kept until somebody takes them: standard input is read no further than that. */
+const MOST_KEPT = 1 << 16;
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** Open standard input and output as a guest's console: raw keys on a terminal, plain bytes on a pipe. */
@@ -24,12 +28,16 @@ export function openTerminal(reads: boolean): Terminal {
   const { stdin } = process;
   const interactive = reads && stdin.isTTY === true && process.stdout.isTTY === true;
   let taken: Uint8Array[] = [];
+  let size = 0;
+  const isFull = (): boolean => size >= MOST_KEPT && !interactive;
   let over = !reads;
   let asked: NodeJS.Signals | undefined;
   let wake: (() => void) | undefined;
   const rouse = (): void => wake?.();
   const onBytes = (bytes: Uint8Array): void => {
     taken.push(bytes);
+    size += bytes.length;
+    if (isFull()) stdin.pause();
     rouse();
   };
   const onEnd = (): void => {
@@ -52,13 +60,16 @@ export function openTerminal(reads: boolean): Terminal {
     interactive,
     take() {
       const bytes = taken;
+      if (isFull()) stdin.resume();
       taken = [];
+      size = 0;
       return bytes;
     },
     ended: () => over,
     write: (bytes) => writeOut(typeof bytes === 'string' ? Buffer.from(bytes) : bytes),
     wait: (milliseconds) => {
-      const ready = taken.length > 0 || asked !== undefined;
+      // What nobody has taken although there is much of it is nothing new.
+      const ready = (taken.length > 0 && !isFull()) || asked !== undefined;
       return new Promise((resolve) => {
         const timer = setTimeout(done, ready ? 0 : milliseconds);
         function done(): void {
@@ -69,6 +80,7 @@ export function openTerminal(reads: boolean): Terminal {
         wake = done;
       });
     },
+    rouse,
     signal: () => asked,
     close() {
       restore();
