@@ -4,6 +4,7 @@ import { printText } from '../host/output.ts';
 import { withCut, withImages } from '../options/image-options.ts';
 import { addTimeTravel } from './time-travel.ts';
 import { addReadingEvents } from './reading.ts';
+import type { SpokenCommand } from './spoken.ts';
 import type { Print } from './trace-commands.ts';
 import { wholeNumber } from '../options/qemu-values.ts';
 import { USAGE_STATUS } from '../options/usage.ts';
@@ -14,7 +15,7 @@ const SHORTEST_STRIDE = 1000;
 const stride = (text: string): number => wholeNumber('--every', text, SHORTEST_STRIDE, FURTHEST);
 
 /** Where commands print, and what they came to. */
-interface Outcome {
+export interface Outcome {
   readonly print: Print;
   done(status: number): void;
 }
@@ -23,27 +24,12 @@ interface Outcome {
 export async function dispatch(argv: readonly string[]): Promise<number> {
   let status = 0;
   const { print, flush } = printer();
-  const program = new Command('retrovisor')
-    .version(`Retrovisor ${VERSION}`, '-V, --version', 'print the version')
-    .description('A hypervisor you can rewind: runs x86-64 guests, records every run, replays it bit for bit.')
-    .exitOverride()
-    .configureOutput({ writeErr: () => undefined });
-  const outcome: Outcome = {
+  const program = commandTable({
     print,
     done: (reached) => {
       status = reached;
     },
-  };
-  program.command('run').description('boot a guest, recorded (QEMU spelling; `run --help`)').argument('[options...]');
-  addRunningAgain(program, outcome);
-  addReadingEvents(program, outcome);
-  addReading(program, outcome);
-  addFolding(program, outcome);
-  addTimeTravel(program, outcome);
-  program
-    .command('tour')
-    .description('our own guest: recorded, replayed in a second process, shown as events, causes and state')
-    .action(async () => outcome.done(await (await import('./tour.ts')).tour()));
+  });
   if (argv.length === 0) {
     program.outputHelp();
     return USAGE_STATUS;
@@ -54,6 +40,40 @@ export async function dispatch(argv: readonly string[]): Promise<number> {
     flush();
   }
   return status;
+}
+
+/** What there is to say on the command line: help, the manual page and completions are made of it. */
+export function commandTable(outcome: Outcome): Command {
+  const program = new Command('retrovisor')
+    .version(`Retrovisor ${VERSION}`, '-V, --version', 'print the version')
+    .description('A hypervisor you can rewind: runs x86-64 guests, records every run, replays it bit for bit.')
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+  program.command('run').description('boot a guest, recorded (QEMU spelling; `run --help`)').argument('[options...]');
+  addRunningAgain(program, outcome);
+  addReadingEvents(program, outcome);
+  addReading(program, outcome);
+  addFolding(program, outcome);
+  addTimeTravel(program, outcome);
+  program
+    .command('tour')
+    .description('our own guest: recorded, replayed in a second process, shown as events, causes and state')
+    .action(async () => outcome.done(await (await import('./tour.ts')).tour()));
+  program
+    .command('completion <shell>')
+    .description('print what makes a shell complete our commands and options: bash, zsh or fish')
+    .action(async (shell) => {
+      const { completion } = await import('./completion.ts');
+      outcome.print(completion(shell, await spokenCommands(program)));
+    });
+  return program;
+}
+
+/** Every command with its options as people type them; `run` has QEMU's. */
+export async function spokenCommands(program: Command): Promise<SpokenCommand[]> {
+  const { runCommand } = await import('../options/run-arguments.ts');
+  const { spokenOf } = await import('./spoken.ts');
+  return program.commands.map((command) => spokenOf(command.name() === 'run' ? runCommand('run') : command));
 }
 
 /** What runs a trace's guest again. */
@@ -116,4 +136,11 @@ function printer(): { readonly print: Print; flush(): void } {
     if (lines.push(line) >= LINES_HELD) flush();
   };
   return { print, flush };
+}
+
+/** The text of man/retrovisor.1. */
+export async function manualPage(): Promise<string> {
+  const program = commandTable({ print: () => undefined, done: () => undefined });
+  const { manual } = await import('./manual.ts');
+  return manual(await spokenCommands(program), program.description(), VERSION);
 }

@@ -4,6 +4,8 @@ import type { CharacterPort } from '../runs/run-inputs.ts';
 import type { Session, SessionEnd, SessionPause } from '../runs/underway/session.ts';
 import { GUEST_FAILED } from '../reducers/run.ts';
 import { statusOf, type Terminal } from '../host/terminal.ts';
+import { Feed } from './feed.ts';
+import type { Peer } from '../host/socket.ts';
 import { ESCAPE_HELP, escapeAtStart, keyMeanings } from './escape.ts';
 import { answerMonitor, MONITOR_PROMPT } from './monitor.ts';
 import type { Typist } from '../runs/underway/typist.ts';
@@ -14,6 +16,10 @@ export interface ConsoleOptions {
   readonly monitor: boolean;
   /** Where standard input is typed; `undefined`: it goes nowhere. */
   readonly line: CharacterPort | undefined;
+  /** Who else is at ports of the machine. */
+  readonly peers?: readonly PeerAt[];
+  /** `-no-shutdown`: a machine that is off is left standing. */
+  readonly keepsOff?: boolean;
   /** Where the script types. */
   readonly scripted: CharacterPort;
   readonly typist: Typist;
@@ -21,13 +27,24 @@ export interface ConsoleOptions {
   readonly startsStopped?: boolean;
 }
 
+/** Somebody at a port of the machine. */
+export interface PeerAt {
+  readonly at: CharacterPort;
+  readonly peer: Peer;
+  /** The guest does not start before somebody is there. */
+  readonly waits: boolean;
+}
+
 interface ConsoleState {
   readonly session: Session;
   readonly terminal: Terminal;
   readonly options: ConsoleOptions;
   readonly escape: { pending: boolean };
-  /** Bytes for the guest that it does not listen to yet. */
-  held: Uint8Array[];
+  /** What standard input has for the guest, if that goes anywhere. */
+  readonly feed: Feed | undefined;
+  readonly peers: readonly (PeerAt & { readonly feed: Feed })[];
+  /** The guest has powered off, and its machine stands. */
+  off: SessionEnd | undefined;
   monitorLine: string | undefined;
   stopped: boolean;
   end: SessionEnd | undefined;
@@ -52,7 +69,9 @@ export async function runConsole(session: Session, terminal: Terminal, options: 
     terminal,
     options,
     escape: escapeAtStart(),
-    held: [],
+    feed: options.line === undefined ? undefined : new Feed(options.line),
+    peers: (options.peers ?? []).map((peer) => ({ ...peer, feed: new Feed(peer.at) })),
+    off: undefined,
     monitorLine: undefined,
     stopped: options.startsStopped === true,
     end: undefined,
@@ -63,13 +82,13 @@ export async function runConsole(session: Session, terminal: Terminal, options: 
     if (state.end !== undefined) break;
     const { live } = session;
     if (live?.isKilled === true) return KILLED;
-    if (live?.isHeld === true || state.stopped) {
+    if (live?.isHeld === true || mustStand(state)) {
       session.flush();
       await terminal.wait(live?.isHeld === true ? HELD_WAIT_MS : LONGEST_WAIT_MS);
       continue;
     }
     const pause = session.run(SLICE_MS, isPaced(state));
-    if (pause.pause === 'ended') return pause.end;
+    if (pause.pause === 'ended' && !keptOff(state, pause.end)) return pause.end;
     await rest(state, pause);
   }
   return state.end;
@@ -82,14 +101,15 @@ function takeInput(state: ConsoleState): void {
     state.end = { status: statusOf(signal), sentence: `Ended by ${signal}.` };
     return;
   }
-  for (const bytes of terminal.take()) {
+  // What the guest does not take is not read further; the keys of a person always are: they may ask to end.
+  for (const bytes of state.feed?.isFull === true && !terminal.interactive ? [] : terminal.take()) {
     if (options.monitor && terminal.interactive) takeKeys(state, bytes);
-    else state.held.push(bytes);
+    else state.feed?.add(bytes);
   }
-  if (options.line === undefined) state.held = [];
-  else if (state.held.length > 0 && (terminal.interactive || session.listens(options.line))) {
-    session.type(options.line, Buffer.concat(state.held));
-    state.held = [];
+  if (state.feed !== undefined && (terminal.interactive || session.listens(state.feed.at))) state.feed.pass(session);
+  for (const { feed, peer } of state.peers) {
+    if (!feed.isFull) for (const bytes of peer.take()) feed.add(bytes);
+    if (session.listens(feed.at)) feed.pass(session);
   }
   const typed = options.typist.next();
   if (typed !== undefined) session.type(options.scripted, typed);
@@ -100,7 +120,7 @@ function takeKeys(state: ConsoleState, bytes: Uint8Array): void {
     if (meaning.key === 'quit') state.end = QUIT;
     else if (meaning.key === 'help') state.terminal.write(onTerminal(ESCAPE_HELP));
     else if (meaning.key === 'monitor') toggleMonitor(state);
-    else if (state.monitorLine === undefined) state.held.push(meaning.bytes);
+    else if (state.monitorLine === undefined) state.feed?.add(meaning.bytes);
     else editMonitorLine(state, meaning.bytes);
   }
 }
@@ -139,12 +159,28 @@ function performMonitorLine(state: ConsoleState, line: string): void {
   if (text !== '') state.terminal.write(onTerminal(`${text}\n`));
   if (then === 'quit') state.end = { status: 0, sentence: 'Ended by the monitor.' };
   if (then === 'stop') state.stopped = true;
+  if (then === 'cont' && state.off !== undefined) state.terminal.write(onTerminal('The guest is off.\n'));
   if (then === 'cont') state.stopped = false;
-  state.session.setStopped(state.stopped);
+  state.session.setStopped(state.stopped || state.off !== undefined);
 }
 
-const nothingMoreCanCome = ({ terminal, options, held }: ConsoleState): boolean =>
-  (terminal.ended() || options.line === undefined) && held.length === 0;
+const nothingMoreCanCome = ({ terminal, feed, peers }: ConsoleState): boolean =>
+  (feed === undefined || (terminal.ended() && feed.isEmpty)) && peers.length === 0;
+
+/** The guest stands: somebody stopped it, it is off, nobody is there yet, or somebody reads too slowly. */
+const mustStand = ({ stopped, off, peers, session }: ConsoleState): boolean =>
+  stopped ||
+  off !== undefined ||
+  peers.some(({ peer, waits }) => peer.isBehind || (waits && !peer.isHere && session.now() === 0));
+
+/** Whether a machine that came to its end is left standing, to be looked at. */
+function keptOff(state: ConsoleState, end: SessionEnd): boolean {
+  if (state.options.keepsOff !== true || end.status !== 0 || !state.session.isOff) return false;
+  state.off = end;
+  state.session.setStopped(true);
+  process.stderr.write('retrovisor: The guest has powered off; its machine is left standing.\r\n');
+  return true;
+}
 
 /**
  * A guest that idles before a person waits in real time. Before a script its idle time is skipped at once, and when

@@ -7,9 +7,10 @@ import type { OutputTo } from '../runs/underway/printed.ts';
 import type { SessionEnd } from '../runs/underway/session.ts';
 import { complain, printText } from '../host/output.ts';
 import { openTerminal, type Terminal } from '../host/terminal.ts';
-import { runConsole } from './console.ts';
+import { openPeer } from '../host/socket.ts';
+import { type PeerAt, runConsole } from './console.ts';
 import type { GdbServer } from '../gdb/server.ts';
-import type { CharacterBackend, RunOptions } from '../runs/machine/run-options.ts';
+import type { CharacterBackend, CharacterDevice, RunOptions, SocketBackend } from '../runs/machine/run-options.ts';
 import { typist } from '../runs/underway/typist.ts';
 
 /** `retrovisor run`: boot a guest with its console here. Resolves to the process status. */
@@ -31,7 +32,8 @@ async function runWith(options: RunOptions): Promise<SessionEnd> {
   const person = ports(options).find(({ backend }) => backend.to === 'stdio');
   const terminal = openTerminal(person !== undefined);
   const script = typist(options.typed);
-  const outputs = outputsOf(options, terminal, (bytes) => script.hear(bytes));
+  const peers = await peersOf(options, terminal.rouse);
+  const outputs = outputsOf(options, { terminal, peers }, (bytes) => script.hear(bytes));
   try {
     const session = openSession(NODE, options, outputs.to);
     let server: GdbServer | undefined;
@@ -44,6 +46,8 @@ async function runWith(options: RunOptions): Promise<SessionEnd> {
         line: person?.at,
         scripted: (person ?? ports(options)[0])?.at ?? 0,
         typist: script,
+        peers: [...peers.values()],
+        keepsOff: options.keepsOff,
         startsStopped: options.startsStopped && server === undefined,
       });
     } finally {
@@ -52,6 +56,7 @@ async function runWith(options: RunOptions): Promise<SessionEnd> {
       forget();
     }
   } finally {
+    for (const { peer } of peers.values()) peer.close();
     outputs.close();
     terminal.close();
   }
@@ -66,16 +71,34 @@ const ports = ({
   ...characters.flatMap(({ dev: at, backend, hears }) => (hears ? [{ at, backend }] : [])),
 ];
 
+type Peers = ReadonlyMap<SocketBackend, PeerAt>;
+
+/** Open the sockets that serial lines and devices are joined to. */
+async function peersOf({ serial, characters }: RunOptions, rouse: () => void): Promise<Peers> {
+  const joined = [...serial.map((backend, at) => ({ at, backend })), ...characters.map(toPort)];
+  const peers = new Map<SocketBackend, PeerAt>();
+  for (const { at, backend } of joined) {
+    if (backend.to !== 'socket' || peers.has(backend)) continue;
+    const peer = await openPeer(backend, rouse);
+    peers.set(backend, { at, peer, waits: backend.waits });
+    if (backend.server) process.stderr.write(`retrovisor: A console can come to ${peer.where}.\n`);
+  }
+  return peers;
+}
+
+const toPort = ({ dev: at, backend }: CharacterDevice) => ({ at, backend });
+
 /** Open what the serial lines and devices write to. The script hears line 0, or where there is none the devices. */
 function outputsOf(
   options: RunOptions,
-  terminal: Terminal,
+  { terminal, peers }: { readonly terminal: Terminal; readonly peers: Peers },
   hear: (bytes: Uint8Array) => void,
 ): { readonly to: OutputTo; close(): void } {
   const files: number[] = [];
   const writer = (backend: CharacterBackend): ((bytes: Uint8Array) => void) => {
     if (backend.to === 'none') return () => undefined;
     if (backend.to === 'stdio') return (bytes) => terminal.write(bytes);
+    if (backend.to === 'socket') return (bytes) => peers.get(backend)?.peer.write(bytes);
     const file = openForWriting(backend.path);
     files.push(file);
     return (bytes) => writeWhole(file, bytes, backend.path);

@@ -12,7 +12,8 @@ import { printed } from '../debugger/history/state-difference.ts';
 import { DIVERGED } from './replay-commands.ts';
 import type { Print } from './trace-commands.ts';
 
-const WIDTH = 100;
+/** A terminal nobody has widened. */
+const WIDTH = 80;
 
 /**
  * A recorded run as what it is made of: some events, each the cause of the next; what each changed; and that the state
@@ -26,10 +27,9 @@ export function showEvents(path: string, print: Print): number {
   const chain = timerInterrupt(events);
   if (chain !== undefined) {
     const effects = effectsOf(seal(undefined, powerOn(made)), events, chain);
-    print(
-      `The run is ${events.length} events. Here are ${chain.length}, each the cause of the next: from the write that`,
-    );
-    print('set a timer to its interrupt. Below each is what it changed in the state of the machine:');
+    print(`The run is ${events.length} events. Here are ${chain.length}, each the cause of the next: from the`);
+    print('write that set a timer to its interrupt. Below each is what it changed in the');
+    print('state of the machine:');
     for (const effect of effects) showEffect(effect, print);
   }
   const { state, digests, difference } = fold(events, made);
@@ -39,8 +39,9 @@ export function showEvents(path: string, print: Print): number {
     return DIVERGED;
   }
   const slices = slicesOf(state.config).length;
-  print(`All ${events.length} events reduced, without processor or image: the state they amount to is the machine's`);
-  print(`(${slices} parts of it compared at each of ${digests} recorded digests, the last at the end).`);
+  print(`All ${events.length} events reduced, without processor or image: the state they amount`);
+  print(`to is the machine's (${slices} parts of it compared at each of ${digests} recorded digests,`);
+  print('the last at the end).');
   return 0;
 }
 
@@ -49,7 +50,7 @@ function showEffect({ stamped: { seq, source, event }, changed }: Effect, print:
   const more = changed.length > 1 ? `, and ${changed.length - 1} more` : '';
   print(clipped(`  ${String(seq).padStart(6)} ${sourceName(source).padEnd(6)} ${event.kind} ${textOf(event)}`));
   if (first === undefined) return;
-  print(clipped(`                  ${first.path}: ${printed(first.left)} -> ${printed(first.right)}${more}`));
+  print(clipped(`                ${first.path}: ${printed(first.left)} -> ${printed(first.right)}${more}`));
 }
 
 const clipped = (line: string): string => (line.length > WIDTH ? `${line.slice(0, WIDTH - 3)}...` : line);

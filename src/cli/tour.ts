@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
-import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import { openSession } from '../runs/underway/open-session.ts';
 import { NODE } from '../host/node.ts';
@@ -8,20 +7,25 @@ import type { Session, SessionEnd, SessionFigures } from '../runs/underway/sessi
 import { printText } from '../host/output.ts';
 import { openTerminal, writeOut } from '../host/terminal.ts';
 import { runConsole } from './console.ts';
-import { answerMonitor, MONITOR_PROMPT } from './monitor.ts';
 import { runOptions } from '../options/run-arguments.ts';
 import { showEvents } from './tour-events.ts';
 import { typist } from '../runs/underway/typist.ts';
 
 const TRACE = 'tour.trace';
+/** The tour is the same run whenever it is taken. */
+const WALL_CLOCK = '1700000000';
+/** A terminal nobody has widened, and where our guest's lines say what they found. */
+const WIDTH = 80;
+const TEXT_COLUMN = 30;
 /** What our own guest ends with when all it tried worked: isa-debug-exit of 0. */
 const GUEST_CONTENT = 1;
 
 /** `retrovisor tour`: our own guest, recorded, shown, replayed in a second process. Resolves to the status. */
 export async function tour(): Promise<number> {
   say(`Booting our own guest, recorded into ${TRACE}. Its console:`, '');
-  const options = runOptions(['--trace', TRACE, '-smp', '2']);
-  const session = openSession(NODE, options, { serial: (_line, bytes) => writeOut(bytes), character: () => undefined });
+  const options = runOptions(['--trace', TRACE, '-smp', '2', '--wall-clock', WALL_CLOCK]);
+  const shown = folded(WIDTH, (line) => say(line));
+  const session = openSession(NODE, options, { serial: (_line, bytes) => shown(bytes), character: () => undefined });
   const begun = performance.now();
   const end = await watch(session);
   const seconds = (performance.now() - begun) / 1000;
@@ -37,12 +41,28 @@ export async function tour(): Promise<number> {
   const reduced = showEvents(TRACE, say);
   if (reduced !== 0) return reduced;
   say('', ...figureLines(session.figures(), seconds), '', ...NEXT_STEPS);
-  if (process.stdin.isTTY === true && process.stdout.isTTY === true) await offerMonitor(session);
   return 0;
 }
 
 function say(...lines: readonly string[]): void {
   printText(`${lines.join('\n')}\n`);
+}
+
+/** Bytes as lines of at most so many columns: longer ones go on below, at words, where their text began. */
+function folded(width: number, print: (line: string) => void): (bytes: Uint8Array) => void {
+  let line = '';
+  return (bytes) => {
+    const lines = (line + Buffer.from(bytes).toString('latin1')).replaceAll('\r', '').split('\n');
+    line = lines.pop() as string;
+    for (const whole of lines) {
+      let left = whole;
+      for (let at: number; left.length > width && (at = left.lastIndexOf(' ', width)) > TEXT_COLUMN; ) {
+        print(left.slice(0, at));
+        left = `${' '.repeat(TEXT_COLUMN)}${left.slice(at + 1)}`;
+      }
+      print(left);
+    }
+  };
 }
 
 /** Run to the end with nobody typing. */
@@ -65,31 +85,18 @@ function figureLines({ ticks, events, exits, virtualNs }: SessionFigures, second
   const { size } = statSync(TRACE);
   return [
     `${ticks} instructions in ${(virtualNs / 1e6).toFixed(1)} ms of virtual time, ${exits} VM exits, ${events} events;`,
-    `shown, recorded and compiled in ${seconds.toFixed(2)} s. For speed on a real kernel: npx tsx bench/boot.ts`,
+    `shown, recorded and compiled in ${seconds.toFixed(2)} s.`,
     `${TRACE}: ${size} bytes, ${(size / events).toFixed(1)} per event.`,
   ];
 }
 
 const NEXT_STEPS = [
-  'Next:',
-  `  npx retrovisor stat ${TRACE}                    VM exits by reason`,
-  `  npx retrovisor events ${TRACE} --limit 20       the run, event by event`,
-  '  docs/streams.md                              the same events, states and causes in a program of yours',
-  "  npm run guests                               fetch Debian's kernel, busybox and SeaBIOS, then:",
-  '  npx retrovisor run -kernel .guests/vmlinuz -initrd .guests/initramfs.gz -append "console=ttyS0" -m 256',
+  'The digest above is of the whole run, and the same each time. Next:',
+  `  npx retrovisor debug ${TRACE}               stand in it: \`help\`, \`at 50%\``,
+  `  npx retrovisor stat ${TRACE}                VM exits by reason`,
+  `  npx retrovisor events ${TRACE} --limit 20   the run, event by event`,
+  "  npm run guests                             Debian's kernel and busybox, then:",
+  '  npx retrovisor run -kernel .guests/vmlinuz -initrd .guests/initramfs.gz \\',
+  '    -append console=ttyS0 -m 256             Linux; Ctrl-A x ends it',
+  '  docs/guide.md                              all of it, in order',
 ];
-
-/** Questions to the machine as the guest left it. */
-async function offerMonitor(session: Session): Promise<void> {
-  say('', 'The machine still stands as the guest left it: `info registers -a`, `info lapic`, `help`; `quit` ends.');
-  const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: MONITOR_PROMPT });
-  lines.prompt();
-  for await (const line of lines) {
-    const { text, then } = answerMonitor(session, line);
-    if (text !== '') say(text);
-    if (then === 'quit') break;
-    if (then === 'cont') say('The guest has ended: it cannot go on.');
-    lines.prompt();
-  }
-  lines.close();
-}

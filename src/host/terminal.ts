@@ -11,13 +11,18 @@ export interface Terminal {
   /** True once no further byte can come. */
   ended(): boolean;
   write(bytes: Uint8Array | string): void;
-  /** Resolves when bytes came, the input ended, a signal asked to end, or the time is over. */
+  /** Resolves when bytes came, the input ended, a signal asked to end, somebody rouses, or the time is over. */
   wait(milliseconds: number): Promise<void>;
+  /** There is something to do. */
+  rouse(): void;
   /** The signal that asked us to end, if one did. */
   signal(): NodeJS.Signals | undefined;
   /** Give the terminal back as it was. May be called more than once. */
   close(): void;
 }
+
+/** Bytes kept until somebody takes them: standard input is read no further than that. */
+const MOST_KEPT = 1 << 16;
 
 /** Who read standard output does so no more, as in `| head -1`: nobody is told, and the status is SIGPIPE's. */
 export class BrokenPipe extends Problem {
@@ -41,12 +46,16 @@ export function openTerminal(reads: boolean): Terminal {
   const { stdin } = process;
   const interactive = reads && stdin.isTTY === true && process.stdout.isTTY === true;
   let taken: Uint8Array[] = [];
+  let size = 0;
+  const isFull = (): boolean => size >= MOST_KEPT && !interactive;
   let over = !reads;
   let asked: NodeJS.Signals | undefined;
   let wake: (() => void) | undefined;
   const rouse = (): void => wake?.();
   const onBytes = (bytes: Uint8Array): void => {
     taken.push(bytes);
+    size += bytes.length;
+    if (isFull()) stdin.pause();
     rouse();
   };
   const onEnd = (): void => {
@@ -70,13 +79,16 @@ export function openTerminal(reads: boolean): Terminal {
     interactive,
     take() {
       const bytes = taken;
+      if (isFull()) stdin.resume();
       taken = [];
+      size = 0;
       return bytes;
     },
     ended: () => over,
     write: (bytes) => writeOut(typeof bytes === 'string' ? Buffer.from(bytes) : bytes),
     wait: (milliseconds) => {
-      const ready = taken.length > 0 || asked !== undefined;
+      // What nobody has taken although there is much of it is nothing new.
+      const ready = (taken.length > 0 && !isFull()) || asked !== undefined;
       return new Promise((resolve) => {
         const timer = setTimeout(done, ready ? 0 : milliseconds);
         function done(): void {
@@ -87,6 +99,7 @@ export function openTerminal(reads: boolean): Terminal {
         wake = done;
       });
     },
+    rouse,
     signal: () => asked,
     close() {
       restore();

@@ -1,5 +1,6 @@
 import { type CommaValue, commaValue, refuseOthers } from './qemu-values.ts';
 import type { CharacterBackend } from '../runs/machine/run-options.ts';
+import { socketBackend, socketChardev } from './socket-backends.ts';
 import { UsageProblem } from './usage.ts';
 
 /** The `-chardev` list by id. */
@@ -10,7 +11,6 @@ export function chardevs(values: readonly string[]): Chardevs {
   const byId = new Map<string, CharacterBackend>();
   for (const text of values) {
     const value = commaValue(text);
-    refuseOthers('-chardev', value, ['id', 'path', 'mux', 'signal']);
     const id = value.properties.get('id');
     if (id === undefined || id === '') throw new UsageProblem(`-chardev ${text}: give it a name with id=NAME.`);
     if (byId.has(id)) throw new UsageProblem(`-chardev ${text}: there already is one with id=${id}.`);
@@ -20,6 +20,8 @@ export function chardevs(values: readonly string[]): Chardevs {
 }
 
 function backendNamed(value: CommaValue, text: string): CharacterBackend {
+  if (value.name === 'socket') return socketChardev(text, value);
+  refuseOthers('-chardev', value, ['id', 'path', 'mux', 'signal']);
   switch (value.name) {
     case 'null':
       return { to: 'none' };
@@ -31,9 +33,14 @@ function backendNamed(value: CommaValue, text: string): CharacterBackend {
       return { to: 'file', path };
     }
     default:
-      throw new UsageProblem(`-chardev ${text}: backend '${value.name}' is not supported. Use stdio, file or null.`);
+      throw new UsageProblem(
+        `-chardev ${text}: backend '${value.name}' is not supported. Use stdio, file, socket or null.`,
+      );
   }
 }
+
+/** How one comes to a pseudo terminal all the same. */
+const PTY = 'Give unix:PATH,server=on and join one with `socat PTY,link=tty UNIX-CONNECT:PATH`.';
 
 /** What `-serial VALUE` or `-debugcon VALUE` names. */
 export function characterBackend(option: string, text: string, byId: Chardevs): CharacterBackend {
@@ -42,7 +49,11 @@ export function characterBackend(option: string, text: string, byId: Chardevs): 
   if (text === 'mon:stdio') return { to: 'stdio', monitor: true };
   if (text.startsWith('file:') && text.length > 5) return { to: 'file', path: text.slice(5) };
   if (text.startsWith('chardev:')) return chardevById(option, text.slice(8), byId);
-  throw new UsageProblem(`${option} ${text}: not supported. Use none, stdio, mon:stdio, file:PATH or chardev:ID.`);
+  const socket = socketBackend(option, text);
+  if (socket !== undefined) return socket;
+  if (text === 'pty') throw new UsageProblem(`${option} pty: Node opens no pseudo terminals. ${PTY}`);
+  const known = 'none, stdio, mon:stdio, file:PATH, unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT or chardev:ID';
+  throw new UsageProblem(`${option} ${text}: not supported. Use ${known}.`);
 }
 
 /** The backend a device names with `chardev=ID`. */

@@ -18,8 +18,13 @@ export const QEMU_OPTIONS: Readonly<Record<string, Spelling>> = {
   bios: valued('firmware image that starts at the reset vector'),
   'option-rom': valued('option ROM for the firmware to start, like kvmvapic.bin'),
   smp: valued('number of processors, 1 to 4'),
-  serial: valued('none, stdio, mon:stdio, file:PATH or chardev:ID; again for the next line (default mon:stdio)'),
-  chardev: valued('stdio,id=ID | file,id=ID,path=PATH | null,id=ID'),
+  serial: valued(
+    'none, stdio, mon:stdio, file:PATH, unix:PATH,server=on, tcp:HOST:PORT, telnet:HOST:PORT,server=on or chardev:ID; ' +
+      'again for the next line (default mon:stdio)',
+  ),
+  chardev: valued(
+    'stdio,id=ID | file,id=ID,path=PATH | socket,id=ID,path=PATH|port=PORT,server=on,wait=off | null,id=ID',
+  ),
   debugcon: valued('stdio, file:PATH or chardev:ID: the debug port 0xe9'),
   device: valued('DRIVER,PROPERTY=VALUE...: `-device help` lists drivers, `-device DRIVER,help` properties'),
   nodefaults: flag('no serial line unless asked for'),

@@ -77,7 +77,7 @@ const REPEATED: ReadonlySet<string> = new Set([
 ]);
 
 /** The `run` command as commander knows it: QEMU's options and ours. */
-function runCommand(name: string): Command {
+export function runCommand(name: string): Command {
   const command = new Command(name);
   command
     .description('Boot a guest, recorded. Options are spelled as QEMU spells them.')

@@ -123,7 +123,7 @@ describe('a wrong command line is answered with one sentence', () => {
     [['-m', '16G'], 'must be between'],
     [['-smp', '5'], 'from 1 to 4'],
     [['-smp', '2,corse=2'], "unknown property 'corse'"],
-    [['-serial', 'pty'], '-serial pty: not supported'],
+    [['-serial', 'pty'], '-serial pty: Node opens no pseudo terminals'],
     [['-serial', 'chardev:x'], 'no -chardev with id=x'],
     [['-serial', 'stdio', '-debugcon', 'stdio'], 'Only one'],
     [['-device', 'e1000'], '-device e1000: there is no such device'],

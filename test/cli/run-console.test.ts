@@ -33,6 +33,8 @@ function echoGuest(script: Typist, listensFrom = 0) {
     warp: () => undefined,
     type: (_line, bytes) => void typed.push(Buffer.from(bytes).toString()),
     listens: () => runs >= listensFrom,
+    waiting: () => 0,
+    isOff: false,
     now: () => 0,
     silence: () => 0,
     view: VIEW,
@@ -58,6 +60,7 @@ function presses(interactive: boolean, ...keys: readonly string[]) {
     ended: () => left.length === 0 && !interactive,
     write: (bytes) => void shown.push(typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString()),
     wait: () => Promise.resolve(),
+    rouse: () => undefined,
     signal: () => undefined,
     close: () => undefined,
   };

@@ -91,11 +91,7 @@ const FEWEST = 1000;
 const COUNTS = 1 << 15;
 const MOST = 1_000_000;
 
-function* symbolsAround(
-  memory: Uint8Array,
-  digits: number,
-  effort: Effort,
-): Work<readonly NamedAddress[] | undefined> {
+function* symbolsAround(memory: Uint8Array, digits: number, effort: Effort): Work<readonly NamedAddress[] | undefined> {
   effort.left -= TOKENS;
   const { start, tokens } = tokensAround(memory, digits);
   if (tokens.length < TOKENS || start % 8 !== 0) return undefined;

@@ -7,7 +7,18 @@ export type CharacterBackend =
   | { readonly to: 'none' }
   /** `monitor`: Ctrl-A leads to the monitor and out (QEMU's `mon:stdio`). */
   | { readonly to: 'stdio'; readonly monitor: boolean }
-  | { readonly to: 'file'; readonly path: string };
+  | { readonly to: 'file'; readonly path: string }
+  | SocketBackend;
+
+/** A socket that listens, or is connected. */
+export interface SocketBackend {
+  readonly to: 'socket';
+  readonly address: { readonly path: string } | { readonly host: string; readonly port: number };
+  readonly server: boolean;
+  /** The guest does not start before somebody is there. */
+  readonly waits: boolean;
+  readonly telnet: boolean;
+}
 
 /** A device with a `-chardev`. */
 export interface CharacterDevice {

@@ -1,4 +1,5 @@
 import type { Stamped } from '../../events/stamped.ts';
+import type { UartState } from '../../devices/uart16550/index.ts';
 import { createMachine, type Machine } from '../../machine/machine.ts';
 import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
 import { Payloads } from '../../memory/payloads.ts';
@@ -17,7 +18,7 @@ import { describeMachine, type MachineDescription } from '../machine/machine-des
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
 import { type OutputTo, Printed } from './printed.ts';
 import { type Recording, startRecording } from './recording.ts';
-import { payloadFor, STOPPED, typedAt } from '../run-inputs.ts';
+import { type CharacterPort, payloadFor, STOPPED, typedAt } from '../run-inputs.ts';
 import type { Session, SessionPause } from './session.ts';
 import { Slice } from './slice.ts';
 
@@ -204,8 +205,12 @@ function sessionOf(running: Running): Session {
     },
     listens: (at) =>
       typeof at === 'string' || isOpen(machine.vmm.describeDevice(`serial${at}`)) || running.polling.awaits(at),
+    waiting: (at) => waitingAt(running, at),
     now: () => machine.now(),
     silence: () => machine.now() - running.printedAt,
+    get isOff() {
+      return machine.state.schedule.ended?.why === 'powered-off';
+    },
     get isStopped() {
       return running.stopped;
     },
@@ -225,6 +230,13 @@ function sessionOf(running: Running): Session {
     live: running.live,
     close: () => closeRun(running),
   };
+}
+
+function waitingAt({ machine, inputs }: Running, at: CharacterPort): number {
+  if (typeof at === 'string') return 0;
+  const devices = machine.state.vmm.devices as unknown as Readonly<Record<string, Pick<UartState, 'waiting'>>>;
+  const underway = inputs.map(({ event }) => (event.kind === 'sim:serial_received' ? event.bytes.length : 0));
+  return underway.reduce((sum, length) => sum + length, devices[`serial${at}`]?.waiting.length ?? 0);
 }
 
 /** Whether a driver has opened a serial line: interrupts for received data, and DTR and RTS up. A probe sets no RTS. */

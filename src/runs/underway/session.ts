@@ -52,10 +52,14 @@ export interface Session {
   readonly hasInputs: boolean;
   /** Whether the guest has opened a serial line for receiving. A device keeps what it is given. */
   listens(at: CharacterPort): boolean;
+  /** Bytes typed there that the guest has not taken yet. A device takes all at once. */
+  waiting(at: CharacterPort): number;
   /** Virtual nanoseconds since power-on. */
   now(): Ns;
   /** Virtual nanoseconds since the guest last printed. */
   silence(): number;
+  /** The guest has powered off. */
+  readonly isOff: boolean;
   readonly isStopped: boolean;
   setStopped(stopped: boolean): void;
   figures(): SessionFigures;
