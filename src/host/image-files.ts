@@ -5,17 +5,20 @@ import { fileURLToPath } from 'node:url';
 import { Problem } from '../base/problem.ts';
 import type { ImageIdentity } from '../replay/trace/header.ts';
 import { OWN_GUEST } from '../runs/machine/images.ts';
+import { isModule } from '../runs/machine/modules.ts';
 import type { ImageFiles, ImageRole, ImageSearch } from '../runs/world.ts';
 import { readImage } from './files.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
-const PURPOSES: Readonly<Record<ImageRole, string>> = {
+const PURPOSES: Readonly<Record<string, string>> = {
   kernel: 'read the kernel',
   initrd: 'read the initrd',
   bios: 'read the firmware',
   'option-rom': 'read the option ROM',
 };
+
+const purposeOf = (role: ImageRole): string => PURPOSES[role] ?? 'read the module';
 
 const onDisk = (path: string): string => (path.startsWith(OWN_GUEST) ? join(ROOT, path.slice(OWN_GUEST.length)) : path);
 
@@ -29,9 +32,9 @@ function places({ trace, recorded, given }: ImageSearch): string[] {
 
 /** Images as files. */
 export const IMAGE_FILES: ImageFiles = {
-  read: (role, path) => readImage(PURPOSES[role], onDisk(path)),
+  read: (role, path) => readImage(purposeOf(role), onDisk(path)),
   find(identity, search) {
-    const purpose = PURPOSES[identity.role as ImageRole];
+    const purpose = purposeOf(identity.role as ImageRole);
     const candidates = places(search);
     const found = candidates.filter((path) => existsSync(path));
     const read = found.map((path) => ({ path, bytes: readImage(purpose, path) }));
@@ -42,7 +45,9 @@ export const IMAGE_FILES: ImageFiles = {
 };
 
 function missing({ role, sha256: digest }: ImageIdentity, found: readonly string[], first: string): string {
-  const hint = `Name the right file with --${role}.`;
+  const hint = isModule(role)
+    ? 'Name the right files with --initrd, as the run did.'
+    : `Name the right file with --${role}.`;
   if (found.length === 0) return `The ${role} of this trace is not at ${first}. ${hint}`;
   return `${found[0]} is not the ${role} this trace was recorded with (sha256 ${digest.slice(0, 16)}...). ${hint}`;
 }

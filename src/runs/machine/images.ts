@@ -2,8 +2,9 @@ import { base64, fromBase64 } from '../../base/bytes.ts';
 import { fileName } from '../../base/file-name.ts';
 import { Problem } from '../../base/problem.ts';
 import type { ImageIdentity } from '../../replay/trace/header.ts';
-import { type ImagePart, loaderParts } from '../../vmm/index.ts';
+import { type ImagePart, isMultiboot, loaderParts } from '../../vmm/index.ts';
 import type { ImageRole, World } from '../world.ts';
+import { isModule, modulesOf } from './modules.ts';
 
 /** An image read from a file. */
 export interface Image {
@@ -26,18 +27,22 @@ export type RolePaths = Readonly<Partial<Record<ImageRole, string | undefined>>>
 
 /**
  * Read the images a run names, by role. The guest sees the base name of each, wherever it lies and however its path is
- * spelled, or for its kernel the name given.
+ * spelled, or for its kernel the name given. What is the initrd of other kernels lists the modules of a multiboot one.
  */
 export function loadImages({ images: files }: Pick<World, 'images'>, paths: RolePaths, kernelName?: string): Images {
   const images = new Map<ImageRole, Image>();
-  for (const role of ['bios', 'option-rom', 'kernel', 'initrd'] as const) {
-    const path = paths[role];
-    if (path === undefined) continue;
+  const load = (role: ImageRole, path: string | undefined, name?: string): void => {
+    if (path === undefined) return;
     const bytes = files.read(role, path);
     if (bytes.length === 0) throw new Problem(`Cannot use ${path} as ${role}: it is empty.`);
-    const name = role === 'kernel' ? (kernelName ?? fileName(path)) : fileName(path);
-    images.set(role, { name, path, bytes });
-  }
+    images.set(role, { name: name ?? fileName(path), path, bytes });
+  };
+  load('bios', paths.bios);
+  load('option-rom', paths['option-rom']);
+  load('kernel', paths.kernel, kernelName);
+  const kernel = images.get('kernel');
+  if (paths.initrd === undefined || kernel === undefined || !isMultiboot(kernel)) load('initrd', paths.initrd);
+  else for (const { role, path, name } of modulesOf(paths.initrd)) load(role, path, name);
   return images;
 }
 
@@ -82,10 +87,17 @@ export function recordedImages(
   given: RolePaths,
 ): Images {
   const images = new Map<ImageRole, Image>();
+  const named = givenByRole(recorded, given);
   for (const identity of recorded) {
     const role = identity.role as ImageRole;
-    const search = { trace, recorded: paths[role] ?? identity.name, given: given[role] };
+    const search = { trace, recorded: paths[role] ?? identity.name, given: named[role] };
     images.set(role, { name: identity.name, ...files.find(identity, search) });
   }
   return images;
+}
+
+/** Several modules are given as they were to the run, as one list. */
+function givenByRole(recorded: readonly ImageIdentity[], given: RolePaths): RolePaths {
+  if (given.initrd === undefined || !recorded.some(({ role }) => isModule(role))) return given;
+  return { ...given, ...Object.fromEntries(modulesOf(given.initrd).map(({ role, path }) => [role, path])) };
 }

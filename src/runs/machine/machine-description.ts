@@ -7,6 +7,7 @@ import type { MachineConfig } from '../../vmm/index.ts';
 import { MOST } from '../../vmm/limits.ts';
 import type { MachineOptions } from '../../vmm/options.ts';
 import type { Images } from './images.ts';
+import { isModule } from './modules.ts';
 
 const MIB = 2 ** 20;
 
@@ -105,5 +106,19 @@ export function machineOptions(description: MachineDescription, images: Images):
       return image === undefined ? [] : [[role, { name: image.name, bytes: image.bytes }]];
     }),
   ) as Pick<MachineOptions, (typeof roles)[number]>;
-  return { machine: 'pc', memory, smp, append, cpu, devices, serialLines, noDefaults, noReboot, optionRoms, ...named };
+  const modules = [...images].filter(([role]) => isModule(role)).map(([, { name, bytes }]) => ({ name, bytes }));
+  return {
+    machine: 'pc',
+    memory,
+    smp,
+    append,
+    cpu,
+    devices,
+    serialLines,
+    noDefaults,
+    noReboot,
+    optionRoms,
+    modules,
+    ...named,
+  };
 }

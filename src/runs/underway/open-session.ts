@@ -70,7 +70,9 @@ export function prepared(world: World, options: RunOptions): Prepared {
   const images = loadImages(world, pathsOf(options), kernelName);
   const wallClockAtPowerOn = options.wallClock ?? world.wallClock();
   const payloads = new Payloads(world.sha256);
-  return { world, options, images, payloads, description: descriptionOf(options), wallClockAtPowerOn };
+  const paths = Object.fromEntries([...images].map(([role, { path }]) => [role, path]));
+  const description = { ...descriptionOf(options), paths };
+  return { world, options, images, payloads, description, wallClockAtPowerOn };
 }
 
 /** What the machine is, whose images nobody has read. */
