@@ -1,11 +1,11 @@
-// `npm run guests`: Debian's cloud kernel, busybox in an initramfs, SeaBIOS and QEMU's kvmvapic ROM, into .guests/
-// (never committed).
+// `npm run guests`: Debian's cloud kernel, busybox in an initramfs, SeaBIOS, QEMU's kvmvapic ROM and Xen, into
+// .guests/ (never committed).
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { type CpioEntry, cpioArchive } from './cpio.ts';
 
 const FOLDER = join(dirname(fileURLToPath(import.meta.url)), '../.guests');
@@ -74,13 +74,12 @@ function unpack(name: string): string {
   return output('dpkg-deb', ['-f', join(PACKAGES, file), 'Version']).trim();
 }
 
-/** The package that really holds the kernel: the name \`linux-image-cloud-amd64\` only depends on it. */
-function kernelPackage(): string {
-  const depends = output('apt-cache', [...aptOptions, 'depends', 'linux-image-cloud-amd64']);
-  const name = /Depends: (linux-image-\S+-cloud-amd64)\b/.exec(depends)?.[1];
-  if (name === undefined)
-    throw new Missing('linux-image-cloud-amd64 depends on no kernel image: see `apt-cache depends`.');
-  return name;
+/** The package that really holds what a name without a version only depends on. */
+function packageBehind(name: string, pattern: RegExp): string {
+  const depends = output('apt-cache', [...aptOptions, 'depends', name]);
+  const found = pattern.exec(depends)?.[1];
+  if (found === undefined) throw new Missing(`${name} depends on no image: see \`apt-cache depends ${name}\`.`);
+  return found;
 }
 
 function initramfs(busybox: string): Uint8Array {
@@ -110,19 +109,23 @@ function fetchGuests(): void {
   mkdirSync(FOLDER, { recursive: true });
   rmSync(TREE, { recursive: true, force: true });
   useListsThatKnow('linux-image-cloud-amd64');
-  const kernel = kernelPackage();
+  const kernel = packageBehind('linux-image-cloud-amd64', /Depends: (linux-image-\S+-cloud-amd64)\b/);
+  const xen = packageBehind('xen-system-amd64', /Depends: (xen-hypervisor-\S+-amd64)\b/);
   const versions: Record<string, string> = {};
-  for (const name of [kernel, 'busybox-static', 'seabios', 'qemu-system-data']) {
+  for (const name of [kernel, 'busybox-static', 'seabios', 'qemu-system-data', xen]) {
     console.log(`Fetching ${name} ...`);
     versions[name] = unpack(name);
   }
   take(`boot/vmlinuz-${kernel.replace('linux-image-', '')}`, 'vmlinuz');
+  // A multiboot loader takes it as it is, not compressed.
+  const compressed = join(TREE, `boot/${xen.replace('xen-hypervisor-', 'xen-')}.gz`);
+  writeFileSync(join(FOLDER, 'xen'), gunzipSync(readFileSync(compressed)));
   take('usr/share/seabios/bios-256k.bin', 'bios-256k.bin');
   take('usr/share/qemu/kvmvapic.bin', 'kvmvapic.bin');
   const busybox = ['bin/busybox', 'usr/bin/busybox'].map((path) => join(TREE, path)).find((path) => existsSync(path));
   if (busybox === undefined) throw new Missing('The package busybox-static holds no busybox.');
   writeFileSync(join(FOLDER, 'initramfs.gz'), initramfs(busybox));
-  const files = ['vmlinuz', 'initramfs.gz', 'bios-256k.bin', 'kvmvapic.bin'].map((file) => ({
+  const files = ['vmlinuz', 'initramfs.gz', 'bios-256k.bin', 'kvmvapic.bin', 'xen'].map((file) => ({
     file,
     sha256: createHash('sha256')
       .update(readFileSync(join(FOLDER, file)))
@@ -130,7 +133,7 @@ function fetchGuests(): void {
   }));
   writeFileSync(join(FOLDER, 'guests.json'), `${JSON.stringify({ versions, files }, undefined, 2)}\n`);
   rmSync(TREE, { recursive: true, force: true });
-  console.log('In .guests/: vmlinuz, initramfs.gz, bios-256k.bin, kvmvapic.bin. Try:');
+  console.log('In .guests/: vmlinuz, initramfs.gz, bios-256k.bin, kvmvapic.bin, xen. Try:');
   console.log(
     '  npx retrovisor run -kernel .guests/vmlinuz -initrd .guests/initramfs.gz -append "console=ttyS0" -m 256',
   );

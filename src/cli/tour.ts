@@ -5,7 +5,7 @@ import { openSession } from '../runs/underway/open-session.ts';
 import { NODE } from '../host/node.ts';
 import type { Session, SessionEnd, SessionFigures } from '../runs/underway/session.ts';
 import { printText } from '../host/output.ts';
-import { openTerminal, writeOut } from '../host/terminal.ts';
+import { openTerminal } from '../host/terminal.ts';
 import { runConsole } from './console.ts';
 import { runOptions } from '../options/run-arguments.ts';
 import { showEvents } from './tour-events.ts';

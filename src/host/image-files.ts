@@ -4,20 +4,23 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Problem, shortly } from '../base/problem.ts';
 import type { ImageIdentity } from '../replay/trace/header.ts';
-import { type FwCfgRole, type ImageFiles, type ImageRole, type ImageSearch, OWN_GUEST } from '../runs/world.ts';
+import { isModule } from '../runs/machine/modules.ts';
+import { type ImageFiles, type ImageRole, type ImageSearch, OWN_GUEST } from '../runs/world.ts';
 import { readImage } from './files.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
-const PURPOSES: Readonly<Record<Exclude<ImageRole, FwCfgRole>, string>> = {
+const PURPOSES: Readonly<Record<string, string>> = {
   kernel: 'read the kernel',
   initrd: 'read the initrd',
   bios: 'read the firmware',
   'option-rom': 'read the option ROM',
 };
 
-const purposeOf = (role: ImageRole): string =>
-  role in PURPOSES ? PURPOSES[role as keyof typeof PURPOSES] : 'read the file of -fw_cfg';
+function purposeOf(role: ImageRole): string {
+  if (isModule(role)) return 'read the module';
+  return PURPOSES[role] ?? 'read the file of -fw_cfg';
+}
 
 const onDisk = (path: string): string => (path.startsWith(OWN_GUEST) ? join(ROOT, path.slice(OWN_GUEST.length)) : path);
 
@@ -44,7 +47,9 @@ export const IMAGE_FILES: ImageFiles = {
 };
 
 function missing({ role, sha256: digest }: ImageIdentity, found: readonly string[], first: string): string {
-  const hint = `Name the right file with --${role}.`;
+  const hint = isModule(role)
+    ? 'Name the right files with --initrd, as the run did.'
+    : `Name the right file with --${role}.`;
   if (found.length === 0) return `The ${role} of this trace is not at ${shortly(first)}. ${hint}`;
   return `${shortly(found[0] as string)} is not the ${role} this trace was recorded with (sha256 ${digest.slice(0, 16)}...). ${hint}`;
 }

@@ -3,8 +3,8 @@ import type { ImageIdentity } from '../replay/trace/header.ts';
 import type { ByteSource, Inflate } from '../replay/trace/opened.ts';
 import type { ByteSink, Compress } from '../replay/trace/writer.ts';
 
-/** The parts an image can play in a machine. */
-export type ImageRole = 'kernel' | 'initrd' | 'bios' | 'option-rom' | FwCfgRole;
+/** The parts an image can play in a machine. A multiboot kernel's first module is its `initrd`. */
+export type ImageRole = 'kernel' | 'initrd' | 'bios' | 'option-rom' | `module${number}` | FwCfgRole;
 
 /** A file of `-fw_cfg`, by the name the guest sees. */
 export type FwCfgRole = `fw-cfg:${string}`;

@@ -37,6 +37,8 @@ export interface MachineOptions {
   readonly bios?: NamedImage;
   readonly kernel?: NamedImage;
   readonly initrd?: NamedImage;
+  /** Modules of a multiboot kernel behind the first, which is its `initrd`. */
+  readonly modules?: readonly NamedImage[];
   readonly append?: string;
   /** `-cpu`, as QEMU spells it. Without it the guest sees all KVM supports. */
   readonly cpu?: string | undefined;

@@ -106,6 +106,7 @@ test('a kernel that starts without firmware finds the board as SeaBIOS leaves it
   };
   expect(config(0x09, 0x20)).toBe(0xc001);
   expect(config(0x0b, 0x40)).toBe(0x601);
+  expect([config(0x0b, 0x90), config(0x0b, 0xd0) >>> 16]).toEqual([0x701, 9]);
   expect(config(0x08, 0x60)).toBe(0x0b0b0a0a);
   expect(machine.in(0x608, 4)).toBe(0);
   expect(String.fromCharCode(...machine.read(0xf59d0, 8))).toBe('RSD PTR ');

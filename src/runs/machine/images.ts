@@ -3,8 +3,9 @@ import { fileName } from '../../base/file-name.ts';
 import { Problem } from '../../base/problem.ts';
 import type { ImageIdentity } from '../../replay/trace/header.ts';
 import { MOST } from '../../vmm/limits.ts';
-import { type ImagePart, loaderParts } from '../../vmm/index.ts';
+import { type ImagePart, isMultiboot, loaderParts } from '../../vmm/index.ts';
 import { type ImageRole, OWN_GUEST, type World } from '../world.ts';
+import { isModule, modulesOf } from './modules.ts';
 
 /** An image read from a file. */
 export interface Image {
@@ -24,20 +25,25 @@ export type RolePaths = Readonly<Partial<Record<ImageRole, string | undefined>>>
 
 /**
  * Read the images a run names, by role. The guest sees the base name of each, wherever it lies and however its path is
- * spelled, or for its kernel the name given.
+ * spelled, or for its kernel the name given. What is the initrd of other kernels lists the modules of a multiboot one.
  */
 export function loadImages({ images: files }: Pick<World, 'images'>, paths: RolePaths, kernelName?: string): Images {
   const images = new Map<ImageRole, Image>();
-  const { bios, 'option-rom': optionRom, kernel, initrd, ...others } = paths;
-  const ordered: RolePaths = { bios, 'option-rom': optionRom, kernel, initrd, ...others };
-  for (const [role, path] of Object.entries(ordered) as [ImageRole, string | undefined][]) {
-    if (path === undefined) continue;
+  const load = (role: ImageRole, path: string | undefined, name?: string): void => {
+    if (path === undefined) return;
     const bytes = files.read(role, path);
     if (role.startsWith('fw-cfg:')) checkFwCfg(path, bytes);
     else if (bytes.length === 0) throw new Problem(`Cannot use ${path} as ${role}: it is empty.`);
-    const name = role === 'kernel' ? (kernelName ?? fileName(path)) : fileName(path);
-    images.set(role, { name, path, bytes });
-  }
+    images.set(role, { name: name ?? fileName(path), path, bytes });
+  };
+  const { bios, 'option-rom': optionRom, kernel: kernelPath, initrd, ...others } = paths;
+  load('bios', bios);
+  load('option-rom', optionRom);
+  load('kernel', kernelPath, kernelName);
+  const kernel = images.get('kernel');
+  if (initrd === undefined || kernel === undefined || !isMultiboot(kernel)) load('initrd', initrd);
+  else for (const { role, path, name } of modulesOf(initrd)) load(role, path, name);
+  for (const [role, path] of Object.entries(others) as [ImageRole, string | undefined][]) load(role, path);
   return images;
 }
 
@@ -97,15 +103,22 @@ export function recordedImages(
   given: RolePaths,
 ): Images {
   const images = new Map<ImageRole, Image>();
+  const named = givenByRole(recorded, given);
   for (const identity of recorded) {
     const role = identity.role as ImageRole;
-    const kept = given[role] === undefined ? keptWhole(world, identity) : undefined;
+    const kept = named[role] === undefined ? keptWhole(world, identity) : undefined;
     if (kept !== undefined) {
       images.set(role, kept);
       continue;
     }
-    const search = { trace, recorded: paths[role] ?? identity.name, given: given[role] };
+    const search = { trace, recorded: paths[role] ?? identity.name, given: named[role] };
     images.set(role, { name: identity.name, ...world.images.find(identity, search) });
   }
   return images;
+}
+
+/** Several modules are given as they were to the run, as one list. */
+function givenByRole(recorded: readonly ImageIdentity[], given: RolePaths): RolePaths {
+  if (given.initrd === undefined || !recorded.some(({ role }) => isModule(role))) return given;
+  return { ...given, ...Object.fromEntries(modulesOf(given.initrd).map(({ role, path }) => [role, path])) };
 }

@@ -8,6 +8,7 @@ import { BOOT_ORDER, FW_CFG_NAME, MOST } from '../../vmm/limits.ts';
 import type { MachineOptions, NamedImage } from '../../vmm/options.ts';
 import { SMBIOS_CHARACTERS } from '../../vmm/smbios/said.ts';
 import type { Images } from './images.ts';
+import { isModule } from './modules.ts';
 
 const MIB = 2 ** 20;
 
@@ -159,7 +160,8 @@ export function machineOptions(description: MachineDescription, images: Images):
     }),
   ) as Pick<MachineOptions, (typeof roles)[number]>;
   const said = { memory, smp, append, cpu, devices, serialLines, noDefaults, noReboot, boot, smbios };
-  return { machine: 'pc', ...said, fwCfg, optionRoms, ...named };
+  const modules = [...images].filter(([role]) => isModule(role)).map(([, { name, bytes }]) => ({ name, bytes }));
+  return { machine: 'pc', ...said, fwCfg, optionRoms, modules, ...named };
 }
 
 function fwCfgFiles({ fwCfg = [] }: MachineDescription, images: Images): NamedImage[] {

@@ -75,7 +75,9 @@ export function prepared(world: World, options: RunOptions): Prepared {
   const wallClockAtPowerOn = options.wallClock ?? world.wallClock();
   const payloads = new Payloads(world.sha256);
   const ahead = options.localTime ? world.aheadOfUtc(wallClockAtPowerOn) : 0;
-  return { world, options, images, payloads, description: descriptionOf(options, ahead), wallClockAtPowerOn };
+  const paths = Object.fromEntries([...images].map(([role, { path }]) => [role, path]));
+  const description = { ...descriptionOf(options, ahead), paths };
+  return { world, options, images, payloads, description, wallClockAtPowerOn };
 }
 
 /** What the machine is, whose images nobody has read. */

@@ -9,6 +9,7 @@ import { type LoadPlan, type Segment, segment } from './plan.ts';
 /** What a multiboot kernel is started with. */
 export interface MultibootRequest {
   readonly kernel: NamedImage;
+  /** Each with its command line as its name. */
   readonly modules: readonly NamedImage[];
   readonly append: string;
   readonly ram: RamLayout;
@@ -24,6 +25,9 @@ export function multibootHeader(bytes: Uint8Array): number | undefined {
   }
   return undefined;
 }
+
+/** Whether a kernel is a multiboot one. */
+export const isMultiboot = ({ bytes }: Pick<NamedImage, 'bytes'>): boolean => multibootHeader(bytes) !== undefined;
 
 /** Place a multiboot kernel, its modules and its information structure as QEMU does, and enter it directly. */
 export function planMultiboot(request: MultibootRequest): LoadPlan {

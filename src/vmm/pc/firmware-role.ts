@@ -20,6 +20,8 @@ export function playFirmware(machine: Machine, tables: readonly Placed[]): void 
   for (const [index, irq] of PIRQ_ROUTES.entries()) writeConfigByte(machine, ISA_BRIDGE, 0x60 + index, irq);
   writeConfig(machine, POWER_MANAGEMENT, 0x40, 4, PM_BASE | 1);
   writeConfigByte(machine, POWER_MANAGEMENT, 0x80, 1);
+  writeConfig(machine, POWER_MANAGEMENT, 0x90, 4, SMBUS_BASE | 1);
+  writeConfigByte(machine, POWER_MANAGEMENT, 0xd2, 9);
   setUpFunctions(machine);
   out(machine, KEYBOARD_COMMAND, 1, WRITE_COMMAND_BYTE);
   out(machine, KEYBOARD_DATA, 1, INTERRUPT_AND_TRANSLATE);
@@ -90,4 +92,5 @@ const ISA_BRIDGE = 1 << 3;
 /** Attributes of F0000-FFFFF in the high half; the registers after it hold 32 KiB each. */
 const PAM0 = 0x59;
 const PM_BASE = 0x600;
+const SMBUS_BASE = 0x700;
 const SECONDS_OF_DAY = 86_400;

@@ -2,7 +2,7 @@ import type { Gpa } from '../../base/units.ts';
 import type { Machine } from '../board/machine.ts';
 import { bootsThroughFirmware } from '../loaders/boot-path.ts';
 import { planLinux } from '../loaders/direct-linux.ts';
-import { multibootHeader, planMultiboot } from '../loaders/multiboot.ts';
+import { isMultiboot, planMultiboot } from '../loaders/multiboot.ts';
 import type { LoadPlan } from '../loaders/plan.ts';
 import { readBytes, writeBytes } from '../memory/address-space.ts';
 import { enterKernel, resetVcpu, setMemoryTypes } from '../accel/vcpu-registers.ts';
@@ -25,10 +25,10 @@ export function powerOn(machine: Machine): void {
 const startsKernel = ({ options }: Machine): boolean => options.kernel !== undefined && !bootsThroughFirmware(options);
 
 function directPlan(machine: Machine, rsdp: number): LoadPlan {
-  const { kernel, initrd, append = '' } = machine.options;
+  const { kernel, initrd, modules = [], append = '' } = machine.options;
   const { ram } = machine.board;
-  if (multibootHeader(kernel!.bytes) !== undefined) {
-    return planMultiboot({ kernel: kernel!, modules: initrd === undefined ? [] : [initrd], append, ram });
+  if (isMultiboot(kernel!)) {
+    return planMultiboot({ kernel: kernel!, modules: initrd === undefined ? [] : [initrd, ...modules], append, ram });
   }
   return planLinux({ kernel: kernel!, initrd, append, ram, rsdp });
 }

@@ -3,44 +3,9 @@
  * multiprocessor tables (found by the extended area, then base memory, then the ROM, as the specification says), PCI
  * interrupt routing, ACPI's root pointer, SMBIOS. Then interrupts of real mode, two ticks of whose timer it waits for.
  */
-typedef unsigned char u8;
-typedef unsigned short u16;
-typedef unsigned int u32;
+#include "console.h"
 
 void real(void);
-
-static inline void outb(u16 port, u8 value) { __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port)); }
-static inline u8 inb(u16 port) {
-  u8 value;
-  __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-  return value;
-}
-
-static void put(char c) {
-  while (!(inb(0x3fd) & 0x20)) continue;
-  outb(0x3f8, c);
-}
-
-static void text(const char *s) {
-  while (*s) put(*s++);
-}
-
-static void hex(const char *name, u32 value) {
-  text(name);
-  put(' ');
-  int shift = 28;
-  while (shift > 0 && !(value >> shift)) shift -= 4;
-  for (; shift >= 0; shift -= 4) put("0123456789abcdef"[(value >> shift) & 15]);
-  put(' ');
-}
-
-static void bytes(const u8 *at, u32 length) {
-  for (u32 i = 0; i < length; i++) {
-    put("0123456789abcdef"[at[i] >> 4]);
-    put("0123456789abcdef"[at[i] & 15]);
-  }
-  put('\n');
-}
 
 static u8 sum(const u8 *at, u32 length) {
   u8 total = 0;
@@ -54,11 +19,6 @@ static int same(const u8 *at, const char *what) {
   return 1;
 }
 
-/* Physical memory, without the compiler's opinion about addresses near zero. */
-static u8 *physical(u32 address) {
-  __asm__("" : "+r"(address));
-  return (u8 *)address;
-}
 static u16 word(u32 address) { return *(u16 *)physical(address); }
 
 static u8 *search(u32 from, u32 length, const char *signature, u32 size) {
@@ -96,7 +56,8 @@ static void processors(void) {
   }
 }
 
-void main(u8 *information) {
+void main(u32 magic, u8 *information) {
+  hex("magic", magic);
   hex("boot flags", *(u32 *)information & 0x40);
   for (u32 line = 0; line < 4; line++) hex("com", word(0x400 + 2 * line));
   hex("ebda", word(0x40e));

@@ -15,11 +15,12 @@ start:  cli
         mov $stack, %esp
         lgdt gdt_pointer
         ljmp $8, $1f
-1:      mov $16, %eax
-        mov %eax, %ds
-        mov %eax, %es
-        mov %eax, %ss
+1:      mov $16, %ecx
+        mov %ecx, %ds
+        mov %ecx, %es
+        mov %ecx, %ss
         push %ebx
+        push %eax
         call main
         mov $0x10, %al
         out %al, $0xf4

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -7,7 +8,8 @@ import { retrovisor, scratchFolder } from './command-line.ts';
 import { expectFolds, expectReruns } from './trace-alone.ts';
 
 const folder = scratchFolder();
-const BIOS_READER = fileURLToPath(new URL('firmware/bios.elf', import.meta.url));
+const program = (name: string): string => fileURLToPath(new URL(`boot/${name}.elf`, import.meta.url));
+const BIOS_READER = program('bios');
 const EXIT = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4'];
 const QEMU = 'qemu-system-x86_64';
 
@@ -41,6 +43,53 @@ describe('what a BIOS leaves in memory, without firmware', () => {
     await expectReruns(trace);
   });
 });
+
+describe('modules of a multiboot kernel', () => {
+  for (const [name, content] of [
+    ['one', 'first module'],
+    ['two,', 'x'],
+    ['three', 'y'.repeat(5000)],
+  ] as const) {
+    writeFileSync(join(folder, name), content);
+  }
+  const initrd = 'one a,,b  c,two,,,three -- d=e,,f,two,, last';
+  const argv = [
+    '-nodefaults',
+    '-serial',
+    'stdio',
+    '-m',
+    '64',
+    ...EXIT,
+    '-kernel',
+    program('modules'),
+    '-append',
+    'x y',
+  ];
+
+  test('have their command lines, as on QEMU', without(tool(QEMU)), () => {
+    const options = { encoding: 'utf8', timeout: 60_000, cwd: folder } as const;
+    const qemu = spawnSync(QEMU, ['-accel', 'tcg', '-display', 'none', ...argv, '-initrd', initrd], options);
+    expect(qemu.stdout).toContain('two, last');
+    const { out } = retrovisor(['run', '--no-trace', ...argv, '-initrd', listed(initrd)]);
+    // The kernel's own name is its base name here.
+    expect(lines(out)).toEqual(lines(qemu.stdout.replace(/^magic(.*) \S+modules.elf/m, 'magic$1 modules.elf')));
+  });
+
+  test('are images of the trace, found again by content', () => {
+    const trace = join(folder, 'modules.trace');
+    const { out } = retrovisor(['run', '--trace', trace, ...argv, '-initrd', listed(initrd)]);
+    expect(out).toContain('three -- d=e,f');
+    expect(retrovisor(['replay', trace]).out).toContain('0 divergences');
+    expect(retrovisor(['replay', trace, '--initrd', listed(initrd)]).out).toContain('0 divergences');
+    expect(retrovisor(['rerun', trace]).out).toContain('0 divergences');
+    expect(retrovisor(['replay', trace, '--initrd', join(folder, 'one')]).out).toContain('0 divergences');
+    const other = `${join(folder, 'one')},${join(folder, 'three')}`;
+    expect(retrovisor(['replay', trace, '--initrd', other]).err).toMatch(/three is not the module2 .* --initrd/);
+  });
+});
+
+/** The same list with the files' places. */
+const listed = (initrd: string): string => initrd.replace(/(?<=^|[^,],|,,,)(?=one|two|three)/g, `${folder}/`);
 
 /** A line that prints nowhere, as ours has it. */
 const ours = (argv: readonly string[]): string[] =>
