@@ -33,6 +33,7 @@ interface RawOptions extends AcceptedOptions {
   readonly reboot: boolean;
   readonly seed: string;
   readonly trace: string | false;
+  readonly tracePieces?: string;
   readonly gdb?: string;
   readonly s?: boolean;
   readonly S?: boolean;
@@ -72,6 +73,7 @@ function runCommand(name: string): Command {
     .option('--seed <text>', 'the seed all chance is drawn from', '1')
     .option('--trace <file>', 'where the recording goes', 'retrovisor.trace')
     .option('--no-trace', 'do not record')
+    .option('--trace-pieces <size>', 'keep the recording in files of at most this size, in MiB or with k, M, G')
     .option('--checkpoints', 'leave checkpoints beside the trace, as `retrovisor index` does afterwards')
     .option('--kernel-name <text>', "the name the guest sees for its kernel (default: the file's base name)")
     .option('--ticks <n>', 'stop after n instructions')
@@ -147,6 +149,7 @@ function understood(raw: RawOptions): RunOptions {
     reboot: raw.reboot,
     seed: raw.seed,
     trace: raw.trace === false ? undefined : raw.trace,
+    pieceBytes: pieceBytes(raw),
     gdb: gdbPort(raw),
     startsStopped: raw.S === true,
     checkpoints: raw.checkpoints === true,
@@ -190,6 +193,17 @@ function ramBytes(text: string): number {
     throw new UsageProblem(`-m ${text}: guest memory must be between 1M and ${MOST.memoryMiB}M.`);
   }
   return rounded;
+}
+
+/** The smallest holds a header and some chunks. */
+const SMALLEST_PIECE = 64 * 1024;
+
+function pieceBytes({ trace, tracePieces }: RawOptions): number | undefined {
+  if (tracePieces === undefined) return undefined;
+  if (trace === false) throw new UsageProblem('--trace-pieces needs a trace.');
+  const bytes = sizeInBytes('--trace-pieces', tracePieces, 'm');
+  if (bytes >= SMALLEST_PIECE) return bytes;
+  throw new UsageProblem(`--trace-pieces ${tracePieces}: a piece has at least 64k.`);
 }
 
 function cpuCount(text: string): number {

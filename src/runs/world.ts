@@ -31,8 +31,8 @@ export interface Files {
   areSame(one: string, other: string): boolean;
   /** Throw unless a trace may be written here: over nothing or over a trace. */
   refuseOtherThanTrace(path: string): void;
-  /** Start a trace. */
-  createTrace(path: string): FileSink;
+  /** Start a trace, in pieces of so many bytes if they are given: read, they are one. */
+  createTrace(path: string, pieceBytes?: number): FileSink;
   /** Start what is of no use in part. */
   createWhole(path: string, what: 'trace' | 'checkpoints'): WholeFile;
 }

@@ -47,6 +47,8 @@ export interface RunOptions {
   readonly seed: string;
   /** `undefined`: do not record. */
   readonly trace: string | undefined;
+  /** Most bytes of a file of it; `undefined`: it is one file. */
+  readonly pieceBytes: number | undefined;
   /** Port of the loopback interface where a gdb may come; 0: a free one. */
   readonly gdb: number | undefined;
   /** Wait for gdb, or the monitor's `cont`, before the first instruction. */
