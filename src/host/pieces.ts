@@ -30,6 +30,10 @@ function isPiece(path: string): boolean {
   }
 }
 
+/** Bytes of a trace's files; undefined for what is no file. */
+export const sizeOfTrace = (path: string): number | undefined =>
+  isFile(path) ? piecesOf(path).reduce((sum, name) => sum + statSync(name).size, 0) : undefined;
+
 /** A file written in pieces of so many bytes. What is appended at once stays together. */
 export function inPieces(open: (piece: number) => FileSink, most: number): FileSink {
   let piece = 0;

@@ -34,6 +34,7 @@ interface RawOptions extends AcceptedOptions {
   readonly seed: string;
   readonly trace: string | false;
   readonly tracePieces?: string;
+  readonly quiet?: boolean;
   readonly gdb?: string;
   readonly s?: boolean;
   readonly S?: boolean;
@@ -74,6 +75,7 @@ function runCommand(name: string): Command {
     .option('--trace <file>', 'where the recording goes', 'retrovisor.trace')
     .option('--no-trace', 'do not record')
     .option('--trace-pieces <size>', 'keep the recording in files of at most this size, in MiB or with k, M, G')
+    .option('--quiet', 'say neither what is recorded where at the start, nor at the end what it came to')
     .option('--checkpoints', 'leave checkpoints beside the trace, as `retrovisor index` does afterwards')
     .option('--kernel-name <text>', "the name the guest sees for its kernel (default: the file's base name)")
     .option('--ticks <n>', 'stop after n instructions')
@@ -158,6 +160,7 @@ function understood(raw: RawOptions): RunOptions {
     nsPerTick: wholeNumber('--ns-per-tick', raw.nsPerTick, 1, MOST.nsPerTick),
     costs: costsAsked(raw.cost),
     wallClock: wallClock(raw.wallClock),
+    quiet: raw.quiet === true,
     typed: (raw.type ?? []).map(typedLine),
     warnings: [...acceptedWarnings(raw), ...missingFeaturesOf(raw.cpu)],
   };

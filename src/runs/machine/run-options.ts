@@ -63,5 +63,7 @@ export interface RunOptions {
   /** Nanoseconds since 1970 (UTC) at power-on; `undefined`: the host's clock, read once. */
   readonly wallClock: bigint | undefined;
   readonly typed: readonly TypedLine[];
+  /** Say nothing of one's own but what went wrong. */
+  readonly quiet: boolean;
   readonly warnings: readonly string[];
 }

@@ -107,7 +107,8 @@ export function startSession(
 ): Session {
   const { seed, trace, pieceBytes } = options;
   const subject = { engineVersion: world.version, machine: description, images: identities(world, images), seed };
-  const recording = trace === undefined ? undefined : startRecording(world, { path: trace, pieceBytes }, subject, payloads);
+  const recording =
+    trace === undefined ? undefined : startRecording(world, { path: trace, pieceBytes }, subject, payloads);
   const course = new Course();
   const polling = watchPolling();
   const printed = new Printed(output);
