@@ -126,7 +126,7 @@ function addReading(program: Command, { print, done }: Outcome): void {
 
 /** What comes to the state without the guest. */
 function addFolding(program: Command, { print, done }: Outcome): void {
-  withCut(program.command('fold <file>'))
+  withCut(withImages(program.command('fold <file>')))
     .description('reduce the events to the state they amount to, compared at every digest; needs no image')
     .action((file, options) => done(fold(file, print, options)));
   withCut(withImages(program.command('rerun <file>')))

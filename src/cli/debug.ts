@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { readImage } from '../host/files.ts';
-import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
+import type { ImagePaths } from '../runs/machine/images.ts';
+import { openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { NODE } from '../host/node.ts';
 import { Problem } from '../base/problem.ts';
 import { writeOut } from '../host/terminal.ts';

@@ -1,6 +1,7 @@
 import { forkRun } from '../runs/forks/fork-run.ts';
 import { NODE } from '../host/node.ts';
-import { type ImagePaths, openRecordedRun } from '../runs/recorded/recorded-run.ts';
+import type { ImagePaths } from '../runs/machine/images.ts';
+import { openRecordedRun } from '../runs/recorded/recorded-run.ts';
 import { writeOut } from '../host/terminal.ts';
 import { parseChange } from '../replay/interventions.ts';
 import { sayCut } from './cut.ts';

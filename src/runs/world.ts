@@ -45,13 +45,23 @@ export interface ImageSearch {
   readonly recorded: string;
   /** Where somebody says it is: nowhere else then. */
   readonly given: string | undefined;
+  /** Files and folders somebody names among which it may be. */
+  readonly among: readonly string[];
+}
+
+/** An image that was found. */
+export interface FoundImage {
+  readonly path: string;
+  readonly bytes: Uint8Array;
 }
 
 /** The images machines are made from. What goes wrong is a Problem. */
 export interface ImageFiles {
   read(role: ImageRole, path: string): Uint8Array;
-  /** The very image a trace was recorded with, by content. */
-  find(identity: ImageIdentity, search: ImageSearch): { readonly path: string; readonly bytes: Uint8Array };
+  /** The very image a trace was recorded with, by content; or why it is not found, as a clause. */
+  find(identity: ImageIdentity, search: ImageSearch): FoundImage | string;
+  /** What somebody can do whose images are not found, as a sentence. */
+  readonly hint: string;
 }
 
 /** What runs ask of the world they run in. A host implements it, a shell hands it in. */

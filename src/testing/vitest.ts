@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { matcher } from '../replay/export/event-filter.ts';
 import { filterOf, nextEvent } from '../replay/places.ts';
 import { describeStamped } from '../replay/divergence.ts';
-import type { ImagePaths } from '../runs/recorded/recorded-run.ts';
+import type { ImagePaths } from '../runs/machine/images.ts';
 import { askEvents, consoleOf, divergenceOf } from './recorded-guest.ts';
 
 export { recordGuest, type RecordedGuest } from './recorded-guest.ts';

@@ -1,6 +1,6 @@
 import { base64, fromBase64 } from '../../base/bytes.ts';
 import { fileName } from '../../base/file-name.ts';
-import { Problem } from '../../base/problem.ts';
+import { Problem, shortly } from '../../base/problem.ts';
 import type { ImageIdentity } from '../../replay/trace/header.ts';
 import { type ImagePart, loaderParts } from '../../vmm/index.ts';
 import type { ImageRole, World } from '../world.ts';
@@ -73,19 +73,44 @@ export function outlinedImages(recorded: readonly ImageIdentity[]): Images | und
   return images;
 }
 
-/** The very images a trace was recorded with, found again by content. */
+/** Where the images of a trace lie now, when they are no longer where they were. */
+export interface ImagePaths {
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly bios?: string;
+  readonly optionRom?: string;
+  /** Files and folders among which they are, found by their content. */
+  readonly image?: readonly string[];
+}
+
+/** Whether somebody says where any image is. */
+export const namesImages = ({ kernel, initrd, bios, optionRom, image = [] }: ImagePaths): boolean =>
+  image.length > 0 || [kernel, initrd, bios, optionRom].some((path) => path !== undefined);
+
+/** The very images a trace was recorded with, found again by content. All that are missing are named at once. */
 export function recordedImages(
   { images: files }: Pick<World, 'images'>,
   trace: string,
   recorded: readonly ImageIdentity[],
   paths: Readonly<Record<string, string>>,
-  given: RolePaths,
+  { optionRom, image: among = [], ...named }: ImagePaths,
 ): Images {
+  const given: RolePaths = { ...named, 'option-rom': optionRom };
   const images = new Map<ImageRole, Image>();
+  const missing: string[] = [];
   for (const identity of recorded) {
     const role = identity.role as ImageRole;
-    const search = { trace, recorded: paths[role] ?? identity.name, given: given[role] };
-    images.set(role, { name: identity.name, ...files.find(identity, search) });
+    const found = files.find(identity, { trace, recorded: paths[role] ?? identity.name, given: given[role], among });
+    if (typeof found === 'string') missing.push(`${describeImage(identity)}: ${found}`);
+    else images.set(role, { name: identity.name, ...found });
   }
-  return images;
+  if (missing.length === 0) return images;
+  throw new Problem(
+    `${missing.length} of ${recorded.length} images of ${trace} ${missing.length === 1 ? 'is' : 'are'} missing: ` +
+      `${missing.join('; ')}. ${files.hint}`,
+  );
 }
+
+/** An image by what it was called and what it is known by. */
+const describeImage = ({ role, name, bytes, sha256 }: ImageIdentity): string =>
+  `the ${role} ${shortly(name)} (${bytes} bytes, sha256 ${sha256.slice(0, 16)}...)`;
