@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { writeOut } from '../host/terminal.ts';
 import { withCut, withImages } from '../options/image-options.ts';
 import { index } from './index-command.ts';
+import { pack, unpack } from './pack.ts';
 import { fold, replay, rerun } from './replay-commands.ts';
 import { addTimeTravel } from './time-travel.ts';
 import { tour } from './tour.ts';
@@ -65,6 +66,7 @@ export async function dispatch(argv: readonly string[]): Promise<number> {
   addRunningAgain(program, outcome);
   addReading(program, outcome);
   addFolding(program, outcome);
+  addPacking(program, outcome);
   addTimeTravel(program, outcome);
   program
     .command('tour')
@@ -122,6 +124,21 @@ function addReading(program: Command, { print, done }: Outcome): void {
     .command('info <file>')
     .description('what a trace is: machine, images, seed, events by kind')
     .action(async (file) => done(await printInfo(file, print)));
+}
+
+/** What makes one file of a trace and all it needs, and takes it apart. */
+function addPacking(program: Command, { print, done }: Outcome): void {
+  withImages(program.command('pack <file>'))
+    .description('make one file of a trace and all it needs: images, checkpoints, forks; every command reads it')
+    .option('-o, --output <file>', 'the pack (default: FILE.pack)')
+    .option('--describe', 'say what it holds or would hold, before you share it, and write nothing')
+    .option('--force', 'replace a file that is there')
+    .action((file, options) => done(pack(file, options, print)));
+  program
+    .command('unpack <pack> [folder]')
+    .description('write what a pack holds into a folder, checked')
+    .option('--force', 'replace files that are there')
+    .action((file, folder, { force }) => done(unpack(file, folder ?? '.', force === true, print)));
 }
 
 /** What comes to the state without the guest. */

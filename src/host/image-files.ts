@@ -6,6 +6,8 @@ import type { ImageIdentity } from '../replay/trace/header.ts';
 import { OWN_GUEST } from '../runs/machine/images.ts';
 import type { FoundImage, ImageFiles, ImageRole, ImageSearch } from '../runs/world.ts';
 import { readImage, worldProblem } from './files.ts';
+import { isPack, openPack } from './pack/opened-pack.ts';
+import { sourceFile } from './trace-file.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
@@ -102,8 +104,28 @@ function givenImage(identity: ImageIdentity, given: string): FoundImage | string
 const unlike = (path: string, { role }: ImageIdentity): string =>
   `${path} is not the ${role} this trace was recorded with`;
 
+/** The image in the pack its trace lies in. */
+function inPack({ sha256: wanted, bytes: size }: ImageIdentity, trace: string): FoundImage | undefined {
+  if (statOf(trace)?.isFile() !== true) return undefined;
+  const file = sourceFile(trace);
+  try {
+    if (!isPack(file)) return undefined;
+    const pack = openPack(file);
+    const member = pack.manifest.members.find(
+      ({ holds, sha256: digest, bytes }) => holds === 'image' && digest === wanted && bytes === size,
+    );
+    if (member === undefined) return undefined;
+    const bytes = pack.bytes(member);
+    return sha256(bytes) === wanted ? { path: member.name, bytes } : undefined;
+  } finally {
+    file.close();
+  }
+}
+
 function find(identity: ImageIdentity, search: ImageSearch): FoundImage | string {
   if (search.given !== undefined) return givenImage(identity, search.given);
+  const packed = inPack(identity, search.trace);
+  if (packed !== undefined) return packed;
   const seen = new Set<string>();
   for (const path of candidates(identity, search)) {
     const real = resolve(path);

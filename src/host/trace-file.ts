@@ -17,10 +17,12 @@ import { FILE_MAGIC } from '../replay/trace/chunk.ts';
 import type { Inflate } from '../replay/trace/opened.ts';
 import type { TraceAccess } from '../replay/trace/reader.ts';
 import type { Compress } from '../replay/trace/writer.ts';
+import { checkpointPath } from '../runs/recorded/stored-checkpoints.ts';
 import { openTraceFile as openedFrom, type TraceFile } from '../runs/recorded/trace-file.ts';
 import type { Files, FileSink, OpenedFile, WholeFile } from '../runs/world.ts';
 import { worldProblem } from './files.ts';
 import { locked } from './lock.ts';
+import { isPack, memberOf, openPack, traceIn } from './pack/opened-pack.ts';
 import { hasEnd, inPieces, joined, keepAs, oldName, pieceName, piecesOf } from './pieces.ts';
 
 /** Deflate for trace chunks: the level at which a short run, whose writer is not warm yet, costs least. */
@@ -112,7 +114,7 @@ function written(path: string, named: string, purpose: string): FileSink {
 }
 
 /** A file that has its name once it is closed. What is no file at all, as a terminal, is written to directly. */
-function createWhole(path: string, what: 'trace' | 'checkpoints'): WholeFile {
+function createWhole(path: string, what: 'trace' | 'checkpoints' | 'pack'): WholeFile {
   const purpose = `write the ${what}`;
   if (what === 'trace') {
     refuseOtherThanTrace(path);
@@ -150,16 +152,42 @@ function createWhole(path: string, what: 'trace' | 'checkpoints'): WholeFile {
 
 /** A trace's bytes, of all its pieces. */
 function traceSource(path: string): OpenedFile {
-  const first = fileSource(path);
+  const first = sourceFile(path);
+  if (isPack(first)) return orClosed(first, traceIn);
   const names = piecesOf(path);
   if (names.length === 1 || hasEnd(first)) return first;
   first.close();
-  const parts = names.map((name) => ({ size: statSync(name).size, open: () => fileSource(name) }));
+  const parts = names.map((name) => ({ size: statSync(name).size, open: () => sourceFile(name) }));
   return joined(path, parts);
 }
 
+/** Take what is in a file; closed when that cannot be had. */
+function orClosed<T>(file: OpenedFile, take: (file: OpenedFile) => T): T {
+  try {
+    return take(file);
+  } catch (problem) {
+    file.close();
+    throw problem;
+  }
+}
+
+/** The checkpoints of a trace: beside it, or in its pack. */
+function checkpointsOf(trace: string): OpenedFile | undefined {
+  const beside = checkpointPath(trace);
+  if (existsSync(beside)) return sourceFile(beside);
+  const file = sourceFile(trace);
+  const packed = orClosed(file, () => {
+    if (!isPack(file)) return undefined;
+    const pack = openPack(file);
+    const member = memberOf(pack, 'checkpoints');
+    return member === undefined ? undefined : pack.source(member);
+  });
+  if (packed === undefined) file.close();
+  return packed;
+}
+
 /** A file's bytes, read where they are asked for. */
-function fileSource(path: string): OpenedFile {
+export function sourceFile(path: string): OpenedFile {
   const file = opened(path, 'r', 'read the trace');
   const stat = fstatSync(file);
   if (!stat.isFile()) {
@@ -195,7 +223,7 @@ function refuseOtherThanTrace(path: string): void {
     if (statSync(path).isDirectory()) throw new Problem(`Cannot write the trace: ${path} is a folder.`);
     return;
   }
-  const source = fileSource(path);
+  const source = sourceFile(path);
   const start = source.read(0, FILE_MAGIC.length);
   source.close();
   if (source.size > 0 && !FILE_MAGIC.every((byte, at) => start[at] === byte)) {
@@ -214,7 +242,7 @@ function opened(path: string, flags: 'r' | 'w', purpose: string, named = path): 
 /** Recorded files on disk. */
 export const TRACE_FILES: Files = {
   open: traceSource,
-  exists: existsSync,
+  openCheckpoints: checkpointsOf,
   areSame: (one, other) => resolve(one) === resolve(other),
   refuseOtherThanTrace,
   createTrace: createTraceFile,

@@ -26,7 +26,8 @@ export interface WholeFile extends FileSink {
 export interface Files {
   /** A trace's bytes, or its checkpoints'. */
   open(path: string): OpenedFile;
-  exists(path: string): boolean;
+  /** The checkpoints that belong to a trace, wherever they are kept; undefined when there are none. */
+  openCheckpoints(trace: string): OpenedFile | undefined;
   /** Whether two names are one file's. */
   areSame(one: string, other: string): boolean;
   /** Throw unless a trace may be written here: over nothing or over a trace. */
@@ -34,7 +35,7 @@ export interface Files {
   /** Start a trace, in pieces of so many bytes if they are given: read, they are one. */
   createTrace(path: string, pieceBytes?: number): FileSink;
   /** Start what is of no use in part. */
-  createWhole(path: string, what: 'trace' | 'checkpoints'): WholeFile;
+  createWhole(path: string, what: 'trace' | 'checkpoints' | 'pack'): WholeFile;
 }
 
 /** Where to look for a recorded image. */

@@ -30,11 +30,10 @@ export function openStoredCheckpoints(
   trace: string,
   say: (sentence: string) => void,
 ): CheckpointsBeside | undefined {
-  const path = checkpointPath(trace);
-  if (!world.files.exists(path)) return undefined;
   let file: OpenedFile | undefined;
   try {
-    file = world.files.open(path);
+    file = world.files.openCheckpoints(trace);
+    if (file === undefined) return undefined;
     const { problem, stored } = openCheckpoints(file, world.inflate, identityOf(world, trace), say);
     if (stored !== undefined) return { ...stored, close: file.close };
     say(problem);
