@@ -54,6 +54,7 @@ export function commandTable(outcome: Outcome): Command {
   addReadingEvents(program, outcome);
   addReading(program, outcome);
   addFolding(program, outcome);
+  addPacking(program, outcome);
   addTimeTravel(program, outcome);
   program
     .command('tour')
@@ -107,9 +108,30 @@ function addReading(program: Command, { print, done }: Outcome): void {
     });
 }
 
+/** What makes one file of a trace and all it needs, and takes it apart. */
+function addPacking(program: Command, { print, done }: Outcome): void {
+  withImages(program.command('pack <file>'))
+    .description('make one file of a trace and all it needs: images, checkpoints, forks; every command reads it')
+    .option('-o, --output <file>', 'the pack (default: FILE.pack)')
+    .option('--describe', 'say what it holds or would hold, before you share it, and write nothing')
+    .option('--force', 'replace a file that is there')
+    .action(async (file, options) => {
+      const { pack } = await import('./pack.ts');
+      done(pack(file, options, print));
+    });
+  program
+    .command('unpack <pack> [folder]')
+    .description('write what a pack holds into a folder, checked')
+    .option('--force', 'replace files that are there')
+    .action(async (file, folder, { force }) => {
+      const { unpack } = await import('./pack.ts');
+      done(unpack(file, folder ?? '.', force === true, print));
+    });
+}
+
 /** What comes to the state without the guest. */
 function addFolding(program: Command, { print, done }: Outcome): void {
-  withCut(program.command('fold <file>'))
+  withCut(withImages(program.command('fold <file>')))
     .description('reduce the events to the state they amount to, compared at every digest; needs no image')
     .action(async (file, options) => {
       const { fold } = await import('./replay-commands.ts');

@@ -1,7 +1,8 @@
 import { forkRun } from '../runs/forks/fork-run.ts';
 import { NODE } from '../host/node.ts';
-import { type ImagePaths, openRecordedRun } from '../runs/recorded/recorded-run.ts';
 import { consoleShown } from '../host/output.ts';
+import type { ImagePaths } from '../runs/machine/images.ts';
+import { openRecordedRun } from '../runs/recorded/recorded-run.ts';
 import { parseChange } from '../replay/interventions.ts';
 import { sayCut } from './cut.ts';
 import type { Print } from './trace-commands.ts';

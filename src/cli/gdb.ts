@@ -1,5 +1,6 @@
 import { Problem } from '../base/problem.ts';
-import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
+import type { ImagePaths } from '../runs/machine/images.ts';
+import { openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { NODE } from '../host/node.ts';
 import { complain, printText } from '../host/output.ts';
 import { sayCut } from './cut.ts';

@@ -4,62 +4,84 @@ import type { CharacterPort } from '../runs/run-inputs.ts';
 import { openSession } from '../runs/underway/open-session.ts';
 import { NODE } from '../host/node.ts';
 import type { OutputTo } from '../runs/underway/printed.ts';
-import type { SessionEnd } from '../runs/underway/session.ts';
+import type { Session, SessionEnd } from '../runs/underway/session.ts';
 import { complain, printText } from '../host/output.ts';
-import { openTerminal, type Terminal } from '../host/terminal.ts';
+import { BrokenPipe, openTerminal, statusOf, type Terminal } from '../host/terminal.ts';
 import { openPeer } from '../host/socket.ts';
 import { type PeerAt, runConsole } from './console.ts';
 import type { GdbServer } from '../gdb/server.ts';
+import { closingLine, openingLine } from './run-lines.ts';
 import type { CharacterBackend, CharacterDevice, RunOptions, SocketBackend } from '../runs/machine/run-options.ts';
 import { typist } from '../runs/underway/typist.ts';
 
 /** `retrovisor run`: boot a guest with its console here. Resolves to the process status. */
 export async function run(options: RunOptions): Promise<number> {
   for (const warning of options.warnings) complain(warning);
-  const { status, sentence } = await runWith(options);
-  if (sentence !== undefined) tell(sentence);
-  return status;
+  return runWith(options);
 }
 
-/** On a line of its own, where the guest's console is on the same terminal. */
+/** After what the guest printed: on a terminal its line may not have ended. */
 function tell(sentence: string): void {
   if (process.stdout.isTTY === true) printText('\n');
   complain(sentence);
 }
 
 /** Boot what the options say, joined to this process' terminal. */
-async function runWith(options: RunOptions): Promise<SessionEnd> {
+async function runWith(options: RunOptions): Promise<number> {
   const person = ports(options).find(({ backend }) => backend.to === 'stdio');
   const terminal = openTerminal(person !== undefined);
   const script = typist(options.typed);
   const peers = await peersOf(options, terminal.rouse);
   const outputs = outputsOf(options, { terminal, peers }, (bytes) => script.hear(bytes));
+  const monitor = person?.backend.to === 'stdio' && person.backend.monitor;
   try {
     const session = openSession(NODE, options, outputs.to);
-    let server: GdbServer | undefined;
-    // An error nobody foresaw must not leave half a trace.
-    const forget = NODE.atExit(() => session.close());
-    try {
-      if (options.gdb !== undefined) server = await (await import('./gdb.ts')).serveLive(session.live, options);
-      return await runConsole(session, terminal, {
-        monitor: person?.backend.to === 'stdio' && person.backend.monitor,
+    if (!options.quiet) complain(openingLine(options, { interactive: terminal.interactive, monitor }));
+    return await recorded(options, session, (server) =>
+      runConsole(session, terminal, {
+        monitor,
         line: person?.at,
         scripted: (person ?? ports(options)[0])?.at ?? 0,
         typist: script,
         peers: [...peers.values()],
         keepsOff: options.keepsOff,
         startsStopped: options.startsStopped && server === undefined,
-      });
-    } finally {
-      server?.close();
-      session.close();
-      forget();
-    }
+      }),
+    );
   } finally {
     for (const { peer } of peers.values()) peer.close();
     outputs.close();
     terminal.close();
   }
+}
+
+/** Let a session run until somebody has an end for it, close it however that came, and say what it came to. */
+async function recorded(
+  options: RunOptions,
+  session: Session,
+  watch: (server: GdbServer | undefined) => Promise<SessionEnd>,
+): Promise<number> {
+  let server: GdbServer | undefined;
+  let end: Partial<SessionEnd> = {};
+  // An error nobody foresaw must not leave half a trace.
+  const forget = NODE.atExit(() => session.close());
+  try {
+    if (options.gdb !== undefined) server = await (await import('./gdb.ts')).serveLive(session.live, options);
+    end = await watch(server);
+  } catch (error) {
+    if (error instanceof BrokenPipe) end = { status: statusOf('SIGPIPE'), sentence: error.message };
+    else throw error;
+  } finally {
+    server?.close();
+    try {
+      session.close();
+    } finally {
+      forget();
+      if (!options.quiet) tell(closingLine(options, session.figures(), end));
+      else if (end.sentence !== undefined) tell(end.sentence);
+    }
+  }
+  return end.status ?? 0;
 }
 
 /** What can be typed at, the serial lines first. */
@@ -81,7 +103,7 @@ async function peersOf({ serial, characters }: RunOptions, rouse: () => void): P
     if (backend.to !== 'socket' || peers.has(backend)) continue;
     const peer = await openPeer(backend, rouse);
     peers.set(backend, { at, peer, waits: backend.waits });
-    if (backend.server) process.stderr.write(`retrovisor: A console can come to ${peer.where}.\n`);
+    if (backend.server) complain(`A console can come to ${peer.where}.`);
   }
   return peers;
 }

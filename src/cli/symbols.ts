@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { Problem } from '../base/problem.ts';
 import { worldProblem } from '../host/files.ts';
-import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
+import type { ImagePaths } from '../runs/machine/images.ts';
+import { openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { NODE } from '../host/node.ts';
 import { complain } from '../host/output.ts';
 import { kernelFile } from '../debugger/symbols/kernel-file.ts';

@@ -50,10 +50,11 @@ export async function verify(paths: readonly string[], { jobs, access }: VerifyO
 }
 
 /** The options of each replay, as they are typed. */
-function argumentsFor({ kernel, initrd, bios, optionRom, acceptCut }: RunAccess): string[] {
+function argumentsFor({ kernel, initrd, bios, optionRom, image = [], acceptCut }: RunAccess): string[] {
   const paths = { '--kernel': kernel, '--initrd': initrd, '--bios': bios, '--option-rom': optionRom };
   return [
     ...Object.entries(paths).flatMap(([option, path]) => (path === undefined ? [] : [option, path])),
+    ...image.flatMap((path) => ['--image', path]),
     ...(acceptCut === true ? ['--accept-cut'] : []),
   ];
 }

@@ -1,9 +1,16 @@
 import type { Command } from 'commander';
 
+const collect = (value: string, before: string[] = []): string[] => [...before, value];
+
 /** The options of a command that opens a recorded run: where the images it names lie now. */
 export const withImages = (command: Command): Command =>
   command
-    .option('--kernel <file>', 'the kernel, when it is no longer where it was')
+    .option(
+      '--image <file|folder>',
+      'where images that have moved are, found by their content; may be given again',
+      collect,
+    )
+    .option('--kernel <file>', 'the kernel, and nothing else, is this file')
     .option('--initrd <file>', 'the same for the initial RAM disk')
     .option('--bios <file>', 'the same for the firmware')
     .option('--option-rom <file>', 'the same for the option ROM');

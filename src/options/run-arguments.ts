@@ -43,6 +43,8 @@ interface RawOptions extends AcceptedOptions {
   readonly fw_cfg?: string[];
   readonly seed: string;
   readonly trace: string | false;
+  readonly tracePieces?: string;
+  readonly quiet?: boolean;
   readonly gdb?: string;
   readonly s?: boolean;
   readonly S?: boolean;
@@ -96,6 +98,8 @@ export function runCommand(name: string): Command {
     .option('--trace <file>', 'where the recording goes', 'retrovisor.trace')
     .option('--no-trace', 'do not record')
     .option('--allow-write <dir>', 'let commands of a gdb that comes by -gdb or -s write files, in this folder only')
+    .option('--trace-pieces <size>', 'keep the recording in files of at most this size, in MiB or with k, M, G')
+    .option('--quiet', 'say neither what is recorded where at the start, nor at the end what it came to')
     .option('--checkpoints', 'leave checkpoints beside the trace, as `retrovisor index` does afterwards')
     .option('--kernel-name <text>', "the name the guest sees for its kernel (default: the file's base name)")
     .option('--ticks <n>', 'stop after n instructions')
@@ -183,6 +187,7 @@ function understood(raw: RawOptions): RunOptions {
     seed: raw.seed,
     trace: raw.trace === false ? undefined : raw.trace,
     ...gdbWanted(raw),
+    pieceBytes: pieceBytes(raw),
     startsStopped: raw.S === true,
     checkpoints: raw.checkpoints === true,
     ticks: raw.ticks === undefined ? undefined : wholeNumber('--ticks', raw.ticks, 0, Number.MAX_SAFE_INTEGER),
@@ -190,6 +195,7 @@ function understood(raw: RawOptions): RunOptions {
     nsPerTick: wholeNumber('--ns-per-tick', raw.nsPerTick, 1, MOST.nsPerTick),
     costs: costsAsked(raw.cost),
     wallClock: rtc.date ?? wallClock(raw.wallClock),
+    quiet: raw.quiet === true,
     typed: (raw.type ?? []).map(typedLine),
     warnings: [...acceptedWarnings(raw), ...missingFeaturesOf(raw.cpu), ...actions.warnings, ...fwCfg.warnings],
   };
@@ -225,6 +231,17 @@ function ramBytes(text: string): number {
     throw new UsageProblem(`-m ${text}: guest memory must be between 1M and ${MOST.memoryMiB}M.`);
   }
   return rounded;
+}
+
+/** The smallest holds a header and some chunks. */
+const SMALLEST_PIECE = 64 * 1024;
+
+function pieceBytes({ trace, tracePieces }: RawOptions): number | undefined {
+  if (tracePieces === undefined) return undefined;
+  if (trace === false) throw new UsageProblem('--trace-pieces needs a trace.');
+  const bytes = sizeInBytes('--trace-pieces', tracePieces, 'm');
+  if (bytes >= SMALLEST_PIECE) return bytes;
+  throw new UsageProblem(`--trace-pieces ${tracePieces}: a piece has at least 64k.`);
 }
 
 function cpuCount(text: string): number {

@@ -41,6 +41,8 @@ export interface RunRequest {
   readonly events?: readonly 'guest-pt'[];
   /** Where to record; nowhere when absent. */
   readonly trace?: string;
+  /** Keep the recording in files of at most so many MiB, read as one. */
+  readonly tracePieces?: number;
   /** Leave checkpoints beside the trace. */
   readonly checkpoints?: boolean;
   /** Type `text` once the guest has printed `after`; in this order. */
@@ -75,6 +77,7 @@ function argumentsOf(wanted: RunRequest): string[] {
     ['--wall-clock', wanted.wallClock],
     ['--ns-per-tick', wanted.nsPerTick],
     ['--ticks', wanted.ticks],
+    ['--trace-pieces', wanted.tracePieces],
     ...devices.map((device) => ['-device', device] as const),
     ...Object.entries(costs).map(([name, ns]) => ['--cost', `${name}=${ns}`] as const),
     ...events.map((family) => ['--events', family] as const),

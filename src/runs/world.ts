@@ -32,15 +32,16 @@ export interface WholeFile extends FileSink {
 export interface Files {
   /** A trace's bytes, or its checkpoints'. */
   open(path: string): OpenedFile;
-  exists(path: string): boolean;
+  /** The checkpoints that belong to a trace, wherever they are kept; undefined when there are none. */
+  openCheckpoints(trace: string): OpenedFile | undefined;
   /** Whether two names are one file's. */
   areSame(one: string, other: string): boolean;
   /** Throw unless a trace may be written here: over nothing or over a trace. */
   refuseOtherThanTrace(path: string): void;
-  /** Start a trace. */
-  createTrace(path: string): FileSink;
+  /** Start a trace, in pieces of so many bytes if they are given: read, they are one. */
+  createTrace(path: string, pieceBytes?: number): FileSink;
   /** Start what is of no use in part. */
-  createWhole(path: string, what: 'trace' | 'checkpoints'): WholeFile;
+  createWhole(path: string, what: 'trace' | 'checkpoints' | 'pack'): WholeFile;
 }
 
 /** Where to look for a recorded image. */
@@ -51,13 +52,23 @@ export interface ImageSearch {
   readonly recorded: string;
   /** Where somebody says it is: nowhere else then. */
   readonly given: string | undefined;
+  /** Files and folders somebody names among which it may be. */
+  readonly among: readonly string[];
+}
+
+/** An image that was found. */
+export interface FoundImage {
+  readonly path: string;
+  readonly bytes: Uint8Array;
 }
 
 /** The images machines are made from. What goes wrong is a Problem. */
 export interface ImageFiles {
   read(role: ImageRole, path: string): Uint8Array;
-  /** The very image a trace was recorded with, by content. */
-  find(identity: ImageIdentity, search: ImageSearch): { readonly path: string; readonly bytes: Uint8Array };
+  /** The very image a trace was recorded with, by content; or why it is not found, as a clause. */
+  find(identity: ImageIdentity, search: ImageSearch): FoundImage | string;
+  /** What somebody can do whose images are not found, as a sentence. */
+  readonly hint: string;
 }
 
 /** What runs ask of the world they run in. A host implements it, a shell hands it in. */

@@ -7,7 +7,7 @@ import { ConsoleText, consolesOf } from '../replay/export/console-text.ts';
 import { printedIn } from '../replay/export/print-pattern.ts';
 import { endOf, nextEvent } from '../replay/places.ts';
 import { describeStamped } from '../replay/divergence.ts';
-import type { ImagePaths } from '../runs/recorded/recorded-run.ts';
+import type { ImagePaths } from '../runs/machine/images.ts';
 import { askEvents, divergenceOf } from './recorded-guest.ts';
 
 export { recordGuest, type RecordedGuest } from './recorded-guest.ts';

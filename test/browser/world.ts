@@ -60,7 +60,7 @@ export async function pageWorld(version: string, given: ReadonlyMap<string, Uint
     sha256,
     files: {
       open: (path) => sourceOf(path, bytesOf(path)),
-      exists: (path) => files.has(path),
+      openCheckpoints: () => undefined,
       areSame: (one, other) => one === other,
       refuseOtherThanTrace,
       createTrace(path) {
@@ -73,9 +73,9 @@ export async function pageWorld(version: string, given: ReadonlyMap<string, Uint
       read: (_role, path) => bytesOf(path),
       find({ role, sha256: wanted }) {
         const found = [...given].find(([, bytes]) => sha256(bytes) === wanted);
-        if (found === undefined) throw new Problem(`The ${role} of this trace was not given to the page.`);
-        return { path: found[0], bytes: found[1] };
+        return found === undefined ? `the ${role} was not given to the page` : { path: found[0], bytes: found[1] };
       },
+      hint: 'Give them to the page.',
     },
   };
 }

@@ -76,13 +76,13 @@ const JUDGING: readonly (readonly [string, (path: string, print: Print, acceptCu
 describe('a trace whose recorder did not end', () => {
   test.each(LOOKING.slice(0, 4))('is said by %s, which goes on', async (_, command) => {
     const { status, err } = await told((print) => command(CUT, print));
-    expect(err).toContain('cut has no end: its recorder did not end.');
+    expect(err).toContain('cut has no end: its recorder did not end');
     expect(status).toBe(0);
   });
 
   test.each(LOOKING.slice(4))('is said by %s, which goes on', LONG, async (_, command) => {
     const { status, err } = await told((print) => command(CUT, print));
-    expect(err).toContain('cut has no end: its recorder did not end.');
+    expect(err).toContain('cut has no end: its recorder did not end');
     expect(status).toBe(0);
   });
 

@@ -1,8 +1,15 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import { identities, loadImages, outlinedImages, recordedImages } from '../../src/runs/machine/images.ts';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import {
+  identities,
+  type ImagePaths,
+  loadImages,
+  outlinedImages,
+  recordedImages,
+} from '../../src/runs/machine/images.ts';
 import { NODE } from '../../src/host/node.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-images-'));
@@ -32,12 +39,53 @@ describe('the images of a trace', () => {
 
   test('are looked for only where somebody says', () => {
     const elsewhere = { kernel: at('gone') };
-    expect(() => find(at('x.trace'), at('kernel'), elsewhere)).toThrow('Name the right file with --kernel');
+    expect(() => find(at('x.trace'), at('kernel'), elsewhere)).toThrow(`it is not at ${at('gone')}`);
   });
 
   test('keep the name the guest saw: a base name, wherever they lie', () => {
     const elsewhere = find(at('x.trace'), at('gone'), { kernel: at('kernel') });
     expect(elsewhere.get('kernel')?.name).toBe('kernel');
+  });
+});
+
+describe('images that have moved', () => {
+  const roles = { kernel: at('moved-kernel'), initrd: at('moved-initrd') };
+  writeFileSync(roles.kernel, 'the kernel');
+  writeFileSync(roles.initrd, 'an initrd');
+  const both = identities(NODE, loadImages(NODE, roles));
+  rmSync(roles.kernel);
+  rmSync(roles.initrd);
+  mkdirSync(at('store'));
+  writeFileSync(at('store/renamed'), 'the kernel');
+  writeFileSync(at('store/other'), 'not kernel');
+  writeFileSync(at('store/2'), 'an initrd');
+  const sought = (access: ImagePaths = {}) => recordedImages(NODE, at('beside/x.trace'), both, roles, access);
+
+  test('are all named at once, by size and content, with what to do', () => {
+    const sizes =
+      /^2 of 2 images of .*x\.trace are missing: the kernel moved-kernel \(10 bytes, sha256 [0-9a-f]{16}\.\.\.\)/;
+    expect(sought).toThrow(sizes);
+    expect(sought).toThrow(/the initrd moved-initrd \(9 bytes, .*RETROVISOR_IMAGES/);
+  });
+
+  test('are found by their content in folders and files that are named, and in those of the environment', () => {
+    expect(sought({ image: [at('store')] }).get('kernel')?.path).toBe(at('store/renamed'));
+    const files = sought({ image: [at('store/2'), at('store/renamed')] });
+    expect(files.get('initrd')?.path).toBe(at('store/2'));
+    vi.stubEnv('RETROVISOR_IMAGES', `/nowhere:${at('store')}`);
+    expect(sought().get('initrd')?.path).toBe(at('store/2'));
+    vi.unstubAllEnvs();
+    expect(() => sought({ image: [at('nowhere')] })).toThrow('there is no such file');
+  });
+
+  test('are no pipe and no device, whatever a trace says', () => {
+    spawnSync('mkfifo', [at('pipe')]);
+    const named = (kernel: string) => recordedImages(NODE, at('beside/x.trace'), both.slice(0, 1), { kernel }, {});
+    for (const path of [at('pipe'), '/dev/zero', '/proc/self/mem', at('store')]) {
+      expect(() => named(path)).toThrow(`${path} is not the kernel this trace was recorded with`);
+    }
+    expect(() => sought({ kernel: at('pipe') })).toThrow('is not the kernel');
+    expect(() => sought({ image: [at('pipe'), '/dev/zero'] })).toThrow('2 of 2 images');
   });
 });
 

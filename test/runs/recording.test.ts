@@ -11,7 +11,7 @@ function recorder() {
   const sink = { append: (bytes: Uint8Array) => void written.push(bytes), close: () => undefined };
   const files = { refuseOtherThanTrace: () => undefined, createTrace: () => sink } as unknown as Files;
   const world = { files, compress: NODE.compress, milliseconds: () => now };
-  const recording = startRecording(world, 'x', { engineVersion: 'test', machine: {}, images: [], seed: '1' });
+  const recording = startRecording(world, { path: 'x' }, { engineVersion: 'test', machine: {}, images: [], seed: '1' });
   recording.begin();
   written.length = 0;
   return { recording, written, wait: (milliseconds: number) => void (now += milliseconds) };

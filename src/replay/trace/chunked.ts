@@ -160,7 +160,7 @@ function walked(source: ByteSource): Walk {
     previousCrc = headerCrc(bytes);
     offset += lengthOf(header);
   }
-  const cut = `${source.name} has no end: its recorder did not end. What was written up to then is readable.`;
+  const cut = `${source.name} has no end: its recorder did not end, or the rest is gone. What there is is readable.`;
   return { chunks, damage: undefined, cut };
 }
 

@@ -1,6 +1,6 @@
 import { base64, fromBase64 } from '../../base/bytes.ts';
 import { fileName } from '../../base/file-name.ts';
-import { Problem } from '../../base/problem.ts';
+import { Problem, shortly } from '../../base/problem.ts';
 import type { ImageIdentity } from '../../replay/trace/header.ts';
 import { MOST } from '../../vmm/limits.ts';
 import { type ImagePart, isMultiboot, loaderParts } from '../../vmm/index.ts';
@@ -85,6 +85,20 @@ export function outlinedImages(recorded: readonly ImageIdentity[]): Images | und
   return images;
 }
 
+/** Where the images of a trace lie now, when they are no longer where they were. */
+export interface ImagePaths {
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly bios?: string;
+  readonly optionRom?: string;
+  /** Files and folders among which they are, found by their content. */
+  readonly image?: readonly string[];
+}
+
+/** Whether somebody says where any image is. */
+export const namesImages = ({ kernel, initrd, bios, optionRom, image = [] }: ImagePaths): boolean =>
+  image.length > 0 || [kernel, initrd, bios, optionRom].some((path) => path !== undefined);
+
 /** An image of which the trace itself keeps every byte. */
 function keptWhole(world: Pick<World, 'sha256'>, { role, name, parts = [], bytes: size, sha256 }: ImageIdentity) {
   if (!role.startsWith('fw-cfg:')) return undefined;
@@ -94,27 +108,34 @@ function keptWhole(world: Pick<World, 'sha256'>, { role, name, parts = [], bytes
   return isWhole ? { name, path: name, bytes } : undefined;
 }
 
-/** The very images a trace was recorded with: kept by it, or found again by content. */
+/**
+ * The very images a trace was recorded with: kept by it, or found again by content. All that are missing are
+ * named at once.
+ */
 export function recordedImages(
   world: Pick<World, 'images' | 'sha256'>,
   trace: string,
   recorded: readonly ImageIdentity[],
   paths: Readonly<Record<string, string>>,
-  given: RolePaths,
+  { optionRom, image: among = [], ...named }: ImagePaths,
 ): Images {
+  const given: RolePaths = { ...named, 'option-rom': optionRom };
   const images = new Map<ImageRole, Image>();
-  const named = givenByRole(recorded, given);
+  const byRole = givenByRole(recorded, given);
+  const missing: string[] = [];
   for (const identity of recorded) {
     const role = identity.role as ImageRole;
-    const kept = named[role] === undefined ? keptWhole(world, identity) : undefined;
-    if (kept !== undefined) {
-      images.set(role, kept);
-      continue;
-    }
-    const search = { trace, recorded: paths[role] ?? identity.name, given: named[role] };
-    images.set(role, { name: identity.name, ...world.images.find(identity, search) });
+    const kept = byRole[role] === undefined ? keptWhole(world, identity) : undefined;
+    const search = { trace, recorded: paths[role] ?? identity.name, given: byRole[role], among };
+    const found = kept ?? world.images.find(identity, search);
+    if (typeof found === 'string') missing.push(`${describeImage(identity)}: ${found}`);
+    else images.set(role, { name: identity.name, path: found.path, bytes: found.bytes });
   }
-  return images;
+  if (missing.length === 0) return images;
+  throw new Problem(
+    `${missing.length} of ${recorded.length} images of ${trace} ${missing.length === 1 ? 'is' : 'are'} missing: ` +
+      `${missing.join('; ')}. ${world.images.hint}`,
+  );
 }
 
 /** Several modules are given as they were to the run, as one list. */
@@ -122,3 +143,6 @@ function givenByRole(recorded: readonly ImageIdentity[], given: RolePaths): Role
   if (given.initrd === undefined || !recorded.some(({ role }) => isModule(role))) return given;
   return { ...given, ...Object.fromEntries(modulesOf(given.initrd).map(({ role, path }) => [role, path])) };
 }
+/** An image by what it was called and what it is known by. */
+const describeImage = ({ role, name, bytes, sha256 }: ImageIdentity): string =>
+  `the ${role} ${shortly(name)} (${bytes} bytes, sha256 ${sha256.slice(0, 16)}...)`;

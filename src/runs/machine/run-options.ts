@@ -71,6 +71,8 @@ export interface RunOptions {
   readonly seed: string;
   /** `undefined`: do not record. */
   readonly trace: string | undefined;
+  /** Most bytes of a file of it; `undefined`: it is one file. */
+  readonly pieceBytes: number | undefined;
   /** Port where a gdb may come; 0: a free one. */
   readonly gdb: number | undefined;
   /** Address it listens on; the loopback interface when absent. */
@@ -89,5 +91,7 @@ export interface RunOptions {
   /** Nanoseconds since 1970 (UTC) at power-on; `undefined`: the host's clock, read once. */
   readonly wallClock: bigint | undefined;
   readonly typed: readonly TypedLine[];
+  /** Say nothing of one's own but what went wrong. */
+  readonly quiet: boolean;
   readonly warnings: readonly string[];
 }

@@ -15,7 +15,8 @@ import type { Parent } from '../../replay/trace/header.ts';
 import { configurationOf, type MachineDescription, readDescription } from '../machine/machine-description.ts';
 import { type EventMark, momentAt } from '../moment.ts';
 import type { Opened, RunDescription } from '../opened.ts';
-import { type ImagePaths, openRecordedRun, openTimeline, type RecordedTimeline, refuseOlder } from './recorded-run.ts';
+import type { ImagePaths } from '../machine/images.ts';
+import { openRecordedRun, openTimeline, type RecordedTimeline, refuseOlder } from './recorded-run.ts';
 import type { World } from '../world.ts';
 import { openTraceFile, type TraceFile } from './trace-file.ts';
 

@@ -9,19 +9,11 @@ import { FORMAT_VERSION } from '../../replay/trace/writer.ts';
 import { traceInputs } from '../../replay/trace/trace-inputs.ts';
 import { createVerifier, inputsAgain, type Verifier } from '../../replay/verify.ts';
 import { assemble } from '../machine/assemble.ts';
-import { type Images, outlinedImages, recordedImages } from '../machine/images.ts';
+import { type ImagePaths, type Images, namesImages, outlinedImages, recordedImages } from '../machine/images.ts';
 import { type MachineDescription, readDescription } from '../machine/machine-description.ts';
 import { openStoredCheckpoints } from './stored-checkpoints.ts';
 import type { World } from '../world.ts';
 import { openTraceFile, type TraceFile } from './trace-file.ts';
-
-/** Where the images of a trace lie now, when they are no longer where they were. */
-export interface ImagePaths {
-  readonly kernel?: string;
-  readonly initrd?: string;
-  readonly bios?: string;
-  readonly optionRom?: string;
-}
 
 /** How a recorded run is opened. */
 export interface RunAccess extends ImagePaths, TraceAccess {}
@@ -43,16 +35,15 @@ export interface RecordedRun {
 /** Open a trace with its images, ready to be built again. */
 export function openRecordedRun(world: World, path: string, given: RunAccess): RecordedRun {
   return opened(world, path, given, ({ header }, { paths }) =>
-    recordedImages(world, path, header.images, paths, { ...given, 'option-rom': given.optionRom }),
+    recordedImages(world, path, header.images, paths, given),
   );
 }
 
 /** Open a trace for a rerun, which needs no image unless one is given or the trace is too old to keep their headers. */
 export function openRunWithoutImages(world: World, path: string, given: RunAccess): RecordedRun {
   return opened(world, path, given, ({ header }, { paths }) => {
-    const names = [given.kernel, given.initrd, given.bios, given.optionRom];
-    const outlined = names.every((name) => name === undefined) ? outlinedImages(header.images) : undefined;
-    return outlined ?? recordedImages(world, path, header.images, paths, { ...given, 'option-rom': given.optionRom });
+    const outlined = namesImages(given) ? undefined : outlinedImages(header.images);
+    return outlined ?? recordedImages(world, path, header.images, paths, given);
   });
 }
 

@@ -9,13 +9,8 @@ import { traceInputs } from '../../replay/trace/trace-inputs.ts';
 import { createVerifier, inputsAgain, type Replayed, replaySteps } from '../../replay/verify.ts';
 import { assemble } from '../machine/assemble.ts';
 import type { World } from '../world.ts';
-import {
-  type ImagePaths,
-  openRecordedRun,
-  openRunWithoutImages,
-  type RecordedRun,
-  type RunAccess,
-} from './recorded-run.ts';
+import type { ImagePaths } from '../machine/images.ts';
+import { openRecordedRun, openRunWithoutImages, type RecordedRun, type RunAccess } from './recorded-run.ts';
 
 /** What running a recorded run again came to. */
 export interface RanAgain {

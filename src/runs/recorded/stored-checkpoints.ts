@@ -30,11 +30,10 @@ export function openStoredCheckpoints(
   trace: string,
   say: (sentence: string) => void,
 ): OpenedCheckpointFile | undefined {
-  const path = checkpointPath(trace);
-  if (!world.files.exists(path)) return undefined;
   let source: OpenedFile | undefined;
   try {
-    source = world.files.open(path);
+    source = world.files.openCheckpoints(trace);
+    if (source === undefined) return undefined;
     const { stored, problem } = openCheckpoints(source, world.inflate, identityOf(world, trace), say);
     if (stored !== undefined) return { ...stored, close: source.close };
     say(problem);

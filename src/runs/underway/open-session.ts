@@ -117,9 +117,10 @@ export function startSession(
   output: OutputTo,
   { told, gate }: Company,
 ): Session {
-  const { seed, trace } = options;
+  const { seed, trace, pieceBytes } = options;
   const subject = { engineVersion: world.version, machine: description, images: identities(world, images), seed };
-  const recording = trace === undefined ? undefined : startRecording(world, trace, subject, payloads);
+  const recording =
+    trace === undefined ? undefined : startRecording(world, { path: trace, pieceBytes }, subject, payloads);
   const course = new Course();
   const polling = watchPolling();
   const printed = new Printed(output);

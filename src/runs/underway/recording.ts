@@ -27,12 +27,12 @@ const UNTIL_A_LOOK = 256;
 /** Record into a file. Throws a Problem when a trace may not be written there. */
 export function startRecording(
   { files, compress, milliseconds }: Pick<World, 'files' | 'compress' | 'milliseconds'>,
-  path: string,
+  { path, pieceBytes }: { readonly path: string; readonly pieceBytes?: number | undefined },
   subject: TraceSubject,
   payloads?: PayloadSource,
 ): Recording {
   files.refuseOtherThanTrace(path);
-  const file = heldBack(files, path);
+  const file = heldBack(files, path, pieceBytes);
   const writer = createTraceWriter(file, compress, subject, payloads);
   let failure: Error | undefined;
   /** When the first event that is held back was told. */
@@ -74,7 +74,7 @@ export function startRecording(
 }
 
 /** A file that holds its bytes back until it begins. */
-function heldBack(files: Files, path: string): FileSink & { begin(): void } {
+function heldBack(files: Files, path: string, pieceBytes: number | undefined): FileSink & { begin(): void } {
   let held: Uint8Array[] | undefined = [];
   let file: FileSink | undefined;
   return {
@@ -83,7 +83,7 @@ function heldBack(files: Files, path: string): FileSink & { begin(): void } {
       else held.push(bytes);
     },
     begin() {
-      file = files.createTrace(path);
+      file = files.createTrace(path, pieceBytes);
       for (const bytes of held ?? []) file.append(bytes);
       held = undefined;
     },

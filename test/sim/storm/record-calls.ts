@@ -115,7 +115,7 @@ export function stormOfCalls(storm: CallStorm, onEvent: (stamped: Stamped) => vo
 /** The same, recorded: the trace can be folded, though no machine of ours runs it again. */
 export function recordCalls(storm: CallStorm, trace: string): Machine {
   const subject = { engineVersion: NODE.version, machine: descriptionOf(storm), images: [], seed: storm.seed };
-  const recording = startRecording(NODE, trace, subject);
+  const recording = startRecording(NODE, { path: trace }, subject);
   recording.begin();
   const machine = stormOfCalls(storm, (stamped) => recording.next(stamped));
   recording.close();

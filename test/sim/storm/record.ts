@@ -97,7 +97,7 @@ export function recordStorm({ folder, ...storm }: Storm): Recorded {
   const { description: usual, images, wallClockAtPowerOn } = prepared(NODE, options);
   const description = { ...usual, eventsPerDigest: EVENTS_PER_DIGEST };
   const subject = { engineVersion: NODE.version, machine: description, images: identities(NODE, images), seed };
-  const recording = startRecording(NODE, trace, subject);
+  const recording = startRecording(NODE, { path: trace }, subject);
   const inputs = typist(seed, nsPerTick);
   let hasStopped = false;
   const machine = createMachine(

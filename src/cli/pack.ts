@@ -1,0 +1,117 @@
+import { existsSync } from 'node:fs';
+import { Problem } from '../base/problem.ts';
+import { sourceFile, TRACE_FILES, openTraceFile } from '../host/trace-file.ts';
+import { membersFor, writePack } from '../host/pack/make-pack.ts';
+import type { Member } from '../host/pack/manifest.ts';
+import { isPack, openPack, type OpenedPack } from '../host/pack/opened-pack.ts';
+import { unpackInto } from '../host/pack/unpack.ts';
+import { inOrder } from '../replay/trace/in-order.ts';
+import { TraceDamage } from '../replay/trace/damage.ts';
+import type { ImagePaths } from '../runs/machine/images.ts';
+import { sayCut } from './cut.ts';
+import type { Print } from './trace-commands.ts';
+
+/** How `retrovisor pack` is asked to work. */
+export interface PackOptions extends ImagePaths {
+  readonly output?: string;
+  readonly force?: boolean;
+  /** Say what it holds, and write nothing. */
+  readonly describe?: boolean;
+}
+
+const MB = 1e6;
+const inMB = (bytes: number): string => `${(bytes / MB).toFixed(2)} MB`;
+
+const HOLDS: Readonly<Record<Member['holds'], string>> = {
+  trace: 'the recording',
+  checkpoints: "checkpoints: all of the guest's memory, at some moments",
+  image: 'an image the run was made from',
+  fork: 'a fork: what would have happened',
+};
+
+/** `retrovisor pack`: a trace and all it needs in one file. Returns the process status. */
+export function pack(path: string, options: PackOptions, print: Print): number {
+  if (options.describe === true) return describe(path, options, print);
+  const { output = `${path}.pack` } = options;
+  if (existsSync(output) && options.force !== true)
+    throw new Problem(`${output} is there already: --force replaces it.`);
+  withPack(path, () => {
+    throw new Problem(`${path} is a pack already: \`retrovisor unpack\` takes it apart.`);
+  });
+  const trace = openTraceFile(path, { acceptCut: true });
+  sayCut(trace);
+  trace.close();
+  const members = membersFor(path, options);
+  const file = TRACE_FILES.createWhole(output, 'pack');
+  try {
+    writePack(members, file);
+    file.close();
+  } catch (error) {
+    file.drop();
+    throw error;
+  }
+  const size = members.reduce((sum, each) => sum + each.size, 0);
+  print(`${output}: ${members.length} files, ${inMB(size)}. Every command takes it as it takes ${path}.`);
+  print(`Before you share it: \`retrovisor pack ${output} --describe\` says what it holds.`);
+  return 0;
+}
+
+/** `retrovisor unpack`: what a pack holds, as files. Returns the process status. */
+export function unpack(path: string, folder: string, force: boolean, print: Print): number {
+  const done = withPack(path, (opened) => {
+    for (const [{ bytes, holds }, name] of unpackInto(opened, folder, force)) {
+      print(`${name}  ${bytes} bytes, ${HOLDS[holds]}`);
+    }
+  });
+  if (!done) throw new Problem(`${path} is no pack: \`retrovisor pack\` makes one of a trace.`);
+  return 0;
+}
+
+/** Do something with a pack; false when it is none. */
+function withPack(path: string, act: (opened: OpenedPack) => void): boolean {
+  const file = sourceFile(path);
+  try {
+    if (!isPack(file)) return false;
+    act(openPack(file));
+    return true;
+  } finally {
+    file.close();
+  }
+}
+
+/** What somebody gives away with a pack, before it is made or after. */
+function describe(path: string, options: ImagePaths, print: Print): number {
+  const line = ({ name, bytes, holds }: Member, packed: number): void =>
+    print(`${name}  ${bytes} bytes (${packed} packed), ${HOLDS[holds]}`);
+  const isPacked = withPack(path, (opened) => {
+    for (const member of opened.manifest.members) line(member, opened.packedBytes(member));
+  });
+  if (!isPacked) for (const { member, size } of membersFor(path, options)) line(member, size);
+  for (const sentence of givenAway(path)) print(sentence);
+  return 0;
+}
+
+/** What a recording tells of the guest and of whoever ran it. */
+function givenAway(path: string): string[] {
+  const trace = openTraceFile(path, { acceptCut: true });
+  let printed = 0;
+  let typed = 0;
+  try {
+    const kinds = new Set(['sim:serial_sent', 'sim:chardev_sent', 'sim:serial_received', 'sim:chardev_received']);
+    for (const { event } of inOrder(trace, 0, (kind) => kinds.has(kind))) {
+      if (event.kind === 'sim:serial_sent') printed += 1;
+      else if (event.kind === 'sim:chardev_sent') printed += event.bytes.length;
+      else if (event.kind === 'sim:serial_received') typed += event.bytes.length;
+    }
+  } catch (damage) {
+    if (!(damage instanceof TraceDamage)) throw damage;
+  } finally {
+    trace.close();
+  }
+  const payloads = trace.payloads.list().reduce((sum, { length }) => sum + length, 0);
+  return [
+    `Whoever has it has all that the guest printed (${printed} bytes) and was typed at it (${typed} bytes, passwords too),`,
+    `${payloads} bytes that came from outside, the images whole, and the paths they had where it was recorded. Replayed,`,
+    "it gives all of the guest's memory and registers at any moment.",
+  ];
+}
