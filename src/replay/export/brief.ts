@@ -65,6 +65,8 @@ const BRIEF: Brief = {
     const some = `${e.size === 1 ? '' : ` size ${e.size}`}${e.count === 1 ? '' : ` count ${e.count}`}`;
     return `pio_${e.rw ? 'write' : 'read'} at 0x${hex(e.port)}${some} val 0x${hex(e.val)}`;
   },
+  kvm_page_fault: (e) =>
+    `address 0x${hex(e.fault_address)}${also('error_code', e.error_code)} rip 0x${hex(e.guest_rip)}`,
   kvm_hypercall: (e) => `nr 0x${hex(e.nr)}${also('a0', e.a0)}${also('a1', e.a1)}${also('a2', e.a2)}${also('a3', e.a3)}`,
   kvm_cpuid: (e) =>
     `func 0x${hex(e.function)}${also('idx', e.index)}${also('rax', e.rax)}${also('rbx', e.rbx)}` +
