@@ -1,4 +1,4 @@
-import { visible } from '../base/visible.ts';
+import { onOneLine } from '../base/printable.ts';
 import { writeOut } from '../host/terminal.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 import { ConsoleLines, type ConsoleLine } from '../replay/export/console-lines.ts';
@@ -43,11 +43,11 @@ export async function printConsole(path: string, options: ConsoleCommandOptions,
     return true;
   });
   lines.end();
-  const named = [...others].map(visible).join(', ');
+  const named = [...others].map(onOneLine).join(', ');
   if (options.device === undefined && others.size > 0) {
     process.stderr.write(`retrovisor: printed on ${named}, too: --device NAME\n`);
   } else if (!isPrinted) {
-    const where = options.device === undefined ? '' : ` on ${visible(options.device)}`;
+    const where = options.device === undefined ? '' : ` on ${onOneLine(options.device)}`;
     process.stderr.write(`retrovisor: Nothing was printed${where}${named === '' ? '.' : `: there is ${named}.`}\n`);
   }
   return !isPrinted && options.device !== undefined ? NOTHING : status;

@@ -1,7 +1,7 @@
 import { orNearest } from '../base/nearest.ts';
 import { Problem } from '../base/problem.ts';
 import type { Ns } from '../base/units.ts';
-import { visible } from '../base/visible.ts';
+import { onOneLine } from '../base/printable.ts';
 import { SINGLE_SOURCES, sourceNamed, type Stamped, vcpuOf } from '../events/stamped.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 import { UsageProblem } from '../options/usage.ts';
@@ -66,7 +66,7 @@ function checkSource(name: string | undefined, { smp }: MachineDescription): voi
   const source = sourceNamed(name);
   if (source !== undefined && vcpuOf(source) < smp) return;
   const vcpus = Array.from({ length: smp }, (_, vcpu) => `vcpu${vcpu}`);
-  throw new UsageProblem(`No source is named ${visible(name)}${orNearest(name, [...SINGLE_SOURCES, ...vcpus])}`);
+  throw new UsageProblem(`No source is named ${onOneLine(name)}${orNearest(name, [...SINGLE_SOURCES, ...vcpus])}`);
 }
 
 function printerOf({ as, columns, width }: EventsForm, filter: EventFilter): (events: number) => Printer {

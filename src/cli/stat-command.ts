@@ -1,4 +1,4 @@
-import { visible } from '../base/visible.ts';
+import { onOneLine } from '../base/printable.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 import { eventCondition } from '../replay/expression/event-scope.ts';
 import { EventCounts, type OrderName, ORDERS, SUBJECTS, type SubjectName } from '../replay/export/statistics.ts';
@@ -45,6 +45,6 @@ export async function printStatistics(path: string, options: StatOptions, print:
 function oneOf<Name extends string>(option: string, text: string, names: Readonly<Record<Name, unknown>>): Name {
   if (Object.hasOwn(names, text)) return text as Name;
   throw new UsageProblem(
-    `${option} is one of ${Object.keys(names).join(', ')}, not ${visible(text)}${orNearest(text, Object.keys(names))}`,
+    `${option} is one of ${Object.keys(names).join(', ')}, not ${onOneLine(text)}${orNearest(text, Object.keys(names))}`,
   );
 }

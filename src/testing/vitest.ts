@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Tick } from '../base/units.ts';
-import { visible } from '../base/visible.ts';
+import { printable } from '../base/printable.ts';
 import { filterOf, matcher } from '../replay/export/event-filter.ts';
 import { ConsoleText, consolesOf } from '../replay/export/console-text.ts';
 import { printedIn } from '../replay/export/print-pattern.ts';
@@ -66,8 +66,14 @@ function toNeverRaise(received: TraceUnderTest, event: string): Outcome {
 /** Most characters of a console that a message shows: its end. */
 const SHOWN = 2000;
 
+/** On which console something is printed. */
+export interface PrintedOn {
+  /** `serial0`, unless this says `serial1` to `serial3`, or a device with a `chardev`. */
+  readonly device?: string;
+}
+
 /** The guest printed this text on a console, or a line that matches. */
-function toPrint(received: TraceUnderTest, wanted: string | RegExp, device = 'serial0'): Outcome {
+function toPrint(received: TraceUnderTest, wanted: string | RegExp, { device = 'serial0' }: PrintedOn = {}): Outcome {
   const trace = pathOf(received);
   const { events, damage } = eventsOf(trace);
   const printed = consolesOf(events).get(device) ?? new ConsoleText();
@@ -78,7 +84,7 @@ function toPrint(received: TraceUnderTest, wanted: string | RegExp, device = 'se
     return { pass: true, message: () => at(trace, found.tick, sentence) };
   }
   const far = damage === undefined ? '' : `, as far as its trace can be read: ${damage}`;
-  const shown = printed.text.slice(-SHOWN).split('\n').map(visible).join('\n');
+  const shown = printable(printed.text.slice(-SHOWN));
   const sentence = `The guest does not print ${what} on ${device}${far}. Its console ends so:\n${shown}`;
   return { pass: false, message: () => at(trace, endOf(events).tick, sentence) };
 }
@@ -95,6 +101,6 @@ declare module 'vitest' {
     /** No such event is in the trace. */
     toNeverRaise(event: string): T;
     /** The guest printed this, or a line that matches, on its first serial line, or on another console. */
-    toPrint(wanted: string | RegExp, device?: string): T;
+    toPrint(wanted: string | RegExp, on?: PrintedOn): T;
   }
 }

@@ -32,7 +32,7 @@ describe('the matchers', () => {
     expect(guest).toReach('kvm_pio if port == 0x3f8 && rw == 1');
     expect(guest).toNeverRaise('if exit_reason == TRIPLE_FAULT || exception == #DF');
     expect(guest).toPrint(/tour of the \w+, from the inside\.$/);
-    expect(guest).not.toPrint('tour', 'serial1');
+    expect(guest).not.toPrint('tour', { device: 'serial1' });
   });
 
   test('say what is wrong when it does not', () => {

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { Problem } from '../../base/problem.ts';
 import { VOCABULARY } from '../../events/vocabulary.ts';
 import { PROMPT_COMMANDS } from './commands.ts';
@@ -22,15 +23,12 @@ const SHORT: Readonly<Record<string, string>> = {
   '?': 'help',
 };
 
-const fullName = (name: string): string => (Object.hasOwn(SHORT, name) ? (SHORT[name] as string) : name);
-
 /** Answer one line typed at the prompt. What is wrong with it is a sentence; the session goes on. */
 export function answerPrompt(session: DebugSession, line: string): string {
   const match = /^([a-z?-]+)\s*(.*)$/.exec(line.trim());
   if (match === null) return line.trim() === '' ? '' : `Unknown command '${line.trim()}'. \`help\` lists them.`;
   const [, first, words] = match;
-  const name = fullName(first as string);
-  const command = Object.hasOwn(PROMPT_COMMANDS, name) ? PROMPT_COMMANDS[name] : undefined;
+  const command = own(PROMPT_COMMANDS, own(SHORT, first as string) ?? (first as string));
   try {
     const text = command?.answer(session, (words as string).trim()) ?? answerView(session, line);
     if (text === undefined) return `Unknown command '${first}'. \`help\` lists them.`;
@@ -54,7 +52,7 @@ export function completionsOf(session: DebugSession, line: string): readonly [st
     const found = names.filter((name) => name.startsWith(last));
     return [found.length === 1 ? [`${found[0]} `] : found, last];
   }
-  const first = fullName(words[0] as string);
+  const first = own(SHORT, words[0] as string) ?? (words[0] as string);
   if (last.startsWith('$')) return [registerNames(last.slice(1)).map((name) => `$${name}`), last];
   const stopWords = first === 'break' || first === 'tbreak' ? breakWords(words, last) : undefined;
   if (stopWords !== undefined) return [[...stopWords], last];

@@ -1,7 +1,8 @@
 import { orNearest } from '../../base/nearest.ts';
+import { own } from '../../base/own.ts';
 import { Problem } from '../../base/problem.ts';
 import type { Ns } from '../../base/units.ts';
-import { visible } from '../../base/visible.ts';
+import { onOneLine } from '../../base/printable.ts';
 import { namesOf } from '../../events/named-numbers.ts';
 import { sourceName, type Stamped, vcpuOf } from '../../events/stamped.ts';
 import { fieldsOf } from '../expression/event-scope.ts';
@@ -43,13 +44,14 @@ const EXPLICIT = /^event\./;
 export function eventColumns(names: readonly string[], kinds: Iterable<string>): EventColumn[] {
   const fields = fieldsOf(kinds);
   return names.map((name) => {
-    const own = Object.hasOwn(OWN, name) ? OWN[name] : undefined;
-    if (own !== undefined) {
-      return { name, width: own.width, value: own.read, shown: (stamped, ns) => asText(own.read(stamped, ns)) };
+    const every = own(OWN, name);
+    if (every !== undefined) {
+      const { width, read } = every;
+      return { name, width, value: read, shown: (stamped, ns) => asText(read(stamped, ns)) };
     }
     const field = name.replace(EXPLICIT, '');
     if (!fields.has(field)) {
-      throw new Problem(`There is no column ${visible(name)}${orNearest(name, [...Object.keys(OWN), ...fields])}`);
+      throw new Problem(`There is no column ${onOneLine(name)}${orNearest(name, [...Object.keys(OWN), ...fields])}`);
     }
     const value = ({ event }: Stamped): unknown => Reflect.get(event, field);
     return {
@@ -68,7 +70,7 @@ function shownField(kind: string, field: string, value: unknown): string {
   return name ?? (value > 9 ? `0x${value.toString(16)}` : String(value));
 }
 
-const asText = (value: unknown): string => (value === undefined ? '' : visible(String(plainField(value))));
+const asText = (value: unknown): string => (value === undefined ? '' : onOneLine(String(plainField(value))));
 
 /** A row of a table for a person. */
 export const columnsLine = (columns: readonly EventColumn[], cells: readonly string[]): string =>

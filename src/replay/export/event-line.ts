@@ -1,4 +1,4 @@
-import { visible } from '../../base/visible.ts';
+import { onOneLine } from '../../base/printable.ts';
 import { sourceName, type Stamped } from '../../events/stamped.ts';
 import { briefOf } from './brief.ts';
 
@@ -16,7 +16,7 @@ export const widthsFor = (events: number): LineWidths => ({ seq: `#${events}`.le
 /** One event: `#` and its number, its tick, who raised it, its kind and its text. `at #N` and `at TICK` lead there. */
 export function eventLine({ seq, tick, source, event }: Stamped, widths: LineWidths): string {
   const place = `${`#${seq}`.padStart(widths.seq)} ${String(tick).padStart(widths.tick)}`;
-  return visible(`${place} ${sourceName(source).padEnd(WIDEST_SOURCE)} ${event.kind}: ${briefOf(event)}`.trimEnd());
+  return onOneLine(`${place} ${sourceName(source).padEnd(WIDEST_SOURCE)} ${event.kind}: ${briefOf(event)}`.trimEnd());
 }
 
 /** A line of a terminal so many characters wide; undefined: as long as it is. */

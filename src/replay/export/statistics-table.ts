@@ -1,4 +1,4 @@
-import { visible } from '../../base/visible.ts';
+import { onOneLine } from '../../base/printable.ts';
 import { csvLine } from './event-columns.ts';
 import { type Spread, type StatisticsRow, SUBJECTS, type SubjectName } from './statistics.ts';
 
@@ -24,7 +24,7 @@ export function statisticsTable(rows: readonly StatisticsRow[], subject: Subject
     '',
     ...rows.map(({ key, samples: count, guest, handling }) =>
       row([
-        visible(key),
+        onOneLine(key),
         String(count),
         percent(count, samples),
         percent(guest.total, ticks),
