@@ -1,6 +1,6 @@
 import { hex } from '../../events/schema.ts';
 import { msrText, namesOf } from '../../events/named-numbers.ts';
-import { KVM_EXIT_REASONS, MP_STATES, symbol } from '../../events/symbols.ts';
+import { EXCEPTIONS, KVM_EXIT_REASONS, MP_STATES, symbol } from '../../events/symbols.ts';
 import type { EventKind, EventOf, MachineEvent } from '../../events/vocabulary.ts';
 import { EXIT_REASON } from '../../x86/controls.ts';
 import { EXIT_NAMES, EXIT_REASONS, type ExitReason, field, QUALIFICATION } from '../../x86/exit-reasons.ts';
@@ -75,6 +75,9 @@ const BRIEF: Brief = {
   'sim:serial_sent': (e) => `line ${e.line} byte 0x${hex(e.byte)}${character(e.byte)}`,
   'sim:msr_set': (e) => `vcpu ${e.vcpu_id} ${msrText(e.index)} = 0x${hex(e.data)}`,
   'sim:run_msr': (e) => `vcpu ${e.vcpu_id} reason ${e.reason} msr ${msrText(e.index)} data 0x${hex(e.data)}`,
+  'sim:exception_queued': (e) =>
+    `vcpu ${e.vcpu_id} ${symbol(EXCEPTIONS, e.vector)}${e.has_error ? ` (0x${hex(e.error_code)})` : ''}` +
+    (e.has_payload ? ` payload 0x${hex(e.payload)}` : ''),
   'sim:mp_state': (e) => `vcpu ${e.vcpu_id} ${symbol(MP_STATES, e.mp_state)}`,
 };
 
