@@ -60,7 +60,7 @@ export function asUsage<T>(understand: () => T): T {
 }
 
 /** Throws a UsageProblem for a source this machine does not have. */
-export function checkSource(name: string | undefined, { smp }: MachineDescription): void {
+function checkSource(name: string | undefined, { smp }: MachineDescription): void {
   if (name === undefined) return;
   const source = sourceNamed(name);
   if (source !== undefined && vcpuOf(source) < smp) return;

@@ -177,14 +177,15 @@ function placeOf(view: MonitorView, text: string): number | string {
   const events = view.endSeq();
   if (text === 'begin') return 0;
   if (text === 'end') return lastTick + 1;
-  const [, mark, digits, unit] = /^(e?)(\d+(?:\.\d+)?)(%?)$/.exec(text) ?? [];
+  // An event is printed as `#123`, and typed so or as `e123`.
+  const [, mark, digits, unit] = /^([e#]?)(\d+(?:\.\d+)?)(%?)$/.exec(text) ?? [];
   const isWhole = Number.isInteger(Number(digits));
-  if (digits === undefined || (unit === '%' ? mark === 'e' : !isWhole)) {
+  if (digits === undefined || (unit === '%' ? mark !== '' : !isWhole)) {
     return `'${text}' is no place: give an instruction, a percentage (50%), an event (e1234), begin or end.`;
   }
   const value = Number(digits);
   if (unit === '%') return value <= 100 ? Math.floor((lastTick * value) / 100) : `The run has 100 %, not ${text}.`;
-  if (mark === 'e') return view.event(value)?.tick ?? `The run has ${events} events, so there is no event ${value}.`;
+  if (mark !== '') return view.event(value)?.tick ?? `The run has ${events} events, so there is no event ${value}.`;
   return value <= lastTick ? value : `The run has ${lastTick} instructions: ${text} lies beyond its end.`;
 }
 

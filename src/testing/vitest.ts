@@ -36,7 +36,7 @@ export interface CutAccess {
 
 /** Which console is meant, too. */
 export interface PrintAccess extends CutAccess {
-  /** `serial0`, which is usual, or a device with a `chardev`. */
+  /** `serial0`, unless this says `serial1` to `serial3`, or a device with a `chardev`. */
   readonly device?: string;
 }
 

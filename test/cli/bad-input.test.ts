@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answer, printed, retrovisor } from '../guests/command-line.ts';
 import { replay } from '../../src/cli/replay-commands.ts';
@@ -9,6 +10,7 @@ import { firstOf } from '../how-long.ts';
 import { fakeBzImage } from '../vmm/loaders/kernels.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-bad-'));
+const TOUR_TRACE = fileURLToPath(new URL('../../traces/tour.trace', import.meta.url));
 const at = (name: string): string => join(folder, name);
 writeFileSync(at('text'), 'not a trace, not a kernel\n');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -40,12 +42,27 @@ describe('bad input is answered with one sentence and a status', () => {
     ['a gdb from elsewhere', ['run', '-gdb', 'tcp:0.0.0.0:1', '--no-trace'], 2, 'loopback interface only'],
     ['symbols of a missing trace', ['symbols', at('none')], 1, 'there is no such file'],
     ['a kind of event nobody knows', ['events', at('text'), '--event', 'frob'], 2, 'frob'],
+    ['a column nobody knows', ['events', at('text'), '--columns', 'sqe'], 2, 'did you mean seq?'],
+    ['CSV and JSON at once', ['events', at('text'), '--csv', '--json'], 2, 'cannot be used with'],
+    ['a source nobody knows', ['events', TOUR_TRACE, '--source', 'vcpu1'], 2, 'did you mean vcpu0?'],
+    ['a statistic nobody knows', ['stat', at('text'), '--event', 'mmoi'], 2, 'did you mean mmio?'],
+    ['a console of no trace', ['console', at('text')], 1, 'is not a Retrovisor trace'],
+    ['a console that printed nothing', ['console', TOUR_TRACE, '--device', 'serial3'], 1, 'there is serial0'],
   ])('%s', async (_, args, status, words) => {
     const ran = await answer(args);
     expect(ran.err).toContain(words);
     expect(ran.err.trim().split('\n')).toHaveLength(1);
     expect(ran.err).toMatch(/^retrovisor: /);
     expect(ran.status).toBe(status);
+  });
+
+  test.each([
+    ['of events', ['events', at('text'), '--if', 'exit_reson == 1']],
+    ['of statistics', ['stat', at('text'), '--if', 'prot == 1']],
+  ])('a condition %s that cannot be read, with a caret below it', async (_, args) => {
+    const ran = await answer(args);
+    expect(ran.err).toMatch(/^retrovisor: No field is named .*\(column 1\)\n {2}\w+ == 1\n {2}\^\n$/);
+    expect(ran.status).toBe(2);
   });
 
   test.each([

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { without } from '../stepping-aside.ts';
 import { printOrigins } from '../oracle/interrupts/origins.ts';
 import { guestFile, noGuests, type Ran, retrovisor, scratchFolder } from './command-line.ts';
+import { RECOUNTED, recount } from '../replay/export/recount.ts';
 import { expectFolds, expectReruns } from './trace-alone.ts';
 
 const folder = scratchFolder();
@@ -80,6 +81,12 @@ function expectSaneInterrupts(out: string, controller: RegExp, cpus: number): vo
   for (const name of ['NMI', 'SPU', 'ERR', 'MIS']) expect([name, total(name)]).toEqual([name, 0]);
 }
 
+/** The events that a recount of a run's statistics looks at, as `events --json` prints them. */
+const printedLines = (trace: string): string[] =>
+  retrovisor(['events', trace, '--json', '--event', RECOUNTED.join(',')])
+    .out.trim()
+    .split('\n');
+
 describe("Debian's cloud kernel", without(missing), () => {
   test('boots to a shell, runs what is typed, powers off, replays, folds and reruns', async () => {
     const ran = boot('direct', 'console=ttyS0 panic=-1', atPrompt('nproc', 'cat /proc/interrupts', 'poweroff -f'));
@@ -90,6 +97,13 @@ describe("Debian's cloud kernel", without(missing), () => {
     const folded = retrovisor(['fold', ran.trace]);
     expect(folded.out + folded.err).toContain('slices equal');
     expect(/digest ([0-9a-f]+)/.exec(folded.out)?.[1]).toBe(digest.slice(0, 16));
+    for (const event of ['vmexit', 'ioport', 'mmio', 'msr', 'cpuid']) {
+      const rows = retrovisor(['stat', ran.trace, '--event', event, '--json']).out.trim().split('\n');
+      const counted = recount(printedLines(ran.trace), event);
+      expect(counted.length).toBeGreaterThan(1);
+      expect(rows.map((row) => JSON.parse(row))).toEqual(counted);
+    }
+    expect(retrovisor(['console', ran.trace, '--raw']).out).toBe(ran.out);
   });
 
   test('boots on 2 processors, each seed its own way, and all follows from the traces', async () => {

@@ -71,7 +71,7 @@ export function completionsOf(session: DebugSession, line: string): readonly [st
     const found = names.filter((name) => name.startsWith(last));
     return [found.length === 1 ? [`${found[0]} `] : found, last];
   }
-  const first = fullName(words[0] as string);
+  const first = own(SHORT, words[0] as string) ?? (words[0] as string);
   if (last.startsWith('$')) return [registerNames(last.slice(1)).map((name) => `$${name}`), last];
   const stopWords = first === 'break' || first === 'tbreak' ? breakWords(words, last) : undefined;
   if (stopWords !== undefined) return [[...stopWords], last];

@@ -53,6 +53,7 @@ export interface StopWords {
 }
 
 const LONGEST = 1 << 20;
+const LONGEST_WORDS = 2000;
 /** Longest range of memory whose bytes are a number. */
 const WORD = 8;
 
@@ -61,6 +62,7 @@ const WORD = 8;
  * `if CONDITION`.
  */
 export function parseBreak(words: string, given: StopWords): Stop {
+  checkLength(words);
   const said = `break ${words}`;
   const printed = /^print\b\s*(.*)$/s.exec(words)?.[1];
   if (printed !== undefined) return { ...atPrinted(printed, given), said };
@@ -77,6 +79,7 @@ export function parseBreak(words: string, given: StopWords): Stop {
 
 /** `watch` of the prompt: `ADDR[/BYTES] [read|write|access]` or `$register`, and perhaps a condition. */
 export function parseWatch(words: string, given: StopWords): Stop {
+  checkLength(words);
   const { text, asked } = withoutCondition(words);
   const said = `watch ${words}`;
   const register = /^\$(\w+)$/.exec(text)?.[1]?.toLowerCase();
@@ -93,6 +96,10 @@ export function parseWatch(words: string, given: StopWords): Stop {
   const on = (match[3] ?? 'write') as AccessKind;
   const condition = conditionOf(asked, given, { changes: length <= WORD });
   return { what: 'access', ...placed(match[1] as string, given), length, on, cr3, said, condition };
+}
+
+function checkLength(words: string): void {
+  if (words.length > LONGEST_WORDS) throw new Problem(`A stop is said in at most ${LONGEST_WORDS} characters.`);
 }
 
 /** `break print ...`: at the event by which the guest has printed it. */

@@ -1,6 +1,6 @@
 import { hex } from '../../events/schema.ts';
 import { msrText, namesOf } from '../../events/named-numbers.ts';
-import { KVM_EXIT_REASONS, MP_STATES, symbol } from '../../events/symbols.ts';
+import { EXCEPTIONS, KVM_EXIT_REASONS, MP_STATES, symbol } from '../../events/symbols.ts';
 import type { EventKind, EventOf, MachineEvent } from '../../events/vocabulary.ts';
 import { EXIT_REASON } from '../../x86/controls.ts';
 import { EXIT_NAMES, EXIT_REASONS, type ExitReason, field, QUALIFICATION } from '../../x86/exit-reasons.ts';
@@ -65,6 +65,8 @@ const BRIEF: Brief = {
     const some = `${e.size === 1 ? '' : ` size ${e.size}`}${e.count === 1 ? '' : ` count ${e.count}`}`;
     return `pio_${e.rw ? 'write' : 'read'} at 0x${hex(e.port)}${some} val 0x${hex(e.val)}`;
   },
+  kvm_page_fault: (e) =>
+    `address 0x${hex(e.fault_address)}${also('error_code', e.error_code)} rip 0x${hex(e.guest_rip)}`,
   kvm_hypercall: (e) => `nr 0x${hex(e.nr)}${also('a0', e.a0)}${also('a1', e.a1)}${also('a2', e.a2)}${also('a3', e.a3)}`,
   kvm_cpuid: (e) =>
     `func 0x${hex(e.function)}${also('idx', e.index)}${also('rax', e.rax)}${also('rbx', e.rbx)}` +
@@ -73,6 +75,9 @@ const BRIEF: Brief = {
   'sim:serial_sent': (e) => `line ${e.line} byte 0x${hex(e.byte)}${character(e.byte)}`,
   'sim:msr_set': (e) => `vcpu ${e.vcpu_id} ${msrText(e.index)} = 0x${hex(e.data)}`,
   'sim:run_msr': (e) => `vcpu ${e.vcpu_id} reason ${e.reason} msr ${msrText(e.index)} data 0x${hex(e.data)}`,
+  'sim:exception_queued': (e) =>
+    `vcpu ${e.vcpu_id} ${symbol(EXCEPTIONS, e.vector)}${e.has_error ? ` (0x${hex(e.error_code)})` : ''}` +
+    (e.has_payload ? ` payload 0x${hex(e.payload)}` : ''),
   'sim:mp_state': (e) => `vcpu ${e.vcpu_id} ${symbol(MP_STATES, e.mp_state)}`,
 };
 

@@ -1,5 +1,5 @@
 import type { Ns, Tick } from '../../base/units.ts';
-import { onOneLine } from '../../base/printable.ts';
+import { printable } from '../../base/printable.ts';
 import { LONGEST_LINE } from './console-text.ts';
 
 /** A line of a console, and when its first byte was sent. */
@@ -11,7 +11,6 @@ export interface ConsoleLine {
 }
 
 const NEWLINE = 10;
-const TAB = 9;
 const decoder = new TextDecoder();
 
 /** Joins what a guest sends, byte by byte, to lines: UTF-8, and what a terminal would obey written out. */
@@ -40,9 +39,6 @@ export class ConsoleLines {
   private tell(): void {
     const text = decoder.decode(Uint8Array.from(this.held)).replace(/\r+$/, '');
     this.held = [];
-    this.told({ text: tabs(text), ...this.begun });
+    this.told({ text: printable(text), ...this.begun });
   }
 }
-
-/** Tabs are what they are. */
-const tabs = (text: string): string => text.split(String.fromCharCode(TAB)).map(onOneLine).join('\t');

@@ -1,4 +1,5 @@
 import { orNearest } from '../../base/nearest.ts';
+import { own } from '../../base/own.ts';
 import { Problem } from '../../base/problem.ts';
 import type { Ns } from '../../base/units.ts';
 import { onOneLine } from '../../base/printable.ts';
@@ -43,9 +44,10 @@ const EXPLICIT = /^event\./;
 export function eventColumns(names: readonly string[], kinds: Iterable<string>): EventColumn[] {
   const fields = fieldsOf(kinds);
   return names.map((name) => {
-    const own = Object.hasOwn(OWN, name) ? OWN[name] : undefined;
-    if (own !== undefined) {
-      return { name, width: own.width, value: own.read, shown: (stamped, ns) => asText(own.read(stamped, ns)) };
+    const every = own(OWN, name);
+    if (every !== undefined) {
+      const { width, read } = every;
+      return { name, width, value: read, shown: (stamped, ns) => asText(read(stamped, ns)) };
     }
     const field = name.replace(EXPLICIT, '');
     if (!fields.has(field)) {

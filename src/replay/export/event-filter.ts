@@ -9,6 +9,9 @@ import { textOf } from './text.ts';
 
 const KINDS: readonly string[] = Object.keys(VOCABULARY);
 
+/** Most characters of words that name events. */
+const LONGEST = 2000;
+
 /** Which events of a trace somebody wants to see. Absent: no limit. */
 export interface EventFilter {
   /** Names with `*`, like `kvm_exit`, `kvm_*`, `sim:*`. */
@@ -77,6 +80,7 @@ function isNamedBy(kind: string, pattern: string): boolean {
 
 /** A filter from words: a kind of event with `*`, text its line must hold, and `if` with a condition. */
 export function filterOf(text: string): EventFilter {
+  if (text.length > LONGEST) throw new Problem(`Events are named in at most ${LONGEST} characters.`);
   const [, words = '', condition] = /^(.*?)(?:(?:^|\s+)if\s+(.*))?$/s.exec(text.trim()) ?? [];
   const [kind = '', ...rest] = words.split(/\s+/);
   const kinds = kind === '' ? ['*'] : [kind];

@@ -33,7 +33,7 @@ export function fieldValue(stamped: Stamped, name: string): Value {
 }
 
 /** Names of events alone: no machine, no symbols. */
-export const eventNames = (kinds: Iterable<string>): Names => ({
+const eventNames = (kinds: Iterable<string>): Names => ({
   fields: fieldsOf(kinds),
   hasSymbol: () => false,
   registers: undefined,
@@ -44,8 +44,14 @@ const unseen = (): never => {
   throw new Error('an expression about events alone looks at a machine');
 };
 
-/** Whether an expression holds of an event of one of these kinds. Throws a Problem when it cannot be read. */
-export function eventCondition(text: string, kinds: Iterable<string>): (stamped: Stamped) => boolean {
+/**
+ * Whether an expression holds of an event of one of these kinds, or of any: a question to ask of each. Throws a Problem
+ * when it cannot be read.
+ */
+export function eventCondition(
+  text: string,
+  kinds: Iterable<string> = Object.keys(VOCABULARY),
+): (stamped: Stamped) => boolean {
   const expression = parseExpression(text, eventNames(kinds));
   return (stamped) => {
     const scope: Scope = {

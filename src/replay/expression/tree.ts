@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { Problem } from '../../base/problem.ts';
 import { refuse } from './source.ts';
 
@@ -126,8 +127,7 @@ function primary(parser: Parser, { text, at }: Token): Tree {
   if (text === '(') return closed(parser, at, ')');
   if (text.startsWith('$')) return { is: 'register', at, name: text.slice(1).toLowerCase() };
   if (!/^[a-z_.#]/i.test(text)) refuse({ text: parser.text, at }, `A value is missing before \`${text}\`.`);
-  const isMemory = parser.tokens[parser.next]?.text === '[' && Object.hasOwn(MEMORY, text);
-  const word = isMemory ? MEMORY[text] : undefined;
+  const word = parser.tokens[parser.next]?.text === '[' ? own(MEMORY, text) : undefined;
   if (word === undefined) return { is: 'name', at, name: text };
   const open = parser.tokens[parser.next++]!;
   return { is: 'memory', at, word, address: closed(parser, open.at, ']') };

@@ -209,6 +209,10 @@ describe('the prompt', () => {
     expect(ask('watch $rax if $oldd == 1')).toContain('No register is named oldd');
     expect(ask('watch 0x1000/64 if $old == 1')).toContain('for up to 8 bytes');
     expect(ask('break 0x1000 if $old == 1')).toContain('(column 1)');
+    const blanks = ' '.repeat(100_000);
+    for (const line of [`find last break event kvm_exit${blanks}x`, `watch 1${blanks}2`, `at kvm_exit${blanks}x`]) {
+      expect(ask(line)).toContain('at most 2000 characters');
+    }
     expect(ask('stops')).toBe('Nothing to stop at.');
   });
 

@@ -38,32 +38,46 @@ const KEYS: Readonly<Record<string, (event: Printed) => string | undefined>> = {
   hypercall: (e) => (e.kind === 'kvm_hypercall' ? hex(e['nr']) : undefined),
 };
 
-/** Virtual time before each event: what instructions, exits, trips to user space and idle jumps came to until then. */
-function* timesBefore(events: readonly Printed[]): Generator<readonly [Printed, number]> {
+/** An event as the recount keeps it: what it is a sample of, and the virtual time before it. */
+interface Kept {
+  readonly kind: string;
+  readonly key: string | undefined;
+  readonly ticks: number;
+  readonly ns: number;
+}
+
+/** Kinds that say where the clock stands or what is counted: of a long run the others are too many to be kept. */
+export const RECOUNTED = [
+  ...['kvm_entry', 'kvm_exit', 'kvm_userspace_exit', 'sim:idle_warped'],
+  ...['kvm_pio', 'kvm_mmio', 'kvm_msr', 'kvm_cpuid', 'kvm_hypercall'],
+];
+
+/** Each processor's events with the virtual time that instructions, exits and idle jumps came to before each. */
+function byProcessor(lines: Iterable<string>, keyOf: (event: Printed) => string | undefined): Map<number, Kept[]> {
+  const vcpus = new Map<number, Kept[]>();
   let beside = 0;
-  for (const event of events) {
-    yield [event, event.tick * NS_PER_TICK + beside];
+  for (const line of lines) {
+    const event = JSON.parse(line) as Printed;
+    if (!RECOUNTED.includes(event.kind)) continue;
+    const of = Number(event['vcpu_id'] ?? /^vcpu(\d+)$/.exec(event.source)?.[1] ?? -1);
+    const own = vcpus.get(of) ?? [];
+    vcpus.set(of, own);
+    const ns = event.tick * NS_PER_TICK + beside;
+    own.push({ kind: event.kind, key: keyOf(event), ticks: Number(event['ticks']), ns });
     if (event.kind === 'kvm_exit') beside += EXIT_NS;
     else if (event.kind === 'kvm_userspace_exit') beside += USER_EXIT_NS;
     else if (event.kind === 'sim:idle_warped') beside = (event['to'] as number) - event.tick * NS_PER_TICK;
   }
+  return vcpus;
 }
 
 /**
  * What `retrovisor stat --json` should say, counted from printed events in another way: each processor's exits with
  * the entry that follows, and the samples between them.
  */
-export function recount(lines: readonly string[], subject: string, vcpu?: number): Counted[] {
-  const keyOf = KEYS[subject]!;
-  const byVcpu = new Map<number, (readonly [Printed, number])[]>();
-  for (const [event, ns] of timesBefore(lines.map((line) => JSON.parse(line) as Printed))) {
-    const of = Number(event['vcpu_id'] ?? /^vcpu(\d+)$/.exec(event.source)?.[1] ?? -1);
-    if (vcpu !== undefined && of !== vcpu) continue;
-    const own = byVcpu.get(of);
-    if (own === undefined) byVcpu.set(of, [[event, ns]]);
-    else own.push([event, ns]);
-  }
-  return sorted([...byVcpu.values()].flatMap((events) => [...exitsOf(events, keyOf)]));
+export function recount(lines: Iterable<string>, subject: string, vcpu?: number): Counted[] {
+  const vcpus = [...byProcessor(lines, KEYS[subject]!)].filter(([of]) => vcpu === undefined || of === vcpu);
+  return sorted(vcpus.flatMap(([, events]) => samplesOf(events)));
 }
 
 interface Sample {
@@ -72,35 +86,35 @@ interface Sample {
   readonly ns: number | undefined;
 }
 
-/** The samples of one processor. */
-function* exitsOf(
-  events: readonly (readonly [Printed, number])[],
-  keyOf: (event: Printed) => string | undefined,
-): Generator<Sample> {
-  for (let at = 0; at < events.length; at += 1) {
-    const [exit, from] = events[at]!;
-    if (exit.kind !== 'kvm_exit') continue;
-    const keys: string[] = [];
-    let to: number | undefined;
-    for (let next = at; next < events.length; next += 1) {
-      const [event, ns] = events[next]!;
-      if (next > at && event.kind === 'kvm_exit') break;
-      if (event.kind === 'kvm_entry') {
-        to = ns;
-        break;
-      }
-      const key = keyOf(event);
-      if (key !== undefined) keys.push(key);
+/** The samples of one processor, last first: what is met on the way back belongs to the exit that comes next. */
+function samplesOf(events: readonly Kept[]): Sample[] {
+  const samples: Sample[] = [];
+  let entered: number | undefined;
+  let keys: string[] = [];
+  for (const { kind, key, ticks, ns } of events.toReversed()) {
+    if (key !== undefined) keys.push(key);
+    if (kind === 'kvm_entry') {
+      entered = ns;
+      keys = [];
+    } else if (kind === 'kvm_exit') {
+      const handling = entered === undefined ? undefined : entered - ns;
+      samples.push(...keys.map((each) => ({ key: each, ticks, ns: handling })));
+      entered = undefined;
+      keys = [];
     }
-    const ns = to === undefined ? undefined : to - from;
-    yield* keys.map((key) => ({ key, ticks: exit['ticks'] as number, ns }));
   }
+  return samples;
 }
 
 function sorted(samples: readonly Sample[]): Counted[] {
-  const keys = [...new Set(samples.map(({ key }) => key))];
-  const rows = keys.map((key) => {
-    const own = samples.filter((sample) => sample.key === key);
+  const byKey = new Map<string, Sample[]>();
+  for (const sample of samples) {
+    const own = byKey.get(sample.key);
+    if (own === undefined) byKey.set(sample.key, [sample]);
+    else own.push(sample);
+  }
+  const rows = [...byKey.keys()].map((key) => {
+    const own = byKey.get(key) ?? [];
     const ticks = own.map((sample) => sample.ticks);
     const times = own.flatMap(({ ns }) => (ns === undefined ? [] : [ns]));
     const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
