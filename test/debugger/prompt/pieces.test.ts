@@ -31,28 +31,31 @@ test('every command of the prompt is one that takes time or one that does not', 
   expect([...new Set(named)].sort()).toEqual(Object.keys(PROMPT_COMMANDS).sort());
 });
 
-test.each(firstOf(5, LONG_LINES))('%s goes in small pieces, and left after any the session answers as before', (line) => {
-  const session = inTheMiddle();
-  const asked = ALL.map((each) => answerPrompt(session, each));
-  const ran = piecesOf(session);
-  const work = answering(session, line);
-  for (let left = 1 + (line.length % 4); left > 0; left -= 1) {
-    const { done, value } = work.next();
-    expect(ran()).toBe('little');
-    if (done === true) break;
-    expect(value ?? 0).toBeGreaterThanOrEqual(0);
-    expect(value ?? 0).toBeLessThanOrEqual(1);
-  }
-  const { tick } = session.now;
-  finish(leave(work));
-  // A question leaves the session where it stands, a journey where it has come to.
-  if (line.startsWith('rcontinue') || PROMPT_COMMANDS[line.split(' ')[0] as string]?.isQuestion === true) {
-    expect(session.now.tick).toBe(HERE);
-  } else expect(session.now.tick).toBe(tick);
-  session.goTo(HERE);
-  expect(ALL.map((each) => answerPrompt(session, each))).toEqual(asked);
-  expect(session.divergence()).toBeUndefined();
-});
+test.each(firstOf(5, LONG_LINES))(
+  '%s goes in small pieces, and left after any the session answers as before',
+  (line) => {
+    const session = inTheMiddle();
+    const asked = ALL.map((each) => answerPrompt(session, each));
+    const ran = piecesOf(session);
+    const work = answering(session, line);
+    for (let left = 1 + (line.length % 4); left > 0; left -= 1) {
+      const { done, value } = work.next();
+      expect(ran()).toBe('little');
+      if (done === true) break;
+      expect(value ?? 0).toBeGreaterThanOrEqual(0);
+      expect(value ?? 0).toBeLessThanOrEqual(1);
+    }
+    const { tick } = session.now;
+    finish(leave(work));
+    // A question leaves the session where it stands, a journey where it has come to.
+    if (line.startsWith('rcontinue') || PROMPT_COMMANDS[line.split(' ')[0] as string]?.isQuestion === true) {
+      expect(session.now.tick).toBe(HERE);
+    } else expect(session.now.tick).toBe(tick);
+    session.goTo(HERE);
+    expect(ALL.map((each) => answerPrompt(session, each))).toEqual(asked);
+    expect(session.divergence()).toBeUndefined();
+  },
+);
 
 /** Says of what a session's machine has run since it was last asked whether it was little. */
 function piecesOf({ run: { timeline } }: DebugSession): () => string {
