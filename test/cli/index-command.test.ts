@@ -37,3 +37,12 @@ test.each([
   expect(ran.status).toBe(status);
   expect(existsSync(`${trace}.ckpt.part`)).toBe(false);
 });
+
+test('a command that fails makes --batch fail and is named, and the next is answered, as in gdb', async () => {
+  const given = ['debug', trace, '--batch', '--ex', 'at 1000', '--ex', 'bogus', '--ex', 'at nowhere', '--ex', 'at'];
+  const ran = await answer(given);
+  expect(ran.status).toBe(1);
+  expect(ran.err).toContain("retrovisor: --ex 'bogus': Unknown command 'bogus'");
+  expect(ran.err).toContain("retrovisor: --ex 'at nowhere': nowhere is neither a place");
+  expect((await answer(given.slice(0, 5))).status).toBe(0);
+});

@@ -63,9 +63,23 @@ describe('the prompt on a terminal', without(tool('script')), () => {
     await press('\x1b[A\x1b[A\r', 'tick 9000');
   });
 
+  test('gives up a line at Ctrl-C, however often', async () => {
+    await press('at 1234', 'at 1234');
+    await press('\x03', PROMPT);
+    await press('\x03\x03', PROMPT);
+    expect(await press('at\r', PROMPT)).not.toContain('tick 1234');
+    expect(child.exitCode).toBeNull();
+  });
+
   test('answers nonsense with a sentence and goes on', async () => {
     await press('frobnicate\r', "Unknown command 'frobnicate'");
     await press('at -\r', 'is neither a place nor a kind');
     await press('regs\r', 'RIP=');
+  });
+
+  test('is left at Ctrl-D', async () => {
+    child.stdin?.write('\x04');
+    await vi.waitUntil(() => child.exitCode !== null, { timeout: 8_000, interval: 20 });
+    expect(child.exitCode).toBe(0);
   });
 });

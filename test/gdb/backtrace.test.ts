@@ -8,40 +8,19 @@ import { debugTour, recordRun } from '../debugger/recorded-tour.ts';
 import { scratchFolder } from '../guests/command-line.ts';
 import { firstOf, IS_WHOLE } from '../how-long.ts';
 import { without } from '../stepping-aside.ts';
+import { OF_GDB, ours, theirs } from './callers.ts';
 import { buildFrames, gdbOn, guestOptions, NO_COMPILER, NO_GDB, seek, serveHere } from './stock-gdb.ts';
 
 const folder = scratchFolder();
 const MINUTES = 300_000;
 /** Every so many instructions a place is looked at, from where the guest begins to do something. */
-const STRIDE = IS_WHOLE ? 7 : 41;
+const STRIDE = IS_WHOLE ? 23 : 61;
 const FIRST = 25_000;
 const QUICKER = IS_WHOLE ? 1 : 8;
 
 type Kind = 'edge' | 'noreturn' | 'interrupt' | 'other';
 /** How many marks of each kind are compared. */
 const WANTED: Readonly<Record<Kind, number>> = { edge: 80, noreturn: 40, interrupt: 40, other: 60 };
-
-/** What a frame is called and where in its source it is. */
-interface FrameSaid {
-  readonly address: string | undefined;
-  readonly name: string;
-  readonly line: string | undefined;
-}
-
-const ours = (session: DebugSession): (FrameSaid & { readonly isInterrupted: boolean })[] =>
-  answerPrompt(session, 'bt')
-    .split('\n')
-    .map((text) => {
-      const [, address, name = '', line, note = ''] =
-        /^#\d+ {2}(0x[0-9a-f]+)(?: <([^+>]+)[^>]*>)?(?: at (\S+))?(.*)$/.exec(text) ?? [];
-      return { address, name, line, isInterrupted: note.includes('(interrupted)') };
-    });
-
-/** gdb leaves out the address at the beginning of a line. */
-const theirs = (text: string): FrameSaid[] =>
-  [
-    ...text.matchAll(/^#\d+ +(?:(0x[0-9a-f]+) in )?(<signal handler called>|[\w.]+)(?: \([^)]*\))?(?: at (\S+))?$/gm),
-  ].map(([, address, name = '', line]) => ({ address: address?.replace(/^0x0+/, '0x'), name, line }));
 
 /** Where an instruction begins or ends a function, and what is on the stack below it. */
 function kindOf(session: DebugSession): Kind {
@@ -72,14 +51,6 @@ function marksOf(session: DebugSession): Map<Kind, number[]> {
   }
   return found;
 }
-
-/** gdb keeps words of the stack from one place to the next, if it is not told that they change. */
-const OF_GDB = [
-  'set stack-cache off',
-  'set print frame-arguments none',
-  'set print entry-values no',
-  'set backtrace past-main on',
-];
 
 describe.each(firstOf(1, ['-O2', '-O0', '-O1']))('the callers of a guest built with %s', (level) => {
   test.each(firstOf(1, ['-gdwarf-5', '-gdwarf-4']))(

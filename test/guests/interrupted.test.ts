@@ -1,15 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { VIEW_NAMES } from '../../src/debugger/views/asked.ts';
 import { LONG_LINES, QUICK_COMMANDS } from '../debugger/prompt/long-lines.ts';
 import { tool, without } from '../stepping-aside.ts';
-import { guestFile, noGuests, retrovisor, scratchFolder } from './command-line.ts';
+import { scratchFolder } from './command-line.ts';
+import { longBoot, NO_BOOT } from './long-boot.ts';
 
 const folder = scratchFolder();
 const HERE = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-const DEBIAN = ['vmlinuz', 'initramfs.gz'] as const;
 /** A person takes more for waiting. Of the debugger's own processor time: a busy machine is not its fault. */
 const AT_ONCE = 0.3;
 
@@ -36,21 +35,9 @@ function stopEach(trace: string, lines: readonly { readonly text: string; readon
   return JSON.parse(ran.stdout) as { readonly status: number; readonly answers: readonly Answered[] };
 }
 
-/** A boot of hundreds of millions of instructions, or the one that RETROVISOR_BOOT names. */
-function boot(): string {
-  const given = process.env['RETROVISOR_BOOT'];
-  if (given !== undefined) return given;
-  const trace = join(folder, 'boot.trace');
-  const images = ['-kernel', guestFile('vmlinuz'), '-initrd', guestFile('initramfs.gz'), '-m', '256'];
-  const words = ['-append', 'console=ttyS0 panic=-1 rdinit=/bin/busybox -- poweroff -f', '-nodefaults'];
-  const ran = retrovisor(['run', ...images, ...words, '-serial', 'stdio', '--trace', trace]);
-  expect(ran.status).toBe(0);
-  return trace;
-}
-
-describe('Ctrl-C on a long run', without(tool('python3'), noGuests(...DEBIAN)), () => {
+describe('Ctrl-C on a long run', without(tool('python3'), NO_BOOT), () => {
   test('is answered at once in every command, and keeps the session', () => {
-    const trace = boot();
+    const trace = longBoot(folder);
     const quick = [...QUICK_COMMANDS, ...VIEW_NAMES].map((text) => ({ text, stop: true }));
     const long = LONG_LINES.flatMap((text) => [
       { text, stop: true },

@@ -6,7 +6,7 @@ import { linearRip, registersOf, vcpuCount } from '../../machine/guest-view.ts';
 import type { Change } from './memory-writes.ts';
 import { isSystemRegister, registerReader } from '../look/named-registers.ts';
 import type { DebugSession } from '../session.ts';
-import { type FieldDifference, keptOf, printed, takeDifferences } from './state-difference.ts';
+import { briefly, type FieldDifference, keptOf, printed, takeDifferences } from './state-difference.ts';
 import { type Bound, type Here, runOn, searchBack } from '../stops/windows.ts';
 
 /** Something whose every change can be heard while a run is run again. */
@@ -54,7 +54,7 @@ export function followedRegister(session: DebugSession, name: string, vcpu: numb
 /** A field of the hypervisor's and devices' state, or all below it, by path: compared at every event. */
 export function followedState(session: DebugSession, path: string): Followed {
   const { timeline } = session.run;
-  const read = (): string => printed(stateAt(session, path));
+  const read = (): string => briefly(stateAt(session, path));
   return {
     read,
     beyond: 0,

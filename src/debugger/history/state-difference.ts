@@ -133,3 +133,10 @@ export function printed(value: unknown): string {
   }
   return value === undefined ? 'nothing' : String(value);
 }
+
+/** The same of a field, and of a part of the state how many fields it has. */
+export function briefly(value: unknown): string {
+  if (!isContainer(value)) return printed(value);
+  const fields = leavesOf({ path: '', left: undefined, right: value }).length;
+  return `${fields} field${fields === 1 ? '' : 's'}`;
+}

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { answerPrompt, completionsOf } from '../../../src/debugger/prompt/prompt.ts';
 import type { DebugSession } from '../../../src/debugger/session.ts';
+import { NO_SYMBOLS, symbolTable } from '../../../src/debugger/symbols/symbols.ts';
 import { tool, without } from '../../stepping-aside.ts';
 import { debugTour, recordTour, traceFolder } from '../recorded-tour.ts';
 
@@ -136,6 +137,56 @@ describe('the prompt', () => {
     expect(answer).toMatch(/ {2}at\.seq: \d+ -> \d+\n/);
     expect(answer).toMatch(/ {2}clock\.warpedNs: \d+ -> \d+\n/);
     expect(ask('diff 20000 20000')).toBe('0 fields and 0 pages of guest memory differ.');
+  });
+
+  test('counts both marks of a difference from here', () => {
+    ask('at 20000');
+    const one = ask('diff -60');
+    expect(one).toMatch(/^[1-9]\d* fields/);
+    expect(ask('diff -60 +0')).toBe(one);
+    expect(ask('diff tick 19940 tick 20000')).toBe(one);
+    expect(ask('diff -60 +60')).toBe(ask('diff 19940 20060'));
+    expect(session.now.tick).toBe(20_000);
+  });
+
+  test('takes back every place it prints', () => {
+    ask('at 20000');
+    const [place = '', instruction = ''] = ask('step 123').split('\n');
+    const [, tick, seq] = /^tick (\d+) after #(\d+)/.exec(place) as unknown as [string, string, string];
+    ask('at start');
+    expect(ask(`at tick ${tick}`)).toBe([place, instruction].join('\n'));
+    ask(`at #${seq}`);
+    expect(session.seq).toBe(Number(seq) + 1);
+    const [, address] = /(0x[0-9a-f]+)/.exec(instruction) as unknown as [string, string];
+    expect(ask(`at ${address}`)).toContain(`=> ${address}`);
+    const first = session.now;
+    expect(first.tick).toBeLessThanOrEqual(Number(tick));
+    session.symbols = symbolTable([{ name: 'marked', address: BigInt(address) - 4n, size: 64n }]);
+    ask('at start');
+    expect(ask('at marked+0x4')).toContain(`=> ${address} <marked+0x4>`);
+    expect(session.now).toEqual(first);
+    expect(ask(`x/1xg marked+4`)).toBe(ask(`x/1xg ${address}`));
+    session.symbols = NO_SYMBOLS;
+  });
+
+  test('tells the history of a part of the state by its leaves, with who changed each', () => {
+    ask('at 20000');
+    expect(ask('history kvm.vcpus.0.lapic --all')).toContain('has no field');
+    const path = 'kvm.vcpus.0.run';
+    const some = ask(`history ${path}`);
+    const [head = '', ...rows] = ask(`history ${path} --all`).split('\n');
+    const leaf = /^ {2}tick \d+: kvm\.vcpus\.0\.run\.[\w.]+: \S+ -> \S+ {2}\S+ \S+ #\d+ at 0x[0-9a-f]+/;
+    const silent = rows.filter((row) => !leaf.test(row));
+    expect(silent).toEqual([]);
+    const count = Number(/: (\d+) changes$/.exec(head)?.[1]);
+    expect(new Set(rows.map((row) => / #(\d+) /.exec(row)?.[1])).size).toBe(count);
+    expect(some.split('\n')[0]).toBe(head);
+    expect(count).toBeGreaterThan(40);
+    expect(some).toContain(`and ${count - 40} more: \`--all\` shows them`);
+    for (const row of rows) {
+      const [, before, after] = /: (\S+) -> (\S+)/.exec(row) as unknown as [string, string, string];
+      expect(before).not.toBe(after);
+    }
   });
 
   test.each(['vmcs', 'ept', 'lapic', 'pic', 'bt', 'events 4', 'help', 'ept 0x100000', 'x/s $pc'])(
