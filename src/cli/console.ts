@@ -7,7 +7,8 @@ import { statusOf, type Terminal } from '../host/terminal.ts';
 import { Feed } from './feed.ts';
 import type { Peer } from '../host/socket.ts';
 import { ESCAPE_HELP, escapeAtStart, keyMeanings } from './escape.ts';
-import { answerMonitor, MONITOR_PROMPT } from './monitor.ts';
+import { answerMonitor } from './monitor.ts';
+import { type MonitorLine, openMonitorLine } from './monitor-line.ts';
 import type { Typist } from '../runs/underway/typist.ts';
 
 /** How a guest and the person at its console are joined. */
@@ -45,7 +46,8 @@ interface ConsoleState {
   readonly peers: readonly (PeerAt & { readonly feed: Feed })[];
   /** The guest has powered off, and its machine stands. */
   off: SessionEnd | undefined;
-  monitorLine: string | undefined;
+  /** The monitor has the keys while it is open; what was typed at it before is kept. */
+  readonly monitor: { isOpen: boolean; line: MonitorLine | undefined };
   stopped: boolean;
   end: SessionEnd | undefined;
   /** Virtual time the guest idles until, and the host's time at which that comes. */
@@ -72,7 +74,7 @@ export async function runConsole(session: Session, terminal: Terminal, options: 
     feed: options.line === undefined ? undefined : new Feed(options.line),
     peers: (options.peers ?? []).map((peer) => ({ ...peer, feed: new Feed(peer.at) })),
     off: undefined,
-    monitorLine: undefined,
+    monitor: { isOpen: false, line: undefined },
     stopped: options.startsStopped === true,
     end: undefined,
     idle: undefined,
@@ -120,38 +122,26 @@ function takeKeys(state: ConsoleState, bytes: Uint8Array): void {
     if (meaning.key === 'quit') state.end = QUIT;
     else if (meaning.key === 'help') state.terminal.write(onTerminal(ESCAPE_HELP));
     else if (meaning.key === 'monitor') toggleMonitor(state);
-    else if (state.monitorLine === undefined) state.feed?.add(meaning.bytes);
-    else editMonitorLine(state, meaning.bytes);
+    else if (state.monitor.isOpen) state.monitor.line?.press(meaning.bytes);
+    else state.feed?.add(meaning.bytes);
   }
 }
 
 const onTerminal = (text: string): string => printable(text).replaceAll('\n', '\r\n');
 
 function toggleMonitor(state: ConsoleState): void {
-  const open = state.monitorLine === undefined;
-  state.monitorLine = open ? '' : undefined;
-  state.terminal.write(open ? `\r\nRetrovisor monitor: \`help\` lists commands\r\n${MONITOR_PROMPT}` : '\r\n');
-}
-
-const BACKSPACE = '\b \b';
-
-function editMonitorLine(state: ConsoleState, bytes: Uint8Array): void {
-  for (const key of Buffer.from(bytes).toString('latin1')) {
-    const line = state.monitorLine ?? '';
-    if (key === '\r' || key === '\n') {
-      state.terminal.write('\r\n');
-      performMonitorLine(state, line);
-      if (state.monitorLine === undefined) return;
-      state.monitorLine = '';
-      if (state.end === undefined) state.terminal.write(MONITOR_PROMPT);
-    } else if (key === '\x7f' || key === '\b') {
-      if (line !== '') state.terminal.write(BACKSPACE);
-      state.monitorLine = line.slice(0, -1);
-    } else if (key >= ' ') {
-      state.terminal.write(key);
-      state.monitorLine = line + key;
-    }
-  }
+  const { terminal, monitor } = state;
+  monitor.isOpen = !monitor.isOpen;
+  terminal.write(monitor.isOpen ? '\r\nRetrovisor monitor: `help` lists commands\r\n' : '\r\n');
+  if (!monitor.isOpen) return;
+  monitor.line ??= openMonitorLine(terminal, {
+    line(text) {
+      performMonitorLine(state, text);
+      if (monitor.isOpen && state.end === undefined) monitor.line?.prompt();
+    },
+    end: () => toggleMonitor(state),
+  });
+  monitor.line.prompt();
 }
 
 function performMonitorLine(state: ConsoleState, line: string): void {

@@ -1,7 +1,7 @@
 import { own } from '../base/own.ts';
 import { Problem } from '../base/problem.ts';
 import { NO_SYMBOLS } from '../debugger/symbols/symbols.ts';
-import { answerView, viewsHelp } from '../debugger/views/asked.ts';
+import { answerView, VIEW_NAMES, viewsHelp } from '../debugger/views/asked.ts';
 import type { Session } from '../runs/underway/session.ts';
 
 /** What the monitor looks at. */
@@ -31,6 +31,9 @@ const MONITOR_COMMANDS: Readonly<Record<string, MonitorCommand>> = {
 };
 
 const SHORT: Readonly<Record<string, string>> = { c: 'cont', s: 'stop', q: 'quit', '?': 'help' };
+
+/** What a line can begin with. */
+export const MONITOR_NAMES: readonly string[] = [...Object.keys(MONITOR_COMMANDS), ...VIEW_NAMES];
 
 /** The prompt QEMU's users know. */
 export const MONITOR_PROMPT = '(retrovisor) ';

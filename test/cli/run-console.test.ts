@@ -113,6 +113,34 @@ describe('the console', () => {
     expect(guest.typed).toEqual(['bye\n']);
   });
 
+  test('edits the line of the monitor as any prompt does: Up-arrow, Left, Ctrl-C, Tab and Ctrl-D', async () => {
+    const script = typist(noScript);
+    const guest = echoGuest(script);
+    const keys = [
+      '\x01c',
+      'info mtree\r',
+      '\x1b[A',
+      '\x1b[D\x1b[De\r',
+      'info mtr',
+      '\x03',
+      'info sta',
+      '\t',
+      '\r',
+      '\x04',
+      'bye',
+    ];
+    const { terminal, shown } = presses(true, ...keys);
+    await runConsole(guest.session, terminal, joined(true, script));
+    const said = shown.join('');
+    expect(said.match(/address-space: memory/g)).toHaveLength(1);
+    expect(said).toContain("Unknown command 'info mtreee'");
+    expect(said).toContain('^C');
+    expect(said).toContain('VM status: running');
+    expect(said).not.toContain('[A');
+    // After Ctrl-D the guest has the keys again.
+    expect(guest.typed).toEqual(['bye']);
+  });
+
   test('answers in the monitor what is asked there, and keeps it from the guest', async () => {
     const script = typist(noScript);
     const guest = echoGuest(script);
