@@ -44,5 +44,6 @@ export const IMAGE_FILES: ImageFiles = {
 function missing({ role, sha256: digest }: ImageIdentity, found: readonly string[], first: string): string {
   const hint = `Name the right file with --${role}.`;
   if (found.length === 0) return `The ${role} of this trace is not at ${shortly(first)}. ${hint}`;
-  return `${shortly(found[0] as string)} is not the ${role} this trace was recorded with (sha256 ${digest.slice(0, 16)}...). ${hint}`;
+  const digits = `${digest.slice(0, 16)}...`;
+  return `${shortly(found[0] as string)} is not the ${role} this trace was recorded with (sha256 ${digits}). ${hint}`;
 }
