@@ -15,7 +15,11 @@ import { type Checkpoint, takeCheckpoint } from '../../src/machine/checkpoint.ts
 import { digestOf } from '../../src/base/digest.ts';
 import { BLOCK_PAGES } from '../../src/memory/pages.ts';
 import { isSame } from '../../src/reducers/seal.ts';
-import { CHECKPOINT_MAGIC } from '../../src/replay/trace/checkpoint-format.ts';
+import { ByteReader } from '../../src/base/byte-reader.ts';
+import { byteWriter, written } from '../../src/replay/trace/bytes.ts';
+import { decodeTrailer, encodeTrailer, TRAILER_LENGTH } from '../../src/replay/trace/chunk.ts';
+import { CHECKPOINT_MAGIC, framed, PART, unframed } from '../../src/replay/trace/checkpoint-format.ts';
+import { readPlain, writePlain } from '../../src/replay/trace/plain-value.ts';
 import { openCheckpoints } from '../../src/replay/trace/checkpoint-reader.ts';
 import { chance, MUTATIONS } from '../replay/trace/mutated.ts';
 import { casesOf, firstOf, LONG } from '../how-long.ts';
@@ -142,6 +146,64 @@ describe('checkpoints beside a trace', () => {
     const sentence = new RegExp(`are in format ${format}, and this program reads format 2\\..* \`retrovisor index\``);
     expect(recorded.said).toEqual([expect.stringMatching(sentence)]);
     expect(recorded.timeline.seek(1000).tick).toBe(1000);
+  });
+
+  const indexWithout = (bytes: Uint8Array, change: (index: Record<string, unknown>) => unknown): Uint8Array => {
+    const at = decodeTrailer(bytes.subarray(-TRAILER_LENGTH)) as number;
+    const source = {
+      name: 'it',
+      size: bytes.length,
+      read: (from: number, length: number) => bytes.subarray(from, from + length),
+    };
+    const raw = unframed(source, NODE.inflate, at, ({ kind }) => kind === PART.index) as Uint8Array;
+    const out = byteWriter();
+    writePlain(out, change(readPlain(new ByteReader(raw, 'the index')) as Record<string, unknown>));
+    const place = { kind: PART.index, ordinal: 0, seq: 0, tick: 0 };
+    return Buffer.concat([bytes.subarray(0, at), framed(place, written(out), NODE.compress), encodeTrailer(at)]);
+  };
+  const FIELDS = ['identity', 'inputs', 'checkpoints', 'pageChunks'];
+  const ODD_INDEXES: readonly (readonly [string, (index: Record<string, unknown>) => unknown])[] = [
+    ...FIELDS.map(
+      (field) => [`without ${field}`, (index: Record<string, unknown>) => ({ ...index, [field]: undefined })] as const,
+    ),
+    ['that is no index', () => 5],
+    [
+      'whose inputs no machine takes',
+      (index) => ({ ...index, inputs: [{ seq: 1, tick: 1, event: { kind: 'constructor' } }] }),
+    ],
+    [
+      'whose checkpoints stand in no order',
+      (index) => ({ ...index, checkpoints: (index['checkpoints'] as []).toReversed() }),
+    ],
+  ];
+  test.each(firstOf(2, ODD_INDEXES))('with an index %s cannot be used: the run is replayed instead', (_, change) => {
+    const path = join(folder, 'odd-index.trace');
+    copyFileSync(TRACE, path);
+    writeFileSync(checkpointPath(path), indexWithout(readFileSync(checkpointPath(TRACE)), change));
+    const recorded = stood(path);
+    expect(recorded.said).toEqual([expect.stringMatching(/incomplete or damaged.*cannot be used/)]);
+    expect(recorded.timeline.seek(1000).tick).toBe(1000);
+    recorded.close();
+  });
+
+  test('of a state that a machine breaks in are left, and the run is replayed to the same digests', LONG, () => {
+    const recorded = stood(TRACE);
+    const { timeline } = recorded;
+    timeline.seek(330_000);
+    const right = fingerprint(recorded);
+    const broken = stood(TRACE);
+    const { machine } = broken.timeline;
+    const advance = machine.advance.bind(machine);
+    let breaks = 1;
+    Object.assign(machine, {
+      advance(until: Parameters<typeof advance>[0]) {
+        if (breaks-- > 0) throw new TypeError('a field that is not there');
+        return advance(until);
+      },
+    });
+    broken.timeline.seek(330_000);
+    expect(broken.said).toEqual([expect.stringMatching(/of no state a machine can be in.*cannot be used/)]);
+    expect(fingerprint(broken)).toBe(right);
   });
 
   test('are not made of a run that does not come out as recorded', () => {

@@ -95,7 +95,7 @@ describe('documents', () => {
 
 describe('tests', () => {
   test('every unit test stands where its subject stands under src', () => {
-    const apart = /^test\/(house|guests|golden|sim|bench|scripts|oracle)\//;
+    const apart = /^test\/(house|guests|golden|sim|fuzz|bench|scripts|oracle)\//;
     const units = PROJECT_FILES.filter((path) => path.endsWith('.test.ts') && !apart.test(path));
     const homeless = units.filter((path) => !existsSync(join(ROOT, posix.dirname(path).replace(/^test/, 'src'))));
     expect(homeless).toEqual([]);

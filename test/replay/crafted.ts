@@ -10,11 +10,11 @@ import { type OpenChunk, resealed } from './resealed.ts';
 
 type Json = Record<string, unknown>;
 
-/** Record a few thousand instructions of a guest that ends nowhere. Returns the trace's path. */
-export function recordSmall(folder: string, seed: string, ticks = 600): string {
+/** Record some hundred instructions of a guest. Returns the trace's path. */
+export function recordSmall(folder: string, seed: string, ticks = 600, guest = hostileGuest(seed)): string {
   const path = join(folder, `${seed}.trace`);
   const kernel = join(folder, `${seed}.bin`);
-  writeFileSync(kernel, hostileGuest(seed));
+  writeFileSync(kernel, guest);
   const { machine, close } = droppableMachine(['-kernel', kernel, '-m', '4'], seed, path);
   machine.advance({ tick: ticks, ns: 50e6 });
   close();

@@ -203,7 +203,7 @@ describe('files are closed', () => {
     };
     await once();
     const before = openFiles();
-    for (let times = 0; times < 5; times += 1) await once();
+    for (let times = 0; times < 2; times += 1) await once();
     expect(openFiles()).toBe(before);
   });
 });
