@@ -78,7 +78,7 @@ export function prepared(world: World, options: RunOptions): Prepared {
 /** What the machine is, whose images nobody has read. */
 export function descriptionOf(options: RunOptions): MachineDescription {
   const paths = Object.fromEntries(Object.entries(pathsOf(options)).filter(([, path]) => path !== undefined));
-  return describeMachine(isOwnGuest(options) ? withDebugExit(options) : options, paths as Record<string, string>);
+  return describeMachine(options, paths as Record<string, string>);
 }
 
 /** Our own guest runs when nothing else is asked for. */
@@ -139,13 +139,6 @@ export function startSession(
     printedAt: 0,
   };
   return sessionOf(running);
-}
-
-/** Our own guest ends by isa-debug-exit, as it would under QEMU with that device given. */
-function withDebugExit(options: RunOptions): RunOptions {
-  if (options.devices.some(({ driver }) => driver === 'isa-debug-exit')) return options;
-  const debugExit = { driver: 'isa-debug-exit', properties: { iobase: 0xf4, iosize: 4 } };
-  return { ...options, devices: [...options.devices, debugExit] };
 }
 
 /** A run somebody outside ends closes with that fact and digests of its end, unless a debugger stands in its past. */
