@@ -53,6 +53,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   gcc: 'gcc libc6-dev',
   gdb: 'gdb',
   iasl: 'acpica-tools',
+  lz4: 'lz4',
   nm: 'binutils',
   objcopy: 'binutils',
   objdump: 'binutils',

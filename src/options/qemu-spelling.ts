@@ -12,8 +12,8 @@ const valued = (help: string): Spelling => ({ argument: true, help });
 
 /** QEMU's long options with one dash, by name. Accepted ones change nothing: the machine is already so. */
 export const QEMU_OPTIONS: Readonly<Record<string, Spelling>> = {
-  kernel: valued('bzImage, multiboot ELF or flat ELF to load (default: our own guest)'),
-  initrd: valued('initial RAM disk, or multiboot modules'),
+  kernel: valued('bzImage, multiboot or PVH kernel to load (default: our own guest)'),
+  initrd: valued('initial RAM disk, or modules of a multiboot kernel: A ARGS,B ARGS'),
   append: valued("the kernel's command line"),
   bios: valued('firmware image that starts at the reset vector'),
   'option-rom': valued('option ROM for the firmware to start, like kvmvapic.bin'),

@@ -153,9 +153,8 @@ function load(world: World, { given }: Mutant): void {
   } else planMultiboot({ kernel: file, modules: module === undefined ? [] : [module], append: 'quiet', ram });
 }
 
-function name(world: World, { given }: Mutant): void {
+function name(_: World, { given }: Mutant): void {
   if (given.as !== 'symbols') return;
-  world.files.exists(given.trace);
   readSymbols(given.symbols, readImage('read the symbols', given.symbols)).nameOf(0x1234n);
 }
 

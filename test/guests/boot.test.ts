@@ -88,6 +88,30 @@ describe('modules of a multiboot kernel', () => {
   });
 });
 
+describe('an ELF kernel with a PVH entry', () => {
+  const argv = ['-nodefaults', '-serial', 'stdio', '-m', '64', ...EXIT, '-kernel', program('pvh'), '-append', 'x, y'];
+  const module = join(folder, 'module');
+  writeFileSync(module, 'z'.repeat(5000));
+
+  test('is told what QEMU tells it', without(tool(QEMU)), () => {
+    const started = ['-accel', 'tcg', '-display', 'none', ...argv, '-initrd', module];
+    const qemu = spawnSync(QEMU, started, { encoding: 'utf8', timeout: 60_000 });
+    expect(qemu.stdout).toContain('magic 336ec578 version 1');
+    const { out, status } = retrovisor(['run', '--no-trace', ...argv, '-initrd', module]);
+    expect(lines(out)).toEqual(lines(qemu.stdout));
+    expect(status).toBe(qemu.status);
+  });
+
+  test('starts without a module, and the run is held by its trace', async () => {
+    const trace = join(folder, 'pvh.trace');
+    const { out } = retrovisor(['run', '--trace', trace, ...argv]);
+    expect(out).toContain('modules 0');
+    expect(retrovisor(['replay', trace]).out).toContain('0 divergences');
+    expectFolds(trace);
+    await expectReruns(trace);
+  });
+});
+
 /** The same list with the files' places. */
 const listed = (initrd: string): string => initrd.replace(/(?<=^|[^,],|,,,)(?=one|two|three)/g, `${folder}/`);
 

@@ -83,11 +83,7 @@ export function prepared(world: World, options: RunOptions): Prepared {
 /** What the machine is, whose images nobody has read. */
 export function descriptionOf(options: RunOptions, rtcAhead = 0): MachineDescription {
   const paths = Object.fromEntries(Object.entries(pathsOf(options)).filter(([, path]) => path !== undefined));
-  return describeMachine(
-    isOwnGuest(options) ? withDebugExit(options) : options,
-    paths as Record<string, string>,
-    rtcAhead,
-  );
+  return describeMachine(options, paths as Record<string, string>, rtcAhead);
 }
 
 /** Our own guest runs when nothing else is asked for. */
@@ -152,13 +148,6 @@ export function startSession(
     printedAt: 0,
   };
   return sessionOf(running);
-}
-
-/** Our own guest ends by isa-debug-exit, as it would under QEMU with that device given. */
-function withDebugExit(options: RunOptions): RunOptions {
-  if (options.devices.some(({ driver }) => driver === 'isa-debug-exit')) return options;
-  const debugExit = { driver: 'isa-debug-exit', properties: { iobase: 0xf4, iosize: 4 } };
-  return { ...options, devices: [...options.devices, debugExit] };
 }
 
 /** A run somebody outside ends closes with that fact and digests of its end, unless a debugger stands in its past. */

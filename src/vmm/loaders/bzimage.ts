@@ -53,7 +53,9 @@ export function isBzImage(bytes: Uint8Array): boolean {
 export function parseBzImage(image: NamedImage): BzImage {
   const { name, bytes } = image;
   if (!isBzImage(bytes)) {
-    throw new Problem(`${name} is neither a Linux bzImage nor a multiboot ELF file; -kernel takes one of these.`);
+    throw new Problem(
+      `${name} is neither a Linux bzImage nor an ELF file with multiboot header or PVH note; -kernel takes one of these.`,
+    );
   }
   const protocol = fieldAt(bytes, SETUP.version, 2);
   const loadedHigh = (bytes[SETUP.loadflags]! & LOADED_HIGH) !== 0;
@@ -138,4 +140,4 @@ const LOADED_HIGH = 1;
 const CAN_BE_LOADED_ABOVE_4G = 2;
 const OLDEST_PROTOCOL = 0x203;
 /** QEMU keeps this much at the end of low memory free for ACPI tables. */
-const ACPI_DATA_SIZE = 0x28000;
+export const ACPI_DATA_SIZE = 0x28000;

@@ -1,5 +1,6 @@
 import { isBzImage, parseBzImage } from './bzimage.ts';
 import { isElf, programHeaderTable } from './elf.ts';
+import { notesOf } from './elf-notes.ts';
 import type { NamedImage } from '../options.ts';
 
 /** Some bytes of an image and where they stand in it. */
@@ -10,7 +11,7 @@ export interface ImagePart {
 
 /**
  * The bytes of a kernel that decide how it is loaded: where a multiboot header may be, a bzImage's setup, an ELF
- * file's program headers. With them and its size every loader does the same as with the whole file.
+ * file's program headers and notes. With them and its size every loader does the same as with the whole file.
  */
 export function loaderParts(kernel: NamedImage): readonly ImagePart[] {
   const { bytes } = kernel;
@@ -20,6 +21,7 @@ export function loaderParts(kernel: NamedImage): readonly ImagePart[] {
   if (isElf(bytes)) {
     const { start, end } = programHeaderTable(bytes);
     if (start < bytes.length && end > MULTIBOOT_SEARCH) parts.push(part(start, end));
+    parts.push(...notesOf(bytes));
   }
   return parts;
 }

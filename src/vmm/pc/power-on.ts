@@ -1,9 +1,10 @@
 import type { Gpa } from '../../base/units.ts';
 import type { Machine } from '../board/machine.ts';
-import { bootsThroughFirmware } from '../loaders/boot-path.ts';
+import { bootProtocol, bootsThroughFirmware } from '../loaders/boot-path.ts';
 import { planLinux } from '../loaders/direct-linux.ts';
-import { isMultiboot, planMultiboot } from '../loaders/multiboot.ts';
+import { planMultiboot } from '../loaders/multiboot.ts';
 import type { LoadPlan } from '../loaders/plan.ts';
+import { planPvh } from '../loaders/pvh.ts';
 import { readBytes, writeBytes } from '../memory/address-space.ts';
 import { enterKernel, resetVcpu, setMemoryTypes } from '../accel/vcpu-registers.ts';
 import { biosTables } from './bios-tables.ts';
@@ -21,16 +22,21 @@ export function powerOn(machine: Machine): void {
   enterKernel(machine, plan.entry);
 }
 
-/** Whether a kernel starts without firmware. Multiboot kernels always do. */
+/** Whether a kernel starts without firmware. */
 const startsKernel = ({ options }: Machine): boolean => options.kernel !== undefined && !bootsThroughFirmware(options);
 
 function directPlan(machine: Machine, rsdp: number): LoadPlan {
-  const { kernel, initrd, modules = [], append = '' } = machine.options;
+  const { initrd, modules = [], append = '' } = machine.options;
+  const kernel = machine.options.kernel!;
   const { ram } = machine.board;
-  if (isMultiboot(kernel!)) {
-    return planMultiboot({ kernel: kernel!, modules: initrd === undefined ? [] : [initrd, ...modules], append, ram });
+  switch (bootProtocol(kernel)) {
+    case 'multiboot':
+      return planMultiboot({ kernel, modules: initrd === undefined ? [] : [initrd, ...modules], append, ram });
+    case 'pvh':
+      return planPvh({ kernel, initrd, append, ram, rsdp });
+    case 'linux':
+      return planLinux({ kernel, initrd, append, ram, rsdp });
   }
-  return planLinux({ kernel: kernel!, initrd, append, ram, rsdp });
 }
 
 /** Copy the plan into memory; zeros after a segment matter only where an earlier run left something. */

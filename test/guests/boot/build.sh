@@ -12,4 +12,8 @@ for program in bios modules; do
   ld -m elf_i386 -n -nostdlib --build-id=none -z noexecstack --no-warn-rwx-segments --strip-all -T boot.lds \
     -o "$program.elf" "$out/start.o" "$out/$program.o"
 done
+as --32 --defsym PVH=1 start.S -o "$out/start.o"
+gcc $flags -c pvh.c -o "$out/pvh.o"
+ld -m elf_i386 -n -nostdlib --build-id=none -z noexecstack --no-warn-rwx-segments --strip-all -T boot.lds \
+  -o pvh.elf "$out/start.o" "$out/pvh.o"
 sha256sum ./*.elf

@@ -1,6 +1,7 @@
 /*
- * Multiboot 1 entry in 32-bit protected mode, and a way to real mode and back: real() copies the code between `real_code`
- * and `real_end` to REAL, goes there with interrupts as the BIOS left them, and comes back when two ticks have passed.
+ * Multiboot 1 entry in 32-bit protected mode, or with PVH the entry that a note names; and a way to real mode and back:
+ * real() copies the code between `real_code` and `real_end` to REAL, goes there with interrupts as the BIOS left them,
+ * and comes back when two ticks have passed.
  */
         .set MAGIC, 0x1badb002
         .set REAL, 0x7000
@@ -9,7 +10,15 @@
         .section .head, "ax"
         .code32
         .align 4
+        .ifndef PVH
         .long MAGIC, 0, -MAGIC
+        .else
+        .section .note.pvh, "a", @note
+        .long 4, 4, 18
+        .asciz "Xen"
+        .long start
+        .section .head, "ax"
+        .endif
         .globl start
 start:  cli
         mov $stack, %esp

@@ -48,3 +48,29 @@ export function fakeMultiboot(fileSize = 64, memorySize = 0x1000): Uint8Array {
   view.setUint32(0x108, -0x1badb002 >>> 0, true);
   return bytes;
 }
+
+/** The change a test makes of a PVH kernel's note. */
+export interface PvhNote {
+  readonly owner?: string;
+  readonly type?: number;
+  /** Where the note's part says that it begins, and how long it says it is. */
+  readonly at?: number;
+  readonly length?: number;
+}
+
+/** A 32-bit ELF with one part at 4 MiB and a note that names its entry. */
+export function fakePvh({ owner = 'Xen\0', type = 18, at = 0x180, length = 20 }: PvhNote = {}): Uint8Array {
+  const bytes = new Uint8Array(0x200);
+  bytes.set(fakeMultiboot().subarray(0, 0x100));
+  const view = new DataView(bytes.buffer);
+  view.setUint16(44, 2, true);
+  [4, at, 0, 0, length, length, 4, 4].forEach((word, index) => {
+    view.setUint32(84 + 4 * index, word, true);
+  });
+  view.setUint32(0x180, 4, true);
+  view.setUint32(0x184, 4, true);
+  view.setUint32(0x188, type, true);
+  bytes.set(new TextEncoder().encode(owner), 0x18c);
+  view.setUint32(0x190, 0x400020, true);
+  return bytes;
+}

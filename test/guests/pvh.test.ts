@@ -1,0 +1,55 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { LONG } from '../how-long.ts';
+import { noteAside, tool, without } from '../stepping-aside.ts';
+import { guestFile, noGuests, retrovisor, scratchFolder } from './command-line.ts';
+import { expectFolds, expectReruns } from './trace-alone.ts';
+
+const folder = scratchFolder();
+const VMLINUX = join(folder, 'vmlinux');
+const QEMU = 'qemu-system-x86_64';
+
+/** What a Debian bzImage decompresses: payload_offset and payload_length of boot protocol 2.08, its length last. */
+function vmlinux(bzImage: Uint8Array): Uint8Array {
+  const view = new DataView(bzImage.buffer, bzImage.byteOffset, bzImage.byteLength);
+  const start = (view.getUint8(0x1f1) + 1) * 512 + view.getUint32(0x248, true);
+  const input = bzImage.subarray(start, start + view.getUint32(0x24c, true) - 4);
+  return execFileSync('lz4', ['-dc'], { input, maxBuffer: 1 << 28 });
+}
+
+const argv = [
+  ...'-m 256 -nodefaults -no-reboot -serial stdio'.split(' '),
+  ...['-kernel', VMLINUX, '-initrd', guestFile('initramfs.gz')],
+  ...['-append', 'console=ttyS0 panic=-1 cryptomgr.notests=1 rdinit=/bin/busybox -- poweroff -f'],
+];
+
+/** Memory, initrd and firmware's tables as Linux finds them; KVM and TCG on AMD reserve other pages. */
+const found = (text: string): string[] =>
+  text
+    .replaceAll('\r', '')
+    .split('\n')
+    .map((line) => line.replace(/^\[[ 0-9.]+\] /, ''))
+    .filter((line) => /^BIOS-e820|^RAMDISK|^DMI:|^ACPI: (RSDP|RSDT|FACP|APIC|HPET)|^Command line/.test(line))
+    .filter((line) => !/feffc000|fd00000000/.test(line));
+
+describe("Debian's kernel as an ELF file", without(noGuests('vmlinuz', 'initramfs.gz'), tool('lz4')), () => {
+  test('boots by its PVH entry, as on QEMU, and the run is held by its trace', LONG, async () => {
+    writeFileSync(VMLINUX, vmlinux(readFileSync(guestFile('vmlinuz'))));
+    const trace = join(folder, 'pvh.trace');
+    const { out, status } = retrovisor(['run', ...argv, '--wall-clock', '1700000000', '--trace', trace]);
+    expect(out).toContain('Hypervisor detected: KVM');
+    expect(out).toContain('reboot: Power down');
+    expect(status).toBe(0);
+    expect(retrovisor(['replay', trace]).out).toContain('0 divergences');
+    expectFolds(trace);
+    await expectReruns(trace);
+    const lack = tool(QEMU);
+    if (lack !== undefined) return noteAside(lack);
+    const started = ['-accel', 'tcg', '-display', 'none', '-vga', 'none', ...argv];
+    const qemu = spawnSync(QEMU, started, { encoding: 'utf8', timeout: 240_000 });
+    expect(found(qemu.stdout).length).toBeGreaterThan(12);
+    expect(found(out)).toEqual(found(qemu.stdout));
+  });
+});
