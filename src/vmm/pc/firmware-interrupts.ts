@@ -8,12 +8,7 @@ import { vmIoctl } from '../accel/traced-kvm.ts';
  * interrupts level-triggered, the timer at 18.2 Hz, and a vector table whose handlers do no more than acknowledge.
  */
 export function leaveRealModeInterrupts(machine: Machine): void {
-  CONTROLLERS.forEach((registers, chipId) => {
-    const chip: { chipId: number; state: Record<string, number> } = { chipId, state: {} };
-    vmIoctl(machine, machine.fds.vm, KVM_GET_IRQCHIP, chip);
-    Object.assign(chip.state, registers);
-    vmIoctl(machine, machine.fds.vm, KVM_SET_IRQCHIP, chip);
-  });
+  setUpControllers(machine);
   const pit: { channels: Record<string, number>[]; flags: number } = { channels: [], flags: 0 };
   vmIoctl(machine, machine.fds.vm, KVM_GET_PIT2, pit);
   Object.assign(pit.channels[0]!, RATE_GENERATOR);
@@ -25,6 +20,15 @@ export function leaveRealModeInterrupts(machine: Machine): void {
   }
   writeBytes(machine.memory, 0, new Uint8Array(vectors.buffer));
   for (const [offset, code] of HANDLERS) writeBytes(machine.memory, BIOS_SEGMENT * 16 + offset, Uint8Array.from(code));
+}
+
+export function setUpControllers(machine: Machine): void {
+  CONTROLLERS.forEach((registers, chipId) => {
+    const chip: { chipId: number; state: Record<string, number> } = { chipId, state: {} };
+    vmIoctl(machine, machine.fds.vm, KVM_GET_IRQCHIP, chip);
+    Object.assign(chip.state, registers);
+    vmIoctl(machine, machine.fds.vm, KVM_SET_IRQCHIP, chip);
+  });
 }
 
 function handlerOf(vector: number): number {

@@ -3,10 +3,10 @@ import { placeAcpi } from '../acpi/tables.ts';
 import { RESET_CODE_START, resetCode } from '../direct/reset-code.ts';
 import { ACPI_AREA } from '../loaders/e820.ts';
 import type { Machine } from '../board/machine.ts';
-import { writeBytes, writeSpace } from '../memory/address-space.ts';
+import { readBytes, writeBytes, writeSpace } from '../memory/address-space.ts';
 import { pciParts } from '../board/pci-parts.ts';
 import { placeSmbios } from '../smbios/tables.ts';
-import { leaveRealModeInterrupts } from './firmware-interrupts.ts';
+import { leaveRealModeInterrupts, setUpControllers } from './firmware-interrupts.ts';
 import { machineAcpi, machineSmbios } from './machine-tables.ts';
 
 /** Where the ACPI root pointer goes when no firmware places it. */
@@ -17,6 +17,30 @@ export const RSDP_ADDRESS = 0xf59d0;
  * placed, PCI interrupts routed, keyboard translated. Done by the same accesses.
  */
 export function playFirmware(machine: Machine): void {
+  setUpBoard(machine);
+  placeTables(machine);
+  leaveRealModeInterrupts(machine);
+  writeBytes(machine.memory, BIOS_SEGMENT + RESET_CODE_START, resetCode().subarray(RESET_CODE_START));
+  writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x10);
+}
+
+/** The way back from sleep: the board again, nothing of memory. */
+export function playResume(machine: Machine): void {
+  setUpBoard(machine);
+  setUpControllers(machine);
+  writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x10);
+  out(machine, CMOS_INDEX, 1, SHUTDOWN_STATUS);
+  out(machine, CMOS_DATA, 1, 0);
+}
+
+/** Where the guest wants to go on: the FACS, first of the tables, has it. ACPI 6.4, 5.2.10. */
+export function wakingVector(machine: Machine): number {
+  const facs = machine.board.ram.below4g - ACPI_AREA;
+  const [a = 0, b = 0, c = 0, d = 0] = readBytes(machine.memory, facs + FACS_WAKING_VECTOR, 4);
+  return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
+}
+
+function setUpBoard(machine: Machine): void {
   writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x30);
   for (let register = PAM0 + 1; register <= 0x5f; register++) writeConfigByte(machine, HOST_BRIDGE, register, 0x33);
   for (const [index, irq] of PIRQ_ROUTES.entries()) writeConfigByte(machine, ISA_BRIDGE, 0x60 + index, irq);
@@ -25,10 +49,6 @@ export function playFirmware(machine: Machine): void {
   setUpFunctions(machine);
   out(machine, KEYBOARD_COMMAND, 1, WRITE_COMMAND_BYTE);
   out(machine, KEYBOARD_DATA, 1, INTERRUPT_AND_TRANSLATE);
-  placeTables(machine);
-  leaveRealModeInterrupts(machine);
-  writeBytes(machine.memory, BIOS_SEGMENT + RESET_CODE_START, resetCode().subarray(RESET_CODE_START));
-  writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x10);
 }
 
 /** Place every BAR, ports upwards and memory downwards; name the interrupt line; let the function decode. */
@@ -86,6 +106,10 @@ const BIOS_SEGMENT = 0xf0000;
 const FIRST_BAR_PORT = 0xc000;
 const END_OF_PCI_MEMORY = 0xfec00000;
 const SCI = 9;
+const FACS_WAKING_VECTOR = 12;
+const CMOS_INDEX = 0x70;
+const CMOS_DATA = 0x71;
+const SHUTDOWN_STATUS = 0x0f;
 const KEYBOARD_DATA = 0x60;
 const KEYBOARD_COMMAND = 0x64;
 /** 8042 command 0x60, and the byte SeaBIOS leaves: keyboard interrupt, scan codes translated, mouse off. */
