@@ -145,7 +145,8 @@ function toggleMonitor(state: ConsoleState): void {
 }
 
 function performMonitorLine(state: ConsoleState, line: string): void {
-  const { text, then } = answerMonitor(state.session, line);
+  const { text, then, send } = answerMonitor(state.session, line);
+  if (send !== undefined) state.session.send(send);
   if (text !== '') state.terminal.write(onTerminal(`${text}\n`));
   if (then === 'quit') state.end = { status: 0, sentence: 'Ended by the monitor.' };
   if (then === 'stop') state.stopped = true;
@@ -182,10 +183,10 @@ const isPaced = (state: ConsoleState): boolean =>
 
 /** Let the outside have its turn. */
 async function rest(state: ConsoleState, pause: SessionPause): Promise<void> {
-  const { terminal, session, options } = state;
+  const { terminal, session } = state;
   if (pause.pause !== 'idle') return terminal.wait(0);
   if (pause.untilNs === undefined) {
-    if (nothingMoreCanCome(state)) state.end = haltedForGood(options);
+    if (nothingMoreCanCome(state)) state.end = haltedForGood(state);
     return terminal.wait(LONGEST_WAIT_MS);
   }
   const now = performance.now();
@@ -197,8 +198,10 @@ async function rest(state: ConsoleState, pause: SessionPause): Promise<void> {
   else session.warp();
 }
 
-function haltedForGood(options: ConsoleOptions): SessionEnd {
+function haltedForGood({ options, session }: ConsoleState): SessionEnd {
+  const sleeps = session.view.machine.state.vmm.sleep !== undefined;
+  const how = sleeps ? 'The guest sleeps (S3)' : 'The guest halted';
   const waiting = options.typist.waitingFor();
   const script = waiting === undefined ? '' : ` The script still waits for ${JSON.stringify(waiting)}.`;
-  return { status: GUEST_FAILED, sentence: `The guest halted and nothing is left that could wake it.${script}` };
+  return { status: GUEST_FAILED, sentence: `${how} and nothing is left that could wake it.${script}` };
 }

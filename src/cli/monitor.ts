@@ -1,5 +1,6 @@
 import { own } from '../base/own.ts';
 import { Problem } from '../base/problem.ts';
+import type { InputEvent } from '../machine/parts.ts';
 import { NO_SYMBOLS } from '../debugger/symbols/symbols.ts';
 import { answerView, VIEW_NAMES, viewsHelp } from '../debugger/views/asked.ts';
 import type { Session } from '../runs/underway/session.ts';
@@ -11,6 +12,8 @@ export type MonitorSubject = Pick<Session, 'view' | 'isStopped'>;
 export interface MonitorAnswer {
   readonly text: string;
   readonly then?: 'stop' | 'cont' | 'quit';
+  /** An input, recorded as one. */
+  readonly send?: InputEvent;
 }
 
 interface MonitorCommand {
@@ -19,6 +22,11 @@ interface MonitorCommand {
   readonly answer: (subject: MonitorSubject) => MonitorAnswer;
 }
 
+const send = (kind: 'sim:nmi_requested' | 'sim:reset_requested' | 'sim:power_button_pressed'): MonitorAnswer => ({
+  text: '',
+  send: { kind },
+});
+
 const say = (text: string): MonitorAnswer => ({ text });
 
 /** What the monitor does besides showing views, spelled as QEMU's. To add a command, add its row. */
@@ -26,6 +34,18 @@ const MONITOR_COMMANDS: Readonly<Record<string, MonitorCommand>> = {
   'info status': { usage: 'info status', help: 'running or stopped', answer: (subject) => say(statusText(subject)) },
   stop: { usage: 'stop', help: 'stop the guest', answer: () => ({ text: '', then: 'stop' }) },
   cont: { usage: 'cont', help: 'let the guest run', answer: () => ({ text: '', then: 'cont' }) },
+  system_reset: { usage: 'system_reset', help: 'reset the machine', answer: () => send('sim:reset_requested') },
+  system_powerdown: {
+    usage: 'system_powerdown',
+    help: 'press the power button',
+    answer: () => send('sim:power_button_pressed'),
+  },
+  system_wakeup: { usage: 'system_wakeup', help: 'wake the guest from sleep (S3)', answer: wakeUp },
+  nmi: {
+    usage: 'nmi',
+    help: 'interrupt every processor whose LINT1 is open to NMIs',
+    answer: () => send('sim:nmi_requested'),
+  },
   quit: { usage: 'quit', help: 'end the run', answer: () => ({ text: '', then: 'quit' }) },
   help: { usage: 'help', help: 'this list', answer: () => say(helpText()) },
 };
@@ -59,8 +79,17 @@ function viewText({ view }: MonitorSubject, line: string): string | undefined {
   }
 }
 
-const statusText = ({ view, isStopped }: MonitorSubject): string =>
-  `VM status: ${isStopped ? 'paused' : 'running'}, tick ${view.machine.ticks}`;
+const isAsleep = ({ view }: MonitorSubject): boolean => view.machine.state.vmm.sleep?.isAsleep === true;
+
+function wakeUp(subject: MonitorSubject): MonitorAnswer {
+  if (!isAsleep(subject)) return say('Unable to wake up: guest is not in suspended state');
+  return { text: '', send: { kind: 'sim:wakeup_requested' } };
+}
+
+function statusText(subject: MonitorSubject): string {
+  const status = subject.isStopped ? 'paused' : isAsleep(subject) ? 'suspended' : 'running';
+  return `VM status: ${status}, tick ${subject.view.machine.ticks}`;
+}
 
 const WIDTH = 28;
 

@@ -17,12 +17,19 @@ type BoardFact =
   | 'sim:msi_route'
   | 'sim:reset_asked'
   | 'sim:reset'
+  | 'sim:suspend_asked'
+  | 'sim:suspended'
+  | 'sim:wakeup_asked'
+  | 'sim:woken'
   | 'sim:eventfd_bound';
 
 /** What a device may raise by itself: facts of its own, or that it ends the run. */
 export type DeviceFact = EventOf<
   Exclude<keyof typeof DEVICE_FACTS, BoardFact> | 'sim:exit_requested' | 'sim:powered_off' | 'sim:guest_panicked'
 >;
+
+/** What may wake a machine that sleeps. */
+export type WakeReason = 'rtc' | 'pm-timer' | 'other';
 
 /** What a device may ask of the host. `chardev`: print these bytes where its `chardev` property says. */
 export interface Ask {
@@ -62,6 +69,10 @@ export interface Effects {
   keep(offset: number, bytes: Uint8Array): void;
   /** Reset the machine, once the access under way is over. */
   requestReset(): void;
+  /** Put the machine to sleep with its memory kept, once the access under way is over. */
+  requestSuspend(): void;
+  /** Wake the machine, if it sleeps and may be woken by this. */
+  requestWakeup(by: WakeReason): void;
   /** How many of so many bytes from an address on somebody answers: DMA beyond them fails. */
   dmaReach(gpa: Gpa, length: number): number;
   /** All that is read of memory meanwhile is one fact when it is over: a ring, its descriptors, what they point to. */

@@ -80,6 +80,15 @@ export const DEVICE_FACTS = {
   /** Somebody asked for a reset, which waits until the access that asked is over. */
   'sim:reset_asked': fact({ by: 'text' }, (e) => `by ${e.by}`),
   'sim:reset': fact({ by: 'text' }, (e) => `by ${e.by}`),
+  /** The guest wants to sleep with its memory kept (S3), once the access that asked is over. */
+  'sim:suspend_asked': fact({}, () => ''),
+  /** No processor runs until something wakes the machine. */
+  'sim:suspended': fact({}, () => ''),
+  /** Something that may wakes the machine: 'rtc', 'pm-timer' or 'other'. */
+  'sim:wakeup_asked': fact({ by: 'text' }, (e) => `by ${e.by}`),
+  'sim:woken': fact({ by: 'text' }, (e) => `by ${e.by}`),
+  /** PM1 status tells what woke the machine. */
+  'sim:pm_woken': fact({ status: 'u' }, (e) => `status 0x${hex(e.status)}`),
   /**
    * An eventfd that KVM signals for a device's register, by the device's number of it, and the thread that polls it;
    * assigned false: no longer signalled. match -1: any value.

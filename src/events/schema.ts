@@ -24,7 +24,14 @@ export type Fields = Readonly<Record<string, FieldType>>;
 export type FieldsOf<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> };
 
 /** Who takes an input that is no device's. `machine/inputs.ts` has one way in for each. */
-export type NamedReceiver = 'machine' | 'reset button' | 'debugger' | 'timeline' | 'recorder';
+export type NamedReceiver =
+  | 'machine'
+  | 'reset button'
+  | 'wake-up button'
+  | 'NMI button'
+  | 'debugger'
+  | 'timeline'
+  | 'recorder';
 
 /**
  * A device takes an input: the part of the board that is called so, followed by the value of a field if one is named.

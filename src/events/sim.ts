@@ -28,6 +28,10 @@ export const SIM_EVENTS = {
   /** Keys in scan code set 1. */
   'sim:keyboard_received': input({ bytes: 'bytes' }, (e) => `${e.bytes.length} scan code bytes`, toPart('i8042')),
   'sim:reset_requested': input({}, () => '', 'reset button'),
+  /** A person interrupts every processor whose LINT1 passes NMIs on. */
+  'sim:nmi_requested': input({}, () => '', 'NMI button'),
+  /** A person wakes a machine that sleeps. */
+  'sim:wakeup_requested': input({}, () => '', 'wake-up button'),
   'sim:power_button_pressed': input({}, () => '', toPart('piix4-pm')),
   /** A person changed the past or the present of a fork: `what` names it, `value` is its JSON. */
   'sim:intervened': input({ what: 'text', value: 'text' }, (e) => `${e.what} ${e.value}`, 'debugger'),

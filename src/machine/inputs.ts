@@ -21,6 +21,8 @@ const RECEIVERS: { readonly [R in NamedReceiver]: Receive | undefined } = {
   /** `sim:powered_on`, which is how a machine begins. */
   machine: nothing,
   'reset button': ({ vmm }, _event, origin) => vmm.pressReset(origin),
+  'wake-up button': ({ vmm }, _event, origin) => vmm.wakeUp(origin),
+  'NMI button': ({ vmm }, _event, origin) => vmm.pressNmi(origin),
   debugger: (context, event, origin) => {
     if (event.kind === 'sim:intervened') intervene(context, event.what, event.value, origin);
   },

@@ -80,7 +80,10 @@ export function advance(context: MachineContext, until: Until): Reason {
 
 /** Nothing that is known ends an idle time: neither what the caller asked for nor an input that waits. */
 const isEndless = (context: MachineContext, { ns, seq }: Until): boolean =>
-  ns === undefined && seq === undefined && context.parts.inputs.peek(nextSeq(context)) === undefined;
+  ns === undefined &&
+  seq === undefined &&
+  !context.vmm.awaitsAlarm &&
+  context.parts.inputs.peek(nextSeq(context)) === undefined;
 
 /** One turn of the loop: an input, the due timers, or what one thread does, or a warp. */
 function step(context: MachineContext, until: Until): Reason | Step {

@@ -34,7 +34,7 @@ export function pick(context: MachineContext): ThreadState | undefined {
 }
 
 const canRun = ({ state, kvm }: MachineContext, vcpu: number): boolean =>
-  state.kvm.vcpus[vcpu]!.inUserspace || kvm.isRunnable(vcpu);
+  state.vmm.sleep?.isAsleep !== true && (state.kvm.vcpus[vcpu]!.inUserspace || kvm.isRunnable(vcpu));
 
 /** Of several whose time has come, the one whose came first; else in their order. */
 function dueWorker(context: MachineContext, vcpus: number): WorkerThread | undefined {

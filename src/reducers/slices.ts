@@ -31,8 +31,8 @@ const deviceOf = ({ vmm }: MachineState, name: string): unknown =>
   (vmm.devices as unknown as Readonly<Record<string, unknown>>)[name];
 
 function boardOf({ vmm }: MachineState): unknown {
-  const { slots, pins, eventfds, msiRoutes, resetBy } = vmm;
-  return { slots, pins, eventfds, msiRoutes, resetBy };
+  const { slots, pins, eventfds, msiRoutes, resetBy, sleep } = vmm;
+  return { slots, pins, eventfds, msiRoutes, resetBy, ...(sleep === undefined ? {} : { sleep }) };
 }
 
 /** The slices of a machine, in a fixed order. */

@@ -65,6 +65,13 @@ export interface DevicesState {
   readonly [option: `${string}#${number}`]: OptionState;
 }
 
+/** Sleep with memory kept (S3): on its way, or begun. */
+export interface Sleep {
+  readonly isAsleep: boolean;
+  /** What wakes the machine, once something does. */
+  readonly wokenBy: string | undefined;
+}
+
 export interface VmmState {
   readonly devices: DevicesState;
   /** KVM memory slots in use. */
@@ -79,4 +86,6 @@ export interface VmmState {
   readonly timers: Timers;
   /** Who asked for a reset that has not happened yet. */
   readonly resetBy: string | undefined;
+  /** Absent while the machine is awake. */
+  readonly sleep?: Sleep;
 }

@@ -13,8 +13,9 @@ import type { MachineOptions } from './options.ts';
 import { buildMachine } from './pc/create.ts';
 import { systemIo, systemMemory } from './pc/memory-map.ts';
 import { redraw } from './pc/remap.ts';
-import { resetIfAsked } from './board/reset.ts';
+import { awaitsAlarm, changePowerIfAsked } from './board/sleep.ts';
 import { handleEventfd } from './main-loop/eventfd-handler.ts';
+import { pulseNmi } from './accel/nmi.ts';
 import { serviceExit } from './accel/service.ts';
 
 /** QEMU's process as the rest of the simulator sees it. What it raises comes from the `origin` it is given. */
@@ -29,6 +30,12 @@ export interface Vmm {
   receive(part: string, input: MachineEvent, origin: Origin): void;
   /** A person pressed reset. */
   pressReset(origin: Origin): void;
+  /** A person pressed the button that interrupts every processor. */
+  pressNmi(origin: Origin): void;
+  /** A person wakes it, if it sleeps. */
+  wakeUp(origin: Origin): void;
+  /** It sleeps, and its clock is going to wake it. */
+  readonly awaitsAlarm: boolean;
   /** A state that came from a checkpoint is in place: what follows from it is rebuilt. KVM is not asked. */
   restored(): void;
   /** A device of the machine, for a stopped person: labels and values. */
@@ -53,7 +60,15 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
     receive: (part, input, from) => receive(by(from), part, input),
     pressReset: (from) => {
       by(from).askForReset('user');
-      resetIfAsked(by(from));
+      changePowerIfAsked(by(from));
+    },
+    pressNmi: (from) => pulseNmi(by(from)),
+    wakeUp: (from) => {
+      by(from).askForWakeup('other');
+      changePowerIfAsked(by(from));
+    },
+    get awaitsAlarm() {
+      return awaitsAlarm(host.state);
     },
     restored: () => redraw(board),
     deviceNames: board.parts.map((part) => part.name),
@@ -66,7 +81,7 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
 /** The exit is served, then a reset happens or the vCPU's thread is in KVM_RUN again. */
 function service(machine: Machine, vcpu: number): void {
   const answer = serviceExit(machine, vcpu);
-  if (machine.board.host.hasEnded || resetIfAsked(machine, { vcpu, answer })) return;
+  if (machine.board.host.hasEnded || changePowerIfAsked(machine, { vcpu, answer })) return;
   machine.kvm.ioctl(machine.fds.vcpus[vcpu]!, KVM_RUN, answer);
 }
 
@@ -90,7 +105,7 @@ function expireDevices(machine: Machine): boolean {
       fire(machine, part, timer, id);
     }
   }
-  if (hasFired) resetIfAsked(machine);
+  if (hasFired) changePowerIfAsked(machine);
   return hasFired;
 }
 
@@ -103,4 +118,5 @@ function fire(machine: Machine, part: Part, timer: string, id: string): void {
 function receive(machine: Machine, name: string, input: MachineEvent): void {
   const part = machine.parts.find((candidate) => candidate.name === name);
   part?.device.receive?.(machine.stateOf(part), new DeviceCall(machine, part), input);
+  changePowerIfAsked(machine);
 }

@@ -64,6 +64,7 @@ describe('monitor', () => {
     ['  info   pic ', /^pic0: irr=00/],
     ['vmcs 1', /GUEST_RIP/],
     ['info status', /^VM status: running, tick 0$/],
+    ['system_wakeup', /^Unable to wake up: guest is not in suspended state$/],
     ['frobnicate', /^Unknown command 'frobnicate'\. `help` lists them\.$/],
     ['x', /^Say what to look at/],
     ['', /^$/],
@@ -76,6 +77,15 @@ describe('monitor', () => {
 
   test('stop, cont and quit say what happens to the run', () => {
     expect(['stop', 'c', 'q'].map((line) => answerMonitor(subject, line).then)).toEqual(['stop', 'cont', 'quit']);
+  });
+
+  test('buttons are inputs', () => {
+    const lines = ['nmi', 'system_reset', 'system_powerdown'];
+    expect(lines.map((line) => answerMonitor(subject, line).send?.kind)).toEqual([
+      'sim:nmi_requested',
+      'sim:reset_requested',
+      'sim:power_button_pressed',
+    ]);
   });
 
   test('help names every command', () => expect(answerMonitor(subject, 'help').text).toContain('mtree'));

@@ -66,6 +66,8 @@ export class Bench<S> {
       },
       keep: (offset, bytes) => this.raise({ kind: 'sim:device_data', dev: this.device.model, offset, bytes }),
       ask: ({ bytes }) => this.raise({ kind: 'sim:chardev_sent', dev: this.device.model, bytes }),
+      requestSuspend: () => this.raise({ kind: 'sim:suspend_asked' }),
+      requestWakeup: (by) => this.raise({ kind: 'sim:wakeup_asked', by }),
       requestReset: () => this.raise({ kind: 'sim:reset_asked', by: this.device.model }),
       dmaReach: (gpa, length) => Math.max(0, Math.min(length, this.memory.length - gpa)),
       payload: (gpa, length) => this.memory.slice(gpa, gpa + length),

@@ -77,6 +77,7 @@ const RUNS: readonly Run[] = [
   { name: 'hpet_read_test', flat: 'hpet_read_test', summary: '1 tests' },
   { name: 'rmap_chain', flat: 'rmap_chain' },
   { name: 'init', flat: 'init' },
+  { name: 's3', flat: 's3' },
   { name: 'tscdeadline_latency', flat: 'tscdeadline_latency', summary: '1 tests' },
   { name: 'pcid-enabled', flat: 'pcid', options: '-cpu qemu64,+pcid,+invpcid', summary: '2 tests' },
   { name: 'pcid-disabled', flat: 'pcid', options: '-cpu qemu64,-pcid,-invpcid', summary: '2 tests' },

@@ -32,6 +32,10 @@ const INPUTS: { readonly [K in GivenKind]: { readonly event: InputEvent & { kind
       reaches: ['i8042'],
     },
     'sim:reset_requested': { event: { kind: 'sim:reset_requested' }, reaches: ['serial0', 'vcpu0'] },
+    // LINT1 is masked after a reset.
+    'sim:nmi_requested': { event: { kind: 'sim:nmi_requested' }, reaches: [] },
+    // Nobody sleeps here.
+    'sim:wakeup_requested': { event: { kind: 'sim:wakeup_requested' }, reaches: [] },
     'sim:power_button_pressed': { event: { kind: 'sim:power_button_pressed' }, reaches: ['piix4-pm'] },
     'sim:intervened': {
       event: {

@@ -32,6 +32,9 @@ export interface Bench {
   in(port: number, size: number): number;
   read(gpa: number, length: number): Uint8Array;
   store(gpa: number, bytes: Uint8Array): void;
+  /** A person presses the button. */
+  wake(): void;
+  reset(): void;
   /** KVM_RUN comes back with this; what the next one is told. */
   exit(change: Partial<KvmRun>): KvmRunAnswer;
 }
@@ -116,6 +119,8 @@ export function bench(change: Partial<MachineOptions> = {}): Bench {
       exit({ exitReason: 6, mmio: { physAddr: gpa, data: zeros(length), length, isWrite: false } }).data!,
     store: (gpa, data) =>
       void exit({ exitReason: 6, mmio: { physAddr: gpa, data: [...data], length: data.length, isWrite: true } }),
+    wake: () => machine.vmm.wakeUp(vcpu),
+    reset: () => machine.vmm.pressReset(vcpu),
     exit,
   };
 }

@@ -41,6 +41,12 @@ export function resetI8042(kbc: I8042State, effects: Effects): void {
   driveLines(kbc, effects);
 }
 
+/** Keys were pressed: a machine that sleeps wakes up. */
+export function takeKeys(kbc: I8042State, effects: Effects): void {
+  effects.requestWakeup('other');
+  fillOutput(kbc, effects);
+}
+
 /** Commands after which somebody may have a byte for the output buffer: those with an answer and those that enable. */
 const FILLING: ReadonlySet<number> = new Set([
   COMMAND.readMode,

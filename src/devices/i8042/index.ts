@@ -1,5 +1,5 @@
 import type { Device } from '../device.ts';
-import { fillOutput, readData, resetI8042, writeCommand, writeData } from './decide.ts';
+import { readData, resetI8042, takeKeys, writeCommand, writeData } from './decide.ts';
 import { REGION } from './registers.ts';
 import type { I8042State } from './state.ts';
 import type { Driver } from '../driver.ts';
@@ -22,7 +22,7 @@ export const i8042: Device<I8042State> = {
     if (region === REGION.data) writeData(kbc, value, effects);
     else writeCommand(kbc, value, effects);
   },
-  receive: (kbc, effects) => fillOutput(kbc, effects),
+  receive: (kbc, effects) => takeKeys(kbc, effects),
   reset: resetI8042,
   describe: (kbc) => ({
     status: `0x${kbc.status.toString(16)}`,

@@ -92,6 +92,10 @@ export const MC146818_REDUCER: DeviceReducer<RtcState> = {
     'sim:powered_on'(rtc, { wall_clock }) {
       powerOn(rtc, rtc.baseSeconds + Number(wall_clock / BigInt(NANOSECONDS)));
     },
+    /** Firmware finds the way back to the guest by it. */
+    'sim:suspended'({ cmos }) {
+      cmos[REGISTER.shutdownStatus] = S3_RESUME;
+    },
     'sim:rtc_time'(rtc, { seconds, mode }) {
       showTime(rtc, seconds, mode);
     },

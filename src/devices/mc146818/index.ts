@@ -10,7 +10,7 @@ import { type RtcOptions, rtcAtReset } from './state.ts';
 
 export { MC146818_REDUCER } from './evolve.ts';
 export { secondsAt } from './time.ts';
-export { type RtcOptions, type RtcState, rtcAtReset } from './state.ts';
+export { alarmInterrupts, type RtcOptions, type RtcState, rtcAtReset } from './state.ts';
 
 /** Real-time clock and CMOS RAM at ports 0x70-0x71. Its pin is irq 8 (through the HPET when there is one). */
 export const mc146818: Device<RtcState> = {

@@ -51,6 +51,9 @@ export const selectedRegister = ({ index }: RtcState): number =>
 export const isRunning = ({ cmos }: RtcState): boolean =>
   (cmos[REGISTER.b]! & B.set) === 0 && isDivided(cmos[REGISTER.a]!);
 
+/** Whether the alarm interrupts, for which a machine that sleeps may wake up. */
+export const alarmInterrupts = ({ cmos }: RtcState): boolean => (cmos[REGISTER.b]! & B.alarm) !== 0;
+
 /** Whether a value of register A lets the divider chain run. */
 export const isDivided = (a: number): boolean => (a & A.divider) <= 0x20;
 

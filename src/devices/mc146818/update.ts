@@ -1,6 +1,6 @@
 import type { Effects } from '../device.ts';
 import { A, B, C, REGISTER, UPDATE_HOLD } from './registers.ts';
-import { isDividerReset, isRunning, type RtcState } from './state.ts';
+import { alarmInterrupts, isDividerReset, isRunning, type RtcState } from './state.ts';
 import { isShown, nanosecondOf, secondsAt, secondsToAlarm } from './time.ts';
 
 const NANOSECONDS = 1_000_000_000;
@@ -60,6 +60,7 @@ export function expireUpdate(rtc: RtcState, effects: Effects): void {
   const flags = C.updateEnded | (alarm ? C.alarm : 0);
   const risen = flags & ~rtc.cmos[REGISTER.c]!;
   effects.raise({ kind: 'sim:rtc_update_ended', alarm });
+  if (alarm && alarmInterrupts(rtc)) effects.requestWakeup('rtc');
   if (risen & rtc.cmos[REGISTER.b]!) effects.pin('irq', true);
   scheduleUpdate(rtc, effects);
 }

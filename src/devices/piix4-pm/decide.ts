@@ -61,6 +61,12 @@ export function writePm(pm: Piix4PmState, region: number, offset: number, value:
   }
 }
 
+/** TMR_STS comes, for which a machine may wake up. */
+export function expireOverflow(pm: Piix4PmState, effects: Effects): void {
+  updateSci(pm, effects);
+  effects.requestWakeup('pm-timer');
+}
+
 /** The power button was pressed: the SCI, if the guest wants to know. */
 export function answerPowerButton(pm: Piix4PmState, effects: Effects): void {
   if (pm.enable & PM1.powerButton) updateSci(pm, effects);
@@ -121,6 +127,7 @@ function writeControl(value: number, effects: Effects): void {
   effects.commit();
   if ((value & CONTROL.sleepEnable) === 0) return;
   const type = (value >> 10) & 7;
+  if (type === SLEEP_TYPE.s3) effects.requestSuspend();
   if (type === SLEEP_TYPE.s5 || type === SLEEP_TYPE.s4) effects.raise({ kind: 'sim:powered_off' });
 }
 

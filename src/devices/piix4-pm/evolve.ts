@@ -73,6 +73,9 @@ export const PIIX4_PM_REDUCER: DeviceReducer<Piix4PmState> = {
     'sim:pm_overflow'(pm, { count }) {
       pm.overflowCount = count;
     },
+    'sim:pm_woken'(pm, { status }) {
+      pm.status |= status;
+    },
     /** PWRBTN_STS, if the guest wants to know. */
     'sim:power_button_pressed'(pm) {
       if (pm.enable & PM1.powerButton) pm.status |= PM1.powerButton;

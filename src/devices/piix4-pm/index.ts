@@ -1,5 +1,5 @@
 import { getConfig, type PciFunction } from '../pci/index.ts';
-import { answerPowerButton, OVERFLOW, readPm, resetPm, updateSci, writePm } from './decide.ts';
+import { answerPowerButton, expireOverflow, OVERFLOW, readPm, resetPm, writePm } from './decide.ts';
 import { CONFIG, REGION } from './registers.ts';
 import type { Piix4PmState } from './state.ts';
 import type { Driver } from '../driver.ts';
@@ -7,6 +7,7 @@ import { PIIX4_PM_REDUCER } from './evolve.ts';
 import { type Piix4PmOptions, piix4PmAtReset } from './state.ts';
 
 export { PIIX4_PM_REDUCER } from './evolve.ts';
+export { WAKE_UP } from './registers.ts';
 export { type Piix4PmOptions, type Piix4PmState, piix4PmAtReset } from './state.ts';
 
 /** ACPI power management (8086:7113), at 00:01.3. Pins: `sci` is irq 9, `smi` the processors' SMI. */
@@ -32,7 +33,7 @@ export const piix4Pm: PciFunction<Piix4PmState> = {
   place,
   read: (pm, region, offset, _size, effects) => readPm(pm, region, offset, effects),
   write: (pm, region, offset, _size, value, effects) => writePm(pm, region, offset, value, effects),
-  expire: (pm, _timer, effects) => updateSci(pm, effects),
+  expire: (pm, _timer, effects) => expireOverflow(pm, effects),
   receive: answerPowerButton,
   reset: resetPm,
   describe: (pm) => ({

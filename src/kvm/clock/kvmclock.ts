@@ -62,8 +62,9 @@ export function updateGuestTime(kvm: KvmContext, vcpu: VcpuState): void {
   });
 }
 
-/** WRMSR KVM_WALL_CLOCK(_NEW): the time of day at which kvmclock was zero. kvm_write_wall_clock. */
+/** WRMSR KVM_WALL_CLOCK(_NEW): the time of day at which kvmclock was zero. 0: nowhere. kvm_write_wall_clock. */
 export function writeWallClock(kvm: KvmContext, gpa: bigint): void {
+  if (gpa === 0n) return;
   const { clock } = vmOf(kvm);
   const address = Number(gpa);
   const old = readGuest(kvm, address, 4);

@@ -37,5 +37,10 @@ export const DEVICE_ROWS: Rows<keyof typeof DEVICE_FACTS> = {
   'sim:fw_cfg_dma': changes(['devices'], vmm(deviceFact(OF_FW_CFG))),
   'sim:reset_asked': changes(['board'], vmm(board.resetAsked)),
   'sim:reset': changes(['board'], vmm(board.resetDone)),
+  'sim:suspend_asked': changes(['board'], vmm(board.suspendAsked)),
+  'sim:suspended': changes(['board', 'devices'], vmm(board.suspended), vmm(deviceFact(OF_CLOCK))),
+  'sim:wakeup_asked': changes(['board'], vmm(board.wakeupAsked)),
+  'sim:woken': changes(['board'], vmm(board.woken)),
+  'sim:pm_woken': changes(['devices'], vmm(deviceFact(OF_PM))),
   'sim:eventfd_bound': changes(['board'], vmm(board.eventfdBound)),
 };

@@ -35,6 +35,8 @@ export const SIM_ROWS: Rows<keyof typeof SIM_EVENTS> = {
   'sim:payload_received': received(),
   'sim:keyboard_received': received(),
   'sim:reset_requested': tells,
+  'sim:wakeup_requested': tells,
+  'sim:nmi_requested': tells,
   'sim:power_button_pressed': received(),
   'sim:intervened': tells,
   'sim:state_set': changes(EVERYTHING, run.fieldSet),

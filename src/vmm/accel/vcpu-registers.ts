@@ -59,6 +59,14 @@ export function enterKernel(machine: Machine, entry: KernelEntry): void {
   });
 }
 
+/** Let the first vCPU go on in real mode, where a waking vector says (a linear address below 1 MiB). */
+export function resumeAt(machine: Machine, vector: number): void {
+  const selector = (vector >>> 4) & 0xffff;
+  const cs = { ...resetSregs(0).cs, selector, base: BigInt(selector) << 4n };
+  vcpuIoctl(machine, 0, KVM_SET_SREGS2, { ...resetSregs(0), cs });
+  vcpuIoctl(machine, 0, KVM_SET_REGS, { ...zeroRegs(), rip: BigInt(vector & 0xf) });
+}
+
 /** Memory types as firmware leaves them on every vCPU: write-back but for the PCI hole. SDM Vol. 3, 12.11. */
 export function setMemoryTypes(machine: Machine, pciHole: number): void {
   const writeBack = 0x0606060606060606n;

@@ -1,7 +1,7 @@
 import { digestOfBytes } from '../../base/digest.ts';
 import { invariant } from '../../base/invariant.ts';
 import type { Gpa, Ns } from '../../base/units.ts';
-import type { Ask, Effects } from '../../devices/device.ts';
+import type { Ask, Effects, WakeReason } from '../../devices/device.ts';
 import { armTimer, cancelTimer } from '../../events/timers.ts';
 import type { MachineEvent } from '../../events/vocabulary.ts';
 import type { Machine, Part } from './machine.ts';
@@ -81,6 +81,14 @@ export class DeviceCall implements Effects {
 
   requestReset(): void {
     this.machine.askForReset(this.part.name);
+  }
+
+  requestSuspend(): void {
+    this.machine.askForSuspend();
+  }
+
+  requestWakeup(by: WakeReason): void {
+    this.machine.askForWakeup(by);
   }
 
   dmaReach(gpa: Gpa, length: number): number {

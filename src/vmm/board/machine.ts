@@ -1,5 +1,6 @@
 import type { Ns, Seq } from '../../base/units.ts';
-import type { Device } from '../../devices/device.ts';
+import type { Device, WakeReason } from '../../devices/device.ts';
+import { WAKE_UP } from '../../devices/piix4-pm/index.ts';
 import type { Origin } from '../../events/origin.ts';
 import { vcpuOf } from '../../events/stamped.ts';
 import type { MachineEvent } from '../../events/vocabulary.ts';
@@ -56,6 +57,8 @@ interface MachineType {
   remap(machine: Machine): void;
   /** Put memory and vCPUs where the first instruction finds them. */
   powerOn(machine: Machine): void;
+  /** Put vCPUs where they find their way back from sleep. */
+  wakeUp(machine: Machine): void;
 }
 
 /** What of a machine does not depend on who acts on it. */
@@ -147,6 +150,19 @@ export class Machine implements RegisterBus {
   /** Somebody wants a reset: it waits until the access that asked is over. The first to ask is remembered. */
   askForReset(by: string): void {
     if (this.state.resetBy === undefined) this.raise({ kind: 'sim:reset_asked', by });
+  }
+
+  /** The guest wants to sleep, once the access that asked is over. */
+  askForSuspend(): void {
+    if (this.state.sleep === undefined) this.raise({ kind: 'sim:suspend_asked' });
+  }
+
+  /** Something wakes a machine that sleeps, if PM1 lets it. The first is remembered. */
+  askForWakeup(by: WakeReason): void {
+    const { sleep, devices } = this.state;
+    if (sleep?.isAsleep !== true || sleep.wokenBy !== undefined) return;
+    const { enable } = WAKE_UP[by];
+    if ((devices['piix4-pm'].enable & enable) === enable) this.raise({ kind: 'sim:wakeup_asked', by });
   }
 
   /** The same for what follows from an event. */

@@ -28,14 +28,20 @@ function endInstead(machine: Machine, by: string): void {
 function resetSystem(asked: Machine, by: string, served: Served | undefined): void {
   const machine = asked.after(asked.raise({ kind: 'sim:reset', by }));
   leaveKvmRun(machine, served);
-  for (const part of machine.parts) {
-    // A kernel that starts after an initialisation still finds the bit that caused it.
-    if (by !== DIRECT_BOOT || part.name !== 'port92') resetDevice(machine, part);
-  }
-  machine.board.type.remap(machine);
-  resetInterruptControllers(machine);
+  // A kernel that starts after an initialisation still finds the bit that caused it.
+  resetBoard(
+    machine,
+    machine.parts.filter(({ name }) => by !== DIRECT_BOOT || name !== 'port92'),
+  );
   machine.board.type.powerOn(machine);
   enterKvmRun(machine);
+}
+
+/** Every device and interrupt controller as a reset leaves them; memory stays. */
+export function resetBoard(machine: Machine, parts: readonly Part[] = machine.parts): void {
+  for (const part of parts) resetDevice(machine, part);
+  machine.board.type.remap(machine);
+  resetInterruptControllers(machine);
 }
 
 function resetDevice(machine: Machine, part: Part): void {

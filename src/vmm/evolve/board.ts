@@ -57,6 +57,27 @@ export function resetAsked(vmm: Vmm, { by }: EventOf<'sim:reset_asked'>): void {
 /** sim:reset. */
 export function resetDone(vmm: Vmm): void {
   vmm.resetBy = undefined;
+  delete vmm.sleep;
+}
+
+/** sim:suspend_asked. */
+export function suspendAsked(vmm: Vmm): void {
+  vmm.sleep = { isAsleep: false, wokenBy: undefined };
+}
+
+/** sim:suspended. */
+export function suspended(vmm: Vmm): void {
+  vmm.sleep = { isAsleep: true, wokenBy: undefined };
+}
+
+/** sim:wakeup_asked. */
+export function wakeupAsked(vmm: Vmm, { by }: EventOf<'sim:wakeup_asked'>): void {
+  if (vmm.sleep !== undefined) vmm.sleep.wokenBy = by;
+}
+
+/** sim:woken. */
+export function woken(vmm: Vmm): void {
+  delete vmm.sleep;
 }
 
 /** sim:timer_arm of a device's timer. */

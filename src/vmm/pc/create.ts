@@ -18,6 +18,7 @@ import { pcParts } from './parts.ts';
 import { powerOn } from './power-on.ts';
 import { ramLayout } from './ram-layout.ts';
 import { remap } from './remap.ts';
+import { wakeUp } from './wake-up.ts';
 
 /** Build a `pc` machine through KVM's ioctls and leave it ready for the first instruction. */
 export function buildMachine(kernel: KvmKernel, options: MachineOptions, host: VmmHost, origin: Origin): Board {
@@ -28,7 +29,7 @@ export function buildMachine(kernel: KvmKernel, options: MachineOptions, host: V
   const ram = ramLayout(options.memory * 2 ** 20);
   const parts = pcParts(host.config, firmwareItems(options, processorId));
   const board: Board = {
-    type: { remap, powerOn },
+    type: { remap, powerOn, wakeUp },
     host,
     kernel,
     options,

@@ -12,12 +12,7 @@ import { vmIoctl } from '../accel/traced-kvm.ts';
  * No service is behind the others: they return at once.
  */
 export function leaveRealModeInterrupts(machine: Machine): void {
-  CONTROLLERS.forEach((registers, chipId) => {
-    const chip: { chipId: number; state: Record<string, number> } = { chipId, state: {} };
-    vmIoctl(machine, machine.fds.vm, KVM_GET_IRQCHIP, chip);
-    Object.assign(chip.state, registers);
-    vmIoctl(machine, machine.fds.vm, KVM_SET_IRQCHIP, chip);
-  });
+  setUpControllers(machine);
   const pit: { channels: Record<string, number>[]; flags: number } = { channels: [], flags: 0 };
   vmIoctl(machine, machine.fds.vm, KVM_GET_PIT2, pit);
   Object.assign(pit.channels[0]!, RATE_GENERATOR);
@@ -34,6 +29,15 @@ export function leaveRealModeInterrupts(machine: Machine): void {
 
 /** Vectors that are programs' own: zero says that nobody has them. */
 const isFree = (vector: number): boolean => (vector >= 0x60 && vector <= 0x66) || vector === 0x79;
+
+export function setUpControllers(machine: Machine): void {
+  CONTROLLERS.forEach((registers, chipId) => {
+    const chip: { chipId: number; state: Record<string, number> } = { chipId, state: {} };
+    vmIoctl(machine, machine.fds.vm, KVM_GET_IRQCHIP, chip);
+    Object.assign(chip.state, registers);
+    vmIoctl(machine, machine.fds.vm, KVM_SET_IRQCHIP, chip);
+  });
+}
 
 function handlerOf(vector: number): number {
   if (vector === FIRST_VECTOR) return TIMER_INTERRUPT;

@@ -4,10 +4,11 @@ import { DATA_AREA, dataArea, EXTENDED_DATA_AREA, extendedDataArea } from '../bi
 import type { Placed } from '../bios/segment.ts';
 import { RESET_CODE_START, resetCode } from '../direct/reset-code.ts';
 import type { Machine } from '../board/machine.ts';
-import { writeBytes, writeSpace } from '../memory/address-space.ts';
+import { readBytes, writeBytes, writeSpace } from '../memory/address-space.ts';
 import { pciParts } from '../board/pci-parts.ts';
+import { ACPI_AREA } from '../loaders/e820.ts';
 import { devfnOf, lineOf, PIRQ_ROUTES, pinOf, POWER_MANAGEMENT } from './bios-tables.ts';
-import { leaveRealModeInterrupts } from './firmware-interrupts.ts';
+import { leaveRealModeInterrupts, setUpControllers } from './firmware-interrupts.ts';
 import { serialPorts } from './parts.ts';
 
 /**
@@ -15,6 +16,31 @@ import { serialPorts } from './parts.ts';
  * placed, PCI interrupts routed, keyboard translated. Done by the same accesses. Then its tables and variables.
  */
 export function playFirmware(machine: Machine, tables: readonly Placed[]): void {
+  setUpBoard(machine);
+  for (const { address, bytes } of tables) writeBytes(machine.memory, address, bytes);
+  writeDataAreas(machine);
+  leaveRealModeInterrupts(machine);
+  writeBytes(machine.memory, BIOS_SEGMENT + RESET_CODE_START, resetCode().subarray(RESET_CODE_START));
+  writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x10);
+}
+
+/** The way back from sleep: the board again, nothing of memory. */
+export function playResume(machine: Machine): void {
+  setUpBoard(machine);
+  setUpControllers(machine);
+  writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x10);
+  out(machine, CMOS_INDEX, 1, SHUTDOWN_STATUS);
+  out(machine, CMOS_DATA, 1, 0);
+}
+
+/** Where the guest wants to go on: the FACS, first of the tables, has it. ACPI 6.4, 5.2.10. */
+export function wakingVector(machine: Machine): number {
+  const facs = machine.board.ram.below4g - ACPI_AREA;
+  const [a = 0, b = 0, c = 0, d = 0] = readBytes(machine.memory, facs + FACS_WAKING_VECTOR, 4);
+  return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
+}
+
+function setUpBoard(machine: Machine): void {
   writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x30);
   for (let register = PAM0 + 1; register <= 0x5f; register++) writeConfigByte(machine, HOST_BRIDGE, register, 0x33);
   for (const [index, irq] of PIRQ_ROUTES.entries()) writeConfigByte(machine, ISA_BRIDGE, 0x60 + index, irq);
@@ -25,11 +51,6 @@ export function playFirmware(machine: Machine, tables: readonly Placed[]): void 
   setUpFunctions(machine);
   out(machine, KEYBOARD_COMMAND, 1, WRITE_COMMAND_BYTE);
   out(machine, KEYBOARD_DATA, 1, INTERRUPT_AND_TRANSLATE);
-  for (const { address, bytes } of tables) writeBytes(machine.memory, address, bytes);
-  writeDataAreas(machine);
-  leaveRealModeInterrupts(machine);
-  writeBytes(machine.memory, BIOS_SEGMENT + RESET_CODE_START, resetCode().subarray(RESET_CODE_START));
-  writeConfigByte(machine, HOST_BRIDGE, PAM0, 0x10);
 }
 
 /** Place every BAR, ports upwards and memory downwards; name the interrupt line; let the function decode. */
@@ -81,6 +102,10 @@ function out(machine: Machine, port: number, size: number, value: number): void 
 const BIOS_SEGMENT = 0xf0000;
 const FIRST_BAR_PORT = 0xc000;
 const END_OF_PCI_MEMORY = 0xfec00000;
+const FACS_WAKING_VECTOR = 12;
+const CMOS_INDEX = 0x70;
+const CMOS_DATA = 0x71;
+const SHUTDOWN_STATUS = 0x0f;
 const KEYBOARD_DATA = 0x60;
 const KEYBOARD_COMMAND = 0x64;
 /** 8042 command 0x60, and the byte SeaBIOS leaves: keyboard interrupt, scan codes translated, mouse off. */

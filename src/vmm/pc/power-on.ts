@@ -18,7 +18,7 @@ export function powerOn(machine: Machine): void {
   const plan = directPlan(machine, rsdp);
   playFirmware(machine, placed);
   place(machine, plan);
-  setMemoryTypes(machine, pciHole(machine));
+  leaveMemoryTypes(machine);
   enterKernel(machine, plan.entry);
 }
 
@@ -54,6 +54,9 @@ function clear(machine: Machine, gpa: Gpa, length: number): void {
     if (there.some((byte) => byte !== 0)) writeBytes(machine.memory, gpa + done, new Uint8Array(size));
   }
 }
+
+/** Memory types as firmware leaves them. */
+export const leaveMemoryTypes = (machine: Machine): void => setMemoryTypes(machine, pciHole(machine));
 
 /** Start of the hole for PCI memory below 4 GiB, as SeaBIOS chooses it. */
 function pciHole(machine: Machine): number {

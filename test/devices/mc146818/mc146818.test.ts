@@ -215,6 +215,20 @@ describe('interrupts', () => {
     expect(b.get(0x0c) & 0xa0).toBe(0xa0);
   });
 
+  it('wakes a sleeping machine at its alarm, if the alarm interrupts', () => {
+    const b = bench();
+    const asked = () => b.raised.filter(({ kind }) => kind === 'sim:wakeup_asked');
+    for (const register of [0x01, 0x03, 0x05]) b.set(register, 0xff);
+    b.pass(2 * SECOND);
+    expect(asked()).toEqual([]);
+    b.get(0x0c);
+    b.set(0x0b, 0x22);
+    b.pass(SECOND);
+    expect(asked()).toEqual([{ kind: 'sim:wakeup_asked', by: 'rtc' }]);
+    b.raise({ kind: 'sim:suspended' });
+    expect(b.get(0x0f)).toBe(0xfe);
+  });
+
   it('treats alarm bytes from 0xc0 up as any', () => {
     const b = bench();
     b.set(0x01, 0x30);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { regionBase } from '../../../src/devices/pci/index.ts';
-import { PIIX4_PM_REDUCER, piix4Pm, piix4PmAtReset } from '../../../src/devices/piix4-pm/index.ts';
+import { PIIX4_PM_REDUCER, piix4Pm, piix4PmAtReset, WAKE_UP } from '../../../src/devices/piix4-pm/index.ts';
 import { Bench, writeConfig } from '../recorder.ts';
 
 const [EVENT, CONTROL, TIMER, GPE, APM] = [0, 1, 2, 3, 4];
@@ -126,5 +126,26 @@ describe('power states', () => {
     b.write(0, 0x02, 1, GPE);
     expect(b.pin('sci')).toBe(false);
     expect(b.read(0, 1, GPE)).toBe(0x04);
+  });
+});
+
+describe('sleep', () => {
+  it('is asked for by SLP_EN with type 1, which the register does not keep', () => {
+    const b = bench();
+    b.write(0, 0x2400, 2, CONTROL);
+    expect(b.raised).toEqual([{ kind: 'sim:suspend_asked' }]);
+    expect(b.read(0, 2, CONTROL)).toBe(0x400);
+  });
+
+  it('ends with the PM timer, and tells of what ended it until that is cleared', () => {
+    const b = bench();
+    b.write(0, 1, 2, EVENT);
+    b.write(2, 1, 2, EVENT);
+    b.pass(Math.ceil((0x800000 * 1e9) / 3_579_545));
+    expect(b.raised).toContainEqual({ kind: 'sim:wakeup_asked', by: 'pm-timer' });
+    b.raise({ kind: 'sim:pm_woken', status: WAKE_UP.rtc.status });
+    expect(b.read(0, 2, EVENT)).toBe(0x8401);
+    b.write(0, 0x8400, 2, EVENT);
+    expect(b.read(0, 2, EVENT)).toBe(1);
   });
 });

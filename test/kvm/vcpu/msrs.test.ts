@@ -52,6 +52,14 @@ describe('MSRs', () => {
     expect(adjust as bigint).toBeGreaterThan(900_000n);
   });
 
+  it('writes the time of day of power-on where it is wanted, and nowhere for address 0', () => {
+    const { advance, guest } = bench([wrmsr(0x4b564d00, 0n), wrmsr(0x4b564d00, 0x3000n)]);
+    advance();
+    expect(guest.memory.subarray(0, 12)).toEqual(new Uint8Array(12));
+    advance();
+    expect(new DataView(guest.memory.buffer, 0x3000, 4).getUint32(0, true)).toBe(2);
+  });
+
   it('writes the time record of kvmclock before the next entry', () => {
     const { advance, guest, events } = bench([wrmsr(0x4b564d01, 0x3001n), () => ({ why: 'budget', exit: exitOf(0) })]);
     advance();
