@@ -22,9 +22,8 @@ export async function tour(): Promise<number> {
   const options = runOptions(['--trace', TRACE, '-smp', '2']);
   const session = openSession(NODE, options, { serial: (_line, bytes) => writeOut(bytes), character: () => undefined });
   const begun = performance.now();
-  const end = await watch(session);
+  const end = await watch(session).finally(() => session.close());
   const seconds = (performance.now() - begun) / 1000;
-  session.close();
   if (end.status !== GUEST_CONTENT) {
     say('', `The guest ended with status ${end.status}. ${end.sentence ?? ''}`.trim());
     return 1;
