@@ -110,8 +110,8 @@ function givenAway(path: string): string[] {
   }
   const payloads = trace.payloads.list().reduce((sum, { length }) => sum + length, 0);
   return [
-    `Whoever has it has all that the guest printed (${printed} bytes) and was typed at it (${typed} bytes, passwords too),`,
-    `${payloads} bytes that came from outside, the images whole, and the paths they had where it was recorded. Replayed,`,
-    "it gives all of the guest's memory and registers at any moment.",
+    `Whoever has it has all that the guest printed (${printed} bytes) and was typed at it (${typed} bytes, passwords`,
+    `too), ${payloads} bytes that came from outside, the images whole, and the paths they had where it was recorded.`,
+    "Replayed, it gives all of the guest's memory and registers at any moment.",
   ];
 }

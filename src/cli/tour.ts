@@ -25,9 +25,8 @@ export async function tour(): Promise<number> {
   const shown = folded(WIDTH, (line) => say(line));
   const session = openSession(NODE, options, { serial: (_line, bytes) => shown(bytes), character: () => undefined });
   const begun = performance.now();
-  const end = await watch(session);
+  const end = await watch(session).finally(() => session.close());
   const seconds = (performance.now() - begun) / 1000;
-  session.close();
   if (end.status !== 0) {
     say('', `The guest ended with status ${end.status}. ${end.sentence ?? ''}`.trim());
     return 1;

@@ -160,5 +160,5 @@ export const IMAGE_FILES: ImageFiles = {
     refuseMissing(search.among);
     return find(identity, search);
   },
-  hint: `Name files or folders that hold what is missing with --image, lay it beside the trace, or name folders in ${FOLDERS}.`,
+  hint: `Name files or folders that hold them with --image, lay them beside the trace, or name folders in ${FOLDERS}.`,
 };

@@ -130,7 +130,8 @@ function isAlive(pid: number): boolean {
 function refusal(path: string, { pid, host }: Holder): string {
   const choose = 'Choose another name with --trace, or end that first.';
   if (host !== hostname()) {
-    return `${path} is being written by process ${pid} on ${host}: if that is no more, remove ${lockOf(path)}. ${choose}`;
+    const remove = `if that is no more, remove ${lockOf(path)}`;
+    return `${path} is being written by process ${pid} on ${host}: ${remove}. ${choose}`;
   }
   return `${path} is being written by ${pid === process.pid ? 'this very process' : `process ${pid}`}. ${choose}`;
 }

@@ -85,7 +85,7 @@ export interface World {
   milliseconds(): number;
   /** Resolves once what else waits in the program has had its turn. */
   othersTurn(): Promise<void>;
-  /** Have something done after so many milliseconds; no reason for the program to go on. Returns how to take it back. */
+  /** Have something done after so many milliseconds, if the program still runs. Returns how to take that back. */
   later(milliseconds: number, act: () => void): () => void;
   /** Have something done should the program end first. Returns how to take that back. */
   atExit(act: () => void): () => void;

@@ -1,6 +1,8 @@
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { debugRun } from '../../src/api/index.ts';
+import { debugRun, openTrace, rerun } from '../../src/api/index.ts';
+import '../../src/testing/vitest.ts';
 import { recordTour, traceFolder } from '../debugger/recorded-tour.ts';
 
 const folder = traceFolder();
@@ -19,4 +21,22 @@ test('a program stops in a run, looks around and goes back', () => {
   expect(run.value('$rdx & 0xffff')).toBe(0x3f8n);
   expect(run.ask('why $cr4')).toContain('mov cr4');
   expect(() => run.stopAt('frobnicate')).toThrow('is no stop');
+});
+
+test('whatever is opened again and again is closed', async () => {
+  const trace = join(folder, 'again.trace');
+  recordTour(trace, [], 16_000);
+  const before = readdirSync('/proc/self/fd').length;
+  for (let times = 0; times < 5; times += 1) {
+    const opened = openTrace(trace);
+    opened.at({ seq: 100, tick: 0 }).registers(0);
+    opened.close();
+    debugRun(trace).close();
+    await rerun(trace);
+    expect(trace).toReach('sim:powered_on');
+    expect(trace).toNeverRaise('kvm_exit TRIPLE_FAULT');
+    expect(() => debugRun(trace, { kernel: join(folder, 'none') })).toThrow('it is not at');
+    expect(() => openTrace(join(folder, 'none'))).toThrow('there is no such file');
+  }
+  expect(readdirSync('/proc/self/fd').length).toBe(before);
 });

@@ -9,6 +9,7 @@ import { fold, replay, rerun } from '../../src/cli/replay-commands.ts';
 import { printEvents } from '../../src/cli/events-command.ts';
 import { printStatistics } from '../../src/cli/stat-command.ts';
 import { type Print, printInfo } from '../../src/cli/trace-commands.ts';
+import { verify } from '../../src/cli/verify.ts';
 import { openTraceFile } from '../../src/host/trace-file.ts';
 import { openTrace } from '../../src/api/index.ts';
 import '../../src/testing/vitest.ts';
@@ -94,6 +95,15 @@ describe('a trace whose recorder did not end', () => {
     const accepted = await told((print) => command(CUT, print, true));
     expect(accepted.err).toContain('its recorder did not end');
     expect([accepted.status, accepted.out()]).toEqual([0, refused.out()]);
+  });
+
+  test('is no success of verify, unless that is accepted', LONG, async () => {
+    const verified = (acceptCut: boolean) =>
+      told((print) => verify([WHOLE, CUT], { jobs: 1, access: { acceptCut } }, print));
+    const refused = await verified(false);
+    expect(refused.status).toBe(1);
+    expect(refused.out()).toMatch(/PROBLEM {2}.*cut\n[\s\S]*its recorder did not end/);
+    expect((await verified(true)).status).toBe(0);
   });
 
   test.each(JUDGING.slice(0, 1))('is said by %s when its last chunk is torn', async (_, command) => {

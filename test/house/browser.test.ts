@@ -90,7 +90,7 @@ describe('our own guest in headless Chromium', { ...LONG, ...without(noChromium)
     const [other = ''] = Object.keys(files);
     const task = { version: NODE.version, replay: 'tour.trace' };
     const there = await inChromium(task, { [other]: Uint8Array.of(1, 2, 3), 'tour.trace': recorded });
-    expect(there.failure).toContain('The kernel of this trace was not given to the page.');
+    expect(there.failure).toContain('the kernel was not given to the page');
   });
 
   test('is recorded there as it is here', async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { map, type Observable } from 'rxjs';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import type { MachineState, Stamped } from '../../src/api/index.ts';
 import { openTraceFile } from '../../src/host/trace-file.ts';
 import { readAll } from '../../src/replay/trace/reader.ts';
@@ -94,6 +94,25 @@ describe('a run under way', () => {
     hold.release();
     await run.ended();
     expect(last).toBeGreaterThan(stoodAt);
+  });
+
+  test('has all that was told in its trace while it is held for ever', async () => {
+    const run = openRun({ ...SHORT, trace: traceAt('held') });
+    let last = -1;
+    run.events$.subscribe(({ seq }) => {
+      last = seq;
+      if (seq === MIDDLE) run.hold();
+    });
+    run.start();
+    const written = (): number => {
+      const trace = last < MIDDLE ? undefined : openTrace(traceAt('held'));
+      const events = trace?.describe().events ?? 0;
+      trace?.close();
+      return events;
+    };
+    await vi.waitUntil(() => written() === last + 1 && last >= MIDDLE, { timeout: 30_000, interval: 50 });
+    run.close();
+    await run.ended();
   });
 
   test('takes what is typed and pressed in a subscriber as inputs at its next step, and replays', async () => {

@@ -170,8 +170,8 @@ function cutAt({ name, size, read }: ByteSource, offset: number, ordinal: number
   const isShort = header === undefined ? size - offset < CHUNK_HEADER_LENGTH : offset + lengthOf(header) > size;
   if (!isShort) return undefined;
   return (
-    `${name} is cut off at byte ${size}: chunk ${ordinal} is incomplete and is left out; its recorder did not end, or ` +
-    'the rest is gone.'
+    `${name} is cut off at byte ${size}: chunk ${ordinal} is incomplete and is left out; ` +
+    'its recorder did not end, or the rest is gone.'
   );
 }
 
