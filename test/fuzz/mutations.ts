@@ -100,10 +100,10 @@ export function mutatedList<T>(items: readonly T[], draw: Draw, otherwise: (item
   const item = items[at] as T;
   const kinds: readonly (() => T[])[] = [
     () => items.with(at, otherwise(item)),
-    () => items.toSpliced(at, 1),
+    () => (items.length === 1 ? [otherwise(item)] : items.toSpliced(at, 1)),
     () => items.toSpliced(to, 0, item),
     () => items.with(at, items[to] as T).with(to, item),
-    () => items.slice(0, at),
+    () => items.slice(0, 1 + at),
     () => (draw.below(10) === 0 ? new Array<T>(50_000).fill(item) : items.with(at, otherwise(item))),
   ];
   return draw.pick([kinds[0], kinds[0], kinds[0], ...kinds] as typeof kinds)();

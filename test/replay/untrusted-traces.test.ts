@@ -9,6 +9,7 @@ import { byteWriter, writeVarint, written } from '../../src/replay/trace/bytes.t
 import { CHUNK } from '../../src/replay/trace/chunk.ts';
 import { readAll } from '../../src/replay/trace/reader.ts';
 import { scratchFolder } from '../guests/command-line.ts';
+import { LONG } from '../how-long.ts';
 import { holding, recordSmall, traceOf, withHeader } from './crafted.ts';
 import { type OpenChunk, resealed } from './resealed.ts';
 
@@ -146,6 +147,26 @@ describe('a chunk of a trace', () => {
       /chunk 1 \(byte \d+\): \d+ bytes cannot hold the 33554432 its header tells of/,
     );
   });
+});
+
+test('a recorder writes no chunk that a reader would refuse, however large its inputs are', LONG, () => {
+  const events = readAll(openTraceFile(recorded)).events;
+  const last = events.at(-1)!;
+  const typed = Array.from({ length: 5 }, (_, at) => ({
+    ...last,
+    seq: last.seq + 1 + at,
+    event: { kind: 'sim:serial_received', line: 0, bytes: new Uint8Array(2 ** 23 + 2 ** 22).fill(at) } as const,
+  }));
+  writeFileSync(CRAFTED, traceOf(recorded, [...events, ...typed]));
+  const file = openTraceFile(CRAFTED);
+  const read = readAll(file);
+  expect(read.damage).toBeUndefined();
+  const lengths = read.events
+    .slice(-5)
+    .map(({ seq, event }) => [seq, event.kind === 'sim:serial_received' && event.bytes.length]);
+  expect(lengths).toEqual(typed.map(({ seq, event }) => [seq, event.bytes.length]));
+  expect(file.chunks.length).toBeGreaterThan(1);
+  file.close();
 });
 
 describe('the index of a trace', () => {

@@ -24,7 +24,7 @@ import { RecordedPayloads } from './payload-chunks.ts';
 const MOST_EVENTS = 2 ** 13;
 const MOST_BYTES: Readonly<Record<number, number>> = {
   [CHUNK.header]: 2 ** 22,
-  [CHUNK.events]: 2 ** 26,
+  [CHUNK.events]: 2 ** 27,
   [CHUNK.index]: 2 ** 24,
 };
 

@@ -15,6 +15,9 @@ export const FORMAT_VERSION = 3;
 /** Most events of one chunk. */
 export const EVENTS_PER_CHUNK = 4096;
 
+/** Most bytes of a chunk's content, unless one event alone has more. */
+const BYTES_PER_CHUNK = 2 ** 25;
+
 /** Where a trace's bytes go, in order. The writer never seeks. */
 export interface ByteSink {
   append(bytes: Uint8Array): void;
@@ -136,12 +139,24 @@ function writePayloads(state: WriterState): void {
 const EVENTLESS = { events: 0, firstSeq: 0, firstTick: 0, lastTick: 0 } as const;
 
 function flush(state: WriterState): void {
-  const { batch, out } = state;
+  const { batch } = state;
   if (batch.length === 0) return;
   writePayloads(state);
   state.batch = [];
+  writeBatch(state, batch);
+}
+
+/** In two chunks, if one would be larger than a reader takes: large inputs may come one after the other. */
+function writeBatch(state: WriterState, batch: readonly Stamped[]): void {
+  const { out } = state;
   out.length = 0;
   writeEvents(out, batch, state.kinds, state.room);
+  if (out.length > BYTES_PER_CHUNK && batch.length > 1) {
+    const half = batch.length >> 1;
+    writeBatch(state, batch.slice(0, half));
+    writeBatch(state, batch.slice(half));
+    return;
+  }
   const [first, last] = [batch[0]!, batch[batch.length - 1]!];
   const place = { events: batch.length, firstSeq: first.seq, firstTick: first.tick };
   const lastTick = last.tick;
