@@ -52,6 +52,8 @@ export interface Timeline {
   seek(place: number | Mark): Mark;
   /** The same in pieces; whoever leaves it stands where it is by then. */
   seeking(place: number | Mark): Work<Mark>;
+  /** Remember here. What is given back brings the machine here again, at once. */
+  remember(): () => void;
   /**
    * Look at the past in windows, latest first: `look` gets the machine at a window's start and runs it to its end.
    * The first answer other than undefined is returned; the machine stays where `look` left it.
@@ -129,6 +131,11 @@ export function createTimeline(options: TimelineOptions): Timeline {
     advance: (until) => advanceKeeping(state, until),
     seek: (place) => finish(seekPlace(state, place)),
     seeking: (place) => seekPlace(state, place),
+    remember() {
+      const { machine, store } = state;
+      const kept = takeCheckpoint(machine, store.before(machine.ticks));
+      return () => restoreCheckpoint(machine, kept);
+    },
     searchBack: (look) => searchBack(state, look),
     forget: () => forget(state),
     watching(watch, look) {
