@@ -49,6 +49,7 @@ export function stepAside(...asides: readonly Aside[]): never {
 
 /** Debian's packages of the tools that tests use beside Node. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  addr2line: 'binutils',
   chromium: 'chromium',
   gcc: 'gcc libc6-dev',
   gdb: 'gdb',

@@ -47,6 +47,8 @@ export interface DebugSession extends Vantage {
   standing(tick: Tick): Work<void>;
   /** The timeline was moved: the session stands where it is now, with this processor. */
   stood(vcpu: number): void;
+  /** Remember here. What is given back brings the session here again, at once. */
+  remember(): () => void;
   /** `ticks` on, or back when negative; not beyond either end. */
   step(ticks: number): Mark;
   /** The same in pieces. */
@@ -111,6 +113,16 @@ export function openDebugSession(run: DebuggedRun): DebugSession {
     stood(vcpu) {
       asked = undefined;
       session.vcpu = vcpu;
+    },
+    remember() {
+      const back = timeline.remember();
+      const { vcpu } = session;
+      const seq = asked;
+      return () => {
+        back();
+        asked = seq;
+        session.vcpu = vcpu;
+      };
     },
     step: (ticks) => finish(session.stepping(ticks)),
     *stepping(ticks) {

@@ -11,7 +11,7 @@ export type Attended<T> =
   /** Somebody stopped it, this much of it done. */
   | { readonly isDone: false; readonly share: number | undefined };
 
-/** Do long work so that the process hears what is typed and signalled, and somebody can see how far it is and stop it. */
+/** Do long work so that the process hears what is typed and signalled: somebody can see how far it is, and stop it. */
 export async function attend<T>(work: Work<T>, job: string, isStopped: () => boolean): Promise<Attended<T>> {
   const progress = progressOf(job);
   let heardAt = performance.now();

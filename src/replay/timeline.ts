@@ -53,6 +53,8 @@ export interface Timeline {
   seek(place: number | Mark): Mark;
   /** The same in pieces; whoever leaves it stands where it is by then. */
   seeking(place: number | Mark): Work<Mark>;
+  /** Remember here. What is given back brings the machine here again, at once. */
+  remember(): () => void;
   /** Forget what came after now: the run goes on from here as a fork of what it was. */
   forget(): void;
   /** Every event while `look` runs, first time or again. */
@@ -127,6 +129,11 @@ export function createTimeline(options: TimelineOptions): Timeline {
     advance: (until) => advanceKeeping(state, until),
     seek: (place) => finish(distrusting(state, () => seekPlace(state, place))),
     seeking: (place) => distrusting(state, () => seekPlace(state, place)),
+    remember() {
+      const { machine, store } = state;
+      const kept = takeCheckpoint(machine, store.before(machine.ticks));
+      return () => restoreCheckpoint(machine, kept);
+    },
     forget: () => forget(state),
     watching(watch, look) {
       state.watch = watch;

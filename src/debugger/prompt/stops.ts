@@ -13,6 +13,7 @@ import { staying } from '../stops/windows.ts';
 export function* towards(session: DebugSession, words: string, isBack: boolean): Work<string> {
   const stops = words === '' ? session.stops : [meant(session, words)];
   const here = session.now;
+  const back = isBack ? session.remember() : undefined;
   let isOver = false;
   let met: Met | undefined;
   try {
@@ -23,7 +24,7 @@ export function* towards(session: DebugSession, words: string, isBack: boolean):
     throw problem;
   } finally {
     // Where a search back has come to is no place on the way: what lies between was passed forwards.
-    if (isBack && !isOver) yield* session.going(here);
+    if (!isOver) back?.();
   }
   if (met === undefined && words !== '') {
     yield* session.going(here);

@@ -101,12 +101,10 @@ function startOf(checkpoints: readonly { readonly tick: Tick }[], end: number, s
 
 /** Ask elsewhere in the run, and be where one was. */
 export function* staying<T>(session: DebugSession, ask: Work<T>): Work<T> {
-  const here = session.now;
-  const { vcpu } = session;
+  const back = session.remember();
   try {
     return yield* ask;
   } finally {
-    yield* session.going(here);
-    session.vcpu = vcpu;
+    back();
   }
 }

@@ -28,8 +28,9 @@ const SCANNED_WORDS = 512;
 const AMD64_ORDER = [0, 2, 1, 3, 6, 7, 5, 4, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /**
- * Who called whom, nearest first: by the ORC tables of a Linux kernel whose symbols are known, by call frame information
- * of the file the symbols come from, by frame pointers as far as they lead, and then by what lies on the stack.
+ * Who called whom, nearest first: by the ORC tables of a Linux kernel whose symbols are known, by call frame
+ * information of the file the symbols come from, by frame pointers as far as they lead, and then by what lies on the
+ * stack.
  */
 export function backtrace(view: GuestView, vcpu: number, symbols: SymbolTable): Frame[] {
   const here: Frame = { address: linearRip(view, vcpu), by: 'here' };

@@ -42,7 +42,7 @@ export function* kernelSymbols(view: GuestView): Work<readonly NamedAddress[]> {
     for (let from = start; from < end; from += SEARCHED) {
       const memory = readPhysical(view, from, Math.min(end - from, SEARCHED + DIGITS.length));
       for (let at = find(memory, DIGITS, 0); at >= 0 && effort.left > 0; at = find(memory, DIGITS, at + 1)) {
-        const first = Math.max(start, from + at - BEFORE);
+        const first = Math.max(start, Math.floor((from + at - BEFORE) / PAGE) * PAGE);
         const around = readPhysical(view, first, Math.min(end, from + at + BEHIND) - first);
         const symbols = yield* symbolsAround(around, from + at - first, effort);
         if (symbols !== undefined) return symbols;

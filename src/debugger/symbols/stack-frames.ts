@@ -43,7 +43,7 @@ export function byPrologue(
     : { ip: caller, sp: at + word, bp: base };
 }
 
-/** What a function has on the stack before an instruction: nothing, its caller's frame pointer, or a frame of its own. */
+/** What a function has on the stack before an instruction: nothing, the frame pointer, or a frame of its own. */
 function pushedBefore({ code, size }: StackMemory, start: bigint, ip: bigint): 'nothing' | 'pointer' | 'frame' {
   if (ip === start || code(ip, 1)[0] === RET) return 'nothing';
   const offset = Number(ip - start);

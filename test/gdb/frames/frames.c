@@ -18,7 +18,7 @@ static struct gate idt[33];
 static struct place back;
 volatile unsigned long ticks, failures, total;
 
-static void out(unsigned short port, unsigned char value) {
+OWN static void out(unsigned short port, unsigned char value) {
   __asm__ volatile("outb %0, %1" : : "a"(value), "d"(port));
 }
 
