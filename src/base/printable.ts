@@ -2,8 +2,14 @@
  * What a terminal takes for more than a character to show: controls but the line feed and the tab, marks that turn or
  * end a line, the invisible, and halves of characters.
  */
-const COMMANDS =
-  /[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]|[\u{e0000}-\u{e007f}]/gu;
+const COMMANDS = new RegExp(
+  [
+    String.raw`[\0-\x08\x0b-\x1f\x7f-\x9f]`,
+    String.raw`[\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]`,
+    String.raw`\p{Surrogate}`,
+  ].join('|'),
+  'gu',
+);
 
 /** What most texts are. */
 const PLAIN = /^[\n\t -~]*$/;
