@@ -43,7 +43,6 @@ export function printStatistics(path: string, options: StatOptions, print: Print
 
 function oneOf<Name extends string>(option: string, text: string, names: Readonly<Record<Name, unknown>>): Name {
   if (Object.hasOwn(names, text)) return text as Name;
-  throw new UsageProblem(
-    `${option} is one of ${Object.keys(names).join(', ')}, not ${onOneLine(text)}${orNearest(text, Object.keys(names))}`,
-  );
+  const all = Object.keys(names);
+  throw new UsageProblem(`${option} is one of ${all.join(', ')}, not ${onOneLine(text)}${orNearest(text, all)}`);
 }
