@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Problem } from '../base/problem.ts';
 import { VERSION } from '../host/program.ts';
 import { inSources } from '../host/source-places.ts';
+import { paged, pagerFor, withoutPager } from './pager.ts';
 import { OptionHelp, USAGE_STATUS, UsageProblem } from '../options/usage.ts';
 
 /** Where the package lies. */
@@ -15,7 +16,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     // What a command does not use is not loaded: a third of a second at every start.
     if (argv[0] === 'run') return await runAsked(argv.slice(1));
-    return await (await import('./commands.ts')).dispatch(argv);
+    const pager = pagerFor(argv);
+    if (pager !== undefined) return await paged(pager, argv);
+    return await (await import('./commands.ts')).dispatch(withoutPager(argv));
   } catch (error) {
     return reported(error);
   }
