@@ -2,7 +2,7 @@ import type { Ns } from '../base/units.ts';
 import type { CharacterPort } from '../runs/run-inputs.ts';
 import type { Session, SessionEnd, SessionPause } from '../runs/underway/session.ts';
 import { GUEST_FAILED } from '../reducers/run.ts';
-import type { Terminal } from '../host/terminal.ts';
+import { statusOf, type Terminal } from '../host/terminal.ts';
 import { Feed } from './feed.ts';
 import type { Peer } from '../host/socket.ts';
 import { ESCAPE_HELP, escapeAtStart, keyMeanings } from './escape.ts';
@@ -99,7 +99,7 @@ function takeInput(state: ConsoleState): void {
   const { terminal, options, session } = state;
   const signal = terminal.signal();
   if (signal !== undefined) {
-    state.end = { status: signal === 'SIGTERM' ? 143 : 130, sentence: `Ended by ${signal}.` };
+    state.end = { status: statusOf(signal), sentence: `Ended by ${signal}.` };
     return;
   }
   // What the guest does not take is not read further; the keys of a person always are: they may ask to end.

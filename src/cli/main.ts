@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Problem } from '../base/problem.ts';
 import { VERSION } from '../host/program.ts';
 import { inSources } from '../host/source-places.ts';
+import { BrokenPipe, outputProblem, statusOf } from '../host/terminal.ts';
 import { paged, pagerFor, withoutPager } from './pager.ts';
 import { OptionHelp, USAGE_STATUS, UsageProblem } from '../options/usage.ts';
 
@@ -13,6 +14,7 @@ const BROKEN_STATUS = 70;
 
 /** The command line `retrovisor`. Resolves to the process status. */
 export async function main(argv: readonly string[]): Promise<number> {
+  process.stdout.once('error', (error) => process.exit(reported(outputProblem(error))));
   try {
     // What a command does not use is not loaded: a third of a second at every start.
     if (argv[0] === 'run') return await runAsked(argv.slice(1));
@@ -44,6 +46,7 @@ function reported(error: unknown): number {
     process.stderr.write(`retrovisor: ${error.message.replace(/^error: /, '').replace(/\n\(D/, ' (d')}\n`);
     return USAGE_STATUS;
   }
+  if (error instanceof BrokenPipe) return statusOf('SIGPIPE');
   if (error instanceof Problem) {
     process.stderr.write(`retrovisor: ${error.message}\n`);
     return error instanceof UsageProblem ? USAGE_STATUS : PROBLEM_STATUS;

@@ -7,6 +7,7 @@ import { openTraceFile } from '../host/trace-file.ts';
 import { eventClock, reportLine } from '../replay/export/report.ts';
 import { ExitCounts, printStatistics } from '../replay/export/statistics.ts';
 import { Problem } from '../base/problem.ts';
+import { TraceDamage } from '../replay/trace/damage.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
 import { kindsUpTo, type TraceReader } from '../replay/trace/reader.ts';
 import { type EventFilter, matcher, unknownKinds } from '../replay/export/event-filter.ts';
@@ -20,17 +21,17 @@ const DAMAGED = 1;
 
 /** Tell a reader every event, oldest first, until it has enough. Returns the status, once any damage is said. */
 const readThrough = (trace: TraceReader, read: (stamped: Stamped) => boolean): number =>
-  asFarAsSound(() => {
+  asFarAsSound(TraceDamage, () => {
     for (const stamped of inOrder(trace)) if (!read(stamped)) return;
   });
 
-/** Read until the end, or until damage, which is said. Returns the status. */
-function asFarAsSound(read: () => void): number {
+/** Read until the end, or until what is damage to this reader, which is said. Returns the status. */
+function asFarAsSound(kind: typeof Problem | typeof TraceDamage, read: () => void): number {
   try {
     read();
     return 0;
   } catch (damage) {
-    if (!(damage instanceof Problem)) throw damage;
+    if (!(damage instanceof kind)) throw damage;
     process.stderr.write(`retrovisor: ${damage.message}\n`);
     return DAMAGED;
   }
@@ -79,7 +80,7 @@ export function printInfo(path: string, print: Print): number {
   const names = Object.keys(trace.header.vocabulary);
   const counts = new Float64Array(names.length);
   let last: Stamped | undefined;
-  const status = asFarAsSound(() => {
+  const status = asFarAsSound(Problem, () => {
     // Of an event its kind alone is read: a long run is told of at once.
     for (const [chunk, places] of kindsUpTo(trace, Number.POSITIVE_INFINITY)) {
       for (const place of places) counts[place]! += 1;

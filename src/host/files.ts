@@ -4,6 +4,9 @@ import { Problem } from '../base/problem.ts';
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'permission is denied',
+  EIO: 'the device failed',
+  EFBIG: 'it would be larger than files may be here',
+  EDQUOT: 'the quota is used up',
   EISDIR: 'it is a folder',
   ENOSPC: 'the disk is full',
   EROFS: 'the file system is read-only',

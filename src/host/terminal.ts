@@ -1,4 +1,6 @@
 import { writeSync } from 'node:fs';
+import { Problem } from '../base/problem.ts';
+import { worldProblem } from './files.ts';
 
 /** The terminal, pipe or file the command line is attached to. */
 export interface Terminal {
@@ -21,7 +23,23 @@ export interface Terminal {
 
 /** Bytes kept until somebody takes them: standard input is read no further than that. */
 const MOST_KEPT = 1 << 16;
-const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** Who read standard output does so no more, as in `| head -1`: nobody is told, and the status is SIGPIPE's. */
+export class BrokenPipe extends Problem {
+  constructor() {
+    super('Nobody reads standard output any more.');
+    this.name = 'BrokenPipe';
+  }
+}
+
+/** What ends a run whose trace is closed, with the numbers a status is made of. */
+const SIGNALS: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGPIPE: 13, SIGTERM: 15 };
+
+/** The status of a process that a signal ended. */
+export const statusOf = (signal: NodeJS.Signals): number => 128 + (SIGNALS[signal] ?? 0);
+
+/** Those one hears of; what SIGPIPE says is heard when one writes. */
+const HEARD = (Object.keys(SIGNALS) as NodeJS.Signals[]).filter((signal) => signal !== 'SIGPIPE');
 
 /** Open standard input and output as a guest's console: raw keys on a terminal, plain bytes on a pipe. */
 export function openTerminal(reads: boolean): Terminal {
@@ -45,7 +63,7 @@ export function openTerminal(reads: boolean): Terminal {
     rouse();
   };
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (asked !== undefined) process.exit(130);
+    if (asked !== undefined) process.exit(statusOf(signal));
     asked = signal;
     rouse();
   };
@@ -54,7 +72,8 @@ export function openTerminal(reads: boolean): Terminal {
   };
   if (interactive) stdin.setRawMode(true);
   if (reads) stdin.on('data', onBytes).on('end', onEnd).on('error', onEnd).resume();
-  for (const signal of SIGNALS) process.on(signal, onSignal);
+  for (const signal of HEARD) process.on(signal, onSignal);
+  process.on('SIGXFSZ', told);
   process.on('exit', restore);
   return {
     interactive,
@@ -86,11 +105,21 @@ export function openTerminal(reads: boolean): Terminal {
       restore();
       stdin.off('data', onBytes).off('end', onEnd).off('error', onEnd);
       if (reads) stdin.pause();
-      for (const signal of SIGNALS) process.off(signal, onSignal);
+      for (const signal of HEARD) process.off(signal, onSignal);
+      process.off('SIGXFSZ', told);
       process.off('exit', restore);
     },
   };
 }
+
+/** A file that may not grow: whoever writes is told so. */
+const told = (): void => undefined;
+
+/** Why nothing more can be said: nobody listens, or there is no room. */
+export const outputProblem = (error: unknown): Problem =>
+  (error as NodeJS.ErrnoException).code === 'EPIPE'
+    ? new BrokenPipe()
+    : worldProblem('write to', 'standard output', error);
 
 /** Write to standard output at once and completely, also when it is a pipe that is full for a moment. */
 export function writeOut(bytes: Uint8Array): void {
@@ -99,9 +128,8 @@ export function writeOut(bytes: Uint8Array): void {
     try {
       at += writeSync(1, bytes, at);
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code === 'EPIPE') process.exit(0);
-      if (code !== 'EAGAIN') throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EAGAIN') throw outputProblem(error);
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }
