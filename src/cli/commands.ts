@@ -47,6 +47,7 @@ export function commandTable(outcome: Outcome): Command {
   const program = new Command('retrovisor')
     .version(`Retrovisor ${VERSION}`, '-V, --version', 'print the version')
     .description('A hypervisor you can rewind: runs x86-64 guests, records every run, replays it bit for bit.')
+    .option('--no-pager', 'show long answers on a terminal as they come, without $PAGER')
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });
   program.command('run').description('boot a guest, recorded (QEMU spelling; `run --help`)').argument('[options...]');

@@ -4,7 +4,8 @@ import { Problem } from '../base/problem.ts';
 import { complain, printHelp } from '../host/output.ts';
 import { VERSION } from '../host/program.ts';
 import { inSources } from '../host/source-places.ts';
-import { BrokenPipe, statusOf } from '../host/terminal.ts';
+import { BrokenPipe, outputProblem, statusOf } from '../host/terminal.ts';
+import { paged, pagerFor, withoutPager } from './pager.ts';
 import { OptionHelp, USAGE_STATUS, UsageProblem } from '../options/usage.ts';
 
 /** Where the package lies. */
@@ -14,10 +15,13 @@ const BROKEN_STATUS = 70;
 
 /** The command line `retrovisor`. Resolves to the process status. */
 export async function main(argv: readonly string[]): Promise<number> {
+  process.stdout.once('error', (error) => process.exit(reported(outputProblem(error))));
   try {
     // What a command does not use is not loaded: a third of a second at every start.
     if (argv[0] === 'run') return await runAsked(argv.slice(1));
-    return await (await import('./commands.ts')).dispatch(argv);
+    const pager = pagerFor(argv);
+    if (pager !== undefined) return await paged(pager, argv);
+    return await (await import('./commands.ts')).dispatch(withoutPager(argv));
   } catch (error) {
     return reported(error);
   }
@@ -26,7 +30,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 /** What to run is understood first: help and what is wrong need no machine. */
 async function runAsked(argv: readonly string[]): Promise<number> {
   if (argv.some((token) => /^--?version$/.test(token))) {
-    process.stdout.write(`Retrovisor ${VERSION}\n`);
+    printHelp(`Retrovisor ${VERSION}\n`);
     return 0;
   }
   const options = (await import('../options/run-arguments.ts')).runOptions(argv);

@@ -6,6 +6,7 @@ import { complain } from '../host/output.ts';
 import { checkpointPath, openStoredCheckpoints } from '../runs/recorded/stored-checkpoints.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 import { Problem } from '../base/problem.ts';
+import { TraceDamage } from '../replay/trace/damage.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
 import { kindsUpTo, type TraceReader } from '../replay/trace/reader.ts';
 import { sayCut } from './cut.ts';
@@ -24,17 +25,17 @@ export function openToLook(path: string): TraceReader {
 
 /** Tell a reader every event, oldest first, until it has enough. Returns the status, once any damage is said. */
 export const readThrough = (trace: TraceReader, read: (stamped: Stamped) => boolean): number =>
-  asFarAsSound(() => {
+  asFarAsSound(TraceDamage, () => {
     for (const stamped of inOrder(trace)) if (!read(stamped)) return;
   });
 
-/** Read until the end, or until damage, which is said. Returns the status. */
-function asFarAsSound(read: () => void): number {
+/** Read until the end, or until what is damage to this reader, which is said. Returns the status. */
+function asFarAsSound(kind: typeof Problem | typeof TraceDamage, read: () => void): number {
   try {
     read();
     return 0;
   } catch (damage) {
-    if (!(damage instanceof Problem)) throw damage;
+    if (!(damage instanceof kind)) throw damage;
     complain(damage.message);
     return DAMAGED;
   }
@@ -46,7 +47,7 @@ export function printInfo(path: string, print: Print): number {
   const names = Object.keys(trace.header.vocabulary);
   const counts = new Float64Array(names.length);
   let last: Stamped | undefined;
-  const status = asFarAsSound(() => {
+  const status = asFarAsSound(Problem, () => {
     // Of an event its kind alone is read: a long run is told of at once.
     for (const [chunk, places] of kindsUpTo(trace, Number.POSITIVE_INFINITY)) {
       for (const place of places) counts[place]! += 1;

@@ -115,6 +115,12 @@ export function openTerminal(reads: boolean): Terminal {
 /** A file that may not grow: whoever writes is told so. */
 const told = (): void => undefined;
 
+/** Why nothing more can be said: nobody listens, or there is no room. */
+export const outputProblem = (error: unknown): Problem =>
+  (error as NodeJS.ErrnoException).code === 'EPIPE'
+    ? new BrokenPipe()
+    : worldProblem('write to', 'standard output', error);
+
 /** Write to standard output at once and completely, also when it is a pipe that is full for a moment. */
 export function writeOut(bytes: Uint8Array): void {
   let at = 0;
@@ -123,8 +129,7 @@ export function writeOut(bytes: Uint8Array): void {
       at += writeSync(1, bytes, at);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EPIPE') throw new BrokenPipe();
-      if (code !== 'EAGAIN') throw worldProblem('write to', 'standard output', error);
+      if (code !== 'EAGAIN') throw outputProblem(error);
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }

@@ -58,7 +58,10 @@ function typed(folder: string, command: string, { input = '', until = '' } = {})
   child.stderr.on('data', hear);
   child.stdin.on('error', () => undefined);
   if (until === '') child.stdin.end(input);
-  return new Promise((resolve) => child.on('close', (status) => resolve({ status, out })));
+  // The shell, too, hears Ctrl-C.
+  return new Promise((resolve) =>
+    child.on('close', (status, signal) => resolve({ status: signal === 'SIGINT' ? 130 : status, out })),
+  );
 }
 
 /** Commands of a block, with what is typed at the guest each one starts. */
