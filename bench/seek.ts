@@ -4,6 +4,7 @@
  * `npx tsx bench/seek.ts --trace FILE [--marks N]`.
  */
 import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { finish } from '../src/base/work.ts';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -99,7 +100,7 @@ function compare(trace: string, marks: number): void {
   const table = new Table({ head: HEAD });
   table.push(rowOf('without, run once to its end', figures(trace, marks, false)));
   const { user, system } = process.cpuUsage();
-  const { checkpoints } = indexTrace(openRecordedRun(NODE, trace, {}));
+  const { checkpoints } = finish(indexTrace(openRecordedRun(NODE, trace, {})));
   const used = process.cpuUsage({ user, system });
   table.push(rowOf('with stored checkpoints', figures(trace, marks, true)));
   console.log(table.toString());

@@ -1,4 +1,5 @@
 import { Problem } from '../base/problem.ts';
+import { finish } from '../base/work.ts';
 import { answerPrompt } from '../debugger/prompt/prompt.ts';
 import { evaluate } from '../debugger/look/vantage.ts';
 import { type DebugSession, openDebugSession } from '../debugger/session.ts';
@@ -35,8 +36,8 @@ export function debugRun(path: string, images: ImagePaths = {}): RunDebugger {
       if (verb === undefined) throw new Problem(`\`${line}\` is no stop: it begins with break or watch.`);
       return (verb === 'break' ? parseBreak : parseWatch)(words, wordsIn(session));
     },
-    next: (...stops) => findNext(session, stops),
-    previous: (...stops) => findPrevious(session, stops),
+    next: (...stops) => finish(findNext(session, stops)),
+    previous: (...stops) => finish(findPrevious(session, stops)),
     ask: (line) => answerPrompt(session, line),
   };
 }

@@ -66,8 +66,8 @@ function addRunningAgain(program: Command, { print, done }: Outcome): void {
   withImages(program.command('index <file>'))
     .description('replay a trace once and leave checkpoints beside it, so that debug and gdb go anywhere at once')
     .option('--every <n>', 'instructions between two of them at the beginning of the run')
-    .action((file, { every, ...images }) =>
-      done(index(file, every === undefined ? images : { ...images, every: stride(every) }, print)),
+    .action(async (file, { every, ...images }) =>
+      done(await index(file, every === undefined ? images : { ...images, every: stride(every) }, print)),
     );
 }
 

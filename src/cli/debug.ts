@@ -1,11 +1,14 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface, type Interface } from 'node:readline/promises';
+import type { Work } from '../base/work.ts';
+import { attend } from '../host/attend.ts';
 import { readImage } from '../host/files.ts';
+import { hearInterrupt, type Interrupt } from '../host/interrupt.ts';
 import { type ImagePaths, openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { NODE } from '../host/node.ts';
 import { Problem } from '../base/problem.ts';
 import { writeOut } from '../host/terminal.ts';
 import { endOf } from '../replay/places.ts';
-import { answerPrompt, completionsOf } from '../debugger/prompt/prompt.ts';
+import { type Answer, answering, completionsOf } from '../debugger/prompt/prompt.ts';
 import { type DebugSession, describePlace, openDebugSession } from '../debugger/session.ts';
 import { readSymbols } from '../debugger/symbols/symbols.ts';
 import type { Print } from './trace-commands.ts';
@@ -22,6 +25,17 @@ export interface DebugOptions extends ImagePaths {
 
 const PROMPT = '(rewind) ';
 const DAMAGED = 1;
+const FAILED = 1;
+const INTERRUPTED = 130;
+
+/** Somebody at the prompt, and what they asked to stop. */
+interface Talk {
+  readonly session: DebugSession;
+  /** A person sits at a terminal. */
+  readonly interactive: boolean;
+  readonly interrupt: Interrupt;
+  readonly say: Print;
+}
 
 /** `retrovisor debug`: stand in a recorded run. Resolves to the process status. */
 export async function debug(path: string, options: DebugOptions, print: Print): Promise<number> {
@@ -32,9 +46,32 @@ export async function debug(path: string, options: DebugOptions, print: Print): 
   if (damage !== undefined) process.stderr.write(`retrovisor: ${damage}\n`);
   for (const file of options.symbols ?? []) addSymbols(session, file);
   if (options.at !== undefined) session.at(options.at);
-  for (const line of options.ex ?? []) print(answered(session, line));
-  if (options.batch !== true) await converse(session, print);
+  const interactive = options.batch !== true && process.stdin.isTTY === true && process.stdout.isTTY === true;
+  const say = interactive ? (text: string) => writeOut(Buffer.from(text === '' ? '' : `${text}\n`)) : print;
+  const talk = { session, interactive, interrupt: hearInterrupt(), say };
+  try {
+    const given = await answerGiven(talk, options.ex ?? []);
+    if (options.batch === true) return given === 0 && damage !== undefined ? DAMAGED : given;
+    if (given === INTERRUPTED && !interactive) return given;
+    if ((await converse(talk)) === 'interrupted') return INTERRUPTED;
+  } finally {
+    talk.interrupt.close();
+  }
   return damage === undefined ? 0 : DAMAGED;
+}
+
+/** The commands of the command line, as gdb does: what is wrong with one is said, and the next one answered. */
+async function answerGiven(talk: Talk, lines: readonly string[]): Promise<number> {
+  let status = 0;
+  for (const line of lines) {
+    const { text, isProblem, isStopped } = await answered(talk, line);
+    if (isProblem) {
+      process.stderr.write(`retrovisor: --ex '${line}': ${text}\n`);
+      status = FAILED;
+    } else talk.say(text);
+    if (isStopped) return INTERRUPTED;
+  }
+  return status;
 }
 
 /** `FILE [OFFSET]`. */
@@ -47,41 +84,71 @@ function addSymbols(session: DebugSession, words: string): string {
   return `${session.symbols.count} symbols from ${path}`;
 }
 
-function answered(session: DebugSession, line: string): string {
+/** Answer a line; Ctrl-C stops it where it is. */
+async function answered({ session, interrupt }: Talk, line: string): Promise<Answer & { readonly isStopped: boolean }> {
+  interrupt.clear();
+  const work = answeringAll(session, line);
+  const answer = await attend(work, line.trim(), () => interrupt.isAsked);
+  if (answer.isDone) return { ...answer.value, isStopped: false };
+  const share = answer.share === undefined ? '' : ` after ${Math.floor(answer.share * 100)} %`;
+  return { text: `Stopped${share}.\n${describePlace(session)}`, isProblem: false, isStopped: true };
+}
+
+/** The prompt's commands, and the one that reads a file. */
+function* answeringAll(session: DebugSession, line: string): Work<Answer> {
   const match = /^symbols\b\s*(.*)$/.exec(line.trim());
-  if (match === null) return answerPrompt(session, line);
+  if (match === null) return yield* answering(session, line);
   try {
-    return addSymbols(session, match[1] as string);
+    return { text: addSymbols(session, match[1] as string), isProblem: false };
   } catch (problem) {
-    if (problem instanceof Problem) return problem.message;
+    if (problem instanceof Problem) return { text: problem.message, isProblem: true };
     throw problem;
   }
 }
 
-async function converse(session: DebugSession, print: Print): Promise<void> {
-  const { stdin, stdout } = process;
-  const interactive = stdin.isTTY === true && stdout.isTTY === true;
-  const say = interactive ? (text: string) => writeOut(Buffer.from(text === '' ? '' : `${text}\n`)) : print;
+async function converse(talk: Talk): Promise<'left' | 'interrupted'> {
+  const { session, interactive, interrupt, say } = talk;
   if (interactive) {
     const { tick, seq } = endOf(session.run.events);
     say(`A run of ${tick} instructions and ${seq} events. \`help\` lists the commands.\n${describePlace(session)}`);
   }
   const lines = createInterface({
-    input: stdin,
-    output: interactive ? stdout : undefined,
+    input: process.stdin,
+    output: interactive ? process.stdout : undefined,
     prompt: PROMPT,
     historySize: 1000,
     completer: (line: string) => completionsOf(session, line) as [string[], string],
   });
+  const close = (): void => lines.close();
+  let isBusy = false;
+  if (interactive) {
+    lines.on('SIGINT', () => {
+      if (isBusy) interrupt.ask();
+      else clearLine(lines);
+    });
+    lines.prompt();
+  } else process.once('SIGINT', close);
   let previous = '';
-  if (interactive) lines.prompt();
   for await (const typed of lines) {
     // An empty line repeats the last command, as in gdb.
     const line = typed.trim() === '' && interactive ? previous : typed;
     previous = line;
     if (/^(q|quit|exit)$/.test(line.trim())) break;
-    say(answered(session, line));
+    isBusy = true;
+    say((await answered(talk, line)).text);
+    isBusy = false;
     if (interactive) lines.prompt();
+    else if (interrupt.isAsked) break;
   }
   lines.close();
+  process.off('SIGINT', close);
+  return !interactive && interrupt.isAsked ? 'interrupted' : 'left';
+}
+
+/** Ctrl-C at an idle prompt: the line is given up, and the debugger stays. */
+function clearLine(lines: Interface): void {
+  lines.write(null, { ctrl: true, name: 'e' });
+  process.stdout.write('^C\n');
+  lines.write(null, { ctrl: true, name: 'u' });
+  lines.prompt();
 }

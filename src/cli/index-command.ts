@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs';
 import { indexTrace } from '../runs/recorded/index-trace.ts';
 import { NODE } from '../host/node.ts';
-import { progressOf } from '../host/progress.ts';
+import { attend } from '../host/attend.ts';
+import { hearInterrupt } from '../host/interrupt.ts';
 import { type ImagePaths, openRecordedRun } from '../runs/recorded/recorded-run.ts';
 import { checkpointPath } from '../runs/recorded/stored-checkpoints.ts';
 import type { Print } from './trace-commands.ts';
@@ -13,13 +14,22 @@ export interface IndexOptions extends ImagePaths {
 }
 
 const MB = 1e6;
+const INTERRUPTED = 130;
 
-/** `retrovisor index`: leave checkpoints beside a trace. Returns the process status. */
-export function index(path: string, options: IndexOptions, print: Print): number {
-  const progress = progressOf('Replaying');
-  const { checkpoints } = indexTrace(openRecordedRun(NODE, path, options), options.every, progress.at);
-  progress.end();
-  const file = checkpointPath(path);
-  print(`${checkpoints} checkpoints in ${file}, ${(statSync(file).size / MB).toFixed(1)} MB`);
-  return 0;
+/** `retrovisor index`: leave checkpoints beside a trace. Resolves to the process status. */
+export async function index(path: string, options: IndexOptions, print: Print): Promise<number> {
+  const interrupt = hearInterrupt();
+  try {
+    const work = indexTrace(openRecordedRun(NODE, path, options), options.every);
+    const indexed = await attend(work, 'Replaying', () => interrupt.isAsked);
+    if (!indexed.isDone) {
+      process.stderr.write('retrovisor: stopped; no checkpoints were left.\n');
+      return INTERRUPTED;
+    }
+    const file = checkpointPath(path);
+    print(`${indexed.value.checkpoints} checkpoints in ${file}, ${(statSync(file).size / MB).toFixed(1)} MB`);
+    return 0;
+  } finally {
+    interrupt.close();
+  }
 }

@@ -1,5 +1,6 @@
 import { Problem } from '../base/problem.ts';
-import type { Seq } from '../base/units.ts';
+import type { Seq, Tick } from '../base/units.ts';
+import { finish, type Work } from '../base/work.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { describeDivergence } from '../replay/divergence.ts';
 import type { Mark, Timeline } from '../replay/timeline.ts';
@@ -39,10 +40,16 @@ export interface DebugSession extends Vantage {
   /** Go to a place as `markOf` reads it. */
   at(place: string): Mark;
   goTo(place: Mark | number): Mark;
+  /** The same in pieces. Left on the way, the session stands there. */
+  going(place: Mark | number): Work<Mark>;
+  /** Be where a tick is first reached and a processor is about to execute. `stood` is to be told. */
+  standing(tick: Tick): Work<void>;
   /** The timeline was moved: the session stands where it is now, with this processor. */
   stood(vcpu: number): void;
   /** `ticks` on, or back when negative; not beyond either end. */
   step(ticks: number): Mark;
+  /** The same in pieces. */
+  stepping(ticks: number): Work<Mark>;
   /** The sentence of the first divergence, once. */
   divergence(): string | undefined;
 }
@@ -85,18 +92,33 @@ export function openDebugSession(run: DebuggedRun): DebugSession {
     get seq() {
       return asked ?? timeline.now.seq;
     },
-    at: (place) => session.goTo(markOf(place, events, timeline.now)),
-    goTo(place) {
-      timeline.seek(place);
+    at: (place) => session.goTo(finish(markOf(place, events, timeline.now))),
+    goTo: (place) => finish(session.going(place)),
+    *going(place) {
+      try {
+        yield* timeline.seeking(place);
+      } finally {
+        follow();
+      }
       return follow(typeof place === 'number' ? undefined : place.seq);
+    },
+    *standing(tick) {
+      const isBehind = timeline.machine.ticks < tick;
+      yield* timeline.seeking(isBehind ? tick : Math.max(0, tick - 1));
+      timeline.advance({ tick, inGuest: true, seq: (last?.seq ?? 0) + 1 });
     },
     stood(vcpu) {
       asked = undefined;
       session.vcpu = vcpu;
     },
-    step(ticks) {
+    step: (ticks) => finish(session.stepping(ticks)),
+    *stepping(ticks) {
       const { tick } = timeline.now;
-      session.follow(session.traveller.go(Math.min(end.tick, Math.max(0, tick + ticks))));
+      try {
+        yield* session.standing(Math.min(end.tick, Math.max(0, tick + ticks)));
+      } finally {
+        follow();
+      }
       return timeline.now;
     },
     divergence() {
@@ -109,13 +131,14 @@ export function openDebugSession(run: DebuggedRun): DebugSession {
   return session;
 }
 
-/** Where the session stands, in a line or two. */
+/** Where the session stands, in a line or two: tick and last event as places are typed. */
 export function describePlace(session: DebugSession): string {
   const { view, vcpu, now } = session;
   const registers = registersOf(view, vcpu);
   const halted = registers.activity === 0 ? '' : ' (halted)';
   const others = vcpuCount(view) > 1 ? ` vcpu${vcpu}` : '';
-  const place = `tick ${now.tick} event ${now.seq}${others}${halted}`;
+  const after = now.seq === 0 ? '' : ` after #${now.seq - 1}`;
+  const place = `tick ${now.tick}${after}${others}${halted}`;
   try {
     return `${place}\n${disassembly(session, linearRip(view, vcpu), 1)[0]}`;
   } catch (problem) {

@@ -1,5 +1,6 @@
 import { Problem, shortly } from '../base/problem.ts';
 import type { Seq, Tick } from '../base/units.ts';
+import type { Work } from '../base/work.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { Mark } from './timeline.ts';
 import { filterOf, isUnknownKind, matcher } from './export/event-filter.ts';
@@ -14,20 +15,31 @@ export function endOf(events: readonly Stamped[]): Mark {
 /** Just after an event was raised. */
 export const afterEvent = ({ seq, tick }: Stamped): Mark => ({ seq: seq + 1, tick });
 
+const NUMBER = /^(#|\+|-|tick\s+)?(\d[\d_]*)(\.\d+)?(%)?$/;
+
+const PRINT = /^print\b\s*(.*)$/s;
+
+/** Whether `markOf` can read it. */
+export function isMark(text: string): boolean {
+  const words = text.trim();
+  const [kind = ''] = words.split(/\s+/);
+  return /^(start|end|if\s.*)$/s.test(words) || NUMBER.test(words) || PRINT.test(words) || !isUnknownKind(kind);
+}
+
 /**
- * The mark somebody means: `start`, `end`, a tick (`1200`), an event (`#57`), a share of the run (`25%`), some ticks
- * on or back (`+10`, `-10`), where something was first printed (`print "login:"`), or the first event of a kind whose
- * text holds the rest (`kvm_exit CPUID`) and of which a condition holds (`kvm_pio if port == 0x3f8`).
+ * The mark somebody means: `start`, `end`, a tick (`1200`, `tick 1200`), an event (`#57`), a share of the run (`25%`),
+ * some ticks on or back (`+10`, `-10`), where something was first printed (`print "login:"`), or the first event of a
+ * kind whose text holds the rest (`kvm_exit CPUID`) and of which a condition holds (`kvm_pio if port == 0x3f8`).
  */
-export function markOf(text: string, events: readonly Stamped[], now: Mark): Mark | number {
+export function* markOf(text: string, events: readonly Stamped[], now: Mark): Work<Mark | number> {
   const end = endOf(events);
   const words = text.trim();
   if (words === 'start') return 0;
   if (words === 'end') return end;
-  const printed = /^print\b\s*(.*)$/s.exec(words)?.[1];
-  if (printed !== undefined) return firstPrinted(printed, events);
-  const number = /^(#|\+|-)?(\d[\d_]*)(\.\d+)?(%)?$/.exec(words);
-  if (number === null) return firstEvent(words, events);
+  const printed = PRINT.exec(words)?.[1];
+  if (printed !== undefined) return yield* firstPrinted(printed, events);
+  const number = NUMBER.exec(words);
+  if (number === null) return yield* firstEvent(words, events);
   const [, sign, digits, fraction, percent] = number;
   const value = Number((digits as string).replaceAll('_', ''));
   if (percent !== undefined) return within(Math.floor((end.tick * Number(`${value}${fraction ?? ''}`)) / 100), end);
@@ -46,48 +58,57 @@ function within(tick: Tick, end: Mark): number {
   throw new Problem(`Tick ${tick} lies outside the run: it ends at ${end.tick}.`);
 }
 
-function firstPrinted(words: string, events: readonly Stamped[]): Mark {
+function* firstPrinted(words: string, events: readonly Stamped[]): Work<Mark> {
   const { pattern, rest } = readPrintPattern(words);
   if (rest !== '') throw new Problem(`What follows the pattern cannot be read: ${shortly(rest)}`);
-  const [first] = printedBy(events, pattern);
+  const [first] = yield* printedBy(events, pattern);
   if (first === undefined) throw new Problem(`Nowhere in the run is it printed: ${shortly(words)}`);
   return { seq: first.seq + 1, tick: first.tick };
 }
 
-function firstEvent(text: string, events: readonly Stamped[]): Mark {
+function* firstEvent(text: string, events: readonly Stamped[]): Work<Mark> {
   const [kind = ''] = text.split(/\s+/);
   if (kind !== 'if' && isUnknownKind(kind)) {
     throw new Problem(`${shortly(kind)} is neither a place nor a kind of event: see \`help\`.`);
   }
-  const found = nextEvent(events, 0, matcher(filterOf(text)));
+  const found = yield* nextEvent(events, 0, matcher(filterOf(text)));
   if (found === undefined) throw new Problem(`No event of the run is ${text}.`);
   return afterEvent(found);
 }
 
-/** The first event from `seq` on that is wanted. */
-export function nextEvent(
+/** Events looked at between two looks at whether somebody wants to stop. */
+const PIECE = 1 << 10;
+
+/** Looks for an event from a place on, or before it. */
+export type EventSearch = (
   events: readonly Stamped[],
   seq: Seq,
   isWanted: (stamped: Stamped) => boolean,
-): Stamped | undefined {
-  const first = events[0]?.seq ?? 0;
-  for (let at = Math.max(0, seq - first); at < events.length; at += 1) {
-    const stamped = events[at] as Stamped;
-    if (isWanted(stamped)) return stamped;
-  }
-  return undefined;
-}
+) => Work<Stamped | undefined>;
+
+/** The first event from `seq` on that is wanted. */
+export const nextEvent: EventSearch = (events, seq, isWanted) =>
+  firstOf(events, indexOf(events, seq), events.length, isWanted);
 
 /** The last event before `seq` that is wanted. */
-export function previousEvent(
+export const previousEvent: EventSearch = (events, seq, isWanted) =>
+  firstOf(events, indexOf(events, seq) - 1, -1, isWanted);
+
+const indexOf = (events: readonly Stamped[], seq: Seq): number =>
+  Math.min(events.length, Math.max(0, seq - (events[0]?.seq ?? 0)));
+
+/** From one index to before another, upwards or downwards. */
+function* firstOf(
   events: readonly Stamped[],
-  seq: Seq,
+  from: number,
+  to: number,
   isWanted: (stamped: Stamped) => boolean,
-): Stamped | undefined {
-  const first = events[0]?.seq ?? 0;
-  for (let at = Math.min(events.length, seq - first) - 1; at >= 0; at -= 1) {
+): Work<Stamped | undefined> {
+  const by = Math.sign(to - from);
+  for (let at = from; (to - at) * by > 0; at += by) {
     const stamped = events[at] as Stamped;
     if (isWanted(stamped)) return stamped;
+    if (at % PIECE === 0) yield (at - from) / (to - from);
   }
   return undefined;
 }

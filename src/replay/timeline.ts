@@ -1,4 +1,5 @@
 import type { Seq, Tick } from '../base/units.ts';
+import { finish, type Work } from '../base/work.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { type Checkpoint, restoreCheckpoint, takeCheckpoint } from '../machine/checkpoint.ts';
 import type { Reason, Until } from '../machine/loop.ts';
@@ -49,6 +50,8 @@ export interface Timeline {
    * that the next step back is short.
    */
   seek(place: number | Mark): Mark;
+  /** The same in pieces; whoever leaves it stands where it is by then. */
+  seeking(place: number | Mark): Work<Mark>;
   /**
    * Look at the past in windows, latest first: `look` gets the machine at a window's start and runs it to its end.
    * The first answer other than undefined is returned; the machine stays where `look` left it.
@@ -124,7 +127,8 @@ export function createTimeline(options: TimelineOptions): Timeline {
       return state.store.bytes;
     },
     advance: (until) => advanceKeeping(state, until),
-    seek: (place) => (typeof place === 'number' ? seek(state, place) : seekMark(state, place)),
+    seek: (place) => finish(seekPlace(state, place)),
+    seeking: (place) => seekPlace(state, place),
     searchBack: (look) => searchBack(state, look),
     forget: () => forget(state),
     watching(watch, look) {
@@ -251,26 +255,48 @@ function loadedBefore(state: TimelineState, tick: Tick, least: number): Checkpoi
   return undefined;
 }
 
-function seek(state: TimelineState, tick: Tick): Mark {
+/** Ticks run between two looks at whether somebody wants to stop. */
+const PIECE = 1 << 16;
+
+const seekPlace = (state: TimelineState, place: number | Mark): Work<Mark> =>
+  typeof place === 'number' ? seekTick(state, place) : seekMark(state, place);
+
+function* seekTick(state: TimelineState, tick: Tick): Work<Mark> {
   const { machine, store } = state;
   let before = startFor(state, tick);
+  const way = { from: machine.ticks, to: tick };
   for (const distance of NEAR) {
     const stop = tick - distance;
     // New ground is covered in strides of its own.
     if (stop <= machine.ticks || stop - state.keptTo > state.every) continue;
-    goOn(state, { tick: stop });
+    yield* runTo(state, stop, way, goOn);
     before = takeCheckpoint(machine, before);
     store.leave(before, tick);
   }
-  advanceKeeping(state, { tick });
+  yield* runTo(state, tick, way, advanceKeeping);
   return markOf(machine);
 }
 
+/** Run on to a tick, which is a part of a longer way. */
+function* runTo(
+  state: TimelineState,
+  tick: Tick,
+  way: { readonly from: Tick; readonly to: Tick },
+  run: typeof goOn,
+): Work<void> {
+  const { machine } = state;
+  for (;;) {
+    const { why } = run(state, { tick: Math.min(tick, machine.ticks + PIECE) });
+    if (machine.ticks >= tick || why !== 'until') return;
+    yield (machine.ticks - way.from) / (way.to - way.from);
+  }
+}
+
 /** Events of a tick come after the moment its count is reached: that of the tick before lies before all of them. */
-function seekMark(state: TimelineState, { seq, tick }: Mark): Mark {
+function* seekMark(state: TimelineState, { seq, tick }: Mark): Work<Mark> {
   const { machine } = state;
   const isBehind = machine.ticks < tick && machine.seq <= seq;
-  if (!isBehind || tick - machine.ticks > 1) seek(state, Math.max(0, tick - 1));
+  if (!isBehind || tick - machine.ticks > 1) yield* seekTick(state, Math.max(0, tick - 1));
   if (machine.seq < seq) advanceKeeping(state, { seq, tick });
   reachEvent(machine, seq, tick);
   if (machine.ticks < tick) advanceKeeping(state, { tick });
@@ -308,7 +334,7 @@ function stand(state: TimelineState, tick: Tick): void {
   const { machine, store } = state;
   const held = store.before(tick);
   const loaded = held.tick === tick ? held : loadedBefore(state, tick + 1, tick);
-  if (loaded === undefined) seek(state, tick);
+  if (loaded === undefined) finish(seekTick(state, tick));
   else restoreCheckpoint(machine, loaded);
 }
 

@@ -1,3 +1,4 @@
+import { finish } from '../base/work.ts';
 import { expect } from 'vitest';
 import type { Tick } from '../base/units.ts';
 import { printable } from '../base/printable.ts';
@@ -45,7 +46,7 @@ function toReplayExactly(received: TraceUnderTest, images: ImagePaths = {}): Out
 function toReach(received: TraceUnderTest, event: string): Outcome {
   const trace = pathOf(received);
   const { events, damage } = eventsOf(trace);
-  const found = nextEvent(events, 0, matcher(filterOf(event)));
+  const found = finish(nextEvent(events, 0, matcher(filterOf(event))));
   if (found === undefined) {
     const far = damage === undefined ? '' : `, as far as it can be read: ${damage}`;
     const sentence = `No event of ${trace} is ${event}${far}.`;
@@ -76,7 +77,7 @@ export interface PrintedOn {
 function toPrint(received: TraceUnderTest, wanted: string | RegExp, { device = 'serial0' }: PrintedOn = {}): Outcome {
   const trace = pathOf(received);
   const { events, damage } = eventsOf(trace);
-  const printed = consolesOf(events).get(device) ?? new ConsoleText();
+  const printed = finish(consolesOf(events)).get(device) ?? new ConsoleText();
   const { value: found } = printedIn(printed, wanted).next();
   const what = typeof wanted === 'string' ? JSON.stringify(wanted) : String(wanted);
   if (found !== undefined) {

@@ -34,5 +34,5 @@ export function recordRun(options: readonly string[]): void {
 }
 
 /** Stand at the beginning of a recorded run. */
-export const debugTour = (trace: string): DebugSession =>
-  openDebugSession(openTimeline(openRecordedRun(NODE, trace, {}), { every: 20_000 }));
+export const debugTour = (trace: string, every = 20_000): DebugSession =>
+  openDebugSession(openTimeline(openRecordedRun(NODE, trace, {}), { every }));

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { finish } from '../../src/base/work.ts';
 import { type DebugSession, openDebugSession } from '../../src/debugger/session.ts';
 import { indexTrace } from '../../src/runs/recorded/index-trace.ts';
 import { NODE } from '../../src/host/node.ts';
@@ -16,7 +17,7 @@ const TRACES = { 'two processors': join(folder, 'two.trace'), 'one processor': j
 beforeAll(() => {
   if (IS_WHOLE) recordTour(TRACES['one processor'], [], TICKS);
   recordTour(TRACES['two processors'], ['-smp', '2'], TICKS);
-  for (const trace of firstOf(1, Object.values(TRACES))) indexTrace(openRecordedRun(NODE, trace, {}), 100_000);
+  for (const trace of firstOf(1, Object.values(TRACES))) finish(indexTrace(openRecordedRun(NODE, trace, {}), 100_000));
 });
 
 const NEVER = Number.MAX_SAFE_INTEGER;

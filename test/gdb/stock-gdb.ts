@@ -108,15 +108,26 @@ function foreignCompiler(): Aside | undefined {
 }
 
 /** Build the guest of `test/gdb/guest`. */
-export function buildGuest(folder: string): BuiltGuest {
-  const symbols = join(folder, 'guest.debug');
-  const kernel = join(folder, 'guest.elf');
-  const options = [...COMPILED, `-Wl,-T,${SOURCES}link.ld`];
-  const compiled = spawnSync('gcc', [...options, `${SOURCES}start.S`, `${SOURCES}main.c`, '-o', symbols]);
+export const buildGuest = (folder: string): BuiltGuest =>
+  build(folder, 'guest', SOURCES, 'main.c', [...COMPILED, `-Wl,-T,${SOURCES}link.ld`]);
+
+const FRAMES = fileURLToPath(new URL('frames/', import.meta.url));
+const UNWOUND = `${FREESTANDING} ${LINKED} -fno-stack-protector -fcf-protection=none -fno-optimize-sibling-calls`;
+
+/** Build the guest of `test/gdb/frames`, which keeps its call frame information. */
+export function buildFrames(folder: string, ...options: string[]): BuiltGuest {
+  const all = [...UNWOUND.split(' '), `-ffile-prefix-map=${FRAMES}=`, `-Wl,-T,${FRAMES}link.ld`, ...options];
+  return build(folder, `frames${options.join('')}`, FRAMES, 'frames.c', all);
+}
+
+function build(folder: string, name: string, sources: string, main: string, options: string[]): BuiltGuest {
+  const symbols = join(folder, `${name}.debug`);
+  const kernel = join(folder, `${name}.elf`);
+  const compiled = spawnSync('gcc', [...options, `${sources}start.S`, `${sources}${main}`, '-o', symbols]);
   const copied = spawnSync('objcopy', ['-O', 'elf32-i386', symbols, kernel]);
   if (compiled.status !== 0 || copied.status !== 0) throw new Error(`${compiled.stderr}${copied.stderr}`);
-  const lines = readFileSync(join(SOURCES, 'main.c'), 'utf8').split('\n');
-  return { symbols, kernel, line: (name) => lines.findIndex((text) => text.includes(`/* at ${name} */`)) + 1 };
+  const lines = readFileSync(join(sources, main), 'utf8').split('\n');
+  return { symbols, kernel, line: (place) => lines.findIndex((text) => text.includes(`/* at ${place} */`)) + 1 };
 }
 
 /** How the guest is run: it ends by isa-debug-exit. */

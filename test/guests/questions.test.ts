@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { finish } from '../../src/base/work.ts';
 import { backtrace } from '../../src/debugger/symbols/backtrace.ts';
 import { linearRip, physicalOf, readLinear, readPhysical, registersOf } from '../../src/machine/guest-view.ts';
 import { kernelSymbols } from '../../src/debugger/symbols/kallsyms.ts';
@@ -49,7 +50,7 @@ beforeAll(() => {
   printed = out.replaceAll('\r', '');
   session = openDebugSession(openTimeline(openRecordedRun(NODE, trace, {})));
   session.at('sim:serial_received');
-  symbols = kernelSymbols(session.view);
+  symbols = finish(kernelSymbols(session.view));
   session.symbols = symbolTable(symbols);
 });
 
@@ -112,17 +113,17 @@ describe('a recorded Debian kernel', without(missing), () => {
 
   test('is unwound as its own panic prints it', () => {
     session.at('end');
-    expect(findPrevious(session, [breakAt('show_stack')])?.stop.said).toBe('break show_stack');
+    expect(finish(findPrevious(session, [breakAt('show_stack')]))?.stop.said).toBe('break show_stack');
     expect(kernelTrace()).toContainEqual(expect.stringMatching(/^panic\+0x/));
     expect(framesHere().slice(1)).toEqual(kernelTrace());
   });
 
   test('is unwound through interrupts to where a task began', () => {
     session.at('sim:serial_received');
-    const met = findPrevious(session, [breakAt('tick_sched_timer'), breakAt('tick_periodic')]);
+    const met = finish(findPrevious(session, [breakAt('tick_sched_timer'), breakAt('tick_periodic')]));
     expect(met).toBeDefined();
     const frames = backtrace(session.view, session.vcpu, session.symbols);
-    expect(frames.some(({ by }) => by === 'interrupted')).toBe(true);
+    expect(frames.some(({ isInterrupted }) => isInterrupted === true)).toBe(true);
     expect(framesHere().at(-1)).toMatch(/^(secondary_startup|ret_from_fork|entry_|asm_)/);
   });
 
@@ -151,7 +152,7 @@ describe('a recorded Debian kernel', without(missing), () => {
     ask('watch jiffies/8');
     expect(ask('continue')).toContain('After a hit of watch jiffies/8');
     const { tick } = session.now;
-    expect(findNext(session, session.stops)).toBeDefined();
+    expect(finish(findNext(session, session.stops))).toBeDefined();
     expect(session.now.tick).toBeGreaterThan(tick);
     ask('delete');
   });
@@ -170,7 +171,7 @@ describe('a recorded Debian kernel', without(missing), () => {
     ['diff 50% +1', /\d+ fields and \d+ pages/],
     ['why jiffies/8', /by vcpu0: 0x[0-9a-f]+ <\w+\+0x[0-9a-f]+>: .*add/],
     ['why $cr3', /mov cr3/],
-    ['why kvm.vcpus.0.mpState', /between these events/],
+    ['why kvm.vcpus.0.mpState', /by event \d+ tick \d+ /],
     // The decompressor's work: "Linux ve".
     ['history linux_banner/8', /: 3 writes\n[\s\S]*-> 0x65762078756e694c {2}vcpu0$/],
   ])('answers %s', (line, expected) => {
@@ -191,9 +192,9 @@ function mnemonic(text: string): string {
 /** Into the middle of a program of the guest. */
 function atUserMode(): void {
   session.at('sim:serial_received');
-  findNext(session, [breakAt('do_syscall_64')]);
+  finish(findNext(session, [breakAt('do_syscall_64')]));
   const rip = evaluate(session, 'u64[$rdi + 0x80]');
-  findNext(session, [breakAt(`0x${rip.toString(16)}`)]);
+  finish(findNext(session, [breakAt(`0x${rip.toString(16)}`)]));
   expect(evaluate(session, '$cpl')).toBe(3n);
 }
 

@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSyn
 import { inflateRawSync } from 'node:zlib';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { finish } from '../../src/base/work.ts';
 import { indexTrace } from '../../src/runs/recorded/index-trace.ts';
 import { NODE } from '../../src/host/node.ts';
 import { openRecordedRun, openTimeline, type RecordedTimeline } from '../../src/runs/recorded/recorded-run.ts';
@@ -30,8 +31,8 @@ const SMP = join(folder, 'smp.trace');
 beforeAll(() => {
   recordTour(TRACE, [], TICKS);
   recordTour(SMP, ['-smp', '2'], TICKS);
-  indexTrace(openRecordedRun(NODE, TRACE, {}), EVERY);
-  indexTrace(openRecordedRun(NODE, SMP, {}), EVERY);
+  finish(indexTrace(openRecordedRun(NODE, TRACE, {}), EVERY));
+  finish(indexTrace(openRecordedRun(NODE, SMP, {}), EVERY));
 });
 
 /** Stand in a trace with its stored checkpoints, and hear why they cannot be used. */
@@ -145,7 +146,7 @@ describe('checkpoints beside a trace', () => {
     const path = join(folder, 'planted.trace');
     copyFileSync(TRACE, path);
     const run = openRecordedRun(NODE, path, {});
-    expect(() => indexTrace({ ...run, seed: 'another' }, EVERY)).toThrow(/seed/);
+    expect(() => finish(indexTrace({ ...run, seed: 'another' }, EVERY))).toThrow(/seed/);
     expect(existsSync(checkpointPath(path))).toBe(false);
     expect(existsSync(`${checkpointPath(path)}.part`)).toBe(false);
   });

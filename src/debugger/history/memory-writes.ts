@@ -1,9 +1,12 @@
 import { Problem } from '../../base/problem.ts';
 import type { Gpa, Gva, Seq, Tick } from '../../base/units.ts';
+import type { Work } from '../../base/work.ts';
 import type { Writer } from '../../engine/index.ts';
 import { type GuestView, hvaOf, isPaging, physicalOf, registersOf, walkLinear } from '../../machine/guest-view.ts';
+import type { Stamped } from '../../events/stamped.ts';
 import type { DebugSession } from '../session.ts';
-import { type Bound, type Here, runOn, searchBack, stand } from '../stops/windows.ts';
+import type { FieldDifference } from './state-difference.ts';
+import { type Bound, type Here, runOn, searchBack } from '../stops/windows.ts';
 import { CR4_LA57, EFER_LMA } from '../../x86/registers.ts';
 import { PTE_FRAME, PTE_MARKS } from '../../x86/paging.ts';
 
@@ -15,6 +18,10 @@ export interface Change {
   readonly seq: Seq;
   readonly before: string;
   readonly after: string;
+  /** Of the state: each field that changed, the event that did it, and what the guest was about to execute. */
+  readonly leaves?: readonly FieldDifference[];
+  readonly event?: Stamped;
+  readonly rip?: Gva;
 }
 
 /** A write to memory: also one that left the bytes as they were. */
@@ -95,12 +102,12 @@ export function bytesIn({ machine }: GuestView, pieces: readonly Piece[]): strin
 }
 
 /** Run on and hear of every write to some bytes, whoever makes it and through whatever address. */
-function hearWrites(
+function* hearWrites(
   session: DebugSession,
   pieces: readonly Piece[],
   bound: Bound,
   hear: (write: MemoryWrite) => void,
-): void {
+): Work<void> {
   const { view } = session;
   const { machine } = session.run.timeline;
   const stops = machine.engine.stops;
@@ -114,7 +121,7 @@ function hearWrites(
     hear({ tick: machine.ticks + ticks, seq: machine.seq, vcpu, by, before, after });
   });
   try {
-    runOn(session, bound, () => undefined);
+    yield* runOn(session, bound, {});
   } finally {
     stops?.follow([], undefined);
   }
@@ -138,16 +145,16 @@ const isBefore = ({ tick, seq, by }: MemoryWrite, here: Here): boolean =>
   by === 'outside' ? seq < here.seq || (seq === here.seq && tick < here.tick) : tick < here.tick;
 
 /** The last write before a place that is meant, not looking before a tick. The session is elsewhere afterwards. */
-export function lastWrite(
+export function* lastWrite(
   session: DebugSession,
   pieces: readonly Piece[],
   here: Here,
   isMeant: (write: MemoryWrite) => boolean = () => true,
   least = 0,
-): MemoryWrite | undefined {
-  return searchBack(session, here, least, (bound) => {
+): Work<MemoryWrite | undefined> {
+  return yield* searchBack(session, here, least, function* (bound) {
     let last: MemoryWrite | undefined;
-    hearWrites(session, pieces, bound, (write) => {
+    yield* hearWrites(session, pieces, bound, (write) => {
       if (isBefore(write, here) && isMeant(write)) last = write;
     });
     return last;
@@ -155,11 +162,11 @@ export function lastWrite(
 }
 
 /** Hear of every write of the run, oldest first. The session is elsewhere afterwards. */
-export function hearAllWrites(
+export function* hearAllWrites(
   session: DebugSession,
   pieces: readonly Piece[],
   hear: (write: MemoryWrite) => void,
-): void {
-  stand(session, 0);
-  hearWrites(session, pieces, { tick: Number.POSITIVE_INFINITY, seq: Number.POSITIVE_INFINITY }, hear);
+): Work<void> {
+  yield* session.standing(0);
+  yield* hearWrites(session, pieces, { tick: Number.POSITIVE_INFINITY, seq: Number.POSITIVE_INFINITY }, hear);
 }

@@ -1,4 +1,5 @@
 import { Problem } from '../../base/problem.ts';
+import type { Work } from '../../base/work.ts';
 import { sourceName, type Stamped } from '../../events/stamped.ts';
 import { describeStamped } from '../../replay/divergence.ts';
 import { type Followed, followedRegister, followedState, hearAllChanges, lastChange } from './changes.ts';
@@ -17,13 +18,23 @@ import {
 import { disassembly } from '../look/instructions.ts';
 import { evaluate, named } from '../look/vantage.ts';
 import type { DebugSession } from '../session.ts';
-import { type Here, hereOf, stand, staying } from '../stops/windows.ts';
+import { type Here, hereOf, staying } from '../stops/windows.ts';
+import { type FieldDifference, printed } from './state-difference.ts';
 
 /** What is asked about: memory, whose writes are heard, or a value, whose changes are. */
-type Asked =
-  /** `entries`: what maps a linear address there. */
-  | { readonly name: string; readonly pieces: readonly Piece[]; readonly entries: readonly Piece[] }
-  | { readonly name: string; readonly followed: Followed };
+type Asked = AskedMemory | AskedValue;
+
+interface AskedMemory {
+  readonly name: string;
+  readonly pieces: readonly Piece[];
+  /** What maps a linear address there. */
+  readonly entries: readonly Piece[];
+}
+
+interface AskedValue {
+  readonly name: string;
+  readonly followed: Followed;
+}
 
 const LONGEST = 4096;
 const STATE = /^(schedule|kvm|vmm|random|hostMemory)\.[\w.]+$/;
@@ -70,14 +81,14 @@ function explaining({ run, view }: DebugSession, { seq }: Change, pieces: readon
 }
 
 /** Who wrote, and through which instruction. Stands at the instruction afterwards. */
-function describeWriter(session: DebugSession, write: MemoryWrite, pieces: readonly Piece[]): string[] {
+function* describeWriter(session: DebugSession, write: MemoryWrite, pieces: readonly Piece[]): Work<string[]> {
   const { tick, by } = write;
   if (by === 'outside') {
     const event = explaining(session, write, pieces);
     const with_ = event === undefined ? '' : `, with ${sourceName(event.source)} ${describeStamped(event)}`;
     return [`at tick ${tick} from outside the guest${with_}`];
   }
-  stand(session, tick);
+  yield* session.standing(tick);
   session.stood(write.vcpu);
   const [line = ''] = disassembly(session, linearRip(session.view, write.vcpu), 1);
   const instruction = line.trim().replace(/^=> /, '');
@@ -85,20 +96,12 @@ function describeWriter(session: DebugSession, write: MemoryWrite, pieces: reado
   return [`at tick ${tick} by vcpu${write.vcpu}${how}: ${instruction}`];
 }
 
-/** What happened at a change of a register or of a field of the state. */
-function describeChange(session: DebugSession, { tick, seq }: Change, isRegister: boolean): string[] {
+/** What happened at a change of a register. Stands before it afterwards. */
+function* describeRegister(session: DebugSession, { tick, seq }: Change): Work<string[]> {
   const { events } = session.run;
   const first = events[0]?.seq ?? 0;
-  if (!isRegister) {
-    session.goTo(tick);
-    const [before, after] = [events[seq - 1 - first], events[seq - first]];
-    return [
-      `at tick ${tick}, between these events:`,
-      ...[before, after].flatMap((stamped) => (stamped === undefined ? [] : [`  ${describeStamped(stamped)}`])),
-    ];
-  }
-  stand(session, tick);
-  if (session.now.seq >= seq) stand(session, Math.max(0, tick - 1));
+  yield* session.standing(tick);
+  if (session.now.seq >= seq) yield* session.standing(Math.max(0, tick - 1));
   const { vcpu } = session;
   const { seq: from, tick: at } = session.now;
   const [line = ''] = disassembly(session, linearRip(session.view, vcpu), 1);
@@ -110,89 +113,139 @@ function describeChange(session: DebugSession, { tick, seq }: Change, isRegister
   return [`at tick ${at} by vcpu${vcpu}: ${line.trim().replace(/^=> /, '')}`, ...between];
 }
 
+/** Which event changed the state, what else with it, and what the guest was about to execute. Stands before it. */
+function* describeState(session: DebugSession, change: Change): Work<string[]> {
+  const { tick, event, leaves = [] } = change;
+  yield* session.going(event === undefined ? tick : { seq: event.seq, tick });
+  const [, ...more] = leaves;
+  return [
+    event === undefined ? `at tick ${tick}` : `by event ${describeStamped(event)}`,
+    ...(change.rip === undefined ? [] : [`the guest at ${named(session, change.rip)}`]),
+    ...more.map((leaf) => `  ${leafText(leaf)}`),
+  ];
+}
+
+const leafText = ({ path, left, right }: FieldDifference): string => `${path}: ${printed(left)} -> ${printed(right)}`;
+
 const EVENTS_SHOWN = 6;
 
 /** `why WHAT`: who wrote or changed it last before here, and when. The session stays where it is. */
-export function why(session: DebugSession, words: string): string {
+export const why = (session: DebugSession, words: string): Work<string> => {
   const asked = askedAbout(session, words);
-  return staying(session, () => {
-    const here = hereOf(session);
-    if ('pieces' in asked) {
-      const value = bytesIn(session.view, asked.pieces);
-      const write = lastWrite(session, asked.pieces, here);
-      const mapped = remapped(session, asked.entries, here, write);
-      if (write === undefined) {
-        return [`${asked.name} has not been written since power-on: ${value}.`, ...mapped].join('\n');
-      }
-      return [told(asked.name, write, describeWriter(session, write, asked.pieces)), ...mapped].join('\n');
-    }
-    const value = asked.followed.read();
-    const change = lastChange(session, asked.followed, here);
-    if (change === undefined) return `${asked.name} has not changed since power-on: ${value}.`;
-    const how = describeChange(session, change, words.startsWith('$'));
-    return told(asked.name, { ...change, tick: session.now.tick }, how);
-  });
+  const here = hereOf(session);
+  return staying(
+    session,
+    'pieces' in asked ? whyWritten(session, asked, here) : whyChanged(session, asked, here, words.startsWith('$')),
+  );
+};
+
+function* whyWritten(session: DebugSession, asked: AskedMemory, here: Here): Work<string> {
+  const { name, pieces, entries } = asked;
+  const value = bytesIn(session.view, pieces);
+  const write = yield* lastWrite(session, pieces, here);
+  const mapped = yield* remapped(session, entries, here, write);
+  if (write === undefined) return [`${name} has not been written since power-on: ${value}.`, ...mapped].join('\n');
+  const how = yield* describeWriter(session, write, pieces);
+  return [told(name, write, how, `tick ${write.tick}`), ...mapped].join('\n');
+}
+
+function* whyChanged(session: DebugSession, asked: AskedValue, here: Here, isRegister: boolean): Work<string> {
+  const value = asked.followed.read();
+  const change = yield* lastChange(session, asked.followed, here);
+  if (change === undefined) return `${asked.name} has not changed since power-on: ${value}.`;
+  if (!isRegister) {
+    const how = yield* describeState(session, change);
+    const { event, tick, leaves = [] } = change;
+    const before = event === undefined || event.seq === 0 ? `tick ${tick}` : `#${event.seq - 1}`;
+    const [leaf = { path: asked.name, left: undefined, right: undefined }] = leaves;
+    return told(leaf.path, { before: printed(leaf.left), after: printed(leaf.right) }, how, before);
+  }
+  const how = yield* describeRegister(session, change);
+  return told(asked.name, change, how, `tick ${session.now.tick}`);
 }
 
 /** When the address came to lead there after what lies there was last written. */
-function remapped(
+function* remapped(
   session: DebugSession,
   entries: readonly Piece[],
   here: Here,
   write: MemoryWrite | undefined,
-): string[] {
+): Work<string[]> {
   if (entries.length === 0 || write === undefined) return [];
-  const change = lastWrite(session, entries, here, changesMapping, write.tick);
+  const change = yield* lastWrite(session, entries, here, changesMapping, write.tick);
   if (change === undefined || change.tick <= write.tick) return [];
-  const lines = describeWriter(session, change, entries).map((line) => `  ${line}`);
+  const lines = (yield* describeWriter(session, change, entries)).map((line) => `  ${line}`);
   return ['The address was mapped there only later:', ...lines];
 }
 
-const told = (name: string, { before, after, tick }: Change, how: readonly string[]): string =>
-  [`${name}: ${before} -> ${after}`, ...how, `\`at ${tick}\` stands before it.`].join('\n');
+type Values = Pick<Change, 'before' | 'after'>;
+
+const told = (name: string, { before, after }: Values, how: readonly string[], place: string): string =>
+  [`${name}: ${before} -> ${after}`, ...how, `\`at ${place}\` stands before it.`].join('\n');
 
 const SHOWN = 40;
+/** What `--all` shows at most: a hot word is written a hundred million times. */
+const ALL = 1_000_000;
 
-/** `history WHAT`: every write to memory over the run, or every change of a register or a field of the state. */
-export function history(session: DebugSession, words: string): string {
-  const asked = askedAbout(session, words);
-  return staying(session, () => {
-    const isMemory = 'pieces' in asked;
-    const value = isMemory ? bytesIn(session.view, asked.pieces) : asked.followed.read();
-    const ends = endsOf<Change>();
-    if (isMemory) hearAllWrites(session, asked.pieces, ends.add);
-    else hearAllChanges(session, asked.followed, ends.add);
-    const { count, first, last } = ends;
-    const what = isMemory ? 'write' : 'change';
-    if (count() === 0) return `${asked.name}: no ${what}s; ${value}`;
-    const between = count() > SHOWN ? [`  and ${count() - SHOWN} more`] : [];
-    const rows = [...first.map(rowOf), ...between, ...last.map(rowOf)];
-    return [`${asked.name}: ${count()} ${what}${count() === 1 ? '' : 's'}`, ...rows].join('\n');
-  });
+/** `history WHAT [--all]`: every write to memory over the run, or every change of a register or of the state. */
+export const history = (session: DebugSession, words: string): Work<string> => {
+  const asked = askedAbout(session, words.replace(/\s*--all\b\s*/, ' ').trim());
+  const ends = endsOf<Change>(/--all\b/.test(words) ? ALL : SHOWN);
+  return staying(session, wholeHistory(session, asked, ends));
+};
+
+function* wholeHistory(session: DebugSession, asked: Asked, ends: Ends<Change>): Work<string> {
+  const isMemory = 'pieces' in asked;
+  const value = isMemory ? bytesIn(session.view, asked.pieces) : asked.followed.read();
+  if (isMemory) yield* hearAllWrites(session, asked.pieces, ends.add);
+  else yield* hearAllChanges(session, asked.followed, ends.add);
+  const { count, first, last } = ends;
+  const what = isMemory ? 'write' : 'change';
+  if (count() === 0) return `${asked.name}: no ${what}s; ${value}`;
+  const left = count() - first.length - last.length;
+  const between = left > 0 ? [`  and ${left} more${ends.most < ALL ? ': `--all` shows them' : ''}`] : [];
+  const rows = (changes: readonly Change[]): string[] => changes.flatMap((change) => rowsOf(session, change));
+  const head = `${asked.name}: ${count()} ${what}${count() === 1 ? '' : 's'}`;
+  return [head, ...rows(first), ...between, ...rows(last)].join('\n');
 }
 
-/** The first and the last of many, and how many there were: a hot word is written a hundred million times. */
-function endsOf<T>() {
+/** The first and the last of many, and how many there were. */
+interface Ends<T> {
+  readonly most: number;
+  readonly first: readonly T[];
+  readonly last: readonly T[];
+  count(): number;
+  add(each: T): void;
+}
+
+function endsOf<T>(most: number): Ends<T> {
   const first: T[] = [];
   const last: T[] = [];
   let count = 0;
   return {
+    most,
     first,
     last,
     count: () => count,
     add(each: T): void {
       count += 1;
-      if (count <= SHOWN / 2) first.push(each);
+      if (count <= most / 2) first.push(each);
       else last.push(each);
-      if (last.length > SHOWN / 2) last.shift();
+      if (last.length > most / 2) last.shift();
     },
   };
 }
 
-function rowOf(change: Change & Partial<MemoryWrite>): string {
-  const { tick, before, after, by, vcpu } = change;
+/** One for a write, and one for each field of the state that an event changed. */
+function rowsOf(session: DebugSession, change: Change & Partial<MemoryWrite>): string[] {
+  const { tick, before, after, by, vcpu, leaves, event, rip } = change;
+  if (leaves !== undefined) {
+    const writer = event === undefined ? '' : `  ${sourceName(event.source)} ${event.event.kind} #${event.seq}`;
+    const at = rip === undefined ? '' : ` at ${named(session, rip)}`;
+    return leaves.map((leaf) => `  tick ${tick}: ${leafText(leaf)}${writer}${at}`);
+  }
   const who = by === undefined ? '' : by === 'instruction' ? `  vcpu${vcpu}` : `  ${WRITERS[by]}`;
-  return `  tick ${tick}: ${before} -> ${after}${who}`;
+  return [`  tick ${tick}: ${before} -> ${after}${who}`];
 }
 
 const WRITERS = { delivery: 'delivery of an event', walk: 'page walk', outside: 'outside the guest' } as const;

@@ -1,4 +1,5 @@
 import { Problem } from '../../base/problem.ts';
+import type { Work } from '../../base/work.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { describeStamped } from '../../replay/divergence.ts';
 import { filterOf, matcher } from '../../replay/export/event-filter.ts';
@@ -7,7 +8,9 @@ import { kernelSymbols } from '../symbols/kallsyms.ts';
 import { nextEvent, previousEvent } from '../../replay/places.ts';
 import { clearStops, describeStops, find, setBreak, setTemporary, setWatch, towards } from './stops.ts';
 import { type DebugSession, describePlace } from '../session.ts';
-import { fieldDifferences, pageDifferences, printed, snapshotOf } from '../history/state-difference.ts';
+import { placeOf } from './place.ts';
+import { staying } from '../stops/windows.ts';
+import { fieldDifferences, leavesOf, pageDifferences, printed, snapshotOf } from '../history/state-difference.ts';
 import { symbolTable } from '../symbols/symbols.ts';
 import { viewsHelp } from '../views/asked.ts';
 import { countOf } from '../views/view.ts';
@@ -19,25 +22,31 @@ export interface PromptCommand {
   readonly help: string;
   /** It asks, and the session stays where it is: gdb may ask it too. */
   readonly isQuestion?: boolean;
-  readonly answer: (session: DebugSession, words: string) => string;
+  /** What takes time is done in pieces, so that somebody can stop it. */
+  readonly answer: (session: DebugSession, words: string) => string | Work<string>;
 }
 
 const EVENTS_SHOWN = 20;
 const FIELDS_SHOWN = 60;
 
-function difference(session: DebugSession, words: string): string {
-  const places = words.split(/\s+/).filter((word) => word !== '');
+/** Both marks are counted from where one stands. */
+function difference(session: DebugSession, words: string): Work<string> {
+  const places = words.replace(/\btick\s+(?=\d)/g, '').split(/\s+/);
   const [from, to] = places;
-  if (from === undefined || places.length > 2) throw new Problem('Say which marks: `diff MARK [MARK]`.');
+  if (from === undefined || from === '' || places.length > 2) throw new Problem('Say which marks: `diff MARK [MARK]`.');
+  return staying(session, differenceOf(session, from, to));
+}
+
+function* differenceOf(session: DebugSession, from: string, to: string | undefined): Work<string> {
   const here = session.now;
-  session.at(from);
+  const there = to === undefined ? here : yield* placeOf(session, to);
+  yield* session.going(here);
+  yield* session.going(yield* placeOf(session, from));
   const left = snapshotOf(session.view);
-  if (to === undefined) session.goTo(here);
-  else session.at(to);
+  yield* session.going(there);
   const right = snapshotOf(session.view);
-  const fields = fieldDifferences(left, right);
+  const fields = fieldDifferences(left, right).flatMap(leavesOf);
   const pages = pageDifferences(session.view, left, right);
-  session.goTo(here);
   const lines = fields
     .slice(0, FIELDS_SHOWN)
     .map(({ path, left: one, right: other }) => `  ${path}: ${printed(one)} -> ${printed(other)}`);
@@ -51,7 +60,7 @@ function difference(session: DebugSession, words: string): string {
   ].join('\n');
 }
 
-function eventsAround(session: DebugSession, words: string): string {
+function* eventsAround(session: DebugSession, words: string): Work<string> {
   const { events } = session.run;
   const { seq } = session;
   const match = /^(\d*)\s*(.*)$/.exec(words) as RegExpExecArray;
@@ -59,13 +68,13 @@ function eventsAround(session: DebugSession, words: string): string {
   const isWanted = match[2] === '' ? () => true : matcher(filterOf(match[2] as string));
   const shown: Stamped[] = [];
   for (let before = seq; shown.length < count / 2; ) {
-    const found = previousEvent(events, before, isWanted);
+    const found = yield* previousEvent(events, before, isWanted);
     if (found === undefined) break;
     shown.unshift(found);
     before = found.seq;
   }
   for (let after = seq; shown.length < count; ) {
-    const found = nextEvent(events, after, isWanted);
+    const found = yield* nextEvent(events, after, isWanted);
     if (found === undefined) break;
     shown.push(found);
     after = found.seq + 1;
@@ -87,25 +96,25 @@ function processor(session: DebugSession, words: string): string {
 export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   at: {
     usage: 'at [PLACE]',
-    help: 'go to: start, end, a tick, #EVENT, 25%, +N, -N, print "TEXT", or the first event of a KIND [TEXT] [if COND]',
-    answer: (session, words) => {
-      if (words !== '') session.at(words);
+    help: 'go to: start, end, a tick, #EVENT, 25%, +N, -N, print "TEXT", the first event of a KIND [TEXT], or time at ADDR',
+    *answer(session, words) {
+      if (words !== '') yield* session.going(yield* placeOf(session, words));
       return describePlace(session);
     },
   },
   step: {
     usage: 'step [N]',
     help: 'N instructions on',
-    answer: (session, words) => {
-      session.step(countOf(words, 1));
+    *answer(session, words) {
+      yield* session.stepping(countOf(words, 1));
       return describePlace(session);
     },
   },
   back: {
     usage: 'back [N]',
     help: 'N instructions back',
-    answer: (session, words) => {
-      session.step(-countOf(words, 1));
+    *answer(session, words) {
+      yield* session.stepping(-countOf(words, 1));
       return describePlace(session);
     },
   },
@@ -147,8 +156,8 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   },
   history: {
     isQuestion: true,
-    usage: 'history WHAT',
-    help: 'all writes to it, or all its changes, over the run',
+    usage: 'history WHAT [--all]',
+    help: 'the writes to it, or its changes, over the run: the first and last, or all',
     answer: history,
   },
   diff: {
@@ -162,8 +171,8 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
     isQuestion: true,
     usage: 'kallsyms',
     help: "names from the running Linux kernel's own table in guest memory",
-    answer: (session) => {
-      const symbols = kernelSymbols(session.view);
+    *answer(session) {
+      const symbols = yield* kernelSymbols(session.view);
       if (symbols.length === 0) return 'No kallsyms of a Linux kernel lies in guest memory here.';
       session.symbols = symbolTable(symbols);
       return `${symbols.length} symbols.\n${describePlace(session)}`;

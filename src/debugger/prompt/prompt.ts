@@ -1,5 +1,6 @@
 import { own } from '../../base/own.ts';
 import { Problem } from '../../base/problem.ts';
+import { finish, type Work } from '../../base/work.ts';
 import { VOCABULARY } from '../../events/vocabulary.ts';
 import { PROMPT_COMMANDS } from './commands.ts';
 import { registerNames } from '../look/named-registers.ts';
@@ -23,22 +24,38 @@ const SHORT: Readonly<Record<string, string>> = {
   '?': 'help',
 };
 
-/** Answer one line typed at the prompt. What is wrong with it is a sentence; the session goes on. */
-export function answerPrompt(session: DebugSession, line: string): string {
+/** A line of the prompt, answered. */
+export interface Answer {
+  readonly text: string;
+  /** The text says what is wrong with the line; nothing was done. */
+  readonly isProblem: boolean;
+}
+
+/** Answer one line typed at the prompt, all at once. What is wrong with it is a sentence; the session goes on. */
+export const answerPrompt = (session: DebugSession, line: string): string => finish(answering(session, line)).text;
+
+/** The same in pieces. */
+export function* answering(session: DebugSession, line: string): Work<Answer> {
   const match = /^([a-z?-]+)\s*(.*)$/.exec(line.trim());
-  if (match === null) return line.trim() === '' ? '' : `Unknown command '${line.trim()}'. \`help\` lists them.`;
-  const [, first, words] = match;
-  const command = own(PROMPT_COMMANDS, own(SHORT, first as string) ?? (first as string));
+  if (match === null) return line.trim() === '' ? { text: '', isProblem: false } : unknownCommand(line.trim());
+  const [, first = '', words = ''] = match;
+  const command = own(PROMPT_COMMANDS, own(SHORT, first) ?? first);
   try {
-    const text = command?.answer(session, (words as string).trim()) ?? answerView(session, line);
-    if (text === undefined) return `Unknown command '${first}'. \`help\` lists them.`;
+    const answer = command?.answer(session, words.trim()) ?? answerView(session, line);
+    if (answer === undefined) return unknownCommand(first);
+    const text = typeof answer === 'string' ? answer : yield* answer;
     const divergence = session.divergence();
-    return divergence === undefined ? text : `${divergence}\n${text}`;
+    return { text: divergence === undefined ? text : `${divergence}\n${text}`, isProblem: divergence !== undefined };
   } catch (problem) {
-    if (problem instanceof Problem) return problem.message;
-    throw problem;
+    if (!(problem instanceof Problem)) throw problem;
+    return { text: problem.message, isProblem: true };
   }
 }
+
+const unknownCommand = (name: string): Answer => ({
+  text: `Unknown command '${name}'. \`help\` lists them.`,
+  isProblem: true,
+});
 
 const COMPLETIONS_MAX = 100;
 const TAKE_EVENTS = new Set(['at', 'continue', 'rcontinue', 'events']);

@@ -1,4 +1,5 @@
 import { Problem } from '../../base/problem.ts';
+import type { Work } from '../../base/work.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { describeStamped } from '../../replay/divergence.ts';
 import { named } from '../look/vantage.ts';
@@ -9,12 +10,23 @@ import { wordsIn } from '../stops/stop-words.ts';
 import { staying } from '../stops/windows.ts';
 
 /** On or back: to an event of a kind, or without one to the next stop or the end of the run. */
-export function towards(session: DebugSession, words: string, isBack: boolean): string {
+export function* towards(session: DebugSession, words: string, isBack: boolean): Work<string> {
   const stops = words === '' ? session.stops : [meant(session, words)];
   const here = session.now;
-  const met = isBack ? findPrevious(session, stops) : findNext(session, stops);
+  let isOver = false;
+  let met: Met | undefined;
+  try {
+    met = yield* isBack ? findPrevious(session, stops) : findNext(session, stops);
+    isOver = true;
+  } catch (problem) {
+    isOver = true;
+    throw problem;
+  } finally {
+    // Where a search back has come to is no place on the way: what lies between was passed forwards.
+    if (isBack && !isOver) yield* session.going(here);
+  }
   if (met === undefined && words !== '') {
-    session.goTo(here);
+    yield* session.going(here);
     return `No ${isBack ? 'earlier' : 'further'} event is ${words}.`;
   }
   const place = describePlace(session);
@@ -41,16 +53,17 @@ function describeMet({ stop, event, by }: Met, isBack: boolean): string {
 }
 
 /** `find next|last break|watch ...`: where it would stop. The session stays where it is. */
-export function find(session: DebugSession, words: string): string {
+export function find(session: DebugSession, words: string): Work<string> {
   const [, way, verb, rest = ''] = /^(next|last)\s+(break|watch)\b\s*(.*)$/.exec(words) ?? [];
   if (way === undefined) throw new Problem('Say which: `find next|last break|watch ...`.');
   const stop = (verb === 'break' ? parseBreak : parseWatch)(rest, wordsIn(session));
-  return staying(session, () => {
-    const isBack = way === 'last';
-    const met = (isBack ? findPrevious : findNext)(session, [stop]);
-    if (met === undefined) return `${stop.said} is not met ${isBack ? 'before' : 'after'} here.`;
-    return `${describeMet(met, isBack)}\n${describePlace(session)}`;
-  });
+  return staying(session, found(session, stop, way === 'last'));
+}
+
+function* found(session: DebugSession, stop: Stop, isBack: boolean): Work<string> {
+  const met = yield* (isBack ? findPrevious : findNext)(session, [stop]);
+  if (met === undefined) return `${stop.said} is not met ${isBack ? 'before' : 'after'} here.`;
+  return `${describeMet(met, isBack)}\n${describePlace(session)}`;
 }
 
 /** `break ...`: see `parseBreak`. */

@@ -1,6 +1,7 @@
 import { unreachable } from '../../base/invariant.ts';
 import { Problem } from '../../base/problem.ts';
 import type { Gva, Seq, Tick } from '../../base/units.ts';
+import type { Work } from '../../base/work.ts';
 import type {
   AnyHit,
   Breakpoint,
@@ -16,11 +17,11 @@ import { fieldValue } from '../../replay/expression/event-scope.ts';
 import { holds, type Scope } from '../../replay/expression/expression.ts';
 import { hvaOf, linearRip, readLinear, readPhysical, registersOf } from '../../machine/guest-view.ts';
 import { isSystemRegister, registerReader } from '../look/named-registers.ts';
-import { afterEvent, endOf, nextEvent, previousEvent } from '../../replay/places.ts';
+import { afterEvent, endOf, type EventSearch, nextEvent, previousEvent } from '../../replay/places.ts';
 import { littleEndian, scopeOf } from '../look/vantage.ts';
 import type { DebugSession } from '../session.ts';
 import { isMeantBy, type Stop } from './stops.ts';
-import { type Bound, type Here, hereOf, runOn, searchBack, stand } from './windows.ts';
+import { type Bound, type Here, hereOf, runOn, searchBack } from './windows.ts';
 
 /** A stop that was met, and where: the session stands there. */
 export interface Met {
@@ -45,62 +46,69 @@ interface Heard {
  * On to whatever comes first of these stops: before an instruction, after one that touches what is watched, or just
  * after an event. Undefined: none comes, and the session stands at the end of the run.
  */
-export function findNext(session: DebugSession, stops: readonly Stop[]): Met | undefined {
+export function* findNext(session: DebugSession, stops: readonly Stop[]): Work<Met | undefined> {
   const here = session.now;
-  const ahead = nearestMeant(session, stops, nextEvent, session.seq);
+  const ahead = yield* nearestMeant(session, stops, nextEvent, session.seq);
   if (hasEngineStops(stops)) {
     // A condition may have been asked elsewhere.
-    if (session.now.seq !== here.seq || session.now.tick !== here.tick) session.goTo(here);
-    const heard = heardUpTo(session, stops, ahead?.event?.seq);
+    if (session.now.seq !== here.seq || session.now.tick !== here.tick) yield* session.going(here);
+    const heard = yield* heardUpTo(session, stops, ahead?.event?.seq);
     if (heard !== undefined) return heard.met;
   }
-  return atEvent(session, ahead, endOf(session.run.events));
+  return yield* atEvent(session, ahead, endOf(session.run.events));
 }
 
 /** Back to whatever came last of these stops; before the instruction that touched something. */
-export function findPrevious(session: DebugSession, stops: readonly Stop[]): Met | undefined {
+export function* findPrevious(session: DebugSession, stops: readonly Stop[]): Work<Met | undefined> {
   const here = hereOf(session);
   const isAtMet = session.met?.seq === session.seq - 1;
-  const behind = nearestMeant(session, stops, previousEvent, session.seq - (isAtMet ? 1 : 0));
+  const behind = yield* nearestMeant(session, stops, previousEvent, session.seq - (isAtMet ? 1 : 0));
   if (hasEngineStops(stops)) {
-    const heard = lastHeard(session, stops, here, behind?.event);
+    const heard = yield* lastHeard(session, stops, here, behind?.event);
     if (heard !== undefined) {
-      arrive(session, stops, heard);
+      yield* arrive(session, stops, heard);
       return heard.met;
     }
   }
-  return atEvent(session, behind, 0);
+  return yield* atEvent(session, behind, 0);
 }
 
-function atEvent(session: DebugSession, met: Met | undefined, otherwise: Mark | number): Met | undefined {
-  session.goTo(met?.event === undefined ? otherwise : afterEvent(met.event));
+function* atEvent(session: DebugSession, met: Met | undefined, otherwise: Mark | number): Work<Met | undefined> {
+  yield* session.going(met?.event === undefined ? otherwise : afterEvent(met.event));
   session.met = met?.event;
   return met;
 }
 
 // Events: those of the recording.
 
+/** Learn what some stops have to know of the whole run. */
+function* prepare(stops: readonly Stop[]): Work<void> {
+  for (const stop of stops) if (stop.what === 'event' && stop.prepare !== undefined) yield* stop.prepare();
+}
+
 /** The nearest event that is meant, from `place` on or before it as `search` goes. */
-function nearestMeant(
+function* nearestMeant(
   session: DebugSession,
   stops: readonly Stop[],
-  search: typeof nextEvent,
+  search: EventSearch,
   place: number,
-): Met | undefined {
-  let met: Met | undefined;
-  search(session.run.events, place, (stamped) => {
-    met = metBy(session, stops, stamped);
-    return met !== undefined;
-  });
-  return met;
+): Work<Met | undefined> {
+  yield* prepare(stops);
+  const isMeant = (stamped: Stamped): boolean => stops.some((stop) => isMeantBy(stop, stamped));
+  for (let from = place; ; ) {
+    const found = yield* search(session.run.events, from, isMeant);
+    const met = found === undefined ? undefined : yield* metBy(session, stops, found);
+    if (found === undefined || met !== undefined) return met;
+    from = found.seq < from ? found.seq : found.seq + 1;
+  }
 }
 
 /** A condition that looks at registers or memory is asked where the event has just happened. */
-function metBy(session: DebugSession, stops: readonly Stop[], stamped: Stamped): Met | undefined {
+function* metBy(session: DebugSession, stops: readonly Stop[], stamped: Stamped): Work<Met | undefined> {
   for (const stop of stops) {
     if (!isMeantBy(stop, stamped)) continue;
     const { condition } = stop;
-    if (condition?.looks === true) session.goTo(afterEvent(stamped));
+    if (condition?.looks === true) yield* session.going(afterEvent(stamped));
     if (condition !== undefined && !holds(condition, scopeAt(session, stamped))) continue;
     return { stop, vcpu: Math.max(0, stamped.source - 16), event: stamped };
   }
@@ -173,21 +181,23 @@ interface Leg extends Bound {
 }
 
 /** Run on, hearing every stop that is met with its condition true; `hear` says whether to stop there. */
-function listen(session: DebugSession, stops: readonly Stop[], leg: Leg, hear: (heard: Heard) => boolean): void {
+function* listen(session: DebugSession, stops: readonly Stop[], leg: Leg, hear: (heard: Heard) => boolean): Work<void> {
   const engine = session.run.timeline.machine.engine.stops;
   if (engine === undefined) return;
   const { wanted, stopOf } = armed(session, stops);
   engine.waitFor(wanted);
   engine.passes = leg.passed !== undefined;
   try {
-    runOn(session, leg, () => {
-      const hits = engine.takeAll();
-      engine.passes = hits.some(({ kind }) => kind === 'break');
-      for (const hit of hits) {
-        const heard = judged(session, hit, stopOf, leg);
-        if (heard !== undefined && hear(heard)) return 'stop';
-      }
-      return hits.length > 0 ? 'again' : undefined;
+    yield* runOn(session, leg, {
+      isOver() {
+        const hits = engine.takeAll();
+        engine.passes = hits.some(({ kind }) => kind === 'break');
+        for (const hit of hits) {
+          const heard = judged(session, hit, stopOf, leg);
+          if (heard !== undefined && hear(heard)) return 'stop';
+        }
+        return hits.length > 0 ? 'again' : undefined;
+      },
     });
   } finally {
     engine.disarm();
@@ -259,13 +269,13 @@ function fieldOfMsr(scope: Scope, { msr, write }: Extract<AnyHit, { kind: 'msr' 
 }
 
 /** The first hit from here on, if it comes before an event. The session stands at it. */
-function heardUpTo(session: DebugSession, stops: readonly Stop[], event: number | undefined): Heard | undefined {
+function* heardUpTo(session: DebugSession, stops: readonly Stop[], event: number | undefined): Work<Heard | undefined> {
   const { view, now } = session;
   const { turn } = session.run.timeline.machine.state.schedule;
   const passed = { tick: now.tick, address: linearRip(view, turn) };
   const seq = event === undefined ? Number.POSITIVE_INFINITY : event + 1;
   let first: Heard | undefined;
-  listen(session, stops, { tick: Number.POSITIVE_INFINITY, seq, passed }, (heard) => {
+  yield* listen(session, stops, { tick: Number.POSITIVE_INFINITY, seq, passed }, (heard) => {
     first = heard;
     return true;
   });
@@ -275,19 +285,19 @@ function heardUpTo(session: DebugSession, stops: readonly Stop[], event: number 
 }
 
 /** The last hit before here and after an event, window by window. */
-function lastHeard(
+function* lastHeard(
   session: DebugSession,
   stops: readonly Stop[],
   here: Here,
   event: Stamped | undefined,
-): Heard | undefined {
+): Work<Heard | undefined> {
   const isBefore = ({ address, tick, seq }: Heard): boolean => {
     if (address === undefined) return tick < here.tick || (tick === here.tick && seq <= here.seq);
     return tick < here.tick || (tick === here.tick && seq < here.seq);
   };
-  const last = searchBack(session, here, event?.tick ?? 0, (bound) => {
+  const last = yield* searchBack(session, here, event?.tick ?? 0, function* (bound) {
     let found: Heard | undefined;
-    listen(session, stops, { ...bound, passed: undefined }, (heard) => {
+    yield* listen(session, stops, { ...bound, passed: undefined }, (heard) => {
       if (isBefore(heard)) found = heard;
       return false;
     });
@@ -296,15 +306,15 @@ function lastHeard(
   return event === undefined || (last?.seq ?? 0) > event.seq ? last : undefined;
 }
 
-function arrive(session: DebugSession, stops: readonly Stop[], { met, tick, seq, address }: Heard): void {
+function* arrive(session: DebugSession, stops: readonly Stop[], { met, tick, seq, address }: Heard): Work<void> {
   const { view } = session;
-  stand(session, tick);
+  yield* session.standing(tick);
   // Was it touched by the instruction before, or later in the same tick, by an event KVM injected?
   const isLater = session.run.timeline.now.seq < seq;
-  if (address === undefined && !isLater) stand(session, Math.max(0, tick - 1));
+  if (address === undefined && !isLater) yield* session.standing(Math.max(0, tick - 1));
   if (address !== undefined && linearRip(view, met.vcpu) !== address) {
     // A later moment of the same tick: an exception injected before the instruction.
-    listen(session, stops, { tick: tick + 1, seq: Number.POSITIVE_INFINITY, passed: undefined }, () => true);
+    yield* listen(session, stops, { tick: tick + 1, seq: Number.POSITIVE_INFINITY, passed: undefined }, () => true);
   }
   session.stood(met.vcpu);
 }

@@ -1,3 +1,4 @@
+import type { Work } from '../../base/work.ts';
 import { type GuestView, readPhysical } from '../../machine/guest-view.ts';
 import type { NamedAddress } from './symbols.ts';
 
@@ -10,19 +11,32 @@ const TOKENS = 256;
 const PER_MARKER = 256;
 const LONGEST_TAIL = 16_384;
 const MIB = 2 ** 20;
+const PAGE = 4096;
+
+/** Memory is searched in pieces of this size. */
+const SEARCHED = 8 * MIB;
+/** What lies before and behind the digits and belongs to the tables: those of a kernel with everything are 6 MiB. */
+const BEFORE = 16 * MIB;
+const BEHIND = MIB;
 
 /**
  * The symbols of the Linux kernel that runs, from its own kallsyms in guest memory: no file is needed and KASLR is
  * already in them. The layout is that of Linux 6.1 to 6.3, scripts/kallsyms.c: offsets, relative base, number, names,
  * markers, sequence numbers (3 bytes each; not in the first 6.1), token table, each aligned to 8. Empty when not found.
  */
-export function kernelSymbols(view: GuestView): readonly NamedAddress[] {
-  for (const slot of view.machine.state.kvm.vm?.slots ?? []) {
-    const memory = readPhysical(view, slot.baseGfn * 4096, slot.npages * 4096);
-    if (memory.length < MIB) continue;
-    for (let at = find(memory, DIGITS, 0); at >= 0; at = find(memory, DIGITS, at + 1)) {
-      const symbols = symbolsAround(memory, at);
-      if (symbols !== undefined) return symbols;
+export function* kernelSymbols(view: GuestView): Work<readonly NamedAddress[]> {
+  for (const { baseGfn, npages } of view.machine.state.kvm.vm?.slots ?? []) {
+    const [start, end] = [baseGfn * PAGE, (baseGfn + npages) * PAGE];
+    if (end - start < MIB) continue;
+    for (let from = start; from < end; from += SEARCHED) {
+      const memory = readPhysical(view, from, Math.min(end - from, SEARCHED + DIGITS.length));
+      for (let at = find(memory, DIGITS, 0); at >= 0; at = find(memory, DIGITS, at + 1)) {
+        const first = Math.max(start, from + at - BEFORE);
+        const around = readPhysical(view, first, Math.min(end, from + at + BEHIND) - first);
+        const symbols = yield* symbolsAround(around, from + at - first);
+        if (symbols !== undefined) return symbols;
+      }
+      yield (from - start) / (end - start);
     }
   }
   return [];
@@ -57,13 +71,16 @@ function tokensAround(memory: Uint8Array, digits: number): { readonly start: num
 const aligned = (bytes: number): number => Math.ceil(bytes / 8) * 8;
 
 const FEWEST = 1000;
+/** Numbers of symbols tried in one piece. */
+const COUNTS = 1 << 15;
 const MOST = 1_000_000;
 
-function symbolsAround(memory: Uint8Array, digits: number): readonly NamedAddress[] | undefined {
+function* symbolsAround(memory: Uint8Array, digits: number): Work<readonly NamedAddress[] | undefined> {
   const { start, tokens } = tokensAround(memory, digits);
   if (tokens.length < TOKENS || start % 8 !== 0) return undefined;
   const data = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
   for (let count = FEWEST; count < MOST; count += 1) {
+    if (count % COUNTS === 0) yield undefined;
     for (const sequences of [aligned(3 * count), 0]) {
       const markers = start - sequences - aligned(4 * Math.ceil(count / PER_MARKER));
       if (markers < 0 || !areMarkers(data, markers, count)) continue;
@@ -71,6 +88,7 @@ function symbolsAround(memory: Uint8Array, digits: number): readonly NamedAddres
       for (let names = markers - aligned(last); names > markers - last - LONGEST_TAIL && names >= 32; names -= 8) {
         if (data.getUint32(names - 8, true) !== count) continue;
         const list = namesAt(memory, names, count, tokens, markers);
+        yield undefined;
         if (list !== undefined) return withAddresses(data, names, list);
       }
     }

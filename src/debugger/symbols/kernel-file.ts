@@ -1,3 +1,4 @@
+import { finish } from '../../base/work.ts';
 import { type GuestView, readLinear } from '../../machine/guest-view.ts';
 import { kernelSymbols } from './kallsyms.ts';
 import { type NamedAddress, symbolTable, type SymbolTable } from './symbols.ts';
@@ -17,7 +18,7 @@ export interface KernelFile {
  * kernel's own page tables may be in force when they are not here, and says whether it could.
  */
 export function kernelFile(view: GuestView, vcpu: number, elsewhere: () => boolean): KernelFile | undefined {
-  const found = kernelSymbols(view);
+  const found = finish(kernelSymbols(view));
   if (found.length === 0) return undefined;
   const table = symbolTable(found);
   const code = codeRanges(table);

@@ -1,5 +1,9 @@
 import { Problem } from '../../base/problem.ts';
 import type { Gva } from '../../base/units.ts';
+import type { FrameSection } from './dwarf/frame-entries.ts';
+import { type LineTable, lineTable, type SourceLine } from './dwarf/lines.ts';
+import { type CallFrames, callFrames } from './dwarf/unwind.ts';
+import { type ElfFile, isElf, readElf, sectionNamed, textAt } from './elf.ts';
 
 /** A name of an address. */
 export interface NamedAddress {
@@ -9,12 +13,23 @@ export interface NamedAddress {
   readonly size: bigint;
 }
 
+/** What a file says of its code. */
+export interface CodeKnown {
+  /** How callers are found. */
+  readonly frames?: CallFrames;
+  lineAt(address: Gva): SourceLine | undefined;
+}
+
 /** Names of addresses, and addresses of names. */
 export interface SymbolTable {
   readonly count: number;
+  /** Of the file they come from, when it says more than names. */
+  readonly code?: CodeKnown | undefined;
   addressOf(name: string): bigint | undefined;
   /** `name` or `name+0x12`, when the address lies in or soon after a symbol. */
   nameOf(address: Gva): string | undefined;
+  /** The symbol an address lies in or soon after. */
+  symbolAt(address: Gva): NamedAddress | undefined;
   /** Names that start so, for completion. */
   startingWith(prefix: string, limit: number): string[];
 }
@@ -23,41 +38,55 @@ export interface SymbolTable {
 const REACH = 0x10_0000n;
 
 /** A table of these symbols. */
-export function symbolTable(symbols: readonly NamedAddress[]): SymbolTable {
+export function symbolTable(symbols: readonly NamedAddress[], code?: CodeKnown): SymbolTable {
   const sorted = [...symbols].sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
   const byName = new Map<string, bigint>();
   for (const { name, address } of sorted) if (!byName.has(name)) byName.set(name, address);
+  const symbolAt = (address: Gva): NamedAddress | undefined => {
+    let low = 0;
+    let high = sorted.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((sorted[middle] as NamedAddress).address <= address) low = middle + 1;
+      else high = middle;
+    }
+    const found = sorted[low - 1];
+    if (found === undefined) return undefined;
+    const offset = address - found.address;
+    return offset >= (found.size === 0n ? REACH : found.size) && offset !== 0n ? undefined : found;
+  };
   return {
     count: sorted.length,
+    code,
     addressOf: (name) => byName.get(name),
     nameOf(address) {
-      let low = 0;
-      let high = sorted.length;
-      while (low < high) {
-        const middle = (low + high) >>> 1;
-        if ((sorted[middle] as NamedAddress).address <= address) low = middle + 1;
-        else high = middle;
-      }
-      const found = sorted[low - 1];
-      if (found === undefined) return undefined;
-      const offset = address - found.address;
-      if (offset >= (found.size === 0n ? REACH : found.size) && offset !== 0n) return undefined;
-      return offset === 0n ? found.name : `${found.name}+0x${offset.toString(16)}`;
+      const found = symbolAt(address);
+      return found === undefined ? undefined : offsetName(found, address);
     },
+    symbolAt,
     startingWith: (prefix, limit) => [...byName.keys()].filter((name) => name.startsWith(prefix)).slice(0, limit),
   };
+}
+
+/** `name` or `name+0x12`. */
+export function offsetName({ name, address: start }: NamedAddress, address: Gva): string {
+  return address === start ? name : `${name}+0x${(address - start).toString(16)}`;
 }
 
 /** No symbols. */
 export const NO_SYMBOLS: SymbolTable = symbolTable([]);
 
-/** Symbols of a file: the `.symtab` of an ELF file, or lines of a System.map. `base` is added to each address. */
+/**
+ * Symbols of a file: the `.symtab` of an ELF file, with its call frame information and source lines, or lines of a
+ * System.map. `base` is added to each address.
+ */
 export function readSymbols(name: string, bytes: Uint8Array, base = 0n): SymbolTable {
-  const isElf = bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
-  const symbols = isElf ? elfSymbols(name, bytes) : mapSymbols(bytes);
+  const elf = isElf(bytes) ? readElf(name, bytes) : undefined;
+  const symbols = elf === undefined ? mapSymbols(bytes) : elfSymbols(elf);
   if (symbols.length === 0)
     throw new Problem(`${name} holds no symbols: give an ELF file with .symtab, or a System.map.`);
-  return symbolTable(symbols.map((symbol) => ({ ...symbol, address: BigInt.asUintN(64, symbol.address + base) })));
+  const moved = symbols.map((symbol) => ({ ...symbol, address: BigInt.asUintN(64, symbol.address + base) }));
+  return symbolTable(moved, elf === undefined ? undefined : codeOf(elf, base));
 }
 
 function mapSymbols(bytes: Uint8Array): NamedAddress[] {
@@ -73,61 +102,44 @@ const SHT_SYMTAB = 2;
 /** NamedAddress types with an address in the guest: none, object, function. System V ABI, chapter 4. */
 const ADDRESSED = new Set([0, 1, 2]);
 
-function elfSymbols(name: string, bytes: Uint8Array): NamedAddress[] {
+const elfSymbols = ({ is64, sections }: ElfFile): NamedAddress[] =>
+  sections.flatMap(({ type, bytes, link }) =>
+    type === SHT_SYMTAB ? symbolsOf(bytes, is64, sections[link]?.bytes) : [],
+  );
+
+function symbolsOf(bytes: Uint8Array, is64: boolean, names: Uint8Array | undefined): NamedAddress[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const is64 = bytes[4] === 2;
-  try {
-    return sections(view, is64).flatMap((section, _, all) =>
-      section.type === SHT_SYMTAB ? symbolsOf(bytes, view, is64, section, all[section.link]) : [],
-    );
-  } catch (error) {
-    if (error instanceof RangeError) throw new Problem(`${name} is damaged: a section lies beyond its end.`);
-    throw error;
-  }
-}
-
-interface Section {
-  readonly type: number;
-  readonly offset: number;
-  readonly size: number;
-  readonly link: number;
-}
-
-function sections(view: DataView, is64: boolean): Section[] {
-  const start = is64 ? Number(view.getBigUint64(40, true)) : view.getUint32(32, true);
-  const size = view.getUint16(is64 ? 58 : 46, true);
-  const count = view.getUint16(is64 ? 60 : 48, true);
-  return Array.from({ length: count }, (_, index) => {
-    const at = start + index * size;
-    const word = (offset: number): number => view.getUint32(at + offset, true);
-    const quad = (offset: number): number => Number(view.getBigUint64(at + offset, true));
-    return is64
-      ? { type: word(4), offset: quad(24), size: quad(32), link: word(40) }
-      : { type: word(4), offset: word(16), size: word(20), link: word(24) };
-  });
-}
-
-function symbolsOf(
-  bytes: Uint8Array,
-  view: DataView,
-  is64: boolean,
-  { offset, size }: Section,
-  names: Section | undefined,
-): NamedAddress[] {
   const each = is64 ? 24 : 16;
   const symbols: NamedAddress[] = [];
-  for (let at = offset; at + each <= offset + size; at += each) {
+  for (let at = 0; at + each <= bytes.length; at += each) {
     const info = view.getUint8(at + (is64 ? 4 : 12));
     const index = view.getUint16(at + (is64 ? 6 : 14), true);
     const address = is64 ? view.getBigUint64(at + 8, true) : BigInt(view.getUint32(at + 4, true));
     const length = is64 ? view.getBigUint64(at + 16, true) : BigInt(view.getUint32(at + 8, true));
-    const name = textAt(bytes, (names?.offset ?? 0) + view.getUint32(at, true));
+    const name = textAt(names, view.getUint32(at, true));
     if (index !== 0 && name !== '' && ADDRESSED.has(info & 15)) symbols.push({ name, address, size: length });
   }
   return symbols;
 }
 
-function textAt(bytes: Uint8Array, start: number): string {
-  const end = bytes.indexOf(0, start);
-  return end < 0 ? '' : new TextDecoder().decode(bytes.subarray(start, end));
+/** What the file says of its code: callers and source lines. Read when it is asked for. */
+function codeOf(file: ElfFile, base: bigint): CodeKnown {
+  const addressSize = file.is64 ? 8 : 4;
+  const frames = ['.debug_frame', '.eh_frame'].flatMap((name): FrameSection[] => {
+    const section = sectionNamed(file, name);
+    const isEh = name === '.eh_frame';
+    return section === undefined ? [] : [{ bytes: section.bytes, address: section.address, isEh, addressSize }];
+  });
+  const lines = sectionNamed(file, '.debug_line')?.bytes;
+  const bytesOf = (name: string): Uint8Array | undefined => sectionNamed(file, name)?.bytes;
+  let table: LineTable | undefined;
+  return {
+    ...(frames.length === 0 ? {} : { frames: callFrames(frames, base) }),
+    lineAt(address) {
+      if (lines === undefined) return undefined;
+      const texts = { lineTexts: bytesOf('.debug_line_str'), texts: bytesOf('.debug_str') };
+      table ??= lineTable({ lines, ...texts, addressSize });
+      return table.lineAt(BigInt.asUintN(64, address - base));
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import { Problem } from '../../base/problem.ts';
+import type { Work } from '../../base/work.ts';
 import { takeCheckpoint } from '../../machine/checkpoint.ts';
 import { createMachine } from '../../machine/machine.ts';
 import { describeDivergence } from '../../replay/divergence.ts';
@@ -14,18 +15,14 @@ export interface Indexed {
   readonly checkpoints: number;
 }
 
-/** Ticks run between two looks at the progress. */
-const PIECE = 1 << 24;
+/** Ticks run between two looks at whether somebody wants to stop. */
+const PIECE = 1 << 16;
 
 /**
  * Replay a recorded run once, compare every event, and leave checkpoints beside the trace. A run that does not come out
- * as recorded gets none.
+ * as recorded gets none, nor does one that is left on the way.
  */
-export function indexTrace(
-  run: RecordedRun,
-  every: number = TICKS_BETWEEN,
-  progress: (share: number) => void = () => undefined,
-): Indexed {
+export function* indexTrace(run: RecordedRun, every: number = TICKS_BETWEEN): Work<Indexed> {
   const { events } = run.read;
   const inputs = traceInputs(run.trace, events.length, run.description);
   const verifier = createVerifier(events);
@@ -34,13 +31,14 @@ export function indexTrace(
   let latest = takeCheckpoint(machine);
   const file = createCheckpointFile(run.world, run.path, latest);
   let checkpoints = 0;
+  let isWhole = false;
   try {
     for (;;) {
       const stop = latest.tick + strideAt(latest.tick, every);
       for (let tick = latest.tick; tick < Math.min(stop, last); ) {
         tick = Math.min(tick + PIECE, stop, last);
         machine.advance({ tick });
-        progress(tick / last);
+        yield tick / last;
       }
       if (verifier.divergence !== undefined) throw new Problem(describeDivergence(verifier.divergence));
       if (stop >= last || machine.ticks < stop) break;
@@ -49,9 +47,9 @@ export function indexTrace(
       checkpoints += 1;
     }
     file.finish(inputs);
-  } catch (error) {
-    file.abandon();
-    throw error;
+    isWhole = true;
+  } finally {
+    if (!isWhole) file.abandon();
   }
   return { checkpoints };
 }

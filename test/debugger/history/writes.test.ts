@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { finish } from '../../../src/base/work.ts';
 import {
   type Followed,
   followedRegister,
@@ -41,13 +42,13 @@ beforeAll(() => {
 
 function allWrites(session: DebugSession, pieces: readonly Piece[]): MemoryWrite[] {
   const writes: MemoryWrite[] = [];
-  hearAllWrites(session, pieces, (write) => void writes.push(write));
+  finish(hearAllWrites(session, pieces, (write) => void writes.push(write)));
   return writes;
 }
 
 function allChanges(session: DebugSession, followed: Followed): Change[] {
   const changes: Change[] = [];
-  hearAllChanges(session, followed, (change) => void changes.push(change));
+  finish(hearAllChanges(session, followed, (change) => void changes.push(change)));
   return changes;
 }
 
@@ -135,7 +136,7 @@ describe('the writes to memory', () => {
     for (const tick of [15_500, 12_000, 9_000, 4_321]) {
       goTo(tick);
       const expected = writes.findLast((write) => write.tick < tick);
-      expect(lastWrite(session, watched, hereOf(session))).toEqual(expected);
+      expect(finish(lastWrite(session, watched, hereOf(session)))).toEqual(expected);
     }
   });
 
@@ -161,7 +162,7 @@ describe('the changes', () => {
     expectHistory(changes, read, [0, 6_000], registerAt);
     expectHistory(changes, read, [12_500, 13_500], registerAt);
     goTo(13_000);
-    expect(lastChange(session, followedRegister(session, name, 0), hereOf(session))).toEqual(
+    expect(finish(lastChange(session, followedRegister(session, name, 0), hereOf(session)))).toEqual(
       changes.findLast(({ tick, seq }) => tick < 13_000 || (tick === 13_000 && seq <= session.now.seq)),
     );
   });

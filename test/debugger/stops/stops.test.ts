@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { finish } from '../../../src/base/work.ts';
 import type { MachineEvent } from '../../../src/events/vocabulary.ts';
 import { type GuestView, linearRip, physicalOf, readPhysical, registersOf } from '../../../src/machine/guest-view.ts';
 import { answerPrompt } from '../../../src/debugger/prompt/prompt.ts';
@@ -11,7 +12,6 @@ import { endOf } from '../../../src/replay/places.ts';
 import { parseBreak, parseWatch, type Stop } from '../../../src/debugger/stops/stops.ts';
 import { wordsIn } from '../../../src/debugger/stops/stop-words.ts';
 import { fieldDifferences, snapshotOf } from '../../../src/debugger/history/state-difference.ts';
-import { stand } from '../../../src/debugger/stops/windows.ts';
 import { LONG } from '../../how-long.ts';
 import { changesSeen, lookEverywhere, type Seen, ticksAt } from '../naive-scan.ts';
 import { debugTour, recordRun, recordTour, traceFolder } from '../recorded-tour.ts';
@@ -36,7 +36,8 @@ const watchAt = (text: string): Stop => parseWatch(text, wordsIn(session));
 /** Sequence numbers of the events of every stop from here on, or back. */
 function eventsMet(stops: readonly Stop[], find: typeof findNext): (number | undefined)[] {
   const found: (number | undefined)[] = [];
-  for (let met = find(session, stops); met !== undefined; met = find(session, stops)) found.push(met.event?.seq);
+  for (let met = finish(find(session, stops)); met !== undefined; met = finish(find(session, stops)))
+    found.push(met.event?.seq);
   return found;
 }
 
@@ -44,14 +45,14 @@ function eventsMet(stops: readonly Stop[], find: typeof findNext): (number | und
 function forwards(stops: readonly Stop[], most = 50): number[] {
   session.goTo(0);
   const ticks: number[] = [];
-  while (ticks.length < most && findNext(session, stops) !== undefined) ticks.push(session.now.tick);
+  while (ticks.length < most && finish(findNext(session, stops)) !== undefined) ticks.push(session.now.tick);
   return ticks;
 }
 
 /** The same from here back to the beginning. */
 function backwards(stops: readonly Stop[]): number[] {
   const ticks: number[] = [];
-  while (findPrevious(session, stops) !== undefined) ticks.push(session.now.tick);
+  while (finish(findPrevious(session, stops)) !== undefined) ticks.push(session.now.tick);
   return ticks;
 }
 
@@ -294,10 +295,10 @@ describe('with two processors', () => {
 
   /** Where the run stops in the part that was looked at, and for which processor. */
   const met = (stop: Stop): string[] => {
-    stand(session, from);
+    finish(session.standing(from));
     const found: string[] = [];
     for (;;) {
-      const hit = findNext(session, [stop]);
+      const hit = finish(findNext(session, [stop]));
       if (hit === undefined || session.now.tick > from + SPAN) return found;
       found.push(`${session.now.tick} vcpu${hit.vcpu}`);
     }
@@ -318,10 +319,10 @@ describe('with two processors', () => {
     const gpa = msr?.event.kind === 'kvm_msr' ? msr.event.data & ~1n : 0n;
     const [clock] = [watchAt(`phys:${gpa}/32`)];
     session.goTo((msr?.tick ?? 0) - 50);
-    expect(findNext(session, [clock])).toMatchObject({ by: 'outside' });
+    expect(finish(findNext(session, [clock]))).toMatchObject({ by: 'outside' });
     const version = (): number => readPhysical(session.view, Number(gpa), 4)[0] as number;
     expect(version()).toBe(2);
-    expect(findPrevious(session, [clock])).toMatchObject({ by: 'outside' });
+    expect(finish(findPrevious(session, [clock]))).toMatchObject({ by: 'outside' });
     expect(session.now.tick).toBe(msr?.tick);
     expect(version()).toBe(0);
   });

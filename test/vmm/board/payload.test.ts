@@ -4,6 +4,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { finish } from '../../../src/base/work.ts';
 import { LONG } from '../../how-long.ts';
 import { openRun, openTrace, replay, rerun } from '../../../src/api/index.ts';
 import { printInfo } from '../../../src/cli/trace-commands.ts';
@@ -136,7 +137,7 @@ describe('a payload that came 50 times', LONG, () => {
     for (const place of [endOf(events), middle, received()[1]!, middle, endOf(events)]) timeline.seek(place);
     expect(verifier.divergence).toBeUndefined();
     expect(timeline.checkpoints.length).toBeGreaterThan(2);
-    expect(indexTrace(run, 128).checkpoints).toBeGreaterThan(0);
+    expect(finish(indexTrace(run, 128)).checkpoints).toBeGreaterThan(0);
     const problems: string[] = [];
     const stored = openTimeline(run, { every: 1 << 20, onStoredProblem: (sentence) => problems.push(sentence) });
     stored.timeline.seek(middle);
