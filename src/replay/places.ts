@@ -17,12 +17,14 @@ export const afterEvent = ({ seq, tick }: Stamped): Mark => ({ seq: seq + 1, tic
 
 const NUMBER = /^(#|\+|-|tick\s+)?(\d[\d_]*)(\.\d+)?(%)?$/;
 
+const PRINT = /^print\b\s*(.*)$/s;
+
 /** Whether `markOf` can read it. */
-export const isMark = (text: string): boolean => {
+export function isMark(text: string): boolean {
   const words = text.trim();
   const [kind = ''] = words.split(/\s+/);
-  return /^(start|end|(print|if)\b.*)$/s.test(words) || NUMBER.test(words) || !isUnknownKind(kind);
-};
+  return /^(start|end|if\s.*)$/s.test(words) || NUMBER.test(words) || PRINT.test(words) || !isUnknownKind(kind);
+}
 
 /**
  * The mark somebody means: `start`, `end`, a tick (`1200`, `tick 1200`), an event (`#57`), a share of the run (`25%`),
@@ -34,8 +36,8 @@ export function* markOf(text: string, events: readonly Stamped[], now: Mark): Wo
   const words = text.trim();
   if (words === 'start') return 0;
   if (words === 'end') return end;
-  const printed = /^print\b\s*(.*)$/s.exec(words)?.[1];
-  if (printed !== undefined) return firstPrinted(printed, events);
+  const printed = PRINT.exec(words)?.[1];
+  if (printed !== undefined) return yield* firstPrinted(printed, events);
   const number = NUMBER.exec(words);
   if (number === null) return yield* firstEvent(words, events);
   const [, sign, digits, fraction, percent] = number;
@@ -56,10 +58,10 @@ function within(tick: Tick, end: Mark): number {
   throw new Problem(`Tick ${tick} lies outside the run: it ends at ${end.tick}.`);
 }
 
-function firstPrinted(words: string, events: readonly Stamped[]): Mark {
+function* firstPrinted(words: string, events: readonly Stamped[]): Work<Mark> {
   const { pattern, rest } = readPrintPattern(words);
   if (rest !== '') throw new Problem(`What follows the pattern cannot be read: ${shortly(rest)}`);
-  const [first] = printedBy(events, pattern);
+  const [first] = yield* printedBy(events, pattern);
   if (first === undefined) throw new Problem(`Nowhere in the run is it printed: ${shortly(words)}`);
   return { seq: first.seq + 1, tick: first.tick };
 }

@@ -81,7 +81,7 @@ function toPrint(received: TraceUnderTest, wanted: string | RegExp, access: Prin
   const { device = 'serial0' } = access;
   const trace = pathOf(received);
   const [printed, end] = askEvents(trace, access, (events) => [
-    consolesOf(events).get(device) ?? new ConsoleText(),
+    finish(consolesOf(events)).get(device) ?? new ConsoleText(),
     endOf(events).tick,
   ]);
   const { value: found } = printedIn(printed, wanted).next();

@@ -15,7 +15,7 @@ import { wordsIn } from '../stops/stop-words.ts';
 export function* placeOf(session: DebugSession, words: string): Work<Mark | number> {
   if (isMark(words)) return yield* markOf(words, session.run.events, session.now);
   const address = addressOf(session, words);
-  const stop = parseBreak(`0x${address.toString(16)}`, { ...wordsIn(session), evaluate: () => address });
+  const stop = parseBreak(`0x${address.toString(16)}`, wordsIn(session));
   yield* session.going(0);
   if ((yield* findNext(session, [stop])) === undefined) throw new Problem(`${words} is never executed in this run.`);
   return session.now;
@@ -24,14 +24,8 @@ export function* placeOf(session: DebugSession, words: string): Work<Mark | numb
 /** One the guest may have code at: a number that is no tick, a symbol or what is counted from one. */
 function addressOf(session: DebugSession, words: string): bigint {
   const named = words.replace(/^<(.*)>$/, '$1');
-  if (/^(0x[0-9a-f]+|[a-z_.$][\w.$]*(\s*[+-]\s*\w+)?)$/i.test(named) && isKnown(session, named)) {
-    return evaluate(session, named);
-  }
+  const [, name] = /^(0x[0-9a-f]+|[a-z_.$][\w.$]*)(\s*[+-]\s*\w+)?$/i.exec(named) ?? [];
+  const isKnown = name !== undefined && (/^[0$]/.test(name) || session.symbols.addressOf(name) !== undefined);
+  if (isKnown) return evaluate(session, named);
   throw new Problem(`${words} is neither a place nor a kind of event nor an address: see \`help\`.`);
-}
-
-/** A symbol, where there is one, has to be one of the session's. */
-function isKnown(session: DebugSession, words: string): boolean {
-  const symbol = /^[a-z_.$][\w.$]*/i.exec(words)?.[0];
-  return symbol === undefined || session.symbols.addressOf(symbol) !== undefined;
 }

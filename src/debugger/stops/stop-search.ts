@@ -81,6 +81,11 @@ function* atEvent(session: DebugSession, met: Met | undefined, otherwise: Mark |
 
 // Events: those of the recording.
 
+/** Learn what some stops have to know of the whole run. */
+function* prepare(stops: readonly Stop[]): Work<void> {
+  for (const stop of stops) if (stop.what === 'event' && stop.prepare !== undefined) yield* stop.prepare();
+}
+
 /** The nearest event that is meant, from `place` on or before it as `search` goes. */
 function* nearestMeant(
   session: DebugSession,
@@ -88,6 +93,7 @@ function* nearestMeant(
   search: EventSearch,
   place: number,
 ): Work<Met | undefined> {
+  yield* prepare(stops);
   const isMeant = (stamped: Stamped): boolean => stops.some((stop) => isMeantBy(stop, stamped));
   for (let from = place; ; ) {
     const found = yield* search(session.run.events, from, isMeant);

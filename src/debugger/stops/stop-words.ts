@@ -8,5 +8,8 @@ export const wordsIn = (session: DebugSession): StopWords => ({
   vcpu: session.vcpu,
   evaluate: (text) => evaluate(session, text),
   hasSymbol: (name) => session.symbols.addressOf(name) !== undefined,
-  printed: (pattern) => new Set(printedBy(session.run.events, pattern).map(({ seq }) => seq)),
+  *printed(pattern) {
+    const found = yield* printedBy(session.run.events, pattern);
+    return new Set(found.map(({ seq }) => seq));
+  },
 });

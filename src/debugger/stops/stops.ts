@@ -1,6 +1,7 @@
 import { orNearest } from '../../base/nearest.ts';
 import { Problem } from '../../base/problem.ts';
 import type { Seq } from '../../base/units.ts';
+import type { Work } from '../../base/work.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { EXIT_REASON } from '../../x86/controls.ts';
 import { EXIT_NAMES } from '../../x86/exit-reasons.ts';
@@ -25,7 +26,12 @@ export type Stop = (
   /** RDMSR or WRMSR of one MSR, whether it exits or not. */
   | { readonly what: 'msr'; readonly index: number; readonly on: AccessKind }
   /** An event that has happened. */
-  | { readonly what: 'event'; readonly isMeant: (stamped: Stamped) => boolean }
+  | {
+      readonly what: 'event';
+      readonly isMeant: (stamped: Stamped) => boolean;
+      /** What is to be known of the run before anything is meant. */
+      readonly prepare?: () => Work<void>;
+    }
 ) & {
   /** How a person says it. */
   readonly said: string;
@@ -49,7 +55,7 @@ export interface StopWords {
   evaluate(text: string): bigint;
   hasSymbol(name: string): boolean;
   /** Numbers of the events that complete what is waited for. */
-  printed(pattern: PrintPattern): ReadonlySet<Seq>;
+  printed(pattern: PrintPattern): Work<ReadonlySet<Seq>>;
 }
 
 const LONGEST = 1 << 20;
@@ -108,8 +114,15 @@ function atPrinted(words: string, given: StopWords): Unsaid<Stop> & { readonly c
   const { text, asked } = withoutCondition(rest);
   if (text !== '') throw new Problem(`What follows the pattern cannot be read: ${text}`);
   const condition = conditionOf(asked, given, { fields: fieldsOf(PRINTING) });
-  const numbers = given.printed(pattern);
-  return { what: 'event', isMeant: ({ seq }) => numbers.has(seq), condition };
+  let numbers: ReadonlySet<Seq> | undefined;
+  return {
+    what: 'event',
+    isMeant: ({ seq }) => numbers?.has(seq) === true,
+    *prepare() {
+      numbers ??= yield* given.printed(pattern);
+    },
+    condition,
+  };
 }
 
 function conditionOf(asked: string | undefined, given: StopWords, more: Partial<Names> = {}): Expression | undefined {

@@ -1,5 +1,6 @@
 import { latin1 } from '../../base/bytes.ts';
 import type { Seq, Tick } from '../../base/units.ts';
+import type { Work } from '../../base/work.ts';
 import type { Stamped } from '../../events/stamped.ts';
 
 /** Longest line that is looked at as one: what a guest prints without an end of line is cut. */
@@ -58,10 +59,15 @@ export class ConsoleText {
   }
 }
 
+/** Events looked at between two looks at whether somebody wants to stop. */
+const PIECE = 1 << 10;
+
 /** What a run printed, by console. */
-export function consolesOf(events: Iterable<Stamped>): ReadonlyMap<string, ConsoleText> {
+export function* consolesOf(events: readonly Stamped[]): Work<ReadonlyMap<string, ConsoleText>> {
   const consoles = new Map<string, ConsoleText>();
-  for (const stamped of events) {
+  for (let at = 0; at < events.length; at += 1) {
+    if (at % PIECE === 0) yield at / events.length;
+    const stamped = events[at] as Stamped;
     const piece = pieceOf(stamped);
     if (piece === undefined) continue;
     let console = consoles.get(piece.device);

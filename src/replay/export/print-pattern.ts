@@ -1,6 +1,7 @@
 import { latin1 } from '../../base/bytes.ts';
 import { Problem } from '../../base/problem.ts';
 import type { Seq, Tick } from '../../base/units.ts';
+import type { Work } from '../../base/work.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { type ConsoleText, consolesOf, LONGEST_LINE } from './console-text.ts';
 
@@ -75,8 +76,8 @@ function lineEnd(text: string, from: number): number {
 }
 
 /** The events of a run that complete what a pattern waits for, in order. */
-export function printedBy(events: Iterable<Stamped>, { wanted, device }: PrintPattern): PrintedAt[] {
-  const consoles = consolesOf(events);
+export function* printedBy(events: readonly Stamped[], { wanted, device }: PrintPattern): Work<PrintedAt[]> {
+  const consoles = yield* consolesOf(events);
   if (device !== undefined && !consoles.has(device)) {
     throw new Problem(`Nothing was printed on ${device}: this run has ${[...consoles.keys()].join(', ') || 'none'}.`);
   }

@@ -17,9 +17,11 @@ export const LONG_LINES: readonly string[] = [
   'why $cr3',
   'history phys:0x9f000',
   'history $rax',
+  'at print "no such text"',
+  'find last break print /no such text/',
   'events 20 kvm_pio nowhere',
   'kallsyms',
 ];
 
 /** Those that are answered at once, wherever one stands. */
-export const QUICK_COMMANDS: readonly string[] = ['break', 'watch', 'delete', 'stops', 'vcpu', 'help'];
+export const QUICK_COMMANDS: readonly string[] = ['break', 'tbreak', 'watch', 'delete', 'stops', 'vcpu', 'help'];

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { printConsole } from '../../../src/cli/console-command.ts';
+import { finish } from '../../../src/base/work.ts';
 import type { Stamped } from '../../../src/events/stamped.ts';
 import { type ConsoleLine, ConsoleLines } from '../../../src/replay/export/console-lines.ts';
 import { printedBy, readPrintPattern } from '../../../src/replay/export/print-pattern.ts';
@@ -66,7 +67,8 @@ describe('what a guest prints', () => {
     ['serial1', 'nic'],
     ['serial0', 'ic now\nöl panic'],
   ]);
-  const at = (words: string): number[] => printedBy(events, readPrintPattern(words).pattern).map(({ seq }) => seq);
+  const at = (words: string): number[] =>
+    finish(printedBy(events, readPrintPattern(words).pattern)).map(({ seq }) => seq);
   const seqOf = (device: RegExp, nth: number): number =>
     events.filter(({ event }) => device.test(`${event.kind} ${Reflect.get(event, 'line')}`))[nth]!.seq;
 
@@ -90,7 +92,7 @@ describe('what a guest prints', () => {
     expect(at('serial0 /x*/')).not.toEqual([]);
     const long = printing([['port', `${'a'.repeat(9000)}b`]]);
     // A line that never ends is looked at in pieces: no match is longer than one.
-    expect(printedBy(long, readPrintPattern('/a+/').pattern)).toHaveLength(3);
+    expect(finish(printedBy(long, readPrintPattern('/a+/').pattern))).toHaveLength(3);
   });
 
   test.each([
