@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import { Problem } from '../base/problem.ts';
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -25,5 +25,14 @@ export function readImage(purpose: string, path: string): Uint8Array {
     return readFileSync(path);
   } catch (error) {
     throw worldProblem(purpose, path, error);
+  }
+}
+
+/** Open a file; `named` is what a sentence calls it. */
+export function opened(path: string, flags: 'r' | 'w', purpose: string, named = path): number {
+  try {
+    return openSync(path, flags);
+  } catch (error) {
+    throw worldProblem(purpose, named, error);
   }
 }

@@ -7,7 +7,7 @@ import { OWN_GUEST } from '../runs/machine/images.ts';
 import type { FoundImage, ImageFiles, ImageRole, ImageSearch } from '../runs/world.ts';
 import { readImage, worldProblem } from './files.ts';
 import { isPack, openPack } from './pack/opened-pack.ts';
-import { sourceFile } from './trace-file.ts';
+import { sourceFile } from './trace-source.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
