@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Problem } from '../base/problem.ts';
-import { sourceFile, TRACE_FILES, openTraceFile } from '../host/trace-file.ts';
+import { openTraceFile, TRACE_FILES } from '../host/trace-file.ts';
+import { sourceFile } from '../host/trace-source.ts';
 import { membersFor, writePack } from '../host/pack/make-pack.ts';
 import type { Member } from '../host/pack/manifest.ts';
 import { isPack, openPack, type OpenedPack } from '../host/pack/opened-pack.ts';

@@ -27,7 +27,7 @@ const MOST_BYTES = 2 ** 32;
  * waits for what they say. Of a file that is not of the size wanted nothing is read.
  */
 export function readImage(purpose: string, path: string, wanted?: number): Uint8Array {
-  const file = opened(purpose, path);
+  const file = opened(path, 'r', purpose);
   try {
     const stat = fstatSync(file);
     if (!stat.isFile()) {
@@ -46,12 +46,15 @@ export function readImage(purpose: string, path: string, wanted?: number): Uint8
 
 const NOTHING = new Uint8Array(0);
 
-/** Opening a pipe waits for who writes to it, unless it is said not to. */
-function opened(purpose: string, path: string): number {
+/** Opening a pipe to read waits for who writes to it, unless it is said not to. */
+const FLAGS = { r: constants.O_RDONLY | constants.O_NONBLOCK, w: 'w' } as const;
+
+/** Open a file; `named` is what a sentence calls it. */
+export function opened(path: string, flags: 'r' | 'w', purpose: string, named = path): number {
   try {
-    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return openSync(path, FLAGS[flags]);
   } catch (error) {
-    throw worldProblem(purpose, path, error);
+    throw worldProblem(purpose, named, error);
   }
 }
 

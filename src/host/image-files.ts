@@ -7,7 +7,7 @@ import { isModule } from '../runs/machine/modules.ts';
 import { type FoundImage, type ImageFiles, type ImageRole, type ImageSearch, OWN_GUEST } from '../runs/world.ts';
 import { readImage, worldProblem } from './files.ts';
 import { isPack, openPack } from './pack/opened-pack.ts';
-import { sourceFile } from './trace-file.ts';
+import { sourceFile } from './trace-source.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 

@@ -81,6 +81,17 @@ describe('a recording is whole', LONG, () => {
 });
 
 describe('what a recorder wrote is readable', LONG, () => {
+  test('when the disk is full', async () => {
+    const most = 12 * 1024;
+    const command = [process.execPath, ENTRY, ...GUEST, '--trace', traceAt('disk')];
+    const end = await ended(spawn('prlimit', [`--fsize=${most}`, ...command], { stdio: ['ignore', 'ignore', 'pipe'] }));
+    expect(end.said).toMatch(/Cannot write the trace .*disk\.trace: it would be larger than files may be here\./);
+    expect(end.status).toBe(1);
+    const again = retrovisor(['replay', '--accept-cut', traceAt('disk')]);
+    expect(again.err).toContain('its recorder did not end');
+    expect([again.status, again.out.includes(' 0 divergences')]).toEqual([0, true]);
+  });
+
   test('up to a second before it was killed', async () => {
     const child = recorder('killed');
     const end = ended(child);

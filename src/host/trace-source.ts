@@ -1,0 +1,89 @@
+import { closeSync, existsSync, fstatSync, readSync, statSync } from 'node:fs';
+import { Problem } from '../base/problem.ts';
+import { FILE_MAGIC } from '../replay/trace/chunk.ts';
+import { checkpointPath } from '../runs/recorded/stored-checkpoints.ts';
+import type { OpenedFile } from '../runs/world.ts';
+import { opened } from './files.ts';
+import { isPack, memberOf, openPack, traceIn } from './pack/opened-pack.ts';
+import { hasEnd, joined, piecesOf } from './pieces.ts';
+
+/** A trace's bytes, of all its pieces. */
+export function traceSource(path: string): OpenedFile {
+  const first = sourceFile(path);
+  if (isPack(first)) return orClosed(first, traceIn);
+  const names = piecesOf(path);
+  if (names.length === 1 || hasEnd(first)) return first;
+  first.close();
+  const parts = names.map((name) => ({ size: statSync(name).size, open: () => sourceFile(name) }));
+  return joined(path, parts);
+}
+
+/** Take what is in a file; closed when that cannot be had. */
+function orClosed<T>(file: OpenedFile, take: (file: OpenedFile) => T): T {
+  try {
+    return take(file);
+  } catch (problem) {
+    file.close();
+    throw problem;
+  }
+}
+
+/** The checkpoints of a trace: beside it, or in its pack. */
+export function checkpointsOf(trace: string): OpenedFile | undefined {
+  const beside = checkpointPath(trace);
+  if (existsSync(beside)) return sourceFile(beside);
+  const file = sourceFile(trace);
+  const packed = orClosed(file, () => {
+    if (!isPack(file)) return undefined;
+    const pack = openPack(file);
+    const member = memberOf(pack, 'checkpoints');
+    return member === undefined ? undefined : pack.source(member);
+  });
+  if (packed === undefined) file.close();
+  return packed;
+}
+
+/** A file's bytes, read where they are asked for. */
+export function sourceFile(path: string): OpenedFile {
+  const file = opened(path, 'r', 'read the trace');
+  const stat = fstatSync(file);
+  if (!stat.isFile()) {
+    closeSync(file);
+    throw new Problem(`${path} is not a file: give the trace \`retrovisor run\` wrote.`);
+  }
+  let isClosed = false;
+  return {
+    close() {
+      if (!isClosed) closeSync(file);
+      isClosed = true;
+    },
+    name: path,
+    size: stat.size,
+    read(offset, length) {
+      if (isClosed) throw new Problem(`${path} was closed: nothing more can be read from it.`);
+      const bytes = new Uint8Array(Math.max(0, Math.min(length, stat.size - offset)));
+      let at = 0;
+      while (at < bytes.length) {
+        const got = readSync(file, bytes, at, bytes.length - at, offset + at);
+        if (got === 0) break;
+        at += got;
+      }
+      return bytes.subarray(0, at);
+    },
+  };
+}
+
+/** Throw unless a trace may be written here: over nothing or over a trace. */
+export function refuseOtherThanTrace(path: string): void {
+  if (!existsSync(path)) return;
+  if (!statSync(path).isFile()) {
+    if (statSync(path).isDirectory()) throw new Problem(`Cannot write the trace: ${path} is a folder.`);
+    return;
+  }
+  const source = sourceFile(path);
+  const start = source.read(0, FILE_MAGIC.length);
+  source.close();
+  if (source.size > 0 && !FILE_MAGIC.every((byte, at) => start[at] === byte)) {
+    throw new Problem(`${path} exists and is not a trace: it is left as it is. Choose another name with --trace.`);
+  }
+}
