@@ -50,11 +50,13 @@ async function fuzzHere(folder: string, count: number, from: string): Promise<nu
     const seed = `${from} ${at}`;
     const said = next(worker);
     worker.send(seed);
-    const outcome = (await said) ?? { how: seed, came: 'broken', why: 'the process hung, or ended' };
+    const reply = await said;
+    const ended = reply === undefined;
+    const outcome = reply ?? { how: seed, came: 'broken', why: 'the process hung, or ended' };
     if (outcome === 'ready') throw new Error('a worker was ready twice');
     came[outcome.came]! += 1;
     if (outcome.came === 'broken') process.stdout.write(`${outcome.how}: ${outcome.why}\n`);
-    if (!worker.connected) worker = await started(folder);
+    if (ended) worker = await started(folder);
     if ((at + 1) % SAID_EVERY === 0) process.stdout.write(`${at + 1} cases: ${JSON.stringify(came)}\n`);
   }
   worker.kill();

@@ -64,6 +64,17 @@ function anIndex(draw: Draw): Uint8Array {
   return written(out);
 }
 
+/** Many kinds, or few of many fields. */
+function crowd(draw: Draw): Json {
+  const [kinds, fields] = draw.pick([
+    [10, 3000],
+    [2000, 5],
+    [40_000, 1],
+  ] as const);
+  const each = Object.fromEntries(Array.from({ length: fields }, (_, at) => [`f${at}`, 'u']));
+  return Object.fromEntries(Array.from({ length: kinds }, (_, at) => [`k${at}`, each]));
+}
+
 function mutatedVocabulary(header: Json, draw: Draw): Json | string {
   const fields = (): Json =>
     Object.fromEntries(
@@ -77,10 +88,7 @@ function mutatedVocabulary(header: Json, draw: Draw): Json | string {
     () => mutatedValue(vocabulary, draw) as Json,
     () => ({ ...vocabulary, [draw.pick(Object.keys(vocabulary))]: fields() }),
     () => Object.fromEntries(mutatedList(Object.entries(vocabulary), draw, ([, held]) => [oddText(draw), held])),
-    () =>
-      Object.fromEntries(
-        Array.from({ length: draw.pick([10, 2000, 40_000]) }, (_, at) => [`k${at}`, fields()]).slice(0, 5000),
-      ),
+    () => crowd(draw),
   ];
   return JSON.stringify({ ...header, vocabulary: draw.pick(kinds)() });
 }
