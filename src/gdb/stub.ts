@@ -1,7 +1,8 @@
 import { unreachable } from '../base/invariant.ts';
 import type { StubSubject } from './stub-subject.ts';
 import type { Watchpoint } from '../engine/index.ts';
-import { linearRipOf, readPhysical } from '../machine/guest-view.ts';
+import { peekDevice } from '../machine/device-peek.ts';
+import { type GuestView, linearRipOf, readPhysical } from '../machine/guest-view.ts';
 import { evaluateAgent } from './agent-expression.ts';
 import { describeMonitor, type Sentences } from './monitor.ts';
 import { bytesIn, bytesOf, hexNumber, hexOf, hexText, PACKET_SIZE } from './packet.ts';
@@ -161,7 +162,8 @@ function vcpuOf({ vcpus }: StubSubject, text: string): number | undefined {
   return thread !== undefined && thread >= 1n && thread <= BigInt(vcpus) ? Number(thread) - 1 : undefined;
 }
 
-const ACTIVITIES = ['', ' [halted]', ' [shut down]', ' [waits for SIPI]'];
+/** By KVM_MP_STATE_*: runnable, uninitialized, INIT received, halted. */
+const ACTIVITIES = ['', ' [waits for SIPI]', ' [waits for SIPI]', ' [halted]'];
 
 function threadInfo(subject: StubSubject, rest: string): string {
   const vcpu = vcpuOf(subject, rest);
@@ -208,9 +210,14 @@ function readMemory(stub: StubState, subject: StubSubject, rest: string): Answer
   if (address === undefined || length === undefined) return reply(MALFORMED);
   const most = Math.min(Number(length), PACKET_SIZE / 2 - 16);
   const bytes = stub.isPhysical
-    ? readPhysical(subject.view(), Number(address), most)
+    ? physicalMemory(subject.view(), selected(stub, subject), Number(address), most)
     : subject.readMemory(selected(stub, subject), address, most);
   return reply(bytes === undefined || (bytes.length === 0 && most > 0) ? UNMAPPED : hexOf(bytes));
+}
+
+function physicalMemory(seen: GuestView, vcpu: number, gpa: number, length: number): Uint8Array | undefined {
+  const bytes = readPhysical(seen, gpa, length);
+  return bytes.length > 0 ? bytes : peekDevice(seen, vcpu, gpa, length)?.bytes;
 }
 
 /** The vCPU whose page tables addresses go through; undefined: they are physical. */

@@ -62,9 +62,13 @@ export async function serveHere(trace: string, allowWrite?: string): Promise<Ser
 export const runLive = (...options: string[]): Promise<ServedProcess> =>
   listening(['run', '-gdb', 'tcp::0', ...options]);
 
+/** The same before somebody who may still type. */
+export const runTypedAt = (...options: string[]): Promise<ServedProcess> =>
+  listening(['run', '-gdb', 'tcp::0', ...options], 'pipe');
+
 /** Start the command line; resolves when it has said where it listens. */
-async function listening(args: readonly string[]): Promise<ServedProcess> {
-  const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+async function listening(args: readonly string[], typed: 'ignore' | 'pipe' = 'ignore'): Promise<ServedProcess> {
+  const child = spawn(process.execPath, [BIN, ...args], { stdio: [typed, 'pipe', 'pipe'] });
   let said = '';
   const port = await new Promise<number>((resolve, reject) => {
     let out = '';
@@ -73,9 +77,9 @@ async function listening(args: readonly string[]): Promise<ServedProcess> {
       const found = /127\.0\.0\.1:(\d+)/.exec(out)?.[1];
       if (found !== undefined) resolve(Number(found));
     };
-    child.stdout.on('data', hear);
-    child.stderr.on('data', hear);
-    child.stderr.on('data', (bytes) => void (said += String(bytes)));
+    child.stdout?.on('data', hear);
+    child.stderr?.on('data', hear);
+    child.stderr?.on('data', (bytes) => void (said += String(bytes)));
     child.on('exit', (status) => reject(new Error(`retrovisor ${args[0]} ended with ${status}: ${out}`)));
   });
   return { port, process: child, said: () => said, stop: () => void child.kill() };
@@ -112,12 +116,26 @@ function foreignCompiler(): Aside | undefined {
 export function buildGuest(folder: string): BuiltGuest {
   const symbols = join(folder, 'guest.debug');
   const kernel = join(folder, 'guest.elf');
-  const options = [...COMPILED, `-Wl,-T,${SOURCES}link.ld`];
-  const compiled = spawnSync('gcc', [...options, `${SOURCES}start.S`, `${SOURCES}main.c`, '-o', symbols]);
-  const copied = spawnSync('objcopy', ['-O', 'elf32-i386', symbols, kernel]);
-  if (compiled.status !== 0 || copied.status !== 0) throw new Error(`${compiled.stderr}${copied.stderr}`);
+  build(COMPILED, ['start.S', 'main.c'], symbols);
+  run('objcopy', ['-O', 'elf32-i386', symbols, kernel]);
   const lines = readFileSync(join(SOURCES, 'main.c'), 'utf8').split('\n');
   return { symbols, kernel, line: (name) => lines.findIndex((text) => text.includes(`/* at ${name} */`)) + 1 };
+}
+
+/** Build the guest that sleeps until somebody types at it: test/gdb/guest/idle.S. */
+export function buildSleeper(folder: string): Pick<BuiltGuest, 'kernel' | 'symbols'> {
+  const kernel = join(folder, 'sleeper.elf');
+  build(['-m32', ...COMPILED.filter((option) => !/^-m(64|no-red-zone)$/.test(option))], ['idle.S'], kernel);
+  return { kernel, symbols: kernel };
+}
+
+function build(options: readonly string[], sources: readonly string[], to: string): void {
+  run('gcc', [...options, `-Wl,-T,${SOURCES}link.ld`, ...sources.map((name) => `${SOURCES}${name}`), '-o', to]);
+}
+
+function run(program: string, args: readonly string[]): void {
+  const { status, stderr } = spawnSync(program, args);
+  if (status !== 0) throw new Error(`${program}: ${stderr}`);
 }
 
 /** How the guest is run: it ends by isa-debug-exit. */

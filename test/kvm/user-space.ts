@@ -10,6 +10,8 @@ export const IDLE_MONITOR: Vmm = {
   receive: () => undefined,
   pressReset: () => undefined,
   restored: () => undefined,
+  ownerOf: () => undefined,
+  peek: (_gpa, length) => new Uint8Array(length),
   describeDevice: () => undefined,
   deviceNames: [],
   memoryTrees: () => [],

@@ -1,4 +1,5 @@
 import type { Stamped } from '../../events/stamped.ts';
+import type { Until } from '../../machine/loop.ts';
 import { createMachine, type Machine } from '../../machine/machine.ts';
 import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
 import { Payloads } from '../../memory/payloads.ts';
@@ -12,7 +13,7 @@ import { type CheckpointKeeper, keepCheckpoints } from './checkpoint-keeper.ts';
 import { Course } from './course.ts';
 import type { World } from '../world.ts';
 import { identities, loadImages, type Images, OWN_GUEST_PATH } from '../machine/images.ts';
-import { type LiveRun, startLiveRun } from './live-run.ts';
+import { type Goal, isAtGoal, type LiveRun, startLiveRun } from './live-run.ts';
 import { describeMachine, type MachineDescription } from '../machine/machine-description.ts';
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
 import { type OutputTo, Printed } from './printed.ts';
@@ -243,12 +244,19 @@ function runChunk(running: Running, paced: boolean): SessionPause | undefined {
   const tick = Math.min(from + running.chunk, tickLimit, keeper?.due ?? tickLimit);
   const ns = Math.max(machine.now() + running.chunk * nsPerTick, running.mayWarpTo);
   const begun = world.milliseconds();
-  const reason = (live?.timeline ?? machine).advance({ tick, ...(paced ? { ns } : {}), ...held(running) });
+  const until = { tick, ...(paced ? { ns } : {}), ...held(running) };
+  const reason = (live?.timeline ?? machine).advance(
+    live?.goal === undefined ? until : towards(live.goal, running, until),
+  );
   adapt(running, machine.ticks - from, world.milliseconds() - begun);
   if (running.recording?.failure !== undefined) throw running.recording.failure;
   if (reason.why === 'until') keeper?.keepWhenDue();
   if (reason.why === 'ended') return { pause: 'ended', end: running.course.end(reason.ending, machine.ticks) };
   if (reason.why === 'break' && live?.judge?.() === true) {
+    live.isHeld = true;
+    return { pause: 'slice' };
+  }
+  if (live?.goal !== undefined && isAtGoal(machine, live.goal)) {
     live.isHeld = true;
     return { pause: 'slice' };
   }
@@ -262,6 +270,15 @@ function runChunk(running: Running, paced: boolean): SessionPause | undefined {
     return { pause: 'idle', untilNs: deadline === Number.POSITIVE_INFINITY ? undefined : deadline };
   }
   return undefined;
+}
+
+/** Events of one piece of a debugger's step, which may lead far: it ends when another vCPU has its turn. */
+const EVENTS_OF_A_PIECE = 4096;
+
+function towards({ tick, turn }: Goal, { machine }: Running, until: Until): Until {
+  const seq = machine.seq + EVENTS_OF_A_PIECE;
+  if (turn !== undefined) return { ...until, tick, turn, seq, inGuest: true };
+  return tick > (until.tick ?? 0) ? until : { ...until, tick, seq, inGuest: true };
 }
 
 const held = ({ gate }: Running) => (gate === undefined ? {} : { gate });
