@@ -6,7 +6,7 @@ import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/gro
 import { NO_SYMBOLS } from '../debugger/symbols/symbols.ts';
 import { type PathFor, WRITES_NOTHING } from './allowed-folder.ts';
 import type { StubSubject } from './stub-subject.ts';
-import type { Arrived, Journey, StopsWanted } from '../debugger/travel/travel.ts';
+import type { Arrived, StopsWanted } from '../debugger/travel/travel.ts';
 import { createTraveller, type Traveller, type Travels } from '../debugger/travel/traveller.ts';
 
 /** A run under way as gdb's stub looks at it: all that was recorded so far, and beyond it what is still to happen. */
@@ -110,10 +110,10 @@ const NEAR_EVENTS = 4096;
 /** Ticks of the past run again between two looks at the line. */
 const PIECE = 2_000_000;
 
-function liveTraveller(live: LiveRun, traveller: Traveller, watching: { rests: boolean }): Travels {
+/** What is still to happen: the session makes it happen, at its pace. */
+function presentOf(live: LiveRun, traveller: Traveller, watching: { rests: boolean }) {
   const { timeline } = live;
   const ended = (): Arrived => ({ why: 'end', vcpu: traveller.vcpu });
-  const isOver = (): boolean => live.hasEnded && !isBehind(live);
   /** Let the session run until it holds the machine for a reason, or at a goal: then undefined. */
   function* onward(heard: () => Arrived | undefined, goal?: Goal): Generator<void, Arrived | undefined, void> {
     let stop: Arrived | undefined;
@@ -150,6 +150,13 @@ function liveTraveller(live: LiveRun, traveller: Traveller, watching: { rests: b
     live.isHeld = true;
     traveller.deafen();
   };
+  return { ended, onward, to, letBe };
+}
+
+function liveTraveller(live: LiveRun, traveller: Traveller, watching: { rests: boolean }): Travels {
+  const { timeline } = live;
+  const { ended, onward, to, letBe } = presentOf(live, traveller, watching);
+  const isOver = (): boolean => live.hasEnded && !isBehind(live);
   return {
     get machine() {
       return timeline.machine;

@@ -268,11 +268,12 @@ describe('info threads', () => {
         return answer.kind === 'reply' ? Buffer.from(answer.body, 'hex').toString() : '';
       });
     expect(said()).toEqual(['CPU#0', 'CPU#1 [waits for SIPI]']);
-    // The boot processor sleeps while the other one is started and runs.
-    const first = recorded.events.find(({ event }) => event.kind === 'sim:thread_switch' && event.to === 1);
-    arrive(traveller.go((first?.tick ?? 0) + 1));
-    const HLT = 0xf4;
-    expect(subject.readMemory(0, subject.registers(0).rip - 1n, 1)).toEqual(Uint8Array.of(HLT));
-    expect(said()).toEqual(['CPU#0 [halted]', 'CPU#1']);
+    const HLT = 12;
+    const halt = recorded.events.find(
+      ({ event }) => event.kind === 'kvm_exit' && event.vcpu_id === 1 && event.exit_reason === HLT,
+    );
+    arrive(traveller.go((halt?.tick ?? 0) + 1));
+    expect(traveller.vcpu).toBe(0);
+    expect(said()).toEqual(['CPU#0', 'CPU#1 [halted]']);
   });
 });
