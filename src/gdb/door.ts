@@ -42,8 +42,10 @@ export function doorTo({ isTaken, enter, say }: Door): (socket: Socket) => void 
       sayOnce(why);
       socket.destroy();
     };
-    if (isTaken()) return turnAway(SECOND);
-    if (silent >= MOST_SILENT) return turnAway(SILENT);
+    if (isTaken() || silent >= MOST_SILENT) {
+      turnAway(isTaken() ? SECOND : SILENT);
+      return;
+    }
     silent += 1;
     const patience = setTimeout(() => turnAway(SILENT), PATIENCE_MS);
     let isIn = false;
@@ -57,12 +59,13 @@ export function doorTo({ isTaken, enter, say }: Door): (socket: Socket) => void 
       const arrivals = receive(line, bytes);
       const first = arrivals.find(({ kind }) => kind === 'packet' || kind === 'malformed');
       // Noise after a packet, too: a request of HTTP may begin like one.
-      if (first?.kind === 'malformed' || arrivals.some(({ kind }) => kind === 'noise')) return turnAway(STRANGER);
-      if (first === undefined) return;
-      if (isTaken()) return turnAway(SECOND);
-      noLongerSilent();
-      socket.off('data', hear);
-      enter(socket, line, arrivals);
+      if (first?.kind === 'malformed' || arrivals.some(({ kind }) => kind === 'noise')) turnAway(STRANGER);
+      else if (first !== undefined && isTaken()) turnAway(SECOND);
+      else if (first !== undefined) {
+        noLongerSilent();
+        socket.off('data', hear);
+        enter(socket, line, arrivals);
+      }
     };
     socket.on('data', hear);
     socket.once('close', noLongerSilent);

@@ -1,19 +1,21 @@
-import type { LiveRun } from '../runs/underway/live-run.ts';
+import { type Goal, isAtGoal, type LiveRun } from '../runs/underway/live-run.ts';
+import type { Timeline } from '../replay/timeline.ts';
 import { type GuestView, readLinear, vcpuCount } from '../machine/guest-view.ts';
 import { forksOf } from '../debugger/forks/forks.ts';
 import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/ground.ts';
 import { NO_SYMBOLS } from '../debugger/symbols/symbols.ts';
 import { type PathFor, WRITES_NOTHING } from './allowed-folder.ts';
 import type { StubSubject } from './stub-subject.ts';
-import type { Arrived, Journey, StopsWanted } from '../debugger/travel/travel.ts';
+import type { Arrived, StopsWanted } from '../debugger/travel/travel.ts';
 import { createTraveller, type Traveller, type Travels } from '../debugger/travel/traveller.ts';
 
 /** A run under way as gdb's stub looks at it: all that was recorded so far, and beyond it what is still to happen. */
 export function liveSubjectOf(live: LiveRun, pathFor: PathFor = WRITES_NOTHING): StubSubject {
   const { timeline } = live;
   const view: GuestView = { machine: timeline.machine };
+  timeline.advance({ tick: 0, inGuest: true });
   const traveller = createTraveller({
-    timeline,
+    timeline: onlyThePast(live),
     lastSeq: Number.POSITIVE_INFINITY,
     lastTick: Number.POSITIVE_INFINITY,
     code: (vcpu, linear) => readLinear(view, vcpu, linear, LONGEST_INSTRUCTION),
@@ -68,31 +70,93 @@ export function liveSubjectOf(live: LiveRun, pathFor: PathFor = WRITES_NOTHING):
 
 const NOT_YET = 'The run is under way, and its trace is not written yet: `retrovisor fork` forks it when it has ended.';
 
+/** Steps through what has been end where the run has come to; what follows is the session's. */
+function onlyThePast(live: LiveRun): Timeline {
+  const { timeline } = live;
+  return {
+    ...timeline,
+    get now() {
+      return timeline.now;
+    },
+    get end() {
+      return timeline.end;
+    },
+    get checkpoints() {
+      return timeline.checkpoints;
+    },
+    get heldBytes() {
+      return timeline.heldBytes;
+    },
+    advance(until) {
+      if (!isBehind(live)) return { why: 'idle' };
+      const { now, end } = timeline;
+      // The last events of the past may be followed by instructions without any.
+      const { tick = Number.POSITIVE_INFINITY, seq = Number.POSITIVE_INFINITY } = until;
+      return timeline.advance({
+        ...until,
+        ...(now.seq < end.seq ? { seq: Math.min(seq, end.seq) } : { tick: Math.min(tick, end.tick) }),
+      });
+    },
+  };
+}
+
 const isBehind = ({ timeline }: LiveRun): boolean =>
   timeline.now.tick < timeline.end.tick || timeline.now.seq < timeline.end.seq;
+
+/** What a step over an exit, an interrupt or a turn of another vCPU costs. */
+const NEAR_NS = 1_000_000;
+const NEAR_EVENTS = 4096;
 
 /** Ticks of the past run again between two looks at the line. */
 const PIECE = 2_000_000;
 
-function liveTraveller(live: LiveRun, traveller: Traveller, watching: { rests: boolean }): Travels {
+/** What is still to happen: the session makes it happen, at its pace. */
+function presentOf(live: LiveRun, traveller: Traveller, watching: { rests: boolean }) {
   const { timeline } = live;
   const ended = (): Arrived => ({ why: 'end', vcpu: traveller.vcpu });
-  const isOver = (): boolean => live.hasEnded && !isBehind(live);
-  /** Let the session run until it holds the machine for a reason. */
-  function* onward(heard: () => Arrived | undefined): Journey {
+  /** Let the session run until it holds the machine for a reason, or at a goal: then undefined. */
+  function* onward(heard: () => Arrived | undefined, goal?: Goal): Generator<void, Arrived | undefined, void> {
     let stop: Arrived | undefined;
     live.judge = () => {
       stop = heard();
       return stop !== undefined;
     };
+    live.goal = goal;
     live.isHeld = false;
     watching.rests = true;
     while (stop === undefined) {
       if (live.hasEnded || live.isKilled) return ended();
+      if (live.isHeld) return undefined;
       yield;
     }
     return stop;
   }
+  /** What is near is gone to at once; over idle time leads the session. */
+  function* to(goal: Goal, heard: () => Arrived | undefined): Generator<void, Arrived | undefined, void> {
+    const { machine } = timeline;
+    const ns = machine.now() + NEAR_NS;
+    const seq = machine.seq + NEAR_EVENTS;
+    for (;;) {
+      const { why } = timeline.advance({ ...goal, inGuest: true, ns, seq });
+      const stop = heard();
+      if (stop !== undefined || isAtGoal(machine, goal)) return stop;
+      if (why !== 'break') return yield* onward(heard, goal);
+    }
+  }
+  const letBe = (): void => {
+    watching.rests = false;
+    live.judge = undefined;
+    live.goal = undefined;
+    live.isHeld = true;
+    traveller.deafen();
+  };
+  return { ended, onward, to, letBe };
+}
+
+function liveTraveller(live: LiveRun, traveller: Traveller, watching: { rests: boolean }): Travels {
+  const { timeline } = live;
+  const { ended, onward, to, letBe } = presentOf(live, traveller, watching);
+  const isOver = (): boolean => live.hasEnded && !isBehind(live);
   return {
     get machine() {
       return timeline.machine;
@@ -104,18 +168,22 @@ function liveTraveller(live: LiveRun, traveller: Traveller, watching: { rests: b
       return isOver();
     },
     *step(vcpu: number, wanted: StopsWanted) {
-      const from = timeline.now.tick;
+      if (isBehind(live)) {
+        const stop = yield* traveller.step(vcpu, wanted);
+        if (stop.why !== 'end') return stop;
+      }
+      if (live.hasEnded) return ended();
+      // What is still to happen happens at the pace of the run: it may be that nothing comes of it before somebody types.
+      const heard = traveller.listen(wanted);
       try {
-        for (;;) {
-          if (isOver()) return ended();
-          const stop = yield* traveller.step(vcpu, wanted);
-          if (stop.why !== 'step' || timeline.now.tick !== from) return stop;
-          // Every processor waits for input.
-          watching.rests = true;
-          yield;
-        }
+        let stop: Arrived | undefined;
+        if (traveller.vcpu !== vcpu) stop = yield* to({ tick: timeline.now.tick, turn: vcpu }, heard);
+        const { tick } = timeline.now;
+        // Interrupted while every processor waits, it is on the way to a place already.
+        stop ??= yield* to({ tick: isAtGoal(timeline.machine, { tick }) ? tick + 1 : tick }, heard);
+        return stop ?? { why: 'step', vcpu };
       } finally {
-        watching.rests = false;
+        letBe();
       }
     },
     *run(wanted) {
@@ -128,12 +196,9 @@ function liveTraveller(live: LiveRun, traveller: Traveller, watching: { rests: b
           if (why === 'ended') break;
           yield;
         }
-        return live.hasEnded ? ended() : yield* onward(heard);
+        return live.hasEnded ? ended() : ((yield* onward(heard)) ?? ended());
       } finally {
-        watching.rests = false;
-        live.judge = undefined;
-        live.isHeld = true;
-        traveller.deafen();
+        letBe();
       }
     },
     stepBack: (vcpu, wanted) => traveller.stepBack(vcpu, wanted),

@@ -33,6 +33,7 @@ export interface MonitorView {
   ask(line: string, vcpu: number): string | undefined;
   registers(vcpu: number): Registers;
   readMemory(vcpu: number, address: Gva, length: number): Uint8Array | undefined;
+  /** KVM_MP_STATE_* of a vCPU. */
   activity(vcpu: number): number;
   moment(): Moment;
   /** Where a file goes that a command names. */

@@ -1,23 +1,23 @@
 import { unreachable } from '../base/invariant.ts';
 import type { StubSubject } from './stub-subject.ts';
 import type { Watchpoint } from '../engine/index.ts';
-import { linearRipOf, readPhysical } from '../machine/guest-view.ts';
+import { peekDevice } from '../machine/device-peek.ts';
+import { type GuestView, linearRipOf, readPhysical } from '../machine/guest-view.ts';
 import { evaluateAgent } from './agent-expression.ts';
 import { describeMonitor, type Sentences } from './monitor.ts';
 import { bytesIn, bytesOf, hexNumber, hexOf, hexText, PACKET_SIZE } from './packet.ts';
 import { allRegistersHex, registerHex, REGISTERS, registerView, type RegisterView } from './registers.ts';
 import { writeAllRegisters, writeMemory, writeRegister } from './changes.ts';
+import { insertStop, removeStop, type StopsSet } from './stops.ts';
 import { TARGET_XML } from './target-description.ts';
 import type { Arrived, Journey, StopsWanted } from '../debugger/travel/travel.ts';
 
 /** What gdb has set up. */
-export interface StubState {
+export interface StubState extends StopsSet {
   /** vCPU of `Hg`: registers and memory. -1: whichever the machine stops at. */
   general: number;
   /** vCPU of `Hc`; -1: all or any. */
   resumed: number;
-  readonly breakpoints: Map<bigint, readonly Uint8Array[]>;
-  readonly watchpoints: Map<string, Watchpoint>;
   acknowledges: boolean;
   /** Addresses of memory are guest-physical: QEMU's `Qqemu.PhyMemMode`. */
   isPhysical: boolean;
@@ -66,12 +66,6 @@ const RBP = 6;
 const RSP = 7;
 const RIP = 16;
 const RIP_WRITTEN = `${RIP.toString(16)}=`;
-const MOST_WATCHED = 1 << 20;
-const MOST_WATCHED_IN_ALL = 1 << 24;
-/** Breakpoints, and watchpoints; each is looked at again whenever the run goes on. */
-const MOST_STOPS = 4096;
-const MOST_CONDITIONS = 16;
-const TOO_MANY = 'E.There are too many breakpoints, watchpoints or conditions.';
 
 const reply = (body: string): Answer => ({ kind: 'reply', body });
 const travels = (journey: Journey): Answer => ({ kind: 'journey', journey });
@@ -127,8 +121,8 @@ const HANDLERS: readonly (readonly [string, Handler])[] = [
   ['X', (stub, subject, rest) => reply(writeMemory(subject, memoryOf(stub, subject), rest, bytesIn))],
   ['H', selectThread],
   ['T', (_stub, subject, rest) => reply(vcpuOf(subject, rest) === undefined ? 'E01' : 'OK')],
-  ['Z', insertStop],
-  ['z', removeStop],
+  ['Z', (stub, _subject, rest) => reply(insertStop(stub, rest))],
+  ['z', (stub, _subject, rest) => reply(removeStop(stub, rest))],
   ['c', alone((stub, subject) => travels(subject.traveller.run(wantedBy(stub, subject))))],
   ['s', alone((stub, subject) => travels(stepOnce(stub, subject, steppedVcpu(stub, subject))))],
   ['D', () => ({ kind: 'reply', body: 'OK', then: 'detach' })],
@@ -161,7 +155,8 @@ function vcpuOf({ vcpus }: StubSubject, text: string): number | undefined {
   return thread !== undefined && thread >= 1n && thread <= BigInt(vcpus) ? Number(thread) - 1 : undefined;
 }
 
-const ACTIVITIES = ['', ' [halted]', ' [shut down]', ' [waits for SIPI]'];
+/** By KVM_MP_STATE_*: runnable, uninitialized, INIT received, halted. */
+const ACTIVITIES = ['', ' [waits for SIPI]', ' [waits for SIPI]', ' [halted]'];
 
 function threadInfo(subject: StubSubject, rest: string): string {
   const vcpu = vcpuOf(subject, rest);
@@ -208,9 +203,14 @@ function readMemory(stub: StubState, subject: StubSubject, rest: string): Answer
   if (address === undefined || length === undefined) return reply(MALFORMED);
   const most = Math.min(Number(length), PACKET_SIZE / 2 - 16);
   const bytes = stub.isPhysical
-    ? readPhysical(subject.view(), Number(address), most)
+    ? physicalMemory(subject.view(), selected(stub, subject), Number(address), most)
     : subject.readMemory(selected(stub, subject), address, most);
   return reply(bytes === undefined || (bytes.length === 0 && most > 0) ? UNMAPPED : hexOf(bytes));
+}
+
+function physicalMemory(seen: GuestView, vcpu: number, gpa: number, length: number): Uint8Array | undefined {
+  const bytes = readPhysical(seen, gpa, length);
+  return bytes.length > 0 ? bytes : peekDevice(seen, vcpu, gpa, length)?.bytes;
 }
 
 /** The vCPU whose page tables addresses go through; undefined: they are physical. */
@@ -224,63 +224,6 @@ function setPhysical(stub: StubState, _subject: StubSubject, rest: string): Answ
 }
 
 // Stops.
-
-const WATCH_KINDS: ReadonlyMap<string | undefined, Watchpoint['on']> = new Map([
-  ['2', 'write'],
-  ['3', 'read'],
-  ['4', 'access'],
-]);
-
-/** `type,address,kind[;X length,bytecode]...`. Nothing is ever written into the guest. */
-function insertStop(stub: StubState, _subject: StubSubject, rest: string): Answer {
-  const [place, ...options] = rest.split(';');
-  const [type, addressText, kindText] = (place as string).split(',');
-  const address = hexNumber(addressText);
-  const length = hexNumber(kindText);
-  if (address === undefined || length === undefined) return reply(MALFORMED);
-  const on = WATCH_KINDS.get(type);
-  if (on !== undefined) {
-    if (length > BigInt(MOST_WATCHED)) return reply(`E.A watchpoint may cover ${MOST_WATCHED} bytes at most.`);
-    const watched = [...stub.watchpoints.values()].reduce((sum, each) => sum + each.length, Number(length));
-    if (watched > MOST_WATCHED_IN_ALL || stub.watchpoints.size >= MOST_STOPS) return reply(TOO_MANY);
-    stub.watchpoints.set(`${on} ${address} ${length}`, { address, length: Number(length), on });
-    return reply('OK');
-  }
-  if (type !== '0' && type !== '1') return reply('');
-  const conditions = conditionsIn(options.join(';'));
-  if (conditions === undefined) return reply(MALFORMED);
-  if (conditions.length > MOST_CONDITIONS || stub.breakpoints.size >= MOST_STOPS) return reply(TOO_MANY);
-  stub.breakpoints.set(address, conditions);
-  return reply('OK');
-}
-
-/** `X3,221327X...`: each its length in bytes and its code. */
-function conditionsIn(text: string): readonly Uint8Array[] | undefined {
-  const conditions: Uint8Array[] = [];
-  let at = 0;
-  while (at < text.length && text[at] === 'X') {
-    const comma = text.indexOf(',', at);
-    const length = hexNumber(text.slice(at + 1, comma));
-    if (comma < 0 || length === undefined) return undefined;
-    const end = comma + 1 + 2 * Number(length);
-    const code = bytesOf(text.slice(comma + 1, end));
-    if (code === undefined || code.length !== Number(length)) return undefined;
-    conditions.push(code);
-    at = end;
-  }
-  return conditions;
-}
-
-function removeStop(stub: StubState, _subject: StubSubject, rest: string): Answer {
-  const [type, addressText, kindText] = rest.split(',');
-  const address = hexNumber(addressText);
-  const length = hexNumber(kindText);
-  if (address === undefined || length === undefined) return reply(MALFORMED);
-  const on = WATCH_KINDS.get(type);
-  if (on !== undefined) stub.watchpoints.delete(`${on} ${address} ${length}`);
-  else stub.breakpoints.delete(address);
-  return reply('OK');
-}
 
 /**
  * gdb steps off a breakpoint where it stands by itself, with that breakpoint lifted, unless somebody put the processor

@@ -2,6 +2,7 @@
  * The ioctl surface user space sees: /dev/kvm, VM and vCPU file descriptors and `kvm_run`.
  * Linux Documentation/virt/kvm/api.rst.
  */
+import type { Gpa } from '../base/units.ts';
 import type { Origin } from '../events/origin.ts';
 import type { BareRequest, IoctlArgument, IoctlArguments, IoctlRequest } from './ioctl/arguments.ts';
 
@@ -79,6 +80,11 @@ export interface KvmKernel {
   /** One VM entry and exit of a vCPU in KVM_RUN. */
   advance(vcpu: number, budget: number, origin: Origin): VcpuProgress;
   isRunnable(vcpu: number): boolean;
+  /**
+   * What a read of the kernel's interrupt controllers gives; undefined: it is not theirs. Whether it changes something is
+   * for the origin to see.
+   */
+  peek(vcpu: number, gpa: Gpa, length: number, origin: Origin): Uint8Array | undefined;
   /** Expire the kernel's timers due at or before now. False: there was none. */
   expire(origin: Origin): boolean;
   /** A restored state is in place: the processors are told what their VMCS holds. */

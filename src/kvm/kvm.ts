@@ -17,6 +17,7 @@ import { VCPU_IOCTLS } from './ioctl/vcpu.ts';
 import { VM_IOCTLS } from './ioctl/vm.ts';
 import type { IoctlArguments, IoctlRequest, IoctlTable } from './ioctl/arguments.ts';
 import * as io from './ioctl/ioctls.ts';
+import { mmioRead } from './io/buses.ts';
 import { expireIrqchip } from './irqchip/index.ts';
 import { ARCH_CAPABILITIES, listedMsrs } from './vcpu/msrs.ts';
 import type { FileState } from './state.ts';
@@ -44,6 +45,7 @@ export function createKvm(processor: Processor, host: KvmHost, features: CpuFeat
   return {
     calledBy: (origin) => new SystemCalls(new KvmContext(module, origin)),
     advance: (vcpu, budget, origin) => advanceVcpu(new KvmContext(module, origin), host.state.vcpus[vcpu]!, budget),
+    peek: (vcpu, gpa, length, origin) => mmioRead(new KvmContext(module, origin), host.state.vcpus[vcpu]!, gpa, length),
     isRunnable: (vcpu) => isVcpuRunnable(asked, host.state.vcpus[vcpu]!),
     expire: (origin) => {
       if (earliestDeadline(host.state.timers) > host.now()) return false;

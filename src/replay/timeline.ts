@@ -32,6 +32,8 @@ export interface TimelineOptions {
   /** Most bytes all checkpoints may hold. */
   readonly heldBytes?: number;
   readonly stored?: StoredCheckpoints;
+  /** Number of the event after the last that is known to come: of a recording that is run again. */
+  readonly recordedTo?: Seq;
 }
 
 /** A run one can go back in. Where it stands and how it got there cannot be seen in what it does next. */
@@ -223,13 +225,15 @@ function advanceKeeping(state: TimelineState, until: Until): Reason {
   }
 }
 
-/** Idleness is no end of the past while events are known to follow. */
+/** Idleness, however long, is no end while events are known to follow. */
 function goOn(state: TimelineState, until: Until): Reason {
-  const { machine } = state;
+  const { machine, options, forgotFrom } = state;
+  const recordedTo = forgotFrom === Number.POSITIVE_INFINITY ? (options.recordedTo ?? 0) : 0;
   for (;;) {
     const before = machine.seq;
     const reason = machine.advance(until);
-    if (reason.why !== 'idle' || machine.seq >= state.end.seq || machine.seq === before) return reason;
+    if (reason.why !== 'idle' || machine.seq >= Math.max(state.end.seq, recordedTo) || machine.seq === before)
+      return reason;
   }
 }
 

@@ -1,5 +1,8 @@
 import { fireTimer, isDue } from '../events/timers.ts';
 import { MAIN_LOOP } from '../events/stamped.ts';
+import type { Gpa } from '../base/units.ts';
+import { readSpace } from './memory/address-space.ts';
+import { rangeAt } from './memory/flat-view.ts';
 import type { Origin } from '../events/origin.ts';
 import type { MachineEvent } from '../events/vocabulary.ts';
 import type { BulkRegion } from '../memory/pages.ts';
@@ -38,6 +41,10 @@ export interface Vmm {
   readonly awaitsAlarm: boolean;
   /** A state that came from a checkpoint is in place: what follows from it is rebuilt. KVM is not asked. */
   restored(): void;
+  /** Whose registers a guest-physical address is; undefined: it is memory's, or nobody's. */
+  ownerOf(gpa: Gpa): string | undefined;
+  /** What a read of registers gives. Whether it changes something is for the origin to see. */
+  peek(gpa: Gpa, length: number, origin: Origin): Uint8Array;
   /** A device of the machine, for a stopped person: labels and values. */
   describeDevice(name: string): Readonly<Record<string, string>> | undefined;
   /** Bulk state of devices: what disks hold. */
@@ -72,6 +79,15 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
     },
     restored: () => redraw(board),
     deviceNames: board.parts.map((part) => part.name),
+    ownerOf: (gpa) => {
+      const leaf = rangeAt(board.memoryView, gpa)?.leaf;
+      return leaf === undefined || leaf.hva !== undefined ? undefined : leaf.name;
+    },
+    peek: (gpa, length, from) => {
+      const bytes = new Uint8Array(length);
+      readSpace(new Machine(board, from).memory, gpa, { bytes, at: 0, length });
+      return bytes;
+    },
     describeDevice: (name) => describeDevice(board, name),
     memoryTrees: () => [...memoryTrees('memory', systemMemory(board)), ...memoryTrees('I/O', systemIo(board))],
     describeFlat: () => describeFlat(board),

@@ -106,7 +106,7 @@ describe('stock gdb on a run under way', without(NO_GDB, NO_COMPILER), () => {
     const alone = join(folder, 'unforked.trace');
     const trace = join(folder, 'forked.trace');
     retrovisor(['run', ...guestOptions(guest), '--trace', alone]);
-    const served = await start(trace, '-S');
+    const served = await start(trace, '-S', '--allow-write', folder);
     const change = ['break main.c:54', 'continue', 'reverse-stepi', 'set var counter = 500', COUNTER, 'monitor fork'];
     const fork = ['delete', 'finish', COUNTER, 'print square(12)', 'monitor fork save x.trace'];
     const back = ['monitor fork discard', 'maintenance flush register-cache', COUNTER, 'monitor fork'];

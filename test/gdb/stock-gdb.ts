@@ -62,9 +62,13 @@ export async function serveHere(trace: string, allowWrite?: string): Promise<Ser
 export const runLive = (...options: string[]): Promise<ServedProcess> =>
   listening(['run', '-gdb', 'tcp::0', ...options]);
 
+/** The same before somebody who may still type. */
+export const runTypedAt = (...options: string[]): Promise<ServedProcess> =>
+  listening(['run', '-gdb', 'tcp::0', ...options], 'pipe');
+
 /** Start the command line; resolves when it has said where it listens. */
-async function listening(args: readonly string[]): Promise<ServedProcess> {
-  const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+async function listening(args: readonly string[], typed: 'ignore' | 'pipe' = 'ignore'): Promise<ServedProcess> {
+  const child = spawn(process.execPath, [BIN, ...args], { stdio: [typed, 'pipe', 'pipe'] });
   let said = '';
   const port = await new Promise<number>((resolve, reject) => {
     let out = '';
@@ -73,9 +77,9 @@ async function listening(args: readonly string[]): Promise<ServedProcess> {
       const found = /127\.0\.0\.1:(\d+)/.exec(out)?.[1];
       if (found !== undefined) resolve(Number(found));
     };
-    child.stdout.on('data', hear);
-    child.stderr.on('data', hear);
-    child.stderr.on('data', (bytes) => void (said += String(bytes)));
+    child.stdout?.on('data', hear);
+    child.stderr?.on('data', hear);
+    child.stderr?.on('data', (bytes) => void (said += String(bytes)));
     child.on('exit', (status) => reject(new Error(`retrovisor ${args[0]} ended with ${status}: ${out}`)));
   });
   return { port, process: child, said: () => said, stop: () => void child.kill() };
@@ -110,7 +114,7 @@ function foreignCompiler(): Aside | undefined {
 
 /** Build the guest of `test/gdb/guest`. */
 export const buildGuest = (folder: string): BuiltGuest =>
-  build(folder, 'guest', SOURCES, 'main.c', [...COMPILED, `-Wl,-T,${SOURCES}link.ld`]);
+  built(folder, 'guest', SOURCES, 'main.c', [...COMPILED, `-Wl,-T,${SOURCES}link.ld`]);
 
 const FRAMES = fileURLToPath(new URL('frames/', import.meta.url));
 const UNWOUND = `${FREESTANDING} ${LINKED} -fno-stack-protector -fcf-protection=none -fno-optimize-sibling-calls`;
@@ -118,17 +122,29 @@ const UNWOUND = `${FREESTANDING} ${LINKED} -fno-stack-protector -fcf-protection=
 /** Build the guest of `test/gdb/frames`, which keeps its call frame information. */
 export function buildFrames(folder: string, ...options: string[]): BuiltGuest {
   const all = [...UNWOUND.split(' '), `-ffile-prefix-map=${FRAMES}=`, `-Wl,-T,${FRAMES}link.ld`, ...options];
-  return build(folder, `frames${options.join('')}`, FRAMES, 'frames.c', all);
+  return built(folder, `frames${options.join('')}`, FRAMES, 'frames.c', all);
 }
 
-function build(folder: string, name: string, sources: string, main: string, options: string[]): BuiltGuest {
+function built(folder: string, name: string, sources: string, main: string, options: string[]): BuiltGuest {
   const symbols = join(folder, `${name}.debug`);
   const kernel = join(folder, `${name}.elf`);
-  const compiled = spawnSync('gcc', [...options, `${sources}start.S`, `${sources}${main}`, '-o', symbols]);
-  const copied = spawnSync('objcopy', ['-O', 'elf32-i386', symbols, kernel]);
-  if (compiled.status !== 0 || copied.status !== 0) throw new Error(`${compiled.stderr}${copied.stderr}`);
+  run('gcc', [...options, `${sources}start.S`, `${sources}${main}`, '-o', symbols]);
+  run('objcopy', ['-O', 'elf32-i386', symbols, kernel]);
   const lines = readFileSync(join(sources, main), 'utf8').split('\n');
   return { symbols, kernel, line: (place) => lines.findIndex((text) => text.includes(`/* at ${place} */`)) + 1 };
+}
+
+/** Build the guest that sleeps until somebody types at it: test/gdb/guest/idle.S. */
+export function buildSleeper(folder: string): Pick<BuiltGuest, 'kernel' | 'symbols'> {
+  const kernel = join(folder, 'sleeper.elf');
+  const options = COMPILED.filter((option) => !/^-m(64|no-red-zone)$/.test(option));
+  run('gcc', ['-m32', ...options, `-Wl,-T,${SOURCES}link.ld`, `${SOURCES}idle.S`, '-o', kernel]);
+  return { kernel, symbols: kernel };
+}
+
+function run(program: string, args: readonly string[]): void {
+  const { status, stderr } = spawnSync(program, args);
+  if (status !== 0) throw new Error(`${program}: ${stderr}`);
 }
 
 /** How the guest is run: it ends by isa-debug-exit. */

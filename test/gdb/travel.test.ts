@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Watchpoint } from '../../src/engine/index.ts';
+import { answerPacket, freshStub } from '../../src/gdb/stub.ts';
 import { subjectOf } from '../../src/gdb/subject.ts';
 import type { Arrived, Journey, StopsWanted } from '../../src/debugger/travel/travel.ts';
 import { linearRipOf } from '../../src/machine/guest-view.ts';
@@ -255,5 +256,24 @@ describe('a step back over a watched write', () => {
       expect(arrive(traveller.step(0, wanted))).toEqual({ why: 'watch', vcpu: 0, watchpoint });
       expect(tick()).toBe(after);
     }
+  });
+});
+
+describe('info threads', () => {
+  test('says which processor waits for its SIPI and which is halted', () => {
+    const { recorded, subject, traveller } = stand();
+    const said = (): string[] =>
+      [1, 2].map((thread) => {
+        const answer = answerPacket(freshStub(subject), subject, `qThreadExtraInfo,${thread}`);
+        return answer.kind === 'reply' ? Buffer.from(answer.body, 'hex').toString() : '';
+      });
+    expect(said()).toEqual(['CPU#0', 'CPU#1 [waits for SIPI]']);
+    const HLT = 12;
+    const halt = recorded.events.find(
+      ({ event }) => event.kind === 'kvm_exit' && event.vcpu_id === 1 && event.exit_reason === HLT,
+    );
+    arrive(traveller.go((halt?.tick ?? 0) + 1));
+    expect(traveller.vcpu).toBe(0);
+    expect(said()).toEqual(['CPU#0', 'CPU#1 [halted]']);
   });
 });

@@ -13,6 +13,8 @@ export const IDLE_MONITOR: Vmm = {
   wakeUp: () => undefined,
   awaitsAlarm: false,
   restored: () => undefined,
+  ownerOf: () => undefined,
+  peek: (_gpa, length) => new Uint8Array(length),
   describeDevice: () => undefined,
   deviceNames: [],
   memoryTrees: () => [],

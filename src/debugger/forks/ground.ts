@@ -1,6 +1,7 @@
 import type { Gva, Seq, Tick } from '../../base/units.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { PendingInput } from '../../machine/parts.ts';
+import { peekLinear } from '../../machine/device-peek.ts';
 import type { Timeline } from '../../replay/timeline.ts';
 import { type GuestView, readLinear } from '../../machine/guest-view.ts';
 import type { Travels } from '../travel/traveller.ts';
@@ -35,8 +36,9 @@ export function looksAt(here: () => Ground) {
       return { seq: machine.seq, tick: machine.ticks, ns: machine.now() };
     },
     readMemory(vcpu: number, address: Gva, length: number) {
-      const bytes = readLinear(here().view, vcpu, address, length);
-      return bytes.length === 0 && length > 0 ? undefined : bytes;
+      const { view } = here();
+      const bytes = readLinear(view, vcpu, address, length);
+      return bytes.length > 0 || length === 0 ? bytes : peekLinear(view, vcpu, address, length)?.bytes;
     },
     view: () => here().view,
     event: (seq: Seq) => here().event(seq),

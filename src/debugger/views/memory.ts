@@ -1,4 +1,5 @@
 import { Problem } from '../../base/problem.ts';
+import { peekDevice, peekLinear } from '../../machine/device-peek.ts';
 import { readLinear, readPhysical } from '../../machine/guest-view.ts';
 import { type InstructionSeen, instructionsAt, instructionText } from '../look/instructions.ts';
 import { evaluate, type NamedPlace, placeAt, placeText, type Vantage } from '../look/vantage.ts';
@@ -19,7 +20,14 @@ interface CellsSeen extends NamedPlace {
 
 /** Memory as numbers, as a text or as instructions. */
 type MemorySeen =
-  | { readonly as: 'numbers'; readonly format: string; readonly size: number; readonly lines: readonly CellsSeen[] }
+  | {
+      readonly as: 'numbers';
+      readonly format: string;
+      readonly size: number;
+      readonly lines: readonly CellsSeen[];
+      /** It is no memory but registers of this device. */
+      readonly device: string | undefined;
+    }
   | { readonly as: 'text'; readonly at: NamedPlace; readonly text: string }
   | { readonly as: 'instructions'; readonly instructions: readonly InstructionSeen[] };
 
@@ -34,9 +42,22 @@ function memorySeen(from: Vantage, words: string, space: Space): MemorySeen {
   if (format === 'i') return { as: 'instructions', instructions: instructionsAt(from, address, count) };
   if (format === 's') return { as: 'text', at: placeAt(from, address), text: textAt(from, address, space) };
   const size = UNITS[unit] ?? (format === 'c' ? 1 : 8);
-  const bytes = read(from, address, count * size, space);
+  const { bytes, device } = memoryOrDevice(from, address, count * size, space);
   if (bytes.length < size) throw new Problem(`There is no memory at 0x${address.toString(16)}.`);
-  return { as: 'numbers', format, size, lines: linesOf(from, address, bytes, size) };
+  return { as: 'numbers', format, size, lines: linesOf(from, address, bytes, size), device };
+}
+
+/** Memory, or else a device's registers as a read without side effects gives them. */
+function memoryOrDevice(from: Vantage, address: bigint, length: number, space: Space) {
+  const bytes = read(from, address, length, space);
+  if (bytes.length > 0) return { bytes, device: undefined };
+  const { view, vcpu } = from;
+  const seen =
+    space === 'linear' ? peekLinear(view, vcpu, address, length) : peekDevice(view, vcpu, Number(address), length);
+  if (seen === undefined) return { bytes, device: undefined };
+  if (seen.bytes !== undefined) return { bytes: seen.bytes, device: seen.device };
+  const where = `0x${address.toString(16)}`;
+  throw new Problem(`There are registers of ${seen.device} at ${where}: a read would change what they hold.`);
 }
 
 const read = ({ view, vcpu }: Vantage, address: bigint, length: number, space: Space): Uint8Array =>
@@ -63,10 +84,11 @@ function linesOf(from: Vantage, address: bigint, bytes: Uint8Array, size: number
 function memoryText(seen: MemorySeen): string {
   if (seen.as === 'instructions') return seen.instructions.map(instructionText).join('\n');
   if (seen.as === 'text') return `${placeText(seen.at)}: ${JSON.stringify(seen.text)}`;
-  const { format, size, lines } = seen;
-  return lines
-    .map((line) => `${placeText(line)}: ${line.cells.map((value) => cellText(value, size, format)).join(' ')}`)
-    .join('\n');
+  const { format, size, lines, device } = seen;
+  const cells = lines.map(
+    (line) => `${placeText(line)}: ${line.cells.map((value) => cellText(value, size, format)).join(' ')}`,
+  );
+  return [...(device === undefined ? [] : [`Registers of ${device}:`]), ...cells].join('\n');
 }
 
 function cellText(value: bigint, size: number, format: string): string {

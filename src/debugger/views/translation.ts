@@ -16,6 +16,8 @@ interface TranslationSeen {
   /** Undefined: the guest does not map it. */
   readonly gpa: Gpa | undefined;
   readonly ept: EptWalk | undefined;
+  /** Whose registers lie there, where it is no memory. */
+  readonly device: string | undefined;
 }
 
 function translationSeen(view: GuestView, vcpu: number, address: Gva): TranslationSeen {
@@ -23,15 +25,17 @@ function translationSeen(view: GuestView, vcpu: number, address: Gva): Translati
   const registers = registersOf(view, vcpu);
   const { entries = [], gpa } = walkLinear(view, vcpu, linear) ?? {};
   const ept = gpa === undefined ? undefined : walkEpt(view, vcpu, gpa);
-  return { linear, cr3: isPaging(registers) ? registers.cr3 : undefined, entries: [...entries], gpa, ept };
+  const device = gpa === undefined ? undefined : view.machine.vmm.ownerOf(gpa);
+  return { linear, cr3: isPaging(registers) ? registers.cr3 : undefined, entries: [...entries], gpa, ept, device };
 }
 
-function translationText({ linear, cr3, entries, gpa, ept }: TranslationSeen): string {
+function translationText({ linear, cr3, entries, gpa, ept, device }: TranslationSeen): string {
   const lines = [`linear ${hex(linear)}`];
   if (cr3 === undefined) lines.push('  paging is off: CR0.PG = 0');
   else lines.push(`  CR3 ${hex(cr3)}`, ...guestEntries(entries));
   if (gpa === undefined || ept === undefined) return [...lines, '  not mapped by the guest'].join('\n');
-  return [...lines, `guest-physical ${hex(gpa)}`, ...eptWalkText(ept)].join('\n');
+  const whose = device === undefined ? '' : `: registers of ${device}`;
+  return [...lines, `guest-physical ${hex(gpa)}${whose}`, ...eptWalkText(ept)].join('\n');
 }
 
 const GUEST_LEVELS = ['PML5E', 'PML4E', 'PDPTE', 'PDE', 'PTE'] as const;

@@ -56,6 +56,9 @@ export function forkRun(fork: Fork): Forked {
       const { event } = stamped;
       if (future !== undefined && event.kind === 'sim:serial_sent' && event.line === 0) fork.onSerial(event.byte);
     },
+    get recordedTo() {
+      return future === undefined ? end.seq + 1 : 0;
+    },
     // Nobody goes back in it.
     every: Number.MAX_SAFE_INTEGER,
   });

@@ -133,6 +133,7 @@ export function openTimeline(run: RecordedRun, setting: TimelineSetting = {}): R
     ...(stored === undefined ? {} : { stored }),
     build: (parts) => createMachine(assemble({ ...run, ...parts })),
     inputs: inputsAgain(inputs),
+    recordedTo: (events.at(-1)?.seq ?? -1) + 1,
     onEvent: verifier.check,
   });
   return { run, events, timeline, verifier, close };

@@ -1,7 +1,7 @@
-import type { Seq } from '../../base/units.ts';
+import type { Seq, Tick } from '../../base/units.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { type Intervention, interventionEvent } from '../../machine/intervene.ts';
-import { createMachine } from '../../machine/machine.ts';
+import { createMachine, type Machine } from '../../machine/machine.ts';
 import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
 import { createTimeline, type Timeline, type TimelineParts } from '../../replay/timeline.ts';
 import { isDelivered } from '../../replay/trace/trace-inputs.ts';
@@ -24,11 +24,23 @@ export interface LiveRun {
   isKilled: boolean;
   /** Asked where the machine met a stop: whether to hold it there. */
   judge: (() => boolean) | undefined;
+  /** Where a debugger's step leads: there the session holds the machine again. */
+  goal: Goal | undefined;
   /** Change the machine where the run has come to: an input, recorded as one. */
   intervene(intervention: Intervention): void;
   /** Be where the run has come to. */
   toItsEnd(): void;
 }
+
+/** A place a run under way is to come to: this vCPU, or any, is about to execute at a tick or later. */
+export interface Goal {
+  readonly tick: Tick;
+  readonly turn?: number;
+}
+
+/** Whether a machine stands at a goal. */
+export const isAtGoal = ({ ticks, state: { schedule, kvm } }: Machine, { tick, turn }: Goal): boolean =>
+  ticks >= tick && (turn === undefined || schedule.turn === turn) && kvm.vcpus.some(({ inGuest }) => inGuest);
 
 const EVENTS_HELD = 1 << 16;
 const HELD_BYTES = 2 ** 29;
@@ -55,6 +67,7 @@ export function startLiveRun(
     hasEnded: false,
     isKilled: false,
     judge: undefined,
+    goal: undefined,
     intervene(intervention) {
       inputs.unshift({ event: interventionEvent(intervention) });
       timeline.advance({ tick: timeline.now.tick });

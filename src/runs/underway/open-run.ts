@@ -194,9 +194,13 @@ class RunUnderWay implements OpenedRun {
   private standing(): Timeline {
     const { options, ...made } = this.made;
     const { seed } = options;
+    const last = (): EventMark => this.last;
     this.timeline ??= createTimeline({
       build: (parts) => createMachine(assemble({ ...made, seed, ...parts })),
       inputs: inputsAgain(this.taken),
+      get recordedTo() {
+        return last().seq + 1;
+      },
       onEvent: () => undefined,
     });
     return this.timeline;

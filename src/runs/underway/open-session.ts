@@ -1,5 +1,6 @@
 import type { Stamped } from '../../events/stamped.ts';
 import type { UartState } from '../../devices/uart16550/index.ts';
+import type { Until } from '../../machine/loop.ts';
 import { createMachine, type Machine } from '../../machine/machine.ts';
 import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
 import { Payloads } from '../../memory/payloads.ts';
@@ -13,7 +14,7 @@ import { type CheckpointKeeper, keepCheckpoints } from './checkpoint-keeper.ts';
 import { Course } from './course.ts';
 import type { World } from '../world.ts';
 import { identities, loadImages, type Images, OWN_GUEST_PATH } from '../machine/images.ts';
-import { type LiveRun, startLiveRun } from './live-run.ts';
+import { type Goal, isAtGoal, type LiveRun, startLiveRun } from './live-run.ts';
 import { describeMachine, type MachineDescription } from '../machine/machine-description.ts';
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
 import { type OutputTo, Printed } from './printed.ts';
@@ -274,13 +275,20 @@ function runChunk(running: Running, paced: boolean, gate: Slice): SessionPause |
   const tick = Math.min(from + running.chunk, tickLimit, keeper?.due ?? tickLimit);
   const ns = Math.max(machine.now() + running.chunk * nsPerTick, running.mayWarpTo);
   const begun = world.milliseconds();
-  const reason = (live?.timeline ?? machine).advance({ tick, ...(paced ? { ns } : {}), gate });
+  const until = { tick, ...(paced ? { ns } : {}), gate };
+  const reason = (live?.timeline ?? machine).advance(
+    live?.goal === undefined ? until : towards(live.goal, running, until),
+  );
   adapt(running, machine.ticks - from, world.milliseconds() - begun);
   running.recording?.writeWhenDue();
   if (running.recording?.failure !== undefined) throw running.recording.failure;
   if (reason.why === 'until') keeper?.keepWhenDue();
   if (reason.why === 'ended') return { pause: 'ended', end: running.course.end(reason.ending, machine.ticks) };
   if (reason.why === 'break' && live?.judge?.() === true) {
+    live.isHeld = true;
+    return { pause: 'slice' };
+  }
+  if (live?.goal !== undefined && isAtGoal(machine, live.goal)) {
     live.isHeld = true;
     return { pause: 'slice' };
   }
@@ -295,6 +303,15 @@ function runChunk(running: Running, paced: boolean, gate: Slice): SessionPause |
     return { pause: 'idle', untilNs: deadline === Number.POSITIVE_INFINITY ? undefined : deadline };
   }
   return undefined;
+}
+
+/** Events of one piece of a debugger's step, which may lead far: it ends when another vCPU has its turn. */
+const EVENTS_OF_A_PIECE = 4096;
+
+function towards({ tick, turn }: Goal, { machine }: Running, until: Until): Until {
+  const seq = machine.seq + EVENTS_OF_A_PIECE;
+  if (turn !== undefined) return { ...until, tick, turn, seq, inGuest: true };
+  return tick > (until.tick ?? 0) ? until : { ...until, tick, seq, inGuest: true };
 }
 
 /** Keep a chunk near a few milliseconds of the host's time, whatever the guest does. */
