@@ -23,8 +23,8 @@ const STRANGER = 'A connection was closed: what it sent is no packet of gdb.';
 const SILENT = 'A connection was closed: gdb would have sent a packet by now.';
 
 /**
- * A door for the connections of one port. Until it has sent a whole packet of gdb's, a connection is nobody: it stops no
- * guest, keeps nobody out and is answered nothing, since a browser sends what a page wants to any port of this machine.
+ * A door for the connections of one port. Until it has sent a whole packet of gdb's, a connection is nobody: it stops
+ * no guest, keeps nobody out and is answered nothing, since a browser sends what a page wants to any port nearby.
  */
 export function doorTo({ isTaken, enter, say }: Door): (socket: Socket) => void {
   const saidAt = new Map<string, number>();

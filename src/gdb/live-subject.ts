@@ -173,7 +173,7 @@ function liveTraveller(live: LiveRun, traveller: Traveller, watching: { rests: b
         if (stop.why !== 'end') return stop;
       }
       if (live.hasEnded) return ended();
-      // What is still to happen happens at the pace of the run: it may be that nothing comes of it before somebody types.
+      // What is still to happen happens at the pace of the run: perhaps nothing comes before somebody types.
       const heard = traveller.listen(wanted);
       try {
         let stop: Arrived | undefined;

@@ -96,7 +96,7 @@ export async function serveGdb(subject: StubSubject, options: GdbServerOptions):
 const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.');
 
 const exposed = (address: string): string =>
-  `Warning: gdb's port is open on ${address}, not on the loopback interface: whoever reaches it can read and change this run.`;
+  `Warning: gdb's port is open on ${address}, not on loopback alone: whoever reaches it can read and change this run.`;
 
 function listening(server: Server, { address = LOOPBACK, port }: GdbServerOptions): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {

@@ -226,8 +226,9 @@ function setPhysical(stub: StubState, _subject: StubSubject, rest: string): Answ
 // Stops.
 
 /**
- * gdb steps off a breakpoint where it stands by itself, with that breakpoint lifted, unless somebody put the processor
- * there. So the breakpoint at hand always counts, but where gdb does not know that it stands: somebody sought the place.
+ * gdb steps off a breakpoint where it stands by itself, with that breakpoint lifted, unless somebody put the
+ * processor there. So the breakpoint at hand always counts, but where gdb does not know that it stands: somebody
+ * sought the place.
  */
 function countsHere({ placed, toldAt }: StubState, subject: StubSubject): boolean {
   return placed.has(subject.traveller.vcpu) || subject.moment().tick === toldAt;

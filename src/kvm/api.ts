@@ -81,8 +81,8 @@ export interface KvmKernel {
   advance(vcpu: number, budget: number, origin: Origin): VcpuProgress;
   isRunnable(vcpu: number): boolean;
   /**
-   * What a read of the kernel's interrupt controllers gives; undefined: it is not theirs. Whether it changes something is
-   * for the origin to see.
+   * What a read of the kernel's interrupt controllers gives; undefined: it is not theirs. Whether it changes something
+   * is for the origin to see.
    */
   peek(vcpu: number, gpa: Gpa, length: number, origin: Origin): Uint8Array | undefined;
   /** Expire the kernel's timers due at or before now. False: there was none. */

@@ -30,7 +30,7 @@ describe('QEMU spelling', () => {
     });
   });
 
-  test("gdb's options are QEMU's: -s, -S and -gdb with a port, of the loopback interface unless another is named", () => {
+  test("gdb's options are QEMU's: -s, -S and -gdb with a port, on loopback unless told", () => {
     expect(runOptions([])).toMatchObject({ gdb: undefined, startsStopped: false });
     expect(runOptions(['-s', '-S'])).toMatchObject({ gdb: 1234, startsStopped: true });
     expect(runOptions(['-gdb', 'tcp::0'])).toMatchObject({ gdb: 0, startsStopped: false });

@@ -180,7 +180,7 @@ describe('odd packets', without(NO_LOOPBACK), () => {
       recordTour(small, [], 2000);
       const server = await serveHere(small);
       let client = await rawClient(server.port);
-      for (const packet of oddPackets(1, casesOf('ODD_PACKETS', { whole: 20_000, quick: 250 }))) {
+      for (const packet of oddPackets(1, casesOf('ODD_PACKETS', { whole: 20_000, quick: 60 }))) {
         const answer = await client.ask(packet);
         if (/^(D|k|vKill)/.test(packet)) {
           await client.end();

@@ -242,7 +242,7 @@ describe('a step of one processor while the other runs', () => {
 });
 
 describe('a step back over a watched write', () => {
-  test('ends at it as a step forward does, again and again', () => {
+  test('ends at it as a step forward does, again and again', { ...LONG, timeout: MINUTES }, () => {
     const { subject, traveller } = stand();
     const tick = () => subject.moment().tick;
     arrive(traveller.go(Math.floor(subject.lastTick() * 0.3)));
@@ -260,7 +260,7 @@ describe('a step back over a watched write', () => {
 });
 
 describe('info threads', () => {
-  test('says which processor waits for its SIPI and which is halted', () => {
+  test('says which processor waits for its SIPI and which is halted', { ...LONG, timeout: MINUTES }, () => {
     const { recorded, subject, traveller } = stand();
     const said = (): string[] =>
       [1, 2].map((thread) => {

@@ -90,7 +90,7 @@ export const isAtPlace = ({ machine }: Travel, tick: Tick, turn?: number): boole
   return machine.ticks >= tick && isTurn && kvm.vcpus.some(({ inGuest }) => inGuest);
 };
 
-/** On to a place, or to what is heard before: then why to stop there. Undefined: it is reached, or nothing leads there. */
+/** On to a place, or to what is heard before: then why to stop. Undefined: it is reached, or nothing leads there. */
 export function* onTo(
   travel: Travel,
   heard: () => Arrived | undefined,
