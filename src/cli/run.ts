@@ -15,11 +15,15 @@ import { typist } from '../runs/underway/typist.ts';
 /** `retrovisor run`: boot a guest with its console here. Resolves to the process status. */
 export async function run(argv: readonly string[]): Promise<number> {
   const options = runOptions(argv);
-  for (const warning of options.warnings) process.stderr.write(`retrovisor: ${warning}\n`);
+  warn(options.warnings);
   const { status, sentence } = await runWith(options);
   if (sentence !== undefined)
     process.stderr.write(`${process.stdout.isTTY === true ? '\n' : ''}retrovisor: ${sentence}\n`);
   return status;
+}
+
+function warn(warnings: readonly string[]): void {
+  for (const warning of warnings) process.stderr.write(`retrovisor: ${warning}\n`);
 }
 
 /** Boot what the options say, joined to this process' terminal. */
@@ -30,6 +34,7 @@ async function runWith(options: RunOptions): Promise<SessionEnd> {
   const outputs = outputsOf(options, terminal, (bytes) => script.hear(bytes));
   try {
     const session = openSession(NODE, options, outputs.to);
+    warn(session.warnings);
     let server: GdbServer | undefined;
     try {
       if (options.gdb !== undefined) server = await (await import('./gdb.ts')).serveLive(session.live, options);

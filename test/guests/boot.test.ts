@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { tool, without } from '../stepping-aside.ts';
+import { fakeRealMode } from '../vmm/loaders/kernels.ts';
 import { retrovisor, scratchFolder } from './command-line.ts';
 import { expectFolds, expectReruns } from './trace-alone.ts';
 
@@ -109,6 +110,39 @@ describe('an ELF kernel with a PVH entry', () => {
     expect(retrovisor(['replay', trace]).out).toContain('0 divergences');
     expectFolds(trace);
     await expectReruns(trace);
+  });
+});
+
+describe('a bzImage that starts in real mode', () => {
+  // INT 10h and 16h, then 'R', the stack's segment and place, and isa-debug-exit.
+  const print = (...load: number[]): number[] => [...load, 0xee];
+  const code = [
+    ...[0xb4, 0x0f, 0xcd, 0x10, 0xb4, 0x02, 0xcd, 0x16, 0xba, 0xf8, 0x03],
+    ...print(0xb0, 0x52),
+    ...print(0x8c, 0xd0, 0x88, 0xe0),
+    ...print(0x89, 0xe0, 0x88, 0xe0),
+    ...[0xb0, 0x10, 0xe6, 0xf4, 0xf4],
+  ];
+  const image = join(folder, 'real.lkrn');
+  writeFileSync(image, fakeRealMode(code));
+  const argv = ['-nodefaults', '-serial', 'stdio', '-m', '64', ...EXIT, '-kernel', image];
+  /** R, then SS and SP by their high bytes: 10h and ffh. */
+  const SAID = 'R\x10\u{fffd}';
+
+  test('runs its setup code without firmware, with a word about it; BIOS calls return', async () => {
+    const trace = join(folder, 'real.trace');
+    const { out, err, status } = retrovisor(['run', '--trace', trace, ...argv]);
+    expect([out, status]).toEqual([SAID, 33]);
+    expect(err).toContain('real.lkrn starts in real mode and may call a BIOS, of which there is none');
+    expect(retrovisor(['replay', trace]).out).toContain('0 divergences');
+    expectFolds(trace);
+    await expectReruns(trace);
+  });
+
+  test('is entered as QEMU enters it', without(tool(QEMU)), () => {
+    const started = ['-accel', 'tcg', '-display', 'none', ...argv];
+    const qemu = spawnSync(QEMU, started, { encoding: 'utf8', timeout: 60_000 });
+    expect([qemu.stdout, qemu.status]).toEqual([SAID, 33]);
   });
 });
 

@@ -9,6 +9,7 @@ export function fakeBzImage(change: { initSize?: number; protocol?: number; setu
   view.setUint32(0x202, 0x53726448, true);
   view.setUint16(0x206, change.protocol ?? 0x20f, true);
   view.setUint8(0x211, 1);
+  view.setUint32(0x214, 0x100000, true);
   view.setUint32(0x22c, 0x7fffffff, true);
   view.setUint16(0x236, 0, true);
   view.setUint32(0x238, 2047, true);
@@ -59,5 +60,15 @@ export function fakePvh({ owner = 'Xen\0', type = 18, at = 0x180, length = 20 }:
   view.setUint32(0x188, type, true);
   bytes.set(new TextEncoder().encode(owner), 0x18c);
   view.setUint32(0x190, 0x400020, true);
+  return bytes;
+}
+
+/** A bzImage without a 32-bit entry: `code` is run in real mode, at offset 68h of the setup's second sector. */
+export function fakeRealMode(code: readonly number[] = [0xf4]): Uint8Array {
+  const bytes = fakeBzImage({ protocol: 0x207 });
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0x200, 0x66eb, true);
+  view.setUint32(0x214, 0, true);
+  bytes.set(code, 0x268);
   return bytes;
 }
