@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { LONG } from '../how-long.ts';
 import { tool, without } from '../stepping-aside.ts';
 import { fakeRealMode } from '../vmm/loaders/kernels.ts';
 import { retrovisor, scratchFolder } from './command-line.ts';
@@ -23,16 +24,23 @@ const MACHINES = [
 ] as const;
 
 describe('what a BIOS leaves in memory, without firmware', () => {
-  test.each(MACHINES)('with %s a kernel reads what it reads on QEMU', without(tool(QEMU)), (_, machine) => {
-    const argv = ['-nodefaults', '-serial', 'stdio', ...machine.split(' '), ...EXIT, '-kernel', BIOS_READER];
-    const qemu = spawnSync(QEMU, ['-accel', 'tcg', '-display', 'none', ...argv], { encoding: 'utf8', timeout: 60_000 });
-    expect(qemu.stdout).toContain('done');
-    const { out, status } = retrovisor(['run', ...ours(argv), '--no-trace']);
-    expect(lines(out)).toEqual(lines(qemu.stdout));
-    expect(status).toBe(qemu.status);
-  });
+  test.each(MACHINES)(
+    'with %s a kernel reads what it reads on QEMU',
+    { ...LONG, ...without(tool(QEMU)) },
+    (_, machine) => {
+      const argv = ['-nodefaults', '-serial', 'stdio', ...machine.split(' '), ...EXIT, '-kernel', BIOS_READER];
+      const qemu = spawnSync(QEMU, ['-accel', 'tcg', '-display', 'none', ...argv], {
+        encoding: 'utf8',
+        timeout: 60_000,
+      });
+      expect(qemu.stdout).toContain('done');
+      const { out, status } = retrovisor(['run', ...ours(argv), '--no-trace']);
+      expect(lines(out)).toEqual(lines(qemu.stdout));
+      expect(status).toBe(qemu.status);
+    },
+  );
 
-  test('tables are found, real mode has its interrupts, and the run is held by its trace', async () => {
+  test('tables are found, real mode has its interrupts, and the run is held by its trace', LONG, async () => {
     const trace = join(folder, 'bios.trace');
     const argv = ['-nodefaults', '-serial', 'stdio', ...EXIT, '-kernel', BIOS_READER, '--wall-clock', '1700000000'];
     const { out } = retrovisor(['run', ...argv, '--trace', trace]);
@@ -67,7 +75,7 @@ describe('modules of a multiboot kernel', () => {
     'x y',
   ];
 
-  test('have their command lines, as on QEMU', without(tool(QEMU)), () => {
+  test('have their command lines, as on QEMU', { ...LONG, ...without(tool(QEMU)) }, () => {
     const options = { encoding: 'utf8', timeout: 60_000, cwd: folder } as const;
     const qemu = spawnSync(QEMU, ['-accel', 'tcg', '-display', 'none', ...argv, '-initrd', initrd], options);
     expect(qemu.stdout).toContain('two, last');
@@ -76,7 +84,7 @@ describe('modules of a multiboot kernel', () => {
     expect(lines(out)).toEqual(lines(qemu.stdout.replace(/^magic(.*) \S+modules.elf/m, 'magic$1 modules.elf')));
   });
 
-  test('are images of the trace, found again by content', () => {
+  test('are images of the trace, found again by content', LONG, () => {
     const trace = join(folder, 'modules.trace');
     const { out } = retrovisor(['run', '--trace', trace, ...argv, '-initrd', listed(initrd)]);
     expect(out).toContain('three -- d=e,f');
@@ -94,7 +102,7 @@ describe('an ELF kernel with a PVH entry', () => {
   const module = join(folder, 'module');
   writeFileSync(module, 'z'.repeat(5000));
 
-  test('is told what QEMU tells it', without(tool(QEMU)), () => {
+  test('is told what QEMU tells it', { ...LONG, ...without(tool(QEMU)) }, () => {
     const started = ['-accel', 'tcg', '-display', 'none', ...argv, '-initrd', module];
     const qemu = spawnSync(QEMU, started, { encoding: 'utf8', timeout: 60_000 });
     expect(qemu.stdout).toContain('magic 336ec578 version 1');
@@ -103,7 +111,7 @@ describe('an ELF kernel with a PVH entry', () => {
     expect(status).toBe(qemu.status);
   });
 
-  test('starts without a module, and the run is held by its trace', async () => {
+  test('starts without a module, and the run is held by its trace', LONG, async () => {
     const trace = join(folder, 'pvh.trace');
     const { out } = retrovisor(['run', '--trace', trace, ...argv]);
     expect(out).toContain('modules 0');
@@ -129,7 +137,7 @@ describe('a bzImage that starts in real mode', () => {
   /** R, then SS and SP by their high bytes: 10h and ffh. */
   const SAID = 'R\x10\u{fffd}';
 
-  test('runs its setup code without firmware, with a word about it; BIOS calls return', async () => {
+  test('runs its setup code without firmware, with a word about it; BIOS calls return', LONG, async () => {
     const trace = join(folder, 'real.trace');
     const { out, err, status } = retrovisor(['run', '--trace', trace, ...argv]);
     expect([out, status]).toEqual([SAID, 33]);
@@ -139,7 +147,7 @@ describe('a bzImage that starts in real mode', () => {
     await expectReruns(trace);
   });
 
-  test('is entered as QEMU enters it', without(tool(QEMU)), () => {
+  test('is entered as QEMU enters it', { ...LONG, ...without(tool(QEMU)) }, () => {
     const started = ['-accel', 'tcg', '-display', 'none', ...argv];
     const qemu = spawnSync(QEMU, started, { encoding: 'utf8', timeout: 60_000 });
     expect([qemu.stdout, qemu.status]).toEqual([SAID, 33]);
