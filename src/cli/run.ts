@@ -16,7 +16,7 @@ import { typist } from '../runs/underway/typist.ts';
 
 /** `retrovisor run`: boot a guest with its console here. Resolves to the process status. */
 export async function run(options: RunOptions): Promise<number> {
-  for (const warning of options.warnings) complain(warning);
+  warn(options.warnings);
   return runWith(options);
 }
 
@@ -24,6 +24,10 @@ export async function run(options: RunOptions): Promise<number> {
 function tell(sentence: string): void {
   if (process.stdout.isTTY === true) printText('\n');
   complain(sentence);
+}
+
+function warn(warnings: readonly string[]): void {
+  for (const warning of warnings) complain(warning);
 }
 
 /** Boot what the options say, joined to this process' terminal. */
@@ -36,6 +40,7 @@ async function runWith(options: RunOptions): Promise<number> {
   const monitor = person?.backend.to === 'stdio' && person.backend.monitor;
   try {
     const session = openSession(NODE, options, outputs.to);
+    warn(session.warnings);
     if (!options.quiet) complain(openingLine(options, { interactive: terminal.interactive, monitor }));
     return await recorded(options, session, (server) =>
       runConsole(session, terminal, {

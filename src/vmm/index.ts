@@ -2,6 +2,7 @@ export type { Wire } from '../devices/wire.ts';
 export type { MachineConfig, PartConfig } from './config.ts';
 export type { HostMemory, VmmHost } from './host.ts';
 export { type ImagePart, loaderParts } from './loaders/loader-parts.ts';
+export { bootWarning } from './loaders/boot-path.ts';
 export { isMultiboot } from './loaders/multiboot.ts';
 export type { DeviceOption, MachineOptions, NamedImage } from './options.ts';
 export { deviceRomBytes } from './pc/parts.ts';

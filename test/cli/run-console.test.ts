@@ -19,6 +19,7 @@ function echoGuest(script: Typist, listensFrom = 0) {
   let stopped = false;
   const session: Session = {
     state: () => powerOn(['--no-trace']),
+    warnings: [],
     receive: () => undefined,
     send: () => undefined,
     hasInputs: false,

@@ -3,7 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { LONG } from '../how-long.ts';
 import { tool, without } from '../stepping-aside.ts';
+import { fakeRealMode } from '../vmm/loaders/kernels.ts';
 import { retrovisor, scratchFolder } from './command-line.ts';
 import { expectFolds, expectReruns } from './trace-alone.ts';
 
@@ -22,16 +24,23 @@ const MACHINES = [
 ] as const;
 
 describe('what a BIOS leaves in memory, without firmware', () => {
-  test.each(MACHINES)('with %s a kernel reads what it reads on QEMU', without(tool(QEMU)), (_, machine) => {
-    const argv = ['-nodefaults', '-serial', 'stdio', ...machine.split(' '), ...EXIT, '-kernel', BIOS_READER];
-    const qemu = spawnSync(QEMU, ['-accel', 'tcg', '-display', 'none', ...argv], { encoding: 'utf8', timeout: 60_000 });
-    expect(qemu.stdout).toContain('done');
-    const { out, status } = retrovisor(['run', ...ours(argv), '--no-trace']);
-    expect(lines(out)).toEqual(lines(qemu.stdout));
-    expect(status).toBe(qemu.status);
-  });
+  test.each(MACHINES)(
+    'with %s a kernel reads what it reads on QEMU',
+    { ...LONG, ...without(tool(QEMU)) },
+    (_, machine) => {
+      const argv = ['-nodefaults', '-serial', 'stdio', ...machine.split(' '), ...EXIT, '-kernel', BIOS_READER];
+      const qemu = spawnSync(QEMU, ['-accel', 'tcg', '-display', 'none', ...argv], {
+        encoding: 'utf8',
+        timeout: 60_000,
+      });
+      expect(qemu.stdout).toContain('done');
+      const { out, status } = retrovisor(['run', ...ours(argv), '--no-trace']);
+      expect(lines(out)).toEqual(lines(qemu.stdout));
+      expect(status).toBe(qemu.status);
+    },
+  );
 
-  test('tables are found, real mode has its interrupts, and the run is held by its trace', async () => {
+  test('tables are found, real mode has its interrupts, and the run is held by its trace', LONG, async () => {
     const trace = join(folder, 'bios.trace');
     const argv = ['-nodefaults', '-serial', 'stdio', ...EXIT, '-kernel', BIOS_READER, '--wall-clock', '1700000000'];
     const { out } = retrovisor(['run', ...argv, '--trace', trace]);
@@ -66,7 +75,7 @@ describe('modules of a multiboot kernel', () => {
     'x y',
   ];
 
-  test('have their command lines, as on QEMU', without(tool(QEMU)), () => {
+  test('have their command lines, as on QEMU', { ...LONG, ...without(tool(QEMU)) }, () => {
     const options = { encoding: 'utf8', timeout: 60_000, cwd: folder } as const;
     const qemu = spawnSync(QEMU, ['-accel', 'tcg', '-display', 'none', ...argv, '-initrd', initrd], options);
     expect(qemu.stdout).toContain('two, last');
@@ -75,7 +84,7 @@ describe('modules of a multiboot kernel', () => {
     expect(lines(out)).toEqual(lines(qemu.stdout.replace(/^magic(.*) \S+modules.elf/m, 'magic$1 modules.elf')));
   });
 
-  test('are images of the trace, found again by content', () => {
+  test('are images of the trace, found again by content', LONG, () => {
     const trace = join(folder, 'modules.trace');
     const { out } = retrovisor(['run', '--trace', trace, ...argv, '-initrd', listed(initrd)]);
     expect(out).toContain('three -- d=e,f');
@@ -93,7 +102,7 @@ describe('an ELF kernel with a PVH entry', () => {
   const module = join(folder, 'module');
   writeFileSync(module, 'z'.repeat(5000));
 
-  test('is told what QEMU tells it', without(tool(QEMU)), () => {
+  test('is told what QEMU tells it', { ...LONG, ...without(tool(QEMU)) }, () => {
     const started = ['-accel', 'tcg', '-display', 'none', ...argv, '-initrd', module];
     const qemu = spawnSync(QEMU, started, { encoding: 'utf8', timeout: 60_000 });
     expect(qemu.stdout).toContain('magic 336ec578 version 1');
@@ -102,13 +111,46 @@ describe('an ELF kernel with a PVH entry', () => {
     expect(status).toBe(qemu.status);
   });
 
-  test('starts without a module, and the run is held by its trace', async () => {
+  test('starts without a module, and the run is held by its trace', LONG, async () => {
     const trace = join(folder, 'pvh.trace');
     const { out } = retrovisor(['run', '--trace', trace, ...argv]);
     expect(out).toContain('modules 0');
     expect(retrovisor(['replay', trace]).out).toContain('0 divergences');
     expectFolds(trace);
     await expectReruns(trace);
+  });
+});
+
+describe('a bzImage that starts in real mode', () => {
+  // INT 10h and 16h, then 'R', the stack's segment and place, and isa-debug-exit.
+  const print = (...load: number[]): number[] => [...load, 0xee];
+  const code = [
+    ...[0xb4, 0x0f, 0xcd, 0x10, 0xb4, 0x02, 0xcd, 0x16, 0xba, 0xf8, 0x03],
+    ...print(0xb0, 0x52),
+    ...print(0x8c, 0xd0, 0x88, 0xe0),
+    ...print(0x89, 0xe0, 0x88, 0xe0),
+    ...[0xb0, 0x10, 0xe6, 0xf4, 0xf4],
+  ];
+  const image = join(folder, 'real.lkrn');
+  writeFileSync(image, fakeRealMode(code));
+  const argv = ['-nodefaults', '-serial', 'stdio', '-m', '64', ...EXIT, '-kernel', image];
+  /** R, then SS and SP by their high bytes: 10h and ffh. */
+  const SAID = 'R\x10\u{fffd}';
+
+  test('runs its setup code without firmware, with a word about it; BIOS calls return', LONG, async () => {
+    const trace = join(folder, 'real.trace');
+    const { out, err, status } = retrovisor(['run', '--trace', trace, ...argv]);
+    expect([out, status]).toEqual([SAID, 33]);
+    expect(err).toContain('real.lkrn starts in real mode and may call a BIOS, of which there is none');
+    expect(retrovisor(['replay', trace]).out).toContain('0 divergences');
+    expectFolds(trace);
+    await expectReruns(trace);
+  });
+
+  test('is entered as QEMU enters it', { ...LONG, ...without(tool(QEMU)) }, () => {
+    const started = ['-accel', 'tcg', '-display', 'none', ...argv];
+    const qemu = spawnSync(QEMU, started, { encoding: 'utf8', timeout: 60_000 });
+    expect([qemu.stdout, qemu.status]).toEqual([SAID, 33]);
   });
 });
 

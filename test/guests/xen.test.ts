@@ -19,7 +19,7 @@ const argv = [
 
 /** Who the processor is, how fast, what it can and which form its IOAPIC has: TCG's are others than KVM's. */
 const DEPENDS_ON_PROCESSOR =
-  /CPU|IOAPIC|APIC driver|[Mm]icrocode|SSBD|SPEC|Hardware|BTI|XPTI|MHz|TSC|mwait|HVM|SVM|xstate|xenoprof|Support for|none/;
+  /CPU|IOAPIC|APIC driver|icrocode|SSBD|SPEC|Hardware|BTI|XPTI|MHz|TSC|mwait|HVM|SVM|xstate|xenoprof|Support|none/;
 /** Our own names, and what KVM keeps at the end of 4 GiB and QEMU on AMD at the end of 1 TiB. */
 const DEPENDS_ON_HOST =
   /Bootloader|RAM map|feffc000|fd00000000|Dom0 alloc|Phys-Mach|Page tables|Boot stack|VIRTUAL|wall/;

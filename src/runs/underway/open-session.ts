@@ -12,6 +12,7 @@ import type { TimelineParts } from '../../replay/timeline.ts';
 import { assemble } from '../machine/assemble.ts';
 import { type CheckpointKeeper, keepCheckpoints } from './checkpoint-keeper.ts';
 import { Course } from './course.ts';
+import { bootWarning } from '../../vmm/index.ts';
 import type { World } from '../world.ts';
 import { identities, loadImages, type Images, OWN_GUEST_PATH } from '../machine/images.ts';
 import { type Goal, isAtGoal, type LiveRun, startLiveRun } from './live-run.ts';
@@ -30,6 +31,7 @@ const LARGEST_CHUNK = 250_000;
 
 interface Running {
   readonly world: World;
+  readonly warnings: readonly string[];
   readonly machine: Machine;
   readonly told: Told;
   readonly gate: Gate | undefined;
@@ -139,6 +141,7 @@ export function startSession(
   recording?.begin();
   const keeper = options.checkpoints ? keepCheckpoints(world, trace as string, machine) : undefined;
   const running: Running = {
+    warnings: warningsOf(images),
     ...{ world, machine, told, gate, recording, printed, output, course, polling, live, keeper, inputs, payloads },
     tickLimit: options.ticks ?? Number.POSITIVE_INFINITY,
     chunk: FIRST_CHUNK,
@@ -149,6 +152,12 @@ export function startSession(
     printedAt: 0,
   };
   return sessionOf(running);
+}
+
+/** What follows from the images themselves, whatever the options say. */
+function warningsOf(images: Images): string[] {
+  const warning = bootWarning({ kernel: images.get('kernel'), bios: images.get('bios') });
+  return warning === undefined ? [] : [warning];
 }
 
 /** A run somebody outside ends closes with that fact and digests of its end, unless a debugger stands in its past. */
@@ -180,6 +189,7 @@ function sessionOf(running: Running): Session {
   const { machine } = running;
   const send = (event: InputEvent): void => void running.inputs.push({ event });
   return {
+    warnings: running.warnings,
     view: { machine },
     state: () => seal(undefined, machine.state),
     run(milliseconds, paced) {

@@ -31,6 +31,8 @@ export interface SessionFigures {
 
 /** One running machine, recorded, as its console drives it. */
 export interface Session {
+  /** What a person should know before the guest starts. */
+  readonly warnings: readonly string[];
   /** The machine, to be looked at. */
   readonly view: GuestView;
   /** The state as it is now, immutable. */

@@ -11,7 +11,7 @@ import {
   type Regs,
   type Sregs,
 } from '../../kvm/ioctl/ioctls.ts';
-import type { KernelEntry } from '../loaders/plan.ts';
+import type { KernelEntry, RealModeEntry } from '../loaders/plan.ts';
 import type { Machine } from '../board/machine.ts';
 import { vcpuIoctl } from './traced-kvm.ts';
 import { CR0_AT_RESET, CR0_ET, CR0_PE, DR6_ONES, DR7_ONE, FLAT, RFLAGS_FIXED } from '../../x86/registers.ts';
@@ -35,8 +35,29 @@ export function resetVcpu(machine: Machine, vcpu: number): void {
   vcpuIoctl(machine, vcpu, KVM_SET_LAPIC, { regs: initialLapic(vcpu) });
 }
 
-/** Start the first vCPU at a kernel's entry: flat 32-bit protected mode, paging and interrupts off. */
-export function enterKernel(machine: Machine, entry: KernelEntry): void {
+/** Start the first vCPU where a loader says. */
+export function enterKernel(machine: Machine, entry: KernelEntry | RealModeEntry): void {
+  if ('eip' in entry) enterProtectedMode(machine, entry);
+  else enterRealMode(machine, entry);
+}
+
+function enterRealMode(machine: Machine, { codeSegment, dataSegment, sp }: RealModeEntry): void {
+  const at = (selector: number, access: number): Segment => ({
+    selector,
+    base: BigInt(selector << 4),
+    limit: 0xffff,
+    access,
+  });
+  const data = at(dataSegment, 0x93);
+  const code = at(codeSegment, 0x9b);
+  const idt = { base: 0n, limit: 0x3ff };
+  const segments = { cs: code, ds: data, es: data, fs: data, gs: data, ss: data, idt };
+  vcpuIoctl(machine, 0, KVM_SET_SREGS2, { ...resetSregs(0), ...segments });
+  vcpuIoctl(machine, 0, KVM_SET_REGS, { ...zeroRegs(), rip: 0n, rsp: BigInt(sp) });
+}
+
+/** Flat 32-bit protected mode, paging and interrupts off. */
+function enterProtectedMode(machine: Machine, entry: KernelEntry): void {
   const code = flat(entry.codeSelector, FLAT.CODE_32);
   const data = flat(entry.dataSelector, FLAT.DATA);
   vcpuIoctl(machine, 0, KVM_SET_SREGS2, {

@@ -4,20 +4,11 @@ export interface Placed {
   readonly bytes: Uint8Array;
 }
 
-/** Room for tables in the BIOS segment, given out from its end down on 16 bytes, as SeaBIOS's `malloc_fseg` does. */
-export class TableRoom {
-  readonly placed: Placed[] = [];
-  #end = TABLES_END;
-
-  /** Give a table its place, which what it holds may depend on. */
-  place(length: number, bytesAt: (address: number) => Uint8Array): number {
-    const address = Math.floor((this.#end - length) / ALIGNMENT) * ALIGNMENT;
-    this.#end = address;
-    this.placed.push({ address, bytes: bytesAt(address) });
-    return address;
-  }
+/** Place a table below what begins at `end`, on 16 bytes: SeaBIOS gives its segment out so, from the end down. */
+export function placedBelow(end: number, bytes: Uint8Array): Placed {
+  return { address: Math.floor((end - bytes.length) / ALIGNMENT) * ALIGNMENT, bytes };
 }
 
-/** Where the variables of SeaBIOS 1.16 begin. */
-const TABLES_END = 0xf5d00;
+/** Where the variables of SeaBIOS 1.16 begin: its tables end here. */
+export const TABLES_END = 0xf5d00;
 const ALIGNMENT = 16;

@@ -53,9 +53,7 @@ export function isBzImage(bytes: Uint8Array): boolean {
 export function parseBzImage(image: NamedImage): BzImage {
   const { name, bytes } = image;
   if (!isBzImage(bytes)) {
-    throw new Problem(
-      `${name} is neither a Linux bzImage nor an ELF file with multiboot header or PVH note; -kernel takes one of these.`,
-    );
+    throw new Problem(`${name} is neither a Linux bzImage nor a multiboot or PVH kernel; -kernel takes one of these.`);
   }
   const protocol = fieldAt(bytes, SETUP.version, 2);
   const loadedHigh = (bytes[SETUP.loadflags]! & LOADED_HIGH) !== 0;

@@ -20,10 +20,17 @@ export interface KernelEntry {
   readonly gdtLimit: number;
 }
 
+/** Where a kernel's real-mode code starts, at offset 0: interrupts off, one segment for data and stack. */
+export interface RealModeEntry {
+  readonly codeSegment: number;
+  readonly dataSegment: number;
+  readonly sp: number;
+}
+
 /** What a loader decided, before anything is done. */
 export interface LoadPlan {
   readonly segments: readonly Segment[];
-  readonly entry: KernelEntry;
+  readonly entry: KernelEntry | RealModeEntry;
 }
 
 /** A segment that is exactly its bytes. */

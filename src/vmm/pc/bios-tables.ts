@@ -2,7 +2,7 @@ import { PCI, pirqOf } from '../../devices/pci/index.ts';
 import { placeAcpi } from '../acpi/tables.ts';
 import { interruptRouting } from '../bios/interrupt-routing.ts';
 import { mpFloatingPointer, mpTable, type PciInterrupt } from '../bios/mp-table.ts';
-import { type Placed, TableRoom } from '../bios/segment.ts';
+import { type Placed, placedBelow, TABLES_END } from '../bios/segment.ts';
 import type { Machine } from '../board/machine.ts';
 import { type PciPart, pciParts } from '../board/pci-parts.ts';
 import { withHyperThreading } from '../cpu/cpuid.ts';
@@ -17,35 +17,35 @@ export interface BiosTables {
   readonly rsdp: number;
 }
 
-/** Lay out what SeaBIOS would: ACPI's tables at the end of low memory, the others and what leads to all in its segment. */
+/** Lay out what SeaBIOS would: ACPI's tables at the end of low memory, others and what leads to them in its segment. */
 export function biosTables(machine: Machine): BiosTables {
   const { options, board } = machine;
   const base = board.ram.below4g - ACPI_AREA;
-  const room = new TableRoom();
-  const routing = interruptRouting();
-  room.place(routing.length, () => routing);
-  placeMp(machine, room);
-  const { anchor, tables } = machineSmbios(options, board.processorId, { bios: true });
-  const smbios = tables.length > SMBIOS_IN_SEGMENT ? base + SMBIOS_OFFSET : room.place(tables.length, () => tables);
-  room.place(anchor.length, () => placeSmbios({ anchor, tables }, smbios).anchor);
+  const routing = placedBelow(TABLES_END, interruptRouting());
+  const mp = placedBelow(routing.address, processorTable(machine));
+  const mpPointer = placedBelow(mp.address, mpFloatingPointer(mp.address));
+  const told = machineSmbios(options, board.processorId, { bios: true });
+  const isShort = told.tables.length <= SMBIOS_IN_SEGMENT;
+  const smbios = isShort
+    ? placedBelow(mpPointer.address, told.tables)
+    : { address: base + SMBIOS_OFFSET, bytes: told.tables };
+  const anchorEnd = isShort ? smbios.address : mpPointer.address;
+  const anchor = placedBelow(anchorEnd, placeSmbios(told, smbios.address).anchor);
   const acpi = placeAcpi(machineAcpi(options), base);
-  const rsdp = room.place(acpi.rsdp.length, () => acpi.rsdp);
-  const high = smbios < base ? [] : [{ address: smbios, bytes: tables }];
-  return { placed: [{ address: base, bytes: acpi.tables }, ...high, ...room.placed], rsdp };
+  const root = placedBelow(anchor.address, acpi.rsdp);
+  const tables = { address: base, bytes: acpi.tables };
+  return { placed: [tables, routing, mp, mpPointer, smbios, anchor, root], rsdp: root.address };
 }
 
-function placeMp(machine: Machine, room: TableRoom): void {
+function processorTable(machine: Machine): Uint8Array {
   const { options, board } = machine;
   const [signature, features] = board.processorId;
-  const table = mpTable({
+  return mpTable({
     cpus: options.smp,
     cpusPerPackage: options.smp,
     processorId: [signature, withHyperThreading(features, options.smp)],
     pciInterrupts: pciInterrupts(machine),
   });
-  const at = room.place(table.length, () => table);
-  const pointer = mpFloatingPointer(at);
-  room.place(pointer.length, () => pointer);
 }
 
 /** Functions' interrupt pins in the order of their addresses. */

@@ -8,8 +8,8 @@ import { vmIoctl } from '../accel/traced-kvm.ts';
 
 /**
  * What SeaBIOS leaves of the real mode's interrupts: both controllers initialised with the vectors of the PC/AT, PCI
- * interrupts level-triggered, the timer at 18.2 Hz, and a vector table whose handlers do no more than acknowledge and count the timer's ticks.
- * No service is behind the others: they return at once.
+ * interrupts level-triggered, the timer at 18.2 Hz, and a vector table whose handlers acknowledge and count the timer's
+ * ticks. No service is behind the other vectors: they return at once.
  */
 export function leaveRealModeInterrupts(machine: Machine): void {
   setUpControllers(machine);

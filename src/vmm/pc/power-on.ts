@@ -5,6 +5,7 @@ import { planLinux } from '../loaders/direct-linux.ts';
 import { planMultiboot } from '../loaders/multiboot.ts';
 import type { LoadPlan } from '../loaders/plan.ts';
 import { planPvh } from '../loaders/pvh.ts';
+import { planRealMode } from '../loaders/real-mode.ts';
 import { readBytes, writeBytes } from '../memory/address-space.ts';
 import { enterKernel, resetVcpu, setMemoryTypes } from '../accel/vcpu-registers.ts';
 import { biosTables } from './bios-tables.ts';
@@ -34,6 +35,8 @@ function directPlan(machine: Machine, rsdp: number): LoadPlan {
       return planMultiboot({ kernel, modules: initrd === undefined ? [] : [initrd, ...modules], append, ram });
     case 'pvh':
       return planPvh({ kernel, initrd, append, ram, rsdp });
+    case 'real mode':
+      return planRealMode({ kernel, initrd, append, ram });
     case 'linux':
       return planLinux({ kernel, initrd, append, ram, rsdp });
   }

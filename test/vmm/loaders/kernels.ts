@@ -19,6 +19,7 @@ export function fakeBzImage(change: FakeHeader = {}): Uint8Array {
   view.setUint32(0x202, 0x53726448, true);
   view.setUint16(0x206, change.protocol ?? 0x20f, true);
   view.setUint8(0x211, 1);
+  view.setUint32(0x214, 0x100000, true);
   view.setUint32(0x22c, change.initrdMax ?? 0x7fffffff, true);
   view.setUint32(0x230, change.alignment ?? 0x200000, true);
   view.setUint8(0x234, 1);
@@ -72,5 +73,15 @@ export function fakePvh({ owner = 'Xen\0', type = 18, at = 0x180, length = 20 }:
   view.setUint32(0x188, type, true);
   bytes.set(new TextEncoder().encode(owner), 0x18c);
   view.setUint32(0x190, 0x400020, true);
+  return bytes;
+}
+
+/** A bzImage without a 32-bit entry: `code` is run in real mode, at offset 68h of the setup's second sector. */
+export function fakeRealMode(code: readonly number[] = [0xf4]): Uint8Array {
+  const bytes = fakeBzImage({ protocol: 0x207 });
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0x200, 0x66eb, true);
+  view.setUint32(0x214, 0, true);
+  bytes.set(code, 0x268);
   return bytes;
 }
