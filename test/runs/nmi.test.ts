@@ -13,7 +13,7 @@ import { LONG } from '../how-long.ts';
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-nmi-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Opens LINT1 to NMIs, or not, says so, and spins. Whatever vector 2 leads to, it is no gate: an NMI ends the guest. */
+/** Opens LINT1 to NMIs, or not, says so, and spins. Vector 2 leads to no gate: an NMI ends the guest. */
 const code = (lint1: number): number[] => [
   ...[0xc7, 0x05, 0xf0, 0x00, 0xe0, 0xfe, 0xff, 0x01, 0x00, 0x00], // mov dword [0xfee000f0],0x1ff: the LAPIC is on
   ...[0xc7, 0x05, 0x60, 0x03, 0xe0, 0xfe, 0x00, lint1, 0x00, 0x00], // mov dword [0xfee00360],lint1 << 8
