@@ -1,8 +1,9 @@
 /**
  * Debian's kernel on every machine we promise it for, at full length: booted to its shell, asked, powered off, replayed
  * in a second process and, with `--node PATH`, by another Node; then a number of seeds of the two-processor boot, which
- * must all differ. Needs `npm run guests`. `npx tsx scripts/debian-matrix.ts [--seeds 20] [--node PATH]
- * [--keep FOLDER]`.
+ * must all differ. `--memory`: sizes of memory instead, each at so many seeds, from which the kernel's place in it
+ * follows; one that is too small is refused. Needs `npm run guests`.
+ * `npx tsx scripts/debian-matrix.ts [--seeds 20] [--memory] [--node PATH] [--keep FOLDER]`.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -21,6 +22,8 @@ interface Boot {
   readonly firmware?: boolean;
   readonly append?: string;
   readonly seed?: string;
+  /** MiB; usually 256. */
+  readonly memory?: number;
 }
 
 const MACHINES: readonly Boot[] = [
@@ -30,6 +33,18 @@ const MACHINES: readonly Boot[] = [
 ];
 const SEEDED = (count: number): Boot[] =>
   Array.from({ length: count }, (_, i) => ({ name: `-smp 2, seed ${i + 1}`, cpus: 2, seed: `${i + 1}` }));
+
+/** Below and above 2 GiB, with the engine's own memory before it. */
+const SIZES = [48, 128, 512, 2047, 2049, 2560, 3000, 3072];
+const SIZED = (count: number): Boot[] =>
+  SIZES.flatMap((memory) =>
+    Array.from({ length: count }, (_, i) => ({
+      name: `-m ${memory}, -smp ${i === 0 ? 4 : 1}, seed ${i + 1}`,
+      cpus: i === 0 ? 4 : 1,
+      seed: `${i + 1}`,
+      memory,
+    })),
+  );
 
 const WANTED = [/Hypervisor detected: KVM/, /kvm-clock: Using msrs/, /reboot: Power down/];
 const UNWANTED = /WARNING:|BUG:|Oops|Call Trace|Marking TSC unstable|Kernel panic|rcu.*stall/;
@@ -41,10 +56,10 @@ function run(node: string, args: readonly string[]): { status: number | null; ou
   return { status: ran.status, out: ran.stdout + ran.stderr };
 }
 
-function bootArguments({ cpus, firmware, append, seed }: Boot, trace: string): string[] {
+function bootArguments({ cpus, firmware, append, seed, memory = 256 }: Boot, trace: string): string[] {
   const lines = ['nproc', 'cat /proc/interrupts', 'poweroff -f'];
   return [
-    ...['run', '-m', '256', '-smp', `${cpus}`, '-nodefaults', '-no-reboot', '-serial', 'stdio', '--trace', trace],
+    ...['run', '-m', `${memory}`, '-smp', `${cpus}`, '-nodefaults', '-no-reboot', '-serial', 'stdio', '--trace', trace],
     ...['-kernel', join(GUESTS, 'vmlinuz'), '-initrd', join(GUESTS, 'initramfs.gz')],
     ...['-append', `console=ttyS0 panic=-1${append === undefined ? '' : ` ${append}`}`, '--wall-clock', WALL_CLOCK],
     ...(firmware === true ? ['-bios', join(GUESTS, 'bios-256k.bin')] : []),
@@ -63,13 +78,19 @@ function complaints({ cpus }: Boot, { status, out }: { status: number | null; ou
   ];
 }
 
+/** The machine has too little memory, and is told how much it needs. */
+const isRefused = ({ status, out }: { status: number | null; out: string }): boolean =>
+  status === 1 && / needs? \d+ MiB of memory and the machine has \d+/.test(out);
+
 interface Outcome {
   readonly digest: string;
   readonly problems: readonly string[];
 }
 
 function bootAndReplay(boot: Boot, trace: string, nodes: readonly string[]): Outcome {
-  const problems = complaints(boot, run(process.execPath, bootArguments(boot, trace)));
+  const ran = run(process.execPath, bootArguments(boot, trace));
+  if (isRefused(ran)) return { digest: 'refused', problems: [] };
+  const problems = complaints(boot, ran);
   const digests = nodes.map((node) => {
     const { status, out } = run(node, ['replay', trace]);
     const isExact = status === 0 && out.includes('0 divergences');
@@ -82,7 +103,12 @@ function bootAndReplay(boot: Boot, trace: string, nodes: readonly string[]): Out
 
 function main(): number {
   const { values } = parseArgs({
-    options: { seeds: { type: 'string', default: '20' }, node: { type: 'string' }, keep: { type: 'string' } },
+    options: {
+      seeds: { type: 'string', default: '20' },
+      memory: { type: 'boolean' },
+      node: { type: 'string' },
+      keep: { type: 'string' },
+    },
   });
   const missing = ['vmlinuz', 'initramfs.gz', 'bios-256k.bin'].find((name) => !existsSync(join(GUESTS, name)));
   if (missing !== undefined) {
@@ -94,12 +120,13 @@ function main(): number {
   const nodes = [process.execPath, ...(values.node === undefined ? [] : [values.node])];
   let failed = 0;
   const seen = new Map<string, string>();
-  const boots = [...MACHINES, ...SEEDED(Number(values.seeds))];
+  const seeds = Number(values.seeds);
+  const boots = values.memory === true ? SIZED(seeds) : [...MACHINES, ...SEEDED(seeds)];
   for (const boot of boots) {
     const begun = process.hrtime.bigint();
     const trace = join(folder, `${boot.name.replaceAll(/[^\w]+/g, '-')}.trace`);
     const { digest, problems } = bootAndReplay(boot, trace, boot.seed === undefined ? nodes : nodes.slice(0, 1));
-    const twin = boot.seed === undefined ? undefined : seen.get(digest);
+    const twin = boot.seed === undefined || digest === 'refused' ? undefined : seen.get(digest);
     const all = twin === undefined ? problems : [...problems, `the same run as ${twin}`];
     if (boot.seed !== undefined) seen.set(digest, boot.name);
     if (all.length > 0) failed += 1;

@@ -108,8 +108,8 @@ export class MachineProcessor implements Processor {
   }
 
   /**
-   * VM entry and run. A cut, and a pause, is a 'break' that leaves the VM entry open, so that where a caller of `advance` stops
-   * cannot be seen in the run: the exit that ends the entry reports all its ticks.
+   * VM entry and run. A cut, or a pause, is a 'break' that leaves the VM entry open, so that where a caller of
+   * `advance` stops cannot be seen in the run: the exit that ends the entry reports all its ticks.
    */
   run(vcpu: number, budget: number, inject: Parameters<Guest['run']>[2], origin: Origin): GuestStop {
     const { context } = this;

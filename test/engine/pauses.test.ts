@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { engineWith, enterLongMode, LINEAR, NO_EVENT, putTables, SLOT_BYTES } from './long-mode.ts';
 
-/** What calls routines: x87, time, repeated stores over pages, its own code overwritten, far pages, STI and its shadow. */
+/** What calls routines: x87, time, repeated stores over pages, its own code overwritten, STI and its shadow. */
 const CODE = [
   ...[0xdb, 0xe3], // fninit
   ...[0xd9, 0xeb, 0xd9, 0xfe], // fldpi; fsin

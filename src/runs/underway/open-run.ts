@@ -26,6 +26,16 @@ import type { World } from '../world.ts';
 import { type CharacterPort, payloadFor, typedAt } from '../run-inputs.ts';
 import type { Session } from './session.ts';
 
+/** What a person presses, and what comes of it. `wake-up`: out of sleep (S3). */
+const BUTTONS = {
+  power: 'sim:power_button_pressed',
+  reset: 'sim:reset_requested',
+  nmi: 'sim:nmi_requested',
+  'wake-up': 'sim:wakeup_requested',
+} as const;
+
+type Button = keyof typeof BUTTONS;
+
 /** How a run came to its end. */
 export interface RunEnd {
   /**
@@ -58,7 +68,7 @@ export interface OpenedRun extends Opened {
    * its trace.
    */
   receive(dev: string, bytes: Uint8Array): void;
-  press(button: 'power' | 'reset'): void;
+  press(button: Button): void;
   /** Press and release keys of the keyboard: scan codes of set 1. */
   key(codes: readonly number[] | Uint8Array): void;
 }
@@ -130,8 +140,8 @@ class RunUnderWay implements OpenedRun {
     this.send(payloadFor(dev, this.made.payloads.keep(bytes), bytes.length));
   }
 
-  press(button: 'power' | 'reset'): void {
-    this.send({ kind: button === 'power' ? 'sim:power_button_pressed' : 'sim:reset_requested' });
+  press(button: Button): void {
+    this.send({ kind: BUTTONS[button] });
   }
 
   key(codes: readonly number[] | Uint8Array): void {

@@ -66,7 +66,7 @@ describe('a bzImage without firmware', () => {
     const alone = { ...request, kernel: named('vmlinuz', fakeBzImage(header)), initrd: undefined };
     const enough = Math.min(mib, 3072);
     expect(() => planLinux({ ...alone, ram: ramLayout((enough - 1) * MIB) })).toThrow(
-      `vmlinuz needs ${mib === enough ? mib : 2 ** 32 + 9} MiB of memory and the machine has ${enough - 1}; give it more`,
+      `vmlinuz needs ${mib === enough ? mib : 2 ** 32 + 9} MiB of memory and the machine has ${enough - 1};`,
     );
     if (mib === enough) expect(planLinux({ ...alone, ram: ramLayout(mib * MIB) }).entry.eip).toBe(MIB);
   });
