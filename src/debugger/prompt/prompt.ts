@@ -72,8 +72,7 @@ export function completionsOf(session: DebugSession, line: string): readonly [st
   if (last.startsWith('$')) return [registerNames(last.slice(1)).map((name) => `$${name}`), last];
   const stopWords = first === 'break' ? breakWords(words, last) : undefined;
   if (stopWords !== undefined) return [[...stopWords], last];
-  const names = TAKE_EVENTS.has(first)
-    ? Object.keys(VOCABULARY).filter((kind) => kind.startsWith(last))
-    : session.symbols.startingWith(last, COMPLETIONS_MAX);
-  return [names, last];
+  const kinds = TAKE_EVENTS.has(first) ? Object.keys(VOCABULARY).filter((kind) => kind.startsWith(last)) : [];
+  const symbols = kinds.length === 0 || first === 'at' ? session.symbols.startingWith(last, COMPLETIONS_MAX) : [];
+  return [[...kinds, ...symbols], last];
 }
