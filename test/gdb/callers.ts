@@ -21,7 +21,9 @@ export const ours = (session: DebugSession): (FrameSaid & { readonly isInterrupt
 /** What gdb's `bt` prints. It leaves out the address at the beginning of a line. */
 export const theirs = (text: string): FrameSaid[] =>
   [
-    ...text.matchAll(/^#\d+ +(?:(0x[0-9a-f]+) in )?(<signal handler called>|[\w.]+)(?: \([^)]*\))?(?: at (\S+))?$/gm),
+    ...text.matchAll(
+      /^#\d+ +(?:(0x[0-9a-f]+) in )?(<signal handler called>|[\w.]+(?:\[\w+\])?)(?: \([^)]*\))?(?: at (\S+))?$/gm,
+    ),
   ].map(([, address, name = '', line]) => ({ address: address?.replace(/^0x0+/, '0x'), name, line }));
 
 /** gdb keeps words of the stack from one place to the next, if it is not told that they change. */

@@ -55,6 +55,8 @@ describe('Ctrl-C on a long run', without(tool('python3'), NO_BOOT), () => {
     const most = Math.max(...stopped.map(({ wall }) => wall));
     console.log(`${stopped.length} of ${asked.length} stopped, the latest after ${most.toFixed(3)} s`);
     expect(stopped.length).toBeGreaterThan(LONG_LINES.length / 2);
+    // The first line of all ran to its end, for seconds: it told how far it was.
+    expect(answers[0]?.shown).toMatch(/at 30%: \d+ %, \d+ (s|min) left/);
     expect(answers.at(-1)?.shown).toContain('RIP=');
   });
 });

@@ -75,8 +75,8 @@ export function completionsOf(session: DebugSession, line: string): readonly [st
   if (last.startsWith('$')) return [registerNames(last.slice(1)).map((name) => `$${name}`), last];
   const stopWords = first === 'break' || first === 'tbreak' ? breakWords(words, last) : undefined;
   if (stopWords !== undefined) return [[...stopWords], last];
-  const names = TAKE_EVENTS.has(first)
-    ? Object.keys(VOCABULARY).filter((kind) => kind.startsWith(last))
-    : session.symbols.startingWith(last, COMPLETIONS_MAX);
-  return [names, last];
+  const takesEvents = TAKE_EVENTS.has(first);
+  const kinds = takesEvents ? Object.keys(VOCABULARY).filter((kind) => kind.startsWith(last)) : [];
+  const symbols = !takesEvents || first === 'at' ? session.symbols.startingWith(last, COMPLETIONS_MAX) : [];
+  return [[...kinds, ...symbols], last];
 }
