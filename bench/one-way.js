@@ -1,5 +1,5 @@
-// One way from a trace to what it amounts to, in a process of its own: `npx tsx bench/one-way.js WAY TRACE` prints events
-// and CPU seconds as JSON. bench/fold.ts compares them.
+// One way from a trace to what it amounts to, in a process of its own: `npx tsx bench/one-way.js WAY TRACE` prints
+// events and CPU seconds as JSON. bench/fold.ts compares them.
 import { lastValueFrom } from 'rxjs';
 import { openTrace, rerun } from '../src/api/index.ts';
 import { configurationOf, readDescription } from '../src/runs/machine/machine-description.ts';

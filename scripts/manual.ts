@@ -1,4 +1,4 @@
-/** The manual page, made from the table of commands: `npm run manual`. `test/cli/manual.test.ts` says when it is old. */
+/** The manual page, made from the table of commands: `npm run manual`. test/cli/manual.test.ts says when it is old. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { manualPage } from '../src/cli/commands.ts';

@@ -169,7 +169,8 @@ function keptOff(state: ConsoleState, end: SessionEnd): boolean {
   if (state.options.keepsOff !== true || end.status !== 0 || !state.session.isOff) return false;
   state.off = end;
   state.session.setStopped(true);
-  process.stderr.write('retrovisor: The guest has powered off; its machine is left standing.\r\n');
+  const lineEnd = state.terminal.interactive ? '\r\n' : '\n';
+  process.stderr.write(`retrovisor: The guest has powered off; its machine is left standing.${lineEnd}`);
   return true;
 }
 

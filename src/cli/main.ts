@@ -15,7 +15,10 @@ const BROKEN_STATUS = 70;
 
 /** The command line `retrovisor`. Resolves to the process status. */
 export async function main(argv: readonly string[]): Promise<number> {
-  process.stdout.once('error', (error) => process.exit(reported(outputProblem(error))));
+  // What is written at once fails a moment later.
+  if (process.stdout.listenerCount('error') === 0) {
+    process.stdout.once('error', (error) => process.exit(reported(outputProblem(error))));
+  }
   try {
     // What a command does not use is not loaded: a third of a second at every start.
     if (argv[0] === 'run') return await runAsked(argv.slice(1));

@@ -56,7 +56,7 @@ export const OTHERS_OF_QEMU: Readonly<Record<string, string>> = {
   singlestep: TRANSLATION,
   preconfig: 'all of a machine is said on the command line',
   overcommit: 'the processors of a guest take turns on one core, and its memory is always there',
-  d: 'all it would log is recorded: `retrovisor events TRACE` prints it, as `events TRACE --event kvm_inj_virq` for -d int',
+  d: 'all it would log is recorded; for -d int: `retrovisor events TRACE --event kvm_inj_virq`',
   D: LOG,
   dfilter: `${LOG}: with --from and --to, by ticks`,
   seed: 'write --seed TEXT: all chance of a run is drawn from it',

@@ -19,7 +19,7 @@ export const QEMU_OPTIONS: Readonly<Record<string, Spelling>> = {
   'option-rom': valued('option ROM for the firmware to start, like kvmvapic.bin'),
   smp: valued('number of processors, 1 to 4'),
   serial: valued(
-    'none, stdio, mon:stdio, file:PATH, unix:PATH,server=on, tcp:HOST:PORT, telnet:HOST:PORT,server=on or chardev:ID; ' +
+    'none, stdio, mon:stdio, file:PATH, chardev:ID, unix:PATH, tcp:HOST:PORT or telnet:HOST:PORT, with ,server=on; ' +
       'again for the next line (default mon:stdio)',
   ),
   chardev: valued(

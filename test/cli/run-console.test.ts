@@ -35,7 +35,9 @@ function echoGuest(script: Typist, listensFrom = 0) {
     type: (_line, bytes) => void typed.push(Buffer.from(bytes).toString()),
     listens: () => runs >= listensFrom,
     waiting: () => 0,
-    isOff: false,
+    get isOff() {
+      return typed.join('').includes('bye');
+    },
     now: () => 0,
     silence: () => 0,
     view: VIEW,
@@ -89,6 +91,18 @@ describe('the console', () => {
     const script = typist(noScript);
     const end = await runConsole(echoGuest(script).session, presses(true, '\x01x').terminal, joined(true, script));
     expect(end.status).toBe(0);
+  });
+
+  test('with -no-shutdown leaves a machine standing that is off, for the monitor', async () => {
+    const script = typist(noScript);
+    const guest = echoGuest(script);
+    const { terminal, shown } = presses(true, 'bye', '\x01c', 'info mtree\r', 'info status\r', 'cont\r', 'quit\r');
+    const end = await runConsole(guest.session, terminal, { ...joined(true, script), keepsOff: true });
+    expect(end).toEqual({ status: 0, sentence: 'Ended by the monitor.' });
+    expect(shown.join('')).toContain('address-space: memory');
+    expect(shown.join('')).toContain('VM status: paused');
+    expect(shown.join('')).toContain('The guest is off.');
+    expect(guest.runs()).toBeLessThan(5);
   });
 
   test('leaves Ctrl-A to the guest when the monitor is off', async () => {

@@ -1,8 +1,8 @@
 /**
- * The whole of docs/guide.md as a newcomer types it, in order. What a block is, its fence says: `sh` is typed at a shell,
- * with lines after `/ # ` at the guest it starts; `sh until="TEXT"` is ended by Ctrl-C once TEXT is there; `console`
- * has commands after `$ ` and what they print, numbers aside; `rewind TRACE` is typed at the debugger's prompt; `ts` is a
- * program; `text` is nothing to type.
+ * The whole of docs/guide.md as a newcomer types it, in order. What a block is, its fence says: `sh` is typed at a
+ * shell, with lines after `/ # ` at the guest it starts; `sh until="TEXT"` is ended by Ctrl-C once TEXT is there;
+ * `console` has commands after `$ ` and what they print, numbers aside; `rewind TRACE` is typed at the debugger's
+ * prompt; `ts` is a program; `text` is nothing to type.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';

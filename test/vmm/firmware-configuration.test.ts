@@ -1,4 +1,4 @@
-/** What firmware and guest are told by fw_cfg, SMBIOS and CMOS, byte by byte beside QEMU's, which qtest lets us read. */
+/** What firmware and guest are told by fw_cfg, SMBIOS and CMOS, byte by byte beside QEMU's, which qtest reads. */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
