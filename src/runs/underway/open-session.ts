@@ -160,7 +160,19 @@ function stopRun({ machine, inputs, live }: Running): void {
 function closeRun(running: Running): void {
   if (running.isClosed) return;
   running.isClosed = true;
-  const { told, recording, keeper } = running;
+  try {
+    finishTrace(running);
+  } catch (error) {
+    running.keeper?.abandon();
+    throw error;
+  }
+  if (running.hasFailed) running.keeper?.abandon();
+  else running.keeper?.finish();
+}
+
+/** A trace has an end only if its run came to one. */
+function finishTrace(running: Running): void {
+  const { told, recording } = running;
   try {
     if (!running.hasFailed) stopRun(running);
   } catch (error) {
@@ -171,7 +183,6 @@ function closeRun(running: Running): void {
     else recording?.close();
     told.end();
   }
-  if (!running.hasFailed) keeper?.finish();
 }
 
 function sessionOf(running: Running): Session {
@@ -240,29 +251,26 @@ function runFor(running: Running, slice: number, paced: boolean): SessionPause {
       if (pause !== undefined) return pause;
       if (milliseconds() - begun >= slice) return { pause: 'slice' };
     }
-  } catch (error) {
-    running.hasFailed = true;
-    throw error;
   } finally {
     if (running.printed.flush()) running.printedAt = running.machine.now();
   }
 }
 
 function runChunk(running: Running, paced: boolean): SessionPause | undefined {
-  const { world, machine, tickLimit, keeper, live } = running;
+  const { world, machine, tickLimit, keeper } = running;
   const { nsPerTick } = machine.state.config;
   const from = machine.ticks;
   const tick = Math.min(from + running.chunk, tickLimit, keeper?.due ?? tickLimit);
   const ns = Math.max(machine.now() + running.chunk * nsPerTick, running.mayWarpTo);
   const begun = world.milliseconds();
-  const reason = (live?.timeline ?? machine).advance({ tick, ...(paced ? { ns } : {}), ...held(running) });
+  const reason = advanced(running, { tick, ...(paced ? { ns } : {}), ...held(running) });
   adapt(running, machine.ticks - from, world.milliseconds() - begun);
   running.recording?.writeWhenDue();
   if (running.recording?.failure !== undefined) throw running.recording.failure;
   if (reason.why === 'until') keeper?.keepWhenDue();
   if (reason.why === 'ended') return { pause: 'ended', end: running.course.end(reason.ending, machine.ticks) };
-  if (reason.why === 'break' && live?.judge?.() === true) {
-    live.isHeld = true;
+  if (reason.why === 'break' && running.live?.judge?.() === true) {
+    running.live.isHeld = true;
     return { pause: 'slice' };
   }
   if (reason.why === 'idle') return { pause: 'idle', untilNs: undefined };
@@ -275,6 +283,16 @@ function runChunk(running: Running, paced: boolean): SessionPause | undefined {
     return { pause: 'idle', untilNs: deadline === Number.POSITIVE_INFINITY ? undefined : deadline };
   }
   return undefined;
+}
+
+/** Let the machine run on. What it throws leaves a step half done. */
+function advanced(running: Running, until: Parameters<Machine['advance']>[0]): ReturnType<Machine['advance']> {
+  try {
+    return (running.live?.timeline ?? running.machine).advance(until);
+  } catch (error) {
+    running.hasFailed = true;
+    throw error;
+  }
 }
 
 const held = ({ gate }: Running) => (gate === undefined ? {} : { gate });
