@@ -14,14 +14,17 @@ export interface CheckpointKeeper {
   /** Tick at which the next is due: the machine is to stop there. */
   readonly due: number;
   keepWhenDue(): void;
-  /** The trace is written. */
+  /** The trace is written. Nothing is left behind if a checkpoint could not be. */
   finish(): void;
+  /** Leave nothing behind. */
+  abandon(): void;
 }
 
 /** Start with a machine that has just been built. */
 export function keepCheckpoints(world: World, trace: string, machine: Machine): CheckpointKeeper {
   let latest: Checkpoint = takeCheckpoint(machine);
   const file = createCheckpointFile(world, trace, latest);
+  let isWhole = true;
   const due = (): number => latest.tick + strideAt(latest.tick, TICKS_BETWEEN_RECORDED);
   return {
     get due() {
@@ -30,11 +33,25 @@ export function keepCheckpoints(world: World, trace: string, machine: Machine): 
     keepWhenDue() {
       if (machine.ticks < due()) return;
       latest = takeCheckpoint(machine, latest);
-      file.add(latest);
+      try {
+        file.add(latest);
+      } catch (error) {
+        isWhole = false;
+        throw error;
+      }
     },
+    abandon: file.abandon,
     finish() {
+      if (!isWhole) return file.abandon();
       const reader = openTraceFile(world, trace);
-      file.finish(traceInputs(reader, reader.eventCount, readDescription(reader.header.machine, trace)));
+      try {
+        file.finish(traceInputs(reader, reader.eventCount, readDescription(reader.header.machine, trace)));
+      } catch (error) {
+        file.abandon();
+        throw error;
+      } finally {
+        reader.close();
+      }
     },
   };
 }

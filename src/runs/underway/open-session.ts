@@ -171,7 +171,19 @@ function stopRun({ machine, inputs, live }: Running): void {
 function closeRun(running: Running): void {
   if (running.isClosed) return;
   running.isClosed = true;
-  const { told, recording, keeper } = running;
+  try {
+    finishTrace(running);
+  } catch (error) {
+    running.keeper?.abandon();
+    throw error;
+  }
+  if (running.hasFailed) running.keeper?.abandon();
+  else running.keeper?.finish();
+}
+
+/** A trace has an end only if its run came to one. */
+function finishTrace(running: Running): void {
+  const { told, recording } = running;
   try {
     if (!running.hasFailed) stopRun(running);
   } catch (error) {
@@ -182,7 +194,6 @@ function closeRun(running: Running): void {
     else recording?.close();
     told.end();
   }
-  if (!running.hasFailed) keeper?.finish();
 }
 
 function sessionOf(running: Running): Session {
@@ -263,9 +274,6 @@ function runFor(running: Running, milliseconds: number, paced: boolean): Session
       slice.look();
       if (slice.isOver) return { pause: 'slice' };
     }
-  } catch (error) {
-    running.hasFailed = true;
-    throw error;
   } finally {
     handOn(running);
   }
@@ -286,9 +294,7 @@ function runChunk(running: Running, paced: boolean, gate: Slice): SessionPause |
   const ns = Math.max(machine.now() + running.chunk * nsPerTick, running.mayWarpTo);
   const begun = world.milliseconds();
   const until = { tick, ...(paced ? { ns } : {}), gate };
-  const reason = (live?.timeline ?? machine).advance(
-    live?.goal === undefined ? until : towards(live.goal, running, until),
-  );
+  const reason = advanced(running, live?.goal === undefined ? until : towards(live.goal, running, until));
   adapt(running, machine.ticks - from, world.milliseconds() - begun);
   running.recording?.writeWhenDue();
   if (running.recording?.failure !== undefined) throw running.recording.failure;
@@ -322,6 +328,16 @@ function towards({ tick, turn }: Goal, { machine }: Running, until: Until): Unti
   const seq = machine.seq + EVENTS_OF_A_PIECE;
   if (turn !== undefined) return { ...until, tick, turn, seq, inGuest: true };
   return tick > (until.tick ?? 0) ? until : { ...until, tick, seq, inGuest: true };
+}
+
+/** Let the machine run on. What it throws leaves a step half done. */
+function advanced(running: Running, until: Until): ReturnType<Machine['advance']> {
+  try {
+    return (running.live?.timeline ?? running.machine).advance(until);
+  } catch (error) {
+    running.hasFailed = true;
+    throw error;
+  }
 }
 
 /** Keep a chunk near a few milliseconds of the host's time, whatever the guest does. */
