@@ -34,7 +34,11 @@ export function keepCheckpoints(world: World, trace: string, machine: Machine): 
     },
     finish() {
       const reader = openTraceFile(world, trace);
-      file.finish(traceInputs(reader, reader.eventCount, readDescription(reader.header.machine, trace)));
+      try {
+        file.finish(traceInputs(reader, reader.eventCount, readDescription(reader.header.machine, trace)));
+      } finally {
+        reader.close();
+      }
     },
   };
 }
