@@ -13,7 +13,7 @@ import { type Outcome, tryCase } from '../test/fuzz/judge.ts';
 import { makeSamples } from '../test/fuzz/samples.ts';
 
 const HANGS_AFTER_MS = 60_000;
-const SAID_EVERY = 1000;
+const SAID_EVERY = 500;
 const WORKER = 'RETROVISOR_FUZZ_WORKER';
 
 /** Try cases as they are asked for. */

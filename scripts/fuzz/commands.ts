@@ -13,7 +13,7 @@ const DOCUMENTED = new Set([0, 1, 2, 3, 4]);
 const MOST_CPU_SECONDS = 5;
 const MOST_MIB = 512;
 const WALL_MS = 120_000;
-const SAID_EVERY = 100;
+const SAID_EVERY = 50;
 /** What a process of Node's opens of its own accord. */
 const OF_THE_SYSTEM = /^\/(proc|sys|usr|lib|lib64|etc|dev\/(null|urandom|tty)|work\/main\/node_modules|root\/\.node)/;
 const CALLS = 'open,openat,openat2,creat,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,link,symlink,truncate';

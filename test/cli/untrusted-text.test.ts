@@ -13,7 +13,6 @@ const folder = scratchFolder();
 const ODD = join(folder, `odd${BELL}\nretrovisor: all is well`);
 const TRACE = join(ODD, 'odd.trace');
 /** What a terminal obeys; lines and tabs aside. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there.
 const OBEYED = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202e]/;
 
 /** Console bytes that are commands, after every event that was there. */

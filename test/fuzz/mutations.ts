@@ -104,7 +104,7 @@ export function mutatedList<T>(items: readonly T[], draw: Draw, otherwise: (item
     () => items.toSpliced(to, 0, item),
     () => items.with(at, items[to] as T).with(to, item),
     () => items.slice(0, 1 + at),
-    () => (draw.below(10) === 0 ? new Array<T>(50_000).fill(item) : items.with(at, otherwise(item))),
+    () => (draw.below(10) === 0 ? new Array<T>(2000).fill(item) : items.with(at, otherwise(item))),
   ];
   return draw.pick([kinds[0], kinds[0], kinds[0], ...kinds] as typeof kinds)();
 }

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { openTrace, replay, rerun } from '../../src/api/index.ts';
+import { openRun, openTrace, replay, rerun } from '../../src/api/index.ts';
 import { Problem } from '../../src/base/problem.ts';
 import { openTraceFile } from '../../src/host/trace-file.ts';
 import { byteWriter, writeVarint, written } from '../../src/replay/trace/bytes.ts';
@@ -210,6 +210,13 @@ describe('files are closed', () => {
       () => rerun(recorded),
       () => rerun(CRAFTED),
       () => replay(noKernel),
+      () => openRun({ kernel: join(folder, 'not-there.bin') }),
+      async () => {
+        const kernel = join(folder, 'untrusted.bin');
+        const run = openRun({ kernel, memory: 4, ticks: 50, trace: join(folder, 'run.trace'), checkpoints: true });
+        await run.ended();
+        run.close();
+      },
       () => {
         const trace = openTrace(noKernel);
         try {
