@@ -3,7 +3,7 @@
  * a commit of its own, with the old and new digests in its body.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { openTraceFile } from '../src/host/trace-file.ts';
@@ -102,6 +102,7 @@ function bless(): void {
     const file = `traces/${name}.trace`;
     const { stderr } = cli('run', ...run, '--wall-clock', '1700000000', '--trace', file);
     if (!existsSync(join(ROOT, file))) throw new Error(`${name}: ${stderr}`);
+    rmSync(join(ROOT, `${file}.old`), { force: true });
     after[name] = { ...verdict(file), ...measured(join(ROOT, file)) };
     const old = before[name]?.digest;
     console.log(`${name}: ${old === after[name].digest ? 'unchanged' : `${old ?? 'new'} -> ${after[name].digest}`}`);

@@ -1,6 +1,5 @@
 import { onOneLine } from '../base/printable.ts';
-import { complain } from '../host/output.ts';
-import { writeOut } from '../host/terminal.ts';
+import { complain, consoleShown } from '../host/output.ts';
 import { ConsoleLines, type ConsoleLine } from '../replay/export/console-lines.ts';
 import { pieceOf } from '../replay/export/console-text.ts';
 import { eventClock, secondsText } from '../replay/export/report.ts';
@@ -26,6 +25,7 @@ export function printConsole(path: string, options: ConsoleCommandOptions, print
   const trace = openToLook(path);
   const clock = eventClock(readDescription(trace.header.machine, path));
   const lines = new ConsoleLines((line) => print(lineText(line, before)));
+  const bytes = consoleShown(true);
   const others = new Set<string>();
   let isPrinted = false;
   let { device } = options;
@@ -37,7 +37,7 @@ export function printConsole(path: string, options: ConsoleCommandOptions, print
     if (piece.device !== device) others.add(piece.device);
     else {
       isPrinted = true;
-      if (raw) writeOut(piece.bytes);
+      if (raw) bytes.take(piece.bytes);
       else lines.add(piece.bytes, { tick: stamped.tick, ns });
     }
     return true;

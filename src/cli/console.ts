@@ -6,6 +6,7 @@ import { GUEST_FAILED } from '../reducers/run.ts';
 import { statusOf, type Terminal } from '../host/terminal.ts';
 import { Feed } from './feed.ts';
 import type { Peer } from '../host/socket.ts';
+import { complain } from '../host/output.ts';
 import { ESCAPE_HELP, escapeAtStart, keyMeanings } from './escape.ts';
 import { answerMonitor } from './monitor.ts';
 import { type MonitorLine, openMonitorLine } from './monitor-line.ts';
@@ -169,8 +170,7 @@ function keptOff(state: ConsoleState, end: SessionEnd): boolean {
   if (state.options.keepsOff !== true || end.status !== 0 || !state.session.isOff) return false;
   state.off = end;
   state.session.setStopped(true);
-  const lineEnd = state.terminal.interactive ? '\r\n' : '\n';
-  process.stderr.write(`retrovisor: The guest has powered off; its machine is left standing.${lineEnd}`);
+  complain('The guest has powered off; its machine is left standing.', state.terminal.interactive ? '\r\n' : '\n');
   return true;
 }
 

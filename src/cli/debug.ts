@@ -157,7 +157,7 @@ async function converse(talk: Talk): Promise<'left' | 'interrupted'> {
 /** Ctrl-C at an idle prompt: the line is given up, and the debugger stays. */
 function clearLine(lines: Interface): void {
   lines.write(null, { ctrl: true, name: 'e' });
-  process.stdout.write('^C\n');
+  printText('^C\n');
   lines.write(null, { ctrl: true, name: 'u' });
   lines.prompt();
 }

@@ -338,7 +338,7 @@ function reasonOf({ why, watchpoint }: Arrived): string {
 }
 
 /** `T05` with the registers gdb asks for first. `signal` 02: interrupted. */
-export function stopReply(subject: StubSubject, stop: Arrived, signal = '05'): string {
+function stopReply(subject: StubSubject, stop: Arrived, signal = '05'): string {
   const registers = registerView(subject.registers(stop.vcpu), subject.moment());
   const expedited = [RBP, RSP, RIP].map(
     (number) => `${hexOf(Uint8Array.of(number))}:${registerHex(registers, number)};`,

@@ -12,8 +12,9 @@ export const printText = (text: string): void => writeOut(Buffer.from(printable(
 /** Help, of which nobody waits for the end. */
 export const printHelp = (text: string): void => void process.stdout.write(printable(text));
 
-/** A sentence to standard error, behind the program's name. */
-export const complain = (sentence: string): void => void process.stderr.write(`retrovisor: ${printable(sentence)}\n`);
+/** A sentence to standard error, behind the program's name. A terminal that takes keys as they come needs both ends. */
+export const complain = (sentence: string, lineEnd: '\n' | '\r\n' = '\n'): void =>
+  void process.stderr.write(`retrovisor: ${printable(sentence)}${lineEnd}`);
 
 /** Where a console that was recorded is shown. */
 export interface ConsoleShown {

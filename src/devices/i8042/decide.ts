@@ -65,7 +65,7 @@ const hasData = (port: Ps2Port): boolean => port.replies.length > 0 || port.queu
  * Fill an empty output buffer: the controller first, then the keyboard, then the mouse, unless disabled. Whoever
  * was `served` last lets the others go first.
  */
-export function fillOutput(kbc: I8042State, effects: Effects, served?: OutputSource): void {
+function fillOutput(kbc: I8042State, effects: Effects, served?: OutputSource): void {
   if (isOutputFull(kbc)) return;
   const source = nextSource(kbc, served) ?? nextSource(kbc);
   if (source === undefined) return;

@@ -111,7 +111,7 @@ function clearEvents(pm: Piix4PmState, value: number, effects: Effects): void {
 }
 
 /** The SCI's level and, while TMR_STS can still raise it, the timer's deadline. */
-export function updateSci(pm: Piix4PmState, effects: Effects): void {
+function updateSci(pm: Piix4PmState, effects: Effects): void {
   const status = eventStatus(pm, effects);
   const general = (pm.gpe[0]! & pm.gpe[2]!) !== 0;
   effects.pin('sci', general || (status & pm.enable & PM1_INTERRUPTING) !== 0);
