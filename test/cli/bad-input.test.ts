@@ -39,7 +39,7 @@ describe('bad input is answered with one sentence and a status', () => {
     ['firmware that is none', ['run', '-bios', at('text'), '--no-trace'], 1, 'multiple of 64 KiB'],
     ['a trace in no folder', ['run', '--trace', at('none/x.trace')], 1, 'there is no folder'],
     ['a trace path that holds something else', ['run', '--trace', at('text')], 1, 'left as it is'],
-    ['a gdb from elsewhere', ['run', '-gdb', 'tcp:0.0.0.0:1', '--no-trace'], 2, 'loopback interface only'],
+    ['a gdb at no port', ['run', '-gdb', 'tcp:0.0.0.0', '--no-trace'], 2, 'write tcp::PORT'],
     ['symbols of a missing trace', ['symbols', at('none')], 1, 'there is no such file'],
     ['a kind of event nobody knows', ['events', at('text'), '--event', 'frob'], 2, 'frob'],
     ['a column nobody knows', ['events', at('text'), '--columns', 'sqe'], 2, 'did you mean seq?'],

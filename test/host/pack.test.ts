@@ -36,12 +36,12 @@ const KERNEL = Buffer.concat([tickingGuest(1000), new Uint8Array(50_000)]);
 
 const quiet = (): void => undefined;
 
-beforeAll(() => {
+beforeAll(async () => {
   for (const name of ['made', 'elsewhere']) mkdirSync(at(name));
   writeFileSync(at('made/kernel'), KERNEL);
   const machine = ['-m', '4', '-nodefaults', '-serial', 'stdio', '-kernel', at('made/kernel')];
   recordRun([...machine, '--ticks', '20000', '--wall-clock', '1700000000', '--trace', TRACE]);
-  index(TRACE, { every: 5000 }, quiet);
+  await index(TRACE, { every: 5000 }, quiet);
   fork(TRACE, { at: '10000', set: ['rbx=5'], trace: at('made/other.trace') }, quiet);
   pack(TRACE, { output: PACK }, quiet);
   // From here on there is nothing but the pack.
