@@ -9,7 +9,10 @@ import type { Terminal } from '../../src/host/terminal.ts';
 
 /** A machine of which nothing is known but that it has an empty memory. */
 const VIEW = {
-  machine: { vmm: { memoryTrees: () => [{ what: 'address-space', name: 'memory', regions: [] }] } },
+  machine: {
+    state: { vmm: {} },
+    vmm: { memoryTrees: () => [{ what: 'address-space', name: 'memory', regions: [] }] },
+  },
 } as unknown as GuestView;
 
 /** A guest that echoes what is typed at it, prints a prompt when it starts and powers off at "bye". */

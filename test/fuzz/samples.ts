@@ -9,6 +9,7 @@ import { openTraceFile } from '../../src/host/trace-file.ts';
 import { parseChange } from '../../src/replay/interventions.ts';
 import { readAll } from '../../src/replay/trace/reader.ts';
 import { forkRun } from '../../src/runs/forks/fork-run.ts';
+import { finish } from '../../src/base/work.ts';
 import { indexTrace } from '../../src/runs/recorded/index-trace.ts';
 import { openRecordedRun } from '../../src/runs/recorded/recorded-run.ts';
 import { checkpointPath } from '../../src/runs/recorded/stored-checkpoints.ts';
@@ -47,7 +48,7 @@ function eventsOf(path: string): readonly Stamped[] {
 /** Record, index and fork a small run; take the images our tests have. */
 export function makeSamples(folder: string): Samples {
   const path = recordSmall(folder, 'sample', TICKS, printingGuest());
-  indexTrace(openRecordedRun(NODE, path, {}), EVERY);
+  finish(indexTrace(openRecordedRun(NODE, path, {}), EVERY));
   const fork = join(folder, 'fork.trace');
   const changes = ['rax=5', 'mem:0x8000=c3f4', 'raise irq 0x40', 'type ls', 'state clock.warpedNs=99999'];
   forkRun({

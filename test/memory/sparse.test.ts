@@ -6,7 +6,7 @@ import { BLOCK_PAGES, eachDifference, followPages, PAGE_SIZE, type PageImage } f
 import { type Base, SparseBytes } from '../../src/memory/sparse.ts';
 import { openCheckpoints } from '../../src/replay/trace/checkpoint-reader.ts';
 import { createCheckpointWriter } from '../../src/replay/trace/checkpoint-writer.ts';
-import { deflate, memorySink, sourceOf } from '../replay/trace/sample.ts';
+import { bareState, deflate, memorySink, sourceOf } from '../replay/trace/sample.ts';
 
 const GIGABYTE = 2 ** 30;
 const DISK = 10 * GIGABYTE;
@@ -135,7 +135,7 @@ describe('a disk of 10 GB with 100 MB written', () => {
   });
 
   test('a stored checkpoint holds what was written, and comes back', () => {
-    const at = (seq: number, of: PageImage): Checkpoint => ({ seq, tick: seq, state: {} as never, pages: of });
+    const at = (seq: number, of: PageImage): Checkpoint => ({ seq, tick: seq, state: bareState(seq), pages: of });
     const memory = [new Array<Uint8Array>(BLOCK_PAGES).fill(noise(4, PAGE_SIZE))];
     const sink = memorySink();
     const writer = createCheckpointWriter(sink, deflate, at(0, [memory, empty[0]!]));

@@ -1,15 +1,14 @@
 import { expect, test } from 'vitest';
 import type { Checkpoint } from '../../../src/machine/checkpoint.ts';
 import { PAGE_SIZE, type PageImage, ZERO_PAGE } from '../../../src/memory/pages.ts';
-import type { MachineState } from '../../../src/reducers/state.ts';
 import { openCheckpoints } from '../../../src/replay/trace/checkpoint-reader.ts';
 import { createCheckpointWriter } from '../../../src/replay/trace/checkpoint-writer.ts';
-import { sourceOf } from './sample.ts';
+import { bareState, sourceOf } from './sample.ts';
 
 const IDENTITY = { trace: 'a', program: 'b' };
 const stored = (bytes: Uint8Array): Uint8Array => bytes;
 const page = (byte: number) => new Uint8Array(PAGE_SIZE).fill(byte);
-const at = (tick: number, pages: PageImage): Checkpoint => ({ seq: tick, tick, state: {} as MachineState, pages });
+const at = (tick: number, pages: PageImage): Checkpoint => ({ seq: tick, tick, state: bareState(tick), pages });
 
 /** A file with one checkpoint: a page of the second region has become what power-on left in the last of memory. */
 function written(first: Checkpoint): Uint8Array {

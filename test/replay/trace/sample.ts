@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Stamped } from '../../../src/events/stamped.ts';
 import type { MachineEvent } from '../../../src/events/vocabulary.ts';
+import type { MachineState } from '../../../src/reducers/state.ts';
 import { Payloads } from '../../../src/memory/payloads.ts';
 import type { ByteSource } from '../../../src/replay/trace/opened.ts';
 import { type ByteSink, createTraceWriter } from '../../../src/replay/trace/writer.ts';
@@ -142,3 +143,17 @@ export function traceWith(payloads: readonly Uint8Array[]): WithPayloads {
   writer.close();
   return { bytes: sink.bytes(), events, payloads };
 }
+
+/** A machine's state with no more than what a stored checkpoint is known by: its place, and what it was made as. */
+export const bareState = (seq: number): MachineState => {
+  const bare: unknown = {
+    at: { seq: seq - 1 },
+    config: {},
+    clock: { warpedNs: 0, wallClockAtPowerOn: 0n },
+    schedule: { threads: [{ kind: 'vcpu', source: 16 }], turn: 0, nextDigest: 0 },
+    chance: { seed: '7' },
+    hostMemory: { next: 0 },
+    kvm: { vcpus: [] },
+  };
+  return bare as MachineState;
+};
