@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { debugRun, openTrace, rerun } from '../../src/api/index.ts';
 import '../../src/testing/vitest.ts';
 import { recordTour, traceFolder } from '../debugger/recorded-tour.ts';
+import { LONG } from '../how-long.ts';
 
 const folder = traceFolder();
 
@@ -23,7 +24,7 @@ test('a program stops in a run, looks around and goes back', () => {
   expect(() => run.stopAt('frobnicate')).toThrow('is no stop');
 });
 
-test('whatever is opened again and again is closed', async () => {
+test('whatever is opened again and again is closed', LONG, async () => {
   const trace = join(folder, 'again.trace');
   recordTour(trace, [], 16_000);
   const before = readdirSync('/proc/self/fd').length;

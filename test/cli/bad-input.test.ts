@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answer, printed, retrovisor } from '../guests/command-line.ts';
 import { replay } from '../../src/cli/replay-commands.ts';
 import { recordRun } from '../debugger/recorded-tour.ts';
-import { firstOf } from '../how-long.ts';
+import { firstOf, LONG } from '../how-long.ts';
 import { fakeBzImage } from '../vmm/loaders/kernels.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-bad-'));
@@ -100,7 +100,7 @@ describe('a trace that is not as it was written', () => {
     return at(name);
   };
 
-  test('cut off is replayed up to the cut, and the cut is named', () => {
+  test('cut off is replayed up to the cut, and the cut is named', LONG, () => {
     const trace = changed('cut.trace', (bytes) => bytes.subarray(0, bytes.length - 2000));
     const ran = retrovisor(['replay', trace], '', 1);
     expect(ran.err).toMatch(/cut\.trace is cut off at byte \d+/);

@@ -7,7 +7,7 @@ import { NODE } from '../../src/host/node.ts';
 import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
 import { digestOf } from '../../src/base/digest.ts';
 import { chance } from '../replay/trace/mutated.ts';
-import { firstOf, IS_WHOLE } from '../how-long.ts';
+import { firstOf, IS_WHOLE, LONG } from '../how-long.ts';
 import { recordTour, traceFolder } from './recorded-tour.ts';
 
 const TICKS = 660_000;
@@ -39,7 +39,7 @@ const fingerprint = ({ run: { timeline }, now }: DebugSession): string =>
   `${now.seq} ${now.tick} ${digestOf(timeline.machine.state)} ${timeline.machine.pages.digest()}`;
 
 describe.each(firstOf(1, Object.entries(TRACES)))('a session on a run of %s', (_, trace) => {
-  test('comes to the state of a straight run, however a place is named', () => {
+  test('comes to the state of a straight run, however a place is named', LONG, () => {
     const draw = chance(3);
     const { length } = openRecordedRun(NODE, trace, {}).read.events;
     const ticks = Array.from({ length: 4 }, () => `${draw(600_000)}`);

@@ -16,6 +16,7 @@ import {
   putTables,
   SLOT_BYTES,
 } from './long-mode.ts';
+import { LONG } from '../how-long.ts';
 
 const DATA = LINEAR + BigInt(AT.data);
 const [RAX, RBX] = [0, 3];
@@ -133,7 +134,7 @@ function readThroughMany(drops: (turn: number) => boolean): { read: bigint[]; du
   return { read, due, marks: [...engine.eptWords] };
 }
 
-test('of many roots each has its own byte, whatever is dropped and however many contexts there were', () => {
+test('of many roots each has its own byte, whatever is dropped and however many contexts there were', LONG, () => {
   const undisturbed = readThroughMany(() => false);
   expect(undisturbed.read).toEqual(undisturbed.due);
   const dropped = readThroughMany((turn) => turn % 7 < 2);

@@ -3,7 +3,7 @@ import seedrandom from 'seedrandom';
 import { expect, test } from 'vitest';
 import { restoreCheckpoint, takeCheckpoint } from '../../src/machine/checkpoint.ts';
 import { guestFile, noGuests, retrovisor, scratchFolder } from '../guests/command-line.ts';
-import { casesOf, IS_WHOLE } from '../how-long.ts';
+import { casesOf, IS_WHOLE, LONG } from '../how-long.ts';
 import { without } from '../stepping-aside.ts';
 import { type DroppableMachine, droppableMachine } from './machines.ts';
 
@@ -58,21 +58,20 @@ function expectEqualReplays(traces: readonly string[]): void {
   expect(status).toBe(0);
 }
 
-test(
-  `${TOURS} recordings of our own guest that lost their caches replay without`,
-  () => {
-    const traces = Array.from({ length: TOURS }, (_, at) => {
-      const trace = join(folder, `tour-${at}.trace`);
-      const subject = droppableMachine(['-smp', `${1 + at}`, '--events', 'guest-pt'], `${SEED} ${at}`, trace);
-      disturb(subject, `${SEED} ${at}`, { longest: 5.5, keys: '', prompt: 'nothing it prints' });
-      subject.close();
-      expect(subject.tableWrites()).toBeGreaterThan(0);
-      return trace;
-    });
-    expectEqualReplays(traces);
-  },
-  3 * MINUTES,
-);
+test(`${TOURS} recordings of our own guest that lost their caches replay without`, {
+  ...LONG,
+  timeout: 3 * MINUTES,
+}, () => {
+  const traces = Array.from({ length: TOURS }, (_, at) => {
+    const trace = join(folder, `tour-${at}.trace`);
+    const subject = droppableMachine(['-smp', `${1 + at}`, '--events', 'guest-pt'], `${SEED} ${at}`, trace);
+    disturb(subject, `${SEED} ${at}`, { longest: 5.5, keys: '', prompt: 'nothing it prints' });
+    subject.close();
+    expect(subject.tableWrites()).toBeGreaterThan(0);
+    return trace;
+  });
+  expectEqualReplays(traces);
+});
 
 test.each(Array.from({ length: RUNS }, (_, run) => `${SEED} ${run}`))(
   'a recording of Debian on 4 processors, typed to, that lost its caches replays without: seed %s',

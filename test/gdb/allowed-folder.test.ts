@@ -8,6 +8,7 @@ import { scratchFolder } from '../guests/command-line.ts';
 import { without } from '../stepping-aside.ts';
 import { type RawClient, rawClient } from './raw-client.ts';
 import { NO_LOOPBACK, type Served, serveHere } from './stock-gdb.ts';
+import { LONG } from '../how-long.ts';
 
 const folder = scratchFolder();
 const outside = join(folder, 'outside');
@@ -77,7 +78,7 @@ describe('commands of gdb that write files', without(NO_LOOPBACK), () => {
     served.stop();
   });
 
-  test('write there and nowhere else', async () => {
+  test('write there and nowhere else', LONG, async () => {
     served = await serveHere(trace, allowed);
     const client = await rawClient(served.port);
     expect(await client.ask('P0=7700000000000000')).toBe('OK');

@@ -85,20 +85,19 @@ describe('what gdb writes into the past', without(NO_GDB), () => {
     MINUTES,
   );
 
-  test(
-    'is kept by monitor fork save as a trace that replays and names its parent, and dropped by discard',
-    async () => {
-      const fork = join(folder, 'fork.trace');
-      const run = ['set $rax = 0x77', 'continue', `monitor fork save ${fork}`];
-      const out = await gdb(...run, 'monitor fork discard', ...FORK, `monitor fork save ${trace}`);
-      expect(out).toMatch(/fork\.trace: \d+ events/);
-      expect(out).toContain('Back in the recorded run');
-      expect(await printed((print) => replay(fork, {}, print))).toContain('0 divergences');
-      expect(await printed((print) => printInfo(fork, print))).toMatch(/fork of .*tour\.trace at \d+: vcpu0\.rax=0x77/);
-      expect(await gdb('set $rax = 0x77', `monitor fork save ${trace}`)).toContain('is the parent');
-    },
-    MINUTES,
-  );
+  test('is kept by monitor fork save as a trace that replays and names its parent, and dropped by discard', {
+    ...LONG,
+    timeout: MINUTES,
+  }, async () => {
+    const fork = join(folder, 'fork.trace');
+    const run = ['set $rax = 0x77', 'continue', `monitor fork save ${fork}`];
+    const out = await gdb(...run, 'monitor fork discard', ...FORK, `monitor fork save ${trace}`);
+    expect(out).toMatch(/fork\.trace: \d+ events/);
+    expect(out).toContain('Back in the recorded run');
+    expect(await printed((print) => replay(fork, {}, print))).toContain('0 divergences');
+    expect(await printed((print) => printInfo(fork, print))).toMatch(/fork of .*tour\.trace at \d+: vcpu0\.rax=0x77/);
+    expect(await gdb('set $rax = 0x77', `monitor fork save ${trace}`)).toContain('is the parent');
+  });
 
   test('replays when the same place was changed, gone on from, come back to and changed again', {
     ...LONG,
@@ -131,16 +130,12 @@ describe('what gdb writes into the past', without(NO_GDB), () => {
     expect(await gdb('monitor check')).toContain('agrees with the trace');
   });
 
-  test(
-    'is refused where it cannot be, and then nothing has changed',
-    async () => {
-      expect(await gdb('set $cs = 3')).toContain('cs cannot be written');
-      expect(await gdb('set $icount = 3', ...FORK)).toContain('nothing was changed');
-      expect(await gdb('set {int}0xffff900000000000 = 1')).toContain('Cannot access memory');
-      const out = await gdb(...seek('end'), ...FORK, 'set $rax = 1');
-      expect(out).toContain('The run has ended here');
-      expect(await gdb(...FORK)).toContain('nothing was changed');
-    },
-    MINUTES,
-  );
+  test('is refused where it cannot be, and then nothing has changed', { ...LONG, timeout: MINUTES }, async () => {
+    expect(await gdb('set $cs = 3')).toContain('cs cannot be written');
+    expect(await gdb('set $icount = 3', ...FORK)).toContain('nothing was changed');
+    expect(await gdb('set {int}0xffff900000000000 = 1')).toContain('Cannot access memory');
+    const out = await gdb(...seek('end'), ...FORK, 'set $rax = 1');
+    expect(out).toContain('The run has ended here');
+    expect(await gdb(...FORK)).toContain('nothing was changed');
+  });
 });

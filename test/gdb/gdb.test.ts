@@ -289,6 +289,7 @@ describe('stock gdb on two processors', without(NO_GDB), () => {
 
   test.each(firstOf(1, ['off', 'on', 'step', 'replay']))(
     'steps each of them there and back with scheduler-locking %s',
+    { ...LONG, timeout: MINUTES },
     async (locking) => {
       const two = await serveHere(trace2);
       const each = [1, 2].flatMap((thread) => [`thread ${thread}`, WHERE, ...three, ...back]);
@@ -302,7 +303,6 @@ describe('stock gdb on two processors', without(NO_GDB), () => {
         expect(seen.slice(4, 6)).toEqual([seen[2], seen[1]]);
       }
     },
-    MINUTES,
   );
 
   test('tells which of them met a breakpoint, and stops for the one that was meant', {

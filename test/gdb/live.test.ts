@@ -54,30 +54,29 @@ const gdbInterrupted = (served: Served, ...commands: string[]): Promise<string> 
 };
 
 describe('stock gdb on a run under way', without(NO_GDB, NO_COMPILER), () => {
-  test(
-    'goes back and forth in what has happened, goes on beyond it, and leaves the trace as it would have been',
-    async () => {
-      const alone = join(folder, 'alone.trace');
-      const trace = join(folder, 'together.trace');
-      recordRun([...guestOptions(guest), '--trace', alone]);
-      const served = await start(trace, '-S');
-      const forth = ['stepi 3', 'break square', 'continue', TICK, 'continue', TICK];
-      const back = ['reverse-continue', TICK, 'reverse-finish', 'delete', 'watch counter', 'continue', COUNTER, TICK];
-      const again = ['continue', COUNTER, 'reverse-continue', COUNTER, 'continue', COUNTER, 'delete', 'reverse-stepi'];
-      const out = await gdb(served, TICK, ...forth, ...back, ...again, 'continue', 'reverse-continue', TICK);
-      expect(await ended(served)).toBe(1);
-      const ticks = valuesIn(out, 'tick').map(Number);
-      expect(ticks[0]).toBe(0);
-      expect(ticks[3]).toBe(ticks[1]);
-      expect(ticks[2]).toBeGreaterThan(ticks[1] as number);
-      expect(ticks[5]).toBe(0);
-      expect(valuesIn(out, 'counter')).toEqual(['1', '2', '1', '2']);
-      expect(out).not.toContain('SIGTRAP');
-      expect(await printed((print) => diff(alone, trace, print))).toContain('the runs do not differ');
-      expect(await printed((print) => replay(trace, {}, print))).toContain('0 divergences');
-    },
-    MINUTES,
-  );
+  test('goes back and forth in what has happened, goes on beyond it, and leaves the trace as it would have been', {
+    ...LONG,
+    timeout: MINUTES,
+  }, async () => {
+    const alone = join(folder, 'alone.trace');
+    const trace = join(folder, 'together.trace');
+    recordRun([...guestOptions(guest), '--trace', alone]);
+    const served = await start(trace, '-S');
+    const forth = ['stepi 3', 'break square', 'continue', TICK, 'continue', TICK];
+    const back = ['reverse-continue', TICK, 'reverse-finish', 'delete', 'watch counter', 'continue', COUNTER, TICK];
+    const again = ['continue', COUNTER, 'reverse-continue', COUNTER, 'continue', COUNTER, 'delete', 'reverse-stepi'];
+    const out = await gdb(served, TICK, ...forth, ...back, ...again, 'continue', 'reverse-continue', TICK);
+    expect(await ended(served)).toBe(1);
+    const ticks = valuesIn(out, 'tick').map(Number);
+    expect(ticks[0]).toBe(0);
+    expect(ticks[3]).toBe(ticks[1]);
+    expect(ticks[2]).toBeGreaterThan(ticks[1] as number);
+    expect(ticks[5]).toBe(0);
+    expect(valuesIn(out, 'counter')).toEqual(['1', '2', '1', '2']);
+    expect(out).not.toContain('SIGTRAP');
+    expect(await printed((print) => diff(alone, trace, print))).toContain('the runs do not differ');
+    expect(await printed((print) => replay(trace, {}, print))).toContain('0 divergences');
+  });
 
   test('stops a guest that runs when it comes and by Ctrl-C, and what it changes there is recorded', {
     ...LONG,

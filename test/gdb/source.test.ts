@@ -93,19 +93,15 @@ describe('stock gdb, by the lines of a guest', without(NO_GDB, NO_COMPILER), () 
     MINUTES,
   );
 
-  test(
-    'goes on until a line, in both directions',
-    async () => {
-      const until = ['until', 'until', `advance main.c:${guest.line('count ends')}`, COUNTER];
-      const back = [`tbreak main.c:${guest.line('count same')}`, 'reverse-continue', COUNTER];
-      const out = await gdb(...go('count 1'), ...until, ...back);
-      expect(valuesIn(out, 'counter')).toEqual(['11', '7']);
-      expect(placesIn(out)).toEqual(['count 1', 'count ends', 'count same']);
-      const loop = await gdb(...go('busy adds'), 'next', AT, 'until', 'until', 'print i');
-      expect(placesIn(loop).at(-1)).toBe('busy ends');
-    },
-    MINUTES,
-  );
+  test('goes on until a line, in both directions', { ...LONG, timeout: MINUTES }, async () => {
+    const until = ['until', 'until', `advance main.c:${guest.line('count ends')}`, COUNTER];
+    const back = [`tbreak main.c:${guest.line('count same')}`, 'reverse-continue', COUNTER];
+    const out = await gdb(...go('count 1'), ...until, ...back);
+    expect(valuesIn(out, 'counter')).toEqual(['11', '7']);
+    expect(placesIn(out)).toEqual(['count 1', 'count ends', 'count same']);
+    const loop = await gdb(...go('busy adds'), 'next', AT, 'until', 'until', 'print i');
+    expect(placesIn(loop).at(-1)).toBe('busy ends');
+  });
 
   test(
     'meets breakpoints in the same places backwards, temporary ones once',
@@ -308,28 +304,27 @@ describe('stock gdb, by the lines of a guest', without(NO_GDB, NO_COMPILER), () 
     expect(lines).toMatch(/#0 +busy \(rounds=20000\)/);
   });
 
-  test(
-    "calls the guest's functions in a fork, which the recorded run does not see",
-    async () => {
-      const call = ['print square(7)', 'print factorial(4)', 'print corner.x', 'monitor fork', 'bt'];
-      const out = await gdb(
-        ...go('count 1'),
-        ...call,
-        'next',
-        COUNTER,
-        'reverse-next',
-        COUNTER,
-        'print count()',
-        COUNTER,
-      );
-      expect(out).toContain('$1 = 49');
-      expect(out).toContain('$2 = 24');
-      expect(out).toContain('$3 = 64');
-      expect(out).toMatch(/A fork since instruction \d+/);
-      expect(out).toMatch(/#0 +count \(\) .*\n#1 .* in main \(\)/);
-      expect(valuesIn(out, 'counter')).toEqual(['1', '0', '11']);
-      expect(retrovisor(['replay', trace]).out).toContain('0 divergences');
-    },
-    MINUTES,
-  );
+  test("calls the guest's functions in a fork, which the recorded run does not see", {
+    ...LONG,
+    timeout: MINUTES,
+  }, async () => {
+    const call = ['print square(7)', 'print factorial(4)', 'print corner.x', 'monitor fork', 'bt'];
+    const out = await gdb(
+      ...go('count 1'),
+      ...call,
+      'next',
+      COUNTER,
+      'reverse-next',
+      COUNTER,
+      'print count()',
+      COUNTER,
+    );
+    expect(out).toContain('$1 = 49');
+    expect(out).toContain('$2 = 24');
+    expect(out).toContain('$3 = 64');
+    expect(out).toMatch(/A fork since instruction \d+/);
+    expect(out).toMatch(/#0 +count \(\) .*\n#1 .* in main \(\)/);
+    expect(valuesIn(out, 'counter')).toEqual(['1', '0', '11']);
+    expect(retrovisor(['replay', trace]).out).toContain('0 divergences');
+  });
 });

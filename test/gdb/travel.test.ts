@@ -31,40 +31,39 @@ function arrive(journey: Journey): Arrived {
 }
 
 describe('a traveller', () => {
-  test(
-    'with breakpoints and watchpoints everywhere replays the very events and digests',
-    () => {
-      const scout = stand();
-      const breakpoints = new Set<bigint>();
-      const watchpoints: Watchpoint[] = [];
-      for (let share = 0.05; share < 1; share += 0.1) {
-        arrive(scout.traveller.go(Math.floor(scout.subject.lastTick() * share)));
-        const registers = scout.subject.registers(scout.traveller.vcpu);
-        breakpoints.add(registers.rip);
-        watchpoints.push({ address: registers.gpr(4) - 8n, length: 8, on: 'access' });
-      }
-      // On new ground every event is compared with the recorded one.
-      const { recorded, subject, traveller } = stand();
-      const { machine } = traveller;
-      const met: { vcpu: number; tick: number }[] = [];
-      let hits = 0;
-      const isWanted = (_address: bigint, vcpu: number): boolean => {
-        met.push({ vcpu, tick: machine.ticks });
-        return false;
-      };
-      for (;;) {
-        const { why } = arrive(traveller.run({ breakpoints: [...breakpoints], watchpoints, isWanted }));
-        if (why === 'end') break;
-        hits += 1;
-      }
-      expect(met.length).toBeGreaterThan(100);
-      expect(hits).toBeGreaterThan(0);
-      expect(recorded.verifier.divergence).toBeUndefined();
-      expect(recorded.verifier.agreed).toBe(recorded.events.length);
-      expect(machine.ticks).toBe(subject.lastTick());
-    },
-    MINUTES,
-  );
+  test('with breakpoints and watchpoints everywhere replays the very events and digests', {
+    ...LONG,
+    timeout: MINUTES,
+  }, () => {
+    const scout = stand();
+    const breakpoints = new Set<bigint>();
+    const watchpoints: Watchpoint[] = [];
+    for (let share = 0.05; share < 1; share += 0.1) {
+      arrive(scout.traveller.go(Math.floor(scout.subject.lastTick() * share)));
+      const registers = scout.subject.registers(scout.traveller.vcpu);
+      breakpoints.add(registers.rip);
+      watchpoints.push({ address: registers.gpr(4) - 8n, length: 8, on: 'access' });
+    }
+    // On new ground every event is compared with the recorded one.
+    const { recorded, subject, traveller } = stand();
+    const { machine } = traveller;
+    const met: { vcpu: number; tick: number }[] = [];
+    let hits = 0;
+    const isWanted = (_address: bigint, vcpu: number): boolean => {
+      met.push({ vcpu, tick: machine.ticks });
+      return false;
+    };
+    for (;;) {
+      const { why } = arrive(traveller.run({ breakpoints: [...breakpoints], watchpoints, isWanted }));
+      if (why === 'end') break;
+      hits += 1;
+    }
+    expect(met.length).toBeGreaterThan(100);
+    expect(hits).toBeGreaterThan(0);
+    expect(recorded.verifier.divergence).toBeUndefined();
+    expect(recorded.verifier.agreed).toBe(recorded.events.length);
+    expect(machine.ticks).toBe(subject.lastTick());
+  });
 
   test(
     'finds backwards the last of what it found forwards',

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { scratchFolder } from '../guests/command-line.ts';
-import { casesOf, firstOf } from '../how-long.ts';
+import { casesOf, firstOf, LONG } from '../how-long.ts';
 import { recordRun } from '../debugger/recorded-tour.ts';
 import { without } from '../stepping-aside.ts';
 import { randomWalk } from './random-walk.ts';
@@ -19,6 +19,7 @@ describe('a random walk through stock gdb', without(NO_PYTHON_IN_GDB), () => {
   ];
   test.each(firstOf(1, RUNS))(
     'meets the registers and the digest it met before, with %s, and is never stuck',
+    { ...LONG, timeout: MINUTES },
     async (_, name, options) => {
       const trace = join(folder, name);
       recordRun(['--trace', trace, ...options]);
@@ -33,6 +34,5 @@ describe('a random walk through stock gdb', without(NO_PYTHON_IN_GDB), () => {
         served.stop();
       }
     },
-    MINUTES,
   );
 });

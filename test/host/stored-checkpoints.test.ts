@@ -93,7 +93,7 @@ describe('checkpoints beside a trace', () => {
     expect(Math.min(...ticks)).toBeGreaterThanOrEqual(300_000);
   });
 
-  test('left while recording leave the recorded file as it was, and serve as well', () => {
+  test('left while recording leave the recorded file as it was, and serve as well', LONG, () => {
     const again = join(folder, 'again.trace');
     recordTour(again, ['--checkpoints'], TICKS);
     expect(readAll(openTraceFile(again))).toEqual(readAll(openTraceFile(TRACE)));

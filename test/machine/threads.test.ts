@@ -26,6 +26,7 @@ import {
   signallingMade,
   spin,
 } from './signalling.ts';
+import { LONG } from '../how-long.ts';
 
 /** Elements a signal brings in these tests. */
 const ELEMENTS = 3;
@@ -184,7 +185,7 @@ describe('what a worker does', () => {
     expect(rerunning.agreed).toBe(live.events.length);
   });
 
-  test('goes on from a checkpoint at any moment as it went', () => {
+  test('goes on from a checkpoint at any moment as it went', LONG, () => {
     const { machine } = signallingMachine({ code, inputs: inputs() });
     const kept = takeCheckpoint(machine);
     const woken: number[] = [];

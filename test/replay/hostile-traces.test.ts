@@ -22,7 +22,7 @@ import { drawing, type Draw, mutatedEvents } from './mutated-events.ts';
 import { type OpenChunk, resealed } from './resealed.ts';
 
 /** 20,000 with RETROVISOR_MUTATIONS=20000; others with another RETROVISOR_SEED. */
-const COUNT = casesOf('RETROVISOR_MUTATIONS', { whole: 600, quick: 120 });
+const COUNT = casesOf('RETROVISOR_MUTATIONS', { whole: 600, quick: 40 });
 const FROM = process.env['RETROVISOR_SEED'] ?? 'mutations';
 /** Reading is cheap; running again is not. */
 const STREAMED_EVERY = 6;

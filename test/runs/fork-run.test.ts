@@ -7,7 +7,7 @@ import { NODE } from '../../src/host/node.ts';
 import { openRecordedRun, openTimeline, type RecordedRun } from '../../src/runs/recorded/recorded-run.ts';
 import { describeDivergence } from '../../src/replay/divergence.ts';
 import { describeDifference, differenceOfTraces, type TraceDifference } from '../../src/replay/trace-difference.ts';
-import { firstOf } from '../how-long.ts';
+import { firstOf, LONG } from '../how-long.ts';
 import { recordTour, traceFolder } from '../debugger/recorded-tour.ts';
 
 const folder = traceFolder();
@@ -103,7 +103,7 @@ describe('a fork', () => {
     expect(events.filter(({ event }) => event.kind === 'sim:stopped')).toHaveLength(1);
   });
 
-  test('without a change goes on as its parent does: that it is one is noticed by nobody', () => {
+  test('without a change goes on as its parent does: that it is one is noticed by nobody', LONG, () => {
     const { run, at } = fork('same.trace', '500');
     const told = ({ read }: RecordedRun) =>
       read.events

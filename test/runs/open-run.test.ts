@@ -8,6 +8,7 @@ import type { MachineState, Stamped } from '../../src/api/index.ts';
 import { openTraceFile } from '../../src/host/trace-file.ts';
 import { readAll } from '../../src/replay/trace/reader.ts';
 import { openRun, openTrace, powerOn, record, reduce, replay, type RunRequest, slice$ } from '../../src/api/index.ts';
+import { LONG } from '../how-long.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-streams-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -200,7 +201,7 @@ describe('a run under way', () => {
     expect(replayed.events).toBeGreaterThan(MIDDLE);
   });
 
-  test('shows nobody what somebody did to an event', async () => {
+  test('shows nobody what somebody did to an event', LONG, async () => {
     const run = openRun({ ...SHORT, trace: traceAt('bent') });
     run.events$.subscribe(({ event }) => {
       for (const value of Object.values(event)) if (value instanceof Uint8Array) value.fill(0xff);
@@ -248,7 +249,7 @@ describe('a run under way', () => {
   });
 });
 
-test('an error thrown in a subscriber ends the process with it, and leaves the trace whole', () => {
+test('an error thrown in a subscriber ends the process with it, and leaves the trace whole', LONG, () => {
   const program = join(folder, 'thrower.mts');
   const door = join(import.meta.dirname, '../../src/api/index.ts');
   writeFileSync(

@@ -23,7 +23,7 @@ import { answerPrompt } from '../../../src/debugger/prompt/prompt.ts';
 import { evaluate } from '../../../src/debugger/look/vantage.ts';
 import type { DebugSession } from '../../../src/debugger/session.ts';
 import { hereOf } from '../../../src/debugger/stops/windows.ts';
-import { firstOf } from '../../how-long.ts';
+import { firstOf, LONG } from '../../how-long.ts';
 import { lookEverywhere } from '../naive-scan.ts';
 import { debugTour, recordTour, traceFolder } from '../recorded-tour.ts';
 
@@ -151,7 +151,7 @@ describe('the writes to memory', () => {
 });
 
 describe('the changes', () => {
-  test.each(firstOf(2, ['rsp', 'cr3', 'r12', 'rflags']))('of %s say what it is at every place', (name) => {
+  test.each(firstOf(2, ['rsp', 'cr3', 'r12', 'rflags']))('of %s say what it is at every place', LONG, (name) => {
     const changes = allChanges(session, followedRegister(session, name, 0));
     expect(changes.length).toBeGreaterThan(0);
     const read = (view: GuestView): string => {

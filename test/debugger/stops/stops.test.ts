@@ -74,7 +74,7 @@ const pcAt = (tick: number): bigint => {
 type EventCase = [string, (event: MachineEvent, tick: number) => boolean];
 
 describe('a stop met in both directions', () => {
-  test('at an instruction address, linear or physical, is where a look at every instruction finds it', () => {
+  test('at an instruction address, linear or physical, is where a look at every instruction finds it', LONG, () => {
     const address = pcAt(9_000);
     const expected = ticksAt(naive, END - 1, address);
     expect(expected.length).toBeGreaterThan(1);

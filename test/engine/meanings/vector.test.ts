@@ -126,7 +126,7 @@ describe('vector instructions raise what the manual says', () => {
 
 const host = openHostCpu();
 afterAll(() => isHost(host) && host.close());
-const CASES = casesOf('VECTOR_CASES', { whole: 1000, quick: 300 });
+const CASES = casesOf('VECTOR_CASES', { whole: 1000, quick: 120 });
 
 describe('vector instructions agree with the host processor', without(isHost(host) ? undefined : host), () => {
   test.each([

@@ -6,6 +6,7 @@ import {
   KVM_SET_GUEST_DEBUG,
 } from '../../../src/kvm/ioctl/ioctls.ts';
 import { CODE, type RealGuest, realGuest } from '../real-guest.ts';
+import { IS_WHOLE } from '../../how-long.ts';
 
 const IO = 2;
 const DEBUG = 4;
@@ -173,34 +174,37 @@ describe('I/O breakpoints', () => {
   ];
   const portOf = (code: readonly number[]): number => (code.includes(0x40) ? 0x40 : PORT);
 
-  test.each(accesses)('%s: #DB behind it, DR6.Bn', (_, code, size) => {
-    const port = portOf(code);
-    const trapOf = (addresses: number[], dr7: bigint): number | undefined => {
-      const machine = guestWith([...code, NOP], (made) => setBreakpoints(made, addresses, dr7));
-      expect(runToHalt(machine)).toBe(1);
-      if (ended(machine)) return undefined;
-      const { at, dr6 } = trap(machine);
-      expect(at).toBe(code.length);
-      // It comes once.
-      expect([runToHalt(machine), ended(machine)]).toEqual([0, true]);
-      return dr6;
-    };
-    for (const index of [0, 1, 2, 3]) {
-      const addresses = [0, 0, 0, 0];
-      addresses[index] = port;
-      expect(trapOf(addresses, enable(index, AT_IO.byte))).toBe(1 << index);
-    }
-    // The access is below and above, by a byte.
-    expect(trapOf([port + size - 1], enable(0, AT_IO.byte))).toBe(1);
-    expect(trapOf([port + size], enable(0, AT_IO.byte))).toBeUndefined();
-    expect(trapOf([port - 1], enable(0, AT_IO.byte))).toBeUndefined();
-    // A breakpoint's range is aligned to its length.
-    expect(trapOf([port + 3], enable(0, AT_IO.long))).toBe(1);
-    expect(trapOf([port + 3], enable(0, AT_IO.word))).toBe(size > 2 ? 1 : undefined);
-    expect(trapOf([port, port], enable(0, AT_IO.byte) | enable(1, AT_IO.word))).toBe(3);
-    // Data and instruction breakpoints do not look at ports.
-    for (const kind of [0b0000, 0b0001, 0b0011]) expect(trapOf([port], enable(0, kind))).toBeUndefined();
-  });
+  test.each(IS_WHOLE ? accesses : accesses.filter((_, at) => at % 4 === 0))(
+    '%s: #DB behind it, DR6.Bn',
+    (_, code, size) => {
+      const port = portOf(code);
+      const trapOf = (addresses: number[], dr7: bigint): number | undefined => {
+        const machine = guestWith([...code, NOP], (made) => setBreakpoints(made, addresses, dr7));
+        expect(runToHalt(machine)).toBe(1);
+        if (ended(machine)) return undefined;
+        const { at, dr6 } = trap(machine);
+        expect(at).toBe(code.length);
+        // It comes once.
+        expect([runToHalt(machine), ended(machine)]).toEqual([0, true]);
+        return dr6;
+      };
+      for (const index of [0, 1, 2, 3]) {
+        const addresses = [0, 0, 0, 0];
+        addresses[index] = port;
+        expect(trapOf(addresses, enable(index, AT_IO.byte))).toBe(1 << index);
+      }
+      // The access is below and above, by a byte.
+      expect(trapOf([port + size - 1], enable(0, AT_IO.byte))).toBe(1);
+      expect(trapOf([port + size], enable(0, AT_IO.byte))).toBeUndefined();
+      expect(trapOf([port - 1], enable(0, AT_IO.byte))).toBeUndefined();
+      // A breakpoint's range is aligned to its length.
+      expect(trapOf([port + 3], enable(0, AT_IO.long))).toBe(1);
+      expect(trapOf([port + 3], enable(0, AT_IO.word))).toBe(size > 2 ? 1 : undefined);
+      expect(trapOf([port, port], enable(0, AT_IO.byte) | enable(1, AT_IO.word))).toBe(3);
+      // Data and instruction breakpoints do not look at ports.
+      for (const kind of [0b0000, 0b0001, 0b0011]) expect(trapOf([port], enable(0, kind))).toBeUndefined();
+    },
+  );
 
   test('without CR4.DE there are none', () => {
     const machine = guestWith([0xee, NOP], (made) => setBreakpoints(made, [PORT], enable(0, AT_IO.byte), 0n));

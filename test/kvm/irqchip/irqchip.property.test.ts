@@ -34,6 +34,10 @@ import { slicesOf } from '../../../src/reducers/slices.ts';
 import type { MachineState } from '../../../src/reducers/state.ts';
 import { REDUCERS } from '../../../src/reducers/table/index.ts';
 import { pass, pending, rdmsr, type Rig, rig, sendIpi, setBase, take, writeApic, wrmsr } from './fixture.ts';
+import { IS_WHOLE } from '../../how-long.ts';
+
+/** Sequences of accesses tried of each property. */
+const RUNS = IS_WHOLE ? 60 : 20;
 
 const VCPUS = 3;
 const PORTS = [0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1, 0x40, 0x41, 0x42, 0x43, 0x61];
@@ -184,7 +188,7 @@ describe('whatever is done to the controllers', () => {
         const first = goOn();
         expect(goOn()).toEqual(first);
       }),
-      { numRuns: 60 },
+      { numRuns: RUNS },
     );
   });
 
@@ -200,7 +204,7 @@ describe('whatever is done to the controllers', () => {
         for (const each of r.stamped) evolve(evolved, each);
         expect(differenceOf(evolved, r.machine.state)).toBeUndefined();
       }),
-      { numRuns: 60 },
+      { numRuns: RUNS },
     );
   });
 
@@ -216,7 +220,7 @@ describe('whatever is done to the controllers', () => {
           state = next;
         }
       }),
-      { numRuns: 25 },
+      { numRuns: Math.ceil(RUNS / 2) },
     );
   });
 
@@ -232,7 +236,7 @@ describe('whatever is done to the controllers', () => {
           expect(read === -1 || (Number.isInteger(read) && read >= 0 && read <= 0xffffffff)).toBe(true);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: RUNS },
     );
   });
 });

@@ -56,7 +56,7 @@ describe('a reader made from the page of the format alone', without(tool('python
     expect(readElsewhere(path)).toEqual(events.map(eventJson));
   });
 
-  test('reads payloads, each of which lies before the events that name it', () => {
+  test('reads payloads, each of which lies before the events that name it', LONG, () => {
     const path = join(folder, 'payloads.trace');
     const { bytes, events, payloads } = traceWith([noise(70, 1), noise(1_500_000, 2), new Uint8Array(0), noise(80, 3)]);
     writeFileSync(path, bytes);
