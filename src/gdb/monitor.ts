@@ -30,7 +30,7 @@ export interface MonitorView {
   /** Names of addresses, as far as `monitor kallsyms` has found them. */
   symbols(): SymbolTable;
   /** Answer a question of the debugger's prompt from here; undefined when it is none. */
-  ask(line: string, vcpu: number): string | undefined;
+  ask(line: string, vcpu: number): Sentences | undefined;
   registers(vcpu: number): Registers;
   readMemory(vcpu: number, address: Gva, length: number): Uint8Array | undefined;
   /** KVM_MP_STATE_* of a vCPU. */
@@ -102,7 +102,7 @@ export function describeMonitor(view: MonitorView, vcpu: number, line: string): 
   const command = own(COMMANDS, name === '' ? 'help' : name);
   if (command !== undefined) return command.answer(view, vcpu, words);
   const unknown = `Unknown command '${name}'. \`monitor help\` lists them.`;
-  return now(() => viewText(view, vcpu, asked) ?? view.ask(asked, vcpu) ?? unknown)(view, vcpu, words);
+  return view.ask(asked, vcpu) ?? now(() => viewText(view, vcpu, asked) ?? unknown)(view, vcpu, words);
 }
 
 const viewText = (view: MonitorView, vcpu: number, line: string): string | undefined =>

@@ -1,15 +1,17 @@
+import { finish, leave } from '../base/work.ts';
 import { assemble } from '../runs/machine/assemble.ts';
 import type { RecordedTimeline } from '../runs/recorded/recorded-run.ts';
 import { describeDivergence } from '../replay/divergence.ts';
 import { traceInputs } from '../replay/trace/trace-inputs.ts';
 import { type GuestView, readLinear, vcpuCount } from '../machine/guest-view.ts';
-import { answerPrompt } from '../debugger/prompt/prompt.ts';
+import { answering } from '../debugger/prompt/prompt.ts';
 import { type DebugSession, openDebugSession } from '../debugger/session.ts';
 import { saveDiversion } from '../debugger/forks/diversion.ts';
 import { forksOf } from '../debugger/forks/forks.ts';
 import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/ground.ts';
 import { QUESTIONS } from '../debugger/prompt/commands.ts';
 import { type PathFor, WRITES_NOTHING } from './allowed-folder.ts';
+import type { Sentences } from './monitor.ts';
 import type { StubSubject } from './stub-subject.ts';
 import { createTraveller, type Traveller } from '../debugger/travel/traveller.ts';
 
@@ -57,8 +59,7 @@ export function subjectOf(recorded: RecordedTimeline, pathFor: PathFor = WRITES_
     left: forks.drop,
     ask(line, vcpu) {
       if (!QUESTIONS.includes(line.split(/\s+/)[0] as string)) return undefined;
-      if (forks.current !== undefined)
-        return 'That is asked of the recorded run: `monitor fork discard` goes back there.';
+      if (forks.current !== undefined) return sentence(ELSEWHERE);
       return answered(session, traveller, line, vcpu);
     },
     takeNotices: forks.takeNotices,
@@ -67,13 +68,28 @@ export function subjectOf(recorded: RecordedTimeline, pathFor: PathFor = WRITES_
   };
 }
 
-/** The prompt's answer; the run stands where it stood. */
-function answered(session: DebugSession, traveller: Traveller, line: string, vcpu: number): string {
+const ELSEWHERE = 'That is asked of the recorded run: `monitor fork discard` goes back there.';
+
+// biome-ignore lint/correctness/useYield: a sentence that is known comes in one piece.
+function* sentence(text: string): Sentences {
+  return text;
+}
+
+/** The prompt's answer; the run stands where it stood, also when somebody does not wait for it. */
+function* answered(session: DebugSession, traveller: Traveller, line: string, vcpu: number): Sentences {
   const { tick } = session.now;
   session.stood(vcpu);
-  const answer = answerPrompt(session, line);
-  traveller.deafen();
-  const way = traveller.go(tick);
-  while (way.next().done !== true);
-  return answer;
+  const work = answering(session, line);
+  try {
+    for (;;) {
+      const step = work.next();
+      if (step.done === true) return step.value.text;
+      yield;
+    }
+  } finally {
+    finish(leave(work));
+    traveller.deafen();
+    const way = traveller.go(tick);
+    while (way.next().done !== true);
+  }
 }
