@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync, copyFileSync, existsSync } from 'node:fs';
+import {
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  copyFileSync,
+  existsSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
@@ -15,7 +24,9 @@ const MOST_MIB = 512;
 const WALL_MS = 120_000;
 const SAID_EVERY = 50;
 /** What a process of Node's opens of its own accord. */
-const OF_THE_SYSTEM = /^\/(proc|sys|usr|lib|lib64|etc|dev\/(null|urandom|tty)|work\/main\/node_modules|root\/\.node)/;
+const OF_THE_SYSTEM = /^\/(proc|sys|usr|lib|lib64|etc|dev\/(null|urandom|tty))\b/;
+/** Where its packages and Node itself lie, wherever that is. */
+const OF_NODE = [realpathSync(join(ROOT, 'node_modules')), dirname(realpathSync(process.execPath))];
 const CALLS = 'open,openat,openat2,creat,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,link,symlink,truncate';
 
 /** What a process came to. */
@@ -119,7 +130,13 @@ function strayCall(calls: readonly string[], home: string, named: readonly strin
     const isOurs = (path: string): boolean => named.some((each) => path === each || path.startsWith(`${each}.`));
     if (paths.length === 0 || paths.every(isOurs)) return false;
     if (WRITES.test(call)) return !paths.every((path) => isOurs(path) || path.startsWith('/dev/'));
-    return !paths.every((path) => isOurs(path) || path.startsWith(home) || OF_THE_SYSTEM.test(path));
+    return !paths.every(
+      (path) =>
+        isOurs(path) ||
+        path.startsWith(home) ||
+        OF_THE_SYSTEM.test(path) ||
+        OF_NODE.some((folder) => path.startsWith(folder)),
+    );
   });
 }
 

@@ -1,5 +1,7 @@
 import { inflateRawSync } from 'node:zlib';
 import { ByteReader } from '../../src/base/byte-reader.ts';
+import { MANIFEST_NAME } from '../../src/host/pack/manifest.ts';
+import { TAR_END, tarHeader, tarPadding } from '../../src/host/pack/tar.ts';
 import { compress } from '../../src/host/trace-file.ts';
 import { byteWriter, writeVarint, written } from '../../src/replay/trace/bytes.ts';
 import {
@@ -17,7 +19,7 @@ import { holding, traceOf, withHeader } from '../replay/crafted.ts';
 import { type Draw, mutatedEvents } from '../replay/mutated-events.ts';
 import { type OpenChunk, resealed } from '../replay/resealed.ts';
 import { mutatedBytes, mutatedList, mutatedValue, oddNumber, oddText } from './mutations.ts';
-import { put, type Samples } from './samples.ts';
+import { type Packed, put, type Samples } from './samples.ts';
 
 /** A file, or some, that nobody's writer wrote, put down; and how it is given to the program. */
 export interface Mutant {
@@ -183,6 +185,20 @@ const guest = (
   return { files: [path], given: { as: 'guest', options: options(path) } };
 };
 
+/** A file of a pack, otherwise: what the manifest says, or what lies there. */
+function otherMember({ name, content }: Packed, draw: Draw): Packed {
+  if (draw.below(6) === 0) return { name: oddText(draw).slice(0, 100), content };
+  if (name !== MANIFEST_NAME) return { name, content: mutatedBytes(content, draw) };
+  const said = JSON.stringify(mutatedValue(JSON.parse(new TextDecoder().decode(content)), draw)) ?? 'nothing';
+  return { name, content: new TextEncoder().encode(said) };
+}
+
+const archive = (files: readonly Packed[]): Uint8Array =>
+  Buffer.concat([
+    ...files.flatMap(({ name, content }) => [tarHeader(name, content.length), content, tarPadding(content.length)]),
+    TAR_END,
+  ]);
+
 /** Files somebody might be sent. */
 export const KINDS: Readonly<Record<string, Kind>> = {
   header: (samples, draw) =>
@@ -240,6 +256,11 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       samples,
       traceOf(`${samples.folder}/fork.trace`, samples.forkEvents.with(at, { ...stamped, event })),
     );
+  },
+  pack(samples, draw) {
+    const files = mutatedList(samples.pack, draw, (member) => otherMember(member, draw));
+    const bytes = archive(files);
+    return asTrace(samples, draw.below(4) === 0 ? mutatedBytes(bytes, draw, 1024) : bytes);
   },
   kernel: (samples, draw) =>
     guest(

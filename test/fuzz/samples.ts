@@ -5,6 +5,8 @@ import { fromHexadecimal } from '../../src/base/bytes.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
 import { symbolFile } from '../../src/debugger/symbols/symbol-file.ts';
 import { NODE } from '../../src/host/node.ts';
+import { membersFor, writePack } from '../../src/host/pack/make-pack.ts';
+import { tarEntries } from '../../src/host/pack/tar.ts';
 import { openTraceFile } from '../../src/host/trace-file.ts';
 import { parseChange } from '../../src/replay/interventions.ts';
 import { readAll } from '../../src/replay/trace/reader.ts';
@@ -16,6 +18,12 @@ import { checkpointPath } from '../../src/runs/recorded/stored-checkpoints.ts';
 import { recordSmall } from '../replay/crafted.ts';
 import { fakeBzImage, fakeMultiboot } from '../vmm/loaders/kernels.ts';
 
+/** A file of an archive. */
+export interface Packed {
+  readonly name: string;
+  readonly content: Uint8Array;
+}
+
 /** Files of every kind, as their writers write them. */
 export interface Samples {
   readonly folder: string;
@@ -25,6 +33,8 @@ export interface Samples {
   readonly events: readonly Stamped[];
   readonly checkpoints: Uint8Array;
   readonly fork: Uint8Array;
+  /** Of the trace, its checkpoints and its image. */
+  readonly pack: readonly Packed[];
   readonly forkEvents: readonly Stamped[];
   readonly kernels: readonly Uint8Array[];
   readonly firmware: Uint8Array;
@@ -76,6 +86,7 @@ export function makeSamples(folder: string): Samples {
     events,
     checkpoints: bytesOf(checkpointPath(path)),
     fork: bytesOf(fork),
+    pack: packed(path),
     forkEvents: eventsOf(fork),
     kernels: [
       fakeBzImage({ initSize: 0x1000 }),
@@ -87,6 +98,18 @@ export function makeSamples(folder: string): Samples {
     symbols: [symbolFile(names, [{ start: 4096n, end: 12_288n }]), map],
     lastTick: events.at(-1)?.tick ?? 0,
   };
+}
+
+/** The files of a pack of a trace. */
+function packed(path: string): Packed[] {
+  const pieces: Uint8Array[] = [];
+  writePack(membersFor(path, {}), { append: (bytes) => void pieces.push(bytes.slice()) });
+  const pack = new Uint8Array(Buffer.concat(pieces));
+  const read = (at: number, length: number): Uint8Array => pack.subarray(at, at + length);
+  return tarEntries({ name: 'pack', size: pack.length, read }).map(({ name, offset, size }) => ({
+    name,
+    content: read(offset, size),
+  }));
 }
 
 /** A multiboot kernel that says where it belongs, counts, prints, and begins anew. */
