@@ -50,6 +50,7 @@ export function liveSubjectOf(live: LiveRun, pathFor: PathFor = WRITES_NOTHING):
       live.isHeld = true;
       live.isWatched = true;
       traveller.deafen();
+      settle(live);
     },
     left(killed) {
       forks.drop();
@@ -102,6 +103,15 @@ function onlyThePast(live: LiveRun): Timeline {
 
 const isBehind = ({ timeline }: LiveRun): boolean =>
   timeline.now.tick < timeline.end.tick || timeline.now.seq < timeline.end.seq;
+
+/** A slice of the run may end outside the guest: go on to where a vCPU is about to execute, if that is near. */
+function settle(live: LiveRun): void {
+  const { timeline, hasEnded } = live;
+  if (hasEnded || isBehind(live)) return;
+  const { machine } = timeline;
+  const near = { ns: machine.now() + NEAR_NS, seq: machine.seq + NEAR_EVENTS };
+  timeline.advance({ tick: machine.ticks, inGuest: true, ...near });
+}
 
 /** What a step over an exit, an interrupt or a turn of another vCPU costs. */
 const NEAR_NS = 1_000_000;
@@ -188,17 +198,24 @@ function liveTraveller(live: LiveRun, traveller: Traveller, watching: { rests: b
     },
     *run(wanted) {
       const heard = traveller.listen(wanted);
+      let isInterrupted = true;
       try {
         while (timeline.now.tick < timeline.end.tick) {
           const { why } = timeline.advance({ tick: Math.min(timeline.end.tick, timeline.now.tick + PIECE) });
           const stop = heard();
-          if (stop !== undefined) return stop;
+          if (stop !== undefined) {
+            isInterrupted = false;
+            return stop;
+          }
           if (why === 'ended') break;
           yield;
         }
-        return live.hasEnded ? ended() : ((yield* onward(heard)) ?? ended());
+        const stop = live.hasEnded ? ended() : ((yield* onward(heard)) ?? ended());
+        isInterrupted = false;
+        return stop;
       } finally {
         letBe();
+        if (isInterrupted) settle(live);
       }
     },
     stepBack: (vcpu, wanted) => traveller.stepBack(vcpu, wanted),
