@@ -80,6 +80,8 @@ export interface KvmKernel {
   /** One VM entry and exit of a vCPU in KVM_RUN. */
   advance(vcpu: number, budget: number, origin: Origin): VcpuProgress;
   isRunnable(vcpu: number): boolean;
+  /** Whether it runs, or anything within the machine could wake it. */
+  isWakeable(vcpu: number): boolean;
   /**
    * What a read of the kernel's interrupt controllers gives; undefined: it is not theirs. Whether it changes something
    * is for the origin to see.

@@ -21,7 +21,7 @@ import { mmioRead } from './io/buses.ts';
 import { expireIrqchip } from './irqchip/index.ts';
 import { ARCH_CAPABILITIES, listedMsrs } from './vcpu/msrs.ts';
 import type { FileState } from './state.ts';
-import { isVcpuRunnable } from './vcpu/blocking.ts';
+import { isVcpuRunnable, isWakeable } from './vcpu/blocking.ts';
 import { advanceVcpu } from './vcpu/run.ts';
 import { loadedVmcs, obey } from './vmcs/controls.ts';
 import { MSR } from '../x86/msrs.ts';
@@ -47,6 +47,7 @@ export function createKvm(processor: Processor, host: KvmHost, features: CpuFeat
     advance: (vcpu, budget, origin) => advanceVcpu(new KvmContext(module, origin), host.state.vcpus[vcpu]!, budget),
     peek: (vcpu, gpa, length, origin) => mmioRead(new KvmContext(module, origin), host.state.vcpus[vcpu]!, gpa, length),
     isRunnable: (vcpu) => isVcpuRunnable(asked, host.state.vcpus[vcpu]!),
+    isWakeable: (vcpu) => isWakeable(asked, host.state.vcpus[vcpu]!),
     expire: (origin) => {
       if (earliestDeadline(host.state.timers) > host.now()) return false;
       expireIrqchip(new KvmContext(module, origin));

@@ -24,6 +24,7 @@ import {
 import { advance, type Reason, type Until } from './loop.ts';
 import type { Engine, GuestTime, MachineParts, TableWrite } from './parts.ts';
 import { MachineProcessor } from './processor.ts';
+import { isHaltedForGood } from './schedule.ts';
 import { teller } from './tell.ts';
 import { wakePoller } from './workers.ts';
 
@@ -43,6 +44,8 @@ export interface Machine {
   now(): Ns;
   /** Virtual nanosecond of the next deadline; Infinity when no timer is armed and every worker sleeps. */
   nextDeadline(): number;
+  /** Every processor halted with its interrupts off, or waits for another: nothing within the machine wakes one. */
+  isHaltedForGood(): boolean;
   advance(until: Until): Reason;
   /** Be in another state, as it was after so many ticks; memory has been put back by `pages`. */
   restore(state: MachineState, ticks: number): void;
@@ -65,6 +68,7 @@ export function createMachine(parts: MachineParts): Machine {
     pages: context.pages,
     now: () => now(context),
     nextDeadline: () => nextDeadline(context),
+    isHaltedForGood: () => isHaltedForGood(context),
     advance: (until) => advance(context, until),
     restore: (earlier, ticks) => restored(context, earlier, ticks),
   };

@@ -36,6 +36,12 @@ export function pick(context: MachineContext): ThreadState | undefined {
 const canRun = ({ state, kvm }: MachineContext, vcpu: number): boolean =>
   state.vmm.sleep?.isAsleep !== true && (state.kvm.vcpus[vcpu]!.inUserspace || kvm.isRunnable(vcpu));
 
+/** Every processor halted with its interrupts off, or waits for another: nothing within the machine wakes one. */
+export const isHaltedForGood = ({ state, kvm }: MachineContext): boolean =>
+  state.vmm.sleep === undefined &&
+  state.kvm.vcpus.length > 0 &&
+  state.kvm.vcpus.every(({ index, inUserspace }) => !inUserspace && !kvm.isWakeable(index));
+
 /** Of several whose time has come, the one whose came first; else in their order. */
 function dueWorker(context: MachineContext, vcpus: number): WorkerThread | undefined {
   const { threads } = context.state.schedule;

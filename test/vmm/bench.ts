@@ -75,6 +75,7 @@ export function bench(change: Partial<MachineOptions> = {}): Bench {
       calledBy: () => kvm,
       advance: () => 'userspace',
       isRunnable: () => true,
+    isWakeable: () => true,
       peek: () => undefined,
       expire: () => false,
       restored: () => undefined,

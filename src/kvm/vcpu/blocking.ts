@@ -1,7 +1,10 @@
 /** A vCPU with nothing to run: HLT, and waiting to be started. Linux kvm_vcpu_block, kvm_vcpu_has_events. */
 import { markPreempted } from '../clock/steal-time.ts';
 import { type KvmContext, REQ_TRIPLE_FAULT } from '../context.ts';
+import { DELIVER_NMI, LVT_LINT0, LVT_MASKED } from '../irqchip/lapic.ts';
+import type { IrqchipState } from '../irqchip/state.ts';
 import type { VcpuState } from '../state.ts';
+import { RFLAGS } from '../../x86/registers.ts';
 import { acceptApicEvents, MP_HALTED, MP_INIT_RECEIVED, MP_RUNNABLE } from './start.ts';
 import { interruptAllowed, nmiAllowed, waitingInterrupt } from './injection.ts';
 
@@ -19,6 +22,23 @@ export function isVcpuRunnable(kvm: KvmContext, vcpu: VcpuState): boolean {
     (waitingInterrupt(kvm, vcpu) >= 0 && interruptAllowed(kvm, vcpu))
   );
 }
+
+/**
+ * Whether a processor runs, or something within the machine could still wake it: an interrupt it takes, or an NMI that an
+ * interrupt controller sends it.
+ */
+export function isWakeable(kvm: KvmContext, vcpu: VcpuState): boolean {
+  if (isVcpuRunnable(kvm, vcpu)) return true;
+  const takesInterrupts = (kvm.guest.position(vcpu.index).rflags & RFLAGS.IF) !== 0;
+  return vcpu.mpState === MP_HALTED && (takesInterrupts || sendsNmis(kvm.state.vm?.irqchip));
+}
+
+/** LINT1 is not asked: nothing but a person's button is at it. */
+const sendsNmis = (chip: IrqchipState | undefined): boolean =>
+  chip !== undefined &&
+  [...chip.ioapic.redirLow, ...chip.lapics.map(({ lvt }) => lvt[LVT_LINT0]!)].some(
+    (low) => (low & (LVT_MASKED | 0x700)) === DELIVER_NMI,
+  );
 
 /** kvm_vcpu_halt begins: unless something is pending already, the vCPU's thread sleeps from now on. */
 export function block(kvm: KvmContext, vcpu: VcpuState): void {

@@ -308,7 +308,8 @@ function runChunk(running: Running, paced: boolean, gate: Slice): SessionPause |
     live.isHeld = true;
     return { pause: 'slice' };
   }
-  if (reason.why === 'idle') return { pause: 'idle', untilNs: undefined };
+  // A timer that goes on is none that wakes anybody.
+  if (reason.why === 'idle' || machine.isHaltedForGood()) return { pause: 'idle', untilNs: undefined };
   if (machine.ticks >= tickLimit) {
     return { pause: 'ended', end: { status: 0, sentence: `Stopped after ${tickLimit} ticks as asked.` } };
   }

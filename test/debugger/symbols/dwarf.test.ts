@@ -54,6 +54,7 @@ function printedRules(entry: FrameEntry, address: bigint, columns: readonly stri
       if (rule === undefined || rule.how === 'undefined') return 'u';
       if (rule.how === 'same') return 's';
       if (rule.how === 'at') return `c${rule.offset < 0n ? '' : '+'}${rule.offset}`;
+      if (rule.how === 'register') return `r${rule.register} (${COLUMNS[rule.register]})`;
       return rule.how === 'at-expression' ? 'exp' : rule.how;
     }),
   ];
