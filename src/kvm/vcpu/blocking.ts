@@ -24,8 +24,8 @@ export function isVcpuRunnable(kvm: KvmContext, vcpu: VcpuState): boolean {
 }
 
 /**
- * Whether a processor runs, or something within the machine could still wake it: an interrupt it takes, or an NMI that an
- * interrupt controller sends it.
+ * Whether a processor runs, or something within the machine could still wake it: an interrupt it takes, or an NMI that
+ * an interrupt controller sends it.
  */
 export function isWakeable(kvm: KvmContext, vcpu: VcpuState): boolean {
   if (isVcpuRunnable(kvm, vcpu)) return true;
