@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
 import { writesIn } from '../../src/gdb/allowed-folder.ts';
 import { serveGdb } from '../../src/gdb/server.ts';
 import { subjectOf } from '../../src/gdb/subject.ts';
@@ -69,6 +70,8 @@ export const runTypedAt = (...options: string[]): Promise<ServedProcess> =>
 /** Start the command line; resolves when it has said where it listens. */
 async function listening(args: readonly string[], typed: 'ignore' | 'pipe' = 'ignore'): Promise<ServedProcess> {
   const child = spawn(process.execPath, [BIN, ...args], { stdio: [typed, 'pipe', 'pipe'] });
+  // A test that fails leaves no guest behind that spins.
+  if (args[0] === 'run') onTestFinished(() => void child.kill('SIGKILL'));
   let said = '';
   const port = await new Promise<number>((resolve, reject) => {
     let out = '';
