@@ -26,6 +26,13 @@ const position = (option: string, text: string | undefined, usual: number): numb
 const given = <K extends string, V>(name: K, value: V | undefined): { readonly [N in K]?: V } =>
   (value === undefined ? {} : { [name]: value }) as { readonly [N in K]?: V };
 
+/** Of the terminal, or of the one behind a pager; a terminal that does not know its width says 0. */
+function shownWidth(): number | undefined {
+  const { COLUMNS } = process.env;
+  const width = process.stdout.isTTY === true ? process.stdout.columns : Number(COLUMNS ?? 0);
+  return width > 0 ? width : undefined;
+}
+
 async function events(path: string, options: EventsOptions, print: Print): Promise<number> {
   const filter = {
     fromTick: position('--from', options.from, 0),
@@ -43,7 +50,7 @@ async function events(path: string, options: EventsOptions, print: Print): Promi
     limit: position('--limit', options.limit, FURTHEST),
     ...given('as', options.traceCmd === true ? ('trace-cmd' as const) : formOf(options)),
     ...given('columns', options.columns?.split(',')),
-    ...given('width', process.stdout.isTTY === true ? process.stdout.columns : undefined),
+    ...given('width', shownWidth()),
   };
   const { printEvents } = await import('./events-command.ts');
   return printEvents(path, filter, form, print);
