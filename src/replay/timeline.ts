@@ -314,9 +314,13 @@ function* runTo(
   run: typeof goOn,
 ): Work<void> {
   const { machine } = state;
+  const beyond = state.hasLoaded
+    ? (state.options.recordedTo ?? Number.POSITIVE_INFINITY) + 1
+    : Number.POSITIVE_INFINITY;
   for (;;) {
-    const { why } = run(state, { tick: Math.min(tick, machine.ticks + PIECE) });
+    const { why } = run(state, { tick: Math.min(tick, machine.ticks + PIECE), seq: beyond });
     if (machine.ticks >= tick || why !== 'until') return;
+    if (machine.seq >= beyond) throw new Error('a stored checkpoint leads to more events than were recorded');
     yield (machine.ticks - way.from) / (way.to - way.from);
   }
 }
