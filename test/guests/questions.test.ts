@@ -171,7 +171,7 @@ describe('a recorded Debian kernel', without(missing), () => {
     ['diff 50% +1', /\d+ fields and \d+ pages/],
     ['why jiffies/8', /by vcpu0: 0x[0-9a-f]+ <\w+\+0x[0-9a-f]+>: .*add/],
     ['why $cr3', /mov cr3/],
-    ['why kvm.vcpus.0.mpState', /by event \d+ tick \d+ /],
+    ['why kvm.vcpus.0.mpState', /by event #\d+ tick \d+ /],
     // The decompressor's work: "Linux ve".
     ['history linux_banner/8', /: 3 writes\n[\s\S]*-> 0x65762078756e694c {2}vcpu0$/],
   ])('answers %s', (line, expected) => {
