@@ -93,7 +93,9 @@ describe('modules of a multiboot kernel', () => {
     expect(retrovisor(['rerun', trace]).out).toContain('0 divergences');
     expect(retrovisor(['replay', trace, '--initrd', join(folder, 'one')]).out).toContain('0 divergences');
     const other = `${join(folder, 'one')},${join(folder, 'three')}`;
-    expect(retrovisor(['replay', trace, '--initrd', other]).err).toMatch(/three is not the module2 this trace was recorded with\. .*--image/);
+    expect(retrovisor(['replay', trace, '--initrd', other]).err).toMatch(
+      /three is not the module2 this trace was recorded with\. .*--image/,
+    );
   });
 });
 
