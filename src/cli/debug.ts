@@ -9,6 +9,7 @@ import { NODE } from '../host/node.ts';
 import { onOneLine } from '../base/printable.ts';
 import { Problem } from '../base/problem.ts';
 import { complain, printText } from '../host/output.ts';
+import { statusOf } from '../host/terminal.ts';
 import { endOf } from '../replay/places.ts';
 import { type Answer, answering, completionsOf } from '../debugger/prompt/prompt.ts';
 import { type DebugSession, describePlace, openDebugSession } from '../debugger/session.ts';
@@ -29,7 +30,7 @@ export interface DebugOptions extends ImagePaths {
 const PROMPT = '(rewind) ';
 const DAMAGED = 1;
 const FAILED = 1;
-const INTERRUPTED = 130;
+const INTERRUPTED = statusOf('SIGINT');
 
 /** Somebody at the prompt, and what they asked to stop. */
 interface Talk {

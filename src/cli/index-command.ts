@@ -4,6 +4,7 @@ import { NODE } from '../host/node.ts';
 import { attend } from '../host/attend.ts';
 import { complain } from '../host/output.ts';
 import { hearInterrupt } from '../host/interrupt.ts';
+import { statusOf } from '../host/terminal.ts';
 import type { ImagePaths } from '../runs/machine/images.ts';
 import { openRecordedRun } from '../runs/recorded/recorded-run.ts';
 import { checkpointPath } from '../runs/recorded/stored-checkpoints.ts';
@@ -17,7 +18,6 @@ export interface IndexOptions extends ImagePaths {
 }
 
 const MB = 1e6;
-const INTERRUPTED = 130;
 
 /** `retrovisor index`: leave checkpoints beside a trace. Resolves to the process status. */
 export async function index(path: string, options: IndexOptions, print: Print): Promise<number> {
@@ -29,7 +29,7 @@ export async function index(path: string, options: IndexOptions, print: Print): 
     const indexed = await attend(work, 'Replaying', () => interrupt.isAsked);
     if (!indexed.isDone) {
       complain('stopped; no checkpoints were left.');
-      return INTERRUPTED;
+      return statusOf('SIGINT');
     }
     const file = checkpointPath(path);
     print(`${indexed.value.checkpoints} checkpoints in ${file}, ${(statSync(file).size / MB).toFixed(1)} MB`);

@@ -1,6 +1,6 @@
-import { type Goal, isAtGoal, type LiveRun } from '../runs/underway/live-run.ts';
+import type { Goal, LiveRun } from '../runs/underway/live-run.ts';
 import type { Timeline } from '../replay/timeline.ts';
-import { type GuestView, readLinear, vcpuCount } from '../machine/guest-view.ts';
+import { type GuestView, isAtPlace, readLinear, vcpuCount } from '../machine/guest-view.ts';
 import { forksOf } from '../debugger/forks/forks.ts';
 import { type Ground, LONGEST_INSTRUCTION, looksAt } from '../debugger/forks/ground.ts';
 import { NO_SYMBOLS } from '../debugger/symbols/symbols.ts';
@@ -149,7 +149,7 @@ function presentOf(live: LiveRun, traveller: Traveller, watching: { rests: boole
     for (;;) {
       const { why } = timeline.advance({ ...goal, inGuest: true, ns, seq });
       const stop = heard();
-      if (stop !== undefined || isAtGoal(machine, goal)) return stop;
+      if (stop !== undefined || isAtPlace(machine, goal.tick, goal.turn)) return stop;
       if (why !== 'break') return yield* onward(heard, goal);
     }
   }
@@ -190,7 +190,7 @@ function liveTraveller(live: LiveRun, traveller: Traveller, watching: { rests: b
         if (traveller.vcpu !== vcpu) stop = yield* to({ tick: timeline.now.tick, turn: vcpu }, heard);
         const { tick } = timeline.now;
         // Interrupted while every processor waits, it is on the way to a place already.
-        stop ??= yield* to({ tick: isAtGoal(timeline.machine, { tick }) ? tick + 1 : tick }, heard);
+        stop ??= yield* to({ tick: isAtPlace(timeline.machine, tick) ? tick + 1 : tick }, heard);
         return stop ?? { why: 'step', vcpu };
       } finally {
         letBe();

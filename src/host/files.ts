@@ -36,7 +36,7 @@ export function readImage(purpose: string, path: string, wanted?: number): Uint8
       );
     }
     if (stat.size > MOST_BYTES) throw new Problem(`Cannot ${purpose} ${shortly(path)}: it is larger than 4 GiB.`);
-    return wanted !== undefined && stat.size !== wanted ? NOTHING : wholeOf(file, stat.size);
+    return wanted !== undefined && stat.size !== wanted ? NOTHING : readAt(file, 0, stat.size);
   } catch (error) {
     throw error instanceof Problem ? error : worldProblem(purpose, path, error);
   } finally {
@@ -58,11 +58,12 @@ export function opened(path: string, flags: 'r' | 'w', purpose: string, named = 
   }
 }
 
-function wholeOf(file: number, size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
+/** Bytes of a file from a place on: fewer where it ends before. */
+export function readAt(file: number, offset: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
   let at = 0;
-  while (at < size) {
-    const got = readSync(file, bytes, at, Math.min(size - at, MOST_AT_ONCE), at);
+  while (at < length) {
+    const got = readSync(file, bytes, at, Math.min(length - at, MOST_AT_ONCE), offset + at);
     if (got === 0) break;
     at += got;
   }

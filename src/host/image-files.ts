@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
+import { readdirSync, type Stats, statSync } from 'node:fs';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Problem } from '../base/problem.ts';
 import type { ImageIdentity } from '../replay/trace/header.ts';
 import { isModule } from '../runs/machine/modules.ts';
 import { type FoundImage, type ImageFiles, type ImageRole, type ImageSearch, OWN_GUEST } from '../runs/world.ts';
@@ -47,26 +48,12 @@ const statOf = (path: string): Stats | undefined => {
 function bytesOfSize(path: string, size: number): Uint8Array | undefined {
   const stat = statOf(path);
   if (stat === undefined || !stat.isFile() || stat.size !== size) return undefined;
-  const file = opened(path);
-  if (file === undefined) return undefined;
   try {
-    const now = fstatSync(file);
-    if (!now.isFile() || now.size !== size) return undefined;
-    const bytes = new Uint8Array(size);
-    let at = 0;
-    for (let got = -1; at < size && got !== 0; at += got) got = readSync(file, bytes, at, size - at, at);
-    return at === size ? bytes : undefined;
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** Should a pipe have taken its place meanwhile, opening it does not wait for anybody. */
-function opened(path: string): number | undefined {
-  try {
-    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch {
-    return undefined;
+    const bytes = readImage('read the image', path, size);
+    return bytes.length === size ? bytes : undefined;
+  } catch (problem) {
+    if (problem instanceof Problem) return undefined;
+    throw problem;
   }
 }
 

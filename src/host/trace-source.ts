@@ -1,9 +1,9 @@
-import { closeSync, existsSync, fstatSync, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, statSync } from 'node:fs';
 import { Problem } from '../base/problem.ts';
 import { FILE_MAGIC } from '../replay/trace/chunk.ts';
 import { checkpointPath } from '../runs/recorded/stored-checkpoints.ts';
 import type { OpenedFile } from '../runs/world.ts';
-import { opened } from './files.ts';
+import { opened, readAt } from './files.ts';
 import { isPack, memberOf, openPack, traceIn } from './pack/opened-pack.ts';
 import { hasEnd, joined, piecesOf } from './pieces.ts';
 
@@ -61,14 +61,7 @@ export function sourceFile(path: string): OpenedFile {
     size: stat.size,
     read(offset, length) {
       if (isClosed) throw new Problem(`${path} was closed: nothing more can be read from it.`);
-      const bytes = new Uint8Array(Math.max(0, Math.min(length, stat.size - offset)));
-      let at = 0;
-      while (at < bytes.length) {
-        const got = readSync(file, bytes, at, bytes.length - at, offset + at);
-        if (got === 0) break;
-        at += got;
-      }
-      return bytes.subarray(0, at);
+      return readAt(file, offset, Math.max(0, Math.min(length, stat.size - offset)));
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Gpa, Gva, Hva } from '../base/units.ts';
+import type { Gpa, Gva, Hva, Tick } from '../base/units.ts';
 import type { Registers } from '../x86/guest.ts';
 import type { MemslotState } from '../kvm/state.ts';
 import type { Machine } from './machine.ts';
@@ -112,3 +112,7 @@ export const isPaging = (registers: Registers): boolean => (registers.cr0 & CR0_
 
 /** How many processors the machine has. */
 export const vcpuCount = ({ machine }: GuestView): number => machine.state.kvm.vcpus.length;
+
+/** Whether a vCPU, or this one, is about to execute at a tick or later. */
+export const isAtPlace = ({ ticks, state: { schedule, kvm } }: Machine, tick: Tick, turn?: number): boolean =>
+  ticks >= tick && (turn === undefined || schedule.turn === turn) && kvm.vcpus.some(({ inGuest }) => inGuest);

@@ -11,7 +11,7 @@ import type {
   Watchpoint,
   Writer,
 } from '../../engine/index.ts';
-import type { Stamped } from '../../events/stamped.ts';
+import { type Stamped, vcpuOf } from '../../events/stamped.ts';
 import type { Mark } from '../../replay/timeline.ts';
 import { fieldValue } from '../../replay/expression/event-scope.ts';
 import { holds, type Scope } from '../../replay/expression/expression.ts';
@@ -110,7 +110,7 @@ function* metBy(session: DebugSession, stops: readonly Stop[], stamped: Stamped)
     const { condition } = stop;
     if (condition?.looks === true) yield* session.going(afterEvent(stamped));
     if (condition !== undefined && !holds(condition, scopeAt(session, stamped))) continue;
-    return { stop, vcpu: Math.max(0, stamped.source - 16), event: stamped };
+    return { stop, vcpu: Math.max(0, vcpuOf(stamped.source)), event: stamped };
   }
   return undefined;
 }

@@ -1,3 +1,4 @@
+import { isAtPlace } from '../../machine/guest-view.ts';
 import {
   type Arrived,
   arrived,
@@ -5,7 +6,6 @@ import {
   firstTickOf,
   goTo,
   isAtEnd,
-  isAtPlace,
   type Journey,
   LARGEST,
   lastIn,
@@ -31,11 +31,11 @@ export function* step(travel: Travel, vcpu: number, wanted: StopsWanted): Journe
     if (turnOf(travel) !== vcpu) {
       const stop = yield* onTo(travel, heard, tickOf(travel), vcpu);
       if (stop !== undefined) return stop;
-      if (!isAtPlace(travel, tickOf(travel), vcpu)) return arrived(travel, 'end');
+      if (!isAtPlace(travel.machine, tickOf(travel), vcpu)) return arrived(travel, 'end');
     }
     const to = tickOf(travel) + 1;
     const stop = yield* onTo(travel, heard, to);
-    return stop ?? { why: isAtPlace(travel, to) && !isAtEnd(travel) ? 'step' : 'end', vcpu };
+    return stop ?? { why: isAtPlace(travel.machine, to) && !isAtEnd(travel) ? 'step' : 'end', vcpu };
   } finally {
     travel.stops.disarm();
   }

@@ -3,7 +3,7 @@ import type { DebuggerStops, StopHit, Watchpoint } from '../../engine/index.ts';
 import type { Reason } from '../../machine/loop.ts';
 import type { Machine } from '../../machine/machine.ts';
 import type { Timeline } from '../../replay/timeline.ts';
-import { linearRipOf } from '../../machine/guest-view.ts';
+import { isAtPlace, linearRipOf } from '../../machine/guest-view.ts';
 import { isMidway, isRepeatedString, type Repetition, repetitionAt } from './repetition.ts';
 
 /** Why a journey ended, and the vCPU it is about. */
@@ -83,13 +83,6 @@ function settleForAWhile(travel: Travel, tick: Tick, turn?: number): Reason {
   return timeline.advance({ tick, inGuest: true, seq, ...(turn === undefined ? {} : { turn }) });
 }
 
-/** Whether a vCPU, or this one, is about to execute at a tick or later. */
-export const isAtPlace = ({ machine }: Travel, tick: Tick, turn?: number): boolean => {
-  const { schedule, kvm } = machine.state;
-  const isTurn = turn === undefined || schedule.turn === turn;
-  return machine.ticks >= tick && isTurn && kvm.vcpus.some(({ inGuest }) => inGuest);
-};
-
 /** On to a place, or to what is heard before: then why to stop. Undefined: it is reached, or nothing leads there. */
 export function* onTo(
   travel: Travel,
@@ -97,7 +90,7 @@ export function* onTo(
   tick: Tick,
   turn?: number,
 ): Generator<void, Arrived | undefined, void> {
-  for (let count = 1; !isAtEnd(travel) && !isAtPlace(travel, tick, turn); count += 1) {
+  for (let count = 1; !isAtEnd(travel) && !isAtPlace(travel.machine, tick, turn); count += 1) {
     const { why } = settleForAWhile(travel, tick, turn);
     const stop = heard();
     if (stop !== undefined || why === 'idle') return stop;

@@ -1,6 +1,6 @@
 import type { Ns } from '../../base/units.ts';
 import type { Pace } from '../../events/costs.ts';
-import { sourceName, type Stamped } from '../../events/stamped.ts';
+import { sourceName, type Stamped, vcpuOf } from '../../events/stamped.ts';
 import { textOf } from './text.ts';
 
 /** Virtual time of events, told from the events themselves. */
@@ -22,11 +22,8 @@ export function eventClock({ nsPerTick, costs }: Pace): EventClock {
   };
 }
 
-const FIRST_VCPU = 16;
-const FIRST_IOTHREAD = 272;
-
 /** Which CPU column a source gets: vCPU n runs on CPU n, everything else on CPU 0. */
-const cpuOf = (source: number): number => (source >= FIRST_VCPU && source < FIRST_IOTHREAD ? source - FIRST_VCPU : 0);
+const cpuOf = (source: number): number => Math.max(0, vcpuOf(source));
 
 /** Seconds and microseconds, as the kernel prints them before a line. */
 export function secondsText(ns: Ns): string {

@@ -1,7 +1,7 @@
 import type { Seq, Tick } from '../../base/units.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { type Intervention, interventionEvent } from '../../machine/intervene.ts';
-import { createMachine, type Machine } from '../../machine/machine.ts';
+import { createMachine } from '../../machine/machine.ts';
 import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
 import { createTimeline, type Timeline, type TimelineParts } from '../../replay/timeline.ts';
 import { isDelivered } from '../../replay/trace/trace-inputs.ts';
@@ -37,10 +37,6 @@ export interface Goal {
   readonly tick: Tick;
   readonly turn?: number;
 }
-
-/** Whether a machine stands at a goal. */
-export const isAtGoal = ({ ticks, state: { schedule, kvm } }: Machine, { tick, turn }: Goal): boolean =>
-  ticks >= tick && (turn === undefined || schedule.turn === turn) && kvm.vcpus.some(({ inGuest }) => inGuest);
 
 const EVENTS_HELD = 1 << 16;
 const HELD_BYTES = 2 ** 29;

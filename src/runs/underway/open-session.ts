@@ -1,6 +1,7 @@
 import type { Stamped } from '../../events/stamped.ts';
 import type { UartState } from '../../devices/uart16550/index.ts';
 import type { Until } from '../../machine/loop.ts';
+import { isAtPlace } from '../../machine/guest-view.ts';
 import { createMachine, type Machine } from '../../machine/machine.ts';
 import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
 import { Payloads } from '../../memory/payloads.ts';
@@ -15,7 +16,7 @@ import { Course } from './course.ts';
 import { bootWarning } from '../../vmm/index.ts';
 import type { World } from '../world.ts';
 import { identities, loadImages, type Images, OWN_GUEST_PATH } from '../machine/images.ts';
-import { type Goal, isAtGoal, type LiveRun, startLiveRun } from './live-run.ts';
+import { type Goal, type LiveRun, startLiveRun } from './live-run.ts';
 import { describeMachine, type MachineDescription } from '../machine/machine-description.ts';
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
 import { type OutputTo, Printed } from './printed.ts';
@@ -304,7 +305,7 @@ function runChunk(running: Running, paced: boolean, gate: Slice): SessionPause |
     live.isHeld = true;
     return { pause: 'slice' };
   }
-  if (live?.goal !== undefined && isAtGoal(machine, live.goal)) {
+  if (live?.goal !== undefined && isAtPlace(machine, live.goal.tick, live.goal.turn)) {
     live.isHeld = true;
     return { pause: 'slice' };
   }
