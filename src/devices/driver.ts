@@ -36,6 +36,8 @@ export interface Driver<S extends object, P extends object> {
   /** State at power-on. */
   atReset(setup: P): S;
   readonly reducer: DeviceReducer<S>;
+  /** Where what facts do depends on what it was set up by; for PCI functions. Without: `reducer`. */
+  reducerOf?(setup: P): DeviceReducer<S>;
   /** What its pins lead to, where the board says nothing else. */
   wires?(setup: P): Wires;
 }

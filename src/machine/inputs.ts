@@ -3,7 +3,7 @@ import { Problem, shortly } from '../base/problem.ts';
 import type { NamedReceiver } from '../events/schema.ts';
 import { type EventOf, receivingPart, VOCABULARY } from '../events/vocabulary.ts';
 import { LONGEST_PAYLOAD } from '../memory/payloads.ts';
-import { driverOf } from '../vmm/models.ts';
+import { reducerOf } from '../vmm/models.ts';
 import type { MachineContext } from './context.ts';
 import { checkIntervention, intervene } from './intervene.ts';
 import type { InputEvent } from './parts.ts';
@@ -57,7 +57,7 @@ const SHA256 = /^[0-9a-f]{64}$/;
 function checkPayload({ state }: MachineContext, { dev, sha256, len }: EventOf<'sim:payload_received'>): void {
   const part = state.config.parts.find(({ name }) => name === dev);
   if (part === undefined) throw new Problem(`There is no device ${shortly(dev)} to receive a payload.`);
-  if (driverOf(part.model).reducer.facts?.['sim:payload_received'] === undefined) {
+  if (reducerOf(part).facts?.['sim:payload_received'] === undefined) {
     throw new Problem(`${dev} is a device that receives no payloads.`);
   }
   if (!SHA256.test(sha256)) throw new Problem(`No payload is named ${shortly(sha256)}: that is no SHA-256.`);

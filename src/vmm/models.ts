@@ -1,5 +1,6 @@
 /** Every model a machine may be made of, by the name a part gives it. */
 import * as DRIVERS from '../devices/catalog.ts';
+import type { Device, DeviceReducer } from '../devices/device.ts';
 import type { AnyDriver } from '../devices/driver.ts';
 import { isPciFunction, type PciFunction, type PciFunctionState } from '../devices/pci/index.ts';
 
@@ -23,6 +24,28 @@ export const driverOf = (model: DeviceModel): AnyDriver => BY_MODEL[model];
 export const drivers = (): readonly (readonly [DeviceModel, AnyDriver])[] =>
   Object.entries(BY_MODEL) as [DeviceModel, AnyDriver][];
 
+/** What facts do to a part. */
+export function reducerOf(part: OfModel): DeviceReducer<object> {
+  return part.pci === undefined ? driverOf(part.model).reducer : madeFrom(part.model, part.pci.setup).reducer;
+}
+
+interface Made {
+  readonly device: Device<object>;
+  readonly reducer: DeviceReducer<object>;
+}
+
+/** Made once for each setup, which nothing changes. */
+const MADE = new WeakMap<object, Made>();
+
+function madeFrom(model: DeviceModel, setup: object): Made {
+  const known = MADE.get(setup);
+  if (known !== undefined) return known;
+  const driver = driverOf(model);
+  const made = { device: driver.create(setup), reducer: driver.reducerOf?.(setup) ?? driver.reducer };
+  MADE.set(setup, made);
+  return made;
+}
+
 /** What of a part says what it is. */
 interface OfModel {
   readonly model: DeviceModel;
@@ -33,6 +56,6 @@ interface OfModel {
 /** The PCI function a part is; undefined: it is none. */
 export function functionOf({ model, pci }: OfModel): PciFunction<PciFunctionState> | undefined {
   if (pci === undefined) return undefined;
-  const device = driverOf(model).create(pci.setup);
+  const { device } = madeFrom(model, pci.setup);
   return isPciFunction(device) ? device : undefined;
 }

@@ -13,8 +13,8 @@ import {
 } from './function.ts';
 import { msixBar, msixRegions } from './msix.ts';
 
-/** What of a PCI model is the same for every one of its functions. */
-interface Shape {
+/** What a PCI function looks like to the bus. */
+export interface PciShape {
   readonly identity: PciIdentity;
   readonly bars: readonly PciBar[];
   /** The function's own regions: `read`, `write` and the reducer number them from 0. */
@@ -26,14 +26,22 @@ interface Shape {
 
 /** What a PCI model says of itself: header, capabilities, MSI-X table and expansion ROM are made from it. */
 export interface PciModel<Own extends object, P extends object>
-  extends Shape,
+  extends PciShape,
     Pick<Driver<Own, P>, 'name' | 'description' | 'category' | 'properties' | 'chardev' | 'atReset'> {
   /** What it does. Its pin, if it has one, is `intx`. */
   create(setup: P): FunctionBody<PciFunctionState & Own>;
   readonly reducer: DeviceReducer<PciFunctionState & Own>;
 }
 
-type FunctionBody<S extends PciFunctionState> = Omit<
+/** A PCI model whose functions look as they were set up. */
+export interface ShapedPciModel<Own extends object, P extends object>
+  extends Pick<Driver<Own, P>, 'name' | 'description' | 'category' | 'properties' | 'chardev' | 'atReset'> {
+  shape(setup: P): PciShape;
+  create(setup: P): FunctionBody<PciFunctionState & Own>;
+  reducerOf(setup: P): DeviceReducer<PciFunctionState & Own>;
+}
+
+export type FunctionBody<S extends PciFunctionState> = Omit<
   PciFunction<S>,
   'bars' | 'capabilities' | 'regions' | 'model' | 'pins'
 >;
@@ -42,21 +50,45 @@ type FunctionBody<S extends PciFunctionState> = Omit<
 export function pciDriver<Own extends object, P extends object>(
   model: PciModel<Own, P>,
 ): Driver<PciFunctionState & Own, P> {
-  const { name, identity, regions, rom, reducer, create, atReset } = model;
-  const row = capabilityOf(placeCapabilities(model.capabilities ?? []), 'msix');
-  const layout = layoutOf(model, row);
-  const shown = [...regions, ...(row === undefined ? [] : msixRegions(row)), ...(rom === undefined ? [] : romOf(rom))];
+  const { reducer } = model;
+  return { ...shapedPciDriver({ ...model, shape: () => model, reducerOf: () => reducer }), reducer };
+}
+
+/** The same of one whose functions differ. */
+export function shapedPciDriver<Own extends object, P extends object>(
+  model: ShapedPciModel<Own, P>,
+): Driver<PciFunctionState & Own, P> {
+  const { name, shape, create, atReset, reducerOf: ownReducer } = model;
   return {
     ...model,
     bus: 'PCI',
-    create: (setup) => functionOf(create(setup), { ...layout, model: name, regions: shown }, regions.length),
-    atReset: (setup) => ({ ...functionAtReset(identity, layout), ...atReset(setup) }),
-    reducer: reducerOf(reducer, layout, regions.length),
+    create(setup) {
+      const shown = shape(setup);
+      const { regions, layout } = facadeOf(shown);
+      return functionOf(create(setup), { ...layout, model: name, regions }, shown.regions.length);
+    },
+    atReset(setup) {
+      const shown = shape(setup);
+      return { ...functionAtReset(shown.identity, facadeOf(shown).layout), ...atReset(setup) };
+    },
+    reducer: {},
+    reducerOf(setup) {
+      const shown = shape(setup);
+      return reducerOf(ownReducer(setup), facadeOf(shown).layout, shown.regions.length);
+    },
   };
 }
 
+/** Configuration space, and its own regions with those of MSI-X and the ROM. */
+function facadeOf(shape: PciShape): { readonly layout: ConfigLayout; readonly regions: readonly Region[] } {
+  const { regions, rom } = shape;
+  const row = capabilityOf(placeCapabilities(shape.capabilities ?? []), 'msix');
+  const more = [...(row === undefined ? [] : msixRegions(row)), ...(rom === undefined ? [] : romOf(rom))];
+  return { layout: layoutOf(shape, row), regions: [...regions, ...more] };
+}
+
 /** With the BARs nobody has to write down: that of MSI-X, if it has one of its own, and that of the ROM. */
-function layoutOf({ bars, capabilities = [], rom }: Shape, row: MsixRow | undefined): ConfigLayout {
+function layoutOf({ bars, capabilities = [], rom }: PciShape, row: MsixRow | undefined): ConfigLayout {
   const ofMsix = row === undefined || bars.some(({ index }) => index === row.bar) ? [] : [msixBar(row)];
   const ofRom: PciBar[] = rom === undefined ? [] : [{ index: 6, space: 'memory', size: romSize(rom) }];
   return { bars: [...bars, ...ofMsix, ...ofRom], capabilities: placeCapabilities(capabilities) };

@@ -64,6 +64,8 @@ export interface ConfigLayout {
 export interface PciFunction<S extends PciFunctionState> extends Device<S>, ConfigLayout {
   /** Where a region without BAR lies now; undefined: nowhere, or at its fixed base. */
   place?(state: S, region: number): number | undefined;
+  /** Before configuration space is read: what the function puts there by its own facts. */
+  configRead?(state: S, offset: number, size: number, effects: Effects): void;
   /** What follows from a write to the configuration space: the bytes have changed already, by pci_cfg_write. */
   configWritten?(state: S, offset: number, size: number, effects: Effects): void;
 }

@@ -1,6 +1,13 @@
 export { type Capability, capabilityOf, type Placed, placeCapabilities } from './capabilities.ts';
 export { type ConfigByte, type ConfigRange, getConfig } from './config-space.ts';
-export { type PciModel, pciDriver } from './driver.ts';
+export {
+  type FunctionBody,
+  type PciModel,
+  pciDriver,
+  type PciShape,
+  type ShapedPciModel,
+  shapedPciDriver,
+} from './driver.ts';
 export {
   COMMAND,
   type ConfigLayout,

@@ -19,7 +19,9 @@ export function isConfigData(part: Part, region: number): boolean {
 export function readConfigData(machine: Machine, offset: number, size: number): number {
   const found = addressed(machine, offset);
   if (found === undefined) return allOnes(size);
-  const value = getConfig(found.pci.state.config, found.register, size);
+  const { part, function: pci, state } = found.pci;
+  pci.configRead?.(state, found.register, size, new DeviceCall(machine, part));
+  const value = getConfig(state.config, found.register, size);
   machine.raise({ kind: 'pci_cfg_read', ...location(found.pci.part), offs: found.register, val: value });
   return value;
 }

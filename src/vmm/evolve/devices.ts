@@ -8,7 +8,7 @@ import type { Stamped } from '../../events/stamped.ts';
 import type { EventKind, EventOf, MachineEvent } from '../../events/vocabulary.ts';
 import { ISA_BRIDGE } from '../board/isa-bridge.ts';
 import type { MachineConfig, PartConfig } from '../config.ts';
-import { driverOf, functionOf } from '../models.ts';
+import { functionOf, reducerOf } from '../models.ts';
 import { regionBaseOf } from '../memory/region-base.ts';
 import { regionOf } from '../memory/region-number.ts';
 import type { VmmState } from '../state.ts';
@@ -30,39 +30,39 @@ export function registerWritten(vmm: Vmm, event: EventOf<'memory_region_ops_writ
   if (base === undefined) return;
   const access = { region: place.region, offset: event.addr - base, size: event.size, value: event.value };
   invariant(access.offset >= 0, 'a region begins at its base', { offset: access.offset });
-  driverOf(part.model).reducer.written?.(stateOf(vmm, part), access);
+  reducerOf(part).written?.(stateOf(vmm, part), access);
 }
 
 /** sim:register_taken. */
 export function registerTaken(vmm: Vmm, event: EventOf<'sim:register_taken'>, config: MachineConfig): void {
   const { dev, region, offset, size } = event;
   const part = partNamed(config, dev);
-  if (part !== undefined) driverOf(part.model).reducer.taken?.(stateOf(vmm, part), { region, offset, size });
+  if (part !== undefined) reducerOf(part).taken?.(stateOf(vmm, part), { region, offset, size });
 }
 
 /** sim:device_reset. */
 export function deviceReset(vmm: Vmm, { dev }: EventOf<'sim:device_reset'>, config: MachineConfig): void {
   const part = partNamed(config, dev);
-  if (part !== undefined) driverOf(part.model).reducer.reset?.(stateOf(vmm, part));
+  if (part !== undefined) reducerOf(part).reset?.(stateOf(vmm, part));
 }
 
 /** sim:device_notified. */
 export function deviceNotified(vmm: Vmm, { dev, id }: EventOf<'sim:device_notified'>, config: MachineConfig): void {
   const part = partNamed(config, dev);
-  if (part !== undefined) driverOf(part.model).reducer.notified?.(stateOf(vmm, part), id);
+  if (part !== undefined) reducerOf(part).notified?.(stateOf(vmm, part), id);
 }
 
 /** An input of a device is driven. */
 export function inputDriven(vmm: Vmm, dev: string, input: string, high: boolean, config: MachineConfig): void {
   const part = partNamed(config, dev);
-  if (part !== undefined) driverOf(part.model).reducer.driven?.(stateOf(vmm, part), input, high);
+  if (part !== undefined) reducerOf(part).driven?.(stateOf(vmm, part), input, high);
 }
 
 /** A device's timer fired. */
 export function timerFired(vmm: Vmm, id: string, config: MachineConfig): void {
   const dot = id.indexOf('.');
   const part = partNamed(config, id.slice(0, dot));
-  if (part !== undefined) driverOf(part.model).reducer.fired?.(stateOf(vmm, part), id.slice(dot + 1));
+  if (part !== undefined) reducerOf(part).fired?.(stateOf(vmm, part), id.slice(dot + 1));
 }
 
 /** pci_cfg_write. */
@@ -101,7 +101,7 @@ export function deviceFact<K extends EventKind>(
     const dev = name(event);
     const part = dev === undefined ? undefined : partNamed(config, dev);
     if (part === undefined) return;
-    const reduce = driverOf(part.model).reducer.facts?.[event.kind] as AnyReduce | undefined;
+    const reduce = reducerOf(part).facts?.[event.kind] as AnyReduce | undefined;
     reduce?.(stateOf(vmm, part), event, stamped);
   };
 }
