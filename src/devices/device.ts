@@ -2,6 +2,7 @@ import type { Draft } from '../base/draft.ts';
 import type { Gpa, Ns } from '../base/units.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { DEVICE_FACTS } from '../events/device.ts';
+import type { VIRTIO_EVENTS } from '../events/virtio.ts';
 import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
 
 /** What the board puts on record, for whom devices have verbs. */
@@ -25,7 +26,9 @@ type BoardFact =
 
 /** What a device may raise by itself: facts of its own, or that it ends the run. */
 export type DeviceFact = EventOf<
-  Exclude<keyof typeof DEVICE_FACTS, BoardFact> | 'sim:exit_requested' | 'sim:powered_off' | 'sim:guest_panicked'
+  | Exclude<keyof typeof DEVICE_FACTS, BoardFact>
+  | keyof typeof VIRTIO_EVENTS
+  | 'sim:exit_requested' | 'sim:powered_off' | 'sim:guest_panicked'
 >;
 
 /** What may wake a machine that sleeps. */
@@ -40,6 +43,8 @@ export interface Ask {
 /** What a device that decides may do. `now` is virtual nanoseconds since power-on. */
 export interface Effects {
   readonly now: Ns;
+  /** What the machine calls the device, for facts that say whose they are. */
+  readonly name: string;
   /**
    * Put on record what the device was called for: the write, the read that changes what it reads, the reset. When this
    * returns the state has changed by the device's own `DeviceReducer`, and what the device does next is caused by it.
@@ -75,11 +80,15 @@ export interface Effects {
   requestWakeup(by: WakeReason): void;
   /** How many of so many bytes from an address on somebody answers: DMA beyond them fails. */
   dmaReach(gpa: Gpa, length: number): number;
+  /** How many of so many bytes from an address on are memory: registers are not, which DMA reaches as well. */
+  ramReach(gpa: Gpa, length: number): number;
   /** All that is read of memory meanwhile is one fact when it is over: a ring, its descriptors, what they point to. */
   transaction<T>(reads: () => T): T;
   /** Guest-physical memory as the device's DMA sees it, to decide by: the bytes go on record. */
   dmaRead(gpa: Gpa, length: number): Uint8Array;
   dmaWrite(gpa: Gpa, bytes: Uint8Array): void;
+  /** The same where a fact of the device's own has told what is written: places of a ring. */
+  dmaTold(gpa: Gpa, bytes: Uint8Array): void;
   /**
    * Bytes of memory for bulk state or the outside: sectors, packets. Only a digest goes on record, so that nothing may
    * be decided by them: a rerun has others.

@@ -6,6 +6,7 @@ import { MMU_EVENTS } from './mmu.ts';
 import { QEMU_EVENTS } from './qemu.ts';
 import type { EventsOf, InputsOf, Receiver } from './schema.ts';
 import { SIM_EVENTS } from './sim.ts';
+import { VIRTIO_EVENTS } from './virtio.ts';
 
 /** Every kind of event there is. To add one, add its row to its family's table, and one to reducers/table/. */
 export const VOCABULARY = {
@@ -16,6 +17,7 @@ export const VOCABULARY = {
   ...KVM_FACTS,
   ...IOCTL_EVENTS,
   ...DEVICE_FACTS,
+  ...VIRTIO_EVENTS,
 } as const;
 
 export type MachineEvent = EventsOf<typeof VOCABULARY>;

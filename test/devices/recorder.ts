@@ -50,6 +50,7 @@ export class Bench<S> {
   get effects(): Effects {
     return {
       now: this.now,
+      name: this.device.model,
       commit: () => this.commit(),
       raise: (event) => this.raise(event),
       pin: (name, high) => {
@@ -74,7 +75,9 @@ export class Bench<S> {
       transaction: (reads) => reads(),
       payloadOf: (sha256) => this.payloads.payload(sha256),
       dmaRead: (gpa, length) => this.memory.slice(gpa, gpa + length),
+      ramReach: (gpa, length) => Math.max(0, Math.min(length, this.memory.length - gpa)),
       dmaWrite: (gpa, bytes) => this.memory.set(bytes, gpa),
+      dmaTold: (gpa, bytes) => this.memory.set(bytes, gpa),
     };
   }
 

@@ -40,6 +40,21 @@ export interface PlainRow extends Row {
 
 export type Capability = MsiRow | MsixRow | PlainRow;
 
+const VENDOR_SPECIFIC = 0x09;
+
+/** A capability whose bytes its vendor gave a meaning. Offsets count from its beginning. */
+export const vendor = ({
+  size,
+  bytes,
+  writable = [],
+}: Pick<Row, 'size' | 'bytes'> & Partial<Pick<Row, 'writable'>>): PlainRow => ({
+  kind: 'plain',
+  id: VENDOR_SPECIFIC,
+  size,
+  bytes,
+  writable,
+});
+
 /** A capability and where it lies in configuration space. */
 export type Placed<C extends Capability = Capability> = C & { readonly offset: number };
 

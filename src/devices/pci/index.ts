@@ -1,4 +1,4 @@
-export { type Capability, capabilityOf, type Placed, placeCapabilities } from './capabilities.ts';
+export { type Capability, capabilityOf, type Placed, placeCapabilities, vendor } from './capabilities.ts';
 export { type ConfigByte, type ConfigRange, getConfig } from './config-space.ts';
 export {
   type FunctionBody,
@@ -40,4 +40,4 @@ export {
 } from './interrupts.ts';
 export type { Message } from './message.ts';
 export { type MsiOptions, msi } from './msi.ts';
-export { type MsixOptions, type MsixState, msix } from './msix.ts';
+export { isMsixOn, type MsixOptions, type MsixState, msix } from './msix.ts';

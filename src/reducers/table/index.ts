@@ -7,6 +7,7 @@ import { KVM_FACT_ROWS } from './kvm-facts.ts';
 import { MMU_ROWS } from './mmu.ts';
 import { QEMU_ROWS } from './qemu.ts';
 import { SIM_ROWS } from './sim.ts';
+import { VIRTIO_ROWS } from './virtio.ts';
 
 /** What every kind of event does to the state. */
 export const REDUCERS: Rows<EventKind> = {
@@ -17,4 +18,5 @@ export const REDUCERS: Rows<EventKind> = {
   ...KVM_FACT_ROWS,
   ...IOCTL_ROWS,
   ...DEVICE_ROWS,
+  ...VIRTIO_ROWS,
 };

@@ -5,7 +5,7 @@ import type { Ask, Effects, WakeReason } from '../../devices/device.ts';
 import { armTimer, cancelTimer } from '../../events/timers.ts';
 import type { MachineEvent } from '../../events/vocabulary.ts';
 import type { Machine, Part } from './machine.ts';
-import { reachOf, readBytes, writeBytes } from '../memory/address-space.ts';
+import { ramReachOf, reachOf, readBytes, writeBytes } from '../memory/address-space.ts';
 import { raiseVector } from './messages.ts';
 import { type CallOf, drivePin } from './pins.ts';
 
@@ -27,6 +27,10 @@ export class DeviceCall implements Effects {
 
   get now(): Ns {
     return this.machine.now();
+  }
+
+  get name(): string {
+    return this.part.name;
   }
 
   /** The machine, as what follows from this call finds it. */
@@ -95,6 +99,10 @@ export class DeviceCall implements Effects {
     return reachOf(this.machine.memory, gpa, length);
   }
 
+  ramReach(gpa: Gpa, length: number): number {
+    return ramReachOf(this.machine.memory, gpa, length);
+  }
+
   transaction<T>(reads: () => T): T {
     return this.machine.memory.memory.gather(this.part.name, reads);
   }
@@ -105,6 +113,10 @@ export class DeviceCall implements Effects {
 
   dmaWrite(gpa: Gpa, bytes: Uint8Array): void {
     this.tellDma('write', gpa, bytes);
+    writeBytes(this.machine.memory, gpa, bytes);
+  }
+
+  dmaTold(gpa: Gpa, bytes: Uint8Array): void {
     writeBytes(this.machine.memory, gpa, bytes);
   }
 

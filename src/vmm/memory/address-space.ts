@@ -90,6 +90,17 @@ export function reachOf({ view }: AddressSpace, address: number, length: number)
   return Math.min(length, here - address);
 }
 
+/** How many of `length` bytes from `address` on are memory. */
+export function ramReachOf({ view }: AddressSpace, address: number, length: number): number {
+  let here = address;
+  while (here < address + length) {
+    const range = rangeAt(view, here);
+    if (range?.leaf.hva === undefined) break;
+    here = range.start + range.size;
+  }
+  return Math.min(length, here - address);
+}
+
 /** Bytes as a device's DMA sees them. */
 export function readBytes(space: ReadableSpace, address: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);

@@ -1,0 +1,15 @@
+export { type VirtioLayout, type VirtioSetup } from './layout.ts';
+export type { ConfigWrite, VirtioBody, VirtioModel } from './model.ts';
+export { VIRTIO_PROPERTIES, virtioPciDriver } from './pci.ts';
+export {
+  breakDevice,
+  configurationChanged,
+  type GoodChain,
+  notifyDriver,
+  pushElement,
+  serveQueue,
+  type VirtioPart,
+} from './queues.ts';
+export { readMemory } from './ring.ts';
+export { lengthOf, part } from './segments.ts';
+export type { Element, Segment, VirtioFunctionState, VirtioState } from './state.ts';

@@ -1,0 +1,43 @@
+import type { DeviceReducer } from '../device.ts';
+import type { Driver } from '../driver.ts';
+import type { PciFunction } from '../pci/index.ts';
+import type { VirtioIdentity, VirtioLayout, VirtioSetup } from './layout.ts';
+import type { VirtioPart } from './queues.ts';
+import type { VirtioFunctionState, Words } from './state.ts';
+
+/** A write to a device's own configuration, by its place there. */
+export interface ConfigWrite {
+  readonly offset: number;
+  readonly size: number;
+  readonly value: number;
+}
+
+/** What a device does beside what all virtio devices do. */
+export interface VirtioBody<S extends VirtioFunctionState>
+  extends Partial<Pick<PciFunction<S>, 'timers' | 'powerOn' | 'expire' | 'receive'>> {
+  /** The model's own features: low and high word. */
+  features(part: VirtioPart<S>): Words;
+  /** Its configuration as it is now. */
+  config(part: VirtioPart<S>): Uint8Array;
+  /** A driver wrote to it, and the write is on record. */
+  configWritten?(part: VirtioPart<S>, write: ConfigWrite): void;
+  /** A driver notified it of a queue. Returns how many elements there were. */
+  serve(part: VirtioPart<S>, queue: number): number;
+  /** Before a reset: what is under way comes to its end. */
+  drain?(part: VirtioPart<S>): void;
+  describe(state: S): Readonly<Record<string, string>>;
+}
+
+/**
+ * What a virtio device model says of itself. Registers of both interfaces, rings, interrupts and the properties every
+ * such device has come by themselves.
+ */
+export interface VirtioModel<Own extends object, P extends VirtioSetup>
+  extends Pick<Driver<Own, P>, 'name' | 'description' | 'category' | 'properties' | 'atReset'> {
+  readonly identity: VirtioIdentity;
+  /** How many descriptors each of its queues has. */
+  queueSizes(setup: P): readonly number[];
+  create(setup: P, layout: VirtioLayout): VirtioBody<VirtioFunctionState & Own>;
+  /** What facts do to the model's own state. A reset by the driver is `sim:virtio_reset`. */
+  readonly reducer: DeviceReducer<VirtioFunctionState & Own>;
+}

@@ -1,0 +1,136 @@
+/** A virtio device as a PCI function. QEMU 7.2: hw/virtio/virtio-pci.c. */
+import type { DeviceReducer, Effects, EventfdWrite } from '../device.ts';
+import type { Driver } from '../driver.ts';
+import { type FunctionBody, getConfig, isBusMaster, PCI, type PciFunctionState, shapedPciDriver } from '../pci/index.ts';
+import { bool, type PropertiesOf, uint32 } from '../properties.ts';
+import { virtioReducer } from './evolve.ts';
+import { joinReducers } from './join-reducers.ts';
+import { layoutOf, type Structure, UNSPECIFIED, type VirtioLayout, type VirtioSetup, WINDOW } from './layout.ts';
+import type { VirtioBody, VirtioModel } from './model.ts';
+import type { VirtioPart } from './queues.ts';
+import { LEGACY, MOST, STATUS } from './registers.ts';
+import { type VirtioFunctionState, virtioAtReset, type VirtioState } from './state.ts';
+import { readStructure, serve, writeStructure } from './transport.ts';
+
+/** Properties of every virtio device on PCI, as QEMU names them. */
+export const VIRTIO_PROPERTIES: PropertiesOf<VirtioSetup> = {
+  'disable-legacy': bool(false, 'No legacy interface'),
+  'disable-modern': bool(false, 'No interface of Virtio 1'),
+  ioeventfd: bool(true, 'Notifications are signals KVM gives, not exits to user space'),
+  'page-per-vq': bool(false, 'A page for the notifications of each queue'),
+  event_idx: bool(true, 'Offer VIRTIO_F_EVENT_IDX'),
+  indirect_desc: bool(true, 'Offer VIRTIO_F_INDIRECT_DESC'),
+  vectors: uint32(UNSPECIFIED, 'Vectors of MSI-X, usually one a queue and one for the configuration'),
+};
+
+/** The driver of a virtio model. */
+export function virtioPciDriver<Own extends object, P extends VirtioSetup>(
+  model: VirtioModel<Own, P>,
+): Driver<PciFunctionState & VirtioState & Own, P> {
+  const layoutFor = (setup: P): VirtioLayout => layoutOf(model.identity, model.queueSizes(setup).length, setup);
+  return shapedPciDriver<VirtioState & Own, P>({
+    ...model,
+    shape: (setup) => layoutFor(setup).shape,
+    create(setup) {
+      const layout = layoutFor(setup);
+      return functionBody(layout, model.create(setup, layout));
+    },
+    atReset: (setup) => ({ ...virtioAtReset(model.queueSizes(setup)), ...model.atReset(setup) }),
+    reducerOf: (setup) => joinReducers(virtioReducer(layoutFor(setup), model.queueSizes(setup)), model.reducer),
+  });
+}
+
+/** What every virtio function does with its registers, around what the model does. */
+function functionBody<S extends VirtioFunctionState>(layout: VirtioLayout, body: VirtioBody<S>): FunctionBody<S> {
+  const { structures } = layout;
+  const partOf = (state: S, effects: Effects): VirtioPart<S> => ({ layout, state, effects });
+  const { features: _features, config: _config, serve: _serve, configWritten: _written, drain: _drain, ...more } = body;
+  return {
+    ...more,
+    read(state, region, offset, size, effects) {
+      const access = { structure: structures[region]!, offset, size, commit: () => effects.commit() };
+      return readStructure(body, partOf(state, effects), access);
+    },
+    write(state, region, offset, size, value, effects) {
+      const access = { structure: structures[region]!, offset, size, value, commit: () => effects.commit() };
+      writeStructure(body, partOf(state, effects), access);
+    },
+    reset(state, effects) {
+      body.drain?.(partOf(state, effects));
+      effects.commit();
+    },
+    eventfds: (state) => (layout.setup.ioeventfd ? notifications(layout, state) : []),
+    notified(state, id, effects) {
+      effects.commit();
+      return serve(body, partOf(state, effects), id % MOST.queues);
+    },
+    configRead: (state, offset, size, effects) => {
+      const asked = windowAccess(layout, state, offset, size);
+      if (asked === undefined) return;
+      const tell = (value: number): void => told(effects, 'read', asked, value);
+      tell(readStructure(body, partOf(state, effects), { ...asked, commit: () => tell(0) }));
+    },
+    configWritten(state, offset, size, effects) {
+      // A driver that takes bus mastering away has stopped the device.
+      if (offset <= PCI.command && offset + size > PCI.command && !isBusMaster(state)) {
+        stop(partOf(state, effects));
+      }
+      const asked = windowAccess(layout, state, offset, size);
+      if (asked === undefined) return;
+      const value = getConfig(state.config, layout.window! + WINDOW.data, asked.size);
+      const access = { ...asked, value, commit: () => told(effects, 'write', asked, value) };
+      writeStructure(body, partOf(state, effects), access);
+    },
+  };
+}
+
+/** Notifications as signals, from the moment a driver is at work. Of both interfaces, as QEMU has them. */
+function notifications({ structures, notifyMultiplier }: VirtioLayout, state: VirtioFunctionState): EventfdWrite[] {
+  if ((state.status & STATUS.driverOk) === 0) return [];
+  const [legacy, modern] = [structures.indexOf('legacy'), structures.indexOf('notify')];
+  return state.queues.flatMap(({ size }, queue): EventfdWrite[] => {
+    if (size === 0) return [];
+    const place = { region: modern, offset: queue * notifyMultiplier, size: 0, match: undefined } as const;
+    const port = { region: legacy, offset: LEGACY.queueNotify, size: 2, match: queue } as const;
+    return [
+      ...(modern < 0 ? [] : [{ id: queue, ...place }]),
+      ...(legacy < 0 ? [] : [{ id: MOST.queues + queue, ...port }]),
+    ];
+  });
+}
+
+function stop({ state, effects }: VirtioPart<VirtioFunctionState>): void {
+  const val = state.status & ~STATUS.driverOk;
+  if (val !== state.status) effects.raise({ kind: 'virtio_set_status', dev: effects.name, val });
+}
+
+interface WindowAccess {
+  readonly structure: Structure;
+  readonly region: number;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** What an access to the window's data reaches. Virtio 1.1, 4.1.4.7; which BAR is named makes no difference to QEMU. */
+function windowAccess(
+  { window, structures, shape }: VirtioLayout,
+  { config }: VirtioFunctionState,
+  at: number,
+  length: number,
+): WindowAccess | undefined {
+  if (window === undefined || at + length <= window + WINDOW.data || at >= window + WINDOW.bytes) return undefined;
+  const size = getConfig(config, window + WINDOW.length, 4);
+  if (size !== 1 && size !== 2 && size !== 4) return undefined;
+  const place = getConfig(config, window + WINDOW.offset, 4);
+  const aligned = place - (place % size);
+  const region = shape.regions.findIndex(
+    ({ bar, length: own }) => bar !== undefined && aligned >= bar.offset && aligned < bar.offset + own,
+  );
+  if (region < 0) return undefined;
+  return { structure: structures[region]!, region, offset: aligned - shape.regions[region]!.bar!.offset, size };
+}
+
+function told(effects: Effects, dir: 'read' | 'write', { region, offset, size }: WindowAccess, value: number): void {
+  effects.raise({ kind: 'sim:virtio_window', dev: effects.name, dir, region, offset, size, value });
+}
+

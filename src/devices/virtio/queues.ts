@@ -1,0 +1,147 @@
+/** Elements on their way: taken from a driver, given back to it. QEMU 7.2: hw/virtio/virtio.c. */
+import { invariant } from '../../base/invariant.ts';
+import type { Effects } from '../device.ts';
+import { isBusMaster } from '../pci/index.ts';
+import { usesMsix, type VirtioLayout } from './layout.ts';
+import { FEATURE, ISR, NO_VECTOR, STATUS } from './registers.ts';
+import { availableIndex, availEventPlace, type Chain, nextChain, usedPlace, wantsNotification } from './ring.ts';
+import { segmentBytes } from './segments.ts';
+import { type Element, hasFeature, type VirtioFunctionState, type VirtqueueState } from './state.ts';
+
+/** Whose queues they are. */
+export interface VirtioPart<S extends VirtioFunctionState> {
+  readonly layout: VirtioLayout;
+  readonly state: S;
+  readonly effects: Effects;
+}
+
+/** A chain that is no error. */
+export type GoodChain = Exclude<Chain, { readonly error: string }>;
+
+/** What a device does with what a driver gives it. `look` is read of memory together with the chain. */
+export interface Handler<Look> {
+  look(chain: GoodChain): Look;
+  /** False: the rest of the queue waits. */
+  take(element: Element, look: Look): boolean;
+}
+
+/** Deal with all that a driver has put into a queue. Returns how many elements there were. */
+export function serveQueue<Look>(
+  part: VirtioPart<VirtioFunctionState>,
+  queue: number,
+  handler: Handler<Look>,
+): number {
+  const { state, effects } = part;
+  if (!isServed(state, queueOf(state, queue))) return 0;
+  let available: number | undefined;
+  let served = 0;
+  for (;;) {
+    const next = effects.transaction(() => {
+      const now = queueOf(state, queue);
+      available ??= availableIndex(now, effects);
+      if (available === now.lastAvail) return undefined;
+      const chain = nextChain(now, effects);
+      return 'error' in chain ? chain : { chain, look: handler.look(chain) };
+    });
+    if (next === undefined) break;
+    if ('error' in next) {
+      breakDevice(part, queue, next.error);
+      break;
+    }
+    served += 1;
+    const isOver = !handler.take(popped(part, queue, next.chain), next.look);
+    if (isOver || state.broken) break;
+  }
+  askForMore(part, queue, available);
+  return served;
+}
+
+/** A chain becomes an element of the device. */
+function popped(
+  { state, effects }: VirtioPart<VirtioFunctionState>,
+  queue: number,
+  { head, out, in: into }: GoodChain,
+): Element {
+  effects.raise({
+    ...({ kind: 'virtqueue_pop', dev: effects.name, queue, elem: state.popped, head } as const),
+    ...{ in_num: into.length, out_num: out.length, segments: segmentBytes([...out, ...into]) },
+  });
+  return queueOf(state, queue).elements.at(-1)!;
+}
+
+const queueOf = ({ queues }: VirtioFunctionState, queue: number): VirtqueueState => queues[queue]!;
+
+const isServed = (state: VirtioFunctionState, { desc }: VirtqueueState): boolean =>
+  desc !== 0 && !state.broken && isBusMaster(state);
+
+/** The device has seen what there is: the driver is to notify it of what comes next. */
+function askForMore(
+  { state, effects }: VirtioPart<VirtioFunctionState>,
+  queue: number,
+  available: number | undefined,
+): void {
+  if (available === undefined || !hasFeature(state, FEATURE.eventIdx)) return;
+  writeTold(effects, availEventPlace(queueOf(state, queue)), Uint8Array.of(available, available >> 8));
+}
+
+/** Bytes of a ring, where there is memory. */
+function writeTold(effects: Effects, gpa: number, bytes: Uint8Array): void {
+  const reach = effects.ramReach(gpa, bytes.length);
+  if (reach > 0) effects.dmaTold(gpa, bytes.subarray(0, reach));
+}
+
+/** Give an element back, with how many bytes were written to it. virtqueue_push. */
+export function pushElement(
+  { state, effects }: VirtioPart<VirtioFunctionState>,
+  queue: number,
+  { id, head }: Element,
+  length: number,
+): void {
+  const { usedIdx, filled, used } = queueOf(state, queue);
+  if (state.broken || used === 0) return;
+  const place = usedPlace(queueOf(state, queue), usedIdx + filled);
+  effects.raise({ kind: 'virtqueue_fill', dev: effects.name, queue, elem: id, len: length, idx: filled });
+  writeTold(effects, place, new Uint8Array(Uint32Array.of(head, length).buffer));
+  effects.raise({ kind: 'virtqueue_flush', dev: effects.name, queue, count: 1 });
+  const now = queueOf(state, queue);
+  writeTold(effects, used + 2, Uint8Array.of(now.usedIdx, now.usedIdx >> 8));
+}
+
+/** Interrupt the driver for what it was given back, if it wants to be. */
+export function notifyDriver(part: VirtioPart<VirtioFunctionState>, queue: number, byIrqfd = false): void {
+  const { state, effects } = part;
+  if (state.broken || !isBusMaster(state)) return;
+  const { vector } = queueOf(state, queue);
+  if (!wantsNotification(state, queueOf(state, queue), effects)) {
+    effects.raise({ kind: 'sim:virtio_notify_suppressed', dev: effects.name, queue });
+    return;
+  }
+  effects.raise({ kind: byIrqfd ? 'virtio_notify_irqfd' : 'virtio_notify', dev: effects.name, queue });
+  interrupt(part, vector);
+}
+
+/** By a message of this vector, or while MSI-X is off by the pin. */
+function interrupt({ layout, state, effects }: VirtioPart<VirtioFunctionState>, vector: number): void {
+  if (!usesMsix(layout, state)) effects.pin('intx', (state.isr & ISR.queue) !== 0);
+  else if (vector !== NO_VECTOR) {
+    const isRaised = effects.msi(vector);
+    invariant(isRaised, 'MSI-X is on', { vector });
+  }
+}
+
+/** A driver did what none may do. */
+export function breakDevice(part: VirtioPart<VirtioFunctionState>, queue: number, why: string): void {
+  const { state, effects } = part;
+  effects.raise({ kind: 'sim:virtio_error', dev: effects.name, queue, why });
+  if (hasFeature(state, FEATURE.version1) && (state.status & STATUS.driverOk) !== 0) {
+    interrupt(part, state.configVector);
+  }
+}
+
+/** The configuration changed by itself: a driver that is at work is told. virtio_notify_config. */
+export function configurationChanged(part: VirtioPart<VirtioFunctionState>): void {
+  const { state, effects } = part;
+  if ((state.status & STATUS.driverOk) === 0) return;
+  effects.raise({ kind: 'sim:virtio_config_changed', dev: effects.name });
+  interrupt(part, state.configVector);
+}

@@ -1,0 +1,110 @@
+/** A split ring as the device sees it: what a driver put there, and what is given back. QEMU 7.2: hw/virtio/virtio.c. */
+import type { Effects } from '../device.ts';
+import { DESCRIPTOR, FEATURE, MOST, NO_INTERRUPT } from './registers.ts';
+import { hasFeature, type Segment, type VirtioState, type VirtqueueState } from './state.ts';
+
+/** A chain of descriptors somebody may take, or why nobody may. */
+export type Chain =
+  | { readonly head: number; readonly out: readonly Segment[]; readonly in: readonly Segment[] }
+  | { readonly error: string };
+
+/** Bytes of memory. What is no memory reads zero: a ring is not looked for in registers. */
+export function readMemory(effects: Effects, { gpa, length }: Segment): Uint8Array {
+  const reach = effects.ramReach(gpa, length);
+  const bytes = new Uint8Array(length);
+  if (reach > 0) bytes.set(effects.dmaRead(gpa, reach));
+  return bytes;
+}
+
+const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+const read16 = (effects: Effects, gpa: number): number =>
+  view(readMemory(effects, { gpa, length: 2 })).getUint16(0, true);
+
+/** How far the driver has come. */
+export const availableIndex = ({ avail }: VirtqueueState, effects: Effects): number => read16(effects, avail + 2);
+
+/** The chain a driver put there next; what is read of memory decides. virtqueue_split_pop. */
+export function nextChain(queue: VirtqueueState, effects: Effects): Chain {
+  const { size, avail, desc, lastAvail, elements, filled } = queue;
+  if (elements.length + filled >= size) return { error: 'Virtqueue size exceeded' };
+  const head = read16(effects, avail + 4 + 2 * (lastAvail % size));
+  if (head >= size) return { error: `Guest says index ${head} is available` };
+  const table = { gpa: desc, count: size };
+  const first = descriptorAt(effects, table, head);
+  if ((first.flags & DESCRIPTOR.indirect) === 0) return collect(effects, table, { head, first });
+  if (first.length === 0 || first.length % DESCRIPTOR.bytes !== 0) {
+    return { error: 'Invalid size for indirect buffer table' };
+  }
+  // As in QEMU, whether the driver accepted the feature or not.
+  const indirect = { gpa: first.gpa, count: first.length / DESCRIPTOR.bytes };
+  return collect(effects, indirect, { head, first: descriptorAt(effects, indirect, 0) });
+}
+
+interface Descriptor extends Segment {
+  readonly flags: number;
+  readonly next: number;
+}
+
+interface Table {
+  readonly gpa: number;
+  readonly count: number;
+}
+
+function descriptorAt(effects: Effects, { gpa }: Table, index: number): Descriptor {
+  const bytes = view(readMemory(effects, { gpa: gpa + DESCRIPTOR.bytes * index, length: DESCRIPTOR.bytes }));
+  return {
+    gpa: Number(bytes.getBigUint64(0, true)),
+    length: bytes.getUint32(8, true),
+    flags: bytes.getUint16(12, true),
+    next: bytes.getUint16(14, true),
+  };
+}
+
+/** Follow the descriptors of a table from the first of a chain on. */
+function collect(
+  effects: Effects,
+  table: Table,
+  { head, first }: { readonly head: number; readonly first: Descriptor },
+): Chain {
+  const out: Segment[] = [];
+  const into: Segment[] = [];
+  let here = first;
+  for (let entries = 1; ; entries++) {
+    const { gpa, length } = here;
+    const isWrite = (here.flags & DESCRIPTOR.write) !== 0;
+    if (!isWrite && into.length > 0) return { error: 'Incorrect order for descriptors' };
+    if (length === 0) return { error: 'virtio: zero sized buffers are not allowed' };
+    if (out.length + into.length >= MOST.descriptors) {
+      return { error: 'virtio: too many write descriptors in indirect table' };
+    }
+    (isWrite ? into : out).push({ gpa, length });
+    if (entries > table.count) return { error: 'Looped descriptor' };
+    if ((here.flags & DESCRIPTOR.next) === 0) return { head, out, in: into };
+    if (here.next >= table.count) return { error: `Desc next is ${here.next}` };
+    here = descriptorAt(effects, table, here.next);
+  }
+}
+
+/** Whether the driver wants to be interrupted for what was flushed; it is asked in its memory. virtio_should_notify. */
+export function wantsNotification(virtio: VirtioState, queue: VirtqueueState, effects: Effects): boolean {
+  const { avail, size, usedIdx, signalledUsed, isSignalledKnown, elements, filled, lastAvail } = queue;
+  return effects.transaction(() => {
+    if (hasFeature(virtio, FEATURE.notifyOnEmpty) && elements.length + filled === 0) {
+      if (availableIndex(queue, effects) === lastAvail) return true;
+    }
+    if (!hasFeature(virtio, FEATURE.eventIdx)) return (read16(effects, avail) & NO_INTERRUPT) === 0;
+    if (!isSignalledKnown) return true;
+    return needsEvent(read16(effects, avail + 4 + 2 * size), usedIdx, signalledUsed);
+  });
+}
+
+/** vring_need_event: whether an index went past `event` on its way from `old` to `now`. Virtio 1.1, 2.6.7.2. */
+export const needsEvent = (event: number, now: number, old: number): boolean =>
+  ((now - event - 1) & 0xffff) < ((now - old) & 0xffff);
+
+/** Where a place of the used ring lies: id and length, 4 bytes each. */
+export const usedPlace = ({ used, size }: VirtqueueState, idx: number): number => used + 4 + 8 * (idx % size);
+
+/** Where the device says from which available index on it wants to be notified. */
+export const availEventPlace = ({ used, size }: VirtqueueState): number => used + 4 + 8 * size;

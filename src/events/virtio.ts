@@ -1,0 +1,53 @@
+import { fact, hex } from './schema.ts';
+
+const OF_QUEUE = { dev: 'text', queue: 'u' } as const;
+const OF_ELEMENT = { ...OF_QUEUE, elem: 'u' } as const;
+
+interface OfQueue {
+  readonly dev: string;
+  readonly queue: number;
+}
+
+interface OfElement extends OfQueue {
+  readonly elem: number;
+}
+
+const queueOf = (e: OfQueue): string => `vdev ${e.dev} vq ${e.queue}`;
+const elementOf = (e: OfElement): string => `${queueOf(e)} elem ${e.elem}`;
+
+/** What virtio devices do: QEMU's trace events (names of 7.2, pointers as names and numbers), and what it does not trace. */
+export const VIRTIO_EVENTS = {
+  virtio_set_status: fact({ dev: 'text', val: 'u' }, (e) => `vdev ${e.dev} val ${e.val}`),
+  /** A driver's notification has come to the device. */
+  virtio_queue_notify: fact({ dev: 'text', n: 'u' }, (e) => `vdev ${e.dev} n ${e.n} vq ${e.n}`),
+  /** A chain of descriptors is the device's. segments: guest-physical address and length of each, 12 bytes, readable ones first. */
+  virtqueue_pop: fact(
+    { ...OF_ELEMENT, head: 'u', in_num: 'u', out_num: 'u', segments: 'bytes' },
+    (e) => `${elementOf(e)} in_num ${e.in_num} out_num ${e.out_num} head ${e.head}`,
+  ),
+  /** It is put into the used ring, `idx` places behind where that stands. */
+  virtqueue_fill: fact({ ...OF_ELEMENT, len: 'u', idx: 'u' }, (e) => `${elementOf(e)} len ${e.len} idx ${e.idx}`),
+  /** The used index goes on: what was filled is the driver's. */
+  virtqueue_flush: fact({ ...OF_QUEUE, count: 'u' }, (e) => `${queueOf(e)} count ${e.count}`),
+  virtio_notify: fact(OF_QUEUE, queueOf),
+  /** The same by the eventfd of an MSI route. */
+  virtio_notify_irqfd: fact(OF_QUEUE, queueOf),
+  /** The driver does not want to be interrupted for what was flushed. */
+  'sim:virtio_notify_suppressed': fact(OF_QUEUE, queueOf),
+  /** Features the driver accepts, of those the device offers: low and high word. */
+  'sim:virtio_features': fact(
+    { dev: 'text', low: 'u', high: 'u' },
+    (e) => `vdev ${e.dev} accepted 0x${hex(e.high)}:${hex(e.low).padStart(8, '0')}`,
+  ),
+  /** The device is as new, at a driver's wish. */
+  'sim:virtio_reset': fact({ dev: 'text' }, (e) => `vdev ${e.dev}`),
+  /** A driver did what none may do: nothing goes on until it resets the device. queue -1: of no queue. */
+  'sim:virtio_error': fact({ dev: 'text', queue: 'i', why: 'text' }, (e) => `vdev ${e.dev} vq ${e.queue} ${e.why}`),
+  /** The configuration changed, and the driver is told. */
+  'sim:virtio_config_changed': fact({ dev: 'text' }, (e) => `vdev ${e.dev}`),
+  /** What a driver reaches through the window in configuration space: dir is 'read' or 'write'. */
+  'sim:virtio_window': fact(
+    { dev: 'text', dir: 'text', region: 'u', offset: 'u', size: 'u', value: 'u' },
+    (e) => `vdev ${e.dev} ${e.dir} region ${e.region} offset 0x${hex(e.offset)} size ${e.size} value 0x${hex(e.value)}`,
+  ),
+} as const;
