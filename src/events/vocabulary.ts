@@ -1,4 +1,5 @@
 import { DEVICE_FACTS } from './device.ts';
+import { DISK_FACTS } from './disk.ts';
 import { IOCTL_EVENTS } from './ioctl.ts';
 import { KVM_EVENTS } from './kvm.ts';
 import { KVM_FACTS } from './kvm-facts.ts';
@@ -16,6 +17,7 @@ export const VOCABULARY = {
   ...KVM_FACTS,
   ...IOCTL_EVENTS,
   ...DEVICE_FACTS,
+  ...DISK_FACTS,
 } as const;
 
 export type MachineEvent = EventsOf<typeof VOCABULARY>;
