@@ -28,11 +28,39 @@ type BoardFact =
 export type DeviceFact = EventOf<
   | Exclude<keyof typeof DEVICE_FACTS, BoardFact>
   | keyof typeof VIRTIO_EVENTS
-  | 'sim:exit_requested' | 'sim:powered_off' | 'sim:guest_panicked'
+  | 'sim:exit_requested'
+  | 'sim:powered_off'
+  | 'sim:guest_panicked'
 >;
 
 /** What may wake a machine that sleeps. */
 export type WakeReason = 'rtc' | 'pm-timer' | 'other';
+
+/** What a drive is. */
+export interface DriveInfo {
+  /** Of 512 bytes. */
+  readonly sectors: number;
+  readonly readOnly: boolean;
+  /** Writes wait in a cache for a flush, as long as a guest does not turn that off. */
+  readonly writeCache: boolean;
+  /** As `-drive serial=` has it; else empty. */
+  readonly serial: string;
+}
+
+export type DiskOperation = 'read' | 'write' | 'flush' | 'discard' | 'write-zeroes';
+
+/** What a device asks of a drive. */
+export interface DiskRequest {
+  readonly drive: string;
+  /** The device's own number of it, among its requests in flight. */
+  readonly tag: number;
+  readonly op: DiskOperation;
+  /** In bytes, both zero for a flush. */
+  readonly offset: number;
+  readonly length: number;
+  /** A write is durable when it completes, and what completed before it. */
+  readonly fua?: boolean;
+}
 
 /** What a device may ask of the host. `chardev`: print these bytes where its `chardev` property says. */
 export interface Ask {
@@ -99,6 +127,18 @@ export interface Effects {
    * decided may follow from its length and its name, not from them: a rerun has zeroes.
    */
   payloadOf(sha256: string): Uint8Array;
+  /** A drive of the machine, by its `id`. */
+  drive(id: string): DriveInfo | undefined;
+  /** Ask something of a drive: `completed` is called once it is done. First come what is due first, then as asked. */
+  submit(request: DiskRequest): void;
+  /** Have all requests of the device to a drive complete now. */
+  drain(drive: string): void;
+  /** Bytes a drive holds, for memory: nothing may be decided by them, as for `payload`. */
+  diskRead(drive: string, offset: number, length: number): Uint8Array;
+  /** The drive holds these bytes of `payload` from now on. */
+  diskWrite(drive: string, offset: number, bytes: Uint8Array): void;
+  /** It holds zeroes. */
+  diskClear(drive: string, offset: number, length: number): void;
 }
 
 /** One range of registers a device answers: I/O ports or memory-mapped. */
@@ -167,6 +207,11 @@ export interface Device<S> {
    * elements there were to deal with. Without: a signal does no more than the reducer says.
    */
   notified?(state: S, id: number, effects: Effects): number;
+  /**
+   * A request to a drive is done, as `sim:disk_completed` has told the device's reducer. result: 0, or an errno as a negative number. The bytes move now, and by the device: a
+   * write is in the drive's cache when its request is done, a flush makes durable what was done before it.
+   */
+  completed?(state: S, request: DiskRequest, result: number, effects: Effects): void;
   /** System reset with consequences, which commits (not power-on: that is a fresh state). */
   reset?(state: S, effects: Effects): void;
   /** For a stopped person: labels and values. */

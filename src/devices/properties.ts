@@ -22,6 +22,8 @@ export interface SwitchProperty extends Described<boolean> {
 
 export interface TextProperty extends Described<string> {
   readonly type: 'str';
+  /** It is the `id` of a drive that no other device has, and has to be given. */
+  readonly names?: 'drive';
 }
 
 export type Property = NumberProperty | SwitchProperty | TextProperty;
@@ -70,6 +72,9 @@ export const bool = (otherwise: boolean, help: string): SwitchProperty => ({ typ
 
 /** @public */
 export const text = (otherwise: string, help: string): TextProperty => ({ type: 'str', default: otherwise, help });
+
+/** @public The drive a device is for. */
+export const driveId = (help: string): TextProperty => ({ type: 'str', default: '', help, names: 'drive' });
 
 /** Whether a property can have a value. */
 export function accepts(property: Property, value: unknown): value is PropertyValue {

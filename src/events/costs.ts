@@ -13,6 +13,10 @@ export const COSTS = {
   /** Not nothing: a thread that always finds more to do must let the others have their turns. */
   handler: { usual: 500, least: 1, what: 'one handler of a file descriptor' },
   element: { usual: 300, least: 0, what: 'each element it deals with' },
+  /** A fast disk. Firmware polls: what a request takes longer it spends in exits. */
+  'disk-access': { usual: 40_000, least: 0, what: 'a request of a disk' },
+  'disk-kib': { usual: 256, least: 0, what: 'each KiB it reads or writes' },
+  'disk-flush': { usual: 100_000, least: 0, what: "making a disk's writes durable" },
 } as const;
 
 export type CostName = keyof typeof COSTS;

@@ -1,4 +1,5 @@
 import { DEVICE_FACTS } from './device.ts';
+import { DISK_FACTS } from './disk.ts';
 import { IOCTL_EVENTS } from './ioctl.ts';
 import { KVM_EVENTS } from './kvm.ts';
 import { KVM_FACTS } from './kvm-facts.ts';
@@ -18,6 +19,7 @@ export const VOCABULARY = {
   ...IOCTL_EVENTS,
   ...DEVICE_FACTS,
   ...VIRTIO_EVENTS,
+  ...DISK_FACTS,
 } as const;
 
 export type MachineEvent = EventsOf<typeof VOCABULARY>;

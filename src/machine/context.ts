@@ -5,6 +5,7 @@ import { earliestDeadline } from '../events/timers.ts';
 import { MAIN_LOOP, type Source, TIMER, vcpuSource } from '../events/stamped.ts';
 import type { KvmKernel } from '../kvm/api.ts';
 import type { Pages } from '../memory/pages.ts';
+import { earliestCompletion } from '../vmm/drives/due.ts';
 import { restore } from '../reducers/evolve.ts';
 import type { SliceDigests } from '../reducers/slices.ts';
 import { type MachineState, nowNs, type ThreadState, ticksUntil } from '../reducers/state.ts';
@@ -21,7 +22,7 @@ export interface MachineContext extends Surroundings {
   readonly vmm: Vmm;
   readonly pages: Pages;
   readonly digests: SliceDigests;
-  /** Derived from the timers and threads: the earliest deadline, or UNKNOWN. */
+  /** Derived from timers, drives and threads: the earliest deadline, or UNKNOWN. */
   deadline: Ns;
   cutAt: number;
   readonly tell: Tell;
@@ -51,12 +52,12 @@ export const now = ({ state, ticks }: MachineContext): Ns => nowNs(state, ticks)
 /** Ticks from now until virtual time reaches `deadline`; 0 when it has. */
 export const ticksTo = ({ state, ticks }: MachineContext, deadline: Ns): number => ticksUntil(state, ticks, deadline);
 
-/** The earliest deadline of the kernel's and the devices' timers and of the threads; Infinity when there is none. */
+/** The earliest deadline of the kernel's and the devices' timers, of drives and of threads; Infinity when there is none. */
 export function nextDeadline(context: MachineContext): Ns {
   if (context.deadline === UNKNOWN) {
     const { kvm, vmm, schedule } = context.state;
     const timers = Math.min(earliestDeadline(kvm.timers), earliestDeadline(vmm.timers));
-    context.deadline = Math.min(timers, earliestToAct(schedule.threads));
+    context.deadline = Math.min(timers, earliestCompletion(vmm.drives), earliestToAct(schedule.threads));
   }
   return context.deadline;
 }

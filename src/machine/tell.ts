@@ -7,7 +7,7 @@ import { evolve, rowOf } from '../reducers/evolve.ts';
 import { bitsOf } from '../reducers/row.ts';
 import { draftOf, isDigestNext, type MachineContext, nextSeq, UNKNOWN } from './context.ts';
 
-const OWNERS_OF_DEADLINES = bitsOf('kernelTimers', 'timers', 'schedule');
+const OWNERS_OF_DEADLINES = bitsOf('kernelTimers', 'timers', 'drives', 'schedule');
 
 /**
  * The one place where events get their envelope: a fact is stamped, evolved and told, in this order, before whoever

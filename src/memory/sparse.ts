@@ -20,18 +20,22 @@ export interface Base {
   read(at: number, into: Uint8Array): void;
 }
 
-/** Bytes over a base, changed by whole pages: costs what was changed, whatever the size. */
+/**
+ * Bytes over a base, changed by whole pages: costs what was changed, whatever the size. What a last page has beyond
+ * the size is zero.
+ */
 export class SparseBytes implements SparseRegion {
   readonly name: string;
   readonly pageCount: number;
+  private readonly size: number;
   private readonly base: Base;
   private readonly own = new Map<number, Page>();
   private readonly dirty = new Set<number>();
 
   constructor(name: string, size: number, base: Base) {
-    invariant(size % PAGE_SIZE === 0, 'a sparse region is whole pages', { name, size });
     this.name = name;
-    this.pageCount = size / PAGE_SIZE;
+    this.size = size;
+    this.pageCount = Math.ceil(size / PAGE_SIZE);
     this.base = base;
   }
 
@@ -81,7 +85,7 @@ export class SparseBytes implements SparseRegion {
     if (own !== undefined && own !== ZERO_PAGE && this.dirty.has(page)) return own;
     const fresh = new Uint8Array(PAGE_SIZE);
     if (own !== undefined) fresh.set(own);
-    else if (length < PAGE_SIZE) this.base.read(page * PAGE_SIZE, fresh);
+    else if (length < PAGE_SIZE) this.base.read(page * PAGE_SIZE, fresh.subarray(0, this.size - page * PAGE_SIZE));
     return this.change(page, fresh);
   }
 
@@ -97,7 +101,7 @@ export class SparseBytes implements SparseRegion {
     visit: (page: number, offset: number, from: number, length: number) => void,
   ): void {
     const end = at + length;
-    invariant(at >= 0 && end <= this.pageCount * PAGE_SIZE, 'bytes lie within their region', { at, length });
+    invariant(at >= 0 && length >= 0 && end <= this.size, 'bytes lie within their region', { at, length });
     for (let here = at; here < end; ) {
       const offset = here % PAGE_SIZE;
       const part = Math.min(end - here, PAGE_SIZE - offset);

@@ -1,5 +1,6 @@
 import { newKvmState } from '../kvm/new-state.ts';
 import type { MachineConfig } from '../vmm/config.ts';
+import { drivesAtPowerOn } from '../vmm/evolve/drives.ts';
 import { configOf, devicesAtPowerOn } from '../vmm/pc/parts.ts';
 import type { MachineState } from './state.ts';
 import { threadsAtPowerOn } from './threads.ts';
@@ -21,6 +22,7 @@ export function powerOn(made: Omit<MachineConfig, 'parts'>): MachineState {
       eventfds: {},
       msiRoutes: {},
       timers: {},
+      drives: drivesAtPowerOn(made.drives),
       resetBy: undefined,
     },
   };

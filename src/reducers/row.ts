@@ -30,6 +30,7 @@ export const OWNERS = [
   'board',
   'timers',
   'devices',
+  'drives',
 ] as const;
 
 /** Owners as a set of bits. */

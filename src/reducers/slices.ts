@@ -36,7 +36,7 @@ function boardOf({ vmm }: MachineState): unknown {
 }
 
 /** The slices of a machine, in a fixed order. */
-export function slicesOf({ smp, parts }: MachineConfig): readonly Slice[] {
+export function slicesOf({ smp, parts, drives = [] }: MachineConfig): readonly Slice[] {
   const vcpus = Array.from({ length: smp }, (_, index) => index);
   return [
     slice('clock', 'clock', ({ clock }) => clock),
@@ -55,6 +55,7 @@ export function slicesOf({ smp, parts }: MachineConfig): readonly Slice[] {
     slice('board', 'board', boardOf),
     slice('timers', 'timers', ({ vmm }) => vmm.timers),
     ...parts.map(({ name }) => slice(name, 'devices', (state) => deviceOf(state, name))),
+    ...drives.map(({ id }) => slice(`drive ${id}`, 'drives', ({ vmm }) => vmm.drives[id])),
   ];
 }
 

@@ -9,7 +9,11 @@ import { TapeEnded, tapeEngine, TapeMismatch } from './tape.ts';
 import { createVerifier, divergenceAt, recordedInputs, type Replayed, replayTo, type Verifier } from './verify.ts';
 
 /** What a rerun knows nothing of: guest memory, and the contents of images. */
-const UNKNOWN_TO_A_RERUN: ReadonlySet<string> = new Set(['sim:memory_digest.memory', 'sim:dma.digest']);
+const UNKNOWN_TO_A_RERUN: ReadonlySet<string> = new Set([
+  'sim:memory_digest.memory',
+  'sim:dma.digest',
+  'sim:disk_written.digest',
+]);
 
 /** A hypervisor run again: the machine at its end, without guest memory, and whether events came out as recorded. */
 export interface Rerun extends Replayed {

@@ -1,3 +1,4 @@
+import type { DriveInfo } from '../devices/device.ts';
 import type { Wires } from '../devices/wire.ts';
 import type { Costs } from '../events/costs.ts';
 import type { DeviceModel } from './models.ts';
@@ -23,6 +24,11 @@ export interface PartConfig {
   readonly wires: Wires;
 }
 
+/** A drive as a machine was made with it. */
+export interface DriveConfig extends DriveInfo {
+  readonly id: string;
+}
+
 /** What a machine was made as: nothing that happens changes it. */
 export interface MachineConfig {
   /** MiB. */
@@ -30,6 +36,8 @@ export interface MachineConfig {
   readonly smp: number;
   readonly serialLines: number;
   readonly devices: readonly DeviceOption[];
+  /** Absent: it has none. */
+  readonly drives?: readonly DriveConfig[];
   /** Firmware runs first; without it the kernel is loaded directly. */
   readonly firmware: boolean;
   /** `-boot order=`, where it is not the usual one. */

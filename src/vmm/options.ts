@@ -1,4 +1,5 @@
 import type { PropertyValue } from '../devices/properties.ts';
+import type { Base } from '../memory/sparse.ts';
 import type { SmbiosSaid } from './smbios/said.ts';
 
 /** A file's content with the name the guest may see (a multiboot kernel's argv[0]). */
@@ -54,6 +55,8 @@ export interface MachineOptions {
   readonly smbios?: SmbiosSaid | undefined;
   /** `-fw_cfg`: files beside the machine's own, by their names. */
   readonly fwCfg?: readonly NamedImage[];
+  /** What drives hold before anything is written, by `id`. One that is missing holds zeroes: to a rerun they are unknown. */
+  readonly disks?: ReadonlyMap<string, Base>;
   /** `-no-reboot`: a reset ends the run. */
   readonly noReboot?: boolean;
 }

@@ -1,7 +1,8 @@
 /** All state of QEMU's half: plain values, complete. What follows from it is rebuilt. */
 import type { Source } from '../events/stamped.ts';
-import type { Gpa, Hva } from '../base/units.ts';
+import type { Gpa, Hva, Ns, Seq } from '../base/units.ts';
 import type { Timers } from '../events/timers.ts';
+import type { DiskRequest } from '../devices/device.ts';
 import type { OptionState, StateOf } from './models.ts';
 
 /** A KVM memory slot in use, as set by KVM_SET_USER_MEMORY_REGION. */
@@ -39,6 +40,30 @@ export interface EventfdPlace {
   readonly size: number;
   readonly pio: boolean;
   readonly match: number | undefined;
+}
+
+/** A request to a drive that is not done yet. */
+export interface RequestInFlight extends Omit<DiskRequest, 'drive'> {
+  /** The part that asked. */
+  readonly dev: string;
+  /** Virtual nanosecond at which it is done. */
+  readonly due: Ns;
+  /** Sequence number of the fact that submitted it. */
+  readonly submitted: Seq;
+}
+
+/** What a drive does, apart from the bytes it holds. */
+export interface DriveState {
+  /** As they are going to complete. */
+  readonly inFlight: readonly RequestInFlight[];
+  /** Requests that are done, by what they asked for. */
+  readonly done: Readonly<Partial<Record<DiskRequest['op'], number>>>;
+  /** Those among them that failed. */
+  readonly failed: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** How many times it was written or cleared since all it holds was durable. */
+  readonly unflushed: number;
 }
 
 /** State of each device by the name of its part. */
@@ -86,6 +111,8 @@ export interface VmmState {
   readonly timers: Timers;
   /** Who asked for a reset that has not happened yet. */
   readonly resetBy: string | undefined;
+  /** By their `id`. */
+  readonly drives: Readonly<Record<string, DriveState>>;
   /** Absent while the machine is awake. */
   readonly sleep?: Sleep;
 }

@@ -8,7 +8,8 @@ import type { MachineEvent } from '../events/vocabulary.ts';
 import type { BulkRegion } from '../memory/pages.ts';
 import type { KvmKernel } from '../kvm/api.ts';
 import { KVM_RUN } from '../kvm/ioctl/ioctls.ts';
-import { DeviceCall } from './board/device-call.ts';
+import { callOf, DeviceCall } from './board/device-call.ts';
+import { completeDue } from './drives/requests.ts';
 import type { VmmHost } from './host.ts';
 import { type Board, Machine, type Part } from './board/machine.ts';
 import { describeFlatView, type MemoryTree, memoryTrees } from './memory/mtree.ts';
@@ -25,7 +26,7 @@ import { serviceExit } from './accel/service.ts';
 export interface Vmm {
   /** Answer the exit a vCPU's KVM_RUN returned with. */
   service(vcpu: number, origin: Origin): void;
-  /** Expire the devices' timers due at or before now. False: there was none. */
+  /** Expire the devices' timers due at or before now, and complete the drives' requests. False: there was none. */
   expire(origin: Origin): boolean;
   /** A thread found an eventfd of a device signalled. Returns how many elements it dealt with. */
   handle(fd: number, origin: Origin): number;
@@ -78,6 +79,7 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
       return awaitsAlarm(host.state);
     },
     restored: () => redraw(board),
+    regions: [...board.drives.values()].map(({ bytes }) => bytes),
     deviceNames: board.parts.map((part) => part.name),
     ownerOf: (gpa) => {
       const leaf = rangeAt(board.memoryView, gpa)?.leaf;
@@ -111,7 +113,7 @@ function describeFlat({ memoryView, ioView }: Board): string {
   return `${describeFlatView('memory', 'system', memoryView)}\n\n${describeFlatView('I/O', 'io', ioView)}`;
 }
 
-/** Devices in the order they were made, each one's timers in its own. */
+/** Devices in the order they were made, each one's timers in its own; then what drives have done. */
 function expireDevices(machine: Machine): boolean {
   let hasFired = false;
   for (const part of machine.parts) {
@@ -121,6 +123,7 @@ function expireDevices(machine: Machine): boolean {
       fire(machine, part, timer, id);
     }
   }
+  if (completeDue(machine, callOf)) hasFired = true;
   if (hasFired) changePowerIfAsked(machine);
   return hasFired;
 }

@@ -52,7 +52,7 @@ describe('QEMU spelling', () => {
   });
 
   test.each([
-    ['exits=1', "there is no cost 'exits'. There are exit, user-exit, main-loop-wake, worker-wake, handler, element."],
+    ['exits=1', "there is no cost 'exits'. There are exit, user-exit, main-loop-wake, worker-wake, handler, element, "],
     ['toString=1', "there is no cost 'toString'"],
     ['600', 'write NAME=NS'],
     ['', 'write NAME=NS'],

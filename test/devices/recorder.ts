@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { produce } from 'immer';
 import type { Draft } from '../../src/base/draft.ts';
-import type { Device, DeviceReducer, Effects } from '../../src/devices/device.ts';
+import type { Device, DeviceReducer, DiskRequest, DriveInfo, Effects } from '../../src/devices/device.ts';
 import { configWritten, movesRegions, type PciFunction, type PciFunctionState } from '../../src/devices/pci/index.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
@@ -26,6 +26,10 @@ export class Bench<S> {
   readonly timers = new Map<string, number>();
   readonly memory = new Uint8Array(4096);
   payloads: PayloadSource = NO_PAYLOADS;
+  /** Drives with what they hold, by `id`. */
+  readonly disks = new Map<string, { readonly info: DriveInfo; readonly bytes: Uint8Array }>();
+  /** Requests in flight, which complete when the test says so. */
+  readonly requests: DiskRequest[] = [];
   now = 0;
   private pending: ((state: Draft<S>) => void) | undefined;
   private folded: S;
@@ -78,7 +82,24 @@ export class Bench<S> {
       ramReach: (gpa, length) => Math.max(0, Math.min(length, this.memory.length - gpa)),
       dmaWrite: (gpa, bytes) => this.memory.set(bytes, gpa),
       dmaTold: (gpa, bytes) => this.memory.set(bytes, gpa),
+      drive: (id) => this.disks.get(id)?.info,
+      submit: (request) => void this.requests.push(request),
+      drain: (drive) => this.requests.filter((each) => each.drive === drive).forEach((each) => this.complete(each)),
+      diskRead: (drive, offset, length) => this.disk(drive).slice(offset, offset + length),
+      diskWrite: (drive, offset, bytes) => this.disk(drive).set(bytes, offset),
+      diskClear: (drive, offset, length) => void this.disk(drive).fill(0, offset, offset + length),
     };
+  }
+
+  private disk(drive: string): Uint8Array {
+    return this.disks.get(drive)!.bytes;
+  }
+
+  /** A request in flight is done: the first, unless another is said. */
+  complete(request = this.requests[0]!, result = 0): void {
+    this.requests.splice(this.requests.indexOf(request), 1);
+    this.device.completed?.(this.state, request, result, this.effects);
+    this.checkFold();
   }
 
   private known(timer: string): string {

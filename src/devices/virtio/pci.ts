@@ -1,7 +1,14 @@
 /** A virtio device as a PCI function. QEMU 7.2: hw/virtio/virtio-pci.c. */
 import type { DeviceReducer, Effects, EventfdWrite } from '../device.ts';
 import type { Driver } from '../driver.ts';
-import { type FunctionBody, getConfig, isBusMaster, PCI, type PciFunctionState, shapedPciDriver } from '../pci/index.ts';
+import {
+  type FunctionBody,
+  getConfig,
+  isBusMaster,
+  PCI,
+  type PciFunctionState,
+  shapedPciDriver,
+} from '../pci/index.ts';
 import { bool, type PropertiesOf, uint32 } from '../properties.ts';
 import { virtioReducer } from './evolve.ts';
 import { joinReducers } from './join-reducers.ts';
@@ -133,4 +140,3 @@ function windowAccess(
 function told(effects: Effects, dir: 'read' | 'write', { region, offset, size }: WindowAccess, value: number): void {
   effects.raise({ kind: 'sim:virtio_window', dev: effects.name, dir, region, offset, size, value });
 }
-

@@ -26,11 +26,7 @@ export interface Handler<Look> {
 }
 
 /** Deal with all that a driver has put into a queue. Returns how many elements there were. */
-export function serveQueue<Look>(
-  part: VirtioPart<VirtioFunctionState>,
-  queue: number,
-  handler: Handler<Look>,
-): number {
+export function serveQueue<Look>(part: VirtioPart<VirtioFunctionState>, queue: number, handler: Handler<Look>): number {
   const { state, effects } = part;
   if (!isServed(state, queueOf(state, queue))) return 0;
   let available: number | undefined;

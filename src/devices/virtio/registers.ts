@@ -1,7 +1,14 @@
 /** Registers, structures and bits of virtio over PCI. Virtio 1.1, 2.1, 4.1; legacy: 4.1.4.8. */
 
 /** Device status bits. Virtio 1.1, 2.1. */
-export const STATUS = { acknowledge: 1, driver: 2, driverOk: 4, featuresOk: 8, needsReset: 0x40, failed: 0x80 } as const;
+export const STATUS = {
+  acknowledge: 1,
+  driver: 2,
+  driverOk: 4,
+  featuresOk: 8,
+  needsReset: 0x40,
+  failed: 0x80,
+} as const;
 
 /** Interrupt status bits. */
 export const ISR = { queue: 1, config: 2 } as const;

@@ -14,7 +14,10 @@ export interface DriverAccess {
 }
 
 /** Features every virtio device offers by its ring and transport. */
-const RING_FEATURES = { low: 2 ** FEATURE.notifyOnEmpty + 2 ** FEATURE.anyLayout, bad: 2 ** FEATURE.badFeature } as const;
+const RING_FEATURES = {
+  low: 2 ** FEATURE.notifyOnEmpty + 2 ** FEATURE.anyLayout,
+  bad: 2 ** FEATURE.badFeature,
+} as const;
 const bit = (feature: number): number => 2 ** (feature % 32);
 const MODERN_HIGH = bit(FEATURE.version1) + bit(FEATURE.ringReset);
 /** What only the legacy interface shows. */

@@ -1,6 +1,7 @@
 import type { EventKind } from '../../events/vocabulary.ts';
 import type { Rows } from '../row.ts';
 import { DEVICE_ROWS } from './device.ts';
+import { DISK_ROWS } from './disk.ts';
 import { IOCTL_ROWS } from './ioctl.ts';
 import { KVM_ROWS } from './kvm.ts';
 import { KVM_FACT_ROWS } from './kvm-facts.ts';
@@ -19,4 +20,5 @@ export const REDUCERS: Rows<EventKind> = {
   ...IOCTL_ROWS,
   ...DEVICE_ROWS,
   ...VIRTIO_ROWS,
+  ...DISK_ROWS,
 };

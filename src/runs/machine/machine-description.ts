@@ -19,6 +19,9 @@ const LEAST_DIGEST_EVERY = 1000;
 
 const cost = (name: CostName) => z.number().int().min(COSTS[name].least).max(MOST.costNs);
 
+/** A cost of what there was not when traces were first recorded. */
+const laterCost = (name: CostName) => cost(name).default(COSTS[name].usual);
+
 /** Before costs were recorded there was one. */
 const COSTS_ONCE = {
   exit: 600,
@@ -27,6 +30,9 @@ const COSTS_ONCE = {
   'worker-wake': COSTS['worker-wake'].usual,
   handler: COSTS.handler.usual,
   element: COSTS.element.usual,
+  'disk-access': COSTS['disk-access'].usual,
+  'disk-kib': COSTS['disk-kib'].usual,
+  'disk-flush': COSTS['disk-flush'].usual,
 };
 
 const BOOT = z.object({
@@ -74,6 +80,9 @@ const MACHINE_DESCRIPTION = z.object({
       'worker-wake': cost('worker-wake'),
       handler: cost('handler'),
       element: cost('element'),
+      'disk-access': laterCost('disk-access'),
+      'disk-kib': laterCost('disk-kib'),
+      'disk-flush': laterCost('disk-flush'),
     })
     .default(COSTS_ONCE),
   digestEvery: z.union([z.literal(0), z.number().int().min(LEAST_DIGEST_EVERY)]),

@@ -1,9 +1,10 @@
 import { digestOfBytes } from '../../base/digest.ts';
 import { invariant } from '../../base/invariant.ts';
 import type { Gpa, Ns } from '../../base/units.ts';
-import type { Ask, Effects, WakeReason } from '../../devices/device.ts';
+import type { Ask, DiskRequest, DriveInfo, Effects, WakeReason } from '../../devices/device.ts';
 import { armTimer, cancelTimer } from '../../events/timers.ts';
 import type { MachineEvent } from '../../events/vocabulary.ts';
+import { clearDrive, drain, readDrive, submit, writeDrive } from '../drives/requests.ts';
 import type { Machine, Part } from './machine.ts';
 import { ramReachOf, reachOf, readBytes, writeBytes } from '../memory/address-space.ts';
 import { raiseVector } from './messages.ts';
@@ -130,6 +131,30 @@ export class DeviceCall implements Effects {
 
   payloadOf(sha256: string): Uint8Array {
     return new Uint8Array(this.machine.board.host.payload(sha256));
+  }
+
+  drive(id: string): DriveInfo | undefined {
+    return this.machine.board.drives.get(id)?.info;
+  }
+
+  submit(request: DiskRequest): void {
+    submit(this.machine, this.part, request);
+  }
+
+  drain(drive: string): void {
+    drain(this.machine, this.part, drive, callOf);
+  }
+
+  diskRead(drive: string, offset: number, length: number): Uint8Array {
+    return readDrive(this.machine, drive, offset, length);
+  }
+
+  diskWrite(drive: string, offset: number, bytes: Uint8Array): void {
+    writeDrive(this.machine, drive, offset, bytes);
+  }
+
+  diskClear(drive: string, offset: number, length: number): void {
+    clearDrive(this.machine, drive, offset, length);
   }
 
   private tellDma(dir: 'read' | 'write', gpa: Gpa, bytes: Uint8Array): void {

@@ -7,6 +7,7 @@ import type { MachineEvent } from '../../events/vocabulary.ts';
 import type { Kvm, KvmKernel } from '../../kvm/api.ts';
 import type { MachineConfig, PartConfig } from '../config.ts';
 import type { ProcessorId } from '../cpu/cpuid.ts';
+import type { Drive } from '../drives/drive.ts';
 import type { HostMemory, VmmHost } from '../host.ts';
 import type { RegisterBus } from '../memory/access.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
@@ -69,6 +70,8 @@ export interface Board {
   readonly options: MachineOptions;
   readonly ram: RamLayout;
   readonly parts: readonly Part[];
+  /** By their `id`. */
+  readonly drives: ReadonlyMap<string, Drive>;
   readonly hva: HostRanges;
   readonly fds: VmFds;
   readonly processorId: ProcessorId;

@@ -6,6 +6,7 @@ import { parseCpuModel } from '../cpu/model.ts';
 import { readRegister, writeRegister } from '../board/bus.ts';
 import { DeviceCall } from '../board/device-call.ts';
 import { resetCode } from '../direct/reset-code.ts';
+import { drivesOf } from '../drives/drive.ts';
 import { firmwareItems } from '../fw-cfg/items.ts';
 import type { VmmHost } from '../host.ts';
 import { enterKvmRun } from '../accel/kvm-reset.ts';
@@ -35,6 +36,7 @@ export function buildMachine(kernel: KvmKernel, options: MachineOptions, host: V
     options,
     ram,
     parts,
+    drives: drivesOf(host.config.drives, options.disks),
     hva: { ...hostRanges(host, options, ram.total, origin), roms: hostRoms(host, parts, origin) },
     fds,
     processorId,

@@ -6,6 +6,7 @@ import type { MachineConfig, PartConfig } from '../config.ts';
 import { type DeviceModel, driverOf, type SetupOf } from '../models.ts';
 import type { DevicesState } from '../state.ts';
 import { checkPorts, checkSlot } from './addresses.ts';
+import { checkDrives } from './drive-properties.ts';
 import { optionPart } from './option-parts.ts';
 import { ramLayout } from './ram-layout.ts';
 import { type Seat, seated } from './seat.ts';
@@ -13,7 +14,7 @@ import { type Seat, seated } from './seat.ts';
 /** What of a machine's options decides which devices it has and how they come up. */
 export type Board = Pick<
   MachineConfig,
-  'memory' | 'smp' | 'serialLines' | 'devices' | 'firmware' | 'bootOrder' | 'rtcAhead'
+  'memory' | 'smp' | 'serialLines' | 'devices' | 'drives' | 'firmware' | 'bootOrder' | 'rtcAhead'
 >;
 
 /** A machine's configuration, with its parts. */
@@ -40,6 +41,7 @@ function placeOf({ name, model, bases, pci, wires }: Part): PartConfig {
 export function pcParts(made: Board, items: FwCfgItems): Part[] {
   const parts = [...boardParts(made), ...serialParts(made), part('fw_cfg', 'fwCfg', { items })];
   if (!made.firmware) parts.push(part(DIRECT_BOOT, 'directBoot', {}));
+  checkDrives(made);
   for (const [index, option] of made.devices.entries()) {
     const added = optionPart(option, index, parts);
     checkSlot(added, parts);

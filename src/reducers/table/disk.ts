@@ -1,0 +1,16 @@
+import type { DISK_FACTS } from '../../events/disk.ts';
+import { deviceFact } from '../../vmm/evolve/devices.ts';
+import * as drives from '../../vmm/evolve/drives.ts';
+import { changes, type Rows, vmm } from '../row.ts';
+
+export const DISK_ROWS: Rows<keyof typeof DISK_FACTS> = {
+  'sim:disk_submitted': changes(
+    ['drives', 'devices'],
+    vmm((state, event, _config, stamped) => drives.submitted(state, event, stamped)),
+    vmm(deviceFact(({ dev }) => dev)),
+  ),
+  'sim:disk_completed': changes(['drives', 'devices'], vmm(drives.completed), vmm(deviceFact(({ dev }) => dev))),
+  'sim:disk_written': changes(['drives'], vmm(drives.changed)),
+  'sim:disk_cleared': changes(['drives'], vmm(drives.changed)),
+  'sim:disk_flushed': changes(['drives'], vmm(drives.flushed)),
+};

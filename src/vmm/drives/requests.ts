@@ -1,0 +1,110 @@
+/** Requests of devices to drives: QEMU's block backend, as far as a device sees it. */
+import { digestOfBytes } from '../../base/digest.ts';
+import { invariant } from '../../base/invariant.ts';
+import type { Ns } from '../../base/units.ts';
+import type { DiskRequest } from '../../devices/device.ts';
+import type { Costs } from '../../events/costs.ts';
+import type { Machine, Part } from '../board/machine.ts';
+import type { CallOf } from '../board/pins.ts';
+import type { RequestInFlight } from '../state.ts';
+import { type Drive, SECTOR } from './drive.ts';
+import { type DueRequest, nextToComplete } from './due.ts';
+
+/** A drive of the machine, which a device has made sure of. */
+export function driveOf({ board }: Machine, id: string): Drive {
+  const drive = board.drives.get(id);
+  invariant(drive !== undefined, 'a device asks drives of its machine', { id });
+  return drive;
+}
+
+/** A device's request is in flight from now on. */
+export function submit(machine: Machine, { name: dev }: Part, request: DiskRequest): void {
+  const { drive, tag, op, offset, length: len, fua = false } = request;
+  const inFlight = machine.state.drives[drive]?.inFlight ?? [];
+  const isNew = !inFlight.some((other) => other.dev === dev && other.tag === tag);
+  invariant(isNew, 'a device tells its requests in flight apart', { dev, tag });
+  const due = machine.now() + latency(machine.config.costs, request);
+  machine.raise({ kind: 'sim:disk_submitted', drive, dev, tag, op, offset, len, fua, due });
+}
+
+const KIB = 1024;
+
+/** How long a drive takes for a request. Those in flight do not wait for each other. */
+function latency(costs: Costs, { op, length, fua }: DiskRequest): Ns {
+  if (op === 'flush') return costs['disk-flush'];
+  const moved = op === 'read' || op === 'write' ? Math.ceil((length * costs['disk-kib']) / KIB) : 0;
+  return costs['disk-access'] + moved + (fua === true ? costs['disk-flush'] : 0);
+}
+
+/** Complete what is due. False: there was nothing. */
+export function completeDue(machine: Machine, callOf: CallOf): boolean {
+  let hasCompleted = false;
+  for (;;) {
+    const request = nextToComplete(machine.state.drives);
+    if (request === undefined || request.due > machine.now()) return hasCompleted;
+    hasCompleted = true;
+    complete(machine, request, callOf);
+  }
+}
+
+/** Complete all that a device has in flight now. What it submits meanwhile stays. */
+export function drain(machine: Machine, { name }: Part, drive: string, callOf: CallOf): void {
+  const inFlight = (): readonly RequestInFlight[] => machine.state.drives[drive]?.inFlight ?? [];
+  for (const request of inFlight().filter(({ dev }) => dev === name)) {
+    const isStill = inFlight().some(({ submitted }) => submitted === request.submitted);
+    if (isStill) complete(machine, { ...request, drive }, callOf);
+  }
+}
+
+/** A request is done: its device moves the bytes. What follows does so because it was submitted. */
+function complete(from: Machine, request: DueRequest, callOf: CallOf): void {
+  const { drive, dev, tag, op, offset, length, fua = false, submitted } = request;
+  const result = resultOf(driveOf(from, drive), request);
+  const machine = from.after(from.after(submitted).raise({ kind: 'sim:disk_completed', drive, dev, tag, result }));
+  const part = machine.parts.find(({ name }) => name === dev)!;
+  if (result === 0 && op === 'flush') flush(machine, drive);
+  const asked = { drive, tag, op, offset, length, fua };
+  part.device.completed?.(machine.stateOf(part), asked, result, callOf(machine, part));
+  if (result === 0 && fua) flush(machine, drive);
+}
+
+function flush(machine: Machine, drive: string): void {
+  machine.raise({ kind: 'sim:disk_flushed', drive, changes: machine.state.drives[drive]!.unflushed });
+}
+
+const EPERM = 1;
+const EIO = 5;
+
+/** QEMU's blk_check_byte_request, and bdrv_co_pwritev of what is read-only. */
+function resultOf({ info }: Drive, { op, offset, length }: DiskRequest): number {
+  if (offset < 0 || length < 0 || offset + length > info.sectors * SECTOR) return -EIO;
+  return info.readOnly && op !== 'read' && op !== 'flush' ? -EPERM : 0;
+}
+
+/** Bytes a drive holds. */
+export function readDrive(machine: Machine, id: string, offset: number, length: number): Uint8Array {
+  const into = new Uint8Array(length);
+  driveOf(machine, id).bytes.read(offset, into);
+  return into;
+}
+
+/** A drive holds these bytes from now on. */
+export function writeDrive(machine: Machine, id: string, offset: number, bytes: Uint8Array): void {
+  const drive = changing(machine, id);
+  const digest = digestOfBytes(bytes);
+  machine.raise({ kind: 'sim:disk_written', drive: id, offset, len: bytes.length, digest });
+  drive.bytes.write(offset, bytes);
+}
+
+/** It holds zeroes. */
+export function clearDrive(machine: Machine, id: string, offset: number, length: number): void {
+  const drive = changing(machine, id);
+  machine.raise({ kind: 'sim:disk_cleared', drive: id, offset, len: length });
+  drive.bytes.clear(offset, length);
+}
+
+function changing(machine: Machine, id: string): Drive {
+  const drive = driveOf(machine, id);
+  invariant(!drive.info.readOnly, 'a device does not write to what is read-only', { id });
+  return drive;
+}
