@@ -3,6 +3,7 @@ import type { Gpa, Ns } from '../base/units.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { DEVICE_FACTS } from '../events/device.ts';
 import type { VIRTIO_EVENTS } from '../events/virtio.ts';
+import type { VIRTIO_BLK_EVENTS } from '../events/virtio-blk.ts';
 import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
 
 /** What the board puts on record, for whom devices have verbs. */
@@ -28,6 +29,7 @@ type BoardFact =
 export type DeviceFact = EventOf<
   | Exclude<keyof typeof DEVICE_FACTS, BoardFact>
   | keyof typeof VIRTIO_EVENTS
+  | keyof typeof VIRTIO_BLK_EVENTS
   | 'sim:exit_requested'
   | 'sim:powered_off'
   | 'sim:guest_panicked'

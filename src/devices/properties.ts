@@ -11,6 +11,8 @@ interface Described<T extends PropertyValue> {
 /** A number, with the least and the most it may be. */
 export interface NumberProperty extends Described<number> {
   readonly type: 'uint8' | 'uint16' | 'uint32' | 'uint64';
+  /** Unless it is given it is the number of the machine's processors. */
+  readonly usual?: 'cpus';
   readonly least: number;
   readonly most: number;
 }

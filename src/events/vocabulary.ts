@@ -8,6 +8,7 @@ import { QEMU_EVENTS } from './qemu.ts';
 import type { EventsOf, InputsOf, Receiver } from './schema.ts';
 import { SIM_EVENTS } from './sim.ts';
 import { VIRTIO_EVENTS } from './virtio.ts';
+import { VIRTIO_BLK_EVENTS } from './virtio-blk.ts';
 
 /** Every kind of event there is. To add one, add its row to its family's table, and one to reducers/table/. */
 export const VOCABULARY = {
@@ -19,6 +20,7 @@ export const VOCABULARY = {
   ...IOCTL_EVENTS,
   ...DEVICE_FACTS,
   ...VIRTIO_EVENTS,
+  ...VIRTIO_BLK_EVENTS,
   ...DISK_FACTS,
 } as const;
 

@@ -12,4 +12,5 @@ export {
 } from './queues.ts';
 export { readMemory } from './ring.ts';
 export { lengthOf, part } from './segments.ts';
+export { hasFeature } from './state.ts';
 export type { Element, Segment, VirtioFunctionState, VirtioState } from './state.ts';

@@ -14,7 +14,7 @@ export interface ConfigWrite {
 
 /** What a device does beside what all virtio devices do. */
 export interface VirtioBody<S extends VirtioFunctionState>
-  extends Partial<Pick<PciFunction<S>, 'timers' | 'powerOn' | 'expire' | 'receive'>> {
+  extends Partial<Pick<PciFunction<S>, 'timers' | 'powerOn' | 'expire' | 'receive' | 'completed'>> {
   /** The model's own features: low and high word. */
   features(part: VirtioPart<S>): Words;
   /** Its configuration as it is now. */
@@ -23,6 +23,8 @@ export interface VirtioBody<S extends VirtioFunctionState>
   configWritten?(part: VirtioPart<S>, write: ConfigWrite): void;
   /** A driver notified it of a queue. Returns how many elements there were. */
   serve(part: VirtioPart<S>, queue: number): number;
+  /** A driver says that it is at work. */
+  started?(part: VirtioPart<S>): void;
   /** Before a reset: what is under way comes to its end. */
   drain?(part: VirtioPart<S>): void;
   describe(state: S): Readonly<Record<string, string>>;

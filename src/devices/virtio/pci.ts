@@ -51,7 +51,15 @@ export function virtioPciDriver<Own extends object, P extends VirtioSetup>(
 function functionBody<S extends VirtioFunctionState>(layout: VirtioLayout, body: VirtioBody<S>): FunctionBody<S> {
   const { structures } = layout;
   const partOf = (state: S, effects: Effects): VirtioPart<S> => ({ layout, state, effects });
-  const { features: _features, config: _config, serve: _serve, configWritten: _written, drain: _drain, ...more } = body;
+  const {
+    features: _features,
+    config: _config,
+    serve: _serve,
+    configWritten: _written,
+    drain: _drain,
+    started: _started,
+    ...more
+  } = body;
   return {
     ...more,
     read(state, region, offset, size, effects) {

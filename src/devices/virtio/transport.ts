@@ -233,8 +233,10 @@ function accept<S extends VirtioFunctionState>(body: VirtioBody<S>, part: Virtio
 }
 
 function setStatus<S extends VirtioFunctionState>(body: VirtioBody<S>, part: VirtioPart<S>, val: number): void {
+  const before = part.state.status;
   part.effects.raise({ kind: 'virtio_set_status', dev: part.effects.name, val });
   if (val === 0) reset(body, part);
+  else if ((val & ~before & STATUS.driverOk) !== 0) body.started?.(part);
 }
 
 /** As new. */

@@ -8,7 +8,7 @@ import { KVM_FACT_ROWS } from './kvm-facts.ts';
 import { MMU_ROWS } from './mmu.ts';
 import { QEMU_ROWS } from './qemu.ts';
 import { SIM_ROWS } from './sim.ts';
-import { VIRTIO_ROWS } from './virtio.ts';
+import { VIRTIO_BLK_ROWS, VIRTIO_ROWS } from './virtio.ts';
 
 /** What every kind of event does to the state. */
 export const REDUCERS: Rows<EventKind> = {
@@ -20,5 +20,6 @@ export const REDUCERS: Rows<EventKind> = {
   ...IOCTL_ROWS,
   ...DEVICE_ROWS,
   ...VIRTIO_ROWS,
+  ...VIRTIO_BLK_ROWS,
   ...DISK_ROWS,
 };

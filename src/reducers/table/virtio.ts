@@ -1,4 +1,5 @@
 import type { VIRTIO_EVENTS } from '../../events/virtio.ts';
+import type { VIRTIO_BLK_EVENTS } from '../../events/virtio-blk.ts';
 import { deviceFact } from '../../vmm/evolve/devices.ts';
 import { changes, type Rows, tells, vmm } from '../row.ts';
 
@@ -18,4 +19,12 @@ export const VIRTIO_ROWS: Rows<keyof typeof VIRTIO_EVENTS> = {
   'sim:virtio_error': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:virtio_config_changed': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:virtio_window': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+};
+
+export const VIRTIO_BLK_ROWS: Rows<keyof typeof VIRTIO_BLK_EVENTS> = {
+  virtio_blk_handle_read: tells,
+  virtio_blk_handle_write: tells,
+  virtio_blk_rw_complete: tells,
+  virtio_blk_req_complete: tells,
+  'sim:virtio_blk_write_cache': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
 };

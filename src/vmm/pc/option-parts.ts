@@ -2,7 +2,7 @@
 import { Problem, shortly } from '../../base/problem.ts';
 import type { AnyDriver } from '../../devices/driver.ts';
 import { PCI, type PciFunctionState } from '../../devices/pci/index.ts';
-import { accepts, type PropertyValue, rangeOf } from '../../devices/properties.ts';
+import { accepts, type Property, type PropertyValue, rangeOf } from '../../devices/properties.ts';
 import type { Part } from '../board/machine.ts';
 import { type DeviceModel, drivers } from '../models.ts';
 import type { DeviceOption } from '../options.ts';
@@ -36,15 +36,23 @@ export function placeProperties({ bus, chardev }: AnyDriver): readonly string[] 
 }
 
 /** The device of an option: the `index`th, in a machine that has these parts. */
-export function optionPart({ driver: name, properties }: DeviceOption, index: number, parts: readonly Part[]): Part {
+export function optionPart(
+  { driver: name, properties }: DeviceOption,
+  index: number,
+  { smp, parts }: { readonly smp: number; readonly parts: readonly Part[] },
+): Part {
   const [model, driver] = optionDriver(name);
-  const setup = setupOf(driver, properties);
+  const setup = setupOf(driver, properties, smp);
   const seat = driver.bus === 'PCI' ? pciSeat(name, driver.atReset(setup), properties, parts) : {};
   return seated(optionName(name, index), model, driver, setup, seat);
 }
 
 /** What a device is set up by: what was given, or else the default. */
-function setupOf({ name, properties = {}, ...driver }: AnyDriver, given: DeviceOption['properties']): object {
+function setupOf(
+  { name, properties = {}, ...driver }: AnyDriver,
+  given: DeviceOption['properties'],
+  smp: number,
+): object {
   const known = [...Object.keys(properties), ...placeProperties({ name, ...driver })];
   const stranger = Object.keys(given).find((key) => !known.includes(key));
   if (stranger !== undefined) {
@@ -52,12 +60,15 @@ function setupOf({ name, properties = {}, ...driver }: AnyDriver, given: DeviceO
     throw new Problem(`-device ${name}: there is no property '${shortly(stranger)}'. ${what}`);
   }
   const values = Object.entries(properties).map(([key, property]): [string, PropertyValue] => {
-    const value = given[key] ?? property.default;
+    const value = given[key] ?? usualOf(property, smp);
     if (accepts(property, value)) return [key, value];
     throw new Problem(`-device ${name}: ${key}=${shortly(String(value))} is not ${rangeOf(property)}.`);
   });
   return Object.fromEntries(values);
 }
+
+const usualOf = (property: Property, smp: number): PropertyValue =>
+  property.type !== 'str' && property.type !== 'bool' && property.usual === 'cpus' ? smp : property.default;
 
 /** The pin of a function that has one leads to the ISA bridge. */
 function pciSeat(

@@ -43,7 +43,7 @@ export function pcParts(made: Board, items: FwCfgItems): Part[] {
   if (!made.firmware) parts.push(part(DIRECT_BOOT, 'directBoot', {}));
   checkDrives(made);
   for (const [index, option] of made.devices.entries()) {
-    const added = optionPart(option, index, parts);
+    const added = optionPart(option, index, { smp: made.smp, parts });
     checkSlot(added, parts);
     checkPorts(added, parts);
     parts.push(added);

@@ -1,0 +1,52 @@
+import { hasFeature, virtioPciDriver } from '../virtio/index.ts';
+import { configOf, driveOf, featuresOf } from './config.ts';
+import { CONFIG, FEATURE } from './registers.ts';
+import { completed, hasWriteCache, serveRequests } from './requests.ts';
+import { BLK_PROPERTIES, type BlkSetup } from './setup.ts';
+import type { BlkState } from './state.ts';
+
+/** A disk of virtio. Virtio 1.1, 5.2. */
+export const driver = virtioPciDriver<BlkState, BlkSetup>({
+  name: 'virtio-blk-pci',
+  description: 'Disk of virtio',
+  category: 'Storage',
+  properties: BLK_PROPERTIES,
+  identity: { id: 2, classCode: 0x01_00_00, transitionalId: 0x1001, configBytes: CONFIG.bytes },
+  queueSizes: (setup) => new Array<number>(setup['num-queues']).fill(setup['queue-size']),
+  atReset: () => ({ writeCache: 'as made' }),
+  create: (setup, layout) => ({
+    features: ({ effects }) => [featuresOf(setup, driveOf(setup, effects)), 0],
+    config: ({ state, effects }) => configOf(setup, driveOf(setup, effects), hasWriteCache(setup, state, effects)),
+    configWritten({ effects }, { offset, size, value }) {
+      const at = CONFIG.wce - offset;
+      if (at < 0 || at >= size) return;
+      const on = ((value >>> (8 * at)) & 0xff) !== 0;
+      effects.raise({ kind: 'sim:virtio_blk_write_cache', dev: effects.name, on });
+    },
+    started({ state, effects }) {
+      // A driver that sends no flushes gets what it wrote at once.
+      if (hasFeature(state, FEATURE.configWce)) return;
+      effects.raise({ kind: 'sim:virtio_blk_write_cache', dev: effects.name, on: hasFeature(state, FEATURE.flush) });
+    },
+    serve: (part, queue) => serveRequests(setup, part, queue),
+    drain: ({ effects }) => effects.drain(setup.drive),
+    completed: (state, request, result, effects) => completed(setup, { layout, state, effects }, request, result),
+    describe: ({ status, queues }) => ({
+      status: `0x${status.toString(16)}`,
+      'in flight': `${queues.reduce((sum, { elements }) => sum + elements.length, 0)}`,
+    }),
+  }),
+  reducer: {
+    reset(blk) {
+      blk.writeCache = 'as made';
+    },
+    facts: {
+      'sim:virtio_reset'(blk) {
+        blk.writeCache = 'as made';
+      },
+      'sim:virtio_blk_write_cache'(blk, { on }) {
+        blk.writeCache = on ? 'on' : 'off';
+      },
+    },
+  },
+});

@@ -1,0 +1,250 @@
+/** Requests of a driver, and what becomes of them. QEMU 7.2: hw/block/virtio-blk.c. */
+import type { DiskRequest, Effects } from '../device.ts';
+import {
+  breakDevice,
+  type Element,
+  type GoodChain,
+  lengthOf,
+  notifyDriver,
+  part,
+  pushElement,
+  readMemory,
+  type Segment,
+  serveQueue,
+  type VirtioPart,
+} from '../virtio/index.ts';
+import { driveOf } from './config.ts';
+import { HEADER_BYTES, ID_BYTES, MOST_SECTORS, RANGE_BYTES, RESULT, TYPE, UNMAP } from './registers.ts';
+import type { BlkSetup } from './setup.ts';
+import type { BlkFunctionState } from './state.ts';
+
+type Blk = VirtioPart<BlkFunctionState>;
+
+/** What of a request decides what is done with it. */
+interface Look {
+  /** Undefined: it is too short. */
+  readonly header: { readonly type: number; readonly sector: bigint } | undefined;
+  /** Of a discard or a write of zeroes. Undefined: it is too short. */
+  readonly range: { readonly sector: bigint; readonly count: number; readonly flags: number } | undefined;
+}
+
+const SECTOR = 512;
+
+/** Deal with all requests of a queue. Returns how many there were. */
+export function serveRequests(setup: BlkSetup, blk: Blk, queue: number): number {
+  return serveQueue<Look>(blk, queue, {
+    look: (chain) => lookAt(chain, blk.effects),
+    take: (element, look) => handle(setup, blk, { queue, element }, look),
+  });
+}
+
+function lookAt({ out }: GoodChain, effects: Effects): Look {
+  const header = gathered(out, 0, HEADER_BYTES, effects);
+  if (header === undefined) return { header, range: undefined };
+  const type = header.getUint32(0, true);
+  const hasRange = isRange(type) && lengthOf(out) <= HEADER_BYTES + RANGE_BYTES;
+  const range = hasRange ? gathered(out, HEADER_BYTES, RANGE_BYTES, effects) : undefined;
+  return {
+    header: { type, sector: header.getBigUint64(8, true) },
+    range: range && {
+      sector: range.getBigUint64(0, true),
+      count: range.getUint32(8, true),
+      flags: range.getUint32(12, true),
+    },
+  };
+}
+
+/** Bytes of several segments; undefined: there are not so many. */
+function gathered(segments: readonly Segment[], from: number, length: number, effects: Effects): DataView | undefined {
+  const parts = part(segments, from, length);
+  if (lengthOf(parts) < length) return undefined;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const each of parts) {
+    bytes.set(readMemory(effects, each), at);
+    at += each.length;
+  }
+  return new DataView(bytes.buffer);
+}
+
+/** A type without its direction and what QEMU ignores. */
+const commandOf = (type: number): number => (type & ~(TYPE.out | TYPE.barrier)) >>> 0;
+
+const isRange = (type: number): boolean =>
+  commandOf(type) === commandOf(TYPE.discard) || commandOf(type) === commandOf(TYPE.writeZeroes);
+
+/** An element as a request. */
+interface Asked {
+  readonly queue: number;
+  readonly element: Element;
+}
+
+/** False: the device is broken. */
+function handle(setup: BlkSetup, blk: Blk, asked: Asked, { header, range }: Look): boolean {
+  const { element, queue } = asked;
+  const why = flawOf(element, header);
+  if (why !== undefined || header === undefined) {
+    breakDevice(blk, queue, why ?? 'virtio-blk request outhdr too short');
+    return false;
+  }
+  const { type, sector } = header;
+  switch (commandOf(type)) {
+    case TYPE.in:
+      transfer(setup, blk, asked, (type & TYPE.out) !== 0, sector);
+      return true;
+    case TYPE.flush:
+      submit(setup, blk, asked, 'flush', 0, 0);
+      return true;
+    case TYPE.getId:
+      writeId(setup, blk, asked);
+      return true;
+    case TYPE.scsiCommand:
+      refuseScsi(blk, asked);
+      return true;
+    case commandOf(TYPE.discard):
+    case commandOf(TYPE.writeZeroes):
+      return clear(setup, blk, asked, type, range);
+    default:
+      finish(blk, asked, RESULT.unsupported);
+      return true;
+  }
+}
+
+function flawOf({ out, in: into }: Element, header: Look['header']): string | undefined {
+  if (out.length < 1 || into.length < 1) return 'virtio-blk missing headers';
+  return header === undefined ? 'virtio-blk request outhdr too short' : undefined;
+}
+
+/** What the data of a request are. */
+const dataOf = ({ out, in: into }: Element, isWrite: boolean): Segment[] =>
+  isWrite ? part(out, HEADER_BYTES, lengthOf(out)) : part(into, 0, lengthOf(into) - 1);
+
+function transfer(setup: BlkSetup, blk: Blk, asked: Asked, isWrite: boolean, sector: bigint): void {
+  const { effects } = blk;
+  const length = lengthOf(dataOf(asked.element, isWrite));
+  const nsectors = Math.floor(length / SECTOR);
+  const kind = isWrite ? 'virtio_blk_handle_write' : 'virtio_blk_handle_read';
+  effects.raise({ kind, dev: effects.name, req: asked.element.id, sector, nsectors });
+  if (!isInRange(setup, effects, sector, length)) finish(blk, asked, RESULT.ioError);
+  else submit(setup, blk, asked, isWrite ? 'write' : 'read', Number(sector) * SECTOR, length);
+}
+
+/** virtio_blk_sect_range_ok. */
+function isInRange(setup: BlkSetup, effects: Effects, sector: bigint, length: number): boolean {
+  const { logical_block_size: block } = setup;
+  const total = BigInt(driveOf(setup, effects).sectors);
+  const count = BigInt(Math.floor(length / SECTOR));
+  if (count > MOST_SECTORS || sector % BigInt(block / SECTOR) !== 0n || length % block !== 0) return false;
+  return sector <= total && count <= total - sector;
+}
+
+function submit(
+  setup: BlkSetup,
+  { state, effects }: Blk,
+  { element }: Asked,
+  op: DiskRequest['op'],
+  offset: number,
+  length: number,
+): void {
+  const isThrough = op !== 'read' && op !== 'flush' && !hasWriteCache(setup, state, effects);
+  effects.submit({ drive: setup.drive, tag: element.id, op, offset, length, ...(isThrough ? { fua: true } : {}) });
+}
+
+/** Whether writes wait for a flush: as the driver wants it, or else as the drive was made. */
+export const hasWriteCache = (setup: BlkSetup, { writeCache }: BlkFunctionState, effects: Effects): boolean =>
+  writeCache === 'as made' ? driveOf(setup, effects).writeCache : writeCache === 'on';
+
+function writeId(setup: BlkSetup, blk: Blk, asked: Asked): void {
+  const into = dataOf(asked.element, false);
+  const serial = new TextEncoder().encode(`${driveOf(setup, blk.effects).serial}\0`);
+  scatter(blk.effects, part(into, 0, ID_BYTES), serial);
+  finish(blk, asked, RESULT.ok);
+}
+
+/** Bytes into memory, as far as they and it go. */
+function scatter(effects: Effects, into: readonly Segment[], bytes: Uint8Array): void {
+  let at = 0;
+  for (const { gpa, length } of into) {
+    const reach = effects.ramReach(gpa, Math.min(length, bytes.length - at));
+    if (reach > 0) effects.dmaWrite(gpa, bytes.subarray(at, at + reach));
+    at += length;
+    if (at >= bytes.length) return;
+  }
+}
+
+/** Nobody passes SCSI commands on: virtio_blk_handle_scsi. */
+function refuseScsi(blk: Blk, asked: Asked): void {
+  const { out, in: into } = asked.element;
+  const header = into.at(-2);
+  if (out.length < 2 || into.length < 3 || header === undefined) {
+    finish(blk, asked, RESULT.ioError);
+    return;
+  }
+  scatter(blk.effects, part([header], 0, 4), Uint8Array.of(0xff, 0, 0, 0));
+  finish(blk, asked, RESULT.unsupported);
+}
+
+/** A discard or a write of zeroes. False: the device is broken. */
+function clear(setup: BlkSetup, blk: Blk, asked: Asked, type: number, range: Look['range']): boolean {
+  const isZeroes = (type & ~TYPE.barrier) === TYPE.writeZeroes;
+  if ((type & TYPE.out) === 0 || lengthOf(asked.element.out) > HEADER_BYTES + RANGE_BYTES) {
+    finish(blk, asked, RESULT.unsupported);
+    return true;
+  }
+  if (range === undefined) {
+    breakDevice(blk, asked.queue, 'virtio-blk discard/write_zeroes header too short');
+    return false;
+  }
+  const { sector, count, flags } = range;
+  const length = count * SECTOR;
+  if (count > MOST_SECTORS || !isInRange(setup, blk.effects, sector, length)) finish(blk, asked, RESULT.ioError);
+  else if ((flags & ~UNMAP) !== 0 || (!isZeroes && (flags & UNMAP) !== 0)) finish(blk, asked, RESULT.unsupported);
+  else submit(setup, blk, asked, isZeroes ? 'write-zeroes' : 'discard', Number(sector) * SECTOR, length);
+  return true;
+}
+
+/** A request to the drive is done: the bytes move, and the driver has its element back. */
+export function completed(setup: BlkSetup, blk: Blk, { tag, op, offset, length }: DiskRequest, result: number): void {
+  const { effects } = blk;
+  const asked = requestOf(blk.state, tag);
+  if (asked === undefined) return;
+  if (op !== 'flush') effects.raise({ kind: 'virtio_blk_rw_complete', dev: effects.name, req: tag, ret: result });
+  if (result === 0 && op === 'read') {
+    scatter(effects, dataOf(asked.element, false), effects.diskRead(setup.drive, offset, length));
+  } else if (result === 0 && op === 'write') writeOut(setup, effects, dataOf(asked.element, true), offset);
+  else if (result === 0 && op === 'write-zeroes') effects.diskClear(setup.drive, offset, length);
+  finish(blk, asked, result === 0 ? RESULT.ok : RESULT.ioError);
+}
+
+/** Undefined: its queue was reset meanwhile. */
+function requestOf({ queues }: BlkFunctionState, tag: number): Asked | undefined {
+  for (const [queue, { elements }] of queues.entries()) {
+    const element = elements.find(({ id }) => id === tag);
+    if (element !== undefined) return { queue, element };
+  }
+  return undefined;
+}
+
+function writeOut({ drive }: BlkSetup, effects: Effects, from: readonly Segment[], offset: number): void {
+  let at = offset;
+  for (const { gpa, length } of from) {
+    const bytes = new Uint8Array(length);
+    const reach = effects.ramReach(gpa, length);
+    if (reach > 0) bytes.set(effects.payload(gpa, reach));
+    effects.diskWrite(drive, at, bytes);
+    at += length;
+  }
+}
+
+/** Status byte, used ring, interrupt. virtio_blk_req_complete. */
+function finish(blk: Blk, { queue, element }: Asked, status: number): void {
+  const { effects, layout } = blk;
+  effects.raise({ kind: 'virtio_blk_req_complete', dev: effects.name, req: element.id, status });
+  const last = element.in.at(-1);
+  if (last !== undefined) {
+    const place = last.gpa + last.length - 1;
+    if (effects.ramReach(place, 1) === 1) effects.dmaTold(place, Uint8Array.of(status));
+  }
+  pushElement(blk, queue, element, lengthOf(element.in));
+  notifyDriver(blk, queue, layout.setup.ioeventfd);
+}
