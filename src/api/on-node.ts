@@ -3,6 +3,7 @@ import { type RunArguments, understoodRun } from '../options/run-request.ts';
 import { powerOn as stateAtPowerOn } from '../reducers/power-on.ts';
 import { seal } from '../reducers/seal.ts';
 import type { MachineState } from '../reducers/state.ts';
+import { openDisks } from '../runs/machine/disks.ts';
 import { configurationOf, type MachineDescription } from '../runs/machine/machine-description.ts';
 import { type OpenedTrace, openTrace as openTraceIn, type OpenTraceOptions } from '../runs/recorded/open-trace.ts';
 import {
@@ -45,11 +46,16 @@ export const rerun = (path: string, options: RunAgainOptions = {}): Promise<RanA
 
 /**
  * The state of a machine before its first event, immutable: where a fold of a run's events begins. The machine is as
- * the options say, whose images are not read, or as a run says of itself (`describe().machine`).
+ * the options say, whose images are not read but for the sizes of disks, or as a run says of itself (`describe().machine`).
  */
 export function powerOn(machine: RunArguments | MachineDescription): MachineState {
-  const description = isDescription(machine) ? machine : descriptionOf(understoodRun(machine));
-  return seal(undefined, stateAtPowerOn(configurationOf(description)));
+  return seal(undefined, stateAtPowerOn(configurationOf(isDescription(machine) ? machine : described(machine))));
+}
+
+/** Of images only the sizes of disks are looked at. */
+function described(machine: RunArguments): MachineDescription {
+  const options = understoodRun(machine);
+  return descriptionOf(options, { drives: openDisks(NODE, options.drives).drives });
 }
 
 const isDescription = (machine: RunArguments | MachineDescription): machine is MachineDescription =>

@@ -17,12 +17,22 @@ export interface Seat {
 }
 
 /** The line a run opens with: what is recorded where, and how to get help and out. */
-export function openingLine({ kernel, bios, ramBytes, cpus, trace }: RunOptions, seat: Seat): string {
+export function openingLine(options: RunOptions, seat: Seat): string {
+  const { kernel, bios, ramBytes, cpus, trace } = options;
   const guest = kernel ?? bios;
   const name = guest === undefined ? 'our own guest' : fileName(guest);
   const machine = `${name} (${ramBytes / MIB} MiB, ${cpus} processor${cpus === 1 ? '' : 's'})`;
   const what = trace === undefined ? `running ${machine}, not recorded` : `recording ${machine} into ${trace}`;
-  return `${what}. ${wayOut(seat)}`;
+  return [`${what}.`, ...disksKept(options), wayOut(seat)].join(' ');
+}
+
+/** QEMU's users expect that a guest writes to its image. */
+function disksKept({ drives, commits }: RunOptions): string[] {
+  const images = drives.filter(({ readOnly }) => !readOnly).map(({ path }) => fileName(path));
+  if (images.length === 0) return [];
+  const into = images.join(', ');
+  if (commits) return [`What the guest writes to its disks goes into ${into} at the end (--commit).`];
+  return [`What the guest writes to its disks stays in the run, ${into} as it is (--commit writes it back).`];
 }
 
 function wayOut({ interactive, monitor }: Seat): string {

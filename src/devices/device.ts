@@ -47,6 +47,11 @@ export interface DriveInfo {
   readonly writeCache: boolean;
   /** As `-drive serial=` has it; else empty. */
   readonly serial: string;
+  /** What is discarded reads as zeroes: `discard=unmap`. Else a discard is done, and changes nothing. */
+  readonly discards?: boolean;
+  /** A guest is not told that a read, or a write, failed: `rerror=ignore`, `werror=ignore`. */
+  readonly ignoresReadErrors?: boolean;
+  readonly ignoresWriteErrors?: boolean;
 }
 
 export type DiskOperation = 'read' | 'write' | 'flush' | 'discard' | 'write-zeroes';

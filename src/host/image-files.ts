@@ -3,10 +3,20 @@ import { readdirSync, type Stats, statSync } from 'node:fs';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Problem } from '../base/problem.ts';
+import type { ImageFile } from '../block/image-file.ts';
 import type { ImageIdentity } from '../replay/trace/header.ts';
 import { isModule } from '../runs/machine/modules.ts';
-import { type FoundImage, type ImageFiles, type ImageRole, type ImageSearch, OWN_GUEST } from '../runs/world.ts';
+import {
+  type DiskIdentity,
+  type FoundImage,
+  type ImageFiles,
+  type ImageRole,
+  type ImageSearch,
+  OWN_GUEST,
+} from '../runs/world.ts';
+import { openDiskFile } from './disk-files.ts';
 import { readImage, worldProblem } from './files.ts';
+import { commitInto } from './image-commit.ts';
 import { isPack, openPack } from './pack/opened-pack.ts';
 import { sourceFile } from './trace-source.ts';
 
@@ -57,8 +67,10 @@ function bytesOfSize(path: string, size: number): Uint8Array | undefined {
   }
 }
 
+type NameAndSize = Pick<ImageIdentity, 'name' | 'bytes'>;
+
 /** Files that may be an image: the folder's own file of that name first, then any of its size. */
-function* candidatesIn(folder: string, { name, bytes }: ImageIdentity): Generator<string> {
+function* candidatesIn(folder: string, { name, bytes }: NameAndSize): Generator<string> {
   yield join(folder, basename(name));
   let names: string[];
   try {
@@ -73,7 +85,7 @@ function* candidatesIn(folder: string, { name, bytes }: ImageIdentity): Generato
 }
 
 /** Where to look, in order: where somebody says, beside the trace, where it was, in folders that are known. */
-function* candidates(identity: ImageIdentity, { trace, recorded, among }: ImageSearch): Generator<string> {
+function* candidates(identity: NameAndSize, { trace, recorded, among }: ImageSearch): Generator<string> {
   for (const path of among) {
     if (statOf(path)?.isDirectory() === true) yield* candidatesIn(path, identity);
     else yield path;
@@ -140,6 +152,27 @@ function refuseMissing(paths: readonly string[]): void {
   }
 }
 
+/** The image of a disk, by its size and whatever else a trace knows of it. */
+function findDisk(
+  { id, name, bytes }: DiskIdentity,
+  search: ImageSearch,
+  unlike: (file: ImageFile) => string | undefined,
+): ImageFile | string {
+  const seen = new Set<string>();
+  let why: string | undefined;
+  for (const path of candidates({ name, bytes }, search)) {
+    const real = resolve(path);
+    const stat = seen.has(real) ? undefined : statOf(path);
+    seen.add(real);
+    if (stat?.isFile() !== true) continue;
+    const file = stat.size === bytes ? openDiskFile(path) : undefined;
+    const other = file === undefined ? `it has ${stat.size} bytes` : unlike(file);
+    if (file !== undefined && other === undefined) return file;
+    why ??= `${path} is not what ${id} was recorded with: ${other}`;
+  }
+  return why ?? `it is not at ${search.recorded}`;
+}
+
 /** Images as files. */
 export const IMAGE_FILES: ImageFiles = {
   read: (role, path) => readImage(purposeOf(role), onDisk(path)),
@@ -147,5 +180,11 @@ export const IMAGE_FILES: ImageFiles = {
     refuseMissing(search.among);
     return find(identity, search);
   },
+  openDisk: openDiskFile,
+  findDisk(identity, search, unlike) {
+    refuseMissing(search.among);
+    return findDisk(identity, search, unlike);
+  },
+  commitDisk: commitInto,
   hint: `Name files or folders that hold them with --image, lay them beside the trace, or name folders in ${FOLDERS}.`,
 };

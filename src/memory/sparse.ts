@@ -67,6 +67,14 @@ export class SparseBytes implements SparseRegion {
     return this.own.get(page);
   }
 
+  /** What is other than the base may have it, in order. */
+  *changes(): Generator<{ readonly at: number; readonly bytes: Page }> {
+    for (const page of [...this.own.keys()].sort((a, b) => a - b)) {
+      const at = page * PAGE_SIZE;
+      yield { at, bytes: this.own.get(page)!.subarray(0, this.size - at) };
+    }
+  }
+
   takeDirty(): readonly number[] {
     const dirty = [...this.dirty];
     this.dirty.clear();

@@ -1,6 +1,6 @@
 /** Options of QEMU's that `run` does not have, with what is used here instead, or why there is nothing. */
 
-const DISKS = 'there are no disks yet: put files into the -initrd';
+const DISKS = 'give disks as -drive file=PATH,if=virtio';
 const NETWORK = 'there are no network cards yet';
 const DISPLAY = 'there is no display: a guest is seen on its serial line, and by the debugger';
 const AUDIO = 'there is no sound';
@@ -27,8 +27,7 @@ export const OTHERS_OF_QEMU: Readonly<Record<string, string>> = {
   audiodev: AUDIO,
   soundhw: AUDIO,
   // Block devices.
-  ...named(DISKS, 'fda', 'fdb', 'hda', 'hdb', 'hdc', 'hdd', 'cdrom', 'blockdev', 'drive', 'mtdblock', 'sd', 'pflash'),
-  snapshot: 'there are no disks yet, and nothing a guest does changes a file: each run starts from the same images',
+  ...named(DISKS, 'fda', 'fdb', 'hda', 'hdb', 'hdc', 'hdd', 'cdrom', 'blockdev', 'mtdblock', 'sd', 'pflash'),
   ...named('files reach a guest through its -initrd', 'fsdev', 'virtfs', 'iscsi'),
   // USB.
   usb: USB,

@@ -27,6 +27,11 @@ export const QEMU_OPTIONS: Readonly<Record<string, Spelling>> = {
   ),
   debugcon: valued('stdio, file:PATH or chardev:ID: the debug port 0xe9'),
   device: valued('DRIVER,PROPERTY=VALUE...: `-device help` lists drivers, `-device DRIVER,help` properties'),
+  drive: valued(
+    'file=PATH,if=virtio|none,format=raw,id=ID,readonly=on|off,cache=MODE,serial=TEXT...: a disk. What the guest ' +
+      'writes is kept in the run, and the image stays as it is, unless --commit is given; again for the next',
+  ),
+  snapshot: flag('accepted: the default'),
   nodefaults: flag('no serial line unless asked for'),
   'no-reboot': flag('a reset ends the run'),
   'no-shutdown': flag('a guest that powers off leaves its machine standing, for the monitor and gdb'),

@@ -5,13 +5,15 @@ import { type AcceptedOptions, acceptedWarnings } from './accepted-options.ts';
 import { type Chardevs, characterBackend, chardevs } from './character-backends.ts';
 import { addDebugcon, checkDevices, devicesOf } from './device-options.ts';
 import { costList, costsAsked } from './cost-options.ts';
+import { drivesAsked } from './drive-options.ts';
 import { bootAsked, fwCfgAsked, smbiosAsked } from './firmware-options.ts';
 import { rtcAsked } from './rtc-option.ts';
 import { QEMU_OPTIONS, withTwoDashes } from './qemu-spelling.ts';
 import { commaValue, refuseOthers, sizeInBytes, wholeNumber } from './qemu-values.ts';
-import type { CharacterBackend, RunOptions, TypedLine } from '../runs/machine/run-options.ts';
+import type { CharacterBackend, DriveOption, RunOptions, TypedLine } from '../runs/machine/run-options.ts';
 import { ENGINE_FEATURES, supportedCpuid } from '../kvm/vcpu/cpuid.ts';
 import { missingFeatures, parseCpuModel } from '../vmm/cpu/model.ts';
+import type { DriveConfig } from '../vmm/config.ts';
 import { MOST } from '../vmm/limits.ts';
 import { UsageProblem } from './usage.ts';
 
@@ -32,6 +34,9 @@ interface RawOptions extends AcceptedOptions {
   readonly chardev?: string[];
   readonly debugcon?: string;
   readonly device?: string[];
+  readonly drive?: string[];
+  readonly snapshot?: boolean;
+  readonly commit?: boolean;
   readonly nodefaults?: boolean;
   readonly reboot: boolean;
   readonly shutdown: boolean;
@@ -71,6 +76,7 @@ const REPEATED: ReadonlySet<string> = new Set([
   'serial',
   'chardev',
   'device',
+  'drive',
   'net',
   'nic',
   'action',
@@ -100,6 +106,7 @@ export function runCommand(name: string): Command {
     .option('--allow-write <dir>', 'let commands of a gdb that comes by -gdb or -s write files, in this folder only')
     .option('--trace-pieces <size>', 'keep the recording in files of at most this size, in MiB or with k, M, G')
     .option('--quiet', 'say neither what is recorded where at the start, nor at the end what it came to')
+    .option('--commit', 'write what the guest wrote to its disks into their images once the run is over')
     .option('--checkpoints', 'leave checkpoints beside the trace, as `retrovisor index` does afterwards')
     .option('--kernel-name <text>', "the name the guest sees for its kernel (default: the file's base name)")
     .option('--ticks <n>', 'stop after n instructions')
@@ -130,7 +137,9 @@ export function runOptions(argv: readonly string[]): RunOptions {
   }
   const [stray] = command.args;
   if (stray !== undefined) {
-    throw new UsageProblem(`'${stray}': disk images are not supported yet. Load a guest with -kernel or -bios.`);
+    throw new UsageProblem(
+      `'${stray}': give a disk as -drive file=${stray},if=virtio; load a guest with -kernel or -bios.`,
+    );
   }
   return understood(command.opts<RawOptions>());
 }
@@ -157,14 +166,23 @@ function understood(raw: RawOptions): RunOptions {
   }
   if (raw.initrd !== undefined && raw.kernel === undefined) throw new UsageProblem('-initrd needs a -kernel.');
   const [bytes, smp] = [ramBytes(raw.m), cpuCount(raw.smp)];
-  const { devices } = found;
+  const { drives, devices: ofDrives } = drivesAsked(raw.drive ?? []);
+  const devices = [...found.devices, ...ofDrives];
+  refuseIdleCommit(raw);
   const actions = actionsAsked(raw.action ?? [], { noReboot: !raw.reboot, noShutdown: !raw.shutdown });
   const fwCfg = fwCfgAsked(raw.fw_cfg ?? []);
   const rtc = rtcAsked(raw.rtc);
   if (rtc.date !== undefined && raw.wallClock !== undefined) {
     throw new UsageProblem('Give -rtc base=DATE or --wall-clock: both are the time of day at power-on.');
   }
-  checkDevices({ memory: bytes / MIB, smp, serialLines: serial.length, devices, firmware: raw.bios !== undefined });
+  checkDevices({
+    memory: bytes / MIB,
+    smp,
+    serialLines: serial.length,
+    devices,
+    drives: drives.map(ofUnknownSize),
+    firmware: raw.bios !== undefined,
+  });
   return {
     kernel: raw.kernel,
     kernelName: kernelName(raw),
@@ -176,7 +194,10 @@ function understood(raw: RawOptions): RunOptions {
     cpus: smp,
     cpu: cpuModel(raw.cpu),
     serial,
-    ...found,
+    characters: found.characters,
+    devices,
+    drives,
+    commits: raw.commit === true,
     noDefaults: raw.nodefaults === true,
     reboot: actions.reboots,
     keepsOff: actions.keepsOff,
@@ -199,6 +220,16 @@ function understood(raw: RawOptions): RunOptions {
     typed: (raw.type ?? []).map(typedLine),
     warnings: [...acceptedWarnings(raw), ...missingFeaturesOf(raw.cpu), ...actions.warnings, ...fwCfg.warnings],
   };
+}
+
+/** What is checked before an image is looked at. */
+const ofUnknownSize = ({ path, format, ...drive }: DriveOption): DriveConfig => ({ ...drive, sectors: 1 });
+
+function refuseIdleCommit({ commit, drive = [], gdb, s }: RawOptions): void {
+  if (commit !== true) return;
+  if (drive.length === 0) throw new UsageProblem('--commit needs a -drive.');
+  // A run that gdb stands in the past of has more than one end.
+  if (gdb !== undefined || s === true) throw new UsageProblem('Give -gdb or --commit, not both.');
 }
 
 function kernelName({ kernel, bios, kernelName: name }: RawOptions): string | undefined {

@@ -24,6 +24,10 @@ export interface RunRequest {
   readonly cpu?: string;
   /** `-device`, one by one: `isa-debug-exit,iobase=0xf4,iosize=4`. */
   readonly devices?: readonly string[];
+  /** `-drive`, one by one: `file=disk.raw,if=virtio`. */
+  readonly drives?: readonly string[];
+  /** Write what the guest wrote to its drives into their images at the end. */
+  readonly commit?: boolean;
   readonly noDefaults?: boolean;
   /** A reset ends the run. */
   readonly noReboot?: boolean;
@@ -62,7 +66,17 @@ export function understoodRun(wanted: RunArguments): RunOptions {
 const isSpelled = (wanted: RunArguments): wanted is readonly string[] => Array.isArray(wanted);
 
 function argumentsOf(wanted: RunRequest): string[] {
-  const { trace, checkpoints, noDefaults, noReboot, devices = [], events = [], costs = {} } = wanted;
+  const {
+    trace,
+    checkpoints,
+    commit,
+    noDefaults,
+    noReboot,
+    devices = [],
+    drives = [],
+    events = [],
+    costs = {},
+  } = wanted;
   const valued: readonly (readonly [string, string | number | undefined])[] = [
     ['-kernel', wanted.kernel],
     ['-initrd', wanted.initrd],
@@ -78,6 +92,7 @@ function argumentsOf(wanted: RunRequest): string[] {
     ['--ns-per-tick', wanted.nsPerTick],
     ['--ticks', wanted.ticks],
     ['--trace-pieces', wanted.tracePieces],
+    ...drives.map((drive) => ['-drive', drive] as const),
     ...devices.map((device) => ['-device', device] as const),
     ...Object.entries(costs).map(([name, ns]) => ['--cost', `${name}=${ns}`] as const),
     ...events.map((family) => ['--events', family] as const),
@@ -85,6 +100,7 @@ function argumentsOf(wanted: RunRequest): string[] {
   return [
     ...valued.flatMap(([option, value]) => (value === undefined ? [] : [option, String(value)])),
     ...(trace === undefined ? ['--no-trace'] : ['--trace', trace]),
+    ...(commit === true ? ['--commit'] : []),
     ...(checkpoints === true ? ['--checkpoints'] : []),
     ...(noDefaults === true ? ['-nodefaults'] : []),
     ...(noReboot === true ? ['-no-reboot'] : []),

@@ -1,3 +1,4 @@
+import type { ImageFile } from '../block/image-file.ts';
 import type { Instantiate } from '../engine/index.ts';
 import type { ImageIdentity } from '../replay/trace/header.ts';
 import type { ByteSource, Inflate } from '../replay/trace/opened.ts';
@@ -62,11 +63,35 @@ export interface FoundImage {
   readonly bytes: Uint8Array;
 }
 
+/** A disk's image by what a trace knows of it. */
+export interface DiskIdentity {
+  /** The drive's `id`. */
+  readonly id: string;
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** What a run changed of an image, in order. */
+export type ImageChanges = Iterable<{ readonly at: number; readonly bytes: Uint8Array }>;
+
 /** The images machines are made from. What goes wrong is a Problem. */
 export interface ImageFiles {
   read(role: ImageRole, path: string): Uint8Array;
   /** The very image a trace was recorded with, by content; or why it is not found, as a clause. */
   find(identity: ImageIdentity, search: ImageSearch): FoundImage | string;
+  /** A disk's image, to be read here and there. */
+  openDisk(path: string): ImageFile;
+  /**
+   * The image a trace was recorded with, by its size and by `unlike`, which says why a file is not the one, as a clause.
+   * Else why it is not found, as a clause.
+   */
+  findDisk(
+    identity: DiskIdentity,
+    search: ImageSearch,
+    unlike: (file: ImageFile) => string | undefined,
+  ): ImageFile | string;
+  /** Write what a run changed into a disk's image: all of it, or nothing. */
+  commitDisk(path: string, changes: ImageChanges): void;
   /** What somebody can do whose images are not found, as a sentence. */
   readonly hint: string;
 }

@@ -27,6 +27,8 @@ export interface PartConfig {
 /** A drive as a machine was made with it. */
 export interface DriveConfig extends DriveInfo {
   readonly id: string;
+  /** A flush is done, and makes nothing durable: `cache=unsafe`. */
+  readonly noFlush?: boolean;
 }
 
 /** What a machine was made as: nothing that happens changes it. */

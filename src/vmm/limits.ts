@@ -6,6 +6,10 @@ export const MOST = {
   /** More than there are slots, ports and interrupts for. */
   devices: 64,
   serialLines: 4,
+  drives: 32,
+  driveId: 64,
+  /** Of an image. */
+  driveBytes: 2 ** 41,
   /** Files of fw_cfg besides the machine's own: it has 32 places. */
   fwCfgFiles: 12,
   /** Of each: a trace keeps them. */
@@ -23,3 +27,6 @@ export const BOOT_ORDER = /^(?!.*(.).*\1)[a-dn]{1,3}$/;
 
 /** What a file of fw_cfg can be called: its place in the directory has 56 bytes. */
 export const FW_CFG_NAME = /^[!-~]{1,55}$/;
+
+/** `-drive id=`, as QEMU spells an identifier. */
+export const DRIVE_ID = /^[a-z][\w.-]*$/i;

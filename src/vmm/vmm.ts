@@ -9,6 +9,7 @@ import type { BulkRegion } from '../memory/pages.ts';
 import type { KvmKernel } from '../kvm/api.ts';
 import { KVM_RUN } from '../kvm/ioctl/ioctls.ts';
 import { callOf, DeviceCall } from './board/device-call.ts';
+import type { Drive } from './drives/drive.ts';
 import { completeDue } from './drives/requests.ts';
 import type { VmmHost } from './host.ts';
 import { type Board, Machine, type Part } from './board/machine.ts';
@@ -50,6 +51,8 @@ export interface Vmm {
   describeDevice(name: string): Readonly<Record<string, string>> | undefined;
   /** Bulk state of devices: what disks hold. */
   readonly regions?: readonly BulkRegion[];
+  /** By their `id`. */
+  readonly drives?: ReadonlyMap<string, Drive>;
   readonly deviceNames: readonly string[];
   /** `info mtree`. */
   memoryTrees(): readonly MemoryTree[];
@@ -80,6 +83,7 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
     },
     restored: () => redraw(board),
     regions: [...board.drives.values()].map(({ bytes }) => bytes),
+    drives: board.drives,
     deviceNames: board.parts.map((part) => part.name),
     ownerOf: (gpa) => {
       const leaf = rangeAt(board.memoryView, gpa)?.leaf;

@@ -75,6 +75,13 @@ export async function pageWorld(version: string, given: ReadonlyMap<string, Uint
         const found = [...given].find(([, bytes]) => sha256(bytes) === wanted);
         return found === undefined ? `the ${role} was not given to the page` : { path: found[0], bytes: found[1] };
       },
+      openDisk(path) {
+        throw new Problem(`${path} was not given to the page.`);
+      },
+      findDisk: () => 'a page has no disks',
+      commitDisk() {
+        throw new Problem('A page has no files to write back into.');
+      },
       hint: 'Give them to the page.',
     },
   };

@@ -20,7 +20,7 @@ const EVOLVED = [
   ...['vmm/evolve', 'vmm/state.ts', 'vmm/config.ts', 'vmm/pc/parts.ts'],
 ];
 const BELOW_MACHINE = [...BELOW_DEVICES, 'engine', 'kvm', 'devices', 'vmm', 'reducers'];
-const BELOW_REPLAY = [...BELOW_MACHINE, 'machine'];
+const BELOW_REPLAY = [...BELOW_MACHINE, 'machine', 'block'];
 const BELOW_RUNS = [...BELOW_REPLAY, 'replay'];
 const BELOW_DEBUGGER = [...BELOW_RUNS, 'runs'];
 /** Whatever a shell puts together. */
@@ -49,6 +49,7 @@ const WALLS: Readonly<Record<string, Wall>> = {
   events: { folders: ['base', 'x86'], packages: [] },
   x86: { folders: ['base'], packages: [] },
   memory: { folders: ['base'], packages: [] },
+  block: { folders: ['base', 'memory'], packages: [] },
   engine: { folders: ['base', 'memory', 'x86'], packages: ['iced-x86'] },
   kvm: KVM,
   // How facts change a state: nothing that decides.
@@ -86,7 +87,7 @@ const WALLS: Readonly<Record<string, Wall>> = {
   'debugger/history': { ...DEBUGGER, inside: GOING },
   'debugger/forks': { ...DEBUGGER, inside: ['debugger/travel'] },
   'debugger/prompt': { ...DEBUGGER, except: ['debugger/forks'] },
-  options: { folders: [...BELOW_DEVICES, 'kvm', 'devices', 'vmm', 'runs'], packages: ['commander'] },
+  options: { folders: [...BELOW_DEVICES, 'block', 'kvm', 'devices', 'vmm', 'runs'], packages: ['commander'] },
   host: { folders: BELOW_DEBUGGER, packages: ['node:', 'zod'] },
   api: { folders: OUTSIDE, packages: ['rxjs'] },
   testing: { folders: OUTSIDE, packages: [...ANY_PACKAGE, 'vitest'] },

@@ -16,7 +16,7 @@ const CHUNK_MAGIC = 0x4b435652; // RVCK
 export const MOST_PER_BYTE = 1032;
 
 /** What a chunk holds. */
-export const CHUNK = { header: 1, events: 2, index: 3, payloadList: 4, payloads: 5 } as const;
+export const CHUNK = { header: 1, events: 2, index: 3, payloadList: 4, payloads: 5, blockList: 6 } as const;
 
 /** A chunk header: enough to walk, seek and check the file without its payloads. */
 export interface ChunkHeader {

@@ -1,5 +1,6 @@
 import { ByteReader } from '../../base/byte-reader.ts';
 import { Problem } from '../../base/problem.ts';
+import { LONGEST_BLOCK_LIST, readBlockLists } from './block-chunks.ts';
 import {
   CHUNK,
   CHUNK_HEADER_LENGTH,
@@ -26,6 +27,7 @@ const MOST_BYTES: Readonly<Record<number, number>> = {
   [CHUNK.header]: 2 ** 22,
   [CHUNK.events]: 2 ** 27,
   [CHUNK.index]: 2 ** 24,
+  [CHUNK.blockList]: LONGEST_BLOCK_LIST,
 };
 
 /** Numbers the index has of a chunk, of a byte at least. */
@@ -59,6 +61,12 @@ export function openChunked(source: ByteSource, inflate: Inflate, layout: Layout
     header,
     events,
     payloads,
+    blocks: () => {
+      const lists = walk.chunks.filter(({ kind }) => kind === CHUNK.blockList);
+      const first = lists[0];
+      if (first === undefined) return [];
+      return placed(source, first, () => readBlockLists(contentsOf(source, inflate, lists), source.size));
+    },
     damage: damage ?? walk.damage,
     cut: walk.cut,
     readEvents: (chunk) =>
@@ -67,6 +75,11 @@ export function openChunked(source: ByteSource, inflate: Inflate, layout: Layout
       placed(source, chunk, () => readKinds(payloadOf(source, inflate, chunk), chunk.events, kinds, layout)),
     check: (chunk) => void storedPayload(source, chunk),
   };
+}
+
+/** Contents of chunks, each when it is asked for. */
+function* contentsOf(source: ByteSource, inflate: Inflate, chunks: readonly ChunkPlace[]): Generator<Uint8Array> {
+  for (const chunk of chunks) yield placed(source, chunk, () => payloadOf(source, inflate, chunk));
 }
 
 /** What a chunk's content is blamed for names the trace and the place. */

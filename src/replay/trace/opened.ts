@@ -1,4 +1,5 @@
 import type { Seq, Tick } from '../../base/units.ts';
+import type { BlockDigest } from '../../block/read-blocks.ts';
 import type { Sha256 } from '../../memory/payloads.ts';
 import type { EventBatch } from './event-batch.ts';
 import type { TraceHeader } from './header.ts';
@@ -52,6 +53,8 @@ export interface OpenTrace {
   readonly events: readonly ChunkPlace[];
   /** What its inputs brought in bulk. */
   readonly payloads: PayloadReader;
+  /** Blocks of image files that the run read. Throws a Problem when a list of them is damaged. */
+  blocks(): readonly BlockDigest[];
   /** Why the chunks end early although the file goes on, as a sentence; undefined when they do not. */
   readonly damage: string | undefined;
   /** That the file has no end, as a sentence: its recorder was killed, or the rest is gone. */

@@ -1,4 +1,5 @@
 import { Problem } from '../../base/problem.ts';
+import type { BlockDigest } from '../../block/read-blocks.ts';
 import type { Seq } from '../../base/units.ts';
 import type { FieldType } from '../../events/schema.ts';
 import type { Stamped } from '../../events/stamped.ts';
@@ -32,6 +33,8 @@ export interface TraceReader {
   readonly chunks: readonly ChunkPlace[];
   /** Bulk bytes that its events name. Who does not ask for one reads none. */
   readonly payloads: PayloadReader;
+  /** Blocks of image files that the run read. Throws a Problem when a list of them is damaged. */
+  blocks(): readonly BlockDigest[];
   /** The first damage known so far, as a sentence. Reading may find more. That it has no end is one, until accepted. */
   readonly damage: string | undefined;
   /** That it has no end, whether that is accepted or not. */
@@ -80,6 +83,7 @@ export function openTrace(source: ByteSource, inflate: Inflate, { acceptCut = fa
     eventCount: trace.events.reduce((sum, { events }) => sum + events, 0),
     chunks: trace.events,
     payloads: trace.payloads,
+    blocks: trace.blocks,
     damage: trace.damage ?? (acceptCut ? undefined : trace.cut),
     cut: trace.cut,
     readChunk: (chunk) => allOf(openChunk(chunk)),

@@ -1,6 +1,8 @@
 import type { Seq, Tick } from '../../base/units.ts';
+import type { BlockDigest } from '../../block/read-blocks.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { PayloadSource } from '../../memory/payloads.ts';
+import { blockList, BLOCKS_PER_LIST } from './block-chunks.ts';
 import { byteWriter, type ByteWriter, writeVarint } from './bytes.ts';
 import { CHUNK, encodeChunkHeader, encodeTrailer, FILE_MAGIC, headerCrc, PREAMBLE_LENGTH } from './chunk.ts';
 import { type Scratch, scratch } from './columns.ts';
@@ -63,6 +65,9 @@ interface WriterState {
   readonly out: ByteWriter;
   readonly chunks: ChunkPlace[];
   readonly payloads: PayloadSource | undefined;
+  readonly blocks: readonly BlockDigest[];
+  /** How many of them are written. */
+  blocksWritten: number;
   readonly waiting: PayloadBatch;
   batch: Stamped[];
   offset: number;
@@ -70,15 +75,20 @@ interface WriterState {
   closed: boolean;
 }
 
-/**
- * Start a trace: the preamble and the header chunk are written at once. `payloads`: what its events will name; without,
- * they are left out.
- */
+/** What a trace holds beside its events. */
+export interface Beside {
+  /** The payloads its events will name. Without, they are left out. */
+  readonly payloads?: PayloadSource | undefined;
+  /** Blocks of image files as the run reads them. The list grows, ahead of the events that follow from it. */
+  readonly blocks?: readonly BlockDigest[] | undefined;
+}
+
+/** Start a trace: the preamble and the header chunk are written at once. */
 export function createTraceWriter(
   sink: ByteSink,
   compress: Compress,
   subject: TraceSubject,
-  payloads?: PayloadSource,
+  { payloads, blocks = [] }: Beside = {},
 ): TraceWriter {
   const header: TraceHeader = { formatVersion: FORMAT_VERSION, ...subject, vocabulary: currentVocabulary() };
   const state: WriterState = {
@@ -89,6 +99,8 @@ export function createTraceWriter(
     out: byteWriter(1 << 20),
     chunks: [],
     payloads,
+    blocks,
+    blocksWritten: 0,
     waiting: new PayloadBatch(),
     batch: [],
     offset: PREAMBLE_LENGTH,
@@ -135,6 +147,16 @@ function writePayloads(state: WriterState): void {
   writeChunk(state, { ...EVENTLESS, kind: CHUNK.payloads }, taken.bytes);
 }
 
+/** The blocks read so far that no list has yet. */
+function writeBlocks(state: WriterState): void {
+  const { blocks } = state;
+  while (state.blocksWritten < blocks.length) {
+    const list = blocks.slice(state.blocksWritten, state.blocksWritten + BLOCKS_PER_LIST);
+    writeChunk(state, { ...EVENTLESS, kind: CHUNK.blockList }, blockList(list));
+    state.blocksWritten += list.length;
+  }
+}
+
 /** Of a chunk without events. */
 const EVENTLESS = { events: 0, firstSeq: 0, firstTick: 0, lastTick: 0 } as const;
 
@@ -142,6 +164,7 @@ function flush(state: WriterState): void {
   const { batch } = state;
   if (batch.length === 0) return;
   writePayloads(state);
+  writeBlocks(state);
   state.batch = [];
   writeBatch(state, batch);
 }

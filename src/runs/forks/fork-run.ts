@@ -87,7 +87,8 @@ export function startForkTrace({ run, place, said, trace }: Pick<Fork, 'run' | '
   const file = files.createWhole(trace, 'trace');
   const { machine, images, seed } = run.trace.header;
   const parent = { trace: run.path, at: place, set: said };
-  const writer = createTraceWriter(file, compress, { engineVersion, machine, images, seed, parent }, run.payloads);
+  const beside = { payloads: run.payloads, blocks: run.disks?.blocks.list };
+  const writer = createTraceWriter(file, compress, { engineVersion, machine, images, seed, parent }, beside);
   return {
     writer,
     close() {

@@ -7,6 +7,7 @@ import type { PayloadSource } from '../../memory/payloads.ts';
 import { CHANCE } from '../../replay/sources/random.ts';
 import { createMachinePc, deviceRomBytes } from '../../vmm/index.ts';
 import type { World } from '../world.ts';
+import type { Disks } from './disks.ts';
 import type { Images } from './images.ts';
 import { configurationOf, type MachineDescription, machineOptions } from './machine-description.ts';
 
@@ -15,6 +16,8 @@ export interface Assembly {
   readonly world: World;
   readonly description: MachineDescription;
   readonly images: Images;
+  /** Without: drives hold zeroes. A rerun knows nothing of what they hold. */
+  readonly disks?: Disks | undefined;
   readonly seed: string;
   readonly wallClockAtPowerOn: bigint;
   readonly inputs: InputSource;
@@ -28,7 +31,7 @@ export interface Assembly {
 /** Engine, KVM and vmm put together as the loop wants them: the same for a recording and its replay. */
 export function assemble(assembly: Assembly): MachineParts {
   const { description, images, inputs, seed, wallClockAtPowerOn, onEvent } = assembly;
-  const options = machineOptions(description, images);
+  const options = machineOptions(description, images, assembly.disks?.bases);
   return {
     made: configurationOf(description),
     engine: assembly.engine ?? liveEngine(assembly),

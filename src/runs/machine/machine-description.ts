@@ -1,10 +1,12 @@
 import * as z from 'zod';
 import { fileName } from '../../base/file-name.ts';
 import { Problem, shortly } from '../../base/problem.ts';
+import { FORMAT_NAMES } from '../../block/formats.ts';
+import type { Base } from '../../memory/sparse.ts';
 import { COSTS, type CostName } from '../../events/costs.ts';
 import type { FwCfgFile, RunOptions } from './run-options.ts';
 import type { MachineConfig } from '../../vmm/index.ts';
-import { BOOT_ORDER, FW_CFG_NAME, MOST } from '../../vmm/limits.ts';
+import { BOOT_ORDER, DRIVE_ID, FW_CFG_NAME, MOST } from '../../vmm/limits.ts';
 import type { MachineOptions, NamedImage } from '../../vmm/options.ts';
 import { SMBIOS_CHARACTERS } from '../../vmm/smbios/said.ts';
 import type { Images } from './images.ts';
@@ -54,6 +56,32 @@ const FW_CFG_FILE = z.object({
   text: z.string().optional(),
 });
 
+/** A drive with the image it is made from. */
+const DRIVE = z.object({
+  id: z.string().max(MOST.driveId).regex(DRIVE_ID),
+  format: z.enum(FORMAT_NAMES),
+  /** The image's name, and its length as a file. */
+  name: z.string().max(LONGEST_TEXT),
+  bytes: z.number().int().min(1).max(MOST.driveBytes),
+  sectors: z
+    .number()
+    .int()
+    .min(1)
+    .max(MOST.driveBytes / 512),
+  readOnly: z.boolean(),
+  writeCache: z.boolean(),
+  noFlush: z.boolean(),
+  discards: z.boolean(),
+  serial: z.string().max(LONGEST_TEXT),
+  ignoresReadErrors: z.boolean(),
+  ignoresWriteErrors: z.boolean(),
+});
+
+export type DriveDescription = Readonly<z.infer<typeof DRIVE>>;
+
+const areNamedApart = (drives: readonly DriveDescription[]): boolean =>
+  new Set(drives.map(({ id }) => id)).size === drives.length;
+
 /** Everything about a machine but the bytes of its images: what the header of a trace keeps to build it again. */
 const MACHINE_DESCRIPTION = z.object({
   memory: z.number().int().min(1).max(MOST.memoryMiB),
@@ -68,6 +96,8 @@ const MACHINE_DESCRIPTION = z.object({
       }),
     )
     .max(MOST.devices),
+  /** Absent: none. */
+  drives: z.array(DRIVE).max(MOST.drives).refine(areNamedApart, 'two drives have one id').optional(),
   serialLines: z.number().int().min(0).max(MOST.serialLines),
   noDefaults: z.boolean(),
   noReboot: z.boolean(),
@@ -106,11 +136,19 @@ const DIGEST_EVERY = 50_000_000;
 /** A file's bytes are an image's, and not kept here. */
 const kept = (file: FwCfgFile) => ('text' in file ? { ...file } : { name: file.name });
 
-/** What the command line asked for, as a trace keeps it; `rtcAhead`: seconds its real-time clock is ahead of UTC. */
+/** What of a machine the command line alone does not say. */
+export interface Found {
+  /** Seconds its real-time clock is ahead of UTC. */
+  readonly rtcAhead?: number;
+  /** Its drives, as their images have them. */
+  readonly drives?: readonly DriveDescription[];
+}
+
+/** What the command line asked for, as a trace keeps it. */
 export function describeMachine(
   options: RunOptions,
   paths: Readonly<Record<string, string>>,
-  rtcAhead = 0,
+  { rtcAhead = 0, drives = [] }: Found = {},
 ): MachineDescription {
   const { boot, smbios, fwCfg } = options;
   return {
@@ -119,6 +157,7 @@ export function describeMachine(
     append: options.append,
     ...(options.cpu === undefined ? {} : { cpu: options.cpu }),
     devices: options.devices.map(({ driver, properties }) => ({ driver, properties: { ...properties } })),
+    ...(drives.length === 0 ? {} : { drives: drives.map((drive) => ({ ...drive })) }),
     serialLines: options.serial.length,
     noDefaults: options.noDefaults,
     noReboot: !options.reboot,
@@ -146,17 +185,22 @@ export function readDescription(machine: unknown, where: string): MachineDescrip
 /** What of a machine is in its state from the start: its shape, whatever its images hold. */
 export function configurationOf(description: MachineDescription): Omit<MachineConfig, 'parts'> {
   const { memory, smp, devices, serialLines, noReboot, nsPerTick, costs, digestEvery, paths } = description;
-  const { boot, rtcAhead } = description;
+  const { boot, rtcAhead, drives } = description;
   const firmware = paths['bios'] !== undefined;
   return {
     ...{ memory, smp, devices, serialLines, firmware, noReboot, nsPerTick, costs, digestEvery },
     ...(boot?.order === undefined ? {} : { bootOrder: boot.order }),
+    ...(drives === undefined ? {} : { drives: drives.map(({ format, name, bytes, ...drive }) => drive) }),
     ...(rtcAhead === undefined ? {} : { rtcAhead }),
   };
 }
 
 /** What the monitor is given: the description with the images' bytes. */
-export function machineOptions(description: MachineDescription, images: Images): MachineOptions {
+export function machineOptions(
+  description: MachineDescription,
+  images: Images,
+  disks: ReadonlyMap<string, Base> = new Map(),
+): MachineOptions {
   const { memory, smp, append, cpu, devices, serialLines, noDefaults, noReboot, boot, smbios } = description;
   const fwCfg = fwCfgFiles(description, images);
   const rom = images.get('option-rom');
@@ -170,7 +214,7 @@ export function machineOptions(description: MachineDescription, images: Images):
   ) as Pick<MachineOptions, (typeof roles)[number]>;
   const said = { memory, smp, append, cpu, devices, serialLines, noDefaults, noReboot, boot, smbios };
   const modules = [...images].filter(([role]) => isModule(role)).map(([, { name, bytes }]) => ({ name, bytes }));
-  return { machine: 'pc', ...said, fwCfg, optionRoms, modules, ...named };
+  return { machine: 'pc', ...said, fwCfg, optionRoms, modules, disks, ...named };
 }
 
 function fwCfgFiles({ fwCfg = [] }: MachineDescription, images: Images): NamedImage[] {

@@ -1,4 +1,6 @@
+import type { FormatName } from '../../block/formats.ts';
 import type { Costs } from '../../events/costs.ts';
+import type { DriveConfig } from '../../vmm/config.ts';
 import type { BootOptions, DeviceOption } from '../../vmm/options.ts';
 import type { SmbiosSaid } from '../../vmm/smbios/said.ts';
 
@@ -38,6 +40,13 @@ export interface TypedLine {
   readonly text: string;
 }
 
+/** `-drive`. */
+export interface DriveOption extends Omit<DriveConfig, 'sectors'> {
+  readonly path: string;
+  /** `undefined`: the image shows. */
+  readonly format: FormatName | undefined;
+}
+
 /** What `retrovisor run` was asked to do, after QEMU's spelling is understood. Paths are not opened yet. */
 export interface RunOptions {
   readonly kernel: string | undefined;
@@ -55,6 +64,10 @@ export interface RunOptions {
   readonly serial: readonly CharacterBackend[];
   /** `-device` and `-debugcon`, in order. */
   readonly devices: readonly DeviceOption[];
+  /** `-drive`, in order. */
+  readonly drives: readonly DriveOption[];
+  /** Write what the guest wrote to drives back into their images once the run is over. */
+  readonly commits: boolean;
   /** Devices that print, or hear. */
   readonly characters: readonly CharacterDevice[];
   /** `-boot`, where anything is said. */

@@ -9,6 +9,7 @@ import { FORMAT_VERSION } from '../../replay/trace/writer.ts';
 import { traceInputs } from '../../replay/trace/trace-inputs.ts';
 import { createVerifier, inputsAgain, type Verifier } from '../../replay/verify.ts';
 import { assemble } from '../machine/assemble.ts';
+import { type Disks, recordedDisks } from '../machine/disks.ts';
 import { type ImagePaths, type Images, namesImages, outlinedImages, recordedImages } from '../machine/images.ts';
 import { type MachineDescription, readDescription } from '../machine/machine-description.ts';
 import { openStoredCheckpoints } from './stored-checkpoints.ts';
@@ -26,6 +27,8 @@ export interface RecordedRun {
   readonly read: ReadTrace;
   readonly description: MachineDescription;
   readonly images: Images;
+  /** Absent: what drives hold is not known. */
+  readonly disks: Disks | undefined;
   /** Read from the trace when they are asked for. */
   readonly payloads: PayloadSource;
   readonly seed: string;
@@ -34,16 +37,30 @@ export interface RecordedRun {
 
 /** Open a trace with its images, ready to be built again. */
 export function openRecordedRun(world: World, path: string, given: RunAccess): RecordedRun {
-  return opened(world, path, given, ({ header }, { paths }) =>
-    recordedImages(world, path, header.images, paths, given),
-  );
+  return opened(world, path, given, (trace, description) => found(world, path, trace, description, given));
+}
+
+/** What a run was made from. */
+type Found = Pick<RecordedRun, 'images' | 'disks'>;
+
+function found(
+  world: World,
+  path: string,
+  { header, blocks }: TraceReader,
+  { paths, drives = [] }: MachineDescription,
+  given: ImagePaths,
+): Found {
+  const images = recordedImages(world, path, header.images, paths, given);
+  if (drives.length === 0) return { images, disks: undefined };
+  const search = { trace: path, drives, paths, blocks: blocks(), among: given.image ?? [] };
+  return { images, disks: recordedDisks(world, search) };
 }
 
 /** Open a trace for a rerun, which needs no image unless one is given or the trace is too old to keep their headers. */
 export function openRunWithoutImages(world: World, path: string, given: RunAccess): RecordedRun {
-  return opened(world, path, given, ({ header }, { paths }) => {
-    const outlined = namesImages(given) ? undefined : outlinedImages(header.images);
-    return outlined ?? recordedImages(world, path, header.images, paths, given);
+  return opened(world, path, given, (trace, description) => {
+    const images = namesImages(given) ? undefined : outlinedImages(trace.header.images);
+    return images === undefined ? found(world, path, trace, description, given) : { images, disks: undefined };
   });
 }
 
@@ -51,7 +68,7 @@ function opened(
   world: World,
   path: string,
   access: TraceAccess,
-  find: (trace: TraceReader, description: MachineDescription) => Images,
+  find: (trace: TraceReader, description: MachineDescription) => Found,
 ): RecordedRun {
   const trace = openTraceFile(world, path, access);
   try {
@@ -62,10 +79,10 @@ function opened(
       throw new Problem(read.damage ?? trace.cut ?? `${path} holds no event: there is nothing to replay.`);
     }
     const description = readDescription(trace.header.machine, path);
-    const images = find(trace, description);
+    const made = find(trace, description);
     const payloads = { payload: (sha256: string) => trace.payloads.payload(sha256, world.sha256) };
     const { seed, wall_clock: wallClockAtPowerOn } = first;
-    return { world, path, trace, read, description, images, payloads, seed, wallClockAtPowerOn };
+    return { world, path, trace, read, description, ...made, payloads, seed, wallClockAtPowerOn };
   } catch (problem) {
     trace.close();
     throw problem;

@@ -17,7 +17,8 @@ import { bootWarning } from '../../vmm/index.ts';
 import type { World } from '../world.ts';
 import { identities, loadImages, type Images, OWN_GUEST_PATH } from '../machine/images.ts';
 import { type Goal, type LiveRun, startLiveRun } from './live-run.ts';
-import { describeMachine, type MachineDescription } from '../machine/machine-description.ts';
+import { diskRole, type NewDisks, openDisks } from '../machine/disks.ts';
+import { describeMachine, type Found, type MachineDescription } from '../machine/machine-description.ts';
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
 import { type OutputTo, Printed } from './printed.ts';
 import { type Recording, startRecording } from './recording.ts';
@@ -32,6 +33,7 @@ const LARGEST_CHUNK = 250_000;
 
 interface Running {
   readonly world: World;
+  readonly options: RunOptions;
   readonly warnings: readonly string[];
   readonly machine: Machine;
   readonly told: Told;
@@ -66,6 +68,7 @@ export interface Prepared {
   readonly options: RunOptions;
   readonly description: MachineDescription;
   readonly images: Images;
+  readonly disks: NewDisks;
   /** What it will have been given. */
   readonly payloads: Payloads;
   /** Nanoseconds since 1970 (UTC): the host's clock is read once, here. */
@@ -79,15 +82,17 @@ export function prepared(world: World, options: RunOptions): Prepared {
   const wallClockAtPowerOn = options.wallClock ?? world.wallClock();
   const payloads = new Payloads(world.sha256);
   const ahead = options.localTime ? world.aheadOfUtc(wallClockAtPowerOn) : 0;
-  const paths = Object.fromEntries([...images].map(([role, { path }]) => [role, path]));
-  const description = { ...descriptionOf(options, ahead), paths };
-  return { world, options, images, payloads, description, wallClockAtPowerOn };
+  const disks = openDisks(world, options.drives);
+  const roles = [...images].map(([role, { path }]) => [role, path] as const);
+  const paths = Object.fromEntries([...roles, ...options.drives.map(({ id, path }) => [diskRole(id), path] as const)]);
+  const description = { ...descriptionOf(options, { rtcAhead: ahead, drives: disks.drives }), paths };
+  return { world, options, images, disks, payloads, description, wallClockAtPowerOn };
 }
 
 /** What the machine is, whose images nobody has read. */
-export function descriptionOf(options: RunOptions, rtcAhead = 0): MachineDescription {
+export function descriptionOf(options: RunOptions, found: Found = {}): MachineDescription {
   const paths = Object.fromEntries(Object.entries(pathsOf(options)).filter(([, path]) => path !== undefined));
-  return describeMachine(options, paths as Record<string, string>, rtcAhead);
+  return describeMachine(options, paths as Record<string, string>, found);
 }
 
 /** Our own guest runs when nothing else is asked for. */
@@ -113,14 +118,16 @@ export function openSession(world: World, options: RunOptions, output: OutputTo)
 
 /** Build the machine, recorded, ready to run: its first events are told before this returns. */
 export function startSession(
-  { world, options, description, images, payloads, wallClockAtPowerOn }: Prepared,
+  { world, options, description, images, disks, payloads, wallClockAtPowerOn }: Prepared,
   output: OutputTo,
   { told, gate }: Company,
 ): Session {
   const { seed, trace, pieceBytes } = options;
   const subject = { engineVersion: world.version, machine: description, images: identities(world, images), seed };
   const recording =
-    trace === undefined ? undefined : startRecording(world, { path: trace, pieceBytes }, subject, payloads);
+    trace === undefined
+      ? undefined
+      : startRecording(world, { path: trace, pieceBytes }, subject, { payloads, blocks: disks.blocks.list });
   const course = new Course();
   const polling = watchPolling();
   const printed = new Printed(output);
@@ -134,7 +141,7 @@ export function startSession(
   told.events$.subscribe({ next, error: () => undefined });
   const inputs: PendingInput[] = [];
   const build = (parts: TimelineParts): MachineParts =>
-    assemble({ world, description, images, payloads, seed, wallClockAtPowerOn, ...parts });
+    assemble({ world, description, images, disks, payloads, seed, wallClockAtPowerOn, ...parts });
   const outside = { onEvent: told.hear };
   const live = options.gdb === undefined ? undefined : startLiveRun(build, outside, inputs);
   const queue = { peek: () => inputs[0], take: () => void inputs.shift() };
@@ -142,8 +149,23 @@ export function startSession(
   recording?.begin();
   const keeper = options.checkpoints ? keepCheckpoints(world, trace as string, machine) : undefined;
   const running: Running = {
-    warnings: warningsOf(images),
-    ...{ world, machine, told, gate, recording, printed, output, course, polling, live, keeper, inputs, payloads },
+    warnings: [...warningsOf(images), ...disks.warnings],
+    ...{
+      world,
+      options,
+      machine,
+      told,
+      gate,
+      recording,
+      printed,
+      output,
+      course,
+      polling,
+      live,
+      keeper,
+      inputs,
+      payloads,
+    },
     tickLimit: options.ticks ?? Number.POSITIVE_INFINITY,
     chunk: FIRST_CHUNK,
     mayWarpTo: 0,
@@ -179,7 +201,22 @@ function closeRun(running: Running): void {
     throw error;
   }
   if (running.hasFailed) running.keeper?.abandon();
-  else running.keeper?.finish();
+  else {
+    running.keeper?.finish();
+    commitDrives(running);
+  }
+}
+
+/** Write what the guest wrote back into the images, if that was asked for. */
+function commitDrives({ world, options, machine, output }: Running): void {
+  if (!options.commits) return;
+  for (const { id, path, readOnly } of options.drives) {
+    const changes = readOnly ? [] : [...(machine.vmm.drives?.get(id)?.bytes.changes() ?? [])];
+    if (changes.length === 0) continue;
+    world.images.commitDisk(path, changes);
+    const pages = `${changes.length} page${changes.length === 1 ? '' : 's'} of 4 KiB`;
+    output.notice?.(`${pages} went back into ${path}. Whoever replays this run needs the image as it was.`);
+  }
 }
 
 /** A trace has an end only if its run came to one. */

@@ -1,7 +1,6 @@
 import type { Observer } from 'rxjs';
 import type { Stamped } from '../../events/stamped.ts';
-import type { PayloadSource } from '../../memory/payloads.ts';
-import { createTraceWriter, type TraceSubject } from '../../replay/trace/writer.ts';
+import { type Beside, createTraceWriter, type TraceSubject } from '../../replay/trace/writer.ts';
 import type { Files, FileSink, World } from '../world.ts';
 
 /** A reader of a run that writes it down. */
@@ -29,11 +28,11 @@ export function startRecording(
   { files, compress, milliseconds }: Pick<World, 'files' | 'compress' | 'milliseconds'>,
   { path, pieceBytes }: { readonly path: string; readonly pieceBytes?: number | undefined },
   subject: TraceSubject,
-  payloads?: PayloadSource,
+  beside?: Beside,
 ): Recording {
   files.refuseOtherThanTrace(path);
   const file = heldBack(files, path, pieceBytes);
-  const writer = createTraceWriter(file, compress, subject, payloads);
+  const writer = createTraceWriter(file, compress, subject, beside);
   let failure: Error | undefined;
   /** When the first event that is held back was told. */
   let since: number | undefined;

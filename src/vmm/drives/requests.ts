@@ -68,7 +68,9 @@ function complete(from: Machine, request: DueRequest, callOf: CallOf): void {
   if (result === 0 && fua) flush(machine, drive);
 }
 
+/** All a drive holds is durable, unless its user gave that up. */
 function flush(machine: Machine, drive: string): void {
+  if (driveOf(machine, drive).info.noFlush === true) return;
   machine.raise({ kind: 'sim:disk_flushed', drive, changes: machine.state.drives[drive]!.unflushed });
 }
 

@@ -11,9 +11,17 @@ type Vmm = Draft<VmmState>;
 
 /** Drives of a machine nobody has switched on. */
 export const drivesAtPowerOn = (drives: readonly DriveConfig[] = []): Readonly<Record<string, DriveState>> =>
-  Object.fromEntries(drives.map(({ id }) => [id, NEW]));
+  Object.fromEntries(drives.map(({ id }) => [id, newDrive()]));
 
-const NEW: DriveState = { inFlight: [], done: {}, failed: 0, bytesRead: 0, bytesWritten: 0, unflushed: 0 };
+/** A state is changed in place: each drive has its own. */
+const newDrive = (): DriveState => ({
+  inFlight: [],
+  done: {},
+  failed: 0,
+  bytesRead: 0,
+  bytesWritten: 0,
+  unflushed: 0,
+});
 
 function driveOf({ drives }: Vmm, id: string): Draft<DriveState> {
   const drive = Object.hasOwn(drives, id) ? drives[id] : undefined;

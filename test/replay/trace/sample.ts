@@ -132,7 +132,7 @@ export interface WithPayloads {
 export function traceWith(payloads: readonly Uint8Array[]): WithPayloads {
   const store = new Payloads(sha256);
   const sink = memorySink();
-  const writer = createTraceWriter(sink, deflate, SUBJECT, store);
+  const writer = createTraceWriter(sink, deflate, SUBJECT, { payloads: store });
   const events = sampleEvents(12_000).map((stamped, at) => {
     const payload = at % 50 === 0 ? payloads[(at / 50) % payloads.length] : undefined;
     if (payload === undefined) return stamped;

@@ -89,7 +89,7 @@ function rewritten(name: string, payloads?: PayloadSource, told = events): strin
   const { engineVersion, images, seed, machine } = openTraceFile(TRACE).header;
   const pieces: Uint8Array[] = [];
   const sink = { append: (bytes: Uint8Array) => void pieces.push(bytes.slice()) };
-  const writer = createTraceWriter(sink, compress, { engineVersion, images, seed, machine }, payloads);
+  const writer = createTraceWriter(sink, compress, { engineVersion, images, seed, machine }, { payloads });
   for (const stamped of told) writer.append(stamped);
   writer.close();
   writeFileSync(path, Buffer.concat(pieces));
