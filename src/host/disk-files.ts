@@ -10,8 +10,8 @@ const BLOCKS_KEPT = 64;
 const PURPOSE = 'read the disk image';
 
 /**
- * A disk's image, of which nothing is read but the blocks that are asked for. Somebody who changes it meanwhile is found
- * out: a machine would read what never lay there at once.
+ * A disk's image, of which nothing is read but the blocks that are asked for. Somebody who changes it meanwhile is
+ * found out: a machine would read what never lay there at once.
  */
 export function openDiskFile(path: string): ImageFile {
   rolledBack(path);
