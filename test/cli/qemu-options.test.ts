@@ -38,9 +38,8 @@ describe('options of QEMU', () => {
     ['-trace', '--trace FILE'],
     ['-icount', '--ns-per-tick'],
     ['-loadvm', 'retrovisor debug TRACE'],
-    ['-snapshot', 'each run starts from the same images'],
-    ['-drive', 'put files into the -initrd'],
-    ['--drive', 'put files into the -initrd'],
+    ['-hda', '-drive file=PATH,if=virtio'],
+    ['--hda', '-drive file=PATH,if=virtio'],
     ['-netdev', 'no network cards'],
     ['-seed', '--seed TEXT'],
   ])('%s says what is used here', (option, instead) => {
