@@ -8,6 +8,7 @@ import { readAll } from '../../../src/replay/trace/reader.ts';
 import { nextToComplete } from '../../../src/vmm/drives/due.ts';
 import { drivesAtPowerOn, submitted } from '../../../src/vmm/evolve/drives.ts';
 import { scratchFolder } from '../../guests/command-line.ts';
+import { LONG } from '../../how-long.ts';
 import { ask, AT, blockGuest, DRAINED, installBlockPorts, print, store, WAIT } from './block-ports.ts';
 
 const folder = scratchFolder();
@@ -72,7 +73,7 @@ describe('requests to a drive', () => {
     expect(then.slice(0, 3).map((ns, at) => (due[at]![1] as number) - ns)).toEqual([100_000, 48_192, 40_128]);
   });
 
-  test('complete at once when their device drains them, still because they were submitted', async () => {
+  test('complete at once when their device drains them, still because they were submitted', LONG, async () => {
     const { events } = await ran([...ask('read', 0, 1, AT.to), ...ask('flush', 0, 0), ...DRAINED]);
     expect(brief(events)).toEqual(['0 0', '1 0', 'flushed 0']);
     const [asked] = events.filter(({ event }) => event.kind === 'sim:disk_submitted');
@@ -81,21 +82,25 @@ describe('requests to a drive', () => {
     expect(events[done!.within!]!.event.kind).toBe('kvm_exit');
   });
 
-  test('that are durable by themselves flush what was written before, and nothing does where nobody wants it', async () => {
-    const twice = [
-      ...ask('write', 0, 1),
-      ...WAIT,
-      ...ask('write', 1, 1, AT.from, true),
-      ...WAIT,
-      ...ask('flush', 0, 0),
-      ...WAIT,
-    ];
-    const written = ['0 0', 'written 0 512', '1 0', 'written 512 512'];
-    expect(brief((await ran(twice)).events)).toEqual([...written, 'flushed 2', '2 0', 'flushed 0']);
-    expect(brief((await ran(twice, ',cache=unsafe')).events)).toEqual([...written, '2 0']);
-  });
+  test(
+    'that are durable by themselves flush what was written before, and nothing does where nobody wants it',
+    LONG,
+    async () => {
+      const twice = [
+        ...ask('write', 0, 1),
+        ...WAIT,
+        ...ask('write', 1, 1, AT.from, true),
+        ...WAIT,
+        ...ask('flush', 0, 0),
+        ...WAIT,
+      ];
+      const written = ['0 0', 'written 0 512', '1 0', 'written 512 512'];
+      expect(brief((await ran(twice)).events)).toEqual([...written, 'flushed 2', '2 0', 'flushed 0']);
+      expect(brief((await ran(twice, ',cache=unsafe')).events)).toEqual([...written, '2 0']);
+    },
+  );
 
-  test('beyond its end fail, as do changes of what is read-only', async () => {
+  test('beyond its end fail, as do changes of what is read-only', LONG, async () => {
     const program = [
       ...ask('read', SECTORS, 1),
       ...WAIT,
@@ -108,7 +113,7 @@ describe('requests to a drive', () => {
     expect(brief((await ran(program, ',readonly=on')).events)).toEqual(['0 -5', '1 -5', '2 -1']);
   });
 
-  test('clear it, in the middle of pages too', async () => {
+  test('clear it, in the middle of pages too', LONG, async () => {
     const look = (sector: number): number[] => [...ask('read', sector, 1, AT.to), ...WAIT, ...print(AT.to)];
     const program = [...ask('write-zeroes', 3, 9), ...WAIT, ...[2, 3, 11, 12].flatMap(look)];
     const { console, events } = await ran(program);
