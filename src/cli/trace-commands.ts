@@ -57,12 +57,18 @@ export function printInfo(path: string, print: Print): number {
     if (trace.damage !== undefined) throw new Problem(trace.damage);
   });
   printHeader(path, trace, print);
+  const disks = asFarAsSound(Problem, () => printBlocks(trace, print));
   if (last !== undefined) print(`ends at event ${last.seq}, tick ${last.tick}`);
   const table = plainTable(['Event', 'Count']);
   const kinds = names.map((kind, place) => [kind, counts[place] as number] as const).filter(([, count]) => count > 0);
   for (const [kind, count] of kinds.sort((a, b) => b[1] - a[1])) table.push([kind, count]);
   print(table.toString());
-  return status;
+  return Math.max(status, disks);
+}
+
+function printBlocks(trace: TraceReader, print: Print): void {
+  const { length } = trace.blocks();
+  if (length > 0) print(`${length} block${length === 1 ? '' : 's'} of disk images read, known by content`);
 }
 
 function printHeader(path: string, { header, eventCount, chunks, payloads }: TraceReader, print: Print): void {
