@@ -27,6 +27,7 @@ const HOLDS: Readonly<Record<Member['holds'], string>> = {
   trace: 'the recording',
   checkpoints: "checkpoints: all of the guest's memory, at some moments",
   image: 'an image the run was made from',
+  disk: 'what the run read of a disk',
   fork: 'a fork: what would have happened',
 };
 

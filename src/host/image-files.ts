@@ -17,6 +17,7 @@ import {
 import { openDiskFile } from './disk-files.ts';
 import { readImage, worldProblem } from './files.ts';
 import { commitInto } from './image-commit.ts';
+import { diskInPack } from './pack/disk-pieces.ts';
 import { isPack, openPack } from './pack/opened-pack.ts';
 import { sourceFile } from './trace-source.ts';
 
@@ -154,10 +155,13 @@ function refuseMissing(paths: readonly string[]): void {
 
 /** The image of a disk, by its size and whatever else a trace knows of it. */
 function findDisk(
-  { id, name, bytes }: DiskIdentity,
+  { id, image, name, bytes }: DiskIdentity,
   search: ImageSearch,
   unlike: (file: ImageFile) => string | undefined,
 ): ImageFile | string {
+  // What a pack holds is enough to replay the run; where it goes elsewhere, an image that is named has the rest.
+  const packed = search.among.length === 0 ? diskInPack(search.trace, image, name) : undefined;
+  if (packed !== undefined) return packed;
   const seen = new Set<string>();
   let why: string | undefined;
   for (const path of candidates({ name, bytes }, search)) {

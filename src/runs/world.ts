@@ -65,8 +65,9 @@ export interface FoundImage {
 
 /** A disk's image by what a trace knows of it. */
 export interface DiskIdentity {
-  /** The drive's `id`. */
+  /** The drive's `id`, and the place of its image among the trace's. */
   readonly id: string;
+  readonly image: number;
   readonly name: string;
   readonly bytes: number;
 }

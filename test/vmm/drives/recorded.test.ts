@@ -1,9 +1,22 @@
-import { copyFileSync, mkdirSync, openSync, ftruncateSync, closeSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { finish } from '../../../src/base/work.ts';
 import { openTrace, record, replay, rerun } from '../../../src/api/index.ts';
 import type { Stamped } from '../../../src/events/stamped.ts';
+import { pack, unpack } from '../../../src/cli/pack.ts';
+import { diskInPack } from '../../../src/host/pack/disk-pieces.ts';
 import { NODE } from '../../../src/host/node.ts';
 import { openTraceFile } from '../../../src/host/trace-file.ts';
 import { fold } from '../../../src/replay/fold.ts';
@@ -139,6 +152,30 @@ describe('a disk of 10 GB', LONG, () => {
       writeSync(file, Uint8Array.of(1), 0, 1, 9 * GIGABYTE + 7);
       closeSync(file);
       expect(await replay(TRACE)).toMatchObject({ divergence: undefined, agreed: events.length });
+    });
+
+    test('is in a pack as far as it was read, and comes out of it with holes', async () => {
+      const file = `${TRACE}.pack`;
+      const print = (): void => undefined;
+      pack(TRACE, { output: file }, print);
+      expect(statSync(file).size).toBeLessThan(statSync(TRACE).size + ROUNDS * BLOCK);
+      const hidden = `${IMAGE}.hidden`;
+      renameSync(IMAGE, hidden);
+      expect(await replay(file)).toMatchObject({ divergence: undefined, agreed: events.length });
+      const unpacked = join(folder, 'unpacked');
+      unpack(file, unpacked, false, print);
+      expect(statSync(join(unpacked, 'disk.raw')).size).toBe(10 * GIGABYTE);
+      expect(await replay(join(unpacked, 'disk.trace'))).toMatchObject({
+        divergence: undefined,
+        agreed: events.length,
+      });
+      rmSync(join(unpacked, 'disk.raw'));
+      await expect(replay(join(unpacked, 'disk.trace'))).rejects.toThrow(`it is not at ${IMAGE}`);
+      const image = diskInPack(file, 0, 'disk.raw')!;
+      expect(() => image.block(5)).toThrow(
+        `holds of disk.raw what the recorded run read, and not its block at offset ${5 * BLOCK}`,
+      );
+      renameSync(hidden, IMAGE);
     });
 
     test('goes with a fork', async () => {
