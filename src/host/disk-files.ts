@@ -2,7 +2,6 @@ import { closeSync, fstatSync, type Stats } from 'node:fs';
 import { Problem, shortly } from '../base/problem.ts';
 import { BLOCK, type ImageFile } from '../block/image-file.ts';
 import { opened, readAt, worldProblem } from './files.ts';
-import { rolledBack } from './image-commit.ts';
 
 /** Blocks of an image that are kept: what is read in a row, and what is read again soon. */
 const BLOCKS_KEPT = 64;
@@ -14,7 +13,6 @@ const PURPOSE = 'read the disk image';
  * found out: a machine would read what never lay there at once.
  */
 export function openDiskFile(path: string): ImageFile {
-  rolledBack(path);
   const first = look(path, (_file, stat) => stat);
   const kept = new Map<number, Uint8Array>();
   return {

@@ -16,7 +16,7 @@ import {
 } from '../runs/world.ts';
 import { openDiskFile } from './disk-files.ts';
 import { readImage, worldProblem } from './files.ts';
-import { commitInto } from './image-commit.ts';
+import { commitInto, rolledBack } from './image-commit.ts';
 import { diskInPack } from './pack/disk-pieces.ts';
 import { isPack, openPack } from './pack/opened-pack.ts';
 import { sourceFile } from './trace-source.ts';
@@ -184,7 +184,10 @@ export const IMAGE_FILES: ImageFiles = {
     refuseMissing(search.among);
     return find(identity, search);
   },
-  openDisk: openDiskFile,
+  openDisk(path) {
+    rolledBack(path);
+    return openDiskFile(path);
+  },
   findDisk(identity, search, unlike) {
     refuseMissing(search.among);
     return findDisk(identity, search, unlike);

@@ -42,6 +42,9 @@ export function openDisks({ images, files, sha256 }: World, drives: readonly Dri
     const description = { ...described(drive), format: known, name: fileName(path), bytes: file.size, sectors };
     return { description, base, file, warning };
   });
+  if (opened.reduce((sum, { file }) => sum + file.size, 0) > MOST.drivesBytes) {
+    throw new Problem('The disks of a machine are larger than 4 TiB together: leave some out.');
+  }
   return {
     drives: opened.map(({ description }) => description),
     bases: new Map(opened.map(({ description, base }): [string, Base] => [description.id, base])),
