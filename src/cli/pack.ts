@@ -61,12 +61,30 @@ export function pack(path: string, options: PackOptions, print: Print): number {
 /** `retrovisor unpack`: what a pack holds, as files. Returns the process status. */
 export function unpack(path: string, folder: string, force: boolean, print: Print): number {
   const done = withPack(path, (opened) => {
-    for (const [{ bytes, holds }, name] of unpackInto(opened, folder, force)) {
-      print(`${name}  ${bytes} bytes, ${HOLDS[holds]}`);
-    }
+    const files = [...unpackInto(opened, folder, force)].map(([member, name]) => ({ member, name, packed: 0 }));
+    for (const { name, bytes, holds } of inOneLine(files)) print(`${name}  ${bytes} bytes, ${HOLDS[holds]}`);
   });
   if (!done) throw new Problem(`${path} is no pack: \`retrovisor pack\` makes one of a trace.`);
   return 0;
+}
+
+/** A member, and the name of the file it is or is in. */
+interface PackedFile {
+  readonly member: Member;
+  readonly name: string;
+  readonly packed: number;
+}
+
+/** Of a disk, which is in many pieces, what they come to. */
+function inOneLine(files: readonly PackedFile[]) {
+  const lines = new Map<string, { name: string; bytes: number; packed: number; holds: Member['holds'] }>();
+  for (const { member, name, packed } of files) {
+    const { holds, disk, bytes } = member;
+    const key = disk === undefined ? member.member : `disk ${disk.image}`;
+    const before = lines.get(key) ?? { name, bytes: 0, packed: 0, holds };
+    lines.set(key, { ...before, bytes: before.bytes + bytes, packed: before.packed + packed });
+  }
+  return lines.values();
 }
 
 /** Do something with a pack; false when it is none. */
@@ -83,12 +101,15 @@ function withPack(path: string, act: (opened: OpenedPack) => void): boolean {
 
 /** What somebody gives away with a pack, before it is made or after. */
 function describe(path: string, options: ImagePaths, print: Print): number {
-  const line = ({ name, bytes, holds }: Member, packed: number): void =>
-    print(`${name}  ${bytes} bytes (${packed} packed), ${HOLDS[holds]}`);
+  const files: PackedFile[] = [];
+  const add = (member: Member, packed: number): void => void files.push({ member, name: member.name, packed });
   const isPacked = withPack(path, (opened) => {
-    for (const member of opened.manifest.members) line(member, opened.packedBytes(member));
+    for (const member of opened.manifest.members) add(member, opened.packedBytes(member));
   });
-  if (!isPacked) for (const { member, size } of membersFor(path, options)) line(member, size);
+  if (!isPacked) for (const { member, size } of membersFor(path, options)) add(member, size);
+  for (const { name, bytes, packed, holds } of inOneLine(files)) {
+    print(`${name}  ${bytes} bytes (${packed} packed), ${HOLDS[holds]}`);
+  }
   for (const sentence of givenAway(path)) print(sentence);
   return 0;
 }

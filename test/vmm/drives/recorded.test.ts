@@ -156,9 +156,15 @@ describe('a disk of 10 GB', LONG, () => {
 
     test('is in a pack as far as it was read, and comes out of it with holes', async () => {
       const file = `${TRACE}.pack`;
-      const print = (): void => undefined;
+      const lines: string[] = [];
+      const print = (text: string): void => void lines.push(text);
       pack(TRACE, { output: file }, print);
       expect(statSync(file).size).toBeLessThan(statSync(TRACE).size + ROUNDS * BLOCK);
+      pack(file, { describe: true }, print);
+      const read = openTraceFile(TRACE).blocks().length * BLOCK;
+      expect(lines.filter((text) => text.includes('of a disk'))).toEqual([
+        expect.stringMatching(`^disk\\.raw  ${read} bytes \\(\\d+ packed\\), what the run read of a disk$`),
+      ]);
       const hidden = `${IMAGE}.hidden`;
       renameSync(IMAGE, hidden);
       expect(await replay(file)).toMatchObject({ divergence: undefined, agreed: events.length });
