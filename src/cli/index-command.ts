@@ -8,7 +8,7 @@ import { statusOf } from '../host/terminal.ts';
 import type { ImagePaths } from '../runs/machine/images.ts';
 import { openRecordedRun } from '../runs/recorded/recorded-run.ts';
 import { checkpointPath } from '../runs/recorded/stored-checkpoints.ts';
-import { sayCut } from './cut.ts';
+import { statusOfRun } from './cut.ts';
 import type { Print } from './trace-commands.ts';
 
 /** How `retrovisor index` is asked to work. */
@@ -24,7 +24,7 @@ export async function index(path: string, options: IndexOptions, print: Print): 
   const interrupt = hearInterrupt();
   try {
     const run = openRecordedRun(NODE, path, { ...options, acceptCut: true });
-    sayCut(run.trace);
+    const status = statusOfRun(run);
     const work = indexTrace(run, options.every);
     const indexed = await attend(work, 'Replaying', () => interrupt.isAsked);
     if (!indexed.isDone) {
@@ -33,7 +33,7 @@ export async function index(path: string, options: IndexOptions, print: Print): 
     }
     const file = checkpointPath(path);
     print(`${indexed.value.checkpoints} checkpoints in ${file}, ${(statSync(file).size / MB).toFixed(1)} MB`);
-    return 0;
+    return status;
   } finally {
     interrupt.close();
   }
