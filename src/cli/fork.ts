@@ -1,3 +1,4 @@
+import { onOneLine } from '../base/printable.ts';
 import { forkRun } from '../runs/forks/fork-run.ts';
 import { NODE } from '../host/node.ts';
 import { consoleShown } from '../host/output.ts';
@@ -42,6 +43,7 @@ export function fork(path: string, options: ForkOptions, print: Print): number {
   });
   shown?.end();
   print(`Forked at tick ${forked.at.tick}, event ${forked.at.seq}; ran to tick ${end.tick}: ${ENDINGS[why]}.`);
-  print(`${trace}: ${end.seq} events. \`retrovisor diff ${path} ${trace}\` shows where the futures part.`);
+  const compared = `\`retrovisor diff ${path} ${trace}\` shows where the futures part.`;
+  print(onOneLine(`${trace}: ${end.seq} events. ${compared}`));
   return status;
 }

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { onOneLine } from '../base/printable.ts';
 import { indexTrace } from '../runs/recorded/index-trace.ts';
 import { NODE } from '../host/node.ts';
 import { attend } from '../host/attend.ts';
@@ -32,7 +33,9 @@ export async function index(path: string, options: IndexOptions, print: Print): 
       return statusOf('SIGINT');
     }
     const file = checkpointPath(path);
-    print(`${indexed.value.checkpoints} checkpoints in ${file}, ${(statSync(file).size / MB).toFixed(1)} MB`);
+    print(
+      `${indexed.value.checkpoints} checkpoints in ${onOneLine(file)}, ${(statSync(file).size / MB).toFixed(1)} MB`,
+    );
     return status;
   } finally {
     interrupt.close();

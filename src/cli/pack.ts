@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { onOneLine } from '../base/printable.ts';
 import { Problem } from '../base/problem.ts';
 import { openTraceFile, TRACE_FILES } from '../host/trace-file.ts';
 import { sourceFile } from '../host/trace-source.ts';
@@ -51,8 +52,8 @@ export function pack(path: string, options: PackOptions, print: Print): number {
     throw error;
   }
   const size = members.reduce((sum, each) => sum + each.size, 0);
-  print(`${output}: ${members.length} files, ${inMB(size)}. Every command takes it as it takes ${path}.`);
-  print(`Before you share it: \`retrovisor pack ${output} --describe\` says what it holds.`);
+  print(onOneLine(`${output}: ${members.length} files, ${inMB(size)}. Every command takes it as it takes ${path}.`));
+  print(onOneLine(`Before you share it: \`retrovisor pack ${output} --describe\` says what it holds.`));
   return status;
 }
 
@@ -60,7 +61,7 @@ export function pack(path: string, options: PackOptions, print: Print): number {
 export function unpack(path: string, folder: string, force: boolean, print: Print): number {
   const done = withPack(path, (opened) => {
     for (const [{ bytes, holds }, name] of unpackInto(opened, folder, force)) {
-      print(`${name}  ${bytes} bytes, ${HOLDS[holds]}`);
+      print(`${onOneLine(name)}  ${bytes} bytes, ${HOLDS[holds]}`);
     }
   });
   if (!done) throw new Problem(`${path} is no pack: \`retrovisor pack\` makes one of a trace.`);
@@ -93,7 +94,7 @@ function withPack(path: string, act: (opened: OpenedPack) => void): boolean {
 function describe(path: string, options: ImagePaths, print: Print): number {
   const status = statusOfTrace(path);
   const line = ({ name, bytes, holds }: Member, packed: number): void =>
-    print(`${name}  ${bytes} bytes (${packed} packed), ${HOLDS[holds]}`);
+    print(`${onOneLine(name)}  ${bytes} bytes (${packed} packed), ${HOLDS[holds]}`);
   const isPacked = withPack(path, (opened) => {
     for (const member of opened.manifest.members) line(member, opened.packedBytes(member));
   });

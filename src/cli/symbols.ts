@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { onOneLine } from '../base/printable.ts';
 import { Problem } from '../base/problem.ts';
 import { worldProblem } from '../host/files.ts';
 import type { ImagePaths } from '../runs/machine/images.ts';
@@ -43,6 +44,6 @@ export function symbols(path: string, options: SymbolsOptions, print: Print): nu
     throw worldProblem('write', options.output, error);
   }
   const unwind = file.unwinds ? '' : ' Its ORC tables were not found: backtraces are guesses.';
-  print(`${options.output}: ${file.count} symbols of the recorded kernel.${unwind}`);
+  print(`${onOneLine(options.output)}: ${file.count} symbols of the recorded kernel.${unwind}`);
   return status;
 }

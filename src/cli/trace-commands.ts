@@ -84,7 +84,7 @@ function printHeader(path: string, { header, eventCount, chunks, payloads }: Tra
   const checkpoints = openStoredCheckpoints(NODE, path, print);
   const { length: stored = 0 } = checkpoints?.places ?? [];
   checkpoints?.close();
-  if (stored > 0) print(`${stored} checkpoints in ${checkpointPath(path)}`);
+  if (stored > 0) print(`${stored} checkpoints in ${onOneLine(checkpointPath(path))}`);
 }
 
 /** Columns without borders, numbers to the right. */

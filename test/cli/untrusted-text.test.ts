@@ -12,6 +12,7 @@ const BELL = '\x1b]0;owned\x07\x9b31m\u202e';
 const folder = scratchFolder();
 const ODD = join(folder, `odd${BELL}\nretrovisor: all is well`);
 const TRACE = join(ODD, 'odd.trace');
+const SYMBOLS = join(folder, 'odd.map');
 /** What a terminal obeys; lines and tabs aside. */
 const OBEYED = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202e]/;
 
@@ -42,6 +43,7 @@ beforeAll(() => {
     images: (header['images'] as object[]).map((image) => ({ ...image, name: `k${BELL}` })),
   }));
   writeFileSync(TRACE, whole);
+  writeFileSync(SYMBOLS, `0000000000000000 T odd${BELL}\nffffffffffff0000 T odd${BELL}2\n`);
 });
 
 describe('what a stranger wrote is shown, and obeyed by no terminal', () => {
@@ -56,12 +58,25 @@ describe('what a stranger wrote is shown, and obeyed by no terminal', () => {
     expect(err).not.toMatch(OBEYED);
   });
 
+  const PROMPT = ['at start', 'bt', 'x/4i $pc', 'events 4', 'at end', 'at print owned', `x ${BELL}`, 'history $rsp'];
   const COMMANDS: readonly (readonly string[])[] = [
     ['info', TRACE],
     ['events', TRACE],
     ['events', TRACE, '--json'],
+    ['events', TRACE, '--csv'],
     ['stat', TRACE],
+    ['console', TRACE],
+    ['console', TRACE, '--ticks', '--device', BELL],
     ['fold', TRACE],
+    ['replay', TRACE, '--console'],
+    ['index', TRACE],
+    ['pack', TRACE, '--describe'],
+    ['pack', TRACE],
+    ['info', `${TRACE}.pack`],
+    ['unpack', `${TRACE}.pack`, join(ODD, 'unpacked')],
+    ['verify', TRACE],
+    ['fork', TRACE, '--at', '50%', '--set', 'rbx=5', '--trace', join(ODD, 'fork.trace')],
+    ['debug', TRACE, '--symbols', SYMBOLS, '--batch', ...PROMPT.flatMap((line) => ['--ex', line])],
     ['rerun', TRACE],
     ['diff', TRACE, join(folder, 'text.trace')],
   ];
@@ -70,6 +85,7 @@ describe('what a stranger wrote is shown, and obeyed by no terminal', () => {
     expect(status).not.toBe(70);
     expect(`${out}${err}`).not.toMatch(OBEYED);
     expect(out.split('\n').filter((line) => /^(forged|kvm_exit|retrovisor): /.test(line))).toEqual([]);
+    expect(err.split('\n').filter((line) => /^(forged|kvm_exit|retrovisor: all is well)/.test(line))).toEqual([]);
     if (words.includes('--json')) for (const line of out.trim().split('\n')) JSON.parse(line);
   });
 });
