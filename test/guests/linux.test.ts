@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { without } from '../stepping-aside.ts';
@@ -13,7 +14,12 @@ const missing = noGuests('vmlinuz', 'initramfs.gz', 'bios-256k.bin');
 const SHORT = 'console=ttyS0 panic=-1 cryptomgr.notests=1';
 
 /** Boot Debian's kernel to the busybox shell by `run` with these options, `typed` on standard input. */
-function boot(name: string, append: string, options: readonly string[], typed = ''): Ran & { readonly trace: string } {
+function boot(
+  name: string,
+  append: string,
+  options: readonly string[],
+  typed: string | number = '',
+): Ran & { readonly trace: string } {
   const trace = join(folder, `${name}.trace`);
   const kernel = ['-kernel', guestFile('vmlinuz'), '-initrd', guestFile('initramfs.gz'), '-append', append];
   const machine = '-m 256 -nodefaults -no-reboot -display none -serial stdio --ticks 10000000000'.split(' ');
@@ -150,5 +156,16 @@ describe("Debian's cloud kernel", without(missing), () => {
     expectCleanRun(ran);
     expect(ran.out).toMatch(/^42\r?$/m);
     await expectFollows(ran.trace);
+  });
+
+  test('comes to its end before an input without one', () => {
+    const zeros = openSync('/dev/zero', 'r');
+    const poweringOff = `${SHORT} rdinit=/bin/busybox -- poweroff -f`;
+    // Twice what it takes.
+    const ran = boot('endless', poweringOff, ['--ticks', '1200000000'], zeros);
+    closeSync(zeros);
+    expect(ran.out).toContain('reboot: Power down');
+    expect(ran.status).toBe(0);
+    expect(replayedDigest(ran.trace)).not.toBe('');
   });
 });
