@@ -1,4 +1,3 @@
-import Table from 'cli-table3';
 import { onOneLine } from '../base/printable.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { NODE } from '../host/node.ts';
@@ -61,10 +60,11 @@ export function printInfo(path: string, print: Print): number {
   });
   printHeader(path, trace, print);
   if (last !== undefined) print(`ends at event ${last.seq}, tick ${last.tick}`);
-  const table = plainTable(['Event', 'Count']);
   const kinds = names.map((kind, place) => [kind, counts[place] as number] as const).filter(([, count]) => count > 0);
-  for (const [kind, count] of kinds.sort((a, b) => b[1] - a[1])) table.push([kind, count]);
-  print(table.toString());
+  printCounts(
+    kinds.sort((a, b) => b[1] - a[1]),
+    print,
+  );
   return status;
 }
 
@@ -87,18 +87,9 @@ function printHeader(path: string, { header, eventCount, chunks, payloads }: Tra
   if (stored > 0) print(`${stored} checkpoints in ${onOneLine(checkpointPath(path))}`);
 }
 
-/** Columns without borders, numbers to the right. */
-function plainTable(head: readonly string[]): Table.Table {
-  const edges = ['top', 'bottom', 'left', 'right', 'mid'].flatMap((edge) => [
-    edge,
-    `${edge}-mid`,
-    `${edge}-left`,
-    `${edge}-right`,
-  ]);
-  return new Table({
-    head: [...head],
-    colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
-    chars: { ...Object.fromEntries(edges.map((edge) => [edge, ''])), middle: '  ' },
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  });
+/** Two columns, numbers to the right. */
+function printCounts(kinds: readonly (readonly [kind: string, count: number])[], print: Print): void {
+  const rows = [['Event', 'Count'], ...kinds.map(([kind, count]) => [onOneLine(kind), String(count)])] as const;
+  const [wide, digits] = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+  for (const [kind, count] of rows) print(`${kind!.padEnd(wide!)}  ${count!.padStart(digits!)}`);
 }

@@ -42,6 +42,7 @@ describe('options of QEMU', () => {
     ['-drive', 'put files into the -initrd'],
     ['--drive', 'put files into the -initrd'],
     ['-netdev', 'no network cards'],
+    ['-pflash', '-bios FILE'],
     ['-seed', '--seed TEXT'],
   ])('%s says what is used here', (option, instead) => {
     expect(refusal(option, 'x')).toContain(`${option} is not supported: `);
@@ -50,6 +51,7 @@ describe('options of QEMU', () => {
 
   test.each([
     ['-monitor', 'stdio', 'Ctrl-A c'],
+    ['-parallel', 'file:x', 'no parallel port'],
     ['-net', 'user', 'no network cards'],
     ['-vga', 'std', 'no display'],
   ])('%s %s says what is used here', (option, value, instead) => {

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The first file of a pack: what the others are. */
 export const MANIFEST_NAME = 'retrovisor-pack.json';
