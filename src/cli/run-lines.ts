@@ -49,7 +49,9 @@ const nextFor = (trace: string, status: number | undefined): string =>
     ? `\`retrovisor debug ${trace}\` stands in it: \`at end\`, \`bt\`, \`back\`.`
     : `\`retrovisor events ${trace}\` lists it, \`retrovisor debug ${trace}\` goes back in it.`;
 
-/** What is in a trace. Of what is no file, as `/dev/null`, nothing is known; one that could not be written has no end. */
+/**
+ * What is in a trace. Of what is no file, as `/dev/null`, nothing is known; one that could not be written has no end.
+ */
 function recorded(trace: string, events: number): string {
   const bytes = sizeOfTrace(trace);
   if (bytes === undefined) return `${events} events in ${trace}`;
