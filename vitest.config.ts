@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** Needs a folder somebody built: docs/kvm-unit-tests.md. */
@@ -34,6 +35,8 @@ export default defineConfig({
   test: {
     reporters: ['./test/summary-reporter.ts'],
     tags: [{ name: 'long', description: 'Left to `npm run test:all`: test/how-long.ts.' }],
+    // Tests mostly wait for processes of their own: leave no core to the reporter alone.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     tagsFilter: process.env['RETROVISOR_ALL'] === '1' ? [] : ['!long'],
     projects: [
       project('house', HOUSE_TESTS, [], 60_000),

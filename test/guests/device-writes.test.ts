@@ -9,7 +9,8 @@ const folder = scratchFolder();
 test('what firmware loads by DMA was written by the device', without(noGuests('vmlinuz', 'bios-256k.bin')), () => {
   const trace = join(folder, 'firmware.trace');
   const images = ['-bios', guestFile('bios-256k.bin'), '-kernel', guestFile('vmlinuz')];
-  retrovisor(['run', ...images, '-m', '64', '--ticks', '8000000', '--trace', trace]);
+  const { status, err } = retrovisor(['run', ...images, '-m', '128', '--ticks', '8000000', '--trace', trace]);
+  expect(status, err).toBe(0);
   const firmware = debugRun(trace);
   firmware.ask('at end');
   const answer = firmware.ask('why phys:0x100000/8');

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { BLOCK } from '../../block/image-file.ts';
 import { MOST } from '../../vmm/limits.ts';
 
