@@ -46,7 +46,8 @@ export const rerun = (path: string, options: RunAgainOptions = {}): Promise<RanA
 
 /**
  * The state of a machine before its first event, immutable: where a fold of a run's events begins. The machine is as
- * the options say, whose images are not read but for the sizes of disks, or as a run says of itself (`describe().machine`).
+ * the options say, of whose images only the sizes of disks are looked at, or as a run says of itself
+ * (`describe().machine`).
  */
 export function powerOn(machine: RunArguments | MachineDescription): MachineState {
   return seal(undefined, stateAtPowerOn(configurationOf(isDescription(machine) ? machine : described(machine))));

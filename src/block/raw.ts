@@ -12,7 +12,8 @@ export const raw: BlockFormat = {
     const sectors = Math.ceil(file.size / SECTOR);
     const base = { read: (at: number, into: Uint8Array) => readBlocks(file, at, into) };
     if (file.size % SECTOR === 0) return { sectors, base };
-    const warning = `${file.name} has ${file.size} bytes: the guest sees ${sectors} sectors of 512, the last with zeroes.`;
+    const seen = `the guest sees ${sectors} sectors of 512, zeroes at the end of the last`;
+    const warning = `${file.name} has ${file.size} bytes: ${seen}.`;
     return { sectors, base, warning };
   },
 };

@@ -10,8 +10,8 @@ export interface BlockDigest {
 }
 
 /**
- * What a run has read of its image files: each block as it was the first time. An image of gigabytes is known by the few
- * blocks that matter to the run; whoever runs it again with another one is told at the first that differs.
+ * What a run has read of its image files: each block as it was the first time. An image of gigabytes is known by the
+ * few blocks that matter to the run; whoever runs it again with another one is told at the first that differs.
  */
 export class ReadBlocks {
   private readonly sha256: (bytes: Uint8Array) => string;

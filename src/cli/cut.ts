@@ -1,20 +1,15 @@
 import { complain } from '../host/output.ts';
-import type { TraceReader } from '../replay/trace/reader.ts';
+import type { RecordedRun } from '../runs/recorded/recorded-run.ts';
 
 const DAMAGED = 1;
 
-/** Tell a person who only looks that a trace has no end. */
-export function sayCut({ cut }: Pick<TraceReader, 'cut'>): void {
-  if (cut !== undefined) complain(cut);
-}
-
-/** What is wrong with a trace that was judged. */
+/** What is wrong with a trace. */
 export interface JudgedTrace {
   readonly damage: string | undefined;
   readonly cut: string | undefined;
 }
 
-/** Say what is wrong with a trace that was judged. The status: that it has no end counts unless it was accepted. */
+/** Say what is wrong with a trace. The status: that it has no end counts unless it was accepted. */
 export function statusOfDamage({ damage, cut }: JudgedTrace, name?: string): number {
   const which = name === undefined ? '' : `${name}: `;
   if (damage === undefined) {
@@ -24,3 +19,7 @@ export function statusOfDamage({ damage, cut }: JudgedTrace, name?: string): num
   complain(`${which}${damage}${damage === cut ? ' `--accept-cut` takes that for the whole.' : ''}`);
   return DAMAGED;
 }
+
+/** Say what is wrong with a trace that is run again for who only looks, who accepts that it has no end. The status. */
+export const statusOfRun = ({ read, trace }: Pick<RecordedRun, 'read' | 'trace'>): number =>
+  statusOfDamage({ damage: read.damage, cut: trace.cut });

@@ -14,7 +14,7 @@ import { endOf } from '../replay/places.ts';
 import { type Answer, answering, completionsOf } from '../debugger/prompt/prompt.ts';
 import { type DebugSession, describePlace, openDebugSession } from '../debugger/session.ts';
 import { readSymbols } from '../debugger/symbols/symbols.ts';
-import { sayCut } from './cut.ts';
+import { statusOfRun } from './cut.ts';
 import type { Print } from './trace-commands.ts';
 
 /** How the debugger is started. */
@@ -28,7 +28,6 @@ export interface DebugOptions extends ImagePaths {
 }
 
 const PROMPT = '(rewind) ';
-const DAMAGED = 1;
 const FAILED = 1;
 const INTERRUPTED = statusOf('SIGINT');
 
@@ -44,10 +43,8 @@ interface Talk {
 /** `retrovisor debug`: stand in a recorded run. Resolves to the process status. */
 export async function debug(path: string, options: DebugOptions, print: Print): Promise<number> {
   const recorded = openRecordedRun(NODE, path, { ...options, acceptCut: true });
-  sayCut(recorded.trace);
+  const status = statusOfRun(recorded);
   const session = openDebugSession(openTimeline(recorded, { onStoredProblem: complain }));
-  const { damage } = recorded.read;
-  if (damage !== undefined) complain(damage);
   for (const file of options.symbols ?? []) addSymbols(session, file);
   const interactive = options.batch !== true && process.stdin.isTTY === true && process.stdout.isTTY === true;
   const say = interactive ? (text: string) => printText(text === '' ? '' : `${text}\n`) : print;
@@ -55,13 +52,13 @@ export async function debug(path: string, options: DebugOptions, print: Print): 
   const asked = [...(options.at === undefined ? [] : [`at ${options.at}`]), ...(options.ex ?? [])];
   try {
     const given = await answerGiven(talk, asked);
-    if (options.batch === true) return given === 0 && damage !== undefined ? DAMAGED : given;
+    if (options.batch === true) return given === 0 ? status : given;
     if (given === INTERRUPTED && !interactive) return given;
     if ((await converse(talk)) === 'interrupted') return INTERRUPTED;
   } finally {
     talk.interrupt.close();
   }
-  return damage === undefined ? 0 : DAMAGED;
+  return status;
 }
 
 /** The commands of the command line, as gdb does: what is wrong with one is said, and the next one answered. */

@@ -40,8 +40,8 @@ export function printEvents(path: string, filter: EventFilter, form: EventsForm,
   const { head, line } = printer(trace.eventCount);
   let left = form.limit;
   if (head !== undefined) print(head);
-  if (left === 0) return 0;
   return readThrough(trace, (stamped) => {
+    if (left === 0) return false;
     const ns = clock.ns(stamped);
     if (!wanted(stamped)) return true;
     print(line(stamped, ns));

@@ -1,8 +1,11 @@
 import type { CharacterPort } from '../runs/run-inputs.ts';
 import type { Session } from '../runs/underway/session.ts';
 
-/** Bytes a port is given before the guest has taken those it has. */
-const MOST_WAITING = 1 << 12;
+/**
+ * Bytes a port is given before the guest has taken those it has: no more than it takes in a small part of a slice, or
+ * a guest before an endless input would do nothing but take it.
+ */
+const MOST_WAITING = 1 << 8;
 /** Bytes kept here: who has more is not read any further. */
 const MOST_HELD = 1 << 16;
 

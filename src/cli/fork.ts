@@ -1,10 +1,11 @@
+import { onOneLine } from '../base/printable.ts';
 import { forkRun } from '../runs/forks/fork-run.ts';
 import { NODE } from '../host/node.ts';
 import { consoleShown } from '../host/output.ts';
 import type { ImagePaths } from '../runs/machine/images.ts';
 import { openRecordedRun } from '../runs/recorded/recorded-run.ts';
 import { parseChange } from '../replay/interventions.ts';
-import { sayCut } from './cut.ts';
+import { statusOfRun } from './cut.ts';
 import type { Print } from './trace-commands.ts';
 import { UsageProblem } from '../options/usage.ts';
 
@@ -27,7 +28,7 @@ export function fork(path: string, options: ForkOptions, print: Print): number {
   if (at === undefined || set.length === 0) throw new UsageProblem('fork needs --at PLACE and --set CHANGE.');
   const changes = set.flatMap(parseChange);
   const run = openRecordedRun(NODE, path, { ...options, acceptCut: true });
-  sayCut(run.trace);
+  const status = statusOfRun(run);
   const shown = options.console === true ? consoleShown(options.raw === true) : undefined;
   const { end, why, ...forked } = forkRun({
     run,
@@ -42,6 +43,7 @@ export function fork(path: string, options: ForkOptions, print: Print): number {
   });
   shown?.end();
   print(`Forked at tick ${forked.at.tick}, event ${forked.at.seq}; ran to tick ${end.tick}: ${ENDINGS[why]}.`);
-  print(`${trace}: ${end.seq} events. \`retrovisor diff ${path} ${trace}\` shows where the futures part.`);
-  return 0;
+  const compared = `\`retrovisor diff ${path} ${trace}\` shows where the futures part.`;
+  print(onOneLine(`${trace}: ${end.seq} events. ${compared}`));
+  return status;
 }

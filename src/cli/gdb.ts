@@ -3,7 +3,7 @@ import type { ImagePaths } from '../runs/machine/images.ts';
 import { openRecordedRun, openTimeline } from '../runs/recorded/recorded-run.ts';
 import { NODE } from '../host/node.ts';
 import { complain, printText } from '../host/output.ts';
-import { sayCut } from './cut.ts';
+import { statusOfRun } from './cut.ts';
 import type { LiveRun } from '../runs/underway/live-run.ts';
 import { writesIn } from '../gdb/allowed-folder.ts';
 import { liveSubjectOf } from '../gdb/live-subject.ts';
@@ -30,16 +30,14 @@ export async function gdb(path: string, options: GdbOptions): Promise<number> {
     heldBytes: HELD_MIB * MIB,
     onStoredProblem: complain,
   });
-  const { damage } = recorded.run.read;
-  sayCut(recorded.run.trace);
-  if (damage !== undefined) complain(damage);
+  const status = statusOfRun(recorded.run);
   const { host: address, port, once } = options;
   const asked = { ...(address === undefined ? {} : { address }), port, once, say: complain };
   const server = await listening(subjectOf(recorded, writesIn(options.allowWrite)), asked, '--port');
   printText(`Waiting for gdb: target remote ${server.target}\n`);
   process.once('SIGINT', () => server.close());
   await server.closed;
-  return 0;
+  return status;
 }
 
 /** What of a run's options is about gdb. */

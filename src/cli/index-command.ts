@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { onOneLine } from '../base/printable.ts';
 import { indexTrace } from '../runs/recorded/index-trace.ts';
 import { NODE } from '../host/node.ts';
 import { attend } from '../host/attend.ts';
@@ -8,7 +9,7 @@ import { statusOf } from '../host/terminal.ts';
 import type { ImagePaths } from '../runs/machine/images.ts';
 import { openRecordedRun } from '../runs/recorded/recorded-run.ts';
 import { checkpointPath } from '../runs/recorded/stored-checkpoints.ts';
-import { sayCut } from './cut.ts';
+import { statusOfRun } from './cut.ts';
 import type { Print } from './trace-commands.ts';
 
 /** How `retrovisor index` is asked to work. */
@@ -24,7 +25,7 @@ export async function index(path: string, options: IndexOptions, print: Print): 
   const interrupt = hearInterrupt();
   try {
     const run = openRecordedRun(NODE, path, { ...options, acceptCut: true });
-    sayCut(run.trace);
+    const status = statusOfRun(run);
     const work = indexTrace(run, options.every);
     const indexed = await attend(work, 'Replaying', () => interrupt.isAsked);
     if (!indexed.isDone) {
@@ -32,8 +33,10 @@ export async function index(path: string, options: IndexOptions, print: Print): 
       return statusOf('SIGINT');
     }
     const file = checkpointPath(path);
-    print(`${indexed.value.checkpoints} checkpoints in ${file}, ${(statSync(file).size / MB).toFixed(1)} MB`);
-    return 0;
+    print(
+      `${indexed.value.checkpoints} checkpoints in ${onOneLine(file)}, ${(statSync(file).size / MB).toFixed(1)} MB`,
+    );
+    return status;
   } finally {
     interrupt.close();
   }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { onOneLine } from '../base/printable.ts';
 import { Problem } from '../base/problem.ts';
 import { openTraceFile, TRACE_FILES } from '../host/trace-file.ts';
 import { sourceFile } from '../host/trace-source.ts';
@@ -7,9 +8,10 @@ import type { Member } from '../host/pack/manifest.ts';
 import { isPack, openPack, type OpenedPack } from '../host/pack/opened-pack.ts';
 import { unpackInto } from '../host/pack/unpack.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
+import { lazyEvents } from '../replay/trace/lazy-events.ts';
 import { TraceDamage } from '../replay/trace/damage.ts';
 import type { ImagePaths } from '../runs/machine/images.ts';
-import { sayCut } from './cut.ts';
+import { statusOfDamage } from './cut.ts';
 import type { Print } from './trace-commands.ts';
 
 /** How `retrovisor pack` is asked to work. */
@@ -27,6 +29,7 @@ const HOLDS: Readonly<Record<Member['holds'], string>> = {
   trace: 'the recording',
   checkpoints: "checkpoints: all of the guest's memory, at some moments",
   image: 'an image the run was made from',
+  disk: 'what the run read of a disk',
   fork: 'a fork: what would have happened',
 };
 
@@ -39,9 +42,7 @@ export function pack(path: string, options: PackOptions, print: Print): number {
   withPack(path, () => {
     throw new Problem(`${path} is a pack already: \`retrovisor unpack\` takes it apart.`);
   });
-  const trace = openTraceFile(path, { acceptCut: true });
-  sayCut(trace);
-  trace.close();
+  const status = statusOfTrace(path);
   const members = membersFor(path, options);
   const file = TRACE_FILES.createWhole(output, 'pack');
   try {
@@ -52,20 +53,48 @@ export function pack(path: string, options: PackOptions, print: Print): number {
     throw error;
   }
   const size = members.reduce((sum, each) => sum + each.size, 0);
-  print(`${output}: ${members.length} files, ${inMB(size)}. Every command takes it as it takes ${path}.`);
-  print(`Before you share it: \`retrovisor pack ${output} --describe\` says what it holds.`);
-  return 0;
+  print(onOneLine(`${output}: ${members.length} files, ${inMB(size)}. Every command takes it as it takes ${path}.`));
+  print(onOneLine(`Before you share it: \`retrovisor pack ${output} --describe\` says what it holds.`));
+  return status;
 }
 
 /** `retrovisor unpack`: what a pack holds, as files. Returns the process status. */
 export function unpack(path: string, folder: string, force: boolean, print: Print): number {
   const done = withPack(path, (opened) => {
-    for (const [{ bytes, holds }, name] of unpackInto(opened, folder, force)) {
-      print(`${name}  ${bytes} bytes, ${HOLDS[holds]}`);
-    }
+    const files = [...unpackInto(opened, folder, force)].map(([member, name]) => ({ member, name, packed: 0 }));
+    for (const { name, bytes, holds } of inOneLine(files)) print(`${onOneLine(name)}  ${bytes} bytes, ${HOLDS[holds]}`);
   });
   if (!done) throw new Problem(`${path} is no pack: \`retrovisor pack\` makes one of a trace.`);
   return 0;
+}
+
+/** A member, and the name of the file it is or is in. */
+interface PackedFile {
+  readonly member: Member;
+  readonly name: string;
+  readonly packed: number;
+}
+
+/** Of a disk, which is in many pieces, what they come to. */
+function inOneLine(files: readonly PackedFile[]) {
+  const lines = new Map<string, { name: string; bytes: number; packed: number; holds: Member['holds'] }>();
+  for (const { member, name, packed } of files) {
+    const { holds, disk, bytes } = member;
+    const key = disk === undefined ? member.member : `disk ${disk.image}`;
+    const before = lines.get(key) ?? { name, bytes: 0, packed: 0, holds };
+    lines.set(key, { ...before, bytes: before.bytes + bytes, packed: before.packed + packed });
+  }
+  return lines.values();
+}
+
+/** Say what is wrong with a trace that is handed on as it is: all of it is looked at. The status. */
+function statusOfTrace(path: string): number {
+  const trace = openTraceFile(path, { acceptCut: true });
+  try {
+    return statusOfDamage({ damage: lazyEvents(trace).damage, cut: trace.cut });
+  } finally {
+    trace.close();
+  }
 }
 
 /** Do something with a pack; false when it is none. */
@@ -82,14 +111,18 @@ function withPack(path: string, act: (opened: OpenedPack) => void): boolean {
 
 /** What somebody gives away with a pack, before it is made or after. */
 function describe(path: string, options: ImagePaths, print: Print): number {
-  const line = ({ name, bytes, holds }: Member, packed: number): void =>
-    print(`${name}  ${bytes} bytes (${packed} packed), ${HOLDS[holds]}`);
+  const status = statusOfTrace(path);
+  const files: PackedFile[] = [];
+  const add = (member: Member, packed: number): void => void files.push({ member, name: member.name, packed });
   const isPacked = withPack(path, (opened) => {
-    for (const member of opened.manifest.members) line(member, opened.packedBytes(member));
+    for (const member of opened.manifest.members) add(member, opened.packedBytes(member));
   });
-  if (!isPacked) for (const { member, size } of membersFor(path, options)) line(member, size);
+  if (!isPacked) for (const { member, size } of membersFor(path, options)) add(member, size);
+  for (const { name, bytes, packed, holds } of inOneLine(files)) {
+    print(`${onOneLine(name)}  ${bytes} bytes (${packed} packed), ${HOLDS[holds]}`);
+  }
   for (const sentence of givenAway(path)) print(sentence);
-  return 0;
+  return status;
 }
 
 /** What a recording tells of the guest and of whoever ran it. */

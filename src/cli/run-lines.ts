@@ -1,5 +1,5 @@
 import { fileName } from '../base/file-name.ts';
-import { sizeOfTrace } from '../host/pieces.ts';
+import { isEnded, sizeOfTrace } from '../host/pieces.ts';
 import { GUEST_FAILED } from '../reducers/run.ts';
 import type { RunOptions } from '../runs/machine/run-options.ts';
 import type { SessionEnd, SessionFigures } from '../runs/underway/session.ts';
@@ -49,8 +49,7 @@ export function closingLine(
 ): string {
   const ended = end.sentence ?? (end.status === undefined ? undefined : `The guest ended with status ${end.status}.`);
   const ran = `${ticks} instructions, ${(virtualNs / 1e9).toFixed(3)} s of virtual time`;
-  const figures =
-    trace === undefined ? `${ran}; nothing was recorded.` : `${events} events${sizeIn(trace)} in ${trace}; ${ran}.`;
+  const figures = trace === undefined ? `${ran}; nothing was recorded.` : `${recorded(trace, events)}; ${ran}.`;
   const next = trace === undefined ? [] : [nextFor(trace, end.status)];
   return [...(ended === undefined ? [] : [ended]), figures, ...next].join(' ');
 }
@@ -60,9 +59,13 @@ const nextFor = (trace: string, status: number | undefined): string =>
     ? `\`retrovisor debug ${trace}\` stands in it: \`at end\`, \`bt\`, \`back\`.`
     : `\`retrovisor events ${trace}\` lists it, \`retrovisor debug ${trace}\` goes back in it.`;
 
-/** Of what is no file, as `/dev/null`, nothing is known. */
-function sizeIn(trace: string): string {
+/**
+ * What is in a trace. Of what is no file, as `/dev/null`, nothing is known; one that could not be written has no end.
+ */
+function recorded(trace: string, events: number): string {
   const bytes = sizeOfTrace(trace);
-  if (bytes === undefined) return '';
-  return bytes < MB ? `, ${(bytes / KB).toFixed(1)} kB,` : `, ${(bytes / MB).toFixed(1)} MB,`;
+  if (bytes === undefined) return `${events} events in ${trace}`;
+  const size = bytes < MB ? `${(bytes / KB).toFixed(1)} kB` : `${(bytes / MB).toFixed(1)} MB`;
+  if (isEnded(trace)) return `${events} events, ${size}, in ${trace}`;
+  return `${trace} has no end: not all of the ${events} events could be written, ${size} were`;
 }

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { onOneLine } from '../base/printable.ts';
 import { Problem } from '../base/problem.ts';
 import { worldProblem } from '../host/files.ts';
 import type { ImagePaths } from '../runs/machine/images.ts';
@@ -7,7 +8,7 @@ import { NODE } from '../host/node.ts';
 import { complain } from '../host/output.ts';
 import { kernelFile } from '../debugger/symbols/kernel-file.ts';
 import { openDebugSession } from '../debugger/session.ts';
-import { sayCut } from './cut.ts';
+import { statusOfRun } from './cut.ts';
 import type { Print } from './trace-commands.ts';
 
 /** What `retrovisor symbols` is asked for. */
@@ -23,7 +24,7 @@ const BACK = [1_000, 30_000, 1_000_000, 30_000_000];
 /** `retrovisor symbols`: the recorded kernel's own names as a file for gdb. Returns the process status. */
 export function symbols(path: string, options: SymbolsOptions, print: Print): number {
   const run = openRecordedRun(NODE, path, { ...options, acceptCut: true });
-  sayCut(run.trace);
+  const status = statusOfRun(run);
   const session = openDebugSession(openTimeline(run, { onStoredProblem: complain }));
   session.at(options.at);
   const left = [...BACK];
@@ -43,6 +44,6 @@ export function symbols(path: string, options: SymbolsOptions, print: Print): nu
     throw worldProblem('write', options.output, error);
   }
   const unwind = file.unwinds ? '' : ' Its ORC tables were not found: backtraces are guesses.';
-  print(`${options.output}: ${file.count} symbols of the recorded kernel.${unwind}`);
-  return 0;
+  print(`${onOneLine(options.output)}: ${file.count} symbols of the recorded kernel.${unwind}`);
+  return status;
 }

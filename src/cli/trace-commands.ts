@@ -1,4 +1,3 @@
-import Table from 'cli-table3';
 import { onOneLine } from '../base/printable.ts';
 import type { Stamped } from '../events/stamped.ts';
 import { NODE } from '../host/node.ts';
@@ -9,34 +8,38 @@ import { Problem } from '../base/problem.ts';
 import { TraceDamage } from '../replay/trace/damage.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
 import { kindsUpTo, type TraceReader } from '../replay/trace/reader.ts';
-import { sayCut } from './cut.ts';
+import { statusOfDamage } from './cut.ts';
 
 /** Where a command's answer goes, line by line. */
 export type Print = (line: string) => void;
 
 const DAMAGED = 1;
 
-/** Open a trace for who only looks: that it has no end is said, and no more. */
+/** Open a trace for who only looks: what is wrong with it is said, however little of it is read. */
 export function openToLook(path: string): TraceReader {
   const trace = openTraceFile(path, { acceptCut: true });
-  sayCut(trace);
+  statusOfDamage(trace);
   return trace;
 }
 
 /** Tell a reader every event, oldest first, until it has enough. Returns the status, once any damage is said. */
 export const readThrough = (trace: TraceReader, read: (stamped: Stamped) => boolean): number =>
-  asFarAsSound(TraceDamage, () => {
+  asFarAsSound(trace, TraceDamage, () => {
     for (const stamped of inOrder(trace)) if (!read(stamped)) return;
   });
 
-/** Read until the end, or until what is damage to this reader, which is said. Returns the status. */
-function asFarAsSound(kind: typeof Problem | typeof TraceDamage, read: () => void): number {
+/** Read until the end, or until what is damage to this reader, which is said once. Returns the status. */
+function asFarAsSound(
+  { damage: saidAlready }: TraceReader,
+  kind: typeof Problem | typeof TraceDamage,
+  read: () => void,
+): number {
   try {
     read();
-    return 0;
+    return saidAlready === undefined ? 0 : DAMAGED;
   } catch (damage) {
     if (!(damage instanceof kind)) throw damage;
-    complain(damage.message);
+    if (damage.message !== saidAlready) complain(damage.message);
     return DAMAGED;
   }
 }
@@ -47,22 +50,28 @@ export function printInfo(path: string, print: Print): number {
   const names = Object.keys(trace.header.vocabulary);
   const counts = new Float64Array(names.length);
   let last: Stamped | undefined;
-  const status = asFarAsSound(Problem, () => {
+  const status = asFarAsSound(trace, Problem, () => {
     // Of an event its kind alone is read: a long run is told of at once.
     for (const [chunk, places] of kindsUpTo(trace, Number.POSITIVE_INFINITY)) {
       for (const place of places) counts[place]! += 1;
       const events = chunk === trace.chunks.at(-1) ? trace.openChunk(chunk) : undefined;
       last = events?.at(events.length - 1);
     }
-    if (trace.damage !== undefined) throw new Problem(trace.damage);
   });
   printHeader(path, trace, print);
+  const disks = asFarAsSound(trace, Problem, () => printBlocks(trace, print));
   if (last !== undefined) print(`ends at event ${last.seq}, tick ${last.tick}`);
-  const table = plainTable(['Event', 'Count']);
   const kinds = names.map((kind, place) => [kind, counts[place] as number] as const).filter(([, count]) => count > 0);
-  for (const [kind, count] of kinds.sort((a, b) => b[1] - a[1])) table.push([kind, count]);
-  print(table.toString());
-  return status;
+  printCounts(
+    kinds.sort((a, b) => b[1] - a[1]),
+    print,
+  );
+  return Math.max(status, disks);
+}
+
+function printBlocks(trace: TraceReader, print: Print): void {
+  const { length } = trace.blocks();
+  if (length > 0) print(`${length} block${length === 1 ? '' : 's'} of disk images read, known by content`);
 }
 
 function printHeader(path: string, { header, eventCount, chunks, payloads }: TraceReader, print: Print): void {
@@ -81,21 +90,12 @@ function printHeader(path: string, { header, eventCount, chunks, payloads }: Tra
   const checkpoints = openStoredCheckpoints(NODE, path, print);
   const { length: stored = 0 } = checkpoints?.places ?? [];
   checkpoints?.close();
-  if (stored > 0) print(`${stored} checkpoints in ${checkpointPath(path)}`);
+  if (stored > 0) print(`${stored} checkpoints in ${onOneLine(checkpointPath(path))}`);
 }
 
-/** Columns without borders, numbers to the right. */
-function plainTable(head: readonly string[]): Table.Table {
-  const edges = ['top', 'bottom', 'left', 'right', 'mid'].flatMap((edge) => [
-    edge,
-    `${edge}-mid`,
-    `${edge}-left`,
-    `${edge}-right`,
-  ]);
-  return new Table({
-    head: [...head],
-    colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
-    chars: { ...Object.fromEntries(edges.map((edge) => [edge, ''])), middle: '  ' },
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  });
+/** Two columns, numbers to the right. */
+function printCounts(kinds: readonly (readonly [kind: string, count: number])[], print: Print): void {
+  const rows = [['Event', 'Count'], ...kinds.map(([kind, count]) => [onOneLine(kind), String(count)])] as const;
+  const [wide, digits] = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+  for (const [kind, count] of rows) print(`${kind!.padEnd(wide!)}  ${count!.padStart(digits!)}`);
 }

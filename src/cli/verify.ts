@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { onOneLine } from '../base/printable.ts';
 import { progressOf } from '../host/progress.ts';
 import type { RunAccess } from '../runs/recorded/recorded-run.ts';
 import { DIVERGED } from './replay-commands.ts';
@@ -34,7 +35,9 @@ export async function verify(paths: readonly string[], { jobs, access }: VerifyO
       const verdict = await replayed(path, argumentsFor(access));
       verdicts.push(verdict);
       progress.at(verdicts.length / paths.length);
-      print(`${verdict.status === 0 ? 'equal' : verdict.status === DIVERGED ? 'DIVERGED' : 'PROBLEM'}  ${path}`);
+      print(
+        `${verdict.status === 0 ? 'equal' : verdict.status === DIVERGED ? 'DIVERGED' : 'PROBLEM'}  ${onOneLine(path)}`,
+      );
       if (verdict.status !== 0) for (const line of verdict.text.split('\n')) print(`    ${line}`);
     }
   };

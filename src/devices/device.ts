@@ -215,8 +215,9 @@ export interface Device<S> {
    */
   notified?(state: S, id: number, effects: Effects): number;
   /**
-   * A request to a drive is done, as `sim:disk_completed` has told the device's reducer. result: 0, or an errno as a negative number. The bytes move now, and by the device: a
-   * write is in the drive's cache when its request is done, a flush makes durable what was done before it.
+   * A request to a drive is done, as `sim:disk_completed` has told the device's reducer. result: 0, or an errno as a
+   * negative number. The bytes move now, and by the device: a write is in the drive's cache when its request is done, a
+   * flush makes durable what was done before it.
    */
   completed?(state: S, request: DiskRequest, result: number, effects: Effects): void;
   /** System reset with consequences, which commits (not power-on: that is a fresh state). */

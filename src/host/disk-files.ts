@@ -2,7 +2,6 @@ import { closeSync, fstatSync, type Stats } from 'node:fs';
 import { Problem, shortly } from '../base/problem.ts';
 import { BLOCK, type ImageFile } from '../block/image-file.ts';
 import { opened, readAt, worldProblem } from './files.ts';
-import { rolledBack } from './image-commit.ts';
 
 /** Blocks of an image that are kept: what is read in a row, and what is read again soon. */
 const BLOCKS_KEPT = 64;
@@ -10,11 +9,10 @@ const BLOCKS_KEPT = 64;
 const PURPOSE = 'read the disk image';
 
 /**
- * A disk's image, of which nothing is read but the blocks that are asked for. Somebody who changes it meanwhile is found
- * out: a machine would read what never lay there at once.
+ * A disk's image, of which nothing is read but the blocks that are asked for. Somebody who changes it meanwhile is
+ * found out: a machine would read what never lay there at once.
  */
 export function openDiskFile(path: string): ImageFile {
-  rolledBack(path);
   const first = look(path, (_file, stat) => stat);
   const kept = new Map<number, Uint8Array>();
   return {

@@ -1,6 +1,6 @@
 /**
- * Writing into a disk's image so that all is written or nothing: what will be overwritten lies in a file beside the image
- * first. It is put back should anything fail, or by whoever opens the image next should this process be killed.
+ * Writing into a disk's image so that all is written or nothing: what will be overwritten lies in a file beside the
+ * image first. It is put back should anything fail, or by whoever opens the image next should this process be killed.
  */
 import {
   closeSync,

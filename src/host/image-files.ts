@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, type Stats, statSync } from 'node:fs';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Problem } from '../base/problem.ts';
+import { Problem, shortly } from '../base/problem.ts';
 import type { ImageFile } from '../block/image-file.ts';
 import type { ImageIdentity } from '../replay/trace/header.ts';
 import { isModule } from '../runs/machine/modules.ts';
@@ -16,7 +16,8 @@ import {
 } from '../runs/world.ts';
 import { openDiskFile } from './disk-files.ts';
 import { readImage, worldProblem } from './files.ts';
-import { commitInto } from './image-commit.ts';
+import { commitInto, rolledBack } from './image-commit.ts';
+import { diskInPack } from './pack/disk-pieces.ts';
 import { isPack, openPack } from './pack/opened-pack.ts';
 import { sourceFile } from './trace-source.ts';
 
@@ -99,13 +100,13 @@ function* candidates(identity: NameAndSize, { trace, recorded, among }: ImageSea
 /** Where somebody says a file is that image, it is that file. */
 function givenImage(identity: ImageIdentity, given: string): FoundImage | string {
   const stat = statOf(given);
-  if (stat === undefined) return `it is not at ${given}`;
+  if (stat === undefined) return `it is not at ${shortly(given)}`;
   const bytes = bytesOfSize(given, identity.bytes);
   return bytes !== undefined && sha256(bytes) === identity.sha256 ? { path: given, bytes } : unlike(given, identity);
 }
 
 const unlike = (path: string, { role }: ImageIdentity): string =>
-  `${path} is not the ${role} this trace was recorded with`;
+  `${shortly(path)} is not the ${role} this trace was recorded with`;
 
 /** The image in the pack its trace lies in. */
 function inPack({ sha256: wanted, bytes: size }: ImageIdentity, trace: string): FoundImage | undefined {
@@ -138,7 +139,7 @@ function find(identity: ImageIdentity, search: ImageSearch): FoundImage | string
     if (bytes !== undefined && sha256(bytes) === identity.sha256) return { path, bytes };
   }
   const recorded = onDisk(search.recorded);
-  return statOf(recorded) === undefined ? `it is not at ${recorded}` : unlike(recorded, identity);
+  return statOf(recorded) === undefined ? `it is not at ${shortly(recorded)}` : unlike(recorded, identity);
 }
 
 /** Somebody names a folder or a file that is not there: said before anything is looked for. */
@@ -154,10 +155,13 @@ function refuseMissing(paths: readonly string[]): void {
 
 /** The image of a disk, by its size and whatever else a trace knows of it. */
 function findDisk(
-  { id, name, bytes }: DiskIdentity,
+  { id, image, name, bytes }: DiskIdentity,
   search: ImageSearch,
   unlike: (file: ImageFile) => string | undefined,
 ): ImageFile | string {
+  // What a pack holds is enough to replay the run; where it goes elsewhere, an image that is named has the rest.
+  const packed = search.among.length === 0 ? diskInPack(search.trace, image, name) : undefined;
+  if (packed !== undefined) return packed;
   const seen = new Set<string>();
   let why: string | undefined;
   for (const path of candidates({ name, bytes }, search)) {
@@ -180,7 +184,10 @@ export const IMAGE_FILES: ImageFiles = {
     refuseMissing(search.among);
     return find(identity, search);
   },
-  openDisk: openDiskFile,
+  openDisk(path) {
+    rolledBack(path);
+    return openDiskFile(path);
+  },
   findDisk(identity, search, unlike) {
     refuseMissing(search.among);
     return findDisk(identity, search, unlike);

@@ -1,6 +1,6 @@
 import { linkSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { z } from 'zod';
+import * as z from 'zod';
 import { Problem } from '../base/problem.ts';
 import { worldProblem } from './files.ts';
 

@@ -12,9 +12,12 @@ export const printText = (text: string): void => writeOut(Buffer.from(printable(
 /** Help, of which nobody waits for the end. */
 export const printHelp = (text: string): void => void process.stdout.write(printable(text));
 
-/** A sentence to standard error, behind the program's name. A terminal that takes keys as they come needs both ends. */
+/**
+ * A sentence to standard error, behind the program's name. What stands on further lines is set in: none of them can
+ * pass for a sentence of the program's own. A terminal that takes keys as they come needs both ends.
+ */
 export const complain = (sentence: string, lineEnd: '\n' | '\r\n' = '\n'): void =>
-  void process.stderr.write(`retrovisor: ${printable(sentence)}${lineEnd}`);
+  void process.stderr.write(`retrovisor: ${printable(sentence).replace(/\n(?! {2})/g, '\n  ')}${lineEnd}`);
 
 /** Where a console that was recorded is shown. */
 export interface ConsoleShown {

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { CHUNK_HEADER_LENGTH, decodeChunkHeader, decodeTrailer, TRAILER_LENGTH } from '../replay/trace/chunk.ts';
 import { Problem } from '../base/problem.ts';
 import { checkpointPath } from '../runs/recorded/stored-checkpoints.ts';
@@ -33,6 +33,20 @@ function isPiece(path: string): boolean {
 /** Bytes of a trace's files; undefined for what is no file. */
 export const sizeOfTrace = (path: string): number | undefined =>
   isFile(path) ? piecesOf(path).reduce((sum, name) => sum + statSync(name).size, 0) : undefined;
+
+/** Whether the last of a trace's files has the end of it. */
+export function isEnded(path: string): boolean {
+  const file = openSync(piecesOf(path).at(-1) ?? path, 'r');
+  try {
+    const bytes = new Uint8Array(TRAILER_LENGTH);
+    const end = fstatSync(file).size - bytes.length;
+    return (
+      end >= 0 && readSync(file, bytes, 0, bytes.length, end) === bytes.length && decodeTrailer(bytes) !== undefined
+    );
+  } finally {
+    closeSync(file);
+  }
+}
 
 /** A file written in pieces of so many bytes. What is appended at once stays together. */
 export function inPieces(open: (piece: number) => FileSink, most: number): FileSink {

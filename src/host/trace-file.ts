@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Inflate } from '../replay/trace/opened.ts';
@@ -23,11 +24,18 @@ export const inflate: Inflate = (stored, rawLength) => {
 export const TRACE_FILES: Files = {
   open: traceSource,
   openCheckpoints: checkpointsOf,
-  areSame: (one, other) => resolve(one) === resolve(other),
+  areSame,
   refuseOtherThanTrace,
   createTrace: createTraceFile,
   createWhole,
 };
+
+/** One file may have several names. */
+function areSame(one: string, other: string): boolean {
+  const [left, right] = [one, other].map((path) => statSync(path, { bigint: true, throwIfNoEntry: false }));
+  if (left === undefined || right === undefined) return resolve(one) === resolve(other);
+  return left.dev === right.dev && left.ino === right.ino;
+}
 
 /** Open a recorded trace. Throws a Problem, with the file closed, when it is none. */
 export const openTraceFile = (path: string, access: TraceAccess = {}): TraceFile =>

@@ -1,4 +1,5 @@
 import { closeSync, existsSync, fstatSync, statSync } from 'node:fs';
+import { onOneLine } from '../base/printable.ts';
 import { Problem } from '../base/problem.ts';
 import { FILE_MAGIC } from '../replay/trace/chunk.ts';
 import { checkpointPath } from '../runs/recorded/stored-checkpoints.ts';
@@ -15,7 +16,7 @@ export function traceSource(path: string): OpenedFile {
   if (names.length === 1 || hasEnd(first)) return first;
   first.close();
   const parts = names.map((name) => ({ size: statSync(name).size, open: () => sourceFile(name) }));
-  return joined(path, parts);
+  return joined(onOneLine(path), parts);
 }
 
 /** Take what is in a file; closed when that cannot be had. */
@@ -57,7 +58,7 @@ export function sourceFile(path: string): OpenedFile {
       if (!isClosed) closeSync(file);
       isClosed = true;
     },
-    name: path,
+    name: onOneLine(path),
     size: stat.size,
     read(offset, length) {
       if (isClosed) throw new Problem(`${path} was closed: nothing more can be read from it.`);

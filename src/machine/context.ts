@@ -52,7 +52,7 @@ export const now = ({ state, ticks }: MachineContext): Ns => nowNs(state, ticks)
 /** Ticks from now until virtual time reaches `deadline`; 0 when it has. */
 export const ticksTo = ({ state, ticks }: MachineContext, deadline: Ns): number => ticksUntil(state, ticks, deadline);
 
-/** The earliest deadline of the kernel's and the devices' timers, of drives and of threads; Infinity when there is none. */
+/** The earliest deadline of the kernel's and the devices' timers, of drives and of threads; Infinity: there is none. */
 export function nextDeadline(context: MachineContext): Ns {
   if (context.deadline === UNKNOWN) {
     const { kvm, vmm, schedule } = context.state;

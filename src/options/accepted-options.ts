@@ -9,6 +9,7 @@ export interface AcceptedOptions {
   readonly accel?: string;
   readonly vga?: string;
   readonly monitor?: string;
+  readonly parallel?: string;
   readonly net?: string[];
   readonly nic?: string[];
   readonly hpet?: boolean;
@@ -35,6 +36,7 @@ export function acceptedWarnings(raw: AcceptedOptions): string[] {
   }
   refuseAll('-vga', raw.vga === undefined ? [] : [raw.vga]);
   refuseAll('-monitor', raw.monitor === undefined ? [] : [raw.monitor]);
+  refuseAll('-parallel', raw.parallel === undefined ? [] : [raw.parallel]);
   refuseAll('-net', raw.net);
   refuseAll('-nic', raw.nic);
   const warnings: string[] = [];

@@ -27,7 +27,8 @@ export const OTHERS_OF_QEMU: Readonly<Record<string, string>> = {
   audiodev: AUDIO,
   soundhw: AUDIO,
   // Block devices.
-  ...named(DISKS, 'fda', 'fdb', 'hda', 'hdb', 'hdc', 'hdd', 'cdrom', 'blockdev', 'mtdblock', 'sd', 'pflash'),
+  ...named(DISKS, 'fda', 'fdb', 'hda', 'hdb', 'hdc', 'hdd', 'cdrom', 'blockdev', 'mtdblock', 'sd'),
+  pflash: 'firmware is named as -bios FILE, and keeps no variables between runs',
   ...named('files reach a guest through its -initrd', 'fsdev', 'virtfs', 'iscsi'),
   // USB.
   usb: USB,
@@ -47,7 +48,6 @@ export const OTHERS_OF_QEMU: Readonly<Record<string, string>> = {
   dtb: 'a PC has no device tree: ACPI tables describe the machine',
   compat: 'nothing is deprecated here',
   // Debug and expert options.
-  parallel: 'there is no parallel port: use -serial or -debugcon',
   qmp: MONITOR,
   'qmp-pretty': MONITOR,
   mon: 'give the console and its monitor as -serial mon:stdio',
@@ -93,6 +93,7 @@ function named(instead: string, ...options: readonly string[]): Record<string, s
 export const INSTEAD: Readonly<Record<string, string>> = {
   '-vga': DISPLAY,
   '-monitor': MONITOR,
+  '-parallel': 'there is no parallel port: use -serial or -debugcon',
   '-net': NETWORK,
   '-nic': NETWORK,
 };

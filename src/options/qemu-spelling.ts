@@ -54,6 +54,7 @@ export const QEMU_OPTIONS: Readonly<Record<string, Spelling>> = {
   'enable-kvm': flag('accepted'),
   cpu: valued('processor model and features, like qemu64,-x2apic,vendor=AuthenticAMD'),
   monitor: valued('accepted: none'),
+  parallel: valued('accepted: none'),
   name: valued('accepted'),
   'no-user-config': flag('accepted'),
   'no-hpet': flag('accepted'),

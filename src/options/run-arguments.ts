@@ -15,6 +15,7 @@ import { ENGINE_FEATURES, supportedCpuid } from '../kvm/vcpu/cpuid.ts';
 import { missingFeatures, parseCpuModel } from '../vmm/cpu/model.ts';
 import type { DriveConfig } from '../vmm/config.ts';
 import { MOST } from '../vmm/limits.ts';
+import { processorsAsked } from './smp-option.ts';
 import { UsageProblem } from './usage.ts';
 
 const MIB = 2 ** 20;
@@ -165,7 +166,8 @@ function understood(raw: RawOptions): RunOptions {
     throw new UsageProblem('-append needs a -kernel.');
   }
   if (raw.initrd !== undefined && raw.kernel === undefined) throw new UsageProblem('-initrd needs a -kernel.');
-  const [bytes, smp] = [ramBytes(raw.m), cpuCount(raw.smp)];
+  const bytes = ramBytes(raw.m);
+  const { cpus: smp, ...processors } = processorsAsked(raw.smp, MOST.cpus);
   const { drives, devices: ofDrives } = drivesAsked(raw.drive ?? []);
   const devices = [...found.devices, ...ofDrives];
   refuseIdleCommit(raw);
@@ -218,7 +220,13 @@ function understood(raw: RawOptions): RunOptions {
     wallClock: rtc.date ?? wallClock(raw.wallClock),
     quiet: raw.quiet === true,
     typed: (raw.type ?? []).map(typedLine),
-    warnings: [...acceptedWarnings(raw), ...missingFeaturesOf(raw.cpu), ...actions.warnings, ...fwCfg.warnings],
+    warnings: [
+      ...acceptedWarnings(raw),
+      ...processors.warnings,
+      ...missingFeaturesOf(raw.cpu),
+      ...actions.warnings,
+      ...fwCfg.warnings,
+    ],
   };
 }
 
@@ -273,14 +281,6 @@ function pieceBytes({ trace, tracePieces }: RawOptions): number | undefined {
   const bytes = sizeInBytes('--trace-pieces', tracePieces, 'm');
   if (bytes >= SMALLEST_PIECE) return bytes;
   throw new UsageProblem(`--trace-pieces ${tracePieces}: a piece has at least 64k.`);
-}
-
-function cpuCount(text: string): number {
-  const value = commaValue(text);
-  refuseOthers('-smp', value, ['cpus', 'maxcpus', 'sockets', 'cores', 'threads', 'dies']);
-  const factor = (key: string): number => wholeNumber(`-smp ${text}`, value.properties.get(key) ?? '1', 1, 255);
-  const cpus = value.name ?? value.properties.get('cpus');
-  return wholeNumber('-smp', cpus ?? String(factor('sockets') * factor('cores') * factor('threads')), 1, MOST.cpus);
 }
 
 function cpuModel(text: string | undefined): string | undefined {

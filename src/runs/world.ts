@@ -65,8 +65,9 @@ export interface FoundImage {
 
 /** A disk's image by what a trace knows of it. */
 export interface DiskIdentity {
-  /** The drive's `id`. */
+  /** The drive's `id`, and the place of its image among the trace's. */
   readonly id: string;
+  readonly image: number;
   readonly name: string;
   readonly bytes: number;
 }
@@ -82,8 +83,8 @@ export interface ImageFiles {
   /** A disk's image, to be read here and there. */
   openDisk(path: string): ImageFile;
   /**
-   * The image a trace was recorded with, by its size and by `unlike`, which says why a file is not the one, as a clause.
-   * Else why it is not found, as a clause.
+   * The image a trace was recorded with, by its size and by `unlike`, which says why a file is not the one. Else why
+   * it is not found. Both are clauses.
    */
   findDisk(
     identity: DiskIdentity,

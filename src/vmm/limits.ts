@@ -8,8 +8,9 @@ export const MOST = {
   serialLines: 4,
   drives: 32,
   driveId: 64,
-  /** Of an image. */
+  /** Of a drive, and of all: checkpoints have a word for each MiB. */
   driveBytes: 2 ** 41,
+  drivesBytes: 2 ** 42,
   /** Files of fw_cfg besides the machine's own: it has 32 places. */
   fwCfgFiles: 12,
   /** Of each: a trace keeps them. */

@@ -55,7 +55,7 @@ export interface MachineOptions {
   readonly smbios?: SmbiosSaid | undefined;
   /** `-fw_cfg`: files beside the machine's own, by their names. */
   readonly fwCfg?: readonly NamedImage[];
-  /** What drives hold before anything is written, by `id`. One that is missing holds zeroes: to a rerun they are unknown. */
+  /** What drives hold before anything is written, by `id`. One that is missing holds zeroes: a rerun knows none. */
   readonly disks?: ReadonlyMap<string, Base>;
   /** `-no-reboot`: a reset ends the run. */
   readonly noReboot?: boolean;

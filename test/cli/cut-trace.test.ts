@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { diff } from '../../src/cli/diff.ts';
 import { debug } from '../../src/cli/debug.ts';
+import { printConsole } from '../../src/cli/console-command.ts';
 import { fork } from '../../src/cli/fork.ts';
 import { index } from '../../src/cli/index-command.ts';
+import { pack } from '../../src/cli/pack.ts';
 import { fold, replay, rerun } from '../../src/cli/replay-commands.ts';
 import { printEvents } from '../../src/cli/events-command.ts';
 import { printStatistics } from '../../src/cli/stat-command.ts';
@@ -61,27 +63,37 @@ const LOOKING: readonly (readonly [string, Command])[] = [
   ['info', printInfo],
   ['events', (path, print) => printEvents(path, EVERYTHING, { limit: 1 }, print)],
   ['stat', (path, print) => printStatistics(path, {}, print)],
+  ['console', (path, print) => printConsole(path, { raw: false }, print)],
   ['debug', (path, print) => debug(path, { batch: true }, print)],
+  ['pack', (path, print) => pack(path, { force: true }, print)],
+  ['pack --describe', (path, print) => pack(path, { describe: true }, print)],
   ['index', (path, print) => index(path, {}, print)],
   ['fork', (path, print) => fork(path, { at: '50%', set: ['rbx=5'], trace: at('fork') }, print)],
 ];
+
+/** Of two traces each is judged. */
+const diffs = (path: string, print: Print, acceptCut: boolean) => diff(path, path, print, { acceptCut });
+
+/** Commands of which each is quick. */
+const QUICK = LOOKING.slice(0, 7);
+const LASTING = LOOKING.slice(7);
 
 const JUDGING: readonly (readonly [string, (path: string, print: Print, acceptCut: boolean) => ReturnType<Command>])[] =
   [
     ['fold', (path, print, acceptCut) => fold(path, print, { acceptCut })],
     ['rerun', (path, print, acceptCut) => rerun(path, { acceptCut }, print)],
     ['replay', (path, print, acceptCut) => replay(path, { acceptCut }, print)],
-    ['diff', (path, print, acceptCut) => diff(path, path, print, { acceptCut })],
+    ['diff', diffs],
   ];
 
 describe('a trace whose recorder did not end', () => {
-  test.each(LOOKING.slice(0, 4))('is said by %s, which goes on', async (_, command) => {
+  test.each(QUICK)('is said by %s, which goes on', async (_, command) => {
     const { status, err } = await told((print) => command(CUT, print));
     expect(err).toContain('cut has no end: its recorder did not end');
     expect(status).toBe(0);
   });
 
-  test.each(LOOKING.slice(4))('is said by %s, which goes on', LONG, async (_, command) => {
+  test.each(LASTING)('is said by %s, which goes on', LONG, async (_, command) => {
     const { status, err } = await told((print) => command(CUT, print));
     expect(err).toContain('cut has no end: its recorder did not end');
     expect(status).toBe(0);
@@ -146,12 +158,13 @@ describe('a trace whose recorder did not end', () => {
 });
 
 describe('a trace without one of its chunks', () => {
-  const GAPS = [...LOOKING.slice(0, 1), ...LOOKING.slice(2, 4), ...JUDGING.slice(0, 2)] as const;
-  test.each(GAPS)('is said by %s, accepted or not', async (_, command) => {
+  const saysSo = async (_: string, command: Command | (typeof JUDGING)[number][1]): Promise<void> => {
     const { status, err } = await told((print) => command(GAP, print, true));
-    expect(err).toMatch(/gap is out of order at byte \d+/);
+    expect(err.match(/gap is out of order at byte \d+/g)).toHaveLength(command === diffs ? 2 : 1);
     expect(status).toBe(1);
-  });
+  };
+  test.each([...QUICK, ...JUDGING.slice(0, 2)])('is said by %s, accepted or not', saysSo);
+  test.each([...LASTING, ...JUDGING.slice(2)])('is said by %s, accepted or not', LONG, saysSo);
 
   test.each([
     ['the first', 0],

@@ -86,6 +86,7 @@ describe('what a recorder wrote is readable', LONG, () => {
     const command = [process.execPath, ENTRY, ...GUEST, '--trace', traceAt('disk')];
     const end = await ended(spawn('prlimit', [`--fsize=${most}`, ...command], { stdio: ['ignore', 'ignore', 'pipe'] }));
     expect(end.said).toMatch(/Cannot write the trace .*disk\.trace: it would be larger than files may be here\./);
+    expect(end.said).toContain('disk.trace has no end: not all of the');
     expect(end.status).toBe(1);
     const again = retrovisor(['replay', '--accept-cut', traceAt('disk')]);
     expect(again.err).toContain('its recorder did not end');

@@ -38,10 +38,10 @@ describe('options of QEMU', () => {
     ['-trace', '--trace FILE'],
     ['-icount', '--ns-per-tick'],
     ['-loadvm', 'retrovisor debug TRACE'],
-    ['-snapshot', 'each run starts from the same images'],
-    ['-drive', 'put files into the -initrd'],
-    ['--drive', 'put files into the -initrd'],
+    ['-hda', '-drive file=PATH,if=virtio'],
+    ['--hda', '-drive file=PATH,if=virtio'],
     ['-netdev', 'no network cards'],
+    ['-pflash', '-bios FILE'],
     ['-seed', '--seed TEXT'],
   ])('%s says what is used here', (option, instead) => {
     expect(refusal(option, 'x')).toContain(`${option} is not supported: `);
@@ -50,6 +50,7 @@ describe('options of QEMU', () => {
 
   test.each([
     ['-monitor', 'stdio', 'Ctrl-A c'],
+    ['-parallel', 'file:x', 'no parallel port'],
     ['-net', 'user', 'no network cards'],
     ['-vga', 'std', 'no display'],
   ])('%s %s says what is used here', (option, value, instead) => {

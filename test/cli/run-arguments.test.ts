@@ -89,7 +89,21 @@ describe('QEMU spelling', () => {
     ['cpus=3', 3],
     ['4,sockets=2,cores=2', 4],
     ['cores=2,threads=2', 4],
+    ['sockets=2', 2],
+    ['maxcpus=3', 3],
+    ['2,maxcpus=4,cores=2', 2],
   ])('-smp %s is %d processors', (text, cpus) => expect(runOptions(['-smp', text]).cpus).toBe(cpus));
+
+  test.each([
+    ['4,cores=4', []],
+    ['4,sockets=1,threads=1', []],
+    ['4,sockets=2', ['The processors are cores of one socket: -smp sockets= has no effect.']],
+    ['cores=2,threads=2', ['The processors are cores of one socket: -smp threads= has no effect.']],
+    ['4,sockets=2,dies=2', ['The processors are cores of one socket: -smp sockets= and dies= have no effect.']],
+    ['2,maxcpus=4', ['No processor is added later: -smp maxcpus= has no effect.']],
+  ])('-smp %s: what has no effect is said', (text, warnings) => {
+    expect(runOptions(['-smp', text]).warnings).toEqual(warnings);
+  });
 
   test('a value that looks like an option stays a value', () => {
     expect(runOptions(['-kernel', 'k', '-append', '-smp']).append).toBe('-smp');
@@ -122,13 +136,16 @@ describe('a wrong command line is answered with one sentence', () => {
     [['-m', 'lots'], "'lots' is not a size"],
     [['-m', '16G'], 'must be between'],
     [['-smp', '5'], 'from 1 to 4'],
+    [['-smp', '2,sockets=2,cores=2'], 'sockets (2) * dies (1) * cores (2) * threads (0) are not the 2 processors'],
+    [['-smp', '4,cores=3'], 'sockets (1) * dies (1) * cores (3) * threads (1) are not the 4 processors'],
+    [['-smp', '4,maxcpus=2'], 'maxcpus=2 are fewer than 4 processors'],
     [['-smp', '2,corse=2'], "unknown property 'corse'"],
     [['-serial', 'pty'], '-serial pty: Node opens no pseudo terminals'],
     [['-serial', 'chardev:x'], 'no -chardev with id=x'],
     [['-serial', 'stdio', '-debugcon', 'stdio'], 'Only one'],
     [['-device', 'e1000'], '-device e1000: there is no such device'],
-    [['-drive', 'file=x'], 'no disks yet'],
-    [['disk.img'], 'disk images are not supported yet'],
+    [['-drive', 'file=x'], 'QEMU would take if=ide'],
+    [['disk.img'], 'give a disk as -drive file=disk.img,if=virtio'],
     [['-initrd', 'x'], '-initrd needs a -kernel'],
     [['--events', 'all'], 'guest-pt'],
     [['--ticks', '-5'], 'whole number'],

@@ -12,6 +12,11 @@ const BELL = '\x1b]0;owned\x07\x9b31m\u202e';
 const folder = scratchFolder();
 const ODD = join(folder, `odd${BELL}\nretrovisor: all is well`);
 const TRACE = join(ODD, 'odd.trace');
+const CUT = join(ODD, 'cut.trace');
+const NEWER = join(ODD, 'newer.trace');
+const NO_KERNEL = join(folder, 'no-kernel.trace');
+const FORGED = 'x\nretrovisor: all is well';
+const SYMBOLS = join(folder, 'odd.map');
 /** What a terminal obeys; lines and tabs aside. */
 const OBEYED = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202e]/;
 
@@ -28,6 +33,10 @@ function printing(events: readonly Stamped[]): Stamped[] {
   return [...events, ...said, { ...last, seq: last.seq + 1 + bytes.length, event: typed }];
 }
 
+/** Lines that a stranger made look like ours. */
+const forgedIn = (text: string): string[] =>
+  text.split('\n').filter((line) => /^(forged|kvm_exit: forged|retrovisor: all is well)/.test(line));
+
 beforeAll(() => {
   mkdirSync(ODD);
   const recorded = recordSmall(folder, 'text');
@@ -42,6 +51,20 @@ beforeAll(() => {
     images: (header['images'] as object[]).map((image) => ({ ...image, name: `k${BELL}` })),
   }));
   writeFileSync(TRACE, whole);
+  writeFileSync(
+    CUT,
+    whole.subarray(0, new DataView(whole.buffer, whole.byteOffset).getFloat64(whole.length - 16, true)),
+  );
+  const newer = Uint8Array.from(whole);
+  newer[8] = 99;
+  writeFileSync(NEWER, newer);
+  const elsewhere = withHeader(whole, (header) => ({
+    ...header,
+    machine: { ...(header['machine'] as object), paths: { kernel: `/nowhere/${FORGED}` } },
+    images: (header['images'] as object[]).map((image) => ({ ...image, sha256: '0'.repeat(64) })),
+  }));
+  writeFileSync(NO_KERNEL, elsewhere);
+  writeFileSync(SYMBOLS, `0000000000000000 T odd${BELL}\nffffffffffff0000 T odd${BELL}2\n`);
 });
 
 describe('what a stranger wrote is shown, and obeyed by no terminal', () => {
@@ -56,12 +79,38 @@ describe('what a stranger wrote is shown, and obeyed by no terminal', () => {
     expect(err).not.toMatch(OBEYED);
   });
 
+  test.each([
+    ['a path of a trace that has no end', ['info', CUT]],
+    ['a path of another format', ['info', NEWER]],
+    ['a recorded path at which no image is', ['replay', NO_KERNEL]],
+    ['a command at the prompt', ['debug', TRACE, '--batch', '--ex', `x ${FORGED}`]],
+    ['the output of a command', ['fold', join(ODD, FORGED)]],
+  ])('and is no line of ours in a sentence about %s', async (_, words) => {
+    const { status, err } = await answer(words);
+    expect(status).not.toBe(70);
+    expect(err).toContain('retrovisor: all is well');
+    expect(forgedIn(err)).toEqual([]);
+  });
+
+  const PROMPT = ['at start', 'bt', 'x/4i $pc', 'events 4', 'at end', 'at print owned', `x ${BELL}`, 'history $rsp'];
   const COMMANDS: readonly (readonly string[])[] = [
     ['info', TRACE],
     ['events', TRACE],
     ['events', TRACE, '--json'],
+    ['events', TRACE, '--csv'],
     ['stat', TRACE],
+    ['console', TRACE],
+    ['console', TRACE, '--ticks', '--device', BELL],
     ['fold', TRACE],
+    ['replay', TRACE, '--console'],
+    ['index', TRACE],
+    ['pack', TRACE, '--describe'],
+    ['pack', TRACE],
+    ['info', `${TRACE}.pack`],
+    ['unpack', `${TRACE}.pack`, join(ODD, 'unpacked')],
+    ['verify', TRACE],
+    ['fork', TRACE, '--at', '50%', '--set', 'rbx=5', '--trace', join(ODD, 'fork.trace')],
+    ['debug', TRACE, '--symbols', SYMBOLS, '--batch', ...PROMPT.flatMap((line) => ['--ex', line])],
     ['rerun', TRACE],
     ['diff', TRACE, join(folder, 'text.trace')],
   ];
@@ -69,7 +118,7 @@ describe('what a stranger wrote is shown, and obeyed by no terminal', () => {
     const { status, out, err } = retrovisor(words.filter((word) => word !== undefined));
     expect(status).not.toBe(70);
     expect(`${out}${err}`).not.toMatch(OBEYED);
-    expect(out.split('\n').filter((line) => /^(forged|kvm_exit|retrovisor): /.test(line))).toEqual([]);
+    expect([...forgedIn(out), ...forgedIn(err)]).toEqual([]);
     if (words.includes('--json')) for (const line of out.trim().split('\n')) JSON.parse(line);
   });
 });

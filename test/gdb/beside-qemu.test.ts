@@ -85,12 +85,16 @@ describe('reverse-stepi over a watched write', without(NO_GDB, NO_COMPILER), () 
     timeout: MINUTES,
   }, async () => {
     const write = ['watch counter', 'continue', 'echo @\\n', 'reverse-stepi', 'echo @\\n', 'stepi', 'echo @\\n'];
-    const again = ['reverse-step', 'echo @\\n', 'continue', 'echo @\\n'];
+    const again = ['reverse-step', 'continue', 'reverse-next', 'continue'].flatMap((line) => [line, 'echo @\\n']);
     const out = await gdbOn(served, folder, [...seek('begin'), ...write, ...again], [guest.symbols]);
-    const [first, back, forth, step, on] = out.split('@\n').map((text) => text.match(/(?<=value = )\d+/g)?.map(Number));
+    const [first, back, forth, step, on, next, last] = out
+      .split('@\n')
+      .map((text) => text.match(/(?<=value = )\d+/g)?.map(Number));
     const [before, after] = first ?? [];
     expect(after).not.toBe(before);
-    expect([back, forth, step, on]).toEqual([
+    expect([back, forth, step, on, next, last]).toEqual([
+      [after, before],
+      [before, after],
       [after, before],
       [before, after],
       [after, before],

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { finish } from '../../src/base/work.ts';
+import { answerPrompt } from '../../src/debugger/prompt/prompt.ts';
 import { findNext, findPrevious } from '../../src/debugger/stops/stop-search.ts';
 import { parseWatch } from '../../src/debugger/stops/stops.ts';
 import { wordsIn } from '../../src/debugger/stops/stop-words.ts';
@@ -116,7 +117,11 @@ describe('a run that idles through more than 20,000 masked ticks in a row', {
     expect(met).toHaveLength(3);
     const back: number[] = [];
     while (finish(findPrevious(session, [stop])) !== undefined) back.push(session.now.tick + 1);
-    expect(back).toEqual(met.reverse());
+    expect(back).toEqual([...met].reverse());
+    const written = answerPrompt(session, `history phys:0x${woken().toString(16)}/4`);
+    // By the instruction that writes, which begins a tick before.
+    const told = [...written.matchAll(/^ *tick (\d+)/gm)].map(([, tick]) => Number(tick) + 1);
+    expect(told).toEqual(met);
   });
 });
 

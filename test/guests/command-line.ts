@@ -18,11 +18,11 @@ export interface Ran {
   readonly err: string;
 }
 
-/** Run `retrovisor` in a process of its own, with nothing on standard input but `typed`. */
-export function retrovisor(args: readonly string[], typed = '', minutes = 15): Ran {
+/** Run `retrovisor` in a process of its own, with nothing on standard input but `typed`, or what an open file has. */
+export function retrovisor(args: readonly string[], typed: string | number = '', minutes = 15): Ran {
   const ran = spawnSync(process.execPath, [join(ROOT, 'bin/retrovisor.js'), ...args], {
     encoding: 'utf8',
-    input: typed,
+    ...(typeof typed === 'string' ? { input: typed } : { stdio: [typed, 'pipe', 'pipe'] }),
     timeout: minutes * 60_000,
     maxBuffer: 1 << 28,
   });

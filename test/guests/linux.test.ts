@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { without } from '../stepping-aside.ts';
@@ -13,10 +14,16 @@ const missing = noGuests('vmlinuz', 'initramfs.gz', 'bios-256k.bin');
 const SHORT = 'console=ttyS0 panic=-1 cryptomgr.notests=1';
 
 /** Boot Debian's kernel to the busybox shell by `run` with these options, `typed` on standard input. */
-function boot(name: string, append: string, options: readonly string[], typed = ''): Ran & { readonly trace: string } {
+function boot(
+  name: string,
+  append: string,
+  options: readonly string[],
+  typed: string | number = '',
+  ending: readonly string[] = ['-no-reboot'],
+): Ran & { readonly trace: string } {
   const trace = join(folder, `${name}.trace`);
   const kernel = ['-kernel', guestFile('vmlinuz'), '-initrd', guestFile('initramfs.gz'), '-append', append];
-  const machine = '-m 256 -nodefaults -no-reboot -display none -serial stdio --ticks 10000000000'.split(' ');
+  const machine = [...'-m 256 -nodefaults -display none -serial stdio --ticks 10000000000'.split(' '), ...ending];
   return { trace, ...retrovisor(['run', ...kernel, ...machine, '--trace', trace, ...options], typed) };
 }
 
@@ -150,5 +157,33 @@ describe("Debian's cloud kernel", without(missing), () => {
     expectCleanRun(ran);
     expect(ran.out).toMatch(/^42\r?$/m);
     await expectFollows(ran.trace);
+  });
+
+  test('lies above 2 GiB where there is so much memory, and restarts by a triple fault when told to', () => {
+    const append = `${SHORT} reboot=t`;
+    const options = ['-m', '3000', ...atPrompt('grep Kernel /proc/iomem', 'reboot -f')];
+    const where = /vCPU 0 met a triple fault at rip 0x[0-9a-f]+, tick (\d+): an exception whose handler could not/;
+    const ended = boot('ended', append, options);
+    const [, from = ''] = /^ *([0-9a-f]+)-[0-9a-f]+ : Kernel code/m.exec(ended.out) ?? [];
+    expect(Number.parseInt(from, 16)).toBeGreaterThan(2 ** 31);
+    expect(ended.out).toContain('reboot: machine restart');
+    expect([ended.status, where.test(ended.err)]).toEqual([4, true]);
+    replayedDigest(ended.trace);
+    const enough = Number(where.exec(ended.err)?.[1]) + 400_000_000;
+    const again = boot('again', append, [...options, '--ticks', `${enough}`], '', []);
+    expect(again.err).toMatch(/vCPU 0 met a triple fault at rip 0x[0-9a-f]+, tick \d+: the machine resets/);
+    expect(again.out.match(/Linux version/g)).toHaveLength(2);
+    replayedDigest(again.trace);
+  });
+
+  test('comes to its end before an input without one', () => {
+    const zeros = openSync('/dev/zero', 'r');
+    const poweringOff = `${SHORT} rdinit=/bin/busybox -- poweroff -f`;
+    // Twice what it takes.
+    const ran = boot('endless', poweringOff, ['--ticks', '1200000000'], zeros);
+    closeSync(zeros);
+    expect(ran.out).toContain('reboot: Power down');
+    expect(ran.status).toBe(0);
+    expect(replayedDigest(ran.trace)).not.toBe('');
   });
 });

@@ -14,7 +14,8 @@ const argv = [
   ...'-m 512 -nodefaults -no-reboot -serial stdio'.split(' '),
   ...['-kernel', guestFile('xen'), '-append', 'console=com1 com1=115200,8n1 loglvl=all'],
   '-initrd',
-  `${guestFile('vmlinuz')} console=hvc0 earlyprintk=xen panic=-1 rdinit=/bin/busybox -- poweroff -f,${guestFile('initramfs.gz')}`,
+  `${guestFile('vmlinuz')} console=hvc0 earlyprintk=xen panic=-1 rdinit=/bin/busybox -- poweroff -f,` +
+    guestFile('initramfs.gz'),
 ];
 
 /** Who the processor is, how fast, what it can and which form its IOAPIC has: TCG's are others than KVM's. */

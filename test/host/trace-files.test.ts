@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { locked } from '../../src/host/lock.ts';
@@ -148,4 +148,14 @@ describe('a trace in pieces', () => {
     expect(() => written(at('plain'), 10, 1 << 20)).toThrow('plain.001 is in the way');
     expect(readFileSync(at('plain.001'), 'utf8')).toBe('notes');
   });
+});
+
+test('two names of one file are one file’s, however it got them', () => {
+  const path = at('named');
+  writeFileSync(path, '');
+  linkSync(path, at('named-again'));
+  symlinkSync(path, at('points'));
+  const others = [join(folder, '.', 'named'), at('named-again'), at('points'), at('nowhere')];
+  expect(others.map((other) => TRACE_FILES.areSame(path, other))).toEqual([true, true, true, false]);
+  expect(TRACE_FILES.areSame(at('nowhere'), join(folder, '.', 'nowhere'))).toBe(true);
 });

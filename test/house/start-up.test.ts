@@ -36,7 +36,7 @@ const MACHINE = ['src/engine', 'src/kvm', 'src/machine', 'src/vmm', 'src/debugge
 describe('what a command does not use is not loaded', () => {
   test('the table of commands, for --help and --version, needs neither machine nor trace', async () => {
     const loaded = await loadedBy('src/cli/commands.ts');
-    const unwanted = [...MACHINE, 'src/replay', 'src/events', 'src/devices', 'rxjs', 'zod', 'cli-table3'];
+    const unwanted = [...MACHINE, 'src/replay', 'src/events', 'src/devices', 'rxjs', 'zod'];
     expect(unwanted.filter((name) => loaded.has(name))).toEqual([]);
     expect(loaded).toContain('commander');
   });
@@ -51,5 +51,23 @@ describe('what a command does not use is not loaded', () => {
     const loaded = await loadedBy('src/cli/trace-commands.ts');
     const unwanted = ['src/engine', 'src/machine', 'src/devices', 'src/debugger', 'src/gdb', 'iced-x86', 'rxjs'];
     expect(unwanted.filter((name) => loaded.has(name))).toEqual([]);
+  });
+
+  test('of zod, which is bundled, no language is but the one it speaks', async () => {
+    const { metafile } = await build({
+      absWorkingDir: ROOT,
+      entryPoints: ['src/cli/trace-commands.ts'],
+      outdir: 'dist',
+      write: false,
+      metafile: true,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      external: ['immer'],
+    });
+    const inputs = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs));
+    const taken = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+    const languages = taken.map(([path]) => /zod\/.*\/locales\/(.+)\.js$/.exec(path)?.[1]);
+    expect(languages.filter((language) => language !== undefined)).toEqual(['en']);
   });
 });

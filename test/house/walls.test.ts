@@ -25,7 +25,7 @@ const BELOW_RUNS = [...BELOW_REPLAY, 'replay'];
 const BELOW_DEBUGGER = [...BELOW_RUNS, 'runs'];
 /** Whatever a shell puts together. */
 const OUTSIDE = [...BELOW_DEBUGGER, 'debugger', 'options', 'host'];
-const ANY_PACKAGE = ['node:', 'commander', 'cli-table3', 'rxjs', 'zod', 'iced-x86'];
+const ANY_PACKAGE = ['node:', 'commander', 'rxjs', 'zod', 'iced-x86'];
 
 const REPLAY: Wall = { folders: BELOW_REPLAY, packages: ['rxjs', 'zod'] };
 const RUNS: Wall = { folders: BELOW_RUNS, packages: ['rxjs', 'zod'] };

@@ -3,6 +3,8 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { Problem } from '../../base/problem.ts';
+import type { BlockDigest } from '../../block/read-blocks.ts';
+import { type DiskSearch, recordedDisks } from '../../runs/machine/disks.ts';
 import { recordedImages, type ImagePaths, type Images } from '../../runs/machine/images.ts';
 import { readDescription } from '../../runs/machine/machine-description.ts';
 import type { TraceFile } from '../../runs/recorded/trace-file.ts';
@@ -10,6 +12,7 @@ import { checkpointPath } from '../../runs/recorded/stored-checkpoints.ts';
 import type { FileSink, OpenedFile } from '../../runs/world.ts';
 import { IMAGE_FILES, sha256 } from '../image-files.ts';
 import { openTraceFile, TRACE_FILES } from '../trace-file.ts';
+import { piecesOfDisk } from './disk-pieces.ts';
 import { MANIFEST_NAME, type Manifest, type Member, nameInPack } from './manifest.ts';
 import { TAR_END, tarHeader, tarPadding } from './tar.ts';
 
@@ -68,6 +71,32 @@ function packedImages(images: Images): Packed[] {
   return [...packed.values()];
 }
 
+/** The image blocks that a run and its forks read. */
+function blocksOf(trace: TraceFile, forks: readonly string[]): BlockDigest[] {
+  const blocks = [...trace.blocks()];
+  for (const path of forks) {
+    const fork = openTraceFile(path);
+    try {
+      blocks.push(...fork.blocks());
+    } finally {
+      fork.close();
+    }
+  }
+  return blocks;
+}
+
+function packedDisks(search: DiskSearch): Packed[] {
+  const { files, blocks } = recordedDisks({ images: IMAGE_FILES, sha256 }, search);
+  return search.drives.flatMap(({ name }, image) => {
+    const read = blocks.list.filter(({ file }) => file === image).map(({ block }) => block);
+    return [...piecesOfDisk(image, name, files[image]!, read)].map(({ member, stored }) => ({
+      member,
+      size: stored.length,
+      each: (take: (bytes: Uint8Array) => void) => take(stored),
+    }));
+  });
+}
+
 /** Traces beside a trace that say they are its forks, of the same machine and images. */
 function forksOf(path: string, { header }: TraceFile): string[] {
   const folder = dirname(path);
@@ -101,17 +130,20 @@ function opened(path: string): TraceFile | undefined {
 export function membersFor(path: string, given: ImagePaths): Packed[] {
   const trace = openTraceFile(path, { acceptCut: true });
   try {
-    const { paths } = readDescription(trace.header.machine, path);
+    const { paths, drives = [] } = readDescription(trace.header.machine, path);
     const images = recordedImages({ images: IMAGE_FILES, sha256 }, path, trace.header.images, paths, given);
+    const forks = forksOf(path, trace);
+    const search = { trace: path, drives, paths, blocks: blocksOf(trace, forks), among: given.image ?? [] };
     const name = nameInPack(path);
     const checkpoints = checkpointPath(path);
     return [
       asItIs(path, { member: name, holds: 'trace', name }),
       ...packedImages(images),
+      ...packedDisks(search),
       ...(existsSync(checkpoints)
         ? [asItIs(checkpoints, { member: checkpointPath(name), holds: 'checkpoints', name: checkpointPath(name) })]
         : []),
-      ...forksOf(path, trace).map((fork) => {
+      ...forks.map((fork) => {
         const forkName = nameInPack(fork);
         return asItIs(fork, { member: `forks/${forkName}`, holds: 'fork', name: forkName });
       }),

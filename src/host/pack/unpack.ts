@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../../base/problem.ts';
+import { BLOCK } from '../../block/image-file.ts';
 import { worldProblem } from '../files.ts';
 import type { Member } from './manifest.ts';
 import type { OpenedPack } from './opened-pack.ts';
@@ -13,11 +14,20 @@ const PIECE = 1 << 20;
 function namesIn(folder: string, members: readonly Member[]): Map<Member, string> {
   const names = new Map<Member, string>();
   const taken = new Set<string>();
+  const disks = new Map<number, string>();
   for (const member of members) {
+    const { disk } = member;
+    // Pieces of one disk's image are one file.
+    const begun = disk === undefined ? undefined : disks.get(disk.image);
+    if (begun !== undefined) {
+      names.set(member, begun);
+      continue;
+    }
     const name = taken.has(member.name) ? `${member.sha256.slice(0, 16)}-${member.name}` : member.name;
     if (taken.has(name)) throw new Problem(`The pack is damaged: two of its files are ${name}.`);
     taken.add(name);
     names.set(member, join(folder, name));
+    if (disk !== undefined) disks.set(disk.image, join(folder, name));
   }
   return names;
 }
@@ -28,7 +38,7 @@ function namesIn(folder: string, members: readonly Member[]): Map<Member, string
  */
 export function unpackInto(pack: OpenedPack, folder: string, isForced: boolean): ReadonlyMap<Member, string> {
   const names = namesIn(folder, pack.manifest.members);
-  const there = [...names.values()].filter((path) => existsSync(path));
+  const there = [...new Set(names.values())].filter((path) => existsSync(path));
   if (there.length > 0 && !isForced) {
     throw new Problem(`${there.join(', ')} ${there.length === 1 ? 'is' : 'are'} there already: --force replaces.`);
   }
@@ -37,7 +47,12 @@ export function unpackInto(pack: OpenedPack, folder: string, isForced: boolean):
   } catch (error) {
     throw worldProblem('make the folder', folder, error);
   }
-  for (const [member, path] of names) writeMember(pack, member, path);
+  const begun = new Set<string>();
+  for (const [member, path] of names) {
+    if (member.disk === undefined) writeMember(pack, member, path);
+    else writePiece(pack, member, { path, isFirst: !begun.has(path), ...member.disk });
+    begun.add(path);
+  }
   return names;
 }
 
@@ -53,7 +68,7 @@ function writeMember(pack: OpenedPack, member: Member, path: string): void {
       for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
     }
     if (hash.digest('hex') === member.sha256) return;
-    throw new Problem(`${member.member} in the pack is not what its SHA-256 says: it was not unpacked.`);
+    throw spoilt(member);
   } catch (error) {
     rmSync(path, { force: true });
     throw error instanceof Problem ? error : worldProblem('write', path, error);
@@ -61,6 +76,40 @@ function writeMember(pack: OpenedPack, member: Member, path: string): void {
     if (file !== undefined) closeSync(file);
   }
 }
+
+/** Where a piece of a disk's image goes. */
+interface PiecePlace {
+  readonly path: string;
+  readonly isFirst: boolean;
+  readonly size: number;
+  readonly blocks: readonly number[];
+}
+
+/** Blocks where they lie in the image: what the run did not read is a hole. */
+function writePiece(pack: OpenedPack, member: Member, { path, isFirst, size, blocks }: PiecePlace): void {
+  let file: number | undefined;
+  try {
+    if (isFirst) rmSync(path, { force: true });
+    file = openSync(path, isFirst ? 'wx' : 'r+');
+    if (isFirst) ftruncateSync(file, size);
+    const bytes = pack.bytes(member);
+    if (createHash('sha256').update(bytes).digest('hex') !== member.sha256) throw spoilt(member);
+    for (const [at, block] of blocks.entries()) {
+      const part = bytes.subarray(at * BLOCK, at * BLOCK + Math.min(BLOCK, size - block * BLOCK));
+      for (let done = 0; done < part.length; ) {
+        done += writeSync(file, part, done, part.length - done, block * BLOCK + done);
+      }
+    }
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error instanceof Problem ? error : worldProblem('write', path, error);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+const spoilt = ({ member }: Member): Problem =>
+  new Problem(`${member} in the pack is not what its SHA-256 says: it was not unpacked.`);
 
 function* contentOf(pack: OpenedPack, member: Member): Generator<Uint8Array> {
   if (member.compression === 'gzip') {

@@ -1,13 +1,51 @@
 import { hex } from '../../events/schema.ts';
 import { msrText, namesOf } from '../../events/named-numbers.ts';
+import { portText } from '../../events/port-names.ts';
 import { EXCEPTIONS, KVM_EXIT_REASONS, MP_STATES, symbol } from '../../events/symbols.ts';
 import type { EventKind, EventOf, MachineEvent } from '../../events/vocabulary.ts';
 import { EXIT_REASON } from '../../x86/controls.ts';
 import { EXIT_NAMES, EXIT_REASONS, type ExitReason, field, QUALIFICATION } from '../../x86/exit-reasons.ts';
+import {
+  REQ_CLOCK_UPDATE,
+  REQ_EVENT,
+  REQ_GLOBAL_CLOCK_UPDATE,
+  REQ_LOAD_MMU_PGD,
+  REQ_MASTERCLOCK_UPDATE,
+  REQ_STEAL_UPDATE,
+  REQ_TLB_FLUSH,
+  REQ_TRIPLE_FAULT,
+} from '../../kvm/context.ts';
+import { IOCTLS } from '../../kvm/ioctl/ioctls.ts';
 import { textOf } from './text.ts';
 
 /** A field and its value; nothing of one that is zero. */
 const also = (name: string, value: number | bigint): string => (Number(value) === 0 ? '' : ` ${name} 0x${hex(value)}`);
+
+const REQUESTS: readonly (readonly [bit: number, name: string])[] = [
+  [REQ_EVENT, 'EVENT'],
+  [REQ_CLOCK_UPDATE, 'CLOCK_UPDATE'],
+  [REQ_MASTERCLOCK_UPDATE, 'MASTERCLOCK_UPDATE'],
+  [REQ_STEAL_UPDATE, 'STEAL_UPDATE'],
+  [REQ_TRIPLE_FAULT, 'TRIPLE_FAULT'],
+  [REQ_TLB_FLUSH, 'TLB_FLUSH'],
+  [REQ_LOAD_MMU_PGD, 'LOAD_MMU_PGD'],
+  [REQ_GLOBAL_CLOCK_UPDATE, 'GLOBAL_CLOCK_UPDATE'],
+];
+
+/** Requests by name, what has none as a number. */
+function requestsText(requests: number): string {
+  const named = REQUESTS.filter(([bit]) => (requests & bit) !== 0);
+  const rest = named.reduce((left, [bit]) => left - bit, requests);
+  return [...named.map(([, name]) => name), ...(rest === 0 ? [] : [`0x${hex(rest)}`])].join('|') || '0';
+}
+
+/** The request of an ioctl by name, and its argument. */
+const ioctlText = ({ type, arg }: { readonly type: number; readonly arg: number }): string =>
+  `${IOCTLS[type]?.name ?? `type 0x${hex(type)}`}${also('arg', arg)}`;
+
+/** What an access of user space's is at: a port by its name, or memory. */
+const placeText = ({ addr, pio }: { readonly addr: number; readonly pio: boolean }): string =>
+  pio ? `port ${portText(addr)}` : `gpa 0x${hex(addr)}`;
 
 type Exit = EventOf<'kvm_exit'>;
 
@@ -16,7 +54,8 @@ const DETAILS: Readonly<Record<string, (e: Exit, low: number) => string>> = {
   IO_INSTRUCTION(_, low) {
     const { size, port, in: isIn, string } = QUALIFICATION.IO_INSTRUCTION;
     const way = field(low, isIn) === 1 ? 'in' : 'out';
-    return ` ${way}${field(low, string) === 1 ? 's' : ''} port 0x${hex(field(low, port))} size ${field(low, size) + 1}`;
+    const what = `${way}${field(low, string) === 1 ? 's' : ''} port ${portText(field(low, port))}`;
+    return ` ${what} size ${field(low, size) + 1}`;
   },
   EPT_VIOLATION(e, low) {
     const { read, write, fetch } = QUALIFICATION.EPT_VIOLATION;
@@ -45,8 +84,9 @@ function exit(e: Exit): string {
   const details = DETAILS[name];
   const what = details === undefined ? `${also('info1', e.info1)}${operandsOf(e, name)}` : details(e, low);
   const event = `${also('intr_info', e.intr_info)}${also('error_code', e.error_code)}${also('info2', e.info2)}`;
+  const requests = e.requests === 0 ? '' : ` requests ${requestsText(e.requests)}`;
   const reason = namesOf('kvm_exit', 'exit_reason')?.nameOf(e.exit_reason) ?? `0x${hex(e.exit_reason)}`;
-  return `reason ${reason}${what} rip 0x${hex(e.guest_rip)}${event}${also('requests', e.requests)}`;
+  return `reason ${reason}${what} rip 0x${hex(e.guest_rip)}${event}${requests}`;
 }
 
 const character = (byte: number): string => (byte > 0x20 && byte < 0x7f ? ` '${String.fromCharCode(byte)}'` : '');
@@ -63,7 +103,7 @@ const BRIEF: Brief = {
     `msr_${e.write ? 'write' : 'read'} ${msrText(e.ecx)} = 0x${hex(e.data)}${e.exception ? ' (#GP)' : ''}`,
   kvm_pio: (e) => {
     const some = `${e.size === 1 ? '' : ` size ${e.size}`}${e.count === 1 ? '' : ` count ${e.count}`}`;
-    return `pio_${e.rw ? 'write' : 'read'} at 0x${hex(e.port)}${some} val 0x${hex(e.val)}`;
+    return `pio_${e.rw ? 'write' : 'read'} at ${portText(e.port)}${some} val 0x${hex(e.val)}`;
   },
   kvm_page_fault: (e) =>
     `address 0x${hex(e.fault_address)}${also('error_code', e.error_code)} rip 0x${hex(e.guest_rip)}`,
@@ -72,12 +112,25 @@ const BRIEF: Brief = {
     `func 0x${hex(e.function)}${also('idx', e.index)}${also('rax', e.rax)}${also('rbx', e.rbx)}` +
     `${also('rcx', e.rcx)}${also('rdx', e.rdx)}${e.found ? '' : ' not found'}`,
   kvm_run_exit: (e) => `cpu_index ${e.cpu_index} ${symbol(KVM_EXIT_REASONS, e.reason)}`,
+  'sim:pic_write': (e) => `port ${portText(e.port)} val 0x${hex(e.val)}`,
+  'sim:pic_poll': (e) => `port ${portText(e.port)} irq ${e.irq}`,
+  'sim:pit_write': (e) => `port ${portText(e.port)} val 0x${hex(e.val)}`,
+  'sim:pit_read': (e) => `port ${portText(e.port)}`,
   'sim:serial_sent': (e) => `line ${e.line} byte 0x${hex(e.byte)}${character(e.byte)}`,
   'sim:msr_set': (e) => `vcpu ${e.vcpu_id} ${msrText(e.index)} = 0x${hex(e.data)}`,
   'sim:run_msr': (e) => `vcpu ${e.vcpu_id} reason ${e.reason} msr ${msrText(e.index)} data 0x${hex(e.data)}`,
   'sim:exception_queued': (e) =>
     `vcpu ${e.vcpu_id} ${symbol(EXCEPTIONS, e.vector)}${e.has_error ? ` (0x${hex(e.error_code)})` : ''}` +
     (e.has_payload ? ` payload 0x${hex(e.payload)}` : ''),
+  kvm_ioctl: ioctlText,
+  kvm_vm_ioctl: ioctlText,
+  kvm_vcpu_ioctl: (e) => `cpu_index ${e.cpu_index} ${ioctlText(e)}`,
+  'sim:request': (e) => `vcpu ${e.vcpu_id} ${requestsText(e.requests)}`,
+  'sim:requests_served': (e) => `vcpu ${e.vcpu_id} ${requestsText(e.requests)}`,
+  'sim:coalesced_write': (e) => `${placeText(e)} ${e.data.length} bytes`,
+  'ioctl:KVM_REGISTER_COALESCED_MMIO': (e) => `${placeText(e)} size ${e.size}`,
+  'ioctl:KVM_UNREGISTER_COALESCED_MMIO': (e) => `${placeText(e)} size ${e.size}`,
+  'ioctl:KVM_SET_MP_STATE': (e) => `vcpu ${e.vcpu_id} ${symbol(MP_STATES, e.mp_state)}`,
   'sim:mp_state': (e) => `vcpu ${e.vcpu_id} ${symbol(MP_STATES, e.mp_state)}`,
 };
 

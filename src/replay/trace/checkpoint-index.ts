@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ByteReader } from '../../base/byte-reader.ts';
 import { Problem } from '../../base/problem.ts';
 import { type EventKind, VOCABULARY } from '../../events/vocabulary.ts';

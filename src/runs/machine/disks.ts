@@ -13,7 +13,9 @@ import type { DriveOption } from './run-options.ts';
 export interface Disks {
   /** What drives hold before anything is written, by `id`. */
   readonly bases: ReadonlyMap<string, Base>;
-  /** What is read of the images, by a number of each: the place of its drive. */
+  /** The images, in the order of their drives. */
+  readonly files: readonly ImageFile[];
+  /** What is read of them, by their places. */
   readonly blocks: ReadBlocks;
 }
 
@@ -32,17 +34,21 @@ export function openDisks({ images, files, sha256 }: World, drives: readonly Dri
     if (twin !== undefined) {
       throw new Problem(`${shortly(path)} is the image of two drives, ${twin.id} and ${drive.id}: make a copy of it.`);
     }
-    const file = images.openDisk(path);
+    const file = blocks.watched(at, images.openDisk(path));
     if (file.size > MOST.driveBytes)
       throw new Problem(`Cannot use ${shortly(path)} as a disk: it is larger than 2 TiB.`);
     const known = format ?? probe(file);
-    const { sectors, base, warning } = FORMATS[known].open(blocks.watched(at, file));
+    const { sectors, base, warning } = FORMATS[known].open(file);
     const description = { ...described(drive), format: known, name: fileName(path), bytes: file.size, sectors };
-    return { description, base, warning };
+    return { description, base, file, warning };
   });
+  if (opened.reduce((sum, { file }) => sum + file.size, 0) > MOST.drivesBytes) {
+    throw new Problem('The disks of a machine are larger than 4 TiB together: leave some out.');
+  }
   return {
     drives: opened.map(({ description }) => description),
     bases: new Map(opened.map(({ description, base }): [string, Base] => [description.id, base])),
+    files: opened.map(({ file }) => file),
     blocks,
     warnings: opened.flatMap(({ warning }) => (warning === undefined ? [] : [warning])),
   };
@@ -79,6 +85,7 @@ export function recordedDisks(
 ): Disks {
   const blocks = new ReadBlocks(sha256, known);
   const bases = new Map<string, Base>();
+  const files: ImageFile[] = [];
   const missing: string[] = [];
   for (const [at, { id, name, bytes, format }] of drives.entries()) {
     const unlike = (file: ImageFile): string | undefined => {
@@ -86,11 +93,15 @@ export function recordedDisks(
       return block === undefined ? undefined : differsAt(block);
     };
     const search = { trace, recorded: paths[diskRole(id)] ?? name, given: undefined, among };
-    const found = images.findDisk({ id, name, bytes }, search, unlike);
+    const found = images.findDisk({ id, image: at, name, bytes }, search, unlike);
     if (typeof found === 'string') missing.push(`that of ${id}, ${shortly(name)} (${bytes} bytes): ${found}`);
-    else bases.set(id, FORMATS[format].open(blocks.watched(at, found)).base);
+    else {
+      const file = blocks.watched(at, found);
+      files.push(file);
+      bases.set(id, FORMATS[format].open(file).base);
+    }
   }
-  if (missing.length === 0) return { bases, blocks };
+  if (missing.length === 0) return { bases, files, blocks };
   const [count, are] = [`${missing.length} of ${drives.length}`, missing.length === 1 ? 'is' : 'are'];
   throw new Problem(`${count} disk images of ${trace} ${are} missing: ${missing.join('; ')}. ${images.hint}`);
 }

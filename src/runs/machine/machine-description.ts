@@ -79,6 +79,9 @@ const DRIVE = z.object({
 
 export type DriveDescription = Readonly<z.infer<typeof DRIVE>>;
 
+const areWithin = (drives: readonly DriveDescription[]): boolean =>
+  drives.reduce((sum, { sectors }) => sum + sectors * 512, 0) <= MOST.drivesBytes;
+
 const areNamedApart = (drives: readonly DriveDescription[]): boolean =>
   new Set(drives.map(({ id }) => id)).size === drives.length;
 
@@ -97,7 +100,12 @@ const MACHINE_DESCRIPTION = z.object({
     )
     .max(MOST.devices),
   /** Absent: none. */
-  drives: z.array(DRIVE).max(MOST.drives).refine(areNamedApart, 'two drives have one id').optional(),
+  drives: z
+    .array(DRIVE)
+    .max(MOST.drives)
+    .refine(areNamedApart, 'two drives have one id')
+    .refine(areWithin, 'more bytes than drives have')
+    .optional(),
   serialLines: z.number().int().min(0).max(MOST.serialLines),
   noDefaults: z.boolean(),
   noReboot: z.boolean(),

@@ -11,7 +11,7 @@ import { type Drive, SECTOR } from './drive.ts';
 import { type DueRequest, nextToComplete } from './due.ts';
 
 /** A drive of the machine, which a device has made sure of. */
-export function driveOf({ board }: Machine, id: string): Drive {
+function driveOf({ board }: Machine, id: string): Drive {
   const drive = board.drives.get(id);
   invariant(drive !== undefined, 'a device asks drives of its machine', { id });
   return drive;

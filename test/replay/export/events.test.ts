@@ -20,7 +20,7 @@ const exit = (fields: object): Stamped => stamp({ ...EXIT, info1: 0n, a0: 0n, gu
 describe('a line of an event', () => {
   test('begins with places one can type back', () => {
     const line = eventLine(stamp({ kind: 'sim:pic_write', port: 0x21, val: 0xff }, 0), widthsFor(70_000));
-    expect(line).toBe('   #57       1034 main-loop sim:pic_write: port 0x21 val 0xff');
+    expect(line).toBe('   #57       1034 main-loop sim:pic_write: port 0x21 (kvm-pic) val 0xff');
   });
 
   test.each([
@@ -28,8 +28,8 @@ describe('a line of an event', () => {
     [{ exit_reason: 10, a0: 7n, a1: 1n }, 'reason CPUID eax 0x7 ecx 0x1 rip 0x1000'],
     [{ exit_reason: 32, a0: 0xc0000080n, a1: 0x500n }, 'reason MSR_WRITE msr EFER = 0x500 rip 0x1000'],
     [{ exit_reason: 48, info1: 0x182n, gpa: 0xfec00000 }, 'reason EPT_VIOLATION gpa 0xfec00000 write rip 0x1000'],
-    [{ exit_reason: 30, info1: 0x3f80000n }, 'reason IO_INSTRUCTION out port 0x3f8 size 1 rip 0x1000'],
-    [{ exit_reason: 30, info1: 0x3fd0008n }, 'reason IO_INSTRUCTION in port 0x3fd size 1 rip 0x1000'],
+    [{ exit_reason: 30, info1: 0x3f80000n }, 'reason IO_INSTRUCTION out port 0x3f8 (serial) size 1 rip 0x1000'],
+    [{ exit_reason: 30, info1: 0x3fd0008n }, 'reason IO_INSTRUCTION in port 0x3fd (serial) size 1 rip 0x1000'],
     [{ exit_reason: 28, info1: 0x10n }, 'reason CR_ACCESS from cr0 rip 0x1000'],
     [
       { exit_reason: 0, intr_info: 0x80000b0e, error_code: 2 },
@@ -41,6 +41,22 @@ describe('a line of an event', () => {
     const text = briefOf(exit(fields).event);
     if (typeof expected === 'string') expect(text).toBe(expected);
     else expect(text).toMatch(expected);
+  });
+
+  test.each([
+    [{ kind: 'kvm_pio', rw: 0, port: 0x71, size: 1, count: 1, val: 2 }, 'pio_read at 0x71 (rtc) val 0x2'],
+    [{ kind: 'kvm_pio', rw: 1, port: 0xc000, size: 1, count: 1, val: 2 }, 'pio_write at 0xc000 val 0x2'],
+    [{ kind: 'sim:pit_write', port: 0x43, val: 0x34 }, 'port 0x43 (kvm-pit) val 0x34'],
+    [{ kind: 'sim:coalesced_write', addr: 0x70, pio: true, data: Uint8Array.of(1) }, 'port 0x70 (rtc) 1 bytes'],
+    [{ kind: 'sim:coalesced_write', addr: 0xb8000, pio: false, data: Uint8Array.of(1) }, 'gpa 0xb8000 1 bytes'],
+    [{ kind: 'kvm_vm_ioctl', type: 0xae03, arg: 9 }, 'KVM_CHECK_EXTENSION arg 0x9'],
+    [{ kind: 'kvm_vcpu_ioctl', cpu_index: 0, type: 0xae80, arg: 0 }, 'cpu_index 0 KVM_RUN'],
+    [{ kind: 'kvm_ioctl', type: 0x1234, arg: 0 }, 'type 0x1234'],
+    [{ kind: 'sim:request', vcpu_id: 1, requests: 0x21 }, 'vcpu 1 EVENT|TLB_FLUSH'],
+    [{ kind: 'sim:requests_served', vcpu_id: 0, requests: 0x1008 }, 'vcpu 0 STEAL_UPDATE|0x1000'],
+    [{ kind: 'ioctl:KVM_SET_MP_STATE', vcpu_id: 1, mp_state: 1 }, 'vcpu 1 UNINITIALIZED'],
+  ])('names ports, requests and states: %#', (event, expected) => {
+    expect(briefOf(event as unknown as MachineEvent)).toBe(expected);
   });
 
   test('is as long as the terminal is wide, and does nothing to it', () => {

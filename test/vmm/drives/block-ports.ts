@@ -48,7 +48,8 @@ const blockPorts: Pick<Driver<BlockPortsState, { readonly drive: string }>, 'cre
       if (result !== 0) return;
       if (op === 'read') effects.dmaWrite(gpa, effects.diskRead(drive, offset, length));
       else if (op === 'write') effects.diskWrite(drive, offset, effects.payload(gpa, length));
-      else if (op !== 'flush' && effects.drive(drive)?.discards !== false) effects.diskClear(drive, offset, length);
+      else if (op === 'write-zeroes') effects.diskClear(drive, offset, length);
+      else if (op === 'discard' && effects.drive(drive)?.discards === true) effects.diskClear(drive, offset, length);
     },
     describe: ({ inFlight }) => ({ 'in flight': String(inFlight) }),
   }),
