@@ -182,6 +182,7 @@ function journaledInputs(state: TimelineState): InputSource {
 
 function note(state: TimelineState, stamped: Stamped): void {
   const { seq, tick, event } = stamped;
+  if (seq > mostOf(state)) throw new Error('a stored checkpoint leads to more events than were recorded');
   state.isLive = seq >= state.end.seq;
   state.watch?.(stamped);
   if (see(state.seen, seq)) state.options.onEvent(stamped);
@@ -190,6 +191,12 @@ function note(state: TimelineState, stamped: Stamped): void {
   if (!isDelivered(event.kind)) return;
   state.journal.push({ seq, tick, ns: state.machine.now(), event: event as InputEvent });
 }
+
+/** How far events can go. A state that was stored may be anybody's, with a timer that never comes to its end. */
+const mostOf = ({ hasLoaded, forgotFrom, options: { recordedTo } }: TimelineState): Seq =>
+  hasLoaded && forgotFrom === Number.POSITIVE_INFINITY && recordedTo !== undefined
+    ? recordedTo
+    : Number.POSITIVE_INFINITY;
 
 /** Whether an event is seen for the first time. */
 function see(seen: Stretch[], seq: Seq): boolean {
@@ -314,13 +321,9 @@ function* runTo(
   run: typeof goOn,
 ): Work<void> {
   const { machine } = state;
-  const beyond = state.hasLoaded
-    ? (state.options.recordedTo ?? Number.POSITIVE_INFINITY) + 1
-    : Number.POSITIVE_INFINITY;
   for (;;) {
-    const { why } = run(state, { tick: Math.min(tick, machine.ticks + PIECE), seq: beyond });
+    const { why } = run(state, { tick: Math.min(tick, machine.ticks + PIECE) });
     if (machine.ticks >= tick || why !== 'until') return;
-    if (machine.seq >= beyond) throw new Error('a stored checkpoint leads to more events than were recorded');
     yield (machine.ticks - way.from) / (way.to - way.from);
   }
 }
