@@ -212,9 +212,13 @@ export function completed(setup: BlkSetup, blk: Blk, { tag, op, offset, length }
   if (result === 0 && op === 'read') {
     scatter(effects, dataOf(asked.element, false), effects.diskRead(setup.drive, offset, length));
   } else if (result === 0 && op === 'write') writeOut(setup, effects, dataOf(asked.element, true), offset);
-  else if (result === 0 && op === 'write-zeroes') effects.diskClear(setup.drive, offset, length);
+  else if (result === 0 && clears(setup, op, effects)) effects.diskClear(setup.drive, offset, length);
   finish(blk, asked, result === 0 ? RESULT.ok : RESULT.ioError);
 }
+
+/** What is discarded keeps what it held, unless the drive was made otherwise: QEMU's `discard=ignore`. */
+const clears = (setup: BlkSetup, op: DiskRequest['op'], effects: Effects): boolean =>
+  op === 'write-zeroes' || (op === 'discard' && driveOf(setup, effects).discards === true);
 
 /** Undefined: its queue was reset meanwhile. */
 function requestOf({ queues }: BlkFunctionState, tag: number): Asked | undefined {

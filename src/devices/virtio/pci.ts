@@ -1,5 +1,5 @@
 /** A virtio device as a PCI function. QEMU 7.2: hw/virtio/virtio-pci.c. */
-import type { DeviceReducer, Effects, EventfdWrite } from '../device.ts';
+import type { Effects, EventfdWrite } from '../device.ts';
 import type { Driver } from '../driver.ts';
 import {
   type FunctionBody,
