@@ -170,7 +170,7 @@ export interface Region {
 
 /** A write that becomes a signal. */
 export interface EventfdWrite {
-  /** Which of the device's signals it is: a queue's number. */
+  /** Which of the device's signals it is: a queue's number. Several writes may be the same. */
   readonly id: number;
   /** By its place in `regions`. */
   readonly region: number;
@@ -179,6 +179,8 @@ export interface EventfdWrite {
   readonly size: 0 | 1 | 2 | 4 | 8;
   /** Only this value; `undefined`: any. */
   readonly match: number | undefined;
+  /** It is signalled once as soon as it is there: for what was asked before. */
+  readonly isPrimed?: boolean;
 }
 
 /**
