@@ -3,7 +3,6 @@ export type { ConfigWrite, VirtioBody, VirtioModel } from './model.ts';
 export { VIRTIO_PROPERTIES, virtioPciDriver } from './pci.ts';
 export {
   breakDevice,
-  configurationChanged,
   type GoodChain,
   notifyDriver,
   pushElement,

@@ -1,4 +1,7 @@
-/** A split ring as the device sees it: what a driver put there, and what is given back. QEMU 7.2: hw/virtio/virtio.c. */
+/**
+ * A split ring as the device sees it: what a driver put there, and what is given back.
+ * QEMU 7.2: hw/virtio/virtio.c.
+ */
 import type { Effects } from '../device.ts';
 import { DESCRIPTOR, FEATURE, MOST, NO_INTERRUPT } from './registers.ts';
 import { hasFeature, type Segment, type VirtioState, type VirtqueueState } from './state.ts';
@@ -100,7 +103,7 @@ export function wantsNotification(virtio: VirtioState, queue: VirtqueueState, ef
 }
 
 /** vring_need_event: whether an index went past `event` on its way from `old` to `now`. Virtio 1.1, 2.6.7.2. */
-export const needsEvent = (event: number, now: number, old: number): boolean =>
+const needsEvent = (event: number, now: number, old: number): boolean =>
   ((now - event - 1) & 0xffff) < ((now - old) & 0xffff);
 
 /** Where a place of the used ring lies: id and length, 4 bytes each. */
