@@ -105,6 +105,8 @@ export interface Effects {
    * on. One that is masked waits. False: neither is on, so the pin `intx` is to be driven instead.
    */
   msi(vector: number): boolean;
+  /** Bytes of a stream of chance, which go on record. */
+  random(stream: string, length: number): Uint8Array;
   /** Put bytes on record that the device keeps, like those it read by DMA: `sim:device_data` of its reducer's facts. */
   keep(offset: number, bytes: Uint8Array): void;
   /** Reset the machine, once the access under way is over. */

@@ -9,6 +9,7 @@ import {
   part,
   pushElement,
   readMemory,
+  scatter,
   type Segment,
   serveQueue,
   type VirtioPart,
@@ -161,17 +162,6 @@ function writeId(setup: BlkSetup, blk: Blk, asked: Asked): void {
   const serial = new TextEncoder().encode(`${driveOf(setup, blk.effects).serial}\0`);
   scatter(blk.effects, part(into, 0, ID_BYTES), serial);
   finish(blk, asked, RESULT.ok);
-}
-
-/** Bytes into memory, as far as they and it go. */
-function scatter(effects: Effects, into: readonly Segment[], bytes: Uint8Array): void {
-  let at = 0;
-  for (const { gpa, length } of into) {
-    const reach = effects.ramReach(gpa, Math.min(length, bytes.length - at));
-    if (reach > 0) effects.dmaWrite(gpa, bytes.subarray(at, at + reach));
-    at += length;
-    if (at >= bytes.length) return;
-  }
 }
 
 /** Nobody passes SCSI commands on: virtio_blk_handle_scsi. */

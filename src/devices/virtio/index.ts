@@ -9,7 +9,7 @@ export {
   serveQueue,
   type VirtioPart,
 } from './queues.ts';
-export { readMemory } from './ring.ts';
+export { readMemory, scatter } from './ring.ts';
 export { lengthOf, part } from './segments.ts';
 export { hasFeature } from './state.ts';
 export type { Element, Segment, VirtioFunctionState, VirtioState } from './state.ts';

@@ -19,6 +19,17 @@ export function readMemory(effects: Effects, { gpa, length }: Segment): Uint8Arr
   return bytes;
 }
 
+/** Bytes into memory, as far as they and it go. */
+export function scatter(effects: Effects, into: readonly Segment[], bytes: Uint8Array): void {
+  let at = 0;
+  for (const { gpa, length } of into) {
+    const reach = effects.ramReach(gpa, Math.min(length, bytes.length - at));
+    if (reach > 0) effects.dmaWrite(gpa, bytes.subarray(at, at + reach));
+    at += length;
+    if (at >= bytes.length) return;
+  }
+}
+
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 const read16 = (effects: Effects, gpa: number): number =>
