@@ -34,11 +34,16 @@ function warn(warnings: readonly string[]): void {
 async function runWith(options: RunOptions): Promise<number> {
   const person = ports(options).find(({ backend }) => backend.to === 'stdio');
   const terminal = openTerminal(person !== undefined);
+  // What listens, waits for signals or looks now and then would keep a process whose run did not come about.
+  const opened: { close(): void }[] = [terminal];
   const script = typist(options.typed);
-  const peers = await peersOf(options, terminal.rouse);
-  const outputs = outputsOf(options, { terminal, peers }, (bytes) => script.hear(bytes));
   const monitor = person?.backend.to === 'stdio' && person.backend.monitor;
   try {
+    const peers: Peers = new Map();
+    opened.push({ close: () => peers.forEach(({ peer }) => peer.close()) });
+    await openPeers(options, peers, terminal.rouse);
+    const outputs = outputsOf(options, { terminal, peers }, (bytes) => script.hear(bytes));
+    opened.push(outputs);
     const session = openSession(NODE, options, outputs.to);
     warn(session.warnings);
     if (!options.quiet) complain(openingLine(options, { interactive: terminal.interactive, monitor }));
@@ -54,9 +59,7 @@ async function runWith(options: RunOptions): Promise<number> {
       }),
     );
   } finally {
-    for (const { peer } of peers.values()) peer.close();
-    outputs.close();
-    terminal.close();
+    for (const each of opened.reverse()) each.close();
   }
 }
 
@@ -98,19 +101,17 @@ const ports = ({
   ...characters.flatMap(({ dev: at, backend, hears }) => (hears ? [{ at, backend }] : [])),
 ];
 
-type Peers = ReadonlyMap<SocketBackend, PeerAt>;
+type Peers = Map<SocketBackend, PeerAt>;
 
 /** Open the sockets that serial lines and devices are joined to. */
-async function peersOf({ serial, characters }: RunOptions, rouse: () => void): Promise<Peers> {
+async function openPeers({ serial, characters }: RunOptions, peers: Peers, rouse: () => void): Promise<void> {
   const joined = [...serial.map((backend, at) => ({ at, backend })), ...characters.map(toPort)];
-  const peers = new Map<SocketBackend, PeerAt>();
   for (const { at, backend } of joined) {
     if (backend.to !== 'socket' || peers.has(backend)) continue;
     const peer = await openPeer(backend, rouse);
     peers.set(backend, { at, peer, waits: backend.waits });
     if (backend.server) complain(`A console can come to ${peer.where}.`);
   }
-  return peers;
 }
 
 const toPort = ({ dev: at, backend }: CharacterDevice) => ({ at, backend });
@@ -118,7 +119,7 @@ const toPort = ({ dev: at, backend }: CharacterDevice) => ({ at, backend });
 /** Open what the serial lines and devices write to. The script hears line 0, or where there is none the devices. */
 function outputsOf(
   options: RunOptions,
-  { terminal, peers }: { readonly terminal: Terminal; readonly peers: Peers },
+  { terminal, peers }: { readonly terminal: Terminal; readonly peers: ReadonlyMap<SocketBackend, PeerAt> },
   hear: (bytes: Uint8Array) => void,
 ): { readonly to: OutputTo; close(): void } {
   const files: number[] = [];
