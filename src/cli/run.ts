@@ -7,11 +7,12 @@ import type { OutputTo } from '../runs/underway/printed.ts';
 import type { Session, SessionEnd } from '../runs/underway/session.ts';
 import { complain, printText } from '../host/output.ts';
 import { BrokenPipe, openTerminal, statusOf, type Terminal } from '../host/terminal.ts';
-import { openPeer } from '../host/socket.ts';
+import { openPseudoTerminal } from '../host/pseudo-terminal.ts';
+import { openSocket } from '../host/socket.ts';
 import { type PeerAt, runConsole } from './console.ts';
 import type { GdbServer } from '../gdb/server.ts';
 import { closingLine, openingLine } from './run-lines.ts';
-import type { CharacterBackend, CharacterDevice, RunOptions, SocketBackend } from '../runs/machine/run-options.ts';
+import type { CharacterBackend, CharacterDevice, PeerBackend, RunOptions } from '../runs/machine/run-options.ts';
 import { typist } from '../runs/underway/typist.ts';
 
 /** `retrovisor run`: boot a guest with its console here. Resolves to the process status. */
@@ -101,16 +102,19 @@ const ports = ({
   ...characters.flatMap(({ dev: at, backend, hears }) => (hears ? [{ at, backend }] : [])),
 ];
 
-type Peers = Map<SocketBackend, PeerAt>;
+/** Whoever stands at the other end of a backend. */
+type Peers = Map<PeerBackend, PeerAt>;
 
-/** Open the sockets that serial lines and devices are joined to. */
+/** Open the sockets and pseudo terminals that serial lines and devices are joined to. */
 async function openPeers({ serial, characters }: RunOptions, peers: Peers, rouse: () => void): Promise<void> {
   const joined = [...serial.map((backend, at) => ({ at, backend })), ...characters.map(toPort)];
   for (const { at, backend } of joined) {
-    if (backend.to !== 'socket' || peers.has(backend)) continue;
-    const peer = await openPeer(backend, rouse);
-    peers.set(backend, { at, peer, waits: backend.waits });
-    if (backend.server) complain(`A console can come to ${peer.where}.`);
+    if ((backend.to !== 'socket' && backend.to !== 'pty') || peers.has(backend)) continue;
+    const peer = backend.to === 'pty' ? openPseudoTerminal(backend.label, rouse) : await openSocket(backend, rouse);
+    peers.set(backend, { at, peer, waits: backend.to === 'socket' && backend.waits });
+    // QEMU's words, and where QEMU says them: scripts look for them.
+    if (backend.to === 'pty') printText(`char device redirected to ${peer.where} (label ${backend.label})\n`);
+    else if (backend.server) complain(`A console can come to ${peer.where}.`);
   }
 }
 
@@ -119,14 +123,14 @@ const toPort = ({ dev: at, backend }: CharacterDevice) => ({ at, backend });
 /** Open what the serial lines and devices write to. The script hears line 0, or where there is none the devices. */
 function outputsOf(
   options: RunOptions,
-  { terminal, peers }: { readonly terminal: Terminal; readonly peers: ReadonlyMap<SocketBackend, PeerAt> },
+  { terminal, peers }: { readonly terminal: Terminal; readonly peers: ReadonlyMap<PeerBackend, PeerAt> },
   hear: (bytes: Uint8Array) => void,
 ): { readonly to: OutputTo; close(): void } {
   const files: number[] = [];
   const writer = (backend: CharacterBackend): ((bytes: Uint8Array) => void) => {
     if (backend.to === 'none') return () => undefined;
     if (backend.to === 'stdio') return (bytes) => terminal.write(bytes);
-    if (backend.to === 'socket') return (bytes) => peers.get(backend)?.peer.write(bytes);
+    if (backend.to === 'socket' || backend.to === 'pty') return (bytes) => peers.get(backend)?.peer.write(bytes);
     const file = openForWriting(backend.path);
     files.push(file);
     return (bytes) => writeWhole(file, bytes, backend.path);
