@@ -36,9 +36,13 @@ function factsOf(layout: VirtioLayout, sizes: readonly number[]): FactReducers<V
   return {
     virtio_set_status(virtio, { val }) {
       virtio.status = val;
+      virtio.isStarted = (val & STATUS.driverOk) !== 0;
     },
     'sim:virtio_features'(virtio, { low, high }) {
       virtio.features = [low, high];
+    },
+    'sim:virtio_started'(virtio) {
+      virtio.isStarted = true;
     },
     'sim:virtio_reset'(virtio) {
       Object.assign(virtio, resetValues(sizes));
@@ -118,9 +122,9 @@ function write(layout: VirtioLayout, virtio: Virtio, { region, offset, value }: 
   else if (structure === 'common') writeCommon(layout, virtio, offset, value);
 }
 
-/** Of the queue a driver has selected, if there is one. */
-function selected({ queues, queueSelect }: Virtio): Queue | undefined {
-  return queues[queueSelect];
+/** The queue a driver has selected. One that is not there keeps what is written to its registers. */
+function selected({ queues, otherQueues, queueSelect }: Virtio): Queue {
+  return queues[queueSelect] ?? (otherQueues[queueSelect] ??= queueAtReset(0) as Queue);
 }
 
 function writeLegacy(layout: VirtioLayout, virtio: Virtio, offset: number, value: number): void {
@@ -169,7 +173,6 @@ function writeCommon(layout: VirtioLayout, virtio: Virtio, offset: number, value
 
 function writeQueue(layout: VirtioLayout, virtio: Virtio, offset: number, value: number): void {
   const queue = selected(virtio);
-  if (queue === undefined) return;
   switch (offset) {
     case COMMON.queueSize:
       if (value > 0 && value <= MOST.descriptors && queue.size > 0) queue.size = value;
@@ -181,7 +184,7 @@ function writeQueue(layout: VirtioLayout, virtio: Virtio, offset: number, value:
       if (value === 1) enable(queue);
       return;
     case COMMON.queueReset:
-      if (value === 1) virtio.queues[virtio.queueSelect] = queueAgain(queue);
+      if (value === 1) Object.assign(queue, queueAgain(layout.sizes[virtio.queueSelect] ?? 0, queue));
       return;
     default:
       writeAddress(queue, offset, value);
@@ -200,31 +203,32 @@ function selectQueue(virtio: Virtio, value: number): void {
 
 const vectorOf = ({ vectors }: VirtioLayout, value: number): number => (value < vectors ? value : NO_VECTOR);
 
-function setVector(layout: VirtioLayout, queue: Queue | undefined, value: number): void {
-  if (queue !== undefined) queue.vector = vectorOf(layout, value);
+function setVector(layout: VirtioLayout, queue: Queue, value: number): void {
+  queue.vector = vectorOf(layout, value);
 }
 
 /** virtio_queue_update_rings: one behind the other, the used ring on a page of its own. */
-function placeLegacyRing(queue: Queue | undefined, page: number): void {
-  if (queue === undefined || queue.size === 0 || page === 0) return;
+function placeLegacyRing(queue: Queue, page: number): void {
+  if (queue.size === 0 || page === 0) return;
   queue.desc = page * LEGACY_PAGE;
   queue.avail = queue.desc + 16 * queue.size;
   queue.used = LEGACY_PAGE * Math.ceil((queue.avail + 4 + 2 * queue.size) / LEGACY_PAGE);
 }
 
 function enable(queue: Queue): void {
+  queue.enabled = true;
+  if (queue.size === 0) return;
   const { desc, driver, device } = queue.registers;
   queue.desc = addressOf(desc);
   queue.avail = addressOf(driver);
   queue.used = addressOf(device);
-  queue.enabled = true;
 }
 
 /** Beyond 2^53 it is not exact; no memory is there. */
 const addressOf = ([low, high]: readonly [number, number]): number => high * 2 ** 32 + low;
 
 /** virtio_queue_reset: QEMU puts back the size, too, and keeps the addresses a driver wrote. */
-const queueAgain = ({ size, registers }: Queue): Queue => ({ ...(queueAtReset(size) as Queue), registers });
+const queueAgain = (size: number, { registers }: Queue): Queue => ({ ...(queueAtReset(size) as Queue), registers });
 
 /** The data of the window are what was read. */
 function showInWindow({ window }: VirtioLayout, virtio: Virtio, { size, value }: RegisterWrite): void {

@@ -9,6 +9,7 @@ export {
   serveQueue,
   type VirtioPart,
 } from './queues.ts';
+export { ANY_LAYOUT } from './registers.ts';
 export { readMemory, scatter } from './ring.ts';
 export { lengthOf, part } from './segments.ts';
 export { hasFeature } from './state.ts';

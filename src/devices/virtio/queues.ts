@@ -106,14 +106,15 @@ export function pushElement(
 /** Interrupt the driver for what it was given back, if it wants to be. */
 export function notifyDriver(part: VirtioPart<VirtioFunctionState>, queue: number, byIrqfd = false): void {
   const { state, effects } = part;
-  if (state.broken || !isBusMaster(state)) return;
+  if (!isBusMaster(state)) return;
   const { vector } = queueOf(state, queue);
   if (!wantsNotification(state, queueOf(state, queue), effects)) {
     effects.raise({ kind: 'sim:virtio_notify_suppressed', dev: effects.name, queue });
     return;
   }
   effects.raise({ kind: byIrqfd ? 'virtio_notify_irqfd' : 'virtio_notify', dev: effects.name, queue });
-  interrupt(part, vector);
+  // Of a device that broke meanwhile the interrupt status alone tells.
+  if (!state.broken) interrupt(part, vector);
 }
 
 /** By a message of this vector, or while MSI-X is off by the pin. */

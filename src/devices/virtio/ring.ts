@@ -50,6 +50,8 @@ export function nextChain(queue: VirtqueueState, effects: Effects): Chain {
   if (first.length === 0 || first.length % DESCRIPTOR.bytes !== 0) {
     return { error: 'Invalid size for indirect buffer table' };
   }
+  const reach = effects.ramReach(first.gpa, first.length);
+  if (reach > 0 && reach < first.length) return { error: 'Cannot map indirect buffer' };
   // As in QEMU, whether the driver accepted the feature or not.
   const indirect = { gpa: first.gpa, count: first.length / DESCRIPTOR.bytes };
   return collect(effects, indirect, { head, first: descriptorAt(effects, indirect, 0) });
