@@ -20,19 +20,25 @@ import {
 type Virtio = Draft<VirtioFunctionState>;
 type Queue = Draft<VirtqueueState>;
 
+/** With how many descriptors each queue has at reset. */
+interface Sized extends VirtioLayout {
+  readonly sizes: readonly number[];
+}
+
 /** What both interfaces and all facts do to the parts of the state every virtio device has. */
 export function virtioReducer(layout: VirtioLayout, sizes: readonly number[]): DeviceReducer<VirtioFunctionState> {
+  const sized = { ...layout, sizes };
   return {
-    written: (virtio, access) => write(layout, virtio, access),
+    written: (virtio, access) => write(sized, virtio, access),
     taken: (virtio, access) => take(layout, virtio, access),
     reset: (virtio) => {
       Object.assign(virtio, resetValues(sizes));
     },
-    facts: factsOf(layout, sizes),
+    facts: factsOf(sized),
   };
 }
 
-function factsOf(layout: VirtioLayout, sizes: readonly number[]): FactReducers<VirtioFunctionState> {
+function factsOf(sized: Sized): FactReducers<VirtioFunctionState> {
   return {
     virtio_set_status(virtio, { val }) {
       virtio.status = val;
@@ -45,12 +51,12 @@ function factsOf(layout: VirtioLayout, sizes: readonly number[]): FactReducers<V
       virtio.isStarted = true;
     },
     'sim:virtio_reset'(virtio) {
-      Object.assign(virtio, resetValues(sizes));
+      Object.assign(virtio, resetValues(sized.sizes));
     },
     'sim:virtio_error': broken,
     'sim:virtio_window'(virtio, { dir, ...access }) {
-      if (dir === 'write') write(layout, virtio, access);
-      else showInWindow(layout, virtio, access);
+      if (dir === 'write') write(sized, virtio, access);
+      else showInWindow(sized, virtio, access);
     },
     ...RING_FACTS,
   };
@@ -116,7 +122,7 @@ function take({ structures }: VirtioLayout, virtio: Virtio, { region, offset }: 
   if (structure === 'isr' || (structure === 'legacy' && offset === LEGACY.isr)) virtio.isr = 0;
 }
 
-function write(layout: VirtioLayout, virtio: Virtio, { region, offset, value }: RegisterWrite): void {
+function write(layout: Sized, virtio: Virtio, { region, offset, value }: RegisterWrite): void {
   const structure: Structure | undefined = layout.structures[region];
   if (structure === 'legacy') writeLegacy(layout, virtio, offset, value);
   else if (structure === 'common') writeCommon(layout, virtio, offset, value);
@@ -127,7 +133,7 @@ function selected({ queues, otherQueues, queueSelect }: Virtio): Queue {
   return queues[queueSelect] ?? (otherQueues[queueSelect] ??= queueAtReset(0) as Queue);
 }
 
-function writeLegacy(layout: VirtioLayout, virtio: Virtio, offset: number, value: number): void {
+function writeLegacy(layout: Sized, virtio: Virtio, offset: number, value: number): void {
   if (offset >= LEGACY.deviceConfig && !usesMsix(layout, virtio)) return;
   switch (offset) {
     case LEGACY.queuePfn:
@@ -149,7 +155,7 @@ function writeLegacy(layout: VirtioLayout, virtio: Virtio, offset: number, value
   }
 }
 
-function writeCommon(layout: VirtioLayout, virtio: Virtio, offset: number, value: number): void {
+function writeCommon(layout: Sized, virtio: Virtio, offset: number, value: number): void {
   switch (offset) {
     case COMMON.deviceFeatureSelect:
       virtio.deviceFeatureSelect = value;
@@ -171,7 +177,7 @@ function writeCommon(layout: VirtioLayout, virtio: Virtio, offset: number, value
   }
 }
 
-function writeQueue(layout: VirtioLayout, virtio: Virtio, offset: number, value: number): void {
+function writeQueue(layout: Sized, virtio: Virtio, offset: number, value: number): void {
   const queue = selected(virtio);
   switch (offset) {
     case COMMON.queueSize:

@@ -42,8 +42,6 @@ export type Structure = 'legacy' | 'common' | 'isr' | 'device' | 'notify';
 export interface VirtioLayout {
   readonly structures: readonly Structure[];
   readonly shape: PciShape;
-  /** Descriptors of each queue, as it is made. */
-  readonly sizes: readonly number[];
   readonly vectors: number;
   readonly notifyMultiplier: number;
   readonly isModern: boolean;
@@ -67,12 +65,12 @@ const NOTIFY_BYTES = { packed: 4, page: 0x1000 } as const;
 /** Where a function's structures lie. */
 export function layoutOf(
   { id, classCode, transitionalId, configBytes }: VirtioIdentity,
-  sizes: readonly number[],
+  queues: number,
   setup: VirtioSetup,
 ): VirtioLayout {
   const isLegacy = !setup['disable-legacy'];
   const isModern = !setup['disable-modern'];
-  const vectors = Math.min(setup.vectors === UNSPECIFIED ? sizes.length + 1 : setup.vectors, MOST_VECTORS);
+  const vectors = Math.min(setup.vectors === UNSPECIFIED ? queues + 1 : setup.vectors, MOST_VECTORS);
   const notifyMultiplier = setup['page-per-vq'] ? NOTIFY_BYTES.page : NOTIFY_BYTES.packed;
   const notifyBytes = setup['page-per-vq'] ? LARGEST_NOTIFY : STRUCTURE_BYTES;
   const structures: Structure[] = [
@@ -106,7 +104,7 @@ export function layoutOf(
   const window = isModern
     ? placeCapabilities(capabilities)[capabilities.indexOf(WINDOW_CAPABILITY)]!.offset
     : undefined;
-  return { structures, shape, sizes, vectors, notifyMultiplier, isModern, setup, window };
+  return { structures, shape, vectors, notifyMultiplier, isModern, setup, window };
 }
 
 /** virtio_pci_device_plugged: the registers with the vectors' and the device's own, a power of two. */

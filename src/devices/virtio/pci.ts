@@ -34,7 +34,7 @@ export const VIRTIO_PROPERTIES: PropertiesOf<VirtioSetup> = {
 export function virtioPciDriver<Own extends object, P extends VirtioSetup>(
   model: VirtioModel<Own, P>,
 ): Driver<PciFunctionState & VirtioState & Own, P> {
-  const layoutFor = (setup: P): VirtioLayout => layoutOf(model.identity, model.queueSizes(setup), setup);
+  const layoutFor = (setup: P): VirtioLayout => layoutOf(model.identity, model.queueSizes(setup).length, setup);
   return shapedPciDriver<VirtioState & Own, P>({
     ...model,
     shape: (setup) => layoutFor(setup).shape,
