@@ -242,6 +242,7 @@ function setStatus<S extends VirtioFunctionState>(body: VirtioBody<S>, part: Vir
 function reset<S extends VirtioFunctionState>(body: VirtioBody<S>, part: VirtioPart<S>): void {
   const { effects } = part;
   body.drain?.(part);
+  effects.raise({ kind: 'virtio_set_status', dev: effects.name, val: 0 });
   effects.raise({ kind: 'sim:virtio_reset', dev: effects.name });
   effects.pin('intx', false);
 }
