@@ -4,7 +4,15 @@ import type { Effects } from '../device.ts';
 import { isBusMaster } from '../pci/index.ts';
 import { usesMsix, type VirtioLayout } from './layout.ts';
 import { FEATURE, ISR, NO_VECTOR, STATUS } from './registers.ts';
-import { availableIndex, availEventPlace, type Chain, nextChain, usedPlace, wantsNotification } from './ring.ts';
+import {
+  availableIndex,
+  availEventPlace,
+  type Chain,
+  nextChain,
+  usedPlace,
+  wantsNotification,
+  writableBytes,
+} from './ring.ts';
 import { segmentBytes } from './segments.ts';
 import { type Element, hasFeature, type VirtioFunctionState, type VirtqueueState } from './state.ts';
 
@@ -55,6 +63,34 @@ export function serveQueue<Look>(part: VirtioPart<VirtioFunctionState>, queue: n
   }
   askForMore(part, queue, available);
   return served;
+}
+
+/** How many bytes a driver would have of a device, by all that it has put into a queue. 0: none, or it is broken. */
+export function bytesAsked(part: VirtioPart<VirtioFunctionState>, queue: number): number {
+  const { state, effects } = part;
+  if (!isServed(state, queueOf(state, queue))) return 0;
+  const asked = effects.transaction(() => writableBytes(queueOf(state, queue), effects));
+  if ('bytes' in asked) return asked.bytes;
+  breakDevice(part, queue, asked.error);
+  return 0;
+}
+
+/** The next of a queue alone. Undefined: there is none, or the device is broken. */
+export function takeElement(part: VirtioPart<VirtioFunctionState>, queue: number): Element | undefined {
+  const { state, effects } = part;
+  if (!isServed(state, queueOf(state, queue))) return undefined;
+  const chain = effects.transaction(() => {
+    const now = queueOf(state, queue);
+    return availableIndex(now, effects) === now.lastAvail ? undefined : nextChain(now, effects);
+  });
+  if (chain === undefined) return undefined;
+  if ('error' in chain) {
+    breakDevice(part, queue, chain.error);
+    return undefined;
+  }
+  const element = popped(part, queue, chain);
+  askForMore(part, queue, queueOf(state, queue).lastAvail);
+  return element;
 }
 
 /** A chain becomes an element of the device. */

@@ -47,14 +47,69 @@ export function nextChain(queue: VirtqueueState, effects: Effects): Chain {
   const table = { gpa: desc, count: size };
   const first = descriptorAt(effects, table, head);
   if ((first.flags & DESCRIPTOR.indirect) === 0) return collect(effects, table, { head, first });
-  if (first.length === 0 || first.length % DESCRIPTOR.bytes !== 0) {
-    return { error: 'Invalid size for indirect buffer table' };
-  }
-  const reach = effects.ramReach(first.gpa, first.length);
-  if (reach > 0 && reach < first.length) return { error: 'Cannot map indirect buffer' };
+  const flaw = flawOfTable(effects, first);
+  if (flaw !== undefined) return { error: flaw };
   // As in QEMU, whether the driver accepted the feature or not.
   const indirect = tableAt(effects, first.gpa, first.length / DESCRIPTOR.bytes);
   return collect(effects, indirect, { head, first: descriptorAt(effects, indirect, 0) });
+}
+
+/** How many bytes a device may write, or why nobody may look further. */
+type Writable = { readonly bytes: number } | { readonly error: string };
+
+/** Of all that a driver has put into the ring. virtqueue_get_avail_bytes: it looks at less than who takes a chain. */
+export function writableBytes(queue: VirtqueueState, effects: Effects): Writable {
+  const { size, avail, desc, lastAvail } = queue;
+  const available = availableIndex(queue, effects);
+  const seen = { bytes: 0, buffers: 0 };
+  for (let idx = lastAvail; ; idx++) {
+    const heads = (available - idx) & 0xffff;
+    if (heads > size) return { error: `Guest moved used index from ${idx} to ${available}` };
+    if (heads === 0) return { bytes: seen.bytes };
+    const head = read16(effects, avail + 4 + 2 * (idx % size));
+    if (head >= size) return { error: `Guest says index ${head} is available` };
+    const error = addWritable(effects, { gpa: desc, count: size }, head, seen);
+    if (error !== undefined) return { error };
+  }
+}
+
+/** What was seen of a ring so far. */
+interface Seen {
+  bytes: number;
+  buffers: number;
+}
+
+function addWritable(effects: Effects, ring: Table, head: number, seen: Seen): string | undefined {
+  let table = ring;
+  let here = descriptorAt(effects, ring, head);
+  const isIndirect = (here.flags & DESCRIPTOR.indirect) !== 0;
+  if (isIndirect) {
+    const flaw = flawOfTable(effects, here);
+    if (flaw !== undefined) return flaw;
+    if (seen.buffers >= ring.count) return 'Looped descriptor';
+    table = tableAt(effects, here.gpa, here.length / DESCRIPTOR.bytes);
+    here = descriptorAt(effects, table, 0);
+  }
+  const before = isIndirect ? 0 : seen.buffers;
+  // Who takes a chain takes no more than that of a table, however long it is.
+  for (let entries = 1; entries <= MOST.descriptors + 1; entries++) {
+    if (before + entries > table.count) return 'Looped descriptor';
+    if ((here.flags & DESCRIPTOR.write) !== 0) seen.bytes = (seen.bytes + here.length) >>> 0;
+    if ((here.flags & DESCRIPTOR.next) === 0) {
+      seen.buffers = isIndirect ? seen.buffers + 1 : before + entries;
+      return undefined;
+    }
+    if (here.next >= table.count) return `Desc next is ${here.next}`;
+    here = descriptorAt(effects, table, here.next);
+  }
+  seen.buffers += 1;
+  return undefined;
+}
+
+function flawOfTable(effects: Effects, { gpa, length }: Segment): string | undefined {
+  if (length === 0 || length % DESCRIPTOR.bytes !== 0) return 'Invalid size for indirect buffer table';
+  const reach = effects.ramReach(gpa, length);
+  return reach > 0 && reach < length ? 'Cannot map indirect buffer' : undefined;
 }
 
 interface Descriptor extends Segment {

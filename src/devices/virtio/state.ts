@@ -1,5 +1,5 @@
 import type { PciFunctionState } from '../pci/index.ts';
-import { NO_VECTOR } from './registers.ts';
+import { NO_VECTOR, STATUS } from './registers.ts';
 
 /** Bytes of guest memory: guest-physical address and length. */
 export interface Segment {
@@ -120,3 +120,6 @@ export const virtioAtReset = (sizes: readonly number[]): VirtioState => ({
 /** Whether a feature is on. */
 export const hasFeature = ({ features: [low, high] }: Pick<VirtioState, 'features'>, bit: number): boolean =>
   bit < 32 ? ((low >>> bit) & 1) !== 0 : ((high >>> (bit - 32)) & 1) !== 0;
+
+/** Whether the driver says that it is at work. */
+export const isAtWork = ({ status }: Pick<VirtioState, 'status'>): boolean => (status & STATUS.driverOk) !== 0;

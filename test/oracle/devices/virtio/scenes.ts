@@ -16,6 +16,7 @@ import {
   readyAtLast,
 } from './scripts/odd-queues.ts';
 import { randomRegisters } from './scripts/random-registers.ts';
+import { rngRequests } from './scripts/rng-requests.ts';
 import { legacyScript, modernScript, msixScript, registersAtReset, windowScript } from './scripts/registers.ts';
 
 type Properties = Readonly<Record<string, PropertyValue>>;
@@ -125,6 +126,13 @@ export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     rng('window', {}, windowScript),
     rng('random, transitional', {}, randomRegisters('both', 4)),
     rng('random, modern', MODERN_ONLY, randomRegisters('modern', 5)),
+  ],
+  'rng-queues': [
+    rng('requests, modern', {}, rngRequests({ isModern: true, hasMsix: true, features: F.indirect })),
+    rng('requests, EVENT_IDX', {}, rngRequests({ isModern: true, hasMsix: true, features: F.eventIdx })),
+    rng('requests, legacy', {}, rngRequests({ isModern: false, hasMsix: false, features: 0 })),
+    rng('malformed rings', {}, malformedRings({ isModern: true, hasMsix: true, isBlk: false })),
+    rng('malformed rings, legacy', {}, malformedRings({ isModern: false, hasMsix: false, isBlk: false })),
   ],
 };
 
