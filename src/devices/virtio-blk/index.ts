@@ -1,4 +1,4 @@
-import { ANY_LAYOUT, hasFeature, virtioPciDriver } from '../virtio/index.ts';
+import { ANY_LAYOUT, hasFeature, startDevice, virtioPciDriver } from '../virtio/index.ts';
 import { configOf, driveOf, featuresOf } from './config.ts';
 import { BLK_REDUCER } from './evolve.ts';
 import { CONFIG, FEATURE } from './registers.ts';
@@ -31,9 +31,8 @@ export const driver = virtioPciDriver<BlkState, BlkSetup>({
       effects.raise({ kind: 'sim:virtio_blk_write_cache', dev: effects.name, on: hasFeature(state, FEATURE.flush) });
     },
     serve(part, queue) {
-      const { state, effects } = part;
-      // Some drivers notify before they say that they are at work: that starts the device.
-      if (setup.ioeventfd && !state.isStarted) effects.raise({ kind: 'sim:virtio_started', dev: effects.name });
+      // Some drivers notify before they say that they are at work.
+      if (setup.ioeventfd) startDevice(part);
       return serveRequests(setup, part, queue);
     },
     drain: ({ effects }) => effects.drain(setup.drive),

@@ -8,6 +8,7 @@ export {
   notifyDriver,
   pushElement,
   serveQueue,
+  startDevice,
   takeElement,
   type VirtioPart,
 } from './queues.ts';

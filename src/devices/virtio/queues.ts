@@ -167,6 +167,11 @@ function interrupt({ layout, state, effects }: VirtioPart<VirtioFunctionState>, 
   }
 }
 
+/** Signals take notifications from now on, whatever the driver says of itself. virtio_device_start_ioeventfd. */
+export function startDevice({ state, effects }: VirtioPart<VirtioFunctionState>): void {
+  if (!state.isStarted) effects.raise({ kind: 'sim:virtio_started', dev: effects.name });
+}
+
 /** A driver did what none may do. */
 export function breakDevice(part: VirtioPart<VirtioFunctionState>, queue: number, why: string): void {
   const { state, effects } = part;

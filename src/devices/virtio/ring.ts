@@ -54,56 +54,59 @@ export function nextChain(queue: VirtqueueState, effects: Effects): Chain {
   return collect(effects, indirect, { head, first: descriptorAt(effects, indirect, 0) });
 }
 
-/** How many bytes a device may write, or why nobody may look further. */
-type Writable = { readonly bytes: number } | { readonly error: string };
+/** What was seen of a ring so far, or why nobody may look further. */
+type Seen = { readonly bytes: number; readonly buffers: number } | { readonly error: string };
 
-/** Of all that a driver has put into the ring. virtqueue_get_avail_bytes: it looks at less than who takes a chain. */
-export function writableBytes(queue: VirtqueueState, effects: Effects): Writable {
+/**
+ * How many bytes a device may write into all that a driver has put into the ring. virtqueue_get_avail_bytes: it looks
+ * at less than who takes a chain.
+ */
+export function writableBytes(queue: VirtqueueState, effects: Effects): Seen {
   const { size, avail, desc, lastAvail } = queue;
   const available = availableIndex(queue, effects);
-  const seen = { bytes: 0, buffers: 0 };
-  for (let idx = lastAvail; ; idx++) {
+  let seen: Seen = { bytes: 0, buffers: 0 };
+  for (let idx = lastAvail; !('error' in seen); idx++) {
     const heads = (available - idx) & 0xffff;
     if (heads > size) return { error: `Guest moved used index from ${idx} to ${available}` };
-    if (heads === 0) return { bytes: seen.bytes };
+    if (heads === 0) break;
     const head = read16(effects, avail + 4 + 2 * (idx % size));
     if (head >= size) return { error: `Guest says index ${head} is available` };
-    const error = addWritable(effects, { gpa: desc, count: size }, head, seen);
-    if (error !== undefined) return { error };
+    seen = withChain(effects, { gpa: desc, count: size }, head, seen);
   }
+  return seen;
 }
 
-/** What was seen of a ring so far. */
-interface Seen {
-  bytes: number;
-  buffers: number;
+function withChain(
+  effects: Effects,
+  ring: Table,
+  head: number,
+  { bytes, buffers }: Exclude<Seen, { error: string }>,
+): Seen {
+  const first = descriptorAt(effects, ring, head);
+  if ((first.flags & DESCRIPTOR.indirect) === 0) {
+    const whole = along(effects, ring, first, buffers);
+    return 'error' in whole ? whole : { bytes: (bytes + whole.bytes) >>> 0, buffers: whole.buffers };
+  }
+  const flaw = flawOfTable(effects, first) ?? (buffers >= ring.count ? LOOPED : undefined);
+  if (flaw !== undefined) return { error: flaw };
+  const table = tableAt(effects, first.gpa, first.length / DESCRIPTOR.bytes);
+  const whole = along(effects, table, descriptorAt(effects, table, 0), 0);
+  return 'error' in whole ? whole : { bytes: (bytes + whole.bytes) >>> 0, buffers: buffers + 1 };
 }
 
-function addWritable(effects: Effects, ring: Table, head: number, seen: Seen): string | undefined {
-  let table = ring;
-  let here = descriptorAt(effects, ring, head);
-  const isIndirect = (here.flags & DESCRIPTOR.indirect) !== 0;
-  if (isIndirect) {
-    const flaw = flawOfTable(effects, here);
-    if (flaw !== undefined) return flaw;
-    if (seen.buffers >= ring.count) return 'Looped descriptor';
-    table = tableAt(effects, here.gpa, here.length / DESCRIPTOR.bytes);
-    here = descriptorAt(effects, table, 0);
-  }
-  const before = isIndirect ? 0 : seen.buffers;
-  // Who takes a chain takes no more than that of a table, however long it is.
-  for (let entries = 1; entries <= MOST.descriptors + 1; entries++) {
-    if (before + entries > table.count) return 'Looped descriptor';
-    if ((here.flags & DESCRIPTOR.write) !== 0) seen.bytes = (seen.bytes + here.length) >>> 0;
-    if ((here.flags & DESCRIPTOR.next) === 0) {
-      seen.buffers = isIndirect ? seen.buffers + 1 : before + entries;
-      return undefined;
-    }
-    if (here.next >= table.count) return `Desc next is ${here.next}`;
+const LOOPED = 'Looped descriptor';
+
+/** A chain, after so many other descriptors. Who takes it takes no more than a ring may have. */
+function along(effects: Effects, table: Table, first: Descriptor, before: number): Seen {
+  let here = first;
+  let bytes = 0;
+  for (let buffers = before + 1; ; buffers++) {
+    if (buffers > table.count) return { error: LOOPED };
+    if ((here.flags & DESCRIPTOR.write) !== 0) bytes = (bytes + here.length) >>> 0;
+    if ((here.flags & DESCRIPTOR.next) === 0 || buffers > MOST.descriptors) return { bytes, buffers };
+    if (here.next >= table.count) return { error: `Desc next is ${here.next}` };
     here = descriptorAt(effects, table, here.next);
   }
-  seen.buffers += 1;
-  return undefined;
 }
 
 function flawOfTable(effects: Effects, { gpa, length }: Segment): string | undefined {
@@ -162,7 +165,7 @@ function collect(
       return { error: 'virtio: too many write descriptors in indirect table' };
     }
     (isWrite ? into : out).push({ gpa, length });
-    if (entries > table.count) return { error: 'Looped descriptor' };
+    if (entries > table.count) return { error: LOOPED };
     if ((here.flags & DESCRIPTOR.next) === 0) return { head, out, in: into };
     if (here.next >= table.count) return { error: `Desc next is ${here.next}` };
     here = descriptorAt(effects, table, here.next);

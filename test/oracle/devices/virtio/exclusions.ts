@@ -12,13 +12,13 @@ interface Exclusion {
 
 export const EXCLUSIONS: readonly Exclusion[] = [
   {
-    why: 'descriptors where there is no memory: QEMU reads zeroes or what it read before, so that it breaks in two ways',
+    why: 'descriptors where there is no memory: QEMU reads zeroes or something else, and breaks in two ways',
     title: ' places',
     line: /^desc at (7f000000|10000000000):/,
     behind: 2,
   },
   {
-    why: `more entropy at once than is given here: a guest could ask for 4 GiB; a buffer gets ${MOST_RANDOM_BYTES} bytes`,
+    why: `a guest could ask for 4 GiB of entropy at once: here a buffer gets ${MOST_RANDOM_BYTES} bytes`,
     title: ' requests',
     line: /^(65537|200000|40000\+40000, 7):/,
     behind: 0,

@@ -1,6 +1,6 @@
 /**
  * Records what the scripts of `scenes.ts` see of a real QEMU 7.2, for virtio.test.ts:
- * `TMPDIR=/dev/shm npx tsx test/oracle/devices/virtio/record.ts [NAME]` writes test/oracle/devices/recorded/virtio/*.txt.
+ * `TMPDIR=/dev/shm npx tsx test/oracle/devices/virtio/record.ts [NAME]` writes ../recorded/virtio/*.txt.
  * Needs qemu-system-x86_64.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

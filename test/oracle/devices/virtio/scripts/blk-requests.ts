@@ -201,6 +201,11 @@ async function oddities({ data }: Work, ask: Ask): Promise<void> {
   });
 }
 
+async function interruptsOf(driver: Driver): Promise<string> {
+  const isr = `isr ${await driver.isr()}`;
+  return driver.options.hasMsix ? `${isr} ${await driver.messages()}` : isr;
+}
+
 /** One notification of several requests. */
 async function burst(work: Work, say: Say): Promise<void> {
   const { driver, queue, header, status, data } = work;
@@ -211,9 +216,8 @@ async function burst(work: Work, say: Say): Promise<void> {
     await queue.add([[header + 16, 16, false], piece, [status + 1 + count, 1, true]], isIndirect);
   }
   await queue.kick();
-  say(
-    `burst of 4: ${await queue.state()} isr ${await driver.isr()} ${driver.options.hasMsix ? await driver.messages() : ''}`,
-  );
+  const [state, interrupts] = [await queue.state(), await interruptsOf(driver)];
+  say(`burst of 4: ${state} ${interrupts}`);
 }
 
 /** When the driver wants interrupts, and when not. */
@@ -230,9 +234,8 @@ async function notifications(work: Work, say: Say): Promise<void> {
       isIndirect,
     );
     await queue.kick();
-    say(
-      `${name}: ${await queue.state()} isr ${await driver.isr()} ${driver.options.hasMsix ? await driver.messages() : ''}`,
-    );
+    const [state, interrupts] = [await queue.state(), await interruptsOf(driver)];
+    say(`${name}: ${state} ${interrupts}`);
   };
   if ((driver.options.features & F.eventIdx) === 0) {
     for (const flags of [1, 0, 0xfffe, 0xffff, 0]) {

@@ -31,7 +31,8 @@ async function read({ driver, queue, header, status, data }: Work, say: Say, nam
 async function outcome(driver: Driver, queue: Queue, status: number): Promise<string> {
   const byte = hex(await driver.guest.read(status, 1), 2);
   const messages = driver.options.hasMsix ? await driver.messages() : '';
-  return `status ${await driver.status()} byte ${byte} ${await queue.state()} isr ${await driver.isr()} ${messages}`.trim();
+  const state = `byte ${byte} ${await queue.state()}`;
+  return `status ${await driver.status()} ${state} isr ${await driver.isr()} ${messages}`.trim();
 }
 
 /** Sizes a driver may choose, powers of two or not. */
@@ -316,7 +317,8 @@ export async function queueResets(guest: Guest, say: Say): Promise<void> {
   const shown = async (): Promise<string> => {
     const words = [24, 26, 28, 58].map((at) => guest.read(C + at, 2));
     const [size, vector, enabled, reset] = [await words[0]!, await words[1]!, await words[2]!, await words[3]!];
-    return `size ${size} vector ${hex(vector)} enabled ${enabled} reset ${reset} desc ${hex(await guest.read(C + 32, 4))}`;
+    const desc = hex(await guest.read(C + 32, 4));
+    return `size ${size} vector ${hex(vector)} enabled ${enabled} reset ${reset} desc ${desc}`;
   };
   say(`reset: ${await shown()}, status ${await driver.status()}`);
   await read(work, say, '   kicked');

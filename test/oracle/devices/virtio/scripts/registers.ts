@@ -218,7 +218,8 @@ async function queueSays(guest: Guest): Promise<string> {
   const read = async (at: number): Promise<string> => hex(await guest.read(C + at, 2), 4);
   const [size, vector, enable] = [await read(24), await read(26), await read(28)];
   const [notify, number, reset] = [await read(30), await read(56), await read(58)];
-  return `size ${size} msix ${vector} enable ${enable} off ${notify} ${number} reset ${reset} ${await addresses(guest)}`;
+  const ring = await addresses(guest);
+  return `size ${size} msix ${vector} enable ${enable} off ${notify} ${number} reset ${reset} ${ring}`;
 }
 
 async function queueRegisters(guest: Guest, say: Say): Promise<void> {
