@@ -42,9 +42,13 @@ function factsOf(sized: Sized): FactReducers<VirtioFunctionState> {
   return {
     virtio_set_status(virtio, { val }) {
       virtio.status = val;
+      virtio.isStarted = (val & STATUS.driverOk) !== 0;
     },
     'sim:virtio_features'(virtio, { low, high }) {
       virtio.features = [low, high];
+    },
+    'sim:virtio_started'(virtio) {
+      virtio.isStarted = true;
     },
     'sim:virtio_reset'(virtio) {
       Object.assign(virtio, resetValues(sized.sizes));
@@ -124,9 +128,9 @@ function write(layout: Sized, virtio: Virtio, { region, offset, value }: Registe
   else if (structure === 'common') writeCommon(layout, virtio, offset, value);
 }
 
-/** Of the queue a driver has selected, if there is one. */
-function selected({ queues, queueSelect }: Virtio): Queue | undefined {
-  return queues[queueSelect];
+/** The queue a driver has selected. One that is not there keeps what is written to its registers. */
+function selected({ queues, otherQueues, queueSelect }: Virtio): Queue {
+  return queues[queueSelect] ?? (otherQueues[queueSelect] ??= queueAtReset(0) as Queue);
 }
 
 function writeLegacy(layout: Sized, virtio: Virtio, offset: number, value: number): void {
@@ -175,7 +179,6 @@ function writeCommon(layout: Sized, virtio: Virtio, offset: number, value: numbe
 
 function writeQueue(layout: Sized, virtio: Virtio, offset: number, value: number): void {
   const queue = selected(virtio);
-  if (queue === undefined) return;
   switch (offset) {
     case COMMON.queueSize:
       if (value > 0 && value <= MOST.descriptors && queue.size > 0) queue.size = value;
@@ -187,7 +190,7 @@ function writeQueue(layout: Sized, virtio: Virtio, offset: number, value: number
       if (value === 1) enable(queue);
       return;
     case COMMON.queueReset:
-      if (value === 1) virtio.queues[virtio.queueSelect] = queueAgain(queue, layout.sizes[virtio.queueSelect]!);
+      if (value === 1) Object.assign(queue, queueAgain(layout.sizes[virtio.queueSelect] ?? 0, queue));
       return;
     default:
       writeAddress(queue, offset, value);
@@ -206,31 +209,32 @@ function selectQueue(virtio: Virtio, value: number): void {
 
 const vectorOf = ({ vectors }: VirtioLayout, value: number): number => (value < vectors ? value : NO_VECTOR);
 
-function setVector(layout: VirtioLayout, queue: Queue | undefined, value: number): void {
-  if (queue !== undefined) queue.vector = vectorOf(layout, value);
+function setVector(layout: VirtioLayout, queue: Queue, value: number): void {
+  queue.vector = vectorOf(layout, value);
 }
 
 /** virtio_queue_update_rings: one behind the other, the used ring on a page of its own. */
-function placeLegacyRing(queue: Queue | undefined, page: number): void {
-  if (queue === undefined || queue.size === 0 || page === 0) return;
+function placeLegacyRing(queue: Queue, page: number): void {
+  if (queue.size === 0 || page === 0) return;
   queue.desc = page * LEGACY_PAGE;
   queue.avail = queue.desc + 16 * queue.size;
   queue.used = LEGACY_PAGE * Math.ceil((queue.avail + 4 + 2 * queue.size) / LEGACY_PAGE);
 }
 
 function enable(queue: Queue): void {
+  queue.enabled = true;
+  if (queue.size === 0) return;
   const { desc, driver, device } = queue.registers;
   queue.desc = addressOf(desc);
   queue.avail = addressOf(driver);
   queue.used = addressOf(device);
-  queue.enabled = true;
 }
 
 /** Beyond 2^53 it is not exact; no memory is there. */
 const addressOf = ([low, high]: readonly [number, number]): number => high * 2 ** 32 + low;
 
-/** virtio_queue_reset: its size, too, but the addresses a driver wrote stay. */
-const queueAgain = ({ registers }: Queue, size: number): Queue => ({ ...(queueAtReset(size) as Queue), registers });
+/** virtio_queue_reset: QEMU puts back the size, too, and keeps the addresses a driver wrote. */
+const queueAgain = (size: number, { registers }: Queue): Queue => ({ ...(queueAtReset(size) as Queue), registers });
 
 /** The data of the window are what was read. */
 function showInWindow({ window }: VirtioLayout, virtio: Virtio, { size, value }: RegisterWrite): void {
