@@ -18,7 +18,7 @@ export const BLK_PROPERTIES: PropertiesOf<BlkSetup> = {
   ...VIRTIO_PROPERTIES,
   drive: driveId('The drive it is for'),
   iothread: iothreadId,
-  'num-queues': { ...uint16(0, 'How many queues, usually as many as there are processors', [1, 1024]), usual: 'cpus' },
+  'num-queues': { ...uint16(1, 'How many queues, usually as many as there are processors', [1, 1024]), usual: 'cpus' },
   'queue-size': uint16(256, 'How many descriptors each has', [4, 1024]),
   logical_block_size: uint32(512, 'Bytes a guest can write by themselves', [512, 2 ** 21]),
   physical_block_size: uint32(512, 'Bytes a guest had better write together', [512, 2 ** 21]),
