@@ -154,7 +154,15 @@ export class TapeEnded extends Error {
  * devices again; guest memory and registers stay unknown.
  */
 export function tapeEngine(recorded: readonly Stamped[], time: GuestTime, eptWords = 1 << 20): Engine {
-  const tape: Tape = { recorded, at: 0, played: 0, atStop: false, gathered: nothingGathered(), passed: [], positions: [] };
+  const tape: Tape = {
+    recorded,
+    at: 0,
+    played: 0,
+    atStop: false,
+    gathered: nothingGathered(),
+    passed: [],
+    positions: [],
+  };
   const words = new Uint32Array(eptWords);
   const views: Registers[] = [];
   let vcpus = 0;
