@@ -1,4 +1,4 @@
-import { writeDiskImage } from '../host/disk-image.ts';
+import { placeForImage, writeDiskImage } from '../host/disk-image.ts';
 import { readImage } from '../host/files.ts';
 import { statusOf } from '../host/terminal.ts';
 import { onOneLine } from '../base/printable.ts';
@@ -125,6 +125,7 @@ function exported(question: DiskQuestion): Promise<number> {
   const { at = 'end', output } = question.options;
   if (output === undefined) throw new UsageProblem('Say where to: -o IMAGE.');
   return withDrive(question, async ({ recorded, drive, kept, status }) => {
+    placeForImage(output, kept);
     const work = function* (): Work<string> {
       const content = yield* contentAt(recorded.timeline, drive.id, yield* placeIn(recorded, at));
       yield* writeDiskImage(output, content, kept);
@@ -168,6 +169,7 @@ function crash(question: DiskQuestion): Promise<number> {
   }
   if (check !== undefined) throw new UsageProblem('`disk crash --at MARK` takes no --check: it belongs to --points.');
   return withDrive(question, async ({ recorded, drive, kept, status }) => {
+    if (output !== undefined) placeForImage(output, kept);
     const work = function* (): Work<string> {
       const after = yield* crashAt(recorded, drive.id, yield* placeIn(recorded, at!), seed);
       if (output !== undefined) yield* writeDiskImage(output, after.content, kept);

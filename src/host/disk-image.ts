@@ -30,7 +30,7 @@ const ZEROES = new Uint8Array(PAGE_SIZE);
  * files that must not be overwritten, as the run is made from them.
  */
 export function* writeDiskImage(path: string, content: SparseBytes, kept: readonly string[]): Work<void> {
-  const real = realName(path, kept);
+  const real = placeForImage(path, kept);
   const partial = `${real}.part`;
   const release = locked(real);
   let isWhole = false;
@@ -52,8 +52,11 @@ export function* writeDiskImage(path: string, content: SparseBytes, kept: readon
   }
 }
 
-/** Where it is going to lie. A file that is there is replaced, what is none stays. */
-function realName(path: string, kept: readonly string[]): string {
+/**
+ * Where an image is going to lie. A file that is there is replaced, what is none stays. Throws a Problem where none may
+ * lie: who asks before much work has not done it for nothing.
+ */
+export function placeForImage(path: string, kept: readonly string[]): string {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
   if (stat === undefined) {
     const folder = dirname(path);

@@ -16,6 +16,7 @@ import { placeOf } from './place.ts';
 type Question = (session: DebugSession, words: string, drive: string | undefined) => Work<string>;
 
 const QUESTIONS: Readonly<Record<string, Question>> = {
+  // biome-ignore lint/correctness/useYield: it is known at once
   *list(session) {
     return listText(drivesOf(session), session.view.machine.state.vmm.drives);
   },

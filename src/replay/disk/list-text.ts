@@ -2,7 +2,11 @@ import type { DriveConfig } from '../../vmm/config.ts';
 import type { DriveState } from '../../vmm/state.ts';
 
 const SECTOR = 512;
+const KIB = 2 ** 10;
 const MIB = 2 ** 20;
+
+const sizeText = (bytes: number): string =>
+  bytes < MIB ? `${bytes / KIB} KiB` : `${(bytes / MIB).toFixed(1).replace(/\.0$/, '')} MiB`;
 
 /** What has been asked of a drive. */
 export type Asked = Pick<DriveState, 'done' | 'failed' | 'bytesRead' | 'bytesWritten' | 'unflushed'>;
@@ -23,7 +27,7 @@ function driveLines(
     ...(noFlush === true ? ['flushes ignored'] : []),
     ...(serial === '' ? [] : [`serial ${serial}`]),
   ];
-  const shape = `  ${sectors} sectors, ${((sectors * SECTOR) / MIB).toFixed(1)} MiB: ${how.join(', ')}`;
+  const shape = `  ${sectors} sectors, ${sizeText(sectors * SECTOR)}: ${how.join(', ')}`;
   if (asked === undefined) return [shape, '  nothing was asked of it'];
   const { done, failed, bytesRead, bytesWritten, unflushed } = asked;
   const requests = Object.entries(done).map(([op, count]) => `${count} ${op}`);

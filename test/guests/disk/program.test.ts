@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { fold, rerun } from '../../src/cli/replay-commands.ts';
-import { divergenceOf } from '../../src/testing/recorded-guest.ts';
-import { tool, without } from '../stepping-aside.ts';
-import { printed, scratchFolder } from './command-line.ts';
-import { diskFiles, diskOnQemu, DONE, makeDisk, recordDisk } from './disk-guest.ts';
+import { fold, rerun } from '../../../src/cli/replay-commands.ts';
+import { divergenceOf } from '../../../src/testing/recorded-guest.ts';
+import { tool, without } from '../../stepping-aside.ts';
+import { printed, scratchFolder } from '../command-line.ts';
+import { diskFiles, diskOnQemu, DONE, makeDisk, recordDisk } from './guest.ts';
 
 const { image, trace } = diskFiles(scratchFolder());
 const STEPS = 'i r8+2 w8=41&w9+3=42 r8+4 f w8=43 z9+2 r8+4 c0 w10=44 r10 d8+1 r8 w4000=1';

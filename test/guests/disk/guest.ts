@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type RecordedGuest, recordGuest } from '../../src/testing/recorded-guest.ts';
+import { type RecordedGuest, recordGuest } from '../../../src/testing/recorded-guest.ts';
 
 /** A program that drives a virtio-blk-pci by its legacy registers as its command line says: devices/disk.c. */
-export const DISK_PROGRAM = fileURLToPath(new URL('devices/disk.elf', import.meta.url));
+export const DISK_PROGRAM = fileURLToPath(new URL('../devices/disk.elf', import.meta.url));
 
 const EXIT = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4'];
 const SERIAL = 'RV0001';
