@@ -45,8 +45,6 @@ interface Tape {
   atStop: boolean;
   /** What was read of memory together: which fact tells it, and how far it has been read. */
   readonly gathered: { at: number; bytes: Uint8Array; read: number };
-  /** Facts that tell what was read together which were passed on the way to an answer, and are still to be read. */
-  readonly passed: number[];
   /** By vCPU: where it stands, as far as the answers tell. */
   readonly positions: Standing[];
 }
@@ -85,8 +83,6 @@ function peek(tape: Tape): MachineEvent | undefined {
   for (; tape.at < tape.recorded.length; tape.at += 1) {
     const { event } = tape.recorded[tape.at]!;
     if (ANSWERS.has(event.kind)) return event;
-    // Who looked for an answer may read of memory before it takes that.
-    if (event.kind === 'sim:dma_gathered' && tape.at > tape.gathered.at) tape.passed.push(tape.at);
   }
   return undefined;
 }
@@ -114,12 +110,12 @@ function takeGathered(tape: Tape, length: number): Uint8Array {
   return bytes;
 }
 
-function findGathered({ recorded, gathered, passed, at: from }: Tape): void {
-  const first = passed.shift() ?? Math.max(from, gathered.at + 1);
-  for (let at = first; at < recorded.length; at += 1) {
+/** It may lie before the next answer, when somebody has had a look at that already. */
+function findGathered({ recorded, gathered, at: answer }: Tape): void {
+  for (let at = gathered.at + 1; at < recorded.length; at += 1) {
     const { event } = recorded[at]!;
     // The guest ran on: nothing was read before.
-    if (event.kind === 'kvm_exit') throw new TapeMismatch(at, 'guest memory');
+    if (event.kind === 'kvm_exit' && at >= answer) throw new TapeMismatch(at, 'guest memory');
     if (event.kind !== 'sim:dma_gathered') continue;
     Object.assign(gathered, { at, bytes: event.bytes, read: 0 });
     return;
@@ -154,15 +150,7 @@ export class TapeEnded extends Error {
  * devices again; guest memory and registers stay unknown.
  */
 export function tapeEngine(recorded: readonly Stamped[], time: GuestTime, eptWords = 1 << 20): Engine {
-  const tape: Tape = {
-    recorded,
-    at: 0,
-    played: 0,
-    atStop: false,
-    gathered: nothingGathered(),
-    passed: [],
-    positions: [],
-  };
+  const tape: Tape = { recorded, at: 0, played: 0, atStop: false, gathered: nothingGathered(), positions: [] };
   const words = new Uint32Array(eptWords);
   const views: Registers[] = [];
   let vcpus = 0;
