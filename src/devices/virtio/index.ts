@@ -12,4 +12,4 @@ export {
 export { readMemory, scatter } from './ring.ts';
 export { lengthOf, part } from './segments.ts';
 export { hasFeature } from './state.ts';
-export type { Element, Segment, VirtioFunctionState, VirtioState } from './state.ts';
+export type { Element, Segment, VirtioFunctionState, VirtioState, VirtqueueState } from './state.ts';
