@@ -32,8 +32,11 @@ export const BLOCK = viewOf({
     return (config.drives ?? []).map((drive) => {
       const { inFlight, ...state } = vmm.drives[drive.id]!;
       const user = functionsOf(view).find(({ part }) => (part.pci?.setup as { drive?: string }).drive === drive.id);
+      // Its driver may have turned the cache on or off.
+      const { writeCache: mode } = (user?.state ?? {}) as { readonly writeCache?: string };
+      const writeCache = mode === 'on' || (mode !== 'off' && drive.writeCache);
       const attachedTo = user === undefined ? undefined : `${objectPath(user.part)}/virtio-backend`;
-      return structuredClone({ ...drive, ...state, attachedTo, inFlight: inFlight.length });
+      return structuredClone({ ...drive, ...state, writeCache, attachedTo, inFlight: inFlight.length });
     });
   },
   print: (drives) => (drives.length === 0 ? 'There is no drive.' : drives.flatMap(driveText).join('\n')),

@@ -6,6 +6,7 @@
  *   f               flush
  *   i               ask for the serial, and print it
  *   c0 c1           write cache off, on
+ *   q               print q, the write cache's byte of the configuration, and of the features the lowest
  *   w8=41&w9=42     both at once, one notification
  * Waits for each by its MSI-X vector. Ends with a new line and status 0x21.
  */
@@ -43,6 +44,11 @@ static void set(u32 reg, u32 value) { __asm__ volatile("call config" : "+a"(valu
 static void outb(u16 port, u8 value) { __asm__ volatile("outb %0, %1" ::"a"(value), "d"(port)); }
 static void outw(u16 port, u16 value) { __asm__ volatile("outw %0, %1" ::"a"(value), "d"(port)); }
 static void outl(u16 port, u32 value) { __asm__ volatile("outl %0, %1" ::"a"(value), "d"(port)); }
+static u8 inb(u16 port) {
+  u8 value;
+  __asm__ volatile("inb %1, %0" : "=a"(value) : "d"(port));
+  return value;
+}
 static u16 inw(u16 port) {
   u16 value;
   __asm__ volatile("inw %1, %0" : "=a"(value) : "d"(port));
@@ -60,6 +66,9 @@ static volatile u16 *used(void) { return (u16 *)(ring + ((18 * size + 6 + 4095) 
 
 static void find_device(void) {
   volatile u32 *table = (u32 *)0xe2000000;
+  /* Firmware leaves its timer running. */
+  outb(0x21, 0xff);
+  outb(0xa1, 0xff);
   set(0x10, PORT);
   set(0x04, 7);
   set(0x98, 0x80000000);
@@ -151,6 +160,14 @@ void disk(u32 *information) {
     if (*at == 'c') {
       outb(PORT + WCE, at[1] - '0');
       at += 2;
+      continue;
+    }
+    if (*at == 'q') {
+      at++;
+      put('q');
+      hex(inb(PORT + WCE));
+      hex(inb(PORT));
+      put(' ');
       continue;
     }
     u32 count = 0;

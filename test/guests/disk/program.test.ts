@@ -6,8 +6,8 @@ import { printed, scratchFolder } from '../command-line.ts';
 import { diskFiles, diskOnQemu, DONE, makeDisk, recordDisk } from './guest.ts';
 
 const { image, trace } = diskFiles(scratchFolder());
-const STEPS = 'i r8+2 w8=41&w9+3=42 r8+4 f w8=43 z9+2 r8+4 c0 w10=44 r10 d8+1 r8 w4000=1';
-const PRINTS = 'i0:RV0001 r0:08.09 w0 w0 r0:41.42.42.42 f0 w0 z0 r0:43.00.00.42 w0 r0:44 d0 r0:43 w1 \n';
+const STEPS = 'q i r8+2 w8=41&w9+3=42 r8+4 f w8=43 z9+2 r8+4 c0 q w10=44 r10 d8+1 r8 w4000=1';
+const PRINTS = 'q0154 i0:RV0001 r0:08.09 w0 w0 r0:41.42.42.42 f0 w0 z0 r0:43.00.00.42 q0054 w0 r0:44 d0 r0:43 w1 \n';
 
 describe('a guest that drives a virtio disk by its legacy registers', () => {
   makeDisk(image, 32);
