@@ -1,4 +1,4 @@
-import type { DriveConfig } from '../../vmm/config.ts';
+import type { DriveConfig, PartConfig } from '../../vmm/config.ts';
 import type { DriveState } from '../../vmm/state.ts';
 import { functionsOf, objectPath } from './parts.ts';
 import { viewOf } from './view.ts';
@@ -14,14 +14,18 @@ function driveText(seen: DriveSeen): string[] {
   const { id, sectors, readOnly, attachedTo, writeCache, noFlush } = seen;
   const cache = `${writeCache ? 'writeback' : 'writethrough'}${noFlush === true ? ', ignore flushes' : ''}`;
   const done = Object.entries(seen.done).map(([op, count]) => `${count} ${op}`);
+  const requests = done.length === 0 ? 'none' : done.join(', ');
   return [
     `${id}: ${sectors} sectors (raw${readOnly ? ', read-only' : ''})`,
     ...(attachedTo === undefined ? [] : [`    Attached to:      ${attachedTo}`]),
     `    Cache mode:       ${cache}`,
-    `    Requests:         ${done.length === 0 ? 'none' : done.join(', ')}; ${seen.failed} failed, ${seen.inFlight} in flight`,
+    `    Requests:         ${requests}; ${seen.failed} failed, ${seen.inFlight} in flight`,
     `    Bytes:            ${seen.bytesRead} read, ${seen.bytesWritten} written; ${seen.unflushed} writes not durable`,
   ];
 }
+
+/** The drive a function was made for, if it was. */
+const driveOf = ({ pci }: PartConfig): unknown => (pci?.setup as { readonly drive?: string } | undefined)?.drive;
 
 export const BLOCK = viewOf({
   usage: 'block',
@@ -31,7 +35,7 @@ export const BLOCK = viewOf({
     const { config, vmm } = view.machine.state;
     return (config.drives ?? []).map((drive) => {
       const { inFlight, ...state } = vmm.drives[drive.id]!;
-      const user = functionsOf(view).find(({ part }) => (part.pci?.setup as { drive?: string }).drive === drive.id);
+      const user = functionsOf(view).find(({ part }) => driveOf(part) === drive.id);
       // Its driver may have turned the cache on or off.
       const { writeCache: mode } = (user?.state ?? {}) as { readonly writeCache?: string };
       const writeCache = mode === 'on' || (mode !== 'off' && drive.writeCache);

@@ -33,7 +33,7 @@ export interface PciSeen {
 }
 
 /** A function's header. */
-export function pciSeen({ part, pci, state, driver }: FunctionSeen): PciSeen {
+function pciSeen({ part, pci, state, driver }: FunctionSeen): PciSeen {
   const { config } = state;
   const word = (at: number): number => getConfig(config, at, 2);
   return {
@@ -63,7 +63,7 @@ export function pciSeen({ part, pci, state, driver }: FunctionSeen): PciSeen {
 const UNMAPPED = 2n ** 64n - 1n;
 
 /** First and last address of a BAR, as numbers of 64 bits. */
-export function barRange({ address, size }: BarSeen): readonly [first: bigint, last: bigint] {
+function barRange({ address, size }: BarSeen): readonly [first: bigint, last: bigint] {
   const first = address === undefined ? UNMAPPED : BigInt(address);
   return [first, BigInt.asUintN(64, first + BigInt(size) - 1n)];
 }
@@ -78,10 +78,11 @@ function barText(bar: BarSeen): string {
 /** As QEMU's monitor prints it for `info pci`. */
 function functionText(seen: PciSeen): string[] {
   const { slot, function: fn, vendor, device, classCode, subsystemVendor, subsystem, bars } = seen;
+  const what = className(classCode) ?? `Class ${String(classCode).padStart(4, '0')}`;
   const pin = String.fromCharCode('A'.charCodeAt(0) + seen.interruptPin - 1);
   return [
     `  Bus  0, device ${String(slot).padStart(3)}, function ${fn}:`,
-    `    ${className(classCode) ?? `Class ${String(classCode).padStart(4, '0')}`}: PCI device ${hex(vendor, 4)}:${hex(device, 4)}`,
+    `    ${what}: PCI device ${hex(vendor, 4)}:${hex(device, 4)}`,
     `      PCI subsystem ${hex(subsystemVendor, 4)}:${hex(subsystem, 4)}`,
     ...(seen.interruptPin === 0 ? [] : [`      IRQ ${seen.interruptLine}, pin ${pin}`]),
     ...[...bars].sort((one, other) => one.index - other.index).map(barText),

@@ -130,16 +130,18 @@ function descriptorsOf(view: GuestView, { desc, size }: VirtqueueState): Descrip
 
 function queueText(seen: QueueSeen, isWhole: boolean): string[] {
   const { device, queue, size, vector, lastAvail, usedIdx, inFlight, ring } = seen;
-  const where = `${device} queue ${queue}: ${size} descriptors, ${vector === undefined ? 'no vector' : `vector ${vector}`}`;
+  const interrupt = vector === undefined ? 'no vector' : `vector ${vector}`;
+  const where = `${device} queue ${queue}: ${size} descriptors, ${interrupt}`;
   const broken = seen.isBroken ? ', the device is broken' : '';
   if (ring === undefined) return [`${where}${broken}, not set up`];
+  const { waiting } = ring;
   return [
     `${where}${broken}`,
     `  descriptors at ${hex(ring.desc)}, available at ${hex(ring.avail)}, used at ${hex(ring.used)}`,
     `  driver: ${ringText(ring.availIdx, ring.availFlags, NO_INTERRUPT, 'no interrupt')}${eventText(ring.usedEvent)}`,
     `  device: ${ringText(ring.usedIdx, ring.usedFlags, 1, 'no notification')}${eventText(ring.availEvent)}`,
-    `  the device has seen ${lastAvail} and used ${usedIdx}: ${ring.waiting.length} waiting, ${inFlight.length} in flight`,
-    ...(ring.waiting.length === 0 ? [] : [`  waiting: heads ${ring.waiting.join(' ')}`]),
+    `  the device has seen ${lastAvail} and used ${usedIdx}: ${waiting.length} waiting, ${inFlight.length} in flight`,
+    ...(waiting.length === 0 ? [] : [`  waiting: heads ${waiting.join(' ')}`]),
     ...inFlight.flatMap(elementText),
     ...(isWhole ? wholeText(ring) : []),
   ];

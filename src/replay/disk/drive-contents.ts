@@ -8,7 +8,7 @@ import type { Mark, Timeline } from '../timeline.ts';
 import { isChange } from './drive-events.ts';
 
 /** What a drive holds where a timeline stands. */
-export function bytesOf({ machine }: Timeline, drive: string): SparseBytes {
+function bytesOf({ machine }: Timeline, drive: string): SparseBytes {
   const found = machine.vmm.drives?.get(drive);
   invariant(found !== undefined, 'a drive is one of the machine', { drive });
   return found.bytes;

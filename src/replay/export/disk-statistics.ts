@@ -93,7 +93,7 @@ export class DiskCounts {
 }
 
 /** The least value that so many of a hundred do not exceed: the nearest rank. */
-export const percentile = (sorted: readonly number[], percent: number): number =>
+const percentile = (sorted: readonly number[], percent: number): number =>
   sorted[Math.max(0, Math.ceil((percent * sorted.length) / 100) - 1)] ?? 0;
 
 const PERCENTILES = [50, 90, 99, 100] as const;
@@ -124,9 +124,12 @@ export function diskTable(rows: readonly DiskStatistics[]): string {
       ]),
     ),
     '',
-    `Total requests: ${requests}.${slowest === undefined ? '' : ` Slowest: ${slowest.op}, #${slowest.seq}, ${micros(slowest.ns)} us.`}`,
+    `Total requests: ${requests}.${slowestText(slowest)}`,
   ].join('\n');
 }
+
+const slowestText = (slowest: ReturnType<typeof slowestOf> | undefined): string =>
+  slowest === undefined ? '' : ` Slowest: ${slowest.op}, #${slowest.seq}, ${micros(slowest.ns)} us.`;
 
 const slowestOf = ({ latencies, slowest: seq, op }: DiskStatistics) => ({ ns: latencies.at(-1) ?? 0, seq, op });
 

@@ -103,7 +103,7 @@ describe('the disk of a recorded run', () => {
     expect(recorded.verifier.divergence).toBeUndefined();
   });
 
-  test('is after power loss what was flushed, and each other sector as one of the writes since, or none, left it', () => {
+  test('is after power loss what was flushed, and else as one of the writes since, or none, left each sector', () => {
     const flushes = events.filter(({ event }) => event.kind === 'sim:disk_flushed');
     const seen = { kept: 0, lost: 0, torn: 0 };
     for (const each of changes.filter((_, at) => at % EACH === 3)) {
