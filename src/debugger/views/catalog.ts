@@ -1,5 +1,6 @@
 import { BLOCK } from './block.ts';
 import { CALLERS } from './callers.ts';
+import { DEVICE_TREE } from './device-tree.ts';
 import { DISASSEMBLY } from './disassembly.ts';
 import { EPT } from './ept.ts';
 import { LAPIC } from './lapic.ts';
@@ -28,6 +29,7 @@ export const VIEWS: Readonly<Record<string, View>> = {
   lapic: LAPIC,
   pic: PIC,
   mtree: MEMORY_TREE,
+  qtree: DEVICE_TREE,
   pci: PCI_FUNCTIONS,
   msix: MSIX,
   block: BLOCK,

@@ -35,7 +35,8 @@ export function functionsOf(view: GuestView): FunctionSeen[] {
   return found.sort((one, other) => place(one) - place(other));
 }
 
-const isVirtio = (seen: FunctionSeen): seen is VirtioSeen => 'queues' in seen.state && 'popped' in seen.state;
+/** Whether a function is one of virtio. */
+export const isVirtio = (seen: FunctionSeen): seen is VirtioSeen => 'queues' in seen.state && 'popped' in seen.state;
 
 export const virtioDevices = (view: GuestView): VirtioSeen[] => functionsOf(view).filter(isVirtio);
 

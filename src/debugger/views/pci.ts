@@ -33,7 +33,7 @@ export interface PciSeen {
 }
 
 /** A function's header. */
-function pciSeen({ part, pci, state, driver }: FunctionSeen): PciSeen {
+export function pciSeen({ part, pci, state, driver }: FunctionSeen): PciSeen {
   const { config } = state;
   const word = (at: number): number => getConfig(config, at, 2);
   return {
@@ -63,7 +63,7 @@ function pciSeen({ part, pci, state, driver }: FunctionSeen): PciSeen {
 const UNMAPPED = 2n ** 64n - 1n;
 
 /** First and last address of a BAR, as numbers of 64 bits. */
-function barRange({ address, size }: BarSeen): readonly [first: bigint, last: bigint] {
+export function barRange({ address, size }: BarSeen): readonly [first: bigint, last: bigint] {
   const first = address === undefined ? UNMAPPED : BigInt(address);
   return [first, BigInt.asUintN(64, first + BigInt(size) - 1n)];
 }

@@ -14,6 +14,26 @@ const folder = scratchFolder();
 const { image, trace } = diskFiles(folder);
 const STEPS = 'r2 w8=41&w9+3=42&w20=43 f r8+4 w900=1';
 
+/** The devices of a tree as `info qtree` prints it, each with its bus and what is said of it. */
+function devicesIn(text: string): { readonly bus: string; readonly name: string; readonly lines: string[] }[] {
+  const found: { readonly bus: string; readonly name: string; readonly lines: string[] }[] = [];
+  const open: { readonly depth: number; readonly bus?: string; readonly device?: string[] }[] = [];
+  for (const line of text.trimEnd().split(/\r?\n/)) {
+    const depth = line.search(/\S/);
+    while ((open.at(-1)?.depth ?? -1) >= depth) open.pop();
+    const [, bus] = /^ *bus: (.*)$/.exec(line) ?? [];
+    const [, name] = /^ *dev: (.*), id ""$/.exec(line) ?? [];
+    if (bus !== undefined) open.push({ depth, bus });
+    else if (name === undefined) open.findLast(({ device }) => device !== undefined)?.device?.push(line.trim());
+    else {
+      const device: string[] = [];
+      found.push({ bus: open.findLast((each) => each.bus !== undefined)?.bus ?? '', name, lines: device });
+      open.push({ depth, device });
+    }
+  }
+  return found;
+}
+
 describe('a disk and its device', () => {
   let recorded: RecordedTimeline;
   let session: DebugSession;
@@ -130,8 +150,8 @@ describe('a disk and its device', () => {
       'r2 c0',
       ...more,
     ];
-    const [pci, virtio, block] = await askedOfQemu(options, join(folder, 'qemu.serial'), [
-      ...['info pci', 'info virtio', 'info block'],
+    const [pci, virtio, block, qtree] = await askedOfQemu(options, join(folder, 'qemu.serial'), [
+      ...['info pci', 'info virtio', 'info block', 'info qtree'],
     ]);
     const own = join(folder, 'as-qemu.trace');
     recordDisk(own, image, 'r2 c0', more);
@@ -144,6 +164,20 @@ describe('a disk and its device', () => {
     // QEMU names the node and the file; ours says what was done so far. Its firmware has used the second disk.
     const ofDrives = (text: string): string[] => lines(text).filter((line) => /^ {4}(Attached|Cache)/.test(line));
     expect(ofDrives(answerPrompt(there, 'info block')).slice(0, 3)).toEqual(ofDrives(block!).slice(0, 3));
+    const ours = devicesIn(answerPrompt(there, 'info qtree'));
+    const theirs = devicesIn(qtree!);
+    const onPci = (all: typeof ours): string[] => all.flatMap(({ bus, name }) => (bus === 'pci.0' ? [name] : []));
+    expect(onPci(ours)).toEqual(onPci(theirs));
+    // QEMU has more properties, and more devices on ISA: what we have is there, on its bus, with its values.
+    const told = (all: typeof ours): string[] =>
+      all.flatMap(({ bus, name, lines: of }) => of.map((line) => `${bus} ${name} ${line}`));
+    // Ours ends by a port that is none of QEMU's here, so that it answers; edu's mask is no property of QEMU's tree.
+    const known = new Set([
+      ...told(theirs),
+      ...['isa.0 isa-debug-exit iobase = 244 (0xf4)', 'pci.0 edu dma_mask = 268435455 (0xfffffff)'],
+    ]);
+    expect(told(ours).filter((line) => !known.has(line))).toEqual([]);
+    expect(told(ours).length).toBeGreaterThan(50);
     opened.close();
   });
 
