@@ -1,3 +1,4 @@
+import { rngId } from '../properties.ts';
 import {
   lengthOf,
   notifyDriver,
@@ -11,6 +12,11 @@ import {
   virtioPciDriver,
 } from '../virtio/index.ts';
 
+/** What a virtio-rng-pci is made with; QEMU's names. */
+interface RngSetup extends VirtioSetup {
+  readonly rng: string;
+}
+
 const QUEUE = 0;
 const DESCRIPTORS = 8;
 
@@ -18,11 +24,11 @@ const DESCRIPTORS = 8;
 const MOST_BYTES = 4096;
 
 /** Entropy of virtio, from a stream of the seed. Virtio 1.1, 5.4. */
-export const driver = virtioPciDriver<object, VirtioSetup>({
+export const driver = virtioPciDriver<object, RngSetup>({
   name: 'virtio-rng-pci',
   description: 'Entropy of virtio, from the seed',
   category: 'Misc',
-  properties: VIRTIO_PROPERTIES,
+  properties: { ...VIRTIO_PROPERTIES, rng: rngId },
   identity: { id: 4, classCode: 0x00_ff_00, transitionalId: 0x1005, configBytes: 0 },
   queueSizes: () => [DESCRIPTORS],
   atReset: () => ({}),

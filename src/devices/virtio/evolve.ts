@@ -20,19 +20,25 @@ import {
 type Virtio = Draft<VirtioFunctionState>;
 type Queue = Draft<VirtqueueState>;
 
+/** With how many descriptors each queue has at reset. */
+interface Sized extends VirtioLayout {
+  readonly sizes: readonly number[];
+}
+
 /** What both interfaces and all facts do to the parts of the state every virtio device has. */
 export function virtioReducer(layout: VirtioLayout, sizes: readonly number[]): DeviceReducer<VirtioFunctionState> {
+  const sized = { ...layout, sizes };
   return {
-    written: (virtio, access) => write(layout, virtio, access),
+    written: (virtio, access) => write(sized, virtio, access),
     taken: (virtio, access) => take(layout, virtio, access),
     reset: (virtio) => {
       Object.assign(virtio, resetValues(sizes));
     },
-    facts: factsOf(layout, sizes),
+    facts: factsOf(sized),
   };
 }
 
-function factsOf(layout: VirtioLayout, sizes: readonly number[]): FactReducers<VirtioFunctionState> {
+function factsOf(sized: Sized): FactReducers<VirtioFunctionState> {
   return {
     virtio_set_status(virtio, { val }) {
       virtio.status = val;
@@ -41,12 +47,12 @@ function factsOf(layout: VirtioLayout, sizes: readonly number[]): FactReducers<V
       virtio.features = [low, high];
     },
     'sim:virtio_reset'(virtio) {
-      Object.assign(virtio, resetValues(sizes));
+      Object.assign(virtio, resetValues(sized.sizes));
     },
     'sim:virtio_error': broken,
     'sim:virtio_window'(virtio, { dir, ...access }) {
-      if (dir === 'write') write(layout, virtio, access);
-      else showInWindow(layout, virtio, access);
+      if (dir === 'write') write(sized, virtio, access);
+      else showInWindow(sized, virtio, access);
     },
     ...RING_FACTS,
   };
@@ -112,7 +118,7 @@ function take({ structures }: VirtioLayout, virtio: Virtio, { region, offset }: 
   if (structure === 'isr' || (structure === 'legacy' && offset === LEGACY.isr)) virtio.isr = 0;
 }
 
-function write(layout: VirtioLayout, virtio: Virtio, { region, offset, value }: RegisterWrite): void {
+function write(layout: Sized, virtio: Virtio, { region, offset, value }: RegisterWrite): void {
   const structure: Structure | undefined = layout.structures[region];
   if (structure === 'legacy') writeLegacy(layout, virtio, offset, value);
   else if (structure === 'common') writeCommon(layout, virtio, offset, value);
@@ -123,7 +129,7 @@ function selected({ queues, queueSelect }: Virtio): Queue | undefined {
   return queues[queueSelect];
 }
 
-function writeLegacy(layout: VirtioLayout, virtio: Virtio, offset: number, value: number): void {
+function writeLegacy(layout: Sized, virtio: Virtio, offset: number, value: number): void {
   if (offset >= LEGACY.deviceConfig && !usesMsix(layout, virtio)) return;
   switch (offset) {
     case LEGACY.queuePfn:
@@ -145,7 +151,7 @@ function writeLegacy(layout: VirtioLayout, virtio: Virtio, offset: number, value
   }
 }
 
-function writeCommon(layout: VirtioLayout, virtio: Virtio, offset: number, value: number): void {
+function writeCommon(layout: Sized, virtio: Virtio, offset: number, value: number): void {
   switch (offset) {
     case COMMON.deviceFeatureSelect:
       virtio.deviceFeatureSelect = value;
@@ -167,7 +173,7 @@ function writeCommon(layout: VirtioLayout, virtio: Virtio, offset: number, value
   }
 }
 
-function writeQueue(layout: VirtioLayout, virtio: Virtio, offset: number, value: number): void {
+function writeQueue(layout: Sized, virtio: Virtio, offset: number, value: number): void {
   const queue = selected(virtio);
   if (queue === undefined) return;
   switch (offset) {
@@ -181,7 +187,7 @@ function writeQueue(layout: VirtioLayout, virtio: Virtio, offset: number, value:
       if (value === 1) enable(queue);
       return;
     case COMMON.queueReset:
-      if (value === 1) virtio.queues[virtio.queueSelect] = queueAgain(queue);
+      if (value === 1) virtio.queues[virtio.queueSelect] = queueAgain(queue, layout.sizes[virtio.queueSelect]!);
       return;
     default:
       writeAddress(queue, offset, value);
@@ -223,8 +229,8 @@ function enable(queue: Queue): void {
 /** Beyond 2^53 it is not exact; no memory is there. */
 const addressOf = ([low, high]: readonly [number, number]): number => high * 2 ** 32 + low;
 
-/** virtio_queue_reset: QEMU puts back the size, too, and keeps the addresses a driver wrote. */
-const queueAgain = ({ size, registers }: Queue): Queue => ({ ...(queueAtReset(size) as Queue), registers });
+/** virtio_queue_reset: its size, too, but the addresses a driver wrote stay. */
+const queueAgain = ({ registers }: Queue, size: number): Queue => ({ ...(queueAtReset(size) as Queue), registers });
 
 /** The data of the window are what was read. */
 function showInWindow({ window }: VirtioLayout, virtio: Virtio, { size, value }: RegisterWrite): void {

@@ -25,13 +25,17 @@ export interface Handler<Look> {
   take(element: Element, look: Look): boolean;
 }
 
-/** Deal with all that a driver has put into a queue. Returns how many elements there were. */
+/**
+ * Deal with all that a driver has put into a queue, but once round the ring at most: more than that no ring holds.
+ * Returns how many elements there were.
+ */
 export function serveQueue<Look>(part: VirtioPart<VirtioFunctionState>, queue: number, handler: Handler<Look>): number {
   const { state, effects } = part;
   if (!isServed(state, queueOf(state, queue))) return 0;
   let available: number | undefined;
+  const { size } = queueOf(state, queue);
   let served = 0;
-  for (;;) {
+  while (served < size) {
     const next = effects.transaction(() => {
       const now = queueOf(state, queue);
       available ??= availableIndex(now, effects);

@@ -51,7 +51,7 @@ export function nextChain(queue: VirtqueueState, effects: Effects): Chain {
     return { error: 'Invalid size for indirect buffer table' };
   }
   // As in QEMU, whether the driver accepted the feature or not.
-  const indirect = { gpa: first.gpa, count: first.length / DESCRIPTOR.bytes };
+  const indirect = tableAt(effects, first.gpa, first.length / DESCRIPTOR.bytes);
   return collect(effects, indirect, { head, first: descriptorAt(effects, indirect, 0) });
 }
 
@@ -63,10 +63,22 @@ interface Descriptor extends Segment {
 interface Table {
   readonly gpa: number;
   readonly count: number;
+  /** All of it, where it is short. */
+  readonly bytes?: Uint8Array;
 }
 
-function descriptorAt(effects: Effects, { gpa }: Table, index: number): Descriptor {
-  const bytes = view(readMemory(effects, { gpa: gpa + DESCRIPTOR.bytes * index, length: DESCRIPTOR.bytes }));
+/** Descriptors of a table that is read at once: a driver makes one for a chain, of no more than that has. */
+const SHORT = 64;
+
+const tableAt = (effects: Effects, gpa: number, count: number): Table => ({
+  gpa,
+  count,
+  ...(count > SHORT ? {} : { bytes: readMemory(effects, { gpa, length: count * DESCRIPTOR.bytes }) }),
+});
+
+function descriptorAt(effects: Effects, { gpa, bytes: all }: Table, index: number): Descriptor {
+  const [at, length] = [DESCRIPTOR.bytes * index, DESCRIPTOR.bytes];
+  const bytes = view(all?.subarray(at, at + length) ?? readMemory(effects, { gpa: gpa + at, length }));
   return {
     gpa: Number(bytes.getBigUint64(0, true)),
     length: bytes.getUint32(8, true),
