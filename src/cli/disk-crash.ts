@@ -14,7 +14,9 @@ import { crashOf, fateText } from '../replay/disk/crash.ts';
 import { type CrashPoint, drawPoints, Exposures } from '../replay/disk/crash-points.ts';
 import { isOther } from '../replay/disk/difference.ts';
 import { tellsOfDrives } from '../replay/disk/drive-events.ts';
+import { markOf } from '../replay/places.ts';
 import { CHANCE } from '../replay/sources/random.ts';
+import type { Mark } from '../replay/timeline.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
 import { finish } from '../base/work.ts';
 import type { OpenedDrive } from './disk-opened.ts';
@@ -27,6 +29,8 @@ export interface PointsAsked {
   /** A command of the shell; `{}` is the image. */
   readonly check: string;
   readonly seed: string;
+  /** The place from which on they are drawn. */
+  readonly from: string;
 }
 
 const FAILED = 3;
@@ -46,7 +50,9 @@ export async function crashPoints(opened: OpenedDrive, asked: PointsAsked, print
   const { recorded, drive, status } = opened;
   const exposures = new Exposures(drive.id);
   for (const stamped of inOrder(recorded.run.trace, 0, tellsOfDrives)) exposures.next(stamped);
-  const moments = exposures.end();
+  const from = finish(markOf(asked.from, recorded.events, recorded.timeline.now));
+  const isMeant = ({ seq, tick }: Mark): boolean => (typeof from === 'number' ? tick >= from : seq > from.seq);
+  const moments = exposures.end().filter(isMeant);
   const points = drawPoints(moments, asked.points, CHANCE, asked.seed);
   if (points.length === 0) {
     print(`At no completion had drive ${drive.id} a write that was not durable: power loss would change nothing.`);
@@ -126,26 +132,49 @@ function failed({ asked, opened, tally, print }: Judging, { mark, seed }: CrashP
 const LINES_SHOWN = 8;
 const MOST_SAID = 1 << 14;
 
+/** A check that takes longer has failed: of a damaged disk some never come to an end. */
+const LONGEST_MS = 60_000;
+const LOOK_MS = 100;
+
 /** Run the check on the image as it is shown. */
-function checked({
-  asked,
-  image,
-  interrupt,
-}: Judging): Promise<{ readonly isSound: boolean; readonly said: string[] }> {
+function checked({ asked, image, interrupt }: Judging): Promise<Checked> {
   const command = asked.check.replaceAll('{}', `'${image.path.replaceAll("'", "'\\''")}'`);
-  const child = spawn('sh', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'] });
+  // A group of its own, so that all of it can be ended.
+  const child = spawn('sh', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const begun = performance.now();
   let said = '';
   const hear = (bytes: Buffer): void => {
     if (said.length < MOST_SAID) said += bytes.toString();
   };
   child.stdout.on('data', hear);
   child.stderr.on('data', hear);
+  let isTooLong = false;
+  const watch = setInterval(() => {
+    isTooLong ||= performance.now() - begun > LONGEST_MS;
+    if (isTooLong || interrupt.isAsked) endGroup(child.pid);
+  }, LOOK_MS);
   return new Promise((resolve, reject) => {
-    child.once('error', (error) => reject(new Problem(`The check cannot be started: ${error.message}.`)));
-    child.once('close', (code, signal) => {
-      // Ctrl-C is heard by both.
-      if (signal !== null) interrupt.ask();
-      resolve({ isSound: code === 0, said: said.trim().split('\n').slice(-LINES_SHOWN) });
+    child.once('error', (error) => {
+      clearInterval(watch);
+      reject(new Problem(`The check cannot be started: ${error.message}.`));
+    });
+    child.once('close', (code) => {
+      clearInterval(watch);
+      const late = isTooLong ? [`It was ended after ${LONGEST_MS / 1000} s.`] : [];
+      resolve({ isSound: code === 0, said: [...said.trim().split('\n').slice(-LINES_SHOWN), ...late] });
     });
   });
+}
+
+interface Checked {
+  readonly isSound: boolean;
+  readonly said: readonly string[];
+}
+
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }

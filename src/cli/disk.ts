@@ -160,12 +160,14 @@ function diff(question: DiskQuestion): Promise<number> {
 function crash(question: DiskQuestion): Promise<number> {
   const { options, print } = question;
   const { at, output, seed = '1', points, check } = options;
-  if ((at === undefined) === (points === undefined)) throw new UsageProblem('crash takes --at MARK or --points N.');
+  if (at === undefined && points === undefined) throw new UsageProblem('crash takes --at MARK or --points N.');
   if (points !== undefined) {
     if (check === undefined || output !== undefined) {
       throw new UsageProblem("`disk crash --points N` needs --check COMMAND, as 'e2fsck -fn {}', and takes no -o.");
     }
-    return withDrive(question, (opened) => crashPoints(opened, { path: question.path, points, check, seed }, print));
+    return withDrive(question, (opened) =>
+      crashPoints(opened, { path: question.path, points, check, seed, from: at ?? 'start' }, print),
+    );
   }
   if (check !== undefined) throw new UsageProblem('`disk crash --at MARK` takes no --check: it belongs to --points.');
   return withDrive(question, async ({ recorded, drive, kept, status }) => {

@@ -83,7 +83,7 @@ function addDisk(program: Command, { print, done }: CommandEnd): void {
     .option('--drive <id>', 'which drive, of several')
     .option(
       '--at <place>',
-      'of export and crash: a tick, #EVENT, 25%, print "TEXT", or the first event of a KIND [TEXT]',
+      'of export and crash: a tick, #EVENT, 25%, print "TEXT", an event; of --points: from there on',
     )
     .option('-o, --output <file>', 'the image to write, with holes, whole or not at all')
     .option('--seed <text>', 'of crash: what of the writes that were not durable is lost')

@@ -266,6 +266,7 @@ describe('the disk of a recorded run', () => {
   test.each([
     [['crash'], 2, 'crash takes --at MARK or --points N.'],
     [['crash', '--points', '3'], 2, 'needs --check COMMAND'],
+    [['crash', '--points', '3', '--check', 'true {}', '--at', 'nowhere'], 1, 'neither a place nor a kind of event'],
     [['crash', '--points', '3', '--check', 'true'], 1, "has no {} where the image's name goes"],
     [['list', '--seed', '1'], 2, '`disk list` takes no --seed.'],
     [['diff', 'start'], 2, 'Say which marks'],
