@@ -5,6 +5,7 @@
 export { Problem } from '../base/problem.ts';
 export { openRun, openTrace, powerOn, record, replay, rerun } from './on-node.ts';
 export { debugRun, type RunDebugger } from './debug-run.ts';
+export { type CrashedDisk, type DiskContent, type DiskPlace, openDisks, type RunDisks } from './run-disks.ts';
 export type { EventMark, Moment, ProcessorRegisters } from '../runs/moment.ts';
 export type { OpenedRun, RunEnd } from '../runs/underway/open-run.ts';
 export type { OpenedTrace, OpenTraceOptions, TraceDescription } from '../runs/recorded/open-trace.ts';

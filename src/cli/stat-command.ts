@@ -1,6 +1,7 @@
 import { onOneLine } from '../base/printable.ts';
 import { eventCondition } from '../replay/expression/event-scope.ts';
 import { EventCounts, type OrderName, ORDERS, SUBJECTS, type SubjectName } from '../replay/export/statistics.ts';
+import { DiskCounts, diskCsv, diskJson, diskTable } from '../replay/export/disk-statistics.ts';
 import { statisticsCsv, statisticsJson, statisticsTable } from '../replay/export/statistics-table.ts';
 import { readDescription } from '../runs/machine/machine-description.ts';
 import { orNearest } from '../base/nearest.ts';
@@ -17,8 +18,30 @@ export interface StatOptions {
   readonly as?: 'json' | 'csv';
 }
 
+const DISK = 'disk';
+
+/** `retrovisor stat --event disk`: requests to drives. Returns the status. */
+function printDiskStatistics(path: string, options: StatOptions, print: Print): number {
+  const { condition, as, vcpu, key } = options;
+  if (vcpu !== undefined) throw new UsageProblem('--event disk takes no --vcpu: no processor serves a request.');
+  if (key !== undefined) throw new UsageProblem('--event disk takes no --key: most frequent first.');
+  const kinds = ['sim:disk_submitted'];
+  const isMeant = condition === undefined ? undefined : asUsage(() => eventCondition(condition, kinds));
+  const trace = openToLook(path);
+  const counts = new DiskCounts({ pace: readDescription(trace.header.machine, path), isMeant });
+  const status = readThrough(trace, (stamped) => {
+    counts.next(stamped);
+    return true;
+  });
+  if (as === 'json') for (const line of diskJson(counts.rows)) print(line);
+  else if (as === 'csv') for (const line of diskCsv(counts.rows)) print(line);
+  else print(diskTable(counts.rows));
+  return status;
+}
+
 /** `retrovisor stat`: VM exits by reason, or accesses, as `perf kvm stat report`. Returns the status. */
 export function printStatistics(path: string, options: StatOptions, print: Print): number {
+  if (options.event === DISK) return printDiskStatistics(path, options, print);
   const { vcpu, condition, as } = options;
   const subject = oneOf<SubjectName>('--event', options.event ?? 'vmexit', SUBJECTS);
   const order = ORDERS[oneOf<OrderName>('--key', options.key ?? 'sample', ORDERS)];
@@ -43,6 +66,6 @@ export function printStatistics(path: string, options: StatOptions, print: Print
 
 function oneOf<Name extends string>(option: string, text: string, names: Readonly<Record<Name, unknown>>): Name {
   if (Object.hasOwn(names, text)) return text as Name;
-  const all = Object.keys(names);
+  const all = [...Object.keys(names), ...(option === '--event' ? [DISK] : [])];
   throw new UsageProblem(`${option} is one of ${all.join(', ')}, not ${onOneLine(text)}${orNearest(text, all)}`);
 }

@@ -63,6 +63,7 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
       const { fork } = await import('./fork.ts');
       done(fork(file, { ...options, ...(ticks === undefined ? {} : { ticks }) }, print));
     });
+  addDisk(program, { print, done });
   withCut(withImages(program.command('verify <files...>')))
     .description('replay traces in processes of their own, several at a time, with a summary')
     .option('-j, --jobs <n>', 'how many at a time')
@@ -70,5 +71,29 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
       const jobs = asked === undefined ? undefined : wholeNumber('--jobs', asked, 1, MOST_JOBS);
       const { verify } = await import('./verify.ts');
       done(await verify(files, { jobs, access }, print));
+    });
+}
+
+const MOST_POINTS = 1_000_000;
+
+/** What drives of a run held. */
+function addDisk(program: Command, { print, done }: CommandEnd): void {
+  withImages(program.command('disk <file> [action] [words...]'))
+    .description('its drives at any moment: list, history SECTOR[+N], diff MARK MARK, export, commit, crash')
+    .option('--drive <id>', 'which drive, of several')
+    .option(
+      '--at <place>',
+      'of export and crash: a tick, #EVENT, 25%, print "TEXT", an event; of --points: from there on',
+    )
+    .option('-o, --output <file>', 'the image to write, with holes, whole or not at all')
+    .option('--seed <text>', 'of crash: what of the writes that were not durable is lost')
+    .option('--points <n>', 'of crash: at so many completions that left a write not durable, drawn by the seed')
+    .option('--check <command>', "of crash --points: judges each image, as 'e2fsck -fn {}'")
+    .option('--symbols <file>', 'of history: names of addresses')
+    .option('--all', 'of history: all of it')
+    .action(async (path, action, words, { points: asked, ...options }) => {
+      const points = asked === undefined ? {} : { points: wholeNumber('--points', asked, 1, MOST_POINTS) };
+      const { disk } = await import('./disk.ts');
+      done(await disk(action ?? 'list', { path, words, options: { ...options, ...points }, print }));
     });
 }

@@ -27,10 +27,13 @@ export interface Base {
 export class SparseBytes implements SparseRegion {
   readonly name: string;
   readonly pageCount: number;
-  private readonly size: number;
+  /** Bytes. */
+  readonly size: number;
   private readonly base: Base;
   private readonly own = new Map<number, Page>();
   private readonly dirty = new Set<number>();
+  /** Pages nobody else has: they may be changed where they are. */
+  private readonly unshared = new Set<number>();
 
   constructor(name: string, size: number, base: Base) {
     this.name = name;
@@ -75,9 +78,23 @@ export class SparseBytes implements SparseRegion {
     }
   }
 
+  /** The pages it has other than the base may have them, in no order. */
+  changedPages(): Iterable<number> {
+    return this.own.keys();
+  }
+
+  /** What it holds now, for whoever keeps it: neither changes the other. Pages are shared. */
+  copy(): SparseBytes {
+    const copy = new SparseBytes(this.name, this.size, this.base);
+    for (const [page, content] of this.own) copy.own.set(page, content);
+    this.unshared.clear();
+    return copy;
+  }
+
   takeDirty(): readonly number[] {
     const dirty = [...this.dirty];
     this.dirty.clear();
+    this.unshared.clear();
     return dirty;
   }
 
@@ -85,12 +102,13 @@ export class SparseBytes implements SparseRegion {
     if (content === undefined) this.own.delete(page);
     else this.own.set(page, content);
     this.dirty.delete(page);
+    this.unshared.delete(page);
   }
 
   /** A page of which `length` bytes are to be changed: its own already, or a copy. */
   private open(page: number, length: number): Page {
     const own = this.own.get(page);
-    if (own !== undefined && own !== ZERO_PAGE && this.dirty.has(page)) return own;
+    if (own !== undefined && own !== ZERO_PAGE && this.unshared.has(page)) return own;
     const fresh = new Uint8Array(PAGE_SIZE);
     if (own !== undefined) fresh.set(own);
     else if (length < PAGE_SIZE) this.base.read(page * PAGE_SIZE, fresh.subarray(0, this.size - page * PAGE_SIZE));
@@ -100,6 +118,7 @@ export class SparseBytes implements SparseRegion {
   private change(page: number, content: Page): Page {
     this.own.set(page, content);
     this.dirty.add(page);
+    this.unshared.add(page);
     return content;
   }
 

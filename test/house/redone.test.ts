@@ -44,6 +44,7 @@ const BESIDE_THE_STATE: Readonly<Record<string, string>> = {
   'memory/sparse.ts Hashes.a': 'derived from the pages',
   'memory/sparse.ts Hashes.b': 'derived from the pages',
   'memory/sparse.ts SparseBytes.dirty*': 'what of the pages below has not been told',
+  'memory/sparse.ts SparseBytes.unshared*': 'derived: which of the pages below nobody else was given',
   'memory/sparse.ts SparseBytes.own*': 'bulk bytes, as guest memory: in every checkpoint and digest of it',
   'reducers/slices.ts SliceDigests.stale': 'derived from the facts: whose digest is to be made anew',
   'vmm/board/device-call.ts DeviceCall.machine': 'of one call: what it follows from',

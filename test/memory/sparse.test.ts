@@ -161,3 +161,31 @@ describe('a disk of 10 GB with 100 MB written', () => {
     expect(others.digest()).toBe(digest);
   });
 });
+
+test('a copy of a disk stays as it was, and shares what neither has changed since', () => {
+  const region = disk(64 * PAGE_SIZE);
+  const written = noise(1, 3 * PAGE_SIZE);
+  region.write(5 * PAGE_SIZE + 100, written);
+  const pages = followPages([region]);
+  const image = pages.image();
+  const kept = region.copy();
+  region.write(5 * PAGE_SIZE + 200, Uint8Array.of(1, 2, 3));
+  region.clear(6 * PAGE_SIZE, 10);
+  kept.write(7 * PAGE_SIZE, Uint8Array.of(9));
+  const bytesOf = (from: SparseBytes): Uint8Array => {
+    const bytes = new Uint8Array(3 * PAGE_SIZE);
+    from.read(5 * PAGE_SIZE + 100, bytes);
+    return bytes;
+  };
+  const [ofKept, ofRegion] = [written.slice(), written.slice()];
+  ofKept[2 * PAGE_SIZE - 100] = 9;
+  ofRegion.set([1, 2, 3], 100);
+  ofRegion.fill(0, PAGE_SIZE - 100, PAGE_SIZE - 90);
+  expect(bytesOf(kept)).toEqual(ofKept);
+  expect(bytesOf(region)).toEqual(ofRegion);
+  expect(region.page(8)).toBe(kept.page(8));
+  // What was written after the copy is told and restored as before.
+  expect(differences(pages.image(), image)).toBe(2);
+  pages.restore(image);
+  expect(bytesOf(region)).toEqual(written);
+});

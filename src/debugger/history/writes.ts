@@ -15,6 +15,8 @@ import {
   type Piece,
   piecesOf,
 } from './memory-writes.ts';
+import { sectorsNamed } from '../../replay/disk/drives.ts';
+import { changesOf, historyText, lastChangeText } from './disk-changes.ts';
 import { disassembly } from '../look/instructions.ts';
 import { evaluate, named } from '../look/vantage.ts';
 import type { DebugSession } from '../session.ts';
@@ -131,6 +133,8 @@ const EVENTS_SHOWN = 6;
 
 /** `why WHAT`: who wrote or changed it last before here, and when. The session stays where it is. */
 export const why = (session: DebugSession, words: string): Work<string> => {
+  const sectors = DISK.exec(words)?.[1];
+  if (sectors !== undefined) return whyOnDisk(session, sectors);
   const asked = askedAbout(session, words);
   const here = hereOf(session);
   return staying(
@@ -138,6 +142,20 @@ export const why = (session: DebugSession, words: string): Work<string> => {
     'pieces' in asked ? whyWritten(session, asked, here) : whyChanged(session, asked, here, words.startsWith('$')),
   );
 };
+
+/** `disk:[ID:]SECTOR[+COUNT]`. */
+const DISK = /^disk:\s*(.*)$/;
+
+function* whyOnDisk({ run: { events }, symbols, seq, view }: DebugSession, words: string): Work<string> {
+  const named = sectorsNamed(view.machine.state.config.drives, words);
+  return lastChangeText({ events, symbols }, named, yield* changesOf(events, named), seq);
+}
+
+function* historyOnDisk(session: DebugSession, words: string, isAll: boolean): Work<string> {
+  const { run, symbols, view } = session;
+  const named = sectorsNamed(view.machine.state.config.drives, words);
+  return historyText({ events: run.events, symbols }, named, yield* changesOf(run.events, named), isAll);
+}
 
 function* whyWritten(session: DebugSession, asked: AskedMemory, here: Here): Work<string> {
   const { name, pieces, entries } = asked;
@@ -189,8 +207,12 @@ const ALL = 1_000_000;
 
 /** `history WHAT [--all]`: every write to memory over the run, or every change of a register or of the state. */
 export const history = (session: DebugSession, words: string): Work<string> => {
-  const asked = askedAbout(session, words.replace(/\s*--all\b\s*/, ' ').trim());
-  const ends = endsOf<Change>(/--all\b/.test(words) ? ALL : SHOWN);
+  const isAll = /--all\b/.test(words);
+  const what = words.replace(/\s*--all\b\s*/, ' ').trim();
+  const sectors = DISK.exec(what)?.[1];
+  if (sectors !== undefined) return historyOnDisk(session, sectors, isAll);
+  const asked = askedAbout(session, what);
+  const ends = endsOf<Change>(isAll ? ALL : SHOWN);
   return staying(session, wholeHistory(session, asked, ends));
 };
 

@@ -14,6 +14,7 @@ import { fieldDifferences, leavesOf, pageDifferences, printed, snapshotOf } from
 import { symbolTable } from '../symbols/symbols.ts';
 import { viewsHelp } from '../views/asked.ts';
 import { countOf } from '../views/view.ts';
+import { disk } from './disk.ts';
 import { history, why } from '../history/writes.ts';
 
 /** One command of the debugger's prompt. `words` is what follows its name. */
@@ -151,7 +152,7 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   why: {
     isQuestion: true,
     usage: 'why WHAT',
-    help: 'who last wrote to ADDR or phys:ADDR[/BYTES], or changed $REGISTER or a field of the state',
+    help: 'who last wrote to ADDR, phys:ADDR[/BYTES] or disk:SECTOR[+N], or changed $REGISTER or a field of the state',
     answer: why,
   },
   history: {
@@ -165,6 +166,12 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
     usage: 'diff MARK [MARK]',
     help: 'fields and pages that differ between two marks',
     answer: difference,
+  },
+  disk: {
+    isQuestion: true,
+    usage: 'disk [list|history|...]',
+    help: 'drives: list, history SECTOR[+N], diff MARK [MARK], crash [SEED]: what power loss here would leave',
+    answer: disk,
   },
   events: { usage: 'events [N] [KIND [TEXT]]', help: 'events around here', answer: eventsAround },
   kallsyms: {

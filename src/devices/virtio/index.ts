@@ -16,4 +16,4 @@ export { ANY_LAYOUT } from './registers.ts';
 export { readMemory, scatter } from './ring.ts';
 export { lengthOf, part } from './segments.ts';
 export { hasFeature, isAtWork } from './state.ts';
-export type { Element, Segment, VirtioFunctionState, VirtioState } from './state.ts';
+export type { Element, Segment, VirtioFunctionState, VirtioState, VirtqueueState } from './state.ts';

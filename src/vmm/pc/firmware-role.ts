@@ -7,6 +7,7 @@ import type { Machine } from '../board/machine.ts';
 import { readBytes, writeBytes, writeSpace } from '../memory/address-space.ts';
 import { pciParts } from '../board/pci-parts.ts';
 import { ACPI_AREA } from '../loaders/e820.ts';
+import { placesOfBars } from './bar-places.ts';
 import { devfnOf, lineOf, PIRQ_ROUTES, pinOf, POWER_MANAGEMENT } from './bios-tables.ts';
 import { leaveRealModeInterrupts, setUpControllers } from './firmware-interrupts.ts';
 import { serialPorts } from './parts.ts';
@@ -53,19 +54,16 @@ function setUpBoard(machine: Machine): void {
   out(machine, KEYBOARD_DATA, 1, INTERRUPT_AND_TRANSLATE);
 }
 
-/** Place every BAR, ports upwards and memory downwards; name the interrupt line; let the function decode. */
+/** Place every BAR; name the interrupt line; let the function decode. */
 function setUpFunctions(machine: Machine): void {
-  let io = FIRST_BAR_PORT;
-  let memory = END_OF_PCI_MEMORY;
-  for (const each of pciParts(machine)) {
-    const { function: fn } = each;
+  const functions = pciParts(machine).sort((one, other) => devfnOf(one) - devfnOf(other));
+  const places = placesOfBars(functions.flatMap(({ function: { bars } }) => bars));
+  for (const each of functions) {
     const devfn = devfnOf(each);
-    for (const bar of fn.bars) {
-      if (bar.space === 'io') io = Math.ceil(io / bar.size) * bar.size;
-      else memory = Math.floor((memory - bar.size) / bar.size) * bar.size;
-      writeConfig(machine, devfn, PCI.bar0 + 4 * bar.index, 4, bar.space === 'io' ? io : memory);
-      if (bar.width === 64) writeConfig(machine, devfn, PCI.bar0 + 4 * bar.index + 4, 4, 0);
-      if (bar.space === 'io') io += bar.size;
+    for (const bar of each.function.bars) {
+      const register = bar.index === ROM_BAR ? PCI.rom : PCI.bar0 + 4 * bar.index;
+      writeConfig(machine, devfn, register, 4, places.get(bar)!);
+      if (bar.width === 64) writeConfig(machine, devfn, register + 4, 4, 0);
     }
     if (pinOf(each) !== 0) writeConfigByte(machine, devfn, PCI.interruptLine, lineOf(each));
     writeConfig(machine, devfn, PCI.command, 2, COMMAND.io | COMMAND.memory | COMMAND.serr);
@@ -100,8 +98,7 @@ function out(machine: Machine, port: number, size: number, value: number): void 
 }
 
 const BIOS_SEGMENT = 0xf0000;
-const FIRST_BAR_PORT = 0xc000;
-const END_OF_PCI_MEMORY = 0xfec00000;
+const ROM_BAR = 6;
 const FACS_WAKING_VECTOR = 12;
 const CMOS_INDEX = 0x70;
 const CMOS_DATA = 0x71;

@@ -1,0 +1,142 @@
+import type { PropertyValue } from '../../devices/properties.ts';
+import { capabilityOf } from '../../devices/pci/index.ts';
+import { VIRTIO_PROPERTIES } from '../../devices/virtio/index.ts';
+import type { GuestView } from '../../machine/guest-view.ts';
+import type { PartConfig } from '../../vmm/config.ts';
+import { driverOf } from '../../vmm/models.ts';
+import { hex } from './interrupt-words.ts';
+import { type FunctionSeen, functionsOf, isVirtio } from './parts.ts';
+import { barRange, pciSeen, type PciSeen } from './pci.ts';
+import { className } from './pci-classes.ts';
+import { viewOf } from './view.ts';
+
+/** A device with the buses it has, as QEMU's `qdev` nests them. */
+interface DeviceSeen {
+  readonly driver: string;
+  /** Its properties that this machine has, as QEMU's monitor prints them. */
+  readonly properties: readonly string[];
+  readonly pci: PciSeen | undefined;
+  readonly buses: readonly BusSeen[];
+}
+
+interface BusSeen {
+  readonly name: string;
+  readonly type: string;
+  /** The one made last comes first. */
+  readonly devices: readonly DeviceSeen[];
+}
+
+const partsOn = ({ machine }: GuestView, bus: string): PartConfig[] =>
+  machine.state.config.parts.filter(({ model }) => driverOf(model).bus === bus).reverse();
+
+function treeSeen(view: GuestView): BusSeen {
+  const functions = functionsOf(view);
+  const ofPart = (part: PartConfig): DeviceSeen => {
+    const seen = functions.find((each) => each.part === part);
+    return seen === undefined ? plainDevice(view, part) : pciDevice(view, seen);
+  };
+  const root = { name: 'pci.0', type: 'PCI', devices: partsOn(view, 'PCI').map(ofPart) };
+  const host = { driver: 'i440FX-pcihost', properties: [], pci: undefined, buses: [root] };
+  return { name: 'main-system-bus', type: 'System', devices: [...partsOn(view, 'System').map(ofPart), host] };
+}
+
+const plainDevice = (view: GuestView, part: PartConfig): DeviceSeen => ({
+  driver: driverOf(part.model).name,
+  properties: propertiesText(part, givenTo(view, part)),
+  pci: undefined,
+  buses: [],
+});
+
+/** What a device of `-device` was given, by the number in its name. */
+function givenTo({ machine }: GuestView, { name }: PartConfig): Readonly<Record<string, PropertyValue>> {
+  const index = /#(\d+)$/.exec(name)?.[1];
+  return index === undefined ? {} : (machine.state.config.devices[Number(index)]?.properties ?? {});
+}
+
+/** Properties of a virtio device that are not its function's. */
+const OF_THE_DEVICE: ReadonlySet<string> = new Set(['event_idx', 'indirect_desc']);
+
+const isOfFunction = (name: string): boolean => Object.hasOwn(VIRTIO_PROPERTIES, name) && !OF_THE_DEVICE.has(name);
+
+function pciDevice(view: GuestView, seen: FunctionSeen): DeviceSeen {
+  const { part, pci, driver } = seen;
+  const { vectors } = capabilityOf(pci.capabilities ?? [], 'msix') ?? {};
+  const setup = part.pci!.setup as Readonly<Record<string, PropertyValue>>;
+  const values = { ...setup, ...(vectors === undefined ? {} : { vectors }) };
+  const isDevice = isVirtio(seen);
+  const address = `addr = ${hex(part.pci!.slot, 2)}.${part.pci!.function}`;
+  const own = propertiesText(part, values, isDevice ? isOfFunction : undefined);
+  const inner = isDevice
+    ? [
+        virtioBus(
+          seen,
+          propertiesText(part, values, (name) => !isOfFunction(name)),
+        ),
+      ]
+    : [];
+  const isa = driver === 'PIIX3' ? [{ name: 'isa.0', type: 'ISA', devices: isaDevices(view) }] : [];
+  return { driver, properties: [...own, address], pci: pciSeen(seen), buses: [...inner, ...isa] };
+}
+
+const isaDevices = (view: GuestView): DeviceSeen[] => partsOn(view, 'ISA').map((part) => plainDevice(view, part));
+
+function virtioBus({ driver }: FunctionSeen, properties: readonly string[]): BusSeen {
+  const device = { driver: driver.replace(/-pci$/, '-device'), properties, pci: undefined, buses: [] };
+  return { name: 'virtio-bus', type: 'virtio-pci-bus', devices: [device] };
+}
+
+/** Of a device of `-device` each of its properties, given or not. */
+function propertiesText(
+  { model }: PartConfig,
+  values: Readonly<Record<string, PropertyValue>>,
+  isMeant: (name: string) => boolean = () => true,
+): string[] {
+  const { properties = {} } = driverOf(model);
+  return Object.entries(properties).flatMap(([name, property]) =>
+    isMeant(name) ? [`${name} = ${valueText(name, values[name] ?? property.default)}`] : [],
+  );
+}
+
+/** Sizes have their unit, and one switch could be left to QEMU. */
+function valueText(name: string, value: PropertyValue): string {
+  if (name === 'disable-legacy') return value === true ? '"on"' : '"off"';
+  if (typeof value === 'boolean') return String(value);
+  if (typeof value === 'string') return `"${value}"`;
+  return /_block_size$/.test(name) ? `${value} (${sizeText(value)})` : `${value} (0x${value.toString(16)})`;
+}
+
+const KIB = 1024;
+const sizeText = (bytes: number): string => (bytes < KIB ? `${bytes} B` : `${bytes / KIB} KiB`);
+
+/** As QEMU's monitor prints it for `info qtree`. */
+function busText({ name, type, devices }: BusSeen): string[] {
+  return [`bus: ${name}`, `  type ${type}`, ...devices.flatMap((each) => deviceText(each).map((line) => `  ${line}`))];
+}
+
+function deviceText({ driver, properties, pci, buses }: DeviceSeen): string[] {
+  const lines = [...properties, ...(pci === undefined ? [] : pciText(pci)), ...buses.flatMap(busText)];
+  return [`dev: ${driver}, id ""`, ...lines.map((line) => `  ${line}`)];
+}
+
+function pciText(seen: PciSeen): string[] {
+  const { slot, function: fn, vendor, device, subsystemVendor, subsystem, classCode, bars } = seen;
+  const what = className(classCode) ?? `Class ${hex(classCode, 4)}`;
+  const ids = `${hex(vendor, 4)}:${hex(device, 4)} (sub ${hex(subsystemVendor, 4)}:${hex(subsystem, 4)})`;
+  return [
+    `class ${what}, addr 00:${hex(slot, 2)}.${fn}, pci id ${ids}`,
+    ...[...bars]
+      .sort((one, other) => one.index - other.index)
+      .map((bar) => {
+        const [first, last] = barRange(bar).map((each) => `0x${each.toString(16)}`);
+        return `bar ${bar.index}: ${bar.space === 'io' ? 'i/o' : 'mem'} at ${first} [${last}]`;
+      }),
+  ];
+}
+
+export const DEVICE_TREE = viewOf({
+  usage: 'qtree',
+  help: 'devices on their buses, with their properties',
+  also: ['info qtree'],
+  look: ({ view }): BusSeen => treeSeen(view),
+  print: (root) => busText(root).join('\n'),
+});
