@@ -4,7 +4,16 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSyn
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { type CpioEntry, cpioArchive } from './cpio.ts';
-import { FOLDER, identity, Missing, output, packageBehind, requireApt, unpack, useListsThatKnow } from './guests/apt.ts';
+import {
+  FOLDER,
+  identity,
+  Missing,
+  output,
+  packageBehind,
+  requireApt,
+  unpack,
+  useListsThatKnow,
+} from './guests/apt.ts';
 import { makeDisks } from './guests/disk.ts';
 
 const TREE = join(FOLDER, 'tree');

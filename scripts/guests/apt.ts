@@ -6,14 +6,15 @@ import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 
 /** Where guests go. */
-export const FOLDER = process.env['RETROVISOR_GUESTS'] ?? join(dirname(fileURLToPath(import.meta.url)), '../../.guests');
+export const FOLDER =
+  process.env['RETROVISOR_GUESTS'] ?? join(dirname(fileURLToPath(import.meta.url)), '../../.guests');
 
 const PACKAGES = join(FOLDER, 'packages');
 
 /** What the machine lacks: one sentence for the person who asked. */
 export class Missing extends Error {}
 
-/** apt with lists of its own, so that neither root nor an earlier \`apt-get update\` is needed. */
+/** apt with lists of its own, so that neither root nor an earlier `apt-get update` is needed. */
 const PRIVATE_LISTS = [`Dir::State::lists=${FOLDER}/apt/lists`, `Dir::Cache=${FOLDER}/apt/cache`].flatMap((option) => [
   '-o',
   option,

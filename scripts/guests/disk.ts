@@ -3,7 +3,6 @@ import {
   copyFileSync,
   ftruncateSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readFileSync,
   renameSync,
@@ -12,7 +11,6 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { download, FOLDER, identity, versionOf } from './apt.ts';
 import { bootTrack, FIRST_PARTITION } from './boot-record.ts';
@@ -71,23 +69,28 @@ function makePackages(folder: string, programs: Programs, packages: readonly str
   makeExt4(programs, system, files, entries);
 }
 
-/** \`npm run guests -- disk\`: the images, and what is in them (disk.json). */
+/** `npm run guests -- disk`: the images, and what is in them (disk.json). */
 export async function makeDisks(): Promise<void> {
-  const folder = mkdtempSync(join(FOLDER, 'making-disk-'));
-  try {
-    console.log('Installing Debian 12 from its packages (a minute or two) ...');
-    const installed = installDebian(folder);
-    const programs = new Programs(installed.tree, TIME);
-    console.log('Making its disk ...');
-    makeDebian(folder, programs, installed);
-    const hello = download('hello');
-    makePackages(folder, programs, [hello]);
-    for (const image of [DEBIAN, PACKAGES]) renameSync(join(folder, image), join(FOLDER, image));
-    const files = [await identity(DEBIAN), await identity(PACKAGES)];
-    const contents = { packages: installed.packages, toInstall: { hello: versionOf(hello) }, files };
-    writeFileSync(join(FOLDER, 'disk.json'), `${JSON.stringify(contents, undefined, 2)}\n`);
-    rmSync(folder, { recursive: true, force: true });
-  } finally {
-    // What mmdebstrap said stays when it failed.
-  }
+  // What is left of a try that failed goes with the next.
+  const folder = join(FOLDER, 'making-disk');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
+  console.log('Installing Debian 12 from its packages (a minute or two) ...');
+  const installed = installDebian(folder);
+  const programs = new Programs(installed.tree, TIME);
+  console.log('Making its disk ...');
+  makeDebian(folder, programs, installed);
+  const hello = download('hello');
+  makePackages(folder, programs, [hello]);
+  for (const image of [DEBIAN, PACKAGES]) renameSync(join(folder, image), join(FOLDER, image));
+  rmSync(folder, { recursive: true, force: true });
+  const files = [await identity(DEBIAN), await identity(PACKAGES)];
+  const contents = { packages: installed.packages, toInstall: { hello: versionOf(hello) }, files };
+  writeFileSync(join(FOLDER, 'disk.json'), `${JSON.stringify(contents, undefined, 2)}\n`);
+  const megabytes = statSync(join(FOLDER, DEBIAN)).blocks / 2048;
+  console.log(`In .guests/: ${DEBIAN} (${Math.round(megabytes)} MB of ${DEBIAN_SIZE / MIB}), ${PACKAGES}. Try:`);
+  console.log(
+    '  npx retrovisor run -bios .guests/bios-256k.bin -m 512 -nodefaults -serial mon:stdio ' +
+      `-drive file=.guests/${DEBIAN},format=raw,if=virtio`,
+  );
 }

@@ -16,7 +16,7 @@ export class Programs {
     return join(this.#tree, name);
   }
 
-  /** What it says on standard error; it may read \`input\`. */
+  /** What it says on standard error; it may read `input`. */
   run(program: string, args: readonly string[], input = ''): string {
     const libraries = this.path('usr/lib/x86_64-linux-gnu');
     const loader = join(libraries, 'ld-linux-x86-64.so.2');
@@ -43,7 +43,7 @@ export interface FileSystem {
 
 /**
  * An ext4 of what a folder holds. mke2fs takes names in order of the alphabet, but owners, and when an inode was
- * changed, from the machine it runs on: those are set afterwards, to what \`entries\` say.
+ * changed, from the machine it runs on: those are set afterwards, to what `entries` say.
  */
 export function makeExt4(programs: Programs, system: FileSystem, folder: string, entries: readonly Entry[]): void {
   const { image, offset, size, uuid, label } = system;

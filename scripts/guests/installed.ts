@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isHere, Missing, unpack } from './apt.ts';
 
@@ -12,9 +12,18 @@ export const ROOT_UUID = 'b00c1200-52e7-4051-a5e0-000000000001';
 /** Who the machine is: systemd draws one at random where there is none. */
 const MACHINE_ID = 'b00c120052e74051a5e0000000000000';
 
-const PACKAGES = ['systemd-sysv', 'udev', 'kmod', 'login', 'linux-image-cloud-amd64', 'grub-pc-bin', 'pciutils'];
+const PACKAGES = [
+  'systemd-sysv',
+  'dbus',
+  'udev',
+  'kmod',
+  'login',
+  'linux-image-cloud-amd64',
+  'grub-pc-bin',
+  'pciutils',
+];
 
-/** What a tree of files does not need to be understood; packages put in later leave it out as well. */
+/** Nobody reads manuals there; packages put in later leave theirs out as well. */
 const LEFT_OUT = [
   'path-exclude=/usr/share/man/*',
   'path-exclude=/usr/share/locale/*',
@@ -68,7 +77,8 @@ export interface Entry {
   readonly time: number;
 }
 
-const UNSHARE = "Without root it needs `newuidmap` (Debian: apt-get install uidmap) and a line of yours in /etc/subuid.";
+const UNSHARE =
+  'Without root it needs `newuidmap` (Debian: apt-get install uidmap) and a line of yours in /etc/subuid.';
 
 function requirePrograms(): void {
   const needed = ['perl', 'python3', 'tar'].filter((program) => !isHere(program));
@@ -111,7 +121,7 @@ function mmdebstrap(folder: string, archive: string): void {
 
 const LINE = /^([-dlhcbps])\S{9}\S? +(\d+)\/(\d+) +\S+ (\S+ \S+) \.(\/.*)$/;
 
-/** What an archive holds: \`tar -tv --full-time --numeric-owner\`, in UTC. */
+/** What an archive holds: `tar -tv --full-time --numeric-owner`, in UTC. */
 export function entriesOf(listing: string): Entry[] {
   return listing
     .trimEnd()
