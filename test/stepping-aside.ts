@@ -51,6 +51,7 @@ export function stepAside(...asides: readonly Aside[]): never {
 const PACKAGES: Readonly<Record<string, string>> = {
   addr2line: 'binutils',
   chromium: 'chromium',
+  e2fsck: 'e2fsprogs',
   gcc: 'gcc libc6-dev',
   gdb: 'gdb',
   iasl: 'acpica-tools',
@@ -66,6 +67,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 
 /** How a tool is asked whether it works here: its version, unless a better question is known. */
 const QUESTIONS: Readonly<Record<string, readonly string[]>> = {
+  e2fsck: ['-V'],
   iasl: ['-v'],
   // Its version says nothing about whether it gets a terminal: a root without /dev/pts has none.
   script: ['-qec', 'true', '/dev/null'],
