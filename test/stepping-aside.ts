@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { TestRunner } from 'vitest';
 
 /** Something this machine lacks or does otherwise, for which a test, or a part of one, steps aside. */
@@ -88,6 +89,17 @@ function ask(name: string): Aside | undefined {
 export function tool(name: string): Aside | undefined {
   if (!asked.has(name)) asked.set(name, ask(name));
   return asked.get(name);
+}
+
+/** What is missing without the package that opens pseudo terminals; undefined when it is here. */
+export function noPseudoTerminals(): Aside | undefined {
+  try {
+    createRequire(import.meta.url)('node-pty');
+    return undefined;
+  } catch {
+    const why = 'It is not installed, or does not load here (npm install --no-save node-pty@1.1.0).';
+    return { what: 'node-pty', why, kind: 'tool' };
+  }
 }
 
 /** What tools print in their own language would not be what tests look for. */

@@ -48,7 +48,8 @@ function bundled(folder: string): string {
   copyFileSync(join(ROOT, 'package.json'), join(home, 'package.json'));
   copyFileSync(join(ROOT, 'guests/tour/tour.elf'), join(home, 'guests/tour/tour.elf'));
   symlinkSync(join(ROOT, 'node_modules'), join(home, 'node_modules'));
-  const banner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+  const banner =
+    "import { createRequire as requireAt } from 'node:module'; const require = requireAt(import.meta.url);";
   buildSync({
     entryPoints: [join(ROOT, 'src/cli/main.ts')],
     outfile: join(home, 'dist/cli/main.js'),

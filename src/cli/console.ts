@@ -5,7 +5,7 @@ import type { Session, SessionEnd, SessionPause } from '../runs/underway/session
 import { GUEST_FAILED } from '../reducers/run.ts';
 import { statusOf, type Terminal } from '../host/terminal.ts';
 import { Feed } from './feed.ts';
-import type { Peer } from '../host/socket.ts';
+import type { Peer } from '../host/peer.ts';
 import { complain } from '../host/output.ts';
 import { ESCAPE_HELP, escapeAtStart, keyMeanings } from './escape.ts';
 import { answerMonitor } from './monitor.ts';

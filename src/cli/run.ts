@@ -7,11 +7,12 @@ import type { OutputTo } from '../runs/underway/printed.ts';
 import type { Session, SessionEnd } from '../runs/underway/session.ts';
 import { complain, printText } from '../host/output.ts';
 import { BrokenPipe, openTerminal, statusOf, type Terminal } from '../host/terminal.ts';
-import { openPeer } from '../host/socket.ts';
+import { openPseudoTerminal } from '../host/pseudo-terminal.ts';
+import { openSocket } from '../host/socket.ts';
 import { type PeerAt, runConsole } from './console.ts';
 import type { GdbServer } from '../gdb/server.ts';
 import { closingLine, openingLine } from './run-lines.ts';
-import type { CharacterBackend, CharacterDevice, RunOptions, SocketBackend } from '../runs/machine/run-options.ts';
+import type { CharacterBackend, CharacterDevice, PeerBackend, RunOptions } from '../runs/machine/run-options.ts';
 import { typist } from '../runs/underway/typist.ts';
 
 /** `retrovisor run`: boot a guest with its console here. Resolves to the process status. */
@@ -34,11 +35,16 @@ function warn(warnings: readonly string[]): void {
 async function runWith(options: RunOptions): Promise<number> {
   const person = ports(options).find(({ backend }) => backend.to === 'stdio');
   const terminal = openTerminal(person !== undefined);
+  // What listens, waits for signals or looks now and then would keep a process whose run did not come about.
+  const opened: { close(): void }[] = [terminal];
   const script = typist(options.typed);
-  const peers = await peersOf(options, terminal.rouse);
-  const outputs = outputsOf(options, { terminal, peers }, (bytes) => script.hear(bytes));
   const monitor = person?.backend.to === 'stdio' && person.backend.monitor;
   try {
+    const peers: Peers = new Map();
+    opened.push({ close: () => peers.forEach(({ peer }) => peer.close()) });
+    await openPeers(options, peers, terminal.rouse);
+    const outputs = outputsOf(options, { terminal, peers }, (bytes) => script.hear(bytes));
+    opened.push(outputs);
     const session = openSession(NODE, options, outputs.to);
     warn(session.warnings);
     if (!options.quiet) complain(openingLine(options, { interactive: terminal.interactive, monitor }));
@@ -54,9 +60,7 @@ async function runWith(options: RunOptions): Promise<number> {
       }),
     );
   } finally {
-    for (const { peer } of peers.values()) peer.close();
-    outputs.close();
-    terminal.close();
+    for (const each of opened.reverse()) each.close();
   }
 }
 
@@ -98,19 +102,20 @@ const ports = ({
   ...characters.flatMap(({ dev: at, backend, hears }) => (hears ? [{ at, backend }] : [])),
 ];
 
-type Peers = ReadonlyMap<SocketBackend, PeerAt>;
+/** Whoever stands at the other end of a backend. */
+type Peers = Map<PeerBackend, PeerAt>;
 
-/** Open the sockets that serial lines and devices are joined to. */
-async function peersOf({ serial, characters }: RunOptions, rouse: () => void): Promise<Peers> {
+/** Open the sockets and pseudo terminals that serial lines and devices are joined to. */
+async function openPeers({ serial, characters }: RunOptions, peers: Peers, rouse: () => void): Promise<void> {
   const joined = [...serial.map((backend, at) => ({ at, backend })), ...characters.map(toPort)];
-  const peers = new Map<SocketBackend, PeerAt>();
   for (const { at, backend } of joined) {
-    if (backend.to !== 'socket' || peers.has(backend)) continue;
-    const peer = await openPeer(backend, rouse);
-    peers.set(backend, { at, peer, waits: backend.waits });
-    if (backend.server) complain(`A console can come to ${peer.where}.`);
+    if ((backend.to !== 'socket' && backend.to !== 'pty') || peers.has(backend)) continue;
+    const peer = backend.to === 'pty' ? openPseudoTerminal(backend.label, rouse) : await openSocket(backend, rouse);
+    peers.set(backend, { at, peer, waits: backend.to === 'socket' && backend.waits });
+    // QEMU's words, and where QEMU says them: scripts look for them.
+    if (backend.to === 'pty') printText(`char device redirected to ${peer.where} (label ${backend.label})\n`);
+    else if (backend.server) complain(`A console can come to ${peer.where}.`);
   }
-  return peers;
 }
 
 const toPort = ({ dev: at, backend }: CharacterDevice) => ({ at, backend });
@@ -118,14 +123,14 @@ const toPort = ({ dev: at, backend }: CharacterDevice) => ({ at, backend });
 /** Open what the serial lines and devices write to. The script hears line 0, or where there is none the devices. */
 function outputsOf(
   options: RunOptions,
-  { terminal, peers }: { readonly terminal: Terminal; readonly peers: Peers },
+  { terminal, peers }: { readonly terminal: Terminal; readonly peers: ReadonlyMap<PeerBackend, PeerAt> },
   hear: (bytes: Uint8Array) => void,
 ): { readonly to: OutputTo; close(): void } {
   const files: number[] = [];
   const writer = (backend: CharacterBackend): ((bytes: Uint8Array) => void) => {
     if (backend.to === 'none') return () => undefined;
     if (backend.to === 'stdio') return (bytes) => terminal.write(bytes);
-    if (backend.to === 'socket') return (bytes) => peers.get(backend)?.peer.write(bytes);
+    if (backend.to === 'socket' || backend.to === 'pty') return (bytes) => peers.get(backend)?.peer.write(bytes);
     const file = openForWriting(backend.path);
     files.push(file);
     return (bytes) => writeWhole(file, bytes, backend.path);

@@ -105,6 +105,8 @@ export interface Effects {
    * on. One that is masked waits. False: neither is on, so the pin `intx` is to be driven instead.
    */
   msi(vector: number): boolean;
+  /** Bytes of a stream of chance, which go on record. */
+  random(stream: string, length: number): Uint8Array;
   /** Put bytes on record that the device keeps, like those it read by DMA: `sim:device_data` of its reducer's facts. */
   keep(offset: number, bytes: Uint8Array): void;
   /** Reset the machine, once the access under way is over. */
@@ -170,7 +172,7 @@ export interface Region {
 
 /** A write that becomes a signal. */
 export interface EventfdWrite {
-  /** Which of the device's signals it is: a queue's number. */
+  /** Which of the device's signals it is: a queue's number. Several writes may be the same. */
   readonly id: number;
   /** By its place in `regions`. */
   readonly region: number;
@@ -179,6 +181,8 @@ export interface EventfdWrite {
   readonly size: 0 | 1 | 2 | 4 | 8;
   /** Only this value; `undefined`: any. */
   readonly match: number | undefined;
+  /** It is signalled once as soon as it is there: for what was asked before. */
+  readonly isPrimed?: boolean;
 }
 
 /**

@@ -68,6 +68,11 @@ export const SIM_EVENTS = {
   'sim:idle_warped': fact({ from: 'u', to: 'u' }, (e) => `from ${e.from} to ${e.to} ns`),
   /** Chance that was drawn. Its tick is that of the instruction that asked. */
   'sim:random_drawn': fact({ stream: 'text', value: 'u64' }, (e) => `${e.stream} 0x${hex(e.value)}`),
+  /** Chance for a device, as bytes: four of each number of the stream. */
+  'sim:entropy_drawn': fact(
+    { dev: 'text', stream: 'text', bytes: 'bytes' },
+    (e) => `dev ${e.dev} ${e.stream} ${e.bytes.length} bytes`,
+  ),
   'sim:guest_pt_write': fact(
     { vcpu_id: 'u', gpa: 'u', old: 'u64', new: 'u64' },
     (e) => `vcpu ${e.vcpu_id} gpa 0x${hex(e.gpa)} old 0x${hex(e.old)} new 0x${hex(e.new)}`,

@@ -15,12 +15,15 @@ interface OfElement extends OfQueue {
 const queueOf = (e: OfQueue): string => `vdev ${e.dev} vq ${e.queue}`;
 const elementOf = (e: OfElement): string => `${queueOf(e)} elem ${e.elem}`;
 
-/** What virtio devices do: QEMU's trace events (names of 7.2, pointers as names and numbers), and what it does not trace. */
+/** What virtio devices do: QEMU's trace events (7.2, pointers as names and numbers), and what it does not trace. */
 export const VIRTIO_EVENTS = {
   virtio_set_status: fact({ dev: 'text', val: 'u' }, (e) => `vdev ${e.dev} val ${e.val}`),
   /** A driver's notification has come to the device. */
   virtio_queue_notify: fact({ dev: 'text', n: 'u' }, (e) => `vdev ${e.dev} n ${e.n} vq ${e.n}`),
-  /** A chain of descriptors is the device's. segments: guest-physical address and length of each, 12 bytes, readable ones first. */
+  /**
+   * A chain of descriptors is the device's. segments: guest-physical address and length of each, 12 bytes, those it
+   * may read first.
+   */
   virtqueue_pop: fact(
     { ...OF_ELEMENT, head: 'u', in_num: 'u', out_num: 'u', segments: 'bytes' },
     (e) => `${elementOf(e)} in_num ${e.in_num} out_num ${e.out_num} head ${e.head}`,
@@ -43,8 +46,6 @@ export const VIRTIO_EVENTS = {
   'sim:virtio_reset': fact({ dev: 'text' }, (e) => `vdev ${e.dev}`),
   /** A driver did what none may do: nothing goes on until it resets the device. queue -1: of no queue. */
   'sim:virtio_error': fact({ dev: 'text', queue: 'i', why: 'text' }, (e) => `vdev ${e.dev} vq ${e.queue} ${e.why}`),
-  /** The configuration changed, and the driver is told. */
-  'sim:virtio_config_changed': fact({ dev: 'text' }, (e) => `vdev ${e.dev}`),
   /** What a driver reaches through the window in configuration space: dir is 'read' or 'write'. */
   'sim:virtio_window': fact(
     { dev: 'text', dir: 'text', region: 'u', offset: 'u', size: 'u', value: 'u' },

@@ -2,31 +2,15 @@ import { existsSync, lstatSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Problem } from '../base/problem.ts';
 import type { SocketBackend } from '../runs/machine/run-options.ts';
+import { MOST_KEPT, type Peer } from './peer.ts';
 import { TELNET_GREETING, telnetInput, telnetOutput } from './telnet.ts';
-
-/** Whoever is at the other end of a socket: one at a time, and perhaps nobody. */
-export interface Peer {
-  /** Where it can be reached, or is. */
-  readonly where: string;
-  readonly isHere: boolean;
-  /** It reads more slowly than the guest prints. */
-  readonly isBehind: boolean;
-  /** Bytes since the last call. What is not taken is not read further. */
-  take(): Uint8Array[];
-  /** What is said to nobody is lost, as on a line without a terminal. */
-  write(bytes: Uint8Array): void;
-  close(): void;
-}
-
-/** Bytes kept for a peer that reads slowly, and of one that writes fast. */
-const MOST_KEPT = 1 << 16;
 
 type Address = SocketBackend['address'];
 
 const named = (address: Address): string => ('path' in address ? address.path : `${address.host}:${address.port}`);
 
 /** Open a socket as a backend asks: listening, or connected. `rouse` is called when there is something to do. */
-export async function openPeer(backend: SocketBackend, rouse: () => void): Promise<Peer> {
+export async function openSocket(backend: SocketBackend, rouse: () => void): Promise<Peer> {
   const joined = new Joined(backend.telnet, rouse);
   if (backend.server) await joined.listen(backend.address);
   else await joined.connect(backend.address);

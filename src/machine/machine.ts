@@ -127,6 +127,15 @@ function drawForGuest(context: MachineContext, ticks: number): bigint {
   return value;
 }
 
+/** What the next numbers of a stream are as bytes, little-endian. */
+function chanceBytes(context: MachineContext, stream: string, length: number): Uint8Array {
+  const drawn = drawnOf(context, stream);
+  const numbers = Int32Array.from({ length: Math.ceil(length / 4) }, (_, at) =>
+    chanceOf(context, stream, drawn + at + 1),
+  );
+  return new Uint8Array(numbers.buffer).subarray(0, length);
+}
+
 function tellTableWrite(context: MachineContext, { vcpu, ticks, gpa, old, new: written }: TableWrite): void {
   const origin = context.processor.running ?? originOf(context, MAIN_LOOP);
   origin.raise({ kind: 'sim:guest_pt_write', vcpu_id: vcpu, gpa, old, new: written }, context.ticks + ticks);
@@ -163,6 +172,7 @@ function vmmHost(context: MachineContext): VmmHost {
       return context.state.schedule.ended !== undefined;
     },
     now: () => now(context),
+    chance: (stream, length) => chanceBytes(context, stream, length),
     memoryFor: (origin) => context.processor.from(origin),
     payload: (sha256) => (context.parts.payloads ?? NO_PAYLOADS).payload(sha256),
   };

@@ -14,13 +14,14 @@ export function chardevs(values: readonly string[]): Chardevs {
     const id = value.properties.get('id');
     if (id === undefined || id === '') throw new UsageProblem(`-chardev ${text}: give it a name with id=NAME.`);
     if (byId.has(id)) throw new UsageProblem(`-chardev ${text}: there already is one with id=${id}.`);
-    byId.set(id, backendNamed(value, text));
+    byId.set(id, backendNamed(value, text, id));
   }
   return byId;
 }
 
-function backendNamed(value: CommaValue, text: string): CharacterBackend {
+function backendNamed(value: CommaValue, text: string, id: string): CharacterBackend {
   if (value.name === 'socket') return socketChardev(text, value);
+  if (value.name === 'pty') return ptyChardev(value, id);
   refuseOthers('-chardev', value, ['id', 'path', 'mux', 'signal']);
   switch (value.name) {
     case 'null':
@@ -34,25 +35,31 @@ function backendNamed(value: CommaValue, text: string): CharacterBackend {
     }
     default:
       throw new UsageProblem(
-        `-chardev ${text}: backend '${value.name}' is not supported. Use stdio, file, socket or null.`,
+        `-chardev ${text}: backend '${value.name}' is not supported. Use stdio, file, socket, pty or null.`,
       );
   }
 }
 
-/** How one comes to a pseudo terminal all the same. */
-const PTY = 'Give unix:PATH,server=on and join one with `socat PTY,link=tty UNIX-CONNECT:PATH`.';
+function ptyChardev(value: CommaValue, id: string): CharacterBackend {
+  refuseOthers('-chardev pty', value, ['id']);
+  return { to: 'pty', label: id };
+}
 
-/** What `-serial VALUE` or `-debugcon VALUE` names. */
-export function characterBackend(option: string, text: string, byId: Chardevs): CharacterBackend {
+/** What `-serial VALUE` or `-debugcon VALUE` names; `label` is what QEMU calls a backend that has no id. */
+export function characterBackend(
+  { option, label }: { readonly option: string; readonly label: string },
+  text: string,
+  byId: Chardevs,
+): CharacterBackend {
   if (text === 'none' || text === 'null') return { to: 'none' };
   if (text === 'stdio') return { to: 'stdio', monitor: false };
+  if (text === 'pty') return { to: 'pty', label };
   if (text === 'mon:stdio') return { to: 'stdio', monitor: true };
   if (text.startsWith('file:') && text.length > 5) return { to: 'file', path: text.slice(5) };
   if (text.startsWith('chardev:')) return chardevById(option, text.slice(8), byId);
   const socket = socketBackend(option, text);
   if (socket !== undefined) return socket;
-  if (text === 'pty') throw new UsageProblem(`${option} pty: Node opens no pseudo terminals. ${PTY}`);
-  const known = 'none, stdio, mon:stdio, file:PATH, unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT or chardev:ID';
+  const known = 'none, stdio, mon:stdio, file:PATH, pty, unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT or chardev:ID';
   throw new UsageProblem(`${option} ${text}: not supported. Use ${known}.`);
 }
 

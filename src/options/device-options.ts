@@ -35,7 +35,8 @@ export function addDebugcon({ devices, characters }: Devices, text: string, byId
   if (devices.some((each) => each.driver === DEBUGCON)) {
     throw new UsageProblem('Give -debugcon or -device isa-debugcon, not both.');
   }
-  characters.push(characterDevice(driver, devices.length, characterBackend('-debugcon', text, byId)));
+  const backend = characterBackend({ option: '-debugcon', label: 'debugcon' }, text, byId);
+  characters.push(characterDevice(driver, devices.length, backend));
   devices.push({ driver: DEBUGCON, properties: {} });
 }
 

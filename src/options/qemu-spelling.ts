@@ -19,13 +19,13 @@ export const QEMU_OPTIONS: Readonly<Record<string, Spelling>> = {
   'option-rom': valued('option ROM for the firmware to start, like kvmvapic.bin'),
   smp: valued('number of processors, 1 to 4'),
   serial: valued(
-    'none, stdio, mon:stdio, file:PATH, chardev:ID, unix:PATH, tcp:HOST:PORT or telnet:HOST:PORT, with ,server=on; ' +
-      'again for the next line (default mon:stdio)',
+    'none, stdio, mon:stdio, file:PATH, pty, chardev:ID, unix:PATH, tcp:HOST:PORT or telnet:HOST:PORT, with ' +
+      ',server=on; again for the next line (default mon:stdio)',
   ),
   chardev: valued(
-    'stdio,id=ID | file,id=ID,path=PATH | socket,id=ID,path=PATH|port=PORT,server=on,wait=off | null,id=ID',
+    'stdio,id=ID | file,id=ID,path=PATH | socket,id=ID,path=PATH|port=PORT,server=on,wait=off | pty,id=ID | null,id=ID',
   ),
-  debugcon: valued('stdio, file:PATH or chardev:ID: the debug port 0xe9'),
+  debugcon: valued('stdio, file:PATH, pty or chardev:ID: the debug port 0xe9'),
   device: valued('DRIVER,PROPERTY=VALUE...: `-device help` lists drivers, `-device DRIVER,help` properties'),
   drive: valued(
     'file=PATH,if=virtio|none,format=raw,id=ID,readonly=on|off,cache=MODE,serial=TEXT...: a disk. What the guest ' +

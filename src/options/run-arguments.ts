@@ -252,7 +252,9 @@ function serialLines(raw: RawOptions, byId: Chardevs): CharacterBackend[] {
   if (serial.length > MOST.serialLines) throw new UsageProblem(`-serial: the machine has ${MOST.serialLines} lines.`);
   // A line of `none` is no line: QEMU 7.2 does not even count it.
   const asked = serial.filter((text) => text !== 'none');
-  if (serial.length > 0) return asked.map((text) => characterBackend('-serial', text, byId));
+  if (serial.length > 0) {
+    return asked.map((text, line) => characterBackend({ option: '-serial', label: `serial${line}` }, text, byId));
+  }
   return raw.nodefaults ? [] : [{ to: 'stdio', monitor: true }];
 }
 

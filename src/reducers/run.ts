@@ -33,8 +33,17 @@ export function warped({ clock }: State, { from, to }: EventOf<'sim:idle_warped'
 }
 
 /** sim:random_drawn: 64 bits are two numbers of the stream. */
-export function drawn({ chance }: State, { stream }: EventOf<'sim:random_drawn'>): void {
-  putNamed(chance.draws, stream, (Object.hasOwn(chance.draws, stream) ? chance.draws[stream]! : 0) + 2);
+export function drawn(state: State, { stream }: EventOf<'sim:random_drawn'>): void {
+  draw(state, stream, 2);
+}
+
+/** sim:entropy_drawn. */
+export function entropyDrawn(state: State, { stream, bytes }: EventOf<'sim:entropy_drawn'>): void {
+  draw(state, stream, Math.ceil(bytes.length / 4));
+}
+
+function draw({ chance }: State, stream: string, numbers: number): void {
+  putNamed(chance.draws, stream, (Object.hasOwn(chance.draws, stream) ? chance.draws[stream]! : 0) + numbers);
 }
 
 const PAGE = 4096;

@@ -25,6 +25,8 @@ export interface VmmHost extends PayloadSource {
   readonly hasEnded: boolean;
   /** Virtual nanoseconds since power-on. */
   now(): Ns;
+  /** The next bytes of a named stream of chance. They are drawn when a fact says so. */
+  chance(stream: string, length: number): Uint8Array;
   /** Memory, whose answers are facts of this origin. */
   memoryFor(origin: Origin): HostMemory;
 }

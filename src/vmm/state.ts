@@ -20,7 +20,8 @@ export interface BoundEventfd {
   readonly dev: string;
   readonly id: number;
   readonly thread: Source;
-  readonly place: EventfdPlace | undefined;
+  /** Writes it stands for; none: it is kept for when the device wants it again. */
+  readonly places: readonly EventfdPlace[];
 }
 
 /** A message KVM sends when an eventfd is signalled. */

@@ -76,6 +76,13 @@ describe('QEMU spelling', () => {
     });
   });
 
+  test('a pseudo terminal is called what QEMU calls it', () => {
+    const words = '-serial none -serial pty -chardev pty,id=x -serial chardev:x -serial pty -debugcon pty';
+    const { serial, characters } = runOptions(words.split(' '));
+    const backends = [...serial, ...characters.map(({ backend }) => backend)];
+    expect(backends).toEqual(['serial0', 'x', 'serial2', 'debugcon'].map((label) => ({ to: 'pty', label })));
+  });
+
   test.each([
     ['256', 256 * MIB],
     ['256M', 256 * MIB],
@@ -140,7 +147,7 @@ describe('a wrong command line is answered with one sentence', () => {
     [['-smp', '4,cores=3'], 'sockets (1) * dies (1) * cores (3) * threads (1) are not the 4 processors'],
     [['-smp', '4,maxcpus=2'], 'maxcpus=2 are fewer than 4 processors'],
     [['-smp', '2,corse=2'], "unknown property 'corse'"],
-    [['-serial', 'pty'], '-serial pty: Node opens no pseudo terminals'],
+    [['-chardev', 'pty,id=x,path=y'], "unknown property 'path'"],
     [['-serial', 'chardev:x'], 'no -chardev with id=x'],
     [['-serial', 'stdio', '-debugcon', 'stdio'], 'Only one'],
     [['-device', 'e1000'], '-device e1000: there is no such device'],

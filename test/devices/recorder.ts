@@ -69,6 +69,7 @@ export class Bench<S> {
         this.messages.push(vector);
         return this.hasMessages;
       },
+      random: (_stream, length) => Uint8Array.from({ length }, (_, at) => at * 7),
       keep: (offset, bytes) => this.raise({ kind: 'sim:device_data', dev: this.device.model, offset, bytes }),
       ask: ({ bytes }) => this.raise({ kind: 'sim:chardev_sent', dev: this.device.model, bytes }),
       requestSuspend: () => this.raise({ kind: 'sim:suspend_asked' }),

@@ -16,6 +16,9 @@ const raisedIn = (text: string): string[] =>
     [...(kinds.split(',')[0] ?? '').matchAll(/'([\w:]+)'/g)].map(([, kind = '']) => kind),
   );
 
+/** Where a device's reducers are: a small one has all in its index. */
+const EVOLVES = /\/(evolve|index)\.ts$/;
+
 /** Devices that end the run. */
 const ENDS: Readonly<Record<string, readonly string[]>> = {
   'sim:exit_requested': ['debug-exit'],
@@ -29,8 +32,11 @@ function isOwn(kind: string, folder: string, files: readonly SourceFile[]): bool
   const row = REDUCERS[kind as EventKind] as { readonly owners: readonly string[] } | undefined;
   if (row === undefined) return false;
   if (row.owners.length === 0) return true;
-  const evolves = files.filter(({ text }) => text.includes(`'${kind}'(`)).map(({ path }) => folderOf(path));
-  return row.owners.join() === 'devices' && evolves.length > 0 && evolves.every((each) => each === folder);
+  const reduces = new RegExp(`^ +(?:'${kind}'|${kind})(?:\\(|: )`, 'm');
+  const evolves = files
+    .filter(({ path, text }) => EVOLVES.test(path) && reduces.test(text))
+    .map(({ path }) => folderOf(path));
+  return row.owners.join() === 'devices' && evolves.includes(folder);
 }
 
 const foreign = (files: readonly SourceFile[]): string[] =>

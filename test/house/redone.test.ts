@@ -53,6 +53,7 @@ const BESIDE_THE_STATE: Readonly<Record<string, string>> = {
   'vmm/board/machine.ts Board.ioView': 'derived from the devices’ state',
   'vmm/board/machine.ts Board.memoryView': 'derived from the devices’ state',
   'vmm/board/machine.ts Machine.ownMemory': 'of one call: guest memory as its origin sees it',
+  'vmm/models.ts MADE*': 'derived from what a PCI function was set up by',
   'vmm/pc/parts.ts NO_ITEMS*': 'constant: never filled',
   'vmm/board/machine.ts Machine.system': 'of one call: the system calls in its name',
 };

@@ -103,10 +103,14 @@ const roomOf = (path: string): string | undefined =>
 const lies = (target: string, within: readonly string[]): boolean =>
   within.some((folder) => target === `src/${folder}` || target.startsWith(`src/${folder}/`));
 
-/** A device imports none of its peers; what PCI functions share is `pci`. */
+/** What devices share, each above the ones before. */
+const SHARED = ['pci', 'virtio'];
+
+/** A device imports none of its peers; what PCI functions share is `pci`, and what virtio devices share `virtio`. */
 function isPeer(from: string, target: string): boolean {
   const [own, other] = [from, target].map((path) => /^src\/devices\/([^/]+)\//.exec(path)?.[1]);
-  return own !== undefined && other !== undefined && own !== other && other !== 'pci';
+  if (own === undefined || other === undefined || own === other) return false;
+  return !SHARED.slice(0, SHARED.includes(own) ? SHARED.indexOf(own) : undefined).includes(other);
 }
 
 function isAllowed(from: string, room: string, wall: Wall, target: string): boolean {

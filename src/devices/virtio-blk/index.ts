@@ -1,5 +1,6 @@
 import { hasFeature, virtioPciDriver } from '../virtio/index.ts';
 import { configOf, driveOf, featuresOf } from './config.ts';
+import { BLK_REDUCER } from './evolve.ts';
 import { CONFIG, FEATURE } from './registers.ts';
 import { completed, hasWriteCache, serveRequests } from './requests.ts';
 import { BLK_PROPERTIES, type BlkSetup } from './setup.ts';
@@ -36,17 +37,5 @@ export const driver = virtioPciDriver<BlkState, BlkSetup>({
       'in flight': `${queues.reduce((sum, { elements }) => sum + elements.length, 0)}`,
     }),
   }),
-  reducer: {
-    reset(blk) {
-      blk.writeCache = 'as made';
-    },
-    facts: {
-      'sim:virtio_reset'(blk) {
-        blk.writeCache = 'as made';
-      },
-      'sim:virtio_blk_write_cache'(blk, { on }) {
-        blk.writeCache = on ? 'on' : 'off';
-      },
-    },
-  },
+  reducer: BLK_REDUCER,
 });

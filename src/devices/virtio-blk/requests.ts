@@ -9,6 +9,7 @@ import {
   part,
   pushElement,
   readMemory,
+  scatter,
   type Segment,
   serveQueue,
   type VirtioPart,
@@ -123,8 +124,10 @@ function transfer(setup: BlkSetup, blk: Blk, asked: Asked, isWrite: boolean, sec
   const { effects } = blk;
   const length = lengthOf(dataOf(asked.element, isWrite));
   const nsectors = Math.floor(length / SECTOR);
-  const kind = isWrite ? 'virtio_blk_handle_write' : 'virtio_blk_handle_read';
-  effects.raise({ kind, dev: effects.name, req: asked.element.id, sector, nsectors });
+  effects.raise({
+    kind: isWrite ? 'virtio_blk_handle_write' : 'virtio_blk_handle_read',
+    ...{ dev: effects.name, req: asked.element.id, sector, nsectors },
+  });
   if (!isInRange(setup, effects, sector, length)) finish(blk, asked, RESULT.ioError);
   else submit(setup, blk, asked, isWrite ? 'write' : 'read', Number(sector) * SECTOR, length);
 }
@@ -159,17 +162,6 @@ function writeId(setup: BlkSetup, blk: Blk, asked: Asked): void {
   const serial = new TextEncoder().encode(`${driveOf(setup, blk.effects).serial}\0`);
   scatter(blk.effects, part(into, 0, ID_BYTES), serial);
   finish(blk, asked, RESULT.ok);
-}
-
-/** Bytes into memory, as far as they and it go. */
-function scatter(effects: Effects, into: readonly Segment[], bytes: Uint8Array): void {
-  let at = 0;
-  for (const { gpa, length } of into) {
-    const reach = effects.ramReach(gpa, Math.min(length, bytes.length - at));
-    if (reach > 0) effects.dmaWrite(gpa, bytes.subarray(at, at + reach));
-    at += length;
-    if (at >= bytes.length) return;
-  }
 }
 
 /** Nobody passes SCSI commands on: virtio_blk_handle_scsi. */
@@ -211,7 +203,7 @@ export function completed(setup: BlkSetup, blk: Blk, { tag, op, offset, length }
   if (op !== 'flush') effects.raise({ kind: 'virtio_blk_rw_complete', dev: effects.name, req: tag, ret: result });
   if (result === 0 && op === 'read') {
     scatter(effects, dataOf(asked.element, false), effects.diskRead(setup.drive, offset, length));
-  } else if (result === 0 && op === 'write') writeOut(setup, effects, dataOf(asked.element, true), offset);
+  } else if (result === 0 && op === 'write') takeData(setup, effects, dataOf(asked.element, true), offset);
   else if (result === 0 && clears(setup, op, effects)) effects.diskClear(setup.drive, offset, length);
   finish(blk, asked, result === 0 ? RESULT.ok : RESULT.ioError);
 }
@@ -229,7 +221,7 @@ function requestOf({ queues }: BlkFunctionState, tag: number): Asked | undefined
   return undefined;
 }
 
-function writeOut({ drive }: BlkSetup, effects: Effects, from: readonly Segment[], offset: number): void {
+function takeData({ drive }: BlkSetup, effects: Effects, from: readonly Segment[], offset: number): void {
   let at = offset;
   for (const { gpa, length } of from) {
     const bytes = new Uint8Array(length);

@@ -1,4 +1,7 @@
-/** What facts do to a virtio device: registers of both interfaces, rings. QEMU 7.2: hw/virtio/virtio.c, virtio-pci.c. */
+/**
+ * What facts do to a virtio device: registers of both interfaces, rings.
+ * QEMU 7.2: hw/virtio/virtio.c, virtio-pci.c.
+ */
 import type { Draft } from '../../base/draft.ts';
 import type { DeviceReducer, FactReducers, RegisterRead, RegisterWrite } from '../device.ts';
 import { COMMAND, PCI } from '../pci/index.ts';
@@ -41,7 +44,6 @@ function factsOf(layout: VirtioLayout, sizes: readonly number[]): FactReducers<V
       Object.assign(virtio, resetValues(sizes));
     },
     'sim:virtio_error': broken,
-    'sim:virtio_config_changed': configChanged,
     'sim:virtio_window'(virtio, { dir, ...access }) {
       if (dir === 'write') write(layout, virtio, access);
       else showInWindow(layout, virtio, access);

@@ -127,7 +127,7 @@ function regionOf(structure: Structure, legacyBytes: number, notifyBytes: number
 const MODERN_ORDER: readonly Structure[] = ['common', 'isr', 'device', 'notify'];
 
 /** struct virtio_pci_cap behind its two bytes of the list: length, type, BAR, id, offset, length. */
-function structureCapability(type: number, offset: number, length: number, more: readonly number[] = []): Capability {
+function structureCapability(type: number, offset: number, length: number, more: readonly number[]): Capability {
   const size = 16 + more.length;
   const bytes = [size, type, MODERN_BAR, 0, 0, 0, ...words(offset), ...words(length), ...more];
   return vendor({ bytes: bytes.map((byte, at) => [2 + at, byte] as const), size });
@@ -138,9 +138,9 @@ const words = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value 
 function modernCapabilities(notifyMultiplier: number, notifyBytes: number): Capability[] {
   const at = (structure: Structure): number => MODERN_ORDER.indexOf(structure) * STRUCTURE_BYTES;
   return [
-    structureCapability(STRUCTURE.common, at('common'), STRUCTURE_BYTES),
-    structureCapability(STRUCTURE.isr, at('isr'), STRUCTURE_BYTES),
-    structureCapability(STRUCTURE.device, at('device'), STRUCTURE_BYTES),
+    structureCapability(STRUCTURE.common, at('common'), STRUCTURE_BYTES, []),
+    structureCapability(STRUCTURE.isr, at('isr'), STRUCTURE_BYTES, []),
+    structureCapability(STRUCTURE.device, at('device'), STRUCTURE_BYTES, []),
     structureCapability(STRUCTURE.notify, at('notify'), notifyBytes, words(notifyMultiplier)),
     WINDOW_CAPABILITY,
   ];

@@ -15,7 +15,7 @@ import { joinReducers } from './join-reducers.ts';
 import { layoutOf, type Structure, UNSPECIFIED, type VirtioLayout, type VirtioSetup, WINDOW } from './layout.ts';
 import type { VirtioBody, VirtioModel } from './model.ts';
 import type { VirtioPart } from './queues.ts';
-import { LEGACY, MOST, STATUS } from './registers.ts';
+import { LEGACY, STATUS } from './registers.ts';
 import { type VirtioFunctionState, virtioAtReset, type VirtioState } from './state.ts';
 import { readStructure, serve, writeStructure } from './transport.ts';
 
@@ -77,7 +77,7 @@ function functionBody<S extends VirtioFunctionState>(layout: VirtioLayout, body:
     eventfds: (state) => (layout.setup.ioeventfd ? notifications(layout, state) : []),
     notified(state, id, effects) {
       effects.commit();
-      return serve(body, partOf(state, effects), id % MOST.queues);
+      return serve(body, partOf(state, effects), id);
     },
     configRead: (state, offset, size, effects) => {
       const asked = windowAccess(layout, state, offset, size);
@@ -105,12 +105,15 @@ function notifications({ structures, notifyMultiplier }: VirtioLayout, state: Vi
   const [legacy, modern] = [structures.indexOf('legacy'), structures.indexOf('notify')];
   return state.queues.flatMap(({ size }, queue): EventfdWrite[] => {
     if (size === 0) return [];
-    const place = { region: modern, offset: queue * notifyMultiplier, size: 0, match: undefined } as const;
-    const port = { region: legacy, offset: LEGACY.queueNotify, size: 2, match: queue } as const;
-    return [
-      ...(modern < 0 ? [] : [{ id: queue, ...place }]),
-      ...(legacy < 0 ? [] : [{ id: MOST.queues + queue, ...port }]),
-    ];
+    const place = {
+      region: modern,
+      offset: queue * notifyMultiplier,
+      size: 0,
+      match: undefined,
+      isPrimed: true,
+    } as const;
+    const port = { region: legacy, offset: LEGACY.queueNotify, size: 2, match: queue, isPrimed: true } as const;
+    return [...(modern < 0 ? [] : [{ id: queue, ...place }]), ...(legacy < 0 ? [] : [{ id: queue, ...port }])];
   });
 }
 

@@ -133,11 +133,3 @@ export function breakDevice(part: VirtioPart<VirtioFunctionState>, queue: number
     interrupt(part, state.configVector);
   }
 }
-
-/** The configuration changed by itself: a driver that is at work is told. virtio_notify_config. */
-export function configurationChanged(part: VirtioPart<VirtioFunctionState>): void {
-  const { state, effects } = part;
-  if ((state.status & STATUS.driverOk) === 0) return;
-  effects.raise({ kind: 'sim:virtio_config_changed', dev: effects.name });
-  interrupt(part, state.configVector);
-}

@@ -1,4 +1,7 @@
-/** A split ring as the device sees it: what a driver put there, and what is given back. QEMU 7.2: hw/virtio/virtio.c. */
+/**
+ * A split ring as the device sees it: what a driver put there, and what is given back.
+ * QEMU 7.2: hw/virtio/virtio.c.
+ */
 import type { Effects } from '../device.ts';
 import { DESCRIPTOR, FEATURE, MOST, NO_INTERRUPT } from './registers.ts';
 import { hasFeature, type Segment, type VirtioState, type VirtqueueState } from './state.ts';
@@ -14,6 +17,17 @@ export function readMemory(effects: Effects, { gpa, length }: Segment): Uint8Arr
   const bytes = new Uint8Array(length);
   if (reach > 0) bytes.set(effects.dmaRead(gpa, reach));
   return bytes;
+}
+
+/** Bytes into memory, as far as they and it go. */
+export function scatter(effects: Effects, into: readonly Segment[], bytes: Uint8Array): void {
+  let at = 0;
+  for (const { gpa, length } of into) {
+    const reach = effects.ramReach(gpa, Math.min(length, bytes.length - at));
+    if (reach > 0) effects.dmaWrite(gpa, bytes.subarray(at, at + reach));
+    at += length;
+    if (at >= bytes.length) return;
+  }
 }
 
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -100,7 +114,7 @@ export function wantsNotification(virtio: VirtioState, queue: VirtqueueState, ef
 }
 
 /** vring_need_event: whether an index went past `event` on its way from `old` to `now`. Virtio 1.1, 2.6.7.2. */
-export const needsEvent = (event: number, now: number, old: number): boolean =>
+const needsEvent = (event: number, now: number, old: number): boolean =>
   ((now - event - 1) & 0xffff) < ((now - old) & 0xffff);
 
 /** Where a place of the used ring lies: id and length, 4 bytes each. */

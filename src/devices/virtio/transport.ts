@@ -24,7 +24,7 @@ const MODERN_HIGH = bit(FEATURE.version1) + bit(FEATURE.ringReset);
 const LEGACY_ONLY = RING_FEATURES.low + RING_FEATURES.bad;
 
 /** What a driver may accept. */
-export function offered<S extends VirtioFunctionState>(body: VirtioBody<S>, part: VirtioPart<S>): Words {
+function offered<S extends VirtioFunctionState>(body: VirtioBody<S>, part: VirtioPart<S>): Words {
   const [low, high] = body.features(part);
   const { event_idx: hasEventIdx, indirect_desc: hasIndirect } = part.layout.setup;
   const ring = (hasEventIdx ? bit(FEATURE.eventIdx) : 0) + (hasIndirect ? bit(FEATURE.indirect) : 0);
@@ -240,7 +240,7 @@ function setStatus<S extends VirtioFunctionState>(body: VirtioBody<S>, part: Vir
 }
 
 /** As new. */
-export function reset<S extends VirtioFunctionState>(body: VirtioBody<S>, part: VirtioPart<S>): void {
+function reset<S extends VirtioFunctionState>(body: VirtioBody<S>, part: VirtioPart<S>): void {
   const { effects } = part;
   body.drain?.(part);
   effects.raise({ kind: 'sim:virtio_reset', dev: effects.name });

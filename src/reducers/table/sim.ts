@@ -64,6 +64,7 @@ export const SIM_ROWS: Rows<keyof typeof SIM_EVENTS> = {
   ),
   'sim:idle_warped': changes(['clock'], run.warped),
   'sim:random_drawn': changes(['chance'], run.drawn),
+  'sim:entropy_drawn': changes(['chance'], run.entropyDrawn),
   'sim:guest_pt_write': tells,
   'sim:mmap': changes(['hostMemory'], run.memoryGiven),
   'sim:exit_requested': changes(['schedule'], run.exitRequested),

@@ -10,7 +10,10 @@ export type CharacterBackend =
   /** `monitor`: Ctrl-A leads to the monitor and out (QEMU's `mon:stdio`). */
   | { readonly to: 'stdio'; readonly monitor: boolean }
   | { readonly to: 'file'; readonly path: string }
-  | SocketBackend;
+  | PeerBackend;
+
+/** What somebody can come to, and leave again. */
+export type PeerBackend = SocketBackend | PtyBackend;
 
 /** A socket that listens, or is connected. */
 export interface SocketBackend {
@@ -20,6 +23,13 @@ export interface SocketBackend {
   /** The guest does not start before somebody is there. */
   readonly waits: boolean;
   readonly telnet: boolean;
+}
+
+/** A pseudo terminal, made when the run begins. */
+export interface PtyBackend {
+  readonly to: 'pty';
+  /** What it is called where its path is said: `serial0`, or the id of its `-chardev`. */
+  readonly label: string;
 }
 
 /** A device with a `-chardev`. */

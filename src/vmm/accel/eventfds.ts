@@ -12,24 +12,39 @@ import { vmIoctl } from './traced-kvm.ts';
  */
 export function bindEventfds(machine: Machine, part: Part): void {
   if (part.device.eventfds === undefined) return;
-  const wanted = new Map<number, EventfdPlace>();
-  for (const write of part.device.eventfds(machine.stateOf(part))) {
+  const wanted = part.device.eventfds(machine.stateOf(part)).flatMap((write): Wanted[] => {
     const place = placed(machine, part, write);
-    if (place !== undefined) wanted.set(write.id, place);
-  }
+    return place === undefined ? [] : [{ id: write.id, place, isPrimed: write.isPrimed === true }];
+  });
   const fds = new Map<number, number>();
-  for (const [fd, bound] of boundTo(machine, part.name)) {
-    const { id, place } = bound;
+  const known = new Set<string>();
+  for (const [fd, { id, thread, places }] of boundTo(machine, part.name)) {
     fds.set(id, fd);
-    if (place === undefined) continue;
-    if (isSame(place, wanted.get(id))) wanted.delete(id);
-    else assign(machine, { ...bound, fd, place }, false);
+    for (const place of places) {
+      const key = keyOf(id, place);
+      if (wanted.some((other) => keyOf(other.id, other.place) === key)) known.add(key);
+      else assign(machine, { dev: part.name, id, thread, fd, place }, false);
+    }
   }
-  for (const [id, place] of wanted) {
+  const primed = new Set<number>();
+  for (const { id, place, isPrimed } of wanted) {
+    if (known.has(keyOf(id, place))) continue;
     const fd = fds.get(id) ?? machine.kvm.eventfd();
+    fds.set(id, fd);
     assign(machine, { dev: part.name, id, thread: MAIN_LOOP, fd, place }, true);
+    if (isPrimed) primed.add(fd);
   }
+  for (const fd of primed) machine.kvm.signal(fd);
 }
+
+interface Wanted {
+  readonly id: number;
+  readonly place: EventfdPlace;
+  readonly isPrimed: boolean;
+}
+
+const keyOf = (id: number, { addr, size, pio, match }: EventfdPlace): string =>
+  `${id} ${pio ? 'port' : 'memory'} ${addr} ${size} ${match ?? 'any'}`;
 
 function boundTo({ state: { eventfds } }: Machine, part: string): [number, BoundEventfd][] {
   return Object.entries(eventfds).flatMap(([fd, bound]): [number, BoundEventfd][] =>
@@ -44,15 +59,12 @@ function placed(machine: Machine, part: Part, write: EventfdWrite): EventfdPlace
   return { addr: base + write.offset, size: write.size, pio, match: write.match };
 }
 
-const isSame = (a: EventfdPlace, b: EventfdPlace | undefined): boolean =>
-  a.addr === b?.addr && a.size === b.size && a.pio === b.pio && a.match === b.match;
-
 /** KVM_IOEVENTFD_FLAG_*. */
 const DATAMATCH = 1;
 const PIO = 2;
 const DEASSIGN = 4;
 
-interface Binding extends Omit<BoundEventfd, 'place'> {
+interface Binding extends Omit<BoundEventfd, 'places'> {
   readonly fd: number;
   readonly place: EventfdPlace;
 }

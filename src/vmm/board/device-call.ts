@@ -80,6 +80,12 @@ export class DeviceCall implements Effects {
     this.raise({ kind: 'sim:device_data', dev: this.part.name, offset, bytes });
   }
 
+  random(stream: string, length: number): Uint8Array {
+    const bytes = this.machine.board.host.chance(stream, length);
+    this.raise({ kind: 'sim:entropy_drawn', dev: this.part.name, stream, bytes });
+    return bytes;
+  }
+
   msi(vector: number): boolean {
     return raiseVector(this.machine, this.part, vector, callOf);
   }

@@ -8,7 +8,7 @@ import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import type { MachineConfig } from '../config.ts';
 import { ISA_BRIDGE } from '../board/isa-bridge.ts';
-import type { VmmState } from '../state.ts';
+import type { EventfdPlace, VmmState } from '../state.ts';
 import { functionState, inputDriven, timerFired } from './devices.ts';
 
 type Vmm = Draft<VmmState>;
@@ -40,8 +40,12 @@ export function slotSet(vmm: Vmm, event: EventOf<'kvm_set_user_memory'>): void {
 export function eventfdBound(vmm: Vmm, event: EventOf<'sim:eventfd_bound'>): void {
   const { dev, id, thread, fd, addr, size, pio, match, assigned } = event;
   const place = { addr, size, pio, match: match < 0 ? undefined : match };
-  vmm.eventfds[fd] = { dev, id, thread, place: assigned ? place : undefined };
+  const others = (vmm.eventfds[fd]?.places ?? []).filter((known) => !isSamePlace(known, place));
+  vmm.eventfds[fd] = { dev, id, thread, places: assigned ? [...others, place] : others };
 }
+
+const isSamePlace = (a: EventfdPlace, b: EventfdPlace): boolean =>
+  a.addr === b.addr && a.size === b.size && a.pio === b.pio && a.match === b.match;
 
 /** sim:msi_route. */
 export function msiRouted(vmm: Vmm, event: EventOf<'sim:msi_route'>): void {
