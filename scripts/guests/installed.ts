@@ -38,7 +38,7 @@ echo MODULES=list > "$1/etc/initramfs-tools/conf.d/retrovisor"
 printf '%s\\n' virtio_pci virtio_blk ata_piix sd_mod ext4 > "$1/usr/share/initramfs-tools/modules.d/retrovisor"
 `;
 
-/** What the kernel is told besides its root: no tests of its own ciphers, which would be a sixth of the way to the login. */
+/** Besides its root. No tests of the kernel's own ciphers: they would be a sixth of the way to the login. */
 const KERNEL_OPTIONS = 'ro console=ttyS0 cryptomgr.notests=1';
 
 const GRUB = `serial --unit=0 --speed=115200
