@@ -6,7 +6,7 @@ import { LONG } from '../how-long.ts';
 import { type Aside, tool, without } from '../stepping-aside.ts';
 import { guestFile, haveGuests, type Ran, retrovisor, scratchFolder } from './command-line.ts';
 import { onQemu } from './on-qemu.ts';
-import { answer, loggedIn, typed } from './sessions.ts';
+import { answer, loggedIn, type Said, typed } from './sessions.ts';
 import { expectFolds, expectReruns } from './trace-alone.ts';
 
 const folder = scratchFolder();
@@ -37,9 +37,9 @@ const machine = ({ place }: Disks, cpus: number): string[] => [
 ];
 
 /** Boot from the disk, log in, run commands. Time enough for a machine that others use too. */
-function session(disks: Disks, cpus: number, commands: readonly string[], more: readonly string[]): Ran {
+function session(disks: Disks, cpus: number, said: readonly Said[], more: readonly string[]): Ran {
   const args = [...machine(disks, cpus), '-display', 'none', '--wall-clock', '1700000000', ...more];
-  return retrovisor(['run', ...args, ...typed(loggedIn(...commands))], '', 90);
+  return retrovisor(['run', ...args, ...typed(said)], '', 90);
 }
 
 function expectReplays(trace: string): void {
@@ -65,7 +65,13 @@ function expectCleanFileSystems({ place }: Disks): void {
 }
 
 /** What a person asks first. Not what differs between two processors, or from run to run. */
-const ASKED = ['systemctl --failed --no-legend', 'lsblk', 'mount', 'apt list --installed 2>/dev/null', 'lspci -vvv'];
+const ASKED = [
+  'systemctl --failed --no-legend --no-pager',
+  'lsblk',
+  'mount',
+  'apt list --installed 2>/dev/null',
+  'lspci -vvv',
+];
 const INSTALL = ['mount /dev/vdb /mnt', 'dpkg -i /mnt/hello_*.deb', 'hello', 'sync'];
 
 /** File systems are mounted in the order in which they come to be; the number of a pipe is chance. */
@@ -81,11 +87,11 @@ describe('an installed Debian', { ...LONG, ...IN_TIME, ...without(NO_DISK) }, ()
     const disks = freshDisks('one');
     const trace = join(folder, 'one.trace');
     const commands = ['systemctl is-system-running --wait', ...ASKED, ...INSTALL, 'poweroff'];
-    const ran = session(disks, 1, commands, ['--commit', '--trace', trace]);
+    const ran = session(disks, 1, loggedIn(...commands), ['--commit', '--trace', trace]);
     expectCleanRun(ran);
     expect(ran.out).toContain('Booting `Debian');
     expect(answer(ran.out, 'systemctl is-system-running --wait')).toEqual(['running']);
-    expect(answer(ran.out, 'systemctl --failed --no-legend')).toEqual([]);
+    expect(answer(ran.out, 'systemctl --failed --no-legend --no-pager')).toEqual([]);
     expect(answer(ran.out, 'hello')).toEqual(['Hello, world!']);
     const { packages } = JSON.parse(readFileSync(guestFile('disk.json'), 'utf8')) as { packages: object };
     // Its first line is a heading.
@@ -97,7 +103,8 @@ describe('an installed Debian', { ...LONG, ...IN_TIME, ...without(NO_DISK) }, ()
     expect(answer(ran.out, 'lspci -vvv')).toEqual(answer(qemu, 'lspci -vvv'));
 
     expectCleanFileSystems(disks);
-    const again = session(disks, 1, ['hello', 'dpkg-query -W hello', 'poweroff'], ['--commit', '--no-trace']);
+    const asked = loggedIn('hello', 'dpkg-query -W hello', 'poweroff');
+    const again = session(disks, 1, asked, ['--commit', '--no-trace']);
     expectCleanRun(again);
     expect(answer(again.out, 'hello')).toEqual(['Hello, world!']);
     expect(answer(again.out, 'dpkg-query -W hello').join()).toMatch(/^hello\t/);
@@ -110,16 +117,28 @@ describe('an installed Debian', { ...LONG, ...IN_TIME, ...without(NO_DISK) }, ()
     await expectReruns(trace);
   });
 
-  test('starts on two processors, each disk with a queue for either', async () => {
+  test('starts on two processors, each disk with a queue for either, and again within the run', () => {
     const trace = join(folder, 'two.trace');
-    const queues = 'ls /sys/block/vda/mq /sys/block/vdb/mq | cat';
-    const commands = ['nproc', 'systemctl --failed --no-legend', queues, ...INSTALL, 'poweroff'];
-    const ran = session(freshDisks('two'), 2, commands, ['--trace', trace]);
+    const queues = 'ls /sys/block/vda/mq /sys/block/vdb/mq';
+    const write = 'head -c 3000000 /dev/urandom > kept; md5sum kept > sum';
+    const first = ['nproc', 'systemctl --failed --no-legend --no-pager', queues, ...INSTALL, write, 'sync', 'reboot'];
+    const said = [...loggedIn(...first), ...loggedIn('md5sum -c sum', 'hello -t', 'poweroff')];
+    const ran = session(freshDisks('two'), 2, said, ['--trace', trace]);
     expectCleanRun(ran);
+    expect(ran.out.match(/Linux version/g)).toHaveLength(2);
     expect(answer(ran.out, 'nproc')).toEqual(['2']);
-    expect(answer(ran.out, 'systemctl --failed --no-legend')).toEqual([]);
-    expect(answer(ran.out, queues)).toEqual(['/sys/block/vda/mq:', '0', '1', '/sys/block/vdb/mq:', '0', '1']);
+    expect(answer(ran.out, 'systemctl --failed --no-legend --no-pager')).toEqual([]);
+    expect(answer(ran.out, queues).join(' ').split(/ +/)).toEqual([
+      '/sys/block/vda/mq:',
+      '0',
+      '1',
+      '/sys/block/vdb/mq:',
+      '0',
+      '1',
+    ]);
     expect(answer(ran.out, 'hello')).toEqual(['Hello, world!']);
+    expect(answer(ran.out, 'md5sum -c sum')).toEqual(['kept: OK']);
+    expect(answer(ran.out, 'hello -t')).toEqual(['hello, world']);
     expectReplays(trace);
     expectFolds(trace);
   });
