@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util';
+
 /** A line typed once the guest has printed something. */
 export interface Said {
   readonly after: string;
@@ -21,9 +23,9 @@ export const typed = (session: readonly Said[]): string[] =>
 /** What the kernel says comes between whatever others print. */
 const KERNEL_LINE = /^\[ *\d+\.\d+\] /;
 
-/** The lines that a command printed, without what the kernel said meanwhile. */
+/** The lines that a command printed, without colours and what the kernel said meanwhile. */
 export function answer(console: string, command: string): string[] {
-  const text = console.replaceAll('\r', '');
+  const text = stripVTControlCharacters(console).replaceAll('\r', '');
   const begins = text.indexOf(`${PROMPT}${command}\n`);
   if (begins < 0) throw new Error(`Nobody typed: ${command}`);
   const from = begins + PROMPT.length + command.length + 1;
