@@ -24,8 +24,11 @@ export interface SwitchProperty extends Described<boolean> {
 
 export interface TextProperty extends Described<string> {
   readonly type: 'str';
-  /** It is the `id` of a drive that no other device has, and has to be given. */
-  readonly names?: 'drive';
+  /**
+   * It is an `id`: of a drive that no other device has, and has to be given; of an I/O thread, in which the device then
+   * acts; of an object entropy comes from.
+   */
+  readonly names?: 'drive' | 'iothread' | 'rng';
 }
 
 export type Property = NumberProperty | SwitchProperty | TextProperty;
@@ -74,6 +77,17 @@ export const bool = (otherwise: boolean, help: string): SwitchProperty => ({ typ
 
 /** @public */
 export const text = (otherwise: string, help: string): TextProperty => ({ type: 'str', default: otherwise, help });
+
+/** The I/O thread a device acts in, if it does not in the main loop. */
+export const iothreadId: TextProperty = {
+  type: 'str',
+  default: '',
+  help: 'The I/O thread it acts in',
+  names: 'iothread',
+};
+
+/** The object a device gets entropy from. */
+export const rngId: TextProperty = { type: 'str', default: '', help: 'The object it gets entropy from', names: 'rng' };
 
 /** @public The drive a device is for. */
 export const driveId = (help: string): TextProperty => ({ type: 'str', default: '', help, names: 'drive' });

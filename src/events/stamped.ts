@@ -23,6 +23,9 @@ const FIRST_VHOST = 528;
 /** The source number of one vCPU's thread. */
 export const vcpuSource = (vcpu: number): Source => FIRST_VCPU + vcpu;
 
+/** The source number of one I/O thread, in the order of the machine's. */
+export const iothreadSource = (index: number): Source => FIRST_IOTHREAD + index;
+
 /** The vCPU of a vCPU's thread, or -1. */
 export const vcpuOf = (source: Source): number =>
   source >= FIRST_VCPU && source < FIRST_IOTHREAD ? source - FIRST_VCPU : -1;

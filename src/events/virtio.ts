@@ -42,6 +42,8 @@ export const VIRTIO_EVENTS = {
     { dev: 'text', low: 'u', high: 'u' },
     (e) => `vdev ${e.dev} accepted 0x${hex(e.high)}:${hex(e.low).padStart(8, '0')}`,
   ),
+  /** Signals take notifications from now on, although the driver does not say yet that it is at work. */
+  'sim:virtio_started': fact({ dev: 'text' }, (e) => `vdev ${e.dev}`),
   /** The device is as new, at a driver's wish. */
   'sim:virtio_reset': fact({ dev: 'text' }, (e) => `vdev ${e.dev}`),
   /** A driver did what none may do: nothing goes on until it resets the device. queue -1: of no queue. */

@@ -82,7 +82,6 @@ export const OTHERS_OF_QEMU: Readonly<Record<string, string>> = {
   msg: "messages begin with the program's name; events carry their time",
   'dump-vmstate': MIGRATION,
   'enable-sync-profile': "nothing waits for locks here: `retrovisor stat TRACE` shows where a guest's time goes",
-  object: 'machine and devices take all they need by their own options',
 };
 
 function named(instead: string, ...options: readonly string[]): Record<string, string> {

@@ -31,6 +31,7 @@ export const QEMU_OPTIONS: Readonly<Record<string, Spelling>> = {
     'file=PATH,if=virtio|none,format=raw,id=ID,readonly=on|off,cache=MODE,serial=TEXT...: a disk. What the guest ' +
       'writes is kept in the run, and the image stays as it is, unless --commit is given; again for the next',
   ),
+  object: valued('iothread,id=ID | rng-builtin,id=ID: a thread devices act in, entropy for them; again for the next'),
   snapshot: flag('accepted: the default'),
   nodefaults: flag('no serial line unless asked for'),
   'no-reboot': flag('a reset ends the run'),

@@ -6,6 +6,7 @@ import { type Chardevs, characterBackend, chardevs } from './character-backends.
 import { addDebugcon, checkDevices, devicesOf } from './device-options.ts';
 import { costList, costsAsked } from './cost-options.ts';
 import { drivesAsked } from './drive-options.ts';
+import { checkEntropy, objectsAsked } from './object-options.ts';
 import { bootAsked, fwCfgAsked, smbiosAsked } from './firmware-options.ts';
 import { rtcAsked } from './rtc-option.ts';
 import { QEMU_OPTIONS, withTwoDashes } from './qemu-spelling.ts';
@@ -36,6 +37,7 @@ interface RawOptions extends AcceptedOptions {
   readonly debugcon?: string;
   readonly device?: string[];
   readonly drive?: string[];
+  readonly object?: string[];
   readonly snapshot?: boolean;
   readonly commit?: boolean;
   readonly nodefaults?: boolean;
@@ -78,6 +80,7 @@ const REPEATED: ReadonlySet<string> = new Set([
   'chardev',
   'device',
   'drive',
+  'object',
   'net',
   'nic',
   'action',
@@ -160,29 +163,25 @@ function understood(raw: RawOptions): RunOptions {
   if (raw.debugcon !== undefined) addDebugcon(found, raw.debugcon, byId);
   const serial = serialLines(raw, byId);
   refuseTwoReaders([...serial, ...found.characters.map(({ backend }) => backend)]);
-  if (raw.checkpoints === true && raw.trace === false) throw new UsageProblem('--checkpoints needs a trace.');
-  if (raw.optionRom !== undefined && raw.bios === undefined) throw new UsageProblem('-option-rom needs a -bios.');
-  if (raw.append !== undefined && raw.kernel === undefined && raw.bios !== undefined) {
-    throw new UsageProblem('-append needs a -kernel.');
-  }
-  if (raw.initrd !== undefined && raw.kernel === undefined) throw new UsageProblem('-initrd needs a -kernel.');
+  refuseAlone(raw);
   const bytes = ramBytes(raw.m);
   const { cpus: smp, ...processors } = processorsAsked(raw.smp, MOST.cpus);
   const { drives, devices: ofDrives } = drivesAsked(raw.drive ?? []);
   const devices = [...found.devices, ...ofDrives];
+  const objects = objectsAsked(raw.object ?? []);
+  checkEntropy(devices, objects);
   refuseIdleCommit(raw);
   const actions = actionsAsked(raw.action ?? [], { noReboot: !raw.reboot, noShutdown: !raw.shutdown });
   const fwCfg = fwCfgAsked(raw.fw_cfg ?? []);
   const rtc = rtcAsked(raw.rtc);
-  if (rtc.date !== undefined && raw.wallClock !== undefined) {
-    throw new UsageProblem('Give -rtc base=DATE or --wall-clock: both are the time of day at power-on.');
-  }
+  refuseTwoTimes(raw, rtc.date);
   checkDevices({
     memory: bytes / MIB,
     smp,
     serialLines: serial.length,
     devices,
     drives: drives.map(ofUnknownSize),
+    iothreads: objects.iothreads,
     firmware: raw.bios !== undefined,
   });
   return {
@@ -199,6 +198,7 @@ function understood(raw: RawOptions): RunOptions {
     characters: found.characters,
     devices,
     drives,
+    iothreads: objects.iothreads,
     commits: raw.commit === true,
     noDefaults: raw.nodefaults === true,
     reboot: actions.reboots,
@@ -226,8 +226,24 @@ function understood(raw: RawOptions): RunOptions {
       ...missingFeaturesOf(raw.cpu),
       ...actions.warnings,
       ...fwCfg.warnings,
+      ...objects.warnings,
     ],
   };
+}
+
+/** Options that need another. */
+function refuseAlone(raw: RawOptions): void {
+  if (raw.checkpoints === true && raw.trace === false) throw new UsageProblem('--checkpoints needs a trace.');
+  if (raw.optionRom !== undefined && raw.bios === undefined) throw new UsageProblem('-option-rom needs a -bios.');
+  if (raw.append !== undefined && raw.kernel === undefined && raw.bios !== undefined) {
+    throw new UsageProblem('-append needs a -kernel.');
+  }
+  if (raw.initrd !== undefined && raw.kernel === undefined) throw new UsageProblem('-initrd needs a -kernel.');
+}
+
+function refuseTwoTimes({ wallClock: given }: RawOptions, date: bigint | undefined): void {
+  if (date === undefined || given === undefined) return;
+  throw new UsageProblem('Give -rtc base=DATE or --wall-clock: both are the time of day at power-on.');
 }
 
 /** What is checked before an image is looked at. */

@@ -26,6 +26,8 @@ export interface RunRequest {
   readonly devices?: readonly string[];
   /** `-drive`, one by one: `file=disk.raw,if=virtio`. */
   readonly drives?: readonly string[];
+  /** `-object`, one by one: `iothread,id=io0`. */
+  readonly objects?: readonly string[];
   /** Write what the guest wrote to its drives into their images at the end. */
   readonly commit?: boolean;
   readonly noDefaults?: boolean;
@@ -74,6 +76,7 @@ function argumentsOf(wanted: RunRequest): string[] {
     noReboot,
     devices = [],
     drives = [],
+    objects = [],
     events = [],
     costs = {},
   } = wanted;
@@ -93,6 +96,7 @@ function argumentsOf(wanted: RunRequest): string[] {
     ['--ticks', wanted.ticks],
     ['--trace-pieces', wanted.tracePieces],
     ...drives.map((drive) => ['-drive', drive] as const),
+    ...objects.map((object) => ['-object', object] as const),
     ...devices.map((device) => ['-device', device] as const),
     ...Object.entries(costs).map(([name, ns]) => ['--cost', `${name}=${ns}`] as const),
     ...events.map((family) => ['--events', family] as const),

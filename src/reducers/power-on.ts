@@ -11,7 +11,12 @@ export function powerOn(made: Omit<MachineConfig, 'parts'>): MachineState {
     at: { seq: -1, tick: 0 },
     config: configOf(made),
     clock: { warpedNs: 0, wallClockAtPowerOn: 0n },
-    schedule: { turn: 0, threads: threadsAtPowerOn(made.smp), nextDigest: made.digestEvery, ended: undefined },
+    schedule: {
+      turn: 0,
+      threads: threadsAtPowerOn(made.smp, made.iothreads?.length ?? 0),
+      nextDigest: made.digestEvery,
+      ended: undefined,
+    },
     chance: { seed: '', draws: {} },
     hostMemory: { next: 0 },
     kvm: newKvmState(made.memory * 2 ** 20),

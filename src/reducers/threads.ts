@@ -1,17 +1,23 @@
 /** What facts do to the threads of the host: whose turn it is among the vCPUs, what waits for the others. */
 import type { Draft } from '../base/draft.ts';
 import { invariant } from '../base/invariant.ts';
-import { MAIN_LOOP, type Source, type Stamped, vcpuSource } from '../events/stamped.ts';
+import { iothreadSource, MAIN_LOOP, type Source, type Stamped, vcpuSource } from '../events/stamped.ts';
 import type { EventOf } from '../events/vocabulary.ts';
 import type { MachineState, ThreadState, WorkerThread } from './state.ts';
 
 type State = Draft<MachineState>;
 
-/** The threads of a machine nobody has switched on: those of its vCPUs, in order, then the main loop. */
-export const threadsAtPowerOn = (vcpus: number): readonly ThreadState[] => [
+/** The threads of a machine nobody has switched on: those of its vCPUs, in order, the main loop, its I/O threads. */
+export const threadsAtPowerOn = (vcpus: number, iothreads: number): readonly ThreadState[] => [
   ...Array.from({ length: vcpus }, (_, vcpu) => ({ kind: 'vcpu', source: vcpuSource(vcpu), turnEnds: 0 }) as const),
-  { kind: 'main-loop', source: MAIN_LOOP, actsAt: undefined, busyUntil: 0, work: [] },
+  { kind: 'main-loop', source: MAIN_LOOP, ...ASLEEP },
+  ...Array.from(
+    { length: iothreads },
+    (_, at) => ({ kind: 'iothread', source: iothreadSource(at), ...ASLEEP }) as const,
+  ),
 ];
+
+const ASLEEP = { actsAt: undefined, busyUntil: 0, work: [] } as const;
 
 /** The worker whose events have this source. */
 export const workerOf = <T extends { readonly source: Source; readonly kind: ThreadState['kind'] }>(

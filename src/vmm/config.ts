@@ -40,6 +40,8 @@ export interface MachineConfig {
   readonly devices: readonly DeviceOption[];
   /** Absent: it has none. */
   readonly drives?: readonly DriveConfig[];
+  /** Ids of its I/O threads. */
+  readonly iothreads?: readonly string[];
   /** Firmware runs first; without it the kernel is loaded directly. */
   readonly firmware: boolean;
   /** `-boot order=`, where it is not the usual one. */

@@ -1,5 +1,6 @@
 /** What the machine `pc` can have: on the command line, and in the header of a trace that anybody may have written. */
 export const MOST = {
+  iothreads: 16,
   /** 32-bit PCI hole and the address space below it. */
   memoryMiB: 3072,
   cpus: 4,

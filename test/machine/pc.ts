@@ -29,14 +29,15 @@ export function madeOf(
 export interface Around extends Partial<Omit<MachineParts, 'made' | 'engine' | 'onEvent'>> {
   readonly digestEvery?: number;
   readonly costs?: Costs;
+  readonly drives?: MachineConfig['drives'];
   readonly engine: MachineParts['engine'];
   onEvent(...told: Parameters<MachineParts['onEvent']>): void;
 }
 
 /** The real hypervisor and the devices of a `pc`, on a processor that the test brings. */
-export function pcOn(options: MachineOptions, { digestEvery, costs, ...around }: Around): Machine {
+export function pcOn(options: MachineOptions, { digestEvery, costs, drives, ...around }: Around): Machine {
   return createMachine({
-    made: madeOf(options, digestEvery, costs),
+    made: { ...madeOf(options, digestEvery, costs), ...(drives === undefined ? {} : { drives }) },
     kvm: (processor, host) => createKvm(processor, host),
     vmm: (kernel, host, origin) => createMachinePc(kernel, options, host, origin),
     chance: CHANCE,

@@ -17,7 +17,7 @@ import {
   type Sregs,
 } from '../../src/kvm/ioctl/ioctls.ts';
 import type { MachineState } from '../../src/reducers/state.ts';
-import { createMachinePc, type MachineOptions, type Vmm } from '../../src/vmm/index.ts';
+import { createMachinePc, type MachineConfig, type MachineOptions, type Vmm } from '../../src/vmm/index.ts';
 import { pcOn } from '../machine/pc.ts';
 
 /** A machine on a recorded KVM that runs no guest: tests play the guest by making exits. */
@@ -26,6 +26,8 @@ export interface Bench {
   readonly state: MachineState;
   readonly events: MachineEvent[];
   readonly ioctls: { readonly request: number; readonly arg: unknown }[];
+  /** Eventfds that were signalled, in order. */
+  readonly signals: number[];
   readonly regs: Regs | undefined;
   readonly sregs: Sregs | undefined;
   out(port: number, size: number, value: number): void;
@@ -35,6 +37,10 @@ export interface Bench {
   /** A person presses the button. */
   wake(): void;
   reset(): void;
+  /** Virtual time goes on to `ns`, and what is due by then happens. */
+  passTo(ns: number): void;
+  /** Its thread finds an eventfd signalled. */
+  handle(fd: number): void;
   /** KVM_RUN comes back with this; what the next one is told. */
   exit(change: Partial<KvmRun>): KvmRunAnswer;
 }
@@ -62,14 +68,17 @@ interface Told {
 }
 
 /** Build a machine with `change` applied to the least one. */
-export function bench(change: Partial<MachineOptions> = {}): Bench {
-  const options = { ...LEAST, ...change };
+export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'drives'> = {}): Bench {
+  const { drives, ...changed } = change;
+  const options = { ...LEAST, ...changed };
   const events: MachineEvent[] = [];
+  const signals: number[] = [];
   const ioctls: { request: number; arg: unknown }[] = [];
   const told: Told = { run: idleRun() };
-  const kvm = recordedKvm(ioctls, told);
+  const kvm = recordedKvm(ioctls, signals, told);
   let powerOn: Origin | undefined;
   const machine = pcOn(options, {
+    ...(drives === undefined ? {} : { drives }),
     engine: () => memoryAlone(options.memory * 2 ** 20 + ROM_BYTES),
     kvm: () => ({
       calledBy: () => kvm,
@@ -86,7 +95,8 @@ export function bench(change: Partial<MachineOptions> = {}): Bench {
     },
     onEvent: ({ event }) => void events.push(event),
   });
-  const vcpu = (powerOn as unknown as Origin).by(vcpuSource(0));
+  const origin = powerOn as unknown as Origin;
+  const vcpu = origin.by(vcpuSource(0));
   const exit = (values: Partial<KvmRun>): KvmRunAnswer => {
     told.run = { ...told.run, ...values };
     told.answer = {};
@@ -100,6 +110,7 @@ export function bench(change: Partial<MachineOptions> = {}): Bench {
     },
     events,
     ioctls,
+    signals,
     get regs() {
       return told.regs;
     },
@@ -123,13 +134,18 @@ export function bench(change: Partial<MachineOptions> = {}): Bench {
       void exit({ exitReason: 6, mmio: { physAddr: gpa, data: [...data], length: data.length, isWrite: true } }),
     wake: () => machine.vmm.wakeUp(vcpu),
     reset: () => machine.vmm.pressReset(vcpu),
+    passTo(ns) {
+      origin.raise({ kind: 'sim:idle_warped', from: machine.now(), to: ns });
+      machine.vmm.expire(origin);
+    },
+    handle: (fd) => void machine.vmm.handle(fd, origin),
     exit,
   };
 }
 
 const zeros = (length: number): number[] => new Array<number>(length).fill(0);
 
-function recordedKvm(ioctls: { request: number; arg: unknown }[], told: Told): Kvm {
+function recordedKvm(ioctls: { request: number; arg: unknown }[], signals: number[], told: Told): Kvm {
   let next = 3;
   return {
     open: () => next++,
@@ -153,7 +169,7 @@ function recordedKvm(ioctls: { request: number; arg: unknown }[], told: Told): K
     coalescedRing: () => ({ first: 0, last: 0, entries: [] }),
     takeCoalesced: () => undefined,
     eventfd: () => next++,
-    signal: () => undefined,
+    signal: (fd) => void signals.push(fd),
     consume: () => 0,
   };
 }

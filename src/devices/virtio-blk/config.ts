@@ -11,11 +11,12 @@ export function driveOf({ drive }: BlkSetup, effects: Effects): DriveInfo {
   return info;
 }
 
-/** Low word of its features. */
-export function featuresOf(setup: BlkSetup, { readOnly }: DriveInfo): number {
+/** Low word of its features. Without Virtio 1 it takes SCSI commands, to refuse them one by one. */
+export function featuresOf(setup: BlkSetup, { readOnly }: DriveInfo, isModern: boolean): number {
   const { segMax, geometry, blockSize, topology, flush, configWce, multiQueue, discard, writeZeroes } = FEATURE;
   const bits = [
     ...[segMax, geometry, blockSize, topology, flush],
+    ...(isModern ? [] : [FEATURE.scsi]),
     ...(readOnly ? [FEATURE.readOnly] : []),
     ...(setup['config-wce'] ? [configWce] : []),
     ...(setup['num-queues'] > 1 ? [multiQueue] : []),

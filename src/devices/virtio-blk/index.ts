@@ -1,4 +1,4 @@
-import { hasFeature, virtioPciDriver } from '../virtio/index.ts';
+import { ANY_LAYOUT, hasFeature, startDevice, virtioPciDriver } from '../virtio/index.ts';
 import { configOf, driveOf, featuresOf } from './config.ts';
 import { BLK_REDUCER } from './evolve.ts';
 import { CONFIG, FEATURE } from './registers.ts';
@@ -16,7 +16,8 @@ export const driver = virtioPciDriver<BlkState, BlkSetup>({
   queueSizes: (setup) => new Array<number>(setup['num-queues']).fill(setup['queue-size']),
   atReset: () => ({ writeCache: 'as made' }),
   create: (setup, layout) => ({
-    features: ({ effects }) => [featuresOf(setup, driveOf(setup, effects)), 0],
+    features: ({ effects }) => [featuresOf(setup, driveOf(setup, effects), layout.isModern), 0],
+    withholds: () => (layout.isModern ? 0 : ANY_LAYOUT),
     config: ({ state, effects }) => configOf(setup, driveOf(setup, effects), hasWriteCache(setup, state, effects)),
     configWritten({ effects }, { offset, size, value }) {
       const at = CONFIG.wce - offset;
@@ -29,7 +30,11 @@ export const driver = virtioPciDriver<BlkState, BlkSetup>({
       if (hasFeature(state, FEATURE.configWce)) return;
       effects.raise({ kind: 'sim:virtio_blk_write_cache', dev: effects.name, on: hasFeature(state, FEATURE.flush) });
     },
-    serve: (part, queue) => serveRequests(setup, part, queue),
+    serve(part, queue) {
+      // Some drivers notify before they say that they are at work.
+      if (setup.ioeventfd) startDevice(part);
+      return serveRequests(setup, part, queue);
+    },
     drain: ({ effects }) => effects.drain(setup.drive),
     completed: (state, request, result, effects) => completed(setup, { layout, state, effects }, request, result),
     describe: ({ status, queues }) => ({

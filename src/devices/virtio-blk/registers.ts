@@ -20,6 +20,7 @@ export const FEATURE = {
   geometry: 4,
   readOnly: 5,
   blockSize: 6,
+  scsi: 7,
   flush: 9,
   topology: 10,
   configWce: 11,

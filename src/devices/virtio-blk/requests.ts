@@ -202,8 +202,8 @@ export function completed(setup: BlkSetup, blk: Blk, { tag, op, offset, length }
   if (asked === undefined) return;
   if (op !== 'flush') effects.raise({ kind: 'virtio_blk_rw_complete', dev: effects.name, req: tag, ret: result });
   if (result === 0 && op === 'read') {
-    scatter(effects, dataOf(asked.element, false), effects.diskRead(setup.drive, offset, length));
-  } else if (result === 0 && op === 'write') takeData(setup, effects, dataOf(asked.element, true), offset);
+    readIn(setup, effects, dataOf(asked.element, false), offset);
+  } else if (result === 0 && op === 'write') takeOut(setup, effects, dataOf(asked.element, true), offset);
   else if (result === 0 && clears(setup, op, effects)) effects.diskClear(setup.drive, offset, length);
   finish(blk, asked, result === 0 ? RESULT.ok : RESULT.ioError);
 }
@@ -221,14 +221,33 @@ function requestOf({ queues }: BlkFunctionState, tag: number): Asked | undefined
   return undefined;
 }
 
-function takeData({ drive }: BlkSetup, effects: Effects, from: readonly Segment[], offset: number): void {
+/** Bytes that move at once: a request may be of gigabytes. */
+const PIECE = 2 ** 20;
+
+/** Segments as pieces, each with where it is on the disk. */
+function* piecesOf(segments: readonly Segment[], offset: number): Generator<Segment & { readonly at: number }> {
   let at = offset;
-  for (const { gpa, length } of from) {
+  for (const { gpa, length } of segments) {
+    for (let done = 0; done < length; done += PIECE) {
+      yield { gpa: gpa + done, length: Math.min(PIECE, length - done), at: at + done };
+    }
+    at += length;
+  }
+}
+
+function readIn({ drive }: BlkSetup, effects: Effects, into: readonly Segment[], offset: number): void {
+  for (const { gpa, length, at } of piecesOf(into, offset)) {
+    const reach = effects.ramReach(gpa, length);
+    if (reach > 0) effects.dmaWrite(gpa, effects.diskRead(drive, at, reach));
+  }
+}
+
+function takeOut({ drive }: BlkSetup, effects: Effects, from: readonly Segment[], offset: number): void {
+  for (const { gpa, length, at } of piecesOf(from, offset)) {
     const bytes = new Uint8Array(length);
     const reach = effects.ramReach(gpa, length);
     if (reach > 0) bytes.set(effects.payload(gpa, reach));
     effects.diskWrite(drive, at, bytes);
-    at += length;
   }
 }
 

@@ -20,33 +20,43 @@ import {
 type Virtio = Draft<VirtioFunctionState>;
 type Queue = Draft<VirtqueueState>;
 
+/** With how many descriptors each queue has at reset. */
+interface Sized extends VirtioLayout {
+  readonly sizes: readonly number[];
+}
+
 /** What both interfaces and all facts do to the parts of the state every virtio device has. */
 export function virtioReducer(layout: VirtioLayout, sizes: readonly number[]): DeviceReducer<VirtioFunctionState> {
+  const sized = { ...layout, sizes };
   return {
-    written: (virtio, access) => write(layout, virtio, access),
+    written: (virtio, access) => write(sized, virtio, access),
     taken: (virtio, access) => take(layout, virtio, access),
     reset: (virtio) => {
       Object.assign(virtio, resetValues(sizes));
     },
-    facts: factsOf(layout, sizes),
+    facts: factsOf(sized),
   };
 }
 
-function factsOf(layout: VirtioLayout, sizes: readonly number[]): FactReducers<VirtioFunctionState> {
+function factsOf(sized: Sized): FactReducers<VirtioFunctionState> {
   return {
     virtio_set_status(virtio, { val }) {
       virtio.status = val;
+      virtio.isStarted = (val & STATUS.driverOk) !== 0;
     },
     'sim:virtio_features'(virtio, { low, high }) {
       virtio.features = [low, high];
     },
+    'sim:virtio_started'(virtio) {
+      virtio.isStarted = true;
+    },
     'sim:virtio_reset'(virtio) {
-      Object.assign(virtio, resetValues(sizes));
+      Object.assign(virtio, resetValues(sized.sizes));
     },
     'sim:virtio_error': broken,
     'sim:virtio_window'(virtio, { dir, ...access }) {
-      if (dir === 'write') write(layout, virtio, access);
-      else showInWindow(layout, virtio, access);
+      if (dir === 'write') write(sized, virtio, access);
+      else showInWindow(sized, virtio, access);
     },
     ...RING_FACTS,
   };
@@ -112,18 +122,18 @@ function take({ structures }: VirtioLayout, virtio: Virtio, { region, offset }: 
   if (structure === 'isr' || (structure === 'legacy' && offset === LEGACY.isr)) virtio.isr = 0;
 }
 
-function write(layout: VirtioLayout, virtio: Virtio, { region, offset, value }: RegisterWrite): void {
+function write(layout: Sized, virtio: Virtio, { region, offset, value }: RegisterWrite): void {
   const structure: Structure | undefined = layout.structures[region];
   if (structure === 'legacy') writeLegacy(layout, virtio, offset, value);
   else if (structure === 'common') writeCommon(layout, virtio, offset, value);
 }
 
-/** Of the queue a driver has selected, if there is one. */
-function selected({ queues, queueSelect }: Virtio): Queue | undefined {
-  return queues[queueSelect];
+/** The queue a driver has selected. One that is not there keeps what is written to its registers. */
+function selected({ queues, otherQueues, queueSelect }: Virtio): Queue {
+  return queues[queueSelect] ?? (otherQueues[queueSelect] ??= queueAtReset(0) as Queue);
 }
 
-function writeLegacy(layout: VirtioLayout, virtio: Virtio, offset: number, value: number): void {
+function writeLegacy(layout: Sized, virtio: Virtio, offset: number, value: number): void {
   if (offset >= LEGACY.deviceConfig && !usesMsix(layout, virtio)) return;
   switch (offset) {
     case LEGACY.queuePfn:
@@ -145,7 +155,7 @@ function writeLegacy(layout: VirtioLayout, virtio: Virtio, offset: number, value
   }
 }
 
-function writeCommon(layout: VirtioLayout, virtio: Virtio, offset: number, value: number): void {
+function writeCommon(layout: Sized, virtio: Virtio, offset: number, value: number): void {
   switch (offset) {
     case COMMON.deviceFeatureSelect:
       virtio.deviceFeatureSelect = value;
@@ -167,9 +177,8 @@ function writeCommon(layout: VirtioLayout, virtio: Virtio, offset: number, value
   }
 }
 
-function writeQueue(layout: VirtioLayout, virtio: Virtio, offset: number, value: number): void {
+function writeQueue(layout: Sized, virtio: Virtio, offset: number, value: number): void {
   const queue = selected(virtio);
-  if (queue === undefined) return;
   switch (offset) {
     case COMMON.queueSize:
       if (value > 0 && value <= MOST.descriptors && queue.size > 0) queue.size = value;
@@ -181,7 +190,7 @@ function writeQueue(layout: VirtioLayout, virtio: Virtio, offset: number, value:
       if (value === 1) enable(queue);
       return;
     case COMMON.queueReset:
-      if (value === 1) virtio.queues[virtio.queueSelect] = queueAgain(queue);
+      if (value === 1) Object.assign(queue, queueAgain(layout.sizes[virtio.queueSelect] ?? 0, queue));
       return;
     default:
       writeAddress(queue, offset, value);
@@ -200,31 +209,32 @@ function selectQueue(virtio: Virtio, value: number): void {
 
 const vectorOf = ({ vectors }: VirtioLayout, value: number): number => (value < vectors ? value : NO_VECTOR);
 
-function setVector(layout: VirtioLayout, queue: Queue | undefined, value: number): void {
-  if (queue !== undefined) queue.vector = vectorOf(layout, value);
+function setVector(layout: VirtioLayout, queue: Queue, value: number): void {
+  queue.vector = vectorOf(layout, value);
 }
 
 /** virtio_queue_update_rings: one behind the other, the used ring on a page of its own. */
-function placeLegacyRing(queue: Queue | undefined, page: number): void {
-  if (queue === undefined || queue.size === 0 || page === 0) return;
+function placeLegacyRing(queue: Queue, page: number): void {
+  if (queue.size === 0 || page === 0) return;
   queue.desc = page * LEGACY_PAGE;
   queue.avail = queue.desc + 16 * queue.size;
   queue.used = LEGACY_PAGE * Math.ceil((queue.avail + 4 + 2 * queue.size) / LEGACY_PAGE);
 }
 
 function enable(queue: Queue): void {
+  queue.enabled = true;
+  if (queue.size === 0) return;
   const { desc, driver, device } = queue.registers;
   queue.desc = addressOf(desc);
   queue.avail = addressOf(driver);
   queue.used = addressOf(device);
-  queue.enabled = true;
 }
 
 /** Beyond 2^53 it is not exact; no memory is there. */
 const addressOf = ([low, high]: readonly [number, number]): number => high * 2 ** 32 + low;
 
 /** virtio_queue_reset: QEMU puts back the size, too, and keeps the addresses a driver wrote. */
-const queueAgain = ({ size, registers }: Queue): Queue => ({ ...(queueAtReset(size) as Queue), registers });
+const queueAgain = (size: number, { registers }: Queue): Queue => ({ ...(queueAtReset(size) as Queue), registers });
 
 /** The data of the window are what was read. */
 function showInWindow({ window }: VirtioLayout, virtio: Virtio, { size, value }: RegisterWrite): void {

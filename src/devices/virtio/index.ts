@@ -3,13 +3,17 @@ export type { ConfigWrite, VirtioBody, VirtioModel } from './model.ts';
 export { VIRTIO_PROPERTIES, virtioPciDriver } from './pci.ts';
 export {
   breakDevice,
+  bytesAsked,
   type GoodChain,
   notifyDriver,
   pushElement,
   serveQueue,
+  startDevice,
+  takeElement,
   type VirtioPart,
 } from './queues.ts';
+export { ANY_LAYOUT } from './registers.ts';
 export { readMemory, scatter } from './ring.ts';
 export { lengthOf, part } from './segments.ts';
-export { hasFeature } from './state.ts';
+export { hasFeature, isAtWork } from './state.ts';
 export type { Element, Segment, VirtioFunctionState, VirtioState } from './state.ts';

@@ -101,7 +101,9 @@ export function layoutOf(
     regions: structures.map((structure) => regionOf(structure, legacyBytes, notifyBytes)),
     capabilities,
   };
-  const window = isModern ? placeCapabilities(capabilities)[3]!.offset : undefined;
+  const window = isModern
+    ? placeCapabilities(capabilities)[capabilities.indexOf(WINDOW_CAPABILITY)]!.offset
+    : undefined;
   return { structures, shape, vectors, notifyMultiplier, isModern, setup, window };
 }
 
@@ -109,7 +111,7 @@ export function layoutOf(
 const legacySize = (configBytes: number, hasMsix: boolean): number =>
   2 ** Math.ceil(Math.log2((hasMsix ? LEGACY.deviceConfigWithMsix : LEGACY.deviceConfig) + configBytes));
 
-const msixRow = (vectors: number): Capability => msix({ vectors, bar: MSIX_BAR, pbaOffset: 0x800, irqfd: true });
+const msixRow = (vectors: number): Capability => msix({ vectors, bar: MSIX_BAR, irqfd: true });
 
 function regionOf(structure: Structure, legacyBytes: number, notifyBytes: number): Region {
   const access = { minAccess: 1, maxAccess: 4 } as const;

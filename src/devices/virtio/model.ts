@@ -17,6 +17,8 @@ export interface VirtioBody<S extends VirtioFunctionState>
   extends Partial<Pick<PciFunction<S>, 'timers' | 'powerOn' | 'expire' | 'receive' | 'completed'>> {
   /** The model's own features: low and high word. */
   features(part: VirtioPart<S>): Words;
+  /** Features of ring and transport it does not offer: bits of the low word. */
+  withholds?(part: VirtioPart<S>): number;
   /** Its configuration as it is now. */
   config(part: VirtioPart<S>): Uint8Array;
   /** A driver wrote to it, and the write is on record. */

@@ -53,6 +53,7 @@ function functionBody<S extends VirtioFunctionState>(layout: VirtioLayout, body:
   const partOf = (state: S, effects: Effects): VirtioPart<S> => ({ layout, state, effects });
   const {
     features: _features,
+    withholds: _withholds,
     config: _config,
     serve: _serve,
     configWritten: _written,
@@ -99,9 +100,9 @@ function functionBody<S extends VirtioFunctionState>(layout: VirtioLayout, body:
   };
 }
 
-/** Notifications as signals, from the moment a driver is at work. Of both interfaces, as QEMU has them. */
+/** Notifications as signals, once the device is started. Of both interfaces, as QEMU has them. */
 function notifications({ structures, notifyMultiplier }: VirtioLayout, state: VirtioFunctionState): EventfdWrite[] {
-  if ((state.status & STATUS.driverOk) === 0) return [];
+  if (!state.isStarted) return [];
   const [legacy, modern] = [structures.indexOf('legacy'), structures.indexOf('notify')];
   return state.queues.flatMap(({ size }, queue): EventfdWrite[] => {
     if (size === 0) return [];

@@ -4,7 +4,15 @@ import type { Effects } from '../device.ts';
 import { isBusMaster } from '../pci/index.ts';
 import { usesMsix, type VirtioLayout } from './layout.ts';
 import { FEATURE, ISR, NO_VECTOR, STATUS } from './registers.ts';
-import { availableIndex, availEventPlace, type Chain, nextChain, usedPlace, wantsNotification } from './ring.ts';
+import {
+  availableIndex,
+  availEventPlace,
+  type Chain,
+  nextChain,
+  usedPlace,
+  wantsNotification,
+  writableBytes,
+} from './ring.ts';
 import { segmentBytes } from './segments.ts';
 import { type Element, hasFeature, type VirtioFunctionState, type VirtqueueState } from './state.ts';
 
@@ -25,13 +33,18 @@ export interface Handler<Look> {
   take(element: Element, look: Look): boolean;
 }
 
-/** Deal with all that a driver has put into a queue. Returns how many elements there were. */
+/**
+ * Deal with all that a driver has put into a queue, but once round the ring at most: more than that no ring holds.
+ * Returns how many elements there were.
+ */
 export function serveQueue<Look>(part: VirtioPart<VirtioFunctionState>, queue: number, handler: Handler<Look>): number {
   const { state, effects } = part;
   if (!isServed(state, queueOf(state, queue))) return 0;
   let available: number | undefined;
+  const { size } = queueOf(state, queue);
   let served = 0;
-  for (;;) {
+  // One more than all are in flight is an error.
+  while (served < size || queueOf(state, queue).elements.length >= size) {
     const next = effects.transaction(() => {
       const now = queueOf(state, queue);
       available ??= availableIndex(now, effects);
@@ -50,6 +63,34 @@ export function serveQueue<Look>(part: VirtioPart<VirtioFunctionState>, queue: n
   }
   askForMore(part, queue, available);
   return served;
+}
+
+/** How many bytes a driver would have of a device, by all that it has put into a queue. 0: none, or it is broken. */
+export function bytesAsked(part: VirtioPart<VirtioFunctionState>, queue: number): number {
+  const { state, effects } = part;
+  if (!isServed(state, queueOf(state, queue))) return 0;
+  const asked = effects.transaction(() => writableBytes(queueOf(state, queue), effects));
+  if ('bytes' in asked) return asked.bytes;
+  breakDevice(part, queue, asked.error);
+  return 0;
+}
+
+/** The next of a queue alone. Undefined: there is none, or the device is broken. */
+export function takeElement(part: VirtioPart<VirtioFunctionState>, queue: number): Element | undefined {
+  const { state, effects } = part;
+  if (!isServed(state, queueOf(state, queue))) return undefined;
+  const chain = effects.transaction(() => {
+    const now = queueOf(state, queue);
+    return availableIndex(now, effects) === now.lastAvail ? undefined : nextChain(now, effects);
+  });
+  if (chain === undefined) return undefined;
+  if ('error' in chain) {
+    breakDevice(part, queue, chain.error);
+    return undefined;
+  }
+  const element = popped(part, queue, chain);
+  askForMore(part, queue, queueOf(state, queue).lastAvail);
+  return element;
 }
 
 /** A chain becomes an element of the device. */
@@ -106,14 +147,15 @@ export function pushElement(
 /** Interrupt the driver for what it was given back, if it wants to be. */
 export function notifyDriver(part: VirtioPart<VirtioFunctionState>, queue: number, byIrqfd = false): void {
   const { state, effects } = part;
-  if (state.broken || !isBusMaster(state)) return;
+  if (!isBusMaster(state)) return;
   const { vector } = queueOf(state, queue);
   if (!wantsNotification(state, queueOf(state, queue), effects)) {
     effects.raise({ kind: 'sim:virtio_notify_suppressed', dev: effects.name, queue });
     return;
   }
   effects.raise({ kind: byIrqfd ? 'virtio_notify_irqfd' : 'virtio_notify', dev: effects.name, queue });
-  interrupt(part, vector);
+  // Of a device that broke meanwhile the interrupt status alone tells.
+  if (!state.broken) interrupt(part, vector);
 }
 
 /** By a message of this vector, or while MSI-X is off by the pin. */
@@ -123,6 +165,11 @@ function interrupt({ layout, state, effects }: VirtioPart<VirtioFunctionState>, 
     const isRaised = effects.msi(vector);
     invariant(isRaised, 'MSI-X is on', { vector });
   }
+}
+
+/** Signals take notifications from now on, whatever the driver says of itself. virtio_device_start_ioeventfd. */
+export function startDevice({ state, effects }: VirtioPart<VirtioFunctionState>): void {
+  if (!state.isStarted) effects.raise({ kind: 'sim:virtio_started', dev: effects.name });
 }
 
 /** A driver did what none may do. */

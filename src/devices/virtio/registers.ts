@@ -24,6 +24,9 @@ export const FEATURE = {
   ringReset: 40,
 } as const;
 
+/** As a bit of the low word: a request's parts need not be descriptors of their own. */
+export const ANY_LAYOUT = 2 ** FEATURE.anyLayout;
+
 /** No vector of MSI-X. */
 export const NO_VECTOR = 0xffff;
 

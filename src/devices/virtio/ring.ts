@@ -47,12 +47,72 @@ export function nextChain(queue: VirtqueueState, effects: Effects): Chain {
   const table = { gpa: desc, count: size };
   const first = descriptorAt(effects, table, head);
   if ((first.flags & DESCRIPTOR.indirect) === 0) return collect(effects, table, { head, first });
-  if (first.length === 0 || first.length % DESCRIPTOR.bytes !== 0) {
-    return { error: 'Invalid size for indirect buffer table' };
-  }
+  const flaw = flawOfTable(effects, first);
+  if (flaw !== undefined) return { error: flaw };
   // As in QEMU, whether the driver accepted the feature or not.
-  const indirect = { gpa: first.gpa, count: first.length / DESCRIPTOR.bytes };
+  const indirect = tableAt(effects, first.gpa, first.length / DESCRIPTOR.bytes);
   return collect(effects, indirect, { head, first: descriptorAt(effects, indirect, 0) });
+}
+
+/** What was seen of a ring so far, or why nobody may look further. */
+type Seen = { readonly bytes: number; readonly buffers: number } | { readonly error: string };
+
+/**
+ * How many bytes a device may write into all that a driver has put into the ring. virtqueue_get_avail_bytes: it looks
+ * at less than who takes a chain.
+ */
+export function writableBytes(queue: VirtqueueState, effects: Effects): Seen {
+  const { size, avail, desc, lastAvail } = queue;
+  const available = availableIndex(queue, effects);
+  let seen: Seen = { bytes: 0, buffers: 0 };
+  for (let idx = lastAvail; !('error' in seen); idx++) {
+    const heads = (available - idx) & 0xffff;
+    if (heads > size) return { error: `Guest moved used index from ${idx} to ${available}` };
+    if (heads === 0) break;
+    const head = read16(effects, avail + 4 + 2 * (idx % size));
+    if (head >= size) return { error: `Guest says index ${head} is available` };
+    seen = withChain(effects, { gpa: desc, count: size }, head, seen);
+  }
+  return seen;
+}
+
+function withChain(
+  effects: Effects,
+  ring: Table,
+  head: number,
+  { bytes, buffers }: Exclude<Seen, { error: string }>,
+): Seen {
+  const first = descriptorAt(effects, ring, head);
+  if ((first.flags & DESCRIPTOR.indirect) === 0) {
+    const whole = along(effects, ring, first, buffers);
+    return 'error' in whole ? whole : { bytes: (bytes + whole.bytes) >>> 0, buffers: whole.buffers };
+  }
+  const flaw = flawOfTable(effects, first) ?? (buffers >= ring.count ? LOOPED : undefined);
+  if (flaw !== undefined) return { error: flaw };
+  const table = tableAt(effects, first.gpa, first.length / DESCRIPTOR.bytes);
+  const whole = along(effects, table, descriptorAt(effects, table, 0), 0);
+  return 'error' in whole ? whole : { bytes: (bytes + whole.bytes) >>> 0, buffers: buffers + 1 };
+}
+
+const LOOPED = 'Looped descriptor';
+
+/** A chain, after so many other descriptors. Who takes it takes no more than a ring may have. */
+function along(effects: Effects, table: Table, first: Descriptor, before: number): Seen {
+  let here = first;
+  let bytes = 0;
+  for (let buffers = before + 1; ; buffers++) {
+    if (buffers > table.count) return { error: LOOPED };
+    if ((here.flags & DESCRIPTOR.write) !== 0) bytes = (bytes + here.length) >>> 0;
+    if ((here.flags & DESCRIPTOR.next) === 0 || buffers > MOST.descriptors) return { bytes, buffers };
+    if (here.next >= table.count) return { error: `Desc next is ${here.next}` };
+    here = descriptorAt(effects, table, here.next);
+  }
+}
+
+function flawOfTable(effects: Effects, { gpa, length }: Segment): string | undefined {
+  if (length === 0 || length % DESCRIPTOR.bytes !== 0) return 'Invalid size for indirect buffer table';
+  const reach = effects.ramReach(gpa, length);
+  return reach > 0 && reach < length ? 'Cannot map indirect buffer' : undefined;
 }
 
 interface Descriptor extends Segment {
@@ -63,10 +123,22 @@ interface Descriptor extends Segment {
 interface Table {
   readonly gpa: number;
   readonly count: number;
+  /** All of it, where it is short. */
+  readonly bytes?: Uint8Array;
 }
 
-function descriptorAt(effects: Effects, { gpa }: Table, index: number): Descriptor {
-  const bytes = view(readMemory(effects, { gpa: gpa + DESCRIPTOR.bytes * index, length: DESCRIPTOR.bytes }));
+/** Descriptors of a table that is read at once: a driver makes one for a chain, of no more than that has. */
+const SHORT = 64;
+
+const tableAt = (effects: Effects, gpa: number, count: number): Table => ({
+  gpa,
+  count,
+  ...(count > SHORT ? {} : { bytes: readMemory(effects, { gpa, length: count * DESCRIPTOR.bytes }) }),
+});
+
+function descriptorAt(effects: Effects, { gpa, bytes: all }: Table, index: number): Descriptor {
+  const [at, length] = [DESCRIPTOR.bytes * index, DESCRIPTOR.bytes];
+  const bytes = view(all?.subarray(at, at + length) ?? readMemory(effects, { gpa: gpa + at, length }));
   return {
     gpa: Number(bytes.getBigUint64(0, true)),
     length: bytes.getUint32(8, true),
@@ -93,7 +165,7 @@ function collect(
       return { error: 'virtio: too many write descriptors in indirect table' };
     }
     (isWrite ? into : out).push({ gpa, length });
-    if (entries > table.count) return { error: 'Looped descriptor' };
+    if (entries > table.count) return { error: LOOPED };
     if ((here.flags & DESCRIPTOR.next) === 0) return { head, out, in: into };
     if (here.next >= table.count) return { error: `Desc next is ${here.next}` };
     here = descriptorAt(effects, table, here.next);

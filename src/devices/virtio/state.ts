@@ -1,5 +1,5 @@
 import type { PciFunctionState } from '../pci/index.ts';
-import { NO_VECTOR } from './registers.ts';
+import { NO_VECTOR, STATUS } from './registers.ts';
 
 /** Bytes of guest memory: guest-physical address and length. */
 export interface Segment {
@@ -57,11 +57,15 @@ export interface VirtioState {
   readonly configVector: number;
   readonly isr: number;
   readonly generation: number;
+  /** Notifications may be signals: since DRIVER_OK, or since a driver notified without it. */
+  readonly isStarted: boolean;
   /** A driver did what none may do. */
   readonly broken: boolean;
   /** How many elements there have been. */
   readonly popped: number;
   readonly queues: readonly VirtqueueState[];
+  /** What a driver wrote to registers of queues that are not there, by their numbers: they keep it. */
+  readonly otherQueues: Readonly<Record<number, VirtqueueState>>;
 }
 
 export type VirtioFunctionState = PciFunctionState & VirtioState;
@@ -90,9 +94,19 @@ export const resetValues = (sizes: readonly number[]) => ({
   queueSelect: 0,
   configVector: NO_VECTOR,
   isr: 0,
+  isStarted: false,
   broken: false,
   queues: sizes.map(queueAtReset),
+  otherQueues: {},
 });
+
+/** The queue a driver has selected, if it is there or was written to. */
+export const selectedQueue = ({
+  queues,
+  otherQueues,
+  queueSelect,
+}: Pick<VirtioState, 'queues' | 'otherQueues' | 'queueSelect'>): VirtqueueState | undefined =>
+  queues[queueSelect] ?? otherQueues[queueSelect];
 
 export const virtioAtReset = (sizes: readonly number[]): VirtioState => ({
   ...resetValues(sizes),
@@ -106,3 +120,6 @@ export const virtioAtReset = (sizes: readonly number[]): VirtioState => ({
 /** Whether a feature is on. */
 export const hasFeature = ({ features: [low, high] }: Pick<VirtioState, 'features'>, bit: number): boolean =>
   bit < 32 ? ((low >>> bit) & 1) !== 0 : ((high >>> (bit - 32)) & 1) !== 0;
+
+/** Whether the driver says that it is at work. */
+export const isAtWork = ({ status }: Pick<VirtioState, 'status'>): boolean => (status & STATUS.driverOk) !== 0;

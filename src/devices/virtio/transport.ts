@@ -2,8 +2,8 @@
 import { type Structure, usesMsix } from './layout.ts';
 import type { VirtioBody } from './model.ts';
 import { breakDevice, type VirtioPart } from './queues.ts';
-import { ADDRESS_PARTS, COMMON, FEATURE, LEGACY, LEGACY_PAGE, NO_VECTOR, STATUS } from './registers.ts';
-import { hasFeature, type VirtioFunctionState, type VirtqueueState, type Words } from './state.ts';
+import { ADDRESS_PARTS, ANY_LAYOUT, COMMON, FEATURE, LEGACY, LEGACY_PAGE, NO_VECTOR, STATUS } from './registers.ts';
+import { hasFeature, selectedQueue, type VirtioFunctionState, type VirtqueueState, type Words } from './state.ts';
 
 /** One access of a driver, and how it comes on record. */
 export interface DriverAccess {
@@ -15,7 +15,7 @@ export interface DriverAccess {
 
 /** Features every virtio device offers by its ring and transport. */
 const RING_FEATURES = {
-  low: 2 ** FEATURE.notifyOnEmpty + 2 ** FEATURE.anyLayout,
+  low: 2 ** FEATURE.notifyOnEmpty + ANY_LAYOUT,
   bad: 2 ** FEATURE.badFeature,
 } as const;
 const bit = (feature: number): number => 2 ** (feature % 32);
@@ -28,7 +28,8 @@ function offered<S extends VirtioFunctionState>(body: VirtioBody<S>, part: Virti
   const [low, high] = body.features(part);
   const { event_idx: hasEventIdx, indirect_desc: hasIndirect } = part.layout.setup;
   const ring = (hasEventIdx ? bit(FEATURE.eventIdx) : 0) + (hasIndirect ? bit(FEATURE.indirect) : 0);
-  return [(low | ring | LEGACY_ONLY) >>> 0, (high | (part.layout.isModern ? MODERN_HIGH : 0)) >>> 0];
+  const kept = ~(body.withholds?.(part) ?? 0);
+  return [(((ring | LEGACY_ONLY) & kept) | low) >>> 0, (high | (part.layout.isModern ? MODERN_HIGH : 0)) >>> 0];
 }
 
 /** What a read gives. One that changes something is committed. */
@@ -82,7 +83,7 @@ function readLegacy<S extends VirtioFunctionState>(
   const hasMsix = usesMsix(layout, state);
   const own = hasMsix ? LEGACY.deviceConfigWithMsix : LEGACY.deviceConfig;
   if (offset >= own) return readConfig(body.config(part), offset - own, size);
-  const queue = selected(state);
+  const queue = selectedQueue(state);
   switch (offset) {
     case LEGACY.hostFeatures:
       return offered(body, part)[0];
@@ -132,7 +133,7 @@ function readCommon<S extends VirtioFunctionState>(body: VirtioBody<S>, part: Vi
     case COMMON.queueNotifyOffset:
       return state.queueSelect;
     default:
-      return readQueue(selected(state), offset);
+      return readQueue(selectedQueue(state), offset);
   }
 }
 
@@ -151,8 +152,6 @@ function readQueue(queue: VirtqueueState | undefined, offset: number): number {
   if (queue === undefined || part === undefined || offset < COMMON.queueDescLow || offset % 4 !== 0) return 0;
   return queue.registers[part][(offset >> 2) & 1] ?? 0;
 }
-
-const selected = ({ queues, queueSelect }: VirtioFunctionState): VirtqueueState | undefined => queues[queueSelect];
 
 /** A driver writes. */
 export function writeStructure<S extends VirtioFunctionState>(
@@ -243,6 +242,7 @@ function setStatus<S extends VirtioFunctionState>(body: VirtioBody<S>, part: Vir
 function reset<S extends VirtioFunctionState>(body: VirtioBody<S>, part: VirtioPart<S>): void {
   const { effects } = part;
   body.drain?.(part);
+  effects.raise({ kind: 'virtio_set_status', dev: effects.name, val: 0 });
   effects.raise({ kind: 'sim:virtio_reset', dev: effects.name });
   effects.pin('intx', false);
 }

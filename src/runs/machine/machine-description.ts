@@ -106,6 +106,8 @@ const MACHINE_DESCRIPTION = z.object({
     .refine(areNamedApart, 'two drives have one id')
     .refine(areWithin, 'more bytes than drives have')
     .optional(),
+  /** Ids of I/O threads. Absent: none. */
+  iothreads: z.array(z.string().max(MOST.driveId)).max(MOST.iothreads).optional(),
   serialLines: z.number().int().min(0).max(MOST.serialLines),
   noDefaults: z.boolean(),
   noReboot: z.boolean(),
@@ -166,6 +168,7 @@ export function describeMachine(
     ...(options.cpu === undefined ? {} : { cpu: options.cpu }),
     devices: options.devices.map(({ driver, properties }) => ({ driver, properties: { ...properties } })),
     ...(drives.length === 0 ? {} : { drives: drives.map((drive) => ({ ...drive })) }),
+    ...(options.iothreads.length === 0 ? {} : { iothreads: [...options.iothreads] }),
     serialLines: options.serial.length,
     noDefaults: options.noDefaults,
     noReboot: !options.reboot,
@@ -193,12 +196,13 @@ export function readDescription(machine: unknown, where: string): MachineDescrip
 /** What of a machine is in its state from the start: its shape, whatever its images hold. */
 export function configurationOf(description: MachineDescription): Omit<MachineConfig, 'parts'> {
   const { memory, smp, devices, serialLines, noReboot, nsPerTick, costs, digestEvery, paths } = description;
-  const { boot, rtcAhead, drives } = description;
+  const { boot, rtcAhead, drives, iothreads } = description;
   const firmware = paths['bios'] !== undefined;
   return {
     ...{ memory, smp, devices, serialLines, firmware, noReboot, nsPerTick, costs, digestEvery },
     ...(boot?.order === undefined ? {} : { bootOrder: boot.order }),
     ...(drives === undefined ? {} : { drives: drives.map(({ format, name, bytes, ...drive }) => drive) }),
+    ...(iothreads === undefined ? {} : { iothreads }),
     ...(rtcAhead === undefined ? {} : { rtcAhead }),
   };
 }

@@ -76,6 +76,8 @@ export interface RunOptions {
   readonly devices: readonly DeviceOption[];
   /** `-drive`, in order. */
   readonly drives: readonly DriveOption[];
+  /** `-object iothread`: their ids. */
+  readonly iothreads: readonly string[];
   /** Write what the guest wrote to drives back into their images once the run is over. */
   readonly commits: boolean;
   /** Devices that print, or hear. */

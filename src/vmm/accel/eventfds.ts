@@ -1,5 +1,4 @@
 import type { EventfdWrite } from '../../devices/device.ts';
-import { MAIN_LOOP } from '../../events/stamped.ts';
 import { KVM_IOEVENTFD } from '../../kvm/ioctl/ioctls.ts';
 import type { Machine, Part } from '../board/machine.ts';
 import { regionBaseOf } from '../memory/region-base.ts';
@@ -31,7 +30,7 @@ export function bindEventfds(machine: Machine, part: Part): void {
     if (known.has(keyOf(id, place))) continue;
     const fd = fds.get(id) ?? machine.kvm.eventfd();
     fds.set(id, fd);
-    assign(machine, { dev: part.name, id, thread: MAIN_LOOP, fd, place }, true);
+    assign(machine, { dev: part.name, id, thread: part.thread, fd, place }, true);
     if (isPrimed) primed.add(fd);
   }
   for (const fd of primed) machine.kvm.signal(fd);

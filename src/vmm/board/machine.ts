@@ -2,7 +2,7 @@ import type { Ns, Seq } from '../../base/units.ts';
 import type { Device, WakeReason } from '../../devices/device.ts';
 import { WAKE_UP } from '../../devices/piix4-pm/index.ts';
 import type { Origin } from '../../events/origin.ts';
-import { vcpuOf } from '../../events/stamped.ts';
+import { type Source, vcpuOf } from '../../events/stamped.ts';
 import type { MachineEvent } from '../../events/vocabulary.ts';
 import type { Kvm, KvmKernel } from '../../kvm/api.ts';
 import type { MachineConfig, PartConfig } from '../config.ts';
@@ -24,6 +24,8 @@ export interface Part extends PartConfig {
   readonly device: AnyDevice;
   /** The device's timers, by their names among the machine's. */
   readonly timers: ReadonlyMap<string, string>;
+  /** The thread it acts in. */
+  readonly thread: Source;
   /** A PCI function that may raise its interrupts by messages. */
   readonly hasMessages: boolean;
   /** State at power-on. */

@@ -1,5 +1,6 @@
 import { configTarget, getConfig, messagesOf, movesRegions, pirqOf, placeOfBar } from '../../devices/pci/index.ts';
 import { isPirqAsserted } from '../../devices/piix3/index.ts';
+import { bindEventfds } from '../accel/eventfds.ts';
 import { callOf, DeviceCall } from './device-call.ts';
 import { ISA_BRIDGE } from './isa-bridge.ts';
 import { vectorsChanged } from './messages.ts';
@@ -40,7 +41,10 @@ export function writeConfigData(machine: Machine, offset: number, size: number, 
   if (pin !== undefined) routeIntx(written, pin.pirq, pin.wasAsserted, callOf);
   if (pci.part.hasMessages) messagesWritten(written, pci);
   pci.function.configWritten?.(pci.state, register, size, new DeviceCall(written, pci.part));
-  if (!moves) return;
+  if (!moves) {
+    bindEventfds(written, pci.part);
+    return;
+  }
   tellMappings(written, pci, before);
   written.board.type.remap(written);
 }

@@ -60,8 +60,10 @@ export function drain(machine: Machine, { name }: Part, drive: string, callOf: C
 function complete(from: Machine, request: DueRequest, callOf: CallOf): void {
   const { drive, dev, tag, op, offset, length, fua = false, submitted } = request;
   const result = resultOf(driveOf(from, drive), request);
-  const machine = from.after(from.after(submitted).raise({ kind: 'sim:disk_completed', drive, dev, tag, result }));
-  const part = machine.parts.find(({ name }) => name === dev)!;
+  const part = from.parts.find(({ name }) => name === dev)!;
+  // In the thread its device acts in, whoever found that it was time.
+  const acting = from.from(from.origin.by(part.thread).after(submitted));
+  const machine = acting.after(acting.raise({ kind: 'sim:disk_completed', drive, dev, tag, result }));
   if (result === 0 && op === 'flush') flush(machine, drive);
   const asked = { drive, tag, op, offset, length, fua };
   part.device.completed?.(machine.stateOf(part), asked, result, callOf(machine, part));

@@ -3,6 +3,7 @@ import { Problem, shortly } from '../../base/problem.ts';
 import type { AnyDriver } from '../../devices/driver.ts';
 import { PCI, type PciFunctionState } from '../../devices/pci/index.ts';
 import { accepts, type Property, type PropertyValue, rangeOf } from '../../devices/properties.ts';
+import { iothreadSource } from '../../events/stamped.ts';
 import type { Part } from '../board/machine.ts';
 import { type DeviceModel, drivers } from '../models.ts';
 import type { DeviceOption } from '../options.ts';
@@ -35,16 +36,40 @@ export function placeProperties({ bus, chardev }: AnyDriver): readonly string[] 
   return [...(bus === 'PCI' ? ['addr'] : []), ...(chardev === undefined ? [] : ['chardev'])];
 }
 
+/** What of a machine an option's device depends on. */
+interface Around {
+  readonly smp: number;
+  /** Ids of its I/O threads. */
+  readonly iothreads: readonly string[];
+  /** The devices there are already. */
+  readonly parts: readonly Part[];
+}
+
+/** The I/O thread a device is told to act in; undefined: it acts in the main loop. */
+function threadOf(name: string, { properties = {} }: AnyDriver, setup: object, iothreads: readonly string[]) {
+  for (const [key, property] of Object.entries(properties)) {
+    const id = property.type === 'str' && property.names === 'iothread' ? String(Reflect.get(setup, key)) : '';
+    if (id === '') continue;
+    const at = iothreads.indexOf(id);
+    if (at >= 0) return iothreadSource(at);
+    const known =
+      iothreads.length === 0 ? 'There is none: add -object iothread.' : `There are ${iothreads.join(', ')}.`;
+    throw new Problem(`-device ${name}: ${key}=${shortly(id)} is no I/O thread. ${known}`);
+  }
+  return undefined;
+}
+
 /** The device of an option: the `index`th, in a machine that has these parts. */
 export function optionPart(
   { driver: name, properties }: DeviceOption,
   index: number,
-  { smp, parts }: { readonly smp: number; readonly parts: readonly Part[] },
+  { smp, iothreads, parts }: Around,
 ): Part {
   const [model, driver] = optionDriver(name);
   const setup = setupOf(driver, properties, smp);
   const seat = driver.bus === 'PCI' ? pciSeat(name, driver.atReset(setup), properties, parts) : {};
-  return seated(optionName(name, index), model, driver, setup, seat);
+  const thread = threadOf(name, driver, setup, iothreads);
+  return seated(optionName(name, index), model, driver, setup, thread === undefined ? seat : { ...seat, thread });
 }
 
 /** What a device is set up by: what was given, or else the default. */

@@ -14,7 +14,7 @@ import { type Seat, seated } from './seat.ts';
 /** What of a machine's options decides which devices it has and how they come up. */
 export type Board = Pick<
   MachineConfig,
-  'memory' | 'smp' | 'serialLines' | 'devices' | 'drives' | 'firmware' | 'bootOrder' | 'rtcAhead'
+  'memory' | 'smp' | 'serialLines' | 'devices' | 'drives' | 'iothreads' | 'firmware' | 'bootOrder' | 'rtcAhead'
 >;
 
 /** A machine's configuration, with its parts. */
@@ -43,7 +43,7 @@ export function pcParts(made: Board, items: FwCfgItems): Part[] {
   if (!made.firmware) parts.push(part(DIRECT_BOOT, 'directBoot', {}));
   checkDrives(made);
   for (const [index, option] of made.devices.entries()) {
-    const added = optionPart(option, index, { smp: made.smp, parts });
+    const added = optionPart(option, index, { smp: made.smp, iothreads: made.iothreads ?? [], parts });
     checkSlot(added, parts);
     checkPorts(added, parts);
     parts.push(added);

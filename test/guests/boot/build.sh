@@ -16,4 +16,7 @@ as --32 --defsym PVH=1 start.S -o "$out/start.o"
 gcc $flags -c pvh.c -o "$out/pvh.o"
 ld -m elf_i386 -n -nostdlib --build-id=none -z noexecstack --no-warn-rwx-segments --strip-all -T boot.lds \
   -o pvh.elf "$out/start.o" "$out/pvh.o"
-sha256sum ./*.elf
+as --32 mbr.s -o "$out/mbr.o"
+ld -m elf_i386 -Ttext=0x7c00 --oformat binary -o mbr.bin "$out/mbr.o"
+chmod -x mbr.bin
+sha256sum ./*.elf mbr.bin

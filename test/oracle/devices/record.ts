@@ -2,67 +2,52 @@
  * Records random accesses to the devices of a real QEMU 7.2 through its qtest port, for replay.test.ts:
  * `npx tsx test/oracle/devices/record.ts` writes test/oracle/devices/recorded/*.txt. Needs qemu-system-x86_64.
  */
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { config, edu, type MessageBus, msix, placeEdu, TABLE } from './message-workloads.ts';
+import { QtestPort } from './qtest.ts';
 import { type Access, Chance, lookAround, placePm, unassigned, WORKLOADS } from './workloads.ts';
 
 const STEPS = 600;
 const SEED = 20240229;
 const OPTIONS = [
-  ...['-M', 'pc,accel=tcg', '-S', '-nodefaults', '-display', 'none', '-m', '64', '-serial', 'null', '-net', 'none'],
-  ...[
-    '-device',
-    'pc-testdev',
-    '-rtc',
-    'base=2024-02-29T23:59:50,clock=vm',
-    '-qtest',
-    'stdio',
-    '-qtest-log',
-    '/dev/null',
-  ],
+  ...['-M', 'pc,accel=tcg', '-S', '-nodefaults', '-m', '64', '-serial', 'null', '-net', 'none'],
+  ...['-device', 'pc-testdev', '-rtc', 'base=2024-02-29T23:59:50,clock=vm'],
 ];
 /** Where virtio-rng-pci has its MSI-X, and where its common configuration is put. */
 const MSIX = 0x98;
 const COMMON = 0xe300_0000;
-const LETTER = { 1: 'b', 2: 'w', 4: 'l' } as const;
 
 class Qtest implements MessageBus {
   readonly accesses: Access[] = [];
-  readonly #process: ChildProcessByStdio<Writable, Readable, null>;
-  readonly #lines: AsyncIterator<string>;
+  readonly #port: QtestPort;
 
   constructor(...devices: readonly string[]) {
-    const options = [...OPTIONS, ...devices.flatMap((device) => ['-device', device])];
-    this.#process = spawn('qemu-system-x86_64', options, { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
+    this.#port = new QtestPort([...OPTIONS, ...devices.flatMap((device) => ['-device', device])]);
   }
 
   async in(port: number, size: 1 | 2 | 4 = 1): Promise<void> {
-    const value = Number((await this.#ask(`in${LETTER[size]} ${port}`)).split(' ')[1]);
+    const value = await this.#port.in(port, size);
     this.accesses.push({ op: 'in', address: port, size, value });
   }
 
   async out(port: number, value: number, size: 1 | 2 | 4 = 1): Promise<void> {
-    await this.#ask(`out${LETTER[size]} ${port} ${value}`);
+    await this.#port.out(port, size, value);
     this.accesses.push({ op: 'out', address: port, size, value });
   }
 
   async read(address: number, size: 1 | 2 | 4 = 4): Promise<void> {
-    const value = Number((await this.#ask(`read${LETTER[size]} ${address}`)).split(' ')[1]);
+    const value = await this.#port.read(address, size);
     this.accesses.push({ op: 'read', address, size, value });
   }
 
   async write(address: number, value: number): Promise<void> {
-    await this.#ask(`writel ${address} ${value}`);
+    await this.#port.write(address, 4, value);
     this.accesses.push({ op: 'write', address, size: 4, value });
   }
 
   async reset(): Promise<void> {
-    await this.#ask('outb 0xcf9 6');
+    await this.#port.out(0xcf9, 1, 6);
     await setTimeout(500);
     this.accesses.push({ op: 'reset', address: 0, size: 1, value: 0 });
   }
@@ -79,7 +64,7 @@ class Qtest implements MessageBus {
     ] as const;
     for (const step of steps) {
       const [letter, offset, value] = step.split(' ');
-      await this.#ask(`write${letter} ${COMMON + Number(offset)} ${value}`);
+      await this.#port.ask(`write${letter} ${COMMON + Number(offset)} ${value}`);
     }
     this.accesses.push({ op: 'raise', address: 0, size: 4, value: vector });
   }
@@ -100,16 +85,7 @@ class Qtest implements MessageBus {
   }
 
   end(): void {
-    this.#process.kill();
-  }
-
-  async #ask(command: string): Promise<string> {
-    this.#process.stdin.write(`${command}\n`);
-    for (;;) {
-      const line = await this.#lines.next();
-      if (line.done) throw new Error(`QEMU ended at ${command}`);
-      if (!line.value.startsWith('IRQ')) return line.value;
-    }
+    this.#port.end();
   }
 }
 

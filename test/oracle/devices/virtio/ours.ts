@@ -1,0 +1,78 @@
+/** Our machine, as scripts see it. */
+import type { Base } from '../../../../src/memory/sparse.ts';
+import { type Bench, bench } from '../../../vmm/bench.ts';
+import { bytesOf, type Guest, numberOf, type Scene } from './guest.ts';
+import { diskByte, hasDrive, SECTORS, SERIAL } from './scenes.ts';
+
+const DISK: Base = {
+  read(at, into) {
+    for (let offset = 0; offset < into.length; offset++) into[offset] = diskByte(at + offset);
+  },
+};
+
+const DRIVE = { id: 'd0', sectors: SECTORS, readOnly: false, writeCache: true, serial: SERIAL };
+const SECOND = 1e9;
+
+/** The scene's device in a machine of ours, which runs no guest either. */
+export function ourGuest({ driver, properties }: Scene): Guest {
+  const machine = bench({
+    devices: [{ driver, properties: { ...properties, ...(hasDrive(driver) ? { drive: DRIVE.id } : {}) } }],
+    drives: [DRIVE],
+    disks: new Map([[DRIVE.id, DISK]]),
+  });
+  const seen = { events: 0, ns: 0 };
+  const settle = (): void => machine.passTo((seen.ns += SECOND));
+  const after = <T>(value: T): T => {
+    deliver(machine);
+    return value;
+  };
+  return {
+    in: async (port, size) => after(machine.in(port, size)),
+    out: async (port, size, value) => after(write(machine, true, { at: port, size, value })),
+    read: async (gpa, size) => after(numberOf(machine.read(gpa, size))),
+    write: async (gpa, size, value) => after(write(machine, false, { at: gpa, size, value })),
+    peek: async (gpa, length) =>
+      Uint8Array.from(inPieces(length).flatMap(([at, size]) => [...machine.read(gpa + at, size)])),
+    async poke(gpa, bytes) {
+      for (const [at, size] of inPieces(bytes.length)) machine.store(gpa + at, bytes.subarray(at, at + size));
+    },
+    settle: async () => after(settle()),
+    reset: async () => after(machine.out(0xcf9, 1, 6)),
+    said: () =>
+      machine.events
+        .slice(seen.events, (seen.events = machine.events.length))
+        .flatMap((event) => (event.kind === 'sim:virtio_error' ? [event.why] : [])),
+  };
+}
+
+interface Write {
+  readonly at: number;
+  readonly size: number;
+  readonly value: number;
+}
+
+/** KVM makes a signal of what it was given an eventfd for; all else is an exit. */
+function write(machine: Bench, pio: boolean, { at, size, value }: Write): void {
+  for (const [fd, { places }] of Object.entries(machine.state.vmm.eventfds)) {
+    const hit = places.find((place) => place.pio === pio && place.addr === at && [0, size].includes(place.size));
+    if (hit === undefined || (hit.match ?? value) !== value) continue;
+    machine.signals.push(Number(fd));
+    return;
+  }
+  if (pio) machine.out(at, size, value);
+  else machine.store(at, bytesOf(value, size));
+}
+
+/** An access of a processor has at most eight bytes. */
+const inPieces = (length: number): [at: number, size: number][] =>
+  Array.from({ length: Math.ceil(length / 8) }, (_, piece) => [8 * piece, Math.min(8, length - 8 * piece)]);
+
+/** An eventfd is a notification, or of a message route, which KVM writes where QEMU's device would by itself. */
+function deliver({ signals, state, store, handle }: Bench): void {
+  for (let fd = signals.shift(); fd !== undefined; fd = signals.shift()) {
+    const signalled = fd;
+    if (state.vmm.eventfds[fd] !== undefined) handle(fd);
+    const route = Object.values(state.vmm.msiRoutes).find((each) => each.fd === signalled && each.bound);
+    if (route !== undefined) store(Number(route.address), bytesOf(route.data));
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Records what the scripts of `scenes.ts` see of a real QEMU 7.2, for virtio.test.ts:
+ * `TMPDIR=/dev/shm npx tsx test/oracle/devices/virtio/record.ts [NAME]` writes ../recorded/virtio/*.txt.
+ * Needs qemu-system-x86_64.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { QtestPort } from '../qtest.ts';
+import { type Guest, hex, type Scene } from './guest.ts';
+import { diskByte, hasDrive, SCENES, SECTORS, SERIAL, titleOf } from './scenes.ts';
+
+/** Milliseconds in which QEMU's threads do what is to be done. */
+const SETTLED = 80;
+const RESET = 500;
+const HLT = 0xf4;
+
+const folder = mkdtempSync(join(tmpdir(), 'retrovisor-virtio-'));
+const DISK = join(folder, 'disk.raw');
+const BIOS = join(folder, 'hlt.bin');
+
+writeFileSync(
+  DISK,
+  Uint8Array.from({ length: SECTORS * 512 }, (_, at) => diskByte(at)),
+);
+writeFileSync(BIOS, new Uint8Array(0x1_0000).fill(HLT));
+
+function qemu({ driver, properties }: Scene): QtestPort {
+  const settings = Object.entries(properties).map(([key, value]) => `,${key}=${onOff(value)}`);
+  const drive = `if=none,id=d0,file=${DISK},format=raw,snapshot=on`;
+  return new QtestPort([
+    ...['-M', 'pc,accel=tcg', '-nodefaults', '-m', '64', '-bios', BIOS, '-drive', drive],
+    ...['-device', `${driver}${hasDrive(driver) ? `,drive=d0,serial=${SERIAL}` : ''}${settings.join('')}`],
+  ]);
+}
+
+const onOff = (value: unknown): unknown => (value === true ? 'on' : value === false ? 'off' : value);
+
+/** A processor that halts at once is one that time passes for. */
+function guestOn(port: QtestPort): Guest {
+  return {
+    in: (at, size) => port.in(at, size),
+    out: (at, size, value) => port.out(at, size, value),
+    read: (gpa, size) => port.read(gpa, size),
+    write: (gpa, size, value) => port.write(gpa, size, value),
+    async peek(gpa, length) {
+      const answer = await port.ask(`read ${gpa} ${length}`);
+      return Uint8Array.from(Buffer.from(answer.slice('OK 0x'.length), 'hex'));
+    },
+    async poke(gpa, bytes) {
+      const text = [...bytes].map((byte) => hex(byte, 2)).join('');
+      await port.ask(`write ${gpa} ${bytes.length} 0x${text}`);
+    },
+    settle: () => setTimeout(SETTLED),
+    async reset() {
+      await port.out(0xcf9, 1, 6);
+      await setTimeout(RESET);
+    },
+    said: () => port.said(),
+  };
+}
+
+async function transcript(scene: Scene): Promise<string[]> {
+  const port = qemu(scene);
+  const lines = [titleOf(scene)];
+  await scene.script(guestOn(port), (line) => void lines.push(line.trimEnd()));
+  port.end();
+  return lines;
+}
+
+/** These alone, when named; all of them otherwise. */
+const [, , ...only] = process.argv;
+
+for (const [name, scenes] of Object.entries(SCENES)) {
+  if (only.length > 0 && !only.includes(name)) continue;
+  const lines: string[] = [];
+  for (const scene of scenes) lines.push(...(await transcript(scene)));
+  writeFileSync(new URL(`../recorded/virtio/${name}.txt`, import.meta.url), lines.map((line) => `${line}\n`).join(''));
+  process.stdout.write(`${name}: ${lines.length} lines\n`);
+}
+rmSync(folder, { recursive: true });

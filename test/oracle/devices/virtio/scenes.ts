@@ -1,0 +1,157 @@
+/** All scenes, by the file they are recorded in. */
+import type { PropertyValue } from '../../../../src/devices/properties.ts';
+import type { DriverOptions } from './driver.ts';
+import { F } from './driver.ts';
+import type { Scene } from './guest.ts';
+import { BLK_FEATURES, blkRequests } from './scripts/blk-requests.ts';
+import { configurationSpace } from './scripts/config-space.ts';
+import { malformedRings } from './scripts/malformed-rings.ts';
+import {
+  indicesWrap,
+  oddLegacyPlaces,
+  oddPlaces,
+  oddSizes,
+  oddTimes,
+  queueResets,
+  readyAtLast,
+} from './scripts/odd-queues.ts';
+import { randomRegisters } from './scripts/random-registers.ts';
+import { rngRequests } from './scripts/rng-requests.ts';
+import { legacyScript, modernScript, msixScript, registersAtReset, windowScript } from './scripts/registers.ts';
+
+type Properties = Readonly<Record<string, PropertyValue>>;
+
+const MODERN_ONLY: Properties = { 'disable-legacy': true };
+const LEGACY_ONLY: Properties = { 'disable-modern': true };
+
+/** Ways to make a device, by what a name says of them. */
+const MADE: Readonly<Record<string, Properties>> = {
+  default: {},
+  legacy: LEGACY_ONLY,
+  modern: MODERN_ONLY,
+  pages: { 'page-per-vq': true },
+  'no vectors': { vectors: 0 },
+  'no vectors, legacy': { ...LEGACY_ONLY, vectors: 0 },
+  '129 vectors': { vectors: 129 },
+  '2048 vectors': { vectors: 2048 },
+  '4 queues': { 'num-queues': 4 },
+  'no ring features': { event_idx: false, indirect_desc: false },
+};
+
+const blk = (name: string, properties: Properties, script: Scene['script']): Scene => ({
+  name,
+  driver: 'virtio-blk-pci',
+  properties,
+  script,
+});
+
+const rng = (name: string, properties: Properties, script: Scene['script']): Scene => ({
+  name,
+  driver: 'virtio-rng-pci',
+  properties,
+  script,
+});
+
+/** As a block device, but for what has to do with its queues. */
+const RNG_MADE = Object.entries(MADE).filter(([, properties]) => properties['num-queues'] === undefined);
+
+const ofAll = (script: Scene['script']): Scene[] =>
+  Object.entries(MADE).map(([name, properties]) => blk(name, properties, script));
+
+const RINGS: Readonly<Record<string, DriverOptions>> = {
+  'modern, INTx': { isModern: true, hasMsix: false, features: BLK_FEATURES },
+  'modern, MSI-X, EVENT_IDX, INDIRECT': {
+    isModern: true,
+    hasMsix: true,
+    features: BLK_FEATURES + F.indirect + F.eventIdx,
+  },
+  'legacy, INTx': { isModern: false, hasMsix: false, features: BLK_FEATURES },
+  'legacy, MSI-X, EVENT_IDX': { isModern: false, hasMsix: true, features: BLK_FEATURES + F.eventIdx },
+  'modern, no features': { isModern: true, hasMsix: false, features: 0 },
+};
+
+/** All of one file run one after the other, each on a machine of its own. */
+export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
+  'blk-configuration-space': ofAll(configurationSpace),
+  'blk-registers-at-reset': ofAll(registersAtReset),
+  'blk-register-scripts': [
+    blk('legacy', {}, legacyScript),
+    blk('legacy alone', LEGACY_ONLY, legacyScript),
+    blk('modern', {}, modernScript),
+    blk('modern alone', MODERN_ONLY, modernScript),
+    blk('window', {}, windowScript),
+    blk('window, modern alone', MODERN_ONLY, windowScript),
+    blk('window, pages', { 'page-per-vq': true }, windowScript),
+    blk('MSI-X', {}, msixScript),
+  ],
+  'blk-random-registers': [
+    blk('transitional', { 'num-queues': 2 }, randomRegisters('both', 1)),
+    blk('modern', MODERN_ONLY, randomRegisters('modern', 2)),
+    blk('legacy', LEGACY_ONLY, randomRegisters('legacy', 3)),
+  ],
+  'blk-requests': [
+    ...Object.entries(RINGS).map(([name, options]) => blk(name, {}, blkRequests(options))),
+    blk('no eventfds', { ioeventfd: false }, blkRequests({ isModern: true, hasMsix: true, features: 0xffff_ffff })),
+    blk(
+      'legacy alone, MSI-X',
+      LEGACY_ONLY,
+      blkRequests({ isModern: false, hasMsix: true, features: 0xffff_ffff - 2 ** 30 }),
+    ),
+  ],
+  'blk-malformed-rings': [
+    blk('modern, MSI-X', {}, malformedRings({ isModern: true, hasMsix: true, isBlk: true })),
+    blk('modern, INTx', {}, malformedRings({ isModern: true, hasMsix: false, isBlk: true })),
+    blk('legacy, INTx', {}, malformedRings({ isModern: false, hasMsix: false, isBlk: true })),
+  ],
+  'blk-odd-queues': [
+    blk('sizes', {}, oddSizes),
+    blk('indices wrap', {}, indicesWrap),
+    blk('places', {}, oddPlaces),
+    blk('places, legacy', {}, oddLegacyPlaces),
+    blk('times', {}, oddTimes(true)),
+    blk('times, legacy', {}, oddTimes(false)),
+    blk('ready at last', {}, readyAtLast('modern')),
+    blk('ready at last, through the window', {}, readyAtLast('window')),
+    blk('ready at last, legacy', {}, readyAtLast('legacy')),
+    blk('times, no eventfds', { ioeventfd: false }, oddTimes(true)),
+    blk('times, legacy, no eventfds', { ioeventfd: false }, oddTimes(false)),
+    blk('ready at last, no eventfds', { ioeventfd: false }, readyAtLast('modern')),
+    blk('queue reset', {}, queueResets),
+  ],
+  'rng-configuration-space': RNG_MADE.map(([name, properties]) => rng(name, properties, configurationSpace)),
+  'rng-registers': [
+    ...RNG_MADE.map(([name, properties]) => rng(`${name}, at reset`, properties, registersAtReset)),
+    rng('legacy', {}, legacyScript),
+    rng('modern', {}, modernScript),
+    rng('window', {}, windowScript),
+    rng('random, transitional', {}, randomRegisters('both', 4)),
+    rng('random, modern', MODERN_ONLY, randomRegisters('modern', 5)),
+  ],
+  'rng-queues': [
+    rng('requests, modern', {}, rngRequests({ isModern: true, hasMsix: true, features: F.indirect })),
+    rng('requests, EVENT_IDX', {}, rngRequests({ isModern: true, hasMsix: true, features: F.eventIdx })),
+    rng('requests, legacy', {}, rngRequests({ isModern: false, hasMsix: false, features: 0 })),
+    rng('malformed rings', {}, malformedRings({ isModern: true, hasMsix: true, isBlk: false })),
+    rng('malformed rings, legacy', {}, malformedRings({ isModern: false, hasMsix: false, isBlk: false })),
+  ],
+};
+
+/** Whether there is a disk to a device. */
+export const hasDrive = (driver: string): boolean => driver === 'virtio-blk-pci';
+
+/** Sectors of the disk of each scene. */
+export const SECTORS = 2048;
+export const SERIAL = 'RV0001';
+
+/** A byte of it: a sector tells its number. */
+export function diskByte(at: number): number {
+  const [sector, place] = [Math.floor(at / 512), at % 512];
+  const name = `sector ${sector} `;
+  return name.charCodeAt(place % name.length);
+}
+
+/** What a scene is called in its transcript. */
+export const titleOf = ({ name, driver, properties }: Scene): string =>
+  `## ${driver}, ${name}${Object.entries(properties)
+    .map(([key, value]) => ` ${key}=${value}`)
+    .join('')}`;

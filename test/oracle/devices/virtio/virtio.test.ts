@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { firstOf } from '../../../how-long.ts';
+import { excluded } from './exclusions.ts';
+import { ourGuest } from './ours.ts';
+import { SCENES, titleOf } from './scenes.ts';
+
+/** Transcripts by the titles they stand under. */
+function recorded(file: string): ReadonlyMap<string, readonly string[]> {
+  const text = readFileSync(new URL(`../recorded/virtio/${file}.txt`, import.meta.url), 'utf8');
+  const parts = text.split(/^(?=## )/m).map((part) => part.trimEnd().split('\n'));
+  return new Map(parts.map(([title = '', ...lines]) => [title, lines]));
+}
+
+/** The first line that differs, with those before it. */
+function difference(title: string, theirs: readonly string[], ours: readonly string[]): object | undefined {
+  const apart = excluded(title, theirs);
+  const differs = (at: number): boolean => theirs[at] !== ours[at] && !apart.has(at);
+  const all = Array.from({ length: Math.max(theirs.length, ours.length) }, (_, at) => at);
+  const first = all.find(differs);
+  if (first === undefined) return undefined;
+  return { line: first, before: theirs.slice(Math.max(0, first - 4), first), qemu: theirs[first], ours: ours[first] };
+}
+
+describe.each(Object.entries(SCENES))('as recorded from QEMU 7.2: %s', (file, scenes) => {
+  const transcripts = recorded(file);
+
+  test.each(firstOf(1, scenes).map((scene) => [scene.name, scene] as const))('%s', async (_name, scene) => {
+    const theirs = transcripts.get(titleOf(scene)) ?? [];
+    expect(theirs.length, 'lines recorded').toBeGreaterThan(0);
+    const ours: string[] = [];
+    await scene.script(ourGuest(scene), (line) => void ours.push(line.trimEnd()));
+    expect(difference(titleOf(scene), theirs, ours)).toBeUndefined();
+  });
+});
+
+test('less than one line in a hundred is excluded', () => {
+  let [all, apart] = [0, 0];
+  for (const file of Object.keys(SCENES)) {
+    for (const [title, lines] of recorded(file)) {
+      all += lines.length;
+      apart += excluded(title, lines).size;
+    }
+  }
+  expect(apart / all).toBeLessThan(0.01);
+});
