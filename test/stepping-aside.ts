@@ -53,6 +53,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   addr2line: 'binutils',
   chromium: 'chromium',
   debugfs: 'e2fsprogs',
+  e2fsck: 'e2fsprogs',
   gcc: 'gcc libc6-dev',
   gdb: 'gdb',
   iasl: 'acpica-tools',
@@ -69,6 +70,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 /** How a tool is asked whether it works here: its version, unless a better question is known. */
 const QUESTIONS: Readonly<Record<string, readonly string[]>> = {
   debugfs: ['-V'],
+  e2fsck: ['-V'],
   iasl: ['-v'],
   // Its version says nothing about whether it gets a terminal: a root without /dev/pts has none.
   script: ['-qec', 'true', '/dev/null'],

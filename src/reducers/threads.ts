@@ -10,14 +10,15 @@ type State = Draft<MachineState>;
 /** The threads of a machine nobody has switched on: those of its vCPUs, in order, the main loop, its I/O threads. */
 export const threadsAtPowerOn = (vcpus: number, iothreads: number): readonly ThreadState[] => [
   ...Array.from({ length: vcpus }, (_, vcpu) => ({ kind: 'vcpu', source: vcpuSource(vcpu), turnEnds: 0 }) as const),
-  { kind: 'main-loop', source: MAIN_LOOP, ...ASLEEP },
+  { kind: 'main-loop', source: MAIN_LOOP, ...asleep() },
   ...Array.from(
     { length: iothreads },
-    (_, at) => ({ kind: 'iothread', source: iothreadSource(at), ...ASLEEP }) as const,
+    (_, at) => ({ kind: 'iothread', source: iothreadSource(at), ...asleep() }) as const,
   ),
 ];
 
-const ASLEEP = { actsAt: undefined, busyUntil: 0, work: [] } as const;
+/** Each with its own list: facts change a state in place. */
+const asleep = () => ({ actsAt: undefined, busyUntil: 0, work: [] });
 
 /** The worker whose events have this source. */
 export const workerOf = <T extends { readonly source: Source; readonly kind: ThreadState['kind'] }>(

@@ -9,7 +9,7 @@ import type { Print } from '../../src/cli/trace-commands.ts';
 import type { Aside } from '../stepping-aside.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
-const GUESTS = join(ROOT, '.guests');
+const GUESTS = process.env['RETROVISOR_GUESTS'] ?? join(ROOT, '.guests');
 
 /** What a run of the command line came to. */
 export interface Ran {
@@ -53,7 +53,7 @@ export async function printed(command: (print: Print) => unknown): Promise<strin
   return lines.join('');
 }
 
-/** A file `npm run guests` fetches. */
+/** A file `npm run guests` fetches, or `npm run guests -- disk` makes. */
 export const guestFile = (name: string): string => join(GUESTS, name);
 
 /** Whether all of these guest files are there. */

@@ -2,6 +2,7 @@ import { MAIN_LOOP, type Stamped, sourceName, vcpuOf } from '../../../src/events
 import { type EventKind, type EventOf, type MachineEvent, VOCABULARY } from '../../../src/events/vocabulary.ts';
 import { ApicRequests } from './apic-requests.ts';
 import { Causes } from './causes.ts';
+import { Handovers } from './handovers.ts';
 import { Lines, type Mover } from './lines.ts';
 import { PicRequests } from './pic-requests.ts';
 
@@ -49,6 +50,7 @@ const isInput = (kind: EventKind): boolean => VOCABULARY[kind].receiver !== unde
  */
 export class OriginCheck {
   private readonly causes = new Causes();
+  private readonly handovers = new Handovers();
   private readonly lines = new Lines();
   private readonly pic = new PicRequests();
   private readonly apics = new ApicRequests(this.lines, (what) => this.complain(what));
@@ -98,6 +100,9 @@ export class OriginCheck {
   private follow(stamped: Stamped): void {
     const { event, seq, source } = stamped;
     if (isInput(event.kind)) this.act(MAIN_LOOP, seq, `input ${event.kind}`);
+    const takenOver = this.handovers.next(event, this.triggers.get(source) ?? -1);
+    // A vCPU acts on its exit, whatever it finds done there.
+    if (takenOver !== undefined && vcpuOf(source) < 0) this.act(source, takenOver, undefined);
     switch (event.kind) {
       case 'kvm_exit':
         this.act(source, seq, undefined);
