@@ -33,5 +33,17 @@ function isShapedAs(value: unknown, like: unknown): boolean {
   if (value instanceof Uint8Array) return true;
   if (Array.isArray(value)) return value.every((item, at) => isShapedAs(item, (like as unknown as unknown[])[at]));
   // A container may be missing only where a field without a value is left out.
-  return Object.keys(like).every((key) => isShapedAs(value[key], like[key]));
+  return Object.keys(like).every((key) =>
+    isTimers(key, like[key]) ? areTimers(value[key]) : isShapedAs(value[key], like[key]),
+  );
 }
+
+/** Timers that may be armed, by name; a device may call a list of its own so. */
+const isTimers = (key: string, like: unknown): boolean => key === 'timers' && !Array.isArray(like);
+
+/** Those that are armed: others than at the first moment. */
+const areTimers = (value: unknown): boolean =>
+  isContainer(value) && !Array.isArray(value) && Object.values(value).every(isTimer);
+
+const isTimer = (value: unknown): boolean =>
+  isContainer(value) && Number.isFinite(value['deadline']) && Number.isFinite(value['armed']);
