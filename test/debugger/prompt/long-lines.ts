@@ -21,6 +21,7 @@ export const LONG_LINES: readonly string[] = [
   'find last break print /no such text/',
   'events 20 kvm_pio nowhere',
   'kallsyms',
+  'disk history 0',
 ];
 
 /** Those that are answered at once, wherever one stands. */
