@@ -1,4 +1,4 @@
-import type { PropertyValue } from '../../devices/properties.ts';
+import type { Property, PropertyValue } from '../../devices/properties.ts';
 import { capabilityOf } from '../../devices/pci/index.ts';
 import { VIRTIO_PROPERTIES } from '../../devices/virtio/index.ts';
 import type { GuestView } from '../../machine/guest-view.ts';
@@ -85,6 +85,10 @@ function virtioBus({ driver }: FunctionSeen, properties: readonly string[]): Bus
   return { name: 'virtio-bus', type: 'virtio-pci-bus', devices: [device] };
 }
 
+/** QEMU's links to objects are no properties its monitor prints. */
+const isLink = (property: Property): boolean =>
+  property.type === 'str' && (property.names === 'iothread' || property.names === 'rng');
+
 /** Of a device of `-device` each of its properties, given or not. */
 function propertiesText(
   { model }: PartConfig,
@@ -93,7 +97,7 @@ function propertiesText(
 ): string[] {
   const { properties = {} } = driverOf(model);
   return Object.entries(properties).flatMap(([name, property]) =>
-    isMeant(name) ? [`${name} = ${valueText(name, values[name] ?? property.default)}`] : [],
+    isMeant(name) && !isLink(property) ? [`${name} = ${valueText(name, values[name] ?? property.default)}`] : [],
   );
 }
 
