@@ -11,31 +11,20 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { indexTrace } from '../src/runs/recorded/index-trace.ts';
 import { NODE } from '../src/host/node.ts';
-import { openRecordedRun, openTimeline, type RecordedTimeline } from '../src/runs/recorded/recorded-run.ts';
+import { openRecordedRun, openTimeline } from '../src/runs/recorded/recorded-run.ts';
 import { checkpointPath } from '../src/runs/recorded/stored-checkpoints.ts';
-import { restoreCheckpoint, takeCheckpoint } from '../src/machine/checkpoint.ts';
+import { type CheckpointTimes, checkpointTimes, timed } from './checkpoint-times.ts';
 import { percentile } from './measured.ts';
 
 const MB = 1e6;
-const REPEATS = 50;
-/** Ticks between a checkpoint and the next in the figures for taking one: what a step back leaves. */
-const APART = 1 << 16;
 
-interface Figures {
+interface Figures extends CheckpointTimes {
   readonly open: number;
   readonly first: number;
   readonly marks: readonly number[];
-  readonly take: readonly number[];
-  readonly restore: readonly number[];
   readonly held: number;
   readonly checkpoints: number;
 }
-
-const timed = <T>(what: () => T): readonly [number, T] => {
-  const begun = performance.now();
-  const result = what();
-  return [performance.now() - begun, result];
-};
 
 /** Ticks all over the run in no order: multiples of the golden ratio. */
 const scattered = (count: number, last: number): number[] =>
@@ -51,7 +40,7 @@ function figures(trace: string, count: number, isStored: boolean): Figures {
   const [firstTime] = timed(() => timeline.seek(first));
   if (!isStored) timeline.seek(events[events.length - 1]!.tick);
   const marks = rest.map((tick) => timed(() => timeline.seek(tick))[0]);
-  const both = checkpointTimes(recorded);
+  const both = checkpointTimes(recorded.timeline.machine);
   if (recorded.verifier.divergence !== undefined) throw new Error('what was run did not come out as recorded');
   return {
     open,
@@ -61,22 +50,6 @@ function figures(trace: string, count: number, isStored: boolean): Figures {
     held: timeline.heldBytes,
     checkpoints: timeline.checkpoints.length,
   };
-}
-
-/** Two neighbouring moments, restored in turn; and one taken after each stretch of running. */
-function checkpointTimes({ timeline: { machine } }: RecordedTimeline): Pick<Figures, 'take' | 'restore'> {
-  const take: number[] = [];
-  const restore: number[] = [];
-  let before = takeCheckpoint(machine);
-  for (let at = 0; at < REPEATS; at += 1) {
-    machine.advance({ tick: machine.ticks + APART });
-    const [took, next] = timed(() => takeCheckpoint(machine, before));
-    take.push(took);
-    restore.push(timed(() => restoreCheckpoint(machine, before))[0]);
-    restoreCheckpoint(machine, next);
-    before = next;
-  }
-  return { take, restore };
 }
 
 function main(): number {
