@@ -156,7 +156,7 @@ function costTable(loads: readonly Load[], ran: ReadonlyMap<string, Ran>): strin
   return table.toString();
 }
 
-/** Aims are of the field manual: 4 KiB at most a quarter of icount's CPU, 128 KiB at least 0.6 of its bytes a second. */
+/** Aims: for 4 KiB at most a quarter of icount's CPU, for 128 KiB at least 0.6 of its bytes a second. */
 function ratioTable(loads: readonly Load[], mine: Ran, icount: Ran): string {
   const table = new Table({ head: ['load', 'CPU over icount', 'MB a CPU s over icount', 'aim'] });
   for (const { name, bytes } of loads) {

@@ -20,18 +20,19 @@ export interface Golden {
 }
 
 const TOUR = ['-kernel', 'guests/tour/tour.elf', '-m', '64', '-nodefaults', '-display', 'none', '-serial', 'stdio'];
+const DISK = ['-drive', 'file=guests/tour/disk.img,format=raw,if=virtio'];
 const EXIT = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4'];
 const SEABIOS = '.guests/bios-256k.bin';
 const KERNEL = ['-kernel', '.guests/vmlinuz', '-initrd', '.guests/initramfs.gz', '-append', 'console=ttyS0 panic=-1'];
 
 /** The golden traces. */
 export const GOLDEN: readonly Golden[] = [
-  { name: 'tour', proves: 'our guest on one vCPU, every station', guests: false, run: [...TOUR, ...EXIT] },
+  { name: 'tour', proves: 'our guest on one vCPU, every station', guests: false, run: [...TOUR, ...DISK, ...EXIT] },
   {
     name: 'tour-smp2',
     proves: 'two vCPUs taking turns by the seed',
     guests: false,
-    run: [...TOUR, ...EXIT, '-smp', '2'],
+    run: [...TOUR, ...DISK, ...EXIT, '-smp', '2'],
   },
   {
     name: 'tour-smp4',
@@ -44,6 +45,12 @@ export const GOLDEN: readonly Golden[] = [
     proves: 'firmware from the reset vector, real mode, PCI, fw_cfg',
     guests: true,
     run: ['-bios', SEABIOS, '-m', '64', '-nodefaults', '-display', 'none', '-serial', 'none', '--ticks', '6000000'],
+  },
+  {
+    name: 'disk',
+    proves: 'our guest started by firmware from its disk',
+    guests: true,
+    run: ['-bios', SEABIOS, '-m', '64', '-nodefaults', '-display', 'none', '-serial', 'stdio', ...DISK],
   },
   {
     name: 'linux',
@@ -120,8 +127,8 @@ export function table(all: Readonly<Record<string, Blessed>>): string {
   return `# Golden traces
 
 Recordings of real runs that must replay as they are, made by \`npm run bless\` and made anew only where events or
-digests change on purpose; \`npm run test:all\` replays them, \`npm test\` the first. The last two need the images
-\`npm run guests\` fetches.
+digests change on purpose; \`npm run test:all\` replays them, \`npm test\` the first. Those below the tours need the
+images \`npm run guests\` fetches.
 
 | trace | what it proves | events | bytes | format | final digest |
 |---|---|---:|---:|---:|---|

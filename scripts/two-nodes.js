@@ -30,10 +30,12 @@ const isOfAnotherImage = ({ stderr }) => /is not the .* this trace was recorded 
 const KERNEL = ['-kernel', '.guests/vmlinuz', '-initrd', '.guests/initramfs.gz', '-append', 'console=ttyS0 panic=-1'];
 const LINUX = [...KERNEL, '-m', '256', '-nodefaults', '-serial', 'stdio', '--ticks', '300000000'];
 
-/** New traces: our own guest's and, where it is, of Debian's kernel. */
+const DISK = ['-drive', 'file=guests/tour/disk.img,format=raw,if=virtio'];
+
+/** New traces: our own guest's, with its disk, and, where it is, of Debian's kernel. */
 function freshTraces(folder) {
   const own = join(folder, 'own.trace');
-  retrovisor(first, ['run', '--trace', own]);
+  retrovisor(first, ['run', ...DISK, '--trace', own]);
   if (!existsSync(join(ROOT, '.guests/vmlinuz'))) return [own];
   const linux = join(folder, 'linux.trace');
   retrovisor(first, ['run', ...LINUX, '--trace', linux]);

@@ -67,13 +67,16 @@ export const FIO_LOADS: readonly Load[] = [
 /** In order, for insmod. */
 const MODULES = ['virtio_pci', 'virtio_blk', 'ext4'];
 
+const measuredLoad = ({ name, command }: Load): string =>
+  `echo "BENCH begin ${name}"\n${command} >/dev/null 2>/tmp/said || cat /tmp/said\necho "BENCH end ${name}"`;
+
 const init = (loads: readonly Load[], withFio: boolean): string => `#!/bin/sh
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 for module in /modules/*.ko; do insmod $module; done
 ${withFio ? 'mount -t ext4 -o ro /dev/vdb /fio' : ''}
-${loads.map(({ name, command }) => `echo "BENCH begin ${name}"\n${command} >/dev/null 2>/tmp/said || cat /tmp/said\necho "BENCH end ${name}"`).join('\n')}
+${loads.map(measuredLoad).join('\n')}
 poweroff -f
 `;
 
@@ -85,7 +88,7 @@ export interface BenchGuest {
   readonly fio: string | undefined;
 }
 
-/** The guest in a folder: Debian's kernel, busybox and the modules of its package, an empty disk, and fio where it is. */
+/** The guest in a folder: Debian's kernel, busybox, modules of its package, an empty disk, and fio where it is. */
 export function makeGuest(guests: string, folder: string): { guest: BenchGuest; loads: readonly Load[] } {
   const fioDisk = makeFioDisk(folder);
   const loads = fioDisk === undefined ? LOADS : [...LOADS, ...FIO_LOADS];

@@ -10,6 +10,11 @@ static inline uint8_t in8(uint16_t port) {
   __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
   return value;
 }
+static inline uint16_t in16(uint16_t port) {
+  uint16_t value;
+  __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
+  return value;
+}
 static inline uint32_t in32(uint16_t port) {
   uint32_t value;
   __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
@@ -51,3 +56,8 @@ void done(const char *detail);
 uint32_t mandelbrot(void);
 uint32_t harmonic(uint8_t extended[10]);
 uint32_t checksum(const void *bytes, uint64_t length);
+
+/* disk.c: the disk's sectors, or 0 when there is none; completions come by this vector, whose handler counts them. */
+uint64_t disk_begin(uint32_t vector, volatile uint32_t *counted);
+enum { DISK_READ = 0, DISK_WRITE = 1, DISK_FLUSH = 4 };
+int disk_request(uint32_t type, uint64_t sector, void *bytes, uint32_t length); /* 0 when it went well */

@@ -8,6 +8,7 @@ interface EventsOptions {
   readonly to?: string;
   readonly source?: string;
   readonly containing?: string;
+  readonly chain?: string;
   readonly if?: string;
   readonly inputs?: boolean;
   readonly columns?: string;
@@ -18,6 +19,8 @@ interface EventsOptions {
 }
 
 const FURTHEST = Number.MAX_SAFE_INTEGER;
+/** Of what an event led to: a timer that sets itself again leads to half a run. */
+const CHAIN_SHOWN = 200;
 
 const position = (option: string, text: string | undefined, usual: number): number =>
   text === undefined ? usual : wholeNumber(option, text, 0, FURTHEST);
@@ -47,14 +50,18 @@ async function events(path: string, options: EventsOptions, print: Print): Promi
     ...given('condition', options.if),
   };
   const form = {
-    limit: position('--limit', options.limit, FURTHEST),
+    limit: position('--limit', options.limit, options.chain === undefined ? FURTHEST : CHAIN_SHOWN),
     ...given('as', options.traceCmd === true ? ('trace-cmd' as const) : formOf(options)),
     ...given('columns', options.columns?.split(',')),
     ...given('width', shownWidth()),
+    ...given('chain', options.chain === undefined ? undefined : eventNumber(options.chain)),
   };
   const { printEvents } = await import('./events-command.ts');
   return printEvents(path, filter, form, print);
 }
+
+/** `#N`, as events are printed, or `N`. */
+const eventNumber = (text: string): number => wholeNumber('--chain', text.replace(/^#/, ''), 0, FURTHEST);
 
 function formOf({ json, csv }: { readonly json?: boolean; readonly csv?: boolean }): 'json' | 'csv' | undefined {
   if (csv === true) return 'csv';
@@ -78,6 +85,7 @@ export function addReadingEvents(program: Command, { print, done }: Outcome): vo
     .option('--to <tick>', 'up to this tick')
     .option('--source <name>', 'only from this source: vcpu0, main-loop, timer ...')
     .option('--containing <text>', 'only events whose text contains this')
+    .option('--chain <event>', 'only what led to this one (its number) and what it led to in turn, as a tree')
     .option('--inputs', 'only inputs: what the guest could not cause')
     .option('-n, --limit <count>', 'stop after so many')
     .option('--columns <names>', 'these columns: seq,tick,ns,source,name,text,cause,within, and any field')

@@ -1,4 +1,4 @@
-import { sourceName } from '../events/stamped.ts';
+import { sourceName, type Stamped } from '../events/stamped.ts';
 import { configurationOf, readDescription } from '../runs/machine/machine-description.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 import { powerOn } from '../reducers/power-on.ts';
@@ -7,7 +7,7 @@ import { slicesOf } from '../reducers/slices.ts';
 import { textOf } from '../replay/export/text.ts';
 import { fold } from '../replay/fold.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
-import { type Effect, effectsOf, timerInterrupt } from '../debugger/history/chain.ts';
+import { diskInterrupt, type Effect, effectsOf, timerInterrupt } from '../debugger/history/chain.ts';
 import { printed } from '../debugger/history/state-difference.ts';
 import { DIVERGED } from './replay-commands.ts';
 import type { Print } from './trace-commands.ts';
@@ -32,6 +32,13 @@ export function showEvents(path: string, print: Print): number {
     print('state of the machine:');
     for (const effect of effects) showEffect(effect, print);
   }
+  const disk = diskInterrupt(events);
+  if (disk !== undefined) {
+    print('');
+    print('And from the exit that told its disk of a request to the interrupt of its end:');
+    for (const stamped of disk) print(clipped(`  ${eventText(stamped)}`));
+  }
+  print('');
   const { state, digests, difference } = fold(events, made);
   if (difference !== undefined) {
     const { seq, slices } = difference;
@@ -45,10 +52,13 @@ export function showEvents(path: string, print: Print): number {
   return 0;
 }
 
-function showEffect({ stamped: { seq, source, event }, changed }: Effect, print: Print): void {
+const eventText = ({ seq, source, event }: Stamped): string =>
+  `${String(seq).padStart(6)} ${sourceName(source).padEnd(6)} ${event.kind} ${textOf(event)}`;
+
+function showEffect({ stamped, changed }: Effect, print: Print): void {
   const [first] = changed;
   const more = changed.length > 1 ? `, and ${changed.length - 1} more` : '';
-  print(clipped(`  ${String(seq).padStart(6)} ${sourceName(source).padEnd(6)} ${event.kind} ${textOf(event)}`));
+  print(clipped(`  ${eventText(stamped)}`));
   if (first === undefined) return;
   print(clipped(`                ${first.path}: ${printed(first.left)} -> ${printed(first.right)}${more}`));
 }

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openSession } from '../runs/underway/open-session.ts';
 import { NODE } from '../host/node.ts';
+import { OWN_DISK_PATH } from '../runs/machine/images.ts';
 import type { Session, SessionEnd, SessionFigures } from '../runs/underway/session.ts';
 import { printText } from '../host/output.ts';
 import { openTerminal } from '../host/terminal.ts';
@@ -21,7 +22,8 @@ const TEXT_COLUMN = 30;
 /** `retrovisor tour`: our own guest, recorded, shown, replayed in a second process. Resolves to the status. */
 export async function tour(): Promise<number> {
   say(`Booting our own guest, recorded into ${TRACE}. Its console:`, '');
-  const options = runOptions(['--trace', TRACE, '-smp', '2', '--wall-clock', WALL_CLOCK]);
+  const drive = `file=${OWN_DISK_PATH},format=raw,if=virtio`;
+  const options = runOptions(['--trace', TRACE, '-smp', '2', '-drive', drive, '--wall-clock', WALL_CLOCK]);
   const shown = folded(WIDTH, (line) => say(line));
   const session = openSession(NODE, options, { serial: (_line, bytes) => shown(bytes), character: () => undefined });
   const begun = performance.now();
@@ -91,6 +93,7 @@ const NEXT_STEPS = [
   'The digest above is of the whole run, and the same each time. Next:',
   `  npx retrovisor debug ${TRACE}               stand in it: \`help\`, \`at 50%\``,
   `  npx retrovisor stat ${TRACE}                VM exits by reason`,
+  `  npx retrovisor disk ${TRACE} history 128    who wrote that sector`,
   `  npx retrovisor events ${TRACE} --limit 20   the run, event by event`,
   "  npm run guests                             Debian's kernel and busybox, then:",
   '  npx retrovisor run -kernel .guests/vmlinuz -initrd .guests/initramfs.gz \\',

@@ -185,6 +185,7 @@ export const IMAGE_FILES: ImageFiles = {
     return find(identity, search);
   },
   openDisk(path) {
+    if (path.startsWith(OWN_GUEST)) return { ...openDiskFile(onDisk(path)), name: path };
     rolledBack(path);
     return openDiskFile(path);
   },
@@ -192,6 +193,10 @@ export const IMAGE_FILES: ImageFiles = {
     refuseMissing(search.among);
     return findDisk(identity, search, unlike);
   },
-  commitDisk: commitInto,
+  commitDisk(path, changes) {
+    if (path.startsWith(OWN_GUEST))
+      throw new Problem('The disk of our own guest stays as it is: --commit takes a copy.');
+    commitInto(path, changes);
+  },
   hint: `Name files or folders that hold them with --image, lay them beside the trace, or name folders in ${FOLDERS}.`,
 };

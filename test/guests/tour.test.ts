@@ -1,16 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, rmSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { tool, without } from '../stepping-aside.ts';
-import { retrovisor, scratchFolder } from './command-line.ts';
+import { guestFile, noGuests, retrovisor, scratchFolder } from './command-line.ts';
 
 const folder = scratchFolder();
 const IMAGE = fileURLToPath(new URL('../../guests/tour/tour.elf', import.meta.url));
 
+const DISK = fileURLToPath(new URL('../../guests/tour/disk.img', import.meta.url));
+
 /** Lines that name the processor, the form of its LAPIC, or KVM. */
-const DEPENDS_ON_HOST = /^ +(1 {2}processor|10 {2}local APIC|13 {2}KVM) /;
+const DEPENDS_ON_HOST = /^ +(1 {2}processor|10 {2}local APIC|1[34] {2}KVM) /;
 
 const sameText = (text: string): string[] =>
   text
@@ -34,13 +36,15 @@ describe('our own guest', () => {
   test('prints on QEMU what it prints on ours', without(tool('qemu-system-x86_64')), () => {
     const args = '-accel tcg -nodefaults -no-reboot -display none -serial stdio -smp 2'.split(' ');
     const debugExit = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x4'];
-    const qemu = spawnSync('qemu-system-x86_64', [...args, ...debugExit, '-kernel', IMAGE], {
+    const drive = ['-drive', `file=${DISK},format=raw,if=virtio,snapshot=on`];
+    const qemu = spawnSync('qemu-system-x86_64', [...args, ...debugExit, ...drive, '-kernel', IMAGE], {
       encoding: 'utf8',
       timeout: 60_000,
     });
     expect(qemu.status).toBe(1);
-    const { out } = retrovisor(['run', '-smp', '2', '-kernel', IMAGE, ...debugExit, '--no-trace']);
+    const { out } = retrovisor(['run', '-smp', '2', '-kernel', IMAGE, ...debugExit, ...drive, '--no-trace']);
     expect(sameText(out)).toEqual(sameText(qemu.stdout));
+    expect(out).toContain('1024 KiB; visits: 0001, written, flushed, 4 interrupts');
   });
 
   test('powers off by ACPI where there is no isa-debug-exit', () => {
@@ -67,4 +71,27 @@ describe('our own guest', () => {
     expect(out).toContain('You pressed 78h.');
     expect(status).toBe(0);
   });
+
+  test(
+    'starts from its disk by firmware, and counts the visits that are kept',
+    without(noGuests('bios-256k.bin')),
+    () => {
+      const [image, trace] = [join(folder, 'disk.img'), join(folder, 'disk.trace')];
+      copyFileSync(DISK, image);
+      const machine = ['-bios', guestFile('bios-256k.bin'), '-m', '64', '-nodefaults', '-serial', 'stdio'];
+      const run = ['run', ...machine, '-drive', `file=${image},format=raw,if=virtio`, '--trace', trace];
+      for (const visits of ['0001', '0002']) {
+        const { status, out } = retrovisor([...run, '--commit']);
+        expect(out).toContain(`visits: ${visits}, written, flushed, 4 interrupts`);
+        expect(status).toBe(0);
+      }
+      expect(retrovisor(run).out).toContain('visits: 0003');
+      expect(
+        readFileSync(image)
+          .subarray(128 * 512)
+          .toString('latin1', 0, 13),
+      ).toBe('visits: 0002\n');
+      expect(retrovisor(['replay', trace]).status).toBe(0);
+    },
+  );
 });

@@ -1,7 +1,9 @@
 /** What made an event, what made that, and so on; and what each of them did to the state. */
+import type { EventKind } from '../../events/vocabulary.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { reduce } from '../../reducers/evolve.ts';
 import type { MachineState } from '../../reducers/state.ts';
+import { pathTo } from '../../replay/export/chain.ts';
 import { foldOn } from '../../replay/fold.ts';
 import { type FieldDifference, stateDifferences } from './state-difference.ts';
 
@@ -12,22 +14,23 @@ export interface Effect {
 }
 
 /** An event and all that led to it, the first cause first. `events`: a run's, from its first. */
-export function chainOf(events: readonly Stamped[], last: Stamped): Stamped[] {
-  const chain: Stamped[] = [];
-  for (let link: Stamped | undefined = last; link !== undefined; link = causeOf(events, link)) chain.unshift(link);
-  return chain;
-}
-
-const causeOf = (events: readonly Stamped[], { cause }: Stamped): Stamped | undefined =>
-  cause === undefined ? undefined : events[cause];
+export const chainOf = (events: readonly Stamped[], { seq }: Stamped): Stamped[] =>
+  pathTo(seq, (each) => events[each]?.cause).map((each) => events[each] as Stamped);
 
 /** The first interrupt that came to a processor by a line which a timer had moved, with all that led to it. */
-export function timerInterrupt(events: readonly Stamped[]): Stamped[] | undefined {
+export const timerInterrupt = (events: readonly Stamped[]): Stamped[] | undefined =>
+  interruptBehind(events, ['sim:timer_fire', 'kvm_set_irq']);
+
+/** The first interrupt of a disk's queue, with all that led to it. */
+export const diskInterrupt = (events: readonly Stamped[]): Stamped[] | undefined =>
+  interruptBehind(events, ['kvm_exit', 'sim:disk_completed', 'kvm_msi_set_irq']);
+
+/** The first that has an event of each kind among its causes. */
+function interruptBehind(events: readonly Stamped[], kinds: readonly EventKind[]): Stamped[] | undefined {
   for (const stamped of events) {
     if (stamped.event.kind !== 'kvm_inj_virq') continue;
     const chain = chainOf(events, stamped);
-    const kinds = new Set(chain.map(({ event }) => event.kind));
-    if (kinds.has('sim:timer_fire') && kinds.has('kvm_set_irq')) return chain;
+    if (kinds.every((kind) => chain.some(({ event }) => event.kind === kind))) return chain;
   }
   return undefined;
 }

@@ -14,6 +14,7 @@ import { fieldDifferences, leavesOf, pageDifferences, printed, snapshotOf } from
 import { symbolTable } from '../symbols/symbols.ts';
 import { viewsHelp } from '../views/asked.ts';
 import { countOf } from '../views/view.ts';
+import { chain } from './chain.ts';
 import { disk } from './disk.ts';
 import { history, why } from '../history/writes.ts';
 
@@ -172,6 +173,12 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
     usage: 'disk [list|history|...]',
     help: 'drives: list, history SECTOR[+N], diff MARK [MARK], crash [SEED]: what power loss here would leave',
     answer: disk,
+  },
+  chain: {
+    isQuestion: true,
+    usage: 'chain [#N]',
+    help: 'what led to an event (the last before here) and what it led to in turn, as a tree',
+    answer: chain,
   },
   events: { usage: 'events [N] [KIND [TEXT]]', help: 'events around here', answer: eventsAround },
   kallsyms: {

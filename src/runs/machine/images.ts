@@ -20,6 +20,9 @@ export type Images = ReadonlyMap<ImageRole, Image>;
 /** The kernel a run starts when it is given nothing: our own guest. */
 export const OWN_GUEST_PATH = `${OWN_GUEST}guests/tour/tour.elf`;
 
+/** Its disk, which also starts it by firmware. */
+export const OWN_DISK_PATH = `${OWN_GUEST}guests/tour/disk.img`;
+
 /** Paths by role. */
 export type RolePaths = Readonly<Partial<Record<ImageRole, string | undefined>>>;
 
