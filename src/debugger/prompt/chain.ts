@@ -23,7 +23,7 @@ export function* chain({ run: { events }, seq }: DebugSession, words: string): W
   const lines = earlier > 0 ? [`(${earlier} causes before)`] : [];
   const begin = path[Math.max(0, earlier)]!;
   for (let at = begin - first; at < events.length; at += 1) {
-    if (at % PIECE === 0) yield undefined;
+    if (at % PIECE === 0) yield at / events.length;
     const depth = tree.depthOf(events[at]!);
     if (depth === undefined) continue;
     if (lines.length >= SHOWN) return [...lines, '(and more)'].join('\n');

@@ -22,6 +22,7 @@ export const LONG_LINES: readonly string[] = [
   'events 20 kvm_pio nowhere',
   'kallsyms',
   'disk history 0',
+  'chain #9',
 ];
 
 /** Those that are answered at once, wherever one stands. */
