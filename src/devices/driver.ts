@@ -1,4 +1,4 @@
-import type { Device, DeviceReducer } from './device.ts';
+import type { Device, DeviceReducer, DriveInfo } from './device.ts';
 import type { PropertiesOf, Property } from './properties.ts';
 import type { Wires } from './wire.ts';
 
@@ -32,6 +32,11 @@ export interface Driver<S extends object, P extends object> {
   readonly properties?: PropertiesOf<P>;
   /** The device prints to a character device of the host, and hears from it: `-device NAME,chardev=ID`. */
   readonly chardev?: 'required' | 'optional';
+  /**
+   * What it is set up by, with what follows from the rest and from the drive it is for filled in. Throws a Problem for
+   * what does not go together.
+   */
+  settle?(setup: P, drive: DriveInfo | undefined): P;
   create(setup: P): Device<S>;
   /** State at power-on. */
   atReset(setup: P): S;

@@ -10,7 +10,8 @@ interface Described<T extends PropertyValue> {
 
 /** A number, with the least and the most it may be. */
 export interface NumberProperty extends Described<number> {
-  readonly type: 'uint8' | 'uint16' | 'uint32' | 'uint64';
+  /** `size`: bytes, with a unit if one likes. */
+  readonly type: 'uint8' | 'uint16' | 'uint32' | 'uint64' | 'size';
   /** Unless it is given it is the number of the machine's processors. */
   readonly usual?: 'cpus';
   readonly least: number;
@@ -29,6 +30,8 @@ export interface TextProperty extends Described<string> {
    * acts; of an object entropy comes from.
    */
   readonly names?: 'drive' | 'iothread' | 'rng';
+  /** It is one of these, and QEMU calls their type so. */
+  readonly choice?: { readonly type: string; readonly of: readonly string[] };
 }
 
 export type Property = NumberProperty | SwitchProperty | TextProperty;
@@ -48,7 +51,10 @@ export type PropertiesOf<P extends object> = { readonly [K in keyof P & string]:
 type Range = readonly [least: number, most: number];
 
 /** The most of each type. What has 64 bits goes as far as numbers are exact. */
-const MOST = { uint8: 0xff, uint16: 0xffff, uint32: 0xffff_ffff, uint64: Number.MAX_SAFE_INTEGER } as const;
+const MOST = {
+  ...{ uint8: 0xff, uint16: 0xffff, uint32: 0xffff_ffff },
+  ...{ uint64: Number.MAX_SAFE_INTEGER, size: Number.MAX_SAFE_INTEGER },
+} as const;
 
 const numberOf =
   (type: NumberProperty['type']) =>
@@ -67,6 +73,7 @@ export const uint16 = numberOf('uint16');
 export const uint32 = numberOf('uint32');
 /** @public */
 export const uint64 = numberOf('uint64');
+export const size = numberOf('size');
 
 /** The first of `length` I/O ports: QEMU calls it `iobase`. */
 export const ioBase = (otherwise: number, length = 1): NumberProperty =>
@@ -75,8 +82,15 @@ export const ioBase = (otherwise: number, length = 1): NumberProperty =>
 /** @public */
 export const bool = (otherwise: boolean, help: string): SwitchProperty => ({ type: 'bool', default: otherwise, help });
 
-/** @public */
 export const text = (otherwise: string, help: string): TextProperty => ({ type: 'str', default: otherwise, help });
+
+/** QEMU's OnOffAuto. */
+export const onOffAuto = (help: string): TextProperty => ({
+  type: 'str',
+  default: 'auto',
+  help,
+  choice: { type: 'OnOffAuto', of: ['on', 'off', 'auto'] },
+});
 
 /** The I/O thread a device acts in, if it does not in the main loop. */
 export const iothreadId: TextProperty = {
@@ -94,14 +108,14 @@ export const driveId = (help: string): TextProperty => ({ type: 'str', default: 
 
 /** Whether a property can have a value. */
 export function accepts(property: Property, value: unknown): value is PropertyValue {
-  if (property.type === 'str') return typeof value === 'string';
+  if (property.type === 'str') return typeof value === 'string' && (property.choice?.of.includes(value) ?? true);
   if (property.type === 'bool') return typeof value === 'boolean';
   return Number.isSafeInteger(value) && (value as number) >= property.least && (value as number) <= property.most;
 }
 
 /** What a property can be, as the end of a sentence: `is not ...`. */
 export function rangeOf(property: Property): string {
-  if (property.type === 'str') return 'text';
+  if (property.type === 'str') return property.choice?.of.join(', ') ?? 'text';
   if (property.type === 'bool') return 'on or off';
   return `a whole number from ${property.least} to ${property.most}`;
 }

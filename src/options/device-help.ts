@@ -18,8 +18,10 @@ function lineOf({ name, bus, description }: AnyDriver): string {
 
 /** A driver's properties. */
 export function helpOfDriver(driver: AnyDriver): string {
-  const own = Object.entries(driver.properties ?? {}).map(([key, { type, default: usual, help }]): Row => {
-    return [key, type, help, type === 'str' ? JSON.stringify(usual) : String(usual)];
+  const own = Object.entries(driver.properties ?? {}).map(([key, property]): Row => {
+    const { type, default: usual, help } = property;
+    const named = type === 'str' ? (property.choice?.type ?? type) : type;
+    return [key, named, help, type === 'str' ? JSON.stringify(usual) : String(usual)];
   });
   const places = placeProperties(driver).map((key): Row => PLACES[key] as Row);
   const rows = [...own, ...places].sort(([a], [b]) => (a < b ? -1 : 1));

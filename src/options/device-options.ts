@@ -3,6 +3,7 @@ import { Problem } from '../base/problem.ts';
 import type { AnyDriver } from '../devices/driver.ts';
 import { accepts, type Property, type PropertyValue, rangeOf } from '../devices/properties.ts';
 import type { DeviceOption } from '../vmm/options.ts';
+import { DRIVE_ID, MOST } from '../vmm/limits.ts';
 import { optionDriver, optionName, placeProperties } from '../vmm/pc/option-parts.ts';
 import { pcParts } from '../vmm/pc/parts.ts';
 import { type Chardevs, characterBackend, chardevById } from './character-backends.ts';
@@ -55,7 +56,20 @@ function addDevice({ devices, characters }: Devices, text: string, byId: Chardev
   }
   if (id !== undefined)
     characters.push(characterDevice(driver, devices.length, chardevById(`-device ${text}`, id, byId)));
-  devices.push({ driver: driver.name, properties: propertiesOf(driver, value) });
+  devices.push({ driver: driver.name, ...idOf(text, value, devices), properties: propertiesOf(driver, value) });
+}
+
+/** What a person calls it: QEMU's id_generate and qdev_set_id. */
+function idOf(text: string, { properties }: CommaValue, devices: readonly DeviceOption[]): { readonly id?: string } {
+  const id = properties.get('id');
+  if (id === undefined) return {};
+  if (!DRIVE_ID.test(id) || id.length > MOST.driveId) {
+    throw new UsageProblem(`-device ${text}: an id is a letter and then letters, digits, '-', '.' or '_'.`);
+  }
+  if (devices.some((device) => device.id === id)) {
+    throw new UsageProblem(`-device ${text}: there is a device ${id} already.`);
+  }
+  return { id };
 }
 
 const driverNamed = (name: string): AnyDriver => asUsage(() => optionDriver(name)[1]);
@@ -93,12 +107,20 @@ function meant({ name }: AnyDriver, key: string, property: Property, text: strin
 
 const whole = (text: string): number => (/^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN);
 
+const UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+
+function bytes(text: string): number {
+  const [, number = '', unit = ''] = /^(\d+|0x[0-9a-f]+)([bkmgt]?)$/i.exec(text) ?? [];
+  return number === '' ? Number.NaN : Number(number) * UNITS[unit.toLowerCase()]!;
+}
+
 /** What a text means as a property of each type; what it cannot mean is accepted by none. */
 const READ: { readonly [T in Property['type']]: (text: string) => PropertyValue | undefined } = {
   uint8: whole,
   uint16: whole,
   uint32: whole,
   uint64: whole,
+  size: bytes,
   str: (text) => text,
   bool: (text) => (/^(on|yes|true|y)$/.test(text) ? true : /^(off|no|false|n)$/.test(text) ? false : undefined),
 };

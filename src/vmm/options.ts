@@ -11,6 +11,8 @@ export interface NamedImage {
 /** One `-device driver,property=value...`. Numbers are already numbers. */
 export interface DeviceOption {
   readonly driver: string;
+  /** What a person calls it, if they do. */
+  readonly id?: string | undefined;
   readonly properties: Readonly<Record<string, PropertyValue>>;
 }
 

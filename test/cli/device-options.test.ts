@@ -51,6 +51,14 @@ describe('-device help', () => {
       expect(theirs).toEqual(expect.arrayContaining(ours));
     }
     expect((await answer(['run', '-device', 'pc-testdev,help'])).out).toBe(qemu('pc-testdev,help'));
+    const names = (text: string): string[] => [...text.matchAll(/^ {2}([\w-]+=<\w+>)/gm)].map(([, name]) => name!);
+    const ofDisks = names((await answer(['run', '-device', 'virtio-blk-pci,help'])).out);
+    // A link of QEMU's is a name here, and what could be left to it on or off.
+    const likes = { 'iothread=<str>': 'iothread=<link', 'disable-legacy=<bool>': 'disable-legacy=<OnOffAuto>' };
+    const here = ofDisks.map((name) => likes[name as keyof typeof likes] ?? name);
+    expect(here.length).toBeGreaterThan(30);
+    const theirs = qemu('virtio-blk-pci,help');
+    expect(here.filter((name) => !theirs.includes(`  ${name}`))).toEqual([]);
   });
 });
 
@@ -73,6 +81,8 @@ describe('a device that cannot be had is answered with one sentence and status 2
     [['-device', 'isa-debugcon'], 'name its -chardev with chardev=ID.'],
     [['-device', 'isa-debugcon,chardev=x'], 'no -chardev with id=x'],
     [[...debugcon, '-debugcon', 'stdio'], 'not both'],
+    [['-device', 'edu,id=1a'], 'edu,id=1a: an id is a letter and then letters, digits'],
+    [['-device', 'edu,id=x', '-device', 'pci-testdev,id=x'], 'pci-testdev,id=x: there is a device x already.'],
     [['-device', 'pci-testdev,addr=20'], 'addr=20 is not SLOT[.FUNCTION]'],
     [['-device', 'pci-testdev,addr=4.8'], 'addr=4.8 is not SLOT[.FUNCTION]'],
     [['-device', 'pci-testdev,addr=1.3'], 'at PCI address 01.3 there is piix4-pm already.'],
@@ -83,6 +93,45 @@ describe('a device that cannot be had is answered with one sentence and status 2
     expect([status, out]).toEqual([2, '']);
     expect(err).toContain(words);
     expect(err).toMatch(/^retrovisor: [^\n]+\.\n$/);
+  });
+});
+
+describe('what virtio-blk-pci is made with', () => {
+  const disk = (said: string): string[] => [
+    '-drive',
+    'file=a,if=none,id=d',
+    '-device',
+    `virtio-blk-pci,drive=d,${said}`,
+  ];
+
+  test('is understood as QEMU writes it', () => {
+    const said = 'id=d0,serial=S1,logical_block_size=4k,physical_block_size=0x2000,write-cache=auto,werror=stop,cyls=9';
+    const { id, properties } = runOptions(disk(`${said},heads=4,secs=32`)).devices[0]!;
+    expect(id).toBe('d0');
+    expect(properties).toEqual({
+      ...{ drive: 'd', serial: 'S1', logical_block_size: 4096, physical_block_size: 8192 },
+      ...{ 'write-cache': 'auto', werror: 'stop', cyls: 9, heads: 4, secs: 32 },
+    });
+  });
+
+  test.each([
+    ['logical_block_size=1000', 'logical_block_size is a power of two'],
+    ['logical_block_size=256', 'logical_block_size=256 is not a whole number from 512 to 2097152'],
+    ['logical_block_size=4k', 'logical_block_size is larger than physical_block_size: give both'],
+    ['min_io_size=1000', 'min_io_size is a multiple of logical_block_size'],
+    ['min_io_size=64m', 'min_io_size is at most 65535 logical blocks'],
+    ['opt_io_size=1000', 'opt_io_size is a multiple of logical_block_size'],
+    ['opt_io_size=1x', 'opt_io_size=1x is not a whole number'],
+    ['discard_granularity=1000', 'discard_granularity is a multiple of logical_block_size'],
+    ['max-discard-sectors=0', 'max-discard-sectors=0 is not a whole number from 1 to 4194303'],
+    ['queue-size=6', 'queue-size is a power of two'],
+    ['cyls=1', 'heads is from 1 to 255'],
+    ['cyls=70000,heads=16,secs=63', 'cyls is from 1 to 65535'],
+    ['cyls=8,heads=16,secs=300', 'secs is from 1 to 255'],
+    ['werror=foo', 'werror=foo is not report, ignore, enospc, stop, auto.'],
+    ['write-cache=maybe', 'write-cache=maybe is not on, off, auto.'],
+  ])('%s is refused, as by QEMU', (said, sentence) => {
+    expect(() => runOptions(disk(said))).toThrow(sentence);
   });
 });
 

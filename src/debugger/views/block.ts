@@ -24,8 +24,9 @@ function driveText(seen: DriveSeen): string[] {
   ];
 }
 
-/** The drive a function was made for, if it was. */
-const driveOf = ({ pci }: PartConfig): unknown => (pci?.setup as { readonly drive?: string } | undefined)?.drive;
+/** What a function was made with. */
+const setupOf = (part: PartConfig | undefined): Readonly<Record<string, unknown>> =>
+  (part?.pci?.setup ?? {}) as Readonly<Record<string, unknown>>;
 
 export const BLOCK = viewOf({
   usage: 'block',
@@ -35,11 +36,12 @@ export const BLOCK = viewOf({
     const { config, vmm } = view.machine.state;
     return (config.drives ?? []).map((drive) => {
       const { inFlight, ...state } = vmm.drives[drive.id]!;
-      const user = functionsOf(view).find(({ part }) => driveOf(part) === drive.id);
+      const user = functionsOf(view).find(({ part }) => setupOf(part)['drive'] === drive.id);
       // Its driver may have turned the cache on or off.
-      const { writeCache: mode } = (user?.state ?? {}) as { readonly writeCache?: string };
+      const { writeCache: now } = (user?.state ?? {}) as { readonly writeCache?: string };
+      const mode = now === 'as made' ? setupOf(user?.part)['write-cache'] : now;
       const writeCache = mode === 'on' || (mode !== 'off' && drive.writeCache);
-      const attachedTo = user === undefined ? undefined : `${objectPath(user.part)}/virtio-backend`;
+      const attachedTo = user === undefined ? undefined : `${objectPath(view, user.part)}/virtio-backend`;
       return structuredClone({ ...drive, ...state, writeCache, attachedTo, inFlight: inFlight.length });
     });
   },

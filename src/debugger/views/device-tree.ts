@@ -5,7 +5,7 @@ import type { GuestView } from '../../machine/guest-view.ts';
 import type { PartConfig } from '../../vmm/config.ts';
 import { driverOf } from '../../vmm/models.ts';
 import { hex } from './interrupt-words.ts';
-import { type FunctionSeen, functionsOf, isVirtio } from './parts.ts';
+import { type FunctionSeen, functionsOf, idOf, isVirtio, optionOf } from './parts.ts';
 import { barRange, pciSeen, type PciSeen } from './pci.ts';
 import { className } from './pci-classes.ts';
 import { viewOf } from './view.ts';
@@ -13,6 +13,7 @@ import { viewOf } from './view.ts';
 /** A device with the buses it has, as QEMU's `qdev` nests them. */
 interface DeviceSeen {
   readonly driver: string;
+  readonly id: string;
   /** Its properties that this machine has, as QEMU's monitor prints them. */
   readonly properties: readonly string[];
   readonly pci: PciSeen | undefined;
@@ -36,22 +37,21 @@ function treeSeen(view: GuestView): BusSeen {
     return seen === undefined ? plainDevice(view, part) : pciDevice(view, seen);
   };
   const root = { name: 'pci.0', type: 'PCI', devices: partsOn(view, 'PCI').map(ofPart) };
-  const host = { driver: 'i440FX-pcihost', properties: [], pci: undefined, buses: [root] };
+  const host = { driver: 'i440FX-pcihost', id: '', properties: [], pci: undefined, buses: [root] };
   return { name: 'main-system-bus', type: 'System', devices: [...partsOn(view, 'System').map(ofPart), host] };
 }
 
 const plainDevice = (view: GuestView, part: PartConfig): DeviceSeen => ({
   driver: driverOf(part.model).name,
+  id: idOf(view, part),
   properties: propertiesText(part, givenTo(view, part)),
   pci: undefined,
   buses: [],
 });
 
-/** What a device of `-device` was given, by the number in its name. */
-function givenTo({ machine }: GuestView, { name }: PartConfig): Readonly<Record<string, PropertyValue>> {
-  const index = /#(\d+)$/.exec(name)?.[1];
-  return index === undefined ? {} : (machine.state.config.devices[Number(index)]?.properties ?? {});
-}
+/** What a device of `-device` was given. */
+const givenTo = (view: GuestView, part: PartConfig): Readonly<Record<string, PropertyValue>> =>
+  optionOf(view, part)?.properties ?? {};
 
 /** Properties of a virtio device that are not its function's. */
 const OF_THE_DEVICE: ReadonlySet<string> = new Set(['event_idx', 'indirect_desc']);
@@ -75,13 +75,13 @@ function pciDevice(view: GuestView, seen: FunctionSeen): DeviceSeen {
       ]
     : [];
   const isa = driver === 'PIIX3' ? [{ name: 'isa.0', type: 'ISA', devices: isaDevices(view) }] : [];
-  return { driver, properties: [...own, address], pci: pciSeen(seen), buses: [...inner, ...isa] };
+  return { driver, id: idOf(view, part), properties: [...own, address], pci: pciSeen(seen), buses: [...inner, ...isa] };
 }
 
 const isaDevices = (view: GuestView): DeviceSeen[] => partsOn(view, 'ISA').map((part) => plainDevice(view, part));
 
 function virtioBus({ driver }: FunctionSeen, properties: readonly string[]): BusSeen {
-  const device = { driver: driver.replace(/-pci$/, '-device'), properties, pci: undefined, buses: [] };
+  const device = { driver: driver.replace(/-pci$/, '-device'), id: '', properties, pci: undefined, buses: [] };
   return { name: 'virtio-bus', type: 'virtio-pci-bus', devices: [device] };
 }
 
@@ -97,29 +97,34 @@ function propertiesText(
 ): string[] {
   const { properties = {} } = driverOf(model);
   return Object.entries(properties).flatMap(([name, property]) =>
-    isMeant(name) && !isLink(property) ? [`${name} = ${valueText(name, values[name] ?? property.default)}`] : [],
+    isMeant(name) && !isLink(property)
+      ? [`${name} = ${valueText(name, values[name] ?? property.default, property.type === 'size')}`]
+      : [],
   );
 }
 
 /** Sizes have their unit, and one switch could be left to QEMU. */
-function valueText(name: string, value: PropertyValue): string {
+function valueText(name: string, value: PropertyValue, isSize: boolean): string {
   if (name === 'disable-legacy') return value === true ? '"on"' : '"off"';
   if (typeof value === 'boolean') return String(value);
   if (typeof value === 'string') return `"${value}"`;
-  return /_block_size$/.test(name) ? `${value} (${sizeText(value)})` : `${value} (0x${value.toString(16)})`;
+  return isSize ? `${value} (${sizeText(value)})` : `${value} (0x${value.toString(16)})`;
 }
 
-const KIB = 1024;
-const sizeText = (bytes: number): string => (bytes < KIB ? `${bytes} B` : `${bytes / KIB} KiB`);
+/** QEMU's size_to_str: three digits, from a thousand on of the next unit. */
+function sizeText(bytes: number): string {
+  const unit = bytes < 1 ? 0 : Math.floor(Math.log2(bytes * 1.024) / 10);
+  return `${Number((bytes / 1024 ** unit).toPrecision(3))} ${['', 'Ki', 'Mi', 'Gi', 'Ti'][unit]}B`;
+}
 
 /** As QEMU's monitor prints it for `info qtree`. */
 function busText({ name, type, devices }: BusSeen): string[] {
   return [`bus: ${name}`, `  type ${type}`, ...devices.flatMap((each) => deviceText(each).map((line) => `  ${line}`))];
 }
 
-function deviceText({ driver, properties, pci, buses }: DeviceSeen): string[] {
+function deviceText({ driver, id, properties, pci, buses }: DeviceSeen): string[] {
   const lines = [...properties, ...(pci === undefined ? [] : pciText(pci)), ...buses.flatMap(busText)];
-  return [`dev: ${driver}, id ""`, ...lines.map((line) => `  ${line}`)];
+  return [`dev: ${driver}, id "${id}"`, ...lines.map((line) => `  ${line}`)];
 }
 
 function pciText(seen: PciSeen): string[] {

@@ -18,6 +18,7 @@ export interface BarSeen {
 /** A function of the PCI bus. */
 export interface PciSeen {
   readonly name: string;
+  readonly id: string;
   readonly driver: string;
   readonly slot: number;
   readonly function: number;
@@ -33,11 +34,12 @@ export interface PciSeen {
 }
 
 /** A function's header. */
-export function pciSeen({ part, pci, state, driver }: FunctionSeen): PciSeen {
+export function pciSeen({ part, pci, state, driver, id }: FunctionSeen): PciSeen {
   const { config } = state;
   const word = (at: number): number => getConfig(config, at, 2);
   return {
     name: part.name,
+    id,
     driver,
     slot: part.pci!.slot,
     function: part.pci!.function,
@@ -77,7 +79,7 @@ function barText(bar: BarSeen): string {
 
 /** As QEMU's monitor prints it for `info pci`. */
 function functionText(seen: PciSeen): string[] {
-  const { slot, function: fn, vendor, device, classCode, subsystemVendor, subsystem, bars } = seen;
+  const { slot, function: fn, vendor, device, classCode, subsystemVendor, subsystem, bars, id } = seen;
   const what = className(classCode) ?? `Class ${String(classCode).padStart(4, '0')}`;
   const pin = String.fromCharCode('A'.charCodeAt(0) + seen.interruptPin - 1);
   return [
@@ -86,7 +88,7 @@ function functionText(seen: PciSeen): string[] {
     `      PCI subsystem ${hex(subsystemVendor, 4)}:${hex(subsystem, 4)}`,
     ...(seen.interruptPin === 0 ? [] : [`      IRQ ${seen.interruptLine}, pin ${pin}`]),
     ...[...bars].sort((one, other) => one.index - other.index).map(barText),
-    '      id ""',
+    `      id "${id}"`,
   ];
 }
 

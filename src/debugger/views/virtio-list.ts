@@ -13,7 +13,7 @@ export const VIRTIO_LIST = viewOf({
   also: ['info virtio'],
   look: ({ view }): readonly VirtioListed[] =>
     virtioDevices(view).map(({ part, driver }) => ({
-      path: `${objectPath(part)}/virtio-backend`,
+      path: `${objectPath(view, part)}/virtio-backend`,
       name: driver.replace(/-pci$/, ''),
     })),
   print: (listed) =>

@@ -3,7 +3,7 @@ import { configOf, driveOf, featuresOf } from './config.ts';
 import { BLK_REDUCER } from './evolve.ts';
 import { CONFIG, FEATURE } from './registers.ts';
 import { completed, hasWriteCache, serveRequests } from './requests.ts';
-import { BLK_PROPERTIES, type BlkSetup } from './setup.ts';
+import { BLK_PROPERTIES, type BlkSetup, settledBlk } from './setup.ts';
 import type { BlkState } from './state.ts';
 
 /** A disk of virtio. Virtio 1.1, 5.2. */
@@ -12,6 +12,7 @@ export const driver = virtioPciDriver<BlkState, BlkSetup>({
   description: 'Disk of virtio',
   category: 'Storage',
   properties: BLK_PROPERTIES,
+  settle: settledBlk,
   identity: { id: 2, classCode: 0x01_00_00, transitionalId: 0x1001, configBytes: CONFIG.bytes },
   queueSizes: (setup) => new Array<number>(setup['num-queues']).fill(setup['queue-size']),
   atReset: () => ({ writeCache: 'as made' }),

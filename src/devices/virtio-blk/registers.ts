@@ -51,6 +51,8 @@ export const CONFIG = {
   sectors: 0x13,
   blockSize: 0x14,
   physicalBlockExponent: 0x18,
+  minIoSize: 0x1a,
+  optIoSize: 0x1c,
   wce: 0x20,
   queues: 0x22,
   discardSectors: 0x24,

@@ -154,12 +154,16 @@ function submit(
 }
 
 /** Whether writes wait for a flush: as the driver wants it, or else as the drive was made. */
-export const hasWriteCache = (setup: BlkSetup, { writeCache }: BlkFunctionState, effects: Effects): boolean =>
-  writeCache === 'as made' ? driveOf(setup, effects).writeCache : writeCache === 'on';
+export function hasWriteCache(setup: BlkSetup, { writeCache }: BlkFunctionState, effects: Effects): boolean {
+  const wanted = writeCache === 'as made' ? setup['write-cache'] : writeCache;
+  return wanted === 'auto' ? driveOf(setup, effects).writeCache : wanted === 'on';
+}
 
 function writeId(setup: BlkSetup, blk: Blk, asked: Asked): void {
   const into = dataOf(asked.element, false);
-  const serial = new TextEncoder().encode(`${driveOf(setup, blk.effects).serial}\0`);
+  const serial = new TextEncoder().encode(
+    `${setup.serial === '' ? driveOf(setup, blk.effects).serial : setup.serial}\0`,
+  );
   scatter(blk.effects, part(into, 0, ID_BYTES), serial);
   finish(blk, asked, RESULT.ok);
 }
@@ -189,7 +193,11 @@ function clear(setup: BlkSetup, blk: Blk, asked: Asked, type: number, range: Loo
   }
   const { sector, count, flags } = range;
   const length = count * SECTOR;
-  if (count > MOST_SECTORS || !isInRange(setup, blk.effects, sector, length)) finish(blk, asked, RESULT.ioError);
+  if (
+    count > setup[isZeroes ? 'max-write-zeroes-sectors' : 'max-discard-sectors'] ||
+    !isInRange(setup, blk.effects, sector, length)
+  )
+    finish(blk, asked, RESULT.ioError);
   else if ((flags & ~UNMAP) !== 0 || (!isZeroes && (flags & UNMAP) !== 0)) finish(blk, asked, RESULT.unsupported);
   else submit(setup, blk, asked, isZeroes ? 'write-zeroes' : 'discard', Number(sector) * SECTOR, length);
   return true;

@@ -37,7 +37,7 @@ export interface VirtioBody<S extends VirtioFunctionState>
  * such device has come by themselves.
  */
 export interface VirtioModel<Own extends object, P extends VirtioSetup>
-  extends Pick<Driver<Own, P>, 'name' | 'description' | 'category' | 'properties' | 'atReset'> {
+  extends Pick<Driver<Own, P>, 'name' | 'description' | 'category' | 'properties' | 'settle' | 'atReset'> {
   readonly identity: VirtioIdentity;
   /** How many descriptors each of its queues has. */
   queueSizes(setup: P): readonly number[];

@@ -95,6 +95,8 @@ const MACHINE_DESCRIPTION = z.object({
     .array(
       z.object({
         driver: z.string(),
+        /** Absent: nobody gave it a name. */
+        id: z.string().max(MOST.driveId).regex(DRIVE_ID).optional(),
         properties: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
       }),
     )
@@ -166,7 +168,7 @@ export function describeMachine(
     smp: options.cpus,
     append: options.append,
     ...(options.cpu === undefined ? {} : { cpu: options.cpu }),
-    devices: options.devices.map(({ driver, properties }) => ({ driver, properties: { ...properties } })),
+    devices: options.devices.map(({ properties, ...device }) => ({ ...device, properties: { ...properties } })),
     ...(drives.length === 0 ? {} : { drives: drives.map((drive) => ({ ...drive })) }),
     ...(options.iothreads.length === 0 ? {} : { iothreads: [...options.iothreads] }),
     serialLines: options.serial.length,

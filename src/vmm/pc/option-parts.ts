@@ -6,6 +6,7 @@ import { accepts, type Property, type PropertyValue, rangeOf } from '../../devic
 import { iothreadSource } from '../../events/stamped.ts';
 import type { Part } from '../board/machine.ts';
 import { type DeviceModel, drivers } from '../models.ts';
+import type { DriveConfig } from '../config.ts';
 import type { DeviceOption } from '../options.ts';
 import { freeAddress, pciAddress } from './addresses.ts';
 import { type Seat, seated } from './seat.ts';
@@ -41,6 +42,7 @@ interface Around {
   readonly smp: number;
   /** Ids of its I/O threads. */
   readonly iothreads: readonly string[];
+  readonly drives: readonly DriveConfig[];
   /** The devices there are already. */
   readonly parts: readonly Part[];
 }
@@ -63,10 +65,10 @@ function threadOf(name: string, { properties = {} }: AnyDriver, setup: object, i
 export function optionPart(
   { driver: name, properties }: DeviceOption,
   index: number,
-  { smp, iothreads, parts }: Around,
+  { smp, iothreads, drives, parts }: Around,
 ): Part {
   const [model, driver] = optionDriver(name);
-  const setup = setupOf(driver, properties, smp);
+  const setup = settled(driver, setupOf(driver, properties, smp), drives);
   const seat = driver.bus === 'PCI' ? pciSeat(name, driver.atReset(setup), properties, parts) : {};
   const thread = threadOf(name, driver, setup, iothreads);
   return seated(optionName(name, index), model, driver, setup, thread === undefined ? seat : { ...seat, thread });
@@ -90,6 +92,15 @@ function setupOf(
     throw new Problem(`-device ${name}: ${key}=${shortly(String(value))} is not ${rangeOf(property)}.`);
   });
   return Object.fromEntries(values);
+}
+
+/** What follows from the rest, and from its drive. */
+function settled(driver: AnyDriver, setup: object, drives: readonly DriveConfig[]): object {
+  const [named] = Object.entries(driver.properties ?? {}).filter(
+    ([, property]) => property.type === 'str' && property.names === 'drive',
+  );
+  const drive = named === undefined ? undefined : drives.find(({ id }) => id === Reflect.get(setup, named[0]));
+  return driver.settle?.(setup, drive) ?? setup;
 }
 
 const usualOf = (property: Property, smp: number): PropertyValue =>

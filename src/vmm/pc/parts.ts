@@ -43,7 +43,8 @@ export function pcParts(made: Board, items: FwCfgItems): Part[] {
   if (!made.firmware) parts.push(part(DIRECT_BOOT, 'directBoot', {}));
   checkDrives(made);
   for (const [index, option] of made.devices.entries()) {
-    const added = optionPart(option, index, { smp: made.smp, iothreads: made.iothreads ?? [], parts });
+    const { smp, iothreads = [], drives = [] } = made;
+    const added = optionPart(option, index, { smp, iothreads, drives, parts });
     checkSlot(added, parts);
     checkPorts(added, parts);
     parts.push(added);

@@ -38,6 +38,10 @@ const MADE: Readonly<Record<string, Properties>> = {
   'no ring features': { event_idx: false, indirect_desc: false },
 };
 
+const BLOCKS: Properties = {
+  ...{ logical_block_size: 4096, physical_block_size: 16_384, min_io_size: 8192, opt_io_size: 65_536 },
+};
+
 const blk = (name: string, properties: Properties, script: Scene['script']): Scene => ({
   name,
   driver: 'virtio-blk-pci',
@@ -117,6 +121,22 @@ export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     blk('times, legacy, no eventfds', { ioeventfd: false }, oddTimes(false)),
     blk('ready at last, no eventfds', { ioeventfd: false }, readyAtLast('modern')),
     blk('queue reset', {}, queueResets),
+  ],
+  'blk-properties': [
+    blk('blocks', BLOCKS, registersAtReset),
+    blk('a disk that ends within a block', { ...BLOCKS, heads: 3, secs: 5, cyls: 137 }, registersAtReset),
+    blk('no segments by the queue', { 'seg-max-adjust': false, 'queue-size': 64 }, registersAtReset),
+    blk('no discard', { discard: false, 'write-cache': 'off' }, registersAtReset),
+    blk('no write of zeroes', { 'write-zeroes': false, discard_granularity: 8192 }, registersAtReset),
+    blk('neither', { discard: false, 'write-zeroes': false }, registersAtReset),
+    blk('granularity not told', { discard_granularity: 8192, 'report-discard-granularity': false }, registersAtReset),
+    blk('requests of blocks', BLOCKS, blkRequests({ isModern: true, hasMsix: true, features: BLK_FEATURES })),
+    blk('write cache off', { 'write-cache': 'off' }, blkRequests({ isModern: true, hasMsix: true, features: 0x204 })),
+    blk(
+      'few sectors at once',
+      { 'max-discard-sectors': 4, 'max-write-zeroes-sectors': 2 },
+      blkRequests({ isModern: true, hasMsix: true, features: BLK_FEATURES }),
+    ),
   ],
   'rng-configuration-space': RNG_MADE.map(([name, properties]) => rng(name, properties, configurationSpace)),
   'rng-registers': [
