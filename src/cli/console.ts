@@ -159,6 +159,13 @@ function performMonitorLine(state: ConsoleState, line: string): void {
 const nothingMoreCanCome = ({ terminal, feed, peers }: ConsoleState): boolean =>
   (feed === undefined || (terminal.ended() && feed.isEmpty)) && peers.length === 0;
 
+/** The machine has stopped, and what may still be typed at the guest does not let it go on. */
+const isStoppedForGood = ({ session, terminal, options }: ConsoleState): boolean =>
+  session.view.machine.state.vmm.stopped !== undefined &&
+  !(options.monitor && terminal.interactive) &&
+  session.live === undefined &&
+  !session.hasInputs;
+
 /** The guest stands: somebody stopped it, it is off, nobody is there yet, or somebody reads too slowly. */
 const mustStand = ({ stopped, off, peers, session }: ConsoleState): boolean =>
   stopped ||
@@ -187,7 +194,7 @@ async function rest(state: ConsoleState, pause: SessionPause): Promise<void> {
   const { terminal, session } = state;
   if (pause.pause !== 'idle') return terminal.wait(0);
   if (pause.untilNs === undefined) {
-    if (nothingMoreCanCome(state)) state.end = haltedForGood(state);
+    if (nothingMoreCanCome(state) || isStoppedForGood(state)) state.end = haltedForGood(state);
     return terminal.wait(LONGEST_WAIT_MS);
   }
   const now = performance.now();
@@ -200,9 +207,13 @@ async function rest(state: ConsoleState, pause: SessionPause): Promise<void> {
 }
 
 function haltedForGood({ options, session }: ConsoleState): SessionEnd {
-  const sleeps = session.view.machine.state.vmm.sleep !== undefined;
-  const how = sleeps ? 'The guest sleeps (S3)' : 'The guest halted';
+  const { sleep, stopped } = session.view.machine.state.vmm;
+  const how = sleep === undefined ? 'The guest halted' : 'The guest sleeps (S3)';
   const waiting = options.typist.waitingFor();
   const script = waiting === undefined ? '' : ` The script still waits for ${JSON.stringify(waiting)}.`;
-  return { status: GUEST_FAILED, sentence: `${how} and nothing is left that could wake it.${script}` };
+  const why =
+    stopped === undefined
+      ? `${how} and nothing is left that could wake it.`
+      : `The machine stands where drive ${stopped.drive} failed, and nobody is there to let it go on.`;
+  return { status: GUEST_FAILED, sentence: `${why}${script}` };
 }

@@ -33,7 +33,7 @@ const say = (text: string): MonitorAnswer => ({ text });
 const MONITOR_COMMANDS: Readonly<Record<string, MonitorCommand>> = {
   'info status': { usage: 'info status', help: 'running or stopped', answer: (subject) => say(statusText(subject)) },
   stop: { usage: 'stop', help: 'stop the guest', answer: () => ({ text: '', then: 'stop' }) },
-  cont: { usage: 'cont', help: 'let the guest run', answer: () => ({ text: '', then: 'cont' }) },
+  cont: { usage: 'cont', help: 'let the guest run, and ask a drive again that failed', answer: goOn },
   system_reset: { usage: 'system_reset', help: 'reset the machine', answer: () => send('sim:reset_requested') },
   system_powerdown: {
     usage: 'system_powerdown',
@@ -79,6 +79,12 @@ function viewText({ view }: MonitorSubject, line: string): string | undefined {
   }
 }
 
+/** A machine that stopped by itself goes on by an input: what it does then is on record. */
+function goOn({ view }: MonitorSubject): MonitorAnswer {
+  const isStopped = view.machine.state.vmm.stopped !== undefined;
+  return { text: '', then: 'cont', ...(isStopped ? { send: { kind: 'sim:continue_requested' } } : {}) };
+}
+
 const isAsleep = ({ view }: MonitorSubject): boolean => view.machine.state.vmm.sleep?.isAsleep === true;
 
 function wakeUp(subject: MonitorSubject): MonitorAnswer {
@@ -87,7 +93,9 @@ function wakeUp(subject: MonitorSubject): MonitorAnswer {
 }
 
 function statusText(subject: MonitorSubject): string {
-  const status = subject.isStopped ? 'paused' : isAsleep(subject) ? 'suspended' : 'running';
+  const { stopped } = subject.view.machine.state.vmm;
+  const pause = stopped === undefined ? (subject.isStopped ? 'paused' : undefined) : `paused (${stopped.why})`;
+  const status = pause ?? (isAsleep(subject) ? 'suspended' : 'running');
   return `VM status: ${status}, tick ${subject.view.machine.ticks}`;
 }
 

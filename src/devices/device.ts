@@ -21,6 +21,8 @@ type BoardFact =
   | 'sim:reset'
   | 'sim:suspend_asked'
   | 'sim:suspended'
+  | 'sim:machine_stopped'
+  | 'sim:machine_continued'
   | 'sim:wakeup_asked'
   | 'sim:woken'
   | 'sim:eventfd_bound';
@@ -49,12 +51,25 @@ export interface DriveInfo {
   readonly serial: string;
   /** What is discarded reads as zeroes: `discard=unmap`. Else a discard is done, and changes nothing. */
   readonly discards?: boolean;
-  /** A guest is not told that a read, or a write, failed: `rerror=ignore`, `werror=ignore`. */
-  readonly ignoresReadErrors?: boolean;
-  readonly ignoresWriteErrors?: boolean;
+  /** What becomes of a read that fails, and of anything else. Absent: `report` and `enospc`. */
+  readonly rerror?: ErrorPolicy | undefined;
+  readonly werror?: ErrorPolicy | undefined;
 }
 
-export type DiskOperation = 'read' | 'write' | 'flush' | 'discard' | 'write-zeroes';
+/**
+ * What is done about a request that fails: the guest is told, or told that nothing happened, or the machine stops until
+ * somebody lets it go on and try again. `enospc`: it stops where there is no space, and else the guest is told.
+ */
+export type ErrorPolicy = (typeof ERROR_POLICIES)[number];
+
+export const ERROR_POLICIES = ['report', 'ignore', 'enospc', 'stop'] as const;
+
+/** What is done about one that failed. */
+export type ErrorAction = Exclude<ErrorPolicy, 'enospc'>;
+
+export const DISK_OPERATIONS = ['read', 'write', 'flush', 'discard', 'write-zeroes'] as const;
+
+export type DiskOperation = (typeof DISK_OPERATIONS)[number];
 
 /** What a device asks of a drive. */
 export interface DiskRequest {
@@ -140,7 +155,12 @@ export interface Effects {
   drive(id: string): DriveInfo | undefined;
   /** Ask something of a drive: `completed` is called once it is done. First come what is due first, then as asked. */
   submit(request: DiskRequest): void;
-  /** Have all requests of the device to a drive complete now. */
+  /**
+   * A request that completed has failed, with this errno as a negative number: what is to be done about it, by the
+   * device's own policy or else its drive's. `stop`: it is asked again once the machine goes on.
+   */
+  failed(request: DiskRequest, result: number, policy: ErrorPolicy | undefined): ErrorAction;
+  /** Have all requests of the device to a drive complete now, and forget those that wait to be asked again. */
   drain(drive: string): void;
   /** Bytes a drive holds, for memory: nothing may be decided by them, as for `payload`. */
   diskRead(drive: string, offset: number, length: number): Uint8Array;

@@ -86,6 +86,9 @@ export const DEVICE_FACTS = {
   'sim:suspended': fact({}, () => ''),
   /** Something that may wakes the machine: 'rtc', 'pm-timer' or 'other'. */
   'sim:wakeup_asked': fact({ by: 'text' }, (e) => `by ${e.by}`),
+  /** Nothing happens any more until somebody lets the machine go on. why: 'io-error'. */
+  'sim:machine_stopped': fact({ why: 'text', drive: 'text' }, (e) => `${e.why} drive ${e.drive}`),
+  'sim:machine_continued': fact({}, () => ''),
   'sim:woken': fact({ by: 'text' }, (e) => `by ${e.by}`),
   /** PM1 status tells what woke the machine. */
   'sim:pm_woken': fact({ status: 'u' }, (e) => `status 0x${hex(e.status)}`),

@@ -29,6 +29,7 @@ export type NamedReceiver =
   | 'reset button'
   | 'wake-up button'
   | 'NMI button'
+  | 'continue button'
   | 'debugger'
   | 'timeline'
   | 'recorder';

@@ -32,6 +32,8 @@ export const SIM_EVENTS = {
   'sim:nmi_requested': input({}, () => '', 'NMI button'),
   /** A person wakes a machine that sleeps. */
   'sim:wakeup_requested': input({}, () => '', 'wake-up button'),
+  /** A person lets a machine go on that stopped. */
+  'sim:continue_requested': input({}, () => '', 'continue button'),
   'sim:power_button_pressed': input({}, () => '', toPart('piix4-pm')),
   /** A person changed the past or the present of a fork: `what` names it, `value` is its JSON. */
   'sim:intervened': input({ what: 'text', value: 'text' }, (e) => `${e.what} ${e.value}`, 'debugger'),

@@ -23,6 +23,7 @@ const RECEIVERS: { readonly [R in NamedReceiver]: Receive | undefined } = {
   'reset button': ({ vmm }, _event, origin) => vmm.pressReset(origin),
   'wake-up button': ({ vmm }, _event, origin) => vmm.wakeUp(origin),
   'NMI button': ({ vmm }, _event, origin) => vmm.pressNmi(origin),
+  'continue button': ({ vmm }, _event, origin) => vmm.goOn(origin),
   debugger: (context, event, origin) => {
     if (event.kind === 'sim:intervened') intervene(context, event.what, event.value, origin);
   },

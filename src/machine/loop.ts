@@ -101,6 +101,8 @@ function step(context: MachineContext, until: Until): Reason | Step {
   // An input may have been recorded just after it.
   if (!isOpen && tellDigestWhenDue(context)) return 'digest';
   if (isThere(context, until, isOpen)) return { why: 'until' };
+  // Neither processors nor timers nor drives go on, and no time passes.
+  if (context.state.vmm.stopped !== undefined && !isOpen) return { why: 'idle' };
   if (!isOpen && expireDue(context)) return 'timers';
   const thread = pick(context);
   if (thread === undefined) return idle(context, until, input);

@@ -1,9 +1,11 @@
 /** `-drive`: which disks there are, and the devices that come with them. */
 import { FORMAT_NAMES, isFormat } from '../block/formats.ts';
+import type { ErrorPolicy } from '../devices/device.ts';
 import type { DriveOption } from '../runs/machine/run-options.ts';
 import { DRIVE_ID, MOST } from '../vmm/limits.ts';
 import type { DeviceOption } from '../vmm/options.ts';
-import { type CommaValue, commaValue, refuseOthers, switchValue, wholeNumber } from './qemu-values.ts';
+import { FAULT_KEYS, faultsOf } from './fault-options.ts';
+import { type CommaValue, commaValue, refuseOthers, switchValue, virtualTime, wholeNumber } from './qemu-values.ts';
 import { UsageProblem } from './usage.ts';
 
 /** The drives asked for, and the devices they bring along. */
@@ -14,7 +16,7 @@ export interface Drives {
 
 const KNOWN = [
   ...['file', 'if', 'format', 'id', 'index', 'media', 'readonly', 'snapshot', 'cache', 'aio', 'discard', 'werror'],
-  ...['rerror', 'serial'],
+  ...['rerror', 'serial', 'jitter', ...FAULT_KEYS],
 ];
 
 /** By `if=`: the device that comes with a drive. */
@@ -84,6 +86,8 @@ function settingsOf(option: string, value: CommaValue): Omit<DriveOption, 'id' |
     throw new UsageProblem(`${option}: format=${format} is not supported. There is ${FORMAT_NAMES.join(', ')}.`);
   }
   const cache = oneOf(option, value, 'cache', ['writeback', 'none', 'unsafe', 'writethrough', 'directsync']);
+  const jitter = value.properties.get('jitter');
+  const faults = faultsOf(option, value);
   const discard = oneOf(option, value, 'discard', ['ignore', 'off', 'unmap', 'on']);
   return {
     format,
@@ -92,17 +96,17 @@ function settingsOf(option: string, value: CommaValue): Omit<DriveOption, 'id' |
     noFlush: cache === 'unsafe',
     discards: discard === 'unmap' || discard === 'on',
     serial: value.properties.get('serial') ?? '',
-    ignoresReadErrors: onError(option, value, 'rerror', ['report', 'ignore']) === 'ignore',
-    ignoresWriteErrors: onError(option, value, 'werror', ['report', 'enospc', 'ignore']) === 'ignore',
+    ...onError(option, value, 'rerror', ['report', 'ignore', 'stop']),
+    ...onError(option, value, 'werror', ['report', 'ignore', 'enospc', 'stop']),
+    ...(jitter === undefined ? {} : { jitter: virtualTime(`${option}: jitter`, jitter, MOST.jitterNs) }),
+    ...(faults.length === 0 ? {} : { faults }),
   };
 }
 
-/** What `stop` would wait for is a person who makes room on the host: no request fails of that here. */
-function onError(option: string, value: CommaValue, key: string, known: readonly string[]): string | undefined {
-  if (value.properties.get(key) !== 'stop') return oneOf(option, value, key, known);
-  throw new UsageProblem(
-    `${option}: ${key}=stop is not supported: nothing stops a machine. Give ${known.join(' or ')}.`,
-  );
+/** What becomes of requests that fail, where it is said: parse_block_error_action. */
+function onError(option: string, value: CommaValue, key: 'rerror' | 'werror', known: readonly ErrorPolicy[]) {
+  const given = oneOf(option, value, key, known) as ErrorPolicy | undefined;
+  return given === undefined ? {} : { [key]: given };
 }
 
 function oneOf(option: string, { properties }: CommaValue, key: string, known: readonly string[]): string | undefined {

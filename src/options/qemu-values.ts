@@ -1,3 +1,4 @@
+import type { Ns } from '../base/units.ts';
 import { UsageProblem } from './usage.ts';
 
 /** An option's value in QEMU's comma form: `name,key=value,key=value`; `,,` stands for a comma. */
@@ -5,6 +6,8 @@ export interface CommaValue {
   /** The first part when it has no `=`. */
   readonly name: string | undefined;
   readonly properties: ReadonlyMap<string, string>;
+  /** The same as they were written: of a property that comes several times `properties` has the last. */
+  readonly pairs: readonly (readonly [key: string, value: string])[];
 }
 
 /** Take a value of QEMU's `-device`, `-chardev`, `-smp` or `-m` apart (qemu-options, util/keyval). */
@@ -12,12 +15,11 @@ export function commaValue(text: string): CommaValue {
   const parts = text.split(/(?<!,),(?!,)/).map((part) => part.replaceAll(',,', ','));
   const first = parts[0] as string;
   const name = first.includes('=') ? undefined : first;
-  const properties = new Map<string, string>();
-  for (const part of name === undefined ? parts : parts.slice(1)) {
+  const pairs = (name === undefined ? parts : parts.slice(1)).map((part): [string, string] => {
     const equals = part.indexOf('=');
-    properties.set(equals < 0 ? part : part.slice(0, equals), equals < 0 ? 'on' : part.slice(equals + 1));
-  }
-  return { name, properties };
+    return equals < 0 ? [part, 'on'] : [part.slice(0, equals), part.slice(equals + 1)];
+  });
+  return { name, properties: new Map(pairs), pairs };
 }
 
 /** Refuse a property nobody reads, so that no option is silently without effect. */
@@ -46,6 +48,16 @@ export function sizeInBytes(option: string, text: string, unit: 'b' | 'm'): numb
     throw new UsageProblem(`${option}: '${text}' is not a size. Write a number with k, M or G, like 256M.`);
   }
   return Math.round(Number(match[1]) * factor);
+}
+
+const NS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
+
+/** Virtual time as a number with its unit, ns, us, ms or s: in nanoseconds. */
+export function virtualTime(option: string, text: string, most: number): Ns {
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)(ns|us|ms|s)$/.exec(text) ?? [];
+  const ns = Math.round(Number(number) * (NS[unit] ?? Number.NaN));
+  if (ns <= most) return ns;
+  throw new UsageProblem(`${option}: '${text}' is not a time up to ${most / 1e9} s. Write one like 300us, 2ms or 1.5s.`);
 }
 
 /** A whole number in decimal or 0x form within limits. */

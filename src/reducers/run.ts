@@ -42,6 +42,11 @@ export function entropyDrawn(state: State, { stream, bytes }: EventOf<'sim:entro
   draw(state, stream, Math.ceil(bytes.length / 4));
 }
 
+/** sim:disk_delayed. */
+export function diskDelayed(state: State, { drive }: EventOf<'sim:disk_delayed'>): void {
+  draw(state, `disk ${drive}`, 1);
+}
+
 function draw({ chance }: State, stream: string, numbers: number): void {
   putNamed(chance.draws, stream, (Object.hasOwn(chance.draws, stream) ? chance.draws[stream]! : 0) + numbers);
 }

@@ -31,8 +31,9 @@ const deviceOf = ({ vmm }: MachineState, name: string): unknown =>
   (vmm.devices as unknown as Readonly<Record<string, unknown>>)[name];
 
 function boardOf({ vmm }: MachineState): unknown {
-  const { slots, pins, eventfds, msiRoutes, resetBy, sleep } = vmm;
-  return { slots, pins, eventfds, msiRoutes, resetBy, ...(sleep === undefined ? {} : { sleep }) };
+  const { slots, pins, eventfds, msiRoutes, resetBy, sleep, stopped } = vmm;
+  const power = { ...(sleep === undefined ? {} : { sleep }), ...(stopped === undefined ? {} : { stopped }) };
+  return { slots, pins, eventfds, msiRoutes, resetBy, ...power };
 }
 
 /** The slices of a machine, in a fixed order. */

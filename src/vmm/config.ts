@@ -1,4 +1,5 @@
-import type { DriveInfo } from '../devices/device.ts';
+import type { Ns } from '../base/units.ts';
+import type { DiskOperation, DriveInfo } from '../devices/device.ts';
 import type { Wires } from '../devices/wire.ts';
 import type { Costs } from '../events/costs.ts';
 import type { DeviceModel } from './models.ts';
@@ -29,6 +30,22 @@ export interface DriveConfig extends DriveInfo {
   readonly id: string;
   /** A flush is done, and makes nothing durable: `cache=unsafe`. */
   readonly noFlush?: boolean;
+  /** A request takes longer by up to so many virtual nanoseconds, each by another number of chance. Absent: 0. */
+  readonly jitter?: Ns | undefined;
+  /** Requests that are to fail: the first that fits one decides. */
+  readonly faults?: readonly DriveFault[] | undefined;
+}
+
+/** Requests of a drive that fail. What is absent makes no difference. */
+export interface DriveFault {
+  readonly errno: number;
+  readonly op?: DiskOperation | undefined;
+  /** Those that touch one of these sectors. */
+  readonly sectors?: { readonly first: number; readonly count: number } | undefined;
+  /** Those that complete at this virtual nanosecond or later. */
+  readonly at?: Ns | undefined;
+  /** The first of them alone. */
+  readonly once: boolean;
 }
 
 /** What a machine was made as: nothing that happens changes it. */

@@ -12,6 +12,12 @@ export const MOST = {
   /** Of a drive, and of all: checkpoints have a word for each MiB. */
   driveBytes: 2 ** 41,
   drivesBytes: 2 ** 42,
+  /** Of a drive. */
+  faults: 64,
+  /** A second: what a request may take longer. */
+  jitterNs: 1_000_000_000,
+  /** Linux' MAX_ERRNO. */
+  errno: 4095,
   /** Files of fw_cfg besides the machine's own: it has 32 places. */
   fwCfgFiles: 12,
   /** Of each: a trace keeps them. */

@@ -53,6 +53,13 @@ export interface RequestInFlight extends Omit<DiskRequest, 'drive'> {
   readonly submitted: Seq;
 }
 
+/** A request that failed, and is asked again once the machine goes on. */
+export interface RequestHeld extends Omit<DiskRequest, 'drive'> {
+  readonly dev: string;
+  /** Why it failed. */
+  readonly errno: number;
+}
+
 /** What a drive does, apart from the bytes it holds. */
 export interface DriveState {
   /** As they are going to complete. */
@@ -65,6 +72,16 @@ export interface DriveState {
   readonly bytesWritten: number;
   /** How many times it was written or cleared since all it holds was durable. */
   readonly unflushed: number;
+  /** Absent: none. */
+  readonly held?: readonly RequestHeld[];
+  /** Of its faults those that happen once and have happened. Absent: none. */
+  readonly spent?: readonly number[];
+}
+
+/** Why nothing happens any more: a drive's request failed. */
+export interface Stop {
+  readonly why: 'io-error';
+  readonly drive: string;
 }
 
 /** State of each device by the name of its part. */
@@ -116,4 +133,6 @@ export interface VmmState {
   readonly drives: Readonly<Record<string, DriveState>>;
   /** Absent while the machine is awake. */
   readonly sleep?: Sleep;
+  /** Absent while the machine runs. */
+  readonly stopped?: Stop;
 }

@@ -10,7 +10,7 @@ import type { KvmKernel } from '../kvm/api.ts';
 import { KVM_RUN } from '../kvm/ioctl/ioctls.ts';
 import { callOf, DeviceCall } from './board/device-call.ts';
 import type { Drive } from './drives/drive.ts';
-import { completeDue } from './drives/requests.ts';
+import { completeDue, goOn } from './drives/requests.ts';
 import type { VmmHost } from './host.ts';
 import { type Board, Machine, type Part } from './board/machine.ts';
 import { describeFlatView, type MemoryTree, memoryTrees } from './memory/mtree.ts';
@@ -39,6 +39,8 @@ export interface Vmm {
   pressNmi(origin: Origin): void;
   /** A person wakes it, if it sleeps. */
   wakeUp(origin: Origin): void;
+  /** A person lets it go on, if it stopped. */
+  goOn(origin: Origin): void;
   /** It sleeps, and its clock is going to wake it. */
   readonly awaitsAlarm: boolean;
   /** A state that came from a checkpoint is in place: what follows from it is rebuilt. KVM is not asked. */
@@ -78,6 +80,7 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
       by(from).askForWakeup('other');
       changePowerIfAsked(by(from));
     },
+    goOn: (from) => goOn(by(from)),
     get awaitsAlarm() {
       return awaitsAlarm(host.state);
     },

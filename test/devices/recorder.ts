@@ -85,6 +85,7 @@ export class Bench<S> {
       dmaTold: (gpa, bytes) => this.memory.set(bytes, gpa),
       drive: (id) => this.disks.get(id)?.info,
       submit: (request) => void this.requests.push(request),
+      failed: () => 'report',
       drain: (drive) => this.requests.filter((each) => each.drive === drive).forEach((each) => this.complete(each)),
       diskRead: (drive, offset, length) => this.disk(drive).slice(offset, offset + length),
       diskWrite: (drive, offset, bytes) => this.disk(drive).set(bytes, offset),

@@ -11,6 +11,7 @@ export const IDLE_MONITOR: Vmm = {
   pressReset: () => undefined,
   pressNmi: () => undefined,
   wakeUp: () => undefined,
+  goOn: () => undefined,
   awaitsAlarm: false,
   restored: () => undefined,
   ownerOf: () => undefined,

@@ -1,5 +1,6 @@
-import type { DriveConfig, PartConfig } from '../../vmm/config.ts';
-import type { DriveState } from '../../vmm/state.ts';
+import { ENOSPC, errnoName } from '../../base/errno.ts';
+import type { DriveConfig, DriveFault, PartConfig } from '../../vmm/config.ts';
+import type { DriveState, RequestHeld } from '../../vmm/state.ts';
 import { functionsOf, objectPath } from './parts.ts';
 import { viewOf } from './view.ts';
 
@@ -9,9 +10,21 @@ interface DriveSeen extends DriveConfig, Omit<DriveState, 'inFlight'> {
   readonly inFlight: number;
 }
 
+/** As QEMU tells of the first request that waits to be asked again. */
+const statusOf = ([first]: readonly RequestHeld[]): string => (first?.errno === ENOSPC ? 'nospace' : 'failed');
+
+function faultText({ errno, op, sectors, at, once }: DriveFault): string {
+  const { first, count } = sectors ?? { first: 0, count: 0 };
+  return [
+    `${errnoName(errno)} of ${once ? 'one' : 'any'} ${op ?? 'request'}`,
+    ...(sectors === undefined ? [] : [count === 1 ? `at sector ${first}` : `at sectors ${first} to ${first + count - 1}`]),
+    ...(at === undefined ? [] : [`from ${at} ns on`]),
+  ].join(' ');
+}
+
 /** As QEMU's monitor prints it for `info block`, and what it has done so far. */
 function driveText(seen: DriveSeen): string[] {
-  const { id, sectors, readOnly, attachedTo, writeCache, noFlush } = seen;
+  const { id, sectors, readOnly, attachedTo, writeCache, noFlush, faults = [], spent = [], held = [] } = seen;
   const cache = `${writeCache ? 'writeback' : 'writethrough'}${noFlush === true ? ', ignore flushes' : ''}`;
   const done = Object.entries(seen.done).map(([op, count]) => `${count} ${op}`);
   const requests = done.length === 0 ? 'none' : done.join(', ');
@@ -19,6 +32,8 @@ function driveText(seen: DriveSeen): string[] {
     `${id}: ${sectors} sectors (raw${readOnly ? ', read-only' : ''})`,
     ...(attachedTo === undefined ? [] : [`    Attached to:      ${attachedTo}`]),
     `    Cache mode:       ${cache}`,
+    ...(held.length === 0 ? [] : [`    I/O status:       ${statusOf(held)}`]),
+    ...faults.map((fault, at) => `    Fault:            ${faultText(fault)}${spent.includes(at) ? ', has happened' : ''}`),
     `    Requests:         ${requests}; ${seen.failed} failed, ${seen.inFlight} in flight`,
     `    Bytes:            ${seen.bytesRead} read, ${seen.bytesWritten} written; ${seen.unflushed} writes not durable`,
   ];

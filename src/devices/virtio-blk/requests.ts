@@ -1,5 +1,5 @@
 /** Requests of a driver, and what becomes of them. QEMU 7.2: hw/block/virtio-blk.c. */
-import type { DiskRequest, Effects } from '../device.ts';
+import type { DiskRequest, Effects, ErrorPolicy } from '../device.ts';
 import {
   breakDevice,
   type Element,
@@ -204,16 +204,27 @@ function clear(setup: BlkSetup, blk: Blk, asked: Asked, type: number, range: Loo
 }
 
 /** A request to the drive is done: the bytes move, and the driver has its element back. */
-export function completed(setup: BlkSetup, blk: Blk, { tag, op, offset, length }: DiskRequest, result: number): void {
+export function completed(setup: BlkSetup, blk: Blk, request: DiskRequest, result: number): void {
   const { effects } = blk;
+  const { tag, op, offset, length } = request;
   const asked = requestOf(blk.state, tag);
   if (asked === undefined) return;
   if (op !== 'flush') effects.raise({ kind: 'virtio_blk_rw_complete', dev: effects.name, req: tag, ret: result });
-  if (result === 0 && op === 'read') {
-    readIn(setup, effects, dataOf(asked.element, false), offset);
-  } else if (result === 0 && op === 'write') takeOut(setup, effects, dataOf(asked.element, true), offset);
-  else if (result === 0 && clears(setup, op, effects)) effects.diskClear(setup.drive, offset, length);
-  finish(blk, asked, result === 0 ? RESULT.ok : RESULT.ioError);
+  if (result !== 0) {
+    refuse(setup, blk, asked, request, result);
+    return;
+  }
+  if (op === 'read') readIn(setup, effects, dataOf(asked.element, false), offset);
+  else if (op === 'write') takeOut(setup, effects, dataOf(asked.element, true), offset);
+  else if (clears(setup, op, effects)) effects.diskClear(setup.drive, offset, length);
+  finish(blk, asked, RESULT.ok);
+}
+
+/** It failed: the driver is told, or is not, or the element stays until the drive is asked again. */
+function refuse(setup: BlkSetup, blk: Blk, asked: Asked, request: DiskRequest, result: number): void {
+  const own = request.op === 'read' ? setup.rerror : setup.werror;
+  const action = blk.effects.failed(request, result, own === 'auto' ? undefined : (own as ErrorPolicy));
+  if (action !== 'stop') finish(blk, asked, action === 'ignore' ? RESULT.ok : RESULT.ioError);
 }
 
 /** What is discarded keeps what it held, unless the drive was made otherwise: QEMU's `discard=ignore`. */

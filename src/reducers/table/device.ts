@@ -37,6 +37,8 @@ export const DEVICE_ROWS: Rows<keyof typeof DEVICE_FACTS> = {
   'sim:fw_cfg_dma': changes(['devices'], vmm(deviceFact(OF_FW_CFG))),
   'sim:reset_asked': changes(['board'], vmm(board.resetAsked)),
   'sim:reset': changes(['board'], vmm(board.resetDone)),
+  'sim:machine_stopped': changes(['board'], vmm(board.stopped)),
+  'sim:machine_continued': changes(['board'], vmm(board.continued)),
   'sim:suspend_asked': changes(['board'], vmm(board.suspendAsked)),
   'sim:suspended': changes(['board', 'devices'], vmm(board.suspended), vmm(deviceFact(OF_CLOCK))),
   'sim:wakeup_asked': changes(['board'], vmm(board.wakeupAsked)),

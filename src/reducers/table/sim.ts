@@ -25,7 +25,7 @@ const received = <K extends InputKind>(): Row<K> =>
 
 const EVERYTHING: readonly Owner[] = [
   ...(['clock', 'schedule', 'chance', 'hostMemory', 'files', 'vm', 'ept', 'kernelTimers', 'pic', 'ioapic'] as const),
-  ...(['lapics', 'pit', 'vcpus', 'board', 'timers', 'devices'] as const),
+  ...(['lapics', 'pit', 'vcpus', 'board', 'timers', 'devices', 'drives'] as const),
 ];
 
 export const SIM_ROWS: Rows<keyof typeof SIM_EVENTS> = {
@@ -37,6 +37,7 @@ export const SIM_ROWS: Rows<keyof typeof SIM_EVENTS> = {
   'sim:reset_requested': tells,
   'sim:wakeup_requested': tells,
   'sim:nmi_requested': tells,
+  'sim:continue_requested': tells,
   'sim:power_button_pressed': received(),
   'sim:intervened': tells,
   'sim:state_set': changes(EVERYTHING, run.fieldSet),

@@ -25,6 +25,7 @@ export interface ChangeTold {
 /** Kinds of events that a reader of drives has to be told. */
 const KINDS: ReadonlySet<string> = new Set([
   'sim:disk_submitted',
+  'sim:disk_faulted',
   'sim:disk_completed',
   'sim:disk_written',
   'sim:disk_cleared',
@@ -74,6 +75,9 @@ export class ChangesOf {
       case 'sim:disk_submitted':
         this.submitted(stamped as Told<'sim:disk_submitted'>);
         break;
+      case 'sim:disk_faulted':
+        this.inFlight.delete(cause ?? -1);
+        break;
       case 'sim:disk_completed': {
         const request = this.inFlight.get(cause ?? -1);
         this.inFlight.delete(cause ?? -1);
@@ -110,6 +114,13 @@ export class ChangesOf {
   }
 }
 
+/** What is known by one key is known by another from now on. */
+export function moveKey<V>(map: Map<number, V>, from: number, to: number): void {
+  const value = map.get(from);
+  map.delete(from);
+  if (value !== undefined) map.set(to, value);
+}
+
 /** What was asked of a drive over a run. */
 export interface DriveCounts {
   /** Requests that are done, by what they asked for. */
@@ -134,6 +145,10 @@ export class RequestCounts {
       case 'sim:disk_submitted':
         this.inFlight.set(seq, event);
         this.of(event.drive).devices.add(event.dev);
+        break;
+      case 'sim:disk_faulted':
+        // It completes because of that.
+        moveKey(this.inFlight, cause ?? -1, seq);
         break;
       case 'sim:disk_completed':
         this.completed(event, cause ?? -1);

@@ -3,6 +3,7 @@ import type { Ns, Seq } from '../../base/units.ts';
 import type { Pace } from '../../events/costs.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
+import { moveKey } from '../disk/drive-events.ts';
 import { csvLine } from './event-columns.ts';
 import { eventClock } from './report.ts';
 
@@ -53,7 +54,8 @@ export class DiskCounts {
     const { event, seq, cause } = stamped;
     if (event.kind === 'sim:disk_submitted') {
       if (this.counting.isMeant?.(stamped) !== false) this.inFlight.set(seq, { from: ns, event });
-    } else if (event.kind === 'sim:disk_completed') this.completed(event.result, cause ?? -1, ns);
+    } else if (event.kind === 'sim:disk_faulted') moveKey(this.inFlight, cause ?? -1, seq);
+    else if (event.kind === 'sim:disk_completed') this.completed(event.result, cause ?? -1, ns);
   }
 
   private completed(result: number, submitted: Seq, ns: Ns): void {

@@ -58,8 +58,6 @@ export function openDisks({ images, files, sha256 }: World, drives: readonly Dri
 const described = (drive: Omit<DriveOption, 'path' | 'format'>) => ({
   noFlush: false,
   discards: false,
-  ignoresReadErrors: false,
-  ignoresWriteErrors: false,
   ...drive,
 });
 

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { fileName } from '../../base/file-name.ts';
 import { Problem, shortly } from '../../base/problem.ts';
 import { FORMAT_NAMES } from '../../block/formats.ts';
+import { DISK_OPERATIONS, ERROR_POLICIES } from '../../devices/device.ts';
 import type { Base } from '../../memory/sparse.ts';
 import { COSTS, type CostName } from '../../events/costs.ts';
 import type { FwCfgFile, RunOptions } from './run-options.ts';
@@ -56,6 +57,20 @@ const FW_CFG_FILE = z.object({
   text: z.string().optional(),
 });
 
+const SECTOR = z
+  .number()
+  .int()
+  .min(0)
+  .max(MOST.driveBytes / 512);
+
+const FAULT = z.object({
+  errno: z.number().int().min(1).max(MOST.errno),
+  op: z.enum(DISK_OPERATIONS).optional(),
+  sectors: z.object({ first: SECTOR, count: SECTOR }).optional(),
+  at: z.number().int().min(0).optional(),
+  once: z.boolean(),
+});
+
 /** A drive with the image it is made from. */
 const DRIVE = z.object({
   id: z.string().max(MOST.driveId).regex(DRIVE_ID),
@@ -73,8 +88,10 @@ const DRIVE = z.object({
   noFlush: z.boolean(),
   discards: z.boolean(),
   serial: z.string().max(LONGEST_TEXT),
-  ignoresReadErrors: z.boolean(),
-  ignoresWriteErrors: z.boolean(),
+  rerror: z.enum(ERROR_POLICIES).optional(),
+  werror: z.enum(ERROR_POLICIES).optional(),
+  jitter: z.number().int().min(0).max(MOST.jitterNs).optional(),
+  faults: z.array(FAULT).max(MOST.faults).readonly().optional(),
 });
 
 export type DriveDescription = Readonly<z.infer<typeof DRIVE>>;

@@ -2,10 +2,20 @@ import { TRIPLE_FAULT } from '../../events/device.ts';
 import { hex } from '../../events/schema.ts';
 import { EXIT_REASON } from '../../x86/controls.ts';
 import { EXIT } from '../../x86/exit-reasons.ts';
+import { errnoName } from '../../base/errno.ts';
+import type { EventOf } from '../../events/vocabulary.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { GUEST_FAILED } from '../../reducers/run.ts';
 import type { Ending } from '../../reducers/state.ts';
 import type { SessionEnd } from './session.ts';
+
+const SECTOR = 512;
+
+/** A request to a drive that failed, as the beginning of a sentence. */
+export function failureText({ drive, op, offset, errno }: EventOf<'sim:disk_error'>): string {
+  const where = op === 'flush' ? 'a flush' : `a ${op} at sector ${Math.floor(offset / SECTOR)}`;
+  return `Drive ${drive}: ${where} failed with ${errnoName(errno)}`;
+}
 
 /** Resets after triple faults that are told of. */
 const TOLD_OF = 3;
@@ -24,8 +34,14 @@ export class Course {
       this.exits += 1;
       if ((event.exit_reason & EXIT_REASON.BASIC) !== EXIT.TRIPLE_FAULT) return;
       this.tripleFault = `vCPU ${event.vcpu_id} met a triple fault at rip 0x${hex(event.guest_rip)}, tick ${tick}`;
-    } else if (event.kind === 'sim:guest_panicked') this.panicked = event.by;
+    } else if (event.kind === 'sim:disk_error') this.noticeError(event);
+    else if (event.kind === 'sim:guest_panicked') this.panicked = event.by;
     else if (event.kind === 'sim:reset' && event.by === TRIPLE_FAULT) this.noticeReset();
+  }
+
+  /** A machine that stops for a drive says so each time. */
+  private noticeError(error: EventOf<'sim:disk_error'>): void {
+    if (error.action === 'stop') this.notices.push(`${failureText(error)}: the machine has stopped.`);
   }
 
   /** A kernel that cannot start is started for ever: a person is told so once. */

@@ -1,9 +1,18 @@
 import { digestOfBytes } from '../../base/digest.ts';
 import { invariant } from '../../base/invariant.ts';
 import type { Gpa, Ns } from '../../base/units.ts';
-import type { Ask, DiskRequest, DriveInfo, Effects, WakeReason } from '../../devices/device.ts';
+import type {
+  Ask,
+  DiskRequest,
+  DriveInfo,
+  Effects,
+  ErrorAction,
+  ErrorPolicy,
+  WakeReason,
+} from '../../devices/device.ts';
 import { armTimer, cancelTimer } from '../../events/timers.ts';
 import type { MachineEvent } from '../../events/vocabulary.ts';
+import { actUpon } from '../drives/errors.ts';
 import { clearDrive, drain, readDrive, submit, writeDrive } from '../drives/requests.ts';
 import type { Machine, Part } from './machine.ts';
 import { ramReachOf, reachOf, readBytes, writeBytes } from '../memory/address-space.ts';
@@ -145,6 +154,10 @@ export class DeviceCall implements Effects {
 
   submit(request: DiskRequest): void {
     submit(this.machine, this.part, request);
+  }
+
+  failed(request: DiskRequest, result: number, policy: ErrorPolicy | undefined): ErrorAction {
+    return actUpon(this.machine, this.part, request, -result, policy);
   }
 
   drain(drive: string): void {

@@ -1,6 +1,7 @@
 /** Requests of devices to drives: QEMU's block backend, as far as a device sees it. */
 import { digestOfBytes } from '../../base/digest.ts';
 import { invariant } from '../../base/invariant.ts';
+import { EIO, EPERM } from '../../base/errno.ts';
 import type { Ns } from '../../base/units.ts';
 import type { DiskRequest } from '../../devices/device.ts';
 import type { Costs } from '../../events/costs.ts';
@@ -9,6 +10,7 @@ import type { CallOf } from '../board/pins.ts';
 import type { RequestInFlight } from '../state.ts';
 import { type Drive, SECTOR } from './drive.ts';
 import { type DueRequest, nextToComplete } from './due.ts';
+import { faultFor, isStopped } from './errors.ts';
 
 /** A drive of the machine, which a device has made sure of. */
 function driveOf({ board }: Machine, id: string): Drive {
@@ -23,7 +25,7 @@ export function submit(machine: Machine, { name: dev }: Part, request: DiskReque
   const inFlight = machine.state.drives[drive]?.inFlight ?? [];
   const isNew = !inFlight.some((other) => other.dev === dev && other.tag === tag);
   invariant(isNew, 'a device tells its requests in flight apart', { dev, tag });
-  const due = machine.now() + latency(machine.config.costs, request);
+  const due = machine.now() + latency(machine.config.costs, request) + delay(machine, drive);
   machine.raise({ kind: 'sim:disk_submitted', drive, dev, tag, op, offset, len, fua, due });
 }
 
@@ -36,14 +38,39 @@ function latency(costs: Costs, { op, length, fua }: DiskRequest): Ns {
   return costs['disk-access'] + moved + (fua === true ? costs['disk-flush'] : 0);
 }
 
+const NUMBER_BYTES = 4;
+
+/** How much longer a drive with jitter takes this time. */
+function delay(machine: Machine, drive: string): Ns {
+  const { jitter = 0 } = driveOf(machine, drive).info;
+  if (jitter === 0) return 0;
+  const bytes = machine.board.host.chance(`disk ${drive}`, NUMBER_BYTES);
+  const share = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) / 2 ** 32;
+  const ns = Math.floor(share * (jitter + 1));
+  machine.raise({ kind: 'sim:disk_delayed', drive, ns });
+  return ns;
+}
+
 /** Complete what is due. False: there was nothing. */
 export function completeDue(machine: Machine, callOf: CallOf): boolean {
   let hasCompleted = false;
   for (;;) {
     const request = nextToComplete(machine.state.drives);
-    if (request === undefined || request.due > machine.now()) return hasCompleted;
+    if (request === undefined || request.due > machine.now() || isStopped(machine)) return hasCompleted;
     hasCompleted = true;
     complete(machine, request, callOf);
+  }
+}
+
+/** A machine that stopped goes on: what failed is asked again, the last of each drive first, as QEMU does it. */
+export function goOn(machine: Machine): void {
+  if (!isStopped(machine)) return;
+  const going = machine.after(machine.raise({ kind: 'sim:machine_continued' }));
+  for (const [drive, { held = [] }] of Object.entries(machine.state.drives)) {
+    for (const { dev, errno: _errno, ...request } of held.toReversed()) {
+      const part = machine.parts.find(({ name }) => name === dev);
+      if (part !== undefined) submit(going, part, { drive, ...request });
+    }
   }
 }
 
@@ -54,18 +81,20 @@ export function drain(machine: Machine, { name }: Part, drive: string, callOf: C
     const isStill = inFlight().some(({ submitted }) => submitted === request.submitted);
     if (isStill) complete(machine, { ...request, drive }, callOf);
   }
+  for (const { dev, tag } of machine.state.drives[drive]?.held ?? []) {
+    if (dev === name) machine.raise({ kind: 'sim:disk_dropped', drive, dev, tag });
+  }
 }
 
 /** A request is done: its device moves the bytes. What follows does so because it was submitted. */
 function complete(from: Machine, request: DueRequest, callOf: CallOf): void {
   const { drive, dev, tag, op, offset, length, fua = false, submitted } = request;
-  const result = resultOf(driveOf(from, drive), request);
   const part = from.parts.find(({ name }) => name === dev)!;
   // In the thread its device acts in, whoever found that it was time.
-  const acting = from.from(from.origin.by(part.thread).after(submitted));
+  const asked = { drive, tag, op, offset, length, fua };
+  const { result, machine: acting } = outcomeOf(from.from(from.origin.by(part.thread).after(submitted)), request);
   const machine = acting.after(acting.raise({ kind: 'sim:disk_completed', drive, dev, tag, result }));
   if (result === 0 && op === 'flush') flush(machine, drive);
-  const asked = { drive, tag, op, offset, length, fua };
   part.device.completed?.(machine.stateOf(part), asked, result, callOf(machine, part));
   if (result === 0 && fua) flush(machine, drive);
 }
@@ -76,8 +105,16 @@ function flush(machine: Machine, drive: string): void {
   machine.raise({ kind: 'sim:disk_flushed', drive, changes: machine.state.drives[drive]!.unflushed });
 }
 
-const EPERM = 1;
-const EIO = 5;
+/** What a request comes to: 0 or a negative errno, and the machine as the fault left it that made it so. */
+function outcomeOf(machine: Machine, request: DueRequest): { readonly result: number; readonly machine: Machine } {
+  const { drive, dev, tag } = request;
+  const result = resultOf(driveOf(machine, drive), request);
+  const found = result === 0 ? faultFor(machine, request) : undefined;
+  if (found === undefined) return { result, machine };
+  const { at: fault, errno } = found;
+  const seq = machine.raise({ kind: 'sim:disk_faulted', drive, dev, tag, fault, errno });
+  return { result: -errno, machine: machine.after(seq) };
+}
 
 /** QEMU's blk_check_byte_request, and bdrv_co_pwritev of what is read-only. */
 function resultOf({ info }: Drive, { op, offset, length }: DiskRequest): number {

@@ -64,6 +64,16 @@ export function resetDone(vmm: Vmm): void {
   delete vmm.sleep;
 }
 
+/** sim:machine_stopped. */
+export function stopped(vmm: Vmm, { drive }: EventOf<'sim:machine_stopped'>): void {
+  vmm.stopped = { why: 'io-error', drive };
+}
+
+/** sim:machine_continued. */
+export function continued(vmm: Vmm): void {
+  delete vmm.stopped;
+}
+
 /** sim:suspend_asked. */
 export function suspendAsked(vmm: Vmm): void {
   vmm.sleep = { isAsleep: false, wokenBy: undefined };

@@ -4,7 +4,7 @@ import { invariant } from '../../base/invariant.ts';
 import type { DiskOperation } from '../../devices/device.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
-import type { DriveConfig } from '../config.ts';
+import type { DriveConfig, MachineConfig } from '../config.ts';
 import type { DriveState, VmmState } from '../state.ts';
 
 type Vmm = Draft<VmmState>;
@@ -33,6 +33,7 @@ function driveOf({ drives }: Vmm, id: string): Draft<DriveState> {
 export function submitted(vmm: Vmm, event: EventOf<'sim:disk_submitted'>, { seq }: Stamped): void {
   const { drive, dev, tag, op, offset, len: length, fua, due } = event;
   const { inFlight } = driveOf(vmm, drive);
+  release(driveOf(vmm, drive), event);
   const later = inFlight.findIndex((other) => other.due > due);
   const request = { dev, tag, op: op as DiskOperation, offset, length, fua, due, submitted: seq };
   inFlight.splice(later < 0 ? inFlight.length : later, 0, request);
@@ -49,6 +50,37 @@ export function completed(vmm: Vmm, event: EventOf<'sim:disk_completed'>): void 
   if (event.result !== 0) drive.failed += 1;
   else if (op === 'read') drive.bytesRead += length;
   else if (op === 'write') drive.bytesWritten += length;
+}
+
+/** Who asked, and the device's number of it. */
+interface Named {
+  readonly dev: string;
+  readonly tag: number;
+}
+
+/** A request waits no longer to be asked again. */
+function release(drive: Draft<DriveState>, { dev, tag }: Named): void {
+  if (drive.held === undefined) return;
+  drive.held = drive.held.filter((each) => each.dev !== dev || each.tag !== tag);
+  if (drive.held.length === 0) delete drive.held;
+}
+
+/** sim:disk_faulted. */
+export function faulted(vmm: Vmm, event: EventOf<'sim:disk_faulted'>, { drives = [] }: MachineConfig): void {
+  const { faults = [] } = drives.find(({ id }) => id === event.drive) ?? {};
+  if (faults[event.fault]?.once === true) (driveOf(vmm, event.drive).spent ??= []).push(event.fault);
+}
+
+/** sim:disk_error. */
+export function failed(vmm: Vmm, event: EventOf<'sim:disk_error'>): void {
+  if (event.action !== 'stop') return;
+  const { drive, dev, tag, op, offset, len: length, fua, errno } = event;
+  (driveOf(vmm, drive).held ??= []).push({ dev, tag, op: op as DiskOperation, offset, length, fua, errno });
+}
+
+/** sim:disk_dropped. */
+export function dropped(vmm: Vmm, event: EventOf<'sim:disk_dropped'>): void {
+  release(driveOf(vmm, event.drive), event);
 }
 
 /** sim:disk_written, sim:disk_cleared. */
