@@ -7,7 +7,11 @@ export const STATUSES: readonly { readonly status: string; readonly means: strin
   { status: '1', means: 'A file cannot be used, or a trace is damaged.' },
   { status: '2', means: 'The command line cannot be understood.' },
   { status: '3', means: 'A run diverged from its record, two traces or disks differ, or a disk failed its check.' },
-  { status: '4', means: 'The guest cannot go on: a triple fault, a failed VM entry, all processors halted for good, a drive whose error stopped the machine.' },
+  {
+    status: '4',
+    means:
+      'The guest cannot go on: a triple fault, a failed VM entry, all processors halted for good, a drive whose error stopped the machine.',
+  },
   { status: '70', means: "A bug of Retrovisor's own." },
   {
     status: '129, 130, 131, 141, 143',

@@ -24,7 +24,17 @@ export const DISK_FACTS = {
   ),
   /** A request failed. action: what is done about it, `report`, `ignore` or `stop`. QEMU's event BLOCK_IO_ERROR. */
   'sim:disk_error': fact(
-    { drive: 'text', dev: 'text', tag: 'u', op: 'text', offset: 'u', len: 'u', fua: 'bool', errno: 'u', action: 'text' },
+    {
+      drive: 'text',
+      dev: 'text',
+      tag: 'u',
+      op: 'text',
+      offset: 'u',
+      len: 'u',
+      fua: 'bool',
+      errno: 'u',
+      action: 'text',
+    },
     (e) =>
       `drive ${e.drive} dev ${e.dev} tag ${e.tag} ${e.op} offset 0x${hex(e.offset)} len ${e.len} ` +
       `${errnoName(e.errno)} action ${e.action}`,

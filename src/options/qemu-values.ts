@@ -57,7 +57,9 @@ export function virtualTime(option: string, text: string, most: number): Ns {
   const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)(ns|us|ms|s)$/.exec(text) ?? [];
   const ns = Math.round(Number(number) * (NS[unit] ?? Number.NaN));
   if (ns <= most) return ns;
-  throw new UsageProblem(`${option}: '${text}' is not a time up to ${most / 1e9} s. Write one like 300us, 2ms or 1.5s.`);
+  throw new UsageProblem(
+    `${option}: '${text}' is not a time up to ${most / 1e9} s. Write one like 300us, 2ms or 1.5s.`,
+  );
 }
 
 /** A whole number in decimal or 0x form within limits. */

@@ -8,7 +8,6 @@ const drive = (text: string) => drivesAsked([text]).drives[0]!;
 
 const QEMUS = {
   ...{ format: undefined, readOnly: false, writeCache: true, noFlush: false, discards: false, serial: '' },
-  ...{ ignoresReadErrors: false, ignoresWriteErrors: false },
 };
 
 describe('-drive', () => {
@@ -45,7 +44,18 @@ describe('-drive', () => {
     ['readonly', { readOnly: true }],
     ['discard=unmap', { discards: true }],
     ['serial=RV0001', { serial: 'RV0001' }],
-    ['werror=ignore,rerror=report', { ignoresWriteErrors: true, ignoresReadErrors: false }],
+    ['werror=ignore,rerror=stop', { werror: 'ignore', rerror: 'stop' }],
+    ['jitter=1.5ms', { jitter: 1_500_000 }],
+    ['error=EIO', { faults: [{ errno: 5, once: false }] }],
+    [
+      'error=28,op=write,sector=0x10+8,at=2s,once=on,error=EIO,op=flush',
+      {
+        faults: [
+          { errno: 28, op: 'write', sectors: { first: 16, count: 8 }, at: 2_000_000_000, once: true },
+          { errno: 5, op: 'flush', once: false },
+        ],
+      },
+    ],
     ['aio=native,media=disk,snapshot=on', QEMUS],
   ])('%s is understood', (said, means) => {
     expect(drive(`file=a,if=none,${said}`)).toMatchObject(means);
@@ -62,7 +72,17 @@ describe('-drive', () => {
     ['file=a,if=none,snapshot=off', '--commit writes back what it changed'],
     ['file=a,if=none,readonly=maybe', "readonly is on or off, not 'maybe'"],
     ['file=a,if=none,cache=fast', "cache is writeback, none, unsafe, writethrough, directsync, not 'fast'"],
-    ['file=a,if=none,werror=stop', 'werror=stop is not supported'],
+    ['file=a,if=none,rerror=enospc', "rerror is report, ignore, stop, not 'enospc'"],
+    ['file=a,if=none,error=EFOO', "error is EPERM, EIO, "],
+    ['file=a,if=none,error=0', "or their number, not '0'"],
+    ['file=a,if=none,sector=8,error=EIO', 'sector= is of a fault: write error=EIO before it'],
+    ['file=a,if=none,error=EIO,op=reed', "op is read, write, flush, discard, write-zeroes, not 'reed'"],
+    ['file=a,if=none,error=EIO,sector=1+2+3', "sector is SECTOR or SECTOR+COUNT, not '1+2+3'"],
+    ['file=a,if=none,error=EIO,sector=1+0', "'0' is not a whole number from 1 to"],
+    ['file=a,if=none,error=EIO,op=flush,sector=1', 'a flush is of no sector'],
+    ['file=a,if=none,error=EIO,at=5', "at: '5' is not a time"],
+    ['file=a,if=none,error=EIO,once=twice', "once is on or off, not 'twice'"],
+    ['file=a,if=none,jitter=2s', "jitter: '2s' is not a time up to 1 s"],
     ['file=a,if=none,id=__proto__', 'an id is a letter and then'],
     ['file=a,if=none,id=1', 'an id is a letter and then'],
     ['file=a,if=none,index=32', "'32' is not a whole number from 0 to 31"],

@@ -17,7 +17,9 @@ function faultText({ errno, op, sectors, at, once }: DriveFault): string {
   const { first, count } = sectors ?? { first: 0, count: 0 };
   return [
     `${errnoName(errno)} of ${once ? 'one' : 'any'} ${op ?? 'request'}`,
-    ...(sectors === undefined ? [] : [count === 1 ? `at sector ${first}` : `at sectors ${first} to ${first + count - 1}`]),
+    ...(sectors === undefined
+      ? []
+      : [count === 1 ? `at sector ${first}` : `at sectors ${first} to ${first + count - 1}`]),
     ...(at === undefined ? [] : [`from ${at} ns on`]),
   ].join(' ');
 }
@@ -33,7 +35,9 @@ function driveText(seen: DriveSeen): string[] {
     ...(attachedTo === undefined ? [] : [`    Attached to:      ${attachedTo}`]),
     `    Cache mode:       ${cache}`,
     ...(held.length === 0 ? [] : [`    I/O status:       ${statusOf(held)}`]),
-    ...faults.map((fault, at) => `    Fault:            ${faultText(fault)}${spent.includes(at) ? ', has happened' : ''}`),
+    ...faults.map(
+      (fault, at) => `    Fault:            ${faultText(fault)}${spent.includes(at) ? ', has happened' : ''}`,
+    ),
     `    Requests:         ${requests}; ${seen.failed} failed, ${seen.inFlight} in flight`,
     `    Bytes:            ${seen.bytesRead} read, ${seen.bytesWritten} written; ${seen.unflushed} writes not durable`,
   ];

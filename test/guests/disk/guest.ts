@@ -37,6 +37,46 @@ export const recordDisk = (
     ...['-device', 'virtio-blk-pci,drive=d', '-kernel', DISK_PROGRAM, '-append', steps, ...more],
   ]);
 
+/** A disk that is not as any, and the steps asked of it. */
+export interface Steps {
+  readonly steps: string;
+  /** Of `-drive` and `-device`, besides what each has. */
+  readonly drive?: string;
+  readonly device?: string;
+}
+
+/** A command line of ours that asks them. */
+export const diskOptions = (image: string, { steps, drive = '', device = '' }: Steps): string[] => [
+  ...['-m', '16', '-nodefaults', '-serial', 'stdio', ...EXIT, '--wall-clock', '1700000000'],
+  ...['-drive', ['if=none,id=d,format=raw', `file=${image}`, drive].filter(Boolean).join(',')],
+  ...['-device', ['virtio-blk-pci,drive=d', `serial=${SERIAL}`, device].filter(Boolean).join(',')],
+  ...['-kernel', DISK_PROGRAM, '-append', steps],
+];
+
+/** The same of QEMU, whose image is written to. `rules`: what its blkdebug makes fail. */
+function faultyOptions(image: string, { steps, device = '', rules }: Steps & { readonly rules: readonly object[] }) {
+  const file = {
+    ...{ driver: 'blkdebug', discard: 'unmap', image: { driver: 'file', filename: image, discard: 'unmap' } },
+    'inject-error': rules.map((rule) => ({ event: 'none', ...rule })),
+  };
+  return [
+    ...['-M', 'pc,accel=tcg', '-m', '16', '-nodefaults', '-display', 'none', ...EXIT],
+    ...['-blockdev', JSON.stringify({ driver: 'raw', 'node-name': 'd', discard: 'unmap', file })],
+    ...['-device', ['virtio-blk-pci,drive=d', `serial=${SERIAL}`, device].filter(Boolean).join(',')],
+    ...['-kernel', DISK_PROGRAM, '-append', steps],
+  ];
+}
+
+/** What its steps print on a QEMU whose drive fails. */
+export const faultyOnQemu = Object.assign(
+  (image: string, steps: Parameters<typeof faultyOptions>[1]): OnQemu => {
+    const words = [...faultyOptions(image, steps), '-serial', 'stdio'];
+    const { stdout, stderr, status } = spawnSync('qemu-system-x86_64', words, { encoding: 'utf8', timeout: 60_000 });
+    return { console: stdout, errors: stderr, status };
+  },
+  { options: faultyOptions },
+);
+
 /** What a program came to on QEMU. */
 interface OnQemu {
   readonly console: string;
