@@ -10,7 +10,8 @@ export const STATUSES: readonly { readonly status: string; readonly means: strin
   {
     status: '4',
     means:
-      'The guest cannot go on: a triple fault, a failed VM entry, all processors halted for good, a drive whose error stopped the machine.',
+      'The guest cannot go on: a triple fault, a failed VM entry, all processors halted for good, a drive that ' +
+      'failed and stopped the machine.',
   },
   { status: '70', means: "A bug of Retrovisor's own." },
   {

@@ -28,8 +28,10 @@ export const QEMU_OPTIONS: Readonly<Record<string, Spelling>> = {
   debugcon: valued('stdio, file:PATH, pty or chardev:ID: the debug port 0xe9'),
   device: valued('DRIVER,PROPERTY=VALUE...: `-device help` lists drivers, `-device DRIVER,help` properties'),
   drive: valued(
-    'file=PATH,if=virtio|none,format=raw,id=ID,readonly=on|off,cache=MODE,serial=TEXT...: a disk. What the guest ' +
-      'writes is kept in the run, and the image stays as it is, unless --commit is given; again for the next',
+    'file=PATH,if=virtio|none,format=raw,id=ID,readonly=on|off,cache=MODE,werror=,rerror=...: a disk. What the ' +
+      'guest writes is kept in the run, and the image stays as it is, unless --commit is given; error=EIO,' +
+      'op=read|write|flush,sector=N,at=2s,once=on: such requests fail; jitter=200us: each takes up to so much ' +
+      'longer, by chance; again for the next',
   ),
   object: valued('iothread,id=ID | rng-builtin,id=ID: a thread devices act in, entropy for them; again for the next'),
   snapshot: flag('accepted: the default'),

@@ -73,7 +73,7 @@ describe('-drive', () => {
     ['file=a,if=none,readonly=maybe', "readonly is on or off, not 'maybe'"],
     ['file=a,if=none,cache=fast', "cache is writeback, none, unsafe, writethrough, directsync, not 'fast'"],
     ['file=a,if=none,rerror=enospc', "rerror is report, ignore, stop, not 'enospc'"],
-    ['file=a,if=none,error=EFOO', "error is EPERM, EIO, "],
+    ['file=a,if=none,error=EFOO', 'error is EPERM, EIO, '],
     ['file=a,if=none,error=0', "or their number, not '0'"],
     ['file=a,if=none,sector=8,error=EIO', 'sector= is of a fault: write error=EIO before it'],
     ['file=a,if=none,error=EIO,op=reed', "op is read, write, flush, discard, write-zeroes, not 'reed'"],

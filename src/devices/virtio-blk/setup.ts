@@ -81,8 +81,10 @@ export const BLK_PROPERTIES: PropertiesOf<BlkSetup> = {
   'max-write-zeroes-sectors': uint32(MOST_SECTORS, 'Most sectors of a write of zeroes', SECTORS),
 };
 
+type Flaw = readonly [isWrong: (setup: BlkSetup) => boolean, sentence: string];
+
 /** What of a setup QEMU refuses when it makes the device: blkconf_blocksizes, virtio_blk_device_realize. */
-const FLAWS: readonly (readonly [isWrong: (setup: BlkSetup) => boolean, sentence: string])[] = [
+const FLAWS = [
   [({ logical_block_size: block }) => !isPowerOf2(block), 'logical_block_size is a power of two'],
   [({ physical_block_size: block }) => !isPowerOf2(block), 'physical_block_size is a power of two'],
   [
@@ -110,7 +112,7 @@ const FLAWS: readonly (readonly [isWrong: (setup: BlkSetup) => boolean, sentence
     'discard_granularity is a multiple of logical_block_size',
   ],
   [({ 'queue-size': descriptors }) => !isPowerOf2(descriptors), 'queue-size is a power of two'],
-];
+] as const satisfies readonly Flaw[];
 
 const isPowerOf2 = (value: number): boolean => Number.isInteger(Math.log2(value));
 

@@ -1,4 +1,5 @@
 /** What the events of a run tell of its drives: who asked for what, and what became of it. No machine is needed. */
+import { moveKey } from '../../base/move-key.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 
@@ -112,13 +113,6 @@ export class ChangesOf {
   private flushed(flush: Stamped<EventOf<'sim:disk_flushed'>>): void {
     for (; this.durable < this.found.length; this.durable += 1) this.found[this.durable]!.flushed = flush;
   }
-}
-
-/** What is known by one key is known by another from now on. */
-export function moveKey<V>(map: Map<number, V>, from: number, to: number): void {
-  const value = map.get(from);
-  map.delete(from);
-  if (value !== undefined) map.set(to, value);
 }
 
 /** What was asked of a drive over a run. */

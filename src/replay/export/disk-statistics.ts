@@ -1,9 +1,9 @@
+import { moveKey } from '../../base/move-key.ts';
 import { onOneLine } from '../../base/printable.ts';
 import type { Ns, Seq } from '../../base/units.ts';
 import type { Pace } from '../../events/costs.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
-import { moveKey } from '../disk/drive-events.ts';
 import { csvLine } from './event-columns.ts';
 import { eventClock } from './report.ts';
 

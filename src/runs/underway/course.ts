@@ -12,7 +12,7 @@ import type { SessionEnd } from './session.ts';
 const SECTOR = 512;
 
 /** A request to a drive that failed, as the beginning of a sentence. */
-export function failureText({ drive, op, offset, errno }: EventOf<'sim:disk_error'>): string {
+function failureText({ drive, op, offset, errno }: EventOf<'sim:disk_error'>): string {
   const where = op === 'flush' ? 'a flush' : `a ${op} at sector ${Math.floor(offset / SECTOR)}`;
   return `Drive ${drive}: ${where} failed with ${errnoName(errno)}`;
 }
