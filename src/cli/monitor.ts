@@ -1,8 +1,9 @@
 import { own } from '../base/own.ts';
-import { Problem } from '../base/problem.ts';
+import { Problem, shortly } from '../base/problem.ts';
 import type { InputEvent } from '../machine/parts.ts';
 import { NO_SYMBOLS } from '../debugger/symbols/symbols.ts';
 import { answerView, VIEW_NAMES, viewsHelp } from '../debugger/views/asked.ts';
+import { MOST } from '../vmm/limits.ts';
 import type { Session } from '../runs/underway/session.ts';
 
 /** What the monitor looks at. */
@@ -19,7 +20,7 @@ export interface MonitorAnswer {
 interface MonitorCommand {
   readonly usage: string;
   readonly help: string;
-  readonly answer: (subject: MonitorSubject) => MonitorAnswer;
+  readonly answer: (subject: MonitorSubject, words: readonly string[]) => MonitorAnswer;
 }
 
 const send = (kind: 'sim:nmi_requested' | 'sim:reset_requested' | 'sim:power_button_pressed'): MonitorAnswer => ({
@@ -34,6 +35,11 @@ const MONITOR_COMMANDS: Readonly<Record<string, MonitorCommand>> = {
   'info status': { usage: 'info status', help: 'running or stopped', answer: (subject) => say(statusText(subject)) },
   stop: { usage: 'stop', help: 'stop the guest', answer: () => ({ text: '', then: 'stop' }) },
   cont: { usage: 'cont', help: 'let the guest run, and ask a drive again that failed', answer: goOn },
+  block_resize: {
+    usage: 'block_resize DRIVE SIZE',
+    help: 'give a drive another size, in MiB or with k, M, G or T',
+    answer: resize,
+  },
   system_reset: { usage: 'system_reset', help: 'reset the machine', answer: () => send('sim:reset_requested') },
   system_powerdown: {
     usage: 'system_powerdown',
@@ -65,7 +71,7 @@ export function answerMonitor(subject: MonitorSubject, line: string): MonitorAns
   const first = own(SHORT, words[0] as string) ?? (words[0] as string);
   const name = first === 'info' ? `info ${words[1] ?? ''}`.trim() : first;
   const command = own(MONITOR_COMMANDS, name);
-  if (command !== undefined) return command.answer(subject);
+  if (command !== undefined) return command.answer(subject, words.slice(1));
   return say(viewText(subject, line) ?? `Unknown command '${line.trim()}'. \`help\` lists them.`);
 }
 
@@ -84,6 +90,28 @@ function goOn({ view }: MonitorSubject): MonitorAnswer {
   const isStopped = view.machine.state.vmm.stopped !== undefined;
   return { text: '', then: 'cont', ...(isStopped ? { send: { kind: 'sim:continue_requested' } } : {}) };
 }
+
+/** QEMU's block_resize: the drive has another size at once, and its driver is told. */
+function resize({ view }: MonitorSubject, [id = '', size = '', ...more]: readonly string[]): MonitorAnswer {
+  const drive = view.machine.state.config.drives?.find((each) => each.id === id);
+  if (id === '' || size === '' || more.length > 0)
+    return say('block_resize DRIVE SIZE: say which drive, and its size.');
+  if (drive === undefined) return say(`Error: Cannot find device='${shortly(id)}' nor node-name=''`);
+  if (drive.readOnly) return say('Error: Image is read-only');
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)([bkmgt]?)$/i.exec(size) ?? [];
+  const bytes = Number(number || Number.NaN) * (UNITS[unit.toLowerCase()] ?? 0);
+  if (!(bytes > 0 && bytes <= MOST.driveBytes))
+    return say(`'${shortly(size)}' is no size up to 2 TiB, like 64M or 2G.`);
+  if (bytes % SECTOR !== 0) return say('Error: The new size must be a multiple of 512');
+  return { text: '', send: { kind: 'sim:drive_size_set', drive: id, sectors: bytes / SECTOR } };
+}
+
+const SECTOR = 512;
+/** Without a letter it is in MiB. */
+const UNITS: Readonly<Record<string, number>> = {
+  ...{ b: 1, k: 2 ** 10, m: 2 ** 20, '': 2 ** 20 },
+  ...{ g: 2 ** 30, t: 2 ** 40 },
+};
 
 const isAsleep = ({ view }: MonitorSubject): boolean => view.machine.state.vmm.sleep?.isAsleep === true;
 

@@ -244,6 +244,8 @@ export interface Device<S> {
    * flush makes durable what was done before it.
    */
   completed?(state: S, request: DiskRequest, result: number, effects: Effects): void;
+  /** A drive has another size, its own or another's. */
+  resized?(state: S, drive: string, effects: Effects): void;
   /** System reset with consequences, which commits (not power-on: that is a fresh state). */
   reset?(state: S, effects: Effects): void;
   /** For a stopped person: labels and values. */

@@ -49,6 +49,8 @@ export const DISK_FACTS = {
     { drive: 'text', offset: 'u', len: 'u', digest: 'text' },
     (e) => `drive ${e.drive} offset 0x${hex(e.offset)} len ${e.len} digest ${e.digest}`,
   ),
+  /** It has so many sectors of 512 bytes from now on. What was cut off is gone, what was added is zero. */
+  'sim:disk_resized': fact({ drive: 'text', sectors: 'u' }, (e) => `drive ${e.drive} ${e.sectors} sectors`),
   /** It holds zeroes there. */
   'sim:disk_cleared': fact(
     { drive: 'text', offset: 'u', len: 'u' },

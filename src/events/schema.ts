@@ -30,6 +30,7 @@ export type NamedReceiver =
   | 'wake-up button'
   | 'NMI button'
   | 'continue button'
+  | 'block layer'
   | 'debugger'
   | 'timeline'
   | 'recorder';

@@ -32,6 +32,12 @@ export const SIM_EVENTS = {
   'sim:nmi_requested': input({}, () => '', 'NMI button'),
   /** A person wakes a machine that sleeps. */
   'sim:wakeup_requested': input({}, () => '', 'wake-up button'),
+  /** A person gives a drive another size, in sectors of 512 bytes. */
+  'sim:drive_size_set': input(
+    { drive: 'text', sectors: 'u' },
+    (e) => `drive ${e.drive} ${e.sectors} sectors`,
+    'block layer',
+  ),
   /** A person lets a machine go on that stopped. */
   'sim:continue_requested': input({}, () => '', 'continue button'),
   'sim:power_button_pressed': input({}, () => '', toPart('piix4-pm')),

@@ -46,6 +46,8 @@ export const VIRTIO_EVENTS = {
   'sim:virtio_started': fact({ dev: 'text' }, (e) => `vdev ${e.dev}`),
   /** The device is as new, at a driver's wish. */
   'sim:virtio_reset': fact({ dev: 'text' }, (e) => `vdev ${e.dev}`),
+  /** Its configuration is another, and its driver is to look at it. */
+  'sim:virtio_config_changed': fact({ dev: 'text' }, (e) => `vdev ${e.dev}`),
   /** A driver did what none may do: nothing goes on until it resets the device. queue -1: of no queue. */
   'sim:virtio_error': fact({ dev: 'text', queue: 'i', why: 'text' }, (e) => `vdev ${e.dev} vq ${e.queue} ${e.why}`),
   /** What a driver reaches through the window in configuration space: dir is 'read' or 'write'. */

@@ -30,14 +30,15 @@ const MAGIC = 0x4b434142_4c4c4f52n;
 const ENTRY = 16;
 
 /** Write changes into an image. Throws a Problem where that cannot be done: the image is as it was then. */
-export function commitInto(path: string, changes: ImageChanges): void {
+export function commitInto(path: string, changes: ImageChanges, size?: number): void {
   attempt(path, (real) => {
     const all = [...changes];
     const image = openSync(real, 'r+');
     try {
-      keepOverwritten(rollbackName(real), image, all);
+      keepOverwritten(rollbackName(real), image, [...all, ...cutOff(image, size)]);
       try {
         for (const { at, bytes } of all) writeAt(image, bytes, at);
+        if (size !== undefined) ftruncateSync(image, size);
         fsyncSync(image);
       } catch (error) {
         undo(image, real, error);
@@ -48,6 +49,20 @@ export function commitInto(path: string, changes: ImageChanges): void {
       closeSync(image);
     }
   });
+}
+
+const PIECE = 2 ** 20;
+
+/** What an image loses that becomes smaller, as pieces of what it has there. Holes come back by its length. */
+function* cutOff(
+  image: number,
+  size: number | undefined,
+): Generator<{ readonly at: number; readonly bytes: Uint8Array }> {
+  const end = fstatSync(image).size;
+  for (let at = size ?? end; at < end; at += PIECE) {
+    const bytes = readAt(image, at, Math.min(PIECE, end - at));
+    if (bytes.some((byte) => byte !== 0)) yield { at, bytes };
+  }
 }
 
 function undo(image: number, real: string, why: unknown): void {

@@ -3,6 +3,7 @@ import { Problem, shortly } from '../base/problem.ts';
 import type { NamedReceiver } from '../events/schema.ts';
 import { type EventOf, receivingPart, VOCABULARY } from '../events/vocabulary.ts';
 import { LONGEST_PAYLOAD } from '../memory/payloads.ts';
+import { MOST } from '../vmm/limits.ts';
 import { reducerOf } from '../vmm/models.ts';
 import type { MachineContext } from './context.ts';
 import { checkIntervention, intervene } from './intervene.ts';
@@ -23,6 +24,9 @@ const RECEIVERS: { readonly [R in NamedReceiver]: Receive | undefined } = {
   'reset button': ({ vmm }, _event, origin) => vmm.pressReset(origin),
   'wake-up button': ({ vmm }, _event, origin) => vmm.wakeUp(origin),
   'NMI button': ({ vmm }, _event, origin) => vmm.pressNmi(origin),
+  'block layer': ({ vmm }, event, origin) => {
+    if (event.kind === 'sim:drive_size_set') vmm.resizeDrive(event.drive, event.sectors, origin);
+  },
   'continue button': ({ vmm }, _event, origin) => vmm.goOn(origin),
   debugger: (context, event, origin) => {
     if (event.kind === 'sim:intervened') intervene(context, event.what, event.value, origin);
@@ -47,9 +51,19 @@ export function receiverOf(event: InputEvent): Receive | undefined {
 /** Refuse what no part of the machine could take, before it is put on record. */
 export function checkInput(context: MachineContext, event: InputEvent): void {
   if (event.kind === 'sim:intervened') checkIntervention(context, event.what, event.value);
+  if (event.kind === 'sim:drive_size_set') checkSize(context, event);
   if (event.kind === 'sim:payload_received') checkPayload(context, event);
   if (event.kind === 'sim:chardev_received' && !context.state.config.parts.some(({ name }) => name === event.dev)) {
     throw new Problem(`There is no device ${shortly(event.dev)} to type at.`);
+  }
+}
+
+function checkSize({ state }: MachineContext, { drive: id, sectors }: EventOf<'sim:drive_size_set'>): void {
+  const drive = state.config.drives?.find((each) => each.id === id);
+  if (drive === undefined) throw new Problem(`There is no drive ${shortly(id)} to resize.`);
+  if (drive.readOnly) throw new Problem(`The drive ${id} is read-only: its size stays what it is.`);
+  if (sectors < 1 || sectors > MOST.driveBytes / 512) {
+    throw new Problem(`A drive has 1 to ${MOST.driveBytes / 512} sectors of 512 bytes, not ${sectors}.`);
   }
 }
 

@@ -19,6 +19,9 @@ export const ZERO_PAGE: Page = new Uint8Array(PAGE_SIZE);
 /** In an image of a sparse region: what the base has there. */
 export const BASE_PAGE: Page = new Uint8Array(0);
 
+/** A block of such. */
+export const BASE_BLOCK: readonly Page[] = Object.freeze(new Array<Page>(BLOCK_PAGES).fill(BASE_PAGE));
+
 /** Visit every page in which a region differs from another image's. Shared blocks are not looked into. */
 export function eachDifference(
   wanted: RegionImage,

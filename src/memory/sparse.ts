@@ -1,10 +1,20 @@
 import { xxh32 } from '../base/xxh32.ts';
 import { invariant } from '../base/invariant.ts';
-import { BASE_PAGE, BLOCK_PAGES, eachDifference, PAGE_SIZE, type Page, type RegionImage, ZERO_PAGE } from './images.ts';
+import {
+  BASE_BLOCK,
+  BASE_PAGE,
+  BLOCK_PAGES,
+  eachDifference,
+  PAGE_SIZE,
+  type Page,
+  type RegionImage,
+  ZERO_PAGE,
+} from './images.ts';
 
 /** Pages over a base that never changes, of which few are other than the base has them: a disk. */
 export interface SparseRegion {
   readonly name: string;
+  /** It may grow. */
   readonly pageCount: number;
   /** What a page holds now; undefined: what the base has there. What was told as dirty is not changed any more. */
   page(page: number): Page | undefined;
@@ -26,10 +36,10 @@ export interface Base {
  */
 export class SparseBytes implements SparseRegion {
   readonly name: string;
-  readonly pageCount: number;
-  /** Bytes. */
-  readonly size: number;
   private readonly base: Base;
+  private mostPages: number;
+  private length: number;
+  private shown: number;
   private readonly own = new Map<number, Page>();
   private readonly dirty = new Set<number>();
   /** Pages nobody else has: they may be changed where they are. */
@@ -37,9 +47,40 @@ export class SparseBytes implements SparseRegion {
 
   constructor(name: string, size: number, base: Base) {
     this.name = name;
-    this.size = size;
-    this.pageCount = Math.ceil(size / PAGE_SIZE);
+    this.length = size;
+    this.shown = size;
+    this.mostPages = Math.ceil(size / PAGE_SIZE);
     this.base = base;
+  }
+
+  /** Bytes. */
+  get size(): number {
+    return this.length;
+  }
+
+  /** As many as it has ever had. */
+  get pageCount(): number {
+    return this.mostPages;
+  }
+
+  /** Another size from now on: what is cut off is gone for good, what is added is zero. */
+  resize(size: number): void {
+    this.shown = Math.min(this.shown, size);
+    for (const page of [...this.own.keys()]) {
+      const kept = size - page * PAGE_SIZE;
+      if (kept <= 0) {
+        this.own.delete(page);
+        this.dirty.add(page);
+      } else if (kept < PAGE_SIZE) this.open(page, PAGE_SIZE - kept).fill(0, kept);
+    }
+    this.reshape(size, this.shown);
+  }
+
+  /** The size it had at another moment, and how much of the base showed: its pages are put back besides. */
+  reshape(size: number, shown: number): void {
+    this.length = size;
+    this.shown = shown;
+    this.mostPages = Math.max(this.mostPages, Math.ceil(size / PAGE_SIZE));
   }
 
   /** Fill `into` with the bytes from `at` on. */
@@ -47,7 +88,7 @@ export class SparseBytes implements SparseRegion {
     this.eachPage(at, into.length, (page, offset, from, length) => {
       const part = into.subarray(from, from + length);
       const own = this.own.get(page);
-      if (own === undefined) this.base.read(page * PAGE_SIZE + offset, part);
+      if (own === undefined) this.readBase(page * PAGE_SIZE + offset, part);
       else part.set(own.subarray(offset, offset + length));
     });
   }
@@ -86,6 +127,7 @@ export class SparseBytes implements SparseRegion {
   /** What it holds now, for whoever keeps it: neither changes the other. Pages are shared. */
   copy(): SparseBytes {
     const copy = new SparseBytes(this.name, this.size, this.base);
+    copy.reshape(this.size, this.shown);
     for (const [page, content] of this.own) copy.own.set(page, content);
     this.unshared.clear();
     return copy;
@@ -111,8 +153,15 @@ export class SparseBytes implements SparseRegion {
     if (own !== undefined && own !== ZERO_PAGE && this.unshared.has(page)) return own;
     const fresh = new Uint8Array(PAGE_SIZE);
     if (own !== undefined) fresh.set(own);
-    else if (length < PAGE_SIZE) this.base.read(page * PAGE_SIZE, fresh.subarray(0, this.size - page * PAGE_SIZE));
+    else if (length < PAGE_SIZE) this.readBase(page * PAGE_SIZE, fresh.subarray(0, this.size - page * PAGE_SIZE));
     return this.change(page, fresh);
+  }
+
+  /** What shows of the base. */
+  private readBase(at: number, into: Uint8Array): void {
+    const length = Math.max(0, Math.min(into.length, this.shown - at));
+    if (length > 0) this.base.read(at, into.subarray(0, length));
+    into.fill(0, length);
   }
 
   private change(page: number, content: Page): Page {
@@ -159,6 +208,12 @@ export class FollowedSparse {
     this.last = blocksOfBase(region.pageCount);
   }
 
+  /** A region that has grown has more blocks. */
+  private grow(): void {
+    const wanted = blocksOfBase(this.region.pageCount);
+    if (wanted.length > this.last.length) this.last = [...this.last, ...wanted.slice(this.last.length)];
+  }
+
   /** Both sums of the pages that are not the base's: see `Pages.digest`. */
   sums(): readonly [number, number] {
     this.refresh();
@@ -190,8 +245,12 @@ export class FollowedSparse {
       this.region.put(page, wanted === BASE_PAGE ? undefined : wanted);
       this.staleHashes.add(page);
     };
-    for (const page of this.staleCopies) put(page, image[Math.floor(page / BLOCK_PAGES)]![page % BLOCK_PAGES]!);
-    eachDifference(image, this.last, (page, wanted) => {
+    for (const page of this.staleCopies) {
+      put(page, image[Math.floor(page / BLOCK_PAGES)]?.[page % BLOCK_PAGES] ?? BASE_PAGE);
+    }
+    // It may have been smaller.
+    const whole = [...image, ...blocksOfBase(this.last.length * BLOCK_PAGES).slice(image.length)];
+    eachDifference(whole, this.last, (page, wanted) => {
       if (!this.staleCopies.has(page)) put(page, wanted);
     });
     this.staleCopies.clear();
@@ -199,6 +258,7 @@ export class FollowedSparse {
   }
 
   private refresh(): void {
+    this.grow();
     for (const page of this.region.takeDirty()) {
       this.staleHashes.add(page);
       this.staleCopies.add(page);
@@ -222,10 +282,6 @@ export class FollowedSparse {
   }
 }
 
-/** The same block again and again. */
-function blocksOfBase(pageCount: number): RegionImage {
-  const shared = new Array<Page>(BLOCK_PAGES).fill(BASE_PAGE);
-  return Array.from({ length: Math.ceil(pageCount / BLOCK_PAGES) }, (_, block) =>
-    (block + 1) * BLOCK_PAGES <= pageCount ? shared : shared.slice(0, pageCount % BLOCK_PAGES),
-  );
-}
+/** The same block again and again, the last one whole like the others. */
+const blocksOfBase = (pageCount: number): RegionImage =>
+  new Array<readonly Page[]>(Math.ceil(pageCount / BLOCK_PAGES)).fill(BASE_BLOCK);

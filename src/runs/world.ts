@@ -91,8 +91,8 @@ export interface ImageFiles {
     search: ImageSearch,
     unlike: (file: ImageFile) => string | undefined,
   ): ImageFile | string;
-  /** Write what a run changed into a disk's image: all of it, or nothing. */
-  commitDisk(path: string, changes: ImageChanges): void;
+  /** Write what a run changed into a disk's image: all of it, or nothing. `size`: bytes it then has, if others. */
+  commitDisk(path: string, changes: ImageChanges, size?: number): void;
   /** What somebody can do whose images are not found, as a sentence. */
   readonly hint: string;
 }

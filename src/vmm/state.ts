@@ -72,6 +72,8 @@ export interface DriveState {
   readonly bytesWritten: number;
   /** How many times it was written or cleared since all it holds was durable. */
   readonly unflushed: number;
+  /** Its size now, and how much of its image shows: what was cut off does not come back. Absent: as it was made. */
+  readonly size?: { readonly sectors: number; readonly shown: number };
   /** Absent: none. */
   readonly held?: readonly RequestHeld[];
   /** Of its faults those that happen once and have happened. Absent: none. */

@@ -9,8 +9,8 @@ import type { BulkRegion } from '../memory/pages.ts';
 import type { KvmKernel } from '../kvm/api.ts';
 import { KVM_RUN } from '../kvm/ioctl/ioctls.ts';
 import { callOf, DeviceCall } from './board/device-call.ts';
-import type { Drive } from './drives/drive.ts';
-import { completeDue, goOn } from './drives/requests.ts';
+import { type Drive, shapeDrives } from './drives/drive.ts';
+import { completeDue, goOn, resizeDrive } from './drives/requests.ts';
 import type { VmmHost } from './host.ts';
 import { type Board, Machine, type Part } from './board/machine.ts';
 import { describeFlatView, type MemoryTree, memoryTrees } from './memory/mtree.ts';
@@ -39,6 +39,8 @@ export interface Vmm {
   pressNmi(origin: Origin): void;
   /** A person wakes it, if it sleeps. */
   wakeUp(origin: Origin): void;
+  /** A person gives a drive another size, in sectors. */
+  resizeDrive(id: string, sectors: number, origin: Origin): void;
   /** A person lets it go on, if it stopped. */
   goOn(origin: Origin): void;
   /** It sleeps, and its clock is going to wake it. */
@@ -80,11 +82,15 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
       by(from).askForWakeup('other');
       changePowerIfAsked(by(from));
     },
+    resizeDrive: (id, sectors, from) => resizeDrive(by(from), id, sectors, callOf),
     goOn: (from) => goOn(by(from)),
     get awaitsAlarm() {
       return awaitsAlarm(host.state);
     },
-    restored: () => redraw(board),
+    restored: () => {
+      shapeDrives(board.drives, host.state);
+      redraw(board);
+    },
     regions: [...board.drives.values()].map(({ bytes }) => bytes),
     drives: board.drives,
     deviceNames: board.parts.map((part) => part.name),

@@ -12,6 +12,7 @@ export const IDLE_MONITOR: Vmm = {
   pressNmi: () => undefined,
   wakeUp: () => undefined,
   goOn: () => undefined,
+  resizeDrive: () => undefined,
   awaitsAlarm: false,
   restored: () => undefined,
   ownerOf: () => undefined,

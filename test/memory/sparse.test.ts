@@ -80,6 +80,45 @@ test('a disk reads as its base until it is written, and then as it was written, 
   }
 });
 
+test('a disk of another size has what it had as far as it goes on, and zeroes where it grew', () => {
+  const largest = (BLOCK_PAGES + 40) * PAGE_SIZE;
+  let size = 8 * PAGE_SIZE + 512;
+  let shown = size;
+  const region = disk(size);
+  const flat = new Uint8Array(largest);
+  base.read(0, flat.subarray(0, size));
+  const pages = followPages([region]);
+  const chance = seedrandom.alea('sizes');
+  const kept: { image: PageImage; bytes: Uint8Array; digest: string; size: number; shown: number }[] = [];
+  for (let round = 0; round < 400; round += 1) {
+    const at = Math.floor(chance() * size);
+    const bytes = noise(round, Math.floor(chance() * Math.min(size - at, 3 * PAGE_SIZE)));
+    region.write(at, bytes);
+    flat.set(bytes, at);
+    if (round % 3 === 0) {
+      size = 512 * (1 + Math.floor(chance() * (largest / 512)));
+      shown = Math.min(shown, size);
+      region.resize(size);
+      flat.fill(0, size);
+    }
+    const read = new Uint8Array(size);
+    region.read(0, read);
+    expect(Buffer.compare(read, flat.subarray(0, size))).toBe(0);
+    const copied = new Uint8Array(size);
+    region.copy().read(0, copied);
+    expect(Buffer.compare(copied, read)).toBe(0);
+    expect(() => region.read(size, new Uint8Array(1))).toThrow('bytes lie within their region');
+    if (round % 10 === 0) kept.push({ image: pages.image(), bytes: flat.slice(), digest: pages.digest(), size, shown });
+    if (round % 25 !== 24) continue;
+    const then = kept[Math.floor(chance() * kept.length)]!;
+    pages.restore(then.image);
+    region.reshape(then.size, then.shown);
+    ({ size, shown } = then);
+    flat.set(then.bytes);
+    expect(pages.digest()).toBe(then.digest);
+  }
+});
+
 test('what is written outside is refused', () => {
   expect(() => disk().write(DISK - 1, new Uint8Array(2))).toThrow('bytes lie within their region');
   expect(() => disk().read(-1, new Uint8Array(2))).toThrow('bytes lie within their region');

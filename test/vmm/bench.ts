@@ -37,6 +37,8 @@ export interface Bench {
   /** A person presses the button. */
   wake(): void;
   reset(): void;
+  /** A person gives a drive another size. */
+  resize(drive: string, sectors: number): void;
   /** Virtual time goes on to `ns`, and what is due by then happens. */
   passTo(ns: number): void;
   /** Its thread finds an eventfd signalled. */
@@ -134,6 +136,7 @@ export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'dri
       void exit({ exitReason: 6, mmio: { physAddr: gpa, data: [...data], length: data.length, isWrite: true } }),
     wake: () => machine.vmm.wakeUp(vcpu),
     reset: () => machine.vmm.pressReset(vcpu),
+    resize: (drive, sectors) => machine.vmm.resizeDrive(drive, sectors, vcpu),
     passTo(ns) {
       origin.raise({ kind: 'sim:idle_warped', from: machine.now(), to: ns });
       machine.vmm.expire(origin);

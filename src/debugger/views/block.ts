@@ -31,7 +31,7 @@ function driveText(seen: DriveSeen): string[] {
   const done = Object.entries(seen.done).map(([op, count]) => `${count} ${op}`);
   const requests = done.length === 0 ? 'none' : done.join(', ');
   return [
-    `${id}: ${sectors} sectors (raw${readOnly ? ', read-only' : ''})`,
+    `${id}: ${seen.size?.sectors ?? sectors} sectors (raw${readOnly ? ', read-only' : ''})`,
     ...(attachedTo === undefined ? [] : [`    Attached to:      ${attachedTo}`]),
     `    Cache mode:       ${cache}`,
     ...(held.length === 0 ? [] : [`    I/O status:       ${statusOf(held)}`]),

@@ -1,4 +1,4 @@
-import { ANY_LAYOUT, hasFeature, startDevice, virtioPciDriver } from '../virtio/index.ts';
+import { ANY_LAYOUT, configChanged, hasFeature, startDevice, virtioPciDriver } from '../virtio/index.ts';
 import { configOf, driveOf, featuresOf } from './config.ts';
 import { BLK_REDUCER } from './evolve.ts';
 import { CONFIG, FEATURE } from './registers.ts';
@@ -38,6 +38,9 @@ export const driver = virtioPciDriver<BlkState, BlkSetup>({
     },
     drain: ({ effects }) => effects.drain(setup.drive),
     completed: (state, request, result, effects) => completed(setup, { layout, state, effects }, request, result),
+    resized: (state, drive, effects) => {
+      if (drive === setup.drive) configChanged({ layout, state, effects });
+    },
     describe: ({ status, queues }) => ({
       status: `0x${status.toString(16)}`,
       'in flight': `${queues.reduce((sum, { elements }) => sum + elements.length, 0)}`,

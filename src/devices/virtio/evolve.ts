@@ -53,6 +53,7 @@ function factsOf(sized: Sized): FactReducers<VirtioFunctionState> {
     'sim:virtio_reset'(virtio) {
       Object.assign(virtio, resetValues(sized.sizes));
     },
+    'sim:virtio_config_changed': configChanged,
     'sim:virtio_error': broken,
     'sim:virtio_window'(virtio, { dir, ...access }) {
       if (dir === 'write') write(sized, virtio, access);

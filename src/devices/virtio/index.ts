@@ -4,6 +4,7 @@ export { VIRTIO_PROPERTIES, virtioPciDriver } from './pci.ts';
 export {
   breakDevice,
   bytesAsked,
+  configChanged,
   type GoodChain,
   notifyDriver,
   pushElement,

@@ -14,7 +14,7 @@ export interface ConfigWrite {
 
 /** What a device does beside what all virtio devices do. */
 export interface VirtioBody<S extends VirtioFunctionState>
-  extends Partial<Pick<PciFunction<S>, 'timers' | 'powerOn' | 'expire' | 'receive' | 'completed'>> {
+  extends Partial<Pick<PciFunction<S>, 'timers' | 'powerOn' | 'expire' | 'receive' | 'completed' | 'resized'>> {
   /** The model's own features: low and high word. */
   features(part: VirtioPart<S>): Words;
   /** Features of ring and transport it does not offer: bits of the low word. */

@@ -14,7 +14,7 @@ import {
   writableBytes,
 } from './ring.ts';
 import { segmentBytes } from './segments.ts';
-import { type Element, hasFeature, type VirtioFunctionState, type VirtqueueState } from './state.ts';
+import { type Element, hasFeature, isAtWork, type VirtioFunctionState, type VirtqueueState } from './state.ts';
 
 /** Whose queues they are. */
 export interface VirtioPart<S extends VirtioFunctionState> {
@@ -170,6 +170,14 @@ function interrupt({ layout, state, effects }: VirtioPart<VirtioFunctionState>, 
 /** Signals take notifications from now on, whatever the driver says of itself. virtio_device_start_ioeventfd. */
 export function startDevice({ state, effects }: VirtioPart<VirtioFunctionState>): void {
   if (!state.isStarted) effects.raise({ kind: 'sim:virtio_started', dev: effects.name });
+}
+
+/** The device's configuration is another: a driver that is at work is told. virtio_notify_config. */
+export function configChanged(part: VirtioPart<VirtioFunctionState>): void {
+  const { state, effects } = part;
+  if (!isAtWork(state)) return;
+  effects.raise({ kind: 'sim:virtio_config_changed', dev: effects.name });
+  if (!state.broken) interrupt(part, state.configVector);
 }
 
 /** A driver did what none may do. */

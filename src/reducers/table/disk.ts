@@ -16,6 +16,7 @@ export const DISK_ROWS: Rows<keyof typeof DISK_FACTS> = {
   'sim:disk_dropped': changes(['drives'], vmm(drives.dropped)),
   'sim:disk_completed': changes(['drives', 'devices'], vmm(drives.completed), vmm(deviceFact(({ dev }) => dev))),
   'sim:disk_written': changes(['drives'], vmm(drives.changed)),
+  'sim:disk_resized': changes(['drives'], vmm(drives.resized)),
   'sim:disk_cleared': changes(['drives'], vmm(drives.changed)),
   'sim:disk_flushed': changes(['drives'], vmm(drives.flushed)),
 };

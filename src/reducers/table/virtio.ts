@@ -17,6 +17,7 @@ export const VIRTIO_ROWS: Rows<keyof typeof VIRTIO_EVENTS> = {
   'sim:virtio_features': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:virtio_started': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:virtio_reset': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:virtio_config_changed': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:virtio_error': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:virtio_window': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
 };

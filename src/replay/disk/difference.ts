@@ -39,7 +39,7 @@ export const isOther = (left: SparseBytes, right: SparseBytes): boolean =>
 
 function sectorsApart(left: SparseBytes, right: SparseBytes, page: number): number[] {
   const from = page * PAGE_SIZE;
-  const length = Math.min(PAGE_SIZE, left.size - from);
+  const length = Math.max(0, Math.min(PAGE_SIZE, Math.max(left.size, right.size) - from));
   const [one, other] = [left, right].map((content) => readBytes(content, from, length)) as [Uint8Array, Uint8Array];
   const found: number[] = [];
   for (let at = 0; at < length; at += SECTOR) {
@@ -50,9 +50,10 @@ function sectorsApart(left: SparseBytes, right: SparseBytes, page: number): numb
   return found;
 }
 
+/** What lies beyond its end reads as zeroes: it may have been larger, or is going to be. */
 export function readBytes(content: SparseBytes, offset: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
-  content.read(offset, bytes);
+  content.read(offset, bytes.subarray(0, Math.max(0, content.size - offset)));
   return bytes;
 }
 

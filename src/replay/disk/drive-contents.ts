@@ -5,6 +5,7 @@ import type { Work } from '../../base/work.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { SparseBytes } from '../../memory/sparse.ts';
 import type { Mark, Timeline } from '../timeline.ts';
+import { SECTOR } from '../../vmm/drives/drive.ts';
 import { isChange } from './drive-events.ts';
 
 /** What a drive holds where a timeline stands. */
@@ -91,6 +92,9 @@ export class UnflushedOf {
         if (event.drive === this.name)
           this.changes.push({ seq, offset: event.offset, length: event.len, bytes: undefined });
         break;
+      case 'sim:disk_resized':
+        if (event.drive === this.name) this.resized(event.sectors * SECTOR);
+        break;
       case 'sim:disk_flushed':
         if (event.drive !== this.name) break;
         this.durable = this.drive.copy();
@@ -98,6 +102,15 @@ export class UnflushedOf {
         break;
       default:
     }
+  }
+
+  /** Its size is not in a cache: what is cut off is gone, whether it was durable or not. */
+  private resized(size: number): void {
+    this.durable.resize(size);
+    this.changes = this.changes.flatMap((change) => {
+      const length = Math.min(change.length, size - change.offset);
+      return length <= 0 ? [] : [{ ...change, length, bytes: change.bytes?.subarray(0, length) }];
+    });
   }
 
   /** What there is between two events. */

@@ -31,6 +31,7 @@ const KINDS: ReadonlySet<string> = new Set([
   'sim:disk_written',
   'sim:disk_cleared',
   'sim:disk_flushed',
+  'sim:disk_resized',
   'virtqueue_pop',
 ]);
 

@@ -1,7 +1,7 @@
 import { ByteReader } from '../../base/byte-reader.ts';
 import { Problem } from '../../base/problem.ts';
 import type { Checkpoint } from '../../machine/checkpoint.ts';
-import { BASE_PAGE } from '../../memory/images.ts';
+import { BASE_BLOCK, BASE_PAGE } from '../../memory/images.ts';
 import { BLOCK_PAGES, PAGE_SIZE, type Page, type PageImage, type RegionImage, ZERO_PAGE } from '../../memory/pages.ts';
 import type { PendingInput } from '../../machine/parts.ts';
 import { seal } from '../../reducers/seal.ts';
@@ -175,20 +175,27 @@ interface Below {
   readonly memory: RegionImage;
 }
 
+/** Of a disk: of 2 TiB. */
+const MOST_PAGES = 2 ** 41 / PAGE_SIZE;
+
 /** A region whose pages have the numbers wanted, sharing the blocks in which nothing differs. */
 function laidOver(state: ReaderState, { have, image, first, memory }: Below, wanted: Numbers): RegionImage {
   const blocks = new Map<number, Page[]>();
+  const isOfBase = first[0]?.[0] === BASE_PAGE;
   const put = (page: number, number: number | undefined): void => {
     const at = Math.floor(page / BLOCK_PAGES);
-    const original = first[at]?.[page % BLOCK_PAGES];
+    // A disk may have grown since.
+    const original = first[at]?.[page % BLOCK_PAGES] ?? (isOfBase && page < MOST_PAGES ? BASE_PAGE : undefined);
     if (original === undefined) return;
-    const block = blocks.get(at) ?? image[at]!.slice();
+    const block = blocks.get(at) ?? (image[at] ?? BASE_BLOCK).slice();
     block[page % BLOCK_PAGES] = number === undefined ? original : pageNumbered(state, number, original.length, memory);
     blocks.set(at, block);
   };
   for (const [page, number] of wanted) if (number !== have?.get(page)) put(page, number);
   for (const page of have?.keys() ?? []) if (!wanted.has(page)) put(page, undefined);
-  return blocks.size === 0 ? image : image.map((block, at) => blocks.get(at) ?? block);
+  if (blocks.size === 0) return image;
+  const length = Math.max(image.length, ...[...blocks.keys()].map((at) => at + 1));
+  return Array.from({ length }, (_, at) => blocks.get(at) ?? image[at] ?? BASE_BLOCK);
 }
 
 function pageNumbered(state: ReaderState, number: number, length: number, memory: RegionImage): Page {

@@ -211,11 +211,14 @@ function closeRun(running: Running): void {
 function commitDrives({ world, options, machine, output }: Running): void {
   if (!options.commits) return;
   for (const { id, path, readOnly } of options.drives) {
-    const changes = readOnly ? [] : [...(machine.vmm.drives?.get(id)?.bytes.changes() ?? [])];
-    if (changes.length === 0) continue;
-    world.images.commitDisk(path, changes);
+    const bytes = machine.vmm.drives?.get(id)?.bytes;
+    const changes = readOnly ? [] : [...(bytes?.changes() ?? [])];
+    const size = machine.state.vmm.drives[id]?.size === undefined ? undefined : bytes?.size;
+    if (changes.length === 0 && size === undefined) continue;
+    world.images.commitDisk(path, changes, size);
     const pages = `${changes.length} page${changes.length === 1 ? '' : 's'} of 4 KiB`;
-    output.notice?.(`${pages} went back into ${path}. Whoever replays this run needs the image as it was.`);
+    const what = size === undefined ? pages : `${pages} and a size of ${size} bytes`;
+    output.notice?.(`${what} went back into ${path}. Whoever replays this run needs the image as it was.`);
   }
 }
 

@@ -12,6 +12,7 @@ import type {
 } from '../../devices/device.ts';
 import { armTimer, cancelTimer } from '../../events/timers.ts';
 import type { MachineEvent } from '../../events/vocabulary.ts';
+import { sectorsOf } from '../drives/drive.ts';
 import { actUpon } from '../drives/errors.ts';
 import { clearDrive, drain, readDrive, submit, writeDrive } from '../drives/requests.ts';
 import type { Machine, Part } from './machine.ts';
@@ -149,7 +150,8 @@ export class DeviceCall implements Effects {
   }
 
   drive(id: string): DriveInfo | undefined {
-    return this.machine.board.drives.get(id)?.info;
+    const drive = this.machine.board.drives.get(id);
+    return drive === undefined ? undefined : { ...drive.info, sectors: sectorsOf(this.machine.state, drive.info) };
   }
 
   submit(request: DiskRequest): void {

@@ -1,5 +1,6 @@
 import { type Base, SparseBytes } from '../../memory/sparse.ts';
 import type { DriveConfig } from '../config.ts';
+import type { VmmState } from '../state.ts';
 
 /** Bytes of a sector. */
 export const SECTOR = 512;
@@ -24,3 +25,15 @@ export function drivesOf(
 }
 
 const ZEROES: Base = { read: (_at, into) => void into.fill(0) };
+
+/** How large a drive is now, as a guest sees it. */
+export const sectorsOf = ({ drives }: Pick<VmmState, 'drives'>, { id, sectors }: DriveConfig): number =>
+  drives[id]?.size?.sectors ?? sectors;
+
+/** Drives are as large as another state has them. */
+export function shapeDrives(drives: ReadonlyMap<string, Drive>, state: Pick<VmmState, 'drives'>): void {
+  for (const { info, bytes } of drives.values()) {
+    const { sectors, shown } = state.drives[info.id]?.size ?? { sectors: info.sectors, shown: info.sectors };
+    bytes.reshape(sectors * SECTOR, shown * SECTOR);
+  }
+}

@@ -8,7 +8,7 @@ import type { Costs } from '../../events/costs.ts';
 import type { Machine, Part } from '../board/machine.ts';
 import type { CallOf } from '../board/pins.ts';
 import type { RequestInFlight } from '../state.ts';
-import { type Drive, SECTOR } from './drive.ts';
+import { type Drive, SECTOR, sectorsOf } from './drive.ts';
 import { type DueRequest, nextToComplete } from './due.ts';
 import { faultFor, isStopped } from './errors.ts';
 
@@ -108,7 +108,7 @@ function flush(machine: Machine, drive: string): void {
 /** What a request comes to: 0 or a negative errno, and the machine as the fault left it that made it so. */
 function outcomeOf(machine: Machine, request: DueRequest): { readonly result: number; readonly machine: Machine } {
   const { drive, dev, tag } = request;
-  const result = resultOf(driveOf(machine, drive), request);
+  const result = resultOf(machine, request);
   const found = result === 0 ? faultFor(machine, request) : undefined;
   if (found === undefined) return { result, machine };
   const { at: fault, errno } = found;
@@ -117,9 +117,17 @@ function outcomeOf(machine: Machine, request: DueRequest): { readonly result: nu
 }
 
 /** QEMU's blk_check_byte_request, and bdrv_co_pwritev of what is read-only. */
-function resultOf({ info }: Drive, { op, offset, length }: DiskRequest): number {
-  if (offset < 0 || length < 0 || offset + length > info.sectors * SECTOR) return -EIO;
+function resultOf(machine: Machine, { drive, op, offset, length }: DiskRequest): number {
+  const { info } = driveOf(machine, drive);
+  if (offset < 0 || length < 0 || offset + length > sectorsOf(machine.state, info) * SECTOR) return -EIO;
   return info.readOnly && op !== 'read' && op !== 'flush' ? -EPERM : 0;
+}
+
+/** A drive has another size from now on, and its devices tell their drivers. Whoever asks has made sure of the size. */
+export function resizeDrive(asked: Machine, id: string, sectors: number, callOf: CallOf): void {
+  const machine = asked.after(asked.raise({ kind: 'sim:disk_resized', drive: id, sectors }));
+  driveOf(machine, id).bytes.resize(sectors * SECTOR);
+  for (const part of machine.parts) part.device.resized?.(machine.stateOf(part), id, callOf(machine, part));
 }
 
 /** Bytes a drive holds. */

@@ -83,6 +83,13 @@ export function dropped(vmm: Vmm, event: EventOf<'sim:disk_dropped'>): void {
   release(driveOf(vmm, event.drive), event);
 }
 
+/** sim:disk_resized. */
+export function resized(vmm: Vmm, event: EventOf<'sim:disk_resized'>, { drives = [] }: MachineConfig): void {
+  const drive = driveOf(vmm, event.drive);
+  const shown = drive.size?.shown ?? drives.find(({ id }) => id === event.drive)?.sectors ?? 0;
+  drive.size = { sectors: event.sectors, shown: Math.min(shown, event.sectors) };
+}
+
 /** sim:disk_written, sim:disk_cleared. */
 export function changed(vmm: Vmm, { drive }: { readonly drive: string }): void {
   driveOf(vmm, drive).unflushed += 1;

@@ -81,7 +81,8 @@ describe('a drive with jitter', () => {
 
 const SCRIPT = [
   'mount -t ext4 /dev/vda /mnt',
-  'write() { dd if=/dev/urandom of=/mnt/$1 bs=16k count=12 2>/dev/null; sync /mnt/$1; md5sum /mnt/$1 >/mnt/$1.sum; sync; }',
+  'sum() { md5sum /mnt/$1 > /mnt/$1.sum; }',
+  'write() { dd if=/dev/urandom of=/mnt/$1 bs=16k count=12 2>/dev/null; sync /mnt/$1; sum $1; sync; }',
   'for i in 1 2 3 4 5 6; do write f$i & done; wait',
   'umount /mnt; echo 3 > /proc/sys/vm/drop_caches; mount -t ext4 /dev/vda /mnt',
   'cat /mnt/*.sum | md5sum -c; umount /mnt',
@@ -98,7 +99,7 @@ describe('Linux on an ext4 whose disk has jitter', without(NO_LINUX, NO_E2FSPROG
     expect(ran.out).not.toMatch(/FAILED|I\/O error|EXT4-fs error|EXT4-fs warning/);
     expect(ran.status).toBe(0);
     const told = askEvents(trace, {}, completions);
-    expect(overtakes(told)).toBeGreaterThan(20);
+    expect(overtakes(told)).toBeGreaterThan(2);
     const whole = join(folder, `whole-${seed}.raw`);
     expect(retrovisor(['disk', trace, 'commit', '-o', whole]).status).toBe(0);
     expect(spawnSync('e2fsck', ['-fn', whole], { encoding: 'utf8' }).status).toBe(0);

@@ -13,6 +13,8 @@ export interface Guest {
   poke(gpa: number, bytes: Uint8Array): Promise<void>;
   /** Wait until nothing is under way. */
   settle(): Promise<void>;
+  /** Its disk has so many sectors of 512 bytes from now on. */
+  resize(sectors: number): Promise<void>;
   /** The reset button. */
   reset(): Promise<void>;
   /** What the machine complained of since it was asked last. */

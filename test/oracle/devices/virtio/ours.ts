@@ -37,6 +37,7 @@ export function ourGuest({ driver, properties }: Scene): Guest {
       for (const [at, size] of inPieces(bytes.length)) machine.store(gpa + at, bytes.subarray(at, at + size));
     },
     settle: async () => after(settle()),
+    resize: async (sectors) => after(machine.resize(DRIVE.id, sectors)),
     reset: async () => after(machine.out(0xcf9, 1, 6)),
     said: () =>
       machine.events

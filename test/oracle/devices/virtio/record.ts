@@ -4,6 +4,7 @@
  * Needs qemu-system-x86_64.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -18,6 +19,7 @@ const HLT = 0xf4;
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-virtio-'));
 const DISK = join(folder, 'disk.raw');
+const MONITOR = join(folder, 'monitor');
 const BIOS = join(folder, 'hlt.bin');
 
 writeFileSync(
@@ -31,6 +33,7 @@ function qemu({ driver, properties }: Scene): QtestPort {
   const drive = `if=none,id=d0,file=${DISK},format=raw,snapshot=on`;
   return new QtestPort([
     ...['-M', 'pc,accel=tcg', '-nodefaults', '-m', '64', '-bios', BIOS, '-drive', drive],
+    ...['-monitor', `unix:${MONITOR},server=on,wait=off`],
     ...['-device', `${driver}${hasDrive(driver) ? `,drive=d0,serial=${SERIAL}` : ''}${settings.join('')}`],
   ]);
 }
@@ -38,7 +41,7 @@ function qemu({ driver, properties }: Scene): QtestPort {
 const onOff = (value: unknown): unknown => (value === true ? 'on' : value === false ? 'off' : value);
 
 /** A processor that halts at once is one that time passes for. */
-function guestOn(port: QtestPort): Guest {
+function guestOn(port: QtestPort, monitor: Socket): Guest {
   return {
     in: (at, size) => port.in(at, size),
     out: (at, size, value) => port.out(at, size, value),
@@ -53,6 +56,10 @@ function guestOn(port: QtestPort): Guest {
       await port.ask(`write ${gpa} ${bytes.length} 0x${text}`);
     },
     settle: () => setTimeout(SETTLED),
+    async resize(sectors) {
+      monitor.write(`block_resize d0 ${sectors * 512}b\n`);
+      await setTimeout(SETTLED);
+    },
     async reset() {
       await port.out(0xcf9, 1, 6);
       await setTimeout(RESET);
@@ -64,7 +71,11 @@ function guestOn(port: QtestPort): Guest {
 async function transcript(scene: Scene): Promise<string[]> {
   const port = qemu(scene);
   const lines = [titleOf(scene)];
-  await scene.script(guestOn(port), (line) => void lines.push(line.trimEnd()));
+  // Once it answers, its monitor listens.
+  await port.in(0x80, 1);
+  const monitor = connect(MONITOR).resume();
+  await scene.script(guestOn(port, monitor), (line) => void lines.push(line.trimEnd()));
+  monitor.destroy();
   port.end();
   return lines;
 }

@@ -4,6 +4,7 @@ import type { DriverOptions } from './driver.ts';
 import { F } from './driver.ts';
 import type { Scene } from './guest.ts';
 import { BLK_FEATURES, blkRequests } from './scripts/blk-requests.ts';
+import { blkResizes } from './scripts/blk-resizes.ts';
 import { configurationSpace } from './scripts/config-space.ts';
 import { malformedRings } from './scripts/malformed-rings.ts';
 import {
@@ -137,6 +138,12 @@ export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
       { 'max-discard-sectors': 4, 'max-write-zeroes-sectors': 2 },
       blkRequests({ isModern: true, hasMsix: true, features: BLK_FEATURES }),
     ),
+  ],
+  'blk-resizes': [
+    blk('modern, MSI-X', {}, blkResizes({ isModern: true, hasMsix: true, features: BLK_FEATURES })),
+    blk('modern, INTx', {}, blkResizes({ isModern: true, hasMsix: false, features: BLK_FEATURES })),
+    blk('legacy, MSI-X', {}, blkResizes({ isModern: false, hasMsix: true, features: BLK_FEATURES })),
+    blk('legacy, INTx', {}, blkResizes({ isModern: false, hasMsix: false, features: BLK_FEATURES })),
   ],
   'rng-configuration-space': RNG_MADE.map(([name, properties]) => rng(name, properties, configurationSpace)),
   'rng-registers': [
