@@ -127,8 +127,10 @@ export class ShownImage {
     const isAsLeft = shown !== undefined && existsSync(this.path) && this.look() === this.left;
     const file = openSync(this.path, isAsLeft ? 'r+' : 'w');
     try {
-      if (isAsLeft) for (const page of pagesApart(shown, content)) writePage(file, content, page);
-      else for (const _ of fill(file, content));
+      if (isAsLeft) {
+        for (const page of pagesApart(shown, content)) writePage(file, content, page);
+        ftruncateSync(file, content.size);
+      } else for (const _ of fill(file, content));
     } finally {
       closeSync(file);
     }
@@ -144,7 +146,7 @@ export class ShownImage {
 
 function writePage(file: number, content: SparseBytes, page: number): void {
   const at = page * PAGE_SIZE;
-  const bytes = new Uint8Array(Math.min(PAGE_SIZE, content.size - at));
+  const bytes = new Uint8Array(Math.max(0, Math.min(PAGE_SIZE, content.size - at)));
   content.read(at, bytes);
   writeAll(file, bytes, at);
 }

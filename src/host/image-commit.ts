@@ -16,7 +16,7 @@ import {
 import { dirname } from 'node:path';
 import { Problem } from '../base/problem.ts';
 import { crc32 } from '../replay/trace/crc32.ts';
-import type { ImageChanges } from '../runs/world.ts';
+import type { ImageChanges, Resized } from '../runs/world.ts';
 import { readAt, worldProblem } from './files.ts';
 import { locked } from './lock.ts';
 
@@ -30,15 +30,19 @@ const MAGIC = 0x4b434142_4c4c4f52n;
 const ENTRY = 16;
 
 /** Write changes into an image. Throws a Problem where that cannot be done: the image is as it was then. */
-export function commitInto(path: string, changes: ImageChanges, size?: number): void {
+export function commitInto(path: string, changes: ImageChanges, resized?: Resized): void {
   attempt(path, (real) => {
     const all = [...changes];
     const image = openSync(real, 'r+');
     try {
-      keepOverwritten(rollbackName(real), image, [...all, ...cutOff(image, size)]);
+      keepOverwritten(rollbackName(real), image, [...all, ...cutOff(image, resized?.kept)]);
       try {
+        if (resized !== undefined) {
+          // What was cut off and came back is a hole.
+          ftruncateSync(image, Math.min(resized.kept, fstatSync(image).size));
+          ftruncateSync(image, resized.size);
+        }
         for (const { at, bytes } of all) writeAt(image, bytes, at);
-        if (size !== undefined) ftruncateSync(image, size);
         fsyncSync(image);
       } catch (error) {
         undo(image, real, error);
@@ -53,13 +57,13 @@ export function commitInto(path: string, changes: ImageChanges, size?: number): 
 
 const PIECE = 2 ** 20;
 
-/** What an image loses that becomes smaller, as pieces of what it has there. Holes come back by its length. */
+/** What an image loses beyond so many bytes, as pieces of what it has there. Holes come back by its length. */
 function* cutOff(
   image: number,
-  size: number | undefined,
+  kept: number | undefined,
 ): Generator<{ readonly at: number; readonly bytes: Uint8Array }> {
   const end = fstatSync(image).size;
-  for (let at = size ?? end; at < end; at += PIECE) {
+  for (let at = kept ?? end; at < end; at += PIECE) {
     const bytes = readAt(image, at, Math.min(PIECE, end - at));
     if (bytes.some((byte) => byte !== 0)) yield { at, bytes };
   }

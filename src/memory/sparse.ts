@@ -58,6 +58,11 @@ export class SparseBytes implements SparseRegion {
     return this.length;
   }
 
+  /** How many bytes of the base show where nothing was written: beyond them there are zeroes. */
+  get shownOfBase(): number {
+    return this.shown;
+  }
+
   /** As many as it has ever had. */
   get pageCount(): number {
     return this.mostPages;

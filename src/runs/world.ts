@@ -75,6 +75,12 @@ export interface DiskIdentity {
 /** What a run changed of an image, in order. */
 export type ImageChanges = Iterable<{ readonly at: number; readonly bytes: Uint8Array }>;
 
+/** An image of another size: of its bytes those that it keeps, and how many it has in the end. */
+export interface Resized {
+  readonly kept: number;
+  readonly size: number;
+}
+
 /** The images machines are made from. What goes wrong is a Problem. */
 export interface ImageFiles {
   read(role: ImageRole, path: string): Uint8Array;
@@ -91,8 +97,8 @@ export interface ImageFiles {
     search: ImageSearch,
     unlike: (file: ImageFile) => string | undefined,
   ): ImageFile | string;
-  /** Write what a run changed into a disk's image: all of it, or nothing. `size`: bytes it then has, if others. */
-  commitDisk(path: string, changes: ImageChanges, size?: number): void;
+  /** Write what a run changed into a disk's image: all of it, or nothing. `resized`: it has another size then. */
+  commitDisk(path: string, changes: ImageChanges, resized?: Resized): void;
   /** What somebody can do whose images are not found, as a sentence. */
   readonly hint: string;
 }

@@ -15,7 +15,15 @@ const PIECE = 1 << 8;
 /** Pages that may differ: those that either has other than the image they are both of. */
 export function pagesApart(left: SparseBytes, right: SparseBytes): number[] {
   const pages = new Set([...left.changedPages(), ...right.changedPages()]);
-  return [...pages].filter((page) => left.page(page) !== right.page(page)).sort((a, b) => a - b);
+  const apart = [...pages].filter((page) => left.page(page) !== right.page(page));
+  return [...new Set([...apart, ...cutOff(left, right)])].sort((a, b) => a - b);
+}
+
+/** Pages of which one shows what the image has, and the other was once shorter than that. */
+function cutOff(left: SparseBytes, right: SparseBytes): number[] {
+  const [from, to] = [left.shownOfBase, right.shownOfBase].sort((a, b) => a - b) as [number, number];
+  const first = Math.floor(from / PAGE_SIZE);
+  return from === to ? [] : Array.from({ length: Math.ceil(to / PAGE_SIZE) - first }, (_, at) => first + at);
 }
 
 /** The sectors that differ between two contents of one drive, in order. */

@@ -213,11 +213,11 @@ function commitDrives({ world, options, machine, output }: Running): void {
   for (const { id, path, readOnly } of options.drives) {
     const bytes = machine.vmm.drives?.get(id)?.bytes;
     const changes = readOnly ? [] : [...(bytes?.changes() ?? [])];
-    const size = machine.state.vmm.drives[id]?.size === undefined ? undefined : bytes?.size;
-    if (changes.length === 0 && size === undefined) continue;
-    world.images.commitDisk(path, changes, size);
+    const isResized = machine.state.vmm.drives[id]?.size !== undefined;
+    if (bytes === undefined || (changes.length === 0 && !isResized)) continue;
+    world.images.commitDisk(path, changes, isResized ? { kept: bytes.shownOfBase, size: bytes.size } : undefined);
     const pages = `${changes.length} page${changes.length === 1 ? '' : 's'} of 4 KiB`;
-    const what = size === undefined ? pages : `${pages} and a size of ${size} bytes`;
+    const what = isResized ? `${pages} and a size of ${bytes.size} bytes` : pages;
     output.notice?.(`${what} went back into ${path}. Whoever replays this run needs the image as it was.`);
   }
 }

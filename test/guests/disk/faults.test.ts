@@ -1,7 +1,6 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { answerMonitor } from '../../../src/cli/monitor.ts';
 import { fold, rerun } from '../../../src/cli/replay-commands.ts';
 import { printStatistics } from '../../../src/cli/stat-command.ts';
 import { answerPrompt } from '../../../src/debugger/prompt/prompt.ts';
@@ -9,13 +8,11 @@ import { openDebugSession } from '../../../src/debugger/session.ts';
 import { USUAL_PACE } from '../../../src/events/costs.ts';
 import { NODE } from '../../../src/host/node.ts';
 import { eventClock } from '../../../src/replay/export/report.ts';
-import { runOptions } from '../../../src/options/run-arguments.ts';
 import { openRecordedRun, openTimeline } from '../../../src/runs/recorded/recorded-run.ts';
-import { openSession } from '../../../src/runs/underway/open-session.ts';
 import { divergenceOf, recordGuest } from '../../../src/testing/recorded-guest.ts';
 import { tool, without } from '../../stepping-aside.ts';
 import { printed, retrovisor, scratchFolder } from '../command-line.ts';
-import { diskOptions, DONE, faultyOnQemu, makeDisk } from './guest.ts';
+import { attend, diskOptions, DONE, faultyOnQemu, makeDisk } from './guest.ts';
 import { conversation } from './on-qemu.ts';
 
 const folder = scratchFolder();
@@ -140,28 +137,19 @@ describe('a machine whose drive fails under werror=stop', () => {
   const trace = join(folder, 'stop.trace');
 
   test('stands, and goes on when somebody lets it: both are on record', async () => {
-    const out: Uint8Array[] = [];
-    const output = { serial: (_line: number, bytes: Uint8Array) => void out.push(bytes), character: () => undefined };
-    const session = openSession(NODE, runOptions([...diskOptions(image, each), '--trace', trace]), output);
-    const toRest = () => {
-      for (;;) {
-        const pause = session.run(8, false);
-        if (pause.pause !== 'slice') return pause;
-      }
-    };
-    const ask = (line: string) => answerMonitor(session, line).text;
+    const { session, toRest, ask, printed: said } = attend([...diskOptions(image, each), '--trace', trace]);
     expect(toRest()).toEqual({ pause: 'idle', untilNs: undefined });
     expect(ask('info status')).toMatch(/^VM status: paused \(io-error\), tick \d+$/);
     expect(ask('info block')).toContain('    I/O status:       nospace\n');
     const stood = session.figures();
     expect(toRest().pause).toBe('idle');
     expect(session.figures()).toEqual(stood);
-    session.send(answerMonitor(session, 'cont').send!);
+    ask('cont');
     const end = toRest();
     expect(end).toMatchObject({ pause: 'ended', end: { status: DONE } });
     expect(ask('info block')).not.toContain('I/O status');
     session.close();
-    expect(Buffer.concat(out).toString()).toBe(PRINTS);
+    expect(said()).toBe(PRINTS);
     expect(divergenceOf(trace, {})).toBeUndefined();
     expect(await printed((print) => fold(trace, print))).toMatch(/events folded, [1-9]\d* digests of \d+ slices equal/);
     expect(await printed((print) => rerun(trace, {}, print))).toContain(' 0 divergences');

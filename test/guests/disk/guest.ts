@@ -2,6 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { answerMonitor } from '../../../src/cli/monitor.ts';
+import { NODE } from '../../../src/host/node.ts';
+import { runOptions } from '../../../src/options/run-arguments.ts';
+import { openSession } from '../../../src/runs/underway/open-session.ts';
+import type { Session, SessionPause } from '../../../src/runs/underway/session.ts';
 import { type RecordedGuest, recordGuest } from '../../../src/testing/recorded-guest.ts';
 
 /** A program that drives a virtio-blk-pci by its legacy registers as its command line says: devices/disk.c. */
@@ -52,6 +57,40 @@ export const diskOptions = (image: string, { steps, drive = '', device = '' }: S
   ...['-device', ['virtio-blk-pci,drive=d', `serial=${SERIAL}`, device].filter(Boolean).join(',')],
   ...['-kernel', DISK_PROGRAM, '-append', steps],
 ];
+
+/** A run that somebody attends: it comes to rest, is asked, and goes on. */
+export interface Attended {
+  readonly session: Session;
+  /** Run until it ends, idles for good, or the guest has printed so. */
+  toRest(printed?: string): SessionPause;
+  ask(line: string): string;
+  /** What the guest has printed. */
+  printed(): string;
+}
+
+export function attend(options: readonly string[]): Attended {
+  const out: Uint8Array[] = [];
+  const output = { serial: (_line: number, bytes: Uint8Array) => void out.push(bytes), character: () => undefined };
+  const session = openSession(NODE, runOptions(options), output);
+  const printed = (): string => Buffer.concat(out).toString('latin1');
+  return {
+    session,
+    printed,
+    toRest(wanted) {
+      for (;;) {
+        const pause = session.run(SLICE_MS, false);
+        if (pause.pause !== 'slice' || (wanted !== undefined && printed().includes(wanted))) return pause;
+      }
+    },
+    ask(line) {
+      const { text, send } = answerMonitor(session, line);
+      if (send !== undefined) session.send(send);
+      return text;
+    },
+  };
+}
+
+const SLICE_MS = 1;
 
 /** The same of QEMU, whose image is written to. `rules`: what its blkdebug makes fail. */
 function faultyOptions(image: string, { steps, device = '', rules }: Steps & { readonly rules: readonly object[] }) {
