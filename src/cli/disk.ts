@@ -7,20 +7,22 @@ import { changesOf, historyText } from '../debugger/history/disk-changes.ts';
 import { NO_SYMBOLS, readSymbols, type SymbolTable } from '../debugger/symbols/symbols.ts';
 import type { SparseBytes } from '../memory/sparse.ts';
 import { UsageProblem } from '../options/usage.ts';
-import { crashAt, fateText } from '../replay/disk/crash.ts';
+import { crashAt, endsWithoutPower } from '../replay/disk/crash.ts';
 import { isOther } from '../replay/disk/difference.ts';
 import { differenceText } from '../replay/disk/difference-text.ts';
 import { contentAt } from '../replay/disk/drive-contents.ts';
 import { RequestCounts, tellsOfDrives } from '../replay/disk/drive-events.ts';
 import { sectorsNamed } from '../replay/disk/drives.ts';
 import { listText } from '../replay/disk/list-text.ts';
-import { markOf } from '../replay/places.ts';
+import { fateText } from '../replay/disk/power-loss.ts';
+import { endOf, markOf } from '../replay/places.ts';
 import type { Mark } from '../replay/timeline.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
 import { lazyEvents } from '../replay/trace/lazy-events.ts';
 import type { ImagePaths } from '../runs/machine/images.ts';
 import { readDescription } from '../runs/machine/machine-description.ts';
 import type { RecordedTimeline } from '../runs/recorded/recorded-run.ts';
+import { SECTOR } from '../vmm/drives/drive.ts';
 import { crashPoints } from './disk-crash.ts';
 import { filesText } from './disk-files.ts';
 import { attended, withDrive } from './disk-opened.ts';
@@ -58,7 +60,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   list: { takes: [], words: [0, 0], answer: list },
   history: { takes: ['drive', 'symbols', 'all'], words: [1, 1], answer: history },
   export: { takes: ['drive', 'at', 'output'], words: [0, 0], answer: exported },
-  commit: { takes: ['drive', 'output'], words: [0, 0], answer: exported },
+  commit: { takes: ['drive', 'output'], words: [0, 0], answer: committed },
   diff: { takes: ['drive'], words: [2, 2], answer: diff },
   crash: { takes: ['drive', 'at', 'output', 'seed', 'points', 'check'], words: [0, 0], answer: crash },
 };
@@ -129,9 +131,32 @@ function exported(question: DiskQuestion): Promise<number> {
     const work = function* (): Work<string> {
       const content = yield* contentAt(recorded.timeline, drive.id, yield* placeIn(recorded, at));
       yield* writeDiskImage(output, content, kept);
-      return onOneLine(`${output}: drive ${drive.id} at ${at}, ${drive.sectors} sectors`);
+      return onOneLine(`${output}: drive ${drive.id} at ${at}, ${content.size / SECTOR} sectors`);
     };
     const text = await attended('Exporting', work());
+    if (text === undefined) return INTERRUPTED;
+    question.print(text);
+    return status;
+  });
+}
+
+/** What a drive held at the end, or of a run that ended without power what that left of it. */
+function committed(question: DiskQuestion): Promise<number> {
+  const { output } = question.options;
+  if (output === undefined) throw new UsageProblem('Say where to: -o IMAGE.');
+  return withDrive(question, async (opened) => {
+    const { recorded, drive, kept, status } = opened;
+    placeForImage(output, kept);
+    const isLost = endsWithoutPower(recorded.events);
+    const work = function* (): Work<string> {
+      const end = endOf(recorded.events);
+      const lost = isLost ? yield* crashAt(recorded, drive.id, end, recorded.run.seed) : undefined;
+      const content = lost?.content ?? (yield* contentAt(recorded.timeline, drive.id, end));
+      yield* writeDiskImage(output, content, kept);
+      const fate = lost === undefined ? '' : `, without its power. ${fateText(lost)}`;
+      return onOneLine(`${output}: drive ${drive.id} at end, ${content.size / SECTOR} sectors${fate}`);
+    };
+    const text = await attended('Committing', work());
     if (text === undefined) return INTERRUPTED;
     question.print(text);
     return status;

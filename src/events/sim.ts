@@ -32,6 +32,9 @@ export const SIM_EVENTS = {
   'sim:nmi_requested': input({}, () => '', 'NMI button'),
   /** A person wakes a machine that sleeps. */
   'sim:wakeup_requested': input({}, () => '', 'wake-up button'),
+  /** The machine is without power from here on: the run is over, and its drives hold what was durable, and by chance
+   * some of what was not. */
+  'sim:power_lost': input({}, () => '', 'recorder'),
   /** A person gives a drive another size, in sectors of 512 bytes. */
   'sim:drive_size_set': input(
     { drive: 'text', sectors: 'u' },

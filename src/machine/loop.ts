@@ -131,7 +131,7 @@ function isDue(context: MachineContext, input: PendingInput): boolean {
   if (input.seq !== undefined) {
     return nextFactSeq(context) === input.seq && context.ticks === (input.tick ?? context.ticks);
   }
-  return now(context) >= (input.ns ?? 0);
+  return now(context) >= (input.ns ?? 0) && context.ticks >= (input.tick ?? 0);
 }
 
 /** Record the input, take the guest out of its VM entry as a host interrupt would, and hand the input over. */

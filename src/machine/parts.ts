@@ -68,8 +68,9 @@ export interface PendingInput {
   readonly event: InputEvent;
   /** Virtual nanosecond from which it may be delivered; absent: at once. */
   readonly ns?: Ns;
-  /** Replay: the tick and sequence number at which it was delivered. They decide; `ns` then only ends idle times. */
+  /** Tick from which it may be delivered; of one that has a `seq` the very one. */
   readonly tick?: Tick;
+  /** Replay: the sequence number at which it was delivered, which decides; `ns` then only ends idle times. */
   readonly seq?: Seq;
 }
 

@@ -10,7 +10,7 @@ import { checkEntropy, objectsAsked } from './object-options.ts';
 import { bootAsked, fwCfgAsked, smbiosAsked } from './firmware-options.ts';
 import { rtcAsked } from './rtc-option.ts';
 import { QEMU_OPTIONS, withTwoDashes } from './qemu-spelling.ts';
-import { commaValue, refuseOthers, sizeInBytes, wholeNumber } from './qemu-values.ts';
+import { commaValue, refuseOthers, sizeInBytes, virtualTime, wholeNumber } from './qemu-values.ts';
 import type { CharacterBackend, DriveOption, RunOptions, TypedLine } from '../runs/machine/run-options.ts';
 import { ENGINE_FEATURES, supportedCpuid } from '../kvm/vcpu/cpuid.ts';
 import { missingFeatures, parseCpuModel } from '../vmm/cpu/model.ts';
@@ -59,6 +59,7 @@ interface RawOptions extends AcceptedOptions {
   readonly allowWrite?: string;
   readonly checkpoints?: boolean;
   readonly ticks?: string;
+  readonly powerLoss?: string;
   readonly events?: string[];
   readonly nsPerTick: string;
   readonly cost?: string[];
@@ -114,6 +115,11 @@ export function runCommand(name: string): Command {
     .option('--checkpoints', 'leave checkpoints beside the trace, as `retrovisor index` does afterwards')
     .option('--kernel-name <text>', "the name the guest sees for its kernel (default: the file's base name)")
     .option('--ticks <n>', 'stop after n instructions')
+    .option(
+      '--power-loss <moment>',
+      'lose the power at this virtual time, like 2.5s, or after so many instructions: the run ends, and --commit ' +
+        'writes what disks hold then, as `retrovisor disk FILE crash` has it',
+    )
     .addOption(new Option('--events <family>', 'record more: guest-pt').argParser(collect))
     .option('--ns-per-tick <n>', 'virtual nanoseconds per instruction', '8')
     .addOption(
@@ -214,6 +220,7 @@ function understood(raw: RawOptions): RunOptions {
     startsStopped: raw.S === true,
     checkpoints: raw.checkpoints === true,
     ticks: raw.ticks === undefined ? undefined : wholeNumber('--ticks', raw.ticks, 0, Number.MAX_SAFE_INTEGER),
+    powerLossAt: powerLossAt(raw),
     guestPageTables: guestPageTables(raw.events ?? []),
     nsPerTick: wholeNumber('--ns-per-tick', raw.nsPerTick, 1, MOST.nsPerTick),
     costs: costsAsked(raw.cost),
@@ -244,6 +251,13 @@ function refuseAlone(raw: RawOptions): void {
 function refuseTwoTimes({ wallClock: given }: RawOptions, date: bigint | undefined): void {
   if (date === undefined || given === undefined) return;
   throw new UsageProblem('Give -rtc base=DATE or --wall-clock: both are the time of day at power-on.');
+}
+
+function powerLossAt({ powerLoss: text, gdb, s }: RawOptions): RunOptions['powerLossAt'] {
+  if (text === undefined) return undefined;
+  if (gdb !== undefined || s === true) throw new UsageProblem('Give -gdb or --power-loss, not both.');
+  if (/[a-z]$/.test(text)) return { ns: virtualTime('--power-loss', text, Number.MAX_SAFE_INTEGER) };
+  return { tick: wholeNumber('--power-loss', text, 0, Number.MAX_SAFE_INTEGER) };
 }
 
 /** What is checked before an image is looked at. */

@@ -41,6 +41,8 @@ export interface RunRequest {
   readonly nsPerTick?: number;
   /** Virtual nanoseconds of what the host does, by the names of `--cost`. */
   readonly costs?: Partial<Costs>;
+  /** Lose the power at a virtual time, like `2.5s`, or after so many instructions. */
+  readonly powerLoss?: string | number;
   /** Stop after so many instructions. */
   readonly ticks?: number;
   /** Families of events that are told only when asked for. */
@@ -93,6 +95,7 @@ function argumentsOf(wanted: RunRequest): string[] {
     ['--seed', wanted.seed],
     ['--wall-clock', wanted.wallClock],
     ['--ns-per-tick', wanted.nsPerTick],
+    ['--power-loss', wanted.powerLoss],
     ['--ticks', wanted.ticks],
     ['--trace-pieces', wanted.tracePieces],
     ...drives.map((drive) => ['-drive', drive] as const),

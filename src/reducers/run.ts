@@ -84,6 +84,9 @@ export const panicked = (state: State): void => end(state, { why: 'panicked', st
 /** sim:stopped. */
 export const stopped = (state: State): void => end(state, { why: 'stopped', status: 0 });
 
+/** sim:power_lost. */
+export const powerLost = (state: State): void => end(state, { why: 'power-lost', status: 0 });
+
 /** sim:state_set: a field by its path, of the shape it had. What is not there is left alone. */
 export function fieldSet(state: State, { path, value }: EventOf<'sim:state_set'>): void {
   const keys = path.split('.');

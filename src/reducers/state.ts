@@ -19,9 +19,9 @@ export interface ClockState {
   readonly wallClockAtPowerOn: bigint;
 }
 
-/** How a run ended for good. `stopped`: by somebody outside, not by the guest. */
+/** How a run ended for good. `stopped`, `power-lost`: by somebody outside, not by the guest. */
 export interface Ending {
-  readonly why: 'powered-off' | 'exit' | 'panicked' | 'stopped';
+  readonly why: 'powered-off' | 'exit' | 'panicked' | 'stopped' | 'power-lost';
   readonly status: number;
 }
 

@@ -36,6 +36,7 @@ const INPUTS: { readonly [K in GivenKind]: { readonly event: InputEvent & { kind
     'sim:nmi_requested': { event: { kind: 'sim:nmi_requested' }, reaches: [] },
     // Nobody sleeps here.
     'sim:wakeup_requested': { event: { kind: 'sim:wakeup_requested' }, reaches: [] },
+    'sim:power_lost': { event: { kind: 'sim:power_lost' }, reaches: ['schedule'] },
     'sim:drive_size_set': { event: { kind: 'sim:drive_size_set', drive: 'd', sectors: 8 }, reaches: [] },
     // It runs.
     'sim:continue_requested': { event: { kind: 'sim:continue_requested' }, reaches: [] },

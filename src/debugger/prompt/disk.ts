@@ -1,7 +1,8 @@
 /** `disk`: what drives of a run held, hold and would hold. */
 import { Problem } from '../../base/problem.ts';
 import type { Work } from '../../base/work.ts';
-import { crashAt, fateText } from '../../replay/disk/crash.ts';
+import { crashAt } from '../../replay/disk/crash.ts';
+import { fateText } from '../../replay/disk/power-loss.ts';
 import { differenceText } from '../../replay/disk/difference-text.ts';
 import { contentAt } from '../../replay/disk/drive-contents.ts';
 import { driveNamed } from '../../replay/disk/drives.ts';

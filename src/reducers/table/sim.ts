@@ -37,6 +37,7 @@ export const SIM_ROWS: Rows<keyof typeof SIM_EVENTS> = {
   'sim:reset_requested': tells,
   'sim:wakeup_requested': tells,
   'sim:nmi_requested': tells,
+  'sim:power_lost': changes(['schedule'], run.powerLost),
   'sim:drive_size_set': tells,
   'sim:continue_requested': tells,
   'sim:power_button_pressed': received(),

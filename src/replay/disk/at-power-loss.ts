@@ -3,7 +3,7 @@ import type { Seq } from '../../base/units.ts';
 import type { Work } from '../../base/work.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { Mark, Timeline } from '../timeline.ts';
-import { type Unflushed, UnflushedOf } from './drive-contents.ts';
+import { bytesOf, type Unflushed, UnflushedOf } from './drive-contents.ts';
 
 /** Ticks run between two looks at whether somebody wants to stop. */
 const PIECE = 1 << 16;
@@ -29,7 +29,7 @@ export function* atPowerLoss(
   const last = moments.at(-1);
   if (last === undefined) return;
   for (const _ of timeline.seeking(flush === undefined ? 0 : Math.max(0, flush.tick - 1))) yield 0;
-  const reader = new UnflushedOf(timeline, drive);
+  const reader = new UnflushedOf(bytesOf(timeline, drive), drive);
   let reached = 0;
   const found: Reached[] = [];
   const reachAll = (seq: Seq): void => {

@@ -36,9 +36,9 @@ export function* crashAt(run: TimedRun, drive: string, place: Mark | number, see
   throw new Error('a moment of the run is not reached');
 }
 
-/** What became of the changes that were not durable, in words. */
-export function fateText({ kept, lost, torn }: AfterPowerLoss): string {
-  const all = kept + lost + torn;
-  if (all === 0) return 'Every write was durable: nothing is lost.';
-  return `Writes that were not durable: ${all}, of which ${kept} kept, ${lost} lost, ${torn} torn.`;
-}
+/** Events behind the last that the guest had a part in: digests. */
+const CLOSING = 4;
+
+/** Whether a run ended because its power was lost. */
+export const endsWithoutPower = (events: readonly Stamped[]): boolean =>
+  events.slice(-CLOSING).some(({ event }) => event.kind === 'sim:power_lost');

@@ -9,7 +9,7 @@ import { SECTOR } from '../../vmm/drives/drive.ts';
 import { isChange } from './drive-events.ts';
 
 /** What a drive holds where a timeline stands. */
-function bytesOf({ machine }: Timeline, drive: string): SparseBytes {
+export function bytesOf({ machine }: Timeline, drive: string): SparseBytes {
   const found = machine.vmm.drives?.get(drive);
   invariant(found !== undefined, 'a drive is one of the machine', { drive });
   return found.bytes;
@@ -76,9 +76,9 @@ export class UnflushedOf {
   private coming: { readonly seq: Seq; readonly offset: number; readonly length: number } | undefined;
 
   /** It begins where all the drive holds is durable. */
-  constructor(timeline: Timeline, name: string) {
+  constructor(drive: SparseBytes, name: string) {
     this.name = name;
-    this.drive = bytesOf(timeline, name);
+    this.drive = drive;
     this.durable = this.drive.copy();
   }
 

@@ -58,3 +58,10 @@ function tear(content: SparseBytes, { seq, offset, length, bytes }: Change, draw
     apply(content, { seq, offset: offset + at, length: size, bytes: bytes?.subarray(at, at + size) });
   }
 }
+
+/** What became of the changes that were not durable, in words. */
+export function fateText({ kept, lost, torn }: AfterPowerLoss): string {
+  const all = kept + lost + torn;
+  if (all === 0) return 'Every write was durable: nothing is lost.';
+  return `Writes that were not durable: ${all}, of which ${kept} kept, ${lost} lost, ${torn} torn.`;
+}

@@ -1,4 +1,5 @@
 import type { FormatName } from '../../block/formats.ts';
+import type { Ns, Tick } from '../../base/units.ts';
 import type { Costs } from '../../events/costs.ts';
 import type { DriveConfig } from '../../vmm/config.ts';
 import type { BootOptions, DeviceOption } from '../../vmm/options.ts';
@@ -108,6 +109,8 @@ export interface RunOptions {
   readonly startsStopped: boolean;
   /** Leave checkpoints beside the trace. */
   readonly checkpoints: boolean;
+  /** `--power-loss`: the run ends at this virtual time, or at this tick, and its drives lose what is not durable. */
+  readonly powerLossAt: { readonly ns: Ns } | { readonly tick: Tick } | undefined;
   /** Stop after so many ticks. */
   readonly ticks: number | undefined;
   readonly guestPageTables: boolean;

@@ -69,6 +69,7 @@ export class Course {
     if (this.panicked !== undefined) {
       return { status: GUEST_FAILED, sentence: `The guest cannot go on at tick ${ticks}: ${this.panicked}.` };
     }
+    if (why === 'power-lost') return { status, sentence: `The power was lost at tick ${ticks}, as asked.` };
     return why === 'powered-off' ? { status: 0 } : { status };
   }
 }

@@ -20,6 +20,7 @@ import { type Goal, type LiveRun, startLiveRun } from './live-run.ts';
 import { diskRole, type NewDisks, openDisks } from '../machine/disks.ts';
 import { describeMachine, type Found, type MachineDescription } from '../machine/machine-description.ts';
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
+import { DrivesWithoutPower, powerLossAsked } from './power-loss.ts';
 import { type OutputTo, Printed } from './printed.ts';
 import { type Recording, startRecording } from './recording.ts';
 import { type CharacterPort, payloadFor, STOPPED, typedAt } from '../run-inputs.ts';
@@ -49,6 +50,10 @@ interface Running {
   readonly keeper: CheckpointKeeper | undefined;
   readonly inputs: PendingInput[];
   readonly payloads: Payloads;
+  /** The loss of power that is going to come. */
+  readonly powerLoss: PendingInput | undefined;
+  /** What drives would hold after it, where that is asked for. */
+  readonly withoutPower: DrivesWithoutPower | undefined;
   readonly tickLimit: number;
   /** Ticks of one call of `advance`: what takes a few milliseconds. */
   chunk: number;
@@ -128,6 +133,7 @@ export function startSession(
     trace === undefined
       ? undefined
       : startRecording(world, { path: trace, pieceBytes }, subject, { payloads, blocks: disks.blocks.list });
+  let withoutPower: DrivesWithoutPower | undefined;
   const course = new Course();
   const polling = watchPolling();
   const printed = new Printed(output);
@@ -137,6 +143,7 @@ export function startSession(
     course.next(stamped);
     polling.next(stamped);
     printed.next(stamped);
+    withoutPower?.next(stamped);
   };
   told.events$.subscribe({ next, error: () => undefined });
   const inputs: PendingInput[] = [];
@@ -144,9 +151,12 @@ export function startSession(
     assemble({ world, description, images, disks, payloads, seed, wallClockAtPowerOn, ...parts });
   const outside = { onEvent: told.hear };
   const live = options.gdb === undefined ? undefined : startLiveRun(build, outside, inputs);
-  const queue = { peek: () => inputs[0], take: () => void inputs.shift() };
+  const powerLoss = powerLossAsked(options);
+  // Once it has come there is nobody to take more.
+  const queue = { peek: () => inputs[0] ?? powerLoss, take: () => void inputs.shift() };
   const machine = live?.timeline.machine ?? createMachine(build({ ...outside, inputs: queue }));
   recording?.begin();
+  if (powerLoss !== undefined && options.commits) withoutPower = new DrivesWithoutPower(machine, seed);
   const keeper = options.checkpoints ? keepCheckpoints(world, trace as string, machine) : undefined;
   const running: Running = {
     warnings: [...warningsOf(images), ...disks.warnings],
@@ -165,6 +175,8 @@ export function startSession(
       keeper,
       inputs,
       payloads,
+      powerLoss,
+      withoutPower,
     },
     tickLimit: options.ticks ?? Number.POSITIVE_INFINITY,
     chunk: FIRST_CHUNK,
@@ -208,10 +220,13 @@ function closeRun(running: Running): void {
 }
 
 /** Write what the guest wrote back into the images, if that was asked for. */
-function commitDrives({ world, options, machine, output }: Running): void {
+function commitDrives({ world, options, machine, output, withoutPower }: Running): void {
   if (!options.commits) return;
+  const isLost = machine.state.schedule.ended?.why === 'power-lost';
   for (const { id, path, readOnly } of options.drives) {
-    const bytes = machine.vmm.drives?.get(id)?.bytes;
+    const survived = isLost && !readOnly ? withoutPower?.survived(id) : undefined;
+    if (survived !== undefined) output.notice?.(`Drive ${id}: ${survived.fate}`);
+    const bytes = survived?.content ?? machine.vmm.drives?.get(id)?.bytes;
     const changes = readOnly ? [] : [...(bytes?.changes() ?? [])];
     const isResized = machine.state.vmm.drives[id]?.size !== undefined;
     if (bytes === undefined || (changes.length === 0 && !isResized)) continue;
@@ -249,7 +264,7 @@ function sessionOf(running: Running): Session {
       return pause.pause === 'ended' && isKept(running) ? { pause: 'slice' } : pause;
     },
     warp() {
-      const deadline = machine.nextDeadline();
+      const deadline = nextMoment(running);
       if (deadline !== Number.POSITIVE_INFINITY) running.mayWarpTo = Math.max(running.mayWarpTo, deadline);
     },
     type: (at, bytes) => send(typedAt(at, Uint8Array.from(bytes))),
@@ -350,18 +365,23 @@ function runChunk(running: Running, paced: boolean, gate: Slice): SessionPause |
     return { pause: 'slice' };
   }
   // A timer that goes on is none that wakes anybody.
-  if (reason.why === 'idle' || machine.isHaltedForGood()) return { pause: 'idle', untilNs: undefined };
+  if (reason.why === 'idle' || (machine.isHaltedForGood() && running.powerLoss?.ns === undefined))
+    return { pause: 'idle', untilNs: undefined };
   if (machine.ticks >= tickLimit) {
     return { pause: 'ended', end: { status: 0, sentence: `Stopped after ${tickLimit} ticks as asked.` } };
   }
   if (running.gate?.isHeld === true) return { pause: 'held' };
   if (gate.isOver) return { pause: 'slice' };
   if (paced && machine.ticks < tick && machine.now() < ns) {
-    const deadline = machine.nextDeadline();
+    const deadline = nextMoment(running);
     return { pause: 'idle', untilNs: deadline === Number.POSITIVE_INFINITY ? undefined : deadline };
   }
   return undefined;
 }
+
+/** When something happens by itself: a deadline of the machine, or the loss of its power. */
+const nextMoment = ({ machine, powerLoss }: Running): number =>
+  Math.min(machine.nextDeadline(), powerLoss?.ns ?? Number.POSITIVE_INFINITY);
 
 /** Events of one piece of a debugger's step, which may lead far: it ends when another vCPU has its turn. */
 const EVENTS_OF_A_PIECE = 4096;
