@@ -12,6 +12,7 @@ import { Told } from '../../replay/streams/told.ts';
 import type { TimelineParts } from '../../replay/timeline.ts';
 import { assemble } from '../machine/assemble.ts';
 import { type CheckpointKeeper, keepCheckpoints } from './checkpoint-keeper.ts';
+import { commitDrives } from './commit-drives.ts';
 import { Course } from './course.ts';
 import { bootWarning } from '../../vmm/index.ts';
 import type { World } from '../world.ts';
@@ -215,25 +216,7 @@ function closeRun(running: Running): void {
   if (running.hasFailed) running.keeper?.abandon();
   else {
     running.keeper?.finish();
-    commitDrives(running);
-  }
-}
-
-/** Write what the guest wrote back into the images, if that was asked for. */
-function commitDrives({ world, options, machine, output, withoutPower }: Running): void {
-  if (!options.commits) return;
-  const isLost = machine.state.schedule.ended?.why === 'power-lost';
-  for (const { id, path, readOnly } of options.drives) {
-    const survived = isLost && !readOnly ? withoutPower?.survived(id) : undefined;
-    if (survived !== undefined) output.notice?.(`Drive ${id}: ${survived.fate}`);
-    const bytes = survived?.content ?? machine.vmm.drives?.get(id)?.bytes;
-    const changes = readOnly ? [] : [...(bytes?.changes() ?? [])];
-    const isResized = machine.state.vmm.drives[id]?.size !== undefined;
-    if (bytes === undefined || (changes.length === 0 && !isResized)) continue;
-    world.images.commitDisk(path, changes, isResized ? { kept: bytes.shownOfBase, size: bytes.size } : undefined);
-    const pages = `${changes.length} page${changes.length === 1 ? '' : 's'} of 4 KiB`;
-    const what = isResized ? `${pages} and a size of ${bytes.size} bytes` : pages;
-    output.notice?.(`${what} went back into ${path}. Whoever replays this run needs the image as it was.`);
+    if (running.options.commits) commitDrives(running);
   }
 }
 

@@ -55,7 +55,7 @@ describe('a run whose power is lost', () => {
     expect(await printed((print) => rerun(trace, {}, print))).toContain(' 0 divergences');
   });
 
-  test('commits what was durable, and by chance some of what was not: what `disk crash` says of that moment', async () => {
+  test('commits what was durable, and by chance some of the rest: what `disk crash` says of that moment', async () => {
     const found: Buffer[] = [];
     for (const seed of ['1', '2', '3', '4']) {
       const { trace, image: bytes, said } = record(seed, '20ms', ['--commit']);

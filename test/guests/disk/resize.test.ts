@@ -119,7 +119,7 @@ describe('Linux whose disk grows', without(NO_LINUX, NO_E2FSPROGS), () => {
     expect(run.printed()).toMatch(
       /virtio_blk virtio0: \[vda\] new size: 65536 512-byte logical blocks \(33\.6 MB\/32\.0 MiB\)/,
     );
-    expect(run.printed()).toMatch(/32768\r\nready[^]*65536\r\n[^]*before\r\nafter\r\n/);
+    expect(run.printed()).toMatch(/32768\r\nready[\s\S]*65536\r\n[\s\S]*before\r\nafter\r\n/);
     expect(run.printed()).toMatch(/ 1 +PCI-MSI \d+-edge +virtio0-config/);
     expect(statSync(image).size).toBe(32 * 2 ** 20);
     expect(readFileSync(image).subarray(-SECTOR).toString('latin1', 0, 6)).toBe('grown\n');
