@@ -193,10 +193,10 @@ export const IMAGE_FILES: ImageFiles = {
     refuseMissing(search.among);
     return findDisk(identity, search, unlike);
   },
-  commitDisk(path, changes) {
+  commitDisk(path, changes, resized) {
     if (path.startsWith(OWN_GUEST))
       throw new Problem('The disk of our own guest stays as it is: --commit takes a copy.');
-    commitInto(path, changes);
+    commitInto(path, changes, resized);
   },
   hint: `Name files or folders that hold them with --image, lay them beside the trace, or name folders in ${FOLDERS}.`,
 };
