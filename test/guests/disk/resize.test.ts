@@ -70,7 +70,10 @@ describe('a drive that is given another size', () => {
     };
     expect(await size('export', { at: '#0' })).toBe(SECTORS * SECTOR);
     expect(await size('commit', {})).toBe(128 * SECTOR);
+    const whole = readFileSync(output);
     expect(await size('crash', { at: 'end' })).toBe(128 * SECTOR);
+    // Nothing was in its cache.
+    expect(readFileSync(output).equals(whole)).toBe(true);
     expect(await asked('diff', ['start', 'end'], {})).toMatch(/sectors 33 to 63/);
   });
 
