@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Problem, shortly } from '../base/problem.ts';
 import type { ImageFile } from '../block/image-file.ts';
 import type { ImageIdentity } from '../replay/trace/header.ts';
+import { isRom } from '../runs/machine/device-roms.ts';
 import { isModule } from '../runs/machine/modules.ts';
 import {
   type DiskIdentity,
@@ -32,6 +33,7 @@ const PURPOSES: Readonly<Record<string, string>> = {
 
 function purposeOf(role: ImageRole): string {
   if (isModule(role)) return 'read the module';
+  if (isRom(role)) return 'read the expansion ROM';
   return PURPOSES[role] ?? 'read the file of -fw_cfg';
 }
 /** Folders to look in besides, with the system's separator between them. */

@@ -5,7 +5,10 @@ import type { ByteSource, Inflate } from '../replay/trace/opened.ts';
 import type { ByteSink, Compress } from '../replay/trace/writer.ts';
 
 /** The parts an image can play in a machine. A multiboot kernel's first module is its `initrd`. */
-export type ImageRole = 'kernel' | 'initrd' | 'bios' | 'option-rom' | `module${number}` | FwCfgRole;
+export type ImageRole = 'kernel' | 'initrd' | 'bios' | 'option-rom' | `module${number}` | RomRole | FwCfgRole;
+
+/** `romfile=` of the n-th `-device`, counted from 0. */
+export type RomRole = `rom${number}`;
 
 /** A file of `-fw_cfg`, by the name the guest sees. */
 export type FwCfgRole = `fw-cfg:${string}`;

@@ -53,6 +53,8 @@ export interface MachineOptions {
   readonly noDefaults: boolean;
   /** Option ROMs handed to the firmware as fw_cfg files `genroms/NAME`, with their boot index or -1. */
   readonly optionRoms?: readonly (NamedImage & { readonly bootIndex: number })[];
+  /** What `romfile=` gave devices, by the names of their parts. */
+  readonly deviceRoms?: ReadonlyMap<string, Uint8Array>;
   readonly boot?: BootOptions | undefined;
   readonly smbios?: SmbiosSaid | undefined;
   /** `-fw_cfg`: files beside the machine's own, by their names. */

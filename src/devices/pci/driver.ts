@@ -1,6 +1,7 @@
 import type { Draft } from '../../base/draft.ts';
 import type { DeviceReducer, Region } from '../device.ts';
 import type { Driver } from '../driver.ts';
+import type { PropertiesOf } from '../properties.ts';
 import { type Capability, capabilityOf, type MsixRow, placeCapabilities } from './capabilities.ts';
 import {
   type ConfigLayout,
@@ -12,6 +13,7 @@ import {
   resetFunction,
 } from './function.ts';
 import { msixBar, msixRegions } from './msix.ts';
+import { givenRom, ROM_PROPERTIES, type RomSetup, ROM_REGION, romBar, romRegion, romSize } from './rom.ts';
 
 /** What a PCI function looks like to the bus. */
 export interface PciShape {
@@ -20,7 +22,7 @@ export interface PciShape {
   /** The function's own regions: `read`, `write` and the reducer number them from 0. */
   readonly regions: readonly Region[];
   readonly capabilities?: readonly Capability[];
-  /** What the expansion ROM holds. */
+  /** What the expansion ROM holds, where nobody gives it another. */
   readonly rom?: Uint8Array;
 }
 
@@ -49,7 +51,7 @@ export type FunctionBody<S extends PciFunctionState> = Omit<
 /** The driver of a PCI model. `atReset` is of the function's own state: header and MSI-X table come by themselves. */
 export function pciDriver<Own extends object, P extends object>(
   model: PciModel<Own, P>,
-): Driver<PciFunctionState & Own, P> {
+): Driver<PciFunctionState & Own, P & RomSetup> {
   const { reducer } = model;
   return { ...shapedPciDriver({ ...model, shape: () => model, reducerOf: () => reducer }), reducer };
 }
@@ -57,10 +59,15 @@ export function pciDriver<Own extends object, P extends object>(
 /** The same of one whose functions differ. */
 export function shapedPciDriver<Own extends object, P extends object>(
   model: ShapedPciModel<Own, P>,
-): Driver<PciFunctionState & Own, P> {
-  const { name, shape, create, atReset, reducerOf: ownReducer } = model;
+): Driver<PciFunctionState & Own, P & RomSetup> {
+  const { properties: own, settle, ...rest } = model;
+  const { name, create, atReset, reducerOf: ownReducer } = model;
+  const properties = { ...own, ...ROM_PROPERTIES } as unknown as PropertiesOf<P & RomSetup>;
+  const shape = (setup: P & RomSetup): PciShape => withRom(model.shape(setup), setup);
   return {
-    ...model,
+    ...rest,
+    ...(own === undefined ? {} : { properties }),
+    ...(settle === undefined ? {} : { settle: (setup, drive) => ({ ...setup, ...settle(setup, drive) }) }),
     bus: 'PCI',
     create(setup) {
       const shown = shape(setup);
@@ -83,26 +90,28 @@ export function shapedPciDriver<Own extends object, P extends object>(
 function facadeOf(shape: PciShape): { readonly layout: ConfigLayout; readonly regions: readonly Region[] } {
   const { regions, rom } = shape;
   const row = capabilityOf(placeCapabilities(shape.capabilities ?? []), 'msix');
-  const more = [...(row === undefined ? [] : msixRegions(row)), ...(rom === undefined ? [] : romOf(rom))];
+  const more = [
+    ...(row === undefined ? [] : msixRegions(row)),
+    ...(rom === undefined ? [] : [romRegion(sizeOf(rom), rom)]),
+  ];
   return { layout: layoutOf(shape, row), regions: [...regions, ...more] };
 }
 
 /** With the BARs nobody has to write down: that of MSI-X, if it has one of its own, and that of the ROM. */
 function layoutOf({ bars, capabilities = [], rom }: PciShape, row: MsixRow | undefined): ConfigLayout {
   const ofMsix = row === undefined || bars.some(({ index }) => index === row.bar) ? [] : [msixBar(row)];
-  const ofRom: PciBar[] = rom === undefined ? [] : [{ index: 6, space: 'memory', size: romSize(rom) }];
+  const ofRom: PciBar[] = rom === undefined ? [] : [romBar(sizeOf(rom))];
   return { bars: [...bars, ...ofMsix, ...ofRom], capabilities: placeCapabilities(capabilities) };
 }
 
-const SMALLEST_ROM = 2048;
+const sizeOf = (rom: Uint8Array): number => romSize(ROM_REGION, rom.length);
 
-const romSize = ({ length }: Uint8Array): number => 2 ** Math.ceil(Math.log2(Math.max(length, SMALLEST_ROM)));
-
-function romOf(rom: Uint8Array): Region[] {
-  const content = new Uint8Array(romSize(rom));
-  content.set(rom);
-  const [length, bar] = [content.length, { index: 6, offset: 0 }];
-  return [{ name: 'rom', space: 'memory', length, minAccess: 1, maxAccess: 4, bar, content }];
+/** The file somebody gives takes the place of what the model has, and its bytes come when the machine is made. */
+function withRom(shape: PciShape, setup: Partial<RomSetup>): PciShape {
+  const { rom: own, ...rest } = shape;
+  const bytes = givenRom(setup);
+  if (bytes !== undefined) return { ...rest, rom: new Uint8Array(bytes) };
+  return setup.rombar === 0 || own === undefined ? rest : { ...rest, rom: own };
 }
 
 /** `own`: how many regions are the function's; the next two are those of MSI-X. */

@@ -7,6 +7,7 @@ import {
   isBusMaster,
   PCI,
   type PciFunctionState,
+  type RomSetup,
   shapedPciDriver,
 } from '../pci/index.ts';
 import { bool, type PropertiesOf, uint32 } from '../properties.ts';
@@ -33,7 +34,7 @@ export const VIRTIO_PROPERTIES: PropertiesOf<VirtioSetup> = {
 /** The driver of a virtio model. */
 export function virtioPciDriver<Own extends object, P extends VirtioSetup>(
   model: VirtioModel<Own, P>,
-): Driver<PciFunctionState & VirtioState & Own, P> {
+): Driver<PciFunctionState & VirtioState & Own, P & RomSetup> {
   const layoutFor = (setup: P): VirtioLayout => layoutOf(model.identity, model.queueSizes(setup).length, setup);
   return shapedPciDriver<VirtioState & Own, P>({
     ...model,

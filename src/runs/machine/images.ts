@@ -5,6 +5,7 @@ import type { ImageIdentity } from '../../replay/trace/header.ts';
 import { MOST } from '../../vmm/limits.ts';
 import { type ImagePart, isMultiboot, loaderParts } from '../../vmm/index.ts';
 import { type ImageRole, OWN_GUEST, type World } from '../world.ts';
+import { isRom } from './device-roms.ts';
 import { isModule, modulesOf } from './modules.ts';
 
 /** An image read from a file. */
@@ -70,7 +71,8 @@ export function identities({ sha256 }: Pick<World, 'sha256'>, images: Images): I
 /** A loader looks into a kernel, firmware and guest read what fw_cfg has; of the others only the size counts. */
 function partsOf(role: ImageRole, image: Image): readonly ImagePart[] {
   if (role === 'kernel') return loaderParts(image);
-  return role === 'option-rom' || role.startsWith('fw-cfg:') ? [{ at: 0, bytes: image.bytes }] : [];
+  const isKept = role === 'option-rom' || isRom(role) || role.startsWith('fw-cfg:');
+  return isKept ? [{ at: 0, bytes: image.bytes }] : [];
 }
 
 /**

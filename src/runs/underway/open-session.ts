@@ -18,6 +18,7 @@ import { bootWarning } from '../../vmm/index.ts';
 import type { World } from '../world.ts';
 import { identities, loadImages, type Images, OWN_GUEST_PATH } from '../machine/images.ts';
 import { type Goal, type LiveRun, startLiveRun } from './live-run.ts';
+import { romPaths } from '../machine/device-roms.ts';
 import { diskRole, type NewDisks, openDisks } from '../machine/disks.ts';
 import { describeMachine, type Found, type MachineDescription } from '../machine/machine-description.ts';
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
@@ -91,7 +92,7 @@ export function prepared(world: World, options: RunOptions): Prepared {
   const disks = openDisks(world, options.drives);
   const roles = [...images].map(([role, { path }]) => [role, path] as const);
   const paths = Object.fromEntries([...roles, ...options.drives.map(({ id, path }) => [diskRole(id), path] as const)]);
-  const description = { ...descriptionOf(options, { rtcAhead: ahead, drives: disks.drives }), paths };
+  const description = { ...descriptionOf(options, { rtcAhead: ahead, drives: disks.drives, images }), paths };
   return { world, options, images, disks, payloads, description, wallClockAtPowerOn };
 }
 
@@ -108,7 +109,7 @@ function pathsOf(options: RunOptions) {
   const { kernel, initrd, bios, optionRom } = options;
   const files = options.fwCfg.flatMap((file) => ('path' in file ? [[`fw-cfg:${file.name}`, file.path]] : []));
   const loaded = { bios, 'option-rom': optionRom, kernel: isOwnGuest(options) ? OWN_GUEST_PATH : kernel, initrd };
-  return { ...loaded, ...Object.fromEntries(files) };
+  return { ...loaded, ...Object.fromEntries([...files, ...romPaths(options.devices)]) };
 }
 
 /** Who else hears of a run, and may hold it. */

@@ -4,6 +4,7 @@ import type { KvmKernel } from '../../kvm/api.ts';
 import { coalesceWrites } from '../accel/coalesced.ts';
 import { parseCpuModel } from '../cpu/model.ts';
 import { readRegister, writeRegister } from '../board/bus.ts';
+import { ROM_REGION } from '../../devices/pci/index.ts';
 import { DeviceCall } from '../board/device-call.ts';
 import { resetCode } from '../direct/reset-code.ts';
 import { drivesOf } from '../drives/drive.ts';
@@ -37,7 +38,7 @@ export function buildMachine(kernel: KvmKernel, options: MachineOptions, host: V
     ram,
     parts,
     drives: drivesOf(host.config.drives, options.disks),
-    hva: { ...hostRanges(host, options, ram.total, origin), roms: hostRoms(host, parts, origin) },
+    hva: { ...hostRanges(host, options, ram.total, origin), roms: hostRoms(host, parts, options.deviceRoms, origin) },
     fds,
     processorId,
     registers: { read: readRegister, write: writeRegister },
@@ -82,7 +83,12 @@ function hostRanges(host: VmmHost, options: MachineOptions, ramSize: number, ori
 }
 
 /** Host memory for the regions of devices that are read-only memory. */
-function hostRoms(host: VmmHost, parts: readonly Part[], origin: Origin): HostRanges['roms'] {
+function hostRoms(
+  host: VmmHost,
+  parts: readonly Part[],
+  given: MachineOptions['deviceRoms'],
+  origin: Origin,
+): HostRanges['roms'] {
   const allocate = allocator(host, origin);
   const roms = new Map<string, number>();
   for (const part of parts) {
@@ -90,6 +96,8 @@ function hostRoms(host: VmmHost, parts: readonly Part[], origin: Origin): HostRa
       if (content === undefined) continue;
       const hva = allocate(`${part.name}.${name}`, content.length);
       host.memoryFor(origin).writeHost(hva, content);
+      const file = name === ROM_REGION ? given?.get(part.name) : undefined;
+      if (file !== undefined) host.memoryFor(origin).writeHost(hva, file.subarray(0, content.length));
       roms.set(romName(part, at), hva);
     }
   }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { driver } from '../../../src/devices/edu/index.ts';
 import { Bench, writeConfig } from '../recorder.ts';
 
-const SETUP = { dma_mask: 0xfff_ffff };
+const SETUP = { dma_mask: 0xfff_ffff, romfile: '', romsize: 0, rombar: 1 };
 const COMPUTING = 1;
 const INTERRUPTS = 0x80;
 
@@ -61,7 +61,7 @@ describe('a transfer', () => {
   });
 
   test('drops the bits of an address that the device does not have', () => {
-    const b = edu({ dma_mask: 0xfff });
+    const b = edu({ ...SETUP, dma_mask: 0xfff });
     writeConfig(b, 4, 2, 6);
     b.memory[0x10] = 7;
     start(b, 0x12_3010, 0x4_0000, 1, 1);
