@@ -17,34 +17,37 @@ const MOST_FAULTS = 20;
 const SECOND = 1000;
 const folder = scratchFolder();
 
-test(
-  `${SEEDS} drivers that are wrong now and then neither break virtio devices nor make them lose anything`,
-  { timeout: 60 * SECOND + SEEDS * SECOND },
-  async () => {
-    let machine = new CampaignMachine(folder);
-    const campaign = newCampaign();
-    const { faults, ends } = campaign;
-    for (let seed = FROM; seed < FROM + SEEDS && faults.length < MOST_FAULTS; seed += 1) {
-      const outcome = tryOne(machine, seed, campaign);
-      if (outcome === undefined) machine = new CampaignMachine(folder);
-      else if (campaign.seeds % RECORDED_EVERY === 0) {
-        const trace = join(folder, `${seed}.trace`);
-        machine.record(outcome, trace);
-        const { agreed, events, divergence, damage } = await replay(trace);
-        expect({ seed, agreed, divergence, damage }).toEqual({ seed, agreed: events, divergence: undefined, damage: undefined });
-        rmSync(trace);
-      }
-      if (campaign.seeds % SAID_EVERY === 0) process.stdout.write(`${campaign.seeds} drivers: ${faults.length} faults\n`);
+test(`${SEEDS} drivers that are wrong now and then neither break virtio devices nor make them lose anything`, {
+  timeout: 60 * SECOND + SEEDS * SECOND,
+}, async () => {
+  let machine = new CampaignMachine(folder);
+  const campaign = newCampaign();
+  const { faults, ends } = campaign;
+  for (let seed = FROM; seed < FROM + SEEDS && faults.length < MOST_FAULTS; seed += 1) {
+    const outcome = tryOne(machine, seed, campaign);
+    if (outcome === undefined) machine = new CampaignMachine(folder);
+    else if (campaign.seeds % RECORDED_EVERY === 0) {
+      const trace = join(folder, `${seed}.trace`);
+      machine.record(outcome, trace);
+      const { agreed, events, divergence, damage } = await replay(trace);
+      expect({ seed, agreed, divergence, damage }).toEqual({
+        seed,
+        agreed: events,
+        divergence: undefined,
+        damage: undefined,
+      });
+      rmSync(trace);
     }
-    const { seeds, events, worked, popped, read, written, broken } = campaign;
-    process.stdout.write(
-      `${seeds} drivers, ${events} events; ${worked} came to DRIVER_OK and had a descriptor taken, ${broken} were found ` +
-        `wrong; ${popped} chains, ${read} sectors read and ${written} written, all as in memory; ends ${JSON.stringify(ends)}\n`,
-    );
-    expect(faults).toEqual([]);
-    // Drivers that do nothing would break nothing.
-    expect(worked).toBeGreaterThanOrEqual(seeds / 2);
-    expect(broken).toBeGreaterThan(seeds / 10);
-    expect(read + written).toBeGreaterThan(seeds);
-  },
-);
+    if (campaign.seeds % SAID_EVERY === 0) process.stdout.write(`${campaign.seeds} drivers: ${faults.length} faults\n`);
+  }
+  const { seeds, events, worked, popped, read, written, broken } = campaign;
+  process.stdout.write(
+    `${seeds} drivers, ${events} events; ${worked} came to DRIVER_OK and had a descriptor taken, ${broken} were found ` +
+      `wrong; ${popped} chains, ${read} sectors read and ${written} written, all as in memory; ends ${JSON.stringify(ends)}\n`,
+  );
+  expect(faults).toEqual([]);
+  // Drivers that do nothing would break nothing.
+  expect(worked).toBeGreaterThanOrEqual(seeds / 2);
+  expect(broken).toBeGreaterThan(seeds / 10);
+  expect(read + written).toBeGreaterThan(seeds);
+});

@@ -53,6 +53,9 @@ struct device {
 extern struct device devices[MOST_DEVICES];
 extern u32 deviceCount;
 
+/* start.S */
+void finish(void);
+
 /* chance.c */
 void sow(u32 seed);
 u32 chance(void);

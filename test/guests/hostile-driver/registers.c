@@ -175,16 +175,22 @@ static void own_configuration(struct device *device) {
   else write_register(device, OWN, at, size, value);
 }
 
+/* A register of the legacy interface as it is, or some bytes of them. */
+static void any_port(struct device *device) {
+  static const u8 PLACES[][2] = {{0, 4}, {4, 4}, {8, 4}, {12, 2}, {14, 2}, {16, 2}, {18, 1}, {19, 1}, {20, 2}, {22, 2}, {24, 1}};
+  const u8 *place = PLACES[below(sizeof PLACES / 2)];
+  u32 at = once(3) ? below(70) : place[0], size = once(3) ? 1u << below(3) : place[1];
+  u16 port = device->port + at;
+  if (!once(3)) size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+  else if (size == 1) outb(port, word());
+  else if (size == 2) outw(port, once(2) ? below(4) : word());
+  else outl(port, word());
+}
+
 static void any_register(struct device *device) {
   static const enum structure STRUCTURES[] = {COMMON, COMMON, ISR, OWN, NOTIFY};
   u32 size = 1 << below(3), at = below(70);
-  if (device->hasLegacy && once(3)) {
-    if (once(2)) size == 1 ? inb(device->port + at) : size == 2 ? inw(device->port + at) : inl(device->port + at);
-    else if (size == 1) outb(device->port + at, word());
-    else if (size == 2) outw(device->port + at, word());
-    else outl(device->port + at, word());
-    return;
-  }
+  if (device->hasLegacy && once(2)) return any_port(device);
   if (!device->hasModern) return;
   enum structure structure = STRUCTURES[below(5)];
   if (once(2)) read_register(device, structure, at, size);

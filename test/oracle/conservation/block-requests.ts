@@ -76,7 +76,9 @@ export class BlockRequests {
     const expected = this.#drives.get(drive!)!.shadow.read(offset, length);
     const wrong = firstDifference(memory, first(element.in, length), expected);
     if (wrong !== undefined) {
-      complain(`request ${req} read sector ${Math.floor((offset + wrong) / SECTOR)} otherwise than it was last written`);
+      complain(
+        `request ${req} read sector ${Math.floor((offset + wrong) / SECTOR)} otherwise than it was last written`,
+      );
     }
     this.compared.read += length / SECTOR;
   }

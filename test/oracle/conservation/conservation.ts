@@ -158,7 +158,8 @@ export class Conservation {
   }
 
   #complain({ seq, event }: Stamped, name: string, what: string): void {
-    if (this.#violations.length < MOST_VIOLATIONS) this.#violations.push(`Event ${seq}, ${event.kind}, ${name}: ${what}`);
+    if (this.#violations.length < MOST_VIOLATIONS)
+      this.#violations.push(`Event ${seq}, ${event.kind}, ${name}: ${what}`);
   }
 }
 

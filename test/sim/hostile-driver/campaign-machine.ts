@@ -37,26 +37,37 @@ const DEVICES = [
   'virtio-blk-pci,drive=d2,disable-modern=on,vectors=0,num-queues=2,config-wce=off',
   'virtio-blk-pci,drive=d3,page-per-vq=on,event_idx=off,indirect_desc=off,logical_block_size=4096,physical_block_size=4096',
   'virtio-blk-pci,drive=d4,discard=off,write-zeroes=off,num-queues=4,vectors=2',
+  'virtio-blk-pci,drive=d5,disable-modern=on',
   'virtio-rng-pci',
   'virtio-rng-pci,disable-legacy=on,ioeventfd=off',
 ];
 
-const DRIVES = ['serial=RV0001', 'discard=unmap', 'cache=writethrough', 'discard=unmap', 'readonly=on'];
+const DRIVES = [
+  'format=raw,serial=RV0001',
+  'format=raw,discard=unmap',
+  'format=raw,cache=writethrough',
+  'format=raw,discard=unmap',
+  'format=raw,readonly=on',
+  // Whoever does not say is told.
+  'cache=unsafe',
+];
+/** Of the last image: its last sector is not whole. */
+const ODD_BYTES = 100;
 
 /** An image of which each sector tells its number. */
 function makeImage(folder: string, id: number): string {
   const path = join(folder, `d${id}.raw`);
   const file = openSync(path, 'w');
-  ftruncateSync(file, SECTORS * SECTOR);
   for (let at = 0; at < SECTORS; at += 1) writeSync(file, new Uint8Array(SECTOR).fill(at + id), 0, SECTOR, at * SECTOR);
+  if (id === DRIVES.length - 1) ftruncateSync(file, SECTORS * SECTOR - ODD_BYTES);
   closeSync(file);
   return path;
 }
 
 const argumentsOf = (folder: string): string[] => [
-  ...['-m', '16', '-nodefaults', '-serial', 'null', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4', '-no-reboot'],
+  ...['-m', '16', '-nodefaults', '-serial', 'null', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4'],
   ...['-object', 'iothread,id=t', '-kernel', PROGRAM, '--wall-clock', '1700000000', '--seed', 'hostile driver'],
-  ...DRIVES.flatMap((more, id) => ['-drive', `file=${makeImage(folder, id)},if=none,id=d${id},format=raw,${more}`]),
+  ...DRIVES.flatMap((more, id) => ['-drive', `file=${makeImage(folder, id)},if=none,id=d${id},${more}`]),
   ...DEVICES.flatMap((device) => ['-device', device]),
 ];
 
@@ -138,13 +149,20 @@ export class CampaignMachine {
       const differing = differingSlices(folded.config, event.slices, digestSlices(folded));
       if (differing.length > 0) return `The state differs at event ${seq} in ${differing.join(', ')}.`;
     }
-    return digestOf(folded) === digestOf(state) ? undefined : 'The state at the end is not what follows from the events.';
+    return digestOf(folded) === digestOf(state)
+      ? undefined
+      : 'The state at the end is not what follows from the events.';
   }
 
   /** The run of a seed as a trace, from power-on. */
   record({ events }: Outcome, trace: string): void {
     const { description, images, options, disks } = this.made;
-    const subject = { engineVersion: NODE.version, machine: description, images: identities(NODE, images), seed: options.seed };
+    const subject = {
+      engineVersion: NODE.version,
+      machine: description,
+      images: identities(NODE, images),
+      seed: options.seed,
+    };
     const recording = startRecording(NODE, { path: trace }, subject, { blocks: disks.blocks.list });
     for (const stamped of [...this.begun, ...events]) recording.next(stamped);
     recording.begin();

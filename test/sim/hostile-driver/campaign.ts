@@ -58,7 +58,8 @@ function count(campaign: Campaign, { events, why }: Outcome, { popped, sectorsRe
   campaign.written += sectorsWritten;
   campaign.ends[why] = (campaign.ends[why] ?? 0) + 1;
   const atWork = events.findIndex(({ event }) => event.kind === 'virtio_set_status' && (event.val & 4) !== 0);
-  if (atWork >= 0 && events.some(({ event }, at) => at > atWork && event.kind === 'virtqueue_pop')) campaign.worked += 1;
+  if (atWork >= 0 && events.some(({ event }, at) => at > atWork && event.kind === 'virtqueue_pop'))
+    campaign.worked += 1;
   if (events.some(({ event }) => event.kind === 'sim:virtio_error')) campaign.broken += 1;
 }
 
