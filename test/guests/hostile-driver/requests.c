@@ -72,7 +72,7 @@ static void block_request(void) {
 
 static void entropy_request(void) {
   u32 buffers = 1 + below(3);
-  while (buffers--) add(allocate(256, 1), once(8) ? word() : 1 + below(200), once(10) ? 0 : WRITE);
+  while (buffers--) add(allocate(256, 1), once(40) ? word() : 1 + below(200), once(10) ? 0 : WRITE);
 }
 
 /* One thing amiss. */
