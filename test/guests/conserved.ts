@@ -1,29 +1,42 @@
+import { setImmediate } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { NODE } from '../../src/host/node.ts';
+import { createMachine } from '../../src/machine/machine.ts';
 import { describeDivergence } from '../../src/replay/divergence.ts';
-import { endOf } from '../../src/replay/places.ts';
+import { traceInputs } from '../../src/replay/trace/trace-inputs.ts';
+import { createVerifier, inputsAgain, replaySteps } from '../../src/replay/verify.ts';
+import { assemble } from '../../src/runs/machine/assemble.ts';
 import { diskRole } from '../../src/runs/machine/disks.ts';
-import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
+import { openRecordedRun } from '../../src/runs/recorded/recorded-run.ts';
 import { Conservation, type Conserved, originalsOf } from '../oracle/conservation/conservation.ts';
 
 /**
  * A recorded run comes out as recorded, and at every event its virtio devices have lost nothing and made nothing up.
- * The images are as they were when it began. Returns what was looked at.
+ * The images are as they were when it began. Resolves to what was looked at.
  */
-export function expectConserves(trace: string): Conserved {
+export async function expectConserves(trace: string): Promise<Conserved> {
   const run = openRecordedRun(NODE, trace, {});
   const { drives = [], paths } = run.description;
-  const { timeline, verifier, events, close } = openTimeline(run, { every: Number.MAX_SAFE_INTEGER });
-  const images = new Map(drives.map(({ id }) => [id, paths[diskRole(id)]!]));
-  const conservation = new Conservation(timeline.machine, originalsOf(images));
-  timeline.watching(
-    (stamped) => conservation.next(stamped),
-    () => timeline.seek(endOf(events)),
+  const { events } = run.read;
+  const verifier = createVerifier(events);
+  const inputs = inputsAgain(traceInputs(run.trace, events.length, run.description));
+  // Nothing is asked of a drive before the machine is there.
+  let conservation: Conservation | undefined;
+  const machine = createMachine(
+    assemble({
+      ...{ ...run, inputs },
+      onEvent(stamped) {
+        verifier.check(stamped);
+        conservation?.next(stamped);
+      },
+    }),
   );
+  conservation = new Conservation(machine, originalsOf(new Map(drives.map(({ id }) => [id, paths[diskRole(id)]!]))));
+  for (const _ of replaySteps(machine, events, verifier)) await setImmediate();
   const { agreed, divergence } = verifier;
-  close();
   expect(divergence === undefined ? '' : describeDivergence(divergence)).toBe('');
   expect(agreed).toBe(events.length);
+  run.trace.close();
   conservation.checkDrives();
   expect(conservation.result.violations).toEqual([]);
   return conservation.result;

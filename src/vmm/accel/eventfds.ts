@@ -11,12 +11,11 @@ import { vmIoctl } from './traced-kvm.ts';
  * address_space_update_ioeventfds.
  */
 export function bindEventfds(machine: Machine, part: Part): void {
-  releaseEventfds(machine, part);
-  const bound = boundTo(machine, part.name);
-  const fds = new Map(bound.map(([fd, { id }]): [number, number] => [id, fd]));
-  const known = new Set(bound.flatMap(([, { id, places }]) => places.map((place) => keyOf(id, place))));
+  if (part.device.eventfds === undefined) return;
+  const wanted = wantedBy(machine, part);
+  const { fds, known } = released(machine, part, wanted);
   const primed = new Set<number>();
-  for (const { id, place, isPrimed } of wantedBy(machine, part)) {
+  for (const { id, place, isPrimed } of wanted) {
     if (known.has(keyOf(id, place))) continue;
     const fd = fds.get(id) ?? machine.kvm.eventfd();
     fds.set(id, fd);
@@ -26,14 +25,29 @@ export function bindEventfds(machine: Machine, part: Part): void {
   for (const fd of primed) machine.kvm.signal(fd);
 }
 
-/** Take back what a device does not want signalled any more, or what others answer now. */
+/** Take back what a device does not want signalled any more, and what others answer now. */
 export function releaseEventfds(machine: Machine, part: Part): void {
-  if (part.device.eventfds === undefined) return;
-  const wanted = new Set(wantedBy(machine, part).map(({ id, place }) => keyOf(id, place)));
+  if (part.device.eventfds !== undefined) released(machine, part, wantedBy(machine, part));
+}
+
+/** What a device has of KVM: eventfds by what they are for, and the writes that signal them. */
+interface Held {
+  readonly fds: Map<number, number>;
+  readonly known: Set<string>;
+}
+
+function released(machine: Machine, part: Part, wanted: readonly Wanted[]): Held {
+  const keys = new Set(wanted.map(({ id, place }) => keyOf(id, place)));
+  const held: Held = { fds: new Map(), known: new Set() };
   for (const [fd, { id, thread, places }] of boundTo(machine, part.name)) {
-    const gone = places.filter((place) => !wanted.has(keyOf(id, place)));
-    for (const place of gone) assign(machine, { dev: part.name, id, thread, fd, place }, false);
+    held.fds.set(id, fd);
+    for (const place of places) {
+      const key = keyOf(id, place);
+      if (keys.has(key)) held.known.add(key);
+      else assign(machine, { dev: part.name, id, thread, fd, place }, false);
+    }
   }
+  return held;
 }
 
 interface Wanted {

@@ -30,12 +30,13 @@ const MOST_NS = 200_000_000;
 const READY_WITHIN = 10_000_000;
 const EVENTS_PER_DIGEST = 1000;
 
+const LARGE_BLOCKS = 'logical_block_size=4096,physical_block_size=4096';
 /** Virtio devices of all kinds, each in a slot of its own. */
 const DEVICES = [
   'virtio-blk-pci,drive=d0,num-queues=3,iothread=t',
   'virtio-blk-pci,drive=d1,disable-legacy=on,ioeventfd=off,queue-size=16',
   'virtio-blk-pci,drive=d2,disable-modern=on,vectors=0,num-queues=2,config-wce=off',
-  'virtio-blk-pci,drive=d3,page-per-vq=on,event_idx=off,indirect_desc=off,logical_block_size=4096,physical_block_size=4096',
+  `virtio-blk-pci,drive=d3,page-per-vq=on,event_idx=off,indirect_desc=off,${LARGE_BLOCKS}`,
   'virtio-blk-pci,drive=d4,discard=off,write-zeroes=off,num-queues=4,vectors=2',
   'virtio-blk-pci,drive=d5,disable-modern=on',
   'virtio-rng-pci',
