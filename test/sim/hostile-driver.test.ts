@@ -40,7 +40,7 @@ test(`${SEEDS} drivers that are wrong now and then neither break virtio devices 
   const { seeds, events, worked, popped, read, written, broken } = campaign;
   process.stdout.write(
     `${seeds} drivers, ${events} events; ${worked} came to DRIVER_OK and had a descriptor taken, ${broken} were found ` +
-      `wrong; ${popped} chains, ${read} sectors read and ${written} written as memory says; ${JSON.stringify(ends)}\n`,
+      `wrong; ${popped} chains, ${read} sectors read and ${written} written as in memory; ${JSON.stringify(ends)}\n`,
   );
   expect(faults).toEqual([]);
   // Drivers that do nothing would break nothing.

@@ -24,7 +24,7 @@ function effectsOn(memory: Uint8Array): { readonly effects: Effects; readonly ra
 }
 
 test.each([0xffff_ffff_ffff_ff80n, 0xffff_ffff_ffff_ffffn, 0xffff_ffff_ffff_fc00n, 0x20_0000_0000_0001n])(
-  'a buffer at 0x%s is of no memory, on record as well',
+  'a buffer at %s is of no memory, on record as well',
   (address) => {
     const memory = new Uint8Array(MEMORY);
     const descriptor = new DataView(memory.buffer, QUEUE.desc);

@@ -28,7 +28,7 @@ const SECTORS = 2048;
 const MOST_TICKS = 2_000_000;
 const MOST_NS = 200_000_000;
 const READY_WITHIN = 10_000_000;
-const EVENTS_PER_DIGEST = 1000;
+const EVENTS_PER_DIGEST = 4000;
 
 const LARGE_BLOCKS = 'logical_block_size=4096,physical_block_size=4096';
 /** Virtio devices of all kinds, each in a slot of its own. */
