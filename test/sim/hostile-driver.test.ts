@@ -39,8 +39,8 @@ test(`${SEEDS} drivers that are wrong now and then neither break virtio devices 
   }
   const { seeds, events, worked, popped, read, written, broken } = campaign;
   process.stdout.write(
-    `${seeds} drivers, ${events} events; ${worked} came to DRIVER_OK and had a descriptor taken, ${broken} were found ` +
-      `wrong; ${popped} chains, ${read} sectors read and ${written} written as in memory; ${JSON.stringify(ends)}\n`,
+    `${seeds} drivers, ${events} events; ${worked} came to DRIVER_OK and had a descriptor taken, ${broken} ` +
+      `were wrong; ${popped} chains, ${read} sectors read and ${written} written as said; ${JSON.stringify(ends)}\n`,
   );
   expect(faults).toEqual([]);
   // Drivers that do nothing would break nothing.

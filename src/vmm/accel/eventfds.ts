@@ -13,7 +13,8 @@ import { vmIoctl } from './traced-kvm.ts';
 export function bindEventfds(machine: Machine, part: Part): void {
   if (part.device.eventfds === undefined) return;
   const wanted = wantedBy(machine, part);
-  const { fds, known } = released(machine, part, wanted);
+  const { fds: before, known } = released(machine, part, wanted);
+  const fds = new Map(before);
   const primed = new Set<number>();
   for (const { id, place, isPrimed } of wanted) {
     if (known.has(keyOf(id, place))) continue;
@@ -32,22 +33,22 @@ export function releaseEventfds(machine: Machine, part: Part): void {
 
 /** What a device has of KVM: eventfds by what they are for, and the writes that signal them. */
 interface Held {
-  readonly fds: Map<number, number>;
-  readonly known: Set<string>;
+  readonly fds: ReadonlyMap<number, number>;
+  readonly known: ReadonlySet<string>;
 }
 
 function released(machine: Machine, part: Part, wanted: readonly Wanted[]): Held {
   const keys = new Set(wanted.map(({ id, place }) => keyOf(id, place)));
-  const held: Held = { fds: new Map(), known: new Set() };
+  const [fds, known] = [new Map<number, number>(), new Set<string>()];
   for (const [fd, { id, thread, places }] of boundTo(machine, part.name)) {
-    held.fds.set(id, fd);
+    fds.set(id, fd);
     for (const place of places) {
       const key = keyOf(id, place);
-      if (keys.has(key)) held.known.add(key);
+      if (keys.has(key)) known.add(key);
       else assign(machine, { dev: part.name, id, thread, fd, place }, false);
     }
   }
-  return held;
+  return { fds, known };
 }
 
 interface Wanted {
