@@ -42,6 +42,8 @@ export function tryOne(machine: CampaignMachine, seed: number, campaign: Campaig
   }
   conservation.checkDrives();
   conservation.result.violations.forEach(fault);
+  const unstorable = outcome.events.find(({ event }) => Object.values(event).some(isNoInteger));
+  if (unstorable !== undefined) fault(`event ${unstorable.seq}, ${unstorable.event.kind}, has a number that is none`);
   const unfolded = machine.folds(outcome);
   if (unfolded !== undefined) fault(unfolded);
   if (outcome.events.length > MOST_EVENTS) fault(`it made ${outcome.events.length} events`);
@@ -50,6 +52,9 @@ export function tryOne(machine: CampaignMachine, seed: number, campaign: Campaig
   count(campaign, outcome, conservation.result);
   return outcome;
 }
+
+/** What no trace can hold. */
+const isNoInteger = (value: unknown): boolean => typeof value === 'number' && !Number.isInteger(value);
 
 function count(campaign: Campaign, { events, why }: Outcome, { popped, sectorsRead, sectorsWritten }: Conserved): void {
   campaign.events += events.length;
