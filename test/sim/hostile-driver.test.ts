@@ -18,7 +18,7 @@ const SECOND = 1000;
 const folder = scratchFolder();
 
 test(`${SEEDS} drivers that are wrong now and then neither break virtio devices nor make them lose anything`, {
-  timeout: 60 * SECOND + SEEDS * SECOND,
+  timeout: 60 * SECOND + 5 * SEEDS * SECOND,
 }, async () => {
   let machine = new CampaignMachine(folder);
   const campaign = newCampaign();

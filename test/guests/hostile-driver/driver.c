@@ -58,7 +58,7 @@ static void reset_machine(void) {
 
 static void step(struct device *device) {
   if (!device->isLive || (once(3) && status_of(device) & NEEDS_RESET)) set_up(device);
-  switch (below(16)) {
+  switch (below(12)) {
     case 0: odd_function(device); return;
     case 1: odd_register(device); return;
     case 2: if (once(2)) set_up(device); return;

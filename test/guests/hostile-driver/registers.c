@@ -198,11 +198,11 @@ static void any_register(struct device *device) {
 }
 
 void odd_register(struct device *device) {
-  switch (below(6)) {
+  switch (below(8)) {
     case 0: set_status(device, once(2) ? word() & 0xff : status_of(device) ^ 1u << below(8)); return;
     case 1: set_status(device, 0); return;
     case 2: own_configuration(device); return;
-    case 3: any_register(device); return;
+    case 3: case 4: case 5: any_register(device); return;
     default: odd_queue(device);
   }
 }

@@ -18,13 +18,17 @@ interface Request {
   readonly element: InFlight;
   drive?: string;
   isDone?: boolean;
+  /** It failed, and the drive's user wants drivers not to know. */
+  isIgnored?: boolean;
   status?: number;
 }
 
-/** A drive, and whether what is discarded there reads as zeroes. */
+/** A drive, whether what is discarded there reads as zeroes, and which failures drivers are not told of. */
 export interface ShadowedDrive {
   readonly shadow: DiskShadow;
   readonly discards: boolean;
+  readonly ignoresReadErrors: boolean;
+  readonly ignoresWriteErrors: boolean;
 }
 
 /** Reads and writes that were compared, in sectors. */
@@ -56,9 +60,13 @@ export class BlockRequests {
   completed(memory: GuestMemory, { req, ret }: EventOf<'virtio_blk_rw_complete'>): void {
     const request = this.#requests.get(req);
     const drive = this.#drives.get(request?.drive ?? '');
-    if (request === undefined || drive === undefined || ret !== 0) return;
-    request.isDone = true;
+    if (request === undefined || drive === undefined) return;
     const { op, offset, length, element } = request;
+    if (ret !== 0) {
+      request.isIgnored = op === 'read' ? drive.ignoresReadErrors : drive.ignoresWriteErrors;
+      return;
+    }
+    request.isDone = true;
     if (op === 'write') {
       drive.shadow.write(offset, gathered(memory, element.out).subarray(HEADER_BYTES));
       this.compared.written += length / SECTOR;
@@ -70,8 +78,9 @@ export class BlockRequests {
     const request = this.#requests.get(req);
     if (request === undefined) return;
     request.status = status;
-    const { op, isDone, offset, length, element, drive } = request;
-    if (op !== 'other' && status === 0 && isDone !== true) complain(`request ${req}, a ${op}, is well without a drive`);
+    const { op, isDone, isIgnored, offset, length, element, drive } = request;
+    if (op !== 'other' && status === 0 && isDone !== true && isIgnored !== true)
+      complain(`request ${req}, a ${op}, is well without a drive`);
     if (op !== 'read' || isDone !== true || status !== 0) return;
     const expected = this.#drives.get(drive!)!.shadow.read(offset, length);
     const wrong = firstDifference(memory, first(element.in, length), expected);

@@ -45,12 +45,7 @@ export class Conservation {
   constructor(machine: Machine, images: ReadonlyMap<string, Original>) {
     this.#machine = machine;
     this.#memory = new GuestMemory(machine);
-    this.#drives = new Map(
-      [...images].map(([id, image]) => [
-        id,
-        { shadow: new DiskShadow(image), discards: machine.vmm.drives?.get(id)?.info.discards === true },
-      ]),
-    );
+    this.#drives = new Map([...images].map(([id, image]) => [id, shadowed(machine, id, image)]));
   }
 
   get result(): Conserved {
@@ -161,6 +156,16 @@ export class Conservation {
     if (this.#violations.length < MOST_VIOLATIONS)
       this.#violations.push(`Event ${seq}, ${event.kind}, ${name}: ${what}`);
   }
+}
+
+function shadowed(machine: Machine, id: string, image: Original): ShadowedDrive {
+  const { discards, rerror, werror } = machine.vmm.drives!.get(id)!.info;
+  return {
+    shadow: new DiskShadow(image),
+    discards: discards === true,
+    ignoresReadErrors: rerror === 'ignore',
+    ignoresWriteErrors: werror === 'ignore',
+  };
 }
 
 const placeOf = ({ size, desc, avail, used }: RingPlace): RingPlace => ({ size, desc, avail, used });

@@ -44,10 +44,12 @@ const DEVICES = [
 ];
 
 const DRIVES = [
-  'format=raw,serial=RV0001',
-  'format=raw,discard=unmap',
-  'format=raw,cache=writethrough',
-  'format=raw,discard=unmap',
+  'format=raw,serial=RV0001,jitter=60us',
+  // What fails there the driver is not told.
+  'format=raw,discard=unmap,werror=ignore,rerror=ignore,error=EIO,sector=64+64,error=ENOSPC,sector=512+64',
+  'format=raw,cache=writethrough,error=EIO,op=read,sector=256+64,error=EIO,op=write,sector=1024+64',
+  // The machine stops once each.
+  'format=raw,discard=unmap,rerror=stop,error=ENOSPC,op=write,sector=0+1024,once=on,error=EIO,op=read,once=on',
   'format=raw,readonly=on',
   // Whoever does not say is told.
   'cache=unsafe',
@@ -130,7 +132,12 @@ export class CampaignMachine {
     this.events = [];
     this.listener = listener;
     const { ticks } = this.machine;
-    const reason = this.machine.advance({ tick: ticks + MOST_TICKS, ns: this.machine.now() + MOST_NS });
+    const until = { tick: ticks + MOST_TICKS, ns: this.machine.now() + MOST_NS };
+    let reason = this.machine.advance(until);
+    while (this.machine.state.vmm.stopped !== undefined) {
+      this.inputs.push({ event: { kind: 'sim:continue_requested' } });
+      reason = this.machine.advance(until);
+    }
     if (reason.why !== 'ended') {
       this.inputs.splice(0, this.inputs.length, { event: STOPPED });
       this.machine.advance({});
