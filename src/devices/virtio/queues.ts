@@ -137,7 +137,7 @@ export function pushElement(
   const { usedIdx, filled, used } = queueOf(state, queue);
   if (state.broken || used === 0) return;
   const place = usedPlace(queueOf(state, queue), usedIdx + filled);
-  effects.raise({ kind: 'virtqueue_fill', dev: effects.name, queue, elem: id, len: length, idx: filled });
+  effects.raise({ kind: 'virtqueue_fill', dev: effects.name, queue, elem: id, len: length >>> 0, idx: filled });
   writeTold(effects, place, new Uint8Array(Uint32Array.of(head, length).buffer));
   effects.raise({ kind: 'virtqueue_flush', dev: effects.name, queue, count: 1 });
   const now = queueOf(state, queue);

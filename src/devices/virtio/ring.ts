@@ -136,11 +136,14 @@ const tableAt = (effects: Effects, gpa: number, count: number): Table => ({
   ...(count > SHORT ? {} : { bytes: readMemory(effects, { gpa, length: count * DESCRIPTOR.bytes }) }),
 });
 
+/** The last a number tells apart from 2^64, which would begin at 0 again. No memory is near. */
+const LAST_ADDRESS = 2 ** 64 - 2 ** 11;
+
 function descriptorAt(effects: Effects, { gpa, bytes: all }: Table, index: number): Descriptor {
   const [at, length] = [DESCRIPTOR.bytes * index, DESCRIPTOR.bytes];
   const bytes = view(all?.subarray(at, at + length) ?? readMemory(effects, { gpa: gpa + at, length }));
   return {
-    gpa: Number(bytes.getBigUint64(0, true)),
+    gpa: Math.min(Number(bytes.getBigUint64(0, true)), LAST_ADDRESS),
     length: bytes.getUint32(8, true),
     flags: bytes.getUint16(12, true),
     next: bytes.getUint16(14, true),

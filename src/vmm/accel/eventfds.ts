@@ -1,30 +1,20 @@
 import type { EventfdWrite } from '../../devices/device.ts';
 import { KVM_IOEVENTFD } from '../../kvm/ioctl/ioctls.ts';
 import type { Machine, Part } from '../board/machine.ts';
+import { rangeAt } from '../memory/flat-view.ts';
 import { regionBaseOf } from '../memory/region-base.ts';
 import type { BoundEventfd, EventfdPlace } from '../state.ts';
 import { vmIoctl } from './traced-kvm.ts';
 
 /**
- * Give KVM the writes a device wants signalled, after it changed or regions moved: what changed goes, then what is new
- * comes. QEMU's address_space_update_ioeventfds.
+ * Give KVM the writes a device wants signalled, after it changed: what changed goes, then what is new comes. QEMU's
+ * address_space_update_ioeventfds.
  */
 export function bindEventfds(machine: Machine, part: Part): void {
   if (part.device.eventfds === undefined) return;
-  const wanted = part.device.eventfds(machine.stateOf(part)).flatMap((write): Wanted[] => {
-    const place = placed(machine, part, write);
-    return place === undefined ? [] : [{ id: write.id, place, isPrimed: write.isPrimed === true }];
-  });
-  const fds = new Map<number, number>();
-  const known = new Set<string>();
-  for (const [fd, { id, thread, places }] of boundTo(machine, part.name)) {
-    fds.set(id, fd);
-    for (const place of places) {
-      const key = keyOf(id, place);
-      if (wanted.some((other) => keyOf(other.id, other.place) === key)) known.add(key);
-      else assign(machine, { dev: part.name, id, thread, fd, place }, false);
-    }
-  }
+  const wanted = wantedBy(machine, part);
+  const { fds: before, known } = released(machine, part, wanted);
+  const fds = new Map(before);
   const primed = new Set<number>();
   for (const { id, place, isPrimed } of wanted) {
     if (known.has(keyOf(id, place))) continue;
@@ -36,10 +26,43 @@ export function bindEventfds(machine: Machine, part: Part): void {
   for (const fd of primed) machine.kvm.signal(fd);
 }
 
+/** Take back what a device does not want signalled any more, and what others answer now. */
+export function releaseEventfds(machine: Machine, part: Part): void {
+  if (part.device.eventfds !== undefined) released(machine, part, wantedBy(machine, part));
+}
+
+/** What a device has of KVM: eventfds by what they are for, and the writes that signal them. */
+interface Held {
+  readonly fds: ReadonlyMap<number, number>;
+  readonly known: ReadonlySet<string>;
+}
+
+function released(machine: Machine, part: Part, wanted: readonly Wanted[]): Held {
+  const keys = new Set(wanted.map(({ id, place }) => keyOf(id, place)));
+  const [fds, known] = [new Map<number, number>(), new Set<string>()];
+  for (const [fd, { id, thread, places }] of boundTo(machine, part.name)) {
+    fds.set(id, fd);
+    for (const place of places) {
+      const key = keyOf(id, place);
+      if (keys.has(key)) known.add(key);
+      else assign(machine, { dev: part.name, id, thread, fd, place }, false);
+    }
+  }
+  return { fds, known };
+}
+
 interface Wanted {
   readonly id: number;
   readonly place: EventfdPlace;
   readonly isPrimed: boolean;
+}
+
+function wantedBy(machine: Machine, part: Part): Wanted[] {
+  const writes = part.device.eventfds?.(machine.stateOf(part)) ?? [];
+  return writes.flatMap((write): Wanted[] => {
+    const place = placed(machine, part, write);
+    return place === undefined ? [] : [{ id: write.id, place, isPrimed: write.isPrimed === true }];
+  });
 }
 
 const keyOf = (id: number, { addr, size, pio, match }: EventfdPlace): string =>
@@ -51,11 +74,16 @@ function boundTo({ state: { eventfds } }: Machine, part: string): [number, Bound
   );
 }
 
+/** Undefined: nobody can write there, or it is another who answers. */
 function placed(machine: Machine, part: Part, write: EventfdWrite): EventfdPlace | undefined {
   const base = regionBaseOf(machine.state, part, write.region);
   if (base === undefined) return undefined;
+  const addr = base + write.offset;
   const pio = part.device.regions[write.region]!.space === 'io';
-  return { addr: base + write.offset, size: write.size, pio, match: write.match };
+  const { ioView, memoryView } = machine.board;
+  const answering = rangeAt(pio ? ioView : memoryView, addr)?.leaf.handler;
+  if (answering?.region !== write.region || machine.parts[answering.part]!.name !== part.name) return undefined;
+  return { addr, size: write.size, pio, match: write.match };
 }
 
 /** KVM_IOEVENTFD_FLAG_*. */

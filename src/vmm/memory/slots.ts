@@ -10,8 +10,8 @@ import { type FlatRange, sameRange } from './flat-view.ts';
  * new one is added in the lowest free slot, as QEMU 7.2's memory listener does.
  */
 export function commitSlots(machine: Machine, before: readonly FlatRange[], after: readonly FlatRange[]): void {
-  const was = before.filter(isBacked);
-  const is = after.filter(isBacked);
+  const was = before.flatMap(slotOf);
+  const is = after.flatMap(slotOf);
   for (const range of was) if (!is.some((kept) => sameRange(kept, range))) removeSlot(machine, range);
   for (const range of is) if (!was.some((kept) => sameRange(kept, range))) addSlot(machine, range);
 }
@@ -19,7 +19,18 @@ export function commitSlots(machine: Machine, before: readonly FlatRange[], afte
 /** Host virtual address of a range's first byte. */
 const hvaOf = (range: FlatRange): number => range.leaf.hva! + range.offset;
 
-const isBacked = (range: FlatRange): boolean => range.leaf.hva !== undefined;
+const PAGE = 4096;
+
+/**
+ * The whole pages of memory that a range has. Of a page that registers are in as well there is no slot: what a guest
+ * does there are exits, and user space finds the memory. kvm_align_section.
+ */
+function slotOf(range: FlatRange): FlatRange[] {
+  if (range.leaf.hva === undefined) return [];
+  const start = PAGE * Math.ceil(range.start / PAGE);
+  const size = PAGE * Math.floor((range.start + range.size) / PAGE) - start;
+  return size > 0 ? [{ ...range, start, size, offset: range.offset + start - range.start }] : [];
+}
 
 function removeSlot(machine: Machine, range: FlatRange): void {
   const slot = machine.state.slots.find(({ gpa, size }) => gpa === range.start && size === range.size);

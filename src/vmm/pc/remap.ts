@@ -1,4 +1,4 @@
-import { bindEventfds } from '../accel/eventfds.ts';
+import { bindEventfds, releaseEventfds } from '../accel/eventfds.ts';
 import type { Board, Machine } from '../board/machine.ts';
 import { flatten } from '../memory/flat-view.ts';
 import { commitSlots } from '../memory/slots.ts';
@@ -10,6 +10,8 @@ export function remap(machine: Machine, assembly: Assembly = 'complete'): void {
   const before = board.memoryView;
   redraw(board, assembly);
   commitSlots(machine, before, board.memoryView);
+  // Where one device moves away from another may come.
+  for (const part of board.parts) releaseEventfds(machine, part);
   for (const part of board.parts) bindEventfds(machine, part);
 }
 
