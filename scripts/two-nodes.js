@@ -32,14 +32,24 @@ const LINUX = [...KERNEL, '-m', '256', '-nodefaults', '-serial', 'stdio', '--tic
 
 const DISK = ['-drive', 'file=guests/tour/disk.img,format=raw,if=virtio'];
 
-/** New traces: our own guest's, with its disk, and, where it is, of Debian's kernel. */
+const FIRMWARE = ['-bios', '.guests/bios-256k.bin', '-drive', 'file=.guests/debian.raw,format=raw,if=virtio'];
+/** Until it has mounted its root, and a while longer. */
+const DEBIAN = [...FIRMWARE, '-m', '512', '-nodefaults', '-serial', 'stdio', '--ticks', '4000000000'];
+
+const isHere = (guest) => existsSync(join(ROOT, '.guests', guest));
+
+/** New traces: our own guest's, with its disk, and, where they are, of Debian's kernel and of a whole Debian. */
 function freshTraces(folder) {
-  const own = join(folder, 'own.trace');
-  retrovisor(first, ['run', ...DISK, '--trace', own]);
-  if (!existsSync(join(ROOT, '.guests/vmlinuz'))) return [own];
-  const linux = join(folder, 'linux.trace');
-  retrovisor(first, ['run', ...LINUX, '--trace', linux]);
-  return [own, linux];
+  const runs = [
+    ['own', DISK],
+    ...(isHere('vmlinuz') ? [['linux', LINUX]] : []),
+    ...(isHere('debian.raw') ? [['debian', DEBIAN]] : []),
+  ];
+  return runs.map(([name, options]) => {
+    const trace = join(folder, `${name}.trace`);
+    retrovisor(first, ['run', ...options, '--trace', trace]);
+    return trace;
+  });
 }
 
 function goldenTraces() {

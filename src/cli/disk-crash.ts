@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -15,11 +14,13 @@ import { fateText } from '../replay/disk/power-loss.ts';
 import { type CrashPoint, drawPoints, Exposures } from '../replay/disk/crash-points.ts';
 import { isOther } from '../replay/disk/difference.ts';
 import { tellsOfDrives } from '../replay/disk/drive-events.ts';
+import { FirstConsole, PRINTING } from '../replay/export/console-text.ts';
 import { markOf } from '../replay/places.ts';
 import { CHANCE } from '../replay/sources/random.ts';
 import type { Mark } from '../replay/timeline.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
 import { finish } from '../base/work.ts';
+import { type Check, checked } from './disk-check.ts';
 import type { OpenedDrive } from './disk-opened.ts';
 import type { Print } from './trace-commands.ts';
 
@@ -27,7 +28,7 @@ import type { Print } from './trace-commands.ts';
 export interface PointsAsked {
   readonly path: string;
   readonly points: number;
-  /** A command of the shell; `{}` is the image. */
+  /** A command of the shell; `{}` is the image, `{console}` what the guest had printed. */
   readonly check: string;
   readonly seed: string;
   /** The place from which on they are drawn. */
@@ -50,7 +51,11 @@ export async function crashPoints(opened: OpenedDrive, asked: PointsAsked, print
   if (!asked.check.includes('{}')) throw new Problem("--check has no {} where the image's name goes: 'e2fsck -fn {}'.");
   const { recorded, drive, status } = opened;
   const exposures = new Exposures(drive.id);
-  for (const stamped of inOrder(recorded.run.trace, 0, tellsOfDrives)) exposures.next(stamped);
+  const printed = new FirstConsole();
+  for (const stamped of inOrder(recorded.run.trace, 0, (kind) => tellsOfDrives(kind) || PRINTING.has(kind))) {
+    exposures.next(stamped);
+    printed.next(stamped);
+  }
   const from = finish(markOf(asked.from, recorded.events, recorded.timeline.now));
   const isMeant = ({ seq, tick }: Mark): boolean => (typeof from === 'number' ? tick >= from : seq > from.seq);
   const moments = exposures.end().filter(isMeant);
@@ -67,8 +72,9 @@ export async function crashPoints(opened: OpenedDrive, asked: PointsAsked, print
   const progress = progressOf('Crashing');
   const tally = { done: 0, different: 0, failed: 0 };
   const image = new ShownImage(join(folder, 'disk.raw'));
+  const check = { command: asked.check, image: image.path, console: join(folder, 'console.txt') };
   try {
-    for await (const share of judged({ opened, asked, points, image, tally, interrupt, print })) {
+    for await (const share of judged({ opened, asked, points, check, image, printed, tally, interrupt, print })) {
       progress.at(share);
       if (!interrupt.isAsked) continue;
       progress.end();
@@ -91,7 +97,9 @@ interface Judging {
   readonly opened: OpenedDrive;
   readonly asked: PointsAsked;
   readonly points: readonly CrashPoint[];
+  readonly check: Check;
   readonly image: ShownImage;
+  readonly printed: FirstConsole;
   readonly tally: Tally;
   readonly interrupt: Interrupt;
   readonly print: Print;
@@ -113,7 +121,8 @@ async function* judged(judging: Judging): AsyncGenerator<number> {
     const crash = crashOf(step.unflushed, point.seed);
     if (isOther(crash.content, crash.without)) tally.different += 1;
     judging.image.show(crash.content);
-    const { isSound, said } = await checked(judging);
+    writeFileSync(judging.check.console, judging.printed.before(point.mark.seq), 'latin1');
+    const { isSound, said } = await checked(judging.check, judging.interrupt);
     if (judging.interrupt.isAsked) return yield 1;
     tally.done += 1;
     if (!isSound) failed(judging, point, [fateText(crash), ...said]);
@@ -128,54 +137,4 @@ function failed({ asked, opened, tally, print }: Judging, { mark, seed }: CrashP
   const again = `retrovisor disk ${asked.path} crash${of} --at '#${mark.seq - 1}' --seed ${seed} -o IMAGE`;
   print(onOneLine(`Failed after #${mark.seq - 1}, tick ${mark.tick}: \`${again}\` makes it again.`));
   for (const line of said) print(`  ${onOneLine(line)}`);
-}
-
-const LINES_SHOWN = 8;
-const MOST_SAID = 1 << 14;
-
-/** A check that takes longer has failed: of a damaged disk some never come to an end. */
-const LONGEST_MS = 60_000;
-const LOOK_MS = 100;
-
-/** Run the check on the image as it is shown. */
-function checked({ asked, image, interrupt }: Judging): Promise<Checked> {
-  const command = asked.check.replaceAll('{}', `'${image.path.replaceAll("'", "'\\''")}'`);
-  // A group of its own, so that all of it can be ended.
-  const child = spawn('sh', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-  const begun = performance.now();
-  let said = '';
-  const hear = (bytes: Buffer): void => {
-    if (said.length < MOST_SAID) said += bytes.toString();
-  };
-  child.stdout.on('data', hear);
-  child.stderr.on('data', hear);
-  let isTooLong = false;
-  const watch = setInterval(() => {
-    isTooLong ||= performance.now() - begun > LONGEST_MS;
-    if (isTooLong || interrupt.isAsked) endGroup(child.pid);
-  }, LOOK_MS);
-  return new Promise((resolve, reject) => {
-    child.once('error', (error) => {
-      clearInterval(watch);
-      reject(new Problem(`The check cannot be started: ${error.message}.`));
-    });
-    child.once('close', (code) => {
-      clearInterval(watch);
-      const late = isTooLong ? [`It was ended after ${LONGEST_MS / 1000} s.`] : [];
-      resolve({ isSound: code === 0, said: [...said.trim().split('\n').slice(-LINES_SHOWN), ...late] });
-    });
-  });
-}
-
-interface Checked {
-  readonly isSound: boolean;
-  readonly said: readonly string[];
-}
-
-function endGroup(pid: number | undefined): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
 }

@@ -88,7 +88,10 @@ function addDisk(program: Command, { print, done }: CommandEnd): void {
     .option('-o, --output <file>', 'the image to write, with holes, whole or not at all')
     .option('--seed <text>', 'of crash: what of the writes that were not durable is lost')
     .option('--points <n>', 'of crash: at so many completions that left a write not durable, drawn by the seed')
-    .option('--check <command>', "of crash --points: judges each image, as 'e2fsck -fn {}'")
+    .option(
+      '--check <command>',
+      "of crash --points: judges each image, as 'e2fsck -fn {}'; {console}: a file of what the guest had printed",
+    )
     .option('--symbols <file>', 'of history: names of addresses')
     .option('--all', 'of history: all of it')
     .action(async (path, action, words, { points: asked, ...options }) => {

@@ -6,6 +6,7 @@ import { LONG } from '../how-long.ts';
 import { type Aside, tool, without } from '../stepping-aside.ts';
 import { guestFile, haveGuests, type Ran, retrovisor, scratchFolder } from './command-line.ts';
 import { onQemu } from './on-qemu.ts';
+import { expectConserves } from './conserved.ts';
 import { answer, loggedIn, type Said, typed } from './sessions.ts';
 import { expectFolds, expectReruns } from './trace-alone.ts';
 
@@ -112,7 +113,11 @@ describe('an installed Debian', { ...LONG, ...IN_TIME, ...without(NO_DISK) }, ()
 
     // Where the run found them, as they were then.
     freshDisks('one');
-    expectReplays(trace);
+    const { popped, sectorsRead, sectorsWritten } = await expectConserves(trace);
+    process.stdout.write(`${popped} chains, ${sectorsRead} sectors read and ${sectorsWritten} written, conserved\n`);
+    expect(popped).toBeGreaterThan(1000);
+    expect(sectorsRead).toBeGreaterThan(50_000);
+    expect(sectorsWritten).toBeGreaterThan(1000);
     expectFolds(trace);
     await expectReruns(trace);
   });

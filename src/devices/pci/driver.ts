@@ -97,11 +97,12 @@ function facadeOf(shape: PciShape): { readonly layout: ConfigLayout; readonly re
   return { layout: layoutOf(shape, row), regions: [...regions, ...more] };
 }
 
-/** With the BARs nobody has to write down: that of MSI-X, if it has one of its own, and that of the ROM. */
+/** In order, with the BARs nobody has to write down: MSI-X's, if it has one of its own, and the ROM's. */
 function layoutOf({ bars, capabilities = [], rom }: PciShape, row: MsixRow | undefined): ConfigLayout {
   const ofMsix = row === undefined || bars.some(({ index }) => index === row.bar) ? [] : [msixBar(row)];
   const ofRom: PciBar[] = rom === undefined ? [] : [romBar(sizeOf(rom))];
-  return { bars: [...bars, ...ofMsix, ...ofRom], capabilities: placeCapabilities(capabilities) };
+  const all = [...bars, ...ofMsix, ...ofRom].sort((one, other) => one.index - other.index);
+  return { bars: all, capabilities: placeCapabilities(capabilities) };
 }
 
 const sizeOf = (rom: Uint8Array): number => romSize(ROM_REGION, rom.length);

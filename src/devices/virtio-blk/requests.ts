@@ -209,7 +209,9 @@ export function completed(setup: BlkSetup, blk: Blk, request: DiskRequest, resul
   const { tag, op, offset, length } = request;
   const asked = requestOf(blk.state, tag);
   if (asked === undefined) return;
-  if (op !== 'flush') effects.raise({ kind: 'virtio_blk_rw_complete', dev: effects.name, req: tag, ret: result });
+  if (op === 'read' || op === 'write') {
+    effects.raise({ kind: 'virtio_blk_rw_complete', dev: effects.name, req: tag, ret: result });
+  }
   if (result !== 0) {
     refuse(setup, blk, asked, request, result);
     return;

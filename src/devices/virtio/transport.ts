@@ -90,7 +90,8 @@ function readLegacy<S extends VirtioFunctionState>(
     case LEGACY.guestFeatures:
       return state.features[0];
     case LEGACY.queuePfn:
-      return (queue?.desc ?? 0) / LEGACY_PAGE;
+      // A ring that the modern interface placed may begin anywhere.
+      return Math.floor((queue?.desc ?? 0) / LEGACY_PAGE) >>> 0;
     case LEGACY.queueSize:
       return queue?.size ?? 0;
     case LEGACY.queueSelect:

@@ -45,17 +45,45 @@ export class ConsoleText {
     return this.joined;
   }
 
+  /** All that was printed before an event. */
+  before(seq: Seq): string {
+    return this.text.slice(0, this.starts[partition(this.seqs, (each) => each < seq)]);
+  }
+
   /** The event that printed a byte. */
   printedBy(at: number): { readonly seq: Seq; readonly tick: Tick } {
-    const { starts } = this;
-    let low = 0;
-    let high = starts.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (starts[middle]! <= at) low = middle + 1;
-      else high = middle;
-    }
-    return { seq: this.seqs[low - 1]!, tick: this.ticks[low - 1]! };
+    const next = partition(this.starts, (start) => start <= at);
+    return { seq: this.seqs[next - 1]!, tick: this.ticks[next - 1]! };
+  }
+}
+
+/** How many numbers, of those in order, come before the first that is not so. */
+function partition(numbers: readonly number[], isSo: (number: number) => boolean): number {
+  let low = 0;
+  let high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (isSo(numbers[middle]!)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** What a run printed on the console that printed first. To be told every event of `PRINTING`, in order. */
+export class FirstConsole {
+  private readonly text = new ConsoleText();
+  private device: string | undefined;
+
+  next(stamped: Stamped): void {
+    const piece = pieceOf(stamped);
+    if (piece === undefined) return;
+    this.device ??= piece.device;
+    if (piece.device === this.device) this.text.add(stamped, piece.bytes);
+  }
+
+  /** All that was printed there before an event, a character a byte. */
+  before(seq: Seq): string {
+    return this.text.before(seq);
   }
 }
 

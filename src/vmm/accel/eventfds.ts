@@ -11,12 +11,12 @@ import { vmIoctl } from './traced-kvm.ts';
  * address_space_update_ioeventfds.
  */
 export function bindEventfds(machine: Machine, part: Part): void {
-  releaseEventfds(machine, part);
-  const bound = boundTo(machine, part.name);
-  const fds = new Map(bound.map(([fd, { id }]): [number, number] => [id, fd]));
-  const known = new Set(bound.flatMap(([, { id, places }]) => places.map((place) => keyOf(id, place))));
+  if (part.device.eventfds === undefined) return;
+  const wanted = wantedBy(machine, part);
+  const { fds: before, known } = released(machine, part, wanted);
+  const fds = new Map(before);
   const primed = new Set<number>();
-  for (const { id, place, isPrimed } of wantedBy(machine, part)) {
+  for (const { id, place, isPrimed } of wanted) {
     if (known.has(keyOf(id, place))) continue;
     const fd = fds.get(id) ?? machine.kvm.eventfd();
     fds.set(id, fd);
@@ -26,14 +26,29 @@ export function bindEventfds(machine: Machine, part: Part): void {
   for (const fd of primed) machine.kvm.signal(fd);
 }
 
-/** Take back what a device does not want signalled any more, or what others answer now. */
+/** Take back what a device does not want signalled any more, and what others answer now. */
 export function releaseEventfds(machine: Machine, part: Part): void {
-  if (part.device.eventfds === undefined) return;
-  const wanted = new Set(wantedBy(machine, part).map(({ id, place }) => keyOf(id, place)));
+  if (part.device.eventfds !== undefined) released(machine, part, wantedBy(machine, part));
+}
+
+/** What a device has of KVM: eventfds by what they are for, and the writes that signal them. */
+interface Held {
+  readonly fds: ReadonlyMap<number, number>;
+  readonly known: ReadonlySet<string>;
+}
+
+function released(machine: Machine, part: Part, wanted: readonly Wanted[]): Held {
+  const keys = new Set(wanted.map(({ id, place }) => keyOf(id, place)));
+  const [fds, known] = [new Map<number, number>(), new Set<string>()];
   for (const [fd, { id, thread, places }] of boundTo(machine, part.name)) {
-    const gone = places.filter((place) => !wanted.has(keyOf(id, place)));
-    for (const place of gone) assign(machine, { dev: part.name, id, thread, fd, place }, false);
+    fds.set(id, fd);
+    for (const place of places) {
+      const key = keyOf(id, place);
+      if (keys.has(key)) known.add(key);
+      else assign(machine, { dev: part.name, id, thread, fd, place }, false);
+    }
   }
+  return { fds, known };
 }
 
 interface Wanted {

@@ -39,7 +39,10 @@ const KINDS: Readonly<Record<string, RegExp>> = {
   virtio_blk_req_complete: /status \d+/,
 };
 
-export const EVENTS = Object.keys(KINDS);
+/** More, that a capture of SeaBIOS alone has. */
+const ALSO: Readonly<Record<string, RegExp>> = { pci_update_mappings_add: /[0-9a-f]{2}:[0-9a-f]{2}\.\d \S+$/ };
+
+export const EVENTS = [...Object.keys(KINDS), ...Object.keys(ALSO)];
 
 /**
  * Events as both print them, without what is a process's own: pointers and numbers of elements. QEMU resets a device
@@ -53,6 +56,23 @@ export function virtioLines(text: string): string[] {
     return said === undefined || isOthers ? [] : [`${kind} ${said}`.trim()];
   });
   return lines.slice(lines.findIndex((line) => line.startsWith('memory_region_ops')));
+}
+
+/**
+ * Until a device has answered its first request: where BARs come to lie, what the status changes to, and the request.
+ * What tells of QEMU's memory and threads (virtqueue_alloc_element, virtio_blk_data_plane_*) is left out.
+ */
+export function firstRequest(text: string): string[] {
+  const known = { ...KINDS, ...ALSO };
+  let status = 'val 0';
+  const lines = text.split('\n').flatMap((line) => {
+    const kind = /\b(?:pci_update|virtio|virtqueue)_\w+/.exec(line)?.[0] ?? '';
+    const said = known[kind]?.exec(line)?.[0];
+    if (said === undefined || (kind === 'virtio_set_status' && said === status)) return [];
+    if (kind === 'virtio_set_status') status = said;
+    return [`${kind} ${said}`];
+  });
+  return lines.slice(0, 1 + lines.findIndex((line) => line.startsWith('virtqueue_flush')));
 }
 
 /** Lines of SeaBIOS' log that are not compared: the recording is of a QEMU that has no KVM. */

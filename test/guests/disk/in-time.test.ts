@@ -263,6 +263,20 @@ describe('the disk of a recorded run', () => {
     });
   });
 
+  test('a check has what the guest had printed by then', async () => {
+    const heard = join(folder, 'heard');
+    const check = `test -f {} && cat {console} >> ${heard} && echo >> ${heard}`;
+    const { status, err } = await answer(['disk', trace, 'crash', '--points', '6', '--check', check]);
+    expect([status, err]).toEqual([0, '']);
+    const texts = readFileSync(heard, 'latin1').split('\n').slice(0, -1);
+    const all = events.flatMap(({ event }) => (event.kind === 'sim:serial_sent' ? [event.byte] : []));
+    for (const text of texts) expect(String.fromCharCode(...all).startsWith(text)).toBe(true);
+    const lengths = texts.map(({ length }) => length);
+    expect(lengths).toHaveLength(6);
+    expect(lengths).toEqual([...lengths].sort((one, other) => one - other));
+    expect(new Set(lengths).size).toBeGreaterThan(2);
+  });
+
   test.each([
     [['crash'], 2, 'crash takes --at MARK or --points N.'],
     [['crash', '--points', '3'], 2, 'needs --check COMMAND'],
