@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { Problem, shortly } from '../base/problem.ts';
 import type { ImageFile } from '../block/image-file.ts';
 import type { ImageIdentity } from '../replay/trace/header.ts';
-import { isRom } from '../runs/machine/device-roms.ts';
 import { isModule } from '../runs/machine/modules.ts';
+import { isRom } from '../runs/machine/rom-roles.ts';
 import {
   type DiskIdentity,
   type FoundImage,

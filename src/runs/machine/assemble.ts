@@ -7,6 +7,7 @@ import type { PayloadSource } from '../../memory/payloads.ts';
 import { CHANCE } from '../../replay/sources/random.ts';
 import { createMachinePc, deviceRomBytes } from '../../vmm/index.ts';
 import type { World } from '../world.ts';
+import { withRoms } from './device-roms.ts';
 import type { Disks } from './disks.ts';
 import type { Images } from './images.ts';
 import { configurationOf, type MachineDescription, machineOptions } from './machine-description.ts';
@@ -31,7 +32,7 @@ export interface Assembly {
 /** Engine, KVM and vmm put together as the loop wants them: the same for a recording and its replay. */
 export function assemble(assembly: Assembly): MachineParts {
   const { description, images, inputs, seed, wallClockAtPowerOn, onEvent } = assembly;
-  const options = machineOptions(description, images, assembly.disks?.bases);
+  const options = withRoms(machineOptions(description, images, assembly.disks?.bases), images);
   return {
     made: configurationOf(description),
     engine: assembly.engine ?? liveEngine(assembly),

@@ -1,14 +1,11 @@
 /** Expansion ROMs that `-device ...,romfile=FILE` gives to PCI functions. */
 import { fileName } from '../../base/file-name.ts';
 import { type RomSetup, romSize } from '../../devices/pci/index.ts';
-import type { DeviceOption, NamedImage } from '../../vmm/options.ts';
+import type { DeviceOption, MachineOptions } from '../../vmm/options.ts';
 import { optionName } from '../../vmm/pc/option-parts.ts';
 import type { RomRole } from '../world.ts';
 import type { Images } from './images.ts';
-
-const romRole = (index: number): RomRole => `rom${index}`;
-
-export const isRom = (role: string): role is RomRole => /^rom\d+$/.test(role);
+import { romRole } from './rom-roles.ts';
 
 const romFile = ({ properties }: DeviceOption): string => String((properties as Partial<RomSetup>).romfile ?? '');
 
@@ -16,8 +13,11 @@ const romFile = ({ properties }: DeviceOption): string => String((properties as 
 export const romPaths = (devices: readonly DeviceOption[]): readonly (readonly [RomRole, string])[] =>
   devices.flatMap((device, index) => (romFile(device) === '' ? [] : [[romRole(index), romFile(device)] as const]));
 
-/** A device with its ROM as a trace keeps it: a name without folders, and the BAR's size. */
-export function withRomSize(device: DeviceOption, index: number, images: Images): DeviceOption {
+/** Devices with their ROMs as a trace keeps them: names without folders, and sizes of BARs. */
+export const withRomSizes = (devices: readonly DeviceOption[], images: Images): DeviceOption[] =>
+  devices.map((device, index) => withRomSize(device, index, images));
+
+function withRomSize(device: DeviceOption, index: number, images: Images): DeviceOption {
   const image = images.get(romRole(index));
   if (romFile(device) === '') return device;
   const romfile = fileName(romFile(device));
@@ -26,21 +26,18 @@ export function withRomSize(device: DeviceOption, index: number, images: Images)
   return { ...device, properties: { ...device.properties, romfile, ...sized } };
 }
 
-/** What ROMs hold: those in a BAR by the names of their parts; the others firmware finds as files. */
-export interface RomContents {
-  readonly inBars: ReadonlyMap<string, Uint8Array>;
-  readonly files: readonly NamedImage[];
-}
-
-/** Each ROM where its device has it: without a BAR (`rombar=0`) it is a file of fw_cfg's, as QEMU does it. */
-export function romContents(devices: readonly DeviceOption[], images: Images): RomContents {
-  const inBars = new Map<string, Uint8Array>();
-  const files: NamedImage[] = [];
-  for (const [index, device] of devices.entries()) {
+/**
+ * The options with each ROM where its device has it: in a BAR, or without one (`rombar=0`) as a file of fw_cfg's, as
+ * QEMU does it.
+ */
+export function withRoms(options: MachineOptions, images: Images): MachineOptions {
+  const deviceRoms = new Map<string, Uint8Array>();
+  const optionRoms = [...(options.optionRoms ?? [])];
+  for (const [index, device] of options.devices.entries()) {
     const image = romFile(device) === '' ? undefined : images.get(romRole(index));
     if (image === undefined) continue;
-    if (device.properties['rombar'] === 0) files.push({ name: fileName(image.name), bytes: image.bytes });
-    else inBars.set(optionName(device.driver, index), image.bytes);
+    if (device.properties['rombar'] !== 0) deviceRoms.set(optionName(device.driver, index), image.bytes);
+    else optionRoms.push({ name: fileName(image.name), bytes: image.bytes, bootIndex: -1 });
   }
-  return { inBars, files };
+  return { ...options, optionRoms, deviceRoms };
 }

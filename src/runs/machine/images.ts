@@ -5,8 +5,8 @@ import type { ImageIdentity } from '../../replay/trace/header.ts';
 import { MOST } from '../../vmm/limits.ts';
 import { type ImagePart, isMultiboot, loaderParts } from '../../vmm/index.ts';
 import { type ImageRole, OWN_GUEST, type World } from '../world.ts';
-import { isRom } from './device-roms.ts';
 import { isModule, modulesOf } from './modules.ts';
+import { isRom } from './rom-roles.ts';
 
 /** An image read from a file. */
 export interface Image {

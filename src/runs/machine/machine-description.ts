@@ -8,10 +8,9 @@ import { COSTS, type CostName } from '../../events/costs.ts';
 import type { FwCfgFile, RunOptions } from './run-options.ts';
 import type { MachineConfig } from '../../vmm/index.ts';
 import { BOOT_ORDER, DRIVE_ID, FW_CFG_NAME, MOST } from '../../vmm/limits.ts';
-import type { MachineOptions, NamedImage } from '../../vmm/options.ts';
+import type { DeviceOption, MachineOptions, NamedImage } from '../../vmm/options.ts';
 import { SMBIOS_CHARACTERS } from '../../vmm/smbios/said.ts';
 import type { Images } from './images.ts';
-import { romContents, withRomSize } from './device-roms.ts';
 import { isModule } from './modules.ts';
 
 const MIB = 2 ** 20;
@@ -172,15 +171,15 @@ export interface Found {
   readonly rtcAhead?: number;
   /** Its drives, as their images have them. */
   readonly drives?: readonly DriveDescription[];
-  /** Its images, as far as somebody has read them. */
-  readonly images?: Images;
+  /** Its devices, as their ROMs have them. */
+  readonly devices?: readonly DeviceOption[];
 }
 
 /** What the command line asked for, as a trace keeps it. */
 export function describeMachine(
   options: RunOptions,
   paths: Readonly<Record<string, string>>,
-  { rtcAhead = 0, drives = [], images = new Map() }: Found = {},
+  { rtcAhead = 0, drives = [], devices = options.devices }: Found = {},
 ): MachineDescription {
   const { boot, smbios, fwCfg } = options;
   return {
@@ -188,10 +187,7 @@ export function describeMachine(
     smp: options.cpus,
     append: options.append,
     ...(options.cpu === undefined ? {} : { cpu: options.cpu }),
-    devices: options.devices.map((option, index) => {
-      const { properties, ...device } = withRomSize(option, index, images);
-      return { ...device, properties: { ...properties } };
-    }),
+    devices: devices.map(({ properties, ...device }) => ({ ...device, properties: { ...properties } })),
     ...(drives.length === 0 ? {} : { drives: drives.map((drive) => ({ ...drive })) }),
     ...(options.iothreads.length === 0 ? {} : { iothreads: [...options.iothreads] }),
     serialLines: options.serial.length,
@@ -241,11 +237,9 @@ export function machineOptions(
   const { memory, smp, append, cpu, devices, serialLines, noDefaults, noReboot, boot, smbios } = description;
   const fwCfg = fwCfgFiles(description, images);
   const rom = images.get('option-rom');
-  const ofDevices = romContents(devices, images);
-  const named = rom === undefined ? [] : [{ name: fileName(rom.name), bytes: rom.bytes }];
-  const optionRoms = [...named, ...ofDevices.files].map((file) => ({ ...file, bootIndex: -1 }));
+  const optionRoms = rom === undefined ? [] : [{ name: fileName(rom.name), bytes: rom.bytes, bootIndex: -1 }];
   const roles = ['kernel', 'initrd', 'bios'] as const;
-  const loaded = Object.fromEntries(
+  const named = Object.fromEntries(
     roles.flatMap((role) => {
       const image = images.get(role);
       return image === undefined ? [] : [[role, { name: image.name, bytes: image.bytes }]];
@@ -253,7 +247,7 @@ export function machineOptions(
   ) as Pick<MachineOptions, (typeof roles)[number]>;
   const said = { memory, smp, append, cpu, devices, serialLines, noDefaults, noReboot, boot, smbios };
   const modules = [...images].filter(([role]) => isModule(role)).map(([, { name, bytes }]) => ({ name, bytes }));
-  return { machine: 'pc', ...said, fwCfg, optionRoms, deviceRoms: ofDevices.inBars, modules, disks, ...loaded };
+  return { machine: 'pc', ...said, fwCfg, optionRoms, modules, disks, ...named };
 }
 
 function fwCfgFiles({ fwCfg = [] }: MachineDescription, images: Images): NamedImage[] {

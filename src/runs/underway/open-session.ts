@@ -18,7 +18,7 @@ import { bootWarning } from '../../vmm/index.ts';
 import type { World } from '../world.ts';
 import { identities, loadImages, type Images, OWN_GUEST_PATH } from '../machine/images.ts';
 import { type Goal, type LiveRun, startLiveRun } from './live-run.ts';
-import { romPaths } from '../machine/device-roms.ts';
+import { romPaths, withRomSizes } from '../machine/device-roms.ts';
 import { diskRole, type NewDisks, openDisks } from '../machine/disks.ts';
 import { describeMachine, type Found, type MachineDescription } from '../machine/machine-description.ts';
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
@@ -89,10 +89,11 @@ export function prepared(world: World, options: RunOptions): Prepared {
   const wallClockAtPowerOn = options.wallClock ?? world.wallClock();
   const payloads = new Payloads(world.sha256);
   const ahead = options.localTime ? world.aheadOfUtc(wallClockAtPowerOn) : 0;
+  const devices = withRomSizes(options.devices, images);
   const disks = openDisks(world, options.drives);
   const roles = [...images].map(([role, { path }]) => [role, path] as const);
   const paths = Object.fromEntries([...roles, ...options.drives.map(({ id, path }) => [diskRole(id), path] as const)]);
-  const description = { ...descriptionOf(options, { rtcAhead: ahead, drives: disks.drives, images }), paths };
+  const description = { ...descriptionOf(options, { rtcAhead: ahead, drives: disks.drives, devices }), paths };
   return { world, options, images, disks, payloads, description, wallClockAtPowerOn };
 }
 
