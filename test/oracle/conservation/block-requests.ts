@@ -57,12 +57,12 @@ export class BlockRequests {
   }
 
   /** The drive is done, and the bytes are where a request has them: of a write, taken now. */
-  completed(memory: GuestMemory, { req, ret }: EventOf<'virtio_blk_rw_complete'>): void {
-    const request = this.#requests.get(req);
+  completed(memory: GuestMemory, { tag, result }: EventOf<'sim:disk_completed'>): void {
+    const request = this.#requests.get(tag);
     const drive = this.#drives.get(request?.drive ?? '');
     if (request === undefined || drive === undefined) return;
     const { op, offset, length, element } = request;
-    if (ret !== 0) {
+    if (result !== 0) {
       request.isIgnored = op === 'read' ? drive.ignoresReadErrors : drive.ignoresWriteErrors;
       return;
     }

@@ -110,7 +110,7 @@ export class Conservation {
       case 'sim:disk_submitted':
         requests.submitted(event);
         return;
-      case 'virtio_blk_rw_complete':
+      case 'sim:disk_completed':
         requests.completed(memory, event);
         return;
       case 'virtio_blk_req_complete':

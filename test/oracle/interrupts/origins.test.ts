@@ -55,6 +55,7 @@ describe('where interrupts come from', () => {
       'timer LAPIC': 12,
       'timer PIT': 5,
       'line serial0.irq': 1,
+      'MSI, main-loop': 4,
       'self-IPI': 1,
     });
   });
