@@ -74,13 +74,23 @@ export function parseBreak(words: string, given: StopWords): Stop {
   if (printed !== undefined) return { ...atPrinted(printed, given), said };
   const { text, asked } = withoutCondition(words);
   if (text === '') throw new Problem('Say where: `break ADDR`, or `break event|exit|port|msr|print ...`.');
-  const special = /^(event|exit|port|msr)(?:\s+(\S.*))?$/.exec(text);
+  const special = /^(event|exit|port|msr)(?:\s+(\S.*))?$/.exec(eventsNamed(text, given) ?? text);
   if (special !== null) {
     const { stop, kinds } = SPECIAL[special[1] as string]!(special[2] ?? '', given);
     return { ...stop, said, condition: conditionOf(asked, given, { fields: fieldsOf(kinds) }) };
   }
   const { rest, cr3 } = withoutSpace(text, given);
   return { what: 'execute', ...placed(rest, given), cr3, said, condition: conditionOf(asked, given) };
+}
+
+/** `kvm_exit TEXT` is `event kvm_exit TEXT`, and `virtio_blk` those of its kinds, where no symbol is called so. */
+function eventsNamed(text: string, { hasSymbol }: StopWords): string | undefined {
+  const [name = ''] = text.split(/\s/);
+  if (!/^[a-z][\w:]*$/.test(name) || hasSymbol(name)) return undefined;
+  const kinds = Object.keys(VOCABULARY);
+  if (kinds.includes(name)) return `event ${text}`;
+  const isFamily = kinds.some((kind) => kind.startsWith(`${name}_`));
+  return isFamily ? `event ${name}_*${text.slice(name.length)}` : undefined;
 }
 
 /** `watch` of the prompt: `ADDR[/BYTES] [read|write|access]` or `$register`, and perhaps a condition. */

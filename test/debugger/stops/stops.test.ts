@@ -71,6 +71,22 @@ const pcAt = (tick: number): bigint => {
   return evaluate(session, '$pc');
 };
 
+test('events are said with and without the word, one kind or a family of them', () => {
+  const met = (text: string): (number | undefined)[] => {
+    session.goTo(0);
+    return eventsMet([breakAt(text)], findNext);
+  };
+  const those = (begins: string): number[] =>
+    session.run.events.flatMap(({ seq, event }) => (event.kind.startsWith(begins) ? [seq] : []));
+  const family = met('kvm_mmu if level == 1');
+  expect(family).toEqual(met('event kvm_mmu_* if level == 1'));
+  expect(family.length).toBeGreaterThan(1);
+  expect(those('kvm_mmu_')).toEqual(expect.arrayContaining(family));
+  expect(met('kvm_pio at 0x3f8')).toEqual(met('event kvm_pio at 0x3f8'));
+  expect(met('kvm_pio at 0x3f8').length).toBeGreaterThan(1);
+  for (const text of ['kvm_nonsense', 'virtio_bl']) expect(() => breakAt(text)).toThrow('No symbol is named');
+});
+
 type EventCase = [string, (event: MachineEvent, tick: number) => boolean];
 
 describe('a stop met in both directions', () => {
