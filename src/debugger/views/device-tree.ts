@@ -1,5 +1,5 @@
 import type { Property, PropertyValue } from '../../devices/properties.ts';
-import { capabilityOf } from '../../devices/pci/index.ts';
+import { capabilityOf, ROM_PROPERTIES } from '../../devices/pci/index.ts';
 import { VIRTIO_PROPERTIES } from '../../devices/virtio/index.ts';
 import type { GuestView } from '../../machine/guest-view.ts';
 import type { PartConfig } from '../../vmm/config.ts';
@@ -56,7 +56,8 @@ const givenTo = (view: GuestView, part: PartConfig): Readonly<Record<string, Pro
 /** Properties of a virtio device that are not its function's. */
 const OF_THE_DEVICE: ReadonlySet<string> = new Set(['event_idx', 'indirect_desc']);
 
-const isOfFunction = (name: string): boolean => Object.hasOwn(VIRTIO_PROPERTIES, name) && !OF_THE_DEVICE.has(name);
+const isOfFunction = (name: string): boolean =>
+  Object.hasOwn(ROM_PROPERTIES, name) || (Object.hasOwn(VIRTIO_PROPERTIES, name) && !OF_THE_DEVICE.has(name));
 
 function pciDevice(view: GuestView, seen: FunctionSeen): DeviceSeen {
   const { part, pci, driver } = seen;
