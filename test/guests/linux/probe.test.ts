@@ -125,7 +125,9 @@ describe("what Debian's kernel does to devices of virtio, and finds, as on QEMU 
       });
     });
 
-    test.runIf(mode === 'transitional')('and as it was captured', () => {
+    // The capture is of that mode, and a test for the others would be none that steps aside.
+    if (mode !== 'transitional') return;
+    test('and as it was captured', () => {
       const captured = recorded('linux-virtio-blk.txt');
       expectSame(ofDisk(ours, captured.lines.length), captured, 500);
     });
