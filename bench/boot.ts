@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { isHere } from '../scripts/guests/apt.ts';
 import { type Cost, measured, median } from './measured.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -78,7 +79,7 @@ function main(): number {
 
 function compare(guest: Guest, runs: number, folder: string): void {
   const trace = join(folder, 'boot.trace');
-  const hasQemu = spawnSync('qemu-system-x86_64', ['--version']).status === 0;
+  const hasQemu = isHere('qemu-system-x86_64');
   const costs: Record<string, Cost[]> = { recorded: [], unrecorded: [], qemu: [], rr: [] };
   for (let i = 0; i < runs; i++) {
     costs['recorded']!.push(ours(guest, trace));

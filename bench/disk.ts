@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { isHere } from '../scripts/guests/apt.ts';
 import type { CheckpointTimes } from './checkpoint-times.ts';
 import { checkpointsDuring } from './disk/checkpoints.ts';
 import { eventsByLoad, type Told } from './disk/events.ts';
@@ -44,7 +45,7 @@ const drive = (id: string, file: string, properties = ''): string[] => [
 
 const common = ({ kernel, initrd, fio }: BenchGuest): string[] => [
   ...['-m', '512', '-nodefaults', '-serial', 'stdio', '-kernel', kernel, '-initrd', initrd],
-  ...['-append', 'console=ttyS0 panic=-1 quiet'],
+  ...['-append', 'console=ttyS0 panic=-1 quiet rdinit=/script'],
   ...(fio === undefined ? [] : ['-drive', `file=${fio},if=none,id=fio,format=raw,readonly=on`]),
 ];
 
@@ -126,7 +127,7 @@ async function checkpoints(guests: string, folder: string): Promise<string> {
 async function compare(guests: string, folder: string, only: readonly string[] | undefined): Promise<void> {
   const { guest, loads } = makeGuest(guests, folder);
   const isAsked = (name: string): boolean => only === undefined || only.includes(name);
-  const hasQemu = existsSync('/usr/bin/qemu-system-x86_64');
+  const hasQemu = isHere('qemu-system-x86_64');
   const ran = new Map<string, Ran>();
   const run = async (name: string, how: () => Promise<Ran>): Promise<void> => {
     if (!isAsked(name)) return;

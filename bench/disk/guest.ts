@@ -1,17 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  copyFileSync,
-  closeSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, closeSync, ftruncateSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { gzipSync } from 'node:zlib';
-import { type CpioEntry, cpioArchive } from '../../scripts/cpio.ts';
+import { writeInitramfs } from '../../scripts/guests/initramfs.ts';
 
 /** One thing the guest does to its disk: `command` for its shell, which does so many requests of so many bytes. */
 export interface Load {
@@ -38,7 +28,7 @@ function directFlag(way: string): string {
 
 const fio = (name: string, requests: number, options: string): Load => ({
   name,
-  command: `/fio/run --name=a --filename=/dev/vda --direct=1 --bs=4k --size=64m --number_ios=${requests} ${options}`,
+  command: `/mnt/run --name=a --filename=/dev/vda --direct=1 --bs=4k --size=64m --number_ios=${requests} ${options}`,
   requests,
   bytes: 4 * KIB,
 });
@@ -64,21 +54,11 @@ export const FIO_LOADS: readonly Load[] = [
   fio('fio randrw 4k, 16 deep', 2048, '--rw=randrw --ioengine=libaio --iodepth=16'),
 ];
 
-/** In order, for insmod. */
-const MODULES = ['virtio_pci', 'virtio_blk', 'ext4'];
-
 const measuredLoad = ({ name, command }: Load): string =>
   `echo "BENCH begin ${name}"\n${command} >/dev/null 2>/tmp/said || cat /tmp/said\necho "BENCH end ${name}"`;
 
-const init = (loads: readonly Load[], withFio: boolean): string => `#!/bin/sh
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs dev /dev
-for module in /modules/*.ko; do insmod $module; done
-${withFio ? 'mount -t ext4 -o ro /dev/vdb /fio' : ''}
-${loads.map(measuredLoad).join('\n')}
-poweroff -f
-`;
+const scriptOf = (loads: readonly Load[], withFio: boolean): string =>
+  [...(withFio ? ['mount -t ext4 -o ro /dev/vdb /mnt'] : []), ...loads.map(measuredLoad), 'poweroff -f', ''].join('\n');
 
 /** What a boot needs: paths. */
 export interface BenchGuest {
@@ -98,18 +78,8 @@ export function makeGuest(guests: string, folder: string): { guest: BenchGuest; 
 }
 
 /** An initramfs that puts a load on the disk. */
-export function makeInitrd(guests: string, folder: string, loads: readonly Load[], withFio = false): string {
-  const modules = cpioArchive([
-    { kind: 'folder', name: 'modules' },
-    { kind: 'folder', name: 'fio' },
-    ...moduleFiles(guests, folder),
-    { kind: 'file', name: 'init', bytes: Buffer.from(init(loads, withFio)), executable: true },
-  ]);
-  const path = join(folder, 'initramfs.gz');
-  // Archives one after the other are unpacked over each other.
-  writeFileSync(path, Buffer.concat([readFileSync(join(guests, 'initramfs.gz')), gzipSync(modules)]));
-  return path;
-}
+export const makeInitrd = (guests: string, folder: string, loads: readonly Load[], withFio = false): string =>
+  writeInitramfs(guests, join(folder, 'initramfs.gz'), scriptOf(loads, withFio));
 
 /** A file of zeroes that takes no room. */
 export function emptyFile(path: string, bytes: number): string {
@@ -117,39 +87,6 @@ export function emptyFile(path: string, bytes: number): string {
   ftruncateSync(file, bytes);
   closeSync(file);
   return path;
-}
-
-/** The modules and what they depend on, numbered in the order they have to be inserted. */
-function moduleFiles(guests: string, folder: string): CpioEntry[] {
-  const packages = join(guests, 'packages');
-  const file = readdirSync(packages).find((name) => /^linux-image-.*\.deb$/.test(name));
-  if (file === undefined) throw new Error(`There is no linux-image-*.deb in ${packages}: run \`npm run guests\`.`);
-  const tree = join(folder, 'linux');
-  execFileSync('dpkg-deb', ['-x', join(packages, file), tree]);
-  const paths = execFileSync('find', [join(tree, 'lib/modules'), '-name', '*.ko'], { encoding: 'utf8' }).trim();
-  const byName = new Map(paths.split('\n').map((path) => [moduleName(path), path]));
-  const inOrder = new Set<string>();
-  const need = (name: string): void => {
-    const path = byName.get(name);
-    // What the kernel has built in is no file.
-    if (path === undefined || inOrder.has(path)) return;
-    for (const other of dependencies(path)) need(other);
-    inOrder.add(path);
-  };
-  for (const name of MODULES) need(name);
-  return [...inOrder].map((path, index) => ({
-    kind: 'file',
-    name: `modules/${String(index).padStart(2, '0')}-${basename(path)}`,
-    bytes: readFileSync(path),
-    executable: false,
-  }));
-}
-
-const moduleName = (path: string): string => basename(path, '.ko').replaceAll('-', '_');
-
-function dependencies(path: string): string[] {
-  const [, list = ''] = /\0depends=([^\0]*)\0/.exec(readFileSync(path).toString('latin1')) ?? [];
-  return list.split(',').filter((name) => name !== '');
 }
 
 /** An ext4 that holds fio, its libraries and a script that starts it, or undefined where fio or mke2fs are missing. */
@@ -162,7 +99,7 @@ function makeFioDisk(folder: string): string | undefined {
   const libraries = execFileSync('ldd', [program], { encoding: 'utf8' });
   for (const [, path] of libraries.matchAll(/(\/\S+) \(0x/g)) copyFileSync(path!, join(files, basename(path!)));
   const loader = [...libraries.matchAll(/(\/\S*ld-linux\S*) \(0x/g)].map(([, path]) => basename(path!))[0]!;
-  const script = `#!/bin/sh\nexec /fio/${loader} --library-path /fio /fio/fio --thread --output=/tmp/fio "$@"\n`;
+  const script = `#!/bin/sh\nexec /mnt/${loader} --library-path /mnt /mnt/fio --thread --output=/tmp/fio "$@"\n`;
   writeFileSync(join(files, 'run'), script, { mode: 0o755 });
   const image = join(folder, 'fio.raw');
   emptyFile(image, 128 * MIB);

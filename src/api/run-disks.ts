@@ -1,3 +1,4 @@
+import { SECTOR } from '../base/units.ts';
 import { finish } from '../base/work.ts';
 import { changesOf } from '../debugger/history/disk-changes.ts';
 import { writeDiskImage } from '../host/disk-image.ts';
@@ -13,7 +14,6 @@ import type { Mark } from '../replay/timeline.ts';
 import type { EventMark } from '../runs/moment.ts';
 import { openRecordedRun, openTimeline, type RunAccess } from '../runs/recorded/recorded-run.ts';
 import type { DriveConfig } from '../vmm/config.ts';
-import { SECTOR } from '../vmm/drives/drive.ts';
 
 /** Just after an event, or a place as the debugger reads it: `end`, `25%`, `#57`, `kvm_exit CPUID`. */
 export type DiskPlace = EventMark | string;

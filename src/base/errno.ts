@@ -1,16 +1,31 @@
-/** Why a request of a disk fails, by Linux' names and numbers (asm-generic/errno-base.h, errno.h). */
+/** Linux' errno values (include/uapi/asm-generic/errno-base.h, errno.h). Calls return them negated. */
+export const EPERM = 1;
+export const ENOENT = 2;
+export const EINTR = 4;
+export const EIO = 5;
+export const ENXIO = 6;
+export const E2BIG = 7;
+export const EBADF = 9;
+export const EBUSY = 16;
+export const EEXIST = 17;
+export const ENODEV = 19;
+export const EINVAL = 22;
+export const ENOTTY = 25;
+export const ENOSPC = 28;
+
+/** Why a request of a disk fails, by name. */
 const ERRNO = {
-  EPERM: 1,
-  EIO: 5,
-  ENXIO: 6,
+  EPERM,
+  EIO,
+  ENXIO,
   EAGAIN: 11,
   ENOMEM: 12,
   EACCES: 13,
-  EBUSY: 16,
-  ENODEV: 19,
-  EINVAL: 22,
+  EBUSY,
+  ENODEV,
+  EINVAL,
   EFBIG: 27,
-  ENOSPC: 28,
+  ENOSPC,
   EROFS: 30,
   ENOLINK: 67,
   EBADMSG: 74,
@@ -21,8 +36,6 @@ const ERRNO = {
   EREMOTEIO: 121,
   EDQUOT: 122,
 } as const;
-
-export const { EPERM, EIO, ENOSPC } = ERRNO;
 
 export const ERRNO_NAMES = Object.keys(ERRNO) as readonly string[];
 

@@ -21,3 +21,6 @@ export type Tick = Unit<'tick'>;
 export type Ns = Unit<'nanosecond'>;
 /** Sequence number of an event, counted from 0. */
 export type Seq = Unit<'sequence number'>;
+
+/** Bytes of a disk's sector, as requests count them. */
+export const SECTOR = 512;

@@ -1,9 +1,8 @@
 /** Raw images: the disk's bytes as they are. QEMU's block/raw-format.c. */
+import { SECTOR } from '../base/units.ts';
 import { Problem, shortly } from '../base/problem.ts';
 import type { BlockFormat } from './format.ts';
 import { BLOCK, type ImageFile } from './image-file.ts';
-
-const SECTOR = 512;
 
 /** What a last sector has beyond the end of the file reads as zeroes. */
 export const raw: BlockFormat = {

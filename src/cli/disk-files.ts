@@ -1,4 +1,5 @@
 /** Files of an ext4 that differ between two contents of a drive: as `debugfs` of e2fsprogs finds them. */
+import { SECTOR } from '../base/units.ts';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +9,6 @@ import { ShownImage } from '../host/disk-image.ts';
 import type { SparseBytes } from '../memory/sparse.ts';
 import { differingSectors } from '../replay/disk/difference.ts';
 import { ext4On, type FoundExt4 } from '../replay/disk/ext4.ts';
-import { SECTOR } from '../vmm/drives/drive.ts';
 
 const SHOWN = 200;
 const MOST_OUTPUT = 1 << 28;

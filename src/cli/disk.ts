@@ -1,3 +1,4 @@
+import { SECTOR } from '../base/units.ts';
 import { placeForImage, writeDiskImage } from '../host/disk-image.ts';
 import { readImage } from '../host/files.ts';
 import { statusOf } from '../host/terminal.ts';
@@ -22,7 +23,6 @@ import { lazyEvents } from '../replay/trace/lazy-events.ts';
 import type { ImagePaths } from '../runs/machine/images.ts';
 import { readDescription } from '../runs/machine/machine-description.ts';
 import type { RecordedTimeline } from '../runs/recorded/recorded-run.ts';
-import { SECTOR } from '../vmm/drives/drive.ts';
 import { crashPoints } from './disk-crash.ts';
 import { filesText } from './disk-files.ts';
 import { attended, withDrive } from './disk-opened.ts';

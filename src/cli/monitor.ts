@@ -1,3 +1,5 @@
+import { SECTOR } from '../base/units.ts';
+import { bytesMeant } from '../options/qemu-values.ts';
 import { own } from '../base/own.ts';
 import { Problem, shortly } from '../base/problem.ts';
 import type { InputEvent } from '../machine/parts.ts';
@@ -98,20 +100,12 @@ function resize({ view }: MonitorSubject, [id = '', size = '', ...more]: readonl
     return say('block_resize DRIVE SIZE: say which drive, and its size.');
   if (drive === undefined) return say(`Error: Cannot find device='${shortly(id)}' nor node-name=''`);
   if (drive.readOnly) return say('Error: Image is read-only');
-  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)([bkmgt]?)$/i.exec(size) ?? [];
-  const bytes = Number(number || Number.NaN) * (UNITS[unit.toLowerCase()] ?? 0);
+  const bytes = bytesMeant(size, 'm');
   if (!(bytes > 0 && bytes <= MOST.driveBytes))
     return say(`'${shortly(size)}' is no size up to 2 TiB, like 64M or 2G.`);
   if (bytes % SECTOR !== 0) return say('Error: The new size must be a multiple of 512');
   return { text: '', send: { kind: 'sim:drive_size_set', drive: id, sectors: bytes / SECTOR } };
 }
-
-const SECTOR = 512;
-/** Without a letter it is in MiB. */
-const UNITS: Readonly<Record<string, number>> = {
-  ...{ b: 1, k: 2 ** 10, m: 2 ** 20, '': 2 ** 20 },
-  ...{ g: 2 ** 30, t: 2 ** 40 },
-};
 
 const isAsleep = ({ view }: MonitorSubject): boolean => view.machine.state.vmm.sleep?.isAsleep === true;
 

@@ -75,6 +75,9 @@ export const uint32 = numberOf('uint32');
 export const uint64 = numberOf('uint64');
 export const size = numberOf('size');
 
+/** What QEMU wants of sizes, mostly. */
+export const isPowerOf2 = (value: number): boolean => Number.isInteger(Math.log2(value));
+
 /** The first of `length` I/O ports: QEMU calls it `iobase`. */
 export const ioBase = (otherwise: number, length = 1): NumberProperty =>
   uint32(otherwise, 'First I/O port', [0, 0x1_0000 - length]);

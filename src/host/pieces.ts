@@ -1,3 +1,4 @@
+import { partitionPoint } from '../base/partition.ts';
 import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { CHUNK_HEADER_LENGTH, decodeChunkHeader, decodeTrailer, TRAILER_LENGTH } from '../replay/trace/chunk.ts';
 import { Problem } from '../base/problem.ts';
@@ -125,16 +126,8 @@ export function joined(name: string, parts: readonly Part[]): OpenedFile {
 }
 
 /** The first part that ends behind an offset. */
-function partAt(ends: readonly number[], offset: number): number {
-  let low = 0;
-  let high = ends.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (ends[middle]! <= offset) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
+const partAt = (ends: readonly number[], offset: number): number =>
+  partitionPoint(ends.length, (at) => ends[at]! <= offset);
 
 /** The name under which the trace before is kept. */
 export const oldName = (path: string): string => `${path}.old`;

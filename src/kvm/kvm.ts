@@ -9,7 +9,7 @@ import { takeCoalesced } from './io/coalesced.ts';
 import { KvmContext, type KvmHost, type KvmModule, vmOf } from './context.ts';
 import { BASELINE_FEATURES, type CpuFeatures, supportedCpuid } from './vcpu/cpuid.ts';
 import { systemAttribute } from './ioctl/device-attributes.ts';
-import { E2BIG, EBADF, EBUSY, EINVAL, ENOTTY } from './ioctl/errno.ts';
+import { E2BIG, EBADF, EBUSY, EINVAL, ENOTTY } from '../base/errno.ts';
 import { consumeEventfd, resample, signalEventfd } from './io/eventfd.ts';
 import { EVENTFD_PATH, fileOf, KVM_PATH, nextFd, openFile } from './ioctl/files.ts';
 import type { Processor } from './processor.ts';

@@ -1,3 +1,4 @@
+import { SECTOR } from '../base/units.ts';
 import type { Origin } from '../events/origin.ts';
 import { Problem, shortly } from '../base/problem.ts';
 import type { NamedReceiver } from '../events/schema.ts';
@@ -62,8 +63,8 @@ function checkSize({ state }: MachineContext, { drive: id, sectors }: EventOf<'s
   const drive = state.config.drives?.find((each) => each.id === id);
   if (drive === undefined) throw new Problem(`There is no drive ${shortly(id)} to resize.`);
   if (drive.readOnly) throw new Problem(`The drive ${id} is read-only: its size stays what it is.`);
-  if (sectors < 1 || sectors > MOST.driveBytes / 512) {
-    throw new Problem(`A drive has 1 to ${MOST.driveBytes / 512} sectors of 512 bytes, not ${sectors}.`);
+  if (sectors < 1 || sectors > MOST.driveBytes / SECTOR) {
+    throw new Problem(`A drive has 1 to ${MOST.driveBytes / SECTOR} sectors of 512 bytes, not ${sectors}.`);
   }
 }
 

@@ -1,9 +1,10 @@
 /** `-drive ...,error=EIO,sector=8,at=2s`: requests that are to fail. Each `error=` begins a fault of its own. */
+import { SECTOR } from '../base/units.ts';
 import { ERRNO_NAMES, errnoNamed } from '../base/errno.ts';
 import { DISK_OPERATIONS, type DiskOperation } from '../devices/device.ts';
 import type { DriveFault } from '../vmm/config.ts';
 import { MOST } from '../vmm/limits.ts';
-import { type CommaValue, virtualTime, wholeNumber } from './qemu-values.ts';
+import { type CommaValue, onOrOff, virtualTime, wholeNumber } from './qemu-values.ts';
 import { UsageProblem } from './usage.ts';
 
 /** What belongs to the `error=` before it. */
@@ -48,7 +49,7 @@ function partOf(option: string, key: string, text: string): Partial<DriveFault> 
     case 'at':
       return { at: virtualTime(`${option}: at`, text, LATEST) };
     default:
-      return { once: onceOf(option, text) };
+      return { once: onOrOff(option, key, text) };
   }
 }
 
@@ -59,14 +60,9 @@ function operationOf(option: string, text: string): DiskOperation {
 }
 
 function sectorsOf(option: string, text: string): { readonly first: number; readonly count: number } {
-  const most = MOST.driveBytes / 512;
+  const most = MOST.driveBytes / SECTOR;
   const [first = '', count = '1', ...more] = text.split('+');
   if (more.length > 0) throw new UsageProblem(`${option}: sector is SECTOR or SECTOR+COUNT, not '${text}'.`);
   const name = `${option}: sector`;
   return { first: wholeNumber(name, first, 0, most - 1), count: wholeNumber(name, count, 1, most) };
-}
-
-function onceOf(option: string, text: string): boolean {
-  if (text === 'on' || text === 'off') return text === 'on';
-  throw new UsageProblem(`${option}: once is on or off, not '${text}'.`);
 }

@@ -34,20 +34,28 @@ export function refuseOthers(option: string, value: CommaValue, known: readonly 
 /** A property that is on or off, where it is given. */
 export function switchValue(option: string, { properties }: CommaValue, key: string): boolean | undefined {
   const given = properties.get(key);
-  if (given === undefined || given === 'on' || given === 'off') return given === undefined ? undefined : given === 'on';
+  return given === undefined ? undefined : onOrOff(option, key, given);
+}
+
+/** What is given for a property that is on or off. */
+export function onOrOff(option: string, key: string, given: string): boolean {
+  if (given === 'on' || given === 'off') return given === 'on';
   throw new UsageProblem(`${option}: ${key} is on or off, not '${given}'.`);
 }
 
 const UNITS: Readonly<Record<string, number>> = { b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
-/** A size as QEMU reads one: a number with b, k, M, G or T; without a letter in units of `unit`. */
+/** A number with b, k, M, G or T in bytes, which need not be whole; without a letter in units of `unit`. NaN: none. */
+export function bytesMeant(text: string, unit: 'b' | 'm'): number {
+  const [, number = Number.NaN, letter = ''] = /^(\d+(?:\.\d+)?)([bkmgt]?)$/i.exec(text) ?? [];
+  return Number(number) * UNITS[(letter || unit).toLowerCase()]!;
+}
+
+/** A size as QEMU reads one. */
 export function sizeInBytes(option: string, text: string, unit: 'b' | 'm'): number {
-  const match = /^(\d+(?:\.\d+)?)([bkmgt]?)$/i.exec(text);
-  const factor = UNITS[(match?.[2] || unit).toLowerCase()];
-  if (match === null || factor === undefined) {
-    throw new UsageProblem(`${option}: '${text}' is not a size. Write a number with k, M or G, like 256M.`);
-  }
-  return Math.round(Number(match[1]) * factor);
+  const bytes = Math.round(bytesMeant(text, unit));
+  if (!Number.isNaN(bytes)) return bytes;
+  throw new UsageProblem(`${option}: '${text}' is not a size. Write a number with k, M or G, like 256M.`);
 }
 
 const NS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };

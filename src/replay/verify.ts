@@ -1,3 +1,4 @@
+import { partitionPoint } from '../base/partition.ts';
 import type { Seq } from '../base/units.ts';
 import { USUAL_PACE } from '../events/costs.ts';
 import type { Stamped } from '../events/stamped.ts';
@@ -84,16 +85,8 @@ export const inputsAgain = (inputs: readonly PendingInput[]): InputSource => ({
 });
 
 /** The first recorded input at or after a sequence number. */
-export function firstInputFrom(inputs: readonly PendingInput[], seq: Seq): PendingInput | undefined {
-  let low = 0;
-  let high = inputs.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((inputs[middle]!.seq as number) < seq) low = middle + 1;
-    else high = middle;
-  }
-  return inputs[low];
-}
+export const firstInputFrom = (inputs: readonly PendingInput[], seq: Seq): PendingInput | undefined =>
+  inputs[partitionPoint(inputs.length, (at) => (inputs[at]!.seq as number) < seq)];
 
 /** What a replay came to. */
 export interface Replayed {

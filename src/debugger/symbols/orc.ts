@@ -1,3 +1,4 @@
+import { partitionPoint } from '../../base/partition.ts';
 import type { Gva } from '../../base/units.ts';
 import type { SymbolTable } from './symbols.ts';
 
@@ -71,13 +72,8 @@ function entryAt({ ips, entries, count }: Tables, memory: UnwindMemory, ip: bigi
     return BigInt.asUintN(64, at + BigInt(distance));
   };
   if (ip < addressAt(0)) return undefined;
-  let [low, high] = [0, count];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (addressAt(middle) <= ip) low = middle + 1;
-    else high = middle;
-  }
-  const bytes = memory.bytes(entries + BigInt(ENTRY * (low - 1)), ENTRY);
+  const last = partitionPoint(count, (at) => addressAt(at) <= ip) - 1;
+  const bytes = memory.bytes(entries + BigInt(ENTRY * last), ENTRY);
   if (bytes.length < ENTRY) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, ENTRY);
   const flags = view.getUint16(4, true);

@@ -1,3 +1,4 @@
+import { partitionPoint } from '../../base/partition.ts';
 import { Problem } from '../../base/problem.ts';
 import type { Gva } from '../../base/units.ts';
 import type { FrameSection } from './dwarf/frame-entries.ts';
@@ -43,14 +44,7 @@ export function symbolTable(symbols: readonly NamedAddress[], code?: CodeKnown):
   const byName = new Map<string, bigint>();
   for (const { name, address } of sorted) if (!byName.has(name)) byName.set(name, address);
   const symbolAt = (address: Gva): NamedAddress | undefined => {
-    let low = 0;
-    let high = sorted.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((sorted[middle] as NamedAddress).address <= address) low = middle + 1;
-      else high = middle;
-    }
-    const found = sorted[low - 1];
+    const found = sorted[partitionPoint(sorted.length, (at) => sorted[at]!.address <= address) - 1];
     if (found === undefined) return undefined;
     const offset = address - found.address;
     return offset >= (found.size === 0n ? REACH : found.size) && offset !== 0n ? undefined : found;

@@ -1,7 +1,7 @@
 /** The expansion ROM of a PCI function. PCI Local Bus 3.0, 6.2.5.2; QEMU 7.2: hw/pci/pci.c, pci_add_option_rom. */
 import { Problem } from '../../base/problem.ts';
 import type { Region } from '../device.ts';
-import { type PropertiesOf, text, uint32 } from '../properties.ts';
+import { isPowerOf2, type PropertiesOf, text, uint32 } from '../properties.ts';
 import type { PciBar } from './function.ts';
 
 /** What every PCI function is set up by, besides what is its own. */
@@ -31,7 +31,7 @@ const MOST_BYTES = 1 << 20;
 export function romSize(name: string, bytes: number, asked = AS_FILE): number {
   const size = asked === AS_FILE ? 2 ** Math.ceil(Math.log2(Math.max(bytes, SMALLEST))) : asked;
   if (size > MOST_BYTES) throw new Problem(`romfile=${name}: a ROM of ${size} bytes is more than ${MOST_BYTES}.`);
-  if (2 ** Math.round(Math.log2(size)) !== size) throw new Problem(`romsize=${size} is not a power of two.`);
+  if (!isPowerOf2(size)) throw new Problem(`romsize=${size} is not a power of two.`);
   if (bytes <= size) return size;
   throw new Problem(`romfile=${name} has ${bytes} bytes, too many for romsize=${size}.`);
 }

@@ -1,8 +1,10 @@
 /** Configuration and features of a virtio block device. QEMU 7.2: virtio_blk_update_config, virtio_blk_get_features. */
+import { UNSPECIFIED } from '../virtio/index.ts';
+import { SECTOR } from '../../base/units.ts';
 import { invariant } from '../../base/invariant.ts';
 import type { DriveInfo, Effects } from '../device.ts';
 import { CONFIG, FEATURE } from './registers.ts';
-import { type BlkSetup, UNSPECIFIED } from './setup.ts';
+import type { BlkSetup } from './setup.ts';
 
 /** The drive it is for, which is there: a machine is not made otherwise. */
 export function driveOf({ drive }: BlkSetup, effects: Effects): DriveInfo {
@@ -59,8 +61,6 @@ export function configOf(setup: BlkSetup, { sectors }: DriveInfo, writeCache: bo
 /** It ends behind the last field that a feature makes known. */
 const lengthOf = ({ discard, 'write-zeroes': zeroes }: BlkSetup): number =>
   zeroes ? CONFIG.bytes : discard ? CONFIG.zeroSectors : CONFIG.discardSectors;
-
-const SECTOR = 512;
 
 /** Sectors of a track, so that a disk of larger blocks ends with a whole one. */
 function trackOf({ heads, secs, logical_block_size: block }: BlkSetup, sectors: number): number {

@@ -1,4 +1,5 @@
 /** Requests of a driver, and what becomes of them. QEMU 7.2: hw/block/virtio-blk.c. */
+import { SECTOR } from '../../base/units.ts';
 import type { DiskRequest, Effects, ErrorPolicy } from '../device.ts';
 import {
   breakDevice,
@@ -28,8 +29,6 @@ interface Look {
   /** Of a discard or a write of zeroes. Undefined: it is too short. */
   readonly range: { readonly sector: bigint; readonly count: number; readonly flags: number } | undefined;
 }
-
-const SECTOR = 512;
 
 /** Deal with all requests of a queue. Returns how many there were. */
 export function serveRequests(setup: BlkSetup, blk: Blk, queue: number): number {

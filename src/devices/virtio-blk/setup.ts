@@ -3,6 +3,7 @@ import type { DriveInfo } from '../device.ts';
 import {
   bool,
   driveId,
+  isPowerOf2,
   iothreadId,
   onOffAuto,
   type PropertiesOf,
@@ -12,7 +13,7 @@ import {
   uint16,
   uint32,
 } from '../properties.ts';
-import { VIRTIO_PROPERTIES, type VirtioSetup } from '../virtio/index.ts';
+import { UNSPECIFIED, VIRTIO_PROPERTIES, type VirtioSetup } from '../virtio/index.ts';
 import { MOST_SECTORS } from './registers.ts';
 
 /** What a virtio-blk-pci is made with; QEMU's names. */
@@ -41,9 +42,6 @@ export interface BlkSetup extends VirtioSetup {
   readonly 'write-zeroes': boolean;
   readonly 'max-write-zeroes-sectors': number;
 }
-
-/** Nobody says. */
-export const UNSPECIFIED = 0xffff_ffff;
 
 const onError = (help: string): TextProperty => ({
   type: 'str',
@@ -113,8 +111,6 @@ const FLAWS = [
   ],
   [({ 'queue-size': descriptors }) => !isPowerOf2(descriptors), 'queue-size is a power of two'],
 ] as const satisfies readonly Flaw[];
-
-const isPowerOf2 = (value: number): boolean => Number.isInteger(Math.log2(value));
 
 /** Heads and sectors of every disk whose partition table says nothing else. */
 const GEOMETRY = { heads: 16, secs: 63, leastCylinders: 2, mostCylinders: 16_383 } as const;

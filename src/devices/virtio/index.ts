@@ -1,4 +1,4 @@
-export type { VirtioLayout, VirtioSetup } from './layout.ts';
+export { UNSPECIFIED, type VirtioLayout, type VirtioSetup } from './layout.ts';
 export type { ConfigWrite, VirtioBody, VirtioModel } from './model.ts';
 export { VIRTIO_PROPERTIES, virtioPciDriver } from './pci.ts';
 export {

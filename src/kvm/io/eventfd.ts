@@ -1,5 +1,5 @@
 import { type KvmContext, vmOf } from '../context.ts';
-import { EBADF, EBUSY, EEXIST, EINVAL, ENOENT } from '../ioctl/errno.ts';
+import { EBADF, EBUSY, EEXIST, EINVAL, ENOENT } from '../../base/errno.ts';
 import { fileOf } from '../ioctl/files.ts';
 import { pulseGsi, RESAMPLE_SOURCE, setIrqLine } from '../irqchip/index.ts';
 import type { Ioeventfd, Irqfd } from '../ioctl/ioctls.ts';

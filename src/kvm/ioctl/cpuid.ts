@@ -1,5 +1,5 @@
 import type { KvmContext } from '../context.ts';
-import { EINVAL } from './errno.ts';
+import { EINVAL } from '../../base/errno.ts';
 import { guestHas, offers } from '../vcpu/features.ts';
 import type { CpuidTable } from './ioctls.ts';
 import { updateCr4Owner } from '../vcpu/mode.ts';

@@ -1,7 +1,7 @@
 /** KVM_HAS/GET/SET_DEVICE_ATTR on the system's and a vCPU's descriptor. Documentation/virt/kvm/devices/vcpu.rst, 4. */
 import { synchronizeTscOffset } from '../clock/tsc.ts';
 import type { KvmContext } from '../context.ts';
-import { ENXIO } from './errno.ts';
+import { ENXIO } from '../../base/errno.ts';
 import type { DeviceAttribute } from './ioctls.ts';
 import type { VcpuState } from '../state.ts';
 

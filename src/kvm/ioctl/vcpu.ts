@@ -2,7 +2,7 @@
 import { TSC_KHZ } from '../clock/tsc.ts';
 import { type KvmContext, vmOf } from '../context.ts';
 import { getVcpuAttribute, hasVcpuAttribute, setVcpuAttribute } from './device-attributes.ts';
-import { EINVAL, ENXIO } from './errno.ts';
+import { EINVAL, ENXIO } from '../../base/errno.ts';
 import { isValidXcr0, setXcr0 } from '../exits/registers.ts';
 import { guestDr, setGuestDebug, setGuestDr } from '../vcpu/guest-debug.ts';
 import { setCpuid } from './cpuid.ts';

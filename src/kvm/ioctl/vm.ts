@@ -4,7 +4,7 @@ import { kvmclockNs, setKvmclock } from '../clock/kvmclock.ts';
 import { TSC_KHZ } from '../clock/tsc.ts';
 import { registerZone, unregisterZone } from '../io/coalesced.ts';
 import { type KvmContext, vmOf } from '../context.ts';
-import { EEXIST, EINVAL, ENODEV, ENXIO } from './errno.ts';
+import { EEXIST, EINVAL, ENODEV, ENXIO } from '../../base/errno.ts';
 import { assignIoeventfd, assignIrqfd } from '../io/eventfd.ts';
 import type { IoctlTable } from './arguments.ts';
 import * as io from './ioctls.ts';

@@ -1,6 +1,6 @@
 import type { Gfn } from '../../base/units.ts';
 import { type KvmContext, vmOf } from '../context.ts';
-import { E2BIG, EEXIST, EINVAL, ENOENT } from '../ioctl/errno.ts';
+import { E2BIG, EEXIST, EINVAL, ENOENT } from '../../base/errno.ts';
 import { type DirtyLog, KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY, type UserMemoryRegion } from '../ioctl/ioctls.ts';
 import type { MemslotState, VmState } from '../state.ts';
 import { writeProtectSlot, zapAllFast } from './tdp-mmu.ts';

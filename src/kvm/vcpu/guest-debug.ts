@@ -1,6 +1,6 @@
 /** KVM_SET_GUEST_DEBUG: user space steps and stops the guest. Linux kvm_arch_vcpu_ioctl_set_guest_debug. */
 import type { KvmContext } from '../context.ts';
-import { EBUSY } from '../ioctl/errno.ts';
+import { EBUSY } from '../../base/errno.ts';
 import { exitFor, type Handled, KVM_EXIT_DEBUG } from '../io/userspace.ts';
 import type { GuestDebug } from '../ioctl/ioctls.ts';
 import type { VcpuState } from '../state.ts';

@@ -1,6 +1,6 @@
 /** KVM_X86_SET_MSR_FILTER and MSR accesses user space answers. Documentation/virt/kvm/api.rst, 4.97, 6.42 (7.21). */
 import { type KvmContext, vmOf } from '../context.ts';
-import { EINVAL } from '../ioctl/errno.ts';
+import { EINVAL } from '../../base/errno.ts';
 import type { MsrFilter } from '../ioctl/ioctls.ts';
 import type { MsrFilterState, VcpuState } from '../state.ts';
 import { exitFor, KVM_EXIT_X86_RDMSR, KVM_EXIT_X86_WRMSR, type UserspaceExit } from '../io/userspace.ts';

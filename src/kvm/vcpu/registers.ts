@@ -1,6 +1,6 @@
 /** KVM_GET/SET_REGS and SREGS. Linux __set_regs, __set_sregs. */
 import { type KvmContext, vmOf } from '../context.ts';
-import { EINVAL } from '../ioctl/errno.ts';
+import { EINVAL } from '../../base/errno.ts';
 import { readRflags, steppingRflags } from './guest-debug.ts';
 import { GPR_NAMES } from '../../x86/guest.ts';
 import type { Regs, Sregs } from '../ioctl/ioctls.ts';

@@ -14,7 +14,7 @@ import {
   vmOf,
 } from '../context.ts';
 import { completeRead, completeStringIn, completeStringOut, completeWrites } from '../io/emulation.ts';
-import { EINTR } from '../ioctl/errno.ts';
+import { EINTR } from '../../base/errno.ts';
 import {
   exitFailedEntry,
   exitFor,

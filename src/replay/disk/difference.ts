@@ -1,8 +1,8 @@
 /** Where two contents of a drive differ. */
+import { SECTOR } from '../../base/units.ts';
 import type { Work } from '../../base/work.ts';
 import { PAGE_SIZE } from '../../memory/images.ts';
 import type { SparseBytes } from '../../memory/sparse.ts';
-import { SECTOR } from '../../vmm/drives/drive.ts';
 
 /** Sectors that lie together. */
 export interface SectorRange {

@@ -1,11 +1,10 @@
 /** What a drive of a run held at its moments. Events know it by digests alone: the run is run again to a moment. */
 import { invariant } from '../../base/invariant.ts';
-import type { Seq } from '../../base/units.ts';
+import { SECTOR, type Seq } from '../../base/units.ts';
 import type { Work } from '../../base/work.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { SparseBytes } from '../../memory/sparse.ts';
 import type { Mark, Timeline } from '../timeline.ts';
-import { SECTOR } from '../../vmm/drives/drive.ts';
 import { isChange } from './drive-events.ts';
 
 /** What a drive holds where a timeline stands. */

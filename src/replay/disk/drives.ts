@@ -1,8 +1,8 @@
 /** Drives as people name them. */
+import { SECTOR } from '../../base/units.ts';
 import { orNearest } from '../../base/nearest.ts';
 import { Problem, shortly } from '../../base/problem.ts';
 import type { DriveConfig } from '../../vmm/config.ts';
-import { SECTOR } from '../../vmm/drives/drive.ts';
 import type { Extent } from './drive-events.ts';
 
 /** The drive somebody means: the machine's only one, if none is named. */

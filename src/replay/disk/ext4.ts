@@ -1,6 +1,6 @@
 /** File systems of ext2 to ext4 on a disk, found by what lies at their beginnings. */
+import { SECTOR } from '../../base/units.ts';
 import type { SparseBytes } from '../../memory/sparse.ts';
-import { SECTOR } from '../../vmm/drives/drive.ts';
 import { readBytes } from './difference.ts';
 
 /** One of them. */

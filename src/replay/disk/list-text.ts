@@ -1,7 +1,7 @@
+import { SECTOR } from '../../base/units.ts';
 import type { DriveConfig } from '../../vmm/config.ts';
 import type { DriveState } from '../../vmm/state.ts';
 
-const SECTOR = 512;
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;
 

@@ -1,7 +1,7 @@
 /** What a disk holds whose power failed: all that a flush made durable, and of what came after it what chance left. */
+import { SECTOR } from '../../base/units.ts';
 import type { Chance } from '../../machine/parts.ts';
 import type { SparseBytes } from '../../memory/sparse.ts';
-import { SECTOR } from '../../vmm/drives/drive.ts';
 import { apply, type Change, type Unflushed } from './drive-contents.ts';
 
 /** A disk after its power failed. */

@@ -1,3 +1,4 @@
+import { partitionPoint } from '../../base/partition.ts';
 import { latin1 } from '../../base/bytes.ts';
 import type { Seq, Tick } from '../../base/units.ts';
 import type { Work } from '../../base/work.ts';
@@ -47,26 +48,14 @@ export class ConsoleText {
 
   /** All that was printed before an event. */
   before(seq: Seq): string {
-    return this.text.slice(0, this.starts[partition(this.seqs, (each) => each < seq)]);
+    return this.text.slice(0, this.starts[partitionPoint(this.seqs.length, (at) => this.seqs[at]! < seq)]);
   }
 
   /** The event that printed a byte. */
   printedBy(at: number): { readonly seq: Seq; readonly tick: Tick } {
-    const next = partition(this.starts, (start) => start <= at);
+    const next = partitionPoint(this.starts.length, (next) => this.starts[next]! <= at);
     return { seq: this.seqs[next - 1]!, tick: this.ticks[next - 1]! };
   }
-}
-
-/** How many numbers, of those in order, come before the first that is not so. */
-function partition(numbers: readonly number[], isSo: (number: number) => boolean): number {
-  let low = 0;
-  let high = numbers.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (isSo(numbers[middle]!)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** What a run printed on the console that printed first. To be told every event of `PRINTING`, in order. */

@@ -1,6 +1,7 @@
 import { ByteReader } from '../../base/byte-reader.ts';
 import { Problem } from '../../base/problem.ts';
 import type { Checkpoint } from '../../machine/checkpoint.ts';
+import { MOST } from '../../vmm/limits.ts';
 import { BASE_BLOCK, BASE_PAGE } from '../../memory/images.ts';
 import { BLOCK_PAGES, PAGE_SIZE, type Page, type PageImage, type RegionImage, ZERO_PAGE } from '../../memory/pages.ts';
 import type { PendingInput } from '../../machine/parts.ts';
@@ -175,8 +176,8 @@ interface Below {
   readonly memory: RegionImage;
 }
 
-/** Of a disk: of 2 TiB. */
-const MOST_PAGES = 2 ** 41 / PAGE_SIZE;
+/** Of a disk. */
+const MOST_PAGES = MOST.driveBytes / PAGE_SIZE;
 
 /** A region whose pages have the numbers wanted, sharing the blocks in which nothing differs. */
 function laidOver(state: ReaderState, { have, image, first, memory }: Below, wanted: Numbers): RegionImage {

@@ -1,3 +1,4 @@
+import { partitionPoint } from '../../base/partition.ts';
 import { Problem } from '../../base/problem.ts';
 import type { BlockDigest } from '../../block/read-blocks.ts';
 import type { Seq } from '../../base/units.ts';
@@ -139,16 +140,8 @@ export function* kindsUpTo(trace: TraceReader, length: number): Generator<[chunk
 }
 
 /** Index of the chunk that holds `seq`, or of the last one before it. -1: all come later. */
-export function chunkOf(chunks: readonly ChunkPlace[], seq: Seq): number {
-  let low = 0;
-  let high = chunks.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (chunks[middle]!.firstSeq <= seq) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
+export const chunkOf = (chunks: readonly ChunkPlace[], seq: Seq): number =>
+  partitionPoint(chunks.length, (at) => chunks[at]!.firstSeq <= seq) - 1;
 
 /** What an event has for a field that was not recorded. */
 export const ABSENT: Readonly<Record<FieldType, unknown>> = {

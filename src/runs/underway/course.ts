@@ -1,3 +1,4 @@
+import { SECTOR } from '../../base/units.ts';
 import { TRIPLE_FAULT } from '../../events/device.ts';
 import { hex } from '../../events/schema.ts';
 import { EXIT_REASON } from '../../x86/controls.ts';
@@ -8,8 +9,6 @@ import type { Stamped } from '../../events/stamped.ts';
 import { GUEST_FAILED } from '../../reducers/run.ts';
 import type { Ending } from '../../reducers/state.ts';
 import type { SessionEnd } from './session.ts';
-
-const SECTOR = 512;
 
 /** A request to a drive that failed, as the beginning of a sentence. */
 function failureText({ drive, op, offset, errno }: EventOf<'sim:disk_error'>): string {

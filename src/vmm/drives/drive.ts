@@ -1,9 +1,8 @@
+import { SECTOR } from '../../base/units.ts';
+import { invariant } from '../../base/invariant.ts';
 import { type Base, SparseBytes } from '../../memory/sparse.ts';
 import type { DriveConfig } from '../config.ts';
 import type { VmmState } from '../state.ts';
-
-/** Bytes of a sector. */
-export const SECTOR = 512;
 
 /** A drive of a machine: what it is, and the bytes it holds. */
 export interface Drive {
@@ -25,6 +24,18 @@ export function drivesOf(
 }
 
 const ZEROES: Base = { read: (_at, into) => void into.fill(0) };
+
+/** A machine, as far as it has drives. */
+interface HasDrives {
+  readonly board: { readonly drives: ReadonlyMap<string, Drive> };
+}
+
+/** A drive of the machine, which a device has made sure of. */
+export function driveOf({ board }: HasDrives, id: string): Drive {
+  const drive = board.drives.get(id);
+  invariant(drive !== undefined, 'a device asks drives of its machine', { id });
+  return drive;
+}
 
 /** How large a drive is now, as a guest sees it. */
 export const sectorsOf = ({ drives }: Pick<VmmState, 'drives'>, { id, sectors }: DriveConfig): number =>

@@ -1,22 +1,20 @@
 /** Requests that fail: faults a drive was made with, and what is done about it. QEMU 7.2: block/block-backend.c. */
+import { SECTOR } from '../../base/units.ts';
 import { ENOSPC } from '../../base/errno.ts';
 import type { DiskRequest, ErrorAction, ErrorPolicy } from '../../devices/device.ts';
 import type { Machine, Part } from '../board/machine.ts';
-import type { DriveConfig, DriveFault } from '../config.ts';
-import { SECTOR } from './drive.ts';
+import type { DriveFault } from '../config.ts';
+import { driveOf } from './drive.ts';
 
 /** Nothing happens any more. */
 export const isStopped = ({ state }: Machine): boolean => state.stopped !== undefined;
-
-const driveNamed = ({ config }: Machine, id: string): DriveConfig | undefined =>
-  config.drives?.find((drive) => drive.id === id);
 
 /** The first fault a request meets, and which of its drive's it is; undefined: none. */
 export function faultFor(
   machine: Machine,
   request: DiskRequest,
 ): { readonly at: number; readonly errno: number } | undefined {
-  const { faults = [] } = driveNamed(machine, request.drive) ?? {};
+  const { faults = [] } = driveOf(machine, request.drive).info;
   const spent = machine.state.drives[request.drive]?.spent ?? [];
   const at = faults.findIndex((fault, index) => !spent.includes(index) && meets(request, fault, machine.now()));
   return at < 0 ? undefined : { at, errno: faults[at]!.errno };
@@ -38,7 +36,7 @@ export function actUpon(
   policy: ErrorPolicy | undefined,
 ): ErrorAction {
   const { drive, tag, op, offset, length: len, fua = false } = request;
-  const { rerror = 'report', werror = 'enospc' } = driveNamed(machine, drive) ?? {};
+  const { rerror = 'report', werror = 'enospc' } = driveOf(machine, drive).info;
   const action = actionOf(policy ?? (op === 'read' ? rerror : werror), errno);
   machine.raise({ kind: 'sim:disk_error', drive, dev, tag, op, offset, len, fua, errno, action });
   if (action === 'stop' && !isStopped(machine)) machine.raise({ kind: 'sim:machine_stopped', why: 'io-error', drive });

@@ -2,22 +2,15 @@
 import { digestOfBytes } from '../../base/digest.ts';
 import { invariant } from '../../base/invariant.ts';
 import { EIO, EPERM } from '../../base/errno.ts';
-import type { Ns } from '../../base/units.ts';
+import { type Ns, SECTOR } from '../../base/units.ts';
 import type { DiskRequest } from '../../devices/device.ts';
 import type { Costs } from '../../events/costs.ts';
 import type { Machine, Part } from '../board/machine.ts';
 import type { CallOf } from '../board/pins.ts';
 import type { RequestInFlight } from '../state.ts';
-import { type Drive, SECTOR, sectorsOf } from './drive.ts';
+import { type Drive, driveOf, sectorsOf } from './drive.ts';
 import { type DueRequest, nextToComplete } from './due.ts';
 import { faultFor, isStopped } from './errors.ts';
-
-/** A drive of the machine, which a device has made sure of. */
-function driveOf({ board }: Machine, id: string): Drive {
-  const drive = board.drives.get(id);
-  invariant(drive !== undefined, 'a device asks drives of its machine', { id });
-  return drive;
-}
 
 /** A device's request is in flight from now on. */
 export function submit(machine: Machine, { name: dev }: Part, request: DiskRequest): void {

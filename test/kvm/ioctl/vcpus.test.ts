@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { EEXIST, EINVAL } from '../../../src/kvm/ioctl/errno.ts';
+import { EEXIST, EINVAL } from '../../../src/base/errno.ts';
 import * as io from '../../../src/kvm/ioctl/ioctls.ts';
 import { realGuest } from '../real-guest.ts';
 

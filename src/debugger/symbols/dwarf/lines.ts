@@ -1,3 +1,4 @@
+import { partitionPoint } from '../../../base/partition.ts';
 import { DwarfBytes } from './bytes.ts';
 import { textAt } from '../elf.ts';
 
@@ -53,15 +54,8 @@ export function lineTable(sections: LineSections): LineTable {
 }
 
 /** The last element at or before an address; -1: none is. */
-function lastBefore<T>(list: readonly T[], address: bigint, of: (each: T) => bigint): number {
-  let [low, high] = [0, list.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (of(list[middle] as T) <= address) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
+const lastBefore = <T>(list: readonly T[], address: bigint, of: (each: T) => bigint): number =>
+  partitionPoint(list.length, (at) => of(list[at] as T) <= address) - 1;
 
 function lineIn(sequences: readonly Sequence[], address: bigint): SourceLine | undefined {
   const sequence = sequences[lastBefore(sequences, address, ({ start }) => start)];

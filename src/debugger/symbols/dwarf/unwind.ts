@@ -1,3 +1,4 @@
+import { partitionPoint } from '../../../base/partition.ts';
 import { expressionValue, type ExpressionScope } from './expression.ts';
 import { type FrameEntry, frameEntries, type FrameSection } from './frame-entries.ts';
 import { type FrameRule, type RegisterRule, rulesAt } from './frame-rules.ts';
@@ -61,15 +62,8 @@ export function callFrames(sections: readonly FrameSection[], base = 0n): CallFr
   };
 }
 
-function lastStart(entries: readonly FrameEntry[], address: bigint): number {
-  let [low, high] = [0, entries.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((entries[middle] as FrameEntry).start <= address) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
+const lastStart = (entries: readonly FrameEntry[], address: bigint): number =>
+  partitionPoint(entries.length, (at) => entries[at]!.start <= address) - 1;
 
 function callerBy(
   entry: FrameEntry,
