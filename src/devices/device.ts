@@ -2,8 +2,11 @@ import type { Draft } from '../base/draft.ts';
 import type { Gpa, Ns } from '../base/units.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { DEVICE_FACTS } from '../events/device.ts';
+import type { E1000_EVENTS } from '../events/e1000.ts';
+import type { USER_NET_EVENTS } from '../events/user-net.ts';
 import type { VIRTIO_EVENTS } from '../events/virtio.ts';
 import type { VIRTIO_BLK_EVENTS } from '../events/virtio-blk.ts';
+import type { VIRTIO_NET_EVENTS } from '../events/virtio-net.ts';
 import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
 
 /** What the board puts on record, for whom devices have verbs. */
@@ -32,6 +35,9 @@ export type DeviceFact = EventOf<
   | Exclude<keyof typeof DEVICE_FACTS, BoardFact>
   | keyof typeof VIRTIO_EVENTS
   | keyof typeof VIRTIO_BLK_EVENTS
+  | keyof typeof VIRTIO_NET_EVENTS
+  | keyof typeof E1000_EVENTS
+  | keyof typeof USER_NET_EVENTS
   | 'sim:exit_requested'
   | 'sim:powered_off'
   | 'sim:guest_panicked'
@@ -82,6 +88,21 @@ export interface DiskRequest {
   readonly length: number;
   /** A write is durable when it completes, and what completed before it. */
   readonly fua?: boolean;
+}
+
+/** An Ethernet frame without its check sequence, and its number among the machine's. */
+export interface Packet {
+  readonly number: number;
+  readonly bytes: Uint8Array;
+}
+
+/** What is at the other end of a net client's wire. */
+export interface NetPeer {
+  /** As `info network` has it. */
+  readonly name: string;
+  readonly type: string;
+  /** Packets may have a header of virtio before them, and leave checksums and segments to whoever takes them. */
+  readonly takesHeaders: boolean;
 }
 
 /** What a device may ask of the host. `chardev`: print these bytes where its `chardev` property says. */
@@ -168,6 +189,24 @@ export interface Effects {
   diskWrite(drive: string, offset: number, bytes: Uint8Array): void;
   /** It holds zeroes. */
   diskClear(drive: string, offset: number, length: number): void;
+  /** Who a net client sends to; undefined: nobody. */
+  readonly peer: NetPeer | undefined;
+  /**
+   * Bytes of memory for `sendPacket`, which has them on record: nothing may be decided by them before, for a rerun has
+   * zeroes.
+   */
+  packetPayload(gpa: Gpa, length: number): Uint8Array;
+  /**
+   * Hand a packet to the peer, which may answer before this returns. False: it waits until the peer can take it. Who
+   * has `packetSent` is told then, and may send on before; of others' only so many wait.
+   */
+  sendPacket(bytes: Uint8Array): boolean;
+  /** The device takes packets again: what waits for it is offered to it. QEMU's qemu_flush_queued_packets. */
+  takePackets(): void;
+  /** A packet that was offered is not for this device, or finds no place: it is gone. */
+  dropPacket(packet: Packet, why: string): void;
+  /** Bytes of a file the device was made with, by what its setup calls it: as for `payloadOf`. */
+  fileBytes(file: string, offset: number, length: number): Uint8Array;
 }
 
 /** One range of registers a device answers: I/O ports or memory-mapped. */
@@ -246,6 +285,17 @@ export interface Device<S> {
   completed?(state: S, request: DiskRequest, result: number, effects: Effects): void;
   /** A drive has another size, its own or another's. */
   resized?(state: S, drive: string, effects: Effects): void;
+  /** Whether this net client takes packets as its state is now. Without: always. QEMU's can_receive. */
+  canReceive?(state: S): boolean;
+  /**
+   * A packet has come, which commits where it is taken or dropped. False, uncommitted: it waits in the client's queue
+   * until `takePackets`. QEMU's receive of a net client, which gives 0 then.
+   */
+  receivePacket?(state: S, packet: Packet, effects: Effects): boolean;
+  /** A packet has been taken for which `sendPacket` gave false. */
+  packetSent?(state: S, effects: Effects): void;
+  /** Somebody pulled the cable, or plugged it. It begins plugged. QEMU's link_status_changed. */
+  linkSet?(state: S, up: boolean, effects: Effects): void;
   /** System reset with consequences, which commits (not power-on: that is a fresh state). */
   reset?(state: S, effects: Effects): void;
   /** For a stopped person: labels and values. */

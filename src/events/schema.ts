@@ -31,6 +31,7 @@ export type NamedReceiver =
   | 'NMI button'
   | 'continue button'
   | 'block layer'
+  | 'network'
   | 'debugger'
   | 'timeline'
   | 'recorder';

@@ -1,14 +1,18 @@
 import { DEVICE_FACTS } from './device.ts';
 import { DISK_FACTS } from './disk.ts';
+import { E1000_EVENTS } from './e1000.ts';
 import { IOCTL_EVENTS } from './ioctl.ts';
 import { KVM_EVENTS } from './kvm.ts';
 import { KVM_FACTS } from './kvm-facts.ts';
 import { MMU_EVENTS } from './mmu.ts';
+import { NET_FACTS, NET_INPUTS } from './net.ts';
 import { QEMU_EVENTS } from './qemu.ts';
 import type { EventsOf, InputsOf, Receiver } from './schema.ts';
 import { SIM_EVENTS } from './sim.ts';
+import { USER_NET_EVENTS } from './user-net.ts';
 import { VIRTIO_EVENTS } from './virtio.ts';
 import { VIRTIO_BLK_EVENTS } from './virtio-blk.ts';
+import { VIRTIO_NET_EVENTS } from './virtio-net.ts';
 
 /** Every kind of event there is. To add one, add its row to its family's table, and one to reducers/table/. */
 export const VOCABULARY = {
@@ -22,6 +26,11 @@ export const VOCABULARY = {
   ...VIRTIO_EVENTS,
   ...VIRTIO_BLK_EVENTS,
   ...DISK_FACTS,
+  ...NET_FACTS,
+  ...NET_INPUTS,
+  ...E1000_EVENTS,
+  ...VIRTIO_NET_EVENTS,
+  ...USER_NET_EVENTS,
 } as const;
 
 export type MachineEvent = EventsOf<typeof VOCABULARY>;

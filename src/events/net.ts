@@ -1,0 +1,33 @@
+import { fact, input } from './schema.ts';
+
+/** Between which ends a packet goes, by the names `info network` has: a NIC, a backend, a port of a hub. */
+const OF_PACKET = { client: 'text', packet: 'u' } as const;
+
+interface OfPacket {
+  readonly client: string;
+  readonly packet: number;
+}
+
+const packetOf = (e: OfPacket): string => `${e.client} packet ${e.packet}`;
+
+/** What net clients do with packets: each is told whole once, when it is sent, and has that number from then on. */
+export const NET_FACTS = {
+  /** A NIC or a backend hands a packet to its peer. bytes: an Ethernet frame without its check sequence. */
+  'sim:packet_sent': fact({ ...OF_PACKET, bytes: 'bytes' }, (e) => `${packetOf(e)} ${e.bytes.length} bytes`),
+  /** A client takes it. */
+  'sim:packet_delivered': fact(OF_PACKET, packetOf),
+  /** It waits for a client that cannot take it now. sender: who is told when it has been taken. */
+  'sim:packet_queued': fact({ ...OF_PACKET, sender: 'text' }, (e) => `${packetOf(e)} from ${e.sender}`),
+  /** What waits for a client is offered to it again. */
+  'sim:packets_offered': fact({ client: 'text' }, (e) => e.client),
+  /** It is gone: client is where it was lost. */
+  'sim:packet_dropped': fact({ ...OF_PACKET, why: 'text' }, (e) => `${packetOf(e)} ${e.why}`),
+  /** A hub hands it to another of its ports, which is client. */
+  'sim:packet_forwarded': fact({ ...OF_PACKET, hub: 'u' }, (e) => `hub ${e.hub} ${packetOf(e)}`),
+} as const;
+
+/** What a person does to the network. */
+export const NET_INPUTS = {
+  /** A cable is pulled or plugged: QEMU's `set_link`. */
+  'sim:link_set': input({ client: 'text', up: 'bool' }, (e) => `${e.client} ${e.up ? 'on' : 'off'}`, 'network'),
+} as const;
