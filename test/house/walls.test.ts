@@ -13,7 +13,7 @@ interface Wall {
 }
 
 const WORDS = ['base', 'events', 'x86'];
-const BELOW_DEVICES = [...WORDS, 'memory'];
+const BELOW_DEVICES = [...WORDS, 'memory', 'packets'];
 /** The states' types, what they start as and how facts change them: nothing that decides. */
 const EVOLVED = [
   ...['kvm/evolve', 'kvm/state.ts', 'kvm/new-state.ts'],
@@ -49,6 +49,7 @@ const WALLS: Readonly<Record<string, Wall>> = {
   events: { folders: ['base', 'x86'], packages: [] },
   x86: { folders: ['base'], packages: [] },
   memory: { folders: ['base'], packages: [] },
+  packets: { folders: ['base'], packages: [] },
   block: { folders: ['base', 'memory'], packages: [] },
   engine: { folders: ['base', 'memory', 'x86'], packages: ['iced-x86'] },
   kvm: KVM,
