@@ -5,6 +5,7 @@ export { driver as debugExit } from './debug-exit/index.ts';
 export { driver as debugPorts } from './debug-ports/index.ts';
 export { driver as debugcon } from './debugcon/index.ts';
 export { driver as directBoot } from './direct-boot/index.ts';
+export { driver as e1000 } from './e1000/index.ts';
 export { driver as edu } from './edu/index.ts';
 export { driver as fwCfg } from './fw-cfg/index.ts';
 export { driver as hpet } from './hpet/index.ts';
