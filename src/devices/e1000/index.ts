@@ -1,5 +1,5 @@
 import { shapedPciDriver } from '../pci/index.ts';
-import { bool, text } from '../properties.ts';
+import { bool, macAddress, netdevId } from '../properties.ts';
 import {
   configWritten,
   expireTimer,
@@ -29,8 +29,8 @@ export const driver = shapedPciDriver<E1000Registers, E1000Setup>({
   description: 'Intel Gigabit Ethernet',
   category: 'Network',
   properties: {
-    mac: text('52:54:00:12:34:56', 'Address of the controller'),
-    netdev: text('', 'The backend it is connected to'),
+    mac: macAddress,
+    netdev: netdevId,
     autonegotiation: bool(true, 'Whether the link is negotiated when a driver asks for that'),
     mitigation: bool(true, 'Whether registers bound the rate of interrupts'),
     extra_mac_registers: bool(true, 'Whether it has the registers QEMU got last'),

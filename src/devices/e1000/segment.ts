@@ -1,4 +1,5 @@
 /** Headers and checksums of what is sent. QEMU 7.2, hw/net/e1000.c: xmit_seg, putsum. */
+import { internetChecksum } from '../../packets/checksum.ts';
 import { type Context, SUM } from './descriptors.ts';
 import type { Transmission } from './state.ts';
 import { hasMore } from './transmission.ts';
@@ -67,12 +68,8 @@ function putSum(view: DataView, size: number, { at, first, last }: Range): void 
   const end = last !== 0 && last < size ? last + 1 : size;
   // In an empty packet, too, there would be room.
   if (at >= (end - 1) >>> 0) return;
-  let sum = 0;
-  for (let byte = first; byte < end; byte += 2) {
-    sum += byte + 1 < end ? view.getUint16(byte) : view.getUint8(byte) << 8;
-  }
-  while (sum > 0xffff) sum = (sum >>> 16) + (sum & 0xffff);
-  view.setUint16(at, sum === 0xffff ? 0xffff : ~sum);
+  const sum = internetChecksum(new Uint8Array(view.buffer, first, Math.max(0, end - first)));
+  view.setUint16(at, sum === 0 ? 0xffff : sum);
 }
 
 function tagged(frame: Uint8Array, size: number, tag: number): Uint8Array {
