@@ -22,4 +22,5 @@ export { driver as piix4Pm } from './piix4-pm/index.ts';
 export { driver as port92 } from './port92/index.ts';
 export { driver as uart16550 } from './uart16550/index.ts';
 export { driver as virtioBlk } from './virtio-blk/index.ts';
+export { driver as virtioNet } from './virtio-net/index.ts';
 export { driver as virtioRng } from './virtio-rng/index.ts';
