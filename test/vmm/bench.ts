@@ -1,5 +1,5 @@
 import type { Origin } from '../../src/events/origin.ts';
-import { vcpuSource } from '../../src/events/stamped.ts';
+import { MAIN_LOOP, vcpuSource } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
 import type { Kvm, KvmRun, KvmRunAnswer } from '../../src/kvm/api.ts';
 import type { Guest } from '../../src/x86/guest.ts';
@@ -39,6 +39,10 @@ export interface Bench {
   reset(): void;
   /** A person gives a drive another size. */
   resize(drive: string, sectors: number): void;
+  /** A packet of a net client has been on its way, and arrives at its peer. */
+  sendPacket(client: string, bytes: Uint8Array): void;
+  /** A person plugs the cable of a net client, or pulls it. */
+  setLink(client: string, up: boolean): void;
   /** Virtual time goes on to `ns`, and what is due by then happens. */
   passTo(ns: number): void;
   /** Its thread finds an eventfd signalled. */
@@ -137,6 +141,15 @@ export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'dri
     wake: () => machine.vmm.wakeUp(vcpu),
     reset: () => machine.vmm.pressReset(vcpu),
     resize: (drive, sectors) => machine.vmm.resizeDrive(drive, sectors, vcpu),
+    sendPacket(client, bytes) {
+      const from = origin.by(MAIN_LOOP);
+      const due = machine.now() + 1;
+      from.raise({ kind: 'sim:packet_sent', client, packet: machine.state.vmm.net!.packets, bytes, due });
+    },
+    setLink(client, up) {
+      origin.raise({ kind: 'sim:link_set', client, up });
+      machine.vmm.setLink(client, up, origin);
+    },
     passTo(ns) {
       origin.raise({ kind: 'sim:idle_warped', from: machine.now(), to: ns });
       machine.vmm.expire(origin);
