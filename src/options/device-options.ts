@@ -130,7 +130,6 @@ function bytes(text: string): number {
 const READ: { readonly [T in Property['type']]: (text: string) => PropertyValue | undefined } = {
   uint8: whole,
   uint16: whole,
-  int32: signed,
   uint32: whole,
   uint64: whole,
   int32: signed,

@@ -74,8 +74,8 @@ interface Told {
 }
 
 /** Build a machine with `change` applied to the least one. */
-export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'drives'> = {}): Bench {
-  const { drives, ...changed } = change;
+export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'drives' | 'netdevs'> = {}): Bench {
+  const { drives, netdevs, ...changed } = change;
   const options = { ...LEAST, ...changed };
   const events: MachineEvent[] = [];
   const signals: number[] = [];
@@ -85,6 +85,7 @@ export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'dri
   let powerOn: Origin | undefined;
   const machine = pcOn(options, {
     ...(drives === undefined ? {} : { drives }),
+    ...(netdevs === undefined ? {} : { netdevs }),
     engine: () => memoryAlone(options.memory * 2 ** 20 + ROM_BYTES),
     kvm: () => ({
       calledBy: () => kvm,

@@ -11,13 +11,15 @@ const DISK: Base = {
 };
 
 const DRIVE = { id: 'd0', sectors: SECTORS, readOnly: false, writeCache: true, serial: SERIAL };
+/** A wire to nobody: what goes out at the other end is seen by its facts. */
+const HUB = [NETDEV, 'far'].map((id) => ({ type: 'hubport', id, hub: 0, properties: {} }));
 const SECOND = 1e9;
 
 /** The scene's device in a machine of ours, which runs no guest either. */
 export function ourGuest({ driver, properties }: Scene): Guest {
   const machine = bench({
     devices: [{ driver, properties: { ...properties, ...ends(driver) } }],
-    ...(isNic(driver) ? { netdevs: [{ type: 'user', id: NETDEV, properties: {} }] } : {}),
+    ...(isNic(driver) ? { netdevs: HUB } : {}),
     drives: [DRIVE],
     disks: new Map([[DRIVE.id, DISK]]),
   });
