@@ -55,8 +55,7 @@ async function wire(): Promise<Wire> {
 }
 
 function netdev({ port }: Wire): string {
-  const end = (name: string, at: number): string =>
-    `,${name}.type=inet,${name}.host=${LOCALHOST},${name}.port=${at}`;
+  const end = (name: string, at: number): string => `,${name}.type=inet,${name}.host=${LOCALHOST},${name}.port=${at}`;
   return `dgram,id=${NETDEV}${end('local', port + 1)}${end('remote', port)}`;
 }
 
