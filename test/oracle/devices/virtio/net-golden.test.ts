@@ -3,6 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { difference } from './difference.ts';
 import { ourGuest } from './ours.ts';
+import { netRegisters } from './scripts/net-registers.ts';
 import { type NetRing, netRing } from './scripts/net-ring.ts';
 
 /** A capture of QEMU 7.2, part by part. */
@@ -40,6 +41,25 @@ describe("virtio-net's rings are QEMU's, line by line", () => {
     expect(theirs.length).toBeGreaterThan(10);
     const ours: string[] = [];
     const scene = { name: title, driver: 'virtio-net-pci', properties: PROPERTIES, script: netRing(ring) };
+    await scene.script(ourGuest(scene), (line) => void ours.push(line.trimEnd()));
+    expect(difference(theirs, ours)).toBeUndefined();
+  });
+});
+
+describe("virtio-net's registers are QEMU's, line by line", () => {
+  const parts = captured('virtio_net_registers_reset');
+  const isScripted = (title: string): boolean => (parts.get(title) ?? []).some((line) => line.startsWith('-- a script'));
+
+  test.each([
+    'virtio-net-pci,netdev=user',
+    'virtio-net-pci,netdev=hubport',
+    'virtio-net-pci,netdev=tap vnet_hdr=off',
+  ])('%s', async (title) => {
+    const [, , ...theirs] = parts.get(title) ?? [];
+    expect(theirs.length).toBeGreaterThan(15);
+    const ours: string[] = [];
+    const script = netRegisters(isScripted(title));
+    const scene = { name: title, driver: 'virtio-net-pci', properties: PROPERTIES, script };
     await scene.script(ourGuest(scene), (line) => void ours.push(line.trimEnd()));
     expect(difference(theirs, ours)).toBeUndefined();
   });
