@@ -31,12 +31,11 @@ export interface Dhcpv6Message {
   readonly options: readonly Dhcpv6Option[];
 }
 
-/** A message by its bytes; undefined when they end within its first word or an option. */
+/** A message by its bytes; undefined when they end within its first word or what an option says. */
 export function parseDhcpv6(bytes: Uint8Array): Dhcpv6Message | undefined {
   if (bytes.length < 4) return undefined;
   const options: Dhcpv6Option[] = [];
-  for (let at = 4; at < bytes.length; ) {
-    if (at + 4 > bytes.length) return undefined;
+  for (let at = 4; at + 4 <= bytes.length; ) {
     const end = at + 4 + numberAt(bytes, at + 2, 2);
     if (end > bytes.length) return undefined;
     options.push({ code: numberAt(bytes, at, 2), data: bytes.subarray(at + 4, end) });

@@ -18,6 +18,9 @@ export interface UserNet {
 /** A packet that was read: of IPv4 its addresses are numbers, of IPv6 bigints. */
 export type Addressed = ParsedIpv4 | Ipv6Packet;
 
+/** Whether it is of IPv4. */
+export const isIpv4 = (packet: Addressed): packet is ParsedIpv4 => typeof packet.source === 'number';
+
 /** When a packet of so many bytes is at the guest that a host behind the gateway sends now. */
 export const arrival = ({ setup, effects }: UserNet, length: number): Ns =>
   effects.now + setup.linkHop + Math.ceil((length * setup.linkKib) / 1024);
