@@ -6,8 +6,11 @@ import type { Stamped } from '../../src/events/stamped.ts';
 import type { EventOf, MachineEvent } from '../../src/events/vocabulary.ts';
 import { driver, type UserNetSetup, type UserNetState } from '../../src/net/user/index.ts';
 
-/** What user networking is made with where nothing else matters. */
-export const PLAIN: UserNetSetup = { linkHop: 10_000, linkKib: 820 };
+/** What user networking is made with where nothing else is said. */
+export const setupOf = (given: Partial<UserNetSetup> = {}): UserNetSetup => {
+  const usual = Object.entries(driver.properties ?? {}).map(([name, property]) => [name, property.default]);
+  return { ...(Object.fromEntries(usual) as UserNetSetup), ...given };
+};
 
 export const E1000: NetPeer = { name: 'e1000.0', type: 'e1000', takesHeaders: false };
 export const VIRTIO: NetPeer = { name: 'virtio-net-pci.0', type: 'virtio-net-pci', takesHeaders: true };
@@ -39,7 +42,8 @@ export class Wire {
   private sent: Sent[] = [];
   private isCommitted = true;
 
-  constructor(setup: UserNetSetup = PLAIN, peer = E1000) {
+  constructor(given: Partial<UserNetSetup> = {}, peer = E1000) {
+    const setup = setupOf(given);
     const settled = driver.settle?.(setup, undefined) ?? setup;
     this.device = driver.create(settled);
     this.reducer = driver.reducer;

@@ -8,6 +8,7 @@ import { domainSearch } from './domain-search.ts';
 import { learn } from './link.ts';
 import type { UserNet } from './part.ts';
 import { sendIp } from './send.ts';
+import { linesOf } from './setup.ts';
 
 const { DISCOVER, REQUEST, OFFER, ACK, NAK } = DHCP_TYPES;
 
@@ -80,17 +81,17 @@ function placeFor(net: UserNet, type: number, asked: number, ethernet: number): 
 
 /** Options of texts, as far as there is room for them after so many bytes. */
 function textsOf({ setup }: UserNet, used: number): readonly DhcpOption[] {
-  const { hostname = '', domainname, bootfile, dnssearch = [] } = setup;
-  const texts: readonly (readonly [code: number, text: string | undefined])[] = [
-    [DHCP_OPTIONS.HOST_NAME, hostname === '' ? undefined : hostname.slice(0, LONGEST_HOST_NAME)],
+  const { hostname, domainname, bootfile, dnssearch } = setup;
+  const texts: readonly (readonly [code: number, text: string])[] = [
+    [DHCP_OPTIONS.HOST_NAME, hostname.slice(0, LONGEST_HOST_NAME)],
     [DHCP_OPTIONS.DOMAIN_NAME, domainname],
     [DHCP_OPTIONS.TFTP_SERVER, setup['tftp-server-name']],
   ];
   const groups: readonly (readonly DhcpOption[])[] = [
-    ...texts.map(([code, text]) => (text === undefined ? [] : [{ code, data: textBytes(text) }])),
-    domainSearch(dnssearch),
+    ...texts.map(([code, text]) => (text === '' ? [] : [{ code, data: textBytes(text) }])),
+    domainSearch(linesOf(dnssearch)),
     // UEFI boots from a URL of whoever says that it may.
-    bootfile?.startsWith('http://') ? [{ code: DHCP_OPTIONS.VENDOR_CLASS, data: textBytes('HTTPClient') }] : [],
+    bootfile.startsWith('http://') ? [{ code: DHCP_OPTIONS.VENDOR_CLASS, data: textBytes('HTTPClient') }] : [],
   ];
   let length = used;
   return groups.flatMap((options) => {
@@ -108,7 +109,7 @@ function optionsFor(net: UserNet, type: number): readonly DhcpOption[] {
     { code: DHCP_OPTIONS.MESSAGE_TYPE, data: Uint8Array.of(type === DISCOVER ? OFFER : ACK) },
     { code: DHCP_OPTIONS.SERVER, data: here },
     { code: DHCP_OPTIONS.MASK, data: number32(network.mask) },
-    ...(setup.restrict === true
+    ...(setup.restrict
       ? []
       : [
           { code: DHCP_OPTIONS.ROUTER, data: here },
@@ -158,7 +159,7 @@ export function receiveDhcp(net: UserNet, bytes: Uint8Array): void {
     ...{
       clientEthernet: message.clientEthernet,
       serverName: '',
-      file: given === 'nak' ? '' : (net.setup.bootfile ?? ''),
+      file: given === 'nak' ? '' : net.setup.bootfile,
     },
     options: given === 'nak' ? REFUSAL : optionsFor(net, meant),
   };

@@ -30,7 +30,7 @@ function bootUrl({ network, setup }: UserNet): Uint8Array {
     .toString(16)
     .padStart(32, '0')
     .replace(/.{4}(?!$)/g, '$&:');
-  return Uint8Array.from(`tftp://[${groups}]/${setup.bootfile ?? '(null)'}`, (c) => c.charCodeAt(0));
+  return Uint8Array.from(`tftp://[${groups}]/${setup.bootfile || '(null)'}`, (c) => c.charCodeAt(0));
 }
 
 function optionsFor(net: UserNet, requested: readonly number[], id: Uint8Array | undefined): readonly Dhcpv6Option[] {

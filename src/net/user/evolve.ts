@@ -1,4 +1,4 @@
-/** What facts do to user networking. */
+/** What facts do to user networking. A reset of the machine is nothing to it, as in QEMU. */
 import { latin1 } from '../../base/bytes.ts';
 import type { Draft } from '../../base/draft.ts';
 import type { DeviceReducer } from '../../devices/device.ts';
@@ -6,10 +6,15 @@ import { ethernetOf, ipv4Of, ipv6Of } from '../../packets/addresses.ts';
 import { ETHERTYPES, parseEthernet } from '../../packets/ethernet.ts';
 import { parseIpv4 } from '../../packets/ipv4.ts';
 import { TCP_FACTS } from '../tcp/index.ts';
-import { tcpAtReset } from '../tcp/state.ts';
 import { isSame, withFragment } from './reassembly.ts';
-import { FRAGMENT_LIFE, MOST_NEIGHBORS, MOST_PARTIAL, MOST_UNRESOLVED, type Neighbors } from './state.ts';
-import { type UserNetState, userNetAtReset } from './state.ts';
+import {
+  FRAGMENT_LIFE,
+  MOST_NEIGHBORS,
+  MOST_PARTIAL,
+  MOST_UNRESOLVED,
+  type Neighbors,
+  type UserNetState,
+} from './state.ts';
 
 type State = Draft<UserNetState>;
 
@@ -36,9 +41,6 @@ const sessionOf = (state: State, client: string, port: number): Draft<UserNetSta
   state.tftp.find((session) => session.client === addressOf(client) && session.port === port);
 
 export const USER_NET_REDUCER: DeviceReducer<UserNetState> = {
-  reset(state) {
-    Object.assign(state, userNetAtReset(tcpAtReset()));
-  },
   facts: {
     ...TCP_FACTS,
     'sim:packet_sent'(state, { bytes }) {

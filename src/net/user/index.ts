@@ -12,7 +12,7 @@ import { receiveIpv6 } from './ipv6.ts';
 import { sendResolved } from './link.ts';
 import { networkOf, settled } from './network.ts';
 import type { UserNet } from './part.ts';
-import type { UserNetSetup } from './setup.ts';
+import { USER_PROPERTIES, type UserNetSetup } from './setup.ts';
 import { type UserNetState, userNetAtReset } from './state.ts';
 
 export type { UserNetSetup } from './setup.ts';
@@ -62,6 +62,7 @@ export const driver: Driver<UserNetState, UserNetSetup> = {
   description: 'User-mode networking',
   bus: 'System',
   category: 'Network',
+  properties: USER_PROPERTIES,
   settle: settled,
   create: userNetwork,
   atReset: () => userNetAtReset(tcpAtReset()),

@@ -45,7 +45,7 @@ function receiveIcmp(net: UserNet, packet: ParsedIpv4): void {
   const ends = { source: destination, destination: source, protocol };
   const reply = { ...ends, payload, tos, dontFragment, ttl: LARGEST_TTL };
   if (destination === net.network.host || destination === net.network.dns) sendIp(net, reply);
-  else if (net.setup.restrict === true) return;
+  else if (net.setup.restrict) return;
   else if (isHost(net, destination)) sendIp(net, { ...reply, due: arrival(net, payload.length) });
   else sendIcmpError(net, packet, NO_NETWORK);
 }
@@ -63,7 +63,7 @@ function receiveUdp(net: UserNet, whole: ParsedIpv4): void {
   if (datagram === undefined) return;
   const packet = strippedTo(whole, datagram.bytes);
   if (datagram.checksum !== 0 && transportChecksum(packet, datagram.bytes) !== 0) return;
-  if (isServed(net, packet, datagram) || net.setup.restrict === true) return;
+  if (isServed(net, packet, datagram) || net.setup.restrict) return;
   if (packet.ttl === 1) sendIcmpError(net, packet, IN_TRANSIT);
   else if (packet.destination !== net.network.dns) receiveDatagram(net, packet, datagram);
   else if (datagram.destinationPort === DNS_PORT) receiveDnsQuery(net, packet, datagram);

@@ -47,7 +47,7 @@ function wholeOf(bytes: Uint8Array): Uint8Array {
 }
 
 function receiveUdp(net: UserNet, packet: Ipv6Packet): void {
-  if (net.setup.restrict === true || transportChecksum(packet, packet.payload) !== 0) return;
+  if (net.setup.restrict || transportChecksum(packet, packet.payload) !== 0) return;
   const datagram = parseUdp(packet.payload);
   if (datagram === undefined) return;
   const { destination, hopLimit } = packet;

@@ -3,7 +3,7 @@ import { ipv4Text, ipv6Of, ipv6Text } from '../../packets/addresses.ts';
 import { hostForwardOf, type Forward, guestForwardsOf } from './forwards.ts';
 import { inetAton } from './inet-aton.ts';
 import { domainSearch } from './domain-search.ts';
-import type { UserNetSetup } from './setup.ts';
+import { linesOf, type UserNetSetup } from './setup.ts';
 
 /** The addresses of a network that user networking makes: numbers of IPv4, bigints of IPv6. */
 export interface Network {
@@ -33,7 +33,7 @@ function ipv4Option(
   words: string,
 ): number {
   const text = setup[option];
-  if (text === undefined) return otherwise;
+  if (text === '') return otherwise;
   const address = inetAton(text);
   if (address === undefined) throw refused(words, option, text);
   return address;
@@ -75,11 +75,11 @@ const within = (network: number, mask: number, low: number): number => (network 
 const belongs = (address: number, network: number, mask: number): boolean => (address & mask) >>> 0 === network;
 
 function ipv4Part(setup: UserNetSetup): Pick<Network, 'network' | 'mask' | 'host' | 'dns' | 'dhcpStart'> {
-  const { network, mask } = netOf(setup.net ?? '10.0.2.0/24');
+  const { network, mask } = netOf(setup.net || '10.0.2.0/24');
   const host = ipv4Option(setup, 'host', within(network, mask, 0x0202), 'Failed to parse host');
   if (!belongs(host, network, mask)) throw refused("Host doesn't belong to network", 'host', ipv4Text(host));
   const dns = ipv4Option(setup, 'dns', within(network, mask, 0x0203), 'Failed to parse DNS');
-  if (setup.restrict === true && !belongs(dns, network, mask)) {
+  if (setup.restrict && !belongs(dns, network, mask)) {
     throw refused("DNS doesn't belong to network", 'dns', ipv4Text(dns));
   }
   if (dns === host) throw refused('DNS must be different from host', 'dns', ipv4Text(dns));
@@ -98,18 +98,25 @@ export const sharesPrefix = (a: bigint, b: bigint, length: number): boolean => (
 
 function ipv6Option(setup: UserNetSetup, option: 'ipv6-host' | 'ipv6-dns', otherwise: bigint, words: string): bigint {
   const text = setup[option];
-  if (text === undefined) return otherwise;
+  if (text === '') return otherwise;
   const address = ipv6Of(text);
   if (address === undefined) throw refused(words, option, text);
   return address;
 }
 
+/** `ipv6-net=`, which says both in one, and what is said of each. */
+function prefixOf(setup: UserNetSetup): readonly [prefix: string, length: number] {
+  if (setup['ipv6-net'] === '') return [setup['ipv6-prefix'] || 'fec0::', setup['ipv6-prefixlen'] || 64];
+  const [prefix = '', digits = '64'] = setup['ipv6-net'].split('/', 2);
+  if (!/^\d+$/.test(digits))
+    throw refused("Parameter 'ipv6-prefixlen' expects a number", 'ipv6-net', setup['ipv6-net']);
+  return [prefix || setup['ipv6-prefix'] || 'fec0::', Number(digits) || 64];
+}
+
 function ipv6Part(setup: UserNetSetup): Pick<Network, 'prefix6' | 'prefixLength' | 'host6' | 'dns6'> {
-  const text = setup['ipv6-prefix'] ?? 'fec0::';
+  const [text, prefixLength] = prefixOf(setup);
   const prefix6 = ipv6Of(text);
   if (prefix6 === undefined) throw refused('Failed to parse IPv6 prefix', 'ipv6-prefix', text);
-  // QEMU takes 0 for not given.
-  const prefixLength = setup['ipv6-prefixlen'] || 64;
   if (prefixLength < 0 || prefixLength > 126) {
     const words = 'Invalid IPv6 prefix provided (IPv6 prefix length must be between 0 and 126)';
     throw refused(words, 'ipv6-prefixlen', `${prefixLength}`);
@@ -119,7 +126,7 @@ function ipv6Part(setup: UserNetSetup): Pick<Network, 'prefix6' | 'prefixLength'
     throw refused("IPv6 Host doesn't belong to network", 'ipv6-host', ipv6Text(host6));
   }
   const dns6 = ipv6Option(setup, 'ipv6-dns', prefix6 | 3n, 'Failed to parse IPv6 DNS');
-  if (setup.restrict === true && !sharesPrefix(prefix6, dns6, prefixLength)) {
+  if (setup.restrict && !sharesPrefix(prefix6, dns6, prefixLength)) {
     throw refused("IPv6 DNS doesn't belong to network", 'ipv6-dns', ipv6Text(dns6));
   }
   return { prefix6, prefixLength, host6, dns6 };
@@ -127,12 +134,13 @@ function ipv6Part(setup: UserNetSetup): Pick<Network, 'prefix6' | 'prefixLength'
 
 /** Which of IPv4 and IPv6 there is: to ask for one alone is to do without the other. */
 function versionsOf(setup: UserNetSetup): Pick<Network, 'hasIpv4' | 'hasIpv6'> {
-  const hasIpv4 = setup.ipv4 ?? setup.ipv6 !== true;
-  const hasIpv6 = setup.ipv6 ?? setup.ipv4 !== true;
-  if (!hasIpv4 && (setup.net ?? setup.host ?? setup.dns) !== undefined) {
+  const isThere = (own: string, other: string): boolean => (own === 'auto' ? other !== 'on' : own === 'on');
+  const hasIpv4 = isThere(setup.ipv4, setup.ipv6);
+  const hasIpv6 = isThere(setup.ipv6, setup.ipv4);
+  if (!hasIpv4 && (setup.net || setup.host || setup.dns) !== '') {
     throw new Problem('IPv4 disabled but netmask/host/dns provided');
   }
-  if (!hasIpv6 && (setup['ipv6-prefix'] ?? setup['ipv6-host'] ?? setup['ipv6-dns']) !== undefined) {
+  if (!hasIpv6 && (setup['ipv6-net'] || setup['ipv6-prefix'] || setup['ipv6-host'] || setup['ipv6-dns']) !== '') {
     throw new Problem('IPv6 disabled but prefix/host6/dns6 provided');
   }
   if (!hasIpv4 && !hasIpv6) throw new Problem('IPv4 and IPv6 disabled');
@@ -144,7 +152,7 @@ export function networkOf(setup: UserNetSetup): Network {
   const versions = versionsOf(setup);
   const ipv4 = ipv4Part(setup);
   const made = { ...versions, ...ipv4, ...ipv6Part(setup) };
-  return { ...made, forwards: guestForwardsOf(setup.guestfwd ?? [], made) };
+  return { ...made, forwards: guestForwardsOf(linesOf(setup.guestfwd), made) };
 }
 
 /** The most bytes of texts that DHCP hands out. */
@@ -153,11 +161,13 @@ const LONGEST = { domainname: 255, hostname: 255, 'tftp-server-name': 255, bootf
 /** What goes together: the setup itself. Throws a Problem for what does not. */
 export function settled(setup: UserNetSetup): UserNetSetup {
   networkOf(setup);
-  if (setup.domainname === '') throw new Problem("'domainname' parameter cannot be empty");
   for (const [option, most] of Object.entries(LONGEST) as [keyof typeof LONGEST, number][]) {
-    if ((setup[option] ?? '').length > most) throw new Problem(`'${option}' parameter cannot exceed ${most} bytes`);
+    if (setup[option].length > most) throw new Problem(`'${option}' parameter cannot exceed ${most} bytes`);
   }
-  domainSearch(setup.dnssearch ?? []);
-  setup.hostfwd?.forEach(hostForwardOf);
+  domainSearch(linesOf(setup.dnssearch));
+  linesOf(setup.hostfwd).forEach(hostForwardOf);
+  if (setup.smb !== '' || setup.smbserver !== '') {
+    throw new Problem('smb= would serve a folder of the host by its own samba: there is no such server, leave it out');
+  }
   return setup;
 }

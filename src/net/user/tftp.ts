@@ -87,7 +87,7 @@ function fileOf({ setup }: UserNet, name: string): readonly [name: string, file:
     .split('/')
     .filter((part) => part !== '' && part !== '.')
     .join('/');
-  const file = Object.hasOwn(setup.tftp ?? {}, plain) ? setup.tftp?.[plain] : undefined;
+  const file = Object.hasOwn(setup.served ?? {}, plain) ? setup.served?.[plain] : undefined;
   return file === undefined ? undefined : [plain, file];
 }
 
@@ -112,7 +112,7 @@ const isRefusal = (value: object): value is Refusal => 'words' in value;
 
 /** What a request asks for, looked at in libslirp's order. */
 function requestIn(net: UserNet, text: string): Request | Refusal {
-  if (net.setup.tftp === undefined) return NO_ACCESS;
+  if (net.setup.tftp === '') return NO_ACCESS;
   const end = text.indexOf('\0');
   if (end < 0 || end >= LONGEST_NAME) return NO_ACCESS;
   const name = text.slice(0, end);
@@ -150,7 +150,7 @@ function sendBlock(asked: Asked): void {
   const session = sessionOf(asked);
   if (session === undefined) return;
   const { effects, setup } = asked.net;
-  const { file = '', size = 0 } = setup.tftp?.[session.file] ?? {};
+  const { file = '', size = 0 } = setup.served?.[session.file] ?? {};
   const { block, blockSize } = session;
   const offset = block * blockSize;
   const length = Math.max(0, Math.min(blockSize, size - offset));

@@ -3,7 +3,7 @@ import { hexadecimal } from '../../../src/base/bytes.ts';
 import { ETHERTYPES, parseEthernet } from '../../../src/packets/ethernet.ts';
 import { IP_PROTOCOLS, parseIpv4 } from '../../../src/packets/ipv4.ts';
 import { captured } from '../../packets/pcap.ts';
-import { E1000, PLAIN, VIRTIO, Wire } from '../wire.ts';
+import { E1000, VIRTIO, Wire } from '../wire.ts';
 
 const GUEST = 0x5254_0012_3456;
 
@@ -18,7 +18,7 @@ describe.each([
   ['e1000', E1000],
 ] as const)("libslirp's answers to Linux over %s", (nic, peer) => {
   test('are ours, byte by byte and in their order', () => {
-    const wire = new Wire({ ...PLAIN, restrict: true, guestfwd: ['tcp:10.0.2.100:80-builtin:http'] }, peer);
+    const wire = new Wire({ restrict: true, guestfwd: 'tcp:10.0.2.100:80-builtin:http' }, peer);
     const ours: string[] = [];
     const theirs: string[] = [];
     for (const frame of captured(nic).filter((each) => !isTcp(each))) {
