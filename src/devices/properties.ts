@@ -49,8 +49,13 @@ type PropertyFor<V> = V extends number
       ? TextProperty
       : never;
 
-/** A property for each value a device is set up by: one that is missing does not compile. */
-export type PropertiesOf<P extends object> = { readonly [K in keyof P & string]: PropertyFor<P[K]> };
+/**
+ * A property for each value a device is set up by: one that is missing does not compile. What is an object is given
+ * otherwise.
+ */
+export type PropertiesOf<P extends object> = {
+  readonly [K in keyof P & string as P[K] extends object | undefined ? never : K]: PropertyFor<P[K]>;
+};
 
 type Range = readonly [least: number, most: number];
 
