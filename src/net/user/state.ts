@@ -1,4 +1,5 @@
 import type { TcpState } from '../tcp/state.ts';
+import type { WorldState } from '../world/state.ts';
 
 /** Who was heard of: an address of IPv4 (a number) or IPv6 (a bigint), and where it is on the link. */
 export interface Neighbor<A extends number | bigint> {
@@ -89,6 +90,7 @@ export interface UserNetState {
   readonly tftp: readonly TftpSession[];
   readonly unresolved: readonly Unresolved[];
   readonly tcp: TcpState;
+  readonly world: WorldState;
 }
 
 /** As it begins, with the state of its connections. */
