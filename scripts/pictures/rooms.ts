@@ -4,8 +4,8 @@ import { importsOf, PRODUCT } from '../../test/house/sources.ts';
 
 /** Rooms from the ground up: an import may only go down. */
 export const ORDER: readonly string[] = [
-  ...['base', 'x86', 'events', 'memory', 'block', 'engine', 'kvm', 'devices', 'vmm', 'reducers', 'machine', 'replay'],
-  ...['runs', 'debugger', 'options', 'host', 'api', 'testing', 'gdb', 'cli'],
+  ...['base', 'x86', 'events', 'memory', 'packets', 'block', 'engine', 'kvm', 'devices', 'net', 'vmm', 'reducers'],
+  ...['machine', 'replay', 'runs', 'debugger', 'options', 'host', 'api', 'testing', 'gdb', 'cli'],
 ];
 
 /** Files of one room import files of another. */

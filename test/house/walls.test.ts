@@ -13,7 +13,9 @@ interface Wall {
 }
 
 const WORDS = ['base', 'events', 'x86'];
-const BELOW_DEVICES = [...WORDS, 'memory'];
+const BELOW_DEVICES = [...WORDS, 'memory', 'packets'];
+/** What a device is, without those there are. */
+const DEVICE_CONTRACT = ['devices/device.ts', 'devices/driver.ts', 'devices/properties.ts'];
 /** The states' types, what they start as and how facts change them: nothing that decides. */
 const EVOLVED = [
   ...['kvm/evolve', 'kvm/state.ts', 'kvm/new-state.ts'],
@@ -49,6 +51,7 @@ const WALLS: Readonly<Record<string, Wall>> = {
   events: { folders: ['base', 'x86'], packages: [] },
   x86: { folders: ['base'], packages: [] },
   memory: { folders: ['base'], packages: [] },
+  packets: { folders: ['base'], packages: [] },
   block: { folders: ['base', 'memory'], packages: [] },
   engine: { folders: ['base', 'memory', 'x86'], packages: ['iced-x86'] },
   kvm: KVM,
@@ -58,6 +61,7 @@ const WALLS: Readonly<Record<string, Wall>> = {
   'kvm/irqchip': { ...KVM, except: ['kvm/evolve', 'kvm/exits', 'kvm/io', 'kvm/mmu', 'kvm/vmcs'] },
   'kvm/clock': { ...KVM, except: ['kvm/evolve', 'kvm/exits', 'kvm/io', 'kvm/irqchip', 'kvm/ioctl'] },
   devices: { folders: BELOW_DEVICES, packages: [] },
+  net: { folders: ['base', 'events', 'packets', ...DEVICE_CONTRACT], packages: [] },
   vmm: VMM,
   'vmm/evolve': { ...VMM, except: ['vmm/vmm.ts', 'vmm/accel', 'vmm/loaders'] },
   // The board, its memory and its accelerator stand below the machine's type, which builds them.

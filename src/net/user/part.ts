@@ -1,0 +1,23 @@
+import type { Ns } from '../../base/units.ts';
+import type { Effects } from '../../devices/device.ts';
+import type { ParsedIpv4 } from '../../packets/ipv4.ts';
+import type { Ipv6Packet } from '../../packets/ipv6.ts';
+import type { Network } from './network.ts';
+import type { UserNetSetup } from './setup.ts';
+import type { UserNetState } from './state.ts';
+
+/** User networking at work: what it was made with, its addresses, how it stands, what it may do. */
+export interface UserNet {
+  readonly setup: UserNetSetup;
+  readonly network: Network;
+  /** As it is now: whoever raises a fact sees it change. */
+  readonly state: UserNetState;
+  readonly effects: Effects;
+}
+
+/** A packet that was read: of IPv4 its addresses are numbers, of IPv6 bigints. */
+export type Addressed = ParsedIpv4 | Ipv6Packet;
+
+/** When a packet of so many bytes is at the guest that a host behind the gateway sends now. */
+export const arrival = ({ setup, effects }: UserNet, length: number): Ns =>
+  effects.now + setup.linkHop + Math.ceil((length * setup.linkKib) / 1024);
