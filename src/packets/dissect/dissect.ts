@@ -1,4 +1,4 @@
-import { Dissection } from './dissection.ts';
+import { Dissection, Spoilt } from './dissection.ts';
 import { ethernet } from './ethernet.ts';
 import { Span } from './span.ts';
 
@@ -9,6 +9,10 @@ const MOST = 1 << 17;
 export function dissect(frame: Uint8Array): Dissection {
   const d = new Dissection();
   d.add('frame.len', frame.length);
-  ethernet(d, new Span(frame, 0, MOST));
+  try {
+    ethernet(d, new Span(frame, 0, MOST));
+  } catch (error) {
+    if (!(error instanceof Spoilt)) throw error;
+  }
   return d;
 }

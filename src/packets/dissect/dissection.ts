@@ -3,6 +3,9 @@ import { EITHER_FIELDS, type PacketField, PROTOCOLS } from './fields-table.ts';
 /** What a field of a packet comes to. */
 export type PacketValue = number | string;
 
+/** A packet that cannot be read further. `dissect` alone catches it. */
+export class Spoilt extends Error {}
+
 const NONE: readonly PacketValue[] = [];
 
 /** What a packet is made of, as far as it can be read. */
@@ -27,9 +30,15 @@ export class Dissection {
     else values.push(value);
   }
 
-  /** It ends, or contradicts itself, within a protocol. The first fault is the one that is told. */
-  spoilt(protocol: string, why: string): void {
+  /** Something is wrong with it, and it is read on. The first fault is the one that is told. */
+  note(protocol: string, why: string): void {
     this.fault ??= `${protocol}: ${why}`;
+  }
+
+  /** It ends, or contradicts itself, within a protocol, so that nobody can read on. */
+  spoilt(protocol: string, why: string): never {
+    this.note(protocol, why);
+    throw new Spoilt(why);
   }
 
   /** The first value of a field. */

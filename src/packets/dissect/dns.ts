@@ -1,5 +1,5 @@
 /** DNS (RFC 1035): one message. */
-import { ipv4Text, ipv6Text } from './address-text.ts';
+import { ipv4Text, ipv6Text } from '../addresses.ts';
 import type { Dissection } from './dissection.ts';
 import type { Span } from './span.ts';
 import { textIn } from './text.ts';
@@ -11,7 +11,7 @@ const MOST_RECORDS = 6000;
 const LONGEST_NAME = 255;
 
 export function dns(d: Dissection, span: Span): void {
-  if (span.length < HEADER) return d.spoilt('dns', 'its header is cut off');
+  if (span.length < HEADER) d.spoilt('dns', 'its header is cut off');
   d.enter('dns');
   const flags = span.u16(2);
   const [questions, answers] = [span.u16(4), span.u16(6)];
@@ -24,7 +24,7 @@ export function dns(d: Dissection, span: Span): void {
   let at = HEADER;
   for (let each = 0; each < Math.min(questions, MOST_RECORDS); each += 1) {
     const name = nameAt(span, at);
-    if (name === undefined || name.end + 4 > span.length) return d.spoilt('dns', 'a question is cut off');
+    if (name === undefined || name.end + 4 > span.length) d.spoilt('dns', 'a question is cut off');
     d.add('dns.qry.name', name.text);
     d.add('dns.qry.type', span.u16(name.end));
     at = name.end + 4;
@@ -32,17 +32,17 @@ export function dns(d: Dissection, span: Span): void {
   const records = answers + span.u16(8) + span.u16(10);
   for (let each = 0; each < Math.min(records, MOST_RECORDS); each += 1) {
     const end = record(d, span, at);
-    if (end === undefined) return d.spoilt('dns', 'a record is cut off');
+    if (end === undefined) d.spoilt('dns', 'a record is cut off');
     at = end;
   }
 }
 
 /** What the data of a record of a type are. */
 const DATA: Readonly<Record<number, (d: Dissection, span: Span, at: number) => void>> = {
-  1: (d, span, at) => d.add('dns.a', ipv4Text(span, at)),
+  1: (d, span, at) => d.add('dns.a', ipv4Text(span.u32(at))),
   5: (d, span, at) => d.add('dns.cname', nameAt(span, at)?.text ?? ''),
   12: (d, span, at) => d.add('dns.ptr.domain_name', nameAt(span, at)?.text ?? ''),
-  28: (d, span, at) => d.add('dns.aaaa', ipv6Text(span, at)),
+  28: (d, span, at) => d.add('dns.aaaa', ipv6Text(span.u128(at))),
 };
 
 /** Where the next one begins; undefined: it is not whole. */

@@ -35,7 +35,7 @@ export const OWN_FIELDS = {
   'ip.id': number('identification'),
   'ip.flags.df': flag('may not be fragmented'),
   'ip.flags.mf': flag('more fragments follow'),
-  'ip.frag_offset': number('where the fragment lies, in bytes'),
+  'ip.frag_offset': number('where the fragment lies, in units of eight bytes'),
   'ip.ttl': number('time to live'),
   'ip.proto': number('what follows: 1 ICMP, 6 TCP, 17 UDP'),
   'ip.checksum': number('of the header'),

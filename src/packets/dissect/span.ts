@@ -22,6 +22,16 @@ export class Span {
     return this.u16(at) * 0x1_0000 + this.u16(at + 2);
   }
 
+  u48(at: number): number {
+    return this.u16(at) * 0x1_0000_0000 + this.u32(at + 2);
+  }
+
+  u128(at: number): bigint {
+    let value = 0n;
+    for (const word of [0, 4, 8, 12]) value = (value << 32n) | BigInt(this.u32(at + word));
+    return value;
+  }
+
   /** Bytes of it, not copied; fewer where it ends. */
   bytes(at: number, length: number): Uint8Array {
     const [from, to] = [Math.min(at, this.length), Math.min(at + length, this.length)];

@@ -1,4 +1,5 @@
 /** TCP (RFC 9293) with the options of RFC 7323 and RFC 2018. */
+import { TCP_OPTIONS } from '../tcp.ts';
 import type { Dissection } from './dissection.ts';
 import { dns } from './dns.ts';
 import { http } from './http.ts';
@@ -11,17 +12,17 @@ const DNS = 53;
 const FLAGS = ['cwr', 'ece', 'urg', 'ack', 'push', 'reset', 'syn', 'fin'] as const;
 
 export function tcp(d: Dissection, span: Span): void {
-  if (span.length < 8) return d.spoilt('tcp', 'its header is cut off');
+  if (span.length < 8) d.spoilt('tcp', 'its header is cut off');
   d.enter('tcp');
   const [from, to] = [span.u16(0), span.u16(2)];
   d.add('tcp.srcport', from);
   d.add('tcp.dstport', to);
   d.add('tcp.seq_raw', span.u32(4));
-  if (span.length < HEADER) return d.spoilt('tcp', 'its header is cut off');
+  if (span.length < HEADER) d.spoilt('tcp', 'its header is cut off');
   const header = 4 * (span.u8(12) >> 4);
   d.add('tcp.ack_raw', span.u32(8));
   d.add('tcp.hdr_len', header);
-  if (header < HEADER) return d.spoilt('tcp', `a header of ${header} bytes`);
+  if (header < HEADER) d.spoilt('tcp', `a header of ${header} bytes`);
   const payload = span.after(header);
   d.add('tcp.len', payload.length);
   d.add('tcp.flags', span.u16(12) & 0xfff);
@@ -29,7 +30,7 @@ export function tcp(d: Dissection, span: Span): void {
   d.add('tcp.window_size_value', span.u16(14));
   d.add('tcp.checksum', span.u16(16));
   d.add('tcp.urgent_pointer', span.u16(18));
-  if (header > span.length) return d.spoilt('tcp', 'its options are cut off');
+  if (header > span.length) d.spoilt('tcp', 'its options are cut off');
   options(d, span.first(header).after(HEADER));
   if (payload.length === 0) return;
   if (from !== DNS && to !== DNS) http(d, payload);
@@ -43,22 +44,22 @@ interface Option {
 }
 
 const OPTIONS: Readonly<Record<number, Option>> = {
-  2: {
+  [TCP_OPTIONS.MSS]: {
     length: 4,
     tell(d, span) {
       d.add('tcp.options.mss_val', span.u16(2));
       d.options.push(`mss ${span.u16(2)}`);
     },
   },
-  3: {
+  [TCP_OPTIONS.WINDOW_SCALE]: {
     length: 3,
     tell(d, span) {
       d.add('tcp.options.wscale.shift', span.u8(2));
       d.options.push(`wscale ${span.u8(2)}`);
     },
   },
-  4: { length: 2, tell: (d) => void d.options.push('sackOK') },
-  5: {
+  [TCP_OPTIONS.SACK_PERMITTED]: { length: 2, tell: (d) => void d.options.push('sackOK') },
+  [TCP_OPTIONS.SACK]: {
     length: undefined,
     tell(d, span) {
       const blocks = Math.floor((span.length - 2) / 8);
@@ -66,7 +67,7 @@ const OPTIONS: Readonly<Record<number, Option>> = {
       d.options.push(`sack ${blocks} ${texts.join('')}`);
     },
   },
-  8: {
+  [TCP_OPTIONS.TIMESTAMPS]: {
     length: 10,
     tell(d, span) {
       d.add('tcp.options.timestamp.tsval', span.u32(2));
@@ -76,24 +77,21 @@ const OPTIONS: Readonly<Record<number, Option>> = {
   },
 };
 
-const END = 0;
-const NOTHING = 1;
-
 function options(d: Dissection, from: Span): void {
   for (let rest = from; rest.length > 0; ) {
     const kind = rest.u8(0);
-    if (kind === END) return;
-    if (kind === NOTHING) {
+    if (kind === TCP_OPTIONS.END) return;
+    if (kind === TCP_OPTIONS.NOTHING) {
       d.options.push('nop');
       rest = rest.after(1);
       continue;
     }
     const length = rest.u8(1);
-    if (length < 2 || length > rest.length) return d.spoilt('tcp', `option ${kind} is cut off`);
+    if (length < 2 || length > rest.length) d.spoilt('tcp', `option ${kind} is cut off`);
     const option = OPTIONS[kind];
     if (option === undefined) d.options.push(`option ${kind}`);
     else if (option.length !== undefined && option.length !== length)
-      return d.spoilt('tcp', `option ${kind} of ${length} bytes`);
+      d.spoilt('tcp', `option ${kind} of ${length} bytes`);
     else option.tell(d, rest.first(length));
     rest = rest.after(length);
   }

@@ -17,14 +17,14 @@ const SERVICES: Readonly<Record<number, (d: Dissection, span: Span) => void>> = 
 };
 
 export function udp(d: Dissection, span: Span): void {
-  if (span.length < HEADER) return d.spoilt('udp', 'its header is cut off');
+  if (span.length < HEADER) d.spoilt('udp', 'its header is cut off');
   d.enter('udp');
   const [from, to, length] = [span.u16(0), span.u16(2), span.u16(4)];
   d.add('udp.srcport', from);
   d.add('udp.dstport', to);
   d.add('udp.length', length);
   d.add('udp.checksum', span.u16(6));
-  if (length < HEADER) return d.spoilt('udp', `${length} bytes with its header`);
+  if (length < HEADER) d.spoilt('udp', `${length} bytes with its header`);
   const payload = span.first(length).after(HEADER);
   if (payload.length > 0) (SERVICES[to] ?? SERVICES[from])?.(d, payload);
 }
