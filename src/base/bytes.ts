@@ -10,11 +10,18 @@ export function latin1(bytes: ArrayLike<number>): string {
   return text;
 }
 
+/** The inverse of `latin1`. */
+export function fromLatin1(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
+  return bytes;
+}
+
 /** Bytes in base64, as RFC 4648 writes it. */
 export const base64 = (bytes: Uint8Array): string => btoa(latin1(bytes));
 
 /** The inverse of `base64`. */
-export const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0));
+export const fromBase64 = (text: string): Uint8Array => fromLatin1(atob(text));
 
 /** Bytes as lower-case hexadecimal digits, two each. */
 export function hexadecimal(bytes: Uint8Array): string {

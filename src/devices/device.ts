@@ -197,10 +197,13 @@ export interface Effects {
    */
   packetPayload(gpa: Gpa, length: number): Uint8Array;
   /**
-   * Hand a packet to the peer, which may answer before this returns. False: it waits until the peer can take it. Who
-   * has `packetSent` is told then, and may send on before; of others' only so many wait.
+   * Hand a packet to the peer, where it arrives when it is due: at once, if nothing is said, and the peer may answer
+   * before this returns. False: it waits until the peer can take it. Who has `packetSent` is told then; of others'
+   * only so many wait.
    */
-  sendPacket(bytes: Uint8Array): boolean;
+  sendPacket(bytes: Uint8Array, due?: Ns): boolean;
+  /** How long a packet of so many bytes takes over a link of the world, in virtual nanoseconds. */
+  travel(length: number): Ns;
   /** The device takes packets again: what waits for it is offered to it. QEMU's qemu_flush_queued_packets. */
   takePackets(): void;
   /** A packet that was offered is not for this device, or finds no place: it is gone. */

@@ -27,9 +27,13 @@ export interface TextProperty extends Described<string> {
   readonly type: 'str';
   /**
    * It is an `id`: of a drive that no other device has, and has to be given; of an I/O thread, in which the device then
-   * acts; of an object entropy comes from.
+   * acts; of an object entropy comes from; of a net client at the other end of its wire, which no other device has.
    */
-  readonly names?: 'drive' | 'iothread' | 'rng';
+  readonly names?: 'drive' | 'iothread' | 'rng' | 'netdev';
+  /** It is a MAC address. The default, which is none, becomes one that no other NIC of the machine has. */
+  readonly isMac?: true;
+  /** It may be given again: what it is then has a line for each. */
+  readonly repeats?: true;
   /** It is one of these, and QEMU calls their type so. */
   readonly choice?: { readonly type: string; readonly of: readonly string[] };
 }
@@ -106,18 +110,42 @@ export const iothreadId: TextProperty = {
 /** The object a device gets entropy from. */
 export const rngId: TextProperty = { type: 'str', default: '', help: 'The object it gets entropy from', names: 'rng' };
 
+/** Who is at the other end of a NIC's wire. */
+export const netdevId: TextProperty = {
+  type: 'str',
+  default: '',
+  help: 'Who is at the other end of its wire',
+  names: 'netdev',
+};
+
+/** A NIC's own address. */
+export const macAddress: TextProperty = {
+  type: 'str',
+  default: '',
+  help: 'Its MAC address, like 52:54:00:12:34:56',
+  isMac: true,
+};
+
+const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/i;
+
 /** @public The drive a device is for. */
 export const driveId = (help: string): TextProperty => ({ type: 'str', default: '', help, names: 'drive' });
 
 /** Whether a property can have a value. */
 export function accepts(property: Property, value: unknown): value is PropertyValue {
-  if (property.type === 'str') return typeof value === 'string' && (property.choice?.of.includes(value) ?? true);
+  if (property.type === 'str') return typeof value === 'string' && acceptsText(property, value);
   if (property.type === 'bool') return typeof value === 'boolean';
   return Number.isSafeInteger(value) && (value as number) >= property.least && (value as number) <= property.most;
 }
 
+function acceptsText({ choice, isMac, default: usual }: TextProperty, value: string): boolean {
+  if (isMac === true && value !== usual) return MAC.test(value);
+  return choice?.of.includes(value) ?? true;
+}
+
 /** What a property can be, as the end of a sentence: `is not ...`. */
 export function rangeOf(property: Property): string {
+  if (property.type === 'str' && property.isMac === true) return 'a MAC address like 52:54:00:12:34:56';
   if (property.type === 'str') return property.choice?.of.join(', ') ?? 'text';
   if (property.type === 'bool') return 'on or off';
   return `a whole number from ${property.least} to ${property.most}`;

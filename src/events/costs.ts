@@ -17,6 +17,9 @@ export const COSTS = {
   'disk-access': { usual: 40_000, least: 0, what: 'a request of a disk' },
   'disk-kib': { usual: 256, least: 0, what: 'each KiB it reads or writes' },
   'disk-flush': { usual: 100_000, least: 0, what: "making a disk's writes durable" },
+  /** A network of 10 Gb/s. */
+  'link-hop': { usual: 10_000, least: 0, what: 'a packet on its way from a host of the world, or to one' },
+  'link-kib': { usual: 820, least: 0, what: 'each KiB of it' },
 } as const;
 
 export type CostName = keyof typeof COSTS;

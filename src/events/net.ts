@@ -12,18 +12,30 @@ const packetOf = (e: OfPacket): string => `${e.client} packet ${e.packet}`;
 
 /** What net clients do with packets: each is told whole once, when it is sent, and has that number from then on. */
 export const NET_FACTS = {
-  /** A NIC or a backend hands a packet to its peer. bytes: an Ethernet frame without its check sequence. */
-  'sim:packet_sent': fact({ ...OF_PACKET, bytes: 'bytes' }, (e) => `${packetOf(e)} ${e.bytes.length} bytes`),
+  /**
+   * A NIC or a backend hands a packet to its peer. bytes: an Ethernet frame without its check sequence. due: virtual
+   * nanosecond at which it arrives there; 0: at once.
+   */
+  'sim:packet_sent': fact(
+    { ...OF_PACKET, bytes: 'bytes', due: 'u' },
+    (e) => `${packetOf(e)} ${e.bytes.length} bytes${e.due === 0 ? '' : ` due ${e.due} ns`}`,
+  ),
   /** A client takes it. */
-  'sim:packet_delivered': fact(OF_PACKET, packetOf),
-  /** It waits for a client that cannot take it now. sender: who is told when it has been taken. */
-  'sim:packet_queued': fact({ ...OF_PACKET, sender: 'text' }, (e) => `${packetOf(e)} from ${e.sender}`),
+  'sim:packet_delivered': fact({ ...OF_PACKET, len: 'u' }, (e) => `${packetOf(e)} ${e.len} bytes`),
+  /**
+   * It waits for a client that cannot take it now. refused: it was offered, and no other is until the client asks for
+   * more. bytes: none where it was on its way until then, or waits already.
+   */
+  'sim:packet_queued': fact(
+    { ...OF_PACKET, sender: 'text', refused: 'bool', bytes: 'bytes' },
+    (e) => `${packetOf(e)} from ${e.sender}${e.refused ? ' refused' : ''}`,
+  ),
   /** What waits for a client is offered to it again. */
   'sim:packets_offered': fact({ client: 'text' }, (e) => e.client),
   /** It is gone: client is where it was lost. */
   'sim:packet_dropped': fact({ ...OF_PACKET, why: 'text' }, (e) => `${packetOf(e)} ${e.why}`),
-  /** A hub hands it to another of its ports, which is client. */
-  'sim:packet_forwarded': fact({ ...OF_PACKET, hub: 'u' }, (e) => `hub ${e.hub} ${packetOf(e)}`),
+  /** A hub's port takes it: from, the others hand it on. */
+  'sim:packet_forwarded': fact({ ...OF_PACKET, hub: 'u', len: 'u' }, (e) => `hub ${e.hub} from ${packetOf(e)}`),
 } as const;
 
 /** What a person does to the network. */

@@ -6,6 +6,7 @@ import { MAIN_LOOP, type Source, TIMER, vcpuSource } from '../events/stamped.ts'
 import type { KvmKernel } from '../kvm/api.ts';
 import type { Pages } from '../memory/pages.ts';
 import { earliestCompletion } from '../vmm/drives/due.ts';
+import { earliestArrival } from '../vmm/net/due.ts';
 import { restore } from '../reducers/evolve.ts';
 import type { SliceDigests } from '../reducers/slices.ts';
 import { type MachineState, nowNs, type ThreadState, ticksUntil } from '../reducers/state.ts';
@@ -22,8 +23,10 @@ export interface MachineContext extends Surroundings {
   readonly vmm: Vmm;
   readonly pages: Pages;
   readonly digests: SliceDigests;
-  /** Derived from timers, drives and threads: the earliest deadline, or UNKNOWN. */
-  deadline: Ns;
+  /** Derived: the earliest deadline of the kernel's timers, or UNKNOWN. */
+  kernelDeadline: Ns;
+  /** Derived from what user space's threads wait for: timers, drives, packets, work; or UNKNOWN. */
+  userDeadline: Ns;
   cutAt: number;
   readonly tell: Tell;
 }
@@ -52,14 +55,33 @@ export const now = ({ state, ticks }: MachineContext): Ns => nowNs(state, ticks)
 /** Ticks from now until virtual time reaches `deadline`; 0 when it has. */
 export const ticksTo = ({ state, ticks }: MachineContext, deadline: Ns): number => ticksUntil(state, ticks, deadline);
 
-/** The earliest deadline of the kernel's and the devices' timers, of drives and of threads; Infinity: there is none. */
-export function nextDeadline(context: MachineContext): Ns {
-  if (context.deadline === UNKNOWN) {
-    const { kvm, vmm, schedule } = context.state;
-    const timers = Math.min(earliestDeadline(kvm.timers), earliestDeadline(vmm.timers));
-    context.deadline = Math.min(timers, earliestCompletion(vmm.drives), earliestToAct(schedule.threads));
+/** The earliest deadline of the kernel's timers, which interrupt a guest; Infinity: there is none. */
+export function kernelDeadline(context: MachineContext): Ns {
+  if (context.kernelDeadline === UNKNOWN) context.kernelDeadline = earliestDeadline(context.state.kvm.timers);
+  return context.kernelDeadline;
+}
+
+/** The earliest of user space's: devices' timers, drives, packets, threads. These act beside a guest. */
+export function userDeadline(context: MachineContext): Ns {
+  if (context.userDeadline === UNKNOWN) {
+    const { vmm, schedule } = context.state;
+    context.userDeadline = Math.min(
+      earliestDeadline(vmm.timers),
+      earliestCompletion(vmm.drives),
+      earliestArrival(vmm.net),
+      earliestToAct(schedule.threads),
+    );
   }
-  return context.deadline;
+  return context.userDeadline;
+}
+
+/** The earliest of all. */
+export const nextDeadline = (context: MachineContext): Ns => Math.min(kernelDeadline(context), userDeadline(context));
+
+/** Deadlines may have changed. */
+export function forgetDeadlines(context: MachineContext): void {
+  context.kernelDeadline = UNKNOWN;
+  context.userDeadline = UNKNOWN;
 }
 
 function earliestToAct(threads: readonly ThreadState[]): number {
@@ -108,7 +130,7 @@ export function restored(context: MachineContext, earlier: MachineState, ticks: 
 /** What the state was not told of by facts, but follows from it. */
 export function refreshDerived(context: MachineContext): void {
   const { processor, kvm, vmm } = context;
-  context.deadline = UNKNOWN;
+  forgetDeadlines(context);
   processor.restored();
   kvm.restored();
   vmm.restored();

@@ -28,6 +28,9 @@ const RECEIVERS: { readonly [R in NamedReceiver]: Receive | undefined } = {
   'block layer': ({ vmm }, event, origin) => {
     if (event.kind === 'sim:drive_size_set') vmm.resizeDrive(event.drive, event.sectors, origin);
   },
+  network: ({ vmm }, event, origin) => {
+    if (event.kind === 'sim:link_set') vmm.setLink(event.client, event.up, origin);
+  },
   'continue button': ({ vmm }, _event, origin) => vmm.goOn(origin),
   debugger: (context, event, origin) => {
     if (event.kind === 'sim:intervened') intervene(context, event.what, event.value, origin);
@@ -53,6 +56,7 @@ export function receiverOf(event: InputEvent): Receive | undefined {
 export function checkInput(context: MachineContext, event: InputEvent): void {
   if (event.kind === 'sim:intervened') checkIntervention(context, event.what, event.value);
   if (event.kind === 'sim:drive_size_set') checkSize(context, event);
+  if (event.kind === 'sim:link_set') checkClient(context, event);
   if (event.kind === 'sim:payload_received') checkPayload(context, event);
   if (event.kind === 'sim:chardev_received' && !context.state.config.parts.some(({ name }) => name === event.dev)) {
     throw new Problem(`There is no device ${shortly(event.dev)} to type at.`);
@@ -66,6 +70,14 @@ function checkSize({ state }: MachineContext, { drive: id, sectors }: EventOf<'s
   if (sectors < 1 || sectors > MOST.driveBytes / SECTOR) {
     throw new Problem(`A drive has 1 to ${MOST.driveBytes / SECTOR} sectors of 512 bytes, not ${sectors}.`);
   }
+}
+
+function checkClient({ state: { config } }: MachineContext, { client }: EventOf<'sim:link_set'>): void {
+  const { net = [] } = config;
+  if (net.some(({ name }) => name === client)) return;
+  const known = net.map(({ name }) => name).join(', ');
+  const there = known === '' ? 'There is none.' : `There are ${known}.`;
+  throw new Problem(`There is no net client ${shortly(client)}. ${there}`);
 }
 
 const SHA256 = /^[0-9a-f]{64}$/;

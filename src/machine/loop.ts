@@ -4,6 +4,7 @@ import { MAIN_LOOP, USER } from '../events/stamped.ts';
 import type { Ending } from '../reducers/state.ts';
 import {
   isEntryOpen,
+  kernelDeadline,
   type MachineContext,
   mainLoop,
   nextDeadline,
@@ -13,11 +14,12 @@ import {
   originOf,
   ticksTo,
   timerOrigin,
+  userDeadline,
   vcpuOrigin,
 } from './context.ts';
 import { checkInput, receiverOf } from './inputs.ts';
 import type { PendingInput } from './parts.ts';
-import { isAlone, LONGEST_BUDGET, pick, restOfTurn } from './schedule.ts';
+import { dueWorker, isAlone, LONGEST_BUDGET, pick, restOfTurn } from './schedule.ts';
 import { runWorker } from './workers.ts';
 
 /** How far to run. Whichever comes first; nothing given: until something else ends it. */
@@ -100,7 +102,9 @@ function step(context: MachineContext, until: Until): Reason | Step {
   const isOpen = isEntryOpen(context);
   // An input may have been recorded just after it.
   if (!isOpen && tellDigestWhenDue(context)) return 'digest';
-  if (isThere(context, until, isOpen)) return { why: 'until' };
+  if (isOver(context, until)) return { why: 'until' };
+  if (isOpen && actsBesideGuest(context)) return 'worker';
+  if (isAtTick(context, until, isOpen)) return { why: 'until' };
   // Neither processors nor timers nor drives go on, and no time passes.
   if (context.state.vmm.stopped !== undefined && !isOpen) return { why: 'idle' };
   if (!isOpen && expireDue(context)) return 'timers';
@@ -117,10 +121,36 @@ function step(context: MachineContext, until: Until): Reason | Step {
   return { why: 'break' };
 }
 
-function isThere(context: MachineContext, until: Until, isOpen: boolean): boolean {
+function isOver(context: MachineContext, until: Until): boolean {
   if (until.gate?.isHeld === true) return true;
-  if (context.ticks >= tickAsked(context, until) && (isOpen || until.inGuest !== true)) return true;
   return nextSeq(context) >= (until.seq ?? Infinity) || now(context) >= (until.ns ?? Infinity);
+}
+
+const isAtTick = (context: MachineContext, until: Until, isOpen: boolean): boolean =>
+  context.ticks >= tickAsked(context, until) && (isOpen || until.inGuest !== true);
+
+/**
+ * A vCPU is in the guest, and other threads' time has come: they have cores of their own, so it stays there unless
+ * they interrupt it. False: nobody acted.
+ */
+function actsBesideGuest(context: MachineContext): boolean {
+  if (userDeadline(context) > now(context)) return false;
+  if (!context.vmm.expire(mainLoop(context))) {
+    const worker = dueWorker(context);
+    if (worker === undefined) return false;
+    runWorker(context, worker);
+  }
+  const isStopped = context.state.vmm.stopped !== undefined;
+  for (const { index, requests } of context.state.kvm.vcpus)
+    if (requests !== 0 || isStopped) leaveGuest(context, index);
+  return true;
+}
+
+/** Take a vCPU out of its VM entry, as an interrupt of its host does. */
+function leaveGuest(context: MachineContext, vcpu: number): void {
+  if (!context.state.kvm.vcpus[vcpu]!.inGuest) return;
+  context.cutAt = Infinity;
+  context.kvm.advance(vcpu, 0, vcpuOrigin(context, vcpu));
 }
 
 /** The tick the caller asked for; none while it is another vCPU's turn than it waits for. */
@@ -141,10 +171,7 @@ function deliver(context: MachineContext, { event }: PendingInput): void {
   const seq = originOf(context, USER).raise(event);
   const receive = receiverOf(event);
   if (receive === undefined) return;
-  context.cutAt = Infinity;
-  context.state.kvm.vcpus.forEach(({ inGuest }, vcpu) => {
-    if (inGuest) context.kvm.advance(vcpu, 0, vcpuOrigin(context, vcpu));
-  });
+  for (const { index } of context.state.kvm.vcpus) leaveGuest(context, index);
   receive(context, event, originOf(context, MAIN_LOOP).inside(seq));
 }
 
@@ -183,12 +210,14 @@ function idle(context: MachineContext, until: Until, input: PendingInput | undef
   return 'warp';
 }
 
-/** The tick no run may pass: the caller's, or that of the next input. Always ahead of now. */
+/** The tick no run may pass: the caller's, that of the next input, that of the next to act beside it. Ahead of now. */
 function cutTick(context: MachineContext, until: Until, input: PendingInput | undefined, isOpen: boolean): number {
   const { ticks } = context;
   // Beyond the tick asked for, a vCPU is only let into the guest.
   let cut = Math.max(ticks, tickAsked(context, until));
   if (until.ns !== undefined) cut = Math.min(cut, ticks + ticksTo(context, until.ns));
+  const beside = userDeadline(context);
+  if (beside !== Infinity) cut = Math.min(cut, ticks + Math.max(1, ticksTo(context, beside)));
   // A replayed input whose tick has come waits for its sequence number: the VM entry or the exit before it is still
   // to happen.
   if (input?.tick !== undefined) cut = Math.min(cut, Math.max(input.tick, isOpen ? ticks + 1 : ticks));
@@ -205,9 +234,9 @@ function runVcpu(context: MachineContext, vcpu: number): void {
   }
 }
 
-/** Ticks until the turn is over, a timer is due or a worker acts: at least one. */
+/** Ticks until the turn is over or one of the kernel's timers is due: at least one. */
 function budgetOf(context: MachineContext): number {
-  const deadline = nextDeadline(context);
+  const deadline = kernelDeadline(context);
   const untilDeadline = deadline === Infinity ? LONGEST_BUDGET : ticksTo(context, deadline);
   return Math.max(1, Math.min(LONGEST_BUDGET, restOfTurn(context), untilDeadline));
 }

@@ -81,7 +81,8 @@ class PoweredOn implements MachineContext {
   readonly digests: SliceDigests;
   ticks: Tick = 0;
   cutAt = Number.POSITIVE_INFINITY;
-  deadline: Ns = UNKNOWN;
+  kernelDeadline: Ns = UNKNOWN;
+  userDeadline: Ns = UNKNOWN;
   hasBroken = false;
   readonly tell: Tell;
   readonly engine: Engine;

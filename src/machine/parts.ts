@@ -43,6 +43,8 @@ export interface Engine extends Guest {
   readGathered?(hva: number, length: number): Uint8Array;
   /** `readHost` of what nothing is decided by. Without: the same. A tape does not know it. */
   readPayload?(hva: number, length: number): Uint8Array;
+  /** What a packet holds whose bytes were read so. Without: what was read. */
+  packet?(bytes: Uint8Array): Uint8Array;
   /** What a debugger waits for. A tape has none. */
   readonly stops?: DebuggerStops;
 }

@@ -244,6 +244,10 @@ class GuestView implements TracedGuest, HostMemory {
     return this.engine.readPayload?.(hva, length) ?? this.engine.readHost(hva, length);
   }
 
+  packet(bytes: Uint8Array): Uint8Array {
+    return this.engine.packet?.(bytes) ?? bytes;
+  }
+
   gather<T>(dev: string, reads: () => T): T {
     const { processor } = this;
     if (processor.gathering !== undefined) return reads();

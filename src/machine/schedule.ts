@@ -23,7 +23,7 @@ export function pick(context: MachineContext): ThreadState | undefined {
   const count = kvm.vcpus.length;
   const current = threads[turn] as VcpuThread;
   if (kvm.vcpus[turn]!.inGuest) return current;
-  const due = dueWorker(context, count);
+  const due = dueWorker(context);
   if (due !== undefined) return due;
   if (current.turnEnds > context.ticks && canRun(context, turn)) return current;
   for (let distance = 1; distance <= count; distance += 1) {
@@ -42,9 +42,10 @@ export const isHaltedForGood = ({ state, kvm }: MachineContext): boolean =>
   state.kvm.vcpus.length > 0 &&
   state.kvm.vcpus.every(({ index, inUserspace }) => !inUserspace && !kvm.isWakeable(index));
 
-/** Of several whose time has come, the one whose came first; else in their order. */
-function dueWorker(context: MachineContext, vcpus: number): WorkerThread | undefined {
+/** Of the threads that are no vCPU's and whose time has come, the one whose came first; else in their order. */
+export function dueWorker(context: MachineContext): WorkerThread | undefined {
   const { threads } = context.state.schedule;
+  const vcpus = context.state.kvm.vcpus.length;
   let due: WorkerThread | undefined;
   for (let at = vcpus; at < threads.length; at += 1) {
     const thread = threads[at]!;

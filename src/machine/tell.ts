@@ -7,7 +7,8 @@ import { evolve, rowOf } from '../reducers/evolve.ts';
 import { bitsOf } from '../reducers/row.ts';
 import { draftOf, isDigestNext, type MachineContext, nextSeq, UNKNOWN } from './context.ts';
 
-const OWNERS_OF_DEADLINES = bitsOf('kernelTimers', 'timers', 'drives', 'schedule');
+const OWNERS_OF_KERNEL_DEADLINES = bitsOf('kernelTimers');
+const OWNERS_OF_USER_DEADLINES = bitsOf('timers', 'drives', 'net', 'schedule');
 
 /**
  * The one place where events get their envelope: a fact is stamped, evolved and told, in this order, before whoever
@@ -29,7 +30,8 @@ export function teller(context: MachineContext): Tell {
     };
     const owners = evolve(draftOf(context), stamped, row);
     digests.touch(owners);
-    if ((owners & OWNERS_OF_DEADLINES) !== 0) context.deadline = UNKNOWN;
+    if ((owners & OWNERS_OF_KERNEL_DEADLINES) !== 0) context.kernelDeadline = UNKNOWN;
+    if ((owners & OWNERS_OF_USER_DEADLINES) !== 0) context.userDeadline = UNKNOWN;
     context.parts.onEvent(stamped);
     return seq;
   };

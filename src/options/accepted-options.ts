@@ -10,8 +10,6 @@ export interface AcceptedOptions {
   readonly vga?: string;
   readonly monitor?: string;
   readonly parallel?: string;
-  readonly net?: string[];
-  readonly nic?: string[];
   readonly hpet?: boolean;
 }
 
@@ -37,8 +35,6 @@ export function acceptedWarnings(raw: AcceptedOptions): string[] {
   refuseAll('-vga', raw.vga === undefined ? [] : [raw.vga]);
   refuseAll('-monitor', raw.monitor === undefined ? [] : [raw.monitor]);
   refuseAll('-parallel', raw.parallel === undefined ? [] : [raw.parallel]);
-  refuseAll('-net', raw.net);
-  refuseAll('-nic', raw.nic);
   const warnings: string[] = [];
   if (raw.display !== undefined && raw.display !== 'none') {
     warnings.push('There is no display: -display has no effect.');

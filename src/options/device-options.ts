@@ -18,9 +18,9 @@ export interface Devices {
   readonly characters: CharacterDevice[];
 }
 
-/** Throws a UsageProblem for what cannot be had, and OptionHelp where help was asked for. */
-export function devicesOf(values: readonly string[], byId: Chardevs): Devices {
-  const found: Devices = { devices: [], characters: [] };
+/** `before`: devices that come first. Throws a UsageProblem for what cannot be had, and OptionHelp where asked for. */
+export function devicesOf(values: readonly string[], byId: Chardevs, before: readonly DeviceOption[] = []): Devices {
+  const found: Devices = { devices: [...before], characters: [] };
   for (const text of values) addDevice(found, text, byId);
   return found;
 }
@@ -56,7 +56,8 @@ function addDevice({ devices, characters }: Devices, text: string, byId: Chardev
   }
   if (id !== undefined)
     characters.push(characterDevice(driver, devices.length, chardevById(`-device ${text}`, id, byId)));
-  devices.push({ driver: driver.name, ...idOf(text, value, devices), properties: propertiesOf(driver, value) });
+  const properties = propertiesOf(`-device ${driver.name}`, driver, value);
+  devices.push({ driver: driver.name, ...idOf(text, value, devices), properties });
 }
 
 /** What a person calls it: QEMU's id_generate and qdev_set_id. */
@@ -75,7 +76,7 @@ function idOf(text: string, { properties }: CommaValue, devices: readonly Device
 const driverNamed = (name: string): AnyDriver => asUsage(() => optionDriver(name)[1]);
 
 /** What is wrong with a machine is wrong with the command line here. */
-function asUsage<T>(act: () => T): T {
+export function asUsage<T>(act: () => T): T {
   try {
     return act();
   } catch (error) {
@@ -89,20 +90,29 @@ const characterDevice = (driver: AnyDriver, index: number, backend: CharacterDev
   hears: driver.reducer.facts?.['sim:chardev_received'] !== undefined,
 });
 
-function propertiesOf(driver: AnyDriver, { properties }: CommaValue): Readonly<Record<string, PropertyValue>> {
+/** What is given of a driver's properties. `said`: how a complaint begins. Throws a UsageProblem. */
+export function propertiesOf(
+  said: string,
+  driver: Pick<AnyDriver, 'properties'>,
+  { pairs }: CommaValue,
+): Readonly<Record<string, PropertyValue>> {
   const given: Record<string, PropertyValue> = {};
-  for (const [key, text] of properties) {
+  for (const [key, text] of pairs) {
     const property = driver.properties?.[key];
-    if (property !== undefined) given[key] = meant(driver, key, property, text);
+    if (property !== undefined) given[key] = again(property, given[key], meant(`${said}: ${key}`, property, text));
     else if (key === 'addr') given[key] = text;
   }
   return given;
 }
 
-function meant({ name }: AnyDriver, key: string, property: Property, text: string): PropertyValue {
+/** The last one counts, but where each does. */
+const again = (property: Property, before: PropertyValue | undefined, value: PropertyValue): PropertyValue =>
+  property.type === 'str' && property.repeats === true && before !== undefined ? `${before}\n${value}` : value;
+
+function meant(said: string, property: Property, text: string): PropertyValue {
   const value = READ[property.type](text);
   if (accepts(property, value)) return value;
-  throw new UsageProblem(`-device ${name}: ${key}=${text} is not ${rangeOf(property)}.`);
+  throw new UsageProblem(`${said}=${text} is not ${rangeOf(property)}.`);
 }
 
 const whole = (text: string): number => (/^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN);

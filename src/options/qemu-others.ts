@@ -1,7 +1,6 @@
 /** Options of QEMU's that `run` does not have, with what is used here instead, or why there is nothing. */
 
 const DISKS = 'give disks as -drive file=PATH,if=virtio';
-const NETWORK = 'there are no network cards yet';
 const DISPLAY = 'there is no display: a guest is seen on its serial line, and by the debugger';
 const AUDIO = 'there is no sound';
 const MONITOR = 'Ctrl-A c on the console opens the monitor, and -gdb serves programs';
@@ -41,7 +40,6 @@ export const OTHERS_OF_QEMU: Readonly<Record<string, string>> = {
   'no-acpi': 'the machine always has ACPI: Linux takes acpi=off in its -append',
   acpitable: "the tables are the machine's own; -smbios and -fw_cfg say what can be said",
   // Network.
-  netdev: NETWORK,
   // TPM.
   tpmdev: 'there is no TPM',
   // Boot image or kernel specific.
@@ -93,6 +91,4 @@ export const INSTEAD: Readonly<Record<string, string>> = {
   '-vga': DISPLAY,
   '-monitor': MONITOR,
   '-parallel': 'there is no parallel port: use -serial or -debugcon',
-  '-net': NETWORK,
-  '-nic': NETWORK,
 };

@@ -6,6 +6,7 @@ import { type Chardevs, characterBackend, chardevs } from './character-backends.
 import { addDebugcon, checkDevices, devicesOf } from './device-options.ts';
 import { costList, costsAsked } from './cost-options.ts';
 import { drivesAsked } from './drive-options.ts';
+import { networksAsked, withMacs } from './net-options.ts';
 import { checkEntropy, objectsAsked } from './object-options.ts';
 import { bootAsked, fwCfgAsked, smbiosAsked } from './firmware-options.ts';
 import { rtcAsked } from './rtc-option.ts';
@@ -36,6 +37,9 @@ interface RawOptions extends AcceptedOptions {
   readonly chardev?: string[];
   readonly debugcon?: string;
   readonly device?: string[];
+  readonly netdev?: string[];
+  readonly nic?: string[];
+  readonly net?: string[];
   readonly drive?: string[];
   readonly object?: string[];
   readonly snapshot?: boolean;
@@ -82,6 +86,7 @@ const REPEATED: ReadonlySet<string> = new Set([
   'device',
   'drive',
   'object',
+  'netdev',
   'net',
   'nic',
   'action',
@@ -165,7 +170,8 @@ const sentence = (message: string): string => {
 
 function understood(raw: RawOptions): RunOptions {
   const byId = chardevs(raw.chardev ?? []);
-  const found = devicesOf(raw.device ?? [], byId);
+  const { netdevs, cards } = networksAsked(raw);
+  const found = devicesOf(raw.device ?? [], byId, cards);
   if (raw.debugcon !== undefined) addDebugcon(found, raw.debugcon, byId);
   const serial = serialLines(raw, byId);
   refuseTwoReaders([...serial, ...found.characters.map(({ backend }) => backend)]);
@@ -173,7 +179,7 @@ function understood(raw: RawOptions): RunOptions {
   const bytes = ramBytes(raw.m);
   const { cpus: smp, ...processors } = processorsAsked(raw.smp, MOST.cpus);
   const { drives, devices: ofDrives } = drivesAsked(raw.drive ?? []);
-  const devices = [...found.devices, ...ofDrives];
+  const devices = withMacs([...found.devices, ...ofDrives]);
   const objects = objectsAsked(raw.object ?? []);
   checkEntropy(devices, objects);
   refuseIdleCommit(raw);
@@ -188,6 +194,7 @@ function understood(raw: RawOptions): RunOptions {
     devices,
     drives: drives.map(ofUnknownSize),
     iothreads: objects.iothreads,
+    netdevs,
     firmware: raw.bios !== undefined,
   });
   return {
@@ -204,6 +211,7 @@ function understood(raw: RawOptions): RunOptions {
     characters: found.characters,
     devices,
     drives,
+    netdevs,
     iothreads: objects.iothreads,
     commits: raw.commit === true,
     noDefaults: raw.nodefaults === true,

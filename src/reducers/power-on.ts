@@ -1,15 +1,17 @@
 import { newKvmState } from '../kvm/new-state.ts';
 import type { MachineConfig } from '../vmm/config.ts';
 import { drivesAtPowerOn } from '../vmm/evolve/drives.ts';
+import { netAtPowerOn } from '../vmm/evolve/net.ts';
 import { configOf, devicesAtPowerOn } from '../vmm/pc/parts.ts';
 import type { MachineState } from './state.ts';
 import { threadsAtPowerOn } from './threads.ts';
 
 /** The state of a machine made so, before its first event. Its seed and its time of day come with `sim:powered_on`. */
-export function powerOn(made: Omit<MachineConfig, 'parts'>): MachineState {
+export function powerOn(made: Omit<MachineConfig, 'parts' | 'net'>): MachineState {
+  const config = configOf(made);
   return {
     at: { seq: -1, tick: 0 },
-    config: configOf(made),
+    config,
     clock: { warpedNs: 0, wallClockAtPowerOn: 0n },
     schedule: {
       turn: 0,
@@ -28,6 +30,7 @@ export function powerOn(made: Omit<MachineConfig, 'parts'>): MachineState {
       msiRoutes: {},
       timers: {},
       drives: drivesAtPowerOn(made.drives),
+      ...netAtPowerOn(config.net),
       resetBy: undefined,
     },
   };

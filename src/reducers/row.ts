@@ -31,6 +31,7 @@ export const OWNERS = [
   'timers',
   'devices',
   'drives',
+  'net',
 ] as const;
 
 /** Owners as a set of bits. */

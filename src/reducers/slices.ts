@@ -37,7 +37,7 @@ function boardOf({ vmm }: MachineState): unknown {
 }
 
 /** The slices of a machine, in a fixed order. */
-export function slicesOf({ smp, parts, drives = [] }: MachineConfig): readonly Slice[] {
+export function slicesOf({ smp, parts, drives = [], net }: MachineConfig): readonly Slice[] {
   const vcpus = Array.from({ length: smp }, (_, index) => index);
   return [
     slice('clock', 'clock', ({ clock }) => clock),
@@ -56,6 +56,7 @@ export function slicesOf({ smp, parts, drives = [] }: MachineConfig): readonly S
     slice('board', 'board', boardOf),
     slice('timers', 'timers', ({ vmm }) => vmm.timers),
     ...parts.map(({ name }) => slice(name, 'devices', (state) => deviceOf(state, name))),
+    ...(net === undefined ? [] : [slice('net', 'net', ({ vmm }) => vmm.net)]),
     ...drives.map(({ id }) => slice(`drive ${id}`, 'drives', ({ vmm }) => vmm.drives[id])),
   ];
 }

@@ -45,6 +45,8 @@ interface Tape {
   atStop: boolean;
   /** What was read of memory together: which fact tells it, and how far it has been read. */
   readonly gathered: { at: number; bytes: Uint8Array; read: number };
+  /** Index of the packet that was sent last. */
+  packet: number;
   /** By vCPU: where it stands, as far as the answers tell. */
   readonly positions: Standing[];
 }
@@ -100,7 +102,6 @@ const nothingGathered = (): Tape['gathered'] => ({ at: -1, bytes: new Uint8Array
 
 /** The next bytes of those that were read together. The fact that tells them comes behind the last of these reads. */
 function takeGathered(tape: Tape, length: number): Uint8Array {
-  leaveStop(tape);
   const { gathered } = tape;
   if (length > 0 && gathered.read === gathered.bytes.length) findGathered(tape);
   const end = gathered.read + length;
@@ -111,14 +112,27 @@ function takeGathered(tape: Tape, length: number): Uint8Array {
 }
 
 /** It may lie before the next answer, when somebody has had a look at that already. */
-function findGathered({ recorded, gathered, at: answer }: Tape): void {
+function findGathered({ recorded, gathered, at: answer, atStop }: Tape): void {
+  // Where a run was cut, threads act beside it before it ends.
+  const nextExit = answer + (atStop ? 1 : 0);
   for (let at = gathered.at + 1; at < recorded.length; at += 1) {
     const { event } = recorded[at]!;
     // The guest ran on: nothing was read before.
-    if (event.kind === 'kvm_exit' && at >= answer) throw new TapeMismatch(at, 'guest memory');
+    if (event.kind === 'kvm_exit' && at >= nextExit) throw new TapeMismatch(at, 'guest memory');
     if (event.kind !== 'sim:dma_gathered') continue;
     Object.assign(gathered, { at, bytes: event.bytes, read: 0 });
     return;
+  }
+  throw new TapeEnded();
+}
+
+/** What the next packet holds: whoever sends it read zeroes. */
+function takePacket(tape: Tape): Uint8Array {
+  for (let at = tape.packet + 1; at < tape.recorded.length; at += 1) {
+    const { event } = tape.recorded[at]!;
+    if (event.kind !== 'sim:packet_sent') continue;
+    tape.packet = at;
+    return event.bytes;
   }
   throw new TapeEnded();
 }
@@ -150,7 +164,15 @@ export class TapeEnded extends Error {
  * devices again; guest memory and registers stay unknown.
  */
 export function tapeEngine(recorded: readonly Stamped[], time: GuestTime, eptWords = 1 << 20): Engine {
-  const tape: Tape = { recorded, at: 0, played: 0, atStop: false, gathered: nothingGathered(), positions: [] };
+  const tape: Tape = {
+    recorded,
+    at: 0,
+    played: 0,
+    atStop: false,
+    gathered: nothingGathered(),
+    packet: -1,
+    positions: [],
+  };
   const words = new Uint32Array(eptWords);
   const views: Registers[] = [];
   let vcpus = 0;
@@ -184,6 +206,7 @@ export function tapeEngine(recorded: readonly Stamped[], time: GuestTime, eptWor
     skipInstruction: () => undefined,
     readHost: () => take(tape, 'sim:memory_read', 'guest memory').bytes,
     readPayload: (_hva, length) => new Uint8Array(length),
+    packet: () => takePacket(tape),
     readGathered: (_hva, length) => takeGathered(tape, length),
     writeHost: () => undefined,
     eptWords: words,

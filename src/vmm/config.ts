@@ -1,5 +1,6 @@
 import type { Ns } from '../base/units.ts';
 import type { DiskOperation, DriveInfo } from '../devices/device.ts';
+import type { PropertyValue } from '../devices/properties.ts';
 import type { Wires } from '../devices/wire.ts';
 import type { Costs } from '../events/costs.ts';
 import type { DeviceModel } from './models.ts';
@@ -48,6 +49,30 @@ export interface DriveFault {
   readonly once: boolean;
 }
 
+/** `-netdev`, or what stands for one. */
+export interface NetdevConfig {
+  /** A backend of `net/catalog.ts`, or a port of a hub. */
+  readonly type: string;
+  readonly id: string;
+  /** Of a hub's port: which hub, and the backend it leads to, if not to a NIC. */
+  readonly hub?: number | undefined;
+  readonly netdev?: string | undefined;
+  /** Of a backend: what its driver takes. */
+  readonly properties: Readonly<Record<string, PropertyValue>>;
+}
+
+/** One end of a wire, as `info network` names it. */
+export interface NetClientConfig {
+  readonly name: string;
+  /** 'nic', 'hubport', or a backend's type. */
+  readonly type: string;
+  /** Who answers at it. A port of a hub has none. */
+  readonly part?: string;
+  readonly hub?: number;
+  /** The other end of its wire. */
+  readonly peer?: string;
+}
+
 /** What a machine was made as: nothing that happens changes it. */
 export interface MachineConfig {
   /** MiB. */
@@ -59,6 +84,8 @@ export interface MachineConfig {
   readonly drives?: readonly DriveConfig[];
   /** Ids of its I/O threads. */
   readonly iothreads?: readonly string[];
+  /** Absent: it has none. */
+  readonly netdevs?: readonly NetdevConfig[];
   /** Firmware runs first; without it the kernel is loaded directly. */
   readonly firmware: boolean;
   /** `-boot order=`, where it is not the usual one. */
@@ -72,4 +99,6 @@ export interface MachineConfig {
   /** Ticks between digests of memory; 0: none. */
   readonly digestEvery: number;
   readonly parts: readonly PartConfig[];
+  /** Absent: there is nobody on any wire. */
+  readonly net?: readonly NetClientConfig[];
 }

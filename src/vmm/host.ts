@@ -10,6 +10,8 @@ export interface HostMemory {
   writeHost(hva: Hva, bytes: Uint8Array): void;
   /** Bytes nothing is decided by: they are not on record. */
   readPayload(hva: Hva, length: number): Uint8Array;
+  /** Bytes read so that go to somebody who decides by them: the fact that tells them is raised with what this gives. */
+  packet(bytes: Uint8Array): Uint8Array;
   /** What is read meanwhile is one fact of a device, raised at the end. Within another gathering it is part of that. */
   gather<T>(dev: string, reads: () => T): T;
 }

@@ -8,6 +8,8 @@ export const MOST = {
   devices: 64,
   serialLines: 4,
   drives: 32,
+  netdevs: 32,
+  hub: 255,
   driveId: 64,
   /** Of a drive, and of all: checkpoints have a word for each MiB. */
   driveBytes: 2 ** 41,
@@ -38,3 +40,6 @@ export const FW_CFG_NAME = /^[!-~]{1,55}$/;
 
 /** `-drive id=`, as QEMU spells an identifier. */
 export const DRIVE_ID = /^[a-z][\w.-]*$/i;
+
+/** `-netdev id=`; QEMU makes some itself, which begin with #. */
+export const NETDEV_ID = /^#?[a-z][\w.-]*$/i;

@@ -1,28 +1,35 @@
 /** Every model a machine may be made of, by the name a part gives it. */
-import * as DRIVERS from '../devices/catalog.ts';
+import * as DEVICES from '../devices/catalog.ts';
 import type { Device, DeviceReducer } from '../devices/device.ts';
 import type { AnyDriver } from '../devices/driver.ts';
+import * as BACKENDS from '../net/catalog.ts';
 import { isPciFunction, type PciFunction, type PciFunctionState } from '../devices/pci/index.ts';
 
-export type DeviceModel = keyof typeof DRIVERS;
+type Drivers = typeof DEVICES & typeof BACKENDS;
+
+export type DeviceModel = keyof Drivers;
 
 /** The state of a model's devices. */
-export type StateOf<M extends DeviceModel> = ReturnType<(typeof DRIVERS)[M]['atReset']>;
+export type StateOf<M extends DeviceModel> = ReturnType<Drivers[M]['atReset']>;
 
 /** What a model's devices are set up by. */
-export type SetupOf<M extends DeviceModel> = Parameters<(typeof DRIVERS)[M]['create']>[0];
+export type SetupOf<M extends DeviceModel> = Parameters<Drivers[M]['create']>[0];
 
 /** The state of a device that `-device` added. */
 export type OptionState = StateOf<DeviceModel>;
 
-const BY_MODEL: Readonly<Record<DeviceModel, AnyDriver>> = DRIVERS;
+const BY_MODEL: Readonly<Record<DeviceModel, AnyDriver>> = { ...DEVICES, ...BACKENDS };
 
 /** A model's driver, for whoever knows its state only as some device's. */
 export const driverOf = (model: DeviceModel): AnyDriver => BY_MODEL[model];
 
-/** Each model with its driver. */
-export const drivers = (): readonly (readonly [DeviceModel, AnyDriver])[] =>
-  Object.entries(BY_MODEL) as [DeviceModel, AnyDriver][];
+type Catalog = readonly (readonly [DeviceModel, AnyDriver])[];
+
+/** Each model of a device with its driver. */
+export const drivers = (): Catalog => Object.entries<AnyDriver>(DEVICES) as [DeviceModel, AnyDriver][];
+
+/** Each model of a backend of `-netdev` with its driver. */
+export const backends = (): Catalog => Object.entries<AnyDriver>(BACKENDS) as [DeviceModel, AnyDriver][];
 
 /** What facts do to a part. */
 export function reducerOf(part: OfModel): DeviceReducer<object> {

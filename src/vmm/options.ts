@@ -55,6 +55,8 @@ export interface MachineOptions {
   readonly optionRoms?: readonly (NamedImage & { readonly bootIndex: number })[];
   /** What `romfile=` gave devices, by the names of their parts. */
   readonly deviceRoms?: ReadonlyMap<string, Uint8Array>;
+  /** Files that devices were made with, by the names of their parts and by what their setups call them. */
+  readonly deviceFiles?: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>;
   readonly boot?: BootOptions | undefined;
   readonly smbios?: SmbiosSaid | undefined;
   /** `-fw_cfg`: files beside the machine's own, by their names. */

@@ -80,6 +80,50 @@ export interface DriveState {
   readonly spent?: readonly number[];
 }
 
+/** A packet that waits for the client it was sent to. */
+export interface PacketWaiting {
+  readonly packet: number;
+  /** The client that sent it last: a NIC, a backend, a port of a hub. */
+  readonly sender: string;
+  /** A byte a character. */
+  readonly bytes: string;
+}
+
+/** A packet on its way to a client. */
+export interface PacketUnderway extends PacketWaiting {
+  readonly client: string;
+  /** Virtual nanosecond at which it arrives. */
+  readonly due: Ns;
+  /** Sequence number of the fact that sent it. */
+  readonly sent: Seq;
+}
+
+/** What went one way. */
+export interface PacketCount {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** One end of a wire. */
+export interface NetClientState {
+  readonly isLinkDown: boolean;
+  /** It refused a packet, and has not asked for more since: QEMU's receive_disabled. */
+  readonly isBlocked: boolean;
+  /** What waits for it, oldest first. */
+  readonly queue: readonly PacketWaiting[];
+  readonly sent: PacketCount;
+  readonly received: PacketCount;
+  readonly dropped: number;
+}
+
+export interface NetState {
+  /** How many packets have been sent: the number of the next. */
+  readonly packets: number;
+  /** As they are going to arrive. */
+  readonly underway: readonly PacketUnderway[];
+  readonly clients: Readonly<Record<string, NetClientState>>;
+}
+
 /** Why nothing happens any more: a drive's request failed. */
 export interface Stop {
   readonly why: 'io-error';
@@ -133,6 +177,8 @@ export interface VmmState {
   readonly resetBy: string | undefined;
   /** By their `id`. */
   readonly drives: Readonly<Record<string, DriveState>>;
+  /** Absent: there is nobody on any wire. */
+  readonly net?: NetState;
   /** Absent while the machine is awake. */
   readonly sleep?: Sleep;
   /** Absent while the machine runs. */

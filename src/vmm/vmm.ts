@@ -20,6 +20,7 @@ import { systemIo, systemMemory } from './pc/memory-map.ts';
 import { redraw } from './pc/remap.ts';
 import { awaitsAlarm, changePowerIfAsked } from './board/sleep.ts';
 import { handleEventfd } from './main-loop/eventfd-handler.ts';
+import { arriveDue, linkSet } from './net/wire.ts';
 import { pulseNmi } from './accel/nmi.ts';
 import { serviceExit } from './accel/service.ts';
 
@@ -27,7 +28,7 @@ import { serviceExit } from './accel/service.ts';
 export interface Vmm {
   /** Answer the exit a vCPU's KVM_RUN returned with. */
   service(vcpu: number, origin: Origin): void;
-  /** Expire the devices' timers due at or before now, and complete the drives' requests. False: there was none. */
+  /** Expire the devices' timers due at or before now, complete drives' requests, have packets arrive. False: none. */
   expire(origin: Origin): boolean;
   /** A thread found an eventfd of a device signalled. Returns how many elements it dealt with. */
   handle(fd: number, origin: Origin): number;
@@ -41,6 +42,8 @@ export interface Vmm {
   wakeUp(origin: Origin): void;
   /** A person gives a drive another size, in sectors. */
   resizeDrive(id: string, sectors: number, origin: Origin): void;
+  /** A person has plugged or pulled the cable of a net client. */
+  setLink(client: string, up: boolean, origin: Origin): void;
   /** A person lets it go on, if it stopped. */
   goOn(origin: Origin): void;
   /** It sleeps, and its clock is going to wake it. */
@@ -83,6 +86,7 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
       changePowerIfAsked(by(from));
     },
     resizeDrive: (id, sectors, from) => resizeDrive(by(from), id, sectors, callOf),
+    setLink: (client, up, from) => linkSet(by(from), client, up, callOf),
     goOn: (from) => goOn(by(from)),
     get awaitsAlarm() {
       return awaitsAlarm(host.state);
@@ -126,7 +130,7 @@ function describeFlat({ memoryView, ioView }: Board): string {
   return `${describeFlatView('memory', 'system', memoryView)}\n\n${describeFlatView('I/O', 'io', ioView)}`;
 }
 
-/** Devices in the order they were made, each one's timers in its own; then what drives have done. */
+/** Devices in the order they were made, each one's timers in its own; then what drives have done, then what arrives. */
 function expireDevices(machine: Machine): boolean {
   let hasFired = false;
   for (const part of machine.parts) {
@@ -137,6 +141,7 @@ function expireDevices(machine: Machine): boolean {
     }
   }
   if (completeDue(machine, callOf)) hasFired = true;
+  if (arriveDue(machine, callOf)) hasFired = true;
   if (hasFired) changePowerIfAsked(machine);
   return hasFired;
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { produce } from 'immer';
 import type { Draft } from '../../src/base/draft.ts';
-import type { Device, DeviceReducer, DiskRequest, DriveInfo, Effects } from '../../src/devices/device.ts';
+import type { Device, DeviceReducer, DiskRequest, DriveInfo, Effects, NetPeer } from '../../src/devices/device.ts';
 import { configWritten, movesRegions, type PciFunction, type PciFunctionState } from '../../src/devices/pci/index.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
@@ -30,6 +30,14 @@ export class Bench<S> {
   readonly disks = new Map<string, { readonly info: DriveInfo; readonly bytes: Uint8Array }>();
   /** Requests in flight, which complete when the test says so. */
   readonly requests: DiskRequest[] = [];
+  /** What a net client sent, and when it arrives; what its `sendPacket` answers, and who it sends to. */
+  readonly sent: { readonly bytes: Uint8Array; readonly due: number | undefined }[] = [];
+  takesPackets = true;
+  peer: NetPeer | undefined;
+  /** How often it asked for packets. */
+  offers = 0;
+  readonly dropped: [number, string][] = [];
+  readonly files = new Map<string, Uint8Array>();
   now = 0;
   private pending: ((state: Draft<S>) => void) | undefined;
   private folded: S;
@@ -89,6 +97,16 @@ export class Bench<S> {
       drain: (drive) => this.requests.filter((each) => each.drive === drive).forEach((each) => this.complete(each)),
       diskRead: (drive, offset, length) => this.disk(drive).slice(offset, offset + length),
       diskWrite: (drive, offset, bytes) => this.disk(drive).set(bytes, offset),
+      peer: this.peer,
+      packetPayload: (gpa, length) => this.memory.slice(gpa, gpa + length),
+      sendPacket: (bytes, due) => {
+        this.sent.push({ bytes: new Uint8Array(bytes), due });
+        return this.takesPackets;
+      },
+      takePackets: () => void (this.offers += 1),
+      dropPacket: ({ number }, why) => void this.dropped.push([number, why]),
+      fileBytes: (file, offset, length) => (this.files.get(file) ?? new Uint8Array(0)).slice(offset, offset + length),
+      travel: (length) => 10_000 + Math.ceil((length * 820) / 1024),
       diskClear: (drive, offset, length) => void this.disk(drive).fill(0, offset, offset + length),
     };
   }

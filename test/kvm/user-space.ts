@@ -8,6 +8,7 @@ export const IDLE_MONITOR: Vmm = {
   expire: () => false,
   handle: () => 0,
   receive: () => undefined,
+  setLink: () => undefined,
   pressReset: () => undefined,
   pressNmi: () => undefined,
   wakeUp: () => undefined,

@@ -38,6 +38,8 @@ const INPUTS: { readonly [K in GivenKind]: { readonly event: InputEvent & { kind
     'sim:wakeup_requested': { event: { kind: 'sim:wakeup_requested' }, reaches: [] },
     'sim:power_lost': { event: { kind: 'sim:power_lost' }, reaches: ['schedule'] },
     'sim:drive_size_set': { event: { kind: 'sim:drive_size_set', drive: 'd', sectors: 8 }, reaches: [] },
+    // Nobody is on any wire.
+    'sim:link_set': { event: { kind: 'sim:link_set', client: 'n0', up: false }, reaches: [] },
     // It runs.
     'sim:continue_requested': { event: { kind: 'sim:continue_requested' }, reaches: [] },
     'sim:power_button_pressed': { event: { kind: 'sim:power_button_pressed' }, reaches: ['piix4-pm'] },

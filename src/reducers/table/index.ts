@@ -2,12 +2,16 @@ import type { EventKind } from '../../events/vocabulary.ts';
 import type { Rows } from '../row.ts';
 import { DEVICE_ROWS } from './device.ts';
 import { DISK_ROWS } from './disk.ts';
+import { E1000_ROWS } from './e1000.ts';
 import { IOCTL_ROWS } from './ioctl.ts';
 import { KVM_ROWS } from './kvm.ts';
 import { KVM_FACT_ROWS } from './kvm-facts.ts';
 import { MMU_ROWS } from './mmu.ts';
+import { NET_ROWS } from './net.ts';
 import { QEMU_ROWS } from './qemu.ts';
 import { SIM_ROWS } from './sim.ts';
+import { USER_NET_ROWS } from './user-net.ts';
+import { VIRTIO_NET_ROWS } from './virtio-net.ts';
 import { VIRTIO_BLK_ROWS, VIRTIO_ROWS } from './virtio.ts';
 
 /** What every kind of event does to the state. */
@@ -22,4 +26,8 @@ export const REDUCERS: Rows<EventKind> = {
   ...VIRTIO_ROWS,
   ...VIRTIO_BLK_ROWS,
   ...DISK_ROWS,
+  ...NET_ROWS,
+  ...E1000_ROWS,
+  ...VIRTIO_NET_ROWS,
+  ...USER_NET_ROWS,
 };

@@ -6,8 +6,9 @@ import { DISK_OPERATIONS, ERROR_POLICIES } from '../../devices/device.ts';
 import type { Base } from '../../memory/sparse.ts';
 import { COSTS, type CostName } from '../../events/costs.ts';
 import type { FwCfgFile, RunOptions } from './run-options.ts';
+import type { NetdevConfig } from '../../vmm/config.ts';
 import type { MachineConfig } from '../../vmm/index.ts';
-import { BOOT_ORDER, DRIVE_ID, FW_CFG_NAME, MOST } from '../../vmm/limits.ts';
+import { BOOT_ORDER, DRIVE_ID, FW_CFG_NAME, MOST, NETDEV_ID } from '../../vmm/limits.ts';
 import type { DeviceOption, MachineOptions, NamedImage } from '../../vmm/options.ts';
 import { SMBIOS_CHARACTERS } from '../../vmm/smbios/said.ts';
 import type { Images } from './images.ts';
@@ -36,6 +37,8 @@ const COSTS_ONCE = {
   'disk-access': COSTS['disk-access'].usual,
   'disk-kib': COSTS['disk-kib'].usual,
   'disk-flush': COSTS['disk-flush'].usual,
+  'link-hop': COSTS['link-hop'].usual,
+  'link-kib': COSTS['link-kib'].usual,
 };
 
 const BOOT = z.object({
@@ -96,6 +99,16 @@ const DRIVE = z.object({
 
 export type DriveDescription = Readonly<z.infer<typeof DRIVE>>;
 
+const PROPERTIES = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+
+const NETDEV = z.object({
+  type: z.string().max(MOST.driveId),
+  id: z.string().max(MOST.driveId).regex(NETDEV_ID),
+  hub: z.number().int().min(0).max(MOST.hub).optional(),
+  netdev: z.string().max(MOST.driveId).optional(),
+  properties: PROPERTIES,
+});
+
 const areWithin = (drives: readonly DriveDescription[]): boolean =>
   drives.reduce((sum, { sectors }) => sum + sectors * 512, 0) <= MOST.drivesBytes;
 
@@ -114,7 +127,7 @@ const MACHINE_DESCRIPTION = z.object({
         driver: z.string(),
         /** Absent: nobody gave it a name. */
         id: z.string().max(MOST.driveId).regex(DRIVE_ID).optional(),
-        properties: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+        properties: PROPERTIES,
       }),
     )
     .max(MOST.devices),
@@ -127,6 +140,8 @@ const MACHINE_DESCRIPTION = z.object({
     .optional(),
   /** Ids of I/O threads. Absent: none. */
   iothreads: z.array(z.string().max(MOST.driveId)).max(MOST.iothreads).optional(),
+  /** Backends and ports of hubs. Absent: none. */
+  netdevs: z.array(NETDEV).max(MOST.netdevs).optional(),
   serialLines: z.number().int().min(0).max(MOST.serialLines),
   noDefaults: z.boolean(),
   noReboot: z.boolean(),
@@ -142,6 +157,8 @@ const MACHINE_DESCRIPTION = z.object({
       'disk-access': laterCost('disk-access'),
       'disk-kib': laterCost('disk-kib'),
       'disk-flush': laterCost('disk-flush'),
+      'link-hop': laterCost('link-hop'),
+      'link-kib': laterCost('link-kib'),
     })
     .default(COSTS_ONCE),
   digestEvery: z.union([z.literal(0), z.number().int().min(LEAST_DIGEST_EVERY)]),
@@ -164,6 +181,8 @@ const DIGEST_EVERY = 50_000_000;
 
 /** A file's bytes are an image's, and not kept here. */
 const kept = (file: FwCfgFile) => ('text' in file ? { ...file } : { name: file.name });
+
+const keptNetdev = ({ properties, ...netdev }: NetdevConfig) => ({ ...netdev, properties: { ...properties } });
 
 /** What of a machine the command line alone does not say. */
 export interface Found {
@@ -190,6 +209,7 @@ export function describeMachine(
     devices: devices.map(({ properties, ...device }) => ({ ...device, properties: { ...properties } })),
     ...(drives.length === 0 ? {} : { drives: drives.map((drive) => ({ ...drive })) }),
     ...(options.iothreads.length === 0 ? {} : { iothreads: [...options.iothreads] }),
+    ...(options.netdevs.length === 0 ? {} : { netdevs: options.netdevs.map(keptNetdev) }),
     serialLines: options.serial.length,
     noDefaults: options.noDefaults,
     noReboot: !options.reboot,
@@ -215,15 +235,16 @@ export function readDescription(machine: unknown, where: string): MachineDescrip
 }
 
 /** What of a machine is in its state from the start: its shape, whatever its images hold. */
-export function configurationOf(description: MachineDescription): Omit<MachineConfig, 'parts'> {
+export function configurationOf(description: MachineDescription): Omit<MachineConfig, 'parts' | 'net'> {
   const { memory, smp, devices, serialLines, noReboot, nsPerTick, costs, digestEvery, paths } = description;
-  const { boot, rtcAhead, drives, iothreads } = description;
+  const { boot, rtcAhead, drives, iothreads, netdevs } = description;
   const firmware = paths['bios'] !== undefined;
   return {
     ...{ memory, smp, devices, serialLines, firmware, noReboot, nsPerTick, costs, digestEvery },
     ...(boot?.order === undefined ? {} : { bootOrder: boot.order }),
     ...(drives === undefined ? {} : { drives: drives.map(({ format, name, bytes, ...drive }) => drive) }),
     ...(iothreads === undefined ? {} : { iothreads }),
+    ...(netdevs === undefined ? {} : { netdevs }),
     ...(rtcAhead === undefined ? {} : { rtcAhead }),
   };
 }

@@ -1,7 +1,7 @@
 import type { FormatName } from '../../block/formats.ts';
 import type { Ns, Tick } from '../../base/units.ts';
 import type { Costs } from '../../events/costs.ts';
-import type { DriveConfig } from '../../vmm/config.ts';
+import type { DriveConfig, NetdevConfig } from '../../vmm/config.ts';
 import type { BootOptions, DeviceOption } from '../../vmm/options.ts';
 import type { SmbiosSaid } from '../../vmm/smbios/said.ts';
 
@@ -77,6 +77,8 @@ export interface RunOptions {
   readonly devices: readonly DeviceOption[];
   /** `-drive`, in order. */
   readonly drives: readonly DriveOption[];
+  /** `-netdev`, and what `-nic` and `-net` stand for. */
+  readonly netdevs: readonly NetdevConfig[];
   /** `-object iothread`: their ids. */
   readonly iothreads: readonly string[];
   /** Write what the guest wrote to drives back into their images once the run is over. */

@@ -5,9 +5,10 @@ import type {
   Ask,
   DiskRequest,
   DriveInfo,
-  Effects,
   ErrorAction,
   ErrorPolicy,
+  NetPeer,
+  Packet,
   WakeReason,
 } from '../../devices/device.ts';
 import { armTimer, cancelTimer } from '../../events/timers.ts';
@@ -16,15 +17,18 @@ import { sectorsOf } from '../drives/drive.ts';
 import { actUpon } from '../drives/errors.ts';
 import { clearDrive, drain, readDrive, submit, writeDrive } from '../drives/requests.ts';
 import type { Machine, Part } from './machine.ts';
+import { dropPacket, fileBytes, peerOfPart, sendPacket, takePackets } from '../net/wire.ts';
 import { ramReachOf, reachOf, readBytes, writeBytes } from '../memory/address-space.ts';
 import { raiseVector } from './messages.ts';
-import { type CallOf, drivePin } from './pins.ts';
+import { type Call, type CallOf, drivePin } from './pins.ts';
+
+const KIB = 1024;
 
 /** A call of another device, or of the same one later. */
-export const callOf: CallOf = (machine, part) => new DeviceCall(machine, part);
+export const callOf: CallOf = (machine, part, pending) => new DeviceCall(machine, part, pending);
 
 /** One call of a device: what it may do to the machine around it, and the fact it was called for. */
-export class DeviceCall implements Effects {
+export class DeviceCall implements Call {
   private machine: Machine;
   private readonly part: Part;
   private pending: MachineEvent | undefined;
@@ -138,11 +142,15 @@ export class DeviceCall implements Effects {
   }
 
   payload(gpa: number, length: number): Uint8Array {
-    const { view, bus, memory } = this.machine.memory;
-    const payloads = { readHost: (hva: number, some: number) => memory.readPayload(hva, some) };
-    const bytes = readBytes({ view, bus, memory: payloads }, gpa, length);
+    const bytes = this.packetPayload(gpa, length);
     this.tellDma('read', gpa, bytes);
     return bytes;
+  }
+
+  packetPayload(gpa: number, length: number): Uint8Array {
+    const { view, bus, memory } = this.machine.memory;
+    const payloads = { readHost: (hva: number, some: number) => memory.readPayload(hva, some) };
+    return readBytes({ view, bus, memory: payloads }, gpa, length);
   }
 
   payloadOf(sha256: string): Uint8Array {
@@ -176,6 +184,31 @@ export class DeviceCall implements Effects {
 
   diskClear(drive: string, offset: number, length: number): void {
     clearDrive(this.machine, drive, offset, length);
+  }
+
+  get peer(): NetPeer | undefined {
+    return peerOfPart(this.machine, this.part);
+  }
+
+  sendPacket(bytes: Uint8Array, due?: Ns): boolean {
+    return sendPacket(this.machine, this.part, { bytes, due }, callOf);
+  }
+
+  travel(length: number): Ns {
+    const { costs } = this.machine.config;
+    return costs['link-hop'] + Math.ceil((length * costs['link-kib']) / KIB);
+  }
+
+  takePackets(): void {
+    takePackets(this.machine, this.part, callOf);
+  }
+
+  dropPacket(packet: Packet, why: string): void {
+    dropPacket(this.machine, this.part, packet, why);
+  }
+
+  fileBytes(file: string, offset: number, length: number): Uint8Array {
+    return fileBytes(this.machine, this.part, { file, offset, length });
   }
 
   private tellDma(dir: 'read' | 'write', gpa: Gpa, bytes: Uint8Array): void {

@@ -78,6 +78,8 @@ export interface Board {
   readonly fds: VmFds;
   readonly processorId: ProcessorId;
   readonly registers: Registers;
+  /** Net clients to which a packet is being handed: empty between two events of the loop. */
+  readonly delivering: Set<string>;
   /** Derived from the state: who answers each guest-physical address, and each I/O port. */
   memoryView: readonly FlatRange[];
   ioView: readonly FlatRange[];

@@ -2,13 +2,20 @@ import type { Effects } from '../../devices/device.ts';
 import { pirqOf } from '../../devices/pci/index.ts';
 import { routeSlot } from '../../devices/piix3/index.ts';
 import type { Wire } from '../../devices/wire.ts';
+import type { MachineEvent } from '../../events/vocabulary.ts';
 import { KVM_GET_PIT2, KVM_IRQ_LINE_STATUS, KVM_SET_PIT2 } from '../../kvm/ioctl/ioctls.ts';
 import { ISA_BRIDGE } from './isa-bridge.ts';
 import type { Machine, Part } from './machine.ts';
 import { vmIoctl } from '../accel/traced-kvm.ts';
 
-/** What a device that is called in an origin's name may do. */
-export type CallOf = (machine: Machine, part: Part) => Effects;
+/** A call of a device: what it may do, and whether it has committed to what it was called for. */
+export interface Call extends Effects {
+  /** The call is over. commits: what it was called for happened, and the device had nothing to say to it. */
+  finish(commits: boolean): void;
+}
+
+/** What a device that is called in an origin's name may do. pending: what `commit` puts on record. */
+export type CallOf = (machine: Machine, part: Part, pending?: MachineEvent) => Call;
 
 /** A device drives one of its pins. */
 export interface Drive {

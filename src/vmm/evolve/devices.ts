@@ -94,11 +94,17 @@ export function messagePending(
 }
 
 /** A fact of a kind that is a device's own. */
-export function deviceFact<K extends EventKind>(
+export const deviceFact = <K extends EventKind>(
   name: (event: EventOf<K>) => string | undefined,
+): ((vmm: Vmm, event: EventOf<K>, config: MachineConfig, stamped: Stamped) => void) =>
+  deviceFactOf((_config, event) => name(event));
+
+/** The same where it takes the machine's configuration to tell whose. */
+export function deviceFactOf<K extends EventKind>(
+  name: (config: MachineConfig, event: EventOf<K>) => string | undefined,
 ): (vmm: Vmm, event: EventOf<K>, config: MachineConfig, stamped: Stamped) => void {
   return (vmm, event, config, stamped) => {
-    const dev = name(event);
+    const dev = name(config, event);
     const part = dev === undefined ? undefined : partNamed(config, dev);
     if (part === undefined) return;
     const reduce = reducerOf(part).facts?.[event.kind] as AnyReduce | undefined;

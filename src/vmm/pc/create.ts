@@ -42,6 +42,7 @@ export function buildMachine(kernel: KvmKernel, options: MachineOptions, host: V
     fds,
     processorId,
     registers: { read: readRegister, write: writeRegister },
+    delivering: new Set(),
     memoryView: [],
     ioView: [],
   };

@@ -2,7 +2,6 @@
 import { Problem, shortly } from '../../base/problem.ts';
 import type { AnyDriver } from '../../devices/driver.ts';
 import { PCI, type PciFunctionState } from '../../devices/pci/index.ts';
-import { accepts, type Property, type PropertyValue, rangeOf } from '../../devices/properties.ts';
 import { iothreadSource } from '../../events/stamped.ts';
 import type { Part } from '../board/machine.ts';
 import { type DeviceModel, drivers } from '../models.ts';
@@ -10,6 +9,7 @@ import type { DriveConfig } from '../config.ts';
 import type { DeviceOption } from '../options.ts';
 import { freeAddress, pciAddress } from './addresses.ts';
 import { type Seat, seated } from './seat.ts';
+import { setupOf } from './setup.ts';
 
 /** Each driver `-device` may name, by that name. */
 const OPTION_DRIVERS: ReadonlyMap<string, readonly [DeviceModel, AnyDriver]> = new Map(
@@ -68,30 +68,11 @@ export function optionPart(
   { smp, iothreads, drives, parts }: Around,
 ): Part {
   const [model, driver] = optionDriver(name);
-  const setup = settled(driver, setupOf(driver, properties, smp), drives);
+  const others = placeProperties(driver);
+  const setup = settled(driver, setupOf(`-device ${name}`, driver, properties, { smp, others }), drives);
   const seat = driver.bus === 'PCI' ? pciSeat(name, driver.atReset(setup), properties, parts) : {};
   const thread = threadOf(name, driver, setup, iothreads);
   return seated(optionName(name, index), model, driver, setup, thread === undefined ? seat : { ...seat, thread });
-}
-
-/** What a device is set up by: what was given, or else the default. */
-function setupOf(
-  { name, properties = {}, ...driver }: AnyDriver,
-  given: DeviceOption['properties'],
-  smp: number,
-): object {
-  const known = [...Object.keys(properties), ...placeProperties({ name, ...driver })];
-  const stranger = Object.keys(given).find((key) => !known.includes(key));
-  if (stranger !== undefined) {
-    const what = known.length === 0 ? 'It has none.' : `There are ${known.sort().join(', ')}.`;
-    throw new Problem(`-device ${name}: there is no property '${shortly(stranger)}'. ${what}`);
-  }
-  const values = Object.entries(properties).map(([key, property]): [string, PropertyValue] => {
-    const value = given[key] ?? usualOf(property, smp);
-    if (accepts(property, value)) return [key, value];
-    throw new Problem(`-device ${name}: ${key}=${shortly(String(value))} is not ${rangeOf(property)}.`);
-  });
-  return Object.fromEntries(values);
 }
 
 /** What follows from the rest, and from its drive. */
@@ -102,9 +83,6 @@ function settled(driver: AnyDriver, setup: object, drives: readonly DriveConfig[
   const drive = named === undefined ? undefined : drives.find(({ id }) => id === Reflect.get(setup, named[0]));
   return driver.settle?.(setup, drive) ?? setup;
 }
-
-const usualOf = (property: Property, smp: number): PropertyValue =>
-  property.type !== 'str' && property.type !== 'bool' && property.usual === 'cpus' ? smp : property.default;
 
 /** The pin of a function that has one leads to the ISA bridge. */
 function pciSeat(

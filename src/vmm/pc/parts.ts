@@ -7,6 +7,7 @@ import { type DeviceModel, driverOf, type SetupOf } from '../models.ts';
 import type { DevicesState } from '../state.ts';
 import { checkPorts, checkSlot } from './addresses.ts';
 import { checkDrives } from './drive-properties.ts';
+import { backendParts, checkNetdevs, netClients } from './net-parts.ts';
 import { optionPart } from './option-parts.ts';
 import { ramLayout } from './ram-layout.ts';
 import { type Seat, seated } from './seat.ts';
@@ -14,12 +15,22 @@ import { type Seat, seated } from './seat.ts';
 /** What of a machine's options decides which devices it has and how they come up. */
 export type Board = Pick<
   MachineConfig,
-  'memory' | 'smp' | 'serialLines' | 'devices' | 'drives' | 'iothreads' | 'firmware' | 'bootOrder' | 'rtcAhead'
+  | 'memory'
+  | 'smp'
+  | 'serialLines'
+  | 'devices'
+  | 'drives'
+  | 'iothreads'
+  | 'netdevs'
+  | 'firmware'
+  | 'bootOrder'
+  | 'rtcAhead'
 >;
 
 /** A machine's configuration, with its parts. */
-export function configOf(made: Omit<MachineConfig, 'parts'>): MachineConfig {
-  return { ...made, parts: pcParts(made, NO_ITEMS).map(placeOf) };
+export function configOf(made: Omit<MachineConfig, 'parts' | 'net'>): MachineConfig {
+  const net = netClients(made);
+  return { ...made, parts: pcParts(made, NO_ITEMS).map(placeOf), ...(net === undefined ? {} : { net }) };
 }
 
 /** State of every device of a machine nobody has switched on. */
@@ -42,6 +53,7 @@ export function pcParts(made: Board, items: FwCfgItems): Part[] {
   const parts = [...boardParts(made), ...serialParts(made), part('fw_cfg', 'fwCfg', { items })];
   if (!made.firmware) parts.push(part(DIRECT_BOOT, 'directBoot', {}));
   checkDrives(made);
+  checkNetdevs(made);
   for (const [index, option] of made.devices.entries()) {
     const { smp, iothreads = [], drives = [] } = made;
     const added = optionPart(option, index, { smp, iothreads, drives, parts });
@@ -49,7 +61,7 @@ export function pcParts(made: Board, items: FwCfgItems): Part[] {
     checkPorts(added, parts);
     parts.push(added);
   }
-  return parts;
+  return [...parts, ...backendParts(made)];
 }
 
 /** How much read-only memory its devices bring along. */

@@ -1,0 +1,2 @@
+/** Every backend of `-netdev`, by the name a machine's configuration gives its model. */
+export {};

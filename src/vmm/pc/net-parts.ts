@@ -1,0 +1,126 @@
+/** Who is at the ends of a machine's wires: QEMU's net_init_client and qemu_new_nic, as a table. */
+import { Problem, shortly } from '../../base/problem.ts';
+import type { AnyDriver } from '../../devices/driver.ts';
+import type { Part } from '../board/machine.ts';
+import type { MachineConfig, NetClientConfig, NetdevConfig } from '../config.ts';
+import { backends, type DeviceModel } from '../models.ts';
+import type { DeviceOption } from '../options.ts';
+import { optionDriver, optionName } from './option-parts.ts';
+import { seated } from './seat.ts';
+import { setupOf } from './setup.ts';
+
+type Made = Pick<MachineConfig, 'devices' | 'netdevs'>;
+
+export const HUBPORT = 'hubport';
+
+/** The driver of a backend. Throws a Problem for one there is not. */
+export function backendDriver(type: string): readonly [DeviceModel, AnyDriver] {
+  const found = backends().find(([, { name }]) => name === type);
+  if (found !== undefined) return found;
+  const known = [...backends().map(([, { name }]) => name), HUBPORT].sort().join(', ');
+  throw new Problem(`-netdev ${shortly(type)}: there is no such backend. There are ${known}.`);
+}
+
+/** Name of the part of the `index`th `-netdev`. */
+const backendName = (type: string, index: number): string => `${type}#${index}`;
+
+/** The backends of a machine. A port of a hub is none. */
+export const backendParts = ({ netdevs = [] }: Made): Part[] =>
+  netdevs.flatMap(({ type, id, properties }, index) => {
+    if (type === HUBPORT) return [];
+    const [model, driver] = backendDriver(type);
+    const setup = setupOf(`-netdev ${type},id=${id}`, driver, properties);
+    return [seated(backendName(type, index), model, driver, driver.settle?.(setup, undefined) ?? setup, {})];
+  });
+
+/** A NIC of the command line. */
+interface Nic {
+  readonly name: string;
+  readonly part: string;
+  readonly driver: string;
+  /** Its property that says who is at the other end of its wire, and what that says; undefined: nobody. */
+  readonly key: string;
+  readonly netdev: string | undefined;
+}
+
+/** NICs in order, named as QEMU names them. */
+function nicsOf(devices: readonly DeviceOption[]): Nic[] {
+  const counts = new Map<string, number>();
+  return devices.flatMap(({ driver, id, properties }, index) => {
+    const key = netdevKey(optionDriver(driver)[1]);
+    if (key === undefined) return [];
+    const count = counts.get(driver) ?? 0;
+    counts.set(driver, count + 1);
+    const netdev = String(properties[key] ?? '');
+    const part = optionName(driver, index);
+    return [{ name: id ?? `${driver}.${count}`, part, driver, key, netdev: netdev === '' ? undefined : netdev }];
+  });
+}
+
+/** The property by which a driver's devices are NICs; undefined: they are none. */
+export const netdevKey = ({ properties = {} }: AnyDriver): string | undefined =>
+  Object.entries(properties).find(([, property]) => property.type === 'str' && property.names === 'netdev')?.[0];
+
+/** A machine's net clients, backends and ports of hubs first; undefined: it has none. */
+export function netClients(made: Made): readonly NetClientConfig[] | undefined {
+  const { netdevs = [], devices } = made;
+  const nics = nicsOf(devices);
+  if (netdevs.length + nics.length === 0) return undefined;
+  const peers = peersOf(netdevs, nics);
+  const peerOf = (name: string): Pick<NetClientConfig, 'peer'> => {
+    const peer = peers.get(name);
+    return peer === undefined ? {} : { peer };
+  };
+  return [
+    ...netdevs.map(({ id, type, hub = 0 }, index): NetClientConfig => {
+      const own = type === HUBPORT ? { hub } : { part: backendName(type, index) };
+      return { name: id, type, ...own, ...peerOf(id) };
+    }),
+    ...nics.map(({ name, part }): NetClientConfig => ({ name, type: 'nic', part, ...peerOf(name) })),
+  ];
+}
+
+/** Wires, by each end. */
+function peersOf(netdevs: readonly NetdevConfig[], nics: readonly Nic[]): ReadonlyMap<string, string> {
+  const ends = [
+    ...netdevs.map(({ id, netdev }) => ({ one: id, other: netdev })),
+    ...nics.map(({ name, netdev }) => ({ one: name, other: netdev })),
+  ];
+  return new Map(
+    ends.flatMap(({ one, other }): [string, string][] =>
+      other === undefined
+        ? []
+        : [
+            [one, other],
+            [other, one],
+          ],
+    ),
+  );
+}
+
+/** Throws a Problem for a wire that leads nowhere, or to a client that has one. */
+export function checkNetdevs({ netdevs = [], devices }: Made): void {
+  const ids = netdevs.map(({ id }) => id);
+  const twice = ids.find((id, at) => ids.indexOf(id) !== at);
+  if (twice !== undefined) throw new Problem(`-netdev: there is a net client ${shortly(twice)} already.`);
+  const users = new Map<string, string>();
+  const connect = (said: string, key: string, netdev: string | undefined): void => {
+    if (netdev === undefined) return;
+    if (!ids.includes(netdev)) throw new Problem(`${said}: ${noClient(key, netdev, ids)}`);
+    const user = users.get(netdev);
+    if (user !== undefined) throw new Problem(`${said}: ${key}=${netdev} is in use already, by ${user}.`);
+    users.set(netdev, said);
+  };
+  for (const { id, type, netdev } of netdevs) {
+    if (type !== HUBPORT) continue;
+    const said = `-netdev hubport,id=${id}`;
+    if (netdev === id) throw new Problem(`${said}: a port does not lead to itself.`);
+    connect(said, 'netdev', netdev);
+  }
+  for (const { driver, key, netdev } of nicsOf(devices)) connect(`-device ${driver}`, key, netdev);
+}
+
+function noClient(key: string, netdev: string, ids: readonly string[]): string {
+  const known = ids.length === 0 ? 'There is none: add -netdev user,id=ID.' : `There are ${ids.join(', ')}.`;
+  return `${key}=${shortly(netdev)} is no net client. ${known}`;
+}
