@@ -143,8 +143,15 @@ export const OWN_FIELDS = {
   'http.response.phrase': text('in words'),
 } as const satisfies Readonly<Record<string, PacketFieldRow>>;
 
-/** A field that a packet itself has. */
-export type PacketField = keyof typeof OWN_FIELDS;
+/** Fields a packet has among those before it: known to who reads them in order. */
+export const FLOW_FIELDS = {
+  'tcp.stream': number('which connection, counted from 0'),
+  'tcp.seq': number('sequence number, counted from the beginning of the connection'),
+  'tcp.ack': number('acknowledgement, counted from the beginning of the connection'),
+} as const satisfies Readonly<Record<string, PacketFieldRow>>;
+
+/** A field of a packet. */
+export type PacketField = keyof typeof OWN_FIELDS | keyof typeof FLOW_FIELDS;
 
 /** Fields that are any of some others, which a condition finds in each of them. */
 export const EITHER_FIELDS: Readonly<Record<string, readonly PacketField[]>> = {
