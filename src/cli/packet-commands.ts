@@ -34,4 +34,16 @@ export function addPackets(program: Command, { print, flush, done }: Outcome): v
       };
       done(await printPackets(file, form, { print, flush }));
     });
+  program
+    .command('export <file>')
+    .description('its packets as a capture for Wireshark: --pcapng -o FILE; each says what led to it')
+    .option('--pcapng', 'an interface for each network card and backend, virtual times, a comment for each packet')
+    .option('-o, --output <file>', 'the capture, whole or not at all')
+    .option('--symbols <file>', "names of the guest's addresses: an ELF file with .symtab, or a System.map")
+    .action(async (file, { pcapng, output, symbols }) => {
+      if (pcapng !== true) throw new UsageProblem('Say as what: `export FILE --pcapng -o CAPTURE`.');
+      if (output === undefined) throw new UsageProblem('Say where to: -o CAPTURE.');
+      const { exportCapture } = await import('./export-command.ts');
+      done(await exportCapture(file, { output, ...(symbols === undefined ? {} : { symbols }) }, print));
+    });
 }

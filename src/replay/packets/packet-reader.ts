@@ -29,6 +29,7 @@ export interface PacketMachine extends Pace {
 export class PacketReader {
   private readonly clock;
   private readonly net: readonly NetClientConfig[];
+  private readonly peers = new Map<string, readonly string[]>();
   private readonly conversations = new Conversations();
 
   constructor({ net, ...pace }: PacketMachine) {
@@ -42,7 +43,16 @@ export class PacketReader {
     if (!isSent(stamped)) return undefined;
     const dissected = dissect(stamped.event.bytes);
     this.conversations.next(dissected);
-    return { stamped, ns, peers: farEnds(this.net, stamped.event.client), dissected };
+    return { stamped, ns, peers: this.peersOf(stamped.event.client), dissected };
+  }
+
+  private peersOf(client: string): readonly string[] {
+    let peers = this.peers.get(client);
+    if (peers === undefined) {
+      peers = farEnds(this.net, client);
+      this.peers.set(client, peers);
+    }
+    return peers;
   }
 }
 
