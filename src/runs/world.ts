@@ -53,7 +53,7 @@ export interface Files {
   /** Start a trace, in pieces of so many bytes if they are given: read, they are one. */
   createTrace(path: string, pieceBytes?: number): FileSink;
   /** Start what is of no use in part. */
-  createWhole(path: string, what: 'trace' | 'checkpoints' | 'pack'): WholeFile;
+  createWhole(path: string, what: 'trace' | 'checkpoints' | 'pack' | 'capture'): WholeFile;
 }
 
 /** Where to look for a recorded image. */
