@@ -5,6 +5,7 @@ import type { MachineEvent } from '../../src/events/vocabulary.ts';
 import { expireTcp, powerOnTcp, receiveSegment, TCP_FACTS, tcpAtReset } from '../../src/net/tcp/index.ts';
 import { networkOf } from '../../src/net/user/network.ts';
 import type { Addressed, UserNet } from '../../src/net/user/part.ts';
+import { USER_PROPERTIES, type UserNetSetup } from '../../src/net/user/setup.ts';
 import type { UserNetState } from '../../src/net/user/state.ts';
 import { WORLD_FACTS } from '../../src/net/world/evolve.ts';
 import { receiveDatagram } from '../../src/net/world/index.ts';
@@ -13,6 +14,11 @@ import type { World } from '../../src/net/world/world.ts';
 import { IP_PROTOCOLS } from '../../src/packets/ipv4.ts';
 import { parseTcp } from '../../src/packets/tcp.ts';
 import { parseUdp } from '../../src/packets/udp.ts';
+
+/** `-netdev user` without options. */
+const USUAL = Object.fromEntries(
+  Object.entries(USER_PROPERTIES).map(([key, property]) => [key, property.default]),
+) as unknown as UserNetSetup;
 
 /** A packet of IP that is on its way to the guest. */
 export interface Sent {
@@ -38,7 +44,10 @@ export class Bench {
   readonly timers = new Map<string, Ns>();
   readonly net: UserNet;
 
-  constructor(world: World, { files = () => new Uint8Array(0), chance = () => 0.5, ...link }: Surroundings = {}) {
+  constructor(
+    world: World,
+    { files = () => new Uint8Array(0), chance = () => 0.5, linkHop, linkKib }: Surroundings = {},
+  ) {
     const state = { ipId: 0, tcp: tcpAtReset(), world: worldAtReset(world) } as unknown as UserNetState;
     const effects = {
       name: 'n0',
@@ -48,13 +57,14 @@ export class Bench {
       deadline: (timer: string) => this.timers.get(timer),
       random: (_: string, length: number) => Uint8Array.from({ length }, () => Math.floor(chance() * 256)),
       fileBytes: files,
+      travel: (length: number) => (linkHop ?? 0) + Math.ceil((length * (linkKib ?? 0)) / 1024),
       sendPacket: (bytes: Uint8Array, due: Ns = this.now) => {
         this.sent.push({ bytes, due });
         return true;
       },
     } as Partial<Effects> as Effects;
     Object.defineProperty(effects, 'now', { get: () => this.now });
-    const setup = { linkHop: 0, linkKib: 0, ...link, world };
+    const setup = { ...USUAL, world };
     this.net = { setup, network: networkOf(setup), state, effects };
     powerOnTcp(this.net);
   }

@@ -22,9 +22,9 @@ const SECOND = 1_000_000_000;
 export function arrivalAfter({ setup, effects }: UserNet, host: Address, payload: number, after: Ns): Ns {
   const { latency = 0, bandwidth } = linkTo(setup.world, host);
   const length = lengthOf(host, payload);
-  const wire = Math.ceil((length * setup.linkKib) / 1024);
+  const hop = effects.travel(0);
   const limited = bandwidth === undefined ? 0 : Math.ceil((length * 8 * SECOND) / bandwidth);
-  return Math.max(after, effects.now + setup.linkHop + latency) + wire + limited;
+  return Math.max(after, effects.now + hop + latency) + (effects.travel(length) - hop) + limited;
 }
 
 /** Whether something happens that has such a chance; drawn only where it has one. */
