@@ -8,6 +8,7 @@ export function newApp(service: string): Draft<AppState> | undefined {
     case 'http':
       return { kind, heard: '', upload: undefined };
     case 'echo':
+      return { kind, heard: '' };
     case 'sink':
       return { kind };
     case 'chargen':
