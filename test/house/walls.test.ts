@@ -182,7 +182,7 @@ describe('walls', () => {
 });
 
 /** Files that say how facts change a state. */
-const EVOLVES = /^src\/(reducers\/|(kvm|vmm)\/evolve\/|devices\/[a-z0-9-]+\/evolve\.ts$)/;
+const EVOLVES = /^src\/(reducers\/|(kvm|vmm)\/evolve\/|(devices|net)\/[a-z0-9-]+\/evolve\.ts$)/;
 /** Besides them: where `evolve` is called, and where a checkpoint is put back. */
 const OPENS = /^src\/(machine\/(context|tell|checkpoint)|replay\/fold)\.ts$/;
 
