@@ -82,7 +82,9 @@ export class Bench {
   private raise(event: MachineEvent): void {
     this.events.push(event);
     const facts = driver.reducer.facts ?? {};
-    const reduce = facts[event.kind] as ((state: Draft<UserNetState>, event: MachineEvent, at: Stamped) => void) | undefined;
+    const reduce = facts[event.kind] as
+      | ((state: Draft<UserNetState>, event: MachineEvent, at: Stamped) => void)
+      | undefined;
     const stamped = { seq: 0, tick: 0, source: 0, cause: undefined, within: undefined, event };
     reduce?.(this.net.state as Draft<UserNetState>, event, stamped);
     if (!this.folds) return;

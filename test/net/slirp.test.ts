@@ -73,7 +73,10 @@ const OTHERWISE: Readonly<Record<string, readonly (readonly [libslirp: string | 
   'nobody listens': [['< R. seq 0 ack 5 win 0 len 0 tos 0 ttl 255', '']],
   // A SYN that comes twice says that the answer was lost.
   'SYN said twice': [
-    ['> S seq 0 mss 1460\n> . seq 1', '> S seq 0 mss 1460\n< S. seq 0 ack 1 win 65535 len 0 mss 1460 tos 0 ttl 64\n> . seq 1'],
+    [
+      '> S seq 0 mss 1460\n> . seq 1',
+      '> S seq 0 mss 1460\n< S. seq 0 ack 1 win 65535 len 0 mss 1460 tos 0 ttl 64\n> . seq 1',
+    ],
     ['< . seq 1 ack 1 win 65535 len 0 tos 0 ttl 64', ''],
   ],
   // One reset is enough, and one that belongs to nothing has no window.

@@ -1,11 +1,14 @@
 /** A segment of the guest's: whose it is, and whether it counts. RFC 9293, 3.10.7; slirp's tcp_input. */
+import { ICMP_TYPES, UNREACHABLE_CODES } from '../../packets/icmp.ts';
+import { ICMPV6_TYPES } from '../../packets/icmpv6.ts';
 import { NOTHING } from '../../packets/layout.ts';
 import { mssOf, type ParsedTcp, TCP_FLAGS } from '../../packets/tcp.ts';
-import type { Addressed, UserNet } from '../user/part.ts';
+import { type Addressed, isIpv4, type UserNet } from '../user/part.ts';
+import { sendIcmpError } from '../user/send.ts';
 import { looksAtBytes } from '../world/apps.ts';
 import { mssOnWay } from '../world/link.ts';
 import { serve } from '../world/serve.ts';
-import { serviceAt } from '../world/world.ts';
+import { refuses, serviceAt } from '../world/services.ts';
 import { close } from './close.ts';
 import { addressText, type Connection, isOpening, MOST_CONNECTIONS } from './connection.ts';
 import { output, refuse, reset } from './output.ts';
@@ -43,12 +46,20 @@ const LEAST_MSS = 32;
 const agreedOn = (offers: number, options: Uint8Array): number =>
   Math.max(Math.min(offers, mssOf(options) ?? offers), LEAST_MSS);
 
+/** What slirp says where the host's own network has no way. */
+const NO_NETWORK = { type: ICMP_TYPES.UNREACHABLE, code: UNREACHABLE_CODES.NETWORK };
+const NO_ROUTE = { type: ICMPV6_TYPES.UNREACHABLE, code: 0 };
+
 /** A segment without a connection begins one, or has no business here. */
 function begin(net: UserNet, ip: Addressed, segment: ParsedTcp, first?: number): void {
   const { effects } = net;
   const { tcp } = net.state;
-  const service = serviceAt(net.setup.world, ip.destination, segment.destinationPort, 'tcp');
+  const service = serviceAt(net, ip.destination, segment.destinationPort);
   const isFirst = (segment.flags & (SYN | FIN | RST | URG | ACK)) === SYN;
+  if (isFirst && !refuses(net, ip.destination)) {
+    sendIcmpError(net, ip, isIpv4(ip) ? NO_NETWORK : NO_ROUTE);
+    return;
+  }
   if (!isFirst || service === undefined || Object.keys(tcp.connections).length >= MOST_CONNECTIONS) {
     refuse(net, ip, segment);
     return;
@@ -56,7 +67,14 @@ function begin(net: UserNet, ip: Addressed, segment: ParsedTcp, first?: number):
   const id = tcp.opened + 1;
   const offers = mssOnWay(net, ip.destination);
   effects.raise({
-    ...{ kind: 'sim:tcp_opened', dev: effects.name, connection: id, active: false, service: service.kind, at: effects.now },
+    ...{
+      kind: 'sim:tcp_opened',
+      dev: effects.name,
+      connection: id,
+      active: false,
+      service: service.kind,
+      at: effects.now,
+    },
     ...{ guest: addressText(ip.source), guest_port: segment.sourcePort },
     ...{ host: addressText(ip.destination), host_port: segment.destinationPort },
     ...{ first: first ?? nextFirst(tcp, effects.now), guest_first: segment.sequence },

@@ -10,7 +10,8 @@ export function newApp(service: string): Draft<AppState> | undefined {
     case 'echo':
       return { kind, heard: '' };
     case 'sink':
-      return { kind };
+    case 'discard':
+      return { kind: 'sink' };
     case 'chargen':
       return { kind: 'source', hasSaid: true };
     case 'daytime':

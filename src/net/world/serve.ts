@@ -10,13 +10,14 @@ import { goOn } from './calls.ts';
 import { type Answer, nextMove, type Request, receipt } from './http.ts';
 import { bytesOf, say } from './say.ts';
 import { daytime } from './time.ts';
-import { type Service, serviceAt } from './world.ts';
+import { serviceAt } from './services.ts';
+import type { Service } from './world.ts';
 
 /** Let whoever answers have its say. */
 export function serve(net: UserNet, id: number, reason: Reason = 'usual'): void {
   const connection = net.state.tcp.connections[id];
   if (connection === undefined || isOpening(connection)) return;
-  const service = serviceAt(net.setup.world, connection.host, connection.hostPort, 'tcp');
+  const service = serviceAt(net, connection.host, connection.hostPort);
   if (service?.resetAfter !== undefined && connection.moved >= service.resetAfter) {
     reset(net, connection);
     close(net, id, 'reset by the host');

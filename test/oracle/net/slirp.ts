@@ -34,11 +34,7 @@ const qemu = spawn(
 );
 
 const toHost = (type: number, payload: Uint8Array): void =>
-  socket.send(
-    buildEthernet({ source: GUEST_MAC, destination: HOST_MAC, type, payload }),
-    QEMUS,
-    '127.0.0.1',
-  );
+  socket.send(buildEthernet({ source: GUEST_MAC, destination: HOST_MAC, type, payload }), QEMUS, '127.0.0.1');
 
 let heard: string[] = [];
 let talk = newTalk();
