@@ -65,6 +65,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'qemu-system-x86_64': 'qemu-system-x86',
   readelf: 'binutils',
   script: 'bsdutils',
+  capinfos: 'wireshark-common',
 };
 
 /** How a tool is asked whether it works here: its version, unless a better question is known. */

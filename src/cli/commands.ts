@@ -3,6 +3,8 @@ import { VERSION } from '../host/program.ts';
 import { printText } from '../host/output.ts';
 import { withCut, withImages } from '../options/image-options.ts';
 import { addTimeTravel } from './time-travel.ts';
+import type { Outcome } from './outcome.ts';
+import { addPackets } from './packet-commands.ts';
 import { addReadingEvents } from './reading.ts';
 import type { SpokenCommand } from './spoken.ts';
 import type { Print } from './trace-commands.ts';
@@ -14,18 +16,13 @@ const SHORTEST_STRIDE = 1000;
 
 const stride = (text: string): number => wholeNumber('--every', text, SHORTEST_STRIDE, FURTHEST);
 
-/** Where commands print, and what they came to. */
-export interface Outcome {
-  readonly print: Print;
-  done(status: number): void;
-}
-
 /** Every command but `run`. What one uses is loaded when it is asked for. Resolves to the process status. */
 export async function dispatch(argv: readonly string[]): Promise<number> {
   let status = 0;
   const { print, flush } = printer();
   const program = commandTable({
     print,
+    flush,
     done: (reached) => {
       status = reached;
     },
@@ -54,6 +51,7 @@ export function commandTable(outcome: Outcome): Command {
   addRunningAgain(program, outcome);
   addReadingEvents(program, outcome);
   addReading(program, outcome);
+  addPackets(program, outcome);
   addFolding(program, outcome);
   addPacking(program, outcome);
   addTimeTravel(program, outcome);
@@ -163,7 +161,7 @@ function printer(): { readonly print: Print; flush(): void } {
 
 /** The text of man/retrovisor.1. */
 export async function manualPage(): Promise<string> {
-  const program = commandTable({ print: () => undefined, done: () => undefined });
+  const program = commandTable({ print: () => undefined, flush: () => undefined, done: () => undefined });
   const { manual } = await import('./manual.ts');
   return manual(await spokenCommands(program), program.description(), VERSION);
 }

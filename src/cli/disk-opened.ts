@@ -49,7 +49,10 @@ export async function withDrive(
 }
 
 /** Do work that somebody may stop; undefined: they did. */
-export async function attended<T extends object | string>(job: string, work: Work<T>): Promise<T | undefined> {
+export async function attended<T extends object | string>(
+  job: string | undefined,
+  work: Work<T>,
+): Promise<T | undefined> {
   const interrupt = hearInterrupt();
   try {
     const done = await attend(work, job, () => interrupt.isAsked);

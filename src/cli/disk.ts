@@ -1,11 +1,9 @@
 import { SECTOR } from '../base/units.ts';
 import { placeForImage, writeDiskImage } from '../host/disk-image.ts';
-import { readImage } from '../host/files.ts';
 import { statusOf } from '../host/terminal.ts';
 import { onOneLine } from '../base/printable.ts';
 import type { Work } from '../base/work.ts';
 import { changesOf, historyText } from '../debugger/history/disk-changes.ts';
-import { NO_SYMBOLS, readSymbols, type SymbolTable } from '../debugger/symbols/symbols.ts';
 import type { SparseBytes } from '../memory/sparse.ts';
 import { UsageProblem } from '../options/usage.ts';
 import { crashAt, endsWithoutPower } from '../replay/disk/crash.ts';
@@ -26,6 +24,7 @@ import type { RecordedTimeline } from '../runs/recorded/recorded-run.ts';
 import { crashPoints } from './disk-crash.ts';
 import { filesText } from './disk-files.ts';
 import { attended, withDrive } from './disk-opened.ts';
+import { symbolsIn } from './symbols-in.ts';
 import { openToLook, type Print, readThrough } from './trace-commands.ts';
 
 /** What `retrovisor disk` is asked with. */
@@ -112,12 +111,9 @@ async function history({ path, words, options, print }: DiskQuestion): Promise<n
   const found = await attended('Reading', changesOf(inOrder(trace, 0, tellsOfDrives), named));
   if (found === undefined) return INTERRUPTED;
   const { events } = lazyEvents(trace);
-  print(historyText({ events, symbols: symbolsOf(options.symbols) }, named, found, options.all === true));
+  print(historyText({ events, symbols: symbolsIn(options.symbols) }, named, found, options.all === true));
   return 0;
 }
-
-const symbolsOf = (path: string | undefined): SymbolTable =>
-  path === undefined ? NO_SYMBOLS : readSymbols(path, readImage('read the symbols', path), 0n);
 
 /** Where somebody wants to stand. */
 const placeIn = ({ events, timeline }: RecordedTimeline, at: string): Work<Mark | number> =>

@@ -2,9 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 /** Commands whose answer may be longer than a screen. */
-const LONG: ReadonlySet<string> = new Set(['events', 'stat', 'info', 'diff', 'console', 'help']);
+const LONG: ReadonlySet<string> = new Set(['events', 'stat', 'info', 'diff', 'console', 'packets', 'help']);
 
 const NO_PAGER = '--no-pager';
+/** What goes on for ever is read as it comes. */
+const FOLLOW = '--follow';
 
 /** less, with git's options: a short answer ends it, and stays on the screen. */
 const USUAL = 'if command -v less >/dev/null; then exec less; else exec cat; fi';
@@ -16,7 +18,7 @@ export const withoutPager = (argv: readonly string[]): string[] => argv.filter((
 export function pagerFor(argv: readonly string[]): string | undefined {
   const { stdout, stdin, platform, env } = process;
   if (stdout.isTTY !== true || stdin.isTTY !== true || platform === 'win32') return undefined;
-  if (!LONG.has(argv[0] ?? '') || argv.includes(NO_PAGER)) return undefined;
+  if (!LONG.has(argv[0] ?? '') || argv.includes(NO_PAGER) || argv.includes(FOLLOW)) return undefined;
   const wanted = env['RETROVISOR_PAGER'] ?? env['PAGER'];
   if (wanted === undefined) return USUAL;
   return wanted === '' || wanted === 'cat' ? undefined : wanted;

@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander';
 import { wholeNumber } from '../options/qemu-values.ts';
+import type { Outcome } from './outcome.ts';
+import { shownWidth } from './shown-width.ts';
 import type { Print } from './trace-commands.ts';
 
 interface EventsOptions {
@@ -28,13 +30,6 @@ const position = (option: string, text: string | undefined, usual: number): numb
 /** A member that is there when it has a value. */
 const given = <K extends string, V>(name: K, value: V | undefined): { readonly [N in K]?: V } =>
   (value === undefined ? {} : { [name]: value }) as { readonly [N in K]?: V };
-
-/** Of the terminal, or of the one behind a pager; a terminal that does not know its width says 0. */
-function shownWidth(): number | undefined {
-  const { COLUMNS } = process.env;
-  const width = process.stdout.isTTY === true ? process.stdout.columns : Number(COLUMNS ?? 0);
-  return width > 0 ? width : undefined;
-}
 
 async function events(path: string, options: EventsOptions, print: Print): Promise<number> {
   const filter = {
@@ -66,12 +61,6 @@ const eventNumber = (text: string): number => wholeNumber('--chain', text.replac
 function formOf({ json, csv }: { readonly json?: boolean; readonly csv?: boolean }): 'json' | 'csv' | undefined {
   if (csv === true) return 'csv';
   return json === true ? 'json' : undefined;
-}
-
-/** Where commands print, and what they came to. */
-interface Outcome {
-  readonly print: Print;
-  done(status: number): void;
 }
 
 /** What reads a trace's events and nothing else. */

@@ -1,20 +1,15 @@
 import type { Command } from 'commander';
 import { withCut, withImages } from '../options/image-options.ts';
 import { wholeNumber } from '../options/qemu-values.ts';
-import type { Print } from './trace-commands.ts';
+import type { Outcome } from './outcome.ts';
 
 const MOST_JOBS = 256;
 const MOST_PORTS = 65_535;
 const MOST_TICKS = Number.MAX_SAFE_INTEGER;
 
-/** Where a command's answer and status go. */
-export interface CommandEnd {
-  readonly print: Print;
-  done(status: number): void;
-}
-
 /** Add the commands that compare, question and change recorded runs. */
-export function addTimeTravel(program: Command, { print, done }: CommandEnd): void {
+export function addTimeTravel(program: Command, outcome: Outcome): void {
+  const { print, done } = outcome;
   withImages(program.command('debug <file>'))
     .description('stand in a recorded run: step back, search, ask; `help` at its prompt')
     .option('--symbols <file...>', 'names of addresses: an ELF file with .symtab, or a System.map')
@@ -63,7 +58,7 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
       const { fork } = await import('./fork.ts');
       done(fork(file, { ...options, ...(ticks === undefined ? {} : { ticks }) }, print));
     });
-  addDisk(program, { print, done });
+  addDisk(program, outcome);
   withCut(withImages(program.command('verify <files...>')))
     .description('replay traces in processes of their own, several at a time, with a summary')
     .option('-j, --jobs <n>', 'how many at a time')
@@ -77,7 +72,7 @@ export function addTimeTravel(program: Command, { print, done }: CommandEnd): vo
 const MOST_POINTS = 1_000_000;
 
 /** What drives of a run held. */
-function addDisk(program: Command, { print, done }: CommandEnd): void {
+function addDisk(program: Command, { print, done }: Outcome): void {
   withImages(program.command('disk <file> [action] [words...]'))
     .description('its drives at any moment: list, history SECTOR[+N], diff MARK MARK, export, commit, crash')
     .option('--drive <id>', 'which drive, of several')

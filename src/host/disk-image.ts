@@ -52,26 +52,29 @@ export function* writeDiskImage(path: string, content: SparseBytes, kept: readon
   }
 }
 
+/** Where an image is going to lie. Throws a Problem where none may lie. */
+export const placeForImage = (path: string, kept: readonly string[]): string => placeFor(PURPOSE, path, kept);
+
 /**
- * Where an image is going to lie. A file that is there is replaced, what is none stays. Throws a Problem where none may
- * lie: who asks before much work has not done it for nothing.
+ * Where a file is going to lie. One that is there is replaced, what is none stays. Throws a Problem where none may lie:
+ * who asks before much work has not done it for nothing. `kept`: files the recorded run needs.
  */
-export function placeForImage(path: string, kept: readonly string[]): string {
+export function placeFor(purpose: string, path: string, kept: readonly string[]): string {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
   if (stat === undefined) {
     const folder = dirname(path);
     if (!existsSync(folder))
-      throw new Problem(`Cannot ${PURPOSE} ${shortly(path)}: there is no folder ${shortly(folder)}.`);
+      throw new Problem(`Cannot ${purpose} ${shortly(path)}: there is no folder ${shortly(folder)}.`);
     return join(realpathSync(folder), basename(path));
   }
   if (!stat.isFile()) {
     const what = stat.isDirectory() ? 'a folder' : 'no regular file';
-    throw new Problem(`Cannot ${PURPOSE} ${shortly(path)}: it is ${what}, and stays what it is.`);
+    throw new Problem(`Cannot ${purpose} ${shortly(path)}: it is ${what}, and stays what it is.`);
   }
   for (const other of kept) {
     const needed = statSync(other, { bigint: true, throwIfNoEntry: false });
     if (needed?.ino !== stat.ino || needed.dev !== stat.dev) continue;
-    throw new Problem(`Cannot ${PURPOSE} ${shortly(path)}: the recorded run needs it as it is. Choose another name.`);
+    throw new Problem(`Cannot ${purpose} ${shortly(path)}: the recorded run needs it as it is. Choose another name.`);
   }
   return realpathSync(path);
 }

@@ -64,6 +64,12 @@ export function locked(path: string): () => void {
   };
 }
 
+/** Whether somebody writes a file, as far as can be known. */
+export function isWritten(path: string): boolean {
+  const there = orNothing(() => readFileSync(lockOf(path), 'utf8'));
+  return there !== '' && !isGone(holderIn(there, lockOf(path)));
+}
+
 /** Put a lock there, whole from its first moment on; false when there is one. */
 function hasTaken(lock: string, own: string): boolean {
   const draft = `${lock}.${process.pid}`;

@@ -87,7 +87,7 @@ function written(path: string, named: string, purpose: string): FileSink {
 }
 
 /** A file that has its name once it is closed. What is no file at all, as a terminal, is written to directly. */
-export function createWhole(path: string, what: 'trace' | 'checkpoints' | 'pack'): WholeFile {
+export function createWhole(path: string, what: 'trace' | 'checkpoints' | 'pack' | 'capture'): WholeFile {
   const purpose = `write the ${what}`;
   if (what === 'trace') {
     refuseOtherThanTrace(path);

@@ -5,7 +5,15 @@ import type { ByteSource, Inflate } from '../replay/trace/opened.ts';
 import type { ByteSink, Compress } from '../replay/trace/writer.ts';
 
 /** The parts an image can play in a machine. A multiboot kernel's first module is its `initrd`. */
-export type ImageRole = 'kernel' | 'initrd' | 'bios' | 'option-rom' | `module${number}` | RomRole | FwCfgRole;
+export type ImageRole =
+  | 'kernel'
+  | 'initrd'
+  | 'bios'
+  | 'option-rom'
+  | `module${number}`
+  | RomRole
+  | FwCfgRole
+  | 'capture';
 
 /** `romfile=` of the n-th `-device`, counted from 0. */
 export type RomRole = `rom${number}`;
@@ -45,7 +53,7 @@ export interface Files {
   /** Start a trace, in pieces of so many bytes if they are given: read, they are one. */
   createTrace(path: string, pieceBytes?: number): FileSink;
   /** Start what is of no use in part. */
-  createWhole(path: string, what: 'trace' | 'checkpoints' | 'pack'): WholeFile;
+  createWhole(path: string, what: 'trace' | 'checkpoints' | 'pack' | 'capture'): WholeFile;
 }
 
 /** Where to look for a recorded image. */

@@ -11,7 +11,9 @@ import { tool, without } from '../stepping-aside.ts';
 let commands: readonly SpokenCommand[];
 
 beforeAll(async () => {
-  commands = await spokenCommands(commandTable({ print: () => undefined, done: () => undefined }));
+  commands = await spokenCommands(
+    commandTable({ print: () => undefined, flush: () => undefined, done: () => undefined }),
+  );
 });
 
 describe('the manual page', () => {
@@ -37,6 +39,7 @@ describe('completion', () => {
       print: (line) => {
         text += `${line}\n`;
       },
+      flush: () => undefined,
       done: () => undefined,
     });
     await table.parseAsync(['completion', shell], { from: 'user' });

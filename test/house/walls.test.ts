@@ -75,7 +75,7 @@ const WALLS: Readonly<Record<string, Wall>> = {
   replay: REPLAY,
   'replay/trace': { ...REPLAY, inside: [] },
   'replay/export': { ...REPLAY, inside: ['replay/trace', 'replay/expression'] },
-  'replay/expression': { folders: WORDS, packages: [], inside: [] },
+  'replay/expression': { folders: [...WORDS, 'packets'], packages: [], inside: [] },
   'replay/sources': { folders: BELOW_REPLAY, packages: ['rxjs', 'seedrandom'], inside: [] },
   runs: { ...RUNS, inside: ['runs/machine'] },
   'runs/machine': { ...RUNS, inside: ['runs/world.ts'] },

@@ -32,9 +32,6 @@ interface Surroundings extends Partial<UserNetSetup> {
   readonly chance?: () => number;
 }
 
-/** At once. */
-const NO_WAY = { hop: 0, kib: 0 };
-
 const AT = 0x52_54_00_12_34_56;
 
 /**
@@ -51,7 +48,7 @@ export class Bench {
   private readonly folds: boolean;
 
   constructor(world: World, { files, chance = () => 0.5, ...given }: Surroundings = {}, folds = true) {
-    const setup = setupOf({ link: NO_WAY, ...given, world });
+    const setup = setupOf({ ...given, world });
     const neighbors = {
       arp: { known: [{ address: ipv4Of('10.0.2.15')!, ethernet: AT }], next: 1 },
       ndp: { known: [{ address: ipv6Of('fec0::15')!, ethernet: AT }], next: 1 },
@@ -67,6 +64,7 @@ export class Bench {
       cancel: (timer: string) => void this.timers.delete(timer),
       deadline: (timer: string) => this.timers.get(timer),
       random: (_: string, length: number) => Uint8Array.from({ length }, () => Math.floor(chance() * 256)),
+      travel: () => 0,
       fileBytes: files ?? (() => new Uint8Array(0)),
       sendPacket: (frame: Uint8Array, due: Ns = this.now) => {
         this.raise({ kind: 'sim:packet_sent', client: 'n0', packet: 0, bytes: frame, due });

@@ -4,7 +4,7 @@ import { type ConfigWrite, configChanged, hasFeature, isAtWork } from '../virtio
 import { macOf } from './config.ts';
 import { serveCommands } from './control.ts';
 import { writtenMac } from './mac.ts';
-import { FEATURE, MAC_BYTES } from './registers.ts';
+import { FEATURE } from './registers.ts';
 import { isMultiQueue, type NetFunctionState } from './state.ts';
 import { framesNotified, type Net, waitingBy } from './transmit.ts';
 
@@ -41,8 +41,9 @@ export function writeConfig(net: Net, { offset, size, value }: ConfigWrite): voi
   const { state, effects, setup } = net;
   if (hasFeature(state, FEATURE.controlMac) || hasFeature(state, FEATURE.version1)) return;
   const before = macOf(setup, state);
-  const mac = Uint8Array.from(before);
-  for (let at = 0; at < size && offset + at < MAC_BYTES; at++) mac[offset + at] = (value >>> (8 * at)) & 0xff;
+  const mac = before.map((byte, at) =>
+    at >= offset && at < offset + size ? (value >>> (8 * (at - offset))) & 0xff : byte,
+  );
   if (latin1(mac) === latin1(before)) return;
   effects.raise({ kind: 'sim:virtio_net_mac', dev: effects.name, mac: writtenMac(latin1(mac)) });
 }

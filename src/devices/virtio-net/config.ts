@@ -37,9 +37,9 @@ export function featuresOf(setup: NetSetup, peer: NetPeer | undefined): Words {
 }
 
 function wordsOf(bits: readonly number[]): Words {
-  const words: [number, number] = [0, 0];
-  for (const bit of bits) words[bit >> 5]! |= 1 << (bit & 31);
-  return [words[0] >>> 0, words[1] >>> 0];
+  const word = (from: number): number =>
+    bits.reduce((sum, bit) => (bit >= from && bit < from + 32 ? sum | (1 << (bit - from)) : sum), 0) >>> 0;
+  return [word(0), word(32)];
 }
 
 /** Where the configuration ends that a feature makes known. */

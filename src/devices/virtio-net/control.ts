@@ -1,5 +1,4 @@
 /** Commands of a driver. QEMU 7.2: virtio_net_handle_ctrl_iov and its neighbours. */
-import { invariant } from '../../base/invariant.ts';
 import { latin1 } from '../../base/bytes.ts';
 import {
   breakDevice,

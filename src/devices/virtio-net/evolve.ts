@@ -10,38 +10,38 @@ import { ALL_VLANS, type NetFunctionState, netResetValues, NO_VLANS, type RxMode
 type Net = Draft<NetFunctionState>;
 
 const FILTER_FACTS: FactReducers<NetFunctionState> = {
-    'sim:virtio_net_rx_mode'(net, { mode, on }) {
-      const others = net.modes.filter((each) => each !== mode);
-      net.modes = on ? [...others, mode as RxMode] : others;
-    },
-    'sim:virtio_net_mac'(net, { mac }) {
-      net.mac = macFrom(mac) ?? net.mac;
-    },
-    'sim:virtio_net_mac_table'(net, { unicast, multicast, unicastAll, multicastAll }) {
-      Object.assign(net, { unicast: macsOf(unicast), multicast: macsOf(multicast), unicastAll, multicastAll });
-    },
-    'sim:virtio_net_vlan'(net, { vid, on }) {
-      const at = vid >> 3;
-      const bits = net.vlans.charCodeAt(at);
-      const now = on ? bits | (1 << (vid & 7)) : bits & ~(1 << (vid & 7));
-      net.vlans = net.vlans.slice(0, at) + String.fromCharCode(now) + net.vlans.slice(at + 1);
-    },
-    'sim:virtio_net_queue_pairs'(net, { pairs }) {
-      net.pairs = pairs;
-    },
+  'sim:virtio_net_rx_mode'(net, { mode, on }) {
+    const others = net.modes.filter((each) => each !== mode);
+    net.modes = on ? [...others, mode as RxMode] : others;
+  },
+  'sim:virtio_net_mac'(net, { mac }) {
+    net.mac = macFrom(mac) ?? net.mac;
+  },
+  'sim:virtio_net_mac_table'(net, { unicast, multicast, unicastAll, multicastAll }) {
+    Object.assign(net, { unicast: macsOf(unicast), multicast: macsOf(multicast), unicastAll, multicastAll });
+  },
+  'sim:virtio_net_vlan'(net, { vid, on }) {
+    const at = vid >> 3;
+    const bits = net.vlans.charCodeAt(at);
+    const now = on ? bits | (1 << (vid & 7)) : bits & ~(1 << (vid & 7));
+    net.vlans = net.vlans.slice(0, at) + String.fromCharCode(now) + net.vlans.slice(at + 1);
+  },
+  'sim:virtio_net_queue_pairs'(net, { pairs }) {
+    net.pairs = pairs;
+  },
 };
 
 const SENDING_FACTS: FactReducers<NetFunctionState> = {
-    'sim:virtio_net_tx_waiting'(net, { pair, on }) {
-      const others = net.waiting.filter((each) => each !== pair);
-      net.waiting = on ? [...others, pair] : others;
-    },
-    'sim:virtio_net_tx_queued'(net, { queue, elem }) {
-      net.sending.push({ queue, elem });
-    },
-    'sim:virtio_net_tx_taken'(net) {
-      net.sending.shift();
-    },
+  'sim:virtio_net_tx_waiting'(net, { pair, on }) {
+    const others = net.waiting.filter((each) => each !== pair);
+    net.waiting = on ? [...others, pair] : others;
+  },
+  'sim:virtio_net_tx_queued'(net, { queue, elem }) {
+    net.sending.push({ queue, elem });
+  },
+  'sim:virtio_net_tx_taken'(net) {
+    net.sending.shift();
+  },
 };
 
 export const NET_REDUCER: DeviceReducer<NetFunctionState> = {

@@ -3,6 +3,8 @@ import {
   bool,
   int32,
   isPowerOf2,
+  macAddress,
+  netdevId,
   type PropertiesOf,
   type SwitchProperty,
   text,
@@ -10,7 +12,6 @@ import {
   uint32,
 } from '../properties.ts';
 import { VIRTIO_PROPERTIES, type VirtioSetup } from '../virtio/index.ts';
-import { macFrom } from './mac.ts';
 import { FEATURE } from './registers.ts';
 
 /** Switches that offer a feature, by QEMU's names. */
@@ -78,8 +79,8 @@ const UNKNOWN = -1;
 export const NET_PROPERTIES: PropertiesOf<NetSetup> = {
   ...VIRTIO_PROPERTIES,
   ...offers,
-  mac: text('', 'Its address'),
-  netdev: text('', 'The backend it is connected to'),
+  mac: macAddress,
+  netdev: netdevId,
   'x-txtimer': uint32(TX.timer, 'Nanoseconds that frames wait with tx=timer'),
   'x-txburst': int32(TX.burst, 'Most frames it sends before others have their turn'),
   tx: text('', 'timer: frames wait for each other; bh: they do not, which is usual'),
@@ -107,7 +108,6 @@ const FLAWS: readonly Flaw[] = [
     ({ tx_queue_size: size }) => `Invalid tx_queue_size (= ${size}), ${range}`,
   ],
   [({ tx }) => !['', 'timer', 'bh'].includes(tx), ({ tx }) => `tx=${tx} is neither timer nor bh`],
-  [({ mac }) => mac !== '' && macFrom(mac) === undefined, ({ mac }) => `mac=${mac} is not six bytes in hexadecimal`],
 ];
 
 /** Throws a Problem for what QEMU refuses. */

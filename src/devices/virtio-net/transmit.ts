@@ -87,7 +87,7 @@ function sendFrames(net: Net, pair: number): number {
   return count;
 }
 
-/** How a queue was left. busy: a frame waits in the peer's queue; still: since before. wrong: the driver did what none may do. */
+/** How a queue was left. busy: a frame waits in the peer's queue; still: since before. wrong: it is an error. */
 interface Flushed {
   readonly count: number;
   readonly end: 'empty' | 'burst' | 'busy' | 'still busy' | 'wrong';

@@ -219,7 +219,8 @@ function writeQueue(layout: Sized, virtio: Virtio, offset: number, value: number
       if (value === 1) enable(queue);
       return;
     case COMMON.queueReset:
-      if (value === 1) Object.assign(queue, queueAgain(layout.sizesOf(virtio.features)[virtio.queueSelect] ?? 0, queue));
+      if (value === 1)
+        Object.assign(queue, queueAgain(layout.sizesOf(virtio.features)[virtio.queueSelect] ?? 0, queue));
       return;
     default:
       writeAddress(queue, offset, value);

@@ -129,7 +129,11 @@ export interface Ahead {
 }
 
 /** The next chains of a queue, which stay there, until there are `enough`. */
-export function lookAhead(queue: VirtqueueState, reader: Reader, enough: (chains: readonly GoodChain[]) => boolean): Ahead {
+export function lookAhead(
+  queue: VirtqueueState,
+  reader: Reader,
+  enough: (chains: readonly GoodChain[]) => boolean,
+): Ahead {
   const chains: GoodChain[] = [];
   const available = availableIndex(queue, reader);
   while (!enough(chains)) {
@@ -192,7 +196,8 @@ export function setNotification(
   if (isQuiet === on) effects.raise({ kind: 'sim:virtqueue_notification', dev: effects.name, queue, on });
   if (desc === 0) return;
   if (hasFeature(state, FEATURE.eventIdx)) {
-    if (on) askForMore(part, queue, available ?? effects.transaction(() => availableIndex(queueOf(state, queue), effects)));
+    if (on)
+      askForMore(part, queue, available ?? effects.transaction(() => availableIndex(queueOf(state, queue), effects)));
   } else if (isQuiet === on) {
     const flags = effects.transaction(() => usedFlags(queueOf(state, queue), effects));
     const now = on ? flags & ~NO_NOTIFY : flags | NO_NOTIFY;

@@ -128,12 +128,7 @@ export function writableBytes(queue: VirtqueueState, effects: Reader, enough = N
   return seen;
 }
 
-function withChain(
-  effects: Reader,
-  ring: Table,
-  head: number,
-  before: SoFar,
-): Seen {
+function withChain(effects: Reader, ring: Table, head: number, before: SoFar): Seen {
   const first = descriptorAt(effects, ring, head);
   if ((first.flags & DESCRIPTOR.indirect) === 0) return along(effects, ring, first, before);
   const { buffers } = before;

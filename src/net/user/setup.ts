@@ -8,12 +8,6 @@ export interface ServedFile {
   readonly size: number;
 }
 
-/** What packets of hosts take on their way: virtual nanoseconds, and those of each 1,024 bytes. */
-export interface LinkCosts {
-  readonly hop: number;
-  readonly kib: number;
-}
-
 /** QEMU's options of `-netdev user`, as a person writes them: a text nobody gave is empty. A plain value. */
 interface UserNetOptions {
   /** `auto`: unless the other alone is asked for. */
@@ -50,7 +44,6 @@ export interface UserNetSetup extends UserNetOptions {
   readonly served?: Readonly<Record<string, ServedFile>>;
   /** Who else is there. Absent: nobody. */
   readonly world?: World;
-  readonly link?: LinkCosts;
 }
 
 const again = (help: string) => ({ ...text('', help), repeats: true as const });
@@ -83,6 +76,3 @@ export const USER_PROPERTIES: PropertiesOf<UserNetOptions> = {
 
 /** Values of an option that may be given again. */
 export const linesOf = (text: string): readonly string[] => (text === '' ? [] : text.split('\n'));
-
-/** What a link costs where nobody says. */
-export const USUAL_LINK: LinkCosts = { hop: 10_000, kib: 820 };

@@ -93,7 +93,7 @@ export interface UserNetState {
   readonly world: WorldState;
 }
 
-/** As it begins, with the state of its connections and of the hosts behind it. */
+/** As it begins, with the state of its connections, and of the hosts behind it. */
 export const userNetAtReset = (tcp: TcpState, world: WorldState): UserNetState => ({
   ipId: 0,
   arp: { known: [], next: 0 },

@@ -5,7 +5,6 @@ import { IPV6_HEADER } from '../../packets/ipv6.ts';
 import { TCP_HEADER } from '../../packets/tcp.ts';
 import { type Address, addressText } from '../tcp/connection.ts';
 import type { UserNet } from '../user/part.ts';
-import { USUAL_LINK } from '../user/setup.ts';
 import { type Outgoing, sendIp } from '../user/send.ts';
 import { type LinkRules, linkTo } from './world.ts';
 
@@ -27,10 +26,9 @@ const SECOND = 1_000_000_000;
 export function arrivalAfter({ setup, effects }: UserNet, host: Address, payload: number, after: Ns): Ns {
   const { latency = 0, bandwidth } = linkTo(setup.world, host);
   const length = lengthOf(host, payload);
-  const { hop, kib } = setup.link ?? USUAL_LINK;
-  const wire = Math.ceil((length * kib) / 1024);
+  const hop = effects.travel(0);
   const limited = bandwidth === undefined ? 0 : Math.ceil((length * 8 * SECOND) / bandwidth);
-  return Math.max(after, effects.now + hop + latency) + wire + limited;
+  return Math.max(after, effects.now + hop + latency) + (effects.travel(length) - hop) + limited;
 }
 
 /** Whether something happens that has such a chance; drawn only where it has one. */

@@ -9,6 +9,11 @@ export interface EventClock {
   ns(stamped: Stamped): Ns;
 }
 
+const OF_TIME: ReadonlySet<string> = new Set(['kvm_exit', 'kvm_userspace_exit', 'sim:idle_warped']);
+
+/** Kinds of events that an `EventClock` has to be told; of others it is told those whose time is asked for. */
+export const tellsTime = (kind: string): boolean => OF_TIME.has(kind);
+
 /** Ticks, the warps among the events and what each exit and each trip to user space takes give virtual time. */
 export function eventClock({ nsPerTick, costs }: Pace): EventClock {
   let warped = 0;

@@ -1,8 +1,11 @@
 import { hexadecimal } from '../../base/bytes.ts';
 import { sourceName, type Stamped, vcpuOf } from '../../events/stamped.ts';
-import { VOCABULARY } from '../../events/vocabulary.ts';
+import { type EventOf, VOCABULARY } from '../../events/vocabulary.ts';
+import { dissect } from '../../packets/dissect/dissect.ts';
+import type { PacketValue } from '../../packets/dissect/dissection.ts';
+import { PACKET_NAMES } from '../../packets/dissect/fields-table.ts';
 import { holds, type Names, parseExpression, type Scope } from './expression.ts';
-import type { Value } from './operators.ts';
+import type { One, Value } from './operators.ts';
 
 /** What every event has besides its fields. A field of the same name goes first. */
 const ENVELOPE: Readonly<Record<string, (stamped: Stamped) => Value>> = {
@@ -15,22 +18,38 @@ const ENVELOPE: Readonly<Record<string, (stamped: Stamped) => Value>> = {
   kind: ({ event }) => event.kind,
 };
 
+/** The event that has a packet's bytes, and with them all that is in it. */
+const PACKET = 'sim:packet_sent';
+
+const namesOf = (kind: string): readonly string[] => [
+  ...Object.keys(VOCABULARY[kind as keyof typeof VOCABULARY]?.fields ?? {}),
+  ...(kind === PACKET ? PACKET_NAMES : []),
+];
+
 /** Fields of events of these kinds, and what every event has. */
 export const fieldsOf = (kinds: Iterable<string>): ReadonlySet<string> =>
-  new Set([
-    ...Object.keys(ENVELOPE),
-    ...[...kinds].flatMap((kind) => Object.keys(VOCABULARY[kind as keyof typeof VOCABULARY]?.fields ?? {})),
-  ]);
+  new Set([...Object.keys(ENVELOPE), ...[...kinds].flatMap(namesOf)]);
+
+const IS_PACKET_NAME: ReadonlySet<string> = new Set(PACKET_NAMES);
+
+/** Values of a packet's field, for conditions; undefined: it has none. */
+export function packetValue(values: readonly PacketValue[]): Value {
+  const all: readonly One[] = values.map((value) => (typeof value === 'number' ? BigInt(value) : value));
+  return all.length > 1 ? all : all[0];
+}
 
 /** What a name means of an event; undefined: it has no such field. */
 export function fieldValue(stamped: Stamped, name: string): Value {
   const { event } = stamped;
+  if (event.kind === PACKET && IS_PACKET_NAME.has(name)) return inPacket(event, name);
   if (!Object.hasOwn(event, name) || name === 'kind') return ENVELOPE[name]?.(stamped);
   const value = (event as unknown as Readonly<Record<string, unknown>>)[name];
   if (typeof value === 'number' || typeof value === 'boolean') return BigInt(value);
   if (value instanceof Uint8Array) return hexadecimal(value);
   return value as Value;
 }
+
+const inPacket = ({ bytes }: EventOf<typeof PACKET>, name: string): Value => packetValue(dissect(bytes).valuesOf(name));
 
 /** Names of events alone: no machine, no symbols. */
 const eventNames = (kinds: Iterable<string>): Names => ({

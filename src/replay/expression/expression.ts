@@ -1,6 +1,6 @@
 import { nearest, orNearest } from '../../base/nearest.ts';
 import { constantNames, constantsOf, meaningsOf } from './constants.ts';
-import { apply, bit, isTrue, type Value } from './operators.ts';
+import { apply, bit, isSeveral, isTrue, type One, type Value } from './operators.ts';
 import { type Place, refuse } from './source.ts';
 import { type MemoryWord, readTree, type Tree } from './tree.ts';
 
@@ -89,8 +89,8 @@ function bound(binder: Binder, tree: Tree, table: Table): Asked {
       checkMachine(binder, place);
       const address = bound(binder, tree.address, undefined);
       return (scope) => {
-        const at = address(scope);
-        return typeof at === 'bigint' ? scope.memory(BigInt.asUintN(64, at), size, space) : numeric(at, place);
+        const at = numeric(address(scope), place);
+        return at === undefined ? undefined : scope.memory(BigInt.asUintN(64, at), size, space);
       };
     }
     case 'prefix':
@@ -100,8 +100,11 @@ function bound(binder: Binder, tree: Tree, table: Table): Asked {
   }
 }
 
-const numeric = (value: Value, place: Place): Value =>
-  value === undefined || typeof value === 'bigint' ? value : refuse(place, `'${value}' is text and no number.`);
+/** Of several values the first. */
+function numeric(value: Value, place: Place): bigint | undefined {
+  const one: One | undefined = isSeveral(value) ? value[0] : value;
+  return typeof one === 'string' ? refuse(place, `'${one}' is text and no number.`) : one;
+}
 
 function boundPrefix(operand: Asked, operator: string, place: Place): Asked {
   if (operator === '!') {
@@ -113,7 +116,7 @@ function boundPrefix(operand: Asked, operator: string, place: Place): Asked {
   const act = { '-': (a: bigint) => BigInt.asIntN(64, -a), '~': (a: bigint) => BigInt.asUintN(64, ~a) }[operator];
   return (scope) => {
     const value = numeric(operand(scope), place);
-    return act === undefined || typeof value !== 'bigint' ? value : act(value);
+    return act === undefined || value === undefined ? value : act(value);
   };
 }
 

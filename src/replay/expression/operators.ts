@@ -1,12 +1,21 @@
 import { type Place, refuse } from './source.ts';
 
-/** What an expression can come to: a number, text, or nothing where an event does not have the field. */
-export type Value = bigint | string | undefined;
+/** A number or text. */
+export type One = bigint | string;
+
+/**
+ * What an expression can come to: a number, text, or nothing where an event does not have the field. A packet may have
+ * several values of a field.
+ */
+export type Value = One | readonly One[] | undefined;
 
 export const bit = (is: boolean): bigint => (is ? 1n : 0n);
 
 /** Whether a value counts as true: not 0, not empty, and there at all. */
-export const isTrue = (value: Value): boolean => value !== 0n && value !== '' && value !== undefined;
+export const isTrue = (value: Value): boolean =>
+  isSeveral(value) ? value.some(isTrue) : value !== 0n && value !== '' && value !== undefined;
+
+export const isSeveral = (value: Value): value is readonly One[] => Array.isArray(value);
 
 const WORD = 64;
 const unsigned = (value: bigint): bigint => BigInt.asUintN(WORD, value);
@@ -32,9 +41,22 @@ const ORDER: Readonly<Record<string, (a: bigint, b: bigint) => boolean>> = {
   '>=': (a, b) => a >= b,
 };
 
-/** What a binary operator comes to. Numbers are unsigned, but that a negative one compares both as signed. */
+/**
+ * What a binary operator comes to. Numbers are unsigned, but that a negative one compares both as signed. Of several
+ * values one has to compare so; but all of them for `!=`, as Wireshark has it.
+ */
 export function apply(operator: string, left: Value, right: Value, place: Place): Value {
   if (left === undefined || right === undefined) return undefined;
+  if (!isSeveral(left) && !isSeveral(right)) return applyOne(operator, left, right, place);
+  const [lefts, rights] = [left, right].map((value) => (isSeveral(value) ? value : [value]));
+  if (operator === '!=') return bit(lefts!.every((one) => rights!.every((other) => !isSame(one, other))));
+  const all = lefts!.flatMap((one) => rights!.map((other) => applyOne(operator, one, other, place)));
+  return COMPARISONS.includes(operator) ? bit(all.some(isTrue)) : all;
+}
+
+const COMPARISONS: readonly string[] = ['==', '<', '<=', '>', '>='];
+
+function applyOne(operator: string, left: One, right: One, place: Place): One {
   if (operator === '==') return bit(isSame(left, right));
   if (operator === '!=') return bit(!isSame(left, right));
   if (typeof left === 'string' || typeof right === 'string') {
@@ -49,6 +71,6 @@ export function apply(operator: string, left: Value, right: Value, place: Place)
   return ARITHMETIC[operator]!(unsigned(left), unsigned(right));
 }
 
-function isSame(left: bigint | string, right: bigint | string): boolean {
+function isSame(left: One, right: One): boolean {
   return typeof left === 'bigint' && typeof right === 'bigint' ? unsigned(left) === unsigned(right) : left === right;
 }

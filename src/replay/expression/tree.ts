@@ -21,8 +21,10 @@ export interface MemoryWord {
   readonly space: 'linear' | 'physical';
 }
 
+/** `10.0.2.15` and `52:54:00:12:34:56` are text, as fields of packets have them. */
+const ADDRESS = /^(\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{2}(?::[0-9a-f]{2}){5})$/i;
 const TOKEN =
-  /(0x[0-9a-f]+|\d+|"[^"]*"|'[^']*'|\$\w+|#[a-z]{2}|[a-z_.][\w.@]*|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^~!<>()[\]])/iy;
+  /(\d{1,3}(?:\.\d{1,3}){3}(?![\w.])|[0-9a-f]{2}(?::[0-9a-f]{2}){5}(?![\w:])|0x[0-9a-f]+|\d+|"[^"]*"|'[^']*'|\$\w+|#[a-z]{2}|[a-z_.][\w.@]*|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^~!<>()[\]])/iy;
 const DEEPEST = 64;
 const LONGEST = 1000;
 
@@ -122,6 +124,7 @@ function unary(parser: Parser): Tree {
 }
 
 function primary(parser: Parser, { text, at }: Token): Tree {
+  if (ADDRESS.test(text)) return { is: 'text', at, value: text.toLowerCase() };
   if (/^\d/.test(text)) return { is: 'number', at, value: BigInt.asUintN(64, BigInt(text)) };
   if (/^["']/.test(text)) return { is: 'text', at, value: text.slice(1, -1) };
   if (text === '(') return closed(parser, at, ')');
