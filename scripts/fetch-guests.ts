@@ -1,5 +1,6 @@
 // `npm run guests`: Debian's cloud kernel, busybox in an initramfs, SeaBIOS, QEMU's kvmvapic ROM and Xen, into
 // .guests/ (never committed). `npm run guests -- disk`: an installed Debian there, as the image of a disk.
+// `npm run guests -- net`: a kernel with more drivers, and iPXE.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -15,6 +16,7 @@ import {
   useListsThatKnow,
 } from './guests/apt.ts';
 import { makeDisks } from './guests/disk.ts';
+import { makeNet } from './guests/net.ts';
 
 const TREE = join(FOLDER, 'tree');
 
@@ -77,15 +79,18 @@ async function fetchGuests(): Promise<void> {
   );
 }
 
+/** What `npm run guests` makes, by what is said behind it. */
+const GUESTS = { '': fetchGuests, disk: makeDisks, net: makeNet } as const;
+
 async function make(wanted: readonly string[]): Promise<void> {
-  const [what] = wanted;
-  if (wanted.length > 1 || (what !== undefined && what !== 'disk')) {
-    throw new Missing(`There is no guest \`${wanted.join(' ')}\`: \`npm run guests\`, or \`npm run guests -- disk\`.`);
+  const what = wanted.join(' ');
+  if (!Object.hasOwn(GUESTS, what)) {
+    throw new Missing(`There is no guest \`${what}\`: \`npm run guests\`, or with \`-- disk\` or \`-- net\`.`);
   }
   requireApt();
   mkdirSync(FOLDER, { recursive: true });
   useListsThatKnow('linux-image-cloud-amd64');
-  await (what === 'disk' ? makeDisks() : fetchGuests());
+  await GUESTS[what as keyof typeof GUESTS]();
 }
 
 try {

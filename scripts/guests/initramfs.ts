@@ -5,11 +5,27 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type CpioEntry, cpioArchive } from '../cpio.ts';
 
-/** Drivers of virtio that Debian's cloud kernel has as modules, each behind those it needs. */
-const DRIVERS = [
-  ...['virtio/virtio_ring', 'virtio/virtio', 'virtio/virtio_pci_modern_dev', 'virtio/virtio_pci_legacy_dev'],
-  ...['virtio/virtio_pci', 'block/virtio_blk', 'char/hw_random/virtio-rng'],
+/** Drivers that Debian's cloud kernel has as modules, each behind those it needs. */
+const CLOUD_DRIVERS = [
+  ...['drivers/virtio/virtio_ring', 'drivers/virtio/virtio', 'drivers/virtio/virtio_pci_modern_dev'],
+  ...['drivers/virtio/virtio_pci_legacy_dev', 'drivers/virtio/virtio_pci', 'drivers/block/virtio_blk'],
+  'drivers/char/hw_random/virtio-rng',
 ];
+
+/** Those of its network card, which are loaded when a script asks for them. */
+const CLOUD_NETWORK = ['net/core/failover', 'drivers/net/net_failover', 'drivers/net/virtio_net'];
+
+/** Kernels of Debian, the file that says which, and their drivers. */
+const KERNELS = {
+  cloud: { said: 'guests.json', drivers: CLOUD_DRIVERS, network: CLOUD_NETWORK },
+  generic: {
+    said: 'net.json',
+    drivers: CLOUD_DRIVERS.filter((name) => !name.endsWith('virtio-rng')),
+    network: [...CLOUD_NETWORK, 'drivers/net/ethernet/intel/e1000/e1000'],
+  },
+} as const;
+
+export type DebianKernel = keyof typeof KERNELS;
 
 /** Before a script's own lines. */
 const FIRST = `#!/bin/sh
@@ -17,35 +33,41 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 for module in /modules/*.ko; do insmod $module; done
+network() { for module in /network/*.ko; do insmod $module; done; }
 `;
 
 /**
- * Write an initramfs with busybox in which the kernel's drivers of virtio are loaded and a script is run: two archives,
- * that of a folder of guests and one behind it, which the kernel unpacks one after the other. Returns its path.
+ * Write an initramfs with busybox in which a kernel's drivers of virtio are loaded and a script is run, which has those
+ * of network cards loaded by `network`: two archives, that of a folder of guests and one behind it, which the kernel
+ * unpacks one after the other. Returns its path.
  */
-export function writeInitramfs(guests: string, path: string, script: string): string {
-  const entries: CpioEntry[] = ['modules', 'mnt'].map((name) => ({ kind: 'folder', name }));
-  for (const [at, { name, bytes }] of drivers(guests).entries()) {
-    entries.push({ kind: 'file', name: `modules/${at}-${name}.ko`, bytes, executable: false });
+export function writeInitramfs(guests: string, path: string, script: string, kernel: DebianKernel = 'cloud'): string {
+  const { drivers, network } = KERNELS[kernel];
+  const entries: CpioEntry[] = ['modules', 'network', 'mnt'].map((name) => ({ kind: 'folder', name }));
+  const modules = modulesOf(guests, kernel);
+  for (const [folder, names] of [['modules', drivers] as const, ['network', network] as const]) {
+    for (const [at, name] of names.entries()) {
+      const file = `${folder}/${at}-${name.replace(/.*\//, '')}.ko`;
+      entries.push({ kind: 'file', name: file, bytes: modules.get(name)!, executable: false });
+    }
   }
   entries.push({ kind: 'file', name: 'script', bytes: Buffer.from(FIRST + script), executable: true });
   writeFileSync(path, Buffer.concat([readFileSync(join(guests, 'initramfs.gz')), gzipSync(cpioArchive(entries))]));
   return path;
 }
 
-function drivers(guests: string): { readonly name: string; readonly bytes: Uint8Array }[] {
-  const { versions } = JSON.parse(readFileSync(join(guests, 'guests.json'), 'utf8')) as { versions: object };
+function modulesOf(guests: string, which: DebianKernel): ReadonlyMap<string, Uint8Array> {
+  const { said, drivers, network } = KERNELS[which];
+  const names = [...drivers, ...network];
+  const { versions } = JSON.parse(readFileSync(join(guests, said), 'utf8')) as { versions: object };
   const [kernel, version] = Object.entries(versions).find(([name]) => name.startsWith('linux-image-')) ?? [];
   const file = join(guests, `packages/${kernel}_${version?.replaceAll(':', '%3a')}_amd64.deb`);
   const tree = mkdtempSync(join(tmpdir(), 'retrovisor-modules-'));
   try {
     const archive = execFileSync('dpkg-deb', ['--fsys-tarfile', file], { maxBuffer: 1 << 30 });
-    const folder = `./lib/modules/${kernel?.replace('linux-image-', '')}/kernel/drivers`;
-    execFileSync('tar', ['-x', '-C', tree, ...DRIVERS.map((driver) => `${folder}/${driver}.ko`)], { input: archive });
-    return DRIVERS.map((driver) => ({
-      name: driver.replace(/.*\//, ''),
-      bytes: readFileSync(join(tree, folder, `${driver}.ko`)),
-    }));
+    const folder = `./lib/modules/${kernel?.replace('linux-image-', '')}/kernel`;
+    execFileSync('tar', ['-x', '-C', tree, ...names.map((name) => `${folder}/${name}.ko`)], { input: archive });
+    return new Map(names.map((name) => [name, readFileSync(join(tree, folder, `${name}.ko`))]));
   } finally {
     rmSync(tree, { recursive: true });
   }

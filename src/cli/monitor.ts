@@ -42,6 +42,7 @@ const MONITOR_COMMANDS: Readonly<Record<string, MonitorCommand>> = {
     help: 'give a drive another size, in MiB or with k, M, G or T',
     answer: resize,
   },
+  set_link: { usage: 'set_link NAME on|off', help: 'plug or pull the cable of a net client', answer: setLink },
   system_reset: { usage: 'system_reset', help: 'reset the machine', answer: () => send('sim:reset_requested') },
   system_powerdown: {
     usage: 'system_powerdown',
@@ -105,6 +106,14 @@ function resize({ view }: MonitorSubject, [id = '', size = '', ...more]: readonl
     return say(`'${shortly(size)}' is no size up to 2 TiB, like 64M or 2G.`);
   if (bytes % SECTOR !== 0) return say('Error: The new size must be a multiple of 512');
   return { text: '', send: { kind: 'sim:drive_size_set', drive: id, sectors: bytes / SECTOR } };
+}
+
+/** QEMU's set_link: a card sees that its link is up or down. */
+function setLink({ view }: MonitorSubject, [client = '', way = '', ...more]: readonly string[]): MonitorAnswer {
+  const { net = [] } = view.machine.state.config;
+  if ((way !== 'on' && way !== 'off') || more.length > 0) return say('set_link NAME on|off: say whose, and which.');
+  if (!net.some(({ name }) => name === client)) return say(`Error: Device '${shortly(client)}' not found`);
+  return { text: '', send: { kind: 'sim:link_set', client, up: way === 'on' } };
 }
 
 const isAsleep = ({ view }: MonitorSubject): boolean => view.machine.state.vmm.sleep?.isAsleep === true;

@@ -4,6 +4,7 @@ import type { Stamped } from '../events/stamped.ts';
 import type { DEVICE_FACTS } from '../events/device.ts';
 import type { E1000_EVENTS } from '../events/e1000.ts';
 import type { USER_NET_EVENTS } from '../events/user-net.ts';
+import type { USER_TCP_EVENTS } from '../events/user-tcp.ts';
 import type { VIRTIO_EVENTS } from '../events/virtio.ts';
 import type { VIRTIO_BLK_EVENTS } from '../events/virtio-blk.ts';
 import type { VIRTIO_NET_EVENTS } from '../events/virtio-net.ts';
@@ -38,6 +39,7 @@ export type DeviceFact = EventOf<
   | keyof typeof VIRTIO_NET_EVENTS
   | keyof typeof E1000_EVENTS
   | keyof typeof USER_NET_EVENTS
+  | keyof typeof USER_TCP_EVENTS
   | 'sim:exit_requested'
   | 'sim:powered_off'
   | 'sim:guest_panicked'

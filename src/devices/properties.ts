@@ -11,7 +11,7 @@ interface Described<T extends PropertyValue> {
 /** A number, with the least and the most it may be. */
 export interface NumberProperty extends Described<number> {
   /** `size`: bytes, with a unit if one likes. */
-  readonly type: 'uint8' | 'uint16' | 'uint32' | 'uint64' | 'size';
+  readonly type: 'uint8' | 'uint16' | 'int32' | 'uint32' | 'uint64' | 'size';
   /** Unless it is given it is the number of the machine's processors. */
   readonly usual?: 'cpus';
   readonly least: number;
@@ -49,14 +49,19 @@ type PropertyFor<V> = V extends number
       ? TextProperty
       : never;
 
-/** A property for each value a device is set up by: one that is missing does not compile. */
-export type PropertiesOf<P extends object> = { readonly [K in keyof P & string]: PropertyFor<P[K]> };
+/**
+ * A property for each value a device is set up by: one that is missing does not compile. What is an object is given
+ * otherwise.
+ */
+export type PropertiesOf<P extends object> = {
+  readonly [K in keyof P & string as P[K] extends object | undefined ? never : K]: PropertyFor<P[K]>;
+};
 
 type Range = readonly [least: number, most: number];
 
 /** The most of each type. What has 64 bits goes as far as numbers are exact. */
 const MOST = {
-  ...{ uint8: 0xff, uint16: 0xffff, uint32: 0xffff_ffff },
+  ...{ uint8: 0xff, uint16: 0xffff, int32: 0x7fff_ffff, uint32: 0xffff_ffff },
   ...{ uint64: Number.MAX_SAFE_INTEGER, size: Number.MAX_SAFE_INTEGER },
 } as const;
 
@@ -74,6 +79,7 @@ const numberOf =
 export const uint8 = numberOf('uint8');
 /** @public */
 export const uint16 = numberOf('uint16');
+export const int32 = numberOf('int32');
 export const uint32 = numberOf('uint32');
 /** @public */
 export const uint64 = numberOf('uint64');

@@ -1,4 +1,4 @@
-import { fact, input } from './schema.ts';
+import { fact, input, toPart } from './schema.ts';
 
 /** Between which ends a packet goes, by the names `info network` has: a NIC, a backend, a port of a hub. */
 const OF_PACKET = { client: 'text', packet: 'u' } as const;
@@ -38,8 +38,14 @@ export const NET_FACTS = {
   'sim:packet_forwarded': fact({ ...OF_PACKET, hub: 'u', len: 'u' }, (e) => `hub ${e.hub} from ${packetOf(e)}`),
 } as const;
 
-/** What a person does to the network. */
+/** What the network is given from outside. */
 export const NET_INPUTS = {
+  /** A frame for a backend that has its packets from outside: Ethernet's, without its check sequence. */
+  'sim:frame_received': input(
+    { dev: 'text', bytes: 'bytes' },
+    (e) => `dev ${e.dev} ${e.bytes.length} bytes`,
+    toPart('', 'dev'),
+  ),
   /** A cable is pulled or plugged: QEMU's `set_link`. */
   'sim:link_set': input({ client: 'text', up: 'bool' }, (e) => `${e.client} ${e.up ? 'on' : 'off'}`, 'network'),
 } as const;

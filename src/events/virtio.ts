@@ -30,6 +30,12 @@ export const VIRTIO_EVENTS = {
   ),
   /** It is put into the used ring, `idx` places behind where that stands. */
   virtqueue_fill: fact({ ...OF_ELEMENT, len: 'u', idx: 'u' }, (e) => `${elementOf(e)} len ${e.len} idx ${e.idx}`),
+  /** It is not given back: it is as if it had not been taken. len: bytes that were written to it. */
+  'sim:virtqueue_unpop': fact({ ...OF_ELEMENT, len: 'u' }, (e) => `${elementOf(e)} len ${e.len}`),
+  /** It is not given back, and is the device's no more. */
+  'sim:virtqueue_detach': fact(OF_ELEMENT, elementOf),
+  /** Whether the driver is to notify the device of what it adds. */
+  'sim:virtqueue_notification': fact({ ...OF_QUEUE, on: 'bool' }, (e) => `${queueOf(e)} ${e.on ? 'on' : 'off'}`),
   /** The used index goes on: what was filled is the driver's. */
   virtqueue_flush: fact({ ...OF_QUEUE, count: 'u' }, (e) => `${queueOf(e)} count ${e.count}`),
   virtio_notify: fact(OF_QUEUE, queueOf),

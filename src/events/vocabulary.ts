@@ -10,6 +10,7 @@ import { QEMU_EVENTS } from './qemu.ts';
 import type { EventsOf, InputsOf, Receiver } from './schema.ts';
 import { SIM_EVENTS } from './sim.ts';
 import { USER_NET_EVENTS } from './user-net.ts';
+import { USER_TCP_EVENTS } from './user-tcp.ts';
 import { VIRTIO_EVENTS } from './virtio.ts';
 import { VIRTIO_BLK_EVENTS } from './virtio-blk.ts';
 import { VIRTIO_NET_EVENTS } from './virtio-net.ts';
@@ -31,6 +32,7 @@ export const VOCABULARY = {
   ...E1000_EVENTS,
   ...VIRTIO_NET_EVENTS,
   ...USER_NET_EVENTS,
+  ...USER_TCP_EVENTS,
 } as const;
 
 export type MachineEvent = EventsOf<typeof VOCABULARY>;

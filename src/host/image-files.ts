@@ -29,6 +29,7 @@ const PURPOSES: Readonly<Record<string, string>> = {
   initrd: 'read the initrd',
   bios: 'read the firmware',
   'option-rom': 'read the option ROM',
+  capture: 'read the capture',
 };
 
 function purposeOf(role: ImageRole): string {

@@ -1,2 +1,3 @@
 /** Every backend of `-netdev`, by the name a machine's configuration gives its model. */
-export {};
+export { driver as pcap } from './capture/index.ts';
+export { driver as user } from './user/index.ts';

@@ -117,6 +117,8 @@ function meant(said: string, property: Property, text: string): PropertyValue {
 
 const whole = (text: string): number => (/^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN);
 
+const signed = (text: string): number => (text.startsWith('-') ? -whole(text.slice(1)) : whole(text));
+
 const UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
 function bytes(text: string): number {
@@ -130,6 +132,7 @@ const READ: { readonly [T in Property['type']]: (text: string) => PropertyValue 
   uint16: whole,
   uint32: whole,
   uint64: whole,
+  int32: signed,
   size: bytes,
   str: (text) => text,
   bool: (text) => (/^(on|yes|true|y)$/.test(text) ? true : /^(off|no|false|n)$/.test(text) ? false : undefined),

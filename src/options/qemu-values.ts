@@ -1,4 +1,5 @@
 import type { Ns } from '../base/units.ts';
+import { virtualNs } from '../base/virtual-time.ts';
 import { UsageProblem } from './usage.ts';
 
 /** An option's value in QEMU's comma form: `name,key=value,key=value`; `,,` stands for a comma. */
@@ -58,13 +59,10 @@ export function sizeInBytes(option: string, text: string, unit: 'b' | 'm'): numb
   throw new UsageProblem(`${option}: '${text}' is not a size. Write a number with k, M or G, like 256M.`);
 }
 
-const NS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
-
 /** Virtual time as a number with its unit, ns, us, ms or s: in nanoseconds. */
 export function virtualTime(option: string, text: string, most: number): Ns {
-  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)(ns|us|ms|s)$/.exec(text) ?? [];
-  const ns = Math.round(Number(number) * (NS[unit] ?? Number.NaN));
-  if (ns <= most) return ns;
+  const ns = virtualNs(text);
+  if (ns !== undefined && ns <= most) return ns;
   throw new UsageProblem(
     `${option}: '${text}' is not a time up to ${most / 1e9} s. Write one like 300us, 2ms or 1.5s.`,
   );

@@ -170,16 +170,13 @@ const sentence = (message: string): string => {
 
 function understood(raw: RawOptions): RunOptions {
   const byId = chardevs(raw.chardev ?? []);
-  const { netdevs, cards } = networksAsked(raw);
-  const found = devicesOf(raw.device ?? [], byId, cards);
-  if (raw.debugcon !== undefined) addDebugcon(found, raw.debugcon, byId);
+  const found = boardAsked(raw, byId);
+  const { devices, drives, netdevs } = found;
   const serial = serialLines(raw, byId);
   refuseTwoReaders([...serial, ...found.characters.map(({ backend }) => backend)]);
   refuseAlone(raw);
   const bytes = ramBytes(raw.m);
   const { cpus: smp, ...processors } = processorsAsked(raw.smp, MOST.cpus);
-  const { drives, devices: ofDrives } = drivesAsked(raw.drive ?? []);
-  const devices = withMacs([...found.devices, ...ofDrives]);
   const objects = objectsAsked(raw.object ?? []);
   checkEntropy(devices, objects);
   refuseIdleCommit(raw);
@@ -244,6 +241,15 @@ function understood(raw: RawOptions): RunOptions {
       ...objects.warnings,
     ],
   };
+}
+
+/** Devices, drives and networks: each may bring along some of the others. */
+function boardAsked(raw: RawOptions, byId: Chardevs) {
+  const { netdevs, cards } = networksAsked(raw);
+  const found = devicesOf(raw.device ?? [], byId, cards);
+  if (raw.debugcon !== undefined) addDebugcon(found, raw.debugcon, byId);
+  const { drives, devices: ofDrives } = drivesAsked(raw.drive ?? []);
+  return { characters: found.characters, devices: withMacs([...found.devices, ...ofDrives]), drives, netdevs };
 }
 
 /** Options that need another. */

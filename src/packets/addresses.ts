@@ -1,6 +1,6 @@
 /**
- * Addresses are numbers: an Ethernet address one of 48 bits, an IPv4 address one of 32, an IPv6 address a bigint of 128.
- * So they are compared by `===`, lie in a state as they are, and are text only for people.
+ * Addresses are numbers: an Ethernet address has 48 bits, an IPv4 address 32; an IPv6 address is a bigint of 128. So they
+ * are compared by `===`, lie in a state as they are, and are text only for people.
  */
 
 /** Everybody on the link. */

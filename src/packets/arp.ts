@@ -28,13 +28,18 @@ export interface ArpMessage {
   readonly targetIpv4: number;
 }
 
-/** A message by its bytes; undefined when they end within it, or it is not about IPv4 over Ethernet. */
-export function parseArp(bytes: Uint8Array): ArpMessage | undefined {
+/** One that was read: what kinds of addresses it says it is about, which nobody has to heed. */
+export interface ParsedArp extends ArpMessage {
+  readonly isEthernetIpv4: boolean;
+}
+
+/** A message by its bytes, which may end after it; undefined when they end within it. */
+export function parseArp(bytes: Uint8Array): ParsedArp | undefined {
   const message = MESSAGE.read(bytes);
   if (message === undefined) return undefined;
   const { hardware, protocol, hardwareLength, protocolLength, ...said } = message;
-  const isOurs = hardware === ETHERNET && protocol === IPV4 && hardwareLength === 6 && protocolLength === 4;
-  return isOurs ? said : undefined;
+  const isEthernetIpv4 = hardware === ETHERNET && protocol === IPV4 && hardwareLength === 6 && protocolLength === 4;
+  return { ...said, isEthernetIpv4 };
 }
 
 /** Its 28 bytes. */

@@ -20,7 +20,7 @@ function folded(sum: number): number {
  */
 export const internetChecksum = (bytes: Uint8Array): number => ~folded(sumOf(bytes, 0)) & 0xffff;
 
-/** Between whom a segment or datagram goes: addresses of IPv4 (numbers) or IPv6 (bigints), and the protocol's number. */
+/** Between whom a segment or datagram goes: addresses of IPv4 (numbers) or IPv6 (bigints), and the protocol. */
 export type Ends =
   | { readonly source: number; readonly destination: number; readonly protocol: number }
   | { readonly source: bigint; readonly destination: bigint; readonly protocol: number };

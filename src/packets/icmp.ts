@@ -22,7 +22,7 @@ export interface IcmpMessage {
   readonly payload: Uint8Array;
 }
 
-/** A message by all of its bytes; undefined when they end within the header. `internetChecksum` of them is 0 when sound. */
+/** A message by all of its bytes; undefined when they end within the header. Sound: `internetChecksum` is 0. */
 export function parseIcmp(bytes: Uint8Array): IcmpMessage | undefined {
   const fields = HEADER.read(bytes);
   if (fields === undefined) return undefined;

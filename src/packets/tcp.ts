@@ -55,7 +55,7 @@ export interface ParsedTcp extends TcpSegment {
   readonly bytes: Uint8Array;
 }
 
-/** A segment by the payload of its packet; undefined when that ends within the header. Sound: `transportChecksum` is 0. */
+/** A segment by the payload of its packet; undefined when that ends in the header. Sound: `transportChecksum` is 0. */
 export function parseTcp(bytes: Uint8Array): ParsedTcp | undefined {
   const fields = HEADER.read(bytes);
   if (fields === undefined) return undefined;

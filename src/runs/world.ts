@@ -5,7 +5,15 @@ import type { ByteSource, Inflate } from '../replay/trace/opened.ts';
 import type { ByteSink, Compress } from '../replay/trace/writer.ts';
 
 /** The parts an image can play in a machine. A multiboot kernel's first module is its `initrd`. */
-export type ImageRole = 'kernel' | 'initrd' | 'bios' | 'option-rom' | `module${number}` | RomRole | FwCfgRole;
+export type ImageRole =
+  | 'kernel'
+  | 'initrd'
+  | 'bios'
+  | 'option-rom'
+  | `module${number}`
+  | RomRole
+  | FwCfgRole
+  | 'capture';
 
 /** `romfile=` of the n-th `-device`, counted from 0. */
 export type RomRole = `rom${number}`;

@@ -40,7 +40,6 @@ describe('options of QEMU', () => {
     ['-loadvm', 'retrovisor debug TRACE'],
     ['-hda', '-drive file=PATH,if=virtio'],
     ['--hda', '-drive file=PATH,if=virtio'],
-    ['-netdev', 'no network cards'],
     ['-pflash', '-bios FILE'],
     ['-seed', '--seed TEXT'],
   ])('%s says what is used here', (option, instead) => {
@@ -51,7 +50,6 @@ describe('options of QEMU', () => {
   test.each([
     ['-monitor', 'stdio', 'Ctrl-A c'],
     ['-parallel', 'file:x', 'no parallel port'],
-    ['-net', 'user', 'no network cards'],
     ['-vga', 'std', 'no display'],
   ])('%s %s says what is used here', (option, value, instead) => {
     expect(refusal(option, value)).toContain(instead);

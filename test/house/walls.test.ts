@@ -21,7 +21,7 @@ const EVOLVED = [
   ...['kvm/evolve', 'kvm/state.ts', 'kvm/new-state.ts'],
   ...['vmm/evolve', 'vmm/state.ts', 'vmm/config.ts', 'vmm/pc/parts.ts'],
 ];
-const BELOW_MACHINE = [...BELOW_DEVICES, 'engine', 'kvm', 'devices', 'vmm', 'reducers'];
+const BELOW_MACHINE = [...BELOW_DEVICES, 'engine', 'kvm', 'devices', 'net', 'vmm', 'reducers'];
 const BELOW_REPLAY = [...BELOW_MACHINE, 'machine', 'block'];
 const BELOW_RUNS = [...BELOW_REPLAY, 'replay'];
 const BELOW_DEBUGGER = [...BELOW_RUNS, 'runs'];
@@ -34,7 +34,7 @@ const RUNS: Wall = { folders: BELOW_RUNS, packages: ['rxjs', 'zod'] };
 const DEBUGGER: Wall = { folders: BELOW_DEBUGGER, packages: ['rxjs'] };
 const KVM: Wall = { folders: BELOW_DEVICES, packages: [], except: ['kvm/evolve'] };
 const VMM: Wall = {
-  folders: [...BELOW_DEVICES, 'devices', 'kvm/api.ts', 'kvm/ioctl/ioctls.ts'],
+  folders: [...BELOW_DEVICES, 'devices', 'net', 'kvm/api.ts', 'kvm/ioctl/ioctls.ts'],
   packages: [],
   except: ['vmm/evolve'],
 };
@@ -182,7 +182,7 @@ describe('walls', () => {
 });
 
 /** Files that say how facts change a state. */
-const EVOLVES = /^src\/(reducers\/|(kvm|vmm)\/evolve\/|devices\/[a-z0-9-]+\/evolve\.ts$)/;
+const EVOLVES = /^src\/(reducers\/|(kvm|vmm)\/evolve\/|(devices|net)\/[a-z0-9-]+\/evolve\.ts$)/;
 /** Besides them: where `evolve` is called, and where a checkpoint is put back. */
 const OPENS = /^src\/(machine\/(context|tell|checkpoint)|replay\/fold)\.ts$/;
 

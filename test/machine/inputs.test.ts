@@ -39,6 +39,10 @@ const INPUTS: { readonly [K in GivenKind]: { readonly event: InputEvent & { kind
     'sim:power_lost': { event: { kind: 'sim:power_lost' }, reaches: ['schedule'] },
     'sim:drive_size_set': { event: { kind: 'sim:drive_size_set', drive: 'd', sectors: 8 }, reaches: [] },
     // Nobody is on any wire.
+    'sim:frame_received': {
+      event: { kind: 'sim:frame_received', dev: 'isa-debugcon#0', bytes: Uint8Array.of(0x61) },
+      reaches: [],
+    },
     'sim:link_set': { event: { kind: 'sim:link_set', client: 'n0', up: false }, reaches: [] },
     // It runs.
     'sim:continue_requested': { event: { kind: 'sim:continue_requested' }, reaches: [] },

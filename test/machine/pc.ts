@@ -30,14 +30,19 @@ export interface Around extends Partial<Omit<MachineParts, 'made' | 'engine' | '
   readonly digestEvery?: number;
   readonly costs?: Costs;
   readonly drives?: MachineConfig['drives'];
+  readonly netdevs?: MachineConfig['netdevs'];
   readonly engine: MachineParts['engine'];
   onEvent(...told: Parameters<MachineParts['onEvent']>): void;
 }
 
 /** The real hypervisor and the devices of a `pc`, on a processor that the test brings. */
-export function pcOn(options: MachineOptions, { digestEvery, costs, drives, ...around }: Around): Machine {
+export function pcOn(options: MachineOptions, { digestEvery, costs, drives, netdevs, ...around }: Around): Machine {
   return createMachine({
-    made: { ...madeOf(options, digestEvery, costs), ...(drives === undefined ? {} : { drives }) },
+    made: {
+      ...madeOf(options, digestEvery, costs),
+      ...(drives === undefined ? {} : { drives }),
+      ...(netdevs === undefined ? {} : { netdevs }),
+    },
     kvm: (processor, host) => createKvm(processor, host),
     vmm: (kernel, host, origin) => createMachinePc(kernel, options, host, origin),
     chance: CHANCE,

@@ -1,5 +1,5 @@
 import type { Origin } from '../../src/events/origin.ts';
-import { vcpuSource } from '../../src/events/stamped.ts';
+import { MAIN_LOOP, vcpuSource } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
 import type { Kvm, KvmRun, KvmRunAnswer } from '../../src/kvm/api.ts';
 import type { Guest } from '../../src/x86/guest.ts';
@@ -13,6 +13,8 @@ import {
   KVM_RUN,
   KVM_SET_REGS,
   KVM_SET_SREGS2,
+  KVM_SIGNAL_MSI,
+  type Msi,
   type Regs,
   type Sregs,
 } from '../../src/kvm/ioctl/ioctls.ts';
@@ -28,6 +30,8 @@ export interface Bench {
   readonly ioctls: { readonly request: number; readonly arg: unknown }[];
   /** Eventfds that were signalled, in order. */
   readonly signals: number[];
+  /** Messages that KVM was to raise as interrupts, in order. */
+  readonly messages: { readonly address: number; readonly data: number }[];
   readonly regs: Regs | undefined;
   readonly sregs: Sregs | undefined;
   out(port: number, size: number, value: number): void;
@@ -39,6 +43,10 @@ export interface Bench {
   reset(): void;
   /** A person gives a drive another size. */
   resize(drive: string, sectors: number): void;
+  /** A packet of a net client has been on its way, and arrives at its peer. */
+  sendPacket(client: string, bytes: Uint8Array): void;
+  /** A person plugs the cable of a net client, or pulls it. */
+  setLink(client: string, up: boolean): void;
   /** Virtual time goes on to `ns`, and what is due by then happens. */
   passTo(ns: number): void;
   /** Its thread finds an eventfd signalled. */
@@ -70,17 +78,19 @@ interface Told {
 }
 
 /** Build a machine with `change` applied to the least one. */
-export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'drives'> = {}): Bench {
-  const { drives, ...changed } = change;
+export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'drives' | 'netdevs'> = {}): Bench {
+  const { drives, netdevs, ...changed } = change;
   const options = { ...LEAST, ...changed };
   const events: MachineEvent[] = [];
   const signals: number[] = [];
+  const messages: Bench['messages'] = [];
   const ioctls: { request: number; arg: unknown }[] = [];
   const told: Told = { run: idleRun() };
-  const kvm = recordedKvm(ioctls, signals, told);
+  const kvm = recordedKvm({ ioctls, signals, messages, told });
   let powerOn: Origin | undefined;
   const machine = pcOn(options, {
     ...(drives === undefined ? {} : { drives }),
+    ...(netdevs === undefined ? {} : { netdevs }),
     engine: () => memoryAlone(options.memory * 2 ** 20 + ROM_BYTES),
     kvm: () => ({
       calledBy: () => kvm,
@@ -113,6 +123,7 @@ export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'dri
     events,
     ioctls,
     signals,
+    messages,
     get regs() {
       return told.regs;
     },
@@ -137,6 +148,15 @@ export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'dri
     wake: () => machine.vmm.wakeUp(vcpu),
     reset: () => machine.vmm.pressReset(vcpu),
     resize: (drive, sectors) => machine.vmm.resizeDrive(drive, sectors, vcpu),
+    sendPacket(client, bytes) {
+      const from = origin.by(MAIN_LOOP);
+      const due = machine.now() + 1;
+      from.raise({ kind: 'sim:packet_sent', client, packet: machine.state.vmm.net!.packets, bytes, due });
+    },
+    setLink(client, up) {
+      origin.raise({ kind: 'sim:link_set', client, up });
+      machine.vmm.setLink(client, up, origin);
+    },
     passTo(ns) {
       origin.raise({ kind: 'sim:idle_warped', from: machine.now(), to: ns });
       machine.vmm.expire(origin);
@@ -148,7 +168,13 @@ export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'dri
 
 const zeros = (length: number): number[] => new Array<number>(length).fill(0);
 
-function recordedKvm(ioctls: { request: number; arg: unknown }[], signals: number[], told: Told): Kvm {
+/** What a recorded KVM keeps. */
+interface Recording extends Pick<Bench, 'signals' | 'messages'> {
+  readonly ioctls: { request: number; arg: unknown }[];
+  readonly told: Told;
+}
+
+function recordedKvm({ ioctls, signals, messages, told }: Recording): Kvm {
   let next = 3;
   return {
     open: () => next++,
@@ -158,6 +184,7 @@ function recordedKvm(ioctls: { request: number; arg: unknown }[], signals: numbe
       if (request === KVM_GET_PIT2) (arg as { channels: object[] }).channels = [{}, {}, {}];
       if (request === KVM_SET_REGS) told.regs = arg as Regs;
       if (request === KVM_SET_SREGS2) told.sregs = arg as Sregs;
+      if (request === KVM_SIGNAL_MSI) messages.push({ address: (arg as Msi).addressLow, data: (arg as Msi).data });
       if (request === KVM_RUN) return runAgain(told, arg as KvmRunAnswer);
       if (request === KVM_GET_SUPPORTED_CPUID || request === KVM_GET_CPUID2) {
         const zero = { index: 0, flags: 0, ebx: 0, ecx: 0, edx: 0 };

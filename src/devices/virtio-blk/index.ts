@@ -13,7 +13,8 @@ export const driver = virtioPciDriver<BlkState, BlkSetup>({
   category: 'Storage',
   properties: BLK_PROPERTIES,
   settle: settledBlk,
-  identity: { id: 2, classCode: 0x01_00_00, transitionalId: 0x1001, configBytes: CONFIG.bytes },
+  identity: { id: 2, classCode: 0x01_00_00, transitionalId: 0x1001, irqfd: true },
+  configBytes: () => CONFIG.bytes,
   queueSizes: (setup) => new Array<number>(setup['num-queues']).fill(setup['queue-size']),
   atReset: () => ({ writeCache: 'as made' }),
   create: (setup, layout) => ({

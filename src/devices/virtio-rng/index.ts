@@ -32,7 +32,8 @@ export const driver = virtioPciDriver<object, RngSetup>({
   description: 'Entropy of virtio, from the seed',
   category: 'Misc',
   properties: { ...VIRTIO_PROPERTIES, rng: rngId },
-  identity: { id: 4, classCode: 0x00_ff_00, transitionalId: 0x1005, configBytes: 0 },
+  identity: { id: 4, classCode: 0x00_ff_00, transitionalId: 0x1005 },
+  configBytes: () => 0,
   queueSizes: () => [DESCRIPTORS],
   atReset: () => ({}),
   create: () => ({

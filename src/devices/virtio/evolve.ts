@@ -10,29 +10,34 @@ import { ADDRESS_PARTS, COMMON, FEATURE, ISR, LEGACY, LEGACY_PAGE, MOST, NO_VECT
 import { segmentsFrom } from './segments.ts';
 import {
   hasFeature,
+  NO_FEATURES,
   queueAtReset,
   resetValues,
   type VirtioFunctionState,
   type VirtioState,
   type VirtqueueState,
+  type Words,
 } from './state.ts';
 
 type Virtio = Draft<VirtioFunctionState>;
 type Queue = Draft<VirtqueueState>;
 
-/** With how many descriptors each queue has at reset. */
+/** With how many descriptors each queue has at reset, by the features that are on. */
 interface Sized extends VirtioLayout {
-  readonly sizes: readonly number[];
+  sizesOf(features: Words): readonly number[];
 }
 
 /** What both interfaces and all facts do to the parts of the state every virtio device has. */
-export function virtioReducer(layout: VirtioLayout, sizes: readonly number[]): DeviceReducer<VirtioFunctionState> {
-  const sized = { ...layout, sizes };
+export function virtioReducer(
+  layout: VirtioLayout,
+  sizesOf: (features: Words) => readonly number[],
+): DeviceReducer<VirtioFunctionState> {
+  const sized = { ...layout, sizesOf };
   return {
     written: (virtio, access) => write(sized, virtio, access),
     taken: (virtio, access) => take(layout, virtio, access),
     reset: (virtio) => {
-      Object.assign(virtio, resetValues(sizes));
+      Object.assign(virtio, resetValues(sizesOf(NO_FEATURES)));
     },
     facts: factsOf(sized),
   };
@@ -46,12 +51,13 @@ function factsOf(sized: Sized): FactReducers<VirtioFunctionState> {
     },
     'sim:virtio_features'(virtio, { low, high }) {
       virtio.features = [low, high];
+      resize(virtio, sized.sizesOf(virtio.features));
     },
     'sim:virtio_started'(virtio) {
       virtio.isStarted = true;
     },
     'sim:virtio_reset'(virtio) {
-      Object.assign(virtio, resetValues(sized.sizes));
+      Object.assign(virtio, resetValues(sized.sizesOf(NO_FEATURES)));
     },
     'sim:virtio_config_changed': configChanged,
     'sim:virtio_error': broken,
@@ -75,6 +81,20 @@ const RING_FACTS: FactReducers<VirtioFunctionState> = {
     const queue = virtio.queues[number]!;
     queue.elements = queue.elements.filter(({ id }) => id !== elem);
     queue.filled += 1;
+  },
+  'sim:virtqueue_unpop'(virtio, { queue: number, elem }) {
+    const queue = virtio.queues[number]!;
+    queue.elements = queue.elements.filter(({ id }) => id !== elem);
+    queue.lastAvail = (queue.lastAvail - 1) & 0xffff;
+  },
+  'sim:virtqueue_detach'(virtio, { queue: number, elem }) {
+    const queue = virtio.queues[number]!;
+    queue.elements = queue.elements.filter(({ id }) => id !== elem);
+  },
+  'sim:virtqueue_notification'(virtio, { queue: number, on }) {
+    const queue = virtio.queues[number]!;
+    if (on) delete queue.isQuiet;
+    else queue.isQuiet = true;
   },
   virtqueue_flush(virtio, { queue: number, count }) {
     const queue = virtio.queues[number]!;
@@ -127,6 +147,14 @@ function write(layout: Sized, virtio: Virtio, { region, offset, value }: Registe
   const structure: Structure | undefined = layout.structures[region];
   if (structure === 'legacy') writeLegacy(layout, virtio, offset, value);
   else if (structure === 'common') writeCommon(layout, virtio, offset, value);
+}
+
+/** Features may bring queues: those from the last that was there on are new. */
+function resize(virtio: Virtio, sizes: readonly number[]): void {
+  const { queues } = virtio;
+  if (sizes.length === queues.length) return;
+  const kept = Math.min(sizes.length, queues.length) - 1;
+  virtio.queues = sizes.map((size, queue) => (queue < kept ? queues[queue]! : (queueAtReset(size) as Queue)));
 }
 
 /** The queue a driver has selected. One that is not there keeps what is written to its registers. */
@@ -191,7 +219,8 @@ function writeQueue(layout: Sized, virtio: Virtio, offset: number, value: number
       if (value === 1) enable(queue);
       return;
     case COMMON.queueReset:
-      if (value === 1) Object.assign(queue, queueAgain(layout.sizes[virtio.queueSelect] ?? 0, queue));
+      if (value === 1)
+        Object.assign(queue, queueAgain(layout.sizesOf(virtio.features)[virtio.queueSelect] ?? 0, queue));
       return;
     default:
       writeAddress(queue, offset, value);

@@ -5,16 +5,27 @@ export {
   breakDevice,
   bytesAsked,
   configChanged,
+  detachElement,
+  dropAll,
+  fillElement,
+  flushElements,
   type GoodChain,
+  isServed,
+  lookAhead,
   notifyDriver,
   pushElement,
+  queueOf,
   serveQueue,
+  setNotification,
   startDevice,
+  takeChain,
   takeElement,
+  takeNext,
+  unpopElement,
   type VirtioPart,
 } from './queues.ts';
 export { ANY_LAYOUT } from './registers.ts';
-export { readMemory, scatter } from './ring.ts';
+export { availableIndex, type Reader, readingOnce, readMemory, scatter, scatterTold, writableBytes } from './ring.ts';
 export { lengthOf, part } from './segments.ts';
 export { hasFeature, isAtWork } from './state.ts';
-export type { Element, Segment, VirtioFunctionState, VirtioState, VirtqueueState } from './state.ts';
+export type { Element, Segment, VirtioFunctionState, VirtioState, VirtqueueState, Words } from './state.ts';

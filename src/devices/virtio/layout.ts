@@ -31,6 +31,14 @@ export interface VirtioIdentity {
   readonly classCode: number;
   /** PCI device id while the legacy interface is there. */
   readonly transitionalId: number;
+  /** Its vectors are MSI routes with an irqfd each. Without: it writes messages by itself. */
+  readonly irqfd?: boolean;
+}
+
+/** How much there is of what a model may have more or less of. */
+export interface VirtioExtent {
+  /** Most queues there may be. */
+  readonly queues: number;
   /** Bytes of its configuration as the legacy interface shows it. */
   readonly configBytes: number;
 }
@@ -64,8 +72,8 @@ const NOTIFY_BYTES = { packed: 4, page: 0x1000 } as const;
 
 /** Where a function's structures lie. */
 export function layoutOf(
-  { id, classCode, transitionalId, configBytes }: VirtioIdentity,
-  queues: number,
+  { id, classCode, transitionalId, irqfd = false }: VirtioIdentity,
+  { queues, configBytes }: VirtioExtent,
   setup: VirtioSetup,
 ): VirtioLayout {
   const isLegacy = !setup['disable-legacy'];
@@ -79,7 +87,7 @@ export function layoutOf(
   ];
   const capabilities = [
     ...(isModern ? modernCapabilities(notifyMultiplier, notifyBytes) : []),
-    ...(vectors > 0 ? [msixRow(vectors)] : []),
+    ...(vectors > 0 ? [msix({ vectors, bar: MSIX_BAR, irqfd })] : []),
   ];
   const legacyBytes = legacySize(configBytes, vectors > 0);
   const modernBytes = 2 ** Math.ceil(Math.log2(3 * STRUCTURE_BYTES + notifyBytes));
@@ -110,8 +118,6 @@ export function layoutOf(
 /** virtio_pci_device_plugged: the registers with the vectors' and the device's own, a power of two. */
 const legacySize = (configBytes: number, hasMsix: boolean): number =>
   2 ** Math.ceil(Math.log2((hasMsix ? LEGACY.deviceConfigWithMsix : LEGACY.deviceConfig) + configBytes));
-
-const msixRow = (vectors: number): Capability => msix({ vectors, bar: MSIX_BAR, irqfd: true });
 
 function regionOf(structure: Structure, legacyBytes: number, notifyBytes: number): Region {
   const access = { minAccess: 1, maxAccess: 4 } as const;

@@ -17,7 +17,7 @@ import { layoutOf, type Structure, UNSPECIFIED, type VirtioLayout, type VirtioSe
 import type { VirtioBody, VirtioModel } from './model.ts';
 import type { VirtioPart } from './queues.ts';
 import { LEGACY, STATUS } from './registers.ts';
-import { type VirtioFunctionState, virtioAtReset, type VirtioState } from './state.ts';
+import { NO_FEATURES, type VirtioFunctionState, virtioAtReset, type VirtioState, type Words } from './state.ts';
 import { readStructure, serve, writeStructure } from './transport.ts';
 
 /** Properties of every virtio device on PCI, as QEMU names them. */
@@ -31,11 +31,16 @@ export const VIRTIO_PROPERTIES: PropertiesOf<VirtioSetup> = {
   vectors: uint32(UNSPECIFIED, 'Vectors of MSI-X, usually one a queue and one for the configuration'),
 };
 
+const ALL_FEATURES: Words = [0xffff_ffff, 0xffff_ffff];
+
 /** The driver of a virtio model. */
 export function virtioPciDriver<Own extends object, P extends VirtioSetup>(
   model: VirtioModel<Own, P>,
 ): Driver<PciFunctionState & VirtioState & Own, P & RomSetup> {
-  const layoutFor = (setup: P): VirtioLayout => layoutOf(model.identity, model.queueSizes(setup).length, setup);
+  const layoutFor = (setup: P): VirtioLayout => {
+    const queues = model.queueSizes(setup, ALL_FEATURES).length;
+    return layoutOf(model.identity, { queues, configBytes: model.configBytes(setup) }, setup);
+  };
   return shapedPciDriver<VirtioState & Own, P>({
     ...model,
     shape: (setup) => layoutFor(setup).shape,
@@ -43,8 +48,12 @@ export function virtioPciDriver<Own extends object, P extends VirtioSetup>(
       const layout = layoutFor(setup);
       return functionBody(layout, model.create(setup, layout));
     },
-    atReset: (setup) => ({ ...virtioAtReset(model.queueSizes(setup)), ...model.atReset(setup) }),
-    reducerOf: (setup) => joinReducers(virtioReducer(layoutFor(setup), model.queueSizes(setup)), model.reducer),
+    atReset: (setup) => ({ ...virtioAtReset(model.queueSizes(setup, NO_FEATURES)), ...model.atReset(setup) }),
+    reducerOf: (setup) =>
+      joinReducers(
+        virtioReducer(layoutFor(setup), (features) => model.queueSizes(setup, features)),
+        model.reducer,
+      ),
   });
 }
 
@@ -60,6 +69,10 @@ function functionBody<S extends VirtioFunctionState>(layout: VirtioLayout, body:
     configWritten: _written,
     drain: _drain,
     started: _started,
+    statusSet: _statusSet,
+    queueReset: _queueReset,
+    legacyFeatures: _legacyFeatures,
+    badFeatures: _badFeatures,
     ...more
   } = body;
   return {
@@ -73,6 +86,7 @@ function functionBody<S extends VirtioFunctionState>(layout: VirtioLayout, body:
       writeStructure(body, partOf(state, effects), access);
     },
     reset(state, effects) {
+      body.statusSet?.(partOf(state, effects), 0);
       body.drain?.(partOf(state, effects));
       effects.commit();
     },
@@ -90,7 +104,7 @@ function functionBody<S extends VirtioFunctionState>(layout: VirtioLayout, body:
     configWritten(state, offset, size, effects) {
       // A driver that takes bus mastering away has stopped the device.
       if (offset <= PCI.command && offset + size > PCI.command && !isBusMaster(state)) {
-        stop(partOf(state, effects));
+        stop(body, partOf(state, effects));
       }
       const asked = windowAccess(layout, state, offset, size);
       if (asked === undefined) return;
@@ -119,9 +133,12 @@ function notifications({ structures, notifyMultiplier }: VirtioLayout, state: Vi
   });
 }
 
-function stop({ state, effects }: VirtioPart<VirtioFunctionState>): void {
+function stop<S extends VirtioFunctionState>(body: VirtioBody<S>, part: VirtioPart<S>): void {
+  const { state, effects } = part;
   const val = state.status & ~STATUS.driverOk;
-  if (val !== state.status) effects.raise({ kind: 'virtio_set_status', dev: effects.name, val });
+  if (val === state.status) return;
+  body.statusSet?.(part, val);
+  effects.raise({ kind: 'virtio_set_status', dev: effects.name, val });
 }
 
 interface WindowAccess {

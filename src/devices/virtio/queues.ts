@@ -3,12 +3,15 @@ import { invariant } from '../../base/invariant.ts';
 import type { Effects } from '../device.ts';
 import { isBusMaster } from '../pci/index.ts';
 import { usesMsix, type VirtioLayout } from './layout.ts';
-import { FEATURE, ISR, NO_VECTOR, STATUS } from './registers.ts';
+import { FEATURE, ISR, NO_NOTIFY, NO_VECTOR, STATUS } from './registers.ts';
 import {
   availableIndex,
   availEventPlace,
   type Chain,
   nextChain,
+  nextHead,
+  type Reader,
+  usedFlags,
   usedPlace,
   wantsNotification,
   writableBytes,
@@ -58,7 +61,7 @@ export function serveQueue<Look>(part: VirtioPart<VirtioFunctionState>, queue: n
       break;
     }
     served += 1;
-    const isOver = !handler.take(popped(part, queue, next.chain), next.look);
+    const isOver = !handler.take(takeChain(part, queue, next.chain), next.look);
     if (isOver || state.broken) break;
   }
   askForMore(part, queue, available);
@@ -77,24 +80,74 @@ export function bytesAsked(part: VirtioPart<VirtioFunctionState>, queue: number)
 
 /** The next of a queue alone. Undefined: there is none, or the device is broken. */
 export function takeElement(part: VirtioPart<VirtioFunctionState>, queue: number): Element | undefined {
-  const { state, effects } = part;
-  if (!isServed(state, queueOf(state, queue))) return undefined;
-  const chain = effects.transaction(() => {
-    const now = queueOf(state, queue);
-    return availableIndex(now, effects) === now.lastAvail ? undefined : nextChain(now, effects);
-  });
-  if (chain === undefined) return undefined;
-  if ('error' in chain) {
-    breakDevice(part, queue, chain.error);
-    return undefined;
-  }
-  const element = popped(part, queue, chain);
-  askForMore(part, queue, queueOf(state, queue).lastAvail);
-  return element;
+  return takeNext(part, queue, { look: () => undefined })?.element;
 }
 
-/** A chain becomes an element of the device. */
-function popped(
+/** How one is taken of a queue. */
+interface Taking<Look> {
+  look(chain: GoodChain): Look;
+  /** How far the driver had come; else it is asked. */
+  readonly available?: number | undefined;
+}
+
+/** What was taken, and how far the driver has come. */
+interface Taken<Look> {
+  readonly element: Element;
+  readonly look: Look;
+  readonly available: number;
+}
+
+/** The next of a queue, and what was read of memory together with its chain. virtqueue_pop. */
+export function takeNext<Look>(
+  part: VirtioPart<VirtioFunctionState>,
+  queue: number,
+  { look, available: known }: Taking<Look>,
+): Taken<Look> | undefined {
+  const { state, effects } = part;
+  if (!isServed(state, queueOf(state, queue)) || known === queueOf(state, queue).lastAvail) return undefined;
+  const next = effects.transaction(() => {
+    const now = queueOf(state, queue);
+    const available = known ?? availableIndex(now, effects);
+    if (available === now.lastAvail) return undefined;
+    const chain = nextChain(now, effects);
+    return 'error' in chain ? chain : { chain, look: look(chain), available };
+  });
+  if (next === undefined) return undefined;
+  if ('error' in next) {
+    breakDevice(part, queue, next.error);
+    return undefined;
+  }
+  const element = takeChain(part, queue, next.chain);
+  askForMore(part, queue, queueOf(state, queue).lastAvail);
+  return { element, look: next.look, available: next.available };
+}
+
+/** Chains a driver has put into a queue, and why the next is none. */
+export interface Ahead {
+  readonly chains: readonly GoodChain[];
+  readonly error?: string;
+}
+
+/** The next chains of a queue, which stay there, until there are `enough`. */
+export function lookAhead(
+  queue: VirtqueueState,
+  reader: Reader,
+  enough: (chains: readonly GoodChain[]) => boolean,
+): Ahead {
+  const chains: GoodChain[] = [];
+  const available = availableIndex(queue, reader);
+  while (!enough(chains)) {
+    const [lastAvail, filled] = [(queue.lastAvail + chains.length) & 0xffff, queue.filled + chains.length];
+    if (lastAvail === available) break;
+    const chain = nextChain({ ...queue, lastAvail, filled }, reader);
+    if ('error' in chain) return { chains, error: chain.error };
+    chains.push(chain);
+  }
+  return { chains };
+}
+
+/** A chain, the next of its queue, becomes an element of the device. */
+export function takeChain(
   { state, effects }: VirtioPart<VirtioFunctionState>,
   queue: number,
   { head, out, in: into }: GoodChain,
@@ -106,9 +159,10 @@ function popped(
   return queueOf(state, queue).elements.at(-1)!;
 }
 
-const queueOf = ({ queues }: VirtioFunctionState, queue: number): VirtqueueState => queues[queue]!;
+export const queueOf = ({ queues }: VirtioFunctionState, queue: number): VirtqueueState => queues[queue]!;
 
-const isServed = (state: VirtioFunctionState, { desc }: VirtqueueState): boolean =>
+/** Whether the device takes anything of a queue. */
+export const isServed = (state: VirtioFunctionState, { desc }: VirtqueueState): boolean =>
   desc !== 0 && !state.broken && isBusMaster(state);
 
 /** The device has seen what there is: the driver is to notify it of what comes next. */
@@ -117,7 +171,7 @@ function askForMore(
   queue: number,
   available: number | undefined,
 ): void {
-  if (available === undefined || !hasFeature(state, FEATURE.eventIdx)) return;
+  if (available === undefined || !hasFeature(state, FEATURE.eventIdx) || queueOf(state, queue).isQuiet) return;
   writeTold(effects, availEventPlace(queueOf(state, queue)), Uint8Array.of(available, available >> 8));
 }
 
@@ -127,8 +181,58 @@ function writeTold(effects: Effects, gpa: number, bytes: Uint8Array): void {
   if (reach > 0) effects.dmaTold(gpa, bytes.subarray(0, reach));
 }
 
+/**
+ * Whether the driver is to notify the device of what it adds. `available`: how far it has come, where that is known.
+ * virtio_queue_set_notification.
+ */
+export function setNotification(
+  part: VirtioPart<VirtioFunctionState>,
+  queue: number,
+  on: boolean,
+  available?: number,
+): void {
+  const { state, effects } = part;
+  const { isQuiet = false, desc, used } = queueOf(state, queue);
+  if (isQuiet === on) effects.raise({ kind: 'sim:virtqueue_notification', dev: effects.name, queue, on });
+  if (desc === 0) return;
+  if (hasFeature(state, FEATURE.eventIdx)) {
+    if (on)
+      askForMore(part, queue, available ?? effects.transaction(() => availableIndex(queueOf(state, queue), effects)));
+  } else if (isQuiet === on) {
+    const flags = effects.transaction(() => usedFlags(queueOf(state, queue), effects));
+    const now = on ? flags & ~NO_NOTIFY : flags | NO_NOTIFY;
+    writeTold(effects, used, Uint8Array.of(now, now >> 8));
+  }
+}
+
 /** Give an element back, with how many bytes were written to it. virtqueue_push. */
 export function pushElement(
+  part: VirtioPart<VirtioFunctionState>,
+  queue: number,
+  element: Element,
+  length: number,
+): void {
+  fillElement(part, queue, element, length);
+  flushElements(part, queue);
+}
+
+/** An element is the device's no more, and not given back either. virtqueue_detach_element. */
+export function detachElement({ effects }: VirtioPart<VirtioFunctionState>, queue: number, { id }: Element): void {
+  effects.raise({ kind: 'sim:virtqueue_detach', dev: effects.name, queue, elem: id });
+}
+
+/** The last element taken is the next again, although bytes may have been written to it. virtqueue_unpop. */
+export function unpopElement(
+  { effects }: VirtioPart<VirtioFunctionState>,
+  queue: number,
+  { id }: Element,
+  length: number,
+): void {
+  effects.raise({ kind: 'sim:virtqueue_unpop', dev: effects.name, queue, elem: id, len: length });
+}
+
+/** Put an element into the used ring, of which the driver is not told yet. virtqueue_fill. */
+export function fillElement(
   { state, effects }: VirtioPart<VirtioFunctionState>,
   queue: number,
   { id, head }: Element,
@@ -139,9 +243,34 @@ export function pushElement(
   const place = usedPlace(queueOf(state, queue), usedIdx + filled);
   effects.raise({ kind: 'virtqueue_fill', dev: effects.name, queue, elem: id, len: length >>> 0, idx: filled });
   writeTold(effects, place, new Uint8Array(Uint32Array.of(head, length).buffer));
-  effects.raise({ kind: 'virtqueue_flush', dev: effects.name, queue, count: 1 });
+}
+
+/** Tell the driver of all that was filled. virtqueue_flush. */
+export function flushElements({ state, effects }: VirtioPart<VirtioFunctionState>, queue: number): void {
+  const { filled, used } = queueOf(state, queue);
+  if (state.broken || used === 0 || filled === 0) return;
+  effects.raise({ kind: 'virtqueue_flush', dev: effects.name, queue, count: filled });
   const now = queueOf(state, queue);
   writeTold(effects, used + 2, Uint8Array.of(now.usedIdx, now.usedIdx >> 8));
+}
+
+/** Give back all that a driver has put into a queue, as it is. Returns how many there were. virtqueue_drop_all. */
+export function dropAll(part: VirtioPart<VirtioFunctionState>, queue: number): number {
+  const { state, effects } = part;
+  let dropped = 0;
+  // Once round the ring: more than that no ring holds.
+  for (; dropped < queueOf(state, queue).size && isServed(state, queueOf(state, queue)); dropped++) {
+    const head = effects.transaction(() => nextHead(queueOf(state, queue), effects));
+    if (head === undefined) break;
+    if (typeof head !== 'number') {
+      breakDevice(part, queue, head.error);
+      break;
+    }
+    const element = takeChain(part, queue, { head, out: [], in: [] });
+    askForMore(part, queue, queueOf(state, queue).lastAvail);
+    pushElement(part, queue, element, 0);
+  }
+  return dropped;
 }
 
 /** Interrupt the driver for what it was given back, if it wants to be. */

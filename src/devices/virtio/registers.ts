@@ -82,6 +82,9 @@ export const STRUCTURE = { common: 1, notify: 2, isr: 3, device: 4, window: 5 } 
 /** Descriptors of a split ring. Virtio 1.1, 2.6.5. */
 export const DESCRIPTOR = { bytes: 16, next: 1, write: 2, indirect: 4 } as const;
 
+/** used.flags: the device wants no notification. Virtio 1.1, 2.6.8. */
+export const NO_NOTIFY = 1;
+
 /** avail.flags: the driver wants no interrupt. Virtio 1.1, 2.6.6. */
 export const NO_INTERRUPT = 1;
 

@@ -6,13 +6,30 @@ import type { Effects } from '../device.ts';
 import { DESCRIPTOR, FEATURE, MOST, NO_INTERRUPT } from './registers.ts';
 import { hasFeature, type Segment, type VirtioState, type VirtqueueState } from './state.ts';
 
+/** What a ring is read by. */
+export type Reader = Pick<Effects, 'dmaRead' | 'ramReach'>;
+
+/** The same for who looks at a chain more than once: each place is read, and on record, once. */
+export function readingOnce(effects: Reader): Reader {
+  const seen = new Map<string, Uint8Array>();
+  return {
+    ramReach: (gpa, length) => effects.ramReach(gpa, length),
+    dmaRead(gpa, length) {
+      const place = `${gpa} ${length}`;
+      const bytes = seen.get(place) ?? effects.dmaRead(gpa, length);
+      seen.set(place, bytes);
+      return bytes;
+    },
+  };
+}
+
 /** A chain of descriptors somebody may take, or why nobody may. */
 export type Chain =
   | { readonly head: number; readonly out: readonly Segment[]; readonly in: readonly Segment[] }
   | { readonly error: string };
 
 /** Bytes of memory. What is no memory reads zero: a ring is not looked for in registers. */
-export function readMemory(effects: Effects, { gpa, length }: Segment): Uint8Array {
+export function readMemory(effects: Reader, { gpa, length }: Segment): Uint8Array {
   const reach = effects.ramReach(gpa, length);
   const bytes = new Uint8Array(length);
   if (reach > 0) bytes.set(effects.dmaRead(gpa, reach));
@@ -21,10 +38,24 @@ export function readMemory(effects: Effects, { gpa, length }: Segment): Uint8Arr
 
 /** Bytes into memory, as far as they and it go. */
 export function scatter(effects: Effects, into: readonly Segment[], bytes: Uint8Array): void {
+  scatterBy((gpa, some) => effects.dmaWrite(gpa, some), effects, into, bytes);
+}
+
+/** The same where a fact has told what is written. */
+export function scatterTold(effects: Effects, into: readonly Segment[], bytes: Uint8Array): void {
+  scatterBy((gpa, some) => effects.dmaTold(gpa, some), effects, into, bytes);
+}
+
+function scatterBy(
+  write: (gpa: number, bytes: Uint8Array) => void,
+  effects: Effects,
+  into: readonly Segment[],
+  bytes: Uint8Array,
+): void {
   let at = 0;
   for (const { gpa, length } of into) {
     const reach = effects.ramReach(gpa, Math.min(length, bytes.length - at));
-    if (reach > 0) effects.dmaWrite(gpa, bytes.subarray(at, at + reach));
+    if (reach > 0) write(gpa, bytes.subarray(at, at + reach));
     at += length;
     if (at >= bytes.length) return;
   }
@@ -32,18 +63,33 @@ export function scatter(effects: Effects, into: readonly Segment[], bytes: Uint8
 
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-const read16 = (effects: Effects, gpa: number): number =>
+const read16 = (effects: Reader, gpa: number): number =>
   view(readMemory(effects, { gpa, length: 2 })).getUint16(0, true);
 
 /** How far the driver has come. */
-export const availableIndex = ({ avail }: VirtqueueState, effects: Effects): number => read16(effects, avail + 2);
+export const availableIndex = ({ avail }: VirtqueueState, effects: Reader): number => read16(effects, avail + 2);
+
+/** What the device says of itself. */
+export const usedFlags = ({ used }: VirtqueueState, effects: Reader): number => read16(effects, used);
+
+/** The head of the next chain, if there is one that may be one. */
+export function nextHead(queue: VirtqueueState, effects: Reader): number | { readonly error: string } | undefined {
+  const { size, lastAvail, elements, filled } = queue;
+  if (availableIndex(queue, effects) === lastAvail || elements.length + filled >= size) return undefined;
+  return headAt(queue, effects);
+}
+
+function headAt({ size, avail, lastAvail }: VirtqueueState, effects: Reader): number | { readonly error: string } {
+  const head = read16(effects, avail + 4 + 2 * (lastAvail % size));
+  return head < size ? head : { error: `Guest says index ${head} is available` };
+}
 
 /** The chain a driver put there next; what is read of memory decides. virtqueue_split_pop. */
-export function nextChain(queue: VirtqueueState, effects: Effects): Chain {
-  const { size, avail, desc, lastAvail, elements, filled } = queue;
+export function nextChain(queue: VirtqueueState, effects: Reader): Chain {
+  const { size, desc, elements, filled } = queue;
   if (elements.length + filled >= size) return { error: 'Virtqueue size exceeded' };
-  const head = read16(effects, avail + 4 + 2 * (lastAvail % size));
-  if (head >= size) return { error: `Guest says index ${head} is available` };
+  const head = headAt(queue, effects);
+  if (typeof head !== 'number') return head;
   const table = { gpa: desc, count: size };
   const first = descriptorAt(effects, table, head);
   if ((first.flags & DESCRIPTOR.indirect) === 0) return collect(effects, table, { head, first });
@@ -57,59 +103,59 @@ export function nextChain(queue: VirtqueueState, effects: Effects): Chain {
 /** What was seen of a ring so far, or why nobody may look further. */
 type Seen = { readonly bytes: number; readonly buffers: number } | { readonly error: string };
 
+interface SoFar {
+  readonly bytes: number;
+  readonly buffers: number;
+  readonly enough: number;
+}
+
 /**
- * How many bytes a device may write into all that a driver has put into the ring. virtqueue_get_avail_bytes: it looks
- * at less than who takes a chain.
+ * How many bytes a device may write into all that a driver has put into the ring, or into so much of it that there are
+ * `enough`. virtqueue_get_avail_bytes: it looks at less than who takes a chain.
  */
-export function writableBytes(queue: VirtqueueState, effects: Effects): Seen {
+export function writableBytes(queue: VirtqueueState, effects: Reader, enough = Number.POSITIVE_INFINITY): Seen {
   const { size, avail, desc, lastAvail } = queue;
   const available = availableIndex(queue, effects);
   let seen: Seen = { bytes: 0, buffers: 0 };
-  for (let idx = lastAvail; !('error' in seen); idx++) {
+  for (let idx = lastAvail; !('error' in seen) && seen.bytes < enough; idx++) {
     const heads = (available - idx) & 0xffff;
     if (heads > size) return { error: `Guest moved used index from ${idx} to ${available}` };
     if (heads === 0) break;
     const head = read16(effects, avail + 4 + 2 * (idx % size));
     if (head >= size) return { error: `Guest says index ${head} is available` };
-    seen = withChain(effects, { gpa: desc, count: size }, head, seen);
+    seen = withChain(effects, { gpa: desc, count: size }, head, { ...seen, enough });
   }
   return seen;
 }
 
-function withChain(
-  effects: Effects,
-  ring: Table,
-  head: number,
-  { bytes, buffers }: Exclude<Seen, { error: string }>,
-): Seen {
+function withChain(effects: Reader, ring: Table, head: number, before: SoFar): Seen {
   const first = descriptorAt(effects, ring, head);
-  if ((first.flags & DESCRIPTOR.indirect) === 0) {
-    const whole = along(effects, ring, first, buffers);
-    return 'error' in whole ? whole : { bytes: (bytes + whole.bytes) >>> 0, buffers: whole.buffers };
-  }
+  if ((first.flags & DESCRIPTOR.indirect) === 0) return along(effects, ring, first, before);
+  const { buffers } = before;
   const flaw = flawOfTable(effects, first) ?? (buffers >= ring.count ? LOOPED : undefined);
   if (flaw !== undefined) return { error: flaw };
   const table = tableAt(effects, first.gpa, first.length / DESCRIPTOR.bytes);
-  const whole = along(effects, table, descriptorAt(effects, table, 0), 0);
-  return 'error' in whole ? whole : { bytes: (bytes + whole.bytes) >>> 0, buffers: buffers + 1 };
+  const whole = along(effects, table, descriptorAt(effects, table, 0), { ...before, buffers: 0 });
+  return 'error' in whole ? whole : { bytes: whole.bytes, buffers: buffers + 1 };
 }
 
 const LOOPED = 'Looped descriptor';
 
-/** A chain, after so many other descriptors. Who takes it takes no more than a ring may have. */
-function along(effects: Effects, table: Table, first: Descriptor, before: number): Seen {
+/** A chain, after other descriptors. Who takes it takes no more than a ring may have. */
+function along(effects: Reader, table: Table, first: Descriptor, before: SoFar): Seen {
   let here = first;
-  let bytes = 0;
-  for (let buffers = before + 1; ; buffers++) {
+  let { bytes } = before;
+  for (let buffers = before.buffers + 1; ; buffers++) {
     if (buffers > table.count) return { error: LOOPED };
     if ((here.flags & DESCRIPTOR.write) !== 0) bytes = (bytes + here.length) >>> 0;
+    if (bytes >= before.enough) return { bytes, buffers };
     if ((here.flags & DESCRIPTOR.next) === 0 || buffers > MOST.descriptors) return { bytes, buffers };
     if (here.next >= table.count) return { error: `Desc next is ${here.next}` };
     here = descriptorAt(effects, table, here.next);
   }
 }
 
-function flawOfTable(effects: Effects, { gpa, length }: Segment): string | undefined {
+function flawOfTable(effects: Reader, { gpa, length }: Segment): string | undefined {
   if (length === 0 || length % DESCRIPTOR.bytes !== 0) return 'Invalid size for indirect buffer table';
   const reach = effects.ramReach(gpa, length);
   return reach > 0 && reach < length ? 'Cannot map indirect buffer' : undefined;
@@ -130,7 +176,7 @@ interface Table {
 /** Descriptors of a table that is read at once: a driver makes one for a chain, of no more than that has. */
 const SHORT = 64;
 
-const tableAt = (effects: Effects, gpa: number, count: number): Table => ({
+const tableAt = (effects: Reader, gpa: number, count: number): Table => ({
   gpa,
   count,
   ...(count > SHORT ? {} : { bytes: readMemory(effects, { gpa, length: count * DESCRIPTOR.bytes }) }),
@@ -139,7 +185,7 @@ const tableAt = (effects: Effects, gpa: number, count: number): Table => ({
 /** The last a number tells apart from 2^64, which would begin at 0 again. No memory is near. */
 const LAST_ADDRESS = 2 ** 64 - 2 ** 11;
 
-function descriptorAt(effects: Effects, { gpa, bytes: all }: Table, index: number): Descriptor {
+function descriptorAt(effects: Reader, { gpa, bytes: all }: Table, index: number): Descriptor {
   const [at, length] = [DESCRIPTOR.bytes * index, DESCRIPTOR.bytes];
   const bytes = view(all?.subarray(at, at + length) ?? readMemory(effects, { gpa: gpa + at, length }));
   return {
@@ -152,7 +198,7 @@ function descriptorAt(effects: Effects, { gpa, bytes: all }: Table, index: numbe
 
 /** Follow the descriptors of a table from the first of a chain on. */
 function collect(
-  effects: Effects,
+  effects: Reader,
   table: Table,
   { head, first }: { readonly head: number; readonly first: Descriptor },
 ): Chain {

@@ -22,6 +22,9 @@ export interface Element {
 /** A 64-bit register as its two words. */
 export type Words = readonly [low: number, high: number];
 
+/** As after a reset. */
+export const NO_FEATURES: Words = [0, 0];
+
 export interface VirtqueueState {
   /** Descriptors; 0: there is no such queue. */
   readonly size: number;
@@ -41,6 +44,8 @@ export interface VirtqueueState {
   /** The used index as it was when the driver was last notified, if that is known. */
   readonly signalledUsed: number;
   readonly isSignalledKnown: boolean;
+  /** The driver need not notify of what it adds. */
+  readonly isQuiet?: boolean;
   readonly elements: readonly Element[];
 }
 
@@ -90,7 +95,7 @@ export const queueAtReset = (size: number): VirtqueueState => ({
 /** What a reset by the driver puts back. */
 export const resetValues = (sizes: readonly number[]) => ({
   status: 0,
-  features: [0, 0] as const,
+  features: NO_FEATURES,
   queueSelect: 0,
   configVector: NO_VECTOR,
   isr: 0,

@@ -116,7 +116,7 @@ function readCommon<S extends VirtioFunctionState>(body: VirtioBody<S>, part: Vi
     case COMMON.deviceFeatureSelect:
       return deviceFeatureSelect;
     case COMMON.deviceFeature:
-      return modernFeatures(offered(body, part))[deviceFeatureSelect] ?? 0;
+      return modernFeatures(body, offered(body, part))[deviceFeatureSelect] ?? 0;
     case COMMON.driverFeatureSelect:
       return driverFeatureSelect;
     case COMMON.driverFeature:
@@ -138,7 +138,10 @@ function readCommon<S extends VirtioFunctionState>(body: VirtioBody<S>, part: Vi
   }
 }
 
-const modernFeatures = ([low, high]: Words): Words => [(low & ~LEGACY_ONLY) >>> 0, high];
+const modernFeatures = <S extends VirtioFunctionState>(
+  { legacyFeatures = 0 }: VirtioBody<S>,
+  [low, high]: Words,
+): Words => [(low & ~(LEGACY_ONLY | legacyFeatures)) >>> 0, high];
 
 function readQueue(queue: VirtqueueState | undefined, offset: number): number {
   switch (offset) {
@@ -193,7 +196,7 @@ function writeLegacy<S extends VirtioFunctionState>(body: VirtioBody<S>, part: V
   }
   switch (offset) {
     case LEGACY.guestFeatures:
-      accept(body, part, [(value & RING_FEATURES.bad) === 0 ? value : 0, 0]);
+      accept(body, part, [(value & RING_FEATURES.bad) === 0 ? value : (body.badFeatures ?? 0), 0]);
       return;
     case LEGACY.queuePfn:
       if (value === 0) reset(body, part);
@@ -209,6 +212,7 @@ function writeLegacy<S extends VirtioFunctionState>(body: VirtioBody<S>, part: V
 
 function writeCommon<S extends VirtioFunctionState>(body: VirtioBody<S>, part: VirtioPart<S>, access: Write): void {
   const { state } = part;
+  if (access.offset === COMMON.queueReset && access.value === 1) body.queueReset?.(part, state.queueSelect);
   access.commit();
   switch (access.offset) {
     case COMMON.driverFeature:
@@ -234,6 +238,7 @@ function accept<S extends VirtioFunctionState>(body: VirtioBody<S>, part: Virtio
 
 function setStatus<S extends VirtioFunctionState>(body: VirtioBody<S>, part: VirtioPart<S>, val: number): void {
   const before = part.state.status;
+  body.statusSet?.(part, val);
   part.effects.raise({ kind: 'virtio_set_status', dev: part.effects.name, val });
   if (val === 0) reset(body, part);
   else if ((val & ~before & STATUS.driverOk) !== 0) body.started?.(part);
@@ -242,6 +247,7 @@ function setStatus<S extends VirtioFunctionState>(body: VirtioBody<S>, part: Vir
 /** As new. */
 function reset<S extends VirtioFunctionState>(body: VirtioBody<S>, part: VirtioPart<S>): void {
   const { effects } = part;
+  body.statusSet?.(part, 0);
   body.drain?.(part);
   effects.raise({ kind: 'virtio_set_status', dev: effects.name, val: 0 });
   effects.raise({ kind: 'sim:virtio_reset', dev: effects.name });

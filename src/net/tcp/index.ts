@@ -1,22 +1,25 @@
 import type { Ns } from '../../base/units.ts';
-import type { FactReducers } from '../../devices/device.ts';
 import type { ParsedTcp } from '../../packets/tcp.ts';
 import type { Addressed, UserNet } from '../user/part.ts';
+import { isLost } from '../world/link.ts';
+import { arrived } from './input.ts';
+import { expire, rearm } from './timers.ts';
 
-/** The state of all connections. */
-export type TcpState = Readonly<Record<string, never>>;
-
-/** As it begins. */
-export const tcpAtReset = (): TcpState => ({});
-
-/** Timers of connections: names of the device's. */
-export const TCP_TIMERS: readonly string[] = [];
-
-/** How facts change it. */
-export const TCP_FACTS: FactReducers<{ readonly tcp: TcpState }> = {};
+export { TCP_FACTS } from './evolve.ts';
+export { type TcpState, tcpAtReset } from './state.ts';
+export { TCP_TIMERS } from './timers.ts';
 
 /** A segment whose checksum holds, to whoever has its destination. */
-export function receiveSegment(_net: UserNet, _ip: Addressed, _segment: ParsedTcp): void {}
+export function receiveSegment(net: UserNet, ip: Addressed, segment: ParsedTcp): void {
+  if (isLost(net, ip.destination, segment.bytes.length)) return;
+  arrived(net, ip, segment);
+  rearm(net);
+}
+
+/** The machine is powered on: what hosts do of their own accord is armed. */
+export const powerOnTcp = (net: UserNet): void => rearm(net);
 
 /** One of `TCP_TIMERS` fired, which was due at `deadline`. */
-export function expireTcp(_net: UserNet, _timer: string, _deadline: Ns): void {}
+export function expireTcp(net: UserNet, timer: string, _deadline: Ns): void {
+  expire(net, timer);
+}

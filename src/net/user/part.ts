@@ -3,7 +3,7 @@ import type { Effects } from '../../devices/device.ts';
 import type { ParsedIpv4 } from '../../packets/ipv4.ts';
 import type { Ipv6Packet } from '../../packets/ipv6.ts';
 import type { Network } from './network.ts';
-import type { UserNetSetup } from './setup.ts';
+import { USUAL_LINK, type UserNetSetup } from './setup.ts';
 import type { UserNetState } from './state.ts';
 
 /** User networking at work: what it was made with, its addresses, how it stands, what it may do. */
@@ -18,6 +18,11 @@ export interface UserNet {
 /** A packet that was read: of IPv4 its addresses are numbers, of IPv6 bigints. */
 export type Addressed = ParsedIpv4 | Ipv6Packet;
 
+/** Whether it is of IPv4. */
+export const isIpv4 = (packet: Addressed): packet is ParsedIpv4 => typeof packet.source === 'number';
+
 /** When a packet of so many bytes is at the guest that a host behind the gateway sends now. */
-export const arrival = ({ setup, effects }: UserNet, length: number): Ns =>
-  effects.now + setup.linkHop + Math.ceil((length * setup.linkKib) / 1024);
+export const arrival = ({ setup, effects }: UserNet, length: number): Ns => {
+  const { hop, kib } = setup.link ?? USUAL_LINK;
+  return effects.now + hop + Math.ceil((length * kib) / 1024);
+};

@@ -1,22 +1,64 @@
-import type { ParsedUdp } from '../../packets/udp.ts';
+import { IP_PROTOCOLS } from '../../packets/ipv4.ts';
+import type { Ends } from '../../packets/checksum.ts';
+import { buildUdp, type ParsedUdp, UDP_HEADER } from '../../packets/udp.ts';
+import { characterAt } from '../tcp/buffer.ts';
 import type { Addressed, UserNet } from '../user/part.ts';
+import { arrivalAfter, carry, isLost } from './link.ts';
+import { bytesOf } from './say.ts';
+import { daytime, ntpTime } from './time.ts';
+import { hostAt, type Service, serviceAt } from './world.ts';
 
-/** What a name stands for: `value` is an address, or for CNAME and PTR another name. */
-export interface NameRecord {
-  readonly name: string;
-  readonly type: 'A' | 'AAAA' | 'CNAME' | 'PTR';
-  readonly value: string;
-  /** Seconds. */
-  readonly ttl?: number;
-}
-
-/** Who is at the other end of the wire. */
-export interface World {
-  readonly names?: readonly NameRecord[];
-}
+export type { NameRecord, World } from './world.ts';
 
 /** A datagram to whoever has its destination, which is not a service of user networking itself. */
-export function receiveDatagram(_net: UserNet, _ip: Addressed, _datagram: ParsedUdp): void {}
+export function receiveDatagram(net: UserNet, ip: Addressed, datagram: ParsedUdp): void {
+  const service = serviceAt(net.setup.world, ip.destination, datagram.destinationPort, 'udp');
+  if (service === undefined || isLost(net, ip.destination, datagram.bytes.length)) return;
+  const answer = answerTo(net, service, datagram.payload);
+  if (answer === undefined) return;
+  const ends = { source: ip.destination, destination: ip.source, protocol: IP_PROTOCOLS.UDP } as Ends;
+  const ports = { sourcePort: datagram.destinationPort, destinationPort: datagram.sourcePort };
+  const payload = buildUdp({ ...ports, payload: answer }, ends);
+  carry(net, { ...ends, payload }, arrivalAfter(net, ends.source, UDP_HEADER + answer.length, 0));
+}
+
+/** One datagram of RFC 864. */
+const CHARACTERS = 74;
+
+/** What comes back; undefined: nothing. */
+function answerTo(net: UserNet, { kind }: Service, payload: Uint8Array): Uint8Array | undefined {
+  switch (kind) {
+    case 'echo':
+      return payload;
+    case 'chargen':
+      return Uint8Array.from({ length: CHARACTERS }, (_, at) => characterAt(at));
+    case 'daytime':
+      return bytesOf(daytime(net));
+    case 'ntp':
+      return ntpAnswer(net, payload);
+    default:
+      return undefined;
+  }
+}
+
+const NTP_BYTES = 48;
+const NTP_CLIENT = 3;
+const NTP_SERVER = 4;
+
+/** RFC 5905, 7.3: a server of stratum 1, whose clock is the machine's virtual one. */
+function ntpAnswer(net: UserNet, asked: Uint8Array): Uint8Array | undefined {
+  const [first = 0] = asked;
+  if (asked.length < NTP_BYTES || (first & 7) !== NTP_CLIENT) return undefined;
+  const answer = new Uint8Array(NTP_BYTES);
+  const now = ntpTime(net);
+  const times = new DataView(answer.buffer);
+  answer.set([(first & 0x38) | NTP_SERVER, 1, asked[2]!, 0xec]);
+  answer.set(bytesOf('LOCL'), 12);
+  for (const at of [16, 32, 40]) times.setBigUint64(at, now);
+  answer.set(asked.subarray(40, 48), 24);
+  return answer;
+}
 
 /** Whether an address (a number: IPv4, a bigint: IPv6) is somebody's, who answers echoes. */
-export const isHost = (_net: UserNet, _address: number | bigint): boolean => false;
+export const isHost = (net: UserNet, address: number | bigint): boolean =>
+  hostAt(net.setup.world, address) !== undefined;

@@ -1,7 +1,7 @@
 import type { NET_FACTS, NET_INPUTS } from '../../events/net.ts';
 import { deviceFactOf } from '../../vmm/evolve/devices.ts';
 import * as net from '../../vmm/evolve/net.ts';
-import { changes, type Rows, vmm } from '../row.ts';
+import { changes, type Rows, tells, vmm } from '../row.ts';
 
 export const NET_ROWS: Rows<keyof typeof NET_FACTS | keyof typeof NET_INPUTS> = {
   'sim:packet_sent': changes(['net', 'devices'], vmm(net.sent), vmm(deviceFactOf(net.partAt))),
@@ -10,5 +10,6 @@ export const NET_ROWS: Rows<keyof typeof NET_FACTS | keyof typeof NET_INPUTS> = 
   'sim:packets_offered': changes(['net'], vmm(net.offered)),
   'sim:packet_dropped': changes(['net'], vmm(net.dropped)),
   'sim:packet_forwarded': changes(['net'], vmm(net.delivered)),
+  'sim:frame_received': tells,
   'sim:link_set': changes(['net'], vmm(net.linkSet)),
 };

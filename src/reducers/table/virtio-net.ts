@@ -1,4 +1,19 @@
 import type { VIRTIO_NET_EVENTS } from '../../events/virtio-net.ts';
-import type { Rows } from '../row.ts';
+import { deviceFact } from '../../vmm/evolve/devices.ts';
+import { changes, type Rows, tells, vmm } from '../row.ts';
 
-export const VIRTIO_NET_ROWS: Rows<keyof typeof VIRTIO_NET_EVENTS> = {};
+const OF_ITS_DEVICE = ({ dev }: { readonly dev: string }): string => dev;
+
+export const VIRTIO_NET_ROWS: Rows<keyof typeof VIRTIO_NET_EVENTS> = {
+  virtio_net_handle_announce: tells,
+  'sim:virtio_net_control': tells,
+  'sim:virtio_net_rx_mode': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:virtio_net_mac': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:virtio_net_mac_table': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:virtio_net_vlan': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:virtio_net_queue_pairs': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:virtio_net_link': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:virtio_net_tx_waiting': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:virtio_net_tx_queued': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:virtio_net_tx_taken': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+};

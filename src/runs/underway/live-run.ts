@@ -4,6 +4,7 @@ import { type Intervention, interventionEvent } from '../../machine/intervene.ts
 import { createMachine } from '../../machine/machine.ts';
 import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
 import { createTimeline, type Timeline, type TimelineParts } from '../../replay/timeline.ts';
+import { type ExpectedInputs, taken as deliver } from './expected-inputs.ts';
 import { isDelivered } from '../../replay/trace/trace-inputs.ts';
 
 /** A run under way that a debugger outside the guest can hold, go back in and let go again. */
@@ -46,6 +47,7 @@ export function startLiveRun(
   build: (parts: TimelineParts) => MachineParts,
   outside: Pick<TimelineParts, 'onEvent'>,
   inputs: PendingInput[],
+  expected: ExpectedInputs,
 ): LiveRun {
   const events: Stamped[] = [];
   const taken: PendingInput[] = [];
@@ -78,8 +80,8 @@ export function startLiveRun(
     const made: Timeline = createTimeline({
       build: (parts) => createMachine(build(parts)),
       inputs: {
-        peek: () => (inputs.length > 0 && !isBehindNow() ? inputs[0] : undefined),
-        take: () => void inputs.shift(),
+        peek: () => (isBehindNow() ? undefined : (inputs[0] ?? expected.next)),
+        take: () => deliver(inputs, expected),
       },
       onEvent(stamped) {
         events[stamped.seq % EVENTS_HELD] = stamped;

@@ -22,7 +22,8 @@ import { romPaths, withRomSizes } from '../machine/device-roms.ts';
 import { diskRole, type NewDisks, openDisks } from '../machine/disks.ts';
 import { describeMachine, type Found, type MachineDescription } from '../machine/machine-description.ts';
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
-import { DrivesWithoutPower, powerLossAsked } from './power-loss.ts';
+import { type ExpectedInputs, expectedInputs, taken } from './expected-inputs.ts';
+import { DrivesWithoutPower } from './power-loss.ts';
 import { type OutputTo, Printed } from './printed.ts';
 import { type Recording, startRecording } from './recording.ts';
 import { type CharacterPort, payloadFor, STOPPED, typedAt } from '../run-inputs.ts';
@@ -52,8 +53,7 @@ interface Running {
   readonly keeper: CheckpointKeeper | undefined;
   readonly inputs: PendingInput[];
   readonly payloads: Payloads;
-  /** The loss of power that is going to come. */
-  readonly powerLoss: PendingInput | undefined;
+  readonly expected: ExpectedInputs;
   /** What drives would hold after it, where that is asked for. */
   readonly withoutPower: DrivesWithoutPower | undefined;
   readonly tickLimit: number;
@@ -80,6 +80,8 @@ export interface Prepared {
   readonly payloads: Payloads;
   /** Nanoseconds since 1970 (UTC): the host's clock is read once, here. */
   readonly wallClockAtPowerOn: bigint;
+  /** What comes from outside at its time. */
+  readonly expected: ExpectedInputs;
 }
 
 /** Read the images, and say what the machine is. Throws a Problem for what cannot be read. */
@@ -94,7 +96,8 @@ export function prepared(world: World, options: RunOptions): Prepared {
   const roles = [...images].map(([role, { path }]) => [role, path] as const);
   const paths = Object.fromEntries([...roles, ...options.drives.map(({ id, path }) => [diskRole(id), path] as const)]);
   const description = { ...descriptionOf(options, { rtcAhead: ahead, drives: disks.drives, devices }), paths };
-  return { world, options, images, disks, payloads, description, wallClockAtPowerOn };
+  const expected = expectedInputs(world, options);
+  return { world, options, images, disks, payloads, description, wallClockAtPowerOn, expected };
 }
 
 /** What the machine is, whose images nobody has read. */
@@ -126,7 +129,7 @@ export function openSession(world: World, options: RunOptions, output: OutputTo)
 
 /** Build the machine, recorded, ready to run: its first events are told before this returns. */
 export function startSession(
-  { world, options, description, images, disks, payloads, wallClockAtPowerOn }: Prepared,
+  { world, options, description, images, disks, payloads, wallClockAtPowerOn, expected }: Prepared,
   output: OutputTo,
   { told, gate }: Company,
 ): Session {
@@ -153,13 +156,11 @@ export function startSession(
   const build = (parts: TimelineParts): MachineParts =>
     assemble({ world, description, images, disks, payloads, seed, wallClockAtPowerOn, ...parts });
   const outside = { onEvent: told.hear };
-  const live = options.gdb === undefined ? undefined : startLiveRun(build, outside, inputs);
-  const powerLoss = powerLossAsked(options);
-  // Once it has come there is nobody to take more.
-  const queue = { peek: () => inputs[0] ?? powerLoss, take: () => void inputs.shift() };
+  const live = options.gdb === undefined ? undefined : startLiveRun(build, outside, inputs, expected);
+  const queue = { peek: () => inputs[0] ?? expected.next, take: () => taken(inputs, expected) };
   const machine = live?.timeline.machine ?? createMachine(build({ ...outside, inputs: queue }));
   recording?.begin();
-  if (powerLoss !== undefined && options.commits) withoutPower = new DrivesWithoutPower(machine, seed);
+  if (options.powerLossAt !== undefined && options.commits) withoutPower = new DrivesWithoutPower(machine, seed);
   const keeper = options.checkpoints ? keepCheckpoints(world, trace as string, machine) : undefined;
   const running: Running = {
     warnings: [...warningsOf(images), ...disks.warnings],
@@ -178,7 +179,7 @@ export function startSession(
       keeper,
       inputs,
       payloads,
-      powerLoss,
+      expected,
       withoutPower,
     },
     tickLimit: options.ticks ?? Number.POSITIVE_INFINITY,
@@ -350,7 +351,7 @@ function runChunk(running: Running, paced: boolean, gate: Slice): SessionPause |
     return { pause: 'slice' };
   }
   // A timer that goes on is none that wakes anybody.
-  if (reason.why === 'idle' || (machine.isHaltedForGood() && running.powerLoss?.ns === undefined))
+  if (reason.why === 'idle' || (machine.isHaltedForGood() && running.expected.next?.ns === undefined))
     return { pause: 'idle', untilNs: undefined };
   if (machine.ticks >= tickLimit) {
     return { pause: 'ended', end: { status: 0, sentence: `Stopped after ${tickLimit} ticks as asked.` } };
@@ -364,9 +365,9 @@ function runChunk(running: Running, paced: boolean, gate: Slice): SessionPause |
   return undefined;
 }
 
-/** When something happens by itself: a deadline of the machine, or the loss of its power. */
-const nextMoment = ({ machine, powerLoss }: Running): number =>
-  Math.min(machine.nextDeadline(), powerLoss?.ns ?? Number.POSITIVE_INFINITY);
+/** When something happens by itself: a deadline of the machine, or what is expected from outside. */
+const nextMoment = ({ machine, expected }: Running): number =>
+  Math.min(machine.nextDeadline(), expected.next?.ns ?? Number.POSITIVE_INFINITY);
 
 /** Events of one piece of a debugger's step, which may lead far: it ends when another vCPU has its turn. */
 const EVENTS_OF_A_PIECE = 4096;

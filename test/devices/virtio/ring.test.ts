@@ -41,9 +41,13 @@ test.each([0xffff_ffff_ffff_ff80n, 0xffff_ffff_ffff_ffffn, 0xffff_ffff_ffff_fc00
 );
 
 const SETUP = { 'disable-legacy': false, 'disable-modern': false, ioeventfd: false, 'page-per-vq': false };
-const LAYOUT = layoutOf({ id: 4, classCode: 0, transitionalId: 0x1005, configBytes: 0 }, 1, {
-  ...{ ...SETUP, event_idx: true, indirect_desc: true, vectors: 0 },
-});
+const LAYOUT = layoutOf(
+  { id: 4, classCode: 0, transitionalId: 0x1005 },
+  { queues: 1, configBytes: 0 },
+  {
+    ...{ ...SETUP, event_idx: true, indirect_desc: true, vectors: 0 },
+  },
+);
 
 test.each([
   [0x411_050, 0x411],

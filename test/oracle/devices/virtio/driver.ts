@@ -13,6 +13,8 @@ export interface DriverOptions {
   readonly hasMsix: boolean;
   /** Low word of the features it wants; VERSION_1 comes by itself. */
   readonly features: number;
+  /** Vectors it knows; usually two. */
+  readonly vectors?: number;
   /** From where on memory is its own; what others left there is not looked at. */
   readonly memory?: number;
 }
@@ -39,6 +41,10 @@ export class Driver {
     this.config = new ConfigSpace(guest);
   }
 
+  get #vectors(): number {
+    return this.options.vectors ?? 2;
+  }
+
   /** Memory nobody has had yet, which is zero. */
   alloc(length: number, alignment = PAGE): number {
     const at = Math.ceil(this.#free / alignment) * alignment;
@@ -50,7 +56,7 @@ export class Driver {
   async place(): Promise<void> {
     const msix = await placed(this.guest);
     if (!this.options.hasMsix) return;
-    for (let vector = 0; vector < 2; vector++) {
+    for (let vector = 0; vector < this.#vectors; vector++) {
       const words = [MESSAGES + 4 * vector, 0, 0xa0 + vector, 0];
       for (const [at, word] of words.entries()) await this.guest.write(PLACE.msix + 16 * vector + 4 * at, 4, word);
     }
@@ -105,7 +111,7 @@ export class Driver {
   /** Messages since they were looked at last. */
   async messages(): Promise<string> {
     const found: string[] = [];
-    for (let vector = 0; vector < 2; vector++) {
+    for (let vector = 0; vector < this.#vectors; vector++) {
       const data = await this.guest.read(MESSAGES + 4 * vector, 4);
       if (data === 0) continue;
       found.push(`vector ${vector} data ${hex(data)}`);
@@ -114,11 +120,11 @@ export class Driver {
     return found.join(' ');
   }
 
-  async queue(number = 0, size?: number): Promise<Queue> {
-    return this.options.isModern ? this.#modernQueue(number, size) : this.#legacyQueue(number);
+  async queue(number = 0, size?: number, vector = 1): Promise<Queue> {
+    return this.options.isModern ? this.#modernQueue(number, size, vector) : this.#legacyQueue(number, vector);
   }
 
-  async #modernQueue(number: number, wanted?: number): Promise<Queue> {
+  async #modernQueue(number: number, wanted: number | undefined, vector: number): Promise<Queue> {
     const { guest } = this;
     await guest.write(C + 22, 2, number);
     if (wanted !== undefined) await guest.write(C + 24, 2, wanted);
@@ -126,12 +132,15 @@ export class Driver {
     const desc = this.alloc(16 * size);
     const avail = this.alloc(6 + 2 * size);
     const used = this.alloc(6 + 8 * size);
-    await this.enable({ desc, avail, used });
+    await this.enable({ desc, avail, used }, vector);
     return new Queue(this, { number, size, desc, avail, used });
   }
 
   /** The parts of the queue that is selected. */
-  async enable(parts: { readonly desc: number; readonly avail: number; readonly used: number }): Promise<void> {
+  async enable(
+    parts: { readonly desc: number; readonly avail: number; readonly used: number },
+    vector = 1,
+  ): Promise<void> {
     const { guest } = this;
     for (const [at, gpa] of [
       [32, parts.desc],
@@ -141,11 +150,11 @@ export class Driver {
       await guest.write(C + at, 4, gpa % 2 ** 32);
       await guest.write(C + at + 4, 4, Math.floor(gpa / 2 ** 32));
     }
-    await guest.write(C + 26, 2, this.options.hasMsix ? 1 : NO_VECTOR);
+    await guest.write(C + 26, 2, this.options.hasMsix ? vector : NO_VECTOR);
     await guest.write(C + 28, 2, 1);
   }
 
-  async #legacyQueue(number: number): Promise<Queue> {
+  async #legacyQueue(number: number, vector: number): Promise<Queue> {
     const { guest } = this;
     await guest.out(PLACE.io + 14, 2, number);
     const size = await guest.in(PLACE.io + 12, 2);
@@ -155,7 +164,7 @@ export class Driver {
     await guest.out(PLACE.io + 8, 4, desc / PAGE);
     if (this.options.hasMsix) {
       await guest.out(PLACE.io + 20, 2, 0);
-      await guest.out(PLACE.io + 22, 2, 1);
+      await guest.out(PLACE.io + 22, 2, vector);
     }
     return new Queue(this, { number, size, desc, avail: desc + avail, used: desc + used });
   }
@@ -245,8 +254,8 @@ export class Queue {
     return this.#seen;
   }
 
-  /** The used ring, and what is new of it, sorted: in which order a burst completes is a host's own business. */
-  async state(): Promise<string> {
+  /** The used ring, and what is new of it, sorted: in which order disks complete a burst is a host's own business. */
+  async state(isSorted = true): Promise<string> {
     const { used, size } = this.ring;
     const { guest } = this.#driver;
     const [flags, index] = [await guest.read(used, 2), await guest.read(used + 2, 2)];
@@ -256,7 +265,7 @@ export class Queue {
       const entry = await guest.peek(used + 4 + 8 * (this.#seen % size), 8);
       entries.push(`{id ${numberOf(entry.subarray(0, 4))} len ${numberOf(entry.subarray(4))}}`);
     }
-    const all = entries.sort().join(' ');
+    const all = (isSorted ? entries.sort() : entries).join(' ');
     return `used.flags ${flags} used.idx ${index} avail_event ${event} new ${all || '-'}`;
   }
 }

@@ -17,6 +17,12 @@ export interface Guest {
   resize(sectors: number): Promise<void>;
   /** The reset button. */
   reset(): Promise<void>;
+  /** A frame comes over the wire of its network card. */
+  send(frame: Uint8Array): Promise<void>;
+  /** Frames that came out at the other end since it was asked last. */
+  wire(): Promise<readonly Uint8Array[]>;
+  /** The cable of its network card is plugged, or pulled. */
+  link(up: boolean): Promise<void>;
   /** What the machine complained of since it was asked last. */
   said(): readonly string[];
 }

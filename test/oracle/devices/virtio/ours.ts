@@ -2,7 +2,7 @@
 import type { Base } from '../../../../src/memory/sparse.ts';
 import { type Bench, bench } from '../../../vmm/bench.ts';
 import { bytesOf, type Guest, numberOf, type Scene } from './guest.ts';
-import { diskByte, hasDrive, SECTORS, SERIAL } from './scenes.ts';
+import { diskByte, hasDrive, isNic, NETDEV, SECTORS, SERIAL } from './scenes.ts';
 
 const DISK: Base = {
   read(at, into) {
@@ -11,16 +11,19 @@ const DISK: Base = {
 };
 
 const DRIVE = { id: 'd0', sectors: SECTORS, readOnly: false, writeCache: true, serial: SERIAL };
+/** A wire to nobody: what goes out at the other end is seen by its facts. */
+const HUB = [NETDEV, 'far'].map((id) => ({ type: 'hubport', id, hub: 0, properties: {} }));
 const SECOND = 1e9;
 
 /** The scene's device in a machine of ours, which runs no guest either. */
 export function ourGuest({ driver, properties }: Scene): Guest {
   const machine = bench({
-    devices: [{ driver, properties: { ...properties, ...(hasDrive(driver) ? { drive: DRIVE.id } : {}) } }],
+    devices: [{ driver, properties: { ...properties, ...ends(driver) } }],
+    ...(isNic(driver) ? { netdevs: HUB } : {}),
     drives: [DRIVE],
     disks: new Map([[DRIVE.id, DISK]]),
   });
-  const seen = { events: 0, ns: 0 };
+  const seen = { events: 0, frames: 0, ns: 0 };
   const settle = (): void => machine.passTo((seen.ns += SECOND));
   const after = <T>(value: T): T => {
     deliver(machine);
@@ -39,12 +42,27 @@ export function ourGuest({ driver, properties }: Scene): Guest {
     settle: async () => after(settle()),
     resize: async (sectors) => after(machine.resize(DRIVE.id, sectors)),
     reset: async () => after(machine.out(0xcf9, 1, 6)),
+    async send(frame) {
+      machine.sendPacket(NETDEV, frame);
+      after(settle());
+    },
+    wire: async () =>
+      machine.events
+        .slice(seen.frames, (seen.frames = machine.events.length))
+        .flatMap((event) => (event.kind === 'sim:packet_sent' && event.client !== NETDEV ? [event.bytes] : [])),
+    link: async (up) => after(machine.setLink(`${driver}.0`, up)),
     said: () =>
       machine.events
         .slice(seen.events, (seen.events = machine.events.length))
         .flatMap((event) => (event.kind === 'sim:virtio_error' ? [event.why] : [])),
   };
 }
+
+/** What a device is for. */
+const ends = (driver: string): Readonly<Record<string, string>> => ({
+  ...(hasDrive(driver) ? { drive: DRIVE.id } : {}),
+  ...(isNic(driver) ? { netdev: NETDEV } : {}),
+});
 
 interface Write {
   readonly at: number;

@@ -4,18 +4,22 @@
  * Needs qemu-system-x86_64.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { QtestPort } from '../qtest.ts';
 import { type Guest, hex, type Scene } from './guest.ts';
-import { diskByte, hasDrive, SCENES, SECTORS, SERIAL, titleOf } from './scenes.ts';
+import { diskByte, hasDrive, isNic, NETDEV, SCENES, SECTORS, SERIAL, titleOf } from './scenes.ts';
 
 /** Milliseconds in which QEMU's threads do what is to be done. */
 const SETTLED = 80;
 const RESET = 500;
 const HLT = 0xf4;
+const LOCALHOST = '127.0.0.1';
+/** As QEMU calls a network card without an id. */
+const NIC = 'virtio-net-pci.0';
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-virtio-'));
 const DISK = join(folder, 'disk.raw');
@@ -28,20 +32,54 @@ writeFileSync(
 );
 writeFileSync(BIOS, new Uint8Array(0x1_0000).fill(HLT));
 
-function qemu({ driver, properties }: Scene): QtestPort {
+/** A socket that is the other end of the wire: QEMU's dgram backend sends each frame as a datagram. */
+interface Wire {
+  readonly port: number;
+  send(frame: Uint8Array): void;
+  take(): readonly Uint8Array[];
+  end(): void;
+}
+
+async function wire(): Promise<Wire> {
+  const socket = createSocket('udp4');
+  const frames: Uint8Array[] = [];
+  socket.on('message', (frame) => void frames.push(Uint8Array.from(frame)));
+  await new Promise<void>((bound) => socket.bind(0, LOCALHOST, bound));
+  const { port } = socket.address();
+  return {
+    port,
+    send: (frame) => socket.send(frame, port + 1, LOCALHOST),
+    take: () => frames.splice(0),
+    end: () => void socket.close(),
+  };
+}
+
+function netdev({ port }: Wire): string {
+  const end = (name: string, at: number): string => `,${name}.type=inet,${name}.host=${LOCALHOST},${name}.port=${at}`;
+  return `dgram,id=${NETDEV}${end('local', port + 1)}${end('remote', port)}`;
+}
+
+function qemu({ driver, properties }: Scene, end: Wire): QtestPort {
   const settings = Object.entries(properties).map(([key, value]) => `,${key}=${onOff(value)}`);
   const drive = `if=none,id=d0,file=${DISK},format=raw,snapshot=on`;
   return new QtestPort([
     ...['-M', 'pc,accel=tcg', '-nodefaults', '-m', '64', '-bios', BIOS, '-drive', drive],
     ...['-monitor', `unix:${MONITOR},server=on,wait=off`],
-    ...['-device', `${driver}${hasDrive(driver) ? `,drive=d0,serial=${SERIAL}` : ''}${settings.join('')}`],
+    ...(isNic(driver) ? ['-netdev', netdev(end)] : []),
+    ...['-device', `${driver}${partner(driver)}${settings.join('')}`],
   ]);
+}
+
+/** What a device is for. */
+function partner(driver: string): string {
+  if (hasDrive(driver)) return `,drive=d0,serial=${SERIAL}`;
+  return isNic(driver) ? `,netdev=${NETDEV}` : '';
 }
 
 const onOff = (value: unknown): unknown => (value === true ? 'on' : value === false ? 'off' : value);
 
 /** A processor that halts at once is one that time passes for. */
-function guestOn(port: QtestPort, monitor: Socket): Guest {
+function guestOn(port: QtestPort, monitor: Socket, end: Wire): Guest {
   return {
     in: (at, size) => port.in(at, size),
     out: (at, size, value) => port.out(at, size, value),
@@ -64,19 +102,30 @@ function guestOn(port: QtestPort, monitor: Socket): Guest {
       await port.out(0xcf9, 1, 6);
       await setTimeout(RESET);
     },
+    async send(frame) {
+      end.send(frame);
+      await setTimeout(SETTLED);
+    },
+    wire: async () => end.take(),
+    async link(up) {
+      monitor.write(`set_link ${NIC} ${up ? 'on' : 'off'}\n`);
+      await setTimeout(SETTLED);
+    },
     said: () => port.said(),
   };
 }
 
 async function transcript(scene: Scene): Promise<string[]> {
-  const port = qemu(scene);
+  const end = await wire();
+  const port = qemu(scene, end);
   const lines = [titleOf(scene)];
   // Once it answers, its monitor listens.
   await port.in(0x80, 1);
   const monitor = connect(MONITOR).resume();
-  await scene.script(guestOn(port, monitor), (line) => void lines.push(line.trimEnd()));
+  await scene.script(guestOn(port, monitor, end), (line) => void lines.push(line.trimEnd()));
   monitor.destroy();
   port.end();
+  end.end();
   return lines;
 }
 

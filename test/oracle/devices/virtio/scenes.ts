@@ -163,6 +163,10 @@ export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
   ],
 };
 
+/** Whether a device is a network card, whose wire leads to the backend NETDEV. */
+export const isNic = (driver: string): boolean => driver === 'virtio-net-pci';
+export const NETDEV = 'n0';
+
 /** Whether there is a disk to a device. */
 export const hasDrive = (driver: string): boolean => driver === 'virtio-blk-pci';
 

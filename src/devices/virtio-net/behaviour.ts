@@ -1,0 +1,58 @@
+/** What a virtio network device does when a driver or a person does something. QEMU 7.2: hw/net/virtio-net.c. */
+import { latin1 } from '../../base/bytes.ts';
+import { type ConfigWrite, configChanged, hasFeature, isAtWork } from '../virtio/index.ts';
+import { macOf } from './config.ts';
+import { serveCommands } from './control.ts';
+import { writtenMac } from './mac.ts';
+import { FEATURE } from './registers.ts';
+import { isMultiQueue, type NetFunctionState } from './state.ts';
+import { framesNotified, type Net, waitingBy } from './transmit.ts';
+
+/** A driver has notified it of a queue. Returns how many elements there were. */
+export function serveNotification(net: Net, queue: number): number {
+  if (queue === net.state.queues.length - 1) return serveCommands(net, queue);
+  if (queue % 2 === 1) return framesNotified(net, queue);
+  net.effects.takePackets();
+  return 0;
+}
+
+/** A driver sets the status, or goes on with it: what waits goes on, or does not. virtio_net_set_status. */
+export function workGoesOn(net: Net, isDriverOk: boolean): void {
+  const { state, effects } = net;
+  const isWorking = (pair: number): boolean =>
+    isDriverOk && pair < state.pairs && (pair === 0 || isMultiQueue(state.features));
+  const isStarted = (pair: number): boolean => isWorking(pair) && state.isLinkUp;
+  if (isStarted(0)) effects.takePackets();
+  waitingBy(net, isStarted, isWorking);
+}
+
+/** Somebody pulled the cable, or plugged it. virtio_net_set_link_status. */
+export function setLink(net: Net, up: boolean): void {
+  const { state, effects } = net;
+  if (state.isLinkUp !== up) {
+    effects.raise({ kind: 'sim:virtio_net_link', dev: effects.name, up });
+    configChanged(net);
+  }
+  workGoesOn(net, isAtWork(state));
+}
+
+/** A driver of the oldest interface writes its address into the configuration. virtio_net_set_config. */
+export function writeConfig(net: Net, { offset, size, value }: ConfigWrite): void {
+  const { state, effects, setup } = net;
+  if (hasFeature(state, FEATURE.controlMac) || hasFeature(state, FEATURE.version1)) return;
+  const before = macOf(setup, state);
+  const mac = before.map((byte, at) =>
+    at >= offset && at < offset + size ? (value >>> (8 * (at - offset))) & 0xff : byte,
+  );
+  if (latin1(mac) === latin1(before)) return;
+  effects.raise({ kind: 'sim:virtio_net_mac', dev: effects.name, mac: writtenMac(latin1(mac)) });
+}
+
+/** For a stopped person. */
+export const describeNet = (setup: Net['setup'], net: NetFunctionState): Readonly<Record<string, string>> => ({
+  status: `0x${net.status.toString(16)}`,
+  mac: writtenMac(latin1(macOf(setup, net))),
+  link: net.isLinkUp ? 'up' : 'down',
+  receives: net.modes.join(', ') || 'its own',
+  'in flight': `${net.queues.reduce((sum, { elements }) => sum + elements.length, 0)}`,
+});

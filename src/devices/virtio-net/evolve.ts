@@ -1,0 +1,74 @@
+/** What facts do to a virtio network device, beside what they do to all virtio devices. */
+import type { Draft } from '../../base/draft.ts';
+import { latin1 } from '../../base/bytes.ts';
+import type { DeviceReducer, FactReducers } from '../device.ts';
+import { hasFeature } from '../virtio/index.ts';
+import { macFrom } from './mac.ts';
+import { FEATURE, MAC_BYTES } from './registers.ts';
+import { ALL_VLANS, type NetFunctionState, netResetValues, NO_VLANS, type RxMode } from './state.ts';
+
+type Net = Draft<NetFunctionState>;
+
+const FILTER_FACTS: FactReducers<NetFunctionState> = {
+  'sim:virtio_net_rx_mode'(net, { mode, on }) {
+    const others = net.modes.filter((each) => each !== mode);
+    net.modes = on ? [...others, mode as RxMode] : others;
+  },
+  'sim:virtio_net_mac'(net, { mac }) {
+    net.mac = macFrom(mac) ?? net.mac;
+  },
+  'sim:virtio_net_mac_table'(net, { unicast, multicast, unicastAll, multicastAll }) {
+    Object.assign(net, { unicast: macsOf(unicast), multicast: macsOf(multicast), unicastAll, multicastAll });
+  },
+  'sim:virtio_net_vlan'(net, { vid, on }) {
+    const at = vid >> 3;
+    const bits = net.vlans.charCodeAt(at);
+    const now = on ? bits | (1 << (vid & 7)) : bits & ~(1 << (vid & 7));
+    net.vlans = net.vlans.slice(0, at) + String.fromCharCode(now) + net.vlans.slice(at + 1);
+  },
+  'sim:virtio_net_queue_pairs'(net, { pairs }) {
+    net.pairs = pairs;
+  },
+};
+
+const SENDING_FACTS: FactReducers<NetFunctionState> = {
+  'sim:virtio_net_tx_waiting'(net, { pair, on }) {
+    const others = net.waiting.filter((each) => each !== pair);
+    net.waiting = on ? [...others, pair] : others;
+  },
+  'sim:virtio_net_tx_queued'(net, { queue, elem }) {
+    net.sending.push({ queue, elem });
+  },
+  'sim:virtio_net_tx_taken'(net) {
+    net.sending.shift();
+  },
+};
+
+export const NET_REDUCER: DeviceReducer<NetFunctionState> = {
+  reset,
+  facts: {
+    'sim:virtio_reset': reset,
+    'sim:virtio_features'(net) {
+      net.vlans = hasFeature(net, FEATURE.controlVlan) ? NO_VLANS : ALL_VLANS;
+    },
+    virtqueue_fill(net, { elem }) {
+      net.sending = net.sending.map((each) => (each.elem === elem ? { ...each, elem: undefined } : each));
+    },
+    'sim:virtio_net_link'(net, { up }) {
+      net.isLinkUp = up;
+    },
+    ...FILTER_FACTS,
+    ...SENDING_FACTS,
+  },
+};
+
+/** What waits in the peer's queue is still there: its elements have been given back. */
+function reset(net: Net): void {
+  Object.assign(net, netResetValues);
+  net.sending = net.sending.map(({ queue }) => ({ queue, elem: undefined }));
+}
+
+const macsOf = (bytes: Uint8Array): string[] =>
+  Array.from({ length: bytes.length / MAC_BYTES }, (_, at) =>
+    latin1(bytes.subarray(MAC_BYTES * at, MAC_BYTES * (at + 1))),
+  );

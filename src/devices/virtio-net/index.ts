@@ -1,0 +1,50 @@
+import { isAtWork, type VirtioPart, virtioPciDriver } from '../virtio/index.ts';
+import { describeNet, serveNotification, setLink, workGoesOn, writeConfig } from './behaviour.ts';
+import { BAD_FEATURES, configBytes, configOf, featuresOf, MOST_PAIRS } from './config.ts';
+import { NET_REDUCER } from './evolve.ts';
+import { isReceiving, receiveFrame } from './receive.ts';
+import { CONTROL_DESCRIPTORS, FEATURE } from './registers.ts';
+import { NET_PROPERTIES, type NetSetup, settledNet } from './setup.ts';
+import { isMultiQueue, netAtReset, type NetFunctionState, type NetState } from './state.ts';
+import { frameTaken, giveBackAll, type Net, sendWaiting, timerOf } from './transmit.ts';
+
+const PAIRS = Array.from({ length: MOST_PAIRS }, (_, pair) => pair);
+
+/** A network card of virtio. Virtio 1.1, 5.1. */
+export const driver = virtioPciDriver<NetState, NetSetup>({
+  name: 'virtio-net-pci',
+  description: 'Network card of virtio',
+  category: 'Network',
+  properties: NET_PROPERTIES,
+  settle: settledNet,
+  identity: { id: 1, classCode: 0x02_00_00, transitionalId: 0x1000 },
+  configBytes,
+  queueSizes({ rx_queue_size: rx, tx_queue_size: tx }, features) {
+    const pairs = isMultiQueue(features) ? PAIRS : [0];
+    return [...pairs.flatMap(() => [rx, tx]), CONTROL_DESCRIPTORS];
+  },
+  atReset: () => netAtReset,
+  create(setup, layout) {
+    const of = (part: VirtioPart<NetFunctionState>): Net => ({ ...part, setup });
+    const net = (state: NetFunctionState, effects: Net['effects']): Net => ({ layout, state, effects, setup });
+    return {
+      timers: PAIRS.map(timerOf),
+      legacyFeatures: 2 ** FEATURE.gso,
+      badFeatures: BAD_FEATURES,
+      features: ({ effects }) => featuresOf(setup, effects.peer),
+      config: ({ state }) => configOf(setup, state),
+      configWritten: (part, write) => writeConfig(of(part), write),
+      statusSet: (part, status) => workGoesOn(of(part), isAtWork({ status })),
+      queueReset: (part, queue) => giveBackAll(of(part), queue),
+      serve: (part, queue) => serveNotification(of(part), queue),
+      drain: (part) => giveBackAll(of(part)),
+      expire: (state, timer, effects) => void sendWaiting(net(state, effects), PAIRS.map(timerOf).indexOf(timer)),
+      canReceive: (state) => isReceiving(state),
+      receivePacket: (state, packet, effects) => receiveFrame(net(state, effects), packet),
+      packetSent: (state, effects) => frameTaken(net(state, effects)),
+      linkSet: (state, up, effects) => setLink(net(state, effects), up),
+      describe: (state) => describeNet(setup, state),
+    };
+  },
+  reducer: NET_REDUCER,
+});

@@ -1,0 +1,14 @@
+/** Ethernet addresses: as people write them, and as six bytes, a character each. */
+import { MAC_BYTES } from './registers.ts';
+
+const WRITTEN = /^[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}$/i;
+
+/** Undefined: it is none. */
+export function macFrom(text: string): string | undefined {
+  if (!WRITTEN.test(text)) return undefined;
+  return String.fromCharCode(...text.split(/[:-]/).map((digits) => Number.parseInt(digits, 16)));
+}
+
+/** As QEMU writes them. */
+export const writtenMac = (mac: string): string =>
+  Array.from({ length: MAC_BYTES }, (_, at) => mac.charCodeAt(at).toString(16).padStart(2, '0')).join(':');

@@ -1,0 +1,196 @@
+/** A segment of the guest's: whose it is, and whether it counts. RFC 9293, 3.10.7; slirp's tcp_input. */
+import { NOTHING } from '../../packets/layout.ts';
+import { mssOf, type ParsedTcp, TCP_FLAGS } from '../../packets/tcp.ts';
+import type { Addressed, UserNet } from '../user/part.ts';
+import { looksAtBytes } from '../world/apps.ts';
+import { mtuOf } from '../world/link.ts';
+import { serve } from '../world/serve.ts';
+import { serviceAt } from '../world/world.ts';
+import { close } from './close.ts';
+import { type Address, addressText, type Connection, isOpening, MOST_CONNECTIONS } from './connection.ts';
+import { output, refuse } from './output.ts';
+import { distance, isAfter, plus } from './sequence.ts';
+import { nextFirst, type TcpState } from './state.ts';
+
+const { ACK, FIN, RST, SYN, URG } = TCP_FLAGS;
+
+/** The number of the connection a segment belongs to; undefined: to none. */
+function connectionOf({ connections }: TcpState, ip: Addressed, segment: ParsedTcp): number | undefined {
+  for (const id in connections) {
+    const { guest, guestPort, host, hostPort } = connections[id]!;
+    const isIts = guestPort === segment.sourcePort && hostPort === segment.destinationPort;
+    if (isIts && guest === ip.source && host === ip.destination) return Number(id);
+  }
+  return undefined;
+}
+
+/** A segment whose checksum holds, to whoever has its destination. */
+export function arrived(net: UserNet, ip: Addressed, segment: ParsedTcp): void {
+  const id = connectionOf(net.state.tcp, ip, segment);
+  if (id === undefined) {
+    begin(net, ip, segment);
+    return;
+  }
+  const connection = net.state.tcp.connections[id]!;
+  if (connection.phase === 'syn-sent') answered(net, id, connection, ip, segment);
+  else belongs(net, id, connection, ip, segment);
+}
+
+/** What a host says first takes 60 bytes of headers from IPv6's packets, 40 from IPv4's. */
+const headersOf = (address: Address): number => (typeof address === 'number' ? 40 : 60);
+
+/** slirp's least. */
+const LEAST_MSS = 32;
+
+/** Most bytes of a segment, by the way there and by what the guest says. slirp takes silence for agreement. */
+function mssBetween(net: UserNet, host: Address, options: Uint8Array): number {
+  const own = mtuOf(net, host) - headersOf(host);
+  return Math.max(Math.min(own, mssOf(options) ?? own), LEAST_MSS);
+}
+
+/** A segment without a connection begins one, or has no business here. */
+function begin(net: UserNet, ip: Addressed, segment: ParsedTcp, first?: number): void {
+  const { effects } = net;
+  const { tcp } = net.state;
+  const service = serviceAt(net.setup.world, ip.destination, segment.destinationPort, 'tcp');
+  const isFirst = (segment.flags & (SYN | FIN | RST | URG | ACK)) === SYN;
+  if (!isFirst || service === undefined || Object.keys(tcp.connections).length >= MOST_CONNECTIONS) {
+    refuse(net, ip, segment);
+    return;
+  }
+  const id = tcp.opened + 1;
+  effects.raise({
+    ...{ kind: 'sim:tcp_opened', dev: effects.name, connection: id, active: false, service: service.kind, at: effects.now },
+    ...{ guest: addressText(ip.source), guest_port: segment.sourcePort },
+    ...{ host: addressText(ip.destination), host_port: segment.destinationPort },
+    ...{ first: first ?? nextFirst(tcp, effects.now), guest_first: segment.sequence },
+    ...{ mss: mssBetween(net, ip.destination, segment.options), tos: tosOf(segment, ip) },
+    stall: service.stallAfter ?? 0,
+  });
+  output(net, id);
+}
+
+const LOW_DELAY = 0x10;
+const THROUGHPUT = 8;
+
+/** slirp's tcptos, by the host's port. */
+const TOS: Readonly<Record<number, number>> = {
+  ...{ 20: THROUGHPUT, 80: THROUGHPUT, 6667: THROUGHPUT, 6668: THROUGHPUT },
+  ...{ 21: LOW_DELAY, 23: LOW_DELAY, 113: LOW_DELAY, 513: LOW_DELAY, 543: LOW_DELAY, 544: LOW_DELAY, 7070: LOW_DELAY },
+};
+
+export const tosOf = (segment: { readonly destinationPort: number }, ip?: Addressed): number =>
+  TOS[segment.destinationPort] ?? (ip !== undefined && 'tos' in ip ? ip.tos : 0);
+
+/** What comes back for a connection a host began. */
+function answered(net: UserNet, id: number, connection: Connection, ip: Addressed, segment: ParsedTcp): void {
+  const { acknowledgment, flags } = segment;
+  const hasAck = (flags & ACK) !== 0;
+  const isOurs = isAfter(acknowledgment, connection.first) && !isAfter(acknowledgment, connection.sentTo);
+  if (hasAck && !isOurs) refuse(net, ip, segment);
+  else if ((flags & RST) !== 0 && hasAck) close(net, id, 'refused by the guest');
+  else if ((flags & (RST | SYN)) === SYN) {
+    const mss = mssBetween(net, ip.destination, segment.options);
+    take(net, id, { ...counted(segment), seq: plus(segment.sequence, 1), mss });
+  }
+}
+
+/** Of a segment, what counts: cut of what came before, and of what nobody has room for. */
+interface Counted {
+  readonly seq: number;
+  readonly ack: number;
+  readonly flags: number;
+  readonly window: number;
+  readonly payload: Uint8Array;
+  readonly cut: number;
+  readonly mss: number;
+}
+
+const counted = ({ sequence, acknowledgment, flags, window, payload }: ParsedTcp): Counted => ({
+  ...{ seq: sequence, ack: acknowledgment, flags, window, payload, cut: 0, mss: 0 },
+});
+
+/** Without what came before. A FIN that came before is cut as well. */
+function cutOld(connection: Connection, segment: Counted): Counted {
+  const old = distance(segment.seq, connection.awaited);
+  if (old <= 0) return segment;
+  const syn = (segment.flags & SYN) === 0 ? 0 : 1;
+  const { length } = segment.payload;
+  const isAllOld = old - syn > length || (old - syn === length && (segment.flags & FIN) === 0);
+  const flags = segment.flags & ~(SYN | (isAllOld ? FIN : 0));
+  const payload = isAllOld ? NOTHING : segment.payload.subarray(old - syn);
+  return { ...segment, seq: connection.awaited, flags, payload, cut: isAllOld ? Math.max(length, 1) : old - syn };
+}
+
+/** Without what lies behind the window; undefined: all of it does. */
+function cutFar(connection: Connection, segment: Counted): Counted | undefined {
+  const { length } = segment.payload;
+  const far = distance(connection.offeredTo, plus(segment.seq, length));
+  if (far <= 0) return segment;
+  const isAtEdge = connection.awaited === connection.offeredTo && segment.seq === connection.awaited;
+  if (far >= length && !isAtEdge) return undefined;
+  const kept = Math.max(length - far, 0);
+  const payload = segment.payload.subarray(0, kept);
+  return { ...segment, payload, flags: segment.flags & ~FIN, cut: segment.cut + length - kept };
+}
+
+/** In every phase but before both have agreed. */
+function belongs(net: UserNet, id: number, connection: Connection, ip: Addressed, segment: ParsedTcp): void {
+  const { flags, sequence } = segment;
+  const isSyn = (flags & (SYN | RST | ACK)) === SYN;
+  if (isSyn && connection.phase === 'time-wait' && isAfter(sequence, connection.awaited)) {
+    // slirp takes the new one for the old, and counts on from there.
+    close(net, id, 'another one begins');
+    begin(net, ip, segment, plus(connection.awaited, 2 * 64_000));
+    return;
+  }
+  const whole = cutFar(connection, cutOld(connection, counted(segment)));
+  if (whole === undefined) {
+    if ((flags & RST) === 0) output(net, id, 'acknowledge');
+  } else if ((whole.flags & RST) !== 0) {
+    close(net, id, 'reset by the guest');
+  } else if ((whole.flags & SYN) !== 0) {
+    refuse(net, ip, segment);
+    close(net, id, 'a SYN amid it');
+  } else if ((whole.flags & ACK) === 0) {
+    if (isOpening(connection)) output(net, id, 'acknowledge');
+  } else acknowledges(net, id, connection, ip, segment, whole);
+}
+
+function acknowledges(
+  net: UserNet,
+  id: number,
+  connection: Connection,
+  ip: Addressed,
+  segment: ParsedTcp,
+  whole: Counted,
+): void {
+  const isAhead = isAfter(whole.ack, connection.sentTo);
+  const isOld = connection.phase === 'syn-received' && !isAfter(whole.ack, connection.first);
+  if (isOpening(connection) && (isAhead || isOld)) refuse(net, ip, segment);
+  else if (isAhead) output(net, id, 'acknowledge');
+  else take(net, id, whole);
+}
+
+/** It counts: put it on record, answer it, and let the host have its say. */
+function take(net: UserNet, id: number, { payload, ...segment }: Counted): void {
+  const { effects, state } = net;
+  const before = state.tcp.connections[id]!;
+  const isEarly = segment.seq !== before.awaited;
+  const bytes = looksAtBytes(before.app) || isEarly ? payload : NOTHING;
+  const wasOpening = isOpening(before);
+  effects.raise({
+    ...{ kind: 'sim:tcp_received', dev: effects.name, connection: id, ...segment, length: payload.length },
+    ...{ bytes, at: effects.now },
+  });
+  const connection = state.tcp.connections[id]!;
+  if (connection.phase === 'closed') {
+    close(net, id, 'done');
+    return;
+  }
+  if (wasOpening && !isOpening(connection)) {
+    effects.raise({ kind: 'sim:tcp_established', dev: effects.name, connection: id });
+  }
+  output(net, id);
+  serve(net, id);
+}

@@ -1,0 +1,104 @@
+import { ipv4Of, ipv4Text, ipv6Of, ipv6Text } from '../../packets/addresses.ts';
+import { type DnsAnswer, type DnsQuestion, type DnsRecord, dnsName, parseDnsQuery } from '../../packets/dns.ts';
+import { buildDnsAnswer, DNS_CLASS_INTERNET, DNS_RESULTS, DNS_TYPES } from '../../packets/dns.ts';
+import { NOTHING, putNumber, putWide } from '../../packets/layout.ts';
+import type { UdpDatagram } from '../../packets/udp.ts';
+import type { NameRecord } from '../world/world.ts';
+import type { Addressed, UserNet } from './part.ts';
+import { answerDatagram } from './answer.ts';
+
+export { DNS_PORT } from '../../packets/dns.ts';
+
+/** The longest answer of UDP (RFC 1035, 4.2.1), without its question. */
+const LONGEST = 512;
+const DEFAULT_TTL = 300;
+/** How many names one may stand for another by. */
+const MOST_ALIASES = 8;
+
+const isName = (a: string, b: string): boolean => plain(a) === plain(b);
+
+/** A name as it is compared: DNS knows no capitals. */
+const plain = (name: string): string => name.replace(/\.$/, '').replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+
+function dataOf({ type, value }: NameRecord): Uint8Array {
+  if (type === 'CNAME' || type === 'PTR') return dnsName(value.replace(/\.$/, '')) ?? NOTHING;
+  const bytes = new Uint8Array(type === 'A' ? 4 : 16);
+  if (type === 'A') putNumber(bytes, 0, 4, ipv4Of(value) ?? 0);
+  else putWide(bytes, 0, ipv6Of(value) ?? 0n);
+  return bytes;
+}
+
+/** The name under which one asks what an address is called. */
+function reverseOf(address: string): string {
+  const ipv4 = ipv4Of(address);
+  if (ipv4 !== undefined) return `${ipv4Text(ipv4).split('.').reverse().join('.')}.in-addr.arpa`;
+  const digits = (ipv6Of(address) ?? 0n).toString(16).padStart(32, '0');
+  return `${[...digits].reverse().join('.')}.ip6.arpa`;
+}
+
+/** What names stand for, with what follows of addresses: what they are called. */
+const withReverses = (names: readonly NameRecord[]): readonly NameRecord[] => [
+  ...names,
+  ...names
+    .filter(({ type }) => type === 'A' || type === 'AAAA')
+    .map((record): NameRecord => ({ ...record, name: reverseOf(record.value), type: 'PTR', value: record.name })),
+];
+
+const answered = (record: NameRecord, name: string): DnsRecord => ({
+  ...{ name, type: DNS_TYPES[record.type], ttl: record.ttl ?? DEFAULT_TTL, data: dataOf(record) },
+});
+
+/** What the world's names say to a question. */
+export function resolve(names: readonly NameRecord[], { name: asked, type, class: of }: DnsQuestion): DnsAnswer {
+  if (of !== DNS_CLASS_INTERNET) return { result: DNS_RESULTS.REFUSED, records: [] };
+  const all = withReverses(names);
+  const records: DnsRecord[] = [];
+  let name = asked;
+  for (let aliases = 0; aliases <= MOST_ALIASES; aliases++) {
+    const known = all.filter((record) => isName(record.name, name));
+    if (known.length === 0) return { result: aliases > 0 ? DNS_RESULTS.FOUND : DNS_RESULTS.NO_NAME, records };
+    const found = known.filter((record) => type === DNS_TYPES.ANY || DNS_TYPES[record.type] === type);
+    records.push(...found.map((record) => answered(record, name)));
+    const alias = found.length > 0 ? undefined : known.find((record) => record.type === 'CNAME');
+    if (alias === undefined) break;
+    records.push(answered(alias, name));
+    name = alias.value;
+  }
+  return { result: DNS_RESULTS.FOUND, records };
+}
+
+/** As much of an answer as UDP takes. */
+function cutShort(query: Parameters<typeof buildDnsAnswer>[0], answer: DnsAnswer): Uint8Array {
+  const bytes = buildDnsAnswer(query, answer);
+  if (bytes.length <= LONGEST) return bytes;
+  return buildDnsAnswer(query, { ...answer, records: [], isTruncated: true });
+}
+
+const nameOfType = (type: number): string =>
+  Object.entries(DNS_TYPES).find(([, number]) => number === type)?.[0] ?? `TYPE${type}`;
+
+/** An answer as text: what its last record says. */
+function textOf({ result, records }: DnsAnswer): string {
+  const data = records.filter(({ type }) => type === DNS_TYPES.A || type === DNS_TYPES.AAAA).at(-1)?.data;
+  if (data === undefined) return result === DNS_RESULTS.FOUND ? `${records.length} records` : `error ${result}`;
+  if (data.length === 4) return [...data].join('.');
+  const view = new DataView(data.buffer, data.byteOffset);
+  return ipv6Text((view.getBigUint64(0) << 64n) | view.getBigUint64(8));
+}
+
+/** A query to the resolver. */
+export function receiveDnsQuery(net: UserNet, packet: Addressed, datagram: UdpDatagram): void {
+  const query = parseDnsQuery(datagram.payload);
+  if (query === undefined) return;
+  const { question, operation } = query;
+  const { effects, setup } = net;
+  if (question === undefined || operation !== 0) {
+    const result = operation === 0 ? DNS_RESULTS.FORMAT : DNS_RESULTS.NOT_DONE;
+    answerDatagram(net, packet, datagram, buildDnsAnswer(query, { result, records: [] }));
+    return;
+  }
+  const answer = resolve(setup.world?.names ?? [], question);
+  const said = { name: question.name, type: nameOfType(question.type), answer: textOf(answer) };
+  effects.raise({ kind: 'sim:name_resolved', dev: effects.name, ...said });
+  answerDatagram(net, packet, datagram, cutShort(query, answer));
+}

@@ -1,0 +1,67 @@
+/** What the bytes of a guest do to who answers them: to its state, and to what it has to say. */
+import { latin1 } from '../../base/bytes.ts';
+import type { Draft } from '../../base/draft.ts';
+import { sha256Add } from '../../base/sha256.ts';
+import { enqueue, textQueued } from '../tcp/buffer.ts';
+import { type Connection, isStalled, MOST_WINDOW } from '../tcp/connection.ts';
+import type { AppState } from './app-state.ts';
+
+/** Most that a host keeps of what it has heard and not used. */
+export const MOST_HEARD = MOST_WINDOW;
+
+/** Whether somebody looks at the bytes a guest sends there. */
+export const looksAtBytes = (app: AppState): boolean => app.kind !== 'sink' && app.kind !== 'source';
+
+/** How many more bytes a host has room for. */
+export function roomFor(connection: Connection): number {
+  const { app } = connection;
+  if (isStalled(connection)) return 0;
+  switch (app.kind) {
+    case 'echo':
+      return MOST_HEARD - textQueued(connection);
+    case 'http':
+    case 'script':
+      return MOST_HEARD - app.heard.length;
+    default:
+      return MOST_WINDOW;
+  }
+}
+
+/** So many bytes of the guest have come, in order. `bytes` are they where somebody looks at them. */
+export function heard(connection: Draft<Connection>, length: number, bytes: Uint8Array): void {
+  const { app } = connection;
+  connection.moved += length;
+  switch (app.kind) {
+    case 'echo':
+      enqueue(connection, { of: 'text', text: latin1(bytes) });
+      return;
+    case 'script':
+      keep(app, bytes);
+      return;
+    case 'http':
+      uploaded(app, bytes);
+      return;
+    default:
+  }
+}
+
+/** A guest sends no more than there was room for; a trace says what it likes. */
+function keep(app: { heard: string }, bytes: Uint8Array): void {
+  app.heard = (app.heard + latin1(bytes)).slice(0, 2 * MOST_HEARD);
+}
+
+/** What belongs to a body is hashed, the rest is of the next request. */
+function uploaded(app: Draft<Extract<AppState, { kind: 'http' }>>, bytes: Uint8Array): void {
+  const body = Math.min(app.upload?.left ?? 0, bytes.length);
+  if (app.upload !== undefined && body > 0) {
+    sha256Add(app.upload.hash, bytes.subarray(0, body));
+    app.upload.left -= body;
+  }
+  if (body < bytes.length) keep(app, bytes.subarray(body));
+}
+
+/**
+ * Whether a host has no more to say, than is queued, once the guest says no more. Who answers requests looks first
+ * whether the last is whole.
+ */
+export const endsWithGuest = ({ kind }: AppState): boolean => kind !== 'script' && kind !== 'http';

@@ -1,0 +1,87 @@
+/** The way between the hosts of a world and the guest, and what may happen to packets there. */
+import type { Ns } from '../../base/units.ts';
+import { IPV4_HEADER } from '../../packets/ipv4.ts';
+import { IPV6_HEADER } from '../../packets/ipv6.ts';
+import { type Address, addressText } from '../tcp/connection.ts';
+import type { UserNet } from '../user/part.ts';
+import { type Outgoing, sendIp } from '../user/send.ts';
+import { type LinkRules, linkTo } from './world.ts';
+
+/** What a packet of IP may have on a wire of Ethernet. */
+const MOST_MTU = 1500;
+
+/** Bytes of the largest packet on the way to a host. */
+export const mtuOf = ({ setup }: UserNet, host: Address): number => linkTo(setup.world, host).mtu ?? MOST_MTU;
+
+const lengthOf = (host: Address, payload: number): number =>
+  payload + (typeof host === 'number' ? IPV4_HEADER : IPV6_HEADER);
+
+const SECOND = 1_000_000_000;
+
+/** When a packet is at the guest that a host sends now behind others, the last of which is there at `after`. */
+export function arrivalAfter({ setup, effects }: UserNet, host: Address, payload: number, after: Ns): Ns {
+  const { latency = 0, bandwidth } = linkTo(setup.world, host);
+  const length = lengthOf(host, payload);
+  const wire = Math.ceil((length * setup.linkKib) / 1024);
+  const limited = bandwidth === undefined ? 0 : Math.ceil((length * 8 * SECOND) / bandwidth);
+  return Math.max(after, effects.now + setup.linkHop + latency) + wire + limited;
+}
+
+/** Whether something happens that has such a chance; drawn only where it has one. */
+function happens({ effects }: UserNet, what: string, chance: number | undefined): boolean {
+  if (chance === undefined || chance <= 0) return false;
+  return numberOf(effects.random(`net.${what}`, 4)) < chance * 0x1_0000_0000;
+}
+
+const numberOf = (bytes: Uint8Array): number => new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+
+/** How long something takes of at most so much. */
+const drawn = ({ effects }: UserNet, what: string, most: number): number =>
+  Math.floor((numberOf(effects.random(`net.${what}`, 4)) * most) / 0x1_0000_0000);
+
+/** Whether a packet of the guest's is lost on its way to a host. */
+export function isLost(net: UserNet, host: Address, payload: number): boolean {
+  if (!happens(net, 'loss.guest', linkTo(net.setup.world, host).loss)) return false;
+  tell(net, 'sim:link_lost', { host, from: 'guest', length: lengthOf(host, payload) });
+  return true;
+}
+
+interface Told {
+  readonly host: Address;
+  readonly from: 'guest' | 'host';
+  readonly length: number;
+}
+
+function tell({ effects }: UserNet, kind: 'sim:link_lost' | 'sim:link_duplicated', { host, from, length }: Told): void {
+  effects.raise({ kind, dev: effects.name, host: addressText(host), from, length });
+}
+
+/** A packet that is overtaken comes by so much later: some others have passed it by then. */
+const OVERTAKEN_BY = 5_000_000;
+
+/** How much later than it would a packet comes. */
+function delayOf(net: UserNet, { jitter = 0, reorder }: LinkRules): number {
+  const late = happens(net, 'reorder', reorder) ? OVERTAKEN_BY : 0;
+  return late + (jitter > 0 ? drawn(net, 'jitter', jitter) : 0);
+}
+
+/** A host's packet on its way, which is at the guest at `arrives` if nothing happens to it. */
+export function carry(net: UserNet, packet: Outgoing<number> | Outgoing<bigint>, arrives: Ns): void {
+  const { effects, setup } = net;
+  const rules = linkTo(setup.world, packet.source);
+  const told: Told = { host: packet.source, from: 'host', length: lengthOf(packet.source, packet.payload.length) };
+  if (happens(net, 'loss.host', rules.loss)) {
+    tell(net, 'sim:link_lost', told);
+    return;
+  }
+  const by = delayOf(net, rules);
+  if (by > 0) {
+    effects.raise({ kind: 'sim:link_delayed', dev: effects.name, ...told, host: addressText(told.host), by });
+  }
+  const due = arrives + by;
+  const onItsWay = due > effects.now ? { ...packet, due } : packet;
+  sendIp(net, onItsWay);
+  if (!happens(net, 'duplicate', rules.duplicate)) return;
+  tell(net, 'sim:link_duplicated', told);
+  sendIp(net, onItsWay);
+}

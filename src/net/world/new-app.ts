@@ -1,0 +1,22 @@
+import type { Draft } from '../../base/draft.ts';
+import type { AppState } from './app-state.ts';
+
+/** Who answers, by what `sim:tcp_opened` calls it; undefined: nobody is called so. */
+export function newApp(service: string): Draft<AppState> | undefined {
+  const [kind, number] = service.split(' ');
+  switch (kind) {
+    case 'http':
+      return { kind, heard: '', upload: undefined };
+    case 'echo':
+    case 'sink':
+      return { kind };
+    case 'chargen':
+      return { kind: 'source', hasSaid: true };
+    case 'daytime':
+      return { kind: 'source', hasSaid: false };
+    case 'call':
+      return { kind: 'script', call: Number(number), step: 0, heard: '', waitsUntil: undefined };
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,45 @@
+/** Our machine, as scripts see it. */
+import { type Bench, bench } from '../../../vmm/bench.ts';
+import { bytesOf, numberOf } from '../virtio/guest.ts';
+import { MAC, type Machine, type Scene } from './station.ts';
+
+const NETDEV = 'n0';
+const NIC = 'e1000.0';
+const MS = 1_000_000;
+
+/** A port of a hub without others: what is sent to it waits, and nobody answers. */
+export function ourMachine({ properties = {} }: Scene): Machine {
+  const mac = MAC.map((octet) => octet.toString(16).padStart(2, '0')).join(':');
+  const machine: Bench = bench({
+    devices: [{ driver: 'e1000', properties: { mac, netdev: NETDEV, ...properties } }],
+    netdevs: [{ type: 'hubport', id: NETDEV, hub: 0, properties: {} }],
+  });
+  const seen = { events: 0, ns: 0 };
+  const pass = (ns: number): void => machine.passTo((seen.ns += ns));
+  return {
+    in: async (port, size) => machine.in(port, size),
+    out: async (port, size, value) => machine.out(port, size, value),
+    read: async (gpa, size) => numberOf(machine.read(gpa, size)),
+    write: async (gpa, size, value) => machine.store(gpa, bytesOf(value, size)),
+    peek: async (gpa, length) =>
+      Uint8Array.from(inPieces(length).flatMap(([at, size]) => [...machine.read(gpa + at, size)])),
+    async poke(gpa, bytes) {
+      for (const [at, size] of inPieces(bytes.length)) machine.store(gpa + at, bytes.subarray(at, at + size));
+    },
+    reset: async () => machine.out(0xcf9, 1, 6),
+    async offer(frame) {
+      machine.sendPacket(NETDEV, frame);
+      pass(1);
+    },
+    frames: async () =>
+      machine.events
+        .slice(seen.events, (seen.events = machine.events.length))
+        .flatMap((event) => (event.kind === 'sim:packet_sent' && event.client === NIC ? [event.bytes] : [])),
+    pass: async (ms) => pass(ms * MS),
+    link: async (up) => machine.setLink(NIC, up),
+  };
+}
+
+/** An access of a processor has at most eight bytes. */
+const inPieces = (length: number): [at: number, size: number][] =>
+  Array.from({ length: Math.ceil(length / 8) }, (_, piece) => [8 * piece, Math.min(8, length - 8 * piece)]);

@@ -1,0 +1,142 @@
+/**
+ * Records what the scripts of `scenes.ts` see of a real QEMU 7.2, for e1000.test.ts:
+ * `TMPDIR=/dev/shm npx tsx test/oracle/devices/e1000/record.ts [NAME]` writes ../recorded/e1000/*.txt.
+ * Needs qemu-system-x86_64.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { QtestPort } from '../qtest.ts';
+import { hex } from '../virtio/guest.ts';
+import { SCENES } from './scenes.ts';
+import { MAC, type Machine, type Scene, Station, titleOf } from './station.ts';
+
+/** Milliseconds in which QEMU's threads do what is to be done. */
+const SETTLED = 30;
+const RESET = 500;
+const HLT = 0xf4;
+
+const folder = mkdtempSync(join(tmpdir(), 'retrovisor-e1000-'));
+const MONITOR = join(folder, 'monitor');
+const WIRE = join(folder, 'wire');
+const BIOS = join(folder, 'hlt.bin');
+
+writeFileSync(BIOS, new Uint8Array(0x1_0000).fill(HLT));
+
+/** The other end of the wire: a length in four bytes, big-endian, before each frame. */
+class Wire {
+  readonly #server: Server;
+  #socket: Socket | undefined;
+  #received = Buffer.alloc(0);
+
+  constructor() {
+    this.#server = createServer((socket) => {
+      this.#socket = socket;
+      socket.on('data', (data: Buffer) => void (this.#received = Buffer.concat([this.#received, data])));
+      socket.on('error', () => undefined);
+    });
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve) => void this.#server.listen(WIRE, resolve));
+  }
+
+  send(frame: Uint8Array): void {
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(frame.length);
+    this.#socket!.write(Buffer.concat([length, frame]));
+  }
+
+  take(): Uint8Array[] {
+    const frames: Uint8Array[] = [];
+    let at = 0;
+    while (at + 4 <= this.#received.length) {
+      const end = at + 4 + this.#received.readUInt32BE(at);
+      if (end > this.#received.length) break;
+      frames.push(new Uint8Array(this.#received.subarray(at + 4, end)));
+      at = end;
+    }
+    this.#received = this.#received.subarray(at);
+    return frames;
+  }
+
+  close(): void {
+    this.#socket?.destroy();
+    this.#server.close();
+  }
+}
+
+const onOff = (value: unknown): unknown => (value === true ? 'on' : value === false ? 'off' : value);
+
+function qemu({ properties = {}, isStill = false }: Scene): QtestPort {
+  const settings = Object.entries(properties).map(([key, value]) => `,${key}=${onOff(value)}`);
+  const mac = MAC.map((octet) => hex(octet, 2)).join(':');
+  return new QtestPort([
+    ...['-M', 'pc,accel=tcg', '-nodefaults', '-m', '64', '-bios', BIOS, ...(isStill ? ['-S'] : [])],
+    ...['-monitor', `unix:${MONITOR},server=on,wait=off`],
+    ...['-netdev', `stream,id=n0,server=off,addr.type=unix,addr.path=${WIRE}`],
+    ...['-device', `e1000,mac=${mac},netdev=n0,romfile=${settings.join('')}`],
+  ]);
+}
+
+/** A processor that halts at once is one that time passes for. */
+const machineOn = (port: QtestPort, monitor: Socket, wire: Wire): Machine => ({
+  in: (at, size) => port.in(at, size),
+  out: (at, size, value) => port.out(at, size, value),
+  read: (gpa, size) => port.read(gpa, size),
+  write: (gpa, size, value) => port.write(gpa, size, value),
+  async peek(gpa, length) {
+    const answer = await port.ask(`read ${gpa} ${length}`);
+    return Uint8Array.from(Buffer.from(answer.slice('OK 0x'.length), 'hex'));
+  },
+  async poke(gpa, bytes) {
+    await port.ask(`write ${gpa} ${bytes.length} 0x${Buffer.from(bytes).toString('hex')}`);
+  },
+  async reset() {
+    await port.out(0xcf9, 1, 6);
+    await setTimeout(RESET);
+  },
+  async offer(frame) {
+    wire.send(frame);
+    await setTimeout(SETTLED);
+  },
+  async frames() {
+    await setTimeout(SETTLED);
+    return wire.take();
+  },
+  pass: (ms) => setTimeout(ms + SETTLED),
+  async link(up) {
+    monitor.write(`set_link e1000.0 ${up ? 'on' : 'off'}\n`);
+    await setTimeout(SETTLED);
+  },
+});
+
+async function transcript(scene: Scene): Promise<string[]> {
+  const wire = new Wire();
+  await wire.listen();
+  const port = qemu(scene);
+  const lines = [titleOf(scene)];
+  // Once it answers, its monitor listens.
+  await port.in(0x80, 1);
+  const monitor = connect(MONITOR).resume();
+  await scene.script(new Station(machineOn(port, monitor, wire)), (line) => void lines.push(line.trimEnd()));
+  monitor.destroy();
+  port.end();
+  wire.close();
+  return lines;
+}
+
+/** These alone, when named; all of them otherwise. */
+const [, , ...only] = process.argv;
+
+for (const [name, scenes] of Object.entries(SCENES)) {
+  if (only.length > 0 && !only.includes(name)) continue;
+  const lines: string[] = [];
+  for (const scene of scenes) lines.push(...(await transcript(scene)));
+  writeFileSync(new URL(`../recorded/e1000/${name}.txt`, import.meta.url), lines.map((line) => `${line}\n`).join(''));
+  process.stdout.write(`${name}: ${lines.length} lines\n`);
+}
+rmSync(folder, { recursive: true });
+process.exit(0);
