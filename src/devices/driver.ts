@@ -37,6 +37,8 @@ export interface Driver<S extends object, P extends object> {
    * what does not go together.
    */
   settle?(setup: P, drive: DriveInfo | undefined): P;
+  /** The file of its expansion ROM that QEMU gives it, which is for each of the model's names. */
+  readonly ownRom?: string;
   create(setup: P): Device<S>;
   /** State at power-on. */
   atReset(setup: P): S;

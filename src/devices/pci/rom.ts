@@ -53,3 +53,31 @@ export function romRegion(size: number, bytes: Uint8Array = new Uint8Array(0)): 
 
 /** By this name a function's ROM is found among its regions. */
 export const ROM_REGION = 'rom';
+
+/** Where a ROM says which function it is for, and a byte that iPXE has so that all of them sum up to nothing. */
+const HEADER = { magic: 0xaa55, checksum: 6, pciData: 0x18 } as const;
+const PCI_DATA = { signature: 'PCIR', vendor: 4, device: 6, bytes: 8 } as const;
+
+/**
+ * A ROM that is for several functions, as one of them has it: its numbers are this one's, which firmware looks for.
+ * QEMU's pci_patch_ids, of ROMs it gives by itself.
+ */
+export function romFor(bytes: Uint8Array, { vendor, device }: { readonly vendor: number; readonly device: number }) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (bytes.length < HEADER.pciData + 2 || view.getUint16(0, true) !== HEADER.magic) return bytes;
+  const place = view.getUint16(HEADER.pciData, true);
+  if (place + PCI_DATA.bytes >= bytes.length) return bytes;
+  const signature = String.fromCharCode(...bytes.subarray(place, place + PCI_DATA.signature.length));
+  if (signature !== PCI_DATA.signature) return bytes;
+  const own = new Uint8Array(bytes);
+  const words = new DataView(own.buffer);
+  for (const [at, id] of [
+    [place + PCI_DATA.vendor, vendor],
+    [place + PCI_DATA.device, device],
+  ] as const) {
+    const before = words.getUint16(at, true);
+    own[HEADER.checksum]! += (before & 0xff) + (before >> 8) - (id & 0xff) - (id >> 8);
+    words.setUint16(at, id, true);
+  }
+  return own;
+}

@@ -14,6 +14,7 @@ const PAIRS = Array.from({ length: MOST_PAIRS }, (_, pair) => pair);
 export const driver = virtioPciDriver<NetState, NetSetup>({
   name: 'virtio-net-pci',
   description: 'Network card of virtio',
+  ownRom: 'efi-virtio.rom',
   category: 'Network',
   properties: NET_PROPERTIES,
   settle: settledNet,

@@ -4,7 +4,8 @@ import type { KvmKernel } from '../../kvm/api.ts';
 import { coalesceWrites } from '../accel/coalesced.ts';
 import { parseCpuModel } from '../cpu/model.ts';
 import { readRegister, writeRegister } from '../board/bus.ts';
-import { ROM_REGION } from '../../devices/pci/index.ts';
+import { getConfig, PCI, type PciFunctionState, ROM_REGION, romFor, type RomSetup } from '../../devices/pci/index.ts';
+import { driverOf } from '../models.ts';
 import { DeviceCall } from '../board/device-call.ts';
 import { resetCode } from '../direct/reset-code.ts';
 import { drivesOf } from '../drives/drive.ts';
@@ -98,11 +99,19 @@ function hostRoms(
       const hva = allocate(`${part.name}.${name}`, content.length);
       host.memoryFor(origin).writeHost(hva, content);
       const file = name === ROM_REGION ? given?.get(part.name) : undefined;
-      if (file !== undefined) host.memoryFor(origin).writeHost(hva, file.subarray(0, content.length));
+      if (file !== undefined) host.memoryFor(origin).writeHost(hva, romOf(part, file).subarray(0, content.length));
       roms.set(romName(part, at), hva);
     }
   }
   return roms;
+}
+
+/** What of a file a function has as its ROM. */
+function romOf({ model, pci, atReset }: Part, file: Uint8Array): Uint8Array {
+  const { romfile } = (pci?.setup ?? {}) as Partial<RomSetup>;
+  if (romfile === undefined || romfile !== driverOf(model).ownRom) return file;
+  const { config } = atReset() as PciFunctionState;
+  return romFor(file, { vendor: getConfig(config, PCI.vendorId, 2), device: getConfig(config, PCI.deviceId, 2) });
 }
 
 function checkOptions(options: MachineOptions): void {
