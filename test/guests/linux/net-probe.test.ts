@@ -6,6 +6,7 @@ import { LONG } from '../../how-long.ts';
 import { tool, without } from '../../stepping-aside.ts';
 import { MODES } from '../boot/mbr.ts';
 import { guestFile, noGuests, retrovisor, scratchFolder } from '../command-line.ts';
+import { expectConserves } from '../conserved.ts';
 import { initramfs, linuxWith, noLinux } from './initramfs.ts';
 import { ACCESS, accessLines, consoleLines, expectSame, type Seen } from './probe.ts';
 
@@ -64,6 +65,14 @@ describe("what Debian's kernel does to a network card of virtio, and finds, as o
 
     test('it reads and writes the same registers, which hold the same', () => {
       expectSame(accessLines(ours.events), accessLines(qemu.events), 500);
+    });
+
+    test('run again, each frame is in memory as it went over the wire, and no chain is lost', async () => {
+      const { framesSent, framesReceived, popped } = await expectConserves(file('ours.trace'));
+      process.stdout.write(`${framesSent} frames sent and ${framesReceived} received, conserved\n`);
+      expect(framesSent).toBeGreaterThan(5);
+      expect(framesReceived).toBeGreaterThan(5);
+      expect(popped).toBeGreaterThan(framesSent + framesReceived);
     });
   });
 });
