@@ -27,7 +27,7 @@ const hex = (value: number): string => `0x${value.toString(16)}`;
 export const driver = shapedPciDriver<E1000Registers, E1000Setup>({
   name: 'e1000',
   description: 'Intel Gigabit Ethernet',
-  ownRom: 'efi-e1000.rom',
+  romfile: 'efi-e1000.rom',
   category: 'Network',
   properties: {
     mac: macAddress,

@@ -31,7 +31,7 @@ export interface PciModel<Own extends object, P extends object>
   extends PciShape,
     Pick<
       Driver<Own, P>,
-      'name' | 'description' | 'category' | 'properties' | 'chardev' | 'settle' | 'atReset' | 'ownRom'
+      'name' | 'description' | 'category' | 'properties' | 'romfile' | 'chardev' | 'settle' | 'atReset'
     > {
   /** What it does. Its pin, if it has one, is `intx`. */
   create(setup: P): FunctionBody<PciFunctionState & Own>;
@@ -42,7 +42,7 @@ export interface PciModel<Own extends object, P extends object>
 export interface ShapedPciModel<Own extends object, P extends object>
   extends Pick<
     Driver<Own, P>,
-    'name' | 'description' | 'category' | 'properties' | 'chardev' | 'settle' | 'atReset' | 'ownRom'
+    'name' | 'description' | 'category' | 'properties' | 'romfile' | 'chardev' | 'settle' | 'atReset'
   > {
   shape(setup: P): PciShape;
   create(setup: P): FunctionBody<PciFunctionState & Own>;

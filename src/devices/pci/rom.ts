@@ -1,4 +1,5 @@
 /** The expansion ROM of a PCI function. PCI Local Bus 3.0, 6.2.5.2; QEMU 7.2: hw/pci/pci.c, pci_add_option_rom. */
+import { latin1 } from '../../base/bytes.ts';
 import { Problem } from '../../base/problem.ts';
 import type { Region } from '../device.ts';
 import { isPowerOf2, type PropertiesOf, text, uint32 } from '../properties.ts';
@@ -40,6 +41,31 @@ export function romSize(name: string, bytes: number, asked = AS_FILE): number {
 export const givenRom = ({ romfile, romsize, rombar }: Partial<RomSetup>): number | undefined =>
   romfile === undefined || romfile === '' || rombar === 0 ? undefined : romSize(romfile, 0, romsize);
 
+/** Places in an image and in its PCI data structure. PCI Firmware Specification 3.0, 5.1. */
+const IMAGE = { magic: 0xaa55, checksum: 6, structure: 0x18 } as const;
+const STRUCTURE = { magic: 'PCIR', vendorId: 4, deviceId: 6, bytes: 8 } as const;
+
+/** An image of another function as one of this: firmware starts no other. QEMU's pci_patch_ids. */
+export function romFor(image: Uint8Array, ids: { readonly vendorId: number; readonly deviceId: number }): Uint8Array {
+  const bytes = Uint8Array.from(image);
+  if (bytes.length <= IMAGE.structure + 2) return image;
+  const words = new DataView(bytes.buffer);
+  const at = words.getUint16(IMAGE.structure, true);
+  if (words.getUint16(0, true) !== IMAGE.magic || at + STRUCTURE.bytes >= bytes.length) return image;
+  if (latin1(bytes.subarray(at, at + STRUCTURE.magic.length)) !== STRUCTURE.magic) return image;
+  let checksum = words.getUint8(IMAGE.checksum);
+  for (const [place, id] of [
+    [at + STRUCTURE.vendorId, ids.vendorId],
+    [at + STRUCTURE.deviceId, ids.deviceId],
+  ] as const) {
+    const before = words.getUint16(place, true);
+    checksum += (before & 0xff) + (before >> 8) - (id & 0xff) - (id >> 8);
+    words.setUint16(place, id, true);
+  }
+  words.setUint8(IMAGE.checksum, checksum & 0xff);
+  return bytes;
+}
+
 /** Its BAR has a place of its own. */
 export const romBar = (size: number): PciBar => ({ index: 6, space: 'memory', size });
 
@@ -53,31 +79,3 @@ export function romRegion(size: number, bytes: Uint8Array = new Uint8Array(0)): 
 
 /** By this name a function's ROM is found among its regions. */
 export const ROM_REGION = 'rom';
-
-/** Where a ROM says which function it is for, and a byte that iPXE has so that all of them sum up to nothing. */
-const HEADER = { magic: 0xaa55, checksum: 6, pciData: 0x18 } as const;
-const PCI_DATA = { signature: 'PCIR', vendor: 4, device: 6, bytes: 8 } as const;
-
-/**
- * A ROM that is for several functions, as one of them has it: its numbers are this one's, which firmware looks for.
- * QEMU's pci_patch_ids, of ROMs it gives by itself.
- */
-export function romFor(bytes: Uint8Array, { vendor, device }: { readonly vendor: number; readonly device: number }) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (bytes.length < HEADER.pciData + 2 || view.getUint16(0, true) !== HEADER.magic) return bytes;
-  const place = view.getUint16(HEADER.pciData, true);
-  if (place + PCI_DATA.bytes >= bytes.length) return bytes;
-  const signature = String.fromCharCode(...bytes.subarray(place, place + PCI_DATA.signature.length));
-  if (signature !== PCI_DATA.signature) return bytes;
-  const own = new Uint8Array(bytes);
-  const words = new DataView(own.buffer);
-  for (const [at, id] of [
-    [place + PCI_DATA.vendor, vendor],
-    [place + PCI_DATA.device, device],
-  ] as const) {
-    const before = words.getUint16(at, true);
-    own[HEADER.checksum]! += (before & 0xff) + (before >> 8) - (id & 0xff) - (id >> 8);
-    words.setUint16(at, id, true);
-  }
-  return own;
-}

@@ -14,9 +14,9 @@ const PAIRS = Array.from({ length: MOST_PAIRS }, (_, pair) => pair);
 export const driver = virtioPciDriver<NetState, NetSetup>({
   name: 'virtio-net-pci',
   description: 'Network card of virtio',
-  ownRom: 'efi-virtio.rom',
   category: 'Network',
   properties: NET_PROPERTIES,
+  romfile: 'efi-virtio.rom',
   settle: settledNet,
   identity: { id: 1, classCode: 0x02_00_00, transitionalId: 0x1000 },
   configBytes,

@@ -4,8 +4,7 @@ import type { KvmKernel } from '../../kvm/api.ts';
 import { coalesceWrites } from '../accel/coalesced.ts';
 import { parseCpuModel } from '../cpu/model.ts';
 import { readRegister, writeRegister } from '../board/bus.ts';
-import { getConfig, PCI, type PciFunctionState, ROM_REGION, romFor, type RomSetup } from '../../devices/pci/index.ts';
-import { driverOf } from '../models.ts';
+import { getConfig, PCI, type PciFunctionState, romFor, ROM_REGION, type RomSetup } from '../../devices/pci/index.ts';
 import { DeviceCall } from '../board/device-call.ts';
 import { resetCode } from '../direct/reset-code.ts';
 import { drivesOf } from '../drives/drive.ts';
@@ -14,6 +13,7 @@ import type { VmmHost } from '../host.ts';
 import { enterKvmRun } from '../accel/kvm-reset.ts';
 import { createInterruptRoutes, createTimer, createVm } from '../accel/kvm-setup.ts';
 import { type Board, type HostRanges, Machine, type Part } from '../board/machine.ts';
+import { driverOf } from '../models.ts';
 import type { MachineOptions } from '../options.ts';
 import type { TracedKvm } from '../accel/traced-kvm.ts';
 import { OPTION_ROM_SIZE, romName } from './memory-map.ts';
@@ -84,6 +84,14 @@ function hostRanges(host: VmmHost, options: MachineOptions, ramSize: number, ori
   return ranges;
 }
 
+/** The ROM of a function: one that QEMU gives such devices by itself is for whichever this is. */
+function romOf({ model, pci, atReset }: Part, file: Uint8Array): Uint8Array {
+  const { romfile } = (pci?.setup ?? {}) as Partial<RomSetup>;
+  if (romfile === undefined || romfile !== driverOf(model).romfile) return file;
+  const { config } = atReset() as PciFunctionState;
+  return romFor(file, { vendorId: getConfig(config, PCI.vendorId, 2), deviceId: getConfig(config, PCI.deviceId, 2) });
+}
+
 /** Host memory for the regions of devices that are read-only memory. */
 function hostRoms(
   host: VmmHost,
@@ -104,14 +112,6 @@ function hostRoms(
     }
   }
   return roms;
-}
-
-/** What of a file a function has as its ROM. */
-function romOf({ model, pci, atReset }: Part, file: Uint8Array): Uint8Array {
-  const { romfile } = (pci?.setup ?? {}) as Partial<RomSetup>;
-  if (romfile === undefined || romfile !== driverOf(model).ownRom) return file;
-  const { config } = atReset() as PciFunctionState;
-  return romFor(file, { vendor: getConfig(config, PCI.vendorId, 2), device: getConfig(config, PCI.deviceId, 2) });
 }
 
 function checkOptions(options: MachineOptions): void {
