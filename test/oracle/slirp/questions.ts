@@ -57,10 +57,10 @@ export const QUESTIONS: readonly Question[] = [
   ...FILE_SCENES,
   ...IPV6_SCENES,
   ...mutated([
-    ...ARP,
-    ...ICMP.slice(0, 30),
-    ...FRAGMENTS.slice(0, 3).flat(),
-    ...UDP.slice(0, 10),
-    ...DHCP.slice(0, 12),
+    ...[...ARP, ...ICMP.slice(0, 30), ...FRAGMENTS.slice(0, 3).flat(), ...UDP.slice(0, 10), ...DHCP.slice(0, 12)],
+    ...[
+      ...FILE_SCENES.flatMap(({ asked }) => asked.slice(0, 12)),
+      ...IPV6_SCENES.flatMap(({ asked }) => asked.slice(0, 24)),
+    ],
   ]),
 ];

@@ -9,16 +9,24 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { networkOf } from '../../../src/net/user/network.ts';
+import { ipv4Text } from '../../../src/packets/addresses.ts';
+import { parseEthernet } from '../../../src/packets/ethernet.ts';
+import { setupOf } from '../../net/wire.ts';
 import { FILES } from './files.ts';
+import { arp } from './frames.ts';
 import type { Question } from './question.ts';
 import { QUESTIONS } from './questions.ts';
 import { type Scene, type Step, writeScenes } from './transcript.ts';
 
 const OURS = 21_101;
 const THEIRS = 21_102;
-/** Milliseconds: until QEMU listens, and in which what comes at once has come. */
-const START = 400;
-const MOMENT = 15;
+/** Milliseconds: until QEMU listens at the latest, and in which what comes at once has come. */
+const START = 3000;
+const MOMENT = 60;
+
+/** Who asks only to hear that what was asked before is done: it has no address, so that nobody keeps it. */
+const BELL = 0x0200_0000_0001;
 
 const folder = mkdtempSync(join(tmpdir(), 'tftp-'));
 
@@ -39,15 +47,60 @@ function qemu({ options }: Question): string[] {
   return ['-M', 'none', '-nodefaults', '-display', 'none', '-monitor', 'none', '-serial', 'none', ...netdevs];
 }
 
-async function asked(socket: Socket, question: Question): Promise<Step[]> {
-  let answers: Uint8Array[] = [];
-  socket.on('message', (bytes) => answers.push(Uint8Array.from(bytes)));
+const isForBell = (bytes: Uint8Array): boolean => parseEthernet(bytes)?.destination === BELL;
+
+/** Send to QEMU and collect what it sends. */
+class Line {
+  readonly #socket: Socket;
+  readonly #bell: Uint8Array | undefined;
+  #answers: Uint8Array[] = [];
+
+  constructor(socket: Socket, bell: Uint8Array | undefined) {
+    this.#socket = socket;
+    this.#bell = bell;
+    socket.on('message', (bytes) => this.#answers.push(Uint8Array.from(bytes)));
+  }
+
+  send(frame: Uint8Array): void {
+    this.#socket.send(frame, THEIRS, '127.0.0.1');
+  }
+
+  /** What has come since the last time. */
+  async answers(wait: number): Promise<Uint8Array[]> {
+    if (this.#bell === undefined) await setTimeout(MOMENT);
+    else await this.#rung(this.#bell, START);
+    await setTimeout(wait);
+    const answers = this.#answers.filter((bytes) => !isForBell(bytes));
+    this.#answers = [];
+    return answers;
+  }
+
+  /** What was sent is done once the bell is answered. */
+  async #rung(bell: Uint8Array, most: number): Promise<void> {
+    for (let waited = 0; waited < most; waited++) {
+      if (waited % 500 === 0) this.send(bell);
+      if (this.#answers.some(isForBell)) return;
+      await setTimeout(1);
+    }
+  }
+}
+
+/** Asks for the gateway, from no address; undefined: there is no ARP. */
+function bellOf({ options }: Question): Uint8Array | undefined {
+  const given = Object.fromEntries(options);
+  if (given['ipv4'] === 'off') return undefined;
+  const { net = '', host = '' } = given;
+  const gateway = ipv4Text(networkOf(setupOf({ net, host })).host);
+  return arp(gateway, { sender: '0.0.0.0', from: BELL });
+}
+
+async function asked(line: Line, question: Question): Promise<Step[]> {
   const steps: Step[] = [];
   for (const { note, frame, wait = 0 } of question.asked) {
-    answers = [];
-    socket.send(frame, THEIRS, '127.0.0.1');
-    await setTimeout(Math.max(MOMENT, wait));
-    steps.push({ note, frame, wait, answers });
+    const before = performance.now();
+    line.send(frame);
+    const answers = await line.answers(wait);
+    steps.push({ note, frame, wait: Math.round(performance.now() - before), answers });
   }
   return steps;
 }
@@ -59,8 +112,11 @@ async function recorded(question: Question): Promise<Scene | undefined> {
   await once(socket, 'listening');
   const process = spawn('qemu-system-x86_64', qemu(question), { stdio: ['ignore', 'inherit', 'inherit'] });
   const ended = once(process, 'exit');
-  await setTimeout(START);
-  const steps = await asked(socket, question);
+  const bell = bellOf(question);
+  const line = new Line(socket, bell);
+  if (bell === undefined) await setTimeout(START);
+  await line.answers(0);
+  const steps = await asked(line, question);
   const isAlive = process.exitCode === null && process.signalCode === null;
   if (!isAlive) console.log(`${question.name}: QEMU ended by itself, which is left out`);
   process.kill();

@@ -6,7 +6,10 @@ import { FILES } from './files.ts';
 import { recordedScenes, type Scene, type Step } from './transcript.ts';
 
 /** Frames whose answers are not libslirp's, and why. */
-const OTHERWISE: Readonly<Record<string, string>> = {};
+const OTHERWISE: Readonly<Record<string, string>> = {
+  'fragments: covered 0: covered 4':
+    'libslirp 4.7.0 loses a part that comes before one it has, where it does not end QEMU',
+};
 
 const SCENES = recordedScenes();
 
@@ -23,12 +26,9 @@ function setupOf({ options }: Scene): Partial<UserNetSetup> {
   return { ...setup, tftp: 'files', served: Object.fromEntries(served) };
 }
 
-/** Milliseconds that pass where nobody waits. */
-const MOMENT = 15;
-
 function answersOf(wire: Wire, { frame, wait }: Step): string[] {
   const answers = wire.frames(frame).map(hexadecimal);
-  return [...answers, ...wire.pass(1_000_000 * Math.max(wait, MOMENT)).map(({ bytes }) => hexadecimal(bytes))];
+  return [...answers, ...wire.pass(1_000_000 * wait).map(({ bytes }) => hexadecimal(bytes))];
 }
 
 const isExcused = (scene: Scene, { note }: Step): boolean => OTHERWISE[`${scene.name}: ${note}`] !== undefined;
@@ -49,7 +49,7 @@ describe('libslirp 4.7.0 of QEMU 7.2', () => {
 
   test('is asked much, and hardly anything is excused', () => {
     const steps = SCENES.flatMap((scene) => scene.steps.map((step) => isExcused(scene, step)));
-    expect(steps.length).toBeGreaterThan(1000);
+    expect(steps.length).toBeGreaterThan(3000);
     expect(steps.filter(Boolean).length).toBe(Object.keys(OTHERWISE).length);
     expect(steps.filter(Boolean).length).toBeLessThanOrEqual(steps.length / 100);
   });
