@@ -85,7 +85,10 @@ export function addReadingEvents(program: Command, { print, done }: Outcome): vo
   program
     .command('stat <file>')
     .description('VM exits by reason: how many, what the guest ran before, what handling took')
-    .option('--event <name>', 'instead of vmexit: ioport, mmio, msr, cpuid, hypercall; disk: requests to drives')
+    .option(
+      '--event <name>',
+      'instead of vmexit: ioport, mmio, msr, cpuid, hypercall; disk: requests to drives; net: packets',
+    )
     .option('--if <condition>', "only those of which it holds: 'guest_rip >= 0xffffffff80000000'")
     .option('--key <name>', 'sorted by: sample, time, guest, name')
     .option('--vcpu <n>', 'of one processor')

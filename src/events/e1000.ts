@@ -35,7 +35,7 @@ export const E1000_EVENTS = {
     { ...OF_DEVICE, s: 'u', rdh: 'u', rdt: 'u' },
     (e) => `Receiver overrun: dropped packet of ${e.s} bytes, RDH=${e.rdh}, RDT=${e.rdt}`,
   ),
-  /** A frame is taken because all broadcasts are, or all multicasts. */
+  /** A frame is taken because all broadcasts are, or all multicasts, or those of a table. */
   'sim:e1000_group_taken': fact(
     { ...OF_DEVICE, broadcast: 'bool' },
     (e) => `dev ${e.dev} ${e.broadcast ? 'broadcast' : 'multicast'}`,
@@ -59,7 +59,7 @@ export const E1000_EVENTS = {
   /** A frame comes back from the PHY instead of going out. */
   'sim:e1000_looped': fact({ ...OF_DEVICE, bytes: 'bytes' }, (e) => `dev ${e.dev} ${e.bytes.length} bytes`),
   /** A cause of an interrupt that no register access was. */
-  'sim:e1000_cause': fact({ ...OF_DEVICE, cause: 'u' }, (e) => `dev ${e.dev} 0x${hex(e.cause)}`),
+  'sim:e1000_cause': fact({ ...OF_DEVICE, icr: 'u' }, (e) => `dev ${e.dev} 0x${hex(e.icr)}`),
   /** The cable is pulled or plugged. */
   'sim:e1000_link': fact({ ...OF_DEVICE, up: 'bool' }, (e) => `dev ${e.dev} ${e.up ? 'on' : 'off'}`),
 } as const;

@@ -75,7 +75,8 @@ describe('export --pcapng', () => {
     expect(told('tshark', '-r', CAPTURE, '-q', '-z', 'expert,warn')).not.toMatch(/[Mm]alformed|cut short|isn't/);
     const about = told('capinfos', CAPTURE);
     expect(about).toMatch(/Number of interfaces in file: 2/);
-    expect(about).toMatch(/Name = guest[^]*Description = user, sends to n0[^]*Name = n0/);
+    expect(about).toMatch(/Name = guest\s+Description = user, sends to n0\s/);
+    expect(about).toMatch(/Name = n0\s+Description = user, sends to guest\s/);
     expect(about).toMatch(/Capture application: +Retrovisor/);
     expect(about).toMatch(/Strict time order: +True/);
     expect(about).toMatch(/Time precision = nanoseconds \(9\)/);

@@ -132,7 +132,9 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   },
   break: {
     usage: 'break WHAT [if COND]',
-    help: 'stop at ADDR or phys:ADDR [cr3 N], event KIND [TEXT], exit REASON, port N [in|out], msr N, print "TEXT"',
+    help:
+      'stop at ADDR or phys:ADDR [cr3 N], event KIND [TEXT], exit REASON, packet [CLIENT], port N [in|out], msr N, ' +
+      'print "TEXT"',
     answer: setBreak,
   },
   tbreak: { usage: 'tbreak WHAT [if COND]', help: 'the same, once', answer: setTemporary },

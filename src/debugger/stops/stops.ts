@@ -64,7 +64,7 @@ const LONGEST_WORDS = 2000;
 const WORD = 8;
 
 /**
- * `break` of the prompt: an address, `event`, `exit`, `port`, `msr` or `print`, and perhaps `cr3 VALUE` and
+ * `break` of the prompt: an address, `event`, `exit`, `packet`, `port`, `msr` or `print`, and perhaps `cr3 VALUE` and
  * `if CONDITION`.
  */
 export function parseBreak(words: string, given: StopWords): Stop {
@@ -73,8 +73,8 @@ export function parseBreak(words: string, given: StopWords): Stop {
   const printed = /^print\b\s*(.*)$/s.exec(words)?.[1];
   if (printed !== undefined) return { ...atPrinted(printed, given), said };
   const { text, asked } = withoutCondition(words);
-  if (text === '') throw new Problem('Say where: `break ADDR`, or `break event|exit|port|msr|print ...`.');
-  const special = /^(event|exit|port|msr)(?:\s+(\S.*))?$/.exec(eventsNamed(text, given) ?? text);
+  if (text === '') throw new Problem('Say where: `break ADDR`, or `break event|exit|packet|port|msr|print ...`.');
+  const special = /^(event|exit|packet|port|msr)(?:\s+(\S.*))?$/.exec(eventsNamed(text, given) ?? text);
   if (special !== null) {
     const { stop, kinds } = SPECIAL[special[1] as string]!(special[2] ?? '', given);
     return { ...stop, said, condition: conditionOf(asked, given, { fields: fieldsOf(kinds) }) };
@@ -181,6 +181,10 @@ const SPECIAL: Readonly<Record<string, (words: string, given: StopWords) => Spec
     const reason = words === '' ? undefined : reasonNamed(words);
     return atEvents('kvm_exit', (e) => reason === undefined || (e.exit_reason & EXIT_REASON.BASIC) === reason);
   },
+  packet(words) {
+    const client = words === '' ? undefined : words;
+    return atEvents('sim:packet_sent', (e) => client === undefined || e.client === client);
+  },
   port(words, given) {
     const match = /^(.*?)(?:\/(\d+))?(?:\s+(in|out))?$/.exec(words) as RegExpExecArray;
     const first = Number(given.evaluate(match[1] as string));
@@ -218,7 +222,7 @@ export function isMeantBy(stop: Stop, stamped: Stamped): boolean {
 export function breakWords(words: readonly string[], last: string): readonly string[] | undefined {
   const names =
     words.length === 2
-      ? ['event', 'exit', 'port', 'msr', 'print', 'phys:']
+      ? ['event', 'exit', 'packet', 'port', 'msr', 'print', 'phys:']
       : words.length === 3 && words[1] === 'event'
         ? Object.keys(VOCABULARY)
         : words.length === 3 && words[1] === 'exit'

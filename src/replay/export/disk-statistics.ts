@@ -5,6 +5,7 @@ import type { Pace } from '../../events/costs.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import { csvLine } from './event-columns.ts';
+import { micros, percentile, PERCENTILES, spreadOf } from './percentiles.ts';
 import { eventClock } from './report.ts';
 
 /** Requests of one kind to one drive. */
@@ -94,11 +95,6 @@ export class DiskCounts {
   }
 }
 
-/** The least value that so many of a hundred do not exceed: the nearest rank. */
-const percentile = (sorted: readonly number[], percent: number): number =>
-  sorted[Math.max(0, Math.ceil((percent * sorted.length) / 100) - 1)] ?? 0;
-
-const PERCENTILES = [50, 90, 99, 100] as const;
 const WIDTHS = [10, 13, 9, 7, 12, 9, 9, 9, 9] as const;
 
 const row = (cells: readonly string[]): string =>
@@ -106,8 +102,6 @@ const row = (cells: readonly string[]): string =>
     .map((cell, at) => (at < 2 ? cell.padEnd(WIDTHS[at]!) : cell.padStart(WIDTHS[at]!)))
     .join('')
     .trimEnd();
-
-const micros = (ns: Ns): string => (ns / 1000).toFixed(1);
 
 /** Requests as a table of text; latencies in virtual microseconds. */
 export function diskTable(rows: readonly DiskStatistics[]): string {
@@ -141,12 +135,7 @@ const plain = ({ drive, op, requests, failed, bytes, latencies, slowest }: DiskS
   requests,
   failed,
   bytes,
-  ns: latencies.reduce((sum, each) => sum + each, 0),
-  ns_least: latencies[0] ?? 0,
-  ns_p50: percentile(latencies, 50),
-  ns_p90: percentile(latencies, 90),
-  ns_p99: percentile(latencies, 99),
-  ns_most: latencies.at(-1) ?? 0,
+  ...spreadOf(latencies),
   slowest,
 });
 
