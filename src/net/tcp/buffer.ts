@@ -50,7 +50,9 @@ export function keepFirst(connection: Draft<Connection>, bytes: number): void {
   connection.queued = Math.min(connection.queued, left);
   for (const [at, piece] of connection.pieces.entries()) {
     const length = lengthOf(piece);
-    if (length > left) connection.pieces[at] = piece.of === 'text' ? { of: 'text', text: piece.text.slice(0, left) } : { ...piece, length: left };
+    if (length > left)
+      connection.pieces[at] =
+        piece.of === 'text' ? { of: 'text', text: piece.text.slice(0, left) } : { ...piece, length: left };
     left -= Math.min(length, left);
   }
 }
@@ -97,4 +99,3 @@ export function queuedBytes(pieces: readonly Piece[], offset: number, length: nu
   }
   return bytes;
 }
-

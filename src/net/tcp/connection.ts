@@ -121,7 +121,8 @@ export const MOST_CONNECTIONS = 512;
 export const MOST_WINDOW = 65_535;
 
 /** Whether a host says and takes nothing any more, though it goes on being there. */
-export const isStalled = ({ moved, stallAfter }: Connection): boolean => stallAfter !== undefined && moved >= stallAfter;
+export const isStalled = ({ moved, stallAfter }: Connection): boolean =>
+  stallAfter !== undefined && moved >= stallAfter;
 
 /** Phases in which the host has said, or is about to say, that no more comes from it. */
 const FINISHING: ReadonlySet<Phase> = new Set(['fin-wait-1', 'closing', 'last-ack']);

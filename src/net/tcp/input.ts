@@ -60,7 +60,14 @@ function begin(net: UserNet, ip: Addressed, segment: ParsedTcp, first?: number):
   }
   const id = tcp.opened + 1;
   effects.raise({
-    ...{ kind: 'sim:tcp_opened', dev: effects.name, connection: id, active: false, service: service.kind, at: effects.now },
+    ...{
+      kind: 'sim:tcp_opened',
+      dev: effects.name,
+      connection: id,
+      active: false,
+      service: service.kind,
+      at: effects.now,
+    },
     ...{ guest: addressText(ip.source), guest_port: segment.sourcePort },
     ...{ host: addressText(ip.destination), host_port: segment.destinationPort },
     ...{ first: first ?? nextFirst(tcp, effects.now), guest_first: segment.sequence },

@@ -52,7 +52,8 @@ function burstOf(connection: Connection, why: Reason, now: number): Burst | unde
   if (length === 0 && why === 'probe' && connection.queued > 0) return probe(connection);
   const isLast = offset + length === connection.queued;
   const flags = ACK | (isLast && length > 0 ? PSH : 0) | (isLast && isFinishing(connection) ? FIN : 0);
-  if (length > 0 || (flags & FIN) !== 0) return { kind: kindAt(connection), sequence: connection.next, length, offset, flags };
+  if (length > 0 || (flags & FIN) !== 0)
+    return { kind: kindAt(connection), sequence: connection.next, length, offset, flags };
   const mustTell = why === 'acknowledge' || connection.mustAcknowledge || hasMoreRoom(connection);
   if (!mustTell) return undefined;
   return { kind: 'sim:tcp_sent', sequence: quietSequence(connection), length: 0, offset, flags: ACK };
@@ -102,7 +103,10 @@ function sendable(connection: Connection, offset: number, why: Reason, now: numb
 }
 
 /** Who has heard nothing for long begins anew with one segment. */
-function congestionWindow({ congestionWindow: most, heardAt, mss, sentTo, timeout, unacknowledged }: Connection, now: number): number {
+function congestionWindow(
+  { congestionWindow: most, heardAt, mss, sentTo, timeout, unacknowledged }: Connection,
+  now: number,
+): number {
   return sentTo === unacknowledged && now - heardAt >= timeout ? Math.min(most, mss) : most;
 }
 
@@ -129,7 +133,17 @@ function send(net: UserNet, id: number, { kind, sequence, length, offset, flags 
   const starts = Array.from({ length: Math.max(Math.ceil(length / mss), 1) }, (_, at) => at * mss);
   let due = connection.arrivesAt;
   const dues = starts.map((at) => (due = arrivalAfter(net, host, TCP_HEADER + Math.min(mss, length - at), due)));
-  effects.raise({ kind, dev: effects.name, connection: id, seq: sequence, length, flags, window, at: effects.now, due });
+  effects.raise({
+    kind,
+    dev: effects.name,
+    connection: id,
+    seq: sequence,
+    length,
+    flags,
+    window,
+    at: effects.now,
+    due,
+  });
   for (const [number, at] of starts.entries()) {
     const isLast = number === starts.length - 1;
     const payload = bytes.subarray(at, at + mss);

@@ -135,7 +135,8 @@ function waitsOut(connection: Open, e: Received): void {
 function windowTold(connection: Open, e: Received): void {
   const ahead = distance(connection.windowSequence, e.seq);
   const acknowledges = distance(connection.windowAcknowledgment, e.ack);
-  const isNewer = ahead > 0 || (ahead === 0 && (acknowledges > 0 || (acknowledges === 0 && e.window > connection.window)));
+  const isNewer =
+    ahead > 0 || (ahead === 0 && (acknowledges > 0 || (acknowledges === 0 && e.window > connection.window)));
   if (!isNewer) return;
   connection.window = e.window;
   connection.windowSequence = e.seq;
@@ -189,7 +190,12 @@ function takeEarly(connection: Open, e: Received): void {
     connection.early.shift();
     if (guestFinished(connection)) continue;
     const rest = first!.length - known;
-    if (rest > 0) take(connection, rest, Uint8Array.from(first!.text.slice(known), (byte) => byte.charCodeAt(0)));
+    if (rest > 0)
+      take(
+        connection,
+        rest,
+        Uint8Array.from(first!.text.slice(known), (byte) => byte.charCodeAt(0)),
+      );
     if (first!.fin && rest >= 0) guestEnds(connection, e);
   }
 }
@@ -202,7 +208,8 @@ function guestEnds(connection: Open, e: Received): void {
     case 'established':
       connection.phase = endsWithGuest(connection.app) ? 'last-ack' : 'close-wait';
       // Who says something without end ends it here.
-      if (connection.app.kind === 'source') keepFirst(connection, distance(connection.unacknowledged, connection.sentTo));
+      if (connection.app.kind === 'source')
+        keepFirst(connection, distance(connection.unacknowledged, connection.sentTo));
       return;
     case 'fin-wait-1':
       connection.phase = 'closing';

@@ -12,7 +12,10 @@ import { addressOf, type Call, callsOf, type Host, type Step } from './world.ts'
 /** When the next call is made, or a wait is over; undefined: neither. */
 export function nextCall({ state }: UserNet): Ns | undefined {
   const dues = [...state.world.calls, ...Object.values(state.tcp.connections).map(waitOf)];
-  return dues.reduce((first, due) => (due !== undefined && (first === undefined || due < first) ? due : first), undefined);
+  return dues.reduce(
+    (first, due) => (due !== undefined && (first === undefined || due < first) ? due : first),
+    undefined,
+  );
 }
 
 const waitOf = ({ app }: Connection): Ns | undefined => (app.kind === 'script' ? app.waitsUntil : undefined);

@@ -15,7 +15,10 @@ export function uploadBegan(connection: Draft<Connection>, e: EventOf<'sim:http_
   if (app.kind !== 'http') return;
   const body = app.heard.slice(e.head, e.head + e.length);
   const hash = { ...SHA256_START, words: [...SHA256_START.words] };
-  sha256Add(hash, Uint8Array.from(body, (byte) => byte.charCodeAt(0)));
+  sha256Add(
+    hash,
+    Uint8Array.from(body, (byte) => byte.charCodeAt(0)),
+  );
   const { method, target, keeps, length } = e;
   app.upload = { method, target, keeps, length, left: length - body.length, hash };
   app.heard = app.heard.slice(e.head + body.length);

@@ -67,7 +67,9 @@ export function requestIn(heard: string): Request | 'bad' | undefined {
 function pathOf(target: string): string | undefined {
   const path = /^(?:https?:\/\/[^/]*)?(\/[^?#]*)/i.exec(target)?.[1];
   if (path === undefined) return undefined;
-  const plain = path.replace(/%([0-9a-f]{2})/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
+  const plain = path.replace(/%([0-9a-f]{2})/gi, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 16)),
+  );
   return plain.includes('/../') ? undefined : plain;
 }
 
@@ -112,7 +114,8 @@ function says(request: Request, status: number, text: string, keeps = keepsOpen(
 function fetched(service: Service, request: Request): Move {
   const { method, target } = request;
   const path = pathOf(target);
-  if (method !== 'GET' && method !== 'HEAD') return says(request, 405, '', keepsOpen(request), { Allow: 'GET, HEAD, PUT, POST' });
+  if (method !== 'GET' && method !== 'HEAD')
+    return says(request, 405, '', keepsOpen(request), { Allow: 'GET, HEAD, PUT, POST' });
   if (path === undefined) return says(request, 400, '', false);
   const file = fileAt(service, path) ?? (path.endsWith('/') ? fileAt(service, `${path}index.html`) : undefined);
   if (file !== undefined) return sends(request, path, file);
@@ -120,7 +123,11 @@ function fetched(service: Service, request: Request): Move {
   if (inside.length === 0) return says(request, 404, `${target} is not here.\n`);
   if (!path.endsWith('/')) return says(request, 301, '', keepsOpen(request), { Location: `${path}/` });
   const rows = inside.map((name) => `<li><a href="${encodeURI(name)}">${escaped(name)}</a></li>\n`);
-  return says(request, 200, `<!DOCTYPE html>\n<title>${escaped(path)}</title>\n<ul>\n${rows.join('')}</ul>\n`.slice(0, MOST_LIST));
+  return says(
+    request,
+    200,
+    `<!DOCTYPE html>\n<title>${escaped(path)}</title>\n<ul>\n${rows.join('')}</ul>\n`.slice(0, MOST_LIST),
+  );
 }
 
 const MOST_LIST = 60_000;
@@ -159,7 +166,10 @@ function sends(request: Request, path: string, { file, size, sha256 }: WorldFile
   const isWhole = request.method === 'GET' && to > from;
   const { method, target, head } = request;
   const part = isWhole ? { name: file, offset: from, length: to - from } : undefined;
-  return { does: 'answers', answer: { method, target, status, head, keeps, text: headOf(status, fields, keeps), file: part } };
+  return {
+    does: 'answers',
+    answer: { method, target, status, head, keeps, text: headOf(status, fields, keeps), file: part },
+  };
 }
 
 /** What is said of a body that was taken whole. */

@@ -16,7 +16,9 @@ function dateOf(day: number): readonly [year: number, month: number, day: number
   const since = day + 719_468;
   const era = Math.floor(since / 146_097);
   const ofEra = since - era * 146_097;
-  const years = Math.floor((ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) / 365);
+  const years = Math.floor(
+    (ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) / 365,
+  );
   const ofYear = ofEra - (365 * years + Math.floor(years / 4) - Math.floor(years / 100));
   const shifted = Math.floor((5 * ofYear + 2) / 153);
   const month = (shifted + 2) % 12;
