@@ -35,7 +35,7 @@ export const E1000_EVENTS = {
     { ...OF_DEVICE, s: 'u', rdh: 'u', rdt: 'u' },
     (e) => `Receiver overrun: dropped packet of ${e.s} bytes, RDH=${e.rdh}, RDT=${e.rdt}`,
   ),
-  /** A frame is taken because all broadcasts are, or all multicasts. */
+  /** A frame is taken because all broadcasts are, or all multicasts, or those of a table. */
   'sim:e1000_group_taken': fact(
     { ...OF_DEVICE, broadcast: 'bool' },
     (e) => `dev ${e.dev} ${e.broadcast ? 'broadcast' : 'multicast'}`,

@@ -35,7 +35,7 @@ const ofLink = (e: { readonly dev: string; readonly host: string; readonly from:
 export const USER_TCP_EVENTS = {
   /**
    * A connection begins. active: the host begins it. service: who answers there. first: the host's first sequence
-   * number; guest_first: the guest's, 0 where the host begins. stall: what `stallAfter` is of its service, 0 if it has none.
+   * number; guest_first: the guest's, 0 where the host begins. mss: most bytes of a segment to the guest, offers: of one of its. stall: what `stallAfter` is of its service, 0 if it has none.
    */
   'sim:tcp_opened': fact(
     {
@@ -49,6 +49,7 @@ export const USER_TCP_EVENTS = {
       first: 'u',
       guest_first: 'u',
       mss: 'u',
+      offers: 'u',
       tos: 'u',
       stall: 'u',
       at: 'u',
@@ -60,7 +61,7 @@ export const USER_TCP_EVENTS = {
   'sim:tcp_established': fact(OF_CONNECTION, connectionOf),
   /**
    * A segment of the guest's counts for a connection, without what had been received before and what lies behind the
-   * window: cut bytes. bytes: those of `length` that somebody looks at.
+   * window: cut bytes, or 1 for a FIN or a probe. bytes: those of `length` that somebody looks at.
    */
   'sim:tcp_received': fact(
     {
@@ -92,6 +93,8 @@ export const USER_TCP_EVENTS = {
     { ...OF_CONNECTION, bytes: 'bytes', ends: 'bool' },
     (e) => `${connectionOf(e)} ${e.bytes.length} bytes${e.ends ? ', the last' : ''}`,
   ),
+  /** A host says back what it has heard. */
+  'sim:tcp_echoed': fact(OF_CONNECTION, connectionOf),
   /** It is gone. */
   'sim:tcp_closed': fact({ ...OF_CONNECTION, why: 'text' }, (e) => `${connectionOf(e)} ${e.why}`),
   /** A segment of the guest's that belongs to no connection is answered by a reset. */

@@ -24,6 +24,8 @@ export const VIRTIO_NET_EVENTS = {
     return `${device(e)} ${e.mode} ${onOff(e.on)}`;
   }),
   'sim:virtio_net_mac': fact({ ...OF_DEVICE, mac: 'text' }, (e) => `${device(e)} ${e.mac}`),
+  /** The address in the configuration as a driver sees it now, or as it wrote it: QEMU keeps that apart. */
+  'sim:virtio_net_config': fact({ ...OF_DEVICE, mac: 'text' }, (e) => `${device(e)} ${e.mac}`),
   /** Other addresses a driver wants frames of, 6 bytes each. `all`: it has more than a table holds, and gets all. */
   'sim:virtio_net_mac_table': fact(
     { ...OF_DEVICE, unicast: 'bytes', multicast: 'bytes', unicastAll: 'bool', multicastAll: 'bool' },

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, type Stats, statSync } from 'node:fs';
+import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Problem, shortly } from '../base/problem.ts';
 import type { ImageFile } from '../block/image-file.ts';
 import type { ImageIdentity } from '../replay/trace/header.ts';
 import { isModule } from '../runs/machine/modules.ts';
+import { isNetworkFile } from '../runs/machine/network-files.ts';
 import { isRom } from '../runs/machine/rom-roles.ts';
 import {
   type DiskIdentity,
@@ -30,11 +31,13 @@ const PURPOSES: Readonly<Record<string, string>> = {
   bios: 'read the firmware',
   'option-rom': 'read the option ROM',
   capture: 'read the capture',
+  world: 'read the world',
 };
 
 function purposeOf(role: ImageRole): string {
   if (isModule(role)) return 'read the module';
   if (isRom(role)) return 'read the expansion ROM';
+  if (isNetworkFile(role)) return 'read the file to serve';
   return PURPOSES[role] ?? 'read the file of -fw_cfg';
 }
 /** Folders to look in besides, with the system's separator between them. */
@@ -180,9 +183,31 @@ function findDisk(
   return why ?? `it is not at ${search.recorded}`;
 }
 
+/** Files of a folder, and of those below it. */
+function filesIn(folder: string, before = ''): { readonly name: string; readonly path: string }[] {
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    throw worldProblem('serve the files of', folder, error);
+  }
+  return entries.flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return filesIn(path, `${before}${entry.name}/`);
+    return entry.isFile() ? [{ name: `${before}${entry.name}`, path }] : [];
+  });
+}
+
+function list(folder: string, beside: string): readonly { readonly name: string; readonly path: string }[] {
+  const files = filesIn(beside === '' ? folder : resolve(dirname(beside), folder));
+  if (files.length > MOST_FILES) throw new Problem(`Cannot serve ${folder}: it has more than ${MOST_FILES} files.`);
+  return files.sort((one, other) => (one.name < other.name ? -1 : 1));
+}
+
 /** Images as files. */
 export const IMAGE_FILES: ImageFiles = {
   read: (role, path) => readImage(purposeOf(role), onDisk(path)),
+  list,
   find(identity, search) {
     refuseMissing(search.among);
     return find(identity, search);

@@ -13,13 +13,20 @@ export type ImageRole =
   | `module${number}`
   | RomRole
   | FwCfgRole
-  | 'capture';
+  | NetworkFileRole
+  | Read;
+
+/** What is read once, and is no image of the machine. */
+type Read = 'capture' | 'world';
 
 /** `romfile=` of the n-th `-device`, counted from 0. */
 export type RomRole = `rom${number}`;
 
 /** A file of `-fw_cfg`, by the name the guest sees. */
 export type FwCfgRole = `fw-cfg:${string}`;
+
+/** A file that a backend of `-netdev` serves: the backend's id, and what the device calls the file. */
+export type NetworkFileRole = `net:${string}:${string}`;
 
 /** How the path of our own guest begins, wherever the package lies. */
 export const OWN_GUEST = 'own:';
@@ -95,6 +102,11 @@ export interface Resized {
 /** The images machines are made from. What goes wrong is a Problem. */
 export interface ImageFiles {
   read(role: ImageRole, path: string): Uint8Array;
+  /**
+   * The files of a folder and of those below it, by their names in it with / between, sorted; a path that is not
+   * absolute begins where `beside` lies, if that is not empty. Links are left out: they may lead anywhere.
+   */
+  list(folder: string, beside: string): readonly { readonly name: string; readonly path: string }[];
   /** The very image a trace was recorded with, by content; or why it is not found, as a clause. */
   find(identity: ImageIdentity, search: ImageSearch): FoundImage | string;
   /** A disk's image, to be read here and there. */

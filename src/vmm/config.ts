@@ -59,6 +59,9 @@ export interface NetdevConfig {
   readonly netdev?: string | undefined;
   /** Of a backend: what its driver takes. */
   readonly properties: Readonly<Record<string, PropertyValue>>;
+  /** Of user networking: files it serves by TFTP, by their names, and who else is there. Plain values. */
+  readonly served?: Readonly<Record<string, object>> | undefined;
+  readonly world?: object | undefined;
 }
 
 /** One end of a wire, as `info network` names it. */

@@ -71,6 +71,7 @@ export async function pageWorld(version: string, given: ReadonlyMap<string, Uint
     },
     images: {
       read: (_role, path) => bytesOf(path),
+      list: () => [],
       find({ role, sha256: wanted }) {
         const found = [...given].find(([, bytes]) => sha256(bytes) === wanted);
         return found === undefined ? `the ${role} was not given to the page` : { path: found[0], bytes: found[1] };

@@ -11,7 +11,9 @@ import { tool, without } from '../stepping-aside.ts';
 let commands: readonly SpokenCommand[];
 
 beforeAll(async () => {
-  commands = await spokenCommands(commandTable({ print: () => undefined, flush: () => undefined, done: () => undefined }));
+  commands = await spokenCommands(
+    commandTable({ print: () => undefined, flush: () => undefined, done: () => undefined }),
+  );
 });
 
 describe('the manual page', () => {

@@ -1,77 +1,108 @@
+import { isDeepStrictEqual } from 'node:util';
+import { produce } from 'immer';
 import type { Draft } from '../../src/base/draft.ts';
 import type { Ns } from '../../src/base/units.ts';
-import type { DeviceFact, Effects } from '../../src/devices/device.ts';
-import type { MachineEvent } from '../../src/events/vocabulary.ts';
-import { expireTcp, powerOnTcp, receiveSegment, TCP_FACTS, tcpAtReset } from '../../src/net/tcp/index.ts';
+import type { Effects } from '../../src/devices/device.ts';
+import type { Stamped } from '../../src/events/stamped.ts';
+import type { EventOf, MachineEvent } from '../../src/events/vocabulary.ts';
+import { expireTcp, powerOnTcp, receiveSegment } from '../../src/net/tcp/index.ts';
+import { driver, type UserNetSetup, type UserNetState } from '../../src/net/user/index.ts';
 import { networkOf } from '../../src/net/user/network.ts';
 import type { Addressed, UserNet } from '../../src/net/user/part.ts';
-import type { UserNetState } from '../../src/net/user/state.ts';
-import { WORLD_FACTS } from '../../src/net/world/evolve.ts';
 import { receiveDatagram } from '../../src/net/world/index.ts';
-import { worldAtReset } from '../../src/net/world/state.ts';
 import type { World } from '../../src/net/world/world.ts';
+import { ipv4Of, ipv6Of } from '../../src/packets/addresses.ts';
+import { ETHERNET_HEADER } from '../../src/packets/ethernet.ts';
 import { IP_PROTOCOLS } from '../../src/packets/ipv4.ts';
 import { parseTcp } from '../../src/packets/tcp.ts';
 import { parseUdp } from '../../src/packets/udp.ts';
+import { setupOf } from './wire.ts';
 
 /** A packet of IP that is on its way to the guest. */
-export interface Sent {
+interface Sent {
   readonly due: Ns;
   readonly bytes: Uint8Array;
 }
 
 /** What surrounds the hosts of a world in a test. */
-export interface Surroundings {
+interface Surroundings extends Partial<UserNetSetup> {
   /** Bytes of files. */
   readonly files?: (file: string, offset: number, length: number) => Uint8Array;
   /** A number of 0 to 1. */
   readonly chance?: () => number;
-  readonly linkHop?: Ns;
-  readonly linkKib?: Ns;
 }
 
-/** TCP and the hosts of a world, without a machine around them: their clock is what a test says. */
+const AT = 0x52_54_00_12_34_56;
+
+/**
+ * TCP and the hosts of a world, without a machine around them: packets of IP go in and out, and their clock is what a
+ * test says. Beside the state the same facts are folded on Immer's drafts.
+ */
 export class Bench {
   now: Ns = 0;
   readonly sent: Sent[] = [];
   readonly events: MachineEvent[] = [];
   readonly timers = new Map<string, Ns>();
   readonly net: UserNet;
+  private folded: UserNetState;
+  private readonly folds: boolean;
 
-  constructor(world: World, { files = () => new Uint8Array(0), chance = () => 0.5, ...link }: Surroundings = {}) {
-    const state = { ipId: 0, tcp: tcpAtReset(), world: worldAtReset(world) } as unknown as UserNetState;
+  constructor(world: World, { files, chance = () => 0.5, ...given }: Surroundings = {}, folds = true) {
+    const setup = setupOf({ ...given, world });
+    const neighbors = {
+      arp: { known: [{ address: ipv4Of('10.0.2.15')!, ethernet: AT }], next: 1 },
+      ndp: { known: [{ address: ipv6Of('fec0::15')!, ethernet: AT }], next: 1 },
+    };
+    const state: UserNetState = { ...driver.atReset(setup), ...neighbors };
+    this.folds = folds;
+    this.folded = structuredClone(state);
     const effects = {
       name: 'n0',
-      raise: (event: DeviceFact) => this.raise(event),
+      peer: { name: 'virtio-net-pci.0', type: 'virtio-net-pci', takesHeaders: true },
+      raise: (event: MachineEvent) => this.raise(event),
       arm: (timer: string, due: Ns) => void this.timers.set(timer, due),
       cancel: (timer: string) => void this.timers.delete(timer),
       deadline: (timer: string) => this.timers.get(timer),
       random: (_: string, length: number) => Uint8Array.from({ length }, () => Math.floor(chance() * 256)),
-      fileBytes: files,
-      sendPacket: (bytes: Uint8Array, due: Ns = this.now) => {
-        this.sent.push({ bytes, due });
+      travel: () => 0,
+      fileBytes: files ?? (() => new Uint8Array(0)),
+      sendPacket: (frame: Uint8Array, due: Ns = this.now) => {
+        this.raise({ kind: 'sim:packet_sent', client: 'n0', packet: 0, bytes: frame, due });
+        this.sent.push({ bytes: frame.subarray(ETHERNET_HEADER), due });
         return true;
       },
-    } as Partial<Effects> as Effects;
+    };
     Object.defineProperty(effects, 'now', { get: () => this.now });
-    const setup = { linkHop: 0, linkKib: 0, ...link, world };
-    this.net = { setup, network: networkOf(setup), state, effects };
+    this.net = { setup, network: networkOf(setup), state, effects: effects as unknown as Effects };
     powerOnTcp(this.net);
   }
 
-  private raise(event: DeviceFact): void {
+  private raise(event: MachineEvent): void {
     this.events.push(event);
-    for (const facts of [TCP_FACTS, WORLD_FACTS]) {
-      const reduce = facts[event.kind] as ((state: Draft<UserNetState>, event: DeviceFact) => void) | undefined;
-      reduce?.(this.net.state as Draft<UserNetState>, event);
-    }
+    const facts = driver.reducer.facts ?? {};
+    const reduce = facts[event.kind] as
+      | ((state: Draft<UserNetState>, event: MachineEvent, at: Stamped) => void)
+      | undefined;
+    const stamped = { seq: 0, tick: 0, source: 0, cause: undefined, within: undefined, event };
+    reduce?.(this.net.state as Draft<UserNetState>, event, stamped);
+    if (!this.folds) return;
+    this.folded = produce(this.folded, (draft) => reduce?.(draft as Draft<UserNetState>, event, stamped));
+  }
+
+  /** Whether the state follows from the facts alone. */
+  get isFolded(): boolean {
+    return isDeepStrictEqual(this.net.state, this.folded);
+  }
+
+  /** Facts of a kind, in their order. */
+  ofKind<K extends MachineEvent['kind']>(kind: K): readonly EventOf<K>[] {
+    return this.events.filter((event): event is EventOf<K> => event.kind === kind);
   }
 
   /** A packet of the guest's. */
   receive(ip: Addressed): void {
-    const { protocol } = ip;
-    const segment = protocol === IP_PROTOCOLS.TCP ? parseTcp(ip.payload) : undefined;
-    const datagram = protocol === IP_PROTOCOLS.UDP ? parseUdp(ip.payload) : undefined;
+    const segment = ip.protocol === IP_PROTOCOLS.TCP ? parseTcp(ip.payload) : undefined;
+    const datagram = ip.protocol === IP_PROTOCOLS.UDP ? parseUdp(ip.payload) : undefined;
     if (segment !== undefined) receiveSegment(this.net, ip, segment);
     if (datagram !== undefined) receiveDatagram(this.net, ip, datagram);
   }

@@ -9,7 +9,7 @@ const { events } = scriptedRun(1);
 /** A recorded answer, with some of it changed. */
 function answer<K extends EventKind>(kind: K, change: Partial<EventOf<K>>): Stamped {
   const stamped = events.find(({ event }) => event.kind === kind) as Stamped;
-  return { ...stamped, event: { ...stamped.event, ...change } as EventOf<K> };
+  return { ...stamped, event: { ...(stamped.event as object), ...change } as EventOf<K> };
 }
 
 const TIME = {

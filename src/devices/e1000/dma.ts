@@ -27,10 +27,13 @@ export function writeMemory(state: E1000State, effects: Effects, gpa: number, by
   }
 }
 
+/** Beyond the widest physical address there is no memory, and numbers are not exact. */
+const LAST_ADDRESS = 2 ** 52;
+
 /** What of a range lies before and behind the controller's own registers. */
 function reachable(state: E1000State, gpa: number, length: number): (readonly [from: number, to: number])[] {
   const own = placeOfBar(state, REGISTERS_BAR) ?? -MMIO_BYTES;
-  const end = gpa + length;
+  const end = Math.min(gpa + length, LAST_ADDRESS);
   const parts = [
     [gpa, Math.min(end, own)],
     [Math.max(gpa, own + MMIO_BYTES), end],

@@ -51,7 +51,7 @@ function isListed(state: E1000Registers, frame: Uint8Array, effects: Effects): b
   effects.raise({ kind: 'e1000x_rx_flt_ucast_mismatch', dev, mac });
   const mo = (registerOf(state, R.RCTL) >>> 12) & 3;
   const at = (((mac[5]! << 8) | mac[4]!) >> SHIFTS[mo]!) & 0xfff;
-  if (bit(state, R.MTA, at)) return true;
+  if (bit(state, R.MTA, at)) return groupTaken(effects, false);
   const mta = at >> 5;
   const value = registerOf(state, R.MTA + 4 * mta);
   effects.raise({ kind: 'e1000x_rx_flt_inexact_mismatch', dev, mac, mo, mta, value });

@@ -48,9 +48,9 @@ export function countReceived(nic: Nic, octets: number, withFcs: number): void {
 
 /** octets: without the tag that was put in, of which the size knows. */
 export function countSent(nic: Nic, octets: number, size: number): void {
-  countSize(nic, SENT, size);
+  countSize(nic, SENT, size + FCS);
   count(nic, R.TPT);
-  countOctets(nic, R.TOTL, octets);
+  countOctets(nic, R.TOTL, octets + FCS);
   copy(nic, R.TPT, R.GPTC);
   copy(nic, R.TOTL, R.GOTCL);
   copy(nic, R.TOTH, R.GOTCH);

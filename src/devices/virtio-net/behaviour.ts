@@ -1,7 +1,7 @@
 /** What a virtio network device does when a driver or a person does something. QEMU 7.2: hw/net/virtio-net.c. */
 import { latin1 } from '../../base/bytes.ts';
 import { type ConfigWrite, configChanged, hasFeature, isAtWork } from '../virtio/index.ts';
-import { macOf } from './config.ts';
+import { configBytes, macOf } from './config.ts';
 import { serveCommands } from './control.ts';
 import { writtenMac } from './mac.ts';
 import { FEATURE } from './registers.ts';
@@ -36,16 +36,23 @@ export function setLink(net: Net, up: boolean): void {
   workGoesOn(net, isAtWork(state));
 }
 
+/** A driver reads the configuration: what it writes next is written to that. virtio_config_readb. */
+export function readConfig({ state, effects, setup }: Net): void {
+  const mac = latin1(macOf(setup, state));
+  if (state.shown === mac) return;
+  effects.raise({ kind: 'sim:virtio_net_config', dev: effects.name, mac: writtenMac(mac) });
+}
+
 /** A driver of the oldest interface writes its address into the configuration. virtio_net_set_config. */
-export function writeConfig(net: Net, { offset, size, value }: ConfigWrite): void {
-  const { state, effects, setup } = net;
-  if (hasFeature(state, FEATURE.controlMac) || hasFeature(state, FEATURE.version1)) return;
-  const before = macOf(setup, state);
-  const mac = before.map((byte, at) =>
-    at >= offset && at < offset + size ? (value >>> (8 * (at - offset))) & 0xff : byte,
+export function writeConfig({ state, effects, setup }: Net, { offset, size, value }: ConfigWrite): void {
+  if (offset + size > configBytes(setup)) return;
+  const mac = [...state.shown].map((byte, at) =>
+    at >= offset && at < offset + size ? String.fromCharCode((value >>> (8 * (at - offset))) & 0xff) : byte,
   );
-  if (latin1(mac) === latin1(before)) return;
-  effects.raise({ kind: 'sim:virtio_net_mac', dev: effects.name, mac: writtenMac(latin1(mac)) });
+  const told = { dev: effects.name, mac: writtenMac(mac.join('')) };
+  if (mac.join('') !== state.shown) effects.raise({ kind: 'sim:virtio_net_config', ...told });
+  if (hasFeature(state, FEATURE.controlMac) || hasFeature(state, FEATURE.version1)) return;
+  if (mac.join('') !== latin1(macOf(setup, state))) effects.raise({ kind: 'sim:virtio_net_mac', ...told });
 }
 
 /** For a stopped person. */

@@ -17,6 +17,9 @@ const FILTER_FACTS: FactReducers<NetFunctionState> = {
   'sim:virtio_net_mac'(net, { mac }) {
     net.mac = macFrom(mac) ?? net.mac;
   },
+  'sim:virtio_net_config'(net, { mac }) {
+    net.shown = macFrom(mac) ?? net.shown;
+  },
   'sim:virtio_net_mac_table'(net, { unicast, multicast, unicastAll, multicastAll }) {
     Object.assign(net, { unicast: macsOf(unicast), multicast: macsOf(multicast), unicastAll, multicastAll });
   },

@@ -1,5 +1,5 @@
 import { isAtWork, type VirtioPart, virtioPciDriver } from '../virtio/index.ts';
-import { describeNet, serveNotification, setLink, workGoesOn, writeConfig } from './behaviour.ts';
+import { describeNet, readConfig, serveNotification, setLink, workGoesOn, writeConfig } from './behaviour.ts';
 import { BAD_FEATURES, configBytes, configOf, featuresOf, MOST_PAIRS } from './config.ts';
 import { NET_REDUCER } from './evolve.ts';
 import { isReceiving, receiveFrame } from './receive.ts';
@@ -33,6 +33,7 @@ export const driver = virtioPciDriver<NetState, NetSetup>({
       badFeatures: BAD_FEATURES,
       features: ({ effects }) => featuresOf(setup, effects.peer),
       config: ({ state }) => configOf(setup, state),
+      configRead: (part) => readConfig(of(part)),
       configWritten: (part, write) => writeConfig(of(part), write),
       statusSet: (part, status) => workGoesOn(of(part), isAtWork({ status })),
       queueReset: (part, queue) => giveBackAll(of(part), queue),

@@ -24,6 +24,8 @@ export interface Sending {
 export interface NetState {
   /** Six bytes, a character each; empty: as it was made with. */
   readonly mac: string;
+  /** The address in the configuration as it was read or written last: what a write does not touch becomes that. */
+  readonly shown: string;
   readonly isLinkUp: boolean;
   /** Pairs of queues in use. */
   readonly pairs: number;
@@ -61,7 +63,7 @@ export const netResetValues = {
   waiting: [] as number[],
 };
 
-export const netAtReset: NetState = { ...netResetValues, isLinkUp: true, sending: [] };
+export const netAtReset: NetState = { ...netResetValues, shown: '\0'.repeat(6), isLinkUp: true, sending: [] };
 
 /** Receive and transmit queue of a pair. */
 export const rxQueue = (pair: number): number => 2 * pair;

@@ -81,7 +81,7 @@ function sendFrames(net: Net, pair: number): number {
   }
   const { count, end, available } = flush(net, queue);
   if (end === 'burst') wait(net, pair);
-  else if (end === 'busy') setNotification(net, queue, false);
+  else if (end === 'busy' || end === 'wrong') setNotification(net, queue, false);
   else if (end === 'still busy') stayQuiet(net, queue);
   else if (end === 'empty') setNotification(net, queue, true, available);
   return count;
@@ -99,7 +99,7 @@ function flush(net: Net, queue: number): Flushed {
   if (isBusy(state, queue)) return { count: 0, end: 'still busy' };
   let available: number | undefined;
   for (let count = 0; ; ) {
-    const taken = takeNext(net, queue, { look: () => undefined, available });
+    const taken = takeNext(net, queue, { look: () => undefined, available, isQuiet: true });
     if (taken === undefined) return { count, end: 'empty', ...(available === undefined ? {} : { available }) };
     available = taken.available;
     const sent = send(net, queue, taken.element);

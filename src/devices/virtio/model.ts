@@ -36,6 +36,8 @@ export interface VirtioBody<S extends VirtioFunctionState> extends Partial<Pick<
   readonly badFeatures?: number;
   /** Its configuration as it is now. */
   config(part: VirtioPart<S>): Uint8Array;
+  /** A driver is about to read it. */
+  configRead?(part: VirtioPart<S>): void;
   /** A driver wrote to it, and the write is on record. */
   configWritten?(part: VirtioPart<S>, write: ConfigWrite): void;
   /** A driver notified it of a queue. Returns how many elements there were. */

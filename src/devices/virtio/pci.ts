@@ -66,6 +66,7 @@ function functionBody<S extends VirtioFunctionState>(layout: VirtioLayout, body:
     withholds: _withholds,
     config: _config,
     serve: _serve,
+    configRead: _configRead,
     configWritten: _written,
     drain: _drain,
     started: _started,

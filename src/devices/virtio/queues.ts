@@ -88,6 +88,8 @@ interface Taking<Look> {
   look(chain: GoodChain): Look;
   /** How far the driver had come; else it is asked. */
   readonly available?: number | undefined;
+  /** What the driver adds meanwhile is seen without its notification. */
+  readonly isQuiet?: boolean;
 }
 
 /** What was taken, and how far the driver has come. */
@@ -101,7 +103,7 @@ interface Taken<Look> {
 export function takeNext<Look>(
   part: VirtioPart<VirtioFunctionState>,
   queue: number,
-  { look, available: known }: Taking<Look>,
+  { look, available: known, isQuiet = false }: Taking<Look>,
 ): Taken<Look> | undefined {
   const { state, effects } = part;
   if (!isServed(state, queueOf(state, queue)) || known === queueOf(state, queue).lastAvail) return undefined;
@@ -118,7 +120,7 @@ export function takeNext<Look>(
     return undefined;
   }
   const element = takeChain(part, queue, next.chain);
-  askForMore(part, queue, queueOf(state, queue).lastAvail);
+  if (!isQuiet) askForMore(part, queue, queueOf(state, queue).lastAvail);
   return { element, look: next.look, available: next.available };
 }
 

@@ -47,7 +47,7 @@ export function readStructure<S extends VirtioFunctionState>(
     case 'isr':
       return takeIsr(part, access);
     case 'device':
-      return readConfig(body.config(part), offset, size);
+      return configRead(body, part, offset, size);
     case 'notify':
       return 0;
   }
@@ -61,8 +61,17 @@ function takeIsr({ state, effects }: VirtioPart<VirtioFunctionState>, { commit }
 }
 
 /** What is not wholly inside reads all ones. */
-const readConfig = (config: Uint8Array, offset: number, size: number): number =>
-  offset + size > config.length ? 2 ** (8 * size) - 1 : numberAt(config, offset, size);
+function configRead<S extends VirtioFunctionState>(
+  body: VirtioBody<S>,
+  part: VirtioPart<S>,
+  offset: number,
+  size: number,
+): number {
+  const config = body.config(part);
+  if (offset + size > config.length) return 2 ** (8 * size) - 1;
+  body.configRead?.(part);
+  return numberAt(config, offset, size);
+}
 
 /** Little-endian, of up to 4 bytes. */
 function numberAt(bytes: Uint8Array, offset: number, size: number): number {
@@ -82,7 +91,7 @@ function readLegacy<S extends VirtioFunctionState>(
   const { offset, size } = access;
   const hasMsix = usesMsix(layout, state);
   const own = hasMsix ? LEGACY.deviceConfigWithMsix : LEGACY.deviceConfig;
-  if (offset >= own) return readConfig(body.config(part), offset - own, size);
+  if (offset >= own) return configRead(body, part, offset - own, size);
   const queue = selectedQueue(state);
   switch (offset) {
     case LEGACY.hostFeatures:

@@ -17,11 +17,18 @@ export const textQueued = ({ pieces }: Pick<Connection, 'pieces'>): number =>
 /** Put something behind what is to be sent. */
 export function enqueue(connection: Draft<Connection>, piece: Piece): void {
   const length = lengthOf(piece);
-  if (!(length > 0) || connection.pieces.length >= MOST_PIECES) return;
+  if (!(length > 0)) return;
+  const { pieces } = connection;
+  const last = pieces.at(-1);
+  const isFull = pieces.length >= MOST_PIECES;
+  if (piece.of === 'text' && last?.of === 'text' && (isFull || last.text.length + length <= SHORT)) {
+    last.text += piece.text;
+  } else if (isFull) {
+    return;
+  } else {
+    pieces.push({ ...piece });
+  }
   connection.queued += length;
-  const last = connection.pieces.at(-1);
-  if (piece.of === 'text' && last?.of === 'text' && last.text.length + length <= SHORT) last.text += piece.text;
-  else connection.pieces.push({ ...piece });
 }
 
 /** `piece` without its first bytes, which are fewer than it has. */

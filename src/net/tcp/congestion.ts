@@ -5,8 +5,11 @@ import { type Connection, MOST_WINDOW } from './connection.ts';
 import { distance, isAfter } from './sequence.ts';
 
 const MS = 1_000_000;
-/** slirp's TCPTV_MIN, TCPTV_REXMTMAX, and its t_rxtcur before anything was measured. */
-const LEAST_TIMEOUT = 1000 * MS;
+/**
+ * What slirp's clock of half seconds comes to for a round trip that is over at once, its TCPTV_REXMTMAX, and its t_rxtcur
+ * before anything was measured.
+ */
+const LEAST_TIMEOUT = 1500 * MS;
 export const MOST_TIMEOUT = 12_000 * MS;
 export const FIRST_TIMEOUT = 6000 * MS;
 
@@ -46,6 +49,8 @@ export function duplicate(connection: Draft<Connection>): void {
   connection.recovering = true;
   connection.recoverTo = connection.sentTo;
   connection.resend = true;
+  // It is given as long as if it went for the first time.
+  connection.resendAt = undefined;
   connection.timed = undefined;
 }
 

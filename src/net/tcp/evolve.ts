@@ -4,7 +4,7 @@ import type { FactReducers } from '../../devices/device.ts';
 import type { EventKind, EventOf } from '../../events/vocabulary.ts';
 import { ipv4Of, ipv6Of } from '../../packets/addresses.ts';
 import type { AppState } from '../world/app-state.ts';
-import { said, wentOn } from '../world/apps-evolve.ts';
+import { echoed, said, wentOn } from '../world/apps-evolve.ts';
 import { answered, uploadBegan } from '../world/http-evolve.ts';
 import { newApp } from '../world/new-app.ts';
 import { FIRST_TIMEOUT } from './congestion.ts';
@@ -57,7 +57,7 @@ const newConnection = (
   ...{ first: e.first, unacknowledged: e.first, next: e.first, sentTo: e.first },
   ...(e.service === 'chargen' ? ENDLESS() : { pieces: [], queued: 0 }),
   ...{ window: 0, largestWindow: 0, windowSequence: e.guest_first, windowAcknowledgment: e.first },
-  ...{ congestionWindow: e.mss, threshold: MOST_WINDOW << 14, duplicates: 0 },
+  ...{ congestionWindow: e.offers, threshold: MOST_WINDOW << 14, duplicates: 0 },
   ...{ recovering: false, recoverTo: e.first, resend: false },
   ...{ awaited: plus(e.guest_first, 1), offeredTo: plus(e.guest_first, 1), early: [], mustAcknowledge: !e.active },
   ...{ roundTrip: undefined, variation: VARIATION, timeout: FIRST_TIMEOUT, timed: undefined, tries: 0, heardAt: e.at },
@@ -84,6 +84,7 @@ export const TCP_FACTS: FactReducers<WithTcp> = {
     delete state.tcp.connections[connection];
   },
   'sim:tcp_said': ofConnection<'sim:tcp_said'>(said),
+  'sim:tcp_echoed': ofConnection<'sim:tcp_echoed'>(echoed),
   'sim:call_went_on': ofConnection<'sim:call_went_on'>(wentOn),
   'sim:http_upload': ofConnection<'sim:http_upload'>(uploadBegan),
   'sim:http_request': ofConnection<'sim:http_request'>(answered),

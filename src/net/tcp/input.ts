@@ -1,14 +1,17 @@
 /** A segment of the guest's: whose it is, and whether it counts. RFC 9293, 3.10.7; slirp's tcp_input. */
+import { ICMP_TYPES, UNREACHABLE_CODES } from '../../packets/icmp.ts';
+import { ICMPV6_TYPES } from '../../packets/icmpv6.ts';
 import { NOTHING } from '../../packets/layout.ts';
 import { mssOf, type ParsedTcp, TCP_FLAGS } from '../../packets/tcp.ts';
-import type { Addressed, UserNet } from '../user/part.ts';
+import { type Addressed, isIpv4, type UserNet } from '../user/part.ts';
+import { sendIcmpError } from '../user/send.ts';
 import { looksAtBytes } from '../world/apps.ts';
-import { mtuOf } from '../world/link.ts';
+import { mssOnWay } from '../world/link.ts';
 import { serve } from '../world/serve.ts';
-import { serviceAt } from '../world/world.ts';
+import { refuses, serviceAt } from '../world/services.ts';
 import { close } from './close.ts';
-import { type Address, addressText, type Connection, isOpening, MOST_CONNECTIONS } from './connection.ts';
-import { output, refuse } from './output.ts';
+import { addressText, type Connection, isOpening, MOST_CONNECTIONS } from './connection.ts';
+import { output, refuse, reset } from './output.ts';
 import { distance, isAfter, plus } from './sequence.ts';
 import { nextFirst, type TcpState } from './state.ts';
 
@@ -36,29 +39,33 @@ export function arrived(net: UserNet, ip: Addressed, segment: ParsedTcp): void {
   else belongs(net, id, connection, ip, segment);
 }
 
-/** What a host says first takes 60 bytes of headers from IPv6's packets, 40 from IPv4's. */
-const headersOf = (address: Address): number => (typeof address === 'number' ? 40 : 60);
-
 /** slirp's least. */
 const LEAST_MSS = 32;
 
-/** Most bytes of a segment, by the way there and by what the guest says. slirp takes silence for agreement. */
-function mssBetween(net: UserNet, host: Address, options: Uint8Array): number {
-  const own = mtuOf(net, host) - headersOf(host);
-  return Math.max(Math.min(own, mssOf(options) ?? own), LEAST_MSS);
-}
+/** Most bytes of a segment, of those the way lets through and by what the guest says. To slirp silence is consent. */
+const agreedOn = (offers: number, options: Uint8Array): number =>
+  Math.max(Math.min(offers, mssOf(options) ?? offers), LEAST_MSS);
+
+/** What slirp says where the host's own network has no way. */
+const NO_NETWORK = { type: ICMP_TYPES.UNREACHABLE, code: UNREACHABLE_CODES.NETWORK };
+const NO_ROUTE = { type: ICMPV6_TYPES.UNREACHABLE, code: 0 };
 
 /** A segment without a connection begins one, or has no business here. */
 function begin(net: UserNet, ip: Addressed, segment: ParsedTcp, first?: number): void {
   const { effects } = net;
   const { tcp } = net.state;
-  const service = serviceAt(net.setup.world, ip.destination, segment.destinationPort, 'tcp');
+  const service = serviceAt(net, ip.destination, segment.destinationPort);
   const isFirst = (segment.flags & (SYN | FIN | RST | URG | ACK)) === SYN;
+  if (isFirst && !refuses(net, ip.destination)) {
+    sendIcmpError(net, ip, isIpv4(ip) ? NO_NETWORK : NO_ROUTE);
+    return;
+  }
   if (!isFirst || service === undefined || Object.keys(tcp.connections).length >= MOST_CONNECTIONS) {
     refuse(net, ip, segment);
     return;
   }
   const id = tcp.opened + 1;
+  const offers = mssOnWay(net, ip.destination);
   effects.raise({
     ...{
       kind: 'sim:tcp_opened',
@@ -71,7 +78,7 @@ function begin(net: UserNet, ip: Addressed, segment: ParsedTcp, first?: number):
     ...{ guest: addressText(ip.source), guest_port: segment.sourcePort },
     ...{ host: addressText(ip.destination), host_port: segment.destinationPort },
     ...{ first: first ?? nextFirst(tcp, effects.now), guest_first: segment.sequence },
-    ...{ mss: mssBetween(net, ip.destination, segment.options), tos: tosOf(segment, ip) },
+    ...{ mss: agreedOn(offers, segment.options), offers, tos: tosOf(segment, ip) },
     stall: service.stallAfter ?? 0,
   });
   output(net, id);
@@ -97,7 +104,7 @@ function answered(net: UserNet, id: number, connection: Connection, ip: Addresse
   if (hasAck && !isOurs) refuse(net, ip, segment);
   else if ((flags & RST) !== 0 && hasAck) close(net, id, 'refused by the guest');
   else if ((flags & (RST | SYN)) === SYN) {
-    const mss = mssBetween(net, ip.destination, segment.options);
+    const mss = agreedOn(connection.mss, segment.options);
     take(net, id, { ...counted(segment), seq: plus(segment.sequence, 1), mss });
   }
 }
@@ -109,6 +116,7 @@ interface Counted {
   readonly flags: number;
   readonly window: number;
   readonly payload: Uint8Array;
+  /** Bytes cut off, or 1 for a FIN. */
   readonly cut: number;
   readonly mss: number;
 }
@@ -157,7 +165,7 @@ function belongs(net: UserNet, id: number, connection: Connection, ip: Addressed
   } else if ((whole.flags & RST) !== 0) {
     close(net, id, 'reset by the guest');
   } else if ((whole.flags & SYN) !== 0) {
-    refuse(net, ip, segment);
+    reset(net, connection);
     close(net, id, 'a SYN amid it');
   } else if ((whole.flags & ACK) === 0) {
     if (isOpening(connection)) output(net, id, 'acknowledge');
@@ -186,6 +194,7 @@ function take(net: UserNet, id: number, { payload, ...segment }: Counted): void 
   const isEarly = segment.seq !== before.awaited;
   const bytes = looksAtBytes(before.app) || isEarly ? payload : NOTHING;
   const wasOpening = isOpening(before);
+  const old = sendingOf(before);
   effects.raise({
     ...{ kind: 'sim:tcp_received', dev: effects.name, connection: id, ...segment, length: payload.length },
     ...{ bytes, at: effects.now },
@@ -198,6 +207,11 @@ function take(net: UserNet, id: number, { payload, ...segment }: Counted): void 
   if (wasOpening && !isOpening(connection)) {
     effects.raise({ kind: 'sim:tcp_established', dev: effects.name, connection: id });
   }
-  output(net, id);
-  serve(net, id);
+  const reason = sendingOf(connection) === old ? 'quiet' : 'usual';
+  output(net, id, reason);
+  serve(net, id, reason);
 }
+
+/** What a segment changes that lets more be sent: slirp's needoutput. */
+const sendingOf = (connection: Connection): string =>
+  `${connection.unacknowledged} ${connection.window} ${connection.windowSequence} ${connection.windowAcknowledgment}`;

@@ -6,7 +6,7 @@ import { NOTHING } from '../../packets/layout.ts';
 import { buildTcp, mssOption, type ParsedTcp, TCP_FLAGS, TCP_HEADER } from '../../packets/tcp.ts';
 import type { Addressed, UserNet } from '../user/part.ts';
 import { roomFor } from '../world/apps.ts';
-import { arrivalAfter, carry } from '../world/link.ts';
+import { arrivalAfter, carry, mssOnWay } from '../world/link.ts';
 import { queuedBytes } from './buffer.ts';
 import { addressText, type Connection, isFinishing, isOpening, isStalled, MOST_WINDOW } from './connection.ts';
 import { distance, isAfter, plus } from './sequence.ts';
@@ -23,8 +23,11 @@ interface Burst {
   readonly flags: number;
 }
 
-/** Why somebody asks. probe: what is queued is to be sent though there is no window. acknowledge: at least an empty segment. */
-export type Reason = 'usual' | 'probe' | 'acknowledge';
+/**
+ * Why somebody asks. quiet: nothing of the guest's has changed what may be sent, so that only what is new is, or what
+ * must be. probe: what is queued is to be sent though there is no window. acknowledge: at least an empty segment.
+ */
+export type Reason = 'usual' | 'quiet' | 'probe' | 'acknowledge';
 
 /** Send whatever a connection has to send. */
 export function output(net: UserNet, id: number, reason: Reason = 'usual'): void {
@@ -35,11 +38,12 @@ export function output(net: UserNet, id: number, reason: Reason = 'usual'): void
     const burst = burstOf(connection, why, net.effects.now);
     if (burst === undefined) break;
     send(net, id, burst);
-    why = 'usual';
+    why = reason === 'quiet' ? 'quiet' : 'usual';
   }
   const connection = net.state.tcp.connections[id]!;
-  const isIdle = connection.resendAt === undefined && connection.probeAt === undefined;
-  if (connection.queued > 0 && isIdle && !isOpening(connection) && !isStalled(connection)) {
+  const { queued, resendAt, probeAt, window } = connection;
+  const waitsForWindow = probeAt === undefined && (resendAt === undefined || window === 0);
+  if (queued > 0 && waitsForWindow && !isOpening(connection) && !isStalled(connection)) {
     net.effects.raise({ kind: 'sim:tcp_stalled', dev: net.effects.name, connection: id, at: net.effects.now });
   }
 }
@@ -54,7 +58,7 @@ function burstOf(connection: Connection, why: Reason, now: number): Burst | unde
   const flags = ACK | (isLast && length > 0 ? PSH : 0) | (isLast && isFinishing(connection) ? FIN : 0);
   if (length > 0 || (flags & FIN) !== 0)
     return { kind: kindAt(connection), sequence: connection.next, length, offset, flags };
-  const mustTell = why === 'acknowledge' || connection.mustAcknowledge || hasMoreRoom(connection);
+  const mustTell = why === 'acknowledge' || connection.mustAcknowledge || (why !== 'quiet' && hasMoreRoom(connection));
   if (!mustTell) return undefined;
   return { kind: 'sim:tcp_sent', sequence: quietSequence(connection), length: 0, offset, flags: ACK };
 }
@@ -68,7 +72,7 @@ const quietSequence = ({ probeAt, next, sentTo }: Connection): number => (probeA
 /** SYN, or SYN and ACK: sent once, again when time is up or the guest says its own again. */
 function greeting(connection: Connection, why: Reason): Burst | undefined {
   const { first, next, phase, sentTo, mustAcknowledge } = connection;
-  if (next !== first && why === 'usual' && !mustAcknowledge) return undefined;
+  if (next !== first && why !== 'acknowledge' && !mustAcknowledge) return undefined;
   const flags = phase === 'syn-sent' ? SYN : SYN | ACK;
   const kind = sentTo === first ? 'sim:tcp_sent' : 'sim:tcp_retransmitted';
   return { kind, sequence: first, length: 0, offset: 0, flags };
@@ -161,10 +165,10 @@ interface Header {
 }
 
 /** Who a segment goes from and to, and how much of a packet's service it asks for. */
-type Way = Pick<Connection, 'guest' | 'guestPort' | 'host' | 'hostPort' | 'mss' | 'tos'>;
+type Way = Pick<Connection, 'guest' | 'guestPort' | 'host' | 'hostPort' | 'tos'>;
 
 function transmit(net: UserNet, way: Way, header: Header, arrives: Ns): void {
-  const options = (header.flags & SYN) === 0 ? NOTHING : mssOption(way.mss);
+  const options = (header.flags & SYN) === 0 ? NOTHING : mssOption(mssOnWay(net, way.host));
   const segment = { ...header, sourcePort: way.hostPort, destinationPort: way.guestPort, urgent: 0, options };
   // Both are of one family.
   const ends = { source: way.host, destination: way.guest, protocol: IP_PROTOCOLS.TCP } as Ends;
@@ -198,6 +202,6 @@ export function refuse(net: UserNet, ip: Addressed, segment: ParsedTcp): void {
 export function reset(net: UserNet, connection: Connection): void {
   const { arrivesAt, awaited, host, next, phase } = connection;
   const flags = phase === 'syn-sent' ? RST : RST | ACK;
-  const header = { sequence: next, acknowledgment: awaited, flags, window: 0, payload: NOTHING };
+  const header = { sequence: next, acknowledgment: awaited, flags, window: windowOf(connection), payload: NOTHING };
   transmit(net, connection, header, arrivalAfter(net, host, TCP_HEADER, arrivesAt));
 }

@@ -2,7 +2,7 @@
 import type { Draft } from '../../base/draft.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import { TCP_FLAGS } from '../../packets/tcp.ts';
-import { endsWithGuest, heard, looksAtBytes } from '../world/apps.ts';
+import { heard, looksAtBytes } from '../world/apps.ts';
 import { dequeue, keepFirst } from './buffer.ts';
 import { duplicate, measured, progressed } from './congestion.ts';
 import { type Connection, type Early, guestFinished, isFinishing, isOpening, MOST_WINDOW } from './connection.ts';
@@ -25,7 +25,7 @@ const MOST_EARLY = 64;
 export function received(connection: Open, e: Received): void {
   connection.heardAt = e.at;
   if (connection.phase === 'syn-sent' && (e.flags & SYN) !== 0) agreed(connection, e);
-  if (e.cut > 0) connection.mustAcknowledge = true;
+  if (e.cut > 0 && e.length === 0) connection.mustAcknowledge = true;
   if ((e.flags & ACK) === 0) return;
   const isUsual = isExpected(connection, e);
   acknowledged(connection, e);
@@ -50,6 +50,7 @@ const isExpected = (connection: Connection, e: Received): boolean =>
   connection.phase === 'established' &&
   (e.flags & (SYN | FIN | RST | URG | ACK)) === ACK &&
   e.seq === connection.awaited &&
+  e.cut === 0 &&
   e.window > 0 &&
   e.window === connection.window &&
   e.ack === connection.unacknowledged &&
@@ -206,7 +207,7 @@ function guestEnds(connection: Open, e: Received): void {
   connection.mustAcknowledge = true;
   switch (connection.phase) {
     case 'established':
-      connection.phase = endsWithGuest(connection.app) ? 'last-ack' : 'close-wait';
+      connection.phase = 'close-wait';
       // Who says something without end ends it here.
       if (connection.app.kind === 'source')
         keepFirst(connection, distance(connection.unacknowledged, connection.sentTo));

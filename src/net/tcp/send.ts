@@ -58,6 +58,10 @@ function probeAfter({ roundTrip = 0, variation, tries }: Connection): number {
 export function stalled(connection: Open, at: number): void {
   connection.tries = 0;
   connection.probeAt = at + probeAfter(connection);
+  if (connection.window > 0) return;
+  // What the guest has no room for any more it has not taken.
+  connection.resendAt = undefined;
+  connection.next = connection.unacknowledged;
 }
 
 /** Time is up. */

@@ -2,8 +2,9 @@ import type { Device } from '../../devices/device.ts';
 import type { Driver } from '../../devices/driver.ts';
 import { ipv4Text } from '../../packets/addresses.ts';
 import { type EthernetFrame, ETHERTYPES, parseEthernet } from '../../packets/ethernet.ts';
-import { expireTcp, TCP_TIMERS } from '../tcp/index.ts';
+import { expireTcp, powerOnTcp, TCP_TIMERS } from '../tcp/index.ts';
 import { tcpAtReset } from '../tcp/state.ts';
+import { worldAtReset } from '../world/state.ts';
 import { receiveArp } from './arp.ts';
 import { USER_NET_REDUCER } from './evolve.ts';
 import { ADVERTISEMENT_INTERVAL, advertiseRouter, ROUTER_TIMER } from './icmpv6.ts';
@@ -33,6 +34,7 @@ function userNetwork(setup: UserNetSetup): Device<UserNetState> {
     regions: [],
     pins: [],
     timers: [ROUTER_TIMER, ...TCP_TIMERS],
+    powerOn: (state, effects) => powerOnTcp({ setup, network, state, effects }),
     read: () => 0,
     receivePacket(state, { bytes }, effects) {
       effects.commit();
@@ -65,6 +67,6 @@ export const driver: Driver<UserNetState, UserNetSetup> = {
   properties: USER_PROPERTIES,
   settle: settled,
   create: userNetwork,
-  atReset: () => userNetAtReset(tcpAtReset()),
+  atReset: ({ world }) => userNetAtReset(tcpAtReset(), worldAtReset(world)),
   reducer: USER_NET_REDUCER,
 };

@@ -3,7 +3,7 @@ import type { Effects } from '../../devices/device.ts';
 import type { ParsedIpv4 } from '../../packets/ipv4.ts';
 import type { Ipv6Packet } from '../../packets/ipv6.ts';
 import type { Network } from './network.ts';
-import { USUAL_LINK, type UserNetSetup } from './setup.ts';
+import type { UserNetSetup } from './setup.ts';
 import type { UserNetState } from './state.ts';
 
 /** User networking at work: what it was made with, its addresses, how it stands, what it may do. */
@@ -22,7 +22,4 @@ export type Addressed = ParsedIpv4 | Ipv6Packet;
 export const isIpv4 = (packet: Addressed): packet is ParsedIpv4 => typeof packet.source === 'number';
 
 /** When a packet of so many bytes is at the guest that a host behind the gateway sends now. */
-export const arrival = ({ setup, effects }: UserNet, length: number): Ns => {
-  const { hop, kib } = setup.link ?? USUAL_LINK;
-  return effects.now + hop + Math.ceil((length * kib) / 1024);
-};
+export const arrival = ({ effects }: UserNet, length: number): Ns => effects.now + effects.travel(length);

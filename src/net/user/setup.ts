@@ -8,12 +8,6 @@ export interface ServedFile {
   readonly size: number;
 }
 
-/** What packets of hosts take on their way: virtual nanoseconds, and those of each 1,024 bytes. */
-export interface LinkCosts {
-  readonly hop: number;
-  readonly kib: number;
-}
-
 /** QEMU's options of `-netdev user`, as a person writes them: a text nobody gave is empty. A plain value. */
 interface UserNetOptions {
   /** `auto`: unless the other alone is asked for. */
@@ -40,17 +34,17 @@ interface UserNetOptions {
   /** A line each. */
   readonly guestfwd: string;
   readonly hostfwd: string;
+  readonly world: string;
   readonly smb: string;
   readonly smbserver: string;
 }
 
 /** What user networking is made with: its options, and what those name. */
-export interface UserNetSetup extends UserNetOptions {
+export interface UserNetSetup extends Omit<UserNetOptions, 'world'> {
   /** Files of the folder TFTP serves, by their names below it. */
-  readonly served?: Readonly<Record<string, ServedFile>>;
+  readonly served?: Readonly<Record<string, ServedFile>> | undefined;
   /** Who else is there. Absent: nobody. */
-  readonly world?: World;
-  readonly link?: LinkCosts;
+  readonly world?: World | undefined;
 }
 
 const again = (help: string) => ({ ...text('', help), repeats: true as const });
@@ -77,12 +71,10 @@ export const USER_PROPERTIES: PropertiesOf<UserNetOptions> = {
   restrict: bool(false, 'The guest reaches nobody but the gateway'),
   guestfwd: again('tcp:ADDRESS:PORT-WHERE, which the guest reaches there; again'),
   hostfwd: again('tcp|udp:HOST:PORT-GUEST:PORT, by which the host reaches the guest; again'),
+  world: text('', 'File that says which hosts there are, and what they do'),
   smb: text('', 'Refused: there is no server of shares'),
   smbserver: text('', 'Refused with it'),
 };
 
 /** Values of an option that may be given again. */
 export const linesOf = (text: string): readonly string[] => (text === '' ? [] : text.split('\n'));
-
-/** What a link costs where nobody says. */
-export const USUAL_LINK: LinkCosts = { hop: 10_000, kib: 820 };

@@ -93,8 +93,8 @@ export interface UserNetState {
   readonly world: WorldState;
 }
 
-/** As it begins, with the state of its connections. */
-export const userNetAtReset = (tcp: TcpState): UserNetState => ({
+/** As it begins, with the state of its connections, and of the hosts behind it. */
+export const userNetAtReset = (tcp: TcpState, world: WorldState): UserNetState => ({
   ipId: 0,
   arp: { known: [], next: 0 },
   ndp: { known: [], next: 0 },
@@ -103,6 +103,7 @@ export const userNetAtReset = (tcp: TcpState): UserNetState => ({
   tftp: [],
   unresolved: [],
   tcp,
+  world,
 });
 
 /** How long parts of a datagram wait for the others: nanoseconds. */

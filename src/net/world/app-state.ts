@@ -25,6 +25,8 @@ export interface HttpState {
 /** Says back what it hears. RFC 862. */
 export interface EchoState {
   readonly kind: 'echo';
+  /** What was heard and is not said back yet: a byte a character. */
+  readonly heard: string;
 }
 
 /** Takes what it hears. RFC 863. */

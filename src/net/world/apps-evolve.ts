@@ -13,6 +13,14 @@ export function said(connection: Draft<Connection>, { bytes, ends }: EventOf<'si
   if (ends) hostEnds(connection);
 }
 
+/** Who says back what it hears does so. */
+export function echoed(connection: Draft<Connection>): void {
+  const { app } = connection;
+  if (app.kind !== 'echo') return;
+  enqueue(connection, { of: 'text', text: app.heard });
+  app.heard = '';
+}
+
 /** A call has come to another step. */
 export function wentOn(connection: Draft<Connection>, { step, used, until }: EventOf<'sim:call_went_on'>): void {
   const { app } = connection;

@@ -2,12 +2,12 @@
 import { latin1 } from '../../base/bytes.ts';
 import type { Draft } from '../../base/draft.ts';
 import { sha256Add } from '../../base/sha256.ts';
-import { enqueue, textQueued } from '../tcp/buffer.ts';
+import { textQueued } from '../tcp/buffer.ts';
 import { type Connection, isStalled, MOST_WINDOW } from '../tcp/connection.ts';
 import type { AppState } from './app-state.ts';
 
-/** Most that a host keeps of what it has heard and not used. */
-export const MOST_HEARD = MOST_WINDOW;
+/** Most that a host keeps of what it has heard and not used, and of what it says back: slirp's TCP_RCVSPACE. */
+const MOST_HEARD = 128 * 1024;
 
 /** Whether somebody looks at the bytes a guest sends there. */
 export const looksAtBytes = (app: AppState): boolean => app.kind !== 'sink' && app.kind !== 'source';
@@ -18,7 +18,7 @@ export function roomFor(connection: Connection): number {
   if (isStalled(connection)) return 0;
   switch (app.kind) {
     case 'echo':
-      return MOST_HEARD - textQueued(connection);
+      return MOST_HEARD - textQueued(connection) - app.heard.length;
     case 'http':
     case 'script':
       return MOST_HEARD - app.heard.length;
@@ -33,8 +33,6 @@ export function heard(connection: Draft<Connection>, length: number, bytes: Uint
   connection.moved += length;
   switch (app.kind) {
     case 'echo':
-      enqueue(connection, { of: 'text', text: latin1(bytes) });
-      return;
     case 'script':
       keep(app, bytes);
       return;
@@ -47,7 +45,7 @@ export function heard(connection: Draft<Connection>, length: number, bytes: Uint
 
 /** A guest sends no more than there was room for; a trace says what it likes. */
 function keep(app: { heard: string }, bytes: Uint8Array): void {
-  app.heard = (app.heard + latin1(bytes)).slice(0, 2 * MOST_HEARD);
+  app.heard = (app.heard + latin1(bytes)).slice(0, MOST_HEARD + MOST_WINDOW);
 }
 
 /** What belongs to a body is hashed, the rest is of the next request. */
@@ -59,9 +57,3 @@ function uploaded(app: Draft<Extract<AppState, { kind: 'http' }>>, bytes: Uint8A
   }
   if (body < bytes.length) keep(app, bytes.subarray(body));
 }
-
-/**
- * Whether a host has no more to say, than is queued, once the guest says no more. Who answers requests looks first
- * whether the last is whole.
- */
-export const endsWithGuest = ({ kind }: AppState): boolean => kind !== 'script' && kind !== 'http';

@@ -5,7 +5,7 @@ import { output } from '../tcp/output.ts';
 import { nextFirst } from '../tcp/state.ts';
 import type { UserNet } from '../user/part.ts';
 import type { ScriptState } from './app-state.ts';
-import { mtuOf } from './link.ts';
+import { mssOnWay } from './link.ts';
 import { bytesOf, say } from './say.ts';
 import { addressOf, type Call, callsOf, type Host, type Step } from './world.ts';
 
@@ -54,11 +54,12 @@ function make(net: UserNet, number: number, host: Host, call: Call): void {
   effects.raise({ kind: 'sim:call_made', dev: effects.name, call: number, next });
   if (caller === undefined || isUnderWay || Object.keys(tcp.connections).length >= MOST_CONNECTIONS) return;
   const id = tcp.opened + 1;
+  const offers = mssOnWay(net, addressOf(caller));
   effects.raise({
     ...{ kind: 'sim:tcp_opened', dev: effects.name, connection: id, active: true, service: `call ${number}` },
     ...{ guest: call.to, guest_port: call.port, host: caller, host_port: FIRST_PORT + (id % PORTS) },
     ...{ first: nextFirst(tcp, effects.now), guest_first: 0, tos: 0, stall: 0, at: effects.now },
-    mss: mtuOf(net, addressOf(caller)) - (typeof guest === 'number' ? 40 : 60),
+    ...{ mss: offers, offers },
   });
   output(net, id);
 }

@@ -6,13 +6,13 @@ import type { Addressed, UserNet } from '../user/part.ts';
 import { arrivalAfter, carry, isLost } from './link.ts';
 import { bytesOf } from './say.ts';
 import { daytime, ntpTime } from './time.ts';
-import { hostAt, type Service, serviceAt } from './world.ts';
+import { hostAt, type Service, serviceOf } from './world.ts';
 
 export type { NameRecord, World } from './world.ts';
 
 /** A datagram to whoever has its destination, which is not a service of user networking itself. */
 export function receiveDatagram(net: UserNet, ip: Addressed, datagram: ParsedUdp): void {
-  const service = serviceAt(net.setup.world, ip.destination, datagram.destinationPort, 'udp');
+  const service = serviceOf(net.setup.world, ip.destination, datagram.destinationPort, 'udp');
   if (service === undefined || isLost(net, ip.destination, datagram.bytes.length)) return;
   const answer = answerTo(net, service, datagram.payload);
   if (answer === undefined) return;

@@ -2,6 +2,7 @@
 import type { Ns } from '../../base/units.ts';
 import { IPV4_HEADER } from '../../packets/ipv4.ts';
 import { IPV6_HEADER } from '../../packets/ipv6.ts';
+import { TCP_HEADER } from '../../packets/tcp.ts';
 import { type Address, addressText } from '../tcp/connection.ts';
 import type { UserNet } from '../user/part.ts';
 import { type Outgoing, sendIp } from '../user/send.ts';
@@ -11,7 +12,10 @@ import { type LinkRules, linkTo } from './world.ts';
 const MOST_MTU = 1500;
 
 /** Bytes of the largest packet on the way to a host. */
-export const mtuOf = ({ setup }: UserNet, host: Address): number => linkTo(setup.world, host).mtu ?? MOST_MTU;
+const mtuOf = ({ setup }: UserNet, host: Address): number => linkTo(setup.world, host).mtu ?? MOST_MTU;
+
+/** Most bytes of a segment of TCP there. */
+export const mssOnWay = (net: UserNet, host: Address): number => mtuOf(net, host) - lengthOf(host, TCP_HEADER);
 
 const lengthOf = (host: Address, payload: number): number =>
   payload + (typeof host === 'number' ? IPV4_HEADER : IPV6_HEADER);
@@ -22,9 +26,9 @@ const SECOND = 1_000_000_000;
 export function arrivalAfter({ setup, effects }: UserNet, host: Address, payload: number, after: Ns): Ns {
   const { latency = 0, bandwidth } = linkTo(setup.world, host);
   const length = lengthOf(host, payload);
-  const wire = Math.ceil((length * setup.linkKib) / 1024);
+  const hop = effects.travel(0);
   const limited = bandwidth === undefined ? 0 : Math.ceil((length * 8 * SECOND) / bandwidth);
-  return Math.max(after, effects.now + setup.linkHop + latency) + wire + limited;
+  return Math.max(after, effects.now + hop + latency) + (effects.travel(length) - hop) + limited;
 }
 
 /** Whether something happens that has such a chance; drawn only where it has one. */

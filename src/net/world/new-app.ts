@@ -8,8 +8,10 @@ export function newApp(service: string): Draft<AppState> | undefined {
     case 'http':
       return { kind, heard: '', upload: undefined };
     case 'echo':
+      return { kind, heard: '' };
     case 'sink':
-      return { kind };
+    case 'discard':
+      return { kind: 'sink' };
     case 'chargen':
       return { kind: 'source', hasSaid: true };
     case 'daytime':

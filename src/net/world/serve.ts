@@ -1,31 +1,34 @@
 /** What whoever answers a connection does when it has heard something, or time has passed. */
 import { sha256Text } from '../../base/sha256.ts';
+import { NOTHING } from '../../packets/layout.ts';
 import { MOST_PIECES } from '../tcp/buffer.ts';
 import { close } from '../tcp/close.ts';
 import { type Connection, isOpening } from '../tcp/connection.ts';
-import { output, reset } from '../tcp/output.ts';
+import { output, type Reason, reset } from '../tcp/output.ts';
 import type { UserNet } from '../user/part.ts';
 import { goOn } from './calls.ts';
 import { type Answer, nextMove, type Request, receipt } from './http.ts';
 import { bytesOf, say } from './say.ts';
 import { daytime } from './time.ts';
-import { type Service, serviceAt } from './world.ts';
+import { serviceAt } from './services.ts';
+import type { Service } from './world.ts';
 
 /** Let whoever answers have its say. */
-export function serve(net: UserNet, id: number): void {
+export function serve(net: UserNet, id: number, reason: Reason = 'usual'): void {
   const connection = net.state.tcp.connections[id];
   if (connection === undefined || isOpening(connection)) return;
-  const service = serviceAt(net.setup.world, connection.host, connection.hostPort, 'tcp');
+  const service = serviceAt(net, connection.host, connection.hostPort);
   if (service?.resetAfter !== undefined && connection.moved >= service.resetAfter) {
     reset(net, connection);
     close(net, id, 'reset by the host');
     return;
   }
   speak(net, id, connection, service);
-  output(net, id);
+  output(net, id, reason);
 }
 
 function speak(net: UserNet, id: number, { app }: Connection, service: Service | undefined): void {
+  const { effects } = net;
   switch (app.kind) {
     case 'http':
       if (service !== undefined) answerRequests(net, id, service);
@@ -35,9 +38,20 @@ function speak(net: UserNet, id: number, { app }: Connection, service: Service |
       return;
     case 'source':
       if (!app.hasSaid) say(net, id, bytesOf(daytime(net)), true);
+      else endWithGuest(net, id);
+      return;
+    case 'echo':
+      if (app.heard !== '') effects.raise({ kind: 'sim:tcp_echoed', dev: effects.name, connection: id });
+      endWithGuest(net, id);
       return;
     default:
+      endWithGuest(net, id);
   }
+}
+
+/** Once the guest says no more, whoever has nothing more to say ends too. */
+function endWithGuest(net: UserNet, id: number): void {
+  if (net.state.tcp.connections[id]?.phase === 'close-wait') say(net, id, NOTHING, true);
 }
 
 /** Answers whose requests came one behind the other are queued up to some; a file has two pieces. */
@@ -58,8 +72,7 @@ function answerRequests(net: UserNet, id: number, service: Service): void {
     if (move.does === 'takes a body') takeBody(net, id, move.request, move);
     else if (move.does === 'answers') answer(net, id, move.answer);
     else {
-      // Nothing whole is there, and the guest says no more.
-      if (connection.phase === 'close-wait') say(net, id, new Uint8Array(0), true);
+      endWithGuest(net, id);
       return;
     }
   }

@@ -21,7 +21,7 @@ export interface WorldFile {
 }
 
 /** What may be on a port. */
-export const SERVICE_KINDS = ['http', 'echo', 'sink', 'chargen', 'daytime', 'ntp'] as const;
+export const SERVICE_KINDS = ['http', 'echo', 'sink', 'discard', 'chargen', 'daytime', 'ntp'] as const;
 
 export type ServiceKind = (typeof SERVICE_KINDS)[number];
 
@@ -112,7 +112,7 @@ export const hostAt = (world: World | undefined, address: Address): Host | undef
   world === undefined ? undefined : hostsOf(world).get(address);
 
 /** Who answers on a port; undefined: nobody. */
-export const serviceAt = (
+export const serviceOf = (
   world: World | undefined,
   address: Address,
   port: number,

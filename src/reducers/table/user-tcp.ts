@@ -14,6 +14,7 @@ export const USER_TCP_ROWS: Rows<keyof typeof USER_TCP_EVENTS> = {
   'sim:tcp_stalled': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:tcp_timeout': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:tcp_said': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:tcp_echoed': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:tcp_closed': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:tcp_refused': tells,
   'sim:http_upload': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),

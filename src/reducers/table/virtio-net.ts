@@ -9,6 +9,7 @@ export const VIRTIO_NET_ROWS: Rows<keyof typeof VIRTIO_NET_EVENTS> = {
   'sim:virtio_net_control': tells,
   'sim:virtio_net_rx_mode': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:virtio_net_mac': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:virtio_net_config': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:virtio_net_mac_table': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:virtio_net_vlan': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:virtio_net_queue_pairs': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),

@@ -34,10 +34,10 @@ const liesWithin = ({ at, bytes }: z.infer<typeof RECORDED_PART>, size: number):
 /** A file whose bytes the run depends on, named by content. */
 const IMAGE_IDENTITY = z
   .object({
-    /** What it is used for: `bios`, `kernel`, `initrd`, `module2`, `fw-cfg:opt/org.example/name`... */
+    /** What it is used for: `bios`, `kernel`, `initrd`, `module2`, `fw-cfg:opt/org.example/name`, `net:n0:tftp/boot.ipxe`... */
     role: z
       .string()
-      .regex(/^([a-z][a-z\d-]{0,31}|fw-cfg:[!-~]{1,55})$/, 'is no role')
+      .regex(/^([a-z][a-z\d-]{0,31}|fw-cfg:[!-~]{1,55}|net:[!-~]{1,300})$/, 'is no role')
       .refine((role) => !(role in Object.prototype), 'is no role'),
     name: z.string().max(MOST.text),
     sha256: z.string().regex(/^[\da-f]{64}$/, 'is no SHA-256'),

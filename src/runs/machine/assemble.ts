@@ -10,6 +10,8 @@ import type { World } from '../world.ts';
 import { withRoms } from './device-roms.ts';
 import type { Disks } from './disks.ts';
 import type { Images } from './images.ts';
+import { withNetworkFiles } from './network-files.ts';
+import type { NetdevConfig } from '../../vmm/config.ts';
 import { configurationOf, type MachineDescription, machineOptions } from './machine-description.ts';
 
 /** What a machine is built from, besides the code: equal values give equal runs. */
@@ -32,7 +34,8 @@ export interface Assembly {
 /** Engine, KVM and vmm put together as the loop wants them: the same for a recording and its replay. */
 export function assemble(assembly: Assembly): MachineParts {
   const { description, images, inputs, seed, wallClockAtPowerOn, onEvent } = assembly;
-  const options = withRoms(machineOptions(description, images, assembly.disks?.bases), images);
+  const loaded = withRoms(machineOptions(description, images, assembly.disks?.bases), images);
+  const options = withNetworkFiles(loaded, images, description.netdevs as readonly NetdevConfig[] | undefined);
   return {
     made: configurationOf(description),
     engine: assembly.engine ?? liveEngine(assembly),

@@ -6,6 +6,7 @@ import { MOST } from '../../vmm/limits.ts';
 import { type ImagePart, isMultiboot, loaderParts } from '../../vmm/index.ts';
 import { type ImageRole, OWN_GUEST, type World } from '../world.ts';
 import { isModule, modulesOf } from './modules.ts';
+import { isNetworkFile } from './network-files.ts';
 import { isRom } from './rom-roles.ts';
 
 /** An image read from a file. */
@@ -37,7 +38,8 @@ export function loadImages({ images: files }: Pick<World, 'images'>, paths: Role
     if (path === undefined) return;
     const bytes = files.read(role, path);
     if (role.startsWith('fw-cfg:')) checkFwCfg(path, bytes);
-    else if (bytes.length === 0) throw new Problem(`Cannot use ${path} as ${role}: it is empty.`);
+    else if (bytes.length === 0 && !isNetworkFile(role))
+      throw new Problem(`Cannot use ${path} as ${role}: it is empty.`);
     images.set(role, { name: name ?? fileName(path), path, bytes });
   };
   const { bios, 'option-rom': optionRom, kernel: kernelPath, initrd, ...others } = paths;

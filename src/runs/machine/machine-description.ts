@@ -13,6 +13,7 @@ import type { DeviceOption, MachineOptions, NamedImage } from '../../vmm/options
 import { SMBIOS_CHARACTERS } from '../../vmm/smbios/said.ts';
 import type { Images } from './images.ts';
 import { isModule } from './modules.ts';
+import { RECORDED_WORLD, SERVED_FILES } from './world-schema.ts';
 
 const MIB = 2 ** 20;
 
@@ -107,6 +108,8 @@ const NETDEV = z.object({
   hub: z.number().int().min(0).max(MOST.hub).optional(),
   netdev: z.string().max(MOST.driveId).optional(),
   properties: PROPERTIES,
+  served: SERVED_FILES.optional(),
+  world: RECORDED_WORLD.optional(),
 });
 
 const areWithin = (drives: readonly DriveDescription[]): boolean =>
@@ -182,7 +185,7 @@ const DIGEST_EVERY = 50_000_000;
 /** A file's bytes are an image's, and not kept here. */
 const kept = (file: FwCfgFile) => ('text' in file ? { ...file } : { name: file.name });
 
-const keptNetdev = ({ properties, ...netdev }: NetdevConfig) => ({ ...netdev, properties: { ...properties } });
+const keptNetdev = (netdev: NetdevConfig) => structuredClone(netdev) as z.infer<typeof NETDEV>;
 
 /** What of a machine the command line alone does not say. */
 export interface Found {
@@ -190,6 +193,8 @@ export interface Found {
   readonly rtcAhead?: number;
   /** Its drives, as their images have them. */
   readonly drives?: readonly DriveDescription[];
+  /** Its networks, with the files they serve. */
+  readonly netdevs?: readonly NetdevConfig[];
   /** Its devices, as their ROMs have them. */
   readonly devices?: readonly DeviceOption[];
 }
@@ -198,7 +203,7 @@ export interface Found {
 export function describeMachine(
   options: RunOptions,
   paths: Readonly<Record<string, string>>,
-  { rtcAhead = 0, drives = [], devices = options.devices }: Found = {},
+  { rtcAhead = 0, drives = [], devices = options.devices, netdevs = options.netdevs }: Found = {},
 ): MachineDescription {
   const { boot, smbios, fwCfg } = options;
   return {
@@ -209,7 +214,7 @@ export function describeMachine(
     devices: devices.map(({ properties, ...device }) => ({ ...device, properties: { ...properties } })),
     ...(drives.length === 0 ? {} : { drives: drives.map((drive) => ({ ...drive })) }),
     ...(options.iothreads.length === 0 ? {} : { iothreads: [...options.iothreads] }),
-    ...(options.netdevs.length === 0 ? {} : { netdevs: options.netdevs.map(keptNetdev) }),
+    ...(netdevs.length === 0 ? {} : { netdevs: netdevs.map(keptNetdev) }),
     serialLines: options.serial.length,
     noDefaults: options.noDefaults,
     noReboot: !options.reboot,

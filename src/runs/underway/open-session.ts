@@ -18,6 +18,7 @@ import { bootWarning } from '../../vmm/index.ts';
 import type { World } from '../world.ts';
 import { identities, loadImages, type Images, OWN_GUEST_PATH } from '../machine/images.ts';
 import { type Goal, type LiveRun, startLiveRun } from './live-run.ts';
+import { networkFiles } from '../machine/network-files.ts';
 import { romPaths, withRomSizes } from '../machine/device-roms.ts';
 import { diskRole, type NewDisks, openDisks } from '../machine/disks.ts';
 import { describeMachine, type Found, type MachineDescription } from '../machine/machine-description.ts';
@@ -87,7 +88,8 @@ export interface Prepared {
 /** Read the images, and say what the machine is. Throws a Problem for what cannot be read. */
 export function prepared(world: World, options: RunOptions): Prepared {
   const { kernelName } = options;
-  const images = loadImages(world, pathsOf(options), kernelName);
+  const networks = networkFiles(world, options.netdevs);
+  const images = loadImages(world, { ...pathsOf(options), ...Object.fromEntries(networks.paths) }, kernelName);
   const wallClockAtPowerOn = options.wallClock ?? world.wallClock();
   const payloads = new Payloads(world.sha256);
   const ahead = options.localTime ? world.aheadOfUtc(wallClockAtPowerOn) : 0;
@@ -95,7 +97,9 @@ export function prepared(world: World, options: RunOptions): Prepared {
   const disks = openDisks(world, options.drives);
   const roles = [...images].map(([role, { path }]) => [role, path] as const);
   const paths = Object.fromEntries([...roles, ...options.drives.map(({ id, path }) => [diskRole(id), path] as const)]);
-  const description = { ...descriptionOf(options, { rtcAhead: ahead, drives: disks.drives, devices }), paths };
+  const netdevs = networks.described(world, images);
+  const found = { rtcAhead: ahead, drives: disks.drives, devices, netdevs };
+  const description = { ...descriptionOf(options, found), paths };
   const expected = expectedInputs(world, options);
   return { world, options, images, disks, payloads, description, wallClockAtPowerOn, expected };
 }

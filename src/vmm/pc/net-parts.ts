@@ -22,14 +22,14 @@ export function backendDriver(type: string): readonly [DeviceModel, AnyDriver] {
 }
 
 /** Name of the part of the `index`th `-netdev`. */
-const backendName = (type: string, index: number): string => `${type}#${index}`;
+export const backendName = (type: string, index: number): string => `${type}#${index}`;
 
 /** The backends of a machine. A port of a hub is none. */
 export const backendParts = ({ netdevs = [] }: Made): Part[] =>
-  netdevs.flatMap(({ type, id, properties }, index) => {
+  netdevs.flatMap(({ type, id, properties, served, world }, index) => {
     if (type === HUBPORT) return [];
     const [model, driver] = backendDriver(type);
-    const setup = setupOf(`-netdev ${type},id=${id}`, driver, properties);
+    const setup = { ...setupOf(`-netdev ${type},id=${id}`, driver, properties), served, world };
     return [seated(backendName(type, index), model, driver, driver.settle?.(setup, undefined) ?? setup, {})];
   });
 

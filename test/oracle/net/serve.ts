@@ -9,7 +9,11 @@ import { Bench } from '../../net/bench.ts';
 import { ORACLE_FILES, oracleWorld } from './world.ts';
 
 const [name = 'rv0', address = '10.0.2.15/24', rules = '{}'] = process.argv.slice(2);
-const commands = [`ip addr add ${address} dev ${name}`, `ip -6 addr add fec0::15/64 dev ${name}`, `ip link set ${name} up`];
+const commands = [
+  `ip addr add ${address} dev ${name}`,
+  `ip -6 addr add fec0::15/64 dev ${name}`,
+  `ip link set ${name} up`,
+];
 const tun = spawn('python3', [new URL('tun.py', import.meta.url).pathname, name, ...commands]);
 tun.stderr.pipe(process.stderr);
 

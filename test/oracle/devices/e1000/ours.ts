@@ -15,7 +15,17 @@ export function ourMachine({ properties = {} }: Scene): Machine {
     netdevs: [{ type: 'hubport', id: NETDEV, hub: 0, properties: {} }],
   });
   const seen = { events: 0, ns: 0 };
-  const pass = (ns: number): void => machine.passTo((seen.ns += ns));
+  /** As QEMU's backend, which reads no further frame while one waits. */
+  const offered: Uint8Array[] = [];
+  const pass = (ns: number): void => {
+    machine.passTo((seen.ns += ns));
+    while (machine.state.vmm.net!.clients[NIC]!.queue.length === 0) {
+      const frame = offered.shift();
+      if (frame === undefined) return;
+      machine.sendPacket(NETDEV, frame);
+      machine.passTo((seen.ns += 1));
+    }
+  };
   return {
     in: async (port, size) => machine.in(port, size),
     out: async (port, size, value) => machine.out(port, size, value),
@@ -28,8 +38,8 @@ export function ourMachine({ properties = {} }: Scene): Machine {
     },
     reset: async () => machine.out(0xcf9, 1, 6),
     async offer(frame) {
-      machine.sendPacket(NETDEV, frame);
-      pass(1);
+      offered.push(frame);
+      pass(0);
     },
     frames: async () =>
       machine.events

@@ -3,7 +3,7 @@
  * `TMPDIR=/dev/shm npx tsx test/oracle/devices/e1000/record.ts [NAME]` writes ../recorded/e1000/*.txt.
  * Needs qemu-system-x86_64.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,19 +22,27 @@ const folder = mkdtempSync(join(tmpdir(), 'retrovisor-e1000-'));
 const MONITOR = join(folder, 'monitor');
 const WIRE = join(folder, 'wire');
 const BIOS = join(folder, 'hlt.bin');
+const DUMP = join(folder, 'dump.pcap');
+
+/** Bytes of a dump's header and of one record's, and where in that the length is. */
+const PCAP = { header: 24, record: 16, length: 8 } as const;
 
 writeFileSync(BIOS, new Uint8Array(0x1_0000).fill(HLT));
 
 /** The other end of the wire: a length in four bytes, big-endian, before each frame. */
 class Wire {
+  /** QEMU is there. */
+  readonly connected: Promise<void>;
   readonly #server: Server;
   #socket: Socket | undefined;
-  #received = Buffer.alloc(0);
 
   constructor() {
+    let connect: () => void;
+    this.connected = new Promise((resolve) => void (connect = resolve));
     this.#server = createServer((socket) => {
       this.#socket = socket;
-      socket.on('data', (data: Buffer) => void (this.#received = Buffer.concat([this.#received, data])));
+      connect();
+      socket.resume();
       socket.on('error', () => undefined);
     });
   }
@@ -49,22 +57,28 @@ class Wire {
     this.#socket!.write(Buffer.concat([length, frame]));
   }
 
-  take(): Uint8Array[] {
-    const frames: Uint8Array[] = [];
-    let at = 0;
-    while (at + 4 <= this.#received.length) {
-      const end = at + 4 + this.#received.readUInt32BE(at);
-      if (end > this.#received.length) break;
-      frames.push(new Uint8Array(this.#received.subarray(at + 4, end)));
-      at = end;
-    }
-    this.#received = this.#received.subarray(at);
-    return frames;
-  }
-
   close(): void {
     this.#socket?.destroy();
     this.#server.close();
+  }
+}
+
+/** What QEMU dumps of the wire as it is sent: a frame of no bytes at all stops its backend. */
+class Dump {
+  #at: number = PCAP.header;
+
+  /** Frames from the controller since this was asked last. */
+  take(): Uint8Array[] {
+    const bytes = readFileSync(DUMP);
+    const frames: Uint8Array[] = [];
+    while (this.#at + PCAP.record <= bytes.length) {
+      const begin = this.#at + PCAP.record;
+      const end = begin + bytes.readUInt32LE(this.#at + PCAP.length);
+      if (end > bytes.length) break;
+      frames.push(new Uint8Array(bytes.subarray(begin, end)));
+      this.#at = end;
+    }
+    return frames;
   }
 }
 
@@ -77,22 +91,24 @@ function qemu({ properties = {}, isStill = false }: Scene): QtestPort {
     ...['-M', 'pc,accel=tcg', '-nodefaults', '-m', '64', '-bios', BIOS, ...(isStill ? ['-S'] : [])],
     ...['-monitor', `unix:${MONITOR},server=on,wait=off`],
     ...['-netdev', `stream,id=n0,server=off,addr.type=unix,addr.path=${WIRE}`],
+    ...['-object', `filter-dump,id=dump,netdev=n0,queue=rx,file=${DUMP}`],
     ...['-device', `e1000,mac=${mac},netdev=n0,romfile=${settings.join('')}`],
   ]);
 }
 
 /** A processor that halts at once is one that time passes for. */
-const machineOn = (port: QtestPort, monitor: Socket, wire: Wire): Machine => ({
+const machineOn = (port: QtestPort, monitor: Socket, wire: Wire, dump: Dump): Machine => ({
   in: (at, size) => port.in(at, size),
   out: (at, size, value) => port.out(at, size, value),
   read: (gpa, size) => port.read(gpa, size),
   write: (gpa, size, value) => port.write(gpa, size, value),
   async peek(gpa, length) {
+    if (length === 0) return new Uint8Array(0);
     const answer = await port.ask(`read ${gpa} ${length}`);
     return Uint8Array.from(Buffer.from(answer.slice('OK 0x'.length), 'hex'));
   },
   async poke(gpa, bytes) {
-    await port.ask(`write ${gpa} ${bytes.length} 0x${Buffer.from(bytes).toString('hex')}`);
+    if (bytes.length > 0) await port.ask(`write ${gpa} ${bytes.length} 0x${Buffer.from(bytes).toString('hex')}`);
   },
   async reset() {
     await port.out(0xcf9, 1, 6);
@@ -104,7 +120,7 @@ const machineOn = (port: QtestPort, monitor: Socket, wire: Wire): Machine => ({
   },
   async frames() {
     await setTimeout(SETTLED);
-    return wire.take();
+    return dump.take();
   },
   pass: (ms) => setTimeout(ms + SETTLED),
   async link(up) {
@@ -120,8 +136,13 @@ async function transcript(scene: Scene): Promise<string[]> {
   const lines = [titleOf(scene)];
   // Once it answers, its monitor listens.
   await port.in(0x80, 1);
+  await wire.connected;
+  await setTimeout(SETTLED);
   const monitor = connect(MONITOR).resume();
-  await scene.script(new Station(machineOn(port, monitor, wire)), (line) => void lines.push(line.trimEnd()));
+  await scene.script(
+    new Station(machineOn(port, monitor, wire, new Dump())),
+    (line) => void lines.push(line.trimEnd()),
+  );
   monitor.destroy();
   port.end();
   wire.close();

@@ -1,6 +1,9 @@
 /** All scenes, by the file they are recorded in. */
 import { heldBack, letThrough, links } from './scripts/interrupts.ts';
+import { loopback } from './scripts/loopback.ts';
+import { filters, lengths, shortages, waiting } from './scripts/receive.ts';
 import { eepromWires, phyCommands, randomRegisters } from './scripts/registers.ts';
+import { inParts, oddRings, packets, wild } from './scripts/transmit.ts';
 import type { Scene } from './station.ts';
 
 const still = (name: string, script: Scene['script'], properties: Scene['properties'] = {}): Scene => ({
@@ -28,5 +31,26 @@ export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     { name: 'let through', script: letThrough },
     { name: 'links', script: links },
     { name: 'links without negotiation', script: links, properties: { autonegotiation: false } },
+  ],
+  transmit: [
+    { name: 'packets', script: packets(10) },
+    { name: 'packets, tags', script: packets(11, 0x4014_0240) },
+    { name: 'in parts', script: inParts(12) },
+    { name: 'odd rings', script: oddRings },
+    { name: 'wild', script: wild(13) },
+    { name: 'wild again', script: wild(14) },
+    { name: 'wild once more', script: wild(15) },
+    { name: 'loopback', script: loopback },
+  ],
+  receive: [
+    { name: 'filters', script: filters(16) },
+    { name: 'lengths', script: lengths(0, 0x0014_0240) },
+    { name: 'lengths, long', script: lengths(0x20, 0x0014_0240) },
+    { name: 'lengths, tags, no FCS', script: lengths(0x400_0020, 0x4014_0240) },
+    { name: 'lengths, 256 bytes', script: lengths(0x3_0020, 0x4014_0240) },
+    { name: 'lengths, 16384 bytes, bad ones', script: lengths(0x201_0004, 0x0014_0240) },
+    { name: 'lengths, reserved size', script: lengths(0x200_0000, 0x4014_0240) },
+    { name: 'shortages', script: shortages(17) },
+    { name: 'waiting', script: waiting },
   ],
 };

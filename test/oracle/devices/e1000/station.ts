@@ -75,10 +75,10 @@ export class Station {
   }
 }
 
-const SHOWN = 80;
+const SHOWN = 40;
 
 /** Bytes on a line: all of few, the first of many with a digest of all. */
 export function bytesText(bytes: Uint8Array): string {
   const first = hexadecimal(bytes.subarray(0, SHOWN));
-  return bytes.length <= SHOWN ? first : `${first}... ${digestOfBytes(bytes)}`;
+  return bytes.length <= SHOWN ? first : `${first} ${digestOfBytes(bytes)}`;
 }

@@ -48,19 +48,19 @@ describe("virtio-net's rings are QEMU's, line by line", () => {
 
 describe("virtio-net's registers are QEMU's, line by line", () => {
   const parts = captured('virtio_net_registers_reset');
-  const isScripted = (title: string): boolean => (parts.get(title) ?? []).some((line) => line.startsWith('-- a script'));
+  const isScripted = (title: string): boolean =>
+    (parts.get(title) ?? []).some((line) => line.startsWith('-- a script'));
 
-  test.each([
-    'virtio-net-pci,netdev=user',
-    'virtio-net-pci,netdev=hubport',
-    'virtio-net-pci,netdev=tap vnet_hdr=off',
-  ])('%s', async (title) => {
-    const [, , ...theirs] = parts.get(title) ?? [];
-    expect(theirs.length).toBeGreaterThan(15);
-    const ours: string[] = [];
-    const script = netRegisters(isScripted(title));
-    const scene = { name: title, driver: 'virtio-net-pci', properties: PROPERTIES, script };
-    await scene.script(ourGuest(scene), (line) => void ours.push(line.trimEnd()));
-    expect(difference(theirs, ours)).toBeUndefined();
-  });
+  test.each(['virtio-net-pci,netdev=user', 'virtio-net-pci,netdev=hubport', 'virtio-net-pci,netdev=tap vnet_hdr=off'])(
+    '%s',
+    async (title) => {
+      const [, , ...theirs] = parts.get(title) ?? [];
+      expect(theirs.length).toBeGreaterThan(15);
+      const ours: string[] = [];
+      const script = netRegisters(isScripted(title));
+      const scene = { name: title, driver: 'virtio-net-pci', properties: PROPERTIES, script };
+      await scene.script(ourGuest(scene), (line) => void ours.push(line.trimEnd()));
+      expect(difference(theirs, ours)).toBeUndefined();
+    },
+  );
 });

@@ -17,6 +17,11 @@ import {
   readyAtLast,
 } from './scripts/odd-queues.ts';
 import { randomRegisters } from './scripts/random-registers.ts';
+import { allCommands, brokenCommands, filters, resetFilters, writtenAddress } from './scripts/net-control.ts';
+import { links } from './scripts/net-links.ts';
+import { bufferShapes, fewBuffers, oddBuffers, oddTimesIn, RECEIVING } from './scripts/net-receive.ts';
+import { manyFrames, oddFrames, oddTimes as netOddTimes, wrongHeaders } from './scripts/net-transmit.ts';
+import { NET_FEATURES } from './scripts/net-work.ts';
 import { rngRequests } from './scripts/rng-requests.ts';
 import { legacyScript, modernScript, msixScript, registersAtReset, windowScript } from './scripts/registers.ts';
 
@@ -74,6 +79,46 @@ const RINGS: Readonly<Record<string, DriverOptions>> = {
   'legacy, MSI-X, EVENT_IDX': { isModern: false, hasMsix: true, features: BLK_FEATURES + F.eventIdx },
   'modern, no features': { isModern: true, hasMsix: false, features: 0 },
 };
+
+const NET: Properties = { mac: '52:54:00:12:34:56', romfile: '' };
+
+const net = (name: string, properties: Properties, script: Scene['script']): Scene => ({
+  name,
+  driver: 'virtio-net-pci',
+  properties: { ...NET, ...properties },
+  script,
+});
+
+/** As a block device, but for what has to do with its queues, and ways of its own. */
+const NET_MADE = [
+  ...RNG_MADE,
+  ...Object.entries({
+    mq: { mq: true },
+    mtu: { host_mtu: 9000 },
+    speed: { speed: 1000, duplex: 'full' },
+    'half duplex': { duplex: 'half' },
+    'no speed': { speed: 0 },
+    hashes: { rss: true, hash: true },
+    'long queues': { rx_queue_size: 1024, tx_queue_size: 512 },
+    'no control queue': { ctrl_vq: false, ctrl_rx: false, ctrl_vlan: false, guest_announce: false },
+    'nothing of its own': {
+      ...{ gso: false, guest_announce: false, mrg_rxbuf: false, status: false, ctrl_vq: false, ctrl_rx: false },
+      ...{ ctrl_vlan: false, ctrl_rx_extra: false, ctrl_mac_addr: false, ctrl_guest_offloads: false },
+    },
+  } satisfies Record<string, Properties>),
+];
+
+const NET_RINGS: Readonly<Record<string, DriverOptions>> = {
+  'modern, MSI-X': { isModern: true, hasMsix: true, features: NET_FEATURES },
+  'modern, INTx, EVENT_IDX': { isModern: true, hasMsix: false, features: NET_FEATURES + F.eventIdx },
+  'legacy, INTx': { isModern: false, hasMsix: false, features: NET_FEATURES },
+  'legacy, MSI-X, EVENT_IDX': { isModern: false, hasMsix: true, features: 0x20 + F.eventIdx },
+};
+
+const ofRings = (rings: Readonly<Record<string, DriverOptions>>, name: string, properties: Properties, script: Net) =>
+  Object.entries(rings).map(([ring, options]) => net(`${name}, ${ring}`, properties, script(options)));
+
+type Net = (options: DriverOptions) => Scene['script'];
 
 /** All of one file run one after the other, each on a machine of its own. */
 export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
@@ -154,6 +199,48 @@ export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     rng('random, transitional', {}, randomRegisters('both', 4)),
     rng('random, modern', MODERN_ONLY, randomRegisters('modern', 5)),
   ],
+  'net-registers': [
+    ...NET_MADE.map(([name, properties]) => net(`${name}, at reset`, properties, registersAtReset)),
+    net('configuration space', {}, configurationSpace),
+    net('configuration space, modern', MODERN_ONLY, configurationSpace),
+    net('configuration space, mq', { mq: true }, configurationSpace),
+    net('legacy', {}, legacyScript),
+    net('modern', {}, modernScript),
+    net('window', {}, windowScript),
+    net('random, transitional', {}, randomRegisters('both', 6)),
+    net('random, modern', MODERN_ONLY, randomRegisters('modern', 7)),
+    net('random, legacy', LEGACY_ONLY, randomRegisters('legacy', 8)),
+  ],
+  'net-transmit': [
+    ...ofRings(NET_RINGS, 'odd frames', {}, oddFrames),
+    ...ofRings(NET_RINGS, 'wrong headers', {}, wrongHeaders),
+    ...ofRings(NET_RINGS, 'odd times', {}, netOddTimes),
+    ...ofRings(NET_RINGS, 'odd times, no eventfds', { ioeventfd: false }, netOddTimes),
+    ...ofRings(NET_RINGS, 'odd times, timer', { tx: 'timer' }, netOddTimes),
+    ...ofRings(NET_RINGS, 'ten at once', {}, (options) => manyFrames(options, 10)),
+    ...ofRings(NET_RINGS, 'ten at once, a burst is four', { 'x-txburst': 4 }, (options) => manyFrames(options, 10)),
+    ...ofRings(NET_RINGS, 'ten at once, timer', { tx: 'timer', 'x-txburst': 4 }, (options) => manyFrames(options, 10)),
+    ...ofRings(NET_RINGS, 'ten at once, no eventfds', { ioeventfd: false }, (options) => manyFrames(options, 10)),
+  ],
+  'net-receive': [
+    ...ofRings(RECEIVING, 'shapes', {}, bufferShapes),
+    ...ofRings(RECEIVING, 'few', {}, fewBuffers),
+    ...ofRings(RECEIVING, 'odd', {}, oddBuffers),
+    ...ofRings(RECEIVING, 'odd times', {}, oddTimesIn),
+    ...ofRings(RECEIVING, 'odd times, no eventfds', { ioeventfd: false }, oddTimesIn),
+  ],
+  'net-control': [
+    ...ofRings(NET_RINGS, 'all', {}, allCommands),
+    ...ofRings(NET_RINGS, 'broken', {}, brokenCommands),
+    ...ofRings(NET_RINGS, 'filters', {}, filters),
+    ...ofRings(NET_RINGS, 'reset', {}, resetFilters),
+    net('filters, no features', {}, filters({ isModern: true, hasMsix: true, features: 2 ** 17 })),
+    net('all, mq', { mq: true }, allCommands({ isModern: true, hasMsix: true, features: NET_FEATURES + 2 ** 22 })),
+    net('address, legacy', {}, writtenAddress({ isModern: false, hasMsix: false, features: 0x20 })),
+    net('address, legacy, MSI-X', {}, writtenAddress({ isModern: false, hasMsix: true, features: 0x20 })),
+    net('address, legacy, controlled', {}, writtenAddress({ isModern: false, hasMsix: false, features: NET_FEATURES })),
+  ],
+  'net-links': ofRings(NET_RINGS, 'links', {}, links),
   'rng-queues': [
     rng('requests, modern', {}, rngRequests({ isModern: true, hasMsix: true, features: F.indirect })),
     rng('requests, EVENT_IDX', {}, rngRequests({ isModern: true, hasMsix: true, features: F.eventIdx })),

@@ -1,0 +1,24 @@
+/** Who answers where: the hosts of a world, and what `guestfwd=` leads to. */
+import type { Address } from '../tcp/connection.ts';
+import type { UserNet } from '../user/part.ts';
+import { hostAt, SERVICE_KINDS, type Service, serviceOf } from './world.ts';
+
+/** `builtin:echo`: what a rule of `guestfwd=` leads to; undefined: nothing there is. */
+function builtin(to: string, port: number): Service | undefined {
+  const kind = SERVICE_KINDS.find((each) => to === `builtin:${each}`);
+  return kind === undefined ? undefined : { kind, port, protocol: 'tcp' };
+}
+
+/** Who answers on a port of TCP; undefined: nobody. Where a guest is restricted, only what forwarding leads to. */
+export function serviceAt({ network, setup }: UserNet, address: Address, port: number): Service | undefined {
+  const forward = network.forwards.find((rule) => rule.address === address && rule.port === port);
+  if (forward !== undefined) return builtin(forward.to, port);
+  return setup.restrict ? undefined : serviceOf(setup.world, address, port, 'tcp');
+}
+
+/** Whether an address of TCP is somebody's, who refuses what he does not serve. */
+export const refuses = ({ network, setup }: UserNet, address: Address): boolean =>
+  setup.restrict ||
+  [network.host, network.dns, network.host6, network.dns6].includes(address) ||
+  network.forwards.some((rule) => rule.address === address) ||
+  hostAt(setup.world, address) !== undefined;
