@@ -13,7 +13,7 @@ import {
   type RunAgainOptions,
 } from '../runs/recorded/run-again.ts';
 import { type OpenedRun, openRun as openRunIn } from '../runs/underway/open-run.ts';
-import { descriptionOf } from '../runs/underway/open-session.ts';
+import { descriptionOf } from '../runs/underway/prepare.ts';
 import { type Recorded, record as recordIn } from '../runs/underway/record.ts';
 
 /**

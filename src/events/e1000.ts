@@ -59,7 +59,7 @@ export const E1000_EVENTS = {
   /** A frame comes back from the PHY instead of going out. */
   'sim:e1000_looped': fact({ ...OF_DEVICE, bytes: 'bytes' }, (e) => `dev ${e.dev} ${e.bytes.length} bytes`),
   /** A cause of an interrupt that no register access was. */
-  'sim:e1000_cause': fact({ ...OF_DEVICE, cause: 'u' }, (e) => `dev ${e.dev} 0x${hex(e.cause)}`),
+  'sim:e1000_cause': fact({ ...OF_DEVICE, icr: 'u' }, (e) => `dev ${e.dev} 0x${hex(e.icr)}`),
   /** The cable is pulled or plugged. */
   'sim:e1000_link': fact({ ...OF_DEVICE, up: 'bool' }, (e) => `dev ${e.dev} ${e.up ? 'on' : 'off'}`),
 } as const;

@@ -6,7 +6,7 @@ import { Problem, shortly } from '../base/problem.ts';
 import type { ImageFile } from '../block/image-file.ts';
 import type { ImageIdentity } from '../replay/trace/header.ts';
 import { isModule } from '../runs/machine/modules.ts';
-import { isNetworkFile } from '../runs/machine/network-files.ts';
+import { isNetworkFile } from '../runs/machine/network-roles.ts';
 import { isRom } from '../runs/machine/rom-roles.ts';
 import {
   type DiskIdentity,

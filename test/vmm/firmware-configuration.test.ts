@@ -9,7 +9,7 @@ import { rtcAtReset } from '../../src/devices/mc146818/index.ts';
 import { NODE } from '../../src/host/node.ts';
 import { runOptions } from '../../src/options/run-arguments.ts';
 import { configurationOf, machineOptions } from '../../src/runs/machine/machine-description.ts';
-import { prepared } from '../../src/runs/underway/open-session.ts';
+import { prepared } from '../../src/runs/underway/prepare.ts';
 import { firmwareItems } from '../../src/vmm/fw-cfg/items.ts';
 import { FW_CFG } from '../../src/vmm/fw-cfg/keys.ts';
 import { scratchFolder } from '../guests/command-line.ts';

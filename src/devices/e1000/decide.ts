@@ -106,7 +106,7 @@ function negotiate(effects: Effects): void {
 }
 
 function addCause(nic: E1000State, cause: number, effects: Effects): void {
-  effects.raise({ kind: 'sim:e1000_cause', dev: effects.name, cause });
+  effects.raise({ kind: 'sim:e1000_cause', dev: effects.name, icr: cause });
   driveInterrupt(nic, effects);
 }
 

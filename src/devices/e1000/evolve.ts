@@ -131,7 +131,7 @@ const linkFacts = (setup: E1000Setup): FactReducers<E1000State> => ({
     linkUp(nic);
     negotiated(nic.phy);
   },
-  'sim:e1000_cause'(nic, { cause }) {
+  'sim:e1000_cause'(nic, { icr: cause }) {
     addCause(nic, cause, setup.mitigation);
   },
 });

@@ -95,7 +95,7 @@ export const queueAtReset = (size: number): VirtqueueState => ({
 /** What a reset by the driver puts back. */
 export const resetValues = (sizes: readonly number[]) => ({
   status: 0,
-  features: NO_FEATURES,
+  features: [0, 0] as Words,
   queueSelect: 0,
   configVector: NO_VECTOR,
   isr: 0,

@@ -6,7 +6,7 @@ import { MOST } from '../../vmm/limits.ts';
 import { type ImagePart, isMultiboot, loaderParts } from '../../vmm/index.ts';
 import { type ImageRole, OWN_GUEST, type World } from '../world.ts';
 import { isModule, modulesOf } from './modules.ts';
-import { isNetworkFile } from './network-files.ts';
+import { isNetworkFile } from './network-roles.ts';
 import { isRom } from './rom-roles.ts';
 
 /** An image read from a file. */

@@ -5,6 +5,7 @@ import type { MachineOptions } from '../../vmm/options.ts';
 import { backendName } from '../../vmm/pc/net-parts.ts';
 import type { ImageFiles, NetworkFileRole, World } from '../world.ts';
 import type { Images } from './images.ts';
+import { networkFileRole } from './network-roles.ts';
 import { readWorld } from './world-file.ts';
 import type { WrittenWorld } from './world-schema.ts';
 
@@ -30,11 +31,6 @@ interface Serving {
   readonly folders: ReadonlyMap<string, Folder>;
 }
 
-/** Names in a role: printable, without spaces. */
-const roleOf = (id: string, file: string): NetworkFileRole => `net:${id}:${encodeURI(file)}`;
-
-export const isNetworkFile = (role: string): role is NetworkFileRole => role.startsWith('net:');
-
 /** Longest name of a file, as a role has it. */
 const LONGEST = 200;
 
@@ -44,7 +40,7 @@ export function networkFiles(world: Pick<World, 'images'>, netdevs: readonly Net
   return {
     paths: serving.flatMap(({ netdev: { id }, tftp, folders }) =>
       [...(tftp === undefined ? [] : [tftp]), ...folders.values()].flatMap(({ mark, files }) =>
-        files.map(({ name, path }) => [roleOf(id, `${mark}${name}`), path] as const),
+        files.map(({ name, path }) => [networkFileRole(id, `${mark}${name}`), path] as const),
       ),
     ),
     described: (with_, images) => serving.map((each) => describedOne(with_, images, each)),
@@ -92,7 +88,7 @@ function describedOne(
     Object.fromEntries(
       files.map(({ name }) => {
         const file = `${mark}${name}`;
-        const { bytes } = images.get(roleOf(netdev.id, file))!;
+        const { bytes } = images.get(networkFileRole(netdev.id, file))!;
         return [`${before}${name}`, { file, size: bytes.length, sha256: sha256(bytes) }];
       }),
     );

@@ -4,7 +4,6 @@ import type { Until } from '../../machine/loop.ts';
 import { isAtPlace } from '../../machine/guest-view.ts';
 import { createMachine, type Machine } from '../../machine/machine.ts';
 import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
-import { Payloads } from '../../memory/payloads.ts';
 import type { RunOptions } from '../machine/run-options.ts';
 import { seal } from '../../reducers/seal.ts';
 import type { Gate } from '../../replay/streams/hold.ts';
@@ -16,16 +15,13 @@ import { commitDrives } from './commit-drives.ts';
 import { Course } from './course.ts';
 import { bootWarning } from '../../vmm/index.ts';
 import type { World } from '../world.ts';
-import { identities, loadImages, type Images, OWN_GUEST_PATH } from '../machine/images.ts';
+import { identities, type Images } from '../machine/images.ts';
 import { type Goal, type LiveRun, startLiveRun } from './live-run.ts';
-import { networkFiles } from '../machine/network-files.ts';
-import { romPaths, withRomSizes } from '../machine/device-roms.ts';
-import { diskRole, type NewDisks, openDisks } from '../machine/disks.ts';
-import { describeMachine, type Found, type MachineDescription } from '../machine/machine-description.ts';
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
-import { type ExpectedInputs, expectedInputs, taken } from './expected-inputs.ts';
+import { type ExpectedInputs, taken } from './expected-inputs.ts';
 import { DrivesWithoutPower } from './power-loss.ts';
 import { type Dumped, dumpedOf } from './dumped.ts';
+import { type Prepared, prepared } from './prepare.ts';
 import { type OutputTo, Printed } from './printed.ts';
 import { type Recording, startRecording } from './recording.ts';
 import { type CharacterPort, payloadFor, STOPPED, typedAt } from '../run-inputs.ts';
@@ -55,7 +51,7 @@ interface Running {
   /** Leaves checkpoints beside the trace. */
   readonly keeper: CheckpointKeeper | undefined;
   readonly inputs: PendingInput[];
-  readonly payloads: Payloads;
+  readonly payloads: Prepared['payloads'];
   readonly expected: ExpectedInputs;
   /** What drives would hold after it, where that is asked for. */
   readonly withoutPower: DrivesWithoutPower | undefined;
@@ -70,56 +66,6 @@ interface Running {
   isClosed: boolean;
   /** Virtual time of the look that last found something printed. */
   printedAt: number;
-}
-
-/** What a run is made from, once its options are understood and its images read. */
-export interface Prepared {
-  readonly world: World;
-  readonly options: RunOptions;
-  readonly description: MachineDescription;
-  readonly images: Images;
-  readonly disks: NewDisks;
-  /** What it will have been given. */
-  readonly payloads: Payloads;
-  /** Nanoseconds since 1970 (UTC): the host's clock is read once, here. */
-  readonly wallClockAtPowerOn: bigint;
-  /** What comes from outside at its time. */
-  readonly expected: ExpectedInputs;
-}
-
-/** Read the images, and say what the machine is. Throws a Problem for what cannot be read. */
-export function prepared(world: World, options: RunOptions): Prepared {
-  const { kernelName } = options;
-  const networks = networkFiles(world, options.netdevs);
-  const images = loadImages(world, { ...pathsOf(options), ...Object.fromEntries(networks.paths) }, kernelName);
-  const wallClockAtPowerOn = options.wallClock ?? world.wallClock();
-  const payloads = new Payloads(world.sha256);
-  const ahead = options.localTime ? world.aheadOfUtc(wallClockAtPowerOn) : 0;
-  const devices = withRomSizes(options.devices, images);
-  const disks = openDisks(world, options.drives);
-  const roles = [...images].map(([role, { path }]) => [role, path] as const);
-  const paths = Object.fromEntries([...roles, ...options.drives.map(({ id, path }) => [diskRole(id), path] as const)]);
-  const netdevs = networks.described(world, images);
-  const found = { rtcAhead: ahead, drives: disks.drives, devices, netdevs };
-  const description = { ...descriptionOf(options, found), paths };
-  const expected = expectedInputs(world, options);
-  return { world, options, images, disks, payloads, description, wallClockAtPowerOn, expected };
-}
-
-/** What the machine is, whose images nobody has read. */
-export function descriptionOf(options: RunOptions, found: Found = {}): MachineDescription {
-  const paths = Object.fromEntries(Object.entries(pathsOf(options)).filter(([, path]) => path !== undefined));
-  return describeMachine(options, paths as Record<string, string>, found);
-}
-
-/** Our own guest runs when nothing else is asked for. */
-const isOwnGuest = ({ kernel, bios }: RunOptions): boolean => kernel === undefined && bios === undefined;
-
-function pathsOf(options: RunOptions) {
-  const { kernel, initrd, bios, optionRom } = options;
-  const files = options.fwCfg.flatMap((file) => ('path' in file ? [[`fw-cfg:${file.name}`, file.path]] : []));
-  const loaded = { bios, 'option-rom': optionRom, kernel: isOwnGuest(options) ? OWN_GUEST_PATH : kernel, initrd };
-  return { ...loaded, ...Object.fromEntries([...files, ...romPaths(options.devices)]) };
 }
 
 /** Who else hears of a run, and may hold it. */

@@ -1,7 +1,7 @@
 import { latin1 } from '../../base/bytes.ts';
 import { Problem } from '../../base/problem.ts';
 import { openPrepared, type RunEnd } from './open-run.ts';
-import { prepared } from './open-session.ts';
+import { prepared } from './prepare.ts';
 import type { RunOptions } from '../machine/run-options.ts';
 import type { World } from '../world.ts';
 

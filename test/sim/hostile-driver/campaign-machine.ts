@@ -16,7 +16,7 @@ import type { Ending, MachineState } from '../../../src/reducers/state.ts';
 import { assemble } from '../../../src/runs/machine/assemble.ts';
 import { identities } from '../../../src/runs/machine/images.ts';
 import { STOPPED } from '../../../src/runs/run-inputs.ts';
-import { prepared } from '../../../src/runs/underway/open-session.ts';
+import { prepared } from '../../../src/runs/underway/prepare.ts';
 import { startRecording } from '../../../src/runs/underway/recording.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../guests/hostile-driver/driver.elf', import.meta.url));

@@ -4,7 +4,7 @@ import { runOptions } from '../../../src/options/run-arguments.ts';
 import { assemble } from '../../../src/runs/machine/assemble.ts';
 import { NODE } from '../../../src/host/node.ts';
 import { identities } from '../../../src/runs/machine/images.ts';
-import { prepared } from '../../../src/runs/underway/open-session.ts';
+import { prepared } from '../../../src/runs/underway/prepare.ts';
 import { startRecording } from '../../../src/runs/underway/recording.ts';
 import { STOPPED } from '../../../src/runs/run-inputs.ts';
 import { createMachine } from '../../../src/machine/machine.ts';
