@@ -38,10 +38,11 @@ test(`${SEEDS} drivers that are wrong now and then neither break virtio devices 
     if (campaign.seeds % SAID_EVERY === 0)
       process.stdout.write(`${seed - FROM + 1} drivers: ${faults.length} faults\n`);
   }
-  const { seeds, events, worked, popped, read, written, broken } = campaign;
+  const { seeds, events, worked, popped, read, written, sent, received, broken } = campaign;
   process.stdout.write(
     `${seeds} drivers, ${events} events; ${worked} came to DRIVER_OK and had a descriptor taken, ${broken} ` +
-      `were wrong; ${popped} chains, ${read} sectors read and ${written} written as said; ${JSON.stringify(ends)}\n`,
+      `were wrong; ${popped} chains, ${read} sectors read and ${written} written as said, ` +
+      `${sent} frames sent and ${received} received; ${JSON.stringify(ends)}\n`,
   );
   expect(faults).toEqual([]);
   // Drivers that do nothing would break nothing.

@@ -41,6 +41,15 @@ const DEVICES = [
   'virtio-blk-pci,drive=d5,disable-modern=on',
   'virtio-rng-pci',
   'virtio-rng-pci,disable-legacy=on,ioeventfd=off',
+  'virtio-net-pci,netdev=n0,x-txburst=3',
+  'virtio-net-pci,netdev=n1,disable-legacy=on,ioeventfd=off,host_mtu=1500,speed=100,duplex=full',
+  'virtio-net-pci,netdev=n2,disable-modern=on,vectors=0,tx=timer',
+];
+
+/** One card alone with its network, and two on a hub, who hear each other and another network. */
+const NETWORKS = [
+  ...['user,id=n0', 'user,id=u', 'hubport,id=h,hubid=0,netdev=u'],
+  ...['hubport,id=n1,hubid=0', 'hubport,id=n2,hubid=0'],
 ];
 
 const DRIVES = [
@@ -80,6 +89,7 @@ const argumentsOf = (folder: string): string[] => [
   ...['-m', '16', '-nodefaults', '-serial', 'null', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4'],
   ...['-object', 'iothread,id=t', '-kernel', PROGRAM, '--wall-clock', '1700000000', '--seed', 'hostile driver'],
   ...DRIVES.flatMap((more, id) => ['-drive', `file=${makeImage(folder, id)},if=none,id=d${id},${more}`]),
+  ...NETWORKS.flatMap((network) => ['-netdev', network]),
   ...DEVICES.flatMap((device) => ['-device', device]),
 ];
 
