@@ -16,15 +16,25 @@ export function addPackets(program: Command, { print, flush, done }: Outcome): v
     .option('--fields', 'print the names a condition may use, which are those of Wireshark, and end')
     .option('-x, --hex', 'the bytes of each, too, as digits and characters')
     .addOption(new Option('--json', 'one JSON object per line: all fields that are there').conflicts('hex'))
+    .option(
+      '--why <number>',
+      'how this one came about and where it went, event by event; more at the prompt of `debug`',
+    )
+    .option('--symbols <file>', "of --why: names of the guest's addresses")
     .option('--follow', 'wait for more while the trace is recorded')
     .option('-n, --limit <count>', 'stop after so many')
-    .action(async (file, { if: condition, fields, hex, json, follow, limit }) => {
+    .action(async (file, { if: condition, fields, hex, json, follow, limit, why, symbols }) => {
       const { printFields, printPackets } = await import('./packets-command.ts');
       if (fields === true) {
         printFields(print);
         return;
       }
       if (file === undefined) throw new UsageProblem('Say which trace: `packets FILE`.');
+      if (why !== undefined) {
+        const { whyPacket } = await import('./why-packet.ts');
+        done(await whyPacket(file, { number: wholeNumber('--why', why, 0, FURTHEST), symbols }, print));
+        return;
+      }
       const width = shownWidth();
       const form = {
         limit: limit === undefined ? FURTHEST : wholeNumber('--limit', limit, 0, FURTHEST),

@@ -47,13 +47,14 @@ const LOOK_AGAIN_MS = 200;
 /** `retrovisor packets`: a line a packet. Resolves to the process status. */
 export async function printPackets(path: string, form: PacketsForm, printing: Printing): Promise<number> {
   const isWanted = form.condition === undefined ? () => true : asUsage(() => packetCondition(form.condition!));
-  const trace = openToLook(path);
+  const isFollowed = form.follow === true;
+  // A trace that is being recorded has no end, which is nothing to tell of.
+  const trace = isFollowed ? openTraceFile(path, { acceptCut: true }) : openToLook(path);
   const machine = readDescription(trace.header.machine, path);
   const reader = new PacketReader({ ...machine, net: wiresOf(machine) });
   const shown = new Shown(form, isWanted, printing.print);
-  return form.follow === true
-    ? await follow(path, new Following(reader, shown), printing)
-    : await readAll(trace, new Following(reader, shown));
+  if (!isFollowed) return await readAll(trace, new Following(reader, shown));
+  return await follow(path, new Following(reader, shown), printing);
 }
 
 /** Says what is wanted, up to the limit. */

@@ -137,6 +137,7 @@ function outputsOf(
   };
   const lines = options.serial.map(writer);
   const devices = new Map(options.characters.map(({ dev, backend }) => [dev, writer(backend)]));
+  const dumps = new Map(options.dumps.map(({ id, path }) => [id, writer({ to: 'file', path })]));
   return {
     to: {
       serial(line, bytes) {
@@ -147,6 +148,7 @@ function outputsOf(
         if (lines.length === 0) hear(bytes);
         devices.get(dev)?.(bytes);
       },
+      dump: (id, bytes) => dumps.get(id)?.(bytes),
       notice: tell,
     },
     close() {

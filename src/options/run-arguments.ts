@@ -7,7 +7,7 @@ import { addDebugcon, checkDevices, devicesOf } from './device-options.ts';
 import { costList, costsAsked } from './cost-options.ts';
 import { drivesAsked } from './drive-options.ts';
 import { networksAsked, withMacs } from './net-options.ts';
-import { checkEntropy, objectsAsked } from './object-options.ts';
+import { checkObjects, objectsAsked } from './object-options.ts';
 import { bootAsked, fwCfgAsked, smbiosAsked } from './firmware-options.ts';
 import { rtcAsked } from './rtc-option.ts';
 import { QEMU_OPTIONS, withTwoDashes } from './qemu-spelling.ts';
@@ -178,7 +178,7 @@ function understood(raw: RawOptions): RunOptions {
   const bytes = ramBytes(raw.m);
   const { cpus: smp, ...processors } = processorsAsked(raw.smp, MOST.cpus);
   const objects = objectsAsked(raw.object ?? []);
-  checkEntropy(devices, objects);
+  checkObjects(objects, found);
   refuseIdleCommit(raw);
   const actions = actionsAsked(raw.action ?? [], { noReboot: !raw.reboot, noShutdown: !raw.shutdown });
   const fwCfg = fwCfgAsked(raw.fw_cfg ?? []);
@@ -209,7 +209,7 @@ function understood(raw: RawOptions): RunOptions {
     devices,
     drives,
     netdevs,
-    iothreads: objects.iothreads,
+    ...{ iothreads: objects.iothreads, dumps: objects.dumps },
     commits: raw.commit === true,
     noDefaults: raw.nodefaults === true,
     reboot: actions.reboots,

@@ -17,6 +17,7 @@ import {
 } from './memory-writes.ts';
 import { sectorsNamed } from '../../replay/disk/drives.ts';
 import { changesOf, historyText, lastChangeText } from './disk-changes.ts';
+import { packetWay } from './packet-way.ts';
 import { disassembly } from '../look/instructions.ts';
 import { evaluate, named } from '../look/vantage.ts';
 import type { DebugSession } from '../session.ts';
@@ -133,6 +134,8 @@ const EVENTS_SHOWN = 6;
 
 /** `why WHAT`: who wrote or changed it last before here, and when. The session stays where it is. */
 export const why = (session: DebugSession, words: string): Work<string> => {
+  const packet = PACKET.exec(words)?.[1];
+  if (packet !== undefined) return packetWay(session, packet);
   const sectors = DISK.exec(words)?.[1];
   if (sectors !== undefined) return whyOnDisk(session, sectors);
   const asked = askedAbout(session, words);
@@ -142,6 +145,9 @@ export const why = (session: DebugSession, words: string): Work<string> => {
     'pieces' in asked ? whyWritten(session, asked, here) : whyChanged(session, asked, here, words.startsWith('$')),
   );
 };
+
+/** `packet:N`. */
+const PACKET = /^packet:\s*(.*)$/;
 
 /** `disk:[ID:]SECTOR[+COUNT]`. */
 const DISK = /^disk:\s*(.*)$/;

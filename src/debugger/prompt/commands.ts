@@ -155,7 +155,9 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   why: {
     isQuestion: true,
     usage: 'why WHAT',
-    help: 'who last wrote to ADDR, phys:ADDR[/BYTES] or disk:SECTOR[+N], or changed $REGISTER or a field of the state',
+    help:
+      'who last wrote to ADDR, phys:ADDR[/BYTES] or disk:SECTOR[+N], or changed $REGISTER or a field of the state; ' +
+      'packet:N: from who wrote it to the wire, and on to who read it',
     answer: why,
   },
   history: {

@@ -7,6 +7,7 @@ import { LAPIC } from './lapic.ts';
 import { MEMORY, PHYSICAL_MEMORY } from './memory.ts';
 import { MEMORY_TREE } from './memory-tree.ts';
 import { MSIX } from './msix.ts';
+import { NET_QUEUES, NETWORK } from './network.ts';
 import { PCI_FUNCTIONS } from './pci.ts';
 import { PIC } from './pic.ts';
 import { REGISTERS } from './registers.ts';
@@ -33,6 +34,8 @@ export const VIEWS: Readonly<Record<string, View>> = {
   pci: PCI_FUNCTIONS,
   msix: MSIX,
   block: BLOCK,
+  network: NETWORK,
+  netq: NET_QUEUES,
   virtio: VIRTIO_LIST,
   virtq: VIRTQUEUES,
 };

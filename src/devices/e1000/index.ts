@@ -23,10 +23,19 @@ const REGISTERS = 0;
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
 
+/** The first of its addresses, as a driver may have written it. */
+function addressText(nic: E1000Registers): string {
+  const [low, high] = [registerOf(nic, R.RA), registerOf(nic, R.RA + 4)];
+  return Array.from({ length: 6 }, (_, at) => ((at < 4 ? low : high) >>> (8 * (at % 4))) & 0xff)
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join(':');
+}
+
 /** Intel's 82540EM, a gigabit Ethernet controller, as QEMU 7.2 has it. */
 export const driver = shapedPciDriver<E1000Registers, E1000Setup>({
   name: 'e1000',
   description: 'Intel Gigabit Ethernet',
+  romfile: 'efi-e1000.rom',
   category: 'Network',
   properties: {
     mac: macAddress,
@@ -64,6 +73,7 @@ export const driver = shapedPciDriver<E1000Registers, E1000Setup>({
       configWritten,
       reset: (_nic, effects) => reset(setup, effects),
       describe: (nic) => ({
+        mac: addressText(nic),
         link: isLinkUp(nic) ? 'up' : 'down',
         interrupts: `${hex(registerOf(nic, R.ICR))} of ${hex(registerOf(nic, R.IMS))}`,
         receive: `head ${registerOf(nic, R.RDH)} tail ${registerOf(nic, R.RDT)}`,

@@ -58,6 +58,17 @@ export interface DriveOption extends Omit<DriveConfig, 'sectors'> {
   readonly format: FormatName | undefined;
 }
 
+/** `-object filter-dump`: packets that pass an end of a wire, into a file of libpcap's. */
+export interface DumpOption {
+  readonly id: string;
+  readonly netdev: string;
+  readonly path: string;
+  /** What is sent to it, what it sends, or both. */
+  readonly queue: 'rx' | 'tx' | 'all';
+  /** Bytes kept of a packet. */
+  readonly most: number;
+}
+
 /** What `retrovisor run` was asked to do, after QEMU's spelling is understood. Paths are not opened yet. */
 export interface RunOptions {
   readonly kernel: string | undefined;
@@ -81,6 +92,8 @@ export interface RunOptions {
   readonly netdevs: readonly NetdevConfig[];
   /** `-object iothread`: their ids. */
   readonly iothreads: readonly string[];
+  /** `-object filter-dump`: what passes a backend is written down. */
+  readonly dumps: readonly DumpOption[];
   /** Write what the guest wrote to drives back into their images once the run is over. */
   readonly commits: boolean;
   /** Devices that print, or hear. */

@@ -20,6 +20,7 @@ import { type Goal, type LiveRun, startLiveRun } from './live-run.ts';
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
 import { type ExpectedInputs, taken } from './expected-inputs.ts';
 import { DrivesWithoutPower } from './power-loss.ts';
+import { type Dumped, dumpedOf } from './dumped.ts';
 import { type Prepared, prepared } from './prepare.ts';
 import { type OutputTo, Printed } from './printed.ts';
 import { type Recording, startRecording } from './recording.ts';
@@ -41,6 +42,7 @@ interface Running {
   readonly gate: Gate | undefined;
   readonly recording: Recording | undefined;
   readonly printed: Printed;
+  readonly dumped: Dumped | undefined;
   readonly output: OutputTo;
   readonly course: Course;
   readonly polling: PollingWatch;
@@ -93,6 +95,7 @@ export function startSession(
   const course = new Course();
   const polling = watchPolling();
   const printed = new Printed(output);
+  const dumped = dumpedOf(options.dumps, { description, wallClock: wallClockAtPowerOn }, output.dump);
   // One subscription: what each costs is paid at every event. Why a run cannot go on is said to whoever runs it.
   const next = (stamped: Stamped): void => {
     recording?.next(stamped);
@@ -100,6 +103,7 @@ export function startSession(
     polling.next(stamped);
     printed.next(stamped);
     withoutPower?.next(stamped);
+    dumped?.next(stamped);
   };
   told.events$.subscribe({ next, error: () => undefined });
   const inputs: PendingInput[] = [];
@@ -122,6 +126,7 @@ export function startSession(
       gate,
       recording,
       printed,
+      dumped,
       output,
       course,
       polling,
@@ -185,6 +190,7 @@ function finishTrace(running: Running): void {
     if (running.hasFailed) recording?.breakOff();
     else recording?.close();
     told.end();
+    running.dumped?.flush();
   }
 }
 
@@ -273,7 +279,8 @@ function runFor(running: Running, milliseconds: number, paced: boolean): Session
 
 /** What the guest printed, and then what is to be said of it. */
 function handOn(running: Running): void {
-  const { printed, course, output, machine } = running;
+  const { printed, dumped, course, output, machine } = running;
+  dumped?.flush();
   if (printed.flush()) running.printedAt = machine.now();
   for (const sentence of course.takeNotices()) output.notice?.(sentence);
 }

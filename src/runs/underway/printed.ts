@@ -1,10 +1,13 @@
 import type { Stamped } from '../../events/stamped.ts';
+import type { DumpTo } from './dumped.ts';
 
 /** Where what the guest prints goes. */
 export interface OutputTo {
   serial(line: number, bytes: Uint8Array): void;
   /** By a device of `-device` that has a `chardev`. */
   character(dev: string, bytes: Uint8Array): void;
+  /** Of packets, for the dump of this id. */
+  dump?: DumpTo;
   /** What a person is to know of the run on its way. */
   notice?(sentence: string): void;
 }
