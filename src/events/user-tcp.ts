@@ -31,11 +31,15 @@ const OF_LINK = { dev: 'text', host: 'text', from: 'text', length: 'u' } as cons
 const ofLink = (e: { readonly dev: string; readonly host: string; readonly from: string; readonly length: number }) =>
   `${e.dev} ${e.host} from ${e.from} ${e.length} bytes`;
 
-/** What the TCP of user networking does. Sequence numbers are as they are on the wire, `at` is virtual nanoseconds. due: when the last is at the guest. */
+/**
+ * What the TCP of user networking does. Sequence numbers are as they are on the wire, `at` is virtual nanoseconds. due:
+ * when the last of what was sent is at the guest.
+ */
 export const USER_TCP_EVENTS = {
   /**
    * A connection begins. active: the host begins it. service: who answers there. first: the host's first sequence
-   * number; guest_first: the guest's, 0 where the host begins. mss: most bytes of a segment to the guest, offers: of one of its. stall: what `stallAfter` is of its service, 0 if it has none.
+   * number; guest_first: the guest's, 0 where the host begins. mss: most bytes of a segment to the guest; offers: of one
+   * of its. stall: what `stallAfter` is of its service, 0 if it has none.
    */
   'sim:tcp_opened': fact(
     {
@@ -126,7 +130,7 @@ export const USER_TCP_EVENTS = {
     },
     (e) => `${connectionOf(e)} ${e.method} ${e.target} ${e.status} ${e.bytes} bytes`,
   ),
-  /** A call's script goes on from a step: used characters of what was heard; until: when a wait is over, 0 if it is none. */
+  /** A call has come to a step. used: characters of what was heard; until: when a wait is over, 0 if it is none. */
   'sim:call_went_on': fact(
     { ...OF_CONNECTION, step: 'u', used: 'u', until: 'u' },
     (e) => `${connectionOf(e)} step ${e.step}`,

@@ -30,6 +30,8 @@ interface Surroundings extends Partial<UserNetSetup> {
   readonly files?: (file: string, offset: number, length: number) => Uint8Array;
   /** A number of 0 to 1. */
   readonly chance?: () => number;
+  /** The guest's address of IPv4. */
+  readonly neighbor?: string;
 }
 
 const AT = 0x52_54_00_12_34_56;
@@ -47,10 +49,14 @@ export class Bench {
   private folded: UserNetState;
   private readonly folds: boolean;
 
-  constructor(world: World, { files, chance = () => 0.5, ...given }: Surroundings = {}, folds = true) {
+  constructor(
+    world: World,
+    { files, chance = () => 0.5, neighbor = '10.0.2.15', ...given }: Surroundings = {},
+    folds = true,
+  ) {
     const setup = setupOf({ ...given, world });
     const neighbors = {
-      arp: { known: [{ address: ipv4Of('10.0.2.15')!, ethernet: AT }], next: 1 },
+      arp: { known: [{ address: ipv4Of(neighbor)!, ethernet: AT }], next: 1 },
       ndp: { known: [{ address: ipv6Of('fec0::15')!, ethernet: AT }], next: 1 },
     };
     const state: UserNetState = { ...driver.atReset(setup), ...neighbors };

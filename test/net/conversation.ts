@@ -34,7 +34,7 @@ const numberIn = (move: string, name: string): number | undefined => {
 const said = (offset: number): number => 97 + (((offset % 26) + 26) % 26);
 
 /** `S. seq 0 ack 1 win 64240 len 10 mss 1460`: a segment of the guest's. */
-export function guestSegment(talk: Talk, port: number, move: string): Uint8Array {
+export function guestSegment(talk: Talk, port: number, move: string, destination = HOST): Uint8Array {
   const seq = numberIn(move, 'seq') ?? 0;
   const ack = numberIn(move, 'ack');
   const mss = numberIn(move, 'mss');
@@ -47,7 +47,7 @@ export function guestSegment(talk: Talk, port: number, move: string): Uint8Array
       options: mss === undefined ? NOTHING : mssOption(mss),
       payload: Uint8Array.from({ length: numberIn(move, 'len') ?? 0 }, (_, at) => said(seq + at)),
     },
-    { source: GUEST, destination: HOST, protocol: IP_PROTOCOLS.TCP },
+    { source: GUEST, destination, protocol: IP_PROTOCOLS.TCP },
   );
 }
 

@@ -8,12 +8,16 @@ import { driver, type UserNetSetup, type UserNetState } from '../../src/net/user
 
 /** What user networking is made with where nothing else is said. */
 export const setupOf = (given: Partial<UserNetSetup> = {}): UserNetSetup => {
-  const usual = Object.entries(driver.properties ?? {}).map(([name, property]) => [name, property.default]);
+  const properties = Object.entries(driver.properties ?? {}).filter(([name]) => name !== 'world');
+  const usual = properties.map(([name, property]) => [name, property.default]);
   return { ...(Object.fromEntries(usual) as UserNetSetup), ...given };
 };
 
 export const E1000: NetPeer = { name: 'e1000.0', type: 'e1000', takesHeaders: false };
 export const VIRTIO: NetPeer = { name: 'virtio-net-pci.0', type: 'virtio-net-pci', takesHeaders: true };
+
+/** Nanoseconds to the guest, besides one for each byte. */
+const HOP = 10_000;
 
 type Timers = Map<string, number>;
 
@@ -117,6 +121,7 @@ export class Wire {
       arm: (timer: string, deadline: number) => void this.timers.set(timer, deadline),
       cancel: (timer: string) => void this.timers.delete(timer),
       deadline: (timer: string) => this.timers.get(timer),
+      travel: (length: number) => HOP + length,
       random: (_stream: string, length: number) => Uint8Array.from({ length }, (_, at) => at * 7),
       sendPacket: (bytes: Uint8Array, due?: number) => {
         const packet = this.packets++;

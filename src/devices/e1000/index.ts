@@ -35,6 +35,7 @@ function addressText(nic: E1000Registers): string {
 export const driver = shapedPciDriver<E1000Registers, E1000Setup>({
   name: 'e1000',
   description: 'Intel Gigabit Ethernet',
+  romfile: 'efi-e1000.rom',
   category: 'Network',
   properties: {
     mac: macAddress,

@@ -29,7 +29,10 @@ export interface PciShape {
 /** What a PCI model says of itself: header, capabilities, MSI-X table and expansion ROM are made from it. */
 export interface PciModel<Own extends object, P extends object>
   extends PciShape,
-    Pick<Driver<Own, P>, 'name' | 'description' | 'category' | 'properties' | 'chardev' | 'settle' | 'atReset'> {
+    Pick<
+      Driver<Own, P>,
+      'name' | 'description' | 'category' | 'properties' | 'romfile' | 'chardev' | 'settle' | 'atReset'
+    > {
   /** What it does. Its pin, if it has one, is `intx`. */
   create(setup: P): FunctionBody<PciFunctionState & Own>;
   readonly reducer: DeviceReducer<PciFunctionState & Own>;
@@ -37,7 +40,10 @@ export interface PciModel<Own extends object, P extends object>
 
 /** A PCI model whose functions look as they were set up. */
 export interface ShapedPciModel<Own extends object, P extends object>
-  extends Pick<Driver<Own, P>, 'name' | 'description' | 'category' | 'properties' | 'chardev' | 'settle' | 'atReset'> {
+  extends Pick<
+    Driver<Own, P>,
+    'name' | 'description' | 'category' | 'properties' | 'romfile' | 'chardev' | 'settle' | 'atReset'
+  > {
   shape(setup: P): PciShape;
   create(setup: P): FunctionBody<PciFunctionState & Own>;
   reducerOf(setup: P): DeviceReducer<PciFunctionState & Own>;

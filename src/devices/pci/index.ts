@@ -41,4 +41,4 @@ export {
 export type { Message } from './message.ts';
 export { type MsiOptions, msi } from './msi.ts';
 export { isMsixOn, type MsixOptions, type MsixState, msix } from './msix.ts';
-export { ROM_PROPERTIES, ROM_REGION, type RomSetup, romSize } from './rom.ts';
+export { romFor, ROM_PROPERTIES, ROM_REGION, type RomSetup, romSize } from './rom.ts';

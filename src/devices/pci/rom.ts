@@ -1,4 +1,5 @@
 /** The expansion ROM of a PCI function. PCI Local Bus 3.0, 6.2.5.2; QEMU 7.2: hw/pci/pci.c, pci_add_option_rom. */
+import { latin1 } from '../../base/bytes.ts';
 import { Problem } from '../../base/problem.ts';
 import type { Region } from '../device.ts';
 import { isPowerOf2, type PropertiesOf, text, uint32 } from '../properties.ts';
@@ -39,6 +40,31 @@ export function romSize(name: string, bytes: number, asked = AS_FILE): number {
 /** Bytes the ROM a function was given takes, or undefined where it has none that a guest could see. */
 export const givenRom = ({ romfile, romsize, rombar }: Partial<RomSetup>): number | undefined =>
   romfile === undefined || romfile === '' || rombar === 0 ? undefined : romSize(romfile, 0, romsize);
+
+/** Places in an image and in its PCI data structure. PCI Firmware Specification 3.0, 5.1. */
+const IMAGE = { magic: 0xaa55, checksum: 6, structure: 0x18 } as const;
+const STRUCTURE = { magic: 'PCIR', vendorId: 4, deviceId: 6, bytes: 8 } as const;
+
+/** An image of another function as one of this: firmware starts no other. QEMU's pci_patch_ids. */
+export function romFor(image: Uint8Array, ids: { readonly vendorId: number; readonly deviceId: number }): Uint8Array {
+  const bytes = Uint8Array.from(image);
+  if (bytes.length <= IMAGE.structure + 2) return image;
+  const words = new DataView(bytes.buffer);
+  const at = words.getUint16(IMAGE.structure, true);
+  if (words.getUint16(0, true) !== IMAGE.magic || at + STRUCTURE.bytes >= bytes.length) return image;
+  if (latin1(bytes.subarray(at, at + STRUCTURE.magic.length)) !== STRUCTURE.magic) return image;
+  let checksum = words.getUint8(IMAGE.checksum);
+  for (const [place, id] of [
+    [at + STRUCTURE.vendorId, ids.vendorId],
+    [at + STRUCTURE.deviceId, ids.deviceId],
+  ] as const) {
+    const before = words.getUint16(place, true);
+    checksum += (before & 0xff) + (before >> 8) - (id & 0xff) - (id >> 8);
+    words.setUint16(place, id, true);
+  }
+  words.setUint8(IMAGE.checksum, checksum & 0xff);
+  return bytes;
+}
 
 /** Its BAR has a place of its own. */
 export const romBar = (size: number): PciBar => ({ index: 6, space: 'memory', size });

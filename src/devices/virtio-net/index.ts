@@ -16,6 +16,7 @@ export const driver = virtioPciDriver<NetState, NetSetup>({
   description: 'Network card of virtio',
   category: 'Network',
   properties: NET_PROPERTIES,
+  romfile: 'efi-virtio.rom',
   settle: settledNet,
   identity: { id: 1, classCode: 0x02_00_00, transitionalId: 0x1000 },
   configBytes,

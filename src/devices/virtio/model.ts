@@ -58,7 +58,7 @@ export interface VirtioBody<S extends VirtioFunctionState> extends Partial<Pick<
  * such device has come by themselves.
  */
 export interface VirtioModel<Own extends object, P extends VirtioSetup>
-  extends Pick<Driver<Own, P>, 'name' | 'description' | 'category' | 'properties' | 'settle' | 'atReset'> {
+  extends Pick<Driver<Own, P>, 'name' | 'description' | 'category' | 'properties' | 'romfile' | 'settle' | 'atReset'> {
   readonly identity: VirtioIdentity;
   /** Bytes of its configuration as the legacy interface shows it. */
   configBytes(setup: P): number;

@@ -6,8 +6,8 @@ import { distance, isAfter } from './sequence.ts';
 
 const MS = 1_000_000;
 /**
- * What slirp's clock of half seconds comes to for a round trip that is over at once, its TCPTV_REXMTMAX, and its t_rxtcur
- * before anything was measured.
+ * What slirp's clock of half seconds comes to for a round trip that is over at once, its TCPTV_REXMTMAX, and its
+ * t_rxtcur before anything was measured.
  */
 const LEAST_TIMEOUT = 1500 * MS;
 export const MOST_TIMEOUT = 12_000 * MS;

@@ -67,7 +67,7 @@ export interface Connection {
   /** Most bytes of a segment to the guest. */
   readonly mss: number;
 
-  /** Sequence numbers of ours: the first, the first that is not acknowledged, the next to send, behind the last sent. */
+  /** Sequence numbers of ours: the first, the first not acknowledged, the next to send, behind the last sent. */
   readonly first: number;
   readonly unacknowledged: number;
   readonly next: number;

@@ -49,9 +49,9 @@ const ENDLESS = (): Draft<Pick<Connection, 'pieces' | 'queued'>> => ({
 
 const newConnection = (
   e: EventOf<'sim:tcp_opened'>,
-  ends: { readonly guest: Address; readonly host: Address; readonly app: AppState },
+  ends: { readonly guest: Address; readonly host: Address; readonly app: Draft<AppState> },
 ): Draft<Connection> => ({
-  ...(ends as Draft<typeof ends>),
+  ...ends,
   ...{ guestPort: e.guest_port, hostPort: e.host_port, phase: e.active ? 'syn-sent' : 'syn-received', mss: e.mss },
   ...{ tos: e.tos, moved: 0, stallAfter: e.stall === 0 ? undefined : e.stall, arrivesAt: e.at },
   ...{ first: e.first, unacknowledged: e.first, next: e.first, sentTo: e.first },

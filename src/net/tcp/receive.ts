@@ -1,4 +1,4 @@
-/** What a segment of the guest's does to a connection. Whoever decides has seen that it counts for it. RFC 9293, 3.10.7. */
+/** What a segment of the guest's does to a connection, once it is known to count for it. RFC 9293, 3.10.7. */
 import type { Draft } from '../../base/draft.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import { TCP_FLAGS } from '../../packets/tcp.ts';

@@ -62,12 +62,12 @@ export function guestForwardsOf(rules: readonly string[], place: Place): readonl
   return forwards;
 }
 
-/** A port as strtol(3) reads it. */
+/** A port as strtol(3) reads it: no digits are 0. */
 function portOf(text: string, least: number): number | undefined {
-  if (!/^\s*[+-]?(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.test(text)) return undefined;
-  const digits = text.trim().replace(/^[+-]/, '');
-  const port = /^0\d/.test(digits) ? Number.parseInt(digits, 8) : Number(digits);
-  return text.trim().startsWith('-') || port < least || port > 0xffff ? undefined : port;
+  const [, digits] = /^\s*[+]?(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.exec(text) ?? [];
+  if (digits === undefined && text !== '') return undefined;
+  const port = digits === undefined ? 0 : /^0\d/.test(digits) ? Number.parseInt(digits, 8) : Number(digits);
+  return port < least || port > 0xffff ? undefined : port;
 }
 
 /** What a rule of `hostfwd=` says. Throws a Problem for one that cannot be. */

@@ -10,7 +10,8 @@ import { sharesPrefix } from './network.ts';
 import { arrival, type UserNet } from './part.ts';
 import { LINK_LOCAL, sendIp } from './send.ts';
 
-const ALL_NODES = 0xff02_0000_0000_0000_0000_0000_0000_0001n;
+/** All on the link. */
+export const ALL_NODES = 0xff02_0000_0000_0000_0000_0000_0000_0001n;
 const SOLICITED_NODES = 0xff02_0000_0000_0000_0000_0001_ff00_0000n;
 const SOLICITED_LENGTH = 104;
 

@@ -1,11 +1,12 @@
 import { internetChecksum, transportChecksum } from '../../packets/checksum.ts';
-import { ICMP_TYPES, UNREACHABLE_CODES, buildIcmp, parseIcmp } from '../../packets/icmp.ts';
+import { ICMP_TYPES, buildIcmp, parseIcmp } from '../../packets/icmp.ts';
 import { IP_PROTOCOLS, IPV4_HEADER, type ParsedIpv4, parseIpv4 } from '../../packets/ipv4.ts';
 import { NOTHING, putNumber } from '../../packets/layout.ts';
 import { parseTcp } from '../../packets/tcp.ts';
 import { parseUdp } from '../../packets/udp.ts';
 import { receiveSegment } from '../tcp/index.ts';
-import { isHost, receiveDatagram } from '../world/index.ts';
+import { isHost } from '../world/index.ts';
+import { deliver, NO_NETWORK } from './deliver.ts';
 import { receiveDhcp } from './dhcp.ts';
 import { DNS_PORT, receiveDnsQuery } from './dns.ts';
 import { keepFragment } from './fragments.ts';
@@ -17,7 +18,6 @@ import { IPV4_BROADCAST } from '../../packets/addresses.ts';
 import type { UdpDatagram } from '../../packets/udp.ts';
 
 const IN_TRANSIT = { type: ICMP_TYPES.TIME_EXCEEDED, code: 0 };
-const NO_NETWORK = { type: ICMP_TYPES.UNREACHABLE, code: UNREACHABLE_CODES.NETWORK };
 const LARGEST_TTL = 255;
 
 /** A packet of the guest's. */
@@ -64,10 +64,10 @@ function receiveUdp(net: UserNet, whole: ParsedIpv4): void {
   const packet = strippedTo(whole, datagram.bytes);
   if (datagram.checksum !== 0 && transportChecksum(packet, datagram.bytes) !== 0) return;
   if (isServed(net, packet, datagram) || net.setup.restrict) return;
+  const isQuery = packet.destination === net.network.dns && datagram.destinationPort === DNS_PORT;
   if (packet.ttl === 1) sendIcmpError(net, packet, IN_TRANSIT);
-  else if (packet.destination !== net.network.dns) receiveDatagram(net, packet, datagram);
-  else if (datagram.destinationPort === DNS_PORT) receiveDnsQuery(net, packet, datagram);
-  else sendIcmpError(net, packet, NO_NETWORK);
+  else if (isQuery) receiveDnsQuery(net, packet, datagram);
+  else deliver(net, packet, datagram);
 }
 
 /** Whether a datagram is for a service of the gateway's, which has it then. */

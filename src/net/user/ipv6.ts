@@ -8,7 +8,7 @@ import { numberAt } from '../../packets/layout.ts';
 import { parseTcp } from '../../packets/tcp.ts';
 import { parseUdp } from '../../packets/udp.ts';
 import { receiveSegment } from '../tcp/index.ts';
-import { receiveDatagram } from '../world/index.ts';
+import { deliver } from './deliver.ts';
 import { receiveDhcpv6 } from './dhcpv6.ts';
 import { DNS_PORT, receiveDnsQuery } from './dns.ts';
 import { receiveIcmpv6 } from './icmpv6.ts';
@@ -17,7 +17,6 @@ import { MTU, sendIcmpError } from './send.ts';
 import { receiveTftp, TFTP_PORT } from './tftp.ts';
 
 const IN_TRANSIT = { type: ICMPV6_TYPES.TIME_EXCEEDED, code: 0 };
-const NO_ROUTE = { type: ICMPV6_TYPES.UNREACHABLE, code: 0 };
 const TOO_BIG = { type: ICMPV6_TYPES.TOO_BIG, code: 0 };
 
 const ALL_DHCP_SERVERS = 0xff02_0000_0000_0000_0000_0000_0001_0002n;
@@ -46,10 +45,11 @@ function wholeOf(bytes: Uint8Array): Uint8Array {
   return whole;
 }
 
-function receiveUdp(net: UserNet, packet: Ipv6Packet): void {
-  if (net.setup.restrict || transportChecksum(packet, packet.payload) !== 0) return;
-  const datagram = parseUdp(packet.payload);
+function receiveUdp(net: UserNet, whole: Ipv6Packet): void {
+  if (net.setup.restrict || transportChecksum(whole, whole.payload) !== 0) return;
+  const datagram = parseUdp(whole.payload);
   if (datagram === undefined) return;
+  const packet = { ...whole, payload: datagram.bytes };
   const { destination, hopLimit } = packet;
   const { destinationPort: port } = datagram;
   const { host6, dns6 } = net.network;
@@ -58,9 +58,8 @@ function receiveUdp(net: UserNet, packet: Ipv6Packet): void {
     receiveDhcpv6(net, packet, datagram);
   } else if (port === TFTP_PORT && isGateway) receiveTftp(net, packet, datagram);
   else if (hopLimit === 1) sendIcmpError(net, packet, IN_TRANSIT);
-  else if (destination !== dns6) receiveDatagram(net, packet, datagram);
-  else if (port === DNS_PORT) receiveDnsQuery(net, packet, datagram);
-  else sendIcmpError(net, packet, NO_ROUTE);
+  else if (destination === dns6 && port === DNS_PORT) receiveDnsQuery(net, packet, datagram);
+  else deliver(net, packet, datagram);
 }
 
 function receiveTcp(net: UserNet, packet: Ipv6Packet): void {

@@ -100,18 +100,21 @@ function framed6(
   return buildEthernet({ ...ends, type: ETHERTYPES.IPV6, payload: packet });
 }
 
-/** Send a packet of IP to somebody on the link: it waits if nobody knows where that is. */
+/**
+ * Send a packet of IP to somebody on the link: it waits if nobody knows where that is. What waits already goes before
+ * it, if it can.
+ */
 export function sendPacket(net: UserNet, address: number | bigint, packet: Uint8Array, due?: Ns): void {
   const { effects, state } = net;
+  if (state.unresolved.length > 0) sendResolved(net);
   const destination = whereIs(net, address);
   if (destination !== undefined) {
     sendFrame(net, enclosed(net, address, packet, destination), due);
     return;
   }
-  const isAsked = state.unresolved.some((other) => other.address === address && other.until >= effects.now);
   const waits = { address: addressText(address), bytes: packet, until: effects.now + PATIENCE };
   effects.raise({ kind: 'sim:packet_unresolved', dev: effects.name, ...waits });
-  if (!isAsked) ask(net, address);
+  ask(net, address);
 }
 
 /** In a frame. What IPv4 sends is from the gateway on the link, whoever it is from. */

@@ -75,7 +75,7 @@ const within = (network: number, mask: number, low: number): number => (network 
 const belongs = (address: number, network: number, mask: number): boolean => (address & mask) >>> 0 === network;
 
 function ipv4Part(setup: UserNetSetup): Pick<Network, 'network' | 'mask' | 'host' | 'dns' | 'dhcpStart'> {
-  const { network, mask } = netOf(setup.net || '10.0.2.0/24');
+  const { network, mask } = netOf(setup.net || (setup.ip === '' ? '10.0.2.0/24' : `${setup.ip}/24`));
   const host = ipv4Option(setup, 'host', within(network, mask, 0x0202), 'Failed to parse host');
   if (!belongs(host, network, mask)) throw refused("Host doesn't belong to network", 'host', ipv4Text(host));
   const dns = ipv4Option(setup, 'dns', within(network, mask, 0x0203), 'Failed to parse DNS');
@@ -110,7 +110,7 @@ function prefixOf(setup: UserNetSetup): readonly [prefix: string, length: number
   const [prefix = '', digits = '64'] = setup['ipv6-net'].split('/', 2);
   if (!/^\d+$/.test(digits))
     throw refused("Parameter 'ipv6-prefixlen' expects a number", 'ipv6-net', setup['ipv6-net']);
-  return [prefix || setup['ipv6-prefix'] || 'fec0::', Number(digits) || 64];
+  return [prefix, Number(digits) || 64];
 }
 
 function ipv6Part(setup: UserNetSetup): Pick<Network, 'prefix6' | 'prefixLength' | 'host6' | 'dns6'> {
@@ -137,7 +137,7 @@ function versionsOf(setup: UserNetSetup): Pick<Network, 'hasIpv4' | 'hasIpv6'> {
   const isThere = (own: string, other: string): boolean => (own === 'auto' ? other !== 'on' : own === 'on');
   const hasIpv4 = isThere(setup.ipv4, setup.ipv6);
   const hasIpv6 = isThere(setup.ipv6, setup.ipv4);
-  if (!hasIpv4 && (setup.net || setup.host || setup.dns) !== '') {
+  if (!hasIpv4 && (setup.net || setup.ip || setup.host || setup.dns) !== '') {
     throw new Problem('IPv4 disabled but netmask/host/dns provided');
   }
   if (!hasIpv6 && (setup['ipv6-net'] || setup['ipv6-prefix'] || setup['ipv6-host'] || setup['ipv6-dns']) !== '') {
@@ -155,14 +155,19 @@ export function networkOf(setup: UserNetSetup): Network {
   return { ...made, forwards: guestForwardsOf(linesOf(setup.guestfwd), made) };
 }
 
-/** The most bytes of texts that DHCP hands out. */
-const LONGEST = { domainname: 255, hostname: 255, 'tftp-server-name': 255, bootfile: 127 } as const;
+/** The most bytes of texts that DHCP hands out, and what QEMU calls them. */
+const LONGEST = [
+  ['domainname', 'domainname', 255],
+  ['hostname', 'vhostname', 255],
+  ['tftp-server-name', 'tftp-server-name', 255],
+  ['bootfile', 'bootfile', 127],
+] as const;
 
 /** What goes together: the setup itself. Throws a Problem for what does not. */
 export function settled(setup: UserNetSetup): UserNetSetup {
   networkOf(setup);
-  for (const [option, most] of Object.entries(LONGEST) as [keyof typeof LONGEST, number][]) {
-    if (setup[option].length > most) throw new Problem(`'${option}' parameter cannot exceed ${most} bytes`);
+  for (const [option, name, most] of LONGEST) {
+    if (setup[option].length > most) throw new Problem(`'${name}' parameter cannot exceed ${most} bytes`);
   }
   domainSearch(linesOf(setup.dnssearch));
   linesOf(setup.hostfwd).forEach(hostForwardOf);

@@ -15,6 +15,8 @@ interface UserNetOptions {
   readonly ipv6: string;
   /** `10.0.2.0`, `10.0.2.0/24` or `10.0.2.0/255.255.255.0`. */
   readonly net: string;
+  /** An older word for `net` with a mask of 24 bits. */
+  readonly ip: string;
   readonly host: string;
   readonly dns: string;
   readonly dhcpstart: string;
@@ -54,6 +56,7 @@ export const USER_PROPERTIES: PropertiesOf<UserNetOptions> = {
   ipv4: onOffAuto('IPv4'),
   ipv6: onOffAuto('IPv6'),
   net: text('', 'Network of the guest: 10.0.2.0/24'),
+  ip: text('', 'Older word for net=ADDRESS/24'),
   host: text('', 'Address of the gateway: 10.0.2.2'),
   dns: text('', 'Address of the resolver: 10.0.2.3'),
   dhcpstart: text('', 'The first of 16 addresses DHCP gives out: 10.0.2.15'),

@@ -22,7 +22,8 @@ export interface Lease {
   readonly ethernet: number;
 }
 
-const LEASES = 16;
+/** How many addresses DHCP gives out. */
+export const LEASES = 16;
 
 /** A part of a datagram whose rest has not come. Bytes are Latin-1. */
 export interface Fragment {

@@ -62,3 +62,7 @@ function ntpAnswer(net: UserNet, asked: Uint8Array): Uint8Array | undefined {
 /** Whether an address (a number: IPv4, a bigint: IPv6) is somebody's, who answers echoes. */
 export const isHost = (net: UserNet, address: number | bigint): boolean =>
   hostAt(net.setup.world, address) !== undefined;
+
+/** Whether somebody takes datagrams to a port of an address. */
+export const takesDatagrams = (net: UserNet, address: number | bigint, port: number): boolean =>
+  serviceOf(net.setup.world, address, port, 'udp') !== undefined;

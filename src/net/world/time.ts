@@ -5,8 +5,10 @@ const SECOND = 1_000_000_000;
 const DAY = 86_400;
 
 /** Nanoseconds since 1970 of a moment of virtual time. */
-export const timeOfDay = ({ setup, effects }: UserNet): bigint =>
-  BigInt(setup.world?.time ?? 0) * BigInt(SECOND) + BigInt(effects.now);
+export function timeOfDay({ setup, state, effects }: UserNet): bigint {
+  const said = setup.world?.time;
+  return (said === undefined ? state.world.wallClock : BigInt(said) * BigInt(SECOND)) + BigInt(effects.now);
+}
 
 const MONTHS = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
 

@@ -89,7 +89,7 @@ export interface World {
   readonly names?: readonly NameRecord[];
   readonly hosts?: readonly Host[];
   readonly link?: LinkRules;
-  /** Seconds since 1970 at power-on: what time it is for NTP. */
+  /** What time it is at power-on for its hosts: seconds since 1970. Absent: what it is for the machine. */
   readonly time?: number;
 }
 

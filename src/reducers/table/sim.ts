@@ -4,7 +4,7 @@ import * as lapic from '../../kvm/evolve/lapic.ts';
 import * as timers from '../../kvm/evolve/timers.ts';
 import * as vcpu from '../../kvm/evolve/vcpu.ts';
 import * as board from '../../vmm/evolve/board.ts';
-import { deviceFact } from '../../vmm/evolve/devices.ts';
+import { deviceFact, factForAll } from '../../vmm/evolve/devices.ts';
 import { type Change, changes, kvm, type Owner, type Row, type Rows, tells, vmm } from '../row.ts';
 import * as run from '../run.ts';
 import * as threads from '../threads.ts';
@@ -29,7 +29,7 @@ const EVERYTHING: readonly Owner[] = [
 ];
 
 export const SIM_ROWS: Rows<keyof typeof SIM_EVENTS> = {
-  'sim:powered_on': changes(['clock', 'chance', 'devices'], run.poweredOn, vmm(deviceFact(() => 'rtc'))),
+  'sim:powered_on': changes(['clock', 'chance', 'devices'], run.poweredOn, vmm(factForAll())),
   'sim:serial_received': received(),
   'sim:chardev_received': received(),
   'sim:payload_received': received(),

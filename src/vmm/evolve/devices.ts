@@ -112,4 +112,11 @@ export function deviceFactOf<K extends EventKind>(
   };
 }
 
+/** A fact that concerns every device that has something to do about it. */
+export const factForAll =
+  <K extends EventKind>() =>
+  (vmm: Vmm, event: EventOf<K>, config: MachineConfig, stamped: Stamped): void => {
+    for (const { name } of config.parts) deviceFact<K>(() => name)(vmm, event, config, stamped);
+  };
+
 type AnyReduce = (state: object, event: MachineEvent, stamped: Stamped) => void;

@@ -4,7 +4,7 @@ import type { KvmKernel } from '../../kvm/api.ts';
 import { coalesceWrites } from '../accel/coalesced.ts';
 import { parseCpuModel } from '../cpu/model.ts';
 import { readRegister, writeRegister } from '../board/bus.ts';
-import { ROM_REGION } from '../../devices/pci/index.ts';
+import { getConfig, PCI, type PciFunctionState, romFor, ROM_REGION, type RomSetup } from '../../devices/pci/index.ts';
 import { DeviceCall } from '../board/device-call.ts';
 import { resetCode } from '../direct/reset-code.ts';
 import { drivesOf } from '../drives/drive.ts';
@@ -13,6 +13,7 @@ import type { VmmHost } from '../host.ts';
 import { enterKvmRun } from '../accel/kvm-reset.ts';
 import { createInterruptRoutes, createTimer, createVm } from '../accel/kvm-setup.ts';
 import { type Board, type HostRanges, Machine, type Part } from '../board/machine.ts';
+import { driverOf } from '../models.ts';
 import type { MachineOptions } from '../options.ts';
 import type { TracedKvm } from '../accel/traced-kvm.ts';
 import { OPTION_ROM_SIZE, romName } from './memory-map.ts';
@@ -83,6 +84,14 @@ function hostRanges(host: VmmHost, options: MachineOptions, ramSize: number, ori
   return ranges;
 }
 
+/** The ROM of a function: one that QEMU gives such devices by itself is for whichever this is. */
+function romOf({ model, pci, atReset }: Part, file: Uint8Array): Uint8Array {
+  const { romfile } = (pci?.setup ?? {}) as Partial<RomSetup>;
+  if (romfile === undefined || romfile !== driverOf(model).romfile) return file;
+  const { config } = atReset() as PciFunctionState;
+  return romFor(file, { vendorId: getConfig(config, PCI.vendorId, 2), deviceId: getConfig(config, PCI.deviceId, 2) });
+}
+
 /** Host memory for the regions of devices that are read-only memory. */
 function hostRoms(
   host: VmmHost,
@@ -98,7 +107,7 @@ function hostRoms(
       const hva = allocate(`${part.name}.${name}`, content.length);
       host.memoryFor(origin).writeHost(hva, content);
       const file = name === ROM_REGION ? given?.get(part.name) : undefined;
-      if (file !== undefined) host.memoryFor(origin).writeHost(hva, file.subarray(0, content.length));
+      if (file !== undefined) host.memoryFor(origin).writeHost(hva, romOf(part, file).subarray(0, content.length));
       roms.set(romName(part, at), hva);
     }
   }

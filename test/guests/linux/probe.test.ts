@@ -7,7 +7,16 @@ import { tool, without } from '../../stepping-aside.ts';
 import { MODES } from '../boot/mbr.ts';
 import { guestFile, noGuests, retrovisor, scratchFolder } from '../command-line.ts';
 import { initramfs, linuxWith, noLinux } from './initramfs.ts';
-import { accessLines, consoleLines, EVENTS, type Lines, workLines, writeProbedDisk } from './probe.ts';
+import {
+  accessLines,
+  consoleLines,
+  EVENTS,
+  expectSame,
+  type Lines,
+  type Seen,
+  workLines,
+  writeProbedDisk,
+} from './probe.ts';
 
 const folder = scratchFolder();
 const file = (name: string): string => join(folder, name);
@@ -19,12 +28,6 @@ const machine = (properties: string, [drive, device]: readonly [drive: string, d
   ...['-device', `virtio-blk-pci,drive=d,addr=3${device}${properties}`],
   ...['-object', 'rng-builtin,id=r', '-device', `virtio-rng-pci,rng=r,addr=5${properties}`],
 ];
-
-/** What a guest printed, and what its devices were asked and did. */
-interface Seen {
-  readonly console: string;
-  readonly events: string;
-}
 
 function onQemu(properties: string): Seen {
   const { status, stdout, stderr } = spawnSync(
@@ -47,15 +50,6 @@ function onOurs(properties: string): Seen {
     ...['--trace', trace, '--wall-clock', '1700000000'],
   ]);
   return { console: out, events: retrovisor(['events', trace, '--event', EVENTS.join(',')]).out };
-}
-
-/** The first line that differs, with those before it, and how many there are to compare. */
-function expectSame(ours: Lines, theirs: Lines, least: number): void {
-  const first = theirs.lines.findIndex((line, at) => line !== ours.lines[at]);
-  const around = ({ lines }: Lines): readonly string[] => lines.slice(Math.max(0, first - 3), first + 3);
-  expect(around(ours)).toEqual(around(theirs));
-  expect(ours.lines).toHaveLength(theirs.lines.length);
-  expect(theirs.lines.length).toBeGreaterThan(least);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Linux finds a disk and a source of entropy of virtio: what it does and sees, of a machine of QEMU's and of ours. */
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { expect } from 'vitest';
 
 /** A line that is not compared, and why. */
 interface Exclusion {
@@ -29,6 +30,12 @@ const ACCESSES: readonly Exclusion[] = [
   },
 ];
 
+/** What a guest printed, and what its devices were asked and did. */
+export interface Seen {
+  readonly console: string;
+  readonly events: string;
+}
+
 /** What both say of a guest, without what is excluded. */
 export interface Lines {
   readonly lines: readonly string[];
@@ -47,11 +54,12 @@ const counts = (line: string): string =>
 /** What the guest saw: its console from the first heading to the last. */
 export function consoleLines(text: string): Lines {
   const lines = text.replaceAll('\r', '').split('\n').map(counts);
-  return compared(lines.slice(lines.indexOf('=== pci'), lines.indexOf('=== done')), CONSOLE);
+  const first = lines.findIndex((line) => line.startsWith('=== '));
+  return compared(lines.slice(first, lines.indexOf('=== done')), CONSOLE);
 }
 
 /** Kinds of events that are the processor's accesses, and those of the devices' work. */
-const ACCESS = ['pci_cfg_read', 'pci_cfg_write', 'memory_region_ops_read', 'memory_region_ops_write'];
+export const ACCESS = ['pci_cfg_read', 'pci_cfg_write', 'memory_region_ops_read', 'memory_region_ops_write'];
 const WORK = [
   ...['virtqueue_pop', 'virtqueue_fill', 'virtqueue_flush', 'virtio_notify', 'virtio_notify_irqfd'],
   ...['virtio_blk_handle_read', 'virtio_blk_handle_write', 'virtio_blk_rw_complete', 'virtio_blk_req_complete'],
@@ -104,6 +112,15 @@ function partOfDisk(work: readonly (readonly string[])[]): (event: readonly stri
     const device = named(rest, 'vdev');
     return device === undefined ? queues.has(named(rest, 'vq')) : device === disk;
   };
+}
+
+/** The first line that differs, with those before it, and how many there are to compare. */
+export function expectSame(ours: Lines, theirs: Lines, least: number): void {
+  const first = theirs.lines.findIndex((line, at) => line !== ours.lines[at]);
+  const around = ({ lines }: Lines): readonly string[] => lines.slice(Math.max(0, first - 3), first + 3);
+  expect(around(ours)).toEqual(around(theirs));
+  expect(ours.lines).toHaveLength(theirs.lines.length);
+  expect(theirs.lines.length).toBeGreaterThan(least);
 }
 
 const MIB = 2 ** 20;

@@ -5,6 +5,7 @@ import type { Machine } from '../../../src/machine/machine.ts';
 import { BlockRequests, type ShadowedDrive } from './block-requests.ts';
 import { DiskShadow, type Original } from './disk-shadow.ts';
 import { GuestMemory } from './guest-memory.ts';
+import { NetFrames } from './net-frames.ts';
 import { QueueCount } from './queue-count.ts';
 import type { RingPlace } from './ring.ts';
 
@@ -13,6 +14,8 @@ interface Account {
   readonly name: string;
   readonly queues: readonly QueueCount[];
   readonly requests: BlockRequests;
+  /** Of a network card. */
+  readonly frames: NetFrames | undefined;
 }
 
 /** What was looked at, and what was wrong. */
@@ -20,10 +23,14 @@ export interface Conserved {
   readonly popped: number;
   readonly sectorsRead: number;
   readonly sectorsWritten: number;
+  readonly framesSent: number;
+  readonly framesReceived: number;
   readonly violations: readonly string[];
 }
 
 const MOST_VIOLATIONS = 20;
+const NO_BYTES = new Uint8Array(0);
+const NIC = 'virtio-net-pci';
 /** What a driver's write may have done to a queue besides. */
 const MAY_RESET = new Set(['memory_region_ops_write', 'sim:virtio_window', 'sim:virtio_reset', 'sim:device_reset']);
 
@@ -38,6 +45,7 @@ export class Conservation {
   readonly #drives: ReadonlyMap<string, ShadowedDrive>;
   readonly #accounts = new Map<string, Account>();
   readonly #violations: string[] = [];
+  readonly #packets = new Map<number, Uint8Array>();
   #popped = 0;
   #unsettled: { readonly account: Account; readonly queue: number; readonly ring: RingPlace } | undefined;
 
@@ -54,13 +62,20 @@ export class Conservation {
       popped: this.#popped,
       sectorsRead: compared.reduce((sum, { read }) => sum + read, 0),
       sectorsWritten: compared.reduce((sum, { written }) => sum + written, 0),
+      framesSent: this.#framesOf('sent'),
+      framesReceived: this.#framesOf('received'),
       violations: this.#violations,
     };
+  }
+
+  #framesOf(way: 'sent' | 'received'): number {
+    return [...this.#accounts.values()].reduce((sum, { frames }) => sum + (frames?.compared[way] ?? 0), 0);
   }
 
   next(stamped: Stamped): void {
     this.#settle(stamped);
     const { event } = stamped;
+    if ('client' in event) this.#wire(stamped);
     if (MAY_RESET.has(event.kind)) this.#noteResets();
     if (!('dev' in event)) return;
     const account = this.#accountOf(event.dev);
@@ -86,7 +101,7 @@ export class Conservation {
   }
 
   #count(account: Account, { event }: Stamped, complain: (what: string) => void): void {
-    const { requests, queues } = account;
+    const { requests, queues, frames } = account;
     const memory = this.#memory;
     const rings = this.#stateOf(account).queues;
     switch (event.kind) {
@@ -97,14 +112,23 @@ export class Conservation {
         this.#popped += 1;
         const element = queues[event.queue]!.popped(memory, rings[event.queue]!, event, complain);
         requests.popped(memory, event.elem, element);
+        frames?.popped(event.queue, event.elem, element);
         return;
       }
       case 'virtqueue_fill':
         queues[event.queue]!.filled(event, complain);
         requests.filled(memory, event.elem, complain);
+        frames?.filled(event);
+        return;
+      case 'sim:virtqueue_unpop':
+        queues[event.queue]!.unpopped(event, complain);
+        return;
+      case 'sim:virtqueue_detach':
+        queues[event.queue]!.detached(event, complain);
         return;
       case 'virtqueue_flush':
         queues[event.queue]!.flushed(memory, rings[event.queue]!, event.count, complain);
+        frames?.flushed(memory, this.#stateOf(account), event.queue, complain);
         this.#unsettled = { account, queue: event.queue, ring: placeOf(rings[event.queue]!) };
         return;
       case 'sim:disk_submitted':
@@ -116,6 +140,21 @@ export class Conservation {
       case 'virtio_blk_req_complete':
         requests.ended(memory, event, complain);
     }
+  }
+
+  /** Frames of cards, by what net clients tell. */
+  #wire(stamped: Stamped): void {
+    const { event } = stamped;
+    if (event.kind === 'sim:packet_sent') this.#packets.set(event.packet, event.bytes);
+    const client =
+      'client' in event ? this.#machine.state.config.net?.find(({ name }) => name === event.client) : undefined;
+    const account = client?.type === 'nic' ? this.#accountOf(client.part) : undefined;
+    if (account?.frames === undefined) return;
+    const { frames, name } = account;
+    const complain = (what: string): void => this.#complain(stamped, name, what);
+    if (event.kind === 'sim:packet_sent') frames.sent(this.#memory, this.#stateOf(account), event.bytes, complain);
+    else if (event.kind === 'sim:packet_delivered') frames.arrived(this.#packets.get(event.packet) ?? NO_BYTES);
+    else if (event.kind === 'sim:packet_dropped') frames.dropped();
   }
 
   #settle(stamped: Stamped): void {
@@ -142,7 +181,8 @@ export class Conservation {
     const state = this.#stateOf({ name }) as VirtioFunctionState | undefined;
     if (known !== undefined || state === undefined) return known;
     const queues = state.queues.map(() => new QueueCount());
-    const account = { name, queues, requests: new BlockRequests(this.#drives) };
+    const frames = name.startsWith(NIC) ? new NetFrames() : undefined;
+    const account = { name, queues, requests: new BlockRequests(this.#drives), frames };
     this.#accounts.set(name, account);
     return account;
   }

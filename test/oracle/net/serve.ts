@@ -19,10 +19,11 @@ tun.stderr.pipe(process.stderr);
 
 const began = process.hrtime.bigint();
 const clock = (): number => Number(process.hrtime.bigint() - began);
-const bench = new Bench(oracleWorld(JSON.parse(rules)), {
-  files: (file, offset, length) => ORACLE_FILES[file]!.subarray(offset, offset + length),
-  chance: Math.random,
-});
+const bench = new Bench(
+  oracleWorld(JSON.parse(rules)),
+  { files: (file, offset, length) => ORACLE_FILES[file]!.subarray(offset, offset + length), chance: Math.random },
+  false,
+);
 let timer: NodeJS.Timeout | undefined;
 let counts: Record<string, number> = {};
 

@@ -19,7 +19,9 @@ const QEMUS = 41_002;
 const socket = createSocket('udp4');
 socket.bind(OURS, '127.0.0.1');
 await once(socket, 'listening');
-const ends = `local.type=inet,local.host=127.0.0.1,local.port=${QEMUS},remote.type=inet,remote.host=127.0.0.1,remote.port=${OURS}`;
+const endAt = (which: string, port: number): string =>
+  `${which}.type=inet,${which}.host=127.0.0.1,${which}.port=${port}`;
+const ends = `${endAt('local', QEMUS)},${endAt('remote', OURS)}`;
 const forwards = ['7-cmd:cat', '9-cmd:sh -c "cat >/dev/null"', '13-cmd:echo 0123456789'].map(
   (what) => `guestfwd=tcp:10.0.2.100:${what}`,
 );

@@ -9,6 +9,7 @@ function noise(length: number): Uint8Array {
 }
 
 export const ORACLE_FILES: Readonly<Record<string, Uint8Array>> = {
+  '64k': noise(64 * 1024),
   '256k': noise(256 * 1024),
   '16m': noise(16 * 1024 * 1024),
   short: Uint8Array.from(Buffer.from('short\n')),
@@ -26,11 +27,19 @@ export const oracleWorld = (link: LinkRules): World => ({
   hosts: [
     {
       name: 'gateway',
+      calls: ['10.0.2.15', 'fec0::15'].map((to) => ({
+        ...{ at: 6e9, to, port: 2222, retry: 1e9 },
+        steps: [
+          { do: 'expect', text: 'hello\n' },
+          { do: 'send', text: 'x'.repeat(200_000) },
+          { do: 'expect', text: '200000\n' },
+        ],
+      })),
       addresses: ['10.0.2.2', 'fec0::2'],
       services: [
         {
           ...{ kind: 'http', port: 80 },
-          files: { '/256k': served('256k'), '/16m': served('16m'), '/a/short': served('short') },
+          files: { '/64k': served('64k'), '/256k': served('256k'), '/16m': served('16m'), '/a/short': served('short') },
         },
         { kind: 'echo', port: 7 },
         { kind: 'echo', port: 7, protocol: 'udp' },

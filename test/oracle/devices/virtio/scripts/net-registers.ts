@@ -62,9 +62,13 @@ async function modern(guest: Guest, say: Say): Promise<void> {
 async function queueLine(guest: Guest, queue: number): Promise<string> {
   await guest.write(C + 22, 2, queue);
   const [size, vector, enable, notify] = [24, 26, 28, 30].map((at) => guest.read(C + at, 2));
-  const address = async (at: number): Promise<string> => (await word(guest, C + at + 4)) + (await word(guest, C + at));
+  const address = async (at: number): Promise<string> => {
+    const low = await word(guest, C + at);
+    return `${await word(guest, C + at + 4)}${low}`;
+  };
   const places = `desc ${await address(32)} driver ${await address(40)} device ${await address(48)}`;
-  const numbers = `size ${await size} msix ${hex((await vector)!, 4)} enable ${await enable} notify_off ${await notify}`;
+  const state = `enable ${await enable} notify_off ${await notify}`;
+  const numbers = `size ${await size} msix ${hex((await vector)!, 4)} ${state}`;
   return `queue ${queue}: ${numbers} ${places}`;
 }
 
