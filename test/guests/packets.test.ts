@@ -81,7 +81,9 @@ describe('packets of Debian behind virtio-net', { ...LONG, ...without(noLinux())
     const way = ask(`why packet:${asked()}`);
     expect(way).toMatch(/^From an application:\n {2}write \(1\) at 0x\w+ of vcpu0, tick \d+, \d+\.\d{3} us before/m);
     expect(way).toMatch(/^guest: 0xffffffff\w+ <iowrite16\+0x\w+> of vcpu0 #\d+$/m);
-    expect(way).toMatch(/kvm_exit: reason EPT_MISCONFIG[\s\S]*sim:device_notified[\s\S]*sim:packet_sent[\s\S]*Answered by:/);
+    expect(way).toMatch(
+      /kvm_exit: reason EPT_MISCONFIG[\s\S]*sim:device_notified[\s\S]*sim:packet_sent[\s\S]*Answered by:/,
+    );
   });
 
   test('tell which read() got them', () => {
