@@ -24,7 +24,8 @@ const dump = join(folder, 'net.pcap');
 const SCRIPT = [
   'network',
   'ip link set eth0 up',
-  `printf '#!/bin/sh\\n[ "$1" = bound ] && ip addr add $ip/24 dev eth0 && ip route add default via $router\\nexit 0\\n' > /lease`,
+  `echo '#!/bin/sh' > /lease`,
+  `echo '[ "$1" = bound ] && ip addr add $ip/24 dev eth0 && ip route add default via $router; exit 0' >> /lease`,
   'chmod +x /lease',
   'udhcpc -i eth0 -n -q -s /lease',
   'ping -c 1 10.0.2.2',
