@@ -30,6 +30,7 @@ const SCRIPT = [
   'udhcpc -i eth0 -n -q -s /lease',
   'ping -c 1 10.0.2.2',
   'nslookup nowhere.example 10.0.2.3',
+  'cd /sys/class/net/eth0/statistics && echo COUNTED $(cat tx_packets tx_bytes rx_packets rx_bytes)',
   'poweroff -f',
   '',
 ];
@@ -40,6 +41,7 @@ describe('packets of Debian behind virtio-net', { ...LONG, ...without(noLinux())
   let recorded: RecordedTimeline;
   let session: DebugSession;
   let all: Json[];
+  let console: string;
   const ask = (line: string): string => answerPrompt(session, line);
 
   beforeAll(async () => {
@@ -48,6 +50,7 @@ describe('packets of Debian behind virtio-net', { ...LONG, ...without(noLinux())
     const dumped = ['-object', `filter-dump,id=f0,netdev=n0,file=${dump}`];
     const ran = retrovisor(['run', ...guest, ...network, ...dumped, '--wall-clock', '1700000000', '--trace', trace]);
     expect(ran.status).toBe(0);
+    console = ran.out;
     const form = { json: true, limit: Number.POSITIVE_INFINITY };
     const text = await printed((print) => printPackets(trace, form, { print, flush: () => undefined }));
     all = text
@@ -76,6 +79,15 @@ describe('packets of Debian behind virtio-net', { ...LONG, ...without(noLinux())
       ...{ encoding: 'utf8', env: PLAIN_LANGUAGE, stdio: ['ignore', 'pipe', 'ignore'] },
     });
     expect(bad).toBe('');
+  });
+
+  test('are as many as the guest counts', () => {
+    const [, ...counted] = /COUNTED (\d+) (\d+) (\d+) (\d+)/.exec(console)!.map(Number);
+    const from = (address: string, isFrom: boolean) =>
+      all.filter((packet) => (packet['eth.src'] === address) === isFrom);
+    const bytesOf = (some: readonly Json[]) => some.reduce((sum, packet) => sum + (packet['frame.len'] as number), 0);
+    const [sent, taken] = [true, false].map((isFrom) => from('52:54:00:12:34:56', isFrom));
+    expect(counted).toEqual([sent!.length, bytesOf(sent!), taken!.length, bytesOf(taken!)]);
   });
 
   test('tell which write() sent them, and through what they went', () => {
