@@ -18,8 +18,31 @@ describe('-object', () => {
     expect(warnings).toEqual([expect.stringContaining('no file is read')]);
   });
 
+  test('is a dump of what passes a backend', () => {
+    const { dumps } = runOptions([
+      ...['-netdev', 'user,id=n0', '-object', 'filter-dump,id=f0,netdev=n0,file=a.pcap'],
+      ...['-object', 'filter-dump,id=f1,netdev=n0,file=b.pcap,queue=rx,maxlen=96,status=on'],
+      ...['-object', 'filter-dump,id=f2,netdev=n0,file=c.pcap,status=off'],
+    ]);
+    expect(dumps).toEqual([
+      { id: 'f0', netdev: 'n0', path: 'a.pcap', queue: 'all', most: 65_536 },
+      { id: 'f1', netdev: 'n0', path: 'b.pcap', queue: 'rx', most: 96 },
+    ]);
+  });
+
   test.each([
-    [['-object', 'secret,id=s'], 'there is no such object. There are iothread, rng-builtin, rng-random.'],
+    [['-object', 'filter-dump,id=f,netdev=n0,file=x'], 'netdev=n0 is no network backend. There is none'],
+    [['-netdev', 'user,id=a', '-object', 'filter-dump,id=f,netdev=b,file=x'], 'There are a.'],
+    [['-object', 'filter-dump,id=f,file=x'], 'say whose packets'],
+    [['-object', 'filter-dump,id=f,netdev=n0'], 'say where to, with file=NAME.'],
+    [['-object', 'filter-dump,id=f,netdev=n0,file=x,maxlen=0'], 'maxlen'],
+    [['-object', 'filter-dump,id=f,netdev=n0,file=x,queue=both'], 'queue is one of rx, tx, all.'],
+    [['-object', 'filter-dump,id=f,netdev=n0,file=x,position=head'], 'position'],
+    [
+      ['f', 'g'].flatMap((id) => ['-object', `filter-dump,id=${id},netdev=n0,file=x`]),
+      'x is written by another of these',
+    ],
+    [['-object', 'secret,id=s'], 'there is no such object. There are iothread, rng-builtin, rng-random, filter-dump.'],
     [['-object', '__proto__,id=s'], 'there is no such object.'],
     [['-object', 'iothread'], 'give it an id=NAME.'],
     [['-object', 'iothread,id=a b'], 'give it an id=NAME.'],

@@ -161,7 +161,7 @@ function payloadIn(events: readonly Stamped[], path: PacketPath, taken: Stamped)
   return undefined;
 }
 
-interface Buffer {
+interface CardBuffer {
   readonly gpa: number;
   readonly length: number;
   /** Bytes that are no packet's. */
@@ -172,8 +172,8 @@ interface Buffer {
 const HEADER = 12;
 
 /** Buffers that a card fills. */
-function buffersOf({ event }: Stamped): Buffer[] {
-  if (event.kind === 'sim:e1000_rx_descriptor') return [{ gpa: event.gpa, length: event.len, before: 0 }];
+function buffersOf({ event }: Stamped): CardBuffer[] {
+  if (event.kind === 'sim:e1000_rx_descriptor') return [{ gpa: Number(event.gpa), length: event.len, before: 0 }];
   if (event.kind !== 'virtqueue_pop') return [];
   return segmentsFrom(event.segments)
     .slice(event.out_num)

@@ -20,12 +20,16 @@ const MESSAGES = ['', 'Discover', 'Offer', 'Request', 'Decline', 'ACK', 'NAK', '
 
 function dhcp(d: Dissection): string {
   const message = d.one('dhcp.option.dhcp');
-  const what = message === undefined ? (d.one('dhcp.type') === 1 ? 'BOOTP Request' : 'BOOTP Reply') : undefined;
-  const who = with_(d, d.one('dhcp.type') === 1 ? 'from' : 'to', 'dhcp.hw.mac_addr');
-  const given = d.one('dhcp.ip.your') === '0.0.0.0' ? '' : with_(d, 'gives', 'dhcp.ip.your');
-  const wanted = with_(d, 'wants', 'dhcp.option.requested_ip_address');
+  const isRequest = d.one('dhcp.type') === 1;
+  const bootp = isRequest ? 'BOOTP Request' : 'BOOTP Reply';
   const lease = with_(d, 'for', 'dhcp.option.ip_address_lease_time');
-  return `${what ?? `DHCP ${MESSAGES[Number(message)] ?? `message ${message}`}`}${who}${wanted}${given}${lease && `${lease} s`}`;
+  return [
+    message === undefined ? bootp : `DHCP ${MESSAGES[Number(message)] ?? `message ${message}`}`,
+    with_(d, isRequest ? 'from' : 'to', 'dhcp.hw.mac_addr'),
+    with_(d, 'wants', 'dhcp.option.requested_ip_address'),
+    d.one('dhcp.ip.your') === '0.0.0.0' ? '' : with_(d, 'gives', 'dhcp.ip.your'),
+    lease === '' ? '' : `${lease} s`,
+  ].join('');
 }
 
 const TYPES: Readonly<Record<number, string>> = {
@@ -55,7 +59,8 @@ function tftp(d: Dissection): string {
   const code = d.one('tftp.error.code');
   if (code !== undefined) return `TFTP error ${code} "${d.one('tftp.error.message')}"`;
   const names: Readonly<Record<number, string>> = { 3: 'data', 4: 'ack', 6: 'options acknowledged' };
-  return `TFTP ${names[Number(d.one('tftp.opcode'))] ?? `opcode ${d.one('tftp.opcode')}`}${with_(d, 'block', 'tftp.block')}`;
+  const opcode = d.one('tftp.opcode');
+  return `TFTP ${names[Number(opcode)] ?? `opcode ${opcode}`}${with_(d, 'block', 'tftp.block')}`;
 }
 
 function http(d: Dissection): string {

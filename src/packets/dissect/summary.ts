@@ -117,7 +117,8 @@ function icmpv6(d: Dissection): string {
     echo === undefined ? '' : ` id ${d.one('icmpv6.echo.identifier')}, seq ${d.one('icmpv6.echo.sequence_number')}`;
   const more = [asked, told, number].filter((text) => text !== '').join(',');
   const about = type > 0 && type < 5 && d.protocols.includes('ipv6') ? ` of ${quoted(d, 'ipv6')}` : '';
-  return `ICMP6, ${ICMPV6_TYPES[type] ?? `type ${type}`}${about}${more === '' ? '' : `,${more}`}, length ${d.one('ipv6.plen')}`;
+  const what = `${ICMPV6_TYPES[type] ?? `type ${type}`}${about}`;
+  return `ICMP6, ${what}${more === '' ? '' : `,${more}`}, length ${d.one('ipv6.plen')}`;
 }
 
 const LETTERS = [

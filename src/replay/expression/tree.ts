@@ -22,9 +22,11 @@ export interface MemoryWord {
 }
 
 /** `10.0.2.15` and `52:54:00:12:34:56` are text, as fields of packets have them. */
-const ADDRESS = /^(\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{2}(?::[0-9a-f]{2}){5})$/i;
-const TOKEN =
-  /(\d{1,3}(?:\.\d{1,3}){3}(?![\w.])|[0-9a-f]{2}(?::[0-9a-f]{2}){5}(?![\w:])|0x[0-9a-f]+|\d+|"[^"]*"|'[^']*'|\$\w+|#[a-z]{2}|[a-z_.][\w.@]*|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^~!<>()[\]])/iy;
+const ADDRESSES = String.raw`\d{1,3}(?:\.\d{1,3}){3}(?![\w.])|[0-9a-f]{2}(?::[0-9a-f]{2}){5}(?![\w:])`;
+const ADDRESS = new RegExp(`^(?:${ADDRESSES})$`, 'i');
+const WORDS = String.raw`0x[0-9a-f]+|\d+|"[^"]*"|'[^']*'|\$\w+|#[a-z]{2}|[a-z_.][\w.@]*`;
+const OPERATORS = String.raw`<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^~!<>()[\]]`;
+const TOKEN = new RegExp(`(${ADDRESSES}|${WORDS}|${OPERATORS})`, 'iy');
 const DEEPEST = 64;
 const LONGEST = 1000;
 

@@ -57,7 +57,7 @@ export class FatesOfPackets {
 export const tellsOfFates = (kind: string): boolean =>
   kind === 'sim:packet_sent' || Object.hasOwn(KINDS, kind) || tellsTime(kind);
 
-export const microseconds = (ns: Ns): string => `${(ns / 1000).toFixed(3)} us`;
+const microseconds = (ns: Ns): string => `${(ns / 1000).toFixed(3)} us`;
 
 /** In words. */
 export function fateText({ what, client, why, seq, after }: Fate): string {

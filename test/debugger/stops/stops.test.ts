@@ -358,6 +358,8 @@ describe('words that are no stop', () => {
     ['break nosuch', 'No symbol is named nosuch'],
     ['break event nosuch', 'No kind of event is named nosuch'],
     ['break exit NOSUCH', 'No exit reason is named NOSUCH'],
+    ['break packet if tcp.dprt == 80', 'No field is named tcp.dprt'],
+    ['break packet if tcp.seq == 1', 'No field is named tcp.seq'],
     ['break port 0x10000', 'There is no port'],
     ['break msr 0x100000000', 'There is no MSR'],
     ['break 0x1000 if', 'An expression is missing'],

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { Stamped } from '../../../src/events/stamped.ts';
 import type { MachineEvent } from '../../../src/events/vocabulary.ts';
 import { eventCondition } from '../../../src/replay/expression/event-scope.ts';
-import { type Names, numberIn, parseExpression, type Scope } from '../../../src/replay/expression/expression.ts';
+import { holds, type Names, numberIn, parseExpression, type Scope } from '../../../src/replay/expression/expression.ts';
 import { scratchFolder } from '../../guests/command-line.ts';
 import { tool, without } from '../../stepping-aside.ts';
 import { chance } from '../trace/mutated.ts';
@@ -166,5 +166,46 @@ describe('a condition on events', () => {
     const said = complaint(() => eventCondition(text, KINDS));
     expect(said).toContain(sentence);
     expect(said).toContain(`(column ${column})`);
+  });
+});
+
+describe('fields of packets', () => {
+  /** An ICMP error has the addresses of the packet it is about, too. */
+  const names: Names = {
+    fields: new Set(['ip.dst', 'tcp.port']),
+    hasSymbol: () => false,
+    registers: undefined,
+    changes: false,
+  };
+  const scope: Scope = {
+    ...SCOPE,
+    field: (name) => (name === 'ip.dst' ? ['10.0.2.15', '10.0.2.3'] : name === 'tcp.port' ? [40_000n, 80n] : undefined),
+  };
+  const holdsOf = (text: string): boolean => holds(parseExpression(text, names), scope);
+
+  test.each([
+    ['ip.dst == 10.0.2.3', true],
+    ["'10.0.2.15' == ip.dst", true],
+    ['ip.dst == 10.0.2.4', false],
+    ['ip.dst != 10.0.2.3', false],
+    ['ip.dst != 10.0.2.4', true],
+    ['!(ip.dst == 10.0.2.4)', true],
+    ['tcp.port > 100', true],
+    ['tcp.port < 80', false],
+    ['tcp.port == 80 && tcp.port == 40000', true],
+    ['(tcp.port & 0xff) == 80', true],
+    ['-tcp.port == -40000', true],
+    ['tcp.port', true],
+  ])('%s: %s', (text, expected) => {
+    expect(holdsOf(text)).toBe(expected);
+  });
+
+  test('are compared with addresses as people write them', () => {
+    const text = (words: string): unknown => parseExpression(words, names).value(scope);
+    expect(text('10.0.2.15')).toBe('10.0.2.15');
+    expect(text('52:54:00:12:34:AB')).toBe('52:54:00:12:34:ab');
+    expect(complaint(() => text('10.0.2'))).toContain('cannot be read');
+    expect(complaint(() => text('52:54:00:12:34'))).toContain('cannot be read');
+    expect(complaint(() => holdsOf('ip.dst > 3'))).toContain("'10.0.2.15' is text and no number");
   });
 });
