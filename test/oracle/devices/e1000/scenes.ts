@@ -2,7 +2,7 @@
 import { heldBack, howLong, letThrough, links } from './scripts/interrupts.ts';
 import { loopback } from './scripts/loopback.ts';
 import { filters, lengths, oddReceiveRings, shortages, waiting } from './scripts/receive.ts';
-import { eepromWires, phyCommands, randomRegisters } from './scripts/registers.ts';
+import { eepromWires, oddAccesses, phyCommands, randomRegisters } from './scripts/registers.ts';
 import { configurationSpace } from '../virtio/scripts/config-space.ts';
 import type { Guest } from '../virtio/guest.ts';
 import { delayed, inParts, oddRings, packets, wild } from './scripts/transmit.ts';
@@ -25,6 +25,7 @@ export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     still('random registers, none of the last', randomRegisters(3), { extra_mac_registers: false }),
     still('random registers, no mitigation', randomRegisters(4), { mitigation: false, 'init-vet': false }),
   ],
+  accesses: [still('odd accesses', oddAccesses)],
   configuration: [{ name: 'configuration space', script: configuration }],
   wires: [
     still('EEPROM', eepromWires(5)),
