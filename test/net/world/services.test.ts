@@ -4,7 +4,7 @@ import { sha256Add, SHA256_START, sha256Text } from '../../../src/base/sha256.ts
 import type { Draft } from '../../../src/base/draft.ts';
 import { receiveIpv4 } from '../../../src/net/user/ipv4.ts';
 import { bytesOf } from '../../../src/net/world/say.ts';
-import type { LinkRules, Service, World } from '../../../src/net/world/world.ts';
+import { type LinkRules, namesOf, type Service, type World } from '../../../src/net/world/world.ts';
 import { ipv4Of } from '../../../src/packets/addresses.ts';
 import { buildIcmp, ICMP_TYPES, parseIcmp } from '../../../src/packets/icmp.ts';
 import { buildIpv4, IP_PROTOCOLS, parseIpv4 } from '../../../src/packets/ipv4.ts';
@@ -108,6 +108,16 @@ describe('who answers where', () => {
     expect(answerAt('10.0.2.77', { restrict: true, guestfwd })).toBe('open');
     expect(answerAt('10.0.2.77', { restrict: true })).toBe('reset');
   });
+});
+
+test('a name of a host stands for its addresses, beside the names a world has', () => {
+  const names = [{ name: 'www.test', type: 'CNAME', value: 'a.test' }] as const;
+  const hosts = [{ name: 'a.test', addresses: ['10.0.2.9', 'fec0::9'] }, { addresses: ['10.0.2.8'] }];
+  expect(namesOf({ names, hosts })).toEqual([
+    names[0],
+    { name: 'a.test', type: 'A', value: '10.0.2.9' },
+    { name: 'a.test', type: 'AAAA', value: 'fec0::9' },
+  ]);
 });
 
 test('a ping goes the way of everything else', () => {
