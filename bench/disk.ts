@@ -13,9 +13,9 @@ import Table from 'cli-table3';
 import { isHere } from '../scripts/guests/apt.ts';
 import type { CheckpointTimes } from './checkpoint-times.ts';
 import { checkpointsDuring } from './disk/checkpoints.ts';
-import { eventsByLoad, type Told } from './disk/events.ts';
+import { eventsByLoad, type Told } from './events-by-load.ts';
 import { type BenchGuest, emptyFile, type Load, makeGuest, makeInitrd, NO_DISK, WRITE_100M } from './disk/guest.ts';
-import { type Spent, watched } from './disk/watched.ts';
+import { type Spent, watched } from './watched.ts';
 import { percentile } from './measured.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { NODE } from '../../src/host/node.ts';
 import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
 import { type CheckpointTimes, checkpointTimes } from '../checkpoint-times.ts';
-import { ticksOfLoads } from './events.ts';
+import { ticksOfLoads } from '../events-by-load.ts';
 
 /** Checkpoints taken and restored while the guest's load of this name runs, once a recording of it is made. */
 export async function checkpointsDuring(

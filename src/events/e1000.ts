@@ -42,7 +42,7 @@ export const E1000_EVENTS = {
   ),
   /** A descriptor of the receive ring is filled: len bytes at gpa, of which the last four may be those of the FCS. */
   'sim:e1000_rx_descriptor': fact(
-    { ...OF_DEVICE, index: 'u', gpa: 'u', len: 'u', status: 'u', special: 'u' },
+    { ...OF_DEVICE, index: 'u', gpa: 'u64', len: 'u', status: 'u', special: 'u' },
     (e) => `dev ${e.dev} index ${e.index} gpa 0x${hex(e.gpa)} len ${e.len} status 0x${hex(e.status)}`,
   ),
   /** A frame is in memory. octets: without check sequence, and without a tag that was taken out. */

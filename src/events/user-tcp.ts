@@ -38,8 +38,8 @@ const ofLink = (e: { readonly dev: string; readonly host: string; readonly from:
 export const USER_TCP_EVENTS = {
   /**
    * A connection begins. active: the host begins it. service: who answers there. first: the host's first sequence
-   * number; guest_first: the guest's, 0 where the host begins. mss: most bytes of a segment to the guest; offers: of one
-   * of its. stall: what `stallAfter` is of its service, 0 if it has none.
+   * number; guest_first: the guest's, 0 where the host begins. mss: most bytes of a segment to the guest; offers: of
+   * one of its. stall: what `stallAfter` is of its service, 0 if it has none.
    */
   'sim:tcp_opened': fact(
     {

@@ -20,11 +20,17 @@ interface Given {
   readonly netdev?: readonly string[];
   readonly nic?: readonly string[];
   readonly net?: readonly string[];
+  readonly nodefaults?: boolean;
 }
 
+/** What a machine has on hub 0 of which nobody said anything. */
+const USUAL = ['nic', 'user'] as const;
+
 /** Throws a UsageProblem for what cannot be had. */
-export function networksAsked({ netdev = [], nic = [], net = [] }: Given): Networks {
+export function networksAsked({ netdev = [], nic = [], net: asked = [], nodefaults = false }: Given): Networks {
   const found: Networks = { netdevs: [], cards: [] };
+  const isUsual = !nodefaults && netdev.length + nic.length + asked.length === 0;
+  const net = isUsual ? USUAL : asked;
   for (const text of netdev) addNetdev(found, text);
   for (const text of nic) addNic(found, text);
   for (const text of net) addLegacy(found, text);

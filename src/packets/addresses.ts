@@ -1,6 +1,6 @@
 /**
- * Addresses are numbers: an Ethernet address has 48 bits, an IPv4 address 32; an IPv6 address is a bigint of 128. So they
- * are compared by `===`, lie in a state as they are, and are text only for people.
+ * Addresses are numbers: an Ethernet address has 48 bits, an IPv4 address 32; an IPv6 address is a bigint of 128. So
+ * they are compared by `===`, lie in a state as they are, and are text only for people.
  */
 
 /** Everybody on the link. */
@@ -32,9 +32,6 @@ export function ipv4Of(text: string): number | undefined {
   const bytes = text.split('.').map(Number);
   return bytes.every((byte) => byte < 0x100) ? bytes.reduce((sum, byte) => sum * 0x100 + byte, 0) : undefined;
 }
-
-/** Whether an Ethernet address is of a group: its first byte is odd. */
-export const isGroup = (address: number): boolean => Math.floor(address / 0x100_0000_0000) % 2 === 1;
 
 const groupsOf = (address: bigint): number[] =>
   Array.from({ length: 8 }, (_, at) => Number((address >> BigInt(112 - 16 * at)) & 0xffffn));

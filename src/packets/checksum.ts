@@ -33,7 +33,7 @@ function sumOfAddress(address: number | bigint): number {
 }
 
 /** The sum of the pseudo-header (RFC 793, RFC 8200 8.1), folded: what a NIC is left with to finish. */
-export function pseudoSum({ source, destination, protocol }: Ends, length: number): number {
+function pseudoSum({ source, destination, protocol }: Ends, length: number): number {
   const words = sumOfAddress(source) + sumOfAddress(destination) + protocol;
   return folded(words + (length >>> 16) + (length & 0xffff));
 }

@@ -52,7 +52,7 @@ export const u128 = (offset: number): Field<bigint> => ({
 });
 
 /** 128 bits at an offset. */
-export function wideAt(bytes: Uint8Array, offset: number): bigint {
+function wideAt(bytes: Uint8Array, offset: number): bigint {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   return (view.getBigUint64(offset) << 64n) | view.getBigUint64(offset + 8);
 }

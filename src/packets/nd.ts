@@ -34,7 +34,6 @@ const PREFIX = layout(32, {
   preferred: u32(8),
   prefix: u128(16),
 });
-const DNS = layout(24, { kind: u8(0), words: u8(1), lifetime: u32(4), server: u128(8) });
 
 /** Flags of a prefix: it is on the link, and addresses may be made with it. */
 const ON_LINK_AND_AUTONOMOUS = 0xc0;
@@ -55,10 +54,6 @@ export const prefixOption = (prefix: bigint, length: number, valid: number, pref
     ...{ kind: ND_OPTIONS.PREFIX, words: PREFIX.length / 8, flags: ON_LINK_AND_AUTONOMOUS },
     ...{ length, valid, preferred, prefix },
   });
-
-/** A resolver of names; its lifetime in seconds. */
-export const dnsOption = (server: bigint, lifetime: number): Uint8Array =>
-  built(DNS, { kind: ND_OPTIONS.DNS, words: DNS.length / 8, lifetime, server });
 
 /** What a router says of itself; its lifetime in seconds. */
 export interface RouterAdvertisement {

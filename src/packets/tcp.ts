@@ -81,7 +81,7 @@ export interface TcpOption {
 }
 
 /** The options of a header, without padding; those after one whose length cannot be are not read. */
-export function tcpOptions(options: Uint8Array): readonly TcpOption[] {
+function tcpOptions(options: Uint8Array): readonly TcpOption[] {
   const found: TcpOption[] = [];
   for (let at = 0; at < options.length; ) {
     const kind = options[at]!;

@@ -1,4 +1,3 @@
-import { latin1 } from '../base/bytes.ts';
 import { joined, numberAt, putNumber } from './layout.ts';
 
 /** The port requests go to. */
@@ -12,12 +11,6 @@ export const TFTP_ERRORS = { NOT_FOUND: 1, ACCESS: 2, ILLEGAL: 4 } as const;
 /** What a message is; undefined when it is cut. */
 export const tftpOperation = (bytes: Uint8Array): number | undefined =>
   bytes.length < 2 ? undefined : numberAt(bytes, 0, 2);
-
-/** The texts of a request, each ended by a zero; what comes after the last zero is `rest`. Latin-1. */
-export function tftpTexts(bytes: Uint8Array): { readonly texts: readonly string[]; readonly rest: string } {
-  const texts = latin1(bytes.subarray(2)).split('\0');
-  return { texts: texts.slice(0, -1), rest: texts.at(-1) ?? '' };
-}
 
 const ended = (text: string): Uint8Array => Uint8Array.from(`${text}\0`, (character) => character.charCodeAt(0));
 

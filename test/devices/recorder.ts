@@ -1,7 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { produce } from 'immer';
 import type { Draft } from '../../src/base/draft.ts';
-import type { Device, DeviceReducer, DiskRequest, DriveInfo, Effects, NetPeer } from '../../src/devices/device.ts';
+import type {
+  Device,
+  DeviceReducer,
+  DiskRequest,
+  DriveInfo,
+  Effects,
+  NetPeer,
+  Packet,
+} from '../../src/devices/device.ts';
 import { configWritten, movesRegions, type PciFunction, type PciFunctionState } from '../../src/devices/pci/index.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
@@ -24,7 +32,7 @@ export class Bench<S> {
   /** Whether a guest has turned them on. */
   hasMessages = false;
   readonly timers = new Map<string, number>();
-  readonly memory = new Uint8Array(4096);
+  readonly memory: Uint8Array;
   payloads: PayloadSource = NO_PAYLOADS;
   /** Drives with what they hold, by `id`. */
   readonly disks = new Map<string, { readonly info: DriveInfo; readonly bytes: Uint8Array }>();
@@ -42,7 +50,8 @@ export class Bench<S> {
   private pending: ((state: Draft<S>) => void) | undefined;
   private folded: S;
 
-  constructor(device: Device<S>, reducer: DeviceReducer<S>, state: S) {
+  constructor(device: Device<S>, reducer: DeviceReducer<S>, state: S, memory = 4096) {
+    this.memory = new Uint8Array(memory);
     this.device = device;
     this.reducer = reducer;
     this.state = state;
@@ -179,6 +188,30 @@ export class Bench<S> {
   powerOn(wallClock: bigint): void {
     this.raise({ kind: 'sim:powered_on', seed: '', wall_clock: wallClock });
     this.device.powerOn?.(this.state, this.effects);
+  }
+
+  /** A packet comes. False: it waits. */
+  packet(packet: Packet): boolean {
+    const { receivePacket } = this.device;
+    if (receivePacket === undefined) throw new Error('no net client');
+    this.pending = () => undefined;
+    const isTaken = receivePacket(this.state, packet, this.effects);
+    if (isTaken !== (this.pending === undefined))
+      throw new Error('a packet is committed where it is taken, and only there');
+    this.pending = undefined;
+    this.checkFold();
+    return isTaken;
+  }
+
+  /** A packet that had to wait has been taken. */
+  packetSent(): void {
+    this.device.packetSent?.(this.state, this.effects);
+    this.checkFold();
+  }
+
+  cable(up: boolean): void {
+    this.device.linkSet?.(this.state, up, this.effects);
+    this.checkFold();
   }
 
   /** Another device drives an input. */

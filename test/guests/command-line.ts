@@ -62,7 +62,7 @@ export const haveGuests = (...names: readonly string[]): boolean => noGuests(...
 /** What of these guest files is missing. */
 export function noGuests(...names: readonly string[]): Aside | undefined {
   const missing = names.some((name) => !existsSync(guestFile(name)));
-  const why = 'They are not here: `npm run guests` fetches them.';
+  const why = 'They are not here: `npm run guests` fetches them, with `-- net` those of networks.';
   return missing ? { what: "Debian's kernel and SeaBIOS", why, kind: 'tool' } : undefined;
 }
 

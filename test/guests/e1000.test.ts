@@ -4,8 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { writeInitramfs } from '../../scripts/guests/initramfs.ts';
 import { LONG } from '../how-long.ts';
-import { without } from '../stepping-aside.ts';
-import { tool } from '../stepping-aside.ts';
+import { tool, without } from '../stepping-aside.ts';
 import { guestFile, noGuests, retrovisor, scratchFolder } from './command-line.ts';
 
 const folder = scratchFolder();
@@ -50,7 +49,7 @@ describe("an 82540EM's drivers do to its registers what they do under QEMU 7.2",
     const trace = join(folder, 'ipxe.trace');
     retrovisor([
       ...['run', '-bios', guestFile('bios-256k.bin'), '-nodefaults', '-boot', 'n', '--quiet', '--trace', trace],
-      ...['-netdev', 'user,id=n', '-device', `e1000,netdev=n,mac=${MAC},romfile=${rom}`, '--ticks', '206000000'],
+      ...['-netdev', 'user,id=n', '-device', `e1000,netdev=n,mac=${MAC},romfile=${rom}`, '--ticks', '212000000'],
     ]);
     const theirs = accesses(recorded('ipxe-e1000.registers'));
     expect(theirs).toHaveLength(81);
@@ -60,7 +59,7 @@ describe("an 82540EM's drivers do to its registers what they do under QEMU 7.2",
 
   const noLinux = noGuests('vmlinuz-generic', 'net.json', 'initramfs.gz') ?? tool('dpkg-deb');
 
-  test('Linux, which pings', { ...LONG, ...without(noLinux) }, () => {
+  test('Linux, which obtains one, too', { ...LONG, ...without(noLinux) }, () => {
     const trace = join(folder, 'linux.trace');
     const initrd = writeInitramfs(guestFile('.'), join(folder, 'initramfs.gz'), SCRIPT, 'generic');
     const ran = retrovisor([
@@ -72,7 +71,7 @@ describe("an 82540EM's drivers do to its registers what they do under QEMU 7.2",
     expect(ran.out).toMatch(/eth0: \(PCI:33MHz:32-bit\) 52:54:00:12:34:56/);
     expect(ran.out).toMatch(/eth0 NIC Link is Up 1000 Mbps Full Duplex, Flow Control: RX/);
     expect(ran.out).toMatch(/IO-APIC +11-fasteoi +eth0/);
-    expect(ran.out).toMatch(/3 packets transmitted, 3 packets received/);
+    expect(ran.out).toMatch(/lease of 10.0.2.15 obtained from 10.0.2.2/);
     const theirs = accesses(recorded('linux-e1000.registers'));
     expect(theirs.length).toBeGreaterThan(10_000);
     expect(difference(withoutRings(registers(trace)), withoutRings(theirs))).toBeUndefined();
@@ -86,8 +85,6 @@ ip link set eth0 up
 sleep 3
 cat /proc/interrupts
 udhcpc -i eth0 -q -n -f -s /bin/true 2>&1
-ip addr add 10.0.2.15/24 dev eth0
-ping -c 3 10.0.2.2
 grep eth0 /proc/net/dev
 poweroff -f
 `;

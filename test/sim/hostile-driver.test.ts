@@ -5,7 +5,7 @@ import { replay } from '../../src/api/index.ts';
 import { scratchFolder } from '../guests/command-line.ts';
 import { casesOf } from '../how-long.ts';
 import { newCampaign, tryOne } from './hostile-driver/campaign.ts';
-import { CampaignMachine } from './hostile-driver/campaign-machine.ts';
+import { CampaignMachine, virtioSetup } from './hostile-driver/campaign-machine.ts';
 
 /** 20,000 with RETROVISOR_DRIVERS=20000; others with a RETROVISOR_SEED that is a number. */
 const SEEDS = casesOf('RETROVISOR_DRIVERS', { whole: 1000, quick: 20 });
@@ -20,12 +20,13 @@ const folder = scratchFolder();
 test(`${SEEDS} drivers that are wrong now and then neither break virtio devices nor make them lose anything`, {
   timeout: 60 * SECOND + 5 * SEEDS * SECOND,
 }, async () => {
-  let machine = new CampaignMachine(folder);
+  const setup = virtioSetup(folder);
+  let machine = new CampaignMachine(setup);
   const campaign = newCampaign();
   const { faults, ends } = campaign;
   for (let seed = FROM; seed < FROM + SEEDS && faults.length < MOST_FAULTS; seed += 1) {
     const outcome = tryOne(machine, seed, campaign);
-    if (outcome === undefined) machine = new CampaignMachine(folder);
+    if (outcome === undefined) machine = new CampaignMachine(setup);
     else if (campaign.seeds % RECORDED_EVERY === 0) {
       const trace = join(folder, `${seed}.trace`);
       machine.record(outcome, trace);
@@ -37,10 +38,11 @@ test(`${SEEDS} drivers that are wrong now and then neither break virtio devices 
     if (campaign.seeds % SAID_EVERY === 0)
       process.stdout.write(`${seed - FROM + 1} drivers: ${faults.length} faults\n`);
   }
-  const { seeds, events, worked, popped, read, written, broken } = campaign;
+  const { seeds, events, worked, popped, read, written, sent, received, broken } = campaign;
   process.stdout.write(
     `${seeds} drivers, ${events} events; ${worked} came to DRIVER_OK and had a descriptor taken, ${broken} ` +
-      `were wrong; ${popped} chains, ${read} sectors read and ${written} written as said; ${JSON.stringify(ends)}\n`,
+      `were wrong; ${popped} chains, ${read} sectors read and ${written} written as said, ` +
+      `${sent} frames sent and ${received} received; ${JSON.stringify(ends)}\n`,
   );
   expect(faults).toEqual([]);
   // Drivers that do nothing would break nothing.

@@ -73,10 +73,8 @@ export const RX = { done: 0x1, endOfPacket: 0x2, ignoreSums: 0x4, vlan: 0x8 } as
 export const RX_STATUS = 12;
 
 /** Buffer of a descriptor of the receive ring: 0 is none. */
-export function bufferOf(descriptor: Uint8Array): number {
-  const words = new DataView(descriptor.buffer, descriptor.byteOffset);
-  return words.getUint32(4, true) * 2 ** 32 + words.getUint32(0, true);
-}
+export const bufferOf = (descriptor: Uint8Array): bigint =>
+  new DataView(descriptor.buffer, descriptor.byteOffset).getBigUint64(0, true);
 
 /** What a descriptor of the receive ring is told. length undefined: as it was. */
 export interface Filled {

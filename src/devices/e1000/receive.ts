@@ -107,11 +107,11 @@ function fill(state: E1000State, arrival: Arrival, done: number, effects: Effect
   const at = ringBase(state, R.RDBAL, R.RDBAH) + DESCRIPTOR_BYTES * index;
   const before = readMemory(state, effects, at, DESCRIPTOR_BYTES, 'dmaRead');
   const gpa = bufferOf(before);
-  const length = gpa === 0 ? 0 : Math.min(arrival.length - done, bufferBytes(state));
+  const length = gpa === 0n ? 0 : Math.min(arrival.length - done, bufferBytes(state));
   const filled = filledBy(before, arrival, { gpa, length, isLast: done + length >= arrival.length });
   const { status, special } = filled;
   effects.raise({ kind: 'sim:e1000_rx_descriptor', dev: effects.name, index, gpa, len: length, status, special });
-  writeMemory(state, effects, gpa, arrival.bytes.subarray(done, done + length));
+  writeMemory(state, effects, Number(gpa), arrival.bytes.subarray(done, done + length));
   // First without DD, then the status alone: a driver that polls sees a descriptor that is whole.
   writeMemory(state, effects, at, filledDescriptor(before, filled));
   writeMemory(state, effects, at + RX_STATUS, Uint8Array.of(status | arrival.status | RX.done));
@@ -119,7 +119,7 @@ function fill(state: E1000State, arrival: Arrival, done: number, effects: Effect
 }
 
 interface Piece {
-  readonly gpa: number;
+  readonly gpa: bigint;
   readonly length: number;
   readonly isLast: boolean;
 }
@@ -127,7 +127,7 @@ interface Piece {
 /** What the descriptor is told first. */
 function filledBy(before: Uint8Array, { special }: Arrival, { gpa, length, isLast }: Piece): Filled {
   const status = before[RX_STATUS]! & ~RX.done;
-  if (gpa === 0) return { length: undefined, status, special };
+  if (gpa === 0n) return { length: undefined, status, special };
   return {
     length,
     status: isLast ? status | RX.endOfPacket | RX.ignoreSums : status & ~RX.endOfPacket,

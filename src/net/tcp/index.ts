@@ -1,7 +1,7 @@
 import type { Ns } from '../../base/units.ts';
 import type { ParsedTcp } from '../../packets/tcp.ts';
 import type { Addressed, UserNet } from '../user/part.ts';
-import { isLost } from '../world/link.ts';
+import { comesThrough } from '../world/link.ts';
 import { arrived } from './input.ts';
 import { expire, rearm } from './timers.ts';
 
@@ -11,7 +11,7 @@ export { TCP_TIMERS } from './timers.ts';
 
 /** A segment whose checksum holds, to whoever has its destination. */
 export function receiveSegment(net: UserNet, ip: Addressed, segment: ParsedTcp): void {
-  if (isLost(net, ip.destination, segment.bytes.length)) return;
+  if (!comesThrough(net, ip)) return;
   arrived(net, ip, segment);
   rearm(net);
 }

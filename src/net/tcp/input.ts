@@ -60,7 +60,7 @@ function begin(net: UserNet, ip: Addressed, segment: ParsedTcp, first?: number):
     sendIcmpError(net, ip, isIpv4(ip) ? NO_NETWORK : NO_ROUTE);
     return;
   }
-  if (!isFirst || service === undefined || Object.keys(tcp.connections).length >= MOST_CONNECTIONS) {
+  if (!isFirst || service === undefined || !hasPlace(net)) {
     refuse(net, ip, segment);
     return;
   }
@@ -82,6 +82,16 @@ function begin(net: UserNet, ip: Addressed, segment: ParsedTcp, first?: number):
     stall: service.stallAfter ?? 0,
   });
   output(net, id);
+}
+
+/** Whether there is a place for one more, which the oldest in TIME-WAIT makes if there must be one. */
+function hasPlace(net: UserNet): boolean {
+  const { connections } = net.state.tcp;
+  const ids = Object.keys(connections).map(Number);
+  if (ids.length < MOST_CONNECTIONS) return true;
+  const over = ids.find((id) => connections[id]!.phase === 'time-wait');
+  if (over !== undefined) close(net, over, 'its place is needed');
+  return over !== undefined;
 }
 
 const LOW_DELAY = 0x10;

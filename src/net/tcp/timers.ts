@@ -21,6 +21,13 @@ const dueOf = (connection: Connection, wait: Wait): Ns | undefined => connection
 /** So often nothing comes back before a connection is given up: slirp's TCP_MAXRXTSHIFT. */
 const MOST_TRIES = 12;
 
+/** So long a guest may be asked for its window without a word: slirp's TCP_MAXIDLE. Nanoseconds. */
+const MOST_SILENCE = 600_000_000_000;
+
+/** Nothing comes back, however often something is sent. */
+const isGivenUp = ({ tries, heardAt }: Connection, wait: Wait, now: Ns): boolean =>
+  (wait === 'resend' && tries >= MOST_TRIES) || (wait === 'probe' && now - heardAt > MOST_SILENCE);
+
 function earliest(net: UserNet): Ns | undefined {
   const { connections } = net.state.tcp;
   let first: Ns | undefined;
@@ -73,7 +80,7 @@ function isUp(net: UserNet, id: number, wait: Wait): void {
   const connection = net.state.tcp.connections[id]!;
   if (wait === 'end') {
     close(net, id, connection.phase === 'time-wait' ? 'done' : `nothing heard in ${connection.phase}`);
-  } else if (wait === 'resend' && connection.tries >= MOST_TRIES) {
+  } else if (isGivenUp(connection, wait, effects.now)) {
     reset(net, connection);
     close(net, id, 'nothing comes back');
   } else {

@@ -10,7 +10,7 @@ import { type IcmpError, sendIcmpError } from './send.ts';
 
 /** What a sender is told whose network cannot be reached: at once, by the gateway. */
 export const NO_NETWORK: IcmpError = { type: ICMP_TYPES.UNREACHABLE, code: UNREACHABLE_CODES.NETWORK };
-export const NO_ROUTE: IcmpError = { type: ICMPV6_TYPES.UNREACHABLE, code: 0 };
+const NO_ROUTE: IcmpError = { type: ICMPV6_TYPES.UNREACHABLE, code: 0 };
 
 const PORT_UNREACHABLE_6 = 4;
 

@@ -7,19 +7,19 @@ import { joined } from '../../packets/layout.ts';
 const MOST = 255;
 /** Bytes of a pointer to a name that stands before. */
 const POINTER = 2;
+/** Where a pointer reaches no more. */
+const FARTHEST = 0x3fff;
 
-/** A name as it is shortened: libslirp's `CompactDomain`. */
+/** What of a name stands before already: how many of its last bytes, and in which name of the list. */
+interface Shared {
+  readonly bytes: number;
+  readonly by: number;
+}
+
+/** A name, and its place in the list. */
 interface Name {
   readonly labels: Uint8Array;
-  /** Its place in the list. */
   readonly order: number;
-  /** How many of its last bytes another has as well. */
-  common: number;
-  /** Who has them. */
-  reference: Name | undefined;
-  /** Where it stands when it is shortened, and how many bytes it has then. */
-  start: number;
-  length: number;
 }
 
 function sharedBytes(a: Uint8Array, b: Uint8Array): number {
@@ -38,41 +38,46 @@ function sharedLabels(a: Uint8Array, b: Uint8Array): number {
   return shared > POINTER ? shared : 0;
 }
 
-/** Each name of a group that shares `depth` bytes refers to the group's first, deeper groups before. */
-function refer(names: readonly Name[], from: number, to: number, depth: number): void {
+/**
+ * Names in a row, of which each shares so many bytes with the next (`common`): what they share with whom. Each name of
+ * a group that shares `depth` bytes refers to the group's first, deeper groups before.
+ */
+function refer(
+  names: readonly Name[],
+  common: readonly number[],
+  shared: Map<number, Shared>,
+  [from, to, depth]: readonly [from: number, to: number, depth: number],
+): void {
   for (let at = from; at < to; at++) {
-    if (names[at]!.common === depth) continue;
+    if (common[at] === depth) continue;
     let last = at;
     let next = Number.POSITIVE_INFINITY;
-    for (; last < to && names[last]!.common > depth; last++) next = Math.min(next, names[last]!.common);
-    refer(names, at, last, next);
+    for (; last < to && common[last]! > depth; last++) next = Math.min(next, common[last]!);
+    refer(names, common, shared, [at, last, next]);
     at = last;
   }
   if (depth === 0) return;
   const group = names.slice(from, to + 1);
-  const first = group.reduce((best, name) => (name.order < best.order ? name : best));
-  for (const name of group) {
-    if (name === first || name.reference !== undefined) continue;
-    name.reference = first;
-    name.common = depth;
+  const first = Math.min(...group.map(({ order }) => order));
+  for (const { order } of group) {
+    if (order !== first && !shared.has(order)) shared.set(order, { bytes: depth, by: first });
   }
 }
 
 /** The names in their order, each shortened by a pointer into what stands before it. */
-function shortened(names: readonly Name[]): Uint8Array {
-  let start = 0;
+function shortened(names: readonly Name[], shared: ReadonlyMap<number, Shared>): Uint8Array {
   const pieces: Uint8Array[] = [];
-  for (const name of names) {
-    const { labels, reference, common } = name;
-    const place = reference === undefined ? 0 : reference.start + reference.length - common;
-    const bytes =
-      reference === undefined || place >= 0x3fff
+  const ends: number[] = [];
+  for (const { labels, order } of names) {
+    const what = shared.get(order);
+    const place = what === undefined ? FARTHEST : ends[what.by]! - what.bytes;
+    const pointer = Uint8Array.of(0xc0 | (place >> 8), place & 0xff);
+    const piece =
+      what === undefined || place >= FARTHEST
         ? labels
-        : joined(labels.subarray(0, labels.length - common), Uint8Array.of(0xc0 | (place >> 8), place & 0xff));
-    name.start = start;
-    name.length = bytes.length;
-    start += bytes.length;
-    pieces.push(bytes);
+        : joined(labels.subarray(0, labels.length - what.bytes), pointer);
+    pieces.push(piece);
+    ends.push((ends.at(-1) ?? 0) + piece.length);
   }
   return joined(...pieces);
 }
@@ -90,19 +95,14 @@ function labelsOf(domain: string): Uint8Array {
  * what is no name.
  */
 export function domainSearch(domains: readonly string[]): readonly DhcpOption[] {
-  const names = domains
-    .map(labelsOf)
-    .map(
-      (labels, order): Name => ({ labels, order, common: 1, reference: undefined, start: 0, length: labels.length }),
-    );
+  const names = domains.map(labelsOf).map((labels, order): Name => ({ labels, order }));
   if (names.length === 0) return [];
   // Its comparison looks at bytes that are equal always: what it sorts by is the length.
   const sorted = [...names].sort((a, b) => a.labels.length - b.labels.length);
-  sorted.slice(1).forEach((name, at) => {
-    sorted[at]!.common = sharedLabels(sorted[at]!.labels, name.labels);
-  });
-  refer(sorted, 0, sorted.length - 1, 0);
-  const bytes = shortened(names);
+  const common = sorted.slice(1).map(({ labels }, at) => sharedLabels(sorted[at]!.labels, labels));
+  const shared = new Map<number, Shared>();
+  refer(sorted, common, shared, [0, sorted.length - 1, 0]);
+  const bytes = shortened(names, shared);
   const blocks = Array.from({ length: Math.ceil(bytes.length / MOST) }, (_, at) => at * MOST);
   return blocks.map((from) => ({
     code: DHCP_OPTIONS.DOMAIN_SEARCH,

@@ -69,10 +69,12 @@ function solicited(net: UserNet, packet: Ipv6Packet, message: Icmpv6Message, eth
   const target = solicitedBy(message.body);
   const { source, destination: to } = packet;
   const isMeant = source !== 0n || sharesPrefix(to, SOLICITED_NODES, SOLICITED_LENGTH);
-  if (target === undefined || isGroup6(target) || !isMeant || !isOurs(net, target)) return;
+  if (target === undefined || isGroup6(target) || !isMeant) return;
+  const isRouter = isOurs(net, target);
+  if (!isRouter && !isHost(net, target)) return;
   learn(net, source, ethernet);
   const destination = source === 0n ? ALL_NODES : source;
-  const said = { isRouter: true, isSolicited: !isGroup6(destination), overrides: true, target };
+  const said = { isRouter, isSolicited: !isGroup6(destination), overrides: true, target };
   const body = buildAdvertisement(said, ethernetAt(target));
   say(net, target, destination, { type: ICMPV6_TYPES.NEIGHBOR_ADVERTISEMENT, code: 0, body });
 }

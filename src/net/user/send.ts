@@ -67,6 +67,8 @@ export interface IcmpError {
   /** Who says so; default: the gateway, or of IPv6 its address on the link. */
   readonly source?: number | bigint;
   readonly due?: Ns;
+  /** Of a packet that is too large for its way: what is not. */
+  readonly mtu?: number;
   /** What it repeats of a packet of IPv6; default: all. */
   readonly repeated?: Uint8Array;
 }
@@ -89,12 +91,12 @@ const deservesError = ({ fragmentOffset, source, protocol, payload }: ParsedIpv4
 function sendError4(net: UserNet, about: ParsedIpv4, error: IcmpError): void {
   if (!deservesError(about)) return;
   const repeated = joined(about.header, about.payload).subarray(0, MOST_REPEATED);
-  const { type, code, due } = error;
+  const { type, code, due, mtu = 0 } = error;
   sendIpv4(net, {
     source: typeof error.source === 'number' ? error.source : net.network.host,
     destination: about.source,
     protocol: IP_PROTOCOLS.ICMP,
-    payload: buildIcmp({ type, code, rest: 0, payload: repeated }),
+    payload: buildIcmp({ type, code, rest: mtu, payload: repeated }),
     tos: (about.tos & 0x1e) | 0xc0,
     ttl: LARGEST_TTL,
     dontFragment: about.dontFragment,
@@ -111,7 +113,7 @@ function sendError6(net: UserNet, about: Ipv6Packet, error: IcmpError): void {
   const source = typeof error.source === 'bigint' ? error.source : LINK_LOCAL;
   const repeated = (error.repeated ?? buildIpv6(about)).subarray(0, MTU - IPV6_HEADER - 8);
   const body = joined(new Uint8Array(4), repeated);
-  if (error.type === ICMPV6_TYPES.TOO_BIG) putNumber(body, 0, 4, MTU);
+  if (error.type === ICMPV6_TYPES.TOO_BIG) putNumber(body, 0, 4, error.mtu ?? MTU);
   const message = buildIcmpv6({ type: error.type, code: error.code, body }, source, destination);
   sendIp(net, { source, destination, protocol: IP_PROTOCOLS.ICMPV6, payload: message, due: error.due });
 }

@@ -67,10 +67,21 @@ export function requestIn(heard: string): Request | 'bad' | undefined {
 function pathOf(target: string): string | undefined {
   const path = /^(?:https?:\/\/[^/]*)?(\/[^?#]*)/i.exec(target)?.[1];
   if (path === undefined) return undefined;
-  const plain = path.replace(/%([0-9a-f]{2})/gi, (_, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 16)),
-  );
-  return plain.includes('/../') ? undefined : plain;
+  try {
+    return withoutDots(decodeURIComponent(path));
+  } catch {
+    return undefined;
+  }
+}
+
+/** RFC 3986, 5.2.4: where a path leads that says `.` and `..`. */
+function withoutDots(path: string): string {
+  const segments: string[] = [];
+  for (const segment of path.split('/').slice(1)) {
+    if (segment === '..') segments.pop();
+    else if (segment !== '.') segments.push(segment);
+  }
+  return `/${segments.join('/')}${/\/\.\.?$/.test(path) && segments.length > 0 ? '/' : ''}`;
 }
 
 function keepsOpen({ version, fields }: Request): boolean {
@@ -132,7 +143,8 @@ function fetched(service: Service, request: Request): Move {
 
 const MOST_LIST = 60_000;
 
-const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+const escaped = (text: string): string =>
+  text.replace(/[^ -~]|[&<>"]/gu, (character) => `&#${character.codePointAt(0)};`);
 
 /** What lies directly in a folder, by name. */
 function listed({ files = {} }: Service, folder: string): readonly string[] {

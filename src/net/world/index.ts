@@ -3,7 +3,7 @@ import type { Ends } from '../../packets/checksum.ts';
 import { buildUdp, type ParsedUdp, UDP_HEADER } from '../../packets/udp.ts';
 import { characterAt } from '../tcp/buffer.ts';
 import type { Addressed, UserNet } from '../user/part.ts';
-import { arrivalAfter, carry, isLost } from './link.ts';
+import { arrivalAfter, carry, comesThrough } from './link.ts';
 import { bytesOf } from './say.ts';
 import { daytime, ntpTime } from './time.ts';
 import { hostAt, type Service, serviceOf } from './world.ts';
@@ -13,7 +13,7 @@ export type { NameRecord, World } from './world.ts';
 /** A datagram to whoever has its destination, which is not a service of user networking itself. */
 export function receiveDatagram(net: UserNet, ip: Addressed, datagram: ParsedUdp): void {
   const service = serviceOf(net.setup.world, ip.destination, datagram.destinationPort, 'udp');
-  if (service === undefined || isLost(net, ip.destination, datagram.bytes.length)) return;
+  if (service === undefined || !comesThrough(net, ip)) return;
   const answer = answerTo(net, service, datagram.payload);
   if (answer === undefined) return;
   const ends = { source: ip.destination, destination: ip.source, protocol: IP_PROTOCOLS.UDP } as Ends;

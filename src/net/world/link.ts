@@ -1,11 +1,13 @@
 /** The way between the hosts of a world and the guest, and what may happen to packets there. */
 import type { Ns } from '../../base/units.ts';
+import { ICMP_TYPES, UNREACHABLE_CODES } from '../../packets/icmp.ts';
+import { ICMPV6_TYPES } from '../../packets/icmpv6.ts';
 import { IPV4_HEADER } from '../../packets/ipv4.ts';
 import { IPV6_HEADER } from '../../packets/ipv6.ts';
 import { TCP_HEADER } from '../../packets/tcp.ts';
 import { type Address, addressText } from '../tcp/connection.ts';
-import type { UserNet } from '../user/part.ts';
-import { type Outgoing, sendIp } from '../user/send.ts';
+import { type Addressed, isIpv4, type UserNet } from '../user/part.ts';
+import { type Outgoing, sendIcmpError, sendIp } from '../user/send.ts';
 import { type LinkRules, linkTo } from './world.ts';
 
 /** What a packet of IP may have on a wire of Ethernet. */
@@ -43,12 +45,22 @@ const numberOf = (bytes: Uint8Array): number => new DataView(bytes.buffer, bytes
 const drawn = ({ effects }: UserNet, what: string, most: number): number =>
   Math.floor((numberOf(effects.random(`net.${what}`, 4)) * most) / 0x1_0000_0000);
 
-/** Whether a packet of the guest's is lost on its way to a host. */
-export function isLost(net: UserNet, host: Address, payload: number): boolean {
-  if (!happens(net, 'loss.guest', linkTo(net.setup.world, host).loss)) return false;
-  tell(net, 'sim:link_lost', { host, from: 'guest', length: lengthOf(host, payload) });
-  return true;
+/** Whether a packet of the guest's comes to a host: what is too large for the way is told so, RFC 1191 and 8201. */
+export function comesThrough(net: UserNet, ip: Addressed): boolean {
+  const host = ip.destination;
+  const length = lengthOf(host, ip.payload.length);
+  const mtu = mtuOf(net, host);
+  if (length > mtu && (!isIpv4(ip) || ip.dontFragment)) {
+    sendIcmpError(net, ip, { ...(isIpv4(ip) ? NEEDS_FRAGMENTS : TOO_BIG), mtu });
+    return false;
+  }
+  if (!happens(net, 'loss.guest', linkTo(net.setup.world, host).loss)) return true;
+  tell(net, 'sim:link_lost', { host, from: 'guest', length });
+  return false;
 }
+
+const NEEDS_FRAGMENTS = { type: ICMP_TYPES.UNREACHABLE, code: UNREACHABLE_CODES.FRAGMENTATION_NEEDED };
+const TOO_BIG = { type: ICMPV6_TYPES.TOO_BIG, code: 0 };
 
 interface Told {
   readonly host: Address;

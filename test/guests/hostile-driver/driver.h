@@ -12,7 +12,7 @@ enum {
   APIC = 0xfee00000,
   IOAPIC = 0xfec00000,
   COM1 = 0x3f8,
-  MOST_DEVICES = 8,
+  MOST_DEVICES = 12,
   MOST_QUEUES = 4,
 };
 
@@ -22,6 +22,8 @@ enum { C_OFFERED_SELECT = 0, C_OFFERED = 4, C_ACCEPT_SELECT = 8, C_ACCEPT = 12, 
 enum { ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8, NEEDS_RESET = 0x40 };
 enum { NEXT = 1, WRITE = 2, INDIRECT = 4 };
 
+/* What a device is for. */
+enum kind { BLOCK, ENTROPY, NETWORK };
 /* How a driver reaches registers: ports, memory, or the window in configuration space. */
 enum way { LEGACY, MODERN, WINDOW };
 /* Structures of the modern interface, as they lie in BAR 4. */
@@ -41,7 +43,8 @@ struct queue {
 
 struct device {
   u32 slot, port, memory, vectors;
-  u8 hasLegacy, hasModern, isEntropy, isLive;
+  u8 hasLegacy, hasModern, isLive;
+  enum kind kind;
   /* Where its capabilities lie in configuration space; 0: there is none. */
   u8 window, msix;
   u8 usesMsix;

@@ -26,7 +26,7 @@ void find_devices(void) {
     device->slot = slot;
     if (config_read(device, 0, 2) != 0x1af4) continue;
     u32 id = config_read(device, 2, 2);
-    device->isEntropy = id == 0x1005 || id == 0x1044;
+    device->kind = id == 0x1005 || id == 0x1044 ? ENTROPY : id == 0x1000 || id == 0x1041 ? NETWORK : BLOCK;
     device->port = 0xc000 + 0x100 * deviceCount;
     device->memory = 0xe0000000 + 0x1000000 * deviceCount;
     device->hasLegacy = config_read(device, BAR0, 1) & 1;

@@ -75,6 +75,71 @@ static void entropy_request(void) {
   while (buffers--) add(allocate(256, 1), once(40) ? word() : 1 + below(200), once(10) ? 0 : WRITE);
 }
 
+enum { RECEIVE, TRANSMIT, CONTROL, ARP = 0x0608, MOST_FRAME = 4096 + 65536 };
+
+static u32 room_drawn(void) {
+  if (once(6)) return 1 + below(80);
+  if (once(16)) return word();
+  return once(3) ? 4096 : 1526 + below(600);
+}
+
+static void receive_buffer(void) {
+  u32 buffers = once(3) ? 1 + below(4) : 1;
+  while (buffers--) {
+    u32 room = room_drawn();
+    add_split(allocate(room < 4096 ? room : 4096, 2), room, once(30) ? 0 : WRITE);
+  }
+}
+
+/* Frames of all lengths, more often those of wires. */
+static u32 frame_drawn(void) {
+  static const u32 LENGTHS[] = {0, 1, 13, 14, 42, 60, 60, 60, 64, 1514, 1514, 9000, 65535, MOST_FRAME, 70000};
+  return once(6) ? below(2000) : LENGTHS[below(sizeof LENGTHS / 4)];
+}
+
+static u32 header_length(struct device *device) {
+  if (once(24)) return below(30);
+  if (device->way == LEGACY || !(device->accepted[1] & 1)) return device->accepted[0] >> 15 & 1 ? 12 : 10;
+  return device->accepted[1] >> 25 & 1 ? 20 : 12;
+}
+
+/* Who has 10.0.2.2? Somebody answers that. Others are for anybody, or for nobody. */
+static void fill_frame(u8 *frame) {
+  static const u8 QUESTION[] = {0, 1, 8, 0, 6, 4, 0, 1, 0x52, 0x54, 0, 0x12, 0x34, 0x56, 10, 0, 2, 15, 0, 0, 0, 0, 0, 0, 10, 0, 2, 2};
+  u32 isToAll = !once(4);
+  for (u32 at = 0; at < 12; at++) frame[at] = at < 6 && isToAll ? 0xff : chance();
+  *(u16 *)(frame + 12) = once(2) ? ARP : once(3) ? 0x0081 : word();
+  if (once(4)) *(u16 *)(frame + 14) = word();
+  else for (u32 at = 0; at < sizeof QUESTION; at++) frame[14 + at] = QUESTION[at];
+}
+
+static void transmit_request(struct device *device) {
+  u32 header = header_length(device), length = frame_drawn(), room = header + length;
+  u8 *data = allocate((room < 2048 ? 2048 : room < 0x12000 ? room : 0x12000) + 32, once(3) ? 1 : 64);
+  for (u32 at = 0; at < header; at++) data[at] = once(40) ? chance() : 0;
+  fill_frame(data + header);
+  if (once(2)) add_split(data, header, 0), add_split(data + header, length, 0);
+  else add_split(data, room, 0);
+  if (once(30)) add(allocate(64, 1), 64, WRITE);
+}
+
+static void control_request(void) {
+  u8 *data = allocate(1024, 4);
+  u32 length = once(3) ? below(600) : 2 + below(12);
+  for (u32 at = 2; at < 16; at++) data[at] = once(3) ? chance() : below(4);
+  data[0] = once(16) ? word() : below(6), data[1] = once(16) ? word() : below(6);
+  if (once(3)) *(u16 *)data = 1, *(u32 *)(data + 2) = below(70), length = 10 + 6 * below(70);
+  if (once(3)) *(u16 *)data = 0, data[2] = below(2), length = 3;
+  add_split(data, length, 0);
+  if (!once(30)) add(allocate(4, 1), 1 + below(3), WRITE);
+}
+
+static void network_request(struct device *device, u32 number) {
+  if (number == RECEIVE) receive_buffer();
+  else if (number == CONTROL) control_request();
+  else transmit_request(device);
+}
+
 /* One thing amiss. */
 static void spoil(void) {
   struct descriptor *part = &parts[below(partCount)];
@@ -130,9 +195,11 @@ static void offer(struct queue *queue, u32 head) {
   queue->made++;
 }
 
-static void put_request(struct device *device, struct queue *queue) {
+static void put_request(struct device *device, u32 number) {
+  struct queue *queue = &device->queues[number];
   partCount = 0;
-  if (device->isEntropy) entropy_request();
+  if (device->kind == ENTROPY) entropy_request();
+  else if (device->kind == NETWORK) network_request(device, number);
   else block_request();
   if (once(8)) spoil();
   u32 head = queue->next % queue->size;
@@ -154,14 +221,24 @@ static void odd_ring(struct queue *queue) {
   }
 }
 
+/* Room for what may come back. */
+static void offer_room(struct device *device) {
+  struct queue *queue = &device->queues[RECEIVE];
+  if (queue->size == 0 || queue->size > 1024) return;
+  for (u32 count = below(4); count > 0; count--) put_request(device, RECEIVE);
+  queue->avail[1] = queue->made;
+  if (!once(4)) notify(device, RECEIVE);
+}
+
 /* Some requests, told of at once or one by one, and waited for or not. */
 void ask(struct device *device) {
   if (device->queueCount == 0) return;
   u32 number = below(device->queueCount), count = 1 + below(4);
   struct queue *queue = &device->queues[number];
   if (queue->size == 0 || queue->size > 1024) return;
+  if (device->kind == NETWORK && number == TRANSMIT) offer_room(device);
   while (count--) {
-    put_request(device, queue);
+    put_request(device, number);
     if (once(12)) odd_ring(queue);
     if (once(6)) queue->avail[1] = queue->made, notify(device, number);
   }

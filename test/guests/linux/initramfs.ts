@@ -1,20 +1,25 @@
 import { dirname } from 'node:path';
-import { writeInitramfs } from '../../../scripts/guests/initramfs.ts';
+import { type DebianKernel, writeInitramfs } from '../../../scripts/guests/initramfs.ts';
 import { type Aside, tool } from '../../stepping-aside.ts';
 import { guestFile, noGuests } from '../command-line.ts';
 
+/** The kernel's file. */
+const FILES: Readonly<Record<DebianKernel, string>> = { cloud: 'vmlinuz', generic: 'vmlinuz-generic' };
+
 /** What is missing for a Linux with drivers. */
-export const noLinux = (): Aside | undefined => noGuests('vmlinuz', 'initramfs.gz', 'guests.json') ?? tool('dpkg-deb');
+export const noLinux = (kernel: DebianKernel = 'cloud'): Aside | undefined =>
+  noGuests(FILES[kernel], 'initramfs.gz', 'guests.json', ...(kernel === 'generic' ? ['net.json'] : [])) ??
+  tool('dpkg-deb');
 
 /** What of the kernel's tests of its own and of its reports is not waited for. */
 const QUIETLY = 'console=ttyS0 panic=-1 quiet cryptomgr.notests=1';
 
 /** Arguments that start Debian's kernel with an initramfs of `initramfs`; QEMU takes them, too. */
-export const linuxWith = (initramfs: string, more = ''): string[] => [
-  ...['-kernel', guestFile('vmlinuz'), '-initrd', initramfs, '-append', `${QUIETLY} rdinit=/script ${more}`.trim()],
+export const linuxWith = (initramfs: string, more = '', kernel: DebianKernel = 'cloud'): string[] => [
+  ...['-kernel', guestFile(FILES[kernel]), '-initrd', initramfs, '-append', `${QUIETLY} rdinit=/script ${more}`.trim()],
   ...['-m', '256', '-nodefaults', '-serial', 'stdio', '-display', 'none'],
 ];
 
 /** Write an initramfs that has Debian's drivers of virtio and runs a script. Returns its path. */
-export const initramfs = (path: string, script: string): string =>
-  writeInitramfs(dirname(guestFile('initramfs.gz')), path, script);
+export const initramfs = (path: string, script: string, kernel: DebianKernel = 'cloud'): string =>
+  writeInitramfs(dirname(guestFile('initramfs.gz')), path, script, kernel);

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { resolve } from '../../../src/net/user/dns.ts';
 import type { NameRecord } from '../../../src/net/world/world.ts';
@@ -7,7 +8,12 @@ import { parseIpv4 } from '../../../src/packets/ipv4.ts';
 import { joined } from '../../../src/packets/layout.ts';
 import { parseUdp } from '../../../src/packets/udp.ts';
 import { arp, bytesOf, udp, udp6 } from '../../oracle/slirp/frames.ts';
+import { tsharkFields } from '../../packets/dissect/judge.ts';
+import { tool, without } from '../../stepping-aside.ts';
+import { scratchFolder } from '../../guests/command-line.ts';
 import { Wire } from '../wire.ts';
+
+const folder = scratchFolder();
 
 const NAMES: readonly NameRecord[] = [
   { name: 'www.example.org', type: 'CNAME', value: 'web.example.org' },
@@ -106,5 +112,25 @@ describe('a query over the wire', () => {
     const { payload } = parseUdp(parseIpv4(parseEthernet(sent!)!.payload)!.payload)!;
     expect(payload.length).toBeLessThan(512);
     expect(payload[2]! & 2).toBe(2);
+  });
+});
+
+describe('answers', () => {
+  test.each([
+    ['web.example.org', A, '0', 'dns.a', ['198.51.100.7']],
+    ['www.example.org', AAAA, '0', 'dns.aaaa', ['2001:db8::7']],
+    ['www.example.org', A, '0', 'dns.cname', ['web.example.org']],
+    ['7.100.51.198.in-addr.arpa', PTR, '0', 'dns.ptr.domain_name', ['web.example.org']],
+    ['other.example.org', A, '3', 'dns.a', []],
+    ['web.example.org', MX, '0', 'dns.a', []],
+    ['web.example.org', ANY, '0', 'dns.aaaa', ['2001:db8::7']],
+  ])('about %s of type %i are read by tshark', without(tool('tshark')), (name, type, result, field, values) => {
+    const wire = new Wire({ world: { names: NAMES } });
+    const frames = [arp('10.0.2.3'), udp(53, query(name, type), { to: '10.0.2.3' })].flatMap((frame) =>
+      wire.frames(frame),
+    );
+    const names = [field, 'dns.flags.rcode', 'dns.qry.name', '_ws.malformed', '_ws.expert.severity'];
+    const [, answer] = tsharkFields(frames, names, join(folder, `${name} ${type}.pcap`));
+    expect(answer).toEqual([values, [result], [name], [], []]);
   });
 });

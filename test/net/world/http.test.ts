@@ -27,6 +27,7 @@ const world: World = {
             '/a/index.html': served('index'),
             '/b/long': served('long'),
             '/b/two words': served('page'),
+            '/b/größe €': served('page'),
           },
         },
       ],
@@ -93,8 +94,12 @@ describe('a folder over HTTP', () => {
   test.each([
     ['GET /a/ HTTP/1.1', '200 OK', CONTENTS['index']],
     ['GET /b/two%20words?x=1 HTTP/1.1', '200 OK', CONTENTS['page']],
+    ['GET /b/gr%C3%B6%C3%9Fe%20%E2%82%AC HTTP/1.1', '200 OK', CONTENTS['page']],
+    ['GET /b/gr%F6%DFe HTTP/1.1', '400 Bad Request', ''],
     ['GET /constructor HTTP/1.1', '404 Not Found', '/constructor is not here.\n'],
-    ['GET /a/../page.html HTTP/1.1', '400 Bad Request', ''],
+    ['GET /a/../page.html HTTP/1.1', '200 OK', CONTENTS['page']],
+    ['GET /./a/./b/.. HTTP/1.1', '200 OK', CONTENTS['index']],
+    ['GET /../../%2e%2e/page.html HTTP/1.1', '200 OK', CONTENTS['page']],
     ['GET page.html HTTP/1.1', '400 Bad Request', ''],
     ['GET /page.html', '400 Bad Request', ''],
     ['GET /page.html HTTP/2', '400 Bad Request', ''],
@@ -107,6 +112,9 @@ describe('a folder over HTTP', () => {
     expect(asked('GET / HTTP/1.1').body).toMatch(/<a href="a\/">a\/<\/a>.*<a href="b\/">.*<a href="page\.html">/s);
     expect(asked('GET /b HTTP/1.1')).toMatchObject({ status: '301 Moved Permanently' });
     expect(asked('GET /b/ HTTP/1.1').body).toContain('<a href="two%20words">two words</a>');
+    expect(asked('GET /b/ HTTP/1.1').body).toContain(
+      '<a href="gr%C3%B6%C3%9Fe%20%E2%82%AC">gr&#246;&#223;e &#8364;</a>',
+    );
   });
 
   test('a head without end is refused', () => {

@@ -6,7 +6,7 @@ import { bytesOf } from '../../../src/net/world/say.ts';
 import type { Service, World } from '../../../src/net/world/world.ts';
 import { ipv4Of } from '../../../src/packets/addresses.ts';
 import { parseIcmp } from '../../../src/packets/icmp.ts';
-import { IP_PROTOCOLS, parseIpv4 } from '../../../src/packets/ipv4.ts';
+import { buildIpv4, IP_PROTOCOLS, parseIpv4 } from '../../../src/packets/ipv4.ts';
 import { parseTcp, TCP_FLAGS } from '../../../src/packets/tcp.ts';
 import { buildUdp, parseUdp } from '../../../src/packets/udp.ts';
 import { Bench } from '../bench.ts';
@@ -117,6 +117,17 @@ describe('services of UDP', () => {
     expect(answerTo(bench, 2, bytesOf(''))).toHaveLength(74);
     expect(answerTo(bench, 3, bytesOf(''))).toEqual(bytesOf('01-FEB-2024 12:34:56-UTC\r\n'));
     expect(answerTo(bench, 4, bytesOf('abc'))).toBeUndefined();
+  });
+
+  test('a datagram too large for the way is told so if it may not be in parts', () => {
+    const bench = new Bench({ ...worldOf({ kind: 'echo', port: 7, protocol: 'udp' }), link: { mtu: 1000 } });
+    const payload = new Uint8Array(973);
+    const ends = { source: GUEST, destination: host, protocol: IP_PROTOCOLS.UDP };
+    const ip = fromGuest(host, ends.protocol, buildUdp({ sourcePort: 999, destinationPort: 7, payload }, ends));
+    bench.receive({ ...ip, header: buildIpv4(ip).subarray(0, 20), dontFragment: true });
+    const { type, code, rest } = parseIcmp(parseIpv4(bench.sent.pop()!.bytes)!.payload)!;
+    expect([type, code, rest]).toEqual([3, 4, 1000]);
+    expect(answerTo(bench, 7, payload)).toEqual(payload);
   });
 
   test('NTP says the virtual time', () => {

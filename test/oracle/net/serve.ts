@@ -1,14 +1,15 @@
 /**
  * The hosts of a world behind a TUN interface of this machine, so that its kernel is the guest. By hand, as root:
- * `npx tsx test/oracle/net/serve.ts rv0 10.0.2.15/24`, then `curl http://10.0.2.2/256k`.
+ * `npx tsx test/oracle/net/serve.ts rv0 10.0.2.15/24`,  then `curl http://10.0.2.2/256k`. Rules are a link's in JSON.
  */
 import { spawn } from 'node:child_process';
 import { parseIpv4 } from '../../../src/packets/ipv4.ts';
 import { parseIpv6 } from '../../../src/packets/ipv6.ts';
 import { Bench } from '../../net/bench.ts';
-import { ORACLE_FILES, oracleWorld } from './world.ts';
+import { ORACLE_FILES, oracleWorld, serveFolder } from './world.ts';
 
-const [name = 'rv0', address = '10.0.2.15/24', rules = '{}'] = process.argv.slice(2);
+const [name = 'rv0', address = '10.0.2.15/24', rules = '{}', folder] = process.argv.slice(2);
+if (folder !== undefined) serveFolder(folder);
 const commands = [
   `ip addr add ${address} dev ${name}`,
   `ip -6 addr add fec0::15/64 dev ${name}`,

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { LinkRules, World, WorldFile } from '../../../src/net/world/world.ts';
 
 /** Bytes that repeat nowhere near: a counter's hashes. */
@@ -8,7 +10,7 @@ function noise(length: number): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-export const ORACLE_FILES: Readonly<Record<string, Uint8Array>> = {
+export const ORACLE_FILES: Record<string, Uint8Array> = {
   '64k': noise(64 * 1024),
   '256k': noise(256 * 1024),
   '16m': noise(16 * 1024 * 1024),
@@ -19,6 +21,11 @@ const served = (file: string): WorldFile => ({
   ...{ file, size: ORACLE_FILES[file]!.length },
   sha256: createHash('sha256').update(ORACLE_FILES[file]!).digest('hex'),
 });
+
+/** Have the files of a folder served, too, at `/files/`. */
+export function serveFolder(folder: string): void {
+  for (const name of readdirSync(folder)) ORACLE_FILES[`files/${name}`] = readFileSync(join(folder, name));
+}
 
 /** A world for trials by real clients. */
 export const oracleWorld = (link: LinkRules): World => ({
@@ -39,7 +46,10 @@ export const oracleWorld = (link: LinkRules): World => ({
       services: [
         {
           ...{ kind: 'http', port: 80 },
-          files: { '/64k': served('64k'), '/256k': served('256k'), '/16m': served('16m'), '/a/short': served('short') },
+          files: {
+            ...Object.fromEntries(Object.keys(ORACLE_FILES).map((name) => [`/${name}`, served(name)])),
+            '/a/short': served('short'),
+          },
         },
         { kind: 'echo', port: 7 },
         { kind: 'echo', port: 7, protocol: 'udp' },

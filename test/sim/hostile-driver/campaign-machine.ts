@@ -41,6 +41,15 @@ const DEVICES = [
   'virtio-blk-pci,drive=d5,disable-modern=on',
   'virtio-rng-pci',
   'virtio-rng-pci,disable-legacy=on,ioeventfd=off',
+  'virtio-net-pci,netdev=n0,x-txburst=3',
+  'virtio-net-pci,netdev=n1,disable-legacy=on,ioeventfd=off,host_mtu=1500,speed=100,duplex=full',
+  'virtio-net-pci,netdev=n2,disable-modern=on,vectors=0,tx=timer',
+];
+
+/** One card alone with its network, and two on a hub, who hear each other and another network. */
+const NETWORKS = [
+  ...['user,id=n0', 'user,id=u', 'hubport,id=h,hubid=0,netdev=u'],
+  ...['hubport,id=n1,hubid=0', 'hubport,id=n2,hubid=0'],
 ];
 
 const DRIVES = [
@@ -67,10 +76,20 @@ function makeImage(folder: string, id: number): string {
   return path;
 }
 
+/** What a campaign's machine is made of, and how long a seed of it may take. */
+export interface CampaignSetup {
+  readonly arguments: readonly string[];
+  readonly mostNs: number;
+}
+
+/** A machine with virtio devices. */
+export const virtioSetup = (folder: string): CampaignSetup => ({ arguments: argumentsOf(folder), mostNs: MOST_NS });
+
 const argumentsOf = (folder: string): string[] => [
   ...['-m', '16', '-nodefaults', '-serial', 'null', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4'],
   ...['-object', 'iothread,id=t', '-kernel', PROGRAM, '--wall-clock', '1700000000', '--seed', 'hostile driver'],
   ...DRIVES.flatMap((more, id) => ['-drive', `file=${makeImage(folder, id)},if=none,id=d${id},${more}`]),
+  ...NETWORKS.flatMap((network) => ['-netdev', network]),
   ...DEVICES.flatMap((device) => ['-device', device]),
 ];
 
@@ -90,6 +109,7 @@ export interface Listener {
 /** A machine whose guest has said that it is ready for a seed: each begins there. */
 export class CampaignMachine {
   readonly machine: Machine;
+  private readonly mostNs: number;
   private readonly made: ReturnType<typeof prepared>;
   private readonly start: Checkpoint;
   private readonly begun: readonly Stamped[];
@@ -97,8 +117,9 @@ export class CampaignMachine {
   private events: Stamped[] = [];
   private listener: Listener | undefined;
 
-  constructor(folder: string) {
-    const usual = prepared(NODE, runOptions(argumentsOf(folder)));
+  constructor(setup: CampaignSetup) {
+    this.mostNs = setup.mostNs;
+    const usual = prepared(NODE, runOptions([...setup.arguments]));
     this.made = { ...usual, description: { ...usual.description, eventsPerDigest: EVENTS_PER_DIGEST } };
     const { description, images, disks, wallClockAtPowerOn, options } = this.made;
     const gate = { isHeld: false };
@@ -124,15 +145,16 @@ export class CampaignMachine {
     return new Map(this.made.options.drives.map(({ id, path }) => [id, path]));
   }
 
-  /** What a seed draws, from the moment the guest was ready to its end. */
-  run(seed: number, listener?: Listener): Outcome {
+  /** What a seed draws, from the moment the guest was ready to its end, and what comes from outside besides. */
+  run(seed: number, listener?: Listener, more: (now: number) => readonly PendingInput[] = () => []): Outcome {
     restoreCheckpoint(this.machine, this.start);
     const bytes = new Uint8Array(Uint32Array.of(seed).buffer);
-    this.inputs.splice(0, this.inputs.length, { event: { kind: 'sim:serial_received', line: 0, bytes } });
+    const typed: PendingInput = { event: { kind: 'sim:serial_received', line: 0, bytes } };
+    this.inputs.splice(0, this.inputs.length, typed, ...more(this.machine.now()));
     this.events = [];
     this.listener = listener;
     const { ticks } = this.machine;
-    const until = { tick: ticks + MOST_TICKS, ns: this.machine.now() + MOST_NS };
+    const until = { tick: ticks + MOST_TICKS, ns: this.machine.now() + this.mostNs };
     let reason = this.machine.advance(until);
     while (this.machine.state.vmm.stopped !== undefined) {
       this.inputs.push({ event: { kind: 'sim:continue_requested' } });

@@ -11,6 +11,9 @@ export interface Campaign {
   popped: number;
   read: number;
   written: number;
+  /** Frames sent and received that were compared. */
+  sent: number;
+  received: number;
   /** Seeds in which a device found a driver's mistake. */
   broken: number;
   readonly ends: Record<string, number>;
@@ -19,7 +22,7 @@ export interface Campaign {
 }
 
 export const newCampaign = (): Campaign => ({
-  ...{ seeds: 0, events: 0, worked: 0, popped: 0, read: 0, written: 0, broken: 0 },
+  ...{ seeds: 0, events: 0, worked: 0, popped: 0, read: 0, written: 0, sent: 0, received: 0, broken: 0 },
   ends: {},
   faults: [],
 });
@@ -56,11 +59,14 @@ export function tryOne(machine: CampaignMachine, seed: number, campaign: Campaig
 /** What no trace can hold. */
 const isNoInteger = (value: unknown): boolean => typeof value === 'number' && !Number.isInteger(value);
 
-function count(campaign: Campaign, { events, why }: Outcome, { popped, sectorsRead, sectorsWritten }: Conserved): void {
+function count(campaign: Campaign, { events, why }: Outcome, conserved: Conserved): void {
+  const { popped, sectorsRead, sectorsWritten, framesSent, framesReceived } = conserved;
   campaign.events += events.length;
   campaign.popped += popped;
   campaign.read += sectorsRead;
   campaign.written += sectorsWritten;
+  campaign.sent += framesSent;
+  campaign.received += framesReceived;
   campaign.ends[why] = (campaign.ends[why] ?? 0) + 1;
   const atWork = events.findIndex(({ event }) => event.kind === 'virtio_set_status' && (event.val & 4) !== 0);
   if (atWork >= 0 && events.some(({ event }, at) => at > atWork && event.kind === 'virtqueue_pop'))

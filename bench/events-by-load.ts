@@ -1,5 +1,5 @@
 import { lastValueFrom, tap } from 'rxjs';
-import { type EventKind, openTrace, type Stamped } from '../../src/api/index.ts';
+import { type EventKind, openTrace, type Stamped } from '../src/api/index.ts';
 
 /** What a trace tells between two lines of the guest's console. */
 export interface Told {
