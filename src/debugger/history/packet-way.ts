@@ -173,11 +173,11 @@ const HEADER = 12;
 
 /** Buffers that a card fills. */
 function buffersOf({ event }: Stamped): CardBuffer[] {
-  if (event.kind === 'sim:e1000_rx_descriptor') return [{ gpa: event.gpa, length: event.len, before: 0 }];
+  if (event.kind === 'sim:e1000_rx_descriptor') return [{ gpa: Number(event.gpa), length: event.len, before: 0 }];
   if (event.kind !== 'virtqueue_pop') return [];
   return segmentsFrom(event.segments)
     .slice(event.out_num)
-    .map((segment, at) => ({ ...segment, before: at === 0 ? HEADER : 0 }));
+    .map(({ gpa, length }, at) => ({ gpa: Number(gpa), length, before: at === 0 ? HEADER : 0 }));
 }
 
 /** Where what is for applications begins in a frame; undefined: it has nothing for them. */
