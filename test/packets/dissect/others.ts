@@ -87,6 +87,12 @@ export const OTHERS: Readonly<Record<string, Uint8Array>> = {
   'a name that is not there': overUdp(53, 1025, NOT_FOUND),
   'a question over TCP': overTcp(1026, 53, joined(Uint8Array.of(0, QUESTION.length), QUESTION)),
   'DHCP with a relay and a boot file': overUdp(68, 67, RELAYED),
+  'what time it is': overUdp(1030, 123, joined(bytes('23 00 06 ec'), new Uint8Array(44))),
+  'what time it was': overUdp(123, 1031, joined(bytes('24 01 06 ec'), new Uint8Array(44).fill(1))),
+  'DHCPv6 that asks for the names alone': frame(
+    ETHERTYPES.IPV6,
+    joined(bytes(IPV6.replace('0020 2c 40', '0012 11 40')), udp(546, 547, bytes('0b123456 0008 0002 0000'))),
+  ),
   'a file that is asked for': overUdp(2000, 69, joined(bytes('0001'), text('pxelinux.0\0octet\0blksize\x001432\0'))),
   'a file that is sent': overUdp(2004, 69, joined(bytes('0002'), text('log.txt\0netascii\0'))),
   'a block': overUdp(69, 2001, joined(bytes('0003 0001'), text('hello'))),
