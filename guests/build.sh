@@ -12,9 +12,10 @@ gcc $flags -c boot.S -o "$out/boot.o"
 gcc $flags -mgeneral-regs-only -c tour.c -o "$out/tour.o"
 gcc $flags -mgeneral-regs-only -c console.c -o "$out/console.o"
 gcc $flags -mgeneral-regs-only -c disk.c -o "$out/disk.o"
+gcc $flags -mgeneral-regs-only -c net.c -o "$out/net.o"
 gcc $flags -msse2 -mfpmath=sse -ffp-contract=off -c sums.c -o "$out/sums.o"
 ld -n -nostdlib --build-id=none -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments -T tour.lds -o "$out/tour64.elf" \
-  "$out/boot.o" "$out/tour.o" "$out/console.o" "$out/disk.o" "$out/sums.o"
+  "$out/boot.o" "$out/tour.o" "$out/console.o" "$out/disk.o" "$out/net.o" "$out/sums.o"
 objcopy -O elf32-i386 --strip-all "$out/tour64.elf" tour.elf
 
 # The same program on a disk: a boot record that loads it, and a partition with the visitors' book.

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -30,7 +31,8 @@ const script = [
   'ip link set lo up; ip link set eth0 up; sleep 3',
   'ip addr add 10.0.2.15/24 dev eth0; ip route add default via 10.0.2.2',
   'url=$(sed "s/.*url=//" /proc/cmdline)',
-  `head -c ${SIZE} /dev/zero > /tmp/file`,
+  // What busybox posts ends at the first zero.
+  `tr '\\000' x < /dev/urandom | head -c ${SIZE} > /tmp/file`,
   'ping -q -c 1 10.0.2.2 >/dev/null',
   ...LOADS.map(
     ({ name, command }) =>
@@ -46,7 +48,7 @@ export const makeInitrd = (guests: string, folder: string, kernel: DebianKernel)
 /** A world with a host that has the file. Returns the path of its description. */
 export function makeWorld(folder: string): string {
   mkdirSync(join(folder, 'web'), { recursive: true });
-  writeFileSync(join(folder, 'web/file'), new Uint8Array(SIZE));
+  writeFileSync(join(folder, 'web/file'), randomBytes(SIZE));
   const services = [{ kind: 'http', port: 80, folder: 'web' }];
   const path = join(folder, 'world.json');
   writeFileSync(path, JSON.stringify({ hosts: [{ addresses: ['10.0.2.100'], services }] }));
@@ -55,7 +57,7 @@ export function makeWorld(folder: string): string {
 
 /** The same for QEMU: a server of this machine, which guests reach as 10.0.2.2. */
 export async function serve(): Promise<{ readonly server: Server; readonly url: string }> {
-  const file = Buffer.alloc(SIZE);
+  const file = randomBytes(SIZE);
   const server = createServer((request, response) => {
     if (request.method === 'GET') response.end(file);
     else request.resume().on('end', () => response.end('taken\n'));

@@ -1,8 +1,7 @@
 /* A virtio-blk-pci by its legacy registers (virtio 1.0, 4.1.4.8), one request at a time, its completion by MSI-X. */
-#include "machine.h"
+#include "pci.h"
 
 enum {
-  CONFIG_ADDRESS = 0xcf8, CONFIG_DATA = 0xcfc, COMMAND = 0x04, BAR0 = 0x10, BAR1 = 0x14, CAPABILITIES = 0x34,
   VIRTIO_BLK = 0x10011af4, MSIX = 0x11, MSIX_ENABLE = 1u << 31,
   /* Where BARs are put when no firmware did. */
   PORT = 0xc000, TABLE = 0xfebf0000,
@@ -19,21 +18,6 @@ static volatile uint8_t status;
 static uint16_t port, size, made;
 static volatile uint32_t *interrupts;
 
-static uint32_t config(uint32_t slot, uint32_t offset) {
-  out32(CONFIG_ADDRESS, 0x80000000 | slot << 11 | offset);
-  return in32(CONFIG_DATA);
-}
-
-static void set_config(uint32_t slot, uint32_t offset, uint32_t value) {
-  out32(CONFIG_ADDRESS, 0x80000000 | slot << 11 | offset);
-  out32(CONFIG_DATA, value);
-}
-
-static uint32_t bar(uint32_t slot, uint32_t offset, uint32_t otherwise) {
-  if ((config(slot, offset) & ~15u) == 0) set_config(slot, offset, otherwise);
-  return config(slot, offset) & ~15u;
-}
-
 /* The first vector goes to this processor; the table is where BAR 1 begins. */
 static void use_vector(uint32_t slot, uint32_t vector) {
   const uint64_t table = bar(slot, BAR1, TABLE);
@@ -48,9 +32,8 @@ static void use_vector(uint32_t slot, uint32_t vector) {
 
 uint64_t disk_begin(uint32_t vector, volatile uint32_t *counted) {
   interrupts = counted;
-  uint32_t slot = 0;
-  while (slot < 32 && config(slot, 0) != VIRTIO_BLK) slot++;
-  if (slot == 32) return 0;
+  const uint32_t slot = slot_of(VIRTIO_BLK);
+  if (slot == SLOTS) return 0;
   port = (uint16_t)bar(slot, BAR0, PORT);
   set_config(slot, COMMAND, 7); /* I/O, memory, bus master */
   use_vector(slot, vector);

@@ -57,6 +57,11 @@ uint32_t mandelbrot(void);
 uint32_t harmonic(uint8_t extended[10]);
 uint32_t checksum(const void *bytes, uint64_t length);
 
+/* net.c: an e1000, asked for its own address; 0 when there is none. Then who has an address, and whether that came. */
+int net_begin(uint8_t mac[6]);
+void net_ask(const uint8_t mac[6], const uint8_t own[4], const uint8_t address[4]);
+int net_answer(uint8_t mac[6]);
+
 /* disk.c: the disk's sectors, or 0 when there is none; completions come by this vector, whose handler counts them. */
 uint64_t disk_begin(uint32_t vector, volatile uint32_t *counted);
 enum { DISK_READ = 0, DISK_WRITE = 1, DISK_FLUSH = 4 };

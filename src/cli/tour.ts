@@ -9,12 +9,14 @@ import { printText } from '../host/output.ts';
 import { openTerminal } from '../host/terminal.ts';
 import { runConsole } from './console.ts';
 import { runOptions } from '../options/run-arguments.ts';
+import { printPackets } from './packets-command.ts';
 import { showEvents } from './tour-events.ts';
 import { typist } from '../runs/underway/typist.ts';
 
 const TRACE = 'tour.trace';
 /** The tour is the same run whenever it is taken. */
 const WALL_CLOCK = '1700000000';
+const MOST_PACKETS = 10;
 /** A terminal nobody has widened, and where our guest's lines say what they found. */
 const WIDTH = 80;
 const TEXT_COLUMN = 30;
@@ -39,6 +41,13 @@ export async function tour(): Promise<number> {
   say('');
   const reduced = showEvents(TRACE, say);
   if (reduced !== 0) return reduced;
+  say('', 'What went over the wire of its network card:');
+  const wired = await printPackets(
+    TRACE,
+    { limit: MOST_PACKETS, width: WIDTH },
+    { print: say, flush: () => undefined },
+  );
+  if (wired !== 0) return wired;
   say('', ...figureLines(session.figures(), seconds), '', ...NEXT_STEPS);
   return 0;
 }
@@ -94,6 +103,7 @@ const NEXT_STEPS = [
   `  npx retrovisor debug ${TRACE}               stand in it: \`help\`, \`at 50%\``,
   `  npx retrovisor stat ${TRACE}                VM exits by reason`,
   `  npx retrovisor disk ${TRACE} history 128    who wrote that sector`,
+  `  npx retrovisor packets ${TRACE} --why 0     how a packet came about, and where it went`,
   `  npx retrovisor events ${TRACE} --limit 20   the run, event by event`,
   "  npm run guests                             Debian's kernel and busybox, then:",
   '  npx retrovisor run -kernel .guests/vmlinuz -initrd .guests/initramfs.gz \\',

@@ -105,6 +105,8 @@ export interface NetPeer {
   readonly type: string;
   /** Packets may have a header of virtio before them, and leave checksums and segments to whoever takes them. */
   readonly takesHeaders: boolean;
+  /** Packets may be shorter than a wire's, of 60 bytes: QEMU's do_not_pad. */
+  readonly takesShort?: boolean;
 }
 
 /** What a device may ask of the host. `chardev`: print these bytes where its `chardev` property says. */
@@ -290,6 +292,8 @@ export interface Device<S> {
   completed?(state: S, request: DiskRequest, result: number, effects: Effects): void;
   /** A drive has another size, its own or another's. */
   resized?(state: S, drive: string, effects: Effects): void;
+  /** This net client takes packets shorter than a wire's: a backend does not fill them up. */
+  readonly takesShort?: boolean;
   /** Whether this net client takes packets as its state is now. Without: always. QEMU's can_receive. */
   canReceive?(state: S): boolean;
   /**

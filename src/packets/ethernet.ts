@@ -1,4 +1,4 @@
-import { joined, layout, u16, u48 } from './layout.ts';
+import { numberAt, putNumber } from './layout.ts';
 
 /** EtherTypes. */
 export const ETHERTYPES = { IPV4: 0x0800, ARP: 0x0806, VLAN: 0x8100, IPV6: 0x86dd } as const;
@@ -13,20 +13,29 @@ export interface EthernetFrame {
   readonly payload: Uint8Array;
 }
 
-const HEADER = layout(14, { destination: u48(0), source: u48(6), type: u16(12) });
+/** Where its fields begin. */
+const AT = { DESTINATION: 0, SOURCE: 6, TYPE: 12 } as const;
 
 /** Bytes of its header. */
-export const ETHERNET_HEADER = HEADER.length;
+export const ETHERNET_HEADER = 14;
 
 /** A frame by its bytes; undefined when they end within the header. */
 export function parseEthernet(bytes: Uint8Array): EthernetFrame | undefined {
-  const header = HEADER.read(bytes);
-  return header === undefined ? undefined : { ...header, payload: bytes.subarray(HEADER.length) };
+  if (bytes.length < ETHERNET_HEADER) return undefined;
+  return {
+    destination: numberAt(bytes, AT.DESTINATION, 6),
+    source: numberAt(bytes, AT.SOURCE, 6),
+    type: numberAt(bytes, AT.TYPE, 2),
+    payload: bytes.subarray(ETHERNET_HEADER),
+  };
 }
 
 /** Its bytes, without padding. */
-export function buildEthernet(frame: EthernetFrame): Uint8Array {
-  const bytes = joined(new Uint8Array(HEADER.length), frame.payload);
-  HEADER.write(bytes, frame);
+export function buildEthernet({ destination, source, type, payload }: EthernetFrame): Uint8Array {
+  const bytes = new Uint8Array(ETHERNET_HEADER + payload.length);
+  putNumber(bytes, AT.DESTINATION, 6, destination);
+  putNumber(bytes, AT.SOURCE, 6, source);
+  putNumber(bytes, AT.TYPE, 2, type);
+  bytes.set(payload, ETHERNET_HEADER);
   return bytes;
 }

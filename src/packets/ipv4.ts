@@ -1,31 +1,21 @@
 import { internetChecksum } from './checksum.ts';
-import { bits, joined, layout, NOTHING, putNumber, u8, u16, u32 } from './layout.ts';
+import { NOTHING, numberAt, putNumber } from './layout.ts';
 
 /** Protocol numbers, of IPv4 and as next headers of IPv6. */
 export const IP_PROTOCOLS = { ICMP: 1, TCP: 6, UDP: 17, ICMPV6: 58 } as const;
 
-/** RFC 791. */
-const HEADER = layout(20, {
-  version: bits(0, 1, 4, 4),
-  words: bits(0, 1, 0, 4),
-  tos: u8(1),
-  totalLength: u16(2),
-  id: u16(4),
-  flags: bits(6, 2, 13, 3),
-  offset: bits(6, 2, 0, 13),
-  ttl: u8(8),
-  protocol: u8(9),
-  checksum: u16(10),
-  source: u32(12),
-  destination: u32(16),
-});
+/** Where its fields begin (RFC 791, 3.1). */
+const AT = {
+  ...{ VERSION: 0, TOS: 1, LENGTH: 2, ID: 4, FLAGS: 6, TTL: 8, PROTOCOL: 9, CHECKSUM: 10, SOURCE: 12 },
+  ...{ DESTINATION: 16 },
+} as const;
 
-const CHECKSUM_AT = 10;
-const DONT_FRAGMENT = 2;
-const MORE_FRAGMENTS = 1;
+const DONT_FRAGMENT = 0x4000;
+const MORE_FRAGMENTS = 0x2000;
+const OFFSET = 0x1fff;
 
 /** Bytes of a header without options. */
-export const IPV4_HEADER = HEADER.length;
+export const IPV4_HEADER = 20;
 
 /** A packet of IPv4, or a fragment of one. Addresses are numbers of 32 bits. */
 export interface Ipv4Packet {
@@ -56,19 +46,26 @@ export interface ParsedIpv4 extends Ipv4Packet {
  * or before the packet does, or the header says what cannot be. The checksum is not looked at.
  */
 export function parseIpv4(bytes: Uint8Array): ParsedIpv4 | undefined {
-  const fields = HEADER.read(bytes);
-  if (fields === undefined) return undefined;
-  const { version, words, totalLength, flags, offset, ...rest } = fields;
-  const length = words * 4;
-  if (version !== 4 || length < HEADER.length || totalLength < length || totalLength > bytes.length) return undefined;
+  if (bytes.length < IPV4_HEADER) return undefined;
+  const first = bytes[AT.VERSION]!;
+  const length = (first & 15) * 4;
+  const total = numberAt(bytes, AT.LENGTH, 2);
+  if (first >> 4 !== 4 || length < IPV4_HEADER || total < length || total > bytes.length) return undefined;
+  const flags = numberAt(bytes, AT.FLAGS, 2);
   return {
-    ...rest,
+    tos: bytes[AT.TOS]!,
+    id: numberAt(bytes, AT.ID, 2),
     dontFragment: (flags & DONT_FRAGMENT) !== 0,
     moreFragments: (flags & MORE_FRAGMENTS) !== 0,
-    fragmentOffset: offset * 8,
+    fragmentOffset: (flags & OFFSET) * 8,
+    ttl: bytes[AT.TTL]!,
+    protocol: bytes[AT.PROTOCOL]!,
+    checksum: numberAt(bytes, AT.CHECKSUM, 2),
+    source: numberAt(bytes, AT.SOURCE, 4),
+    destination: numberAt(bytes, AT.DESTINATION, 4),
     header: bytes.subarray(0, length),
-    options: bytes.subarray(HEADER.length, length),
-    payload: bytes.subarray(length, totalLength),
+    options: bytes.subarray(IPV4_HEADER, length),
+    payload: bytes.subarray(length, total),
   };
 }
 
@@ -79,17 +76,21 @@ export const WHOLE_IPV4 = {
 
 /** Its bytes, the header's checksum made. `options` are a multiple of 4 bytes long. */
 export function buildIpv4(packet: Ipv4Packet): Uint8Array {
-  const length = HEADER.length + packet.options.length;
-  const bytes = joined(new Uint8Array(HEADER.length), packet.options, packet.payload);
-  HEADER.write(bytes, {
-    ...packet,
-    version: 4,
-    words: length / 4,
-    totalLength: bytes.length,
-    flags: (packet.dontFragment ? DONT_FRAGMENT : 0) | (packet.moreFragments ? MORE_FRAGMENTS : 0),
-    offset: packet.fragmentOffset / 8,
-    checksum: 0,
-  });
-  putNumber(bytes, CHECKSUM_AT, 2, internetChecksum(bytes.subarray(0, length)));
+  const { options, payload, dontFragment, moreFragments, fragmentOffset } = packet;
+  const length = IPV4_HEADER + options.length;
+  const bytes = new Uint8Array(length + payload.length);
+  const flags = (dontFragment ? DONT_FRAGMENT : 0) | (moreFragments ? MORE_FRAGMENTS : 0);
+  bytes[AT.VERSION] = 0x40 | (length / 4);
+  bytes[AT.TOS] = packet.tos;
+  putNumber(bytes, AT.LENGTH, 2, bytes.length);
+  putNumber(bytes, AT.ID, 2, packet.id);
+  putNumber(bytes, AT.FLAGS, 2, flags | (fragmentOffset / 8));
+  bytes[AT.TTL] = packet.ttl;
+  bytes[AT.PROTOCOL] = packet.protocol;
+  putNumber(bytes, AT.SOURCE, 4, packet.source);
+  putNumber(bytes, AT.DESTINATION, 4, packet.destination);
+  bytes.set(options, IPV4_HEADER);
+  putNumber(bytes, AT.CHECKSUM, 2, internetChecksum(bytes.subarray(0, length)));
+  bytes.set(payload, length);
   return bytes;
 }

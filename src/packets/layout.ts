@@ -15,10 +15,11 @@ export function numberAt(bytes: Uint8Array, offset: number, length: number): num
 
 /** The inverse of `numberAt`. */
 export function putNumber(bytes: Uint8Array, offset: number, length: number, value: number): void {
-  let rest = value;
-  for (let at = offset + length - 1; at >= offset; at--) {
-    bytes[at] = rest % 0x100;
-    rest = Math.floor(rest / 0x100);
+  // Shifts are of 32 bits.
+  const high = length > 4 ? Math.floor(value / 0x1_0000_0000) : 0;
+  for (let at = 0; at < length; at++) {
+    const shift = 8 * (length - 1 - at);
+    bytes[offset + at] = shift < 32 ? value >>> shift : high >>> (shift - 32);
   }
 }
 

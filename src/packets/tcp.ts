@@ -1,23 +1,14 @@
 import { type Ends, transportChecksum } from './checksum.ts';
-import { bits, joined, layout, numberAt, putNumber, u8, u16, u32 } from './layout.ts';
+import { numberAt, putNumber } from './layout.ts';
 
-/** RFC 9293, 3.1. */
-const HEADER = layout(20, {
-  sourcePort: u16(0),
-  destinationPort: u16(2),
-  sequence: u32(4),
-  acknowledgment: u32(8),
-  words: bits(12, 1, 4, 4),
-  flags: u8(13),
-  window: u16(14),
-  checksum: u16(16),
-  urgent: u16(18),
-});
-
-const CHECKSUM_AT = 16;
+/** Where its fields begin (RFC 9293, 3.1). */
+const AT = {
+  ...{ SOURCE: 0, DESTINATION: 2, SEQUENCE: 4, ACKNOWLEDGMENT: 8, LENGTH: 12, FLAGS: 13, WINDOW: 14, CHECKSUM: 16 },
+  ...{ URGENT: 18 },
+} as const;
 
 /** Bytes of a header without options. */
-export const TCP_HEADER = HEADER.length;
+export const TCP_HEADER = 20;
 
 /** Bits of `flags`. */
 export const TCP_FLAGS = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 0x10, URG: 0x20, ECE: 0x40, CWR: 0x80 } as const;
@@ -57,19 +48,39 @@ export interface ParsedTcp extends TcpSegment {
 
 /** A segment by the payload of its packet; undefined when that ends in the header. Sound: `transportChecksum` is 0. */
 export function parseTcp(bytes: Uint8Array): ParsedTcp | undefined {
-  const fields = HEADER.read(bytes);
-  if (fields === undefined) return undefined;
-  const { words, ...rest } = fields;
-  const length = words * 4;
-  if (length < HEADER.length || length > bytes.length) return undefined;
-  return { ...rest, bytes, options: bytes.subarray(HEADER.length, length), payload: bytes.subarray(length) };
+  const length = bytes.length < TCP_HEADER ? 0 : (bytes[AT.LENGTH]! >> 4) * 4;
+  if (length < TCP_HEADER || length > bytes.length) return undefined;
+  return {
+    sourcePort: numberAt(bytes, AT.SOURCE, 2),
+    destinationPort: numberAt(bytes, AT.DESTINATION, 2),
+    sequence: numberAt(bytes, AT.SEQUENCE, 4),
+    acknowledgment: numberAt(bytes, AT.ACKNOWLEDGMENT, 4),
+    flags: bytes[AT.FLAGS]!,
+    window: numberAt(bytes, AT.WINDOW, 2),
+    checksum: numberAt(bytes, AT.CHECKSUM, 2),
+    urgent: numberAt(bytes, AT.URGENT, 2),
+    bytes,
+    options: bytes.subarray(TCP_HEADER, length),
+    payload: bytes.subarray(length),
+  };
 }
 
 /** Its bytes, the checksum made for the packet it goes in. `options` are a multiple of 4 bytes long. */
 export function buildTcp(segment: TcpSegment, ends: Ends): Uint8Array {
-  const bytes = joined(new Uint8Array(HEADER.length), segment.options, segment.payload);
-  HEADER.write(bytes, { ...segment, words: (HEADER.length + segment.options.length) / 4, checksum: 0 });
-  putNumber(bytes, CHECKSUM_AT, 2, transportChecksum(ends, bytes));
+  const { options, payload } = segment;
+  const length = TCP_HEADER + options.length;
+  const bytes = new Uint8Array(length + payload.length);
+  putNumber(bytes, AT.SOURCE, 2, segment.sourcePort);
+  putNumber(bytes, AT.DESTINATION, 2, segment.destinationPort);
+  putNumber(bytes, AT.SEQUENCE, 4, segment.sequence);
+  putNumber(bytes, AT.ACKNOWLEDGMENT, 4, segment.acknowledgment);
+  bytes[AT.LENGTH] = (length / 4) << 4;
+  bytes[AT.FLAGS] = segment.flags;
+  putNumber(bytes, AT.WINDOW, 2, segment.window);
+  putNumber(bytes, AT.URGENT, 2, segment.urgent);
+  bytes.set(options, TCP_HEADER);
+  bytes.set(payload, length);
+  putNumber(bytes, AT.CHECKSUM, 2, transportChecksum(ends, bytes));
   return bytes;
 }
 

@@ -1,12 +1,11 @@
 import { type Ends, transportChecksum } from './checksum.ts';
-import { joined, layout, putNumber, u16 } from './layout.ts';
+import { numberAt, putNumber } from './layout.ts';
 
-/** RFC 768. */
-const HEADER = layout(8, { sourcePort: u16(0), destinationPort: u16(2), length: u16(4), checksum: u16(6) });
-const CHECKSUM_AT = 6;
+/** Where its fields begin (RFC 768). */
+const AT = { SOURCE: 0, DESTINATION: 2, LENGTH: 4, CHECKSUM: 6 } as const;
 
 /** Bytes of its header. */
-export const UDP_HEADER = HEADER.length;
+export const UDP_HEADER = 8;
 
 export interface UdpDatagram {
   readonly sourcePort: number;
@@ -27,17 +26,24 @@ export interface ParsedUdp extends UdpDatagram {
  * its length is below the header's. Sound: `checksum` is 0, or `transportChecksum` of `bytes` is.
  */
 export function parseUdp(bytes: Uint8Array): ParsedUdp | undefined {
-  const fields = HEADER.read(bytes);
-  if (fields === undefined || fields.length < HEADER.length || fields.length > bytes.length) return undefined;
-  const { length, ...rest } = fields;
-  return { ...rest, bytes: bytes.subarray(0, length), payload: bytes.subarray(HEADER.length, length) };
+  const length = bytes.length < UDP_HEADER ? 0 : numberAt(bytes, AT.LENGTH, 2);
+  if (length < UDP_HEADER || length > bytes.length) return undefined;
+  return {
+    sourcePort: numberAt(bytes, AT.SOURCE, 2),
+    destinationPort: numberAt(bytes, AT.DESTINATION, 2),
+    checksum: numberAt(bytes, AT.CHECKSUM, 2),
+    bytes: bytes.subarray(0, length),
+    payload: bytes.subarray(UDP_HEADER, length),
+  };
 }
 
 /** Its bytes, the checksum made for the packet it goes in. */
-export function buildUdp(datagram: UdpDatagram, ends: Ends): Uint8Array {
-  const bytes = joined(new Uint8Array(HEADER.length), datagram.payload);
-  HEADER.write(bytes, { ...datagram, length: bytes.length, checksum: 0 });
-  const checksum = transportChecksum(ends, bytes);
-  putNumber(bytes, CHECKSUM_AT, 2, checksum === 0 ? 0xffff : checksum);
+export function buildUdp({ sourcePort, destinationPort, payload }: UdpDatagram, ends: Ends): Uint8Array {
+  const bytes = new Uint8Array(UDP_HEADER + payload.length);
+  putNumber(bytes, AT.SOURCE, 2, sourcePort);
+  putNumber(bytes, AT.DESTINATION, 2, destinationPort);
+  putNumber(bytes, AT.LENGTH, 2, bytes.length);
+  bytes.set(payload, UDP_HEADER);
+  putNumber(bytes, AT.CHECKSUM, 2, transportChecksum(ends, bytes) || 0xffff);
   return bytes;
 }

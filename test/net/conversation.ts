@@ -114,6 +114,15 @@ export const CONVERSATIONS: readonly Conversation[] = [
     ],
   },
   {
+    name: 'holes whose edges overlap',
+    port: 7,
+    moves: [
+      ...OPEN,
+      ...['. seq 11 ack 1 len 10', '. seq 16 ack 1 len 10', '. seq 13 ack 1 len 4', '. seq 8 ack 1 len 30'],
+      ...['. seq 1 ack 1 len 12', '. seq 38 ack 38', 'R seq 38'],
+    ],
+  },
+  {
     name: 'FIN before what it ends',
     port: 9,
     moves: [...OPEN, 'F. seq 11 ack 1', '. seq 1 ack 1 len 10', '. seq 12 ack 2'],
@@ -186,7 +195,7 @@ export const CONVERSATIONS: readonly Conversation[] = [
     moves: [
       'S seq 0 mss 100',
       '. seq 1 ack 1',
-      '. seq 1 ack 1 win 250 len 600',
+      '. seq 1 ack 1 len 600',
       '. seq 601 ack 251 win 0',
       'wait 6000',
       '. seq 601 ack 251 win 0',

@@ -13,8 +13,8 @@ export const setupOf = (given: Partial<UserNetSetup> = {}): UserNetSetup => {
   return { ...(Object.fromEntries(usual) as UserNetSetup), ...given };
 };
 
-export const E1000: NetPeer = { name: 'e1000.0', type: 'e1000', takesHeaders: false };
-export const VIRTIO: NetPeer = { name: 'virtio-net-pci.0', type: 'virtio-net-pci', takesHeaders: true };
+export const E1000: NetPeer = { name: 'e1000.0', type: 'nic', takesHeaders: false };
+export const VIRTIO: NetPeer = { name: 'virtio-net-pci.0', type: 'nic', takesHeaders: false, takesShort: true };
 
 /** Nanoseconds to the guest, besides one for each byte. */
 const HOP = 10_000;

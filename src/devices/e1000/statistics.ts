@@ -16,10 +16,6 @@ export function count(nic: Nic, register: number): void {
   putRegister(nic, register, Math.min(registerOf(nic, register) + 1, FULL));
 }
 
-function copy(nic: Nic, from: number, to: number): void {
-  putRegister(nic, to, registerOf(nic, from));
-}
-
 /** A counter of 64 bits, by its lower half. */
 function countOctets(nic: Nic, register: number, octets: number): void {
   const sum = registerOf(nic, register) + octets;
@@ -40,20 +36,18 @@ const FCS = 4;
 export function countReceived(nic: Nic, octets: number, withFcs: number): void {
   countSize(nic, RECEIVED, withFcs);
   count(nic, R.TPR);
-  copy(nic, R.TPR, R.GPRC);
+  count(nic, R.GPRC);
   countOctets(nic, R.TORL, octets + FCS);
-  copy(nic, R.TORL, R.GORCL);
-  copy(nic, R.TORH, R.GORCH);
+  countOctets(nic, R.GORCL, octets + FCS);
 }
 
 /** octets: without the tag that was put in, of which the size knows. */
 export function countSent(nic: Nic, octets: number, size: number): void {
   countSize(nic, SENT, size + FCS);
   count(nic, R.TPT);
+  count(nic, R.GPTC);
   countOctets(nic, R.TOTL, octets + FCS);
-  copy(nic, R.TPT, R.GPTC);
-  copy(nic, R.TOTL, R.GOTCL);
-  copy(nic, R.TOTH, R.GOTCH);
+  countOctets(nic, R.GOTCL, octets + FCS);
 }
 
 /** To whom a frame was sent. */

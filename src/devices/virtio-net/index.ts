@@ -41,6 +41,7 @@ export const driver = virtioPciDriver<NetState, NetSetup>({
       serve: (part, queue) => serveNotification(of(part), queue),
       drain: (part) => giveBackAll(of(part)),
       expire: (state, timer, effects) => void sendWaiting(net(state, effects), PAIRS.map(timerOf).indexOf(timer)),
+      takesShort: true,
       canReceive: (state) => isReceiving(state),
       receivePacket: (state, packet, effects) => receiveFrame(net(state, effects), packet),
       packetSent: (state, effects) => frameTaken(net(state, effects)),

@@ -12,6 +12,7 @@ type FunctionHooks =
   | 'receive'
   | 'completed'
   | 'resized'
+  | 'takesShort'
   | 'canReceive'
   | 'receivePacket'
   | 'packetSent'

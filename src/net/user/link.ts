@@ -66,7 +66,7 @@ export function learn(net: UserNet, address: number | bigint, ethernet: number):
 
 /** Send a frame: QEMU fills it up for whoever wants it as long as a wire's. */
 export function sendFrame({ effects }: UserNet, frame: Uint8Array, due?: Ns): void {
-  const isShort = frame.length < SHORTEST && effects.peer?.type.startsWith('virtio-net') !== true;
+  const isShort = frame.length < SHORTEST && effects.peer?.takesShort !== true;
   effects.sendPacket(isShort ? joined(frame, new Uint8Array(SHORTEST - frame.length)) : frame, due);
 }
 

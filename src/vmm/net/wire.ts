@@ -53,7 +53,9 @@ const stateOf = (machine: Machine, { name }: NetClientConfig): NetClientState =>
 export function peerOfPart(machine: Machine, part: Part): NetPeer | undefined {
   const client = clientsOf(machine).find((each) => each.part === part.name);
   const peer = client === undefined ? undefined : peerOf(machine, client);
-  return peer === undefined ? undefined : { name: peer.name, type: peer.type, takesHeaders: false };
+  if (peer === undefined) return undefined;
+  const takesShort = partOf(machine, peer)?.device.takesShort === true;
+  return { name: peer.name, type: peer.type, takesHeaders: false, takesShort };
 }
 
 /** A device hands a packet to its peer: qemu_send_packet. False: it waits. */

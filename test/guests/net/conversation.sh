@@ -21,7 +21,7 @@ say ipv6 $(ip -6 addr show dev eth0 | grep -o 'fec0:[^ ]*'); ping -6 -c 2 fec0::
 say name; nslookup www.example.org 2>&1 | grep -A1 'Name:'
 say get; wget -q -O /tmp/big http://www.example.org/big.bin; md5sum < /tmp/big
 if grep -q ' huge' /proc/cmdline; then wget -q -O - http://www.example.org/huge.bin | md5sum; fi
-say put; wget -q -O /dev/null --post-file=/tmp/big http://www.example.org/upload; echo status $?
+say put; wget -q -O - --post-file=/tmp/big http://www.example.org/upload; echo status $?
 say missing; wget -q -O /dev/null http://www.example.org/nothing; echo status $?
 say echo $(echo hello | nc -w 2 10.0.2.100 7)
 say refused; nc -w 2 10.0.2.100 81 < /dev/null; echo status $?

@@ -14,6 +14,7 @@ const folder = scratchFolder();
 const file = (name: string): string => join(folder, name);
 
 const md5 = (name: string): string => createHash('md5').update(SERVED[name]!).digest('hex');
+const sha256 = (name: string): string => createHash('sha256').update(SERVED[name]!).digest('hex');
 
 /** A card, the kernel that has a driver for it, and what that says of itself. */
 const CARDS = [
@@ -63,7 +64,7 @@ describe.each(CARDS)("Debian's driver of %s", (card, kernel, said) => {
       expect(part('name')).toContain('10.0.2.100');
       expect(part('get')).toContain(md5('big.bin'));
       if (IS_WHOLE) expect(part('get')).toContain(md5('huge.bin'));
-      expect(part('put')).toContain('status 0');
+      expect(part('put')).toContain(`262144 bytes, sha256 ${sha256('big.bin')}\nstatus 0`);
       expect(part('missing')).toContain('status 1');
       expect(part('echo').trim()).toBe('echo hello');
       expect(part('refused')).toContain('status 1');

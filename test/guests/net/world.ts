@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 const KIB = 1024;
 
-/** Bytes that repeat nowhere near. */
+/** Bytes that repeat nowhere near, none of them zero. */
 export function bytesOf(length: number): Uint8Array {
   const words = new Uint32Array(length / 4);
   let word = 0x1234_5678;
@@ -12,7 +12,8 @@ export function bytesOf(length: number): Uint8Array {
     word = (Math.imul(word, 1_664_525) + 1_013_904_223) >>> 0;
     words[at] = word ^ (word >>> 15);
   }
-  return new Uint8Array(words.buffer);
+  // What busybox posts ends at the first zero.
+  return new Uint8Array(words.buffer).map((byte) => byte || 1);
 }
 
 /** What is served, by name. */

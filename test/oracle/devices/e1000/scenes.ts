@@ -1,9 +1,9 @@
 /** All scenes, by the file they are recorded in. */
-import { heldBack, letThrough, links } from './scripts/interrupts.ts';
+import { heldBack, howLong, letThrough, links } from './scripts/interrupts.ts';
 import { loopback } from './scripts/loopback.ts';
-import { filters, lengths, shortages, waiting } from './scripts/receive.ts';
+import { filters, lengths, oddReceiveRings, shortages, waiting } from './scripts/receive.ts';
 import { eepromWires, phyCommands, randomRegisters } from './scripts/registers.ts';
-import { inParts, oddRings, packets, wild } from './scripts/transmit.ts';
+import { delayed, inParts, oddRings, packets, wild } from './scripts/transmit.ts';
 import type { Scene } from './station.ts';
 
 const still = (name: string, script: Scene['script'], properties: Scene['properties'] = {}): Scene => ({
@@ -29,6 +29,7 @@ export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     still('held back', heldBack(8)),
     still('nothing held back', heldBack(9), { mitigation: false }),
     { name: 'let through', script: letThrough },
+    { name: 'how long', script: howLong },
     { name: 'links', script: links },
     { name: 'links without negotiation', script: links, properties: { autonegotiation: false } },
   ],
@@ -37,6 +38,7 @@ export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     { name: 'packets, tags', script: packets(11, 0x4014_0240) },
     { name: 'in parts', script: inParts(12) },
     { name: 'odd rings', script: oddRings },
+    { name: 'told late', script: delayed },
     { name: 'wild', script: wild(13) },
     { name: 'wild again', script: wild(14) },
     { name: 'wild once more', script: wild(15) },
@@ -52,5 +54,6 @@ export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     { name: 'lengths, reserved size', script: lengths(0x200_0000, 0x4014_0240) },
     { name: 'shortages', script: shortages(17) },
     { name: 'waiting', script: waiting },
+    { name: 'odd rings', script: oddReceiveRings },
   ],
 };

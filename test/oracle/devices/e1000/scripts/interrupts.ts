@@ -55,6 +55,32 @@ export async function letThrough(station: Station, say: Say): Promise<void> {
   }
 }
 
+/** How long: a scene waits 20 ms, and QEMU up to 55, where a delay is of 17 or of 67. */
+export async function howLong(station: Station, say: Say): Promise<void> {
+  await station.place();
+  await station.write(R.IMS, 0x83);
+  for (const [itr, rdtr, radv, cause] of [
+    [0xffff, 0, 0, 0x80],
+    [0xffff, 0, 0xffff, 0x80],
+    [0, 1, 0xffff, 0x80],
+    [0, 1, 0xffff, 1],
+    [0xffff, 1, 0xffff, 0x80],
+  ] as const) {
+    await station.write(R.ITR, itr);
+    await station.write(R.RDTR, rdtr);
+    await station.write(R.RADV, radv);
+    await station.write(R.ICS, cause);
+    await station.read(R.ICR);
+    await station.write(R.ICS, cause);
+    await station.machine.pass(20);
+    await show(station, say);
+    await station.machine.pass(60);
+    await show(station, say);
+    await station.read(R.ICR);
+    await station.machine.pass(100);
+  }
+}
+
 /** Cables and negotiation. */
 export async function links(station: Station, say: Say): Promise<void> {
   const { machine } = station;

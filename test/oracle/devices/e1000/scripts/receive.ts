@@ -83,8 +83,9 @@ export const filters =
       await station.write(R.RA + 8, 0x00ab_cdef);
       await station.write(R.RA + 12, chance.coin ? 0x8000_1234 : 0x1234);
       await station.write(R.VFTA + 4 * 3, 1 << 4);
+      await station.write(R.VFTA + 4 * 0x4b, 1 << 5);
       for (const to of [MAC, OTHER, BROADCAST, GROUP, PAUSE, [0xef, 0xcd, 0xab, 0, 0x34, 0x12]]) {
-        const tag = chance.of([untagged, [0x81, 0, ...word(0x2064)], [0x81, 0, ...word(0x65)]]);
+        const tag = chance.of([untagged, ...[0x2064, 0x65, 0x0965, 0x165].map((tci) => [0x81, 0, ...word(tci)])]);
         await station.machine.offer(frameTo(chance, to, tag, 50));
         say(`${hex(bits)} to ${hexadecimal(Uint8Array.from(to))} type ${hexadecimal(Uint8Array.from(tag))}`);
         at = await ring.show(at, say);
@@ -118,6 +119,7 @@ export const lengths =
       at = await ring.show(at, say);
       await station.write(R.RDT, (at + SIZE - 1) % SIZE);
       if (length % 16 === 0) say(await station.values(STATISTICS));
+      else if (length % 4 === 0) say(await station.values({ GPRC: R.GPRC, GORCH: R.GORCH, TORL: R.TORL }));
     }
     say(await station.values(STATISTICS));
   };
@@ -196,5 +198,38 @@ export async function waiting(station: Station, say: Say): Promise<void> {
   await station.write(R.RCTL, RCTL.enable | RCTL.broadcast);
   await machine.pass(READY);
   await look('on again');
+  say(await station.values(STATISTICS));
+}
+
+/** Registers of the ring say nonsense, and frames take one buffer or two. */
+export async function oddReceiveRings(station: Station, say: Say): Promise<void> {
+  const chance = new Chance(4);
+  const ring = new ReceiveRing(station);
+  await ring.begin(RCTL.enable | RCTL.broadcast | 0x3_0000);
+  for (const [length, head, tail] of [
+    ...([
+      [128, 20, 5],
+      [128, 9, 12],
+      [128, 8, 2],
+      [128, 7, 3],
+      [0, 0, 4],
+      [0, 5, 6],
+      [256, 15, 40],
+      [256, 3, 2],
+    ] as const),
+    ...([[128, 5, 20]] as const),
+  ]) {
+    for (const size of [60, 700]) {
+      await station.write(R.RDLEN, length);
+      await station.write(R.RDH, head);
+      for (let at = 0; at < 24; at++) await ring.put(at, BUFFERS + STRIDE * at);
+      await station.write(R.RDT, tail);
+      await station.machine.offer(frameTo(chance, BROADCAST, untagged, size - 14));
+      const words: string[] = [];
+      for (let at = 0; at < 24; at++) words.push(hex(await station.machine.read(RING + 16 * at + 8, 4)));
+      say(`length ${length} head ${head} tail ${tail}, ${size} bytes: ${words.join(' ')}`);
+      say(`head ${await station.read(R.RDH)} causes ${hex(await station.read(R.ICR))}`);
+    }
+  }
   say(await station.values(STATISTICS));
 }

@@ -158,6 +158,9 @@ export const packets =
       for (let count = 0; count < many; count++) await chance.of([legacy, offloaded, segmented])(ring, chance);
       await ring.kick();
       await ring.show(say);
+      // A read of one counter clears no other.
+      if (round % 8 === 3) say(await station.values({ GPTC: R.GPTC, GOTCH: R.GOTCH, TOTL: R.TOTL }));
+      if (round % 8 === 5) say(await station.values({ TPT: R.TPT, GOTCL: R.GOTCL, TOTH: R.TOTH }));
       if (round % 8 === 7) say(await station.values(STATISTICS));
     }
     say(await station.values(STATISTICS));
@@ -247,6 +250,7 @@ export async function oddRings(station: Station, say: Say): Promise<void> {
       [128, 3, 3, 2],
       [128, 9, 2, 2],
       [128, 8, 0, 2],
+      [128, 8, 3, 2],
       [0, 0, 4, 2],
       [0, 1, 4, 2],
       [256, 2, 40, 2],
@@ -273,4 +277,25 @@ export async function oddRings(station: Station, say: Say): Promise<void> {
   await station.write(R.TDT, 5);
   await ring.show(say);
   say(await station.values(STATISTICS));
+}
+
+/** Descriptors that want to be told late. */
+export async function delayed(station: Station, say: Say): Promise<void> {
+  const ring = new Ring(station);
+  await ring.begin();
+  await station.write(R.TADV, 0xffff);
+  await station.write(R.IMS, 3);
+  const at = await ring.store(new Array<number>(60).fill(7));
+  for (const bits of [0, MORE.delayed, CMD.report, CMD.report | MORE.delayed]) {
+    await ring.put([at, 0, (CMD.eop | bits | 60) >>> 0, 0]);
+    await ring.kick();
+    say(`${hex(bits >>> 0)} causes ${hex(await station.read(R.ICR))}`);
+    await station.write(R.ICS, 2);
+    await station.machine.pass(20);
+    say(`raised ${await station.isRaised()}`);
+    await station.machine.pass(60);
+    say(`raised ${await station.isRaised()}`);
+    await station.read(R.ICR);
+    await station.machine.pass(100);
+  }
 }
