@@ -177,7 +177,7 @@ describe('a wrong command line is answered with one sentence', () => {
 });
 
 test('what QEMU command lines say and is so already changes nothing', () => {
-  const said = '-machine pc-i440fx-7.2,accel=kvm,kernel_irqchip=on -accel kvm -vga none -net none -monitor none';
+  const said = '-machine pc-i440fx-7.2,accel=kvm,kernel_irqchip=on -accel kvm -vga none -monitor none';
   expect(runOptions(said.split(' '))).toEqual(runOptions([]));
   expect(runOptions(['-no-hpet']).warnings).toEqual(['The machine has an HPET: -no-hpet has no effect.']);
 });
