@@ -22,8 +22,8 @@ interface Filled {
 }
 
 /**
- * The frames of one network card, by what its driver has in memory: what goes out is what lies behind a header, and what
- * came in lies behind one, in as many buffers as that says.
+ * The frames of one network card, by what its driver has in memory: what goes out is what lies behind a header, and
+ * what came in lies behind one, in as many buffers as that says.
  */
 export class NetFrames {
   readonly compared = { sent: 0, received: 0 };
