@@ -30,7 +30,7 @@ export interface Driver<S extends object, P extends object> {
   readonly category: (typeof CATEGORIES)[number];
   /** What `-device` takes. Without: the device is the board's, and not to be had by `-device`. */
   readonly properties?: PropertiesOf<P>;
-  /** File of the expansion ROM that QEMU gives it by itself: whatever function that was made for, it is for this one. */
+  /** File of the expansion ROM that QEMU gives it by itself: whichever function that was made for, it is for this. */
   readonly romfile?: string;
   /** The device prints to a character device of the host, and hears from it: `-device NAME,chardev=ID`. */
   readonly chardev?: 'required' | 'optional';

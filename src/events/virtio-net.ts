@@ -1,4 +1,4 @@
-import { fact } from './schema.ts';
+import { fact, hex } from './schema.ts';
 
 const OF_DEVICE = { dev: 'text' } as const;
 
@@ -14,6 +14,19 @@ const macs = (bytes: Uint8Array): number => bytes.length / 6;
 export const VIRTIO_NET_EVENTS = {
   /** A driver has taken note that it is to announce itself. */
   virtio_net_handle_announce: fact({ ...OF_DEVICE, round: 'u' }, (e) => `${e.round}`),
+  /**
+   * A driver says how frames are to be spread: kinds of packets that have a hash (p1), pairs by the last bits of a hash
+   * (table, of p2 words), a key (of p3), and a pair for all others.
+   */
+  virtio_net_rss_enable: fact(
+    { ...OF_DEVICE, p1: 'u', p2: 'u', p3: 'u', otherwise: 'u', table: 'bytes', key: 'bytes' },
+    (e) => `hashes 0x${hex(e.p1)}, table of ${e.p2}, key of ${e.p3}`,
+  ),
+  virtio_net_rss_disable: fact(OF_DEVICE, device),
+  virtio_net_rss_error: fact(
+    { ...OF_DEVICE, msg: 'text', value: 'u' },
+    (e) => `${e.msg}, value 0x${hex(e.value).padStart(8, '0')}`,
+  ),
   /** A command of the control queue is done. cls, command: VIRTIO_NET_CTRL_*; ack: 0, or 1 for one that is refused. */
   'sim:virtio_net_control': fact(
     { ...OF_DEVICE, cls: 'u', command: 'u', ack: 'u' },

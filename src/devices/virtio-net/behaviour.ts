@@ -5,8 +5,8 @@ import { configBytes, macOf } from './config.ts';
 import { serveCommands } from './control.ts';
 import { writtenMac } from './mac.ts';
 import { FEATURE } from './registers.ts';
-import { isMultiQueue, type NetFunctionState } from './state.ts';
-import { framesNotified, type Net, waitingBy } from './transmit.ts';
+import type { NetFunctionState } from './state.ts';
+import { framesNotified, type Net, workGoesOn } from './transmit.ts';
 
 /** A driver has notified it of a queue. Returns how many elements there were. */
 export function serveNotification(net: Net, queue: number): number {
@@ -14,16 +14,6 @@ export function serveNotification(net: Net, queue: number): number {
   if (queue % 2 === 1) return framesNotified(net, queue);
   net.effects.takePackets();
   return 0;
-}
-
-/** A driver sets the status, or goes on with it: what waits goes on, or does not. virtio_net_set_status. */
-export function workGoesOn(net: Net, isDriverOk: boolean): void {
-  const { state, effects } = net;
-  const isWorking = (pair: number): boolean =>
-    isDriverOk && pair < state.pairs && (pair === 0 || isMultiQueue(state.features));
-  const isStarted = (pair: number): boolean => isWorking(pair) && state.isLinkUp;
-  if (isStarted(0)) effects.takePackets();
-  waitingBy(net, isStarted, isWorking);
 }
 
 /** Somebody pulled the cable, or plugged it. virtio_net_set_link_status. */

@@ -3,11 +3,9 @@ import type { NetPeer } from '../device.ts';
 import type { Words } from '../virtio/index.ts';
 import { macFrom } from './mac.ts';
 import { CONFIG, FEATURE, LINK_UP, MAC_BYTES } from './registers.ts';
+import { MOST_RSS } from './rss.ts';
 import { type NetSetup, OFFERS } from './setup.ts';
 import type { NetState } from './state.ts';
-
-/** Pairs of queues: no backend has more than one of its own. */
-export const MOST_PAIRS = 1;
 
 /** What a peer has to understand that is to be handed headers. */
 const OF_HEADERS: readonly number[] = [
@@ -60,21 +58,18 @@ export function configBytes(setup: NetSetup): number {
 
 const DUPLEX = { half: 0, full: 1, '': 0xff } as const;
 
-/** VIRTIO_NET_RSS_MAX_KEY_SIZE, VIRTIO_NET_RSS_MAX_TABLE_LEN, and all types of hashes. */
-const RSS = { key: 40, table: 128, types: 0x1ff } as const;
-
 /** struct virtio_net_config as it is now. */
 export function configOf(setup: NetSetup, net: NetState): Uint8Array {
   const config = new DataView(new ArrayBuffer(CONFIG.bytes));
   for (const [at, byte] of macOf(setup, net).entries()) config.setUint8(CONFIG.mac + at, byte);
   config.setUint16(CONFIG.status, net.isLinkUp ? LINK_UP : 0, true);
-  config.setUint16(CONFIG.pairs, MOST_PAIRS, true);
+  config.setUint16(CONFIG.pairs, setup['x-queue-pairs'], true);
   config.setUint16(CONFIG.mtu, setup.host_mtu, true);
   config.setInt32(CONFIG.speed, setup.speed, true);
   config.setUint8(CONFIG.duplex, DUPLEX[setup.duplex as keyof typeof DUPLEX]);
-  config.setUint8(CONFIG.rssKey, RSS.key);
-  config.setUint16(CONFIG.rssTable, setup.rss ? RSS.table : 1, true);
-  config.setUint32(CONFIG.hashTypes, RSS.types, true);
+  config.setUint8(CONFIG.rssKey, MOST_RSS.key);
+  config.setUint16(CONFIG.rssTable, setup.rss ? MOST_RSS.table : 1, true);
+  config.setUint32(CONFIG.hashTypes, MOST_RSS.types, true);
   return new Uint8Array(config.buffer, 0, configBytes(setup));
 }
 

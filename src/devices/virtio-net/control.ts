@@ -6,6 +6,7 @@ import {
   type Element,
   type GoodChain,
   hasFeature,
+  isAtWork,
   lengthOf,
   notifyDriver,
   part,
@@ -16,7 +17,6 @@ import {
   type Segment,
   takeNext,
 } from '../virtio/index.ts';
-import { MOST_PAIRS } from './config.ts';
 import { writtenMac } from './mac.ts';
 import {
   ACK,
@@ -29,8 +29,9 @@ import {
   OFFLOADS_SET,
   VLAN_COMMAND,
 } from './registers.ts';
+import { RSS_BYTES, rssIn } from './rss-command.ts';
 import { isMultiQueue, RX_MODES } from './state.ts';
-import type { Net } from './transmit.ts';
+import { type Net, workGoesOn } from './transmit.ts';
 
 /** Class and command. */
 const COMMAND_BYTES = 2;
@@ -89,7 +90,8 @@ function commandIn({ out, in: into }: GoodChain, reader: Reader): Command | unde
   const rest = part(out, COMMAND_BYTES, Number.MAX_SAFE_INTEGER);
   const length = lengthOf(rest);
   const isTable = cls === CONTROL.mac && command === MAC_COMMAND.tableSet;
-  const data = gathered(reader, rest, 0, MOST_DATA);
+  const isSpread = cls === CONTROL.multiQueue && command !== MQ_COMMAND.pairsSet;
+  const data = gathered(reader, rest, 0, isSpread ? RSS_BYTES : MOST_DATA);
   return { cls, command, length, data, table: isTable ? tableIn(rest, length, reader) : undefined };
 }
 
@@ -187,13 +189,44 @@ function acknowledgeAnnouncement({ effects }: Net): boolean {
   return false;
 }
 
-function setPairs({ state, effects }: Net, { command, data }: Command): boolean {
-  const pairs = word(data);
-  if (command !== MQ_COMMAND.pairsSet || !hasFeature(state, FEATURE.multiQueue) || pairs === undefined) return false;
-  if (pairs === 0 || pairs > MOST.pairs || pairs > MOST_PAIRS || !isMultiQueue(state.features)) return false;
+function setPairs(net: Net, asked: Command): boolean {
+  const { state, effects } = net;
+  const disable = (): void => {
+    if (state.rss !== undefined) effects.raise({ kind: 'virtio_net_rss_disable', dev: effects.name });
+  };
+  disable();
+  const pairs = asked.command === MQ_COMMAND.pairsSet ? pairsIn(net, asked) : spread(net, asked);
+  if (pairs === undefined) {
+    disable();
+    return false;
+  }
+  if (asked.command === MQ_COMMAND.hashConfig) return true;
+  if (pairs === 0 || pairs > MOST.pairs || pairs > net.setup['x-queue-pairs'] || !isMultiQueue(state.features)) {
+    return false;
+  }
   effects.raise({ kind: 'sim:virtio_net_queue_pairs', dev: effects.name, pairs });
-  effects.takePackets();
+  workGoesOn(net, isAtWork(state));
   return true;
+}
+
+const pairsIn = ({ state }: Net, { data }: Command): number | undefined =>
+  hasFeature(state, FEATURE.multiQueue) ? word(data) : undefined;
+
+/** How a driver wants frames to be spread. Returns how many pairs there are for it; undefined: it is refused. */
+function spread({ state, effects, setup }: Net, { command, data }: Command): number | undefined {
+  const most = setup['x-queue-pairs'];
+  const wish = rssIn(data, { command, state, most });
+  if ('msg' in wish) {
+    effects.raise({ kind: 'virtio_net_rss_error', dev: effects.name, ...wish });
+    return undefined;
+  }
+  const { types, table, key, otherwise, pairs } = wish;
+  if (key.length > 0) {
+    const sizes = { p1: types, p2: table.length / 2, p3: key.length };
+    const told = { dev: effects.name, ...sizes, otherwise, table, key };
+    effects.raise({ kind: 'virtio_net_rss_enable', ...told });
+  }
+  return pairs;
 }
 
 const OFFLOADS =

@@ -29,6 +29,12 @@ const FILTER_FACTS: FactReducers<NetFunctionState> = {
     const now = on ? bits | (1 << (vid & 7)) : bits & ~(1 << (vid & 7));
     net.vlans = net.vlans.slice(0, at) + String.fromCharCode(now) + net.vlans.slice(at + 1);
   },
+  virtio_net_rss_enable(net, { p1: types, otherwise, table, key }) {
+    net.rss = { types, otherwise, table: wordsOf(table), key: latin1(key) };
+  },
+  virtio_net_rss_disable(net) {
+    net.rss = undefined;
+  },
   'sim:virtio_net_queue_pairs'(net, { pairs }) {
     net.pairs = pairs;
   },
@@ -70,6 +76,10 @@ function reset(net: Net): void {
   Object.assign(net, netResetValues);
   net.sending = net.sending.map(({ queue }) => ({ queue, elem: undefined }));
 }
+
+/** Words, little-endian. */
+const wordsOf = (bytes: Uint8Array): number[] =>
+  Array.from({ length: bytes.length / 2 }, (_, at) => bytes[2 * at]! | (bytes[2 * at + 1]! << 8));
 
 const macsOf = (bytes: Uint8Array): string[] =>
   Array.from({ length: bytes.length / MAC_BYTES }, (_, at) =>

@@ -1,14 +1,14 @@
 import { isAtWork, type VirtioPart, virtioPciDriver } from '../virtio/index.ts';
-import { describeNet, readConfig, serveNotification, setLink, workGoesOn, writeConfig } from './behaviour.ts';
-import { BAD_FEATURES, configBytes, configOf, featuresOf, MOST_PAIRS } from './config.ts';
+import { describeNet, readConfig, serveNotification, setLink, writeConfig } from './behaviour.ts';
+import { BAD_FEATURES, configBytes, configOf, featuresOf } from './config.ts';
 import { NET_REDUCER } from './evolve.ts';
 import { isReceiving, receiveFrame } from './receive.ts';
 import { CONTROL_DESCRIPTORS, FEATURE } from './registers.ts';
 import { NET_PROPERTIES, type NetSetup, settledNet } from './setup.ts';
 import { isMultiQueue, netAtReset, type NetFunctionState, type NetState } from './state.ts';
-import { frameTaken, giveBackAll, type Net, sendWaiting, timerOf } from './transmit.ts';
+import { frameTaken, giveBackAll, type Net, sendWaiting, timerOf, workGoesOn } from './transmit.ts';
 
-const PAIRS = Array.from({ length: MOST_PAIRS }, (_, pair) => pair);
+const pairsOf = ({ 'x-queue-pairs': length }: NetSetup): number[] => Array.from({ length }, (_, pair) => pair);
 
 /** A network card of virtio. Virtio 1.1, 5.1. */
 export const driver = virtioPciDriver<NetState, NetSetup>({
@@ -20,16 +20,18 @@ export const driver = virtioPciDriver<NetState, NetSetup>({
   settle: settledNet,
   identity: { id: 1, classCode: 0x02_00_00, transitionalId: 0x1000 },
   configBytes,
-  queueSizes({ rx_queue_size: rx, tx_queue_size: tx }, features) {
-    const pairs = isMultiQueue(features) ? PAIRS : [0];
+  queueSizes(setup, features) {
+    const { rx_queue_size: rx, tx_queue_size: tx } = setup;
+    const pairs = isMultiQueue(features) ? pairsOf(setup) : [0];
     return [...pairs.flatMap(() => [rx, tx]), CONTROL_DESCRIPTORS];
   },
   atReset: () => netAtReset,
   create(setup, layout) {
     const of = (part: VirtioPart<NetFunctionState>): Net => ({ ...part, setup });
     const net = (state: NetFunctionState, effects: Net['effects']): Net => ({ layout, state, effects, setup });
+    const timers = pairsOf(setup).map(timerOf);
     return {
-      timers: PAIRS.map(timerOf),
+      timers,
       legacyFeatures: 2 ** FEATURE.gso,
       badFeatures: BAD_FEATURES,
       features: ({ effects }) => featuresOf(setup, effects.peer),
@@ -40,7 +42,7 @@ export const driver = virtioPciDriver<NetState, NetSetup>({
       queueReset: (part, queue) => giveBackAll(of(part), queue),
       serve: (part, queue) => serveNotification(of(part), queue),
       drain: (part) => giveBackAll(of(part)),
-      expire: (state, timer, effects) => void sendWaiting(net(state, effects), PAIRS.map(timerOf).indexOf(timer)),
+      expire: (state, timer, effects) => void sendWaiting(net(state, effects), timers.indexOf(timer)),
       takesShort: true,
       canReceive: (state) => isReceiving(state),
       receivePacket: (state, packet, effects) => receiveFrame(net(state, effects), packet),

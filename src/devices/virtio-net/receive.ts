@@ -25,6 +25,7 @@ import {
 import { macOf } from './config.ts';
 import { isFor } from './filter.ts';
 import { HEADER, NUM_BUFFERS } from './registers.ts';
+import { pairFor } from './rss.ts';
 import { headerBytes, merges, type NetFunctionState, rxQueue } from './state.ts';
 import type { Net } from './transmit.ts';
 
@@ -46,21 +47,21 @@ export function receiveFrame(net: Net, packet: Packet): boolean {
   const before = effects.peer?.takesHeaders === true ? header : 0;
   if (bytes.length <= before) return drop('empty');
   const isWanted = isFor(state, macOf(setup, state), bytes.subarray(before));
-  const room = roomFor(net, bytes.length + header - before, isWanted);
-  if (room.error !== undefined) breakDevice(net, RX, room.error);
+  const pair = pairFor(state, bytes.subarray(before));
+  if (!isReceiving(state, pair)) return drop('the queue is not there');
+  const rx = rxQueue(pair);
+  const room = roomFor(net, rx, bytes.length + header - before, isWanted);
+  if (room.error !== undefined) breakDevice(net, rx, room.error);
   if (!room.isEnough) {
-    setNotification(net, RX, true, room.available);
+    setNotification(net, rx, true, room.available);
     return false;
   }
   effects.commit();
-  setNotification(net, RX, false);
-  if (isWanted) place(net, packet, { header, before }, room);
+  setNotification(net, rx, false);
+  if (isWanted) place(net, packet, { rx, header, before }, room);
   else effects.dropPacket(packet, 'not for the driver');
   return true;
 }
-
-/** A peer has one queue, which goes to the first pair. */
-const RX = rxQueue(0);
 
 /** Buffers of a driver. */
 interface Room {
@@ -78,11 +79,11 @@ interface Room {
  * What a driver has for so many bytes, header and all. One buffer is enough if frames have only one, however long it
  * is. All of it is one transaction. virtio_net_has_buffers.
  */
-function roomFor(net: Net, bytes: number, isWanted: boolean): Room {
+function roomFor(net: Net, rx: number, bytes: number, isWanted: boolean): Room {
   const { state, effects } = net;
   return effects.transaction(() => {
     const reader = readingOnce(effects);
-    const queue = queueOf(state, RX);
+    const queue = queueOf(state, rx);
     const available = availableIndex(queue, reader);
     const isTaken = isServed(state, queue);
     const none = { isEnough: false, chains: [], available };
@@ -104,8 +105,9 @@ function isEnough(chains: readonly GoodChain[], bytes: number, isMerging: boolea
   return room.includes(0) || room.reduce((sum, each) => sum + each, 0) >= bytes;
 }
 
-/** What of a packet is the header before it, and how long a header the driver has. */
+/** Where a packet goes: the queue, what of it is the header before it, and how long a header the driver has. */
 interface Headers {
+  readonly rx: number;
   readonly header: number;
   readonly before: number;
 }
@@ -119,10 +121,10 @@ function place(net: Net, packet: Packet, headers: Headers, room: Room): void {
   const filled: Filled[] = [];
   const why = fill(net, packet, headers, room, filled);
   if (why === undefined) {
-    giveBack(net, filled);
+    giveBack(net, headers.rx, filled);
     return;
   }
-  for (const { element } of filled) detachElement(net, RX, element);
+  for (const { element } of filled) detachElement(net, headers.rx, element);
   net.effects.dropPacket(packet, why);
 }
 
@@ -132,12 +134,12 @@ function fill(net: Net, packet: Packet, headers: Headers, room: Room, filled: Fi
   for (let at = 0; at < frame.length; ) {
     const chain = room.chains[filled.length];
     if (chain === undefined) return endOfQueue(net, packet, headers, room, { buffers: filled.length, at });
-    const element = takeChain(net, RX, chain);
+    const element = takeChain(net, headers.rx, chain);
     const skip = filled.length === 0 ? headers.header : 0;
     const flaw = flawOf(element, skip);
     if (flaw !== undefined) {
-      breakDevice(net, RX, flaw);
-      detachElement(net, RX, element);
+      breakDevice(net, headers.rx, flaw);
+      detachElement(net, headers.rx, element);
       return flaw;
     }
     if (skip > 0) scatterTold(net.effects, element.in, headerOf(packet, headers));
@@ -145,7 +147,7 @@ function fill(net: Net, packet: Packet, headers: Headers, room: Room, filled: Fi
     scatterTold(net.effects, part(element.in, skip, some.length), some);
     at += some.length;
     if (at < frame.length && !merges(net.state)) {
-      unpopElement(net, RX, element, skip + some.length);
+      unpopElement(net, headers.rx, element, skip + some.length);
       return 'longer than its buffer';
     }
     filled.push({ element, length: skip + some.length });
@@ -163,17 +165,17 @@ function flawOf({ in: into }: Element, header: number): string | undefined {
 function endOfQueue(
   net: Net,
   { bytes }: Packet,
-  { header, before }: Headers,
+  { rx, header, before }: Headers,
   { flaw }: Room,
   { buffers, at }: { readonly buffers: number; readonly at: number },
 ): string {
-  if (flaw !== undefined) breakDevice(net, RX, flaw);
+  if (flaw !== undefined) breakDevice(net, rx, flaw);
   if (buffers > 0) {
     const [low, high] = net.state.features;
     const features = (BigInt(high) * 2n ** 32n + BigInt(low)).toString(16);
     const places = `offset ${before + at}, size ${bytes.length}, guest hdr len ${header}, host hdr len ${before}`;
     const why = `i ${buffers} mergeable ${merges(net.state) ? 1 : 0} ${places} guest features 0x${features}`;
-    breakDevice(net, RX, `virtio-net unexpected empty queue: ${why}`);
+    breakDevice(net, rx, `virtio-net unexpected empty queue: ${why}`);
   }
   return 'no buffer';
 }
@@ -183,13 +185,13 @@ const headerOf = ({ bytes }: Packet, { before }: Headers): Uint8Array =>
   before > 0 ? bytes.subarray(0, HEADER.least) : new Uint8Array(HEADER.least);
 
 /** The driver has its buffers back, and the first says how many there are, if there may be several. */
-function giveBack(net: Net, filled: readonly Filled[]): void {
+function giveBack(net: Net, rx: number, filled: readonly Filled[]): void {
   const [first] = filled;
   if (first !== undefined && merges(net.state)) {
     const place = part(first.element.in, NUM_BUFFERS, 2);
     scatterTold(net.effects, place, Uint8Array.of(filled.length, filled.length >> 8));
   }
-  for (const { element, length } of filled) fillElement(net, RX, element, length);
-  flushElements(net, RX);
-  notifyDriver(net, RX);
+  for (const { element, length } of filled) fillElement(net, rx, element, length);
+  flushElements(net, rx);
+  notifyDriver(net, rx);
 }

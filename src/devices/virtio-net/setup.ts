@@ -56,6 +56,8 @@ export interface NetSetup extends VirtioSetup, Offers {
   readonly host_mtu: number;
   readonly speed: number;
   readonly duplex: string;
+  /** As many as the backend would have in QEMU, where it may have several. */
+  readonly 'x-queue-pairs': number;
 }
 
 /** Not offered unless somebody asks. */
@@ -73,6 +75,9 @@ const QUEUE_SIZE = { least: 256, most: 1024 } as const;
 /** TX_TIMER_INTERVAL in nanoseconds, TX_BURST. */
 const TX = { timer: 150_000, burst: 256 } as const;
 
+/** More than there are processors. */
+const MOST_SETUP_PAIRS = 16;
+
 /** SPEED_UNKNOWN. */
 const UNKNOWN = -1;
 
@@ -89,6 +94,7 @@ export const NET_PROPERTIES: PropertiesOf<NetSetup> = {
   host_mtu: uint16(0, 'The MTU a driver is to use, if it is not 0'),
   speed: int32(UNKNOWN, 'Mb/s it says it has', [UNKNOWN, 0x7fff_ffff]),
   duplex: text('', 'half or full, as it says'),
+  'x-queue-pairs': uint16(1, 'Pairs of queues, for a driver of mq=on', [1, MOST_SETUP_PAIRS]),
 };
 
 type Flaw = readonly [isWrong: (setup: NetSetup) => boolean, sentence: (setup: NetSetup) => string];

@@ -20,6 +20,18 @@ export interface Sending {
   readonly elem: number | undefined;
 }
 
+/** How a driver wants frames to be spread. */
+export interface Rss {
+  /** Kinds of packets that have a hash, as bits. */
+  readonly types: number;
+  /** Pairs by the last bits of a hash: a power of two of them. */
+  readonly table: readonly number[];
+  /** Bytes, a character each. */
+  readonly key: string;
+  /** The pair of packets that have none. */
+  readonly otherwise: number;
+}
+
 /** What a virtio network device has beside what all virtio devices have. */
 export interface NetState {
   /** Six bytes, a character each; empty: as it was made with. */
@@ -29,6 +41,8 @@ export interface NetState {
   readonly isLinkUp: boolean;
   /** Pairs of queues in use. */
   readonly pairs: number;
+  /** Absent: a driver does not say how frames are to be spread over them. */
+  readonly rss?: Rss | undefined;
   readonly modes: readonly RxMode[];
   /** Other addresses: at most 64 of both kinds. */
   readonly unicast: readonly string[];
@@ -54,6 +68,7 @@ export const ALL_VLANS = '\xff'.repeat(512);
 export const netResetValues = {
   mac: '',
   pairs: 1,
+  rss: undefined,
   modes: ['promiscuous'] as RxMode[],
   unicast: [] as string[],
   multicast: [] as string[],

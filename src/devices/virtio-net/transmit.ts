@@ -17,7 +17,7 @@ import {
 import type { Effects } from '../device.ts';
 import { MOST_FRAME } from './registers.ts';
 import type { NetSetup } from './setup.ts';
-import { headerBytes, type NetFunctionState, pairOf, txQueue } from './state.ts';
+import { headerBytes, isMultiQueue, type NetFunctionState, pairOf, txQueue } from './state.ts';
 
 export type Net = VirtioPart<NetFunctionState> & { readonly setup: NetSetup };
 
@@ -189,8 +189,8 @@ export function giveBackAll(net: Net, queue?: number): void {
   }
 }
 
-/** What waits goes on, or waits no more, by the status a driver is about to set. virtio_net_set_status. */
-export function waitingBy(net: Net, isStarted: (pair: number) => boolean, isWorking: (pair: number) => boolean): void {
+/** What waits goes on, or waits no more. */
+function waitingBy(net: Net, isStarted: (pair: number) => boolean, isWorking: (pair: number) => boolean): void {
   for (const pair of net.state.waiting) {
     if (isStarted(pair)) {
       armFor(net, pair);
@@ -202,4 +202,14 @@ export function waitingBy(net: Net, isStarted: (pair: number) => boolean, isWork
     setNotification(net, txQueue(pair), true);
     dropFrames(net, txQueue(pair));
   }
+}
+
+/** A driver sets the status, or goes on with it: what waits goes on, or does not. virtio_net_set_status. */
+export function workGoesOn(net: Net, isDriverOk: boolean): void {
+  const { state, effects } = net;
+  const isWorking = (pair: number): boolean =>
+    isDriverOk && pair < state.pairs && (pair === 0 || isMultiQueue(state.features));
+  const isStarted = (pair: number): boolean => isWorking(pair) && state.isLinkUp;
+  if (isStarted(0)) effects.takePackets();
+  waitingBy(net, isStarted, isWorking);
 }

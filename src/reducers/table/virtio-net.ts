@@ -6,6 +6,9 @@ const OF_ITS_DEVICE = ({ dev }: { readonly dev: string }): string => dev;
 
 export const VIRTIO_NET_ROWS: Rows<keyof typeof VIRTIO_NET_EVENTS> = {
   virtio_net_handle_announce: tells,
+  virtio_net_rss_enable: changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  virtio_net_rss_disable: changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  virtio_net_rss_error: tells,
   'sim:virtio_net_control': tells,
   'sim:virtio_net_rx_mode': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:virtio_net_mac': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),

@@ -13,24 +13,43 @@ const REGION = { common: 0, isr: 1, device: 2, notify: 3 } as const;
 const MERGEABLE = 2 ** 15;
 const [NEXT, WRITE] = [1, 2];
 const QUEUE_BYTES = 0x4000;
-const SIZES = [256, 256, 64];
-const ARENA = 0x2_0000;
+const SIZE = 256;
+const CONTROL_SIZE = 64;
+const ARENA = 0x4_0000;
 
 const USUAL = {
   ...Object.fromEntries(Object.entries(NET_PROPERTIES).map(([name, property]) => [name, property.default])),
-  ...{ 'disable-legacy': true, mac: '52:54:00:12:34:56', romfile: '', romsize: 0xffff_ffff, rombar: 1 },
+  ...{
+    'disable-legacy': true,
+    'x-queue-pairs': 1,
+    mac: '52:54:00:12:34:56',
+    romfile: '',
+    romsize: 0xffff_ffff,
+    rombar: 1,
+  },
 } as unknown as NetSetup & RomSetup;
 
 export type Piece = readonly [gpa: number, length: number, isWritten?: boolean];
 
 export class Card {
   readonly bench: Bench<NetFunctionState>;
-  readonly #made = [0, 0, 0];
-  readonly #next = [0, 0, 0];
+  /** The control queue. */
+  readonly #control: number;
+  readonly #high: number;
+  readonly #made: number[] = [];
+  readonly #next: number[] = [];
   #free = ARENA;
 
   /** At work, unless somebody says otherwise. low: features it accepts beside VERSION_1. */
-  constructor(change: Partial<NetSetup> = {}, low = MERGEABLE + 2 ** 17 + 2 ** 2, takesHeaders = false) {
+  constructor(
+    change: Partial<NetSetup> = {},
+    low = MERGEABLE + 2 ** 17 + 2 ** 2,
+    takesHeaders = false,
+    control: number = CONTROL,
+    high = 0,
+  ) {
+    this.#control = control;
+    this.#high = high;
     const setup = { ...USUAL, ...change };
     this.bench = new Bench(
       driver.create(setup),
@@ -49,11 +68,11 @@ export class Card {
 
   begin(low: number): void {
     for (const status of [0, 1, 3]) this.write(20, 1, status);
-    for (const [half, word] of [low, 1].entries()) {
+    for (const [half, word] of [low, 1 + this.#high].entries()) {
       this.write(8, 4, half);
       this.write(12, 4, word);
     }
-    for (const queue of [RX, TX, CONTROL]) this.enable(queue);
+    for (let queue = 0; queue < this.state.queues.length; queue++) this.enable(queue);
     this.write(20, 1, 0xf);
   }
 
@@ -94,7 +113,7 @@ export class Card {
 
   add(queue: number, pieces: readonly Piece[]): void {
     const { desc, avail } = this.ring(queue);
-    const size = SIZES[queue]!;
+    const size = queue === this.#control ? CONTROL_SIZE : SIZE;
     const head = this.#next[queue]! % size;
     for (const [at, [gpa, length, isWritten = false]] of pieces.entries()) {
       const isLast = at === pieces.length - 1;
@@ -115,17 +134,21 @@ export class Card {
   }
 
   /** A frame of so many bytes behind a header. */
-  frame(length: number, header = HEADER): void {
+  frame(length: number, header = HEADER, queue: number = TX): void {
     const at = this.room(header + length);
     this.bench.memory.fill(length & 0xff, at + header, at + header + length);
-    this.add(TX, [[at, header + length]]);
+    this.add(queue, [[at, header + length]]);
   }
 
   /** Buffers of these lengths. Returns where they are. */
   buffers(...lengths: readonly number[]): number[] {
+    return this.buffersOf(RX, ...lengths);
+  }
+
+  buffersOf(queue: number, ...lengths: readonly number[]): number[] {
     return lengths.map((length) => {
       const at = this.room(length);
-      this.add(RX, [[at, length, true]]);
+      this.add(queue, [[at, length, true]]);
       return at;
     });
   }
@@ -133,11 +156,11 @@ export class Card {
   command(cls: number, command: number, ...data: readonly number[]): number {
     const at = this.room(2 + data.length + 1);
     this.bench.memory.set([cls, command, ...data, 0xee], at);
-    this.add(CONTROL, [
+    this.add(this.#control, [
       [at, 2 + data.length],
       [at + 2 + data.length, 1, true],
     ]);
-    this.kick(CONTROL);
+    this.kick(this.#control);
     return this.bench.memory[at + 2 + data.length]!;
   }
 

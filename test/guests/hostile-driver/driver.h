@@ -13,7 +13,7 @@ enum {
   IOAPIC = 0xfec00000,
   COM1 = 0x3f8,
   MOST_DEVICES = 12,
-  MOST_QUEUES = 4,
+  MOST_QUEUES = 5,
 };
 
 /* Registers of the legacy interface, and of the common structure of the modern one. */

@@ -75,7 +75,7 @@ static void entropy_request(void) {
   while (buffers--) add(allocate(256, 1), once(40) ? word() : 1 + below(200), once(10) ? 0 : WRITE);
 }
 
-enum { RECEIVE, TRANSMIT, CONTROL, ARP = 0x0608, MOST_FRAME = 4096 + 65536 };
+enum { RECEIVE, TRANSMIT, ARP = 0x0608, MOST_FRAME = 4096 + 65536 };
 
 static u32 room_drawn(void) {
   if (once(6)) return 1 + below(80);
@@ -123,6 +123,16 @@ static void transmit_request(struct device *device) {
   if (once(30)) add(allocate(64, 1), 64, WRITE);
 }
 
+/* Queues a driver wants: two pairs, or frames spread over them. */
+static void control_spread(u8 *data) {
+  *(u16 *)data = once(2) ? 4 : 0x0104;
+  if (once(2)) *(u16 *)(data + 2) = below(3);
+  else *(u32 *)(data + 2) = once(8) ? word() : 0x1ff, *(u16 *)(data + 6) = once(4) ? word() : 1;
+  *(u16 *)(data + 8) = once(4) ? word() : 0;
+  *(u32 *)(data + 10) = below(4) << 16 | below(4);
+  *(u16 *)(data + 14) = once(4) ? word() : 2, data[16] = once(4) ? chance() : 38;
+}
+
 static void control_request(void) {
   u8 *data = allocate(1024, 4);
   u32 length = once(3) ? below(600) : 2 + below(12);
@@ -130,13 +140,14 @@ static void control_request(void) {
   data[0] = once(16) ? word() : below(6), data[1] = once(16) ? word() : below(6);
   if (once(3)) *(u16 *)data = 1, *(u32 *)(data + 2) = below(70), length = 10 + 6 * below(70);
   if (once(3)) *(u16 *)data = 0, data[2] = below(2), length = 3;
+  if (once(4)) control_spread(data), length = once(3) ? below(80) : 55;
   add_split(data, length, 0);
   if (!once(30)) add(allocate(4, 1), 1 + below(3), WRITE);
 }
 
 static void network_request(struct device *device, u32 number) {
-  if (number == RECEIVE) receive_buffer();
-  else if (number == CONTROL) control_request();
+  if (number >= 2 && number == device->queueCount - 1) control_request();
+  else if (number % 2 == RECEIVE) receive_buffer();
   else transmit_request(device);
 }
 

@@ -12,7 +12,8 @@ import type { RingPlace } from './ring.ts';
 /** A virtio device as this account sees it. */
 interface Account {
   readonly name: string;
-  readonly queues: readonly QueueCount[];
+  /** As many as there have been. */
+  readonly queues: QueueCount[];
   readonly requests: BlockRequests;
   /** Of a network card. */
   readonly frames: NetFrames | undefined;
@@ -32,7 +33,11 @@ const MOST_VIOLATIONS = 20;
 const NO_BYTES = new Uint8Array(0);
 const NIC = 'virtio-net-pci';
 /** What a driver's write may have done to a queue besides. */
-const MAY_RESET = new Set(['memory_region_ops_write', 'sim:virtio_window', 'sim:virtio_reset', 'sim:device_reset']);
+const MAY_RESET = new Set([
+  ...['memory_region_ops_write', 'sim:virtio_window', 'sim:virtio_reset', 'sim:device_reset'],
+  // Features bring queues, and take them.
+  'sim:virtio_features',
+]);
 
 /**
  * Whether virtio devices conserve what drivers give them, event by event: chains popped are given back or in flight,
@@ -118,7 +123,7 @@ export class Conservation {
       case 'virtqueue_fill':
         queues[event.queue]!.filled(event, complain);
         requests.filled(memory, event.elem, complain);
-        frames?.filled(event);
+        frames?.filled(this.#stateOf(account), event);
         return;
       case 'sim:virtqueue_unpop':
         queues[event.queue]!.unpopped(event, complain);
@@ -168,7 +173,8 @@ export class Conservation {
   #noteResets(): void {
     for (const account of this.#accounts.values()) {
       for (const [queue, { lastAvail, usedIdx, elements }] of this.#stateOf(account).queues.entries()) {
-        const count = account.queues[queue]!;
+        const count = account.queues[queue];
+        if (count === undefined) continue;
         if (!count.isNew && lastAvail === 0 && usedIdx === 0 && elements.length === 0) count.reset();
       }
     }
@@ -179,6 +185,9 @@ export class Conservation {
     const known = this.#accounts.get(name);
     // Events of the bus have a model's name where others have a device's.
     const state = this.#stateOf({ name }) as VirtioFunctionState | undefined;
+    const there = state?.queues.length ?? 0;
+    known?.queues.splice(there);
+    while (known !== undefined && known.queues.length < there) known.queues.push(new QueueCount());
     if (known !== undefined || state === undefined) return known;
     const queues = state.queues.map(() => new QueueCount());
     const frames = name.startsWith(NIC) ? new NetFrames() : undefined;

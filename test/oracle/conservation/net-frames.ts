@@ -5,7 +5,10 @@ import type { Complain, InFlight } from './queue-count.ts';
 
 /** Virtio 1.2, 5.1.3 and 6: features that make the header before a frame longer. */
 const [MERGEABLE, VERSION_1, HASH_REPORT] = [15, 32, 57] as const;
-const RECEIVE = 0;
+
+/** Queues come in pairs, and the last is for commands. */
+const isReceive = ({ queues }: VirtioFunctionState, queue: number): boolean =>
+  queue % 2 === 0 && queue < queues.length - 1;
 
 const hasFeature = ({ features: [low, high] }: VirtioFunctionState, bit: number): boolean =>
   (((bit < 32 ? low : high) >>> (bit & 31)) & 1) !== 0;
@@ -22,8 +25,8 @@ interface Filled {
 }
 
 /**
- * The frames of one network card, by what its driver has in memory: what goes out is what lies behind a header, and what
- * came in lies behind one, in as many buffers as that says.
+ * The frames of one network card, by what its driver has in memory: what goes out is what lies behind a header, and
+ * what came in lies behind one, in as many buffers as that says.
  */
 export class NetFrames {
   readonly compared = { sent: 0, received: 0 };
@@ -60,15 +63,15 @@ export class NetFrames {
     this.#arrived = undefined;
   }
 
-  filled({ queue, elem, len }: EventOf<'virtqueue_fill'>): void {
+  filled(state: VirtioFunctionState, { queue, elem, len }: EventOf<'virtqueue_fill'>): void {
     const element = this.#elements.get(elem);
     this.#elements.delete(elem);
-    if (queue === RECEIVE && element !== undefined) this.#filled.push({ element, length: len });
+    if (isReceive(state, queue) && element !== undefined) this.#filled.push({ element, length: len });
   }
 
   /** Buffers are given back: together they hold a header and what arrived. */
   flushed(memory: GuestMemory, state: VirtioFunctionState, queue: number, complain: Complain): void {
-    if (queue !== RECEIVE) return;
+    if (!isReceive(state, queue)) return;
     const [filled, arrived] = [this.#filled, this.#arrived];
     [this.#filled, this.#arrived] = [[], undefined];
     if (arrived === undefined) {

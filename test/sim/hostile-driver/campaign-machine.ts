@@ -41,7 +41,7 @@ const DEVICES = [
   'virtio-blk-pci,drive=d5,disable-modern=on',
   'virtio-rng-pci',
   'virtio-rng-pci,disable-legacy=on,ioeventfd=off',
-  'virtio-net-pci,netdev=n0,x-txburst=3',
+  'virtio-net-pci,netdev=n0,x-txburst=3,mq=on,rss=on,x-queue-pairs=2',
   'virtio-net-pci,netdev=n1,disable-legacy=on,ioeventfd=off,host_mtu=1500,speed=100,duplex=full',
   'virtio-net-pci,netdev=n2,disable-modern=on,vectors=0,tx=timer',
 ];

@@ -11,8 +11,9 @@ const PAGE = 4096;
 export interface DriverOptions {
   readonly isModern: boolean;
   readonly hasMsix: boolean;
-  /** Low word of the features it wants; VERSION_1 comes by itself. */
+  /** Low word of the features it wants; VERSION_1 comes by itself, with those of `high`. */
   readonly features: number;
+  readonly high?: number;
   /** Vectors it knows; usually two. */
   readonly vectors?: number;
   /** From where on memory is its own; what others left there is not looked at. */
@@ -66,7 +67,7 @@ export class Driver {
   /** Up to the features: those it gets. */
   async begin(): Promise<number> {
     const { guest } = this;
-    const { features, isModern } = this.options;
+    const { features, isModern, high = 0 } = this.options;
     for (const value of [0, 1, 3]) await this.setStatus(value);
     if (!isModern) {
       const taken = (features & (await guest.in(PLACE.io, 4))) >>> 0;
@@ -77,7 +78,7 @@ export class Driver {
     const taken = (features & (await guest.read(C + 4, 4))) >>> 0;
     for (const [select, word] of [
       [0, taken],
-      [1, 1],
+      [1, 1 + high],
     ] as const) {
       await guest.write(C + 8, 4, select);
       await guest.write(C + 12, 4, word);

@@ -17,7 +17,7 @@ import {
   readyAtLast,
 } from './scripts/odd-queues.ts';
 import { randomRegisters } from './scripts/random-registers.ts';
-import { allCommands, brokenCommands, filters, resetFilters, writtenAddress } from './scripts/net-control.ts';
+import { allCommands, brokenCommands, filters, resetFilters, spreads, writtenAddress } from './scripts/net-control.ts';
 import { links } from './scripts/net-links.ts';
 import { bufferShapes, fewBuffers, oddBuffers, oddTimesIn, RECEIVING } from './scripts/net-receive.ts';
 import { manyFrames, oddFrames, oddTimes as netOddTimes, wrongHeaders } from './scripts/net-transmit.ts';
@@ -114,6 +114,9 @@ const NET_RINGS: Readonly<Record<string, DriverOptions>> = {
   'legacy, INTx': { isModern: false, hasMsix: false, features: NET_FEATURES },
   'legacy, MSI-X, EVENT_IDX': { isModern: false, hasMsix: true, features: 0x20 + F.eventIdx },
 };
+
+const RSS = 2 ** 28;
+const SPREADING = { isModern: true, hasMsix: true, features: NET_FEATURES + 2 ** 22 };
 
 const ofRings = (rings: Readonly<Record<string, DriverOptions>>, name: string, properties: Properties, script: Net) =>
   Object.entries(rings).map(([ring, options]) => net(`${name}, ${ring}`, properties, script(options)));
@@ -236,6 +239,9 @@ export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     ...ofRings(NET_RINGS, 'reset', {}, resetFilters),
     net('filters, no features', {}, filters({ isModern: true, hasMsix: true, features: 2 ** 17 })),
     net('all, mq', { mq: true }, allCommands({ isModern: true, hasMsix: true, features: NET_FEATURES + 2 ** 22 })),
+    net('spreads', { rss: true, mq: true }, spreads({ ...SPREADING, high: RSS })),
+    net('spreads, not accepted', { rss: true }, spreads(SPREADING)),
+    net('spreads, one that has none', { mq: true }, spreads(SPREADING)),
     net('address, legacy', {}, writtenAddress({ isModern: false, hasMsix: false, features: 0x20 })),
     net('address, legacy, MSI-X', {}, writtenAddress({ isModern: false, hasMsix: true, features: 0x20 })),
     net('address, legacy, controlled', {}, writtenAddress({ isModern: false, hasMsix: false, features: NET_FEATURES })),

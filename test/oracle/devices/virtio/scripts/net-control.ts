@@ -85,6 +85,51 @@ export const allCommands =
     ]);
   };
 
+const KEY = new Array<number>(40).fill(0x6d);
+
+/** struct virtio_net_rss_config: types, table, pair of all others, pairs, key. */
+const spread = (types: number, table: readonly number[], otherwise: number, pairs: number, key: readonly number[]) => [
+  ...[...words(types, 4), ...words(table.length - 1, 2), ...words(otherwise, 2)],
+  ...[...table.flatMap((pair) => words(pair, 2)), ...words(pairs, 2), key.length, ...key],
+];
+
+const SPREADS: readonly (readonly [name: string, ...bytes: number[]])[] = [
+  ['RSS', 4, 1, ...spread(0x1ff, [0, 0], 0, 1, KEY)],
+  ['RSS, short key', 4, 1, ...spread(0x1ff, [0, 0], 0, 1, KEY.slice(0, 4))],
+  ['RSS, no key', 4, 1, ...spread(1, [0], 0, 1, [])],
+  ['RSS, nothing', 4, 1, ...spread(0, [0], 0, 1, [])],
+  ['RSS, three entries', 4, 1, ...spread(1, [0, 0, 0], 0, 1, KEY)],
+  ['RSS, no entries', 4, 1, ...spread(1, [], 0, 1, KEY)],
+  ['RSS, 128 entries', 4, 1, ...spread(1, new Array<number>(128).fill(0), 0, 1, KEY)],
+  ['RSS, 256 entries', 4, 1, ...spread(1, new Array<number>(256).fill(0), 0, 1, KEY)],
+  ['RSS, entries beyond all', 4, 1, ...spread(1, [7, 0xffff], 0, 1, KEY)],
+  ['RSS, others beyond all', 4, 1, ...spread(1, [0], 1, 1, KEY)],
+  ['RSS, no pairs', 4, 1, ...spread(1, [0], 0, 0, KEY)],
+  ['RSS, two pairs', 4, 1, ...spread(1, [0], 0, 2, KEY)],
+  ['RSS, a key too long', 4, 1, ...spread(1, [0], 0, 1, [...KEY, 0])],
+  ...[0, 7, 8, 9, 10, 12, 13, 20].map((length): [string, ...number[]] => [
+    `RSS, ${length} bytes`,
+    4,
+    1,
+    ...spread(1, [0], 0, 1, KEY).slice(0, length),
+  ]),
+  ['hashes', 4, 2, ...spread(1, [0], 0, 1, KEY)],
+  ['one pair', 4, 0, ...words(1, 2)],
+  ['MQ 3', 4, 3, ...words(1, 2)],
+];
+
+/** How frames are to be spread over queues: of one pair, as a backend of one has it. */
+export const spreads =
+  (options: DriverOptions): Script =>
+  async (guest, say) => {
+    const work = await netAtWork(guest, say, options);
+    for (const [name, ...bytes] of SPREADS) {
+      await commands(work, name, bytes);
+      await offers(work, [[2048]]);
+      await comes(work, 'after that', frame(MAC, PEER, 60));
+    }
+  };
+
 /** Each breaks the device. */
 export const brokenCommands =
   (options: DriverOptions): Script =>
