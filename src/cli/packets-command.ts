@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Problem } from '../base/problem.ts';
 import type { Seq } from '../base/units.ts';
 import type { Work } from '../base/work.ts';
 import { hearInterrupt } from '../host/interrupt.ts';
@@ -49,7 +50,7 @@ export async function printPackets(path: string, form: PacketsForm, printing: Pr
   const isWanted = form.condition === undefined ? () => true : asUsage(() => packetCondition(form.condition!));
   const isFollowed = form.follow === true;
   // A trace that is being recorded has no end, which is nothing to tell of.
-  const trace = isFollowed ? openTraceFile(path, { acceptCut: true }) : openToLook(path);
+  const trace = isFollowed ? await openGrowing(path) : openToLook(path);
   const machine = readDescription(trace.header.machine, path);
   const reader = new PacketReader({ ...machine, net: wiresOf(machine) });
   const shown = new Shown(form, isWanted, printing.print);
@@ -127,6 +128,19 @@ async function readAll(trace: TraceReader, following: Following): Promise<number
   if (done === undefined) return INTERRUPTED;
   if (done.damage !== undefined && done.damage !== trace.damage) complain(done.damage);
   return done.damage === undefined && trace.damage === undefined ? 0 : 1;
+}
+
+/** A trace that is being recorded: one that has just begun is waited for. */
+async function openGrowing(path: string): Promise<TraceReader> {
+  for (;;) {
+    const isBegun = isWritten(path);
+    try {
+      return openTraceFile(path, { acceptCut: true });
+    } catch (problem) {
+      if (!(problem instanceof Problem) || !isBegun) throw problem;
+      await sleep(LOOK_AGAIN_MS);
+    }
+  }
 }
 
 /** Until the recording ends, its recorder is gone, or somebody stops it. */

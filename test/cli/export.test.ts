@@ -48,6 +48,8 @@ describe('export --pcapng', () => {
     const rows = fields(...names);
     const sent = events.flatMap(({ event }) => (event.kind === 'sim:packet_sent' ? [event] : []));
     expect(rows.map(([name]) => name)).toEqual(sent.map(({ client }) => client));
+    // As the guest sees it: 1 comes in, 2 goes out.
+    expect(rows.map(([, way]) => Number(way))).toEqual(sent.map(({ client }) => (client === 'guest' ? 2 : 1)));
     expect(rows.map(([, , number]) => Number(number))).toEqual(sent.map(({ packet }) => packet));
     expect(rows.map(([, , , length]) => Number(length))).toEqual(sent.map(({ bytes }) => bytes.length));
     const times = rows.map(([, , , , time]) => BigInt(time!.replace('.', '')));
@@ -78,7 +80,7 @@ describe('export --pcapng', () => {
     expect(told('tshark', '-r', CAPTURE, '-q', '-z', 'expert,warn')).not.toMatch(/[Mm]alformed|cut short|isn't/);
     const about = told('capinfos', CAPTURE);
     expect(about).toMatch(/Number of interfaces in file: 2/);
-    expect(about).toMatch(/Name = guest\s+Description = user, sends to n0\s/);
+    expect(about).toMatch(/Name = guest\s+Description = nic, sends to n0\s/);
     expect(about).toMatch(/Name = n0\s+Description = user, sends to guest\s/);
     expect(about).toMatch(/Capture application: +Retrovisor/);
     expect(about).toMatch(/Strict time order: +True/);

@@ -1,5 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
 import { printFields, printPackets } from '../../src/cli/packets-command.ts';
+import { locked } from '../../src/host/lock.ts';
+import { openTraceFile } from '../../src/host/trace-file.ts';
 import { printed, scratchFolder } from '../guests/command-line.ts';
 import { captured } from '../packets/pcap.ts';
 import { OTHERS } from '../packets/dissect/others.ts';
@@ -8,6 +12,8 @@ import { runOver } from '../replay/packets/captured-run.ts';
 const folder = scratchFolder();
 const FRAMES = captured('virtio-net');
 const RUN = runOver(folder, 'virtio-net', FRAMES);
+/** Bytes of it that have no events yet. */
+const BEFORE_EVENTS = openTraceFile(RUN).chunks[0]!.offset + 10;
 const FORM = { limit: Number.POSITIVE_INFINITY };
 
 const packets = (form: object = {}, path = RUN): Promise<string> =>
@@ -85,6 +91,29 @@ describe('packets', () => {
     const text = await packets({ hex: true }, runOver(folder, 'lengths', frames));
     expect(text).toContain('a frame of 13 bytes [cut off or malformed: eth: 13 of its 14 bytes]');
     expect(numbers(text)).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  test('--follow waits for what is still recorded, and tells each once', async () => {
+    const path = join(folder, 'growing.trace');
+    const whole = readFileSync(RUN);
+    writeFileSync(path, whole.subarray(0, 100));
+    const release = locked(path);
+    setTimeout(() => writeFileSync(path, whole.subarray(0, BEFORE_EVENTS)), 100);
+    setTimeout(() => {
+      writeFileSync(path, whole);
+      release();
+    }, 600);
+    expect(numbers(await packets({ follow: true }, path))).toEqual(FRAMES.map((_, packet) => packet));
+  });
+
+  test('--follow ends with a recorder that is gone', async () => {
+    const path = join(folder, 'left.trace');
+    const whole = readFileSync(RUN);
+    writeFileSync(path, whole.subarray(0, BEFORE_EVENTS));
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    expect(numbers(await packets({ follow: true }, path))).toEqual([]);
+    expect(said.mock.calls.join('')).toContain('is cut off at byte');
+    said.mockRestore();
   });
 
   test('--fields lists what a condition may name', async () => {

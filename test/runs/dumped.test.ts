@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { Stamped } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
 import { readCapture } from '../../src/packets/capture-file.ts';
+import { pcapHead } from '../../src/packets/pcap.ts';
 import type { DumpOption } from '../../src/runs/machine/run-options.ts';
 import { Dumped } from '../../src/runs/underway/dumped.ts';
 import { scratchFolder } from '../guests/command-line.ts';
@@ -82,4 +83,9 @@ test('not what came no further than its sender, but what was lost beyond', () =>
 
 test('has the first bytes where no more are wanted', () => {
   expect(dumped([sent('n1', 9)], { netdev: 'n1', most: 14 })).toMatchObject([{ first: 9, length: 14 }]);
+});
+
+test('begins as one QEMU 7.2 writes', () => {
+  const head = 'd4c3b2a1 0200 0400 00000000 00000000 00000100 01000000';
+  expect(Buffer.from(pcapHead(65_536)).toString('hex')).toBe(head.replaceAll(' ', ''));
 });

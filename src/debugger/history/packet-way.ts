@@ -177,7 +177,7 @@ function buffersOf({ event }: Stamped): CardBuffer[] {
   if (event.kind !== 'virtqueue_pop') return [];
   return segmentsFrom(event.segments)
     .slice(event.out_num)
-    .map((segment, at) => ({ ...segment, before: at === 0 ? HEADER : 0 }));
+    .map(({ gpa, length }, at) => ({ gpa: Number(gpa), length, before: at === 0 ? HEADER : 0 }));
 }
 
 /** Where what is for applications begins in a frame; undefined: it has nothing for them. */

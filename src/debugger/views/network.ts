@@ -96,7 +96,7 @@ const INFO: Readonly<Record<string, (described: Words, properties: Words) => Wor
 
 const clientText = ({ name, type, info }: ClientSeen): string => onOneLine(`${name}: index=0,type=${type},${info}`);
 
-/** `info network`, as QEMU 7.2 prints it: hubs, then cards with who is at the other end, then who has nobody. */
+/** `info network`, as QEMU 7.2 prints it: hubs, then cards with who is at the other end; nothing where nobody is. */
 function networkText({ clients }: NetworkSeen): string {
   const named = (name: string | undefined): ClientSeen | undefined => clients.find((each) => each.name === name);
   const ports = clients.filter(({ type }) => type === HUBPORT).reverse();
@@ -111,7 +111,7 @@ function networkText({ clients }: NetworkSeen): string {
     if (client.type !== 'nic' && peer !== undefined) continue;
     lines.push(clientText(client), ...(peer === undefined ? [] : [` \\ ${clientText(peer)}`]));
   }
-  return lines.length === 0 ? 'There is nobody on any wire.' : lines.join('\n');
+  return lines.join('\n');
 }
 
 const portText = (name: string, peer: ClientSeen | undefined): string =>

@@ -8,7 +8,7 @@ export const with_ = (d: Dissection, word: string, name: PacketField): string =>
   return value === undefined ? '' : ` ${word} ${value}`;
 };
 
-const APPLICATIONS: Readonly<Record<string, (d: Dissection) => string>> = { dhcp, dns, tftp, http };
+const APPLICATIONS: Readonly<Record<string, (d: Dissection) => string>> = { dhcp, dhcpv6, dns, ntp, tftp, http };
 
 /** What is told of the protocol on top; nothing where there is none that is known. */
 export function application(d: Dissection): string {
@@ -30,6 +30,23 @@ function dhcp(d: Dissection): string {
     d.one('dhcp.ip.your') === '0.0.0.0' ? '' : with_(d, 'gives', 'dhcp.ip.your'),
     lease === '' ? '' : `${lease} s`,
   ].join('');
+}
+
+const MESSAGES_V6: Readonly<Record<number, string>> = {
+  ...{ 1: 'Solicit', 2: 'Advertise', 3: 'Request', 4: 'Confirm', 5: 'Renew', 6: 'Rebind', 7: 'Reply', 8: 'Release' },
+  ...{ 9: 'Decline', 10: 'Reconfigure', 11: 'Information-request', 12: 'Relay-forward', 13: 'Relay-reply' },
+};
+
+function dhcpv6(d: Dissection): string {
+  const type = Number(d.one('dhcpv6.msgtype'));
+  return `DHCPv6 ${MESSAGES_V6[type] ?? `message ${type}`}`;
+}
+
+const MODES: Readonly<Record<number, string>> = { 3: 'client', 4: 'server', 5: 'broadcast' };
+
+function ntp(d: Dissection): string {
+  const mode = Number(d.one('ntp.flags.mode'));
+  return `NTPv${d.one('ntp.flags.vn')} ${MODES[mode] ?? `mode ${mode}`}, stratum ${d.one('ntp.stratum')}`;
 }
 
 const TYPES: Readonly<Record<number, string>> = {

@@ -113,6 +113,11 @@ export const OWN_FIELDS = {
   'dhcp.option.ip_address_lease_time': number('in seconds'),
   'dhcp.option.dhcp_server_id': address('which server'),
   'dhcp.option.vendor_class_id': text('what the client is'),
+  'dhcpv6.msgtype': number('1 solicit, 2 advertise, 3 request, 7 reply, 11 information request ...'),
+  'dhcpv6.xid': number('transaction'),
+  'ntp.flags.vn': number('version'),
+  'ntp.flags.mode': number('3 client, 4 server'),
+  'ntp.stratum': number('how far from a clock'),
   'dns.id': number('transaction'),
   'dns.flags.response': flag('an answer'),
   'dns.flags.opcode': number('0: a plain question'),
@@ -170,7 +175,7 @@ export const EITHER_FIELDS: Readonly<Record<string, readonly PacketField[]>> = {
 /** What a packet may be made of. A condition may ask for it by name: it is 1 or 0. */
 export const PROTOCOLS = [
   ...['eth', 'vlan', 'arp', 'ip', 'ipv6', 'icmp', 'icmpv6', 'udp', 'tcp'],
-  ...['dhcp', 'dns', 'tftp', 'http'],
+  ...['dhcp', 'dhcpv6', 'dns', 'ntp', 'tftp', 'http'],
 ] as const;
 
 /** Every name a condition about a packet by itself may use. */

@@ -1,7 +1,9 @@
 /** UDP (RFC 768). */
 import { dhcp } from './dhcp.ts';
+import { dhcpv6 } from './dhcpv6.ts';
 import type { Dissection } from './dissection.ts';
 import { dns } from './dns.ts';
+import { ntp } from './ntp.ts';
 import type { Span } from './span.ts';
 import { tftp } from './tftp.ts';
 
@@ -13,6 +15,9 @@ const SERVICES: Readonly<Record<number, (d: Dissection, span: Span) => void>> = 
   67: dhcp,
   68: dhcp,
   69: tftp,
+  123: ntp,
+  546: dhcpv6,
+  547: dhcpv6,
   5353: dns,
 };
 

@@ -16,6 +16,8 @@ import {
   REQ_TRIPLE_FAULT,
 } from '../../kvm/context.ts';
 import { IOCTLS } from '../../kvm/ioctl/ioctls.ts';
+import { dissect } from '../../packets/dissect/dissect.ts';
+import { summary } from '../../packets/dissect/summary.ts';
 import { textOf } from './text.ts';
 
 /** A field and its value; nothing of one that is zero. */
@@ -89,6 +91,11 @@ function exit(e: Exit): string {
   return `reason ${reason}${what} rip 0x${hex(e.guest_rip)}${event}${requests}`;
 }
 
+/** What a packet says may be as long as itself. */
+const MOST_SAID = 200;
+
+const briefly = (said: string): string => (said.length > MOST_SAID ? `${said.slice(0, MOST_SAID)}...` : said);
+
 const character = (byte: number): string => (byte > 0x20 && byte < 0x7f ? ` '${String.fromCharCode(byte)}'` : '');
 
 type Brief = { readonly [K in EventKind]?: (event: EventOf<K>) => string };
@@ -131,6 +138,7 @@ const BRIEF: Brief = {
   'ioctl:KVM_REGISTER_COALESCED_MMIO': (e) => `${placeText(e)} size ${e.size}`,
   'ioctl:KVM_UNREGISTER_COALESCED_MMIO': (e) => `${placeText(e)} size ${e.size}`,
   'ioctl:KVM_SET_MP_STATE': (e) => `vcpu ${e.vcpu_id} ${symbol(MP_STATES, e.mp_state)}`,
+  'sim:packet_sent': (e) => `${textOf(e)}: ${briefly(summary(dissect(e.bytes)))}`,
   'sim:mp_state': (e) => `vcpu ${e.vcpu_id} ${symbol(MP_STATES, e.mp_state)}`,
 };
 

@@ -24,7 +24,7 @@ let subject: StubSubject;
 
 beforeAll(() => {
   const trace = join(folder, 'tour.trace');
-  recordTour(trace, ['-smp', '2']);
+  recordTour(trace, ['-smp', '2', '-netdev', 'user,id=n0', '-device', 'e1000,netdev=n0']);
   recorded = openTimeline(openRecordedRun(NODE, trace, {}));
   subject = subjectOf(recorded);
   session = openDebugSession(recorded);

@@ -50,6 +50,14 @@ const ANSWER = bytes(`1234 8180 0001 0003 0000 0000 03777777 07657861 6d706c65 0
   c02d 0001 0001 0000003c 0004 5db8d822`);
 const POINTER = bytes(`0007 8400 0001 0001 0000 0000 0132 0132 0130 023130 07696e2d61646472 0461727061 00 000c 0001
   c00c 000c 0001 00000000 0009 0767617465776179 00`);
+/** Behind a long text, a name, and a pointer to that: 12 + 17 + 4 and 12 + 1040 bytes lie before it. */
+const FAR = joined(
+  bytes('0008 8180 0001 0003 0000 0000 03777777 07657861 6d706c65 036f7267 00 0001 0001'),
+  bytes('c00c 0010 0001 00000001 0410'),
+  new Uint8Array(1040),
+  bytes('03666172 00 0001 0001 00000001 0004 01020304'),
+  bytes('c43d 0001 0001 00000002 0004 01020305'),
+);
 const NOT_FOUND = bytes('0001 8183 0001 0000 0000 0000 0378797a 00 0001 0001');
 
 const RELAYED = joined(
@@ -75,9 +83,16 @@ export const OTHERS: Readonly<Record<string, Uint8Array>> = {
   'a question of DNS': overUdp(1025, 53, QUESTION),
   'an answer with another name': overUdp(53, 1025, ANSWER),
   'an answer with a pointer': overUdp(53, 1025, POINTER),
+  'an answer with a pointer to what is far behind it': overUdp(53, 1025, FAR),
   'a name that is not there': overUdp(53, 1025, NOT_FOUND),
   'a question over TCP': overTcp(1026, 53, joined(Uint8Array.of(0, QUESTION.length), QUESTION)),
   'DHCP with a relay and a boot file': overUdp(68, 67, RELAYED),
+  'what time it is': overUdp(1030, 123, joined(bytes('23 00 06 ec'), new Uint8Array(44))),
+  'what time it was': overUdp(123, 1031, joined(bytes('24 01 06 ec'), new Uint8Array(44).fill(1))),
+  'DHCPv6 that asks for the names alone': frame(
+    ETHERTYPES.IPV6,
+    joined(bytes(IPV6.replace('0020 2c 40', '0012 11 40')), udp(546, 547, bytes('0b123456 0008 0002 0000'))),
+  ),
   'a file that is asked for': overUdp(2000, 69, joined(bytes('0001'), text('pxelinux.0\0octet\0blksize\x001432\0'))),
   'a file that is sent': overUdp(2004, 69, joined(bytes('0002'), text('log.txt\0netascii\0'))),
   'a block': overUdp(69, 2001, joined(bytes('0003 0001'), text('hello'))),

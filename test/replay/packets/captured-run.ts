@@ -6,13 +6,13 @@ import { openTraceFile } from '../../../src/host/trace-file.ts';
 import { readAll } from '../../../src/replay/trace/reader.ts';
 import { recordSmall, traceOf, withHeader } from '../crafted.ts';
 
-/** Two backends on a hub: the guest's end of the wire, and the world's. */
+/** On a hub, a card that is called `guest` and a backend. */
 const NETDEVS = [
-  { type: 'user', id: 'guest', properties: {} },
   { type: 'user', id: 'n0', properties: {} },
-  { type: 'hubport', id: 'h0', hub: 3, netdev: 'guest', properties: {} },
+  { type: 'hubport', id: 'h0', hub: 3, properties: {} },
   { type: 'hubport', id: 'h1', hub: 3, netdev: 'n0', properties: {} },
 ];
+const DEVICES = [{ driver: 'e1000', id: 'guest', properties: { netdev: 'h0' } }];
 
 /** Of the guest of every capture. */
 const GUEST = '525400123456';
@@ -62,7 +62,7 @@ export function runOver(
   const path = join(folder, `${name}-packets.trace`);
   const bytes = withHeader(traceOf(recorded, telling.events), (header) => ({
     ...header,
-    machine: { ...(header['machine'] as object), netdevs: NETDEVS },
+    machine: { ...(header['machine'] as object), netdevs: NETDEVS, devices: DEVICES },
   }));
   writeFileSync(path, bytes);
   return path;
@@ -92,10 +92,12 @@ function tell(
       { cause: sent },
     );
     if (isGuests) answered = delivered;
-    else
-      telling.raise(
-        { kind: 'kvm_inj_virq', vector: 38, soft: false, reinjected: false },
-        { cause: delivered, source: VCPU },
-      );
+    else interrupt(telling, delivered);
   }
+}
+
+/** Told twice: a processor takes the second when it has done with the first. */
+function interrupt(telling: Telling, cause: number): void {
+  const event = { kind: 'kvm_inj_virq', vector: 38, soft: false, reinjected: false } as const;
+  for (let each = 0; each < 2; each += 1) telling.raise(event, { cause, source: VCPU });
 }

@@ -16,7 +16,7 @@ describe("a packet's way", () => {
     expect(lines.slice(2).map((line) => line.replace(/#\d+ +\d+/, '#').replace(/ +/g, ' '))).toEqual([
       'To the wire:',
       expect.stringMatching(/^ # vcpu0 kvm_exit: /),
-      ' +0.000 us # main-loop sim:packet_sent: guest packet 12 42 bytes',
+      ' +0.000 us # main-loop sim:packet_sent: guest packet 12 42 bytes: ARP, Request who-has 10.0.2.2 tell 10.0.2.15',
       'From the wire:',
       ' +1000.000 us # main-loop sim:packet_delivered: n0 packet 12 42 bytes',
       'Answered by:',
