@@ -1,5 +1,6 @@
 import { Problem } from '../../base/problem.ts';
 import { ipv4Text } from '../../packets/addresses.ts';
+import { BUILTINS, builtinOf } from '../world/world.ts';
 import { inetAton } from './inet-aton.ts';
 
 /** An address and port of the network that lead to a service: `guestfwd=tcp:ADDRESS:PORT-TO`. */
@@ -41,6 +42,9 @@ function guestForwardOf(rule: string, { network, mask }: Place): Forward {
     throw new Problem(
       `guest forwarding rule '${rule}' would run a program of the host: name a builtin service instead`,
     );
+  }
+  if (builtinOf(to) === undefined) {
+    throw new Problem(`guest forwarding rule '${rule}' leads nowhere: name builtin:${BUILTINS.join(', builtin:')}`);
   }
   return { address, port, to };
 }

@@ -1,11 +1,11 @@
 /** Who answers where: the hosts of a world, and what `guestfwd=` leads to. */
 import type { Address } from '../tcp/connection.ts';
 import type { UserNet } from '../user/part.ts';
-import { hostAt, SERVICE_KINDS, type Service, serviceOf } from './world.ts';
+import { builtinOf, hostAt, type Service, serviceOf } from './world.ts';
 
 /** `builtin:echo`: what a rule of `guestfwd=` leads to; undefined: nothing there is. */
 function builtin(to: string, port: number): Service | undefined {
-  const kind = SERVICE_KINDS.find((each) => to === `builtin:${each}`);
+  const kind = builtinOf(to);
   return kind === undefined ? undefined : { kind, port, protocol: 'tcp' };
 }
 

@@ -25,6 +25,12 @@ export const SERVICE_KINDS = ['http', 'echo', 'sink', 'discard', 'chargen', 'day
 
 export type ServiceKind = (typeof SERVICE_KINDS)[number];
 
+/** What `builtin:echo` of a rule of `guestfwd=` names; undefined: nothing there is. Of TCP. */
+export const builtinOf = (to: string): ServiceKind | undefined => BUILTINS.find((kind) => to === `builtin:${kind}`);
+
+/** What a rule may name. */
+export const BUILTINS: readonly ServiceKind[] = SERVICE_KINDS.filter((kind) => kind !== 'ntp');
+
 export interface Service {
   readonly kind: ServiceKind;
   readonly port: number;

@@ -122,6 +122,7 @@ describe('-netdev user', () => {
 
   test.each([
     ['guestfwd=tcp:10.0.2.100:80-cmd:cat', 'would run a program of the host'],
+    ['guestfwd=tcp:10.0.2.100:80-builtin:htpt', 'leads nowhere: name builtin:http, builtin:echo'],
     ['guestfwd=tcp:10.0.2.4:80-builtin:echo,guestfwd=tcp:10.0.2.4:80-builtin:http', 'Conflicting/invalid host:port'],
     ['dnssearch=a..b', "failed to parse domain name 'a..b'"],
     ['smb=/tmp', 'there is no such server'],
