@@ -135,8 +135,10 @@ export const USER_TCP_EVENTS = {
     { ...OF_CONNECTION, step: 'u', used: 'u', until: 'u' },
     (e) => `${connectionOf(e)} step ${e.step}`,
   ),
-  /** A call of the world is made, for the next time at `next` if it comes to nothing; 0: it is not made again. */
-  'sim:call_made': fact({ dev: 'text', call: 'u', next: 'u' }, (e) => `${e.dev} call ${e.call}`),
+  /** A call of the world is made. */
+  'sim:call_made': fact({ dev: 'text', call: 'u' }, (e) => `${e.dev} call ${e.call}`),
+  /** Nobody takes it: it is made again at `next`; 0: it is not. */
+  'sim:call_failed': fact({ dev: 'text', call: 'u', next: 'u' }, (e) => `${e.dev} call ${e.call} next ${e.next}`),
   /** A packet of `length` bytes is lost on its way: from 'guest' or 'host'. */
   'sim:link_lost': fact(OF_LINK, ofLink),
   /** It comes twice. */

@@ -89,7 +89,7 @@ describe('a device that cannot be had is answered with one sentence and status 2
     [['-device', 'pci-testdev,addr=1f', '-device', 'pci-testdev,addr=1f.0'], '1f.0 there is pci-testdev#0 already.'],
     [['-device', 'pci-testdev,addr=2', '-device', 'pci-testdev,addr=2.1'], 'pci-testdev#0 is the only function'],
   ])('%j', async (argv, words) => {
-    const { status, out, err } = await answer(['run', '--no-trace', ...argv]);
+    const { status, out, err } = await answer(['run', '--no-trace', '-nic', 'none', ...argv]);
     expect([status, out]).toEqual([2, '']);
     expect(err).toContain(words);
     expect(err).toMatch(/^retrovisor: [^\n]+\.\n$/);
@@ -98,10 +98,8 @@ describe('a device that cannot be had is answered with one sentence and status 2
 
 describe('what virtio-blk-pci is made with', () => {
   const disk = (said: string): string[] => [
-    '-drive',
-    'file=a,if=none,id=d',
-    '-device',
-    `virtio-blk-pci,drive=d,${said}`,
+    ...['-nic', 'none', '-drive', 'file=a,if=none,id=d'],
+    ...['-device', `virtio-blk-pci,drive=d,${said}`],
   ];
 
   test('is understood as QEMU writes it', () => {
@@ -136,12 +134,21 @@ describe('what virtio-blk-pci is made with', () => {
 });
 
 test('PCI devices go where they are told, or to the lowest slot nobody has', () => {
-  const argv = ['-device', 'pci-testdev,addr=02.0', '-device', 'pci-testdev', '-device', 'pci-testdev,addr=1.2'];
+  const argv = [
+    '-nic',
+    'none',
+    '-device',
+    'pci-testdev,addr=02.0',
+    '-device',
+    'pci-testdev',
+    '-device',
+    'pci-testdev,addr=1.2',
+  ];
   expect(runOptions(argv).devices.map(({ properties }) => properties)).toEqual([{ addr: '02.0' }, {}, { addr: '1.2' }]);
 });
 
 test('-debugcon is an isa-debugcon of its own backend', () => {
-  expect(runOptions(['-serial', 'none', '-debugcon', 'stdio'])).toMatchObject({
+  expect(runOptions(['-serial', 'none', '-nic', 'none', '-debugcon', 'stdio'])).toMatchObject({
     devices: [{ driver: 'isa-debugcon', properties: {} }],
     characters: [{ dev: 'isa-debugcon#0', backend: { to: 'stdio' }, hears: false }],
   });

@@ -110,7 +110,7 @@ describe('the drive of a device', () => {
   const D0 = ['-drive', 'file=a,if=none,id=d0'];
 
   test('is one there is', () => {
-    expect(runOptions([...D0, '-device', 'pc-testdev,drive=d0'])).toMatchObject({
+    expect(runOptions(['-nic', 'none', ...D0, '-device', 'pc-testdev,drive=d0'])).toMatchObject({
       drives: [{ id: 'd0' }],
       devices: [{ driver: 'pc-testdev', properties: { drive: 'd0' } }],
     });

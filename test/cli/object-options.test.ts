@@ -31,7 +31,10 @@ describe('-object', () => {
   });
 
   test.each([
-    [['-object', 'filter-dump,id=f,netdev=n0,file=x'], 'netdev=n0 is no network backend. There is none'],
+    [
+      ['-nic', 'none', '-object', 'filter-dump,id=f,netdev=n0,file=x'],
+      'netdev=n0 is no network backend. There is none',
+    ],
     [['-netdev', 'user,id=a', '-object', 'filter-dump,id=f,netdev=b,file=x'], 'There are a.'],
     [['-object', 'filter-dump,id=f,file=x'], 'say whose packets'],
     [['-object', 'filter-dump,id=f,netdev=n0'], 'say where to, with file=NAME.'],

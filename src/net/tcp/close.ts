@@ -1,6 +1,12 @@
 import type { UserNet } from '../user/part.ts';
+import { callFailed } from '../world/calls.ts';
+import { isOpening } from './connection.ts';
 
 /** A connection is no more. */
-export function close({ effects }: UserNet, connection: number, why: string): void {
-  effects.raise({ kind: 'sim:tcp_closed', dev: effects.name, connection, why });
+export function close(net: UserNet, id: number, why: string): void {
+  const { effects } = net;
+  const before = net.state.tcp.connections[id];
+  const call = before?.app.kind === 'script' && isOpening(before) ? before.app.call : undefined;
+  effects.raise({ kind: 'sim:tcp_closed', dev: effects.name, connection: id, why });
+  if (call !== undefined) callFailed(net, call);
 }

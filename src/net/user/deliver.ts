@@ -14,13 +14,16 @@ const NO_ROUTE: IcmpError = { type: ICMPV6_TYPES.UNREACHABLE, code: 0 };
 
 const PORT_UNREACHABLE_6 = 4;
 
-/** What is behind the gateway's address is on the host itself, which says so. */
+/** What is behind the gateway's address is on the host itself, which says so; 127.0.0.0/8 is there, too. */
 const LOOPBACK = 0x7f00_0001;
+const LOOPBACK_BYTE = 127;
 const LOOPBACK_6 = 1n;
+
+const isLocalNumber = (address: number): boolean => address >>> 24 === LOOPBACK_BYTE;
 
 /** Whether an address stands for the host itself. */
 function isLoopback({ network }: UserNet, address: number | bigint): boolean {
-  if (typeof address === 'number') return address === network.host || address === IPV4_BROADCAST;
+  if (typeof address === 'number') return [network.host, IPV4_BROADCAST].includes(address) || isLocalNumber(address);
   return address === ALL_NODES || sharesPrefix(address, network.prefix6, network.prefixLength);
 }
 
@@ -31,7 +34,7 @@ function refusalOf(net: UserNet, { destination }: Addressed, length: number): Ic
   if (!isLocal && !isHost(net, destination)) return isV4 ? NO_NETWORK : NO_ROUTE;
   const due = arrival(net, length);
   if (isV4) {
-    const source = isLocal ? LOOPBACK : destination;
+    const source = isLocal && !isLocalNumber(destination) ? LOOPBACK : destination;
     return { type: ICMP_TYPES.UNREACHABLE, code: UNREACHABLE_CODES.PORT, source, due };
   }
   const source = isLocal ? LOOPBACK_6 : destination;

@@ -3,7 +3,7 @@ import { type DnsAnswer, type DnsQuestion, type DnsRecord, dnsName, parseDnsQuer
 import { buildDnsAnswer, DNS_CLASS_INTERNET, DNS_RESULTS, DNS_TYPES } from '../../packets/dns.ts';
 import { NOTHING, putNumber, putWide } from '../../packets/layout.ts';
 import type { UdpDatagram } from '../../packets/udp.ts';
-import type { NameRecord } from '../world/world.ts';
+import { type NameRecord, namesOf } from '../world/world.ts';
 import type { Addressed, UserNet } from './part.ts';
 import { answerDatagram } from './answer.ts';
 
@@ -97,7 +97,7 @@ export function receiveDnsQuery(net: UserNet, packet: Addressed, datagram: UdpDa
     answerDatagram(net, packet, datagram, buildDnsAnswer(query, { result, records: [] }));
     return;
   }
-  const answer = resolve(setup.world?.names ?? [], question);
+  const answer = resolve(namesOf(setup.world), question);
   const said = { name: question.name, type: nameOfType(question.type), answer: textOf(answer) };
   effects.raise({ kind: 'sim:name_resolved', dev: effects.name, ...said });
   answerDatagram(net, packet, datagram, cutShort(query, answer));

@@ -4,10 +4,10 @@ import { IP_PROTOCOLS } from '../../packets/ipv4.ts';
 import type { Ipv6Packet } from '../../packets/ipv6.ts';
 import { buildAdvertisement, buildRouterAdvertisement, ethernetOption, ND_OPTIONS } from '../../packets/nd.ts';
 import { parseAdvertisement, prefixOption, solicitedBy } from '../../packets/nd.ts';
-import { isHost } from '../world/index.ts';
+import { answerFrom, isHost } from '../world/index.ts';
 import { ethernetAt, isGroup6, learn } from './link.ts';
 import { sharesPrefix } from './network.ts';
-import { arrival, type UserNet } from './part.ts';
+import type { UserNet } from './part.ts';
 import { LINK_LOCAL, sendIp } from './send.ts';
 
 /** All on the link. */
@@ -44,9 +44,9 @@ function isOurs({ network }: UserNet, address: bigint): boolean {
   return isIn(prefix6, prefixLength) || isIn(LINK_LOCAL, 64);
 }
 
-function say(net: UserNet, source: bigint, destination: bigint, message: Icmpv6Message, due?: number): void {
+function say(net: UserNet, source: bigint, destination: bigint, message: Icmpv6Message): void {
   const payload = buildIcmpv6(message, source, destination);
-  sendIp(net, { source, destination, protocol: IP_PROTOCOLS.ICMPV6, payload, due });
+  sendIp(net, { source, destination, protocol: IP_PROTOCOLS.ICMPV6, payload });
 }
 
 /** The router speaks of itself to all. */
@@ -106,5 +106,9 @@ export function receiveIcmpv6(net: UserNet, packet: Ipv6Packet, ethernet: number
   const { source, destination } = packet;
   const reply = { ...message, type: ICMPV6_TYPES.ECHO_REPLY };
   if (isOurs(net, destination)) say(net, destination, source, reply);
-  else if (isHost(net, destination)) say(net, destination, source, reply, arrival(net, packet.payload.length));
+  else if (isHost(net, destination)) {
+    const payload = buildIcmpv6(reply, destination, source);
+    const ends = { source: destination, destination: source, protocol: IP_PROTOCOLS.ICMPV6 };
+    answerFrom(net, packet, { ...ends, payload });
+  }
 }

@@ -5,12 +5,12 @@ import { NOTHING, putNumber } from '../../packets/layout.ts';
 import { parseTcp } from '../../packets/tcp.ts';
 import { parseUdp } from '../../packets/udp.ts';
 import { receiveSegment } from '../tcp/index.ts';
-import { isHost } from '../world/index.ts';
+import { answerFrom, isHost } from '../world/index.ts';
 import { deliver, NO_NETWORK } from './deliver.ts';
 import { receiveDhcp } from './dhcp.ts';
 import { DNS_PORT, receiveDnsQuery } from './dns.ts';
 import { keepFragment } from './fragments.ts';
-import { arrival, type UserNet } from './part.ts';
+import type { UserNet } from './part.ts';
 import { sendIcmpError, sendIp } from './send.ts';
 import { receiveTftp, TFTP_PORT } from './tftp.ts';
 import { DHCP_PORTS } from '../../packets/dhcp.ts';
@@ -46,7 +46,7 @@ function receiveIcmp(net: UserNet, packet: ParsedIpv4): void {
   const reply = { ...ends, payload, tos, dontFragment, ttl: LARGEST_TTL };
   if (destination === net.network.host || destination === net.network.dns) sendIp(net, reply);
   else if (net.setup.restrict) return;
-  else if (isHost(net, destination)) sendIp(net, { ...reply, due: arrival(net, payload.length) });
+  else if (isHost(net, destination)) answerFrom(net, packet, reply);
   else sendIcmpError(net, packet, NO_NETWORK);
 }
 

@@ -49,10 +49,11 @@ function make(net: UserNet, number: number, host: Host, call: Call): void {
   const { tcp } = net.state;
   const guest = addressOf(call.to);
   const caller = callerOf(host, guest);
-  const isUnderWay = Object.values(tcp.connections).some(({ app }) => app.kind === 'script' && app.call === number);
-  const next = call.retry === undefined ? 0 : effects.now + Math.max(call.retry, 1);
-  effects.raise({ kind: 'sim:call_made', dev: effects.name, call: number, next });
-  if (caller === undefined || isUnderWay || Object.keys(tcp.connections).length >= MOST_CONNECTIONS) return;
+  effects.raise({ kind: 'sim:call_made', dev: effects.name, call: number });
+  if (caller === undefined || Object.keys(tcp.connections).length >= MOST_CONNECTIONS) {
+    callFailed(net, number);
+    return;
+  }
   const id = tcp.opened + 1;
   const offers = mssOnWay(net, addressOf(caller));
   effects.raise({
@@ -62,6 +63,13 @@ function make(net: UserNet, number: number, host: Host, call: Call): void {
     ...{ mss: offers, offers },
   });
   output(net, id);
+}
+
+/** Nobody took a call: it is made again if it says so. */
+export function callFailed({ effects, setup }: UserNet, call: number): void {
+  const retry = callsOf(setup.world)[call]?.call.retry;
+  const next = retry === undefined ? 0 : effects.now + Math.max(retry, 1);
+  effects.raise({ kind: 'sim:call_failed', dev: effects.name, call, next });
 }
 
 /** Take the steps of a call that can be taken now. */

@@ -1,25 +1,26 @@
 import { IP_PROTOCOLS } from '../../packets/ipv4.ts';
 import type { Ends } from '../../packets/checksum.ts';
-import { buildUdp, type ParsedUdp, UDP_HEADER } from '../../packets/udp.ts';
+import { buildUdp, type ParsedUdp } from '../../packets/udp.ts';
 import { characterAt } from '../tcp/buffer.ts';
 import type { Addressed, UserNet } from '../user/part.ts';
-import { arrivalAfter, carry, comesThrough } from './link.ts';
+import { answerFrom } from './link.ts';
 import { bytesOf } from './say.ts';
 import { daytime, ntpTime } from './time.ts';
 import { hostAt, type Service, serviceOf } from './world.ts';
 
+export { answerFrom } from './link.ts';
 export type { NameRecord, World } from './world.ts';
 
 /** A datagram to whoever has its destination, which is not a service of user networking itself. */
 export function receiveDatagram(net: UserNet, ip: Addressed, datagram: ParsedUdp): void {
   const service = serviceOf(net.setup.world, ip.destination, datagram.destinationPort, 'udp');
-  if (service === undefined || !comesThrough(net, ip)) return;
+  if (service === undefined) return;
   const answer = answerTo(net, service, datagram.payload);
   if (answer === undefined) return;
   const ends = { source: ip.destination, destination: ip.source, protocol: IP_PROTOCOLS.UDP } as Ends;
   const ports = { sourcePort: datagram.destinationPort, destinationPort: datagram.sourcePort };
   const payload = buildUdp({ ...ports, payload: answer }, ends);
-  carry(net, { ...ends, payload }, arrivalAfter(net, ends.source, UDP_HEADER + answer.length, 0));
+  answerFrom(net, ip, { ...ends, payload });
 }
 
 /** One datagram of RFC 864. */

@@ -72,6 +72,12 @@ function tell({ effects }: UserNet, kind: 'sim:link_lost' | 'sim:link_duplicated
   effects.raise({ kind, dev: effects.name, host: addressText(host), from, length });
 }
 
+/** What a host answers to a packet of the guest's, if that comes to it. */
+export function answerFrom(net: UserNet, ip: Addressed, answer: Outgoing<number> | Outgoing<bigint>): void {
+  if (!comesThrough(net, ip)) return;
+  carry(net, answer, arrivalAfter(net, answer.source, answer.payload.length, 0));
+}
+
 /** A packet that is overtaken comes by so much later: some others have passed it by then. */
 const OVERTAKEN_BY = 5_000_000;
 

@@ -75,6 +75,7 @@ export interface Call {
 }
 
 export interface Host {
+  /** What the resolver knows it by, beside the world's names. */
   readonly name?: string;
   /** Of IPv4 or IPv6. */
   readonly addresses: readonly string[];
@@ -95,6 +96,18 @@ export interface World {
 
 /** The address a text is; -1, which is nobody's, where it is none. */
 export const addressOf = (text: string): Address => ipv4Of(text) ?? ipv6Of(text) ?? -1;
+
+/** What a world's names stand for: those it says, and its hosts' own. */
+export function namesOf(world: World | undefined): readonly NameRecord[] {
+  const ofHosts = (world?.hosts ?? []).flatMap(({ name, addresses }) =>
+    name === undefined
+      ? []
+      : addresses.map(
+          (value): NameRecord => ({ name, type: typeof addressOf(value) === 'bigint' ? 'AAAA' : 'A', value }),
+        ),
+  );
+  return [...(world?.names ?? []), ...ofHosts];
+}
 
 /** By address, as text says it: worlds are plain values, and packets have numbers. Saves time, and is no state. */
 const HOSTS = new WeakMap<World, ReadonlyMap<Address, Host>>();

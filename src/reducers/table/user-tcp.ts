@@ -6,7 +6,7 @@ const OF_ITS_DEVICE = ({ dev }: { readonly dev: string }): string => dev;
 
 export const USER_TCP_ROWS: Rows<keyof typeof USER_TCP_EVENTS> = {
   'sim:tcp_opened': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:tcp_established': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:tcp_established': tells,
   'sim:tcp_received': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:tcp_sent': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:tcp_retransmitted': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
@@ -21,6 +21,7 @@ export const USER_TCP_ROWS: Rows<keyof typeof USER_TCP_EVENTS> = {
   'sim:http_request': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:call_went_on': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:call_made': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:call_failed': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
   'sim:link_lost': tells,
   'sim:link_duplicated': tells,
   'sim:link_delayed': tells,

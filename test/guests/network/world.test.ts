@@ -70,14 +70,14 @@ describe('Debian among the hosts of a world', without(noLinux()), () => {
           ],
         },
       ],
-      names: [{ name: 'mirror.test', type: 'A', value: '10.0.3.80' }],
+      names: [{ name: 'www.test', type: 'CNAME', value: 'mirror.test' }],
     };
     const guest = inWorld(
       'mixed',
       world,
       { page },
       `sleep 3 # for an address of IPv6
-wget -q -O - http://mirror.test/page | sha256sum
+wget -q -O - http://www.test/page | sha256sum
 wget -q -O - 'http://[fec0::80]/page' | sha256sum
 head -c 100000 /dev/urandom > /body; sha256sum < /body
 (printf 'PUT /x HTTP/1.0\\r\\nContent-Length: 100000\\r\\n\\r\\n'; cat /body) | nc mirror.test 80 | tail -n 1

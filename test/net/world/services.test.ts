@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { sha256Add, SHA256_START, sha256Text } from '../../../src/base/sha256.ts';
 import type { Draft } from '../../../src/base/draft.ts';
+import { receiveIpv4 } from '../../../src/net/user/ipv4.ts';
 import { bytesOf } from '../../../src/net/world/say.ts';
-import type { Service, World } from '../../../src/net/world/world.ts';
+import { type LinkRules, namesOf, type Service, type World } from '../../../src/net/world/world.ts';
 import { ipv4Of } from '../../../src/packets/addresses.ts';
-import { parseIcmp } from '../../../src/packets/icmp.ts';
+import { buildIcmp, ICMP_TYPES, parseIcmp } from '../../../src/packets/icmp.ts';
 import { buildIpv4, IP_PROTOCOLS, parseIpv4 } from '../../../src/packets/ipv4.ts';
 import { parseTcp, TCP_FLAGS } from '../../../src/packets/tcp.ts';
 import { buildUdp, parseUdp } from '../../../src/packets/udp.ts';
@@ -107,6 +108,28 @@ describe('who answers where', () => {
     expect(answerAt('10.0.2.77', { restrict: true, guestfwd })).toBe('open');
     expect(answerAt('10.0.2.77', { restrict: true })).toBe('reset');
   });
+});
+
+test('a name of a host stands for its addresses, beside the names a world has', () => {
+  const names = [{ name: 'www.test', type: 'CNAME', value: 'a.test' }] as const;
+  const hosts = [{ name: 'a.test', addresses: ['10.0.2.9', 'fec0::9'] }, { addresses: ['10.0.2.8'] }];
+  expect(namesOf({ names, hosts })).toEqual([
+    names[0],
+    { name: 'a.test', type: 'A', value: '10.0.2.9' },
+    { name: 'a.test', type: 'AAAA', value: 'fec0::9' },
+  ]);
+});
+
+test('a ping goes the way of everything else', () => {
+  const ping = (link: LinkRules): readonly number[] => {
+    const bench = new Bench({ ...worldOf(), link });
+    const payload = buildIcmp({ type: ICMP_TYPES.ECHO_REQUEST, code: 0, rest: 1, payload: new Uint8Array(56) });
+    receiveIpv4(bench.net, buildIpv4(fromGuest(host, IP_PROTOCOLS.ICMP, payload)));
+    return bench.sent.map(({ due }) => due);
+  };
+  expect(ping({})).toEqual([0]);
+  expect(ping({ latency: 7000, duplicate: 1 })).toEqual([7000, 7000]);
+  expect(ping({ loss: 1 })).toEqual([]);
 });
 
 describe('services of UDP', () => {

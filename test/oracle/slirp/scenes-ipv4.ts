@@ -131,6 +131,7 @@ export const UDP: readonly Asked[] = [
   ask('long, to a port of the resolver', udp(99, filler(1000), { to: '10.0.2.3' }), 60),
   ask('to nobody far away', udp(99, filler(40), { to: '198.51.100.7' }), 60),
   ask('to nobody here', udp(99, filler(40), { to: '10.0.2.9' }), 60),
+  ask('to the loopback network', udp(99, filler(40), { to: '127.51.100.7' }), 60),
   ask('whose checksum is wrong', changed(udp(99, filler(40), { to: '10.0.2.3' }), [40, 0x55])),
   ask('without a checksum', changed(udp(99, filler(40), { to: '10.0.2.3' }), [40, 0], [41, 0]), 60),
   ask('which says it is longer', changed(udp(99, filler(40), { to: '10.0.2.3' }), [39, 90])),

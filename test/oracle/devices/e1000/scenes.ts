@@ -2,7 +2,9 @@
 import { heldBack, howLong, letThrough, links } from './scripts/interrupts.ts';
 import { loopback } from './scripts/loopback.ts';
 import { filters, lengths, oddReceiveRings, shortages, waiting } from './scripts/receive.ts';
-import { eepromWires, phyCommands, randomRegisters } from './scripts/registers.ts';
+import { eepromWires, oddAccesses, phyCommands, randomRegisters } from './scripts/registers.ts';
+import { configurationSpace } from '../virtio/scripts/config-space.ts';
+import type { Guest } from '../virtio/guest.ts';
 import { delayed, inParts, oddRings, packets, wild } from './scripts/transmit.ts';
 import type { Scene } from './station.ts';
 
@@ -13,6 +15,9 @@ const still = (name: string, script: Scene['script'], properties: Scene['propert
   isStill: true,
 });
 
+/** What a PCI function shows: a script for any of them. */
+const configuration: Scene['script'] = ({ machine }, say) => configurationSpace(machine as unknown as Guest, say);
+
 export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
   registers: [
     still('random registers', randomRegisters(1)),
@@ -20,6 +25,8 @@ export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     still('random registers, none of the last', randomRegisters(3), { extra_mac_registers: false }),
     still('random registers, no mitigation', randomRegisters(4), { mitigation: false, 'init-vet': false }),
   ],
+  accesses: [still('odd accesses', oddAccesses)],
+  configuration: [{ name: 'configuration space', script: configuration }],
   wires: [
     still('EEPROM', eepromWires(5)),
     still('PHY', phyCommands(6)),

@@ -31,7 +31,8 @@ export interface Scene {
 
 export const titleOf = ({ name }: Scene): string => `## ${name}`;
 
-const BAR = PLACE.memory;
+/** Where its registers are. */
+export const BAR = PLACE.memory;
 const INTERRUPT = 8;
 
 /** The controller as its driver has it. */

@@ -1,7 +1,8 @@
 /** Registers, read and written as chance has it, while time stands still. */
+import { hexadecimal } from '../../../../../src/base/bytes.ts';
 import { R } from '../../../../../src/devices/e1000/registers.ts';
 import { Chance } from '../../workloads.ts';
-import { hex, type Say, type Station } from '../station.ts';
+import { BAR, hex, type Say, type Station } from '../station.ts';
 
 const STEPS = 2500;
 
@@ -98,3 +99,21 @@ export const phyCommands =
       if (chance.below(5) === 0) say(`taken ${hex(await station.read(R.ICR))}`);
     }
   };
+
+/** Accesses of any width that begin anywhere, over the ends of registers. */
+export async function oddAccesses(station: Station, say: Say): Promise<void> {
+  await station.place();
+  const chance = new Chance(20);
+  const { machine } = station;
+  for (let count = 0; count < 400; count++) {
+    const register = chance.of([R.VET, R.LEDCTL, R.PBA, R.RA, R.MTA, R.EERD, R.FFMT, R.STATUS, R.PBM, R.PBM + 0xfff0]);
+    const at = register + chance.below(12);
+    const length = chance.of([1, 2, 3, 4, 5, 8]);
+    if (chance.coin)
+      await machine.poke(
+        BAR + at,
+        Uint8Array.from({ length }, () => chance.below(256)),
+      );
+    else say(`${hex(at)} ${length} ${hexadecimal(await machine.peek(BAR + at, length))}`);
+  }
+}
