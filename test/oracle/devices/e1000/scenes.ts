@@ -1,11 +1,11 @@
 /** All scenes, by the file they are recorded in. */
 import { heldBack, howLong, letThrough, links } from './scripts/interrupts.ts';
 import { loopback } from './scripts/loopback.ts';
-import { filters, lengths, oddReceiveRings, shortages, waiting } from './scripts/receive.ts';
+import { filters, lengths, oddReceiveRings, shortages, tags, waiting } from './scripts/receive.ts';
 import { eepromWires, oddAccesses, phyCommands, randomRegisters } from './scripts/registers.ts';
 import { configurationSpace } from '../virtio/scripts/config-space.ts';
 import type { Guest } from '../virtio/guest.ts';
-import { delayed, inParts, oddRings, packets, wild } from './scripts/transmit.ts';
+import { delayed, edges, inParts, oddRings, packets, wild } from './scripts/transmit.ts';
 import type { Scene } from './station.ts';
 
 const still = (name: string, script: Scene['script'], properties: Scene['properties'] = {}): Scene => ({
@@ -46,6 +46,7 @@ export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     { name: 'in parts', script: inParts(12) },
     { name: 'odd rings', script: oddRings },
     { name: 'told late', script: delayed },
+    { name: 'edges', script: edges },
     { name: 'wild', script: wild(13) },
     { name: 'wild again', script: wild(14) },
     { name: 'wild once more', script: wild(15) },
@@ -61,6 +62,7 @@ export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     { name: 'lengths, reserved size', script: lengths(0x200_0000, 0x4014_0240) },
     { name: 'shortages', script: shortages(17) },
     { name: 'waiting', script: waiting },
+    { name: 'tags', script: tags },
     { name: 'odd rings', script: oddReceiveRings },
   ],
 };

@@ -62,6 +62,7 @@ export async function howLong(station: Station, say: Say): Promise<void> {
   for (const [itr, rdtr, radv, cause] of [
     [0xffff, 0, 0, 0x80],
     [0xffff, 0, 0xffff, 0x80],
+    [0, 0, 0xffff, 0x80],
     [0, 1, 0xffff, 0x80],
     [0, 1, 0xffff, 1],
     [0xffff, 1, 0xffff, 0x80],

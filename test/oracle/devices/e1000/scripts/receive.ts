@@ -233,3 +233,22 @@ export async function oddReceiveRings(station: Station, say: Say): Promise<void>
   }
   say(await station.values(STATISTICS));
 }
+
+/** Tags of which the table has a bit, or one nearby. */
+export async function tags(station: Station, say: Say): Promise<void> {
+  const chance = new Chance(5);
+  const ring = new ReceiveRing(station);
+  await ring.begin(RCTL.enable | RCTL.vlanFilter);
+  const ids = [0, 0x1f, 0x20, 0x7ff, 0x800, 0x965, 0xfff];
+  let at = 0;
+  for (const id of ids) {
+    for (let entry = 0; entry < 128; entry++) await station.write(R.VFTA + 4 * entry, 0);
+    await station.write(R.VFTA + 4 * (id >> 5), 1 << (id & 31));
+    for (const tci of ids) {
+      await station.machine.offer(frameTo(chance, MAC, [0x81, 0, ...word(0xa000 | tci)], 50));
+      say(`${hex(id)} ${hex(tci)} head ${await station.read(R.RDH)}`);
+      at = await station.read(R.RDH);
+      await station.write(R.RDT, (at + SIZE - 1) % SIZE);
+    }
+  }
+}

@@ -299,3 +299,34 @@ export async function delayed(station: Station, say: Say): Promise<void> {
     await station.machine.pass(100);
   }
 }
+
+/** Checksums at the ends of frames, and a packet whose context comes again in the middle of it. */
+export async function edges(station: Station, say: Say): Promise<void> {
+  const ring = new Ring(station);
+  const chance = new Chance(21);
+  await ring.begin();
+  const bytes = noise(chance, 100);
+  const at = await ring.store(bytes);
+  for (const length of [60, 61]) {
+    for (const sum of [length - 3, length - 2, length - 1, length, 0]) {
+      for (const end of [0, 20, length - 2, length - 1, length]) {
+        await ring.put([14 | (sum << 8) | (end << 16), 14 | (sum << 8) | (end << 16), CMD.extended, 0]);
+        const upper = chance.of([0x100, 0x200]);
+        await ring.put([at, 0, (CMD.extended | MORE.data | CMD.eop | length) >>> 0, upper]);
+        await ring.kick();
+        await ring.show(say);
+      }
+    }
+  }
+  const built = packet(chance, 1000);
+  const where = await ring.store(built.bytes);
+  const half = built.header + 350;
+  const command = CMD.extended | MORE.data | MORE.segment;
+  await ring.put(contextWords(built, 100, built.header, 1000));
+  await ring.put([where, 0, command | half, 0x300]);
+  await ring.put(contextWords(built, 100, built.header, 600));
+  await ring.put([where + half, 0, command | CMD.eop | (built.bytes.length - half), 0x300]);
+  await ring.kick();
+  await ring.show(say);
+  say(await station.values(STATISTICS));
+}
