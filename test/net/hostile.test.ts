@@ -64,7 +64,7 @@ function expectBounded({ net }: Bench): void {
   }
 }
 
-const seeds = casesOf('RETROVISOR_HOSTILE_SEGMENTS', { whole: 2000, quick: 8 });
+const seeds = casesOf('RETROVISOR_HOSTILE_SEGMENTS', { whole: 1000, quick: 4 });
 
 test(`segments that are right or nearly so, or not at all: ${seeds} seeds`, () => {
   for (let seed = 1; seed <= seeds; seed++) {

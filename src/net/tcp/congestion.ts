@@ -10,7 +10,7 @@ const MS = 1_000_000;
  * t_rxtcur before anything was measured.
  */
 const LEAST_TIMEOUT = 1500 * MS;
-export const MOST_TIMEOUT = 12_000 * MS;
+const MOST_TIMEOUT = 12_000 * MS;
 export const FIRST_TIMEOUT = 6000 * MS;
 
 /** So many acknowledgments that say the same again mean a loss. */

@@ -6,7 +6,7 @@ import { arrived } from './input.ts';
 import { expire, rearm } from './timers.ts';
 
 export { TCP_FACTS } from './evolve.ts';
-export { type TcpState, tcpAtReset } from './state.ts';
+export type { TcpState } from './state.ts';
 export { TCP_TIMERS } from './timers.ts';
 
 /** A segment whose checksum holds, to whoever has its destination. */

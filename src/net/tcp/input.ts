@@ -103,7 +103,7 @@ const TOS: Readonly<Record<number, number>> = {
   ...{ 21: LOW_DELAY, 23: LOW_DELAY, 113: LOW_DELAY, 513: LOW_DELAY, 543: LOW_DELAY, 544: LOW_DELAY, 7070: LOW_DELAY },
 };
 
-export const tosOf = (segment: { readonly destinationPort: number }, ip?: Addressed): number =>
+const tosOf = (segment: { readonly destinationPort: number }, ip?: Addressed): number =>
   TOS[segment.destinationPort] ?? (ip !== undefined && 'tos' in ip ? ip.tos : 0);
 
 /** What comes back for a connection a host began. */

@@ -48,7 +48,7 @@ const TYPES: Readonly<Record<string, string>> = {
 const typeOf = (path: string): string => TYPES[path.slice(path.lastIndexOf('.') + 1)] ?? 'application/octet-stream';
 
 /** A request's head; undefined: it is not whole yet; `bad`: it is none. */
-export function requestIn(heard: string): Request | 'bad' | undefined {
+function requestIn(heard: string): Request | 'bad' | undefined {
   const end = heard.indexOf('\r\n\r\n');
   if (end < 0) return heard.length > MOST_HEAD ? 'bad' : undefined;
   const [first = '', ...lines] = heard.slice(0, end).split('\r\n');

@@ -5,7 +5,7 @@ const SECOND = 1_000_000_000;
 const DAY = 86_400;
 
 /** Nanoseconds since 1970 of a moment of virtual time. */
-export function timeOfDay({ setup, state, effects }: UserNet): bigint {
+function timeOfDay({ setup, state, effects }: UserNet): bigint {
   const said = setup.world?.time;
   return (said === undefined ? state.world.wallClock : BigInt(said) * BigInt(SECOND)) + BigInt(effects.now);
 }
