@@ -145,6 +145,7 @@ describe('82540EM', () => {
     const bench = nic();
     put(bench, R.IMS, 0x9d);
     expect(bench.device.describe(bench.state)).toEqual({
+      mac: '52:54:00:12:34:56',
       link: 'up',
       interrupts: '0x0 of 0x9d',
       receive: 'head 0 tail 0',
