@@ -26,7 +26,8 @@ export async function makeNet(): Promise<void> {
   writeFileSync(join(FOLDER, 'net.json'), `${JSON.stringify({ versions, files }, undefined, 2)}\n`);
   rmSync(tree, { recursive: true, force: true });
   console.log(`In .guests/: ${[GENERIC_KERNEL, ...NETWORK_ROMS].join(', ')}. Try:`);
-  console.log('  npx retrovisor run -bios .guests/bios-256k.bin -nic user,model=e1000,romfile=.guests/efi-e1000.rom');
+  console.log('  npx retrovisor run -bios .guests/bios-256k.bin -boot n -netdev user,id=n0 \\');
+  console.log('    -device e1000,netdev=n0,romfile=.guests/efi-e1000.rom');
 }
 
 function take(source: string, to: string): void {

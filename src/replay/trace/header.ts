@@ -34,7 +34,7 @@ const liesWithin = ({ at, bytes }: z.infer<typeof RECORDED_PART>, size: number):
 /** A file whose bytes the run depends on, named by content. */
 const IMAGE_IDENTITY = z
   .object({
-    /** What it is used for: `bios`, `kernel`, `initrd`, `module2`, `fw-cfg:opt/org.example/name`, `net:n0:tftp/boot.ipxe`... */
+    /** What it is used for: `bios`, `kernel`, `initrd`, `module2`, `fw-cfg:opt/org.example/name`, `net:n0:tftp/x`... */
     role: z
       .string()
       .regex(/^([a-z][a-z\d-]{0,31}|fw-cfg:[!-~]{1,55}|net:[!-~]{1,300})$/, 'is no role')

@@ -13,7 +13,7 @@ import { WRITTEN_WORLD, type WrittenWorld } from './world-schema.ts';
 
 const MOST_BYTES = 1 << 20;
 
-/** Understand a world's file. `name`: what to call it. Throws a Problem that names the line of the first thing wrong. */
+/** Understand a world's file. `name`: what to call it. Throws a Problem that says in which line something is wrong. */
 export function readWorld(name: string, bytes: Uint8Array): WrittenWorld {
   if (bytes.length > MOST_BYTES) throw new Problem(`Cannot use ${name} as a world: it has more than 1 MiB.`);
   const text = textOf(name, bytes);
