@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { FOLDER, identity, Missing, packageBehind, unpack } from './apt.ts';
 
 /** Debian's kernel for all machines, which has more drivers than the one for clouds. */
-export const GENERIC_KERNEL = 'vmlinuz-generic';
+const GENERIC_KERNEL = 'vmlinuz-generic';
 
 /** iPXE for the network cards, as QEMU gives them. */
-export const NETWORK_ROMS = ['efi-e1000.rom', 'efi-virtio.rom'] as const;
+const NETWORK_ROMS = ['efi-e1000.rom', 'efi-virtio.rom'] as const;
 
 /** `npm run guests -- net`: a kernel with a driver for the e1000, iPXE, and what they are of (net.json). */
 export async function makeNet(): Promise<void> {

@@ -79,7 +79,7 @@ export function userDeadline(context: MachineContext): Ns {
 export const nextDeadline = (context: MachineContext): Ns => Math.min(kernelDeadline(context), userDeadline(context));
 
 /** Deadlines may have changed. */
-export function forgetDeadlines(context: MachineContext): void {
+function forgetDeadlines(context: MachineContext): void {
   context.kernelDeadline = UNKNOWN;
   context.userDeadline = UNKNOWN;
 }

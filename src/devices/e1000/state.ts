@@ -98,7 +98,7 @@ const octetsOf = (mac: string): number[] => mac.split(':').map((octet) => Number
 export const macBytes = ({ mac }: Pick<E1000Setup, 'mac'>): readonly number[] => octetsOf(mac);
 
 /** The first receive address, low and high word. */
-export function receiveAddress(setup: E1000Setup): readonly [low: number, high: number] {
+function receiveAddress(setup: E1000Setup): readonly [low: number, high: number] {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = macBytes(setup);
   return [(a | (b << 8) | (c << 16) | (d << 24)) >>> 0, (ADDRESS_VALID | e | (f << 8)) >>> 0];
 }
@@ -119,7 +119,7 @@ export function registersAtReset(setup: E1000Setup): Omit<E1000Registers, 'eepro
   };
 }
 
-export const NO_TRANSMISSION: Transmission = {
+const NO_TRANSMISSION: Transmission = {
   ...{ size: 0, sums: 0, isSegmented: false, frames: 0, tag: -1, kept: '', start: -1, cause: 0 },
   context: NO_CONTEXT,
   segmentContext: NO_CONTEXT,

@@ -37,7 +37,7 @@ const isExtended = ({ lower }: TransmitDescriptor): boolean => (lower & TX.exten
 
 const endsPacket = ({ lower }: TransmitDescriptor): boolean => (lower & TX.endOfPacket) !== 0;
 
-export const isContext = (descriptor: TransmitDescriptor): boolean =>
+const isContext = (descriptor: TransmitDescriptor): boolean =>
   isExtended(descriptor) && (descriptor.lower & TX.data) === 0;
 
 /** A descriptor's work. */
