@@ -8,11 +8,14 @@ import type { Machine, Part } from '../board/machine.ts';
 import type { CallOf } from '../board/pins.ts';
 import type { NetClientConfig } from '../config.ts';
 import { isStopped } from '../drives/errors.ts';
-import type { NetClientState, NetState } from '../state.ts';
+import type { NetClientState, NetState, PacketWaiting } from '../state.ts';
 import { nextToArrive } from './due.ts';
 
 /** Packets that wait for a client whose sender does not ask to hear of it. QEMU's nq_maxlen. */
 const MOST_WAITING = 10_000;
+
+/** And their bytes, which QEMU does not count: packets of 64 KiB would be more than a machine has room for. */
+const MOST_WAITING_BYTES = 32 << 20;
 
 /** A packet at the sender's end of a wire. */
 interface Handed extends Packet {
@@ -109,12 +112,23 @@ function canHandOn(machine: Machine, port: NetClientConfig): boolean {
 function wait(machine: Machine, client: NetClientConfig, { number, bytes, sender }: Handed, refused: boolean): false {
   const { queue } = stateOf(machine, client);
   const hears = partOf(machine, sender)?.device.packetSent !== undefined;
-  if (queue.length >= MOST_WAITING && !hears) drop(machine, client, { number }, 'queue full');
+  const isFull = !hears && (queue.length >= MOST_WAITING || bytesOf(queue) + bytes.length > MOST_WAITING_BYTES);
+  if (isFull) drop(machine, client, { number }, 'queue full');
   const isKnown = netOf(machine).underway.some(({ packet }) => packet === number);
-  const told = { client: client.name, packet: number, sender: sender.name, bytes: isKnown ? NO_BYTES : bytes };
-  if (queue.length < MOST_WAITING || hears) machine.raise({ kind: 'sim:packet_queued', ...told, refused });
+  if (!isFull) tellQueued(machine, client, { number, sender }, { bytes: isKnown ? NO_BYTES : bytes, refused });
   return false;
 }
+
+function tellQueued(
+  machine: Machine,
+  { name }: NetClientConfig,
+  { number, sender }: Pick<Handed, 'number' | 'sender'>,
+  how: { readonly bytes: Uint8Array; readonly refused: boolean },
+): void {
+  machine.raise({ kind: 'sim:packet_queued', client: name, packet: number, sender: sender.name, ...how });
+}
+
+const bytesOf = (queue: readonly PacketWaiting[]): number => queue.reduce((sum, { bytes }) => sum + bytes.length, 0);
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -174,7 +188,7 @@ function flush(machine: Machine, client: NetClientConfig, callOf: CallOf): void 
     const sender = clientNamed(machine, first.sender);
     const packet = { number: first.packet, bytes: fromLatin1(first.bytes), sender };
     if (!deliver(machine, client, packet, callOf)) {
-      if (!stateOf(machine, client).isBlocked) wait(machine, client, packet, true);
+      if (!stateOf(machine, client).isBlocked) tellQueued(machine, client, packet, { bytes: NO_BYTES, refused: true });
       return;
     }
     const part = partOf(machine, sender);
