@@ -27,7 +27,7 @@ const program = (name: string): string => fileURLToPath(new URL(`devices/${name}
 
 const run = (name: string, device: string): RecordedGuest =>
   recordGuest(join(FOLDER, `${device}.trace`), [
-    ...['-device', device, ...EXIT, '-kernel', program(name)],
+    ...['-nic', 'none', '-device', device, ...EXIT, '-kernel', program(name)],
     ...['--wall-clock', '1700000000'],
   ]);
 
@@ -68,7 +68,7 @@ const noQemu =
 
 describe('a guest with an ISA device that has a chardev', () => {
   const argv = (trace: string): string[] => [
-    ...['-serial', 'none', '-chardev', 'stdio,id=c', '-device', 'isa-echo,chardev=c', ...EXIT],
+    ...['-nic', 'none', '-serial', 'none', '-chardev', 'stdio,id=c', '-device', 'isa-echo,chardev=c', ...EXIT],
     ...['-kernel', program('echo'), '--wall-clock', '1700000000', '--trace', trace],
   ];
 
