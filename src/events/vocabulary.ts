@@ -9,6 +9,7 @@ import { NET_FACTS, NET_INPUTS } from './net.ts';
 import { QEMU_EVENTS } from './qemu.ts';
 import type { EventsOf, InputsOf, Receiver } from './schema.ts';
 import { SIM_EVENTS } from './sim.ts';
+import { USER_LIVE_FACTS, USER_LIVE_INPUTS } from './user-live.ts';
 import { USER_NET_EVENTS } from './user-net.ts';
 import { USER_TCP_EVENTS } from './user-tcp.ts';
 import { VIRTIO_EVENTS } from './virtio.ts';
@@ -33,6 +34,8 @@ export const VOCABULARY = {
   ...VIRTIO_NET_EVENTS,
   ...USER_NET_EVENTS,
   ...USER_TCP_EVENTS,
+  ...USER_LIVE_FACTS,
+  ...USER_LIVE_INPUTS,
 } as const;
 
 export type MachineEvent = EventsOf<typeof VOCABULARY>;

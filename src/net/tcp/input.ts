@@ -7,6 +7,8 @@ import { type Addressed, isIpv4, type UserNet } from '../user/part.ts';
 import { sendIcmpError } from '../user/send.ts';
 import { looksAtBytes } from '../world/apps.ts';
 import { mssOnWay } from '../world/link.ts';
+import { isOutside } from '../live/rules.ts';
+import { openSocket } from '../live/streams.ts';
 import { serve } from '../world/serve.ts';
 import { refuses, serviceAt } from '../world/services.ts';
 import { close } from './close.ts';
@@ -56,11 +58,13 @@ function begin(net: UserNet, ip: Addressed, segment: ParsedTcp, first?: number):
   const { tcp } = net.state;
   const service = serviceAt(net, ip.destination, segment.destinationPort);
   const isFirst = (segment.flags & (SYN | FIN | RST | URG | ACK)) === SYN;
-  if (isFirst && !refuses(net, ip.destination)) {
+  const isLive = isFirst && service === undefined && isOutside(net, ip.destination, segment.destinationPort);
+  if (isFirst && !isLive && !refuses(net, ip.destination)) {
     sendIcmpError(net, ip, isIpv4(ip) ? NO_NETWORK : NO_ROUTE);
     return;
   }
-  if (!isFirst || service === undefined || !hasPlace(net)) {
+  const kind = isLive ? 'live' : service?.kind;
+  if (!isFirst || kind === undefined || !hasPlace(net)) {
     refuse(net, ip, segment);
     return;
   }
@@ -72,16 +76,17 @@ function begin(net: UserNet, ip: Addressed, segment: ParsedTcp, first?: number):
       dev: effects.name,
       connection: id,
       active: false,
-      service: service.kind,
+      service: kind,
       at: effects.now,
     },
     ...{ guest: addressText(ip.source), guest_port: segment.sourcePort },
     ...{ host: addressText(ip.destination), host_port: segment.destinationPort },
     ...{ first: first ?? nextFirst(tcp, effects.now), guest_first: segment.sequence },
     ...{ mss: agreedOn(offers, segment.options), offers, tos: tosOf(segment, ip) },
-    stall: service.stallAfter ?? 0,
+    stall: service?.stallAfter ?? 0,
   });
-  output(net, id);
+  if (isLive) openSocket(net, id, ip.destination, segment.destinationPort);
+  else output(net, id);
 }
 
 /** Whether there is a place for one more, which the oldest in TIME-WAIT makes if there must be one. */

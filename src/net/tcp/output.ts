@@ -71,7 +71,9 @@ const quietSequence = ({ probeAt, next, sentTo }: Connection): number => (probeA
 
 /** SYN, or SYN and ACK: sent once, again when time is up or the guest says its own again. */
 function greeting(connection: Connection, why: Reason): Burst | undefined {
-  const { first, next, phase, sentTo, mustAcknowledge } = connection;
+  const { app, first, next, phase, sentTo, mustAcknowledge } = connection;
+  // Nothing is said before it is known whether somebody is there.
+  if (app.kind === 'live' && app.socket === 'asked') return undefined;
   if (next !== first && why !== 'acknowledge' && !mustAcknowledge) return undefined;
   const flags = phase === 'syn-sent' ? SYN : SYN | ACK;
   const kind = sentTo === first ? 'sim:tcp_sent' : 'sim:tcp_retransmitted';

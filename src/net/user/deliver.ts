@@ -2,6 +2,7 @@ import { IPV4_BROADCAST } from '../../packets/addresses.ts';
 import { ICMP_TYPES, UNREACHABLE_CODES } from '../../packets/icmp.ts';
 import { ICMPV6_TYPES } from '../../packets/icmpv6.ts';
 import type { ParsedUdp } from '../../packets/udp.ts';
+import { sentOutside } from '../live/datagrams.ts';
 import { isHost, receiveDatagram, takesDatagrams } from '../world/index.ts';
 import { ALL_NODES } from './icmpv6.ts';
 import { sharesPrefix } from './network.ts';
@@ -49,6 +50,8 @@ export function deliver(net: UserNet, packet: Addressed, datagram: ParsedUdp): v
     sendIcmpError(net, packet, isIpv4(packet) ? NO_NETWORK : NO_ROUTE);
   } else if (takesDatagrams(net, packet.destination, datagram.destinationPort)) {
     receiveDatagram(net, packet, datagram);
+  } else if (!isHost(net, packet.destination) && sentOutside(net, packet, datagram)) {
+    return;
   } else {
     sendIcmpError(net, packet, refusalOf(net, packet, datagram.bytes.length));
   }

@@ -4,6 +4,7 @@ import { buildDnsAnswer, DNS_CLASS_INTERNET, DNS_RESULTS, DNS_TYPES } from '../.
 import { NOTHING, putNumber, putWide } from '../../packets/layout.ts';
 import type { UdpDatagram } from '../../packets/udp.ts';
 import { type NameRecord, namesOf } from '../world/world.ts';
+import { askedHost } from '../live/names.ts';
 import type { Addressed, UserNet } from './part.ts';
 import { answerDatagram } from './answer.ts';
 
@@ -68,7 +69,7 @@ export function resolve(names: readonly NameRecord[], { name: asked, type, class
 }
 
 /** As much of an answer as UDP takes. */
-function cutShort(query: Parameters<typeof buildDnsAnswer>[0], answer: DnsAnswer): Uint8Array {
+export function cutShort(query: Parameters<typeof buildDnsAnswer>[0], answer: DnsAnswer): Uint8Array {
   const bytes = buildDnsAnswer(query, answer);
   if (bytes.length <= LONGEST) return bytes;
   return buildDnsAnswer(query, { ...answer, records: [], isTruncated: true });
@@ -86,19 +87,25 @@ function textOf({ result, records }: DnsAnswer): string {
   return ipv6Text((view.getBigUint64(0) << 64n) | view.getBigUint64(8));
 }
 
+/** Put an answer on record. */
+export function told({ effects }: UserNet, { name, type }: DnsQuestion, answer: DnsAnswer): void {
+  const said = { name, type: nameOfType(type), answer: textOf(answer) };
+  effects.raise({ kind: 'sim:name_resolved', dev: effects.name, ...said });
+}
+
 /** A query to the resolver. */
 export function receiveDnsQuery(net: UserNet, packet: Addressed, datagram: UdpDatagram): void {
   const query = parseDnsQuery(datagram.payload);
   if (query === undefined) return;
   const { question, operation } = query;
-  const { effects, setup } = net;
+  const { setup } = net;
   if (question === undefined || operation !== 0) {
     const result = operation === 0 ? DNS_RESULTS.FORMAT : DNS_RESULTS.NOT_DONE;
     answerDatagram(net, packet, datagram, buildDnsAnswer(query, { result, records: [] }));
     return;
   }
   const answer = resolve(namesOf(setup.world), question);
-  const said = { name: question.name, type: nameOfType(question.type), answer: textOf(answer) };
-  effects.raise({ kind: 'sim:name_resolved', dev: effects.name, ...said });
+  if (answer.result === DNS_RESULTS.NO_NAME && askedHost(net, packet, datagram, question)) return;
+  told(net, question, answer);
   answerDatagram(net, packet, datagram, cutShort(query, answer));
 }

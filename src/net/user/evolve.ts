@@ -6,6 +6,7 @@ import { ethernetOf, ipv4Of, ipv6Of } from '../../packets/addresses.ts';
 import { ETHERTYPES, parseEthernet } from '../../packets/ethernet.ts';
 import { parseIpv4 } from '../../packets/ipv4.ts';
 import { TCP_FACTS } from '../tcp/index.ts';
+import { LIVE_FACTS } from '../live/evolve.ts';
 import { WORLD_FACTS } from '../world/evolve.ts';
 import { isSame, withFragment } from './reassembly.ts';
 import {
@@ -45,6 +46,7 @@ export const USER_NET_REDUCER: DeviceReducer<UserNetState> = {
   facts: {
     ...TCP_FACTS,
     ...WORLD_FACTS,
+    ...LIVE_FACTS,
     'sim:packet_sent'(state, { bytes }) {
       const frame = parseEthernet(bytes);
       if (frame?.type === ETHERTYPES.IPV4) counted(state, frame.payload);

@@ -2,6 +2,7 @@ import type { Device } from '../../devices/device.ts';
 import type { Driver } from '../../devices/driver.ts';
 import { ipv4Text } from '../../packets/addresses.ts';
 import { type EthernetFrame, ETHERTYPES, parseEthernet } from '../../packets/ethernet.ts';
+import { receiveLive } from '../live/index.ts';
 import { expireTcp, powerOnTcp, TCP_TIMERS } from '../tcp/index.ts';
 import { tcpAtReset } from '../tcp/state.ts';
 import { worldAtReset } from '../world/state.ts';
@@ -42,6 +43,7 @@ function userNetwork(setup: UserNetSetup): Device<UserNetState> {
       if (frame !== undefined) receive({ setup, network, state, effects }, frame);
       return true;
     },
+    receive: (state, effects, input) => receiveLive({ setup, network, state, effects }, input),
     expire(state, timer, effects, deadline) {
       const net = { setup, network, state, effects };
       if (timer !== ROUTER_TIMER) {

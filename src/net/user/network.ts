@@ -1,6 +1,7 @@
 import { Problem } from '../../base/problem.ts';
 import { ipv4Text, ipv6Of, ipv6Text } from '../../packets/addresses.ts';
-import { hostForwardOf, type Forward, guestForwardsOf } from './forwards.ts';
+import { type Forward, guestForwardsOf, type HostForward, hostForwardOf } from './forwards.ts';
+import { liveRulesOf, type LiveRules } from '../live/rules.ts';
 import { inetAton } from './inet-aton.ts';
 import { domainSearch } from './domain-search.ts';
 import { linesOf, type UserNetSetup } from './setup.ts';
@@ -21,6 +22,10 @@ export interface Network {
   readonly dns6: bigint;
   /** Addresses and ports of the network that lead to services. */
   readonly forwards: readonly Forward[];
+  /** Ports of the host's that lead to the guest. */
+  readonly hostForwards: readonly HostForward[];
+  /** Whom the guest may reach by sockets of the host's. */
+  readonly live: LiveRules;
 }
 
 /** `value` is not what an option takes: QEMU's words, and what was said. */
@@ -152,7 +157,13 @@ export function networkOf(setup: UserNetSetup): Network {
   const versions = versionsOf(setup);
   const ipv4 = ipv4Part(setup);
   const made = { ...versions, ...ipv4, ...ipv6Part(setup) };
-  return { ...made, forwards: guestForwardsOf(linesOf(setup.guestfwd), made) };
+  const hostForwards = linesOf(setup.hostfwd).map(hostForwardOf);
+  return {
+    ...made,
+    forwards: guestForwardsOf(linesOf(setup.guestfwd), made),
+    hostForwards,
+    live: liveRulesOf(setup.live),
+  };
 }
 
 /** The most bytes of texts that DHCP hands out, and what QEMU calls them. */
@@ -170,7 +181,9 @@ export function settled(setup: UserNetSetup): UserNetSetup {
     if (setup[option].length > most) throw new Problem(`'${name}' parameter cannot exceed ${most} bytes`);
   }
   domainSearch(linesOf(setup.dnssearch));
-  linesOf(setup.hostfwd).forEach(hostForwardOf);
+  if (setup.restrict && setup.live !== '') {
+    throw new Problem('restrict=on keeps the guest from everybody, live= names whom it reaches: leave out one of them');
+  }
   if (setup.smb !== '' || setup.smbserver !== '') {
     throw new Problem('smb= would serve a folder of the host by its own samba: there is no such server, leave it out');
   }

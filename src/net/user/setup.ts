@@ -36,6 +36,8 @@ interface UserNetOptions {
   /** A line each. */
   readonly guestfwd: string;
   readonly hostfwd: string;
+  /** Whom the guest reaches by sockets of the host's: `any`, or `HOST[:PORT]` with + between. */
+  readonly live: string;
   readonly world: string;
   readonly smb: string;
   readonly smbserver: string;
@@ -74,6 +76,7 @@ export const USER_PROPERTIES: PropertiesOf<UserNetOptions> = {
   restrict: bool(false, 'The guest reaches nobody but the gateway'),
   guestfwd: again('tcp:ADDRESS:PORT-WHERE, which the guest reaches there; again'),
   hostfwd: again('tcp|udp:HOST:PORT-GUEST:PORT, by which the host reaches the guest; again'),
+  live: text('', 'any|HOST[:PORT]+HOST..., whom the guest reaches through the host; nobody'),
   world: text('', 'File that says which hosts there are, and what they do'),
   smb: text('', 'Refused: there is no server of shares'),
   smbserver: text('', 'Refused with it'),

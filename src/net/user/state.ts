@@ -1,3 +1,4 @@
+import { type LiveState, liveAtReset } from '../live/state.ts';
 import type { TcpState } from '../tcp/state.ts';
 import type { WorldState } from '../world/state.ts';
 
@@ -92,6 +93,7 @@ export interface UserNetState {
   readonly unresolved: readonly Unresolved[];
   readonly tcp: TcpState;
   readonly world: WorldState;
+  readonly live: LiveState;
 }
 
 /** As it begins, with the state of its connections, and of the hosts behind it. */
@@ -105,6 +107,7 @@ export const userNetAtReset = (tcp: TcpState, world: WorldState): UserNetState =
   unresolved: [],
   tcp,
   world,
+  live: liveAtReset(),
 });
 
 /** How long parts of a datagram wait for the others: nanoseconds. */

@@ -1,7 +1,7 @@
 import type { Sha256State } from '../../base/sha256.ts';
 
 /** What answers a connection of the world, as far as it has come: its kind, and what it has heard and not used yet. */
-export type AppState = HttpState | EchoState | SinkState | SourceState | ScriptState;
+export type AppState = HttpState | EchoState | SinkState | SourceState | ScriptState | LiveState;
 
 /** A body that a guest sends. */
 export interface Upload {
@@ -52,4 +52,19 @@ export interface ScriptState {
   readonly heard: string;
   /** When the step is done that waits; undefined: none waits. Virtual nanoseconds. */
   readonly waitsUntil: number | undefined;
+}
+
+/** A socket of the host's. */
+export interface LiveState {
+  readonly kind: 'live';
+  /** `asked`: nobody knows yet whether there is somebody. `gone`: the host's is closed. */
+  readonly socket: 'asked' | 'open' | 'gone';
+  /** What was heard and has not gone to it: a byte a character. */
+  readonly heard: string;
+  /** Bytes that have gone to it, and that the host has not taken. */
+  readonly untaken: number;
+  /** Bytes it may still say before it is asked for more. */
+  readonly credit: number;
+  /** It was told that no more comes. */
+  readonly isShut: boolean;
 }

@@ -22,6 +22,8 @@ export function roomFor(connection: Connection): number {
     case 'http':
     case 'script':
       return MOST_HEARD - app.heard.length;
+    case 'live':
+      return MOST_HEARD - app.heard.length - app.untaken;
     default:
       return MOST_WINDOW;
   }
@@ -34,6 +36,7 @@ export function heard(connection: Draft<Connection>, length: number, bytes: Uint
   switch (app.kind) {
     case 'echo':
     case 'script':
+    case 'live':
       keep(app, bytes);
       return;
     case 'http':

@@ -16,6 +16,11 @@ export function newApp(service: string): Draft<AppState> | undefined {
       return { kind: 'source', hasSaid: true };
     case 'daytime':
       return { kind: 'source', hasSaid: false };
+    case 'live':
+    case 'visitor': {
+      const socket = kind === 'live' ? 'asked' : 'open';
+      return { kind: 'live', socket, heard: '', untaken: 0, credit: 0, isShut: false };
+    }
     case 'call':
       return { kind: 'script', call: Number(number), step: 0, heard: '', waitsUntil: undefined };
     default:

@@ -6,6 +6,7 @@ import { close } from '../tcp/close.ts';
 import { type Connection, isOpening } from '../tcp/connection.ts';
 import { output, type Reason, reset } from '../tcp/output.ts';
 import type { UserNet } from '../user/part.ts';
+import { serveSocket } from '../live/streams.ts';
 import { goOn } from './calls.ts';
 import { type Answer, nextMove, type Request, receipt } from './http.ts';
 import { bytesOf, say } from './say.ts';
@@ -35,6 +36,9 @@ function speak(net: UserNet, id: number, { app }: Connection, service: Service |
       return;
     case 'script':
       goOn(net, id);
+      return;
+    case 'live':
+      serveSocket(net, id);
       return;
     case 'source':
       if (!app.hasSaid) say(net, id, bytesOf(daytime(net)), true);

@@ -11,6 +11,7 @@ import { NET_ROWS } from './net.ts';
 import { QEMU_ROWS } from './qemu.ts';
 import { SIM_ROWS } from './sim.ts';
 import { USER_NET_ROWS } from './user-net.ts';
+import { USER_LIVE_ROWS } from './user-live.ts';
 import { USER_TCP_ROWS } from './user-tcp.ts';
 import { VIRTIO_NET_ROWS } from './virtio-net.ts';
 import { VIRTIO_BLK_ROWS, VIRTIO_ROWS } from './virtio.ts';
@@ -32,4 +33,5 @@ export const REDUCERS: Rows<EventKind> = {
   ...VIRTIO_NET_ROWS,
   ...USER_NET_ROWS,
   ...USER_TCP_ROWS,
+  ...USER_LIVE_ROWS,
 };
