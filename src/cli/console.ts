@@ -156,8 +156,8 @@ function performMonitorLine(state: ConsoleState, line: string): void {
   state.session.setStopped(state.stopped || state.off !== undefined);
 }
 
-const nothingMoreCanCome = ({ terminal, feed, peers }: ConsoleState): boolean =>
-  (feed === undefined || (terminal.ended() && feed.isEmpty)) && peers.length === 0;
+const nothingMoreCanCome = ({ session, terminal, feed, peers }: ConsoleState): boolean =>
+  !session.isAwaited && (feed === undefined || (terminal.ended() && feed.isEmpty)) && peers.length === 0;
 
 /** The machine has stopped, and what may still be typed at the guest does not let it go on. */
 const isStoppedForGood = ({ session, terminal, options }: ConsoleState): boolean =>
@@ -186,8 +186,9 @@ function keptOff(state: ConsoleState, end: SessionEnd): boolean {
  * nobody can type any more too, as long as it still prints now and then.
  */
 const isPaced = (state: ConsoleState): boolean =>
-  state.options.typist.waitingFor() === undefined &&
-  (!nothingMoreCanCome(state) || state.session.silence() >= SILENCE_SKIPPED_NS);
+  state.session.isAwaited ||
+  (state.options.typist.waitingFor() === undefined &&
+    (!nothingMoreCanCome(state) || state.session.silence() >= SILENCE_SKIPPED_NS));
 
 /** Let the outside have its turn. */
 async function rest(state: ConsoleState, pause: SessionPause): Promise<void> {

@@ -3,6 +3,7 @@ import { worldProblem } from '../host/files.ts';
 import type { CharacterPort } from '../runs/run-inputs.ts';
 import { openSession } from '../runs/underway/open-session.ts';
 import { NODE } from '../host/node.ts';
+import { openSockets } from '../runs/underway/sockets.ts';
 import type { OutputTo } from '../runs/underway/printed.ts';
 import type { Session, SessionEnd } from '../runs/underway/session.ts';
 import { complain, printText } from '../host/output.ts';
@@ -45,7 +46,9 @@ async function runWith(options: RunOptions): Promise<number> {
     await openPeers(options, peers, terminal.rouse);
     const outputs = outputsOf(options, { terminal, peers }, (bytes) => script.hear(bytes));
     opened.push(outputs);
-    const session = openSession(NODE, options, outputs.to);
+    const sockets = await openSockets(NODE, options);
+    if (sockets !== undefined) opened.push(sockets);
+    const session = openSession(NODE, options, outputs.to, sockets);
     warn(session.warnings);
     if (!options.quiet) complain(openingLine(options, { interactive: terminal.interactive, monitor }));
     return await recorded(options, session, (server) =>
@@ -149,6 +152,7 @@ function outputsOf(
         devices.get(dev)?.(bytes);
       },
       dump: (id, bytes) => dumps.get(id)?.(bytes),
+      rouse: terminal.rouse,
       notice: tell,
     },
     close() {

@@ -1,5 +1,6 @@
 import type { World } from '../runs/world.ts';
 import { IMAGE_FILES, sha256 } from './image-files.ts';
+import { HOST_NETWORK } from './network.ts';
 import { programDigest, VERSION } from './program.ts';
 import { compress, inflate, TRACE_FILES } from './trace-file.ts';
 import { instantiate } from './wasm.ts';
@@ -26,4 +27,5 @@ export const NODE: World = {
   sha256,
   files: TRACE_FILES,
   images: IMAGE_FILES,
+  network: HOST_NETWORK,
 };

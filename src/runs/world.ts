@@ -126,6 +126,50 @@ export interface ImageFiles {
   readonly hint: string;
 }
 
+/** An address of the host's network, as text, and a port. */
+export interface HostPlace {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Who hears what a connection's socket says. Errnos are Linux'. */
+export interface StreamHears {
+  /** It stands, or does not. */
+  opened(errno: number): void;
+  data(bytes: Uint8Array): void;
+  ended(): void;
+  reset(errno: number): void;
+}
+
+/** A connection's socket. It is paused until somebody wants to hear its data. */
+export interface HostStream {
+  /** `taken` is called once the bytes are the host's. */
+  write(bytes: Uint8Array, taken: () => void): void;
+  /** No more is written. */
+  shut(): void;
+  pause(): void;
+  resume(): void;
+  /** End it at once, by a reset. */
+  destroy(): void;
+}
+
+/** A socket of datagrams. */
+export interface HostDatagrams {
+  send(bytes: Uint8Array, to: HostPlace): void;
+  close(): void;
+}
+
+/** Sockets of the host. What listens does so once its promise resolves; what cannot be is a Problem that says why. */
+export interface HostNetwork {
+  connect(to: HostPlace, hears: StreamHears): HostStream;
+  listen(at: HostPlace, visited: (stream: HostStream, from: HostPlace) => StreamHears): Promise<() => void>;
+  /** One that hears nobody but whom it is for. */
+  datagramsTo(to: HostPlace, came: (bytes: Uint8Array) => void, failed: (errno: number) => void): HostDatagrams;
+  datagramsAt(at: HostPlace, came: (bytes: Uint8Array, from: HostPlace) => void): Promise<HostDatagrams>;
+  /** What a name stands for, or why nobody knows. */
+  lookUp(name: string, family: 4 | 6): Promise<{ readonly addresses: readonly string[]; readonly errno: number }>;
+}
+
 /** What runs ask of the world they run in. A host implements it, a shell hands it in. */
 export interface World {
   /** Version of Retrovisor that traces name as their writer. */
@@ -152,4 +196,6 @@ export interface World {
   sha256(bytes: Uint8Array): string;
   readonly files: Files;
   readonly images: ImageFiles;
+  /** Absent where nobody may be reached. */
+  readonly network?: HostNetwork;
 }

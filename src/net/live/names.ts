@@ -2,13 +2,20 @@
 import { fromLatin1 } from '../../base/bytes.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import { ipv4Of, ipv6Of } from '../../packets/addresses.ts';
-import { DNS_RESULTS, DNS_TYPES, type DnsQuestion, type DnsRecord, parseDnsQuery } from '../../packets/dns.ts';
+import {
+  DNS_PORT,
+  DNS_RESULTS,
+  DNS_TYPES,
+  type DnsQuestion,
+  type DnsRecord,
+  parseDnsQuery,
+} from '../../packets/dns.ts';
 import { IP_PROTOCOLS } from '../../packets/ipv4.ts';
 import type { Ends } from '../../packets/checksum.ts';
 import { buildUdp, type UdpDatagram } from '../../packets/udp.ts';
 import { putNumber, putWide } from '../../packets/layout.ts';
 import { addressText } from '../tcp/connection.ts';
-import { cutShort, DNS_PORT, told } from '../user/dns.ts';
+import { cutShort, told } from '../user/dns-answer.ts';
 import { type Addressed, arrival, type UserNet } from '../user/part.ts';
 import { sendIp } from '../user/send.ts';
 import { isNameAllowed } from './rules.ts';
@@ -32,7 +39,7 @@ const TTL = 60;
 const MOST_ADDRESSES = 16;
 
 /** getaddrinfo(3): there is no such name, or none such of this family. */
-export const NO_NAME = 2;
+const NO_NAME = 2;
 
 function recordOf(name: string, type: number, text: string): DnsRecord | undefined {
   const [ipv4, ipv6] = [ipv4Of(text), ipv6Of(text)];

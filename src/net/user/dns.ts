@@ -5,13 +5,12 @@ import { NOTHING, putNumber, putWide } from '../../packets/layout.ts';
 import type { UdpDatagram } from '../../packets/udp.ts';
 import { type NameRecord, namesOf } from '../world/world.ts';
 import { askedHost } from '../live/names.ts';
+import { cutShort, told } from './dns-answer.ts';
 import type { Addressed, UserNet } from './part.ts';
 import { answerDatagram } from './answer.ts';
 
 export { DNS_PORT } from '../../packets/dns.ts';
 
-/** The longest answer of UDP (RFC 1035, 4.2.1), without its question. */
-const LONGEST = 512;
 const DEFAULT_TTL = 300;
 /** How many names one may stand for another by. */
 const MOST_ALIASES = 8;
@@ -66,31 +65,6 @@ export function resolve(names: readonly NameRecord[], { name: asked, type, class
     name = alias.value;
   }
   return { result: DNS_RESULTS.FOUND, records };
-}
-
-/** As much of an answer as UDP takes. */
-export function cutShort(query: Parameters<typeof buildDnsAnswer>[0], answer: DnsAnswer): Uint8Array {
-  const bytes = buildDnsAnswer(query, answer);
-  if (bytes.length <= LONGEST) return bytes;
-  return buildDnsAnswer(query, { ...answer, records: [], isTruncated: true });
-}
-
-const nameOfType = (type: number): string =>
-  Object.entries(DNS_TYPES).find(([, number]) => number === type)?.[0] ?? `TYPE${type}`;
-
-/** An answer as text: what its last record says. */
-function textOf({ result, records }: DnsAnswer): string {
-  const data = records.filter(({ type }) => type === DNS_TYPES.A || type === DNS_TYPES.AAAA).at(-1)?.data;
-  if (data === undefined) return result === DNS_RESULTS.FOUND ? `${records.length} records` : `error ${result}`;
-  if (data.length === 4) return [...data].join('.');
-  const view = new DataView(data.buffer, data.byteOffset);
-  return ipv6Text((view.getBigUint64(0) << 64n) | view.getBigUint64(8));
-}
-
-/** Put an answer on record. */
-export function told({ effects }: UserNet, { name, type }: DnsQuestion, answer: DnsAnswer): void {
-  const said = { name, type: nameOfType(type), answer: textOf(answer) };
-  effects.raise({ kind: 'sim:name_resolved', dev: effects.name, ...said });
 }
 
 /** A query to the resolver. */

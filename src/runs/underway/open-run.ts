@@ -1,5 +1,6 @@
 import { defer, map, type Observable, share } from 'rxjs';
 import { Problem } from '../../base/problem.ts';
+import { openSockets, type Sockets } from './sockets.ts';
 import { typist } from './typist.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { createMachine } from '../../machine/machine.ts';
@@ -87,6 +88,10 @@ export const openPrepared = (made: Prepared): OpenedRun => new RunUnderWay(made)
 /** How long the machine runs before the rest of the program has its turn. */
 const SLICE_MS = 8;
 
+/** A guest that idles is looked at so often. */
+const LONGEST_WAIT_MS = 250;
+const NS_PER_MS = 1e6;
+
 /** How long a run is held before its trace has all that was told. */
 const HELD_MS = 500;
 
@@ -108,6 +113,8 @@ class RunUnderWay implements OpenedRun {
   private timeline: Timeline | undefined;
   /** Go on although the run is held: it is to be closed. */
   private wake: () => void = () => undefined;
+  /** Something has come from outside. */
+  private rouse: () => void = () => undefined;
 
   constructor(made: Prepared) {
     this.made = made;
@@ -225,11 +232,14 @@ class RunUnderWay implements OpenedRun {
         if (line === 0) script.hear(bytes);
       },
       character: () => undefined,
+      rouse: () => this.rouse(),
     };
     let close: (() => void) | undefined;
     let forget: (() => void) | undefined;
+    let sockets: Sockets | undefined;
     try {
-      const session = startSession(this.made, output, { told: this.told, gate: this.gate });
+      sockets = await openSockets(this.made.world, this.made.options);
+      const session = startSession(this.made, output, { told: this.told, gate: this.gate, sockets });
       this.session = session;
       close = once(() => session.close());
       // An error somebody else's code dies of must not leave half a trace.
@@ -243,6 +253,7 @@ class RunUnderWay implements OpenedRun {
       close?.();
       throw error;
     } finally {
+      sockets?.close();
       forget?.();
     }
   }
@@ -251,7 +262,7 @@ class RunUnderWay implements OpenedRun {
     for (;;) {
       await this.whenOpen();
       if (this.isClosing) return CLOSED;
-      const pause = session.run(SLICE_MS, false);
+      const pause = session.run(SLICE_MS, session.isAwaited);
       if (this.isClosing) return CLOSED;
       if (pause.pause === 'ended') {
         const { status, sentence } = pause.end;
@@ -259,8 +270,28 @@ class RunUnderWay implements OpenedRun {
       }
       const typed = script.next();
       if (typed !== undefined) session.type(0, typed);
+      else if (pause.pause === 'idle' && !session.hasInputs && session.isAwaited) await this.idled(session, pause);
       else if (pause.pause === 'idle' && !session.hasInputs && !this.gate.isHeld) return IDLE;
     }
+  }
+
+  /** The guest idles while somebody outside may say something: until that, or its next moment in real time. */
+  private async idled(session: Session, { untilNs }: { readonly untilNs: number | undefined }): Promise<void> {
+    const { world } = this.made;
+    const wait = untilNs === undefined ? LONGEST_WAIT_MS : (untilNs - session.now()) / NS_PER_MS;
+    const until = world.milliseconds() + Math.min(wait, LONGEST_WAIT_MS);
+    let isRoused = false;
+    await new Promise<void>((pass) => {
+      const forget = world.later(Math.max(until - world.milliseconds(), 0), pass);
+      this.rouse = () => {
+        isRoused = true;
+        forget();
+        pass();
+      };
+      this.wake = this.rouse;
+    });
+    this.rouse = () => undefined;
+    if (!isRoused && wait <= LONGEST_WAIT_MS) session.warp();
   }
 
   /** At rest, and nobody holds the run. */

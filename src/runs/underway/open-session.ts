@@ -26,6 +26,7 @@ import { type OutputTo, Printed } from './printed.ts';
 import { type Recording, startRecording } from './recording.ts';
 import { type CharacterPort, payloadFor, STOPPED, typedAt } from '../run-inputs.ts';
 import type { Session, SessionPause } from './session.ts';
+import type { Sockets } from './sockets.ts';
 import { Slice } from './slice.ts';
 
 const MEASURED_MS = 8;
@@ -43,6 +44,7 @@ interface Running {
   readonly recording: Recording | undefined;
   readonly printed: Printed;
   readonly dumped: Dumped | undefined;
+  readonly sockets: Sockets | undefined;
   readonly output: OutputTo;
   readonly course: Course;
   readonly polling: PollingWatch;
@@ -71,19 +73,21 @@ interface Running {
 /** Who else hears of a run, and may hold it. */
 export interface Company {
   readonly told: Told;
+  /** Sockets of the host that user networking has. */
+  readonly sockets?: Sockets | undefined;
   readonly gate?: Gate;
 }
 
 /** Build the machine the options describe, recorded, ready to run. */
-export function openSession(world: World, options: RunOptions, output: OutputTo): Session {
-  return startSession(prepared(world, options), output, { told: new Told() });
+export function openSession(world: World, options: RunOptions, output: OutputTo, sockets?: Sockets): Session {
+  return startSession(prepared(world, options), output, { told: new Told(), sockets });
 }
 
 /** Build the machine, recorded, ready to run: its first events are told before this returns. */
 export function startSession(
   { world, options, description, images, disks, payloads, wallClockAtPowerOn, expected }: Prepared,
   output: OutputTo,
-  { told, gate }: Company,
+  { told, gate, sockets }: Company,
 ): Session {
   const { seed, trace, pieceBytes } = options;
   const subject = { engineVersion: world.version, machine: description, images: identities(world, images), seed };
@@ -104,9 +108,15 @@ export function startSession(
     printed.next(stamped);
     withoutPower?.next(stamped);
     dumped?.next(stamped);
+    sockets?.next(stamped);
   };
   told.events$.subscribe({ next, error: () => undefined });
   const inputs: PendingInput[] = [];
+  sockets?.join(
+    (event) => void inputs.push({ event }),
+    () => inputs.length,
+    () => output.rouse?.(),
+  );
   const build = (parts: TimelineParts): MachineParts =>
     assemble({ world, description, images, disks, payloads, seed, wallClockAtPowerOn, ...parts });
   const outside = { onEvent: told.hear };
@@ -127,6 +137,7 @@ export function startSession(
       recording,
       printed,
       dumped,
+      sockets,
       output,
       course,
       polling,
@@ -165,6 +176,7 @@ function stopRun({ machine, inputs, live }: Running): void {
 function closeRun(running: Running): void {
   if (running.isClosed) return;
   running.isClosed = true;
+  running.sockets?.close();
   try {
     finishTrace(running);
   } catch (error) {
@@ -214,6 +226,9 @@ function sessionOf(running: Running): Session {
     send,
     get hasInputs() {
       return running.inputs.length > 0;
+    },
+    get isAwaited() {
+      return running.sockets?.isAwaited === true;
     },
     listens: (at) =>
       typeof at === 'string' || isOpen(machine.vmm.describeDevice(`serial${at}`)) || running.polling.awaits(at),

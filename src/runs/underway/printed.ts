@@ -8,6 +8,8 @@ export interface OutputTo {
   character(dev: string, bytes: Uint8Array): void;
   /** Of packets, for the dump of this id. */
   dump?: DumpTo;
+  /** Something has come from outside: whoever waits need not any longer. */
+  rouse?(): void;
   /** What a person is to know of the run on its way. */
   notice?(sentence: string): void;
 }

@@ -52,6 +52,8 @@ export interface Session {
   send(event: InputEvent): void;
   /** Inputs wait to be delivered. */
   readonly hasInputs: boolean;
+  /** Somebody of the host's network may be about to say something: idle time is not to be skipped. */
+  readonly isAwaited: boolean;
   /** Whether the guest has opened a serial line for receiving. A device keeps what it is given. */
   listens(at: CharacterPort): boolean;
   /** Bytes typed there that the guest has not taken yet. A device takes all at once. */

@@ -1,0 +1,126 @@
+import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { connect, createServer, isIPv6, type Socket } from 'node:net';
+import { Problem } from '../base/problem.ts';
+import type { HostNetwork, HostPlace, HostStream, StreamHears } from '../runs/world.ts';
+
+/** Linux' numbers, whatever this host's are: they go on record. */
+const ERRNO: Readonly<Record<string, number>> = {
+  ...{ EPERM: 1, EACCES: 13, EINVAL: 22, EPIPE: 32, EADDRNOTAVAIL: 99, ENETUNREACH: 101, ECONNABORTED: 103 },
+  ...{ ECONNRESET: 104, ETIMEDOUT: 110, ECONNREFUSED: 111, EHOSTDOWN: 112, EHOSTUNREACH: 113 },
+};
+const EIO = 5;
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? '';
+const errnoOf = (error: unknown): number => ERRNO[codeOf(error)] ?? EIO;
+
+function streamOf(socket: Socket): HostStream {
+  return {
+    write: (bytes, taken) => void socket.write(bytes, (error) => (error ? undefined : taken())),
+    shut: () => void socket.end(),
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    destroy: () => void socket.resetAndDestroy(),
+  };
+}
+
+/** Tell what happens to a socket. `isOpen`: it stands already. */
+function heard(socket: Socket, hears: StreamHears, isOpen: boolean): void {
+  let opened = isOpen;
+  socket.on('connect', () => {
+    opened = true;
+    hears.opened(0);
+  });
+  socket.on('data', (bytes: Uint8Array) => hears.data(bytes));
+  socket.on('end', () => hears.ended());
+  socket.on('error', (error) => (opened ? hears.reset(errnoOf(error)) : hears.opened(errnoOf(error))));
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is taken',
+  EACCES: 'permission is denied',
+  EADDRNOTAVAIL: 'this machine has no such address',
+};
+
+function problem({ host, port }: HostPlace, protocol: string, error: unknown): Problem {
+  const why = REASONS[codeOf(error)] ?? (error as Error).message;
+  return new Problem(`Cannot listen at ${protocol} ${host}:${port} for hostfwd=: ${why}.`);
+}
+
+function bound(socket: DatagramSocket, { host, port }: HostPlace): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.bind(port, host, () => {
+      socket.off('error', reject);
+      socket.on('error', () => undefined);
+      resolve();
+    });
+  });
+}
+
+/** Sockets of this process. */
+export const HOST_NETWORK: HostNetwork = {
+  connect({ host, port }, hears) {
+    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+    socket.pause();
+    heard(socket, hears, false);
+    return streamOf(socket);
+  },
+  listen(at, visited) {
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
+      const from = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
+      heard(socket, visited(streamOf(socket), from), true);
+    });
+    return new Promise((resolve, reject) => {
+      server.once('error', (error) => reject(problem(at, 'tcp', error)));
+      server.listen(at, () => resolve(() => void server.close()));
+    });
+  },
+  datagramsTo({ host, port }, came, failed) {
+    const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
+    const waiting: Uint8Array[] = [];
+    let isConnected = false;
+    const said = (error: Error | null): void => (error === null ? undefined : failed(errnoOf(error)));
+    socket.on('message', (bytes) => came(bytes));
+    socket.on('error', (error) => failed(errnoOf(error)));
+    socket.connect(port, host, () => {
+      isConnected = true;
+      for (const bytes of waiting.splice(0)) socket.send(bytes, said);
+    });
+    return {
+      send(bytes) {
+        if (isConnected) socket.send(bytes, said);
+        else if (waiting.length < MOST_WAITING) waiting.push(bytes);
+      },
+      close: () => void socket.close(),
+    };
+  },
+  async datagramsAt(at, came) {
+    const socket = createSocket(isIPv6(at.host) ? 'udp6' : 'udp4');
+    socket.on('message', (bytes, { address, port }) => came(bytes, { host: address, port }));
+    try {
+      await bound(socket, at);
+    } catch (error) {
+      socket.close();
+      throw problem(at, 'udp', error);
+    }
+    return {
+      send: (bytes, to) => void socket.send(bytes, to.port, to.host, () => undefined),
+      close: () => void socket.close(),
+    };
+  },
+  async lookUp(name, family) {
+    try {
+      const found = await lookup(name, { family, all: true });
+      return { addresses: found.map(({ address }) => address), errno: 0 };
+    } catch (error) {
+      const isUnknown = ['ENOTFOUND', 'ENODATA'].includes(codeOf(error));
+      return { addresses: [], errno: isUnknown ? ENOENT : EIO };
+    }
+  },
+};
+
+const ENOENT = 2;
+
+/** Datagrams that wait for a socket to be there. */
+const MOST_WAITING = 16;
