@@ -1,4 +1,4 @@
-import { ipv4Of, ipv4Text, ipv6Of, ipv6Text } from '../../packets/addresses.ts';
+import { ipv4Of, ipv4Text, ipv6Of } from '../../packets/addresses.ts';
 import { type DnsAnswer, type DnsQuestion, type DnsRecord, dnsName, parseDnsQuery } from '../../packets/dns.ts';
 import { buildDnsAnswer, DNS_CLASS_INTERNET, DNS_RESULTS, DNS_TYPES } from '../../packets/dns.ts';
 import { NOTHING, putNumber, putWide } from '../../packets/layout.ts';
