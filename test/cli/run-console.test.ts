@@ -26,6 +26,7 @@ function echoGuest(script: Typist, listensFrom = 0) {
     receive: () => undefined,
     send: () => undefined,
     hasInputs: false,
+    isAwaited: false,
     run(): SessionPause {
       runs += 1;
       if (runs === 1) script.hear(Buffer.from('/ # '));

@@ -12,6 +12,8 @@ import { scriptedMachine, scriptedMade } from './scripted.ts';
 
 type GivenKind = InputEvent['kind'];
 
+const NOBODYS = { dev: 'user#0', connection: 1 } as const;
+
 /** An input of each kind that is given to a run, and the parts of the state that its receiver changes. */
 const INPUTS: { readonly [K in GivenKind]: { readonly event: InputEvent & { kind: K }; readonly reaches: string[] } } =
   {
@@ -41,6 +43,33 @@ const INPUTS: { readonly [K in GivenKind]: { readonly event: InputEvent & { kind
     // Nobody is on any wire.
     'sim:frame_received': {
       event: { kind: 'sim:frame_received', dev: 'isa-debugcon#0', bytes: Uint8Array.of(0x61) },
+      reaches: [],
+    },
+    // No user network is there.
+    'sim:socket_opened': { event: { kind: 'sim:socket_opened', ...NOBODYS, errno: 0 }, reaches: [] },
+    'sim:socket_data': { event: { kind: 'sim:socket_data', ...NOBODYS, bytes: Uint8Array.of(0x61) }, reaches: [] },
+    'sim:socket_taken': { event: { kind: 'sim:socket_taken', ...NOBODYS, length: 1 }, reaches: [] },
+    'sim:socket_ended': { event: { kind: 'sim:socket_ended', ...NOBODYS }, reaches: [] },
+    'sim:socket_reset': { event: { kind: 'sim:socket_reset', ...NOBODYS, errno: 104 }, reaches: [] },
+    'sim:socket_accepted': {
+      event: { kind: 'sim:socket_accepted', dev: 'user#0', visitor: 1, forward: 1, host: '127.0.0.1', port: 9 },
+      reaches: [],
+    },
+    'sim:datagram_received': {
+      event: { kind: 'sim:datagram_received', dev: 'user#0', way: 1, bytes: Uint8Array.of(0x61) },
+      reaches: [],
+    },
+    'sim:datagram_refused': { event: { kind: 'sim:datagram_refused', dev: 'user#0', way: 1, errno: 111 }, reaches: [] },
+    'sim:datagram_accepted': {
+      event: {
+        kind: 'sim:datagram_accepted',
+        ...{ dev: 'user#0', forward: 1, host: '127.0.0.1', port: 9 },
+        bytes: Uint8Array.of(0x61),
+      },
+      reaches: [],
+    },
+    'sim:name_found': {
+      event: { kind: 'sim:name_found', dev: 'user#0', query: 1, addresses: '', errno: 2 },
       reaches: [],
     },
     'sim:link_set': { event: { kind: 'sim:link_set', client: 'n0', up: false }, reaches: [] },

@@ -13,12 +13,12 @@ say get; wget -q -O /tmp/one $web/one.bin; md5sum < /tmp/one
 say put; wget -q -O - --post-file=/tmp/one $web/put; echo status $?
 say python; wget -q -O - http://10.0.2.2:$python/one.bin | md5sum
 say reset; wget -q -O /dev/null http://10.0.2.2:$reset/; echo status $?
-say stall; wget -q -T 2 -O /tmp/part http://10.0.2.2:$stall/; echo status $? $(wc -c < /tmp/part)
+say stall; echo | timeout 2 nc 10.0.2.2 $stall > /tmp/part; echo $(wc -c < /tmp/part) bytes
 say refused; nc -w 5 10.0.2.2 $refused < /dev/null; echo status $?
 say unnamed; nc -w 5 10.0.2.2 $unnamed < /dev/null; echo status $?
 say outside; nc -w 5 192.0.2.1 80 < /dev/null; echo status $?
 say name $(nslookup www.example.org 2>&1 | grep -c NXDOMAIN)
-say datagram $(echo hello | nc -u -w 2 10.0.2.2 $datagram)
+say datagram; tftp -g -r one -l /tmp/tftp 10.0.2.2 $datagram; cat /tmp/tftp
 mkdir /tmp/web; cp /tmp/one /tmp/web/one.bin
 httpd -p 80 -h /tmp/web
 say ready

@@ -50,6 +50,9 @@ async function python(folder: string): Promise<{ readonly port: number; readonly
   return { port: Number(/port (\d+)/.exec(line.toString())?.[1]), process };
 }
 
+/** RFC 1350, 5. */
+const TFTP = { READ: 1 };
+
 /** Start them. `folder` has `one.bin`. */
 export async function startServers(folder: string, content: Uint8Array): Promise<Servers> {
   const visits = new Map<string, number>();
@@ -71,7 +74,9 @@ export async function startServers(folder: string, content: Uint8Array): Promise
     });
   }
   servers['refused']?.close();
-  const datagrams = createSocket('udp4', (bytes, { port, address }) => datagrams.send(bytes, port, address));
+  const datagrams = createSocket('udp4', (bytes, { port, address }) => {
+    if (bytes[1] === TFTP.READ) datagrams.send(Buffer.from('\0\x03\0\x01hello'), port, address);
+  });
   datagrams.bind(0, LOOPBACK);
   await once(datagrams, 'listening');
   ports['datagram'] = datagrams.address().port;
