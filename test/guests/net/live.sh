@@ -18,7 +18,7 @@ say refused; nc -w 5 10.0.2.2 $refused < /dev/null; echo status $?
 say unnamed; nc -w 5 10.0.2.2 $unnamed < /dev/null; echo status $?
 say outside; nc -w 5 192.0.2.1 80 < /dev/null; echo status $?
 say name $(nslookup www.example.org 2>&1 | grep -c NXDOMAIN)
-say datagram; tftp -g -r one -l /tmp/tftp 10.0.2.2 $datagram; cat /tmp/tftp
+say datagram; tftp -g -r one -l /tmp/tftp 10.0.2.2 $datagram; cat /tmp/tftp; echo
 mkdir /tmp/web; cp /tmp/one /tmp/web/one.bin
 httpd -p 80 -h /tmp/web
 say ready
