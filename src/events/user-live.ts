@@ -1,6 +1,6 @@
 import { fact, input, toPart } from './schema.ts';
 
-/** Of a user network `dev`: a connection by its number, a way of datagrams by its. Addresses and errnos are the host's. */
+/** Of a user network `dev`: a connection, or a way of datagrams, by its number. Addresses and errnos are the host's. */
 const OF_CONNECTION = { dev: 'text', connection: 'u' } as const;
 const OF_WAY = { dev: 'text', way: 'u' } as const;
 

@@ -5,6 +5,7 @@ import type { Ns } from '../../src/base/units.ts';
 import type { Effects } from '../../src/devices/device.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
 import type { EventOf, MachineEvent } from '../../src/events/vocabulary.ts';
+import { receiveLive } from '../../src/net/live/index.ts';
 import { expireTcp, powerOnTcp, receiveSegment } from '../../src/net/tcp/index.ts';
 import { driver, type UserNetSetup, type UserNetState } from '../../src/net/user/index.ts';
 import { networkOf } from '../../src/net/user/network.ts';
@@ -111,6 +112,12 @@ export class Bench {
     const datagram = ip.protocol === IP_PROTOCOLS.UDP ? parseUdp(ip.payload) : undefined;
     if (segment !== undefined) receiveSegment(this.net, ip, segment);
     if (datagram !== undefined) receiveDatagram(this.net, ip, datagram);
+  }
+
+  /** An input from outside: first it is in the state. */
+  hear(input: MachineEvent): void {
+    this.raise(input);
+    receiveLive(this.net, input);
   }
 
   /** When a timer fires next. */

@@ -67,6 +67,15 @@ export class Wire {
     return this.sent;
   }
 
+  /** What is sent when an input comes from outside. */
+  hears(input: MachineEvent): readonly Sent[] {
+    this.sent = [];
+    this.raise(input);
+    this.device.receive?.(this.state, this.effects, input);
+    this.checkFold();
+    return this.sent;
+  }
+
   /** The same, as bytes alone. */
   frames(frame: Uint8Array): readonly Uint8Array[] {
     return this.answers(frame).map(({ bytes }) => bytes);

@@ -8,7 +8,7 @@ import { type Address, addressText } from '../tcp/connection.ts';
 import type { Addressed, UserNet } from '../user/part.ts';
 import { arrival } from '../user/part.ts';
 import { sendIp } from '../user/send.ts';
-import { isAllowed, outsideOf } from './rules.ts';
+import { isAllowed, outsideOf } from './allowed.ts';
 import { MOST_WAYS, type Way } from './state.ts';
 import { guestOf, seenAs } from './streams.ts';
 import { ERRNO, tellUnreachable } from './unreachable.ts';

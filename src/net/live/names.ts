@@ -18,7 +18,7 @@ import { addressText } from '../tcp/connection.ts';
 import { cutShort, told } from '../user/dns-answer.ts';
 import { type Addressed, arrival, type UserNet } from '../user/part.ts';
 import { sendIp } from '../user/send.ts';
-import { isNameAllowed } from './rules.ts';
+import { isNameAllowed } from './allowed.ts';
 
 /** Whether the host is asked instead: its answer comes later. */
 export function askedHost(net: UserNet, packet: Addressed, datagram: UdpDatagram, question: DnsQuestion): boolean {

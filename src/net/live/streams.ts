@@ -16,7 +16,7 @@ import type { LiveState } from '../world/app-state.ts';
 import { mssOnWay } from '../world/link.ts';
 import { askSocket } from './ask.ts';
 import { MOST_SAID } from './evolve.ts';
-import { outsideOf } from './rules.ts';
+import { outsideOf } from './allowed.ts';
 import { ERRNO, tellUnreachable } from './unreachable.ts';
 
 /** A connection has begun whose other end the host is to connect to. */

@@ -7,7 +7,7 @@ import { type Addressed, isIpv4, type UserNet } from '../user/part.ts';
 import { sendIcmpError } from '../user/send.ts';
 import { looksAtBytes } from '../world/apps.ts';
 import { mssOnWay } from '../world/link.ts';
-import { isOutside } from '../live/rules.ts';
+import { isOutside } from '../live/allowed.ts';
 import { openSocket } from '../live/streams.ts';
 import { serve } from '../world/serve.ts';
 import { refuses, serviceAt } from '../world/services.ts';

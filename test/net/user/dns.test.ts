@@ -5,12 +5,12 @@ import type { NameRecord } from '../../../src/net/world/world.ts';
 import { DNS_RESULTS, DNS_TYPES, parseDnsQuery } from '../../../src/packets/dns.ts';
 import { parseEthernet } from '../../../src/packets/ethernet.ts';
 import { parseIpv4 } from '../../../src/packets/ipv4.ts';
-import { joined } from '../../../src/packets/layout.ts';
 import { parseUdp } from '../../../src/packets/udp.ts';
-import { arp, bytesOf, udp, udp6 } from '../../oracle/slirp/frames.ts';
+import { arp, udp, udp6 } from '../../oracle/slirp/frames.ts';
 import { tsharkFields } from '../../packets/dissect/judge.ts';
 import { tool, without } from '../../stepping-aside.ts';
 import { scratchFolder } from '../../guests/command-line.ts';
+import { query } from '../dns-query.ts';
 import { Wire } from '../wire.ts';
 
 const folder = scratchFolder();
@@ -22,13 +22,6 @@ const NAMES: readonly NameRecord[] = [
   { name: 'round.example.org', type: 'CNAME', value: 'round.example.org' },
   { name: 'lost.example.org', type: 'CNAME', value: 'nowhere.example.org' },
 ];
-
-/** A query as a resolver of Linux asks it. */
-function query(name: string, type: number, id = 0x4711): Uint8Array {
-  const labels = name.split('.').flatMap((label) => [Uint8Array.of(label.length), bytesOf(label)]);
-  const header = Uint8Array.of(id >> 8, id & 0xff, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0);
-  return joined(header, ...labels, Uint8Array.of(0, type >> 8, type & 0xff, 0, 1));
-}
 
 const asked = (name: string, type: number) => {
   const { result, records } = resolve(NAMES, parseDnsQuery(query(name, type))!.question!);
