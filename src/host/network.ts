@@ -83,7 +83,11 @@ export const HOST_NETWORK: HostNetwork = {
     const said = (error: Error | null): void => (error === null ? undefined : failed(errnoOf(error)));
     socket.on('message', (bytes) => came(bytes));
     socket.on('error', (error) => failed(errnoOf(error)));
-    socket.connect(port, host, () => {
+    socket.connect(port, host, (error?: unknown) => {
+      if (error !== undefined) {
+        failed(errnoOf(error));
+        return;
+      }
       isConnected = true;
       for (const bytes of waiting.splice(0)) socket.send(bytes, said);
     });

@@ -33,7 +33,7 @@ const isHostItself = ({ network }: UserNet, host: LiveRule['host']): boolean =>
 export function isAllowed(net: UserNet, address: Address, port: number): boolean {
   const { live } = net.network;
   const outside = net.setup.restrict ? undefined : outsideOf(net, address);
-  if (outside === undefined) return false;
+  if (outside === undefined || port === 0) return false;
   if (live === 'any') return true;
   const isLocal = outside === LOOPBACK || outside === LOOPBACK_6;
   return live.some(({ host, port: only }) => {

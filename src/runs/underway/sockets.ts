@@ -91,7 +91,7 @@ export class Sockets {
     return (
       this.listening.length > 0 ||
       this.lookups > 0 ||
-      this.streams.size > 0 ||
+      [...this.streams.values()].some(({ isAwaited }) => isAwaited) ||
       this.milliseconds() < this.heardUntil ||
       this.bound.size > 0
     );
@@ -254,7 +254,7 @@ class Stream {
   private toldEnd = false;
   private isShut = false;
   /** What became of a visitor before the guest's network knew him. */
-  private early: InputEvent['kind'] | undefined;
+  private wasLost = false;
 
   constructor(send: Send, over: () => void) {
     this.send = send;
@@ -270,6 +270,11 @@ class Stream {
     };
   }
 
+  /** The host may say something yet. */
+  get isAwaited(): boolean {
+    return !this.toldEnd || this.written > 0;
+  }
+
   begin(socket: HostStream): void {
     this.socket = socket;
   }
@@ -277,7 +282,7 @@ class Stream {
   name(dev: string, connection: number): void {
     this.of = { dev, connection };
     this.key = keyOf({ dev }, connection);
-    if (this.early !== undefined) this.wasReset(0);
+    if (this.wasLost) this.wasReset(0);
   }
 
   more(length: number): void {
@@ -340,7 +345,7 @@ class Stream {
 
   private wasReset(errno: number): void {
     if (this.of === undefined) {
-      this.early = 'sim:socket_reset';
+      this.wasLost = true;
       return;
     }
     this.send({ kind: 'sim:socket_reset', ...this.of, errno });

@@ -38,6 +38,9 @@ describe('a connection to the host', () => {
     expect(bench.ofKind('sim:socket_asked')).toEqual([
       { kind: 'sim:socket_asked', ...of(1), what: 'open', host: '127.0.0.1', port: 8080, length: 0 },
     ]);
+    // The guest asks again.
+    new Client(bench, '10.0.2.2', 8080);
+    expect(bench.ofKind('sim:socket_asked')).toHaveLength(1);
     expect(bench.ofKind('sim:tcp_sent')).toEqual([]);
     bench.hear({ kind: 'sim:socket_opened', ...of(1), errno: 0 });
     client.listen();
