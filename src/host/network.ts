@@ -115,8 +115,10 @@ export const HOST_NETWORK: HostNetwork = {
   },
   async lookUp(name, family) {
     try {
-      const found = await lookup(name, { family, all: true });
-      return { addresses: found.map(({ address }) => address), errno: 0 };
+      // A name that has addresses of the other family alone is one, too.
+      const found = await lookup(name, { family, all: true }).catch(() => lookup(name, { all: true }));
+      const own = found.filter((each) => each.family === family);
+      return { addresses: own.map(({ address }) => address), errno: 0 };
     } catch (error) {
       const isUnknown = ['ENOTFOUND', 'ENODATA'].includes(codeOf(error));
       return { addresses: [], errno: isUnknown ? ENOENT : EIO };

@@ -90,6 +90,11 @@ test('a connection nobody takes is refused, and one that is reset says so', asyn
   ]);
 });
 
+test('a name of this machine is found, and one that cannot be is none', async () => {
+  expect(await HOST_NETWORK.lookUp('localhost', 4)).toEqual({ addresses: [LOOPBACK], errno: 0 });
+  expect(await HOST_NETWORK.lookUp('a..b', 4)).toMatchObject({ addresses: [] });
+});
+
 test('visitors come by input, as many as have place', async () => {
   const port = await freePort();
   const sockets = (await join(`user,id=n0,hostfwd=tcp:${LOOPBACK}:${port}-:80`))!;

@@ -15,7 +15,7 @@ export function outsideOf({ network }: UserNet, address: Address): Address | und
   if (address === network.host6) return LOOPBACK_6;
   if (typeof address === 'bigint') {
     const isOwn = (address ^ network.prefix6) >> BigInt(128 - network.prefixLength) === 0n;
-    const isSpecial = address <= 1n || address >> 120n === 0xffn || address >> 118n === 0x3fan;
+    const isSpecial = address >> 32n === 0n || address >> 120n === 0xffn || address >> 118n === 0x3fan;
     // An address of IPv4 in one of IPv6 would be another way round.
     return isOwn || isSpecial || address >> 32n === 0xffffn ? undefined : address;
   }

@@ -6,7 +6,7 @@ import { driver } from '../../../src/net/user/index.ts';
 import { NOTHING } from '../../../src/packets/layout.ts';
 import { IP_PROTOCOLS } from '../../../src/packets/ipv4.ts';
 import { buildTcp, TCP_FLAGS } from '../../../src/packets/tcp.ts';
-import { arp, bytesOf, ip, ipv4, udp } from '../../oracle/slirp/frames.ts';
+import { arp, bytesOf, ip, ipv4, udp, udp6 } from '../../oracle/slirp/frames.ts';
 import { query } from '../dns-query.ts';
 import { setupOf, Wire } from '../wire.ts';
 
@@ -64,6 +64,24 @@ describe('whom a guest reaches by live=', () => {
     wire.frames(syn(to, port));
     wire.frames(udp(port, bytesOf('hello'), { to }));
     expect(wentTo(wire)).toEqual(host === undefined ? [] : [`tcp ${host}:${port}`, `udp ${host}:${port}`]);
+  });
+
+  test.each([
+    ['localhost', 'fec0::2', '::1'],
+    ['[::1]:80', 'fec0::2', '::1'],
+    ['any', '2001:db8::7', '2001:db8::7'],
+    ['[2001:db8::7]:80', '2001:db8::7', '2001:db8::7'],
+    ['[2001:db8::7]:81', '2001:db8::7', undefined],
+    ['any', 'fec0::77', undefined],
+    ['any', '::1', undefined],
+    ['any', '::7f00:1', undefined],
+    ['any', '::ffff:7f00:1', undefined],
+    ['any', 'fe80::7', undefined],
+    ['any', 'ff02::fb', undefined],
+  ])('%j: a datagram to %s goes to %s', (live, to, host) => {
+    const wire = wireWith(live);
+    wire.frames(udp6(80, bytesOf('hello'), { to }));
+    expect(wentTo(wire)).toEqual(host === undefined ? [] : [`udp ${host}:80`]);
   });
 
   test('a host of the world is the world, whatever is allowed', () => {
