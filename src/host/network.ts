@@ -20,6 +20,7 @@ function streamOf(socket: Socket): HostStream {
     shut: () => void socket.end(),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
+    leave: () => void socket.unref(),
     destroy: () => void socket.resetAndDestroy(),
   };
 }

@@ -149,6 +149,8 @@ export interface HostStream {
   shut(): void;
   pause(): void;
   resume(): void;
+  /** It is over once it has said what was written: no program waits for that. */
+  leave(): void;
   /** End it at once, by a reset. */
   destroy(): void;
 }

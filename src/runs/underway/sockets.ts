@@ -312,7 +312,8 @@ class Stream {
   close(): void {
     const isDone = this.isShut && this.toldEnd;
     this.of = undefined;
-    if (!isDone) this.socket?.destroy();
+    if (isDone) this.socket?.leave();
+    else this.socket?.destroy();
   }
 
   private opened(errno: number): void {
