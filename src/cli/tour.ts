@@ -103,7 +103,7 @@ const NEXT_STEPS = [
   `  npx retrovisor debug ${TRACE}               stand in it: \`help\`, \`at 50%\``,
   `  npx retrovisor stat ${TRACE}                VM exits by reason`,
   `  npx retrovisor disk ${TRACE} history 128    who wrote that sector`,
-  `  npx retrovisor packets ${TRACE} --why 0     how a packet came about, and where it went`,
+  `  npx retrovisor packets ${TRACE} --why 0     a packet, and what led to it`,
   `  npx retrovisor events ${TRACE} --limit 20   the run, event by event`,
   "  npm run guests                             Debian's kernel and busybox, then:",
   '  npx retrovisor run -kernel .guests/vmlinuz -initrd .guests/initramfs.gz \\',
