@@ -1,11 +1,16 @@
 /** Characters handed to one call: an engine takes only so many arguments. */
 const PIECE = 1 << 13;
 
+const sliced = (bytes: ArrayLike<number>, from: number, to: number): number[] =>
+  Array.prototype.slice.call(bytes, from, to);
+
 /** Bytes as text, a byte a character. */
 export function latin1(bytes: ArrayLike<number>): string {
   let text = '';
   for (let at = 0; at < bytes.length; at += PIECE) {
-    text += String.fromCharCode(...Array.prototype.slice.call(bytes, at, at + PIECE));
+    const piece = bytes instanceof Uint8Array ? bytes.subarray(at, at + PIECE) : sliced(bytes, at, at + PIECE);
+    // Spreading would go through an iterator: a packet is told by this.
+    text += String.fromCharCode.apply(undefined, piece as number[]);
   }
   return text;
 }
