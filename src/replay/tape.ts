@@ -244,9 +244,11 @@ function playRun(tape: Tape, vcpu: number, budget: number): GuestStop {
   if (ASIDES.has(answer.kind)) return playQuiet(tape, budget);
   if (answer.kind !== 'kvm_exit') throw new TapeMismatch(tape.at, 'a VM exit');
   const left = answer.ticks - tape.played;
-  if (left > budget) return playQuiet(tape, budget);
+  const isStop = MADE_OF_A_STOP.has(answer.exit_reason & EXIT_REASON.BASIC);
+  // A run that is cut just before the instruction that exits does not come to it.
+  if (left > budget || (left === budget && !isStop)) return playQuiet(tape, budget);
   standAfter(tape, vcpu, answer);
-  if (!MADE_OF_A_STOP.has(answer.exit_reason & EXIT_REASON.BASIC)) {
+  if (!isStop) {
     tape.at += 1;
     tape.played = 0;
     return exitStop(answer, left);
