@@ -25,6 +25,8 @@ say put; wget -q -O - --post-file=/tmp/big http://www.example.org/upload; echo s
 say missing; wget -q -O /dev/null http://www.example.org/nothing; echo status $?
 say echo $(echo hello | nc -w 2 10.0.2.100 7)
 say refused; nc -w 2 10.0.2.100 81 < /dev/null; echo status $?
+# The e1000's driver counts what it sent once it cleans up behind it, every two seconds at the latest.
+sleep 5
 say counts
 for count in rx_packets tx_packets rx_bytes tx_bytes rx_errors tx_errors rx_dropped tx_dropped; do echo $count $(cat /sys/class/net/eth0/statistics/$count); done
 say interrupts; grep -E 'eth0|virtio.-(input|output|config)' /proc/interrupts | sed 's/  */ /g'

@@ -22,6 +22,9 @@ const CARDS = [
   ['e1000', 'generic', /^card e1000 speed 1000 carrier 1$/],
 ] as const satisfies readonly (readonly [string, DebianKernel, RegExp])[];
 
+/** A segment without anything for its connection. */
+const isBare = (frame: Frame): boolean => frame['tcp.len'] === 0;
+
 const SCRIPT = `${readFileSync(new URL('conversation.sh', import.meta.url), 'utf8')}poweroff -f\n`;
 
 /** What a script said under each of its headings. */
@@ -33,6 +36,7 @@ const numberIn = (part: string, name: string): number => Number(new RegExp(`^${n
 interface Frame {
   readonly tick: number;
   readonly 'eth.src': string;
+  readonly 'tcp.len'?: number;
 }
 
 describe.each(CARDS)("Debian's driver of %s", (card, kernel, said) => {
@@ -80,7 +84,10 @@ describe.each(CARDS)("Debian's driver of %s", (card, kernel, said) => {
       const frames = lines.map((line) => JSON.parse(line) as Frame).filter((frame) => frame.tick < tick);
       const sent = frames.filter((frame) => frame['eth.src'] === '52:54:00:12:34:56');
       const counts = part('counts');
-      expect(numberIn(counts, 'tx_packets')).toBe(sent.length);
+      // Where a card segments, it may send a header alone behind the last full segment, of which no driver knows.
+      const uncounted = sent.length - numberIn(counts, 'tx_packets');
+      expect(uncounted).toBeGreaterThanOrEqual(0);
+      expect(uncounted).toBeLessThanOrEqual(card === 'e1000' ? sent.filter(isBare).length : 0);
       expect(numberIn(counts, 'tx_errors') + numberIn(counts, 'rx_errors') + numberIn(counts, 'tx_dropped')).toBe(0);
       expect(numberIn(counts, 'rx_packets')).toBe(frames.length - sent.length);
     });
