@@ -28,12 +28,17 @@ export const base64 = (bytes: Uint8Array): string => btoa(latin1(bytes));
 /** The inverse of `base64`. */
 export const fromBase64 = (text: string): Uint8Array => fromLatin1(atob(text));
 
+const digitsOf = (byte: number): string => byte.toString(16).padStart(2, '0');
+
 /** Bytes as lower-case hexadecimal digits, two each. */
 export function hexadecimal(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  for (const byte of bytes) text += digitsOf(byte);
   return text;
 }
+
+/** Bytes as Ethernet addresses are written: `52:54:00:12:34:56`. */
+export const octetsText = (bytes: Iterable<number>): string => Array.from(bytes, digitsOf).join(':');
 
 /** The inverse of `hexadecimal`. */
 export const fromHexadecimal = (text: string): Uint8Array =>

@@ -2,9 +2,12 @@ import type { Ns } from './units.ts';
 
 const NS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
 
-/** A number with its unit, ns, us, ms or s: in nanoseconds; undefined: it is none. */
+/** How virtual time is written: a number with its unit. */
+export const VIRTUAL_TIME = /^(\d+(?:\.\d+)?)(ns|us|ms|s)$/;
+
+/** A number with its unit, ns, us, ms or s: in nanoseconds; undefined: it is none, or none that is exact. */
 export function virtualNs(text: string): Ns | undefined {
-  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)(ns|us|ms|s)$/.exec(text) ?? [];
+  const [, number = '', unit = ''] = VIRTUAL_TIME.exec(text) ?? [];
   const ns = Math.round(Number(number) * (NS[unit] ?? Number.NaN));
   return Number.isSafeInteger(ns) ? ns : undefined;
 }

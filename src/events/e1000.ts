@@ -1,12 +1,11 @@
+import { octetsText } from '../base/bytes.ts';
 import { fact, hex } from './schema.ts';
 
 const OF_DEVICE = { dev: 'text' } as const;
 
-const macText = (mac: Uint8Array): string => [...mac].map((octet) => hex(octet).padStart(2, '0')).join(':');
-
 /** What an 82540EM does: QEMU's trace events of 7.2, and what it does not trace. */
 export const E1000_EVENTS = {
-  e1000x_mac_indicate: fact({ ...OF_DEVICE, mac: 'bytes' }, (e) => `Indicating MAC to guest: ${macText(e.mac)}`),
+  e1000x_mac_indicate: fact({ ...OF_DEVICE, mac: 'bytes' }, (e) => `Indicating MAC to guest: ${octetsText(e.mac)}`),
   e1000x_link_negotiation_start: fact(OF_DEVICE, () => 'Start link auto negotiation'),
   e1000x_link_negotiation_done: fact(OF_DEVICE, () => 'Auto negotiation is completed'),
   e1000x_rx_link_down: fact(
@@ -23,12 +22,12 @@ export const E1000_EVENTS = {
   ),
   e1000x_rx_flt_ucast_match: fact(
     { ...OF_DEVICE, idx: 'u', mac: 'bytes' },
-    (e) => `unicast match[${e.idx}]: ${macText(e.mac)}`,
+    (e) => `unicast match[${e.idx}]: ${octetsText(e.mac)}`,
   ),
-  e1000x_rx_flt_ucast_mismatch: fact({ ...OF_DEVICE, mac: 'bytes' }, (e) => `unicast mismatch: ${macText(e.mac)}`),
+  e1000x_rx_flt_ucast_mismatch: fact({ ...OF_DEVICE, mac: 'bytes' }, (e) => `unicast mismatch: ${octetsText(e.mac)}`),
   e1000x_rx_flt_inexact_mismatch: fact(
     { ...OF_DEVICE, mac: 'bytes', mo: 'u', mta: 'u', value: 'u' },
-    (e) => `inexact mismatch: ${macText(e.mac)} MO ${e.mo} MTA[${e.mta}] 0x${hex(e.value)}`,
+    (e) => `inexact mismatch: ${octetsText(e.mac)} MO ${e.mo} MTA[${e.mta}] 0x${hex(e.value)}`,
   ),
   /** s: bytes with the check sequence. */
   e1000_receiver_overrun: fact(

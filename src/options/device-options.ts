@@ -94,7 +94,7 @@ const characterDevice = (driver: AnyDriver, index: number, backend: CharacterDev
 export function propertiesOf(
   said: string,
   driver: Pick<AnyDriver, 'properties'>,
-  { pairs }: CommaValue,
+  { pairs }: Pick<CommaValue, 'pairs'>,
 ): Readonly<Record<string, PropertyValue>> {
   const given: Record<string, PropertyValue> = {};
   for (const [key, text] of pairs) {

@@ -1,9 +1,9 @@
 /** `-netdev`, `-nic` and `-net`: which networks there are, and the cards that come with them. QEMU 7.2: net/net.c. */
 import type { AnyDriver } from '../devices/driver.ts';
-import type { NetdevConfig } from '../vmm/config.ts';
+import { HUBPORT, type NetdevConfig } from '../vmm/config.ts';
 import { MOST, NETDEV_ID } from '../vmm/limits.ts';
 import type { DeviceOption } from '../vmm/options.ts';
-import { backendDriver, HUBPORT, netdevKey } from '../vmm/pc/net-parts.ts';
+import { backendDriver, netdevKey } from '../vmm/pc/net-parts.ts';
 import { optionDriver, optionDrivers } from '../vmm/pc/option-parts.ts';
 import { asUsage, propertiesOf } from './device-options.ts';
 import { type CommaValue, commaValue, refuseOthers, wholeNumber } from './qemu-values.ts';
@@ -85,8 +85,7 @@ function addNic({ netdevs, cards }: Networks, text: string): void {
   const id = value.properties.get('id') ?? unnamed(netdevs);
   const properties = backend(option, type, { name: type, properties: new Map(rest), pairs: rest });
   netdevs.push({ type, id, properties });
-  const { model, mac } = Object.fromEntries(ofCard);
-  cards.push(card(option, { model, mac, netdev: id }));
+  cards.push(card(option, { ...Object.fromEntries(ofCard), netdev: id }));
 }
 
 /** What nobody gave a name has one that nobody can give. QEMU draws a number. */
@@ -109,20 +108,8 @@ function addLegacy(found: Networks, text: string): void {
   const { model, macaddr: mac, addr, vectors, netdev: asked } = Object.fromEntries(value.properties);
   const netdev = asked ?? portName(netdevs);
   if (asked === undefined) netdevs.push({ type: HUBPORT, id: netdev, hub: 0, properties: {} });
-  const given = card(option, { model, mac, netdev });
-  const more = [
-    ...(addr === undefined ? [] : [['addr', addr]]),
-    ...(vectors === undefined ? [] : [['vectors', vectors]]),
-  ];
-  cards.push({ ...given, properties: { ...given.properties, ...moreOf(option, given.driver, more) } });
+  cards.push(card(option, { model, mac, netdev, addr, vectors }));
 }
-
-const moreOf = (option: string, driver: string, pairs: readonly (readonly string[])[]): DeviceOption['properties'] =>
-  propertiesOf(option, optionDriver(driver)[1], {
-    name: driver,
-    properties: new Map(),
-    pairs: pairs as readonly (readonly [string, string])[],
-  });
 
 /** The next port of hub 0, as QEMU numbers them. */
 const portName = (netdevs: readonly NetdevConfig[]): string =>
@@ -134,10 +121,10 @@ const USUAL_MODEL = 'e1000';
 /** Other names of models. */
 const ALIASES: Readonly<Record<string, string>> = { virtio: 'virtio-net-pci' };
 
-function card(
-  option: string,
-  { model = USUAL_MODEL, mac, netdev }: Readonly<Record<'model' | 'mac' | 'netdev', string | undefined>>,
-): DeviceOption {
+/** What is said of a card. */
+type CardSaid = Readonly<Partial<Record<'model' | 'mac' | 'netdev' | 'addr' | 'vectors', string | undefined>>>;
+
+function card(option: string, { model = USUAL_MODEL, mac, netdev, ...more }: CardSaid): DeviceOption {
   const driver = ALIASES[model] ?? model;
   const known = optionDrivers().filter((each) => netdevKey(each) !== undefined);
   const found = known.find(({ name }) => name === driver);
@@ -145,12 +132,10 @@ function card(
     const there = known.map(({ name }) => name).sort();
     throw new UsageProblem(`${option}: there is no card ${model}. There are ${there.join(', ')}.`);
   }
-  const given = { [netdevKey(found)!]: netdev!, ...(mac === undefined ? {} : propertiesOfMac(option, found, mac)) };
-  return { driver, properties: given };
+  const said = [[netdevKey(found), netdev], [macKey(found), mac], ...Object.entries(more)];
+  const pairs = said.filter((pair): pair is [string, string] => pair.every((part) => part !== undefined));
+  return { driver, properties: propertiesOf(option, found, { pairs }) };
 }
-
-const propertiesOfMac = (option: string, driver: AnyDriver, mac: string): DeviceOption['properties'] =>
-  propertiesOf(option, driver, { name: undefined, properties: new Map(), pairs: [[macKey(driver) ?? '', mac]] });
 
 const macKey = ({ properties = {} }: AnyDriver): string | undefined =>
   Object.entries(properties).find(([, property]) => property.type === 'str' && property.isMac === true)?.[0];

@@ -1,5 +1,6 @@
 /** Files of captured packets: pcap (draft-ietf-opsawg-pcap) and pcapng (draft-ietf-opsawg-pcapng), as they are read. */
 import { Problem } from '../base/problem.ts';
+import { BLOCK, BYTE_ORDER, ETHERNET, PCAP_MAGIC, TIME_RESOLUTION } from './capture-format.ts';
 
 /** A frame of a capture, and when it was seen: nanoseconds since some moment that is the same for all. */
 export interface CapturedFrame {
@@ -7,18 +8,13 @@ export interface CapturedFrame {
   readonly bytes: Uint8Array;
 }
 
-/** LINKTYPE_ETHERNET. */
-const ETHERNET = 1;
-
 /** Magic numbers of pcap, read little-endian: nanoseconds of a unit of its second word of time. */
 const PCAP_MAGICS: ReadonlyMap<number, { readonly little: boolean; readonly unit: number }> = new Map([
-  [0xa1b2_c3d4, { little: true, unit: 1000 }],
+  [PCAP_MAGIC.microseconds, { little: true, unit: 1000 }],
   [0xd4c3_b2a1, { little: false, unit: 1000 }],
-  [0xa1b2_3c4d, { little: true, unit: 1 }],
+  [PCAP_MAGIC.nanoseconds, { little: true, unit: 1 }],
   [0x4d3c_b2a1, { little: false, unit: 1 }],
 ]);
-
-const SECTION_HEADER = 0x0a0d_0d0a;
 
 /**
  * The frames of a capture, in the order of the file. `name`: what to call the file. Throws a Problem for one that is
@@ -30,7 +26,7 @@ export function readCapture(name: string, bytes: Uint8Array): CapturedFrame[] {
   const pcap = magic === undefined ? undefined : PCAP_MAGICS.get(magic);
   const reader = new Reader(name, view);
   if (pcap !== undefined) return readPcap(reader, pcap);
-  if (magic === SECTION_HEADER) return readPcapng(reader);
+  if (magic === BLOCK.sectionHeader) return readPcapng(reader);
   throw new Problem(`Cannot play ${name}: it is no capture in pcap or pcapng.`);
 }
 
@@ -107,12 +103,8 @@ function readPcap(reader: Reader, { little, unit }: { readonly little: boolean; 
   return frames;
 }
 
-const BLOCK = { interface: 1, simplePacket: 3, enhancedPacket: 6 } as const;
-
-/** `if_tsresol`: its number, and what it says where it is absent. */
-const RESOLUTION = { option: 9, usual: 6 } as const;
-
-const LITTLE_ENDIAN = 0x1a2b_3c4d;
+/** What `if_tsresol` says where it is absent: microseconds. */
+const USUAL_RESOLUTION = 6;
 
 /** An interface's unit of time, in nanoseconds. */
 type Units = number[];
@@ -123,7 +115,7 @@ function readPcapng(reader: Reader): CapturedFrame[] {
   while (!reader.isOver) {
     const start = reader.at;
     const type = reader.word();
-    if (type === SECTION_HEADER) {
+    if (type === BLOCK.sectionHeader) {
       setByteOrder(reader);
       units = [];
     }
@@ -142,7 +134,7 @@ function setByteOrder(reader: Reader): void {
   const place = reader.at;
   reader.at = place + 4;
   reader.little = true;
-  reader.little = reader.word() === LITTLE_ENDIAN;
+  reader.little = reader.word() === BYTE_ORDER;
   reader.at = place;
 }
 
@@ -156,9 +148,9 @@ function readInterface(reader: Reader, end: number): number {
     if (option === 0) break;
     const value = reader.take(length);
     reader.take((4 - (length % 4)) % 4);
-    if (option === RESOLUTION.option && length === 1) return unitOf(value[0]!);
+    if (option === TIME_RESOLUTION && length === 1) return unitOf(value[0]!);
   }
-  return unitOf(RESOLUTION.usual);
+  return unitOf(USUAL_RESOLUTION);
 }
 
 /** Nanoseconds of 10^-n or, with the highest bit, 2^-n seconds. */

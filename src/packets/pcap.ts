@@ -1,15 +1,13 @@
 /** Files of captured packets as libpcap writes them (draft-ietf-opsawg-pcap), with times in microseconds. */
+import { ETHERNET, PCAP_MAGIC } from './capture-format.ts';
 
-const MAGIC = 0xa1b2_c3d4;
 const VERSION = [2, 4] as const;
-/** LINKTYPE_ETHERNET. */
-const ETHERNET = 1;
 
 /** The beginning of a file whose packets are kept up to so many bytes. */
 export function pcapHead(most: number): Uint8Array {
   const bytes = new Uint8Array(24);
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, MAGIC, true);
+  view.setUint32(0, PCAP_MAGIC.microseconds, true);
   view.setUint16(4, VERSION[0], true);
   view.setUint16(6, VERSION[1], true);
   view.setUint32(16, most, true);

@@ -64,6 +64,9 @@ export interface NetdevConfig {
   readonly world?: object | undefined;
 }
 
+/** What a port of a hub is called as a type. */
+export const HUBPORT = 'hubport';
+
 /** One end of a wire, as `info network` names it. */
 export interface NetClientConfig {
   readonly name: string;

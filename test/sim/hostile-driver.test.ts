@@ -1,11 +1,9 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { replay } from '../../src/api/index.ts';
 import { scratchFolder } from '../guests/command-line.ts';
 import { casesOf } from '../how-long.ts';
 import { newCampaign, tryOne } from './hostile-driver/campaign.ts';
-import { CampaignMachine, virtioSetup } from './hostile-driver/campaign-machine.ts';
+import { virtioSetup } from './hostile-driver/campaign-machine.ts';
+import { throughSeeds } from './hostile-driver/through-seeds.ts';
 
 /** 20,000 with RETROVISOR_DRIVERS=20000; others with a RETROVISOR_SEED that is a number. */
 const SEEDS = casesOf('RETROVISOR_DRIVERS', { whole: 1000, quick: 20 });
@@ -13,31 +11,18 @@ const FROM = Number.parseInt(process.env['RETROVISOR_SEED'] ?? '', 10) || 1;
 const SAID_EVERY = 500;
 /** One in so many is recorded, and run again from power-on. */
 const RECORDED_EVERY = Math.max(20, Math.floor(SEEDS / 50));
-const MOST_FAULTS = 20;
 const SECOND = 1000;
 const folder = scratchFolder();
 
 test(`${SEEDS} drivers that are wrong now and then neither break virtio devices nor make them lose anything`, {
   timeout: 60 * SECOND + 5 * SEEDS * SECOND,
 }, async () => {
-  const setup = virtioSetup(folder);
-  let machine = new CampaignMachine(setup);
   const campaign = newCampaign();
   const { faults, ends } = campaign;
-  for (let seed = FROM; seed < FROM + SEEDS && faults.length < MOST_FAULTS; seed += 1) {
-    const outcome = tryOne(machine, seed, campaign);
-    if (outcome === undefined) machine = new CampaignMachine(setup);
-    else if (campaign.seeds % RECORDED_EVERY === 0) {
-      const trace = join(folder, `${seed}.trace`);
-      machine.record(outcome, trace);
-      const { agreed, events, divergence, damage } = await replay(trace);
-      expect({ seed, agreed, divergence, damage }).toMatchObject({ agreed: events });
-      expect({ seed, divergence, damage }).toEqual({ seed });
-      rmSync(trace);
-    }
-    if (campaign.seeds % SAID_EVERY === 0)
-      process.stdout.write(`${seed - FROM + 1} drivers: ${faults.length} faults\n`);
-  }
+  await throughSeeds({
+    ...{ from: FROM, count: SEEDS, setup: virtioSetup(folder), campaign, tryOne: tryOne, folder },
+    ...{ recordedEvery: RECORDED_EVERY, saidEvery: SAID_EVERY },
+  });
   const { seeds, events, worked, popped, read, written, sent, received, broken } = campaign;
   process.stdout.write(
     `${seeds} drivers, ${events} events; ${worked} came to DRIVER_OK and had a descriptor taken, ${broken} ` +

@@ -1,3 +1,4 @@
+import { octetsText } from '../../base/bytes.ts';
 import { shapedPciDriver } from '../pci/index.ts';
 import { bool, macAddress, netdevId } from '../properties.ts';
 import {
@@ -26,9 +27,8 @@ const hex = (value: number): string => `0x${value.toString(16)}`;
 /** The first of its addresses, as a driver may have written it. */
 function addressText(nic: E1000Registers): string {
   const [low, high] = [registerOf(nic, R.RA), registerOf(nic, R.RA + 4)];
-  return Array.from({ length: 6 }, (_, at) => ((at < 4 ? low : high) >>> (8 * (at % 4))) & 0xff)
-    .map((byte) => byte.toString(16).padStart(2, '0'))
-    .join(':');
+  const bytes = Array.from({ length: 6 }, (_, at) => ((at < 4 ? low : high) >>> (8 * (at % 4))) & 0xff);
+  return octetsText(bytes);
 }
 
 /** Intel's 82540EM, a gigabit Ethernet controller, as QEMU 7.2 has it. */

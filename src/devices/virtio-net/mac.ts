@@ -1,5 +1,5 @@
 /** Ethernet addresses: as people write them, and as six bytes, a character each. */
-import { MAC_BYTES } from './registers.ts';
+import { fromLatin1, octetsText } from '../../base/bytes.ts';
 
 const WRITTEN = /^[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}$/i;
 
@@ -10,5 +10,4 @@ export function macFrom(text: string): string | undefined {
 }
 
 /** As QEMU writes them. */
-export const writtenMac = (mac: string): string =>
-  Array.from({ length: MAC_BYTES }, (_, at) => mac.charCodeAt(at).toString(16).padStart(2, '0')).join(':');
+export const writtenMac = (mac: string): string => octetsText(fromLatin1(mac));

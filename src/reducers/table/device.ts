@@ -1,6 +1,7 @@
 import type { DEVICE_FACTS } from '../../events/device.ts';
 import * as board from '../../vmm/evolve/board.ts';
 import { deviceFact, deviceNotified, deviceReset, messagePending, registerTaken } from '../../vmm/evolve/devices.ts';
+import { ofItsDevice } from './of-device.ts';
 import { changes, type Rows, tells, vmm } from '../row.ts';
 
 const OF_SERIAL = ({ line }: { readonly line: number }): string => `serial${line}`;
@@ -16,14 +17,14 @@ export const DEVICE_ROWS: Rows<keyof typeof DEVICE_FACTS> = {
   'sim:device_reset': changes(['devices'], vmm(deviceReset)),
   'sim:device_notified': changes(['devices'], vmm(deviceNotified)),
   'sim:dma': tells,
-  'sim:device_data': changes(['devices'], vmm(deviceFact(({ dev }) => dev))),
+  'sim:device_data': ofItsDevice(),
   'sim:msi_pending': changes(['devices'], vmm(messagePending)),
   'sim:msi_route': changes(['board'], vmm(board.msiRouted)),
   'sim:dma_gathered': tells,
   'sim:serial_sent': changes(['devices'], vmm(deviceFact(OF_SERIAL))),
   'sim:serial_looped': changes(['devices'], vmm(deviceFact(OF_SERIAL))),
   'sim:serial_accepted': changes(['devices'], vmm(deviceFact(OF_SERIAL))),
-  'sim:chardev_sent': changes(['devices'], vmm(deviceFact(({ dev }) => dev))),
+  'sim:chardev_sent': ofItsDevice(),
   'sim:kbc_filled': changes(['devices'], vmm(deviceFact(OF_KEYBOARD))),
   'sim:rtc_time': changes(['devices'], vmm(deviceFact(OF_CLOCK))),
   'sim:rtc_set': changes(['devices'], vmm(deviceFact(OF_CLOCK))),

@@ -1,19 +1,17 @@
 import type { USER_NET_EVENTS } from '../../events/user-net.ts';
-import { deviceFact } from '../../vmm/evolve/devices.ts';
-import { changes, type Rows, tells, vmm } from '../row.ts';
-
-const OF_ITS_DEVICE = ({ dev }: { readonly dev: string }): string => dev;
+import { ofItsDevice } from './of-device.ts';
+import { type Rows, tells } from '../row.ts';
 
 export const USER_NET_ROWS: Rows<keyof typeof USER_NET_EVENTS> = {
-  'sim:neighbor_learned': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:dhcp_leased': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:neighbor_learned': ofItsDevice(),
+  'sim:dhcp_leased': ofItsDevice(),
   'sim:dhcp_refused': tells,
-  'sim:fragment_kept': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:fragments_over': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:fragment_kept': ofItsDevice(),
+  'sim:fragments_over': ofItsDevice(),
   'sim:name_resolved': tells,
-  'sim:tftp_opened': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:tftp_sent': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:tftp_closed': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:packet_unresolved': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:packets_resolved': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:tftp_opened': ofItsDevice(),
+  'sim:tftp_sent': ofItsDevice(),
+  'sim:tftp_closed': ofItsDevice(),
+  'sim:packet_unresolved': ofItsDevice(),
+  'sim:packets_resolved': ofItsDevice(),
 };

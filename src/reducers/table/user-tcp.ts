@@ -1,27 +1,25 @@
 import type { USER_TCP_EVENTS } from '../../events/user-tcp.ts';
-import { deviceFact } from '../../vmm/evolve/devices.ts';
-import { changes, type Rows, tells, vmm } from '../row.ts';
-
-const OF_ITS_DEVICE = ({ dev }: { readonly dev: string }): string => dev;
+import { ofItsDevice } from './of-device.ts';
+import { type Rows, tells } from '../row.ts';
 
 export const USER_TCP_ROWS: Rows<keyof typeof USER_TCP_EVENTS> = {
-  'sim:tcp_opened': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:tcp_opened': ofItsDevice(),
   'sim:tcp_established': tells,
-  'sim:tcp_received': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:tcp_sent': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:tcp_retransmitted': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:tcp_probed': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:tcp_stalled': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:tcp_timeout': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:tcp_said': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:tcp_echoed': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:tcp_closed': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:tcp_received': ofItsDevice(),
+  'sim:tcp_sent': ofItsDevice(),
+  'sim:tcp_retransmitted': ofItsDevice(),
+  'sim:tcp_probed': ofItsDevice(),
+  'sim:tcp_stalled': ofItsDevice(),
+  'sim:tcp_timeout': ofItsDevice(),
+  'sim:tcp_said': ofItsDevice(),
+  'sim:tcp_echoed': ofItsDevice(),
+  'sim:tcp_closed': ofItsDevice(),
   'sim:tcp_refused': tells,
-  'sim:http_upload': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:http_request': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:call_went_on': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:call_made': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
-  'sim:call_failed': changes(['devices'], vmm(deviceFact(OF_ITS_DEVICE))),
+  'sim:http_upload': ofItsDevice(),
+  'sim:http_request': ofItsDevice(),
+  'sim:call_went_on': ofItsDevice(),
+  'sim:call_made': ofItsDevice(),
+  'sim:call_failed': ofItsDevice(),
   'sim:link_lost': tells,
   'sim:link_duplicated': tells,
   'sim:link_delayed': tells,

@@ -1,10 +1,7 @@
 /** Captures as pcapng files (draft-ietf-opsawg-pcapng), which Wireshark, tshark and tcpdump read. */
+import { BLOCK, BYTE_ORDER, ETHERNET, TIME_RESOLUTION } from '../../packets/capture-format.ts';
 
-const BLOCK = { sectionHeader: 0x0a0d0d0a, interface: 1, packet: 6 } as const;
-const BYTE_ORDER = 0x1a2b3c4d;
 const VERSION = [1, 0] as const;
-/** LINKTYPE_ETHERNET. */
-const ETHERNET = 1;
 /** Nobody knows how long it is before it is written. */
 const UNKNOWN_LENGTH = -1n;
 
@@ -14,7 +11,6 @@ const OPTION = {
   userApplication: 4,
   name: 2,
   description: 3,
-  timeResolution: 9,
   flags: 2,
   packetId: 5,
 } as const;
@@ -86,7 +82,7 @@ const interfaceBlock = ({ name, description }: CaptureInterface): Uint8Array =>
     [
       [OPTION.name, text(name)],
       [OPTION.description, text(description)],
-      [OPTION.timeResolution, Uint8Array.of(NANOSECONDS)],
+      [TIME_RESOLUTION, Uint8Array.of(NANOSECONDS)],
     ],
   );
 
@@ -100,7 +96,7 @@ export function packetBlock({ ns, bytes, ...packet }: CapturedPacket): Uint8Arra
   view.setUint32(12, bytes.length, true);
   view.setUint32(16, bytes.length, true);
   return block(
-    BLOCK.packet,
+    BLOCK.enhancedPacket,
     [head, bytes],
     [
       [OPTION.comment, text(packet.comment)],

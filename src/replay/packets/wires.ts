@@ -1,7 +1,5 @@
 /** Who hears whom, as a machine was made. */
-import type { NetClientConfig } from '../../vmm/config.ts';
-
-const HUBPORT = 'hubport';
+import { HUBPORT, type NetClientConfig } from '../../vmm/config.ts';
 
 /**
  * Clients at the other end of a client's wire: one, or behind a hub all that are on it. None: nobody hears it. A port

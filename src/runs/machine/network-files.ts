@@ -1,5 +1,6 @@
 /** Files that `-netdev user` serves, by TFTP or by hosts of a world: each is an image of the run. */
 import { Problem, shortly } from '../../base/problem.ts';
+import type { ImageIdentity } from '../../replay/trace/header.ts';
 import type { NetdevConfig } from '../../vmm/config.ts';
 import type { MachineOptions } from '../../vmm/options.ts';
 import { backendName } from '../../vmm/pc/net-parts.ts';
@@ -14,7 +15,7 @@ export interface NetworkFiles {
   /** Paths by role, for `loadImages`. */
   readonly paths: readonly (readonly [NetworkFileRole, string])[];
   /** The backends, once the files have been read: a trace keeps this. */
-  described(world: Pick<World, 'sha256'>, images: Images): readonly NetdevConfig[];
+  described(images: readonly ImageIdentity[]): readonly NetdevConfig[];
 }
 
 /** A folder of a backend's: where it is, and what its files are called with before their names below it. */
@@ -43,7 +44,10 @@ export function networkFiles(world: Pick<World, 'images'>, netdevs: readonly Net
         files.map(({ name, path }) => [networkFileRole(id, `${mark}${name}`), path] as const),
       ),
     ),
-    described: (with_, images) => serving.map((each) => describedOne(with_, images, each)),
+    described(images) {
+      const byRole = new Map(images.map((image) => [image.role, image]));
+      return serving.map((each) => describedOne(byRole, each));
+    },
   };
 }
 
@@ -80,35 +84,40 @@ interface Served {
 }
 
 function describedOne(
-  { sha256 }: Pick<World, 'sha256'>,
-  images: Images,
+  images: ReadonlyMap<string, ImageIdentity>,
   { netdev, tftp, world, folders }: Serving,
 ): NetdevConfig {
   const served = ({ mark, files }: Folder, before: string): Readonly<Record<string, Served>> =>
     Object.fromEntries(
       files.map(({ name }) => {
         const file = `${mark}${name}`;
-        const { bytes } = images.get(networkFileRole(netdev.id, file))!;
-        return [`${before}${name}`, { file, size: bytes.length, sha256: sha256(bytes) }];
+        const { bytes: size, sha256 } = images.get(networkFileRole(netdev.id, file))!;
+        return [`${before}${name}`, { file, size, sha256 }];
       }),
     );
-  if (tftp === undefined && world === undefined) return netdev;
-  const hosts = world?.hosts?.map(({ services, ...host }) => ({
-    ...host,
-    ...(services === undefined ? {} : { services: services.map((service) => withFiles(service)) }),
-  }));
   return {
     ...netdev,
     ...(tftp === undefined ? {} : { served: served(tftp, '') }),
-    ...(world === undefined ? {} : { world: { ...world, ...(hosts === undefined ? {} : { hosts }) } }),
+    ...(world === undefined ? {} : { world: worldServing(world, (folder) => served(folders.get(folder)!, '/')) }),
   };
+}
 
-  function withFiles({
-    folder,
-    ...service
-  }: NonNullable<NonNullable<WrittenWorld['hosts']>[number]['services']>[number]) {
-    return folder === undefined ? service : { ...service, files: served(folders.get(folder)!, '/') };
-  }
+/** A world with the files of its folders in place of those. */
+function worldServing({ hosts, ...world }: WrittenWorld, filesOf: (folder: string) => object): object {
+  if (hosts === undefined) return world;
+  return {
+    ...world,
+    hosts: hosts.map(({ services, ...host }) => ({
+      ...host,
+      ...(services === undefined
+        ? {}
+        : {
+            services: services.map(({ folder, ...service }) =>
+              folder === undefined ? service : { ...service, files: filesOf(folder) },
+            ),
+          }),
+    })),
+  };
 }
 
 /** The bytes of what is served, by parts and by what devices call it. */

@@ -1,5 +1,6 @@
 /** What a file that describes a network's world may say, and what a trace keeps of it. */
 import * as z from 'zod';
+import { VIRTUAL_TIME, virtualNs } from '../../base/virtual-time.ts';
 import { SERVICE_KINDS } from '../../net/world/world.ts';
 import { ipv4Of, ipv6Of } from '../../packets/addresses.ts';
 
@@ -122,16 +123,12 @@ export const SERVED_FILES = z
 /** A world as a trace's header has it: its files by what they hold. */
 export const RECORDED_WORLD = world(DURATION, { files: SERVED_FILES.exactOptional() });
 
-const UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: SECOND };
-
 /** Times as people write them. */
 const WRITTEN_DURATION = z
   .string()
-  .regex(/^\d+(\.\d+)?(ns|us|ms|s)$/, 'is no time like 300us, 2ms or 1.5s')
-  .transform((text) => {
-    const [, number = '', unit = ''] = /^([\d.]+)([a-z]+)$/.exec(text) ?? [];
-    return Math.round(Number(number) * UNITS[unit]!);
-  })
+  .regex(VIRTUAL_TIME, 'is no time like 300us, 2ms or 1.5s')
+  // What is not exact is far too long.
+  .transform((text) => virtualNs(text) ?? Number.MAX_SAFE_INTEGER)
   .pipe(DURATION);
 
 /** A world as a person writes it: a service of HTTP names a folder, times have units. */

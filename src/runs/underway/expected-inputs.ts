@@ -50,7 +50,7 @@ function framesOf(world: Pick<World, 'images'>, dev: string, { file = '', start 
   const begins = virtualNs(start);
   if (begins === undefined) throw new Problem(`-netdev pcap: start=${start} is not a time like 300us, 2ms or 1.5s.`);
   const frames = readCapture(file, world.images.read('capture', file));
-  const first = Math.min(...frames.slice(0, 1).map(({ ns }) => ns));
+  const first = frames[0]?.ns ?? 0;
   return frames.map(({ ns, bytes }) => ({
     ns: begins + Math.max(0, ns - first),
     event: { kind: 'sim:frame_received', dev, bytes },

@@ -17,7 +17,6 @@ import { createTimeline, type Timeline } from '../../replay/timeline.ts';
 import { isDelivered } from '../../replay/trace/trace-inputs.ts';
 import { inputsAgain } from '../../replay/verify.ts';
 import { assemble } from '../machine/assemble.ts';
-import { identities } from '../machine/images.ts';
 import { configurationOf } from '../machine/machine-description.ts';
 import { type EventMark, lookAt, type Moment, momentAt } from '../moment.ts';
 import { startSession } from './open-session.ts';
@@ -161,8 +160,8 @@ class RunUnderWay implements OpenedRun {
   }
 
   describe() {
-    const { world, description: machine, images, options } = this.made;
-    return { machine, images: identities(world, images), seed: options.seed };
+    const { description: machine, identities: images, options } = this.made;
+    return { machine, images, seed: options.seed };
   }
 
   at(mark: EventMark): Moment {

@@ -15,7 +15,7 @@ import { commitDrives } from './commit-drives.ts';
 import { Course } from './course.ts';
 import { bootWarning } from '../../vmm/index.ts';
 import type { World } from '../world.ts';
-import { identities, type Images } from '../machine/images.ts';
+import type { Images } from '../machine/images.ts';
 import { type Goal, type LiveRun, startLiveRun } from './live-run.ts';
 import { type PollingWatch, watchPolling } from './polling-guests.ts';
 import { type ExpectedInputs, taken } from './expected-inputs.ts';
@@ -85,12 +85,12 @@ export function openSession(world: World, options: RunOptions, output: OutputTo,
 
 /** Build the machine, recorded, ready to run: its first events are told before this returns. */
 export function startSession(
-  { world, options, description, images, disks, payloads, wallClockAtPowerOn, expected }: Prepared,
+  { world, options, description, images, identities, disks, payloads, wallClockAtPowerOn, expected }: Prepared,
   output: OutputTo,
   { told, gate, sockets }: Company,
 ): Session {
   const { seed, trace, pieceBytes } = options;
-  const subject = { engineVersion: world.version, machine: description, images: identities(world, images), seed };
+  const subject = { engineVersion: world.version, machine: description, images: identities, seed };
   const recording =
     trace === undefined
       ? undefined

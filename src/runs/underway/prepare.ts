@@ -1,8 +1,9 @@
 /** What a run is made from: options understood, images read. */
 import { Payloads } from '../../memory/payloads.ts';
+import type { ImageIdentity } from '../../replay/trace/header.ts';
 import { romPaths, withRomSizes } from '../machine/device-roms.ts';
 import { diskRole, type NewDisks, openDisks } from '../machine/disks.ts';
-import { type Images, loadImages, OWN_GUEST_PATH } from '../machine/images.ts';
+import { identities, type Images, loadImages, OWN_GUEST_PATH } from '../machine/images.ts';
 import { describeMachine, type Found, type MachineDescription } from '../machine/machine-description.ts';
 import { networkFiles } from '../machine/network-files.ts';
 import type { RunOptions } from '../machine/run-options.ts';
@@ -15,6 +16,8 @@ export interface Prepared {
   readonly options: RunOptions;
   readonly description: MachineDescription;
   readonly images: Images;
+  /** What a trace's header keeps of them. */
+  readonly identities: readonly ImageIdentity[];
   readonly disks: NewDisks;
   /** What it will have been given. */
   readonly payloads: Payloads;
@@ -36,11 +39,12 @@ export function prepared(world: World, options: RunOptions): Prepared {
   const disks = openDisks(world, options.drives);
   const roles = [...images].map(([role, { path }]) => [role, path] as const);
   const paths = Object.fromEntries([...roles, ...options.drives.map(({ id, path }) => [diskRole(id), path] as const)]);
-  const netdevs = networks.described(world, images);
+  const known = identities(world, images);
+  const netdevs = networks.described(known);
   const found = { rtcAhead: ahead, drives: disks.drives, devices, netdevs };
   const description = { ...descriptionOf(options, found), paths };
   const expected = expectedInputs(world, options);
-  return { world, options, images, disks, payloads, description, wallClockAtPowerOn, expected };
+  return { world, options, images, identities: known, disks, payloads, description, wallClockAtPowerOn, expected };
 }
 
 /** What the machine is, whose images nobody has read. */

@@ -6,7 +6,7 @@ import type { NetPeer, Packet } from '../../devices/device.ts';
 import { MAIN_LOOP } from '../../events/stamped.ts';
 import type { Machine, Part } from '../board/machine.ts';
 import type { CallOf } from '../board/pins.ts';
-import type { NetClientConfig } from '../config.ts';
+import { HUBPORT, type NetClientConfig } from '../config.ts';
 import { isStopped } from '../drives/errors.ts';
 import type { NetClientState, NetState, PacketWaiting } from '../state.ts';
 import { nextToArrive } from './due.ts';
@@ -26,10 +26,13 @@ const NOBODY: readonly NetClientConfig[] = [];
 
 const clientsOf = ({ config }: Machine): readonly NetClientConfig[] => config.net ?? NOBODY;
 
-/** The client at which a device answers. */
-function clientOfPart(machine: Machine, { name }: Part): NetClientConfig {
-  const client = clientsOf(machine).find(({ part }) => part === name);
-  invariant(client !== undefined, 'a device with packets is a net client', { name });
+/** The client at which a device answers; undefined: it is none. */
+const clientAt = (machine: Machine, { name }: Part): NetClientConfig | undefined =>
+  clientsOf(machine).find(({ part }) => part === name);
+
+function clientOfPart(machine: Machine, part: Part): NetClientConfig {
+  const client = clientAt(machine, part);
+  invariant(client !== undefined, 'a device with packets is a net client', { name: part.name });
   return client;
 }
 
@@ -54,7 +57,7 @@ const stateOf = (machine: Machine, { name }: NetClientConfig): NetClientState =>
 
 /** Who a device sends to; undefined: nobody. */
 export function peerOfPart(machine: Machine, part: Part): NetPeer | undefined {
-  const client = clientsOf(machine).find((each) => each.part === part.name);
+  const client = clientAt(machine, part);
   const peer = client === undefined ? undefined : peerOf(machine, client);
   if (peer === undefined) return undefined;
   const takesShort = partOf(machine, peer)?.device.takesShort === true;
@@ -114,8 +117,10 @@ function wait(machine: Machine, client: NetClientConfig, { number, bytes, sender
   const hears = partOf(machine, sender)?.device.packetSent !== undefined;
   const isFull = !hears && (queue.length >= MOST_WAITING || bytesOf(queue) + bytes.length > MOST_WAITING_BYTES);
   if (isFull) drop(machine, client, { number }, 'queue full');
-  const isKnown = netOf(machine).underway.some(({ packet }) => packet === number);
-  if (!isFull) tellQueued(machine, client, { number, sender }, { bytes: isKnown ? NO_BYTES : bytes, refused });
+  else {
+    const isKnown = netOf(machine).underway.some(({ packet }) => packet === number);
+    tellQueued(machine, client, { number, sender }, { bytes: isKnown ? NO_BYTES : bytes, refused });
+  }
   return false;
 }
 
@@ -171,8 +176,6 @@ function forward(machine: Machine, port: NetClientConfig, packet: Handed, callOf
   }
   return true;
 }
-
-const HUBPORT = 'hubport';
 
 const otherPorts = (machine: Machine, { name, hub }: NetClientConfig): NetClientConfig[] =>
   clientsOf(machine)

@@ -2,7 +2,7 @@
 import { Problem, shortly } from '../../base/problem.ts';
 import type { AnyDriver } from '../../devices/driver.ts';
 import type { Part } from '../board/machine.ts';
-import type { MachineConfig, NetClientConfig, NetdevConfig } from '../config.ts';
+import { HUBPORT, type MachineConfig, type NetClientConfig, type NetdevConfig } from '../config.ts';
 import { backends, type DeviceModel } from '../models.ts';
 import type { DeviceOption } from '../options.ts';
 import { optionDriver, optionName } from './option-parts.ts';
@@ -10,8 +10,6 @@ import { seated } from './seat.ts';
 import { setupOf } from './setup.ts';
 
 type Made = Pick<MachineConfig, 'devices' | 'netdevs'>;
-
-export const HUBPORT = 'hubport';
 
 /** The driver of a backend. Throws a Problem for one there is not. */
 export function backendDriver(type: string): readonly [DeviceModel, AnyDriver] {

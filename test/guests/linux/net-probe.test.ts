@@ -1,14 +1,14 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { LONG } from '../../how-long.ts';
 import { tool, without } from '../../stepping-aside.ts';
 import { MODES } from '../boot/mbr.ts';
-import { guestFile, noGuests, retrovisor, scratchFolder } from '../command-line.ts';
+import { noGuests, scratchFolder } from '../command-line.ts';
 import { expectConserves } from '../conserved.ts';
 import { initramfs, linuxWith, noLinux } from './initramfs.ts';
 import { ACCESS, accessLines, consoleLines, expectSame, type Seen } from './probe.ts';
+import { probedOnOurs, probedOnQemu } from './probed.ts';
 
 const folder = scratchFolder();
 const file = (name: string): string => join(folder, name);
@@ -18,27 +18,10 @@ const machine = (properties: string): string[] => [
   ...['-netdev', 'user,id=n0', '-device', `virtio-net-pci,netdev=n0,addr=4,mac=52:54:00:12:34:56${properties}`],
 ];
 
-function onQemu(properties: string): Seen {
-  const { status, stdout, stderr } = spawnSync(
-    'qemu-system-x86_64',
-    [
-      ...['-M', 'pc', '-accel', 'tcg', '-cpu', 'qemu64', ...machine(`${properties},romfile=`)],
-      ...['-D', file('qemu.log'), ...ACCESS.flatMap((kind) => ['-trace', kind])],
-    ],
-    { encoding: 'utf8', input: '', timeout: 10 * 60_000 },
-  );
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-  return { console: stdout, events: readFileSync(file('qemu.log'), 'utf8') };
-}
+const onQemu = (properties: string): Seen =>
+  probedOnQemu({ machine: machine(`${properties},romfile=`), events: ACCESS, folder });
 
-function onOurs(properties: string): Seen {
-  const trace = file('ours.trace');
-  const firmware = ['-bios', guestFile('bios-256k.bin'), '-option-rom', guestFile('kvmvapic.bin')];
-  const { out } = retrovisor([
-    ...['run', ...machine(properties), ...firmware, '--trace', trace, '--wall-clock', '1700000000'],
-  ]);
-  return { console: out, events: retrovisor(['events', trace, '--event', ACCESS.join(',')]).out };
-}
+const onOurs = (properties: string): Seen => probedOnOurs({ machine: machine(properties), events: ACCESS, folder });
 
 const missing = without(noLinux(), noGuests('bios-256k.bin', 'kvmvapic.bin'), tool('qemu-system-x86_64'));
 

@@ -1,11 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { IS_WHOLE } from '../../how-long.ts';
 import { tool, without } from '../../stepping-aside.ts';
 import { MODES } from '../boot/mbr.ts';
-import { guestFile, noGuests, retrovisor, scratchFolder } from '../command-line.ts';
+import { noGuests, scratchFolder } from '../command-line.ts';
 import { initramfs, linuxWith, noLinux } from './initramfs.ts';
 import {
   accessLines,
@@ -17,6 +16,7 @@ import {
   workLines,
   writeProbedDisk,
 } from './probe.ts';
+import { probedOnOurs, probedOnQemu } from './probed.ts';
 
 const folder = scratchFolder();
 const file = (name: string): string => join(folder, name);
@@ -29,28 +29,11 @@ const machine = (properties: string, [drive, device]: readonly [drive: string, d
   ...['-object', 'rng-builtin,id=r', '-device', `virtio-rng-pci,rng=r,addr=5${properties}`],
 ];
 
-function onQemu(properties: string): Seen {
-  const { status, stdout, stderr } = spawnSync(
-    'qemu-system-x86_64',
-    [
-      ...['-M', 'pc', '-accel', 'tcg', '-cpu', 'qemu64', ...machine(properties, ['', ',serial=RV0001'])],
-      ...['-D', file('qemu.log'), ...EVENTS.flatMap((kind) => ['-trace', kind])],
-    ],
-    { encoding: 'utf8', input: '', timeout: 10 * 60_000 },
-  );
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-  return { console: stdout, events: readFileSync(file('qemu.log'), 'utf8') };
-}
+const onQemu = (properties: string): Seen =>
+  probedOnQemu({ machine: machine(properties, ['', ',serial=RV0001']), events: EVENTS, folder });
 
-function onOurs(properties: string): Seen {
-  const trace = file('ours.trace');
-  const firmware = ['-bios', guestFile('bios-256k.bin'), '-option-rom', guestFile('kvmvapic.bin')];
-  const { out } = retrovisor([
-    ...['run', ...machine(properties, [',serial=RV0001', '']), ...firmware],
-    ...['--trace', trace, '--wall-clock', '1700000000'],
-  ]);
-  return { console: out, events: retrovisor(['events', trace, '--event', EVENTS.join(',')]).out };
-}
+const onOurs = (properties: string): Seen =>
+  probedOnOurs({ machine: machine(properties, [',serial=RV0001', '']), events: EVENTS, folder });
 
 /**
  * Of a run's lines those of its disk, as a capture of another QEMU 7.2.22 has them, with an older kernel and other

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { QtestPort } from '../qtest.ts';
 import { hex } from '../virtio/guest.ts';
+import { recordScenes } from '../transcripts.ts';
 import { SCENES } from './scenes.ts';
 import { MAC, type Machine, type Scene, Station, titleOf } from './station.ts';
 
@@ -149,15 +150,6 @@ async function transcript(scene: Scene): Promise<string[]> {
   return lines;
 }
 
-/** These alone, when named; all of them otherwise. */
-const [, , ...only] = process.argv;
-
-for (const [name, scenes] of Object.entries(SCENES)) {
-  if (only.length > 0 && !only.includes(name)) continue;
-  const lines: string[] = [];
-  for (const scene of scenes) lines.push(...(await transcript(scene)));
-  writeFileSync(new URL(`../recorded/e1000/${name}.txt`, import.meta.url), lines.map((line) => `${line}\n`).join(''));
-  process.stdout.write(`${name}: ${lines.length} lines\n`);
-}
+await recordScenes('e1000', SCENES, transcript);
 rmSync(folder, { recursive: true });
 process.exit(0);

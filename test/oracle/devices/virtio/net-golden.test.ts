@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { difference } from './difference.ts';
+import { difference } from '../difference.ts';
 import { ourGuest } from './ours.ts';
 import { netRegisters } from './scripts/net-registers.ts';
 import { type NetRing, netRing } from './scripts/net-ring.ts';

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { QtestPort } from '../qtest.ts';
+import { recordScenes } from '../transcripts.ts';
 import { type Guest, hex, type Scene } from './guest.ts';
 import { diskByte, hasDrive, isNic, NETDEV, SCENES, SECTORS, SERIAL, titleOf } from './scenes.ts';
 
@@ -129,14 +130,5 @@ async function transcript(scene: Scene): Promise<string[]> {
   return lines;
 }
 
-/** These alone, when named; all of them otherwise. */
-const [, , ...only] = process.argv;
-
-for (const [name, scenes] of Object.entries(SCENES)) {
-  if (only.length > 0 && !only.includes(name)) continue;
-  const lines: string[] = [];
-  for (const scene of scenes) lines.push(...(await transcript(scene)));
-  writeFileSync(new URL(`../recorded/virtio/${name}.txt`, import.meta.url), lines.map((line) => `${line}\n`).join(''));
-  process.stdout.write(`${name}: ${lines.length} lines\n`);
-}
+await recordScenes('virtio', SCENES, transcript);
 rmSync(folder, { recursive: true });

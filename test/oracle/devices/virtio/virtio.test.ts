@@ -1,20 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { firstOf } from '../../../how-long.ts';
-import { difference } from './difference.ts';
+import { difference } from '../difference.ts';
+import { recordedScenes } from '../transcripts.ts';
 import { excluded } from './exclusions.ts';
 import { ourGuest } from './ours.ts';
 import { SCENES, titleOf } from './scenes.ts';
 
-/** Transcripts by the titles they stand under. */
-function recorded(file: string): ReadonlyMap<string, readonly string[]> {
-  const text = readFileSync(new URL(`../recorded/virtio/${file}.txt`, import.meta.url), 'utf8');
-  const parts = text.split(/^(?=## )/m).map((part) => part.trimEnd().split('\n'));
-  return new Map(parts.map(([title = '', ...lines]) => [title, lines]));
-}
-
 describe.each(Object.entries(SCENES))('as recorded from QEMU 7.2: %s', (file, scenes) => {
-  const transcripts = recorded(file);
+  const transcripts = recordedScenes('virtio', file);
 
   test.each(firstOf(1, scenes).map((scene) => [scene.name, scene] as const))('%s', async (_name, scene) => {
     const theirs = transcripts.get(titleOf(scene)) ?? [];
@@ -28,7 +21,7 @@ describe.each(Object.entries(SCENES))('as recorded from QEMU 7.2: %s', (file, sc
 test('less than one line in a hundred is excluded', () => {
   let [all, apart] = [0, 0];
   for (const file of Object.keys(SCENES)) {
-    for (const [title, lines] of recorded(file)) {
+    for (const [title, lines] of recordedScenes('virtio', file)) {
       all += lines.length;
       apart += excluded(title, lines).size;
     }
