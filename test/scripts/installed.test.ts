@@ -22,6 +22,6 @@ test("an archive's list gives each file's owners and time, links by their own na
 
 test('a guest that there is not is refused, and nothing is made', LONG, () => {
   const ran = spawnSync('npx', ['tsx', 'scripts/fetch-guests.ts', 'floppy'], { encoding: 'utf8' });
-  expect(ran.stderr).toContain('There is no guest `floppy`: `npm run guests`, or `npm run guests -- disk`.');
+  expect(ran.stderr).toContain('There is no guest `floppy`: `npm run guests`, or with `-- disk` or `-- net`.');
   expect(ran.status).toBe(1);
 });
