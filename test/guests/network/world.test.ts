@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { divergenceOf, type RecordedGuest, recordGuest } from '../../../src/testing/recorded-guest.ts';
-import { casesOf, LONG } from '../../how-long.ts';
+import { LONG } from '../../how-long.ts';
 import { without } from '../../stepping-aside.ts';
 import { retrovisor, scratchFolder } from '../command-line.ts';
 import { initramfs, linuxWith, noLinux } from '../linux/initramfs.ts';
@@ -99,33 +99,5 @@ nc -w 2 10.0.3.81 80 < /dev/null`,
     expect(divergenceOf(guest.trace, {})).toBeUndefined();
     expect(retrovisor(['fold', guest.trace]).status).toBe(0);
     expect(retrovisor(['rerun', guest.trace]).status).toBe(0);
-  });
-
-  test('what it fetches and sends over bad links is what arrives', LONG, () => {
-    const bytes = noise(40_000);
-    const rounds = Math.ceil(casesOf('RETROVISOR_TRANSFERS', { whole: 500, quick: 22 }) / 22);
-    const losses = Array.from({ length: 11 }, (_, percent) => percent);
-    const world = {
-      hosts: losses.map((percent) => ({
-        addresses: [`10.0.3.${percent}`],
-        services: [{ kind: 'http', port: 80, folder: 'lossy-site' }],
-        link: { loss: percent / 100, reorder: 0.05, duplicate: 0.05, latency: '1ms', jitter: '1ms' },
-      })),
-    };
-    const guest = inWorld(
-      'lossy',
-      world,
-      { bytes },
-      `for round in $(seq ${rounds}); do for host in ${losses.join(' ')}; do
-  wget -q -O /got http://10.0.3.$host/bytes; sha256sum < /got
-  (printf 'PUT /x HTTP/1.0\\r\\nContent-Length: 40000\\r\\n\\r\\n'; cat /got) | nc 10.0.3.$host 80 | tail -n 1
-done; done`,
-    );
-    const wanted = [`${sha256(bytes)}  -`, `40000 bytes, sha256 ${sha256(bytes)}`];
-    const heard = linesOf(guest).slice(0, rounds * losses.length * 2);
-    expect(heard).toHaveLength(rounds * losses.length * 2);
-    expect(heard.filter((line, at) => line !== wanted[at % 2])).toEqual([]);
-    expect(divergenceOf(guest.trace, {})).toBeUndefined();
-    expect(retrovisor(['fold', guest.trace]).status).toBe(0);
   });
 });

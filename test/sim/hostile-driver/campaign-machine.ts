@@ -80,6 +80,13 @@ function makeImage(folder: string, id: number): string {
 export interface CampaignSetup {
   readonly arguments: readonly string[];
   readonly mostNs: number;
+  /** Absent: that of a small driver. */
+  readonly mostTicks?: number;
+  readonly readyWithin?: number;
+  /** A guest that reads lines: what it prints when it is ready, and when a seed is over, and what it is told. */
+  readonly words?: { readonly ready: string; readonly over: string; typed(seed: number): string };
+  /** The seed is also the run's own: what the machine draws follows from it. */
+  readonly isOfMachine?: boolean;
 }
 
 /** A machine with virtio devices. */
@@ -109,7 +116,11 @@ export interface Listener {
 /** A machine whose guest has said that it is ready for a seed: each begins there. */
 export class CampaignMachine {
   readonly machine: Machine;
-  private readonly mostNs: number;
+  private readonly setup: CampaignSetup;
+  private readonly gate = { isHeld: false };
+  /** What the guest prints to have the gate held; empty: anything. */
+  private awaited: string | undefined;
+  private heard = '';
   private readonly made: ReturnType<typeof prepared>;
   private readonly start: Checkpoint;
   private readonly begun: readonly Stamped[];
@@ -118,24 +129,25 @@ export class CampaignMachine {
   private listener: Listener | undefined;
 
   constructor(setup: CampaignSetup) {
-    this.mostNs = setup.mostNs;
+    this.setup = setup;
+    this.awaited = setup.words?.ready ?? '';
     const usual = prepared(NODE, runOptions([...setup.arguments]));
     this.made = { ...usual, description: { ...usual.description, eventsPerDigest: EVENTS_PER_DIGEST } };
     const { description, images, disks, wallClockAtPowerOn, options } = this.made;
-    const gate = { isHeld: false };
     this.machine = createMachine(
       assemble({
         ...{ world: NODE, description, images, disks, seed: options.seed, wallClockAtPowerOn },
         inputs: { peek: () => this.inputs[0], take: () => void this.inputs.shift() },
         onEvent: (stamped) => {
           this.events.push(stamped);
-          if (stamped.event.kind === 'sim:serial_sent') gate.isHeld = true;
+          if (stamped.event.kind === 'sim:serial_sent') this.hear(stamped.event.byte);
           this.listener?.next(stamped);
         },
       }),
     );
-    this.machine.advance({ tick: READY_WITHIN, gate });
-    if (!gate.isHeld) throw new Error('The driver did not say that it is ready.');
+    this.machine.advance({ tick: setup.readyWithin ?? READY_WITHIN, gate: this.gate });
+    if (!this.gate.isHeld) throw new Error('The guest did not say that it is ready.');
+    this.awaited = setup.words?.over;
     this.start = takeCheckpoint(this.machine);
     this.begun = this.events;
   }
@@ -147,14 +159,17 @@ export class CampaignMachine {
 
   /** What a seed draws, from the moment the guest was ready to its end, and what comes from outside besides. */
   run(seed: number, listener?: Listener, more: (now: number) => readonly PendingInput[] = () => []): Outcome {
-    restoreCheckpoint(this.machine, this.start);
-    const bytes = new Uint8Array(Uint32Array.of(seed).buffer);
+    restoreCheckpoint(this.machine, this.startOf(seed));
+    const { words, mostNs, mostTicks } = this.setup;
+    const bytes = words === undefined ? new Uint8Array(Uint32Array.of(seed).buffer) : Buffer.from(words.typed(seed));
     const typed: PendingInput = { event: { kind: 'sim:serial_received', line: 0, bytes } };
     this.inputs.splice(0, this.inputs.length, typed, ...more(this.machine.now()));
     this.events = [];
+    this.heard = '';
+    this.gate.isHeld = false;
     this.listener = listener;
     const { ticks } = this.machine;
-    const until = { tick: ticks + MOST_TICKS, ns: this.machine.now() + this.mostNs };
+    const until = { tick: ticks + (mostTicks ?? MOST_TICKS), ns: this.machine.now() + mostNs, gate: this.gate };
     let reason = this.machine.advance(until);
     while (this.machine.state.vmm.stopped !== undefined) {
       this.inputs.push({ event: { kind: 'sim:continue_requested' } });
@@ -169,11 +184,26 @@ export class CampaignMachine {
     return { why, ticks: this.machine.ticks - ticks, events: this.events, state: this.machine.state };
   }
 
+  /** The moment the guest was ready, of a run of this seed. */
+  private startOf(seed: number): Checkpoint {
+    if (this.setup.isOfMachine !== true) return this.start;
+    const { state } = this.start;
+    return { ...this.start, state: { ...state, chance: { ...state.chance, seed: `${seed}` } } };
+  }
+
+  private hear(byte: number): void {
+    if (this.awaited === undefined) return;
+    this.heard += String.fromCharCode(byte);
+    this.gate.isHeld ||= this.heard.includes(this.awaited);
+  }
+
   /** What is wrong with the state that follows from the events alone; undefined: nothing. */
   folds({ events, state }: Outcome): string | undefined {
-    const folded = thaw(this.start.state) as MachineState;
+    const folded = thaw(this.start.state) as Draft<MachineState>;
+    // A run's seed is what it began with, wherever its first draw is.
+    folded.chance.seed = state.chance.seed;
     for (const stamped of events) {
-      evolve(folded as Draft<MachineState>, stamped);
+      evolve(folded, stamped);
       const { event, seq } = stamped;
       if (event.kind !== 'sim:digest') continue;
       const differing = differingSlices(folded.config, event.slices, digestSlices(folded));
