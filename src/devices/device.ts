@@ -342,6 +342,8 @@ export interface DeviceReducer<S> {
   driven?(state: Draft<S>, input: string, high: boolean): void;
   /** sim:device_notified of one of its eventfds. */
   notified?(state: Draft<S>, id: number): void;
+  /** sim:packet_delivered: it has taken these bytes, a byte a character. */
+  packetTaken?(state: Draft<S>, bytes: string): void;
   /** sim:timer_fire of one of its timers. */
   fired?(state: Draft<S>, timer: string): void;
   /** sim:device_reset. */

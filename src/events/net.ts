@@ -20,11 +20,11 @@ export const NET_FACTS = {
     { ...OF_PACKET, bytes: 'bytes', due: 'u' },
     (e) => `${packetOf(e)} ${e.bytes.length} bytes${e.due === 0 ? '' : ` due ${e.due} ns`}`,
   ),
-  /** A client takes it. */
-  'sim:packet_delivered': fact({ ...OF_PACKET, len: 'u' }, (e) => `${packetOf(e)} ${e.len} bytes`),
+  /** A client takes it. bytes: none where it was sent last, was on its way or waited until then. */
+  'sim:packet_delivered': fact({ ...OF_PACKET, len: 'u', bytes: 'bytes' }, (e) => `${packetOf(e)} ${e.len} bytes`),
   /**
    * It waits for a client that cannot take it now. refused: it was offered, and no other is until the client asks for
-   * more. bytes: none where it was on its way until then, or waits already.
+   * more. bytes: none where it was sent last, was on its way until then, or waits already.
    */
   'sim:packet_queued': fact(
     { ...OF_PACKET, sender: 'text', refused: 'bool', bytes: 'bytes' },

@@ -52,6 +52,12 @@ export function deviceNotified(vmm: Vmm, { dev, id }: EventOf<'sim:device_notifi
   if (part !== undefined) reducerOf(part).notified?.(stateOf(vmm, part), id);
 }
 
+/** A packet is a device's now. */
+export function packetTaken(vmm: Vmm, dev: string | undefined, bytes: string, config: MachineConfig): void {
+  const part = dev === undefined ? undefined : partNamed(config, dev);
+  if (part !== undefined) reducerOf(part).packetTaken?.(stateOf(vmm, part), bytes);
+}
+
 /** An input of a device is driven. */
 export function inputDriven(vmm: Vmm, dev: string, input: string, high: boolean, config: MachineConfig): void {
   const part = partNamed(config, dev);
