@@ -28,13 +28,17 @@ const END = Uint8Array.of(3, 0);
 /** How often each byte occurs: used again and again. */
 const COUNTS = new Uint32Array(256);
 
+/** Of so many bytes one is looked at. */
+const STEP = 3;
+
 /** Whether bytes are as if drawn by chance, one by one. */
 function isEven(bytes: Uint8Array): boolean {
   COUNTS.fill(0);
-  for (let at = 0; at < bytes.length; at += 1) COUNTS[bytes[at]!]! += 1;
+  for (let at = 0; at < bytes.length; at += STEP) COUNTS[bytes[at]!]! += 1;
   let same = 0;
   for (let byte = 0; byte < COUNTS.length; byte += 1) same += COUNTS[byte]! * COUNTS[byte]!;
-  return same < EVEN * bytes.length * bytes.length;
+  const seen = Math.ceil(bytes.length / STEP);
+  return same < EVEN * seen * seen;
 }
 
 /** Whether some in the midst of bytes do not become shorter: what is even may repeat all the same. */

@@ -34,7 +34,7 @@ test('what does not become shorter is stored, and all else deflated', () => {
   const both = deflateRaw(joined(words, chance));
   expect(both.length).toBeLessThan(chance.length * 1.1);
   // A stored block has its bytes as they are.
-  expect(Buffer.from(both).includes(chance.subarray(50_000, 50_100))).toBe(true);
+  expect(Buffer.from(both).includes(Buffer.from(chance.subarray(50_000, 50_100)))).toBe(true);
   // Even, but the same again and again.
   const cycle = Uint8Array.from({ length: 300_000 }, (_, at) => at & 0xff);
   expect(deflateRaw(cycle).length).toBeLessThan(cycle.length / 50);

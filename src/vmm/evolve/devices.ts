@@ -17,8 +17,16 @@ type Vmm = Draft<VmmState>;
 
 const stateOf = (vmm: Vmm, part: PartConfig): object => (vmm.devices as unknown as Record<string, object>)[part.name]!;
 
-const partNamed = ({ parts }: MachineConfig, name: string): PartConfig | undefined =>
-  parts.find((part) => part.name === name);
+/** Parts by name, for each configuration: facts of devices are most of what a machine with packets tells. No state. */
+const PARTS = new WeakMap<MachineConfig, ReadonlyMap<string, PartConfig>>();
+
+function partNamed(config: MachineConfig, name: string): PartConfig | undefined {
+  const known = PARTS.get(config);
+  if (known !== undefined) return known.get(name);
+  const parts = new Map(config.parts.map((part) => [part.name, part]));
+  PARTS.set(config, parts);
+  return parts.get(name);
+}
 
 /** memory_region_ops_write. */
 export function registerWritten(vmm: Vmm, event: EventOf<'memory_region_ops_write'>, config: MachineConfig): void {
