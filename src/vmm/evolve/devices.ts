@@ -29,7 +29,12 @@ function partNamed(config: MachineConfig, name: string): PartConfig | undefined 
 }
 
 /** memory_region_ops_write. */
-export function registerWritten(vmm: Vmm, event: EventOf<'memory_region_ops_write'>, config: MachineConfig): void {
+export function registerWritten(
+  vmm: Vmm,
+  event: EventOf<'memory_region_ops_write'>,
+  config: MachineConfig,
+  stamped: Stamped,
+): void {
   const place = regionOf(event.mr);
   if (place === undefined) return;
   const part = config.parts[place.part];
@@ -38,7 +43,7 @@ export function registerWritten(vmm: Vmm, event: EventOf<'memory_region_ops_writ
   if (base === undefined) return;
   const access = { region: place.region, offset: event.addr - base, size: event.size, value: event.value };
   invariant(access.offset >= 0, 'a region begins at its base', { offset: access.offset });
-  reducerOf(part).written?.(stateOf(vmm, part), access);
+  reducerOf(part).written?.(stateOf(vmm, part), access, stamped);
 }
 
 /** sim:register_taken. */
