@@ -1,5 +1,5 @@
 import type { Draft } from '../base/draft.ts';
-import type { Gpa, Ns } from '../base/units.ts';
+import type { Gpa, Ns, Seq } from '../base/units.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { DEVICE_FACTS } from '../events/device.ts';
 import type { E1000_EVENTS } from '../events/e1000.ts';
@@ -131,9 +131,10 @@ export interface Effects {
   raise(event: DeviceFact): void;
   /**
    * Drive one of the device's own output pins (named in its `pins`). The machine knows the wiring.
-   * As in QEMU the same level may be driven again: whether that goes further is the wiring's choice.
+   * As in QEMU the same level may be driven again: whether that goes further is the wiring's choice. since: the fact
+   * that made it, where it has waited for something since.
    */
-  pin(name: string, high: boolean): void;
+  pin(name: string, high: boolean, since?: Seq): void;
   /** Arm one of the device's own timers (named in its `timers`), or arm it anew. */
   arm(timer: string, deadline: Ns): void;
   /** Stop one of the device's own timers, if it is armed. */
@@ -335,13 +336,15 @@ interface FactReducer<S, K extends EventKind> {
 /** How a device's state follows from facts. It asks no clock: times come with the facts. */
 export interface DeviceReducer<S> {
   /** memory_region_ops_write. */
-  written?(state: Draft<S>, access: RegisterWrite): void;
+  written?(state: Draft<S>, access: RegisterWrite, stamped: Stamped): void;
   /** sim:register_taken. */
   taken?(state: Draft<S>, access: RegisterRead): void;
   /** sim:irq_line of a pin wired to one of its inputs. */
   driven?(state: Draft<S>, input: string, high: boolean): void;
   /** sim:device_notified of one of its eventfds. */
   notified?(state: Draft<S>, id: number): void;
+  /** sim:packet_delivered: it has taken these bytes, a byte a character. */
+  packetTaken?(state: Draft<S>, bytes: string): void;
   /** sim:timer_fire of one of its timers. */
   fired?(state: Draft<S>, timer: string): void;
   /** sim:device_reset. */

@@ -17,17 +17,17 @@ export const NET_FACTS = {
    * nanosecond at which it arrives there; 0: at once.
    */
   'sim:packet_sent': fact(
-    { ...OF_PACKET, bytes: 'bytes', due: 'u' },
+    { ...OF_PACKET, bytes: 'packet', due: 'u' },
     (e) => `${packetOf(e)} ${e.bytes.length} bytes${e.due === 0 ? '' : ` due ${e.due} ns`}`,
   ),
-  /** A client takes it. */
-  'sim:packet_delivered': fact({ ...OF_PACKET, len: 'u' }, (e) => `${packetOf(e)} ${e.len} bytes`),
+  /** A client takes it. bytes: none where it was sent last, was on its way or waited until then. */
+  'sim:packet_delivered': fact({ ...OF_PACKET, len: 'u', bytes: 'packet' }, (e) => `${packetOf(e)} ${e.len} bytes`),
   /**
    * It waits for a client that cannot take it now. refused: it was offered, and no other is until the client asks for
-   * more. bytes: none where it was on its way until then, or waits already.
+   * more. bytes: none where it was sent last, was on its way until then, or waits already.
    */
   'sim:packet_queued': fact(
-    { ...OF_PACKET, sender: 'text', refused: 'bool', bytes: 'bytes' },
+    { ...OF_PACKET, sender: 'text', refused: 'bool', bytes: 'packet' },
     (e) => `${packetOf(e)} from ${e.sender}${e.refused ? ' refused' : ''}`,
   ),
   /** What waits for a client is offered to it again. */
@@ -42,7 +42,7 @@ export const NET_FACTS = {
 export const NET_INPUTS = {
   /** A frame for a backend that has its packets from outside: Ethernet's, without its check sequence. */
   'sim:frame_received': input(
-    { dev: 'text', bytes: 'bytes' },
+    { dev: 'text', bytes: 'packet' },
     (e) => `dev ${e.dev} ${e.bytes.length} bytes`,
     toPart('', 'dev'),
   ),

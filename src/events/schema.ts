@@ -5,9 +5,10 @@
 
 /**
  * Column types. `u`: integer 0..2^53-1 as number. `i`: signed integer as number. `u64`: 64-bit
- * unsigned as bigint. `text`: string. `bytes`: Uint8Array. `bool`: boolean.
+ * unsigned as bigint. `text`: string. `bytes`: Uint8Array. `packet`: the same, where headers are followed by what is
+ * anybody's. `bool`: boolean.
  */
-export type FieldType = 'u' | 'i' | 'u64' | 'text' | 'bytes' | 'bool';
+export type FieldType = 'u' | 'i' | 'u64' | 'text' | 'bytes' | 'packet' | 'bool';
 
 type ValueOf<T extends FieldType> = T extends 'u' | 'i'
   ? number

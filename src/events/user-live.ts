@@ -18,8 +18,8 @@ export const USER_LIVE_FACTS = {
     { ...OF_CONNECTION, what: 'text', host: 'text', port: 'u', length: 'u' },
     (e) => `${connectionOf(e)} ${e.what} ${e.host === '' ? e.length : `${e.host}.${e.port}`}`,
   ),
-  /** Bytes of the guest's go to the host. */
-  'sim:socket_sent': fact({ ...OF_CONNECTION, bytes: 'bytes' }, (e) => `${connectionOf(e)} ${e.bytes.length} bytes`),
+  /** What was heard of the guest goes to the host: so many bytes. */
+  'sim:socket_sent': fact({ ...OF_CONNECTION, length: 'u' }, (e) => `${connectionOf(e)} ${e.length} bytes`),
   /** Who came to a port of the host's is this connection from now on; 0: there is no place. */
   'sim:socket_joined': fact({ ...OF_CONNECTION, visitor: 'u' }, (e) => `${connectionOf(e)} visitor ${e.visitor}`),
   /**
@@ -33,15 +33,18 @@ export const USER_LIVE_FACTS = {
     },
     (e) => `${wayOf(e)} ${e.guest}.${e.guest_port} > ${e.host}.${e.host_port}`,
   ),
-  /** A datagram of the guest's goes to the host. */
-  'sim:datagram_sent': fact({ ...OF_WAY, at: 'u', bytes: 'bytes' }, (e) => `${wayOf(e)} ${e.bytes.length} bytes`),
+  /** A datagram of the guest's goes to the host: what lies so far on in the packet that came last. */
+  'sim:datagram_sent': fact({ ...OF_WAY, at: 'u', offset: 'u', length: 'u' }, (e) => `${wayOf(e)} ${e.length} bytes`),
   /** It is forgotten: nobody has used it for long, or another needs its place. */
   'sim:way_closed': fact(OF_WAY, wayOf),
-  /** A name is asked for that is not the world's. client, port: who asks; resolver: whom. */
+  /**
+   * A name is asked for that is not the world's. client, port: who asks; resolver: whom. offset: where the query's
+   * `length` bytes lie in the packet that came last.
+   */
   'sim:name_asked': fact(
     {
       ...{ dev: 'text', query: 'u', name: 'text', type: 'text', client: 'text', port: 'u', resolver: 'text' },
-      bytes: 'bytes',
+      ...{ offset: 'u', length: 'u' },
     },
     (e) => `${e.dev} query ${e.query} ${e.type} ${e.name}`,
   ),

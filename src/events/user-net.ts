@@ -20,15 +20,18 @@ export const USER_NET_EVENTS = {
     { dev: 'text', address: 'text', ethernet: 'text' },
     (e) => `${e.dev} ${e.address} to ${e.ethernet}`,
   ),
-  /** A part of a datagram waits for the others. at: virtual nanosecond. header, bytes: of IPv4, and what follows it. */
+  /**
+   * A part of a datagram waits for the others. at: virtual nanosecond. begins: where its header of IPv4 lies in the
+   * packet that came last, of `header` bytes, and behind it `len` of the datagram.
+   */
   'sim:fragment_kept': fact(
     {
       ...{ dev: 'text', source: 'text', destination: 'text', protocol: 'u', id: 'u', offset: 'u', more: 'bool' },
-      ...{ at: 'u', header: 'bytes', bytes: 'bytes' },
+      ...{ at: 'u', begins: 'u', header: 'u', len: 'u' },
     },
-    (e) => `${e.dev} ${e.source} to ${e.destination} id ${e.id} offset ${e.offset} ${e.bytes.length} bytes`,
+    (e) => `${e.dev} ${e.source} to ${e.destination} id ${e.id} offset ${e.offset} ${e.len} bytes`,
   ),
-  /** A datagram's parts are together, or are forgotten: they wait no more. */
+  /** A datagram's parts are together: they wait no more, and are the packet that came last. */
   'sim:fragments_over': fact(
     { dev: 'text', source: 'text', destination: 'text', protocol: 'u', id: 'u', len: 'u' },
     (e) => `${e.dev} ${e.source} to ${e.destination} id ${e.id} ${e.len} bytes`,

@@ -65,7 +65,7 @@ export const USER_TCP_EVENTS = {
   'sim:tcp_established': fact(OF_CONNECTION, connectionOf),
   /**
    * A segment of the guest's counts for a connection, without what had been received before and what lies behind the
-   * window: cut bytes, or 1 for a FIN or a probe. bytes: those of `length` that somebody looks at.
+   * window: cut bytes, or 1 for a FIN or a probe. offset: where its `length` bytes lie in the packet that came last.
    */
   'sim:tcp_received': fact(
     {
@@ -77,7 +77,7 @@ export const USER_TCP_EVENTS = {
       length: 'u',
       cut: 'u',
       mss: 'u',
-      bytes: 'bytes',
+      offset: 'u',
       at: 'u',
     },
     (e) => `${connectionOf(e)} [${flagsOf(e.flags)}] seq ${e.seq} ack ${e.ack} length ${e.length} window ${e.window}`,

@@ -61,7 +61,7 @@ const BYTES_FIELDS: ReadonlyMap<string, readonly string[]> = new Map(
   Object.entries(VOCABULARY)
     .map(([kind, { fields }]): [string, string[]] => [
       kind,
-      Object.entries(fields).flatMap(([name, type]) => (type === 'bytes' ? [name] : [])),
+      Object.entries(fields).flatMap(([name, type]) => (type === 'bytes' || type === 'packet' ? [name] : [])),
     ])
     .filter(([, names]) => names.length > 0),
 );

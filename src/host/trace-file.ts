@@ -1,18 +1,19 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { inflateRawSync } from 'node:zlib';
 import type { Inflate } from '../replay/trace/opened.ts';
 import type { TraceAccess } from '../replay/trace/reader.ts';
 import type { Compress } from '../replay/trace/writer.ts';
 import { openTraceFile as openedFrom, type TraceFile } from '../runs/recorded/trace-file.ts';
 import type { Files } from '../runs/world.ts';
+import { deflateRaw } from './deflate.ts';
 import { createTraceFile, createWhole } from './trace-sink.ts';
 import { checkpointsOf, refuseOtherThanTrace, traceSource } from './trace-source.ts';
 
 export { createTraceFile } from './trace-sink.ts';
 
-/** Deflate for trace chunks: the level at which a short run, whose writer is not warm yet, costs least. */
-export const compress: Compress = (raw) => deflateRawSync(raw, { level: 3 });
+/** Deflate for trace chunks. */
+export const compress: Compress = deflateRaw;
 
 /** The inverse of `compress`. What it gives is no Buffer: `slice` of one is no copy. */
 export const inflate: Inflate = (stored, rawLength) => {

@@ -52,7 +52,7 @@ export function rerun(recorded: readonly Stamped[], build: (parts: TapeParts) =>
   let machine: Machine | undefined;
   try {
     machine = build({
-      engine: (time) => tapeEngine(recorded, time),
+      engine: (time) => tapeEngine(recorded, time, () => verifier.agreed),
       inputs: recordedInputs(recorded, pace),
       payloads,
       onEvent(stamped) {

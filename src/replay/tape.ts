@@ -35,6 +35,7 @@ const MADE_OF_A_STOP: ReadonlySet<number> = new Set([EXIT.EXTERNAL_INTERRUPT, EX
 /** A place in the answers. */
 interface Tape {
   readonly recorded: readonly Stamped[];
+  readonly told: () => number;
   at: number;
   /** Ticks of the answer at hand that have been run already, because a caller stopped in the middle. */
   played: number;
@@ -161,11 +162,17 @@ export class TapeEnded extends Error {
 
 /**
  * A processor that runs nothing: it answers what was recorded. With it the machine's loop runs the hypervisor and the
- * devices again; guest memory and registers stay unknown.
+ * devices again; guest memory and registers stay unknown. told: how many of the recorded events have been raised again.
  */
-export function tapeEngine(recorded: readonly Stamped[], time: GuestTime, eptWords = 1 << 20): Engine {
+export function tapeEngine(
+  recorded: readonly Stamped[],
+  time: GuestTime,
+  told = (): number => 0,
+  eptWords = 1 << 20,
+): Engine {
   const tape: Tape = {
     recorded,
+    told,
     at: 0,
     played: 0,
     atStop: false,
@@ -245,8 +252,7 @@ function playRun(tape: Tape, vcpu: number, budget: number): GuestStop {
   if (answer.kind !== 'kvm_exit') throw new TapeMismatch(tape.at, 'a VM exit');
   const left = answer.ticks - tape.played;
   const isStop = MADE_OF_A_STOP.has(answer.exit_reason & EXIT_REASON.BASIC);
-  // A run that is cut just before the instruction that exits does not come to it.
-  if (left > budget || (left === budget && !isStop)) return playQuiet(tape, budget);
+  if (left > budget || (left === budget && !isStop && !isNextTold(tape))) return playQuiet(tape, budget);
   standAfter(tape, vcpu, answer);
   if (!isStop) {
     tape.at += 1;
@@ -260,6 +266,16 @@ function playRun(tape: Tape, vcpu: number, budget: number): GuestStop {
   }
   const { guest_rip: rip, rflags, interruptibility, cr8 } = answer;
   return { ...BLANK_STOP, ticks: left, rip, rflags, interruptibility, cr8 };
+}
+
+/**
+ * Whether a run that is cut at its exit's tick comes to it: a window that opens is an exit still, an instruction that
+ * would exit is not executed any more, and somebody else acts before it.
+ */
+function isNextTold({ recorded, at, told }: Tape): boolean {
+  let next = told();
+  while (recorded[next]?.event.kind === 'sim:digest') next += 1;
+  return next === at;
 }
 
 /** Nothing but instructions, up to where the run is cut. */

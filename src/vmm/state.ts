@@ -80,13 +80,17 @@ export interface DriveState {
   readonly spent?: readonly number[];
 }
 
-/** A packet that waits for the client it was sent to. */
-export interface PacketWaiting {
+/** A packet whose bytes the state has. */
+export interface PacketAtHand {
   readonly packet: number;
-  /** The client that sent it last: a NIC, a backend, a port of a hub. */
-  readonly sender: string;
   /** A byte a character. */
   readonly bytes: string;
+}
+
+/** A packet that waits for the client it was sent to. */
+export interface PacketWaiting extends PacketAtHand {
+  /** The client that sent it last: a NIC, a backend, a port of a hub. */
+  readonly sender: string;
 }
 
 /** A packet on its way to a client. */
@@ -119,6 +123,8 @@ export interface NetClientState {
 export interface NetState {
   /** How many packets have been sent: the number of the next. */
   readonly packets: number;
+  /** What goes on at once, and went last: who takes it has its bytes from here. undefined: nothing has. */
+  readonly atHand: PacketAtHand | undefined;
   /** As they are going to arrive. */
   readonly underway: readonly PacketUnderway[];
   readonly clients: Readonly<Record<string, NetClientState>>;

@@ -15,6 +15,14 @@ import type { Stamped } from '../../src/events/stamped.ts';
 import type { MachineEvent } from '../../src/events/vocabulary.ts';
 import { NO_PAYLOADS, type PayloadSource } from '../../src/memory/payloads.ts';
 
+/** An event as a run has it. */
+const stampedAs = (event: MachineEvent, seq = 0): Stamped => ({
+  ...{ seq, tick: 0, source: 0, cause: undefined, within: undefined, event },
+});
+
+/** Whose place nobody looks at. */
+const WRITTEN = { kind: 'sim:packets_offered', client: '' } as const;
+
 /**
  * A device on a bench: its state as its reducer makes it, its pins, what it raised, and a clock turned by hand. Beside
  * it the same facts are folded without it: its reducer alone must come to the same state, on an Immer draft too.
@@ -27,6 +35,8 @@ export class Bench<S> {
   readonly pins = new Map<string, boolean>();
   /** Every drive of a pin, in order. */
   readonly drives: (readonly [pin: string, high: boolean])[] = [];
+  /** What made a drive that waited: the place of a fact in `raised`, counted from 1. undefined: it did not wait. */
+  readonly sinces: (number | undefined)[] = [];
   /** Vectors of message-signalled interrupts, in order. */
   readonly messages: number[] = [];
   /** Whether a guest has turned them on. */
@@ -74,10 +84,11 @@ export class Bench<S> {
       name: this.device.model,
       commit: () => this.commit(),
       raise: (event) => this.raise(event),
-      pin: (name, high) => {
+      pin: (name, high, since) => {
         if (!this.device.pins.includes(name)) throw new Error(`no pin ${name}`);
         this.pins.set(name, high);
         this.drives.push([name, high]);
+        this.sinces.push(since);
       },
       arm: (timer, deadline) => void this.timers.set(this.known(timer), deadline),
       cancel: (timer) => void this.timers.delete(this.known(timer)),
@@ -149,8 +160,7 @@ export class Bench<S> {
     const reduce = this.reducer.facts?.[event.kind] as
       | ((s: Draft<S>, e: MachineEvent, at: Stamped) => void)
       | undefined;
-    const stamped = { seq: 0, tick: 0, source: 0, cause: undefined, within: undefined, event };
-    this.evolve((state) => reduce?.(state, event, stamped));
+    this.evolve((state) => reduce?.(state, event, stampedAs(event, this.raised.length)));
   }
 
   pin(name = 'irq'): boolean {
@@ -166,7 +176,7 @@ export class Bench<S> {
   }
 
   write(offset: number, value: number, size = 1, region = 0): void {
-    this.pending = (state) => this.reducer.written?.(state, { region, offset, size, value });
+    this.pending = (state) => this.reducer.written?.(state, { region, offset, size, value }, stampedAs(WRITTEN));
     if (this.device.write === undefined) this.commit();
     else this.device.write(this.state, region, offset, size, value, this.effects);
     this.checkCommitted();

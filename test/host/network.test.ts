@@ -104,6 +104,7 @@ test('visitors come by input, as many as have place', async () => {
     ({ kind }) => void (came += kind === 'sim:socket_accepted' ? 1 : 0),
     () => 0,
     () => undefined,
+    () => undefined,
   );
   const visitors = Array.from({ length: 80 }, () => connect(port, LOOPBACK).on('error', () => undefined));
   opened.push({ close: () => visitors.forEach((visitor) => visitor.destroy()) });

@@ -140,7 +140,7 @@ describe("a processor's answers", () => {
   test('are facts, from which a tape answers the same', () => {
     const live = processorOf(guestOf);
     const answers = askEverything(live.guest);
-    const again = processorOf((time) => tapeEngine(live.events, time, 4));
+    const again = processorOf((time) => tapeEngine(live.events, time, undefined, 4));
     expect(askEverything(again.guest)).toEqual(answers);
     expect(again.events).toEqual(live.events);
     // One instruction emulated, and a task switched.
@@ -165,7 +165,7 @@ describe("a processor's answers", () => {
   test('a tape says when it is asked for what was not recorded', () => {
     const event = { kind: 'sim:memory_read', hva: 0, bytes: Uint8Array.of(1) } as const;
     const recorded = [{ seq: 12, tick: 0, source: 16, cause: undefined, within: undefined, event }];
-    const { guest } = processorOf((time) => tapeEngine(recorded, time, 4));
+    const { guest } = processorOf((time) => tapeEngine(recorded, time, undefined, 4));
     expect(() => guest.registers(0).cr3).toThrow('asked for register cr3 and answered something else');
   });
 });

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { produce } from 'immer';
+import { latin1 } from '../../src/base/bytes.ts';
 import type { Draft } from '../../src/base/draft.ts';
 import type { Ns } from '../../src/base/units.ts';
 import type { Effects } from '../../src/devices/device.ts';
@@ -15,6 +16,7 @@ import type { World } from '../../src/net/world/world.ts';
 import { ipv4Of, ipv6Of } from '../../src/packets/addresses.ts';
 import { ETHERNET_HEADER } from '../../src/packets/ethernet.ts';
 import { IP_PROTOCOLS } from '../../src/packets/ipv4.ts';
+import { NOTHING } from '../../src/packets/layout.ts';
 import { parseTcp } from '../../src/packets/tcp.ts';
 import { parseUdp } from '../../src/packets/udp.ts';
 import { setupOf } from './wire.ts';
@@ -45,6 +47,8 @@ export class Bench {
   now: Ns = 0;
   readonly sent: Sent[] = [];
   readonly events: MachineEvent[] = [];
+  /** Hears of each fact when it has happened. */
+  heard: (event: MachineEvent) => void = () => undefined;
   readonly timers = new Map<string, Ns>();
   readonly net: UserNet;
   private folded: UserNetState;
@@ -80,7 +84,7 @@ export class Bench {
       },
     };
     Object.defineProperty(effects, 'now', { get: () => this.now });
-    this.net = { setup, network: networkOf(setup), state, effects: effects as unknown as Effects };
+    this.net = { setup, network: networkOf(setup), state, effects: effects as unknown as Effects, packet: NOTHING };
     powerOnTcp(this.net);
   }
 
@@ -91,9 +95,13 @@ export class Bench {
       | ((state: Draft<UserNetState>, event: MachineEvent, at: Stamped) => void)
       | undefined;
     const stamped = { seq: 0, tick: 0, source: 0, cause: undefined, within: undefined, event };
-    reduce?.(this.net.state as Draft<UserNetState>, event, stamped);
-    if (!this.folds) return;
-    this.folded = produce(this.folded, (draft) => reduce?.(draft as Draft<UserNetState>, event, stamped));
+    this.change((state) => reduce?.(state, event, stamped));
+    this.heard(event);
+  }
+
+  private change(how: (state: Draft<UserNetState>) => void): void {
+    how(this.net.state as Draft<UserNetState>);
+    if (this.folds) this.folded = produce(this.folded, (draft) => void how(draft as Draft<UserNetState>));
   }
 
   /** Whether the state follows from the facts alone. */
@@ -110,8 +118,10 @@ export class Bench {
   receive(ip: Addressed): void {
     const segment = ip.protocol === IP_PROTOCOLS.TCP ? parseTcp(ip.payload) : undefined;
     const datagram = ip.protocol === IP_PROTOCOLS.UDP ? parseUdp(ip.payload) : undefined;
-    if (segment !== undefined) receiveSegment(this.net, ip, segment);
-    if (datagram !== undefined) receiveDatagram(this.net, ip, datagram);
+    const net = { ...this.net, packet: ip.payload };
+    this.change((state) => driver.reducer.packetTaken?.(state, latin1(ip.payload)));
+    if (segment !== undefined) receiveSegment(net, ip, segment);
+    if (datagram !== undefined) receiveDatagram(net, ip, datagram);
   }
 
   /** An input from outside: first it is in the state. */

@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { produce } from 'immer';
+import { latin1 } from '../../src/base/bytes.ts';
 import type { Draft } from '../../src/base/draft.ts';
 import type { Device, DeviceReducer, Effects, NetPeer } from '../../src/devices/device.ts';
 import type { Stamped } from '../../src/events/stamped.ts';
 import type { EventOf, MachineEvent } from '../../src/events/vocabulary.ts';
 import { driver, type UserNetSetup, type UserNetState } from '../../src/net/user/index.ts';
+import { NOTHING } from '../../src/packets/layout.ts';
 
 /** What user networking is made with where nothing else is said. */
 export const setupOf = (given: Partial<UserNetSetup> = {}): UserNetSetup => {
@@ -45,6 +47,7 @@ export class Wire {
   private packets = 0;
   private sent: Sent[] = [];
   private isCommitted = true;
+  private arriving: Uint8Array = NOTHING;
 
   constructor(given: Partial<UserNetSetup> = {}, peer = E1000) {
     const setup = setupOf(given);
@@ -60,6 +63,7 @@ export class Wire {
   answers(frame: Uint8Array): readonly Sent[] {
     this.sent = [];
     this.isCommitted = false;
+    this.arriving = frame;
     const packet = { number: this.packets++, bytes: frame };
     if (this.device.receivePacket?.(this.state, packet, this.effects) !== true) throw new Error('it is not taken');
     if (!this.isCommitted) throw new Error('it is taken without a commit');
@@ -110,8 +114,12 @@ export class Wire {
       | undefined;
     if (reduce === undefined) return;
     const stamped = { seq: 0, tick: 0, source: 0, cause: undefined, within: undefined, event };
-    reduce(this.state as Draft<UserNetState>, event, stamped);
-    this.folded = produce(this.folded, (draft) => reduce(draft as Draft<UserNetState>, event, stamped));
+    this.change((state) => reduce(state, event, stamped));
+  }
+
+  private change(how: (state: Draft<UserNetState>) => void): void {
+    how(this.state as Draft<UserNetState>);
+    this.folded = produce(this.folded, (draft) => how(draft as Draft<UserNetState>));
   }
 
   private checkFold(): void {
@@ -125,6 +133,7 @@ export class Wire {
       peer: this.peer,
       commit: () => {
         this.isCommitted = true;
+        this.change((state) => this.reducer.packetTaken?.(state, latin1(this.arriving)));
       },
       raise: (event: MachineEvent) => this.raise(event),
       arm: (timer: string, deadline: number) => void this.timers.set(timer, deadline),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Stamped } from '../../src/events/stamped.ts';
-import type { EventKind, EventOf } from '../../src/events/vocabulary.ts';
+import type { EventKind, EventOf, MachineEvent } from '../../src/events/vocabulary.ts';
 import { tapeEngine } from '../../src/replay/tape.ts';
 import { scriptedRun } from '../machine/scripted.ts';
 
@@ -11,6 +11,9 @@ function answer<K extends EventKind>(kind: K, change: Partial<EventOf<K>>): Stam
   const stamped = events.find(({ event }) => event.kind === kind) as Stamped;
   return { ...stamped, event: { ...(stamped.event as object), ...change } as EventOf<K> };
 }
+
+/** An event as it stands in a trace. */
+const told = (event: MachineEvent): Stamped => ({ ...events[0]!, event });
 
 const TIME = {
   ticks: () => 0,
@@ -47,4 +50,16 @@ test('a run that is cut just before a recorded draw goes on with it', () => {
   };
   expect([run(40), ticks, asked]).toEqual(['budget', 40, []]);
   expect([run(100), ticks, asked]).toEqual(['exit', 50, [40]]);
+});
+
+test('a run that is cut at the tick of its exit comes to it if nobody acted before', () => {
+  const acted = told({ kind: 'sim:packets_offered', client: 'card' });
+  const exit = answer('kvm_exit', { ticks: 50 });
+  const run = (recorded: readonly Stamped[]) => {
+    const engine = tapeEngine(recorded, TIME, () => 0);
+    engine.addVcpu();
+    return engine.run(0, 50, { info: 0, errorCode: 0, length: 0 }).why;
+  };
+  expect(run([told({ kind: 'sim:digest', slices: new Uint8Array(0) }), exit])).toBe('exit');
+  expect(run([acted, exit])).toBe('budget');
 });

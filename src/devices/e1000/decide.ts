@@ -111,7 +111,7 @@ function addCause(nic: E1000State, cause: number, effects: Effects): void {
 }
 
 export function expireTimer(nic: E1000State, timer: string, effects: Effects): void {
-  if (timer === TIMER.mitigation) driveInterrupt(nic, effects);
+  if (timer === TIMER.mitigation) driveInterrupt(nic, effects, nic.mitigation.since);
   else if (timer === TIMER.flush) effects.takePackets();
   else if (timer === TIMER.transmit) transmitAll(nic, effects);
   else if (!nic.isUnplugged) {

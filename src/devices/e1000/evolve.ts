@@ -1,5 +1,6 @@
 /** What facts do to the controller. QEMU 7.2, hw/net/e1000.c. */
 import type { Draft } from '../../base/draft.ts';
+import type { Seq } from '../../base/units.ts';
 import type { DeviceReducer, FactReducers } from '../device.ts';
 import { type TransmitDescriptor, TX } from './descriptors.ts';
 import { latin1 } from '../../base/bytes.ts';
@@ -30,8 +31,8 @@ const aligned = (offset: number): number => offset - (offset % 4);
 
 /** Of a controller set up so. */
 export const e1000Reducer = (setup: E1000Setup): DeviceReducer<E1000State> => ({
-  written(nic, { region, offset, value }) {
-    if (region === REGISTERS) write(setup, nic, aligned(offset), value);
+  written(nic, { region, offset, value }, { seq }) {
+    if (region === REGISTERS) write({ setup, seq }, nic, aligned(offset), value);
   },
   taken(nic, { offset }) {
     take(setup, nic, aligned(offset));
@@ -39,8 +40,10 @@ export const e1000Reducer = (setup: E1000Setup): DeviceReducer<E1000State> => ({
   fired(nic, timer) {
     if (timer === TIMER.flush) nic.isWaiting = false;
     if (timer !== TIMER.mitigation) return;
+    const { since } = nic.mitigation;
     nic.mitigation.delay = 0;
     addCause(nic, 0, setup.mitigation);
+    if (nic.mitigation.isRaised) nic.mitigation.since = since;
   },
   reset(nic) {
     Object.assign(nic, registersAtReset(setup));
@@ -49,7 +52,14 @@ export const e1000Reducer = (setup: E1000Setup): DeviceReducer<E1000State> => ({
   facts: { ...linkFacts(setup), ...receiveFacts(setup), ...transmitFacts(setup) },
 });
 
-function write(setup: E1000Setup, nic: Nic, offset: number, value: number): void {
+/** A fact: of which controller, and its number. */
+interface At {
+  readonly setup: E1000Setup;
+  readonly seq: Seq;
+}
+
+function write(at: At, nic: Nic, offset: number, value: number): void {
+  const { setup, seq } = at;
   const { write: kind } = accessOf(offset, setup);
   switch (kind) {
     case undefined:
@@ -58,7 +68,7 @@ function write(setup: E1000Setup, nic: Nic, offset: number, value: number): void
       eecdWritten(nic.eeprom, value);
       return;
     case 'MDIC':
-      writeMdic(setup, nic, value);
+      writeMdic(at, nic, value);
       return;
     case 'TCTL':
     case 'TDT':
@@ -66,15 +76,15 @@ function write(setup: E1000Setup, nic: Nic, offset: number, value: number): void
       beginTransmission(nic);
       return;
     case 'ICR':
-      setCause(nic, registerOf(nic, R.ICR) & ~value, setup.mitigation);
+      setCause(nic, registerOf(nic, R.ICR) & ~value, setup.mitigation, seq);
       return;
     case 'ICS':
-      addCause(nic, value, setup.mitigation);
+      addCause(nic, value, setup.mitigation, seq);
       return;
     case 'IMS':
     case 'IMC':
       writeMask(nic, kind === 'IMS' ? registerOf(nic, R.IMS) | value : registerOf(nic, R.IMS) & ~value);
-      addCause(nic, 0, setup.mitigation);
+      addCause(nic, 0, setup.mitigation, seq);
       return;
     default:
       putRegister(nic, offset, (value & kind) >>> 0);
@@ -84,10 +94,10 @@ function write(setup: E1000Setup, nic: Nic, offset: number, value: number): void
 
 const writeMask = (nic: Nic, mask: number): void => putRegister(nic, R.IMS, mask >>> 0);
 
-function writeMdic(setup: E1000Setup, nic: Nic, value: number): void {
+function writeMdic({ setup, seq }: At, nic: Nic, value: number): void {
   const shown = mdicCommand(nic.phy, registerOf(nic, R.MDIC), value);
   putRegister(nic, R.MDIC, shown);
-  if ((shown & MDIC.interrupt) !== 0) addCause(nic, CAUSE.mdac, setup.mitigation);
+  if ((shown & MDIC.interrupt) !== 0) addCause(nic, CAUSE.mdac, setup.mitigation, seq);
 }
 
 /** Descriptors are looked at now, if nobody is at it already. */
@@ -131,8 +141,8 @@ const linkFacts = (setup: E1000Setup): FactReducers<E1000State> => ({
     linkUp(nic);
     negotiated(nic.phy);
   },
-  'sim:e1000_cause'(nic, { icr: cause }) {
-    addCause(nic, cause, setup.mitigation);
+  'sim:e1000_cause'(nic, { icr: cause }, { seq }) {
+    addCause(nic, cause, setup.mitigation, seq);
   },
 });
 
@@ -140,10 +150,10 @@ const receiveFacts = (setup: E1000Setup): FactReducers<E1000State> => ({
   e1000x_rx_oversized(nic) {
     count(nic, R.ROC);
   },
-  e1000_receiver_overrun(nic) {
+  e1000_receiver_overrun(nic, _, { seq }) {
     count(nic, R.RNBC);
     count(nic, R.MPC);
-    addCause(nic, CAUSE.rxo, setup.mitigation);
+    addCause(nic, CAUSE.rxo, setup.mitigation, seq);
   },
   'sim:e1000_group_taken'(nic, { broadcast }) {
     count(nic, broadcast ? R.BPRC : R.MPRC);
@@ -151,10 +161,10 @@ const receiveFacts = (setup: E1000Setup): FactReducers<E1000State> => ({
   'sim:e1000_rx_descriptor'(nic, { index }) {
     putRegister(nic, R.RDH, ringAfter(nic, R.RDLEN, index));
   },
-  'sim:e1000_received'(nic, { octets }) {
+  'sim:e1000_received'(nic, { octets }, { seq }) {
     const fcs = (registerOf(nic, R.RCTL) & RCTL.stripCrc) === 0 ? 4 : 0;
     countReceived(nic, octets, octets + fcs);
-    addCause(nic, CAUSE.rxt0 | (runsLow(nic) ? CAUSE.rxdmt0 : 0), setup.mitigation);
+    addCause(nic, CAUSE.rxt0 | (runsLow(nic) ? CAUSE.rxdmt0 : 0), setup.mitigation, seq);
   },
 });
 
@@ -170,8 +180,8 @@ const transmitFacts = (setup: E1000Setup): FactReducers<E1000State> => ({
   'sim:e1000_tx_kept'(nic, { bytes }) {
     nic.transmission.kept = latin1(bytes);
   },
-  'sim:e1000_transmitted'(nic) {
-    addCause(nic, nic.transmission.cause, setup.mitigation);
+  'sim:e1000_transmitted'(nic, _, { seq }) {
+    addCause(nic, nic.transmission.cause, setup.mitigation, seq);
     Object.assign(nic.transmission, { start: -1, cause: 0 });
   },
   'sim:e1000_looped'(nic, { bytes }) {

@@ -1,4 +1,5 @@
 import type { Draft } from '../../base/draft.ts';
+import type { Seq } from '../../base/units.ts';
 import type { PciFunctionState } from '../pci/index.ts';
 import { type Context, NO_CONTEXT } from './descriptors.ts';
 import { BMCR, BMSR, PHY, PHY_AT_RESET } from './phy.ts';
@@ -33,6 +34,8 @@ export interface Mitigation {
   readonly isRaised: boolean;
   /** A descriptor asked for its interrupt to be delayed. */
   readonly isDelayed: boolean;
+  /** The fact that made an interrupt which is held back, or was until just now. */
+  readonly since: Seq | undefined;
 }
 
 /** A packet that descriptors put together, and what they say of it. */
@@ -113,7 +116,7 @@ export function registersAtReset(setup: E1000Setup): Omit<E1000Registers, 'eepro
   return {
     registers: Object.fromEntries([...registers].filter(([, value]) => value !== 0)),
     phy: [...PHY_AT_RESET],
-    mitigation: { delay: 0, isRaised: false, isDelayed: false },
+    mitigation: { delay: 0, isRaised: false, isDelayed: false, since: undefined },
     transmission: { ...NO_TRANSMISSION },
     isWaiting: false,
   };

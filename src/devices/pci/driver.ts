@@ -154,8 +154,8 @@ function reducerOf<S extends PciFunctionState>(
 ): DeviceReducer<S> {
   return {
     ...reducer,
-    written(state: Draft<S>, access) {
-      if (access.region < own) reducer.written?.(state, access);
+    written(state: Draft<S>, access, stamped) {
+      if (access.region < own) reducer.written?.(state, access, stamped);
       else if (access.region === own) state.msix!.table[access.offset >> 2] = access.value;
     },
     reset(state: Draft<S>) {

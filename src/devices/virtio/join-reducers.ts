@@ -12,9 +12,9 @@ export function joinReducers<S, More extends S>(
 ): DeviceReducer<More> {
   const general = first as DeviceReducer<More>;
   return {
-    written(state: Draft<More>, access) {
-      general.written?.(state, access);
-      own.written?.(state, access);
+    written(state: Draft<More>, access, stamped) {
+      general.written?.(state, access, stamped);
+      own.written?.(state, access, stamped);
     },
     taken(state: Draft<More>, access) {
       general.taken?.(state, access);

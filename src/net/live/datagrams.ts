@@ -6,7 +6,7 @@ import { NOTHING } from '../../packets/layout.ts';
 import { buildUdp, type UdpDatagram } from '../../packets/udp.ts';
 import { type Address, addressText } from '../tcp/connection.ts';
 import type { Addressed, UserNet } from '../user/part.ts';
-import { arrival } from '../user/part.ts';
+import { arrival, placeOf } from '../user/part.ts';
 import { sendIp } from '../user/send.ts';
 import { isAllowed, outsideOf } from './allowed.ts';
 import { MOST_WAYS, type Way } from './state.ts';
@@ -65,7 +65,9 @@ export function sentOutside(net: UserNet, ip: Addressed, datagram: UdpDatagram):
   const to = outsideOf(net, ip.destination);
   if (!isKnown && (to === undefined || !isAllowed(net, ip.destination, ends.hostPort))) return false;
   const way = opened(net, ends, to ?? ip.destination, 0);
-  effects.raise({ kind: 'sim:datagram_sent', dev: effects.name, way, at: effects.now, bytes: datagram.payload });
+  const { payload } = datagram;
+  const place = { offset: placeOf(net, payload), length: payload.length };
+  effects.raise({ kind: 'sim:datagram_sent', dev: effects.name, way, at: effects.now, ...place });
   return true;
 }
 

@@ -5,13 +5,12 @@ import type { FactReducers } from '../../devices/device.ts';
 import { ipv4Of, ipv6Of } from '../../packets/addresses.ts';
 import { enqueue } from '../tcp/buffer.ts';
 import type { Address, Connection } from '../tcp/connection.ts';
+import type { WithTcp } from '../tcp/evolve.ts';
 import { hostEnds } from '../tcp/receive.ts';
-import type { TcpState } from '../tcp/state.ts';
 import type { LiveState as Socket } from '../world/app-state.ts';
 import { type LiveState, MOST_NAMES, MOST_QUERIES, MOST_WAYS } from './state.ts';
 
-interface WithLive {
-  readonly tcp: TcpState;
+interface WithLive extends WithTcp {
   readonly live: LiveState;
 }
 
@@ -39,11 +38,12 @@ export const LIVE_FACTS: FactReducers<WithLive> = {
     if (what === 'shut') app.isShut = true;
     if (what === 'close') app.socket = 'gone';
   },
-  'sim:socket_sent'(state, { connection, bytes }) {
+  'sim:socket_sent'(state, { connection, length }) {
     const app = socketAt(state, connection)?.app;
     if (app === undefined) return;
-    app.heard = app.heard.slice(bytes.length);
-    app.untaken += bytes.length;
+    app.sent = app.heard.slice(0, length);
+    app.heard = app.heard.slice(length);
+    app.untaken += app.sent.length;
   },
   'sim:socket_opened'(state, { connection, errno }) {
     const app = socketAt(state, connection)?.app;
@@ -82,7 +82,7 @@ export const LIVE_FACTS: FactReducers<WithLive> = {
   'sim:way_closed'({ live }, { way }) {
     live.ways = live.ways.filter((each) => each.way !== way);
   },
-  'sim:name_asked'({ live }, { query, name, client, port, resolver, bytes }) {
+  'sim:name_asked'({ live, packet }, { query, name, client, port, resolver, offset, length }) {
     const [asks, asked] = [addressOf(client), addressOf(resolver)];
     live.numbered = query;
     if (asks === undefined || asked === undefined) return;
@@ -92,7 +92,7 @@ export const LIVE_FACTS: FactReducers<WithLive> = {
       client: asks,
       port,
       resolver: asked,
-      bytes: latin1(bytes.subarray(0, MOST_QUERY)),
+      bytes: packet.slice(offset, offset + Math.min(length, MOST_QUERY)),
     });
     if (live.queries.length > MOST_QUERIES) live.queries.shift();
   },

@@ -16,7 +16,7 @@ import { buildUdp, type UdpDatagram } from '../../packets/udp.ts';
 import { putNumber, putWide } from '../../packets/layout.ts';
 import { addressText } from '../tcp/connection.ts';
 import { cutShort, told } from '../user/dns-answer.ts';
-import { type Addressed, arrival, type UserNet } from '../user/part.ts';
+import { type Addressed, arrival, placeOf, type UserNet } from '../user/part.ts';
 import { sendIp } from '../user/send.ts';
 import { isNameAllowed } from './allowed.ts';
 
@@ -29,7 +29,7 @@ export function askedHost(net: UserNet, packet: Addressed, datagram: UdpDatagram
   effects.raise({
     ...{ kind: 'sim:name_asked', dev: effects.name, query: net.state.live.numbered + 1, name, type },
     ...{ client: addressText(packet.source), port: datagram.sourcePort, resolver: addressText(packet.destination) },
-    bytes: datagram.payload,
+    ...{ offset: placeOf(net, datagram.payload), length: datagram.payload.length },
   });
   return true;
 }

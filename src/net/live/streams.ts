@@ -1,5 +1,4 @@
 /** Connections of a guest whose other end is a socket of the host's. */
-import { fromLatin1 } from '../../base/bytes.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import { ipv4Of, ipv4Text, ipv6Of } from '../../packets/addresses.ts';
 import { IP_PROTOCOLS } from '../../packets/ipv4.ts';
@@ -38,7 +37,7 @@ export function serveSocket(net: UserNet, id: number): void {
   const app = socketOf(net, id);
   if (app?.socket !== 'open') return;
   if (app.heard !== '') {
-    effects.raise({ kind: 'sim:socket_sent', dev: effects.name, connection: id, bytes: fromLatin1(app.heard) });
+    effects.raise({ kind: 'sim:socket_sent', dev: effects.name, connection: id, length: app.heard.length });
   }
   const connection = net.state.tcp.connections[id]!;
   if (guestFinished(connection) && !app.isShut) askSocket(net, id, 'shut');

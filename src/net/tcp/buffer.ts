@@ -91,6 +91,8 @@ function bytesOf(piece: Piece, offset: number, length: number, files: FileBytes)
 
 /** Bytes of what is to be sent, from an offset on: as many as are asked for, which there are. */
 export function queuedBytes(pieces: readonly Piece[], offset: number, length: number, files: FileBytes): Uint8Array {
+  const [first] = pieces;
+  if (first !== undefined && offset + length <= lengthOf(first)) return bytesOf(first, offset, length, files);
   const bytes = new Uint8Array(length);
   let start = 0;
   let done = 0;

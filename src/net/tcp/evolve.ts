@@ -17,6 +17,8 @@ import type { TcpState } from './state.ts';
 /** Whose state has TCP in it. */
 export interface WithTcp {
   readonly tcp: TcpState;
+  /** What came last, a byte a character. */
+  readonly packet: string;
 }
 
 type State = Draft<WithTcp>;
@@ -74,7 +76,10 @@ const ofConnection =
 
 export const TCP_FACTS: FactReducers<WithTcp> = {
   'sim:tcp_opened': opened,
-  'sim:tcp_received': ofConnection<'sim:tcp_received'>(received),
+  'sim:tcp_received'({ tcp, packet }, event) {
+    const connection = tcp.connections[event.connection];
+    if (connection !== undefined) received(connection, event, packet);
+  },
   'sim:tcp_sent': ofConnection<'sim:tcp_sent'>(sent),
   'sim:tcp_retransmitted': ofConnection<'sim:tcp_retransmitted'>(sent),
   'sim:tcp_probed': ofConnection<'sim:tcp_probed'>(probed),

@@ -3,9 +3,8 @@ import { ICMP_TYPES, UNREACHABLE_CODES } from '../../packets/icmp.ts';
 import { ICMPV6_TYPES } from '../../packets/icmpv6.ts';
 import { NOTHING } from '../../packets/layout.ts';
 import { mssOf, type ParsedTcp, TCP_FLAGS } from '../../packets/tcp.ts';
-import { type Addressed, isIpv4, type UserNet } from '../user/part.ts';
+import { type Addressed, isIpv4, placeOf, type UserNet } from '../user/part.ts';
 import { sendIcmpError } from '../user/send.ts';
-import { looksAtBytes } from '../world/apps.ts';
 import { mssOnWay } from '../world/link.ts';
 import { isOutside } from '../live/allowed.ts';
 import { openSocket } from '../live/streams.ts';
@@ -206,13 +205,11 @@ function acknowledges(
 function take(net: UserNet, id: number, { payload, ...segment }: Counted): void {
   const { effects, state } = net;
   const before = state.tcp.connections[id]!;
-  const isEarly = segment.seq !== before.awaited;
-  const bytes = looksAtBytes(before.app) || isEarly ? payload : NOTHING;
   const wasOpening = isOpening(before);
   const old = sendingOf(before);
   effects.raise({
     ...{ kind: 'sim:tcp_received', dev: effects.name, connection: id, ...segment, length: payload.length },
-    ...{ bytes, at: effects.now },
+    ...{ offset: placeOf(net, payload), at: effects.now },
   });
   const connection = state.tcp.connections[id]!;
   if (connection.phase === 'closed') {

@@ -22,7 +22,8 @@ const NOBODY_LISTENS = 600_000 * MS;
 /** Segments that came too early are kept up to this many. */
 const MOST_EARLY = 64;
 
-export function received(connection: Open, e: Received): void {
+/** `packet`: what it came in, a byte a character. */
+export function received(connection: Open, e: Received, packet: string): void {
   connection.heardAt = e.at;
   if (connection.phase === 'syn-sent' && (e.flags & SYN) !== 0) agreed(connection, e);
   if (e.cut > 0 && e.length === 0) connection.mustAcknowledge = true;
@@ -31,7 +32,8 @@ export function received(connection: Open, e: Received): void {
   acknowledged(connection, e);
   if (connection.phase === 'closed') return;
   windowTold(connection, e);
-  spoken(connection, e, isUsual);
+  const text = looksAtBytes(connection.app) ? packet.slice(e.offset, e.offset + e.length) : '';
+  spoken(connection, e, text, isUsual);
 }
 
 /** The guest takes a connection a host has asked for. What stands in its segment begins behind its SYN. */
@@ -146,7 +148,7 @@ function windowTold(connection: Open, e: Received): void {
 }
 
 /** What the guest says, and that it says no more. */
-function spoken(connection: Open, e: Received, isUsual: boolean): void {
+function spoken(connection: Open, e: Received, text: string, isUsual: boolean): void {
   const fin = (e.flags & FIN) !== 0;
   if (guestFinished(connection)) {
     if (connection.phase === 'time-wait') waitsOut(connection, e);
@@ -155,28 +157,27 @@ function spoken(connection: Open, e: Received, isUsual: boolean): void {
   if (e.length === 0 && !fin) return;
   if (e.seq !== connection.awaited || connection.early.length > 0) {
     connection.mustAcknowledge = true;
-    keepEarly(connection, e);
+    keepEarly(connection, e, text);
     takeEarly(connection, e);
     return;
   }
-  take(connection, e.length, e.bytes);
+  take(connection, e.length, text);
   if (fin) guestEnds(connection, e);
   else if (isUsual || connection.phase !== 'established') connection.mustAcknowledge = true;
   else connection.acknowledgeAt ??= e.at + ACKNOWLEDGE_AFTER;
 }
 
-function take(connection: Open, length: number, bytes: Uint8Array): void {
+function take(connection: Open, length: number, text: string): void {
   connection.awaited = plus(connection.awaited, length);
-  if (length > 0) heard(connection, length, bytes);
+  if (length > 0) heard(connection, length, text);
 }
 
 /** Kept in order, those that overlap too: what was taken of one is no more taken of the next. */
-function keepEarly(connection: Open, e: Received): void {
+function keepEarly(connection: Open, e: Received, text: string): void {
   const { early } = connection;
   if (early.length >= MOST_EARLY) return;
   const fin = (e.flags & FIN) !== 0;
-  const text = looksAtBytes(connection.app) ? String.fromCharCode(...e.bytes.subarray(0, MOST_WINDOW)) : '';
-  const kept: Early = { sequence: e.seq, length: e.length, text, fin };
+  const kept: Early = { sequence: e.seq, length: e.length, text: text.slice(0, MOST_WINDOW), fin };
   if (early.some((other) => other.sequence === e.seq && other.length >= e.length && (other.fin || !fin))) return;
   const at = early.findIndex(({ sequence }) => distance(e.seq, sequence) > 0);
   early.splice(at < 0 ? early.length : at, 0, kept);
@@ -191,12 +192,7 @@ function takeEarly(connection: Open, e: Received): void {
     connection.early.shift();
     if (guestFinished(connection)) continue;
     const rest = first!.length - known;
-    if (rest > 0)
-      take(
-        connection,
-        rest,
-        Uint8Array.from(first!.text.slice(known), (byte) => byte.charCodeAt(0)),
-      );
+    if (rest > 0) take(connection, rest, first!.text.slice(known));
     if (first!.fin && rest >= 0) guestEnds(connection, e);
   }
 }

@@ -8,7 +8,7 @@ import { parseIpv4 } from '../../packets/ipv4.ts';
 import { TCP_FACTS } from '../tcp/index.ts';
 import { LIVE_FACTS } from '../live/evolve.ts';
 import { WORLD_FACTS } from '../world/evolve.ts';
-import { isSame, withFragment } from './reassembly.ts';
+import { fragmentAt, isSame, joinedFragments, withFragment } from './reassembly.ts';
 import {
   FRAGMENT_LIFE,
   MOST_NEIGHBORS,
@@ -43,6 +43,9 @@ const sessionOf = (state: State, client: string, port: number): Draft<UserNetSta
   state.tftp.find((session) => session.client === addressOf(client) && session.port === port);
 
 export const USER_NET_REDUCER: DeviceReducer<UserNetState> = {
+  packetTaken(state, bytes) {
+    state.packet = bytes;
+  },
   facts: {
     ...TCP_FACTS,
     ...WORLD_FACTS,
@@ -60,9 +63,10 @@ export const USER_NET_REDUCER: DeviceReducer<UserNetState> = {
     'sim:dhcp_leased'(state, { place, ethernet }) {
       state.leases[place] = { isTaken: true, ethernet: ethernetOf(ethernet) ?? 0 };
     },
-    'sim:fragment_kept'(state, { source, destination, protocol, id, offset, more, at, header, bytes }) {
-      const name = { source: ipv4Of(source) ?? 0, destination: ipv4Of(destination) ?? 0, protocol, id };
-      const fragment = { offset, more, header: latin1(header), bytes: latin1(bytes) };
+    'sim:fragment_kept'(state, e) {
+      const { protocol, id, at } = e;
+      const name = { source: ipv4Of(e.source) ?? 0, destination: ipv4Of(e.destination) ?? 0, protocol, id };
+      const fragment = fragmentAt(state.packet, e);
       state.partial = state.partial.filter(({ since }) => at - since < FRAGMENT_LIFE);
       const partial = state.partial.find((datagram) => isSame(datagram, name));
       if (partial !== undefined) partial.fragments = [...withFragment(partial.fragments, fragment)];
@@ -71,7 +75,9 @@ export const USER_NET_REDUCER: DeviceReducer<UserNetState> = {
     },
     'sim:fragments_over'(state, { source, destination, protocol, id }) {
       const name = { source: ipv4Of(source) ?? 0, destination: ipv4Of(destination) ?? 0, protocol, id };
-      state.partial = state.partial.filter((datagram) => !isSame(datagram, name));
+      const partial = state.partial.find((datagram) => isSame(datagram, name));
+      if (partial !== undefined) state.packet = joinedFragments(partial.fragments);
+      state.partial = state.partial.filter((datagram) => datagram !== partial);
     },
     'sim:tftp_opened'(state, { place, client, port, file, block_size: blockSize, at }) {
       const session = { place, client: addressOf(client), port, file, blockSize, block: 0, at };

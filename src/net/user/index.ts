@@ -2,6 +2,7 @@ import type { Device } from '../../devices/device.ts';
 import type { Driver } from '../../devices/driver.ts';
 import { ipv4Text } from '../../packets/addresses.ts';
 import { type EthernetFrame, ETHERTYPES, parseEthernet } from '../../packets/ethernet.ts';
+import { NOTHING } from '../../packets/layout.ts';
 import { receiveLive } from '../live/index.ts';
 import { expireTcp, powerOnTcp, TCP_TIMERS } from '../tcp/index.ts';
 import { tcpAtReset } from '../tcp/state.ts';
@@ -35,17 +36,17 @@ function userNetwork(setup: UserNetSetup): Device<UserNetState> {
     regions: [],
     pins: [],
     timers: [ROUTER_TIMER, ...TCP_TIMERS],
-    powerOn: (state, effects) => powerOnTcp({ setup, network, state, effects }),
+    powerOn: (state, effects) => powerOnTcp({ setup, network, state, effects, packet: NOTHING }),
     read: () => 0,
     receivePacket(state, { bytes }, effects) {
       effects.commit();
       const frame = parseEthernet(bytes);
-      if (frame !== undefined) receive({ setup, network, state, effects }, frame);
+      if (frame !== undefined) receive({ setup, network, state, effects, packet: bytes }, frame);
       return true;
     },
-    receive: (state, effects, input) => receiveLive({ setup, network, state, effects }, input),
+    receive: (state, effects, input) => receiveLive({ setup, network, state, effects, packet: NOTHING }, input),
     expire(state, timer, effects, deadline) {
-      const net = { setup, network, state, effects };
+      const net = { setup, network, state, effects, packet: NOTHING };
       if (timer !== ROUTER_TIMER) {
         expireTcp(net, timer, deadline);
         return;

@@ -29,8 +29,11 @@ export function receiveIpv4(net: UserNet, bytes: Uint8Array): void {
     return;
   }
   const isPart = packet.moreFragments || packet.fragmentOffset > 0;
-  const datagram = isPart ? keepFragment(net, packet) : packet;
-  if (datagram === undefined) return;
+  const whole = isPart ? keepFragment(net, packet) : { net, datagram: packet };
+  if (whole !== undefined) receiveDatagram(whole.net, whole.datagram);
+}
+
+function receiveDatagram(net: UserNet, datagram: ParsedIpv4): void {
   if (datagram.protocol === IP_PROTOCOLS.ICMP) receiveIcmp(net, datagram);
   else if (datagram.protocol === IP_PROTOCOLS.UDP) receiveUdp(net, datagram);
   else if (datagram.protocol === IP_PROTOCOLS.TCP) receiveTcp(net, datagram);

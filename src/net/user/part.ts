@@ -1,3 +1,4 @@
+import { invariant } from '../../base/invariant.ts';
 import type { Ns } from '../../base/units.ts';
 import type { Effects } from '../../devices/device.ts';
 import type { ParsedIpv4 } from '../../packets/ipv4.ts';
@@ -13,6 +14,17 @@ export interface UserNet {
   /** As it is now: whoever raises a fact sees it change. */
   readonly state: UserNetState;
   readonly effects: Effects;
+  /** The bytes of the state's `packet`. */
+  readonly packet: Uint8Array;
+}
+
+/** Where something lies in the packet that came last, for facts. */
+export function placeOf({ packet }: UserNet, bytes: Uint8Array): number {
+  if (bytes.length === 0) return 0;
+  const place = bytes.byteOffset - packet.byteOffset;
+  const isInside = bytes.buffer === packet.buffer && place >= 0 && place + bytes.length <= packet.length;
+  invariant(isInside, 'what was read lies in the packet that came', { place, length: bytes.length });
+  return place;
 }
 
 /** A packet that was read: of IPv4 its addresses are numbers, of IPv6 bigints. */

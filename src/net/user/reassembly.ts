@@ -1,8 +1,22 @@
+import { fromLatin1, latin1 } from '../../base/bytes.ts';
+import type { EventOf } from '../../events/vocabulary.ts';
+import { putNumber } from '../../packets/layout.ts';
 import { type DatagramName, FRAGMENT_LIFE, type Fragment, type PartialDatagram } from './state.ts';
 
 /** Whether these are parts of one datagram. */
 export const isSame = (a: DatagramName, b: DatagramName): boolean =>
   a.id === b.id && a.source === b.source && a.destination === b.destination && a.protocol === b.protocol;
+
+/** The part of a datagram that a fact says lies in a packet: its header from `begins` on, then `len` bytes of it. */
+export function fragmentAt(
+  packet: string,
+  { offset, more, begins, header, len }: Pick<EventOf<'sim:fragment_kept'>, FragmentPlace>,
+): Fragment {
+  const end = begins + header;
+  return { offset, more, header: packet.slice(begins, end), bytes: packet.slice(end, end + len) };
+}
+
+type FragmentPlace = 'offset' | 'more' | 'begins' | 'header' | 'len';
 
 /** Without its first bytes. */
 const without = (fragment: Fragment, bytes: number): Fragment => ({
@@ -29,6 +43,22 @@ export function withFragment(fragments: readonly Fragment[], fragment: Fragment)
   const [next, ...others] = after.filter((other) => other.offset >= endOf(kept) || endOf(other) > endOf(kept));
   if (next === undefined) return [...before, kept];
   return [...before, kept, without(next, Math.max(0, endOf(kept) - next.offset)), ...others];
+}
+
+const TOS_AT = 1;
+const LENGTH_AT = 2;
+const FLAGS_AT = 6;
+
+/** The packet they make, a byte a character: its header is that of the first, told whole. */
+export function joinedFragments(fragments: readonly Fragment[]): string {
+  const payload = fragments.map(({ bytes }) => bytes).join('');
+  const header = fromLatin1(fragments[0]?.header ?? '');
+  if (header.length > FLAGS_AT + 1) {
+    header[TOS_AT]! &= ~1;
+    putNumber(header, FLAGS_AT, 2, 0);
+    putNumber(header, LENGTH_AT, 2, header.length + payload.length);
+  }
+  return latin1(header) + payload;
 }
 
 /** The datagram as it stands with one part more; undefined: there is none of it yet, or it has waited too long. */

@@ -83,6 +83,11 @@ export const MOST_UNRESOLVED = 64;
 
 /** Where user networking stands. */
 export interface UserNetState {
+  /**
+   * What came last, a byte a character, where facts say no more than where something lies in it: a frame, or of a
+   * datagram in parts the packet of IP that they are.
+   */
+  readonly packet: string;
   /** IPv4 identification of its next packet. */
   readonly ipId: number;
   readonly arp: Neighbors<number>;
@@ -98,6 +103,7 @@ export interface UserNetState {
 
 /** As it begins, with the state of its connections, and of the hosts behind it. */
 export const userNetAtReset = (tcp: TcpState, world: WorldState): UserNetState => ({
+  packet: '',
   ipId: 0,
   arp: { known: [], next: 0 },
   ndp: { known: [], next: 0 },

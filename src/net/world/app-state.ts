@@ -61,6 +61,8 @@ export interface LiveState {
   readonly socket: 'asked' | 'open' | 'gone';
   /** What was heard and has not gone to it: a byte a character. */
   readonly heard: string;
+  /** What went to it last: a byte a character. */
+  readonly sent: string;
   /** Bytes that have gone to it, and that the host has not taken. */
   readonly untaken: number;
   /** Bytes it may still say before it is asked for more. */

@@ -1,5 +1,5 @@
 /** What the bytes of a guest do to who answers them: to its state, and to what it has to say. */
-import { latin1 } from '../../base/bytes.ts';
+import { fromLatin1 } from '../../base/bytes.ts';
 import type { Draft } from '../../base/draft.ts';
 import { sha256Add } from '../../base/sha256.ts';
 import { textQueued } from '../tcp/buffer.ts';
@@ -29,34 +29,34 @@ export function roomFor(connection: Connection): number {
   }
 }
 
-/** So many bytes of the guest have come, in order. `bytes` are they where somebody looks at them. */
-export function heard(connection: Draft<Connection>, length: number, bytes: Uint8Array): void {
+/** So many bytes of the guest have come, in order. `text` are they, a byte a character, where somebody looks at them. */
+export function heard(connection: Draft<Connection>, length: number, text: string): void {
   const { app } = connection;
   connection.moved += length;
   switch (app.kind) {
     case 'echo':
     case 'script':
     case 'live':
-      keep(app, bytes);
+      keep(app, text);
       return;
     case 'http':
-      uploaded(app, bytes);
+      uploaded(app, text);
       return;
     default:
   }
 }
 
 /** A guest sends no more than there was room for; a trace says what it likes. */
-function keep(app: { heard: string }, bytes: Uint8Array): void {
-  app.heard = (app.heard + latin1(bytes)).slice(0, MOST_HEARD + MOST_WINDOW);
+function keep(app: { heard: string }, text: string): void {
+  app.heard = (app.heard + text).slice(0, MOST_HEARD + MOST_WINDOW);
 }
 
 /** What belongs to a body is hashed, the rest is of the next request. */
-function uploaded(app: Draft<Extract<AppState, { kind: 'http' }>>, bytes: Uint8Array): void {
-  const body = Math.min(app.upload?.left ?? 0, bytes.length);
+function uploaded(app: Draft<Extract<AppState, { kind: 'http' }>>, text: string): void {
+  const body = Math.min(app.upload?.left ?? 0, text.length);
   if (app.upload !== undefined && body > 0) {
-    sha256Add(app.upload.hash, bytes.subarray(0, body));
+    sha256Add(app.upload.hash, fromLatin1(text.slice(0, body)));
     app.upload.left -= body;
   }
-  if (body < bytes.length) keep(app, bytes.subarray(body));
+  if (body < text.length) keep(app, text.slice(body));
 }

@@ -19,7 +19,7 @@ export function newApp(service: string): Draft<AppState> | undefined {
     case 'live':
     case 'visitor': {
       const socket = kind === 'live' ? 'asked' : 'open';
-      return { kind: 'live', socket, heard: '', untaken: 0, credit: 0, isShut: false };
+      return { kind: 'live', socket, heard: '', sent: '', untaken: 0, credit: 0, isShut: false };
     }
     case 'call':
       return { kind: 'script', call: Number(number), step: 0, heard: '', waitsUntil: undefined };

@@ -9,7 +9,7 @@ export const NET_ROWS: Rows<keyof typeof NET_FACTS | keyof typeof NET_INPUTS> = 
   'sim:packet_queued': changes(['net'], vmm(net.queued)),
   'sim:packets_offered': changes(['net'], vmm(net.offered)),
   'sim:packet_dropped': changes(['net'], vmm(net.dropped)),
-  'sim:packet_forwarded': changes(['net'], vmm(net.delivered)),
+  'sim:packet_forwarded': changes(['net'], vmm(net.forwarded)),
   'sim:frame_received': tells,
   'sim:link_set': changes(['net'], vmm(net.linkSet)),
 };

@@ -70,5 +70,6 @@ const IS_OF: Readonly<Record<FieldType, (value: unknown) => boolean>> = {
   u64: (value) => typeof value === 'bigint' && BigInt.asUintN(64, value) === value,
   text: (value) => typeof value === 'string',
   bytes: (value) => value instanceof Uint8Array,
+  packet: (value) => value instanceof Uint8Array,
   bool: (value) => typeof value === 'boolean',
 };

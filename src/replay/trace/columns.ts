@@ -88,6 +88,9 @@ export function writeColumn(
       return SILENT;
     case 'bytes':
       return writeBlobs(out, rows, name, room, telling);
+    case 'packet':
+      writePackets(out, rows, name, room);
+      return SILENT;
     default:
       return unreachable(type);
   }
@@ -189,6 +192,17 @@ function writeBlobs(
   return writeNumbers(out, values, telling);
 }
 
+/** So much of a packet is headers: of Ethernet, IPv4, and TCP with timestamps. */
+const HEADERS = 66;
+
+/** Headers are much like each other, and what follows them is often like nothing: they stand apart, to be deflated. */
+function writePackets(out: ByteWriter, rows: readonly Readonly<Row>[], name: string, { values }: Scratch): void {
+  for (let i = 0; i < rows.length; i += 1) values[i] = (rows[i]![name] as Uint8Array).length;
+  writeIntegers(out, values, rows.length);
+  for (const row of rows) writeBytes(out, (row[name] as Uint8Array).subarray(0, HEADERS));
+  for (const row of rows) writeBytes(out, (row[name] as Uint8Array).subarray(HEADERS));
+}
+
 function numberOf(bytes: Uint8Array): number {
   let number = 0;
   for (let at = bytes.length - 1; at >= 0; at -= 1) number = number * 256 + bytes[at]!;
@@ -228,6 +242,8 @@ export function readColumn(input: ByteReader, field: Field, telling: Telling, ha
       return readTexts(input, field, telling);
     case 'bytes':
       return readBlobs(input, field, telling, hasShortBytes);
+    case 'packet':
+      return readPackets(input, field, telling.rows.length);
     case 'u64':
       return readWide(input, field, telling);
     default: {
@@ -266,6 +282,7 @@ const RANGES: Readonly<Record<Exclude<FieldType, 'text'>, readonly [least: numbe
   i: [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
   u64: [0, 0xffff_ffff],
   bytes: [0, 2 ** 32],
+  packet: [0, 2 ** 32],
   bool: [0, 1],
 };
 
@@ -295,6 +312,29 @@ function readBlobs(input: ByteReader, field: Field, telling: Telling, hasShortBy
   if (hasShortBytes && longest <= MOST_IN_NUMBER) return readShort(input, field, telling, ends);
   for (let i = 1; i < count; i += 1) ends[i]! += ends[i - 1]!;
   return columnOf(field, { isConstant: false, values: ends }, { bytes: input.take(ends[count - 1]!) });
+}
+
+/** Each one's headers with what followed them. */
+function readPackets(input: ByteReader, field: Field, count: number): Column {
+  const lengths = readNumbers(input, input.varint(), count);
+  checkRange(lengths.values, RANGES.packet, field.name);
+  const ends = spread(lengths, count);
+  let headers = 0;
+  for (let i = 0; i < count; i += 1) {
+    headers += Math.min(ends[i]!, HEADERS);
+    if (i > 0) ends[i]! += ends[i - 1]!;
+  }
+  const apart = input.take(ends[count - 1]!);
+  const bytes = new Uint8Array(apart.length);
+  let [header, rest] = [0, headers];
+  for (let i = 0, at = 0; i < count; at = ends[i]!, i += 1) {
+    const length = Math.min(ends[i]! - at, HEADERS);
+    bytes.set(apart.subarray(header, header + length), at);
+    bytes.set(apart.subarray(rest, rest + ends[i]! - at - length), at + length);
+    header += length;
+    rest += ends[i]! - at - length;
+  }
+  return columnOf(field, { isConstant: false, values: ends }, { bytes });
 }
 
 /** Bytes that were written as numbers. */
@@ -331,6 +371,7 @@ export function valueIn({ type, values, high, texts, bytes }: Column, row: numbe
     case 'text':
       return texts[value];
     case 'bytes':
+    case 'packet':
       // Not `slice`: of a Buffer that would be no copy.
       return new Uint8Array(bytes.subarray(row === 0 ? 0 : values[row - 1], value));
     case 'u64':

@@ -70,7 +70,7 @@ const named = <T extends z.ZodType>(name: typeof NAME, value: T, most: number) =
 /** Fields of every kind of event when the trace was recorded, in column order. */
 const RECORDED_VOCABULARY = named(
   NAME,
-  named(FIELD_NAME, z.enum(['u', 'i', 'u64', 'text', 'bytes', 'bool'] satisfies FieldType[]), MOST.fields),
+  named(FIELD_NAME, z.enum(['u', 'i', 'u64', 'text', 'bytes', 'packet', 'bool'] satisfies FieldType[]), MOST.fields),
   MOST.kinds,
 );
 

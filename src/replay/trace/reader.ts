@@ -150,6 +150,7 @@ export const ABSENT: Readonly<Record<FieldType, unknown>> = {
   u64: 0n,
   text: '',
   bytes: new Uint8Array(0),
+  packet: new Uint8Array(0),
   bool: false,
 };
 

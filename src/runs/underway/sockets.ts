@@ -1,4 +1,5 @@
 /** Sockets of the host that user networking has while a run is under way. A run that is run again opens none. */
+import { fromLatin1 } from '../../base/bytes.ts';
 import { Problem } from '../../base/problem.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
@@ -6,6 +7,7 @@ import type { InputEvent } from '../../machine/parts.ts';
 import type { HostForward } from '../../net/user/forwards.ts';
 import { hostForwardOf } from '../../net/user/forwards.ts';
 import { linesOf } from '../../net/user/setup.ts';
+import type { UserNetState } from '../../net/user/state.ts';
 import { ipv4Text } from '../../packets/addresses.ts';
 import { backendName } from '../../vmm/pc/net-parts.ts';
 import type { RunOptions } from '../machine/run-options.ts';
@@ -21,6 +23,9 @@ const MOST_DATAGRAMS = 64;
 const ANSWERED_WITHIN = 5000;
 
 type Send = (event: InputEvent) => void;
+
+/** How a user network of the machine stands now. */
+type StateOf = (dev: string) => UserNetState | undefined;
 
 /** A user network that has the host's, as options say it. */
 interface Joined {
@@ -67,6 +72,7 @@ export class Sockets {
   private readonly kept: InputEvent[] = [];
   private send: Send = (event) => void this.kept.push(event);
   private rouse: () => void = () => undefined;
+  private stateOf: StateOf = () => undefined;
   private count: () => number = () => this.kept.length;
   private visited = 0;
   private lookups = 0;
@@ -78,11 +84,12 @@ export class Sockets {
     this.milliseconds = milliseconds;
   }
 
-  /** Where inputs go, how many of them wait there, and whom to rouse for them. */
-  join(send: Send, count: () => number, rouse: () => void): void {
+  /** Where inputs go, how many of them wait there, whom to rouse for them, and what has just been heard of a guest. */
+  join(send: Send, count: () => number, rouse: () => void, stateOf: StateOf): void {
     this.send = send;
     this.count = count;
     this.rouse = rouse;
+    this.stateOf = stateOf;
     for (const event of this.kept.splice(0)) send(event);
   }
 
@@ -117,7 +124,7 @@ export class Sockets {
         this.asked(event);
         return;
       case 'sim:socket_sent':
-        this.streams.get(keyOf(event, event.connection))?.write(event.bytes);
+        this.sent(event);
         return;
       case 'sim:socket_joined':
         this.joined(event);
@@ -125,12 +132,9 @@ export class Sockets {
       case 'sim:way_opened':
         this.openWay(event);
         return;
-      case 'sim:datagram_sent': {
-        const way = this.ways.get(keyOf(event, event.way));
-        this.heardUntil = this.milliseconds() + ANSWERED_WITHIN;
-        way?.socket.send(event.bytes, way.to);
+      case 'sim:datagram_sent':
+        this.datagramSent(event);
         return;
-      }
       case 'sim:way_closed':
         this.closeWay(keyOf(event, event.way));
         return;
@@ -149,6 +153,18 @@ export class Sockets {
     for (const stream of [...this.streams.values(), ...this.visitors.values()]) stream.close();
     for (const key of this.ways.keys()) this.closeWay(key);
     for (const socket of this.bound.values()) socket.close();
+  }
+
+  private sent({ dev, connection }: EventOf<'sim:socket_sent'>): void {
+    const app = this.stateOf(dev)?.tcp.connections[connection]?.app;
+    if (app?.kind === 'live') this.streams.get(keyOf({ dev }, connection))?.write(fromLatin1(app.sent));
+  }
+
+  private datagramSent({ dev, way: number, offset, length }: EventOf<'sim:datagram_sent'>): void {
+    const way = this.ways.get(keyOf({ dev }, number));
+    const bytes = fromLatin1(this.stateOf(dev)?.packet.slice(offset, offset + length) ?? '');
+    this.heardUntil = this.milliseconds() + ANSWERED_WITHIN;
+    way?.socket.send(bytes, way.to);
   }
 
   private told(event: InputEvent): void {

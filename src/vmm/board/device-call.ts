@@ -1,6 +1,6 @@
 import { digestOfBytes } from '../../base/digest.ts';
 import { invariant } from '../../base/invariant.ts';
-import type { Gpa, Ns } from '../../base/units.ts';
+import type { Gpa, Ns, Seq } from '../../base/units.ts';
 import type {
   Ask,
   DiskRequest,
@@ -70,8 +70,9 @@ export class DeviceCall implements Call {
     this.machine.raise(event);
   }
 
-  pin(name: string, high: boolean): void {
-    drivePin(this.machine, { part: this.part, name, high }, callOf);
+  pin(name: string, high: boolean, since?: Seq): void {
+    const machine = since === undefined ? this.machine : this.machine.after(since);
+    drivePin(machine, { part: this.part, name, high }, callOf);
   }
 
   arm(timer: string, deadline: Ns): void {

@@ -17,11 +17,24 @@ type Vmm = Draft<VmmState>;
 
 const stateOf = (vmm: Vmm, part: PartConfig): object => (vmm.devices as unknown as Record<string, object>)[part.name]!;
 
-const partNamed = ({ parts }: MachineConfig, name: string): PartConfig | undefined =>
-  parts.find((part) => part.name === name);
+/** Parts by name, for each configuration: facts of devices are most of what a machine with packets tells. No state. */
+const PARTS = new WeakMap<MachineConfig, ReadonlyMap<string, PartConfig>>();
+
+function partNamed(config: MachineConfig, name: string): PartConfig | undefined {
+  const known = PARTS.get(config);
+  if (known !== undefined) return known.get(name);
+  const parts = new Map(config.parts.map((part) => [part.name, part]));
+  PARTS.set(config, parts);
+  return parts.get(name);
+}
 
 /** memory_region_ops_write. */
-export function registerWritten(vmm: Vmm, event: EventOf<'memory_region_ops_write'>, config: MachineConfig): void {
+export function registerWritten(
+  vmm: Vmm,
+  event: EventOf<'memory_region_ops_write'>,
+  config: MachineConfig,
+  stamped: Stamped,
+): void {
   const place = regionOf(event.mr);
   if (place === undefined) return;
   const part = config.parts[place.part];
@@ -30,7 +43,7 @@ export function registerWritten(vmm: Vmm, event: EventOf<'memory_region_ops_writ
   if (base === undefined) return;
   const access = { region: place.region, offset: event.addr - base, size: event.size, value: event.value };
   invariant(access.offset >= 0, 'a region begins at its base', { offset: access.offset });
-  reducerOf(part).written?.(stateOf(vmm, part), access);
+  reducerOf(part).written?.(stateOf(vmm, part), access, stamped);
 }
 
 /** sim:register_taken. */
@@ -50,6 +63,12 @@ export function deviceReset(vmm: Vmm, { dev }: EventOf<'sim:device_reset'>, conf
 export function deviceNotified(vmm: Vmm, { dev, id }: EventOf<'sim:device_notified'>, config: MachineConfig): void {
   const part = partNamed(config, dev);
   if (part !== undefined) reducerOf(part).notified?.(stateOf(vmm, part), id);
+}
+
+/** A packet is a device's now. */
+export function packetTaken(vmm: Vmm, dev: string | undefined, bytes: string, config: MachineConfig): void {
+  const part = dev === undefined ? undefined : partNamed(config, dev);
+  if (part !== undefined) reducerOf(part).packetTaken?.(stateOf(vmm, part), bytes);
 }
 
 /** An input of a device is driven. */

@@ -5,6 +5,7 @@ import { invariant } from '../../base/invariant.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import type { MachineConfig, NetClientConfig } from '../config.ts';
+import { packetTaken } from './devices.ts';
 import type { NetClientState, NetState, PacketUnderway, PacketWaiting, VmmState } from '../state.ts';
 
 type Vmm = Draft<VmmState>;
@@ -14,7 +15,12 @@ type Net = Draft<NetState>;
 export function netAtPowerOn(clients: readonly NetClientConfig[] | undefined): Pick<VmmState, 'net'> {
   if (clients === undefined) return {};
   return {
-    net: { packets: 0, underway: [], clients: Object.fromEntries(clients.map(({ name }) => [name, newClient()])) },
+    net: {
+      packets: 0,
+      atHand: undefined,
+      underway: [],
+      clients: Object.fromEntries(clients.map(({ name }) => [name, newClient()])),
+    },
   };
 }
 
@@ -45,7 +51,11 @@ export function sent(vmm: Vmm, event: EventOf<'sim:packet_sent'>, config: Machin
   count(clientOf(net, sender).sent, bytes.length);
   net.packets = packet + 1;
   const client = config.net?.find(({ name }) => name === sender)?.peer;
-  if (due === 0 || client === undefined) return;
+  if (client === undefined) return;
+  if (due === 0) {
+    net.atHand = { packet, bytes: latin1(bytes) };
+    return;
+  }
   const later = net.underway.findIndex((other) => other.due > due);
   const underway: PacketUnderway = { packet, sender, client, due, sent: seq, bytes: latin1(bytes) };
   net.underway.splice(later < 0 ? net.underway.length : later, 0, underway);
@@ -56,8 +66,12 @@ function count(total: Draft<NetClientState['sent']>, bytes: number): void {
   total.bytes += bytes;
 }
 
-/** A packet is where it was going: it is on its way no more, nor waits for a client. */
-function takeOut(net: Net, name: string, packet: number): PacketWaiting | undefined {
+/** A packet is where it was going: it is on its way no more, nor waits for a client. Its bytes, if the state has them. */
+function takeOut(net: Net, name: string, packet: number): string | undefined {
+  return takeWaiting(net, name, packet)?.bytes ?? (net.atHand?.packet === packet ? net.atHand.bytes : undefined);
+}
+
+function takeWaiting(net: Net, name: string, packet: number): PacketWaiting | undefined {
   const at = net.underway.findIndex((other) => other.packet === packet && other.client === name);
   if (at >= 0) return net.underway.splice(at, 1)[0];
   const { queue } = clientOf(net, name);
@@ -65,13 +79,20 @@ function takeOut(net: Net, name: string, packet: number): PacketWaiting | undefi
   return place < 0 ? undefined : queue.splice(place, 1)[0];
 }
 
-/** sim:packet_delivered, sim:packet_forwarded. */
-export function delivered(
-  vmm: Vmm,
-  { client, packet, len }: Pick<EventOf<'sim:packet_delivered'>, 'client' | 'packet' | 'len'>,
-): void {
+/** sim:packet_delivered. */
+export function delivered(vmm: Vmm, event: EventOf<'sim:packet_delivered'>, config: MachineConfig): void {
   const net = netOf(vmm);
-  takeOut(net, client, packet);
+  const { client, packet, len } = event;
+  const bytes = takeOut(net, client, packet) ?? latin1(event.bytes);
+  count(clientOf(net, client).received, len);
+  packetTaken(vmm, partAt(config, event), bytes, config);
+}
+
+/** sim:packet_forwarded. All other ports are about to have it. */
+export function forwarded(vmm: Vmm, { client, packet, len }: EventOf<'sim:packet_forwarded'>): void {
+  const net = netOf(vmm);
+  const bytes = takeOut(net, client, packet);
+  if (bytes !== undefined) net.atHand = { packet, bytes };
   count(clientOf(net, client).received, len);
 }
 
@@ -82,7 +103,7 @@ export function queued(vmm: Vmm, event: EventOf<'sim:packet_queued'>): void {
   const client = clientOf(net, name);
   if (refused) client.isBlocked = true;
   if (client.queue.some((other) => other.packet === packet)) return;
-  const bytes = takeOut(net, name, packet)?.bytes ?? latin1(event.bytes);
+  const bytes = takeOut(net, name, packet) ?? latin1(event.bytes);
   client.queue.push({ packet, sender, bytes });
 }
 

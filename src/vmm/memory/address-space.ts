@@ -103,6 +103,12 @@ export function ramReachOf({ view }: AddressSpace, address: number, length: numb
 
 /** Bytes as a device's DMA sees them. */
 export function readBytes(space: ReadableSpace, address: number, length: number): Uint8Array {
+  const range = rangeAt(space.view, address);
+  const hva = range?.leaf.hva;
+  // Nearly always: all of it is memory, which is a copy already.
+  if (hva !== undefined && address + length <= range!.start + range!.size && length > 0) {
+    return space.memory.readHost(hva + range!.offset + (address - range!.start), length);
+  }
   const bytes = new Uint8Array(length);
   readSpace(space, address, { bytes, at: 0, length });
   return bytes;

@@ -8,7 +8,7 @@ import type { Machine, Part } from '../board/machine.ts';
 import type { CallOf } from '../board/pins.ts';
 import { HUBPORT, type NetClientConfig } from '../config.ts';
 import { isStopped } from '../drives/errors.ts';
-import type { NetClientState, NetState, PacketWaiting } from '../state.ts';
+import type { NetClientState, NetState, PacketAtHand, PacketWaiting } from '../state.ts';
 import { nextToArrive } from './due.ts';
 
 /** Packets that wait for a client whose sender does not ask to hear of it. QEMU's nq_maxlen. */
@@ -118,8 +118,12 @@ function wait(machine: Machine, client: NetClientConfig, { number, bytes, sender
   const isFull = !hears && (queue.length >= MOST_WAITING || bytesOf(queue) + bytes.length > MOST_WAITING_BYTES);
   if (isFull) drop(machine, client, { number }, 'queue full');
   else {
-    const isKnown = netOf(machine).underway.some(({ packet }) => packet === number);
-    tellQueued(machine, client, { number, sender }, { bytes: isKnown ? NO_BYTES : bytes, refused });
+    tellQueued(
+      machine,
+      client,
+      { number, sender },
+      { bytes: unlessKnown(machine, client, { number, bytes }), refused },
+    );
   }
   return false;
 }
@@ -131,6 +135,14 @@ function tellQueued(
   how: { readonly bytes: Uint8Array; readonly refused: boolean },
 ): void {
   machine.raise({ kind: 'sim:packet_queued', client: name, packet: number, sender: sender.name, ...how });
+}
+
+/** A packet's bytes for a fact by which a client has it: none where the state has them. */
+function unlessKnown(machine: Machine, { name }: NetClientConfig, { number, bytes }: Packet): Uint8Array {
+  const { atHand, underway, clients } = netOf(machine);
+  const isIt = ({ packet }: PacketAtHand): boolean => packet === number;
+  const isAtHand = atHand !== undefined && isIt(atHand);
+  return isAtHand || underway.some(isIt) || clients[name]!.queue.some(isIt) ? NO_BYTES : bytes;
 }
 
 const bytesOf = (queue: readonly PacketWaiting[]): number => queue.reduce((sum, { bytes }) => sum + bytes.length, 0);
@@ -156,7 +168,13 @@ function deliver(machine: Machine, to: NetClientConfig, packet: Handed, callOf: 
 
 function receive(machine: Machine, to: NetClientConfig, { number, bytes }: Handed, callOf: CallOf): boolean {
   const part = partOf(machine, to);
-  const taken = { kind: 'sim:packet_delivered', client: to.name, packet: number, len: bytes.length } as const;
+  const told = {
+    client: to.name,
+    packet: number,
+    len: bytes.length,
+    bytes: unlessKnown(machine, to, { number, bytes }),
+  };
+  const taken = { kind: 'sim:packet_delivered', ...told } as const;
   if (part?.device.receivePacket === undefined) {
     machine.raise(taken);
     return true;

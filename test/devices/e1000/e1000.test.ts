@@ -141,6 +141,31 @@ describe('82540EM', () => {
     expect([R.TOTL, R.TOTH, R.TPT].map((register) => get(bench, register))).toEqual([0, 0, 0]);
   });
 
+  test('an interrupt that is held back is because of what made it, not of the timer', () => {
+    const bench = nic({ autonegotiation: false });
+    const { device } = bench;
+    const causes = (): readonly number[] =>
+      bench.raised.flatMap(({ kind }, at) => (kind === 'sim:e1000_cause' ? [at + 1] : []));
+    const mitigated = (): (boolean | number | undefined)[] => {
+      bench.pass(MS);
+      return [bench.pin('intx'), bench.sinces.at(-1)];
+    };
+    put(bench, R.IMS, 4);
+    device.linkSet!(bench.state, false, bench.effects);
+    expect([bench.pin('intx'), bench.sinces.at(-1)]).toEqual([true, undefined]);
+    expect(get(bench, R.ICR)).toBe(4);
+    // The next two wait, the first of which is why it comes.
+    device.linkSet!(bench.state, true, bench.effects);
+    device.linkSet!(bench.state, false, bench.effects);
+    expect(bench.pin('intx')).toBe(false);
+    expect(mitigated()).toEqual([true, causes()[1]]);
+    // One that was taken meanwhile has made none.
+    expect(get(bench, R.ICR)).toBe(4);
+    device.linkSet!(bench.state, true, bench.effects);
+    expect(get(bench, R.ICR)).toBe(4);
+    expect(mitigated()).toEqual([false, undefined]);
+  });
+
   test('tells a stopped person how it stands', () => {
     const bench = nic();
     put(bench, R.IMS, 0x9d);

@@ -33,6 +33,12 @@ const wentTo = (wire: Wire): string[] => [
   ...wire.ofKind('sim:way_opened').map(({ to, host_port }) => `udp ${to}:${host_port}`),
 ];
 
+/** By which ways datagrams have gone, and what the last packet has where they lay. */
+const datagramsOf = (wire: Wire): [number, string][] =>
+  wire
+    .ofKind('sim:datagram_sent')
+    .map(({ way, offset, length }) => [way, wire.state.packet.slice(offset, offset + length)]);
+
 const asksOutside = (event: MachineEvent): boolean => event.kind in USER_LIVE_FACTS;
 
 describe('whom a guest reaches by live=', () => {
@@ -148,7 +154,7 @@ describe('datagrams', () => {
   test('come back from whom they went to, and what nobody takes is told', () => {
     const wire = wireWith('localhost:5353');
     wire.frames(udp(5353, bytesOf('hello')));
-    expect(wire.ofKind('sim:datagram_sent')).toMatchObject([{ way: 1, bytes: bytesOf('hello') }]);
+    expect(datagramsOf(wire)).toEqual([[1, 'hello']]);
     const [answer] = wire.hears({ kind: 'sim:datagram_received', ...way, bytes: bytesOf('ok') });
     expect([...answer!.bytes.subarray(26, 30)]).toEqual([10, 0, 2, 2]);
     const [error] = wire.hears({ kind: 'sim:datagram_refused', ...way, errno: 111 });
@@ -174,7 +180,7 @@ describe('datagrams', () => {
     expect(wire.hears({ ...visited, bytes: bytesOf('hello') })).toHaveLength(1);
     wire.frames(udp(6000, bytesOf('ok'), {}, 53));
     wire.frames(udp(6001, bytesOf('ok'), {}, 53));
-    expect(wire.ofKind('sim:datagram_sent')).toMatchObject([{ way: 1, bytes: bytesOf('ok') }]);
+    expect(datagramsOf(wire)).toEqual([[1, 'ok']]);
   });
 });
 

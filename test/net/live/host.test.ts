@@ -36,13 +36,13 @@ function joined(): { readonly bench: Bench; turn(): Promise<void>; close(): void
     (event) => void inputs.push(event),
     () => inputs.length,
     () => undefined,
+    () => bench.net.state,
   );
-  let told = 0;
+  bench.heard = (event) => sockets.next({ event } as never);
   return {
     bench,
     async turn() {
       for (const event of inputs.splice(0)) bench.hear(event);
-      for (; told < bench.events.length; told++) sockets.next({ event: bench.events[told]! } as never);
       await after(1);
     },
     close: () => sockets.close(),

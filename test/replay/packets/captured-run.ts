@@ -88,7 +88,7 @@ function tell(
       continue;
     }
     const delivered = telling.raise(
-      { kind: 'sim:packet_delivered', client: to, packet, len: bytes.length },
+      { kind: 'sim:packet_delivered', client: to, packet, len: bytes.length, bytes: new Uint8Array(0) },
       { cause: sent },
     );
     if (isGuests) answered = delivered;

@@ -8,6 +8,7 @@ const VALUES: Readonly<Record<FieldType, fc.Arbitrary<unknown>>> = {
   u64: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   text: fc.string({ unit: 'grapheme' }),
   bytes: fc.uint8Array({ maxLength: 20 }),
+  packet: fc.uint8Array({ maxLength: 100 }),
   bool: fc.boolean(),
 };
 

@@ -145,6 +145,10 @@ def column(data, name, kind, places, version, tellers):
         if version >= 3 and 0 < max(lengths) <= 6:
             return [value.to_bytes(length, "little").hex() for length, value in zip(lengths, numbers())]
         return [data.take(length).hex() for length in lengths]
+    if kind == "packet":
+        lengths = data.integers(count)
+        headers = [data.take(min(length, 66)) for length in lengths]
+        return [(header + data.take(length - len(header))).hex() for length, header in zip(lengths, headers)]
     values = numbers()
     return [value == 1 for value in values] if kind == "bool" else values
 
