@@ -1,17 +1,17 @@
 /** Our machine, as scripts see it. */
 import { type Bench, bench } from '../../../vmm/bench.ts';
 import { bytesOf, numberOf } from '../virtio/guest.ts';
-import { MAC, type Machine, type Scene } from './station.ts';
+import { MAC, type Machine, type Scene, type Station } from './station.ts';
 
 const NETDEV = 'n0';
-const NIC = 'e1000.0';
 const MS = 1_000_000;
 
 /** A port of a hub without others: what is sent to it waits, and nobody answers. */
-export function ourMachine({ properties = {} }: Scene): Machine {
+export function ourMachine<S extends Station>(driver: string, { properties = {} }: Scene<S>): Machine {
+  const nic = `${driver}.0`;
   const mac = MAC.map((octet) => octet.toString(16).padStart(2, '0')).join(':');
   const machine: Bench = bench({
-    devices: [{ driver: 'e1000', properties: { mac, netdev: NETDEV, ...properties } }],
+    devices: [{ driver, properties: { mac, netdev: NETDEV, ...properties } }],
     netdevs: [{ type: 'hubport', id: NETDEV, hub: 0, properties: {} }],
   });
   const seen = { events: 0, ns: 0 };
@@ -19,7 +19,7 @@ export function ourMachine({ properties = {} }: Scene): Machine {
   const offered: Uint8Array[] = [];
   const pass = (ns: number): void => {
     machine.passTo((seen.ns += ns));
-    while (machine.state.vmm.net!.clients[NIC]!.queue.length === 0) {
+    while (machine.state.vmm.net!.clients[nic]!.queue.length === 0) {
       const frame = offered.shift();
       if (frame === undefined) return;
       machine.sendPacket(NETDEV, frame);
@@ -44,9 +44,9 @@ export function ourMachine({ properties = {} }: Scene): Machine {
     frames: async () =>
       machine.events
         .slice(seen.events, (seen.events = machine.events.length))
-        .flatMap((event) => (event.kind === 'sim:packet_sent' && event.client === NIC ? [event.bytes] : [])),
+        .flatMap((event) => (event.kind === 'sim:packet_sent' && event.client === nic ? [event.bytes] : [])),
     pass: async (ms) => pass(ms * MS),
-    link: async (up) => machine.setLink(NIC, up),
+    link: async (up) => machine.setLink(nic, up),
   };
 }
 
