@@ -15,14 +15,11 @@ export function ourMachine<S extends Station>(driver: string, { properties = {} 
     netdevs: [{ type: 'hubport', id: NETDEV, hub: 0, properties: {} }],
   });
   const seen = { events: 0, ns: 0 };
-  /** As QEMU's backend, which reads no further frame while one waits. */
-  const offered: Uint8Array[] = [];
+  const wire = new Wire(() => machine.state.vmm.net!.clients[nic]!.queue.map(({ packet }) => packet));
   const pass = (ns: number): void => {
     machine.passTo((seen.ns += ns));
-    while (machine.state.vmm.net!.clients[nic]!.queue.length === 0) {
-      const frame = offered.shift();
-      if (frame === undefined) return;
-      machine.sendPacket(NETDEV, frame);
+    for (let chunk = wire.read(); chunk.length > 0; chunk = wire.read()) {
+      for (const frame of chunk) machine.sendPacket(NETDEV, frame);
       machine.passTo((seen.ns += 1));
     }
   };
@@ -38,7 +35,7 @@ export function ourMachine<S extends Station>(driver: string, { properties = {} 
     },
     reset: async () => machine.out(0xcf9, 1, 6),
     async offer(frame) {
-      offered.push(frame);
+      wire.offered.push(frame);
       pass(0);
     },
     frames: async () =>
@@ -53,3 +50,29 @@ export function ourMachine<S extends Station>(driver: string, { properties = {} 
 /** An access of a processor has at most eight bytes. */
 const inPieces = (length: number): [at: number, size: number][] =>
   Array.from({ length: Math.ceil(length / 8) }, (_, piece) => [8 * piece, Math.min(8, length - 8 * piece)]);
+
+/** Bytes that QEMU's backend reads at a time, and those before each frame. */
+const CHUNK = 69_632;
+const LENGTH_BYTES = 4;
+
+/** As QEMU's backend has it: it reads no further while a frame waits, until one that waited is taken. */
+class Wire {
+  readonly offered: Uint8Array[] = [];
+  readonly #waiting: () => readonly number[];
+  #seen: readonly number[] = [];
+
+  constructor(waiting: () => readonly number[]) {
+    this.#waiting = waiting;
+  }
+
+  /** What it reads now, at once. */
+  read(): readonly Uint8Array[] {
+    const waiting = this.#waiting();
+    const reads = waiting.length === 0 || this.#seen.some((packet) => !waiting.includes(packet));
+    this.#seen = waiting;
+    if (!reads) return [];
+    let left = CHUNK;
+    const beyond = this.offered.findIndex(({ length }) => (left -= length + LENGTH_BYTES) < 0);
+    return this.offered.splice(0, beyond < 0 ? this.offered.length : Math.max(1, beyond));
+  }
+}

@@ -15,10 +15,19 @@ const RESET = 500;
 const HLT = 0xf4;
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-nic-'));
-const MONITOR = join(folder, 'monitor');
-const WIRE = join(folder, 'wire');
 const BIOS = join(folder, 'hlt.bin');
-const DUMP = join(folder, 'dump.pcap');
+
+/** Where a scene's QEMU listens and writes: one that ends takes its own away. */
+class Places {
+  readonly monitor: string;
+  readonly wire: string;
+  readonly dump: string;
+
+  constructor() {
+    const own = mkdtempSync(join(folder, 'scene-'));
+    [this.monitor, this.wire, this.dump] = [join(own, 'monitor'), join(own, 'wire'), join(own, 'dump.pcap')];
+  }
+}
 
 /** Bytes of a dump's header and of one record's, and where in that the length is. */
 const PCAP = { header: 24, record: 16, length: 8 } as const;
@@ -43,8 +52,8 @@ class Wire {
     });
   }
 
-  async listen(): Promise<void> {
-    await new Promise<void>((resolve) => void this.#server.listen(WIRE, resolve));
+  async listen(path: string): Promise<void> {
+    await new Promise<void>((resolve) => void this.#server.listen(path, resolve));
   }
 
   send(frame: Uint8Array): void {
@@ -61,11 +70,16 @@ class Wire {
 
 /** What QEMU dumps of the wire as it is sent: a frame of no bytes at all stops its backend. */
 class Dump {
+  readonly #path: string;
   #at: number = PCAP.header;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
 
   /** Frames from the controller since this was asked last. */
   take(): Uint8Array[] {
-    const bytes = readFileSync(DUMP);
+    const bytes = readFileSync(this.#path);
     const frames: Uint8Array[] = [];
     while (this.#at + PCAP.record <= bytes.length) {
       const begin = this.#at + PCAP.record;
@@ -80,14 +94,18 @@ class Dump {
 
 const onOff = (value: unknown): unknown => (value === true ? 'on' : value === false ? 'off' : value);
 
-function qemu<S extends Station>(driver: string, { properties = {}, isStill = false }: Scene<S>): QtestPort {
+function qemu<S extends Station>(
+  driver: string,
+  { properties = {}, isStill = false }: Scene<S>,
+  places: Places,
+): QtestPort {
   const settings = Object.entries(properties).map(([key, value]) => `,${key}=${onOff(value)}`);
   const mac = MAC.map((octet) => hex(octet, 2)).join(':');
   return new QtestPort([
     ...['-M', 'pc,accel=tcg', '-nodefaults', '-m', '64', '-bios', BIOS, ...(isStill ? ['-S'] : [])],
-    ...['-monitor', `unix:${MONITOR},server=on,wait=off`],
-    ...['-netdev', `stream,id=n0,server=off,addr.type=unix,addr.path=${WIRE}`],
-    ...['-object', `filter-dump,id=dump,netdev=n0,queue=rx,file=${DUMP}`],
+    ...['-monitor', `unix:${places.monitor},server=on,wait=off`],
+    ...['-netdev', `stream,id=n0,server=off,addr.type=unix,addr.path=${places.wire}`],
+    ...['-object', `filter-dump,id=dump,netdev=n0,queue=rx,file=${places.dump}`],
     ...['-device', `${driver},mac=${mac},netdev=n0,romfile=${settings.join('')}`],
   ]);
 }
@@ -126,17 +144,18 @@ const machineOn = (driver: string, port: QtestPort, monitor: Socket, wire: Wire,
 });
 
 async function transcript<S extends Station>({ driver, station }: Card<S>, scene: Scene<S>): Promise<string[]> {
+  const places = new Places();
   const wire = new Wire();
-  await wire.listen();
-  const port = qemu(driver, scene);
+  await wire.listen(places.wire);
+  const port = qemu(driver, scene, places);
   const lines = [titleOf(scene)];
   // Once it answers, its monitor listens.
   await port.in(0x80, 1);
   await wire.connected;
   await setTimeout(SETTLED);
-  const monitor = connect(MONITOR).resume();
+  const monitor = connect(places.monitor).resume();
   await scene.script(
-    station(machineOn(driver, port, monitor, wire, new Dump())),
+    station(machineOn(driver, port, monitor, wire, new Dump(places.dump))),
     (line) => void lines.push(line.trimEnd()),
   );
   monitor.destroy();
