@@ -21,7 +21,10 @@ const KERNELS = {
   generic: {
     said: 'net.json',
     drivers: CLOUD_DRIVERS.filter((name) => !name.endsWith('virtio-rng')),
-    network: [...CLOUD_NETWORK, 'drivers/net/ethernet/intel/e1000/e1000'],
+    network: [
+      ...[...CLOUD_NETWORK, 'drivers/net/ethernet/intel/e1000/e1000'],
+      ...['drivers/net/mii', 'drivers/net/ethernet/realtek/8139cp'],
+    ],
   },
 } as const;
 

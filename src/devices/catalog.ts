@@ -20,6 +20,7 @@ export { driver as piix3 } from './piix3/index.ts';
 export { driver as piix3Ide } from './piix3-ide/index.ts';
 export { driver as piix4Pm } from './piix4-pm/index.ts';
 export { driver as port92 } from './port92/index.ts';
+export { driver as rtl8139 } from './rtl8139/index.ts';
 export { driver as uart16550 } from './uart16550/index.ts';
 export { driver as virtioBlk } from './virtio-blk/index.ts';
 export { driver as virtioNet } from './virtio-net/index.ts';

@@ -3,6 +3,7 @@ import type { Gpa, Ns, Seq } from '../base/units.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { DEVICE_FACTS } from '../events/device.ts';
 import type { E1000_EVENTS } from '../events/e1000.ts';
+import type { RTL8139_EVENTS } from '../events/rtl8139.ts';
 import type { USER_LIVE_FACTS } from '../events/user-live.ts';
 import type { USER_NET_EVENTS } from '../events/user-net.ts';
 import type { USER_TCP_EVENTS } from '../events/user-tcp.ts';
@@ -39,6 +40,7 @@ export type DeviceFact = EventOf<
   | keyof typeof VIRTIO_BLK_EVENTS
   | keyof typeof VIRTIO_NET_EVENTS
   | keyof typeof E1000_EVENTS
+  | keyof typeof RTL8139_EVENTS
   | keyof typeof USER_NET_EVENTS
   | keyof typeof USER_TCP_EVENTS
   | keyof typeof USER_LIVE_FACTS

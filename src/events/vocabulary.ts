@@ -7,6 +7,7 @@ import { KVM_FACTS } from './kvm-facts.ts';
 import { MMU_EVENTS } from './mmu.ts';
 import { NET_FACTS, NET_INPUTS } from './net.ts';
 import { QEMU_EVENTS } from './qemu.ts';
+import { RTL8139_EVENTS } from './rtl8139.ts';
 import type { EventsOf, InputsOf, Receiver } from './schema.ts';
 import { SIM_EVENTS } from './sim.ts';
 import { USER_LIVE_FACTS, USER_LIVE_INPUTS } from './user-live.ts';
@@ -31,6 +32,7 @@ export const VOCABULARY = {
   ...NET_FACTS,
   ...NET_INPUTS,
   ...E1000_EVENTS,
+  ...RTL8139_EVENTS,
   ...VIRTIO_NET_EVENTS,
   ...USER_NET_EVENTS,
   ...USER_TCP_EVENTS,

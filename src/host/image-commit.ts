@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { Problem } from '../base/problem.ts';
-import { crc32 } from '../replay/trace/crc32.ts';
+import { crc32 } from '../base/crc32.ts';
 import type { ImageChanges, Resized } from '../runs/world.ts';
 import { readAt, worldProblem } from './files.ts';
 import { locked } from './lock.ts';

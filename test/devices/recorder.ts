@@ -109,8 +109,8 @@ export class Bench<S> {
       payloadOf: (sha256) => this.payloads.payload(sha256),
       dmaRead: (gpa, length) => this.memory.slice(gpa, gpa + length),
       ramReach: (gpa, length) => Math.max(0, Math.min(length, this.memory.length - gpa)),
-      dmaWrite: (gpa, bytes) => this.memory.set(bytes, gpa),
-      dmaTold: (gpa, bytes) => this.memory.set(bytes, gpa),
+      dmaWrite: (gpa, bytes) => this.store(gpa, bytes),
+      dmaTold: (gpa, bytes) => this.store(gpa, bytes),
       drive: (id) => this.disks.get(id)?.info,
       submit: (request) => void this.requests.push(request),
       failed: () => 'report',
@@ -129,6 +129,11 @@ export class Bench<S> {
       travel: (length) => 10_000 + Math.ceil((length * 820) / 1024),
       diskClear: (drive, offset, length) => void this.disk(drive).fill(0, offset, offset + length),
     };
+  }
+
+  /** Beyond its memory there is nobody. */
+  private store(gpa: number, bytes: Uint8Array): void {
+    if (gpa < this.memory.length) this.memory.set(bytes.subarray(0, this.memory.length - gpa), gpa);
   }
 
   private disk(drive: string): Uint8Array {

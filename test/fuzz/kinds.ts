@@ -13,7 +13,7 @@ import {
   TRAILER_LENGTH,
 } from '../../src/replay/trace/chunk.ts';
 import { PART } from '../../src/replay/trace/checkpoint-format.ts';
-import { crc32 } from '../../src/replay/trace/crc32.ts';
+import { crc32 } from '../../src/base/crc32.ts';
 import { readPlain, writePlain } from '../../src/replay/trace/plain-value.ts';
 import { holding, traceOf, withHeader } from '../replay/crafted.ts';
 import { type Draw, mutatedEvents } from '../replay/mutated-events.ts';

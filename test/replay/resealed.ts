@@ -10,7 +10,7 @@ import {
   headerCrc,
   PREAMBLE_LENGTH,
 } from '../../src/replay/trace/chunk.ts';
-import { crc32 } from '../../src/replay/trace/crc32.ts';
+import { crc32 } from '../../src/base/crc32.ts';
 
 /** A chunk taken apart: what its header says of it, and its content. */
 export interface OpenChunk {

@@ -173,7 +173,10 @@ const HEADER = 12;
 
 /** Buffers that a card fills. */
 function buffersOf({ event }: Stamped): CardBuffer[] {
-  if (event.kind === 'sim:e1000_rx_descriptor') return [{ gpa: Number(event.gpa), length: event.len, before: 0 }];
+  if (event.kind === 'sim:e1000_rx_descriptor' || event.kind === 'sim:rtl8139_rx_descriptor') {
+    return [{ gpa: Number(event.gpa), length: event.len, before: 0 }];
+  }
+  if (event.kind === 'sim:rtl8139_rx_stored') return [{ gpa: event.gpa, length: event.len, before: 0 }];
   if (event.kind !== 'virtqueue_pop') return [];
   return segmentsFrom(event.segments)
     .slice(event.out_num)

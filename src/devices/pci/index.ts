@@ -1,5 +1,6 @@
 export { type Capability, capabilityOf, type Placed, placeCapabilities, vendor } from './capabilities.ts';
 export { type ConfigByte, type ConfigRange, getConfig } from './config-space.ts';
+export { type Dma, dmaBeside } from './dma.ts';
 export {
   type FunctionBody,
   type PciModel,

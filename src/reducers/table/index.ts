@@ -9,6 +9,7 @@ import { KVM_FACT_ROWS } from './kvm-facts.ts';
 import { MMU_ROWS } from './mmu.ts';
 import { NET_ROWS } from './net.ts';
 import { QEMU_ROWS } from './qemu.ts';
+import { RTL8139_ROWS } from './rtl8139.ts';
 import { SIM_ROWS } from './sim.ts';
 import { USER_NET_ROWS } from './user-net.ts';
 import { USER_LIVE_ROWS } from './user-live.ts';
@@ -30,6 +31,7 @@ export const REDUCERS: Rows<EventKind> = {
   ...DISK_ROWS,
   ...NET_ROWS,
   ...E1000_ROWS,
+  ...RTL8139_ROWS,
   ...VIRTIO_NET_ROWS,
   ...USER_NET_ROWS,
   ...USER_TCP_ROWS,

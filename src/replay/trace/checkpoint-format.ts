@@ -1,7 +1,7 @@
 import type { Seq, Tick } from '../../base/units.ts';
 import { PAGE_SIZE } from '../../memory/pages.ts';
 import { CHUNK_HEADER_LENGTH, type ChunkHeader, decodeChunkHeader, encodeChunkHeader, MOST_PER_BYTE } from './chunk.ts';
-import { crc32 } from './crc32.ts';
+import { crc32 } from '../../base/crc32.ts';
 import type { ByteSource, Inflate } from './opened.ts';
 import type { Compress } from './writer.ts';
 

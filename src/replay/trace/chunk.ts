@@ -1,5 +1,5 @@
 import type { Seq, Tick } from '../../base/units.ts';
-import { crc32 } from './crc32.ts';
+import { crc32 } from '../../base/crc32.ts';
 
 /** First bytes of every trace: a name that is not text in any encoding, then the format version (u32). */
 export const FILE_MAGIC = Uint8Array.of(0x89, 0x52, 0x54, 0x56, 0x52, 0x0d, 0x0a, 0x1a);

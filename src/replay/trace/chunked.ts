@@ -12,7 +12,7 @@ import {
   PREAMBLE_LENGTH,
   TRAILER_LENGTH,
 } from './chunk.ts';
-import { crc32 } from './crc32.ts';
+import { crc32 } from '../../base/crc32.ts';
 import { readEvents, readKinds } from './event-batch.ts';
 import { kindTable } from './event-columns.ts';
 import type { Layout } from './envelope.ts';

@@ -6,7 +6,7 @@ import { blockList, BLOCKS_PER_LIST } from './block-chunks.ts';
 import { byteWriter, type ByteWriter, writeVarint } from './bytes.ts';
 import { CHUNK, encodeChunkHeader, encodeTrailer, FILE_MAGIC, headerCrc, PREAMBLE_LENGTH } from './chunk.ts';
 import { type Scratch, scratch } from './columns.ts';
-import { crc32 } from './crc32.ts';
+import { crc32 } from '../../base/crc32.ts';
 import { type KindTable, kindTable, writeEvents } from './event-columns.ts';
 import { currentVocabulary, type ImageIdentity, type Parent, type TraceHeader } from './header.ts';
 import { PayloadBatch } from './payload-chunks.ts';

@@ -2,7 +2,7 @@ import { inflateRawSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { Problem } from '../../../src/base/problem.ts';
 import { CHUNK, CHUNK_HEADER_LENGTH, encodeChunkHeader, headerCrc } from '../../../src/replay/trace/chunk.ts';
-import { crc32 } from '../../../src/replay/trace/crc32.ts';
+import { crc32 } from '../../../src/base/crc32.ts';
 import { openTrace, readAll, type TraceReader } from '../../../src/replay/trace/reader.ts';
 import { chance, MUTATIONS } from './mutated.ts';
 import { deflate, noise, sha256, traceWith } from './sample.ts';

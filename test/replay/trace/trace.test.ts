@@ -6,7 +6,7 @@ import { byteWriter, unzigzag, writeVarint, zigzag } from '../../../src/replay/t
 import { scratch } from '../../../src/replay/trace/columns.ts';
 import type { Stamped } from '../../../src/events/stamped.ts';
 import type { EventOf, MachineEvent } from '../../../src/events/vocabulary.ts';
-import { crc32 } from '../../../src/replay/trace/crc32.ts';
+import { crc32 } from '../../../src/base/crc32.ts';
 import { readEnvelope } from '../../../src/replay/trace/envelope.ts';
 import { readEvents } from '../../../src/replay/trace/event-batch.ts';
 import { kindTable, writeEvents } from '../../../src/replay/trace/event-columns.ts';

@@ -1,40 +1,60 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { EventKind } from '../../../src/events/vocabulary.ts';
 import type { PendingInput } from '../../../src/machine/parts.ts';
 import { Chance } from '../../oracle/devices/workloads.ts';
 import type { CampaignMachine, CampaignSetup, Outcome } from './campaign-machine.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../guests/hostile-nic/driver.elf', import.meta.url));
+const programOf = (card: NicName): string =>
+  fileURLToPath(new URL(`../../guests/hostile-nic/${card}.elf`, import.meta.url));
 
-/** A receiver takes nothing for a second after RCTL was written: several times that. */
+/** A receiver of an 82540EM takes nothing for a second after RCTL was written: several times that. */
 const MOST_NS = 8_000_000_000;
 
 const mac = (last: number): string => `mac=52:54:00:12:34:${last.toString(16)}`;
 
-/** Two that hear what comes from outside, and two at a hub that hear each other. */
-const CARDS = [
-  `e1000,netdev=in0,${mac(0x56)}`,
-  `e1000,netdev=in1,${mac(0x57)},mitigation=off,autonegotiation=off`,
-  `e1000,netdev=h0,${mac(0x58)},extra_mac_registers=off`,
-  `e1000,netdev=h1,${mac(0x59)},init-vet=off`,
-];
+/** Properties of four cards: of two that hear what comes from outside, and two at a hub that hear each other. */
+const PROPERTIES = {
+  e1000: ['', ',mitigation=off,autonegotiation=off', ',extra_mac_registers=off', ',init-vet=off'],
+  rtl8139: ['', '', '', ''],
+} as const;
+
+export type NicName = keyof typeof PROPERTIES;
+
+const NETDEVS = ['in0', 'in1', 'h0', 'h1'];
+
+/** What is counted, by the facts that tell it. */
+const COUNTED = {
+  e1000: {
+    sent: ['sim:e1000_transmitted'],
+    received: ['sim:e1000_received'],
+    overrun: ['e1000_receiver_overrun'],
+    looped: ['sim:e1000_looped'],
+  },
+  rtl8139: {
+    sent: ['sim:rtl8139_transmitted'],
+    received: ['sim:rtl8139_rx_stored', 'sim:rtl8139_rx_descriptor'],
+    overrun: ['sim:rtl8139_rx_overrun'],
+    looped: ['sim:rtl8139_looped'],
+  },
+} as const satisfies Record<NicName, Record<string, readonly EventKind[]>>;
 
 /** A capture without frames: the header of a pcap of Ethernet. */
 const NO_FRAMES = Uint32Array.of(0xa1b2c3d4, 0x0004_0002, 0, 0, 0x4_0000, 1);
 
-/** A machine with 82540EMs. */
-export function nicSetup(folder: string): CampaignSetup {
+/** A machine with four cards. */
+export function nicSetup(folder: string, name: NicName): CampaignSetup {
   const capture = join(folder, 'none.pcap');
   writeFileSync(capture, NO_FRAMES);
   return {
     mostNs: MOST_NS,
     arguments: [
       ...['-m', '16', '-nodefaults', '-serial', 'null', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4'],
-      ...['-kernel', PROGRAM, '--wall-clock', '1700000000', '--seed', 'hostile nic'],
+      ...['-kernel', programOf(name), '--wall-clock', '1700000000', '--seed', 'hostile nic'],
       ...[0, 1].flatMap((id) => ['-netdev', `pcap,id=in${id},file=${capture}`]),
       ...[0, 1].flatMap((id) => ['-netdev', `hubport,id=h${id},hubid=0`]),
-      ...CARDS.flatMap((card) => ['-device', card]),
+      ...PROPERTIES[name].flatMap((more, at) => ['-device', `${name},netdev=${NETDEVS[at]!},${mac(0x56 + at)}${more}`]),
     ],
   };
 }
@@ -44,13 +64,13 @@ const LENGTHS = [0, 1, 13, 14, 59, 60, 64, 1514, 1518, 1522, 1523, 9000, 16_384,
 const BROADCAST = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
 
 /** What comes from outside while a seed runs. */
-export function framesOf(seed: number, now: number): PendingInput[] {
+export function framesOf(name: NicName, seed: number, now: number): PendingInput[] {
   const chance = new Chance(seed);
   let ns = now;
   return Array.from({ length: FRAMES }, (_, at) => {
     ns += chance.below(chance.coin ? 1_000 : 400_000_000);
     if (at % 8 === 7) {
-      const client = `e1000.${chance.below(4)}`;
+      const client = `${name}.${chance.below(4)}`;
       return { ns, event: { kind: 'sim:link_set', client, up: chance.coin } } as const;
     }
     return { ns, event: { kind: 'sim:frame_received', dev: `pcap#${chance.below(2)}`, bytes: frame(chance) } } as const;
@@ -94,31 +114,32 @@ const MOST_TEXT = 4_000_000;
 const MOST_EVENTS = 3_000_000;
 
 /** Run a seed and look at everything that must hold. */
-export function tryNics(machine: CampaignMachine, seed: number, campaign: NicCampaign): Outcome | undefined {
-  campaign.seeds += 1;
-  const fault = (what: string): void => void campaign.faults.push(`seed ${seed}: ${what}`);
-  let outcome: Outcome;
-  try {
-    outcome = machine.run(seed, undefined, (now) => framesOf(seed, now));
-  } catch (error) {
-    fault(`the simulator broke: ${error instanceof Error ? error.stack : String(error)}`);
-    return undefined;
-  }
-  const { events, state, why } = outcome;
-  const unfolded = machine.folds(outcome);
-  if (unfolded !== undefined) fault(unfolded);
-  if (events.length > MOST_EVENTS) fault(`it made ${events.length} events`);
-  const size = sizeOf(state);
-  if (size.values > MOST_VALUES || size.text > MOST_TEXT) fault(`the state has grown: ${JSON.stringify(size)}`);
-  campaign.events += events.length;
-  campaign.ends[why] = (campaign.ends[why] ?? 0) + 1;
-  const many = (kind: string): number => events.filter(({ event }) => event.kind === kind).length;
-  campaign.sent += many('sim:e1000_transmitted');
-  campaign.received += many('sim:e1000_received');
-  campaign.overrun += many('e1000_receiver_overrun');
-  campaign.looped += many('sim:e1000_looped');
-  return outcome;
-}
+export const tryNics =
+  (name: NicName) =>
+  (machine: CampaignMachine, seed: number, campaign: NicCampaign): Outcome | undefined => {
+    campaign.seeds += 1;
+    const fault = (what: string): void => void campaign.faults.push(`seed ${seed}: ${what}`);
+    let outcome: Outcome;
+    try {
+      outcome = machine.run(seed, undefined, (now) => framesOf(name, seed, now));
+    } catch (error) {
+      fault(`the simulator broke: ${error instanceof Error ? error.stack : String(error)}`);
+      return undefined;
+    }
+    const { events, state, why } = outcome;
+    const unfolded = machine.folds(outcome);
+    if (unfolded !== undefined) fault(unfolded);
+    if (events.length > MOST_EVENTS) fault(`it made ${events.length} events`);
+    const size = sizeOf(state);
+    if (size.values > MOST_VALUES || size.text > MOST_TEXT) fault(`the state has grown: ${JSON.stringify(size)}`);
+    campaign.events += events.length;
+    campaign.ends[why] = (campaign.ends[why] ?? 0) + 1;
+    for (const what of ['sent', 'received', 'overrun', 'looped'] as const) {
+      const kinds: readonly EventKind[] = COUNTED[name][what];
+      campaign[what] += events.filter(({ event }) => kinds.includes(event.kind)).length;
+    }
+    return outcome;
+  };
 
 /** How many values a plain state is made of, and how many characters of text. */
 function sizeOf(state: unknown): { values: number; text: number } {

@@ -6,7 +6,8 @@ import { eepromWires, oddAccesses, phyCommands, randomRegisters } from './script
 import { configurationSpace } from '../virtio/scripts/config-space.ts';
 import type { Guest } from '../virtio/guest.ts';
 import { delayed, edges, inParts, oddRings, packets, wild } from './scripts/transmit.ts';
-import type { Scene } from './station.ts';
+import type { Card } from '../nic/station.ts';
+import { type Scene, Station } from './station.ts';
 
 const still = (name: string, script: Scene['script'], properties: Scene['properties'] = {}): Scene => ({
   name,
@@ -18,7 +19,7 @@ const still = (name: string, script: Scene['script'], properties: Scene['propert
 /** What a PCI function shows: a script for any of them. */
 const configuration: Scene['script'] = ({ machine }, say) => configurationSpace(machine as unknown as Guest, say);
 
-export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
+const SCENES: Readonly<Record<string, readonly Scene[]>> = {
   registers: [
     still('random registers', randomRegisters(1)),
     still('random registers again', randomRegisters(2)),
@@ -66,3 +67,5 @@ export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     { name: 'odd rings', script: oddReceiveRings },
   ],
 };
+
+export const E1000: Card<Station> = { driver: 'e1000', scenes: SCENES, station: (machine) => new Station(machine) };

@@ -1,85 +1,22 @@
-/** One machine with an 82540EM at one end of a wire, ours or a real QEMU, as scripts see it. */
-import type { PropertyValue } from '../../../../src/devices/properties.ts';
-import { digestOfBytes } from '../../../../src/base/digest.ts';
-import { hexadecimal } from '../../../../src/base/bytes.ts';
-import { ConfigSpace, type Guest, hex, PLACE, type Say } from '../virtio/guest.ts';
+import * as nic from '../nic/station.ts';
+import { PLACE } from '../virtio/guest.ts';
 
-export { hex, type Say } from '../virtio/guest.ts';
-
-export const MAC = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
-
-/** A machine that runs no guest: a script plays its driver, and whoever is at the other end of the wire. */
-export interface Machine extends Pick<Guest, 'in' | 'out' | 'read' | 'write' | 'peek' | 'poke' | 'reset'> {
-  /** A frame comes from the other end; what follows has happened. */
-  offer(frame: Uint8Array): Promise<void>;
-  /** Frames that have come to the other end since it was asked last. */
-  frames(): Promise<readonly Uint8Array[]>;
-  /** Virtual time. */
-  pass(ms: number): Promise<void>;
-  /** A cable is plugged or pulled. */
-  link(up: boolean): Promise<void>;
-}
-
-/** A script. What it says must be the same of both machines. */
-export interface Scene {
-  readonly name: string;
-  readonly properties?: Readonly<Record<string, PropertyValue>>;
-  /** Time stands still: no timer fires, and no frame moves. */
-  readonly isStill?: boolean;
-  script(station: Station, say: Say): Promise<void>;
-}
-
-export const titleOf = ({ name }: Scene): string => `## ${name}`;
+export { bytesText, hex, MAC, type Say } from '../nic/station.ts';
 
 /** Where its registers are. */
 export const BAR = PLACE.memory;
-const INTERRUPT = 8;
 
-/** The controller as its driver has it. */
-export class Station {
-  readonly machine: Machine;
-  readonly config: ConfigSpace;
-
-  constructor(machine: Machine) {
-    this.machine = machine;
-    this.config = new ConfigSpace(machine as unknown as Guest);
+/** An 82540EM as its driver has it. */
+export class Station extends nic.Station {
+  constructor(machine: nic.Machine) {
+    super(machine, BAR);
   }
 
-  /** BARs at their places. */
   async place(command = 7): Promise<void> {
     await this.config.write(0x10, 4, BAR);
     await this.config.write(0x14, 4, PLACE.io);
     await this.config.write(4, 2, command);
   }
-
-  read(register: number, size: 1 | 2 | 4 = 4): Promise<number> {
-    return this.machine.read(BAR + register, size);
-  }
-
-  write(register: number, value: number, size: 1 | 2 | 4 = 4): Promise<void> {
-    return this.machine.write(BAR + register, size, value >>> 0);
-  }
-
-  /** Whether the pin is driven. */
-  async isRaised(): Promise<boolean> {
-    return ((await this.config.read(6, 2)) & INTERRUPT) !== 0;
-  }
-
-  /** Registers by name, those that are not zero. */
-  async values(registers: Readonly<Record<string, number>>): Promise<string> {
-    const found: string[] = [];
-    for (const [name, offset] of Object.entries(registers)) {
-      const value = await this.read(offset);
-      if (value !== 0) found.push(`${name} ${hex(value)}`);
-    }
-    return found.join(' ');
-  }
 }
 
-const SHOWN = 40;
-
-/** Bytes on a line: all of few, the first of many with a digest of all. */
-export function bytesText(bytes: Uint8Array): string {
-  const first = hexadecimal(bytes.subarray(0, SHOWN));
-  return bytes.length <= SHOWN ? first : `${first} ${digestOfBytes(bytes)}`;
-}
+export type Scene = nic.Scene<Station>;

@@ -2,7 +2,7 @@
 import { R, RCTL } from '../../../../../src/devices/e1000/registers.ts';
 import { Chance } from '../../workloads.ts';
 import { hex, MAC, type Say, type Station } from '../station.ts';
-import { BROADCAST, noise, OTHER } from './frames.ts';
+import { BROADCAST, noise, OTHER } from '../../nic/frames.ts';
 import { ReceiveRing } from './receive.ts';
 import { STATISTICS } from './statistics.ts';
 

@@ -3,7 +3,7 @@ import { R, RCTL } from '../../../../../src/devices/e1000/registers.ts';
 import { hexadecimal } from '../../../../../src/base/bytes.ts';
 import { Chance } from '../../workloads.ts';
 import { bytesText, hex, MAC, type Say, type Station } from '../station.ts';
-import { BROADCAST, noise, OTHER, word } from './frames.ts';
+import { BROADCAST, noise, OTHER, word } from '../../nic/frames.ts';
 import { STATISTICS } from './statistics.ts';
 
 const RING = 0x10_0000;

@@ -2,7 +2,7 @@
 import { R } from '../../../../../src/devices/e1000/registers.ts';
 import { Chance } from '../../workloads.ts';
 import { bytesText, hex, type Say, type Station } from '../station.ts';
-import { BROADCAST, type Built, MAC_LIKE, noise, packet } from './frames.ts';
+import { BROADCAST, type Built, MAC_LIKE, noise, packet } from '../../nic/frames.ts';
 import { STATISTICS } from './statistics.ts';
 
 const RING = 0x10_0000;

@@ -1,18 +1,13 @@
-/*
- * Drives every 82540EM of its machine as a driver does that is wrong now and then: registers, rings, EEPROM, PHY, PCI
- * configuration. Says R, takes a seed of four bytes from COM1, does what that draws, and ends. Frames come from outside
- * meanwhile, and from one of its controllers to another.
- */
-#include "driver.h"
-
-struct device devices[MOST_DEVICES];
-u32 deviceCount;
+/* Drives every 82540EM of its machine: registers, rings, EEPROM, PHY, PCI configuration. */
+#include "nic.h"
 
 enum { CTRL = 0, STATUS = 8, EECD = 0x10, EERD = 0x14, MDIC = 0x20, ICR = 0xc0, ICS = 0xc8, IMS = 0xd0, RCTL = 0x100, TCTL = 0x400 };
 enum { RDBAL = 0x2800, RDBAH = 0x2804, RDLEN = 0x2808, RDH = 0x2810, RDT = 0x2818 };
 enum { TDBAL = 0x3800, TDBAH = 0x3804, TDLEN = 0x3808, TDH = 0x3810, TDT = 0x3818 };
 enum { EOP = 0x01000000, SEGMENT = 0x04000000, REPORT = 0x08000000, EXTENDED = 0x20000000, TAGGED = 0x40000000, DELAYED = 0x80000000, DATA = 0x00100000 };
-enum { BARS = 0xe0000000, BAR_BYTES = 0x20000, SECOND = 1000000000 };
+enum { BAR_BYTES = 0x20000 };
+
+const u32 identity = 0x100e8086;
 
 /* Where registers are that do something; others come by chance. */
 static const u16 known[] = {
@@ -24,43 +19,14 @@ static const u16 known[] = {
 
 static struct { u32 *ring, size, tail; } sent[MOST_DEVICES], received[MOST_DEVICES];
 
-static u32 interrupts;
+void quiet(u32 i) { memory_read(devices[i].memory + ICR, 4); }
 
-void on_interrupt(void) {
-  interrupts++;
-  for (u32 i = 0; i < deviceCount; i++) memory_read(devices[i].memory + ICR, 4);
-  memory_write(APIC + 0xb0, 4, 0);
-  if (interrupts == 64)
-    for (u32 pin = 0; pin < 24; pin++) {
-      memory_write(IOAPIC, 4, 0x10 + 2 * pin);
-      memory_write(IOAPIC + 0x10, 4, 0x10000);
-    }
-}
-
-static void set_up_interrupts(void) {
-  outb(0x21, 0xff);
-  outb(0xa1, 0xff);
-  memory_write(APIC + 0xf0, 4, 0x1ff);
-  for (u32 pin = 10; pin < 12; pin++) {
-    memory_write(IOAPIC, 4, 0x10 + 2 * pin);
-    memory_write(IOAPIC + 0x10, 4, 0x8000 | (0x60 + pin));
-  }
-}
-
-static void seat(u32 i) {
+void seat(u32 i) {
   struct device *device = &devices[i];
   device->memory = BARS + BAR_BYTES * i;
   config_write(device, 0x10, 4, device->memory);
   config_write(device, 0x14, 4, 0xc000 + 0x40 * i);
   config_write(device, 4, 2, 7);
-}
-
-static void find(void) {
-  for (u32 slot = 0; slot < 32 && deviceCount < MOST_DEVICES; slot++) {
-    struct device *device = &devices[deviceCount];
-    device->slot = slot;
-    if (config_read(device, 0, 4) == 0x100e8086) seat(deviceCount++);
-  }
 }
 
 static u32 get(u32 i, u32 at) { return memory_read(devices[i].memory + at, 4); }
@@ -72,17 +38,6 @@ static void random_register(u32 i) {
   if (size < 4) at += below(4 / size) * size;
   if (once(3)) memory_read(devices[i].memory + at, size);
   else memory_write(devices[i].memory + at, size, word());
-}
-
-/* Where bytes of a frame are, or are to go. */
-static u64 buffer(u32 length) {
-  if (once(12)) return wild();
-  if (once(20)) return 0;
-  return (u32)allocate(length, once(2) ? 1 : 16);
-}
-
-static void descriptor(u32 *at, u64 address, u32 lower, u32 upper) {
-  at[0] = address, at[1] = address >> 32, at[2] = lower, at[3] = upper;
 }
 
 static void set_up_send(u32 i) {
@@ -119,16 +74,11 @@ static void frame(u32 i) {
   while (pieces--) {
     u32 length = once(8) ? word() & 0xffff : below(once(3) ? 8000 : 1600);
     u64 address = buffer(length);
-    if (address >= ARENA && address < ARENA_END - 64) {
-      /* For another of the machine's controllers, for all, for many, or for nobody. */
-      u32 *bytes = (u32 *)(u32)address;
-      bytes[0] = once(3) ? 0xffffffff : once(2) ? 0x12005452 : word();
-      bytes[1] = once(2) ? 0xffffffff : 0x00005634 + (below(4) << 8);
-      bytes[3] = once(3) ? 0x00000081 | below(0x10000) << 16 : word();
-    }
+    address_frame(address);
     u32 bits = (once(2) ? REPORT : 0) | (once(4) ? TAGGED : 0) | (once(5) ? DELAYED : 0);
     u32 end = pieces == 0 && !once(8) ? EOP : 0;
-    descriptor(next_sent(i), address, kind | bits | end | length, below(4) << 8 | below(16) | word() << 16);
+    u32 upper = below(4) << 8 | below(16) | word() << 16;
+    descriptor(next_sent(i), address, address >> 32, kind | bits | end | length, upper);
   }
 }
 
@@ -141,17 +91,13 @@ static void send(u32 i) {
   put(i, TDT, once(30) ? word() : sent[i].tail);
 }
 
-static void wait_long(void) {
-  memory_write(APIC + 0x3e0, 4, 0xb);
-  memory_write(APIC + 0x320, 4, 0x60);
-  memory_write(APIC + 0x380, 4, SECOND + SECOND / 5);
-  __asm__ volatile("sti; hlt; cli" ::: "memory");
-}
-
 static void set_up_receive(u32 i) {
   u32 size = 8 << below(4);
   received[i].ring = allocate(16 * size, 16), received[i].size = size;
-  for (u32 at = 0; at < size; at++) descriptor(received[i].ring + 4 * at, buffer(2048), word(), once(8) ? word() : 0);
+  for (u32 at = 0; at < size; at++) {
+    u64 address = buffer(2048);
+    descriptor(received[i].ring + 4 * at, address, address >> 32, word(), once(8) ? word() : 0);
+  }
   put(i, RDBAL, (u32)received[i].ring);
   put(i, RDBAH, once(30) ? word() : 0);
   put(i, RDLEN, once(20) ? word() : 16 * size);
@@ -188,7 +134,9 @@ static void function(u32 i) {
   }
 }
 
-static void step(u32 i) {
+void begin(u32 i) { receive(i); }
+
+void step(u32 i) {
   switch (below(16)) {
     case 0: case 1: case 2: random_register(i); return;
     case 3: phy(i); return;
@@ -201,24 +149,4 @@ static void step(u32 i) {
     case 10: case 11: case 12: receive(i); return;
     default: send(i);
   }
-}
-
-static u32 seed_typed(void) {
-  u32 seed = 0;
-  outb(COM1, 'R');
-  for (u32 i = 0; i < 4; i++) {
-    while (!(inb(COM1 + 5) & 1)) __asm__ volatile("pause");
-    seed |= (u32)inb(COM1) << 8 * i;
-  }
-  return seed;
-}
-
-void drive(void) {
-  set_up_interrupts();
-  find();
-  sow(seed_typed());
-  for (u32 i = 0; i < deviceCount; i++)
-    if (!once(4)) receive(i);
-  for (u32 steps = 16 + below(48); steps > 0; steps--) step(below(deviceCount));
-  wait_some();
 }

@@ -1,6 +1,6 @@
 /** Frames that scripts send. */
-import type { Chance } from '../../workloads.ts';
-import { MAC } from '../station.ts';
+import type { Chance } from '../workloads.ts';
+import { MAC } from './station.ts';
 
 export const OTHER = [0x52, 0x54, 0x00, 0xab, 0xcd, 0xef];
 export const MAC_LIKE = [0x02, 0x00, 0x00, 0x12, 0x34, 0x56];
