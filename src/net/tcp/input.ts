@@ -85,7 +85,11 @@ function begin(net: UserNet, ip: Addressed, segment: ParsedTcp, first?: number):
     ...{ guest: addressText(ip.source), guest_port: segment.sourcePort },
     ...{ host: addressText(ip.destination), host_port: segment.destinationPort },
     ...{ first: first ?? nextFirst(tcp, effects.now), guest_first: segment.sequence },
-    ...{ mss: agreedOn(isLive ? Math.min(offers, LIVE_MSS) : offers, segment.options), offers, tos: tosOf(segment, ip) },
+    ...{
+      mss: agreedOn(isLive ? Math.min(offers, LIVE_MSS) : offers, segment.options),
+      offers,
+      tos: tosOf(segment, ip),
+    },
     stall: service?.stallAfter ?? 0,
   });
   if (isLive) openSocket(net, id, ip.destination, segment.destinationPort);

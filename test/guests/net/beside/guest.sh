@@ -40,7 +40,7 @@ say put; wget -q -O - --post-file=/tmp/small http://10.0.2.2:8080/put; wget -q -
 say ends first; echo hello | nc -w 5 10.0.2.2 8081; echo status $?
 say resets; echo hello | nc -w 5 10.0.2.2 8082; echo status $?
 say refused; nc -w 5 10.0.2.2 8083 < /dev/null; echo status $?
-say datagram; echo hello | nc -u -w 1 10.0.2.2 8084
+say datagram; tftp -g -r one -l /tmp/one 10.0.2.2 8084; cat /tmp/one; echo
 say ethtool; ethtool eth0
 say link; ip link show eth0; cd /sys/class/net/eth0; grep . speed duplex carrier operstate mtu address 2>&1; cd /
 sleep 5

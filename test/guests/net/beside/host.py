@@ -14,6 +14,8 @@ import time
 SIOCSIFFLAGS = 0x8914
 UP_AND_RUNNING = 0x41
 A_WHILE = 0.3
+TFTP_READ = 1
+TFTP_BLOCK = b"\0\3\0\1"
 ANSWER = bytes.fromhex("c00c000100010000012c00040a000264")
 
 
@@ -75,7 +77,9 @@ def datagrams(port, answer):
     def loop():
         while True:
             said, sender = server.recvfrom(65536)
-            server.sendto(answer(said), sender)
+            back = answer(said)
+            if back:
+                server.sendto(back, sender)
 
     threading.Thread(target=loop, daemon=True).start()
 
@@ -93,6 +97,6 @@ serve(socket.AF_INET, "127.0.0.1", 8080, web(served))
 serve(socket.AF_INET6, "::1", 8080, web(served))
 serve(socket.AF_INET, "127.0.0.1", 8081, ends_first)
 serve(socket.AF_INET, "127.0.0.1", 8082, resets)
-datagrams(8084, lambda said: said.upper())
+datagrams(8084, lambda said: TFTP_BLOCK + b"hello" if said[1] == TFTP_READ else b"")
 datagrams(53, resolve)
 sys.exit(subprocess.run(command).returncode)
