@@ -127,8 +127,19 @@ function linesOf(conversation: Conversation): string[] {
   const firstOf = (frame: Frame): Frame => firsts[isGuests(frame) ? 0 : 1] ?? frame;
   if (isBulk(conversation)) return linesOfBulk(frames, firstOf);
   const lines = frames.map((frame) => `${from(frame)} ${text(frame, EXCEPTIONS, firstOf(frame))}`);
-  // A guest asks for neighbours, groups and routers after waits by chance, and once more for a router that answers at once.
-  return name === NEIGHBOURS ? [...new Set(lines)].sort() : lines;
+  return name === NEIGHBOURS ? sorted(frames, lines) : lines;
+}
+
+/** Solicitations of routers, and advertisements. RFC 4861, 4. */
+const ROUTERS = [133, 134];
+
+/**
+ * Linux asks for neighbours, groups and routers after waits by chance, and once more for a router whose answer comes
+ * before it has noted that it asked: those are compared once.
+ */
+function sorted(frames: readonly Frame[], lines: readonly string[]): string[] {
+  const isOfRouters = (index: number): boolean => ROUTERS.includes(numberOf(frames[index]!, 'icmpv6.type'));
+  return lines.filter((line, index) => !isOfRouters(index) || lines.indexOf(line) === index).sort();
 }
 
 /** Each kind of frame once, and what all have said; segments of the host's are as long on both. */
