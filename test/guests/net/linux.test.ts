@@ -24,7 +24,7 @@ const CARDS = [
 
 /**
  * Frames of the guest's of which its driver does not know. Where a card segments and the last segment is full, it sends
- * the header once more, alone, as QEMU's does (beside/beside.test.ts): with a number that Linux gives to what comes next.
+ * the header once more, alone, as QEMU's does (beside/beside.test.ts), with a number that Linux gives to what is next.
  */
 const headersAlone = (sent: readonly Frame[]): Frame[] =>
   sent.filter((frame, index) => {

@@ -75,7 +75,7 @@ describe.each(CASES)("Debian's driver of %s, on ours and on QEMU 7.2", OPTIONS, 
     frames = { ours: framesOf(ours.capture), theirs: framesOf(theirs.capture) };
   }, 1_800_000);
 
-  test('finds the same by lspci, ethtool and its own, has the same leases and answers, sees the link go and come', () => {
+  test('finds the same by lspci and ethtool, has the same leases and answers, sees the link go and come', () => {
     expect(said(ours)).toEqual(said(theirs));
     expect(ours.said.get('pulled')).toMatch(/NO-CARRIER[\s\S]*down/);
     expect(ours.said.get('plugged')).toMatch(/LOWER_UP[\s\S]*up\n[\s\S]*1 packets received/);

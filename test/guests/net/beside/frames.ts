@@ -1,4 +1,4 @@
-/** Frames of a capture, byte by byte, but for fields that cannot be the same on two machines. tshark says where those are. */
+/** Frames of a capture, byte by byte, but for fields that cannot be the same on two machines: tshark knows where. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readCapture } from '../../../../src/packets/capture-file.ts';

@@ -13,7 +13,7 @@ const RETROVISOR = HERE('../../../../bin/retrovisor.js');
 
 export type Card = 'e1000' | 'virtio-net-pci';
 
-/** A machine that is held beside another: its card, the kernel, and a folder with `initramfs` and for what it leaves. */
+/** A machine that is held beside another: its card, its kernel, and a folder for what it leaves. */
 export interface Machine {
   readonly card: Card;
   readonly kernel: DebianKernel;
