@@ -1,6 +1,6 @@
 // `npm run guests`: Debian's cloud kernel, busybox in an initramfs, SeaBIOS, QEMU's kvmvapic ROM and Xen, into
 // .guests/ (never committed). `npm run guests -- disk`: an installed Debian there, as the image of a disk.
-// `npm run guests -- net`: a kernel with more drivers, and iPXE.
+// `npm run guests -- net`: a kernel with more drivers, iPXE, and tools for network cards.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';

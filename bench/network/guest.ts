@@ -43,7 +43,7 @@ const script = [
 ].join('\n');
 
 export const makeInitrd = (guests: string, folder: string, kernel: DebianKernel): string =>
-  writeInitramfs(guests, join(folder, `${kernel}.gz`), script, kernel);
+  writeInitramfs(guests, join(folder, `${kernel}.gz`), script, { kernel });
 
 /** A world with a host that has the file. Returns the path of its description. */
 export function makeWorld(folder: string): string {

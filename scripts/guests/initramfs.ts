@@ -39,12 +39,24 @@ for module in /modules/*.ko; do insmod $module; done
 network() { for module in /network/*.ko; do insmod $module; done; }
 `;
 
+/** What an initramfs is made of besides its script. */
+export interface InitramfsOptions {
+  readonly kernel?: DebianKernel;
+  /** Further files, like programs of `toolEntries`. */
+  readonly more?: readonly CpioEntry[];
+}
+
 /**
  * Write an initramfs with busybox in which a kernel's drivers of virtio are loaded and a script is run, which has those
  * of network cards loaded by `network`: two archives, that of a folder of guests and one behind it, which the kernel
  * unpacks one after the other. Returns its path.
  */
-export function writeInitramfs(guests: string, path: string, script: string, kernel: DebianKernel = 'cloud'): string {
+export function writeInitramfs(
+  guests: string,
+  path: string,
+  script: string,
+  { kernel = 'cloud', more = [] }: InitramfsOptions = {},
+): string {
   const { drivers, network } = KERNELS[kernel];
   const entries: CpioEntry[] = ['modules', 'network', 'mnt'].map((name) => ({ kind: 'folder', name }));
   const modules = modulesOf(guests, kernel);
@@ -55,6 +67,7 @@ export function writeInitramfs(guests: string, path: string, script: string, ker
     }
   }
   entries.push({ kind: 'file', name: 'script', bytes: Buffer.from(FIRST + script), executable: true });
+  entries.push(...more);
   writeFileSync(path, Buffer.concat([readFileSync(join(guests, 'initramfs.gz')), gzipSync(cpioArchive(entries))]));
   return path;
 }

@@ -61,7 +61,7 @@ describe("an 82540EM's drivers do to its registers what they do under QEMU 7.2",
 
   test('Linux, which obtains one, too', { ...LONG, ...without(noLinux) }, () => {
     const trace = join(folder, 'linux.trace');
-    const initrd = writeInitramfs(guestFile('.'), join(folder, 'initramfs.gz'), SCRIPT, 'generic');
+    const initrd = writeInitramfs(guestFile('.'), join(folder, 'initramfs.gz'), SCRIPT, { kernel: 'generic' });
     const ran = retrovisor([
       ...['run', '-kernel', guestFile('vmlinuz-generic'), '-initrd', initrd, '-m', '256', '-nodefaults'],
       ...['-append', 'console=ttyS0 panic=-1 cryptomgr.notests=1 rdinit=/script', '-serial', 'stdio'],

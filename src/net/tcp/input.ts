@@ -47,6 +47,9 @@ const LEAST_MSS = 32;
 const agreedOn = (offers: number, options: Uint8Array): number =>
   Math.max(Math.min(offers, mssOf(options) ?? offers), LEAST_MSS);
 
+/** What slirp sends at most where it first asks a host: its connection does not know then that it is one of IPv4. */
+const LIVE_MSS = 1440;
+
 /** What slirp says where the host's own network has no way. */
 const NO_NETWORK = { type: ICMP_TYPES.UNREACHABLE, code: UNREACHABLE_CODES.NETWORK };
 const NO_ROUTE = { type: ICMPV6_TYPES.UNREACHABLE, code: 0 };
@@ -81,7 +84,11 @@ function begin(net: UserNet, ip: Addressed, segment: ParsedTcp, first?: number):
     ...{ guest: addressText(ip.source), guest_port: segment.sourcePort },
     ...{ host: addressText(ip.destination), host_port: segment.destinationPort },
     ...{ first: first ?? nextFirst(tcp, effects.now), guest_first: segment.sequence },
-    ...{ mss: agreedOn(offers, segment.options), offers, tos: tosOf(segment, ip) },
+    ...{
+      mss: agreedOn(isLive ? Math.min(offers, LIVE_MSS) : offers, segment.options),
+      offers,
+      tos: tosOf(segment, ip),
+    },
     stall: service?.stallAfter ?? 0,
   });
   if (isLive) openSocket(net, id, ip.destination, segment.destinationPort);

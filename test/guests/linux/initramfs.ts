@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { type DebianKernel, writeInitramfs } from '../../../scripts/guests/initramfs.ts';
+import { hasTools, toolEntries } from '../../../scripts/guests/tools.ts';
 import { type Aside, tool } from '../../stepping-aside.ts';
 import { guestFile, noGuests } from '../command-line.ts';
 
@@ -11,6 +12,16 @@ export const noLinux = (kernel: DebianKernel = 'cloud'): Aside | undefined =>
   noGuests(FILES[kernel], 'initramfs.gz', 'guests.json', ...(kernel === 'generic' ? ['net.json'] : [])) ??
   tool('dpkg-deb');
 
+/** What is missing for programs that look at network cards. */
+export const noTools = (): Aside | undefined =>
+  noGuests('net.json') ?? (hasTools(dirname(guestFile('net.json'))) ? undefined : MISSING_TOOLS);
+
+const MISSING_TOOLS: Aside = {
+  what: 'tools for network cards',
+  why: 'They are not here: `npm run guests -- net` fetches them.',
+  kind: 'tool',
+};
+
 /** What of the kernel's tests of its own and of its reports is not waited for. */
 const QUIETLY = 'console=ttyS0 panic=-1 quiet cryptomgr.notests=1';
 
@@ -20,6 +31,8 @@ export const linuxWith = (initramfs: string, more = '', kernel: DebianKernel = '
   ...['-m', '256', '-nodefaults', '-serial', 'stdio', '-display', 'none'],
 ];
 
-/** Write an initramfs that has Debian's drivers of virtio and runs a script. Returns its path. */
-export const initramfs = (path: string, script: string, kernel: DebianKernel = 'cloud'): string =>
-  writeInitramfs(dirname(guestFile('initramfs.gz')), path, script, kernel);
+/** Write an initramfs that has Debian's drivers of virtio, and tools if asked, and runs a script. Returns its path. */
+export const initramfs = (path: string, script: string, kernel: DebianKernel = 'cloud', tools = false): string => {
+  const guests = dirname(guestFile('initramfs.gz'));
+  return writeInitramfs(guests, path, script, { kernel, more: tools ? toolEntries(guests) : [] });
+};

@@ -56,6 +56,16 @@ describe('a connection to the host', () => {
     expect(bench.isFolded).toBe(true);
   });
 
+  test('has segments as long as those of libslirp, which takes it for one of IPv6', () => {
+    const { bench, client } = open();
+    bench.sent.splice(0);
+    bench.hear({ kind: 'sim:socket_data', ...of(1), bytes: new Uint8Array(2 * 1440) });
+    const lengths = bench.sent.map(({ bytes }) => parseTcp(parseIpv4(bytes)!.payload)!.payload.length);
+    expect(lengths).toEqual([1440, 1440]);
+    client.listen();
+    expect(client.heard).toHaveLength(2 * 1440);
+  });
+
   test('is reset where nobody listens', () => {
     const { bench, client } = asking();
     bench.hear({ kind: 'sim:socket_opened', ...of(1), errno: ECONNREFUSED });
