@@ -15,7 +15,8 @@ const PAGE = textOf('docs/world.md');
 const SERVICE = /```json\n(\{\n {2}"kind": "ssh"[\s\S]*?)```/.exec(PAGE)?.[1] ?? '';
 const HOST = `"name": "peer.test", "addresses": ["10.0.2.101"]`;
 
-const write = (services: string): void => writeFileSync(file, `{ "hosts": [{ ${HOST}, "services": [\n${services}] }] }`);
+const write = (services: string): void =>
+  writeFileSync(file, `{ "hosts": [{ ${HOST}, "services": [\n${services}] }] }`);
 
 const said = (form: WorldForm = {}): Promise<string> => printed((print) => printWorld(file, form, print));
 

@@ -206,9 +206,9 @@ function drawn(draw: (below: number) => number, open: readonly number[]): Uint8A
 
 function expectBounded(bench: Bench): void {
   for (const { app, pieces } of Object.values(bench.net.state.tcp.connections)) {
-    const { channels, heard, user } = app as SshState;
+    const { channels, heard } = app as SshState;
     expect(channels.length).toBeLessThanOrEqual(10);
-    expect(Math.max(heard.length, user.length)).toBeLessThan(256 * 1024);
+    expect(heard.length).toBeLessThan(256 * 1024);
     expect(pieces.reduce((sum, piece) => sum + (piece.of === 'text' ? piece.text.length : 0), 0)).toBeLessThan(300_000);
     for (const { typed, output, errors } of channels) {
       expect(Math.max(typed.length, output.length, errors.length)).toBeLessThan(200_000);

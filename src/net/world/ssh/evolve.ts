@@ -8,12 +8,22 @@ import type { Connection } from '../../tcp/connection.ts';
 import { sealPacket } from './binary-packet.ts';
 import { asksForStrict, guessesWrong } from './key-exchange.ts';
 import { type Message, messageIn, type OpenRequest } from './messages.ts';
-import { type Channel, CHANNEL_WINDOW, type Direction, MOST_CHANNELS, type Program, type SshState } from './state.ts';
+import {
+  type Channel,
+  CHANNEL_WINDOW,
+  type Direction,
+  MOST_CHANNELS,
+  MOST_LINE,
+  type Program,
+  type SshState,
+} from './state.ts';
 
 type Ssh = Draft<SshState>;
 
 const SEQUENCES = 2 ** 32;
 const MOST_WINDOW = SEQUENCES - 1;
+/** More than any command says. */
+const MOST_SAID = 2 ** 18;
 /** The two keys of one way. */
 const KEYS = 64;
 
@@ -26,7 +36,7 @@ export function sshHeard({ app }: Draft<Connection>, { payload, used }: EventOf<
   if (app.kind !== 'ssh') return;
   app.heard = app.heard.slice(used);
   if (app.guestVersion === '') {
-    app.guestVersion = latin1(payload);
+    app.guestVersion = latin1(payload.subarray(0, MOST_LINE));
     return;
   }
   countPacket(app.fromGuest);
@@ -54,9 +64,6 @@ function hears(app: Ssh, message: Message, payload: Uint8Array): void {
     case 'newkeys':
       app.exchange = undefined;
       newKeys(app, app.fromGuest);
-      return;
-    case 'auth':
-      app.user = message.user;
       return;
     case 'open':
       if (mayOpen(app, message)) app.channels.push(newChannel(app, message));
@@ -200,8 +207,8 @@ export function sshRan({ app }: Draft<Connection>, e: EventOf<'sim:ssh_ran'>): v
     program.last = e.last;
   }
   channel.typed = channel.typed.slice(e.used);
-  channel.output += latin1(e.output);
-  channel.errors += latin1(e.errors);
+  channel.output = (channel.output + latin1(e.output)).slice(0, MOST_SAID);
+  channel.errors = (channel.errors + latin1(e.errors)).slice(0, MOST_SAID);
   if (e.status < 0) return;
   channel.status = e.status;
   channel.typed = '';

@@ -161,8 +161,12 @@ export function messageIn(payload: Uint8Array): Message | undefined {
   }
 }
 
+const MOST_WORDS = 200;
+
 /** Its name, and what it is about, in a few words. */
-export function messageText(payload: Uint8Array): string {
+export const messageText = (payload: Uint8Array): string => worded(payload).slice(0, MOST_WORDS);
+
+function worded(payload: Uint8Array): string {
   const name = NAMES.get(payload[0]!) ?? `message ${payload[0]}`;
   const message = messageIn(payload);
   switch (message?.is) {

@@ -14,6 +14,7 @@ import { hostKeyOf } from './host-key.ts';
 import { disagreement, kexInit, keysOf, VERSION } from './key-exchange.ts';
 import { type Message, MESSAGES, messageIn, messageText, type Offer } from './messages.ts';
 import { disconnect, greet, type Session, tell } from './session.ts';
+import { MOST_LINE } from './state.ts';
 import { joined, sized, word } from './wire.ts';
 
 /** The stream of chance that keys are drawn from. */
@@ -50,8 +51,6 @@ function goOn(session: Session): boolean {
   if (app.exchange === undefined && speakInChannels(session)) return true;
   return app.guestVersion === '' ? hearsVersion(session) : hearsPacket(session);
 }
-
-const MOST_LINE = 255;
 
 /** RFC 4253, 4.2. */
 function hearsVersion(session: Session): boolean {

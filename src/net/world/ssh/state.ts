@@ -71,8 +71,7 @@ export interface SshState {
   readonly session: string;
   readonly fromGuest: Direction;
   readonly toGuest: Direction;
-  /** The user the guest says to be, and whether it has shown so. */
-  readonly user: string;
+  /** The guest has shown who it is. */
   readonly isIn: boolean;
   readonly failures: number;
   readonly channels: readonly Channel[];
@@ -86,8 +85,11 @@ const UNSEALED = { keys: '', next: '', sequence: 0 };
 export const sshAtFirst = (): Draft<SshState> => ({
   ...{ kind: 'ssh', heard: '', hasGreeted: false, guestVersion: '', exchange: undefined, isStrict: false },
   ...{ session: '', fromGuest: { ...UNSEALED }, toGuest: { ...UNSEALED } },
-  ...{ user: '', isIn: false, failures: 0, channels: [], isOver: false },
+  ...{ isIn: false, failures: 0, channels: [], isOver: false },
 });
+
+/** RFC 4253, 4.2: the longest line of identification. */
+export const MOST_LINE = 255;
 
 /** So many channels at once, as sshd's MaxSessions has it. */
 export const MOST_CHANNELS = 10;
