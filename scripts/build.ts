@@ -12,8 +12,8 @@ const ROOT = join(import.meta.dirname, '..');
 const MADE = join(ROOT, 'dist.part');
 const DOORS = ['src/cli/main.ts', 'src/api/index.ts', 'src/testing/vitest.ts'];
 
-/** A package of eighty files, of which a tenth is used. It is installed besides, for the types in our declarations. */
-const BUNDLED = ['zod'];
+/** Packages of many files, of which a tenth is used. They are installed besides, for the types in our declarations. */
+const BUNDLED = ['zod', '@noble/ciphers', '@noble/curves'];
 
 /** Packages that whoever installs this one gets beside it: a program has them once, whoever asks for them. */
 function beside(): string[] {

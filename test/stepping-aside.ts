@@ -65,6 +65,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'qemu-system-x86_64': 'qemu-system-x86',
   readelf: 'binutils',
   script: 'bsdutils',
+  // With ssh-keygen.
+  ssh: 'openssh-client',
   capinfos: 'wireshark-common',
 };
 
@@ -75,6 +77,7 @@ const QUESTIONS: Readonly<Record<string, readonly string[]>> = {
   iasl: ['-v'],
   // Its version says nothing about whether it gets a terminal: a root without /dev/pts has none.
   script: ['-qec', 'true', '/dev/null'],
+  ssh: ['-V'],
 };
 
 const asked = new Map<string, Aside | undefined>();

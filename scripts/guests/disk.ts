@@ -28,6 +28,9 @@ const PACKAGES_SIZE = 8 * MIB;
 const PACKAGES_UUID = 'b00c1200-52e7-4051-a5e0-000000000002';
 const SIGNATURE = 0xb00c1200;
 
+/** Packages for a repository that the guest reaches by its network: one, and those it depends on. */
+const TO_SERVE = ['jq', 'libjq1', 'libonig5'];
+
 /** What the boot loader needs until it has read its menu from the root file system. */
 const MODULES = ['biosdisk', 'part_msdos', 'ext2', 'serial', 'terminal', 'normal', 'linux', 'echo'];
 
@@ -85,7 +88,8 @@ export async function makeDisks(): Promise<void> {
   for (const image of [DEBIAN, PACKAGES]) renameSync(join(folder, image), join(FOLDER, image));
   rmSync(folder, { recursive: true, force: true });
   const files = [await identity(DEBIAN), await identity(PACKAGES)];
-  const contents = { packages: installed.packages, toInstall: { hello: versionOf(hello) }, files };
+  const toServe = Object.fromEntries(TO_SERVE.map((name) => [name, versionOf(download(name))]));
+  const contents = { packages: installed.packages, toInstall: { hello: versionOf(hello) }, toServe, files };
   writeFileSync(join(FOLDER, 'disk.json'), `${JSON.stringify(contents, undefined, 2)}\n`);
   const megabytes = statSync(join(FOLDER, DEBIAN)).blocks / 2048;
   console.log(`In .guests/: ${DEBIAN} (${Math.round(megabytes)} MB of ${DEBIAN_SIZE / MIB}), ${PACKAGES}. Try:`);

@@ -21,6 +21,11 @@ const PACKAGES = [
   'linux-image-cloud-amd64',
   'grub-pc-bin',
   'pciutils',
+  // A network, and what one does with it.
+  'ifupdown',
+  'isc-dhcp-client',
+  'curl',
+  'openssh-client',
 ];
 
 /** Nobody reads manuals there; packages put in later leave theirs out as well. */
@@ -51,7 +56,19 @@ menuentry "Debian" {
 }
 `;
 
-/** What an installer asks a person; root has no password. Nothing is fetched of itself: there is no network. */
+/** As an installer writes it, but for a card of any name: which slot it is in says who makes the machine. */
+const INTERFACES = `source /etc/network/interfaces.d/*
+
+auto lo
+iface lo inet loopback
+
+allow-hotplug /e*
+mapping e*
+  script /etc/network/any-card
+iface card inet dhcp
+`;
+
+/** What an installer asks a person; root has no password. Nothing is fetched of itself. */
 const AFTER = `set -e
 echo retrovisor > "$1/etc/hostname"
 printf '127.0.0.1\\tlocalhost\\n127.0.1.1\\tretrovisor\\n' > "$1/etc/hosts"
@@ -59,6 +76,10 @@ rm -f "$1/etc/resolv.conf" "$1"/*.old
 echo 'UUID=${ROOT_UUID} / ext4 errors=remount-ro 0 1' > "$1/etc/fstab"
 chroot "$1" passwd --quiet --delete root
 rm "$1"/etc/systemd/system/timers.target.wants/apt-daily*.timer
+cat > "$1/etc/network/interfaces" <<'END'
+${INTERFACES}END
+printf '#!/bin/sh\\necho card\\n' > "$1/etc/network/any-card"
+chmod 755 "$1/etc/network/any-card"
 mkdir -p "$1/boot/grub"
 cat > "$1/boot/grub/grub.cfg" <<'END'
 ${GRUB}END

@@ -52,6 +52,7 @@ export function commandTable(outcome: Outcome): Command {
   addReadingEvents(program, outcome);
   addReading(program, outcome);
   addPackets(program, outcome);
+  addWorld(program, outcome);
   addFolding(program, outcome);
   addPacking(program, outcome);
   addTimeTravel(program, outcome);
@@ -104,6 +105,18 @@ function addReading(program: Command, { print, done }: Outcome): void {
     .action(async (file) => {
       const { printInfo } = await import('./trace-commands.ts');
       done(printInfo(file, print));
+    });
+}
+
+/** What tells about the files a run is made of. */
+function addWorld(program: Command, { print }: Outcome): void {
+  program
+    .command('world <file>')
+    .description('check a file of hosts for `-netdev user,world=`, and say whom it has')
+    .option('--known-hosts', "print lines for a guest's ~/.ssh/known_hosts instead")
+    .action(async (file, form) => {
+      const { printWorld } = await import('./world-command.ts');
+      printWorld(file, form, print);
     });
 }
 

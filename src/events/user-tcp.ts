@@ -130,6 +130,47 @@ export const USER_TCP_EVENTS = {
     },
     (e) => `${connectionOf(e)} ${e.method} ${e.target} ${e.status} ${e.bytes} bytes`,
   ),
+  /**
+   * A server of SSH opens what a guest says: `used` characters of what it had heard, which are a message, or at first
+   * the line that says which version it speaks. payload: the bytes of it. message: its name, and what it is about.
+   */
+  'sim:ssh_heard': fact(
+    { ...OF_CONNECTION, message: 'text', payload: 'bytes', used: 'u' },
+    (e) => `${connectionOf(e)} ${e.message}`,
+  ),
+  /**
+   * Keys were agreed on, which both sides use from their NEWKEYS on. session: the exchange's hash. Those of either way:
+   * 64 bytes of chacha20-poly1305@openssh.com.
+   */
+  'sim:ssh_keyed': fact({ ...OF_CONNECTION, session: 'bytes', from_guest: 'bytes', to_guest: 'bytes' }, connectionOf),
+  /** A server of SSH says a message, or at first its version. payload: the bytes of it, before they are sealed. */
+  'sim:ssh_said': fact(
+    { ...OF_CONNECTION, message: 'text', payload: 'bytes' },
+    (e) => `${connectionOf(e)} ${e.message}`,
+  ),
+  /**
+   * What runs in a channel has come further. begins: what runs from here on ('shell', 'echo', 'hash', 'done'); empty:
+   * what ran before. command: the line that is run; used: bytes of what was typed; line: those that are no whole line
+   * yet; output, errors: what it says. status: what it has ended with, -1 if it goes on. last: what the last command of
+   * a shell has ended with.
+   */
+  'sim:ssh_ran': fact(
+    {
+      ...OF_CONNECTION,
+      channel: 'u',
+      begins: 'text',
+      command: 'text',
+      used: 'u',
+      line: 'bytes',
+      output: 'bytes',
+      errors: 'bytes',
+      status: 'i',
+      last: 'u',
+    },
+    (e) =>
+      `${connectionOf(e)} channel ${e.channel}${e.begins === '' ? '' : ` ${e.begins}`}` +
+      `${e.command === '' ? '' : ` '${e.command}'`}${e.status < 0 ? '' : ` status ${e.status}`}`,
+  ),
   /** A call has come to a step. used: characters of what was heard; until: when a wait is over, 0 if it is none. */
   'sim:call_went_on': fact(
     { ...OF_CONNECTION, step: 'u', used: 'u', until: 'u' },

@@ -6,7 +6,8 @@ export interface Said {
   readonly text: string;
 }
 
-const PROMPT = 'root@retrovisor:~# ';
+/** What root is asked. */
+export const PROMPT = 'root@retrovisor:~# ';
 
 /** root logs in and runs these. */
 export const loggedIn = (...commands: readonly string[]): Said[] => [

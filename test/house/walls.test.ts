@@ -62,6 +62,7 @@ const WALLS: Readonly<Record<string, Wall>> = {
   'kvm/clock': { ...KVM, except: ['kvm/evolve', 'kvm/exits', 'kvm/io', 'kvm/irqchip', 'kvm/ioctl'] },
   devices: { folders: BELOW_DEVICES, packages: [] },
   net: { folders: ['base', 'events', 'packets', ...DEVICE_CONTRACT], packages: [] },
+  'net/world/ssh': { folders: ['base', 'events', 'packets'], packages: ['@noble/'] },
   vmm: VMM,
   'vmm/evolve': { ...VMM, except: ['vmm/vmm.ts', 'vmm/accel', 'vmm/loaders'] },
   // The board, its memory and its accelerator stand below the machine's type, which builds them.

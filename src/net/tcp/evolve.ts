@@ -7,6 +7,7 @@ import type { AppState } from '../world/app-state.ts';
 import { echoed, said, wentOn } from '../world/apps-evolve.ts';
 import { answered, uploadBegan } from '../world/http-evolve.ts';
 import { newApp } from '../world/new-app.ts';
+import { sshHeard, sshKeyed, sshRan, sshSaid } from '../world/ssh/evolve.ts';
 import { FIRST_TIMEOUT } from './congestion.ts';
 import { type Address, type Connection, MOST_CONNECTIONS, MOST_WINDOW } from './connection.ts';
 import { received } from './receive.ts';
@@ -93,4 +94,8 @@ export const TCP_FACTS: FactReducers<WithTcp> = {
   'sim:call_went_on': ofConnection<'sim:call_went_on'>(wentOn),
   'sim:http_upload': ofConnection<'sim:http_upload'>(uploadBegan),
   'sim:http_request': ofConnection<'sim:http_request'>(answered),
+  'sim:ssh_heard': ofConnection<'sim:ssh_heard'>(sshHeard),
+  'sim:ssh_keyed': ofConnection<'sim:ssh_keyed'>(sshKeyed),
+  'sim:ssh_said': ofConnection<'sim:ssh_said'>(sshSaid),
+  'sim:ssh_ran': ofConnection<'sim:ssh_ran'>(sshRan),
 };

@@ -1,7 +1,8 @@
 import type { Sha256State } from '../../base/sha256.ts';
+import type { SshState } from './ssh/state.ts';
 
 /** What answers a connection of the world, as far as it has come: its kind, and what it has heard and not used yet. */
-export type AppState = HttpState | EchoState | SinkState | SourceState | ScriptState | LiveState;
+export type AppState = HttpState | SshState | EchoState | SinkState | SourceState | ScriptState | LiveState;
 
 /** A body that a guest sends. */
 export interface Upload {

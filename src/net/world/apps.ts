@@ -20,6 +20,7 @@ export function roomFor(connection: Connection): number {
     case 'echo':
       return MOST_HEARD - textQueued(connection) - app.heard.length;
     case 'http':
+    case 'ssh':
     case 'script':
       return MOST_HEARD - app.heard.length;
     case 'live':
@@ -38,6 +39,10 @@ export function heard(connection: Draft<Connection>, length: number, text: strin
     case 'script':
     case 'live':
       keep(app, text);
+      return;
+    case 'ssh':
+      // What comes after the end is of nobody.
+      if (!app.isOver) keep(app, bytes);
       return;
     case 'http':
       uploaded(app, text);

@@ -1,5 +1,6 @@
 import type { Draft } from '../../base/draft.ts';
 import type { AppState } from './app-state.ts';
+import { sshAtFirst } from './ssh/state.ts';
 
 /** Who answers, by what `sim:tcp_opened` calls it; undefined: nobody is called so. */
 export function newApp(service: string): Draft<AppState> | undefined {
@@ -7,6 +8,8 @@ export function newApp(service: string): Draft<AppState> | undefined {
   switch (kind) {
     case 'http':
       return { kind, heard: '', upload: undefined };
+    case 'ssh':
+      return sshAtFirst();
     case 'echo':
       return { kind, heard: '' };
     case 'sink':

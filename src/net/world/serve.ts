@@ -12,6 +12,7 @@ import { type Answer, nextMove, type Request, receipt } from './http.ts';
 import { bytesOf, say } from './say.ts';
 import { daytime } from './time.ts';
 import { serviceAt } from './services.ts';
+import { serveSsh } from './ssh/serve.ts';
 import type { Service } from './world.ts';
 
 /** Let whoever answers have its say. */
@@ -33,6 +34,9 @@ function speak(net: UserNet, id: number, { app }: Connection, service: Service |
   switch (app.kind) {
     case 'http':
       if (service !== undefined) answerRequests(net, id, service);
+      return;
+    case 'ssh':
+      if (service !== undefined) serveSsh(net, id, service);
       return;
     case 'script':
       goOn(net, id);

@@ -21,15 +21,36 @@ export interface WorldFile {
 }
 
 /** What may be on a port. */
-export const SERVICE_KINDS = ['http', 'echo', 'sink', 'discard', 'chargen', 'daytime', 'ntp'] as const;
+export const SERVICE_KINDS = ['http', 'ssh', 'echo', 'sink', 'discard', 'chargen', 'daytime', 'ntp'] as const;
 
 export type ServiceKind = (typeof SERVICE_KINDS)[number];
 
 /** What `builtin:echo` of a rule of `guestfwd=` names; undefined: nothing there is. Of TCP. */
 export const builtinOf = (to: string): ServiceKind | undefined => BUILTINS.find((kind) => to === `builtin:${kind}`);
 
-/** What a rule may name. */
-export const BUILTINS: readonly ServiceKind[] = SERVICE_KINDS.filter((kind) => kind !== 'ntp');
+/** What a rule may name: of others there is more to say. */
+export const BUILTINS: readonly ServiceKind[] = SERVICE_KINDS.filter((kind) => kind !== 'ntp' && kind !== 'ssh');
+
+/** Somebody who may come in by ssh: with nothing said, by asking. */
+export interface SshUser {
+  readonly name: string;
+  readonly password?: string;
+  /** Public keys as `~/.ssh/authorized_keys` has them: `ssh-ed25519 AAAA... whose`. */
+  readonly keys?: readonly string[];
+}
+
+/** What is run by ssh. */
+export interface SshCommand {
+  /** The whole line. */
+  readonly command: string;
+  /** echo: it says what it hears; hash: at the end it says the SHA-256 of that. Default: it says what is said here. */
+  readonly does?: 'say' | 'echo' | 'hash';
+  readonly output?: string;
+  /** To standard error. */
+  readonly errors?: string;
+  /** What it ends with. Default: 0. */
+  readonly status?: number;
+}
 
 export interface Service {
   readonly kind: ServiceKind;
@@ -38,6 +59,10 @@ export interface Service {
   readonly protocol?: 'tcp' | 'udp';
   /** Of http: its files by their paths, `/index.html`. */
   readonly files?: Readonly<Record<string, WorldFile>>;
+  /** Of ssh: who may come in, what there is to be run, the host's private key (Ed25519's seed, as digits). */
+  readonly users?: readonly SshUser[];
+  readonly commands?: readonly SshCommand[];
+  readonly hostKey?: string;
   /** Of TCP: after so many bytes, in both directions, it says and takes nothing any more. */
   readonly stallAfter?: number;
   /** Of TCP: after so many bytes, in both directions, it resets the connection. */

@@ -11,7 +11,8 @@ const MOST = {
   /** Values in a header, one in another or one beside another. */
   values: 2 ** 16,
   depth: 16,
-  images: 16,
+  /** Firmware, kernel, modules, and each file that a network serves. */
+  images: 4096,
   parts: 16,
   kinds: 1024,
   fields: 64,
@@ -115,6 +116,17 @@ function isWithin(value: unknown, left: { values: number }, depth = 0): boolean 
   if (typeof value !== 'object' || value === null) return true;
   for (const each of Object.values(value)) if (!isWithin(each, left, depth + 1)) return false;
   return true;
+}
+
+/** Check a header that is to be written. Throws a Problem where no reader would take it. */
+export function checkWritten(header: TraceHeader): void {
+  const { length } = header.images;
+  if (length > MOST.images) {
+    throw new Problem(`Cannot record a run of ${length} files: a trace names ${MOST.images} images at most.`);
+  }
+  if (!isWithin(header, { values: MOST.values })) {
+    throw new Problem('Cannot record this run: its options and the files they name say more than a trace holds.');
+  }
 }
 
 /** Check a header that was read; `where` names the trace in the sentence. */

@@ -8,7 +8,7 @@ import { CHUNK, encodeChunkHeader, encodeTrailer, FILE_MAGIC, headerCrc, PREAMBL
 import { type Scratch, scratch } from './columns.ts';
 import { crc32 } from '../../base/crc32.ts';
 import { type KindTable, kindTable, writeEvents } from './event-columns.ts';
-import { currentVocabulary, type ImageIdentity, type Parent, type TraceHeader } from './header.ts';
+import { checkWritten, currentVocabulary, type ImageIdentity, type Parent, type TraceHeader } from './header.ts';
 import { PayloadBatch } from './payload-chunks.ts';
 
 /** The format version this code writes. */
@@ -83,7 +83,7 @@ export interface Beside {
   readonly blocks?: readonly BlockDigest[] | undefined;
 }
 
-/** Start a trace: the preamble and the header chunk are written at once. */
+/** Start a trace: preamble and header are written at once. Throws a Problem where no reader would take the header. */
 export function createTraceWriter(
   sink: ByteSink,
   compress: Compress,
@@ -91,6 +91,7 @@ export function createTraceWriter(
   { payloads, blocks = [] }: Beside = {},
 ): TraceWriter {
   const header: TraceHeader = { formatVersion: FORMAT_VERSION, ...subject, vocabulary: currentVocabulary() };
+  checkWritten(header);
   const state: WriterState = {
     sink,
     compress,

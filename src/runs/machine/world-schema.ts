@@ -7,7 +7,7 @@ import { ipv4Of, ipv6Of } from '../../packets/addresses.ts';
 /** More than a person writes; a header anybody may have written has no more. */
 const MOST = {
   ...{ names: 10_000, hosts: 256, addresses: 16, services: 64, calls: 256, steps: 1000, files: 10_000 },
-  ...{ text: 2 ** 16, name: 255, seconds: 1_000_000 },
+  ...{ text: 2 ** 16, name: 255, seconds: 1_000_000, users: 64, keys: 64, commands: 1000 },
 } as const;
 
 const SECOND = 1_000_000_000;
@@ -65,6 +65,44 @@ const steps = (duration: z.ZodType<number>) =>
     .max(MOST.steps)
     .readonly();
 
+/** A line of `~/.ssh/authorized_keys`: behind the algorithm's name its length and name again, and 32 bytes. */
+const PUBLIC_KEY = z
+  .string()
+  .max(1024)
+  .regex(/^ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[\w+/]{43}(?: .*)?$/, 'is no public key like `ssh-ed25519 AAAAC3...`');
+
+/** Who may come in by ssh, and what there is to be run. */
+const SSH = {
+  users: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1).max(MOST.name),
+        password: z.string().max(MOST.name).exactOptional(),
+        keys: z.array(PUBLIC_KEY).max(MOST.keys).readonly().exactOptional(),
+      }),
+    )
+    .max(MOST.users)
+    .readonly()
+    .exactOptional(),
+  commands: z
+    .array(
+      z.strictObject({
+        command: z.string().min(1).max(1024),
+        does: z.enum(['say', 'echo', 'hash']).exactOptional(),
+        output: z.string().max(MOST.text).exactOptional(),
+        errors: z.string().max(MOST.text).exactOptional(),
+        status: z.number().int().min(0).max(255).exactOptional(),
+      }),
+    )
+    .max(MOST.commands)
+    .readonly()
+    .exactOptional(),
+  hostKey: z
+    .string()
+    .regex(/^[\da-f]{64}$/, 'is no key: 64 digits of 0-9 and a-f')
+    .exactOptional(),
+};
+
 const service = <F extends z.ZodRawShape>(files: F) =>
   z.strictObject({
     kind: z.enum(SERVICE_KINDS),
@@ -72,6 +110,7 @@ const service = <F extends z.ZodRawShape>(files: F) =>
     protocol: z.enum(['tcp', 'udp']).exactOptional(),
     stallAfter: COUNT.exactOptional(),
     resetAfter: COUNT.exactOptional(),
+    ...SSH,
     ...files,
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkedHeader, currentVocabulary } from '../../../src/replay/trace/header.ts';
+import { checkedHeader, checkWritten, currentVocabulary } from '../../../src/replay/trace/header.ts';
 
 const GOOD = {
   formatVersion: 2,
@@ -13,6 +13,26 @@ const [image] = GOOD.images;
 
 test('a header that holds is what it was', () => {
   expect(checkedHeader(GOOD, 'a.trace')).toEqual(GOOD);
+});
+
+describe('as many files as a network serves', () => {
+  const named = (count: number) =>
+    Array.from({ length: count }, (_, at) => ({ ...image!, role: `net:n0:0/${at}`, parts: [] }));
+
+  test('are recorded and read', () => {
+    const header = { ...GOOD, images: named(4096) };
+    checkWritten(header);
+    expect(checkedHeader(header, 'a.trace').images).toHaveLength(4096);
+  });
+
+  test('are not recorded where nobody would read them', () => {
+    const header = { ...GOOD, images: named(4097) };
+    expect(() => checkWritten(header)).toThrow('Cannot record a run of 4097 files: a trace names 4096 images at most.');
+    expect(() => checkedHeader(header, 'a.trace')).toThrow('images: ');
+    const many = { ...GOOD, machine: { world: Array.from({ length: 70_000 }, () => 1) } };
+    expect(() => checkWritten(many)).toThrow('say more than a trace holds');
+    expect(() => checkedHeader(many, 'a.trace')).toThrow('more values');
+  });
 });
 
 describe('a header that does not hold is refused by the place where it does not', () => {
