@@ -42,7 +42,7 @@ export function heard(connection: Draft<Connection>, length: number, text: strin
       return;
     case 'ssh':
       // What comes after the end is of nobody.
-      if (!app.isOver) keep(app, bytes);
+      if (!app.isOver) keep(app, text);
       return;
     case 'http':
       uploaded(app, text);
