@@ -17,10 +17,10 @@ export const FRAMES_FACTS = {
 
 /** What the outside says beside `sim:frame_received`. */
 export const FRAMES_INPUTS = {
-  /** Somebody is at the other end, or nobody any more. where: as the monitor has it. why: how it came to an end. */
+  /** Somebody is at the other end, or nobody any more: why. info: what the monitor says of it. */
   'sim:carrier_set': input(
-    { ...OF_BACKEND, up: 'bool', where: 'text', why: 'text' },
-    (e) => `dev ${e.dev} ${e.up ? `on ${e.where}` : `off ${e.why}`}`,
+    { ...OF_BACKEND, up: 'bool', info: 'text', why: 'text' },
+    (e) => `dev ${e.dev} ${e.up ? 'on' : 'off'} ${e.why}`,
     toPart('', 'dev'),
   ),
   /** Who is at the other end takes no more for now, or does again. */

@@ -74,7 +74,7 @@ const INPUTS: { readonly [K in GivenKind]: { readonly event: InputEvent & { kind
     },
     // Nor a network that goes on outside.
     'sim:carrier_set': {
-      event: { kind: 'sim:carrier_set', dev: 'frames#0', up: true, where: '', why: '' },
+      event: { kind: 'sim:carrier_set', dev: 'frames#0', up: true, info: '', why: '' },
       reaches: [],
     },
     'sim:frames_stalled': { event: { kind: 'sim:frames_stalled', dev: 'frames#0', stalled: true }, reaches: [] },

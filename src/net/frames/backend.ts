@@ -36,9 +36,9 @@ export const framesBackend = (model: string): Device<FramesState> => ({
     if (input.kind === 'sim:frame_received') receiveFrame(state, effects, input.bytes);
     else if (!state.isStalled) effects.takePackets();
   },
-  describe: ({ isUp, where, isStalled, held, left, refused }) => ({
+  describe: ({ isUp, info, isStalled, held, left, refused }) => ({
     carrier: isUp ? 'on' : 'off',
-    where,
+    info,
     stalled: isStalled ? 'yes' : 'no',
     waiting: `${held} frames`,
     left: `${left} frames`,

@@ -1,6 +1,6 @@
 /** What facts and inputs do to a backend whose wire goes on outside. */
 import type { DeviceReducer } from '../../devices/device.ts';
-import { type FramesState, LONGEST_ADDRESS } from './state.ts';
+import { type FramesState, LONGEST_INFO } from './state.ts';
 
 export const FRAMES_REDUCER: DeviceReducer<FramesState> = {
   facts: {
@@ -16,9 +16,9 @@ export const FRAMES_REDUCER: DeviceReducer<FramesState> = {
     'sim:frame_refused'(state) {
       state.refused += 1;
     },
-    'sim:carrier_set'(state, { up, where }) {
+    'sim:carrier_set'(state, { up, info }) {
       state.isUp = up;
-      state.where = up ? where.slice(0, LONGEST_ADDRESS) : '';
+      state.info = info.slice(0, LONGEST_INFO);
       state.isStalled = false;
     },
     'sim:frames_stalled'(state, { stalled }) {

@@ -2,8 +2,8 @@
 export interface FramesState {
   /** Somebody is at the other end: what is sent to nobody is lost. */
   readonly isUp: boolean;
-  /** Who that is, as the monitor has it. */
-  readonly where: string;
+  /** What the monitor says of it. */
+  readonly info: string;
   /** He takes no more for now: packets wait. */
   readonly isStalled: boolean;
   /** Frames from outside that wait for who they are for. */
@@ -20,9 +20,10 @@ export const MOST_HELD = 256;
 /** QEMU's NET_BUFSIZE: no frame is longer. */
 export const LONGEST_FRAME = 4096 + 65_536;
 
-/** Characters of an address. QEMU's monitor has as many. */
-export const LONGEST_ADDRESS = 255;
+/** Characters of what the monitor says. QEMU's has as many. */
+export const LONGEST_INFO = 255;
 
-export const framesAtReset = (): FramesState => ({
-  ...{ isUp: true, where: '', isStalled: false, held: 0, left: 0, refused: 0 },
+export const framesAtReset = (given: Partial<FramesState> = {}): FramesState => ({
+  ...{ isUp: true, info: '', isStalled: false, held: 0, left: 0, refused: 0 },
+  ...given,
 });

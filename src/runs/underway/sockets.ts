@@ -9,6 +9,7 @@ import { linesOf } from '../../net/user/setup.ts';
 import { ipv4Text } from '../../packets/addresses.ts';
 import { backendName } from '../../vmm/pc/net-parts.ts';
 import type { RunOptions } from '../machine/run-options.ts';
+import type { HostSockets } from './host-sockets.ts';
 import type { HostDatagrams, HostNetwork, HostPlace, HostStream, StreamHears, World } from '../world.ts';
 
 /** Visitors that wait for the guest's network to take them; others are sent away. */
@@ -36,7 +37,7 @@ const joinedOf = ({ netdevs }: RunOptions): Joined[] =>
   });
 
 /** Open what a run's options ask for: undefined if that is nothing. Throws a Problem for a port that is taken. */
-export async function openSockets(
+export async function openUserSockets(
   { network, milliseconds }: Pick<World, 'network' | 'milliseconds'>,
   options: RunOptions,
 ): Promise<Sockets | undefined> {
@@ -56,7 +57,7 @@ export async function openSockets(
 const keyOf = ({ dev }: { readonly dev: string }, number: number): string => `${dev} ${number}`;
 
 /** A reader of a run that does what user networking asks, and sends what comes of it. */
-export class Sockets {
+export class Sockets implements HostSockets {
   private readonly network: HostNetwork;
   private readonly milliseconds: () => number;
   private readonly streams = new Map<string, Stream>();
@@ -95,6 +96,11 @@ export class Sockets {
       this.milliseconds() < this.heardUntil ||
       this.bound.size > 0
     );
+  }
+
+  /** What fails a guest's network, it hears of by itself. */
+  takeNotices(): readonly string[] {
+    return [];
   }
 
   async listen({ dev, forwards }: Joined): Promise<void> {

@@ -28,11 +28,11 @@ const atCard = (): Bench =>
   });
 
 const frame = (bytes = FRAME, dev: string = ONE): MachineEvent => ({ kind: 'sim:frame_received', dev, bytes });
-const carrier = (up: boolean, where = ''): MachineEvent => ({
+const carrier = (up: boolean, info = ''): MachineEvent => ({
   kind: 'sim:carrier_set',
   dev: OTHER,
   up,
-  where,
+  info,
   why: '',
 });
 const stalled = (is: boolean): MachineEvent => ({ kind: 'sim:frames_stalled', dev: OTHER, stalled: is });
@@ -65,7 +65,7 @@ describe('a wire that goes on outside', () => {
     machine.hear(carrier(true, 'tcp:127.0.0.1:4000'));
     machine.hear(frame());
     expect(ofKind(machine, 'sim:frame_left')).toHaveLength(1);
-    expect(stateOf(machine, OTHER)).toMatchObject({ isUp: true, where: 'tcp:127.0.0.1:4000', refused: 1 });
+    expect(stateOf(machine, OTHER)).toMatchObject({ isUp: true, info: 'tcp:127.0.0.1:4000', refused: 1 });
   });
 
   test('has what leaves wait while nobody takes it, in order', () => {
@@ -98,10 +98,10 @@ describe('a wire that goes on outside', () => {
     expect(ofKind(machine, 'sim:frame_left')).toHaveLength(1);
   });
 
-  test('keeps no more of an address than the monitor shows', () => {
+  test('keeps no more of what the monitor says than that shows', () => {
     const machine = joined();
     machine.hear(carrier(true, 'x'.repeat(5000)));
-    expect(stateOf(machine, OTHER).where).toHaveLength(255);
+    expect(stateOf(machine, OTHER).info).toHaveLength(255);
   });
 
   test('says how it stands', () => {
