@@ -3,7 +3,7 @@ import { worldProblem } from '../host/files.ts';
 import type { CharacterPort } from '../runs/run-inputs.ts';
 import { openSession } from '../runs/underway/open-session.ts';
 import { NODE } from '../host/node.ts';
-import { openSockets } from '../runs/underway/sockets.ts';
+import { openSockets } from '../runs/underway/open-sockets.ts';
 import type { OutputTo } from '../runs/underway/printed.ts';
 import type { Session, SessionEnd } from '../runs/underway/session.ts';
 import { complain, printText } from '../host/output.ts';

@@ -1,12 +1,23 @@
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
-import { connect, createServer, isIPv6, type Socket } from 'node:net';
+import { connect, createServer, isIPv6, type NetConnectOpts, Socket } from 'node:net';
 import { Problem } from '../base/problem.ts';
-import type { HostNetwork, HostPlace, HostStream, StreamHears } from '../runs/world.ts';
+import type { HostAddress, HostDatagrams, HostNetwork, HostPlace, HostStream, StreamHears } from '../runs/world.ts';
+import { removeSocket } from './socket.ts';
 
 /** Linux' numbers, whatever this host's are: they go on record. */
 const ERRNO: Readonly<Record<string, number>> = {
-  ...{ EPERM: 1, EACCES: 13, EINVAL: 22, EPIPE: 32, EADDRNOTAVAIL: 99, ENETUNREACH: 101, ECONNABORTED: 103 },
+  ...{
+    EPERM: 1,
+    ENOENT: 2,
+    EBADF: 9,
+    EACCES: 13,
+    EINVAL: 22,
+    EPIPE: 32,
+    EADDRNOTAVAIL: 99,
+    ENETUNREACH: 101,
+    ECONNABORTED: 103,
+  },
   ...{ ECONNRESET: 104, ETIMEDOUT: 110, ECONNREFUSED: 111, EHOSTDOWN: 112, EHOSTUNREACH: 113 },
 };
 const EIO = 5;
@@ -25,12 +36,16 @@ function streamOf(socket: Socket): HostStream {
   };
 }
 
+/** Who is at the other end; undefined: he has no address. */
+const placeOf = ({ remoteAddress: host, remotePort: port }: Socket): HostPlace | undefined =>
+  host === undefined || port === undefined ? undefined : { host, port };
+
 /** Tell what happens to a socket. `isOpen`: it stands already. */
 function heard(socket: Socket, hears: StreamHears, isOpen: boolean): void {
   let opened = isOpen;
   socket.on('connect', () => {
     opened = true;
-    hears.opened(0);
+    hears.opened(0, placeOf(socket));
   });
   socket.on('data', (bytes: Uint8Array) => hears.data(bytes));
   socket.on('end', () => hears.ended());
@@ -41,11 +56,17 @@ const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is taken',
   EACCES: 'permission is denied',
   EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'there is no such host',
+  ENOENT: 'there is no such folder',
+  EBADF: 'it is not open',
 };
 
-function problem({ host, port }: HostPlace, protocol: string, error: unknown): Problem {
+const textOf = (at: HostAddress): string =>
+  'path' in at ? at.path : 'fd' in at ? `descriptor ${at.fd}` : `${at.host}:${at.port}`;
+
+function problem(at: HostAddress, protocol: string, error: unknown): Problem {
   const why = REASONS[codeOf(error)] ?? (error as Error).message;
-  return new Problem(`Cannot listen at ${protocol} ${host}:${port} for hostfwd=: ${why}.`);
+  return new Problem(`Cannot listen at ${protocol} ${textOf(at)}: ${why}.`);
 }
 
 function bound(socket: DatagramSocket, { host, port }: HostPlace): Promise<void> {
@@ -59,16 +80,69 @@ function bound(socket: DatagramSocket, { host, port }: HostPlace): Promise<void>
   });
 }
 
+/** A connection that whoever started this process has opened. */
+function adopted(fd: number, hears: StreamHears): HostStream {
+  try {
+    const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+    socket.pause();
+    heard(socket, hears, true);
+    queueMicrotask(() => hears.opened(0, placeOf(socket)));
+    return streamOf(socket);
+  } catch (error) {
+    queueMicrotask(() => hears.opened(codeOf(error) === 'ERR_INVALID_FD_TYPE' ? ENOTSOCK : errnoOf(error)));
+    return NOBODY;
+  }
+}
+
+/** Each end says its own end, and nothing is waited for. */
+const OPEN_ENDED = { allowHalfOpen: true, noDelay: true } as const;
+
+const NOBODY: HostStream = {
+  write: () => undefined,
+  shut: () => undefined,
+  pause: () => undefined,
+  resume: () => undefined,
+  leave: () => undefined,
+  destroy: () => undefined,
+};
+
+/** A socket of datagrams that belongs to a group once it is there. */
+async function joined(
+  group: HostPlace,
+  own: string | undefined,
+  came: (bytes: Uint8Array, from: HostPlace) => void,
+): Promise<DatagramSocket> {
+  const socket = createSocket({ type: 'udp4', reuseAddr: true });
+  socket.on('message', (bytes, { address, port }) => came(bytes, { host: address, port }));
+  try {
+    await bound(socket, group);
+    socket.addMembership(group.host, own);
+    socket.setMulticastLoopback(true);
+    if (own !== undefined) socket.setMulticastInterface(own);
+  } catch (error) {
+    socket.close();
+    throw problem(group, 'udp', error);
+  }
+  return socket;
+}
+
+const datagramsOf = (socket: DatagramSocket): HostDatagrams => ({
+  send: (bytes, to) => void socket.send(bytes, to.port, to.host, () => undefined),
+  close: () => void socket.close(),
+});
+
 /** Sockets of this process. */
 export const HOST_NETWORK: HostNetwork = {
-  connect({ host, port }, hears) {
-    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+  connect(to, hears) {
+    if ('fd' in to) return adopted(to.fd, hears);
+    const socket = connect({ ...to, ...OPEN_ENDED } as NetConnectOpts);
     socket.pause();
     heard(socket, hears, false);
     return streamOf(socket);
   },
   listen(at, visited) {
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
+    if ('path' in at) removeSocket(at.path);
+    const server = createServer({ ...OPEN_ENDED, pauseOnConnect: true }, (socket) => {
       const from = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
       heard(socket, visited(streamOf(socket), from), true);
     });
@@ -109,11 +183,9 @@ export const HOST_NETWORK: HostNetwork = {
       socket.close();
       throw problem(at, 'udp', error);
     }
-    return {
-      send: (bytes, to) => void socket.send(bytes, to.port, to.host, () => undefined),
-      close: () => void socket.close(),
-    };
+    return datagramsOf(socket);
   },
+  groupAt: async (group, own, came) => datagramsOf(await joined(group, own, came)),
   async lookUp(name, family) {
     try {
       // A name that has addresses of the other family alone is one, too.
@@ -128,6 +200,7 @@ export const HOST_NETWORK: HostNetwork = {
 };
 
 const ENOENT = 2;
+const ENOTSOCK = 88;
 
 /** Datagrams that wait for a socket to be there. */
 const MOST_WAITING = 16;

@@ -110,7 +110,7 @@ class Joined implements Peer {
 }
 
 /** What a run before left, as QEMU does; nothing but a socket. */
-function removeSocket(path: string): void {
+export function removeSocket(path: string): void {
   if (existsSync(path) && lstatSync(path).isSocket()) rmSync(path);
 }
 

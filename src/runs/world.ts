@@ -132,10 +132,13 @@ export interface HostPlace {
   readonly port: number;
 }
 
+/** Where a socket is, or who is at its other end: an address, a unix socket's path, or a descriptor that is open. */
+export type HostAddress = HostPlace | { readonly path: string } | { readonly fd: number };
+
 /** Who hears what a connection's socket says. Errnos are Linux'. */
 export interface StreamHears {
-  /** It stands, or does not. */
-  opened(errno: number): void;
+  /** It stands, with whom, if that one has an address; or it does not. */
+  opened(errno: number, to?: HostPlace): void;
   data(bytes: Uint8Array): void;
   ended(): void;
   reset(errno: number): void;
@@ -163,11 +166,17 @@ export interface HostDatagrams {
 
 /** Sockets of the host. What listens does so once its promise resolves; what cannot be is a Problem that says why. */
 export interface HostNetwork {
-  connect(to: HostPlace, hears: StreamHears): HostStream;
-  listen(at: HostPlace, visited: (stream: HostStream, from: HostPlace) => StreamHears): Promise<() => void>;
+  connect(to: HostAddress, hears: StreamHears): HostStream;
+  listen(at: HostAddress, visited: (stream: HostStream, from: HostPlace) => StreamHears): Promise<() => void>;
   /** One that hears nobody but whom it is for. */
   datagramsTo(to: HostPlace, came: (bytes: Uint8Array) => void, failed: (errno: number) => void): HostDatagrams;
   datagramsAt(at: HostPlace, came: (bytes: Uint8Array, from: HostPlace) => void): Promise<HostDatagrams>;
+  /** One of a group of IPv4, by the interface that has an address, or any. It hears what it says itself, too. */
+  groupAt(
+    group: HostPlace,
+    own: string | undefined,
+    came: (bytes: Uint8Array, from: HostPlace) => void,
+  ): Promise<HostDatagrams>;
   /** What a name stands for, or why nobody knows. */
   lookUp(name: string, family: 4 | 6): Promise<{ readonly addresses: readonly string[]; readonly errno: number }>;
 }

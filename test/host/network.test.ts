@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { afterEach, expect, test } from 'vitest';
 import { HOST_NETWORK } from '../../src/host/network.ts';
 import { runOptions } from '../../src/options/run-arguments.ts';
-import { openSockets } from '../../src/runs/underway/sockets.ts';
+import { openSockets } from '../../src/runs/underway/open-sockets.ts';
 
 const LOOPBACK = '127.0.0.1';
 const opened: { close(): void }[] = [];
@@ -36,7 +36,7 @@ const join = (netdev: string) =>
 test('a port that is taken is said so in one sentence, and what was opened before is closed', async () => {
   const [taken, free] = [await listening(), await freePort()];
   const forwards = `hostfwd=tcp:${LOOPBACK}:${free}-:80,hostfwd=tcp:${LOOPBACK}:${taken}-:81`;
-  const words = `Cannot listen at tcp ${LOOPBACK}:${taken} for hostfwd=: the port is taken.`;
+  const words = `Cannot listen at tcp ${LOOPBACK}:${taken}: the port is taken.`;
   await expect(join(`user,id=n0,${forwards}`)).rejects.toThrow(words);
   const again = await join(`user,id=n0,hostfwd=tcp:${LOOPBACK}:${free}-:80`);
   again!.close();

@@ -81,17 +81,15 @@ function infoOf(view: GuestView, { type, part: name }: NetClientConfig): string 
   const [, driver] = backendDriver(type);
   const setup = setupOf(type, driver, netdev.properties);
   const described = driver.create(setup).describe(state as never);
-  return Object.entries(INFO[type]?.(described, netdev.properties) ?? {})
-    .map(([key, value]) => `${key}=${value}`)
-    .join(',');
+  return INFO[type]?.(described, netdev.properties) ?? described['info'] ?? '';
 }
 
 type Words = Readonly<Record<string, unknown>>;
 
 /** What QEMU's monitor says of a backend. */
-const INFO: Readonly<Record<string, (described: Words, properties: Words) => Words>> = {
-  user: (described, { restrict }) => ({ net: described['net'], restrict: restrict === true ? 'on' : 'off' }),
-  pcap: (_, { file }) => ({ file }),
+const INFO: Readonly<Record<string, (described: Words, properties: Words) => string>> = {
+  user: ({ net }, { restrict }) => `net=${net},restrict=${restrict === true ? 'on' : 'off'}`,
+  pcap: (_, { file }) => `file=${file}`,
 };
 
 const clientText = ({ name, type, info }: ClientSeen): string => onOneLine(`${name}: index=0,type=${type},${info}`);

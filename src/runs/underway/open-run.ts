@@ -1,6 +1,7 @@
 import { defer, map, type Observable, share } from 'rxjs';
 import { Problem } from '../../base/problem.ts';
-import { openSockets, type Sockets } from './sockets.ts';
+import type { HostSockets } from './host-sockets.ts';
+import { openSockets } from './open-sockets.ts';
 import { typist } from './typist.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import { createMachine } from '../../machine/machine.ts';
@@ -235,7 +236,7 @@ class RunUnderWay implements OpenedRun {
     };
     let close: (() => void) | undefined;
     let forget: (() => void) | undefined;
-    let sockets: Sockets | undefined;
+    let sockets: HostSockets | undefined;
     try {
       sockets = await openSockets(this.made.world, this.made.options);
       const session = startSession(this.made, output, { told: this.told, gate: this.gate, sockets });

@@ -27,7 +27,7 @@ import { type OutputTo, Printed } from './printed.ts';
 import { type Recording, startRecording } from './recording.ts';
 import { type CharacterPort, payloadFor, STOPPED, typedAt } from '../run-inputs.ts';
 import type { Session, SessionPause } from './session.ts';
-import type { Sockets } from './sockets.ts';
+import type { HostSockets } from './host-sockets.ts';
 import { Slice } from './slice.ts';
 
 const MEASURED_MS = 8;
@@ -45,7 +45,7 @@ interface Running {
   readonly recording: Recording | undefined;
   readonly printed: Printed;
   readonly dumped: Dumped | undefined;
-  readonly sockets: Sockets | undefined;
+  readonly sockets: HostSockets | undefined;
   readonly output: OutputTo;
   readonly course: Course;
   readonly polling: PollingWatch;
@@ -74,13 +74,13 @@ interface Running {
 /** Who else hears of a run, and may hold it. */
 export interface Company {
   readonly told: Told;
-  /** Sockets of the host that user networking has. */
-  readonly sockets?: Sockets | undefined;
+  /** Sockets of the host. */
+  readonly sockets?: HostSockets | undefined;
   readonly gate?: Gate;
 }
 
 /** Build the machine the options describe, recorded, ready to run. */
-export function openSession(world: World, options: RunOptions, output: OutputTo, sockets?: Sockets): Session {
+export function openSession(world: World, options: RunOptions, output: OutputTo, sockets?: HostSockets): Session {
   return startSession(prepared(world, options), output, { told: new Told(), sockets });
 }
 
@@ -296,10 +296,10 @@ function runFor(running: Running, milliseconds: number, paced: boolean): Session
 
 /** What the guest printed, and then what is to be said of it. */
 function handOn(running: Running): void {
-  const { printed, dumped, course, output, machine } = running;
+  const { printed, dumped, course, output, machine, sockets } = running;
   dumped?.flush();
   if (printed.flush()) running.printedAt = machine.now();
-  for (const sentence of course.takeNotices()) output.notice?.(sentence);
+  for (const sentence of [...course.takeNotices(), ...(sockets?.takeNotices() ?? [])]) output.notice?.(sentence);
 }
 
 function runChunk(running: Running, paced: boolean, gate: Slice): SessionPause | undefined {

@@ -11,6 +11,7 @@ import type { UserNetState } from '../../net/user/state.ts';
 import { ipv4Text } from '../../packets/addresses.ts';
 import { backendName } from '../../vmm/pc/net-parts.ts';
 import type { RunOptions } from '../machine/run-options.ts';
+import type { HostSockets } from './host-sockets.ts';
 import type { HostDatagrams, HostNetwork, HostPlace, HostStream, StreamHears, World } from '../world.ts';
 
 /** Visitors that wait for the guest's network to take them; others are sent away. */
@@ -41,7 +42,7 @@ const joinedOf = ({ netdevs }: RunOptions): Joined[] =>
   });
 
 /** Open what a run's options ask for: undefined if that is nothing. Throws a Problem for a port that is taken. */
-export async function openSockets(
+export async function openUserSockets(
   { network, milliseconds }: Pick<World, 'network' | 'milliseconds'>,
   options: RunOptions,
 ): Promise<Sockets | undefined> {
@@ -61,7 +62,7 @@ export async function openSockets(
 const keyOf = ({ dev }: { readonly dev: string }, number: number): string => `${dev} ${number}`;
 
 /** A reader of a run that does what user networking asks, and sends what comes of it. */
-export class Sockets {
+export class Sockets implements HostSockets {
   private readonly network: HostNetwork;
   private readonly milliseconds: () => number;
   private readonly streams = new Map<string, Stream>();
@@ -102,6 +103,11 @@ export class Sockets {
       this.milliseconds() < this.heardUntil ||
       this.bound.size > 0
     );
+  }
+
+  /** What fails a guest's network, it hears of by itself. */
+  takeNotices(): readonly string[] {
+    return [];
   }
 
   async listen({ dev, forwards }: Joined): Promise<void> {

@@ -47,6 +47,15 @@ const CAPTURED: readonly (readonly [options: string, lines: readonly string[]])[
     '-nodefaults -netdev user,id=n0,net=192.168.5.0/24,dhcpstart=192.168.5.30,hostname=guest -device e1000,netdev=n0',
     [nic('e1000', '56'), ` \\ ${user('n0', '192.168.5.0')}`],
   ],
+  [
+    '-nodefaults -netdev socket,id=s,listen=127.0.0.1:19411 -device e1000,netdev=s',
+    [nic('e1000', '56'), ' \\ s: index=0,type=socket,'],
+  ],
+  [
+    '-nodefaults -netdev dgram,id=s,local.type=inet,local.host=127.0.0.1,local.port=19412,remote.type=inet,' +
+      'remote.host=127.0.0.1,remote.port=19413 -device e1000,netdev=s',
+    [nic('e1000', '56'), ' \\ s: index=0,type=dgram,udp=127.0.0.1:19412/127.0.0.1:19413'],
+  ],
 ];
 
 describe('info network', () => {

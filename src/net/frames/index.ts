@@ -1,0 +1,104 @@
+import type { Driver } from '../../devices/driver.ts';
+import type { PropertiesOf } from '../../devices/properties.ts';
+import { framesBackend } from './backend.ts';
+import { DATAGRAM_PROPERTIES, datagramOutside } from './dgram.ts';
+import { FRAMES_REDUCER } from './evolve.ts';
+import type { InetPlace, Outside } from './outside.ts';
+import { SOCKET_PROPERTIES, socketOutside } from './socket.ts';
+import { type FramesState, framesAtReset } from './state.ts';
+import { STREAM_PROPERTIES, streamOutside } from './stream.ts';
+
+export type { Outside } from './outside.ts';
+export type { FramesState } from './state.ts';
+
+interface Kind<P extends object> {
+  readonly name: string;
+  readonly description: string;
+  readonly properties: PropertiesOf<P>;
+  /** Where its wire goes on; undefined: that is for whoever runs the machine. Throws a Problem for what cannot be. */
+  outside(setup: P): Outside | undefined;
+  atReset(outside: Outside | undefined): FramesState;
+}
+
+const driverOf = <P extends object>(kind: Kind<P>): Driver<FramesState, P> => ({
+  name: kind.name,
+  description: kind.description,
+  bus: 'System',
+  category: 'Network',
+  properties: kind.properties,
+  settle(setup) {
+    kind.outside(setup);
+    return setup;
+  },
+  create: () => framesBackend(kind.name),
+  atReset: (setup) => kind.atReset(kind.outside(setup)),
+  reducer: FRAMES_REDUCER,
+});
+
+const named = ({ host, port }: InetPlace): string => `${host}:${port}`;
+
+/** What the monitor says before anything has come of it. */
+function infoOf(outside: Outside | undefined): string {
+  if (outside?.by === 'datagrams') return `udp=${named(outside.local)}/${named(outside.remote)}`;
+  if (outside?.by === 'group') return `mcast=${named(outside.group)}`;
+  return '';
+}
+
+/** The same of `-netdev socket`, which says of datagrams only where they go. */
+function socketInfoOf(outside: Outside | undefined): string {
+  if (outside?.by === 'connect' && 'host' in outside.at) return `socket: connect to ${named(outside.at)}`;
+  if (outside?.by === 'connect' && 'fd' in outside.at) return `socket: fd=${outside.at.fd}`;
+  const info = outside?.by === 'datagrams' ? `udp=${named(outside.remote)}` : infoOf(outside);
+  return info === '' ? '' : `socket: ${info}`;
+}
+
+/** Nobody is there until a connection stands. */
+const isUp = (outside: Outside | undefined): boolean => outside?.by !== 'listen' && outside?.by !== 'connect';
+
+/** Frames are carried by whoever runs the machine: `sim:frame_left` tells him, `sim:frame_received` he brings. */
+export const frames = driverOf<object>({
+  name: 'frames',
+  description: 'Frames carried by whoever runs the machine',
+  properties: {},
+  outside: () => undefined,
+  atReset: () => framesAtReset(),
+});
+
+export const stream = driverOf({
+  name: 'stream',
+  description: 'Frames by a connection to another machine',
+  properties: STREAM_PROPERTIES,
+  outside: streamOutside,
+  atReset: (outside) => framesAtReset({ isUp: isUp(outside) }),
+});
+
+export const dgram = driverOf({
+  name: 'dgram',
+  description: 'Frames by datagrams to another machine',
+  properties: DATAGRAM_PROPERTIES,
+  outside: datagramOutside,
+  atReset: (outside) => framesAtReset({ info: infoOf(outside) }),
+});
+
+/** What is sent before its connection stands waits for that. */
+export const socket = driverOf({
+  name: 'socket',
+  description: 'Frames by a connection or datagrams to another machine',
+  properties: SOCKET_PROPERTIES,
+  outside: socketOutside,
+  atReset: (outside) =>
+    framesAtReset({
+      isUp: outside?.by !== 'listen',
+      isStalled: outside?.by === 'connect',
+      info: socketInfoOf(outside),
+    }),
+});
+
+const OUTSIDE: Readonly<Record<string, (setup: never) => Outside | undefined>> = {
+  stream: streamOutside,
+  dgram: datagramOutside,
+  socket: socketOutside,
+};
+
+/** Where the wire of a backend goes on; undefined: not outside, or by whoever runs the machine. */
+export const outsideOf = (type: string, setup: object): Outside | undefined => OUTSIDE[type]?.(setup as never);
