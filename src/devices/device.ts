@@ -3,6 +3,7 @@ import type { Gpa, Ns } from '../base/units.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { DEVICE_FACTS } from '../events/device.ts';
 import type { E1000_EVENTS } from '../events/e1000.ts';
+import type { FRAMES_FACTS } from '../events/frames.ts';
 import type { USER_LIVE_FACTS } from '../events/user-live.ts';
 import type { USER_NET_EVENTS } from '../events/user-net.ts';
 import type { USER_TCP_EVENTS } from '../events/user-tcp.ts';
@@ -42,6 +43,7 @@ export type DeviceFact = EventOf<
   | keyof typeof USER_NET_EVENTS
   | keyof typeof USER_TCP_EVENTS
   | keyof typeof USER_LIVE_FACTS
+  | keyof typeof FRAMES_FACTS
   | 'sim:exit_requested'
   | 'sim:powered_off'
   | 'sim:guest_panicked'

@@ -1,6 +1,7 @@
 import { DEVICE_FACTS } from './device.ts';
 import { DISK_FACTS } from './disk.ts';
 import { E1000_EVENTS } from './e1000.ts';
+import { FRAMES_FACTS, FRAMES_INPUTS } from './frames.ts';
 import { IOCTL_EVENTS } from './ioctl.ts';
 import { KVM_EVENTS } from './kvm.ts';
 import { KVM_FACTS } from './kvm-facts.ts';
@@ -36,6 +37,8 @@ export const VOCABULARY = {
   ...USER_TCP_EVENTS,
   ...USER_LIVE_FACTS,
   ...USER_LIVE_INPUTS,
+  ...FRAMES_FACTS,
+  ...FRAMES_INPUTS,
 } as const;
 
 export type MachineEvent = EventsOf<typeof VOCABULARY>;

@@ -1,6 +1,7 @@
 import { SECTOR } from '../base/units.ts';
 import type { Origin } from '../events/origin.ts';
 import { Problem, shortly } from '../base/problem.ts';
+import { FRAMES_INPUTS } from '../events/frames.ts';
 import { USER_LIVE_INPUTS } from '../events/user-live.ts';
 import type { NamedReceiver } from '../events/schema.ts';
 import { type EventOf, receivingPart, VOCABULARY } from '../events/vocabulary.ts';
@@ -60,6 +61,7 @@ export function checkInput(context: MachineContext, event: InputEvent): void {
   if (event.kind === 'sim:link_set') checkClient(context, event);
   if (event.kind === 'sim:payload_received') checkPayload(context, event);
   if (event.kind in USER_LIVE_INPUTS) checkSocket(context, event);
+  if (event.kind in FRAMES_INPUTS) checkCarrier(context, event);
   if (event.kind === 'sim:chardev_received' && !context.state.config.parts.some(({ name }) => name === event.dev)) {
     throw new Problem(`There is no device ${shortly(event.dev)} to type at.`);
   }
@@ -71,6 +73,14 @@ function checkSocket({ state: { config } }: MachineContext, event: InputEvent): 
   const part = config.parts.find(({ name }) => name === dev);
   if (part?.model !== 'user')
     throw new Problem(`There is no user network ${shortly(dev)} that a socket could speak to.`);
+}
+
+/** What becomes of a wire outside concerns a network whose wire goes on there. */
+function checkCarrier({ state: { config } }: MachineContext, event: InputEvent): void {
+  const dev = receivingPart(event) ?? '';
+  const part = config.parts.find(({ name }) => name === dev);
+  if (part === undefined || reducerOf(part).facts?.['sim:carrier_set'] === undefined)
+    throw new Problem(`There is no network ${shortly(dev)} whose wire goes on outside.`);
 }
 
 function checkSize({ state }: MachineContext, { drive: id, sectors }: EventOf<'sim:drive_size_set'>): void {

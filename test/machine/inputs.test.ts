@@ -72,6 +72,12 @@ const INPUTS: { readonly [K in GivenKind]: { readonly event: InputEvent & { kind
       event: { kind: 'sim:name_found', dev: 'user#0', query: 1, addresses: '', errno: 2 },
       reaches: [],
     },
+    // Nor a network that goes on outside.
+    'sim:carrier_set': {
+      event: { kind: 'sim:carrier_set', dev: 'frames#0', up: true, where: '', why: '' },
+      reaches: [],
+    },
+    'sim:frames_stalled': { event: { kind: 'sim:frames_stalled', dev: 'frames#0', stalled: true }, reaches: [] },
     'sim:link_set': { event: { kind: 'sim:link_set', client: 'n0', up: false }, reaches: [] },
     // It runs.
     'sim:continue_requested': { event: { kind: 'sim:continue_requested' }, reaches: [] },

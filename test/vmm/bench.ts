@@ -1,6 +1,6 @@
 import type { Origin } from '../../src/events/origin.ts';
 import { MAIN_LOOP, vcpuSource } from '../../src/events/stamped.ts';
-import type { MachineEvent } from '../../src/events/vocabulary.ts';
+import { type MachineEvent, receivingPart } from '../../src/events/vocabulary.ts';
 import type { Kvm, KvmRun, KvmRunAnswer } from '../../src/kvm/api.ts';
 import type { Guest } from '../../src/x86/guest.ts';
 import {
@@ -47,6 +47,8 @@ export interface Bench {
   sendPacket(client: string, bytes: Uint8Array): void;
   /** A person plugs the cable of a net client, or pulls it. */
   setLink(client: string, up: boolean): void;
+  /** An input comes from outside for a device. */
+  hear(input: MachineEvent): void;
   /** Virtual time goes on to `ns`, and what is due by then happens. */
   passTo(ns: number): void;
   /** Its thread finds an eventfd signalled. */
@@ -156,6 +158,10 @@ export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'dri
     setLink(client, up) {
       origin.raise({ kind: 'sim:link_set', client, up });
       machine.vmm.setLink(client, up, origin);
+    },
+    hear(input) {
+      const seq = origin.raise(input);
+      machine.vmm.receive(receivingPart(input)!, input, origin.by(MAIN_LOOP).inside(seq));
     },
     passTo(ns) {
       origin.raise({ kind: 'sim:idle_warped', from: machine.now(), to: ns });

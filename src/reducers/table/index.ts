@@ -3,6 +3,7 @@ import type { Rows } from '../row.ts';
 import { DEVICE_ROWS } from './device.ts';
 import { DISK_ROWS } from './disk.ts';
 import { E1000_ROWS } from './e1000.ts';
+import { FRAMES_ROWS } from './frames.ts';
 import { IOCTL_ROWS } from './ioctl.ts';
 import { KVM_ROWS } from './kvm.ts';
 import { KVM_FACT_ROWS } from './kvm-facts.ts';
@@ -34,4 +35,5 @@ export const REDUCERS: Rows<EventKind> = {
   ...USER_NET_ROWS,
   ...USER_TCP_ROWS,
   ...USER_LIVE_ROWS,
+  ...FRAMES_ROWS,
 };

@@ -1,0 +1,47 @@
+/** The end of a wire that goes on outside the machine. QEMU 7.2: net/stream.c, net/dgram.c, net/socket.c. */
+import type { Device, Effects } from '../../devices/device.ts';
+import { type FramesState, LONGEST_FRAME, MOST_HELD } from './state.ts';
+
+/** Why a frame from outside is lost; undefined: it is a packet. */
+function unfit({ isUp, held }: FramesState, { length }: Uint8Array): string | undefined {
+  if (!isUp) return 'nobody sent it';
+  if (length === 0) return 'empty';
+  if (length > LONGEST_FRAME) return 'too long';
+  return held >= MOST_HELD ? 'too many wait' : undefined;
+}
+
+/** One has come: it goes on, or waits for who it is for. */
+function receiveFrame(state: FramesState, effects: Effects, bytes: Uint8Array): void {
+  const { name: dev } = effects;
+  const why = unfit(state, bytes);
+  if (why !== undefined) effects.raise({ kind: 'sim:frame_refused', dev, len: bytes.length, why });
+  else if (!effects.sendPacket(bytes)) effects.raise({ kind: 'sim:frame_held', dev });
+}
+
+/** Who carries frames is outside: the backend tells of those that leave, and hears of those that come. */
+export const framesBackend = (model: string): Device<FramesState> => ({
+  model,
+  regions: [],
+  pins: [],
+  read: () => 0,
+  canReceive: ({ isStalled }) => !isStalled,
+  receivePacket({ isUp }, packet, effects) {
+    effects.commit();
+    if (isUp) effects.raise({ kind: 'sim:frame_left', dev: effects.name, packet: packet.number });
+    else effects.dropPacket(packet, 'nobody is at the other end');
+    return true;
+  },
+  packetSent: (_state, effects) => effects.raise({ kind: 'sim:frame_taken', dev: effects.name }),
+  receive(state, effects, input) {
+    if (input.kind === 'sim:frame_received') receiveFrame(state, effects, input.bytes);
+    else if (!state.isStalled) effects.takePackets();
+  },
+  describe: ({ isUp, where, isStalled, held, left, refused }) => ({
+    carrier: isUp ? 'on' : 'off',
+    where,
+    stalled: isStalled ? 'yes' : 'no',
+    waiting: `${held} frames`,
+    left: `${left} frames`,
+    refused: `${refused} frames`,
+  }),
+});

@@ -1,0 +1,28 @@
+/** What facts and inputs do to a backend whose wire goes on outside. */
+import type { DeviceReducer } from '../../devices/device.ts';
+import { type FramesState, LONGEST_ADDRESS } from './state.ts';
+
+export const FRAMES_REDUCER: DeviceReducer<FramesState> = {
+  facts: {
+    'sim:frame_left'(state) {
+      state.left += 1;
+    },
+    'sim:frame_held'(state) {
+      state.held += 1;
+    },
+    'sim:frame_taken'(state) {
+      state.held = Math.max(state.held - 1, 0);
+    },
+    'sim:frame_refused'(state) {
+      state.refused += 1;
+    },
+    'sim:carrier_set'(state, { up, where }) {
+      state.isUp = up;
+      state.where = up ? where.slice(0, LONGEST_ADDRESS) : '';
+      state.isStalled = false;
+    },
+    'sim:frames_stalled'(state, { stalled }) {
+      state.isStalled = stalled;
+    },
+  },
+};

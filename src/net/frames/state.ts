@@ -1,0 +1,28 @@
+/** A backend whose wire goes on outside the machine. */
+export interface FramesState {
+  /** Somebody is at the other end: what is sent to nobody is lost. */
+  readonly isUp: boolean;
+  /** Who that is, as the monitor has it. */
+  readonly where: string;
+  /** He takes no more for now: packets wait. */
+  readonly isStalled: boolean;
+  /** Frames from outside that wait for who they are for. */
+  readonly held: number;
+  /** Packets that have gone outside. */
+  readonly left: number;
+  /** Frames that came and were lost at once. */
+  readonly refused: number;
+}
+
+/** Frames that wait: who brings more than the guest takes loses them. */
+export const MOST_HELD = 256;
+
+/** QEMU's NET_BUFSIZE: no frame is longer. */
+export const LONGEST_FRAME = 4096 + 65_536;
+
+/** Characters of an address. QEMU's monitor has as many. */
+export const LONGEST_ADDRESS = 255;
+
+export const framesAtReset = (): FramesState => ({
+  ...{ isUp: true, where: '', isStalled: false, held: 0, left: 0, refused: 0 },
+});
