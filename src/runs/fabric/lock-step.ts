@@ -5,6 +5,7 @@
  */
 import type { Ns } from '../../base/units.ts';
 import type { InputEvent } from '../../machine/parts.ts';
+import { type Arrival, type Inbox, PEOPLE } from './inbox.ts';
 import { horizonOf, type Link, type LinkEnd } from './links.ts';
 
 /** How a machine has run. */
@@ -29,8 +30,8 @@ export interface Lane {
   readonly tickNs: number;
   /** Run until a virtual time, or until it has sent a frame, or somebody holds it. */
   runTo(ns: Ns, gate: { readonly isHeld: boolean }): LanePause;
-  /** Hand it an input, for a time it has not come to. Those of a time come in the order they are handed over. */
-  give(ns: Ns, event: InputEvent): void;
+  /** What it is given, once it is time. */
+  readonly inbox: Inbox;
   /** What it has sent since the last time. */
   takeDepartures(): readonly Departure[];
 }
@@ -42,26 +43,12 @@ export type Standing =
   | { readonly pause: 'idle'; readonly untilNs: Ns }
   | { readonly pause: 'ended' };
 
-/** Something that is to come to a machine. */
-interface Arrival {
-  readonly ns: Ns;
-  /** Which machine it is from; -1: people. Of two that come at once, the order. */
-  readonly from: number;
-  readonly number: number;
-  readonly event: InputEvent;
-}
-
-const PEOPLE = -1;
-
-const inOrder = (one: Arrival, other: Arrival): number =>
-  one.ns - other.ns || one.from - other.from || one.number - other.number;
-
 interface Seat {
   readonly lane: Lane;
+  readonly inbox: Inbox;
   /** When it next does something by itself. */
   wakes: Ns;
   hasEnded: boolean;
-  readonly arrivals: Arrival[];
 }
 
 /** Machines joined by links. */
@@ -75,7 +62,7 @@ export class LockStep {
 
   constructor(lanes: readonly Lane[], links: readonly Link[]) {
     this.links = links;
-    this.seats = lanes.map((lane) => ({ lane, wakes: lane.now(), hasEnded: false, arrivals: [] }));
+    this.seats = lanes.map((lane) => ({ lane, inbox: lane.inbox, wakes: lane.now(), hasEnded: false }));
     this.ways = new Map(
       links.flatMap(({ ends: [one, other], latencyNs }) => [
         [nameOf(one), { to: other, latencyNs }] as const,
@@ -121,15 +108,12 @@ export class LockStep {
 
   private runSeat(at: number, end: Ns, gate: { readonly isHeld: boolean }): void {
     const seat = this.seats[at]!;
-    const { lane, arrivals } = seat;
-    for (let next = arrivals[0]; next !== undefined && next.ns < end; next = arrivals[0]) {
-      lane.give(next.ns, next.event);
-      arrivals.shift();
-    }
+    const { lane } = seat;
+    // What may come at the horizon or later is not known yet.
+    lane.inbox.opensUntil = end;
     const pause = lane.runTo(end, gate);
     seat.hasEnded = pause.pause === 'ended';
     seat.wakes = seat.hasEnded ? Infinity : pause.pause === 'idle' ? pause.untilNs : lane.now();
-    if (seat.hasEnded) arrivals.length = 0;
     for (const { ns, dev, bytes } of lane.takeDepartures()) {
       const way = this.ways.get(nameOf({ machine: at, dev }));
       if (way === undefined) continue;
@@ -139,16 +123,14 @@ export class LockStep {
   }
 
   private arrive(machine: number, what: Omit<Arrival, 'number'>): void {
-    const { arrivals, hasEnded } = this.seats[machine]!;
+    const { inbox, hasEnded } = this.seats[machine]!;
     if (hasEnded) return;
     this.numbered += 1;
-    arrivals.push({ ...what, number: this.numbered });
-    arrivals.sort(inOrder);
+    inbox.add({ ...what, number: this.numbered });
   }
 }
 
 const nameOf = ({ machine, dev }: LinkEnd): string => `${machine} ${dev}`;
 
 /** When a machine next does something, by itself or because of what is on its way to it. */
-const earliestOf = ({ wakes, arrivals, hasEnded }: Seat): Ns =>
-  hasEnded ? Infinity : Math.min(wakes, arrivals[0]?.ns ?? Infinity);
+const earliestOf = ({ wakes, inbox, hasEnded }: Seat): Ns => (hasEnded ? Infinity : Math.min(wakes, inbox.nextNs));

@@ -219,7 +219,6 @@ function sessionOf(running: Running): Session {
       return pause.pause === 'ended' && isKept(running) ? { pause: 'slice' } : pause;
     },
     runTo: (ns, gate) => runTo(running, ns, gate),
-    sendAt: (ns, event) => void running.inputs.push({ ns, event }),
     warp() {
       const deadline = nextMoment(running);
       if (deadline !== Number.POSITIVE_INFINITY) running.mayWarpTo = Math.max(running.mayWarpTo, deadline);

@@ -47,8 +47,6 @@ export interface Session {
    * `untilNs` of an idle machine is when its next timer is due, even of one that nothing within can wake.
    */
   runTo(ns: Ns, gate: { readonly isHeld: boolean }): SessionPause;
-  /** Hand an input over, for a virtual time the machine has not come to. */
-  sendAt(ns: Ns, event: InputEvent): void;
   /** Let virtual time jump to the next deadline. */
   warp(): void;
   /** Type bytes at a serial line or a device: an input, recorded at this place. */
