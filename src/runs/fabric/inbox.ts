@@ -38,6 +38,11 @@ export class Inbox implements ExpectedInputs {
     arrivals.splice(at, 0, arrival);
   }
 
+  /** Somebody has said something that it has not been given yet. */
+  get isSpokenTo(): boolean {
+    return this.arrivals.some(({ from }) => from === PEOPLE);
+  }
+
   /** When the next comes. */
   get nextNs(): Ns {
     return this.arrivals[0]?.ns ?? Infinity;

@@ -39,8 +39,8 @@ export interface Lane {
 /** How all machines together have run. */
 export type Standing =
   | { readonly pause: 'slice' }
-  /** None does anything before that; Infinity: none ever. */
-  | { readonly pause: 'idle'; readonly untilNs: Ns }
+  /** None does anything any more, unless somebody outside has a say. */
+  | { readonly pause: 'idle' }
   | { readonly pause: 'ended' };
 
 interface Seat {
@@ -50,6 +50,9 @@ interface Seat {
   wakes: Ns;
   hasEnded: boolean;
 }
+
+/** What a machine runs in one go: people are to be heard in between, at moments that do not hang on the host. */
+const LONGEST_TURN_NS = 2_000_000;
 
 /** Machines joined by links. */
 export class LockStep {
@@ -85,25 +88,28 @@ export class LockStep {
     this.arrive(machine, { ns: this.now(), from: PEOPLE, event });
   }
 
-  /** The machine whose turn it is runs as far as it may. `untilNs`: none is to pass it. */
-  step(gate: { readonly isHeld: boolean }, untilNs: Ns = Infinity): Standing {
+  /** When one of them next does something; the clock of one that runs. Infinity: none ever. */
+  nextMoment(): Ns {
+    return Math.min(...this.seats.map(earliestOf));
+  }
+
+  /** The machine whose turn it is runs as far as it may, but not for long. */
+  step(gate: { readonly isHeld: boolean }): Standing {
     const { seats } = this;
     if (seats.every(({ hasEnded }) => hasEnded)) return { pause: 'ended' };
     const earliest = seats.map(earliestOf);
-    const first = Math.min(...earliest);
-    if (first >= untilNs) return { pause: 'idle', untilNs: first };
     for (let tried = 0; tried < seats.length; tried += 1) {
       const at = this.turn;
       this.turn = (at + 1) % seats.length;
-      const horizon = Math.min(horizonOf(at, earliest, this.links), untilNs);
       // It stops between instructions, and before the horizon: what comes there comes before anything else does.
-      const end = horizon - seats[at]!.lane.tickNs;
+      const horizon = horizonOf(at, earliest, this.links) - seats[at]!.lane.tickNs;
+      const end = Math.min(horizon, earliest[at]! + LONGEST_TURN_NS);
       if (earliest[at]! < end) {
         this.runSeat(at, end, gate);
         return { pause: 'slice' };
       }
     }
-    return { pause: 'idle', untilNs: first };
+    return { pause: 'idle' };
   }
 
   private runSeat(at: number, end: Ns, gate: { readonly isHeld: boolean }): void {

@@ -26,4 +26,3 @@ export const JOINT_MANIFEST = z
   .readonly();
 
 export type JointManifest = z.infer<typeof JOINT_MANIFEST>;
-

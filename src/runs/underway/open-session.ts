@@ -316,7 +316,8 @@ function runTo(running: Running, ns: Ns, gate: { readonly isHeld: boolean }): Se
       if (machine.ticks >= tickLimit) return { pause: 'ended', end: asAsked(tickLimit) };
       if (reason.why !== 'idle' && !machine.isIdle()) continue;
       const deadline = nextMoment(running);
-      if (deadline > ns) return { pause: 'idle', untilNs: deadline === Number.POSITIVE_INFINITY ? undefined : deadline };
+      if (deadline > ns)
+        return { pause: 'idle', untilNs: deadline === Number.POSITIVE_INFINITY ? undefined : deadline };
     }
     return { pause: 'slice' };
   } finally {

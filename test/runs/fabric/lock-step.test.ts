@@ -110,7 +110,9 @@ function heardBy(seed: string, holds: string): readonly string[][] {
         seed,
         machine,
         [0, 1, 2, 3].filter((other) =>
-          links.some(({ ends: [one, two] }) => [one.machine, two.machine].sort().join() === [machine, other].sort().join()),
+          links.some(
+            ({ ends: [one, two] }) => [one.machine, two.machine].sort().join() === [machine, other].sort().join(),
+          ),
         ),
       ),
   );
@@ -123,7 +125,7 @@ function heardBy(seed: string, holds: string): readonly string[][] {
     },
   };
   for (let standing = all.step(gate); ; standing = all.step(gate)) {
-    if (standing.pause === 'idle' && standing.untilNs === Infinity) break;
+    if (standing.pause === 'idle') break;
   }
   return lanes.map(({ heard }) => heard);
 }
