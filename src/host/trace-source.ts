@@ -4,9 +4,10 @@ import { Problem } from '../base/problem.ts';
 import { FILE_MAGIC } from '../replay/trace/chunk.ts';
 import { isJoint } from '../replay/trace/joint.ts';
 import { checkpointPath } from '../runs/recorded/stored-checkpoints.ts';
+import type { JointManifest } from '../runs/fabric/manifest.ts';
 import type { OpenedFile } from '../runs/world.ts';
 import { opened, readAt } from './files.ts';
-import { isJointFile, traceOf, withMachine } from './joint-file.ts';
+import { isJointFile, openJoint, traceOf, withMachine } from './joint-file.ts';
 import { isPack, memberOf, openPack, traceIn } from './pack/opened-pack.ts';
 import { hasEnd, joined, piecesOf } from './pieces.ts';
 
@@ -85,5 +86,16 @@ export function refuseOtherThanTrace(path: string): void {
   source.close();
   if (source.size > 0 && !FILE_MAGIC.every((byte, at) => start[at] === byte) && !isJoint(start)) {
     throw new Problem(`${path} exists and is not a trace: it is left as it is. Choose another name with --trace.`);
+  }
+}
+
+/** What a file says of itself that holds several machines; undefined: it holds one, or is no recording. */
+export function jointAt(path: string): JointManifest | undefined {
+  if (!existsSync(path) || !statSync(path).isFile()) return undefined;
+  const file = sourceFile(path);
+  try {
+    return isJointFile(file) ? openJoint(file).manifest : undefined;
+  } finally {
+    file.close();
   }
 }
