@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { VERSION } from '../host/program.ts';
+import { jointAt } from '../host/trace-source.ts';
 import { printText } from '../host/output.ts';
 import { withCut, withImages } from '../options/image-options.ts';
 import { addTimeTravel } from './time-travel.ts';
@@ -9,7 +10,7 @@ import { addReadingEvents } from './reading.ts';
 import type { SpokenCommand } from './spoken.ts';
 import type { Print } from './trace-commands.ts';
 import { wholeNumber } from '../options/qemu-values.ts';
-import { USAGE_STATUS } from '../options/usage.ts';
+import { USAGE_STATUS, UsageProblem } from '../options/usage.ts';
 
 const FURTHEST = Number.MAX_SAFE_INTEGER;
 const SHORTEST_STRIDE = 1000;
@@ -32,11 +33,24 @@ export async function dispatch(argv: readonly string[]): Promise<number> {
     return USAGE_STATUS;
   }
   try {
-    await program.parseAsync([...argv], { from: 'user' });
+    await program.parseAsync(ofMachine(argv), { from: 'user' });
   } finally {
     flush();
   }
   return status;
+}
+
+/** `--vm NAME` says which machine of a recording of several is meant, as `FILE:NAME` does. */
+function ofMachine(argv: readonly string[]): string[] {
+  const at = argv.indexOf('--vm');
+  if (at < 0) return [...argv];
+  const name = argv[at + 1];
+  const rest = argv.filter((_token, index) => index !== at && index !== at + 1);
+  const file = rest.findIndex((token, index) => index > 0 && jointAt(token) !== undefined);
+  if (name === undefined || file < 0) {
+    throw new UsageProblem('--vm NAME goes with a recording of several machines: `retrovisor info FILE` lists them.');
+  }
+  return rest.map((token, index) => (index === file ? `${token}:${name}` : token));
 }
 
 /** What there is to say on the command line: help, the manual page and completions are made of it. */
@@ -44,6 +58,7 @@ export function commandTable(outcome: Outcome): Command {
   const program = new Command('retrovisor')
     .version(`Retrovisor ${VERSION}`, '-V, --version', 'print the version')
     .description('A hypervisor you can rewind: runs x86-64 guests, records every run, replays it bit for bit.')
+    .option('--vm <name>', 'which machine of a recording of several; the same as FILE:NAME')
     .option('--no-pager', 'show long answers on a terminal as they come, without $PAGER')
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });

@@ -120,11 +120,12 @@ function takeInput(state: ConsoleState): void {
 
 function takeKeys(state: ConsoleState, bytes: Uint8Array): void {
   for (const meaning of keyMeanings(state.escape, bytes)) {
-    if (meaning.key === 'quit') state.end = QUIT;
+    if (meaning.key === 'typed') {
+      if (state.monitor.isOpen) state.monitor.line?.press(meaning.bytes);
+      else state.feed?.add(meaning.bytes);
+    } else if (meaning.key === 'quit') state.end = QUIT;
     else if (meaning.key === 'help') state.terminal.write(onTerminal(ESCAPE_HELP));
-    else if (meaning.key === 'monitor') toggleMonitor(state);
-    else if (state.monitor.isOpen) state.monitor.line?.press(meaning.bytes);
-    else state.feed?.add(meaning.bytes);
+    else toggleMonitor(state);
   }
 }
 

@@ -1,9 +1,9 @@
 /** What a key press on the console means once Ctrl-A has been taken out. */
-export type KeyMeaning =
+export type KeyMeaning<K extends string = OfOneMachine> =
   | { readonly key: 'typed'; readonly bytes: Uint8Array }
-  | { readonly key: 'quit' }
-  | { readonly key: 'monitor' }
-  | { readonly key: 'help' };
+  | { readonly key: K };
+
+type OfOneMachine = 'quit' | 'monitor' | 'help';
 
 /** Whether Ctrl-A was the last key. */
 export interface EscapeState {
@@ -14,12 +14,11 @@ export interface EscapeState {
 export const escapeAtStart = (): EscapeState => ({ pending: false });
 
 const CTRL_A = 0x01;
-const MEANINGS: Readonly<Record<string, KeyMeaning>> = {
-  x: { key: 'quit' },
-  c: { key: 'monitor' },
-  h: { key: 'help' },
-  '?': { key: 'help' },
-};
+
+/** What a key means behind Ctrl-A. */
+type Meanings<K extends string> = Readonly<Record<string, K>>;
+
+const OF_ONE_MACHINE: Meanings<OfOneMachine> = { x: 'quit', c: 'monitor', h: 'help', '?': 'help' };
 
 /** What the keys of Ctrl-A do, as QEMU prints it for `-nographic`. */
 export const ESCAPE_HELP = [
@@ -31,8 +30,14 @@ export const ESCAPE_HELP = [
 ].join('\n');
 
 /** Divide key presses into what goes to the guest and what is meant for us. QEMU chardev/char-mux.c, "mux escape". */
-export function keyMeanings(state: EscapeState, bytes: Uint8Array): KeyMeaning[] {
-  const meanings: KeyMeaning[] = [];
+export function keyMeanings(state: EscapeState, bytes: Uint8Array): KeyMeaning[];
+export function keyMeanings<K extends string>(state: EscapeState, bytes: Uint8Array, of: Meanings<K>): KeyMeaning<K>[];
+export function keyMeanings(
+  state: EscapeState,
+  bytes: Uint8Array,
+  of: Meanings<string> = OF_ONE_MACHINE,
+): KeyMeaning<string>[] {
+  const meanings: KeyMeaning<string>[] = [];
   let typed: number[] = [];
   const flush = (): void => {
     if (typed.length > 0) meanings.push({ key: 'typed', bytes: Uint8Array.from(typed) });
@@ -45,11 +50,11 @@ export function keyMeanings(state: EscapeState, bytes: Uint8Array): KeyMeaning[]
       continue;
     }
     state.pending = false;
-    const meaning = MEANINGS[String.fromCharCode(byte).toLowerCase()];
+    const key = of[String.fromCharCode(byte).toLowerCase()];
     if (byte === CTRL_A) typed.push(byte);
-    else if (meaning !== undefined) {
+    else if (key !== undefined) {
       flush();
-      meanings.push(meaning);
+      meanings.push({ key });
     }
   }
   flush();

@@ -5,6 +5,7 @@ import { complain, printHelp } from '../host/output.ts';
 import { VERSION } from '../host/program.ts';
 import { inSources } from '../host/source-places.ts';
 import { BrokenPipe, outputProblem, statusOf } from '../host/terminal.ts';
+import { machineFileIn } from './machine-file-in.ts';
 import { paged, pagerFor, withoutPager } from './pager.ts';
 import { OptionHelp, USAGE_STATUS, UsageProblem } from '../options/usage.ts';
 
@@ -36,6 +37,7 @@ async function runAsked(argv: readonly string[]): Promise<number> {
     printHelp(`Retrovisor ${VERSION}\n`);
     return 0;
   }
+  if (machineFileIn(argv) !== undefined) return (await import('./run-machines.ts')).runMachines(argv);
   const options = (await import('../options/run-arguments.ts')).runOptions(argv);
   return (await import('./run.ts')).run(options);
 }

@@ -3,6 +3,10 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { onOneLine } from '../base/printable.ts';
 import { progressOf } from '../host/progress.ts';
+import { openTraceFile } from '../host/trace-file.ts';
+import { jointAt } from '../host/trace-source.ts';
+import { crossings, trafficOf } from '../runs/fabric/crossings.ts';
+import { readDescription } from '../runs/machine/machine-description.ts';
 import type { RunAccess } from '../runs/recorded/recorded-run.ts';
 import { DIVERGED } from './replay-commands.ts';
 import type { Print } from './trace-commands.ts';
@@ -24,32 +28,57 @@ interface Verdict {
 
 /**
  * `retrovisor verify`: replay each trace in a process of its own, several at a time. Resolves to 0 when all are equal,
- * 3 when one diverged, 1 when one could not be replayed.
+ * 3 when one diverged, 1 when one could not be replayed. Of a recording of several machines each is replayed, and what
+ * each was given is held to what the others sent.
  */
 export async function verify(paths: readonly string[], { jobs, access }: VerifyOptions, print: Print): Promise<number> {
   const verdicts: Verdict[] = [];
-  const progress = progressOf(`Replaying ${paths.length} traces`);
-  const queue = [...paths];
+  const each = paths.flatMap(machinesIn);
+  const progress = progressOf(`Replaying ${each.length} traces`);
+  const queue = [...each];
   const work = async (): Promise<void> => {
     for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
       const verdict = await replayed(path, argumentsFor(access));
       verdicts.push(verdict);
-      progress.at(verdicts.length / paths.length);
+      progress.at(verdicts.length / each.length);
       print(
         `${verdict.status === 0 ? 'equal' : verdict.status === DIVERGED ? 'DIVERGED' : 'PROBLEM'}  ${onOneLine(path)}`,
       );
       if (verdict.status !== 0) for (const line of verdict.text.split('\n')) print(`    ${line}`);
     }
   };
-  const workers = Math.min(paths.length, jobs ?? availableParallelism());
+  const workers = Math.min(each.length, jobs ?? availableParallelism());
   await Promise.all(Array.from({ length: workers }, work));
   progress.end();
+  const unlike = paths.reduce((sum, path) => sum + faultsBetween(path, print), 0);
   const diverged = verdicts.filter(({ status }) => status === DIVERGED).length;
   const broken = verdicts.filter(({ status }) => status !== 0 && status !== DIVERGED).length;
   const events = verdicts.reduce((sum, { text }) => sum + Number(/^(\d+) events/m.exec(text)?.[1] ?? 0), 0);
   const equal = verdicts.length - diverged - broken;
   print(`${equal} of ${verdicts.length} traces equal (${events} events), ${diverged} diverged, ${broken} not replayed`);
-  return diverged > 0 ? DIVERGED : broken > 0 ? 1 : 0;
+  return diverged + unlike > 0 ? DIVERGED : broken > 0 ? 1 : 0;
+}
+
+/** The traces a file holds. */
+function machinesIn(path: string): string[] {
+  const joint = jointAt(path);
+  return joint === undefined ? [path] : joint.machines.map(({ name }) => `${path}:${name}`);
+}
+
+/** What machines were given that others did not send: how many links that is true of. */
+function faultsBetween(path: string, print: Print): number {
+  const joint = jointAt(path);
+  if (joint === undefined) return 0;
+  const parties = joint.machines.map(({ name }) => {
+    const trace = openTraceFile(`${path}:${name}`, { acceptCut: true });
+    const traffic = trafficOf(trace, readDescription(trace.header.machine, path));
+    trace.close();
+    return { name, traffic };
+  });
+  const { frames, faults } = crossings(parties, joint.links);
+  for (const fault of faults) print(`DIVERGED  ${onOneLine(path)}: ${onOneLine(fault)}.`);
+  if (faults.length === 0) print(`equal  ${frames} frames between the machines of ${onOneLine(path)}, as they were sent`);
+  return faults.length;
 }
 
 /** The options of each replay, as they are typed. */

@@ -2,15 +2,20 @@ import { closeSync, existsSync, fstatSync, statSync } from 'node:fs';
 import { onOneLine } from '../base/printable.ts';
 import { Problem } from '../base/problem.ts';
 import { FILE_MAGIC } from '../replay/trace/chunk.ts';
+import { isJoint } from '../replay/trace/joint.ts';
 import { checkpointPath } from '../runs/recorded/stored-checkpoints.ts';
+import type { JointManifest } from '../runs/fabric/manifest.ts';
 import type { OpenedFile } from '../runs/world.ts';
 import { opened, readAt } from './files.ts';
+import { isJointFile, openJoint, traceOf, withMachine } from './joint-file.ts';
 import { isPack, memberOf, openPack, traceIn } from './pack/opened-pack.ts';
 import { hasEnd, joined, piecesOf } from './pieces.ts';
 
 /** A trace's bytes, of all its pieces. */
 export function traceSource(path: string): OpenedFile {
-  const first = sourceFile(path);
+  const { file, machine } = withMachine(path);
+  const first = sourceFile(file);
+  if (isJointFile(first)) return orClosed(first, () => traceOf(first, machine));
   if (isPack(first)) return orClosed(first, traceIn);
   const names = piecesOf(path);
   if (names.length === 1 || hasEnd(first)) return first;
@@ -33,7 +38,9 @@ function orClosed<T>(file: OpenedFile, take: (file: OpenedFile) => T): T {
 export function checkpointsOf(trace: string): OpenedFile | undefined {
   const beside = checkpointPath(trace);
   if (existsSync(beside)) return sourceFile(beside);
-  const file = sourceFile(trace);
+  const { file: path, machine } = withMachine(trace);
+  if (machine !== undefined) return undefined;
+  const file = sourceFile(path);
   const packed = orClosed(file, () => {
     if (!isPack(file)) return undefined;
     const pack = openPack(file);
@@ -77,7 +84,18 @@ export function refuseOtherThanTrace(path: string): void {
   const source = sourceFile(path);
   const start = source.read(0, FILE_MAGIC.length);
   source.close();
-  if (source.size > 0 && !FILE_MAGIC.every((byte, at) => start[at] === byte)) {
+  if (source.size > 0 && !FILE_MAGIC.every((byte, at) => start[at] === byte) && !isJoint(start)) {
     throw new Problem(`${path} exists and is not a trace: it is left as it is. Choose another name with --trace.`);
+  }
+}
+
+/** What a file says of itself that holds several machines; undefined: it holds one, or is no recording. */
+export function jointAt(path: string): JointManifest | undefined {
+  if (!existsSync(path) || !statSync(path).isFile()) return undefined;
+  const file = sourceFile(path);
+  try {
+    return isJointFile(file) ? openJoint(file).manifest : undefined;
+  } finally {
+    file.close();
   }
 }

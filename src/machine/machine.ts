@@ -24,7 +24,7 @@ import {
 import { advance, type Reason, type Until } from './loop.ts';
 import type { Engine, GuestTime, MachineParts, TableWrite } from './parts.ts';
 import { MachineProcessor } from './processor.ts';
-import { isHaltedForGood } from './schedule.ts';
+import { isHaltedForGood, isIdle } from './schedule.ts';
 import { teller } from './tell.ts';
 import { wakePoller } from './workers.ts';
 
@@ -46,6 +46,8 @@ export interface Machine {
   nextDeadline(): number;
   /** Every processor halted with its interrupts off, or waits for another: nothing within the machine wakes one. */
   isHaltedForGood(): boolean;
+  /** No processor runs, or could: the next deadline, or an input, goes on. */
+  isIdle(): boolean;
   advance(until: Until): Reason;
   /** Be in another state, as it was after so many ticks; memory has been put back by `pages`. */
   restore(state: MachineState, ticks: number): void;
@@ -69,6 +71,7 @@ export function createMachine(parts: MachineParts): Machine {
     now: () => now(context),
     nextDeadline: () => nextDeadline(context),
     isHaltedForGood: () => isHaltedForGood(context),
+    isIdle: () => isIdle(context),
     advance: (until) => advance(context, until),
     restore: (earlier, ticks) => restored(context, earlier, ticks),
   };

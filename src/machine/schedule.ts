@@ -1,6 +1,6 @@
 /** Threads take turns: which of them acts next. */
 import type { ThreadState, VcpuThread, WorkerThread } from '../reducers/state.ts';
-import { chanceOf, drawnOf, type MachineContext, mainLoop, now } from './context.ts';
+import { chanceOf, drawnOf, type MachineContext, mainLoop, nextDeadline, now } from './context.ts';
 
 /** Longest run of one VM entry: 32-bit counters hold it. */
 export const LONGEST_BUDGET = 1_000_000_000;
@@ -41,6 +41,11 @@ export const isHaltedForGood = ({ state, kvm }: MachineContext): boolean =>
   state.vmm.sleep === undefined &&
   state.kvm.vcpus.length > 0 &&
   state.kvm.vcpus.every(({ index, inUserspace }) => !inUserspace && !kvm.isWakeable(index));
+
+/** No processor runs, or could: the machine waits for its next deadline, or for an input. */
+export const isIdle = (context: MachineContext): boolean =>
+  context.state.kvm.vcpus.every(({ index, inGuest }) => !inGuest && !canRun(context, index)) &&
+  nextDeadline(context) > now(context);
 
 /** Of the threads that are no vCPU's and whose time has come, the one whose came first; else in their order. */
 export function dueWorker(context: MachineContext): WorkerThread | undefined {

@@ -147,8 +147,8 @@ const FIRST_MAC = 0x56;
 const MACS = 256 - FIRST_MAC;
 
 /** Cards that have no address get the next that is free: qemu_macaddr_default_if_unset. */
-export function withMacs(devices: readonly DeviceOption[]): DeviceOption[] {
-  const taken = new Set<string>();
+export function withMacs(devices: readonly DeviceOption[], ofOthers: Iterable<string>): DeviceOption[] {
+  const taken = new Set(ofOthers);
   for (const device of devices) {
     const key = macKey(optionDriver(device.driver)[1]);
     if (key !== undefined) taken.add(String(device.properties[key] ?? '').toLowerCase());

@@ -139,8 +139,14 @@ export function runCommand(name: string): Command {
     );
 }
 
+/** Who else is in a run of several machines. */
+export interface Company {
+  /** Addresses of cards, which no card here is given by itself. */
+  readonly macsOfOthers?: Iterable<string>;
+}
+
 /** Understand the arguments of `retrovisor run`. Throws a UsageProblem naming the first thing wrong. */
-export function runOptions(argv: readonly string[]): RunOptions {
+export function runOptions(argv: readonly string[], { macsOfOthers = [] }: Company = {}): RunOptions {
   const command = runCommand('retrovisor run')
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });
@@ -156,7 +162,7 @@ export function runOptions(argv: readonly string[]): RunOptions {
       `'${stray}': give a disk as -drive file=${stray},if=virtio; load a guest with -kernel or -bios.`,
     );
   }
-  return understood(command.opts<RawOptions>());
+  return understood(command.opts<RawOptions>(), macsOfOthers);
 }
 
 const sentence = (message: string): string => {
@@ -168,9 +174,9 @@ const sentence = (message: string): string => {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
 };
 
-function understood(raw: RawOptions): RunOptions {
+function understood(raw: RawOptions, macsOfOthers: Iterable<string>): RunOptions {
   const byId = chardevs(raw.chardev ?? []);
-  const found = boardAsked(raw, byId);
+  const found = boardAsked(raw, byId, macsOfOthers);
   const { devices, drives, netdevs } = found;
   const serial = serialLines(raw, byId);
   refuseTwoReaders([...serial, ...found.characters.map(({ backend }) => backend)]);
@@ -244,12 +250,17 @@ function understood(raw: RawOptions): RunOptions {
 }
 
 /** Devices, drives and networks: each may bring along some of the others. */
-function boardAsked(raw: RawOptions, byId: Chardevs) {
+function boardAsked(raw: RawOptions, byId: Chardevs, macsOfOthers: Iterable<string>) {
   const { netdevs, cards } = networksAsked(raw);
   const found = devicesOf(raw.device ?? [], byId, cards);
   if (raw.debugcon !== undefined) addDebugcon(found, raw.debugcon, byId);
   const { drives, devices: ofDrives } = drivesAsked(raw.drive ?? []);
-  return { characters: found.characters, devices: withMacs([...found.devices, ...ofDrives]), drives, netdevs };
+  return {
+    characters: found.characters,
+    devices: withMacs([...found.devices, ...ofDrives], macsOfOthers),
+    drives,
+    netdevs,
+  };
 }
 
 /** Options that need another. */

@@ -17,7 +17,7 @@ export type ImageRole =
   | Read;
 
 /** What is read once, and is no image of the machine. */
-type Read = 'capture' | 'world';
+type Read = 'capture' | 'world' | 'machines';
 
 /** `romfile=` of the n-th `-device`, counted from 0. */
 export type RomRole = `rom${number}`;

@@ -36,6 +36,7 @@ function echoGuest(script: Typist, listensFrom = 0) {
     flush: () => undefined,
     live: undefined,
     warp: () => undefined,
+    runTo: () => ({ pause: 'slice' }),
     type: (_line, bytes) => void typed.push(Buffer.from(bytes).toString()),
     listens: () => runs >= listensFrom,
     waiting: () => 0,

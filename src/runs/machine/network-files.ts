@@ -7,7 +7,7 @@ import { backendName } from '../../vmm/pc/net-parts.ts';
 import type { ImageFiles, NetworkFileRole, World } from '../world.ts';
 import type { Images } from './images.ts';
 import { networkFileRole } from './network-roles.ts';
-import { readWorld } from './world-file.ts';
+import { readWorld } from './written-file.ts';
 import type { WrittenWorld } from './world-schema.ts';
 
 /** What each backend serves. */

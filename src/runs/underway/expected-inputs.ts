@@ -8,7 +8,14 @@ import type { World } from '../world.ts';
 import { powerLossAsked } from './power-loss.ts';
 
 /** What is going to come, in order. */
-export class ExpectedInputs {
+export interface ExpectedInputs {
+  /** undefined: nothing more that is known of. */
+  readonly next: PendingInput | undefined;
+  take(): void;
+}
+
+/** All of it is known. */
+class KnownInputs implements ExpectedInputs {
   private readonly inputs: readonly PendingInput[];
   private at = 0;
 
@@ -16,7 +23,6 @@ export class ExpectedInputs {
     this.inputs = inputs;
   }
 
-  /** undefined: nothing more. */
   get next(): PendingInput | undefined {
     return this.inputs[this.at];
   }
@@ -36,7 +42,7 @@ export function expectedInputs(world: Pick<World, 'images'>, options: RunOptions
     throw new Problem('--power-loss after so many instructions does not go with -netdev pcap: say a time, like 2s.');
   }
   const inputs = [...frames, ...(loss === undefined ? [] : [loss])];
-  return new ExpectedInputs(inputs.sort((one, other) => (one.ns ?? 0) - (other.ns ?? 0)));
+  return new KnownInputs(inputs.sort((one, other) => (one.ns ?? 0) - (other.ns ?? 0)));
 }
 
 interface Played {

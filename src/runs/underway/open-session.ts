@@ -1,3 +1,4 @@
+import type { Ns } from '../../base/units.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { UartState } from '../../devices/uart16550/index.ts';
 import type { Until } from '../../machine/loop.ts';
@@ -26,7 +27,7 @@ import { type Prepared, prepared } from './prepare.ts';
 import { type OutputTo, Printed } from './printed.ts';
 import { type Recording, startRecording } from './recording.ts';
 import { type CharacterPort, payloadFor, STOPPED, typedAt } from '../run-inputs.ts';
-import type { Session, SessionPause } from './session.ts';
+import type { Session, SessionEnd, SessionPause } from './session.ts';
 import type { HostSockets } from './host-sockets.ts';
 import { Slice } from './slice.ts';
 
@@ -219,6 +220,7 @@ function sessionOf(running: Running): Session {
       const pause = runFor(running, milliseconds, paced);
       return pause.pause === 'ended' && isKept(running) ? { pause: 'slice' } : pause;
     },
+    runTo: (ns, gate) => runTo(running, ns, gate),
     warp() {
       const deadline = nextMoment(running);
       if (deadline !== Number.POSITIVE_INFINITY) running.mayWarpTo = Math.max(running.mayWarpTo, deadline);
@@ -302,6 +304,29 @@ function handOn(running: Running): void {
   for (const sentence of [...course.takeNotices(), ...(sockets?.takeNotices() ?? [])]) output.notice?.(sentence);
 }
 
+const asAsked = (ticks: number): SessionEnd => ({ status: 0, sentence: `Stopped after ${ticks} ticks as asked.` });
+
+/** The machine stands with others: what it may not pass is theirs to say, and when its run is to pause. */
+function runTo(running: Running, ns: Ns, gate: { readonly isHeld: boolean }): SessionPause {
+  const { machine, recording, course, tickLimit } = running;
+  try {
+    while (machine.now() < ns && !gate.isHeld) {
+      const reason = advanced(running, { tick: Math.min(machine.ticks + LARGEST_CHUNK, tickLimit), ns, gate });
+      recording?.writeWhenDue();
+      if (recording?.failure !== undefined) throw recording.failure;
+      if (reason.why === 'ended') return { pause: 'ended', end: course.end(reason.ending, machine.ticks) };
+      if (machine.ticks >= tickLimit) return { pause: 'ended', end: asAsked(tickLimit) };
+      if (reason.why !== 'idle' && !machine.isIdle()) continue;
+      const deadline = nextMoment(running);
+      if (deadline > ns)
+        return { pause: 'idle', untilNs: deadline === Number.POSITIVE_INFINITY ? undefined : deadline };
+    }
+    return { pause: 'slice' };
+  } finally {
+    handOn(running);
+  }
+}
+
 function runChunk(running: Running, paced: boolean, gate: Slice): SessionPause | undefined {
   const { world, machine, tickLimit, keeper, live } = running;
   const { nsPerTick } = machine.state.config;
@@ -328,7 +353,7 @@ function runChunk(running: Running, paced: boolean, gate: Slice): SessionPause |
   if (reason.why === 'idle' || (machine.isHaltedForGood() && running.expected.next?.ns === undefined))
     return { pause: 'idle', untilNs: undefined };
   if (machine.ticks >= tickLimit) {
-    return { pause: 'ended', end: { status: 0, sentence: `Stopped after ${tickLimit} ticks as asked.` } };
+    return { pause: 'ended', end: asAsked(tickLimit) };
   }
   if (running.gate?.isHeld === true) return { pause: 'held' };
   if (gate.isOver) return { pause: 'slice' };

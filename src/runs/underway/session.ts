@@ -42,6 +42,11 @@ export interface Session {
    * until `warp` is called; otherwise idle time is skipped at once.
    */
   run(milliseconds: number, paced: boolean): SessionPause;
+  /**
+   * Run until a virtual time, exclusive, or until somebody holds it: idle time is skipped at once, but not beyond.
+   * `untilNs` of an idle machine is when its next timer is due, even of one that nothing within can wake.
+   */
+  runTo(ns: Ns, gate: { readonly isHeld: boolean }): SessionPause;
   /** Let virtual time jump to the next deadline. */
   warp(): void;
   /** Type bytes at a serial line or a device: an input, recorded at this place. */

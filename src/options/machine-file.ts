@@ -1,0 +1,158 @@
+/** A file that says which machines there are in a run, and what joins them. */
+import * as z from 'zod';
+import { Problem } from '../base/problem.ts';
+import { virtualNs } from '../base/virtual-time.ts';
+import type { Link, LinkEnd } from '../runs/fabric/links.ts';
+import { MACHINE_NAME, MOST_MACHINES } from '../runs/fabric/manifest.ts';
+import type { Plan, PlannedMachine } from '../runs/fabric/open-fabric.ts';
+import type { RunOptions } from '../runs/machine/run-options.ts';
+import { readWritten, type WrittenFile } from '../runs/machine/written-file.ts';
+import { backendName } from '../vmm/pc/net-parts.ts';
+import { runOptions } from './run-arguments.ts';
+
+const OPTION = z.union([z.string(), z.number(), z.boolean(), z.array(z.string()).max(256)]);
+const OPTIONS = z.record(z.string().regex(/^[A-Za-z][\w-]*$/, 'is no name of an option'), OPTION);
+
+const TIME = z.string().refine((text) => virtualNs(text) !== undefined, 'is no time like 50us, 2ms or 1.5s');
+
+const CABLE = z.strictObject({
+  between: z.tuple([z.string(), z.string()]),
+  latency: TIME.optional(),
+});
+
+const MACHINES = z
+  .record(z.string().regex(MACHINE_NAME, 'is no name of a machine: letters, digits, - and _'), OPTIONS)
+  .refine((machines) => Object.keys(machines).length > 0, 'there is no machine')
+  .refine((machines) => Object.keys(machines).length <= MOST_MACHINES, `there are more than ${MOST_MACHINES}`);
+
+/** What such a file holds. The options of a machine have their own names, without the dash. */
+const MACHINE_FILE = z.strictObject({
+  /** For every machine that does not say otherwise. */
+  common: OPTIONS.optional(),
+  machines: MACHINES,
+  cables: z.array(CABLE).max(1024).optional(),
+});
+
+type Written = z.infer<typeof MACHINE_FILE>;
+type Options = z.infer<typeof OPTIONS>;
+
+/** What is asked for on the command line, for all of them. */
+export interface ForAll {
+  readonly seed: string;
+  readonly trace: string | undefined;
+  /** When they are switched on: ISO form or seconds since 1970. */
+  readonly wallClock: string;
+}
+
+/** Of a cable nobody said how long a frame takes. */
+const USUAL_LATENCY_NS = 50_000;
+
+/** Understand the file of a run of several machines. Throws a Problem that names the line of what is wrong. */
+export function machinesAsked(name: string, bytes: Uint8Array, all: ForAll): Plan {
+  const file = readWritten(name, 'a file of machines', bytes, MACHINE_FILE);
+  const { common = {}, machines: written, cables = [] } = file.value;
+  const macs = new Map<string, string>();
+  const machines = Object.entries(written).map(([machine, own]): PlannedMachine => {
+    const options = optionsOf(file, { machine, common, own, macsOfOthers: macs.keys() }, all);
+    keepMacs(file, { machine, options, macs });
+    return { name: machine, options };
+  });
+  const links = cables.map((cable, at) => linkOf(file, machines, cable, at));
+  refuseSharedEnds(file, links);
+  return { machines, links, trace: all.trace };
+}
+
+/** Options that are about a run, which all machines share. */
+const OF_THE_RUN: ReadonlySet<string> = new Set(['trace', 'trace-pieces', 'checkpoints', 'gdb', 's', 'quiet']);
+
+/** What is asked of a machine. */
+interface Asked {
+  readonly machine: string;
+  readonly common: Options;
+  readonly own: Options;
+  readonly macsOfOthers: Iterable<string>;
+}
+
+function optionsOf(
+  file: WrittenFile<Written>,
+  { machine, common, own, macsOfOthers }: Asked,
+  { seed, wallClock }: ForAll,
+): RunOptions {
+  const place = (option: string): string[] =>
+    option in own ? ['machines', machine, option] : option in common ? ['common', option] : ['machines', machine];
+  const all = { 'wall-clock': wallClock, seed: `${seed}/${machine}`, ...common, ...own };
+  for (const option of Object.keys(all)) {
+    if (!OF_THE_RUN.has(option)) continue;
+    throw file.problemAt(place(option), `${machine}: ${option} is of the whole run, not of a machine`);
+  }
+  try {
+    return runOptions([...Object.entries(all).flatMap(argumentsOf), '--no-trace'], { macsOfOthers });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    const option = /^'?--?([\w-]+)/.exec(error.message)?.[1] ?? '';
+    throw file.problemAt(place(option), `${machine}: ${error.message.replace(/\.$/, '')}`);
+  }
+}
+
+function argumentsOf([option, value]: readonly [string, Options[string]]): string[] {
+  const name = option.length === 1 ? `-${option}` : `--${option}`;
+  if (typeof value === 'boolean') return value ? [name] : [];
+  return (Array.isArray(value) ? value : [`${value}`]).flatMap((each) => [name, each]);
+}
+
+/** `alice:n0`: the network of that name of that machine. */
+function endOf(file: WrittenFile<Written>, machines: readonly PlannedMachine[], text: string, at: number): LinkEnd {
+  const [machine = '', id = ''] = text.split(':');
+  const number = machines.findIndex(({ name }) => name === machine);
+  const wrong = (what: string): Problem => file.problemAt(['cables', at, 'between'], what);
+  if (number < 0) throw wrong(`${text}: there is no machine ${machine}`);
+  const { netdevs } = machines[number]!.options;
+  const index = netdevs.findIndex((each) => each.id === id);
+  if (index < 0) throw wrong(`${text}: ${machine} has no network ${id}: give it netdev "frames,id=${id}"`);
+  const { type } = netdevs[index]!;
+  if (type !== 'frames')
+    throw wrong(`${text}: ${id} of ${machine} is of type ${type}: a cable goes to one of type frames`);
+  return { machine: number, dev: backendName(type, index) };
+}
+
+function linkOf(
+  file: WrittenFile<Written>,
+  machines: readonly PlannedMachine[],
+  { between: [one, other], latency }: z.infer<typeof CABLE>,
+  at: number,
+): Link {
+  const latencyNs = latency === undefined ? USUAL_LATENCY_NS : virtualNs(latency)!;
+  if (latencyNs < 1000) throw file.problemAt(['cables', at, 'latency'], 'a frame takes 1us at least');
+  return { ends: [endOf(file, machines, one, at), endOf(file, machines, other, at)], latencyNs };
+}
+
+function refuseSharedEnds(file: WrittenFile<Written>, links: readonly Link[]): void {
+  const taken = new Set<string>();
+  for (const [at, { ends }] of links.entries()) {
+    for (const { machine, dev } of ends) {
+      const end = `${machine} ${dev}`;
+      if (taken.has(end)) throw file.problemAt(['cables', at, 'between'], 'one of them has a cable already');
+      taken.add(end);
+    }
+  }
+}
+
+/** Cards of two machines have addresses of their own. */
+function keepMacs(
+  file: WrittenFile<Written>,
+  {
+    machine,
+    options,
+    macs,
+  }: { readonly machine: string; readonly options: RunOptions; readonly macs: Map<string, string> },
+): void {
+  for (const { properties } of options.devices) {
+    const mac = String(properties['mac'] ?? '').toLowerCase();
+    if (mac === '') continue;
+    const owner = macs.get(mac) ?? machine;
+    if (owner !== machine) {
+      throw file.problemAt(['machines', machine], `${machine} and ${owner} both have a card with the address ${mac}`);
+    }
+    macs.set(mac, machine);
+  }
+}

@@ -1,0 +1,114 @@
+/** What went between machines of a run, by their traces alone: that each was given what the others sent. */
+import type { Ns } from '../../base/units.ts';
+import type { Pace } from '../../events/costs.ts';
+import { eventClock, tellsTime } from '../../replay/export/report.ts';
+import { inOrder } from '../../replay/trace/in-order.ts';
+import type { TraceReader } from '../../replay/trace/reader.ts';
+import { Departures } from './departures.ts';
+import type { Link, LinkEnd } from './links.ts';
+
+/** A frame at one end of a link. */
+interface Passed {
+  readonly seq: number;
+  readonly ns: Ns;
+  readonly bytes: Uint8Array;
+}
+
+/** What passed the ends a machine has, by part. */
+export interface Traffic {
+  /** When the machine's run was over. */
+  readonly endNs: Ns;
+  readonly out: ReadonlyMap<string, readonly Passed[]>;
+  readonly into: ReadonlyMap<string, readonly Passed[]>;
+}
+
+const OF_TRAFFIC: ReadonlySet<string> = new Set([
+  ...['sim:packet_sent', 'sim:packet_delivered', 'sim:packet_dropped', 'sim:frame_left', 'sim:frame_received'],
+]);
+
+/** Read what passed the ends of a machine's links. */
+export function trafficOf(trace: TraceReader, pace: Pace): Traffic {
+  const clock = eventClock(pace);
+  let endNs = 0;
+  const departures = new Departures(() => endNs);
+  const out = new Map<string, Passed[]>();
+  const into = new Map<string, Passed[]>();
+  for (const stamped of inOrder(trace)) {
+    const { event, seq } = stamped;
+    if (!tellsTime(event.kind) && !OF_TRAFFIC.has(event.kind)) continue;
+    endNs = clock.ns(stamped);
+    departures.next(stamped);
+    if (event.kind === 'sim:frame_received') passedAt(into, event.dev).push({ seq, ns: endNs, bytes: event.bytes });
+    for (const { dev, ns, bytes } of departures.takeAll()) passedAt(out, dev).push({ seq, ns, bytes });
+  }
+  return { endNs, out, into };
+}
+
+function passedAt(ends: Map<string, Passed[]>, dev: string): Passed[] {
+  const there = ends.get(dev) ?? [];
+  ends.set(dev, there);
+  return there;
+}
+
+/** What links carried, and what is wrong with it. */
+export interface Crossings {
+  readonly frames: number;
+  readonly faults: readonly string[];
+}
+
+/** A machine and what passed its ends. */
+export interface Party {
+  readonly name: string;
+  readonly traffic: Traffic;
+}
+
+/** Hold what came out of each link to what went in. */
+export function crossings(parties: readonly Party[], links: readonly Link[]): Crossings {
+  let frames = 0;
+  const faults: string[] = [];
+  for (const { ends, latencyNs } of links) {
+    for (const [from, to] of [ends, [ends[1], ends[0]] as const]) {
+      const way = wayOf(parties, from, to);
+      frames += way.came.length;
+      const fault = faultOf(way, latencyNs);
+      if (fault !== undefined) faults.push(fault);
+    }
+  }
+  return { frames, faults };
+}
+
+interface Way {
+  readonly from: string;
+  readonly to: string;
+  readonly went: readonly Passed[];
+  readonly came: readonly Passed[];
+  /** When whom it goes to was over. */
+  readonly endNs: Ns;
+}
+
+function wayOf(parties: readonly Party[], from: LinkEnd, to: LinkEnd): Way {
+  const [sender, receiver] = [parties[from.machine]!, parties[to.machine]!];
+  return {
+    from: `${sender.name} ${from.dev}`,
+    to: `${receiver.name} ${to.dev}`,
+    went: sender.traffic.out.get(from.dev) ?? [],
+    came: receiver.traffic.into.get(to.dev) ?? [],
+    endNs: receiver.traffic.endNs,
+  };
+}
+
+/** The first that is not as it was sent; what was still on its way when a machine was over is none. */
+function faultOf({ from, to, went, came, endNs }: Way, latencyNs: Ns): string | undefined {
+  for (const [at, { seq, ns, bytes }] of came.entries()) {
+    const sent = went[at];
+    if (sent === undefined) return `${to} was given a frame at event ${seq} that ${from} did not send`;
+    if (!isSame(sent.bytes, bytes)) return `${to} was given at event ${seq} another frame than ${from} sent at ${sent.seq}`;
+    if (ns < sent.ns + latencyNs) return `${to} was given at event ${seq} what ${from} sent at ${sent.seq} before its time`;
+  }
+  const lost = went[came.length];
+  if (lost === undefined || lost.ns + latencyNs >= endNs) return undefined;
+  return `${to} was not given what ${from} sent at event ${lost.seq}`;
+}
+
+const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && one.every((byte, at) => byte === other[at]);

@@ -1,0 +1,142 @@
+/**
+ * Several machines in one run. Each has a clock of its own, and runs ahead as far as nothing can reach it that another
+ * still does (conservative synchronization, after Chandy, Misra and Bryant): so what a machine is given, and when, does
+ * not depend on who was run first or for how long.
+ */
+import type { Ns } from '../../base/units.ts';
+import type { InputEvent } from '../../machine/parts.ts';
+import { type Arrival, type Inbox, PEOPLE } from './inbox.ts';
+import { horizonOf, type Link, type LinkEnd } from './links.ts';
+
+/** How a machine has run. */
+export type LanePause =
+  /** It has come to the time it was to come to, or somebody holds it. */
+  | { readonly pause: 'slice' }
+  /** It waits: virtual time of its next deadline, Infinity where only others can wake it. */
+  | { readonly pause: 'idle'; readonly untilNs: Ns }
+  | { readonly pause: 'ended' };
+
+/** A frame that leaves a machine. */
+export interface Departure {
+  readonly ns: Ns;
+  readonly dev: string;
+  readonly bytes: Uint8Array;
+}
+
+/** One of the machines. */
+export interface Lane {
+  now(): Ns;
+  /** Virtual nanoseconds of an instruction: it stands at a multiple of them, or between two where it waits. */
+  readonly tickNs: number;
+  /** Run until a virtual time, or until it has sent a frame, or somebody holds it. */
+  runTo(ns: Ns, gate: { readonly isHeld: boolean }): LanePause;
+  /** What it is given, once it is time. */
+  readonly inbox: Inbox;
+  /** What it has sent since the last time. */
+  takeDepartures(): readonly Departure[];
+}
+
+/** How all machines together have run. */
+export type Standing =
+  | { readonly pause: 'slice' }
+  /** None does anything any more, unless somebody outside has a say. */
+  | { readonly pause: 'idle' }
+  | { readonly pause: 'ended' };
+
+interface Seat {
+  readonly lane: Lane;
+  readonly inbox: Inbox;
+  /** When it next does something by itself. */
+  wakes: Ns;
+  hasEnded: boolean;
+}
+
+/** What a machine runs in one go: people are to be heard in between, at moments that do not hang on the host. */
+const LONGEST_TURN_NS = 2_000_000;
+
+/** Machines joined by links. */
+export class LockStep {
+  private readonly seats: readonly Seat[];
+  private readonly links: readonly Link[];
+  private readonly ways: ReadonlyMap<string, { readonly to: LinkEnd; readonly latencyNs: number }>;
+  private turn = 0;
+  /** Frames and inputs so far: a number for each. */
+  private numbered = 0;
+
+  constructor(lanes: readonly Lane[], links: readonly Link[]) {
+    this.links = links;
+    this.seats = lanes.map((lane) => ({ lane, inbox: lane.inbox, wakes: lane.now(), hasEnded: false }));
+    this.ways = new Map(
+      links.flatMap(({ ends: [one, other], latencyNs }) => [
+        [nameOf(one), { to: other, latencyNs }] as const,
+        [nameOf(other), { to: one, latencyNs }] as const,
+      ]),
+    );
+  }
+
+  /** The clock of all: as far as any of them has come. */
+  now(): Ns {
+    return this.seats.reduce((most, { lane }) => Math.max(most, lane.now()), 0);
+  }
+
+  hasEnded(machine: number): boolean {
+    return this.seats[machine]!.hasEnded;
+  }
+
+  /** What somebody outside says to a machine: it comes when the clock of all is there. */
+  send(machine: number, event: InputEvent): void {
+    this.arrive(machine, { ns: this.now(), from: PEOPLE, event });
+  }
+
+  /** When one of them next does something; the clock of one that runs. Infinity: none ever. */
+  nextMoment(): Ns {
+    return Math.min(...this.seats.map(earliestOf));
+  }
+
+  /** The machine whose turn it is runs as far as it may, but not for long. */
+  step(gate: { readonly isHeld: boolean }): Standing {
+    const { seats } = this;
+    if (seats.every(({ hasEnded }) => hasEnded)) return { pause: 'ended' };
+    const earliest = seats.map(earliestOf);
+    for (let tried = 0; tried < seats.length; tried += 1) {
+      const at = this.turn;
+      this.turn = (at + 1) % seats.length;
+      // It stops between instructions, and before the horizon: what comes there comes before anything else does.
+      const horizon = horizonOf(at, earliest, this.links) - seats[at]!.lane.tickNs;
+      const end = Math.min(horizon, earliest[at]! + LONGEST_TURN_NS);
+      if (earliest[at]! < end) {
+        this.runSeat(at, end, gate);
+        return { pause: 'slice' };
+      }
+    }
+    return { pause: 'idle' };
+  }
+
+  private runSeat(at: number, end: Ns, gate: { readonly isHeld: boolean }): void {
+    const seat = this.seats[at]!;
+    const { lane } = seat;
+    // What may come at the horizon or later is not known yet.
+    lane.inbox.opensUntil = end;
+    const pause = lane.runTo(end, gate);
+    seat.hasEnded = pause.pause === 'ended';
+    seat.wakes = seat.hasEnded ? Infinity : pause.pause === 'idle' ? pause.untilNs : lane.now();
+    for (const { ns, dev, bytes } of lane.takeDepartures()) {
+      const way = this.ways.get(nameOf({ machine: at, dev }));
+      if (way === undefined) continue;
+      const event = { kind: 'sim:frame_received', dev: way.to.dev, bytes } as const;
+      this.arrive(way.to.machine, { ns: ns + way.latencyNs, from: at, event });
+    }
+  }
+
+  private arrive(machine: number, what: Omit<Arrival, 'number'>): void {
+    const { inbox, hasEnded } = this.seats[machine]!;
+    if (hasEnded) return;
+    this.numbered += 1;
+    inbox.add({ ...what, number: this.numbered });
+  }
+}
+
+const nameOf = ({ machine, dev }: LinkEnd): string => `${machine} ${dev}`;
+
+/** When a machine next does something, by itself or because of what is on its way to it. */
+const earliestOf = ({ wakes, inbox, hasEnded }: Seat): Ns => (hasEnded ? Infinity : Math.min(wakes, inbox.nextNs));

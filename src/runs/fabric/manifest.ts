@@ -1,0 +1,28 @@
+import * as z from 'zod';
+
+export const MOST_MACHINES = 64;
+const MOST_LINKS = 1024;
+
+/** A machine's name: what a path and an option can say. */
+export const MACHINE_NAME = /^[A-Za-z][A-Za-z\d_-]{0,31}$/;
+
+const END = z.object({ machine: z.number().int().min(0).max(MOST_MACHINES), dev: z.string().max(64) }).readonly();
+
+/** What a joint recording says of itself. */
+export const JOINT_MANIFEST = z
+  .object({
+    format: z.literal('retrovisor-joint'),
+    version: z.literal(1),
+    machines: z
+      .array(z.object({ name: z.string().regex(MACHINE_NAME, 'is no name of a machine') }).readonly())
+      .min(1)
+      .max(MOST_MACHINES)
+      .readonly(),
+    links: z
+      .array(z.object({ ends: z.tuple([END, END]).readonly(), latencyNs: z.number().int().min(1) }).readonly())
+      .max(MOST_LINKS)
+      .readonly(),
+  })
+  .readonly();
+
+export type JointManifest = z.infer<typeof JOINT_MANIFEST>;

@@ -1,0 +1,112 @@
+import { createJoint } from '../../replay/trace/joint.ts';
+import { Gate } from '../../replay/streams/hold.ts';
+import { Told } from '../../replay/streams/told.ts';
+import type { RunOptions } from '../machine/run-options.ts';
+import { startSession } from '../underway/open-session.ts';
+import { prepared } from '../underway/prepare.ts';
+import type { OutputTo } from '../underway/printed.ts';
+import type { FileSink, World } from '../world.ts';
+import { Inbox } from './inbox.ts';
+import type { Link } from './links.ts';
+import { LockStep } from './lock-step.ts';
+import type { JointManifest } from './manifest.ts';
+import { SessionLane } from './session-lane.ts';
+
+/** One of the machines of a run. Where its own options have a trace go is not looked at. */
+export interface PlannedMachine {
+  readonly name: string;
+  readonly options: RunOptions;
+}
+
+/** Several machines and what joins them. */
+export interface Plan {
+  readonly machines: readonly PlannedMachine[];
+  readonly links: readonly Link[];
+  /** Where all of them are recorded; absent: nowhere. */
+  readonly trace?: string | undefined;
+}
+
+/** Machines that run together. */
+export interface Fabric {
+  readonly all: LockStep;
+  readonly lanes: readonly SessionLane[];
+  /** What a person should know before they start, and of which of them. */
+  readonly warnings: readonly { readonly name: string; readonly warning: string }[];
+  /** Finish the recording. */
+  close(): void;
+}
+
+/** Build the machines, recorded, ready to run. Throws a Problem that says of which one something cannot be had. */
+export function openFabric(world: World, { machines, links, trace }: Plan, output: (name: string) => OutputTo): Fabric {
+  const made = machines.map(({ options }) => prepared(world, options));
+  const sinkOf = trace === undefined ? undefined : jointRecording(world, trace, { machines, links });
+  const lanes: SessionLane[] = [];
+  try {
+    for (const [at, { name, options }] of machines.entries()) {
+      const sink = sinkOf?.(at);
+      const told = new Told();
+      const inbox = new Inbox(made[at]!.expected);
+      const ready = {
+        ...made[at]!,
+        ...{ world: sink === undefined ? world : recordingInto(world, sink), expected: inbox },
+        options: { ...options, trace: sink === undefined ? undefined : name },
+      };
+      lanes.push(new SessionLane(startSession(ready, output(name), { told, gate: new Gate() }), told, inbox));
+    }
+  } catch (error) {
+    for (const { session } of lanes) session.close();
+    sinkOf?.close();
+    throw error;
+  }
+  return {
+    all: new LockStep(lanes, links),
+    lanes,
+    warnings: lanes.flatMap(({ session: { warnings } }, at) =>
+      warnings.map((warning) => ({ name: machines[at]!.name, warning })),
+    ),
+    close() {
+      try {
+        closeAll(lanes);
+      } finally {
+        sinkOf?.close();
+      }
+    },
+  };
+}
+
+/** Each is closed, whatever becomes of the others. */
+function closeAll(lanes: readonly SessionLane[]): void {
+  const failures: unknown[] = [];
+  for (const { session } of lanes) {
+    try {
+      session.close();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+interface JointRecording {
+  (machine: number): FileSink;
+  close(): void;
+}
+
+/** A file for what all of them record. */
+function jointRecording({ files }: World, path: string, { machines, links }: Plan): JointRecording {
+  const file = files.createTrace(path);
+  const manifest: JointManifest = {
+    ...{ format: 'retrovisor-joint', version: 1 },
+    machines: machines.map(({ name }) => ({ name })),
+    links,
+  };
+  const sinks = createJoint(file, new TextEncoder().encode(JSON.stringify(manifest)));
+  const of = (machine: number): FileSink => ({ ...sinks(machine + 1), close: () => undefined });
+  return Object.assign(of, { close: () => file.close() });
+}
+
+/** The world for one of them: what it records goes there. */
+const recordingInto = (world: World, sink: FileSink): World => ({
+  ...world,
+  files: { ...world.files, refuseOtherThanTrace: () => undefined, createTrace: () => sink },
+});
