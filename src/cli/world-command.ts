@@ -1,7 +1,7 @@
 /** `retrovisor world`: what a file of a network's world says. */
 import { NODE } from '../host/node.ts';
 import { fingerprintOf, knownHosts } from '../net/world/ssh/host-key.ts';
-import { readWorld } from '../runs/machine/world-file.ts';
+import { readWorld } from '../runs/machine/written-file.ts';
 import type { Print } from './trace-commands.ts';
 
 export interface WorldForm {

@@ -2,7 +2,7 @@
  * The recording of several machines as one file: what each has written of its trace, piece by piece as it was written,
  * each piece behind a header that says whose it is. The first piece says who there is.
  */
-import { crc32 } from './crc32.ts';
+import { crc32 } from '../../base/crc32.ts';
 import type { ByteSink } from './writer.ts';
 
 /** First bytes of such a file, like a trace's. The format's version (u32) and zero come behind. */

@@ -4,12 +4,15 @@ import type { InputEvent } from '../../machine/parts.ts';
 import type { RunOptions } from '../machine/run-options.ts';
 import type { World } from '../world.ts';
 
+/** The state of a device, by its name. */
+export type StateOf = (dev: string) => unknown;
+
 /** A reader of a run that speaks with the host's network. */
 export interface HostSockets {
   /** Somebody outside may be about to say something: a guest that idles waits for it in real time. */
   readonly isAwaited: boolean;
-  /** Where inputs go, how many of them wait there, and whom to rouse for them. */
-  join(send: (event: InputEvent) => void, count: () => number, rouse: () => void): void;
+  /** Where inputs go, how many of them wait there, whom to rouse for them, and what the state of a device is. */
+  join(send: (event: InputEvent) => void, count: () => number, rouse: () => void, stateOf: StateOf): void;
   next(stamped: Stamped): void;
   /** What a person is to be told, since the last time. */
   takeNotices(): readonly string[];

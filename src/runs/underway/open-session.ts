@@ -5,7 +5,6 @@ import type { Until } from '../../machine/loop.ts';
 import { isAtPlace } from '../../machine/guest-view.ts';
 import { createMachine, type Machine } from '../../machine/machine.ts';
 import type { InputEvent, MachineParts, PendingInput } from '../../machine/parts.ts';
-import type { UserNetState } from '../../net/user/state.ts';
 import type { RunOptions } from '../machine/run-options.ts';
 import { seal } from '../../reducers/seal.ts';
 import type { Gate } from '../../replay/streams/hold.ts';
@@ -118,7 +117,7 @@ export function startSession(
     (event) => void inputs.push({ event }),
     () => inputs.length,
     () => output.rouse?.(),
-    (dev) => machine.state.vmm.devices[dev as `${string}#${number}`] as UserNetState | undefined,
+    (dev) => machine.state.vmm.devices[dev as `${string}#${number}`],
   );
   const build = (parts: TimelineParts): MachineParts =>
     assemble({ world, description, images, disks, payloads, seed, wallClockAtPowerOn, ...parts });

@@ -11,7 +11,7 @@ import type { UserNetState } from '../../net/user/state.ts';
 import { ipv4Text } from '../../packets/addresses.ts';
 import { backendName } from '../../vmm/pc/net-parts.ts';
 import type { RunOptions } from '../machine/run-options.ts';
-import type { HostSockets } from './host-sockets.ts';
+import type { HostSockets, StateOf } from './host-sockets.ts';
 import type { HostDatagrams, HostNetwork, HostPlace, HostStream, StreamHears, World } from '../world.ts';
 
 /** Visitors that wait for the guest's network to take them; others are sent away. */
@@ -26,7 +26,7 @@ const ANSWERED_WITHIN = 5000;
 type Send = (event: InputEvent) => void;
 
 /** How a user network of the machine stands now. */
-type StateOf = (dev: string) => UserNetState | undefined;
+type UserNetOf = (dev: string) => UserNetState | undefined;
 
 /** A user network that has the host's, as options say it. */
 interface Joined {
@@ -73,7 +73,7 @@ export class Sockets implements HostSockets {
   private readonly kept: InputEvent[] = [];
   private send: Send = (event) => void this.kept.push(event);
   private rouse: () => void = () => undefined;
-  private stateOf: StateOf = () => undefined;
+  private stateOf: UserNetOf = () => undefined;
   private count: () => number = () => this.kept.length;
   private visited = 0;
   private lookups = 0;
@@ -90,7 +90,7 @@ export class Sockets implements HostSockets {
     this.send = send;
     this.count = count;
     this.rouse = rouse;
-    this.stateOf = stateOf;
+    this.stateOf = (dev) => stateOf(dev) as UserNetState | undefined;
     for (const event of this.kept.splice(0)) send(event);
   }
 

@@ -54,6 +54,7 @@ export async function wired(netdev: string, { atCard = false } = {}): Promise<Wi
     (event) => void inputs.push(event),
     () => inputs.length,
     () => undefined,
+    () => undefined,
   );
   let told = 0;
   const tell = (): void => {
