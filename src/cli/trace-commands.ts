@@ -50,7 +50,9 @@ function asFarAsSound(
 
 /** Who is in a recording of several machines, and what joins them. */
 function printMachines(path: string, { machines, links }: JointManifest, print: Print): number {
-  print(`${onOneLine(path)}: Retrovisor recording of ${machines.length} machines: each is a trace by the name given here`);
+  print(
+    `${onOneLine(path)}: Retrovisor recording of ${machines.length} machines: each is a trace by the name given here`,
+  );
   for (const { name } of machines) {
     const trace = openToLook(`${path}:${name}`);
     const { kernel, bios } = readDescription(trace.header.machine, path).paths;

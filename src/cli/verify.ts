@@ -77,7 +77,8 @@ function faultsBetween(path: string, print: Print): number {
   });
   const { frames, faults } = crossings(parties, joint.links);
   for (const fault of faults) print(`DIVERGED  ${onOneLine(path)}: ${onOneLine(fault)}.`);
-  if (faults.length === 0) print(`equal  ${frames} frames between the machines of ${onOneLine(path)}, as they were sent`);
+  if (faults.length === 0)
+    print(`equal  ${frames} frames between the machines of ${onOneLine(path)}, as they were sent`);
   return faults.length;
 }
 

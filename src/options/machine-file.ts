@@ -89,7 +89,8 @@ function optionsOf(
     return runOptions([...Object.entries(all).flatMap(argumentsOf), '--no-trace'], { macsOfOthers });
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    const option = /^'?--?([\w-]+)/.exec(error.message)?.[1] ?? '';
+    const named = [...error.message.matchAll(/(?<![\w-])--?([A-Za-z][\w-]*)/g)].map(([, name]) => name as string);
+    const option = named.find((name) => name in all) ?? '';
     throw file.problemAt(place(option), `${machine}: ${error.message.replace(/\.$/, '')}`);
   }
 }

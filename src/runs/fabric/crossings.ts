@@ -102,8 +102,10 @@ function faultOf({ from, to, went, came, endNs }: Way, latencyNs: Ns): string | 
   for (const [at, { seq, ns, bytes }] of came.entries()) {
     const sent = went[at];
     if (sent === undefined) return `${to} was given a frame at event ${seq} that ${from} did not send`;
-    if (!isSame(sent.bytes, bytes)) return `${to} was given at event ${seq} another frame than ${from} sent at ${sent.seq}`;
-    if (ns < sent.ns + latencyNs) return `${to} was given at event ${seq} what ${from} sent at ${sent.seq} before its time`;
+    if (!isSame(sent.bytes, bytes))
+      return `${to} was given at event ${seq} another frame than ${from} sent at ${sent.seq}`;
+    if (ns < sent.ns + latencyNs)
+      return `${to} was given at event ${seq} what ${from} sent at ${sent.seq} before its time`;
   }
   const lost = went[came.length];
   if (lost === undefined || lost.ns + latencyNs >= endNs) return undefined;
