@@ -46,11 +46,15 @@ export const SHA256_START: Sha256State = { words: FIRST, rest: '', length: 0 };
 
 const rotated = (word: number, by: number): number => (word >>> by) | (word << (32 - by));
 
+/** The words of a block's schedule: used again for each. */
+const SCHEDULE = new Int32Array(64);
+
 /** The 64 words of a block's schedule. */
 function schedule(bytes: Uint8Array, from: number): Int32Array {
-  const words = new Int32Array(64);
-  const view = new DataView(bytes.buffer, bytes.byteOffset + from, BLOCK);
-  for (let at = 0; at < 16; at++) words[at] = view.getInt32(4 * at);
+  const words = SCHEDULE;
+  for (let at = 0, byte = from; at < 16; at++, byte += 4) {
+    words[at] = (bytes[byte]! << 24) | (bytes[byte + 1]! << 16) | (bytes[byte + 2]! << 8) | bytes[byte + 3]!;
+  }
   for (let at = 16; at < 64; at++) {
     const [early, late] = [words[at - 15]!, words[at - 2]!];
     const low = rotated(early, 7) ^ rotated(early, 18) ^ (early >>> 3);
@@ -67,9 +71,24 @@ function compress(state: Int32Array, bytes: Uint8Array, from: number): void {
     const choice = (e & f) ^ (~e & g);
     const one = (h + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + choice + CONSTANTS[at]! + words[at]!) | 0;
     const two = ((rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
-    [h, g, f, e, d, c, b, a] = [g, f, e, (d + one) | 0, c, b, a, (one + two) | 0];
+    // One by one: an upload is hashed by this, and making an array for each step takes longer than the step.
+    h = g;
+    g = f;
+    f = e;
+    e = (d + one) | 0;
+    d = c;
+    c = b;
+    b = a;
+    a = (one + two) | 0;
   }
-  for (const [at, word] of [a, b, c, d, e, f, g, h].entries()) state[at] = state[at]! + word;
+  state[0]! += a;
+  state[1]! += b;
+  state[2]! += c;
+  state[3]! += d;
+  state[4]! += e;
+  state[5]! += f;
+  state[6]! += g;
+  state[7]! += h;
 }
 
 /** The rest of before and what is new, as bytes. */

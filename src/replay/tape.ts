@@ -2,16 +2,10 @@ import type { Stamped } from '../events/stamped.ts';
 import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
 import { EXIT_REASON } from '../x86/controls.ts';
 import { EXIT } from '../x86/exit-reasons.ts';
-import {
-  NO_EXIT,
-  type Emulated,
-  type GuestStop,
-  type Registers,
-  type TaskSwitched,
-  type VmExit,
-} from '../x86/guest.ts';
+import type { Emulated, GuestStop, Registers, TaskSwitched } from '../x86/guest.ts';
 import type { Engine, GuestTime } from '../machine/parts.ts';
 import { unpackWrites } from '../kvm/io/packed-writes.ts';
+import { BLANK_STOP, exitOf, exitStop } from './tape-stops.ts';
 
 /** What the processor said, in the order it said it. */
 const ANSWERS: ReadonlySet<EventKind> = new Set<EventKind>([
@@ -282,42 +276,6 @@ function isNextTold({ recorded, at, told }: Tape): boolean {
 function playQuiet(tape: Tape, budget: number): GuestStop {
   tape.played += budget;
   return { ...BLANK_STOP, ticks: budget };
-}
-
-const BLANK_STOP: GuestStop = {
-  why: 'budget',
-  exit: NO_EXIT,
-  ticks: 0,
-  rip: 0n,
-  rflags: 2,
-  interruptibility: 0,
-  cr8: 0,
-  a0: 0n,
-  a1: 0n,
-  a2: 0n,
-  a3: 0n,
-  a4: 0n,
-  a5: 0n,
-};
-
-function exitStop(event: EventOf<'kvm_exit'>, ticks: number): GuestStop {
-  const { guest_rip: rip, rflags, interruptibility, cr8, a0, a1, a2, a3, a4, a5 } = event;
-  return { why: 'exit', exit: exitOf(event), ticks, rip, rflags, interruptibility, cr8, a0, a1, a2, a3, a4, a5 };
-}
-
-function exitOf(event: EventOf<'kvm_exit'> | EventOf<'sim:emulation_exited'>): VmExit {
-  return {
-    reason: event.exit_reason,
-    qualification: event.info1,
-    instructionLength: event.insn_len,
-    instructionInfo: event.insn_info,
-    interruptionInfo: event.intr_info,
-    interruptionErrorCode: event.error_code,
-    idtVectoringInfo: event.info2,
-    idtVectoringErrorCode: event.idt_error_code,
-    guestLinearAddress: event.gla,
-    guestPhysicalAddress: event.gpa,
-  };
 }
 
 function emulatedFrom(tape: Tape, { then, at, size, count, bytes, breakpoints }: EventOf<'sim:emulated'>): Emulated {

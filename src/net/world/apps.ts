@@ -30,7 +30,7 @@ export function roomFor(connection: Connection): number {
   }
 }
 
-/** So many bytes of the guest have come, in order. `text` are they, a byte a character, where somebody looks at them. */
+/** So many bytes of the guest have come, in order: `text`, a byte a character, where somebody looks at them. */
 export function heard(connection: Draft<Connection>, length: number, text: string): void {
   const { app } = connection;
   connection.moved += length;

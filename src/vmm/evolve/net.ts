@@ -66,7 +66,7 @@ function count(total: Draft<NetClientState['sent']>, bytes: number): void {
   total.bytes += bytes;
 }
 
-/** A packet is where it was going: it is on its way no more, nor waits for a client. Its bytes, if the state has them. */
+/** A packet is where it was going: it is not on its way, nor waits for a client. Its bytes, if the state has them. */
 function takeOut(net: Net, name: string, packet: number): string | undefined {
   return takeWaiting(net, name, packet)?.bytes ?? (net.atHand?.packet === packet ? net.atHand.bytes : undefined);
 }

@@ -34,7 +34,8 @@ const udp = (): string => {
 
 /** What the guest does before. `parameters`: of the module. */
 const begun = (parameters: string): string[] => [
-  `for module in /network/*.ko; do case $module in *virtio_net.ko) insmod $module ${parameters};; *) insmod $module;; esac; done`,
+  'for module in /network/*.ko; do case $module in',
+  `*virtio_net.ko) insmod $module ${parameters};; *) insmod $module;; esac; done`,
   'ip link set lo up; ip link set eth0 up; sleep 3; ip addr add 10.0.2.15/24 dev eth0',
   'ping -q -c 1 10.0.2.100 > /dev/null',
 ];
@@ -120,7 +121,7 @@ describe('a datagram at a time over virtio-net', { ...LONG, ...without(noLinux()
     expect([...sent, ...taken].filter(({ event }) => event.kind === 'kvm_userspace_exit')).toEqual([]);
   });
 
-  test('costs an interrupt more to send as Linux asks for one, which takes the processor out of the guest', async () => {
+  test('costs an interrupt more to send as Linux asks for one, which takes the guest out', async () => {
     const [sent, taken] = await run('');
     // One that comes while the guest takes none waits for a window.
     const { INTERRUPT_WINDOW = 0, ...exits } = exitsOf(sent);
