@@ -65,6 +65,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'qemu-system-x86_64': 'qemu-system-x86',
   readelf: 'binutils',
   script: 'bsdutils',
+  unshare: 'util-linux',
   capinfos: 'wireshark-common',
 };
 
