@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { fold, rerun } from '../../../src/cli/replay-commands.ts';
+import { framed } from '../../../src/packets/framed.ts';
 import { LONG } from '../../how-long.ts';
 import { tool, without } from '../../stepping-aside.ts';
 import { printed, retrovisor, scratchFolder } from '../command-line.ts';
@@ -152,4 +154,22 @@ describe('a Linux whose network goes on at a QEMU with another', {
       expect(readFileSync(file('calls'), 'utf8')).not.toMatch(/AF_INET/);
     }
   });
+});
+
+test('a connection that is open already is a descriptor', { ...LONG, timeout: 120_000 }, async () => {
+  const trace = file('descriptor.trace');
+  const net = ['-netdev', 'socket,id=s,fd=3', '-device', 'e1000,netdev=s'];
+  const ran = spawn(process.execPath, [RETROVISOR, 'run', '--ticks', '20000000', ...net, '--trace', trace], {
+    stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+  });
+  started.push(ran);
+  const wire = ran.stdio[3] as Socket;
+  wire.on('error', () => undefined);
+  wire.write(framed(new Uint8Array(60).fill(7)));
+  const [status] = (await once(ran, 'close')) as [number];
+  expect(status).toBe(0);
+  const events = retrovisor(['events', trace, '--event', 'sim:*']).out;
+  expect(events).toMatch(/sim:carrier_set: dev socket#0 on connected\n/);
+  expect(events).toMatch(/sim:frame_received: dev socket#0 60 bytes\n/);
+  expect(retrovisor(['replay', trace]).out).toContain(' 0 divergences');
 });
