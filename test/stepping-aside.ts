@@ -67,6 +67,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   script: 'bsdutils',
   // With ssh-keygen.
   ssh: 'openssh-client',
+  unshare: 'util-linux',
   capinfos: 'wireshark-common',
 };
 

@@ -4,6 +4,7 @@ import { connect, createServer, isIPv6, type NetConnectOpts, Socket } from 'node
 import { Problem } from '../base/problem.ts';
 import type { HostAddress, HostDatagrams, HostNetwork, HostPlace, HostStream, StreamHears } from '../runs/world.ts';
 import { removeSocket } from './socket.ts';
+import { openTap } from './tap-file.ts';
 
 /** Linux' numbers, whatever this host's are: they go on record. */
 const ERRNO: Readonly<Record<string, number>> = {
@@ -186,6 +187,7 @@ export const HOST_NETWORK: HostNetwork = {
     return datagramsOf(socket);
   },
   groupAt: async (group, own, came) => datagramsOf(await joined(group, own, came)),
+  openTap,
   async lookUp(name, family) {
     try {
       // A name that has addresses of the other family alone is one, too.

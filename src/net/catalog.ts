@@ -1,4 +1,4 @@
 /** Every backend of `-netdev`, by the name a machine's configuration gives its model. */
 export { driver as pcap } from './capture/index.ts';
-export { dgram, frames, socket, stream } from './frames/index.ts';
+export { dgram, frames, socket, stream, tapFd } from './frames/index.ts';
 export { driver as user } from './user/index.ts';

@@ -1,6 +1,6 @@
 /** `-netdev`, `-nic` and `-net`: which networks there are, and the cards that come with them. QEMU 7.2: net/net.c. */
 import type { AnyDriver } from '../devices/driver.ts';
-import { HUBPORT, type NetdevConfig } from '../vmm/config.ts';
+import { HUBPORT, type NetdevConfig, TAP_FD } from '../vmm/config.ts';
 import { MOST, NETDEV_ID } from '../vmm/limits.ts';
 import type { DeviceOption } from '../vmm/options.ts';
 import { backendDriver, netdevKey } from '../vmm/pc/net-parts.ts';
@@ -55,7 +55,7 @@ function addNetdev({ netdevs }: Networks, text: string): void {
 const typeOf = (option: string, { name, properties }: CommaValue): string => {
   const type = name ?? properties.get('type');
   if (type === undefined) throw new UsageProblem(`${option}: say which, like -netdev user,id=n0.`);
-  return type;
+  return type === 'tap' && properties.has('fd') ? TAP_FD : type;
 };
 
 /** What is given of a backend's properties. */

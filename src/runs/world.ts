@@ -164,6 +164,12 @@ export interface HostDatagrams {
   close(): void;
 }
 
+/** An interface of the host's kernel whose frames this program carries. */
+export interface HostTap {
+  send(frame: Uint8Array): void;
+  close(): void;
+}
+
 /** Sockets of the host. What listens does so once its promise resolves; what cannot be is a Problem that says why. */
 export interface HostNetwork {
   connect(to: HostAddress, hears: StreamHears): HostStream;
@@ -177,6 +183,8 @@ export interface HostNetwork {
     own: string | undefined,
     came: (bytes: Uint8Array, from: HostPlace) => void,
   ): Promise<HostDatagrams>;
+  /** A tap by a descriptor that is open. It is not read while nobody wants a frame. */
+  openTap(fd: number, isWanted: () => boolean, came: (frame: Uint8Array) => void): HostTap;
   /** What a name stands for, or why nobody knows. */
   lookUp(name: string, family: 4 | 6): Promise<{ readonly addresses: readonly string[]; readonly errno: number }>;
 }

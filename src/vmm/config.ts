@@ -67,6 +67,9 @@ export interface NetdevConfig {
 /** What a port of a hub is called as a type. */
 export const HUBPORT = 'hubport';
 
+/** What a tap that is open already is called as a type: QEMU has no name of its own for one. */
+export const TAP_FD = 'tap-fd';
+
 /** One end of a wire, as `info network` names it. */
 export interface NetClientConfig {
   readonly name: string;

@@ -5,7 +5,7 @@ import type { Ns } from '../../base/units.ts';
 import type { GuestView } from '../../machine/guest-view.ts';
 import { dissect } from '../../packets/dissect/dissect.ts';
 import { summary } from '../../packets/dissect/summary.ts';
-import { HUBPORT, type NetClientConfig } from '../../vmm/config.ts';
+import { HUBPORT, type NetClientConfig, TAP_FD } from '../../vmm/config.ts';
 import { driverOf, functionOf } from '../../vmm/models.ts';
 import { backendDriver } from '../../vmm/pc/net-parts.ts';
 import { setupOf } from '../../vmm/pc/setup.ts';
@@ -92,7 +92,8 @@ const INFO: Readonly<Record<string, (described: Words, properties: Words) => str
   pcap: (_, { file }) => `file=${file}`,
 };
 
-const clientText = ({ name, type, info }: ClientSeen): string => onOneLine(`${name}: index=0,type=${type},${info}`);
+const clientText = ({ name, type, info }: ClientSeen): string =>
+  onOneLine(`${name}: index=0,type=${type === TAP_FD ? 'tap' : type},${info}`);
 
 /** `info network`, as QEMU 7.2 prints it: hubs, then cards with who is at the other end; nothing where nobody is. */
 function networkText({ clients }: NetworkSeen): string {

@@ -1,5 +1,6 @@
 /** The end of a wire that goes on outside the machine. QEMU 7.2: net/stream.c, net/dgram.c, net/socket.c. */
 import type { Device, Effects } from '../../devices/device.ts';
+import { joined } from '../../packets/layout.ts';
 import { type FramesState, LONGEST_FRAME, MOST_HELD } from './state.ts';
 
 /** Why a frame from outside is lost; undefined: it is a packet. */
@@ -11,15 +12,23 @@ function unfit({ isUp, held }: FramesState, { length }: Uint8Array): string | un
 }
 
 /** One has come: it goes on, or waits for who it is for. */
-function receiveFrame(state: FramesState, effects: Effects, bytes: Uint8Array): void {
+function receiveFrame(state: FramesState, effects: Effects, bytes: Uint8Array, pads: boolean): void {
   const { name: dev } = effects;
   const why = unfit(state, bytes);
   if (why !== undefined) effects.raise({ kind: 'sim:frame_refused', dev, len: bytes.length, why });
-  else if (!effects.sendPacket(bytes)) effects.raise({ kind: 'sim:frame_held', dev });
+  else if (!effects.sendPacket(pads ? padded(bytes, effects) : bytes)) effects.raise({ kind: 'sim:frame_held', dev });
+}
+
+/** ETH_ZLEN: bytes of the shortest frame of a wire. */
+const SHORTEST = 60;
+
+function padded(bytes: Uint8Array, { peer }: Effects): Uint8Array {
+  const lacks = SHORTEST - bytes.length;
+  return lacks <= 0 || peer?.takesShort === true ? bytes : joined(bytes, new Uint8Array(lacks));
 }
 
 /** Who carries frames is outside: the backend tells of those that leave, and hears of those that come. */
-export const framesBackend = (model: string): Device<FramesState> => ({
+export const framesBackend = (model: string, pads = false): Device<FramesState> => ({
   model,
   regions: [],
   pins: [],
@@ -33,7 +42,7 @@ export const framesBackend = (model: string): Device<FramesState> => ({
   },
   packetSent: (_state, effects) => effects.raise({ kind: 'sim:frame_taken', dev: effects.name }),
   receive(state, effects, input) {
-    if (input.kind === 'sim:frame_received') receiveFrame(state, effects, input.bytes);
+    if (input.kind === 'sim:frame_received') receiveFrame(state, effects, input.bytes, pads);
     else if (!state.isStalled) effects.takePackets();
   },
   describe: ({ isUp, info, isStalled, held, left, refused }) => ({

@@ -7,6 +7,7 @@ import type { InetPlace, Outside } from './outside.ts';
 import { SOCKET_PROPERTIES, socketOutside } from './socket.ts';
 import { type FramesState, framesAtReset } from './state.ts';
 import { STREAM_PROPERTIES, streamOutside } from './stream.ts';
+import { TAP_PROPERTIES, tapOutside } from './tap.ts';
 
 export type { Outside } from './outside.ts';
 export type { FramesState } from './state.ts';
@@ -15,6 +16,8 @@ interface Kind<P extends object> {
   readonly name: string;
   readonly description: string;
   readonly properties: PropertiesOf<P>;
+  /** Frames that come are made as long as a wire's. */
+  readonly pads?: boolean;
   /** Where its wire goes on; undefined: that is for whoever runs the machine. Throws a Problem for what cannot be. */
   outside(setup: P): Outside | undefined;
   atReset(outside: Outside | undefined): FramesState;
@@ -30,7 +33,7 @@ const driverOf = <P extends object>(kind: Kind<P>): Driver<FramesState, P> => ({
     kind.outside(setup);
     return setup;
   },
-  create: () => framesBackend(kind.name),
+  create: () => framesBackend(kind.name, kind.pads === true),
   atReset: (setup) => kind.atReset(kind.outside(setup)),
   reducer: FRAMES_REDUCER,
 });
@@ -41,7 +44,7 @@ const named = ({ host, port }: InetPlace): string => `${host}:${port}`;
 function infoOf(outside: Outside | undefined): string {
   if (outside?.by === 'datagrams') return `udp=${named(outside.local)}/${named(outside.remote)}`;
   if (outside?.by === 'group') return `mcast=${named(outside.group)}`;
-  return '';
+  return outside?.by === 'tap' ? `fd=${outside.fd}` : '';
 }
 
 /** The same of `-netdev socket`, which says of datagrams only where they go. */
@@ -94,10 +97,21 @@ export const socket = driverOf({
     }),
 });
 
+/** What `-netdev tap,fd=` makes. */
+export const tapFd = driverOf({
+  name: 'tap-fd',
+  description: 'Frames by an open tap of the host',
+  properties: TAP_PROPERTIES,
+  pads: true,
+  outside: tapOutside,
+  atReset: (outside) => framesAtReset({ info: infoOf(outside) }),
+});
+
 const OUTSIDE: Readonly<Record<string, (setup: never) => Outside | undefined>> = {
   stream: streamOutside,
   dgram: datagramOutside,
   socket: socketOutside,
+  'tap-fd': tapOutside,
 };
 
 /** Where the wire of a backend goes on; undefined: not outside, or by whoever runs the machine. */

@@ -14,12 +14,13 @@ export type SocketPlace = InetPlace | { readonly path: string } | { readonly fd:
 /**
  * How frames are carried. `listen`, `connect`: by a connection, with four bytes of its length before each.
  * `datagrams`: each in one, to `remote`, from whoever sends to `local`. `group`: each to a group of the host's network,
- * by that one of its interfaces which has the address `own`.
+ * by that one of its interfaces which has the address `own`. `tap`: by an interface of the host's kernel.
  */
 export type Outside =
   | { readonly by: 'listen' | 'connect'; readonly at: SocketPlace }
   | { readonly by: 'datagrams'; readonly local: InetPlace; readonly remote: InetPlace }
-  | { readonly by: 'group'; readonly group: InetPlace; readonly own: string | undefined };
+  | { readonly by: 'group'; readonly group: InetPlace; readonly own: string | undefined }
+  | { readonly by: 'tap'; readonly fd: number };
 
 const MOST_PORT = 0xffff;
 

@@ -51,6 +51,8 @@ const CAPTURED: readonly (readonly [options: string, lines: readonly string[]])[
     '-nodefaults -netdev socket,id=s,listen=127.0.0.1:19411 -device e1000,netdev=s',
     [nic('e1000', '56'), ' \\ s: index=0,type=socket,'],
   ],
+  // Beside QEMU as this test's writer ran it, with a tap of `ip tuntap`.
+  ['-nodefaults -netdev tap,id=t,fd=9 -device e1000,netdev=t', [nic('e1000', '56'), ' \\ t: index=0,type=tap,fd=9']],
   [
     '-nodefaults -netdev dgram,id=s,local.type=inet,local.host=127.0.0.1,local.port=19412,remote.type=inet,' +
       'remote.host=127.0.0.1,remote.port=19413 -device e1000,netdev=s',

@@ -4,6 +4,7 @@ import { LONGEST_FRAME, MOST_HELD } from '../../../src/net/frames/state.ts';
 import type { Device } from '../../../src/devices/device.ts';
 import { framesBackend } from '../../../src/net/frames/backend.ts';
 import type { FramesState } from '../../../src/net/frames/state.ts';
+import { LONG } from '../../how-long.ts';
 import { type Bench, bench } from '../../vmm/bench.ts';
 
 const FRAME = Uint8Array.from({ length: 60 }, (_, at) => at);
@@ -54,7 +55,7 @@ describe('a wire that goes on outside', () => {
     expect(stateOf(machine, ONE)).toMatchObject({ left: 0, held: 0, refused: 0 });
   });
 
-  test('loses what is sent to nobody, and what nobody sent', () => {
+  test('loses what is sent to nobody, and what nobody sent', LONG, () => {
     const machine = joined();
     machine.hear(carrier(false));
     machine.hear(frame());
@@ -68,7 +69,7 @@ describe('a wire that goes on outside', () => {
     expect(stateOf(machine, OTHER)).toMatchObject({ isUp: true, info: 'tcp:127.0.0.1:4000', refused: 1 });
   });
 
-  test('has what leaves wait while nobody takes it, in order', () => {
+  test('has what leaves wait while nobody takes it, in order', LONG, () => {
     const machine = joined();
     machine.hear(stalled(true));
     machine.hear(frame());
@@ -89,7 +90,7 @@ describe('a wire that goes on outside', () => {
     expect(machine.state.vmm.net?.clients['e1000.0']?.queue).toHaveLength(MOST_HELD);
   });
 
-  test.each([0, LONGEST_FRAME + 1])('is no place for frames of %d bytes', (length) => {
+  test.each([0, LONGEST_FRAME + 1])('is no place for frames of %d bytes', LONG, (length) => {
     const machine = joined();
     machine.hear(frame(new Uint8Array(length)));
     expect(ofKind(machine, 'sim:packet_sent')).toEqual([]);
@@ -98,13 +99,13 @@ describe('a wire that goes on outside', () => {
     expect(ofKind(machine, 'sim:frame_left')).toHaveLength(1);
   });
 
-  test('keeps no more of what the monitor says than that shows', () => {
+  test('keeps no more of what the monitor says than that shows', LONG, () => {
     const machine = joined();
     machine.hear(carrier(true, 'x'.repeat(5000)));
     expect(stateOf(machine, OTHER).info).toHaveLength(255);
   });
 
-  test('says how it stands', () => {
+  test('says how it stands', LONG, () => {
     const machine = joined();
     machine.hear(carrier(false));
     const device: Device<FramesState> = framesBackend('frames');

@@ -17,14 +17,17 @@ export class DatagramCarrier implements Carrier {
   private readonly outside: ByDatagrams;
   private readonly to: HostPlace;
   private readonly inward: Inward;
+  private readonly hears: Hears;
+  private lost = 0;
   private socket: HostDatagrams | undefined;
 
-  constructor(network: HostNetwork, dev: string, outside: ByDatagrams, { send }: Hears) {
+  constructor(network: HostNetwork, dev: string, outside: ByDatagrams, hears: Hears) {
     this.network = network;
     this.dev = dev;
     this.outside = outside;
     this.to = outside.by === 'group' ? outside.group : outside.remote;
-    this.inward = new Inward(send, () => undefined);
+    this.hears = hears;
+    this.inward = new Inward(hears.send, () => undefined);
   }
 
   async open(): Promise<void> {
@@ -50,7 +53,18 @@ export class DatagramCarrier implements Carrier {
   }
 
   private came(bytes: Uint8Array): void {
-    if (this.inward.length >= MOST_WAITING) return;
+    if (this.inward.length >= MOST_WAITING) {
+      this.lose();
+      return;
+    }
     this.inward.add({ kind: 'sim:frame_received', dev: this.dev, bytes: Uint8Array.from(bytes) });
+  }
+
+  /** A person is told of the first, and later of ten times as many. */
+  private lose(): void {
+    this.lost += 1;
+    if (!/^10*$/.test(`${this.lost}`)) return;
+    const what = this.lost === 1 ? 'a frame is' : `${this.lost} frames are`;
+    this.hears.notice(`${this.dev}: ${what} lost: the guest takes none of those that wait.`);
   }
 }

@@ -12,6 +12,7 @@ import type { HostSockets } from '../host-sockets.ts';
 import type { Carrier, Hears } from './carrier.ts';
 import { DatagramCarrier } from './datagrams.ts';
 import { type Naming, StreamCarrier } from './stream.ts';
+import { TapCarrier } from './tap.ts';
 
 /** Bytes of packets that may still leave, and how many: more than wait in the queues of a network. */
 const MOST_KEPT = 1 << 16;
@@ -127,6 +128,7 @@ export class OutsideWires implements HostSockets {
 
 function carrierOf(network: HostNetwork, { dev, type, outside }: Joined, hears: Hears): Carrier {
   if (outside.by === 'datagrams' || outside.by === 'group') return new DatagramCarrier(network, dev, outside, hears);
+  if (outside.by === 'tap') return new TapCarrier(network, dev, outside.fd, hears);
   return new StreamCarrier(network, { dev, outside, naming: type === 'socket' ? OF_SOCKET : OF_STREAM }, hears);
 }
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { LONG } from '../../../how-long.ts';
 import { freePort, LOOPBACK, type Outsider, visit, waitFor, wired, type Wired } from './wired.ts';
 
 const opened: { close(): void }[] = [];
@@ -55,7 +56,7 @@ describe('a network by a stream', () => {
     expect(machine.isAwaited).toBe(true);
   });
 
-  test('connects, and is alone for good once that is over', async () => {
+  test('connects, and is alone for good once that is over', LONG, async () => {
     const { port, server, come } = await waitFor();
     opened.push(server);
     const coming = come();
@@ -73,7 +74,7 @@ describe('a network by a stream', () => {
     await machine.until(() => peer.hasEnded);
   });
 
-  test('by a path has its name', async () => {
+  test('by a path has its name', LONG, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'retrovisor-'));
     opened.push({ close: () => rmSync(folder, { recursive: true }) });
     const path = join(folder, 'wire');
@@ -86,7 +87,7 @@ describe('a network by a stream', () => {
     await server.until(() => server.count('sim:packet_sent') === 1);
   });
 
-  test('to nobody is said so, and the run goes on without', async () => {
+  test('to nobody is said so, and the run goes on without', LONG, async () => {
     const port = await freePort();
     const machine = await machineWith(`stream,${inet(port)}`);
     await machine.until(() => machine.state.info !== '');
@@ -101,7 +102,7 @@ describe('a network by a stream', () => {
     expect(listening.notices.join()).toContain(`Cannot listen at tcp ${LOOPBACK}:${taken}: the port is taken`);
   });
 
-  test('that brings a frame nobody reads is over, and another may come', async () => {
+  test('that brings a frame nobody reads is over, and another may come', LONG, async () => {
     const port = await freePort();
     const machine = await machineWith(`stream,server=on,${inet(port)}`);
     const bad = guest(await visit({ port }));
@@ -116,7 +117,7 @@ describe('a network by a stream', () => {
     await machine.until(() => machine.count('sim:packet_sent') === 2);
   });
 
-  test('is not read while a card takes nothing: a flood waits outside', async () => {
+  test('is not read while a card takes nothing: a flood waits outside', LONG, async () => {
     const { port, server, come } = await waitFor();
     opened.push(server);
     const coming = come();
@@ -144,7 +145,7 @@ describe('a network by a stream', () => {
     expect(machine.waiting).toBe(0);
   });
 
-  test('has packets wait for who does not read, and loses none', async () => {
+  test('has packets wait for who does not read, and loses none', LONG, async () => {
     const { port, server, come } = await waitFor();
     opened.push(server);
     const coming = come();
@@ -168,7 +169,7 @@ describe('a network by a stream', () => {
 });
 
 describe('a network by an older option', () => {
-  test('waits for who connects, and says from where', async () => {
+  test('waits for who connects, and says from where', LONG, async () => {
     const port = await freePort();
     const machine = await machineWith(`socket,listen=${LOOPBACK}:${port}`);
     expect(machine.state).toMatchObject({ isUp: false, info: '' });
@@ -180,7 +181,7 @@ describe('a network by an older option', () => {
     expect(machine.state.info).toBe('');
   });
 
-  test('has what is sent wait for its connection', async () => {
+  test('has what is sent wait for its connection', LONG, async () => {
     const { port, server, come } = await waitFor();
     opened.push(server);
     const coming = come();
@@ -192,7 +193,7 @@ describe('a network by an older option', () => {
     expect(machine.state.info).toBe(`socket: connect to ${LOOPBACK}:${port}`);
   });
 
-  test('does not begin at a port that is taken', async () => {
+  test('does not begin at a port that is taken', LONG, async () => {
     const { port, server } = await waitFor();
     opened.push(server);
     const words = `Cannot listen at tcp ${LOOPBACK}:${port}: the port is taken.`;
