@@ -72,6 +72,10 @@ const INPUTS: { readonly [K in GivenKind]: { readonly event: InputEvent & { kind
       event: { kind: 'sim:name_found', dev: 'user#0', query: 1, addresses: '', errno: 2 },
       reaches: [],
     },
+    'sim:announce_asked': {
+      event: { kind: 'sim:announce_asked', interfaces: '', id: '', initial: 50, max: 550, rounds: 5, step: 100 },
+      reaches: [],
+    },
     'sim:link_set': { event: { kind: 'sim:link_set', client: 'n0', up: false }, reaches: [] },
     // It runs.
     'sim:continue_requested': { event: { kind: 'sim:continue_requested' }, reaches: [] },

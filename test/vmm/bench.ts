@@ -47,6 +47,8 @@ export interface Bench {
   sendPacket(client: string, bytes: Uint8Array): void;
   /** A person plugs the cable of a net client, or pulls it. */
   setLink(client: string, up: boolean): void;
+  /** A person has cards announced so often. */
+  announce(rounds: number, interfaces?: string): void;
   /** Virtual time goes on to `ns`, and what is due by then happens. */
   passTo(ns: number): void;
   /** Its thread finds an eventfd signalled. */
@@ -156,6 +158,11 @@ export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'dri
     setLink(client, up) {
       origin.raise({ kind: 'sim:link_set', client, up });
       machine.vmm.setLink(client, up, origin);
+    },
+    announce(rounds, interfaces = '') {
+      const asked = { interfaces, id: '', initial: 50, max: 550, rounds, step: 100 };
+      const seq = origin.raise({ kind: 'sim:announce_asked', ...asked });
+      machine.vmm.announce('', origin.after(seq));
     },
     passTo(ns) {
       origin.raise({ kind: 'sim:idle_warped', from: machine.now(), to: ns });
