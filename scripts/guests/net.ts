@@ -8,7 +8,7 @@ const GENERIC_KERNEL = 'vmlinuz-generic';
 /** iPXE for the network cards, as QEMU gives them. */
 const NETWORK_ROMS = ['efi-e1000.rom', 'efi-virtio.rom'] as const;
 
-/** `npm run guests -- net`: a kernel with a driver for the e1000, iPXE, and what they are of (net.json). */
+/** `npm run guests -- net`: a kernel with drivers for more cards, iPXE, and what they are of (net.json). */
 export async function makeNet(): Promise<void> {
   const tree = join(FOLDER, 'net-tree');
   rmSync(tree, { recursive: true, force: true });

@@ -5,7 +5,7 @@ import { recordedScenes } from '../transcripts.ts';
 import { ourMachine } from './ours.ts';
 import { type Card, type Station, titleOf } from './station.ts';
 
-/** Our card says what QEMU's said in all scenes. Nothing is excluded. quick: of how many files `npm test` has one each. */
+/** Our card says what QEMU's said in all scenes. Nothing is excluded. quick: files of which `npm test` has one. */
 export function asRecorded<S extends Station>({ driver, scenes, station }: Card<S>, quick: number): void {
   describe.each(firstOf(quick, Object.entries(scenes)))('as recorded from QEMU 7.2: %s', (file, ofFile) => {
     const transcripts = recordedScenes(driver, file);
