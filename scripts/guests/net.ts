@@ -6,7 +6,7 @@ import { FOLDER, identity, Missing, packageBehind, unpack } from './apt.ts';
 const GENERIC_KERNEL = 'vmlinuz-generic';
 
 /** iPXE for the network cards, as QEMU gives them. */
-const NETWORK_ROMS = ['efi-e1000.rom', 'efi-virtio.rom'] as const;
+const NETWORK_ROMS = ['efi-e1000.rom', 'efi-rtl8139.rom', 'efi-virtio.rom'] as const;
 
 /** `npm run guests -- net`: a kernel with drivers for more cards, iPXE, and what they are of (net.json). */
 export async function makeNet(): Promise<void> {
