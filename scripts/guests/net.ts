@@ -7,7 +7,7 @@ import { TOOLS } from './tools.ts';
 const GENERIC_KERNEL = 'vmlinuz-generic';
 
 /** iPXE for the network cards, as QEMU gives them. */
-const NETWORK_ROMS = ['efi-e1000.rom', 'efi-virtio.rom'] as const;
+const NETWORK_ROMS = ['efi-e1000.rom', 'efi-rtl8139.rom', 'efi-virtio.rom'] as const;
 
 /** `npm run guests -- net`: a kernel with a driver for the e1000, iPXE, tools, and what they are of (net.json). */
 export async function makeNet(): Promise<void> {

@@ -6,6 +6,7 @@ import type { InputEvent } from '../machine/parts.ts';
 import { NO_SYMBOLS } from '../debugger/symbols/symbols.ts';
 import { answerView, VIEW_NAMES, viewsHelp } from '../debugger/views/asked.ts';
 import { MOST } from '../vmm/limits.ts';
+import { refusedAnnouncement } from '../vmm/net/announcement.ts';
 import type { Session } from '../runs/underway/session.ts';
 
 /** What the monitor looks at. */
@@ -43,6 +44,11 @@ const MONITOR_COMMANDS: Readonly<Record<string, MonitorCommand>> = {
     answer: resize,
   },
   set_link: { usage: 'set_link NAME on|off', help: 'plug or pull the cable of a net client', answer: setLink },
+  announce_self: {
+    usage: 'announce_self [CARDS] [ID]',
+    help: 'tell everybody where cards are; also announce-rounds=N, -initial=, -max=, -step=MS',
+    answer: announceSelf,
+  },
   system_reset: { usage: 'system_reset', help: 'reset the machine', answer: () => send('sim:reset_requested') },
   system_powerdown: {
     usage: 'system_powerdown',
@@ -114,6 +120,29 @@ function setLink({ view }: MonitorSubject, [client = '', way = '', ...more]: rea
   if ((way !== 'on' && way !== 'off') || more.length > 0) return say('set_link NAME on|off: say whose, and which.');
   if (!net.some(({ name }) => name === client)) return say(`Error: Device '${shortly(client)}' not found`);
   return { text: '', send: { kind: 'sim:link_set', client, up: way === 'on' } };
+}
+
+/** What QEMU's migration parameters say where nobody has set them. */
+const ANNOUNCED = { initial: 50, max: 550, rounds: 5, step: 100 };
+
+/** QEMU's announce_self. What it knows as parameters of a migration are words here. */
+function announceSelf({ view }: MonitorSubject, words: readonly string[]): MonitorAnswer {
+  const asked: Record<string, number> = { ...ANNOUNCED };
+  for (const word of words.filter((each) => each.includes('='))) {
+    const [, name = '', value = ''] = /^announce-(\w+)=(\d+)$/.exec(word) ?? [];
+    if (own(ANNOUNCED, name) === undefined) {
+      return say(
+        `'${shortly(word)}' is none of announce-rounds=N, announce-initial=MS, announce-max=MS, announce-step=MS.`,
+      );
+    }
+    asked[name] = Number(value);
+  }
+  const [interfaces = '', id = '', ...more] = words.filter((each) => !each.includes('='));
+  if (more.length > 0) return say('announce_self [CARDS] [ID]: cards have commas between.');
+  const announcement = { interfaces, id, ...(asked as typeof ANNOUNCED) };
+  const { config, vmm } = view.machine.state;
+  const why = refusedAnnouncement(config, vmm.net, announcement);
+  return why === undefined ? { text: '', send: { kind: 'sim:announce_asked', ...announcement } } : say(why);
 }
 
 const isAsleep = ({ view }: MonitorSubject): boolean => view.machine.state.vmm.sleep?.isAsleep === true;

@@ -217,6 +217,11 @@ export interface Effects {
   travel(length: number): Ns;
   /** The device takes packets again: what waits for it is offered to it. QEMU's qemu_flush_queued_packets. */
   takePackets(): void;
+  /**
+   * What the device sent and still waits is offered to its peer once more, and gone if that does not take it:
+   * `packetSent` is told of each. QEMU's qemu_flush_or_purge_queued_packets of the peer.
+   */
+  settlePackets(): void;
   /** A packet that was offered is not for this device, or finds no place: it is gone. */
   dropPacket(packet: Packet, why: string): void;
   /** Bytes of a file the device was made with, by what its setup calls it: as for `payloadOf`. */
@@ -310,6 +315,10 @@ export interface Device<S> {
   receivePacket?(state: S, packet: Packet, effects: Effects): boolean;
   /** A packet has been taken for which `sendPacket` gave false. */
   packetSent?(state: S, effects: Effects): void;
+  /** Six bytes of the address this NIC was made with. */
+  readonly mac?: readonly number[];
+  /** Everybody is told where this NIC is: its driver may be asked to say more. QEMU's announce. */
+  announce?(state: S, effects: Effects): void;
   /** Somebody pulled the cable, or plugged it. It begins plugged. QEMU's link_status_changed. */
   linkSet?(state: S, up: boolean, effects: Effects): void;
   /** System reset with consequences, which commits (not power-on: that is a fresh state). */

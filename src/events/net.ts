@@ -24,10 +24,11 @@ export const NET_FACTS = {
   'sim:packet_delivered': fact({ ...OF_PACKET, len: 'u', bytes: 'packet' }, (e) => `${packetOf(e)} ${e.len} bytes`),
   /**
    * It waits for a client that cannot take it now. refused: it was offered, and no other is until the client asks for
-   * more. bytes: none where it was sent last, was on its way until then, or waits already.
+   * more. quiet: its sender does not hear when it is taken. bytes: none where it was sent last, was on its way until
+   * then, or waits already.
    */
   'sim:packet_queued': fact(
-    { ...OF_PACKET, sender: 'text', refused: 'bool', bytes: 'packet' },
+    { ...OF_PACKET, sender: 'text', refused: 'bool', quiet: 'bool', bytes: 'packet' },
     (e) => `${packetOf(e)} from ${e.sender}${e.refused ? ' refused' : ''}`,
   ),
   /** What waits for a client is offered to it again. */
@@ -36,6 +37,21 @@ export const NET_FACTS = {
   'sim:packet_dropped': fact({ ...OF_PACKET, why: 'text' }, (e) => `${packetOf(e)} ${e.why}`),
   /** A hub's port takes it: from, the others hand it on. */
   'sim:packet_forwarded': fact({ ...OF_PACKET, hub: 'u', len: 'u' }, (e) => `hub ${e.hub} from ${packetOf(e)}`),
+  /** A card is announced, unless somebody wants others alone: QEMU's trace event of 7.2. id: which announcement. */
+  qemu_announce_self_iter: fact(
+    { id: 'text', name: 'text', mac: 'text', skip: 'bool' },
+    (e) => `${e.id}:${e.name}:${e.mac} skip: ${Number(e.skip)}`,
+  ),
+  /** Cards are announced so often again, at a virtual nanosecond the next time. */
+  'sim:announce_waits': fact(
+    { id: 'text', round: 'u', due: 'u' },
+    (e) => `id ${e.id} round ${e.round} due ${e.due} ns`,
+  ),
+  /** An announcement is over: QEMU's trace event of 7.2. */
+  qemu_announce_timer_del: fact(
+    { free_named: 'bool', free_timer: 'bool', id: 'text' },
+    (e) => `free named: ${Number(e.free_named)} free timer: ${Number(e.free_timer)} id: ${e.id}`,
+  ),
 } as const;
 
 /** What the network is given from outside. */
@@ -45,6 +61,15 @@ export const NET_INPUTS = {
     { dev: 'text', bytes: 'packet' },
     (e) => `dev ${e.dev} ${e.bytes.length} bytes`,
     toPart('', 'dev'),
+  ),
+  /**
+   * Cards are to be announced, all or those named with commas between: QEMU's `announce_self`. id: another one of this
+   * name is over. initial: milliseconds from the first round to the second; step: how many more each time, up to max.
+   */
+  'sim:announce_asked': input(
+    { interfaces: 'text', id: 'text', initial: 'u', max: 'u', rounds: 'u', step: 'u' },
+    (e) => `id ${e.id} of ${e.interfaces} rounds ${e.rounds} initial ${e.initial} step ${e.step} max ${e.max}`,
+    'network',
   ),
   /** A cable is pulled or plugged: QEMU's `set_link`. */
   'sim:link_set': input({ client: 'text', up: 'bool' }, (e) => `${e.client} ${e.up ? 'on' : 'off'}`, 'network'),

@@ -14,6 +14,9 @@ const macs = (bytes: Uint8Array): number => bytes.length / 6;
 export const VIRTIO_NET_EVENTS = {
   /** A driver has taken note that it is to announce itself. */
   virtio_net_handle_announce: fact({ ...OF_DEVICE, round: 'u' }, (e) => `${e.round}`),
+  virtio_net_announce_notify: fact(OF_DEVICE, () => ''),
+  /** A driver says that it tells everybody where it is. */
+  'sim:virtio_net_announced': fact(OF_DEVICE, device),
   /**
    * A driver says how frames are to be spread: kinds of packets that have a hash (p1), pairs by the last bits of a hash
    * (table, of p2 words), a key (of p3), and a pair for all others.

@@ -6,7 +6,7 @@ import { MAIN_LOOP, type Source, TIMER, vcpuSource } from '../events/stamped.ts'
 import type { KvmKernel } from '../kvm/api.ts';
 import type { Pages } from '../memory/pages.ts';
 import { earliestCompletion } from '../vmm/drives/due.ts';
-import { earliestArrival } from '../vmm/net/due.ts';
+import { earliestOnWires } from '../vmm/net/due.ts';
 import { restore } from '../reducers/evolve.ts';
 import type { SliceDigests } from '../reducers/slices.ts';
 import { type MachineState, nowNs, type ThreadState, ticksUntil } from '../reducers/state.ts';
@@ -61,14 +61,14 @@ export function kernelDeadline(context: MachineContext): Ns {
   return context.kernelDeadline;
 }
 
-/** The earliest of user space's: devices' timers, drives, packets, threads. These act beside a guest. */
+/** The earliest of user space's: devices' timers, drives, packets, announcements, threads. These act beside a guest. */
 export function userDeadline(context: MachineContext): Ns {
   if (context.userDeadline === UNKNOWN) {
     const { vmm, schedule } = context.state;
     context.userDeadline = Math.min(
       earliestDeadline(vmm.timers),
       earliestCompletion(vmm.drives),
-      earliestArrival(vmm.net),
+      earliestOnWires(vmm.net),
       earliestToAct(schedule.threads),
     );
   }

@@ -7,6 +7,7 @@ import type { NamedReceiver } from '../events/schema.ts';
 import { type EventOf, receivingPart, VOCABULARY } from '../events/vocabulary.ts';
 import { LONGEST_PAYLOAD } from '../memory/payloads.ts';
 import { MOST } from '../vmm/limits.ts';
+import { refusedAnnouncement } from '../vmm/net/announcement.ts';
 import { reducerOf } from '../vmm/models.ts';
 import type { MachineContext } from './context.ts';
 import { checkIntervention, intervene } from './intervene.ts';
@@ -32,6 +33,7 @@ const RECEIVERS: { readonly [R in NamedReceiver]: Receive | undefined } = {
   },
   network: ({ vmm }, event, origin) => {
     if (event.kind === 'sim:link_set') vmm.setLink(event.client, event.up, origin);
+    if (event.kind === 'sim:announce_asked') vmm.announce(event.id, origin);
   },
   'continue button': ({ vmm }, _event, origin) => vmm.goOn(origin),
   debugger: (context, event, origin) => {
@@ -59,6 +61,7 @@ export function checkInput(context: MachineContext, event: InputEvent): void {
   if (event.kind === 'sim:intervened') checkIntervention(context, event.what, event.value);
   if (event.kind === 'sim:drive_size_set') checkSize(context, event);
   if (event.kind === 'sim:link_set') checkClient(context, event);
+  if (event.kind === 'sim:announce_asked') checkAnnouncement(context, event);
   if (event.kind === 'sim:payload_received') checkPayload(context, event);
   if (event.kind in USER_LIVE_INPUTS) checkSocket(context, event);
   if (event.kind in FRAMES_INPUTS) checkCarrier(context, event);
@@ -98,6 +101,11 @@ function checkClient({ state: { config } }: MachineContext, { client }: EventOf<
   const known = net.map(({ name }) => name).join(', ');
   const there = known === '' ? 'There is none.' : `There are ${known}.`;
   throw new Problem(`There is no net client ${shortly(client)}. ${there}`);
+}
+
+function checkAnnouncement({ state }: MachineContext, asked: EventOf<'sim:announce_asked'>): void {
+  const why = refusedAnnouncement(state.config, state.vmm.net, asked);
+  if (why !== undefined) throw new Problem(why);
 }
 
 const SHA256 = /^[0-9a-f]{64}$/;

@@ -51,7 +51,9 @@ export const QEMU_OPTIONS: Readonly<Record<string, Spelling>> = {
   nographic: flag('accepted: the default'),
   vga: valued('accepted: none'),
   netdev: valued('user,id=ID,... | hubport,id=ID,hubid=N,netdev=ID: a network for a -device NAME,netdev=ID'),
-  nic: valued('user,model=e1000|virtio-net-pci,mac=MAC,... | none: a network card with its network in one; again'),
+  nic: valued(
+    'user,model=e1000|rtl8139|virtio-net-pci,mac=MAC,... | none: a network card with its network in one; again',
+  ),
   net: valued('nic,model=...,macaddr=MAC,netdev=ID | user,... | none: a card or a network on hub 0; again'),
   machine: valued('accepted: pc'),
   accel: valued('accepted: kvm'),

@@ -1,6 +1,7 @@
 import { layout, u8, u16, u32, u48 } from './layout.ts';
 
-export const ARP_OPERATIONS = { REQUEST: 1, REPLY: 2 } as const;
+/** The last is RARP's: RFC 903. */
+export const ARP_OPERATIONS = { REQUEST: 1, REPLY: 2, REVERSE_REQUEST: 3 } as const;
 
 const ETHERNET = 1;
 const IPV4 = 0x0800;

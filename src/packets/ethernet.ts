@@ -1,7 +1,7 @@
 import { numberAt, putNumber } from './layout.ts';
 
 /** EtherTypes. */
-export const ETHERTYPES = { IPV4: 0x0800, ARP: 0x0806, VLAN: 0x8100, IPV6: 0x86dd } as const;
+export const ETHERTYPES = { IPV4: 0x0800, ARP: 0x0806, RARP: 0x8035, VLAN: 0x8100, IPV6: 0x86dd } as const;
 
 /** A frame of Ethernet II without its check sequence. Addresses are numbers of 48 bits. */
 export interface EthernetFrame {

@@ -9,6 +9,7 @@ export const MOST = {
   serialLines: 4,
   drives: 32,
   netdevs: 32,
+  announcements: 16,
   hub: 255,
   driveId: 64,
   /** Of a drive, and of all: checkpoints have a word for each MiB. */
@@ -31,6 +32,11 @@ export const MOST = {
   /** Of each of `events/costs.ts`: a second. */
   costNs: 1_000_000_000,
 } as const;
+
+/** `announce_self`: milliseconds and rounds as QEMU 7.2 bounds them (migration/migration.c). */
+export const ANNOUNCE = {
+  ...{ initial: [0, 100_000], max: [0, 100_000], rounds: [0, 1000], step: [1, 10_000] },
+} as const satisfies Record<string, readonly [least: number, most: number]>;
 
 /** `-boot order=`: floppies a and b, disk, CD-ROM, network; each once. */
 export const BOOT_ORDER = /^(?!.*(.).*\1)[a-dn]{1,3}$/;

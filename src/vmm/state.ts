@@ -1,6 +1,7 @@
 /** All state of QEMU's half: plain values, complete. What follows from it is rebuilt. */
 import type { Source } from '../events/stamped.ts';
 import type { Gpa, Hva, Ns, Seq } from '../base/units.ts';
+import type { EventOf } from '../events/vocabulary.ts';
 import type { Timers } from '../events/timers.ts';
 import type { DiskRequest } from '../devices/device.ts';
 import type { OptionState, StateOf } from './models.ts';
@@ -85,6 +86,8 @@ export interface PacketAtHand {
   readonly packet: number;
   /** A byte a character. */
   readonly bytes: string;
+  /** Its sender does not hear when it is taken. Absent: it does, if it wants to. */
+  readonly isQuiet?: true;
 }
 
 /** A packet that waits for the client it was sent to. */
@@ -120,6 +123,15 @@ export interface NetClientState {
   readonly dropped: number;
 }
 
+/** Cards are announced again and again. */
+export interface Announcement extends Omit<EventOf<'sim:announce_asked'>, 'kind'> {
+  /** How often still. */
+  readonly round: number;
+  /** Virtual nanosecond at which it comes next, and the fact that says so. */
+  readonly due: Ns;
+  readonly waits: Seq;
+}
+
 export interface NetState {
   /** How many packets have been sent: the number of the next. */
   readonly packets: number;
@@ -128,6 +140,8 @@ export interface NetState {
   /** As they are going to arrive. */
   readonly underway: readonly PacketUnderway[];
   readonly clients: Readonly<Record<string, NetClientState>>;
+  /** Absent: none. */
+  readonly announcing?: readonly Announcement[];
 }
 
 /** Why nothing happens any more: a drive's request failed. */

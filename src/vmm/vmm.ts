@@ -20,6 +20,7 @@ import { systemIo, systemMemory } from './pc/memory-map.ts';
 import { redraw } from './pc/remap.ts';
 import { awaitsAlarm, changePowerIfAsked } from './board/sleep.ts';
 import { handleEventfd } from './main-loop/eventfd-handler.ts';
+import { announce, announceDue } from './net/announce.ts';
 import { arriveDue, linkSet } from './net/wire.ts';
 import { pulseNmi } from './accel/nmi.ts';
 import { serviceExit } from './accel/service.ts';
@@ -44,6 +45,8 @@ export interface Vmm {
   resizeDrive(id: string, sectors: number, origin: Origin): void;
   /** A person has plugged or pulled the cable of a net client. */
   setLink(client: string, up: boolean, origin: Origin): void;
+  /** A person wants cards to be announced, as an announcement of this name says. */
+  announce(id: string, origin: Origin): void;
   /** A person lets it go on, if it stopped. */
   goOn(origin: Origin): void;
   /** It sleeps, and its clock is going to wake it. */
@@ -87,6 +90,7 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
     },
     resizeDrive: (id, sectors, from) => resizeDrive(by(from), id, sectors, callOf),
     setLink: (client, up, from) => linkSet(by(from), client, up, callOf),
+    announce: (id, from) => announce(by(from), id, callOf),
     goOn: (from) => goOn(by(from)),
     get awaitsAlarm() {
       return awaitsAlarm(host.state);
@@ -130,7 +134,7 @@ function describeFlat({ memoryView, ioView }: Board): string {
   return `${describeFlatView('memory', 'system', memoryView)}\n\n${describeFlatView('I/O', 'io', ioView)}`;
 }
 
-/** Devices in the order they were made, each one's timers in its own; then what drives have done, then what arrives. */
+/** Devices in the order they were made, each one's timers in its own; then drives, what arrives, announcements. */
 function expireDevices(machine: Machine): boolean {
   let hasFired = false;
   for (const part of machine.parts) {
@@ -142,6 +146,7 @@ function expireDevices(machine: Machine): boolean {
   }
   if (completeDue(machine, callOf)) hasFired = true;
   if (arriveDue(machine, callOf)) hasFired = true;
+  if (announceDue(machine, callOf)) hasFired = true;
   if (hasFired) changePowerIfAsked(machine);
   return hasFired;
 }

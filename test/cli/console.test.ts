@@ -65,6 +65,10 @@ describe('monitor', () => {
     ['vmcs 1', /GUEST_RIP/],
     ['info status', /^VM status: running, tick 0$/],
     ['system_wakeup', /^Unable to wake up: guest is not in suspended state$/],
+    ['announce_self nobody', /^There is no network card 'nobody' to announce\. There are e1000\.0\.$/],
+    ['announce_self announce-rounds=1001', /^announce-rounds is 0 to 1000, not 1001\.$/],
+    ['announce_self a b c', /^announce_self \[CARDS\] \[ID\]: cards have commas between\.$/],
+    ['announce_self rounds=3', /^'rounds=3' is none of announce-rounds=N/],
     ['frobnicate', /^Unknown command 'frobnicate'\. `help` lists them\.$/],
     ['x', /^Say what to look at/],
     ['', /^$/],
@@ -86,6 +90,15 @@ describe('monitor', () => {
       'sim:reset_requested',
       'sim:power_button_pressed',
     ]);
+  });
+
+  test('announcements are inputs', () => {
+    const usual = { kind: 'sim:announce_asked', interfaces: '', id: '', initial: 50, max: 550, rounds: 5, step: 100 };
+    expect(answerMonitor(subject, 'announce_self').send).toEqual(usual);
+    expect(answerMonitor(subject, 'announce_self e1000.0 a announce-rounds=2').send).toEqual({
+      ...usual,
+      ...{ interfaces: 'e1000.0', id: 'a', rounds: 2 },
+    });
   });
 
   test('help names every command', () => expect(answerMonitor(subject, 'help').text).toContain('mtree'));

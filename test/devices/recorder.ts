@@ -57,6 +57,7 @@ export class Bench<S> {
   readonly dropped: [number, string][] = [];
   readonly files = new Map<string, Uint8Array>();
   now = 0;
+  private waiting = 0;
   private pending: ((state: Draft<S>) => void) | undefined;
   private folded: S;
 
@@ -121,9 +122,13 @@ export class Bench<S> {
       packetPayload: (gpa, length) => this.memory.slice(gpa, gpa + length),
       sendPacket: (bytes, due) => {
         this.sent.push({ bytes: new Uint8Array(bytes), due });
+        if (!this.takesPackets) this.waiting += 1;
         return this.takesPackets;
       },
       takePackets: () => void (this.offers += 1),
+      settlePackets: () => {
+        for (let left = this.waiting; left > 0; left--) this.packetSent();
+      },
       dropPacket: ({ number }, why) => void this.dropped.push([number, why]),
       fileBytes: (file, offset, length) => (this.files.get(file) ?? new Uint8Array(0)).slice(offset, offset + length),
       travel: (length) => 10_000 + Math.ceil((length * 820) / 1024),
@@ -218,8 +223,9 @@ export class Bench<S> {
     return isTaken;
   }
 
-  /** A packet that had to wait has been taken. */
+  /** A packet that had to wait has been taken, or is gone. */
   packetSent(): void {
+    this.waiting = Math.max(0, this.waiting - 1);
     this.device.packetSent?.(this.state, this.effects);
     this.checkFold();
   }

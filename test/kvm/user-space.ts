@@ -9,6 +9,7 @@ export const IDLE_MONITOR: Vmm = {
   handle: () => 0,
   receive: () => undefined,
   setLink: () => undefined,
+  announce: () => undefined,
   pressReset: () => undefined,
   pressNmi: () => undefined,
   wakeUp: () => undefined,

@@ -78,6 +78,10 @@ const INPUTS: { readonly [K in GivenKind]: { readonly event: InputEvent & { kind
       reaches: [],
     },
     'sim:frames_stalled': { event: { kind: 'sim:frames_stalled', dev: 'frames#0', stalled: true }, reaches: [] },
+    'sim:announce_asked': {
+      event: { kind: 'sim:announce_asked', interfaces: '', id: '', initial: 50, max: 550, rounds: 5, step: 100 },
+      reaches: [],
+    },
     'sim:link_set': { event: { kind: 'sim:link_set', client: 'n0', up: false }, reaches: [] },
     // It runs.
     'sim:continue_requested': { event: { kind: 'sim:continue_requested' }, reaches: [] },

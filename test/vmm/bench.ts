@@ -49,6 +49,8 @@ export interface Bench {
   setLink(client: string, up: boolean): void;
   /** An input comes from outside for a device. */
   hear(input: MachineEvent): void;
+  /** A person has cards announced so often. */
+  announce(rounds: number, interfaces?: string): void;
   /** Virtual time goes on to `ns`, and what is due by then happens. */
   passTo(ns: number): void;
   /** Its thread finds an eventfd signalled. */
@@ -162,6 +164,11 @@ export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'dri
     hear(input) {
       const seq = origin.raise(input);
       machine.vmm.receive(receivingPart(input)!, input, origin.by(MAIN_LOOP).inside(seq));
+    },
+    announce(rounds, interfaces = '') {
+      const asked = { interfaces, id: '', initial: 50, max: 550, rounds, step: 100 };
+      const seq = origin.raise({ kind: 'sim:announce_asked', ...asked });
+      machine.vmm.announce('', origin.after(seq));
     },
     passTo(ns) {
       origin.raise({ kind: 'sim:idle_warped', from: machine.now(), to: ns });

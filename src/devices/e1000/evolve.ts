@@ -188,7 +188,8 @@ const transmitFacts = (setup: E1000Setup): FactReducers<E1000State> => ({
     countDestination(nic, bytes);
   },
   'sim:packet_sent'(nic, { bytes }) {
-    countDestination(nic, bytes);
+    // What announces it is not its own work.
+    if (nic.transmission.start >= 0) countDestination(nic, bytes);
   },
 });
 

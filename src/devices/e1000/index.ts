@@ -16,7 +16,15 @@ import { eepromWords } from './eeprom.ts';
 import { e1000Reducer } from './evolve.ts';
 import { canReceive, isLinkUp } from './receive.ts';
 import { MMIO_BYTES, PORT_BYTES, R } from './registers.ts';
-import { type E1000Registers, type E1000Setup, NO_WIRES, registerOf, registersAtReset, TIMERS } from './state.ts';
+import {
+  type E1000Registers,
+  type E1000Setup,
+  macBytes,
+  NO_WIRES,
+  registerOf,
+  registersAtReset,
+  TIMERS,
+} from './state.ts';
 
 export type { E1000Registers, E1000Setup, E1000State } from './state.ts';
 
@@ -59,6 +67,7 @@ export const driver = shapedPciDriver<E1000Registers, E1000Setup>({
     const controller = { setup, eeprom: eepromWords(setup) };
     return {
       timers: TIMERS,
+      mac: macBytes(setup),
       powerOn: (_nic, effects) => indicateMac(setup, effects),
       read: (nic, region, offset, _size, effects) =>
         region === REGISTERS ? readRegister(controller, nic, offset, effects) : 0,

@@ -7,7 +7,15 @@ import { MEMORY_BAR } from './dma.ts';
 import { rtl8139Reducer } from './evolve.ts';
 import { canReceive } from './receive.ts';
 import { BMSR, R, REVISION, WINDOW_BYTES } from './registers.ts';
-import { addressOf, atPowerOn, registerOf, type Rtl8139Registers, type Rtl8139Setup, TIMERS } from './state.ts';
+import {
+  addressOf,
+  atPowerOn,
+  macBytes,
+  registerOf,
+  type Rtl8139Registers,
+  type Rtl8139Setup,
+  TIMERS,
+} from './state.ts';
 
 export type { Rtl8139Registers, Rtl8139Setup, Rtl8139State } from './state.ts';
 
@@ -36,8 +44,9 @@ export const driver = shapedPciDriver<Rtl8139Registers, Rtl8139Setup>({
       { name: 'rtl8139', space: 'memory', length: WINDOW_BYTES, minAccess: 1, maxAccess: 4 },
     ],
   }),
-  create: () => ({
+  create: (setup) => ({
     timers: TIMERS,
+    mac: macBytes(setup),
     read: (nic, _region, offset, size, { now }) => readRegister(nic, { offset, size: size as Width }, now),
     write: (nic, _region, offset, size, value, effects) => writeRegister(nic, { offset, size, value }, effects),
     expire: expireTimer,

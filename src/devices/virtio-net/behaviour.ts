@@ -26,6 +26,14 @@ export function setLink(net: Net, up: boolean): void {
   workGoesOn(net, isAtWork(state));
 }
 
+/** Somebody wants its driver to tell where it is. virtio_net_announce. */
+export function announce(net: Net): void {
+  const { state, effects } = net;
+  if (!hasFeature(state, FEATURE.announce) || !hasFeature(state, FEATURE.control)) return;
+  effects.raise({ kind: 'virtio_net_announce_notify', dev: effects.name });
+  configChanged(net);
+}
+
 /** A driver reads the configuration: what it writes next is written to that. virtio_config_readb. */
 export function readConfig({ state, effects, setup }: Net): void {
   const mac = latin1(macOf(setup, state));

@@ -2,7 +2,7 @@
 import type { NetPeer } from '../device.ts';
 import type { Words } from '../virtio/index.ts';
 import { macFrom } from './mac.ts';
-import { CONFIG, FEATURE, LINK_UP, MAC_BYTES } from './registers.ts';
+import { ANNOUNCE, CONFIG, FEATURE, LINK_UP, MAC_BYTES } from './registers.ts';
 import { MOST_RSS } from './rss.ts';
 import { type NetSetup, OFFERS } from './setup.ts';
 import type { NetState } from './state.ts';
@@ -62,7 +62,7 @@ const DUPLEX = { half: 0, full: 1, '': 0xff } as const;
 export function configOf(setup: NetSetup, net: NetState): Uint8Array {
   const config = new DataView(new ArrayBuffer(CONFIG.bytes));
   for (const [at, byte] of macOf(setup, net).entries()) config.setUint8(CONFIG.mac + at, byte);
-  config.setUint16(CONFIG.status, net.isLinkUp ? LINK_UP : 0, true);
+  config.setUint16(CONFIG.status, (net.isLinkUp ? LINK_UP : 0) | (net.isAnnouncing ? ANNOUNCE : 0), true);
   config.setUint16(CONFIG.pairs, setup['x-queue-pairs'], true);
   config.setUint16(CONFIG.mtu, setup.host_mtu, true);
   config.setInt32(CONFIG.speed, setup.speed, true);

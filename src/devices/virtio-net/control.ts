@@ -20,6 +20,7 @@ import {
 import { writtenMac } from './mac.ts';
 import {
   ACK,
+  ANNOUNCE_ACK,
   CONTROL,
   FEATURE,
   MAC_BYTES,
@@ -183,10 +184,12 @@ function setVlan({ effects }: Net, { command, data }: Command): boolean {
   return true;
 }
 
-/** Nobody has asked for an announcement: that belongs to migration. */
-function acknowledgeAnnouncement({ effects }: Net): boolean {
+/** round: of announcements behind a migration, of which there are none. */
+function acknowledgeAnnouncement({ state, effects }: Net, { command }: Command): boolean {
   effects.raise({ kind: 'virtio_net_handle_announce', dev: effects.name, round: 0 });
-  return false;
+  if (command !== ANNOUNCE_ACK || !state.isAnnouncing) return false;
+  effects.raise({ kind: 'sim:virtio_net_announced', dev: effects.name });
+  return true;
 }
 
 function setPairs(net: Net, asked: Command): boolean {

@@ -66,15 +66,20 @@ export const NET_REDUCER: DeviceReducer<NetFunctionState> = {
     'sim:virtio_net_link'(net, { up }) {
       net.isLinkUp = up;
     },
+    virtio_net_announce_notify(net) {
+      net.isAnnouncing = true;
+    },
+    'sim:virtio_net_announced'(net) {
+      net.isAnnouncing = false;
+    },
     ...FILTER_FACTS,
     ...SENDING_FACTS,
   },
 };
 
-/** What waits in the peer's queue is still there: its elements have been given back. */
+/** What waited for the peer is gone. */
 function reset(net: Net): void {
-  Object.assign(net, netResetValues);
-  net.sending = net.sending.map(({ queue }) => ({ queue, elem: undefined }));
+  Object.assign(net, netResetValues, { sending: [] });
 }
 
 /** Words, little-endian. */

@@ -1,6 +1,6 @@
 import { isAtWork, type VirtioPart, virtioPciDriver } from '../virtio/index.ts';
-import { describeNet, readConfig, serveNotification, setLink, writeConfig } from './behaviour.ts';
-import { BAD_FEATURES, configBytes, configOf, featuresOf } from './config.ts';
+import { announce, describeNet, readConfig, serveNotification, setLink, writeConfig } from './behaviour.ts';
+import { BAD_FEATURES, configBytes, configOf, featuresOf, macOf } from './config.ts';
 import { NET_REDUCER } from './evolve.ts';
 import { isReceiving, receiveFrame } from './receive.ts';
 import { CONTROL_DESCRIPTORS, FEATURE } from './registers.ts';
@@ -39,11 +39,18 @@ export const driver = virtioPciDriver<NetState, NetSetup>({
       configRead: (part) => readConfig(of(part)),
       configWritten: (part, write) => writeConfig(of(part), write),
       statusSet: (part, status) => workGoesOn(of(part), isAtWork({ status })),
-      queueReset: (part, queue) => giveBackAll(of(part), queue),
+      queueReset: ({ effects, state }, queue) => {
+        if (queue < state.queues.length - 1) effects.settlePackets();
+      },
       serve: (part, queue) => serveNotification(of(part), queue),
-      drain: (part) => giveBackAll(of(part)),
+      drain(part) {
+        giveBackAll(of(part));
+        part.effects.settlePackets();
+      },
       expire: (state, timer, effects) => void sendWaiting(net(state, effects), timers.indexOf(timer)),
       takesShort: true,
+      mac: [...macOf(setup, { mac: '' })],
+      announce: (state, effects) => announce(net(state, effects)),
       canReceive: (state) => isReceiving(state),
       receivePacket: (state, packet, effects) => receiveFrame(net(state, effects), packet),
       packetSent: (state, effects) => frameTaken(net(state, effects)),

@@ -35,6 +35,7 @@ export const FEATURE = {
 
 /** The status field of the configuration. */
 export const LINK_UP = 1;
+export const ANNOUNCE = 2;
 
 /** Places in struct virtio_net_config, and where each field ends. */
 export const CONFIG = {
@@ -70,6 +71,7 @@ export const MAC_COMMAND = { tableSet: 0, addressSet: 1 } as const;
 export const VLAN_COMMAND = { add: 0, remove: 1 } as const;
 export const MQ_COMMAND = { pairsSet: 0, rssConfig: 1, hashConfig: 2 } as const;
 export const OFFLOADS_SET = 0;
+export const ANNOUNCE_ACK = 0;
 
 /** What a command is answered with. */
 export const ACK = { ok: 0, error: 1 } as const;

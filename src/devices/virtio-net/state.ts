@@ -39,6 +39,8 @@ export interface NetState {
   /** The address in the configuration as it was read or written last: what a write does not touch becomes that. */
   readonly shown: string;
   readonly isLinkUp: boolean;
+  /** Its driver is to tell everybody where it is, and has not said yet that it will. */
+  readonly isAnnouncing: boolean;
   /** Pairs of queues in use. */
   readonly pairs: number;
   /** Absent: a driver does not say how frames are to be spread over them. */
@@ -76,6 +78,7 @@ export const netResetValues = {
   multicastAll: false,
   vlans: ALL_VLANS,
   waiting: [] as number[],
+  isAnnouncing: false,
 };
 
 export const netAtReset: NetState = { ...netResetValues, shown: '\0'.repeat(6), isLinkUp: true, sending: [] };

@@ -16,7 +16,9 @@ type FunctionHooks =
   | 'canReceive'
   | 'receivePacket'
   | 'packetSent'
-  | 'linkSet';
+  | 'linkSet'
+  | 'mac'
+  | 'announce';
 
 /** A write to a device's own configuration, by its place there. */
 export interface ConfigWrite {

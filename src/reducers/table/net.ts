@@ -10,6 +10,10 @@ export const NET_ROWS: Rows<keyof typeof NET_FACTS | keyof typeof NET_INPUTS> = 
   'sim:packets_offered': changes(['net'], vmm(net.offered)),
   'sim:packet_dropped': changes(['net'], vmm(net.dropped)),
   'sim:packet_forwarded': changes(['net'], vmm(net.forwarded)),
+  qemu_announce_self_iter: tells,
+  'sim:announce_waits': changes(['net'], vmm(net.announceWaits)),
+  qemu_announce_timer_del: changes(['net'], vmm(net.announceOver)),
+  'sim:announce_asked': changes(['net'], vmm(net.announceAsked)),
   'sim:frame_received': tells,
   'sim:link_set': changes(['net'], vmm(net.linkSet)),
 };

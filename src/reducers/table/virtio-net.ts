@@ -4,6 +4,8 @@ import { type Rows, tells } from '../row.ts';
 
 export const VIRTIO_NET_ROWS: Rows<keyof typeof VIRTIO_NET_EVENTS> = {
   virtio_net_handle_announce: tells,
+  virtio_net_announce_notify: ofItsDevice(),
+  'sim:virtio_net_announced': ofItsDevice(),
   virtio_net_rss_enable: ofItsDevice(),
   virtio_net_rss_disable: ofItsDevice(),
   virtio_net_rss_error: tells,

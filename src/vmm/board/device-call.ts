@@ -17,7 +17,7 @@ import { sectorsOf } from '../drives/drive.ts';
 import { actUpon } from '../drives/errors.ts';
 import { clearDrive, drain, readDrive, submit, writeDrive } from '../drives/requests.ts';
 import type { Machine, Part } from './machine.ts';
-import { dropPacket, fileBytes, peerOfPart, sendPacket, takePackets } from '../net/wire.ts';
+import { dropPacket, fileBytes, peerOfPart, sendPacket, settlePackets, takePackets } from '../net/wire.ts';
 import { ramReachOf, reachOf, readBytes, writeBytes } from '../memory/address-space.ts';
 import { raiseVector } from './messages.ts';
 import { type Call, type CallOf, drivePin } from './pins.ts';
@@ -202,6 +202,10 @@ export class DeviceCall implements Call {
 
   takePackets(): void {
     takePackets(this.machine, this.part, callOf);
+  }
+
+  settlePackets(): void {
+    settlePackets(this.machine, this.part, callOf);
   }
 
   dropPacket(packet: Packet, why: string): void {

@@ -104,7 +104,7 @@ export function queued(vmm: Vmm, event: EventOf<'sim:packet_queued'>): void {
   if (refused) client.isBlocked = true;
   if (client.queue.some((other) => other.packet === packet)) return;
   const bytes = takeOut(net, name, packet) ?? latin1(event.bytes);
-  client.queue.push({ packet, sender, bytes });
+  client.queue.push({ packet, sender, bytes, ...(event.quiet ? { isQuiet: true as const } : {}) });
 }
 
 /** sim:packets_offered. */
@@ -126,6 +126,38 @@ export function linkSet(vmm: Vmm, { client: name, up }: EventOf<'sim:link_set'>,
   for (const each of [client, peer?.type === 'nic' ? peer : undefined]) {
     if (each !== undefined) clientOf(netOf(vmm), each.name).isLinkDown = !up;
   }
+}
+
+/** sim:announce_asked. */
+export function announceAsked(
+  vmm: Vmm,
+  event: EventOf<'sim:announce_asked'>,
+  _config: MachineConfig,
+  at: Stamped,
+): void {
+  const { kind: _, ...asked } = event;
+  const net = netOf(vmm);
+  const others = (net.announcing ?? []).filter(({ id }) => id !== asked.id);
+  net.announcing = [...others, { ...asked, round: asked.rounds, due: Number.POSITIVE_INFINITY, waits: at.seq }];
+}
+
+/** sim:announce_waits. */
+export function announceWaits(
+  vmm: Vmm,
+  { id: name, round, due }: EventOf<'sim:announce_waits'>,
+  _config: MachineConfig,
+  { seq: waits }: Stamped,
+): void {
+  const announcement = netOf(vmm).announcing?.find(({ id }) => id === name);
+  if (announcement !== undefined) Object.assign(announcement, { round, due, waits });
+}
+
+/** qemu_announce_timer_del. */
+export function announceOver(vmm: Vmm, { id: name }: EventOf<'qemu_announce_timer_del'>): void {
+  const net = netOf(vmm);
+  const others = (net.announcing ?? []).filter(({ id }) => id !== name);
+  if (others.length === 0) delete net.announcing;
+  else net.announcing = others;
 }
 
 /** The part that answers at a client. */

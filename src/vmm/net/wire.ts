@@ -20,6 +20,8 @@ const MOST_WAITING_BYTES = 32 << 20;
 /** A packet at the sender's end of a wire. */
 interface Handed extends Packet {
   readonly sender: NetClientConfig;
+  /** The sender does not want to hear when it is taken. */
+  readonly isQuiet?: boolean;
 }
 
 const NOBODY: readonly NetClientConfig[] = [];
@@ -64,11 +66,17 @@ export function peerOfPart(machine: Machine, part: Part): NetPeer | undefined {
   return { name: peer.name, type: peer.type, takesHeaders: false, takesShort };
 }
 
+/** What is sent, and when it arrives. */
+interface Sent extends Pick<Handed, 'isQuiet'> {
+  readonly bytes: Uint8Array;
+  readonly due?: Ns | undefined;
+}
+
 /** A device hands a packet to its peer: qemu_send_packet. False: it waits. */
 export function sendPacket(
   machine: Machine,
   part: Part,
-  { bytes: read, due = 0 }: { readonly bytes: Uint8Array; readonly due: Ns | undefined },
+  { bytes: read, due = 0, isQuiet = false }: Sent,
   callOf: CallOf,
 ): boolean {
   const sender = clientOfPart(machine, part);
@@ -77,7 +85,7 @@ export function sendPacket(
   const travels = due > machine.now() && canSend(machine, sender);
   const told = { client: sender.name, packet: number, bytes, due: travels ? due : 0 };
   const sent = machine.after(machine.raise({ kind: 'sim:packet_sent', ...told }));
-  return travels || hand(sent, { number, bytes, sender }, callOf);
+  return travels || hand(sent, { number, bytes, sender, isQuiet }, callOf);
 }
 
 /** Somebody is at the other end of a client's wire, and the cable is plugged. */
@@ -112,18 +120,14 @@ function canHandOn(machine: Machine, port: NetClientConfig): boolean {
 }
 
 /** It waits until the client takes it, unless too many do: qemu_net_queue_append. */
-function wait(machine: Machine, client: NetClientConfig, { number, bytes, sender }: Handed, refused: boolean): false {
+function wait(machine: Machine, client: NetClientConfig, packet: Handed, refused: boolean): false {
+  const { number, bytes, isQuiet = false } = packet;
   const { queue } = stateOf(machine, client);
-  const hears = partOf(machine, sender)?.device.packetSent !== undefined;
+  const hears = !isQuiet && senderOf(machine, packet)?.device.packetSent !== undefined;
   const isFull = !hears && (queue.length >= MOST_WAITING || bytesOf(queue) + bytes.length > MOST_WAITING_BYTES);
   if (isFull) drop(machine, client, { number }, 'queue full');
   else {
-    tellQueued(
-      machine,
-      client,
-      { number, sender },
-      { bytes: unlessKnown(machine, client, { number, bytes }), refused },
-    );
+    tellQueued(machine, client, packet, { bytes: unlessKnown(machine, client, { number, bytes }), refused });
   }
   return false;
 }
@@ -131,10 +135,11 @@ function wait(machine: Machine, client: NetClientConfig, { number, bytes, sender
 function tellQueued(
   machine: Machine,
   { name }: NetClientConfig,
-  { number, sender }: Pick<Handed, 'number' | 'sender'>,
+  { number, sender, isQuiet = false }: Handed,
   how: { readonly bytes: Uint8Array; readonly refused: boolean },
 ): void {
-  machine.raise({ kind: 'sim:packet_queued', client: name, packet: number, sender: sender.name, ...how });
+  const told = { client: name, packet: number, sender: sender.name, quiet: isQuiet };
+  machine.raise({ kind: 'sim:packet_queued', ...told, ...how });
 }
 
 /** A packet's bytes for a fact by which a client has it: none where the state has them. */
@@ -144,6 +149,8 @@ function unlessKnown(machine: Machine, { name }: NetClientConfig, { number, byte
   const isAtHand = atHand !== undefined && isIt(atHand);
   return isAtHand || underway.some(isIt) || clients[name]!.queue.some(isIt) ? NO_BYTES : bytes;
 }
+
+const senderOf = (machine: Machine, { sender }: Pick<Handed, 'sender'>): Part | undefined => partOf(machine, sender);
 
 const bytesOf = (queue: readonly PacketWaiting[]): number => queue.reduce((sum, { bytes }) => sum + bytes.length, 0);
 
@@ -206,14 +213,38 @@ function flush(machine: Machine, client: NetClientConfig, callOf: CallOf): void 
   for (;;) {
     const [first] = stateOf(machine, client).queue;
     if (first === undefined) return;
-    const sender = clientNamed(machine, first.sender);
-    const packet = { number: first.packet, bytes: fromLatin1(first.bytes), sender };
+    const packet = waitingIn(machine, first);
     if (!deliver(machine, client, packet, callOf)) {
       if (!stateOf(machine, client).isBlocked) tellQueued(machine, client, packet, { bytes: NO_BYTES, refused: true });
       return;
     }
-    const part = partOf(machine, sender);
-    if (part !== undefined) part.device.packetSent?.(machine.stateOf(part), callOf(machine, part));
+    tellSender(machine, packet, callOf);
+  }
+}
+
+const waitingIn = (machine: Machine, { packet, bytes, sender, isQuiet }: PacketWaiting): Handed => ({
+  ...{ number: packet, bytes: fromLatin1(bytes), isQuiet: isQuiet === true },
+  sender: clientNamed(machine, sender),
+});
+
+/** A packet does not wait any more. */
+function tellSender(machine: Machine, packet: Handed, callOf: CallOf): void {
+  const part = packet.isQuiet === true ? undefined : senderOf(machine, packet);
+  if (part !== undefined) part.device.packetSent?.(machine.stateOf(part), callOf(machine, part));
+}
+
+/** What a device sent is offered once more, and gone if it still waits: qemu_flush_or_purge_queued_packets. */
+export function settlePackets(asked: Machine, part: Part, callOf: CallOf): void {
+  const client = clientOfPart(asked, part);
+  const peer = peerOf(asked, client);
+  if (peer === undefined) return;
+  const { isBlocked } = stateOf(asked, peer);
+  const machine = isBlocked ? asked.after(asked.raise({ kind: 'sim:packets_offered', client: peer.name })) : asked;
+  flush(machine, peer, callOf);
+  for (const waiting of stateOf(machine, peer).queue.filter(({ sender }) => sender === client.name)) {
+    const packet = waitingIn(machine, waiting);
+    drop(machine, peer, packet, 'its sender was reset');
+    tellSender(machine, packet, callOf);
   }
 }
 
@@ -240,8 +271,7 @@ export function arriveDue(machine: Machine, callOf: CallOf): boolean {
   for (let hasArrived = false; ; hasArrived = true) {
     const next = nextToArrive(machine.state.net);
     if (next === undefined || next.due > machine.now() || isStopped(machine)) return hasArrived;
-    const packet = { number: next.packet, bytes: fromLatin1(next.bytes), sender: clientNamed(machine, next.sender) };
-    hand(machine.from(machine.origin.by(MAIN_LOOP).after(next.sent)), packet, callOf);
+    hand(machine.from(machine.origin.by(MAIN_LOOP).after(next.sent)), waitingIn(machine, next), callOf);
   }
 }
 

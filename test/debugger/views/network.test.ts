@@ -28,6 +28,15 @@ const CAPTURED: readonly (readonly [options: string, lines: readonly string[]])[
     '-net nic,model=virtio -net user',
     ['hub 0', ` \\ hub0port1: ${user('#net')}`, ` \\ hub0port0: ${nic('virtio-net-pci', '56')}`],
   ],
+  [
+    '-net nic -net nic,model=rtl8139 -net user',
+    [
+      'hub 0',
+      ` \\ hub0port2: ${user('#net')}`,
+      ` \\ hub0port1: ${nic('rtl8139', '57')}`,
+      ` \\ hub0port0: ${nic('e1000', '56')}`,
+    ],
+  ],
   ['-nic user,model=virtio-net-pci', [nic('virtio-net-pci', '56'), ` \\ ${user('#net')}`]],
   [
     '-nic user -nic user,model=virtio',

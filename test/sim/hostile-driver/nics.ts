@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { EventKind } from '../../../src/events/vocabulary.ts';
+import type { EventKind, EventOf } from '../../../src/events/vocabulary.ts';
 import type { PendingInput } from '../../../src/machine/parts.ts';
 import { Chance } from '../../oracle/devices/workloads.ts';
 import type { CampaignMachine, CampaignSetup, Outcome } from './campaign-machine.ts';
@@ -73,8 +73,16 @@ export function framesOf(name: NicName, seed: number, now: number): PendingInput
       const client = `${name}.${chance.below(4)}`;
       return { ns, event: { kind: 'sim:link_set', client, up: chance.coin } } as const;
     }
+    if (at % 8 === 3) return { ns, event: announcement(name, chance) } as const;
     return { ns, event: { kind: 'sim:frame_received', dev: `pcap#${chance.below(2)}`, bytes: frame(chance) } } as const;
   });
+}
+
+/** Cards are announced while a driver does what it does. */
+function announcement(name: NicName, chance: Chance): EventOf<'sim:announce_asked'> {
+  const interfaces = chance.coin ? '' : `${name}.${chance.below(4)}`;
+  const times = { initial: chance.below(300), max: chance.below(600), step: 1 + chance.below(300) };
+  return { kind: 'sim:announce_asked', interfaces, id: `${chance.below(2)}`, rounds: chance.below(5), ...times };
 }
 
 function frame(chance: Chance): Uint8Array {

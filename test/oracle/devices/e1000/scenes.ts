@@ -5,7 +5,9 @@ import { filters, lengths, oddReceiveRings, shortages, tags, waiting } from './s
 import { eepromWires, oddAccesses, phyCommands, randomRegisters } from './scripts/registers.ts';
 import { configurationSpace } from '../virtio/scripts/config-space.ts';
 import type { Guest } from '../virtio/guest.ts';
+import { STATISTICS } from './scripts/statistics.ts';
 import { delayed, edges, inParts, oddRings, packets, wild } from './scripts/transmit.ts';
+import { announced } from '../nic/announced.ts';
 import type { Card } from '../nic/station.ts';
 import { type Scene, Station } from './station.ts';
 
@@ -65,6 +67,12 @@ const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     { name: 'waiting', script: waiting },
     { name: 'tags', script: tags },
     { name: 'odd rings', script: oddReceiveRings },
+  ],
+  announced: [
+    {
+      name: 'announced',
+      script: (station, say) => announced(station, say, { name: 'e1000.0', counts: () => station.values(STATISTICS) }),
+    },
   ],
 };
 

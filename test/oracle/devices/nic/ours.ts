@@ -1,4 +1,5 @@
 /** Our machine, as scripts see it. */
+import type { MachineEvent } from '../../../../src/events/vocabulary.ts';
 import { type Bench, bench } from '../../../vmm/bench.ts';
 import { bytesOf, numberOf } from '../virtio/guest.ts';
 import { MAC, type Machine, type Scene, type Station } from './station.ts';
@@ -38,13 +39,24 @@ export function ourMachine<S extends Station>(driver: string, { properties = {} 
       wire.offered.push(frame);
       pass(0);
     },
-    frames: async () =>
-      machine.events
-        .slice(seen.events, (seen.events = machine.events.length))
-        .flatMap((event) => (event.kind === 'sim:packet_sent' && event.client === nic ? [event.bytes] : [])),
+    frames: async () => framesOf(machine.events.slice(seen.events, (seen.events = machine.events.length)), nic),
     pass: async (ms) => pass(ms * MS),
     link: async (up) => machine.setLink(nic, up),
+    async announce(rounds, interfaces) {
+      machine.announce(rounds, interfaces);
+      for (let round = 0; round < 10; round++) pass(100 * MS);
+    },
   };
+}
+
+/** What a client put on its wire: without a cable that is nothing. */
+export function framesOf(events: readonly MachineEvent[], client: string): Uint8Array[] {
+  const lost = events.flatMap((event) =>
+    event.kind === 'sim:packet_dropped' && event.client === client && event.why === 'link down' ? [event.packet] : [],
+  );
+  return events.flatMap((event) =>
+    event.kind === 'sim:packet_sent' && event.client === client && !lost.includes(event.packet) ? [event.bytes] : [],
+  );
 }
 
 /** An access of a processor has at most eight bytes. */

@@ -12,6 +12,7 @@ import { type Card, MAC, type Machine, type Scene, type Station, titleOf } from 
 /** Milliseconds in which QEMU's threads do what is to be done. */
 const SETTLED = 30;
 const RESET = 500;
+const ANNOUNCED = 1000;
 const HLT = 0xf4;
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-nic-'));
@@ -140,6 +141,10 @@ const machineOn = (driver: string, port: QtestPort, monitor: Socket, wire: Wire,
   async link(up) {
     monitor.write(`set_link ${driver}.0 ${up ? 'on' : 'off'}\n`);
     await setTimeout(SETTLED);
+  },
+  async announce(rounds, interfaces = '') {
+    monitor.write(`migrate_set_parameter announce-rounds ${rounds}\nannounce_self ${interfaces}\n`);
+    await setTimeout(ANNOUNCED);
   },
 });
 

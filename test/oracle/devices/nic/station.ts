@@ -18,6 +18,8 @@ export interface Machine extends Pick<Guest, 'in' | 'out' | 'read' | 'write' | '
   pass(ms: number): Promise<void>;
   /** A cable is plugged or pulled. */
   link(up: boolean): Promise<void>;
+  /** Cards are announced so often; a second goes by. */
+  announce(rounds: number, interfaces?: string): Promise<void>;
 }
 
 /** A script. What it says must be the same of both machines. */

@@ -1,4 +1,5 @@
 /** All scenes, by the file they are recorded in. */
+import { announced } from '../nic/announced.ts';
 import type { Card } from '../nic/station.ts';
 import type { Guest } from '../virtio/guest.ts';
 import { configurationSpace } from '../virtio/scripts/config-space.ts';
@@ -19,10 +20,7 @@ const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     still('random registers once more', randomRegisters(3)),
     still('odd accesses', oddAccesses),
   ],
-  configuration: [
-    scene('configuration space', ({ machine }, say) => configurationSpace(machine as unknown as Guest, say)),
-  ],
-  wires: [still('EEPROM', eepromWires(4)), still('PHY', phyRegisters(5)), scene('timer', timer)],
+  wires: [still('PHY', phyRegisters(5)), still('EEPROM', eepromWires(4)), scene('timer', timer)],
   transmit: [
     scene('slots', slots(6)),
     scene('packets', packets(7, ['plain'])),
@@ -43,6 +41,14 @@ const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     scene('descriptors, tags', descriptors(0x43)),
     scene('odd rings', oddRings),
     scene('loopback', loopback),
+  ],
+  configuration: [
+    scene('configuration space', ({ machine }, say) => configurationSpace(machine as unknown as Guest, say)),
+  ],
+  announced: [
+    scene('announced', (station, say) =>
+      announced(station, say, { name: 'rtl8139.0', counts: () => station.causes() }),
+    ),
   ],
 };
 

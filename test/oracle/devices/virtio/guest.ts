@@ -23,6 +23,8 @@ export interface Guest {
   wire(): Promise<readonly Uint8Array[]>;
   /** The cable of its network card is plugged, or pulled. */
   link(up: boolean): Promise<void>;
+  /** Network cards are announced so often. */
+  announce(rounds: number): Promise<void>;
   /** What the machine complained of since it was asked last. */
   said(): readonly string[];
 }

@@ -1,7 +1,9 @@
 /** Our machine, as scripts see it. */
+import type { MachineOptions } from '../../../../src/vmm/index.ts';
 import type { Base } from '../../../../src/memory/sparse.ts';
 import { type Bench, bench } from '../../../vmm/bench.ts';
 import { bytesOf, type Guest, numberOf, type Scene } from './guest.ts';
+import { framesOf } from '../nic/ours.ts';
 import { diskByte, hasDrive, isNic, NETDEV, SECTORS, SERIAL } from './scenes.ts';
 
 const DISK: Base = {
@@ -17,9 +19,15 @@ const SECOND = 1e9;
 const TURNS = 10;
 
 /** The scene's device in a machine of ours, which runs no guest either. */
-export function ourGuest({ driver, properties }: Scene): Guest {
+export const ourGuest = (scene: Scene): Guest => ourMachine(scene).guest;
+
+/** The same with the machine. others: further devices of it. */
+export function ourMachine(
+  { driver, properties }: Pick<Scene, 'driver' | 'properties'>,
+  others: MachineOptions['devices'] = [],
+): { readonly machine: Bench; readonly guest: Guest } {
   const machine = bench({
-    devices: [{ driver, properties: { ...properties, ...ends(driver) } }],
+    devices: [{ driver, properties: { ...properties, ...ends(driver) } }, ...others],
     ...(isNic(driver) ? { netdevs: HUB } : {}),
     drives: [DRIVE],
     disks: new Map([[DRIVE.id, DISK]]),
@@ -33,7 +41,7 @@ export function ourGuest({ driver, properties }: Scene): Guest {
     deliver(machine);
     return value;
   };
-  return {
+  const guest: Guest = {
     in: async (port, size) => after(machine.in(port, size)),
     out: async (port, size, value) => after(write(machine, true, { at: port, size, value })),
     read: async (gpa, size) => after(numberOf(machine.read(gpa, size))),
@@ -50,16 +58,18 @@ export function ourGuest({ driver, properties }: Scene): Guest {
       machine.sendPacket(NETDEV, frame);
       after(settle());
     },
-    wire: async () =>
-      machine.events
-        .slice(seen.frames, (seen.frames = machine.events.length))
-        .flatMap((event) => (event.kind === 'sim:packet_sent' && event.client !== NETDEV ? [event.bytes] : [])),
+    wire: async () => framesOf(machine.events.slice(seen.frames, (seen.frames = machine.events.length)), `${driver}.0`),
     link: async (up) => after(machine.setLink(`${driver}.0`, up)),
+    async announce(rounds) {
+      machine.announce(rounds);
+      after(settle());
+    },
     said: () =>
       machine.events
         .slice(seen.events, (seen.events = machine.events.length))
         .flatMap((event) => (event.kind === 'sim:virtio_error' ? [event.why] : [])),
   };
+  return { machine, guest };
 }
 
 /** What a device is for. */

@@ -17,6 +17,7 @@ import { diskByte, hasDrive, isNic, NETDEV, SCENES, SECTORS, SERIAL, titleOf } f
 /** Milliseconds in which QEMU's threads do what is to be done. */
 const SETTLED = 80;
 const RESET = 500;
+const ANNOUNCED = 1000;
 const HLT = 0xf4;
 const LOCALHOST = '127.0.0.1';
 /** As QEMU calls a network card without an id. */
@@ -24,7 +25,6 @@ const NIC = 'virtio-net-pci.0';
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-virtio-'));
 const DISK = join(folder, 'disk.raw');
-const MONITOR = join(folder, 'monitor');
 const BIOS = join(folder, 'hlt.bin');
 
 writeFileSync(
@@ -60,12 +60,12 @@ function netdev({ port }: Wire): string {
   return `dgram,id=${NETDEV}${end('local', port + 1)}${end('remote', port)}`;
 }
 
-function qemu({ driver, properties }: Scene, end: Wire): QtestPort {
+function qemu({ driver, properties }: Scene, end: Wire, monitor: string): QtestPort {
   const settings = Object.entries(properties).map(([key, value]) => `,${key}=${onOff(value)}`);
   const drive = `if=none,id=d0,file=${DISK},format=raw,snapshot=on`;
   return new QtestPort([
     ...['-M', 'pc,accel=tcg', '-nodefaults', '-m', '64', '-bios', BIOS, '-drive', drive],
-    ...['-monitor', `unix:${MONITOR},server=on,wait=off`],
+    ...['-monitor', `unix:${monitor},server=on,wait=off`],
     ...(isNic(driver) ? ['-netdev', netdev(end)] : []),
     ...['-device', `${driver}${partner(driver)}${settings.join('')}`],
   ]);
@@ -112,17 +112,23 @@ function guestOn(port: QtestPort, monitor: Socket, end: Wire): Guest {
       monitor.write(`set_link ${NIC} ${up ? 'on' : 'off'}\n`);
       await setTimeout(SETTLED);
     },
+    async announce(rounds) {
+      monitor.write(`migrate_set_parameter announce-rounds ${rounds}\nannounce_self\n`);
+      await setTimeout(ANNOUNCED);
+    },
     said: () => port.said(),
   };
 }
 
 async function transcript(scene: Scene): Promise<string[]> {
   const end = await wire();
-  const port = qemu(scene, end);
+  // One that ends takes its own away.
+  const place = join(mkdtempSync(join(folder, 'scene-')), 'monitor');
+  const port = qemu(scene, end, place);
   const lines = [titleOf(scene)];
   // Once it answers, its monitor listens.
   await port.in(0x80, 1);
-  const monitor = connect(MONITOR).resume();
+  const monitor = connect(place).resume();
   await scene.script(guestOn(port, monitor, end), (line) => void lines.push(line.trimEnd()));
   monitor.destroy();
   port.end();

@@ -18,6 +18,7 @@ import {
 } from './scripts/odd-queues.ts';
 import { randomRegisters } from './scripts/random-registers.ts';
 import { allCommands, brokenCommands, filters, resetFilters, spreads, writtenAddress } from './scripts/net-control.ts';
+import { announced } from './scripts/net-announced.ts';
 import { links } from './scripts/net-links.ts';
 import { bufferShapes, fewBuffers, oddBuffers, oddTimesIn, RECEIVING } from './scripts/net-receive.ts';
 import { manyFrames, oddFrames, oddTimes as netOddTimes, wrongHeaders } from './scripts/net-transmit.ts';
@@ -247,6 +248,15 @@ export const SCENES: Readonly<Record<string, readonly Scene[]>> = {
     net('address, legacy, controlled', {}, writtenAddress({ isModern: false, hasMsix: false, features: NET_FEATURES })),
   ],
   'net-links': ofRings(NET_RINGS, 'links', {}, links),
+  'net-announced': [
+    ...ofRings(NET_RINGS, 'announced', {}, announced),
+    ...ofRings(
+      { 'modern, MSI-X': NET_RINGS['modern, MSI-X']! },
+      'nobody is asked',
+      { guest_announce: false },
+      announced,
+    ),
+  ],
   'rng-queues': [
     rng('requests, modern', {}, rngRequests({ isModern: true, hasMsix: true, features: F.indirect })),
     rng('requests, EVENT_IDX', {}, rngRequests({ isModern: true, hasMsix: true, features: F.eventIdx })),

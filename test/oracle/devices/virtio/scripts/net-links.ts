@@ -3,7 +3,7 @@ import type { DriverOptions } from '../driver.ts';
 import { type Guest, hex, PLACE, type Say, structure } from '../guest.ts';
 import { type NetWork, netAtWork, signals } from './net-work.ts';
 
-async function look(work: NetWork, name: string): Promise<void> {
+export async function look(work: NetWork, name: string): Promise<void> {
   const { guest, driver, say } = work;
   const { isModern, hasMsix } = driver.options;
   const status = isModern
