@@ -145,7 +145,7 @@ describe('a Linux whose network goes on at a QEMU with another', {
       [['replay', trace], ' 0 divergences'],
       [['rerun', trace], ' 0 divergences'],
       [['fold', trace], ' slices equal'],
-      [['fork', trace, '--at', '90%', '--trace', file('fork.trace')], 'fork.trace'],
+      [['fork', trace, '--at', '90%', '--set', 'type x', '--trace', file('fork.trace')], 'fork.trace'],
     ];
     for (const [words, expected] of again) {
       const network = ['-f', '-qq', '-e', 'trace=socket,connect,bind,listen,sendto', '-o', file('calls')];
