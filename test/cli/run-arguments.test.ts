@@ -150,7 +150,7 @@ describe('a wrong command line is answered with one sentence', () => {
     [['-chardev', 'pty,id=x,path=y'], "unknown property 'path'"],
     [['-serial', 'chardev:x'], 'no -chardev with id=x'],
     [['-serial', 'stdio', '-debugcon', 'stdio'], 'Only one'],
-    [['-device', 'rtl8139'], '-device rtl8139: there is no such device'],
+    [['-device', 'rtl8129'], '-device rtl8129: there is no such device'],
     [['-drive', 'file=x'], 'QEMU would take if=ide'],
     [['disk.img'], 'give a disk as -drive file=disk.img,if=virtio'],
     [['-initrd', 'x'], '-initrd needs a -kernel'],

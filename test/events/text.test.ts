@@ -201,7 +201,7 @@ describe('the text of an event', () => {
   });
 
   test('every kind prints something for a blank event without failing', () => {
-    const blank = { u: 0, i: 0, u64: 0n, text: '', bytes: new Uint8Array(0), bool: false };
+    const blank = { u: 0, i: 0, u64: 0n, text: '', bytes: new Uint8Array(0), packet: new Uint8Array(0), bool: false };
     for (const [kind, row] of Object.entries(VOCABULARY)) {
       const fields = Object.entries(row.fields).map(([name, type]) => [name, blank[type as keyof typeof blank]]);
       const text = textOf({ kind, ...Object.fromEntries(fields) } as unknown as MachineEvent);

@@ -145,7 +145,7 @@ describe('a Linux whose network goes on at a QEMU with another', {
       [['replay', trace], ' 0 divergences'],
       [['rerun', trace], ' 0 divergences'],
       [['fold', trace], ' slices equal'],
-      [['fork', trace, '--at', '90%', '--trace', file('fork.trace')], 'fork.trace'],
+      [['fork', trace, '--at', '90%', '--set', 'type x', '--trace', file('fork.trace')], 'fork.trace'],
     ];
     for (const [words, expected] of again) {
       const network = ['-f', '-qq', '-e', 'trace=socket,connect,bind,listen,sendto', '-o', file('calls')];
@@ -160,7 +160,7 @@ test('a connection that is open already is a descriptor', { ...LONG, timeout: 12
   const trace = file('descriptor.trace');
   const net = ['-netdev', 'socket,id=s,fd=3', '-device', 'e1000,netdev=s'];
   const ran = spawn(process.execPath, [RETROVISOR, 'run', '--ticks', '20000000', ...net, '--trace', trace], {
-    stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
   });
   started.push(ran);
   const wire = ran.stdio[3] as Socket;

@@ -68,7 +68,7 @@ describe('a line of an event', () => {
   });
 
   test('is there for every kind of event', () => {
-    const blank = { u: 0, i: 0, u64: 0n, text: '', bytes: new Uint8Array(0), bool: false };
+    const blank = { u: 0, i: 0, u64: 0n, text: '', bytes: new Uint8Array(0), packet: new Uint8Array(0), bool: false };
     for (const [kind, row] of Object.entries(VOCABULARY)) {
       const fields = Object.entries(row.fields).map(([name, type]) => [name, blank[type as keyof typeof blank]]);
       expect(briefOf({ kind, ...Object.fromEntries(fields) } as unknown as MachineEvent)).not.toMatch(/undefined|NaN/);

@@ -68,8 +68,12 @@ export class StreamCarrier implements Carrier {
   }
 
   async open(): Promise<void> {
-    if (this.outside.by === 'connect') this.connect(this.outside.at);
-    else await this.listen(this.outside.at);
+    const { by, at } = this.outside;
+    if (by === 'listen') await this.listen(at);
+    else if (!('fd' in at && this.naming.needsPlace)) this.connect(at, () => undefined);
+    else if ((await new Promise<number>((over) => this.connect(at, over))) !== 0) {
+      throw new Problem(`Cannot use descriptor ${at.fd}: it is no open connection.`);
+    }
   }
 
   carry(frame: Uint8Array): void {
@@ -105,7 +109,8 @@ export class StreamCarrier implements Carrier {
     this.hears.send({ kind: 'sim:frames_stalled', dev: this.dev, stalled });
   }
 
-  private connect(at: SocketPlace): void {
+  /** over: it stands, or an errno says why it does not. */
+  private connect(at: SocketPlace, over: (errno: number) => void): void {
     this.isConnecting = true;
     let visitor: Visitor | undefined;
     const heard = this.heard(() => visitor);
@@ -116,6 +121,7 @@ export class StreamCarrier implements Carrier {
         this.isConnecting = false;
         if (errno !== 0) this.failed(`nobody answers at ${placeText(at)} (errno ${errno})`);
         else this.join((visitor = { stream, from }));
+        over(errno);
       },
     });
   }

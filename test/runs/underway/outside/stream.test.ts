@@ -193,6 +193,10 @@ describe('a network by an older option', () => {
     expect(machine.state.info).toBe(`socket: connect to ${LOOPBACK}:${port}`);
   });
 
+  test('does not begin by a descriptor that is no connection', LONG, async () => {
+    await expect(wired('socket,fd=9999')).rejects.toThrow('Cannot use descriptor 9999: it is no open connection.');
+  });
+
   test('does not begin at a port that is taken', LONG, async () => {
     const { port, server } = await waitFor();
     opened.push(server);
