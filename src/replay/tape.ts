@@ -11,6 +11,7 @@ import {
   type VmExit,
 } from '../x86/guest.ts';
 import type { Engine, GuestTime } from '../machine/parts.ts';
+import type { PacketBytes } from '../vmm/host.ts';
 import { unpackWrites } from '../kvm/io/packed-writes.ts';
 
 /** What the processor said, in the order it said it. */
@@ -127,12 +128,12 @@ function findGathered({ recorded, gathered, at: answer, atStop }: Tape): void {
 }
 
 /** What the next packet holds: whoever sends it read zeroes. */
-function takePacket(tape: Tape): Uint8Array {
+function takePacket(tape: Tape): PacketBytes {
   for (let at = tape.packet + 1; at < tape.recorded.length; at += 1) {
     const { event } = tape.recorded[at]!;
     if (event.kind !== 'sim:packet_sent') continue;
     tape.packet = at;
-    return event.bytes;
+    return event;
   }
   throw new TapeEnded();
 }

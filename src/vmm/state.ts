@@ -87,6 +87,8 @@ export interface PacketWaiting {
   readonly sender: string;
   /** A byte a character. */
   readonly bytes: string;
+  /** What is left to be done to it. Absent: nothing. */
+  readonly header?: string;
 }
 
 /** A packet on its way to a client. */
@@ -116,12 +118,24 @@ export interface NetClientState {
   readonly dropped: number;
 }
 
+/** The queue between a tap's interface and whoever reads its file descriptor. */
+export interface TapQueue {
+  /** The main loop looks whether there is something in it. */
+  readonly isPolled: boolean;
+  /** Oldest first. */
+  readonly frames: readonly PacketWaiting[];
+}
+
 export interface NetState {
   /** How many packets have been sent: the number of the next. */
   readonly packets: number;
   /** As they are going to arrive. */
   readonly underway: readonly PacketUnderway[];
   readonly clients: Readonly<Record<string, NetClientState>>;
+  /** By net client. Absent: the machine has neither taps nor bridges. */
+  readonly taps?: Readonly<Record<string, TapQueue>>;
+  /** The packet that somebody handed on or took last: what follows from that may say its bytes by its number. */
+  readonly handed?: PacketWaiting;
 }
 
 /** Why nothing happens any more: a drive's request failed. */

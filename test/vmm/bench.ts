@@ -151,7 +151,14 @@ export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'dri
     sendPacket(client, bytes) {
       const from = origin.by(MAIN_LOOP);
       const due = machine.now() + 1;
-      from.raise({ kind: 'sim:packet_sent', client, packet: machine.state.vmm.net!.packets, bytes, due });
+      from.raise({
+        kind: 'sim:packet_sent',
+        client,
+        packet: machine.state.vmm.net!.packets,
+        bytes,
+        due,
+        header: new Uint8Array(0),
+      });
     },
     setLink(client, up) {
       origin.raise({ kind: 'sim:link_set', client, up });

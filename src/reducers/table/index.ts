@@ -6,6 +6,7 @@ import { E1000_ROWS } from './e1000.ts';
 import { IOCTL_ROWS } from './ioctl.ts';
 import { KVM_ROWS } from './kvm.ts';
 import { KVM_FACT_ROWS } from './kvm-facts.ts';
+import { LINUX_NET_ROWS } from './linux-net.ts';
 import { MMU_ROWS } from './mmu.ts';
 import { NET_ROWS } from './net.ts';
 import { QEMU_ROWS } from './qemu.ts';
@@ -29,6 +30,7 @@ export const REDUCERS: Rows<EventKind> = {
   ...VIRTIO_BLK_ROWS,
   ...DISK_ROWS,
   ...NET_ROWS,
+  ...LINUX_NET_ROWS,
   ...E1000_ROWS,
   ...VIRTIO_NET_ROWS,
   ...USER_NET_ROWS,

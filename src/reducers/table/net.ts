@@ -8,7 +8,7 @@ export const NET_ROWS: Rows<keyof typeof NET_FACTS | keyof typeof NET_INPUTS> = 
   'sim:packet_delivered': changes(['net', 'devices'], vmm(net.delivered), vmm(deviceFactOf(net.partAt))),
   'sim:packet_queued': changes(['net'], vmm(net.queued)),
   'sim:packets_offered': changes(['net'], vmm(net.offered)),
-  'sim:packet_dropped': changes(['net'], vmm(net.dropped)),
+  'sim:packet_dropped': changes(['net', 'devices'], vmm(net.dropped), vmm(deviceFactOf(net.partAt))),
   'sim:packet_forwarded': changes(['net'], vmm(net.delivered)),
   'sim:frame_received': tells,
   'sim:link_set': changes(['net'], vmm(net.linkSet)),

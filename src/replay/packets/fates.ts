@@ -45,7 +45,7 @@ export class FatesOfPackets {
     const { event, seq } = stamped;
     if (event.kind === 'sim:packet_sent') this.found.set(event.packet, { sent: seq, ns, fates: [] });
     const what = KINDS[event.kind];
-    if (what === undefined || !('packet' in event)) return;
+    if (what === undefined || !('packet' in event) || !('client' in event)) return;
     const packet = this.found.get(event.packet);
     if (packet === undefined || packet.fates.length >= MOST) return;
     const why = event.kind === 'sim:packet_dropped' ? event.why : undefined;

@@ -4,8 +4,8 @@ import type { Draft } from '../../base/draft.ts';
 import { invariant } from '../../base/invariant.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
-import type { MachineConfig, NetClientConfig } from '../config.ts';
-import type { NetClientState, NetState, PacketUnderway, PacketWaiting, VmmState } from '../state.ts';
+import { isTap, type MachineConfig, type NetClientConfig, PORT } from '../config.ts';
+import type { NetClientState, NetState, PacketUnderway, PacketWaiting, TapQueue, VmmState } from '../state.ts';
 
 type Vmm = Draft<VmmState>;
 type Net = Draft<NetState>;
@@ -13,8 +13,13 @@ type Net = Draft<NetState>;
 /** Wires of a machine nobody has switched on; none, if nobody is on any. */
 export function netAtPowerOn(clients: readonly NetClientConfig[] | undefined): Pick<VmmState, 'net'> {
   if (clients === undefined) return {};
+  const taps = clients.filter(isTap);
+  const hasLinux = taps.length > 0 || clients.some(({ type }) => type === PORT);
   return {
-    net: { packets: 0, underway: [], clients: Object.fromEntries(clients.map(({ name }) => [name, newClient()])) },
+    net: {
+      ...{ packets: 0, underway: [], clients: Object.fromEntries(clients.map(({ name }) => [name, newClient()])) },
+      ...(hasLinux ? { taps: Object.fromEntries(taps.map(({ name }) => [name, { isPolled: true, frames: [] }])) } : {}),
+    },
   };
 }
 
@@ -41,14 +46,27 @@ function clientOf(net: Net, name: string): Draft<NetClientState> {
 /** sim:packet_sent. */
 export function sent(vmm: Vmm, event: EventOf<'sim:packet_sent'>, config: MachineConfig, { seq }: Stamped): void {
   const net = netOf(vmm);
-  const { client: sender, packet, bytes, due } = event;
-  count(clientOf(net, sender).sent, bytes.length);
+  const { client: sender, packet, due } = event;
+  count(clientOf(net, sender).sent, event.bytes.length);
   net.packets = packet + 1;
   const client = config.net?.find(({ name }) => name === sender)?.peer;
-  if (due === 0 || client === undefined) return;
-  const later = net.underway.findIndex((other) => other.due > due);
-  const underway: PacketUnderway = { packet, sender, client, due, sent: seq, bytes: latin1(bytes) };
-  net.underway.splice(later < 0 ? net.underway.length : later, 0, underway);
+  const waiting = (): PacketWaiting => ({ packet, sender, bytes: latin1(event.bytes), ...headerOf(event) });
+  if (due === 0) handOver(net, waiting);
+  else if (client !== undefined) goOnItsWay(net, { ...waiting(), client, due, sent: seq });
+}
+
+const headerOf = ({ header }: { readonly header: Uint8Array }): Pick<PacketWaiting, 'header'> =>
+  header.length === 0 ? {} : { header: latin1(header) };
+
+/** What follows may speak of it by its number. */
+function handOver(net: Net, packet: () => PacketWaiting): void {
+  if (net.taps !== undefined) net.handed = packet();
+}
+
+/** Behind all that arrive before it, or when it does. */
+function goOnItsWay(net: Net, packet: PacketUnderway): void {
+  const before = net.underway.findLastIndex(({ due }) => due <= packet.due);
+  net.underway.splice(before + 1, 0, packet);
 }
 
 function count(total: Draft<NetClientState['sent']>, bytes: number): void {
@@ -71,8 +89,19 @@ export function delivered(
   { client, packet, len }: Pick<EventOf<'sim:packet_delivered'>, 'client' | 'packet' | 'len'>,
 ): void {
   const net = netOf(vmm);
-  takeOut(net, client, packet);
+  const taken = takeOut(net, client, packet);
+  if (taken !== undefined) handOver(net, () => waitingAs(taken));
   count(clientOf(net, client).received, len);
+}
+
+const waitingAs = ({ packet, sender, bytes, header }: PacketWaiting, other?: string): PacketWaiting => ({
+  ...{ packet, sender: other ?? sender, bytes },
+  ...(header === undefined ? {} : { header }),
+});
+
+/** A packet that is at a client, or was handed over last. */
+function found(net: Net, client: string, packet: number): PacketWaiting | undefined {
+  return takeOut(net, client, packet) ?? (net.handed?.packet === packet ? net.handed : undefined);
 }
 
 /** sim:packet_queued. */
@@ -82,8 +111,8 @@ export function queued(vmm: Vmm, event: EventOf<'sim:packet_queued'>): void {
   const client = clientOf(net, name);
   if (refused) client.isBlocked = true;
   if (client.queue.some((other) => other.packet === packet)) return;
-  const bytes = takeOut(net, name, packet)?.bytes ?? latin1(event.bytes);
-  client.queue.push({ packet, sender, bytes });
+  const known = event.bytes.length > 0 ? takeOut(net, name, packet) : found(net, name, packet);
+  client.queue.push(waitingAs({ packet, bytes: latin1(event.bytes), ...known, sender }));
 }
 
 /** sim:packets_offered. */
@@ -98,6 +127,60 @@ export function dropped(vmm: Vmm, { client, packet }: EventOf<'sim:packet_droppe
   clientOf(net, client).dropped += 1;
 }
 
+/** sim:packet_cut. */
+export function cut(vmm: Vmm, { client, packet }: EventOf<'sim:packet_cut'>): void {
+  takeOut(netOf(vmm), client, packet);
+}
+
+/** sim:bridge_forwarded: copies are on their way to the other ends of these ports. */
+export function bridged(
+  vmm: Vmm,
+  { bridge, packet, from, to, due, len }: EventOf<'sim:bridge_forwarded'>,
+  config: MachineConfig,
+  { seq }: Stamped,
+): void {
+  const net = netOf(vmm);
+  const at = `${bridge}/${from}`;
+  const known = found(net, at, packet);
+  invariant(known !== undefined, 'a bridge forwards a packet that is there', { packet });
+  count(clientOf(net, at).received, len);
+  for (const port of to === '' ? [] : to.split('+')) {
+    const sender = `${bridge}/${port}`;
+    const client = config.net?.find(({ name }) => name === sender)?.peer;
+    count(clientOf(net, sender).sent, len);
+    if (client !== undefined) goOnItsWay(net, { ...waitingAs(known, sender), client, due, sent: seq });
+  }
+}
+
+const tapOf = (net: Net, client: string): Draft<TapQueue> => {
+  const tap = net.taps?.[client];
+  invariant(tap !== undefined, 'the machine has this tap', { client });
+  return tap;
+};
+
+/** sim:tap_queued. */
+export function tapQueued(vmm: Vmm, event: EventOf<'sim:tap_queued'>): void {
+  const net = netOf(vmm);
+  const { client, packet } = event;
+  const known = found(net, client, packet);
+  const { sender = client, bytes = '' } = known ?? {};
+  const said = event.bytes.length > 0 ? latin1(event.bytes) : bytes;
+  tapOf(net, client).frames.push({ packet, sender, bytes: said, ...headerOf(event) });
+}
+
+/** sim:tap_read. */
+export function tapRead(vmm: Vmm, { client, len }: EventOf<'sim:tap_read'>): void {
+  const net = netOf(vmm);
+  const first = tapOf(net, client).frames.shift();
+  if (first !== undefined) handOver(net, () => first);
+  count(clientOf(net, client).sent, len);
+}
+
+/** sim:tap_poll. */
+export function tapPolled(vmm: Vmm, { client, on }: EventOf<'sim:tap_poll'>): void {
+  tapOf(netOf(vmm), client).isPolled = on;
+}
+
 /** sim:link_set. A NIC at the other end of the wire sees it too. */
 export function linkSet(vmm: Vmm, { client: name, up }: EventOf<'sim:link_set'>, { net = [] }: MachineConfig): void {
   const client = net.find((each) => each.name === name);
@@ -106,6 +189,10 @@ export function linkSet(vmm: Vmm, { client: name, up }: EventOf<'sim:link_set'>,
     if (each !== undefined) clientOf(netOf(vmm), each.name).isLinkDown = !up;
   }
 }
+
+/** The part that is a bridge. */
+export const partOfBridge = ({ net }: MachineConfig, { bridge }: { readonly bridge: string }): string | undefined =>
+  net?.find((client) => client.bridge === bridge)?.part;
 
 /** The part that answers at a client. */
 export const partAt = ({ net }: MachineConfig, { client }: { readonly client: string }): string | undefined =>

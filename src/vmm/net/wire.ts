@@ -1,15 +1,29 @@
 /** Packets between net clients. QEMU 7.2: net/net.c, net/queue.c, net/hub.c. */
 import { fromLatin1 } from '../../base/bytes.ts';
-import { invariant } from '../../base/invariant.ts';
-import type { Ns } from '../../base/units.ts';
 import type { NetPeer, Packet } from '../../devices/device.ts';
 import { MAIN_LOOP } from '../../events/stamped.ts';
 import type { Machine, Part } from '../board/machine.ts';
 import type { CallOf } from '../board/pins.ts';
-import { HUBPORT, type NetClientConfig } from '../config.ts';
+import { HUBPORT, isTap, type NetClientConfig, PORT } from '../config.ts';
 import { isStopped } from '../drives/errors.ts';
-import type { NetClientState, NetState, PacketWaiting } from '../state.ts';
+import type { PacketWaiting } from '../state.ts';
+import {
+  clientAt,
+  clientNamed,
+  clientOfPart,
+  clientsOf,
+  drop,
+  type Handed,
+  netOf,
+  NO_BYTES,
+  partOf,
+  peerOf,
+  type Sent,
+  stateOf,
+  tellSent,
+} from './clients.ts';
 import { nextToArrive } from './due.ts';
+import { arriveAtPort, arriveAtTap, finished, wakeReader } from './kernel.ts';
 
 /** Packets that wait for a client whose sender does not ask to hear of it. QEMU's nq_maxlen. */
 const MOST_WAITING = 10_000;
@@ -17,68 +31,32 @@ const MOST_WAITING = 10_000;
 /** And their bytes, which QEMU does not count: packets of 64 KiB would be more than a machine has room for. */
 const MOST_WAITING_BYTES = 32 << 20;
 
-/** A packet at the sender's end of a wire. */
-interface Handed extends Packet {
-  readonly sender: NetClientConfig;
-}
-
-const NOBODY: readonly NetClientConfig[] = [];
-
-const clientsOf = ({ config }: Machine): readonly NetClientConfig[] => config.net ?? NOBODY;
-
-/** The client at which a device answers; undefined: it is none. */
-const clientAt = (machine: Machine, { name }: Part): NetClientConfig | undefined =>
-  clientsOf(machine).find(({ part }) => part === name);
-
-function clientOfPart(machine: Machine, part: Part): NetClientConfig {
-  const client = clientAt(machine, part);
-  invariant(client !== undefined, 'a device with packets is a net client', { name: part.name });
-  return client;
-}
-
-function clientNamed(machine: Machine, name: string): NetClientConfig {
-  const client = clientsOf(machine).find((each) => each.name === name);
-  invariant(client !== undefined, 'the machine has this net client', { name });
-  return client;
-}
-
-const peerOf = (machine: Machine, { peer }: NetClientConfig): NetClientConfig | undefined =>
-  peer === undefined ? undefined : clientNamed(machine, peer);
-
-const partOf = ({ parts }: Machine, { part }: NetClientConfig): Part | undefined =>
-  part === undefined ? undefined : parts.find(({ name }) => name === part);
-
-function netOf({ state: { net } }: Machine): NetState {
-  invariant(net !== undefined, 'a machine with packets has net clients', {});
-  return net;
-}
-
-const stateOf = (machine: Machine, { name }: NetClientConfig): NetClientState => netOf(machine).clients[name]!;
-
 /** Who a device sends to; undefined: nobody. */
 export function peerOfPart(machine: Machine, part: Part): NetPeer | undefined {
   const client = clientAt(machine, part);
   const peer = client === undefined ? undefined : peerOf(machine, client);
   if (peer === undefined) return undefined;
-  const takesShort = partOf(machine, peer)?.device.takesShort === true;
-  return { name: peer.name, type: peer.type, takesHeaders: false, takesShort };
+  const { takesShort = false, takesHeaders = false } = partOf(machine, peer)?.device ?? {};
+  return { name: peer.name, type: peer.type, takesHeaders, takesShort };
 }
 
 /** A device hands a packet to its peer: qemu_send_packet. False: it waits. */
-export function sendPacket(
-  machine: Machine,
-  part: Part,
-  { bytes: read, due = 0 }: { readonly bytes: Uint8Array; readonly due: Ns | undefined },
-  callOf: CallOf,
-): boolean {
-  const sender = clientOfPart(machine, part);
-  const bytes = machine.hostMemory.packet(read);
-  const number = netOf(machine).packets;
+export const sendPacket = (machine: Machine, part: Part, sent: Sent, callOf: CallOf): boolean =>
+  sendFrom(machine, clientOfPart(machine, part), sent, callOf);
+
+/** A device that is several net clients sends at one of them. */
+export const sendAt = (machine: Machine, client: string, sent: Sent, callOf: CallOf): boolean =>
+  sendFrom(machine, clientNamed(machine, client), sent, callOf);
+
+function sendFrom(machine: Machine, sender: NetClientConfig, { due = 0, ...sent }: Sent, callOf: CallOf): boolean {
   const travels = due > machine.now() && canSend(machine, sender);
-  const told = { client: sender.name, packet: number, bytes, due: travels ? due : 0 };
-  const sent = machine.after(machine.raise({ kind: 'sim:packet_sent', ...told }));
-  return travels || hand(sent, { number, bytes, sender }, callOf);
+  const packet = tellSent(machine, sender, { ...sent, due: travels ? due : 0 });
+  return travels || hand(packet.machine, packet, callOf);
 }
+
+/** A packet that came from elsewhere goes on to a device's peer. */
+export const passPacket = (machine: Machine, part: Part, { number, bytes, header }: Packet, callOf: CallOf): boolean =>
+  hand(machine, { number, bytes, header, sender: clientOfPart(machine, part) }, callOf);
 
 /** Somebody is at the other end of a client's wire, and the cable is plugged. */
 const canSend = (machine: Machine, client: NetClientConfig): boolean =>
@@ -92,6 +70,16 @@ function hand(machine: Machine, packet: Handed, callOf: CallOf): boolean {
     drop(machine, sender, packet, to === undefined ? 'no peer' : 'link down');
     return true;
   }
+  if (to.type === PORT) return arriveAtPort(machine, to, packet, callOf);
+  if (sender.type === PORT && isTap(to)) return arriveAtTap(machine, to, packet, callOf);
+  if (sender.type === PORT) {
+    for (const each of finished(machine, to, packet)) handTo(machine, to, each, callOf);
+    return true;
+  }
+  return handTo(machine, to, packet, callOf);
+}
+
+function handTo(machine: Machine, to: NetClientConfig, packet: Handed, callOf: CallOf): boolean {
   if (machine.board.delivering.has(to.name) || !takes(machine, to)) return wait(machine, to, packet, false);
   if (!deliver(machine, to, packet, callOf)) return wait(machine, to, packet, true);
   flush(machine, to, callOf);
@@ -118,7 +106,9 @@ function wait(machine: Machine, client: NetClientConfig, { number, bytes, sender
   const isFull = !hears && (queue.length >= MOST_WAITING || bytesOf(queue) + bytes.length > MOST_WAITING_BYTES);
   if (isFull) drop(machine, client, { number }, 'queue full');
   else {
-    const isKnown = netOf(machine).underway.some(({ packet }) => packet === number);
+    const { underway, handed } = netOf(machine);
+    const isUnderway = underway.some(({ packet, client: to }) => packet === number && to === client.name);
+    const isKnown = isUnderway || (handed?.packet === number && handed.bytes.length === bytes.length);
     tellQueued(machine, client, { number, sender }, { bytes: isKnown ? NO_BYTES : bytes, refused });
   }
   return false;
@@ -134,8 +124,6 @@ function tellQueued(
 }
 
 const bytesOf = (queue: readonly PacketWaiting[]): number => queue.reduce((sum, { bytes }) => sum + bytes.length, 0);
-
-const NO_BYTES = new Uint8Array(0);
 
 /** Offer a packet to a client: qemu_deliver_packet. False: it cannot take it now. */
 function deliver(machine: Machine, to: NetClientConfig, packet: Handed, callOf: CallOf): boolean {
@@ -154,7 +142,7 @@ function deliver(machine: Machine, to: NetClientConfig, packet: Handed, callOf: 
   }
 }
 
-function receive(machine: Machine, to: NetClientConfig, { number, bytes }: Handed, callOf: CallOf): boolean {
+function receive(machine: Machine, to: NetClientConfig, { number, bytes, header }: Handed, callOf: CallOf): boolean {
   const part = partOf(machine, to);
   const taken = { kind: 'sim:packet_delivered', client: to.name, packet: number, len: bytes.length } as const;
   if (part?.device.receivePacket === undefined) {
@@ -162,7 +150,7 @@ function receive(machine: Machine, to: NetClientConfig, { number, bytes }: Hande
     return true;
   }
   const call = callOf(machine, part, taken);
-  if (!part.device.receivePacket(machine.stateOf(part), { number, bytes }, call)) return false;
+  if (!part.device.receivePacket(machine.stateOf(part), { number, bytes, header, at: to.name }, call)) return false;
   call.finish(false);
   return true;
 }
@@ -188,14 +176,16 @@ function flush(machine: Machine, client: NetClientConfig, callOf: CallOf): void 
   for (;;) {
     const [first] = stateOf(machine, client).queue;
     if (first === undefined) return;
-    const sender = clientNamed(machine, first.sender);
-    const packet = { number: first.packet, bytes: fromLatin1(first.bytes), sender };
+    const packet = handedAs(machine, first);
+    const { sender } = packet;
     if (!deliver(machine, client, packet, callOf)) {
       if (!stateOf(machine, client).isBlocked) tellQueued(machine, client, packet, { bytes: NO_BYTES, refused: true });
       return;
     }
     const part = partOf(machine, sender);
-    if (part !== undefined) part.device.packetSent?.(machine.stateOf(part), callOf(machine, part));
+    if (part?.device.packetSent === undefined) continue;
+    part.device.packetSent(machine.stateOf(part), callOf(machine, part));
+    if (isTap(sender)) wakeReader(machine);
   }
 }
 
@@ -210,20 +200,21 @@ export function takePackets(asked: Machine, part: Part, callOf: CallOf): void {
 }
 
 /** A packet a device was offered is gone. */
-export const dropPacket = (machine: Machine, part: Part, packet: Packet, why: string): void =>
-  drop(machine, clientOfPart(machine, part), packet, why);
+export const dropPacket = (machine: Machine, packet: Packet, why: string): void =>
+  drop(machine, clientNamed(machine, packet.at), packet, why);
 
-function drop(machine: Machine, { name }: NetClientConfig, { number }: Pick<Packet, 'number'>, why: string): void {
-  machine.raise({ kind: 'sim:packet_dropped', client: name, packet: number, why });
-}
+/** What waits, or is on its way, as it is handed on. */
+const handedAs = (machine: Machine, { packet, bytes, sender, header }: PacketWaiting): Handed => ({
+  ...{ number: packet, bytes: fromLatin1(bytes), sender: clientNamed(machine, sender) },
+  header: header === undefined ? undefined : fromLatin1(header),
+});
 
 /** What is due arrives. False: nothing was. */
 export function arriveDue(machine: Machine, callOf: CallOf): boolean {
   for (let hasArrived = false; ; hasArrived = true) {
     const next = nextToArrive(machine.state.net);
     if (next === undefined || next.due > machine.now() || isStopped(machine)) return hasArrived;
-    const packet = { number: next.packet, bytes: fromLatin1(next.bytes), sender: clientNamed(machine, next.sender) };
-    hand(machine.from(machine.origin.by(MAIN_LOOP).after(next.sent)), packet, callOf);
+    hand(machine.from(machine.origin.by(MAIN_LOOP).after(next.sent)), handedAs(machine, next), callOf);
   }
 }
 

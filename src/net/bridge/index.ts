@@ -1,0 +1,39 @@
+import type { Device } from '../../devices/device.ts';
+import type { Driver } from '../../devices/driver.ts';
+import { BRIDGE_REDUCER } from './evolve.ts';
+import { age, AGEING, receive } from './forward.ts';
+import { bridgeAtReset, type BridgeSetup, type BridgeState } from './state.ts';
+
+export type { BridgeSetup, BridgeState } from './state.ts';
+
+/** A bridge of the modelled Linux: it learns where stations are, and hands frames on. */
+function bridge(setup: BridgeSetup): Device<BridgeState> {
+  return {
+    model: 'bridge',
+    regions: [],
+    pins: [],
+    timers: [AGEING],
+    read: () => 0,
+    takesHeaders: true,
+    takesShort: true,
+    receivePacket(state, packet, effects) {
+      receive({ setup, state, effects }, packet);
+      return true;
+    },
+    expire: (state, _timer, effects) => age({ setup, state, effects }),
+    describe: ({ fdb, ports }) => ({
+      ports: Object.keys(ports).join(', ') || 'none',
+      addresses: `${Object.keys(fdb).length}`,
+    }),
+  };
+}
+
+export const driver: Driver<BridgeState, BridgeSetup> = {
+  name: 'bridge',
+  description: 'A bridge of the modelled Linux',
+  bus: 'System',
+  category: 'Network',
+  create: bridge,
+  atReset: bridgeAtReset,
+  reducer: BRIDGE_REDUCER,
+};
