@@ -41,6 +41,25 @@ export const LINUX_NET_FACTS = {
   /** Nothing was heard of it for so long that it is forgotten. */
   'sim:bridge_aged': fact({ ...OF_BRIDGE, mac: 'text', port: 'text' }, (e) => `${e.bridge} ${e.mac} dev ${e.port}`),
   /**
+   * What a port knows of the spanning tree has changed. Identifiers of bridges are eight bytes, as digits. heard:
+   * virtual nanosecond at which the root said it.
+   */
+  'sim:bridge_port': fact(
+    {
+      ...{ ...OF_BRIDGE, ifname: 'text', state: 'text', root: 'text', cost: 'u', designated: 'text', port: 'u' },
+      ...{ heard: 'i', ack: 'bool', pending: 'bool' },
+    },
+    (e) => `${e.bridge} ${e.ifname} ${e.state} root ${e.root} cost ${e.cost} designated ${e.designated} port ${e.port}`,
+  ),
+  /** What a bridge knows of it. port: towards the root; empty: the bridge is that. */
+  'sim:bridge_tree': fact(
+    {
+      ...{ ...OF_BRIDGE, root: 'text', cost: 'u', port: 'text', maxAge: 'u', hello: 'u', forwardDelay: 'u' },
+      ...{ change: 'bool', changeSeen: 'bool' },
+    },
+    (e) => `${e.bridge} root ${e.root} cost ${e.cost} port ${e.port === '' ? 'none' : e.port}`,
+  ),
+  /**
    * A bridge has decided about a packet that came in at a port. to: the ports it goes out at, where it is at virtual
    * nanosecond `due`; how: why these. at: virtual nanosecond now. until: when the bridge has time for another.
    */

@@ -1,7 +1,7 @@
 /** `--bridge`: bridges of the modelled Linux of the host. */
 import { ipv4Of } from '../packets/addresses.ts';
 import type { BridgeConfig } from '../vmm/config.ts';
-import { IFNAME, MOST } from '../vmm/limits.ts';
+import { BRIDGE_NAME, MOST } from '../vmm/limits.ts';
 import { USUAL_BRIDGE } from '../vmm/pc/bridge-parts.ts';
 import { commaValue, refuseOthers, switchValue, virtualTime, wholeNumber } from './qemu-values.ts';
 import { UsageProblem } from './usage.ts';
@@ -19,7 +19,7 @@ function bridgeAsked(text: string): BridgeConfig {
   const option = `--bridge ${text}`;
   const value = commaValue(text);
   const { name = '', properties } = value;
-  if (!IFNAME.test(name)) throw new UsageProblem(`${option}: say its name first, like br0.`);
+  if (!BRIDGE_NAME.test(name)) throw new UsageProblem(`${option}: say its name first, like br0.`);
   refuseOthers(option, value, KNOWN);
   const given = (key: string): string | undefined => properties.get(key);
   const number = (key: 'mtu' | 'priority', least: number, most: number): number =>

@@ -48,7 +48,10 @@ export const FW_CFG_NAME = /^[!-~]{1,55}$/;
 /** `-drive id=`, as QEMU spells an identifier. */
 export const DRIVE_ID = /^[a-z][\w.-]*$/i;
 
-/** What the modelled Linux calls an interface. */
+/** What the modelled Linux calls a bridge: a dot would end the name of its timers. */
+export const BRIDGE_NAME = /^[a-z][\w-]{0,14}$/i;
+
+/** What it calls an interface. */
 export const IFNAME = /^[a-z][\w.-]{0,14}$/i;
 
 /** `-netdev id=`; QEMU makes some itself, which begin with #. */

@@ -1,12 +1,5 @@
-import type { Draft } from '../../base/draft.ts';
 import type { DeviceReducer } from '../../devices/device.ts';
-import type { BridgeState, PortCount } from './state.ts';
-
-function count(way: Draft<PortCount> | undefined, bytes: number): void {
-  if (way === undefined) return;
-  way.packets += 1;
-  way.bytes += bytes;
-}
+import type { BridgeState, PortState } from './state.ts';
 
 export const BRIDGE_REDUCER: DeviceReducer<BridgeState> = {
   facts: {
@@ -19,25 +12,19 @@ export const BRIDGE_REDUCER: DeviceReducer<BridgeState> = {
     'sim:bridge_aged'(state, { mac }) {
       delete state.fdb[mac];
     },
-    'sim:bridge_forwarded'(state, { from, to, mac, len, at, until }) {
+    'sim:bridge_forwarded'(state, { mac, at, until }) {
       const entry = Object.hasOwn(state.fdb, mac) ? state.fdb[mac] : undefined;
       if (entry !== undefined) entry.updated = at;
       state.busyUntil = Math.max(state.busyUntil, until);
-      count(state.ports[from]?.rx, len);
-      for (const port of portsIn(to)) count(state.ports[port]?.tx, len);
     },
-    'sim:packet_sent'(state, { client, bytes }) {
-      count(state.ports[ifnameOf(client)]?.tx, bytes.length);
+    'sim:bridge_port'(state, { kind: _kind, bridge: _bridge, ifname, ...tree }) {
+      state.ports[ifname] = { ...tree, state: tree.state as PortState };
     },
-    'sim:packet_dropped'(state, { client }) {
-      const port = state.ports[ifnameOf(client)];
-      if (port !== undefined) port.dropped += 1;
+    'sim:bridge_tree'(state, { kind: _kind, bridge: _bridge, ...tree }) {
+      state.tree = tree;
     },
   },
 };
-
-/** Ports as a fact has them. */
-const portsIn = (to: string): readonly string[] => (to === '' ? [] : to.split('+'));
 
 /** The interface of a port's net client. */
 export const ifnameOf = (client: string): string => client.slice(client.indexOf('/') + 1);

@@ -7,7 +7,8 @@ import { ETHERNET_HEADER } from '../../packets/ethernet.ts';
 import { offloadOf } from '../../packets/offload.ts';
 import { ifnameOf } from './evolve.ts';
 import { answerTo, type Bridge } from './local.ts';
-import { type BridgeSetup, MOST_ADDRESSES, ownEthernet } from './state.ts';
+import { type BridgeSetup, MOST_ADDRESSES, ownEthernet, type PortState } from './state.ts';
+import { receiveMessage } from './tree.ts';
 
 /** The timer by which addresses are forgotten. */
 export const AGEING = 'ageing';
@@ -16,8 +17,9 @@ export const AGEING = 'ageing';
 const FRAME_NS = 300;
 /** netdev_max_backlog: frames that wait for that core at most. */
 const BACKLOG = 1000;
-/** Bytes of a tag, which do not count. */
+/** Bytes of a tag, and what says that there is one. */
 const TAG = 4;
+const TAGS: readonly number[] = [0x8100, 0x88a8];
 
 const ADDRESS = 6;
 /** 01:80:c2:00:00:0X: groups that a bridge is a member of itself. */
@@ -53,16 +55,25 @@ export function receive(bridge: Bridge, packet: Packet): void {
     source: octetsText(sourceOf(bytes)),
     destination: octetsText(bytes.subarray(0, ADDRESS)),
   };
-  // Without a spanning tree of its own the bridge hands those of others on.
-  if (!isLinkLocal(bytes) || bytes[LAST] === STP) pass(bridge, frame);
-  else tell(bridge, frame, learn(bridge, frame), { to: [], how: 'link-local' });
+  // Without a spanning tree of its own the bridge hands messages of others on.
+  if (!isLinkLocal(bytes) || (bytes[LAST] === STP && !bridge.setup.stp)) pass(bridge, frame);
+  else {
+    tell(bridge, frame, learn(bridge, frame), { to: [], how: 'link-local' });
+    if (bytes[LAST] === STP) receiveMessage(bridge, at, bytes);
+  }
 }
+
+const stateOf = ({ state }: Bridge, ifname: string): PortState => state.ports[ifname]?.state ?? 'forwarding';
+
+const learns = (bridge: Bridge, ifname: string): boolean =>
+  ['learning', 'forwarding'].includes(stateOf(bridge, ifname));
 
 const sourceOf = (bytes: Uint8Array): Uint8Array => bytes.subarray(ADDRESS, 2 * ADDRESS);
 
 /** Why a frame goes nowhere; undefined: it does not. */
 function flawOf({ effects, state }: Bridge, { bytes }: Packet): string | undefined {
   if (bytes.length < ETHERNET_HEADER) return 'shorter than a header';
+  if (isTagged(bytes) && bytes.length < ETHERNET_HEADER + TAG + 2) return 'shorter than its tag';
   const source = sourceOf(bytes);
   if (isGroup(source) || source.every((byte) => byte === 0)) return 'the source is no station';
   if (effects.now + BACKLOG * FRAME_NS < state.busyUntil) return 'backlog full';
@@ -72,14 +83,22 @@ function flawOf({ effects, state }: Bridge, { bytes }: Packet): string | undefin
 /** The frame goes on its way. */
 function pass(bridge: Bridge, frame: Frame): void {
   const { setup, state, effects } = bridge;
+  if (!learns(bridge, frame.from)) {
+    effects.dropPacket(frame, `the port is ${stateOf(bridge, frame.from)}`);
+    return;
+  }
   const mac = learn(bridge, frame);
   const isForAll = isGroup(frame.bytes);
+  if (stateOf(bridge, frame.from) === 'learning') {
+    effects.dropPacket(frame, 'the port is learning');
+    return;
+  }
   if (!isForAll && isOwn(setup, frame.destination)) tell(bridge, frame, mac, { to: [], how: 'local' });
   else if (isTooLong(setup, frame)) effects.dropPacket(frame, 'longer than the MTU');
   else {
     const known = isForAll ? undefined : entryOf(state.fdb, frame.destination)?.port;
     const ports = known === undefined ? setup.interfaces : [known];
-    const to = ports.filter((port) => port !== frame.from);
+    const to = ports.filter((port) => port !== frame.from && stateOf(bridge, port) === 'forwarding');
     tell(bridge, frame, mac, { to, how: howOf(isForAll, known, frame.from) });
   }
   if (!isForAll && !isOwn(setup, frame.destination)) return;
@@ -100,13 +119,19 @@ const isOwn = (setup: BridgeSetup, mac: string): boolean =>
   mac.startsWith('fe:fd:') &&
   [undefined, ...setup.interfaces].some((port) => ethernetText(ownEthernet(setup, port)) === mac);
 
+const TYPE = 12;
+
+/** Linux keeps the first tag of a frame beside it. skb_vlan_untag. */
+const isTagged = (bytes: Uint8Array): boolean => TAGS.includes((bytes[TYPE]! << 8) | bytes[TYPE + 1]!);
+
 /** What is to be cut is cut to what fits. is_skb_forwardable. */
 const isTooLong = ({ mtu }: BridgeSetup, { bytes, header }: Packet): boolean =>
-  bytes.length > mtu + ETHERNET_HEADER + TAG && (offloadOf(header)?.kind ?? 0) === 0;
+  bytes.length - (isTagged(bytes) ? TAG : 0) > mtu + ETHERNET_HEADER + TAG && (offloadOf(header)?.kind ?? 0) === 0;
 
 /** The bridge knows where the source is. Returns the address, if it is kept. */
-function learn({ setup, state, effects }: Bridge, { source: mac, from: port }: Frame): string {
-  if (setup.ageing === 0 || isOwn(setup, mac)) return '';
+function learn(bridge: Bridge, { source: mac, from: port }: Frame): string {
+  const { setup, state, effects } = bridge;
+  if (setup.ageing === 0 || isOwn(setup, mac) || !learns(bridge, port)) return '';
   const told = { bridge: setup.name, mac, port, at: effects.now };
   const known = entryOf(state.fdb, mac);
   if (known === undefined) {
@@ -148,7 +173,7 @@ export function age({ setup, state, effects }: Bridge): void {
   const { now } = effects;
   let next: Ns | undefined;
   for (const [mac, { port, updated }] of Object.entries(state.fdb)) {
-    const end = updated + setup.ageing;
+    const end = updated + (state.tree?.change === true ? state.tree.forwardDelay : setup.ageing);
     if (end <= now) effects.raise({ kind: 'sim:bridge_aged', bridge: setup.name, mac, port });
     else next = Math.min(next ?? end, end);
   }

@@ -2,6 +2,7 @@ import type { Device } from '../../devices/device.ts';
 import type { Driver } from '../../devices/driver.ts';
 import { BRIDGE_REDUCER } from './evolve.ts';
 import { age, AGEING, receive } from './forward.ts';
+import { expireTree, startTree, treeTimers } from './tree.ts';
 import { bridgeAtReset, type BridgeSetup, type BridgeState } from './state.ts';
 
 export type { BridgeSetup, BridgeState } from './state.ts';
@@ -12,7 +13,8 @@ function bridge(setup: BridgeSetup): Device<BridgeState> {
     model: 'bridge',
     regions: [],
     pins: [],
-    timers: [AGEING],
+    timers: [AGEING, ...(setup.stp ? treeTimers(setup) : [])],
+    powerOn: (state, effects) => (setup.stp ? startTree({ setup, state, effects }) : undefined),
     read: () => 0,
     takesHeaders: true,
     takesShort: true,
@@ -20,9 +22,12 @@ function bridge(setup: BridgeSetup): Device<BridgeState> {
       receive({ setup, state, effects }, packet);
       return true;
     },
-    expire: (state, _timer, effects) => age({ setup, state, effects }),
-    describe: ({ fdb, ports }) => ({
-      ports: Object.keys(ports).join(', ') || 'none',
+    expire(state, timer, effects) {
+      if (timer === AGEING) age({ setup, state, effects });
+      else expireTree({ setup, state, effects }, timer);
+    },
+    describe: ({ fdb }) => ({
+      ports: setup.interfaces.join(', ') || 'none',
       addresses: `${Object.keys(fdb).length}`,
     }),
   };

@@ -29,6 +29,7 @@ const SHORTEST = 60;
 const IFF = { tap: 0x0002, noPi: 0x1000, oneQueue: 0x2000, vnetHdr: 0x4000 } as const;
 /** What QEMU says for a buffer that has no end. */
 const INT_MAX = 0x7fff_ffff;
+const SCRIPTS = { up: '/etc/qemu-ifup', down: '/etc/qemu-ifdown' } as const;
 const HELPER = '/usr/lib/qemu/qemu-bridge-helper';
 
 function powerOn({ client, ...setup }: TapSetup, effects: Effects): void {
@@ -148,12 +149,12 @@ function tap(setup: TapSetup): Device<TapState> {
 const PROPERTIES: PropertiesOf<TapOptions> = {
   ifname: text('', 'The interface: the next free of tap0, tap1...'),
   br: text('', 'The bridge it becomes a port of: br0'),
-  script: text('/etc/qemu-ifup', 'What makes it one; no: nobody does'),
-  downscript: text('/etc/qemu-ifdown', 'What is run at the end; nothing is here'),
+  script: text(SCRIPTS.up, 'What makes it one; no: nobody does'),
+  downscript: text(SCRIPTS.down, 'What is run at the end; nothing is here'),
   helper: text('', 'What makes it one instead'),
   vnet_hdr: bool(true, 'Packets may leave checksums and segments to whoever takes them'),
   sndbuf: size(0, 'Bytes of packets the kernel takes before it has sent some; 0: no end', [0, INT_MAX]),
-  queues: uint32(1, 'Pairs of queues: one', [1, 1]),
+  queues: uint32(1, 'Pairs of queues: one'),
   fd: text('', 'Refused: there is no tap of the host'),
   fds: text('', 'Refused with it'),
   vhost: bool(false, 'Refused: there is no vhost'),
@@ -163,11 +164,19 @@ const PROPERTIES: PropertiesOf<TapOptions> = {
   'poll-us': uint32(0, 'Of no effect without vhost'),
 };
 
+/** Nothing is said that a helper decides. */
+const isUsual = ({ ifname, script, downscript, vnet_hdr }: TapSetup): boolean =>
+  ifname === '' && script === SCRIPTS.up && downscript === SCRIPTS.down && vnet_hdr;
+
 /** What does not go together, in QEMU's words; and what cannot be had. */
 function settled(setup: TapSetup): TapSetup {
   const refused = (words: string): Problem => new Problem(`-netdev tap,id=${setup.client}: ${words}.`);
   if (setup.fd !== '' || setup.fds !== '') {
     throw refused('fd= and fds= need a tap of the host, and this machine has a Linux of its own: leave them away');
+  }
+  if (setup.queues !== 1) throw refused(`queues=${setup.queues} is not there yet: a tap has one pair of queues`);
+  if (setup.helper !== '' && !isUsual(setup)) {
+    throw refused('ifname=, script=, downscript=, vnet_hdr=, queues=, and vhostfds= are invalid with helper=');
   }
   if (setup.vhost || setup.vhostforce || setup.vhostfd !== '' || setup.vhostfds !== '') {
     throw refused('vhost is not there yet: leave vhost= away');
@@ -201,6 +210,6 @@ export const bridgeDriver: Driver<TapState, TapSetup> = {
 
 /** What `-netdev bridge` does not take. */
 const USUAL = {
-  ...{ ifname: '', script: 'no', downscript: 'no', vnet_hdr: true, sndbuf: 0, queues: 1 },
+  ...{ ifname: '', script: SCRIPTS.up, downscript: SCRIPTS.down, vnet_hdr: true, sndbuf: 0, queues: 1 },
   ...{ fd: '', fds: '', vhost: false, vhostfd: '', vhostfds: '', vhostforce: false, 'poll-us': 0 },
 } as const;

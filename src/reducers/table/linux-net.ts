@@ -19,5 +19,7 @@ export const LINUX_NET_ROWS: Rows<keyof typeof LINUX_NET_FACTS> = {
   'sim:bridge_learned': changes(['devices'], vmm(deviceFactOf(net.partOfBridge))),
   'sim:bridge_moved': changes(['devices'], vmm(deviceFactOf(net.partOfBridge))),
   'sim:bridge_aged': changes(['devices'], vmm(deviceFactOf(net.partOfBridge))),
+  'sim:bridge_port': changes(['devices'], vmm(deviceFactOf(net.partOfBridge))),
+  'sim:bridge_tree': changes(['devices'], vmm(deviceFactOf(net.partOfBridge))),
   'sim:bridge_forwarded': changes(['net', 'devices'], vmm(net.bridged), vmm(deviceFactOf(net.partOfBridge))),
 };

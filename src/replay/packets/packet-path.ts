@@ -133,7 +133,9 @@ class Following {
 
   private answered(stamped: Stamped): void {
     const path = nearestCauses(this.events, stamped).filter(({ seq }) => seq > this.sent.seq && seq < stamped.seq);
-    if (this.answers.length >= MOST_ANSWERS || path.some(isSent)) return;
+    // What it was cut into is no answer.
+    const isCut = this.fates.some(({ stamped: { event } }) => event.kind === 'sim:packet_cut');
+    if (isCut || this.answers.length >= MOST_ANSWERS || path.some(isSent)) return;
     this.answers.push(this.hop(stamped));
     this.last = stamped.seq;
   }
@@ -152,7 +154,10 @@ class Following {
   }
 }
 
-const FATES: readonly string[] = ['sim:packet_delivered', 'sim:packet_dropped', 'sim:packet_queued'];
+const FATES: readonly string[] = [
+  ...['sim:packet_delivered', 'sim:packet_dropped', 'sim:packet_queued'],
+  ...['sim:bridge_forwarded', 'sim:packet_cut', 'sim:tap_queued', 'sim:tap_read'],
+];
 
 const isFate = ({ event }: Stamped): boolean => FATES.includes(event.kind);
 

@@ -8,7 +8,7 @@ import { COSTS, type CostName } from '../../events/costs.ts';
 import type { FwCfgFile, RunOptions } from './run-options.ts';
 import type { NetdevConfig } from '../../vmm/config.ts';
 import type { MachineConfig } from '../../vmm/index.ts';
-import { BOOT_ORDER, DRIVE_ID, FW_CFG_NAME, IFNAME, MOST, NETDEV_ID } from '../../vmm/limits.ts';
+import { BOOT_ORDER, BRIDGE_NAME, DRIVE_ID, FW_CFG_NAME, MOST, NETDEV_ID } from '../../vmm/limits.ts';
 import type { DeviceOption, MachineOptions, NamedImage } from '../../vmm/options.ts';
 import { SMBIOS_CHARACTERS } from '../../vmm/smbios/said.ts';
 import type { Images } from './images.ts';
@@ -113,7 +113,7 @@ const NETDEV = z.object({
 });
 
 const BRIDGE = z.object({
-  name: z.string().regex(IFNAME),
+  name: z.string().regex(BRIDGE_NAME),
   ports: z.array(z.string().max(MOST.driveId)).max(MOST.ports),
   stp: z.boolean(),
   ageing: z.number().int().min(0).max(MOST.ageingNs),

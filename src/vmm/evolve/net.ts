@@ -47,9 +47,10 @@ function clientOf(net: Net, name: string): Draft<NetClientState> {
 export function sent(vmm: Vmm, event: EventOf<'sim:packet_sent'>, config: MachineConfig, { seq }: Stamped): void {
   const net = netOf(vmm);
   const { client: sender, packet, due } = event;
-  count(clientOf(net, sender).sent, event.bytes.length);
+  const { peer: client, type } = config.net?.find(({ name }) => name === sender) ?? {};
+  // What a port cuts for who is behind it has been counted whole.
+  if (type !== PORT || due > 0) count(clientOf(net, sender).sent, event.bytes.length);
   net.packets = packet + 1;
-  const client = config.net?.find(({ name }) => name === sender)?.peer;
   const waiting = (): PacketWaiting => ({ packet, sender, bytes: latin1(event.bytes), ...headerOf(event) });
   if (due === 0) handOver(net, waiting);
   else if (client !== undefined) goOnItsWay(net, { ...waiting(), client, due, sent: seq });
@@ -121,10 +122,18 @@ export function offered(vmm: Vmm, { client }: EventOf<'sim:packets_offered'>): v
 }
 
 /** sim:packet_dropped. */
-export function dropped(vmm: Vmm, { client, packet }: EventOf<'sim:packet_dropped'>): void {
+export function dropped(
+  vmm: Vmm,
+  { client: name, packet }: EventOf<'sim:packet_dropped'>,
+  config: MachineConfig,
+): void {
   const net = netOf(vmm);
-  takeOut(net, client, packet);
-  clientOf(net, client).dropped += 1;
+  const lost = found(net, name, packet);
+  const client = clientOf(net, name);
+  client.dropped += 1;
+  // An interface has received what its bridge does not hand on.
+  const isPort = config.net?.some((each) => each.name === name && each.type === PORT) === true;
+  if (isPort && lost !== undefined) count(client.received, lost.bytes.length);
 }
 
 /** sim:packet_cut. */

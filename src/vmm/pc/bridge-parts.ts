@@ -1,5 +1,6 @@
 /** The modelled Linux of the host: interfaces of taps, bridges, and who is a port of which. */
 import { Problem, shortly } from '../../base/problem.ts';
+import type { BridgeSetup } from '../../net/bridge/index.ts';
 import type { Part } from '../board/machine.ts';
 import {
   type BridgeConfig,
@@ -9,7 +10,7 @@ import {
   type NetdevConfig,
   PORT,
 } from '../config.ts';
-import { IFNAME, MOST } from '../limits.ts';
+import { BRIDGE_NAME, IFNAME, MOST } from '../limits.ts';
 import { driverOf } from '../models.ts';
 import { seated } from './seat.ts';
 
@@ -60,7 +61,8 @@ export function bridgesOf({ netdevs = [], bridges = [] }: Made): readonly Bridge
   const all = [...bridges, ...others.map((name): BridgeConfig => ({ ...USUAL_BRIDGE, name, ports: [] }))];
   return all.map((bridge) => {
     // A cable between two bridges has a port at either.
-    const cables = all.filter(({ ports }) => ports.includes(bridge.name)).map(({ name }) => name);
+    const others = all.filter(({ name, ports }) => ports.includes(bridge.name) && !bridge.ports.includes(name));
+    const cables = others.map(({ name }) => name);
     const own = named.flatMap(([name, id]) => (name === bridge.name ? [id] : []));
     return { ...bridge, all: [...bridge.ports, ...cables, ...own] };
   });
@@ -85,15 +87,21 @@ export function portClients(made: Made): readonly NetClientConfig[] {
   );
 }
 
-/** The bridges of a machine as parts of it. */
-export function bridgeParts(made: Made): Part[] {
+/** What each bridge is set up by, and the part it is. */
+export function bridgeSetups(made: Made): readonly { readonly part: string; readonly setup: BridgeSetup }[] {
   const ports = portClients(made);
-  return bridgesOf(made).map((bridge, index) => {
+  return bridgesOf(made).map(({ all: _all, ports: _ports, ...bridge }, index) => {
     const own = ports.filter((port) => port.bridge === bridge.name);
-    const setup = { ...bridge, index, interfaces: own.map(({ ifname }) => ifname!) };
-    return seated(bridgeName(bridge.name, index), 'bridge', driverOf('bridge'), setup, {});
+    const taps = [...interfacesOf(made).values()];
+    const interfaces = own.map(({ ifname }) => ifname!);
+    const setup = { ...bridge, index, interfaces, taps: interfaces.filter((ifname) => taps.includes(ifname)) };
+    return { part: bridgeName(bridge.name, index), setup };
   });
 }
+
+/** The bridges of a machine as parts of it. */
+export const bridgeParts = (made: Made): Part[] =>
+  bridgeSetups(made).map(({ part, setup }) => seated(part, 'bridge', driverOf('bridge'), setup, {}));
 
 /** Throws a Problem for ports that cannot be, and for interfaces that are there twice. */
 export function checkBridges(made: Made): void {
@@ -101,7 +109,7 @@ export function checkBridges(made: Made): void {
   const all = bridgesOf(made);
   const names = all.map(({ name }) => name);
   for (const name of names) {
-    if (!IFNAME.test(name)) throw new Problem(`A bridge cannot be called ${shortly(name)}: names are like br0.`);
+    if (!BRIDGE_NAME.test(name)) throw new Problem(`A bridge cannot be called ${shortly(name)}: names are like br0.`);
   }
   const twice = bridges.find(({ name }, at) => bridges.findIndex((other) => other.name === name) !== at);
   if (twice !== undefined) throw new Problem(`--bridge ${twice.name}: there is a bridge ${twice.name} already.`);
