@@ -219,7 +219,7 @@ export interface Effects {
   /** Hand a packet that came from elsewhere to the peer, under the number it has: as `sendPacket`. */
   passPacket(packet: Packet): boolean;
   /** A part of a packet, or another way to say it, is a packet of its own from now on, and this device's. */
-  newPacket(bytes: Uint8Array): Packet;
+  newPacket(packet: Pick<Packet, 'bytes' | 'header'>): Packet;
   /** A packet goes into the interface behind this net client, where a bridge may take it. */
   intoKernel(packet: Packet): void;
   /** The frame that has waited longest in the queue of this net client's interface. */

@@ -111,7 +111,10 @@ function headersOf(frame: Uint8Array, start: number): Headers | undefined {
   return { network, isIpv4: version === 4, payload };
 }
 
-/** Cut a frame of TCP into segments, each with its checksums: Linux' tcp_gso_segment. */
+/**
+ * Cut a frame of TCP into segments: Linux' tcp_gso_segment. Of each the checksum is left to be put in, as that of the
+ * whole was.
+ */
 export function segmentsOf(frame: Uint8Array, { size, start }: Offload): Uint8Array[] {
   const headers = headersOf(frame, start)!;
   const segments: Uint8Array[] = [];
@@ -120,6 +123,10 @@ export function segmentsOf(frame: Uint8Array, { size, start }: Offload): Uint8Ar
   }
   return segments;
 }
+
+/** The same, with nothing left to be done. */
+export const finishedSegments = (frame: Uint8Array, offload: Offload): Uint8Array[] =>
+  segmentsOf(frame, offload).map((bytes) => withChecksum(bytes, offload));
 
 /** How many bytes the headers of a frame of TCP have. */
 export const headerLength = (frame: Uint8Array, { start }: Offload): number => headersOf(frame, start)?.payload ?? 0;
@@ -148,6 +155,5 @@ function segment(
   const whole = frame.length - start;
   const sum = numberAt(frame, start + TCP_CHECKSUM, 2) + (bytes.length - start) + (~whole & 0xffff);
   putNumber(bytes, start + TCP_CHECKSUM, 2, folded(sum));
-  putNumber(bytes, start + TCP_CHECKSUM, 2, internetChecksum(bytes.subarray(start)));
   return bytes;
 }

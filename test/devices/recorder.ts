@@ -121,7 +121,7 @@ export class Bench<S> {
         this.sent.push({ bytes: new Uint8Array(bytes), due: undefined });
         return this.takesPackets;
       },
-      newPacket: (bytes) => ({ number: this.sent.length, bytes, at: this.device.model }),
+      newPacket: (packet) => ({ ...packet, number: this.sent.length, at: this.device.model }),
       intoKernel: (packet) => void this.written.push(packet),
       nextFrame: undefined,
       framesWaiting: 0,

@@ -6,6 +6,7 @@ import { bool, type PropertiesOf, size, text, uint32 } from '../../devices/prope
 import { ETHERNET_HEADER } from '../../packets/ethernet.ts';
 import { joined } from '../../packets/layout.ts';
 import {
+  finishedSegments,
   GSO,
   headerLength,
   headerOf,
@@ -61,11 +62,15 @@ const flawOf = ({ bytes }: Packet, offload: Offload | undefined): string | undef
 function transmit(state: TapState, packet: Packet, effects: Effects): void {
   const offload = offloadOf(packet.header);
   if (offload === undefined) queue(packet, undefined, packet, effects);
-  else if (offload.kind !== GSO.none && !takesSegments(state.offloads, offload.kind)) cut(packet, offload, effects);
-  else if ((state.offloads & OFFLOAD.checksum) === 0) {
-    queue(packet, undefined, { bytes: withChecksum(packet.bytes, offload) }, effects);
-  } else queue(packet, headerOf(offload, headerLength(packet.bytes, offload)), packet, effects);
+  else if (offload.kind !== GSO.none && !takesSegments(state.offloads, offload.kind))
+    cut(state, packet, offload, effects);
+  else if (takesChecksums(state)) queue(packet, headerFor(packet.bytes, offload), packet, effects);
+  else queue(packet, undefined, { bytes: withChecksum(packet.bytes, offload) }, effects);
 }
+
+const takesChecksums = ({ offloads }: TapState): boolean => (offloads & OFFLOAD.checksum) !== 0;
+
+const headerFor = (bytes: Uint8Array, offload: Offload): Uint8Array => headerOf(offload, headerLength(bytes, offload));
 
 function takesSegments(offloads: number, kind: number): boolean {
   const wanted = (kind & ~GSO.ecn) === GSO.tcp4 ? OFFLOAD.tso4 : OFFLOAD.tso6;
@@ -73,10 +78,14 @@ function takesSegments(offloads: number, kind: number): boolean {
   return (offloads & needed) === needed;
 }
 
-function cut(packet: Packet, offload: Offload, effects: Effects): void {
-  const pieces = segmentsOf(packet.bytes, offload);
+function cut(state: TapState, packet: Packet, offload: Offload, effects: Effects): void {
+  const finishes = !takesChecksums(state);
+  const pieces = (finishes ? finishedSegments : segmentsOf)(packet.bytes, offload);
   effects.raise({ kind: 'sim:packet_cut', client: packet.at, packet: packet.number, pieces: pieces.length });
-  for (const bytes of pieces) queue(effects.newPacket(bytes), undefined, { bytes }, effects);
+  for (const bytes of pieces) {
+    const header = finishes ? undefined : headerFor(bytes, { ...offload, kind: GSO.none });
+    queue(effects.newPacket({ bytes, header }), header, { bytes }, effects);
+  }
 }
 
 const NOTHING = new Uint8Array(0);

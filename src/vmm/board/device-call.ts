@@ -203,8 +203,8 @@ export class DeviceCall implements Call {
     return passPacket(this.machine, this.part, packet, callOf);
   }
 
-  newPacket(bytes: Uint8Array): Packet {
-    return newPacket(this.machine, this.part, bytes);
+  newPacket(packet: Pick<Packet, 'bytes' | 'header'>): Packet {
+    return newPacket(this.machine, this.part, packet);
   }
 
   intoKernel(packet: Packet): void {

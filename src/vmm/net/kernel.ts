@@ -2,7 +2,7 @@
 import { fromLatin1 } from '../../base/bytes.ts';
 import type { Packet } from '../../devices/device.ts';
 import { MAIN_LOOP } from '../../events/stamped.ts';
-import { GSO, offloadFlaw, offloadOf, segmentsOf, withChecksum } from '../../packets/offload.ts';
+import { finishedSegments, GSO, offloadFlaw, offloadOf, withChecksum } from '../../packets/offload.ts';
 import type { Machine, Part } from '../board/machine.ts';
 import type { CallOf } from '../board/pins.ts';
 import { type NetClientConfig, PORT } from '../config.ts';
@@ -39,7 +39,7 @@ export function* finished(machine: Machine, to: NetClientConfig, packet: Handed)
   else if (offload.kind === GSO.none) {
     yield { ...packet, bytes: withChecksum(packet.bytes, offload), header: undefined };
   } else {
-    const pieces = segmentsOf(packet.bytes, offload);
+    const pieces = finishedSegments(packet.bytes, offload);
     const told = { client: to.name, packet: packet.number, pieces: pieces.length };
     const since = machine.after(machine.raise({ kind: 'sim:packet_cut', ...told }));
     for (const bytes of pieces) yield tellSent(since, packet.sender, { bytes });
@@ -47,9 +47,9 @@ export function* finished(machine: Machine, to: NetClientConfig, packet: Handed)
 }
 
 /** A part of a packet is a packet of its own, and this device's. */
-export function newPacket(machine: Machine, part: Part, bytes: Uint8Array): Packet {
+export function newPacket(machine: Machine, part: Part, packet: Pick<Packet, 'bytes' | 'header'>): Packet {
   const client = clientOfPart(machine, part);
-  return packetAt(client, tellSent(machine, client, { bytes }));
+  return packetAt(client, tellSent(machine, client, packet));
 }
 
 /** What QEMU wrote to a tap goes to the bridge whose port that is; else the host has no use for it. */

@@ -28,6 +28,13 @@ def sh(words, check=True):
     return subprocess.run(["ip", "netns", "exec", NS, *words.split()], check=check, capture_output=True, text=True).stdout
 
 
+def shown(data):
+    """Digits; a byte that is repeated at the end is told once, and how often: 5a*46."""
+    end = data.rstrip(data[-1:])
+    again = len(data) - len(end)
+    return data.hex() if again < 16 else f"{end.hex()}{data[-1]:02x}*{again}"
+
+
 class Scene:
     def __init__(self, path):
         self.out = open(path, "w")
@@ -84,10 +91,10 @@ class Scene:
                     frame = os.read(fd, 70000)
                 except BlockingIOError:
                     break
-                self.say("<", ifname, frame.hex())
+                self.say("<", ifname, shown(frame))
 
     def send(self, ifname, frame):
-        self.say(">", ifname, frame.hex())
+        self.say(">", ifname, shown(frame))
         try:
             os.write(self.taps[ifname], frame)
         except OSError as error:
