@@ -6,7 +6,7 @@ import type { Bridge } from './local.ts';
 import { type BridgeSetup, costOf, idOf, OWN_TIMES, ownEthernet, type Tree, type TreePort } from './state.ts';
 
 /** Names of timers. Those of a port have its interface behind them. */
-export const TREE = { hello: 'hello', tcn: 'tcn', change: 'change' } as const;
+const TREE = { hello: 'hello', tcn: 'tcn', change: 'change' } as const;
 const OF_PORT = { age: 'message-age', forward: 'forward-delay', hold: 'hold' } as const;
 
 export const treeTimers = ({ interfaces }: BridgeSetup): readonly string[] => [
@@ -22,71 +22,52 @@ const AGES_BY: Ns = 8_000_000;
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The tree as one step of the protocol finds it and leaves it: what has changed is told when it is over. */
-class Step {
+interface Step {
   readonly bridge: Bridge;
   readonly tree: Draft<Tree>;
-  readonly ports: Map<string, Draft<TreePort>>;
+  readonly ports: Readonly<Record<string, Draft<TreePort>>>;
+  /** The bridge's identifier. */
   readonly id: string;
-
-  constructor(bridge: Bridge) {
-    this.bridge = bridge;
-    this.tree = { ...bridge.state.tree! };
-    this.ports = new Map(Object.entries(bridge.state.ports).map(([name, port]) => [name, { ...port }]));
-    this.id = idOf(bridge.setup);
-  }
-
-  get now(): Ns {
-    return this.bridge.effects.now;
-  }
-
-  get isRoot(): boolean {
-    return this.tree.root === this.id;
-  }
-
-  number(ifname: string): number {
-    return 0x8000 + this.bridge.setup.interfaces.indexOf(ifname) + 1;
-  }
-
-  isDesignated(ifname: string): boolean {
-    const { designated, port } = this.ports.get(ifname)!;
-    return designated === this.id && port === this.number(ifname);
-  }
-
-  arm(timer: string, after: Ns): void {
-    this.bridge.effects.arm(timer, this.now + after);
-  }
-
-  cancel(timer: string): void {
-    this.bridge.effects.cancel(timer);
-  }
-
-  /** Put on record what has changed. */
-  tell(): void {
-    const { effects, setup, state } = this.bridge;
-    for (const [port, tree] of this.ports) {
-      if (isSame(tree, state.ports[port]!)) continue;
-      effects.raise({ kind: 'sim:bridge_port', bridge: setup.name, ifname: port, ...tree });
-    }
-    if (!isSame(this.tree, state.tree!)) effects.raise({ kind: 'sim:bridge_tree', bridge: setup.name, ...this.tree });
-  }
 }
+
+const isRoot = ({ tree, id }: Step): boolean => tree.root === id;
+
+/** A port's identifier: its priority, and its number. */
+const numberOf = ({ bridge }: Step, ifname: string): number => 0x8000 + bridge.setup.interfaces.indexOf(ifname) + 1;
+
+const portAt = ({ ports }: Step, ifname: string): Draft<TreePort> => ports[ifname]!;
+
+function isDesignated(step: Step, ifname: string): boolean {
+  const { designated, port } = portAt(step, ifname);
+  return designated === step.id && port === numberOf(step, ifname);
+}
+
+const arm = ({ bridge: { effects } }: Step, timer: string, after: Ns): void => effects.arm(timer, effects.now + after);
+
+const cancel = ({ bridge: { effects } }: Step, timer: string): void => effects.cancel(timer);
 
 const isSame = <T extends object>(one: T, other: T): boolean =>
   Object.entries(one).every(([key, value]) => Reflect.get(other, key) === value);
 
 function act(bridge: Bridge, what: (step: Step) => void): void {
-  const step = new Step(bridge);
+  const { effects, setup, state } = bridge;
+  const ports = Object.entries(state.ports).map(([ifname, port]): [string, Draft<TreePort>] => [ifname, { ...port }]);
+  const step: Step = { bridge, tree: { ...state.tree! }, ports: Object.fromEntries(ports), id: idOf(setup) };
   what(step);
-  step.tell();
+  for (const [ifname, port] of ports) {
+    if (isSame(port, state.ports[ifname]!)) continue;
+    effects.raise({ kind: 'sim:bridge_port', bridge: setup.name, ifname, ...port });
+  }
+  if (!isSame(step.tree, state.tree!)) effects.raise({ kind: 'sim:bridge_tree', bridge: setup.name, ...step.tree });
 }
 
 /** The bridge comes up, and its ports. br_stp_enable_bridge, br_stp_enable_port. */
 export const startTree = (bridge: Bridge): void =>
   act(bridge, (step) => {
-    step.arm(TREE.hello, step.tree.hello);
-    for (const ifname of step.ports.keys()) {
+    arm(step, TREE.hello, step.tree.hello);
+    for (const ifname of Object.keys(step.ports)) {
       becomeDesignated(step, ifname);
-      step.ports.get(ifname)!.state = 'blocking';
+      portAt(step, ifname).state = 'blocking';
     }
     selectStates(step);
   });
@@ -97,15 +78,15 @@ export const expireTree = (bridge: Bridge, timer: string): void =>
     const [what, ifname = ''] = timer.split(' ');
     if (what === TREE.hello) {
       generate(step);
-      step.arm(TREE.hello, step.tree.hello);
+      arm(step, TREE.hello, step.tree.hello);
     } else if (what === TREE.tcn) {
-      if (step.isRoot) return;
+      if (isRoot(step)) return;
       transmitChange(step);
-      step.arm(TREE.tcn, step.tree.hello);
+      arm(step, TREE.tcn, step.tree.hello);
     } else if (what === TREE.change) Object.assign(step.tree, { change: false, changeSeen: false });
     else if (what === OF_PORT.age) forget(step, ifname);
     else if (what === OF_PORT.forward) advance(step, ifname);
-    else if (step.ports.get(ifname)!.pending) transmit(step, ifname);
+    else if (portAt(step, ifname).pending) transmit(step, ifname);
   });
 
 /** A message has come in at a port. */
@@ -118,9 +99,9 @@ export function receiveMessage(bridge: Bridge, at: string, bytes: Uint8Array): v
 
 /** br_received_tcn_bpdu. */
 function changeCame(step: Step, ifname: string): void {
-  if (!step.isDesignated(ifname)) return;
+  if (!isDesignated(step, ifname)) return;
   changed(step);
-  step.ports.get(ifname)!.ack = true;
+  portAt(step, ifname).ack = true;
   transmit(step, ifname);
 }
 
@@ -128,23 +109,23 @@ function changeCame(step: Step, ifname: string): void {
 function configCame(step: Step, ifname: string, message: ConfigMessage): void {
   const { tree } = step;
   if (!supersedes(step, ifname, message)) {
-    if (step.isDesignated(ifname)) transmit(step, ifname);
+    if (isDesignated(step, ifname)) transmit(step, ifname);
     return;
   }
-  const wasRoot = step.isRoot;
-  Object.assign(step.ports.get(ifname)!, {
+  const wasRoot = isRoot(step);
+  Object.assign(portAt(step, ifname), {
     ...{ root: message.root, cost: message.cost, designated: message.bridge, port: message.port },
-    heard: step.now - message.age,
+    heard: step.bridge.effects.now - message.age,
   });
-  step.arm(`${OF_PORT.age} ${ifname}`, message.maxAge - message.age);
+  arm(step, `${OF_PORT.age} ${ifname}`, message.maxAge - message.age);
   update(step);
   selectStates(step);
-  if (wasRoot && !step.isRoot) {
-    step.cancel(TREE.hello);
+  if (wasRoot && !isRoot(step)) {
+    cancel(step, TREE.hello);
     if (tree.changeSeen) {
-      step.cancel(TREE.change);
+      cancel(step, TREE.change);
       transmitChange(step);
-      step.arm(TREE.tcn, tree.hello);
+      arm(step, TREE.tcn, tree.hello);
     }
   }
   if (tree.port !== ifname) return;
@@ -153,12 +134,12 @@ function configCame(step: Step, ifname: string, message: ConfigMessage): void {
   generate(step);
   if (!message.changeHeard) return;
   tree.changeSeen = false;
-  step.cancel(TREE.tcn);
+  cancel(step, TREE.tcn);
 }
 
 /** br_supersedes_port_info. Identifiers have all their digits: they compare as they stand. */
 function supersedes(step: Step, ifname: string, { root, cost, bridge, port }: ConfigMessage): boolean {
-  const known = step.ports.get(ifname)!;
+  const known = portAt(step, ifname);
   if (root !== known.root) return root < known.root;
   if (cost !== known.cost) return cost < known.cost;
   if (bridge !== known.designated) return bridge < known.designated;
@@ -167,81 +148,80 @@ function supersedes(step: Step, ifname: string, { root, cost, bridge, port }: Co
 
 /** What a port is told by nobody any more. br_message_age_timer_expired. */
 function forget(step: Step, ifname: string): void {
-  const wasRoot = step.isRoot;
+  const wasRoot = isRoot(step);
   becomeDesignated(step, ifname);
   update(step);
   selectStates(step);
-  if (!step.isRoot || wasRoot) return;
+  if (!isRoot(step) || wasRoot) return;
   Object.assign(step.tree, OWN_TIMES);
   changed(step);
-  step.cancel(TREE.tcn);
+  cancel(step, TREE.tcn);
   generate(step);
-  step.arm(TREE.hello, step.tree.hello);
+  arm(step, TREE.hello, step.tree.hello);
 }
 
 /** br_forward_delay_timer_expired. */
 function advance(step: Step, ifname: string): void {
-  const port = step.ports.get(ifname)!;
+  const port = portAt(step, ifname);
   if (port.state === 'listening') {
     port.state = 'learning';
-    step.arm(`${OF_PORT.forward} ${ifname}`, step.tree.forwardDelay);
+    arm(step, `${OF_PORT.forward} ${ifname}`, step.tree.forwardDelay);
   } else if (port.state === 'learning') {
     port.state = 'forwarding';
-    if ([...step.ports.values()].some(({ designated }) => designated === step.id)) changed(step);
+    if (Object.values(step.ports).some(({ designated }) => designated === step.id)) changed(step);
   }
 }
 
 /** br_configuration_update. */
 function update(step: Step): void {
   selectRoot(step);
-  for (const ifname of step.ports.keys()) if (shouldBeDesignated(step, ifname)) becomeDesignated(step, ifname);
+  for (const ifname of Object.keys(step.ports)) if (shouldBeDesignated(step, ifname)) becomeDesignated(step, ifname);
 }
 
 /** br_root_selection. */
 function selectRoot(step: Step): void {
   let best: string | undefined;
-  for (const ifname of step.ports.keys()) if (isBetterRoot(step, ifname, best)) best = ifname;
-  const port = best === undefined ? undefined : step.ports.get(best)!;
+  for (const ifname of Object.keys(step.ports)) if (isBetterRoot(step, ifname, best)) best = ifname;
+  const port = best === undefined ? undefined : portAt(step, best);
   const found = port === undefined ? { root: step.id, cost: 0 } : { root: port.root, cost: costAt(step, best!) };
   Object.assign(step.tree, { ...found, port: best ?? '' });
 }
 
-const costAt = ({ ports, bridge }: Step, ifname: string): number =>
-  ports.get(ifname)!.cost + costOf(bridge.setup, ifname);
+const costAt = (step: Step, ifname: string): number => portAt(step, ifname).cost + costOf(step.bridge.setup, ifname);
 
 /** br_should_become_root_port. */
 function isBetterRoot(step: Step, ifname: string, best: string | undefined): boolean {
-  const port = step.ports.get(ifname)!;
-  if (step.isDesignated(ifname) || step.id <= port.root) return false;
+  const port = portAt(step, ifname);
+  if (isDesignated(step, ifname) || step.id <= port.root) return false;
   if (best === undefined) return true;
-  const other = step.ports.get(best)!;
+  const other = portAt(step, best);
   if (port.root !== other.root) return port.root < other.root;
   const [cost, least] = [costAt(step, ifname), costAt(step, best)];
   if (cost !== least) return cost < least;
   if (port.designated !== other.designated) return port.designated < other.designated;
-  return port.port !== other.port ? port.port < other.port : step.number(ifname) < step.number(best);
+  return port.port !== other.port ? port.port < other.port : numberOf(step, ifname) < numberOf(step, best);
 }
 
 /** br_should_become_designated_port. */
 function shouldBeDesignated(step: Step, ifname: string): boolean {
-  const port = step.ports.get(ifname)!;
+  const port = portAt(step, ifname);
   const { root, cost } = step.tree;
-  if (step.isDesignated(ifname) || port.root !== root) return true;
+  if (isDesignated(step, ifname) || port.root !== root) return true;
   if (cost !== port.cost) return cost < port.cost;
   if (step.id !== port.designated) return step.id < port.designated;
-  return step.number(ifname) < port.port;
+  return numberOf(step, ifname) < port.port;
 }
 
 function becomeDesignated(step: Step, ifname: string): void {
   const { root, cost } = step.tree;
-  Object.assign(step.ports.get(ifname)!, { root, cost, designated: step.id, port: step.number(ifname) });
+  Object.assign(portAt(step, ifname), { root, cost, designated: step.id, port: numberOf(step, ifname) });
 }
 
 /** br_port_state_selection. */
 function selectStates(step: Step): void {
-  for (const [ifname, port] of step.ports) {
-    if (step.tree.port !== ifname && step.isDesignated(ifname)) {
-      step.cancel(`${OF_PORT.age} ${ifname}`);
+  for (const [ifname, port] of Object.entries(step.ports)) {
+    if (step.tree.port !== ifname && isDesignated(step, ifname)) {
+      cancel(step, `${OF_PORT.age} ${ifname}`);
       open(step, ifname);
       continue;
     }
@@ -253,64 +233,66 @@ function selectStates(step: Step): void {
 
 /** br_make_forwarding: on its way there. */
 function open(step: Step, ifname: string): void {
-  const port = step.ports.get(ifname)!;
+  const port = portAt(step, ifname);
   if (port.state !== 'blocking') return;
   port.state = 'listening';
-  step.arm(`${OF_PORT.forward} ${ifname}`, step.tree.forwardDelay);
+  arm(step, `${OF_PORT.forward} ${ifname}`, step.tree.forwardDelay);
 }
 
 /** br_make_blocking. */
 function close(step: Step, ifname: string): void {
-  const port = step.ports.get(ifname)!;
+  const port = portAt(step, ifname);
   if (port.state === 'blocking') return;
   if (port.state !== 'listening') changed(step);
   port.state = 'blocking';
-  step.cancel(`${OF_PORT.forward} ${ifname}`);
+  cancel(step, `${OF_PORT.forward} ${ifname}`);
 }
 
 /** br_topology_change_detection. */
 function changed(step: Step): void {
   const { tree } = step;
-  if (step.isRoot) {
+  if (isRoot(step)) {
     tree.change = true;
-    step.arm(TREE.change, OWN_TIMES.forwardDelay + OWN_TIMES.maxAge);
+    arm(step, TREE.change, OWN_TIMES.forwardDelay + OWN_TIMES.maxAge);
   } else if (!tree.changeSeen) {
     transmitChange(step);
-    step.arm(TREE.tcn, OWN_TIMES.hello);
+    arm(step, TREE.tcn, OWN_TIMES.hello);
   }
   tree.changeSeen = true;
 }
 
 /** br_config_bpdu_generation. */
 function generate(step: Step): void {
-  for (const ifname of step.ports.keys()) if (step.isDesignated(ifname)) transmit(step, ifname);
+  for (const ifname of Object.keys(step.ports)) if (isDesignated(step, ifname)) transmit(step, ifname);
 }
 
 /** br_transmit_config. */
 function transmit(step: Step, ifname: string): void {
   const { bridge, tree } = step;
-  const port = step.ports.get(ifname)!;
+  const port = portAt(step, ifname);
   const hold = `${OF_PORT.hold} ${ifname}`;
   if (bridge.effects.deadline(hold) !== undefined) {
     port.pending = true;
     return;
   }
-  const age = step.isRoot ? 0 : step.now - (step.ports.get(tree.port)?.heard ?? step.now) + AGES_BY;
+  const age = isRoot(step)
+    ? 0
+    : step.bridge.effects.now - (step.ports[tree.port]?.heard ?? step.bridge.effects.now) + AGES_BY;
   const { root, cost, maxAge, hello, forwardDelay, change } = tree;
   if (age >= maxAge) return;
-  const said = { root, cost, bridge: step.id, port: step.number(ifname), age, maxAge, hello, forwardDelay, change };
+  const said = { root, cost, bridge: step.id, port: numberOf(step, ifname), age, maxAge, hello, forwardDelay, change };
   send(step, ifname, configFrame(ownEthernet(bridge.setup, ifname), { ...said, changeHeard: port.ack }));
   Object.assign(port, { ack: false, pending: false });
-  step.arm(hold, HOLD);
+  arm(step, hold, HOLD);
 }
 
 /** br_transmit_tcn. */
 function transmitChange(step: Step): void {
   const { port } = step.tree;
-  if (step.ports.has(port)) send(step, port, changeFrame(ownEthernet(step.bridge.setup, port)));
+  if (Object.hasOwn(step.ports, port)) send(step, port, changeFrame(ownEthernet(step.bridge.setup, port)));
 }
 
-function send({ bridge, now }: Step, ifname: string, frame: Uint8Array): void {
+function send({ bridge }: Step, ifname: string, frame: Uint8Array): void {
   const { effects, setup } = bridge;
-  effects.sendAt(`${setup.name}/${ifname}`, frame, now + Math.max(1, effects.travel(frame.length)));
+  effects.sendAt(`${setup.name}/${ifname}`, frame, effects.now + Math.max(1, effects.travel(frame.length)));
 }

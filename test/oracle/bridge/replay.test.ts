@@ -138,10 +138,10 @@ const isAnswer = (line: string): boolean => /^(<|fdb|state|stp|count) /.test(lin
 /** The age in a message of a bridge that is not the root is how long it took. */
 const timeless = (line: string): string => line.replace(/^(< \S+ 0180c2000000\w{12}0026424203\w{54})\w{4}/, '$1....');
 
-/** Linux was told to have its bridges up one after the other: what the first says before it hears the others differs. */
+/** Linux had its bridges up one after the other: what the first says before it hears the others differs. */
 const ELECTION = 'wait 5';
 
-/** How many messages of the spanning tree come while one waits depends on a few milliseconds: which they are does not. */
+/** How many messages of the tree come while one waits depends on milliseconds: which they are does not. */
 function withoutTwice(lines: readonly string[], asked: string): string[] {
   if (asked === ELECTION) return [];
   const all = lines.map(timeless).sort();
