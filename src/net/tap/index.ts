@@ -84,7 +84,8 @@ function cut(state: TapState, packet: Packet, offload: Offload, effects: Effects
   effects.raise({ kind: 'sim:packet_cut', client: packet.at, packet: packet.number, pieces: pieces.length });
   for (const bytes of pieces) {
     const header = finishes ? undefined : headerFor(bytes, { ...offload, kind: GSO.none });
-    queue(effects.newPacket({ bytes, header }), header, { bytes }, effects);
+    const piece = effects.newPacket({ bytes, header });
+    queue(piece, header, piece, effects);
   }
 }
 
