@@ -14,7 +14,9 @@ import {
 import { type NetCounting, NetCounts, type NetStatistics } from '../replay/export/net-statistics.ts';
 import { netCsv, netJson, netTable } from '../replay/export/net-table.ts';
 import { statisticsCsv, statisticsJson, statisticsTable } from '../replay/export/statistics-table.ts';
+import { portOf } from '../replay/packets/wires.ts';
 import { readDescription } from '../runs/machine/machine-description.ts';
+import { wiresOf } from '../runs/machine/wires-of.ts';
 import { orNearest } from '../base/nearest.ts';
 import { UsageProblem } from '../options/usage.ts';
 import { asUsage } from './events-command.ts';
@@ -76,7 +78,10 @@ function printOthers<Row>(
   if (key !== undefined) throw new UsageProblem(`--event ${name} takes no --key: most frequent first.`);
   const isMeant = condition === undefined ? undefined : asUsage(() => eventCondition(condition, [counted.kind]));
   const trace = openToLook(path);
-  const counts = counted.make({ pace: readDescription(trace.header.machine, path), isMeant });
+  const pace = readDescription(trace.header.machine, path);
+  const net = wiresOf(pace);
+  const passing = new Set(net.filter((client) => portOf(net, client) !== undefined).map(({ name }) => name));
+  const counts = counted.make({ pace, isMeant, passing });
   const status = readThrough(trace, (stamped) => {
     counts.next(stamped);
     return true;

@@ -5,6 +5,7 @@ import type { DEVICE_FACTS } from '../events/device.ts';
 import type { E1000_EVENTS } from '../events/e1000.ts';
 import type { RTL8139_EVENTS } from '../events/rtl8139.ts';
 import type { FRAMES_FACTS } from '../events/frames.ts';
+import type { LINUX_NET_FACTS } from '../events/linux-net.ts';
 import type { USER_LIVE_FACTS } from '../events/user-live.ts';
 import type { USER_NET_EVENTS } from '../events/user-net.ts';
 import type { USER_TCP_EVENTS } from '../events/user-tcp.ts';
@@ -46,6 +47,7 @@ export type DeviceFact = EventOf<
   | keyof typeof USER_TCP_EVENTS
   | keyof typeof USER_LIVE_FACTS
   | keyof typeof FRAMES_FACTS
+  | keyof typeof LINUX_NET_FACTS
   | 'sim:exit_requested'
   | 'sim:powered_off'
   | 'sim:guest_panicked'
@@ -102,6 +104,10 @@ export interface DiskRequest {
 export interface Packet {
   readonly number: number;
   readonly bytes: Uint8Array;
+  /** What is left to be done to it: see `sim:packet_sent`. Absent: nothing. */
+  readonly header?: Uint8Array | undefined;
+  /** The net client at which it arrives: a device may be several. */
+  readonly at: string;
 }
 
 /** What is at the other end of a net client's wire. */
@@ -109,7 +115,7 @@ export interface NetPeer {
   /** As `info network` has it. */
   readonly name: string;
   readonly type: string;
-  /** Packets may have a header of virtio before them, and leave checksums and segments to whoever takes them. */
+  /** Packets may leave checksums and segments to whoever takes them, as a header says. */
   readonly takesHeaders: boolean;
   /** Packets may be shorter than a wire's, of 60 bytes: QEMU's do_not_pad. */
   readonly takesShort?: boolean;
@@ -212,7 +218,21 @@ export interface Effects {
    * before this returns. False: it waits until the peer can take it. Who has `packetSent` is told then; of others'
    * only so many wait.
    */
-  sendPacket(bytes: Uint8Array, due?: Ns): boolean;
+  sendPacket(bytes: Uint8Array, due?: Ns, header?: Uint8Array): boolean;
+  /** The same at one of the net clients of a device that is several. */
+  sendAt(client: string, bytes: Uint8Array, due: Ns): void;
+  /** Hand a packet that came from elsewhere to the peer, under the number it has: as `sendPacket`. */
+  passPacket(packet: Packet): boolean;
+  /** A part of a packet, or another way to say it, is a packet of its own from now on, and this device's. */
+  newPacket(packet: Pick<Packet, 'bytes' | 'header'>): Packet;
+  /** A packet goes into the interface behind this net client, where a bridge may take it. */
+  intoKernel(packet: Packet): void;
+  /** The frame that has waited longest in the queue of this net client's interface. */
+  readonly nextFrame: Packet | undefined;
+  /** How many wait there. */
+  readonly framesWaiting: number;
+  /** Tell the backend at the other end of the wire what its packets may leave to this device: TUN_F_*. */
+  setOffloads(flags: number, headerBytes: number): void;
   /** How long a packet of so many bytes takes over a link of the world, in virtual nanoseconds. */
   travel(length: number): Ns;
   /** The device takes packets again: what waits for it is offered to it. QEMU's qemu_flush_queued_packets. */
@@ -306,6 +326,8 @@ export interface Device<S> {
   resized?(state: S, drive: string, effects: Effects): void;
   /** This net client takes packets shorter than a wire's: a backend does not fill them up. */
   readonly takesShort?: boolean;
+  /** This net client takes packets with something left to be done to them, as their headers say. */
+  readonly takesHeaders?: boolean;
   /** Whether this net client takes packets as its state is now. Without: always. QEMU's can_receive. */
   canReceive?(state: S): boolean;
   /**
@@ -319,6 +341,12 @@ export interface Device<S> {
   readonly mac?: readonly number[];
   /** Everybody is told where this NIC is: its driver may be asked to say more. QEMU's announce. */
   announce?(state: S, effects: Effects): void;
+  /** A packet has come through the interface behind this net client: Linux' ndo_start_xmit of a tap. */
+  transmit?(state: S, packet: Packet, effects: Effects): void;
+  /** There is something to be read: QEMU's handler of a file descriptor. Returns how many packets there were. */
+  readable?(state: S, effects: Effects): number;
+  /** Whoever is at the other end of the wire says what packets may leave to it: TUN_F_*, and how long its header is. */
+  offloadsSet?(state: S, flags: number, headerBytes: number, effects: Effects): void;
   /** Somebody pulled the cable, or plugged it. It begins plugged. QEMU's link_status_changed. */
   linkSet?(state: S, up: boolean, effects: Effects): void;
   /** System reset with consequences, which commits (not power-on: that is a fresh state). */

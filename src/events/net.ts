@@ -14,10 +14,11 @@ const packetOf = (e: OfPacket): string => `${e.client} packet ${e.packet}`;
 export const NET_FACTS = {
   /**
    * A NIC or a backend hands a packet to its peer. bytes: an Ethernet frame without its check sequence. due: virtual
-   * nanosecond at which it arrives there; 0: at once.
+   * nanosecond at which it arrives there; 0: at once. header: what is left to be done to it, as virtio's header before
+   * a packet says that (virtio 1.1, 5.1.6), of ten bytes; none: nothing is.
    */
   'sim:packet_sent': fact(
-    { ...OF_PACKET, bytes: 'packet', due: 'u' },
+    { ...OF_PACKET, bytes: 'packet', due: 'u', header: 'bytes' },
     (e) => `${packetOf(e)} ${e.bytes.length} bytes${e.due === 0 ? '' : ` due ${e.due} ns`}`,
   ),
   /** A client takes it. bytes: none where it was sent last, was on its way or waited until then. */

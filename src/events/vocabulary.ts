@@ -5,6 +5,7 @@ import { FRAMES_FACTS, FRAMES_INPUTS } from './frames.ts';
 import { IOCTL_EVENTS } from './ioctl.ts';
 import { KVM_EVENTS } from './kvm.ts';
 import { KVM_FACTS } from './kvm-facts.ts';
+import { LINUX_NET_FACTS } from './linux-net.ts';
 import { MMU_EVENTS } from './mmu.ts';
 import { NET_FACTS, NET_INPUTS } from './net.ts';
 import { QEMU_EVENTS } from './qemu.ts';
@@ -32,6 +33,7 @@ export const VOCABULARY = {
   ...DISK_FACTS,
   ...NET_FACTS,
   ...NET_INPUTS,
+  ...LINUX_NET_FACTS,
   ...E1000_EVENTS,
   ...RTL8139_EVENTS,
   ...VIRTIO_NET_EVENTS,

@@ -26,7 +26,7 @@ import type { Engine, GuestTime, MachineParts, TableWrite } from './parts.ts';
 import { MachineProcessor } from './processor.ts';
 import { isHaltedForGood, isIdle } from './schedule.ts';
 import { teller } from './tell.ts';
-import { wakePoller } from './workers.ts';
+import { wake, wakePoller } from './workers.ts';
 
 /** A machine: power-on to power-off. */
 export interface Machine {
@@ -178,6 +178,7 @@ function vmmHost(context: MachineContext): VmmHost {
     now: () => now(context),
     chance: (stream, length) => chanceBytes(context, stream, length),
     memoryFor: (origin) => context.processor.from(origin),
+    wake: (thread, origin) => wake(context, thread, origin),
     payload: (sha256) => (context.parts.payloads ?? NO_PAYLOADS).payload(sha256),
   };
 }

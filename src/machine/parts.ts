@@ -10,7 +10,7 @@ import type { Processor } from '../kvm/processor.ts';
 import type { BulkRegion } from '../memory/pages.ts';
 import type { PayloadSource } from '../memory/payloads.ts';
 import type { MachineConfig } from '../vmm/config.ts';
-import type { VmmHost } from '../vmm/host.ts';
+import type { PacketBytes, VmmHost } from '../vmm/host.ts';
 import type { Vmm } from '../vmm/vmm.ts';
 
 /** What the processor may ask of the machine around it. */
@@ -44,7 +44,7 @@ export interface Engine extends Guest {
   /** `readHost` of what nothing is decided by. Without: the same. A tape does not know it. */
   readPayload?(hva: number, length: number): Uint8Array;
   /** What a packet holds whose bytes were read so. Without: what was read. */
-  packet?(bytes: Uint8Array): Uint8Array;
+  packet?(sent: PacketBytes): PacketBytes;
   /** What a debugger waits for. A tape has none. */
   readonly stops?: DebuggerStops;
 }

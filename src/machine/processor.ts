@@ -12,7 +12,7 @@ import type {
   TaskSwitched,
 } from '../x86/guest.ts';
 import type { Position, Processor, TracedGuest } from '../kvm/processor.ts';
-import type { HostMemory } from '../vmm/host.ts';
+import type { HostMemory, PacketBytes } from '../vmm/host.ts';
 import type { MachineState } from '../reducers/state.ts';
 import { emulatedFact, emulationExitFact } from './emulation-facts.ts';
 import type { Engine } from './parts.ts';
@@ -244,8 +244,8 @@ class GuestView implements TracedGuest, HostMemory {
     return this.engine.readPayload?.(hva, length) ?? this.engine.readHost(hva, length);
   }
 
-  packet(bytes: Uint8Array): Uint8Array {
-    return this.engine.packet?.(bytes) ?? bytes;
+  packet(sent: PacketBytes): PacketBytes {
+    return this.engine.packet?.(sent) ?? sent;
   }
 
   gather<T>(dev: string, reads: () => T): T {

@@ -6,18 +6,20 @@ import { type Chardevs, characterBackend, chardevs } from './character-backends.
 import { addDebugcon, checkDevices, devicesOf } from './device-options.ts';
 import { costList, costsAsked } from './cost-options.ts';
 import { drivesAsked } from './drive-options.ts';
+import { BRIDGE_HELP, bridgesAsked } from './bridge-options.ts';
 import { networksAsked, withMacs } from './net-options.ts';
 import { checkObjects, objectsAsked } from './object-options.ts';
 import { bootAsked, fwCfgAsked, smbiosAsked } from './firmware-options.ts';
 import { rtcAsked } from './rtc-option.ts';
 import { QEMU_OPTIONS, withTwoDashes } from './qemu-spelling.ts';
 import { commaValue, refuseOthers, sizeInBytes, virtualTime, wholeNumber } from './qemu-values.ts';
-import type { CharacterBackend, DriveOption, RunOptions, TypedLine } from '../runs/machine/run-options.ts';
+import type { CharacterBackend, DriveOption, RunOptions } from '../runs/machine/run-options.ts';
 import { ENGINE_FEATURES, supportedCpuid } from '../kvm/vcpu/cpuid.ts';
 import { missingFeatures, parseCpuModel } from '../vmm/cpu/model.ts';
 import type { DriveConfig } from '../vmm/config.ts';
 import { MOST } from '../vmm/limits.ts';
 import { processorsAsked } from './smp-option.ts';
+import { typedLine } from './typed-line.ts';
 import { UsageProblem } from './usage.ts';
 
 const MIB = 2 ** 20;
@@ -40,6 +42,7 @@ interface RawOptions extends AcceptedOptions {
   readonly netdev?: string[];
   readonly nic?: string[];
   readonly net?: string[];
+  readonly bridge?: string[];
   readonly drive?: string[];
   readonly object?: string[];
   readonly snapshot?: boolean;
@@ -126,6 +129,7 @@ export function runCommand(name: string): Command {
         'writes what disks hold then, as `retrovisor disk FILE crash` has it',
     )
     .addOption(new Option('--events <family>', 'record more: guest-pt').argParser(collect))
+    .addOption(new Option('--bridge <name,...>', BRIDGE_HELP).argParser(collect))
     .option('--ns-per-tick <n>', 'virtual nanoseconds per instruction', '8')
     .addOption(
       new Option('--cost <name=ns>', `virtual nanoseconds of what the host does: ${costList()}`).argParser(collect),
@@ -177,7 +181,7 @@ const sentence = (message: string): string => {
 function understood(raw: RawOptions, macsOfOthers: Iterable<string>): RunOptions {
   const byId = chardevs(raw.chardev ?? []);
   const found = boardAsked(raw, byId, macsOfOthers);
-  const { devices, drives, netdevs } = found;
+  const { devices, drives, netdevs, bridges } = found;
   const serial = serialLines(raw, byId);
   refuseTwoReaders([...serial, ...found.characters.map(({ backend }) => backend)]);
   refuseAlone(raw);
@@ -197,7 +201,7 @@ function understood(raw: RawOptions, macsOfOthers: Iterable<string>): RunOptions
     devices,
     drives: drives.map(ofUnknownSize),
     iothreads: objects.iothreads,
-    netdevs,
+    ...{ netdevs, bridges },
     firmware: raw.bios !== undefined,
   });
   return {
@@ -214,7 +218,7 @@ function understood(raw: RawOptions, macsOfOthers: Iterable<string>): RunOptions
     characters: found.characters,
     devices,
     drives,
-    netdevs,
+    ...{ netdevs, bridges },
     ...{ iothreads: objects.iothreads, dumps: objects.dumps },
     commits: raw.commit === true,
     noDefaults: raw.nodefaults === true,
@@ -260,6 +264,7 @@ function boardAsked(raw: RawOptions, byId: Chardevs, macsOfOthers: Iterable<stri
     devices: withMacs([...found.devices, ...ofDrives], macsOfOthers),
     drives,
     netdevs,
+    bridges: bridgesAsked(raw.bridge),
   };
 }
 
@@ -381,21 +386,6 @@ function wallClock(text: string | undefined): bigint | undefined {
   }
   return BigInt(milliseconds) * 1_000_000n;
 }
-
-/** `after:WAIT:TEXT` or `TEXT`, which may say \n, \r, \t, \e, \:, \\ and \xHH. */
-export function typedLine(value: string): TypedLine {
-  const match = /^after:((?:[^:\\]|\\.)+):(.*)$/s.exec(value);
-  if (match !== null) return { after: unescaped(match[1] as string), text: unescaped(match[2] as string) };
-  if (!value.startsWith('after:')) return { after: '', text: unescaped(value) };
-  throw new UsageProblem(`--type ${value}: write after:WAIT:TEXT, like --type 'after:/ # :poweroff -f\\n'.`);
-}
-
-const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', e: '\x1b' };
-
-const unescaped = (text: string): string =>
-  text.replace(/\\(x[0-9a-f]{2}|.)/gi, (_, code: string) =>
-    /^x../i.test(code) ? String.fromCharCode(Number.parseInt(code.slice(1), 16)) : (ESCAPES[code] ?? code),
-  );
 
 /** What QEMU warns of: features asked for that the processor does not have. With `enforce` they end the run. */
 function missingFeaturesOf(cpu: string | undefined): string[] {

@@ -8,7 +8,8 @@ function sumOf(bytes: Uint8Array, start: number): number {
   return even < bytes.length ? sum + (bytes[even]! << 8) : sum;
 }
 
-function folded(sum: number): number {
+/** A sum of 16-bit words as one of them, what went over added again. */
+export function folded(sum: number): number {
   let rest = sum;
   while (rest > 0xffff) rest = (rest & 0xffff) + Math.floor(rest / 0x10000);
   return rest;

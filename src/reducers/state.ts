@@ -48,9 +48,14 @@ export interface WorkerThread {
   readonly work: readonly Work[];
 }
 
-/** An eventfd that was signalled, and the fact that made it work: the first signal since the last read. */
+/**
+ * An eventfd that was signalled, or a tap with something to be read, and the fact that made it work: the first signal
+ * since the last read.
+ */
 export interface Work {
-  readonly fd: number;
+  readonly fd?: number;
+  /** By its net client. */
+  readonly tap?: string;
   readonly signal: number;
 }
 

@@ -69,6 +69,24 @@ export function workTaken(state: State, { fd }: EventOf<'sim:eventfd_consume'>):
   thread.work = thread.work.filter((each) => each.fd !== fd);
 }
 
+/** sim:tap_queued, sim:tap_poll: work for the main loop, where it looks and there is something. */
+export function frameCame(state: State, { client }: { readonly client: string }, { seq }: Stamped): void {
+  const { work } = worker(state, MAIN_LOOP);
+  if (!isReadable(state, client)) frameRead(state, { client });
+  else if (!work.some(({ tap }) => tap === client)) work.push({ tap: client, signal: seq });
+}
+
+/** sim:tap_read. */
+export function frameRead(state: State, { client }: { readonly client: string }): void {
+  const thread = worker(state, MAIN_LOOP);
+  if (!isReadable(state, client)) thread.work = thread.work.filter(({ tap }) => tap !== client);
+}
+
+function isReadable({ vmm: { net } }: State, client: string): boolean {
+  const tap = net?.taps?.[client];
+  return tap?.isPolled === true && tap.frames.length > 0;
+}
+
 /** sim:thread_woken. */
 export function woken(state: State, { thread, at }: EventOf<'sim:thread_woken'>): void {
   worker(state, thread).actsAt = at;
@@ -78,5 +96,8 @@ export function woken(state: State, { thread, at }: EventOf<'sim:thread_woken'>)
 export function ran(state: State, { thread: source, until }: EventOf<'sim:thread_ran'>): void {
   const thread = worker(state, source);
   thread.busyUntil = until;
+  // A tap that is not empty yet lets others have their turn.
+  const [first] = thread.work;
+  if (first?.tap !== undefined && thread.work.length > 1) thread.work = [...thread.work.slice(1), first];
   thread.actsAt = thread.work.length > 0 ? until : undefined;
 }

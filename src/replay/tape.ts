@@ -4,6 +4,7 @@ import { EXIT_REASON } from '../x86/controls.ts';
 import { EXIT } from '../x86/exit-reasons.ts';
 import type { Emulated, GuestStop, Registers, TaskSwitched } from '../x86/guest.ts';
 import type { Engine, GuestTime } from '../machine/parts.ts';
+import type { PacketBytes } from '../vmm/host.ts';
 import { unpackWrites } from '../kvm/io/packed-writes.ts';
 import { BLANK_STOP, exitOf, exitStop } from './tape-stops.ts';
 
@@ -122,12 +123,12 @@ function findGathered({ recorded, gathered, at: answer, atStop }: Tape): void {
 }
 
 /** What the next packet holds: whoever sends it read zeroes. */
-function takePacket(tape: Tape): Uint8Array {
+function takePacket(tape: Tape): PacketBytes {
   for (let at = tape.packet + 1; at < tape.recorded.length; at += 1) {
     const { event } = tape.recorded[at]!;
     if (event.kind !== 'sim:packet_sent') continue;
     tape.packet = at;
-    return event.bytes;
+    return event;
   }
   throw new TapeEnded();
 }

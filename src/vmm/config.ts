@@ -69,16 +69,46 @@ export const HUBPORT = 'hubport';
 
 /** What a tap that is open already is called as a type: QEMU has no name of its own for one. */
 export const TAP_FD = 'tap-fd';
+/** What a port of a bridge is called as a type. */
+export const PORT = 'port';
+
+/** Types of backends that are taps: of `-netdev bridge` a helper has made it a port. */
+const TAPS: readonly string[] = ['tap', 'bridge'];
+
+/** Whether a net client, or what it is made from, is a tap. */
+export const isTap = ({ type }: { readonly type: string }): boolean => TAPS.includes(type);
+
+/** A bridge of the modelled Linux. */
+export interface BridgeConfig {
+  /** Of its interface. */
+  readonly name: string;
+  /** Backends and other bridges, by their names, that `--bridge` made ports of it, in order. */
+  readonly ports: readonly string[];
+  /** Whether it speaks the spanning tree protocol. */
+  readonly stp: boolean;
+  /** How long it remembers an address it hears nothing of: virtual nanoseconds. */
+  readonly ageing: Ns;
+  /** Bytes of a frame's payload, of it and of its ports. */
+  readonly mtu: number;
+  /** Of its identifier. */
+  readonly priority: number;
+  /** Its own address of IPv4, like 10.9.0.1/24; absent: it has none. */
+  readonly address?: string | undefined;
+}
 
 /** One end of a wire, as `info network` names it. */
 export interface NetClientConfig {
   readonly name: string;
-  /** 'nic', 'hubport', or a backend's type. */
+  /** 'nic', 'hubport', 'port' of a bridge, or a backend's type. */
   readonly type: string;
   /** Who answers at it. A port of a hub has none. */
   readonly part?: string;
   readonly hub?: number;
-  /** The other end of its wire. */
+  /** Of a tap: its interface. Of a port: what `bridge` of iproute2 would call it. */
+  readonly ifname?: string;
+  /** Of a port: whose. */
+  readonly bridge?: string;
+  /** The other end of its wire. That of a bridge's port to a tap is the tap, whose own is its card. */
   readonly peer?: string;
 }
 
@@ -95,6 +125,8 @@ export interface MachineConfig {
   readonly iothreads?: readonly string[];
   /** Absent: it has none. */
   readonly netdevs?: readonly NetdevConfig[];
+  /** Those `--bridge` asked for. Absent: none. Taps may bring others. */
+  readonly bridges?: readonly BridgeConfig[];
   /** Firmware runs first; without it the kernel is loaded directly. */
   readonly firmware: boolean;
   /** `-boot order=`, where it is not the usual one. */

@@ -11,6 +11,13 @@ export const MOST = {
   netdevs: 32,
   announcements: 16,
   hub: 255,
+  bridges: 16,
+  /** Ports of a bridge: STP's numbers go as far as 1023. */
+  ports: 64,
+  ageingNs: 1_000_000_000_000,
+  /** Linux' IFNAMSIZ without the end. */
+  ifname: 15,
+  mtu: { least: 68, most: 65_521 },
   driveId: 64,
   /** Of a drive, and of all: checkpoints have a word for each MiB. */
   driveBytes: 2 ** 41,
@@ -46,6 +53,12 @@ export const FW_CFG_NAME = /^[!-~]{1,55}$/;
 
 /** `-drive id=`, as QEMU spells an identifier. */
 export const DRIVE_ID = /^[a-z][\w.-]*$/i;
+
+/** What the modelled Linux calls a bridge: a dot would end the name of its timers. */
+export const BRIDGE_NAME = /^[a-z][\w-]{0,14}$/i;
+
+/** What it calls an interface. */
+export const IFNAME = /^[a-z][\w.-]{0,14}$/i;
 
 /** `-netdev id=`; QEMU makes some itself, which begin with #. */
 export const NETDEV_ID = /^#?[a-z][\w.-]*$/i;

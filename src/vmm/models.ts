@@ -2,10 +2,14 @@
 import * as DEVICES from '../devices/catalog.ts';
 import type { Device, DeviceReducer } from '../devices/device.ts';
 import type { AnyDriver } from '../devices/driver.ts';
+import { driver as bridge } from '../net/bridge/index.ts';
 import * as BACKENDS from '../net/catalog.ts';
 import { isPciFunction, type PciFunction, type PciFunctionState } from '../devices/pci/index.ts';
 
-type Drivers = typeof DEVICES & typeof BACKENDS;
+/** What no option names by itself. */
+const OTHERS = { bridge };
+
+type Drivers = typeof DEVICES & typeof BACKENDS & typeof OTHERS;
 
 export type DeviceModel = keyof Drivers;
 
@@ -18,7 +22,7 @@ export type SetupOf<M extends DeviceModel> = Parameters<Drivers[M]['create']>[0]
 /** The state of a device that `-device` added. */
 export type OptionState = StateOf<DeviceModel>;
 
-const BY_MODEL: Readonly<Record<DeviceModel, AnyDriver>> = { ...DEVICES, ...BACKENDS };
+const BY_MODEL: Readonly<Record<DeviceModel, AnyDriver>> = { ...DEVICES, ...BACKENDS, ...OTHERS };
 
 /** A model's driver, for whoever knows its state only as some device's. */
 export const driverOf = (model: DeviceModel): AnyDriver => BY_MODEL[model];

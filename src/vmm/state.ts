@@ -86,14 +86,16 @@ export interface PacketAtHand {
   readonly packet: number;
   /** A byte a character. */
   readonly bytes: string;
-  /** Its sender does not hear when it is taken. Absent: it does, if it wants to. */
-  readonly isQuiet?: true;
+  /** What is left to be done to it. Absent: nothing. */
+  readonly header?: string;
 }
 
 /** A packet that waits for the client it was sent to. */
 export interface PacketWaiting extends PacketAtHand {
-  /** The client that sent it last: a NIC, a backend, a port of a hub. */
+  /** The client that sent it last: a NIC, a backend, a port of a hub or a bridge. */
   readonly sender: string;
+  /** Its sender does not hear when it is taken. Absent: it does, if it wants to. */
+  readonly isQuiet?: true;
 }
 
 /** A packet on its way to a client. */
@@ -132,16 +134,26 @@ export interface Announcement extends Omit<EventOf<'sim:announce_asked'>, 'kind'
   readonly waits: Seq;
 }
 
+/** The queue between a tap's interface and whoever reads its file descriptor. */
+export interface TapQueue {
+  /** The main loop looks whether there is something in it. */
+  readonly isPolled: boolean;
+  /** Oldest first. */
+  readonly frames: readonly PacketAtHand[];
+}
+
 export interface NetState {
   /** How many packets have been sent: the number of the next. */
   readonly packets: number;
-  /** What goes on at once, and went last: who takes it has its bytes from here. undefined: nothing has. */
+  /** What somebody sent at once, handed on or took last: facts say its bytes by its number. undefined: nothing is. */
   readonly atHand: PacketAtHand | undefined;
   /** As they are going to arrive. */
   readonly underway: readonly PacketUnderway[];
   readonly clients: Readonly<Record<string, NetClientState>>;
   /** Absent: none. */
   readonly announcing?: readonly Announcement[];
+  /** By net client. Absent: the machine has neither taps nor bridges. */
+  readonly taps?: Readonly<Record<string, TapQueue>>;
 }
 
 /** Why nothing happens any more: a drive's request failed. */

@@ -21,6 +21,7 @@ import { redraw } from './pc/remap.ts';
 import { awaitsAlarm, changePowerIfAsked } from './board/sleep.ts';
 import { handleEventfd } from './main-loop/eventfd-handler.ts';
 import { announce, announceDue } from './net/announce.ts';
+import { readTap } from './net/kernel.ts';
 import { arriveDue, linkSet } from './net/wire.ts';
 import { pulseNmi } from './accel/nmi.ts';
 import { serviceExit } from './accel/service.ts';
@@ -33,6 +34,8 @@ export interface Vmm {
   expire(origin: Origin): boolean;
   /** A thread found an eventfd of a device signalled. Returns how many elements it dealt with. */
   handle(fd: number, origin: Origin): number;
+  /** The main loop found a tap readable, by its net client. Returns how many packets there were. */
+  read(tap: string, origin: Origin): number;
   /** An input has arrived at a device, and changed its state. One for a device that is not there is nobody's. */
   receive(part: string, input: MachineEvent, origin: Origin): void;
   /** A person pressed reset. */
@@ -78,6 +81,7 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
     service: (vcpu, from) => service(new Machine(board, from), vcpu),
     expire: (from) => expireDevices(by(from)),
     handle: (fd, from) => handleEventfd(new Machine(board, from), fd),
+    read: (tap, from) => readTap(new Machine(board, from), tap, callOf),
     receive: (part, input, from) => receive(by(from), part, input),
     pressReset: (from) => {
       by(from).askForReset('user');

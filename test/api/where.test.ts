@@ -18,7 +18,14 @@ test("a program asks for a run's events by the conditions the command line has",
 
 test('and asks packets for what is in them', () => {
   const bytes = OTHERS['a question of DNS']!;
-  const event = { kind: 'sim:packet_sent', client: 'nic', packet: 7, bytes, due: 0 } as const;
+  const event = {
+    kind: 'sim:packet_sent',
+    client: 'nic',
+    packet: 7,
+    bytes,
+    due: 0,
+    header: new Uint8Array(0),
+  } as const;
   const stamped = { seq: 1, tick: 1, source: 0, cause: undefined, within: undefined, event };
   const other = { ...stamped, event: { kind: 'sim:packets_offered', client: 'nic' } as const };
   const asks = (condition: string): boolean[] => [stamped, other].map(where(condition));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { USUAL_PACE } from '../../src/events/costs.ts';
-import { runOptions, typedLine } from '../../src/options/run-arguments.ts';
+import { runOptions } from '../../src/options/run-arguments.ts';
+import { typedLine } from '../../src/options/typed-line.ts';
 
 const MIB = 2 ** 20;
 

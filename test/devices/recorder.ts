@@ -49,7 +49,11 @@ export class Bench<S> {
   /** Requests in flight, which complete when the test says so. */
   readonly requests: DiskRequest[] = [];
   /** What a net client sent, and when it arrives; what its `sendPacket` answers, and who it sends to. */
-  readonly sent: { readonly bytes: Uint8Array; readonly due: number | undefined }[] = [];
+  readonly sent: { readonly bytes: Uint8Array; readonly due: number | undefined; readonly header?: Uint8Array }[] = [];
+  /** What a tap's client wrote. */
+  readonly written: Packet[] = [];
+  /** What a card told its peer that may be left to it: flags, and the length of its header. */
+  readonly offloads: [number, number][] = [];
   takesPackets = true;
   peer: NetPeer | undefined;
   /** How often it asked for packets. */
@@ -120,11 +124,21 @@ export class Bench<S> {
       diskWrite: (drive, offset, bytes) => this.disk(drive).set(bytes, offset),
       peer: this.peer,
       packetPayload: (gpa, length) => this.memory.slice(gpa, gpa + length),
-      sendPacket: (bytes, due) => {
-        this.sent.push({ bytes: new Uint8Array(bytes), due });
+      sendPacket: (bytes, due, header) => {
+        this.sent.push({ bytes: new Uint8Array(bytes), due, ...(header === undefined ? {} : { header }) });
         if (!this.takesPackets) this.waiting += 1;
         return this.takesPackets;
       },
+      sendAt: (_client, bytes, due) => void this.sent.push({ bytes: new Uint8Array(bytes), due }),
+      passPacket: ({ bytes }) => {
+        this.sent.push({ bytes: new Uint8Array(bytes), due: undefined });
+        return this.takesPackets;
+      },
+      newPacket: (packet) => ({ ...packet, number: this.sent.length, at: this.device.model }),
+      intoKernel: (packet) => void this.written.push(packet),
+      nextFrame: undefined,
+      framesWaiting: 0,
+      setOffloads: (flags, headerBytes) => void this.offloads.push([flags, headerBytes]),
       takePackets: () => void (this.offers += 1),
       settlePackets: () => {
         for (let left = this.waiting; left > 0; left--) this.packetSent();
@@ -211,7 +225,8 @@ export class Bench<S> {
   }
 
   /** A packet comes. False: it waits. */
-  packet(packet: Packet): boolean {
+  packet(given: Omit<Packet, 'at'>): boolean {
+    const packet = { ...given, at: this.device.model };
     const { receivePacket } = this.device;
     if (receivePacket === undefined) throw new Error('no net client');
     this.pending = () => undefined;

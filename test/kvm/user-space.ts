@@ -7,6 +7,7 @@ export const IDLE_MONITOR: Vmm = {
   service: () => undefined,
   expire: () => false,
   handle: () => 0,
+  read: () => 0,
   receive: () => undefined,
   setLink: () => undefined,
   announce: () => undefined,

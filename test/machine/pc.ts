@@ -31,17 +31,22 @@ export interface Around extends Partial<Omit<MachineParts, 'made' | 'engine' | '
   readonly costs?: Costs;
   readonly drives?: MachineConfig['drives'];
   readonly netdevs?: MachineConfig['netdevs'];
+  readonly bridges?: MachineConfig['bridges'];
   readonly engine: MachineParts['engine'];
   onEvent(...told: Parameters<MachineParts['onEvent']>): void;
 }
 
 /** The real hypervisor and the devices of a `pc`, on a processor that the test brings. */
-export function pcOn(options: MachineOptions, { digestEvery, costs, drives, netdevs, ...around }: Around): Machine {
+export function pcOn(
+  options: MachineOptions,
+  { digestEvery, costs, drives, netdevs, bridges, ...around }: Around,
+): Machine {
   return createMachine({
     made: {
       ...madeOf(options, digestEvery, costs),
       ...(drives === undefined ? {} : { drives }),
       ...(netdevs === undefined ? {} : { netdevs }),
+      ...(bridges === undefined ? {} : { bridges }),
     },
     kvm: (processor, host) => createKvm(processor, host),
     vmm: (kernel, host, origin) => createMachinePc(kernel, options, host, origin),

@@ -78,7 +78,7 @@ export class Bench {
       travel: () => 0,
       fileBytes: files ?? (() => new Uint8Array(0)),
       sendPacket: (frame: Uint8Array, due: Ns = this.now) => {
-        this.raise({ kind: 'sim:packet_sent', client: 'n0', packet: 0, bytes: frame, due });
+        this.raise({ kind: 'sim:packet_sent', client: 'n0', packet: 0, bytes: frame, due, header: new Uint8Array(0) });
         this.sent.push({ bytes: frame.subarray(ETHERNET_HEADER), due });
         return true;
       },

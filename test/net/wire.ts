@@ -64,7 +64,7 @@ export class Wire {
     this.sent = [];
     this.isCommitted = false;
     this.arriving = frame;
-    const packet = { number: this.packets++, bytes: frame };
+    const packet = { number: this.packets++, bytes: frame, at: 'n0' };
     if (this.device.receivePacket?.(this.state, packet, this.effects) !== true) throw new Error('it is not taken');
     if (!this.isCommitted) throw new Error('it is taken without a commit');
     this.checkFold();
@@ -143,7 +143,7 @@ export class Wire {
       random: (_stream: string, length: number) => Uint8Array.from({ length }, (_, at) => at * 7),
       sendPacket: (bytes: Uint8Array, due?: number) => {
         const packet = this.packets++;
-        this.raise({ kind: 'sim:packet_sent', client: 'n0', packet, bytes, due: due ?? 0 });
+        this.raise({ kind: 'sim:packet_sent', client: 'n0', packet, bytes, due: due ?? 0, header: new Uint8Array(0) });
         this.sent.push({ bytes, due });
         return true;
       },

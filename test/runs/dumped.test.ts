@@ -24,7 +24,7 @@ const NET = [
 
 const frame = (byte: number): Uint8Array => new Uint8Array(70).fill(byte);
 const sent = (client: string, packet: number): MachineEvent => ({
-  ...{ kind: 'sim:packet_sent', client, packet, bytes: frame(packet), due: 0 },
+  ...{ kind: 'sim:packet_sent', client, packet, bytes: frame(packet), due: 0, header: new Uint8Array(0) },
 });
 
 /** What a dump of these events holds: the first byte of each packet, and when. */

@@ -45,6 +45,10 @@ export interface Bench {
   resize(drive: string, sectors: number): void;
   /** A packet of a net client has been on its way, and arrives at its peer. */
   sendPacket(client: string, bytes: Uint8Array): void;
+  /** A frame comes from outside to a backend, by its part. */
+  frame(dev: string, bytes: Uint8Array): void;
+  /** The main loop reads a tap. Returns how many packets there were. */
+  readTap(client: string): number;
   /** A person plugs the cable of a net client, or pulls it. */
   setLink(client: string, up: boolean): void;
   /** An input comes from outside for a device. */
@@ -53,6 +57,8 @@ export interface Bench {
   announce(rounds: number, interfaces?: string): void;
   /** Virtual time goes on to `ns`, and what is due by then happens. */
   passTo(ns: number): void;
+  /** The same in steps: each thing happens when it is due. */
+  liveTo(ns: number): void;
   /** Its thread finds an eventfd signalled. */
   handle(fd: number): void;
   /** KVM_RUN comes back with this; what the next one is told. */
@@ -82,8 +88,10 @@ interface Told {
 }
 
 /** Build a machine with `change` applied to the least one. */
-export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'drives' | 'netdevs'> = {}): Bench {
-  const { drives, netdevs, ...changed } = change;
+export function bench(
+  change: Partial<MachineOptions> & Pick<MachineConfig, 'drives' | 'netdevs' | 'bridges'> = {},
+): Bench {
+  const { drives, netdevs, bridges, ...changed } = change;
   const options = { ...LEAST, ...changed };
   const events: MachineEvent[] = [];
   const signals: number[] = [];
@@ -95,6 +103,7 @@ export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'dri
   const machine = pcOn(options, {
     ...(drives === undefined ? {} : { drives }),
     ...(netdevs === undefined ? {} : { netdevs }),
+    ...(bridges === undefined ? {} : { bridges }),
     engine: () => memoryAlone(options.memory * 2 ** 20 + ROM_BYTES),
     kvm: () => ({
       calledBy: () => kvm,
@@ -155,8 +164,21 @@ export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'dri
     sendPacket(client, bytes) {
       const from = origin.by(MAIN_LOOP);
       const due = machine.now() + 1;
-      from.raise({ kind: 'sim:packet_sent', client, packet: machine.state.vmm.net!.packets, bytes, due });
+      from.raise({
+        kind: 'sim:packet_sent',
+        client,
+        packet: machine.state.vmm.net!.packets,
+        bytes,
+        due,
+        header: new Uint8Array(0),
+      });
     },
+    frame(dev, bytes) {
+      const input = { kind: 'sim:frame_received', dev, bytes } as const;
+      origin.raise(input);
+      machine.vmm.receive(dev, input, origin);
+    },
+    readTap: (client) => machine.vmm.read(client, origin),
     setLink(client, up) {
       origin.raise({ kind: 'sim:link_set', client, up });
       machine.vmm.setLink(client, up, origin);
@@ -173,6 +195,15 @@ export function bench(change: Partial<MachineOptions> & Pick<MachineConfig, 'dri
     passTo(ns) {
       origin.raise({ kind: 'sim:idle_warped', from: machine.now(), to: ns });
       machine.vmm.expire(origin);
+    },
+    liveTo(ns) {
+      for (;;) {
+        const { net, timers } = machine.state.vmm;
+        const deadlines = Object.values(timers).map(({ deadline }) => deadline);
+        const next = Math.min(ns, net?.underway[0]?.due ?? ns, ...deadlines);
+        if (next > machine.now()) origin.raise({ kind: 'sim:idle_warped', from: machine.now(), to: next });
+        if (!machine.vmm.expire(origin) && next >= ns) return;
+      }
     },
     handle: (fd) => void machine.vmm.handle(fd, origin),
     exit,

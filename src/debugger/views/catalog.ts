@@ -7,6 +7,7 @@ import { LAPIC } from './lapic.ts';
 import { MEMORY, PHYSICAL_MEMORY } from './memory.ts';
 import { MEMORY_TREE } from './memory-tree.ts';
 import { MSIX } from './msix.ts';
+import { BRIDGES } from './bridges.ts';
 import { NET_QUEUES, NETWORK } from './network.ts';
 import { PCI_FUNCTIONS } from './pci.ts';
 import { PIC } from './pic.ts';
@@ -36,6 +37,7 @@ export const VIEWS: Readonly<Record<string, View>> = {
   block: BLOCK,
   network: NETWORK,
   netq: NET_QUEUES,
+  bridge: BRIDGES,
   virtio: VIRTIO_LIST,
   virtq: VIRTQUEUES,
 };

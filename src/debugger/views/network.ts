@@ -5,7 +5,7 @@ import type { Ns } from '../../base/units.ts';
 import type { GuestView } from '../../machine/guest-view.ts';
 import { dissect } from '../../packets/dissect/dissect.ts';
 import { summary } from '../../packets/dissect/summary.ts';
-import { HUBPORT, type NetClientConfig, TAP_FD } from '../../vmm/config.ts';
+import { HUBPORT, isTap, type NetClientConfig, PORT, TAP_FD } from '../../vmm/config.ts';
 import { driverOf, functionOf } from '../../vmm/models.ts';
 import { backendDriver } from '../../vmm/pc/net-parts.ts';
 import { setupOf } from '../../vmm/pc/setup.ts';
@@ -67,11 +67,11 @@ function packetSeen({ packet, sender, bytes }: PacketWaiting): PacketSeen {
 }
 
 /** What a client is made as, and the address its card has now. */
-function infoOf(view: GuestView, { type, part: name }: NetClientConfig): string {
+function infoOf(view: GuestView, { type, part: name, ifname }: NetClientConfig): string {
   const { config, vmm } = view.machine.state;
   const part = config.parts.find((each) => each.name === name);
   const state = name === undefined ? undefined : (vmm.devices as unknown as Readonly<Record<string, object>>)[name];
-  if (part === undefined || state === undefined) return '';
+  if (part === undefined || state === undefined || type === PORT) return '';
   if (type === 'nic') {
     const { mac = '' } = functionOf(part)?.describe(state as never) ?? {};
     return `model=${driverOf(part.model).name},macaddr=${mac}`;
@@ -81,7 +81,7 @@ function infoOf(view: GuestView, { type, part: name }: NetClientConfig): string 
   const [, driver] = backendDriver(type);
   const setup = setupOf(type, driver, netdev.properties);
   const described = driver.create(setup).describe(state as never);
-  return INFO[type]?.(described, netdev.properties) ?? described['info'] ?? '';
+  return INFO[type]?.({ ...described, ifname }, netdev.properties) ?? described['info'] ?? '';
 }
 
 type Words = Readonly<Record<string, unknown>>;
@@ -90,10 +90,16 @@ type Words = Readonly<Record<string, unknown>>;
 const INFO: Readonly<Record<string, (described: Words, properties: Words) => string>> = {
   user: ({ net }, { restrict }) => `net=${net},restrict=${restrict === true ? 'on' : 'off'}`,
   pcap: (_, { file }) => `file=${file}`,
+  tap: ({ ifname }, { script = '/etc/qemu-ifup', downscript = '/etc/qemu-ifdown', helper }) =>
+    helper === undefined ? `ifname=${ifname},script=${script},downscript=${downscript}` : `helper=${helper}`,
+  bridge: (_, { helper = '/usr/lib/qemu/qemu-bridge-helper', br = 'br0' }) => `helper=${helper},br=${br}`,
 };
 
-const clientText = ({ name, type, info }: ClientSeen): string =>
-  onOneLine(`${name}: index=0,type=${type === TAP_FD ? 'tap' : type},${info}`);
+/** To QEMU the net client of `-netdev bridge` is a tap, and so is one that was open already. */
+const clientText = (client: ClientSeen): string => {
+  const type = isTap(client) || client.type === TAP_FD ? 'tap' : client.type;
+  return onOneLine(`${client.name}: index=0,type=${type},${client.info}`);
+};
 
 /** `info network`, as QEMU 7.2 prints it: hubs, then cards with who is at the other end; nothing where nobody is. */
 function networkText({ clients }: NetworkSeen): string {
@@ -105,8 +111,10 @@ function networkText({ clients }: NetworkSeen): string {
     ...ports.filter((port) => port.hub === hub).map(({ name, peer }) => portText(name, named(peer))),
   ]);
   for (const client of clients) {
-    const peer = named(client.peer);
-    if (client.type === HUBPORT || peer?.type === HUBPORT) continue;
+    const other = named(client.peer);
+    // Of ports of bridges QEMU knows nothing.
+    const peer = other?.type === PORT ? undefined : other;
+    if (client.type === PORT || client.type === HUBPORT || peer?.type === HUBPORT) continue;
     if (client.type !== 'nic' && peer !== undefined) continue;
     lines.push(clientText(client), ...(peer === undefined ? [] : [` \\ ${clientText(peer)}`]));
   }

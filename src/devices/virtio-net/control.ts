@@ -30,6 +30,7 @@ import {
   OFFLOADS_SET,
   VLAN_COMMAND,
 } from './registers.ts';
+import { offloadsTaken } from './offloads.ts';
 import { RSS_BYTES, rssIn } from './rss-command.ts';
 import { isMultiQueue, RX_MODES } from './state.ts';
 import { type Net, workGoesOn } from './transmit.ts';
@@ -240,11 +241,14 @@ const OFFLOADS =
   2 ** FEATURE.guestUfo;
 
 /** What a peer leaves to the driver. Of a peer without headers there is nothing to be left. */
-function setOffloads({ state, effects }: Net, { command, data }: Command): boolean {
+function setOffloads(net: Net, { command, data }: Command): boolean {
+  const { state, effects } = net;
   if (!hasFeature(state, FEATURE.controlGuestOffloads) || data.length < MOST_DATA) return false;
   if (command !== OFFLOADS_SET || effects.peer?.takesHeaders !== true) return false;
   const words = new DataView(data.buffer);
   const [low, high] = [words.getUint32(0, true), words.getUint32(4, true)];
   const isKnown = (high & ~(2 ** (FEATURE.rscExtended - 32))) === 0;
-  return isKnown && (low & ~(state.features[0] & OFFLOADS)) === 0;
+  if (!isKnown || (low & ~(state.features[0] & OFFLOADS)) !== 0) return false;
+  offloadsTaken(net, [low, high]);
+  return true;
 }

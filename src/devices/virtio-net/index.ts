@@ -2,6 +2,7 @@ import { isAtWork, type VirtioPart, virtioPciDriver } from '../virtio/index.ts';
 import { announce, describeNet, readConfig, serveNotification, setLink, writeConfig } from './behaviour.ts';
 import { BAD_FEATURES, configBytes, configOf, featuresOf, macOf } from './config.ts';
 import { NET_REDUCER } from './evolve.ts';
+import { offloadsTaken } from './offloads.ts';
 import { isReceiving, receiveFrame } from './receive.ts';
 import { CONTROL_DESCRIPTORS, FEATURE } from './registers.ts';
 import { NET_PROPERTIES, type NetSetup, settledNet } from './setup.ts';
@@ -38,6 +39,7 @@ export const driver = virtioPciDriver<NetState, NetSetup>({
       config: ({ state }) => configOf(setup, state),
       configRead: (part) => readConfig(of(part)),
       configWritten: (part, write) => writeConfig(of(part), write),
+      featuresSet: (part) => offloadsTaken(of(part)),
       statusSet: (part, status) => workGoesOn(of(part), isAtWork({ status })),
       queueReset: ({ effects, state }, queue) => {
         if (queue < state.queues.length - 1) effects.settlePackets();

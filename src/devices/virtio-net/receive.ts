@@ -44,13 +44,12 @@ export function receiveFrame(net: Net, packet: Packet): boolean {
   };
   if (!isReceiving(state)) return drop('the driver is not at work');
   const header = headerBytes(state);
-  const before = effects.peer?.takesHeaders === true ? header : 0;
-  if (bytes.length <= before) return drop('empty');
-  const isWanted = isFor(state, macOf(setup, state), bytes.subarray(before));
-  const pair = pairFor(state, bytes.subarray(before));
+  if (bytes.length === 0) return drop('empty');
+  const isWanted = isFor(state, macOf(setup, state), bytes);
+  const pair = pairFor(state, bytes);
   if (!isReceiving(state, pair)) return drop('the queue is not there');
   const rx = rxQueue(pair);
-  const room = roomFor(net, rx, bytes.length + header - before, isWanted);
+  const room = roomFor(net, rx, bytes.length + header, isWanted);
   if (room.error !== undefined) breakDevice(net, rx, room.error);
   if (!room.isEnough) {
     setNotification(net, rx, true, room.available);
@@ -58,7 +57,7 @@ export function receiveFrame(net: Net, packet: Packet): boolean {
   }
   effects.commit();
   setNotification(net, rx, false);
-  if (isWanted) place(net, packet, { rx, header, before }, room);
+  if (isWanted) place(net, packet, { rx, header }, room);
   else effects.dropPacket(packet, 'not for the driver');
   return true;
 }
@@ -105,11 +104,10 @@ function isEnough(chains: readonly GoodChain[], bytes: number, isMerging: boolea
   return room.includes(0) || room.reduce((sum, each) => sum + each, 0) >= bytes;
 }
 
-/** Where a packet goes: the queue, what of it is the header before it, and how long a header the driver has. */
+/** Where a packet goes: the queue, and how long a header the driver has. */
 interface Headers {
   readonly rx: number;
   readonly header: number;
-  readonly before: number;
 }
 
 interface Filled {
@@ -130,7 +128,7 @@ function place(net: Net, packet: Packet, headers: Headers, room: Room): void {
 
 /** Put a frame into buffers. Undefined: it is there whole; else why it is not. */
 function fill(net: Net, packet: Packet, headers: Headers, room: Room, filled: Filled[]): string | undefined {
-  const frame = packet.bytes.subarray(headers.before);
+  const frame = packet.bytes;
   for (let at = 0; at < frame.length; ) {
     const chain = room.chains[filled.length];
     if (chain === undefined) return endOfQueue(net, packet, headers, room, { buffers: filled.length, at });
@@ -142,7 +140,7 @@ function fill(net: Net, packet: Packet, headers: Headers, room: Room, filled: Fi
       detachElement(net, headers.rx, element);
       return flaw;
     }
-    if (skip > 0) scatterTold(net.effects, element.in, headerOf(packet, headers));
+    if (skip > 0) scatterTold(net.effects, element.in, headerOf(packet));
     const some = frame.subarray(at, at + lengthOf(element.in) - skip);
     scatterTold(net.effects, part(element.in, skip, some.length), some);
     at += some.length;
@@ -165,7 +163,7 @@ function flawOf({ in: into }: Element, header: number): string | undefined {
 function endOfQueue(
   net: Net,
   { bytes }: Packet,
-  { rx, header, before }: Headers,
+  { rx, header }: Headers,
   { flaw }: Room,
   { buffers, at }: { readonly buffers: number; readonly at: number },
 ): string {
@@ -173,7 +171,9 @@ function endOfQueue(
   if (buffers > 0) {
     const [low, high] = net.state.features;
     const features = (BigInt(high) * 2n ** 32n + BigInt(low)).toString(16);
-    const places = `offset ${before + at}, size ${bytes.length}, guest hdr len ${header}, host hdr len ${before}`;
+    const before = net.effects.peer?.takesHeaders === true ? header : 0;
+    const sizes = `size ${before + bytes.length}, guest hdr len ${header}, host hdr len ${before}`;
+    const places = `offset ${before + at}, ${sizes}`;
     const why = `i ${buffers} mergeable ${merges(net.state) ? 1 : 0} ${places} guest features 0x${features}`;
     breakDevice(net, rx, `virtio-net unexpected empty queue: ${why}`);
   }
@@ -181,8 +181,8 @@ function endOfQueue(
 }
 
 /** What the driver finds before a frame, but for the number of buffers. */
-const headerOf = ({ bytes }: Packet, { before }: Headers): Uint8Array =>
-  before > 0 ? bytes.subarray(0, HEADER.least) : new Uint8Array(HEADER.least);
+const headerOf = ({ header }: Packet): Uint8Array =>
+  header === undefined || header.length === 0 ? new Uint8Array(HEADER.least) : header;
 
 /** The driver has its buffers back, and the first says how many there are, if there may be several. */
 function giveBack(net: Net, rx: number, filled: readonly Filled[]): void {

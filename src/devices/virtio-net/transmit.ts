@@ -15,7 +15,8 @@ import {
   type VirtioPart,
 } from '../virtio/index.ts';
 import type { Effects } from '../device.ts';
-import { MOST_FRAME } from './registers.ts';
+import { offloadOf } from '../../packets/offload.ts';
+import { HEADER, MOST_FRAME } from './registers.ts';
 import type { NetSetup } from './setup.ts';
 import { headerBytes, isMultiQueue, type NetFunctionState, pairOf, txQueue } from './state.ts';
 
@@ -135,9 +136,10 @@ function send(net: Net, queue: number, element: Element): 'sent' | 'busy' | 'wro
     detachElement(net, queue, element);
     return 'wrong';
   }
-  const frame = part(element.out, takesHeaders ? 0 : header, Number.MAX_SAFE_INTEGER);
+  const frame = part(element.out, header, Number.MAX_SAFE_INTEGER);
   if (effects.peer === undefined || lengthOf(frame) > MOST_FRAME) return 'sent';
-  if (effects.sendPacket(bytesOf(effects, frame))) return 'sent';
+  const bytes = bytesOf(effects, frame);
+  if (effects.sendPacket(bytes, undefined, takesHeaders ? said(effects, element.out) : undefined)) return 'sent';
   effects.raise({ kind: 'sim:virtio_net_tx_queued', dev: effects.name, queue, elem: element.id });
   return 'busy';
 }
@@ -146,6 +148,12 @@ function flawOf({ out }: Element, header: number, takesHeaders: boolean): string
   if (out.length === 0) return 'virtio-net header not in first element';
   if (takesHeaders) return lengthOf(out) < header ? 'virtio-net header incorrect' : undefined;
   return lengthOf(out) <= header ? 'virtio-net nothing to send' : undefined;
+}
+
+/** What a driver leaves to others of a packet; nothing: it has done all. */
+function said(effects: Effects, out: readonly Segment[]): Uint8Array {
+  const header = bytesOf(effects, part(out, 0, HEADER.least));
+  return offloadOf(header) === undefined ? header.subarray(0, 0) : header;
 }
 
 /** What is no memory reads zero. */

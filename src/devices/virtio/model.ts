@@ -45,6 +45,8 @@ export interface VirtioBody<S extends VirtioFunctionState> extends Partial<Pick<
   configWritten?(part: VirtioPart<S>, write: ConfigWrite): void;
   /** A driver notified it of a queue. Returns how many elements there were. */
   serve(part: VirtioPart<S>, queue: number): number;
+  /** A driver has said which features it takes. */
+  featuresSet?(part: VirtioPart<S>): void;
   /** A driver is about to set this status. */
   statusSet?(part: VirtioPart<S>, status: number): void;
   /** A driver is about to reset a queue. */

@@ -243,6 +243,7 @@ function accept<S extends VirtioFunctionState>(body: VirtioBody<S>, part: Virtio
   const [low, high] = offered(body, part);
   const taken = { low: (wanted[0] & low) >>> 0, high: (wanted[1] & high) >>> 0 };
   effects.raise({ kind: 'sim:virtio_features', dev: effects.name, ...taken });
+  body.featuresSet?.(part);
 }
 
 function setStatus<S extends VirtioFunctionState>(body: VirtioBody<S>, part: VirtioPart<S>, val: number): void {

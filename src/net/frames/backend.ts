@@ -1,6 +1,6 @@
 /** The end of a wire that goes on outside the machine. QEMU 7.2: net/stream.c, net/dgram.c, net/socket.c. */
 import type { Device, Effects } from '../../devices/device.ts';
-import { joined } from '../../packets/layout.ts';
+import { padded } from '../padded.ts';
 import { type FramesState, LONGEST_FRAME, MOST_HELD } from './state.ts';
 
 /** Why a frame from outside is lost; undefined: it is a packet. */
@@ -17,14 +17,6 @@ function receiveFrame(state: FramesState, effects: Effects, bytes: Uint8Array, p
   const why = unfit(state, bytes);
   if (why !== undefined) effects.raise({ kind: 'sim:frame_refused', dev, len: bytes.length, why });
   else if (!effects.sendPacket(pads ? padded(bytes, effects) : bytes)) effects.raise({ kind: 'sim:frame_held', dev });
-}
-
-/** ETH_ZLEN: bytes of the shortest frame of a wire. */
-const SHORTEST = 60;
-
-function padded(bytes: Uint8Array, { peer }: Effects): Uint8Array {
-  const lacks = SHORTEST - bytes.length;
-  return lacks <= 0 || peer?.takesShort === true ? bytes : joined(bytes, new Uint8Array(lacks));
 }
 
 /** Who carries frames is outside: the backend tells of those that leave, and hears of those that come. */

@@ -7,6 +7,7 @@ import { FRAMES_ROWS } from './frames.ts';
 import { IOCTL_ROWS } from './ioctl.ts';
 import { KVM_ROWS } from './kvm.ts';
 import { KVM_FACT_ROWS } from './kvm-facts.ts';
+import { LINUX_NET_ROWS } from './linux-net.ts';
 import { MMU_ROWS } from './mmu.ts';
 import { NET_ROWS } from './net.ts';
 import { QEMU_ROWS } from './qemu.ts';
@@ -31,6 +32,7 @@ export const REDUCERS: Rows<EventKind> = {
   ...VIRTIO_BLK_ROWS,
   ...DISK_ROWS,
   ...NET_ROWS,
+  ...LINUX_NET_ROWS,
   ...E1000_ROWS,
   ...RTL8139_ROWS,
   ...VIRTIO_NET_ROWS,

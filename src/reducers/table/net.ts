@@ -8,7 +8,7 @@ export const NET_ROWS: Rows<keyof typeof NET_FACTS | keyof typeof NET_INPUTS> = 
   'sim:packet_delivered': changes(['net', 'devices'], vmm(net.delivered), vmm(deviceFactOf(net.partAt))),
   'sim:packet_queued': changes(['net'], vmm(net.queued)),
   'sim:packets_offered': changes(['net'], vmm(net.offered)),
-  'sim:packet_dropped': changes(['net'], vmm(net.dropped)),
+  'sim:packet_dropped': changes(['net', 'devices'], vmm(net.dropped), vmm(deviceFactOf(net.partAt))),
   'sim:packet_forwarded': changes(['net'], vmm(net.forwarded)),
   qemu_announce_self_iter: tells,
   'sim:announce_waits': changes(['net'], vmm(net.announceWaits)),

@@ -49,6 +49,8 @@ interface Met {
 export interface NetCounting {
   readonly pace: Pace;
   readonly isMeant?: ((stamped: Stamped) => boolean) | undefined;
+  /** Clients that hand on what they take: taps of bridges. They do not count. Absent: none. */
+  readonly passing?: ReadonlySet<string>;
 }
 
 /** Numbers of events are kept in pieces of so many. */
@@ -86,7 +88,7 @@ export class NetCounts {
         this.packetSent(stamped as Stamped<typeof event>, ns, begun);
         break;
       case 'sim:packet_delivered':
-        begun = this.taken(event.packet, ns);
+        if (this.counting.passing?.has(event.client) !== true) begun = this.taken(event.packet, ns);
         break;
       case 'sim:packet_queued':
         this.count(event.packet, (row) => {

@@ -3,7 +3,7 @@ import { onOneLine } from '../../base/printable.ts';
 import type { Work } from '../../base/work.ts';
 import type { Pace } from '../../events/costs.ts';
 import type { Stamped } from '../../events/stamped.ts';
-import type { NetClientConfig } from '../../vmm/config.ts';
+import { type NetClientConfig, PORT } from '../../vmm/config.ts';
 import type { ByteSink } from '../trace/writer.ts';
 import { exitOf, instructionText, type NameOf, nearestCauses, pathText } from './causes.ts';
 import { FatesOfPackets, fateText, type PacketFates } from './fates.ts';
@@ -95,7 +95,9 @@ function interfacesOf(
   for (const packet of packets) {
     const client = sentAt(events, packet)?.event.client;
     if (client === undefined || found.has(client)) continue;
-    found.set(client, { name: onOneLine(client), description: 'no net client of this machine' });
+    const isPort = net.some(({ name, type }) => name === client && type === PORT);
+    const description = isPort ? 'port of a bridge' : 'no net client of this machine';
+    found.set(client, { name: onOneLine(client), description });
   }
   return found;
 }

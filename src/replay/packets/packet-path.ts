@@ -109,8 +109,7 @@ class Following {
 
   next(stamped: Stamped): void {
     const { event, seq, cause } = stamped;
-    const isOurs = 'packet' in event && event.packet === this.sent.event.packet;
-    if (isOurs && isFate(stamped) && this.fates.length < MOST_FATES) {
+    if (this.isOurs(stamped) && isFate(stamped) && this.fates.length < MOST_FATES) {
       this.fates.push(this.hop(stamped));
       this.effects.add(seq);
       this.last = seq;
@@ -121,11 +120,20 @@ class Following {
     else if (isSent(stamped)) this.answered(stamped);
   }
 
+  private isOurs({ event }: Stamped): boolean {
+    return 'packet' in event && event.packet === this.sent.event.packet;
+  }
+
   /** The first that a taking led to, and no other packet between. */
   private interrupted(stamped: Stamped): void {
-    const taken = this.fates.find(({ stamped: { event } }) => event.kind === 'sim:packet_delivered')?.stamped;
-    if (this.interrupt.length > 0 || taken === undefined) return;
-    const path = nearestCauses(this.events, stamped).filter(({ seq }) => seq >= taken.seq);
+    if (this.interrupt.length > 0) return;
+    const causes = nearestCauses(this.events, stamped);
+    // Who took it last among what led here: a tap hands on what it takes.
+    const isTaking = ({ seq, event }: Stamped): boolean =>
+      event.kind === 'sim:packet_delivered' && this.effects.has(seq);
+    const taken = causes.findLast((each) => isTaking(each) && this.isOurs(each));
+    if (taken === undefined) return;
+    const path = causes.filter(({ seq }) => seq >= taken.seq);
     if (path.some(isSent)) return;
     this.interrupt = this.hops(path);
     this.last = stamped.seq;
@@ -133,7 +141,9 @@ class Following {
 
   private answered(stamped: Stamped): void {
     const path = nearestCauses(this.events, stamped).filter(({ seq }) => seq > this.sent.seq && seq < stamped.seq);
-    if (this.answers.length >= MOST_ANSWERS || path.some(isSent)) return;
+    // What it was cut into is no answer.
+    const isCut = this.fates.some(({ stamped: { event } }) => event.kind === 'sim:packet_cut');
+    if (isCut || this.answers.length >= MOST_ANSWERS || path.some(isSent)) return;
     this.answers.push(this.hop(stamped));
     this.last = stamped.seq;
   }
@@ -152,7 +162,10 @@ class Following {
   }
 }
 
-const FATES: readonly string[] = ['sim:packet_delivered', 'sim:packet_dropped', 'sim:packet_queued'];
+const FATES: readonly string[] = [
+  ...['sim:packet_delivered', 'sim:packet_dropped', 'sim:packet_queued'],
+  ...['sim:bridge_forwarded', 'sim:packet_cut', 'sim:tap_queued', 'sim:tap_read'],
+];
 
 const isFate = ({ event }: Stamped): boolean => FATES.includes(event.kind);
 

@@ -8,7 +8,7 @@ import { COSTS, type CostName } from '../../events/costs.ts';
 import type { FwCfgFile, RunOptions } from './run-options.ts';
 import type { NetdevConfig } from '../../vmm/config.ts';
 import type { MachineConfig } from '../../vmm/index.ts';
-import { BOOT_ORDER, DRIVE_ID, FW_CFG_NAME, MOST, NETDEV_ID } from '../../vmm/limits.ts';
+import { BOOT_ORDER, BRIDGE_NAME, DRIVE_ID, FW_CFG_NAME, MOST, NETDEV_ID } from '../../vmm/limits.ts';
 import type { DeviceOption, MachineOptions, NamedImage } from '../../vmm/options.ts';
 import { SMBIOS_CHARACTERS } from '../../vmm/smbios/said.ts';
 import type { Images } from './images.ts';
@@ -112,6 +112,16 @@ const NETDEV = z.object({
   world: RECORDED_WORLD.optional(),
 });
 
+const BRIDGE = z.object({
+  name: z.string().regex(BRIDGE_NAME),
+  ports: z.array(z.string().max(MOST.driveId)).max(MOST.ports),
+  stp: z.boolean(),
+  ageing: z.number().int().min(0).max(MOST.ageingNs),
+  mtu: z.number().int().min(MOST.mtu.least).max(MOST.mtu.most),
+  priority: z.number().int().min(0).max(0xffff),
+  address: z.string().max(MOST.driveId).optional(),
+});
+
 const areWithin = (drives: readonly DriveDescription[]): boolean =>
   drives.reduce((sum, { sectors }) => sum + sectors * 512, 0) <= MOST.drivesBytes;
 
@@ -145,6 +155,7 @@ const MACHINE_DESCRIPTION = z.object({
   iothreads: z.array(z.string().max(MOST.driveId)).max(MOST.iothreads).optional(),
   /** Backends and ports of hubs. Absent: none. */
   netdevs: z.array(NETDEV).max(MOST.netdevs).optional(),
+  bridges: z.array(BRIDGE).max(MOST.bridges).optional(),
   serialLines: z.number().int().min(0).max(MOST.serialLines),
   noDefaults: z.boolean(),
   noReboot: z.boolean(),
@@ -205,7 +216,7 @@ export function describeMachine(
   paths: Readonly<Record<string, string>>,
   { rtcAhead = 0, drives = [], devices = options.devices, netdevs = options.netdevs }: Found = {},
 ): MachineDescription {
-  const { boot, smbios, fwCfg } = options;
+  const { boot, smbios, fwCfg, bridges } = options;
   return {
     memory: options.ramBytes / MIB,
     smp: options.cpus,
@@ -215,6 +226,9 @@ export function describeMachine(
     ...(drives.length === 0 ? {} : { drives: drives.map((drive) => ({ ...drive })) }),
     ...(options.iothreads.length === 0 ? {} : { iothreads: [...options.iothreads] }),
     ...(netdevs.length === 0 ? {} : { netdevs: netdevs.map(keptNetdev) }),
+    ...(bridges.length === 0
+      ? {}
+      : { bridges: bridges.map(({ ports, ...bridge }) => ({ ...bridge, ports: [...ports] })) }),
     serialLines: options.serial.length,
     noDefaults: options.noDefaults,
     noReboot: !options.reboot,
@@ -242,7 +256,7 @@ export function readDescription(machine: unknown, where: string): MachineDescrip
 /** What of a machine is in its state from the start: its shape, whatever its images hold. */
 export function configurationOf(description: MachineDescription): Omit<MachineConfig, 'parts' | 'net'> {
   const { memory, smp, devices, serialLines, noReboot, nsPerTick, costs, digestEvery, paths } = description;
-  const { boot, rtcAhead, drives, iothreads, netdevs } = description;
+  const { boot, rtcAhead, drives, iothreads, netdevs, bridges } = description;
   const firmware = paths['bios'] !== undefined;
   return {
     ...{ memory, smp, devices, serialLines, firmware, noReboot, nsPerTick, costs, digestEvery },
@@ -250,6 +264,7 @@ export function configurationOf(description: MachineDescription): Omit<MachineCo
     ...(drives === undefined ? {} : { drives: drives.map(({ format, name, bytes, ...drive }) => drive) }),
     ...(iothreads === undefined ? {} : { iothreads }),
     ...(netdevs === undefined ? {} : { netdevs }),
+    ...(bridges === undefined ? {} : { bridges }),
     ...(rtcAhead === undefined ? {} : { rtcAhead }),
   };
 }

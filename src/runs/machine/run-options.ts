@@ -1,7 +1,7 @@
 import type { FormatName } from '../../block/formats.ts';
 import type { Ns, Tick } from '../../base/units.ts';
 import type { Costs } from '../../events/costs.ts';
-import type { DriveConfig, NetdevConfig } from '../../vmm/config.ts';
+import type { BridgeConfig, DriveConfig, NetdevConfig } from '../../vmm/config.ts';
 import type { BootOptions, DeviceOption } from '../../vmm/options.ts';
 import type { SmbiosSaid } from '../../vmm/smbios/said.ts';
 
@@ -90,6 +90,8 @@ export interface RunOptions {
   readonly drives: readonly DriveOption[];
   /** `-netdev`, and what `-nic` and `-net` stand for. */
   readonly netdevs: readonly NetdevConfig[];
+  /** `--bridge`: bridges of the modelled Linux. Taps may name others. */
+  readonly bridges: readonly BridgeConfig[];
   /** `-object iothread`: their ids. */
   readonly iothreads: readonly string[];
   /** `-object filter-dump`: what passes a backend is written down. */

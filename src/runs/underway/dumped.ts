@@ -5,7 +5,7 @@ import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import { pcapHead, pcapRecord } from '../../packets/pcap.ts';
 import { eventClock } from '../../replay/export/report.ts';
-import type { NetClientConfig } from '../../vmm/config.ts';
+import { isTap, type NetClientConfig } from '../../vmm/config.ts';
 import type { MachineDescription } from '../machine/machine-description.ts';
 import type { DumpOption } from '../machine/run-options.ts';
 import { wiresOf } from '../machine/wires-of.ts';
@@ -20,8 +20,8 @@ interface DumpedRun extends Pace {
 /** Where a dump's bytes go, by its id. */
 export type DumpTo = (id: string, bytes: Uint8Array) => void;
 
-/** Packets kept for hubs, which hand on what waited. */
-const MOST_KEPT = 256;
+/** Packets kept for hubs and taps, which hand on what waited. */
+const MOST_KEPT = 2048;
 
 /** A packet at the sender's end of a wire, which may turn out to lead nowhere. */
 interface Handed {
@@ -64,10 +64,24 @@ export class Dumped {
     const ns = this.clock.ns(stamped);
     const { event } = stamped;
     this.handOn(event.kind === 'sim:packet_dropped' ? event : undefined);
-    if (event.kind === 'sim:packet_sent') {
-      this.keep(event);
-      this.handed = { sender: event.client, packet: event.packet, bytes: event.bytes, ns };
-    } else if (event.kind === 'sim:packet_forwarded') this.forwarded(event, ns);
+    if (event.kind === 'sim:packet_sent') this.sent(event, ns);
+    else if (event.kind === 'sim:packet_forwarded') this.forwarded(event, ns);
+    else if (event.kind === 'sim:tap_queued' && event.bytes.length > 0) this.keep(event);
+    else if (event.kind === 'sim:tap_read') this.read(event, ns);
+  }
+
+  private sent(event: EventOf<'sim:packet_sent'>, ns: Ns): void {
+    this.keep(event);
+    const { client: sender, packet, bytes } = event;
+    // What the kernel has made of a packet goes on when it is read.
+    const client = this.clientNamed(sender);
+    if (client === undefined || !isTap(client)) this.handed = { sender, packet, bytes, ns };
+  }
+
+  /** What comes from the kernel passes the tap when QEMU reads it. */
+  private read({ client: sender, packet }: EventOf<'sim:tap_read'>, ns: Ns): void {
+    const bytes = this.kept.get(packet);
+    if (bytes !== undefined) this.pass({ sender, packet, bytes, ns }, this.clientNamed(sender)?.peer);
   }
 
   /** Write what there is: the run is over, or stands for a while. */
@@ -105,7 +119,7 @@ export class Dumped {
     }
   }
 
-  private keep({ packet, bytes }: EventOf<'sim:packet_sent'>): void {
+  private keep({ packet, bytes }: Pick<EventOf<'sim:packet_sent'>, 'packet' | 'bytes'>): void {
     this.kept.set(packet, bytes);
     if (this.kept.size > MOST_KEPT) this.kept.delete(this.kept.keys().next().value!);
   }

@@ -17,7 +17,17 @@ import { sectorsOf } from '../drives/drive.ts';
 import { actUpon } from '../drives/errors.ts';
 import { clearDrive, drain, readDrive, submit, writeDrive } from '../drives/requests.ts';
 import type { Machine, Part } from './machine.ts';
-import { dropPacket, fileBytes, peerOfPart, sendPacket, settlePackets, takePackets } from '../net/wire.ts';
+import { intoKernel, newPacket, nextFrame, queueOfTap, setOffloads } from '../net/kernel.ts';
+import {
+  dropPacket,
+  fileBytes,
+  passPacket,
+  peerOfPart,
+  sendAt,
+  sendPacket,
+  settlePackets,
+  takePackets,
+} from '../net/wire.ts';
 import { ramReachOf, reachOf, readBytes, writeBytes } from '../memory/address-space.ts';
 import { raiseVector } from './messages.ts';
 import { type Call, type CallOf, drivePin } from './pins.ts';
@@ -191,8 +201,36 @@ export class DeviceCall implements Call {
     return peerOfPart(this.machine, this.part);
   }
 
-  sendPacket(bytes: Uint8Array, due?: Ns): boolean {
-    return sendPacket(this.machine, this.part, { bytes, due }, callOf);
+  sendPacket(bytes: Uint8Array, due?: Ns, header?: Uint8Array): boolean {
+    return sendPacket(this.machine, this.part, { bytes, due, header }, callOf);
+  }
+
+  sendAt(client: string, bytes: Uint8Array, due: Ns): void {
+    sendAt(this.machine, client, { bytes, due }, callOf);
+  }
+
+  passPacket(packet: Packet): boolean {
+    return passPacket(this.machine, this.part, packet, callOf);
+  }
+
+  newPacket(packet: Pick<Packet, 'bytes' | 'header'>): Packet {
+    return newPacket(this.machine, this.part, packet);
+  }
+
+  intoKernel(packet: Packet): void {
+    intoKernel(this.machine, this.part, packet, callOf);
+  }
+
+  get nextFrame(): Packet | undefined {
+    return nextFrame(this.machine, this.part);
+  }
+
+  get framesWaiting(): number {
+    return queueOfTap(this.machine, this.part).frames.length;
+  }
+
+  setOffloads(flags: number, headerBytes: number): void {
+    setOffloads(this.machine, this.part, { flags, headerBytes }, callOf);
   }
 
   travel(length: number): Ns {
@@ -209,7 +247,7 @@ export class DeviceCall implements Call {
   }
 
   dropPacket(packet: Packet, why: string): void {
-    dropPacket(this.machine, this.part, packet, why);
+    dropPacket(this.machine, packet, why);
   }
 
   fileBytes(file: string, offset: number, length: number): Uint8Array {

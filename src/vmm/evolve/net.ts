@@ -4,9 +4,9 @@ import type { Draft } from '../../base/draft.ts';
 import { invariant } from '../../base/invariant.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
-import type { MachineConfig, NetClientConfig } from '../config.ts';
+import { isTap, type MachineConfig, type NetClientConfig, PORT } from '../config.ts';
+import type { NetClientState, NetState, PacketAtHand, PacketUnderway, TapQueue, VmmState } from '../state.ts';
 import { packetTaken } from './devices.ts';
-import type { NetClientState, NetState, PacketUnderway, PacketWaiting, VmmState } from '../state.ts';
 
 type Vmm = Draft<VmmState>;
 type Net = Draft<NetState>;
@@ -14,12 +14,15 @@ type Net = Draft<NetState>;
 /** Wires of a machine nobody has switched on; none, if nobody is on any. */
 export function netAtPowerOn(clients: readonly NetClientConfig[] | undefined): Pick<VmmState, 'net'> {
   if (clients === undefined) return {};
+  const taps = clients.filter(isTap);
+  const hasLinux = taps.length > 0 || clients.some(({ type }) => type === PORT);
   return {
     net: {
       packets: 0,
       atHand: undefined,
       underway: [],
       clients: Object.fromEntries(clients.map(({ name }) => [name, newClient()])),
+      ...(hasLinux ? { taps: Object.fromEntries(taps.map(({ name }) => [name, { isPolled: true, frames: [] }])) } : {}),
     },
   };
 }
@@ -47,18 +50,30 @@ function clientOf(net: Net, name: string): Draft<NetClientState> {
 /** sim:packet_sent. */
 export function sent(vmm: Vmm, event: EventOf<'sim:packet_sent'>, config: MachineConfig, { seq }: Stamped): void {
   const net = netOf(vmm);
-  const { client: sender, packet, bytes, due } = event;
-  count(clientOf(net, sender).sent, bytes.length);
+  const { client: sender, packet, due } = event;
+  const own = config.net?.find(({ name }) => name === sender);
+  const client = own?.peer;
+  // What is cut has been counted whole at a port, and is counted at a tap when that is read.
+  const isPiece = due === 0 && own !== undefined && (own.type === PORT || isTap(own));
+  if (!isPiece) count(clientOf(net, sender).sent, event.bytes.length);
   net.packets = packet + 1;
-  const client = config.net?.find(({ name }) => name === sender)?.peer;
-  if (client === undefined) return;
-  if (due === 0) {
-    net.atHand = { packet, bytes: latin1(bytes) };
-    return;
-  }
-  const later = net.underway.findIndex((other) => other.due > due);
-  const underway: PacketUnderway = { packet, sender, client, due, sent: seq, bytes: latin1(bytes) };
-  net.underway.splice(later < 0 ? net.underway.length : later, 0, underway);
+  if (due === 0) net.atHand = saidBy(event);
+  else if (client !== undefined) goOnItsWay(net, { ...saidBy(event), sender, client, due, sent: seq });
+}
+
+const headerOf = ({ header }: { readonly header: Uint8Array }): Pick<PacketAtHand, 'header'> =>
+  header.length === 0 ? {} : { header: latin1(header) };
+
+const saidBy = (event: EventOf<'sim:packet_sent'>): PacketAtHand => ({
+  packet: event.packet,
+  bytes: latin1(event.bytes),
+  ...headerOf(event),
+});
+
+/** Behind all that arrive before it, or when it does. */
+function goOnItsWay(net: Net, packet: PacketUnderway): void {
+  const before = net.underway.findLastIndex(({ due }) => due <= packet.due);
+  net.underway.splice(before + 1, 0, packet);
 }
 
 function count(total: Draft<NetClientState['sent']>, bytes: number): void {
@@ -66,33 +81,49 @@ function count(total: Draft<NetClientState['sent']>, bytes: number): void {
   total.bytes += bytes;
 }
 
-/** A packet is where it was going: it is not on its way, nor waits for a client. Its bytes, if the state has them. */
-function takeOut(net: Net, name: string, packet: number): string | undefined {
-  return takeWaiting(net, name, packet)?.bytes ?? (net.atHand?.packet === packet ? net.atHand.bytes : undefined);
-}
-
-function takeWaiting(net: Net, name: string, packet: number): PacketWaiting | undefined {
-  const at = net.underway.findIndex((other) => other.packet === packet && other.client === name);
-  if (at >= 0) return net.underway.splice(at, 1)[0];
+/** A packet is where it was going: it is not on its way, nor waits for a client. undefined: the state has it not. */
+function takeOut(net: Net, name: string, packet: number): PacketAtHand | undefined {
+  const arrived = takeArrived(net, name, packet);
+  if (arrived !== undefined) return arrived;
   const { queue } = clientOf(net, name);
   const place = queue.findIndex((other) => other.packet === packet);
-  return place < 0 ? undefined : queue.splice(place, 1)[0];
+  return place < 0 ? atHand(net, packet) : queue.splice(place, 1)[0];
 }
+
+function takeArrived({ underway }: Net, name: string, packet: number): PacketAtHand | undefined {
+  const at = underway.findIndex((other) => other.packet === packet && other.client === name);
+  return at < 0 ? undefined : underway.splice(at, 1)[0];
+}
+
+const atHand = (net: Net, packet: number): PacketAtHand | undefined =>
+  net.atHand?.packet === packet ? net.atHand : undefined;
+
+/** What of a packet goes with it, wherever it goes. */
+const alone = ({ packet, bytes, header }: PacketAtHand): PacketAtHand => ({
+  ...{ packet, bytes },
+  ...(header === undefined ? {} : { header }),
+});
+
+/** A packet as a fact has it, which says the bytes where they are not those the state has: nothing is left to be done. */
+const packetOf = (
+  { packet, bytes }: { readonly packet: number; readonly bytes: Uint8Array },
+  known: PacketAtHand | undefined,
+): PacketAtHand => (known === undefined || bytes.length > 0 ? { packet, bytes: latin1(bytes) } : alone(known));
 
 /** sim:packet_delivered. */
 export function delivered(vmm: Vmm, event: EventOf<'sim:packet_delivered'>, config: MachineConfig): void {
   const net = netOf(vmm);
-  const { client, packet, len } = event;
-  const bytes = takeOut(net, client, packet) ?? latin1(event.bytes);
-  count(clientOf(net, client).received, len);
-  packetTaken(vmm, partAt(config, event), bytes, config);
+  const taken = packetOf(event, takeOut(net, event.client, event.packet));
+  net.atHand = taken;
+  count(clientOf(net, event.client).received, event.len);
+  packetTaken(vmm, partAt(config, event), taken.bytes, config);
 }
 
 /** sim:packet_forwarded. All other ports are about to have it. */
 export function forwarded(vmm: Vmm, { client, packet, len }: EventOf<'sim:packet_forwarded'>): void {
   const net = netOf(vmm);
-  const bytes = takeOut(net, client, packet);
-  if (bytes !== undefined) net.atHand = { packet, bytes };
+  const known = takeOut(net, client, packet);
+  if (known !== undefined) net.atHand = alone(known);
   count(clientOf(net, client).received, len);
 }
 
@@ -102,9 +133,11 @@ export function queued(vmm: Vmm, event: EventOf<'sim:packet_queued'>): void {
   const { client: name, packet, sender, refused } = event;
   const client = clientOf(net, name);
   if (refused) client.isBlocked = true;
-  if (client.queue.some((other) => other.packet === packet)) return;
-  const bytes = takeOut(net, name, packet) ?? latin1(event.bytes);
-  client.queue.push({ packet, sender, bytes, ...(event.quiet ? { isQuiet: true as const } : {}) });
+  // Of what goes round between bridges a copy may wait already when another arrives.
+  const arrived = takeArrived(net, name, packet);
+  if (arrived === undefined && client.queue.some((other) => other.packet === packet)) return;
+  const waiting = packetOf(event, arrived ?? atHand(net, packet));
+  client.queue.push({ ...waiting, sender, ...(event.quiet ? { isQuiet: true as const } : {}) });
 }
 
 /** sim:packets_offered. */
@@ -113,10 +146,70 @@ export function offered(vmm: Vmm, { client }: EventOf<'sim:packets_offered'>): v
 }
 
 /** sim:packet_dropped. */
-export function dropped(vmm: Vmm, { client, packet }: EventOf<'sim:packet_dropped'>): void {
+export function dropped(
+  vmm: Vmm,
+  { client: name, packet }: EventOf<'sim:packet_dropped'>,
+  config: MachineConfig,
+): void {
   const net = netOf(vmm);
-  takeOut(net, client, packet);
-  clientOf(net, client).dropped += 1;
+  const lost = takeOut(net, name, packet);
+  const client = clientOf(net, name);
+  client.dropped += 1;
+  // An interface has received what its bridge does not hand on.
+  const isPort = config.net?.some((each) => each.name === name && each.type === PORT) === true;
+  if (isPort && lost !== undefined) count(client.received, lost.bytes.length);
+}
+
+/** sim:packet_cut. */
+export function cut(vmm: Vmm, { client, packet }: EventOf<'sim:packet_cut'>): void {
+  takeOut(netOf(vmm), client, packet);
+}
+
+/** sim:bridge_forwarded: copies are on their way to the other ends of these ports. */
+export function bridged(
+  vmm: Vmm,
+  { bridge, packet, from, to, due, len }: EventOf<'sim:bridge_forwarded'>,
+  config: MachineConfig,
+  { seq }: Stamped,
+): void {
+  const net = netOf(vmm);
+  const at = `${bridge}/${from}`;
+  const known = takeOut(net, at, packet);
+  invariant(known !== undefined, 'a bridge forwards a packet that is there', { packet });
+  count(clientOf(net, at).received, len);
+  for (const port of to === '' ? [] : to.split('+')) {
+    const sender = `${bridge}/${port}`;
+    const client = config.net?.find(({ name }) => name === sender)?.peer;
+    count(clientOf(net, sender).sent, len);
+    if (client !== undefined) goOnItsWay(net, { ...alone(known), sender, client, due, sent: seq });
+  }
+}
+
+const tapOf = (net: Net, client: string): Draft<TapQueue> => {
+  const tap = net.taps?.[client];
+  invariant(tap !== undefined, 'the machine has this tap', { client });
+  return tap;
+};
+
+/** sim:tap_queued. */
+export function tapQueued(vmm: Vmm, event: EventOf<'sim:tap_queued'>): void {
+  const net = netOf(vmm);
+  const { client, packet } = event;
+  const { bytes } = packetOf(event, takeOut(net, client, packet));
+  tapOf(net, client).frames.push({ packet, bytes, ...headerOf(event) });
+}
+
+/** sim:tap_read. */
+export function tapRead(vmm: Vmm, { client, len }: EventOf<'sim:tap_read'>): void {
+  const net = netOf(vmm);
+  const first = tapOf(net, client).frames.shift();
+  if (first !== undefined) net.atHand = alone(first);
+  count(clientOf(net, client).sent, len);
+}
+
+/** sim:tap_poll. */
+export function tapPolled(vmm: Vmm, { client, on }: EventOf<'sim:tap_poll'>): void {
+  tapOf(netOf(vmm), client).isPolled = on;
 }
 
 /** sim:link_set. A NIC at the other end of the wire sees it too. */
@@ -159,6 +252,10 @@ export function announceOver(vmm: Vmm, { id: name }: EventOf<'qemu_announce_time
   if (others.length === 0) delete net.announcing;
   else net.announcing = others;
 }
+
+/** The part that is a bridge. */
+export const partOfBridge = ({ net }: MachineConfig, { bridge }: { readonly bridge: string }): string | undefined =>
+  net?.find((client) => client.bridge === bridge)?.part;
 
 /** The part that answers at a client. */
 export const partAt = ({ net }: MachineConfig, { client }: { readonly client: string }): string | undefined =>

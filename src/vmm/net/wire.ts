@@ -1,15 +1,30 @@
 /** Packets between net clients. QEMU 7.2: net/net.c, net/queue.c, net/hub.c. */
 import { fromLatin1 } from '../../base/bytes.ts';
 import { invariant } from '../../base/invariant.ts';
-import type { Ns } from '../../base/units.ts';
 import type { NetPeer, Packet } from '../../devices/device.ts';
 import { MAIN_LOOP } from '../../events/stamped.ts';
 import type { Machine, Part } from '../board/machine.ts';
 import type { CallOf } from '../board/pins.ts';
-import { HUBPORT, type NetClientConfig } from '../config.ts';
+import { HUBPORT, isTap, type NetClientConfig, PORT } from '../config.ts';
 import { isStopped } from '../drives/errors.ts';
-import type { NetClientState, NetState, PacketAtHand, PacketWaiting } from '../state.ts';
+import type { PacketAtHand, PacketWaiting } from '../state.ts';
+import {
+  clientAt,
+  clientNamed,
+  clientOfPart,
+  clientsOf,
+  drop,
+  type Handed,
+  netOf,
+  NO_BYTES,
+  partOf,
+  peerOf,
+  type Sent,
+  stateOf,
+  tellSent,
+} from './clients.ts';
 import { nextToArrive } from './due.ts';
+import { arriveAtPort, arriveAtTap, finished, wakeReader } from './kernel.ts';
 
 /** Packets that wait for a client whose sender does not ask to hear of it. QEMU's nq_maxlen. */
 const MOST_WAITING = 10_000;
@@ -17,76 +32,32 @@ const MOST_WAITING = 10_000;
 /** And their bytes, which QEMU does not count: packets of 64 KiB would be more than a machine has room for. */
 const MOST_WAITING_BYTES = 32 << 20;
 
-/** A packet at the sender's end of a wire. */
-interface Handed extends Packet {
-  readonly sender: NetClientConfig;
-  /** The sender does not want to hear when it is taken. */
-  readonly isQuiet?: boolean;
-}
-
-const NOBODY: readonly NetClientConfig[] = [];
-
-const clientsOf = ({ config }: Machine): readonly NetClientConfig[] => config.net ?? NOBODY;
-
-/** The client at which a device answers; undefined: it is none. */
-const clientAt = (machine: Machine, { name }: Part): NetClientConfig | undefined =>
-  clientsOf(machine).find(({ part }) => part === name);
-
-function clientOfPart(machine: Machine, part: Part): NetClientConfig {
-  const client = clientAt(machine, part);
-  invariant(client !== undefined, 'a device with packets is a net client', { name: part.name });
-  return client;
-}
-
-function clientNamed(machine: Machine, name: string): NetClientConfig {
-  const client = clientsOf(machine).find((each) => each.name === name);
-  invariant(client !== undefined, 'the machine has this net client', { name });
-  return client;
-}
-
-const peerOf = (machine: Machine, { peer }: NetClientConfig): NetClientConfig | undefined =>
-  peer === undefined ? undefined : clientNamed(machine, peer);
-
-const partOf = ({ parts }: Machine, { part }: NetClientConfig): Part | undefined =>
-  part === undefined ? undefined : parts.find(({ name }) => name === part);
-
-function netOf({ state: { net } }: Machine): NetState {
-  invariant(net !== undefined, 'a machine with packets has net clients', {});
-  return net;
-}
-
-const stateOf = (machine: Machine, { name }: NetClientConfig): NetClientState => netOf(machine).clients[name]!;
-
 /** Who a device sends to; undefined: nobody. */
 export function peerOfPart(machine: Machine, part: Part): NetPeer | undefined {
   const client = clientAt(machine, part);
   const peer = client === undefined ? undefined : peerOf(machine, client);
   if (peer === undefined) return undefined;
-  const takesShort = partOf(machine, peer)?.device.takesShort === true;
-  return { name: peer.name, type: peer.type, takesHeaders: false, takesShort };
-}
-
-/** What is sent, and when it arrives. */
-interface Sent extends Pick<Handed, 'isQuiet'> {
-  readonly bytes: Uint8Array;
-  readonly due?: Ns | undefined;
+  const { takesShort = false, takesHeaders = false } = partOf(machine, peer)?.device ?? {};
+  return { name: peer.name, type: peer.type, takesHeaders, takesShort };
 }
 
 /** A device hands a packet to its peer: qemu_send_packet. False: it waits. */
-export function sendPacket(
-  machine: Machine,
-  part: Part,
-  { bytes: read, due = 0, isQuiet = false }: Sent,
-  callOf: CallOf,
-): boolean {
-  const sender = clientOfPart(machine, part);
-  const bytes = machine.hostMemory.packet(read);
-  const number = netOf(machine).packets;
+export const sendPacket = (machine: Machine, part: Part, sent: Sent, callOf: CallOf): boolean =>
+  sendFrom(machine, clientOfPart(machine, part), sent, callOf);
+
+/** A device that is several net clients sends at one of them. */
+export const sendAt = (machine: Machine, client: string, sent: Sent, callOf: CallOf): boolean =>
+  sendFrom(machine, clientNamed(machine, client), sent, callOf);
+
+function sendFrom(machine: Machine, sender: NetClientConfig, { due = 0, ...sent }: Sent, callOf: CallOf): boolean {
   const travels = due > machine.now() && canSend(machine, sender);
-  const told = { client: sender.name, packet: number, bytes, due: travels ? due : 0 };
-  const sent = machine.after(machine.raise({ kind: 'sim:packet_sent', ...told }));
-  return travels || hand(sent, { number, bytes, sender, isQuiet }, callOf);
+  const packet = tellSent(machine, sender, { ...sent, due: travels ? due : 0 });
+  return travels || hand(packet.machine, packet, callOf);
 }
+
+/** A packet that came from elsewhere goes on to a device's peer. */
+export const passPacket = (machine: Machine, part: Part, { number, bytes, header }: Packet, callOf: CallOf): boolean =>
+  hand(machine, { number, bytes, header, sender: clientOfPart(machine, part) }, callOf);
 
 /** Somebody is at the other end of a client's wire, and the cable is plugged. */
 const canSend = (machine: Machine, client: NetClientConfig): boolean =>
@@ -100,6 +71,16 @@ function hand(machine: Machine, packet: Handed, callOf: CallOf): boolean {
     drop(machine, sender, packet, to === undefined ? 'no peer' : 'link down');
     return true;
   }
+  if (to.type === PORT) return arriveAtPort(machine, to, packet, callOf);
+  if (sender.type === PORT && isTap(to)) return arriveAtTap(machine, to, packet, callOf);
+  if (sender.type === PORT) {
+    for (const each of finished(machine, to, packet)) handTo(machine, to, each, callOf);
+    return true;
+  }
+  return handTo(machine, to, packet, callOf);
+}
+
+function handTo(machine: Machine, to: NetClientConfig, packet: Handed, callOf: CallOf): boolean {
   if (machine.board.delivering.has(to.name) || !takes(machine, to)) return wait(machine, to, packet, false);
   if (!deliver(machine, to, packet, callOf)) return wait(machine, to, packet, true);
   flush(machine, to, callOf);
@@ -123,11 +104,11 @@ function canHandOn(machine: Machine, port: NetClientConfig): boolean {
 function wait(machine: Machine, client: NetClientConfig, packet: Handed, refused: boolean): false {
   const { number, bytes, isQuiet = false } = packet;
   const { queue } = stateOf(machine, client);
-  const hears = !isQuiet && senderOf(machine, packet)?.device.packetSent !== undefined;
+  const hears = !isQuiet && partOf(machine, packet.sender)?.device.packetSent !== undefined;
   const isFull = !hears && (queue.length >= MOST_WAITING || bytesOf(queue) + bytes.length > MOST_WAITING_BYTES);
   if (isFull) drop(machine, client, { number }, 'queue full');
   else {
-    tellQueued(machine, client, packet, { bytes: unlessKnown(machine, client, { number, bytes }), refused });
+    tellQueued(machine, client, packet, { bytes: unlessKnown(machine, client, packet), refused });
   }
   return false;
 }
@@ -143,18 +124,21 @@ function tellQueued(
 }
 
 /** A packet's bytes for a fact by which a client has it: none where the state has them. */
-function unlessKnown(machine: Machine, { name }: NetClientConfig, { number, bytes }: Packet): Uint8Array {
-  const { atHand, underway, clients } = netOf(machine);
+function unlessKnown(machine: Machine, { name }: NetClientConfig, { number, bytes, header }: Handed): Uint8Array {
+  const { atHand, underway, clients, taps } = netOf(machine);
   const isIt = ({ packet }: PacketAtHand): boolean => packet === number;
-  const isAtHand = atHand !== undefined && isIt(atHand);
-  return isAtHand || underway.some(isIt) || clients[name]!.queue.some(isIt) ? NO_BYTES : bytes;
+  const onItsWay = underway.find((each) => isIt(each) && each.client === name) ?? clients[name]!.queue.find(isIt);
+  const known = onItsWay ?? (atHand !== undefined && isIt(atHand) ? atHand : undefined);
+  // What is left to be done to a packet is done on the way through a Linux alone.
+  if (known !== undefined && (taps === undefined || isSame(known.bytes, bytes))) return NO_BYTES;
+  invariant(header === undefined || header.length === 0, 'the state has what is left to be done', { packet: number });
+  return bytes;
 }
 
-const senderOf = (machine: Machine, { sender }: Pick<Handed, 'sender'>): Part | undefined => partOf(machine, sender);
+const isSame = (known: string, bytes: Uint8Array): boolean =>
+  known.length === bytes.length && bytes.every((byte, at) => byte === known.charCodeAt(at));
 
 const bytesOf = (queue: readonly PacketWaiting[]): number => queue.reduce((sum, { bytes }) => sum + bytes.length, 0);
-
-const NO_BYTES = new Uint8Array(0);
 
 /** Offer a packet to a client: qemu_deliver_packet. False: it cannot take it now. */
 function deliver(machine: Machine, to: NetClientConfig, packet: Handed, callOf: CallOf): boolean {
@@ -173,21 +157,17 @@ function deliver(machine: Machine, to: NetClientConfig, packet: Handed, callOf: 
   }
 }
 
-function receive(machine: Machine, to: NetClientConfig, { number, bytes }: Handed, callOf: CallOf): boolean {
+function receive(machine: Machine, to: NetClientConfig, packet: Handed, callOf: CallOf): boolean {
+  const { number, bytes, header } = packet;
   const part = partOf(machine, to);
-  const told = {
-    client: to.name,
-    packet: number,
-    len: bytes.length,
-    bytes: unlessKnown(machine, to, { number, bytes }),
-  };
+  const told = { client: to.name, packet: number, len: bytes.length, bytes: unlessKnown(machine, to, packet) };
   const taken = { kind: 'sim:packet_delivered', ...told } as const;
   if (part?.device.receivePacket === undefined) {
     machine.raise(taken);
     return true;
   }
   const call = callOf(machine, part, taken);
-  if (!part.device.receivePacket(machine.stateOf(part), { number, bytes }, call)) return false;
+  if (!part.device.receivePacket(machine.stateOf(part), { number, bytes, header, at: to.name }, call)) return false;
   call.finish(false);
   return true;
 }
@@ -222,15 +202,18 @@ function flush(machine: Machine, client: NetClientConfig, callOf: CallOf): void 
   }
 }
 
-const waitingIn = (machine: Machine, { packet, bytes, sender, isQuiet }: PacketWaiting): Handed => ({
+/** What waits, or is on its way, as it is handed on. */
+const waitingIn = (machine: Machine, { packet, bytes, header, sender, isQuiet }: PacketWaiting): Handed => ({
   ...{ number: packet, bytes: fromLatin1(bytes), isQuiet: isQuiet === true },
-  sender: clientNamed(machine, sender),
+  ...{ header: header === undefined ? undefined : fromLatin1(header), sender: clientNamed(machine, sender) },
 });
 
 /** A packet does not wait any more. */
-function tellSender(machine: Machine, packet: Handed, callOf: CallOf): void {
-  const part = packet.isQuiet === true ? undefined : senderOf(machine, packet);
-  if (part !== undefined) part.device.packetSent?.(machine.stateOf(part), callOf(machine, part));
+function tellSender(machine: Machine, { sender, isQuiet }: Handed, callOf: CallOf): void {
+  const part = isQuiet === true ? undefined : partOf(machine, sender);
+  if (part?.device.packetSent === undefined) return;
+  part.device.packetSent(machine.stateOf(part), callOf(machine, part));
+  if (isTap(sender)) wakeReader(machine);
 }
 
 /** What a device sent is offered once more, and gone if it still waits: qemu_flush_or_purge_queued_packets. */
@@ -259,12 +242,8 @@ export function takePackets(asked: Machine, part: Part, callOf: CallOf): void {
 }
 
 /** A packet a device was offered is gone. */
-export const dropPacket = (machine: Machine, part: Part, packet: Packet, why: string): void =>
-  drop(machine, clientOfPart(machine, part), packet, why);
-
-function drop(machine: Machine, { name }: NetClientConfig, { number }: Pick<Packet, 'number'>, why: string): void {
-  machine.raise({ kind: 'sim:packet_dropped', client: name, packet: number, why });
-}
+export const dropPacket = (machine: Machine, packet: Packet, why: string): void =>
+  drop(machine, clientNamed(machine, packet.at), packet, why);
 
 /** What is due arrives. False: nothing was. */
 export function arriveDue(machine: Machine, callOf: CallOf): boolean {

@@ -2,14 +2,15 @@
 import { Problem, shortly } from '../../base/problem.ts';
 import type { AnyDriver } from '../../devices/driver.ts';
 import type { Part } from '../board/machine.ts';
-import { HUBPORT, type MachineConfig, type NetClientConfig, type NetdevConfig } from '../config.ts';
+import { HUBPORT, isTap, type MachineConfig, type NetClientConfig, type NetdevConfig } from '../config.ts';
 import { backends, type DeviceModel } from '../models.ts';
 import type { DeviceOption } from '../options.ts';
+import { bridgesOf, checkBridges, interfacesOf, portClients } from './bridge-parts.ts';
 import { optionDriver, optionName } from './option-parts.ts';
 import { seated } from './seat.ts';
 import { setupOf } from './setup.ts';
 
-type Made = Pick<MachineConfig, 'devices' | 'netdevs'>;
+type Made = Pick<MachineConfig, 'devices' | 'netdevs' | 'bridges'>;
 
 /** The driver of a backend. Throws a Problem for one there is not. */
 export function backendDriver(type: string): readonly [DeviceModel, AnyDriver] {
@@ -23,13 +24,26 @@ export function backendDriver(type: string): readonly [DeviceModel, AnyDriver] {
 export const backendName = (type: string, index: number): string => `${type}#${index}`;
 
 /** The backends of a machine. A port of a hub is none. */
-export const backendParts = ({ netdevs = [] }: Made): Part[] =>
-  netdevs.flatMap(({ type, id, properties, served, world }, index) => {
+export function backendParts(made: Made): Part[] {
+  const interfaces = interfacesOf(made);
+  const bridges = bridgesOf(made);
+  const { netdevs = [] } = made;
+  return netdevs.flatMap((netdev, index) => {
+    const { type, id, properties, served, world } = netdev;
     if (type === HUBPORT) return [];
     const [model, driver] = backendDriver(type);
-    const setup = { ...setupOf(`-netdev ${type},id=${id}`, driver, properties), served, world };
+    const given = setupOf(`-netdev ${type},id=${id}`, driver, properties);
+    const setup = { ...given, ...(isTap(netdev) ? tapSetup(id, interfaces, bridges) : { served, world }) };
     return [seated(backendName(type, index), model, driver, driver.settle?.(setup, undefined) ?? setup, {})];
   });
+}
+
+/** What of a tap its options alone do not say. */
+const tapSetup = (id: string, interfaces: ReadonlyMap<string, string>, bridges: ReturnType<typeof bridgesOf>) => ({
+  client: id,
+  interface: interfaces.get(id)!,
+  bridge: bridges.find(({ all }) => all.includes(id))?.name ?? '',
+});
 
 /** A NIC of the command line. */
 interface Nic {
@@ -64,7 +78,10 @@ export function netClients(made: Made): readonly NetClientConfig[] | undefined {
   const { netdevs = [], devices } = made;
   const nics = nicsOf(devices);
   if (netdevs.length + nics.length === 0) return undefined;
+  const ports = portClients(made);
+  const interfaces = interfacesOf(made);
   const peers = peersOf(netdevs, nics);
+  for (const { name, peer } of ports) if (peer !== undefined && !interfaces.has(peer)) peers.set(peer, name);
   const peerOf = (name: string): Pick<NetClientConfig, 'peer'> => {
     const peer = peers.get(name);
     return peer === undefined ? {} : { peer };
@@ -72,14 +89,16 @@ export function netClients(made: Made): readonly NetClientConfig[] | undefined {
   return [
     ...netdevs.map(({ id, type, hub = 0 }, index): NetClientConfig => {
       const own = type === HUBPORT ? { hub } : { part: backendName(type, index) };
-      return { name: id, type, ...own, ...peerOf(id) };
+      const ifname = interfaces.get(id);
+      return { name: id, type, ...own, ...(ifname === undefined ? {} : { ifname }), ...peerOf(id) };
     }),
+    ...ports,
     ...nics.map(({ name, part }): NetClientConfig => ({ name, type: 'nic', part, ...peerOf(name) })),
   ];
 }
 
 /** Wires, by each end. */
-function peersOf(netdevs: readonly NetdevConfig[], nics: readonly Nic[]): ReadonlyMap<string, string> {
+function peersOf(netdevs: readonly NetdevConfig[], nics: readonly Nic[]): Map<string, string> {
   const ends = [
     ...netdevs.map(({ id, netdev }) => ({ one: id, other: netdev })),
     ...nics.map(({ name, netdev }) => ({ one: name, other: netdev })),
@@ -97,7 +116,9 @@ function peersOf(netdevs: readonly NetdevConfig[], nics: readonly Nic[]): Readon
 }
 
 /** Throws a Problem for a wire that leads nowhere, or to a client that has one. */
-export function checkNetdevs({ netdevs = [], devices }: Made): void {
+export function checkNetdevs(made: Made): void {
+  const { netdevs = [], devices } = made;
+  checkBridges(made);
   const ids = netdevs.map(({ id }) => id);
   const twice = ids.find((id, at) => ids.indexOf(id) !== at);
   if (twice !== undefined) throw new Problem(`-netdev: there is a net client ${shortly(twice)} already.`);
@@ -109,6 +130,12 @@ export function checkNetdevs({ netdevs = [], devices }: Made): void {
     if (user !== undefined) throw new Problem(`${said}: ${key}=${netdev} is in use already, by ${user}.`);
     users.set(netdev, said);
   };
+  for (const { name, all } of bridgesOf(made)) {
+    for (const id of all) {
+      const netdev = netdevs.find((each) => each.id === id);
+      if (netdev !== undefined && !isTap(netdev)) connect(`--bridge ${name}`, 'ports', id);
+    }
+  }
   for (const { id, type, netdev } of netdevs) {
     if (type !== HUBPORT) continue;
     const said = `-netdev hubport,id=${id}`;

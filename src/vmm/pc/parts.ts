@@ -7,6 +7,7 @@ import { type DeviceModel, driverOf, type SetupOf } from '../models.ts';
 import type { DevicesState } from '../state.ts';
 import { checkPorts, checkSlot } from './addresses.ts';
 import { checkDrives } from './drive-properties.ts';
+import { bridgeParts } from './bridge-parts.ts';
 import { backendParts, checkNetdevs, netClients } from './net-parts.ts';
 import { optionPart } from './option-parts.ts';
 import { ramLayout } from './ram-layout.ts';
@@ -22,6 +23,7 @@ export type Board = Pick<
   | 'drives'
   | 'iothreads'
   | 'netdevs'
+  | 'bridges'
   | 'firmware'
   | 'bootOrder'
   | 'rtcAhead'
@@ -61,7 +63,7 @@ export function pcParts(made: Board, items: FwCfgItems): Part[] {
     checkPorts(added, parts);
     parts.push(added);
   }
-  return [...parts, ...backendParts(made)];
+  return [...parts, ...backendParts(made), ...bridgeParts(made)];
 }
 
 /** How much read-only memory its devices bring along. */

@@ -67,10 +67,39 @@ const CAPTURED: readonly (readonly [options: string, lines: readonly string[]])[
       'remote.host=127.0.0.1,remote.port=19413 -device e1000,netdev=s',
     [nic('e1000', '56'), ' \\ s: index=0,type=dgram,udp=127.0.0.1:19412/127.0.0.1:19413'],
   ],
+  [
+    '-nodefaults -netdev tap,id=t,ifname=rvt9,script=no,downscript=no -device virtio-net-pci,netdev=t',
+    [nic('virtio-net-pci', '56'), ' \\ t: index=0,type=tap,ifname=rvt9,script=no,downscript=no'],
+  ],
+];
+
+/** What QEMU 7.2 answers besides: to taps nobody named, to one on a hub, and to one a helper made. */
+const TAPS: readonly (readonly [options: string, lines: readonly string[]])[] = [
+  [
+    '-nodefaults -netdev tap,id=t,script=no -netdev tap,id=u -device virtio-net-pci,netdev=t -device e1000,netdev=u',
+    [
+      nic('virtio-net-pci', '56'),
+      ' \\ t: index=0,type=tap,ifname=tap0,script=no,downscript=/etc/qemu-ifdown',
+      nic('e1000', '57'),
+      ' \\ u: index=0,type=tap,ifname=tap1,script=/etc/qemu-ifup,downscript=/etc/qemu-ifdown',
+    ],
+  ],
+  [
+    '-nodefaults -net nic -net tap,ifname=rvt9,script=no,downscript=no',
+    [
+      'hub 0',
+      ' \\ hub0port1: #net: index=0,type=tap,ifname=rvt9,script=no,downscript=no',
+      ` \\ hub0port0: ${nic('e1000', '56')}`,
+    ],
+  ],
+  [
+    '-nodefaults -netdev bridge,id=t,br=br7 -device e1000,netdev=t',
+    [nic('e1000', '56'), ' \\ t: index=0,type=tap,helper=/usr/lib/qemu/qemu-bridge-helper,br=br7'],
+  ],
 ];
 
 describe('info network', () => {
-  test.each(firstOf(2, CAPTURED.toReversed()))('%s', (options, lines) => {
+  test.each(firstOf(2, [...CAPTURED, ...TAPS].toReversed()))('%s', (options, lines) => {
     expect(shown(NETWORK, options)).toBe(lines.join('\n'));
   });
 });

@@ -247,17 +247,26 @@ describe('a driver that is wrong', () => {
 describe('a peer that takes headers', () => {
   const low = 2 ** 15 + 2 ** 17 + 2 ** 2 + 2 ** 1 + 2 ** 7;
 
-  test('has them before the frames both ways', () => {
+  test('has them beside the frames both ways', () => {
     const card = new Card({}, low, true);
     card.frame(60);
+    card.frame(60, HEADER, TX, [1, 0, 0, 0, 0, 0, 34, 0, 16, 0]);
     card.kick(TX);
-    expect(card.bench.sent[0]!.bytes).toHaveLength(HEADER + 60);
+    expect(card.bench.sent.map(({ bytes }) => bytes.length)).toEqual([60, 60]);
+    expect(card.bench.sent.map(({ header }) => [...header!])).toEqual([[], [1, 0, 0, 0, 0, 0, 34, 0, 16, 0]]);
     const [at] = card.buffers(2048);
-    const bytes = new Uint8Array(HEADER + 60).fill(7, 0, HEADER);
-    expect(card.bench.packet({ number: 1, bytes })).toBe(true);
-    expect([...card.bench.memory.subarray(at, at! + HEADER)]).toEqual([...new Array<number>(10).fill(7), 1, 0]);
-    expect(card.bench.packet({ number: 2, bytes: new Uint8Array(HEADER) })).toBe(true);
+    const [bytes, header] = [new Uint8Array(60), new Uint8Array(10).fill(7)];
+    expect(card.bench.packet({ number: 1, bytes, header })).toBe(true);
+    expect([...card.bench.memory.subarray(at, at! + HEADER)]).toEqual([...header, 1, 0]);
+    expect(card.bench.packet({ number: 2, bytes: new Uint8Array(0) })).toBe(true);
     expect(card.bench.dropped).toEqual([[2, 'empty']]);
+  });
+
+  test('hears what may be left to the driver', () => {
+    const card = new Card({}, low, true);
+    expect(card.bench.offloads.at(-1)).toEqual([3, HEADER]);
+    expect(card.command(5, 0, 2, 0, 0, 0, 0, 0, 0, 0)).toBe(0);
+    expect(card.bench.offloads.at(-1)).toEqual([1, HEADER]);
   });
 
   test('gets no frame that is shorter than its header', () => {

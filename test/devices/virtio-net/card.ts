@@ -134,9 +134,10 @@ export class Card {
   }
 
   /** A frame of so many bytes behind a header. */
-  frame(length: number, header = HEADER, queue: number = TX): void {
+  frame(length: number, header = HEADER, queue: number = TX, said: ArrayLike<number> = []): void {
     const at = this.room(header + length);
     this.bench.memory.fill(length & 0xff, at + header, at + header + length);
+    this.bench.memory.set(said, at);
     this.add(queue, [[at, header + length]]);
   }
 

@@ -81,7 +81,10 @@ function tell(
     const isGuests = Buffer.from(bytes.subarray(6, 12)).toString('hex') === GUEST;
     const cause = isGuests ? telling.raise(exit, { source: VCPU }) : answered;
     const [client, to] = isGuests ? (['guest', 'n0'] as const) : (['n0', 'guest'] as const);
-    const sent = telling.raise({ kind: 'sim:packet_sent', client, packet, bytes, due: 0 }, { cause });
+    const sent = telling.raise(
+      { kind: 'sim:packet_sent', client, packet, bytes, due: 0, header: new Uint8Array(0) },
+      { cause },
+    );
     telling.later();
     if (lost.includes(packet)) {
       telling.raise({ kind: 'sim:packet_dropped', client: to, packet, why: 'queue full' }, { cause: sent });

@@ -24,7 +24,7 @@ function spaceOf(minAccess: number, maxAccess: number): { space: AddressSpace; c
     readHost: () => new Uint8Array(),
     writeHost: () => undefined,
     readPayload: () => new Uint8Array(),
-    packet: (bytes: Uint8Array) => bytes,
+    packet: <T>(sent: T) => sent,
     gather: <T>(_dev: string, reads: () => T): T => reads(),
   };
   return { space: { view, memory, bus }, calls };

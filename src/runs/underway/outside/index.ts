@@ -11,12 +11,9 @@ import type { HostNetwork, HostPlace, World } from '../../world.ts';
 import type { HostSockets } from '../host-sockets.ts';
 import type { Carrier, Hears } from './carrier.ts';
 import { DatagramCarrier } from './datagrams.ts';
+import { SentPackets } from './sent-packets.ts';
 import { type Naming, StreamCarrier } from './stream.ts';
 import { TapCarrier } from './tap.ts';
-
-/** Bytes of packets that may still leave, and how many: more than wait in the queues of a network. */
-const MOST_KEPT = 1 << 16;
-const MOST_BYTES = 64 << 20;
 
 /** A backend whose wire goes on outside. */
 interface Joined {
@@ -53,8 +50,7 @@ export async function openOutside(
 /** A reader of a run that carries the frames its backends tell of, and sends what comes. */
 export class OutsideWires implements HostSockets {
   private readonly carriers: ReadonlyMap<string, Carrier>;
-  private readonly packets = new Map<number, Uint8Array>();
-  private keptBytes = 0;
+  private readonly packets = new SentPackets();
   private early: InputEvent[] = [];
   private notices: string[] = [];
   private tell: (event: InputEvent) => void = (event) => void this.early.push(event);
@@ -84,10 +80,8 @@ export class OutsideWires implements HostSockets {
   }
 
   next({ event }: Stamped): void {
+    this.packets.next(event);
     switch (event.kind) {
-      case 'sim:packet_sent':
-        this.keep(event);
-        return;
       case 'sim:frame_left':
         this.left(event);
         return;
@@ -110,19 +104,8 @@ export class OutsideWires implements HostSockets {
   }
 
   private left({ dev, packet }: EventOf<'sim:frame_left'>): void {
-    const bytes = this.packets.get(packet);
+    const bytes = this.packets.bytesOf(packet);
     if (bytes !== undefined) this.carriers.get(dev)?.carry(bytes);
-  }
-
-  /** A packet may leave at once, after it has waited, and by several ways. */
-  private keep({ packet, bytes }: EventOf<'sim:packet_sent'>): void {
-    this.packets.set(packet, bytes);
-    this.keptBytes += bytes.length;
-    for (const [number, { length }] of this.packets) {
-      if (this.packets.size <= MOST_KEPT && this.keptBytes <= MOST_BYTES) return;
-      this.packets.delete(number);
-      this.keptBytes -= length;
-    }
   }
 }
 

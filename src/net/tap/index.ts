@@ -1,0 +1,215 @@
+/** A tap: QEMU's net client (7.2: net/tap.c) and the kernel's interface behind it (Linux 6.1: drivers/net/tun.c). */
+import { Problem } from '../../base/problem.ts';
+import type { Device, Effects, Packet } from '../../devices/device.ts';
+import type { Driver } from '../../devices/driver.ts';
+import { bool, type PropertiesOf, size, text, uint32 } from '../../devices/properties.ts';
+import { ETHERNET_HEADER } from '../../packets/ethernet.ts';
+import {
+  finishedSegments,
+  GSO,
+  headerLength,
+  headerOf,
+  type Offload,
+  OFFLOAD_HEADER,
+  offloadFlaw,
+  offloadOf,
+  segmentsOf,
+  withChecksum,
+} from '../../packets/offload.ts';
+import { padded } from '../padded.ts';
+import { LOSS, TAP_REDUCER } from './evolve.ts';
+import { OFFLOAD, QUEUE_LENGTH, type TapOptions, tapAtReset, type TapSetup, type TapState } from './state.ts';
+
+export type { TapSetup, TapState } from './state.ts';
+
+/** Packets the main loop reads before others have their turn. */
+const MOST_READ = 50;
+/** IFF_TAP, IFF_NO_PI, IFF_VNET_HDR, IFF_ONE_QUEUE: flags of TUNSETIFF. */
+const IFF = { tap: 0x0002, noPi: 0x1000, oneQueue: 0x2000, vnetHdr: 0x4000 } as const;
+/** What QEMU says for a buffer that has no end. */
+const INT_MAX = 0x7fff_ffff;
+const SCRIPTS = { up: '/etc/qemu-ifup', down: '/etc/qemu-ifdown' } as const;
+const HELPER = '/usr/lib/qemu/qemu-bridge-helper';
+
+function powerOn({ client, ...setup }: TapSetup, effects: Effects): void {
+  const ask = (cmd: string, arg: number): void => effects.raise({ kind: 'sim:tap_ioctl', client, cmd, arg });
+  ask('TUNSETIFF', IFF.tap | IFF.noPi | IFF.oneQueue | (setup.vnet_hdr ? IFF.vnetHdr : 0));
+  const path = setup.helper === '' ? setup.script : setup.helper;
+  if (path !== 'no' && path !== '') {
+    effects.raise({ kind: 'sim:script_run', client, path, ifname: setup.interface, bridge: setup.bridge });
+  }
+  ask('TUNSETOFFLOAD', 0);
+  if (setup.vnet_hdr) ask('TUNSETVNETHDRSZ', OFFLOAD_HEADER);
+  ask('TUNSETSNDBUF', setup.sndbuf === 0 ? INT_MAX : setup.sndbuf);
+}
+
+/** QEMU writes a packet to the file descriptor: the interface has received it. tun_get_user. */
+function receive(packet: Packet, effects: Effects): true {
+  const offload = offloadOf(packet.header);
+  const why = packet.bytes.length < ETHERNET_HEADER ? LOSS.short : flawOf(packet, offload);
+  effects.commit();
+  if (why === undefined) effects.intoKernel(packet);
+  else effects.dropPacket(packet, why);
+  return true;
+}
+
+const flawOf = ({ bytes }: Packet, offload: Offload | undefined): string | undefined =>
+  offload !== undefined && offloadFlaw(bytes, offload) !== undefined ? LOSS.header : undefined;
+
+/** The kernel sends a packet: it waits for a reader, and what that cannot do is done first. tun_net_xmit. */
+function transmit(state: TapState, packet: Packet, effects: Effects): void {
+  const offload = offloadOf(packet.header);
+  if (offload === undefined) queue(packet, undefined, packet, effects);
+  else if (offload.kind !== GSO.none && !takesSegments(state.offloads, offload.kind))
+    cut(state, packet, offload, effects);
+  else if (takesChecksums(state)) queue(packet, headerFor(packet.bytes, offload), packet, effects);
+  else queue(packet, undefined, { bytes: withChecksum(packet.bytes, offload) }, effects);
+}
+
+const takesChecksums = ({ offloads }: TapState): boolean => (offloads & OFFLOAD.checksum) !== 0;
+
+const headerFor = (bytes: Uint8Array, offload: Offload): Uint8Array => headerOf(offload, headerLength(bytes, offload));
+
+function takesSegments(offloads: number, kind: number): boolean {
+  const wanted = (kind & ~GSO.ecn) === GSO.tcp4 ? OFFLOAD.tso4 : OFFLOAD.tso6;
+  const needed = OFFLOAD.checksum | wanted | ((kind & GSO.ecn) === 0 ? 0 : OFFLOAD.ecn);
+  return (offloads & needed) === needed;
+}
+
+function cut(state: TapState, packet: Packet, offload: Offload, effects: Effects): void {
+  const finishes = !takesChecksums(state);
+  const pieces = (finishes ? finishedSegments : segmentsOf)(packet.bytes, offload);
+  effects.raise({ kind: 'sim:packet_cut', client: packet.at, packet: packet.number, pieces: pieces.length });
+  for (const bytes of pieces) {
+    const header = finishes ? undefined : headerFor(bytes, { ...offload, kind: GSO.none });
+    const piece = effects.newPacket({ bytes, header });
+    queue(piece, header, piece, effects);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** bytes: as the reader is to find them. */
+function queue(
+  packet: Packet,
+  header: Uint8Array | undefined,
+  { bytes }: Pick<Packet, 'bytes'>,
+  effects: Effects,
+): void {
+  if (effects.framesWaiting >= QUEUE_LENGTH) {
+    effects.dropPacket(packet, LOSS.full);
+    return;
+  }
+  effects.raise({
+    ...({ kind: 'sim:tap_queued', client: packet.at, packet: packet.number, len: bytes.length } as const),
+    ...{ header: header ?? NOTHING, bytes: bytes === packet.bytes ? NOTHING : bytes },
+  });
+}
+
+/** The main loop has found that there is something to be read. tap_send. */
+function readable(client: string, effects: Effects): number {
+  for (let packets = 0; packets < MOST_READ; packets += 1) {
+    const packet = effects.nextFrame;
+    if (packet === undefined) return packets;
+    effects.raise({ kind: 'sim:tap_read', client, packet: packet.number, len: packet.bytes.length });
+    if (effects.passPacket({ ...packet, bytes: padded(packet.bytes, effects) })) continue;
+    effects.raise({ kind: 'sim:tap_poll', client, on: false });
+    return packets + 1;
+  }
+  return MOST_READ;
+}
+
+function tap(setup: TapSetup): Device<TapState> {
+  const { client } = setup;
+  const ask = (effects: Effects, cmd: string, arg: number): void =>
+    effects.raise({ kind: 'sim:tap_ioctl', client, cmd, arg });
+  return {
+    model: 'tap',
+    regions: [],
+    pins: [],
+    read: () => 0,
+    powerOn: (_state, effects) => powerOn(setup, effects),
+    takesHeaders: setup.vnet_hdr,
+    receivePacket: (_state, packet, effects) => receive(packet, effects),
+    transmit,
+    readable: (_state, effects) => readable(client, effects),
+    packetSent: (_state, effects) => effects.raise({ kind: 'sim:tap_poll', client, on: true }),
+    offloadsSet(state, flags, headerBytes, effects) {
+      if (!setup.vnet_hdr) return;
+      if (headerBytes !== state.headerBytes) ask(effects, 'TUNSETVNETHDRSZ', headerBytes);
+      if (flags !== state.offloads) ask(effects, 'TUNSETOFFLOAD', flags);
+    },
+    describe: ({ rx, tx }) => ({
+      ifname: setup.interface,
+      bridge: setup.bridge === '' ? 'none' : setup.bridge,
+      received: `${rx.packets} packets, ${rx.bytes} bytes, ${rx.errors} wrong`,
+      sent: `${tx.packets} packets, ${tx.bytes} bytes, ${tx.dropped} lost`,
+    }),
+  };
+}
+
+const PROPERTIES: PropertiesOf<TapOptions> = {
+  ifname: text('', 'The interface: the next free of tap0, tap1...'),
+  br: text('', 'The bridge it becomes a port of: br0'),
+  script: text(SCRIPTS.up, 'What makes it one; no: nobody does'),
+  downscript: text(SCRIPTS.down, 'What is run at the end; nothing is here'),
+  helper: text('', 'What makes it one instead'),
+  vnet_hdr: bool(true, 'Packets may leave checksums and segments to whoever takes them'),
+  sndbuf: size(0, 'Bytes of packets the kernel takes before it has sent some; 0: no end', [0, INT_MAX]),
+  queues: uint32(1, 'Pairs of queues: one'),
+  fds: text('', 'Refused: there is one pair of queues'),
+  vhost: bool(false, 'Refused: there is no vhost'),
+  vhostfd: text('', 'Refused with it'),
+  vhostfds: text('', 'Refused with it'),
+  vhostforce: bool(false, 'Refused with it'),
+  'poll-us': uint32(0, 'Of no effect without vhost'),
+};
+
+/** Nothing is said that a helper decides. */
+const isUsual = ({ ifname, script, downscript, vnet_hdr }: TapSetup): boolean =>
+  ifname === '' && script === SCRIPTS.up && downscript === SCRIPTS.down && vnet_hdr;
+
+/** What does not go together, in QEMU's words; and what cannot be had. */
+function settled(setup: TapSetup): TapSetup {
+  const refused = (words: string): Problem => new Problem(`-netdev tap,id=${setup.client}: ${words}.`);
+  if (setup.fds !== '')
+    throw refused('fds= is not there yet: a tap has one pair of queues, and fd=N is one that is open');
+  if (setup.queues !== 1) throw refused(`queues=${setup.queues} is not there yet: a tap has one pair of queues`);
+  if (setup.helper !== '' && !isUsual(setup)) {
+    throw refused('ifname=, script=, downscript=, vnet_hdr=, queues=, and vhostfds= are invalid with helper=');
+  }
+  if (setup.vhost || setup.vhostforce || setup.vhostfd !== '' || setup.vhostfds !== '') {
+    throw refused('vhost is not there yet: leave vhost= away');
+  }
+  return setup;
+}
+
+export const driver: Driver<TapState, TapSetup> = {
+  name: 'tap',
+  description: 'An interface of the modelled Linux',
+  bus: 'System',
+  category: 'Network',
+  properties: PROPERTIES as unknown as PropertiesOf<TapSetup>,
+  settle: settled,
+  create: tap,
+  atReset: tapAtReset,
+  reducer: TAP_REDUCER,
+};
+
+/** `-netdev bridge`: a helper has opened the tap and made it a port. */
+export const bridgeDriver: Driver<TapState, TapSetup> = {
+  ...driver,
+  name: 'bridge',
+  description: 'An interface of the modelled Linux that a helper makes a port of a bridge',
+  properties: {
+    br: text('br0', 'The bridge'),
+    helper: text(HELPER, 'What makes it one'),
+  } as unknown as PropertiesOf<TapSetup>,
+  settle: (setup) => settled({ ...USUAL, ...setup }),
+};
+
+/** What `-netdev bridge` does not take. */
+const USUAL = {
+  ...{ ifname: '', script: SCRIPTS.up, downscript: SCRIPTS.down, vnet_hdr: true, sndbuf: 0, queues: 1 },
+  ...{ fds: '', vhost: false, vhostfd: '', vhostfds: '', vhostforce: false, 'poll-us': 0 },
+} as const;
