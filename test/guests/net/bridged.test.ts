@@ -77,6 +77,8 @@ describe.each(PAIRS)('%s and %s on a bridge', LONG, (first, second, kernel) => {
       expect(retrovisor(['events', trace, '--event', 'sim:bridge_moved']).out).not.toContain('br0');
       const cuts = retrovisor(['events', trace, '--event', 'sim:packet_cut']).out;
       expect(cuts.includes(' n0 packet')).toBe(first === 'e1000');
+      const whole = retrovisor(['packets', trace, '--json', '--if', 'tcp.len > 3000']).out.trim().split('\n');
+      expect(whole.length).toBeGreaterThan(3);
     });
 
     test('tap0 counts what the card counts', () => {

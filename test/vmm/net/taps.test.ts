@@ -90,7 +90,7 @@ test('a loop of bridges without a spanning tree is a storm that has its bounds',
   expect(machine.state.vmm.net!.underway.length).toBeLessThan(4 * 1100);
 });
 
-test('four bridges that speak the protocol are no loop', () => {
+test('four bridges that speak the protocol are no loop', LONG, () => {
   const stp = (name: string, ports: readonly string[]): BridgeConfig => ({ ...bridge(name, ports), stp: true });
   const names = ['br0', 'br1', 'br2', 'br3'];
   const bridges = names.map((name) =>
