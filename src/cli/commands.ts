@@ -1,6 +1,5 @@
 import { Command } from 'commander';
 import { VERSION } from '../host/program.ts';
-import { jointAt } from '../host/trace-source.ts';
 import { printText } from '../host/output.ts';
 import { withCut, withImages } from '../options/image-options.ts';
 import { addTimeTravel } from './time-travel.ts';
@@ -33,7 +32,7 @@ export async function dispatch(argv: readonly string[]): Promise<number> {
     return USAGE_STATUS;
   }
   try {
-    await program.parseAsync(ofMachine(argv), { from: 'user' });
+    await program.parseAsync(await ofMachine(argv), { from: 'user' });
   } finally {
     flush();
   }
@@ -41,9 +40,10 @@ export async function dispatch(argv: readonly string[]): Promise<number> {
 }
 
 /** `--vm NAME` says which machine of a recording of several is meant, as `FILE:NAME` does. */
-function ofMachine(argv: readonly string[]): string[] {
+async function ofMachine(argv: readonly string[]): Promise<string[]> {
   const at = argv.indexOf('--vm');
   if (at < 0) return [...argv];
+  const { jointAt } = await import('../host/trace-source.ts');
   const name = argv[at + 1];
   const rest = argv.filter((_token, index) => index !== at && index !== at + 1);
   const file = rest.findIndex((token, index) => index > 0 && jointAt(token) !== undefined);
@@ -118,8 +118,8 @@ function addReading(program: Command, { print, done }: Outcome): void {
     .command('info <file>')
     .description('what a trace is: machine, images, seed, events by kind')
     .action(async (file) => {
-      const { printInfo } = await import('./trace-commands.ts');
-      done(printInfo(file, print));
+      const { printMachines } = await import('./machines-info.ts');
+      done(printMachines(file, print) ?? (await import('./trace-commands.ts')).printInfo(file, print));
     });
 }
 

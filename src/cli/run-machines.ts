@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { NODE } from '../host/node.ts';
-import { complain, printHelp } from '../host/output.ts';
+import { complain } from '../host/output.ts';
 import { GUEST_FAILED } from '../reducers/run.ts';
 import { openTerminal, statusOf, type Terminal } from '../host/terminal.ts';
 import { machinesAsked } from '../options/machine-file.ts';
@@ -31,7 +31,7 @@ function command(): Command {
     .option('--wall-clock <time>', "time at power-on: ISO form or seconds since 1970 (default: the host's)")
     .option('--quiet', 'say neither what is recorded where at the start, nor at the end what it came to')
     .exitOverride()
-    .configureOutput({ writeErr: () => undefined, writeOut: printHelp });
+    .configureOutput({ writeErr: () => undefined });
 }
 
 const NS_PER_S = 1_000_000_000n;

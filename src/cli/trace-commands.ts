@@ -3,11 +3,7 @@ import type { Stamped } from '../events/stamped.ts';
 import { NODE } from '../host/node.ts';
 import { complain } from '../host/output.ts';
 import { checkpointPath, openStoredCheckpoints } from '../runs/recorded/stored-checkpoints.ts';
-import { fileName } from '../base/file-name.ts';
 import { openTraceFile } from '../host/trace-file.ts';
-import { jointAt } from '../host/trace-source.ts';
-import type { JointManifest } from '../runs/fabric/manifest.ts';
-import { readDescription } from '../runs/machine/machine-description.ts';
 import { Problem } from '../base/problem.ts';
 import { TraceDamage } from '../replay/trace/damage.ts';
 import { inOrder } from '../replay/trace/in-order.ts';
@@ -48,27 +44,8 @@ function asFarAsSound(
   }
 }
 
-/** Who is in a recording of several machines, and what joins them. */
-function printMachines(path: string, { machines, links }: JointManifest, print: Print): number {
-  print(
-    `${onOneLine(path)}: Retrovisor recording of ${machines.length} machines: each is a trace by the name given here`,
-  );
-  for (const { name } of machines) {
-    const trace = openToLook(`${path}:${name}`);
-    const { kernel, bios } = readDescription(trace.header.machine, path).paths;
-    print(`${onOneLine(path)}:${name}: ${onOneLine(fileName(String(kernel ?? bios ?? '')))}`);
-  }
-  for (const { ends, latencyNs } of links) {
-    const [one, other] = ends.map(({ machine, dev }) => `${machines[machine]?.name} ${onOneLine(dev)}`);
-    print(`link: ${one} - ${other}, ${latencyNs / 1000} us`);
-  }
-  return 0;
-}
-
 /** `retrovisor info`: what a trace says about itself. Returns the status. */
 export function printInfo(path: string, print: Print): number {
-  const joint = jointAt(path);
-  if (joint !== undefined) return printMachines(path, joint, print);
   const trace = openToLook(path);
   const names = Object.keys(trace.header.vocabulary);
   const counts = new Float64Array(names.length);

@@ -1,40 +1,18 @@
 /** A file that says which machines there are in a run, and what joins them. */
-import * as z from 'zod';
 import { Problem } from '../base/problem.ts';
 import { virtualNs } from '../base/virtual-time.ts';
 import type { Link, LinkEnd } from '../runs/fabric/links.ts';
-import { MACHINE_NAME, MOST_MACHINES } from '../runs/fabric/manifest.ts';
+import {
+  MACHINE_FILE,
+  type WrittenCable,
+  type WrittenMachines as Written,
+  type WrittenOptions as Options,
+} from '../runs/fabric/written-machines.ts';
 import type { Plan, PlannedMachine } from '../runs/fabric/open-fabric.ts';
 import type { RunOptions } from '../runs/machine/run-options.ts';
 import { readWritten, type WrittenFile } from '../runs/machine/written-file.ts';
 import { backendName } from '../vmm/pc/net-parts.ts';
 import { runOptions } from './run-arguments.ts';
-
-const OPTION = z.union([z.string(), z.number(), z.boolean(), z.array(z.string()).max(256)]);
-const OPTIONS = z.record(z.string().regex(/^[A-Za-z][\w-]*$/, 'is no name of an option'), OPTION);
-
-const TIME = z.string().refine((text) => virtualNs(text) !== undefined, 'is no time like 50us, 2ms or 1.5s');
-
-const CABLE = z.strictObject({
-  between: z.tuple([z.string(), z.string()]),
-  latency: TIME.optional(),
-});
-
-const MACHINES = z
-  .record(z.string().regex(MACHINE_NAME, 'is no name of a machine: letters, digits, - and _'), OPTIONS)
-  .refine((machines) => Object.keys(machines).length > 0, 'there is no machine')
-  .refine((machines) => Object.keys(machines).length <= MOST_MACHINES, `there are more than ${MOST_MACHINES}`);
-
-/** What such a file holds. The options of a machine have their own names, without the dash. */
-const MACHINE_FILE = z.strictObject({
-  /** For every machine that does not say otherwise. */
-  common: OPTIONS.optional(),
-  machines: MACHINES,
-  cables: z.array(CABLE).max(1024).optional(),
-});
-
-type Written = z.infer<typeof MACHINE_FILE>;
-type Options = z.infer<typeof OPTIONS>;
 
 /** What is asked for on the command line, for all of them. */
 export interface ForAll {
@@ -119,7 +97,7 @@ function endOf(file: WrittenFile<Written>, machines: readonly PlannedMachine[], 
 function linkOf(
   file: WrittenFile<Written>,
   machines: readonly PlannedMachine[],
-  { between: [one, other], latency }: z.infer<typeof CABLE>,
+  { between: [one, other], latency }: WrittenCable,
   at: number,
 ): Link {
   const latencyNs = latency === undefined ? USUAL_LATENCY_NS : virtualNs(latency)!;

@@ -5,6 +5,7 @@ import { type AcceptedOptions, acceptedWarnings } from './accepted-options.ts';
 import { type Chardevs, characterBackend, chardevs } from './character-backends.ts';
 import { addDebugcon, checkDevices, devicesOf } from './device-options.ts';
 import { costList, costsAsked } from './cost-options.ts';
+import { gdbWanted } from './gdb-options.ts';
 import { drivesAsked } from './drive-options.ts';
 import { BRIDGE_HELP, bridgesAsked } from './bridge-options.ts';
 import { networksAsked, withMacs } from './net-options.ts';
@@ -23,9 +24,6 @@ import { typedLine } from './typed-line.ts';
 import { UsageProblem } from './usage.ts';
 
 const MIB = 2 ** 20;
-/** Where QEMU's -s listens. */
-const GDB_PORT = 1234;
-
 /** What commander collects; every value still text. */
 interface RawOptions extends AcceptedOptions {
   readonly kernel?: string;
@@ -352,23 +350,6 @@ function cpuModel(text: string | undefined): string | undefined {
   } catch (error) {
     throw error instanceof Problem ? new UsageProblem(error.message) : error;
   }
-}
-
-/** `-gdb tcp:ADDRESS:PORT`, as QEMU spells it, or `-s`; the loopback interface when no address is named. */
-function gdbWanted({ gdb, s, checkpoints, allowWrite }: RawOptions) {
-  const isWanted = gdb !== undefined || s === true;
-  if (!isWanted && allowWrite !== undefined) throw new UsageProblem('--allow-write needs a -gdb or -s.');
-  if (isWanted && checkpoints === true)
-    throw new UsageProblem('Give -gdb or --checkpoints, not both: `retrovisor index` adds them.');
-  const place = gdb === undefined ? { port: isWanted ? GDB_PORT : undefined, address: undefined } : gdbPlace(gdb);
-  return { gdb: place.port, gdbAddress: place.address, gdbWrites: allowWrite };
-}
-
-function gdbPlace(gdb: string): { readonly port: number; readonly address: string | undefined } {
-  const [, host = '', port] = /^tcp:([^:,[\]]*|\[[0-9a-f:.]+\]):(\d{1,5})(?:,.*)?$/i.exec(gdb) ?? [];
-  if (port === undefined) throw new UsageProblem(`-gdb ${gdb}: write tcp::PORT, like -gdb tcp::1234.`);
-  const address = host === '' || host === 'localhost' ? undefined : host.replace(/[[\]]/g, '');
-  return { port: wholeNumber(`-gdb ${gdb}`, port, 0, 65_535), address };
 }
 
 function guestPageTables(families: readonly string[]): boolean {

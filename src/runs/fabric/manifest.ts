@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 export const MOST_MACHINES = 64;
-const MOST_LINKS = 1024;
+export const MOST_LINKS = 1024;
 
 /** A machine's name: what a path and an option can say. */
 export const MACHINE_NAME = /^[A-Za-z][A-Za-z\d_-]{0,31}$/;

@@ -24,7 +24,7 @@ export interface WrittenFile<T> {
 export const readWorld = (name: string, bytes: Uint8Array): WrittenWorld =>
   readWritten(name, 'a world', bytes, WRITTEN_WORLD).value;
 
-/** Understand a file of a schema. `as`: what it is used as. Throws a Problem that says in which line something is wrong. */
+/** Understand a file of a schema. `as`: what it is used as. Throws a Problem that names the line of what is wrong. */
 export function readWritten<T>(name: string, as: string, bytes: Uint8Array, schema: z.ZodType<T>): WrittenFile<T> {
   const use = `Cannot use ${name} as ${as}`;
   if (bytes.length > MOST_BYTES) throw new Problem(`${use}: it has more than 1 MiB.`);
@@ -65,7 +65,7 @@ function offsetOf(tree: Node, issue: Issue): number {
   return offsetAt(tree, path, issue.code === 'unrecognized_keys' ? [issue.keys[0]!] : []);
 }
 
-/** Where a place in a file is, with `more` at its end where that is there; of what is missing, what it is missing in. */
+/** Where a place in a file is, with `more` at its end where that is there; of what is missing, where it would be. */
 function offsetAt(tree: Node, path: readonly (string | number)[], more: readonly string[]): number {
   for (let length = path.length; length >= 0; length -= 1) {
     const node = findNodeAtLocation(tree, [...path.slice(0, length), ...(length === path.length ? more : [])]);

@@ -1,0 +1,31 @@
+/** What a file of machines may say. */
+import * as z from 'zod';
+import { virtualNs } from '../../base/virtual-time.ts';
+import { MACHINE_NAME, MOST_LINKS, MOST_MACHINES } from './manifest.ts';
+
+const OPTION = z.union([z.string(), z.number(), z.boolean(), z.array(z.string()).max(256)]);
+const OPTIONS = z.record(z.string().regex(/^[A-Za-z][\w-]*$/, 'is no name of an option'), OPTION);
+
+const TIME = z.string().refine((text) => virtualNs(text) !== undefined, 'is no time like 50us, 2ms or 1.5s');
+
+const CABLE = z.strictObject({
+  between: z.tuple([z.string(), z.string()]),
+  latency: TIME.optional(),
+});
+
+const MACHINES = z
+  .record(z.string().regex(MACHINE_NAME, 'is no name of a machine: letters, digits, - and _'), OPTIONS)
+  .refine((machines) => Object.keys(machines).length > 0, 'there is no machine')
+  .refine((machines) => Object.keys(machines).length <= MOST_MACHINES, `there are more than ${MOST_MACHINES}`);
+
+/** What such a file holds. The options of a machine have their own names, without the dash. */
+export const MACHINE_FILE = z.strictObject({
+  /** For every machine that does not say otherwise. */
+  common: OPTIONS.optional(),
+  machines: MACHINES,
+  cables: z.array(CABLE).max(MOST_LINKS).optional(),
+});
+
+export type WrittenMachines = z.infer<typeof MACHINE_FILE>;
+export type WrittenOptions = z.infer<typeof OPTIONS>;
+export type WrittenCable = z.infer<typeof CABLE>;
