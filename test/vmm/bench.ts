@@ -44,7 +44,7 @@ export interface Bench {
   /** A person gives a drive another size. */
   resize(drive: string, sectors: number): void;
   /** A packet of a net client has been on its way, and arrives at its peer. */
-  sendPacket(client: string, bytes: Uint8Array): void;
+  sendPacket(client: string, bytes: Uint8Array, header?: Uint8Array): void;
   /** A frame comes from outside to a backend, by its part. */
   frame(dev: string, bytes: Uint8Array): void;
   /** The main loop reads a tap. Returns how many packets there were. */
@@ -161,7 +161,7 @@ export function bench(
     wake: () => machine.vmm.wakeUp(vcpu),
     reset: () => machine.vmm.pressReset(vcpu),
     resize: (drive, sectors) => machine.vmm.resizeDrive(drive, sectors, vcpu),
-    sendPacket(client, bytes) {
+    sendPacket(client, bytes, header = new Uint8Array(0)) {
       const from = origin.by(MAIN_LOOP);
       const due = machine.now() + 1;
       from.raise({
@@ -170,7 +170,7 @@ export function bench(
         packet: machine.state.vmm.net!.packets,
         bytes,
         due,
-        header: new Uint8Array(0),
+        header,
       });
     },
     frame(dev, bytes) {

@@ -104,7 +104,7 @@ const alone = ({ packet, bytes, header }: PacketAtHand): PacketAtHand => ({
   ...(header === undefined ? {} : { header }),
 });
 
-/** A packet as a fact has it, which says the bytes where they are not those the state has: nothing is left to be done. */
+/** A packet as a fact has it: what says its bytes anew has nothing left to be done. */
 const packetOf = (
   { packet, bytes }: { readonly packet: number; readonly bytes: Uint8Array },
   known: PacketAtHand | undefined,

@@ -129,14 +129,17 @@ function unlessKnown(machine: Machine, { name }: NetClientConfig, { number, byte
   const isIt = ({ packet }: PacketAtHand): boolean => packet === number;
   const onItsWay = underway.find((each) => isIt(each) && each.client === name) ?? clients[name]!.queue.find(isIt);
   const known = onItsWay ?? (atHand !== undefined && isIt(atHand) ? atHand : undefined);
+  const hasHeader = header !== undefined && header.length > 0;
   // What is left to be done to a packet is done on the way through a Linux alone.
-  if (known !== undefined && (taps === undefined || isSame(known.bytes, bytes))) return NO_BYTES;
-  invariant(header === undefined || header.length === 0, 'the state has what is left to be done', { packet: number });
+  if (known !== undefined && (taps === undefined || isSame(known, bytes, hasHeader))) return NO_BYTES;
+  invariant(!hasHeader, 'the state has what is left to be done', { packet: number });
   return bytes;
 }
 
-const isSame = (known: string, bytes: Uint8Array): boolean =>
-  known.length === bytes.length && bytes.every((byte, at) => byte === known.charCodeAt(at));
+const isSame = ({ bytes: known, header }: PacketAtHand, bytes: Uint8Array, hasHeader: boolean): boolean =>
+  (header !== undefined) === hasHeader &&
+  known.length === bytes.length &&
+  bytes.every((byte, at) => byte === known.charCodeAt(at));
 
 const bytesOf = (queue: readonly PacketWaiting[]): number => queue.reduce((sum, { bytes }) => sum + bytes.length, 0);
 
