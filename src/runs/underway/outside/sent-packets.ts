@@ -4,7 +4,7 @@ import type { MachineEvent } from '../../../events/vocabulary.ts';
 const MOST_KEPT = 1 << 16;
 const MOST_BYTES = 64 << 20;
 
-/** Bytes of packets that may still leave a machine, at once, after a while or by several ways. To be told all events. */
+/** Bytes of packets that may still leave a machine: at once, after a while, by several ways. It is told all events. */
 export class SentPackets {
   private readonly packets = new Map<number, Uint8Array>();
   private keptBytes = 0;
