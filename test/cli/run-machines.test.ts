@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { machineFileIn } from '../../src/cli/machine-file-in.ts';
+import { retrovisor, scratchFolder } from '../guests/command-line.ts';
+import { LONG } from '../how-long.ts';
+
+const folder = scratchFolder();
+const file = (name: string): string => join(folder, name);
+const BIN = join(import.meta.dirname, '../../bin/retrovisor.js');
+
+/** Our own guest, twice. */
+function twoTours(): string {
+  writeFileSync(file('two.json'), JSON.stringify({ common: { nic: 'none' }, machines: { one: {}, two: { smp: 2 } } }));
+  return file('two.json');
+}
+
+test('a file of machines is told from the machine QEMU knows', () => {
+  expect(machineFileIn(['--machine', 'net.json'])).toBe('net.json');
+  expect(machineFileIn(['-m', '64', '-machine', twoTours()])).toBe(file('two.json'));
+  expect(machineFileIn(['-machine', 'pc,accel=kvm'])).toBeUndefined();
+  expect(machineFileIn(['-M', 'q35'])).toBeUndefined();
+  expect(machineFileIn(['-kernel', 'net.json'])).toBeUndefined();
+});
+
+describe('a run of several machines', LONG, () => {
+  test('is said at its start and its end, and verified', () => {
+    const trace = file('two.trace');
+    const ran = retrovisor(['run', '--machine', twoTours(), '--trace', trace]);
+    expect(ran).toMatchObject({ status: 0, out: expect.stringMatching(/^one \| .*$/m) });
+    expect(ran.out).toMatch(/^two \| .*$/m);
+    expect(ran.err).toContain(`recording one, two into ${trace}`);
+    expect(ran.err).toMatch(/one: \d+ events, \d+ instructions/);
+    expect(retrovisor(['verify', trace])).toMatchObject({
+      status: 0,
+      out: expect.stringContaining('2 of 2 traces equal'),
+    });
+  });
+
+  test('that a person ends leaves what can be read of each', async () => {
+    const trace = file('ended.trace');
+    const running = spawn(process.execPath, [BIN, 'run', '--machine', twoTours(), '--trace', trace], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    await once(running.stdout, 'data');
+    running.kill('SIGINT');
+    const [status] = (await once(running, 'close')) as [number];
+    expect(status).toBe(130);
+    for (const name of ['one', 'two']) expect(retrovisor(['replay', `${trace}:${name}`]).status).toBe(0);
+  });
+
+  test('that cannot be had is refused with a sentence, and nothing is written', () => {
+    const asked = (...more: string[]) =>
+      retrovisor(['run', '--machine', twoTours(), '--trace', file('none.trace'), ...more]);
+    expect(asked('-m', '64')).toMatchObject({
+      status: 2,
+      err: expect.stringContaining('stands in the file of --machine'),
+    });
+    expect(retrovisor(['run', '--machine', file('nowhere.json')])).toMatchObject({
+      status: 1,
+      err: expect.stringContaining('nowhere.json'),
+    });
+    writeFileSync(file('kernel.json'), '{ "machines": {\n "a": { "kernel": "/nowhere/vmlinuz" } } }');
+    expect(retrovisor(['run', '--machine', file('kernel.json'), '--trace', file('none.trace')])).toMatchObject({
+      status: 1,
+      err: expect.stringContaining('/nowhere/vmlinuz'),
+    });
+    expect(retrovisor(['info', file('none.trace')]).status).not.toBe(0);
+  });
+});
