@@ -13,10 +13,10 @@ const folder = scratchFolder();
 const file = (name: string): string => join(folder, name);
 
 /** 500 with RETROVISOR_TRANSFERS=500. */
-const SEEDS = casesOf('RETROVISOR_TRANSFERS', { whole: 44, quick: 3 });
+const SEEDS = casesOf('RETROVISOR_TRANSFERS', { whole: 22, quick: 3 });
 /** One in so many is run twice, and one in so many by itself from power-on, recorded and replayed. */
 const AGAIN_EVERY = 7;
-const RECORDED_EVERY = Math.ceil(SEEDS / 5);
+const RECORDED_EVERY = Math.ceil(SEEDS / 2);
 const LENGTH = 40_000;
 const LOSSES = Array.from({ length: 11 }, (_, percent) => percent);
 const MINUTES = 60_000;

@@ -10,7 +10,7 @@ import { writeWorld } from '../net/world.ts';
 import { seekAtRandom } from '../random-seeks.ts';
 
 /** 500 with RETROVISOR_SEEKS=500. */
-const SEEKS = casesOf('RETROVISOR_SEEKS', { whole: 60, quick: 10 });
+const SEEKS = casesOf('RETROVISOR_SEEKS', { whole: 20, quick: 10 });
 const PATIENCE = { timeout: 60 * 60_000 };
 const SCRIPT = new URL('../net/conversation.sh', import.meta.url);
 
