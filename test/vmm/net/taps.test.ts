@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { MachineEvent } from '../../../src/events/vocabulary.ts';
 import type { TapState } from '../../../src/net/tap/index.ts';
+import { GSO, headerOf } from '../../../src/packets/offload.ts';
 import type { BridgeConfig } from '../../../src/vmm/config.ts';
 import { USUAL_BRIDGE } from '../../../src/vmm/pc/bridge-parts.ts';
 import { LONG } from '../../how-long.ts';
@@ -58,6 +59,22 @@ describe('a tap', () => {
     });
     expect(machine.state.vmm.net!.clients['e1000.0']!.queue).toHaveLength(1);
     expect(ofKind(machine, 'sim:tap_poll')).toMatchObject([{ client: 't', on: false }]);
+  });
+
+  test('is counted once for each piece of what is cut for its reader', LONG, () => {
+    const machine = filled(0);
+    const segments = frame(54 + 3000);
+    segments.set([0x08, 0, 0x45], 12);
+    segments[23] = 6;
+    segments[46] = 0x50;
+    machine.sendPacket(
+      'p',
+      segments,
+      headerOf({ needsChecksum: true, kind: GSO.tcp4, size: 1460, start: 34, offset: 16 }, 54),
+    );
+    machine.liveTo(2e6);
+    expect(machine.readTap('t')).toBe(3);
+    expect(machine.state.vmm.net!.clients['t']!.sent).toEqual({ packets: 3, bytes: 3 * 54 + 3000 });
   });
 
   test('wakes the main loop by what comes, once', () => {
