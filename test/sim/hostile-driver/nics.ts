@@ -118,8 +118,10 @@ export const newNicCampaign = (): NicCampaign => ({
 
 /** What a state may hold, and what one seed may tell. */
 const MOST_VALUES = 60_000;
-const MOST_TEXT = 4_000_000;
-const MOST_EVENTS = 3_000_000;
+/** 32 MiB may wait for a client (`vmm/net/wire.ts`), and as much for the other at a hub. */
+const MOST_TEXT = 2 * 2 ** 25 + 4_000_000;
+/** An exit is some ten events, and a seed has two million instructions of which each may be one. */
+const MOST_EVENTS = 20_000_000;
 
 /** Run a seed and look at everything that must hold. */
 export const tryNics =
