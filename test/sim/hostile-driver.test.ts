@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { scratchFolder } from '../guests/command-line.ts';
 import { casesOf } from '../how-long.ts';
 import { newCampaign, tryOne } from './hostile-driver/campaign.ts';
-import { virtioSetup } from './hostile-driver/campaign-machine.ts';
+import { CampaignMachine, virtioSetup } from './hostile-driver/campaign-machine.ts';
 import { throughSeeds } from './hostile-driver/through-seeds.ts';
 
 /** 20,000 with RETROVISOR_DRIVERS=20000; others with a RETROVISOR_SEED that is a number. */
@@ -12,7 +12,15 @@ const SAID_EVERY = 500;
 /** One in so many is recorded, and run again from power-on. */
 const RECORDED_EVERY = Math.max(20, Math.floor(SEEDS / 50));
 const SECOND = 1000;
+/** A seed of which a driver does so. */
+const WRITE_AT_RESET = 13_593;
 const folder = scratchFolder();
+
+test('a driver that resets a queue while a write is at the drive does not lose it', () => {
+  const campaign = newCampaign();
+  tryOne(new CampaignMachine(virtioSetup(folder)), WRITE_AT_RESET, campaign);
+  expect(campaign.faults).toEqual([]);
+});
 
 test(`${SEEDS} drivers that are wrong now and then neither break virtio devices nor make them lose anything`, {
   timeout: 60 * SECOND + 5 * SEEDS * SECOND,

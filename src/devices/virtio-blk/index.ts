@@ -38,6 +38,10 @@ export const driver = virtioPciDriver<BlkState, BlkSetup>({
       return serveRequests(setup, part, queue);
     },
     drain: ({ effects }) => effects.drain(setup.drive),
+    // QEMU's writes reach the disk although the queue they came by is gone; ours are done before it is.
+    queueReset({ state, effects }, queue) {
+      if ((state.queues[queue]?.elements.length ?? 0) > 0) effects.drain(setup.drive);
+    },
     completed: (state, request, result, effects) => completed(setup, { layout, state, effects }, request, result),
     resized: (state, drive, effects) => {
       if (drive === setup.drive) configChanged({ layout, state, effects });
