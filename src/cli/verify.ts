@@ -5,7 +5,9 @@ import { onOneLine } from '../base/printable.ts';
 import { progressOf } from '../host/progress.ts';
 import { openTraceFile } from '../host/trace-file.ts';
 import { jointAt } from '../host/trace-source.ts';
+import { inOrder } from '../replay/trace/in-order.ts';
 import { crossings, trafficOf } from '../runs/fabric/crossings.ts';
+import type { JointManifest } from '../runs/fabric/manifest.ts';
 import { readDescription } from '../runs/machine/machine-description.ts';
 import type { RunAccess } from '../runs/recorded/recorded-run.ts';
 import { DIVERGED } from './replay-commands.ts';
@@ -33,7 +35,8 @@ interface Verdict {
  */
 export async function verify(paths: readonly string[], { jobs, access }: VerifyOptions, print: Print): Promise<number> {
   const verdicts: Verdict[] = [];
-  const each = paths.flatMap(machinesIn);
+  const files = paths.map((path) => ({ path, joint: jointAt(path) }));
+  const each = files.flatMap(({ path, joint }) => joint?.machines.map(({ name }) => `${path}:${name}`) ?? [path]);
   const progress = progressOf(`Replaying ${each.length} traces`);
   const queue = [...each];
   const work = async (): Promise<void> => {
@@ -50,7 +53,10 @@ export async function verify(paths: readonly string[], { jobs, access }: VerifyO
   const workers = Math.min(each.length, jobs ?? availableParallelism());
   await Promise.all(Array.from({ length: workers }, work));
   progress.end();
-  const unlike = paths.reduce((sum, path) => sum + faultsBetween(path, print), 0);
+  const unlike = files.reduce(
+    (sum, { path, joint }) => sum + (joint === undefined ? 0 : faultsBetween(path, joint, print)),
+    0,
+  );
   const diverged = verdicts.filter(({ status }) => status === DIVERGED).length;
   const broken = verdicts.filter(({ status }) => status !== 0 && status !== DIVERGED).length;
   const events = verdicts.reduce((sum, { text }) => sum + Number(/^(\d+) events/m.exec(text)?.[1] ?? 0), 0);
@@ -59,23 +65,15 @@ export async function verify(paths: readonly string[], { jobs, access }: VerifyO
   return diverged + unlike > 0 ? DIVERGED : broken > 0 ? 1 : 0;
 }
 
-/** The traces a file holds. */
-function machinesIn(path: string): string[] {
-  const joint = jointAt(path);
-  return joint === undefined ? [path] : joint.machines.map(({ name }) => `${path}:${name}`);
-}
-
 /** What machines were given that others did not send: how many links that is true of. */
-function faultsBetween(path: string, print: Print): number {
-  const joint = jointAt(path);
-  if (joint === undefined) return 0;
-  const parties = joint.machines.map(({ name }) => {
+function faultsBetween(path: string, { machines, links }: JointManifest, print: Print): number {
+  const parties = machines.map(({ name }) => {
     const trace = openTraceFile(`${path}:${name}`, { acceptCut: true });
-    const traffic = trafficOf(trace, readDescription(trace.header.machine, path));
+    const traffic = trafficOf(inOrder(trace), readDescription(trace.header.machine, path));
     trace.close();
     return { name, traffic };
   });
-  const { frames, faults } = crossings(parties, joint.links);
+  const { frames, faults } = crossings(parties, links);
   for (const fault of faults) print(`DIVERGED  ${onOneLine(path)}: ${onOneLine(fault)}.`);
   if (faults.length === 0)
     print(`equal  ${frames} frames between the machines of ${onOneLine(path)}, as they were sent`);

@@ -64,6 +64,19 @@ describe('a recording of several machines', () => {
   test('that says of itself what cannot be is refused', () => {
     const { path: bad } = written('bad.trace', { ...MANIFEST, machines: [{ name: '../etc' }] });
     expect(() => jointAt(bad)).toThrow(/damaged, or newer: machines.0.name: is no name of a machine/);
+    const { path: astray } = written('astray.trace', {
+      ...MANIFEST,
+      links: [
+        {
+          ends: [
+            { machine: 0, dev: 'a' },
+            { machine: 2, dev: 'b' },
+          ],
+          latencyNs: 1,
+        },
+      ],
+    });
+    expect(() => jointAt(astray)).toThrow('a link leads to a machine that is not there');
     writeFileSync(
       bad,
       Buffer.concat([Uint8Array.of(0x89, 0x52, 0x54, 0x56, 0x4a, 0x0d, 0x0a, 0x1a, 9, 0, 0, 0, 0, 0, 0, 0)]),

@@ -2,8 +2,7 @@
 import type { Ns } from '../../base/units.ts';
 import type { Pace } from '../../events/costs.ts';
 import { eventClock, tellsTime } from '../../replay/export/report.ts';
-import { inOrder } from '../../replay/trace/in-order.ts';
-import type { TraceReader } from '../../replay/trace/reader.ts';
+import type { Stamped } from '../../events/stamped.ts';
 import { Departures } from './departures.ts';
 import type { Link, LinkEnd } from './links.ts';
 
@@ -22,21 +21,21 @@ export interface Traffic {
   readonly into: ReadonlyMap<string, readonly Passed[]>;
 }
 
+/** Kinds of events whose time is asked for. */
 const OF_TRAFFIC: ReadonlySet<string> = new Set([
   ...['sim:packet_sent', 'sim:packet_delivered', 'sim:packet_dropped', 'sim:frame_left', 'sim:frame_received'],
 ]);
 
-/** Read what passed the ends of a machine's links. */
-export function trafficOf(trace: TraceReader, pace: Pace): Traffic {
+/** Read what passed the ends of a machine's links: `events` are all of its trace. */
+export function trafficOf(events: Iterable<Stamped>, pace: Pace): Traffic {
   const clock = eventClock(pace);
   let endNs = 0;
   const departures = new Departures(() => endNs);
   const out = new Map<string, Passed[]>();
   const into = new Map<string, Passed[]>();
-  for (const stamped of inOrder(trace)) {
+  for (const stamped of events) {
     const { event, seq } = stamped;
-    if (!tellsTime(event.kind) && !OF_TRAFFIC.has(event.kind)) continue;
-    endNs = clock.ns(stamped);
+    if (tellsTime(event.kind) || OF_TRAFFIC.has(event.kind)) endNs = clock.ns(stamped);
     departures.next(stamped);
     if (event.kind === 'sim:frame_received') passedAt(into, event.dev).push({ seq, ns: endNs, bytes: event.bytes });
     for (const { dev, ns, bytes } of departures.takeAll()) passedAt(out, dev).push({ seq, ns, bytes });

@@ -23,6 +23,10 @@ export const JOINT_MANIFEST = z
       .max(MOST_LINKS)
       .readonly(),
   })
-  .readonly();
+  .readonly()
+  .refine(
+    ({ machines, links }) => links.every(({ ends }) => ends.every(({ machine }) => machine < machines.length)),
+    'a link leads to a machine that is not there',
+  );
 
 export type JointManifest = z.infer<typeof JOINT_MANIFEST>;
