@@ -118,8 +118,9 @@ function addReading(program: Command, { print, done }: Outcome): void {
     .command('info <file>')
     .description('what a trace is: machine, images, seed, events by kind')
     .action(async (file) => {
-      const { printMachines } = await import('./machines-info.ts');
-      done(printMachines(file, print) ?? (await import('./trace-commands.ts')).printInfo(file, print));
+      const joint = (await import('../host/trace-source.ts')).jointAt(file);
+      if (joint === undefined) done((await import('./trace-commands.ts')).printInfo(file, print));
+      else (await import('./machines-info.ts')).printMachines(file, joint, print);
     });
 }
 

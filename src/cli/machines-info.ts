@@ -1,17 +1,11 @@
 import { fileName } from '../base/file-name.ts';
 import { onOneLine } from '../base/printable.ts';
-import { jointAt } from '../host/trace-source.ts';
+import type { JointManifest } from '../runs/fabric/manifest.ts';
 import { readDescription } from '../runs/machine/machine-description.ts';
 import { openToLook, type Print } from './trace-commands.ts';
 
-/**
- * `retrovisor info` of a recording of several machines: who is in it, and what joins them. Returns the status;
- * undefined: it is none.
- */
-export function printMachines(path: string, print: Print): number | undefined {
-  const joint = jointAt(path);
-  if (joint === undefined) return undefined;
-  const { machines, links } = joint;
+/** `retrovisor info` of a recording of several machines: who is in it, and what joins them. */
+export function printMachines(path: string, { machines, links }: JointManifest, print: Print): void {
   const file = onOneLine(path);
   print(`${file}: Retrovisor recording of ${machines.length} machines: each is a trace by the name given here`);
   for (const { name } of machines) {
@@ -23,5 +17,4 @@ export function printMachines(path: string, print: Print): number | undefined {
     const [one, other] = ends.map(({ machine, dev }) => `${machines[machine]?.name} ${onOneLine(dev)}`);
     print(`link: ${one} - ${other}, ${latencyNs / 1000} us`);
   }
-  return 0;
 }

@@ -95,15 +95,5 @@ export function deflateRaw(raw: Uint8Array): Uint8Array {
     const bytes = raw.subarray(from, to);
     return isItEven && isDense(bytes) ? stored(bytes) : deflated(bytes);
   });
-  return joined([...pieces, END]);
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
+  return Buffer.concat([...pieces, END]);
 }

@@ -7,7 +7,7 @@ import { checkpointPath } from '../runs/recorded/stored-checkpoints.ts';
 import type { JointManifest } from '../runs/fabric/manifest.ts';
 import type { OpenedFile } from '../runs/world.ts';
 import { opened, readAt } from './files.ts';
-import { isJointFile, openJoint, traceOf, withMachine } from './joint-file.ts';
+import { isJointFile, jointManifest, traceOf, withMachine } from './joint-file.ts';
 import { isPack, memberOf, openPack, traceIn } from './pack/opened-pack.ts';
 import { hasEnd, joined, piecesOf } from './pieces.ts';
 
@@ -94,7 +94,7 @@ export function jointAt(path: string): JointManifest | undefined {
   if (!existsSync(path) || !statSync(path).isFile()) return undefined;
   const file = sourceFile(path);
   try {
-    return isJointFile(file) ? openJoint(file).manifest : undefined;
+    return isJointFile(file) ? jointManifest(file) : undefined;
   } finally {
     file.close();
   }

@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib';
-import { Problem, shortly } from '../../base/problem.ts';
+import { Problem } from '../../base/problem.ts';
 import type { OpenedFile } from '../../runs/world.ts';
+import { partOf, readManifest } from '../contained.ts';
 import { LONGEST_MANIFEST, MANIFEST, MANIFEST_NAME, type Manifest, type Member } from './manifest.ts';
 import { tarEntries, type TarEntry, tarEntryAt } from './tar.ts';
 
@@ -59,30 +60,11 @@ function inflated(stored: Uint8Array, length: number): Uint8Array | undefined {
 }
 
 function manifestOf(file: OpenedFile, entry: TarEntry | undefined): Manifest {
-  const text =
-    entry === undefined
-      ? ''
-      : new TextDecoder().decode(file.read(entry.offset, Math.min(entry.size, LONGEST_MANIFEST)));
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new Problem(`The pack ${file.name} is damaged: ${MANIFEST_NAME} in it is not JSON.`);
-  }
-  const parsed = MANIFEST.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const { path = [], message = '' } = parsed.error.issues[0] ?? {};
-  throw new Problem(`The pack ${file.name} is damaged, or newer: ${shortly(path.join('.'))}: ${shortly(message)}.`);
-}
-
-/** A file that lies in another. */
-function partOf(file: OpenedFile, { offset, size }: TarEntry): OpenedFile {
-  return {
-    name: file.name,
-    size,
-    read: (at, length) => file.read(offset + at, Math.max(0, Math.min(length, size - at))),
-    close: file.close,
-  };
+  const { offset, size } = entry ?? { offset: 0, size: 0 };
+  return readManifest(MANIFEST, file.read(offset, Math.min(size, LONGEST_MANIFEST)), {
+    what: `The pack ${file.name}`,
+    isNoJson: `${MANIFEST_NAME} in it is not JSON`,
+  });
 }
 
 /** The only trace of a pack, and what belongs to it. */
