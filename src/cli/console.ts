@@ -10,6 +10,7 @@ import { complain } from '../host/output.ts';
 import { ESCAPE_HELP, escapeAtStart, keyMeanings } from './escape.ts';
 import { answerMonitor } from './monitor.ts';
 import { type MonitorLine, openMonitorLine } from './monitor-line.ts';
+import { LONGEST_WAIT_MS, SILENCE_SKIPPED_NS, SLICE_MS } from './pace.ts';
 import type { Typist } from '../runs/underway/typist.ts';
 
 /** How a guest and the person at its console are joined. */
@@ -55,11 +56,6 @@ interface ConsoleState {
   idle: { readonly untilNs: Ns; readonly wakeAt: number } | undefined;
 }
 
-/** How long the guest runs between two looks at the outside. */
-const SLICE_MS = 15;
-const LONGEST_WAIT_MS = 250;
-/** Idle time is not skipped for ever: a guest that says nothing for so long has nothing left to do. */
-const SILENCE_SKIPPED_NS = 60e9;
 /** How soon a run that gdb lets go on goes on. */
 const HELD_WAIT_MS = 5;
 const KILLED: SessionEnd = { status: 0, sentence: 'Ended by gdb.' };

@@ -10,6 +10,7 @@ import { typedAt } from '../runs/run-inputs.ts';
 import { type Typist, typist } from '../runs/underway/typist.ts';
 import { escapeAtStart, type KeyMeaning, keyMeanings } from './escape.ts';
 import { Feed } from './feed.ts';
+import { LONGEST_WAIT_MS, SILENCE_SKIPPED_NS, SLICE_MS } from './pace.ts';
 import { Prefixed } from './prefixed.ts';
 
 interface Asked {
@@ -121,12 +122,7 @@ interface Company {
   readonly scripts: ReadonlyMap<string, Typist>;
 }
 
-/** How long the machines run before the terminal is looked at. */
-const SLICE_MS = 15;
-const LONGEST_WAIT_MS = 250;
 const NS_PER_MS = 1e6;
-/** Idle time is not skipped for ever: guests that say nothing for so long have nothing left to do. */
-const SILENCE_SKIPPED_NS = 60e9;
 const NOBODY = { isHeld: false };
 
 /** The terminal, and the machines behind it. */

@@ -1,3 +1,4 @@
+import { BLANK_STOP } from '../../src/replay/tape-stops.ts';
 import {
   type Emulated,
   type ExecutionControls,
@@ -68,21 +69,7 @@ function fakeRegisters(gprs: bigint[]): Registers {
   };
 }
 
-const BLANK: GuestStop = {
-  why: 'exit',
-  exit: exitOf(0),
-  ticks: 1,
-  rip: 0xfff0n,
-  rflags: 2,
-  interruptibility: 0,
-  cr8: 0,
-  a0: 0n,
-  a1: 0n,
-  a2: 0n,
-  a3: 0n,
-  a4: 0n,
-  a5: 0n,
-};
+const BLANK: GuestStop = { ...BLANK_STOP, why: 'exit', exit: exitOf(0), ticks: 1, rip: 0xfff0n };
 
 export function createFakeGuest(script: Scripted[] = [], emulations: Emulated[] = []): FakeGuest {
   const registers: Registers[] = [];

@@ -1,5 +1,4 @@
 import { createJoint } from '../../replay/trace/joint.ts';
-import { Gate } from '../../replay/streams/hold.ts';
 import { Told } from '../../replay/streams/told.ts';
 import type { RunOptions } from '../machine/run-options.ts';
 import { startSession } from '../underway/open-session.ts';
@@ -51,7 +50,7 @@ export function openFabric(world: World, { machines, links, trace }: Plan, outpu
         ...{ world: sink === undefined ? world : recordingInto(world, sink), expected: inbox },
         options: { ...options, trace: sink === undefined ? undefined : name },
       };
-      lanes.push(new SessionLane(startSession(ready, output(name), { told, gate: new Gate() }), told, inbox));
+      lanes.push(new SessionLane(startSession(ready, output(name), { told }), told, inbox));
     }
   } catch (error) {
     for (const { session } of lanes) session.close();

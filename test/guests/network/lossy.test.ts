@@ -8,6 +8,7 @@ import { CampaignMachine, type CampaignSetup, type Outcome } from '../../sim/hos
 import { without } from '../../stepping-aside.ts';
 import { retrovisor, scratchFolder } from '../command-line.ts';
 import { initramfs, linuxWith, noLinux } from '../linux/initramfs.ts';
+import { bytesOf } from '../net/world.ts';
 
 const folder = scratchFolder();
 const file = (name: string): string => join(folder, name);
@@ -21,15 +22,8 @@ const LENGTH = 40_000;
 const LOSSES = Array.from({ length: 11 }, (_, percent) => percent);
 const MINUTES = 60_000;
 
-/** Bytes that repeat nowhere near. */
-function noise(length: number): Uint8Array {
-  const bytes = Buffer.alloc(length);
-  for (let at = 0; at < length; at += 32) createHash('sha256').update(`${at}`).digest().copy(bytes, at);
-  return bytes;
-}
-
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-const BYTES = noise(LENGTH);
+const BYTES = bytesOf(LENGTH);
 
 /** A guest that fetches and sends, as often as it is told from which host. */
 const SCRIPT = `network

@@ -7,16 +7,10 @@ import { LONG } from '../../how-long.ts';
 import { without } from '../../stepping-aside.ts';
 import { retrovisor, scratchFolder } from '../command-line.ts';
 import { initramfs, linuxWith, noLinux } from '../linux/initramfs.ts';
+import { bytesOf } from '../net/world.ts';
 
 const folder = scratchFolder();
 const file = (name: string): string => join(folder, name);
-
-/** Bytes that repeat nowhere near. */
-function noise(length: number): Uint8Array {
-  const bytes = Buffer.alloc(length);
-  for (let at = 0; at < length; at += 32) createHash('sha256').update(`${at}`).digest().copy(bytes, at);
-  return bytes;
-}
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -49,7 +43,7 @@ const linesOf = ({ console }: RecordedGuest): readonly string[] => console.repla
 
 describe('Debian among the hosts of a world', without(noLinux()), () => {
   test('asks for names, fetches, sends, is called and refused', LONG, () => {
-    const page = noise(256 * 1024);
+    const page = bytesOf(256 * 1024);
     const world = {
       hosts: [
         {

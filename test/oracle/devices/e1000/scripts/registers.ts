@@ -1,10 +1,9 @@
 /** Registers, read and written as chance has it, while time stands still. */
 import { hexadecimal } from '../../../../../src/base/bytes.ts';
 import { R } from '../../../../../src/devices/e1000/registers.ts';
+import { randomSteps } from '../../nic/random-steps.ts';
 import { Chance } from '../../workloads.ts';
 import { BAR, hex, type Say, type Station } from '../station.ts';
-
-const STEPS = 2500;
 
 const OFFSETS = Object.values(R);
 
@@ -38,12 +37,7 @@ async function step(station: Station, chance: Chance, say: Say): Promise<void> {
 export const randomRegisters =
   (seed: number) =>
   async (station: Station, say: Say): Promise<void> => {
-    await station.place();
-    const chance = new Chance(seed);
-    for (let count = 0; count < STEPS; count++) {
-      await step(station, chance, say);
-      if (count % 8 === 0) say(`raised ${await station.isRaised()}`);
-    }
+    await randomSteps(seed, station, say, step);
     for (let offset = 0; offset < 0x2_0000; offset += 4) {
       const value = await station.read(offset);
       if (value !== 0) say(`${hex(offset)} ${hex(value)}`);

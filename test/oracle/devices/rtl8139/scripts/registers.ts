@@ -1,10 +1,9 @@
 /** Registers, read and written as chance has it, while time stands still. */
 import { hexadecimal } from '../../../../../src/base/bytes.ts';
 import { R, WINDOW_BYTES } from '../../../../../src/devices/rtl8139/registers.ts';
+import { randomSteps } from '../../nic/random-steps.ts';
 import { Chance } from '../../workloads.ts';
 import { hex, PORTS, type Say, type Station } from '../station.ts';
-
-const STEPS = 2500;
 
 const OFFSETS = Object.values(R);
 
@@ -51,12 +50,7 @@ async function step({ machine, bar }: Station, chance: Chance, say: Say): Promis
 export const randomRegisters =
   (seed: number) =>
   async (station: Station, say: Say): Promise<void> => {
-    await station.place();
-    const chance = new Chance(seed);
-    for (let count = 0; count < STEPS; count++) {
-      await step(station, chance, say);
-      if (count % 8 === 0) say(`raised ${await station.isRaised()}`);
-    }
+    await randomSteps(seed, station, say, step);
     for (const size of [1, 2, 4] as const) {
       for (let offset = 0; offset < WINDOW_BYTES; offset += size) {
         const value = await station.read(offset, size);
