@@ -33,12 +33,12 @@ export function strangersProject(beside: readonly string[]): StrangersProject {
   const packed = readdirSync(folder).find((name) => name.endsWith('.tgz')) as string;
   const modules = join(folder, 'node_modules');
   mkdirSync(join(modules, 'retrovisor'), { recursive: true });
-  mkdirSync(join(modules, '@types'));
   succeed('tar', ['-xzf', packed, '-C', join(modules, 'retrovisor'), '--strip-components=1'], folder);
   const { dependencies } = JSON.parse(readFileSync(join(modules, 'retrovisor/package.json'), 'utf8')) as {
     readonly dependencies: Readonly<Record<string, string>>;
   };
   for (const name of new Set([...Object.keys(dependencies), ...beside])) {
+    mkdirSync(dirname(join(modules, name)), { recursive: true });
     symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
   }
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'a-kernel', private: true, type: 'module' }));

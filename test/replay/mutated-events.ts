@@ -118,6 +118,7 @@ function other(type: FieldType, value: unknown, draw: Draw): unknown {
     case 'text':
       return text(value as string, draw);
     case 'bytes':
+    case 'packet':
       return bytes(value as Uint8Array, draw);
     case 'bool':
       return value !== true;
