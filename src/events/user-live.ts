@@ -11,12 +11,12 @@ const wayOf = (e: { readonly dev: string; readonly way: number }): string => `${
 /** What user networking asks of sockets of the host. Nobody answers but by an input. */
 export const USER_LIVE_FACTS = {
   /**
-   * `open`: connect to an address and port. `more`: so many more bytes may be read. `shut`: nothing more is written.
-   * `close`: it is over, whatever was still to come.
+   * `open`: connect to an address and port. `run`: a program by its command line, which `host` is. `more`: so many
+   * more bytes may be read. `shut`: nothing more is written. `close`: it is over, whatever was still to come.
    */
   'sim:socket_asked': fact(
     { ...OF_CONNECTION, what: 'text', host: 'text', port: 'u', length: 'u' },
-    (e) => `${connectionOf(e)} ${e.what} ${e.host === '' ? e.length : `${e.host}.${e.port}`}`,
+    (e) => `${connectionOf(e)} ${e.what} ${e.host === '' ? e.length : e.port === 0 ? e.host : `${e.host}.${e.port}`}`,
   ),
   /** What was heard of the guest goes to the host: so many bytes. */
   'sim:socket_sent': fact({ ...OF_CONNECTION, length: 'u' }, (e) => `${connectionOf(e)} ${e.length} bytes`),

@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { connect, createServer, isIPv6, type NetConnectOpts, Socket } from 'node:net';
 import { Problem } from '../base/problem.ts';
 import type { HostAddress, HostDatagrams, HostNetwork, HostPlace, HostStream, StreamHears } from '../runs/world.ts';
+import { joinProgram } from './joined-program.ts';
 import { removeSocket } from './socket.ts';
 import { openTap } from './tap-file.ts';
 
@@ -141,6 +142,7 @@ export const HOST_NETWORK: HostNetwork = {
     heard(socket, hears, false);
     return streamOf(socket);
   },
+  run: joinProgram,
   listen(at, visited) {
     if ('path' in at) removeSocket(at.path);
     const server = createServer({ ...OPEN_ENDED, pauseOnConnect: true }, (socket) => {

@@ -173,6 +173,11 @@ export interface HostTap {
 /** Sockets of the host. What listens does so once its promise resolves; what cannot be is a Problem that says why. */
 export interface HostNetwork {
   connect(to: HostAddress, hears: StreamHears): HostStream;
+  /**
+   * Run a program, without a shell, with the connection as its standard input and output. One that cannot be started
+   * has said all it had to. It is ended with its connection.
+   */
+  run(program: readonly string[], hears: StreamHears): HostStream;
   listen(at: HostAddress, visited: (stream: HostStream, from: HostPlace) => StreamHears): Promise<() => void>;
   /** One that hears nobody but whom it is for. */
   datagramsTo(to: HostPlace, came: (bytes: Uint8Array) => void, failed: (errno: number) => void): HostDatagrams;

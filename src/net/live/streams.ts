@@ -25,6 +25,12 @@ export function openSocket(net: UserNet, connection: number, address: Address, p
   effects.raise({ kind: 'sim:socket_asked', dev: effects.name, connection, what: 'open', host, port, length: 0 });
 }
 
+/** A connection has begun whose other end is a program that the host is to run. */
+export function runProgram({ effects }: UserNet, connection: number, program: string): void {
+  const asked = { kind: 'sim:socket_asked', dev: effects.name, connection } as const;
+  effects.raise({ ...asked, what: 'run', host: program, port: 0, length: 0 });
+}
+
 /** Its state; undefined: there is no such connection any more. */
 function socketOf(net: UserNet, id: number): LiveState | undefined {
   const app = net.state.tcp.connections[id]?.app;

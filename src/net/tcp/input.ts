@@ -7,9 +7,9 @@ import { type Addressed, isIpv4, placeOf, type UserNet } from '../user/part.ts';
 import { sendIcmpError } from '../user/send.ts';
 import { mssOnWay } from '../world/link.ts';
 import { isOutside } from '../live/allowed.ts';
-import { openSocket } from '../live/streams.ts';
+import { openSocket, runProgram } from '../live/streams.ts';
 import { serve } from '../world/serve.ts';
-import { refuses, serviceAt } from '../world/services.ts';
+import { programAt, refuses, serviceAt } from '../world/services.ts';
 import { close } from './close.ts';
 import { addressText, type Connection, isOpening, MOST_CONNECTIONS } from './connection.ts';
 import { output, refuse, reset } from './output.ts';
@@ -65,7 +65,8 @@ function begin(net: UserNet, ip: Addressed, segment: ParsedTcp, first?: number):
     sendIcmpError(net, ip, isIpv4(ip) ? NO_NETWORK : NO_ROUTE);
     return;
   }
-  const kind = isLive ? 'live' : service?.kind;
+  const program = isFirst ? programAt(net, ip.destination, segment.destinationPort) : undefined;
+  const kind = isLive ? 'live' : program !== undefined ? 'program' : service?.kind;
   if (!isFirst || kind === undefined || !hasPlace(net)) {
     refuse(net, ip, segment);
     return;
@@ -93,6 +94,7 @@ function begin(net: UserNet, ip: Addressed, segment: ParsedTcp, first?: number):
   });
   if (isLive) openSocket(net, id, ip.destination, segment.destinationPort);
   else output(net, id);
+  if (program !== undefined) runProgram(net, id, program);
 }
 
 /** Whether there is a place for one more, which the oldest in TIME-WAIT makes if there must be one. */

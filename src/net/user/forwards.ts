@@ -1,15 +1,22 @@
 import { Problem } from '../../base/problem.ts';
 import { ipv4Text } from '../../packets/addresses.ts';
 import { BUILTINS, builtinOf } from '../world/world.ts';
+import { commandWords } from './command-words.ts';
 import { inetAton } from './inet-aton.ts';
 
 /** An address and port of the network that lead to a service: `guestfwd=tcp:ADDRESS:PORT-TO`. */
 export interface Forward {
   readonly address: number;
   readonly port: number;
-  /** What `TO` says: `builtin:http`. */
+  /** What `TO` says: `builtin:http`, `cmd:PROGRAM ARGUMENT...`. */
   readonly to: string;
 }
+
+const COMMAND = 'cmd:';
+
+/** The command line of a program of the host's that is run for each connection; undefined: it leads elsewhere. */
+export const programOf = ({ to }: Forward): string | undefined =>
+  to.startsWith(COMMAND) ? to.slice(COMMAND.length) : undefined;
 
 /** A port of the host's that leads to the guest: `hostfwd=tcp:HOST:PORT-GUEST:PORT`. */
 export interface HostForward {
@@ -30,23 +37,34 @@ interface Place {
   readonly dns: number;
 }
 
+/** Whether a rule, as it is written, leads to a program of the host's. */
+export const leadsToProgram = (rule: string): boolean => splitRule(rule)?.to.startsWith(COMMAND) === true;
+
+/** The parts of a rule; undefined: it is none. */
+function splitRule(rule: string): { readonly where: string; readonly digits: string; readonly to: string } | undefined {
+  const said = /^(?:tcp)?:([^:]*):(\d+)-(.*)$/s.exec(rule);
+  return said === null ? undefined : { where: said[1]!, digits: said[2]!, to: said[3]! };
+}
+
 function guestForwardOf(rule: string, { network, mask }: Place): Forward {
-  const said = /^(tcp)?:([^:]*):(\d+)-(.*)$/s.exec(rule);
-  const [, , where = '', digits = '', to = ''] = said ?? [];
+  const said = splitRule(rule);
+  const { where, digits, to } = said ?? { where: '', digits: '', to: '' };
   const address = where === '' ? (network | (0x0204 & ~mask)) >>> 0 : inetAton(where);
   const port = Number(digits);
-  if (said === null || address === undefined || port < 1 || port > 0xffff) {
+  if (said === undefined || address === undefined || port < 1 || port > 0xffff) {
     throw new Problem(`Invalid guest forwarding rule '${rule}': it is tcp:ADDRESS:PORT-WHERE`);
   }
-  if (to.startsWith('cmd:')) {
-    throw new Problem(
-      `guest forwarding rule '${rule}' would run a program of the host: name a builtin service instead`,
-    );
+  const forward = { address, port, to };
+  const program = programOf(forward);
+  if (program !== undefined) {
+    if (commandWords(program) !== undefined) return forward;
+    throw new Problem(`guest forwarding rule '${rule}' names no program, or a quotation mark in it is not closed`);
   }
   if (builtinOf(to) === undefined) {
-    throw new Problem(`guest forwarding rule '${rule}' leads nowhere: name builtin:${BUILTINS.join(', builtin:')}`);
+    const known = `builtin:${BUILTINS.join(', builtin:')} or cmd:PROGRAM`;
+    throw new Problem(`guest forwarding rule '${rule}' leads nowhere: name ${known}`);
   }
-  return { address, port, to };
+  return forward;
 }
 
 /** What `guestfwd=` says. Throws a Problem for a rule that cannot be, or one that is in another's way. */

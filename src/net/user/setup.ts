@@ -74,7 +74,7 @@ export const USER_PROPERTIES: PropertiesOf<UserNetOptions> = {
   'tftp-server-name': text('', 'Server DHCP says to load it from'),
   tftp: text('', 'Folder whose files TFTP serves'),
   restrict: bool(false, 'The guest reaches nobody but the gateway'),
-  guestfwd: again('tcp:ADDRESS:PORT-WHERE, which the guest reaches there; again'),
+  guestfwd: again('tcp:ADDRESS:PORT-WHERE, which the guest reaches there: builtin:SERVICE or cmd:PROGRAM; again'),
   hostfwd: again('tcp|udp:HOST:PORT-GUEST:PORT, by which the host reaches the guest; again'),
   live: text('', 'any|HOST[:PORT]+HOST..., whom the guest reaches through the host; nobody'),
   world: text('', 'File that says which hosts there are, and what they do'),

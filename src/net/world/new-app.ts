@@ -20,6 +20,7 @@ export function newApp(service: string): Draft<AppState> | undefined {
     case 'daytime':
       return { kind: 'source', hasSaid: false };
     case 'live':
+    case 'program':
     case 'visitor': {
       const socket = kind === 'live' ? 'asked' : 'open';
       return { kind: 'live', socket, heard: '', sent: '', untaken: 0, credit: 0, isShut: false };

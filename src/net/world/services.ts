@@ -1,5 +1,6 @@
 /** Who answers where: the hosts of a world, and what `guestfwd=` leads to. */
 import type { Address } from '../tcp/connection.ts';
+import { type Forward, programOf } from '../user/forwards.ts';
 import type { UserNet } from '../user/part.ts';
 import { builtinOf, hostAt, type Service, serviceOf } from './world.ts';
 
@@ -9,9 +10,20 @@ function builtin(to: string, port: number): Service | undefined {
   return kind === undefined ? undefined : { kind, port, protocol: 'tcp' };
 }
 
+/** Who a rule leads to where a guest speaks to this address and port. */
+const forwardAt = ({ network }: UserNet, address: Address, port: number): Forward | undefined =>
+  network.forwards.find((rule) => rule.address === address && rule.port === port);
+
+/** The command line of the program of the host's that answers on a port of TCP; undefined: none does. */
+export function programAt(net: UserNet, address: Address, port: number): string | undefined {
+  const forward = forwardAt(net, address, port);
+  return forward === undefined ? undefined : programOf(forward);
+}
+
 /** Who answers on a port of TCP; undefined: nobody. Where a guest is restricted, only what forwarding leads to. */
-export function serviceAt({ network, setup }: UserNet, address: Address, port: number): Service | undefined {
-  const forward = network.forwards.find((rule) => rule.address === address && rule.port === port);
+export function serviceAt(net: UserNet, address: Address, port: number): Service | undefined {
+  const { setup } = net;
+  const forward = forwardAt(net, address, port);
   if (forward !== undefined) return builtin(forward.to, port);
   return setup.restrict ? undefined : serviceOf(setup.world, address, port, 'tcp');
 }

@@ -5,8 +5,9 @@ import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import type { InputEvent } from '../../machine/parts.ts';
 import type { HostForward } from '../../net/user/forwards.ts';
-import { hostForwardOf } from '../../net/user/forwards.ts';
-import { linesOf } from '../../net/user/setup.ts';
+import { hostForwardOf, leadsToProgram } from '../../net/user/forwards.ts';
+import { commandWords } from '../../net/user/command-words.ts';
+import { linesOf, type UserNetSetup } from '../../net/user/setup.ts';
 import type { UserNetState } from '../../net/user/state.ts';
 import { ipv4Text } from '../../packets/addresses.ts';
 import { backendName } from '../../vmm/pc/net-parts.ts';
@@ -36,8 +37,13 @@ interface Joined {
 
 const joinedOf = ({ netdevs }: RunOptions): Joined[] =>
   netdevs.flatMap(({ type, properties }, index) => {
-    const { live = '', hostfwd = '' } = properties as { readonly live?: string; readonly hostfwd?: string };
-    if (type !== 'user' || (live === '' && hostfwd === '')) return [];
+    const {
+      live = '',
+      hostfwd = '',
+      guestfwd = '',
+    } = properties as Partial<Pick<UserNetSetup, 'live' | 'hostfwd' | 'guestfwd'>>;
+    const runsPrograms = linesOf(guestfwd).some(leadsToProgram);
+    if (type !== 'user' || (live === '' && hostfwd === '' && !runsPrograms)) return [];
     return [{ dev: backendName(type, index), forwards: linesOf(hostfwd).map(hostForwardOf) }];
   });
 
@@ -48,7 +54,8 @@ export async function openUserSockets(
 ): Promise<Sockets | undefined> {
   const joined = joinedOf(options);
   if (joined.length === 0) return undefined;
-  if (network === undefined) throw new Problem('There are no sockets here for live= and hostfwd= of -netdev user.');
+  if (network === undefined)
+    throw new Problem('There is no network of a host here for live=, hostfwd= and guestfwd=...-cmd: of -netdev user.');
   const sockets = new Sockets(network, milliseconds);
   try {
     for (const each of joined) await sockets.listen(each);
@@ -185,20 +192,26 @@ export class Sockets implements HostSockets {
   private asked({ dev, connection, what, host, port, length }: EventOf<'sim:socket_asked'>): void {
     const key = keyOf({ dev }, connection);
     const stream = this.streams.get(key);
-    if (what === 'open') {
-      const opened = new Stream(
-        (event) => this.told(event),
-        () => this.streams.delete(key),
-      );
-      this.streams.set(key, opened);
-      opened.name(dev, connection);
-      opened.begin(this.network.connect({ host, port }, opened.hears));
+    if (what === 'open') this.begin(dev, connection, (hears) => this.network.connect({ host, port }, hears));
+    else if (what === 'run') {
+      this.begin(dev, connection, (hears) => this.network.run(commandWords(host) ?? [], hears));
     } else if (what === 'more') stream?.more(length);
     else if (what === 'shut') stream?.shut();
     else if (what === 'close') {
       this.streams.delete(key);
       stream?.close();
     }
+  }
+
+  private begin(dev: string, connection: number, socketFor: (hears: StreamHears) => HostStream): void {
+    const key = keyOf({ dev }, connection);
+    const opened = new Stream(
+      (event) => this.told(event),
+      () => this.streams.delete(key),
+    );
+    this.streams.set(key, opened);
+    opened.name(dev, connection);
+    opened.begin(socketFor(opened.hears));
   }
 
   private visit(dev: string, forward: number, socket: HostStream, from: HostPlace): StreamHears {

@@ -103,6 +103,7 @@ const TAKEN: readonly string[] = [
   'guestfwd=tcp:10.0.2.100:80-builtin:echo',
   'guestfwd=tcp::80-builtin:echo',
   'guestfwd=:10.0.2.100:80-builtin:echo',
+  'guestfwd=tcp:10.0.2.100:80-cmd:sh -c "exec cat"',
   'hostfwd=tcp::39991-:22',
   'hostfwd=udp::39991-:22',
   'hostfwd=::39991-:22',
@@ -121,7 +122,8 @@ describe('-netdev user', () => {
   });
 
   test.each([
-    ['guestfwd=tcp:10.0.2.100:80-cmd:cat', 'would run a program of the host'],
+    ['guestfwd=tcp:10.0.2.100:80-cmd:', 'names no program'],
+    ["guestfwd=tcp:10.0.2.100:80-cmd:sh -c 'exit", 'a quotation mark in it is not closed'],
     ['guestfwd=tcp:10.0.2.100:80-builtin:htpt', 'leads nowhere: name builtin:http, builtin:echo'],
     ['guestfwd=tcp:10.0.2.4:80-builtin:echo,guestfwd=tcp:10.0.2.4:80-builtin:http', 'Conflicting/invalid host:port'],
     ['dnssearch=a..b', "failed to parse domain name 'a..b'"],

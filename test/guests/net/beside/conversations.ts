@@ -108,7 +108,8 @@ export function conversations(frames: readonly Frame[]): Conversation[] {
 
 const BULK = 64 << 10;
 
-const payload = (frames: readonly Frame[]): Buffer =>
+/** What frames of TCP say, in their order. */
+export const payload = (frames: readonly Frame[]): Buffer =>
   Buffer.concat(
     frames.map(({ bytes, fields }) => {
       const { at = 0, length = 0 } = fields.find(({ name }) => name === 'tcp.payload') ?? {};
