@@ -119,6 +119,24 @@ export interface NetPeer {
   readonly takesHeaders: boolean;
   /** Packets may be shorter than a wire's, of 60 bytes: QEMU's do_not_pad. */
   readonly takesShort?: boolean;
+  /** The kernel can serve a device's rings for it: features it knows of those that virtio has, low and high word. */
+  readonly vhost?: readonly [low: number, high: number];
+}
+
+/** A ring that the kernel is to serve: guest-physical addresses of its parts, and how far it was taken. */
+export interface VhostRing {
+  readonly size: number;
+  readonly desc: Gpa;
+  readonly avail: Gpa;
+  readonly used: Gpa;
+  readonly lastAvail: number;
+  readonly vector: number;
+}
+
+/** What the kernel is to serve, with features a driver has accepted. */
+export interface VhostStart {
+  readonly features: readonly [low: number, high: number];
+  readonly rings: readonly VhostRing[];
 }
 
 /** What a device may ask of the host. `chardev`: print these bytes where its `chardev` property says. */
@@ -233,6 +251,17 @@ export interface Effects {
   readonly framesWaiting: number;
   /** Tell the backend at the other end of the wire what its packets may leave to this device: TUN_F_*. */
   setOffloads(flags: number, headerBytes: number): void;
+  /** A tap of this net client has a vhost device: it is opened. */
+  openVhost(): void;
+  /**
+   * The kernel serves these rings from now on, between them and the tap at the other end of the wire. False: it cannot,
+   * which is on record. QEMU's vhost_net_start.
+   */
+  startVhost(start: VhostStart): boolean;
+  /** It does so no more. Returns how far it took each of its rings. QEMU's vhost_net_stop. */
+  stopVhost(): readonly number[];
+  /** A driver's notification of a ring that the kernel serves came by another way. */
+  kickVhost(queue: number): void;
   /** How long a packet of so many bytes takes over a link of the world, in virtual nanoseconds. */
   travel(length: number): Ns;
   /** The device takes packets again: what waits for it is offered to it. QEMU's qemu_flush_queued_packets. */
@@ -281,6 +310,8 @@ export interface EventfdWrite {
   readonly match: number | undefined;
   /** It is signalled once as soon as it is there: for what was asked before. */
   readonly isPrimed?: boolean;
+  /** A worker of the kernel waits for it. */
+  readonly byKernel?: boolean;
 }
 
 /**

@@ -289,6 +289,15 @@ export function notifyDriver(part: VirtioPart<VirtioFunctionState>, queue: numbe
   if (!state.broken) interrupt(part, vector);
 }
 
+/** From here on eventfds of a device say what the kernel gave back: one a queue. */
+export const GUEST_NOTIFIER = 0x1_0000;
+
+/** The kernel has given elements back, and its signal has come to user space. virtio_irq. */
+export function interruptDriver(part: VirtioPart<VirtioFunctionState>, queue: number): void {
+  part.effects.raise({ kind: 'virtio_notify', dev: part.effects.name, queue });
+  interrupt(part, queueOf(part.state, queue).vector);
+}
+
 /** By a message of this vector, or while MSI-X is off by the pin. */
 function interrupt({ layout, state, effects }: VirtioPart<VirtioFunctionState>, vector: number): void {
   if (!usesMsix(layout, state)) effects.pin('intx', (state.isr & ISR.queue) !== 0);
