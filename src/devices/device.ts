@@ -13,6 +13,7 @@ import type { VIRTIO_EVENTS } from '../events/virtio.ts';
 import type { VIRTIO_BLK_EVENTS } from '../events/virtio-blk.ts';
 import type { VIRTIO_NET_EVENTS } from '../events/virtio-net.ts';
 import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
+import type { VhostCalls } from './vhost.ts';
 
 /** What the board puts on record, for whom devices have verbs. */
 type BoardFact =
@@ -123,22 +124,6 @@ export interface NetPeer {
   readonly vhost?: readonly [low: number, high: number];
 }
 
-/** A ring that the kernel is to serve: guest-physical addresses of its parts, and how far it was taken. */
-export interface VhostRing {
-  readonly size: number;
-  readonly desc: Gpa;
-  readonly avail: Gpa;
-  readonly used: Gpa;
-  readonly lastAvail: number;
-  readonly vector: number;
-}
-
-/** What the kernel is to serve, with features a driver has accepted. */
-export interface VhostStart {
-  readonly features: readonly [low: number, high: number];
-  readonly rings: readonly VhostRing[];
-}
-
 /** What a device may ask of the host. `chardev`: print these bytes where its `chardev` property says. */
 export interface Ask {
   readonly to: 'chardev';
@@ -146,7 +131,7 @@ export interface Ask {
 }
 
 /** What a device that decides may do. `now` is virtual nanoseconds since power-on. */
-export interface Effects {
+export interface Effects extends VhostCalls {
   readonly now: Ns;
   /** What the machine calls the device, for facts that say whose they are. */
   readonly name: string;
@@ -251,17 +236,6 @@ export interface Effects {
   readonly framesWaiting: number;
   /** Tell the backend at the other end of the wire what its packets may leave to this device: TUN_F_*. */
   setOffloads(flags: number, headerBytes: number): void;
-  /** A tap of this net client has a vhost device: it is opened. */
-  openVhost(): void;
-  /**
-   * The kernel serves these rings from now on, between them and the tap at the other end of the wire. False: it cannot,
-   * which is on record. QEMU's vhost_net_start.
-   */
-  startVhost(start: VhostStart): boolean;
-  /** It does so no more. Returns how far it took each of its rings. QEMU's vhost_net_stop. */
-  stopVhost(): readonly number[];
-  /** A driver's notification of a ring that the kernel serves came by another way. */
-  kickVhost(queue: number): void;
   /** How long a packet of so many bytes takes over a link of the world, in virtual nanoseconds. */
   travel(length: number): Ns;
   /** The device takes packets again: what waits for it is offered to it. QEMU's qemu_flush_queued_packets. */

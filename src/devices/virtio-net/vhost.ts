@@ -1,9 +1,10 @@
 /** Frames that the kernel moves between rings and tap, past the device. QEMU 7.2: virtio_net_vhost_status. */
 import type { NetPeer } from '../device.ts';
-import { queueOf, usedIndex } from '../virtio/index.ts';
+import { queueOf, restoreQueue, type VirtioPart } from '../virtio/index.ts';
 import { FEATURE } from './registers.ts';
 import type { NetFunctionState } from './state.ts';
-import type { Net } from './transmit.ts';
+
+type Net = VirtioPart<NetFunctionState>;
 
 /** The queues of the pair it serves. */
 const QUEUES = [0, 1] as const;
@@ -28,13 +29,9 @@ function handOver({ state, effects }: Net): void {
   effects.raise({ kind: 'sim:virtio_net_vhost', dev: effects.name, on: false });
 }
 
-/** virtio_queue_set_last_avail_idx, virtio_queue_update_used_idx. */
-function handBack({ state, effects }: Net): void {
-  for (const [queue, lastAvail] of effects.stopVhost().entries()) {
-    if (queueOf(state, queue).desc === 0) continue;
-    const usedIdx = effects.transaction(() => usedIndex(queueOf(state, queue), effects));
-    effects.raise({ kind: 'sim:virtqueue_restored', dev: effects.name, queue, lastAvail, usedIdx });
-  }
+function handBack(net: Net): void {
+  const { effects } = net;
+  for (const [queue, lastAvail] of effects.stopVhost().entries()) restoreQueue(net, queue, lastAvail);
   effects.raise({ kind: 'sim:virtio_net_vhost', dev: effects.name, on: false });
 }
 

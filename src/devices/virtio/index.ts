@@ -17,6 +17,7 @@ export {
   notifyDriver,
   pushElement,
   queueOf,
+  restoreQueue,
   serveQueue,
   setNotification,
   startDevice,
@@ -35,7 +36,6 @@ export {
   readMemory,
   scatter,
   scatterTold,
-  usedIndex,
   writableBytes,
 } from './ring.ts';
 export { lengthOf, part, segmentBytes } from './segments.ts';

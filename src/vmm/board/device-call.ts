@@ -9,9 +9,9 @@ import type {
   ErrorPolicy,
   NetPeer,
   Packet,
-  VhostStart,
   WakeReason,
 } from '../../devices/device.ts';
+import type { VhostStart } from '../../devices/vhost.ts';
 import { armTimer, cancelTimer } from '../../events/timers.ts';
 import type { MachineEvent } from '../../events/vocabulary.ts';
 import { sectorsOf } from '../drives/drive.ts';

@@ -1,5 +1,5 @@
 /** QEMU's half of vhost: when the kernel serves rings, and by which eventfds. QEMU 7.2: vhost_net.c, vhost.c. */
-import type { VhostRing, VhostStart } from '../../devices/device.ts';
+import type { VhostRing, VhostStart } from '../../devices/vhost.ts';
 import { isMasked, messageOf, messagesOf } from '../../devices/pci/index.ts';
 import { GUEST_NOTIFIER, NO_VECTOR, type VirtioFunctionState } from '../../devices/virtio/index.ts';
 import { MAIN_LOOP, vhostSource } from '../../events/stamped.ts';
