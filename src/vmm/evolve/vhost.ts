@@ -1,6 +1,8 @@
 /** What facts do to the vhost devices of the modelled Linux. */
 import type { Draft } from '../../base/draft.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
+import type { Stamped } from '../../events/stamped.ts';
+import type { MachineConfig } from '../config.ts';
 import type { VmmState } from '../state.ts';
 import { RX, TX, type VhostState, type VringState } from '../vhost/state.ts';
 
@@ -82,7 +84,7 @@ function over(vring: Vring): void {
 }
 
 /** sim:vhost_get_desc. */
-export function taken(vmm: Vmm, event: EventOf<'sim:vhost_get_desc'>): void {
+export function taken(vmm: Vmm, event: EventOf<'sim:vhost_get_desc'>, _config: MachineConfig, { seq }: Stamped): void {
   const vring = vringOf(vmm, event);
   if (vring === undefined) return;
   const view = new DataView(event.heads.buffer, event.heads.byteOffset, event.heads.byteLength);
@@ -92,6 +94,7 @@ export function taken(vmm: Vmm, event: EventOf<'sim:vhost_get_desc'>): void {
   }
   vring.availIdx = event.avail;
   vring.lastAvail = (vring.lastAvail + chains) & 0xffff;
+  vring.takenBy = seq;
   vring.packets += 1;
   vring.bytes += bytesOf(event);
 }

@@ -94,10 +94,10 @@ function place(served: Served, packet: Packet, { chains, avail }: Room): Ran {
   const counts = { in_num: into.length, out_num: 0 };
   const heads = headsOf(chains, length);
   const ring = { client: tap.name, queue, avail };
-  machine.raise({ kind: 'sim:vhost_get_desc', ...ring, heads, ...counts, segments: segmentBytes(into) });
   machine.raise({ kind: 'sim:tap_read', client: tap.name, packet: number, len: bytes.length });
   const to = { client: tap.peer!, packet: number, len: bytes.length };
-  machine.raise({ kind: 'sim:packet_delivered', ...to, bytes: NO_BYTES });
+  const taken = machine.after(machine.raise({ kind: 'sim:packet_delivered', ...to, bytes: NO_BYTES }));
+  taken.raise({ kind: 'sim:vhost_get_desc', ...ring, heads, ...counts, segments: segmentBytes(into) });
   fill(served, packet, into, chains.length);
   const vring = vringOf(served);
   if (vring.done.length > BATCH) giveBack(served);

@@ -58,10 +58,12 @@ export function setNotify(served: Served, on: boolean, avail: number): void {
 }
 
 /** The driver has back all that was taken, and is interrupted if it wants to be. vhost_add_used_and_signal_n. */
-export function giveBack(served: Served, asked = driverAsks(served)): void {
-  const { machine, tap, queue } = served;
-  const { done, used, num, lastUsed } = vringOf(served);
+export function giveBack(working: Served, known?: number): void {
+  const { done, used, num, lastUsed, takenBy } = vringOf(working);
   if (done.length === 0) return;
+  const asked = known ?? driverAsks(working);
+  const served = { ...working, machine: working.machine.after(takenBy) };
+  const { machine, tap, queue } = served;
   const memory = machine.hostMemory;
   for (const [at, { id, len }] of done.entries()) {
     const entry = new Uint8Array(Uint32Array.of(id, len).buffer);

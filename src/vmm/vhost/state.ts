@@ -1,5 +1,5 @@
 /** Where a vhost device of the modelled Linux stands. Linux 6.1: struct vhost_net, vhost_virtqueue. */
-import type { Gpa, Hva } from '../../base/units.ts';
+import type { Gpa, Hva, Seq } from '../../base/units.ts';
 
 /** A chain of descriptors, and with how many bytes it is given back. */
 export interface UsedElement {
@@ -43,6 +43,8 @@ export interface VringState {
   readonly isPolling: boolean;
   /** Taken and not given back: 64 and what one frame takes at most. */
   readonly done: readonly UsedElement[];
+  /** The fact that took the last of them. */
+  readonly takenBy: Seq;
   /** What the piece of work under way has moved. */
   readonly packets: number;
   readonly bytes: number;
@@ -64,7 +66,7 @@ export const TX = 1;
 const newVring = (): VringState => ({
   ...{ num: 1, desc: 0, avail: 0, used: 0, kick: -1, call: -1, error: -1, masked: -1, vector: -1, hasBackend: false },
   ...{ lastAvail: 0, availIdx: 0, lastUsed: 0, signalledUsed: 0, isSignalledKnown: false, isQuiet: false },
-  ...{ isPolling: false, done: [], packets: 0, bytes: 0, errors: 0 },
+  ...{ isPolling: false, done: [], takenBy: 0, packets: 0, bytes: 0, errors: 0 },
 });
 
 export const newVhost = (): VhostState => ({ features: [0, 0], table: [], vrings: [newVring(), newVring()] });
