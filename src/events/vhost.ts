@@ -41,10 +41,14 @@ export const VHOST_FACTS = {
     { ...OF_RING, avail: 'u', heads: 'bytes', in_num: 'u', out_num: 'u', segments: 'bytes' },
     (e) => `${ringOf(e)} chains ${e.heads.length / 8} in_num ${e.in_num} out_num ${e.out_num}`,
   ),
-  /** What was taken is given back, and the used index goes on. */
-  'sim:vhost_add_used': fact({ ...OF_RING, count: 'u' }, (e) => `${ringOf(e)} count ${e.count}`),
-  /** Whether the driver is interrupted for that. */
-  'sim:vhost_signal': fact({ ...OF_RING, sent: 'bool' }, (e) => `${ringOf(e)} ${e.sent ? 'sent' : 'suppressed'}`),
+  /**
+   * What was taken is given back, and the used index goes on. signal: 'sent', the driver is interrupted for it;
+   * 'suppressed', it does not want to be; 'none', it cannot be.
+   */
+  'sim:vhost_add_used': fact(
+    { ...OF_RING, count: 'u', signal: 'text' },
+    (e) => `${ringOf(e)} count ${e.count} signal ${e.signal}`,
+  ),
   /** Whether the driver is to notify of what it adds. avail: how far it had come. */
   'sim:vhost_notify': fact({ ...OF_RING, on: 'bool', avail: 'u' }, (e) => `${ringOf(e)} ${e.on ? 'on' : 'off'}`),
   /** A driver did what none may do: vq_err. avail: how far it had come; taken: chains that are lost by it. */

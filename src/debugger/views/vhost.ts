@@ -33,7 +33,7 @@ function vhostText({ client, card, worker, vhost }: VhostSeen): string[] {
   const isOn = vhost.vrings.some(({ hasBackend }) => hasBackend);
   const features = hex(high * 2 ** 32 + low);
   return [
-    `${client}: ${worker} of ${card ?? 'nobody'}, ${isOn ? `serves its rings, features ${features}` : 'serves nothing'}`,
+    `${client}: ${worker} of ${card ?? 'nobody'} ${isOn ? `serves rings, features ${features}` : 'serves nothing'}`,
     ...vhost.table.map(({ gpa, size, hva }) => `    memory ${hex(gpa)}-${hex(gpa + size - 1)} at ${hex(hva)}`),
     ...vhost.vrings.map((vring, at) => `    ${NAMES[at]}: ${ringText(vring)}`),
   ].map(onOneLine);

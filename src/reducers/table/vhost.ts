@@ -10,7 +10,6 @@ export const VHOST_ROWS: Rows<keyof typeof VHOST_FACTS> = {
   'sim:vhost_refused': tells,
   'sim:vhost_get_desc': changes(['net'], vmm(vhost.taken)),
   'sim:vhost_add_used': changes(['net'], vmm(vhost.givenBack)),
-  'sim:vhost_signal': changes(['net'], vmm(vhost.signalled)),
   'sim:vhost_notify': changes(['net'], vmm(vhost.notifySet)),
   'sim:vhost_error': changes(['net'], vmm(vhost.failed)),
   'sim:vhost_ran': changes(['net', 'schedule'], vmm(vhost.ran), threads.vhostRan),

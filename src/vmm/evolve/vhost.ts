@@ -4,7 +4,7 @@ import type { EventOf } from '../../events/vocabulary.ts';
 import type { Stamped } from '../../events/stamped.ts';
 import type { MachineConfig } from '../config.ts';
 import type { VmmState } from '../state.ts';
-import { RX, TX, type VhostState, type VringState } from '../vhost/state.ts';
+import { isOutdated, RX, TX, type VhostState, type VringState } from '../vhost/state.ts';
 
 type Vmm = Draft<VmmState>;
 type Vhost = Draft<VhostState>;
@@ -117,18 +117,10 @@ export function givenBack(vmm: Vmm, event: EventOf<'sim:vhost_add_used'>): void 
   const before = vring.lastUsed;
   vring.done = [];
   vring.lastUsed = (before + event.count) & 0xffff;
-  // Once round the numbers since the driver was asked: what it said then says nothing any more.
-  if (((vring.lastUsed - vring.signalledUsed) & 0xffff) < ((vring.lastUsed - before) & 0xffff)) {
-    vring.isSignalledKnown = false;
-  }
-}
-
-/** sim:vhost_signal. */
-export function signalled(vmm: Vmm, event: EventOf<'sim:vhost_signal'>): void {
-  const vring = vringOf(vmm, event);
-  if (vring === undefined) return;
-  vring.signalledUsed = vring.lastUsed;
-  vring.isSignalledKnown = true;
+  if (event.signal !== 'none') {
+    vring.signalledUsed = vring.lastUsed;
+    vring.isSignalledKnown = true;
+  } else if (isOutdated(vring, event.count)) vring.isSignalledKnown = false;
 }
 
 /** sim:vhost_notify. */

@@ -5,7 +5,7 @@ import type { NetClientConfig } from '../config.ts';
 import { netOf } from '../net/clients.ts';
 import { FEATURE, has } from './features.ts';
 import { availFlags, type RingReader, usedEvent } from './ring.ts';
-import type { VhostState, VringState } from './state.ts';
+import { isOutdated, type VhostState, type VringState } from './state.ts';
 
 /** A ring of the vhost device of a tap, and the card whose it is. */
 export interface Served {
@@ -69,9 +69,12 @@ export function giveBack(working: Served, known?: number): void {
     const entry = new Uint8Array(Uint32Array.of(id, len).buffer);
     memory.writeHost(used + 4 + 8 * ((lastUsed + at) & (num - 1)), entry);
   }
-  machine.raise({ kind: 'sim:vhost_add_used', client: tap.name, queue, count: done.length });
-  memory.writeHost(used + 2, word16(vringOf(served).lastUsed));
-  signal(served, asked);
+  const signal = signalFor(served, asked);
+  const ring = { client: tap.name, queue, count: done.length };
+  const told = machine.after(machine.raise({ kind: 'sim:vhost_add_used', ...ring, signal }));
+  const { lastUsed: now, call } = vringOf(served);
+  memory.writeHost(used + 2, word16(now));
+  if (signal === 'sent') told.kvm.signal(call, 'vhost');
 }
 
 /** What the driver says of interrupts, read while it cannot say anything else. */
@@ -81,22 +84,16 @@ export const driverAsks = (served: Served): number =>
     return hasFeature(served, FEATURE.eventIdx) ? usedEvent(reader) : availFlags(reader);
   });
 
-/** vhost_signal. */
-function signal(served: Served, asked: number): void {
-  const { machine, tap, queue } = served;
-  const { call } = vringOf(served);
-  if (call < 0) return;
-  const sent = isWanted(served, asked);
-  const told = machine.after(machine.raise({ kind: 'sim:vhost_signal', client: tap.name, queue, sent }));
-  if (sent) told.kvm.signal(call, 'vhost');
-}
-
-/** vhost_notify. */
-function isWanted(served: Served, asked: number): boolean {
-  const { availIdx, lastAvail, lastUsed, signalledUsed, isSignalledKnown } = vringOf(served);
-  if (hasFeature(served, FEATURE.notifyOnEmpty) && availIdx === lastAvail) return true;
-  if (!hasFeature(served, FEATURE.eventIdx)) return (asked & NO_INTERRUPT) === 0;
-  return !isSignalledKnown || needsEvent(asked, lastUsed, signalledUsed);
+/** Whether the driver is to be interrupted once it has back what was taken. vhost_notify. */
+function signalFor(served: Served, asked: number): 'sent' | 'suppressed' | 'none' {
+  const { call, availIdx, lastAvail, lastUsed, done, signalledUsed, isSignalledKnown } = vringOf(served);
+  if (call < 0) return 'none';
+  const isSent = (wants: boolean): 'sent' | 'suppressed' => (wants ? 'sent' : 'suppressed');
+  if (hasFeature(served, FEATURE.notifyOnEmpty) && availIdx === lastAvail) return 'sent';
+  if (!hasFeature(served, FEATURE.eventIdx)) return isSent((asked & NO_INTERRUPT) === 0);
+  const now = (lastUsed + done.length) & 0xffff;
+  const isKnown = isSignalledKnown && !isOutdated({ lastUsed: now, signalledUsed }, done.length);
+  return isSent(!isKnown || needsEvent(asked, now, signalledUsed));
 }
 
 /** A driver did what none may do: QEMU is told by an eventfd, and the ring waits for the next notification. vq_err. */

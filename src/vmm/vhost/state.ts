@@ -59,6 +59,12 @@ export interface VhostState {
   readonly vrings: readonly [VringState, VringState];
 }
 
+/** Once round the numbers since the driver was asked: what it said then says nothing any more. */
+export const isOutdated = (
+  { lastUsed, signalledUsed }: Pick<VringState, 'lastUsed' | 'signalledUsed'>,
+  count: number,
+) => ((lastUsed - signalledUsed) & 0xffff) < count;
+
 /** The rings of a device. */
 export const RX = 0;
 export const TX = 1;

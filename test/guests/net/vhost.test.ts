@@ -98,7 +98,7 @@ describe('two Linux cards with vhost=on', LONG, () => {
       expect(counts).toHaveLength(6);
       const sum = counts.reduce((all, count) => all + Number(count), 0);
       expect(ofKind(events, 'kvm_msi_set_irq')).toHaveLength(sum);
-      expect(ofKind(events, 'sim:vhost_signal').filter(({ sent }) => sent)).toHaveLength(sum);
+      expect(ofKind(events, 'sim:vhost_add_used').filter(({ signal }) => signal === 'sent')).toHaveLength(sum);
     });
 
     test('where a ring is left is where the driver has it in its memory', () => {
