@@ -11,7 +11,6 @@ export {
   flushElements,
   GUEST_NOTIFIER,
   type GoodChain,
-  interruptDriver,
   isServed,
   lookAhead,
   notifyDriver,

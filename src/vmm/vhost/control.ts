@@ -29,7 +29,7 @@ export function openVhost(machine: Machine, part: Part): void {
 }
 
 /** The tap behind a card whose rings the kernel can serve. */
-export function vhostTap(machine: Machine, part: Part): NetClientConfig | undefined {
+function vhostTap(machine: Machine, part: Part): NetClientConfig | undefined {
   const peer = peerOf(machine, clientOfPart(machine, part));
   return peer?.vhost === undefined ? undefined : peer;
 }
