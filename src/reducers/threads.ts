@@ -102,7 +102,9 @@ function workerOfTap({ config }: State, client: string): Source | undefined {
 
 /** The kernel's worker looks, and there is something. */
 function isPolling({ vmm: { net } }: State, client: string): boolean {
-  return net?.vhosts?.[client]?.vrings[0].isPolling === true && (net.taps?.[client]?.frames.length ?? 0) > 0;
+  const { vhosts = {}, taps = {} } = net ?? {};
+  if (!Object.hasOwn(vhosts, client) || !Object.hasOwn(taps, client)) return false;
+  return vhosts[client]!.vrings[0].isPolling && taps[client]!.frames.length > 0;
 }
 
 /** sim:vhost_ioctl: what waits for a ring that has no backend any more is nothing; one that has it may have frames. */
@@ -110,7 +112,9 @@ export function backendSet(state: State, event: EventOf<'sim:vhost_ioctl'>, { se
   if (event.cmd !== 'VHOST_NET_SET_BACKEND') return;
   const { client, queue } = event;
   const thread = worker(state, workerOfTap(state, client)!);
-  const { hasBackend = false, kick = -1 } = state.vmm.net?.vhosts?.[client]?.vrings[queue] ?? {};
+  const { vhosts = {} } = state.vmm.net ?? {};
+  const vrings = Object.hasOwn(vhosts, client) ? vhosts[client]!.vrings : [];
+  const { hasBackend = false, kick = -1 } = vrings[queue] ?? {};
   if (!hasBackend) thread.work = thread.work.filter(({ fd, tap }) => fd !== kick && (queue !== 0 || tap !== client));
   else if (isPolling(state, client)) addTap(thread, client, seq);
 }

@@ -11,7 +11,10 @@ type Vhost = Draft<VhostState>;
 type Vring = Draft<VringState>;
 type Asked = EventOf<'sim:vhost_ioctl'>;
 
-const vhostOf = ({ net }: Vmm, client: string): Vhost | undefined => net?.vhosts?.[client];
+function vhostOf({ net }: Vmm, client: string): Vhost | undefined {
+  const vhosts = net?.vhosts ?? {};
+  return Object.hasOwn(vhosts, client) ? vhosts[client] : undefined;
+}
 
 function vringOf(vmm: Vmm, { client, queue }: { readonly client: string; readonly queue: number }): Vring | undefined {
   return vhostOf(vmm, client)?.vrings[queue];
@@ -31,7 +34,7 @@ export function asked(vmm: Vmm, event: Asked): void {
     });
   } else {
     const vring = vhost.vrings[event.queue];
-    if (vring !== undefined) RING[event.cmd]?.(vring, event);
+    if (vring !== undefined && Object.hasOwn(RING, event.cmd)) RING[event.cmd]!(vring, event);
   }
 }
 

@@ -154,12 +154,7 @@ function withPiece(reader: RingReader, here: Descriptor, found: Found, where: st
 const [EFAULT, ENOBUFS] = [14, 105];
 
 /** Where so many bytes of the guest's memory are, in so many pieces at most; else an errno. translate_desc. */
-function translated(
-  { table }: Pick<RingReader, 'table'>,
-  gpa: Gpa,
-  length: number,
-  most: number,
-): Piece[] | number {
+function translated({ table }: Pick<RingReader, 'table'>, gpa: Gpa, length: number, most: number): Piece[] | number {
   const pieces: Piece[] = [];
   for (let at = gpa, left = length; left > 0; ) {
     if (pieces.length >= most) return ENOBUFS;

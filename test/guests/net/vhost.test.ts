@@ -24,6 +24,7 @@ const CARDS = ['virtio-net-pci.0', 'virtio-net-pci.1'];
 const SEEKS = casesOf('RETROVISOR_SEEKS', { whole: 8, quick: 4 });
 /** 100 with RETROVISOR_WORKERS=100. */
 const SEEDS = casesOf('RETROVISOR_WORKERS', { whole: 8, quick: 4 });
+const SAID_EVERY = 5;
 const MINUTES = 60_000;
 
 /** The hosts of the world are on the network of the guests. */
@@ -188,8 +189,9 @@ test(`${SEEDS} ways in which workers take their turns lead to one payload`, {
     payloads.add(consoleOf(outcome));
     const unfolded = machine.folds(outcome);
     if (unfolded !== undefined) wrong.push(`seed ${seed}: ${unfolded}`);
+    if (seed % SAID_EVERY !== 0) continue;
+    process.stdout.write(`${seed} seeds, ${orders.size} orders of events, ${payloads.size} payloads\n`);
   }
-  process.stdout.write(`${SEEDS} seeds, ${orders.size} orders of events, ${payloads.size} payloads\n`);
   expect(wrong).toEqual([]);
   expect(orders.size).toBeGreaterThanOrEqual(SEEDS / 2);
   expect([...payloads]).toEqual([expect.stringContaining('5 packets received')]);
