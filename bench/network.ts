@@ -26,8 +26,14 @@ const CARDS = {
 
 type Card = (typeof CARDS)[keyof typeof CARDS];
 
-/** Ours with a card's properties, or QEMU with a way to keep time. */
-const OURS = { ours: '', 'event_idx=off': ',event_idx=off', 'ioeventfd=off': ',ioeventfd=off' } as const;
+/** Ours with a card's properties, and with a tap on a bridge between; or QEMU with a way to keep time. */
+const OURS: Readonly<Record<string, { readonly properties?: string; readonly tap?: string }>> = {
+  ours: {},
+  'event_idx=off': { properties: ',event_idx=off' },
+  'ioeventfd=off': { properties: ',ioeventfd=off' },
+  tap: { tap: '' },
+  vhost: { tap: ',vhost=on' },
+};
 const QEMU = { tcg: [], icount: ['-icount', 'shift=3'] } as const;
 
 interface Ran {
@@ -46,9 +52,11 @@ const common = ({ guests, folder }: Place, { kernel, file }: Card, url: string):
   ...['-append', `console=ttyS0 panic=-1 quiet cryptomgr.notests=1 rdinit=/script ${url}`],
 ];
 
-async function ours(place: Place, card: Card, properties: string): Promise<Ran> {
+async function ours(place: Place, card: Card, { properties = '', tap }: (typeof OURS)[string]): Promise<Ran> {
   const trace = join(place.folder, 'network.trace');
-  const net = ['-netdev', `user,id=n,world=${join(place.folder, 'world.json')}`];
+  const world = `world=${join(place.folder, 'world.json')}`;
+  const onBridge = ['-netdev', `tap,id=n${tap}`, '-netdev', `user,id=up,${world}`, '--bridge', 'br0,ports=up'];
+  const net = tap === undefined ? ['-netdev', `user,id=n,${world}`] : onBridge;
   const device = ['-device', `${card.device},netdev=n${properties}`];
   const args = [BIN, 'run', ...common(place, card, OUR_URL), ...net, ...device];
   const spent = await watched(process.execPath, [...args, '--wall-clock', '1700000000', '--trace', trace], trace);
@@ -100,8 +108,8 @@ async function compare(place: Place, only: readonly string[] | undefined): Promi
       console.error(`${name}, ${machine} ...`);
       ran.set(machine, await how());
     };
-    for (const [machine, properties] of Object.entries(OURS)) {
-      if (machine === 'ours' || card.device !== 'e1000') await run(machine, () => ours(place, card, properties));
+    for (const [machine, how] of Object.entries(OURS)) {
+      if (machine === 'ours' || card.device !== 'e1000') await run(machine, () => ours(place, card, how));
     }
     const ways = isHere('qemu-system-x86_64') ? Object.entries(QEMU) : [];
     for (const [machine, way] of ways) await run(machine, () => qemu(place, card, way));

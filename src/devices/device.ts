@@ -13,6 +13,7 @@ import type { VIRTIO_EVENTS } from '../events/virtio.ts';
 import type { VIRTIO_BLK_EVENTS } from '../events/virtio-blk.ts';
 import type { VIRTIO_NET_EVENTS } from '../events/virtio-net.ts';
 import type { EventKind, EventOf, MachineEvent } from '../events/vocabulary.ts';
+import type { VhostCalls } from './vhost.ts';
 
 /** What the board puts on record, for whom devices have verbs. */
 type BoardFact =
@@ -119,6 +120,8 @@ export interface NetPeer {
   readonly takesHeaders: boolean;
   /** Packets may be shorter than a wire's, of 60 bytes: QEMU's do_not_pad. */
   readonly takesShort?: boolean;
+  /** The kernel can serve a device's rings for it: features it knows of those that virtio has, low and high word. */
+  readonly vhost?: readonly [low: number, high: number];
 }
 
 /** What a device may ask of the host. `chardev`: print these bytes where its `chardev` property says. */
@@ -128,7 +131,7 @@ export interface Ask {
 }
 
 /** What a device that decides may do. `now` is virtual nanoseconds since power-on. */
-export interface Effects {
+export interface Effects extends VhostCalls {
   readonly now: Ns;
   /** What the machine calls the device, for facts that say whose they are. */
   readonly name: string;
@@ -281,6 +284,8 @@ export interface EventfdWrite {
   readonly match: number | undefined;
   /** It is signalled once as soon as it is there: for what was asked before. */
   readonly isPrimed?: boolean;
+  /** A worker of the kernel waits for it. */
+  readonly byKernel?: boolean;
 }
 
 /**

@@ -26,6 +26,9 @@ export const vcpuSource = (vcpu: number): Source => FIRST_VCPU + vcpu;
 /** The source number of one I/O thread, in the order of the machine's. */
 export const iothreadSource = (index: number): Source => FIRST_IOTHREAD + index;
 
+/** The source number of one vhost worker, in the order of the taps that have one. */
+export const vhostSource = (index: number): Source => FIRST_VHOST + index;
+
 /** The vCPU of a vCPU's thread, or -1. */
 export const vcpuOf = (source: Source): number =>
   source >= FIRST_VCPU && source < FIRST_IOTHREAD ? source - FIRST_VCPU : -1;

@@ -54,6 +54,8 @@ export const VIRTIO_NET_EVENTS = {
   /** How many pairs of queues a driver uses. */
   'sim:virtio_net_queue_pairs': fact({ ...OF_DEVICE, pairs: 'u' }, (e) => `${device(e)} ${e.pairs}`),
   'sim:virtio_net_link': fact({ ...OF_DEVICE, up: 'bool' }, (e) => `${device(e)} ${e.up ? 'up' : 'down'}`),
+  /** The kernel serves its queues, or does so no more: QEMU's vhost_started. */
+  'sim:virtio_net_vhost': fact({ ...OF_DEVICE, on: 'bool' }, (e) => `${device(e)} ${onOff(e.on)}`),
   /** Frames wait for the device to look at them: QEMU's tx_waiting. */
   'sim:virtio_net_tx_waiting': fact({ ...OF_DEVICE, pair: 'u', on: 'bool' }, (e) => {
     return `${device(e)} pair ${e.pair} ${onOff(e.on)}`;

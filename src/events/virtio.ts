@@ -34,6 +34,11 @@ export const VIRTIO_EVENTS = {
   'sim:virtqueue_unpop': fact({ ...OF_ELEMENT, len: 'u' }, (e) => `${elementOf(e)} len ${e.len}`),
   /** It is not given back, and is the device's no more. */
   'sim:virtqueue_detach': fact(OF_ELEMENT, elementOf),
+  /** The kernel has served the queue, and serves it no more: how far it came, how far its used ring did. */
+  'sim:virtqueue_restored': fact(
+    { ...OF_QUEUE, lastAvail: 'u', usedIdx: 'u' },
+    (e) => `${queueOf(e)} last avail ${e.lastAvail} used ${e.usedIdx}`,
+  ),
   /** Whether the driver is to notify the device of what it adds. */
   'sim:virtqueue_notification': fact({ ...OF_QUEUE, on: 'bool' }, (e) => `${queueOf(e)} ${e.on ? 'on' : 'off'}`),
   /** The used index goes on: what was filled is the driver's. */

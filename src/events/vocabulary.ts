@@ -15,6 +15,7 @@ import { SIM_EVENTS } from './sim.ts';
 import { USER_LIVE_FACTS, USER_LIVE_INPUTS } from './user-live.ts';
 import { USER_NET_EVENTS } from './user-net.ts';
 import { USER_TCP_EVENTS } from './user-tcp.ts';
+import { VHOST_FACTS } from './vhost.ts';
 import { VIRTIO_EVENTS } from './virtio.ts';
 import { VIRTIO_BLK_EVENTS } from './virtio-blk.ts';
 import { VIRTIO_NET_EVENTS } from './virtio-net.ts';
@@ -34,6 +35,7 @@ export const VOCABULARY = {
   ...NET_FACTS,
   ...NET_INPUTS,
   ...LINUX_NET_FACTS,
+  ...VHOST_FACTS,
   ...E1000_EVENTS,
   ...RTL8139_EVENTS,
   ...VIRTIO_NET_EVENTS,

@@ -68,8 +68,8 @@ export interface Kvm {
   takeCoalesced(): void;
   /** eventfd(2). Returns a file descriptor. */
   eventfd(): number;
-  /** Write 1 to an eventfd (irqfd, ioeventfd). */
-  signal(eventfd: number): void;
+  /** Write 1 to an eventfd (irqfd, ioeventfd). by: who, if it is not user space. */
+  signal(eventfd: number, by?: string): void;
   /** Read an eventfd: how often it was signalled since last time. */
   consume(eventfd: number): number;
 }

@@ -93,8 +93,8 @@ class SystemCalls implements Kvm {
     return openFile(this.kvm, EVENTFD_PATH);
   }
 
-  signal(fd: number): void {
-    signalEventfd(this.kvm, fd, 'user space');
+  signal(fd: number, by = 'user space'): void {
+    signalEventfd(this.kvm, fd, by);
   }
 
   consume(fd: number): number {

@@ -15,7 +15,11 @@ export function powerOn(made: Omit<MachineConfig, 'parts' | 'net'>): MachineStat
     clock: { warpedNs: 0, wallClockAtPowerOn: 0n },
     schedule: {
       turn: 0,
-      threads: threadsAtPowerOn(made.smp, made.iothreads?.length ?? 0),
+      threads: threadsAtPowerOn({
+        vcpus: made.smp,
+        iothreads: made.iothreads?.length ?? 0,
+        vhosts: (config.net ?? []).filter(({ vhost }) => vhost !== undefined).length,
+      }),
       nextDigest: made.digestEvery,
       ended: undefined,
     },

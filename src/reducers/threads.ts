@@ -1,20 +1,28 @@
 /** What facts do to the threads of the host: whose turn it is among the vCPUs, what waits for the others. */
 import type { Draft } from '../base/draft.ts';
 import { invariant } from '../base/invariant.ts';
-import { iothreadSource, MAIN_LOOP, type Source, type Stamped, vcpuSource } from '../events/stamped.ts';
+import { iothreadSource, MAIN_LOOP, type Source, type Stamped, vcpuSource, vhostSource } from '../events/stamped.ts';
 import type { EventOf } from '../events/vocabulary.ts';
 import type { MachineState, ThreadState, WorkerThread } from './state.ts';
 
 type State = Draft<MachineState>;
 
-/** The threads of a machine nobody has switched on: those of its vCPUs, in order, the main loop, its I/O threads. */
-export const threadsAtPowerOn = (vcpus: number, iothreads: number): readonly ThreadState[] => [
+/** How many threads of each kind a machine has. */
+interface Threads {
+  readonly vcpus: number;
+  readonly iothreads: number;
+  readonly vhosts: number;
+}
+
+/** The threads of a machine nobody has switched on: its vCPUs, in order, the main loop, I/O threads, vhost workers. */
+export const threadsAtPowerOn = ({ vcpus, iothreads, vhosts }: Threads): readonly ThreadState[] => [
   ...Array.from({ length: vcpus }, (_, vcpu) => ({ kind: 'vcpu', source: vcpuSource(vcpu), turnEnds: 0 }) as const),
   { kind: 'main-loop', source: MAIN_LOOP, ...asleep() },
   ...Array.from(
     { length: iothreads },
     (_, at) => ({ kind: 'iothread', source: iothreadSource(at), ...asleep() }) as const,
   ),
+  ...Array.from({ length: vhosts }, (_, at) => ({ kind: 'vhost', source: vhostSource(at), ...asleep() }) as const),
 ];
 
 /** Each with its own list: facts change a state in place. */
@@ -69,17 +77,56 @@ export function workTaken(state: State, { fd }: EventOf<'sim:eventfd_consume'>):
   thread.work = thread.work.filter((each) => each.fd !== fd);
 }
 
-/** sim:tap_queued, sim:tap_poll: work for the main loop, where it looks and there is something. */
+/** sim:tap_queued, sim:tap_poll: work for whoever looks, where there is something. */
 export function frameCame(state: State, { client }: { readonly client: string }, { seq }: Stamped): void {
-  const { work } = worker(state, MAIN_LOOP);
-  if (!isReadable(state, client)) frameRead(state, { client });
-  else if (!work.some(({ tap }) => tap === client)) work.push({ tap: client, signal: seq });
+  if (isPolling(state, client)) addTap(worker(state, workerOfTap(state, client)!), client, seq);
+  if (isReadable(state, client)) addTap(worker(state, MAIN_LOOP), client, seq);
+  else frameRead(state, { client });
+}
+
+function addTap({ work }: Draft<WorkerThread>, client: string, signal: number): void {
+  if (!work.some(({ tap }) => tap === client)) work.push({ tap: client, signal });
 }
 
 /** sim:tap_read. */
 export function frameRead(state: State, { client }: { readonly client: string }): void {
   const thread = worker(state, MAIN_LOOP);
   if (!isReadable(state, client)) thread.work = thread.work.filter(({ tap }) => tap !== client);
+}
+
+/** The kernel's worker for a tap; undefined: it has none. */
+function workerOfTap({ config }: State, client: string): Source | undefined {
+  const index = config.net?.find(({ name }) => name === client)?.vhost;
+  return index === undefined ? undefined : vhostSource(index);
+}
+
+/** The kernel's worker looks, and there is something. */
+function isPolling({ vmm: { net } }: State, client: string): boolean {
+  const { vhosts = {}, taps = {} } = net ?? {};
+  if (!Object.hasOwn(vhosts, client) || !Object.hasOwn(taps, client)) return false;
+  return vhosts[client]!.vrings[0].isPolling && taps[client]!.frames.length > 0;
+}
+
+/** sim:vhost_ioctl: what waits for a ring that has no backend any more is nothing; one that has it may have frames. */
+export function backendSet(state: State, event: EventOf<'sim:vhost_ioctl'>, { seq }: Stamped): void {
+  if (event.cmd !== 'VHOST_NET_SET_BACKEND') return;
+  const { client, queue } = event;
+  const thread = worker(state, workerOfTap(state, client)!);
+  const { vhosts = {} } = state.vmm.net ?? {};
+  const vrings = Object.hasOwn(vhosts, client) ? vhosts[client]!.vrings : [];
+  const { hasBackend = false, kick = -1 } = vrings[queue] ?? {};
+  if (!hasBackend) thread.work = thread.work.filter(({ fd, tap }) => fd !== kick && (queue !== 0 || tap !== client));
+  else if (isPolling(state, client)) addTap(thread, client, seq);
+}
+
+/** sim:vhost_ran: it goes on with the same, with what waits, or falls asleep. */
+export function vhostRan(state: State, event: EventOf<'sim:vhost_ran'>, { seq }: Stamped): void {
+  const thread = worker(state, event.thread);
+  thread.busyUntil = event.until;
+  const [first, ...others] = thread.work;
+  if (first !== undefined && event.end !== 'more') thread.work = event.end === 'weight' ? [...others, first] : others;
+  if (isPolling(state, event.client)) addTap(thread, event.client, seq);
+  thread.actsAt = thread.work.length > 0 ? event.until : undefined;
 }
 
 function isReadable({ vmm: { net } }: State, client: string): boolean {

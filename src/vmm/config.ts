@@ -106,6 +106,8 @@ export interface NetClientConfig {
   readonly hub?: number;
   /** Of a tap: its interface. Of a port: what `bridge` of iproute2 would call it. */
   readonly ifname?: string;
+  /** Of a tap with `vhost=on`: which of the kernel's workers serves it. */
+  readonly vhost?: number;
   /** Of a port: whose. */
   readonly bridge?: string;
   /** The other end of its wire. That of a bridge's port to a tap is the tap, whose own is its card. */

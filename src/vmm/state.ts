@@ -5,6 +5,7 @@ import type { EventOf } from '../events/vocabulary.ts';
 import type { Timers } from '../events/timers.ts';
 import type { DiskRequest } from '../devices/device.ts';
 import type { OptionState, StateOf } from './models.ts';
+import type { VhostState } from './vhost/state.ts';
 
 /** A KVM memory slot in use, as set by KVM_SET_USER_MEMORY_REGION. */
 export interface MemorySlot {
@@ -154,6 +155,8 @@ export interface NetState {
   readonly announcing?: readonly Announcement[];
   /** By net client. Absent: the machine has neither taps nor bridges. */
   readonly taps?: Readonly<Record<string, TapQueue>>;
+  /** Devices of the kernel that serve rings, by the tap's net client. Absent: there is none. */
+  readonly vhosts?: Readonly<Record<string, VhostState>>;
 }
 
 /** Why nothing happens any more: a drive's request failed. */

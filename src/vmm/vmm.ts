@@ -25,6 +25,7 @@ import { readTap } from './net/kernel.ts';
 import { arriveDue, linkSet } from './net/wire.ts';
 import { pulseNmi } from './accel/nmi.ts';
 import { serviceExit } from './accel/service.ts';
+import { serveVhost, type VhostRan, type VhostWork } from './vhost/worker.ts';
 
 /** QEMU's process as the rest of the simulator sees it. What it raises comes from the `origin` it is given. */
 export interface Vmm {
@@ -36,6 +37,8 @@ export interface Vmm {
   handle(fd: number, origin: Origin): number;
   /** The main loop found a tap readable, by its net client. Returns how many packets there were. */
   read(tap: string, origin: Origin): number;
+  /** A worker of the kernel has something to do for a tap. Returns what it did. */
+  serveVhost(work: VhostWork, origin: Origin): VhostRan;
   /** An input has arrived at a device, and changed its state. One for a device that is not there is nobody's. */
   receive(part: string, input: MachineEvent, origin: Origin): void;
   /** A person pressed reset. */
@@ -82,6 +85,7 @@ export function createMachinePc(kernel: KvmKernel, options: MachineOptions, host
     expire: (from) => expireDevices(by(from)),
     handle: (fd, from) => handleEventfd(new Machine(board, from), fd),
     read: (tap, from) => readTap(new Machine(board, from), tap, callOf),
+    serveVhost: (work, from) => serveVhost(new Machine(board, from), work, callOf),
     receive: (part, input, from) => receive(by(from), part, input),
     pressReset: (from) => {
       by(from).askForReset('user');

@@ -42,7 +42,8 @@ describe('-netdev tap', () => {
     ['-netdev tap,id=t,sndbuf=zz', 'sndbuf=zz is not a whole number'],
     ['-netdev tap,id=t,fds=3:4', 'fds= is not there yet'],
     ['-netdev tap,id=t,fd=3,vnet_hdr=on', 'vnet_hdr'],
-    ['-netdev tap,id=t,vhost=on', 'vhost is not there yet'],
+    ['-netdev tap,id=t,vhost=on,vhostfd=5', 'vhostfd= is of a real host'],
+    ['-netdev tap,id=t,vhost=on,poll-us=50', 'the worker of vhost waits for signals alone'],
     ['-netdev tap,id=t,queues=2', 'a tap has one pair of queues'],
     // QEMU's words.
     [

@@ -139,6 +139,10 @@ export class Bench<S> {
       nextFrame: undefined,
       framesWaiting: 0,
       setOffloads: (flags, headerBytes) => void this.offloads.push([flags, headerBytes]),
+      openVhost: () => undefined,
+      startVhost: () => false,
+      stopVhost: () => [],
+      kickVhost: () => undefined,
       takePackets: () => void (this.offers += 1),
       settlePackets: () => {
         for (let left = this.waiting; left > 0; left--) this.packetSent();

@@ -8,6 +8,7 @@ export const IDLE_MONITOR: Vmm = {
   expire: () => false,
   handle: () => 0,
   read: () => 0,
+  serveVhost: () => ({ client: '', queue: 0, elements: 0, end: 'idle' }),
   receive: () => undefined,
   setLink: () => undefined,
   announce: () => undefined,

@@ -1,5 +1,5 @@
 import type { Origin } from '../../src/events/origin.ts';
-import { MAIN_LOOP, vcpuSource } from '../../src/events/stamped.ts';
+import { MAIN_LOOP, vcpuSource, vhostSource } from '../../src/events/stamped.ts';
 import { type MachineEvent, receivingPart } from '../../src/events/vocabulary.ts';
 import type { Kvm, KvmRun, KvmRunAnswer } from '../../src/kvm/api.ts';
 import type { Guest } from '../../src/x86/guest.ts';
@@ -20,6 +20,7 @@ import {
 } from '../../src/kvm/ioctl/ioctls.ts';
 import type { MachineState } from '../../src/reducers/state.ts';
 import { createMachinePc, type MachineConfig, type MachineOptions, type Vmm } from '../../src/vmm/index.ts';
+import type { VhostWork } from '../../src/vmm/vhost/worker.ts';
 import { pcOn } from '../machine/pc.ts';
 
 /** A machine on a recorded KVM that runs no guest: tests play the guest by making exits. */
@@ -49,6 +50,8 @@ export interface Bench {
   frame(dev: string, bytes: Uint8Array): void;
   /** The main loop reads a tap. Returns how many packets there were. */
   readTap(client: string): number;
+  /** The kernel's first vhost worker does a piece of work to its end. Returns what each step came to. */
+  serve(work: VhostWork): string[];
   /** A person plugs the cable of a net client, or pulls it. */
   setLink(client: string, up: boolean): void;
   /** An input comes from outside for a device. */
@@ -179,6 +182,16 @@ export function bench(
       machine.vmm.receive(dev, input, origin);
     },
     readTap: (client) => machine.vmm.read(client, origin),
+    serve(work) {
+      const ends: string[] = [];
+      const from = origin.by(vhostSource(0));
+      do {
+        const ran = machine.vmm.serveVhost(work, from);
+        from.raise({ kind: 'sim:vhost_ran', ...ran, thread: vhostSource(0), until: machine.now() });
+        ends.push(ran.end);
+      } while (ends.at(-1) === 'more');
+      return ends;
+    },
     setLink(client, up) {
       origin.raise({ kind: 'sim:link_set', client, up });
       machine.vmm.setLink(client, up, origin);
@@ -220,6 +233,8 @@ interface Recording extends Pick<Bench, 'signals' | 'messages'> {
 
 function recordedKvm({ ioctls, signals, messages, told }: Recording): Kvm {
   let next = 3;
+  const read = new Map<number, number>();
+  const countOf = (fd: number): number => signals.filter((each) => each === fd).length - (read.get(fd) ?? 0);
   return {
     open: () => next++,
     ioctl: (_fd: number, request: number, arg?: unknown) => {
@@ -244,7 +259,11 @@ function recordedKvm({ ioctls, signals, messages, told }: Recording): Kvm {
     takeCoalesced: () => undefined,
     eventfd: () => next++,
     signal: (fd) => void signals.push(fd),
-    consume: () => 0,
+    consume(fd) {
+      const count = countOf(fd);
+      read.set(fd, (read.get(fd) ?? 0) + count);
+      return count;
+    },
   };
 }
 

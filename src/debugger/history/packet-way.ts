@@ -177,7 +177,7 @@ function buffersOf({ event }: Stamped): CardBuffer[] {
     return [{ gpa: Number(event.gpa), length: event.len, before: 0 }];
   }
   if (event.kind === 'sim:rtl8139_rx_stored') return [{ gpa: event.gpa, length: event.len, before: 0 }];
-  if (event.kind !== 'virtqueue_pop') return [];
+  if (event.kind !== 'virtqueue_pop' && event.kind !== 'sim:vhost_get_desc') return [];
   return segmentsFrom(event.segments)
     .slice(event.out_num)
     .map(({ gpa, length }, at) => ({ gpa: Number(gpa), length, before: at === 0 ? HEADER : 0 }));

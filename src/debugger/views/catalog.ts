@@ -13,6 +13,7 @@ import { PCI_FUNCTIONS } from './pci.ts';
 import { PIC } from './pic.ts';
 import { REGISTERS } from './registers.ts';
 import { TRANSLATION } from './translation.ts';
+import { VHOSTS } from './vhost.ts';
 import type { View } from './view.ts';
 import { VIRTIO_LIST } from './virtio-list.ts';
 import { VIRTQUEUES } from './virtqueues.ts';
@@ -38,6 +39,7 @@ export const VIEWS: Readonly<Record<string, View>> = {
   network: NETWORK,
   netq: NET_QUEUES,
   bridge: BRIDGES,
+  vhost: VHOSTS,
   virtio: VIRTIO_LIST,
   virtq: VIRTQUEUES,
 };

@@ -19,7 +19,7 @@ export const driver = virtioPciDriver<BlkState, BlkSetup>({
   atReset: () => ({ writeCache: 'as made' }),
   create: (setup, layout) => ({
     features: ({ effects }) => [featuresOf(setup, driveOf(setup, effects), layout.isModern), 0],
-    withholds: () => (layout.isModern ? 0 : ANY_LAYOUT),
+    withholds: () => [layout.isModern ? 0 : ANY_LAYOUT, 0],
     config: ({ state, effects }) => configOf(setup, driveOf(setup, effects), hasWriteCache(setup, state, effects)),
     configWritten({ effects }, { offset, size, value }) {
       const at = CONFIG.wce - offset;

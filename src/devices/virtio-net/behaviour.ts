@@ -11,6 +11,10 @@ import { framesNotified, type Net, workGoesOn } from './transmit.ts';
 /** A driver has notified it of a queue. Returns how many elements there were. */
 export function serveNotification(net: Net, queue: number): number {
   if (queue === net.state.queues.length - 1) return serveCommands(net, queue);
+  if (net.state.isOffloaded === true) {
+    net.effects.kickVhost(queue);
+    return 0;
+  }
   if (queue % 2 === 1) return framesNotified(net, queue);
   net.effects.takePackets();
   return 0;
@@ -59,5 +63,6 @@ export const describeNet = (setup: Net['setup'], net: NetFunctionState): Readonl
   mac: writtenMac(latin1(macOf(setup, net))),
   link: net.isLinkUp ? 'up' : 'down',
   receives: net.modes.join(', ') || 'its own',
+  vhost: net.isOffloaded === true ? 'on' : 'off',
   'in flight': `${net.queues.reduce((sum, { elements }) => sum + elements.length, 0)}`,
 });

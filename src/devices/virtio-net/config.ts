@@ -4,6 +4,7 @@ import type { Words } from '../virtio/index.ts';
 import { macFrom } from './mac.ts';
 import { ANNOUNCE, CONFIG, FEATURE, LINK_UP, MAC_BYTES } from './registers.ts';
 import { MOST_RSS } from './rss.ts';
+import { isUnknown } from './vhost.ts';
 import { type NetSetup, OFFERS } from './setup.ts';
 import type { NetState } from './state.ts';
 
@@ -31,7 +32,8 @@ function ownFeatures(setup: NetSetup): number[] {
 
 export function featuresOf(setup: NetSetup, peer: NetPeer | undefined): Words {
   const all = ownFeatures(setup);
-  return wordsOf(peer?.takesHeaders === true ? all : all.filter((bit) => !OF_HEADERS.includes(bit)));
+  const known = peer === undefined ? all : all.filter((bit) => !isUnknown(peer, bit));
+  return wordsOf(peer?.takesHeaders === true ? known : known.filter((bit) => !OF_HEADERS.includes(bit)));
 }
 
 function wordsOf(bits: readonly number[]): Words {

@@ -66,6 +66,10 @@ export const NET_REDUCER: DeviceReducer<NetFunctionState> = {
     'sim:virtio_net_link'(net, { up }) {
       net.isLinkUp = up;
     },
+    'sim:virtio_net_vhost'(net, { on }) {
+      if (on) net.isOffloaded = true;
+      else delete net.isOffloaded;
+    },
     virtio_net_announce_notify(net) {
       net.isAnnouncing = true;
     },

@@ -1,4 +1,4 @@
-import { isAtWork, type VirtioPart, virtioPciDriver } from '../virtio/index.ts';
+import { isAtWork, type VirtioPart, virtioPciDriver, type Words } from '../virtio/index.ts';
 import { announce, describeNet, readConfig, serveNotification, setLink, writeConfig } from './behaviour.ts';
 import { BAD_FEATURES, configBytes, configOf, featuresOf, macOf } from './config.ts';
 import { NET_REDUCER } from './evolve.ts';
@@ -7,7 +7,10 @@ import { isReceiving, receiveFrame } from './receive.ts';
 import { CONTROL_DESCRIPTORS, FEATURE } from './registers.ts';
 import { NET_PROPERTIES, type NetSetup, settledNet } from './setup.ts';
 import { isMultiQueue, netAtReset, type NetFunctionState, type NetState } from './state.ts';
+import { offloadedQueues } from './vhost.ts';
 import { frameTaken, giveBackAll, type Net, sendWaiting, timerOf, workGoesOn } from './transmit.ts';
+
+const NOTHING: Words = [0, 0];
 
 const pairsOf = ({ 'x-queue-pairs': length }: NetSetup): number[] => Array.from({ length }, (_, pair) => pair);
 
@@ -40,6 +43,8 @@ export const driver = virtioPciDriver<NetState, NetSetup>({
       configRead: (part) => readConfig(of(part)),
       configWritten: (part, write) => writeConfig(of(part), write),
       featuresSet: (part) => offloadsTaken(of(part)),
+      withholds: ({ effects }) => (effects.peer?.vhost === undefined ? NOTHING : [0, 2 ** (FEATURE.ringReset - 32)]),
+      offloaded: offloadedQueues,
       statusSet: (part, status) => workGoesOn(of(part), isAtWork({ status })),
       queueReset: ({ effects, state }, queue) => {
         if (queue < state.queues.length - 1) effects.settlePackets();

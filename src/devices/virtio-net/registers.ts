@@ -27,6 +27,8 @@ export const FEATURE = {
   multiQueue: 22,
   controlMac: 23,
   version1: 32,
+  /** A queue may be reset alone. */
+  ringReset: 40,
   hashReport: 57,
   rss: 60,
   rscExtended: 61,

@@ -18,6 +18,7 @@ import type { Effects } from '../device.ts';
 import { offloadOf } from '../../packets/offload.ts';
 import { HEADER, MOST_FRAME } from './registers.ts';
 import type { NetSetup } from './setup.ts';
+import { vhostFollows } from './vhost.ts';
 import { headerBytes, isMultiQueue, type NetFunctionState, pairOf, txQueue } from './state.ts';
 
 export type Net = VirtioPart<NetFunctionState> & { readonly setup: NetSetup };
@@ -215,9 +216,11 @@ function waitingBy(net: Net, isStarted: (pair: number) => boolean, isWorking: (p
 /** A driver sets the status, or goes on with it: what waits goes on, or does not. virtio_net_set_status. */
 export function workGoesOn(net: Net, isDriverOk: boolean): void {
   const { state, effects } = net;
+  vhostFollows(net, isDriverOk);
   const isWorking = (pair: number): boolean =>
     isDriverOk && pair < state.pairs && (pair === 0 || isMultiQueue(state.features));
-  const isStarted = (pair: number): boolean => isWorking(pair) && state.isLinkUp;
+  const isOwn = state.isLinkUp && state.isOffloaded !== true;
+  const isStarted = (pair: number): boolean => isWorking(pair) && isOwn;
   if (isStarted(0)) effects.takePackets();
   waitingBy(net, isStarted, isWorking);
 }

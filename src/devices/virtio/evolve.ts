@@ -91,6 +91,9 @@ const RING_FACTS: FactReducers<VirtioFunctionState> = {
     const queue = virtio.queues[number]!;
     queue.elements = queue.elements.filter(({ id }) => id !== elem);
   },
+  'sim:virtqueue_restored'(virtio, { queue: number, lastAvail, usedIdx }) {
+    Object.assign(virtio.queues[number]!, { lastAvail, usedIdx, isSignalledKnown: false });
+  },
   'sim:virtqueue_notification'(virtio, { queue: number, on }) {
     const queue = virtio.queues[number]!;
     if (on) delete queue.isQuiet;

@@ -9,12 +9,14 @@ export {
   dropAll,
   fillElement,
   flushElements,
+  GUEST_NOTIFIER,
   type GoodChain,
   isServed,
   lookAhead,
   notifyDriver,
   pushElement,
   queueOf,
+  restoreQueue,
   serveQueue,
   setNotification,
   startDevice,
@@ -24,8 +26,17 @@ export {
   unpopElement,
   type VirtioPart,
 } from './queues.ts';
-export { ANY_LAYOUT } from './registers.ts';
-export { availableIndex, type Reader, readingOnce, readMemory, scatter, scatterTold, writableBytes } from './ring.ts';
-export { lengthOf, part } from './segments.ts';
+export { ANY_LAYOUT, DESCRIPTOR, NO_INTERRUPT, NO_NOTIFY, NO_VECTOR } from './registers.ts';
+export {
+  availableIndex,
+  needsEvent,
+  type Reader,
+  readingOnce,
+  readMemory,
+  scatter,
+  scatterTold,
+  writableBytes,
+} from './ring.ts';
+export { lengthOf, part, segmentBytes } from './segments.ts';
 export { hasFeature, isAtWork } from './state.ts';
 export type { Element, Segment, VirtioFunctionState, VirtioState, VirtqueueState, Words } from './state.ts';

@@ -31,8 +31,10 @@ export interface ConfigWrite {
 export interface VirtioBody<S extends VirtioFunctionState> extends Partial<Pick<PciFunction<S>, FunctionHooks>> {
   /** The model's own features: low and high word. */
   features(part: VirtioPart<S>): Words;
-  /** Features of ring and transport it does not offer: bits of the low word. */
-  withholds?(part: VirtioPart<S>): number;
+  /** Features of ring and transport it does not offer. */
+  withholds?(part: VirtioPart<S>): Words;
+  /** Queues that the kernel serves by itself, whose notifications go there: the others' are no signals then. */
+  offloaded?(state: S): readonly number[] | undefined;
   /** Of its own features those that the legacy interface alone shows: bits of the low word. */
   readonly legacyFeatures?: number;
   /** What a driver of the legacy interface accepts that accepts everything: bits of the low word. */

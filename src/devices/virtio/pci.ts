@@ -15,7 +15,7 @@ import { virtioReducer } from './evolve.ts';
 import { joinReducers } from './join-reducers.ts';
 import { layoutOf, type Structure, UNSPECIFIED, type VirtioLayout, type VirtioSetup, WINDOW } from './layout.ts';
 import type { VirtioBody, VirtioModel } from './model.ts';
-import type { VirtioPart } from './queues.ts';
+import { GUEST_NOTIFIER, interruptDriver, type VirtioPart } from './queues.ts';
 import { LEGACY, STATUS } from './registers.ts';
 import { NO_FEATURES, type VirtioFunctionState, virtioAtReset, type VirtioState, type Words } from './state.ts';
 import { readStructure, serve, writeStructure } from './transport.ts';
@@ -64,6 +64,7 @@ function functionBody<S extends VirtioFunctionState>(layout: VirtioLayout, body:
   const {
     features: _features,
     withholds: _withholds,
+    offloaded: _offloaded,
     config: _config,
     serve: _serve,
     configRead: _configRead,
@@ -91,9 +92,13 @@ function functionBody<S extends VirtioFunctionState>(layout: VirtioLayout, body:
       body.drain?.(partOf(state, effects));
       effects.commit();
     },
-    eventfds: (state) => (layout.setup.ioeventfd ? notifications(layout, state) : []),
+    eventfds: (state) => notifications(layout, state, body.offloaded?.(state)),
     notified(state, id, effects) {
       effects.commit();
+      if (id >= GUEST_NOTIFIER) {
+        interruptDriver(partOf(state, effects), id - GUEST_NOTIFIER);
+        return 0;
+      }
       return serve(body, partOf(state, effects), id);
     },
     configRead: (state, offset, size, effects) => {
@@ -116,21 +121,31 @@ function functionBody<S extends VirtioFunctionState>(layout: VirtioLayout, body:
   };
 }
 
-/** Notifications as signals, once the device is started. Of both interfaces, as QEMU has them. */
-function notifications({ structures, notifyMultiplier }: VirtioLayout, state: VirtioFunctionState): EventfdWrite[] {
-  if (!state.isStarted) return [];
+/**
+ * Notifications as signals, once the device is started. Of both interfaces, as QEMU has them. Of queues that the kernel
+ * serves they are always signals, and others' are none as long as it does.
+ */
+function notifications(
+  { structures, notifyMultiplier, setup }: VirtioLayout,
+  state: VirtioFunctionState,
+  offloaded: readonly number[] | undefined,
+): EventfdWrite[] {
+  if (offloaded === undefined && !(setup.ioeventfd && state.isStarted)) return [];
   const [legacy, modern] = [structures.indexOf('legacy'), structures.indexOf('notify')];
   return state.queues.flatMap(({ size }, queue): EventfdWrite[] => {
-    if (size === 0) return [];
+    if (size === 0 || offloaded?.includes(queue) === false) return [];
     const place = {
       region: modern,
       offset: queue * notifyMultiplier,
       size: 0,
       match: undefined,
-      isPrimed: true,
     } as const;
-    const port = { region: legacy, offset: LEGACY.queueNotify, size: 2, match: queue, isPrimed: true } as const;
-    return [...(modern < 0 ? [] : [{ id: queue, ...place }]), ...(legacy < 0 ? [] : [{ id: queue, ...port }])];
+    const port = { region: legacy, offset: LEGACY.queueNotify, size: 2, match: queue } as const;
+    const how = { isPrimed: true, byKernel: offloaded !== undefined };
+    return [
+      ...(modern < 0 ? [] : [{ id: queue, ...place, ...how }]),
+      ...(legacy < 0 ? [] : [{ id: queue, ...port, ...how }]),
+    ];
   });
 }
 

@@ -12,6 +12,7 @@ import {
   nextHead,
   type Reader,
   usedFlags,
+  usedIndex,
   usedPlace,
   wantsNotification,
   writableBytes,
@@ -287,6 +288,26 @@ export function notifyDriver(part: VirtioPart<VirtioFunctionState>, queue: numbe
   effects.raise({ kind: byIrqfd ? 'virtio_notify_irqfd' : 'virtio_notify', dev: effects.name, queue });
   // Of a device that broke meanwhile the interrupt status alone tells.
   if (!state.broken) interrupt(part, vector);
+}
+
+/** Somebody else took elements of a queue up to here. virtio_queue_set_last_avail_idx, virtio_queue_update_used_idx. */
+export function restoreQueue(
+  { state, effects }: VirtioPart<VirtioFunctionState>,
+  queue: number,
+  lastAvail: number,
+): void {
+  if (queueOf(state, queue).desc === 0) return;
+  const usedIdx = effects.transaction(() => usedIndex(queueOf(state, queue), effects));
+  effects.raise({ kind: 'sim:virtqueue_restored', dev: effects.name, queue, lastAvail, usedIdx });
+}
+
+/** From here on eventfds of a device say what the kernel gave back: one a queue. */
+export const GUEST_NOTIFIER = 0x1_0000;
+
+/** The kernel has given elements back, and its signal has come to user space. virtio_irq. */
+export function interruptDriver(part: VirtioPart<VirtioFunctionState>, queue: number): void {
+  part.effects.raise({ kind: 'virtio_notify', dev: part.effects.name, queue });
+  interrupt(part, queueOf(part.state, queue).vector);
 }
 
 /** By a message of this vector, or while MSI-X is off by the pin. */

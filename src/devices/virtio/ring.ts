@@ -72,6 +72,9 @@ const read16 = (effects: Reader, gpa: number): number => u16At(readMemory(effect
 /** How far the driver has come. */
 export const availableIndex = ({ avail }: VirtqueueState, effects: Reader): number => read16(effects, avail + 2);
 
+/** How far the device has come. */
+export const usedIndex = ({ used }: VirtqueueState, effects: Reader): number => read16(effects, used + 2);
+
 /** What the device says of itself. */
 export const usedFlags = ({ used }: VirtqueueState, effects: Reader): number => read16(effects, used);
 
@@ -239,7 +242,7 @@ export function wantsNotification(virtio: VirtioState, queue: VirtqueueState, ef
 }
 
 /** vring_need_event: whether an index went past `event` on its way from `old` to `now`. Virtio 1.1, 2.6.7.2. */
-const needsEvent = (event: number, now: number, old: number): boolean =>
+export const needsEvent = (event: number, now: number, old: number): boolean =>
   ((now - event - 1) & 0xffff) < ((now - old) & 0xffff);
 
 /** Where a place of the used ring lies: id and length, 4 bytes each. */

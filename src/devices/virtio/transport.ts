@@ -3,7 +3,14 @@ import { type Structure, usesMsix } from './layout.ts';
 import type { VirtioBody } from './model.ts';
 import { breakDevice, type VirtioPart } from './queues.ts';
 import { ADDRESS_PARTS, ANY_LAYOUT, COMMON, FEATURE, LEGACY, LEGACY_PAGE, NO_VECTOR, STATUS } from './registers.ts';
-import { hasFeature, selectedQueue, type VirtioFunctionState, type VirtqueueState, type Words } from './state.ts';
+import {
+  hasFeature,
+  NO_FEATURES,
+  selectedQueue,
+  type VirtioFunctionState,
+  type VirtqueueState,
+  type Words,
+} from './state.ts';
 
 /** One access of a driver, and how it comes on record. */
 export interface DriverAccess {
@@ -28,8 +35,9 @@ function offered<S extends VirtioFunctionState>(body: VirtioBody<S>, part: Virti
   const [low, high] = body.features(part);
   const { event_idx: hasEventIdx, indirect_desc: hasIndirect } = part.layout.setup;
   const ring = (hasEventIdx ? bit(FEATURE.eventIdx) : 0) + (hasIndirect ? bit(FEATURE.indirect) : 0);
-  const kept = ~(body.withholds?.(part) ?? 0);
-  return [(((ring | LEGACY_ONLY) & kept) | low) >>> 0, (high | (part.layout.isModern ? MODERN_HIGH : 0)) >>> 0];
+  const [lessLow, lessHigh] = body.withholds?.(part) ?? NO_FEATURES;
+  const modern = part.layout.isModern ? MODERN_HIGH & ~lessHigh : 0;
+  return [(((ring | LEGACY_ONLY) & ~lessLow) | low) >>> 0, (high | modern) >>> 0];
 }
 
 /** What a read gives. One that changes something is committed. */

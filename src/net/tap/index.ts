@@ -41,6 +41,7 @@ function powerOn({ client, ...setup }: TapSetup, effects: Effects): void {
   ask('TUNSETOFFLOAD', 0);
   if (setup.vnet_hdr) ask('TUNSETVNETHDRSZ', OFFLOAD_HEADER);
   ask('TUNSETSNDBUF', setup.sndbuf === 0 ? INT_MAX : setup.sndbuf);
+  effects.openVhost();
 }
 
 /** QEMU writes a packet to the file descriptor: the interface has received it. tun_get_user. */
@@ -158,11 +159,11 @@ const PROPERTIES: PropertiesOf<TapOptions> = {
   sndbuf: size(0, 'Bytes of packets the kernel takes before it has sent some; 0: no end', [0, INT_MAX]),
   queues: uint32(1, 'Pairs of queues: one'),
   fds: text('', 'Refused: there is one pair of queues'),
-  vhost: bool(false, 'Refused: there is no vhost'),
-  vhostfd: text('', 'Refused with it'),
-  vhostfds: text('', 'Refused with it'),
-  vhostforce: bool(false, 'Refused with it'),
-  'poll-us': uint32(0, 'Of no effect without vhost'),
+  vhost: bool(false, 'The kernel serves the rings of a virtio card'),
+  vhostfd: text('', 'Refused: the modelled kernel opens its own'),
+  vhostfds: text('', 'Refused as well'),
+  vhostforce: bool(false, 'The same as vhost, unless that says no'),
+  'poll-us': uint32(0, 'Of no effect: 0, where there is vhost'),
 };
 
 /** Nothing is said that a helper decides. */
@@ -178,8 +179,11 @@ function settled(setup: TapSetup): TapSetup {
   if (setup.helper !== '' && !isUsual(setup)) {
     throw refused('ifname=, script=, downscript=, vnet_hdr=, queues=, and vhostfds= are invalid with helper=');
   }
-  if (setup.vhost || setup.vhostforce || setup.vhostfd !== '' || setup.vhostfds !== '') {
-    throw refused('vhost is not there yet: leave vhost= away');
+  if (setup.vhostfd !== '' || setup.vhostfds !== '') {
+    throw refused('vhostfd= is of a real host: vhost=on opens the device of the modelled one');
+  }
+  if ((setup.vhost || setup.vhostforce) && setup['poll-us'] !== 0) {
+    throw refused('poll-us= is not there: the worker of vhost waits for signals alone');
   }
   return setup;
 }

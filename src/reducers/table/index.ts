@@ -16,6 +16,7 @@ import { SIM_ROWS } from './sim.ts';
 import { USER_NET_ROWS } from './user-net.ts';
 import { USER_LIVE_ROWS } from './user-live.ts';
 import { USER_TCP_ROWS } from './user-tcp.ts';
+import { VHOST_ROWS } from './vhost.ts';
 import { VIRTIO_NET_ROWS } from './virtio-net.ts';
 import { VIRTIO_BLK_ROWS, VIRTIO_ROWS } from './virtio.ts';
 
@@ -33,6 +34,7 @@ export const REDUCERS: Rows<EventKind> = {
   ...DISK_ROWS,
   ...NET_ROWS,
   ...LINUX_NET_ROWS,
+  ...VHOST_ROWS,
   ...E1000_ROWS,
   ...RTL8139_ROWS,
   ...VIRTIO_NET_ROWS,

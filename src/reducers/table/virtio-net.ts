@@ -19,5 +19,6 @@ export const VIRTIO_NET_ROWS: Rows<keyof typeof VIRTIO_NET_EVENTS> = {
   'sim:virtio_net_link': ofItsDevice(),
   'sim:virtio_net_tx_waiting': ofItsDevice(),
   'sim:virtio_net_tx_queued': ofItsDevice(),
+  'sim:virtio_net_vhost': ofItsDevice(),
   'sim:virtio_net_tx_taken': ofItsDevice(),
 };

@@ -10,6 +10,7 @@ export const VIRTIO_ROWS: Rows<keyof typeof VIRTIO_EVENTS> = {
   virtqueue_fill: ofItsDevice(),
   'sim:virtqueue_unpop': ofItsDevice(),
   'sim:virtqueue_detach': ofItsDevice(),
+  'sim:virtqueue_restored': ofItsDevice(),
   'sim:virtqueue_notification': ofItsDevice(),
   virtqueue_flush: ofItsDevice(),
   virtio_notify: ofItsDevice(),

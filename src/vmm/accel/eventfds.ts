@@ -1,4 +1,5 @@
 import type { EventfdWrite } from '../../devices/device.ts';
+import { type Source, vhostSource } from '../../events/stamped.ts';
 import { KVM_IOEVENTFD } from '../../kvm/ioctl/ioctls.ts';
 import type { Machine, Part } from '../board/machine.ts';
 import { rangeAt } from '../memory/flat-view.ts';
@@ -16,11 +17,11 @@ export function bindEventfds(machine: Machine, part: Part): void {
   const { fds: before, known } = released(machine, part, wanted);
   const fds = new Map(before);
   const primed = new Set<number>();
-  for (const { id, place, isPrimed } of wanted) {
-    if (known.has(keyOf(id, place))) continue;
+  for (const { id, place, isPrimed, thread } of wanted) {
+    if (known.has(keyOf(id, place, thread))) continue;
     const fd = fds.get(id) ?? machine.kvm.eventfd();
     fds.set(id, fd);
-    assign(machine, { dev: part.name, id, thread: part.thread, fd, place }, true);
+    assign(machine, { dev: part.name, id, thread, fd, place }, true);
     if (isPrimed) primed.add(fd);
   }
   for (const fd of primed) machine.kvm.signal(fd);
@@ -38,12 +39,12 @@ interface Held {
 }
 
 function released(machine: Machine, part: Part, wanted: readonly Wanted[]): Held {
-  const keys = new Set(wanted.map(({ id, place }) => keyOf(id, place)));
+  const keys = new Set(wanted.map(({ id, place, thread }) => keyOf(id, place, thread)));
   const [fds, known] = [new Map<number, number>(), new Set<string>()];
   for (const [fd, { id, thread, places }] of boundTo(machine, part.name)) {
     fds.set(id, fd);
     for (const place of places) {
-      const key = keyOf(id, place);
+      const key = keyOf(id, place, thread);
       if (keys.has(key)) known.add(key);
       else assign(machine, { dev: part.name, id, thread, fd, place }, false);
     }
@@ -55,18 +56,27 @@ interface Wanted {
   readonly id: number;
   readonly place: EventfdPlace;
   readonly isPrimed: boolean;
+  readonly thread: Source;
 }
 
 function wantedBy(machine: Machine, part: Part): Wanted[] {
   const writes = part.device.eventfds?.(machine.stateOf(part)) ?? [];
   return writes.flatMap((write): Wanted[] => {
     const place = placed(machine, part, write);
-    return place === undefined ? [] : [{ id: write.id, place, isPrimed: write.isPrimed === true }];
+    const thread = write.byKernel === true ? (kernelThread(machine, part) ?? part.thread) : part.thread;
+    return place === undefined ? [] : [{ id: write.id, place, isPrimed: write.isPrimed === true, thread }];
   });
 }
 
-const keyOf = (id: number, { addr, size, pio, match }: EventfdPlace): string =>
-  `${id} ${pio ? 'port' : 'memory'} ${addr} ${size} ${match ?? 'any'}`;
+/** The worker of the tap at the other end of a card's wire. */
+function kernelThread({ config }: Machine, { name }: Part): Source | undefined {
+  const card = config.net?.find(({ part }) => part === name);
+  const index = config.net?.find((each) => each.name === card?.peer)?.vhost;
+  return index === undefined ? undefined : vhostSource(index);
+}
+
+const keyOf = (id: number, { addr, size, pio, match }: EventfdPlace, thread: Source): string =>
+  `${thread} ${id} ${pio ? 'port' : 'memory'} ${addr} ${size} ${match ?? 'any'}`;
 
 function boundTo({ state: { eventfds } }: Machine, part: string): [number, BoundEventfd][] {
   return Object.entries(eventfds).flatMap(([fd, bound]): [number, BoundEventfd][] =>

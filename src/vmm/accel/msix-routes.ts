@@ -33,6 +33,18 @@ export function bindVectors(machine: Machine, part: Part, pci: ConfigLayout, sta
   }
 }
 
+/** What the kernel signals is a message, masked or not. kvm_virtio_pci_vector_use. */
+export const useVector = (machine: Machine, part: Part, vector: number, message: Message): void =>
+  bind(machine, part, vector, message);
+
+/** None of its vectors is an eventfd's any more. kvm_virtio_pci_vector_release. */
+export function releaseVectors(machine: Machine, part: Part): void {
+  const prefix = `${part.name}.`;
+  for (const [name, route] of Object.entries(machine.state.msiRoutes)) {
+    if (name.startsWith(prefix)) release(machine, part, Number(name.slice(prefix.length)), route);
+  }
+}
+
 function bind(machine: Machine, part: Part, vector: number, message: Message): void {
   const before = routeOf(machine, part, vector);
   if (before?.bound === true && isSame(before, message)) return;

@@ -11,6 +11,7 @@ import type {
   Packet,
   WakeReason,
 } from '../../devices/device.ts';
+import type { VhostStart } from '../../devices/vhost.ts';
 import { armTimer, cancelTimer } from '../../events/timers.ts';
 import type { MachineEvent } from '../../events/vocabulary.ts';
 import { sectorsOf } from '../drives/drive.ts';
@@ -29,6 +30,7 @@ import {
   takePackets,
 } from '../net/wire.ts';
 import { ramReachOf, reachOf, readBytes, writeBytes } from '../memory/address-space.ts';
+import { kickVhost, openVhost, startVhost, stopVhost } from '../vhost/control.ts';
 import { raiseVector } from './messages.ts';
 import { type Call, type CallOf, drivePin } from './pins.ts';
 
@@ -231,6 +233,22 @@ export class DeviceCall implements Call {
 
   setOffloads(flags: number, headerBytes: number): void {
     setOffloads(this.machine, this.part, { flags, headerBytes }, callOf);
+  }
+
+  openVhost(): void {
+    openVhost(this.machine, this.part);
+  }
+
+  startVhost(start: VhostStart): boolean {
+    return startVhost(this.machine, this.part, start, callOf);
+  }
+
+  stopVhost(): readonly number[] {
+    return stopVhost(this.machine, this.part);
+  }
+
+  kickVhost(queue: number): void {
+    kickVhost(this.machine, this.part, queue);
   }
 
   travel(length: number): Ns {

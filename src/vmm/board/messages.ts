@@ -12,6 +12,7 @@ import {
 } from '../../devices/pci/index.ts';
 import { KVM_SIGNAL_MSI } from '../../kvm/ioctl/ioctls.ts';
 import { bindVectors, routeOf } from '../accel/msix-routes.ts';
+import { vectorsMoved } from '../vhost/control.ts';
 import type { Machine, Part } from './machine.ts';
 import { pciPart } from './pci-parts.ts';
 import type { CallOf } from './pins.ts';
@@ -40,6 +41,7 @@ export function raiseVector(machine: Machine, part: Part, vector: number, callOf
 export function vectorsChanged(machine: Machine, part: Part, callOf: CallOf): void {
   const { function: pci, state } = pciPart(machine, part);
   bindVectors(machine, part, pci, state);
+  vectorsMoved(machine, part);
   const row = messagesOf(pci, state);
   if (row === undefined) return;
   for (let vector = 0; vector < row.vectors; vector++) {

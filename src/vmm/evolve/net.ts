@@ -6,6 +6,7 @@ import type { Stamped } from '../../events/stamped.ts';
 import type { EventOf } from '../../events/vocabulary.ts';
 import { isTap, type MachineConfig, type NetClientConfig, PORT } from '../config.ts';
 import type { NetClientState, NetState, PacketAtHand, PacketUnderway, TapQueue, VmmState } from '../state.ts';
+import { newVhost } from '../vhost/state.ts';
 import { packetTaken } from './devices.ts';
 
 type Vmm = Draft<VmmState>;
@@ -15,6 +16,7 @@ type Net = Draft<NetState>;
 export function netAtPowerOn(clients: readonly NetClientConfig[] | undefined): Pick<VmmState, 'net'> {
   if (clients === undefined) return {};
   const taps = clients.filter(isTap);
+  const served = taps.filter(({ vhost }) => vhost !== undefined);
   const hasLinux = taps.length > 0 || clients.some(({ type }) => type === PORT);
   return {
     net: {
@@ -23,6 +25,7 @@ export function netAtPowerOn(clients: readonly NetClientConfig[] | undefined): P
       underway: [],
       clients: Object.fromEntries(clients.map(({ name }) => [name, newClient()])),
       ...(hasLinux ? { taps: Object.fromEntries(taps.map(({ name }) => [name, { isPolled: true, frames: [] }])) } : {}),
+      ...(served.length > 0 ? { vhosts: Object.fromEntries(served.map(({ name }) => [name, newVhost()])) } : {}),
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Packets in the modelled Linux of the host: between taps, bridges and backends that are ports of them. */
 import { fromLatin1 } from '../../base/bytes.ts';
 import type { Packet } from '../../devices/device.ts';
-import { MAIN_LOOP } from '../../events/stamped.ts';
+import { MAIN_LOOP, vhostSource } from '../../events/stamped.ts';
 import { finishedSegments, GSO, offloadFlaw, offloadOf, withChecksum } from '../../packets/offload.ts';
 import type { Machine, Part } from '../board/machine.ts';
 import type { CallOf } from '../board/pins.ts';
@@ -24,12 +24,15 @@ const packetAt = ({ name: at }: NetClientConfig, { number, bytes, header }: Hand
 export function arriveAtTap(machine: Machine, tap: NetClientConfig, packet: Handed, callOf: CallOf): true {
   const part = partOf(machine, tap)!;
   part.device.transmit!(machine.stateOf(part), packetAt(tap, packet), callOf(machine, part));
-  wakeReader(machine);
+  wakeReader(machine, tap);
   return true;
 }
 
-/** The main loop acts, where a tap has given it something to do. */
-export const wakeReader = (machine: Machine): void => machine.board.host.wake(MAIN_LOOP, machine.origin);
+/** The main loop acts, or the kernel's worker, where a tap has given it something to do. */
+export function wakeReader(machine: Machine, { vhost }: NetClientConfig): void {
+  machine.board.host.wake(MAIN_LOOP, machine.origin);
+  if (vhost !== undefined) machine.board.host.wake(vhostSource(vhost), machine.origin);
+}
 
 /** What a backend that takes no headers is handed: a packet with nothing left to be done to it, or several. */
 export function* finished(machine: Machine, to: NetClientConfig, packet: Handed): Generator<Handed> {

@@ -3,6 +3,7 @@ import { fromLatin1 } from '../../base/bytes.ts';
 import { invariant } from '../../base/invariant.ts';
 import type { NetPeer, Packet } from '../../devices/device.ts';
 import { MAIN_LOOP } from '../../events/stamped.ts';
+import { bindEventfds } from '../accel/eventfds.ts';
 import type { Machine, Part } from '../board/machine.ts';
 import type { CallOf } from '../board/pins.ts';
 import { HUBPORT, isTap, type NetClientConfig, PORT } from '../config.ts';
@@ -24,6 +25,7 @@ import {
   tellSent,
 } from './clients.ts';
 import { nextToArrive } from './due.ts';
+import { VHOST_FEATURES } from '../vhost/features.ts';
 import { arriveAtPort, arriveAtTap, finished, wakeReader } from './kernel.ts';
 
 /** Packets that wait for a client whose sender does not ask to hear of it. QEMU's nq_maxlen. */
@@ -38,7 +40,8 @@ export function peerOfPart(machine: Machine, part: Part): NetPeer | undefined {
   const peer = client === undefined ? undefined : peerOf(machine, client);
   if (peer === undefined) return undefined;
   const { takesShort = false, takesHeaders = false } = partOf(machine, peer)?.device ?? {};
-  return { name: peer.name, type: peer.type, takesHeaders, takesShort };
+  const vhost = peer.vhost === undefined ? {} : { vhost: VHOST_FEATURES };
+  return { name: peer.name, type: peer.type, takesHeaders, takesShort, ...vhost };
 }
 
 /** A device hands a packet to its peer: qemu_send_packet. False: it waits. */
@@ -216,7 +219,7 @@ function tellSender(machine: Machine, { sender, isQuiet }: Handed, callOf: CallO
   const part = isQuiet === true ? undefined : partOf(machine, sender);
   if (part?.device.packetSent === undefined) return;
   part.device.packetSent(machine.stateOf(part), callOf(machine, part));
-  if (isTap(sender)) wakeReader(machine);
+  if (isTap(sender)) wakeReader(machine, sender);
 }
 
 /** What a device sent is offered once more, and gone if it still waits: qemu_flush_or_purge_queued_packets. */
@@ -230,6 +233,15 @@ export function settlePackets(asked: Machine, part: Part, callOf: CallOf): void 
   for (const waiting of stateOf(machine, peer).queue.filter(({ sender }) => sender === client.name)) {
     const packet = waitingIn(machine, waiting);
     drop(machine, peer, packet, 'its sender was reset');
+    tellSender(machine, packet, callOf);
+  }
+}
+
+/** What waits for a client is gone, and who sent it goes on. qemu_net_queue_purge. */
+export function purge(machine: Machine, client: NetClientConfig, callOf: CallOf): void {
+  for (const waiting of stateOf(machine, client).queue) {
+    const packet = waitingIn(machine, waiting);
+    drop(machine, client, packet, 'vhost begins');
     tellSender(machine, packet, callOf);
   }
 }
@@ -262,7 +274,9 @@ export function linkSet(machine: Machine, name: string, up: boolean, callOf: Cal
   const client = clientNamed(machine, name);
   for (const each of [client, peerOf(machine, client)]) {
     const part = each === undefined ? undefined : partOf(machine, each);
-    if (part !== undefined) part.device.linkSet?.(machine.stateOf(part), up, callOf(machine, part));
+    if (part === undefined) continue;
+    part.device.linkSet?.(machine.stateOf(part), up, callOf(machine, part));
+    bindEventfds(machine, part);
   }
 }
 

@@ -81,6 +81,7 @@ export function netClients(made: Made): readonly NetClientConfig[] | undefined {
   const ports = portClients(made);
   const interfaces = interfacesOf(made);
   const peers = peersOf(netdevs, nics);
+  const served = netdevs.filter(hasVhost);
   for (const { name, peer } of ports) if (peer !== undefined && !interfaces.has(peer)) peers.set(peer, name);
   const peerOf = (name: string): Pick<NetClientConfig, 'peer'> => {
     const peer = peers.get(name);
@@ -90,12 +91,18 @@ export function netClients(made: Made): readonly NetClientConfig[] | undefined {
     ...netdevs.map(({ id, type, hub = 0 }, index): NetClientConfig => {
       const own = type === HUBPORT ? { hub } : { part: backendName(type, index) };
       const ifname = interfaces.get(id);
-      return { name: id, type, ...own, ...(ifname === undefined ? {} : { ifname }), ...peerOf(id) };
+      const worker = served.findIndex((each) => each.id === id);
+      const vhost = worker < 0 ? {} : { vhost: worker };
+      return { name: id, type, ...own, ...(ifname === undefined ? {} : { ifname }), ...vhost, ...peerOf(id) };
     }),
     ...ports,
     ...nics.map(({ name, part }): NetClientConfig => ({ name, type: 'nic', part, ...peerOf(name) })),
   ];
 }
+
+/** Of a tap: the kernel serves rings. QEMU's has_vhost ? vhost : vhostforce. */
+const hasVhost = ({ type, properties: { vhost, vhostforce } }: NetdevConfig): boolean =>
+  isTap({ type }) && (vhost ?? vhostforce) === true;
 
 /** Wires, by each end. */
 function peersOf(netdevs: readonly NetdevConfig[], nics: readonly Nic[]): Map<string, string> {

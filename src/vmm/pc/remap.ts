@@ -2,6 +2,7 @@ import { bindEventfds, releaseEventfds } from '../accel/eventfds.ts';
 import type { Board, Machine } from '../board/machine.ts';
 import { flatten } from '../memory/flat-view.ts';
 import { commitSlots } from '../memory/slots.ts';
+import { tellMemory } from '../vhost/memory-table.ts';
 import { type Assembly, systemIo, systemMemory } from './memory-map.ts';
 
 /** Redraw the address spaces after regions moved, and give KVM the difference. */
@@ -10,6 +11,7 @@ export function remap(machine: Machine, assembly: Assembly = 'complete'): void {
   const before = board.memoryView;
   redraw(board, assembly);
   commitSlots(machine, before, board.memoryView);
+  tellMemory(machine);
   // Where one device moves away from another may come.
   for (const part of board.parts) releaseEventfds(machine, part);
   for (const part of board.parts) bindEventfds(machine, part);

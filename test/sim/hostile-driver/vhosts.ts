@@ -1,0 +1,130 @@
+import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { EventKind } from '../../../src/events/vocabulary.ts';
+import type { PendingInput } from '../../../src/machine/parts.ts';
+import { Chance } from '../../oracle/devices/workloads.ts';
+import type { CampaignMachine, CampaignSetup, Outcome } from './campaign-machine.ts';
+
+const PROGRAM = fileURLToPath(new URL('../../guests/hostile-driver/driver.elf', import.meta.url));
+
+/** Cards whose rings the kernel serves, all on one bridge: what one sends the others hear. */
+const CARDS = [
+  '',
+  ',disable-legacy=on,ioeventfd=off',
+  ',disable-modern=on,vectors=0',
+  ',event_idx=off,indirect_desc=off',
+  ',mrg_rxbuf=off,vectors=2,rx_queue_size=1024',
+  ',page-per-vq=on',
+] as const;
+/** One of them is handed no headers. */
+const BARE = 1;
+
+const MOST_NS = 200_000_000;
+
+/** A capture without frames: the header of a pcap of Ethernet. */
+const NO_FRAMES = Uint32Array.of(0xa1b2c3d4, 0x0004_0002, 0, 0, 0x4_0000, 1);
+
+const tap = (at: number): string => `tap,id=n${at},vhost=on${at === BARE ? ',vnet_hdr=off' : ''}`;
+
+/** A machine with such cards, and somebody on the bridge who floods them. */
+export function vhostSetup(folder: string): CampaignSetup {
+  const capture = join(folder, 'none.pcap');
+  writeFileSync(capture, NO_FRAMES);
+  return {
+    mostNs: MOST_NS,
+    arguments: [
+      ...['-m', '16', '-nodefaults', '-serial', 'null', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4'],
+      ...['-kernel', PROGRAM, '--wall-clock', '1700000000', '--seed', 'hostile vhost'],
+      ...['-netdev', `pcap,id=in,file=${capture}`, '--bridge', 'br0,ports=in'],
+      ...CARDS.flatMap((more, at) => ['-netdev', tap(at), '-device', `virtio-net-pci,netdev=n${at}${more}`]),
+    ],
+  };
+}
+
+const FRAMES = 200;
+const LENGTHS = [0, 1, 14, 60, 1514, 9000, 65_000];
+
+/** Frames from outside, and cables that are pulled, while a seed runs. */
+function inputsOf(seed: number, now: number): PendingInput[] {
+  const chance = new Chance(seed);
+  let ns = now;
+  return Array.from({ length: FRAMES }, (_, at) => {
+    ns += chance.below(chance.coin ? 1_000 : 400_000);
+    if (at % 50 === 49) {
+      const client = chance.coin ? `n${chance.below(CARDS.length)}` : `virtio-net-pci.${chance.below(CARDS.length)}`;
+      return { ns, event: { kind: 'sim:link_set', client, up: chance.coin } } as const;
+    }
+    const bytes = new Uint8Array(chance.of([...LENGTHS, chance.below(2000)])).fill(0xff);
+    return { ns, event: { kind: 'sim:frame_received', dev: 'pcap#0', bytes } } as const;
+  });
+}
+
+/** What a number of seeds came to. */
+export interface VhostCampaign {
+  seeds: number;
+  events: number;
+  started: number;
+  sent: number;
+  received: number;
+  errors: number;
+  fallbacks: number;
+  readonly ends: Record<string, number>;
+  /** What is wrong, by seed. */
+  readonly faults: string[];
+}
+
+export const newVhostCampaign = (): VhostCampaign => ({
+  ...{ seeds: 0, events: 0, started: 0, sent: 0, received: 0, errors: 0, fallbacks: 0 },
+  ends: {},
+  faults: [],
+});
+
+/** 500 frames may wait at each tap, and 1,000 on the bridge. */
+const MOST_VALUES = 120_000;
+const MOST_EVENTS = 2_000_000;
+
+/** Run a seed and look at everything that must hold. */
+export function tryVhosts(machine: CampaignMachine, seed: number, campaign: VhostCampaign): Outcome | undefined {
+  campaign.seeds += 1;
+  const fault = (what: string): void => void campaign.faults.push(`seed ${seed}: ${what}`);
+  let outcome: Outcome;
+  try {
+    outcome = machine.run(seed, undefined, (now) => inputsOf(seed, now));
+  } catch (error) {
+    fault(`the simulator broke: ${error instanceof Error ? error.stack : String(error)}`);
+    return undefined;
+  }
+  const { events, state, why } = outcome;
+  const unfolded = machine.folds(outcome);
+  if (unfolded !== undefined) fault(unfolded);
+  const unstorable = events.find(({ event }) => Object.values(event).some(isNoInteger));
+  if (unstorable !== undefined) fault(`event ${unstorable.seq}, ${unstorable.event.kind}, has a number that is none`);
+  if (events.length > MOST_EVENTS) fault(`it made ${events.length} events`);
+  const values = valuesOf(state);
+  if (values > MOST_VALUES) fault(`the state has grown to ${values} values`);
+  const count = (...kinds: readonly EventKind[]): number =>
+    events.filter(({ event }) => kinds.includes(event.kind)).length;
+  campaign.events += events.length;
+  campaign.started += count('vhost_dev_start');
+  campaign.errors += count('sim:vhost_error');
+  campaign.fallbacks += count('sim:vhost_refused');
+  campaign.ends[why] = (campaign.ends[why] ?? 0) + 1;
+  for (const { event } of events) {
+    if (event.kind !== 'sim:vhost_get_desc') continue;
+    if (event.queue === 1) campaign.sent += 1;
+    else campaign.received += 1;
+  }
+  return outcome;
+}
+
+/** What no trace can hold. */
+const isNoInteger = (value: unknown): boolean => typeof value === 'number' && !Number.isInteger(value);
+
+/** How many values a plain state is made of. */
+function valuesOf(state: unknown): number {
+  if (typeof state !== 'object' || state === null || state instanceof Uint8Array) return 1;
+  let sum = 1;
+  for (const value of Object.values(state)) sum += valuesOf(value);
+  return sum;
+}
