@@ -12,6 +12,7 @@ import type { Plan, PlannedMachine } from '../runs/fabric/open-fabric.ts';
 import type { RunOptions } from '../runs/machine/run-options.ts';
 import { readWritten, type WrittenFile } from '../runs/machine/written-file.ts';
 import { backendName } from '../vmm/pc/net-parts.ts';
+import { bridgesAsked } from './machine-bridges.ts';
 import { runOptions } from './run-arguments.ts';
 
 /** What is asked for on the command line, for all of them. */
@@ -37,7 +38,13 @@ export function machinesAsked(name: string, bytes: Uint8Array, all: ForAll): Pla
   });
   const links = cables.map((cable, at) => linkOf(file, machines, cable, at));
   refuseSharedEnds(file, links);
-  return { machines, links, trace: all.trace };
+  const bridged = bridgesAsked(file, machines, all);
+  return {
+    machines: [...bridged.machines, ...bridged.bridges],
+    links: [...links, ...bridged.links],
+    warnings: bridged.warnings,
+    trace: all.trace,
+  };
 }
 
 /** Options that are about a run, which all machines share. */
