@@ -28,6 +28,8 @@ export interface Bridged {
 
 type Bridges = Readonly<Record<string, WrittenBridge>>;
 
+const hasTree = ({ stp }: WrittenBridge): boolean => stp === true || stp === 'on';
+
 /** A machine's network that is a port of a bridge. */
 interface Joined {
   readonly bridge: string;
@@ -50,9 +52,13 @@ interface Port {
   readonly latencyNs: number;
 }
 
+/** Of a bridge nothing need be said. */
+const bridgesOf = ({ bridges = {} }: Written): Bridges =>
+  Object.fromEntries(Object.entries(bridges).map(([name, bridge]) => [name, bridge ?? {}]));
+
 /** Understand the bridges of a file whose machines are known. Throws a Problem that names the line of what is wrong. */
 export function bridgesAsked(file: WrittenFile<Written>, machines: readonly PlannedMachine[], all: ForAll): Bridged {
-  const { bridges = {} } = file.value;
+  const bridges = bridgesOf(file.value);
   const names = Object.keys(bridges);
   const taken = names.find((name) => machines.some((machine) => machine.name === name));
   if (taken !== undefined) throw file.problemAt(['bridges', taken], `there is a machine ${taken} already`);
@@ -197,9 +203,9 @@ function madeOf(
   { name, number, ports }: Made,
   { seed, wallClock }: ForAll,
 ): PlannedMachine {
-  const { netdev = [], stp, ageing, mtu, priority, address } = file.value.bridges![name]!;
+  const { netdev = [], stp, ageing, mtu, priority, address } = bridgesOf(file.value)[name]!;
   const said = Object.entries({
-    stp: stp === undefined ? undefined : stp ? 'on' : 'off',
+    stp: stp === undefined ? undefined : hasTree({ stp }) ? 'on' : 'off',
     ageing,
     mtu,
     priority,
@@ -275,7 +281,7 @@ function loopsOf(
       group.set(one, other);
       if (one !== other) continue;
       const all = names.filter((each) => rootOf(each) === one);
-      if (all.every((each) => bridges[each]!.stp === true)) continue;
+      if (all.every((each) => hasTree(bridges[each]!))) continue;
       warnings.push(
         `${all.join(', ')}: there is more than one way between these bridges, and not all of them have stp: ` +
           'a frame for all goes round for ever.',

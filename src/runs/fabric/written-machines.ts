@@ -19,7 +19,7 @@ const PORT = z.union([z.string(), z.strictObject({ to: z.string(), latency: TIME
 /** What `--bridge` takes, and networks of its own, as `-netdev` has them. */
 const BRIDGE = z.strictObject({
   ports: z.array(PORT).max(MOST.ports).optional(),
-  stp: z.boolean().optional(),
+  stp: z.union([z.boolean(), z.enum(['on', 'off'])]).optional(),
   ageing: z.union([z.string(), z.literal(0)]).optional(),
   mtu: z.number().optional(),
   priority: z.number().optional(),
@@ -39,7 +39,7 @@ export const MACHINE_FILE = z.strictObject({
   common: OPTIONS.optional(),
   machines: MACHINES,
   bridges: z
-    .record(z.string().regex(BRIDGE_NAME, 'is no name of a bridge: one is like br0'), BRIDGE)
+    .record(z.string().regex(BRIDGE_NAME, 'is no name of a bridge: one is like br0'), BRIDGE.nullable())
     .refine((bridges) => Object.keys(bridges).length <= MOST.bridges, `there are more than ${MOST.bridges}`)
     .optional(),
   cables: z.array(CABLE).max(MOST_LINKS).optional(),
