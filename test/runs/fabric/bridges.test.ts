@@ -134,20 +134,24 @@ describe('bridges of a run', () => {
     expect(counts.get('sim:bridge_learned')).toBe(4);
   });
 
-  test('in a mesh without spanning tree say so; a frame for all fills them, and what is too much is lost and counted', LONG, () => {
-    const { plan, all, bridges, counts } = network(MESH, {
-      s0: [[8 * MS, frame(ALL, 0, 'who')]],
-      s1: [],
-      s2: [],
-      s3: [],
-    });
-    expect(plan.warnings).toEqual(expect.arrayContaining([expect.stringContaining('br0, br1, br2, br3: ')]));
-    runTo(all, 9 * MS);
-    expect(counts.get('backlog full')).toBeGreaterThan(100);
-    for (const { session } of bridges) {
-      expect(session.view.machine.state.vmm.net!.underway.length).toBeLessThan(5000);
-    }
-  });
+  test(
+    'in a mesh without spanning tree say so; a frame for all fills them, and what is too much is lost and counted',
+    LONG,
+    () => {
+      const { plan, all, bridges, counts } = network(MESH, {
+        s0: [[8 * MS, frame(ALL, 0, 'who')]],
+        s1: [],
+        s2: [],
+        s3: [],
+      });
+      expect(plan.warnings).toEqual(expect.arrayContaining([expect.stringContaining('br0, br1, br2, br3: ')]));
+      runTo(all, 9 * MS);
+      expect(counts.get('backlog full')).toBeGreaterThan(100);
+      for (const { session } of bridges) {
+        expect(session.view.machine.state.vmm.net!.underway.length).toBeLessThan(5000);
+      }
+    },
+  );
 
   test('with one, come to a tree: what is said is heard once', () => {
     const { plan, stations, all, bridges, counts } = network(withTree, {
