@@ -8,8 +8,15 @@ import type { WrittenFile } from '../runs/machine/written-file.ts';
 import { INTERFACE, isTap, type NetdevConfig } from '../vmm/config.ts';
 import { bridgeOfTap } from '../vmm/pc/bridge-parts.ts';
 import { backendName } from '../vmm/pc/net-parts.ts';
-import type { ForAll } from './machine-file.ts';
 import { runOptions } from './run-arguments.ts';
+
+/** What is asked for on the command line, for all of them. */
+export interface ForAll {
+  readonly seed: string;
+  readonly trace: string | undefined;
+  /** When they are switched on: ISO form or seconds since 1970. */
+  readonly wallClock: string;
+}
 
 /** Of a port nobody said how long a frame takes: through a bridge it takes as long as through a cable. */
 const USUAL_LATENCY_NS = 25_000;

@@ -12,16 +12,8 @@ import type { Plan, PlannedMachine } from '../runs/fabric/open-fabric.ts';
 import type { CharacterBackend, RunOptions } from '../runs/machine/run-options.ts';
 import { readWritten, type WrittenFile } from '../runs/machine/written-file.ts';
 import { backendName } from '../vmm/pc/net-parts.ts';
-import { bridgesAsked } from './machine-bridges.ts';
+import { bridgesAsked, type ForAll } from './machine-bridges.ts';
 import { runOptions } from './run-arguments.ts';
-
-/** What is asked for on the command line, for all of them. */
-export interface ForAll {
-  readonly seed: string;
-  readonly trace: string | undefined;
-  /** When they are switched on: ISO form or seconds since 1970. */
-  readonly wallClock: string;
-}
 
 /** Of a cable nobody said how long a frame takes. */
 const USUAL_LATENCY_NS = 50_000;

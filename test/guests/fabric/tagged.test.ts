@@ -19,8 +19,9 @@ function machineFile(): string {
     `  ${name}:`,
     `    append: console=ttyS0 panic=-1 quiet cryptomgr.notests=1 rdinit=/script ${more}`,
   ]);
+  const initrd = initramfs(file('script.gz'), SCRIPT, 'cloud', { vlans: true });
   const lines = [
-    `common: { kernel: ${guestFile('vmlinuz')}, initrd: ${initramfs(file('script.gz'), SCRIPT, 'cloud', { vlans: true })},`,
+    `common: { kernel: ${guestFile('vmlinuz')}, initrd: ${initrd},`,
     '  m: 128, nodefaults: true, serial: stdio, netdev: "tap,id=n0,br=br0", device: "virtio-net-pci,netdev=n0" }',
     'machines:',
     ...machines,
