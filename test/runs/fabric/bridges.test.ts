@@ -171,4 +171,33 @@ describe('bridges of a run', () => {
     expect(states.filter((state) => state === 'forwarding').length).toBe(12 + 4 - 3);
     expect(counts.get('backlog full')).toBeUndefined();
   });
+
+  test('where one floods lose what is too much; others go on, and all do once it is over', LONG, () => {
+    const flood = Array.from({ length: 20_000 }, (_, at) => [8 * MS + at * 80, frame(ALL, 0, 'flood')] as const);
+    const { stations, all, counts } = network(
+      { br0: { ports: ['br1'] }, br1: {}, br2: { ports: ['br3'] }, br3: {} },
+      {
+        ...{ s0: flood, s1: [[20 * MS, frame(macOf(0), 1, 'stop')]] },
+        ...{ s2: [[9 * MS, frame(ALL, 2, 'who')]], s3: [[9.5 * MS, frame(macOf(2), 3, 'I')]] },
+      },
+    );
+    runTo(all, 100 * MS);
+    const lost = counts.get('backlog full')!;
+    expect(lost).toBeGreaterThan(10_000);
+    expect(stations[1]!.heard.length).toBe(20_000 - lost);
+    expect(stations.map(({ heard }) => heard.at(-1)!.said)).toEqual(['stop', 'flood', 'I', 'who']);
+  });
+
+  test('have no buttons: what is said to a machine of a processor is nothing to them', () => {
+    const { all, bridges } = network({ br0: {} }, { s0: [[8 * MS, frame(ALL, 0, 'who')]] });
+    const { session } = bridges[0]!;
+    for (const kind of ['sim:reset_requested', 'sim:wakeup_requested', 'sim:nmi_requested'] as const) {
+      session.send({ kind });
+    }
+    session.send({ kind: 'sim:keyboard_received', bytes: Uint8Array.of(0x1e) });
+    session.send({ kind: 'sim:serial_received', line: 0, bytes: Uint8Array.of(0x61) });
+    runTo(all, 100 * MS);
+    expect(session.view.machine.state.schedule.ended).toBeUndefined();
+    expect(session.figures().ticks).toBe(0);
+  });
 });
