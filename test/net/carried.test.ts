@@ -8,13 +8,13 @@ import { type Bench, bench } from '../vmm/bench.ts';
 const NOTHING = new Uint8Array(0);
 const START = 34;
 /** To everybody, of IPv4 and TCP as far as lengths go; its checksum is left to be made. */
-const frame = (length = 80): Uint8Array<ArrayBuffer> =>
+const frame = (length = 80): Uint8Array =>
   Uint8Array.from({ length }, (_, at) => (at < 6 ? 0xff : at === 6 ? 2 : at === 14 ? 0x45 : at === 46 ? 0x50 : at % 7));
 const LEFT = headerOf({ needsChecksum: true, kind: 0, size: 0, start: START, offset: 16 }, 0);
 /** Its checksum would lie beyond its end. */
 const FLAWED = headerOf({ needsChecksum: true, kind: 0, size: 0, start: 70, offset: 60 }, 0);
 
-const came = (dev: string, bytes: Uint8Array, header = NOTHING): MachineEvent => ({
+const came = (dev: string, bytes: Uint8Array, header: Uint8Array = NOTHING): MachineEvent => ({
   ...{ kind: 'sim:packet_received', dev, bytes, header },
 });
 

@@ -82,8 +82,11 @@ describe('three Linux machines on a bridge', { ...LONG, ...without(noLinux()) },
       const [, rx, tx] = new RegExp(`tap${at}: [\\s\\S]*?RX:.*\\n +\\d+ +(\\d+) .*\\n.*TX:.*\\n +\\d+ +(\\d+) `).exec(
         out,
       )!;
+      // A card's driver has told it which tags are wanted: frames of others it does not take.
+      const others = linesOf(`${trace}:${name}`, `vlan.id == ${name === 'c' ? 5 : 6}`).length;
+      expect(others > 0).toBe(name === 'c');
       expect(part(name, 'counts')).toEqual([
-        ...['= counts', `rx_packets ${tx}`, `tx_packets ${rx}`, 'rx_dropped 0', 'rx_errors 0'],
+        ...['= counts', `rx_packets ${Number(tx) - others}`, `tx_packets ${rx}`, 'rx_dropped 0', 'rx_errors 0'],
       ]);
     }
   });
