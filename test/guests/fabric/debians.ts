@@ -1,6 +1,6 @@
 /** Two installed Debians on a bridge, with a mirror that has what they need of each other. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bytesOf } from '../net/world.ts';
 import { PROMPT, type Said, typed } from '../sessions.ts';
@@ -58,7 +58,10 @@ export function writeDebians(folder: string, guest: (name: string) => string): s
   mkdirSync(web, { recursive: true });
   const fetched = readdirSync(guest('packages'));
   for (const name of PACKAGES) {
-    cpSync(join(guest('packages'), fetched.find((each) => each.startsWith(`${name}_`))!), join(web, `${name}.deb`));
+    copyFileSync(
+      join(guest('packages'), fetched.find((each) => each.startsWith(`${name}_`))!),
+      join(web, `${name}.deb`),
+    );
   }
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'root@retrovisor', '-f', join(web, 'id')]);
   writeFileSync(join(web, 'big'), BIG);
