@@ -149,6 +149,7 @@ describe('the capture of two guests and an uplink on a bridge of Linux', { ...LO
 
   test('all of it is verified, and each folds and comes out of a rerun alone, the bridge, too', async () => {
     const verified = retrovisor(['verify', trace]);
+    expect(retrovisor(['info', trace]).out).toContain(`${trace}:br0: a bridge\n`);
     expect(verified).toMatchObject({ status: 0, out: expect.stringMatching(/equal {2}\d{3,} frames between/) });
     for (const name of [...Object.keys(MACHINES), 'br0']) {
       expect(await printed((print) => rerun(`${trace}:${name}`, {}, print))).toContain(' 0 divergences');
