@@ -31,6 +31,9 @@ const SIGNATURE = 0xb00c1200;
 /** Packages for a repository that the guest reaches by its network: one, and those it depends on. */
 const TO_SERVE = ['jq', 'libjq1', 'libonig5'];
 
+/** Packages by which two of them serve each other, unpacked where they are needed. */
+const TO_UNPACK = ['openssh-server', 'libwrap0', 'iperf3', 'libiperf0', 'libsctp1', 'busybox'];
+
 /** What the boot loader needs until it has read its menu from the root file system. */
 const MODULES = ['biosdisk', 'part_msdos', 'ext2', 'serial', 'terminal', 'normal', 'linux', 'echo'];
 
@@ -88,8 +91,10 @@ export async function makeDisks(): Promise<void> {
   for (const image of [DEBIAN, PACKAGES]) renameSync(join(folder, image), join(FOLDER, image));
   rmSync(folder, { recursive: true, force: true });
   const files = [await identity(DEBIAN), await identity(PACKAGES)];
-  const toServe = Object.fromEntries(TO_SERVE.map((name) => [name, versionOf(download(name))]));
-  const contents = { packages: installed.packages, toInstall: { hello: versionOf(hello) }, toServe, files };
+  const fetched = (names: readonly string[]) =>
+    Object.fromEntries(names.map((name) => [name, versionOf(download(name))]));
+  const others = { toServe: fetched(TO_SERVE), toUnpack: fetched(TO_UNPACK) };
+  const contents = { packages: installed.packages, toInstall: { hello: versionOf(hello) }, ...others, files };
   writeFileSync(join(FOLDER, 'disk.json'), `${JSON.stringify(contents, undefined, 2)}\n`);
   const megabytes = statSync(join(FOLDER, DEBIAN)).blocks / 2048;
   console.log(`In .guests/: ${DEBIAN} (${Math.round(megabytes)} MB of ${DEBIAN_SIZE / MIB}), ${PACKAGES}. Try:`);

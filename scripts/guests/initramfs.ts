@@ -44,7 +44,12 @@ export interface InitramfsOptions {
   readonly kernel?: DebianKernel;
   /** Further files, like programs of `toolEntries`. */
   readonly more?: readonly CpioEntry[];
+  /** Drivers of VLANs, too: `/vlans/*.ko`, in the order they are to be loaded. */
+  readonly vlans?: boolean;
 }
+
+/** What a kernel needs for frames with tags, each behind those it needs. */
+const VLANS = ['net/llc/llc', 'net/802/stp', 'net/802/garp', 'net/802/mrp', 'net/8021q/8021q'];
 
 /**
  * Write an initramfs with busybox in which a kernel's drivers of virtio are loaded and a script is run, which has those
@@ -55,12 +60,20 @@ export function writeInitramfs(
   guests: string,
   path: string,
   script: string,
-  { kernel = 'cloud', more = [] }: InitramfsOptions = {},
+  { kernel = 'cloud', more = [], vlans = false }: InitramfsOptions = {},
 ): string {
   const { drivers, network } = KERNELS[kernel];
-  const entries: CpioEntry[] = ['modules', 'network', 'mnt'].map((name) => ({ kind: 'folder', name }));
-  const modules = modulesOf(guests, kernel);
-  for (const [folder, names] of [['modules', drivers] as const, ['network', network] as const]) {
+  const loads = [['modules', drivers] as const, ['network', network] as const, ['vlans', vlans ? VLANS : []] as const];
+  const entries: CpioEntry[] = ['modules', 'network', 'mnt', ...(vlans ? ['vlans'] : [])].map((name) => ({
+    kind: 'folder',
+    name,
+  }));
+  const modules = modulesOf(
+    guests,
+    kernel,
+    loads.flatMap(([, names]) => names),
+  );
+  for (const [folder, names] of loads) {
     for (const [at, name] of names.entries()) {
       const file = `${folder}/${at}-${name.replace(/.*\//, '')}.ko`;
       entries.push({ kind: 'file', name: file, bytes: modules.get(name)!, executable: false });
@@ -72,9 +85,8 @@ export function writeInitramfs(
   return path;
 }
 
-function modulesOf(guests: string, which: DebianKernel): ReadonlyMap<string, Uint8Array> {
-  const { said, drivers, network } = KERNELS[which];
-  const names = [...drivers, ...network];
+function modulesOf(guests: string, which: DebianKernel, names: readonly string[]): ReadonlyMap<string, Uint8Array> {
+  const { said } = KERNELS[which];
   const { versions } = JSON.parse(readFileSync(join(guests, said), 'utf8')) as { versions: object };
   const [kernel, version] = Object.entries(versions).find(([name]) => name.startsWith('linux-image-')) ?? [];
   const file = join(guests, `packages/${kernel}_${version?.replaceAll(':', '%3a')}_amd64.deb`);

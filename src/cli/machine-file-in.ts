@@ -5,5 +5,5 @@ export function machineFileIn(argv: readonly string[]): string | undefined {
   const at = argv.findIndex((token) => /^(--?machine|-M)$/.test(token));
   const value = argv[at + 1];
   if (at < 0 || value === undefined) return undefined;
-  return /\.jsonc?$/.test(value) || (!/^pc\b/.test(value) && existsSync(value)) ? value : undefined;
+  return /\.(jsonc?|ya?ml)$/.test(value) || (!/^pc\b/.test(value) && existsSync(value)) ? value : undefined;
 }

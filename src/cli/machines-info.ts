@@ -10,8 +10,9 @@ export function printMachines(path: string, { machines, links }: JointManifest, 
   print(`${file}: Retrovisor recording of ${machines.length} machines: each is a trace by the name given here`);
   for (const { name } of machines) {
     const trace = openToLook(`${path}:${name}`);
-    const { kernel, bios } = readDescription(trace.header.machine, path).paths;
-    print(`${file}:${name}: ${onOneLine(fileName(String(kernel ?? bios ?? '')))}`);
+    const { smp, paths } = readDescription(trace.header.machine, path);
+    const image = onOneLine(fileName(String(paths['kernel'] ?? paths['bios'] ?? '')));
+    print(`${file}:${name}: ${smp === 0 ? 'a bridge' : image}`);
   }
   for (const { ends, latencyNs } of links) {
     const [one, other] = ends.map(({ machine, dev }) => `${machines[machine]?.name} ${onOneLine(dev)}`);

@@ -60,7 +60,7 @@ function planOf(argv: readonly string[]): { readonly plan: Plan; readonly quiet:
 /** `retrovisor run --machine FILE`. Resolves to the process status. */
 export async function runMachines(argv: readonly string[]): Promise<number> {
   const { plan, quiet, file } = planOf(argv);
-  const names = plan.machines.map(({ name }) => name);
+  const names = plan.machines.filter(({ options: { cpus } }) => cpus > 0).map(({ name }) => name);
   const terminal = openTerminal(true);
   const printed = new Prefixed(names, (bytes) => terminal.write(bytes));
   const scripts = new Map(plan.machines.map(({ name, options: { typed } }) => [name, typist(typed)]));
@@ -76,6 +76,7 @@ export async function runMachines(argv: readonly string[]): Promise<number> {
     }));
     const forget = NODE.atExit(() => fabric.close());
     try {
+      for (const warning of plan.warnings ?? []) complain(warning);
       for (const { name, warning } of fabric.warnings) complain(`${name}: ${warning}`);
       if (!quiet) complain(openingOf(plan, file, terminal));
       return await new Console(fabric, { names, terminal, printed, scripts }).run();
@@ -226,7 +227,7 @@ class Console {
   private type(): void {
     const { all, lanes } = this.fabric;
     for (const [at, { session, inbox }] of lanes.entries()) {
-      if (all.hasEnded(at) || inbox.isSpokenTo) continue;
+      if (at >= this.feeds.length || all.hasEnded(at) || inbox.isSpokenTo) continue;
       const send = (bytes: Uint8Array): void => all.send(at, typedAt(0, bytes));
       const scripted = this.company.scripts.get(this.company.names[at]!)?.next();
       if (scripted !== undefined) send(scripted);

@@ -147,10 +147,11 @@ export function openDebugSession(run: DebuggedRun): DebugSession {
 /** Where the session stands, in a line or two: tick and last event as places are typed. */
 export function describePlace(session: DebugSession): string {
   const { view, vcpu, now } = session;
+  const after = now.seq === 0 ? '' : ` after #${now.seq - 1}`;
+  if (vcpuCount(view) === 0) return `${view.machine.now()} ns${after}`;
   const registers = registersOf(view, vcpu);
   const halted = registers.activity === 0 ? '' : ' (halted)';
   const others = vcpuCount(view) > 1 ? ` vcpu${vcpu}` : '';
-  const after = now.seq === 0 ? '' : ` after #${now.seq - 1}`;
   const place = `tick ${now.tick}${after}${others}${halted}`;
   try {
     return `${place}\n${disassembly(session, linearRip(view, vcpu), 1)[0]}`;

@@ -64,6 +64,15 @@ export const NET_INPUTS = {
     toPart('', 'dev'),
   ),
   /**
+   * A packet that another machine of the run hands to an interface of this one's Linux, or has from one: bytes and
+   * header as `sim:packet_sent` has them.
+   */
+  'sim:packet_received': input(
+    { dev: 'text', bytes: 'packet', header: 'bytes' },
+    (e) => `dev ${e.dev} ${e.bytes.length} bytes`,
+    toPart('', 'dev'),
+  ),
+  /**
    * Cards are to be announced, all or those named with commas between: QEMU's `announce_self`. id: another one of this
    * name is over. initial: milliseconds from the first round to the second; step: how many more each time, up to max.
    */

@@ -1,4 +1,5 @@
 import type { Gpa, Gva, Hva, Tick } from '../base/units.ts';
+import { Problem } from '../base/problem.ts';
 import type { Registers } from '../x86/guest.ts';
 import type { MemslotState } from '../kvm/state.ts';
 import type { Machine } from './machine.ts';
@@ -12,8 +13,11 @@ export interface GuestView {
   readonly machine: Machine;
 }
 
-/** Registers of one processor. */
-export const registersOf = ({ machine }: GuestView, vcpu: number): Registers => machine.engine.registers(vcpu);
+/** Registers of one processor. Throws a Problem where there is none. */
+export function registersOf(view: GuestView, vcpu: number): Registers {
+  if (vcpuCount(view) === 0) throw new Problem('A bridge has no processors: this is about one.');
+  return view.machine.engine.registers(vcpu);
+}
 
 /** The memory slot that holds a guest-physical address. */
 function slotAt(view: GuestView, gpa: Gpa): MemslotState | undefined {

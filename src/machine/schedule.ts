@@ -21,6 +21,7 @@ export function pick(context: MachineContext): ThreadState | undefined {
   const { schedule, kvm } = context.state;
   const { turn, threads } = schedule;
   const count = kvm.vcpus.length;
+  if (count === 0) return dueWorker(context);
   const current = threads[turn] as VcpuThread;
   if (kvm.vcpus[turn]!.inGuest) return current;
   const due = dueWorker(context);

@@ -9,18 +9,11 @@ import {
   type WrittenOptions as Options,
 } from '../runs/fabric/written-machines.ts';
 import type { Plan, PlannedMachine } from '../runs/fabric/open-fabric.ts';
-import type { RunOptions } from '../runs/machine/run-options.ts';
+import type { CharacterBackend, RunOptions } from '../runs/machine/run-options.ts';
 import { readWritten, type WrittenFile } from '../runs/machine/written-file.ts';
 import { backendName } from '../vmm/pc/net-parts.ts';
+import { bridgesAsked, type ForAll } from './machine-bridges.ts';
 import { runOptions } from './run-arguments.ts';
-
-/** What is asked for on the command line, for all of them. */
-export interface ForAll {
-  readonly seed: string;
-  readonly trace: string | undefined;
-  /** When they are switched on: ISO form or seconds since 1970. */
-  readonly wallClock: string;
-}
 
 /** Of a cable nobody said how long a frame takes. */
 const USUAL_LATENCY_NS = 50_000;
@@ -30,14 +23,22 @@ export function machinesAsked(name: string, bytes: Uint8Array, all: ForAll): Pla
   const file = readWritten(name, 'a file of machines', bytes, MACHINE_FILE);
   const { common = {}, machines: written, cables = [] } = file.value;
   const macs = new Map<string, string>();
+  const consoles = new Map<string, string>();
   const machines = Object.entries(written).map(([machine, own]): PlannedMachine => {
     const options = optionsOf(file, { machine, common, own, macsOfOthers: macs.keys() }, all);
     keepMacs(file, { machine, options, macs });
+    keepConsoles(file, { machine, options, consoles });
     return { name: machine, options };
   });
   const links = cables.map((cable, at) => linkOf(file, machines, cable, at));
   refuseSharedEnds(file, links);
-  return { machines, links, trace: all.trace };
+  const bridged = bridgesAsked(file, machines, all);
+  return {
+    machines: [...bridged.machines, ...bridged.bridges],
+    links: [...links, ...bridged.links],
+    warnings: bridged.warnings,
+    trace: all.trace,
+  };
 }
 
 /** Options that are about a run, which all machines share. */
@@ -134,4 +135,30 @@ function keepMacs(
     }
     macs.set(mac, machine);
   }
+}
+
+/** Two machines that print into one file, or are spoken to at one place, would take each other's for their own. */
+function keepConsoles(
+  file: WrittenFile<Written>,
+  {
+    machine,
+    options: { serial, characters },
+    consoles,
+  }: { readonly machine: string; readonly options: RunOptions; readonly consoles: Map<string, string> },
+): void {
+  for (const backend of [...serial, ...characters.map((each) => each.backend)]) {
+    const place = consoleOf(backend);
+    if (place === undefined) continue;
+    const owner = consoles.get(place) ?? machine;
+    if (owner !== machine) throw file.problemAt(['machines', machine], `${machine} and ${owner} both have ${place}`);
+    consoles.set(place, machine);
+  }
+}
+
+/** What of the host's a console is; undefined: nothing that another could have. */
+function consoleOf(backend: CharacterBackend): string | undefined {
+  if (backend.to === 'file') return `the file ${backend.path} as a console`;
+  if (backend.to !== 'socket') return undefined;
+  const { address } = backend;
+  return `a console at ${'path' in address ? address.path : `${address.host}:${address.port}`}`;
 }

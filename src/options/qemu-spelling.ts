@@ -55,7 +55,7 @@ export const QEMU_OPTIONS: Readonly<Record<string, Spelling>> = {
     'user,model=e1000|rtl8139|virtio-net-pci,mac=MAC,... | none: a network card with its network in one; again',
   ),
   net: valued('nic,model=...,macaddr=MAC,netdev=ID | user,... | none: a card or a network on hub 0; again'),
-  machine: valued('accepted: pc; a FILE.json: several machines in one run, as docs/fabric.md has it'),
+  machine: valued('accepted: pc; a FILE.json or FILE.yaml: several machines in one run, as docs/fabric.md has it'),
   accel: valued('accepted: kvm'),
   'enable-kvm': flag('accepted'),
   cpu: valued('processor model and features, like qemu64,-x2apic,vendor=AuthenticAMD'),

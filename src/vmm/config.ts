@@ -69,6 +69,8 @@ export const HUBPORT = 'hubport';
 
 /** What a tap that is open already is called as a type: QEMU has no name of its own for one. */
 export const TAP_FD = 'tap-fd';
+/** What an interface that leads to another machine of the run is called as a type. */
+export const INTERFACE = 'interface';
 /** What a port of a bridge is called as a type. */
 export const PORT = 'port';
 
@@ -92,6 +94,8 @@ export interface BridgeConfig {
   readonly mtu: number;
   /** Of its identifier. */
   readonly priority: number;
+  /** Which of a run's it is: of its own addresses. Absent: which of the machine's. */
+  readonly number?: number | undefined;
   /** Its own address of IPv4, like 10.9.0.1/24; absent: it has none. */
   readonly address?: string | undefined;
 }

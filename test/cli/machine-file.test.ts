@@ -71,3 +71,131 @@ describe('of a file that cannot be understood the line is named', () => {
     expect(refusal(text)).toContain(said);
   });
 });
+
+const TAPS = `{
+  "common": { "m": 64, "nodefaults": true, "netdev": "tap,id=n0", "device": ["virtio-net-pci,netdev=n0"] },
+  "machines": {
+    "alice": {},
+    "bob": { "netdev": "tap,id=n0,ifname=uplink,br=br0" },
+    "carol": { "netdev": "bridge,id=n0,br=br1" },
+    "dave": { ${CARD} }
+  },
+  "bridges": {
+    "br0": { "stp": true, "ageing": "60s", "address": "10.9.0.254/24", "netdev": "user,id=net",
+             "ports": ["net", { "to": "br1", "latency": "1ms" }, "dave:n0"] },
+    "br1": { "latency": "10us" }
+  }
+}`;
+
+describe('bridges', () => {
+  test('are machines without processors, whose ports are taps that name them, and what they name', () => {
+    const { machines, links, warnings } = asked(TAPS);
+    expect(machines.map(({ name, options }) => [name, options.cpus])).toEqual([
+      ...[
+        ['alice', 1],
+        ['bob', 1],
+        ['carol', 1],
+        ['dave', 1],
+      ],
+      ...[
+        ['br0', 0],
+        ['br1', 0],
+      ],
+    ]);
+    expect(machines[4]!.options.bridges).toEqual([
+      {
+        ...{ name: 'br0', number: 0, stp: true, ageing: 60e9, mtu: 1500, priority: 32_768, address: '10.9.0.254/24' },
+        ports: ['net', 'br1', 'dave.n0', 'tap0', 'uplink'],
+      },
+    ]);
+    expect(machines[5]!.options.bridges[0]).toMatchObject({ number: 1, ports: ['tap1', 'br0'] });
+    expect(machines[0]!.options.netdevs[0]!.properties).toMatchObject({ ifname: 'tap0', br: 'br0', carried: true });
+    expect(machines[2]!.options.netdevs[0]!.properties).toEqual({ br: 'br1', carried: true });
+    const named = ({ machine, dev }: { machine: number; dev: string }): string => `${machines[machine]!.name} ${dev}`;
+    expect(
+      links.map(({ ends: [one, other], latencyNs, isInside = false }) => [
+        ...[named(one), named(other), latencyNs, isInside],
+      ]),
+    ).toEqual([
+      ['br0 interface#1', 'br1 interface#1', 1_000_000, true],
+      ['dave frames#0', 'br0 frames#2', 25_000, false],
+      ['alice tap#0', 'br0 interface#3', 25_000, true],
+      ['bob tap#0', 'br0 interface#4', 25_000, true],
+      ['carol bridge#0', 'br1 interface#0', 10_000, true],
+    ]);
+    expect(warnings).toEqual([]);
+  });
+
+  test('which lead round without a spanning tree are warned of', () => {
+    const ring = (zero: string, one: string, two: string): string =>
+      `{ "machines": { "a": {} }, "bridges": { "br0": { "ports": ["br1", "br2"], "stp": ${zero} },
+        "br1": { "ports": ["br2"], "stp": ${one} }, "br2": { "stp": ${two} } } }`;
+    const warned = [expect.stringContaining('br0, br1, br2: there is more than one way between these bridges')];
+    expect(asked(ring('false', 'false', 'false')).warnings).toEqual(warned);
+    expect(asked(ring('true', '"on"', 'false')).warnings).toEqual(warned);
+    expect(asked(ring('true', '"on"', 'true')).warnings).toEqual([]);
+  });
+
+  test.each([
+    [TAPS.replace('"60s"', '"soon"'), 'line 10: br0: --bridge br0'],
+    [TAPS.replace('"stp"', '"spt"'), 'line 10: bridges.br0: Unrecognized key: "spt"'],
+    [TAPS.replace('"br1", "latency"', '"br0", "latency"'), 'line 11: a bridge is no port of itself'],
+    [TAPS.replace('"net", {', '"nets", {'), 'line 11: br0: --bridge br0: there is no backend and no bridge nets'],
+    [TAPS.replace('"dave:n0"]', '"dave:n1"]'), 'line 11: there is no network dave:n1 that could be a port'],
+    [TAPS.replace('"dave:n0"]', '"carol:n0", "net"]'), 'line 11: br0: --bridge br0: net is a port of it already'],
+    [TAPS.replace('user,id=net', 'userr,id=net'), 'line 10: br0: -netdev userr'],
+    [TAPS.replace('"10us"', '"1s"'), 'line 12: a frame takes 1us to 10ms at a port'],
+    [TAPS.replace('"br1": {', '"alice": {'), 'line 12: there is a machine alice already'],
+    [
+      TAPS.replace('tap,id=n0"', 'tap,id=n0,ifname=uplink"'),
+      'line 5: bob:n0: uplink is the interface of alice:n0 already',
+    ],
+    [TAPS.replace('"alice": {}', '"alice": { "bridge": "br0" }'), 'line 4: br0 is a bridge of the run'],
+    [
+      TAPS.replace('"m": 64', '"m": 64, "serial": "file:log"'),
+      'line 5: bob and alice both have the file log as a console',
+    ],
+  ])('of which something is wrong: %#', (text, said) => {
+    expect(refusal(text)).toContain(said);
+  });
+});
+
+const AS_YAML = `common: { m: 64, nodefaults: true, device: ["virtio-net-pci,netdev=n0,mac=52:54:00:00:00:01"] }
+machines:
+  alice:                      # asks
+    netdev: tap,id=n0,br=br0
+bridges:
+  br0:
+    stp: on
+    address: 10.9.0.254/24
+    ageing: 0
+  br1:
+`;
+
+describe('a file in YAML', () => {
+  const yaml = (text: string) => machinesAsked('net.yaml', new TextEncoder().encode(text), ALL);
+
+  test('says the same', () => {
+    const { machines } = yaml(AS_YAML);
+    expect(machines.map(({ name }) => name)).toEqual(['alice', 'br0', 'br1']);
+    expect(machines[0]!.options.devices[0]!.properties['mac']).toBe('52:54:00:00:00:01');
+    expect(machines[1]!.options.bridges[0]).toMatchObject({ stp: true, ageing: 0, ports: ['tap0'] });
+  });
+
+  test.each([
+    [AS_YAML.replace('stp: on', 'spt: on'), 'line 7: bridges.br0: Unrecognized key: "spt"'],
+    [AS_YAML.replace('m: 64', 'm: much'), 'line 1: alice: -m'],
+    [AS_YAML.replace('    stp', '\tstp'), 'line 7: Tabs are not allowed as indentation'],
+    [AS_YAML.replace('br1:', 'br0:'), 'line 10: Map keys must be unique'],
+    [AS_YAML.replace('br1:', 'br1: !x'), 'line 10: Unresolved tag: !x'],
+    [AS_YAML.replace('  br1:', '  br1: *a'), 'aliases'],
+    [AS_YAML.replace('10.9', '&x 10.9'), undefined],
+    [AS_YAML.replace('br1:', `br1: ${'['.repeat(20_000)}`), 'more than 64 levels'],
+    [AS_YAML.replace('br1:', `br1:\n    ${'- '.repeat(20_000)}`), 'more than 64 levels'],
+    [`${AS_YAML}${'# \n'.repeat(40_000)}`, 'more than 64 KiB of YAML'],
+    ['', 'line 1: Invalid input'],
+  ])('of which something is wrong: %#', (text, said) => {
+    if (said === undefined) expect(() => yaml(text)).not.toThrow();
+    else expect(() => yaml(text)).toThrow(said);
+  });
+});

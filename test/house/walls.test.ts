@@ -79,7 +79,7 @@ const WALLS: Readonly<Record<string, Wall>> = {
   'replay/expression': { folders: [...WORDS, 'packets'], packages: [], inside: [] },
   'replay/sources': { folders: BELOW_REPLAY, packages: ['rxjs', 'seedrandom'], inside: [] },
   runs: { ...RUNS, inside: ['runs/machine'] },
-  'runs/machine': { ...RUNS, packages: [...RUNS.packages, 'jsonc-parser'], inside: ['runs/world.ts'] },
+  'runs/machine': { ...RUNS, packages: [...RUNS.packages, 'jsonc-parser', 'yaml'], inside: ['runs/world.ts'] },
   'runs/recorded': { ...RUNS, inside: ['runs/machine', 'runs/world.ts', 'runs/moment.ts', 'runs/opened.ts'] },
   'runs/underway': { ...RUNS, except: ['runs/forks', 'runs/fabric'] },
   'runs/forks': { ...RUNS, except: ['runs/underway', 'runs/fabric'] },

@@ -45,6 +45,13 @@ const INPUTS: { readonly [K in GivenKind]: { readonly event: InputEvent & { kind
       event: { kind: 'sim:frame_received', dev: 'isa-debugcon#0', bytes: Uint8Array.of(0x61) },
       reaches: [],
     },
+    'sim:packet_received': {
+      event: {
+        kind: 'sim:packet_received',
+        ...{ dev: 'isa-debugcon#0', bytes: Uint8Array.of(0x61), header: new Uint8Array(0) },
+      },
+      reaches: [],
+    },
     // No user network is there.
     'sim:socket_opened': { event: { kind: 'sim:socket_opened', ...NOBODYS, errno: 0 }, reaches: [] },
     'sim:socket_data': { event: { kind: 'sim:socket_data', ...NOBODYS, bytes: Uint8Array.of(0x61) }, reaches: [] },

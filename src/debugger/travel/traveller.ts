@@ -1,3 +1,4 @@
+import { Problem } from '../../base/problem.ts';
 import type { Tick } from '../../base/units.ts';
 import type { Machine } from '../../machine/machine.ts';
 import { step, stepBack } from './steps.ts';
@@ -41,11 +42,13 @@ export interface Traveller extends Travels {
   deafen(): void;
 }
 
-/** Stand at the beginning of a run. */
+/** Stand at the beginning of a run. Throws a Problem for a machine without processors. */
 export function createTraveller(road: Road): Traveller {
   const { machine } = road.timeline;
   const { stops } = machine.engine;
   if (stops === undefined) throw new Error('a run without a processor cannot be travelled');
+  if (machine.state.kvm.vcpus.length === 0)
+    throw new Problem('A bridge has no processors, whose instructions one could go by.');
   const travel: Travel = { road, machine, stops, isPlain: true, repetitions: [] };
   settle(travel, 0);
   return {

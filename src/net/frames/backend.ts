@@ -1,5 +1,6 @@
 /** The end of a wire that goes on outside the machine. QEMU 7.2: net/stream.c, net/dgram.c, net/socket.c. */
-import type { Device, Effects } from '../../devices/device.ts';
+import type { Device, Effects, Packet } from '../../devices/device.ts';
+import { offloadFlaw, offloadOf } from '../../packets/offload.ts';
 import { padded } from '../padded.ts';
 import { type FramesState, LONGEST_FRAME, MOST_HELD } from './state.ts';
 
@@ -12,16 +13,41 @@ function unfit({ isUp, held }: FramesState, { length }: Uint8Array): string | un
 }
 
 /** One has come: it goes on, or waits for who it is for. */
-function receiveFrame(state: FramesState, effects: Effects, bytes: Uint8Array, pads: boolean): void {
+function receiveFrame(
+  state: FramesState,
+  effects: Effects,
+  { bytes, header }: Pick<Packet, 'bytes' | 'header'>,
+  pads: boolean,
+): void {
   const { name: dev } = effects;
-  const why = unfit(state, bytes);
+  const why = unfit(state, bytes) ?? flawOf({ bytes, header });
+  const frame = pads ? padded(bytes, effects) : bytes;
   if (why !== undefined) effects.raise({ kind: 'sim:frame_refused', dev, len: bytes.length, why });
-  else if (!effects.sendPacket(pads ? padded(bytes, effects) : bytes)) effects.raise({ kind: 'sim:frame_held', dev });
+  else if (!effects.sendPacket(frame, undefined, header)) effects.raise({ kind: 'sim:frame_held', dev });
+}
+
+/** What is said to be left to be done cannot be. */
+function flawOf({ bytes, header }: Pick<Packet, 'bytes' | 'header'>): string | undefined {
+  const offload = offloadOf(header);
+  return offload !== undefined && offloadFlaw(bytes, offload) !== undefined ? 'bad header' : undefined;
+}
+
+/** How a backend is, whose wire goes on outside. */
+export interface FramesWays {
+  /** Frames that come are made as long as a wire's. */
+  readonly pads?: boolean;
+  /** Packets leave with what is left to be done to them. */
+  readonly takesHeaders?: boolean;
 }
 
 /** Who carries frames is outside: the backend tells of those that leave, and hears of those that come. */
-export const framesBackend = (model: string, pads = false): Device<FramesState> => ({
+export const framesBackend = (
+  model: string,
+  { pads = false, takesHeaders = false }: FramesWays = {},
+): Device<FramesState> => ({
   model,
+  takesHeaders,
+  takesShort: takesHeaders,
   regions: [],
   pins: [],
   read: () => 0,
@@ -34,7 +60,8 @@ export const framesBackend = (model: string, pads = false): Device<FramesState> 
   },
   packetSent: (_state, effects) => effects.raise({ kind: 'sim:frame_taken', dev: effects.name }),
   receive(state, effects, input) {
-    if (input.kind === 'sim:frame_received') receiveFrame(state, effects, input.bytes, pads);
+    if (input.kind === 'sim:frame_received') receiveFrame(state, effects, { bytes: input.bytes }, pads);
+    else if (input.kind === 'sim:packet_received') receiveFrame(state, effects, input, pads);
     else if (!state.isStalled) effects.takePackets();
   },
   describe: ({ isUp, info, isStalled, held, left, refused }) => ({

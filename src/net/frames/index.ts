@@ -1,6 +1,6 @@
 import type { Driver } from '../../devices/driver.ts';
-import type { PropertiesOf } from '../../devices/properties.ts';
-import { framesBackend } from './backend.ts';
+import { bool, type PropertiesOf } from '../../devices/properties.ts';
+import { framesBackend, type FramesWays } from './backend.ts';
 import { DATAGRAM_PROPERTIES, datagramOutside } from './dgram.ts';
 import { FRAMES_REDUCER } from './evolve.ts';
 import type { InetPlace, Outside } from './outside.ts';
@@ -16,11 +16,16 @@ interface Kind<P extends object> {
   readonly name: string;
   readonly description: string;
   readonly properties: PropertiesOf<P>;
-  /** Frames that come are made as long as a wire's. */
-  readonly pads?: boolean;
+  readonly ways?: FramesWays;
   /** Where its wire goes on; undefined: that is for whoever runs the machine. Throws a Problem for what cannot be. */
   outside(setup: P): Outside | undefined;
   atReset(outside: Outside | undefined): FramesState;
+}
+
+/** An interface whose other end another machine of the run has. */
+interface InterfaceSetup {
+  /** That is a tap's. */
+  readonly tap: boolean;
 }
 
 const driverOf = <P extends object>(kind: Kind<P>): Driver<FramesState, P> => ({
@@ -33,7 +38,7 @@ const driverOf = <P extends object>(kind: Kind<P>): Driver<FramesState, P> => ({
     kind.outside(setup);
     return setup;
   },
-  create: () => framesBackend(kind.name, kind.pads === true),
+  create: () => framesBackend(kind.name, kind.ways),
   atReset: (setup) => kind.atReset(kind.outside(setup)),
   reducer: FRAMES_REDUCER,
 });
@@ -63,6 +68,16 @@ export const frames = driverOf<object>({
   name: 'frames',
   description: 'Frames carried by whoever runs the machine',
   properties: {},
+  outside: () => undefined,
+  atReset: () => framesAtReset(),
+});
+
+/** As it is for `frames`, of packets: their interface is the other machine's, or leads to another bridge. */
+export const joined = driverOf<InterfaceSetup>({
+  name: 'interface',
+  description: 'An interface of the modelled Linux that leads to another machine of the run',
+  properties: { tap: bool(false, 'What QEMU there has a tap of: a port of 10 Mb/s') },
+  ways: { takesHeaders: true },
   outside: () => undefined,
   atReset: () => framesAtReset(),
 });
@@ -102,7 +117,7 @@ export const tapFd = driverOf({
   name: 'tap-fd',
   description: 'Frames by an open tap of the host',
   properties: TAP_PROPERTIES,
-  pads: true,
+  ways: { pads: true },
   outside: tapOutside,
   atReset: (outside) => framesAtReset({ info: infoOf(outside) }),
 });

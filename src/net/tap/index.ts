@@ -45,17 +45,26 @@ function powerOn({ client, ...setup }: TapSetup, effects: Effects): void {
 }
 
 /** QEMU writes a packet to the file descriptor: the interface has received it. tun_get_user. */
-function receive(packet: Packet, effects: Effects): true {
+function receive({ carried }: TapSetup, packet: Packet, effects: Effects): true {
   const offload = offloadOf(packet.header);
   const why = packet.bytes.length < ETHERNET_HEADER ? LOSS.short : flawOf(packet, offload);
   effects.commit();
-  if (why === undefined) effects.intoKernel(packet);
-  else effects.dropPacket(packet, why);
+  if (why !== undefined) effects.dropPacket(packet, why);
+  else if (carried) effects.raise({ kind: 'sim:frame_left', dev: effects.name, packet: packet.number });
+  else effects.intoKernel(packet);
   return true;
 }
 
 const flawOf = ({ bytes }: Packet, offload: Offload | undefined): string | undefined =>
   offload !== undefined && offloadFlaw(bytes, offload) !== undefined ? LOSS.header : undefined;
+
+/** The bridge that is elsewhere has sent a packet to the interface. */
+function arrive(state: TapState, { bytes, header }: Pick<Packet, 'bytes' | 'header'>, effects: Effects): void {
+  const packet = effects.newPacket({ bytes, header });
+  const why = bytes.length < ETHERNET_HEADER ? LOSS.short : flawOf(packet, offloadOf(header));
+  if (why === undefined) transmit(state, packet, effects);
+  else effects.dropPacket(packet, why);
+}
 
 /** The kernel sends a packet: it waits for a reader, and what that cannot do is done first. tun_net_xmit. */
 function transmit(state: TapState, packet: Packet, effects: Effects): void {
@@ -131,8 +140,11 @@ function tap(setup: TapSetup): Device<TapState> {
     read: () => 0,
     powerOn: (_state, effects) => powerOn(setup, effects),
     takesHeaders: setup.vnet_hdr,
-    receivePacket: (_state, packet, effects) => receive(packet, effects),
+    receivePacket: (_state, packet, effects) => receive(setup, packet, effects),
     transmit,
+    receive(state, effects, input) {
+      if (input.kind === 'sim:packet_received') arrive(state, input, effects);
+    },
     readable: (_state, effects) => readable(client, effects),
     packetSent: (_state, effects) => effects.raise({ kind: 'sim:tap_poll', client, on: true }),
     offloadsSet(state, flags, headerBytes, effects) {
@@ -149,6 +161,8 @@ function tap(setup: TapSetup): Device<TapState> {
   };
 }
 
+const CARRIED = bool(false, 'The bridge is elsewhere: whoever runs the machine carries packets there');
+
 const PROPERTIES: PropertiesOf<TapOptions> = {
   ifname: text('', 'The interface: the next free of tap0, tap1...'),
   br: text('', 'The bridge it becomes a port of: br0'),
@@ -164,6 +178,7 @@ const PROPERTIES: PropertiesOf<TapOptions> = {
   vhostfds: text('', 'Refused as well'),
   vhostforce: bool(false, 'The same as vhost, unless that says no'),
   'poll-us': uint32(0, 'Of no effect: 0, where there is vhost'),
+  carried: CARRIED,
 };
 
 /** Nothing is said that a helper decides. */
@@ -208,6 +223,7 @@ export const bridgeDriver: Driver<TapState, TapSetup> = {
   properties: {
     br: text('br0', 'The bridge'),
     helper: text(HELPER, 'What makes it one'),
+    carried: CARRIED,
   } as unknown as PropertiesOf<TapSetup>,
   settle: (setup) => settled({ ...USUAL, ...setup }),
 };

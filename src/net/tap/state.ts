@@ -16,6 +16,8 @@ export interface TapOptions {
   readonly vhostfds: string;
   readonly vhostforce: boolean;
   readonly 'poll-us': number;
+  /** Its bridge is elsewhere: what is written goes there, and what comes from there is an input. */
+  readonly carried: boolean;
 }
 
 /** With what the machine knows besides. */

@@ -15,5 +15,6 @@ export const NET_ROWS: Rows<keyof typeof NET_FACTS | keyof typeof NET_INPUTS> = 
   qemu_announce_timer_del: changes(['net'], vmm(net.announceOver)),
   'sim:announce_asked': changes(['net'], vmm(net.announceAsked)),
   'sim:frame_received': tells,
+  'sim:packet_received': tells,
   'sim:link_set': changes(['net'], vmm(net.linkSet)),
 };

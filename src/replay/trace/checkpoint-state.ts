@@ -17,7 +17,7 @@ export function isStateOf(value: unknown, first: MachineState, { seq }: PartPlac
   const hasTime = Number.isFinite(clock.warpedNs) && clock.wallClockAtPowerOn === first.clock.wallClockAtPowerOn;
   const hasThreads =
     isSame(schedule.threads.map(nameOf), first.schedule.threads.map(nameOf)) &&
-    schedule.threads[schedule.turn]?.kind === 'vcpu' &&
+    (config.smp === 0 || schedule.threads[schedule.turn]?.kind === 'vcpu') &&
     Number.isFinite(schedule.nextDigest);
   return isHere && hasTime && hasThreads && hostMemory.next >= 0 && kvm.vcpus.length === first.kvm.vcpus.length;
 }

@@ -11,6 +11,7 @@ interface Passed {
   readonly seq: number;
   readonly ns: Ns;
   readonly bytes: Uint8Array;
+  readonly header: Uint8Array;
 }
 
 /** What passed the ends a machine has, by part. */
@@ -21,9 +22,12 @@ export interface Traffic {
   readonly into: ReadonlyMap<string, readonly Passed[]>;
 }
 
+const NOTHING = new Uint8Array(0);
+
 /** Kinds of events whose time is asked for. */
 const OF_TRAFFIC: ReadonlySet<string> = new Set([
   ...['sim:packet_sent', 'sim:packet_delivered', 'sim:packet_dropped', 'sim:frame_left', 'sim:frame_received'],
+  'sim:packet_received',
 ]);
 
 /** Read what passed the ends of a machine's links: `events` are all of its trace. */
@@ -37,8 +41,12 @@ export function trafficOf(events: Iterable<Stamped>, pace: Pace): Traffic {
     const { event, seq } = stamped;
     if (tellsTime(event.kind) || OF_TRAFFIC.has(event.kind)) endNs = clock.ns(stamped);
     departures.next(stamped);
-    if (event.kind === 'sim:frame_received') passedAt(into, event.dev).push({ seq, ns: endNs, bytes: event.bytes });
-    for (const { dev, ns, bytes } of departures.takeAll()) passedAt(out, dev).push({ seq, ns, bytes });
+    if (event.kind === 'sim:frame_received' || event.kind === 'sim:packet_received') {
+      const { dev, bytes } = event;
+      const header = event.kind === 'sim:packet_received' ? event.header : NOTHING;
+      passedAt(into, dev).push({ seq, ns: endNs, bytes, header });
+    }
+    for (const { dev, ...departed } of departures.takeAll()) passedAt(out, dev).push({ seq, ...departed });
   }
   return { endNs, out, into };
 }
@@ -98,10 +106,10 @@ function wayOf(parties: readonly Party[], from: LinkEnd, to: LinkEnd): Way {
 
 /** The first that is not as it was sent; what was still on its way when a machine was over is none. */
 function faultOf({ from, to, went, came, endNs }: Way, latencyNs: Ns): string | undefined {
-  for (const [at, { seq, ns, bytes }] of came.entries()) {
+  for (const [at, { seq, ns, bytes, header }] of came.entries()) {
     const sent = went[at];
     if (sent === undefined) return `${to} was given a frame at event ${seq} that ${from} did not send`;
-    if (!isSame(sent.bytes, bytes))
+    if (!isSame(sent.bytes, bytes) || !isSame(sent.header, header))
       return `${to} was given at event ${seq} another frame than ${from} sent at ${sent.seq}`;
     if (ns < sent.ns + latencyNs)
       return `${to} was given at event ${seq} what ${from} sent at ${sent.seq} before its time`;

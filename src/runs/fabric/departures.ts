@@ -16,8 +16,8 @@ export class Departures {
   next({ event }: Stamped): void {
     this.packets.next(event);
     if (event.kind !== 'sim:frame_left') return;
-    const bytes = this.packets.bytesOf(event.packet);
-    if (bytes !== undefined) this.departed.push({ ns: this.now(), dev: event.dev, bytes });
+    const packet = this.packets.packetOf(event.packet);
+    if (packet !== undefined) this.departed.push({ ns: this.now(), dev: event.dev, ...packet });
   }
 
   get isEmpty(): boolean {

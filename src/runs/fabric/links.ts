@@ -13,6 +13,8 @@ export interface LinkEnd {
 export interface Link {
   readonly ends: readonly [LinkEnd, LinkEnd];
   readonly latencyNs: number;
+  /** It is no cable, but within a Linux: what is left to be done to packets goes with them. */
+  readonly isInside?: boolean | undefined;
 }
 
 /**

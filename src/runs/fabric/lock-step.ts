@@ -21,6 +21,8 @@ export interface Departure {
   readonly ns: Ns;
   readonly dev: string;
   readonly bytes: Uint8Array;
+  /** What is left to be done to it, as `sim:packet_sent` has that. */
+  readonly header: Uint8Array;
 }
 
 /** One of the machines. */
@@ -30,6 +32,8 @@ export interface Lane {
   readonly tickNs: number;
   /** Run until a virtual time, or until it has sent a frame, or somebody holds it. */
   runTo(ns: Ns, gate: { readonly isHeld: boolean }): LanePause;
+  /** It does nothing for itself: its run is over when those of the others are. */
+  readonly isBridge: boolean;
   /** What it is given, once it is time. */
   readonly inbox: Inbox;
   /** What it has sent since the last time. */
@@ -51,6 +55,11 @@ interface Seat {
   hasEnded: boolean;
 }
 
+/** A link, from one of its ends. */
+interface Way extends Omit<Link, 'ends'> {
+  readonly to: LinkEnd;
+}
+
 /** What a machine runs in one go: people are to be heard in between, at moments that do not hang on the host. */
 const LONGEST_TURN_NS = 2_000_000;
 
@@ -58,7 +67,7 @@ const LONGEST_TURN_NS = 2_000_000;
 export class LockStep {
   private readonly seats: readonly Seat[];
   private readonly links: readonly Link[];
-  private readonly ways: ReadonlyMap<string, { readonly to: LinkEnd; readonly latencyNs: number }>;
+  private readonly ways: ReadonlyMap<string, Way>;
   private turn = 0;
   /** Frames and inputs so far: a number for each. */
   private numbered = 0;
@@ -67,9 +76,9 @@ export class LockStep {
     this.links = links;
     this.seats = lanes.map((lane) => ({ lane, inbox: lane.inbox, wakes: lane.now(), hasEnded: false }));
     this.ways = new Map(
-      links.flatMap(({ ends: [one, other], latencyNs }) => [
-        [nameOf(one), { to: other, latencyNs }] as const,
-        [nameOf(other), { to: one, latencyNs }] as const,
+      links.flatMap(({ ends: [one, other], ...link }) => [
+        [nameOf(one), { ...link, to: other }] as const,
+        [nameOf(other), { ...link, to: one }] as const,
       ]),
     );
   }
@@ -96,7 +105,7 @@ export class LockStep {
   /** The machine whose turn it is runs as far as it may, but not for long. */
   step(gate: { readonly isHeld: boolean }): Standing {
     const { seats } = this;
-    if (seats.every(({ hasEnded }) => hasEnded)) return { pause: 'ended' };
+    if (this.isOver()) return { pause: 'ended' };
     const earliest = seats.map(earliestOf);
     for (let tried = 0; tried < seats.length; tried += 1) {
       const at = this.turn;
@@ -112,6 +121,13 @@ export class LockStep {
     return { pause: 'idle' };
   }
 
+  /** All have ended, and bridges are where the last of those is. */
+  private isOver(): boolean {
+    if (!this.seats.every(({ hasEnded, lane }) => hasEnded || lane.isBridge)) return false;
+    const end = this.now();
+    return this.seats.every((seat) => earliestOf(seat) > end);
+  }
+
   private runSeat(at: number, end: Ns, gate: { readonly isHeld: boolean }): void {
     const seat = this.seats[at]!;
     const { lane } = seat;
@@ -120,11 +136,10 @@ export class LockStep {
     const pause = lane.runTo(end, gate);
     seat.hasEnded = pause.pause === 'ended';
     seat.wakes = seat.hasEnded ? Infinity : pause.pause === 'idle' ? pause.untilNs : lane.now();
-    for (const { ns, dev, bytes } of lane.takeDepartures()) {
-      const way = this.ways.get(nameOf({ machine: at, dev }));
+    for (const departure of lane.takeDepartures()) {
+      const way = this.ways.get(nameOf({ machine: at, dev: departure.dev }));
       if (way === undefined) continue;
-      const event = { kind: 'sim:frame_received', dev: way.to.dev, bytes } as const;
-      this.arrive(way.to.machine, { ns: ns + way.latencyNs, from: at, event });
+      this.arrive(way.to.machine, { ns: departure.ns + way.latencyNs, from: at, event: arrivalOf(departure, way) });
     }
   }
 
@@ -134,6 +149,12 @@ export class LockStep {
     this.numbered += 1;
     inbox.add({ ...what, number: this.numbered });
   }
+}
+
+function arrivalOf({ bytes, header }: Departure, { to: { dev }, isInside }: Way): InputEvent {
+  return isInside === true
+    ? { kind: 'sim:packet_received', dev, bytes, header }
+    : { kind: 'sim:frame_received', dev, bytes };
 }
 
 const nameOf = ({ machine, dev }: LinkEnd): string => `${machine} ${dev}`;

@@ -1,12 +1,17 @@
 import * as z from 'zod';
+import { MOST } from '../../vmm/limits.ts';
 
 export const MOST_MACHINES = 64;
 export const MOST_LINKS = 1024;
+/** Machines, and bridges. */
+const MOST_MEMBERS = MOST_MACHINES + MOST.bridges;
+/** Cables, and ports of bridges. */
+const MOST_JOINED = MOST_LINKS + MOST.bridges * MOST.ports;
 
 /** A machine's name: what a path and an option can say. */
 export const MACHINE_NAME = /^[A-Za-z][A-Za-z\d_-]{0,31}$/;
 
-const END = z.object({ machine: z.number().int().min(0).max(MOST_MACHINES), dev: z.string().max(64) }).readonly();
+const END = z.object({ machine: z.number().int().min(0).max(MOST_MEMBERS), dev: z.string().max(64) }).readonly();
 
 /** What a joint recording says of itself. */
 export const JOINT_MANIFEST = z
@@ -16,11 +21,19 @@ export const JOINT_MANIFEST = z
     machines: z
       .array(z.object({ name: z.string().regex(MACHINE_NAME, 'is no name of a machine') }).readonly())
       .min(1)
-      .max(MOST_MACHINES)
+      .max(MOST_MEMBERS)
       .readonly(),
     links: z
-      .array(z.object({ ends: z.tuple([END, END]).readonly(), latencyNs: z.number().int().min(1) }).readonly())
-      .max(MOST_LINKS)
+      .array(
+        z
+          .object({
+            ends: z.tuple([END, END]).readonly(),
+            latencyNs: z.number().int().min(1),
+            isInside: z.boolean().optional(),
+          })
+          .readonly(),
+      )
+      .max(MOST_JOINED)
       .readonly(),
   })
   .readonly()

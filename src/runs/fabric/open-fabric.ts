@@ -17,10 +17,12 @@ export interface PlannedMachine {
   readonly options: RunOptions;
 }
 
-/** Several machines and what joins them. */
+/** Several machines and what joins them. Bridges are machines without processors, behind the others. */
 export interface Plan {
   readonly machines: readonly PlannedMachine[];
   readonly links: readonly Link[];
+  /** What a person should know of how they are joined. */
+  readonly warnings?: readonly string[];
   /** Where all of them are recorded; absent: nowhere. */
   readonly trace?: string | undefined;
 }

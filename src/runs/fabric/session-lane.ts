@@ -9,6 +9,7 @@ import type { Departure, Lane, LanePause } from './lock-step.ts';
 export class SessionLane implements Lane {
   readonly session: Session;
   readonly inbox: Inbox;
+  readonly isBridge: boolean;
   readonly tickNs: number;
   /** How it came to its end; undefined: it has not. */
   end: SessionEnd | undefined;
@@ -18,7 +19,9 @@ export class SessionLane implements Lane {
   constructor(session: Session, told: Told, inbox: Inbox) {
     this.session = session;
     this.inbox = inbox;
-    this.tickNs = session.view.machine.state.config.nsPerTick;
+    const { config } = session.view.machine.state;
+    this.isBridge = config.smp === 0;
+    this.tickNs = config.nsPerTick;
     this.departures = new Departures(() => session.now());
     told.events$.subscribe({ next: (stamped) => this.departures.next(stamped), error: () => undefined });
   }

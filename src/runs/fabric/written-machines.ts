@@ -1,6 +1,7 @@
 /** What a file of machines may say. */
 import * as z from 'zod';
 import { virtualNs } from '../../base/virtual-time.ts';
+import { BRIDGE_NAME, MOST } from '../../vmm/limits.ts';
 import { MACHINE_NAME, MOST_LINKS, MOST_MACHINES } from './manifest.ts';
 
 const OPTION = z.union([z.string(), z.number(), z.boolean(), z.array(z.string()).max(256)]);
@@ -10,6 +11,20 @@ const TIME = z.string().refine((text) => virtualNs(text) !== undefined, 'is no t
 
 const CABLE = z.strictObject({
   between: z.tuple([z.string(), z.string()]),
+  latency: TIME.optional(),
+});
+
+const PORT = z.union([z.string(), z.strictObject({ to: z.string(), latency: TIME.optional() })]);
+
+/** What `--bridge` takes, and networks of its own, as `-netdev` has them. */
+const BRIDGE = z.strictObject({
+  ports: z.array(PORT).max(MOST.ports).optional(),
+  stp: z.union([z.boolean(), z.enum(['on', 'off'])]).optional(),
+  ageing: z.union([z.string(), z.literal(0)]).optional(),
+  mtu: z.number().optional(),
+  priority: z.number().optional(),
+  address: z.string().optional(),
+  netdev: z.union([z.string(), z.array(z.string()).max(MOST.ports)]).optional(),
   latency: TIME.optional(),
 });
 
@@ -23,9 +38,14 @@ export const MACHINE_FILE = z.strictObject({
   /** For every machine that does not say otherwise. */
   common: OPTIONS.optional(),
   machines: MACHINES,
+  bridges: z
+    .record(z.string().regex(BRIDGE_NAME, 'is no name of a bridge: one is like br0'), BRIDGE.nullable())
+    .refine((bridges) => Object.keys(bridges).length <= MOST.bridges, `there are more than ${MOST.bridges}`)
+    .optional(),
   cables: z.array(CABLE).max(MOST_LINKS).optional(),
 });
 
 export type WrittenMachines = z.infer<typeof MACHINE_FILE>;
 export type WrittenOptions = z.infer<typeof OPTIONS>;
 export type WrittenCable = z.infer<typeof CABLE>;
+export type WrittenBridge = z.infer<typeof BRIDGE>;

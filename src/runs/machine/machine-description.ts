@@ -119,6 +119,7 @@ const BRIDGE = z.object({
   ageing: z.number().int().min(0).max(MOST.ageingNs),
   mtu: z.number().int().min(MOST.mtu.least).max(MOST.mtu.most),
   priority: z.number().int().min(0).max(0xffff),
+  number: z.number().int().min(0).max(0xff).optional(),
   address: z.string().max(MOST.driveId).optional(),
 });
 
@@ -131,7 +132,8 @@ const areNamedApart = (drives: readonly DriveDescription[]): boolean =>
 /** Everything about a machine but the bytes of its images: what the header of a trace keeps to build it again. */
 const MACHINE_DESCRIPTION = z.object({
   memory: z.number().int().min(1).max(MOST.memoryMiB),
-  smp: z.number().int().min(1).max(MOST.cpus),
+  /** 0: a Linux alone, which has bridges. */
+  smp: z.number().int().min(0).max(MOST.cpus),
   append: z.string().max(LONGEST_TEXT),
   cpu: z.string().max(LONGEST_TEXT).optional(),
   devices: z

@@ -1,14 +1,7 @@
-/** Files in JSON, with comments if one likes, that people write. What is wrong with one is named by its line. */
-import {
-  findNodeAtLocation,
-  getNodeValue,
-  type Node,
-  type ParseError,
-  parseTree,
-  printParseErrorCode,
-} from 'jsonc-parser';
+/** Files in JSON, with comments if one likes, or in YAML, that people write. What is wrong is named by its line. */
 import type * as z from 'zod';
 import { Problem, shortly } from '../../base/problem.ts';
+import { type Place, understoodJson, understoodYaml } from './written-text.ts';
 import { WRITTEN_WORLD, type WrittenWorld } from './world-schema.ts';
 
 const MOST_BYTES = 1 << 20;
@@ -17,7 +10,7 @@ const MOST_BYTES = 1 << 20;
 export interface WrittenFile<T> {
   readonly value: T;
   /** A Problem about what stands at a place in it: keys from the outermost on. */
-  problemAt(path: readonly (string | number)[], what: string): Problem;
+  problemAt(path: Place, what: string): Problem;
 }
 
 /** Understand a world's file. `name`: what to call it. Throws a Problem that says in which line something is wrong. */
@@ -31,20 +24,19 @@ export function readWritten<T>(name: string, as: string, bytes: Uint8Array, sche
   const text = textOf(use, bytes);
   const wrong = (offset: number, what: string): Problem =>
     new Problem(`${use}: line ${text.slice(0, offset).split('\n').length}: ${what}.`);
-  const errors: ParseError[] = [];
-  const tree = parseTree(text, errors, { allowTrailingComma: true });
-  const [error] = errors;
-  if (error !== undefined || tree === undefined) {
-    const what = error === undefined ? 'EndOfFileExpected' : printParseErrorCode(error.error);
-    throw wrong(error?.offset ?? 0, spaced(what));
-  }
-  const parsed = schema.safeParse(getNodeValue(tree));
+  const understood = (isYaml(name) ? understoodYaml : understoodJson)(text);
+  if ('wrong' in understood) throw wrong(understood.offset, understood.wrong);
+  const parsed = schema.safeParse(understood.value);
+  const at = (place: Place, more?: string): number => nearest(understood.offsetAt, place, more);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
-    throw wrong(offsetOf(tree, issue), said(issue));
+    throw wrong(at(placeOf(issue), issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined), said(issue));
   }
-  return { value: parsed.data, problemAt: (path, what) => wrong(offsetAt(tree, path, []), what) };
+  return { value: parsed.data, problemAt: (place, what) => wrong(at(place), what) };
 }
+
+/** What its name says a file is in. Anything else is JSON. */
+const isYaml = (name: string): boolean => /\.ya?ml$/i.test(name);
 
 function textOf(use: string, bytes: Uint8Array): string {
   try {
@@ -54,22 +46,16 @@ function textOf(use: string, bytes: Uint8Array): string {
   }
 }
 
-/** `InvalidSymbol`: invalid symbol. */
-const spaced = (code: string): string => code.replace(/(?<=.)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
-
 type Issue = z.core.$ZodIssue;
 
-/** Where what is wrong stands: of a key nobody knows the key itself, of a key that is missing what it is missing in. */
-function offsetOf(tree: Node, issue: Issue): number {
-  const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
-  return offsetAt(tree, path, issue.code === 'unrecognized_keys' ? [issue.keys[0]!] : []);
-}
+const placeOf = ({ path }: Issue): Place => path.map((part) => (typeof part === 'symbol' ? String(part) : part));
 
-/** Where a place in a file is, with `more` at its end where that is there; of what is missing, where it would be. */
-function offsetAt(tree: Node, path: readonly (string | number)[], more: readonly string[]): number {
-  for (let length = path.length; length >= 0; length -= 1) {
-    const node = findNodeAtLocation(tree, [...path.slice(0, length), ...(length === path.length ? more : [])]);
-    if (node !== undefined) return node.parent?.type === 'property' ? node.parent.offset : node.offset;
+/** Where a place is, with `more` at its end where that is there; of what is missing, where it would be. */
+function nearest(offsetAt: (place: Place) => number | undefined, place: Place, more: string | undefined): number {
+  const whole = more === undefined ? place : [...place, more];
+  for (let length = whole.length; length >= 0; length -= 1) {
+    const offset = offsetAt(whole.slice(0, length));
+    if (offset !== undefined) return offset;
   }
   return 0;
 }

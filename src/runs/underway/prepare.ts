@@ -54,7 +54,8 @@ export function descriptionOf(options: RunOptions, found: Found = {}): MachineDe
 }
 
 /** Our own guest runs when nothing else is asked for. */
-const isOwnGuest = ({ kernel, bios }: RunOptions): boolean => kernel === undefined && bios === undefined;
+const isOwnGuest = ({ kernel, bios, cpus }: RunOptions): boolean =>
+  kernel === undefined && bios === undefined && cpus > 0;
 
 function pathsOf(options: RunOptions) {
   const { kernel, initrd, bios, optionRom } = options;

@@ -76,7 +76,7 @@ function hand(machine: Machine, packet: Handed, callOf: CallOf): boolean {
   }
   if (to.type === PORT) return arriveAtPort(machine, to, packet, callOf);
   if (sender.type === PORT && isTap(to)) return arriveAtTap(machine, to, packet, callOf);
-  if (sender.type === PORT) {
+  if (sender.type === PORT && partOf(machine, to)?.device.takesHeaders !== true) {
     for (const each of finished(machine, to, packet)) handTo(machine, to, each, callOf);
     return true;
   }

@@ -4,6 +4,7 @@ import type { BridgeSetup } from '../../net/bridge/index.ts';
 import type { Part } from '../board/machine.ts';
 import {
   type BridgeConfig,
+  INTERFACE,
   isTap,
   type MachineConfig,
   type NetClientConfig,
@@ -38,7 +39,7 @@ export function interfacesOf({ netdevs = [] }: Made): ReadonlyMap<string, string
 }
 
 /** The bridge a script or a helper makes a tap a port of; undefined: nobody does. */
-function bridgeOfTap(tap: NetdevConfig): string | undefined {
+export function bridgeOfTap(tap: NetdevConfig): string | undefined {
   const br = textOf(tap, 'br');
   if (br !== '') return br;
   return textOf(tap, 'script') === 'no' && textOf(tap, 'helper') === '' ? undefined : USUAL_NAME;
@@ -52,7 +53,7 @@ export interface BridgeMade extends BridgeConfig {
 /** All bridges: those that were asked for, then those that taps name. */
 export function bridgesOf({ netdevs = [], bridges = [] }: Made): readonly BridgeMade[] {
   const asked = new Set(bridges.flatMap(({ ports }) => ports));
-  const taps = netdevs.filter((each) => isTap(each) && !asked.has(each.id));
+  const taps = netdevs.filter((each) => isTap(each) && !asked.has(each.id) && each.properties['carried'] !== true);
   const named = taps.flatMap((tap): [string, string][] => {
     const bridge = bridgeOfTap(tap);
     return bridge === undefined ? [] : [[bridge, tap.id]];
@@ -87,14 +88,23 @@ export function portClients(made: Made): readonly NetClientConfig[] {
   );
 }
 
+/** Interfaces of taps: the machine's own, and those of others of the run. */
+const tapInterfaces = (made: Made): readonly string[] => [
+  ...interfacesOf(made).values(),
+  ...(made.netdevs ?? []).flatMap(({ id, type, properties }) =>
+    type === INTERFACE && properties['tap'] === true ? [id] : [],
+  ),
+];
+
 /** What each bridge is set up by, and the part it is. */
 export function bridgeSetups(made: Made): readonly { readonly part: string; readonly setup: BridgeSetup }[] {
   const ports = portClients(made);
   return bridgesOf(made).map(({ all: _all, ports: _ports, ...bridge }, index) => {
     const own = ports.filter((port) => port.bridge === bridge.name);
-    const taps = [...interfacesOf(made).values()];
+    const taps = tapInterfaces(made);
     const interfaces = own.map(({ ifname }) => ifname!);
-    const setup = { ...bridge, index, interfaces, taps: interfaces.filter((ifname) => taps.includes(ifname)) };
+    const { number = index, ...said } = bridge;
+    const setup = { ...said, index: number, interfaces, taps: interfaces.filter((ifname) => taps.includes(ifname)) };
     return { part: bridgeName(bridge.name, index), setup };
   });
 }

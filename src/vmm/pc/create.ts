@@ -118,7 +118,7 @@ function checkOptions(options: MachineOptions): void {
   const { memory, smp, bios, kernel, initrd } = options;
   if (!Number.isInteger(memory) || memory < 2)
     throw new Problem(`-m ${memory}: a machine needs 2 MiB of memory or more.`);
-  if (!Number.isInteger(smp) || smp < 1 || smp > CPUS_LIMIT) {
+  if (!Number.isInteger(smp) || smp < 0 || smp > CPUS_LIMIT) {
     throw new Problem(`-smp ${smp}: this machine has 1 to ${CPUS_LIMIT} processors.`);
   }
   if (bios !== undefined && (bios.bytes.length === 0 || bios.bytes.length % 0x10000 !== 0)) {
@@ -127,7 +127,8 @@ function checkOptions(options: MachineOptions): void {
   if (bios !== undefined && bios.bytes.length > BIOS_LIMIT) {
     throw new Problem(`${bios.name} has ${bios.bytes.length} bytes; a BIOS image has at most 8 MiB.`);
   }
-  if (kernel === undefined && bios === undefined) throw new Problem('There is nothing to run: give -kernel or -bios.');
+  if (kernel === undefined && bios === undefined && smp > 0)
+    throw new Problem('There is nothing to run: give -kernel or -bios.');
   if (kernel === undefined && initrd !== undefined) throw new Problem('-initrd needs -kernel.');
 }
 

@@ -33,16 +33,20 @@ export function backendParts(made: Made): Part[] {
     if (type === HUBPORT) return [];
     const [model, driver] = backendDriver(type);
     const given = setupOf(`-netdev ${type},id=${id}`, driver, properties);
-    const setup = { ...given, ...(isTap(netdev) ? tapSetup(id, interfaces, bridges) : { served, world }) };
+    const setup = { ...given, ...(isTap(netdev) ? tapSetup(netdev, interfaces, bridges) : { served, world }) };
     return [seated(backendName(type, index), model, driver, driver.settle?.(setup, undefined) ?? setup, {})];
   });
 }
 
 /** What of a tap its options alone do not say. */
-const tapSetup = (id: string, interfaces: ReadonlyMap<string, string>, bridges: ReturnType<typeof bridgesOf>) => ({
+const tapSetup = (
+  { id, properties: { carried, br = '' } }: NetdevConfig,
+  interfaces: ReadonlyMap<string, string>,
+  bridges: ReturnType<typeof bridgesOf>,
+) => ({
   client: id,
   interface: interfaces.get(id)!,
-  bridge: bridges.find(({ all }) => all.includes(id))?.name ?? '',
+  bridge: carried === true ? String(br) : (bridges.find(({ all }) => all.includes(id))?.name ?? ''),
 });
 
 /** A NIC of the command line. */

@@ -32,7 +32,12 @@ export const linuxWith = (initramfs: string, more = '', kernel: DebianKernel = '
 ];
 
 /** Write an initramfs that has Debian's drivers of virtio, and tools if asked, and runs a script. Returns its path. */
-export const initramfs = (path: string, script: string, kernel: DebianKernel = 'cloud', tools = false): string => {
+export const initramfs = (
+  path: string,
+  script: string,
+  kernel: DebianKernel = 'cloud',
+  { tools = false, vlans = false } = {},
+): string => {
   const guests = dirname(guestFile('initramfs.gz'));
-  return writeInitramfs(guests, path, script, { kernel, more: tools ? toolEntries(guests) : [] });
+  return writeInitramfs(guests, path, script, { kernel, more: tools ? toolEntries(guests) : [], vlans });
 };

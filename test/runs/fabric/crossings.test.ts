@@ -77,4 +77,16 @@ describe('what came out of a link is held to what went in', () => {
   ] as const)('%s', (_what, events, said) => {
     expect(between(SENDER, passing(events)).faults).toEqual([expect.stringContaining(said)]);
   });
+
+  test('and of a packet with what was left to be done to it', () => {
+    const header = Uint8Array.from({ length: 10 }, (_, at) => at);
+    const sender = passing([
+      [10, { ...sent([1, 2]), header } as MachineEvent],
+      [10, left],
+    ]);
+    const cameWith = (wanted: Uint8Array): Traffic =>
+      passing([[135, { kind: 'sim:packet_received', dev: 'frames#0', bytes: Uint8Array.of(1, 2), header: wanted }]]);
+    expect(between(sender, cameWith(header))).toEqual({ frames: 1, faults: [] });
+    expect(between(sender, cameWith(new Uint8Array(10))).faults).toEqual([expect.stringContaining('another frame')]);
+  });
 });

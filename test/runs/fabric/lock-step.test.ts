@@ -31,6 +31,7 @@ describe('how far a machine may run', () => {
 /** A machine of a test: what it does next follows from its number and from what it has heard. */
 class Talker implements Lane {
   readonly tickNs = 8;
+  readonly isBridge = false;
   readonly heard: string[] = [];
   private readonly machine: number;
   private readonly peers: readonly number[];
@@ -89,7 +90,7 @@ class Talker implements Lane {
   }
 
   private send(dev: string, bytes: number[]): void {
-    this.sent.push({ ns: this.time, dev, bytes: Uint8Array.from(bytes) });
+    this.sent.push({ ns: this.time, dev, bytes: Uint8Array.from(bytes), header: new Uint8Array(0) });
   }
 
   private wait(): number {

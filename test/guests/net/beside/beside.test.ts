@@ -69,7 +69,7 @@ describe.each(CASES)("Debian's driver of %s, on ours and on QEMU 7.2", OPTIONS, 
   beforeAll(() => {
     prepare(folder);
     const machine = { card, kernel, folder, initramfs: join(folder, `${card}.gz`) };
-    initramfs(machine.initramfs, SCRIPT, kernel, true);
+    initramfs(machine.initramfs, SCRIPT, kernel, { tools: true });
     ours = onOurs(machine);
     theirs = onQemu(machine);
     frames = { ours: framesOf(ours.capture), theirs: framesOf(theirs.capture) };
