@@ -37,7 +37,7 @@ export function machinesAsked(name: string, bytes: Uint8Array, all: ForAll): Pla
   });
   const links = cables.map((cable, at) => linkOf(file, machines, cable, at));
   refuseSharedEnds(file, links);
-  return { machines, links, trace: all.trace };
+  return { machines: machines.map(faultsOf(cables, links)), links, trace: all.trace };
 }
 
 /** Options that are about a run, which all machines share. */
@@ -104,6 +104,28 @@ function linkOf(
   if (latencyNs < 1000) throw file.problemAt(['cables', at, 'latency'], 'a frame takes 1us at least');
   return { ends: [endOf(file, machines, one, at), endOf(file, machines, other, at)], latencyNs };
 }
+
+/** What befalls frames on a cable is for either end to draw, of those it sends: options of its network. */
+function faultsOf(
+  cables: readonly WrittenCable[],
+  links: readonly Link[],
+): (machine: PlannedMachine, number: number) => PlannedMachine {
+  return (machine, number) => {
+    const said = new Map<string, Readonly<Record<string, string | number>>>();
+    for (const [at, { between: _between, latency: _latency, ...faults }] of cables.entries()) {
+      const written = Object.entries(faults).map(([key, value]) => [key, CHANCES.has(key) ? `${value}` : value]);
+      for (const end of links[at]!.ends) if (end.machine === number) said.set(end.dev, Object.fromEntries(written));
+    }
+    const netdevs = machine.options.netdevs.map((each, index) => ({
+      ...each,
+      properties: { ...each.properties, ...said.get(backendName(each.type, index)) },
+    }));
+    return { ...machine, options: { ...machine.options, netdevs } };
+  };
+}
+
+/** What is text as an option, and a number in a file. */
+const CHANCES: ReadonlySet<string> = new Set(['loss', 'reorder', 'duplicate']);
 
 function refuseSharedEnds(file: WrittenFile<Written>, links: readonly Link[]): void {
   const taken = new Set<string>();

@@ -1,5 +1,5 @@
 /** The end of a wire that goes on outside the machine. QEMU 7.2: net/stream.c, net/dgram.c, net/socket.c. */
-import type { Device, Effects } from '../../devices/device.ts';
+import type { Device, Effects, Packet } from '../../devices/device.ts';
 import { padded } from '../padded.ts';
 import { type FramesState, LONGEST_FRAME, MOST_HELD } from './state.ts';
 
@@ -19,16 +19,22 @@ function receiveFrame(state: FramesState, effects: Effects, bytes: Uint8Array, p
   else if (!effects.sendPacket(pads ? padded(bytes, effects) : bytes)) effects.raise({ kind: 'sim:frame_held', dev });
 }
 
+/** How a frame goes outside: by a fact that it left, or by one that says why it did not. */
+export type Leave = (state: FramesState, packet: Packet, effects: Effects) => void;
+
+const leaveAtOnce: Leave = (_state, { number }, effects) =>
+  effects.raise({ kind: 'sim:frame_left', dev: effects.name, packet: number });
+
 /** Who carries frames is outside: the backend tells of those that leave, and hears of those that come. */
-export const framesBackend = (model: string, pads = false): Device<FramesState> => ({
+export const framesBackend = (model: string, pads = false, leave = leaveAtOnce): Device<FramesState> => ({
   model,
   regions: [],
   pins: [],
   read: () => 0,
   canReceive: ({ isStalled }) => !isStalled,
-  receivePacket({ isUp }, packet, effects) {
+  receivePacket(state, packet, effects) {
     effects.commit();
-    if (isUp) effects.raise({ kind: 'sim:frame_left', dev: effects.name, packet: packet.number });
+    if (state.isUp) leave(state, packet, effects);
     else effects.dropPacket(packet, 'nobody is at the other end');
     return true;
   },

@@ -1,6 +1,7 @@
 import type { Driver } from '../../devices/driver.ts';
 import type { PropertiesOf } from '../../devices/properties.ts';
-import { framesBackend } from './backend.ts';
+import { framesBackend, type Leave } from './backend.ts';
+import { CABLE_PROPERTIES, cableRules, leaveBy } from './cable.ts';
 import { DATAGRAM_PROPERTIES, datagramOutside } from './dgram.ts';
 import { FRAMES_REDUCER } from './evolve.ts';
 import type { InetPlace, Outside } from './outside.ts';
@@ -18,6 +19,8 @@ interface Kind<P extends object> {
   readonly properties: PropertiesOf<P>;
   /** Frames that come are made as long as a wire's. */
   readonly pads?: boolean;
+  /** How they leave, if not at once. */
+  leave?(setup: P): Leave;
   /** Where its wire goes on; undefined: that is for whoever runs the machine. Throws a Problem for what cannot be. */
   outside(setup: P): Outside | undefined;
   atReset(outside: Outside | undefined): FramesState;
@@ -33,7 +36,7 @@ const driverOf = <P extends object>(kind: Kind<P>): Driver<FramesState, P> => ({
     kind.outside(setup);
     return setup;
   },
-  create: () => framesBackend(kind.name, kind.pads === true),
+  create: (setup) => framesBackend(kind.name, kind.pads === true, kind.leave?.(setup)),
   atReset: (setup) => kind.atReset(kind.outside(setup)),
   reducer: FRAMES_REDUCER,
 });
@@ -59,11 +62,15 @@ function socketInfoOf(outside: Outside | undefined): string {
 const isUp = (outside: Outside | undefined): boolean => outside?.by !== 'listen' && outside?.by !== 'connect';
 
 /** Frames are carried by whoever runs the machine: `sim:frame_left` tells him, `sim:frame_received` he brings. */
-export const frames = driverOf<object>({
+export const frames = driverOf({
   name: 'frames',
   description: 'Frames carried by whoever runs the machine',
-  properties: {},
-  outside: () => undefined,
+  properties: CABLE_PROPERTIES,
+  outside: (setup) => void cableRules(setup),
+  leave(setup) {
+    const rules = cableRules(setup);
+    return (state, packet, effects) => leaveBy(rules, state, packet, effects);
+  },
   atReset: () => framesAtReset(),
 });
 

@@ -19,6 +19,8 @@ export type LanePause =
 /** A frame that leaves a machine. */
 export interface Departure {
   readonly ns: Ns;
+  /** Nanoseconds it takes beyond its link's latency. */
+  readonly delay: Ns;
   readonly dev: string;
   readonly bytes: Uint8Array;
 }
@@ -120,11 +122,11 @@ export class LockStep {
     const pause = lane.runTo(end, gate);
     seat.hasEnded = pause.pause === 'ended';
     seat.wakes = seat.hasEnded ? Infinity : pause.pause === 'idle' ? pause.untilNs : lane.now();
-    for (const { ns, dev, bytes } of lane.takeDepartures()) {
+    for (const { ns, delay, dev, bytes } of lane.takeDepartures()) {
       const way = this.ways.get(nameOf({ machine: at, dev }));
       if (way === undefined) continue;
       const event = { kind: 'sim:frame_received', dev: way.to.dev, bytes } as const;
-      this.arrive(way.to.machine, { ns: ns + way.latencyNs, from: at, event });
+      this.arrive(way.to.machine, { ns: ns + way.latencyNs + delay, from: at, event });
     }
   }
 

@@ -89,7 +89,7 @@ class Talker implements Lane {
   }
 
   private send(dev: string, bytes: number[]): void {
-    this.sent.push({ ns: this.time, dev, bytes: Uint8Array.from(bytes) });
+    this.sent.push({ ns: this.time, delay: this.draw('delay', 100), dev, bytes: Uint8Array.from(bytes) });
   }
 
   private wait(): number {
