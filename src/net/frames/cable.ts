@@ -1,6 +1,7 @@
 /** What befalls frames on the cable they leave by: drawn for each when it leaves, by whoever sends it. */
 import { Problem, shortly } from '../../base/problem.ts';
 import { virtualNs } from '../../base/virtual-time.ts';
+import type { Ns } from '../../base/units.ts';
 import type { Effects, Packet } from '../../devices/device.ts';
 import { type PropertiesOf, text, uint16, uint64 } from '../../devices/properties.ts';
 import { drawn, happens, OVERTAKEN_BY } from '../chance.ts';
@@ -70,27 +71,45 @@ const NS_PER_S = 1_000_000_000;
 /** A frame that would wait longer for those before it is lost. */
 const LONGEST_WAIT_NS = 100_000_000;
 
-/** A frame leaves by a cable: lost, late, once or twice. */
+/** A frame leaves by a cable: once, twice, or not. */
 export function leaveBy(rules: CableRules, { freeNs }: FramesState, packet: Packet, effects: Effects): void {
-  const { bandwidth, mtu } = rules;
-  const { length } = packet.bytes;
-  const lost = (why: string): void => effects.dropPacket(packet, why);
-  if (mtu > 0 && length > mtu + LONGEST_HEADER) return lost('too long for the cable');
-  const waits = bandwidth === 0 ? 0 : Math.max(freeNs - effects.now, 0);
-  if (waits > LONGEST_WAIT_NS) return lost('the cable is full');
-  if (happens(effects, `${effects.name}.loss`, rules.loss)) return lost('lost on the cable');
-  const takes = bandwidth === 0 ? 0 : Math.ceil(((length + AROUND) * 8 * NS_PER_S) / bandwidth);
-  const free = bandwidth === 0 ? 0 : effects.now + waits + takes;
-  const leave = (): void => {
-    const by = waits + takes + delayOf(rules, effects);
-    const { name: dev } = effects;
-    if (by > 0) effects.raise({ kind: 'sim:frame_delayed', dev, packet: packet.number, by, free });
-    effects.raise({ kind: 'sim:frame_left', dev, packet: packet.number });
-  };
-  leave();
+  const way = wayOf(rules, freeNs, packet, effects);
+  const why = lostBecause(rules, way.waits, packet, effects);
+  if (why !== undefined) {
+    effects.dropPacket(packet, why);
+    return;
+  }
+  leave(rules, way, packet, effects);
   if (!happens(effects, `${effects.name}.duplicate`, rules.duplicate)) return;
   effects.raise({ kind: 'sim:frame_doubled', dev: effects.name, packet: packet.number });
-  leave();
+  leave(rules, way, packet, effects);
+}
+
+/** What a bandwidth makes of a frame: how long it waits and takes, and when the cable is free then. All 0: no bandwidth. */
+interface OnTheCable {
+  readonly waits: Ns;
+  readonly takes: Ns;
+  readonly free: Ns;
+}
+
+function wayOf({ bandwidth }: CableRules, freeNs: Ns, { bytes }: Packet, { now }: Effects): OnTheCable {
+  if (bandwidth === 0) return { waits: 0, takes: 0, free: 0 };
+  const waits = Math.max(freeNs - now, 0);
+  const takes = Math.ceil(((bytes.length + AROUND) * 8 * NS_PER_S) / bandwidth);
+  return { waits, takes, free: now + waits + takes };
+}
+
+function lostBecause({ mtu, loss }: CableRules, waits: Ns, { bytes }: Packet, effects: Effects): string | undefined {
+  if (mtu > 0 && bytes.length > mtu + LONGEST_HEADER) return 'too long for the cable';
+  if (waits > LONGEST_WAIT_NS) return 'the cable is full';
+  return happens(effects, `${effects.name}.loss`, loss) ? 'lost on the cable' : undefined;
+}
+
+function leave(rules: CableRules, { waits, takes, free }: OnTheCable, { number }: Packet, effects: Effects): void {
+  const { name: dev } = effects;
+  const by = waits + takes + delayOf(rules, effects);
+  if (by > 0) effects.raise({ kind: 'sim:frame_delayed', dev, packet: number, by, free });
+  effects.raise({ kind: 'sim:frame_left', dev, packet: number });
 }
 
 /** How much later than others a frame comes. */
