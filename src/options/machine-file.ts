@@ -28,16 +28,26 @@ const USUAL_LATENCY_NS = 50_000;
 /** Understand the file of a run of several machines. Throws a Problem that names the line of what is wrong. */
 export function machinesAsked(name: string, bytes: Uint8Array, all: ForAll): Plan {
   const file = readWritten(name, 'a file of machines', bytes, MACHINE_FILE);
-  const { common = {}, machines: written, cables = [] } = file.value;
+  const { common = {}, machines: written, cables = [], servers = [] } = file.value;
+  refuseServers(file, servers);
   const macs = new Map<string, string>();
   const machines = Object.entries(written).map(([machine, own]): PlannedMachine => {
     const options = optionsOf(file, { machine, common, own, macsOfOthers: macs.keys() }, all);
     keepMacs(file, { machine, options, macs });
-    return { name: machine, options };
+    return { name: machine, options, serves: servers.includes(machine) };
   });
   const links = cables.map((cable, at) => linkOf(file, machines, cable, at));
   refuseSharedEnds(file, links);
   return { machines: machines.map(faultsOf(cables, links)), links, trace: all.trace };
+}
+
+/** Who serves is there, and somebody else is. */
+function refuseServers(file: WrittenFile<Written>, servers: readonly string[]): void {
+  const names = Object.keys(file.value.machines);
+  const at = servers.findIndex((name) => !names.includes(name));
+  if (at >= 0) throw file.problemAt(['servers', at], `there is no machine ${servers[at]}`);
+  if (names.every((name) => servers.includes(name)))
+    throw file.problemAt(['servers'], 'all machines are: the run would be over at once');
 }
 
 /** Options that are about a run, which all machines share. */

@@ -32,6 +32,8 @@ export interface Lane {
   readonly tickNs: number;
   /** Run until a virtual time, or until it has sent a frame, or somebody holds it. */
   runTo(ns: Ns, gate: { readonly isHeld: boolean }): LanePause;
+  /** Instructions it has run: nothing but timers may go on without. */
+  ticks(): number;
   /** What it is given, once it is time. */
   readonly inbox: Inbox;
   /** What it has sent since the last time. */
@@ -51,7 +53,17 @@ interface Seat {
   /** When it next does something by itself. */
   wakes: Ns;
   hasEnded: boolean;
+  /** It waits, or did when it was run last. */
+  isIdle: boolean;
+  /** It is there for the others, and nobody waits for its end. */
+  readonly serves: boolean;
 }
+
+/** Turns in a row in which nothing but timers came of any machine, after which nobody is going to wake. */
+const IDLE_LIMIT = 20_000;
+
+/** Those that serve have so long to finish what they do when the others are over. */
+const LONGEST_AFTERWARDS_NS = 1_000_000_000;
 
 /** What a machine runs in one go: people are to be heard in between, at moments that do not hang on the host. */
 const LONGEST_TURN_NS = 2_000_000;
@@ -64,10 +76,16 @@ export class LockStep {
   private turn = 0;
   /** Frames and inputs so far: a number for each. */
   private numbered = 0;
+  /** Turns since one of them ran an instruction, or was sent something. */
+  private quietTurns = 0;
 
-  constructor(lanes: readonly Lane[], links: readonly Link[]) {
+  /** `serving`: numbers of the machines that are there for the others: when those are over, all are. */
+  constructor(lanes: readonly Lane[], links: readonly Link[], serving: readonly number[] = []) {
     this.links = links;
-    this.seats = lanes.map((lane) => ({ lane, inbox: lane.inbox, wakes: lane.now(), hasEnded: false }));
+    this.seats = lanes.map((lane, machine) => ({
+      ...{ lane, inbox: lane.inbox, wakes: lane.now(), hasEnded: false, isIdle: false },
+      serves: serving.includes(machine),
+    }));
     this.ways = new Map(
       links.flatMap(({ ends: [one, other], latencyNs }) => [
         [nameOf(one), { to: other, latencyNs }] as const,
@@ -98,7 +116,8 @@ export class LockStep {
   /** The machine whose turn it is runs as far as it may, but not for long. */
   step(gate: { readonly isHeld: boolean }): Standing {
     const { seats } = this;
-    if (seats.every(({ hasEnded }) => hasEnded)) return { pause: 'ended' };
+    if (this.isOver()) return { pause: 'ended' };
+    if (this.quietTurns >= IDLE_LIMIT) return { pause: 'idle' };
     const earliest = seats.map(earliestOf);
     for (let tried = 0; tried < seats.length; tried += 1) {
       const at = this.turn;
@@ -114,13 +133,32 @@ export class LockStep {
     return { pause: 'idle' };
   }
 
+  /**
+   * All have ended but those that serve, and these have dealt with what was sent to them: they wait, with nothing on
+   * its way to them, or have had their time.
+   */
+  private isOver(): boolean {
+    const { seats } = this;
+    if (seats.some(({ hasEnded, serves }) => !hasEnded && !serves)) return false;
+    const endNs = seats.reduce((last, { hasEnded, lane }) => (hasEnded ? Math.max(last, lane.now()) : last), 0);
+    return seats.every(
+      (seat) =>
+        seat.hasEnded ||
+        (seat.isIdle && seat.inbox.nextNs === Infinity && seat.wakes >= endNs) ||
+        seat.lane.now() >= endNs + LONGEST_AFTERWARDS_NS,
+    );
+  }
+
   private runSeat(at: number, end: Ns, gate: { readonly isHeld: boolean }): void {
     const seat = this.seats[at]!;
     const { lane } = seat;
     // What may come at the horizon or later is not known yet.
     lane.inbox.opensUntil = end;
+    const ticks = lane.ticks();
     const pause = lane.runTo(end, gate);
+    this.quietTurns = lane.ticks() === ticks ? this.quietTurns + 1 : 0;
     seat.hasEnded = pause.pause === 'ended';
+    seat.isIdle = pause.pause === 'idle';
     seat.wakes = seat.hasEnded ? Infinity : pause.pause === 'idle' ? pause.untilNs : lane.now();
     for (const { ns, delay, dev, bytes } of lane.takeDepartures()) {
       const way = this.ways.get(nameOf({ machine: at, dev }));
@@ -134,6 +172,7 @@ export class LockStep {
     const { inbox, hasEnded } = this.seats[machine]!;
     if (hasEnded) return;
     this.numbered += 1;
+    this.quietTurns = 0;
     inbox.add({ ...what, number: this.numbered });
   }
 }

@@ -36,6 +36,8 @@ export const MACHINE_FILE = z.strictObject({
   /** For every machine that does not say otherwise. */
   common: OPTIONS.optional(),
   machines: MACHINES,
+  /** Those nobody waits for: the run is over when all others are. */
+  servers: z.array(z.string()).max(MOST_MACHINES).optional(),
   cables: z.array(CABLE).max(MOST_LINKS).optional(),
 });
 
