@@ -72,7 +72,8 @@ export function writeInitramfs(
   return path;
 }
 
-function modulesOf(guests: string, which: DebianKernel): ReadonlyMap<string, Uint8Array> {
+/** A kernel's drivers of virtio and of network cards, by their names, each behind those it needs. */
+export function modulesOf(guests: string, which: DebianKernel): ReadonlyMap<string, Uint8Array> {
   const { said, drivers, network } = KERNELS[which];
   const names = [...drivers, ...network];
   const { versions } = JSON.parse(readFileSync(join(guests, said), 'utf8')) as { versions: object };
