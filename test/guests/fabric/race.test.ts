@@ -85,10 +85,8 @@ describe('an update that is lost between two clients', { ...LONG, ...without(noD
     expect(way).toMatch(/recvfrom \(45\) at .* reads it/);
     // Whose it was, and which of his it is: he sent one write.
     const client = found(way, /IP 10\.9\.\d\.2\.2000 > 10\.9\.(\d)\.1/) === '0' ? 'alice' : 'bob';
-    const sent = retrovisor(['packets', `${trace}:${client}`, '--if', 'udp && eth.src == 52:54:00:12:34:58', '-x']).out;
     const all = retrovisor(['packets', `${trace}:${client}`, '--if', 'udp', '-x']).out;
-    expect(all.length).toBeGreaterThanOrEqual(sent.length);
-    const number = found(all, /^ +(\d+) .*\n(?:\t.*\n)*?\t0x0020:.* write\.\n/m);
+    const number = found(all, /^ +(\d+) .*\n(?:\t.*\n)*?\t0x0020:.*write\.\n/m);
     const from = debug(`${trace}:${client}`, program, [`why packet:${number}`]);
     const sending = found(from, /sendto \(44\) at 0x[\da-f]+ of vcpu0, tick (\d+)/);
     const there = debug(`${trace}:${client}`, program, [`at ${sending}`, 'bt']);
