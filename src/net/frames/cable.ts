@@ -85,7 +85,7 @@ export function leaveBy(rules: CableRules, { freeNs }: FramesState, packet: Pack
   leave(rules, way, packet, effects);
 }
 
-/** What a bandwidth makes of a frame: how long it waits and takes, and when the cable is free then. All 0: no bandwidth. */
+/** What a bandwidth makes of a frame: how long it waits and takes, when the cable is free then. Without one all 0. */
 interface OnTheCable {
   readonly waits: Ns;
   readonly takes: Ns;

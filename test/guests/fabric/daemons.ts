@@ -14,8 +14,8 @@ export const noDaemons = (): Aside | undefined => noLinux() ?? tool('gcc') ?? to
 /** What of the kernel nobody here asks for, and what takes long of that: half of what a boot takes without. */
 const QUICKLY =
   'console=ttyS0 quiet panic=-1 cryptomgr.notests=1 mitigations=off lsm=capability tsc=reliable initcall_blacklist=' +
-  'tracer_init_tracefs,init_kprobe_trace,ftrace_check_for_weak_functions,slab_sysfs_init,load_system_certificate_list,' +
-  'cubictcp_register,bpf_rstat_kfunc_init,bpf_prog_test_run_init,kfunc_init';
+  'tracer_init_tracefs,init_kprobe_trace,ftrace_check_for_weak_functions,slab_sysfs_init,' +
+  'load_system_certificate_list,cubictcp_register,bpf_rstat_kfunc_init,bpf_prog_test_run_init,kfunc_init';
 
 /** Files of machines whose only program is `daemons.c`. */
 export interface Daemons {
