@@ -55,12 +55,12 @@ function passedAt<P>(ends: Map<string, P[]>, dev: string): P[] {
 }
 
 /** A frame that left, as it comes out at the other end: not before `arrives`. */
-export interface Arriving extends Left {
+interface Arriving extends Left {
   readonly arrives: Ns;
 }
 
 /** What comes out of a way of this latency, in its order there: late ones behind others that left after them. */
-export const arrivingFrom = (went: readonly Left[], latencyNs: Ns): readonly Arriving[] =>
+const arrivingFrom = (went: readonly Left[], latencyNs: Ns): readonly Arriving[] =>
   went
     .map((left) => ({ ...left, arrives: left.ns + latencyNs + left.delay }))
     .sort((one, other) => one.arrives - other.arrives);

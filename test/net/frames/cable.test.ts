@@ -3,7 +3,7 @@ import type { EventOf, MachineEvent } from '../../../src/events/vocabulary.ts';
 import { cableRules, CABLE_PROPERTIES } from '../../../src/net/frames/cable.ts';
 import { type Bench, bench } from '../../vmm/bench.ts';
 
-const FRAMES = 400;
+const FRAMES = 200;
 const LENGTH = 976;
 
 /** A backend that brings frames to another on its hub, which sends them on over a cable with these faults. */
