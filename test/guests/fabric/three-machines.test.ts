@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { casesOf, LONG } from '../../how-long.ts';
-import { retrovisor, scratchFolder } from '../command-line.ts';
+import { fold } from '../../../src/cli/replay-commands.ts';
+import { printed, retrovisor, scratchFolder } from '../command-line.ts';
 
 const folder = scratchFolder();
 const NAMES = ['one', 'two', 'three'] as const;
@@ -70,4 +71,17 @@ describe('three machines in a triangle have from each other what was sent', LONG
     expect(Math.min(...carried)).toBeGreaterThanOrEqual(144);
     if (name === 'cables') expect(new Set(carried)).toEqual(new Set([144]));
   });
+
+  test('the same with the same seed, otherwise with another', async () => {
+    const machines = triangle('again', FAULTS);
+    const ended = async (name: string, seed: string): Promise<readonly string[]> => {
+      const trace = join(folder, `${name}.trace`);
+      retrovisor(['run', '--machine', machines, '--trace', trace, '--seed', seed, '--wall-clock', '17']);
+      return Promise.all(NAMES.map((machine) => printed((print) => fold(`${trace}:${machine}`, print))));
+    };
+    const first = await ended('first', '5');
+    expect(first.join()).toMatch(/digests of \d+ slices equal/);
+    expect(await ended('second', '5')).toEqual(first);
+    expect(await ended('third', '6')).not.toEqual(first);
+  }, 600_000);
 });
