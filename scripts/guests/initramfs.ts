@@ -85,7 +85,12 @@ export function writeInitramfs(
   return path;
 }
 
-function modulesOf(guests: string, which: DebianKernel, names: readonly string[]): ReadonlyMap<string, Uint8Array> {
+/** A kernel's drivers by their names, each behind those it needs; of virtio and of network cards if not said. */
+export function modulesOf(
+  guests: string,
+  which: DebianKernel,
+  names: readonly string[] = [...KERNELS[which].drivers, ...KERNELS[which].network],
+): ReadonlyMap<string, Uint8Array> {
   const { said } = KERNELS[which];
   const { versions } = JSON.parse(readFileSync(join(guests, said), 'utf8')) as { versions: object };
   const [kernel, version] = Object.entries(versions).find(([name]) => name.startsWith('linux-image-')) ?? [];

@@ -104,9 +104,11 @@ function openingOf({ machines, trace }: Plan, file: string, { interactive }: Ter
 function closingOf({ machines, trace }: Plan, { lanes }: Fabric): string {
   const each = lanes.map(({ session, end }, at) => {
     const { ticks, events, virtualNs } = session.figures();
-    const ended = end?.sentence === undefined ? '' : ` ${end.sentence}`;
+    const { name, serves } = machines[at]!;
+    const served = end === undefined && serves === true ? ' It served, and was not waited for.' : '';
+    const ended = end?.sentence === undefined ? served : ` ${end.sentence}`;
     const figures = `${events} events, ${ticks} instructions, ${(virtualNs / 1e9).toFixed(3)} s of virtual time`;
-    return `${machines[at]!.name}: ${figures}.${ended}`;
+    return `${name}: ${figures}.${ended}`;
   });
   const first = machines[0]!.name;
   const next =
@@ -245,7 +247,10 @@ class Console {
   private halted(): number {
     const { names } = this.company;
     const waiting = names.filter((_name, at) => !this.fabric.all.hasEnded(at)).join(', ');
-    complain(`${waiting}: halted, and nothing is left that could wake any of them.`);
+    complain(
+      `${waiting}: halted, and nothing is left that could wake any of them. ` +
+        'A machine nobody is to wait for stands in "servers" of the file.',
+    );
     return this.status() || GUEST_FAILED;
   }
 }

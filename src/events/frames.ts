@@ -7,6 +7,16 @@ const OF_BACKEND = { dev: 'text' } as const;
 export const FRAMES_FACTS = {
   /** A packet of the machine's goes outside: `sim:packet_sent` has its bytes. */
   'sim:frame_left': fact({ ...OF_BACKEND, packet: 'u' }, (e) => `dev ${e.dev} packet ${e.packet}`),
+  /**
+   * The one that leaves next takes so many nanoseconds more than its cable's latency. free: when the cable is free
+   * again; 0: none waits for another there.
+   */
+  'sim:frame_delayed': fact(
+    { ...OF_BACKEND, packet: 'u', by: 'u', free: 'u' },
+    (e) => `dev ${e.dev} packet ${e.packet} by ${e.by} ns`,
+  ),
+  /** One leaves a second time. */
+  'sim:frame_doubled': fact({ ...OF_BACKEND, packet: 'u' }, (e) => `dev ${e.dev} packet ${e.packet}`),
   /** One from outside waits for who it is for. No more are wanted until it is taken. */
   'sim:frame_held': fact(OF_BACKEND, (e) => `dev ${e.dev}`),
   /** One that waited has been taken. */

@@ -21,24 +21,34 @@ const USUAL_LATENCY_NS = 50_000;
 /** Understand the file of a run of several machines. Throws a Problem that names the line of what is wrong. */
 export function machinesAsked(name: string, bytes: Uint8Array, all: ForAll): Plan {
   const file = readWritten(name, 'a file of machines', bytes, MACHINE_FILE);
-  const { common = {}, machines: written, cables = [] } = file.value;
+  const { common = {}, machines: written, cables = [], servers = [] } = file.value;
+  refuseServers(file, servers);
   const macs = new Map<string, string>();
   const consoles = new Map<string, string>();
   const machines = Object.entries(written).map(([machine, own]): PlannedMachine => {
     const options = optionsOf(file, { machine, common, own, macsOfOthers: macs.keys() }, all);
     keepMacs(file, { machine, options, macs });
     keepConsoles(file, { machine, options, consoles });
-    return { name: machine, options };
+    return { name: machine, options, serves: servers.includes(machine) };
   });
   const links = cables.map((cable, at) => linkOf(file, machines, cable, at));
   refuseSharedEnds(file, links);
   const bridged = bridgesAsked(file, machines, all);
   return {
-    machines: [...bridged.machines, ...bridged.bridges],
+    machines: [...bridged.machines.map(faultsOf(cables, links)), ...bridged.bridges],
     links: [...links, ...bridged.links],
     warnings: bridged.warnings,
     trace: all.trace,
   };
+}
+
+/** Who serves is there, and somebody else is. */
+function refuseServers(file: WrittenFile<Written>, servers: readonly string[]): void {
+  const names = Object.keys(file.value.machines);
+  const at = servers.findIndex((name) => !names.includes(name));
+  if (at >= 0) throw file.problemAt(['servers', at], `there is no machine ${servers[at]}`);
+  if (names.every((name) => servers.includes(name)))
+    throw file.problemAt(['servers'], 'all machines are: the run would be over at once');
 }
 
 /** Options that are about a run, which all machines share. */
@@ -105,6 +115,28 @@ function linkOf(
   if (latencyNs < 1000) throw file.problemAt(['cables', at, 'latency'], 'a frame takes 1us at least');
   return { ends: [endOf(file, machines, one, at), endOf(file, machines, other, at)], latencyNs };
 }
+
+/** What befalls frames on a cable is for either end to draw, of those it sends: options of its network. */
+function faultsOf(
+  cables: readonly WrittenCable[],
+  links: readonly Link[],
+): (machine: PlannedMachine, number: number) => PlannedMachine {
+  return (machine, number) => {
+    const said = new Map<string, Readonly<Record<string, string | number>>>();
+    for (const [at, { between: _between, latency: _latency, ...faults }] of cables.entries()) {
+      const written = Object.entries(faults).map(([key, value]) => [key, CHANCES.has(key) ? `${value}` : value]);
+      for (const end of links[at]!.ends) if (end.machine === number) said.set(end.dev, Object.fromEntries(written));
+    }
+    const netdevs = machine.options.netdevs.map((each, index) => ({
+      ...each,
+      properties: { ...each.properties, ...said.get(backendName(each.type, index)) },
+    }));
+    return { ...machine, options: { ...machine.options, netdevs } };
+  };
+}
+
+/** What is text as an option, and a number in a file. */
+const CHANCES: ReadonlySet<string> = new Set(['loss', 'reorder', 'duplicate']);
 
 function refuseSharedEnds(file: WrittenFile<Written>, links: readonly Link[]): void {
   const taken = new Set<string>();

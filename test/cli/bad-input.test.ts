@@ -8,6 +8,7 @@ import { replay } from '../../src/cli/replay-commands.ts';
 import { recordRun } from '../debugger/recorded-tour.ts';
 import { firstOf, LONG } from '../how-long.ts';
 import { fakeBzImage } from '../vmm/loaders/kernels.ts';
+import { writeFlatKernel } from './flat-kernel.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'retrovisor-bad-'));
 const TOUR_TRACE = fileURLToPath(new URL('../../traces/tour.trace', import.meta.url));
@@ -17,13 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 writeFileSync(at('bzImage'), fakeBzImage({ initSize: 64 << 20 }));
 
-/** A multiboot kernel that says itself where it belongs (1 MiB), with this code. */
-function flatKernel(name: string, code: readonly number[]): string {
-  const [magic, flags, load] = [0x1badb002, 0x10000, 0x100000];
-  const words = [magic, flags, -(magic + flags), load, load, 0, 0, load + 32];
-  writeFileSync(at(name), Uint8Array.from([...new Uint8Array(Uint32Array.from(words).buffer), ...code]));
-  return at(name);
-}
+const flatKernel = (name: string, code: readonly number[]): string => writeFlatKernel(at(name), code);
 
 describe('bad input is answered with one sentence and a status', () => {
   test.each([

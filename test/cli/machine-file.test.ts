@@ -47,6 +47,20 @@ test('machines have their own options, and those that all have', () => {
   ]);
 });
 
+test('what befalls frames on a cable is for both of its ends to draw', () => {
+  const { machines, links } = asked(
+    TWO.replace('"1ms"', '"1ms", "jitter": "20us", "loss": 0.05, "duplicate": 0, "bandwidth": 1000000, "mtu": 9000'),
+  );
+  const properties = { jitter: '20us', loss: '0.05', duplicate: '0', bandwidth: 1_000_000, mtu: 9000 };
+  for (const { options } of machines) expect(options.netdevs).toMatchObject([{ id: 'n0', properties }]);
+  expect(links).toMatchObject([{ latencyNs: 1_000_000 }]);
+});
+
+test('who serves is not waited for', () => {
+  const { machines } = asked(TWO.replace('"cables"', '"servers": ["bob"], "cables"'));
+  expect(machines.map(({ serves }) => serves)).toEqual([false, true]);
+});
+
 describe('of a file that cannot be understood the line is named', () => {
   test.each([
     ['{ "machines": {} }', 'line 1: machines: there is no machine'],
@@ -60,6 +74,10 @@ describe('of a file that cannot be understood the line is named', () => {
     [TWO.replace('bob:n0', 'bob:n7'), 'line 8: bob:n7: bob has no network n7'],
     [TWO.replace('bob:n0', 'alice:n0'), 'line 8: one of them has a cable already'],
     [TWO.replace('1ms', 'soon'), 'line 8: cables.0.latency: is no time'],
+    [TWO.replace('"cables"', '"servers": ["eve"], "cables"'), 'line 8: there is no machine eve'],
+    [TWO.replace('"cables"', '"servers": ["bob", "alice"], "cables"'), 'line 8: all machines are'],
+    [TWO.replace('"1ms"', '"1ms", "loss": 7'), 'line 8: cables.0.loss: '],
+    [TWO.replace('"1ms"', '"1ms", "jitter": "2s"'), 'line 8: cables.0.jitter: is more than 1s'],
     [TWO.replace('1ms', '10ns'), 'line 8: a frame takes 1us at least'],
     [TWO.replace('frames,id=n0', 'user,id=n0'), 'n0 of alice is of type user: a cable goes to one of type frames'],
     [

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { machineFileIn } from '../../src/cli/machine-file-in.ts';
 import { retrovisor, scratchFolder } from '../guests/command-line.ts';
 import { LONG } from '../how-long.ts';
+import { writeFlatKernel } from './flat-kernel.ts';
 
 const folder = scratchFolder();
 const file = (name: string): string => join(folder, name);
@@ -37,6 +38,19 @@ describe('a run of several machines', LONG, () => {
       status: 0,
       out: expect.stringContaining('2 of 2 traces equal'),
     });
+  });
+
+  test('is over with those that are waited for', () => {
+    const kernel = writeFlatKernel(file('halts'), [0xfa, 0xf4]);
+    const machines = { one: {}, idle: { kernel, nodefaults: true } };
+    const path = file('served.json');
+    const ran = (servers: object) => {
+      writeFileSync(path, JSON.stringify({ common: { nic: 'none' }, machines, ...servers }));
+      return retrovisor(['run', '--machine', path, '--trace', file('served.trace')]);
+    };
+    expect(ran({})).toMatchObject({ status: 4, err: expect.stringContaining('idle: halted, and nothing is left') });
+    expect(ran({ servers: ['idle'] })).toMatchObject({ status: 0, err: expect.stringContaining('It served') });
+    expect(retrovisor(['verify', file('served.trace')])).toMatchObject({ status: 0 });
   });
 
   test('that a person ends leaves what can be read of each', async () => {

@@ -1,23 +1,16 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { LONG } from '../how-long.ts';
 import { noteAside, tool, without } from '../stepping-aside.ts';
 import { guestFile, noGuests, retrovisor, scratchFolder } from './command-line.ts';
+import { vmlinux } from './linux/vmlinux.ts';
 import { expectFolds, expectReruns } from './trace-alone.ts';
 
 const folder = scratchFolder();
 const VMLINUX = join(folder, 'vmlinux');
 const QEMU = 'qemu-system-x86_64';
-
-/** What a Debian bzImage decompresses: payload_offset and payload_length of boot protocol 2.08, its length last. */
-function vmlinux(bzImage: Uint8Array): Uint8Array {
-  const view = new DataView(bzImage.buffer, bzImage.byteOffset, bzImage.byteLength);
-  const start = (view.getUint8(0x1f1) + 1) * 512 + view.getUint32(0x248, true);
-  const input = bzImage.subarray(start, start + view.getUint32(0x24c, true) - 4);
-  return execFileSync('lz4', ['-dc'], { input, maxBuffer: 1 << 28 });
-}
 
 const argv = [
   ...'-m 256 -nodefaults -no-reboot -serial stdio'.split(' '),

@@ -32,18 +32,26 @@ function flawOf({ bytes, header }: Pick<Packet, 'bytes' | 'header'>): string | u
   return offload !== undefined && offloadFlaw(bytes, offload) !== undefined ? 'bad header' : undefined;
 }
 
+/** How a frame goes outside: by a fact that it left, or by one that says why it did not. */
+export type Leave = (state: FramesState, packet: Packet, effects: Effects) => void;
+
+const leaveAtOnce: Leave = (_state, { number }, effects) =>
+  effects.raise({ kind: 'sim:frame_left', dev: effects.name, packet: number });
+
 /** How a backend is, whose wire goes on outside. */
 export interface FramesWays {
   /** Frames that come are made as long as a wire's. */
   readonly pads?: boolean;
   /** Packets leave with what is left to be done to them. */
   readonly takesHeaders?: boolean;
+  /** How they leave, if not at once. */
+  readonly leave?: Leave;
 }
 
 /** Who carries frames is outside: the backend tells of those that leave, and hears of those that come. */
 export const framesBackend = (
   model: string,
-  { pads = false, takesHeaders = false }: FramesWays = {},
+  { pads = false, takesHeaders = false, leave = leaveAtOnce }: FramesWays = {},
 ): Device<FramesState> => ({
   model,
   takesHeaders,
@@ -52,9 +60,9 @@ export const framesBackend = (
   pins: [],
   read: () => 0,
   canReceive: ({ isStalled }) => !isStalled,
-  receivePacket({ isUp }, packet, effects) {
+  receivePacket(state, packet, effects) {
     effects.commit();
-    if (isUp) effects.raise({ kind: 'sim:frame_left', dev: effects.name, packet: packet.number });
+    if (state.isUp) leave(state, packet, effects);
     else effects.dropPacket(packet, 'nobody is at the other end');
     return true;
   },

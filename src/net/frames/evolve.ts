@@ -7,6 +7,9 @@ export const FRAMES_REDUCER: DeviceReducer<FramesState> = {
     'sim:frame_left'(state) {
       state.left += 1;
     },
+    'sim:frame_delayed'(state, { free }) {
+      state.freeNs = free;
+    },
     'sim:frame_held'(state) {
       state.held += 1;
     },

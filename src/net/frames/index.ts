@@ -1,6 +1,7 @@
 import type { Driver } from '../../devices/driver.ts';
 import { bool, type PropertiesOf } from '../../devices/properties.ts';
 import { framesBackend, type FramesWays } from './backend.ts';
+import { CABLE_PROPERTIES, cableRules, leaveBy } from './cable.ts';
 import { DATAGRAM_PROPERTIES, datagramOutside } from './dgram.ts';
 import { FRAMES_REDUCER } from './evolve.ts';
 import type { InetPlace, Outside } from './outside.ts';
@@ -16,7 +17,8 @@ interface Kind<P extends object> {
   readonly name: string;
   readonly description: string;
   readonly properties: PropertiesOf<P>;
-  readonly ways?: FramesWays;
+  /** How its wire goes on, by its setup. */
+  ways?(setup: P): FramesWays;
   /** Where its wire goes on; undefined: that is for whoever runs the machine. Throws a Problem for what cannot be. */
   outside(setup: P): Outside | undefined;
   atReset(outside: Outside | undefined): FramesState;
@@ -38,7 +40,7 @@ const driverOf = <P extends object>(kind: Kind<P>): Driver<FramesState, P> => ({
     kind.outside(setup);
     return setup;
   },
-  create: () => framesBackend(kind.name, kind.ways),
+  create: (setup) => framesBackend(kind.name, kind.ways?.(setup)),
   atReset: (setup) => kind.atReset(kind.outside(setup)),
   reducer: FRAMES_REDUCER,
 });
@@ -64,11 +66,15 @@ function socketInfoOf(outside: Outside | undefined): string {
 const isUp = (outside: Outside | undefined): boolean => outside?.by !== 'listen' && outside?.by !== 'connect';
 
 /** Frames are carried by whoever runs the machine: `sim:frame_left` tells him, `sim:frame_received` he brings. */
-export const frames = driverOf<object>({
+export const frames = driverOf({
   name: 'frames',
   description: 'Frames carried by whoever runs the machine',
-  properties: {},
-  outside: () => undefined,
+  properties: CABLE_PROPERTIES,
+  outside: (setup) => void cableRules(setup),
+  ways(setup) {
+    const rules = cableRules(setup);
+    return { leave: (state, packet, effects) => leaveBy(rules, state, packet, effects) };
+  },
   atReset: () => framesAtReset(),
 });
 
@@ -77,7 +83,7 @@ export const joined = driverOf<InterfaceSetup>({
   name: 'interface',
   description: 'An interface of the modelled Linux that leads to another machine of the run',
   properties: { tap: bool(false, 'What QEMU there has a tap of: a port of 10 Mb/s') },
-  ways: { takesHeaders: true },
+  ways: () => ({ takesHeaders: true }),
   outside: () => undefined,
   atReset: () => framesAtReset(),
 });
@@ -117,7 +123,7 @@ export const tapFd = driverOf({
   name: 'tap-fd',
   description: 'Frames by an open tap of the host',
   properties: TAP_PROPERTIES,
-  ways: { pads: true },
+  ways: () => ({ pads: true }),
   outside: tapOutside,
   atReset: (outside) => framesAtReset({ info: infoOf(outside) }),
 });

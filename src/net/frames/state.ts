@@ -12,6 +12,8 @@ export interface FramesState {
   readonly left: number;
   /** Frames that came and were lost at once. */
   readonly refused: number;
+  /** Virtual nanosecond from which the cable has no frame on it; 0: it has no bandwidth that would make one wait. */
+  readonly freeNs: number;
 }
 
 /** Frames that wait: who brings more than the guest takes loses them. */
@@ -24,6 +26,6 @@ export const LONGEST_FRAME = 4096 + 65_536;
 export const LONGEST_INFO = 255;
 
 export const framesAtReset = (given: Partial<FramesState> = {}): FramesState => ({
-  ...{ isUp: true, info: '', isStalled: false, held: 0, left: 0, refused: 0 },
+  ...{ isUp: true, info: '', isStalled: false, held: 0, left: 0, refused: 0, freeNs: 0 },
   ...given,
 });

@@ -5,6 +5,7 @@ import { ICMPV6_TYPES } from '../../packets/icmpv6.ts';
 import { IPV4_HEADER } from '../../packets/ipv4.ts';
 import { IPV6_HEADER } from '../../packets/ipv6.ts';
 import { TCP_HEADER } from '../../packets/tcp.ts';
+import { drawn, happens, OVERTAKEN_BY } from '../chance.ts';
 import { type Address, addressText } from '../tcp/connection.ts';
 import { type Addressed, isIpv4, type UserNet } from '../user/part.ts';
 import { type Outgoing, sendIcmpError, sendIp } from '../user/send.ts';
@@ -33,18 +34,6 @@ export function arrivalAfter({ setup, effects }: UserNet, host: Address, payload
   return Math.max(after, effects.now + hop + latency) + (effects.travel(length) - hop) + limited;
 }
 
-/** Whether something happens that has such a chance; drawn only where it has one. */
-function happens({ effects }: UserNet, what: string, chance: number | undefined): boolean {
-  if (chance === undefined || chance <= 0) return false;
-  return numberOf(effects.random(`net.${what}`, 4)) < chance * 0x1_0000_0000;
-}
-
-const numberOf = (bytes: Uint8Array): number => new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
-
-/** How long something takes of at most so much. */
-const drawn = ({ effects }: UserNet, what: string, most: number): number =>
-  Math.floor((numberOf(effects.random(`net.${what}`, 4)) * most) / 0x1_0000_0000);
-
 /** Whether a packet of the guest's comes to a host: what is too large for the way is told so, RFC 1191 and 8201. */
 export function comesThrough(net: UserNet, ip: Addressed): boolean {
   const host = ip.destination;
@@ -54,7 +43,7 @@ export function comesThrough(net: UserNet, ip: Addressed): boolean {
     sendIcmpError(net, ip, { ...(isIpv4(ip) ? NEEDS_FRAGMENTS : TOO_BIG), mtu });
     return false;
   }
-  if (!happens(net, 'loss.guest', linkTo(net.setup.world, host).loss)) return true;
+  if (!happens(net.effects, 'net.loss.guest', linkTo(net.setup.world, host).loss)) return true;
   tell(net, 'sim:link_lost', { host, from: 'guest', length });
   return false;
 }
@@ -78,13 +67,10 @@ export function answerFrom(net: UserNet, ip: Addressed, answer: Outgoing<number>
   carry(net, answer, arrivalAfter(net, answer.source, answer.payload.length, 0));
 }
 
-/** A packet that is overtaken comes by so much later: some others have passed it by then. */
-const OVERTAKEN_BY = 5_000_000;
-
 /** How much later than it would a packet comes. */
-function delayOf(net: UserNet, { jitter = 0, reorder }: LinkRules): number {
-  const late = happens(net, 'reorder', reorder) ? OVERTAKEN_BY : 0;
-  return late + (jitter > 0 ? drawn(net, 'jitter', jitter) : 0);
+function delayOf({ effects }: UserNet, { jitter = 0, reorder }: LinkRules): number {
+  const late = happens(effects, 'net.reorder', reorder) ? OVERTAKEN_BY : 0;
+  return late + (jitter > 0 ? drawn(effects, 'net.jitter', jitter) : 0);
 }
 
 /** A host's packet on its way, which is at the guest at `arrives` if nothing happens to it. */
@@ -92,7 +78,7 @@ export function carry(net: UserNet, packet: Outgoing<number> | Outgoing<bigint>,
   const { effects, setup } = net;
   const rules = linkTo(setup.world, packet.source);
   const told: Told = { host: packet.source, from: 'host', length: lengthOf(packet.source, packet.payload.length) };
-  if (happens(net, 'loss.host', rules.loss)) {
+  if (happens(effects, 'net.loss.host', rules.loss)) {
     tell(net, 'sim:link_lost', told);
     return;
   }
@@ -103,7 +89,7 @@ export function carry(net: UserNet, packet: Outgoing<number> | Outgoing<bigint>,
   const due = arrives + by;
   const onItsWay = due > effects.now ? { ...packet, due } : packet;
   sendIp(net, onItsWay);
-  if (!happens(net, 'duplicate', rules.duplicate)) return;
+  if (!happens(effects, 'net.duplicate', rules.duplicate)) return;
   tell(net, 'sim:link_duplicated', told);
   sendIp(net, onItsWay);
 }

@@ -14,11 +14,16 @@ interface Passed {
   readonly header: Uint8Array;
 }
 
+/** One that left: how much longer it takes than the link's latency. */
+interface Left extends Passed {
+  readonly delay: Ns;
+}
+
 /** What passed the ends a machine has, by part. */
 export interface Traffic {
   /** When the machine's run was over. */
   readonly endNs: Ns;
-  readonly out: ReadonlyMap<string, readonly Passed[]>;
+  readonly out: ReadonlyMap<string, readonly Left[]>;
   readonly into: ReadonlyMap<string, readonly Passed[]>;
 }
 
@@ -35,7 +40,7 @@ export function trafficOf(events: Iterable<Stamped>, pace: Pace): Traffic {
   const clock = eventClock(pace);
   let endNs = 0;
   const departures = new Departures(() => endNs);
-  const out = new Map<string, Passed[]>();
+  const out = new Map<string, Left[]>();
   const into = new Map<string, Passed[]>();
   for (const stamped of events) {
     const { event, seq } = stamped;
@@ -46,16 +51,27 @@ export function trafficOf(events: Iterable<Stamped>, pace: Pace): Traffic {
       const header = event.kind === 'sim:packet_received' ? event.header : NOTHING;
       passedAt(into, dev).push({ seq, ns: endNs, bytes, header });
     }
-    for (const { dev, ...departed } of departures.takeAll()) passedAt(out, dev).push({ seq, ...departed });
+    for (const { dev, ...left } of departures.takeAll()) passedAt(out, dev).push({ seq, ...left });
   }
   return { endNs, out, into };
 }
 
-function passedAt(ends: Map<string, Passed[]>, dev: string): Passed[] {
+function passedAt<P>(ends: Map<string, P[]>, dev: string): P[] {
   const there = ends.get(dev) ?? [];
   ends.set(dev, there);
   return there;
 }
+
+/** A frame that left, as it comes out at the other end: not before `arrives`. */
+interface Arriving extends Left {
+  readonly arrives: Ns;
+}
+
+/** What comes out of a way of this latency, in its order there: late ones behind others that left after them. */
+const arrivingFrom = (went: readonly Left[], latencyNs: Ns): readonly Arriving[] =>
+  went
+    .map((left) => ({ ...left, arrives: left.ns + latencyNs + left.delay }))
+    .sort((one, other) => one.arrives - other.arrives);
 
 /** What links carried, and what is wrong with it. */
 export interface Crossings {
@@ -75,9 +91,9 @@ export function crossings(parties: readonly Party[], links: readonly Link[]): Cr
   const faults: string[] = [];
   for (const { ends, latencyNs } of links) {
     for (const [from, to] of [ends, [ends[1], ends[0]] as const]) {
-      const way = wayOf(parties, from, to);
+      const way = wayOf(parties, latencyNs, [from, to]);
       frames += way.came.length;
-      const fault = faultOf(way, latencyNs);
+      const fault = faultOf(way);
       if (fault !== undefined) faults.push(fault);
     }
   }
@@ -87,36 +103,35 @@ export function crossings(parties: readonly Party[], links: readonly Link[]): Cr
 interface Way {
   readonly from: string;
   readonly to: string;
-  readonly went: readonly Passed[];
+  readonly coming: readonly Arriving[];
   readonly came: readonly Passed[];
   /** When whom it goes to was over. */
   readonly endNs: Ns;
 }
 
-function wayOf(parties: readonly Party[], from: LinkEnd, to: LinkEnd): Way {
+function wayOf(parties: readonly Party[], latencyNs: Ns, [from, to]: readonly [LinkEnd, LinkEnd]): Way {
   const [sender, receiver] = [parties[from.machine]!, parties[to.machine]!];
   return {
     from: `${sender.name} ${from.dev}`,
     to: `${receiver.name} ${to.dev}`,
-    went: sender.traffic.out.get(from.dev) ?? [],
+    coming: arrivingFrom(sender.traffic.out.get(from.dev) ?? [], latencyNs),
     came: receiver.traffic.into.get(to.dev) ?? [],
     endNs: receiver.traffic.endNs,
   };
 }
 
 /** The first that is not as it was sent; what was still on its way when a machine was over is none. */
-function faultOf({ from, to, went, came, endNs }: Way, latencyNs: Ns): string | undefined {
+function faultOf({ from, to, coming, came, endNs }: Way): string | undefined {
   for (const [at, { seq, ns, bytes, header }] of came.entries()) {
-    const sent = went[at];
+    const sent = coming[at];
     if (sent === undefined) return `${to} was given a frame at event ${seq} that ${from} did not send`;
     if (!isSame(sent.bytes, bytes) || !isSame(sent.header, header))
       return `${to} was given at event ${seq} another frame than ${from} sent at ${sent.seq}`;
-    if (ns < sent.ns + latencyNs)
-      return `${to} was given at event ${seq} what ${from} sent at ${sent.seq} before its time`;
+    if (ns < sent.arrives) return `${to} was given at event ${seq} what ${from} sent at ${sent.seq} before its time`;
   }
-  const lost = went[came.length];
-  if (lost === undefined || lost.ns + latencyNs >= endNs) return undefined;
-  return `${to} was not given what ${from} sent at event ${lost.seq}`;
+  const missed = coming[came.length];
+  if (missed === undefined || missed.arrives >= endNs) return undefined;
+  return `${to} was not given what ${from} sent at event ${missed.seq}`;
 }
 
 const isSame = (one: Uint8Array, other: Uint8Array): boolean =>

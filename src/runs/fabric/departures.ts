@@ -8,6 +8,8 @@ export class Departures {
   private readonly now: () => Ns;
   private readonly packets = new SentPackets();
   private departed: Departure[] = [];
+  /** Nanoseconds that the next to leave takes beyond its link's latency. */
+  private delay = 0;
 
   constructor(now: () => Ns) {
     this.now = now;
@@ -15,9 +17,12 @@ export class Departures {
 
   next({ event }: Stamped): void {
     this.packets.next(event);
+    if (event.kind === 'sim:frame_delayed') this.delay = event.by;
     if (event.kind !== 'sim:frame_left') return;
+    const { delay } = this;
+    this.delay = 0;
     const packet = this.packets.packetOf(event.packet);
-    if (packet !== undefined) this.departed.push({ ns: this.now(), dev: event.dev, ...packet });
+    if (packet !== undefined) this.departed.push({ ns: this.now(), delay, dev: event.dev, ...packet });
   }
 
   get isEmpty(): boolean {

@@ -9,7 +9,7 @@ export interface LinkEnd {
   readonly dev: string;
 }
 
-/** What is sent at one end comes out at the other, so much later. */
+/** What leaves at one end comes out at the other, so much later or still later than that. */
 export interface Link {
   readonly ends: readonly [LinkEnd, LinkEnd];
   readonly latencyNs: number;

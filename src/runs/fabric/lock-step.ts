@@ -19,6 +19,8 @@ export type LanePause =
 /** A frame that leaves a machine. */
 export interface Departure {
   readonly ns: Ns;
+  /** Nanoseconds it takes beyond its link's latency. */
+  readonly delay: Ns;
   readonly dev: string;
   readonly bytes: Uint8Array;
   /** What is left to be done to it, as `sim:packet_sent` has that. */
@@ -34,6 +36,8 @@ export interface Lane {
   runTo(ns: Ns, gate: { readonly isHeld: boolean }): LanePause;
   /** It does nothing for itself: its run is over when those of the others are. */
   readonly isBridge: boolean;
+  /** Instructions it has run: nothing but timers may go on without. */
+  ticks(): number;
   /** What it is given, once it is time. */
   readonly inbox: Inbox;
   /** What it has sent since the last time. */
@@ -53,12 +57,21 @@ interface Seat {
   /** When it next does something by itself. */
   wakes: Ns;
   hasEnded: boolean;
+  /** It waits, or did when it was run last. */
+  isIdle: boolean;
+  /** It is there for the others, and nobody waits for its end. */
+  readonly serves: boolean;
 }
 
 /** A link, from one of its ends. */
 interface Way extends Omit<Link, 'ends'> {
   readonly to: LinkEnd;
 }
+/** Turns in a row in which nothing but timers came of any machine, after which nobody is going to wake. */
+const IDLE_LIMIT = 20_000;
+
+/** Those that serve have so long to finish what they do when the others are over. */
+const LONGEST_AFTERWARDS_NS = 1_000_000_000;
 
 /** What a machine runs in one go: people are to be heard in between, at moments that do not hang on the host. */
 const LONGEST_TURN_NS = 2_000_000;
@@ -71,10 +84,16 @@ export class LockStep {
   private turn = 0;
   /** Frames and inputs so far: a number for each. */
   private numbered = 0;
+  /** Turns since one of them ran an instruction, or was sent something. */
+  private quietTurns = 0;
 
-  constructor(lanes: readonly Lane[], links: readonly Link[]) {
+  /** `serving`: numbers of the machines that are there for the others: when those are over, all are. */
+  constructor(lanes: readonly Lane[], links: readonly Link[], serving: readonly number[] = []) {
     this.links = links;
-    this.seats = lanes.map((lane) => ({ lane, inbox: lane.inbox, wakes: lane.now(), hasEnded: false }));
+    this.seats = lanes.map((lane, machine) => ({
+      ...{ lane, inbox: lane.inbox, wakes: lane.now(), hasEnded: false, isIdle: false },
+      serves: serving.includes(machine),
+    }));
     this.ways = new Map(
       links.flatMap(({ ends: [one, other], ...link }) => [
         [nameOf(one), { ...link, to: other }] as const,
@@ -106,6 +125,7 @@ export class LockStep {
   step(gate: { readonly isHeld: boolean }): Standing {
     const { seats } = this;
     if (this.isOver()) return { pause: 'ended' };
+    if (this.quietTurns >= IDLE_LIMIT) return { pause: 'idle' };
     const earliest = seats.map(earliestOf);
     for (let tried = 0; tried < seats.length; tried += 1) {
       const at = this.turn;
@@ -121,11 +141,24 @@ export class LockStep {
     return { pause: 'idle' };
   }
 
-  /** All have ended, and bridges are where the last of those is. */
+  /**
+   * All have ended but those that serve, and these have dealt with what was sent to them: they wait, with nothing on
+   * its way to them, or have had their time. Bridges are where the last of all is.
+   */
   private isOver(): boolean {
-    if (!this.seats.every(({ hasEnded, lane }) => hasEnded || lane.isBridge)) return false;
-    const end = this.now();
-    return this.seats.every((seat) => earliestOf(seat) > end);
+    const { seats } = this;
+    const isWaitedFor = ({ hasEnded, serves, lane }: Seat): boolean => !hasEnded && !serves && !lane.isBridge;
+    if (seats.some(isWaitedFor)) return false;
+    const endNs = seats.reduce((last, { hasEnded, lane }) => (hasEnded ? Math.max(last, lane.now()) : last), 0);
+    const isServed = seats.some(({ hasEnded, serves }) => serves && !hasEnded);
+    const now = this.now();
+    return seats.every((seat) => {
+      const { lane, inbox } = seat;
+      if (seat.hasEnded || lane.now() >= endNs + LONGEST_AFTERWARDS_NS) return true;
+      const isEmpty = inbox.nextNs === Infinity;
+      if (lane.isBridge) return earliestOf(seat) > now && (isEmpty || !isServed);
+      return seat.isIdle && isEmpty && seat.wakes >= endNs;
+    });
   }
 
   private runSeat(at: number, end: Ns, gate: { readonly isHeld: boolean }): void {
@@ -133,13 +166,17 @@ export class LockStep {
     const { lane } = seat;
     // What may come at the horizon or later is not known yet.
     lane.inbox.opensUntil = end;
+    const ticks = lane.ticks();
     const pause = lane.runTo(end, gate);
+    this.quietTurns = lane.ticks() === ticks ? this.quietTurns + 1 : 0;
     seat.hasEnded = pause.pause === 'ended';
+    seat.isIdle = pause.pause === 'idle';
     seat.wakes = seat.hasEnded ? Infinity : pause.pause === 'idle' ? pause.untilNs : lane.now();
     for (const departure of lane.takeDepartures()) {
       const way = this.ways.get(nameOf({ machine: at, dev: departure.dev }));
       if (way === undefined) continue;
-      this.arrive(way.to.machine, { ns: departure.ns + way.latencyNs, from: at, event: arrivalOf(departure, way) });
+      const ns = departure.ns + way.latencyNs + departure.delay;
+      this.arrive(way.to.machine, { ns, from: at, event: arrivalOf(departure, way) });
     }
   }
 
@@ -147,6 +184,7 @@ export class LockStep {
     const { inbox, hasEnded } = this.seats[machine]!;
     if (hasEnded) return;
     this.numbered += 1;
+    this.quietTurns = 0;
     inbox.add({ ...what, number: this.numbered });
   }
 }

@@ -15,6 +15,8 @@ import { SessionLane } from './session-lane.ts';
 export interface PlannedMachine {
   readonly name: string;
   readonly options: RunOptions;
+  /** It is there for the others: once they are over, the run is. */
+  readonly serves?: boolean;
 }
 
 /** Several machines and what joins them. Bridges are machines without processors, behind the others. */
@@ -40,6 +42,7 @@ export interface Fabric {
 /** Build the machines, recorded, ready to run. Throws a Problem that says of which one something cannot be had. */
 export function openFabric(world: World, { machines, links, trace }: Plan, output: (name: string) => OutputTo): Fabric {
   const made = machines.map(({ options }) => prepared(world, options));
+  const serving = machines.flatMap(({ serves }, at) => (serves === true ? [at] : []));
   const sinkOf = trace === undefined ? undefined : jointRecording(world, trace, { machines, links });
   const lanes: SessionLane[] = [];
   try {
@@ -60,7 +63,7 @@ export function openFabric(world: World, { machines, links, trace }: Plan, outpu
     throw error;
   }
   return {
-    all: new LockStep(lanes, links),
+    all: new LockStep(lanes, links, serving),
     lanes,
     warnings: lanes.flatMap(({ session: { warnings } }, at) =>
       warnings.map((warning) => ({ name: machines[at]!.name, warning })),

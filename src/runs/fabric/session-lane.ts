@@ -30,6 +30,10 @@ export class SessionLane implements Lane {
     return this.session.now();
   }
 
+  ticks(): number {
+    return this.session.figures().ticks;
+  }
+
   runTo(ns: Ns, gate: { readonly isHeld: boolean }): LanePause {
     const { departures } = this;
     const both = {

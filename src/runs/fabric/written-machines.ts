@@ -9,9 +9,22 @@ const OPTIONS = z.record(z.string().regex(/^[A-Za-z][\w-]*$/, 'is no name of an 
 
 const TIME = z.string().refine((text) => virtualNs(text) !== undefined, 'is no time like 50us, 2ms or 1.5s');
 
+const CHANCE = z.number().min(0).max(1);
+
+/** What befalls frames on a cable, by the names that options of `-netdev frames` have. */
+const FAULTS = {
+  jitter: TIME.refine((text) => (virtualNs(text) ?? 0) <= 1_000_000_000, 'is more than 1s').optional(),
+  loss: CHANCE.optional(),
+  reorder: CHANCE.optional(),
+  duplicate: CHANCE.optional(),
+  bandwidth: z.number().int().min(1000).max(1e12).optional(),
+  mtu: z.number().int().min(68).max(65_535).optional(),
+};
+
 const CABLE = z.strictObject({
   between: z.tuple([z.string(), z.string()]),
   latency: TIME.optional(),
+  ...FAULTS,
 });
 
 const PORT = z.union([z.string(), z.strictObject({ to: z.string(), latency: TIME.optional() })]);
@@ -42,6 +55,8 @@ export const MACHINE_FILE = z.strictObject({
     .record(z.string().regex(BRIDGE_NAME, 'is no name of a bridge: one is like br0'), BRIDGE.nullable())
     .refine((bridges) => Object.keys(bridges).length <= MOST.bridges, `there are more than ${MOST.bridges}`)
     .optional(),
+  /** Those nobody waits for: the run is over when all others are. */
+  servers: z.array(z.string()).max(MOST_MACHINES).optional(),
   cables: z.array(CABLE).max(MOST_LINKS).optional(),
 });
 

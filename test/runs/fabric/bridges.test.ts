@@ -30,6 +30,10 @@ class Station implements Lane {
     return this.time;
   }
 
+  ticks(): number {
+    return this.time;
+  }
+
   takeDepartures(): readonly Departure[] {
     return this.sent.splice(0);
   }
@@ -40,7 +44,7 @@ class Station implements Lane {
       const at = Math.min(own, this.inbox.next?.ns ?? Infinity);
       if (at >= ns) return { pause: 'idle', untilNs: own };
       this.time = Math.max(this.time, at);
-      if (own === at) this.sent.push({ ns: at, dev: 'tap#0', bytes: this.says.shift()![1], header: NOTHING });
+      if (own === at) this.sent.push({ ns: at, delay: 0, dev: 'tap#0', bytes: this.says.shift()![1], header: NOTHING });
       else this.hear();
     }
     return { pause: 'slice' };

@@ -28,6 +28,10 @@ const queued = (bytes: number[]): MachineEvent => ({
   ...{ client: 'n0', packet: 0, sender: 'nic', refused: false, quiet: false, bytes: Uint8Array.from(bytes) },
 });
 const left: MachineEvent = { kind: 'sim:frame_left', dev: 'frames#0', packet: 0 };
+const delayed = (by: number): MachineEvent => ({
+  kind: 'sim:frame_delayed',
+  ...{ dev: 'frames#0', packet: 0, by, free: 0 },
+});
 const came = (bytes: number[]): MachineEvent => ({
   kind: 'sim:frame_received',
   ...{ dev: 'frames#0', bytes: Uint8Array.from(bytes) },
@@ -88,5 +92,37 @@ describe('what came out of a link is held to what went in', () => {
       passing([[135, { kind: 'sim:packet_received', dev: 'frames#0', bytes: Uint8Array.of(1, 2), header: wanted }]]);
     expect(between(sender, cameWith(header))).toEqual({ frames: 1, faults: [] });
     expect(between(sender, cameWith(new Uint8Array(10))).faults).toEqual([expect.stringContaining('another frame')]);
+  });
+
+  test('where frames are late, overtaken and doubled on their way, as the sender has drawn it', () => {
+    const sender = passing([
+      [10, sent([1])],
+      [10, delayed(8000)],
+      [10, left],
+      [20, sent([2])],
+      [20, left],
+      [20, { kind: 'sim:frame_doubled', dev: 'frames#0', packet: 0 }],
+      [20, delayed(800)],
+      [20, left],
+    ]);
+    const received = (first: number[], last: number): Traffic =>
+      passing([
+        [145, came(first)],
+        [245, came([2])],
+        [last, came([1])],
+      ]);
+    expect(between(sender, received([2], 1135))).toEqual({ frames: 3, faults: [] });
+    expect(between(sender, received([1], 1135)).faults).toEqual([expect.stringContaining('another frame than')]);
+    expect(between(sender, received([2], 1134)).faults).toEqual([expect.stringContaining('before its time')]);
+    expect(between(sender, passing([[145, came([2])]])).faults).toEqual([]);
+    expect(
+      between(
+        sender,
+        passing([
+          [145, came([2])],
+          [400, left],
+        ]),
+      ).faults,
+    ).toEqual([expect.stringContaining('was not given what a frames#0 sent at event 7')]);
   });
 });

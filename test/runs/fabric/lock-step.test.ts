@@ -53,6 +53,10 @@ class Talker implements Lane {
     return this.time;
   }
 
+  ticks(): number {
+    return this.time;
+  }
+
   takeDepartures(): readonly Departure[] {
     const { sent } = this;
     this.sent = [];
@@ -90,7 +94,8 @@ class Talker implements Lane {
   }
 
   private send(dev: string, bytes: number[]): void {
-    this.sent.push({ ns: this.time, dev, bytes: Uint8Array.from(bytes), header: new Uint8Array(0) });
+    const delay = this.draw('delay', 100);
+    this.sent.push({ ns: this.time, delay, dev, bytes: Uint8Array.from(bytes), header: new Uint8Array(0) });
   }
 
   private wait(): number {
@@ -136,4 +141,91 @@ test.each(['1', '2', '3', '4', '5'])('what machines hear does not hang on when t
   expect(heard.flat().length).toBe(4 * 60 * 2);
   expect(heardBy(seed, 'another')).toEqual(heard);
   expect(heardBy(seed, 'a third')).toEqual(heard);
+});
+
+/** A machine that does something every `everyNs`, and ends at `endNs`. */
+class Ticker implements Lane {
+  readonly tickNs = 8;
+  readonly isBridge = false;
+  readonly inbox = new Inbox({ next: undefined, take: () => undefined });
+  taken = 0;
+  private readonly everyNs: number;
+  private readonly endNs: number;
+  /** What it does are timers that reach nobody. */
+  private readonly isMasked: boolean;
+  private time = 0;
+
+  constructor(everyNs: number, endNs: number, isMasked = false) {
+    this.isMasked = isMasked;
+    this.everyNs = everyNs;
+    this.endNs = endNs;
+  }
+
+  now(): number {
+    return this.time;
+  }
+
+  ticks(): number {
+    return this.isMasked ? 0 : this.time;
+  }
+
+  takeDepartures(): readonly Departure[] {
+    const { time, endNs } = this;
+    return time >= endNs
+      ? [{ ns: time, delay: 0, dev: 'to 1', bytes: new Uint8Array(1), header: new Uint8Array(0) }]
+      : [];
+  }
+
+  runTo(ns: number): LanePause {
+    for (;;) {
+      const next = Math.min(this.time + this.everyNs, this.inbox.next?.ns ?? Infinity, this.endNs);
+      if (next >= ns) return { pause: 'idle', untilNs: next };
+      if (this.inbox.next !== undefined) {
+        this.inbox.take();
+        this.taken += 1;
+      }
+      this.time = next;
+      if (this.time === this.endNs) return { pause: 'ended' };
+    }
+  }
+}
+
+const MS = 1_000_000;
+
+/** How a run of one that ends after 20 ms and one that serves comes to its end. */
+function served(everyNs: number, serving: readonly number[]) {
+  const lanes = [new Ticker(3 * MS, 20 * MS), new Ticker(everyNs, Infinity)] as const;
+  const all = new LockStep(lanes, [link(0, 1, MS)], serving);
+  for (let steps = 0; steps < 2000; steps += 1) {
+    const { pause } = all.step({ isHeld: false });
+    if (pause !== 'slice') return { pause, at: lanes[1].now(), taken: lanes[1].taken };
+  }
+  return { pause: 'never', at: lanes[1].now(), taken: lanes[1].taken };
+}
+
+describe('a machine that serves', () => {
+  test('is not waited for, but deals with what was sent to it first', () => {
+    const { pause, at, taken } = served(MS, [1]);
+    expect({ pause, taken }).toEqual({ pause: 'ended', taken: 1 });
+    expect(at).toBeGreaterThanOrEqual(21 * MS);
+    expect(at).toBeLessThan(25 * MS);
+  });
+
+  test('may have nothing to do any more', () => {
+    expect(served(Infinity, [1])).toMatchObject({ pause: 'ended', taken: 1 });
+    expect(served(Infinity, [])).toMatchObject({ pause: 'idle' });
+  });
+
+  test('that is not said to be one is', () => {
+    expect(served(MS, [])).toMatchObject({ pause: 'never' });
+  });
+});
+
+test('of machines where nothing but timers that reach nobody goes on none is going to wake', () => {
+  const all = new LockStep([new Ticker(3 * MS, Infinity, true), new Ticker(MS, Infinity, true)], [link(0, 1, MS)]);
+  let turns = 0;
+  while (all.step({ isHeld: false }).pause === 'slice') turns += 1;
+  expect(turns).toBe(20_000);
+  all.send(0, { kind: 'sim:frame_received', dev: 'to 1', bytes: new Uint8Array(1) });
+  expect(all.step({ isHeld: false })).toEqual({ pause: 'slice' });
 });
