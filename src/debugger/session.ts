@@ -95,7 +95,7 @@ export function openDebugSession(run: DebuggedRun): DebugSession {
     get seq() {
       return asked ?? timeline.now.seq;
     },
-    at: (place) => session.goTo(finish(markOf(place, events, timeline.now))),
+    at: (place) => session.goTo(finish(markOf(place, { events, pace: timeline.machine.state.config }, timeline.now))),
     goTo: (place) => finish(session.going(place)),
     *going(place) {
       try {

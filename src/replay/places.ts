@@ -1,9 +1,12 @@
 import { Problem, shortly } from '../base/problem.ts';
-import type { Seq, Tick } from '../base/units.ts';
+import type { Ns, Seq, Tick } from '../base/units.ts';
+import { virtualNs } from '../base/virtual-time.ts';
 import type { Work } from '../base/work.ts';
+import type { Pace } from '../events/costs.ts';
 import type { Stamped } from '../events/stamped.ts';
 import type { Mark } from './timeline.ts';
 import { filterOf, isUnknownKind, matcher } from './export/event-filter.ts';
+import { eventClock } from './export/report.ts';
 import { printedBy, readPrintPattern } from './export/print-pattern.ts';
 
 /** The furthest mark of a recorded run: just after its last event. */
@@ -15,7 +18,16 @@ export function endOf(events: readonly Stamped[]): Mark {
 /** Just after an event was raised. */
 export const afterEvent = ({ seq, tick }: Stamped): Mark => ({ seq: seq + 1, tick });
 
+/** A run in which places are looked for. */
+export interface PlacedRun {
+  readonly events: readonly Stamped[];
+  readonly pace: Pace;
+}
+
 const NUMBER = /^(#|\+|-|tick\s+)?(\d[\d_]*)(\.\d+)?(%)?$/;
+
+/** `@` and a virtual time: by the clock of all machines of a run. */
+const MOMENT = /^@(.*)$/;
 
 const PRINT = /^print\b\s*(.*)$/s;
 
@@ -23,21 +35,30 @@ const PRINT = /^print\b\s*(.*)$/s;
 export function isMark(text: string): boolean {
   const words = text.trim();
   const [kind = ''] = words.split(/\s+/);
-  return /^(start|end|if\s.*)$/s.test(words) || NUMBER.test(words) || PRINT.test(words) || !isUnknownKind(kind);
+  return (
+    /^(start|end|if\s.*)$/s.test(words) ||
+    NUMBER.test(words) ||
+    MOMENT.test(words) ||
+    PRINT.test(words) ||
+    !isUnknownKind(kind)
+  );
 }
 
 /**
- * The mark somebody means: `start`, `end`, a tick (`1200`, `tick 1200`), an event (`#57`), a share of the run (`25%`),
- * some ticks on or back (`+10`, `-10`), where something was first printed (`print "login:"`), or the first event of a
+ * The mark somebody means: `start`, `end`, a tick (`1200`, `tick 1200`), a virtual time (`@12.5ms`), an event (`#57`),
+ * a share of the run (`25%`), some ticks on or back (`+10`, `-10`), where something was first printed (`print "login:"`), or the first event of a
  * kind whose text holds the rest (`kvm_exit CPUID`) and of which a condition holds (`kvm_pio if port == 0x3f8`).
  */
-export function* markOf(text: string, events: readonly Stamped[], now: Mark): Work<Mark | number> {
+export function* markOf(text: string, run: PlacedRun, now: Mark): Work<Mark | number> {
+  const { events } = run;
   const end = endOf(events);
   const words = text.trim();
   if (words === 'start') return 0;
   if (words === 'end') return end;
   const printed = PRINT.exec(words)?.[1];
   if (printed !== undefined) return yield* firstPrinted(printed, events);
+  const moment = MOMENT.exec(words)?.[1];
+  if (moment !== undefined) return yield* momentAsked(moment, run);
   const number = NUMBER.exec(words);
   if (number === null) return yield* firstEvent(words, events);
   const [, sign, digits, fraction, percent] = number;
@@ -56,6 +77,44 @@ export function* markOf(text: string, events: readonly Stamped[], now: Mark): Wo
 function within(tick: Tick, end: Mark): number {
   if (tick <= end.tick) return tick;
   throw new Problem(`Tick ${tick} lies outside the run: it ends at ${end.tick}.`);
+}
+
+/** Virtual nanoseconds of `12.5ms`. Throws a Problem when it is no time. */
+export function timeOf(text: string): Ns {
+  const ns = virtualNs(text.trim());
+  if (ns === undefined) throw new Problem(`${shortly(text)} is no virtual time, as 12.5ms or 3s: \`@12.5ms\`.`);
+  return ns;
+}
+
+function* momentAsked(text: string, run: PlacedRun): Work<Mark | number> {
+  const ns = timeOf(text);
+  const found = yield* standingAt(ns, run);
+  if (found.endNs === undefined) return found.mark;
+  throw new Problem(`@${text} lies outside the run: it ends at @${found.endNs}ns.`);
+}
+
+/** Where a run stood at some moment; at its end, and when that was, if it was over by then. */
+export interface Standing {
+  readonly mark: Mark | number;
+  readonly endNs: Ns | undefined;
+}
+
+/** Where a run stood at a virtual time: all that happened by then is over, and nothing that came later. */
+export function* standingAt(ns: Ns, { events, pace }: PlacedRun): Work<Standing> {
+  const clock = eventClock(pace);
+  let before = { seq: 0, tick: 0, ns: 0 };
+  for (let at = 0; at < events.length; at += 1) {
+    const stamped = events[at] as Stamped;
+    const then = clock.ns(stamped);
+    if (then > ns) {
+      const tick = before.tick + Math.floor((ns - before.ns) / pace.nsPerTick);
+      const isBetween = tick > before.tick && tick < stamped.tick;
+      return { mark: isBetween ? tick : { seq: stamped.seq, tick: Math.min(tick, stamped.tick) }, endNs: undefined };
+    }
+    before = { ...afterEvent(stamped), ns: then };
+    if (at % PIECE === 0) yield at / events.length;
+  }
+  return { mark: endOf(events), endNs: before.ns === ns ? undefined : before.ns };
 }
 
 function* firstPrinted(words: string, events: readonly Stamped[]): Work<Mark> {

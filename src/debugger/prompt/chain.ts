@@ -24,7 +24,7 @@ export function* chain({ run: { events }, seq }: DebugSession, words: string): W
   const begin = path[Math.max(0, earlier)]!;
   for (let at = begin - first; at < events.length; at += 1) {
     if (at % PIECE === 0) yield at / events.length;
-    const depth = tree.depthOf(events[at]!);
+    const depth = tree.depthOf(at + first, events[at]!.cause);
     if (depth === undefined) continue;
     if (lines.length >= SHOWN) return [...lines, '(and more)'].join('\n');
     lines.push(eventLine(events[at]!, widths, depth));

@@ -7,7 +7,7 @@ import { Departures } from './departures.ts';
 import type { Link, LinkEnd } from './links.ts';
 
 /** A frame at one end of a link. */
-interface Passed {
+export interface Passed {
   readonly seq: number;
   readonly ns: Ns;
   readonly bytes: Uint8Array;
@@ -111,5 +111,5 @@ function faultOf({ from, to, went, came, endNs }: Way, latencyNs: Ns): string | 
   return `${to} was not given what ${from} sent at event ${lost.seq}`;
 }
 
-const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
+export const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
   one.length === other.length && one.every((byte, at) => byte === other[at]);
