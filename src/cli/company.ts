@@ -1,9 +1,6 @@
 /** A machine that was recorded with others, and what went between them. */
-import { existsSync } from 'node:fs';
-import { withMachine } from '../host/joint-file.ts';
-import { jointAt } from '../host/trace-source.ts';
-import { trafficOf } from '../runs/fabric/crossings.ts';
-import { Passages, tellsOfFrames } from '../runs/fabric/passages.ts';
+import { machinesAt } from '../host/trace-source.ts';
+import { type Passages, passagesBetween, tellsOfFrames } from '../runs/fabric/passages.ts';
 import { type MachineIn, machinesIn } from './machines-in.ts';
 import { SoundEvents } from './trace-commands.ts';
 
@@ -17,14 +14,13 @@ export interface Company {
 
 /** The company of the machine a path names, as `net.trace:alice`; undefined: it was recorded alone. */
 export function companyOf(path: string): Company | undefined {
-  const { file, machine: name } = withMachine(path);
-  const joint = name === undefined || !existsSync(file) ? undefined : jointAt(file);
-  const at = joint?.machines.findIndex((each) => each.name === name) ?? -1;
-  if (joint === undefined || at < 0) return undefined;
+  const { file, manifest, at } = machinesAt(path) ?? {};
+  if (file === undefined || manifest === undefined || at === undefined) return undefined;
   const machines = machinesIn(file);
   // Who reads them says what is wrong with them.
-  const traffic = machines.map(({ trace, description }) =>
-    trafficOf(new SoundEvents(trace, () => undefined).inOrder(tellsOfFrames), description),
-  );
-  return { machines, at, passages: new Passages(traffic, joint.links) };
+  const runs = machines.map(({ trace, description }) => ({
+    events: new SoundEvents(trace, () => undefined).inOrder(tellsOfFrames),
+    pace: description,
+  }));
+  return { machines, at, passages: passagesBetween(runs, manifest.links) };
 }

@@ -1,5 +1,5 @@
 /** The machines of a file, for commands that only look: one, or the several of a joint recording. */
-import { onOneLine } from '../base/printable.ts';
+import { labelsOf } from '../base/labels.ts';
 import type { Ns } from '../base/units.ts';
 import { jointAt } from '../host/trace-source.ts';
 import type { TraceReader } from '../replay/trace/reader.ts';
@@ -68,8 +68,8 @@ export class WhoseLines {
   constructor(machines: readonly Pick<MachineIn, 'name'>[]) {
     const names = machines.map(({ name }) => name);
     this.names = names;
-    const width = Math.max(...names.map((name) => name?.length ?? 0));
-    this.prefixes = names.map((name) => (name === undefined ? '' : `${onOneLine(name).padEnd(width)} | `));
+    const known = names.filter((name) => name !== undefined);
+    this.prefixes = known.length === 0 ? names.map(() => '') : labelsOf(known);
     this.members = names.map((name) => (name === undefined ? '' : `"machine":${JSON.stringify(name)},`));
   }
 

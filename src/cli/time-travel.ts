@@ -13,7 +13,10 @@ export function addTimeTravel(program: Command, outcome: Outcome): void {
   withImages(program.command('debug <file>'))
     .description('stand in a recorded run: step back, search, ask; `help` at its prompt')
     .option('--symbols <file...>', 'names of addresses: an ELF file with .symtab, or a System.map')
-    .option('--at <place>', 'start there: a tick, @12.5ms, #EVENT, 25%, print "TEXT", or the first event of a KIND [TEXT]')
+    .option(
+      '--at <place>',
+      'start there: a tick, @12.5ms, #EVENT, 25%, print "TEXT", or the first event of a KIND [TEXT]',
+    )
     .option('--ex <command...>', 'answer these first')
     .option('--batch', 'and then end')
     .action(async (file, options) => {

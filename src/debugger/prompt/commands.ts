@@ -152,12 +152,17 @@ export const PROMPT_COMMANDS: Readonly<Record<string, PromptCommand>> = {
   },
   stops: { usage: 'stops', help: 'where to stop', answer: describeStops },
   vcpu: { usage: 'vcpu [N]', help: 'the processor questions are about', answer: processor },
+  vm: {
+    usage: 'vm [NAME]',
+    help: 'of several machines: which there are, or to another at the same moment',
+    answer: () => 'The run has one machine.',
+  },
   why: {
     isQuestion: true,
     usage: 'why WHAT',
     help:
       'who last wrote to ADDR, phys:ADDR[/BYTES] or disk:SECTOR[+N], or changed $REGISTER or a field of the state; ' +
-      'packet:N: from who wrote it to the wire, and on to who read it',
+      'packet:N: from who wrote it to the wire, and on to who read it, through all machines',
     answer: why,
   },
   history: {

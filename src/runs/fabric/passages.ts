@@ -2,7 +2,8 @@
 import { crc32 } from '../../base/crc32.ts';
 import type { Seq } from '../../base/units.ts';
 import { tellsTime } from '../../replay/export/report.ts';
-import { isSame, type Passed, type Traffic } from './crossings.ts';
+import type { Paced } from './by-clock.ts';
+import { isSame, type Passed, type Traffic, trafficOf } from './crossings.ts';
 import type { Link, LinkEnd } from './links.ts';
 import { MOST_MACHINES } from './manifest.ts';
 
@@ -28,6 +29,13 @@ const OF_FRAMES: ReadonlySet<string> = new Set([
 
 /** Kinds of events that `trafficOf` has to be told for a `Passages`. */
 export const tellsOfFrames = (kind: string): boolean => OF_FRAMES.has(kind) || tellsTime(kind);
+
+/** What went between machines, by their events. */
+export const passagesBetween = (runs: readonly Paced[], links: readonly Link[]): Passages =>
+  new Passages(
+    runs.map(({ events, pace }) => trafficOf(events, pace)),
+    links,
+  );
 
 /** The frames that went from machine to machine, by the events that tell of them at either end. */
 export class Passages {
