@@ -2,11 +2,11 @@
 import { Problem, shortly } from '../base/problem.ts';
 import type { Ns } from '../base/units.ts';
 import type { Work } from '../base/work.ts';
-import { standingAt } from '../replay/places.ts';
+import { Moments } from '../replay/places.ts';
 import type { Mark } from '../replay/timeline.ts';
 import type { RecordedMachines } from '../runs/fabric/recorded-machines.ts';
 import { type Answer, answering } from './prompt/prompt.ts';
-import { type DebugSession, describePlace, openDebugSession } from './session.ts';
+import { type DebugSession, describePlace, type Neighbours, openDebugSession } from './session.ts';
 
 /** Where a machine stood when one turned to it or away from it, and when that was by the clock of all. */
 interface Stood {
@@ -14,12 +14,28 @@ interface Stood {
   readonly mark: Mark;
 }
 
+/** What one machine's session knows of the others. `session`: theirs. */
+export const neighboursIn = (
+  machines: RecordedMachines,
+  own: number,
+  session: (machine: number) => DebugSession,
+): Neighbours => ({
+  ...{ names: machines.names, own, session },
+  get runs() {
+    return machines.runs;
+  },
+  get passages() {
+    return machines.passages;
+  },
+});
+
 /** Sessions of all machines of a recording, each opened when somebody turns to it or asks something of it. */
 export class Company {
   readonly names: readonly string[];
   private readonly machines: RecordedMachines;
   private readonly sessions: (DebugSession | undefined)[] = [];
   private readonly stood: (Stood | undefined)[] = [];
+  private readonly moments: Moments[] = [];
   private front: number;
 
   /** `front`: the machine that is asked first. */
@@ -52,22 +68,19 @@ export class Company {
   }
 
   private sessionOf(machine: number): DebugSession {
-    const { machines, names } = this;
+    const { machines } = this;
     const known = this.sessions[machine];
     if (known !== undefined) return known;
     const session = openDebugSession(machines.timeline(machine));
-    session.neighbours = {
-      ...{ names, own: machine },
-      get runs() {
-        return machines.runs;
-      },
-      get passages() {
-        return machines.passages;
-      },
-      session: (other) => this.sessionOf(other),
-    };
+    session.neighbours = neighboursIn(machines, machine, (other) => this.sessionOf(other));
     this.sessions[machine] = session;
     return session;
+  }
+
+  private momentsOf(machine: number): Moments {
+    const { events, machine: pace } = this.machines.runs[machine]!;
+    this.moments[machine] ??= new Moments({ events, pace });
+    return this.moments[machine];
   }
 
   private list(): string {
@@ -92,8 +105,7 @@ export class Company {
     let over = '';
     const stood = this.stood[machine];
     if (stood?.ns !== ns || !isSame(stood.mark, session.now)) {
-      const { events, machine: pace } = this.machines.runs[machine]!;
-      const { mark, endNs } = yield* standingAt(ns, { events, pace });
+      const { mark, endNs } = yield* this.momentsOf(machine).standingAt(ns);
       yield* session.going(mark);
       if (endNs !== undefined) over = `${name} was over at @${endNs}ns.\n`;
       this.stood[machine] = { ns, mark: session.now };

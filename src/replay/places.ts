@@ -88,7 +88,7 @@ export function timeOf(text: string): Ns {
 
 function* momentAsked(text: string, run: PlacedRun): Work<Mark | number> {
   const ns = timeOf(text);
-  const found = yield* standingAt(ns, run);
+  const found = yield* new Moments(run).standingAt(ns);
   if (found.endNs === undefined) return found.mark;
   throw new Problem(`@${text} lies outside the run: it ends at @${found.endNs}ns.`);
 }
@@ -99,22 +99,53 @@ export interface Standing {
   readonly endNs: Ns | undefined;
 }
 
-/** Where a run stood at a virtual time: all that happened by then is over, and nothing that came later. */
-export function* standingAt(ns: Ns, { events, pace }: PlacedRun): Work<Standing> {
-  const clock = eventClock(pace);
-  let before = { seq: 0, tick: 0, ns: 0 };
-  for (let at = 0; at < events.length; at += 1) {
-    const stamped = events[at] as Stamped;
-    const then = clock.ns(stamped);
-    if (then > ns) {
-      const tick = before.tick + Math.floor((ns - before.ns) / pace.nsPerTick);
-      const isBetween = tick > before.tick && tick < stamped.tick;
-      return { mark: isBetween ? tick : { seq: stamped.seq, tick: Math.min(tick, stamped.tick) }, endNs: undefined };
-    }
-    before = { ...afterEvent(stamped), ns: then };
-    if (at % PIECE === 0) yield at / events.length;
+/** When each event of a run was, for whoever looks for places by virtual time again and again. */
+export class Moments {
+  private readonly run: PlacedRun;
+  private readonly clock;
+  /** By index, as far as they were asked for. */
+  private readonly times: Ns[] = [];
+
+  constructor(run: PlacedRun) {
+    this.run = run;
+    this.clock = eventClock(run.pace);
   }
-  return { mark: endOf(events), endNs: before.ns === ns ? undefined : before.ns };
+
+  /** Where the run stood at a virtual time: all that happened by then is over, and nothing that came later. */
+  *standingAt(ns: Ns): Work<Standing> {
+    const { events, pace } = this.run;
+    yield* this.readBeyond(ns);
+    const next = this.firstAfter(ns);
+    const before = events[next - 1];
+    const then = this.times[next - 1] ?? 0;
+    if (next === events.length) return { mark: endOf(events), endNs: then === ns ? undefined : then };
+    const { seq, tick: latest } = events[next] as Stamped;
+    const from = before?.tick ?? 0;
+    const tick = from + Math.floor((ns - then) / pace.nsPerTick);
+    const isBetween = tick > from && tick < latest;
+    return { mark: isBetween ? tick : { seq, tick: Math.min(tick, latest) }, endNs: undefined };
+  }
+
+  private *readBeyond(ns: Ns): Work<void> {
+    const { events } = this.run;
+    const { times } = this;
+    while (times.length < events.length && (times.at(-1) ?? 0) <= ns) {
+      times.push(this.clock.ns(events[times.length] as Stamped));
+      if (times.length % PIECE === 0) yield times.length / events.length;
+    }
+  }
+
+  /** Index of the first event that was later. */
+  private firstAfter(ns: Ns): number {
+    const { times } = this;
+    let [low, high] = [0, times.length];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (times[middle]! <= ns) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
 }
 
 function* firstPrinted(words: string, events: readonly Stamped[]): Work<Mark> {

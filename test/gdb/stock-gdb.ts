@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { writesIn } from '../../src/gdb/allowed-folder.ts';
+import { oneRun } from '../../src/gdb/conversation.ts';
 import { serveGdb } from '../../src/gdb/server.ts';
 import { subjectOf } from '../../src/gdb/subject.ts';
 import { openRecordedRun, openTimeline } from '../../src/runs/recorded/recorded-run.ts';
@@ -55,7 +56,7 @@ export async function serveHere(trace: string, allowWrite?: string): Promise<Ser
   let said = '';
   const say = (sentence: string): void => void (said += `retrovisor: ${sentence}\n`);
   const recorded = openTimeline(openRecordedRun(NODE, trace, {}), { heldBytes: HELD_BYTES, onStoredProblem: say });
-  const server = await serveGdb(subjectOf(recorded, writesIn(allowWrite)), { port: 0, once: false, say });
+  const server = await serveGdb(oneRun(subjectOf(recorded, writesIn(allowWrite))), { port: 0, once: false, say });
   return { port: server.port, said: () => said, stop: () => server.close() };
 }
 
