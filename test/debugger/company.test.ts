@@ -7,10 +7,8 @@ import { answerPrompt } from '../../src/debugger/prompt/prompt.ts';
 import { NODE } from '../../src/host/node.ts';
 import { machinesAt } from '../../src/host/trace-source.ts';
 import { RecordedMachines } from '../../src/runs/fabric/recorded-machines.ts';
-import { endOf } from '../../src/replay/places.ts';
-import type { DebugSession } from '../../src/debugger/session.ts';
 import { joined } from '../runs/fabric/recorded-pair.ts';
-import { debugTour, recordTour, traceFolder } from './recorded-tour.ts';
+import { debugTour, recordTour, timesOf, traceFolder } from './recorded-tour.ts';
 
 const folder = traceFolder();
 const [ONE, TWO] = [join(folder, 'one.trace'), join(folder, 'two.trace')];
@@ -24,21 +22,6 @@ const standing = new Company(new RecordedMachines(NODE, BOTH, manifest, setting)
 
 const ask = (line: string): string => finish(standing.answering(line)).text;
 const clock = (): number => standing.session.run.timeline.machine.now();
-
-/** When each event of a run was raised, by the clock of the machine that raises it again. */
-function timesOf({ run: { timeline, events } }: DebugSession): number[] {
-  const times: number[] = [];
-  timeline.watching(
-    ({ seq }) => {
-      times[seq] = timeline.machine.now();
-    },
-    () => {
-      timeline.seek(0);
-      timeline.seek(endOf(events));
-    },
-  );
-  return times;
-}
 
 const TIMES = { one: timesOf(debugTour(ONE)), two: timesOf(debugTour(TWO)) };
 
