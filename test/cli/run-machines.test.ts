@@ -67,7 +67,7 @@ describe('a run of several machines', LONG, () => {
       expect(retrovisor(['info', `${trace}:${name}`]).err).toBe('');
     }
     expect(retrovisor([...run, '--no-trace', '--checkpoints']).err).toContain('--checkpoints needs a trace');
-  });
+  }, 600_000);
 
   test('that a person ends leaves what can be read of each', async () => {
     const trace = file('ended.trace');
