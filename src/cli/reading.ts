@@ -105,6 +105,7 @@ export function addReadingEvents(program: Command, { print, done }: Outcome): vo
       '--event <name>',
       'instead of vmexit: ioport, mmio, msr, cpuid, hypercall; disk: requests to drives; net: packets',
     )
+    .option('--table <name>', 'instead: packets: exits, interrupts and copies for each packet of its network cards')
     .option('--if <condition>', "only those of which it holds: 'guest_rip >= 0xffffffff80000000'")
     .option('--key <name>', 'sorted by: sample, time, guest, name')
     .option('--vcpu <n>', 'of one processor')
@@ -113,9 +114,10 @@ export function addReadingEvents(program: Command, { print, done }: Outcome): vo
     .action(async (file, options) => {
       const vcpu = options.vcpu === undefined ? undefined : wholeNumber('--vcpu', options.vcpu, 0, FURTHEST);
       const { printStatistics } = await import('./stat-command.ts');
-      const { event, key } = options;
+      const { event, key, table } = options;
       const asked = {
         ...given('event', event),
+        ...given('table', table),
         ...given('key', key),
         ...given('vcpu', vcpu),
         ...given('condition', options.if),

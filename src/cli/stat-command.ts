@@ -13,6 +13,9 @@ import {
 } from '../replay/export/disk-statistics.ts';
 import { type NetCounting, NetCounts, type NetStatistics } from '../replay/export/net-statistics.ts';
 import { netCsv, netJson, netTable } from '../replay/export/net-table.ts';
+import { PacketCostCounts } from '../replay/export/packet-costs.ts';
+import { packetCostsCsv, packetCostsJson, packetCostsTable } from '../replay/export/packet-costs-table.ts';
+import type { TraceReader } from '../replay/trace/reader.ts';
 import { statisticsCsv, statisticsJson, statisticsTable } from '../replay/export/statistics-table.ts';
 import { portOf } from '../replay/packets/wires.ts';
 import { wiresOf } from '../runs/machine/wires-of.ts';
@@ -27,6 +30,8 @@ export interface StatOptions {
   readonly key?: string;
   readonly vcpu?: number;
   readonly condition?: string;
+  /** What is counted for each packet instead. */
+  readonly table?: string;
   readonly as?: 'json' | 'csv';
 }
 
@@ -110,7 +115,36 @@ function exitsOf({ event, key, vcpu, condition }: StatOptions): (machine: Machin
   };
 }
 
+/** `--table packets`: exits and copies per packet. */
+function packetsOf({ table, event, key, vcpu, condition }: StatOptions): (machine: MachineIn) => Report {
+  if (table !== 'packets') throw new UsageProblem(`--table is of packets, not of ${onOneLine(table ?? '')}.`);
+  if ([event, key, vcpu, condition].some((asked) => asked !== undefined)) {
+    throw new UsageProblem('--table packets takes no --event, --key, --vcpu or --if: it is of all packets.');
+  }
+  return ({ description, trace }) => {
+    const cards = wiresOf(description).filter(({ type }) => type === 'nic');
+    const counts = new PacketCostCounts(cards.map(({ name }) => name));
+    return {
+      next: (stamped) => counts.next(stamped),
+      show(as) {
+        const { rows } = counts;
+        const bytes = bytesOfEvent(trace);
+        if (as === 'json') return packetCostsJson(rows, bytes);
+        return as === 'csv' ? packetCostsCsv(rows, bytes) : [packetCostsTable(rows, bytes)];
+      },
+    };
+  };
+}
+
+/** What an event takes in a trace, on average; 0 where that is not known. */
+function bytesOfEvent({ chunks }: TraceReader): number {
+  const [first, last] = [chunks[0], chunks.at(-1)];
+  if (first === undefined || last === undefined || last === first) return 0;
+  return (last.offset - first.offset) / (last.firstSeq - first.firstSeq);
+}
+
 function reporting(options: StatOptions): (machine: MachineIn) => Report {
+  if (options.table !== undefined) return packetsOf(options);
   if (options.event === 'disk') return othersOf('disk', OTHERS.disk, options);
   return options.event === 'net' ? othersOf('net', OTHERS.net, options) : exitsOf(options);
 }
